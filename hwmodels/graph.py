@@ -1,0 +1,274 @@
+"""The int8 layer graph: the one object that everything after an architecture reads.
+
+Conventions
+-----------
+* Tensors are int8 and NHWC: `(1, height, width, channels)`; time lies on the W axis, or is folded
+  as `[T/d, d]` over H and W for a layer of dilation d (the same bytes, another view).
+* Layers stand in execution order, one per TFLite operator. Causal padding is a `pad` layer before
+  a `valid` convolution; a change of view is a `reshape` layer.
+* A graph knows no weights, scales, boards or kernels. One MAC is one multiply-accumulate.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from math import prod
+from typing import Any
+
+from ppgnas.errors import GraphError
+
+OPS = (
+    "conv",
+    "depthwise_conv",
+    "fully_connected",
+    "add",
+    "pad",
+    "reshape",
+    "avg_pool",
+    "max_pool",
+    "mean",
+    "softmax",
+)
+ACTIVATIONS = ("none", "relu", "relu6")
+PADDINGS = ("valid", "same")
+WEIGHTED_OPS = frozenset({"conv", "depthwise_conv", "fully_connected"})
+
+
+@dataclass(frozen=True, slots=True)
+class Tensor:
+    """An int8 activation: `shape` is `(1, height, width, channels)`."""
+
+    name: str
+    shape: tuple[int, ...]
+
+    @property
+    def bytes(self) -> int:
+        """Size in memory; one byte an element."""
+        return prod(self.shape)
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """One operator.
+
+    Attributes:
+        name: unique in the graph; keys the weights of a `QuantizedNet`.
+        op: one of `OPS`.
+        inputs: names of the activation inputs (two for `add`).
+        output: name of the output tensor.
+        kernel, stride, dilation: `(height, width)`.
+        padding: of a convolution or pool: `valid` or TFLite's `same`.
+        pads: of a `pad` layer: rows and columns added `(top, bottom, left, right)`.
+        activation: fused activation of the output.
+    """
+
+    name: str
+    op: str
+    inputs: tuple[str, ...]
+    output: str
+    kernel: tuple[int, int] = (1, 1)
+    stride: tuple[int, int] = (1, 1)
+    dilation: tuple[int, int] = (1, 1)
+    padding: str = "valid"
+    pads: tuple[int, int, int, int] = (0, 0, 0, 0)
+    activation: str = "none"
+
+
+def _window_positions(size: int, kernel: int, stride: int, dilation: int, padding: str) -> int:
+    if padding == "same":
+        return -(-size // stride)
+    return (size - (kernel - 1) * dilation - 1) // stride + 1
+
+
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """Layers in execution order and the activations between them.
+
+    Raises:
+        GraphError: an unknown op, a tensor that is read before it is written, a name used twice,
+            or an output shape that does not follow from the inputs.
+    """
+
+    layers: tuple[Layer, ...]
+    tensors: tuple[Tensor, ...]
+    input: str
+    output: str
+    _shapes: dict[str, tuple[int, ...]] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        shapes = {tensor.name: tensor.shape for tensor in self.tensors}
+        object.__setattr__(self, "_shapes", shapes)
+        if len(shapes) != len(self.tensors):
+            raise GraphError("graph: two tensors have one name; names must be unique")
+        written = {self.input}
+        for layer in self.layers:
+            if layer.op not in OPS:
+                raise GraphError(
+                    f"graph: layer {layer.name!r} has op {layer.op!r}; known ops: {', '.join(OPS)}"
+                )
+            for name in layer.inputs:
+                if name not in written:
+                    raise GraphError(
+                        f"graph: layer {layer.name!r} reads {name!r} before a layer writes it"
+                    )
+            if layer.output in written or layer.output not in shapes:
+                raise GraphError(
+                    f"graph: layer {layer.name!r} writes {layer.output!r}, which is not a tensor "
+                    "of the graph or already written"
+                )
+            written.add(layer.output)
+            self._check_shape(layer)
+        if self.output not in written:
+            raise GraphError(f"graph: no layer writes the output {self.output!r}")
+        if len({layer.name for layer in self.layers}) != len(self.layers):
+            raise GraphError("graph: two layers have one name; names must be unique")
+
+    def _check_shape(self, layer: Layer) -> None:
+        seen = self._shapes[layer.output]
+        source = self._shapes[layer.inputs[0]]
+        op = layer.op
+        if op in ("conv", "depthwise_conv", "avg_pool", "max_pool"):
+            expected: tuple[int, ...] = (
+                1,
+                _window_positions(
+                    source[1], layer.kernel[0], layer.stride[0], layer.dilation[0], layer.padding
+                ),
+                _window_positions(
+                    source[2], layer.kernel[1], layer.stride[1], layer.dilation[1], layer.padding
+                ),
+                seen[3] if op in ("conv", "depthwise_conv") else source[3],
+            )
+        elif op == "pad":
+            top, bottom, left, right = layer.pads
+            expected = (1, source[1] + top + bottom, source[2] + left + right, source[3])
+        elif op == "add":
+            expected = source
+            if self._shapes[layer.inputs[1]] != source:
+                raise GraphError(f"graph: add {layer.name!r} joins two shapes")
+        elif op == "softmax":
+            expected = source
+        elif op == "reshape":
+            expected = seen if prod(seen) == prod(source) else source
+        elif op == "mean":
+            expected = seen if seen[-1] == source[-1] else source
+        else:
+            return
+        if seen != expected:
+            raise GraphError(
+                f"graph: layer {layer.name!r} ({op}) gives shape {expected}, "
+                f"but its output {layer.output!r} is declared {seen}"
+            )
+
+    def shape(self, tensor: str) -> tuple[int, ...]:
+        """Shape of a tensor by name."""
+        return self._shapes[tensor]
+
+    def weight_shape(self, layer: Layer) -> tuple[int, ...]:
+        """TFLite weight layout: conv OHWI, depthwise 1HWC, fully connected OI; else empty."""
+        source, target = self._shapes[layer.inputs[0]], self._shapes[layer.output]
+        if layer.op == "conv":
+            return (target[3], *layer.kernel, source[3])
+        if layer.op == "depthwise_conv":
+            return (1, *layer.kernel, target[3])
+        if layer.op == "fully_connected":
+            return (target[-1], prod(source))
+        return ()
+
+    def macs(self, layer: Layer) -> int:
+        """Multiply-accumulates of one inference, padded taps counted."""
+        if layer.op not in WEIGHTED_OPS:
+            return 0
+        weights = prod(self.weight_shape(layer))
+        if layer.op == "fully_connected":
+            return weights
+        _, height, width, _ = self._shapes[layer.output]
+        return weights * height * width
+
+    def weight_bytes(self, layer: Layer) -> int:
+        """int8 weights and int32 biases of one layer."""
+        if layer.op not in WEIGHTED_OPS:
+            return 0
+        return prod(self.weight_shape(layer)) + 4 * self._shapes[layer.output][-1]
+
+    @property
+    def total_macs(self) -> int:
+        """Multiply-accumulates of one inference."""
+        return sum(self.macs(layer) for layer in self.layers)
+
+    @property
+    def total_weight_bytes(self) -> int:
+        """int8 weights and int32 biases of all layers."""
+        return sum(self.weight_bytes(layer) for layer in self.layers)
+
+    def to_json(self) -> dict[str, Any]:
+        """A JSON document; `from_json` gives the same graph back."""
+        return {
+            "format": "ppgnas-graph",
+            "version": 1,
+            "input": self.input,
+            "output": self.output,
+            "tensors": [{"name": t.name, "shape": list(t.shape)} for t in self.tensors],
+            "layers": [
+                {
+                    "name": layer.name,
+                    "op": layer.op,
+                    "inputs": list(layer.inputs),
+                    "output": layer.output,
+                    "kernel": list(layer.kernel),
+                    "stride": list(layer.stride),
+                    "dilation": list(layer.dilation),
+                    "padding": layer.padding,
+                    "pads": list(layer.pads),
+                    "activation": layer.activation,
+                }
+                for layer in self.layers
+            ],
+        }
+
+    @staticmethod
+    def from_json(document: Any) -> Graph:
+        """Read `to_json`'s document.
+
+        Raises:
+            GraphError: not such a document, or an inconsistent graph.
+        """
+        if not isinstance(document, dict) or document.get("format") != "ppgnas-graph":
+            raise GraphError(
+                "graph: the document has no \"format\": \"ppgnas-graph\"; "
+                "pass a graph.json that ppgnas wrote"
+            )
+        try:
+            layers = tuple(
+                Layer(
+                    name=str(item["name"]),
+                    op=str(item["op"]),
+                    inputs=tuple(item["inputs"]),
+                    output=str(item["output"]),
+                    kernel=_pair(item.get("kernel", (1, 1))),
+                    stride=_pair(item.get("stride", (1, 1))),
+                    dilation=_pair(item.get("dilation", (1, 1))),
+                    padding=str(item.get("padding", "valid")),
+                    pads=tuple(int(n) for n in item.get("pads", (0, 0, 0, 0))),  # type: ignore[arg-type]
+                    activation=str(item.get("activation", "none")),
+                )
+                for item in document["layers"]
+            )
+            tensors = tuple(
+                Tensor(str(item["name"]), tuple(int(n) for n in item["shape"]))
+                for item in document["tensors"]
+            )
+            return Graph(layers, tensors, str(document["input"]), str(document["output"]))
+        except (KeyError, TypeError) as error:
+            raise GraphError(f"graph: the document is malformed at {error}") from error
+
+    @staticmethod
+    def loads(text: str) -> Graph:
+        """Read a graph from JSON text."""
+        return Graph.from_json(json.loads(text))
+
+
+def _pair(values: Iterable[int]) -> tuple[int, int]:
+    height, width = (int(value) for value in values)
+    return height, width

@@ -1,0 +1,110 @@
+"""From raw sensor samples to the filtered stream that windows are cut from.
+
+Every step can run sample by sample on the device: a causal band-pass (two second-order sections),
+linear interpolation to the network's rate, and a normalisation that needs one window only.
+The band keeps 0.4 to 5 Hz: 24 to 300 BPM, so the first harmonic of any rate below 150 BPM stays.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import signal
+
+from ppg.recording import Recording
+from ppgnas.errors import DataError
+
+BAND_HZ = (0.4, 5.0)
+BAND_ORDER = 2
+PPG_CLIP = 5.0  # standard deviations
+ACC_FLOOR_G = 0.03  # below this movement the acceleration is noise, and must look like it
+PPG_FLOOR = 1e-6
+
+
+@dataclass(frozen=True)
+class Stream:
+    """Filtered signals of one recording on one clock.
+
+    Attributes:
+        ppg: `(samples, channels)` float32, each channel scaled to unit spread over the recording
+            (a gain only; windows are normalised again).
+        acc: `(samples, 3)` float32 in g, or None.
+        hz: rate of both.
+    """
+
+    ppg: NDArray[np.float32]
+    acc: NDArray[np.float32] | None
+    hz: float
+
+
+def band_pass(samples: NDArray[np.floating], hz: float) -> NDArray[np.float64]:
+    """Causal Butterworth band-pass along axis 0, started in the steady state of sample 0."""
+    if hz <= 2 * BAND_HZ[1]:
+        raise DataError(
+            f"a sample rate of {hz:g} Hz is too low; the {BAND_HZ[1]:g} Hz band needs more than "
+            f"{2 * BAND_HZ[1]:g} Hz"
+        )
+    sections = signal.butter(BAND_ORDER, BAND_HZ, "bandpass", fs=hz, output="sos")
+    values = samples.astype(np.float64)
+    state = signal.sosfilt_zi(sections)[:, :, None] * values[:1]
+    filtered, _ = signal.sosfilt(sections, values, axis=0, zi=state)
+    return np.asarray(filtered)
+
+
+def interpolate(
+    samples: NDArray[np.floating], hz: float, at_s: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Linear interpolation of `(samples, channels)` at the times `at_s`, clamped at the ends."""
+    position = np.clip(at_s * hz, 0, len(samples) - 1)
+    left = np.minimum(position.astype(np.int64), len(samples) - 2)
+    fraction = (position - left)[..., None]
+    return samples[left] * (1 - fraction) + samples[left + 1] * fraction
+
+
+def stream(recording: Recording, *, hz: float) -> Stream:
+    """Filter a recording at its own rates and bring PPG and acceleration to `hz`."""
+    count = int(recording.duration_s * hz)
+    at_s = np.arange(count) / hz
+    ppg = interpolate(band_pass(recording.ppg, recording.ppg_hz), recording.ppg_hz, at_s)
+    gain = np.maximum(ppg.std(axis=0), PPG_FLOOR)
+    acc = None
+    if recording.acc is not None and recording.acc_hz is not None:
+        filtered = band_pass(recording.acc, recording.acc_hz)
+        acc = interpolate(filtered, recording.acc_hz, at_s).astype(np.float32)
+    return Stream((ppg / gain).astype(np.float32), acc, hz)
+
+
+def normalise_ppg(
+    ppg: NDArray[np.float32], weights: NDArray[np.float32] | None = None
+) -> NDArray[np.float32]:
+    """One PPG trace per window from all channels.
+
+    Args:
+        ppg: `(windows, time, channels)`.
+        weights: `(windows, channels)` share of each channel; equal when None.
+
+    Returns:
+        `(windows, time)` with mean 0 and standard deviation 1, clipped to +-5.
+    """
+    centred = ppg - ppg.mean(axis=1, keepdims=True)
+    centred /= np.maximum(centred.std(axis=1, keepdims=True), PPG_FLOOR)
+    if weights is None:
+        mixed = centred.mean(axis=2)
+    else:
+        mixed = np.einsum("wtc,wc->wt", centred, weights)
+    mixed /= np.maximum(mixed.std(axis=1, keepdims=True), PPG_FLOOR)
+    return np.clip(mixed, -PPG_CLIP, PPG_CLIP).astype(np.float32)
+
+
+def normalise_acc(acc: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Three axes per window `(windows, time, 3)` in g, compressed to a range int8 can hold.
+
+    The three axes are divided by their common root-mean-square to the power 3/4, so that the
+    strength of the movement stays visible while a punch and a slow walk both use the range.
+    """
+    centred = acc - acc.mean(axis=1, keepdims=True)
+    rms = np.sqrt((centred**2).mean(axis=(1, 2), keepdims=True) * 3)
+    scaled = centred / np.maximum(rms, ACC_FLOOR_G) ** 0.75
+    return np.clip(scaled, -PPG_CLIP, PPG_CLIP).astype(np.float32)

@@ -1,0 +1,95 @@
+"""A recording of one person: PPG, acceleration and reference heart rate."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ppgnas.errors import DataError
+
+WINDOW_S = 8.0
+STRIDE_S = 2.0
+
+
+@dataclass(frozen=True)
+class Recording:
+    """Signals in physical units and one reference heart rate per 8 s window.
+
+    Attributes:
+        subject: who; unique within `dataset`. People are split on `person`.
+        dataset: the data set's name.
+        name: the recording's name.
+        ppg: `(samples, channels)` float32, in the sensor's unit.
+        ppg_hz: sample rate of `ppg`.
+        acc: `(samples, 3)` float32 in g, or None.
+        acc_hz: sample rate of `acc`, or None.
+        window_start_s: `(windows,)` start of each labelled window on the signal's clock.
+        hr_bpm: `(windows,)` mean heart rate in each window.
+        valid: `(windows,)` False where the reference itself slipped.
+        activity: `(windows,)` index into `activity_names`, -1 unknown.
+        activity_names: names of the activities.
+        synthetic: True for a generated recording.
+    """
+
+    subject: str
+    dataset: str
+    name: str
+    ppg: NDArray[np.float32]
+    ppg_hz: float
+    acc: NDArray[np.float32] | None
+    acc_hz: float | None
+    window_start_s: NDArray[np.float64]
+    hr_bpm: NDArray[np.float64]
+    valid: NDArray[np.bool_]
+    activity: NDArray[np.int64]
+    activity_names: tuple[str, ...] = ()
+    synthetic: bool = field(default=False)
+
+    def __post_init__(self) -> None:
+        where = f"{self.dataset}/{self.name}"
+        if self.ppg.ndim != 2 or self.ppg.shape[1] < 1:
+            raise DataError(f"{where}: ppg has shape {self.ppg.shape}; expected (samples, channels)")
+        if not self.ppg_hz > 0:
+            raise DataError(f"{where}: the PPG rate is {self.ppg_hz} Hz; it must be above 0")
+        if self.acc is not None:
+            if self.acc.ndim != 2 or self.acc.shape[1] != 3:
+                raise DataError(f"{where}: acc has shape {self.acc.shape}; expected (samples, 3)")
+            if self.acc_hz is None or not self.acc_hz > 0:
+                raise DataError(f"{where}: the acceleration rate is {self.acc_hz} Hz")
+        count = len(self.hr_bpm)
+        for key in ("window_start_s", "valid", "activity"):
+            if len(getattr(self, key)) != count:
+                raise DataError(
+                    f"{where}: {key} has {len(getattr(self, key))} entries, hr_bpm has {count}"
+                )
+        if self.duration_s < WINDOW_S:
+            raise DataError(
+                f"{where}: the recording lasts {self.duration_s:.1f} s; one window needs "
+                f"{WINDOW_S:.0f} s"
+            )
+
+    @property
+    def person(self) -> str:
+        """`dataset/subject`: the unit of every split and every mean."""
+        return f"{self.dataset}/{self.subject}"
+
+    @property
+    def duration_s(self) -> float:
+        """Time covered by the signals."""
+        duration = len(self.ppg) / self.ppg_hz
+        if self.acc is not None and self.acc_hz is not None:
+            duration = min(duration, len(self.acc) / self.acc_hz)
+        return duration
+
+    @property
+    def usable(self) -> NDArray[np.bool_]:
+        """`(windows,)` True where the label is valid and the window lies in the signal."""
+        start = self.window_start_s
+        return (
+            self.valid
+            & np.isfinite(self.hr_bpm)
+            & (start >= 0)
+            & (start + WINDOW_S <= self.duration_s + 1e-6)
+        )

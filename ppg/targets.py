@@ -1,0 +1,38 @@
+"""Heart rate as classes: 180 bins of 1 BPM, bin `c` centred at `30 + c` BPM.
+
+Soft labels are Gaussians over the bins (FACTS of the field: 1.5 to 3 BPM wide), which tells the
+network that a neighbouring bin is nearly right and lets an expectation recover fractions of a bin.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+CLASSES = 180
+FIRST_BPM = 30.0
+LAST_BPM = FIRST_BPM + CLASSES - 1
+SOFT_LABEL_BPM = 2.0
+
+
+def bin_centres_bpm() -> NDArray[np.float64]:
+    """`(classes,)` heart rate of each class."""
+    return FIRST_BPM + np.arange(CLASSES)
+
+
+def soft_labels(
+    hr_bpm: NDArray[np.floating], *, width_bpm: float = SOFT_LABEL_BPM
+) -> NDArray[np.float32]:
+    """Gaussian class probabilities around each heart rate.
+
+    Args:
+        hr_bpm: `(windows,)`; values outside 30..209 BPM are clipped to the range.
+        width_bpm: standard deviation of the label.
+
+    Returns:
+        `(windows, classes)` rows that sum to 1.
+    """
+    centre = np.clip(hr_bpm, FIRST_BPM, LAST_BPM)[:, None]
+    exponent = -0.5 * ((bin_centres_bpm()[None, :] - centre) / width_bpm) ** 2
+    weight = np.exp(exponent - exponent.max(axis=1, keepdims=True))
+    return (weight / weight.sum(axis=1, keepdims=True)).astype(np.float32)

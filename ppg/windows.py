@@ -1,0 +1,112 @@
+"""Fixed windows for evaluation: 8 s every 2 s, on the corrected label clock, invalid ones left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ppg.frontend import interpolate, normalise_acc, normalise_ppg, stream
+from ppg.recording import WINDOW_S, Recording
+from ppgnas.errors import DataError
+
+STREAM_HZ = 64.0
+
+
+@dataclass(frozen=True)
+class WindowSet:
+    """Network inputs with their labels, in order of recording and time.
+
+    Attributes:
+        x: `(windows, channels, time)` float32; channel 0 is PPG, 1 to 3 are acceleration.
+        hr_bpm: `(windows,)`.
+        person: `(windows,)` index into `people`.
+        people: person ids.
+        recording: `(windows,)` index into `recordings`.
+        recordings: `dataset/name` of each recording.
+        start_s, activity: `(windows,)`.
+        activity_names: names, common to all.
+    """
+
+    x: NDArray[np.float32]
+    hr_bpm: NDArray[np.float64]
+    person: NDArray[np.int64]
+    people: tuple[str, ...]
+    recording: NDArray[np.int64]
+    recordings: tuple[str, ...]
+    start_s: NDArray[np.float64]
+    activity: NDArray[np.int64]
+    activity_names: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.hr_bpm)
+
+
+def require_acceleration(recordings: Sequence[Recording]) -> None:
+    """Refuse recordings without acceleration where the network reads it."""
+    lacking = [f"{r.dataset}/{r.name}" for r in recordings if r.acc is None]
+    if lacking:
+        raise DataError(
+            f"{len(lacking)} recording(s) have no acceleration ({', '.join(lacking[:3])}"
+            f"{', ...' if len(lacking) > 3 else ''}), and this network reads it; "
+            "leave them out or choose a search space with acceleration = [false]"
+        )
+
+
+def windows_of(
+    recordings: Sequence[Recording], *, rate_hz: int, acceleration: bool, every: int = 1
+) -> WindowSet:
+    """Cut all usable windows.
+
+    Args:
+        recordings: in any order.
+        rate_hz: rate of the network's input.
+        acceleration: whether `x` has the three axes.
+        every: keep each `every`-th usable window (4 leaves windows without overlap).
+    """
+    if acceleration:
+        require_acceleration(recordings)
+    people = tuple(sorted({r.person for r in recordings}))
+    names = tuple(f"{r.dataset}/{r.name}" for r in recordings)
+    samples = int(WINDOW_S * rate_hz)
+    grid_s = np.arange(samples) / rate_hz
+    activity_names = tuple(sorted({name for r in recordings for name in r.activity_names}))
+    x, hr, person, index, start, activity = [], [], [], [], [], []
+    for number, recording in enumerate(recordings):
+        keep = np.flatnonzero(recording.usable)[::every]
+        if len(keep) == 0:
+            continue
+        signals = stream(recording, hz=STREAM_HZ)
+        at_s = recording.window_start_s[keep][:, None] + grid_s  # (windows, time)
+        channels = [normalise_ppg(interpolate(signals.ppg, STREAM_HZ, at_s))[:, None]]
+        if acceleration and signals.acc is not None:
+            axes = normalise_acc(interpolate(signals.acc, STREAM_HZ, at_s).astype(np.float32))
+            channels.append(axes.transpose(0, 2, 1))
+        x.append(np.concatenate(channels, axis=1))
+        hr.append(recording.hr_bpm[keep])
+        person.append(np.full(len(keep), people.index(recording.person)))
+        index.append(np.full(len(keep), number))
+        start.append(recording.window_start_s[keep])
+        lookup = np.array(
+            [activity_names.index(name) for name in recording.activity_names] + [-1], dtype=np.int64
+        )
+        activity.append(lookup[np.clip(recording.activity[keep], -1, len(lookup) - 2)])
+    if not x:
+        raise DataError(
+            "no usable window in the recordings: every reference value is invalid or outside the "
+            "signal; check hr_valid, hr_start_s and hr_lag_s"
+        )
+    return WindowSet(
+        x=np.concatenate(x).astype(np.float32),
+        hr_bpm=np.concatenate(hr).astype(np.float64),
+        person=np.concatenate(person),
+        people=people,
+        recording=np.concatenate(index),
+        recordings=names,
+        start_s=np.concatenate(start),
+        activity=np.concatenate(activity),
+        activity_names=activity_names,
+    )

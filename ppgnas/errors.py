@@ -1,0 +1,53 @@
+"""Errors that a user can cause.
+
+Convention: a message says what is wrong, the value seen, what is allowed, and the next step. The
+command line prints it without a traceback and leaves with `exit_code`.
+"""
+
+
+class PpgnasError(Exception):
+    """Root of every error that ppgnas raises on purpose."""
+
+    exit_code = 2
+
+
+class DataError(PpgnasError, ValueError):
+    """A recording, a folder of recordings or a split of people cannot be used."""
+
+
+class BudgetError(PpgnasError, ValueError):
+    """A budget or another quantity with a unit cannot be read."""
+
+
+class NothingFitsError(PpgnasError, ValueError):
+    """No architecture of the search space meets the budgets."""
+
+    exit_code = 3
+
+
+class BoardError(PpgnasError, ValueError):
+    """A board or an engine is unknown or its file is wrong."""
+
+
+class GraphError(PpgnasError, ValueError):
+    """A layer graph is inconsistent or holds an operation without a cost or an exporter."""
+
+
+class SpaceError(PpgnasError, ValueError):
+    """A search space or an architecture is malformed or not a member."""
+
+
+class ExportError(PpgnasError, ValueError):
+    """A network cannot be written as, or does not agree with, a file for the device."""
+
+    exit_code = 1
+
+
+class RunError(PpgnasError, RuntimeError):
+    """A run directory is missing, incomplete or belongs to another run."""
+
+
+class DependencyError(PpgnasError, ImportError):
+    """An optional package that the requested feature needs is not installed."""
+
+    exit_code = 1

@@ -1,0 +1,39 @@
+"""Atomic writing: a file is either the old one or the new one, never half of either."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+
+def write_bytes_atomic(path: Path, content: bytes) -> None:
+    """Write `content` to `path` through a temporary neighbour and a rename.
+
+    Raises:
+        OSError: the disk is full or the folder cannot be written; `path` is then unchanged.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        Path(temporary).chmod(0o644)
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def write_text_atomic(path: Path, content: str) -> None:
+    """Write UTF-8 text, see `write_bytes_atomic`."""
+    write_bytes_atomic(path, content.encode())
+
+
+def write_json_atomic(path: Path, content: Any) -> None:
+    """Write indented JSON without NaN, see `write_bytes_atomic`."""
+    write_text_atomic(path, json.dumps(content, indent=2, allow_nan=False) + "\n")

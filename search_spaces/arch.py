@@ -1,0 +1,119 @@
+"""One subnetwork's choices.
+
+An `Arch` is canonical: `SearchSpace.canonical` has clamped every choice to what the network can
+do, so equal networks are equal values with equal ids.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from ppgnas.errors import SpaceError
+
+WINDOW_S = 8
+CLASSES = 180
+RATES_HZ = (16, 25, 32, 64)
+POOLINGS = ("avg", "max")
+
+
+@dataclass(frozen=True, order=True, slots=True)
+class StageArch:
+    """Choices of one stage: `depth` blocks of equal width; the first one carries the stride.
+
+    A block is [expand 1x1 if expansion > 1] -> causal depthwise (kernel, dilation) -> project 1x1
+    (-> add the block's input, where `residual` and the shapes allow it). `depth` 0 leaves the
+    stage out; its other choices are then 0 or False.
+    """
+
+    depth: int
+    width: int
+    kernel: int
+    dilation: int
+    expansion: int
+    stride: int
+    residual: bool
+
+
+@dataclass(frozen=True, order=True, slots=True)
+class Arch:
+    """One subnetwork.
+
+    Attributes:
+        acceleration: input channels are PPG and three axes of acceleration (4) or PPG alone (1).
+        rate_hz: sample rate of the input; the window is 8 s.
+        stem_width, stem_kernel: the first full convolution; its stride brings every rate to 16 Hz
+            (12.5 Hz for 25 Hz).
+        stages: see `StageArch`.
+        pooling: `avg` or `max` over time.
+        head_width: channels of the 1x1 layer before pooling; 0 leaves it out.
+    """
+
+    acceleration: bool
+    rate_hz: int
+    stem_width: int
+    stem_kernel: int
+    stages: tuple[StageArch, ...]
+    pooling: str
+    head_width: int
+
+    def __post_init__(self) -> None:
+        if self.rate_hz not in RATES_HZ:
+            raise SpaceError(f"arch: rate_hz is {self.rate_hz}; allowed: {RATES_HZ}")
+        if self.pooling not in POOLINGS:
+            raise SpaceError(f"arch: pooling is {self.pooling!r}; allowed: {POOLINGS}")
+        if self.stem_width < 1 or self.stem_kernel < 1 or self.head_width < 0:
+            raise SpaceError("arch: stem_width and stem_kernel must be at least 1, head_width 0")
+        for index, stage in enumerate(self.stages):
+            if stage.depth < 0 or (
+                stage.depth > 0
+                and min(stage.width, stage.kernel, stage.dilation, stage.expansion, stage.stride)
+                < 1
+            ):
+                raise SpaceError(f"arch: stage {index} has a choice below 1: {stage}")
+
+    @property
+    def channels(self) -> int:
+        """Input channels."""
+        return 4 if self.acceleration else 1
+
+    @property
+    def samples(self) -> int:
+        """Input time steps."""
+        return WINDOW_S * self.rate_hz
+
+    @property
+    def stem_stride(self) -> int:
+        """Stride that brings the input rate to the trunk's rate."""
+        return max(1, round(self.rate_hz / 16))
+
+    @property
+    def id(self) -> str:
+        """Ten hexadecimal digits from the content, stable across machines and versions."""
+        return hashlib.sha256(self.dumps().encode()).hexdigest()[:10]
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values; `from_json` gives the same arch back."""
+        return asdict(self)
+
+    def dumps(self) -> str:
+        """Canonical JSON text."""
+        return json.dumps(self.to_json(), sort_keys=True, separators=(",", ":"))
+
+    @staticmethod
+    def from_json(document: Any) -> Arch:
+        """Read `to_json`'s document.
+
+        Raises:
+            SpaceError: a key is missing, unknown or of the wrong type.
+        """
+        try:
+            values = dict(document)
+            stages = tuple(StageArch(**stage) for stage in values.pop("stages"))
+            return Arch(stages=stages, **values)
+        except (TypeError, KeyError, ValueError) as error:
+            if isinstance(error, SpaceError):
+                raise
+            raise SpaceError(f"arch: the document is malformed: {error}") from error

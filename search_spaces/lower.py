@@ -1,0 +1,103 @@
+"""`Arch -> Graph`: the operators the device will run, without torch and in well under 100 us.
+
+Undilated layers stand as `1 x k` over `[1, 1, T, C]`. A layer of dilation d stands as `k x 1` over
+the same bytes viewed as `[1, T/d, d, C]`: equal to the last bit, and free of the penalty that the
+kernels put on dilation. A reshape is needed only where the view changes.
+"""
+
+from __future__ import annotations
+
+from hwmodels.graph import Graph, Layer, Tensor
+from search_spaces.arch import Arch
+from search_spaces.plan import Conv, plan
+
+
+class _Builder:
+    """Collects layers; `current` is the tensor that the next layer reads."""
+
+    def __init__(self, shape: tuple[int, int, int, int]) -> None:
+        self.layers: list[Layer] = []
+        self.tensors: list[Tensor] = [Tensor("input", shape)]
+        self.current = "input"
+        self.shape = shape
+
+    def add(self, layer: Layer, shape: tuple[int, ...]) -> None:
+        self.layers.append(layer)
+        self.tensors.append(Tensor(layer.output, shape))
+        self.current = layer.output
+        self.shape = shape  # type: ignore[assignment]
+
+    def view(self, name: str, height: int, width: int) -> None:
+        """Make sure that time is folded as `[height, width]`."""
+        if self.shape[1:3] != (height, width):
+            output = f"{name}.view"
+            self.add(
+                Layer(output, "reshape", (self.current,), output),
+                (1, height, width, self.shape[3]),
+            )
+
+    def conv(self, conv: Conv) -> None:
+        """A causal convolution: padding on the left of time only, as a layer of its own."""
+        name = conv.name
+        height, width, channels = self.shape[1:]
+        op = "depthwise_conv" if conv.kind == "depthwise" else "conv"
+        activation = "relu" if conv.relu else "none"
+        if conv.kind == "pointwise":
+            self.add(
+                Layer(name, op, (self.current,), name, activation=activation),
+                (1, height, width, conv.outputs),
+            )
+            return
+        time = height * width
+        rows = conv.kernel - 1
+        if conv.dilation > 1:
+            pads, kernel, stride = (rows, 0, 0, 0), (conv.kernel, 1), (1, 1)
+            padded = (1, time // conv.dilation + rows, conv.dilation, channels)
+            shape = (1, time // conv.dilation, conv.dilation, conv.outputs)
+        else:
+            # With stride s the last tap of output i stands on sample (i + 1) s - 1: the newest one.
+            steps = -(-time // conv.stride)
+            left = (steps - 1) * conv.stride + conv.kernel - time
+            pads, kernel, stride = (0, 0, left, 0), (1, conv.kernel), (1, conv.stride)
+            padded = (1, 1, time + left, channels)
+            shape = (1, 1, steps, conv.outputs)
+        if any(pads):
+            pad = f"{name}.pad"
+            self.add(Layer(pad, "pad", (self.current,), pad, pads=pads), padded)
+        self.add(
+            Layer(
+                name, op, (self.current,), name, kernel=kernel, stride=stride,
+                activation=activation,
+            ),
+            shape,
+        )
+
+
+def lower(arch: Arch) -> Graph:
+    """The graph of an architecture; its output is `(1, 180)` class logits."""
+    what = plan(arch)
+    build = _Builder((1, 1, what.samples, what.channels))
+    build.conv(what.stem)
+    for block in what.blocks:
+        # The view changes before the block, so that its shortcut and its result have one shape.
+        fold = block.depthwise.dilation
+        time = build.shape[1] * build.shape[2]
+        build.view(block.name, time // fold if fold > 1 else 1, fold if fold > 1 else time)
+        shortcut = build.current
+        for conv in block.convs:
+            build.conv(conv)
+        if block.residual:
+            name = f"{block.name}.add"
+            build.add(Layer(name, "add", (build.current, shortcut), name), build.shape)
+    if what.neck is not None:
+        build.conv(what.neck)
+    _, height, width, features = build.shape
+    build.add(
+        Layer(
+            "pool", f"{what.pooling}_pool", (build.current,), "pool", kernel=(height, width),
+            stride=(1, 1),
+        ),
+        (1, 1, 1, features),
+    )
+    build.add(Layer("head", "fully_connected", (build.current,), "logits"), (1, what.classes))
+    return Graph(tuple(build.layers), tuple(build.tensors), "input", "logits")

@@ -1,0 +1,69 @@
+"""A stand-alone network of one architecture, with batch normalisation."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from search_spaces.arch import Arch
+from search_spaces.blocks import causal_conv, run_network
+from search_spaces.plan import Conv, plan
+
+NORM_EPS = 1e-5
+NORM_MOMENTUM = 0.05
+
+
+def weight_shape(conv: Conv) -> tuple[int, int, int]:
+    """`(outputs, inputs / groups, kernel)`."""
+    return (conv.outputs, 1 if conv.kind == "depthwise" else conv.inputs, conv.kernel)
+
+
+class Network(nn.Module):
+    """Causal network of `arch`: `(batch, channels, time)` to `(batch, classes)` logits.
+
+    Weights are keyed by the plan's names, with a dot replaced by an underscore in module names.
+    """
+
+    def __init__(self, arch: Arch) -> None:
+        super().__init__()
+        self.arch = arch
+        self.plan = plan(arch)
+        self.weights = nn.ParameterDict()
+        self.norms = nn.ModuleDict()
+        for conv in self.plan.convs:
+            shape = weight_shape(conv)
+            bound = math.sqrt(2 / (shape[1] * shape[2]))
+            self.weights[key(conv.name)] = nn.Parameter(torch.randn(shape) * bound)
+            self.norms[key(conv.name)] = nn.BatchNorm2d(
+                conv.outputs, eps=NORM_EPS, momentum=NORM_MOMENTUM
+            )
+        self.head = nn.Linear(self.plan.features, self.plan.classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits `(batch, classes)` of windows `(batch, channels, time)`."""
+        return run_network(self.plan, x, self._convolve, self._head)
+
+    def _convolve(self, x: Tensor, conv: Conv) -> Tensor:
+        name = key(conv.name)
+        value: Tensor = self.norms[name](causal_conv(x, self.weights[name], conv))
+        return value
+
+    def _head(self, features: Tensor) -> Tensor:
+        return F.linear(features, self.head.weight, self.head.bias)
+
+    def folded(self, conv: Conv) -> tuple[Tensor, Tensor]:
+        """Weight `(outputs, inputs / groups, kernel)` and bias with the normalisation folded in."""
+        norm = self.norms[key(conv.name)]
+        assert isinstance(norm, nn.BatchNorm2d)
+        assert norm.running_var is not None and norm.running_mean is not None
+        scale = norm.weight / torch.sqrt(norm.running_var + norm.eps)
+        weight = self.weights[key(conv.name)] * scale[:, None, None]
+        return weight, norm.bias - norm.running_mean * scale
+
+
+def key(name: str) -> str:
+    """Module names cannot hold dots."""
+    return name.replace(".", "_")

@@ -1,0 +1,131 @@
+"""What an `Arch` means, layer by layer: the one definition that lowering, the stand-alone network
+and the supernet all read.
+
+A plan lists convolutions by the names that key weights everywhere: `stem`, `stage0.block1.expand`,
+`stage0.block1.depthwise`, `stage0.block1.project`, `neck`, `head`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+from search_spaces.arch import CLASSES, Arch
+
+
+@dataclass(frozen=True, slots=True)
+class Conv:
+    """One causal convolution with folded normalisation; `relu` is its fused activation.
+
+    Kinds: `full`, `depthwise` (one filter a channel), `pointwise` (kernel 1).
+    """
+
+    name: str
+    kind: str
+    inputs: int
+    outputs: int
+    kernel: int
+    stride: int
+    dilation: int
+    relu: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """`[expand] -> depthwise -> project`, the block's input added to the result if `residual`."""
+
+    name: str
+    expand: Conv | None
+    depthwise: Conv
+    project: Conv
+    residual: bool
+
+    @property
+    def convs(self) -> tuple[Conv, ...]:
+        """The block's convolutions in order."""
+        if self.expand is None:
+            return (self.depthwise, self.project)
+        return (self.expand, self.depthwise, self.project)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The whole network; `times[i]` is the number of time steps that block `i` puts out."""
+
+    channels: int
+    samples: int
+    stem: Conv
+    stem_time: int
+    blocks: tuple[Block, ...]
+    times: tuple[int, ...]
+    neck: Conv | None
+    pooling: str
+    features: int
+    classes: int
+
+    @property
+    def convs(self) -> tuple[Conv, ...]:
+        """All convolutions in order of execution."""
+        inner = tuple(conv for block in self.blocks for conv in block.convs)
+        return (self.stem, *inner) if self.neck is None else (self.stem, *inner, self.neck)
+
+    @property
+    def time(self) -> int:
+        """Time steps that are pooled."""
+        return self.times[-1] if self.times else self.stem_time
+
+
+def residual_possible(*, inputs: int, outputs: int, stride: int) -> bool:
+    """An identity shortcut needs equal shapes."""
+    return inputs == outputs and stride == 1
+
+
+@lru_cache(maxsize=4096)
+def plan(arch: Arch) -> Plan:
+    """Lay out a canonical arch."""
+    stride = arch.stem_stride
+    stem = Conv(
+        "stem", "full", arch.channels, arch.stem_width, arch.stem_kernel, stride, 1, relu=True
+    )
+    time = stem_time = -(-arch.samples // stride)
+    width = arch.stem_width
+    blocks: list[Block] = []
+    times: list[int] = []
+    for number, stage in enumerate(arch.stages):
+        for index in range(stage.depth):
+            name = f"stage{number}.block{index}"
+            stride = stage.stride if index == 0 else 1
+            dilation = 1 if stride > 1 else stage.dilation
+            inner = width * stage.expansion
+            expand = None
+            if stage.expansion > 1:
+                expand = Conv(f"{name}.expand", "pointwise", width, inner, 1, 1, 1, relu=True)
+            residual = stage.residual and residual_possible(
+                inputs=width, outputs=stage.width, stride=stride
+            )
+            blocks.append(
+                Block(
+                    name,
+                    expand,
+                    Conv(
+                        f"{name}.depthwise", "depthwise", inner, inner, stage.kernel, stride,
+                        dilation, relu=True,
+                    ),
+                    Conv(
+                        f"{name}.project", "pointwise", inner, stage.width, 1, 1, 1,
+                        relu=not residual,
+                    ),
+                    residual,
+                )
+            )
+            width = stage.width
+            time = -(-time // stride)
+            times.append(time)
+    neck = None
+    if arch.head_width:
+        neck = Conv("neck", "pointwise", width, arch.head_width, 1, 1, 1, relu=True)
+        width = arch.head_width
+    return Plan(
+        arch.channels, arch.samples, stem, stem_time, tuple(blocks), tuple(times), neck,
+        arch.pooling, width, CLASSES,
+    )
