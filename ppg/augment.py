@@ -51,8 +51,9 @@ class TrainingBank:
         weight = []
         offset = 0
         people = sorted({r.person for r in recordings})
-        person_windows = {p: sum(int(r.usable.sum()) for r in recordings if r.person == p)
-                          for p in people}
+        person_windows = {
+            p: sum(int(r.usable.sum()) for r in recordings if r.person == p) for p in people
+        }
         for recording in recordings:
             keep = np.flatnonzero(recording.usable)
             if len(keep) == 0:

@@ -19,6 +19,7 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator
@@ -28,26 +29,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ppg.npz_fields import HOW_TO_FIX, OPTIONAL, REQUIRED, Arrays, aliases_of, recording_of
+from ppg.npz_people import Entry, check_people
 from ppg.recording import STRIDE_S, WINDOW_S, Recording
 from ppgnas.errors import DataError
 from ppgnas.files import write_bytes_atomic
 
-HR_RANGE_BPM = (20.0, 250.0)
-REQUIRED = (
-    "ppg",
-    "ppg_scale",
-    "ppg_fs",
-    "hr_bpm",
-    "hr_start_s",
-    "hr_lag_s",
-    "hr_valid",
-    "hr_window_s",
-    "subject",
-    "recording",
-    "dataset",
-)
-OPTIONAL = ("acc", "acc_scale", "acc_fs", "acc_unit", "activity", "activity_names", "also_in")
-_KNOWN = (*REQUIRED, *OPTIONAL, "synthetic")
 # What numpy and zipfile raise on truncated, damaged, encrypted or pickled content.
 _UNREADABLE = (
     OSError,
@@ -57,8 +44,10 @@ _UNREADABLE = (
     RuntimeError,
     zipfile.BadZipFile,
     zlib.error,
+    tokenize.TokenError,  # a damaged .npy header, which numpy parses as Python text
+    SyntaxError,
 )
-Arrays = dict[str, NDArray[Any]]
+_ZIP_START = b"PK\x03\x04"
 
 
 def read_folder(path: Path) -> list[Recording]:
@@ -87,14 +76,12 @@ def read_folder(path: Path) -> list[Recording]:
             f"{path}: no .npz file in this folder or below it. Recordings are .npz files with the "
             f"arrays {', '.join(REQUIRED)}."
         )
-    read: list[tuple[Path, Recording, tuple[str, ...]]] = []
+    entries = []
     for file in files:
         arrays = _load(file)
-        read.append((file, _recording(file, arrays), _aliases(arrays)))
-    _check_names(path, [(file, recording) for file, recording, _ in read])
-    _check_content([(file, recording) for file, recording, _ in read])
-    _check_aliases(read)
-    return [recording for _, recording, _ in read]
+        entries.append(Entry(file, recording_of(file, arrays), aliases_of(arrays)))
+    check_people(path, entries)
+    return [entry.recording for entry in entries]
 
 
 def read_recording(path: Path) -> Recording:
@@ -104,7 +91,7 @@ def read_recording(path: Path) -> Recording:
         DataError: the file is missing, unreadable, not a recording, or holds values that cannot
             be used; the message names the file, the array and what is allowed.
     """
-    return _recording(path, _load(path))
+    return recording_of(path, _load(path))
 
 
 def read_also_in(path: Path) -> tuple[str, ...]:
@@ -113,7 +100,7 @@ def read_also_in(path: Path) -> tuple[str, ...]:
     Raises:
         DataError: the file is missing or unreadable.
     """
-    return _aliases(_load(path))
+    return aliases_of(_load(path))
 
 
 def write_recording(path: Path, recording: Recording) -> None:
@@ -127,13 +114,13 @@ def write_recording(path: Path, recording: Recording) -> None:
         raise DataError(f"{path}: the name ends in {path.suffix!r}; recordings end in .npz.")
     arrays: Arrays = {
         "ppg": recording.ppg,
-        "ppg_scale": np.float32(1.0),
-        "ppg_fs": np.float64(recording.ppg_hz),
+        "ppg_scale": np.array(1.0, dtype=np.float32),
+        "ppg_fs": np.array(recording.ppg_hz, dtype=np.float64),
         "hr_bpm": recording.hr_bpm,
         "hr_start_s": recording.window_start_s,
-        "hr_lag_s": np.float64(0.0),
-        "hr_window_s": np.float64(WINDOW_S),
-        "hr_stride_s": np.float64(STRIDE_S),
+        "hr_lag_s": np.array(0.0, dtype=np.float64),
+        "hr_window_s": np.array(WINDOW_S, dtype=np.float64),
+        "hr_stride_s": np.array(STRIDE_S, dtype=np.float64),
         "hr_valid": recording.valid,
         "activity": recording.activity,
         "activity_names": np.array(recording.activity_names, dtype=np.str_),
@@ -144,11 +131,11 @@ def write_recording(path: Path, recording: Recording) -> None:
     }
     if recording.acc is not None:
         arrays["acc"] = recording.acc
-        arrays["acc_scale"] = np.float32(1.0)
-        arrays["acc_fs"] = np.float64(recording.acc_hz)
+        arrays["acc_scale"] = np.array(1.0, dtype=np.float32)
+        arrays["acc_fs"] = np.array(recording.acc_hz, dtype=np.float64)
         arrays["acc_unit"] = np.array("g")
     content = io.BytesIO()
-    np.savez_compressed(content, allow_pickle=False, **arrays)  # type: ignore[arg-type]
+    np.savez_compressed(content, allow_pickle=False, **arrays)
     write_bytes_atomic(path, content.getvalue())
 
 
@@ -205,27 +192,38 @@ def _load(path: Path) -> Arrays:
     if not path.is_file():
         raise DataError(f"{path}: no such file. Give the path of an .npz recording.")
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            if not isinstance(archive, np.lib.npyio.NpzFile):
-                raise DataError(f"{path}: one bare array, not an .npz archive. {_HOW}")
-            names = tuple(archive.files)
-            missing = [key for key in REQUIRED if key not in names]
-            if missing:
+        # Opened here, so that it is closed whatever np.load makes of the content.
+        with path.open("rb") as stream:
+            start = stream.read(len(_ZIP_START))
+            # np.load would take a bare array or a pickle for what it is, whatever the name says.
+            if start != _ZIP_START:
                 raise DataError(
-                    f"{path}: not a recording: missing {', '.join(missing)}; it holds "
-                    f"{', '.join(names) or 'nothing'}. {_HOW}"
+                    f"{path}: not an .npz archive: it begins with {start!r}, not {_ZIP_START!r}. "
+                    f"Save it with np.savez_compressed, or take it out of the folder."
                 )
-            return {key: _member(path, archive, key) for key in _KNOWN if key in names}
-    except DataError:
+            stream.seek(0)
+            with np.load(stream, allow_pickle=False) as archive:
+                return _members(path, archive)
+    except DataError:  # a DataError is a ValueError
         raise
     except _UNREADABLE as error:
+        reason = str(error).strip().split("\n")[0] or type(error).__name__
         raise DataError(
-            f"{path}: unreadable as .npz, truncated or damaged "
-            f"({_first_line(error)}). Copy it again, or take it out of the folder."
+            f"{path}: unreadable, truncated or damaged ({reason}). Copy it again, or take it out "
+            f"of the folder."
         ) from error
 
 
-_HOW = "Add the arrays, or take the file out of the folder."
+def _members(path: Path, archive: Any) -> Arrays:
+    names = tuple(archive.files)
+    missing = [key for key in REQUIRED if key not in names]
+    if missing:
+        raise DataError(
+            f"{path}: not a recording: missing {', '.join(missing)}; it holds "
+            f"{', '.join(names) or 'nothing'}. {HOW_TO_FIX}"
+        )
+    known = (key for key in REQUIRED + OPTIONAL if key in names)
+    return {key: _member(path, archive, key) for key in known}
 
 
 def _member(path: Path, archive: Any, key: str) -> NDArray[Any]:
@@ -235,268 +233,6 @@ def _member(path: Path, archive: Any, key: str) -> NDArray[Any]:
         if "allow_pickle" not in str(error):
             raise
         raise DataError(
-            f"{path}: `{key}` is a pickled object array; allowed: plain arrays of numbers or text, "
-            f"because unpickling runs code. Save it again with a plain dtype."
+            f"{path}: `{key}` is a pickled object array; allowed: plain arrays of numbers or "
+            f"text, because unpickling runs code. Save it again with a plain dtype."
         ) from error
-
-
-def _first_line(error: BaseException) -> str:
-    return str(error).strip().split("\n")[0] or type(error).__name__
-
-
-def _recording(path: Path, arrays: Arrays) -> Recording:
-    ppg, ppg_hz = _signal(path, arrays, "ppg")
-    acc, acc_hz = None, None
-    if "acc" in arrays:
-        acc, acc_hz = _signal(path, arrays, "acc")
-    window_s = _number(path, arrays, "hr_window_s")
-    if window_s != WINDOW_S:
-        raise _bad(path, "hr_window_s", f"is {window_s:g} s", f"{WINDOW_S:g} s")
-    hr_bpm = _row(path, arrays, "hr_bpm", None)
-    if not len(hr_bpm):
-        raise _bad(path, "hr_bpm", "is empty", "one heart rate per labelled window, at least one")
-    start_s = _row(path, arrays, "hr_start_s", len(hr_bpm))
-    if not np.isfinite(start_s).all() or (np.diff(start_s) <= 0).any():
-        index = int(np.argmin(np.r_[True, np.diff(start_s) > 0] & np.isfinite(start_s)))
-        raise _bad(
-            path,
-            "hr_start_s",
-            f"is {start_s[index]:g} s at window {index}"
-            + (f" after {start_s[index - 1]:g} s" if index else ""),
-            "finite starts that increase from window to window",
-        )
-    valid = _flags(path, arrays, len(hr_bpm))
-    low, high = HR_RANGE_BPM
-    wrong = valid & ~((hr_bpm >= low) & (hr_bpm <= high))
-    if wrong.any():
-        index = int(np.argmax(wrong))
-        raise _bad(
-            path,
-            "hr_bpm",
-            f"is {hr_bpm[index]:g} at window {index} ({int(wrong.sum())} such windows)",
-            f"{low:g} to {high:g} BPM",
-            "Correct the reference, or set hr_valid to False there.",
-        )
-    names = _activity_names(path, arrays)
-    activity = _activity(path, arrays, len(hr_bpm), names)
-    for key, signal, rate_hz in (("ppg", ppg, ppg_hz), ("acc", acc, acc_hz)):
-        if signal is not None and rate_hz is not None and len(signal) / rate_hz < WINDOW_S:
-            raise _bad(
-                path,
-                key,
-                f"lasts {len(signal) / rate_hz:.2f} s ({len(signal)} samples at {rate_hz:g} Hz)",
-                f"at least one window of {WINDOW_S:g} s",
-                "Leave the recording out.",
-            )
-    return Recording(
-        subject=_name(path, arrays, "subject"),
-        dataset=_name(path, arrays, "dataset"),
-        name=_name(path, arrays, "recording"),
-        ppg=ppg,
-        ppg_hz=ppg_hz,
-        acc=acc,
-        acc_hz=acc_hz,
-        window_start_s=start_s + _number(path, arrays, "hr_lag_s"),
-        hr_bpm=hr_bpm,
-        valid=valid,
-        activity=activity,
-        activity_names=names,
-        synthetic=_synthetic(path, arrays),
-    )
-
-
-def _bad(path: Path, key: str, seen: str, allowed: str, step: str = "") -> DataError:
-    return DataError(
-        f"{path}: `{key}` {seen}; allowed: {allowed}. "
-        + (step or "Correct the file, or take it out of the folder.")
-    )
-
-
-def _numeric(path: Path, arrays: Arrays, key: str) -> NDArray[Any]:
-    array = arrays[key]
-    if array.dtype.kind not in "iuf":
-        raise _bad(path, key, f"has the type {array.dtype}", "integers or floats")
-    return array
-
-
-def _number(path: Path, arrays: Arrays, key: str, *, positive: bool = False) -> float:
-    array = _numeric(path, arrays, key)
-    if array.size != 1:
-        raise _bad(path, key, f"has the shape {array.shape}", "one number")
-    # float32 scalars of 125 Hz or -1.5 s are exact; others keep the stored value.
-    value = float(array.reshape(()))
-    if not np.isfinite(value) or (positive and value <= 0):
-        raise _bad(path, key, f"is {value:g}", "a number above 0" if positive else "a number")
-    return value
-
-
-def _row(path: Path, arrays: Arrays, key: str, count: int | None) -> NDArray[np.float64]:
-    array = _numeric(path, arrays, key)
-    if array.ndim != 1 or (count is not None and len(array) != count):
-        expected = "(windows,)" if count is None else f"({count},), one entry per hr_bpm"
-        raise _bad(path, key, f"has the shape {array.shape}", f"the shape {expected}")
-    return array.astype(np.float64)
-
-
-def _signal(path: Path, arrays: Arrays, key: str) -> tuple[NDArray[np.float32], float]:
-    """`(samples, channels)` in physical units, and the rate in Hz."""
-    missing = [name for name in (f"{key}_scale", f"{key}_fs") if name not in arrays]
-    if missing:
-        raise DataError(f"{path}: `{key}` comes without {', '.join(missing)}. {_HOW}")
-    stored = _numeric(path, arrays, key)
-    columns = "(samples, 3)" if key == "acc" else "(samples, channels)"
-    wrong_columns = stored.ndim == 2 and key == "acc" and stored.shape[1] != 3
-    if stored.ndim != 2 or wrong_columns or stored.size == 0:
-        raise _bad(path, key, f"has the shape {stored.shape}", f"the shape {columns}")
-    if key == "acc" and "acc_unit" in arrays and str(arrays["acc_unit"]) != "g":
-        raise _bad(path, "acc_unit", f"is {str(arrays['acc_unit'])!r}", "'g'")
-    rate_hz = _number(path, arrays, f"{key}_fs", positive=True)
-    scale = _number(path, arrays, f"{key}_scale", positive=True)
-    scaled = stored.astype(np.float64) * scale
-    finite = np.abs(scaled) <= np.finfo(np.float32).max
-    if not finite.all():
-        sample, channel = (int(i) for i in np.argwhere(~finite)[0])
-        raise _bad(
-            path,
-            key,
-            f"is {scaled[sample, channel]:g} at sample {sample}, channel {channel} "
-            f"({int((~finite).sum())} such values)",
-            "finite numbers",
-            "Fill the gap and set hr_valid to False there, or leave the recording out.",
-        )
-    physical = scaled.astype(np.float32)
-    if (physical == physical[0]).all():
-        raise _bad(
-            path,
-            key,
-            f"is constant ({physical[0, 0]:g}) in all {physical.shape[1]} channels",
-            "a signal that varies in at least one channel",
-            "The sensor was off: leave the recording out"
-            + (", or write it without acc." if key == "acc" else "."),
-        )
-    return physical, rate_hz
-
-
-def _flags(path: Path, arrays: Arrays, count: int) -> NDArray[np.bool_]:
-    array = arrays["hr_valid"]
-    if array.shape != (count,):
-        raise _bad(path, "hr_valid", f"has the shape {array.shape}", f"the shape ({count},)")
-    if array.dtype.kind not in "biu" or not np.isin(array, (0, 1)).all():
-        raise _bad(path, "hr_valid", f"has the type {array.dtype}", "True and False")
-    return array.astype(np.bool_)
-
-
-def _activity_names(path: Path, arrays: Arrays) -> tuple[str, ...]:
-    array = arrays.get("activity_names")
-    if array is None or array.size == 0:
-        return ()
-    if array.ndim != 1 or array.dtype.kind != "U":
-        raise _bad(path, "activity_names", f"is {array.dtype} {array.shape}", "a row of texts")
-    return tuple(str(name) for name in array)
-
-
-def _activity(
-    path: Path, arrays: Arrays, count: int, names: tuple[str, ...]
-) -> NDArray[np.int64]:
-    array = arrays.get("activity")
-    if array is None:
-        return np.full(count, -1, dtype=np.int64)
-    if array.shape != (count,) or array.dtype.kind not in "iu":
-        seen = f"is {array.dtype} {array.shape}"
-        raise _bad(path, "activity", seen, f"integers of the shape ({count},)")
-    outside = (array < -1) | (array >= max(len(names), 0))
-    if outside.any():
-        seen = f"is {int(array[np.argmax(outside)])} at window {int(np.argmax(outside))}"
-        raise _bad(path, "activity", seen, f"-1 (unknown) to {len(names) - 1}, see activity_names")
-    return array.astype(np.int64)
-
-
-def _name(path: Path, arrays: Arrays, key: str) -> str:
-    array = arrays[key]
-    text = str(array.reshape(())) if array.size == 1 and array.dtype.kind == "U" else ""
-    # "/" separates data set and subject; without this rule "a/b" + "c" equals "a" + "b/c".
-    if not text.strip() or not text.isprintable() or "/" in text:
-        raise _bad(path, key, f"is {array!s:.40} ({array.dtype})", "one printable name without /")
-    return text
-
-
-def _aliases(arrays: Arrays) -> tuple[str, ...]:
-    array = arrays.get("also_in")
-    if array is None or array.dtype.kind != "U":
-        return ()
-    return tuple(word for text in array.ravel() for word in str(text).replace(",", " ").split())
-
-
-def _synthetic(path: Path, arrays: Arrays) -> bool:
-    array = arrays.get("synthetic")
-    if array is None:
-        return False
-    if array.size != 1 or array.dtype.kind != "b":
-        raise _bad(path, "synthetic", f"is {array.dtype} {array.shape}", "True or False")
-    return bool(array.reshape(()))
-
-
-def _check_names(root: Path, read: list[tuple[Path, Recording]]) -> None:
-    people: dict[str, Path] = {}
-    recordings: dict[tuple[str, str], Path] = {}
-    for file, recording in read:
-        key = (recording.dataset, recording.name)
-        if key in recordings:
-            raise DataError(
-                f"{file} and {recordings[key]}: both are the recording {recording.name!r} of data "
-                f"set {recording.dataset!r}; names must differ. Rename one, or take it out."
-            )
-        recordings[key] = file
-        first = people.setdefault(recording.person, file)
-        if _data_set_folder(root, first) != _data_set_folder(root, file):
-            raise DataError(
-                f"{file} and {first}: two people with one name, {recording.person!r}: the files "
-                f"are in different data sets. If it is one person, put the files into one folder; "
-                f"if not, rename `subject` or `dataset` in one of them."
-            )
-
-
-def _data_set_folder(root: Path, file: Path) -> str:
-    parts = file.relative_to(root).parts
-    return parts[0] if len(parts) > 1 else "."
-
-
-def _check_content(read: list[tuple[Path, Recording]]) -> None:
-    seen: dict[bytes, tuple[Path, Recording]] = {}
-    for file, recording in read:
-        key = hashlib.sha256(np.ascontiguousarray(recording.ppg).tobytes()).digest()
-        if key not in seen:
-            seen[key] = (file, recording)
-            continue
-        other_file, other = seen[key]
-        who = (
-            f"under two names, {recording.person!r} and {other.person!r}"
-            if recording.person != other.person
-            else f"twice for {recording.person!r}"
-        )
-        raise DataError(
-            f"{file} and {other_file}: the same PPG samples {who}; a person must not be on two "
-            f"sides of a split, nor count twice. Take one of the files out."
-        )
-
-
-def _check_aliases(read: list[tuple[Path, Recording, tuple[str, ...]]]) -> None:
-    """Find one person under two names by the notes in `also_in`."""
-    noted: dict[str, tuple[Path, str]] = {}
-    for file, recording, aliases in read:
-        for alias in aliases:
-            other_file, person = noted.setdefault(alias, (file, recording.person))
-            if person != recording.person:
-                raise _one_person(file, other_file, recording.person, person, alias)
-    for file, recording, _ in read:
-        for alias in dict.fromkeys((recording.subject, recording.name)):
-            other_file, person = noted.get(alias, (file, recording.person))
-            if person != recording.person:
-                raise _one_person(file, other_file, recording.person, person, alias)
-
-
-def _one_person(file: Path, other_file: Path, person: str, other: str, alias: str) -> DataError:
-    return DataError(
-        f"{file} and {other_file}: one person under two names, {person!r} and {other!r}: `also_in` "
-        f"says {alias!r}. Take one of the files out, so that nobody is on two sides of a split."
-    )

@@ -50,7 +50,9 @@ class Recording:
     def __post_init__(self) -> None:
         where = f"{self.dataset}/{self.name}"
         if self.ppg.ndim != 2 or self.ppg.shape[1] < 1:
-            raise DataError(f"{where}: ppg has shape {self.ppg.shape}; expected (samples, channels)")
+            raise DataError(
+                f"{where}: ppg has shape {self.ppg.shape}; expected (samples, channels)"
+            )
         if not self.ppg_hz > 0:
             raise DataError(f"{where}: the PPG rate is {self.ppg_hz} Hz; it must be above 0")
         if self.acc is not None:

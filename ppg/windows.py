@@ -1,5 +1,4 @@
-"""Fixed windows for evaluation: 8 s every 2 s, on the corrected label clock, invalid ones left out.
-"""
+"""Fixed windows for evaluation: 8 s every 2 s, on the corrected label clock, invalid ones left out."""
 
 from __future__ import annotations
 
@@ -91,7 +90,8 @@ def windows_of(
         index.append(np.full(len(keep), number))
         start.append(recording.window_start_s[keep])
         lookup = np.array(
-            [activity_names.index(name) for name in recording.activity_names] + [-1], dtype=np.int64
+            [activity_names.index(name) for name in recording.activity_names] + [-1],
+            dtype=np.int64,
         )
         activity.append(lookup[np.clip(recording.activity[keep], -1, len(lookup) - 2)])
     if not x:

@@ -7,6 +7,9 @@ kernels put on dilation. A reshape is needed only where the view changes.
 
 from __future__ import annotations
 
+import numpy as np
+from numpy.typing import NDArray
+
 from hwmodels.graph import Graph, Layer, Tensor
 from search_spaces.arch import Arch
 from search_spaces.plan import Conv, plan
@@ -101,3 +104,18 @@ def lower(arch: Arch) -> Graph:
     )
     build.add(Layer("head", "fully_connected", (build.current,), "logits"), (1, what.classes))
     return Graph(tuple(build.layers), tuple(build.tensors), "input", "logits")
+
+
+def stored_weight(
+    conv: Conv, weight: NDArray[np.floating], shape: tuple[int, ...]
+) -> NDArray[np.floating]:
+    """A convolution's weight in the layout of the graph's layer.
+
+    Args:
+        conv: the planned layer.
+        weight: `(outputs, inputs / groups, kernel)`.
+        shape: `Graph.weight_shape`: `(1, H, W, C)` for depthwise, else `(O, H, W, I)`.
+    """
+    if conv.kind == "depthwise":
+        return weight[:, 0, :].T.reshape(shape)  # (kernel, channels) -> 1HWC
+    return weight.transpose(0, 2, 1).reshape(shape)  # (outputs, kernel, inputs) -> OHWI

@@ -28,7 +28,7 @@ def grids(objectives: int, most: int = 8) -> st.SearchStrategy[np.ndarray]:
 
 
 def cells(values: np.ndarray, side: int) -> int:
-    """Unit cells of the grid that some point dominates: an oracle that cannot be off by rounding."""
+    """Unit cells of the grid that some point dominates: an oracle without rounding."""
     corners = itertools.product(range(side), repeat=values.shape[1])
     return sum(bool((values <= np.array(c)).all(axis=1).any()) for c in corners)
 
@@ -40,9 +40,7 @@ def test_nondominated_hand_case() -> None:
 
 @given(st.integers(1, 4).flatmap(grids))
 def test_nondominated_is_the_definition(values: np.ndarray) -> None:
-    expected = [
-        not any((b <= a).all() and (b < a).any() for b in values) for a in values
-    ]
+    expected = [not any((b <= a).all() and (b < a).any() for b in values) for a in values]
     assert nondominated(values).tolist() == expected
 
 
@@ -89,12 +87,13 @@ def test_hypervolume_against_monte_carlo(objectives: int) -> None:
 def test_contribution_is_what_is_lost(values: np.ndarray) -> None:
     reference = np.full(values.shape[1], 5)
     whole = hypervolume(values, reference)
-    lost = [whole - hypervolume(np.delete(values, i, axis=0), reference) for i in range(len(values))]
+    rest = [np.delete(values, i, axis=0) for i in range(len(values))]
+    lost = [whole - hypervolume(others, reference) for others in rest]
     assert hypervolume_contributions(values, reference) == pytest.approx(lost)
 
 
 def test_contributions_hand_case() -> None:
-    assert hypervolume_contributions([*STAIRS, [9, 9]], [4, 4]).tolist() == [1, 1, 1, 0]
+    assert hypervolume_contributions([*STAIRS, [9.0, 9.0]], [4, 4]).tolist() == [1, 1, 1, 0]
 
 
 def test_share_of_the_box() -> None:
@@ -129,7 +128,7 @@ def test_pick_spread_stops_when_nothing_is_added() -> None:
 
 
 def test_pick_spread_includes_first() -> None:
-    chosen = pick_spread([*STAIRS, [9, 9]], [10, 10], 3, include=[3, 0])
+    chosen = pick_spread([*STAIRS, [9.0, 9.0]], [10, 10], 3, include=[3, 0])
     assert chosen[:2] == [3, 0]
     assert len(chosen) == 3
 

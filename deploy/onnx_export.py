@@ -1,0 +1,326 @@
+"""Write an ONNX file in QDQ form (QuantizeLinear / DequantizeLinear around float operators).
+
+Interface as in the TFLite file: int8 `(windows, 1, time, channels)` in, int8 out; `windows` is
+free. Inside, 4D tensors are NCHW, as ONNX wants. Every activation exists in int8: padding, views
+and maxima work on the stored values; the other operators read dequantised values and their result
+is quantised at once, a pattern that onnxruntime turns into its integer kernels. A fused
+activation is the clamp of the int8 result, which quantisation to int8 often does already.
+
+onnxruntime rescales in float32 with one rounding (ties to even), TFLM twice in integers: single
+values may differ by one step, and later layers pass such a step on.
+
+Reference: https://onnxruntime.ai/docs/performance/model-optimizations/quantization.html
+"""
+
+from __future__ import annotations
+
+from math import prod
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deploy import fixed_point
+from deploy.quantized import QuantizedNet
+from hwmodels.graph import Layer
+from ppgnas.errors import DependencyError, ExportError
+
+if TYPE_CHECKING:
+    import onnx
+
+OPSET = 18
+IR_VERSION = 8
+_TO_NCHW, _TO_NHWC = [0, 3, 1, 2], [0, 2, 3, 1]
+
+
+def write(net: QuantizedNet) -> bytes:
+    """The network as an ONNX file, checked by `onnx.checker`; the same bytes each time.
+
+    Raises:
+        DependencyError: onnx is not installed.
+    """
+    try:
+        import onnx
+    except ImportError as error:
+        raise DependencyError(
+            "writing ONNX files needs the package onnx: pip install onnx"
+        ) from error
+    model = _Writer(net, onnx).model()
+    onnx.checker.check_model(model, full_check=True)
+    return bytes(model.SerializeToString(deterministic=True))
+
+
+def run(model: bytes, x: NDArray[np.int8], *, optimize: bool = True) -> NDArray[np.int8]:
+    """Run a file in onnxruntime on the CPU.
+
+    Args:
+        model: an ONNX file that `write` made.
+        x: int8 `(windows, 1, time, channels)`.
+        optimize: let onnxruntime use its integer kernels; else it computes the float operators
+            between quantisation and dequantisation.
+
+    Returns:
+        int8 `(windows, classes)`.
+
+    Raises:
+        DependencyError: onnxruntime is not installed.
+        ExportError: onnxruntime refuses the file or the input.
+    """
+    try:
+        import onnxruntime as ort
+        from onnxruntime.capi import onnxruntime_pybind11_state as state
+    except ImportError as error:
+        raise DependencyError(
+            "running ONNX files needs the package onnxruntime: pip install onnxruntime"
+        ) from error
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.log_severity_level = 3
+    # Without it, processors that lack VNNI add pairs of products in 16 bits, which saturate.
+    options.add_session_config_entry("session.x64quantprecision", "1")
+    level = ort.GraphOptimizationLevel
+    options.graph_optimization_level = level.ORT_ENABLE_ALL if optimize else level.ORT_DISABLE_ALL
+    refusals = (state.InvalidProtobuf, state.InvalidGraph, state.InvalidArgument, state.Fail)
+    try:
+        session = ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        name = session.get_inputs()[0].name
+        # Batches keep the intermediate tensors in the cache.
+        parts = [
+            session.run(None, {name: x[start : start + 64]})[0] for start in range(0, len(x), 64)
+        ]
+        if not parts:
+            parts = [session.run(None, {name: x})[0]]
+    except refusals as error:
+        raise ExportError(f"onnxruntime refuses the file or the input: {error}") from error
+    return np.concatenate(parts)
+
+
+class _Writer:
+    def __init__(self, net: QuantizedNet, onnx: Any) -> None:
+        self._net, self._onnx = net, onnx
+        self._nodes: list[Any] = []
+        self._constants: dict[str, Any] = {}
+
+    def model(self) -> onnx.ModelProto:
+        helper, int8 = self._onnx.helper, self._onnx.TensorProto.INT8
+        graph = self._net.graph
+        source, target = graph.shape(graph.input), graph.shape(graph.output)
+        # The graph's own tensors keep their names inside; the file's ends have names of theirs.
+        self._node("Transpose", ["x"], graph.input, perm=_TO_NCHW)
+        for layer in graph.layers:
+            self._layer(layer)
+        if len(target) == 4:
+            self._node("Transpose", [graph.output], "y", perm=_TO_NHWC)
+        else:
+            self._node("Identity", [graph.output], "y")
+        proto = helper.make_graph(
+            self._nodes,
+            "ppgnas",
+            [helper.make_tensor_value_info("x", int8, ["windows", *source[1:]])],
+            [helper.make_tensor_value_info("y", int8, ["windows", *target[1:]])],
+            list(self._constants.values()),
+        )
+        return helper.make_model(
+            proto,
+            producer_name="ppgnas",
+            ir_version=IR_VERSION,
+            opset_imports=[helper.make_opsetid("", OPSET)],
+        )
+
+    def _node(self, op: str, inputs: list[str], output: str, **attributes: Any) -> str:
+        self._nodes.append(
+            self._onnx.helper.make_node(op, inputs, [output], f"{output}:{op}", **attributes)
+        )
+        return output
+
+    def _constant(self, name: str, values: NDArray[Any]) -> str:
+        """An initializer; one with a known name is not made twice."""
+        if name not in self._constants:
+            array = np.array(values, order="C")
+            self._constants[name] = self._onnx.numpy_helper.from_array(array, name)
+        return name
+
+    def _scale(self, tensor: str) -> list[str]:
+        scale, zero_point = self._net.activations[tensor]
+        return [
+            self._constant(f"{tensor}:scale", np.array(scale, np.float32)),
+            self._constant(f"{tensor}:zero_point", np.array(zero_point, np.int8)),
+        ]
+
+    def _real(self, tensor: str, layer: Layer) -> str:
+        """The dequantised tensor, one node for each reader: the pattern onnxruntime looks for."""
+        return self._node(
+            "DequantizeLinear",
+            [tensor, *self._scale(tensor)],
+            f"{layer.name}:{tensor}:real{len(self._nodes)}",
+        )
+
+    def _weights(self, layer: Layer) -> list[str]:
+        """Dequantised weights and bias."""
+        net = self._net
+        weights, scales = net.weights[layer.name], net.weight_scales[layer.name]
+        if layer.op == "conv":
+            weights = weights.transpose(0, 3, 1, 2)
+        elif layer.op == "depthwise_conv":
+            weights = weights[0].transpose(2, 0, 1)[:, None]
+        else:
+            scales = scales[0]
+        # (out_channels, in_channels / groups, height, width) or (out_channels, inputs)
+        bias_scales = net.activations[layer.inputs[0]][0] * scales
+        real = []
+        for what, values, scale in (
+            ("weights", weights, scales),
+            ("bias", net.biases[layer.name], bias_scales),
+        ):
+            name = f"{layer.name}/{what}"
+            inputs = [
+                self._constant(name, values),
+                self._constant(f"{name}:scale", np.asarray(scale, np.float32)),
+                self._constant(f"{name}:zero_point", np.zeros(np.shape(scale), values.dtype)),
+            ]
+            axis = {"axis": 0} if np.ndim(scale) else {}
+            real.append(self._node("DequantizeLinear", inputs, f"{name}:real", **axis))
+        return real
+
+    def _quantized(self, real: str, layer: Layer) -> None:
+        """Quantise a result and clamp it where int8 itself does not."""
+        scale, zero_point = self._net.activations[layer.output]
+        low, high = fixed_point.activation_range(layer.activation, scale, zero_point)
+        clamps = (low, high) != (fixed_point.INT8_MIN, fixed_point.INT8_MAX)
+        name = f"{layer.output}:wide" if clamps else layer.output
+        self._node("QuantizeLinear", [real, *self._scale(layer.output)], name)
+        if clamps:
+            self._clip(name, layer.output, low, high)
+
+    def _clip(self, source: str, output: str, low: int, high: int) -> None:
+        limits = [
+            self._constant(f"{output}:low", np.array(low, np.int8)),
+            self._constant(f"{output}:high", np.array(high, np.int8)),
+        ]
+        self._node("Clip", [source, *limits], output)
+
+    def _window(self, layer: Layer) -> dict[str, Any]:
+        """Attributes of a sliding window; `same` becomes explicit padding."""
+        graph = self._net.graph
+        source, target = graph.shape(layer.inputs[0]), graph.shape(layer.output)
+        before, after = [], []
+        for axis in (0, 1):
+            reach = (layer.kernel[axis] - 1) * layer.dilation[axis] + 1
+            needed = (target[axis + 1] - 1) * layer.stride[axis] + reach
+            total = max(needed - source[axis + 1], 0) if layer.padding == "same" else 0
+            before.append(total // 2)
+            after.append(total - total // 2)
+        return {
+            "kernel_shape": list(layer.kernel),
+            "strides": list(layer.stride),
+            "pads": before + after,
+        }
+
+    def _layer(self, layer: Layer) -> None:
+        makers = {
+            "conv": self._conv,
+            "depthwise_conv": self._conv,
+            "fully_connected": self._fully_connected,
+            "add": self._add,
+            "pad": self._pad,
+            "reshape": self._reshape,
+            "avg_pool": self._avg_pool,
+            "max_pool": self._max_pool,
+            "mean": self._mean,
+            "softmax": self._softmax,
+        }
+        makers[layer.op](layer)
+
+    def _conv(self, layer: Layer) -> None:
+        groups = 1
+        if layer.op == "depthwise_conv":
+            groups = self._net.graph.shape(layer.inputs[0])[3]
+        inputs = [self._real(layer.inputs[0], layer), *self._weights(layer)]
+        real = self._node(
+            "Conv",
+            inputs,
+            f"{layer.output}:real",
+            group=groups,
+            dilations=list(layer.dilation),
+            **self._window(layer),
+        )
+        self._quantized(real, layer)
+
+    def _fully_connected(self, layer: Layer) -> None:
+        shape = self._net.graph.shape(layer.inputs[0])
+        flat = self._flat(layer.inputs[0], layer, prod(shape))
+        real = self._node(
+            "DequantizeLinear", [flat, *self._scale(layer.inputs[0])], f"{flat}:real"
+        )
+        result = self._node(
+            "Gemm", [real, *self._weights(layer)], f"{layer.output}:real", transB=1
+        )
+        self._quantized(result, layer)
+
+    def _flat(self, tensor: str, layer: Layer, size: int) -> str:
+        """Stored values `(windows, size)` in the order height, width, channels."""
+        shape = self._net.graph.shape(tensor)
+        if len(shape) == 4 and shape[1] * shape[2] > 1 and shape[3] > 1:
+            tensor = self._node("Transpose", [tensor], f"{layer.name}:nhwc", perm=_TO_NHWC)
+        return self._reshaped(tensor, f"{layer.name}:flat", (size,))
+
+    def _reshaped(self, source: str, output: str, shape: tuple[int, ...]) -> str:
+        # A 0 keeps the first axis, whatever the number of windows.
+        target = self._constant(f"{output}:shape", np.array([0, *shape], np.int64))
+        return self._node("Reshape", [source, target], output)
+
+    def _reshape(self, layer: Layer) -> None:
+        graph = self._net.graph
+        source, target = graph.shape(layer.inputs[0]), graph.shape(layer.output)
+        if len(source) == len(target) == 4 and source[3] == target[3]:
+            # Height and width are cut anew, channels stay: the same in both layouts.
+            self._reshaped(layer.inputs[0], layer.output, (target[3], *target[1:3]))
+            return
+        flat = self._flat(layer.inputs[0], layer, prod(source))
+        if len(target) == 4:
+            name = self._reshaped(flat, f"{layer.output}:nhwc", target[1:])
+            self._node("Transpose", [name], layer.output, perm=_TO_NCHW)
+        else:
+            self._reshaped(flat, layer.output, target[1:])
+
+    def _add(self, layer: Layer) -> None:
+        inputs = [self._real(name, layer) for name in layer.inputs]
+        self._quantized(self._node("Add", inputs, f"{layer.output}:real"), layer)
+
+    def _pad(self, layer: Layer) -> None:
+        top, bottom, left, right = layer.pads
+        pads = np.array([0, 0, top, left, 0, 0, bottom, right], np.int64)
+        inputs = [
+            layer.inputs[0],
+            self._constant(f"{layer.output}:pads", pads),
+            self._scale(layer.inputs[0])[1],
+        ]
+        self._node("Pad", inputs, layer.output)
+
+    def _avg_pool(self, layer: Layer) -> None:
+        inputs = [self._real(layer.inputs[0], layer)]
+        real = self._node("AveragePool", inputs, f"{layer.output}:real", **self._window(layer))
+        self._quantized(real, layer)
+
+    def _max_pool(self, layer: Layer) -> None:
+        scale, zero_point = self._net.activations[layer.output]
+        low, high = fixed_point.activation_range(layer.activation, scale, zero_point)
+        clamps = (low, high) != (fixed_point.INT8_MIN, fixed_point.INT8_MAX)
+        name = f"{layer.output}:wide" if clamps else layer.output
+        self._node("MaxPool", [layer.inputs[0]], name, **self._window(layer))
+        if clamps:
+            self._clip(name, layer.output, low, high)
+
+    def _mean(self, layer: Layer) -> None:
+        axes = self._constant("mean:axes", np.array([2, 3], np.int64))
+        keeps = int(len(self._net.graph.shape(layer.output)) == 4)
+        inputs = [self._real(layer.inputs[0], layer), axes]
+        self._quantized(
+            self._node("ReduceMean", inputs, f"{layer.output}:real", keepdims=keeps), layer
+        )
+
+    def _softmax(self, layer: Layer) -> None:
+        axis = 1 if len(self._net.graph.shape(layer.output)) == 4 else -1
+        inputs = [self._real(layer.inputs[0], layer)]
+        real = self._node("Softmax", inputs, f"{layer.output}:real", axis=axis)
+        self._quantized(real, layer)

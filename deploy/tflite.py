@@ -1,0 +1,250 @@
+"""Write a `.tflite` file directly from the graph and its integers.
+
+One operator a layer, in the graph's order, all int8, with the operator versions that have int8
+kernels in TFLM and LiteRT. The same network gives the same bytes. Constants are aligned to 16
+bytes, as the schema asks and as 32-bit cores need for int32 biases that stay in flash.
+
+Reference: tensorflow/compiler/mlir/lite/schema/schema.fbs (version 3); operator versions from
+tensorflow/lite/tools/versioning/op_version.cc.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deploy import tflite_runtime
+from deploy.quantized import QuantizedNet
+from hwmodels.graph import WEIGHTED_OPS, Layer
+
+_ALIGNMENT_BYTES = 16
+_OPERATORS = {
+    "conv": ("CONV_2D", 3),
+    "depthwise_conv": ("DEPTHWISE_CONV_2D", 3),
+    "fully_connected": ("FULLY_CONNECTED", 4),
+    "add": ("ADD", 2),
+    "pad": ("PAD", 2),
+    "reshape": ("RESHAPE", 1),
+    "avg_pool": ("AVERAGE_POOL_2D", 2),
+    "max_pool": ("MAX_POOL_2D", 2),
+    "mean": ("MEAN", 2),
+    "softmax": ("SOFTMAX", 2),
+}
+"""op -> (builtin operator, version that takes int8)."""
+_ACTIVATIONS = {"none": "NONE", "relu": "RELU", "relu6": "RELU6"}
+_PADDINGS = {"valid": "VALID", "same": "SAME"}
+
+
+def write(net: QuantizedNet) -> bytes:
+    """The network as a TFLite file.
+
+    Activation tensors keep their names; a layer's constants are `LAYER/weights`, `LAYER/bias`,
+    `LAYER/paddings`, `LAYER/shape`, `LAYER/axes`.
+
+    Raises:
+        DependencyError: no package with the TFLite schema is installed.
+    """
+    return _Writer(net, tflite_runtime.schema()).finish()
+
+
+class _Writer:
+    def __init__(self, net: QuantizedNet, schema: ModuleType) -> None:
+        self._net = net
+        self._s = schema
+        self._aligned_buffer = _aligned_buffer_class(schema)
+        self._buffers: list[Any] = [schema.BufferT()]  # buffer 0 is the empty one by convention
+        self._tensors: list[Any] = []
+        self._codes: list[Any] = []
+        self._index: dict[str, int] = {}
+
+    def finish(self) -> bytes:
+        import flatbuffers  # type: ignore[import-untyped]
+
+        s, graph = self._s, self._net.graph
+        for tensor in graph.tensors:
+            scale, zero_point = self._net.activations[tensor.name]
+            self._index[tensor.name] = self._add_tensor(
+                tensor.name,
+                tensor.shape,
+                s.TensorType.INT8,
+                quantization=self._quantization([scale], [zero_point]),
+            )
+        subgraph = s.SubGraphT()
+        subgraph.name = "main"
+        subgraph.operators = [self._operator(layer) for layer in graph.layers]
+        subgraph.tensors = self._tensors
+        subgraph.inputs = np.array([self._index[graph.input]], np.int32)
+        subgraph.outputs = np.array([self._index[graph.output]], np.int32)
+        model = s.ModelT()
+        model.version = 3
+        model.description = "ppgnas"
+        model.operatorCodes = self._codes
+        model.subgraphs = [subgraph]
+        model.buffers = self._buffers
+        builder = flatbuffers.Builder(1024)
+        builder.Finish(model.Pack(builder), file_identifier=b"TFL3")
+        return bytes(builder.Output())
+
+    def _quantization(self, scales: list[float], zero_points: list[int], *, axis: int = 0) -> Any:
+        parameters = self._s.QuantizationParametersT()
+        parameters.scale = np.array(scales, np.float32)
+        parameters.zeroPoint = np.array(zero_points, np.int64)
+        parameters.quantizedDimension = axis
+        return parameters
+
+    def _add_tensor(
+        self,
+        name: str,
+        shape: tuple[int, ...],
+        kind: int,
+        *,
+        quantization: Any = None,
+        content: bytes | None = None,
+    ) -> int:
+        tensor = self._s.TensorT()
+        tensor.name = name
+        tensor.shape = np.array(shape, np.int32)
+        tensor.type = kind
+        tensor.quantization = quantization
+        tensor.hasRank = True
+        tensor.buffer = 0
+        if content is not None:
+            tensor.buffer = len(self._buffers)
+            self._buffers.append(self._aligned_buffer(content))
+        self._tensors.append(tensor)
+        return len(self._tensors) - 1
+
+    def _constant(self, name: str, values: Any) -> int:
+        """An int32 parameter of an operator."""
+        array = np.array(values, "<i4")
+        return self._add_tensor(
+            name, array.shape, self._s.TensorType.INT32, content=array.tobytes()
+        )
+
+    def _weights(self, layer: Layer) -> list[int]:
+        """Tensor indices of weights and bias."""
+        net = self._net
+        weights: NDArray[np.int8] = net.weights[layer.name]
+        scales = net.weight_scales[layer.name]
+        axis = weights.ndim - 1 if layer.op == "depthwise_conv" else 0
+        if layer.op == "fully_connected":
+            scales = scales[:1]
+        points = [0] * len(scales)
+        input_scale = net.activations[layer.inputs[0]][0]
+        return [
+            self._add_tensor(
+                f"{layer.name}/weights",
+                weights.shape,
+                self._s.TensorType.INT8,
+                quantization=self._quantization(list(scales), points, axis=axis),
+                content=weights.tobytes(),
+            ),
+            self._add_tensor(
+                f"{layer.name}/bias",
+                net.biases[layer.name].shape,
+                self._s.TensorType.INT32,
+                quantization=self._quantization(list(input_scale * scales), points),
+                content=net.biases[layer.name].astype("<i4").tobytes(),
+            ),
+        ]
+
+    def _operator(self, layer: Layer) -> Any:
+        operator = self._s.OperatorT()
+        operator.opcodeIndex = self._opcode(layer.op)
+        inputs = [self._index[name] for name in layer.inputs]
+        if layer.op in WEIGHTED_OPS:
+            inputs += self._weights(layer)
+        elif layer.op == "pad":
+            top, bottom, left, right = layer.pads
+            paddings = [[0, 0], [top, bottom], [left, right], [0, 0]]
+            inputs.append(self._constant(f"{layer.name}/paddings", paddings))
+        elif layer.op == "reshape":
+            shape = self._net.graph.shape(layer.output)
+            inputs.append(self._constant(f"{layer.name}/shape", shape))
+        elif layer.op == "mean":
+            inputs.append(self._constant(f"{layer.name}/axes", [1, 2]))
+        operator.inputs = np.array(inputs, np.int32)
+        operator.outputs = np.array([self._index[layer.output]], np.int32)
+        name, options = self._options(layer)
+        operator.builtinOptionsType = getattr(self._s.BuiltinOptions, name)
+        operator.builtinOptions = options
+        return operator
+
+    def _opcode(self, op: str) -> int:
+        name, version = _OPERATORS[op]
+        code = getattr(self._s.BuiltinOperator, name)
+        for index, known in enumerate(self._codes):
+            if known.builtinCode == code:
+                return index
+        entry = self._s.OperatorCodeT()
+        # Older readers know only this int8 field.
+        entry.deprecatedBuiltinCode = min(code, 127)
+        entry.builtinCode = code
+        entry.version = version
+        self._codes.append(entry)
+        return len(self._codes) - 1
+
+    def _options(self, layer: Layer) -> tuple[str, Any]:
+        """Name of the options' table and the table."""
+        s = self._s
+        makers: dict[str, Callable[[], Any]] = {
+            "conv": s.Conv2DOptionsT,
+            "depthwise_conv": s.DepthwiseConv2DOptionsT,
+            "fully_connected": s.FullyConnectedOptionsT,
+            "add": s.AddOptionsT,
+            "pad": s.PadOptionsT,
+            "reshape": s.ReshapeOptionsT,
+            "avg_pool": s.Pool2DOptionsT,
+            "max_pool": s.Pool2DOptionsT,
+            "mean": s.ReducerOptionsT,
+            "softmax": s.SoftmaxOptionsT,
+        }
+        options = makers[layer.op]()
+        if layer.op in ("conv", "depthwise_conv", "avg_pool", "max_pool"):
+            options.strideH, options.strideW = layer.stride
+            options.padding = getattr(s.Padding, _PADDINGS[layer.padding])
+        if layer.op in ("conv", "depthwise_conv"):
+            options.dilationHFactor, options.dilationWFactor = layer.dilation
+        if layer.op in ("avg_pool", "max_pool"):
+            options.filterHeight, options.filterWidth = layer.kernel
+        if layer.op == "depthwise_conv":
+            graph = self._net.graph
+            channels = graph.shape(layer.inputs[0])[3]
+            options.depthMultiplier = graph.shape(layer.output)[3] // channels
+        if layer.op in WEIGHTED_OPS | {"add", "avg_pool", "max_pool"}:
+            options.fusedActivationFunction = getattr(
+                s.ActivationFunctionType, _ACTIVATIONS[layer.activation]
+            )
+        if layer.op == "reshape":
+            shape = self._net.graph.shape(layer.output)
+            options.newShape = np.array(shape, np.int32)
+        if layer.op == "mean":
+            options.keepDims = len(self._net.graph.shape(layer.output)) == 4
+        if layer.op == "softmax":
+            options.beta = 1.0
+        return type(options).__name__.removesuffix("T"), options
+
+
+def _aligned_buffer_class(schema: ModuleType) -> type:
+    """`BufferT` whose bytes start at a multiple of 16; the generated one aligns to 1."""
+
+    class AlignedBuffer(schema.BufferT):  # type: ignore[name-defined]
+        def __init__(self, content: bytes) -> None:
+            super().__init__()
+            self.data = np.frombuffer(content, np.uint8)
+
+        def Pack(self, builder: Any) -> int:
+            size = len(self.data)
+            builder.StartVector(1, size, _ALIGNMENT_BYTES)
+            builder.head -= size
+            builder.Bytes[builder.head : builder.head + size] = self.data.tobytes()
+            data = builder.EndVector()
+            schema.BufferStart(builder)
+            schema.BufferAddData(builder, data)
+            return int(schema.BufferEnd(builder))
+
+    return AlignedBuffer

@@ -1,0 +1,51 @@
+"""How much training a search buys: steps, not seconds, so that a seed repeats a run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ppgnas.errors import SpaceError
+
+
+@dataclass(frozen=True)
+class Effort:
+    """Training steps of each phase; every step sees `batch` windows.
+
+    Attributes:
+        teacher_steps: of the teacher.
+        pool_batches: augmented batches that are drawn once, labelled by the teacher, and shared by
+            the supernet and the finalists.
+        warmup_steps: supernet steps on the largest network alone.
+        supernet_steps: sandwich steps after the warm-up.
+        finetune_steps: float steps of a finalist.
+        qat_steps: quantisation-aware steps of a finalist.
+        search_windows: windows of search people that rank a candidate.
+    """
+
+    name: str
+    teacher_steps: int
+    pool_batches: int
+    warmup_steps: int
+    supernet_steps: int
+    finetune_steps: int
+    qat_steps: int
+    search_windows: int
+    batch: int = 128
+
+
+EFFORTS = {
+    effort.name: effort
+    for effort in (
+        Effort("smoke", 8, 4, 4, 8, 8, 8, 64, 32),
+        Effort("quick", 400, 250, 80, 500, 250, 150, 384),
+        Effort("standard", 1600, 1000, 250, 2200, 1300, 500, 768),
+        Effort("thorough", 12000, 4000, 1000, 20000, 12000, 3000, 1536),
+    )
+}
+
+
+def effort_by_name(name: str) -> Effort:
+    """One of `EFFORTS`."""
+    if name not in EFFORTS:
+        raise SpaceError(f"effort {name!r} is unknown; allowed: {', '.join(EFFORTS)}")
+    return EFFORTS[name]

@@ -1,0 +1,60 @@
+"""Running an int8 network over recordings with the integer reference."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deploy import reference
+from deploy.quantized import QuantizedNet
+from ppg.decode import decode, smooth
+from ppg.recording import Recording
+from ppg.windows import WindowSet, windows_of
+from search_spaces.arch import Arch
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """Heart rate of every usable window; arrays are `(windows,)`, see `WindowSet`."""
+
+    reference_bpm: NDArray[np.float64]
+    bpm: NDArray[np.float64]
+    bpm_smoothed: NDArray[np.float64]
+    spread_bpm: NDArray[np.float64]
+    person: NDArray[np.int64]
+    people: tuple[str, ...]
+    recording: NDArray[np.int64]
+    recordings: tuple[str, ...]
+    start_s: NDArray[np.float64]
+    activity: NDArray[np.int64]
+    activity_names: tuple[str, ...]
+
+
+def predict_windows(net: QuantizedNet, windows: WindowSet) -> Predictions:
+    """Integer inference, decoding and causal smoothing."""
+    stored = reference.run(net, net.quantize_input(windows.x))
+    logits = net.dequantize_output(stored)
+    raw = decode(logits)
+    smoothed = smooth(logits, windows.recording, windows.start_s)
+    return Predictions(
+        windows.hr_bpm, raw.bpm, smoothed.bpm, raw.spread_bpm, windows.person, windows.people,
+        windows.recording, windows.recordings, windows.start_s, windows.activity,
+        windows.activity_names,
+    )
+
+
+def predict(net: QuantizedNet, arch: Arch, recordings: Sequence[Recording]) -> Predictions:
+    """`predict_windows` on the windows that `arch` reads."""
+    windows = windows_of(recordings, rate_hz=arch.rate_hz, acceleration=arch.acceleration)
+    return predict_windows(net, windows)
+
+
+def input_windows(
+    arch: Arch, recordings: Sequence[Recording], limit: int
+) -> NDArray[np.float32]:
+    """Up to `limit` windows `(windows, channels, time)`, spread over the recordings."""
+    x = windows_of(recordings, rate_hz=arch.rate_hz, acceleration=arch.acceleration).x
+    return x[np.linspace(0, len(x) - 1, min(limit, len(x))).astype(np.int64)]

@@ -1,0 +1,132 @@
+"""Retraining one finalist: inherited weights, float fine-tuning, then quantisation-aware training.
+
+The job is plain values and paths, so that worker processes can take it: the pool is mapped into
+memory, the initial weights lie in a file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from deploy.quantized import QuantizedNet
+from distill.checkpoint import load_checkpoint
+from distill.effort import Effort
+from distill.evaluation import predict_windows
+from distill.inherited import mean_of_people
+from distill.inputs import front_end
+from distill.losses import distillation_loss, label_loss
+from distill.optim import GRADIENT_NORM, make_optimiser, set_rate
+from distill.pool import Pool, open_pool
+from distill.progress import Progress
+from distill.qat import QatNetwork
+from ppg.windows import WindowSet
+from search_spaces.arch import Arch
+from search_spaces.network import Network
+
+FINETUNE_RATE = 3e-3
+QAT_RATE = 4e-4
+OBSERVED_BATCHES = 16
+
+
+@dataclass(frozen=True)
+class FinalistJob:
+    """What a worker needs.
+
+    Attributes:
+        arch: the architecture.
+        weights: checkpoint of the extracted network.
+        pool: folder of the pool, whose targets come from the teacher and the largest network.
+        effort, seed: see `Effort`.
+    """
+
+    arch: Arch
+    weights: Path
+    pool: Path
+    effort: Effort
+    seed: int
+
+
+@dataclass(frozen=True)
+class Retrained:
+    """A finalist in integers, and its int8 MAE on search people."""
+
+    net: QuantizedNet
+    search_mae_bpm: float
+
+
+def retrain(job: FinalistJob, search: WindowSet, progress: Progress) -> Retrained:
+    """Fine-tune, quantise, and measure on `search` (windows at the rate of the arch)."""
+    pool = open_pool(job.pool, blend=True)
+    network = Network(job.arch)
+    load_checkpoint(job.weights, network)
+    total = job.effort.finetune_steps + job.effort.qat_steps
+
+    def batch(step: int) -> tuple[Tensor, Tensor, Tensor | None]:
+        x, labels, teacher = pool.batch_at(step, seed=job.seed)
+        return front_end(x, job.arch), labels, teacher
+
+    _optimise(network.train(), batch, first=0, steps=job.effort.finetune_steps,
+              rate=FINETUNE_RATE, total=total, progress=progress)
+    _recalibrate(network, pool, job.arch)
+    qat = QatNetwork(network.eval())
+    qat.observe(
+        front_end(x, job.arch) for _, x in zip(range(OBSERVED_BATCHES), pool.inputs(), strict=False)
+    )
+    half = job.effort.qat_steps // 2
+
+    def hold(step: int) -> None:
+        qat.observing = step < half
+
+    _optimise(qat, batch, first=job.effort.finetune_steps, steps=job.effort.qat_steps,
+              rate=QAT_RATE, total=total, progress=progress, before=hold)
+    net = qat.quantized()
+    predictions = predict_windows(net, search)
+    error = predictions.bpm - predictions.reference_bpm
+    return Retrained(net, mean_of_people(error, predictions.person))
+
+
+def _optimise(
+    module: nn.Module,
+    batch: Callable[[int], tuple[Tensor, Tensor, Tensor | None]],
+    *,
+    first: int,
+    steps: int,
+    rate: float,
+    total: int,
+    progress: Progress,
+    before: Callable[[int], None] | None = None,
+) -> None:
+    optimiser = make_optimiser(module, lr=rate)
+    for step in range(steps):
+        if before is not None:
+            before(step)
+        x, labels, teacher = batch(first + step)
+        set_rate(optimiser, peak=rate, step=step, steps=steps)
+        logits = module(x)
+        if teacher is None:
+            loss = label_loss(logits, labels)
+        else:
+            loss = distillation_loss(logits, labels, teacher)
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        nn.utils.clip_grad_norm_(module.parameters(), GRADIENT_NORM)
+        optimiser.step()
+        progress(first + step + 1, total, f"loss {loss.item():.2f}")
+
+
+@torch.no_grad()
+def _recalibrate(network: Network, pool: Pool, arch: Arch) -> None:
+    """Cumulative statistics over fixed batches, so that no moving average lags behind."""
+    norms = [m for m in network.modules() if isinstance(m, nn.BatchNorm2d)]
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.momentum = None
+    network.train()
+    for _, x in zip(range(OBSERVED_BATCHES), pool.inputs(), strict=False):
+        network(front_end(x, arch))
+    network.eval()

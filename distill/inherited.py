@@ -1,0 +1,68 @@
+"""Accuracy of a subnetwork with inherited weights, on search people."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from distill.inputs import front_end
+from ppg.decode import decode
+from ppg.windows import WindowSet
+from search_spaces.arch import Arch
+from search_spaces.supernet import Supernet
+
+
+def thin(windows: WindowSet, count: int) -> NDArray[np.int64]:
+    """Indices of about `count` windows, spread evenly over every person's time."""
+    people = len(windows.people)
+    share = max(1, count // people)
+    picked = []
+    for person in range(people):
+        own = np.flatnonzero(windows.person == person)
+        if len(own):
+            picked.append(own[np.linspace(0, len(own) - 1, min(share, len(own))).astype(np.int64)])
+    return np.concatenate(picked)
+
+
+def mean_of_people(
+    error_bpm: NDArray[np.float64], person: NDArray[np.int64]
+) -> float:
+    """Mean over people of each person's mean absolute error."""
+    means = [np.abs(error_bpm[person == p]).mean() for p in np.unique(person)]
+    return float(np.mean(means))
+
+
+class InheritedAccuracy:
+    """Ranks architectures by mean-of-people MAE.
+
+    Args:
+        supernet: trained.
+        calibration: batches of training windows at the stored rate; recalibrate normalisation.
+        search: windows of search people at the stored rate.
+        count: about how many of them are used.
+    """
+
+    def __init__(
+        self, supernet: Supernet, calibration: list[Tensor], search: WindowSet, *, count: int
+    ) -> None:
+        picked = thin(search, count)
+        self._supernet = supernet
+        self._calibration = calibration
+        self._x = torch.from_numpy(search.x[picked])
+        self._hr_bpm = search.hr_bpm[picked]
+        self._person = search.person[picked]
+
+    @torch.no_grad()
+    def mae_bpm(self, arch: Arch) -> float:
+        """Raw MAE in BPM; the same value for the same architecture, whatever came before."""
+        statistics = self._supernet.recalibrate(
+            arch, [front_end(batch, arch) for batch in self._calibration]
+        )
+        x = front_end(self._x, arch)
+        logits = torch.cat(
+            [self._supernet(part, arch, statistics=statistics) for part in x.split(256)]
+        )
+        error = decode(logits.numpy()).bpm - self._hr_bpm
+        return mean_of_people(error, self._person)

@@ -1,0 +1,155 @@
+"""A pool of augmented windows, drawn and labelled by the teacher once, read many times.
+
+Drawing and asking the teacher would otherwise cost as much as training a small student. The pool
+lies in `.npy` files that worker processes map into memory, so it is held once however many read.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from distill.progress import Progress
+from ppg.augment import TrainingBank
+from ppg.targets import CLASSES, soft_labels
+from ppgnas.files import write_json_atomic
+
+
+@dataclass(frozen=True)
+class Pool:
+    """Windows in random order.
+
+    Attributes:
+        x: `(windows, channels, time)` float16.
+        hr_bpm: `(windows,)` float32.
+        teacher: `(windows, classes)` float16 logits, or None without a teacher.
+        batch: windows a step.
+    """
+
+    x: NDArray[np.float16]
+    hr_bpm: NDArray[np.float32]
+    teacher: NDArray[np.float16] | None
+    batch: int
+
+    @property
+    def batches(self) -> int:
+        """Batches in one pass."""
+        return len(self.hr_bpm) // self.batch
+
+    def batch_at(self, step: int, *, seed: int) -> tuple[Tensor, Tensor, Tensor | None]:
+        """Windows, soft labels and teacher logits of a step; every pass has an order of its own."""
+        epoch, index = divmod(step, self.batches)
+        order = np.random.default_rng((seed, 3, epoch)).permutation(self.batches)
+        part = slice(int(order[index]) * self.batch, (int(order[index]) + 1) * self.batch)
+        x = torch.from_numpy(self.x[part].astype(np.float32))
+        labels = torch.from_numpy(soft_labels(self.hr_bpm[part]))
+        teacher = None
+        if self.teacher is not None:
+            teacher = torch.from_numpy(self.teacher[part].astype(np.float32))
+        return x, labels, teacher
+
+    def inputs(self) -> Iterator[Tensor]:
+        """All windows in stored order, a batch at a time."""
+        for start in range(0, len(self.x), self.batch):
+            yield torch.from_numpy(self.x[start : start + self.batch].astype(np.float32))
+
+
+    def blended(self, folder: Path, logits: Iterable[Tensor]) -> None:
+        """Keep targets that average the teacher's and another network's probabilities.
+
+        Args:
+            folder: of the pool; the file there is replaced at the end, in one move.
+            logits: `(batch, classes)` of the other network, in stored order.
+        """
+        temporary = folder / "blend.tmp.npy"
+        out = np.lib.format.open_memmap(
+            temporary, "w+", dtype=np.float16, shape=(len(self.hr_bpm), CLASSES)
+        )
+        start = 0
+        for part in logits:
+            own = F.log_softmax(part, dim=1)
+            stop = start + len(own)
+            if self.teacher is not None:
+                other = torch.from_numpy(self.teacher[start:stop].astype(np.float32))
+                pair = torch.stack([own, F.log_softmax(other, dim=1)])
+                own = torch.logsumexp(pair, dim=0) - math.log(2)
+            out[start:stop] = own.numpy()
+            start = stop
+        out.flush()
+        temporary.replace(folder / BLEND)
+
+
+BLEND = "blend.npy"
+
+
+def open_pool(folder: Path, *, blend: bool = False) -> Pool:
+    """Map a finished pool into memory.
+
+    Args:
+        folder: of the pool.
+        blend: take the targets that `Pool.blended` has kept, not the teacher's alone.
+    """
+    facts = json.loads((folder / "pool.json").read_text())
+    teacher = folder / (BLEND if blend else "teacher.npy")
+    return Pool(
+        x=np.load(folder / "x.npy", mmap_mode="r"),
+        hr_bpm=np.load(folder / "hr_bpm.npy"),
+        teacher=np.load(teacher, mmap_mode="r") if teacher.exists() else None,
+        batch=facts["batch"],
+    )
+
+
+def make_pool(
+    bank: TrainingBank,
+    teacher: nn.Module | None,
+    *,
+    folder: Path,
+    batches: int,
+    batch: int,
+    rate_hz: int,
+    seed: int,
+    progress: Progress,
+) -> Pool:
+    """Draw the pool, or open it if `folder` has it finished with the same settings."""
+    identity = {"batches": batches, "batch": batch, "rate_hz": rate_hz, "seed": seed}
+    done = folder / "pool.json"
+    if done.exists() and json.loads(done.read_text()) == identity:
+        return open_pool(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    for stale in (done, folder / BLEND, folder / "teacher.npy"):
+        stale.unlink(missing_ok=True)
+    count, channels = batches * batch, 4 if bank.acceleration else 1
+    x = np.lib.format.open_memmap(
+        folder / "x.npy", "w+", dtype=np.float16, shape=(count, channels, 8 * rate_hz)
+    )
+    hr = np.empty(count, np.float32)
+    logits = None
+    if teacher is not None:
+        logits = np.lib.format.open_memmap(
+            folder / "teacher.npy", "w+", dtype=np.float16, shape=(count, CLASSES)
+        )
+    for index in range(batches):
+        part = slice(index * batch, (index + 1) * batch)
+        drawn, hr[part] = bank.draw(
+            np.random.default_rng((seed, 2, index)), batch, rate_hz=rate_hz
+        )
+        x[part] = drawn
+        if teacher is not None and logits is not None:
+            with torch.no_grad():
+                logits[part] = teacher(torch.from_numpy(drawn)).numpy()
+        progress(index + 1, batches, "augmenting" if teacher is None else "asking the teacher")
+    x.flush()
+    if logits is not None:
+        logits.flush()
+    np.save(folder / "hr_bpm.npy", hr)
+    write_json_atomic(done, identity)
+    return open_pool(folder)

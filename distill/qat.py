@@ -1,0 +1,139 @@
+"""Quantisation-aware training: the arithmetic of the int8 file, simulated in float.
+
+Normalisation is folded before this phase. Weights are fake-quantised per output channel (per
+tensor in the head) with the scale their largest value asks for; activations per tensor, with
+ranges that follow the batches through the first half of training and then stand still. Pooling and
+the head share what TFLite makes them share: an average pool keeps the scale of its input.
+
+Reference: Jacob et al. 2018 (arXiv 1712.05877).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from deploy.quantized import SHARED_SCALE_OPS, QuantizedNet, quantize
+from hwmodels.graph import Graph
+from search_spaces.arch import Arch
+from search_spaces.blocks import causal_conv, run_network
+from search_spaces.lower import lower, stored_weight
+from search_spaces.network import Network, key
+from search_spaces.plan import Conv
+
+RANGE_MOMENTUM = 0.05
+SMALLEST_RANGE = 1e-4
+
+
+class QatNetwork(nn.Module):
+    """The folded network with fake quantisation at every tensor that the graph names."""
+
+    def __init__(self, network: Network) -> None:
+        super().__init__()
+        self.arch: Arch = network.arch
+        self.plan = network.plan
+        self.weights = nn.ParameterDict()
+        self.biases = nn.ParameterDict()
+        for conv in self.plan.convs:
+            weight, bias = network.folded(conv)
+            self.weights[key(conv.name)] = nn.Parameter(weight.detach().clone())
+            self.biases[key(conv.name)] = nn.Parameter(bias.detach().clone())
+        self.weights["head"] = nn.Parameter(network.head.weight.detach().clone())
+        self.biases["head"] = nn.Parameter(network.head.bias.detach().clone())
+        self._sources = shared_scale_sources(lower(self.arch))
+        self.ranges: dict[str, tuple[float, float]] = {}
+        self.observing = True
+        self.quantising = True
+
+    def observe(self, batches: Iterable[Tensor]) -> None:
+        """Set the ranges from float passes over `batches` of `(batch, channels, time)`."""
+        self.quantising = False
+        with torch.no_grad():
+            for batch in batches:
+                self(batch)
+        self.quantising = True
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits `(batch, classes)`."""
+        return run_network(self.plan, x, self._convolve, self._head, self._tap)
+
+    def _convolve(self, x: Tensor, conv: Conv) -> Tensor:
+        name = key(conv.name)
+        return causal_conv(x, self._weight(name), conv, self.biases[name])
+
+    def _head(self, features: Tensor) -> Tensor:
+        return F.linear(features, self._weight("head"), self.biases["head"])
+
+    def _weight(self, name: str) -> Tensor:
+        weight = self.weights[name]
+        if not self.quantising:
+            return weight
+        if name == "head":
+            scale = float(weight.detach().abs().max().clamp(min=1e-8)) / 127
+            return torch.fake_quantize_per_tensor_affine(weight, scale, 0, -127, 127)
+        scale_of = weight.detach().abs().amax(dim=(1, 2)).clamp(min=1e-8) / 127
+        zeros = torch.zeros_like(scale_of, dtype=torch.int32)
+        return torch.fake_quantize_per_channel_affine(weight, scale_of, zeros, 0, -127, 127)
+
+    def _tap(self, name: str, x: Tensor) -> Tensor:
+        name = self._sources.get(name, name)
+        if self.observing and name not in self._sources:
+            self._follow(name, x.detach())
+        if not self.quantising:
+            return x
+        scale, zero_point = activation_scale(*self.ranges[name])
+        return torch.fake_quantize_per_tensor_affine(x, scale, zero_point, -128, 127)
+
+    def _follow(self, name: str, x: Tensor) -> None:
+        low, high = float(x.min()), float(x.max())
+        if name == "pool":
+            return
+        if name in self.ranges:
+            before = self.ranges[name]
+            low = before[0] + RANGE_MOMENTUM * (low - before[0])
+            high = before[1] + RANGE_MOMENTUM * (high - before[1])
+        self.ranges[name] = (low, high)
+
+    def quantized(self) -> QuantizedNet:
+        """The integers: what the files hold."""
+        graph = lower(self.arch)
+        floats: dict[str, tuple[NDArray[np.float64], NDArray[np.float64]]] = {}
+        for conv in self.plan.convs:
+            weight = self.weights[key(conv.name)].detach().double().numpy()
+            bias = self.biases[key(conv.name)].detach().double().numpy()
+            layer = next(item for item in graph.layers if item.name == conv.name)
+            floats[conv.name] = (stored_weight(conv, weight, graph.weight_shape(layer)), bias)
+        head = self.weights["head"].detach().double().numpy()
+        floats["head"] = (head, self.biases["head"].detach().double().numpy())
+        activations: dict[str, tuple[float, int]] = {}
+        for tensor in graph.tensors:
+            source = self._sources.get(tensor.name, tensor.name)
+            activations[tensor.name] = activation_scale(*self.ranges[source])
+        return quantize(graph, floats, activations)
+
+
+def shared_scale_sources(graph: Graph) -> dict[str, str]:
+    """For each tensor that must share its input's scale, the tensor that decides it."""
+    sources: dict[str, str] = {}
+    for layer in graph.layers:
+        if layer.op in SHARED_SCALE_OPS:
+            origin = layer.inputs[0]
+            sources[layer.output] = sources.get(origin, origin)
+    return sources
+
+
+def activation_scale(low: float, high: float) -> tuple[float, int]:
+    """Scale and zero point of an int8 tensor that must hold 0 exactly.
+
+    Args:
+        low, high: range of the real values.
+    """
+    low, high = min(low, 0.0), max(high, 0.0)
+    scale = float(np.float32(max(high - low, SMALLEST_RANGE) / 255))
+    zero_point = int(np.clip(np.rint(-128 - low / scale), -128, 127))
+    return scale, zero_point

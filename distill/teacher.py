@@ -1,0 +1,174 @@
+"""The teacher: a 1D residual network that need not fit any chip.
+
+It sees the whole window (no causality), is trained first on training people, and its logits are
+divided by one temperature fitted on search people, because an over-confident teacher teaches less.
+
+Reference for the shape: He et al. 2016 (arXiv 1512.03385), two 3-tap convolutions a block, here
+with five taps over time.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from distill.checkpoint import load_checkpoint, read_facts, save_checkpoint
+from distill.effort import Effort
+from distill.losses import fit_temperature, label_loss
+from distill.optim import GRADIENT_NORM, make_optimiser, set_rate
+from distill.progress import Progress
+from ppg.augment import TrainingBank
+from ppg.targets import CLASSES, soft_labels
+from ppg.windows import WindowSet
+from ppgnas.errors import RunError
+
+TEACHERS = ("resnet-small", "none")
+PEAK_RATE = 3e-3
+CHECKPOINT_EVERY = 200
+
+
+@dataclass(frozen=True)
+class TeacherShape:
+    """Input channels and rate, stem width, and per stage width and blocks; each stage halves time.
+    """
+
+    channels: int
+    rate_hz: int
+    stem: int = 32
+    widths: tuple[int, ...] = (48, 64, 96)
+    blocks: tuple[int, ...] = (2, 2, 2)
+    kernel: int = 5
+
+
+class _Residual(nn.Module):
+    def __init__(self, inputs: int, outputs: int, kernel: int, stride: int) -> None:
+        super().__init__()
+        pad = kernel // 2
+        self.first = nn.Conv2d(
+            inputs, outputs, (1, kernel), stride=(1, stride), padding=(0, pad), bias=False
+        )
+        self.first_norm = nn.BatchNorm2d(outputs)
+        self.second = nn.Conv2d(outputs, outputs, (1, kernel), padding=(0, pad), bias=False)
+        self.second_norm = nn.BatchNorm2d(outputs)
+        self.shortcut: nn.Module = nn.Identity()
+        if stride > 1 or inputs != outputs:
+            self.shortcut = nn.Sequential(
+                nn.Conv2d(inputs, outputs, 1, stride=(1, stride), bias=False),
+                nn.BatchNorm2d(outputs),
+            )
+
+    def forward(self, x: Tensor) -> Tensor:
+        value = F.relu(self.first_norm(self.first(x)))
+        return F.relu(self.second_norm(self.second(value)) + self.shortcut(x))
+
+
+class ResNetTeacher(nn.Module):
+    """`(batch, channels, time)` to `(batch, classes)` logits, already divided by `temperature`."""
+
+    def __init__(self, shape: TeacherShape) -> None:
+        super().__init__()
+        self.shape = shape
+        self.stem = nn.Conv2d(
+            shape.channels, shape.stem, (1, 9), stride=(1, 2), padding=(0, 4), bias=False
+        )
+        self.stem_norm = nn.BatchNorm2d(shape.stem)
+        layers: list[nn.Module] = []
+        width = shape.stem
+        for out, blocks in zip(shape.widths, shape.blocks, strict=True):
+            for index in range(blocks):
+                layers.append(_Residual(width, out, shape.kernel, 2 if index == 0 else 1))
+                width = out
+        self.layers = nn.Sequential(*layers)
+        self.head = nn.Linear(width, CLASSES)
+        self.register_buffer("temperature", torch.ones(()))
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x[:, : self.shape.channels]
+        have = x.shape[2] // 8
+        if have != self.shape.rate_hz:
+            x = F.interpolate(
+                x, size=8 * self.shape.rate_hz, mode="linear", align_corners=False
+            )
+        x = x[:, :, None].contiguous(memory_format=torch.channels_last)
+        features = self.layers(F.relu(self.stem_norm(self.stem(x)))).mean(dim=(2, 3))
+        logits: Tensor = self.head(features) / self.temperature
+        return logits
+
+
+def train_teacher(
+    bank: TrainingBank,
+    search: WindowSet,
+    *,
+    shape: TeacherShape,
+    effort: Effort,
+    seed: int,
+    path: Path,
+    progress: Progress,
+) -> ResNetTeacher:
+    """Train on `bank`, fit the temperature on `search`, keep the result in `path`.
+
+    A finished file of the same seed, effort and shape is taken as it is; an unfinished one goes on.
+    """
+    torch.manual_seed(seed)
+    teacher = ResNetTeacher(shape)
+    optimiser = make_optimiser(teacher, lr=PEAK_RATE)
+    steps = effort.teacher_steps
+    identity = {"seed": seed, "steps": steps, "batch": effort.batch, "shape": str(shape)}
+    step = 0
+    facts = read_facts(path)
+    if facts.get("identity") == identity:
+        if facts["step"] == steps:
+            load_checkpoint(path, teacher)
+            return teacher.eval()
+        step = load_checkpoint(path, teacher, optimiser=optimiser)["step"]
+    teacher.train()
+    for step in range(step, steps):
+        rng = np.random.default_rng((seed, 1, step))
+        x, hr_bpm = bank.draw(rng, effort.batch, rate_hz=shape.rate_hz)
+        set_rate(optimiser, peak=PEAK_RATE, step=step, steps=steps)
+        loss = label_loss(teacher(torch.from_numpy(x)), torch.from_numpy(soft_labels(hr_bpm)))
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(teacher.parameters(), GRADIENT_NORM)
+        optimiser.step()
+        progress(step + 1, steps, f"loss {loss.item():.2f}")
+        if (step + 1) % CHECKPOINT_EVERY == 0 and step + 1 < steps:
+            save_checkpoint(path, teacher, optimiser=optimiser, identity=identity, step=step + 1,
+                            shape=_shape_json(shape))
+    teacher.eval()
+    with torch.no_grad():
+        logits = torch.cat([teacher(part) for part in torch.from_numpy(search.x).split(256)])
+        labels = torch.from_numpy(soft_labels(search.hr_bpm))
+        teacher.temperature.fill_(fit_temperature(logits, labels))
+    save_checkpoint(path, teacher, identity=identity, step=steps, shape=_shape_json(shape))
+    return teacher
+
+
+def load_teacher(path: Path) -> ResNetTeacher:
+    """Read a finished teacher.
+
+    Raises:
+        RunError: not a teacher, or one whose training did not end.
+    """
+    if not path.is_file():
+        raise RunError(
+            f"teacher {str(path)!r} is neither a file nor one of: {', '.join(TEACHERS)}"
+        )
+    facts = read_facts(path)
+    if "shape" not in facts or facts["step"] != facts["identity"]["steps"]:
+        raise RunError(f"{path} is not a finished teacher; pass a teacher.safetensors of a run")
+    shape = {k: tuple(v) if isinstance(v, list) else v for k, v in facts["shape"].items()}
+    teacher = ResNetTeacher(TeacherShape(**shape))
+    load_checkpoint(path, teacher)
+    return teacher.eval()
+
+
+def _shape_json(shape: TeacherShape) -> dict[str, object]:
+    values: dict[str, object] = json.loads(json.dumps(shape.__dict__))
+    return values

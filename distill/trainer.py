@@ -1,0 +1,174 @@
+"""Everything that a search asks of torch, in the order in which it asks."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from pathlib import Path
+
+import torch
+
+from distill.checkpoint import save_checkpoint
+from distill.effort import effort_by_name
+from distill.evaluation import Predictions, predict
+from distill.finalist import FinalistJob, Retrained
+from distill.inherited import InheritedAccuracy
+from distill.inputs import front_end, stored_rate_hz
+from distill.pool import Pool, make_pool, open_pool
+from distill.progress import Progress
+from distill.supernet_training import Accept, largest_logits, train_supernet
+from distill.teacher import ResNetTeacher, TeacherShape, load_teacher, train_teacher
+from distill.workers import retrain_all
+from deploy.quantized import QuantizedNet
+from ppg.augment import TrainingBank
+from ppg.recording import Recording
+from ppg.windows import WindowSet, windows_of
+from search_spaces.arch import Arch
+from search_spaces.space import SearchSpace
+from search_spaces.supernet import Supernet
+
+CALIBRATION_BATCHES = 2
+
+
+def accept_all(arch: Arch) -> bool:
+    """No budgets."""
+    return True
+
+
+class Trainer:
+    """Teacher, supernet, ranking and retraining of one run.
+
+    Args:
+        space: the search space.
+        train, search: recordings of training and of search people.
+        effort: name of an `Effort`.
+        seed: decides everything that is drawn.
+        teacher: `resnet-small`, `none`, or the path of a teacher's file.
+        folder: the run directory; `cache/` in it holds what can be made again.
+        threads: cores to use.
+        accept: whether an architecture fits the budgets.
+    """
+
+    def __init__(
+        self,
+        space: SearchSpace,
+        *,
+        train: Sequence[Recording],
+        search: Sequence[Recording],
+        effort: str,
+        seed: int,
+        teacher: str,
+        folder: Path,
+        threads: int,
+        accept: Accept = accept_all,
+    ) -> None:
+        torch.set_num_threads(threads)
+        self._space = space
+        self._train, self._search = list(train), list(search)
+        self._effort = effort_by_name(effort)
+        self._seed = seed
+        self._teacher_name = teacher
+        self._folder = folder
+        self._cache = folder / "cache"
+        self._threads = threads
+        self._accept = accept
+        self._rate_hz = stored_rate_hz(space.rate_hz)
+        self._acceleration = True in space.acceleration
+        torch.manual_seed(seed)
+        self._supernet = Supernet(space)
+
+    @cached_property
+    def _bank(self) -> TrainingBank:
+        return TrainingBank(self._train, acceleration=self._acceleration)
+
+    @cached_property
+    def _search_windows(self) -> WindowSet:
+        return windows_of(
+            self._search, rate_hz=self._rate_hz, acceleration=self._acceleration
+        )
+
+    def prepare_teacher(self, progress: Progress) -> None:
+        """Train or load the teacher, and let it label the pool."""
+        teacher: ResNetTeacher | None = None
+        if self._teacher_name == "resnet-small":
+            shape = TeacherShape(4 if self._acceleration else 1, min(self._rate_hz, 32))
+            search = windows_of(
+                self._search, rate_hz=shape.rate_hz, acceleration=self._acceleration
+            )
+            teacher = train_teacher(
+                self._bank, search, shape=shape, effort=self._effort, seed=self._seed,
+                path=self._cache / "teacher.safetensors", progress=progress,
+            )
+        elif self._teacher_name != "none":
+            teacher = load_teacher(Path(self._teacher_name))
+        make_pool(
+            self._bank, teacher, folder=self._cache / "pool", batches=self._effort.pool_batches,
+            batch=self._effort.batch, rate_hz=self._rate_hz, seed=self._seed, progress=progress,
+        )
+
+    @cached_property
+    def _pool(self) -> Pool:
+        return open_pool(self._cache / "pool")
+
+    def train_supernet(self, progress: Progress) -> None:
+        """Train the supernet, or load it when it is finished."""
+        train_supernet(
+            self._supernet, self._pool, effort=self._effort, seed=self._seed,
+            path=self._folder / "supernet.safetensors", accept=self._accept, progress=progress,
+        )
+
+    @cached_property
+    def _inherited(self) -> InheritedAccuracy:
+        batches = [x for _, x in zip(range(CALIBRATION_BATCHES), self._pool.inputs(), strict=False)]
+        return InheritedAccuracy(
+            self._supernet, batches, self._search_windows, count=self._effort.search_windows
+        )
+
+    def search_mae(self, arch: Arch) -> float:
+        """Inherited raw MAE in BPM on search people."""
+        return self._inherited.mae_bpm(arch)
+
+    def retrain_many(
+        self,
+        archs: Sequence[Arch],
+        progress: Progress,
+        on_done: Callable[[int, Retrained], None],
+    ) -> None:
+        """Retrain and quantise finalists in worker processes."""
+        pool = self._cache / "pool"
+        if not (pool / "blend.npy").exists():
+            self._pool.blended(
+                pool, largest_logits(self._supernet, self._pool, progress=progress)
+            )
+        jobs = []
+        for arch in archs:
+            weights = self._cache / f"inherited-{arch.id}.safetensors"
+            calibration = [
+                front_end(x, arch)
+                for _, x in zip(range(CALIBRATION_BATCHES), self._pool.inputs(), strict=False)
+            ]
+            network = self._supernet.extract(
+                arch, self._supernet.recalibrate(arch, calibration)
+            )
+            save_checkpoint(weights, network)
+            jobs.append(FinalistJob(arch, weights, pool, self._effort, self._seed))
+
+        def search(job: FinalistJob) -> WindowSet:
+            return windows_of(
+                self._search, rate_hz=job.arch.rate_hz, acceleration=job.arch.acceleration
+            )
+
+        retrain_all(jobs, search, threads=self._threads, progress=progress, on_done=on_done)
+
+    def report(
+        self, recordings: Sequence[Recording], net: QuantizedNet, arch: Arch
+    ) -> Predictions:
+        """int8 predictions on other people."""
+        return predict(net, arch, recordings)
+
+    def drop_cache(self) -> None:
+        """Remove what only an unfinished run needs; the teacher stays."""
+        shutil.rmtree(self._cache / "pool", ignore_errors=True)
+        for weights in self._cache.glob("inherited-*.safetensors"):
+            weights.unlink()

@@ -1,0 +1,113 @@
+"""Figures of board and engine files: a value, its bounds, its unit and its source.
+
+A figure is a TOML table `{ value, unit, source }` with optional `low` and `high`. Without bounds a
+sourced figure is taken as exact where it is a size or a clock, and one whose source begins with
+"assumption" is widened by `ASSUMPTION_SPREAD` to both sides.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from hwmodels.estimate import Estimate
+from ppgnas.errors import BoardError
+
+ASSUMPTION_SPREAD = 0.5
+
+# What each unit is worth in the unit that we compute in: Hz, bytes, mW.
+UNITS: dict[str, dict[str, float]] = {
+    "clock": {"Hz": 1.0, "kHz": 1e3, "MHz": 1e6},
+    "memory": {"B": 1.0, "KiB": 1024.0, "MiB": 1048576.0},
+    "power": {"W": 1e3, "mW": 1.0, "uW": 1e-3},
+    "ratio": {"x Cortex-M7": 1.0},
+}
+
+
+class Figure(BaseModel):
+    """One figure as it stands in a file."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    value: float = Field(ge=0, allow_inf_nan=False)
+    low: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+    high: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+    unit: str = Field(min_length=1)
+    source: str = Field(min_length=1)
+
+    @property
+    def assumed(self) -> bool:
+        """True where the source says that there is none."""
+        return self.source.lower().startswith("assumption")
+
+    def estimate(self, scale: float = 1.0) -> Estimate:
+        """The figure with its bounds, times the worth of its unit.
+
+        Raises:
+            ValueError: the bounds do not enclose the value.
+        """
+        spread = ASSUMPTION_SPREAD if self.assumed else 0.0
+        low = self.value * (1 - spread) if self.low is None else self.low
+        high = self.value * (1 + spread) if self.high is None else self.high
+        return Estimate(self.value * scale, low * scale, high * scale)
+
+
+def in_unit(figure: Figure, kind: str, *, where: str) -> Estimate:
+    """A figure in the unit that we compute in.
+
+    Args:
+        figure: from a file.
+        kind: a key of `UNITS`.
+        where: file and key, for the message.
+
+    Raises:
+        BoardError: the unit is not one of this kind, the value is 0, or the bounds do not enclose
+            it.
+    """
+    units = UNITS[kind]
+    if figure.value == 0:
+        raise BoardError(f"{where}.value is 0; it must be above 0. Give the figure of the part")
+    if figure.unit not in units:
+        raise BoardError(
+            f"{where}.unit is {figure.unit!r}; allowed: {', '.join(units)}. "
+            "Write the unit that the figure's source uses"
+        )
+    try:
+        return figure.estimate(units[figure.unit])
+    except ValueError as error:
+        raise BoardError(
+            f"{where}: low is {figure.low}, value is {figure.value}, high is {figure.high}; "
+            "they must be in ascending order. Correct the bounds"
+        ) from error
+
+
+_EXPECTED = {
+    "missing": "is missing",
+    "greater_than": "must be above 0",
+    "greater_than_equal": "must be at least 0",
+    "finite_number": "must be a finite number",
+    "float_parsing": "must be a number",
+    "float_type": "must be a number",
+    "string_type": "must be a text",
+    "string_too_short": "must not be empty",
+    "extra_forbidden": "is not a key of such a file",
+    "model_type": "must be a table",
+    "model_attributes_type": "must be a table",
+}
+
+
+def explain(error: ValidationError, path: Path, help_text: str) -> BoardError:
+    """One message that names the file, the first wrong key, the value and what is allowed.
+
+    Args:
+        error: what pydantic found.
+        path: the file read.
+        help_text: the next step, as a sentence without a full stop.
+    """
+    first: Any = error.errors()[0]
+    key = ".".join(str(part) for part in first["loc"])
+    expected = _EXPECTED.get(first["type"], first["msg"])
+    seen = "" if first["type"] in ("missing", "extra_forbidden") else f" is {first['input']!r} and"
+    return BoardError(f"{path}: {key}{seen} {expected}. {help_text}")

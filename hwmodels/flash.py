@@ -1,0 +1,45 @@
+"""Flash that inference adds: the model, the kernels it needs and the runtime.
+
+The model is what the device stores of it: weights, biases and, for a TFLite file, the records of
+operators, tensors and per-channel scales. Kernels are linked once, however often they are used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from hwmodels.engines import Engine
+from hwmodels.estimate import Estimate, total
+
+
+@dataclass(frozen=True)
+class FlashParts:
+    """Bytes of flash by what they hold."""
+
+    weights: Estimate
+    code: Estimate
+    runtime: Estimate
+
+
+def flash_parts(
+    engine: Engine, *, weight_bytes: int, channels: int, ops: int, kernels: Iterable[str]
+) -> FlashParts:
+    """Flash of a network under an engine.
+
+    Args:
+        engine: gives the overheads.
+        weight_bytes: int8 weights and int32 biases.
+        channels: output channels of all layers with a weight scale per channel.
+        ops: operators.
+        kernels: kernel classes that run them.
+    """
+    rules = engine.flash
+    model = (
+        Estimate.exact(weight_bytes)
+        + rules.model_per_op.times(ops)
+        + rules.model_per_channel.times(channels)
+    )
+    used = sorted(set(kernels) & set(rules.kernels))
+    code = total(rules.kernels[kernel] for kernel in used)
+    return FlashParts(model, code, rules.interpreter)

@@ -1,0 +1,249 @@
+"""Finalists: chosen from the front, retrained, written as files, read once on report people.
+
+Order: finalist 1 has the lowest int8 MAE on *search* people. Report people choose nothing.
+
+A retrained network is kept in `retrained/ID` as soon as it is there, a finalist in `front/N` when
+all its files are; a killed run redoes only what is missing.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nas.distillery import Distillery, Retrained, Trainer
+from nas.front import pick_spread
+from nas.journal import Candidate
+from nas.problem import Problem
+from nas.progress import Tick
+from nas.run_dir import RunDir, new_folder
+from nas.study import front_of
+from ppg.metrics import summary
+from ppg.recording import Recording
+from ppgnas.errors import ExportError, RunError
+from ppgnas.files import write_bytes_atomic, write_json_atomic, write_text_atomic
+
+if TYPE_CHECKING:
+    from deploy.quantized import QuantizedNet
+    from distill.evaluation import Predictions
+    from hwmodels.boards import Board
+    from hwmodels.engines import Engine
+
+PARITY_WINDOWS = 500
+MAX_TFLITE_LSB = 1
+PREDICTION_COLUMNS = (
+    "person",
+    "recording",
+    "start_s",
+    "reference_bpm",
+    "bpm",
+    "bpm_smoothed",
+    "spread_bpm",
+    "activity",
+)
+
+
+def choose_finalists(
+    candidates: Sequence[Candidate], problem: Problem, count: int
+) -> list[Candidate]:
+    """Up to `count` of the front, spread by hypervolume; the lowest MAE is always among them.
+
+    Returns:
+        In the order of picking; fewer when the front has no more to offer.
+    """
+    front = front_of(list(candidates), problem)
+    judged = [(c, c.mae_bpm) for c in front if c.mae_bpm is not None]
+    if not judged:
+        return []
+    values = [problem.objective_values(mae_bpm, c.costs) for c, mae_bpm in judged]
+    best = min(range(len(judged)), key=lambda index: (judged[index][1], judged[index][0].number))
+    picked = pick_spread(values, problem.reference_values, count, include=[best])
+    return [judged[index][0] for index in picked]
+
+
+@dataclass(frozen=True)
+class Finalist:
+    """A retrained network and where it came from."""
+
+    candidate: Candidate
+    net: QuantizedNet
+    search_mae_bpm: float
+
+
+def retrain_finalists(
+    chosen: Sequence[Candidate], trainer: Trainer, run: RunDir, progress: Tick
+) -> None:
+    """Retrain what `retrained/` does not hold yet, and keep each as soon as it is there."""
+    missing = [c for c in chosen if not is_retrained(run, c)]
+    if not missing:
+        return
+
+    def keep(index: int, result: Retrained) -> None:
+        candidate = missing[index]
+        with new_folder(run.retrained / candidate.arch.id) as folder:
+            result.net.save(folder)
+            write_json_atomic(
+                folder / "result.json",
+                {"id": candidate.arch.id, "search_mae_bpm": float(result.search_mae_bpm)},
+            )
+
+    trainer.retrain_many([c.arch for c in missing], progress, keep)
+    lost = [c.arch.id for c in missing if not is_retrained(run, c)]
+    if lost:
+        raise RunError(f"finalists: {', '.join(lost)} were not retrained; continue with --resume")
+
+
+def is_retrained(run: RunDir, candidate: Candidate) -> bool:
+    """Whether `retrained/` holds the network of a candidate."""
+    return (run.retrained / candidate.arch.id / "result.json").is_file()
+
+
+def ranked(chosen: Sequence[Candidate], run: RunDir) -> list[Finalist]:
+    """The retrained networks, lowest int8 MAE on search people first."""
+    from deploy.quantized import QuantizedNet
+
+    finalists = []
+    for candidate in chosen:
+        folder = run.retrained / candidate.arch.id
+        result = json.loads((folder / "result.json").read_text(encoding="utf-8"))
+        net = QuantizedNet.load(folder)
+        finalists.append(Finalist(candidate, net, float(result["search_mae_bpm"])))
+    return sorted(finalists, key=lambda f: (f.search_mae_bpm, f.candidate.number))
+
+
+@dataclass(frozen=True)
+class Judging:
+    """What every finalist is judged on.
+
+    Attributes:
+        board, engine, period_s: the target.
+        search, report: recordings of search and of report people.
+        synthetic: whether any recording is generated.
+        versions: of what the result depends on.
+    """
+
+    board: Board
+    engine: Engine
+    period_s: float
+    search: Sequence[Recording]
+    report: Sequence[Recording]
+    synthetic: bool
+    versions: dict[str, str]
+
+
+def write_finalists(
+    finalists: Sequence[Finalist],
+    judging: Judging,
+    *,
+    distillery: Distillery,
+    run: RunDir,
+    progress: Tick,
+) -> None:
+    """Write `front/N` of every finalist that is not complete.
+
+    Raises:
+        ExportError: a TFLite file differs from the integer reference by more than 1 LSB.
+        OSError: the disk is full; finalists written before are whole.
+    """
+    for index, finalist in enumerate(finalists):
+        number = index + 1
+        if number not in run.finalists() or run.card(number)["id"] != finalist.candidate.arch.id:
+            with new_folder(run.finalist(number)) as folder:
+                _write_finalist(folder, number, finalist, judging, distillery)
+        progress(number, len(finalists), f"finalist {number}")
+    for number in run.finalists():
+        if number > len(finalists):
+            shutil.rmtree(run.finalist(number))
+
+
+def _write_finalist(
+    folder: Path, number: int, finalist: Finalist, judging: Judging, distillery: Distillery
+) -> None:
+    from deploy import onnx_export, parity, tflite
+    from hwmodels.scorecard import score
+
+    net, arch = finalist.net, finalist.candidate.arch
+    net.save(folder)
+    write_json_atomic(folder / "arch.json", arch.to_json())
+    model, onnx = tflite.write(net), onnx_export.write(net)
+    write_bytes_atomic(folder / "model.tflite", model)
+    write_bytes_atomic(folder / "model.onnx", onnx)
+    windows = distillery.input_windows(arch, judging.search, PARITY_WINDOWS)
+    agreement = parity.compare(net, model, onnx, net.quantize_input(windows))
+    if agreement["tflite_max_lsb"] > MAX_TFLITE_LSB:
+        raise ExportError(
+            f"finalist {number} ({arch.id}): the TFLite file differs from the integer reference "
+            f"by {agreement['tflite_max_lsb']} LSB on {agreement['windows']} windows; at most "
+            f"{MAX_TFLITE_LSB} is allowed. Check the installed TFLite runtime against "
+            "constraints.txt, then continue with --resume"
+        )
+    predictions = distillery.predict(net, arch, judging.report)
+    write_text_atomic(folder / "predictions.csv", predictions_csv(predictions))
+    card = score(net.graph, judging.board, judging.engine, period_s=judging.period_s)
+    write_json_atomic(
+        folder / "card.json",
+        {
+            "format": "ppgnas-card",
+            "version": 1,
+            "finalist": number,
+            "id": arch.id,
+            "arch": arch.to_json(),
+            "synthetic": judging.synthetic,
+            "search_mae_bpm": {
+                "inherited": finalist.candidate.mae_bpm,
+                "retrained_int8": finalist.search_mae_bpm,
+            },
+            "arithmetic": "int8",
+            "report": summary(
+                predictions.reference_bpm,
+                predictions.bpm,
+                predictions.bpm_smoothed,
+                predictions.person,
+                predictions.people,
+            ),
+            "costs": card.to_json(),
+            "weight_bytes": card.weight_bytes,
+            "macs": card.macs,
+            "parity": dict(agreement),
+            "files": _fingerprints(folder),
+            "versions": judging.versions,
+        },
+    )
+
+
+def _fingerprints(folder: Path) -> dict[str, dict[str, Any]]:
+    found = {}
+    for path in sorted(folder.iterdir()):
+        content = path.read_bytes()
+        digest = hashlib.sha256(content).hexdigest()
+        found[path.name] = {"bytes": len(content), "sha256": digest}
+    return found
+
+
+def predictions_csv(predictions: Predictions) -> str:
+    """One row a window; heart rates in BPM, `activity` by name, empty where it is not known."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(PREDICTION_COLUMNS)
+    for index in range(len(predictions.bpm)):
+        activity = int(predictions.activity[index])
+        writer.writerow(
+            (
+                predictions.people[predictions.person[index]],
+                predictions.recordings[predictions.recording[index]],
+                f"{predictions.start_s[index]:.3f}",
+                f"{predictions.reference_bpm[index]:.2f}",
+                f"{predictions.bpm[index]:.2f}",
+                f"{predictions.bpm_smoothed[index]:.2f}",
+                f"{predictions.spread_bpm[index]:.2f}",
+                predictions.activity_names[activity] if activity >= 0 else "",
+            )
+        )
+    return text.getvalue()

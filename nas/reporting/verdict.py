@@ -1,0 +1,198 @@
+"""The answer in one paragraph, three cards, and what to be careful about."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nas.reporting.loading import Finalist, RunData, number, table
+from nas.reporting.page import COSTS, Section, cost, fixed, text, word
+
+FEW_PEOPLE = 5
+
+
+def cost_of(finalist: Finalist, key: str, bound: str = "value") -> float | None:
+    """A cost of a finalist from its card; `weight_bytes` stands outside the score document."""
+    if key == "weight_bytes":  # counted, not estimated: no low and high
+        return number(finalist.card, "weight_bytes") if bound == "value" else None
+    return number(finalist.card, "costs", key, bound)
+
+
+def broken_budgets(run: RunData, finalist: Finalist, *, bound: str = "value") -> list[str]:
+    """Budgets that the finalist's cost (or, with `bound="high"`, its high end) exceeds."""
+    return [
+        key
+        for key, limit in run.budgets.items()
+        if (seen := cost_of(finalist, key, bound)) is not None and seen > limit
+    ]
+
+
+def _least(finalists: list[Finalist], *keys: str) -> Finalist | None:
+    known = [f for f in finalists if number(f.card, *keys) is not None]
+    return min(known, key=lambda f: number(f.card, *keys) or 0.0) if known else None
+
+
+def _facts(finalist: Finalist) -> dict[str, Any]:
+    report = table(finalist.card, "report")
+    return {
+        "finalist": finalist.number,
+        "mae_bpm": number(report, "mae_bpm"),
+        "mae_bpm_low": number(report, "mae_bpm_low"),
+        "mae_bpm_high": number(report, "mae_bpm_high"),
+        "mae_bpm_smoothed": number(report, "mae_bpm_smoothed"),
+        "people": len(table(report, "people")),
+        **{key: cost_of(finalist, key) for key in COSTS},
+    }
+
+
+def _cautions(run: RunData) -> list[str]:
+    found = list(run.notes)
+    for finalist in run.finalists:
+        who = f"Finalist {finalist.number}"
+        over = broken_budgets(run, finalist)
+        unsure = [k for k in broken_budgets(run, finalist, bound="high") if k not in over]
+        if over:
+            found.append(f"{who} exceeds the budget of {_names(over)}.")
+        if unsure:
+            found.append(
+                f"{who} keeps the budget of {_names(unsure)} by the estimate, not by its high end."
+            )
+        lsb = number(finalist.card, "parity", "tflite_max_lsb")
+        if lsb is not None and lsb > 1:
+            found.append(f"{who}: its TFLite file is up to {lsb:.0f} LSB off the reference.")
+        if table(finalist.card, "costs").get("in_calibrated_range") is False:
+            found.append(f"{who} lies outside the range in which its costs were calibrated.")
+    people = {p for f in run.finalists for p in table(f.card, "report", "people")}
+    if 0 < len(people) < FEW_PEOPLE:
+        found.append(f"Few report people ({len(people)}): the interval of the MAE says little.")
+    return found
+
+
+def _names(keys: list[str]) -> str:
+    return " and ".join(word(key) for key in keys)
+
+
+def _verdict_info(run: RunData) -> dict[str, Any]:
+    """Plain data of the verdict: counts, the three finalists worth a card, cautions."""
+    fitting = [f for f in run.finalists if not broken_budgets(run, f)]
+    chosen = {
+        "best": _least(fitting, "report", "mae_bpm"),
+        "smallest": _least(fitting, "costs", "flash_bytes", "value"),
+        "fastest": _least(fitting, "costs", "latency_ms", "value"),
+    }
+    inherited = [number(c, "mae_bpm") for c in run.candidates if c.get("feasible")]
+    return {
+        "synthetic": run.synthetic,
+        "board": run.board,
+        "engine": run.engine,
+        "budgets": run.budgets,
+        "considered": number(run.search, "considered"),
+        "evaluated": number(run.search, "evaluated"),
+        "finalists": len(run.finalists),
+        "fitting": len(fitting),
+        "inherited_best_bpm": min((m for m in inherited if m is not None), default=None),
+        "cards": {key: _facts(f) for key, f in chosen.items() if f is not None},
+        "cautions": _cautions(run),
+    }
+
+
+def _budget_words(info: dict[str, Any]) -> str:
+    limits = [
+        f"{word(key)} {cost(key, value)}" for key, value in info["budgets"].items() if key in COSTS
+    ]
+    return ", ".join(limits) if limits else "no budget"
+
+
+def _paragraph(info: dict[str, Any]) -> str:
+    considered, evaluated = info["considered"], info["evaluated"]
+    start = (
+        f"Of {considered:,.0f} architectures considered for {text(info['board'])} with "
+        f"{text(info['engine'])} ({text(_budget_words(info))}), {evaluated or 0:,.0f} fitted and "
+        "were evaluated. "
+        if considered is not None
+        else f"Target: {text(info['board'])} with {text(info['engine'])} "
+        f"({text(_budget_words(info))}). "
+    )
+    best = info["cards"].get("best")
+    if best is None:
+        if info["finalists"] and not info["fitting"]:
+            return f"{start}None of the {info['finalists']} finalists keeps the budgets."
+        seen = info["inherited_best_bpm"]
+        inherited = (
+            f" The best candidate so far has {fixed(seen)} BPM on the search people with weights "
+            "inherited from the supernet."
+            if seen is not None
+            else ""
+        )
+        return f"{start}There is no finished finalist with an accuracy yet.{inherited}"
+    where = "simulated people" if info["synthetic"] else "people"
+    interval = (
+        f" (90 % interval {fixed(best['mae_bpm_low'])} to {fixed(best['mae_bpm_high'])})"
+        if best["mae_bpm_low"] is not None and best["mae_bpm_high"] is not None
+        else ""
+    )
+    words = (
+        f"{start}<strong>Finalist {best['finalist']} is the most accurate: "
+        f"{fixed(best['mae_bpm'])} BPM</strong>{interval}, {fixed(best['mae_bpm_smoothed'])} with "
+        f"causal smoothing, as the int8 file on {best['people']} {where} that neither training "
+        f"nor search had seen. It takes {cost('flash_bytes', best['flash_bytes'])} of flash, "
+        f"{cost('sram_bytes', best['sram_bytes'])} of SRAM, "
+        f"{cost('latency_ms', best['latency_ms'])} a window and "
+        f"{cost('power_mw', best['power_mw'])}."
+    )
+    small = info["cards"].get("smallest")
+    if small and small["finalist"] != best["finalist"] and small["mae_bpm"] is not None:
+        saved = (best["flash_bytes"] or 0.0) - small["flash_bytes"]
+        words += (
+            f" Finalist {small['finalist']} saves {cost('flash_bytes', saved)} of flash for "
+            f"{fixed(small['mae_bpm'] - best['mae_bpm'])} BPM more."
+        )
+    return words
+
+
+def _card(title: str, big: str, facts: dict[str, Any], *, synthetic: bool) -> str:
+    rows = {
+        "MAE, raw": fixed(facts["mae_bpm"], unit="BPM"),
+        "MAE, smoothed": fixed(facts["mae_bpm_smoothed"], unit="BPM"),
+        **{COSTS[key][0]: cost(key, facts[key]) for key in COSTS},
+    }
+    lines = "".join(f"<dt>{key}</dt><dd>{value}</dd>" for key, value in rows.items())
+    badge = ' <span class="badge">synthetic data</span>' if synthetic else ""
+    return (
+        f'<div class="card"><h3>{title}: finalist {facts["finalist"]}{badge}</h3>'
+        f'<div class="big">{big}</div><dl>{lines}</dl></div>'
+    )
+
+
+def _draw_verdict(info: dict[str, Any]) -> str:
+    warning = (
+        "<p class='lead'><strong>Synthetic data.</strong> Every accuracy on this page comes from "
+        "generated recordings; it says that the tool works, not how a network does on people.</p>"
+        if info["synthetic"]
+        else ""
+    )
+    bigs = {
+        "best": ("Most accurate", "mae_bpm"),
+        "smallest": ("Smallest", "flash_bytes"),
+        "fastest": ("Fastest", "latency_ms"),
+    }
+    cards = ""
+    for key, facts in info["cards"].items():
+        title, field = bigs[key]
+        value = facts[field]
+        big = (
+            f"{fixed(value)} <small>BPM MAE</small>"
+            if field == "mae_bpm"
+            else f"{cost(field, value)} <small>{word(field)}</small>"
+        )
+        cards += _card(title, big, facts, synthetic=info["synthetic"])
+    cautions = "".join(f"<li>{text(line)}</li>" for line in info["cautions"])
+    return (
+        f"{warning}<p class='lead'>{_paragraph(info)}</p>"
+        + (f'<div class="cards">{cards}</div>' if cards else "")
+        + (f'<ul class="cautions">{cautions}</ul>' if cautions else "")
+    )
+
+
+def verdict_section(run: RunData) -> Section:
+    """The first thing to read."""
+    return Section("verdict", "Verdict", _draw_verdict(_verdict_info(run)))

@@ -1,0 +1,261 @@
+"""The run directory: who may write in it, what it holds, and its `run.toml`.
+
+A run directory belongs to one search. It is claimed once; a second search refuses it, and only
+`--resume` opens it again. Every file is written through a temporary neighbour, every finalist
+through a temporary folder, so that a reader sees the old one or the new one.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from ppgnas.errors import RunError
+from ppgnas.files import write_json_atomic, write_text_atomic
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+DEFAULT_OUT = Path("results/run")
+FORMAT = "ppgnas-run"
+
+
+class RunDir:
+    """One run directory.
+
+    Args:
+        path: the folder; it need not exist before `write_document`.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.toml = path / "run.toml"
+        self.database = path / "study.db"
+        self.candidates_json = path / "candidates.json"
+        self.candidates_csv = path / "candidates.csv"
+        self.retrained = path / "retrained"
+        self.front = path / "front"
+        self.report = path / "report.html"
+
+    @property
+    def exists(self) -> bool:
+        """Whether a search has claimed this folder."""
+        return self.toml.is_file()
+
+    @property
+    def finished(self) -> bool:
+        """Whether the search came to its end."""
+        return self.exists and "finished" in self.document()["run"]
+
+    def document(self) -> dict[str, Any]:
+        """The content of `run.toml`.
+
+        Raises:
+            RunError: there is none, or it is not one that ppgnas wrote.
+        """
+        try:
+            document = tomllib.loads(self.toml.read_text(encoding="utf-8"))
+        except FileNotFoundError as error:
+            raise RunError(
+                f"{self.path} holds no run (no run.toml); pass a folder that `ppgnas search` made"
+            ) from error
+        except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+            raise RunError(
+                f"{self.toml} is damaged ({error}); start a new run with another --out"
+            ) from error
+        run = document.get("run")
+        if not isinstance(run, dict) or run.get("format") != FORMAT:
+            raise RunError(
+                f"{self.toml} is not a ppgnas run (no format = {FORMAT!r} in [run]); "
+                "pass a folder that `ppgnas search` made"
+            )
+        return document
+
+    def write_document(self, document: Mapping[str, Any]) -> None:
+        """Replace `run.toml`."""
+        import tomli_w
+
+        write_text_atomic(self.toml, tomli_w.dumps(document))
+
+    def record_time(self, phase: str, seconds: float) -> None:
+        """Add to the time of a phase; a resumed phase adds what it took this time."""
+        document = self.document()
+        times = document.setdefault("time_s", {})
+        times[phase] = round(times.get(phase, 0.0) + seconds, 2)
+        self.write_document(document)
+
+    def finish(self) -> None:
+        """Mark the run as complete and add up its time."""
+        document = self.document()
+        times = document.setdefault("time_s", {})
+        times["total"] = round(sum(value for key, value in times.items() if key != "total"), 2)
+        document["run"]["finished"] = timestamp()
+        self.write_document(document)
+
+    def candidates(self) -> dict[str, Any]:
+        """The content of `candidates.json`.
+
+        Raises:
+            RunError: the search has not come so far.
+        """
+        return self._read_json(self.candidates_json)
+
+    def write_candidates(self, document: Mapping[str, Any], csv_text: str) -> None:
+        """Replace `candidates.json` and `candidates.csv`."""
+        write_json_atomic(self.candidates_json, document)
+        write_text_atomic(self.candidates_csv, csv_text)
+
+    def finalist(self, number: int) -> Path:
+        """Folder of a finalist; it need not exist."""
+        return self.front / str(number)
+
+    def finalists(self) -> list[int]:
+        """Numbers of the finalists that are complete, in order."""
+        if not self.front.is_dir():
+            return []
+        names = (entry.name for entry in self.front.iterdir() if (entry / "card.json").is_file())
+        return sorted(int(name) for name in names if name.isdigit())
+
+    def card(self, number: int) -> dict[str, Any]:
+        """The content of a finalist's `card.json`.
+
+        Raises:
+            RunError: there is no such finalist.
+        """
+        return self._read_json(self.finalist(number) / "card.json")
+
+    def _read_json(self, path: Path) -> dict[str, Any]:
+        try:
+            document = json.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError as error:
+            raise RunError(
+                f"{path} does not exist: the run is not complete; continue it with "
+                f"`ppgnas search --out {self.path} --resume`"
+            ) from error
+        except (UnicodeDecodeError, json.JSONDecodeError) as error:
+            raise RunError(
+                f"{path} is damaged ({error}); start a new run with another --out"
+            ) from error
+        if not isinstance(document, dict):
+            raise RunError(f"{path} is damaged (no JSON object); start a new run")
+        return document
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Hold the folder for this process; the system lets go when the process ends.
+
+        Raises:
+            RunError: another process holds it.
+        """
+        if os.name != "posix":
+            yield
+            return
+        import fcntl
+
+        handle = os.open(self.path / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise RunError(
+                    f"{self.path} is in use by another ppgnas; wait for it or choose another --out"
+                ) from error
+            yield
+        finally:
+            os.close(handle)
+
+
+def choose(out: Path | None, *, resume: bool) -> RunDir:
+    """The folder for a search, checked but not touched.
+
+    Args:
+        out: what `--out` named, or None: `results/run`, or the next free `results/run-2`, ...
+        resume: continue the run that is there.
+
+    Raises:
+        RunError: the folder holds another run or other files, or there is nothing to resume.
+    """
+    if out is None:
+        run = _default(resume=resume)
+    else:
+        run = RunDir(out)
+    path = run.path
+    if path.exists() and not path.is_dir():
+        raise RunError(f"--out {path} is a file; name a folder that does not exist yet")
+    if resume:
+        run.document()
+    elif run.exists:
+        state = "a finished run" if run.finished else "an unfinished run"
+        further = "" if run.finished else f"continue it with --out {path} --resume, or "
+        raise RunError(
+            f"{path} holds {state}, which stays as it is; {further}choose another --out"
+        )
+    # Hidden files are locks and halves that a killed process left: nobody's work.
+    elif path.is_dir() and any(not entry.name.startswith(".") for entry in path.iterdir()):
+        raise RunError(
+            f"{path} holds files that are no run, which stay as they are; choose another --out"
+        )
+    return run
+
+
+def _default(*, resume: bool) -> RunDir:
+    """The first run that is not finished or not there."""
+    number = 1
+    while True:
+        name = DEFAULT_OUT.name if number == 1 else f"{DEFAULT_OUT.name}-{number}"
+        run = RunDir(DEFAULT_OUT.with_name(name))
+        if not run.exists:
+            if resume and number > 1:
+                return RunDir(_numbered(number - 1))
+            return run
+        if not run.finished:
+            return run
+        number += 1
+
+
+def _numbered(number: int) -> Path:
+    return DEFAULT_OUT if number == 1 else DEFAULT_OUT.with_name(f"{DEFAULT_OUT.name}-{number}")
+
+
+@contextmanager
+def new_folder(target: Path) -> Iterator[Path]:
+    """A temporary neighbour that becomes `target` when the block ends well.
+
+    A `target` that exists is replaced. When the block or the disk fails, the temporary folder is
+    removed and `target` is what it was.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = target.with_name(f".{target.name}.part")
+    discarded = target.with_name(f".{target.name}.old")
+    for leftover in (temporary, discarded):
+        shutil.rmtree(leftover, ignore_errors=True)
+    temporary.mkdir()
+    try:
+        yield temporary
+        for file in temporary.iterdir():
+            with file.open("rb+") as stream:
+                os.fsync(stream.fileno())
+        # A folder cannot be replaced by a rename: the old one steps aside first.
+        if target.exists():
+            target.rename(discarded)
+        temporary.rename(target)
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        if discarded.exists() and not target.exists():
+            discarded.rename(target)
+        raise
+    shutil.rmtree(discarded, ignore_errors=True)
+
+
+def timestamp() -> str:
+    """Now in UTC, to the second."""
+    return datetime.now(timezone.utc).isoformat(timespec="seconds")

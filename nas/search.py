@@ -1,0 +1,356 @@
+"""A search from budgets to report, in phases that each continue where a killed run stopped.
+
+Order: read the people, check that something fits (before anything is trained), teacher, supernet,
+study, finalists, report. Only the finalists' cards ever see report people.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from hwmodels.boards import Board, load_board
+from hwmodels.engines import Engine, load_engine
+from hwmodels.scorecard import Costs, costs
+from nas.config import SearchConfig, differences
+from nas.distillery import Distillery, Trainer, distillery
+from nas.finalists import (
+    Judging,
+    choose_finalists,
+    is_retrained,
+    ranked,
+    retrain_finalists,
+    write_finalists,
+)
+from nas.journal import Candidate, Journal
+from nas.people import People, fitting_space, gather, without_acceleration
+from nas.problem import Probe, probe
+from nas.progress import Progress
+from nas.run_dir import FORMAT, RunDir, timestamp
+from nas.study import StudySettings, front_of, run_study
+from nas.versions import versions
+from ppgnas import __version__
+from ppgnas.errors import RunError
+from search_spaces.arch import Arch
+from search_spaces.lower import lower
+from search_spaces.space import PRESETS, SearchSpace
+
+
+@dataclass(frozen=True)
+class Target:
+    """Board, engine and duty cycle, as one function from an architecture to its costs."""
+
+    board: Board
+    engine: Engine
+    period_s: float
+
+    def costs(self, arch: Arch) -> Costs:
+        """Costs of an architecture, without bounds."""
+        return costs(lower(arch), self.board, self.engine, period_s=self.period_s)
+
+
+def load_target(board: str, engine: str, *, period_s: float = 2.0) -> Target:
+    """Read a board and an engine by name or path.
+
+    Raises:
+        BoardError: unknown, malformed, or the engine does not run on the board.
+    """
+    target = Target(load_board(board), load_engine(engine), period_s)
+    target.engine.check(target.board)
+    return target
+
+
+def load_space(name: str) -> SearchSpace:
+    """A preset, or a TOML file.
+
+    Raises:
+        SpaceError: neither.
+    """
+    if name in PRESETS or not name.endswith(".toml"):
+        return SearchSpace.preset(name)
+    return SearchSpace.from_toml(Path(name))
+
+
+def search(
+    config: SearchConfig,
+    run: RunDir,
+    *,
+    command: str,
+    progress: Progress,
+    tools: Callable[[], Distillery] = distillery,
+) -> None:
+    """Run a search to its end, or what is left of it.
+
+    Args:
+        config: what is asked.
+        run: a folder from `run_dir.choose`; its configuration must be `config` if it has one.
+        command: how the user said it, for provenance.
+        progress: where to say how far it is.
+        tools: gives the training functions; the real ones unless told otherwise.
+
+    Raises:
+        PpgnasError: bad input, nothing fits, or another process holds the folder.
+        OSError: the disk is full; what was written before is whole.
+    """
+    if run.finished:
+        check_same(config, run)
+        progress.say(f"{run.path} is finished already.")
+        return
+    target = load_target(config.board, config.engine, period_s=config.period_s)
+    space = load_space(config.space)
+    progress.say(f"Reading the recordings: {config.data}")
+    people = gather(config)
+    fitting = fitting_space(space, people)
+    if fitting != space:
+        lacking = len(without_acceleration(people))
+        progress.say(f"{lacking} recordings have no acceleration: searching PPG alone.")
+    cost_of = lru_cache(maxsize=1 << 16)(target.costs)
+    probed = probe(
+        fitting,
+        cost_of,
+        budgets=config.budgets,
+        objectives=config.objectives,
+        board_flash_bytes=target.board.flash_bytes,
+        board_sram_bytes=target.board.sram_bytes,
+    )
+    _Search(config, run, target, fitting, people, probed, cost_of, progress, tools).finish(command)
+
+
+def check_same(config: SearchConfig, run: RunDir) -> None:
+    """Whether a run was started with this configuration.
+
+    Raises:
+        RunError: it differs; names the keys.
+    """
+    found = stored_config(run)
+    different = differences(config, found)
+    if different:
+        listed = "; ".join(f"{key}: {old!r} in the run, {new!r} asked" for key, (new, old)
+                           in different.items())
+        raise RunError(
+            f"--resume: {run.path} was started with another configuration ({listed}). Leave "
+            "those options out to continue it, or choose another --out for a new run"
+        )
+
+
+def stored_config(run: RunDir) -> SearchConfig:
+    """The configuration of a run.
+
+    Raises:
+        RunError: there is none, or it is damaged.
+    """
+    document = run.document()
+    try:
+        return SearchConfig.from_tables(document)
+    except (KeyError, TypeError) as error:
+        raise RunError(
+            f"{run.toml} lacks {error}; it was damaged or written by another version. Start a new "
+            "run with another --out"
+        ) from error
+
+
+@dataclass(frozen=True)
+class _Search:
+    """One run with everything that its phases read."""
+
+    config: SearchConfig
+    run: RunDir
+    target: Target
+    space: SearchSpace
+    people: People
+    probed: Probe
+    cost_of: Callable[[Arch], Costs]
+    progress: Progress
+    tools: Callable[[], Distillery]
+
+    def finish(self, command: str) -> None:
+        """Go through the phases."""
+        run = self.run
+        run.path.mkdir(parents=True, exist_ok=True)
+        with run.lock():
+            self._claim(command)
+            with self._timed("total"):
+                self._phases()
+            run.finish()
+
+    def _phases(self) -> None:
+        from nas.report import write_report
+
+        config, run, progress = self.config, self.run, self.progress
+        tools = self.tools()
+        trainer = self._trainer(tools)
+        trained = False
+
+        def train() -> None:
+            nonlocal trained
+            if not trained:
+                self._train(trainer)
+                trained = True
+
+        journal = Journal(run.database)
+        try:
+            if len(journal.read()) < min(config.trials, self.space.size):
+                train()
+                with self._timed("search"), progress.phase("search") as tick:
+                    run_study(
+                        self.space,
+                        self.probed,
+                        settings=StudySettings(config.sampler, config.trials, config.seed),
+                        cost_of=self.cost_of,
+                        mae_of=trainer.search_mae,
+                        journal=journal,
+                        progress=tick,
+                    )
+            candidates = journal.read()
+        finally:
+            journal.close()
+        chosen = choose_finalists(candidates, self.probed.problem, config.finalists)
+        self._write_candidates(candidates, {})
+        with self._timed("finalists"):
+            if not all(is_retrained(run, candidate) for candidate in chosen):
+                train()
+                with progress.phase("retraining finalists") as tick:
+                    retrain_finalists(chosen, trainer, run, tick)
+            finalists = ranked(chosen, run)
+            with progress.phase("writing finalists") as tick:
+                write_finalists(
+                    finalists, self._judging(), distillery=tools, run=run, progress=tick
+                )
+        numbers = {f.candidate.number: index + 1 for index, f in enumerate(finalists)}
+        self._write_candidates(candidates, numbers)
+        write_report(run.path)
+        trainer.drop_cache()
+
+    def _trainer(self, tools: Distillery) -> Trainer:
+        config = self.config
+
+        def accept(arch: Arch) -> bool:
+            return max(self.probed.problem.constraints(self.cost_of(arch)).values()) <= 0
+
+        return tools.make_trainer(
+            self.space,
+            train=self.people.train,
+            search=self.people.search,
+            effort=config.effort,
+            seed=config.seed,
+            teacher=config.teacher,
+            folder=self.run.path,
+            threads=available_cores(),
+            accept=accept,
+        )
+
+    def _train(self, trainer: Trainer) -> None:
+        with self._timed("teacher"), self.progress.phase("teacher") as tick:
+            trainer.prepare_teacher(tick)
+        with self._timed("supernet"), self.progress.phase("supernet") as tick:
+            trainer.train_supernet(tick)
+
+    @contextmanager
+    def _timed(self, phase: str) -> Iterator[None]:
+        start_s = time.monotonic()
+        try:
+            yield
+        finally:
+            self.run.record_time(phase, time.monotonic() - start_s)
+
+    def _judging(self) -> Judging:
+        return Judging(
+            board=self.target.board,
+            engine=self.target.engine,
+            period_s=self.target.period_s,
+            search=self.people.search,
+            report=self.people.report,
+            synthetic=self.people.synthetic,
+            versions=versions(),
+        )
+
+    def _claim(self, command: str) -> None:
+        """Write run.toml, or check that the one that is there asks for the same."""
+        if self.run.exists:
+            check_same(self.config, self.run)
+            found = self.run.document()["data"].get("fingerprint")
+            if found != self.people.fingerprint:
+                raise RunError(
+                    f"--resume: the recordings changed since {self.run.path} was started "
+                    f"(fingerprint {str(found)[:12]} in the run, {self.people.fingerprint[:12]} "
+                    "now). Bring them back, or choose another --out for a new run"
+                )
+            return
+        tables = self.config.to_tables()
+        tables["run"] = {
+            "format": FORMAT,
+            "version": __version__,
+            "command": command,
+            "created": timestamp(),
+            **tables["run"],
+        }
+        tables["search"]["space_size"] = str(self.space.size)  # beyond the integers of TOML
+        people = self.people
+        tables["data"] |= {
+            "synthetic": people.synthetic,
+            "fingerprint": people.fingerprint,
+            "recordings": len(people.recordings),
+            "people": len({recording.person for recording in people.recordings}),
+        }
+        split = {part: list(names) for part, names in people.split.to_json().items()}
+        self.run.write_document({**tables, "split": split, "versions": versions(), "time_s": {}})
+
+    def _write_candidates(
+        self, candidates: Sequence[Candidate], finalists: Mapping[int, int]
+    ) -> None:
+        problem = self.probed.problem
+        front = {candidate.number for candidate in front_of(list(candidates), problem)}
+        rows = [
+            {
+                **candidate.to_json(),
+                "on_front": candidate.number in front,
+                "finalist": finalists.get(candidate.number),
+            }
+            for candidate in candidates
+        ]
+        budgets = self.config.budgets
+        document = {
+            "format": "ppgnas-candidates",
+            "version": 1,
+            "objectives": list(problem.objectives),
+            "budgets": {
+                "flash_bytes": budgets.flash_bytes,
+                "latency_ms": budgets.latency_ms,
+                "sram_bytes": budgets.sram_bytes,
+                "power_mw": budgets.power_mw,
+            },
+            "budget_scope": budgets.scope,
+            "board": self.config.board,
+            "engine": self.config.engine,
+            "synthetic": self.people.synthetic,
+            "considered": len(rows),
+            "evaluated": sum(row["mae_bpm"] is not None for row in rows),
+            "reference_point": dict(problem.reference),
+            "candidates": rows,
+        }
+        self.run.write_candidates(document, _csv(rows))
+
+
+def _csv(rows: Sequence[dict[str, Any]]) -> str:
+    """All columns but `arch`, which `id` stands for."""
+    text = io.StringIO()
+    columns = [key for key in rows[0] if key != "arch"] if rows else []
+    writer = csv.DictWriter(text, columns, extrasaction="ignore", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+def available_cores() -> int:
+    """Cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

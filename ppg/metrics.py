@@ -1,0 +1,232 @@
+"""How well heart rates were read: errors per person, and means over people.
+
+Every mean weighs each person the same, however many windows they have: MAE is the mean over
+people of each person's MAE, and so are the share within 5 BPM, the bias and its limits.
+Intervals come from resampling people, never windows, which overlap.
+
+Arguments named `reference_bpm` and `bpm` are `(windows,)`; `person` `(windows,)` indexes into
+`people`. People without a window are left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ppgnas.errors import DataError
+
+Series = NDArray[np.float64]
+
+
+def mae_by_person(
+    reference_bpm: ArrayLike, bpm: ArrayLike, person: ArrayLike, people: Sequence[str]
+) -> dict[str, float]:
+    """Mean absolute error of each person in BPM, in the order of `people`.
+
+    Raises:
+        DataError: no window, unequal lengths, values that are not finite, or an index outside
+            `people`.
+    """
+    error, index = _errors(reference_bpm, bpm, person, people)
+    return {
+        people[number]: float(np.abs(error[index == number]).mean()) for number in np.unique(index)
+    }
+
+
+def mean_mae(by_person: dict[str, float]) -> float:
+    """Mean over people of each person's MAE in BPM."""
+    return float(np.mean(_values(by_person)))
+
+
+def median_mae(by_person: dict[str, float]) -> float:
+    """MAE of the median person in BPM."""
+    return float(np.median(_values(by_person)))
+
+
+def rmse(reference_bpm: ArrayLike, bpm: ArrayLike) -> float:
+    """Root mean squared error over windows in BPM."""
+    error, _ = _errors(reference_bpm, bpm)
+    return float(np.sqrt(np.mean(error**2)))
+
+
+def mape(reference_bpm: ArrayLike, bpm: ArrayLike) -> float:
+    """Mean absolute error over windows in percent of the reference (CTA-2065 asks for <= 10).
+
+    Raises:
+        DataError: as `mae_by_person`, or a reference of 0 or below.
+    """
+    error, _ = _errors(reference_bpm, bpm)
+    reference = np.asarray(reference_bpm, dtype=np.float64)
+    if (reference <= 0).any():
+        raise DataError(
+            f"metrics: a reference heart rate is {reference.min():g}; allowed: above 0."
+        )
+    return float(np.mean(np.abs(error) / reference) * 100)
+
+
+def within_5_bpm(
+    reference_bpm: ArrayLike, bpm: ArrayLike, person: ArrayLike, people: Sequence[str]
+) -> float:
+    """Share of windows that err by at most 5 BPM, mean over people, 0 to 1."""
+    error, index = _errors(reference_bpm, bpm, person, people)
+    return float(np.sum(_weights(index) * (np.abs(error) <= 5)))
+
+
+def bland_altman(
+    reference_bpm: ArrayLike, bpm: ArrayLike, person: ArrayLike, people: Sequence[str]
+) -> tuple[float, float, float]:
+    """Bias and 95 % limits of agreement of `bpm - reference_bpm`, each person weighing the same.
+
+    limits = bias +- 1.96 SD, SD over windows with weights w that sum to 1:
+    `sum(w (e - bias)^2) / (1 - sum(w^2))`, which is the sample variance when all weights are
+    equal (Bland and Altman, J Biopharm Stat 17, 2007, for the setting of repeated readings).
+
+    Returns:
+        bias, lower limit, upper limit in BPM; all equal for a single window.
+    """
+    error, index = _errors(reference_bpm, bpm, person, people)
+    weights = _weights(index)
+    bias = float(np.sum(weights * error))
+    freedom = 1 - float(np.sum(weights**2))
+    spread = float(np.sum(weights * (error - bias) ** 2))
+    deviation = np.sqrt(spread / freedom) if freedom > 1e-12 else 0.0
+    return bias, float(bias - 1.96 * deviation), float(bias + 1.96 * deviation)
+
+
+def bootstrap_mean(
+    values: ArrayLike, *, level: float = 0.9, draws: int = 4000, seed: int = 0
+) -> tuple[float, float]:
+    """Percentile interval of the mean of `values` `(people,)` when people are drawn anew.
+
+    One person gives an interval of no width: nothing is known about other people then.
+
+    Raises:
+        DataError: no person, a value that is not finite, or `level` outside (0, 1).
+    """
+    row = _finite("values", values)
+    if not 0 < level < 1:
+        raise DataError(f"metrics: level is {level}; allowed: above 0 and below 1.")
+    rng = np.random.default_rng(seed)
+    means = row[rng.integers(0, len(row), (draws, len(row)))].mean(axis=1)  # (draws,)
+    low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)
+
+
+def by_data_set(by_person: dict[str, float]) -> dict[str, dict[str, float]]:
+    """`{data set: {"mae_bpm": mean over its people, "people": their number}}`."""
+    groups: dict[str, list[float]] = {}
+    for person, value in by_person.items():
+        groups.setdefault(person.split("/", 1)[0], []).append(value)
+    return {
+        name: {"mae_bpm": float(np.mean(values)), "people": len(values)}
+        for name, values in sorted(groups.items())
+    }
+
+
+def summary(
+    reference_bpm: ArrayLike,
+    bpm: ArrayLike,
+    bpm_smoothed: ArrayLike,
+    person: ArrayLike,
+    people: Sequence[str],
+) -> dict[str, Any]:
+    """The `report` block of a card: plain values, ready for JSON.
+
+    Args:
+        reference_bpm: `(windows,)` reference heart rate.
+        bpm: `(windows,)` read from each window alone; all figures but two stand on it.
+        bpm_smoothed: `(windows,)` after causal smoothing; only for `mae_bpm_smoothed`.
+        person: `(windows,)` index into `people`.
+        people: names as `dataset/subject`.
+
+    Returns:
+        `windows`, `mae_bpm` with its 90 % interval `mae_bpm_low`, `mae_bpm_high`,
+        `mae_bpm_smoothed`, `median_person_mae_bpm`, `within_5_bpm`, `bias_bpm`, `limits_bpm`,
+        and per person and data set `mae_bpm`, `mae_bpm_smoothed` and a count.
+
+    Raises:
+        DataError: as `mae_by_person`.
+    """
+    raw = mae_by_person(reference_bpm, bpm, person, people)
+    smooth = mae_by_person(reference_bpm, bpm_smoothed, person, people)
+    low, high = bootstrap_mean(list(raw.values()))
+    bias, lower, upper = bland_altman(reference_bpm, bpm, person, people)
+    counts = np.bincount(np.asarray(person, dtype=np.int64), minlength=len(people))
+    windows = dict(zip(people, counts.tolist(), strict=True))
+    raw_sets, smooth_sets = by_data_set(raw), by_data_set(smooth)
+    return {
+        "windows": int(counts.sum()),
+        "mae_bpm": mean_mae(raw),
+        "mae_bpm_smoothed": mean_mae(smooth),
+        "mae_bpm_low": low,
+        "mae_bpm_high": high,
+        "median_person_mae_bpm": median_mae(raw),
+        "within_5_bpm": within_5_bpm(reference_bpm, bpm, person, people),
+        "bias_bpm": bias,
+        "limits_bpm": [lower, upper],
+        "people": {
+            name: {
+                "mae_bpm": raw[name],
+                "mae_bpm_smoothed": smooth[name],
+                "windows": windows[name],
+            }
+            for name in raw
+        },
+        "datasets": {
+            name: {
+                "mae_bpm": raw_sets[name]["mae_bpm"],
+                "mae_bpm_smoothed": smooth_sets[name]["mae_bpm"],
+                "people": raw_sets[name]["people"],
+            }
+            for name in raw_sets
+        },
+    }
+
+
+def _finite(name: str, values: ArrayLike) -> Series:
+    row = np.asarray(values, dtype=np.float64)
+    if row.ndim != 1 or not len(row):
+        raise DataError(f"metrics: {name} has the shape {row.shape}; allowed: (n,), n above 0.")
+    if not np.isfinite(row).all():
+        index = int(np.argmin(np.isfinite(row)))
+        raise DataError(f"metrics: {name} is {row[index]} at {index}; allowed: finite numbers.")
+    return row
+
+
+def _errors(
+    reference_bpm: ArrayLike,
+    bpm: ArrayLike,
+    person: ArrayLike | None = None,
+    people: Sequence[str] = (),
+) -> tuple[Series, NDArray[np.int64]]:
+    """`bpm - reference_bpm` `(windows,)`, and the person of each window (0 if not given)."""
+    reference, read = _finite("reference_bpm", reference_bpm), _finite("bpm", bpm)
+    index = np.zeros(len(reference), dtype=np.int64)
+    if person is not None:
+        index = np.asarray(person, dtype=np.int64)
+    if not len(reference) == len(read) == len(index):
+        raise DataError(
+            f"metrics: {len(reference)} references, {len(read)} readings and {len(index)} "
+            f"persons; allowed: one of each per window."
+        )
+    if person is not None and not (0 <= index.min() and index.max() < len(people)):
+        raise DataError(
+            f"metrics: a person is {index.min()} or {index.max()}; allowed: 0 to "
+            f"{len(people) - 1}, the index of a name in people."
+        )
+    if len(set(people)) != len(people):
+        raise DataError(f"metrics: a name stands twice in people: {sorted(people)}.")
+    return read - reference, index
+
+
+def _weights(index: NDArray[np.int64]) -> Series:
+    """`(windows,)` weights that sum to 1 and give each person the same."""
+    _, position, counts = np.unique(index, return_inverse=True, return_counts=True)
+    return np.asarray(1 / (len(counts) * counts[position]), dtype=np.float64)
+
+
+def _values(by_person: dict[str, float]) -> Series:
+    return _finite("by_person", list(by_person.values()))

@@ -1,0 +1,267 @@
+"""Who trains, who ranks candidates, who is read once at the end: a split of people.
+
+Windows overlap and people differ, so that only people are ever split. Training people fit
+weights, search people rank candidates, report people are read once, at the end.
+
+Of some data sets it is not known which recordings belong to one person (`UNMAPPED`). They stay
+on one side of a split, as a whole.
+"""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ppg.recording import Recording
+from ppgnas.errors import DataError
+
+PARTS = ("train", "search", "report")
+# Welltory: 13 people in 21 files, mapping unknown (Neshitov et al., Sensors 21, 2021).
+UNMAPPED = frozenset({"welltory"})
+REPORT_FROM_SHARE = 0.4
+
+
+@dataclass(frozen=True)
+class Split:
+    """People (`dataset/subject`) of each part; nobody is in two of them.
+
+    Attributes:
+        train: fit weights.
+        search: rank candidates.
+        report: read once, at the end.
+    """
+
+    train: tuple[str, ...]
+    search: tuple[str, ...]
+    report: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        seen: dict[str, str] = {}
+        for part in PARTS:
+            people = getattr(self, part)
+            if not people:
+                raise DataError(f"split: nobody is in {part}; each part needs at least 1 person.")
+            for person in people:
+                if person in seen:
+                    where = (
+                        f"in {part} twice"
+                        if seen[person] == part
+                        else (f"in both {seen[person]} and {part}")
+                    )
+                    raise DataError(
+                        f"split: {person!r} is {where}; each person may stand once, in one part."
+                    )
+                seen[person] = part
+        for name in UNMAPPED:
+            sides = sorted({part for person, part in seen.items() if _data_set(person) == name})
+            if len(sides) > 1:
+                raise DataError(
+                    f"split: {name} is in {' and '.join(sides)}; which of its recordings belong "
+                    f"to one person is unknown. Keep all of it in one part."
+                )
+
+    def select(self, recordings: Iterable[Recording], part: str) -> list[Recording]:
+        """The recordings of the people of one part, in their order.
+
+        Args:
+            recordings: of all people.
+            part: "train", "search" or "report".
+
+        Raises:
+            DataError: `part` is none of these, or a person has no recording.
+        """
+        if part not in PARTS:
+            raise DataError(f"split: no part {part!r}; allowed: {', '.join(PARTS)}.")
+        people = set(getattr(self, part))
+        chosen = [recording for recording in recordings if recording.person in people]
+        missing = sorted(people - {recording.person for recording in chosen})
+        if missing:
+            raise DataError(
+                f"split: no recording of {', '.join(missing)}, who are in {part}. Give the data "
+                f"that the split was made for."
+            )
+        return chosen
+
+    def to_json(self) -> dict[str, list[str]]:
+        """Plain values, as `read_split` reads them."""
+        return {part: list(people) for part, people in asdict(self).items()}
+
+
+def draw_split(
+    recordings: Iterable[Recording],
+    *,
+    seed: int,
+    search_share: float = 0.15,
+    report_share: float = 0.2,
+    report_from: str | None = None,
+) -> Split:
+    """Draw people by seed, each data set in proportion.
+
+    People without a usable window are left out. The data sets of `UNMAPPED` go to train, unless
+    `report_from` names one.
+
+    Args:
+        recordings: of all people, in any order.
+        seed: 0 or more; the draw in one data set does not depend on the other data sets' names.
+        search_share: share of the people who are not in report.
+        report_share: share of all people; unused with `report_from`.
+        report_from: take the report people from this data set alone: about 40 % of its people,
+            at least 1; the others join train and search.
+
+    Raises:
+        DataError: too few people, an unknown data set, or a share outside (0, 1).
+    """
+    _check_draw(seed, search_share=search_share, report_share=report_share)
+    people = _people(recordings)
+    names = sorted({_data_set(person) for person in people})
+    if report_from is not None and report_from not in names:
+        raise DataError(
+            f"split: no labelled person in data set {report_from!r}; allowed: {', '.join(names)}."
+        )
+    pool = [person for person in people if _data_set(person) not in UNMAPPED]
+    unmapped = [person for person in people if _data_set(person) in UNMAPPED]
+    if report_from is None:
+        _check_count(len(pool), needed=3)
+        count = int(np.clip(round(report_share * len(pool)), 1, len(pool) - 2))
+        report = _draw(pool, count=count, seed=seed, purpose="report")
+    elif report_from in UNMAPPED:
+        report = [person for person in unmapped if _data_set(person) == report_from]
+    else:
+        _check_count(len(pool), needed=3)
+        home = [person for person in pool if _data_set(person) == report_from]
+        count = int(np.clip(round(REPORT_FROM_SHARE * len(home)), 1, len(pool) - 2))
+        report = _draw(home, count=count, seed=seed, purpose="report")
+    rest = sorted(set(pool) - set(report))
+    search = _draw_search(rest, share=search_share, seed=seed)
+    train = sorted(set(people) - set(report) - set(search))
+    return Split(tuple(train), tuple(search), tuple(report))
+
+
+def split_before_report(
+    recordings: Iterable[Recording],
+    report_recordings: Iterable[Recording],
+    *,
+    seed: int,
+    search_share: float = 0.15,
+) -> Split:
+    """Split `recordings` into train and search; everybody of `report_recordings` is report.
+
+    Raises:
+        DataError: fewer than 2 people to train and search, nobody to report on, or somebody is
+            in both folders.
+    """
+    _check_draw(seed, search_share=search_share, report_share=0.2)
+    people = _people(recordings)
+    report = _people(report_recordings)
+    pool = [person for person in people if _data_set(person) not in UNMAPPED]
+    search = _draw_search(pool, share=search_share, seed=seed)
+    train = sorted(set(people) - set(search))
+    return Split(tuple(train), tuple(search), tuple(report))
+
+
+def read_split(path: Path, recordings: Iterable[Recording] | None = None) -> Split:
+    """Read `{"train": [...], "search": [...], "report": [...]}`; people not listed are left out.
+
+    Args:
+        path: a JSON file; people are `dataset/subject`.
+        recordings: if given, each listed person must have one with a usable window.
+
+    Raises:
+        DataError: the file is missing or malformed, a part is missing or empty, a person stands
+            in two parts or is unknown.
+    """
+    try:
+        document: Any = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise DataError(
+            f"{path}: the split cannot be read: {error}. It is a JSON file with the lists "
+            f"{', '.join(PARTS)}."
+        ) from error
+    if not isinstance(document, dict) or set(document) != set(PARTS):
+        seen = ", ".join(map(str, document)) if isinstance(document, dict) else "no object"
+        raise DataError(f"{path}: the split holds {seen or 'nothing'}; allowed: {_LISTS}.")
+    for part in PARTS:
+        people = document[part]
+        if not isinstance(people, list) or not all(isinstance(name, str) for name in people):
+            raise DataError(f"{path}: {part} is {people!r:.60}; allowed: a list of people.")
+    try:
+        split = Split(**{part: tuple(document[part]) for part in PARTS})
+    except DataError as error:
+        raise DataError(f"{path}: {error}") from error
+    if recordings is not None:
+        known = _people(recordings)
+        unknown = [p for part in PARTS for p in document[part] if p not in set(known)]
+        if unknown:
+            raise DataError(
+                f"{path}: unknown people {', '.join(unknown)}; the data hold "
+                f"{', '.join(known) or 'nobody'}. Names are dataset/subject."
+            )
+    return split
+
+
+_LISTS = "exactly the lists " + ", ".join(PARTS)
+
+
+def _data_set(person: str) -> str:
+    return person.split("/", 1)[0]
+
+
+def _people(recordings: Iterable[Recording]) -> list[str]:
+    """People with at least one usable window, sorted."""
+    return sorted({r.person for r in recordings if bool(r.usable.any())})
+
+
+def _check_draw(seed: int, *, search_share: float, report_share: float) -> None:
+    if seed < 0:
+        raise DataError(f"split: seed is {seed}; allowed: 0 or more.")
+    for name, share in (("search_share", search_share), ("report_share", report_share)):
+        if not 0 < share < 1:
+            raise DataError(f"split: {name} is {share}; allowed: above 0 and below 1.")
+
+
+def _check_count(count: int, *, needed: int) -> None:
+    if count < needed:
+        raise DataError(
+            f"split: {count} people with usable windows; at least {needed} are needed, one each "
+            f"to train, to search and to report on. Add recordings of other people "
+            f"({', '.join(sorted(UNMAPPED))} does not count)."
+        )
+
+
+def _draw_search(pool: Sequence[str], *, share: float, seed: int) -> list[str]:
+    if len(pool) < 2:
+        raise DataError(
+            f"split: {len(pool)} people are left to train and search; at least 2 are needed. "
+            f"Add recordings of other people, or report on fewer."
+        )
+    count = int(np.clip(round(share * len(pool)), 1, len(pool) - 1))
+    return _draw(pool, count=count, seed=seed, purpose="search")
+
+
+def _draw(pool: Sequence[str], *, count: int, seed: int, purpose: str) -> list[str]:
+    """Draw `count` people, each data set in proportion (largest remainders), sorted."""
+    groups: dict[str, list[str]] = {}
+    for person in sorted(pool):
+        groups.setdefault(_data_set(person), []).append(person)
+    generators = {
+        name: np.random.default_rng([seed, zlib.crc32(f"{purpose}/{name}".encode())])
+        for name in groups
+    }
+    quotas = {name: count * len(group) / len(pool) for name, group in groups.items()}
+    places = {name: int(quota) for name, quota in quotas.items()}
+    # Equal remainders are settled by the seed, not by the alphabet.
+    ties = {name: generators[name].random() for name in groups}
+    order = sorted(groups, key=lambda name: (-round(quotas[name] - places[name], 9), ties[name]))
+    for name in order[: count - sum(places.values())]:
+        places[name] += 1
+    drawn: list[str] = []
+    for name, group in groups.items():
+        picked = generators[name].permutation(len(group))[: places[name]]
+        drawn.extend(group[int(index)] for index in picked)
+    return sorted(drawn)

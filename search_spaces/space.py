@@ -1,0 +1,389 @@
+"""The elastic dimensions of a search space: counted, sampled, mutated, read from TOML.
+
+Every function returns canonical architectures: choices that cannot act (the dilation that does
+not divide the time steps, a shortcut between different shapes, the choices of a stage of depth 0)
+are clamped, so equal networks are equal values.
+"""
+
+from __future__ import annotations
+
+import random
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, fields, replace
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import Any, Protocol
+
+from ppgnas.errors import SpaceError
+from search_spaces.arch import POOLINGS, RATES_HZ, WINDOW_S, Arch, StageArch
+from search_spaces.plan import residual_possible
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+PRESETS = ("tiny", "default", "wide")
+_ABSENT = StageArch(0, 0, 0, 0, 0, 0, False)
+
+
+class Trial(Protocol):
+    """The one method of an Optuna trial that a space needs."""
+
+    def suggest_categorical(self, name: str, choices: Any) -> Any:
+        """Choose one of `choices`."""
+
+
+@dataclass(frozen=True)
+class StageSpace:
+    """Choices of one stage, each a tuple in rising order; see `StageArch`."""
+
+    depth: tuple[int, ...]
+    width: tuple[int, ...]
+    kernel: tuple[int, ...]
+    dilation: tuple[int, ...]
+    expansion: tuple[int, ...]
+    stride: tuple[int, ...]
+    residual: tuple[bool, ...]
+
+
+@dataclass(frozen=True)
+class SearchSpace:
+    """All networks that a search may choose from.
+
+    Attributes:
+        name: preset or file name.
+        acceleration, rate_hz: front ends.
+        stem_width, stem_kernel, pooling, head_width: see `Arch`.
+        stages: see `StageSpace`.
+    """
+
+    name: str
+    acceleration: tuple[bool, ...]
+    rate_hz: tuple[int, ...]
+    stem_width: tuple[int, ...]
+    stem_kernel: tuple[int, ...]
+    stages: tuple[StageSpace, ...]
+    pooling: tuple[str, ...]
+    head_width: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        self._check("acceleration", self.acceleration, (False, True))
+        self._check("rate_hz", self.rate_hz, RATES_HZ)
+        self._check("pooling", self.pooling, POOLINGS)
+        self._check("stem_width", self.stem_width, range(4, 257, 4))
+        self._check("stem_kernel", self.stem_kernel, range(4, 33))
+        self._check("head_width", self.head_width, range(0, 513, 4))
+        if not self.stages:
+            raise SpaceError(f"space {self.name}: no stages; give at least one [[stages]] table")
+        allowed: dict[str, Any] = {
+            "depth": range(0, 9),
+            "width": range(4, 257, 4),
+            "kernel": range(2, 33),
+            "dilation": (1, 2, 4, 8, 16, 32),
+            "expansion": range(1, 9),
+            "stride": (1, 2, 4),
+            "residual": (False, True),
+        }
+        for number, stage in enumerate(self.stages):
+            for choice, values in allowed.items():
+                self._check(f"stages[{number}].{choice}", getattr(stage, choice), values)
+            if min(stage.kernel) < max(stage.stride):
+                raise SpaceError(
+                    f"space {self.name}: stages[{number}] has kernel {min(stage.kernel)} below "
+                    f"stride {max(stage.stride)}, which would skip samples; raise the kernel"
+                )
+
+    def _check(self, what: str, choices: tuple[Any, ...], allowed: Any) -> None:
+        if not choices:
+            raise SpaceError(f"space {self.name}: {what} has no choices; give at least one")
+        for value in choices:
+            if value not in allowed or (isinstance(value, bool) != isinstance(allowed[-1], bool)):
+                shown = (
+                    f"{allowed.start} to {allowed[-1]} in steps of {allowed.step}"
+                    if isinstance(allowed, range)
+                    else ", ".join(map(str, allowed))
+                )
+                raise SpaceError(f"space {self.name}: {what} holds {value!r}; allowed: {shown}")
+        if list(choices) != sorted(set(choices)):
+            raise SpaceError(f"space {self.name}: {what} must rise without repeats: {choices}")
+
+    @staticmethod
+    def preset(name: str) -> SearchSpace:
+        """One of `PRESETS`, from the TOML file beside this module."""
+        if name not in PRESETS:
+            raise SpaceError(
+                f"space {name!r} is unknown; presets: {', '.join(PRESETS)}, or a path to a .toml"
+            )
+        return SearchSpace.from_toml(Path(__file__).parent / "presets" / f"{name}.toml")
+
+    @staticmethod
+    def from_toml(path: Path) -> SearchSpace:
+        """Read a space of one's own.
+
+        Raises:
+            SpaceError: the file cannot be read, lacks a key, has an unknown one or a bad choice.
+        """
+        try:
+            document = tomllib.loads(path.read_text())
+        except (OSError, UnicodeDecodeError) as error:
+            raise SpaceError(f"space file {path} cannot be read: {error}") from error
+        except tomllib.TOMLDecodeError as error:
+            raise SpaceError(f"space file {path} is not TOML: {error}") from error
+        stages = document.pop("stages", [])
+        wanted = {f.name for f in fields(SearchSpace)} - {"name", "stages"}
+        _check_keys(str(path), document, wanted)
+        parsed = []
+        for number, stage in enumerate(stages):
+            _check_keys(f"{path}: stages[{number}]", stage, {f.name for f in fields(StageSpace)})
+            parsed.append(StageSpace(**{key: tuple(value) for key, value in stage.items()}))
+        choices = {key: tuple(value) for key, value in document.items()}
+        return SearchSpace(name=path.stem, stages=tuple(parsed), **choices)
+
+    def restricted(self, *, acceleration: bool) -> SearchSpace:
+        """The same space with one front end, for recordings that allow no other."""
+        if acceleration not in self.acceleration:
+            raise SpaceError(
+                f"space {self.name}: no architecture with acceleration = {acceleration}; "
+                f"choices: {self.acceleration}"
+            )
+        return replace(self, acceleration=(acceleration,))
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values, for provenance and fingerprints."""
+        return asdict(self)
+
+    # ---- canonical form -----------------------------------------------------------------------
+
+    def canonical(self, arch: Arch) -> Arch:
+        """Clamp the choices that cannot act."""
+        time = -(-arch.samples // arch.stem_stride)
+        width = arch.stem_width
+        stages = []
+        for stage in arch.stages:
+            stage, width, time = _canonical_stage(stage, width, time)
+            stages.append(stage)
+        return replace(arch, stages=tuple(stages))
+
+    def contains(self, arch: Arch) -> bool:
+        """Whether `arch` is canonical and made of this space's choices, up to clamping."""
+        if len(arch.stages) != len(self.stages) or self.canonical(arch) != arch:
+            return False
+        front = (
+            arch.acceleration in self.acceleration
+            and arch.rate_hz in self.rate_hz
+            and arch.stem_width in self.stem_width
+            and arch.stem_kernel in self.stem_kernel
+            and arch.pooling in self.pooling
+            and arch.head_width in self.head_width
+        )
+        return front and all(
+            stage.depth in space.depth
+            and (
+                stage.depth == 0
+                or (
+                    stage.width in space.width
+                    and stage.kernel in space.kernel
+                    and stage.dilation <= max(space.dilation)
+                    and stage.expansion in space.expansion
+                    and stage.stride in space.stride
+                )
+            )
+            for stage, space in zip(arch.stages, self.stages, strict=True)
+        )
+
+    # ---- choosing -----------------------------------------------------------------------------
+
+    @cached_property
+    def dimensions(self) -> dict[str, tuple[Any, ...]]:
+        """Every choice by the name under which Optuna sees it."""
+        named: dict[str, tuple[Any, ...]] = {
+            key: getattr(self, key)
+            for key in ("acceleration", "rate_hz", "stem_width", "stem_kernel")
+        }
+        for number, stage in enumerate(self.stages):
+            for item in fields(StageSpace):
+                named[f"stage{number}.{item.name}"] = getattr(stage, item.name)
+        named["pooling"] = self.pooling
+        named["head_width"] = self.head_width
+        return named
+
+    def build(self, choices: dict[str, Any]) -> Arch:
+        """The canonical arch of one choice per dimension."""
+        stages = tuple(
+            StageArch(
+                **{item.name: choices[f"stage{number}.{item.name}"] for item in fields(StageArch)}
+            )
+            for number in range(len(self.stages))
+        )
+        return self.canonical(
+            Arch(
+                stages=stages,
+                **{
+                    key: choices[key]
+                    for key in (
+                        "acceleration", "rate_hz", "stem_width", "stem_kernel", "pooling",
+                        "head_width",
+                    )
+                },
+            )
+        )
+
+    def suggest(self, trial: Trial) -> Arch:
+        """The architecture that an Optuna trial proposes."""
+        return self.build(
+            {name: trial.suggest_categorical(name, values)
+             for name, values in self.dimensions.items()}
+        )
+
+    def choices_of(self, arch: Arch) -> dict[str, Any]:
+        """Choices that build `arch` again; what a depth-0 stage left open takes the smallest."""
+        choices: dict[str, Any] = {}
+        for name, values in self.dimensions.items():
+            if name.startswith("stage"):
+                number, item = name[5:].split(".")
+                stage = arch.stages[int(number)]
+                value = getattr(stage, item)
+                choices[name] = value if value in values else values[0]
+            else:
+                choices[name] = getattr(arch, name)
+        return choices
+
+    def sample(self, rng: random.Random) -> Arch:
+        """Uniform over the choices of each dimension."""
+        return self.build({name: rng.choice(values) for name, values in self.dimensions.items()})
+
+    def mutate(self, arch: Arch, rng: random.Random, *, rate: float = 0.15) -> Arch:
+        """Redraw each choice with probability `rate`, at least one of them."""
+        choices = self.choices_of(arch)
+        names = [name for name, values in self.dimensions.items() if len(values) > 1]
+        picked = [name for name in names if rng.random() < rate]
+        for name in picked or ([rng.choice(names)] if names else []):
+            choices[name] = rng.choice(self.dimensions[name])
+        return self.build(choices)
+
+    def smallest(self) -> Arch:
+        """The lowest choice everywhere: the sandwich's bottom.
+
+        Strides take their largest value, which makes the fewest time steps.
+        """
+        lowest = {name: values[0] for name, values in self.dimensions.items()}
+        for name, values in self.dimensions.items():
+            if name.endswith("stride"):
+                lowest[name] = values[-1]
+        return self.build(lowest)
+
+    def largest(self) -> Arch:
+        """The highest choice everywhere: the sandwich's top and the students' teacher."""
+        highest = {name: values[-1] for name, values in self.dimensions.items()}
+        for name, values in self.dimensions.items():
+            if name.endswith("stride") or name == "pooling":
+                highest[name] = values[0]
+        return self.build(highest)
+
+    # ---- counting -----------------------------------------------------------------------------
+
+    @cached_property
+    def size(self) -> int:
+        """Exact number of different (canonical) networks."""
+        total = 0
+        for rate in self.rate_hz:
+            for stem_width in self.stem_width:
+                stride = max(1, round(rate / 16))
+                time = -(-WINDOW_S * rate // stride)
+                total += _count_stages(self.stages, stem_width, time)
+        ends = len(self.stem_kernel) * len(self.pooling) * len(self.head_width)
+        return total * ends * len(self.acceleration)
+
+    def __iter__(self) -> Iterator[Arch]:
+        """Every network once; only sensible for a small space."""
+        for acceleration in self.acceleration:
+            for rate in self.rate_hz:
+                for stem_width in self.stem_width:
+                    stride = max(1, round(rate / 16))
+                    time = -(-WINDOW_S * rate // stride)
+                    for stages in _all_stages(self.stages, stem_width, time):
+                        for kernel in self.stem_kernel:
+                            for pooling in self.pooling:
+                                for head in self.head_width:
+                                    yield Arch(
+                                        acceleration, rate, stem_width, kernel, stages, pooling,
+                                        head,
+                                    )
+
+
+def _check_keys(where: str, document: dict[str, Any], wanted: set[str]) -> None:
+    for problem, keys in (
+        ("lacks", wanted - document.keys()), ("has the unknown key", document.keys() - wanted)
+    ):
+        if keys:
+            raise SpaceError(
+                f"space file {where} {problem} {', '.join(sorted(keys))}; "
+                f"expected exactly: {', '.join(sorted(wanted))}"
+            )
+    for key in sorted(wanted):
+        if not isinstance(document[key], list):
+            raise SpaceError(
+                f"space file {where}: {key} is {document[key]!r}; expected a list of choices"
+            )
+
+
+def _canonical_stage(stage: StageArch, width: int, time: int) -> tuple[StageArch, int, int]:
+    """The stage as it acts on `time` steps of `width` channels, and what it hands on."""
+    if stage.depth == 0:
+        return _ABSENT, width, time
+    time = -(-time // stage.stride)
+    dilation = stage.dilation
+    while time % dilation or time // dilation < 2:
+        dilation //= 2
+    residual = stage.residual and (
+        stage.depth > 1
+        or residual_possible(inputs=width, outputs=stage.width, stride=stage.stride)
+    )
+    if stage.stride > 1 and stage.depth == 1:
+        dilation = 1  # the only block carries the stride, and strided layers are undilated
+    return replace(stage, dilation=dilation, residual=residual), stage.width, time
+
+
+def _stage_choices(
+    space: StageSpace, width: int, time: int
+) -> tuple[tuple[StageArch, int, int], ...]:
+    seen = {
+        _canonical_stage(
+            StageArch(depth, out, kernel, dilation, expansion, stride, residual), width, time
+        )
+        for depth in space.depth
+        for out in space.width
+        for kernel in space.kernel
+        for dilation in space.dilation
+        for expansion in space.expansion
+        for stride in space.stride
+        for residual in space.residual
+    }
+    return tuple(sorted(seen))
+
+
+@lru_cache(maxsize=1024)
+def _count_stages(stages: tuple[StageSpace, ...], width: int, time: int) -> int:
+    if not stages:
+        return 1
+    # Kernel and expansion never interact with the others: count one of each, then multiply.
+    first = stages[0]
+    core = replace(first, kernel=first.kernel[:1], expansion=first.expansion[:1])
+    free = len(first.kernel) * len(first.expansion)
+    return sum(
+        _count_stages(stages[1:], out, steps) * (free if stage.depth else 1)
+        for stage, out, steps in _stage_choices(core, width, time)
+    )
+
+
+def _all_stages(
+    stages: tuple[StageSpace, ...], width: int, time: int
+) -> Iterator[tuple[StageArch, ...]]:
+    if not stages:
+        yield ()
+        return
+    for stage, out, steps in _stage_choices(stages[0], width, time):
+        for rest in _all_stages(stages[1:], out, steps):
+            yield (stage, *rest)

@@ -1,0 +1,128 @@
+"""Board files: what ships is complete; what is wrong is told by file and key."""
+
+from pathlib import Path
+
+import pytest
+
+from hwmodels.boards import BOARDS_DIR, board_names, load_board
+from hwmodels.estimate import Estimate
+from ppgnas.errors import BoardError
+
+HELP = (
+    'A figure reads { value = 480, unit = "MHz", source = "..." } with optional low and high, '
+    "in the units Hz, kHz, MHz, B, KiB, MiB, W, mW, uW, x Cortex-M7; copy stm32h743.toml and "
+    "change it"
+)
+GOOD = """\
+part = "XYZ1"
+core = "Cortex-M4F"
+clock = { value = 100, unit = "MHz", source = "page 1" }
+flash = { value = 1, unit = "MiB", source = "page 1" }
+sram = { value = 96, unit = "KiB", source = "page 1" }
+core_ratio = { value = 2, low = 1.5, high = 2.5, unit = "x Cortex-M7", source = "page 2" }
+active_power = { value = 20, unit = "mW", source = "assumption" }
+sleep_power = { value = 4, low = 3, high = 9, unit = "uW", source = "page 3" }
+"""
+
+
+def write(folder: Path, text: str) -> Path:
+    path = folder / "mine.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_every_shipped_board_loads() -> None:
+    assert board_names()[0] == "stm32h743"
+    assert set(board_names()) == {
+        "stm32h743", "stm32h7a3", "stm32f746", "stm32f767", "stm32l4r5", "stm32u575",
+        "nrf52840", "nrf5340", "stm32wb55",
+    }  # fmt: skip
+    for name in board_names():
+        board = load_board(name)
+        assert board.part.lower() == board.name == name
+        assert len(board.sources) == 6
+        assert board.sleep_mw.high < board.active_mw.low
+
+
+def test_default_board() -> None:
+    board = load_board("stm32h743")
+    assert (board.clock_hz, board.flash_bytes, board.sram_bytes) == (480e6, 2 << 20, 1056 * 1024)
+    assert board.core_ratio.value == 1.0
+    assert board.assumptions == ("active_power", "sleep_power")
+
+
+def test_name_is_read_without_regard_to_case_and_by_path() -> None:
+    assert load_board("STM32H743") == load_board("stm32h743")
+    assert load_board(BOARDS_DIR / "nrf5340.toml") == load_board("nrf5340")
+    assert load_board(str(BOARDS_DIR / "nrf5340.toml")) == load_board("nrf5340")
+
+
+def test_units_are_converted_and_assumptions_widened(tmp_path: Path) -> None:
+    board = load_board(write(tmp_path, GOOD))
+    assert board.name == "mine"
+    assert board.clock_hz == 100e6
+    assert board.flash_bytes == 1 << 20
+    assert board.active_mw == Estimate(20, 10, 30)
+    assert board.sleep_mw.value == pytest.approx(0.004)
+    assert board.sleep_mw.high == pytest.approx(0.009)
+    assert board.assumptions == ("active_power",)
+
+
+def test_unknown_name_lists_the_known_and_the_close() -> None:
+    with pytest.raises(BoardError) as caught:
+        load_board("stm32h734")
+    assert str(caught.value) == (
+        "board 'stm32h734' is unknown; known boards: stm32h743, nrf52840, nrf5340, stm32f746, "
+        "stm32f767, stm32h7a3, stm32l4r5, stm32u575, stm32wb55. Did you mean stm32h7a3 or "
+        "stm32h743 or stm32f746? Another board is given by the path of its TOML file"
+    )
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('sram = { value = 96, unit = "KiB", source = "page 1" }\n', "",
+         f"sram is missing. {HELP}"),
+        ("value = 100,", "value = -100,", f"clock.value is -100 and must be at least 0. {HELP}"),
+        ("value = 100,", "value = 0,",
+         "clock.value is 0; it must be above 0. Give the figure of the part"),
+        ("value = 100,", 'value = "fast",',
+         f"clock.value is 'fast' and must be a number. {HELP}"),
+        ("value = 100,", "value = nan,",
+         f"clock.value is nan and must be a finite number. {HELP}"),
+        ('value = 100, unit = "MHz",', "value = 100,", f"clock.unit is missing. {HELP}"),
+        ('unit = "MHz"', 'unit = "GHz"',
+         "clock.unit is 'GHz'; allowed: Hz, kHz, MHz. Write the unit that the figure's source "
+         "uses"),
+        ('clock = { value = 100, unit = "MHz", source = "page 1" }', "clock = 100",
+         f"clock is 100 and must be a table. {HELP}"),
+        ('unit = "MHz", source = "page 1"', 'unit = "MHz"', f"clock.source is missing. {HELP}"),
+        ("low = 3,", "low = 5,",
+         "sleep_power: low is 5.0, value is 4.0, high is 9.0; they must be in ascending order. "
+         "Correct the bounds"),
+        ('part = "XYZ1"', 'part = "XYZ1"\nram = 3', f"ram is not a key of such a file. {HELP}"),
+    ],
+)  # fmt: skip
+def test_bad_figure_is_named(tmp_path: Path, old: str, new: str, message: str) -> None:
+    assert old in GOOD
+    path = write(tmp_path, GOOD.replace(old, new, 1))
+    with pytest.raises(BoardError) as caught:
+        load_board(path)
+    assert str(caught.value) == f"{path}: {message}"
+
+
+def test_missing_foreign_and_broken_files(tmp_path: Path) -> None:
+    missing = tmp_path / "none.toml"
+    with pytest.raises(BoardError) as caught:
+        load_board(missing)
+    assert str(caught.value) == f"{missing}: there is no such file; pass the path of a TOML file"
+    with pytest.raises(BoardError, match=r"mine\.toml: this is not TOML: .*; correct the line"):
+        load_board(write(tmp_path, "clock = = 3"))
+    binary = tmp_path / "binary.toml"
+    binary.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(BoardError, match=r"binary\.toml: the file is not text"):
+        load_board(binary)
+    folder = tmp_path / "folder.toml"
+    folder.mkdir()
+    with pytest.raises(BoardError, match=r"folder\.toml: the file cannot be read \(Is a dir"):
+        load_board(folder)

@@ -1,0 +1,118 @@
+"""Engines: what they support and how their laws grow with a layer."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hwmodels.boards import load_board
+from hwmodels.engines import Engine, engine_names, load_engine
+from ppgnas.errors import BoardError
+from tests.hwmodels.small import one_layer
+
+fours = st.integers(1, 48).map(lambda n: 4 * n)
+times = st.integers(9, 200)
+taps = st.integers(1, 9)
+
+
+@pytest.fixture(scope="module", params=["tflm-cmsis-nn", "st-edge-ai"])
+def engine(request: pytest.FixtureRequest) -> Engine:
+    return load_engine(request.param)
+
+
+def cycles(
+    engine: Engine, op: str, time: int, cin: int, cout: int, kernel: int
+) -> tuple[float, float, float]:
+    """Value, low and high of one layer 1 x `kernel` over `[1, 1, time, cin]`."""
+    source, target = (1, 1, time, cin), (1, 1, time - kernel + 1, cout)
+    if op == "fully_connected":
+        source, target = (1, 1, 1, cin), (1, 1, 1, cout)
+    graph = one_layer(op, source, target, kernel=(1, kernel))
+    work = engine.work(graph.layers[0], source, target)
+    return work.cycles.value, work.cycles.low, work.cycles.high
+
+
+def never_falls(
+    before: tuple[float, float, float], after: tuple[float, float, float]
+) -> bool:
+    return all(a <= b for a, b in zip(before, after, strict=True))
+
+
+@given(op=st.sampled_from(["conv", "fully_connected"]), time=times, cin=fours, cout=fours,
+       kernel=taps)  # fmt: skip
+def test_cycles_never_fall_with_outputs(
+    engine: Engine, op: str, time: int, cin: int, cout: int, kernel: int
+) -> None:
+    """In steps of 4 channels. Single steps may fall: an odd output channel is dearer."""
+    assert never_falls(
+        cycles(engine, op, time, cin, cout, kernel),
+        cycles(engine, op, time, cin, cout + 4, kernel),
+    )
+
+
+@given(op=st.sampled_from(["conv", "fully_connected"]), time=times, cin=fours, cout=fours,
+       kernel=taps)  # fmt: skip
+def test_cycles_never_fall_with_inputs(
+    engine: Engine, op: str, time: int, cin: int, cout: int, kernel: int
+) -> None:
+    """In steps of 4 channels; K = 15 is dearer than K = 16, so single steps may fall."""
+    assert never_falls(
+        cycles(engine, op, time, cin, cout, kernel),
+        cycles(engine, op, time, cin + 4, cout, kernel),
+    )
+
+
+@given(time=times, width=fours, kernel=taps)
+def test_depthwise_cycles_never_fall_with_channels(
+    engine: Engine, time: int, width: int, kernel: int
+) -> None:
+    assert never_falls(
+        cycles(engine, "depthwise_conv", time, width, width, kernel),
+        cycles(engine, "depthwise_conv", time, width + 4, width + 4, kernel),
+    )
+
+
+def test_alignment_effect_is_modelled() -> None:
+    """A pointwise layer of 15 inputs costs more than one of 16 (its remainder loop runs 3 times),
+    which MACs alone would order the other way."""
+    engine = load_engine("tflm-cmsis-nn")
+    assert cycles(engine, "conv", 128, 15, 16, 1)[0] > cycles(engine, "conv", 128, 16, 16, 1)[0]
+
+
+def test_dilation_penalty_and_its_cure() -> None:
+    """A dilated depthwise layer costs 1.8-2.7 times its view with kernel k x 1."""
+    engine = load_engine("tflm-cmsis-nn")
+    flat = one_layer(
+        "depthwise_conv", (1, 1, 144, 16), (1, 1, 128, 16), kernel=(1, 5), dilation=(1, 4)
+    )
+    view = one_layer("depthwise_conv", (1, 36, 4, 16), (1, 32, 4, 16), kernel=(5, 1))
+    costs = [
+        engine.work(g.layers[0], g.shape("x"), g.shape("y")).cycles.value for g in (flat, view)
+    ]
+    assert 1.8 < costs[0] / costs[1] < 2.7
+
+
+def test_range_of_the_counted_layers_is_known() -> None:
+    engine = load_engine("tflm-cmsis-nn")
+    small = one_layer("conv", (1, 1, 64, 16), (1, 1, 64, 32)).layers[0]
+    assert engine.work(small, (1, 1, 64, 16), (1, 1, 64, 32)).calibrated
+    assert not engine.work(small, (1, 1, 8192, 16), (1, 1, 8192, 32)).calibrated
+    pad = one_layer("reshape", (1, 1, 64, 16), (1, 16, 4, 16)).layers[0]
+    work = engine.work(pad, (1, 1, 64, 16), (1, 16, 4, 16))
+    assert (work.calibrated, work.assumed) == (False, True)
+    assert work.cycles.value == 600 + 0.5 * 1024  # dispatch and a copy
+
+
+def test_names_and_support() -> None:
+    assert engine_names() == ("tflm-cmsis-nn", "st-edge-ai")
+    with pytest.raises(BoardError) as caught:
+        load_engine("tflm")
+    assert str(caught.value) == (
+        "engine 'tflm' is unknown; known engines: tflm-cmsis-nn, st-edge-ai. "
+        "Did you mean tflm-cmsis-nn?"
+    )
+    with pytest.raises(BoardError) as caught:
+        load_engine("st-edge-ai").check(load_board("nrf5340"))
+    assert str(caught.value) == (
+        "engine 'st-edge-ai' does not run on nRF5340; supported parts: STM32*. "
+        "Use 'tflm-cmsis-nn'"
+    )

@@ -1,0 +1,106 @@
+"""Features counted on paper, and the rules against the recorded kernels."""
+
+import csv
+
+import pytest
+
+from hwmodels.fit import COUNTS_CSV
+from hwmodels.graph import Layer
+from hwmodels.kernels import (
+    CLASSES,
+    Geometry,
+    geometry,
+    kernel_class,
+    real_taps,
+    scratch_bytes,
+)
+from ppgnas.errors import GraphError
+
+
+@pytest.mark.parametrize(
+    ("size", "positions", "kernel", "stride", "dilation", "taps"),
+    [
+        (5, 5, 3, 1, 1, 13),  # same: 15 less one at each end
+        (5, 3, 3, 1, 1, 9),  # valid
+        (4, 2, 3, 2, 1, 5),  # same, stride 2: one padded sample, behind
+        (6, 6, 3, 1, 2, 14),  # same, dilation 2: 4 + 6 + 4
+        (7, 1, 7, 1, 1, 7),  # a pool over everything
+    ],
+)
+def test_real_taps(
+    size: int, positions: int, kernel: int, stride: int, dilation: int, taps: int
+) -> None:
+    assert real_taps(size, positions, kernel, stride, dilation) == taps
+
+
+def test_features_of_a_pointwise_layer() -> None:
+    """n = 5 positions (odd), k = 22 = 16 + 4 + 2 inputs, o = 3 outputs (odd)."""
+    shape = Geometry(1, 5, 1, 1, 5, cin=22, cout=3)
+    names, features = CLASSES["conv_1x1"].names, CLASSES["conv_1x1"].features(shape)
+    assert dict(zip(names, features, strict=True)) == {
+        "n*o": 15, "n*o*(k//4)": 75, "n*o*(k//16)": 15, "n*o*(k%16>=4)": 15, "n*o*(k%4)": 30,
+        "o": 3, "o*k": 66, "odd*o": 3, "odd*o*k": 66, "n*(o%2)*k": 110, "1": 1.0,
+    }  # fmt: skip
+
+
+def test_features_of_a_convolution() -> None:
+    """2 x 4 positions, 3 x 1 taps on 6 channels: K = 18."""
+    layer = Layer("c", "conv", ("x",), "y", kernel=(3, 1))
+    shape = geometry(layer, (1, 4, 4, 6), (1, 2, 4, 5))
+    assert kernel_class("conv", shape) == "conv"
+    assert dict(zip(CLASSES["conv"].names, CLASSES["conv"].features(shape), strict=True)) == {
+        "n": 8, "n*kh": 24, "taps": 24, "taps*(c//4)": 24, "taps*(c%4)": 48, "n*o": 40,
+        "n*o*(k//4)": 160, "n*o*(k%4)": 80, "rows": 2, "1": 1.0,
+    }  # fmt: skip
+
+
+def test_features_of_a_depthwise_layer() -> None:
+    """1 x 4 positions, 1 x 3 taps, 9 channels = 2 * 4 + 1."""
+    layer = Layer("d", "depthwise_conv", ("x",), "y", kernel=(1, 3))
+    shape = geometry(layer, (1, 1, 6, 9), (1, 1, 4, 9))
+    assert kernel_class("depthwise_conv", shape) == "depthwise"
+    names, features = CLASSES["depthwise"].names, CLASSES["depthwise"].features(shape)
+    assert dict(zip(names, features, strict=True)) == {
+        "n": 4, "n*kh": 4, "taps": 12, "taps*(c//4)": 24, "taps*(c%4)": 12, "n*(c//4)": 8,
+        "n*(c//4)*(k//2)": 8, "n*(c//4)*(k%2)": 8, "n*(c%4)": 4, "n*(c%4)*k": 12, "rows": 1,
+        "1": 1.0,
+    }  # fmt: skip
+
+
+def test_choice_of_kernel() -> None:
+    point = Geometry(1, 8, 1, 1, 8, 4, 8)
+    assert kernel_class("conv", point) == "conv_1x1"
+    dilated = Geometry(1, 8, 1, 3, 24, 8, 8, dilated=True)
+    assert kernel_class("conv", dilated) == "conv"  # dilation is free for full convolutions
+    assert kernel_class("depthwise_conv", dilated) == "depthwise_general"
+    multiplied = Geometry(1, 8, 1, 3, 24, 4, 8)
+    assert kernel_class("depthwise_conv", multiplied) == "depthwise_general"
+    assert kernel_class("mean", point) == "mean"
+
+
+def test_unknown_operator_is_not_free() -> None:
+    with pytest.raises(GraphError) as caught:
+        kernel_class("transpose", Geometry(1, 8, 1, 1, 8, 4, 4))
+    assert str(caught.value) == (
+        "kernels: operator 'transpose' has no cost; known: conv, depthwise_conv, "
+        "fully_connected, add, avg_pool, max_pool, softmax, pad, reshape, mean. "
+        "Add its features to CLASSES in hwmodels/kernels.py"
+    )
+
+
+def test_scratch_equals_the_recorded_buffer_sizes() -> None:
+    """Every convolution, depthwise layer and average pool of the counted layers."""
+    ops = {"conv": "conv", "conv_force": "conv", "dw": "depthwise_conv", "avgpool": "avg_pool"}
+    checked = 0
+    with COUNTS_CSV.open(encoding="utf-8", newline="") as stream:
+        for row in csv.DictReader(stream):
+            if row["op"] not in ops:
+                continue
+            shape = Geometry(
+                1, int(row["positions"]), 1, int(row["kernel"]), int(row["taps"]),
+                int(row["cin"]), int(row["cout"]), dilated=int(row["dilation"]) > 1,
+            )  # fmt: skip
+            kernel = "conv" if row["op"] == "conv_force" else kernel_class(ops[row["op"]], shape)
+            assert scratch_bytes(kernel, shape) == int(row["scratch_bytes"]), row
+            checked += 1
+    assert checked == 425

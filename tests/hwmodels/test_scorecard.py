@@ -1,0 +1,192 @@
+"""The scorecard: a case on paper, its document, and the fast path against the full one."""
+
+import json
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hwmodels.boards import Board, load_board
+from hwmodels.engines import Engine, FlashRules, SramRules, Work, load_engine
+from hwmodels.estimate import Estimate
+from hwmodels.graph import Graph
+from hwmodels.kernels import Geometry
+from hwmodels.power import average_power_mw
+from hwmodels.scorecard import costs, score
+from ppgnas.errors import BoardError
+from tests.hwmodels.small import one_layer, small_graph
+
+BOARD = Board(
+    name="paper",
+    part="PAPER",
+    core="Cortex-M7",
+    clock_hz=1e6,
+    flash_bytes=1 << 20,
+    sram_bytes=1 << 16,
+    core_ratio=Estimate(2.0, 1.0, 3.0),
+    active_mw=Estimate(100.0, 50.0, 200.0),
+    sleep_mw=Estimate(1.0, 0.5, 2.0),
+)
+
+
+def paper_engine() -> Engine:
+    """Every layer 1,000 cycles (900 to 1,200); overheads of round numbers."""
+
+    def work(kernel: str, shape: Geometry) -> Work:
+        return Work(kernel, Estimate(1000, 900, 1200), True, kernel == "pad")
+
+    exact = Estimate.exact
+    return Engine(
+        name="paper-engine",
+        title="",
+        version="1",
+        date="",
+        cores=("Cortex-M7",),
+        parts=(),
+        cmsis_nn_scratch=True,
+        flash=FlashRules(
+            exact(10_000), exact(100), Estimate(10, 5, 20), {"conv": exact(500), "pad": exact(70)}
+        ),
+        sram=SramRules(exact(300), exact(10), exact(8), Estimate(1, 1, 2), exact(4000)),
+        errors={},
+        _work=work,
+    )
+
+
+def test_case_on_paper() -> None:
+    """8 layers of 1,000 cycles at ratio 2 and 1 MHz are 16 ms; 16 ms of 2 s is a duty of 0.008.
+
+    Weights: stem 8*3*4 + 32, depthwise 24 + 32, project 64 + 32, head 1440 + 720 = 2440 bytes;
+    channels with a scale 8 + 8 + 8 = 24; arena 512 planned + 300 + 80 + 8*24 = 1084.
+    MACs: 16*96 + 16*24 + 16*64 + 1440 = 4384.
+    """
+    card = score(small_graph(), BOARD, paper_engine())
+    assert card.cycles == Estimate(16_000, 7_200, 28_800)
+    assert card.latency_ms.value == pytest.approx(16.0)
+    assert card.latency_ms.high == pytest.approx(28.8)
+    assert (card.weight_bytes, card.macs) == (2440, 4384)
+    assert card.flash_weights_bytes == 2440 + 8 * 100 + 24 * 10
+    assert card.flash_code_bytes == 570  # each kernel once
+    assert card.flash_bytes == Estimate(14_050, 13_930, 14_290)
+    assert card.arena_bytes == 1084
+    assert card.sram_bytes == Estimate(5084, 5084, 5596)
+    assert card.peak_layer == "depthwise"
+    assert card.energy_mj.value == pytest.approx(1.6)
+    assert card.power_mw.value == pytest.approx(100 * 0.008 + 1 * 0.992)
+    assert [layer.live_bytes for layer in card.layers] == [
+        64 + 72, 72 + 128 + 48, 128 + 144, 128 + 144 + 128 + 48, 128 * 3, 128 * 3, 128 + 8 + 32,
+        8 + 180,
+    ]  # fmt: skip
+
+
+def test_document_has_the_keys_that_scripts_read() -> None:
+    card = score(small_graph(), load_board("stm32h743"), load_engine("tflm-cmsis-nn"))
+    document = json.loads(json.dumps(card.to_json(), allow_nan=False))
+    interval = {"value", "low", "high"}
+    assert list(document) == [
+        "board", "engine", "latency_ms", "cycles", "flash_bytes", "sram_bytes", "energy_mj",
+        "power_mw", "in_calibrated_range", "layers",
+    ]  # fmt: skip
+    for key in ("latency_ms", "cycles", "energy_mj", "power_mw"):
+        assert set(document[key]) == interval
+    assert set(document["flash_bytes"]) == interval | {"weights", "code", "runtime"}
+    assert set(document["sram_bytes"]) == interval | {"arena", "runtime", "peak_layer"}
+    assert [set(row) for row in document["layers"]] == [
+        {"name", "op", "macs", "cycles", "weight_bytes", "live_bytes"}
+    ] * 8
+    assert document["in_calibrated_range"] is True
+    flash = document["flash_bytes"]
+    assert flash["value"] == flash["weights"] + flash["code"] + flash["runtime"]
+    assert document["cycles"]["value"] == pytest.approx(
+        sum(row["cycles"] for row in document["layers"]), abs=8
+    )
+
+
+engines = st.sampled_from(["tflm-cmsis-nn", "st-edge-ai"])
+widths = st.integers(1, 24).map(lambda n: 4 * n)
+
+
+@given(name=engines, width=widths, time=st.integers(1, 120), board=st.sampled_from(
+    ["stm32h743", "stm32u575", "stm32l4r5"]))  # fmt: skip
+def test_fast_path_equals_the_full_one(name: str, width: int, time: int, board: str) -> None:
+    graph, target, engine = small_graph(channels=width, time=time), load_board(board), load_engine(
+        name
+    )
+    fast, full = costs(graph, target, engine), score(graph, target, engine)
+    assert fast.latency_ms == pytest.approx(full.latency_ms.value)
+    assert fast.flash_bytes == pytest.approx(full.flash_bytes.value)
+    assert fast.sram_bytes == pytest.approx(full.sram_bytes.value)
+    assert fast.power_mw == pytest.approx(full.power_mw.value)
+    assert fast.energy_mj == pytest.approx(full.energy_mj.value)
+    assert (fast.weight_bytes, fast.macs) == (graph.total_weight_bytes, graph.total_macs)
+    for estimate in (full.latency_ms, full.flash_bytes, full.sram_bytes, full.power_mw):
+        assert estimate.low < estimate.value < estimate.high
+
+
+@given(name=engines, width=widths, time=st.integers(1, 120))
+def test_wider_never_costs_less(name: str, width: int, time: int) -> None:
+    """In steps of 4 channels: latency, energy, power, flash and weights. SRAM is left out: a
+    greedy plan may shrink when a buffer grows (it then comes earlier in the order)."""
+    board, engine = load_board("stm32h743"), load_engine(name)
+    before, after = (
+        costs(small_graph(channels=c, time=time), board, engine) for c in (width, width + 4)
+    )
+    for key in ("latency_ms", "energy_mj", "power_mw", "flash_bytes", "weight_bytes", "macs"):
+        assert getattr(before, key) < getattr(after, key), key
+
+
+def test_remembered_layers_do_not_change_the_answer() -> None:
+    """A layer's memory is keyed by all that decides its cost: fresh and warm engines agree."""
+    board, warm = load_board("stm32h743"), load_engine("tflm-cmsis-nn")
+    graphs = [
+        one_layer("conv", (1, 1, 16, 8), (1, 1, 16, 8), kernel=(1, 1)),
+        one_layer("conv", (1, 1, 16, 8), (1, 1, 16, 8), kernel=(1, 3), padding="same"),
+        one_layer("conv", (1, 1, 16, 8), (1, 1, 8, 8), kernel=(1, 3), stride=(1, 2),
+                  padding="same"),
+        one_layer("depthwise_conv", (1, 1, 16, 8), (1, 1, 16, 8), kernel=(1, 3), padding="same"),
+        one_layer("depthwise_conv", (1, 1, 16, 8), (1, 1, 16, 8), kernel=(1, 3), dilation=(1, 2),
+                  padding="same"),
+        one_layer("mean", (1, 1, 16, 8), (1, 1, 1, 8)),
+        one_layer("max_pool", (1, 1, 16, 8), (1, 1, 8, 8), kernel=(1, 2), stride=(1, 2)),
+        one_layer("softmax", (1, 1, 1, 180), (1, 1, 1, 180)),
+    ]  # fmt: skip
+    first = [costs(graph, board, warm) for graph in graphs]
+    assert [costs(graph, board, warm) for graph in graphs] == first
+    assert [costs(graph, board, load_engine("tflm-cmsis-nn")) for graph in graphs] == first
+    assert len({answer.latency_ms for answer in first}) == len(graphs)
+
+
+def test_slower_core_and_clock_scale_latency() -> None:
+    engine, graph = load_engine("tflm-cmsis-nn"), small_graph()
+    board = load_board("stm32h743")
+    base = costs(graph, board, engine).latency_ms
+    half = replace(board, clock_hz=board.clock_hz / 2, core_ratio=Estimate.exact(3.0))
+    assert costs(graph, half, engine).latency_ms == pytest.approx(6 * base)
+
+
+def test_outside_the_counted_sizes_is_said() -> None:
+    """A long input leaves the range; so does a network of copies, which no law covers."""
+    board, engine = load_board("stm32h743"), load_engine("tflm-cmsis-nn")
+    assert not score(small_graph(time=8192), board, engine).in_calibrated_range
+    copies: Graph = one_layer("reshape", (1, 1, 64, 16), (1, 16, 4, 16))
+    assert not score(copies, board, engine).in_calibrated_range
+
+
+def test_engine_that_does_not_run_on_the_board() -> None:
+    with pytest.raises(BoardError, match=r"engine 'st-edge-ai' does not run on nRF52840"):
+        costs(small_graph(), load_board("nrf52840"), load_engine("st-edge-ai"))
+    odd = replace(BOARD, core="RISC-V")
+    with pytest.raises(BoardError) as caught:
+        score(small_graph(), odd, paper_engine())
+    assert str(caught.value) == (
+        "engine 'paper-engine' has no figures for the core 'RISC-V' of board 'paper'; "
+        "supported cores: Cortex-M7"
+    )
+
+
+def test_duty_above_one_keeps_the_core_awake() -> None:
+    slow = Estimate(5000.0, 4000.0, 6000.0)
+    assert average_power_mw(BOARD, slow, period_s=2.0) == BOARD.active_mw
+    with pytest.raises(ValueError, match=r"power: the period is 0 s; it must be above 0"):
+        average_power_mw(BOARD, slow, period_s=0)

@@ -1,0 +1,76 @@
+"""Lowering: legal graphs, views, causal padding."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+from math import prod
+
+from hwmodels.graph import Graph
+from search_spaces.arch import Arch, StageArch
+from search_spaces.lower import lower
+from search_spaces.space import SearchSpace
+
+
+def test_a_small_network_by_hand() -> None:
+    arch = Arch(True, 32, 8, 9, (StageArch(2, 8, 5, 4, 1, 1, True),), "avg", 0)
+    graph = lower(arch)
+    assert [layer.name for layer in graph.layers] == [
+        "stem.pad", "stem", "stage0.block0.view", "stage0.block0.depthwise.pad",
+        "stage0.block0.depthwise", "stage0.block0.project", "stage0.block0.add",
+        "stage0.block1.depthwise.pad", "stage0.block1.depthwise", "stage0.block1.project",
+        "stage0.block1.add", "pool", "head",
+    ]  # fmt: skip
+    by_name = {layer.name: layer for layer in graph.layers}
+    assert by_name["stem.pad"].pads == (0, 0, 7, 0)  # 256 + 7 = 127 * 2 + 9
+    assert graph.shape("stem") == (1, 1, 128, 8)
+    assert graph.shape("stage0.block0.view") == (1, 32, 4, 8)
+    assert by_name["stage0.block0.depthwise"].kernel == (5, 1)
+    assert by_name["stage0.block0.depthwise.pad"].pads == (4, 0, 0, 0)
+    assert graph.macs(by_name["stem"]) == 128 * 8 * 9 * 4
+    assert graph.macs(by_name["stage0.block0.depthwise"]) == 128 * 8 * 5
+    assert graph.macs(by_name["stage0.block0.project"]) == 128 * 64
+    assert graph.macs(by_name["head"]) == 8 * 180
+    assert graph.weight_bytes(by_name["head"]) == 8 * 180 + 4 * 180
+
+
+def test_all_graphs_are_legal_and_survive_json(random_archs: list[Arch]) -> None:
+    for arch in random_archs:
+        graph = lower(arch)
+        assert graph.shape("input") == (1, 1, arch.samples, arch.channels)
+        assert graph.shape("logits") == (1, 180)
+        assert Graph.from_json(graph.to_json()) == graph
+        for layer in graph.layers:
+            if layer.op == "reshape":
+                assert prod(graph.shape(layer.output)) == prod(graph.shape(layer.inputs[0]))
+            assert layer.dilation == (1, 1)
+
+
+def test_macs_and_weights_rise_with_every_width() -> None:
+    space = SearchSpace.preset("default")
+    rng = random.Random(7)
+    for _ in range(200):
+        arch = space.sample(rng)
+        before = lower(arch)
+        choices = space.choices_of(arch)
+        name = rng.choice(
+            ["stem_width", "head_width", *(f"stage{n}.width" for n in range(3))]
+        )
+        values = space.dimensions[name]
+        at = values.index(choices[name])
+        if at + 1 == len(values) or (name == "head_width" and at == 0):
+            continue
+        # an equal width may allow a shortcut, which adds a layer but no weights
+        after = lower(space.build({**choices, name: values[at + 1]}))
+        assert after.total_macs >= before.total_macs
+        assert after.total_weight_bytes >= before.total_weight_bytes
+
+
+def test_stride_keeps_the_newest_sample() -> None:
+    base = Arch(False, 25, 4, 5, (StageArch(1, 4, 3, 1, 1, 2, False),), "max", 0)
+    graph = lower(base)
+    # 200 samples at stride 2: 100 outputs, the last window ends on the last sample
+    pad = next(layer for layer in graph.layers if layer.name == "stem.pad")
+    assert pad.pads == (0, 0, 99 * 2 + 5 - 200, 0)
+    assert graph.shape("stage0.block0.depthwise") == (1, 1, 50, 4)
+    assert lower(replace(base, pooling="avg")).layers[-2].op == "avg_pool"
