@@ -42,8 +42,9 @@ _PADDINGS = {"valid": "VALID", "same": "SAME"}
 def write(net: QuantizedNet) -> bytes:
     """The network as a TFLite file.
 
-    Activation tensors keep their names; a layer's constants are `LAYER/weights`, `LAYER/bias`,
-    `LAYER/paddings`, `LAYER/shape`, `LAYER/axes`.
+    Activation tensors keep their names. Constants have none, and equal parameters of operators
+    are stored once: the file lies in flash as it is, and the records of tensors are most of what
+    it holds beside weights.
 
     Raises:
         DependencyError: no package with the TFLite schema is installed.
@@ -56,10 +57,12 @@ class _Writer:
         self._net = net
         self._s = schema
         self._aligned_buffer = _aligned_buffer_class(schema)
+        self._quantization_class = _shared_quantization_class(schema)
         self._buffers: list[Any] = [schema.BufferT()]  # buffer 0 is the empty one by convention
         self._tensors: list[Any] = []
         self._codes: list[Any] = []
         self._index: dict[str, int] = {}
+        self._parameters: dict[tuple[tuple[int, ...], bytes], int] = {}
 
     def finish(self) -> bytes:
         import flatbuffers  # type: ignore[import-untyped]
@@ -90,7 +93,7 @@ class _Writer:
         return bytes(builder.Output())
 
     def _quantization(self, scales: list[float], zero_points: list[int], *, axis: int = 0) -> Any:
-        parameters = self._s.QuantizationParametersT()
+        parameters = self._quantization_class()
         parameters.scale = np.array(scales, np.float32)
         parameters.zeroPoint = np.array(zero_points, np.int64)
         parameters.quantizedDimension = axis
@@ -106,7 +109,7 @@ class _Writer:
         content: bytes | None = None,
     ) -> int:
         tensor = self._s.TensorT()
-        tensor.name = name
+        tensor.name = name or None
         tensor.shape = np.array(shape, np.int32)
         tensor.type = kind
         tensor.quantization = quantization
@@ -118,12 +121,15 @@ class _Writer:
         self._tensors.append(tensor)
         return len(self._tensors) - 1
 
-    def _constant(self, name: str, values: Any) -> int:
-        """An int32 parameter of an operator."""
+    def _constant(self, values: Any) -> int:
+        """An int32 parameter of an operator; equal ones are one tensor."""
         array = np.array(values, "<i4")
-        return self._add_tensor(
-            name, array.shape, self._s.TensorType.INT32, content=array.tobytes()
-        )
+        found = (array.shape, array.tobytes())
+        if found not in self._parameters:
+            self._parameters[found] = self._add_tensor(
+                "", array.shape, self._s.TensorType.INT32, content=array.tobytes()
+            )
+        return self._parameters[found]
 
     def _weights(self, layer: Layer) -> list[int]:
         """Tensor indices of weights and bias."""
@@ -137,14 +143,14 @@ class _Writer:
         input_scale = net.activations[layer.inputs[0]][0]
         return [
             self._add_tensor(
-                f"{layer.name}/weights",
+                "",
                 weights.shape,
                 self._s.TensorType.INT8,
                 quantization=self._quantization(list(scales), points, axis=axis),
                 content=weights.tobytes(),
             ),
             self._add_tensor(
-                f"{layer.name}/bias",
+                "",
                 net.biases[layer.name].shape,
                 self._s.TensorType.INT32,
                 quantization=self._quantization(list(input_scale * scales), points),
@@ -161,12 +167,12 @@ class _Writer:
         elif layer.op == "pad":
             top, bottom, left, right = layer.pads
             paddings = [[0, 0], [top, bottom], [left, right], [0, 0]]
-            inputs.append(self._constant(f"{layer.name}/paddings", paddings))
+            inputs.append(self._constant(paddings))
         elif layer.op == "reshape":
             shape = self._net.graph.shape(layer.output)
-            inputs.append(self._constant(f"{layer.name}/shape", shape))
+            inputs.append(self._constant(shape))
         elif layer.op == "mean":
-            inputs.append(self._constant(f"{layer.name}/axes", [1, 2]))
+            inputs.append(self._constant([1, 2]))
         operator.inputs = np.array(inputs, np.int32)
         operator.outputs = np.array([self._index[layer.output]], np.int32)
         name, options = self._options(layer)
@@ -219,9 +225,6 @@ class _Writer:
             options.fusedActivationFunction = getattr(
                 s.ActivationFunctionType, _ACTIVATIONS[layer.activation]
             )
-        if layer.op == "reshape":
-            shape = self._net.graph.shape(layer.output)
-            options.newShape = np.array(shape, np.int32)
         if layer.op == "mean":
             options.keepDims = len(self._net.graph.shape(layer.output)) == 4
         if layer.op == "softmax":
@@ -248,3 +251,30 @@ def _aligned_buffer_class(schema: ModuleType) -> type:
             return int(schema.BufferEnd(builder))
 
     return AlignedBuffer
+
+
+def _shared_quantization_class(schema: ModuleType) -> type:
+    """`QuantizationParametersT` that writes equal vectors once.
+
+    Zero points are 8 bytes a channel, all zero, for weights and again for biases; shared, as
+    flatbuffers allow, they cost two thirds less of what a file spends on a channel.
+    """
+    written: dict[bytes, int] = {}
+
+    class SharedQuantization(schema.QuantizationParametersT):  # type: ignore[name-defined]
+        def Pack(self, builder: Any) -> int:
+            scale = _vector(builder, self.scale)
+            zero_point = _vector(builder, self.zeroPoint)
+            schema.QuantizationParametersStart(builder)
+            schema.QuantizationParametersAddScale(builder, scale)
+            schema.QuantizationParametersAddZeroPoint(builder, zero_point)
+            schema.QuantizationParametersAddQuantizedDimension(builder, self.quantizedDimension)
+            return int(schema.QuantizationParametersEnd(builder))
+
+    def _vector(builder: Any, values: NDArray[Any]) -> int:
+        found = values.dtype.str.encode() + values.tobytes()
+        if found not in written:
+            written[found] = int(builder.CreateNumpyVector(values))
+        return written[found]
+
+    return SharedQuantization

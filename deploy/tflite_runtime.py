@@ -121,7 +121,8 @@ def run_all(
         for detail in interpreter.get_tensor_details():
             if detail["dtype"] == np.int8:
                 value = interpreter.get_tensor(detail["index"])
-                rows.setdefault(detail["name"], []).append(value)
+                if detail["name"]:  # constants have none
+                    rows.setdefault(detail["name"], []).append(value)
     return {name: np.stack(values) for name, values in rows.items()}
 
 

@@ -90,7 +90,9 @@ class _Flash(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     interpreter: Figure
+    model_base: Figure
     model_per_op: Figure
+    model_per_weighted_op: Figure
     model_per_channel: Figure
     kernels: dict[str, Figure] = Field(default_factory=dict)
 
@@ -144,7 +146,9 @@ class FlashRules:
     """Bytes of flash: runtime, model file overheads, code of each kernel."""
 
     interpreter: Estimate
+    model_base: Estimate
     model_per_op: Estimate
+    model_per_weighted_op: Estimate
     model_per_channel: Estimate
     kernels: dict[str, Estimate]
 
@@ -246,7 +250,9 @@ def load_engine(name: str) -> Engine:
         cmsis_nn_scratch=file.cmsis_nn_scratch,
         flash=FlashRules(
             file.flash.interpreter.estimate(),
+            file.flash.model_base.estimate(),
             file.flash.model_per_op.estimate(),
+            file.flash.model_per_weighted_op.estimate(),
             file.flash.model_per_channel.estimate(),
             {kernel: figure.estimate() for kernel, figure in file.flash.kernels.items()},
         ),

@@ -23,7 +23,13 @@ class FlashParts:
 
 
 def flash_parts(
-    engine: Engine, *, weight_bytes: int, channels: int, ops: int, kernels: Iterable[str]
+    engine: Engine,
+    *,
+    weight_bytes: int,
+    channels: int,
+    ops: int,
+    weighted_ops: int,
+    kernels: Iterable[str],
 ) -> FlashParts:
     """Flash of a network under an engine.
 
@@ -32,12 +38,15 @@ def flash_parts(
         weight_bytes: int8 weights and int32 biases.
         channels: output channels of all layers with a weight scale per channel.
         ops: operators.
+        weighted_ops: those of them with weights.
         kernels: kernel classes that run them.
     """
     rules = engine.flash
     model = (
         Estimate.exact(weight_bytes)
+        + rules.model_base
         + rules.model_per_op.times(ops)
+        + rules.model_per_weighted_op.times(weighted_ops)
         + rules.model_per_channel.times(channels)
     )
     used = sorted(set(kernels) & set(rules.kernels))

@@ -216,6 +216,7 @@ def score(
         weight_bytes=weight_bytes,
         channels=channels,
         ops=len(known),
+        weighted_ops=sum(k.weight_bytes > 0 for k in known),
         kernels=(k.work.kernel for k in known),
     )
     arena = _arena(engine, placed, channels, len(known))
@@ -271,7 +272,7 @@ def costs(graph: Graph, board: Board, engine: Engine, *, period_s: float = PERIO
     engine.check(board)
     known = _known_layers(graph, engine)
     cycles = 0.0
-    macs = weights = channels = 0
+    macs = weights = channels = weighted_ops = 0
     kernels = set()
     first, last = {graph.input: 0}, {graph.input: 0}
     sizes = {graph.input: aligned(_elements(graph.shape(graph.input)))}
@@ -281,6 +282,7 @@ def costs(graph: Graph, board: Board, engine: Engine, *, period_s: float = PERIO
         macs += k.macs
         weights += k.weight_bytes
         channels += k.channels
+        weighted_ops += k.weight_bytes > 0
         kernels.add(k.work.kernel)
         output = layer.output
         sizes[output] = k.output_aligned
@@ -304,7 +306,9 @@ def costs(graph: Graph, board: Board, engine: Engine, *, period_s: float = PERIO
     return Costs(
         latency_ms=latency_ms,
         flash_bytes=weights
+        + flash.model_base.value
         + flash.model_per_op.value * ops
+        + flash.model_per_weighted_op.value * weighted_ops
         + flash.model_per_channel.value * channels
         + code
         + flash.interpreter.value,

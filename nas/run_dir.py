@@ -94,10 +94,8 @@ class RunDir:
         self.write_document(document)
 
     def finish(self) -> None:
-        """Mark the run as complete and add up its time."""
+        """Mark the run as complete."""
         document = self.document()
-        times = document.setdefault("time_s", {})
-        times["total"] = round(sum(value for key, value in times.items() if key != "total"), 2)
         document["run"]["finished"] = timestamp()
         self.write_document(document)
 

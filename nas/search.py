@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import os
+import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -104,6 +105,9 @@ def search(
         check_same(config, run)
         progress.say(f"{run.path} is finished already.")
         return
+    from nas.report import write_report
+
+    started_s = time.monotonic()
     target = load_target(config.board, config.engine, period_s=config.period_s)
     space = load_space(config.space)
     progress.say(f"Reading the recordings: {config.data}")
@@ -121,7 +125,18 @@ def search(
         board_flash_bytes=target.board.flash_bytes,
         board_sram_bytes=target.board.sram_bytes,
     )
-    _Search(config, run, target, fitting, people, probed, cost_of, progress, tools).finish(command)
+    whole = _Search(config, run, target, fitting, people, probed, cost_of, progress, tools)
+    run.path.mkdir(parents=True, exist_ok=True)
+    with run.lock():
+        whole.claim(command)
+        try:
+            trainer = whole.go()
+        finally:
+            run.record_time("total", time.monotonic() - started_s)
+        write_report(run.path)
+        run.finish()
+        trainer.drop_cache()
+        shutil.rmtree(run.retrained, ignore_errors=True)
 
 
 def check_same(config: SearchConfig, run: RunDir) -> None:
@@ -171,19 +186,8 @@ class _Search:
     progress: Progress
     tools: Callable[[], Distillery]
 
-    def finish(self, command: str) -> None:
-        """Go through the phases."""
-        run = self.run
-        run.path.mkdir(parents=True, exist_ok=True)
-        with run.lock():
-            self._claim(command)
-            with self._timed("total"):
-                self._phases()
-            run.finish()
-
-    def _phases(self) -> None:
-        from nas.report import write_report
-
+    def go(self) -> Trainer:
+        """All phases up to the report, or what is left of them."""
         config, run, progress = self.config, self.run, self.progress
         tools = self.tools()
         trainer = self._trainer(tools)
@@ -226,8 +230,7 @@ class _Search:
                 )
         numbers = {f.candidate.number: index + 1 for index, f in enumerate(finalists)}
         self._write_candidates(candidates, numbers)
-        write_report(run.path)
-        trainer.drop_cache()
+        return trainer
 
     def _trainer(self, tools: Distillery) -> Trainer:
         config = self.config
@@ -272,7 +275,7 @@ class _Search:
             versions=versions(),
         )
 
-    def _claim(self, command: str) -> None:
+    def claim(self, command: str) -> None:
         """Write run.toml, or check that the one that is there asks for the same."""
         if self.run.exists:
             check_same(self.config, self.run)

@@ -3,7 +3,8 @@
 One draw: a window of a random person (people weigh the square root of their windows, so a long
 recording does not drown the others), shifted by up to 1 s with the label interpolated, played
 0.7 to 1.4 times as fast with the label scaled, PPG channels mixed at random, acceleration axes
-rotated, gains and noise varied. Most of the accuracy on new people comes from here.
+rotated, gains and noise varied; artefacts made from the acceleration are added, and calm windows
+are given another window's movement. Most of the accuracy on new people comes from here.
 """
 
 from __future__ import annotations
@@ -14,11 +15,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ppg.frontend import normalise_acc, normalise_ppg, stream
+from ppg.frontend import PPG_CLIP, PPG_FLOOR, normalise_acc, normalise_ppg, stream
 from ppg.recording import STRIDE_S, WINDOW_S, Recording
 from ppg.targets import FIRST_BPM, LAST_BPM
 from ppg.windows import STREAM_HZ
 from ppgnas.errors import DataError
+
+CALM_G = 0.04  # root-mean-square movement below which the PPG holds no artefact of its own
+ARTEFACT_MAX = 2.0  # in standard deviations of the PPG
+ARTEFACT_TAPS = 5
 
 
 @dataclass(frozen=True)
@@ -32,9 +37,11 @@ class Augmentation:
     acc_noise_g: float = 0.02
     mix_channels: bool = True
     rotate_acc: bool = True
+    artefact: float = 0.4  # share of windows that get an artefact made from their acceleration
+    foreign_motion: float = 0.3  # share of calm windows that get another window's movement
 
 
-PLAIN = Augmentation(1.0, 0.0, 0.0, 0.0, 0.0, False, False)
+PLAIN = Augmentation(1.0, 0.0, 0.0, 0.0, 0.0, False, False, 0.0, 0.0)
 
 
 class TrainingBank:
@@ -130,20 +137,53 @@ class TrainingBank:
         if how.noise > 0:
             sigma = how.noise * rng.random((count, 1), dtype=np.float32) ** 2
             trace = trace + sigma * rng.standard_normal(trace.shape, dtype=np.float32)
-        channels = [trace[:, None].astype(np.float32)]
-        if self.acceleration:
-            acc = self._acc[left]
-            acc += fraction * (self._acc[left + 1] - acc)
-            if how.rotate_acc:
-                acc = np.einsum("wtc,wcd->wtd", acc, _rotations(rng, count))
-            if how.acc_gain > 0:
-                gain = np.exp(rng.uniform(-how.acc_gain, how.acc_gain, (count, 1, 1)))
-                acc = acc * gain.astype(np.float32)
-            if how.acc_noise_g > 0:
-                sigma = how.acc_noise_g * rng.random((count, 1, 1), dtype=np.float32) ** 2
-                acc = acc + sigma * rng.standard_normal(acc.shape, dtype=np.float32)
-            channels.append(normalise_acc(acc).transpose(0, 2, 1))
-        return np.concatenate(channels, axis=1, dtype=np.float32), hr_bpm
+        if not self.acceleration:
+            return trace[:, None].astype(np.float32), hr_bpm
+        acc = self._acc[left]
+        acc += fraction * (self._acc[left + 1] - acc)
+        if how.foreign_motion > 0:
+            calm = np.sqrt((acc**2).mean(axis=(1, 2))) < CALM_G
+            moved = np.flatnonzero(calm & (rng.random(count) < how.foreign_motion))
+            acc[moved] = acc[rng.integers(0, count, len(moved))]
+        if how.artefact > 0:
+            disturbed = np.flatnonzero(rng.random(count) < how.artefact)
+            strength = ARTEFACT_MAX * rng.random((len(disturbed), 1), dtype=np.float32) ** 2
+            trace[disturbed] += strength * _artefacts(rng, acc[disturbed])
+            spread = np.maximum(trace.std(axis=1, keepdims=True), PPG_FLOOR)
+            trace = np.clip(trace / spread, -PPG_CLIP, PPG_CLIP)
+        if how.rotate_acc:
+            acc = np.einsum("wtc,wcd->wtd", acc, _rotations(rng, count))
+        if how.acc_gain > 0:
+            gain = np.exp(rng.uniform(-how.acc_gain, how.acc_gain, (count, 1, 1)))
+            acc = acc * gain.astype(np.float32)
+        if how.acc_noise_g > 0:
+            sigma = how.acc_noise_g * rng.random((count, 1, 1), dtype=np.float32) ** 2
+            acc = acc + sigma * rng.standard_normal(acc.shape, dtype=np.float32)
+        axes = normalise_acc(acc).transpose(0, 2, 1)
+        return np.concatenate([trace[:, None], axes], axis=1, dtype=np.float32), hr_bpm
+
+
+def _artefacts(
+    rng: np.random.Generator, acc: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """What movement might do to a sensor: `(windows, time)` traces of unit spread.
+
+    A random direction of the acceleration, through a random short causal filter, bent by a random
+    share of its square (tissue and contact are not linear, which gives harmonics).
+    """
+    count, samples, _ = acc.shape
+    direction = rng.standard_normal((count, 3)).astype(np.float32)
+    along = np.einsum("wtc,wc->wt", acc, direction)
+    along /= np.maximum(along.std(axis=1, keepdims=True), PPG_FLOOR)
+    bend = rng.uniform(-0.5, 0.5, (count, 1)).astype(np.float32)
+    along = along + bend * (along**2 - 1)
+    taps = rng.standard_normal((count, ARTEFACT_TAPS)).astype(np.float32)
+    out = np.zeros_like(along)
+    for tap in range(ARTEFACT_TAPS):
+        delay = 2 * tap
+        out[:, delay:] += taps[:, tap : tap + 1] * along[:, : samples - delay]
+    out -= out.mean(axis=1, keepdims=True)
+    return out / np.maximum(out.std(axis=1, keepdims=True), PPG_FLOOR)
 
 
 def _slopes(recording: Recording) -> NDArray[np.float64]:

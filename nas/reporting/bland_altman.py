@@ -203,9 +203,9 @@ def bland_altman_section(run: RunData) -> Section:
         else ""
     )
     note = (
-        '<p class="note">Raw estimates on report people; lines: bias and limits of agreement (bias ± '
-        f"1.96 standard deviations). The three people with the widest limits are coloured.{thin}"
-        f"{few}</p>"
+        '<p class="note">Raw estimates on report people; lines: bias and limits of agreement '
+        "(bias ± 1.96 standard deviations). The three people with the widest limits are coloured."
+        f"{thin}{few}</p>"
     )
     left = plot(
         "plot-agreement",

@@ -1,0 +1,64 @@
+"""The command `ppgnas`. Verbs import what they need when they run, so that `--help` is fast."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from nas import cli_info, cli_model, cli_search
+from ppgnas import __version__
+
+app = typer.Typer(
+    name="ppgnas",
+    no_args_is_help=True,
+    add_completion=False,
+    # Plain help: the rich one costs a quarter of a second and breaks the examples' lines.
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 99},
+)
+app.command("search")(cli_search.search)
+app.command("score")(cli_model.score)
+app.command("evaluate")(cli_model.evaluate)
+app.command("export")(cli_model.export)
+app.command("report")(cli_model.report)
+app.add_typer(cli_info.boards, name="boards")
+app.add_typer(cli_info.engines, name="engines")
+app.add_typer(cli_info.data, name="data")
+app.add_typer(cli_info.bench, name="bench")
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        print(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Print the version."),
+    ] = False,
+) -> None:
+    """Find heart-rate networks for wrist PPG that fit a microcontroller.
+
+    \b
+    ppgnas search --budget 80KB
+    ppgnas search --budget 80KB --data recordings/ --board stm32h743
+    ppgnas export results/run:1 --format tflite --out firmware/
+    """
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line and leave with its exit code.
+
+    Args:
+        arguments: words after `ppgnas`; those of the process if None.
+    """
+    app(args=arguments, prog_name="ppgnas")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,77 @@
+"""What all verbs share: one message instead of a traceback, exit codes, JSON on stdout.
+
+Exit codes: 0 done, 1 failed, 2 wrong usage or bad input, 3 nothing fits, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import errno
+import functools
+import json
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any, ParamSpec
+
+import typer
+
+from ppgnas.errors import PpgnasError
+
+Parameters = ParamSpec("Parameters")
+
+INTERRUPTED = 130
+JSON_HELP = "Print one JSON document on stdout; everything else goes to stderr."
+
+
+def verb(function: Callable[Parameters, None]) -> Callable[Parameters, None]:
+    """Turn errors that a user can cause into a message on stderr and an exit code."""
+
+    @functools.wraps(function)
+    def wrapped(*args: Parameters.args, **kwargs: Parameters.kwargs) -> None:
+        try:
+            function(*args, **kwargs)
+        except PpgnasError as error:
+            _leave(str(error), error.exit_code)
+        except KeyboardInterrupt:
+            _leave("Stopped.", INTERRUPTED)
+        except BrokenPipeError:
+            # The reader of stdout went away (`| head`); Python would complain at exit.
+            sys.stdout = None
+            raise typer.Exit(1) from None
+        except OSError as error:
+            _leave(_describe(error), 1)
+
+    return wrapped
+
+
+def _leave(message: str, code: int) -> None:
+    print(f"ppgnas: {message}", file=sys.stderr)
+    raise typer.Exit(code)
+
+
+def _describe(error: OSError) -> str:
+    where = f" ({error.filename})" if error.filename else ""
+    what = error.strerror or str(error)
+    if error.errno == errno.ENOSPC:
+        return (
+            f"the disk is full{where}. What was written before is whole; make room and go on "
+            "(a search continues with --resume)"
+        )
+    return f"{what}{where}. Check the path and its permissions, then run the command again"
+
+
+def emit(document: Any) -> None:
+    """Print a JSON document on stdout."""
+    print(json.dumps(document, indent=2, allow_nan=False))
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    """Text columns: the first left-aligned, the others right-aligned."""
+    cells = [[str(cell) for cell in row] for row in (header, *rows)]
+    widths = [max(len(row[column]) for row in cells) for column in range(len(header))]
+    return "\n".join(
+        "  ".join(
+            cell.ljust(width) if column == 0 else cell.rjust(width)
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in cells
+    )

@@ -1,0 +1,200 @@
+"""The verbs that look things up: `boards`, `engines`, `data`, `bench`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from nas.cli_common import JSON_HELP, emit, table, verb
+
+AsJson = Annotated[bool, typer.Option("--json", help=JSON_HELP)]
+
+
+def _group(text: str) -> typer.Typer:
+    return typer.Typer(help=text, no_args_is_help=True, rich_markup_mode=None)
+
+
+boards = _group("Boards that a search can aim at.")
+engines = _group("Runtimes that execute a network.")
+data = _group("Recordings.")
+bench = _group("Speed figures.")
+
+
+def _board_document(board: Any) -> dict[str, Any]:
+    return {
+        "name": board.name,
+        "part": board.part,
+        "core": board.core,
+        "clock_hz": board.clock_hz,
+        "flash_bytes": board.flash_bytes,
+        "sram_bytes": board.sram_bytes,
+        "core_ratio": board.core_ratio.to_json(),
+        "active_mw": board.active_mw.to_json(),
+        "sleep_mw": board.sleep_mw.to_json(),
+        "sources": dict(board.sources),
+    }
+
+
+@boards.command("list")
+@verb
+def list_boards(as_json: AsJson = False) -> None:
+    """Names of the boards that come with ppgnas.
+
+    \b
+    ppgnas boards list
+    """
+    from hwmodels.boards import board_names, load_board
+    from nas.units import format_bytes
+
+    found = [load_board(name) for name in board_names()]
+    if as_json:
+        emit({"boards": [_board_document(board) for board in found]})
+        return
+    rows = [
+        (
+            board.name,
+            board.core,
+            f"{board.clock_hz / 1e6:.0f} MHz",
+            format_bytes(board.flash_bytes),
+            format_bytes(board.sram_bytes),
+        )
+        for board in found
+    ]
+    print(table(("board", "core", "clock", "flash", "SRAM"), rows))
+
+
+@boards.command("show")
+@verb
+def show_board(
+    board: Annotated[str, typer.Argument(help="Name, or path of a .toml file.")],
+    as_json: AsJson = False,
+) -> None:
+    """Figures of a board and where each comes from.
+
+    \b
+    ppgnas boards show stm32h743
+    ppgnas boards show my_board.toml --json
+    """
+    from hwmodels.boards import load_board
+
+    document = _board_document(load_board(board))
+    if as_json:
+        emit(document)
+        return
+    sources = document.pop("sources")
+    for key, value in document.items():
+        if isinstance(value, dict):
+            value = f"{value['value']:g} ({value['low']:g} to {value['high']:g})"
+        print(f"{key:<12} {value}")
+    print("\nSources")
+    for key, value in sources.items():
+        print(f"{key:<12} {value}")
+
+
+@engines.command("list")
+@verb
+def list_engines(as_json: AsJson = False) -> None:
+    """Names, versions and cores of the runtimes.
+
+    \b
+    ppgnas engines list
+    """
+    from hwmodels.engines import engine_names, load_engine
+
+    found = [load_engine(name) for name in engine_names()]
+    if as_json:
+        emit(
+            {
+                "engines": [
+                    {
+                        "name": engine.name,
+                        "title": engine.title,
+                        "version": engine.version,
+                        "date": engine.date,
+                        "cores": list(engine.cores),
+                        "errors": dict(engine.errors),
+                    }
+                    for engine in found
+                ]
+            }
+        )
+        return
+    rows = [(e.name, e.version, ", ".join(e.cores)) for e in found]
+    print(table(("engine", "version", "cores"), rows))
+
+
+@data.command("inspect")
+@verb
+def inspect(
+    folder: Annotated[str, typer.Argument(help="Folder of recordings, or synthetic.")],
+    as_json: AsJson = False,
+) -> None:
+    """Data sets, people, recordings and usable windows of a folder.
+
+    \b
+    ppgnas data inspect recordings/
+    """
+    from nas.people import read_source
+    from ppg.npz import fingerprint
+
+    recordings = read_source(folder, seed=0)
+    sets: dict[str, dict[str, Any]] = {}
+    for name in sorted({recording.dataset for recording in recordings}):
+        members = [recording for recording in recordings if recording.dataset == name]
+        sets[name] = {
+            "people": len({recording.person for recording in members}),
+            "recordings": len(members),
+            "usable_windows": sum(int(recording.usable.sum()) for recording in members),
+            "windows": sum(len(recording.usable) for recording in members),
+            "acceleration": sum(recording.acc is not None for recording in members),
+            "synthetic": any(recording.synthetic for recording in members),
+        }
+    if as_json:
+        emit({"fingerprint": fingerprint(recordings), "datasets": sets})
+        return
+    rows = [
+        (
+            name,
+            row["people"],
+            row["recordings"],
+            f"{row['usable_windows']} of {row['windows']}",
+            f"{row['acceleration']} of {row['recordings']}",
+        )
+        for name, row in sets.items()
+    ]
+    print(table(("data set", "people", "recordings", "usable windows", "with acceleration"), rows))
+
+
+@bench.command("search")
+@verb
+def bench_search(
+    run: Annotated[
+        str | None, typer.Argument(metavar="[RUN]", help="A finished run, for its times.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Time to judge one architecture, time of --help, and what a run took.
+
+    \b
+    ppgnas bench search results/run
+    """
+    from nas.bench import bench_search as measure
+    from nas.run_dir import RunDir
+    from nas.units import format_duration
+
+    figures = measure(RunDir(Path(run)) if run is not None else None)
+    if as_json:
+        emit(figures)
+        return
+    print(f"cost of one architecture   {figures['cost_us']:.0f} us")
+    print(f"ppgnas --help              {figures['help_s']:.2f} s")
+    if "run" in figures:
+        found = figures["run"]
+        print(
+            f"{found['path']}: {found['considered']} considered, {found['evaluated']} evaluated, "
+            f"{found['finalists']} finalists"
+        )
+        for phase, seconds in found["time_s"].items():
+            print(f"{phase:<26} {format_duration(seconds)}")

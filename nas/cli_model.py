@@ -1,0 +1,218 @@
+"""The verbs on one model or one run: `score`, `evaluate`, `export`, `report`."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from nas.cli_common import JSON_HELP, emit, table, verb
+
+MODEL_HELP = "RUN:ID (a finalist, for example results/run:1), an arch.json or a graph.json."
+ModelName = Annotated[str, typer.Argument(metavar="MODEL", help=MODEL_HELP)]
+AsJson = Annotated[bool, typer.Option("--json", help=JSON_HELP)]
+
+# Keys of `evaluate --json` that `ppg.metrics.summary` gives.
+_EVALUATED = (
+    "windows",
+    "mae_bpm",
+    "mae_bpm_smoothed",
+    "median_person_mae_bpm",
+    "within_5_bpm",
+    "people",
+)
+
+
+@verb
+def score(
+    model: ModelName,
+    board: Annotated[str, typer.Option(help="Board by name or .toml.")] = "stm32h743",
+    engine: Annotated[str, typer.Option(help="Runtime by name.")] = "tflm-cmsis-nn",
+    period: Annotated[str, typer.Option(help="Time from one reading to the next.")] = "2s",
+    as_json: AsJson = False,
+) -> None:
+    """Latency, flash, SRAM and power of a model, layer by layer; no weights needed.
+
+    \b
+    ppgnas score results/run:1 --board nrf5340
+    ppgnas score results/run/front/1/graph.json --json
+    """
+    from hwmodels.scorecard import score as score_graph
+    from nas.models import find_model
+    from nas.search import load_target
+    from nas.units import parse_ms
+
+    period_s = parse_ms(period, option="--period") / 1000
+    target = load_target(board, engine, period_s=period_s)
+    found = find_model(model)
+    document = score_graph(
+        found.graph, target.board, target.engine, period_s=period_s
+    ).to_json()
+    if as_json:
+        emit(document)
+    else:
+        print(scorecard_text(document))
+
+
+def scorecard_text(document: dict[str, Any]) -> str:
+    """A scorecard as a table."""
+    from nas.units import format_bytes
+
+    def spread(key: str, unit: str) -> str:
+        estimate = document[key]
+        low, high = estimate["low"], estimate["high"]
+        return f"{estimate['value']:.3g} {unit} ({low:.3g} to {high:.3g})"
+
+    def size(key: str, *parts: str) -> str:
+        estimate = document[key]
+        split = ", ".join(f"{part} {format_bytes(estimate[part])}" for part in parts)
+        low, high = format_bytes(estimate["low"]), format_bytes(estimate["high"])
+        return f"{format_bytes(estimate['value'])} ({low} to {high}): {split}"
+
+    rows = [
+        (
+            layer["name"],
+            layer["op"],
+            layer["macs"],
+            round(_value(layer["cycles"])),
+            layer["weight_bytes"],
+            layer["live_bytes"],
+        )
+        for layer in document["layers"]
+    ]
+    calibrated = "" if document["in_calibrated_range"] else (
+        "\nOutside of what the cost model was fitted on: expect a larger error."
+    )
+    return (
+        f"{document['board']} with {document['engine']}; value (low to high)\n"
+        f"latency  {spread('latency_ms', 'ms')}\n"
+        f"flash    {size('flash_bytes', 'weights', 'code', 'runtime')}\n"
+        f"SRAM     {size('sram_bytes', 'arena', 'runtime')}, "
+        f"fullest in {document['sram_bytes']['peak_layer']}\n"
+        f"energy   {spread('energy_mj', 'mJ')} a reading\n"
+        f"power    {spread('power_mw', 'mW')} on average{calibrated}\n\n"
+        + table(("layer", "op", "MACs", "cycles", "weight B", "live B"), rows)
+    )
+
+
+def _value(figure: Any) -> float:
+    return float(figure["value"] if isinstance(figure, dict) else figure)
+
+
+@verb
+def evaluate(
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="A finalist: RUN:ID.")],
+    data: Annotated[str, typer.Option(help="Folder of recordings, or synthetic.")],
+    seed: Annotated[int, typer.Option(help="Of synthetic recordings.")] = 1,
+    as_json: AsJson = False,
+) -> None:
+    """Heart-rate error of a model on recordings, in the integer arithmetic of the device.
+
+    \b
+    ppgnas evaluate results/run:1 --data recordings/
+    ppgnas evaluate results/run:1 --data recordings/ --json
+    """
+    from nas.models import ModelError, find_model
+    from nas.people import read_source
+
+    found = find_model(model)
+    if found.arch is None or found.folder is None:
+        found.net()  # says that weights are missing
+        raise ModelError(f"{model} has no architecture; name a finalist of a run as RUN:ID")
+    recordings = read_source(data, seed=seed)
+    _warn_of_known_people(found, recordings)
+
+    from distill.evaluation import predict
+    from ppg.metrics import summary
+
+    predictions = predict(found.net(), found.arch, recordings)
+    measured = summary(
+        predictions.reference_bpm,
+        predictions.bpm,
+        predictions.bpm_smoothed,
+        predictions.person,
+        predictions.people,
+    )
+    document = {key: measured[key] for key in _EVALUATED}
+    document["arithmetic"] = "int8"
+    document["synthetic"] = any(recording.synthetic for recording in recordings)
+    if as_json:
+        emit(document)
+        return
+    rows = [
+        (person, f"{row['mae_bpm']:.2f}", f"{row['mae_bpm_smoothed']:.2f}", row["windows"])
+        for person, row in document["people"].items()
+    ]
+    print(
+        f"MAE {document['mae_bpm']:.2f} BPM raw, {document['mae_bpm_smoothed']:.2f} smoothed "
+        f"(mean of {len(rows)} people, {document['windows']} windows, int8"
+        f"{', SYNTHETIC recordings' if document['synthetic'] else ''}); "
+        f"median person {document['median_person_mae_bpm']:.2f}; "
+        f"{document['within_5_bpm']:.0%} within 5 BPM\n\n"
+        + table(("person", "MAE BPM", "smoothed", "windows"), rows)
+    )
+
+
+def _warn_of_known_people(found: Any, recordings: Any) -> None:
+    """An error on people that the network was trained on says nothing about others."""
+    if found.run is None:
+        return
+    split = found.run.document().get("split", {})
+    known = {*split.get("train", ()), *split.get("search", ())}
+    met = sorted({recording.person for recording in recordings} & known)
+    if met:
+        shown = ", ".join(met[:3]) + (", ..." if len(met) > 3 else "")
+        print(
+            f"Note: {len(met)} of these people trained or ranked this network ({shown}).",
+            file=sys.stderr,
+        )
+
+
+@verb
+def export(
+    model: Annotated[str, typer.Argument(metavar="RUN:ID", help="A finalist of a run.")],
+    formats: Annotated[
+        str, typer.Option("--format", help="tflite, onnx, or both with a comma.")
+    ] = "tflite",
+    out: Annotated[str, typer.Option(help="Folder to write to.")] = ".",
+    as_json: AsJson = False,
+) -> None:
+    """Copy the files of a finalist, checked against the fingerprints in its card.
+
+    \b
+    ppgnas export results/run:1 --format tflite,onnx --out firmware/
+    """
+    from nas.exporting import export_files
+    from nas.models import find_model
+
+    written = export_files(find_model(model), formats.split(","), Path(out))
+    if as_json:
+        emit({"files": [str(path) for path in written]})
+    else:
+        print("\n".join(str(path) for path in written))
+
+
+@verb
+def report(
+    run: Annotated[str, typer.Argument(metavar="RUN", help="Run directory.")],
+    as_json: AsJson = False,
+) -> None:
+    """Write report.html of a run anew.
+
+    \b
+    ppgnas report results/run
+    """
+    from nas.report import write_report
+    from nas.run_dir import RunDir
+
+    directory = RunDir(Path(run))
+    directory.document()
+    directory.candidates()
+    path = write_report(directory.path)
+    if as_json:
+        emit({"report": str(path)})
+    else:
+        print(shlex.quote(str(path)))

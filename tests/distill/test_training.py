@@ -1,0 +1,235 @@
+"""Teacher, pool, supernet and finalists: that they learn, continue where they were killed, repeat.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from distill.checkpoint import load_checkpoint, read_facts, save_checkpoint
+from distill.effort import EFFORTS, effort_by_name
+from distill.inherited import InheritedAccuracy, mean_of_people, thin
+from distill.pool import make_pool, open_pool
+from distill.progress import silent
+from distill.supernet_training import draw_networks, train_supernet
+from distill.teacher import TeacherShape, load_teacher, train_teacher
+from distill.trainer import Trainer
+from ppg.augment import TrainingBank
+from ppg.recording import Recording
+from ppg.windows import windows_of
+from ppgnas.errors import RunError, SpaceError
+from search_spaces.arch import Arch
+from search_spaces.network import Network
+from search_spaces.space import SearchSpace
+from search_spaces.supernet import Supernet
+
+SMOKE = EFFORTS["smoke"]
+
+
+class _Killed(Exception):
+    pass
+
+
+def _kill_at(step: int):  # type: ignore[no-untyped-def]
+    def progress(done: int, total: int, note: str) -> None:
+        if done == step:
+            raise _Killed
+
+    return progress
+
+
+def test_efforts_are_named() -> None:
+    with pytest.raises(SpaceError, match="effort 'much' is unknown; allowed: smoke, quick"):
+        effort_by_name("much")
+
+
+def test_teacher_learns_and_is_taken_from_its_file(
+    people: list[Recording], tmp_path: Path
+) -> None:
+    bank = TrainingBank(people[:3], acceleration=True)
+    search = windows_of(people[3:], rate_hz=32, acceleration=True)
+    shape = TeacherShape(4, 32, stem=8, widths=(8, 8), blocks=(1, 1))
+    path = tmp_path / "teacher.safetensors"
+    notes: list[float] = []
+
+    def keep(done: int, total: int, note: str) -> None:
+        notes.append(float(note.split()[-1]))
+
+    arguments = {"shape": shape, "effort": SMOKE, "seed": 0, "path": path}
+    first = train_teacher(bank, search, progress=keep, **arguments)  # type: ignore[arg-type]
+    assert notes[-1] < notes[0]
+    again = train_teacher(bank, search, progress=_kill_at(1), **arguments)  # type: ignore[arg-type]
+    x = torch.from_numpy(search.x[:4])
+    assert torch.equal(again(x), first(x))
+    assert torch.equal(load_teacher(path)(x), first(x))
+
+
+def test_a_file_that_is_no_teacher_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="neither a file nor one of: resnet-small, none"):
+        load_teacher(tmp_path / "missing")
+    path = tmp_path / "other.safetensors"
+    save_checkpoint(path, torch.nn.Linear(2, 2))
+    with pytest.raises(RunError, match="is not a finished teacher"):
+        load_teacher(path)
+    path.write_bytes(b"garbage")
+    with pytest.raises(RunError, match="cannot be read"):
+        load_teacher(path)
+
+
+def test_checkpoint_restores_weights_and_moments(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    module = torch.nn.Linear(3, 2)
+    optimiser = torch.optim.AdamW(module.parameters())
+    module(torch.randn(4, 3)).sum().backward()
+    optimiser.step()
+    path = tmp_path / "c.safetensors"
+    save_checkpoint(path, module, optimiser=optimiser, step=7)
+    other = torch.nn.Linear(3, 2)
+    moments = torch.optim.AdamW(other.parameters())
+    assert load_checkpoint(path, other, optimiser=moments) == {"step": 7}
+    assert torch.equal(other.weight, module.weight)
+    x = torch.randn(4, 3)
+    for net, opt in ((module, optimiser), (other, moments)):
+        opt.zero_grad()
+        net(x).square().sum().backward()
+        opt.step()
+    assert torch.equal(other.weight, module.weight)
+    with pytest.raises(RunError, match="is of another network"):
+        load_checkpoint(path, torch.nn.Linear(4, 2))
+    assert read_facts(tmp_path / "none") == {}
+
+
+def test_pool_is_drawn_once_and_blends_targets(people: list[Recording], tmp_path: Path) -> None:
+    bank = TrainingBank(people[:2], acceleration=True)
+
+    class Uniform(torch.nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return torch.zeros(len(x), 180)
+
+    def make(progress):  # type: ignore[no-untyped-def]
+        return make_pool(
+            bank, Uniform(), folder=tmp_path, batches=3, batch=8, rate_hz=32, seed=1,
+            progress=progress,
+        )
+
+    pool = make(silent)
+    assert pool.x.shape == (24, 4, 256) and pool.batches == 3
+    again = make(_kill_at(1))  # nothing is drawn: no progress, no kill
+    np.testing.assert_array_equal(again.x, pool.x)
+    sure = torch.full((24, 180), -30.0)
+    sure[:, 5] = 30.0
+    pool.blended(tmp_path, iter(sure.split(8)))
+    blend = open_pool(tmp_path, blend=True).teacher
+    assert blend is not None
+    p = np.exp(blend.astype(np.float64))
+    np.testing.assert_allclose(p.sum(axis=1), 1, atol=5e-3)
+    np.testing.assert_allclose(p[:, 5], 0.5 + 0.5 / 180, rtol=5e-3)
+    seen = [pool.batch_at(step, seed=0)[0] for step in range(3)]
+    flat = torch.cat(seen).sum(dim=(1, 2)).sort().values
+    stored = torch.from_numpy(pool.x.astype(np.float32)).sum(dim=(1, 2)).sort().values
+    torch.testing.assert_close(flat, stored)  # a pass sees every window once
+
+
+@pytest.mark.parametrize("stop", [3, 10])
+def test_a_killed_supernet_training_continues(
+    people: list[Recording], tmp_path: Path, stop: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("distill.supernet_training.CHECKPOINT_EVERY", 2)
+    space = SearchSpace.preset("tiny")
+    bank = TrainingBank(people[:2], acceleration=True)
+    pool = make_pool(
+        bank, None, folder=tmp_path / "pool", batches=4, batch=16, rate_hz=32, seed=0,
+        progress=silent,
+    )
+
+    def train(path: Path, progress):  # type: ignore[no-untyped-def]
+        torch.manual_seed(0)
+        net = Supernet(space)
+        train_supernet(
+            net, pool, effort=SMOKE, seed=0, path=path, accept=lambda a: True, progress=progress
+        )
+        return net
+
+    whole = train(tmp_path / "whole.safetensors", silent)
+    with pytest.raises(_Killed):
+        train(tmp_path / "killed.safetensors", _kill_at(stop))
+    continued = train(tmp_path / "killed.safetensors", silent)
+    for (name, one), two in zip(
+        whole.named_parameters(), continued.parameters(), strict=True
+    ):
+        if stop == 10:  # past the warm-up the moments are in the checkpoint
+            torch.testing.assert_close(one, two, msg=name)
+    assert read_facts(tmp_path / "killed.safetensors")["step"] == 12
+
+
+def test_random_networks_fit_where_any_does() -> None:
+    import random
+
+    space = SearchSpace.preset("default")
+
+    def narrow(arch: Arch) -> bool:
+        return arch.stem_width == 8
+
+    drawn = [draw_networks(space, random.Random(i), accept=narrow) for i in range(20)]
+    assert all(narrow(arch) for pair in drawn for arch in pair)
+    share = np.mean([arch.acceleration for pair in drawn for arch in pair])
+    assert share > 0.6
+
+
+def test_inherited_accuracy_is_repeatable_and_a_mean_of_people(people: list[Recording]) -> None:
+    assert mean_of_people(np.array([1.0, -1, 5]), np.array([0, 0, 2])) == 3.0
+    windows = windows_of(people[2:], rate_hz=32, acceleration=True)
+    picked = thin(windows, 20)
+    assert len(picked) == 20 and np.bincount(windows.person[picked]).tolist() == [10, 10]
+    torch.manual_seed(0)
+    net = Supernet(SearchSpace.preset("tiny"))
+    judge = InheritedAccuracy(net, [torch.randn(16, 4, 256)], windows, count=40)
+    small, large = net.space.smallest(), net.space.largest()
+    first = judge.mae_bpm(small)
+    judge.mae_bpm(large)
+    assert judge.mae_bpm(small) == first
+
+
+def test_the_whole_trainer(people: list[Recording], tmp_path: Path) -> None:
+    from deploy import reference
+    from distill.evaluation import predict
+
+    space = SearchSpace.preset("tiny")
+    trainer = Trainer(
+        space, train=people[:3], search=people[3:], effort="smoke", seed=0,
+        teacher="resnet-small", folder=tmp_path, threads=2,
+    )
+    trainer.prepare_teacher(silent)
+    trainer.train_supernet(silent)
+    archs = [space.smallest(), space.largest()]
+    results = {}
+    trainer.retrain_many(archs, silent, lambda index, result: results.update({index: result}))
+    assert sorted(results) == [0, 1]
+    for index, arch in enumerate(archs):
+        net = results[index].net
+        predictions = predict(net, arch, people[3:])
+        error = np.abs(predictions.bpm - predictions.reference_bpm)
+        assert results[index].search_mae_bpm == pytest.approx(error.mean())
+        assert reference.run(net, net.quantize_input(np.zeros((2, 4, 256)))).shape == (2, 180)
+    trainer.drop_cache()
+    assert not (tmp_path / "cache" / "pool").exists()
+
+
+def test_network_folds_its_normalisation() -> None:
+    torch.manual_seed(0)
+    arch = SearchSpace.preset("tiny").smallest()
+    network = Network(arch)
+    for _ in range(3):
+        network.train()(torch.randn(8, 4, 256))
+    network.eval()
+    conv = network.plan.stem
+    weight, bias = network.folded(conv)
+    x = torch.randn(2, 4, 1, 256)
+    from search_spaces.blocks import causal_conv
+
+    torch.testing.assert_close(
+        causal_conv(x, weight, conv, bias), network._convolve(x, conv), rtol=1e-4, atol=1e-5
+    )

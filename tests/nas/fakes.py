@@ -1,0 +1,121 @@
+"""Stand-ins for training that take no time, and a handful of short recordings."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from deploy.quantized import QuantizedNet, quantize
+from distill.evaluation import input_windows, predict
+from nas.distillery import Distillery
+from nas.progress import Tick
+from ppg.npz import write_recording
+from ppg.synthetic import synthesize
+from search_spaces.arch import Arch
+from search_spaces.lower import lower
+from search_spaces.space import SearchSpace
+
+
+def fake_mae(arch: Arch) -> float:
+    """Larger is better, with some noise of its own: a plain trade-off against every cost."""
+    capacity = sum(stage.depth * stage.width * stage.kernel for stage in arch.stages)
+    noise = int(arch.id, 16) % 1000 / 1000
+    return 1.5 + 800 / (capacity + 80) + 0.2 * noise
+
+
+def fake_net(arch: Arch) -> QuantizedNet:
+    """Random weights, the same for the same architecture."""
+    graph = lower(arch)
+    rng = np.random.default_rng(int(arch.id, 16) % 2**32)
+    weights: dict[str, Any] = {}
+    for layer in graph.layers:
+        shape = graph.weight_shape(layer)
+        if shape:
+            channels = graph.shape(layer.output)[-1]
+            weights[layer.name] = (rng.normal(size=shape) * 0.1, rng.normal(size=channels) * 0.1)
+    return quantize(graph, weights, {tensor.name: (0.05, 0) for tensor in graph.tensors})
+
+
+@dataclass(frozen=True)
+class FakeRetrained:
+    """A network with random weights."""
+
+    net: QuantizedNet
+    search_mae_bpm: float
+
+
+class FakeTrainer:
+    """Counts what it is asked; `folder/*.done` stand for checkpoints.
+
+    Args:
+        delay_s: how long one accuracy takes.
+        calls: where to note what was asked, in order.
+    """
+
+    def __init__(
+        self,
+        space: SearchSpace,
+        *,
+        folder: Path,
+        calls: list[str] | None = None,
+        delay_s: float = 0.0,
+        **_: object,
+    ) -> None:
+        self.space = space
+        self.folder = folder
+        self.calls = calls if calls is not None else []
+        self.delay_s = delay_s
+
+    def _once(self, name: str, progress: Tick) -> None:
+        mark = self.folder / f"{name}.done"
+        if not mark.exists():
+            self.calls.append(name)
+            mark.touch()
+        progress(1, 1, name)
+
+    def prepare_teacher(self, progress: Tick) -> None:
+        self._once("teacher", progress)
+
+    def train_supernet(self, progress: Tick) -> None:
+        self._once("supernet", progress)
+
+    def search_mae(self, arch: Arch) -> float:
+        self.calls.append(arch.id)
+        time.sleep(self.delay_s)
+        return fake_mae(arch)
+
+    def retrain_many(
+        self,
+        archs: Sequence[Arch],
+        progress: Tick,
+        on_done: Callable[[int, FakeRetrained], None],
+    ) -> None:
+        for index in reversed(range(len(archs))):  # in another order than asked
+            self.calls.append(f"retrain {archs[index].id}")
+            time.sleep(self.delay_s)
+            on_done(index, FakeRetrained(fake_net(archs[index]), fake_mae(archs[index]) - 0.5))
+            progress(len(archs) - index, len(archs), "")
+
+    def drop_cache(self) -> None:
+        self.calls.append("drop_cache")
+
+
+def fake_tools(calls: list[str] | None = None, delay_s: float = 0.0) -> Distillery:
+    """Fake training, true evaluation."""
+
+    def make(space: SearchSpace, **options: Any) -> FakeTrainer:
+        return FakeTrainer(space, calls=calls, delay_s=delay_s, **options)
+
+    return Distillery(make, predict, input_windows)
+
+
+def write_people(folder: Path, *, people: int = 6, minutes: float = 0.5) -> Path:
+    """Short synthetic recordings as .npz files."""
+    for recording in synthesize(people=people, minutes=minutes, seed=3):
+        write_recording(folder / "synthetic" / f"{recording.subject}.npz", recording)
+    return folder

@@ -1,0 +1,299 @@
+from __future__ import annotations
+
+import csv
+import json
+import os
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from nas.config import SearchConfig, resolve
+from nas.journal import Journal
+from nas.progress import Silent
+from nas.run_dir import RunDir, choose
+from nas.search import search
+from ppg.npz import read_folder, write_recording
+from ppgnas.errors import DataError, NothingFitsError, RunError
+from tests.nas.fakes import fake_mae, fake_tools, write_people
+
+ROOT = Path(__file__).parents[2]
+TRIALS = 70
+
+
+def config_for(data: Path, **given: Any) -> SearchConfig:
+    options = {
+        "flash_bytes": "80KB",
+        "data": str(data),
+        "space": "tiny",
+        "trials": TRIALS,
+        "finalists": 3,
+        **given,
+    }
+    return resolve(options)
+
+
+def go(config: SearchConfig, path: Path, calls: list[str] | None = None) -> RunDir:
+    run = RunDir(path)
+    search(config, run, command="ppgnas search", progress=Silent(),
+           tools=lambda: fake_tools(calls))
+    return run
+
+
+@pytest.fixture(scope="module")
+def people(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_people(tmp_path_factory.mktemp("people"))
+
+
+@pytest.fixture(scope="module")
+def finished(people: Path, tmp_path_factory: pytest.TempPathFactory) -> RunDir:
+    return go(config_for(people), tmp_path_factory.mktemp("runs") / "run")
+
+
+def test_the_run_directory_is_complete(finished: RunDir) -> None:
+    names = {path.name for path in finished.path.iterdir() if not path.name.startswith(".")}
+    assert names >= {"run.toml", "study.db", "candidates.json", "candidates.csv", "front",
+                     "report.html"}
+    assert not finished.retrained.exists()
+    assert finished.finished
+    for number in finished.finalists():
+        assert {path.name for path in finished.finalist(number).iterdir()} == {
+            "arch.json", "graph.json", "weights.safetensors", "model.tflite", "model.onnx",
+            "card.json", "predictions.csv",
+        }
+
+
+def test_run_toml_says_what_was_done(finished: RunDir, people: Path) -> None:
+    document = finished.document()
+    assert document["run"]["command"] == "ppgnas search"
+    assert document["budgets"] == {"flash_bytes": 81920, "scope": "total"}
+    assert document["target"]["board"] == "stm32h743"
+    assert document["data"]["synthetic"] is True
+    assert document["data"]["people"] == 6
+    split = document["split"]
+    everybody = split["train"] + split["search"] + split["report"]
+    assert sorted(everybody) == sorted({r.person for r in read_folder(people)})
+    assert len(set(everybody)) == 6
+    times = document["time_s"]
+    assert set(times) == {"teacher", "supernet", "search", "finalists", "total"}
+    assert times["total"] >= times["search"]
+    assert {"torch", "optuna", "python", "ppgnas"} <= set(document["versions"])
+
+
+def test_candidates_are_marked(finished: RunDir) -> None:
+    document = finished.candidates()
+    rows = document["candidates"]
+    assert (document["considered"], len(rows)) == (TRIALS, TRIALS)
+    assert document["evaluated"] == sum(row["mae_bpm"] is not None for row in rows)
+    assert document["synthetic"] is True
+    assert document["reference_point"]["mae_bpm"] == 30.0
+    chosen = {row["finalist"]: row["id"] for row in rows if row["finalist"] is not None}
+    assert chosen == {n: finished.card(n)["id"] for n in finished.finalists()}
+    assert all(row["on_front"] for row in rows if row["finalist"] is not None)
+    front = [row for row in rows if row["on_front"]]
+    best = min(front, key=lambda row: row["mae_bpm"])
+    assert best["finalist"] is not None
+    with finished.candidates_csv.open(newline="") as stream:
+        table = list(csv.DictReader(stream))
+    assert [row["id"] for row in table] == [row["id"] for row in rows]
+
+
+def test_finalists_stand_in_the_order_of_search_people(finished: RunDir) -> None:
+    cards = [finished.card(number) for number in finished.finalists()]
+    assert [card["finalist"] for card in cards] == [1, 2, 3]
+    errors = [card["search_mae_bpm"]["retrained_int8"] for card in cards]
+    assert errors == sorted(errors)
+
+
+def test_a_card_agrees_with_the_files_beside_it(finished: RunDir) -> None:
+    import hashlib
+
+    card, folder = finished.card(1), finished.finalist(1)
+    assert card["parity"]["tflite_max_lsb"] <= 1
+    assert card["parity"]["windows"] > 0
+    for name, facts in card["files"].items():
+        content = (folder / name).read_bytes()
+        assert facts == {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+    with (folder / "predictions.csv").open(newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    assert len(rows) == card["report"]["windows"]
+    assert {row["person"] for row in rows} == set(finished.document()["split"]["report"])
+    error = np.mean([abs(float(row["bpm"]) - float(row["reference_bpm"])) for row in rows])
+    assert error == pytest.approx(card["report"]["mae_bpm"], abs=0.01)
+
+
+def test_a_finished_run_is_left_alone(finished: RunDir, people: Path) -> None:
+    calls: list[str] = []
+    before = finished.report.stat().st_mtime_ns
+    go(config_for(people), finished.path, calls)
+    assert calls == []
+    assert finished.report.stat().st_mtime_ns == before
+    with pytest.raises(RunError, match=r"another configuration \(run\.seed: 0 in the run, 1"):
+        go(config_for(people, seed=1), finished.path)
+
+
+def test_the_seed_repeats_a_run(finished: RunDir, people: Path, tmp_path: Path) -> None:
+    again = go(config_for(people), tmp_path / "run")
+    assert again.candidates() == finished.candidates()
+    for number in again.finalists():
+        assert again.card(number) == finished.card(number)
+
+
+def test_nothing_is_written_when_nothing_fits(people: Path, tmp_path: Path) -> None:
+    calls: list[str] = []
+    with pytest.raises(NothingFitsError, match="--budget stops it"):
+        go(config_for(people, flash_bytes="10KB"), tmp_path / "run", calls)
+    assert calls == []
+    assert not (tmp_path / "run").exists()
+
+
+def test_changed_recordings_are_noticed(people: Path, tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    shutil.copytree(people, data)
+    run = tmp_path / "run"
+
+    class StopError(Exception):
+        pass
+
+    def stop() -> Any:
+        raise StopError
+
+    with pytest.raises(StopError):
+        search(config_for(data), RunDir(run), command="", progress=Silent(), tools=stop)
+    write_people(data, people=7)
+    with pytest.raises(RunError, match=r"the recordings changed since .* was started"):
+        go(config_for(data), run)
+
+
+def test_recordings_without_acceleration(people: Path, tmp_path: Path) -> None:
+    from dataclasses import replace
+
+    for recording in read_folder(people):
+        bare = replace(recording, acc=None, acc_hz=None)
+        write_recording(tmp_path / "data" / "bare" / f"{recording.subject}.npz", bare)
+    with pytest.raises(DataError, match=r"6 recordings have no acceleration \(the first is "):
+        go(config_for(tmp_path / "data"), tmp_path / "run")
+    run = go(config_for(tmp_path / "data", space="default", trials=30), tmp_path / "run")
+    rows = run.candidates()["candidates"]
+    assert {row["arch"]["acceleration"] for row in rows} == {False}
+
+
+# ---- killed -----------------------------------------------------------------------------------
+
+SCRIPT = """
+import sys
+from pathlib import Path
+from nas.config import resolve
+from nas.progress import Silent
+from nas.run_dir import RunDir
+from nas.search import search
+from tests.nas.fakes import fake_tools
+
+class Calls(list):
+    def append(self, call):
+        with open(sys.argv[3], "a") as stream:
+            stream.write(call + "\\n")
+
+config = resolve({"flash_bytes": "80KB", "data": sys.argv[1], "space": "tiny",
+                  "trials": %d, "finalists": 3})
+search(config, RunDir(Path(sys.argv[2])), command="ppgnas search", progress=Silent(),
+       tools=lambda: fake_tools(Calls(), delay_s=float(sys.argv[4])))
+"""
+
+
+def rows_of(run: RunDir) -> int:
+    if not run.database.exists():
+        return 0
+    with closing(sqlite3.connect(run.database)) as database:
+        try:
+            return int(database.execute("select count(*) from candidate").fetchone()[0])
+        except sqlite3.OperationalError:  # the table is not there yet
+            return 0
+
+
+def test_killed_again_and_again_it_ends_where_an_unharmed_run_ends(
+    finished: RunDir, people: Path, tmp_path: Path
+) -> None:
+    run, log = RunDir(tmp_path / "run"), tmp_path / "calls"
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+
+    def start(delay_s: float) -> subprocess.Popen[bytes]:
+        arguments = [str(people), str(run.path), str(log), str(delay_s)]
+        return subprocess.Popen(
+            [sys.executable, "-c", SCRIPT % TRIALS, *arguments], env=environment, cwd=tmp_path
+        )
+
+    moments: list[Any] = [
+        lambda: rows_of(run) >= 5,
+        lambda: rows_of(run) >= 30,
+        lambda: any(run.retrained.glob("*/result.json")),
+    ]
+    kept = 0
+    for reached in moments:
+        process = start(0.05)
+        deadline_s = time.monotonic() + 60
+        while not reached():
+            assert process.poll() is None
+            assert time.monotonic() < deadline_s
+            time.sleep(0.01)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        # Nothing that was recorded is lost.
+        journal = Journal(run.database)
+        candidates = journal.read()
+        journal.close()
+        assert len(candidates) >= kept
+        assert [c.number for c in candidates] == list(range(len(candidates)))
+        assert all(c.mae_bpm == fake_mae(c.arch) for c in candidates if c.feasible)
+        kept = len(candidates)
+        assert not run.finished
+    assert start(0.0).wait() == 0
+    assert run.finished
+    assert run.candidates() == finished.candidates()
+    assert run.finalists() == finished.finalists()
+    for number in run.finalists():
+        assert run.card(number) == finished.card(number)
+    calls = log.read_text().splitlines()
+    repeated = [call for call in set(calls) if calls.count(call) > 1]
+    # Each kill may cost the one call that was running.
+    assert len(repeated) <= len(moments)
+    assert calls.count("teacher") == calls.count("supernet") == 1
+
+
+def test_a_full_disk_ends_with_whole_files_and_can_be_resumed(
+    people: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import errno
+
+    run = RunDir(tmp_path / "run")
+    real, room = os.fsync, [30]
+
+    def fsync(descriptor: int) -> None:
+        room[0] -= 1
+        if room[0] < 0:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        real(descriptor)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", fsync)
+        with pytest.raises(OSError, match="No space left"):
+            go(config_for(people), run.path)
+    assert not run.finished
+    for path in run.path.rglob("*.json"):
+        json.loads(path.read_text())
+    assert not [path for path in run.path.rglob(".*") if path.name != ".lock"]
+    go(config_for(people), run.path)
+    assert run.finished
+
+
+def test_choose_and_search_agree_on_what_is_claimed(finished: RunDir) -> None:
+    with pytest.raises(RunError, match="holds a finished run"):
+        choose(finished.path, resume=False)

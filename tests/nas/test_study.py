@@ -1,0 +1,345 @@
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from hwmodels.scorecard import Costs
+from nas.config import SAMPLERS, Budgets
+from nas.front import hypervolume_share, nondominated
+from nas.journal import Candidate, Journal
+from nas.problem import Probe, Problem, descend, probe
+from nas.search import Target, load_target
+from nas.study import StudySettings, front_of, run_study
+from ppgnas.errors import NothingFitsError, RunError
+from search_spaces.arch import Arch
+from search_spaces.space import SearchSpace
+from tests.nas.fakes import fake_mae
+
+OBJECTIVES = ("mae", "latency", "sram")
+TARGET: Target = load_target("stm32h743", "tflm-cmsis-nn")
+cost_of = lru_cache(maxsize=None)(TARGET.costs)
+TINY = SearchSpace.preset("tiny")
+DEFAULT = SearchSpace.preset("default")
+
+
+def probed(space: SearchSpace = DEFAULT, *, budgets: Budgets | None = None) -> Probe:
+    return probe(
+        space,
+        cost_of,
+        budgets=budgets or Budgets(flash_bytes=80 * 1024),
+        objectives=OBJECTIVES,
+        board_flash_bytes=TARGET.board.flash_bytes,
+        board_sram_bytes=TARGET.board.sram_bytes,
+    )
+
+
+class Judge:
+    """Fake accuracy that remembers what it was asked, and may give up."""
+
+    def __init__(self, *, give_up_after: int | None = None) -> None:
+        self.asked: list[Arch] = []
+        self.give_up_after = give_up_after
+
+    def __call__(self, arch: Arch) -> float:
+        if len(self.asked) == self.give_up_after:
+            raise KeyboardInterrupt
+        self.asked.append(arch)
+        return fake_mae(arch)
+
+
+def study(
+    path: Path,
+    *,
+    sampler: str = "nsga2",
+    trials: int = 150,
+    seed: int = 0,
+    space: SearchSpace = DEFAULT,
+    judge: Judge | None = None,
+) -> list[Candidate]:
+    journal = Journal(path)
+    try:
+        return run_study(
+            space,
+            probed(space),
+            settings=StudySettings(sampler, trials, seed),
+            cost_of=cost_of,
+            mae_of=judge or Judge(),
+            journal=journal,
+            progress=lambda done, total, note: None,
+        )
+    finally:
+        journal.close()
+
+
+@pytest.mark.parametrize("sampler", [name for name in SAMPLERS if name != "gp"])
+def test_every_sampler_considers_what_it_was_asked_for(sampler: str, tmp_path: Path) -> None:
+    judge = Judge()
+    candidates = study(tmp_path / "s.db", sampler=sampler, trials=70, judge=judge)
+    assert [c.number for c in candidates] == list(range(70))
+    assert len({c.arch for c in candidates}) == 70
+    assert all(DEFAULT.contains(c.arch) for c in candidates)
+    # Accuracy is asked for once for each that fits, and never for what does not.
+    assert judge.asked == [c.arch for c in candidates if c.feasible]
+    assert all((c.mae_bpm is None) == (not c.feasible) for c in candidates)
+    assert any(not c.feasible for c in candidates)
+
+
+@pytest.mark.slow
+def test_gp_works(tmp_path: Path) -> None:
+    assert len(study(tmp_path / "s.db", sampler="gp", trials=13, space=TINY)) == 13
+
+
+def test_feasible_means_within_every_limit(tmp_path: Path) -> None:
+    for candidate in study(tmp_path / "s.db"):
+        assert candidate.costs == TARGET.costs(candidate.arch)
+        assert candidate.feasible == (candidate.costs.flash_bytes <= 80 * 1024)
+
+
+def test_the_seed_decides_the_study(tmp_path: Path) -> None:
+    first = study(tmp_path / "a.db", seed=4)
+    assert study(tmp_path / "b.db", seed=4) == first
+    assert study(tmp_path / "c.db", seed=5) != first
+
+
+@pytest.mark.parametrize("sampler", ["nsga2", "nsga3", "random", "tpe"])
+@pytest.mark.parametrize("stop", [3, 55])
+def test_an_interrupted_study_loses_nothing(sampler: str, stop: int, tmp_path: Path) -> None:
+    path = tmp_path / "s.db"
+    trials = 110
+    first = Judge(give_up_after=stop)
+    with pytest.raises(KeyboardInterrupt):
+        study(path, sampler=sampler, space=TINY, trials=trials, judge=first)
+    journal = Journal(path)
+    kept = journal.read()
+    journal.close()
+    assert [c.arch for c in kept if c.feasible] == first.asked
+    second = Judge()
+    resumed = study(path, sampler=sampler, space=TINY, trials=trials, judge=second)
+    assert resumed[: len(kept)] == kept
+    assert len(resumed) == trials
+    assert not set(first.asked) & set(second.asked)
+    if sampler != "tpe":
+        # Replayed: exactly what would have come without the interruption.
+        assert resumed == study(tmp_path / "whole.db", sampler=sampler, space=TINY, trials=trials)
+
+
+def test_a_complete_study_asks_for_nothing(tmp_path: Path) -> None:
+    done = study(tmp_path / "s.db", trials=30)
+    judge = Judge()
+    assert study(tmp_path / "s.db", trials=30, judge=judge) == done
+    assert judge.asked == []
+
+
+def test_a_small_space_is_gone_through_once(tmp_path: Path) -> None:
+    small = replace(
+        TINY,
+        stages=tuple(replace(stage, kernel=(5,), depth=stage.depth[:1]) for stage in TINY.stages),
+    )
+    judge = Judge()
+    candidates = study(tmp_path / "s.db", space=small, trials=10_000, judge=judge)
+    assert {c.arch for c in candidates} == set(small)
+    assert len(candidates) == small.size < 200
+    assert len(judge.asked) == len(set(judge.asked))
+
+
+def test_a_sampler_that_repeats_itself_still_finds_new_ones(tmp_path: Path) -> None:
+    small = replace(
+        TINY,
+        stages=tuple(replace(stage, kernel=(5,), depth=stage.depth[:1]) for stage in TINY.stages),
+    )
+    wanted = small.size - 1
+    candidates = study(tmp_path / "s.db", space=small, trials=wanted)
+    assert len({c.arch for c in candidates}) == wanted
+
+
+def test_hypervolume_and_front_against_a_direct_count(tmp_path: Path) -> None:
+    candidates = study(tmp_path / "s.db", trials=120)
+    problem = probed().problem
+    values = np.array(
+        [problem.objective_values(c.mae_bpm, c.costs) for c in candidates if c.mae_bpm is not None]
+    )
+    numbers = [c.number for c in candidates if c.feasible]
+    keep = nondominated(values)
+    expected = [number for number, on in zip(numbers, keep, strict=True) if on]
+    assert [c.number for c in front_of(candidates, problem)] == expected
+    assert candidates[-1].hypervolume == pytest.approx(
+        hypervolume_share(values, problem.reference_values), rel=1e-12
+    )
+    half = [n for n in numbers if n < 60]
+    assert candidates[59].hypervolume == pytest.approx(
+        hypervolume_share(values[: len(half)], problem.reference_values), rel=1e-12
+    )
+    course = [c.hypervolume for c in candidates]
+    assert course == sorted(course)
+    assert 0 < course[0] < course[-1] < 1
+
+
+def test_nsga2_beats_random_search(tmp_path: Path) -> None:
+    guided = study(tmp_path / "a.db", trials=600)
+    blind = study(tmp_path / "b.db", trials=600, sampler="random")
+    assert guided[-1].hypervolume > blind[-1].hypervolume
+
+
+# ---- the problem ------------------------------------------------------------------------------
+
+COSTS = Costs(
+    latency_ms=2.0,
+    flash_bytes=2048.0,
+    sram_bytes=512.0,
+    power_mw=1.0,
+    energy_mj=0.1,
+    weight_bytes=1024,
+    macs=10,
+)
+
+
+def test_constraints_by_hand() -> None:
+    limits = {"flash": 1024.0, "latency": 4.0, "board sram": 512.0}
+    problem = Problem(("mae", "latency"), limits, "total", {"mae_bpm": 30.0, "latency_ms": 5.0})
+    assert problem.constraints(COSTS) == {"flash": 1.0, "latency": -0.5, "board sram": 0.0}
+    by_model = replace(problem, flash_scope="model")
+    assert by_model.constraints(COSTS)["flash"] == 0.0
+    assert problem.objective_values(3.5, COSTS) == (3.5, 2.0)
+    assert problem.reference_values == (30.0, 5.0)
+
+
+def test_the_reference_point_does_not_depend_on_the_seed_and_honours_limits() -> None:
+    free = probed().problem.reference
+    assert free == probed().problem.reference
+    assert free["mae_bpm"] == 30.0
+    limited = probed(budgets=Budgets(latency_ms=3.0)).problem.reference
+    assert limited["latency_ms"] == 3.0
+    assert limited["sram_bytes"] > TARGET.costs(DEFAULT.smallest()).sram_bytes
+
+
+def test_the_start_fits() -> None:
+    found = probed(budgets=Budgets(flash_bytes=80 * 1024, latency_ms=1.0))
+    assert max(found.problem.constraints(TARGET.costs(found.start)).values()) <= 0
+
+
+@pytest.mark.parametrize(
+    ("budgets", "option"),
+    [
+        (Budgets(flash_bytes=20 * 1024), "--budget"),
+        (Budgets(flash_bytes=100, scope="model"), "--budget"),
+        (Budgets(latency_ms=0.01), "--latency"),
+        (Budgets(sram_bytes=2048), "--sram"),
+        (Budgets(power_mw=0.01), "--power"),
+        (Budgets(flash_bytes=80 * 1024, latency_ms=0.01), "--latency"),
+    ],
+)
+def test_nothing_fits_names_the_budget_and_one_that_would_fit(
+    budgets: Budgets, option: str
+) -> None:
+    from nas.config import resolve
+
+    with pytest.raises(NothingFitsError) as caught:
+        probed(budgets=budgets)
+    message = str(caught.value)
+    assert caught.value.exit_code == 3
+    stops = [line for line in message.splitlines() if "stops it" in line]
+    assert len(stops) == 1
+    assert stops[0].startswith(f"{option} stops it: at least ")
+    assert "Closest candidate: " in message
+    # The figure that is named does fit, and one below it does not.
+    suggested = stops[0].split(f"{option} ")[-1].rstrip(".")
+    names = {
+        "--budget": "flash_bytes",
+        "--latency": "latency_ms",
+        "--sram": "sram_bytes",
+        "--power": "power_mw",
+    }
+    field = names[option]
+    read = resolve({field: suggested}).budgets
+    fitting = replace(budgets, **{field: getattr(read, field)})
+    assert probed(budgets=fitting).start
+    with pytest.raises(NothingFitsError):
+        probed(budgets=replace(fitting, **{field: getattr(read, field) * 0.95 - 1024 * (
+            field.endswith("bytes"))}))
+
+
+def test_two_budgets_that_stop_each_other() -> None:
+    """Each can be met alone; together they cannot: both are named."""
+
+    def seesaw(arch: Arch) -> Costs:
+        wide = arch.stem_width == TINY.stem_width[-1]
+        return replace(COSTS, latency_ms=1.0 if wide else 3.0, sram_bytes=900 if wide else 300)
+
+    with pytest.raises(NothingFitsError) as caught:
+        probe(
+            TINY,
+            seesaw,
+            budgets=Budgets(latency_ms=2.0, sram_bytes=500),
+            objectives=OBJECTIVES,
+            board_flash_bytes=10**6,
+            board_sram_bytes=10**6,
+        )
+    message = str(caught.value)
+    assert "--latency stops it: at least 3 ms against 2 ms allowed" in message
+    assert "The smallest that would fit is --latency 3ms." in message
+    assert "--sram stops it: at least 900 B against 500 B allowed" in message
+
+
+def test_the_board_is_a_limit_too() -> None:
+    with pytest.raises(NothingFitsError, match=r"The board sram stops it: at least .* --board"):
+        probe(
+            DEFAULT,
+            cost_of,
+            budgets=Budgets(flash_bytes=10**6),
+            objectives=OBJECTIVES,
+            board_flash_bytes=10**6,
+            board_sram_bytes=1024,
+        )
+
+
+def test_descend_finds_the_cheapest_of_a_small_space() -> None:
+    def latency(arch: Arch) -> tuple[float, ...]:
+        return (cost_of(arch).latency_ms,)
+
+    found = descend(TINY, (TINY.largest(),), latency)
+    assert latency(found) == min(latency(arch) for arch in TINY)
+
+
+# ---- the journal ------------------------------------------------------------------------------
+
+
+def test_the_journal_gives_back_what_it_was_given(tmp_path: Path) -> None:
+    candidates = [
+        Candidate(0, TINY.smallest(), COSTS, True, 0.1 + 0.2, 1 / 3),
+        Candidate(1, TINY.largest(), COSTS, False, None, 1 / 3),
+    ]
+    journal = Journal(tmp_path / "s.db")
+    for candidate in candidates:
+        journal.append(candidate)
+    other = Journal(tmp_path / "s.db")
+    assert other.read() == candidates
+    other.close()
+    journal.close()
+    with closing(sqlite3.connect(tmp_path / "s.db")) as database:
+        rows = database.execute("select id, mae_bpm from candidate").fetchall()
+    assert rows == [(TINY.smallest().id, 0.1 + 0.2), (TINY.largest().id, None)]
+
+
+def test_a_foreign_database_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "s.db").write_text("this is not a database, but long enough to look like one" * 9)
+    with pytest.raises(RunError, match=r"s\.db is damaged"):
+        Journal(tmp_path / "s.db")
+
+
+def test_a_full_disk_is_an_os_error_and_keeps_earlier_rows(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "s.db")
+    journal._database.execute("pragma max_page_count = 4")
+    kept = 0
+    with pytest.raises(OSError, match="full"):
+        for index, arch in enumerate(TINY):
+            journal.append(Candidate(index, arch, COSTS, True, 1.0, 0.1))
+            kept += 1
+    assert kept > 0
+    assert len(journal.read()) == kept
+    journal.close()
