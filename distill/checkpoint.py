@@ -46,11 +46,11 @@ def load_checkpoint(
     try:
         with safe_open(path, framework="pt") as stored:
             facts: dict[str, Any] = json.loads((stored.metadata() or {}).get("facts", "{}"))
-            tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
+            tensors = {name: stored.get_tensor(name) for name in stored.keys()}
     except (OSError, SafetensorError, json.JSONDecodeError) as error:
-        raise RunError(f"checkpoint {path} cannot be read: {error}; remove it to start over") from (
-            error
-        )
+        raise RunError(
+            f"checkpoint {path} cannot be read: {error}; remove it to start over"
+        ) from (error)
     weights = {k[6:]: v for k, v in tensors.items() if k.startswith("model/")}
     try:
         module.load_state_dict(weights)
@@ -79,6 +79,6 @@ def read_facts(path: Path) -> dict[str, Any]:
             facts: dict[str, Any] = json.loads((stored.metadata() or {}).get("facts", "{}"))
             return facts
     except (OSError, SafetensorError, json.JSONDecodeError) as error:
-        raise RunError(f"checkpoint {path} cannot be read: {error}; remove it to start over") from (
-            error
-        )
+        raise RunError(
+            f"checkpoint {path} cannot be read: {error}; remove it to start over"
+        ) from (error)

@@ -40,8 +40,16 @@ def predict_windows(net: QuantizedNet, windows: WindowSet) -> Predictions:
     raw = decode(logits)
     smoothed = smooth(logits, windows.recording, windows.start_s)
     return Predictions(
-        windows.hr_bpm, raw.bpm, smoothed.bpm, raw.spread_bpm, windows.person, windows.people,
-        windows.recording, windows.recordings, windows.start_s, windows.activity,
+        windows.hr_bpm,
+        raw.bpm,
+        smoothed.bpm,
+        raw.spread_bpm,
+        windows.person,
+        windows.people,
+        windows.recording,
+        windows.recordings,
+        windows.start_s,
+        windows.activity,
         windows.activity_names,
     )
 
@@ -52,9 +60,7 @@ def predict(net: QuantizedNet, arch: Arch, recordings: Sequence[Recording]) -> P
     return predict_windows(net, windows)
 
 
-def input_windows(
-    arch: Arch, recordings: Sequence[Recording], limit: int
-) -> NDArray[np.float32]:
+def input_windows(arch: Arch, recordings: Sequence[Recording], limit: int) -> NDArray[np.float32]:
     """Up to `limit` windows `(windows, channels, time)`, spread over the recordings."""
     x = windows_of(recordings, rate_hz=arch.rate_hz, acceleration=arch.acceleration).x
     return x[np.linspace(0, len(x) - 1, min(limit, len(x))).astype(np.int64)]

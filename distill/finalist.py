@@ -70,20 +70,36 @@ def retrain(job: FinalistJob, search: WindowSet, progress: Progress) -> Retraine
         x, labels, teacher = pool.batch_at(step, seed=job.seed)
         return front_end(x, job.arch), labels, teacher
 
-    _optimise(network.train(), batch, first=0, steps=job.effort.finetune_steps,
-              rate=FINETUNE_RATE, total=total, progress=progress)
+    _optimise(
+        network.train(),
+        batch,
+        first=0,
+        steps=job.effort.finetune_steps,
+        rate=FINETUNE_RATE,
+        total=total,
+        progress=progress,
+    )
     _recalibrate(network, pool, job.arch)
     qat = QatNetwork(network.eval())
     qat.observe(
-        front_end(x, job.arch) for _, x in zip(range(OBSERVED_BATCHES), pool.inputs(), strict=False)
+        front_end(x, job.arch)
+        for _, x in zip(range(OBSERVED_BATCHES), pool.inputs(), strict=False)
     )
     half = job.effort.qat_steps // 2
 
     def hold(step: int) -> None:
         qat.observing = step < half
 
-    _optimise(qat, batch, first=job.effort.finetune_steps, steps=job.effort.qat_steps,
-              rate=QAT_RATE, total=total, progress=progress, before=hold)
+    _optimise(
+        qat,
+        batch,
+        first=job.effort.finetune_steps,
+        steps=job.effort.qat_steps,
+        rate=QAT_RATE,
+        total=total,
+        progress=progress,
+        before=hold,
+    )
     net = qat.quantized()
     predictions = predict_windows(net, search)
     error = predictions.bpm - predictions.reference_bpm

@@ -26,9 +26,7 @@ def thin(windows: WindowSet, count: int) -> NDArray[np.int64]:
     return np.concatenate(picked)
 
 
-def mean_of_people(
-    error_bpm: NDArray[np.float64], person: NDArray[np.int64]
-) -> float:
+def mean_of_people(error_bpm: NDArray[np.float64], person: NDArray[np.int64]) -> float:
     """Mean over people of each person's mean absolute error."""
     means = [np.abs(error_bpm[person == p]).mean() for p in np.unique(person)]
     return float(np.mean(means))

@@ -46,7 +46,7 @@ class Pool:
         return len(self.hr_bpm) // self.batch
 
     def batch_at(self, step: int, *, seed: int) -> tuple[Tensor, Tensor, Tensor | None]:
-        """Windows, soft labels and teacher logits of a step; every pass has an order of its own."""
+        """Windows, soft labels and teacher logits of a step; every pass has its own order."""
         epoch, index = divmod(step, self.batches)
         order = np.random.default_rng((seed, 3, epoch)).permutation(self.batches)
         part = slice(int(order[index]) * self.batch, (int(order[index]) + 1) * self.batch)
@@ -61,7 +61,6 @@ class Pool:
         """All windows in stored order, a batch at a time."""
         for start in range(0, len(self.x), self.batch):
             yield torch.from_numpy(self.x[start : start + self.batch].astype(np.float32))
-
 
     def blended(self, folder: Path, logits: Iterable[Tensor]) -> None:
         """Keep targets that average the teacher's and another network's probabilities.

@@ -48,20 +48,22 @@ def train_supernet(
     """Train `supernet` in place, keeping checkpoints in `path`; continues an unfinished one."""
     steps = effort.warmup_steps + effort.supernet_steps
     identity = {
-        "seed": seed, "steps": steps, "pool": [len(pool.hr_bpm), pool.teacher is not None],
+        "seed": seed,
+        "steps": steps,
+        "pool": [len(pool.hr_bpm), pool.teacher is not None],
         "space": str(supernet.space),
     }
     facts = read_facts(path)
     optimiser = make_optimiser(supernet, lr=PEAK_RATE)
-    step = 0
+    first = 0
     if facts.get("identity") == identity:
         if facts["step"] == steps:
             load_checkpoint(path, supernet)
             return
-        step = load_checkpoint(path, supernet, optimiser=optimiser)["step"]
+        first = load_checkpoint(path, supernet, optimiser=optimiser)["step"]
     largest, smallest = supernet.space.largest(), supernet.space.smallest()
     supernet.train()
-    for step in range(step, steps):
+    for step in range(first, steps):
         if step == effort.warmup_steps:
             supernet.sort_channels()
             # the moments belong to the channels' former places

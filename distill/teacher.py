@@ -35,8 +35,7 @@ CHECKPOINT_EVERY = 200
 
 @dataclass(frozen=True)
 class TeacherShape:
-    """Input channels and rate, stem width, and per stage width and blocks; each stage halves time.
-    """
+    """Input channels and rate, stem width, width and blocks of each stage that halves time."""
 
     channels: int
     rate_hz: int
@@ -86,15 +85,14 @@ class ResNetTeacher(nn.Module):
                 width = out
         self.layers = nn.Sequential(*layers)
         self.head = nn.Linear(width, CLASSES)
+        self.temperature: Tensor
         self.register_buffer("temperature", torch.ones(()))
 
     def forward(self, x: Tensor) -> Tensor:
         x = x[:, : self.shape.channels]
         have = x.shape[2] // 8
         if have != self.shape.rate_hz:
-            x = F.interpolate(
-                x, size=8 * self.shape.rate_hz, mode="linear", align_corners=False
-            )
+            x = F.interpolate(x, size=8 * self.shape.rate_hz, mode="linear", align_corners=False)
         x = x[:, :, None].contiguous(memory_format=torch.channels_last)
         features = self.layers(F.relu(self.stem_norm(self.stem(x)))).mean(dim=(2, 3))
         logits: Tensor = self.head(features) / self.temperature
@@ -113,34 +111,40 @@ def train_teacher(
 ) -> ResNetTeacher:
     """Train on `bank`, fit the temperature on `search`, keep the result in `path`.
 
-    A finished file of the same seed, effort and shape is taken as it is; an unfinished one goes on.
+    A finished file of the same seed, effort and shape is taken; an unfinished one goes on.
     """
     torch.manual_seed(seed)
     teacher = ResNetTeacher(shape)
     optimiser = make_optimiser(teacher, lr=PEAK_RATE)
     steps = effort.teacher_steps
     identity = {"seed": seed, "steps": steps, "batch": effort.batch, "shape": str(shape)}
-    step = 0
+    first = 0
     facts = read_facts(path)
     if facts.get("identity") == identity:
         if facts["step"] == steps:
             load_checkpoint(path, teacher)
             return teacher.eval()
-        step = load_checkpoint(path, teacher, optimiser=optimiser)["step"]
+        first = load_checkpoint(path, teacher, optimiser=optimiser)["step"]
     teacher.train()
-    for step in range(step, steps):
+    for step in range(first, steps):
         rng = np.random.default_rng((seed, 1, step))
         x, hr_bpm = bank.draw(rng, effort.batch, rate_hz=shape.rate_hz)
         set_rate(optimiser, peak=PEAK_RATE, step=step, steps=steps)
         loss = label_loss(teacher(torch.from_numpy(x)), torch.from_numpy(soft_labels(hr_bpm)))
         optimiser.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         nn.utils.clip_grad_norm_(teacher.parameters(), GRADIENT_NORM)
         optimiser.step()
         progress(step + 1, steps, f"loss {loss.item():.2f}")
         if (step + 1) % CHECKPOINT_EVERY == 0 and step + 1 < steps:
-            save_checkpoint(path, teacher, optimiser=optimiser, identity=identity, step=step + 1,
-                            shape=_shape_json(shape))
+            save_checkpoint(
+                path,
+                teacher,
+                optimiser=optimiser,
+                identity=identity,
+                step=step + 1,
+                shape=_shape_json(shape),
+            )
     teacher.eval()
     with torch.no_grad():
         logits = torch.cat([teacher(part) for part in torch.from_numpy(search.x).split(256)])
@@ -163,8 +167,14 @@ def load_teacher(path: Path) -> ResNetTeacher:
     facts = read_facts(path)
     if "shape" not in facts or facts["step"] != facts["identity"]["steps"]:
         raise RunError(f"{path} is not a finished teacher; pass a teacher.safetensors of a run")
-    shape = {k: tuple(v) if isinstance(v, list) else v for k, v in facts["shape"].items()}
-    teacher = ResNetTeacher(TeacherShape(**shape))
+    stored = facts["shape"]
+    teacher = ResNetTeacher(
+        TeacherShape(
+            **{key: int(stored[key]) for key in ("channels", "rate_hz", "stem", "kernel")},
+            widths=tuple(stored["widths"]),
+            blocks=tuple(stored["blocks"]),
+        )
+    )
     load_checkpoint(path, teacher)
     return teacher.eval()
 

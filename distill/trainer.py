@@ -9,6 +9,7 @@ from pathlib import Path
 
 import torch
 
+from deploy.quantized import QuantizedNet
 from distill.checkpoint import save_checkpoint
 from distill.effort import effort_by_name
 from distill.evaluation import Predictions, predict
@@ -20,7 +21,6 @@ from distill.progress import Progress
 from distill.supernet_training import Accept, largest_logits, train_supernet
 from distill.teacher import ResNetTeacher, TeacherShape, load_teacher, train_teacher
 from distill.workers import retrain_all
-from deploy.quantized import QuantizedNet
 from ppg.augment import TrainingBank
 from ppg.recording import Recording
 from ppg.windows import WindowSet, windows_of
@@ -84,9 +84,7 @@ class Trainer:
 
     @cached_property
     def _search_windows(self) -> WindowSet:
-        return windows_of(
-            self._search, rate_hz=self._rate_hz, acceleration=self._acceleration
-        )
+        return windows_of(self._search, rate_hz=self._rate_hz, acceleration=self._acceleration)
 
     def prepare_teacher(self, progress: Progress) -> None:
         """Train or load the teacher, and let it label the pool."""
@@ -97,14 +95,25 @@ class Trainer:
                 self._search, rate_hz=shape.rate_hz, acceleration=self._acceleration
             )
             teacher = train_teacher(
-                self._bank, search, shape=shape, effort=self._effort, seed=self._seed,
-                path=self._cache / "teacher.safetensors", progress=progress,
+                self._bank,
+                search,
+                shape=shape,
+                effort=self._effort,
+                seed=self._seed,
+                path=self._cache / "teacher.safetensors",
+                progress=progress,
             )
         elif self._teacher_name != "none":
             teacher = load_teacher(Path(self._teacher_name))
         make_pool(
-            self._bank, teacher, folder=self._cache / "pool", batches=self._effort.pool_batches,
-            batch=self._effort.batch, rate_hz=self._rate_hz, seed=self._seed, progress=progress,
+            self._bank,
+            teacher,
+            folder=self._cache / "pool",
+            batches=self._effort.pool_batches,
+            batch=self._effort.batch,
+            rate_hz=self._rate_hz,
+            seed=self._seed,
+            progress=progress,
         )
 
     @cached_property
@@ -114,13 +123,20 @@ class Trainer:
     def train_supernet(self, progress: Progress) -> None:
         """Train the supernet, or load it when it is finished."""
         train_supernet(
-            self._supernet, self._pool, effort=self._effort, seed=self._seed,
-            path=self._folder / "supernet.safetensors", accept=self._accept, progress=progress,
+            self._supernet,
+            self._pool,
+            effort=self._effort,
+            seed=self._seed,
+            path=self._folder / "supernet.safetensors",
+            accept=self._accept,
+            progress=progress,
         )
 
     @cached_property
     def _inherited(self) -> InheritedAccuracy:
-        batches = [x for _, x in zip(range(CALIBRATION_BATCHES), self._pool.inputs(), strict=False)]
+        batches = [
+            x for _, x in zip(range(CALIBRATION_BATCHES), self._pool.inputs(), strict=False)
+        ]
         return InheritedAccuracy(
             self._supernet, batches, self._search_windows, count=self._effort.search_windows
         )
@@ -138,9 +154,7 @@ class Trainer:
         """Retrain and quantise finalists in worker processes."""
         pool = self._cache / "pool"
         if not (pool / "blend.npy").exists():
-            self._pool.blended(
-                pool, largest_logits(self._supernet, self._pool, progress=progress)
-            )
+            self._pool.blended(pool, largest_logits(self._supernet, self._pool, progress=progress))
         jobs = []
         for arch in archs:
             weights = self._cache / f"inherited-{arch.id}.safetensors"
@@ -148,9 +162,7 @@ class Trainer:
                 front_end(x, arch)
                 for _, x in zip(range(CALIBRATION_BATCHES), self._pool.inputs(), strict=False)
             ]
-            network = self._supernet.extract(
-                arch, self._supernet.recalibrate(arch, calibration)
-            )
+            network = self._supernet.extract(arch, self._supernet.recalibrate(arch, calibration))
             save_checkpoint(weights, network)
             jobs.append(FinalistJob(arch, weights, pool, self._effort, self._seed))
 

@@ -17,7 +17,8 @@ from ppg.windows import WindowSet
 
 REPORT_EVERY = 20
 
-_reports: Queue[tuple[int, int]]
+# A worker's way to its parent: a queue can be inherited by a process, but not sent in a job.
+_reports: list[Queue[tuple[int, int]]] = []
 
 
 def _start(reports: Queue[tuple[int, int]], threads: int) -> None:
@@ -28,13 +29,13 @@ def _start(reports: Queue[tuple[int, int]], threads: int) -> None:
     # Ctrl-C reaches the whole process group; the parent alone decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     torch.set_num_threads(threads)
-    globals()["_reports"] = reports
+    _reports[:] = [reports]
 
 
 def _work(index: int, job: FinalistJob, search: WindowSet) -> Retrained:
     def progress(done: int, total: int, note: str) -> None:
         if done % REPORT_EVERY == 0 or done == total:
-            _reports.put((index, done))
+            _reports[0].put((index, done))
 
     return retrain(job, search, progress)
 
@@ -64,7 +65,9 @@ def retrain_all(
     steps = jobs[0].effort.finetune_steps + jobs[0].effort.qat_steps
     done = [0] * len(jobs)
     executor = ProcessPoolExecutor(
-        workers, mp_context=context, initializer=_start,
+        workers,
+        mp_context=context,
+        initializer=_start,
         initargs=(reports, max(1, threads // workers)),
     )
     try:

@@ -27,7 +27,7 @@ ENGINES_DIR = Path(__file__).parent / "engine_files"
 DATA_DIR = Path(__file__).parent / "data"
 
 _HELP = (
-    "A figure reads { value = 600, unit = \"cycles per op\", source = \"...\" } with optional low "
+    'A figure reads { value = 600, unit = "cycles per op", source = "..." } with optional low '
     f"and high; compare with {DEFAULT_ENGINE}.toml"
 )
 

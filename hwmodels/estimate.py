@@ -47,9 +47,7 @@ class Estimate:
             factor = Estimate.exact(factor)
         if min(self.low, factor.low) < 0:
             raise ValueError("estimate: products are defined for figures of at least 0")
-        return Estimate(
-            self.value * factor.value, self.low * factor.low, self.high * factor.high
-        )
+        return Estimate(self.value * factor.value, self.low * factor.low, self.high * factor.high)
 
     def to_json(self) -> dict[str, float]:
         """`{"value", "low", "high"}`."""

@@ -236,7 +236,7 @@ class Graph:
         """
         if not isinstance(document, dict) or document.get("format") != "ppgnas-graph":
             raise GraphError(
-                "graph: the document has no \"format\": \"ppgnas-graph\"; "
+                'graph: the document has no "format": "ppgnas-graph"; '
                 "pass a graph.json that ppgnas wrote"
             )
         try:

@@ -188,9 +188,7 @@ def _known_layers(graph: Graph, engine: Engine) -> list[_Known]:
     return known  # type: ignore[return-value]
 
 
-def score(
-    graph: Graph, board: Board, engine: Engine, *, period_s: float = PERIOD_S
-) -> Scorecard:
+def score(graph: Graph, board: Board, engine: Engine, *, period_s: float = PERIOD_S) -> Scorecard:
     """All costs of a graph, per layer and with bounds.
 
     Args:

@@ -48,9 +48,7 @@ def score(
     period_s = parse_ms(period, option="--period") / 1000
     target = load_target(board, engine, period_s=period_s)
     found = find_model(model)
-    document = score_graph(
-        found.graph, target.board, target.engine, period_s=period_s
-    ).to_json()
+    document = score_graph(found.graph, target.board, target.engine, period_s=period_s).to_json()
     if as_json:
         emit(document)
     else:
@@ -83,8 +81,10 @@ def scorecard_text(document: dict[str, Any]) -> str:
         )
         for layer in document["layers"]
     ]
-    calibrated = "" if document["in_calibrated_range"] else (
-        "\nOutside of what the cost model was fitted on: expect a larger error."
+    calibrated = (
+        ""
+        if document["in_calibrated_range"]
+        else ("\nOutside of what the cost model was fitted on: expect a larger error.")
     )
     return (
         f"{document['board']} with {document['engine']}; value (low to high)\n"

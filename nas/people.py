@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from nas.config import SYNTHETIC, SearchConfig
@@ -21,6 +21,7 @@ class People:
         split: who is where.
         train, search, report: their recordings.
         fingerprint: of all recordings, split or not.
+        left_out: recordings without acceleration that were set aside, because most have it.
     """
 
     split: Split
@@ -28,6 +29,7 @@ class People:
     search: list[Recording]
     report: list[Recording]
     fingerprint: str
+    left_out: list[Recording] = field(default_factory=list)
 
     @property
     def recordings(self) -> list[Recording]:
@@ -40,14 +42,21 @@ class People:
         return any(recording.synthetic for recording in self.recordings)
 
 
-def gather(config: SearchConfig) -> People:
+def gather(config: SearchConfig, space: SearchSpace) -> People:
     """Read or generate the recordings, and split their people.
+
+    Where most recordings have acceleration and the space has networks that read it, the others
+    are left out, so that a phone recording among fifty watches does not decide the front end. A
+    split that names people is taken as it stands.
 
     Raises:
         DataError: a folder or file cannot be used, or there are too few people.
     """
     recordings = read_source(config.data, seed=config.seed)
     further: list[Recording] = []
+    left_out: list[Recording] = []
+    if config.split is None and True in space.acceleration:
+        recordings, left_out = _with_acceleration(recordings)
     if config.report_data is not None:
         further = read_source(config.report_data, seed=config.seed)
         split = split_before_report(recordings, further, seed=config.seed)
@@ -62,7 +71,18 @@ def gather(config: SearchConfig) -> People:
         search=split.select(everything, "search"),
         report=split.select(everything, "report"),
         fingerprint=npz.fingerprint(everything),
+        left_out=left_out,
     )
+
+
+def _with_acceleration(
+    recordings: list[Recording],
+) -> tuple[list[Recording], list[Recording]]:
+    """Recordings to use and to leave out; all are used where those with acceleration are few."""
+    having = [recording for recording in recordings if recording.acc is not None]
+    lacking = [recording for recording in recordings if recording.acc is None]
+    windows = [sum(int(r.usable.sum()) for r in part) for part in (having, lacking)]
+    return (having, lacking) if windows[0] > windows[1] else (recordings, [])
 
 
 def read_source(source: str, *, seed: int) -> list[Recording]:

@@ -21,7 +21,7 @@ from typing import Any
 from hwmodels.boards import Board, load_board
 from hwmodels.engines import Engine, load_engine
 from hwmodels.scorecard import Costs, costs
-from nas.config import SearchConfig, differences
+from nas.config import TEACHERS, ConfigError, SearchConfig, differences
 from nas.distillery import Distillery, Trainer, distillery
 from nas.finalists import (
     Judging,
@@ -108,10 +108,20 @@ def search(
     from nas.report import write_report
 
     started_s = time.monotonic()
+    if config.teacher not in TEACHERS and not Path(config.teacher).is_file():
+        raise ConfigError(
+            f"--teacher {config.teacher!r} is neither {' nor '.join(TEACHERS)} nor a file; "
+            "name one of them, or the path of a teacher that a run left in its cache"
+        )
     target = load_target(config.board, config.engine, period_s=config.period_s)
     space = load_space(config.space)
     progress.say(f"Reading the recordings: {config.data}")
-    people = gather(config)
+    people = gather(config, space)
+    if people.left_out:
+        progress.say(
+            f"{len(people.left_out)} recordings have no acceleration and are left out (most have "
+            "it; to use them too, choose a --space that reads PPG alone)."
+        )
     fitting = fitting_space(space, people)
     if fitting != space:
         lacking = len(without_acceleration(people))
@@ -148,8 +158,9 @@ def check_same(config: SearchConfig, run: RunDir) -> None:
     found = stored_config(run)
     different = differences(config, found)
     if different:
-        listed = "; ".join(f"{key}: {old!r} in the run, {new!r} asked" for key, (new, old)
-                           in different.items())
+        listed = "; ".join(
+            f"{key}: {old!r} in the run, {new!r} asked" for key, (new, old) in different.items()
+        )
         raise RunError(
             f"--resume: {run.path} was started with another configuration ({listed}). Leave "
             "those options out to continue it, or choose another --out for a new run"

@@ -209,9 +209,7 @@ class _State:
             return "nothing fits yet"
         return f"best {self.best_mae_bpm:.2f} BPM, {len(self._front)} on the front"
 
-    def judge(
-        self, arch: Arch, cost_of: CostOf, mae_of: Callable[[Arch], float]
-    ) -> Candidate:
+    def judge(self, arch: Arch, cost_of: CostOf, mae_of: Callable[[Arch], float]) -> Candidate:
         costs = cost_of(arch)
         feasible = max(self.problem.constraints(costs).values()) <= 0
         mae_bpm = float(mae_of(arch)) if feasible else None
@@ -229,9 +227,7 @@ class _State:
         self.hypervolume = candidate.hypervolume
         if candidate.mae_bpm is None:
             return
-        front = self._front_with(
-            self.problem.objective_values(candidate.mae_bpm, candidate.costs)
-        )
+        front = self._front_with(self.problem.objective_values(candidate.mae_bpm, candidate.costs))
         if front is not None:
             self._front = front
         if self.best_mae_bpm is None or candidate.mae_bpm < self.best_mae_bpm:

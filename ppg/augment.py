@@ -2,7 +2,7 @@
 
 One draw: a window of a random person (people weigh the square root of their windows, so a long
 recording does not drown the others), shifted by up to 1 s with the label interpolated, played
-0.7 to 1.4 times as fast with the label scaled, PPG channels mixed at random, acceleration axes
+0.83 to 1.2 times as fast with the label scaled, PPG channels mixed at random, acceleration axes
 rotated, gains and noise varied; artefacts made from the acceleration are added, and calm windows
 are given another window's movement. Most of the accuracy on new people comes from here.
 """
@@ -24,21 +24,23 @@ from ppgnas.errors import DataError
 CALM_G = 0.04  # root-mean-square movement below which the PPG holds no artefact of its own
 ARTEFACT_MAX = 2.0  # in standard deviations of the PPG
 ARTEFACT_TAPS = 5
+RARITY_BIN_BPM = 10.0
+BALANCE = 0.5  # 0 draws heart rates as they come, 1 all equally often
 
 
 @dataclass(frozen=True)
 class Augmentation:
     """Strengths; all zero (and `stretch` 1) draws plain windows."""
 
-    stretch: float = 1.4  # largest factor; the smallest is 1 / stretch
+    stretch: float = 1.2  # largest factor; the smallest is 1 / stretch
     shift_s: float = 1.0
     noise: float = 0.25  # largest standard deviation of white noise on the normalised PPG
     acc_gain: float = 0.3  # largest log gain
     acc_noise_g: float = 0.02
     mix_channels: bool = True
     rotate_acc: bool = True
-    artefact: float = 0.4  # share of windows that get an artefact made from their acceleration
-    foreign_motion: float = 0.3  # share of calm windows that get another window's movement
+    artefact: float = 0.7  # share of windows that get an artefact made from their acceleration
+    foreign_motion: float = 0.6  # share of calm windows that get another window's movement
 
 
 PLAIN = Augmentation(1.0, 0.0, 0.0, 0.0, 0.0, False, False, 0.0, 0.0)
@@ -88,6 +90,7 @@ class TrainingBank:
         self._start, self._label = np.concatenate(start), np.concatenate(label)
         self._slope = np.concatenate(slope)
         weights = np.concatenate(weight)
+        weights *= _rarity(self._label, weights) ** BALANCE
         self._cumulative = np.cumsum(weights / weights.sum())
 
     def __len__(self) -> int:
@@ -163,9 +166,7 @@ class TrainingBank:
         return np.concatenate([trace[:, None], axes], axis=1, dtype=np.float32), hr_bpm
 
 
-def _artefacts(
-    rng: np.random.Generator, acc: NDArray[np.float32]
-) -> NDArray[np.float32]:
+def _artefacts(rng: np.random.Generator, acc: NDArray[np.float32]) -> NDArray[np.float32]:
     """What movement might do to a sensor: `(windows, time)` traces of unit spread.
 
     A random direction of the acceleration, through a random short causal filter, bent by a random
@@ -184,6 +185,15 @@ def _artefacts(
         out[:, delay:] += taps[:, tap : tap + 1] * along[:, : samples - delay]
     out -= out.mean(axis=1, keepdims=True)
     return out / np.maximum(out.std(axis=1, keepdims=True), PPG_FLOOR)
+
+
+def _rarity(hr_bpm: NDArray[np.float64], weights: NDArray[np.float64]) -> NDArray[np.float64]:
+    """How seldom each window's heart rate is drawn: 1 / density over bins of `RARITY_BIN_BPM`."""
+    edges = np.arange(0, LAST_BPM + 2 * RARITY_BIN_BPM, RARITY_BIN_BPM)
+    density, _ = np.histogram(hr_bpm, edges, weights=weights)
+    # neighbours share, so that a bin of three windows is not drawn all the time
+    smooth = np.convolve(density, [0.25, 0.5, 0.25], mode="same") + 0.02 * density.max()
+    return 1 / smooth[np.digitize(hr_bpm, edges) - 1]
 
 
 def _slopes(recording: Recording) -> NDArray[np.float64]:

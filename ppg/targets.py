@@ -17,7 +17,7 @@ SOFT_LABEL_BPM = 2.0
 
 def bin_centres_bpm() -> NDArray[np.float64]:
     """`(classes,)` heart rate of each class."""
-    return FIRST_BPM + np.arange(CLASSES)
+    return FIRST_BPM + np.arange(CLASSES, dtype=np.float64)
 
 
 def soft_labels(

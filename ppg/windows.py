@@ -1,4 +1,4 @@
-"""Fixed windows for evaluation: 8 s every 2 s, on the corrected label clock, invalid ones left out."""
+"""Fixed windows for evaluation: 8 s every 2 s, label clock corrected, invalid ones left out."""
 
 from __future__ import annotations
 
@@ -80,7 +80,9 @@ def windows_of(
             continue
         signals = stream(recording, hz=STREAM_HZ)
         at_s = recording.window_start_s[keep][:, None] + grid_s  # (windows, time)
-        channels = [normalise_ppg(interpolate(signals.ppg, STREAM_HZ, at_s))[:, None]]
+        channels = [
+            normalise_ppg(interpolate(signals.ppg, STREAM_HZ, at_s).astype(np.float32))[:, None]
+        ]
         if acceleration and signals.acc is not None:
             axes = normalise_acc(interpolate(signals.acc, STREAM_HZ, at_s).astype(np.float32))
             channels.append(axes.transpose(0, 2, 1))

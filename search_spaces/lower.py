@@ -58,7 +58,7 @@ class _Builder:
             padded = (1, time // conv.dilation + rows, conv.dilation, channels)
             shape = (1, time // conv.dilation, conv.dilation, conv.outputs)
         else:
-            # With stride s the last tap of output i stands on sample (i + 1) s - 1: the newest one.
+            # With stride s the last tap of output i stands on sample (i + 1) s - 1, the newest.
             steps = -(-time // conv.stride)
             left = (steps - 1) * conv.stride + conv.kernel - time
             pads, kernel, stride = (0, 0, left, 0), (1, conv.kernel), (1, conv.stride)
@@ -69,7 +69,12 @@ class _Builder:
             self.add(Layer(pad, "pad", (self.current,), pad, pads=pads), padded)
         self.add(
             Layer(
-                name, op, (self.current,), name, kernel=kernel, stride=stride,
+                name,
+                op,
+                (self.current,),
+                name,
+                kernel=kernel,
+                stride=stride,
                 activation=activation,
             ),
             shape,
@@ -97,7 +102,11 @@ def lower(arch: Arch) -> Graph:
     _, height, width, features = build.shape
     build.add(
         Layer(
-            "pool", f"{what.pooling}_pool", (build.current,), "pool", kernel=(height, width),
+            "pool",
+            f"{what.pooling}_pool",
+            (build.current,),
+            "pool",
+            kernel=(height, width),
             stride=(1, 1),
         ),
         (1, 1, 1, features),
@@ -107,8 +116,8 @@ def lower(arch: Arch) -> Graph:
 
 
 def stored_weight(
-    conv: Conv, weight: NDArray[np.floating], shape: tuple[int, ...]
-) -> NDArray[np.floating]:
+    conv: Conv, weight: NDArray[np.float64], shape: tuple[int, ...]
+) -> NDArray[np.float64]:
     """A convolution's weight in the layout of the graph's layer.
 
     Args:

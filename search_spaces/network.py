@@ -55,7 +55,7 @@ class Network(nn.Module):
         return F.linear(features, self.head.weight, self.head.bias)
 
     def folded(self, conv: Conv) -> tuple[Tensor, Tensor]:
-        """Weight `(outputs, inputs / groups, kernel)` and bias with the normalisation folded in."""
+        """Weight `(outputs, inputs / groups, kernel)` and bias, normalisation folded in."""
         norm = self.norms[key(conv.name)]
         assert isinstance(norm, nn.BatchNorm2d)
         assert norm.running_var is not None and norm.running_mean is not None

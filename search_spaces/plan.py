@@ -108,11 +108,23 @@ def plan(arch: Arch) -> Plan:
                     name,
                     expand,
                     Conv(
-                        f"{name}.depthwise", "depthwise", inner, inner, stage.kernel, stride,
-                        dilation, relu=True,
+                        f"{name}.depthwise",
+                        "depthwise",
+                        inner,
+                        inner,
+                        stage.kernel,
+                        stride,
+                        dilation,
+                        relu=True,
                     ),
                     Conv(
-                        f"{name}.project", "pointwise", inner, stage.width, 1, 1, 1,
+                        f"{name}.project",
+                        "pointwise",
+                        inner,
+                        stage.width,
+                        1,
+                        1,
+                        1,
                         relu=not residual,
                     ),
                     residual,
@@ -126,6 +138,14 @@ def plan(arch: Arch) -> Plan:
         neck = Conv("neck", "pointwise", width, arch.head_width, 1, 1, 1, relu=True)
         width = arch.head_width
     return Plan(
-        arch.channels, arch.samples, stem, stem_time, tuple(blocks), tuple(times), neck,
-        arch.pooling, width, CLASSES,
+        arch.channels,
+        arch.samples,
+        stem,
+        stem_time,
+        tuple(blocks),
+        tuple(times),
+        neck,
+        arch.pooling,
+        width,
+        CLASSES,
     )

@@ -223,7 +223,11 @@ class SearchSpace:
                 **{
                     key: choices[key]
                     for key in (
-                        "acceleration", "rate_hz", "stem_width", "stem_kernel", "pooling",
+                        "acceleration",
+                        "rate_hz",
+                        "stem_width",
+                        "stem_kernel",
+                        "pooling",
                         "head_width",
                     )
                 },
@@ -233,8 +237,10 @@ class SearchSpace:
     def suggest(self, trial: Trial) -> Arch:
         """The architecture that an Optuna trial proposes."""
         return self.build(
-            {name: trial.suggest_categorical(name, values)
-             for name, values in self.dimensions.items()}
+            {
+                name: trial.suggest_categorical(name, values)
+                for name, values in self.dimensions.items()
+            }
         )
 
     def choices_of(self, arch: Arch) -> dict[str, Any]:
@@ -308,14 +314,20 @@ class SearchSpace:
                             for pooling in self.pooling:
                                 for head in self.head_width:
                                     yield Arch(
-                                        acceleration, rate, stem_width, kernel, stages, pooling,
+                                        acceleration,
+                                        rate,
+                                        stem_width,
+                                        kernel,
+                                        stages,
+                                        pooling,
                                         head,
                                     )
 
 
 def _check_keys(where: str, document: dict[str, Any], wanted: set[str]) -> None:
     for problem, keys in (
-        ("lacks", wanted - document.keys()), ("has the unknown key", document.keys() - wanted)
+        ("lacks", wanted - document.keys()),
+        ("has the unknown key", document.keys() - wanted),
     ):
         if keys:
             raise SpaceError(

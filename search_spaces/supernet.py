@@ -67,7 +67,9 @@ class Supernet(nn.Module):
             for rate in space.rate_hz:
                 sensors = "ppg_acc" if acceleration else "ppg"
                 self._add(
-                    f"stem_{sensors}_{rate}", max(space.stem_width), 4 if acceleration else 1,
+                    f"stem_{sensors}_{rate}",
+                    max(space.stem_width),
+                    4 if acceleration else 1,
                     space.stem_kernel,
                 )
         widest = max(space.stem_width)
@@ -148,7 +150,9 @@ class Supernet(nn.Module):
         return taps
 
     @torch.no_grad()
-    def recalibrate(self, arch: Arch, batches: Iterable[Tensor]) -> dict[str, tuple[Tensor, Tensor]]:
+    def recalibrate(
+        self, arch: Arch, batches: Iterable[Tensor]
+    ) -> dict[str, tuple[Tensor, Tensor]]:
         """Mean and variance of every layer's convolution, averaged over batches of windows.
 
         Each batch passes once with its own statistics; shared weights are not touched.
@@ -165,7 +169,9 @@ class Supernet(nn.Module):
                 variance, mean = torch.var_mean(value, dim=(0, 2, 3), correction=0)
                 before = sums.get(conv.name)
                 sums[conv.name] = (
-                    (mean, variance) if before is None else (before[0] + mean, before[1] + variance)
+                    (mean, variance)
+                    if before is None
+                    else (before[0] + mean, before[1] + variance)
                 )
                 gain, shift = self.gains[name][: conv.outputs], self.shifts[name][: conv.outputs]
                 return F.batch_norm(value, mean, variance, gain, shift, eps=NORM_EPS)

@@ -75,7 +75,8 @@ def _verdict_info(run: RunData) -> dict[str, Any]:
     """Plain data of the verdict: counts, the three finalists worth a card, cautions."""
     fitting = [f for f in run.finalists if not broken_budgets(run, f)]
     chosen = {
-        "best": _least(fitting, "report", "mae_bpm"),
+        # chosen on search people, so that its error on report people is not flattered
+        "best": _least(fitting, "search_mae_bpm", "retrained_int8"),
         "smallest": _least(fitting, "costs", "flash_bytes", "value"),
         "fastest": _least(fitting, "costs", "latency_ms", "value"),
     }
@@ -131,10 +132,10 @@ def _paragraph(info: dict[str, Any]) -> str:
         else ""
     )
     words = (
-        f"{start}<strong>Finalist {best['finalist']} is the most accurate: "
-        f"{fixed(best['mae_bpm'])} BPM</strong>{interval}, {fixed(best['mae_bpm_smoothed'])} with "
-        f"causal smoothing, as the int8 file on {best['people']} {where} that neither training "
-        f"nor search had seen. It takes {cost('flash_bytes', best['flash_bytes'])} of flash, "
+        f"{start}<strong>Finalist {best['finalist']} is the most accurate on search people: "
+        f"{fixed(best['mae_bpm'])} BPM on report people</strong>{interval}, "
+        f"{fixed(best['mae_bpm_smoothed'])} with causal smoothing, as the int8 file on "
+        f"{best['people']} {where} that neither training nor search had seen. It takes {cost('flash_bytes', best['flash_bytes'])} of flash, "
         f"{cost('sram_bytes', best['sram_bytes'])} of SRAM, "
         f"{cost('latency_ms', best['latency_ms'])} a window and "
         f"{cost('power_mw', best['power_mw'])}."
@@ -171,7 +172,7 @@ def _draw_verdict(info: dict[str, Any]) -> str:
         else ""
     )
     bigs = {
-        "best": ("Most accurate", "mae_bpm"),
+        "best": ("Most accurate on search people", "mae_bpm"),
         "smallest": ("Smallest", "flash_bytes"),
         "fastest": ("Fastest", "latency_ms"),
     }

@@ -1,5 +1,4 @@
-"""Teacher, pool, supernet and finalists: that they learn, continue where they were killed, repeat.
-"""
+"""Teacher, pool, supernet, finalists: they learn, continue where they were killed, repeat."""
 
 from __future__ import annotations
 
@@ -111,7 +110,13 @@ def test_pool_is_drawn_once_and_blends_targets(people: list[Recording], tmp_path
 
     def make(progress):  # type: ignore[no-untyped-def]
         return make_pool(
-            bank, Uniform(), folder=tmp_path, batches=3, batch=8, rate_hz=32, seed=1,
+            bank,
+            Uniform(),
+            folder=tmp_path,
+            batches=3,
+            batch=8,
+            rate_hz=32,
+            seed=1,
             progress=progress,
         )
 
@@ -141,7 +146,13 @@ def test_a_killed_supernet_training_continues(
     space = SearchSpace.preset("tiny")
     bank = TrainingBank(people[:2], acceleration=True)
     pool = make_pool(
-        bank, None, folder=tmp_path / "pool", batches=4, batch=16, rate_hz=32, seed=0,
+        bank,
+        None,
+        folder=tmp_path / "pool",
+        batches=4,
+        batch=16,
+        rate_hz=32,
+        seed=0,
         progress=silent,
     )
 
@@ -157,9 +168,7 @@ def test_a_killed_supernet_training_continues(
     with pytest.raises(_Killed):
         train(tmp_path / "killed.safetensors", _kill_at(stop))
     continued = train(tmp_path / "killed.safetensors", silent)
-    for (name, one), two in zip(
-        whole.named_parameters(), continued.parameters(), strict=True
-    ):
+    for (name, one), two in zip(whole.named_parameters(), continued.parameters(), strict=True):
         if stop == 10:  # past the warm-up the moments are in the checkpoint
             torch.testing.assert_close(one, two, msg=name)
     assert read_facts(tmp_path / "killed.safetensors")["step"] == 12
@@ -199,8 +208,14 @@ def test_the_whole_trainer(people: list[Recording], tmp_path: Path) -> None:
 
     space = SearchSpace.preset("tiny")
     trainer = Trainer(
-        space, train=people[:3], search=people[3:], effort="smoke", seed=0,
-        teacher="resnet-small", folder=tmp_path, threads=2,
+        space,
+        train=people[:3],
+        search=people[3:],
+        effort="smoke",
+        seed=0,
+        teacher="resnet-small",
+        folder=tmp_path,
+        threads=2,
     )
     trainer.prepare_teacher(silent)
     trainer.train_supernet(silent)

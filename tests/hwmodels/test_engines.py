@@ -31,9 +31,7 @@ def cycles(
     return work.cycles.value, work.cycles.low, work.cycles.high
 
 
-def never_falls(
-    before: tuple[float, float, float], after: tuple[float, float, float]
-) -> bool:
+def never_falls(before: tuple[float, float, float], after: tuple[float, float, float]) -> bool:
     return all(a <= b for a, b in zip(before, after, strict=True))
 
 
@@ -113,6 +111,5 @@ def test_names_and_support() -> None:
     with pytest.raises(BoardError) as caught:
         load_engine("st-edge-ai").check(load_board("nrf5340"))
     assert str(caught.value) == (
-        "engine 'st-edge-ai' does not run on nRF5340; supported parts: STM32*. "
-        "Use 'tflm-cmsis-nn'"
+        "engine 'st-edge-ai' does not run on nRF5340; supported parts: STM32*. Use 'tflm-cmsis-nn'"
     )

@@ -23,9 +23,7 @@ def test_sum_and_product_keep_bounds_together() -> None:
         ((float("nan"), 0, 1), "estimate: nan does not lie between low 0 and high 1"),
     ],
 )
-def test_disordered_bounds_are_refused(
-    numbers: tuple[float, float, float], message: str
-) -> None:
+def test_disordered_bounds_are_refused(numbers: tuple[float, float, float], message: str) -> None:
     with pytest.raises(ValueError, match="estimate") as caught:
         Estimate(*numbers)
     assert str(caught.value) == message

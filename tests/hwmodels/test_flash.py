@@ -31,7 +31,7 @@ def test_model_bytes_equal_a_written_file(channels: int) -> None:
         {
             name: np.full(count, 0.0078125)
             if name == graph.layers[-1].name
-            else np.float64(np.float32(rng.uniform(0.004, 0.008, count)))
+            else rng.uniform(0.004, 0.008, count).astype(np.float32).astype(np.float64)
             for name, count in outputs.items()
         },
     )
@@ -42,11 +42,24 @@ def test_model_bytes_equal_a_written_file(channels: int) -> None:
 def test_kernels_are_linked_once_and_unknown_ones_are_free_of_code() -> None:
     engine = load_engine("tflm-cmsis-nn")
     parts = flash_parts(
-        engine, weight_bytes=100, channels=10, ops=3, weighted_ops=2, kernels=["conv", "conv", "add"]
+        engine,
+        weight_bytes=100,
+        channels=10,
+        ops=3,
+        weighted_ops=2,
+        kernels=["conv", "conv", "add"],
     )
     assert parts.weights.value == 100 + 900 + 3 * 156 + 2 * 174 + 104
     assert parts.code.value == 6144 + 2048
     assert parts.runtime.value == 37 * 1024
-    assert flash_parts(
-        load_engine("st-edge-ai"), weight_bytes=7, channels=1, ops=1, weighted_ops=1, kernels=["conv"]
-    ).code.value == 0  # its code is one figure with the runtime
+    assert (
+        flash_parts(
+            load_engine("st-edge-ai"),
+            weight_bytes=7,
+            channels=1,
+            ops=1,
+            weighted_ops=1,
+            kernels=["conv"],
+        ).code.value
+        == 0
+    )  # its code is one figure with the runtime

@@ -115,8 +115,10 @@ widths = st.integers(1, 24).map(lambda n: 4 * n)
 @given(name=engines, width=widths, time=st.integers(1, 120), board=st.sampled_from(
     ["stm32h743", "stm32u575", "stm32l4r5"]))  # fmt: skip
 def test_fast_path_equals_the_full_one(name: str, width: int, time: int, board: str) -> None:
-    graph, target, engine = small_graph(channels=width, time=time), load_board(board), load_engine(
-        name
+    graph, target, engine = (
+        small_graph(channels=width, time=time),
+        load_board(board),
+        load_engine(name),
     )
     fast, full = costs(graph, target, engine), score(graph, target, engine)
     assert fast.latency_ms == pytest.approx(full.latency_ms.value)

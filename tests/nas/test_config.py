@@ -13,7 +13,10 @@ def test_defaults_on_synthetic_data() -> None:
     assert config.budgets == Budgets(flash_bytes=81920)
     assert config.objectives == ("mae", "latency", "sram")
     assert (config.effort, config.trials, config.sampler, config.seed) == (
-        "quick", 1200, "nsga2", 0,
+        "quick",
+        1200,
+        "nsga2",
+        0,
     )
 
 
@@ -38,7 +41,10 @@ def test_every_quantity_is_read() -> None:
     )
     assert config.budgets == Budgets(1024, 2.0, 3072, 4.0, "model")
     assert config.budgets.limits == {
-        "flash": 1024.0, "latency": 2.0, "sram": 3072.0, "power": 4.0,
+        "flash": 1024.0,
+        "latency": 2.0,
+        "sram": 3072.0,
+        "power": 4.0,
     }
     assert config.period_s == 0.5
     assert config.objectives == ("mae", "flash")

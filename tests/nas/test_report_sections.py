@@ -234,6 +234,7 @@ def test_table_is_sorted_and_marks_budgets() -> None:
     def card(mae: float | None, flash: float) -> dict[str, Any]:
         return {
             "report": {"mae_bpm": mae},
+            "search_mae_bpm": {"retrained_int8": mae},
             "costs": {"flash_bytes": {"value": flash, "low": flash - 5, "high": flash + 5}},
         }
 

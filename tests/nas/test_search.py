@@ -18,9 +18,10 @@ import pytest
 
 from nas.config import SearchConfig, resolve
 from nas.journal import Journal
+from nas.people import fitting_space, gather
 from nas.progress import Silent
 from nas.run_dir import RunDir, choose
-from nas.search import search
+from nas.search import load_space, search
 from ppg.npz import read_folder, write_recording
 from ppgnas.errors import DataError, NothingFitsError, RunError
 from tests.nas.fakes import fake_mae, fake_tools, write_people
@@ -43,8 +44,9 @@ def config_for(data: Path, **given: Any) -> SearchConfig:
 
 def go(config: SearchConfig, path: Path, calls: list[str] | None = None) -> RunDir:
     run = RunDir(path)
-    search(config, run, command="ppgnas search", progress=Silent(),
-           tools=lambda: fake_tools(calls))
+    search(
+        config, run, command="ppgnas search", progress=Silent(), tools=lambda: fake_tools(calls)
+    )
     return run
 
 
@@ -60,14 +62,25 @@ def finished(people: Path, tmp_path_factory: pytest.TempPathFactory) -> RunDir:
 
 def test_the_run_directory_is_complete(finished: RunDir) -> None:
     names = {path.name for path in finished.path.iterdir() if not path.name.startswith(".")}
-    assert names >= {"run.toml", "study.db", "candidates.json", "candidates.csv", "front",
-                     "report.html"}
+    assert names >= {
+        "run.toml",
+        "study.db",
+        "candidates.json",
+        "candidates.csv",
+        "front",
+        "report.html",
+    }
     assert not finished.retrained.exists()
     assert finished.finished
     for number in finished.finalists():
         assert {path.name for path in finished.finalist(number).iterdir()} == {
-            "arch.json", "graph.json", "weights.safetensors", "model.tflite", "model.onnx",
-            "card.json", "predictions.csv",
+            "arch.json",
+            "graph.json",
+            "weights.safetensors",
+            "model.tflite",
+            "model.onnx",
+            "card.json",
+            "predictions.csv",
         }
 
 
@@ -184,6 +197,19 @@ def test_recordings_without_acceleration(people: Path, tmp_path: Path) -> None:
     run = go(config_for(tmp_path / "data", space="default", trials=30), tmp_path / "run")
     rows = run.candidates()["candidates"]
     assert {row["arch"]["acceleration"] for row in rows} == {False}
+
+
+def test_the_few_without_acceleration_are_left_out(people: Path, tmp_path: Path) -> None:
+    from dataclasses import replace
+
+    for number, recording in enumerate(read_folder(people)):
+        kept = replace(recording, acc=None, acc_hz=None) if number < 2 else recording
+        write_recording(tmp_path / "data" / "mixed" / f"{recording.subject}.npz", kept)
+    config = config_for(tmp_path / "data", space="default")
+    gathered = gather(config, load_space("default"))
+    assert len(gathered.left_out) == 2
+    assert all(recording.acc is not None for recording in gathered.recordings)
+    assert fitting_space(load_space("default"), gathered) == load_space("default")
 
 
 # ---- killed -----------------------------------------------------------------------------------

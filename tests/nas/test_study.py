@@ -28,12 +28,17 @@ TINY = SearchSpace.preset("tiny")
 DEFAULT = SearchSpace.preset("default")
 
 
-def probed(space: SearchSpace = DEFAULT, *, budgets: Budgets | None = None) -> Probe:
+def probed(
+    space: SearchSpace = DEFAULT,
+    *,
+    budgets: Budgets | None = None,
+    objectives: tuple[str, ...] = OBJECTIVES,
+) -> Probe:
     return probe(
         space,
         cost_of,
         budgets=budgets or Budgets(flash_bytes=80 * 1024),
-        objectives=OBJECTIVES,
+        objectives=objectives,
         board_flash_bytes=TARGET.board.flash_bytes,
         board_sram_bytes=TARGET.board.sram_bytes,
     )
@@ -61,12 +66,13 @@ def study(
     seed: int = 0,
     space: SearchSpace = DEFAULT,
     judge: Judge | None = None,
+    objectives: tuple[str, ...] = OBJECTIVES,
 ) -> list[Candidate]:
     journal = Journal(path)
     try:
         return run_study(
             space,
-            probed(space),
+            probed(space, objectives=objectives),
             settings=StudySettings(sampler, trials, seed),
             cost_of=cost_of,
             mae_of=judge or Judge(),
@@ -180,6 +186,18 @@ def test_hypervolume_and_front_against_a_direct_count(tmp_path: Path) -> None:
     assert 0 < course[0] < course[-1] < 1
 
 
+@pytest.mark.parametrize("objectives", [("mae",), ("mae", "latency", "flash", "sram", "power")])
+def test_one_to_five_objectives(objectives: tuple[str, ...], tmp_path: Path) -> None:
+    candidates = study(tmp_path / "s.db", trials=60, space=TINY, objectives=objectives)
+    assert len(candidates) == 60
+    front = front_of(candidates, probed(TINY, objectives=objectives).problem)
+    errors = [c.mae_bpm for c in candidates if c.mae_bpm is not None]
+    assert min(errors) in [c.mae_bpm for c in front]
+    if objectives == ("mae",):
+        assert len(front) == 1
+        assert candidates[-1].hypervolume == pytest.approx(1 - min(errors) / 30)
+
+
 def test_nsga2_beats_random_search(tmp_path: Path) -> None:
     guided = study(tmp_path / "a.db", trials=600)
     blind = study(tmp_path / "b.db", trials=600, sampler="random")
@@ -260,8 +278,11 @@ def test_nothing_fits_names_the_budget_and_one_that_would_fit(
     fitting = replace(budgets, **{field: getattr(read, field)})
     assert probed(budgets=fitting).start
     with pytest.raises(NothingFitsError):
-        probed(budgets=replace(fitting, **{field: getattr(read, field) * 0.95 - 1024 * (
-            field.endswith("bytes"))}))
+        probed(
+            budgets=replace(
+                fitting, **{field: getattr(read, field) * 0.95 - 1024 * (field.endswith("bytes"))}
+            )
+        )
 
 
 def test_two_budgets_that_stop_each_other() -> None:

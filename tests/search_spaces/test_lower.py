@@ -53,9 +53,7 @@ def test_macs_and_weights_rise_with_every_width() -> None:
         arch = space.sample(rng)
         before = lower(arch)
         choices = space.choices_of(arch)
-        name = rng.choice(
-            ["stem_width", "head_width", *(f"stage{n}.width" for n in range(3))]
-        )
+        name = rng.choice(["stem_width", "head_width", *(f"stage{n}.width" for n in range(3))])
         values = space.dimensions[name]
         at = values.index(choices[name])
         if at + 1 == len(values) or (name == "head_width" and at == 0):

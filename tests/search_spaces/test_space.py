@@ -18,9 +18,7 @@ from search_spaces.space import PRESETS, SearchSpace, StageSpace
 
 def _micro(**changes: Any) -> SearchSpace:
     stage = StageSpace((0, 1, 2), (8, 16), (3, 5), (1, 2, 4), (1, 2), (1, 2), (False, True))
-    space = SearchSpace(
-        "micro", (True,), (16, 25), (8,), (5,), (stage, stage), ("avg",), (0, 8)
-    )
+    space = SearchSpace("micro", (True,), (16, 25), (8,), (5,), (stage, stage), ("avg",), (0, 8))
     return replace(space, **changes)
 
 

@@ -35,9 +35,7 @@ def _owner(supernets: dict[str, Supernet], arch: Arch) -> Supernet:
     return supernets["default" if len(arch.stages) == 3 else "wide"]
 
 
-def test_extract_equals_forward(
-    supernets: dict[str, Supernet], random_archs: list[Arch]
-) -> None:
+def test_extract_equals_forward(supernets: dict[str, Supernet], random_archs: list[Arch]) -> None:
     torch.manual_seed(1)
     for arch in random_archs:
         net = _owner(supernets, arch)
@@ -133,16 +131,12 @@ def test_networks_are_causal(supernets: dict[str, Supernet]) -> None:
         arch = space.sample(rng)
         network = supernets["default"].extract(
             arch,
-            supernets["default"].recalibrate(
-                arch, [torch.randn(4, arch.channels, arch.samples)]
-            ),
+            supernets["default"].recalibrate(arch, [torch.randn(4, arch.channels, arch.samples)]),
         )
         what = plan(arch)
         last: dict[str, torch.Tensor] = {}
 
-        def tap(
-            name: str, x: torch.Tensor, last: dict[str, torch.Tensor] = last
-        ) -> torch.Tensor:
+        def tap(name: str, x: torch.Tensor, last: dict[str, torch.Tensor] = last) -> torch.Tensor:
             if x.ndim == 4:
                 last["value"] = x.permute(0, 2, 3, 1).flatten(1, 2)  # (batch, time, channels)
             return x
@@ -172,8 +166,9 @@ def test_recalibration_changes_no_shared_weight(supernets: dict[str, Supernet]) 
 def test_recalibration_is_the_mean_of_the_batches(supernets: dict[str, Supernet]) -> None:
     net = supernets["default"]
     arch = net.space.smallest()
-    one, two = torch.randn(4, arch.channels, arch.samples), torch.randn(
-        4, arch.channels, arch.samples
+    one, two = (
+        torch.randn(4, arch.channels, arch.samples),
+        torch.randn(4, arch.channels, arch.samples),
     )
     both = net.recalibrate(arch, [one, two])
     single = [net.recalibrate(arch, [batch]) for batch in (one, two)]

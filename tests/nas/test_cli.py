@@ -1,0 +1,366 @@
+from __future__ import annotations
+
+import errno
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import nas.search
+from nas.cli import main
+from nas.config import SearchConfig
+from nas.progress import Progress
+from nas.run_dir import RunDir
+from search_spaces.space import SearchSpace
+from tests.nas.fakes import fake_tools, write_people
+
+ROOT = Path(__file__).parents[2]
+VERBS = (
+    "search",
+    "score",
+    "evaluate",
+    "export",
+    "report",
+    "boards list",
+    "boards show",
+    "engines list",
+    "data inspect",
+    "bench search",
+)
+
+
+@pytest.fixture
+def people(tmp_path: Path) -> Path:
+    return write_people(tmp_path / "people")
+
+
+@pytest.fixture
+def fake_training(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = nas.search.search
+
+    def search(config: SearchConfig, run: RunDir, *, command: str, progress: Progress) -> None:
+        real(config, run, command=command, progress=progress, tools=fake_tools)
+
+    monkeypatch.setattr(nas.search, "search", search)
+
+
+def leave(*arguments: str) -> int:
+    """Exit code of the command line."""
+    with pytest.raises(SystemExit) as caught:
+        main(list(arguments))
+    code = caught.value.code
+    assert isinstance(code, int)
+    return code
+
+
+def test_a_whole_search(
+    fake_training: None, people: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = str(tmp_path / "run")
+    options = [
+        "search",
+        "--budget",
+        "80KB",
+        "--data",
+        str(people),
+        "--space",
+        "tiny",
+        "--trials",
+        "30",
+        "--finalists",
+        "2",
+        "--out",
+        out,
+    ]
+    assert leave(*options, "--json") == 0
+    printed = capsys.readouterr()
+    document = json.loads(printed.out)
+    assert document["considered"] == 30
+    assert document["synthetic"] is True
+    assert [item["model"] for item in document["finalists"]] == [f"{out}:1", f"{out}:2"]
+    assert "search: done in" in printed.err
+
+    # Once more without --resume: refused, nothing harmed. With it: nothing left to do.
+    before = (tmp_path / "run" / "run.toml").read_bytes()
+    assert leave(*options) == 2
+    assert "holds a finished run, which stays as it is" in capsys.readouterr().err
+    assert (tmp_path / "run" / "run.toml").read_bytes() == before
+    assert leave("search", "--out", out, "--resume") == 0
+    printed = capsys.readouterr()
+    assert "is finished already" in printed.err
+    assert f"{out}:1" in printed.out
+    assert "SYNTHETIC" in printed.out
+    assert leave("search", "--out", out, "--resume", "--seed", "3", "--budget", "64KB") == 2
+    message = capsys.readouterr().err
+    assert "budgets.flash_bytes: 81920 in the run, 65536 asked" in message
+    assert "run.seed: 0 in the run, 3 asked" in message
+
+    # What the other verbs make of it.
+    assert leave("score", f"{out}:1", "--json") == 0
+    card = json.loads(capsys.readouterr().out)
+    assert {
+        "board",
+        "engine",
+        "latency_ms",
+        "cycles",
+        "flash_bytes",
+        "sram_bytes",
+        "energy_mj",
+        "power_mw",
+        "in_calibrated_range",
+        "layers",
+    } <= set(card)
+    assert set(card["layers"][0]) >= {"name", "op", "macs", "cycles", "weight_bytes", "live_bytes"}
+    assert leave("score", f"{out}:1", "--board", "nrf5340") == 0
+    assert "stage0.block0.depthwise" in capsys.readouterr().out
+
+    assert leave("evaluate", f"{out}:1", "--data", str(people), "--json") == 0
+    printed = capsys.readouterr()
+    measured = json.loads(printed.out)
+    assert {
+        "windows",
+        "mae_bpm",
+        "mae_bpm_smoothed",
+        "median_person_mae_bpm",
+        "within_5_bpm",
+        "people",
+        "arithmetic",
+    } <= set(measured)
+    assert measured["arithmetic"] == "int8"
+    assert len(measured["people"]) == 6
+    assert "5 of these people trained or ranked this network" in printed.err
+
+    assert leave("export", f"{out}:1", "--format", "tflite,onnx", "--out", str(tmp_path)) == 0
+    assert (tmp_path / "model.tflite").is_file()
+    (tmp_path / "run" / "report.html").unlink()
+    assert leave("report", out) == 0
+    assert (tmp_path / "run" / "report.html").is_file()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["search", "--budget", "80"], 2, "--budget '80' has no unit; allowed units: KB"),
+        (["search"], 2, "no budget is given"),
+        (["search", "--budget", "80KB", "--board", "stm32h7"], 2, "is unknown; known boards"),
+        (["search", "--budget", "80KB", "--engine", "x"], 2, "engine 'x' is unknown"),
+        (["search", "--budget", "80KB", "--space", "huge"], 2, "space 'huge' is unknown"),
+        (["search", "--budget", "80KB", "--sampler", "x"], 2, "--sampler is 'x'; allowed"),
+        (["search", "--budget", "80KB", "--data", "nowhere"], 2, "nowhere"),
+        (["search", "--budget", "80KB", "--teacher", "x"], 2, "--teacher 'x' is neither"),
+        (["search", "--resume"], 2, "holds no run"),
+        (["search", "--budget", "9KB", "--space", "tiny"], 3, "--budget stops it: at least"),
+        (["search", "--budget", "80KB", "--trials", "many"], 2, "--trials"),
+        (["search", "--budgets", "80KB"], 2, "--budget"),
+        (["serch"], 2, "serch"),
+        (["score", "nothing.json"], 2, "there is no such file"),
+        (["export", "results/run:1"], 2, "holds no run"),
+        (["report", "nowhere"], 2, "holds no run"),
+        (["boards", "show", "esp32"], 2, "board 'esp32' is unknown"),
+        (["data", "inspect", "nowhere"], 2, "nowhere"),
+    ],
+)
+def test_a_users_mistake_gets_one_message(
+    arguments: list[str],
+    code: int,
+    message: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert leave(*arguments) == code
+    printed = capsys.readouterr()
+    assert message in printed.err
+    assert "Traceback" not in printed.err
+    assert printed.out == ""
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_full_disk_is_one_message(
+    fake_training: None,
+    people: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    out = str(tmp_path / "run")
+    assert leave("search", "--budget", "80KB", "--data", str(people), "--out", out) == 1
+    assert "the disk is full. What was written before is whole" in capsys.readouterr().err
+
+
+def test_the_default_folder_moves_on(
+    fake_training: None,
+    people: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    options = [
+        "search",
+        "--budget",
+        "80KB",
+        "--data",
+        str(people),
+        "--space",
+        "tiny",
+        "--trials",
+        "12",
+        "--finalists",
+        "1",
+    ]
+    assert leave(*options) == 0
+    assert leave(*options) == 0
+    assert "results/run holds a finished run; writing to results/run-2" in capsys.readouterr().err
+    assert RunDir(Path("results/run-2")).finished
+
+
+INTERRUPTED = """
+import sys
+import nas.search
+from nas.cli import main
+from tests.nas.fakes import fake_tools
+real = nas.search.search
+nas.search.search = lambda config, run, *, command, progress: real(
+    config, run, command=command, progress=progress, tools=lambda: fake_tools(delay_s=0.2))
+main(sys.argv[1:])
+"""
+
+
+def test_ctrl_c_says_how_to_go_on(people: Path, tmp_path: Path) -> None:
+    run = RunDir(tmp_path / "run")
+    process = subprocess.Popen(
+        [
+            sys.executable,
+            "-c",
+            INTERRUPTED,
+            "search",
+            "--budget",
+            "80KB",
+            "--space",
+            "tiny",
+            "--data",
+            str(people),
+            "--out",
+            str(run.path),
+        ],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    deadline_s = time.monotonic() + 60
+    while not run.database.exists():
+        assert process.poll() is None
+        assert time.monotonic() < deadline_s
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    _, printed = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert f"Continue with: ppgnas search --out {run.path} --resume" in printed
+    assert "Traceback" not in printed
+
+
+# ---- help -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_has_help_with_an_example(
+    verb: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert leave(*verb.split(), "--help") == 0
+    printed = capsys.readouterr().out
+    assert re.search(rf"^  ppgnas {verb}( |$)", printed, re.MULTILINE)
+
+
+def test_help_lists_every_verb(capsys: pytest.CaptureFixture[str]) -> None:
+    assert leave("--help") == 0
+    printed = capsys.readouterr().out
+    listed = re.findall(r"^  (\w+)  ", printed.split("Commands:")[1], re.MULTILINE)
+    assert listed == list(dict.fromkeys(verb.split()[0] for verb in VERBS))
+    assert leave("--version") == 0
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["search", "--help"], ["boards", "list"]])
+def test_help_and_look_ups_import_nothing_heavy(arguments: list[str]) -> None:
+    script = (
+        "import sys\n"
+        "from nas.cli import main\n"
+        "try:\n"
+        "    main(sys.argv[1:])\n"
+        "except SystemExit:\n"
+        "    pass\n"
+        "heavy = {'torch', 'optuna', 'plotly', 'onnx', 'onnxruntime', 'ai_edge_litert'}\n"
+        "print(sorted(heavy & set(sys.modules)), file=sys.stderr)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, *arguments],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=ROOT,
+    )
+    assert done.stderr.strip() == "[]"
+
+
+def test_the_help_is_quick() -> None:
+    def start_s() -> float:
+        start = time.perf_counter()
+        subprocess.run(
+            [sys.executable, "-m", "nas.cli", "--help"], check=True, capture_output=True, cwd=ROOT
+        )
+        return time.perf_counter() - start
+
+    assert min(start_s() for _ in range(5)) < 0.5
+
+
+# ---- look-ups ---------------------------------------------------------------------------------
+
+
+def run_json(capsys: pytest.CaptureFixture[str], *arguments: str) -> Any:
+    assert leave(*arguments, "--json") == 0
+    return json.loads(capsys.readouterr().out)
+
+
+def test_boards_and_engines(capsys: pytest.CaptureFixture[str]) -> None:
+    boards = run_json(capsys, "boards", "list")["boards"]
+    assert boards[0]["name"] == "stm32h743"
+    assert run_json(capsys, "boards", "show", "stm32h743") == boards[0]
+    engines = run_json(capsys, "engines", "list")["engines"]
+    assert engines[0]["name"] == "tflm-cmsis-nn"
+    for verb in (["boards", "list"], ["boards", "show", "stm32h743"], ["engines", "list"]):
+        assert leave(*verb) == 0
+        text = capsys.readouterr().out
+        assert ("stm32h743" in text) or ("tflm-cmsis-nn" in text)
+
+
+def test_data_inspect(people: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    found = run_json(capsys, "data", "inspect", str(people))["datasets"]
+    assert set(found) == {"synthetic"}
+    assert (found["synthetic"]["people"], found["synthetic"]["recordings"]) == (6, 6)
+    assert found["synthetic"]["usable_windows"] <= found["synthetic"]["windows"]
+    assert leave("data", "inspect", str(people)) == 0
+    assert "6 of 6" in capsys.readouterr().out
+
+
+def test_score_of_an_architecture(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "arch.json"
+    path.write_text(SearchSpace.preset("tiny").smallest().dumps())
+    slow = run_json(capsys, "score", str(path), "--board", "nrf52840")
+    fast = run_json(capsys, "score", str(path))
+    assert slow["latency_ms"]["value"] > fast["latency_ms"]["value"]
+    seldom = run_json(capsys, "score", str(path), "--period", "60s")
+    assert seldom["power_mw"]["value"] < fast["power_mw"]["value"]
+    assert leave("evaluate", str(path), "--data", "synthetic") == 2
+    assert "has no weights" in capsys.readouterr().err

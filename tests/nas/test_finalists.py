@@ -1,0 +1,150 @@
+from __future__ import annotations
+
+import itertools
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from deploy import parity
+from distill.evaluation import Predictions
+from hwmodels.scorecard import Costs
+from nas.finalists import (
+    Finalist,
+    Judging,
+    choose_finalists,
+    predictions_csv,
+    ranked,
+    retrain_finalists,
+    write_finalists,
+)
+from nas.front import hypervolume
+from nas.journal import Candidate
+from nas.problem import Problem
+from nas.run_dir import RunDir
+from nas.search import load_target
+from ppg.synthetic import synthesize
+from ppgnas.errors import ExportError
+from search_spaces.space import SearchSpace
+from tests.nas.fakes import FakeTrainer, fake_mae, fake_net, fake_tools
+
+PROBLEM = Problem(
+    ("mae", "latency"), {"flash": 1e6}, "total", {"mae_bpm": 30.0, "latency_ms": 10.0}
+)
+ARCHS = tuple(itertools.islice(SearchSpace.preset("tiny"), 40))
+
+
+def candidate(number: int, mae_bpm: float | None, latency_ms: float) -> Candidate:
+    costs = Costs(latency_ms, 1e3, 1e3, 1.0, 1.0, 100, 100)
+    return Candidate(number, ARCHS[number], costs, mae_bpm is not None, mae_bpm, 0.0)
+
+
+def tick(done: int, total: int, note: str) -> None:
+    """Nobody watches."""
+
+
+def test_the_best_is_always_chosen_and_only_the_front_is() -> None:
+    candidates = [
+        candidate(0, 9.0, 1.0),
+        candidate(1, 9.5, 1.0),  # dominated
+        candidate(2, None, 0.1),  # does not fit
+        candidate(3, 4.0, 2.0),
+        candidate(4, 2.0, 9.9),  # best MAE at a poor price
+    ]
+    chosen = choose_finalists(candidates, PROBLEM, 8)
+    assert chosen[0].number == 4
+    assert sorted(c.number for c in chosen) == [0, 3, 4]
+    assert [c.number for c in choose_finalists(candidates, PROBLEM, 1)] == [4]
+    assert choose_finalists([candidate(2, None, 0.1)], PROBLEM, 8) == []
+
+
+def test_the_choice_covers_the_front_better_than_most() -> None:
+    rng = np.random.default_rng(0)
+    latency = np.sort(rng.uniform(0.5, 9, 12))
+    front = [candidate(i, 25 / (1 + t), float(t)) for i, t in enumerate(latency)]
+    chosen = choose_finalists(front, PROBLEM, 4)
+
+    def volume(subset: tuple[Candidate, ...] | list[Candidate]) -> float:
+        values = [(c.mae_bpm or 0.0, c.costs.latency_ms) for c in subset]
+        return hypervolume(values, PROBLEM.reference_values)
+
+    every = sorted(volume(s) for s in itertools.combinations(front, 4))
+    assert np.searchsorted(every, volume(chosen)) > 0.75 * len(every)
+
+
+def test_only_what_is_missing_is_retrained(tmp_path: Path) -> None:
+    run = RunDir(tmp_path)
+    chosen = [candidate(i, 5.0, 1.0 + i) for i in range(3)]
+    calls: list[str] = []
+    trainer = FakeTrainer(SearchSpace.preset("tiny"), folder=tmp_path, calls=calls)
+    retrain_finalists(chosen[:1], trainer, run, tick)
+    retrain_finalists(chosen, trainer, run, tick)
+    assert sorted(calls) == sorted(f"retrain {c.arch.id}" for c in chosen)
+    order = ranked(chosen, run)
+    errors = [finalist.search_mae_bpm for finalist in order]
+    assert errors == sorted(fake_mae(c.arch) - 0.5 for c in chosen)
+    x = np.zeros((2, 1, 256, 4), np.int8)
+    from deploy import reference
+
+    for finalist in order:
+        expected = reference.run(fake_net(finalist.candidate.arch), x)
+        np.testing.assert_array_equal(reference.run(finalist.net, x), expected)
+
+
+def judging() -> Judging:
+    target = load_target("stm32h743", "tflm-cmsis-nn")
+    people = synthesize(people=2, minutes=0.5)
+    return Judging(target.board, target.engine, 2.0, people[:1], people[1:], True, {"a": "1"})
+
+
+def test_a_file_that_computes_something_else_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chosen = candidate(5, 5.0, 1.0)
+    finalist = Finalist(chosen, fake_net(chosen.arch), 4.0)
+    run = RunDir(tmp_path)
+    compare = parity.compare
+    monkeypatch.setattr(parity, "compare", lambda *given: {**compare(*given), "tflite_max_lsb": 2})
+    with pytest.raises(ExportError) as caught:
+        write_finalists([finalist], judging(), distillery=fake_tools(), run=run, progress=tick)
+    assert "differs from the integer reference by 2 LSB on 12 windows; at most 1" in str(
+        caught.value
+    )
+    assert run.finalists() == []
+    assert list(run.front.iterdir()) == []
+
+
+def test_complete_finalists_stay_and_surplus_ones_go(tmp_path: Path) -> None:
+    run = RunDir(tmp_path)
+    pair = (candidate(5, 5.0, 1.0), candidate(6, 6.0, 1.0))
+    two = [Finalist(c, fake_net(c.arch), 4.0) for c in pair]
+    write_finalists(two, judging(), distillery=fake_tools(), run=run, progress=tick)
+    times = [run.finalist(n).stat().st_mtime_ns for n in (1, 2)]
+    write_finalists(two, judging(), distillery=fake_tools(), run=run, progress=tick)
+    assert [run.finalist(n).stat().st_mtime_ns for n in (1, 2)] == times
+    other = [replace(two[1], search_mae_bpm=3.0)]
+    write_finalists(other, judging(), distillery=fake_tools(), run=run, progress=tick)
+    assert run.finalists() == [1]
+    assert run.card(1)["id"] == two[1].candidate.arch.id
+
+
+def test_predictions_as_csv() -> None:
+    predictions = Predictions(
+        reference_bpm=np.array([60.0, 61.0]),
+        bpm=np.array([60.26, 70.0]),
+        bpm_smoothed=np.array([60.0, 65.0]),
+        spread_bpm=np.array([1.0, 2.0]),
+        person=np.array([0, 1]),
+        people=("a/1", "a/2, junior"),
+        recording=np.array([0, 1]),
+        recordings=("a/r1", "a/r2"),
+        start_s=np.array([0.0, 2.0]),
+        activity=np.array([0, -1]),
+        activity_names=("rest",),
+    )
+    assert predictions_csv(predictions) == (
+        "person,recording,start_s,reference_bpm,bpm,bpm_smoothed,spread_bpm,activity\n"
+        "a/1,a/r1,0.000,60.00,60.26,60.00,1.00,rest\n"
+        '"a/2, junior",a/r2,2.000,61.00,70.00,65.00,2.00,\n'
+    )

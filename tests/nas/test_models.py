@@ -1,0 +1,107 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from nas.config import resolve
+from nas.exporting import export_files
+from nas.models import ModelError, find_model
+from nas.progress import Silent
+from nas.run_dir import RunDir
+from nas.search import search
+from ppgnas.errors import ExportError, GraphError, PpgnasError, RunError, SpaceError
+from search_spaces.lower import lower
+from search_spaces.space import SearchSpace
+from tests.nas.fakes import fake_tools, write_people
+
+ARCH = SearchSpace.preset("tiny").smallest()
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> RunDir:
+    folder = tmp_path_factory.mktemp("models")
+    config = resolve(
+        {
+            "flash_bytes": "80KB",
+            "data": str(write_people(folder / "data")),
+            "space": "tiny",
+            "trials": 30,
+            "finalists": 2,
+        }
+    )
+    run = RunDir(folder / "run")
+    search(config, run, command="", progress=Silent(), tools=fake_tools)
+    return run
+
+
+def test_files_are_told_apart_by_content(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text(ARCH.dumps())
+    (tmp_path / "b.json").write_text(json.dumps(lower(ARCH).to_json()))
+    by_arch, by_graph = (find_model(str(tmp_path / name)) for name in ("a.json", "b.json"))
+    assert by_arch.graph == by_graph.graph == lower(ARCH)
+    assert (by_arch.arch, by_graph.arch) == (ARCH, None)
+    with pytest.raises(ModelError, match="has no weights; name a finalist"):
+        by_arch.net()
+
+
+def test_a_finalist_by_number_and_by_id(run: RunDir) -> None:
+    by_number = find_model(f"{run.path}:2")
+    by_id = find_model(f"{run.path}:{run.card(2)['id']}")
+    assert by_number.folder == by_id.folder == run.finalist(2)
+    assert by_number.arch is not None
+    assert by_number.graph == by_number.net().graph == lower(by_number.arch)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "error", "message"),
+    [
+        ("m.json", None, ModelError, "there is no such file; name RUN:ID"),
+        ("m.json", "{", ModelError, "is not JSON"),
+        ("m.json", "{}", ModelError, "is neither an architecture"),
+        ("m.json", '{"stages": 3}', SpaceError, "malformed"),
+        ("m.json", '{"format": "ppgnas-graph"}', GraphError, "malformed"),
+        ("m.tflite", "TFL3", ModelError, r"\.tflite files cannot be read yet"),
+    ],
+)
+def test_what_is_no_model(
+    name: str, content: str | None, error: type[PpgnasError], message: str, tmp_path: Path
+) -> None:
+    if content is not None:
+        (tmp_path / name).write_text(content)
+    with pytest.raises(error, match=message):
+        find_model(str(tmp_path / name))
+
+
+def test_no_such_run_or_finalist(run: RunDir, tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="holds no run"):
+        find_model(f"{tmp_path}:1")
+    with pytest.raises(RunError, match=r"has no finalist '9'; its finalists: 1, 2"):
+        find_model(f"{run.path}:9")
+
+
+def test_export(run: RunDir, tmp_path: Path) -> None:
+    model = find_model(f"{run.path}:1")
+    out = tmp_path / "out"
+    written = export_files(model, ["tflite", "onnx"], out)
+    assert [path.name for path in written] == ["model.tflite", "model.onnx"]
+    for path in written:
+        assert path.read_bytes() == (run.finalist(1) / path.name).read_bytes()
+    assert export_files(model, ["tflite"], out) == [out / "model.tflite"]
+    with pytest.raises(ModelError, match="exists and differs; it stays as it is"):
+        export_files(find_model(f"{run.path}:2"), ["tflite"], out)
+    with pytest.raises(ModelError, match="--format is 'c'; allowed: tflite, onnx"):
+        export_files(model, ["c"], out)
+
+
+def test_a_file_that_was_changed_is_not_handed_out(run: RunDir, tmp_path: Path) -> None:
+    path = run.finalist(2) / "model.onnx"
+    content = path.read_bytes()
+    try:
+        path.write_bytes(content + b"!")
+        with pytest.raises(ExportError, match="is not the file that its card describes"):
+            export_files(find_model(f"{run.path}:2"), ["tflite", "onnx"], tmp_path / "out")
+    finally:
+        path.write_bytes(content)
+    assert not (tmp_path / "out").exists()

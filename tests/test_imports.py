@@ -1,0 +1,93 @@
+"""Arrows between rooms point one way."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+ROOMS = ("ppgnas", "ppg", "hwmodels", "search_spaces", "distill", "deploy", "nas")
+MAY_IMPORT = {
+    "ppgnas": set(),
+    "ppg": {"ppgnas"},
+    "hwmodels": {"ppgnas"},
+    "search_spaces": {"ppgnas", "hwmodels"},
+    # distill quantises what it trains and measures it in integers.
+    "distill": {"ppgnas", "hwmodels", "search_spaces", "ppg", "deploy"},
+    "deploy": {"ppgnas", "hwmodels", "search_spaces"},
+    "nas": set(ROOMS),
+}
+TORCH_FREE = ("ppgnas", "ppg", "hwmodels", "deploy")
+TOML = {"tomllib", "tomli"}  # the first is part of Python from 3.11
+LIGHT_PACKAGES = {"ppg": {"numpy", "scipy"}, "hwmodels": {"numpy", "scipy", "pydantic", *TOML}}
+
+
+def imports_of(path: Path) -> Iterator[str]:
+    """Top-level names of everything that a file imports, wherever in the file."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.split(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path} imports relatively"
+            yield (node.module or "").split(".")[0]
+
+
+def files_of(room: str) -> list[Path]:
+    found = sorted((ROOT / room).rglob("*.py"))
+    assert found
+    return found
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_rooms_import_only_what_they_may(room: str) -> None:
+    allowed = {room, *MAY_IMPORT[room]}
+    for path in files_of(room):
+        known = {name for name in imports_of(path) if name in ROOMS}
+        assert known <= allowed, f"{path.relative_to(ROOT)} imports {known - allowed}"
+        assert "tests" not in set(imports_of(path))
+
+
+@pytest.mark.parametrize("room", TORCH_FREE)
+def test_no_torch_in_the_files(room: str) -> None:
+    for path in files_of(room):
+        assert "torch" not in set(imports_of(path)), path.relative_to(ROOT)
+
+
+@pytest.mark.parametrize("room", sorted(LIGHT_PACKAGES))
+def test_light_rooms_stay_light(room: str) -> None:
+    allowed = {room, "ppgnas", *LIGHT_PACKAGES[room], *sys.stdlib_module_names}
+    for path in files_of(room):
+        foreign = set(imports_of(path)) - allowed
+        assert not foreign, f"{path.relative_to(ROOT)} imports {foreign}"
+
+
+@pytest.mark.parametrize("room", ["ppgnas", "ppg", "hwmodels"])
+def test_importing_every_module_brings_no_torch(room: str) -> None:
+    modules = [".".join(path.relative_to(ROOT).with_suffix("").parts) for path in files_of(room)]
+    script = "import sys\n" + "".join(f"import {module}\n" for module in modules)
+    script += "assert 'torch' not in sys.modules\n"
+    subprocess.run([sys.executable, "-c", script], check=True, cwd=ROOT)
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_package_files_import_nothing_and_say_what_they_are_for(room: str) -> None:
+    path = ROOT / room / "__init__.py"
+    assert list(imports_of(path)) == []
+    docstring = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
+    assert docstring
+    assert len(docstring) > 40
+    assert (ROOT / room / "py.typed").is_file()
+
+
+def test_lowering_and_costs_need_no_torch() -> None:
+    script = (
+        "import sys\n"
+        "import search_spaces.lower, search_spaces.space, hwmodels.scorecard, nas.problem\n"
+        "assert 'torch' not in sys.modules\n"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True, cwd=ROOT)
