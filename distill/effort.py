@@ -37,9 +37,9 @@ EFFORTS = {
     effort.name: effort
     for effort in (
         Effort("smoke", 8, 4, 4, 8, 8, 8, 64, 32),
-        Effort("quick", 400, 250, 80, 500, 250, 150, 384),
-        Effort("standard", 1600, 1000, 250, 2200, 1300, 500, 768),
-        Effort("thorough", 12000, 4000, 1000, 20000, 12000, 3000, 1536),
+        Effort("quick", 1200, 700, 150, 1000, 1500, 400, 384),
+        Effort("standard", 4500, 2400, 400, 3600, 8500, 1500, 768),
+        Effort("thorough", 20000, 8000, 2000, 40000, 60000, 8000, 1536),
     )
 }
 

@@ -28,7 +28,7 @@ from ppg.windows import WindowSet
 from search_spaces.arch import Arch
 from search_spaces.network import Network
 
-FINETUNE_RATE = 3e-3
+FINETUNE_RATE = 6e-3
 QAT_RATE = 4e-4
 OBSERVED_BATCHES = 16
 

@@ -1,0 +1,62 @@
+"""What the documentation says is run."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+ROOT = Path(__file__).parent.parent
+PAGES = ("README.md", "docs/recordings.md", "ARCHITECTURE.md", "CONTRIBUTING.md")
+
+
+def test_the_recording_example_is_a_recording(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from ppg.npz import read_folder
+
+    page = (ROOT / "docs" / "recordings.md").read_text()
+    (code,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    monkeypatch.chdir(tmp_path)
+    exec(compile(code, "docs/recordings.md", "exec"), {})
+    (recording,) = read_folder(tmp_path)
+    assert recording.person == "mine/anna"
+    assert recording.usable.sum() == 26 and recording.acc is not None
+
+
+def _commands() -> list[list[str]]:
+    found = []
+    for page in PAGES:
+        for line in (ROOT / page).read_text().splitlines():
+            match = re.match(r"^ {4}(?:\.venv/bin/)?ppgnas (.*)$", line)
+            if match:
+                found.append(shlex.split(match[1].split("#")[0]))
+    return found
+
+
+def test_every_command_in_the_documentation_parses() -> None:
+    """Verb and options exist: each command is asked for its help with the same options."""
+    from nas.cli import app
+
+    commands = _commands()
+    assert len(commands) >= 6
+    for command in commands:
+        verb = [word for word in command[:2] if re.fullmatch(r"[a-z]+", word)]
+        result = CliRunner().invoke(app, [*verb, "--help"])
+        if result.exit_code:  # the second word was an argument
+            verb = verb[:1]
+            result = CliRunner().invoke(app, [*verb, "--help"])
+        assert result.exit_code == 0, command
+        for option in (word for word in command if word.startswith("--")):
+            assert option in result.output, f"{' '.join(command)}: {option}"
+
+
+def test_links_lead_somewhere() -> None:
+    for page in PAGES:
+        path = ROOT / page
+        for target in re.findall(r"\]\(([^)#]+)\)", path.read_text()):
+            if not target.startswith("http"):
+                assert (path.parent / target).exists(), f"{page}: {target}"
