@@ -1,0 +1,91 @@
+"""Windows: clock, order, people, left-out labels."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from ppg.recording import Recording
+from ppg.synthetic import synthesize
+from ppg.windows import windows_of
+from ppgnas.errors import DataError
+
+
+def _tone(bpm: float, *, subject: str = "a", seconds: float = 60, hz: float = 50) -> Recording:
+    time = np.arange(int(seconds * hz)) / hz
+    starts = np.arange(0, seconds - 8 + 0.1, 2.0)
+    return Recording(
+        subject=subject, dataset="tones", name=subject,
+        ppg=np.sin(2 * np.pi * bpm / 60 * time).astype(np.float32)[:, None], ppg_hz=hz,
+        acc=np.zeros((len(time), 3), np.float32), acc_hz=hz,
+        window_start_s=starts, hr_bpm=np.full(len(starts), bpm),
+        valid=np.ones(len(starts), bool), activity=np.zeros(len(starts), np.int64),
+        activity_names=("rest",),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("rate_hz", [16, 25, 32, 64])
+def test_a_tone_stays_its_frequency_at_every_rate(rate_hz: int) -> None:
+    windows = windows_of([_tone(96)], rate_hz=rate_hz, acceleration=True)
+    assert windows.x.shape == (27, 4, 8 * rate_hz)
+    spectrum = np.abs(np.fft.rfft(windows.x[-1, 0], 16 * 8 * rate_hz))
+    peak_bpm = 60 * spectrum.argmax() / (16 * 8)
+    assert peak_bpm == pytest.approx(96, abs=1)
+    assert not windows.x[:, 1:].any()
+
+
+def test_windows_start_where_their_labels_say() -> None:
+    base = _tone(60)
+    shifted = replace(
+        base,
+        window_start_s=base.window_start_s[:-1] + 1.0,
+        hr_bpm=base.hr_bpm[:-1],
+        valid=base.valid[:-1],
+        activity=base.activity[:-1],
+    )
+    early = windows_of([base], rate_hz=32, acceleration=False).x[10, 0]
+    late = windows_of([shifted], rate_hz=32, acceleration=False).x[10, 0]
+    # a second later is the same phase of a 1 Hz tone
+    np.testing.assert_allclose(early, late, atol=0.05)
+    half = replace(shifted, window_start_s=shifted.window_start_s - 0.5)
+    inverse = windows_of([half], rate_hz=32, acceleration=False).x[10, 0]
+    np.testing.assert_allclose(early, -inverse, atol=0.05)
+
+
+def test_invalid_and_outside_windows_are_left_out() -> None:
+    base = _tone(60)
+    valid = base.valid.copy()
+    valid[3] = False
+    start = base.window_start_s.copy()
+    start[-1] = 53.0  # would end after the signal
+    windows = windows_of(
+        [replace(base, valid=valid, window_start_s=start)], rate_hz=32, acceleration=False
+    )
+    assert len(windows) == 25 and 6.0 not in windows.start_s
+    assert len(windows_of([base], rate_hz=32, acceleration=False, every=4)) == 7
+
+
+def test_people_and_recordings_are_indexed() -> None:
+    recordings = [_tone(60, subject="b"), _tone(90, subject="a")]
+    windows = windows_of(recordings, rate_hz=32, acceleration=True)
+    assert windows.people == ("tones/a", "tones/b")
+    assert windows.recordings == ("tones/b", "tones/a")
+    assert windows.hr_bpm[windows.person == 0].tolist() == [90.0] * 27
+    assert windows.activity_names == ("rest",) and not windows.activity.any()
+
+
+def test_bad_requests_say_what_to_do() -> None:
+    bare = replace(_tone(60), acc=None, acc_hz=None)
+    with pytest.raises(DataError, match=r"1 recording\(s\) have no acceleration \(tones/a\)"):
+        windows_of([bare], rate_hz=32, acceleration=True)
+    assert windows_of([bare], rate_hz=32, acceleration=False).x.shape[1] == 1
+    none = replace(_tone(60), valid=np.zeros(27, bool))
+    with pytest.raises(DataError, match="no usable window in the recordings"):
+        windows_of([none], rate_hz=32, acceleration=False)
+
+
+def test_synthetic_people_give_windows_without_nan() -> None:
+    windows = windows_of(synthesize(people=3, minutes=2, seed=1), rate_hz=32, acceleration=True)
+    assert np.isfinite(windows.x).all() and np.abs(windows.x).max() <= 5
