@@ -59,7 +59,7 @@ def test_ppg_is_normalised_whatever_the_gain_and_offset() -> None:
     np.testing.assert_allclose(normalise_ppg(windows * 1e4 + 7e4), plain, atol=5e-2)
     np.testing.assert_allclose(plain.std(axis=1), 1, atol=0.02)
     assert np.abs(plain).max() <= 5
-    only = normalise_ppg(windows, np.tile(np.float32([1, 0]), (5, 1)))
+    only = normalise_ppg(windows, np.tile(np.array([1, 0], np.float32), (5, 1)))
     expected = windows[:, :, 0] - windows[:, :, 0].mean(axis=1, keepdims=True)
     expected /= expected.std(axis=1, keepdims=True)
     np.testing.assert_allclose(only, np.clip(expected, -5, 5), atol=1e-4)
