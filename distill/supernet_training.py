@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -26,7 +27,7 @@ from search_spaces.arch import Arch
 from search_spaces.space import SearchSpace
 from search_spaces.supernet import Supernet
 
-PEAK_RATE = 4e-3
+PEAK_RATE = 12e-3
 RANDOM_NETWORKS = 2
 PPG_ONLY_SHARE = 0.15
 CHECKPOINT_EVERY = 100
@@ -80,7 +81,11 @@ def train_supernet(
         if step >= effort.warmup_steps:
             target = logits.detach()
             rng = random.Random(f"{seed} sandwich {step}")
-            for arch in [smallest, *draw_networks(supernet.space, rng, accept=accept)]:
+            drawn = draw_networks(supernet.space, rng, accept=accept)
+            # the smallest takes turns through the front ends: each has a stem of its own
+            front = supernet.space.sample(rng)
+            least = replace(smallest, acceleration=front.acceleration, rate_hz=front.rate_hz)
+            for arch in [supernet.space.canonical(least), *drawn]:
                 soft_target_loss(supernet(front_end(x, arch), arch), target).backward()
         nn.utils.clip_grad_norm_(supernet.parameters(), GRADIENT_NORM)
         optimiser.step()

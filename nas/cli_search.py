@@ -59,7 +59,7 @@ def search(
     ] = None,
     trials: Annotated[
         int | None,
-        typer.Option(help="Architectures to consider; default 1200 (quick) or 1500 (standard)."),
+        typer.Option(help="Architectures to consider; default 1500 (quick) or 3000 (standard)."),
     ] = None,
     seed: Annotated[
         int | None, typer.Option(help="Decides everything that is drawn; default 0.")

@@ -17,7 +17,7 @@ OBJECTIVES = ("mae", "latency", "flash", "sram", "power")
 SAMPLERS = ("nsga2", "nsga3", "tpe", "gp", "random")
 SCOPES = ("total", "model")
 # Architectures considered unless --trials says otherwise.
-EFFORT_TRIALS = {"smoke": 60, "quick": 1200, "standard": 1500, "thorough": 4000}
+EFFORT_TRIALS = {"smoke": 60, "quick": 1500, "standard": 3000, "thorough": 6000}
 GP_TRIALS = 150  # a Gaussian process takes seconds a trial once it has a few hundred
 TEACHERS = ("resnet-small", "none")
 SYNTHETIC = "synthetic"

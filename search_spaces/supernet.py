@@ -9,7 +9,11 @@ How the dimensions share (Once-for-All and BigNAS, in 1D):
   identity;
 * expansion: a block without an expand layer filters the block's own channels, another meaning than
   filtering expanded ones, so the two have weights of their own; among expanded ones channels nest;
-* dilation, stride, shortcut, pooling: the same weights, used differently;
+* dilation and stride: a depthwise kernel has weights for each spacing of its taps in time
+  (dilation times the strides before it). A filter over 0.3 s is no use as one over 2.4 s, while
+  the pointwise layers, which hold nearly all weights, are shared over all spacings;
+* shortcut: a block that adds to its input and one that replaces it end in different pointwise
+  layers; pooling: each kind has its head;
 * front end: each (acceleration, rate) has its own stem, because a tap then spans another time. At
   25 Hz the trunk runs at 12.5 Hz instead of 16, so depthwise kernels pass through a learned matrix
   that starts as a resampling.
@@ -22,6 +26,7 @@ References: Cai et al. 2020 (arXiv 1908.09791), Yu et al. 2020 (arXiv 2003.11142
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterable, Mapping
 
@@ -29,11 +34,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from search_spaces.arch import CLASSES, Arch
+from search_spaces.arch import CLASSES, Arch, StageArch
 from search_spaces.blocks import causal_conv, run_network
 from search_spaces.network import NORM_EPS, Network, key
-from search_spaces.plan import Conv, plan
-from search_spaces.space import SearchSpace
+from search_spaces.plan import Conv, plan, residual_possible
+from search_spaces.space import SearchSpace, StageSpace
 
 Statistics = Mapping[str, tuple[Tensor, Tensor]]
 TRUNK_HZ = 16.0
@@ -42,12 +47,67 @@ TRUNK_HZ = 16.0
 def _variant(name: str, arch: Arch) -> str:
     """The key of the shared weights behind a planned layer."""
     if name == "stem":
-        sensors = "ppg_acc" if arch.acceleration else "ppg"
-        return f"stem_{sensors}_{arch.rate_hz}"
-    if name.startswith("stage"):
-        stage = arch.stages[int(name[5 : name.index(".")])]
-        return key(name) + ("_expanded" if stage.expansion > 1 else "_direct")
-    return key(name)
+        return _stem_key(arch.acceleration, arch.rate_hz)
+    if not name.startswith("stage"):
+        return key(name)
+    block, part = name.rsplit(".", 1)
+    number, index = (int(digits) for digits in block.removeprefix("stage").split(".block"))
+    stage = arch.stages[number]
+    own = f"{key(name)}_{'expanded' if stage.expansion > 1 else 'direct'}"
+    if part == "depthwise":
+        return f"{own}_spacing{tap_spacing(arch.stages, number, index)}"
+    if part == "project":
+        return f"{own}_{'added' if _adds(arch, number, index) else 'plain'}"
+    return own
+
+
+def _head_key(arch: Arch) -> str:
+    return f"{arch.pooling}_{'neck' if arch.head_width else 'direct'}"
+
+
+def _stem_key(acceleration: bool, rate_hz: int) -> str:
+    return f"stem_{'ppg_acc' if acceleration else 'ppg'}_{rate_hz}"
+
+
+def _adds(arch: Arch, number: int, index: int) -> bool:
+    stage = arch.stages[number]
+    if index > 0:
+        return stage.residual
+    before = [arch.stem_width, *(s.width for s in arch.stages[:number] if s.depth)]
+    return stage.residual and residual_possible(
+        inputs=before[-1], outputs=stage.width, stride=stage.stride
+    )
+
+
+def tap_spacing(stages: tuple[StageArch, ...], number: int, index: int) -> int:
+    """Time steps of the trunk's first layer between two taps of a block's depthwise kernel."""
+    stage = stages[number]
+    spacing = math.prod(before.stride for before in stages[:number] if before.depth)
+    if index > 0:
+        return spacing * stage.stride * stage.dilation
+    return spacing * (1 if stage.stride > 1 else stage.dilation)
+
+
+def _spacings(space: SearchSpace) -> dict[tuple[int, bool], set[int]]:
+    """Tap spacings that can occur, by (stage, whether it is the stage's first block)."""
+    found: dict[tuple[int, bool], set[int]] = {}
+    timings = [
+        [
+            StageArch(depth, 4, 4, dilation, 1, stride, False)
+            for depth in sorted({min(stage.depth), max(stage.depth)})
+            for dilation in stage.dilation
+            for stride in stage.stride
+        ]
+        for stage in space.stages
+    ]
+    for rate_hz in space.rate_hz:
+        for stages in itertools.product(*timings):
+            arch = space.canonical(Arch(False, rate_hz, 4, 4, stages, space.pooling[0], 0))
+            for number, stage in enumerate(arch.stages):
+                for index in range(min(stage.depth, 2)):
+                    spacing = tap_spacing(arch.stages, number, index)
+                    found.setdefault((number, index == 0), set()).add(spacing)
+    return found
 
 
 class Supernet(nn.Module):
@@ -65,38 +125,58 @@ class Supernet(nn.Module):
         self.transforms = nn.ParameterDict()
         for acceleration in space.acceleration:
             for rate in space.rate_hz:
-                sensors = "ppg_acc" if acceleration else "ppg"
                 self._add(
-                    f"stem_{sensors}_{rate}",
+                    _stem_key(acceleration, rate),
                     max(space.stem_width),
                     4 if acceleration else 1,
                     space.stem_kernel,
                 )
-        widest = max(space.stem_width)
+        spacings = _spacings(space)
+        # channels a stage may be handed: by the stage before, or further back where that is absent
+        widths = set(space.stem_width)
         for number, stage in enumerate(space.stages):
-            out = max(stage.width)
             for index in range(max(stage.depth)):
-                # a block's input is the stage before (any of those that may be absent) or itself
-                inputs = widest if index == 0 else out
-                name = f"stage{number}_block{index}"
-                if 1 in stage.expansion:
-                    self._add(f"{name}_depthwise_direct", inputs, 1, stage.kernel)
-                    self._add(f"{name}_project_direct", out, inputs, (1,))
-                if max(stage.expansion) > 1:
-                    inner = inputs * max(stage.expansion)
-                    self._add(f"{name}_expand_expanded", inner, inputs, (1,))
-                    self._add(f"{name}_depthwise_expanded", inner, 1, stage.kernel)
-                    self._add(f"{name}_project_expanded", out, inner, (1,))
-            widest = max(widest, out) if 0 in stage.depth else out
+                self._add_block(number, index, stage, widths, spacings[number, index == 0])
+            widths = set(stage.width) | (widths if 0 in stage.depth else set())
+        widest = max(widths)
         if max(space.head_width) > 0:
             self._add("neck", max(space.head_width), widest, (1,))
         self.heads = nn.ParameterDict()
-        for head, features in (("direct", widest), ("neck", max(space.head_width))):
-            used = 0 in space.head_width if head == "direct" else features > 0
-            if used:
-                bound = 1 / math.sqrt(features)
-                self.heads[head] = nn.Parameter((torch.rand(CLASSES, features) * 2 - 1) * bound)
+        for pooling in space.pooling:
+            for kind, features, used in (
+                ("direct", widest, 0 in space.head_width),
+                ("neck", max(space.head_width), max(space.head_width) > 0),
+            ):
+                if used:
+                    name = f"{pooling}_{kind}"
+                    bound = 1 / math.sqrt(features)
+                    self.heads[name] = nn.Parameter(
+                        (torch.rand(CLASSES, features) * 2 - 1) * bound
+                    )
         self.head_bias = nn.Parameter(torch.zeros(CLASSES))
+
+    def _add_block(
+        self, number: int, index: int, stage: StageSpace, widths: set[int], spacings: set[int]
+    ) -> None:
+        name, out = f"stage{number}_block{index}", max(stage.width)
+        inputs = max(widths) if index == 0 else out
+        may_add = index > 0 or (1 in stage.stride and not widths.isdisjoint(stage.width))
+        endings = []
+        if False in stage.residual or index == 0:
+            endings.append("plain")  # a first block's shapes may differ: nothing can be added
+        if True in stage.residual and may_add:
+            endings.append("added")
+        for kind, inner in (("direct", inputs), ("expanded", inputs * max(stage.expansion))):
+            if kind == "direct" and 1 not in stage.expansion:
+                continue
+            if kind == "expanded":
+                if max(stage.expansion) == 1:
+                    continue
+                self._add(f"{name}_expand_expanded", inner, inputs, (1,))
+            for spacing in sorted(spacings):
+                self._add(f"{name}_depthwise_{kind}_spacing{spacing}", inner, 1, stage.kernel)
+            for ending in endings:
+                self._add(f"{name}_project_{kind}_{ending}", out, inner, (1,))
 
     def _add(self, name: str, outputs: int, inputs: int, kernels: tuple[int, ...]) -> None:
         longest = max(kernels)
@@ -135,7 +215,7 @@ class Supernet(nn.Module):
         return run_network(plan(arch), x, convolve, lambda f: self._head(f, arch))
 
     def _head(self, features: Tensor, arch: Arch) -> Tensor:
-        weight = self.heads["neck" if arch.head_width else "direct"]
+        weight = self.heads[_head_key(arch)]
         return F.linear(features, weight[:, : features.shape[1]], self.head_bias)
 
     def weight(self, conv: Conv, arch: Arch) -> Tensor:
@@ -195,7 +275,7 @@ class Supernet(nn.Module):
             norm.bias.copy_(self.shifts[name][: conv.outputs])
             norm.running_mean.copy_(statistics[conv.name][0])
             norm.running_var.copy_(statistics[conv.name][1])
-        head = self.heads["neck" if arch.head_width else "direct"]
+        head = self.heads[_head_key(arch)]
         network.head.weight.copy_(head[:, : network.plan.features])
         network.head.bias.copy_(self.head_bias)
         return network.eval()
@@ -213,25 +293,28 @@ class Supernet(nn.Module):
             The permutation of each sorted layer, for an optimiser that keeps state per weight.
         """
         orders: dict[str, Tensor] = {}
-        for name in list(self.weights):
-            if not name.endswith("_expand_expanded"):
-                continue
+        for name in [n for n in self.weights if n.endswith("_expand_expanded")]:
             block = name.removesuffix("_expand_expanded")
-            depthwise, project = f"{block}_depthwise_expanded", f"{block}_project_expanded"
-            orders[name] = orders[depthwise] = _order(self.weights[project].abs().sum(dim=(0, 2)))
-            self.weights[project].copy_(self.weights[project][:, orders[name]])
-            orders[f"{project}:inputs"] = orders[name]
-        if "neck" in self.weights:
-            orders["neck"] = _order(self.heads["neck"].abs().sum(dim=0))
-            self.heads["neck"].copy_(self.heads["neck"][:, orders["neck"]])
+            projects = [n for n in self.weights if n.startswith(f"{block}_project_expanded")]
+            order = _order(sum(self.weights[n].abs().sum(dim=(0, 2)) for n in projects))
+            for project in projects:
+                self.weights[project].copy_(self.weights[project][:, order])
+            for layer in self.weights:
+                if layer == name or layer.startswith(f"{block}_depthwise_expanded"):
+                    orders[layer] = order
+        necks = [n for n in self.heads if n.endswith("_neck")]
+        if necks:
+            orders["neck"] = _order(sum(self.heads[n].abs().sum(dim=0) for n in necks))
+            for name in necks:
+                self.heads[name].copy_(self.heads[name][:, orders["neck"]])
         for name, order in orders.items():
-            if name in self.weights:
-                for part in (self.weights, self.gains, self.shifts):
-                    part[name].copy_(part[name][order])
+            for part in (self.weights, self.gains, self.shifts):
+                part[name].copy_(part[name][order])
         return orders
 
 
-def _order(importance: Tensor) -> Tensor:
+def _order(importance: Tensor | int) -> Tensor:
+    assert isinstance(importance, Tensor)
     return torch.argsort(importance, descending=True, stable=True)
 
 

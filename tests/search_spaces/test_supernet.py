@@ -16,7 +16,7 @@ from search_spaces.lower import lower, stored_weight
 from search_spaces.network import Network
 from search_spaces.plan import plan
 from search_spaces.space import SearchSpace
-from search_spaces.supernet import Supernet
+from search_spaces.supernet import Supernet, tap_spacing
 
 
 @pytest.fixture(scope="module")
@@ -188,12 +188,34 @@ def test_sorting_channels_keeps_the_largest_network_and_orders_it() -> None:
         before = net(x, arch)
         net.sort_channels()
         torch.testing.assert_close(net(x, arch), before, rtol=1e-4, atol=1e-4)
-    for name, weight in net.weights.items():
-        if name.endswith("_project_expanded"):
-            importance = weight.abs().sum(dim=(0, 2))
-            assert (importance[:-1] >= importance[1:]).all()
-    importance = net.heads["neck"].abs().sum(dim=0)
+    for name in net.weights:
+        if name.endswith("_expand_expanded"):
+            block = name.removesuffix("_expand_expanded")
+            importance = sum(
+                weight.abs().sum(dim=(0, 2))
+                for reader, weight in net.weights.items()
+                if reader.startswith(f"{block}_project_expanded")
+            )
+            assert (importance[:-1] >= importance[1:]).all(), name
+    importance = sum(net.heads[name].abs().sum(dim=0) for name in net.heads if "neck" in name)
     assert (importance[:-1] >= importance[1:]).all()
+
+
+def test_taps_of_one_spacing_share_weights() -> None:
+    space = SearchSpace.preset("default")
+    choices = {name: values[0] for name, values in space.dimensions.items()}
+    strided = space.build({**choices, "stage1.stride": 2, "stage1.depth": 2, "stage1.dilation": 1})
+    dilated = space.build({**choices, "stage1.stride": 1, "stage1.depth": 2, "stage1.dilation": 2})
+    # after stage 0's stride of 2: stride 2 and dilation 2 both span 4 steps of the trunk
+    assert tap_spacing(strided.stages, 1, 1) == tap_spacing(dilated.stages, 1, 1) == 4
+    assert tap_spacing(strided.stages, 1, 0) == 2  # a strided block reads its neighbours
+    net = Supernet(space)
+    layers = [
+        next(c for c in plan(arch).convs if c.name == "stage1.block1.depthwise")
+        for arch in (strided, dilated)
+    ]
+    one, two = (net.weight(c, a) for c, a in zip(layers, (strided, dilated), strict=True))
+    torch.testing.assert_close(one, two)
 
 
 def test_every_parameter_is_used_by_some_network(supernets: dict[str, Supernet]) -> None:
