@@ -1,0 +1,43 @@
+"""The Markdown page of a run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from nas.reference import hypervolume_after, search_page
+from nas.run_dir import RunDir
+from ppgnas.errors import RunError
+from tests.nas.report_run import make_run
+
+
+def test_hypervolume_counts_evaluations_not_trials() -> None:
+    rows = [
+        {"mae_bpm": None, "hypervolume": 0.0},
+        {"mae_bpm": 5.0, "hypervolume": 0.2},
+        {"mae_bpm": None, "hypervolume": 0.2},
+        {"mae_bpm": 4.0, "hypervolume": 0.3},
+    ]
+    assert hypervolume_after({"candidates": rows}, 1) == 0.2
+    assert hypervolume_after({"candidates": rows}, 2) == 0.3
+    with pytest.raises(RunError, match="the run has 2 evaluations, 3 were asked for"):
+        hypervolume_after({"candidates": rows}, 3)
+
+
+def test_the_page_shows_every_finalist_and_says_synthetic(tmp_path: Path) -> None:
+    run = RunDir(make_run(tmp_path / "run", synthetic=True))
+    run.finish()
+    page = search_page(run)
+    assert "Synthetic recordings" in page
+    for number in run.finalists():
+        card = run.card(number)
+        assert f"| {number} | {card['report']['mae_bpm']:.2f} (" in page
+    for person in run.card(1)["report"]["people"]:
+        assert f"\n| {' '.join(person.split()).replace('<', '&lt;')} | " in page
+    assert "<script>" not in page
+
+
+def test_an_unfinished_run_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(RunError):
+        search_page(RunDir(tmp_path))
