@@ -198,3 +198,32 @@ def bench_search(
         )
         for phase, seconds in found["time_s"].items():
             print(f"{phase:<26} {format_duration(seconds)}")
+
+
+@bench.command("hwmodels")
+@verb
+def bench_hwmodels(
+    out: Annotated[
+        str, typer.Option(help="Markdown file to write.")
+    ] = "results/reference/hwmodels.md",
+    as_json: AsJson = False,
+) -> None:
+    """Held-out errors of the cost models against their goals, and their speed.
+
+    \b
+    ppgnas bench hwmodels
+    ppgnas bench hwmodels --json --out /tmp/hwmodels.md
+    """
+    from nas.bench_hwmodels import HEADER, markdown, table_rows
+    from nas.bench_hwmodels import bench_hwmodels as measure
+    from ppgnas.files import write_text_atomic
+
+    document = measure()
+    path = Path(out)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_text_atomic(path, markdown(document))
+    if as_json:
+        emit(document)
+        return
+    print(table(HEADER, table_rows(document)))
+    print(f"\nWhich rows count, and how: {path}")
