@@ -76,7 +76,9 @@ def place(sizes: Sequence[int], spans: Sequence[tuple[int, int]], times: int) ->
     Returns:
         `(buffers,)` byte offsets.
     """
-    order = sorted(range(len(sizes)), key=lambda index: (sizes[index], index), reverse=True)
+    order = [
+        index for _, index in sorted(zip(sizes, range(len(sizes)), strict=True), reverse=True)
+    ]
     return place_in_order(order, sizes, spans, times)
 
 
