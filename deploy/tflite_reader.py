@@ -320,6 +320,11 @@ def _net(graph: Graph, stored: StoredModel) -> QuantizedNet:
     indices = {name: index for index, name in enumerate(_unique_names(stored))}
     activations = {}
     for tensor in graph.tensors:
+        if tensor.shape[0] != 1:
+            raise ExportError(
+                f"tensor {tensor.name!r} has shape {tensor.shape}; the integer reference knows a "
+                "first size of 1. Its costs are not affected"
+            )
         found = stored.tensors[indices[tensor.name]]
         if len(found.scales) != 1 or len(found.zero_points) != 1:
             raise ExportError(
@@ -329,6 +334,12 @@ def _net(graph: Graph, stored: StoredModel) -> QuantizedNet:
         activations[tensor.name] = float(found.scales[0]), int(found.zero_points[0])
     weights, biases, scales = {}, {}, {}
     for layer, operator in zip(graph.layers, stored.operators, strict=True):
+        source = graph.shape(layer.inputs[0])
+        if layer.op == "mean" and len(source) != 4:
+            raise ExportError(
+                f"layer {layer.name!r}: a mean of shape {source}; the integer reference knows "
+                "(1, height, width, channels). Its costs are not affected"
+            )
         if layer.op not in WEIGHTED_OPS:
             continue
         shape = graph.weight_shape(layer)

@@ -309,6 +309,32 @@ def test_a_mean_over_time_alone_is_refused(make_builder: Make) -> None:
         read(packed(model))
 
 
+def test_a_network_without_height_has_costs_but_no_reference(make_builder: Make) -> None:
+    """Keras' pooling of a sequence: (1, time, channels), reduced along axis 1."""
+    builder = make_builder(0, (1, 1, 6, 3))
+    builder.reshape((1, 6, 3))
+    builder.add("mean", (1, 3), scale=0.02)
+    model = unpacked(tflite.write(builder.net()))
+    tensors = model.subgraphs[0].tensors
+    axes = operators(model, "MEAN")[0].inputs[1]
+    model.buffers[tensors[axes].buffer].data = np.frombuffer(
+        np.array([1], "<i4").tobytes(), np.uint8
+    )
+    tensors[axes].shape = np.array([1], np.int32)
+    seen = read(packed(model))
+    assert [layer.op for layer in seen.graph.layers] == ["reshape", "mean"]
+    with pytest.raises(ExportError, match=r"a mean of shape \(1, 6, 3\); the integer reference"):
+        seen.net()
+
+
+def test_rows_in_the_place_of_the_batch_have_costs_but_no_reference(make_builder: Make) -> None:
+    builder = make_builder(0, (1, 1, 6, 3))
+    builder.reshape((6, 3))
+    seen = read(tflite.write(builder.net()))
+    with pytest.raises(ExportError, match=r"has shape \(6, 3\); the integer reference knows a"):
+        seen.net()
+
+
 @pytest.mark.parametrize("content", [b"", b"TFL3", b"not a model at all", bytes(64)])
 def test_what_is_no_file(content: bytes) -> None:
     with pytest.raises(GraphError, match=r"^x\.tflite is no TFLite file: bytes 4 to 8 are b"):
