@@ -19,7 +19,9 @@ from numpy.typing import NDArray
 
 from deploy import tflite_runtime
 from deploy.quantized import QuantizedNet
+from hwmodels.arena import ALIGNMENT, Plan
 from hwmodels.graph import WEIGHTED_OPS, Layer
+from ppgnas.errors import ExportError
 
 _ALIGNMENT_BYTES = 16
 _OPERATORS = {
@@ -39,17 +41,42 @@ _ACTIVATIONS = {"none": "NONE", "relu": "RELU", "relu6": "RELU6"}
 _PADDINGS = {"valid": "VALID", "same": "SAME"}
 
 
-def write(net: QuantizedNet) -> bytes:
+PLAN_NAME = "OfflineMemoryAllocation"
+"""Metadata entry in which TFLM looks for offsets; see tensorflow/lite/micro/docs/
+memory_management.md."""
+_PLANNED_BY_RUNTIME = -1
+
+
+def write(net: QuantizedNet, *, plan: Plan | None = None) -> bytes:
     """The network as a TFLite file.
 
     Activation tensors keep their names. Constants have none, and equal parameters of operators
     are stored once: the file lies in flash as it is, and the records of tensors are most of what
     it holds beside weights.
 
+    Args:
+        net: the network.
+        plan: where TFLM shall keep the activations, as `hwmodels.arena.lower_bound_plan` gives
+            it; the runtime plans for itself unless given. Other runtimes ignore it.
+
     Raises:
         DependencyError: no package with the TFLite schema is installed.
+        ExportError: the plan lacks a tensor of the network or is not aligned to 16 bytes.
     """
-    return _Writer(net, tflite_runtime.schema()).finish()
+    return _Writer(net, tflite_runtime.schema()).finish(plan)
+
+
+def _planned_offsets(net: QuantizedNet, plan: Plan) -> dict[str, int]:
+    """Tensor name -> byte offset in the arena, checked."""
+    offsets = {b.name: offset for b, offset in zip(plan.buffers, plan.offsets, strict=True)}
+    for tensor in net.graph.tensors:
+        offset = offsets.get(tensor.name)
+        if offset is None or offset < 0 or offset % ALIGNMENT:
+            raise ExportError(
+                f"plan: tensor {tensor.name!r} lies at {offset}; allowed: a multiple of "
+                f"{ALIGNMENT} for every tensor. Make the plan with lower_bound_plan of this graph"
+            )
+    return {tensor.name: offsets[tensor.name] for tensor in net.graph.tensors}
 
 
 class _Writer:
@@ -64,7 +91,7 @@ class _Writer:
         self._index: dict[str, int] = {}
         self._parameters: dict[tuple[tuple[int, ...], bytes], int] = {}
 
-    def finish(self) -> bytes:
+    def finish(self, plan: Plan | None) -> bytes:
         import flatbuffers  # type: ignore[import-untyped]
 
         s, graph = self._s, self._net.graph
@@ -87,10 +114,24 @@ class _Writer:
         model.description = "ppgnas"
         model.operatorCodes = self._codes
         model.subgraphs = [subgraph]
+        if plan is not None:
+            model.metadata = [self._plan_metadata(_planned_offsets(self._net, plan))]
         model.buffers = self._buffers
         builder = flatbuffers.Builder(1024)
         builder.Finish(model.Pack(builder), file_identifier=b"TFL3")
         return bytes(builder.Output())
+
+    def _plan_metadata(self, offsets: dict[str, int]) -> Any:
+        """Version, subgraph, number of tensors, then an offset for each tensor of the file."""
+        by_index = {self._index[name]: offset for name, offset in offsets.items()}
+        count = len(self._tensors)
+        entries = [by_index.get(index, _PLANNED_BY_RUNTIME) for index in range(count)]
+        metadata = self._s.MetadataT()
+        metadata.name = PLAN_NAME
+        metadata.buffer = len(self._buffers)
+        content = np.array([1, 0, count, *entries], "<i4").tobytes()
+        self._buffers.append(self._aligned_buffer(content))
+        return metadata
 
     def _quantization(self, scales: list[float], zero_points: list[int], *, axis: int = 0) -> Any:
         parameters = self._quantization_class()

@@ -28,6 +28,14 @@ _HELP = (
 
 
 @dataclass(frozen=True)
+class ClockSetting:
+    """A clock below the board's own and the power while a network runs at it."""
+
+    clock_hz: float
+    active_mw: Estimate
+
+
+@dataclass(frozen=True)
 class Board:
     """A microcontroller at one clock and supply.
 
@@ -40,6 +48,12 @@ class Board:
         active_mw: power while the network runs.
         sleep_mw: power between readings, memory kept.
         sources: figure -> where it comes from.
+        clock_limit_hz: what the part can run at; None where it is not stated.
+        memories: region of SRAM -> bytes.
+        cache_bytes: of instructions and of data; None where not stated.
+        flash_wait_states: at `clock_hz`; None where not stated.
+        clocks: lower settings, the fastest first.
+        sleep_states: state -> power; `sleep_mw` is the one that the averages use.
     """
 
     name: str
@@ -52,6 +66,12 @@ class Board:
     active_mw: Estimate
     sleep_mw: Estimate
     sources: dict[str, str] = field(default_factory=dict, compare=False)
+    clock_limit_hz: float | None = None
+    memories: dict[str, int] = field(default_factory=dict)
+    cache_bytes: tuple[int | None, int | None] = (None, None)
+    flash_wait_states: int | None = None
+    clocks: tuple[ClockSetting, ...] = ()
+    sleep_states: dict[str, Estimate] = field(default_factory=dict)
 
     @property
     def assumptions(self) -> tuple[str, ...]:
@@ -59,6 +79,13 @@ class Board:
         return tuple(
             key for key, text in self.sources.items() if text.lower().startswith("assumption")
         )
+
+
+class _ClockFile(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    clock: Figure
+    active_power: Figure
 
 
 class _BoardFile(BaseModel):
@@ -72,6 +99,13 @@ class _BoardFile(BaseModel):
     core_ratio: Figure
     active_power: Figure
     sleep_power: Figure
+    clock_limit: Figure | None = None
+    flash_wait_states: Figure | None = None
+    instruction_cache: Figure | None = None
+    data_cache: Figure | None = None
+    memory: dict[str, Figure] = Field(default_factory=dict)
+    clocks: list[_ClockFile] = Field(default_factory=list)
+    sleep: dict[str, Figure] = Field(default_factory=dict)
 
 
 _KINDS = {
@@ -129,6 +163,33 @@ def read_board(path: Path) -> Board:
         key: in_unit(figure, _KINDS[key], where=f"{path}: {key}")
         for key, figure in figures.items()
     }
+    optional = {
+        key: (getattr(file, key), kind) for key, kind in _OPTIONAL_KINDS.items()
+        if getattr(file, key) is not None
+    }  # fmt: skip
+    optional |= {f"memory.{key}": (figure, "memory") for key, figure in file.memory.items()}
+    optional |= {f"sleep.{key}": (figure, "power") for key, figure in file.sleep.items()}
+    for number, setting in enumerate(file.clocks, start=1):
+        optional[f"clocks.{number}.clock"] = (setting.clock, "clock")
+        optional[f"clocks.{number}.active_power"] = (setting.active_power, "power")
+    more = {
+        key: in_unit(figure, kind, where=f"{path}: {key}")
+        for key, (figure, kind) in optional.items()
+    }
+    settings = [
+        ClockSetting(more[f"clocks.{n}.clock"].value, more[f"clocks.{n}.active_power"])
+        for n in range(1, len(file.clocks) + 1)
+    ]
+    limit_hz = more["clock_limit"].value if "clock_limit" in more else _known_limit_hz(file.part)
+    _check_clocks(path, values["clock"].value, settings, limit_hz, file.part)
+    memories = {key: round(more[f"memory.{key}"].value) for key in file.memory}
+    if sum(memories.values()) > values["sram"].value:
+        raise BoardError(
+            f"{path}: memory holds {sum(memories.values())} B, sram is "
+            f"{values['sram'].value:.0f} B; the regions must not exceed the total. Correct one"
+        )
+    wait = more.get("flash_wait_states")
+    caches = [more.get("instruction_cache"), more.get("data_cache")]
     return Board(
         name=path.stem,
         part=file.part,
@@ -139,5 +200,107 @@ def read_board(path: Path) -> Board:
         core_ratio=values["core_ratio"],
         active_mw=values["active_power"],
         sleep_mw=values["sleep_power"],
-        sources={key: figure.source for key, figure in figures.items()},
+        sources={
+            **{key: figure.source for key, figure in figures.items()},
+            **{key: figure.source for key, (figure, _) in optional.items()},
+        },
+        clock_limit_hz=limit_hz,
+        memories=memories,
+        cache_bytes=(_bytes(caches[0]), _bytes(caches[1])),
+        flash_wait_states=_bytes(wait),
+        clocks=tuple(sorted(settings, key=lambda setting: -setting.clock_hz)),
+        sleep_states={key: more[f"sleep.{key}"] for key in file.sleep},
     )
+
+
+_OPTIONAL_KINDS = {
+    "clock_limit": "clock",
+    "flash_wait_states": "wait",
+    "instruction_cache": "memory",
+    "data_cache": "memory",
+}
+
+
+def _bytes(estimate: Estimate | None) -> int | None:
+    return None if estimate is None else round(estimate.value)
+
+
+def _known_limit_hz(part: str) -> float | None:
+    """The limit of the same part among the boards that come with the project."""
+    path = BOARDS_DIR / f"{part.lower()}.toml"
+    if not path.is_file():
+        return None
+    figure = read_toml(path).get("clock_limit")
+    return None if figure is None else in_unit(
+        Figure.model_validate(figure), "clock", where=f"{path}: clock_limit"
+    ).value  # fmt: skip
+
+
+def _check_clocks(
+    path: Path,
+    clock_hz: float,
+    settings: list[ClockSetting],
+    limit_hz: float | None,
+    part: str,
+) -> None:
+    clocks = {"clock": clock_hz}
+    clocks |= {f"clocks.{n}.clock": s.clock_hz for n, s in enumerate(settings, start=1)}
+    for key, value in clocks.items():
+        if limit_hz is not None and value > limit_hz * (1 + 1e-9):
+            raise BoardError(
+                f"{path}: {key} is {value / 1e6:g} MHz; {part} runs at up to "
+                f"{limit_hz / 1e6:g} MHz. Lower it, or correct clock_limit"
+            )
+        if value > clock_hz:
+            raise BoardError(
+                f"{path}: {key} is {value / 1e6:g} MHz, above the board's own "
+                f"{clock_hz / 1e6:g} MHz; clocks lists the lower settings. Raise clock instead"
+            )
+
+
+def template(name: str) -> str:
+    """A commented board file to fill in: what every key means and what is allowed."""
+    return _TEMPLATE.format(part=name.upper())
+
+
+_TEMPLATE = """\
+# A board of ppgnas. Check it with: ppgnas boards check THIS_FILE
+#
+# A figure is {{ value, unit, source }} with optional low and high, its 90 % bounds.
+# Begin the source with "assumption" where you have none: without bounds of its own, such a figure
+# counts as +-50 %, and the estimates that use it show it.
+part = "{part}"
+# Cortex-M7, Cortex-M33 or Cortex-M4F: engines have timings of these.
+core = "Cortex-M4F"
+# The core's clock while the network runs: Hz, kHz or MHz; not above clock_limit.
+clock = {{ value = 64, unit = "MHz", source = "assumption: fill in" }}
+clock_limit = {{ value = 64, unit = "MHz", source = "assumption: fill in" }}
+# What the part holds in all: B, KiB or MiB.
+flash = {{ value = 512, unit = "KiB", source = "assumption: fill in" }}
+sram = {{ value = 128, unit = "KiB", source = "assumption: fill in" }}
+# Cycles relative to a Cortex-M7 with the same kernels: 1 for a Cortex-M7, 1.45 to 1.6 for a
+# Cortex-M33, 1.7 to 2.2 for a Cortex-M4F. Where an engine was timed on the core, only the bounds
+# count, relative to the value.
+core_ratio = {{ value = 1.9, low = 1.6, high = 2.2, unit = "x Cortex-M7", source = "assumption" }}
+# Power while a network runs, and between two readings with memory kept: W, mW or uW.
+active_power = {{ value = 10, unit = "mW", source = "assumption: fill in" }}
+sleep_power = {{ value = 5, unit = "uW", source = "assumption: fill in" }}
+
+# All that follows may be left out.
+# flash_wait_states = {{ value = 2, unit = "cycles", source = "..." }}
+# instruction_cache = {{ value = 16, unit = "KiB", source = "..." }}
+# data_cache = {{ value = 16, unit = "KiB", source = "..." }}
+
+# Regions of the SRAM, by any name.
+# [memory]
+# dtcm = {{ value = 64, unit = "KiB", source = "..." }}
+
+# Lower clocks: the one with the least average power that meets a latency is suggested.
+# [[clocks]]
+# clock = {{ value = 32, unit = "MHz", source = "..." }}
+# active_power = {{ value = 6, unit = "mW", source = "..." }}
+
+# Other states between two readings, by any name.
+# [sleep]
+# off = {{ value = 1, unit = "uW", source = "..." }}
+"""

@@ -23,6 +23,7 @@ UNITS: dict[str, dict[str, float]] = {
     "memory": {"B": 1.0, "KiB": 1024.0, "MiB": 1048576.0},
     "power": {"W": 1e3, "mW": 1.0, "uW": 1e-3},
     "ratio": {"x Cortex-M7": 1.0},
+    "wait": {"cycles": 1.0},
 }
 
 

@@ -1,13 +1,14 @@
-"""Fit of the kernel laws: `python -m hwmodels.fit` writes `data/cmsis_nn_m7.toml`.
+"""Fit of counted kernels: `python -m hwmodels.fit` writes `data/cmsis_nn_m7.toml`.
 
-Two steps, both from the CSV files in `hwmodels/data`:
+`hwmodels.fit_timed` and `hwmodels.fit_st` fit what was timed; `fit` runs them too. Two steps, both
+from the CSV files in `hwmodels/data`:
 
 1. Instructions per kernel class, non-negative least squares of the relative error on single
    layers counted in emulation (Cortex-M7, CMSIS-NN). The error is leave-one-layer-out.
 2. Cycles per instruction of whole networks timed on Cortex-M7 boards under TFLM: (measured cycles
    - dispatch - operators outside the laws) / instructions. Most were built with older kernels,
-   which need more instructions than the counted ones, so they do not set the engine's value
-   (`cycles.per_instruction` of its file); their extremes widen its interval.
+   which need more instructions than the counted ones, so they do not set the value of the engine
+   of the counted version; their extremes widen its interval. `fit_timed` uses them in full.
 """
 
 from __future__ import annotations
@@ -22,16 +23,16 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import nnls
 
-from hwmodels.graph import Layer
-from hwmodels.kernels import CLASSES, Geometry, geometry, kernel_class
+from hwmodels.kernels import CLASSES, Geometry, kernel_class
+from hwmodels.timings import NETWORKS_CSV, timed_networks
 from hwmodels.toml_file import read_toml
 from ppgnas.files import write_text_atomic
 
 DATA = Path(__file__).parent / "data"
 COUNTS_CSV = DATA / "layer_counts_cmsisnn_m7.csv"
-NETWORKS_CSV = DATA / "whole_networks_tflm.csv"
-NETWORK_LAYERS_CSV = DATA / "whole_network_layers.csv"
 FIT_TOML = DATA / "cmsis_nn_m7.toml"
+TIMED_TOML = DATA / "tflm_timed.toml"
+ST_TOML = DATA / "st_tools.toml"
 ENGINE_TOML = Path(__file__).parent / "engine_files" / "tflm-cmsis-nn.toml"
 
 _OPS = {"dw": "depthwise_conv", "fc": "fully_connected", "avgpool": "avg_pool",
@@ -136,80 +137,54 @@ def fit_law(name: str, counted: Counted, timed: tuple[Geometry, ...] = ()) -> La
     )
 
 
-def _shape(text: str) -> tuple[int, ...]:
-    return tuple(int(size) for size in text.split("x"))
-
-
-def network_instructions(laws: dict[str, Law]) -> dict[str, tuple[float, float]]:
-    """Instructions of each network in the laws, and cycles outside them, by model.
+def counted_instructions(
+    laws: dict[str, Law], layers: tuple[tuple[str, Geometry], ...]
+) -> tuple[float, float]:
+    """Instructions of a network in the laws, and cycles outside them.
 
     Operators without a figure (quantize, dequantize, transpose at the networks' ends) count 0.
     """
-    engine = read_toml(ENGINE_TOML)
-    dispatch = float(engine["cycles"]["dispatch"]["value"])
-    assumed = {op: float(f["value"]) for op, f in engine["cycles"]["elements"].items()}
-    totals: dict[str, tuple[float, float]] = defaultdict(lambda: (0.0, 0.0))
-    for model, op, shape in network_layers():
-        inside, outside = totals[model]
+    engine = read_toml(ENGINE_TOML)["cycles"]
+    dispatch = float(engine["dispatch"]["value"])
+    assumed = {op: float(f["value"]) for op, f in engine["elements"].items()}
+    inside = outside = 0.0
+    for op, shape in layers:
         outside += dispatch
         if op in assumed:
             outside += assumed[op] * shape.positions
-        elif op in _NETWORK_OPS:
+        elif op in COUNTED_OPS:
             name = kernel_class(op, shape)
             inside += float(np.dot(CLASSES[name].features(shape), laws[name].coefficients))
-        totals[model] = (inside, outside)
-    return dict(totals)
+    return inside, outside
 
 
-_NETWORK_OPS = frozenset({"conv", "depthwise_conv", "fully_connected", "add", "avg_pool",
-                          "max_pool", "softmax"})  # fmt: skip
-
-
-def network_layers() -> list[tuple[str, str, Geometry]]:
-    """`(model, op, geometry)` of every layer of the timed networks, in execution order."""
-    layers = []
-    with NETWORK_LAYERS_CSV.open(encoding="utf-8", newline="") as stream:
-        for row in csv.DictReader(stream):
-            layer = Layer("", row["op"], (), "", *_window(row), row["padding"] or "valid")
-            shape = geometry(layer, _shape(row["in_shape"]), _shape(row["out_shape"]))
-            layers.append((row["model"], row["op"], shape))
-    return layers
-
-
-def _timed_geometries() -> dict[str, tuple[Geometry, ...]]:
-    """Geometries by kernel class of the networks that were timed on a Cortex-M7."""
-    with NETWORKS_CSV.open(encoding="utf-8", newline="") as stream:
-        models = {r["model"] for r in csv.DictReader(stream) if r["core"] == "Cortex-M7"}
-    groups: dict[str, list[Geometry]] = defaultdict(list)
-    for model, op, shape in network_layers():
-        if model in models and op in _NETWORK_OPS:
-            groups[kernel_class(op, shape)].append(shape)
-    return {name: tuple(shapes) for name, shapes in groups.items()}
-
-
-def _window(row: dict[str, str]) -> tuple[tuple[int, int], tuple[int, int], tuple[int, int]]:
-    kernel, stride, dilation = (
-        (int(row[f"{key}_h"] or 1), int(row[f"{key}_w"] or 1))
-        for key in ("kernel", "stride", "dilation")
-    )
-    return kernel, stride, dilation
+COUNTED_OPS = frozenset({"conv", "depthwise_conv", "fully_connected", "add", "avg_pool",
+                         "max_pool", "softmax"})  # fmt: skip
 
 
 def cycles_per_instruction(laws: dict[str, Law], core: str) -> list[tuple[str, str, float]]:
-    """`(model, mcu, cycles per instruction of a Cortex-M7)` of each timed network on a core."""
-    counted = network_instructions(laws)
-    with NETWORKS_CSV.open(encoding="utf-8", newline="") as stream:
-        rows = [row for row in csv.DictReader(stream) if row["core"] == core]
+    """`(model, mcu, cycles per counted instruction)` of each network timed on a core."""
     ratios = []
-    for row in rows:
-        inside, outside = counted[row["model"]]
-        ratios.append((row["model"], row["mcu"], (float(row["cycles"]) - outside) / inside))
+    for network in timed_networks("TFLM+CMSIS-NN"):
+        if network.core == core:
+            inside, outside = counted_instructions(laws, network.layers)
+            ratios.append((network.model, network.mcu, (network.cycles - outside) / inside))
     return ratios
+
+
+def timed_geometries(core: str) -> dict[str, tuple[Geometry, ...]]:
+    """Geometries by kernel class of the networks that were timed on a core under TFLM."""
+    groups: dict[str, list[Geometry]] = defaultdict(list)
+    for network in timed_networks("TFLM+CMSIS-NN"):
+        for op, shape in network.layers if network.core == core else ():
+            if op in COUNTED_OPS:
+                groups[kernel_class(op, shape)].append(shape)
+    return {name: tuple(shapes) for name, shapes in groups.items()}
 
 
 def fit_all() -> tuple[dict[str, Law], list[tuple[str, str, float]]]:
     """Laws by kernel class, and the networks' cycles per instruction on Cortex-M7."""
-    timed = _timed_geometries()
+    timed = timed_geometries("Cortex-M7")
     laws = {
         name: fit_law(name, counted, timed.get(name, ()))
         for name, counted in sorted(read_counts().items())
@@ -251,7 +226,11 @@ def render(laws: dict[str, Law], ratios: list[tuple[str, str, float]]) -> str:
 
 def main() -> None:
     """Fit, write the coefficients and print the errors."""
+    from hwmodels import fit_st, fit_timed
+
     laws, ratios = fit_all()
+    write_text_atomic(TIMED_TOML, fit_timed.render(fit_timed.fit_all(laws)))
+    write_text_atomic(ST_TOML, fit_st.render(fit_st.fit_all()))
     write_text_atomic(FIT_TOML, render(laws, ratios))
     for name, law in laws.items():
         print(f"{name:18} {law.layers:4} layers  mean {law.mean_error:6.2%}  "

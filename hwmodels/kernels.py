@@ -207,6 +207,51 @@ CLASSES: dict[str, KernelClass] = {
 }
 
 
+def _timed_conv(g: Geometry) -> tuple[float, ...]:
+    n, o, t = g.positions, g.cout, g.kernel_h * g.kernel_w
+    k = t * g.cin
+    return (n, n * t, n * k, g.taps, g.taps * (g.cin % 4), n * o, n * o * (k // 4),
+            n * o * (k % 4), g.rows, 1.0)  # fmt: skip
+
+
+def _timed_conv1x1(g: Geometry) -> tuple[float, ...]:
+    n, o, k = g.positions, g.cout, g.cin
+    return (n, n * k, n * o, n * o * (k // 16), n * o * (k % 16 // 4), n * o * (k % 4), o, o * k,
+            1.0)  # fmt: skip
+
+
+def _timed_depthwise(g: Geometry) -> tuple[float, ...]:
+    return (g.positions * g.kernel_h * g.kernel_w * g.cout,)
+
+
+_CONV_NAMES = ("n", "n*t", "n*k", "taps", "taps*(c%4)", "n*o", "n*o*(k//4)", "n*o*(k%4)", "rows",
+               "1")  # fmt: skip
+# Kernels timed on real parts. A column is k x 1, a row 1 x k, a window both ways: one kernel of
+# CMSIS-NN copies them by other loops, so each has its own law.
+TIMED: dict[str, KernelClass] = {
+    "conv_1x1": KernelClass(
+        _timed_conv1x1,
+        ("n", "n*k", "n*o", "n*o*(k//16)", "n*o*(k%16//4)", "n*o*(k%4)", "o", "o*k", "1"),
+    ),
+    "conv_column": KernelClass(_timed_conv, _CONV_NAMES),
+    "conv_row": KernelClass(_timed_conv, _CONV_NAMES),
+    "conv_window": KernelClass(_timed_conv, _CONV_NAMES),
+    "depthwise_window": KernelClass(_timed_depthwise, ("macs",)),
+}
+
+
+def timed_class(kernel: str, g: Geometry) -> str | None:
+    """Name in `TIMED` of a kernel (see `kernel_class`) with a geometry; None if it has none."""
+    tall, wide = g.kernel_h > 1, g.kernel_w > 1
+    if kernel == "conv_1x1":
+        return kernel
+    if kernel == "conv":
+        return "conv_window" if tall and wide else "conv_column" if tall else "conv_row"
+    if kernel == "depthwise" and tall and wide:
+        return "depthwise_window"
+    return None
+
+
 # Operators that are a kernel class of their own; those without features have assumed cycles.
 _OPS = ("fully_connected", "add", "avg_pool", "max_pool", "softmax", "pad", "reshape", "mean")
 

@@ -2,11 +2,17 @@
 
 `P = P_active * duty + P_sleep * (1 - duty)`, `duty = latency / period`. A network slower than its
 period keeps the core awake: duty 1. At one reading in two seconds sleep sets most of the average.
+
+A lower clock stretches the same cycles over more time; it saves where power falls faster than the
+clock, or where the active power has a floor that a shorter run would not pay. Flash wait states
+fall with the clock too; that gain is not counted.
 """
 
 from __future__ import annotations
 
-from hwmodels.boards import Board
+from dataclasses import dataclass
+
+from hwmodels.boards import Board, ClockSetting
 from hwmodels.estimate import Estimate
 
 
@@ -35,3 +41,66 @@ def average(active_mw: float, sleep_mw: float, latency_ms: float, period_s: floa
     """Average of two power states, weighted by the duty cycle."""
     duty = min(1.0, latency_ms / (1e3 * period_s))
     return active_mw * duty + sleep_mw * (1.0 - duty)
+
+
+@dataclass(frozen=True)
+class ClockChoice:
+    """What a network costs at one clock.
+
+    Attributes:
+        clock_hz: the clock.
+        latency_ms, power_mw: at it; power on average.
+        meets: the latency's value is within the budget.
+    """
+
+    clock_hz: float
+    latency_ms: Estimate
+    power_mw: Estimate
+    meets: bool
+
+
+def clock_choices(
+    board: Board, cycles: Estimate, *, period_s: float, budget_ms: float | None = None
+) -> tuple[ClockChoice, ...]:
+    """Latency and average power at every clock of a board, the fastest first.
+
+    Args:
+        board: gives the clocks and the power at each.
+        cycles: of one inference on the board's core.
+        period_s: seconds between two inferences.
+        budget_ms: the longest latency allowed; the period if None.
+    """
+    budget_ms = 1e3 * period_s if budget_ms is None else budget_ms
+    choices = []
+    for setting in (ClockSetting(board.clock_hz, board.active_mw), *board.clocks):
+        latency = cycles.times(1e3 / setting.clock_hz)
+        power = Estimate(
+            *(
+                average(active, sleep, ms, period_s)
+                for active, sleep, ms in (
+                    (setting.active_mw.value, board.sleep_mw.value, latency.value),
+                    (setting.active_mw.low, board.sleep_mw.low, latency.low),
+                    (setting.active_mw.high, board.sleep_mw.high, latency.high),
+                )
+            )
+        )
+        choices.append(ClockChoice(setting.clock_hz, latency, power, latency.value <= budget_ms))
+    return tuple(choices)
+
+
+def best_clock(
+    board: Board, cycles: Estimate, *, period_s: float, budget_ms: float | None = None
+) -> ClockChoice | None:
+    """The clock of least average power that meets the latency; None where none does.
+
+    Of clocks within 1 % of the least, the fastest: figures are not that exact, and speed is free.
+    """
+    fitting = [
+        choice
+        for choice in clock_choices(board, cycles, period_s=period_s, budget_ms=budget_ms)
+        if choice.meets
+    ]
+    if not fitting:
+        return None
+    least = min(choice.power_mw.value for choice in fitting)
+    return next(choice for choice in fitting if choice.power_mw.value <= 1.01 * least)

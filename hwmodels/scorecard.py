@@ -11,12 +11,14 @@ runtime, `sram_bytes` the arena and the runtime. Layer cycles are those of the b
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from operator import add
 from typing import Any
 
 from hwmodels.arena import Plan, aligned, buffers_of, place, plan
 from hwmodels.boards import Board
-from hwmodels.engines import Engine, Work
+from hwmodels.engines import Engine, Profile, Work
 from hwmodels.estimate import Estimate, total
 from hwmodels.flash import flash_parts
 from hwmodels.graph import Graph, Layer
@@ -139,6 +141,7 @@ class _Known:
     """What is remembered of a kind of layer; all but `work` are exact."""
 
     work: Work
+    kernel: str
     cycles: float
     macs: int
     weight_bytes: int
@@ -148,13 +151,16 @@ class _Known:
     output_aligned: int
 
 
-def _know(graph: Graph, layer: Layer, engine: Engine, source: Shape, target: Shape) -> _Known:
-    work = engine.work(layer, source, target)
+def _know(
+    graph: Graph, layer: Layer, engine: Engine, profile: Profile, source: Shape, target: Shape
+) -> _Known:
+    work = engine.work(layer, source, target, profile)
     scratch = 0
     if engine.cmsis_nn_scratch:
         scratch = scratch_bytes(work.kernel, geometry(layer, source, target))
     return _Known(
         work=work,
+        kernel=work.kernel,
         cycles=work.cycles.value,
         macs=graph.macs(layer),
         weight_bytes=graph.weight_bytes(layer),
@@ -172,15 +178,16 @@ def _elements(shape: Shape) -> int:
     return count
 
 
-def _known_layers(graph: Graph, engine: Engine) -> list[_Known]:
-    memo, shape = engine.memo, graph.shape
+def _known_layers(graph: Graph, engine: Engine, profile: Profile) -> list[_Known]:
+    memo = profile.memo
+    shapes = {tensor.name: tensor.shape for tensor in graph.tensors}
     known = []
     for layer in graph.layers:
-        source, target = shape(layer.inputs[0]), shape(layer.output)
+        source, target = shapes[layer.inputs[0]], shapes[layer.output]
         key = (layer.op, source, target, layer.kernel, layer.stride, layer.dilation)
         found = memo.get(key)
         if found is None:
-            found = _know(graph, layer, engine, source, target)
+            found = _know(graph, layer, engine, profile, source, target)
             if len(memo) >= _MEMO_ENTRIES:
                 memo.clear()
             memo[key] = found
@@ -202,9 +209,11 @@ def score(graph: Graph, board: Board, engine: Engine, *, period_s: float = PERIO
         GraphError: the engine has no cost for an operator.
     """
     engine.check(board)
-    known = _known_layers(graph, engine)
+    profile = engine.profile(board)
+    known = _known_layers(graph, engine, profile)
     placed = plan(buffers_of(graph, [k.scratch for k in known]), len(known) + 1)
-    per_layer = [k.work.cycles.times(board.core_ratio) for k in known]
+    factor = profile.factor(board)
+    per_layer = [k.work.cycles.times(factor) for k in known]
     cycles = total(per_layer)
     latency = cycles.times(1e3 / board.clock_hz)
     channels = sum(k.channels for k in known)
@@ -267,56 +276,80 @@ def costs(graph: Graph, board: Board, engine: Engine, *, period_s: float = PERIO
         BoardError: the engine does not run on the board.
         GraphError: the engine has no cost for an operator.
     """
-    engine.check(board)
-    known = _known_layers(graph, engine)
-    cycles = 0.0
-    macs = weights = channels = weighted_ops = 0
-    kernels = set()
-    first, last = {graph.input: 0}, {graph.input: 0}
-    sizes = {graph.input: aligned(_elements(graph.shape(graph.input)))}
-    scratch_sizes, scratch_spans = [], []
-    for time, (layer, k) in enumerate(zip(graph.layers, known, strict=True), start=1):
-        cycles += k.cycles
-        macs += k.macs
-        weights += k.weight_bytes
-        channels += k.channels
-        weighted_ops += k.weight_bytes > 0
-        kernels.add(k.work.kernel)
-        output = layer.output
-        sizes[output] = k.output_aligned
-        first[output] = last[output] = time
-        for name in layer.inputs:
-            last[name] = time
-        if k.scratch_aligned:
-            scratch_sizes.append(k.scratch_aligned)
-            scratch_spans.append((time, time))
-    ops = len(known)
-    last[graph.output] = ops
-    names = [tensor.name for tensor in graph.tensors if tensor.name in first]
-    all_sizes = [sizes[name] for name in names] + scratch_sizes
-    spans = [(first[name], last[name]) for name in names] + scratch_spans
-    offsets = place(all_sizes, spans, ops + 1)
-    planned = max(offset + size for offset, size in zip(offsets, all_sizes, strict=True))
+    return costs_many((graph,), board, engine, period_s=period_s)[0]
 
-    latency_ms = cycles * board.core_ratio.value * 1e3 / board.clock_hz
+
+def costs_many(
+    graphs: Iterable[Graph], board: Board, engine: Engine, *, period_s: float = PERIOD_S
+) -> list[Costs]:
+    """`costs` of a batch: what depends on board and engine alone is read once.
+
+    Raises:
+        BoardError: the engine does not run on the board.
+        GraphError: the engine has no cost for an operator.
+    """
+    engine.check(board)
+    profile = engine.profile(board)
     flash, sram = engine.flash, engine.sram
-    code = sum(flash.kernels[kernel].value for kernel in kernels if kernel in flash.kernels)
-    return Costs(
-        latency_ms=latency_ms,
-        flash_bytes=weights
-        + flash.model_base.value
-        + flash.model_per_op.value * ops
-        + flash.model_per_weighted_op.value * weighted_ops
-        + flash.model_per_channel.value * channels
-        + code
-        + flash.interpreter.value,
-        sram_bytes=planned * sram.arena_factor.value
-        + sram.arena_base.value
-        + sram.arena_per_op.value * ops
-        + sram.arena_per_channel.value * channels
-        + sram.runtime.value,
-        power_mw=average(board.active_mw.value, board.sleep_mw.value, latency_ms, period_s),
-        energy_mj=latency_ms * board.active_mw.value * 1e-3,
-        weight_bytes=weights,
-        macs=macs,
-    )
+    ms_per_cycle = profile.factor(board).value * 1e3 / board.clock_hz
+    code_bytes = {kernel: figure.value for kernel, figure in flash.kernels.items()}
+    flash_base = flash.model_base.value + flash.interpreter.value
+    flash_op, flash_weighted = flash.model_per_op.value, flash.model_per_weighted_op.value
+    flash_channel = flash.model_per_channel.value
+    sram_base, sram_op = sram.arena_base.value + sram.runtime.value, sram.arena_per_op.value
+    sram_channel, sram_factor = sram.arena_per_channel.value, sram.arena_factor.value
+    active_mw, sleep_mw = board.active_mw.value, board.sleep_mw.value
+    found = []
+    for graph in graphs:
+        known = _known_layers(graph, engine, profile)
+        cycles = 0.0
+        macs = weights = channels = weighted_ops = 0
+        kernels = set()
+        first, last = {graph.input: 0}, {graph.input: 0}
+        sizes = {graph.input: aligned(_elements(graph.shape(graph.input)))}
+        scratch_sizes, scratch_spans = [], []
+        time = 0
+        for layer, k in zip(graph.layers, known, strict=True):
+            time += 1
+            cycles += k.cycles
+            kernels.add(k.kernel)
+            if k.weight_bytes:
+                macs += k.macs
+                weights += k.weight_bytes
+                channels += k.channels
+                weighted_ops += 1
+            output = layer.output
+            sizes[output] = k.output_aligned
+            first[output] = last[output] = time
+            for name in layer.inputs:
+                last[name] = time
+            if k.scratch_aligned:
+                scratch_sizes.append(k.scratch_aligned)
+                scratch_spans.append((time, time))
+        last[graph.output] = time
+        names = [tensor.name for tensor in graph.tensors if tensor.name in first]
+        all_sizes = [sizes[name] for name in names] + scratch_sizes
+        spans = [(first[name], last[name]) for name in names] + scratch_spans
+        offsets = place(all_sizes, spans, time + 1)
+        planned = max(map(add, offsets, all_sizes))
+        latency_ms = cycles * ms_per_cycle
+        found.append(
+            Costs(
+                latency_ms=latency_ms,
+                flash_bytes=weights
+                + flash_base
+                + flash_op * time
+                + flash_weighted * weighted_ops
+                + flash_channel * channels
+                + sum([code_bytes.get(kernel, 0.0) for kernel in kernels]),
+                sram_bytes=planned * sram_factor
+                + sram_base
+                + sram_op * time
+                + sram_channel * channels,
+                power_mw=average(active_mw, sleep_mw, latency_ms, period_s),
+                energy_mj=latency_ms * active_mw * 1e-3,
+                weight_bytes=weights,
+                macs=macs,
+            )
+        )
+    return found

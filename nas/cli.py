@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from nas import cli_info, cli_model, cli_search
+from nas import cli_info, cli_model, cli_rescore, cli_search
 from ppgnas import __version__
 
 app = typer.Typer(
@@ -20,6 +20,7 @@ app = typer.Typer(
 )
 app.command("search")(cli_search.search)
 app.command("score")(cli_model.score)
+app.command("rescore")(cli_rescore.rescore)
 app.command("evaluate")(cli_model.evaluate)
 app.command("export")(cli_model.export)
 app.command("report")(cli_model.report)

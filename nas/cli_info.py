@@ -33,6 +33,17 @@ def _board_document(board: Any) -> dict[str, Any]:
         "core_ratio": board.core_ratio.to_json(),
         "active_mw": board.active_mw.to_json(),
         "sleep_mw": board.sleep_mw.to_json(),
+        "clock_limit_hz": board.clock_limit_hz,
+        "memories": dict(board.memories),
+        "instruction_cache_bytes": board.cache_bytes[0],
+        "data_cache_bytes": board.cache_bytes[1],
+        "flash_wait_states": board.flash_wait_states,
+        "clocks": [
+            {"clock_hz": setting.clock_hz, "active_mw": setting.active_mw.to_json()}
+            for setting in board.clocks
+        ],
+        "sleep_states": {name: power.to_json() for name, power in board.sleep_states.items()},
+        "assumptions": list(board.assumptions),
         "sources": dict(board.sources),
     }
 
@@ -83,14 +94,91 @@ def show_board(
     if as_json:
         emit(document)
         return
-    sources = document.pop("sources")
-    for key, value in document.items():
-        if isinstance(value, dict):
-            value = f"{value['value']:g} ({value['low']:g} to {value['high']:g})"
-        print(f"{key:<12} {value}")
-    print("\nSources")
-    for key, value in sources.items():
-        print(f"{key:<12} {value}")
+    print(board_text(document))
+
+
+def board_text(document: dict[str, Any]) -> str:
+    """Figures and sources of a board as lines of text."""
+    from nas.units import format_bytes
+
+    def spread(figure: dict[str, float]) -> str:
+        return f"{figure['value']:g} ({figure['low']:g} to {figure['high']:g})"
+
+    lines = [f"{document['part']}, {document['core']} at {document['clock_hz'] / 1e6:g} MHz"]
+    lines += [
+        f"flash        {format_bytes(document['flash_bytes'])}",
+        f"SRAM         {format_bytes(document['sram_bytes'])}",
+    ]
+    lines += [f"  {name:<10} {format_bytes(n)}" for name, n in document["memories"].items()]
+    caches = document["instruction_cache_bytes"], document["data_cache_bytes"]
+    if None not in caches:
+        lines.append(f"caches       {' + '.join(format_bytes(n) for n in caches)}")
+    if document["flash_wait_states"] is not None:
+        lines.append(f"wait states  {document['flash_wait_states']}")
+    lines += [
+        f"core ratio   {spread(document['core_ratio'])} x Cortex-M7",
+        f"active       {spread(document['active_mw'])} mW",
+    ]
+    lines += [
+        f"  {setting['clock_hz'] / 1e6:g} MHz".ljust(13) + f"{spread(setting['active_mw'])} mW"
+        for setting in document["clocks"]
+    ]
+    lines.append(f"sleep        {spread(document['sleep_mw'])} mW")
+    lines += [f"  {name}: {spread(mw)} mW" for name, mw in document["sleep_states"].items()]
+    lines += ["", "Sources"]
+    lines += [f"{key:<24} {value}" for key, value in document["sources"].items()]
+    return "\n".join(lines)
+
+
+@boards.command("check")
+@verb
+def check_board(
+    file: Annotated[str, typer.Argument(help="Path of a .toml file.")],
+    as_json: AsJson = False,
+) -> None:
+    """Check a board file: every figure, its unit, its bounds and its source.
+
+    \b
+    ppgnas boards check my_board.toml
+    """
+    from hwmodels.boards import read_board
+
+    board = read_board(Path(file))
+    if as_json:
+        emit({"ok": True, **_board_document(board)})
+        return
+    print(f"{file}: {board.part} is complete, {len(board.sources)} figures")
+    if board.assumptions:
+        print(f"without a source, so with wide bounds: {', '.join(board.assumptions)}")
+
+
+@boards.command("new")
+@verb
+def new_board(
+    name: Annotated[str, typer.Argument(help="Name of the part; NAME.toml is written.")],
+    as_json: AsJson = False,
+) -> None:
+    """Write a commented board file to fill in.
+
+    \b
+    ppgnas boards new stm32g474
+    """
+    from hwmodels.boards import template
+    from ppgnas.errors import BoardError
+    from ppgnas.files import write_text_atomic
+
+    path = Path(name if name.endswith(".toml") else f"{name.lower()}.toml")
+    if path.exists():
+        raise BoardError(f"{path} exists; choose another name, or remove the file")
+    if not path.stem.replace("_", "").replace("-", "").isalnum():
+        raise BoardError(
+            f"{name!r} is no name of a part; use letters, digits, - and _, for example stm32g474"
+        )
+    write_text_atomic(path, template(path.stem))
+    if as_json:
+        emit({"path": str(path)})
+        return
+    print(f"{path} written; fill it in, then: ppgnas boards check {path}")
 
 
 @engines.command("list")
@@ -198,3 +286,32 @@ def bench_search(
         )
         for phase, seconds in found["time_s"].items():
             print(f"{phase:<26} {format_duration(seconds)}")
+
+
+@bench.command("hwmodels")
+@verb
+def bench_hwmodels(
+    out: Annotated[
+        str, typer.Option(help="Markdown file to write.")
+    ] = "results/reference/hwmodels.md",
+    as_json: AsJson = False,
+) -> None:
+    """Held-out errors of the cost models against their goals, and their speed.
+
+    \b
+    ppgnas bench hwmodels
+    ppgnas bench hwmodels --json --out /tmp/hwmodels.md
+    """
+    from nas.bench_hwmodels import HEADER, markdown, table_rows
+    from nas.bench_hwmodels import bench_hwmodels as measure
+    from ppgnas.files import write_text_atomic
+
+    document = measure()
+    path = Path(out)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_text_atomic(path, markdown(document))
+    if as_json:
+        emit(document)
+        return
+    print(table(HEADER, table_rows(document)))
+    print(f"\nWhich rows count, and how: {path}")

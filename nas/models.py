@@ -1,7 +1,8 @@
 """What a model name on the command line means.
 
 `RUN:ID` is a finalist of a run, by its number or by the id of its architecture; otherwise the name
-is the path of an `arch.json` or a `graph.json`, told apart by their content.
+is the path of an int8 `.tflite` file, of whatever origin, or of an `arch.json` or a `graph.json`,
+told apart by their content.
 """
 
 from __future__ import annotations
@@ -19,6 +20,11 @@ from search_spaces.lower import lower
 
 if TYPE_CHECKING:
     from deploy.quantized import QuantizedNet
+    from deploy.tflite_reader import TfliteModel
+
+_ALLOWED = "name RUN:ID (for example results/run:1), a .tflite file, an arch.json or a graph.json"
+# Telling a TFLite file by its content, whatever it is called.
+_TFLITE_MARK = b"TFL3"
 
 
 class ModelError(PpgnasError, ValueError):
@@ -32,9 +38,10 @@ class Model:
     Attributes:
         name: as the user wrote it.
         graph: its layers.
-        arch: its architecture; None for a `graph.json`.
+        arch: its architecture; None for a `graph.json` and for a TFLite file.
         folder: where its weights and files lie; None without weights.
         run, number: the run and the finalist; None for a file.
+        file: what was read from a TFLite file; None otherwise.
     """
 
     name: str
@@ -43,15 +50,19 @@ class Model:
     folder: Path | None = None
     run: RunDir | None = None
     number: int | None = None
+    file: TfliteModel | None = None
 
     def net(self) -> QuantizedNet:
         """The quantised network.
 
         Raises:
             ModelError: the model has no weights.
+            ExportError: the integers of a TFLite file are beyond the integer reference.
         """
         from deploy.quantized import QuantizedNet
 
+        if self.file is not None:
+            return self.file.net()
         if self.folder is None:
             raise ModelError(
                 f"{self.name} has no weights; name a finalist of a run as RUN:ID, "
@@ -64,10 +75,10 @@ def find_model(name: str) -> Model:
     """Look a model up.
 
     Args:
-        name: `RUN:ID`, `.../arch.json` or `.../graph.json`.
+        name: `RUN:ID`, `.../model.tflite`, `.../arch.json` or `.../graph.json`.
 
     Raises:
-        ModelError: there is no such file, or it is neither.
+        ModelError: there is no such file, or it is none of them.
         RunError: there is no such run or finalist.
         SpaceError, GraphError: the file is malformed.
     """
@@ -75,21 +86,19 @@ def find_model(name: str) -> Model:
     if colon and run and not Path(name).exists():
         return _finalist(name, RunDir(Path(run)), key)
     path = Path(name)
-    if path.suffix == ".tflite":
-        raise ModelError(
-            f"{name}: .tflite files cannot be read yet; name RUN:ID, an arch.json or a graph.json"
-        )
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
+        content = path.read_bytes()
     except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
-        raise ModelError(
-            f"{name}: there is no such file; name RUN:ID (for example results/run:1), an "
-            "arch.json or a graph.json"
-        ) from error
+        raise ModelError(f"{name}: there is no such file; {_ALLOWED}") from error
+    if path.suffix == ".tflite" or content[4:8] == _TFLITE_MARK:
+        from deploy.tflite_reader import read
+
+        file = read(content, name=name)
+        return Model(name, file.graph, file=file)
+    try:
+        document = json.loads(content.decode("utf-8"))
     except (UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise ModelError(
-            f"{name} is not JSON ({error}); name RUN:ID, an arch.json or a graph.json"
-        ) from error
+        raise ModelError(f"{name} is not JSON ({error}); {_ALLOWED}") from error
     if isinstance(document, dict) and document.get("format") == "ppgnas-graph":
         return Model(name, Graph.from_json(document))
     if isinstance(document, dict) and "stages" in document:
@@ -97,7 +106,7 @@ def find_model(name: str) -> Model:
         return Model(name, lower(arch), arch)
     raise ModelError(
         f"{name} is neither an architecture (no key stages) nor a graph "
-        '(no "format": "ppgnas-graph"); name RUN:ID, an arch.json or a graph.json'
+        f'(no "format": "ppgnas-graph"); {_ALLOWED}'
     )
 
 

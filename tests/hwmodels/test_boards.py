@@ -4,14 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from hwmodels.boards import BOARDS_DIR, board_names, load_board
+from hwmodels.boards import BOARDS_DIR, board_names, load_board, template
 from hwmodels.estimate import Estimate
 from ppgnas.errors import BoardError
 
 HELP = (
     'A figure reads { value = 480, unit = "MHz", source = "..." } with optional low and high, '
-    "in the units Hz, kHz, MHz, B, KiB, MiB, W, mW, uW, x Cortex-M7; copy stm32h743.toml and "
-    "change it"
+    "in the units Hz, kHz, MHz, B, KiB, MiB, W, mW, uW, x Cortex-M7, cycles; copy "
+    "stm32h743.toml and change it"
 )
 GOOD = """\
 part = "XYZ1"
@@ -34,13 +34,22 @@ def write(folder: Path, text: str) -> Path:
 def test_every_shipped_board_loads() -> None:
     assert board_names()[0] == "stm32h743"
     assert set(board_names()) == {
-        "stm32h743", "stm32h7a3", "stm32f746", "stm32f767", "stm32l4r5", "stm32u575",
-        "nrf52840", "nrf5340", "stm32wb55",
+        "stm32h743", "stm32h747", "stm32h7a3", "stm32f746", "stm32f767", "stm32f769", "imxrt1062",
+        "samv71", "same70", "stm32wb55", "stm32l4r5", "stm32u575", "stm32u585", "stm32u385",
+        "nrf52840", "nrf5340", "apollo4", "stm32f446", "nrf52832", "stm32l552",
     }  # fmt: skip
     for name in board_names():
         board = load_board(name)
         assert board.part.lower() == board.name == name
-        assert len(board.sources) == 6
+        assert len(board.sources) >= 7
+        assert all(board.sources.values())
+        assert board.clock_limit_hz is not None
+        assert board.clock_limit_hz >= board.clock_hz
+        clocks = [board.clock_hz, *(setting.clock_hz for setting in board.clocks)]
+        assert clocks == sorted(set(clocks), reverse=True)
+        powers = [board.active_mw.value, *(setting.active_mw.value for setting in board.clocks)]
+        assert powers == sorted(powers, reverse=True)
+        assert sum(board.memories.values()) <= board.sram_bytes
         assert board.sleep_mw.high < board.active_mw.low
 
 
@@ -48,7 +57,10 @@ def test_default_board() -> None:
     board = load_board("stm32h743")
     assert (board.clock_hz, board.flash_bytes, board.sram_bytes) == (480e6, 2 << 20, 1056 * 1024)
     assert board.core_ratio.value == 1.0
-    assert board.assumptions == ("active_power", "sleep_power")
+    assert board.assumptions[:2] == ("active_power", "sleep_power")
+    assert board.memories["dtcm"] == 128 * 1024
+    assert board.cache_bytes == (16384, 16384)
+    assert board.flash_wait_states == 4
 
 
 def test_name_is_read_without_regard_to_case_and_by_path() -> None:
@@ -72,9 +84,8 @@ def test_unknown_name_lists_the_known_and_the_close() -> None:
     with pytest.raises(BoardError) as caught:
         load_board("stm32h734")
     assert str(caught.value) == (
-        "board 'stm32h734' is unknown; known boards: stm32h743, nrf52840, nrf5340, stm32f746, "
-        "stm32f767, stm32h7a3, stm32l4r5, stm32u575, stm32wb55. Did you mean stm32h7a3 or "
-        "stm32h743 or stm32f746? Another board is given by the path of its TOML file"
+        f"board 'stm32h734' is unknown; known boards: {', '.join(board_names())}. Did you mean "
+        "stm32h7a3 or stm32h747 or stm32h743? Another board is given by the path of its TOML file"
     )
 
 
@@ -126,3 +137,48 @@ def test_missing_foreign_and_broken_files(tmp_path: Path) -> None:
     folder.mkdir()
     with pytest.raises(BoardError, match=r"folder\.toml: the file cannot be read \(Is a dir"):
         load_board(folder)
+
+
+@pytest.mark.parametrize(
+    ("added", "message"),
+    [
+        ('clock_limit = { value = 80, unit = "MHz", source = "page 1" }\n',
+         "clock is 100 MHz; XYZ1 runs at up to 80 MHz. Lower it, or correct clock_limit"),
+        ('[[clocks]]\nclock = { value = 120, unit = "MHz", source = "x" }\n'
+         'active_power = { value = 9, unit = "mW", source = "x" }\n',
+         "clocks.1.clock is 120 MHz, above the board's own 100 MHz; clocks lists the lower "
+         "settings. Raise clock instead"),
+        ('[memory]\ndtcm = { value = 97, unit = "KiB", source = "x" }\n',
+         "memory holds 99328 B, sram is 98304 B; the regions must not exceed the total. "
+         "Correct one"),
+        ('[memory]\ndtcm = { value = 64, source = "x" }\n',
+         f"memory.dtcm.unit is missing. {HELP}"),
+        ('[sleep]\nstop = { value = -1, unit = "mW", source = "x" }\n',
+         f"sleep.stop.value is -1 and must be at least 0. {HELP}"),
+    ],
+)  # fmt: skip
+def test_bad_optional_figure_is_named(tmp_path: Path, added: str, message: str) -> None:
+    path = write(tmp_path, GOOD + added)
+    with pytest.raises(BoardError) as caught:
+        load_board(path)
+    assert str(caught.value) == f"{path}: {message}"
+
+
+def test_limit_of_a_known_part_is_known(tmp_path: Path) -> None:
+    text = GOOD.replace("XYZ1", "STM32H743").replace("value = 100,", "value = 600,")
+    with pytest.raises(BoardError, match=r"clock is 600 MHz; STM32H743 runs at up to 480 MHz"):
+        load_board(write(tmp_path, text))
+
+
+def test_template_is_a_board(tmp_path: Path) -> None:
+    """Also with all of its comments of figures taken away."""
+    text = template("my_part")
+    board = load_board(write(tmp_path, text))
+    assert board.part == "MY_PART"
+    assert "active_power" in board.assumptions
+    keys = ("# flash", "# instr", "# data", "# [", "# dtcm", "# clock =", "# active", "# off")
+    full = "\n".join(line[2:] if line.startswith(keys) else line for line in text.splitlines())
+    board = load_board(write(tmp_path, full))
+    assert board.memories == {"dtcm": 65536}
+    assert board.clocks[0].clock_hz == 32e6
+    assert board.sleep_states["off"].value == pytest.approx(1e-3)

@@ -25,6 +25,7 @@ ROOT = Path(__file__).parents[2]
 VERBS = (
     "search",
     "score",
+    "rescore",
     "evaluate",
     "export",
     "report",

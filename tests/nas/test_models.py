@@ -54,6 +54,21 @@ def test_a_finalist_by_number_and_by_id(run: RunDir) -> None:
     assert by_number.graph == by_number.net().graph == lower(by_number.arch)
 
 
+def test_a_tflite_file_by_its_content(run: RunDir, tmp_path: Path) -> None:
+    """The file of a finalist is the finalist's graph, save the names of layers."""
+    content = (run.finalist(1) / "model.tflite").read_bytes()
+    finalist = find_model(f"{run.path}:1")
+    for name in ("somebody.tflite", "somebody.bin"):
+        (tmp_path / name).write_bytes(content)
+        model = find_model(str(tmp_path / name))
+        assert model.graph.tensors == finalist.graph.tensors
+        assert [layer.op for layer in model.graph.layers] == [
+            layer.op for layer in finalist.graph.layers
+        ]
+        assert (model.arch, model.folder, model.run) == (None, None, None)
+        assert model.net().activations == finalist.net().activations
+
+
 @pytest.mark.parametrize(
     ("name", "content", "error", "message"),
     [
@@ -62,7 +77,8 @@ def test_a_finalist_by_number_and_by_id(run: RunDir) -> None:
         ("m.json", "{}", ModelError, "is neither an architecture"),
         ("m.json", '{"stages": 3}', SpaceError, "malformed"),
         ("m.json", '{"format": "ppgnas-graph"}', GraphError, "malformed"),
-        ("m.tflite", "TFL3", ModelError, r"\.tflite files cannot be read yet"),
+        ("m.tflite", "TFL3", GraphError, r"m\.tflite is no TFLite file"),
+        ("m.tflite", "....TFL3.......", GraphError, r"m\.tflite is damaged or cut short"),
     ],
 )
 def test_what_is_no_model(
