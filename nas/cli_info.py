@@ -261,17 +261,35 @@ def bench_search(
     run: Annotated[
         str | None, typer.Argument(metavar="[RUN]", help="A finished run, for its times.")
     ] = None,
+    baseline: Annotated[
+        str | None, typer.Option(help="With --page: a run to compare with, say of random search.")
+    ] = None,
+    page: Annotated[
+        str | None, typer.Option(help="Write RUN as a Markdown page to this file.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Time to judge one architecture, time of --help, and what a run took.
 
     \b
     ppgnas bench search results/run
+    ppgnas bench search results/run --baseline results/random --page run.md
     """
     from nas.bench import bench_search as measure
     from nas.run_dir import RunDir
     from nas.units import format_duration
 
+    if page is not None:
+        from nas.reference import search_page
+        from ppgnas.errors import RunError
+        from ppgnas.files import write_text_atomic
+
+        if run is None:
+            raise RunError(
+                "--page needs the run that it shows: ppgnas bench search RUN --page FILE"
+            )
+        other = None if baseline is None else RunDir(Path(baseline))
+        write_text_atomic(Path(page), search_page(RunDir(Path(run)), other))
     figures = measure(RunDir(Path(run)) if run is not None else None)
     if as_json:
         emit(figures)

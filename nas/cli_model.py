@@ -11,7 +11,7 @@ import typer
 
 from nas.cli_common import JSON_HELP, emit, table, verb
 
-MODEL_HELP = "RUN:ID (a finalist, for example results/run:1), an arch.json or a graph.json."
+MODEL_HELP = "RUN:ID (a finalist), a .tflite, an arch.json or a graph.json."
 ModelName = Annotated[str, typer.Argument(metavar="MODEL", help=MODEL_HELP)]
 AsJson = Annotated[bool, typer.Option("--json", help=JSON_HELP)]
 
@@ -38,7 +38,7 @@ def score(
 
     \b
     ppgnas score results/run:1 --board nrf5340
-    ppgnas score results/run/front/1/graph.json --json
+    ppgnas score somebody.tflite --board stm32u575 --json
     """
     from hwmodels.scorecard import score as score_graph
     from nas.models import find_model

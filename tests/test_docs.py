@@ -10,7 +10,14 @@ import pytest
 from typer.testing import CliRunner
 
 ROOT = Path(__file__).parent.parent
-PAGES = ("README.md", "docs/recordings.md", "ARCHITECTURE.md", "CONTRIBUTING.md")
+PAGES = (
+    "README.md",
+    "ARCHITECTURE.md",
+    "CONTRIBUTING.md",
+    "docs/boards.md",
+    "docs/recordings.md",
+    "docs/rescore.md",
+)
 
 
 def test_the_recording_example_is_a_recording(
