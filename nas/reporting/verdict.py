@@ -45,22 +45,28 @@ def _facts(finalist: Finalist) -> dict[str, Any]:
 
 
 def _cautions(run: RunData) -> list[str]:
-    found = list(run.notes)
+    """Sentences, one for all finalists that share it."""
+    shared: dict[str, list[int]] = {}
+
+    def add(caution: str, finalist: Finalist) -> None:
+        shared.setdefault(caution, []).append(finalist.number)
+
     for finalist in run.finalists:
-        who = f"Finalist {finalist.number}"
         over = broken_budgets(run, finalist)
         unsure = [k for k in broken_budgets(run, finalist, bound="high") if k not in over]
         if over:
-            found.append(f"{who} exceeds the budget of {_names(over)}.")
+            add(f"Budget of {_names(over)} exceeded", finalist)
         if unsure:
-            found.append(
-                f"{who} keeps the budget of {_names(unsure)} by the estimate, not by its high end."
-            )
+            add(f"Budget of {_names(unsure)} kept by the estimate, not by its high end", finalist)
         lsb = number(finalist.card, "parity", "tflite_max_lsb")
         if lsb is not None and lsb > 1:
-            found.append(f"{who}: its TFLite file is up to {lsb:.0f} LSB off the reference.")
+            add(f"TFLite file up to {lsb:.0f} LSB off the reference", finalist)
         if table(finalist.card, "costs").get("in_calibrated_range") is False:
-            found.append(f"{who} lies outside the range in which its costs were calibrated.")
+            add("Costs outside the range in which they were calibrated", finalist)
+    found = list(run.notes)
+    for caution, numbers in shared.items():
+        word = "finalist" if len(numbers) == 1 else "finalists"
+        found.append(f"{caution}: {word} {', '.join(map(str, numbers))}.")
     people = {p for f in run.finalists for p in table(f.card, "report", "people")}
     if 0 < len(people) < FEW_PEOPLE:
         found.append(f"Few report people ({len(people)}): the interval of the MAE says little.")

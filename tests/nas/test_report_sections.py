@@ -255,8 +255,8 @@ def test_table_is_sorted_and_marks_budgets() -> None:
     assert info["cards"]["smallest"]["finalist"] == 1
     assert "fastest" not in info["cards"]
     assert info["cautions"] == [
-        "Finalist 2 keeps the budget of flash by the estimate, not by its high end.",
-        "Finalist 3 exceeds the budget of flash.",
+        "Budget of flash kept by the estimate, not by its high end: finalist 2.",
+        "Budget of flash exceeded: finalist 3.",
     ]
 
 
@@ -273,8 +273,8 @@ def test_verdict_cautions_about_files_and_people() -> None:
         ),
     )
     assert _verdict_info(run)["cautions"] == [
-        "Finalist 1: its TFLite file is up to 3 LSB off the reference.",
-        "Finalist 1 lies outside the range in which its costs were calibrated.",
+        "TFLite file up to 3 LSB off the reference: finalist 1.",
+        "Costs outside the range in which they were calibrated: finalist 1.",
         "Few report people (2): the interval of the MAE says little.",
     ]
 
