@@ -239,7 +239,7 @@ def render(found: Calibration, base: str, *, name: str, source: str) -> str:
         "[calibration]",
         f'core = "{found.core}"',
         f'part = "{found.part}"',
-        f"scale = {found.scale:.6g}",
+        f"scale = {found.scale:.12g}",
         f"network = {{ value = 1.0, low = {found.network.low:.5f}, "
         f"high = {found.network.high:.5f} }}",
         f"points = {len(found.names)}",
