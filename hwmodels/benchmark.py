@@ -9,7 +9,6 @@ residuals.
 from __future__ import annotations
 
 import csv
-import math
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,15 +17,25 @@ import numpy as np
 
 from hwmodels import fit, fit_st, fit_timed
 from hwmodels.arena import aligned
-from hwmodels.engines import load_engine
+from hwmodels.boards import Board, load_board
+from hwmodels.engines import Engine, load_engine
+from hwmodels.estimate import Estimate, total
+from hwmodels.graph import OPS
 from hwmodels.kernels import kernel_class, scratch_bytes
 from hwmodels.regression import (
-    LEVEL,
     HeldOut,
     leave_groups_out_linear,
     share_inside,
+    share_within_others,
 )
-from hwmodels.timings import DATA, ST_CURRENT, TimedLayer, timed_layers
+from hwmodels.timings import (
+    DATA,
+    ST_CURRENT,
+    TimedLayer,
+    TimedNetwork,
+    timed_layers,
+    timed_networks,
+)
 
 POWER_CSV = DATA / "active_power.csv"
 # A network that runs on a stream: its published power is an average with sleep.
@@ -41,7 +50,8 @@ class Row:
         what: what was predicted.
         data: the file of `hwmodels/data` that holds the measurements.
         points, groups: measurements, and groups of them that were left out in turn.
-        goal, measured: in `unit`; the measured figure must not be above the goal.
+        goal, measured: in `unit`; the measured figure must not be above the goal. None where the
+            project set none.
         unit: `%` of the measured value, or `B`.
         inside: share of held-out points inside the 90 % interval.
         note: which rows count, and how.
@@ -51,7 +61,7 @@ class Row:
     data: str
     points: int
     groups: int
-    goal: float
+    goal: float | None
     measured: float
     unit: str
     inside: float
@@ -60,7 +70,7 @@ class Row:
     @property
     def met(self) -> bool:
         """The goal is reached."""
-        return self.measured <= self.goal
+        return self.goal is None or self.measured <= self.goal
 
 
 def rows() -> list[Row]:
@@ -74,6 +84,7 @@ def rows() -> list[Row]:
         counted_row(),
         arena_row(timed_layers()),
         power_row(),
+        foreign_row(),
     ]
 
 
@@ -176,17 +187,15 @@ def arena_row(layers: Sequence[TimedLayer]) -> Row:
             for row in layers
         ]
     )
-    sizes = np.sort(np.abs(errors))
-    reach = sizes[min(math.ceil(LEVEL * (len(sizes) + 1)), len(sizes)) - 1]
     return Row(
         "TFLM arena of single layers, worst",
         "layer_cycles_tflm.csv",
         len(layers),
         len({row.group for row in layers}),
         31.0,
-        float(sizes[-1]),
+        float(np.max(np.abs(errors))),
         "B",
-        float(np.mean(np.abs(errors) <= reach)),
+        share_within_others(errors, [row.group for row in layers]),
         f"tensors and scratch as planned + 8 B a channel + {overhead:.0f} B, nothing fitted but "
         f"that constant; {np.mean(errors == 0):.1%} are exact",
     )
@@ -221,8 +230,44 @@ def power_row() -> Row:
     )
 
 
+def foreign_row() -> Row:
+    """Whole networks of a runtime, and on boards, that nothing was fitted to."""
+    engine = load_engine("tflm-cmsis-nn")
+    networks = timed_networks("microTVM-CMSIS-NN")
+    estimates = [network_cycles(n, load_board(n.mcu.lower()), engine) for n in networks]
+    measured = np.array([n.cycles for n in networks])
+    inside = [e.low <= n.cycles <= e.high for e, n in zip(estimates, networks, strict=True)]
+    return _percent(
+        "whole networks on two boards that nothing was fitted to",
+        "whole_networks.csv",
+        HeldOut(
+            measured, np.array([e.value for e in estimates]), tuple(n.model for n in networks)
+        ),
+        None,
+        "4 networks on STM32L4R5 and nRF5340 under microTVM with the kernels of CMSIS-NN, MLPerf "
+        "Tiny v1.0 and v1.1, all submissions (one build of v1.0 is a fifth to a third faster than "
+        "the others), by tflm-cmsis-nn, whose layers were timed on other parts",
+        inside=float(np.mean(inside)),
+    )
+
+
+def network_cycles(network: TimedNetwork, board: Board, engine: Engine) -> Estimate:
+    """Cycles of a timed network on a board, operators without a figure left out."""
+    profile = engine.profile(board)
+    known = [(op, g) for op, g in network.layers if op in OPS]
+    return total(profile.work(kernel_class(op, g), g).cycles for op, g in known).times(
+        profile.factor(board)
+    )
+
+
 def _percent(
-    what: str, data: str, held_out: HeldOut, goal: float, note: str, *, inside: float | None = None
+    what: str,
+    data: str,
+    held_out: HeldOut,
+    goal: float | None,
+    note: str,
+    *,
+    inside: float | None = None,
 ) -> Row:
     return Row(
         what,

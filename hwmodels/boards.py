@@ -22,8 +22,8 @@ BOARDS_DIR = Path(__file__).parent / "boards"
 
 _HELP = (
     'A figure reads { value = 480, unit = "MHz", source = "..." } with optional low and high, in '
-    f"the units {', '.join(unit for units in UNITS.values() for unit in units)}; copy "
-    f"{DEFAULT_BOARD}.toml and change it"
+    f"the units {', '.join(unit for units in UNITS.values() for unit in units)}; "
+    "`ppgnas boards new NAME` writes a board file to fill in"
 )
 
 

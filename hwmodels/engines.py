@@ -142,15 +142,18 @@ class _StFit(BaseModel):
 
 
 class _Calibration(BaseModel):
-    """What `ppgnas calibrate` adds: one factor on all cycles of one core."""
+    """What `ppgnas calibrate` adds: a factor and laws of one core."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    core: str
-    scale: _Bounds
-    points: int
+    core: str = Field(min_length=1)
+    part: str = Field(min_length=1)
+    scale: float = Field(gt=0, allow_inf_nan=False)
+    network: _Bounds
+    points: int = Field(ge=1)
     mean_error: float | None = None
     source: str
+    kernels: dict[str, _TimedKernel] = Field(default_factory=dict)
 
 
 class _Cycles(BaseModel):
@@ -270,7 +273,7 @@ class Profile:
         """
         ratio, network = board.core_ratio, self.network
         if board.part == self.name:
-            part = Estimate.exact(1.0)
+            part = Estimate.exact(ratio.value if self.core == "Cortex-M7" else 1.0)
         elif board.core == self.core != "Cortex-M7":
             # Timed on this core: of the board's ratio only its spread is left.
             part = Estimate(1.0, ratio.low / ratio.value, ratio.high / ratio.value)
@@ -328,15 +331,8 @@ class Engine:
         key = (board.core, board.part)
         found = self.memo.get(key)
         if not isinstance(found, Profile):
-            fitting = [
-                p for p in self.profiles if p.core == board.core and board.part.startswith(p.part)
-            ]
-            base = [p for p in self.profiles if p.core == "Cortex-M7"]
-            fitting.sort(key=lambda p: (p.name == board.part, len(p.part)))
-            if fitting:
-                found = fitting[-1]
-            elif base:
-                found = base[0]
+            if self.profiles:
+                found = nearest(self.profiles, board.core, board.part)
             else:
                 exact = Estimate.exact(1.0)
                 found = Profile("Cortex-M7", "", "", exact, self._work, self.memo)
@@ -359,6 +355,14 @@ class Engine:
                 f"engine {self.name!r} does not run on {board.part}; supported parts: "
                 f"{', '.join(part + '*' for part in self.parts)}. Use {DEFAULT_ENGINE!r}"
             )
+
+
+def nearest(profiles: tuple[Profile, ...], core: str, part: str) -> Profile:
+    """The profile of a part, of its family, of its core, or else of a Cortex-M7."""
+    fitting = [p for p in profiles if p.core == core and part.startswith(p.part)]
+    if fitting:
+        return max(fitting, key=lambda p: (p.name == part, len(p.part)))
+    return next(p for p in profiles if p.core == "Cortex-M7")
 
 
 def engine_names() -> tuple[str, ...]:
@@ -410,7 +414,9 @@ def read_engine(path: Path) -> Engine:
     else:
         profiles = _counted_profiles(file, fit, path)
     if file.calibration is not None:
-        profiles = tuple(_calibrated(profile, file.calibration) for profile in profiles)
+        profiles = _calibrated(profiles, file, file.calibration, path)
+        if file.calibration.mean_error is not None:
+            errors[f"calibration {file.calibration.part}"] = file.calibration.mean_error
     return Engine(
         name=file.name,
         title=file.title,
@@ -554,15 +560,19 @@ def _timed_profiles(
 
 def _timed(profile: _TimedProfile, dispatch: Estimate, counted: _Law) -> _Law:
     """Timed kernels by their laws, the others by what was counted."""
+    return _laws(profile.kernels, dispatch, counted)
+
+
+def _laws(kernels: dict[str, _TimedKernel], dispatch: Estimate, others: _Law) -> _Law:
     laws = {
         name: (TIMED[name].features, law.cycles, law.limits, math.exp(law.half_width))
-        for name, law in profile.kernels.items()
+        for name, law in kernels.items()
     }
 
     def work(kernel: str, shape: Geometry) -> Work:
         name = timed_class(kernel, shape)
         if name is None or name not in laws:
-            return counted(kernel, shape)
+            return others(kernel, shape)
         features, coefficients, limits, spread = laws[name]
         value = sum(c * f for c, f in zip(coefficients, features(shape), strict=True))
         cycles = Estimate(value, value / spread, value * spread)
@@ -604,8 +614,40 @@ def _by_macs(law: _StLaw, dispatch: Estimate, assumed: _Law) -> _Law:
     return work
 
 
-def _calibrated(profile: Profile, found: _Calibration) -> Profile:
-    """A profile with a user's factor, where it is of the user's core."""
-    if profile.core != found.core:
-        return profile
-    return Profile(profile.name, profile.core, profile.part, found.scale.estimate(), profile.work)
+def _calibrated(
+    profiles: tuple[Profile, ...], file: _EngineFile, found: _Calibration, path: Path
+) -> tuple[Profile, ...]:
+    """The profiles with a user's own in the place of those of the same core."""
+    for kernel, law in found.kernels.items():
+        if kernel not in TIMED or law.features != TIMED[kernel].names:
+            raise BoardError(
+                f"{path}: calibration.kernels.{kernel} was fitted with other features than the "
+                "program has; run `ppgnas calibrate` again"
+            )
+    base = nearest(profiles, found.core, found.part)
+    # The dispatch of every call is in the base's work; laws of kernels go beside it.
+    dispatch = file.cycles.dispatch.estimate()
+
+    def scaled(kernel: str, shape: Geometry) -> Work:
+        work = base.work(kernel, shape)
+        return Work(kernel, work.cycles.times(found.scale), work.calibrated, work.assumed)
+
+    laws = _laws(found.kernels, dispatch, scaled) if found.kernels else scaled
+    own = Profile(found.part, found.core, "", found.network.estimate(), laws)
+    return (own, *(p for p in profiles if p.core != found.core))
+
+
+def engine_text(name: str, *, name_as: str) -> str:
+    """The text of an engine file under another name.
+
+    Raises:
+        BoardError: an unknown name, no such file, or an engine that is calibrated already.
+    """
+    engine = load_engine(name)  # Checks the file, and the name.
+    path = Path(name) if name.endswith(".toml") else ENGINES_DIR / f"{name}.toml"
+    text = path.read_text(encoding="utf-8")
+    if "\n[calibration]\n" in text:
+        raise BoardError(
+            f"{path}: this engine is calibrated already; calibrate the one that it was made from"
+        )
+    return text.replace(f'\nname = "{engine.name}"\n', f'\nname = "{name_as}"\n', 1)

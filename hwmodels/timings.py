@@ -114,11 +114,11 @@ def network_layers(path: Path = NETWORK_LAYERS_CSV) -> dict[str, tuple[tuple[str
 
 
 def timed_networks(runtime: str, path: Path = NETWORKS_CSV) -> list[TimedNetwork]:
-    """Networks timed under `TFLM+CMSIS-NN` or under `ST`, which are all of ST's tools."""
+    """Networks timed under `TFLM+CMSIS-NN`, `microTVM-CMSIS-NN` or `ST`, all of ST's tools."""
     layers = network_layers()
     found = []
     for row in _rows(path):
-        name = "TFLM+CMSIS-NN" if row["runtime"] == "TFLM+CMSIS-NN" else "ST"
+        name = "ST" if row["runtime"] in ("X-CUBE-AI", "STEdgeAI") else row["runtime"]
         pruned = name == "ST" and row["model"] == _PRUNED and _version(row) in (ST_CURRENT, "8.1")
         if name == runtime and not pruned:
             found.append(

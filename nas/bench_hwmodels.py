@@ -71,7 +71,7 @@ def table_rows(document: dict[str, Any]) -> list[tuple[str, ...]]:
         (
             row["what"],
             f"{row['points']} ({row['groups']})",
-            f"{row['goal']:g} {row['unit']}",
+            "-" if row["goal"] is None else f"{row['goal']:g} {row['unit']}",
             f"{row['measured']:.2f} {row['unit']}",
             f"{100 * row['inside']:.1f} %",
         )

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from nas import cli_info, cli_model, cli_rescore, cli_search
+from nas import cli_calibrate, cli_info, cli_model, cli_rescore, cli_search
 from ppgnas import __version__
 
 app = typer.Typer(
@@ -24,6 +24,7 @@ app.command("rescore")(cli_rescore.rescore)
 app.command("evaluate")(cli_model.evaluate)
 app.command("export")(cli_model.export)
 app.command("report")(cli_model.report)
+app.command("calibrate")(cli_calibrate.calibrate)
 app.add_typer(cli_info.boards, name="boards")
 app.add_typer(cli_info.engines, name="engines")
 app.add_typer(cli_info.data, name="data")

@@ -104,7 +104,8 @@ def board_text(document: dict[str, Any]) -> str:
     def spread(figure: dict[str, float]) -> str:
         return f"{figure['value']:g} ({figure['low']:g} to {figure['high']:g})"
 
-    lines = [f"{document['part']}, {document['core']} at {document['clock_hz'] / 1e6:g} MHz"]
+    clock_mhz = document["clock_hz"] / 1e6
+    lines = [f"{document['name']}: {document['part']}, {document['core']} at {clock_mhz:g} MHz"]
     lines += [
         f"flash        {format_bytes(document['flash_bytes'])}",
         f"SRAM         {format_bytes(document['sram_bytes'])}",

@@ -5,11 +5,15 @@ from __future__ import annotations
 import shlex
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from nas.cli_common import JSON_HELP, emit, table, verb
+
+if TYPE_CHECKING:
+    from hwmodels.boards import Board
+    from hwmodels.estimate import Estimate
 
 MODEL_HELP = "RUN:ID (a finalist), a .tflite, an arch.json or a graph.json."
 ModelName = Annotated[str, typer.Argument(metavar="MODEL", help=MODEL_HELP)]
@@ -32,6 +36,9 @@ def score(
     board: Annotated[str, typer.Option(help="Board by name or .toml.")] = "stm32h743",
     engine: Annotated[str, typer.Option(help="Runtime by name.")] = "tflm-cmsis-nn",
     period: Annotated[str, typer.Option(help="Time from one reading to the next.")] = "2s",
+    latency: Annotated[
+        str | None, typer.Option(help="Longest latency, for the suggested clock; or the period.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Latency, flash, SRAM and power of a model, layer by layer; no weights needed.
@@ -46,13 +53,29 @@ def score(
     from nas.units import parse_ms
 
     period_s = parse_ms(period, option="--period") / 1000
+    budget_ms = None if latency is None else parse_ms(latency, option="--latency")
     target = load_target(board, engine, period_s=period_s)
     found = find_model(model)
-    document = score_graph(found.graph, target.board, target.engine, period_s=period_s).to_json()
+    card = score_graph(found.graph, target.board, target.engine, period_s=period_s)
     if as_json:
-        emit(document)
-    else:
-        print(scorecard_text(document))
+        emit(card.to_json())
+        return
+    print(scorecard_text(card.to_json()))
+    print(f"\n{_clock_text(target.board, card.cycles, period_s, budget_ms)}")
+
+
+def _clock_text(board: Board, cycles: Estimate, period_s: float, budget_ms: float | None) -> str:
+    """The clock of least average power that meets the latency."""
+    from hwmodels.power import best_clock
+
+    allowed_ms = 1e3 * period_s if budget_ms is None else budget_ms
+    chosen = best_clock(board, cycles, period_s=period_s, budget_ms=allowed_ms)
+    if chosen is None:
+        return f"no clock of {board.name} meets {allowed_ms:g} ms"
+    return (
+        f"clock of least power within {allowed_ms:g} ms: {chosen.clock_hz / 1e6:g} MHz, "
+        f"{chosen.latency_ms.value:.3g} ms, {chosen.power_mw.value:.3g} mW on average"
+    )
 
 
 def scorecard_text(document: dict[str, Any]) -> str:

@@ -16,7 +16,7 @@ def table() -> list[Row]:
 def test_every_goal_is_met(table: list[Row]) -> None:
     """Measured: networks 3.21 %, ST 6.79 %, layers 0.44, 1.92, 0.66 %, counted 0.87 %, arena 24 B,
     power 3.75 %."""
-    assert len(table) == 8
+    assert len([row for row in table if row.goal is not None]) == 8
     for row in table:
         assert row.met, f"{row.what}: {row.measured:.2f} {row.unit}, goal {row.goal}"
 
@@ -24,6 +24,15 @@ def test_every_goal_is_met(table: list[Row]) -> None:
 def test_intervals_hold_nine_of_ten(table: list[Row]) -> None:
     for row in table:
         assert 0.85 <= row.inside <= 0.95, row.what
+
+
+def test_boards_that_nothing_was_fitted_to(table: list[Row]) -> None:
+    """17 timings on STM32L4R5 and nRF5340: 11 %, 15 inside; the two outside are of one build that
+    is a third faster than the others."""
+    row = table[-1]
+    assert row.points == 17
+    assert row.measured < 13
+    assert row.inside >= 0.85
 
 
 def test_what_counts() -> None:

@@ -10,8 +10,8 @@ from ppgnas.errors import BoardError
 
 HELP = (
     'A figure reads { value = 480, unit = "MHz", source = "..." } with optional low and high, '
-    "in the units Hz, kHz, MHz, B, KiB, MiB, W, mW, uW, x Cortex-M7, cycles; copy "
-    "stm32h743.toml and change it"
+    "in the units Hz, kHz, MHz, B, KiB, MiB, W, mW, uW, x Cortex-M7, cycles; "
+    "`ppgnas boards new NAME` writes a board file to fill in"
 )
 GOOD = """\
 part = "XYZ1"

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from hwmodels.boards import Board, load_board
 from hwmodels.engines import Engine, FlashRules, SramRules, Work, load_engine
 from hwmodels.estimate import Estimate
-from hwmodels.graph import Graph
+from hwmodels.graph import Graph, Layer, Tensor
 from hwmodels.kernels import Geometry
 from hwmodels.power import average_power_mw
-from hwmodels.scorecard import costs, score
+from hwmodels.scorecard import costs, costs_many, score
 from ppgnas.errors import BoardError
 from tests.hwmodels.small import one_layer, small_graph
 
@@ -197,3 +197,45 @@ def test_duty_above_one_keeps_the_core_awake() -> None:
     assert average_power_mw(BOARD, slow, period_s=2.0) == BOARD.active_mw
     with pytest.raises(ValueError, match=r"power: the period is 0 s; it must be above 0"):
         average_power_mw(BOARD, slow, period_s=0)
+
+
+@pytest.mark.parametrize("name", ["tflm-cmsis-nn", "st-edge-ai", "tflm-cmsis-nn-99f736a"])
+def test_a_batch_costs_what_its_networks_cost(name: str) -> None:
+    board, engine = load_board("stm32l4r5"), load_engine(name)
+    graphs = [small_graph(channels=4 * c, time=t) for c in (1, 3, 9) for t in (8, 33)]
+    assert costs_many(graphs, board, engine) == [costs(g, board, engine) for g in graphs]
+    assert costs_many([], board, engine) == []
+
+
+def test_a_small_layer_beyond_the_fit_does_not_put_a_network_out() -> None:
+    """A max pool of 16 taps (counted: 2) beside a convolution that takes nearly all cycles."""
+    graph = Graph(
+        layers=(
+            Layer("conv", "conv", ("x",), "c", kernel=(3, 1), padding="same"),
+            Layer("pool", "max_pool", ("c",), "y", kernel=(16, 1), stride=(16, 1)),
+        ),
+        tensors=(
+            Tensor("x", (1, 16, 8, 48)),
+            Tensor("c", (1, 16, 8, 48)),
+            Tensor("y", (1, 1, 8, 48)),
+        ),
+        input="x",
+        output="y",
+    )
+    board, engine = load_board("stm32h743"), load_engine("tflm-cmsis-nn")
+    card = score(graph, board, engine)
+    assert not card.layers[1].in_calibrated_range
+    assert card.layers[1].cycles.value < 0.1 * card.cycles.value
+    assert card.in_calibrated_range
+    alone = one_layer("max_pool", (1, 16, 8, 48), (1, 1, 8, 48), kernel=(16, 1), stride=(16, 1))
+    assert not score(alone, board, engine).in_calibrated_range
+
+
+def test_a_measured_network_lies_in_its_interval() -> None:
+    """A single layer that was timed on an nRF52832: 765,519 cycles of the kernel."""
+    graph = one_layer(
+        "conv", (1, 16, 15, 32), (1, 16, 8, 24), kernel=(1, 2), stride=(1, 2), padding="same"
+    )
+    card = score(graph, load_board("nrf52832"), load_engine("tflm-cmsis-nn"))
+    assert card.cycles.value == pytest.approx(765_519, rel=0.02)
+    assert card.cycles.low < 765_519 < card.cycles.high

@@ -29,11 +29,15 @@ VERBS = (
     "evaluate",
     "export",
     "report",
+    "calibrate",
     "boards list",
     "boards show",
+    "boards check",
+    "boards new",
     "engines list",
     "data inspect",
     "bench search",
+    "bench hwmodels",
 )
 
 

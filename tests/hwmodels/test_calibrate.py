@@ -1,0 +1,224 @@
+"""Calibration: what was built in is found again, and bad files are named by line and column."""
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from hwmodels.boards import load_board
+from hwmodels.calibrate import from_layers, from_networks, raw_cycles, render
+from hwmodels.calibration_csv import LayerTiming, NetworkTiming, read_timings
+from hwmodels.engines import engine_text, load_engine
+from hwmodels.scorecard import score
+from hwmodels.timings import timed_layers
+from ppgnas.errors import BoardError, DataError
+from tests.hwmodels.small import one_layer, small_graph
+
+GRAPHS = [small_graph(channels=4 * c, time=t) for c, t in ((2, 16), (4, 32), (6, 48), (8, 24))]
+
+
+def test_a_slower_build_is_found(tmp_path: Path) -> None:
+    """Cycles 1.33 times the engine's: the file that is written predicts them, on that board."""
+    board, engine = load_board("stm32f767"), load_engine("tflm-cmsis-nn")
+    cycles = [1.33 * raw_cycles(graph, board, engine) for graph in GRAPHS]
+    found = from_networks(list("abcd"), GRAPHS, cycles, board, engine)
+    assert found.scale == pytest.approx(1.33)
+    assert found.held_out is not None
+    assert found.held_out.mape == pytest.approx(0, abs=1e-9)
+    assert found.before.mape == pytest.approx(1 - 1 / 1.33)
+    path = tmp_path / "mine.toml"
+    path.write_text(render(found, "tflm-cmsis-nn", name="mine", source='a "test" \\ file'))
+    mine = load_engine(str(path))
+    assert mine.name == "mine"
+    for graph, measured in zip(GRAPHS, cycles, strict=True):
+        card = score(graph, board, mine)
+        assert card.cycles.value == pytest.approx(measured, rel=1e-5)
+        assert card.cycles.low < measured < card.cycles.high
+
+
+@pytest.mark.parametrize("name", ["stm32f769", "stm32l4r5", "nrf52840", "stm32u575"])
+@pytest.mark.parametrize("engine_name", ["tflm-cmsis-nn", "tflm-cmsis-nn-99f736a", "st-edge-ai"])
+def test_every_core_and_engine_can_be_anchored(
+    tmp_path: Path, name: str, engine_name: str
+) -> None:
+    """Also a core without timings of its own (its ratio is then part of the factor)."""
+    if name == "nrf52840" and engine_name == "st-edge-ai":
+        pytest.skip("ST's tools run on STM32 only")
+    board, engine = load_board(name), load_engine(engine_name)
+    found = from_networks(["a"], GRAPHS[:1], [123_456.0], board, engine)
+    assert found.held_out is None
+    path = tmp_path / "anchored.toml"
+    path.write_text(render(found, engine_name, name="anchored", source="a"))
+    card = score(GRAPHS[0], board, load_engine(str(path)))
+    assert card.cycles.value == pytest.approx(123_456, rel=1e-5)
+    before = (
+        score(GRAPHS[1], board, engine).cycles.value / score(GRAPHS[0], board, engine).cycles.value
+    )
+    after = score(GRAPHS[1], board, load_engine(str(path))).cycles.value / card.cycles.value
+    assert after == pytest.approx(before, rel=1e-6)
+
+
+def test_an_anchor_leaves_other_cores_alone(tmp_path: Path) -> None:
+    board, engine = load_board("stm32l4r5"), load_engine("tflm-cmsis-nn")
+    found = from_networks(["a"], GRAPHS[:1], [1e6], board, engine)
+    path = tmp_path / "anchored.toml"
+    path.write_text(render(found, "tflm-cmsis-nn", name="anchored", source="a"))
+    other = load_board("stm32u575")
+    assert (
+        score(GRAPHS[1], other, load_engine(str(path))).cycles
+        == score(GRAPHS[1], other, engine).cycles
+    )
+
+
+def test_layers_of_another_part_get_laws_of_their_own(tmp_path: Path) -> None:
+    """Timings of the STM32L552 said to be of a Cortex-M4F: the laws of the STM32F446 miss them by
+    a fifth and more, the calibrated engine by less than 3 % on held-out shapes."""
+    board, engine = load_board("stm32l4r5"), load_engine("tflm-cmsis-nn")
+    layers = [
+        LayerTiming("conv", row.geometry, line, row.cycles)
+        for line, row in enumerate(timed_layers(), start=2)
+        if row.mcu == "STM32L552"
+    ]
+    found = from_layers(layers, board, engine)
+    assert set(found.kernels) == {"conv_1x1", "conv_column", "conv_row"}
+    assert found.before.mape > 0.15
+    assert found.held_out is not None
+    assert found.held_out.mape < 0.03
+    assert 0.85 <= (found.inside or 0) <= 0.95
+    path = tmp_path / "mine.toml"
+    path.write_text(render(found, "tflm-cmsis-nn", name="mine", source="layers"))
+    mine = load_engine(str(path))
+    graph = one_layer("conv", (1, 16, 14, 48), (1, 16, 14, 32), kernel=(3, 1), padding="same")
+    dispatch = score(one_layer("conv", (1, 1, 1, 1), (1, 1, 1, 1)), board, mine)
+    measured = 3_097_110  # of data/layer_cycles_tflm.csv
+    assert score(graph, board, mine).cycles.value == pytest.approx(measured, rel=0.05)
+    assert dispatch.cycles.value > 0
+
+
+def test_few_layers_fit_one_factor() -> None:
+    board, engine = load_board("stm32l552"), load_engine("tflm-cmsis-nn")
+    layers = [
+        LayerTiming("conv", row.geometry, 2, 2 * row.cycles)
+        for row in timed_layers()
+        if row.mcu == "STM32L552"
+    ][::150]
+    found = from_layers(layers, board, engine)
+    assert not found.kernels
+    assert found.scale == pytest.approx(2.0, rel=0.05)
+
+
+def test_interval_of_noisy_networks_holds_them() -> None:
+    board, engine = load_board("stm32h743"), load_engine("tflm-cmsis-nn")
+    rng = np.random.default_rng(0)
+    graphs = [small_graph(channels=4 * c, time=t) for c in range(1, 6) for t in (16, 32, 48, 64)]
+    cycles = [raw_cycles(g, board, engine) * math.exp(rng.normal(0, 0.05)) for g in graphs]
+    found = from_networks([str(n) for n in range(20)], graphs, cycles, board, engine)
+    assert found.held_out is not None
+    assert 0.02 < found.held_out.mape < 0.08
+    assert 0.8 <= (found.inside or 0) <= 1.0
+    assert found.network.low > 0.8
+
+
+def test_an_engine_is_calibrated_once(tmp_path: Path) -> None:
+    board, engine = load_board("stm32h743"), load_engine("tflm-cmsis-nn")
+    found = from_networks(["a"], GRAPHS[:1], [1e6], board, engine)
+    path = tmp_path / "mine.toml"
+    path.write_text(render(found, "tflm-cmsis-nn", name="mine", source="a"))
+    with pytest.raises(BoardError, match="this engine is calibrated already"):
+        engine_text(str(path), name_as="again")
+    path.write_text(path.read_text().replace("scale = ", "scale = -"))
+    with pytest.raises(BoardError, match=r"mine\.toml: calibration\.scale is -.* must be above 0"):
+        load_engine(str(path))
+
+
+def networks(tmp_path: Path, text: str) -> list[NetworkTiming] | list[LayerTiming]:
+    path = tmp_path / "m.csv"
+    path.write_text(text, encoding="utf-8")
+    return read_timings(path, clock_hz=100e6, part="XYZ")
+
+
+def test_rows_of_networks(tmp_path: Path) -> None:
+    found = networks(
+        tmp_path, "model, latency_ms,clock_mhz,note\na.tflite,2,,x\nb,3,50,\n\nc,4,,\n"
+    )
+    assert found == [
+        NetworkTiming("a.tflite", 2, 200_000.0),
+        NetworkTiming("b", 3, 150_000.0),
+        NetworkTiming("c", 5, 400_000.0),
+    ]
+
+
+def test_rows_of_layers_in_two_notations(tmp_path: Path) -> None:
+    first = "in_shape,out_shape,kernel_h,kernel_w,stride_h,stride_w,cycles\n" + (
+        "1x128x9x1,1x64x9x12,5,1,2,1,1000\n" * 8
+    )
+    second = "mcu,in_shape,out_shape,kh,kw,sh,sw,cyc_op\n" + (
+        'xyz,"[1, 128, 9, 1]","[1, 64, 9, 12]",5,1,2,1,1000\n' * 8
+    )
+    assert networks(tmp_path, first) == networks(tmp_path, second)
+    found = networks(tmp_path, first)[0]
+    assert isinstance(found, LayerTiming)
+    assert found.geometry == timed_layers()[0].geometry
+
+
+HELP = (
+    "Networks need the columns model and latency_ms (or cycles); layers need in_shape, out_shape "
+    "and cycles (or latency_ms). See docs/calibration.md"
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", f"line 1: column model is missing; columns seen: none. {HELP}"),
+        ("network,ms\na,1\n",
+         f"line 1: column model is missing; columns seen: network, ms. {HELP}"),
+        ("model,ms\na,1\n",
+         f"line 1: column latency_ms is missing; columns seen: model, ms. {HELP}"),
+        ("in_shape,cycles\n1x1x1x1,5\n",
+         f"line 1: column out_shape is missing; columns seen: in_shape, cycles. {HELP}"),
+        ("model,model,cycles\na,a,1\n", "line 1: column model stands twice; remove one"),
+        ("model,latency_ms\na,1\nb,fast\n",
+         "line 3, column latency_ms is 'fast'; a number above 0 is expected. Correct the cell or "
+         "remove the line"),
+        ("model,latency_ms\na,1\nb,-2\n",
+         "line 3, column latency_ms is '-2'; a number above 0 is expected. Correct the cell or "
+         "remove the line"),
+        ("model,latency_ms\na,1\nb,nan\n",
+         "line 3, column latency_ms is 'nan'; a number above 0 is expected. Correct the cell or "
+         "remove the line"),
+        ("model,latency_ms\na,1\nb\n",
+         "line 3 has 1 cells, the header has 2; give every column a cell (quote one that holds a "
+         "comma)"),
+        ("model,latency_ms\n,1\n",
+         "line 2, column model is ''; it must not be empty. Correct the cell or remove the line"),
+        ("model,latency_ms,mcu\na,1,ABC\n",
+         "line 2, column mcu is 'ABC'; the timings of one part are expected, and --board is XYZ. "
+         "Correct the cell or remove the line"),
+        ("in_shape,out_shape,cycles\n1x4xx4,1x1x4x4,9\n",
+         "line 2, column in_shape is '1x4xx4'; a shape such as 1x16x30x8 is expected. Correct the "
+         "cell or remove the line"),
+        ("op,in_shape,out_shape,cycles\nlstm,1x1x4x4,1x1x4x4,9\n",
+         "line 2, column op is 'lstm'; known ops: conv, depthwise_conv, fully_connected, add, "
+         "pad, reshape, avg_pool, max_pool, mean, softmax. Correct the cell or remove the line"),
+        ("model,latency_ms\na,1\nb,2\n",
+         "2 rows are too few to fit; at least 3 networks are needed. Add rows, or pass one "
+         "network with --anchor model.tflite=12.3ms"),
+        ("in_shape,out_shape,cycles\n1x1x4x4,1x1x4x4,9\n",
+         "1 rows are too few to fit; at least 8 layers are needed. Add rows"),
+    ],
+)  # fmt: skip
+def test_bad_files_are_named(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(DataError) as caught:
+        networks(tmp_path, text)
+    assert str(caught.value) == f"{tmp_path / 'm.csv'}: {message}"
+
+
+def test_missing_and_binary_files(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="there is no such file"):
+        read_timings(tmp_path / "none.csv", clock_hz=1e6, part="X")
+    path = tmp_path / "binary.csv"
+    path.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(DataError, match="the file is not text"):
+        read_timings(path, clock_hz=1e6, part="X")

@@ -1,0 +1,120 @@
+"""The verbs of the hardware models: `calibrate`, `bench hwmodels`, `boards new` and `check`."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from hwmodels.boards import load_board
+from hwmodels.engines import load_engine
+from hwmodels.scorecard import score
+from nas.bench_hwmodels import bench_hwmodels, markdown
+from nas.cli import main
+from tests.hwmodels.small import small_graph
+
+
+def leave(*words: str) -> int:
+    with pytest.raises(SystemExit) as caught:
+        main(list(words))
+    code = caught.value.code
+    assert isinstance(code, int)
+    return code
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Four graphs, and timings of them at 1.33 times what the engine says."""
+    monkeypatch.chdir(tmp_path)
+    board, engine = load_board("stm32f767"), load_engine("tflm-cmsis-nn")
+    lines = ["model,latency_ms"]
+    for number in range(4):
+        graph = small_graph(channels=8 + 4 * number, time=16 + 8 * number)
+        path = tmp_path / f"g{number}.json"
+        path.write_text(json.dumps(graph.to_json()), encoding="utf-8")
+        lines.append(f"{path.name},{1.33 * score(graph, board, engine).latency_ms.value}")
+    (tmp_path / "timings.csv").write_text("\n".join(lines), encoding="utf-8")
+    return tmp_path
+
+
+def test_timings_make_an_engine_that_scores(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ("calibrate", "timings.csv", "--board", "stm32f767", "--out", "mine.toml")
+    assert leave(*words, "--json") == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document["scale"] == pytest.approx(1.33)
+    assert document["points"] == 4
+    assert document["held_out_error_percent"] == pytest.approx(0, abs=1e-6)
+    page = (folder / "mine.html").read_text(encoding="utf-8")
+    assert "measured cycles" in page
+    assert 'src="http' not in page
+    assert leave(*words) == 0
+    printed = capsys.readouterr().out
+    assert "error of held-out ones 0.00 %" in printed
+    assert "mine.toml written; parity plot: mine.html" in printed
+    score_words = ("score", "g1.json", "--board", "stm32f767", "--json")
+    assert leave(*score_words, "--engine", "mine.toml") == 0
+    mine = json.loads(capsys.readouterr().out)
+    assert leave(*score_words) == 0
+    before = json.loads(capsys.readouterr().out)
+    assert mine["latency_ms"]["value"] == pytest.approx(1.33 * before["latency_ms"]["value"])
+
+
+def test_an_anchor(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert leave("calibrate", "--anchor", "g1.json=12.3ms", "--board", "stm32f767") == 0
+    assert "not known from so few" in capsys.readouterr().out
+    words = ("score", "g1.json", "--board", "stm32f767", "--engine", "my_engine.toml", "--json")
+    assert leave(*words) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document["latency_ms"]["value"] == pytest.approx(12.3)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ([], "calibrate needs either a CSV file of timings or --anchor MODEL=TIME, and not both"),
+        (["timings.csv", "--out", "x.json"], "--out is 'x.json'; an engine file ends in .toml"),
+        (["--anchor", "g1.json"], "--anchor is 'g1.json'; MODEL=TIME is expected"),
+        (["--anchor", "g9.json=3ms"], "g9.json"),
+        (["--anchor", "g1.json=3"], "--anchor"),
+        (["none.csv"], "none.csv: there is no such file"),
+    ],
+)
+def test_wrong_use_is_told(
+    folder: Path, capsys: pytest.CaptureFixture[str], words: list[str], message: str
+) -> None:
+    assert leave("calibrate", *words) == 2
+    assert message in capsys.readouterr().err
+    assert not (folder / "my_engine.toml").exists()
+
+
+def test_a_missing_model_is_named_by_line(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = folder / "timings.csv"
+    path.write_text(path.read_text(encoding="utf-8").replace("g2.json", "gone.json"))
+    assert leave("calibrate", "timings.csv") == 2
+    assert "timings.csv: line 4, column model: " in capsys.readouterr().err
+
+
+def test_boards_new_and_check(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert leave("boards", "new", "STM32G474") == 0
+    assert leave("boards", "check", "stm32g474.toml") == 0
+    printed = capsys.readouterr().out
+    assert "stm32g474.toml: STM32G474 is complete" in printed
+    assert leave("boards", "new", "stm32g474") == 2
+    assert "stm32g474.toml exists" in capsys.readouterr().err
+    assert leave("boards", "new", "../x y") == 2
+    path = folder / "stm32g474.toml"
+    path.write_text(path.read_text(encoding="utf-8").replace('unit = "KiB"', 'unit = "KB"', 1))
+    assert leave("boards", "check", "stm32g474.toml") == 2
+    assert "flash.unit is 'KB'; allowed: B, KiB, MiB" in capsys.readouterr().err
+
+
+def test_table_of_errors() -> None:
+    document = bench_hwmodels(architectures=50)
+    assert all(row["met"] for row in document["rows"])
+    text = markdown(document)
+    assert "| TFLM + CMSIS-NN whole networks, Cortex-M7" in text
+    assert text.count("\n| ") == len(document["rows"]) + 2
+    assert json.loads(json.dumps(document, allow_nan=False)) == document
