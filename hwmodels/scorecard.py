@@ -12,7 +12,7 @@ runtime, `sram_bytes` the arena and the runtime. Layer cycles are those of the b
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from operator import add
 from typing import Any
 
@@ -197,7 +197,14 @@ def _known_layers(graph: Graph, engine: Engine, profile: Profile) -> list[_Known
     return known  # type: ignore[return-value]
 
 
-def score(graph: Graph, board: Board, engine: Engine, *, period_s: float = PERIOD_S) -> Scorecard:
+def score(
+    graph: Graph,
+    board: Board,
+    engine: Engine,
+    *,
+    period_s: float = PERIOD_S,
+    file_bytes: int | None = None,
+) -> Scorecard:
     """All costs of a graph, per layer and with bounds.
 
     Args:
@@ -205,6 +212,8 @@ def score(graph: Graph, board: Board, engine: Engine, *, period_s: float = PERIO
         board: where it runs.
         engine: what runs it.
         period_s: seconds between two inferences.
+        file_bytes: size of the model's TFLite file where there is one; an engine that keeps the
+            file in flash as it is then has no error there.
 
     Raises:
         BoardError: the engine does not run on the board.
@@ -228,6 +237,8 @@ def score(graph: Graph, board: Board, engine: Engine, *, period_s: float = PERIO
         weighted_ops=sum(k.weight_bytes > 0 for k in known),
         kernels=(k.work.kernel for k in known),
     )
+    if file_bytes is not None and engine.flash.model_base.value > 0:
+        flash = replace(flash, weights=Estimate.exact(file_bytes))
     arena = _arena(engine, placed, channels, len(known))
     values = sum(k.cycles for k in known)
     assumed = sum(k.cycles for k in known if k.work.assumed)

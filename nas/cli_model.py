@@ -35,7 +35,9 @@ def score(
     model: ModelName,
     board: Annotated[str, typer.Option(help="Board by name or .toml.")] = "stm32h743",
     engine: Annotated[str, typer.Option(help="Runtime by name.")] = "tflm-cmsis-nn",
-    period: Annotated[str, typer.Option(help="Time from one reading to the next.")] = "2s",
+    period: Annotated[
+        str, typer.Option("--rate", "--period", help="Time from one reading to the next.")
+    ] = "2s",
     latency: Annotated[
         str | None, typer.Option(help="Longest latency, for the suggested clock; or the period.")
     ] = None,
@@ -52,16 +54,38 @@ def score(
     from nas.search import load_target
     from nas.units import parse_ms
 
-    period_s = parse_ms(period, option="--period") / 1000
+    period_s = parse_ms(period, option="--rate") / 1000
     budget_ms = None if latency is None else parse_ms(latency, option="--latency")
     target = load_target(board, engine, period_s=period_s)
     found = find_model(model)
-    card = score_graph(found.graph, target.board, target.engine, period_s=period_s)
+    card = score_graph(
+        found.graph,
+        target.board,
+        target.engine,
+        period_s=period_s,
+        file_bytes=found.file_bytes,
+    )
     if as_json:
         emit(card.to_json())
         return
     print(scorecard_text(card.to_json()))
-    print(f"\n{_clock_text(target.board, card.cycles, period_s, budget_ms)}")
+    print(f"\n{_placement_text(target.board, round(card.sram_bytes.high))}")
+    print(_clock_text(target.board, card.cycles, period_s, budget_ms))
+
+
+def _placement_text(board: Board, sram_bytes: int) -> str:
+    """The first region of memory, in the order of the board's file, that holds it all."""
+    from nas.units import format_bytes
+
+    need = f"{format_bytes(sram_bytes)} (high end)"
+    if not board.memories:
+        return f"SRAM placement: {board.name} has no regions on file; {need} of " + format_bytes(
+            board.sram_bytes
+        )
+    for region, size in board.memories.items():
+        if region != "itcm" and sram_bytes <= size:  # instructions only
+            return f"SRAM placement: {need} lie in {region} ({format_bytes(size)})"
+    return f"SRAM placement: no single region of {board.name} holds {need}"
 
 
 def _clock_text(board: Board, cycles: Estimate, period_s: float, budget_ms: float | None) -> str:

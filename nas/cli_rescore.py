@@ -23,7 +23,12 @@ def rescore(
     ] = None,
     period: Annotated[
         str | None,
-        typer.Option(help="Time from one reading to the next.", show_default="the run's own"),
+        typer.Option(
+            "--rate",
+            "--period",
+            help="Time from one reading to the next.",
+            show_default="the run's own",
+        ),
     ] = None,
     out: Annotated[
         str | None, typer.Option(help="The page.", show_default="RUN/rescore-BOARD.html")
@@ -47,7 +52,7 @@ def rescore(
     from nas.units import parse_ms
     from ppgnas.files import write_text_atomic
 
-    period_s = None if period is None else parse_ms(period, option="--period") / 1000
+    period_s = None if period is None else parse_ms(period, option="--rate") / 1000
     directory = RunDir(Path(run))
     document = rescore_run(directory, board=board, engine=engine, period_s=period_s)
     path = report_path(directory, document) if out is None else Path(out)

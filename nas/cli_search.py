@@ -78,7 +78,8 @@ def search(
         Text, typer.Option(help="resnet-small (default), none, or the path of a teacher.")
     ] = None,
     period: Annotated[
-        Text, typer.Option(help="Time from one reading to the next, for the power; default 2s.")
+        Text,
+        typer.Option("--rate", "--period", help="Time from one reading to the next; default 2s."),
     ] = None,
     out: Annotated[
         Text,

@@ -210,7 +210,7 @@ def resolve(given: Mapping[str, Any], base: SearchConfig | None = None) -> Searc
     if "objectives" in values:
         values["objectives"] = tuple(part.strip() for part in values["objectives"].split(","))
     if "period_s" in values:
-        values["period_s"] = units.parse_ms(values["period_s"], option="--period") / 1000
+        values["period_s"] = units.parse_ms(values["period_s"], option="--rate") / 1000
     if base is not None:
         kept = {f.name: getattr(base, f.name) for f in fields(SearchConfig)}
     else:

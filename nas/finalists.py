@@ -186,7 +186,13 @@ def _write_finalist(
         )
     predictions = distillery.predict(net, arch, judging.report)
     write_text_atomic(folder / "predictions.csv", predictions_csv(predictions))
-    card = score(net.graph, judging.board, judging.engine, period_s=judging.period_s)
+    card = score(
+        net.graph,
+        judging.board,
+        judging.engine,
+        period_s=judging.period_s,
+        file_bytes=len(model),
+    )
     write_json_atomic(
         folder / "card.json",
         {

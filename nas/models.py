@@ -52,6 +52,14 @@ class Model:
     number: int | None = None
     file: TfliteModel | None = None
 
+    @property
+    def file_bytes(self) -> int | None:
+        """Size of the model's TFLite file; None where there is none."""
+        if self.file is not None:
+            return self.file.file_bytes
+        stored = None if self.folder is None else self.folder / "model.tflite"
+        return stored.stat().st_size if stored is not None and stored.is_file() else None
+
     def net(self) -> QuantizedNet:
         """The quantised network.
 

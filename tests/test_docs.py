@@ -15,6 +15,7 @@ PAGES = (
     "ARCHITECTURE.md",
     "CONTRIBUTING.md",
     "docs/boards.md",
+    "docs/calibration.md",
     "docs/recordings.md",
     "docs/rescore.md",
 )

@@ -365,7 +365,7 @@ def test_score_of_an_architecture(tmp_path: Path, capsys: pytest.CaptureFixture[
     slow = run_json(capsys, "score", str(path), "--board", "nrf52840")
     fast = run_json(capsys, "score", str(path))
     assert slow["latency_ms"]["value"] > fast["latency_ms"]["value"]
-    seldom = run_json(capsys, "score", str(path), "--period", "60s")
+    seldom = run_json(capsys, "score", str(path), "--rate", "60s")
     assert seldom["power_mw"]["value"] < fast["power_mw"]["value"]
     assert leave("evaluate", str(path), "--data", "synthetic") == 2
     assert "has no weights" in capsys.readouterr().err

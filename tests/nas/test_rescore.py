@@ -383,7 +383,7 @@ def test_the_verb(run: RunDir, tmp_path: Path, capsys: pytest.CaptureFixture[str
     page = run.path / "rescore-nrf5340.html"
     assert str(page) in words and page.is_file()
     out = tmp_path / "there" / "page.html"
-    options = ["--board", "nrf5340", "--out", str(out), "--period", "4s", "--json"]
+    options = ["--board", "nrf5340", "--out", str(out), "--rate", "4s", "--json"]
     assert leave("rescore", str(run.path), *options) == 0
     document = json.loads(capsys.readouterr().out)
     assert (document["report"], document["period_s"]) == (str(out), 4.0)
