@@ -7,6 +7,8 @@ kernels put on dilation. A reshape is needed only where the view changes.
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -15,18 +17,24 @@ from search_spaces.arch import Arch
 from search_spaces.plan import Conv, plan
 
 
+# A search meets the same layers again and again: made once, they are also nothing for the garbage
+# collector to walk through. They are frozen, so graphs can share them.
+_layer = lru_cache(maxsize=1 << 16)(Layer)
+_tensor = lru_cache(maxsize=1 << 16)(Tensor)
+
+
 class _Builder:
     """Collects layers; `current` is the tensor that the next layer reads."""
 
     def __init__(self, shape: tuple[int, int, int, int]) -> None:
         self.layers: list[Layer] = []
-        self.tensors: list[Tensor] = [Tensor("input", shape)]
+        self.tensors: list[Tensor] = [_tensor("input", shape)]
         self.current = "input"
         self.shape = shape
 
     def add(self, layer: Layer, shape: tuple[int, ...]) -> None:
         self.layers.append(layer)
-        self.tensors.append(Tensor(layer.output, shape))
+        self.tensors.append(_tensor(layer.output, shape))
         self.current = layer.output
         self.shape = shape  # type: ignore[assignment]
 
@@ -35,7 +43,7 @@ class _Builder:
         if self.shape[1:3] != (height, width):
             output = f"{name}.view"
             self.add(
-                Layer(output, "reshape", (self.current,), output),
+                _layer(output, "reshape", (self.current,), output),
                 (1, height, width, self.shape[3]),
             )
 
@@ -47,7 +55,7 @@ class _Builder:
         activation = "relu" if conv.relu else "none"
         if conv.kind == "pointwise":
             self.add(
-                Layer(name, op, (self.current,), name, activation=activation),
+                _layer(name, op, (self.current,), name, activation=activation),
                 (1, height, width, conv.outputs),
             )
             return
@@ -66,9 +74,9 @@ class _Builder:
             shape = (1, 1, steps, conv.outputs)
         if any(pads):
             pad = f"{name}.pad"
-            self.add(Layer(pad, "pad", (self.current,), pad, pads=pads), padded)
+            self.add(_layer(pad, "pad", (self.current,), pad, pads=pads), padded)
         self.add(
-            Layer(
+            _layer(
                 name,
                 op,
                 (self.current,),
@@ -96,12 +104,12 @@ def lower(arch: Arch) -> Graph:
             build.conv(conv)
         if block.residual:
             name = f"{block.name}.add"
-            build.add(Layer(name, "add", (build.current, shortcut), name), build.shape)
+            build.add(_layer(name, "add", (build.current, shortcut), name), build.shape)
     if what.neck is not None:
         build.conv(what.neck)
     _, height, width, features = build.shape
     build.add(
-        Layer(
+        _layer(
             "pool",
             f"{what.pooling}_pool",
             (build.current,),
@@ -111,7 +119,7 @@ def lower(arch: Arch) -> Graph:
         ),
         (1, 1, 1, features),
     )
-    build.add(Layer("head", "fully_connected", (build.current,), "logits"), (1, what.classes))
+    build.add(_layer("head", "fully_connected", (build.current,), "logits"), (1, what.classes))
     return Graph(tuple(build.layers), tuple(build.tensors), "input", "logits")
 
 

@@ -80,11 +80,16 @@ def residual_possible(*, inputs: int, outputs: int, stride: int) -> bool:
     return inputs == outputs and stride == 1
 
 
+# Shared between plans, as layers are between graphs.
+_conv = lru_cache(maxsize=1 << 16)(Conv)
+_block = lru_cache(maxsize=1 << 16)(Block)
+
+
 @lru_cache(maxsize=4096)
 def plan(arch: Arch) -> Plan:
     """Lay out a canonical arch."""
     stride = arch.stem_stride
-    stem = Conv(
+    stem = _conv(
         "stem", "full", arch.channels, arch.stem_width, arch.stem_kernel, stride, 1, relu=True
     )
     time = stem_time = -(-arch.samples // stride)
@@ -99,15 +104,15 @@ def plan(arch: Arch) -> Plan:
             inner = width * stage.expansion
             expand = None
             if stage.expansion > 1:
-                expand = Conv(f"{name}.expand", "pointwise", width, inner, 1, 1, 1, relu=True)
+                expand = _conv(f"{name}.expand", "pointwise", width, inner, 1, 1, 1, relu=True)
             residual = stage.residual and residual_possible(
                 inputs=width, outputs=stage.width, stride=stride
             )
             blocks.append(
-                Block(
+                _block(
                     name,
                     expand,
-                    Conv(
+                    _conv(
                         f"{name}.depthwise",
                         "depthwise",
                         inner,
@@ -117,7 +122,7 @@ def plan(arch: Arch) -> Plan:
                         dilation,
                         relu=True,
                     ),
-                    Conv(
+                    _conv(
                         f"{name}.project",
                         "pointwise",
                         inner,
@@ -135,7 +140,7 @@ def plan(arch: Arch) -> Plan:
             times.append(time)
     neck = None
     if arch.head_width:
-        neck = Conv("neck", "pointwise", width, arch.head_width, 1, 1, 1, relu=True)
+        neck = _conv("neck", "pointwise", width, arch.head_width, 1, 1, 1, relu=True)
         width = arch.head_width
     return Plan(
         arch.channels,
