@@ -16,7 +16,6 @@ from hwmodels.graph import Graph, Layer, Tensor
 from search_spaces.arch import Arch
 from search_spaces.plan import Conv, plan
 
-
 # A search meets the same layers again and again: made once, they are also nothing for the garbage
 # collector to walk through. They are frozen, so graphs can share them.
 _layer = lru_cache(maxsize=1 << 16)(Layer)
