@@ -22,7 +22,7 @@ def test_defaults_on_synthetic_data() -> None:
 
 def test_recordings_get_the_standard_effort_and_gp_fewer_trials() -> None:
     config = resolve({"flash_bytes": "80KB", "data": "recordings"})
-    assert (config.effort, config.trials) == ("standard", 1500)
+    assert (config.effort, config.trials) == ("standard", 3000)
     assert resolve({"flash_bytes": "80KB", "sampler": "gp"}).trials == 150
     assert resolve({"flash_bytes": "80KB", "sampler": "gp", "trials": 7}).trials == 7
 
