@@ -14,7 +14,7 @@ def test_defaults_on_synthetic_data() -> None:
     assert config.objectives == ("mae", "latency", "sram")
     assert (config.effort, config.trials, config.sampler, config.seed) == (
         "quick",
-        1200,
+        1500,
         "nsga2",
         0,
     )
