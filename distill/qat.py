@@ -82,7 +82,7 @@ class QatNetwork(nn.Module):
 
     def _tap(self, name: str, x: Tensor) -> Tensor:
         name = self._sources.get(name, name)
-        if self.observing and name not in self._sources:
+        if self.observing:
             self._follow(name, x.detach())
         if not self.quantising:
             return x
@@ -90,9 +90,9 @@ class QatNetwork(nn.Module):
         return torch.fake_quantize_per_tensor_affine(x, scale, zero_point, -128, 127)
 
     def _follow(self, name: str, x: Tensor) -> None:
+        # What shares a scale is averaged into one range: pooled values are smaller than their
+        # source's, so an average pool draws the range in and its source's rare peaks are clipped.
         low, high = float(x.min()), float(x.max())
-        if name == "pool":
-            return
         if name in self.ranges:
             before = self.ranges[name]
             low = before[0] + RANGE_MOMENTUM * (low - before[0])

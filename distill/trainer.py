@@ -24,6 +24,7 @@ from distill.workers import retrain_all
 from ppg.augment import TrainingBank
 from ppg.recording import Recording
 from ppg.windows import WindowSet, windows_of
+from ppgnas.errors import RunError
 from search_spaces.arch import Arch
 from search_spaces.space import SearchSpace
 from search_spaces.supernet import Supernet
@@ -105,6 +106,11 @@ class Trainer:
             )
         elif self._teacher_name != "none":
             teacher = load_teacher(Path(self._teacher_name))
+            if teacher.shape.channels > 1 and not self._acceleration:
+                raise RunError(
+                    f"--teacher {self._teacher_name} reads acceleration, and this search has PPG "
+                    "alone; use --teacher resnet-small"
+                )
         make_pool(
             self._bank,
             teacher,

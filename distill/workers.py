@@ -9,11 +9,13 @@ import multiprocessing
 import queue
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from multiprocessing.queues import Queue
 
 from distill.finalist import FinalistJob, Retrained, retrain
 from distill.progress import Progress
 from ppg.windows import WindowSet
+from ppgnas.errors import RunError
 
 REPORT_EVERY = 20
 
@@ -22,9 +24,20 @@ _reports: list[Queue[tuple[int, int]]] = []
 
 
 def _start(reports: Queue[tuple[int, int]], threads: int) -> None:
+    import os
     import signal
+    import threading
+    from multiprocessing.connection import wait as wait_for
 
     import torch
+
+    def end_with_parent() -> None:
+        parent = multiprocessing.parent_process()
+        if parent is not None:
+            wait_for([parent.sentinel])
+            os._exit(1)  # nobody is left to take a result
+
+    threading.Thread(target=end_with_parent, daemon=True).start()
 
     # Ctrl-C reaches the whole process group; the parent alone decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -90,6 +103,11 @@ def retrain_all(
                 on_done(index, result)
             count = sum(step == steps for step in done)
             progress(sum(done), steps * len(jobs), f"{count} of {len(jobs)} finalists done")
+    except BrokenProcessPool as error:
+        raise RunError(
+            "a worker that retrains a finalist was killed, perhaps for want of memory; continue "
+            "with --resume"
+        ) from error
     except BaseException:
         for process in list((executor._processes or {}).values()):
             process.terminate()

@@ -19,6 +19,7 @@ SCOPES = ("total", "model")
 # Architectures considered unless --trials says otherwise.
 EFFORT_TRIALS = {"smoke": 60, "quick": 1500, "standard": 3000, "thorough": 6000}
 GP_TRIALS = 150  # a Gaussian process takes seconds a trial once it has a few hundred
+LARGEST_SEED = 2**31 - 1  # what the samplers take, with room to count on from it
 TEACHERS = ("resnet-small", "none")
 SYNTHETIC = "synthetic"
 
@@ -108,6 +109,8 @@ class SearchConfig:
         _check_at_least("--trials", self.trials, 1)
         _check_at_least("--finalists", self.finalists, 1)
         _check_at_least("--seed", self.seed, 0)
+        if self.seed > LARGEST_SEED:
+            raise ConfigError(f"--seed is {self.seed}; allowed: 0 to {LARGEST_SEED}")
         if not self.budgets.limits:
             raise BudgetError(
                 "no budget is given; allowed: --budget (flash), --latency, --sram, --power. "

@@ -297,6 +297,13 @@ class _Search:
                     f"(fingerprint {str(found)[:12]} in the run, {self.people.fingerprint[:12]} "
                     "now). Bring them back, or choose another --out for a new run"
                 )
+            asked = {part: list(names) for part, names in self.people.split.to_json().items()}
+            if self.run.document().get("split") != asked:
+                raise RunError(
+                    f"--resume: the split of people is not the one {self.run.path} was started "
+                    "with, and somebody it trained on may now be a report person. Bring the split "
+                    "file back, or choose another --out for a new run"
+                )
             return
         tables = self.config.to_tables()
         tables["run"] = {

@@ -193,7 +193,7 @@ def _rarity(hr_bpm: NDArray[np.float64], weights: NDArray[np.float64]) -> NDArra
     density, _ = np.histogram(hr_bpm, edges, weights=weights)
     # neighbours share, so that a bin of three windows is not drawn all the time
     smooth = np.convolve(density, [0.25, 0.5, 0.25], mode="same") + 0.02 * density.max()
-    return 1 / smooth[np.digitize(hr_bpm, edges) - 1]
+    return 1 / smooth[np.minimum(np.digitize(hr_bpm, edges), len(smooth)) - 1]
 
 
 def _slopes(recording: Recording) -> NDArray[np.float64]:

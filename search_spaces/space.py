@@ -99,7 +99,7 @@ class SearchSpace:
         if not choices:
             raise SpaceError(f"space {self.name}: {what} has no choices; give at least one")
         for value in choices:
-            if value not in allowed or (isinstance(value, bool) != isinstance(allowed[-1], bool)):
+            if type(value) is not type(allowed[-1]) or value not in allowed:
                 shown = (
                     f"{allowed.start} to {allowed[-1]} in steps of {allowed.step}"
                     if isinstance(allowed, range)
@@ -132,6 +132,8 @@ class SearchSpace:
         except tomllib.TOMLDecodeError as error:
             raise SpaceError(f"space file {path} is not TOML: {error}") from error
         stages = document.pop("stages", [])
+        if not isinstance(stages, list) or not all(isinstance(item, dict) for item in stages):
+            raise SpaceError(f"space file {path}: stages is no list of tables; write [[stages]]")
         wanted = {f.name for f in fields(SearchSpace)} - {"name", "stages"}
         _check_keys(str(path), document, wanted)
         parsed = []
@@ -347,7 +349,7 @@ def _canonical_stage(stage: StageArch, width: int, time: int) -> tuple[StageArch
         return _ABSENT, width, time
     time = -(-time // stage.stride)
     dilation = stage.dilation
-    while time % dilation or time // dilation < 2:
+    while dilation > 1 and (time % dilation or time // dilation < 2):
         dilation //= 2
     residual = stage.residual and (
         stage.depth > 1

@@ -96,3 +96,8 @@ def test_resuming_takes_what_is_left_out_and_sees_what_differs() -> None:
     }
     added = resolve({"sram_bytes": "20KB"}, base)
     assert differences(added, base) == {"budgets.sram_bytes": (20480, None)}
+
+
+def test_a_seed_beyond_the_samplers_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"--seed is 4294967296; allowed: 0 to 2147483647"):
+        resolve({"flash_bytes": "80KB", "seed": 2**32})

@@ -186,6 +186,23 @@ def test_changed_recordings_are_noticed(people: Path, tmp_path: Path) -> None:
         go(config_for(data), run)
 
 
+def test_a_changed_split_is_noticed(people: Path, tmp_path: Path) -> None:
+    names = sorted({recording.person for recording in read_folder(people)})
+    file = tmp_path / "split.json"
+    file.write_text(json.dumps({"train": names[:2], "search": names[2:3], "report": names[3:]}))
+    run = tmp_path / "run"
+
+    def stop() -> Any:
+        raise KeyboardInterrupt
+
+    config = config_for(people, split=str(file))
+    with pytest.raises(KeyboardInterrupt):
+        search(config, RunDir(run), command="", progress=Silent(), tools=stop)
+    file.write_text(json.dumps({"train": names[3:], "search": names[2:3], "report": names[:2]}))
+    with pytest.raises(RunError, match="the split of people is not the one"):
+        go(config, run)
+
+
 def test_recordings_without_acceleration(people: Path, tmp_path: Path) -> None:
     from dataclasses import replace
 

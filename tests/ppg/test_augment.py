@@ -89,6 +89,10 @@ def test_rare_heart_rates_weigh_more() -> None:
     assert rarity[-1] == pytest.approx(rarity[0] * (0.5 * 900 + 18) / (0.5 * 100 + 18), rel=1e-6)
 
 
+def test_the_highest_valid_label_has_a_bin() -> None:
+    assert np.isfinite(_rarity(np.array([60.0, 249.9]), np.ones(2))).all()
+
+
 def test_channels_are_repeated_where_sensors_differ(bank: TrainingBank) -> None:
     narrow: Recording = _tone(80)
     mixed = TrainingBank([*synthesize(people=1, minutes=2, seed=6), narrow], acceleration=True)

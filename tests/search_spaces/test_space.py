@@ -140,6 +140,8 @@ residual = [true]
         (("depth = [1]", "depth = []"), r"stages\[0\].depth has no choices"),
         (("residual = [true]", "residual = [1]"), r"residual holds 1; allowed: False, True"),
         (("stride = [2]", "stride = [4]\n#"), None),
+        (("[[stages]]", "[stages]"), r"stages is no list of tables; write \[\[stages\]\]"),
+        (("stem_width = [8]", "stem_width = [8.0]"), r"stem_width holds 8.0; allowed: 4 to 256"),
         (("[[stages]]", "[[stages]\n"), r"is not TOML"),
     ],
 )
@@ -160,6 +162,13 @@ def test_a_kernel_shorter_than_the_stride_is_refused(tmp_path: Path) -> None:
     path.write_text(GOOD.replace("kernel = [5]", "kernel = [3]").replace("[2]", "[4]"))
     with pytest.raises(SpaceError, match="would skip samples; raise the kernel"):
         SearchSpace.from_toml(path)
+
+
+def test_strides_that_leave_one_time_step_are_undilated() -> None:
+    stage = StageSpace((1,), (8,), (5,), (1, 2), (1,), (4,), (True,))
+    space = _micro(stages=(stage,) * 4, rate_hz=(16,))
+    arch = space.largest()
+    assert [s.dilation for s in arch.stages] == [1, 1, 1, 1]
 
 
 def test_unknown_preset_lists_the_known() -> None:
