@@ -10,6 +10,7 @@ with five taps over time.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -117,7 +118,13 @@ def train_teacher(
     teacher = ResNetTeacher(shape)
     optimiser = make_optimiser(teacher, lr=PEAK_RATE)
     steps = effort.teacher_steps
-    identity = {"seed": seed, "steps": steps, "batch": effort.batch, "shape": str(shape)}
+    identity = {
+        "seed": seed,
+        "steps": steps,
+        "batch": effort.batch,
+        "shape": str(shape),
+        "people": list(bank.people),
+    }
     first = 0
     facts = read_facts(path)
     if facts.get("identity") == identity:
@@ -177,6 +184,31 @@ def load_teacher(path: Path) -> ResNetTeacher:
     )
     load_checkpoint(path, teacher)
     return teacher.eval()
+
+
+def check_unseen(path: Path, people: Iterable[str]) -> None:
+    """Refuse a teacher that was trained on people who judge this search.
+
+    Args:
+        path: of a finished teacher.
+        people: search and report people.
+
+    Raises:
+        RunError: it knows one of them, or does not say whom it was trained on.
+    """
+    taught = read_facts(path).get("identity", {}).get("people")
+    if taught is None:
+        raise RunError(
+            f"{path} does not say whom the teacher was trained on; pass a teacher.safetensors "
+            "that this version made, or --teacher resnet-small"
+        )
+    known = sorted(set(taught) & set(people))
+    if known:
+        raise RunError(
+            f"{path} was trained on {', '.join(known[:3])}, who is a search or report person "
+            f"here ({len(known)} such people); use the split of the run that made it, or "
+            "--teacher resnet-small"
+        )
 
 
 def _shape_json(shape: TeacherShape) -> dict[str, object]:

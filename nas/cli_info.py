@@ -319,7 +319,7 @@ def bench_hwmodels(
 
     \b
     ppgnas bench hwmodels
-    ppgnas bench hwmodels --json --out /tmp/hwmodels.md
+    ppgnas bench hwmodels --json --out hwmodels.md
     """
     from nas.bench_hwmodels import HEADER, markdown, table_rows
     from nas.bench_hwmodels import bench_hwmodels as measure

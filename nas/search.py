@@ -262,6 +262,11 @@ class _Search:
         )
 
     def _train(self, trainer: Trainer) -> None:
+        if self.config.teacher not in TEACHERS and Path(self.config.teacher).is_file():
+            from distill.teacher import check_unseen
+
+            split = self.people.split
+            check_unseen(Path(self.config.teacher), [*split.search, *split.report])
         with self._timed("teacher"), self.progress.phase("teacher") as tick:
             trainer.prepare_teacher(tick)
         with self._timed("supernet"), self.progress.phase("supernet") as tick:

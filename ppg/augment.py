@@ -84,6 +84,7 @@ class TrainingBank:
         if not label:
             raise DataError("no usable training window; check hr_valid and hr_start_s")
         self.acceleration = acceleration
+        self.people = tuple(people)
         self._ppg = np.concatenate(ppg)
         self._acc = np.concatenate(acc)
         self._first, self._last = np.concatenate(first), np.concatenate(last)

@@ -14,7 +14,7 @@ from distill.inherited import InheritedAccuracy, mean_of_people, thin
 from distill.pool import make_pool, open_pool
 from distill.progress import silent
 from distill.supernet_training import draw_networks, train_supernet
-from distill.teacher import TeacherShape, load_teacher, train_teacher
+from distill.teacher import TeacherShape, check_unseen, load_teacher, train_teacher
 from distill.trainer import Trainer
 from ppg.augment import TrainingBank
 from ppg.recording import Recording
@@ -64,6 +64,17 @@ def test_teacher_learns_and_is_taken_from_its_file(
     x = torch.from_numpy(search.x[:4])
     assert torch.equal(again(x), first(x))
     assert torch.equal(load_teacher(path)(x), first(x))
+
+
+def test_a_teacher_that_knows_a_judge_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "teacher.safetensors"
+    save_checkpoint(path, torch.nn.Linear(2, 2), identity={"people": ["a/1", "a/2"]})
+    check_unseen(path, ["a/3", "b/1"])
+    with pytest.raises(RunError, match=r"was trained on a/2, who is a search or report person"):
+        check_unseen(path, ["a/2", "a/3"])
+    save_checkpoint(path, torch.nn.Linear(2, 2), identity={})
+    with pytest.raises(RunError, match="does not say whom the teacher was trained on"):
+        check_unseen(path, ["a/3"])
 
 
 def test_a_file_that_is_no_teacher_is_refused(tmp_path: Path) -> None:
