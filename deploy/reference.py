@@ -3,8 +3,8 @@
 Inside, an activation is held centred, `value = stored - zero_point`, as float32 (a whole number
 from -255 to 255). Padding is then zero and the input zero point needs no correction term.
 
-Formulas, with `x` centred inputs, `w` int8 weights, `b` int32 biases, `M(.)` TFLite's rescaling
-(`fixed_point.multiply`) and `clamp` the fused activation's int8 limits less the output zero point:
+Formulas, with `x` centred inputs, `w` int8 weights, `b` int32 biases, `M(.)` the rescaling of the
+rule (TFLite's `fixed_point.multiply`, or `single_rounding` for the generated C) and `clamp` the fused activation's int8 limits less the output zero point:
 
     conv              y[o] = clamp(M_o(b[o] + sum_{i,j,c} w[o,i,j,c] * x[i,j,c]))
     depthwise_conv    y[o] = clamp(M_o(b[o] + sum_{i,j} w[0,i,j,o] * x[i,j,o // multiplier]))
@@ -31,7 +31,7 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
-from deploy import fixed_point
+from deploy import fixed_point, single_rounding
 from deploy.quantized import QuantizedNet
 from hwmodels.graph import Layer
 from ppgnas.errors import ExportError
@@ -39,10 +39,12 @@ from ppgnas.errors import ExportError
 Centred = NDArray[np.float32]
 Kernel = Callable[..., Centred]
 
-RULES = ("tflm", "litert")
-"""`tflm`: TFLM on the device, the truth. `litert`: LiteRT's reference kernels on a host, equal to
-it except that FULLY_CONNECTED rounds once (measured with ai-edge-litert 2.3): a step apart in
-less than one output of a hundred, and used to prove that a file differs in nothing else."""
+RULES = ("tflm", "litert", "c")
+"""`tflm`: TFLM on the device, the truth of a TFLite file. `litert`: LiteRT's reference kernels on
+a host, equal to it except that FULLY_CONNECTED rounds once (measured with ai-edge-litert 2.3): a
+step apart in less than one output of a hundred, and used to prove that a file differs in nothing
+else. `c`: the generated C, whose weighted layers and additions round once, see
+`deploy.single_rounding`."""
 _BATCH_ELEMENTS = 65_536
 """Largest activation of one batch, in elements: with its float64 copy about 0.8 MB."""
 _MAX_BATCH = 256
@@ -122,12 +124,15 @@ def _batches(
 
 def _kernel(net: QuantizedNet, layer: Layer, rule: str) -> Kernel:
     """A function of centred inputs `(windows, height, width, channels)`."""
-    if layer.op == "fully_connected":
-        return _fully_connected(net, layer, round_once=rule == "litert")
-    makers = {
+    ruled = {
         "conv": _conv,
         "depthwise_conv": _depthwise_conv,
+        "fully_connected": _fully_connected,
         "add": _add,
+    }
+    if layer.op in ruled:
+        return ruled[layer.op](net, layer, rule)
+    makers = {
         "pad": _pad,
         "reshape": _reshape,
         "avg_pool": _avg_pool,
@@ -137,7 +142,7 @@ def _kernel(net: QuantizedNet, layer: Layer, rule: str) -> Kernel:
     if layer.op not in makers:
         raise ExportError(
             f"layer {layer.name!r}: the integer reference has no {layer.op}; it has "
-            f"fully_connected, {', '.join(makers)}. End the graph at the logits"
+            f"{', '.join((*ruled, *makers))}. End the graph at the logits"
         )
     return makers[layer.op](net, layer)
 
@@ -193,9 +198,11 @@ def _limits(net: QuantizedNet, layer: Layer) -> tuple[int, int]:
 
 
 def _requantizer(
-    net: QuantizedNet, layer: Layer, *, repeat: int, round_once: bool = False
-) -> fixed_point.Requantizer:
+    net: QuantizedNet, layer: Layer, *, repeat: int, rule: str
+) -> Callable[[NDArray[Any]], Centred]:
     low, high = _limits(net, layer)
+    if rule == "c":
+        return single_rounding.Requantizer(net, layer, low=low, high=high, repeat=repeat)
     return fixed_point.Requantizer(
         net.multiplier(layer),
         net.biases[layer.name],
@@ -203,7 +210,7 @@ def _requantizer(
         high=high,
         bound=net.accumulator_bound(layer),
         repeat=repeat,
-        round_once=round_once,
+        round_once=rule == "litert" and layer.op == "fully_connected",
     )
 
 
@@ -212,14 +219,14 @@ def _exact_dtype(net: QuantizedNet, layer: Layer) -> type[np.float32] | type[np.
     return np.float32 if net.accumulator_bound(layer).max() < 2**24 else np.float64
 
 
-def _conv(net: QuantizedNet, layer: Layer) -> Kernel:
+def _conv(net: QuantizedNet, layer: Layer, rule: str) -> Kernel:
     window = _window(net, layer)
     dtype = _exact_dtype(net, layer)
     weights = net.weights[layer.name]
     matrix = np.ascontiguousarray(weights.reshape(len(weights), -1).T.astype(dtype))
     # (kernel_height * kernel_width * in_channels, out_channels)
     positions = window.height * window.width
-    requantize = _requantizer(net, layer, repeat=positions)
+    requantize = _requantizer(net, layer, repeat=positions, rule=rule)
     pointwise = layer.kernel == (1, 1) and layer.stride == (1, 1)
 
     def conv(x: Centred) -> Centred:
@@ -231,7 +238,7 @@ def _conv(net: QuantizedNet, layer: Layer) -> Kernel:
     return conv
 
 
-def _depthwise_conv(net: QuantizedNet, layer: Layer) -> Kernel:
+def _depthwise_conv(net: QuantizedNet, layer: Layer, rule: str) -> Kernel:
     window = _window(net, layer)
     dtype = _exact_dtype(net, layer)
     weights = net.weights[layer.name][0].astype(dtype)
@@ -246,7 +253,7 @@ def _depthwise_conv(net: QuantizedNet, layer: Layer) -> Kernel:
         for row in range(layer.kernel[0])
         for column in range(layer.kernel[1])
     ]
-    requantize = _requantizer(net, layer, repeat=window.height * window.width)
+    requantize = _requantizer(net, layer, repeat=window.height * window.width, rule=rule)
 
     def depthwise_conv(x: Centred) -> Centred:
         if repeated != 1:
@@ -262,11 +269,11 @@ def _depthwise_conv(net: QuantizedNet, layer: Layer) -> Kernel:
     return depthwise_conv
 
 
-def _fully_connected(net: QuantizedNet, layer: Layer, *, round_once: bool) -> Kernel:
+def _fully_connected(net: QuantizedNet, layer: Layer, rule: str) -> Kernel:
     dtype = _exact_dtype(net, layer)
     matrix = np.ascontiguousarray(net.weights[layer.name].T.astype(dtype))
     # (inputs, out_channels)
-    requantize = _requantizer(net, layer, repeat=1, round_once=round_once)
+    requantize = _requantizer(net, layer, repeat=1, rule=rule)
 
     def fully_connected(x: Centred) -> Centred:
         return requantize(x.reshape(len(x), -1).astype(dtype, copy=False) @ matrix)
@@ -274,14 +281,19 @@ def _fully_connected(net: QuantizedNet, layer: Layer, *, round_once: bool) -> Ke
     return fully_connected
 
 
-def _add(net: QuantizedNet, layer: Layer) -> Kernel:
+def _add(net: QuantizedNet, layer: Layer, rule: str) -> Kernel:
     (first_scale, first_zero), (second_scale, second_zero) = (
         net.activations[name] for name in layer.inputs
     )
-    by = fixed_point.add_multipliers(first_scale, second_scale, net.activations[layer.output][0])
     stored = np.arange(fixed_point.INT8_MIN, fixed_point.INT8_MAX + 1, dtype=np.int64)
     low, high = _limits(net, layer)
-    sums = fixed_point.add((stored - first_zero)[:, None], (stored - second_zero)[None], by)
+    first, second = (stored - first_zero)[:, None], (stored - second_zero)[None]
+    if rule == "c":
+        sums = single_rounding.add(first, second, single_rounding.add_factors(net, layer))
+    else:
+        output_scale = net.activations[layer.output][0]
+        by = fixed_point.add_multipliers(first_scale, second_scale, output_scale)
+        sums = fixed_point.add(first, second, by)
     table = np.clip(sums, low, high).astype(np.float32).ravel()
     # (256 * 256,): row = first input, column = second, both counted from the smallest int8
     origin = np.float32((first_zero + 128) * 256 + (second_zero + 128))

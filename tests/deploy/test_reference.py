@@ -142,7 +142,7 @@ def test_refusals(make_lowered: Make) -> None:
         "input is float32 of shape (2, 1, 128, 4); this network takes int8 of shape "
         "(windows, 1, 128, 4): see QuantizedNet.quantize_input"
     )
-    with pytest.raises(ExportError, match=r"^rule is 'nearest'; allowed: tflm, litert$"):
+    with pytest.raises(ExportError, match=r"^rule is 'nearest'; allowed: tflm, litert, c$"):
         reference.run(net, np.zeros((2, 1, 128, 4), np.int8), rule="nearest")
 
 

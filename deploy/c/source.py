@@ -1,0 +1,192 @@
+"""`model.c` and `model.h` of a network."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from deploy.c.steps import Call, Table, call_of
+from deploy.quantized import QuantizedNet
+from hwmodels.c_program import Program, program
+from hwmodels.graph import WEIGHTED_OPS, Graph
+from ppgnas.errors import ExportError
+
+TEXT_DIR = Path(__file__).parent / "text"
+PARTS = ("arithmetic", "padding", "pointwise", "dense", "pool", "generic")
+"""Parts of the C library beside this module, in the order in which they need each other."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """Generated C.
+
+    Attributes:
+        functions: definitions for `model.c`: parts of the library, kernels, tables, steps and
+            `ppg_infer`.
+        calls: `(function, layers)` of each step in order: which function computes what.
+        program: the steps and the plan of the scratch buffer.
+    """
+
+    functions: str
+    calls: tuple[tuple[str, tuple[str, ...]], ...]
+    program: Program
+
+
+def generate(net: QuantizedNet) -> Source:
+    """C functions that compute a network: `int ppg_infer(input, logits, scratch)`.
+
+    Raises:
+        ExportError: a layer that the C cannot compute, by name.
+    """
+    graph = net.graph
+    check(net)
+    plan = program(graph)
+    names: dict[str, str] = {}
+    kernels: dict[str, str] = {}
+    tables: dict[Table, str] = {}
+    needs = {"arithmetic", "padding"}
+    calls: list[tuple[str, Call]] = []
+    direct = _writes_logits(plan)
+    for step in plan.steps:
+        target = "logits" if direct and step.target == plan.output else ""
+        call = call_of(net, plan, step, target)
+        needs.update(call.needs)
+        kernels.update(call.kernels)
+        name = names.setdefault(call.body, f"{call.stem}_{len(names)}")
+        calls.append((name, call))
+    lines = [_part(part) for part in PARTS if part in needs]
+    lines += kernels.values()
+    for body, name in names.items():
+        lines.append(f"PPG_STEP void {name}{body}\n")
+    statements = []
+    for (name, call), step in zip(calls, plan.steps, strict=True):
+        arguments = [
+            tables.setdefault(part, f"table_{len(tables)}") if isinstance(part, Table) else part
+            for part in call.arguments
+        ]
+        layers = ", ".join(layer.name for layer in step.layers)
+        statements.append(f"    /* {layers} */\n    {name}({', '.join(arguments)});")
+    if not direct:
+        output = plan.storages[plan.output]
+        offset = plan.offsets[plan.output] + output.offset(0)
+        statements.append(f"    memcpy(logits, scratch + {offset}, {output.bytes});")
+    lines += [_definition(table, name) for table, name in tables.items()]
+    lines.append(_infer(graph, plan, statements))
+    parts = tuple(
+        (name, tuple(layer.name for layer in step.layers))
+        for (name, _), step in zip(calls, plan.steps, strict=True)
+    )
+    return Source("\n".join(lines), parts, plan)
+
+
+def _writes_logits(plan: Program) -> bool:
+    """Whether the output's bytes can go to the caller at once: nothing else reads them."""
+    read = {name for step in plan.steps for name in (step.source, step.shortcut)}
+    return plan.output not in read and plan.steps[-1].target == plan.output
+
+
+def check(net: QuantizedNet) -> None:
+    """Refuse what a device should not carry.
+
+    Raises:
+        ExportError: an operator without C, or an output channel whose weights are all zero.
+    """
+    for layer in net.graph.layers:
+        if layer.op == "softmax":
+            raise ExportError(
+                f"layer {layer.name!r}: softmax has no generated C; end the graph at the logits"
+            )
+        if layer.op in WEIGHTED_OPS:
+            weights = net.weights[layer.name]
+            axis = weights.ndim - 1 if layer.op == "depthwise_conv" else 0
+            rest = tuple(index for index in range(weights.ndim) if index != axis)
+            dead = (weights == 0).all(axis=rest).nonzero()[0]
+            if len(dead):
+                shown = ", ".join(map(str, dead[:5])) + (", ..." if len(dead) > 5 else "")
+                raise ExportError(
+                    f"layer {layer.name!r}: all weights of channel {shown} are zero, so its "
+                    "output never changes; retrain the network or prune the channel"
+                )
+
+
+def _part(name: str) -> str:
+    return (TEXT_DIR / f"{name}.c").read_text(encoding="utf-8")
+
+
+def _definition(table: Table, name: str) -> str:
+    if table.ctype == "uint32_t":
+        values: Iterable[str] = (f"0x{value:08x}u" for value in table.values)
+    elif table.ctype == "int32_t":
+        # The literal -2147483648 would be the negation of a value beyond int.
+        values = (str(value) if value > -(2**31) else "INT32_MIN" for value in table.values)
+    else:
+        values = map(str, table.values)
+    return f"static const {table.ctype} {name}[{len(table.values)}] = {{\n{_rows(values)}}};\n"
+
+
+def _rows(values: Iterable[str]) -> str:
+    lines, line = [], "   "
+    for value in values:
+        if len(line) + len(value) + 2 > 99:
+            lines.append(line)
+            line = "   "
+        line += f" {value},"
+    return "\n".join([*lines, line]) + "\n"
+
+
+def _infer(graph: Graph, plan: Program, statements: list[str]) -> str:
+    storage = plan.storages[graph.input]
+    if storage.paired:
+        raise ExportError(
+            f"layer {plan.steps[0].layers[0].name!r}: the network starts with a depthwise layer, "
+            "which has no generated C; put a convolution before it"
+        )
+    offset = plan.offsets[graph.input] + storage.offset(0)
+    size = storage.steps * storage.channels
+    return f"""\
+int ppg_infer(const int8_t *input, int8_t *logits, void *memory)
+{{
+    int8_t *scratch = memory;
+    if (input == NULL || logits == NULL || memory == NULL) {{
+        return PPG_ERROR_NULL;
+    }}
+    if ((uintptr_t)memory % 8 != 0) {{
+        return PPG_ERROR_ALIGNMENT;
+    }}
+    if (input != scratch + {offset}) {{
+        memcpy(scratch + {offset}, input, {size});
+    }}
+{chr(10).join(statements)}
+    return PPG_OK;
+}}
+"""
+
+
+def header(net: QuantizedNet, plan: Program) -> str:
+    """Declarations of the network alone."""
+    graph = net.graph
+    storage = plan.storages[graph.input]
+    outputs = graph.shape(graph.output)[-1]
+    offset = plan.offsets[graph.input] + storage.offset(0)
+    return f"""\
+#define PPG_STEPS {storage.steps}
+#define PPG_CHANNELS {storage.channels}
+#define PPG_CLASSES {outputs}
+#define PPG_SCRATCH_BYTES {plan.bytes}
+/* Where `ppg_infer` wants its input; given at this place of the scratch buffer it is not copied. */
+#define PPG_INPUT_OFFSET {offset}
+
+#define PPG_OK 0
+#define PPG_ERROR_NULL (-1)
+#define PPG_ERROR_ALIGNMENT (-2)
+
+/* int8 logits of one window.
+ *
+ * input: [PPG_STEPS][PPG_CHANNELS], normalised and quantised; logits: [PPG_CLASSES];
+ * memory: PPG_SCRATCH_BYTES bytes, aligned to 8, contents without meaning before and after.
+ * Returns PPG_OK, or an error if a pointer is NULL or the memory not aligned. */
+int ppg_infer(const int8_t *input, int8_t *logits, void *memory);
+"""
+
+

@@ -1,0 +1,518 @@
+"""One C function for each distinct shape of step, and what it is called with.
+
+A function knows its shapes as constants; weights, rescaling and zero points are arguments, so that
+layers of one shape share their code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import prod
+
+import numpy as np
+
+from deploy import fixed_point, single_rounding
+from deploy.c import depthwise, packing
+from deploy.quantized import QuantizedNet
+from hwmodels.c_program import BLOCK, Program, Step, Storage, depthwise_taps, widened
+from hwmodels.graph import Layer
+
+
+@dataclass(frozen=True)
+class Table:
+    """A constant of the program: `ctype name[]`, or one per value."""
+
+    ctype: str
+    values: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call.
+
+    Attributes:
+        body: C text of the function from its parameters on; the same body is the same function.
+        stem: start of the function's name.
+        arguments: C expressions, or tables whose names stand for them.
+        needs: parts of the C library that it uses, see `deploy.c.source`.
+        kernels: functions of its own that it uses, by name.
+    """
+
+    stem: str
+    body: str
+    arguments: tuple[str | Table, ...]
+    needs: tuple[str, ...]
+    kernels: tuple[tuple[str, str], ...] = ()
+
+
+class _Context:
+    """What the makers of calls share."""
+
+    def __init__(self, net: QuantizedNet, program: Program, step: Step, target: str) -> None:
+        self.net, self.program, self.step = net, program, step
+        self.source = program.storages[step.source]
+        self.storage = program.storages[step.target]
+        self.target = target
+        index = program.steps.index(step)
+        self.room = f"(uint32_t *)(void *)(scratch + {program.scratch_offsets[index]})"
+
+    def place(self, tensor: str, *, step: int | None = None) -> str:
+        """Pointer to a tensor's first byte, or to a time step of it."""
+        if tensor == self.step.target and self.target:
+            return self.target
+        storage = self.program.storages[tensor]
+        offset = self.program.offsets[tensor]
+        return f"scratch + {offset + (0 if step is None else storage.offset(step))}"
+
+    def zero_point(self, tensor: str) -> int:
+        return self.net.activations[tensor][1]
+
+    def limits(self, layer: Layer) -> tuple[int, int]:
+        scale, zero_point = self.net.activations[layer.output]
+        return fixed_point.activation_range(layer.activation, scale, zero_point)
+
+    def ending(self, layer: Layer) -> str:
+        """C initialiser of an `ending` whose zero point is the argument `zero`."""
+        low, high = self.limits(layer)
+        lift = single_rounding.weighted_factors(self.net, layer).left
+        return f"{{zero, {low}, {high}, {lift}}}"
+
+
+def call_of(net: QuantizedNet, program: Program, step: Step, target: str) -> Call:
+    """The call of a step.
+
+    Args:
+        net, program: the network and its program.
+        step: one of its steps.
+        target: C expression of the place that takes the output, or empty for the scratch buffer.
+
+    Raises:
+        ExportError: a layer whose integers the C cannot hold.
+    """
+    makers = {
+        "window": _window,
+        "separable": _separable,
+        "dense": _dense,
+        "pool": _pool,
+        "generic": _generic,
+    }
+    return makers[step.kind](_Context(net, program, step, target))
+
+
+def _table(ctype: str, values: Sequence[int] | np.ndarray) -> Table:
+    return Table(ctype, tuple(int(value) for value in values))
+
+
+_PARAMETERS = (
+    "int8_t *x, int8_t *y, uint32_t *room, const uint32_t *weights, "
+    "const int32_t *requant, int32_t zero"
+)
+
+
+def _at(storage: Storage, pad: int) -> str:
+    """C expression of the offset of the time step `step`."""
+    if not storage.paired:
+        return f"step * {storage.channels}"
+    return f"paired_offset(step + {pad}, {storage.fold}, {storage.channels})"
+
+
+def _positions(storage: Storage, firsts: Sequence[int], apart: Sequence[int]) -> str:
+    """C initialiser of `positions4` of four time steps `step + apart[i]`.
+
+    Constants where the four lie alike at every `first`.
+    """
+    pair = 4 if storage.paired else 2
+    seen = {
+        tuple(storage.offset(first + by) - storage.offset(first) for by in apart[1:])
+        for first in firsts
+    }
+    if len(seen) == 1:
+        return "{" + ", ".join(map(str, (*seen.pop(), pair))) + "}"
+    pad, fold, channels = storage.pad_steps, storage.fold, storage.channels
+    base = f"paired_offset(step + {pad}, {fold}, {channels})"
+    others = [f"paired_offset(step + {pad + by}, {fold}, {channels}) - {base}" for by in apart[1:]]
+    return "{" + ", ".join((*others, str(pair))) + "}"
+
+
+def _start(storage: Storage) -> int | None:
+    """Time step that the pointer of a storage stands for: 0 where it lies plain."""
+    return None if storage.paired else 0
+
+
+def _window(c: _Context) -> Call:
+    (layer,) = c.step.layers
+    shape = c.net.graph.shape(layer.inputs[0])
+    outputs = c.net.graph.shape(layer.output)[3]
+    run, stride = layer.kernel[1] * shape[3], layer.stride[1] * shape[3]
+    taps, steps, to = widened(run), c.storage.steps, c.storage
+    blocks, rest = divmod(steps, BLOCK)
+    pair = 4 if to.paired else 2
+    lines = [f"({_PARAMETERS})", "{", f"    const ending end = {c.ending(layer)};"]
+    if c.step.lead:
+        lines[0] = f"({_PARAMETERS}, int8_t pad)"
+        lines.append(f"    pad_plain(x, {c.step.lead * shape[3]}, pad);")
+    if rest:
+        lines += [
+            f"    for (int step = {steps - 1}; step >= {steps - rest}; step--) {{",
+            f"        widen1(x + step * {stride}, {taps}, room);",
+            f"        pointwise1(room, 1, weights, requant, {taps}, {outputs}, end, "
+            f"y + {_at(to, to.pad_steps)}, {pair});",
+            "    }",
+        ]
+    if blocks:
+        firsts = range(0, BLOCK * blocks, BLOCK)
+        lines += [
+            f"    for (int step = {BLOCK * (blocks - 1)}; step >= 0; step -= {BLOCK}) {{",
+            f"        const positions4 at = {_positions(to, firsts, (0, 1, 2, 3))};",
+            f"        widen4(x + step * {stride}, {stride}, {taps}, room);",
+            f"        pointwise4(room, weights, requant, {taps}, {outputs}, end,",
+            f"                   y + {_at(to, to.pad_steps)}, at);",
+            "    }",
+        ]
+    matrix = c.net.weights[layer.name].reshape(outputs, -1)
+    arguments: list[str | Table] = [
+        c.place(c.step.source, step=-c.step.lead),
+        c.place(c.step.target, step=_start(to)),
+        c.room,
+        _table("uint32_t", packing.pointwise_words(matrix, widened_inputs=True)),
+        _table("int32_t", packing.requant_pairs(c.net, layer)),
+        str(c.zero_point(layer.output)),
+    ]
+    if c.step.lead:
+        arguments.append(str(c.zero_point(c.step.source)))
+    return Call("window", "\n".join([*lines, "}"]), tuple(arguments), ("padding", "pointwise"))
+
+
+def _separable(c: _Context) -> Call:
+    depth, project = c.step.layers[:2]
+    add = c.step.layers[2] if len(c.step.layers) > 2 else None
+    taps, stride, fold = _taps(c, depth)
+    channels = c.source.channels
+    outputs = c.net.graph.shape(project.output)[3]
+    to = c.storage
+    rows = to.steps // fold
+    pad_rows = c.step.lead // fold
+    pair_row = 2 * fold * channels
+    lines = [
+        "(int8_t *x, int8_t *y, uint32_t *room, const uint32_t *taps, "
+        "const int32_t *taps_requant, int32_t taps_zero, const uint32_t *weights, "
+        "const int32_t *requant, int32_t zero"
+        + (", int8_t pad" if pad_rows else "")
+        + (", const int8_t *other, const int32_t *joint" if add else "")
+        + ")",
+        "{",
+        f"    const ending middle = {c.ending(depth).replace('zero', 'taps_zero')};",
+        f"    const ending end = {c.ending(project)};",
+    ]
+    if pad_rows:
+        lines.append(
+            f"    pad_paired(x, {pad_rows}, {fold * channels}, pad);"
+        )
+    if add is not None:
+        low, high = c.limits(add)
+        factors = single_rounding.add_factors(c.net, add)
+        lines.append(
+            f"    const addition add = {{joint[0], joint[1], joint[2], {low}, {high}, "
+            f"{factors.shift}}};"
+        )
+    kernels: dict[str, str] = {}
+    finish = _Finish(c, channels, outputs, add is not None)
+    for first, count, columns in _blocks(rows, fold):
+        name = depthwise.name_of(taps, stride, count)
+        kernels[name] = depthwise.function(taps, stride, count)
+        lines += _block_loop(finish, name, first, count, columns, fold, stride, pair_row)
+    weights = c.net.weights[depth.name][0].reshape(taps, channels)
+    matrix = c.net.weights[project.name].reshape(outputs, channels)
+    arguments: list[str | Table] = [
+        c.place(c.step.source),
+        c.place(c.step.target, step=_start(to)),
+        c.room,
+        _table("uint32_t", packing.depthwise_words(weights)),
+        _table("int32_t", packing.requant_pairs(c.net, depth)),
+        str(c.zero_point(depth.output)),
+        _table("uint32_t", packing.pointwise_words(matrix, widened_inputs=False)),
+        _table("int32_t", packing.requant_pairs(c.net, project)),
+        str(c.zero_point(project.output)),
+    ]
+    if pad_rows:
+        arguments.append(str(c.zero_point(c.step.source)))
+    if add is not None:
+        assert c.step.shortcut is not None
+        shortcut = c.program.storages[c.step.shortcut]
+        arguments.append(c.place(c.step.shortcut, step=_start(shortcut)))
+        arguments.append(_table("int32_t", _joint(c, add, project)))
+    return Call(
+        "separable",
+        "\n".join([*lines, "}"]),
+        tuple(arguments),
+        ("padding", "pointwise"),
+        tuple(kernels.items()),
+    )
+
+
+def _taps(c: _Context, depth: Layer) -> tuple[int, int, int]:
+    taps = depthwise_taps(depth, c.net.graph.shape(depth.inputs[0]))
+    assert taps is not None, depth.name
+    return taps
+
+
+def _joint(c: _Context, add: Layer, own: Layer) -> tuple[int, int, int]:
+    """`(own, other, offset)` of an addition over stored values."""
+    factors = single_rounding.add_factors(c.net, add)
+    by = [factors.first, factors.second]
+    zeros = [c.zero_point(name) for name in add.inputs]
+    offset = ((1 << factors.shift) >> 1) + (c.zero_point(add.output) << factors.shift)
+    offset -= sum(factor * zero for factor, zero in zip(by, zeros, strict=True))
+    mine = 0 if add.inputs[0] == own.output else 1
+    return by[mine], by[1 - mine], offset
+
+
+def _blocks(rows: int, fold: int) -> list[tuple[range, int, int]]:
+    """Ranges of first rows, rows and columns of the blocks, from the last row to the first.
+
+    Every block starts on an even row.
+    """
+    found = []
+    start = rows - rows % BLOCK
+    rest = rows - start
+    if rest % 2:
+        found.append((range(rows - 1, rows), 1, BLOCK if fold % BLOCK == 0 else 1))
+    if rest >= 2:
+        found.append((range(start, start + 1), 2, 2 if fold % 2 == 0 else 1))
+    if start:
+        found.append((range(0, start, BLOCK), BLOCK, 1))
+    return found
+
+
+class _Finish:
+    """Text of what follows the depthwise part of a block: 1 x 1 convolution and addition."""
+
+    def __init__(self, c: _Context, channels: int, outputs: int, adds: bool) -> None:
+        self.to = c.storage
+        self.other = None
+        if adds:
+            assert c.step.shortcut is not None
+            self.other = c.program.storages[c.step.shortcut]
+        self.channels, self.outputs = channels, outputs
+
+    def four(self, firsts: Sequence[int], apart: Sequence[int]) -> list[str]:
+        """Statements for four time steps `step + apart[i]`."""
+        to, other = self.to, self.other
+        head = f"room, weights, requant, {self.channels}, {self.outputs}, end"
+        lines = [f"const positions4 at = {_positions(to, firsts, apart)};"]
+        place = f"y + {_at(to, to.pad_steps)}"
+        if other is None:
+            return [*lines, f"pointwise4({head},", f"           {place}, at);"]
+        return [
+            *lines,
+            f"const positions4 behind = {_positions(other, firsts, apart)};",
+            f"pointwise4_add({head},",
+            f"               {place}, at,",
+            f"               other + {_at(other, other.pad_steps)}, behind, add);",
+        ]
+
+    def one(self, index: int, by: int) -> list[str]:
+        """Statements for the time step `step + by`, the block's position `index`."""
+        to, other = self.to, self.other
+        head = f"room + {index}, {BLOCK}, weights, requant, {self.channels}, {self.outputs}, end"
+        place = "y + " + _at(to, to.pad_steps).replace("step", f"(step + {by})")
+        pair = 4 if to.paired else 2
+        if other is None:
+            return [f"pointwise1({head},", f"           {place}, {pair});"]
+        from_place = "other + " + _at(other, other.pad_steps).replace("step", f"(step + {by})")
+        from_pair = 4 if other.paired else 2
+        return [
+            f"pointwise1_add({head},",
+            f"               {place}, {pair}, {from_place}, {from_pair}, add);",
+        ]
+
+
+def _block_loop(
+    finish: _Finish,
+    kernel: str,
+    first: range,
+    rows: int,
+    columns: int,
+    fold: int,
+    stride: int,
+    pair_row: int,
+) -> list[str]:
+    """Loop over blocks of `rows` rows and `columns` columns, backwards."""
+    channels = finish.channels
+    apart = [row * fold + column for column in range(columns) for row in range(rows)]
+    firsts = [row * fold + column for row in first for column in range(0, fold, columns)]
+    lines = [
+        f"for (int row = {first[-1]}; row >= {first[0]}; row -= {BLOCK}) {{",
+        f"    for (int column = {fold - columns}; column >= 0; column -= {columns}) {{",
+        f"        const int step = row * {fold} + column;",
+        f"        const int8_t *from = x + row / 2 * {stride * pair_row} + "
+        f"column * {2 * channels};",
+    ]
+    for column in range(columns):
+        at = "from" if column == 0 else f"from + {column * 2 * channels}"
+        room = "room" if column == 0 else f"room + {column * rows}"
+        lines.append(
+            f"        {kernel}({at}, {pair_row}, taps, taps_requant, {channels}, middle, {room});"
+        )
+    if len(apart) == BLOCK:
+        lines += ["        " + line for line in finish.four(firsts, apart)]
+    else:
+        for index, by in enumerate(apart):
+            lines += ["        " + line for line in finish.one(index, by)]
+    lines += ["    }", "}"]
+    return ["    " + line for line in lines]
+
+
+def _dense(c: _Context) -> Call:
+    (layer,) = c.step.layers
+    outputs = c.net.graph.shape(layer.output)[-1]
+    run = prod(c.net.graph.shape(layer.inputs[0]))
+    taps = widened(run)
+    body = [
+        f"({_PARAMETERS})",
+        "{",
+        f"    const ending end = {c.ending(layer)};",
+        f"    widen1(x, {taps}, room);",
+        f"    dense4(room, weights, requant, {taps}, {outputs}, end, y);"
+        if outputs % 4 == 0
+        else f"    pointwise1(room, 1, weights, requant, {taps}, {outputs}, end, y, 2);",
+        "}",
+    ]
+    matrix = c.net.weights[layer.name].reshape(outputs, run)
+    arguments: tuple[str | Table, ...] = (
+        c.place(c.step.source, step=0),
+        c.place(c.step.target, step=0),
+        c.room,
+        _table("uint32_t", packing.pointwise_words(matrix, widened_inputs=True)),
+        _table("int32_t", packing.requant_pairs(c.net, layer)),
+        str(c.zero_point(layer.output)),
+    )
+    return Call("dense", "\n".join(body), arguments, ("pointwise", "dense"))
+
+
+def _pool(c: _Context) -> Call:
+    (layer,) = c.step.layers
+    low, high = c.limits(layer)
+    positions, channels = c.source.steps, c.source.channels
+    body = [
+        "(const int8_t *x, int8_t *y)",
+        "{",
+        f"    {layer.op}(x, y, {positions}, {channels}, {low}, {high});",
+        "}",
+    ]
+    places = c.place(c.step.source, step=0), c.place(c.step.target, step=0)
+    return Call("pool", "\n".join(body), places, ("pool",))
+
+
+def _generic(c: _Context) -> Call:
+    (layer,) = c.step.layers
+    graph = c.net.graph
+    source, target = graph.shape(layer.inputs[0]), graph.shape(layer.output)
+    low, high = c.limits(layer)
+    x, y = c.place(c.step.source, step=0), c.place(c.step.target, step=0)
+    needs: tuple[str, ...] = ("pointwise", "generic")
+    if layer.op in ("conv", "depthwise_conv", "fully_connected"):
+        op = "plain_depthwise" if layer.op == "depthwise_conv" else "plain_conv"
+        shape = _shape(layer, source, target)
+        body = [
+            "(const int8_t *x, int8_t *y, const int8_t *weights, const int32_t *requant, "
+            "int32_t base, int32_t zero)",
+            "{",
+            f"    const shape_t shape = {{{', '.join(map(str, shape))}}};",
+            f"    const ending end = {c.ending(layer)};",
+            f"    {op}(x, y, weights, requant, shape, base, end);",
+            "}",
+        ]
+        arguments: tuple[str | Table, ...] = (
+            x,
+            y,
+            _table("int8_t", c.net.weights[layer.name].ravel()),
+            _table("int32_t", packing.requant_plain(c.net, layer)),
+            str(c.zero_point(layer.inputs[0])),
+            str(c.zero_point(layer.output)),
+        )
+        return Call("plain", "\n".join(body), arguments, needs)
+    if layer.op == "add":
+        factors = single_rounding.add_factors(c.net, layer)
+        assert c.step.shortcut is not None
+        own, other, offset = _joint(c, layer, _named(layer.inputs[0]))
+        body = [
+            "(const int8_t *x, const int8_t *other, int8_t *y, const int32_t *joint)",
+            "{",
+            f"    const addition add = {{joint[0], joint[1], joint[2], {low}, {high}, "
+            f"{factors.shift}}};",
+            f"    plain_add(x, other, y, {prod(target)}, add);",
+            "}",
+        ]
+        table = _table("int32_t", (own, other, offset))
+        return Call(
+            "plain",
+            "\n".join(body),
+            (x, c.place(c.step.shortcut, step=0), y, table),
+            needs,
+        )
+    zero = c.zero_point(layer.output)
+    if layer.op == "pad":
+        shape = _shape(layer, source, target)
+        call = "plain_pad(x, y, shape, zero);"
+        body = [
+            "(const int8_t *x, int8_t *y, int8_t zero)",
+            "{",
+            f"    const shape_t shape = {{{', '.join(map(str, shape))}}};",
+            f"    {call}",
+            "}",
+        ]
+        return Call("plain", "\n".join(body), (x, y, str(zero)), needs)
+    if layer.op in ("avg_pool", "max_pool"):
+        shape = _shape(layer, source, target)
+        body = [
+            "(const int8_t *x, int8_t *y)",
+            "{",
+            f"    const shape_t shape = {{{', '.join(map(str, shape))}}};",
+            f"    plain_pool(x, y, shape, {int(layer.op == 'max_pool')}, {low}, {high});",
+            "}",
+        ]
+        return Call("plain", "\n".join(body), (x, y), needs)
+    count = source[1] * source[2]
+    by = fixed_point.mean_multiplier(
+        c.net.activations[layer.inputs[0]][0], c.net.activations[layer.output][0], count
+    )
+    body = [
+        "(const int8_t *x, int8_t *y, int32_t base, int32_t mantissa, int shift, int32_t zero)",
+        "{",
+        f"    const ending end = {{zero, {low}, {high}, 0}};",
+        f"    plain_mean(x, y, {count}, {source[3]}, base, mantissa, shift, end);",
+        "}",
+    ]
+    numbers = (c.zero_point(layer.inputs[0]), int(by.mantissa), int(by.shift), zero)
+    return Call("plain", "\n".join(body), (x, y, *map(str, numbers)), needs)
+
+
+def _named(output: str) -> Layer:
+    return Layer(output, "conv", (), output)
+
+
+def _shape(
+    layer: Layer, source: tuple[int, ...], target: tuple[int, ...]
+) -> tuple[int, ...]:
+    """Initialiser of the C type `shape_t`."""
+    if layer.op == "fully_connected":
+        return (1, 1, prod(source), 1, 1, target[-1], 1, 1, 1, 1, 1, 1, 0, 0)
+    top, left = layer.pads[0], layer.pads[2]
+    if layer.padding == "same":
+        front = []
+        for axis in (0, 1):
+            reach = (target[axis + 1] - 1) * layer.stride[axis]
+            reach += (layer.kernel[axis] - 1) * layer.dilation[axis] + 1
+            front.append(max(reach - source[axis + 1], 0) // 2)
+        top, left = front
+    return (
+        *source[1:4],
+        *target[1:4],
+        *layer.kernel,
+        *layer.stride,
+        *layer.dilation,
+        top,
+        left,
+    )

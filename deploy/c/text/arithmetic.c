@@ -1,0 +1,140 @@
+/* ---- arithmetic: one instruction each on a core with the DSP extension ---------------------- */
+
+#if defined(__BYTE_ORDER__) && defined(__ORDER_BIG_ENDIAN__) && \
+    __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+#error "the packed weights are for little-endian cores"
+#endif
+
+#if defined(__GNUC__)
+#define PPG_INLINE static inline __attribute__((always_inline, unused))
+#define PPG_STEP static __attribute__((noinline))
+/* Keeps loads where they are written: hoisted ones spill the accumulators. */
+#define PPG_ORDER() __asm__ volatile("" ::: "memory")
+/* Hides a loop's trip count, so that it is neither unrolled further nor rewritten. */
+#define PPG_OPAQUE(value) __asm__("" : "+r"(value))
+/* One load or store where the compiler knows the size, even in a freestanding build. */
+#define PPG_COPY(to, from, size) __builtin_memcpy(to, from, size)
+#else
+#define PPG_INLINE static inline
+#define PPG_STEP static
+#define PPG_ORDER() ((void)0)
+#define PPG_OPAQUE(value) ((void)0)
+#define PPG_COPY(to, from, size) memcpy(to, from, size)
+#endif
+
+PPG_INLINE uint32_t load32(const void *from)
+{
+    uint32_t word;
+    PPG_COPY(&word, from, sizeof word);
+    return word;
+}
+
+PPG_INLINE void store16(void *to, uint32_t value)
+{
+    const uint16_t half = (uint16_t)(value & 0xffffu);
+    PPG_COPY(to, &half, sizeof half);
+}
+
+PPG_INLINE uint32_t ror8(uint32_t word)
+{
+    return (word >> 8) | (word << 24);
+}
+
+#if defined(__ARM_FEATURE_SIMD32) && !defined(PPG_PORTABLE)
+
+/* Bytes 0 and 2 as two signed halves. */
+PPG_INLINE uint32_t widen(uint32_t bytes)
+{
+    return (uint32_t)__sxtb16((int8x4_t)bytes);
+}
+
+/* sum + a.low * b.low + a.high * b.high */
+PPG_INLINE int32_t dot2(uint32_t a, uint32_t b, int32_t sum)
+{
+    return __smlad((int16x2_t)a, (int16x2_t)b, sum);
+}
+
+/* Two sums of two bytes each: halves of `sums` plus bytes 0 and 2. */
+PPG_INLINE uint32_t widen_add(uint32_t sums, uint32_t bytes)
+{
+    return (uint32_t)__sxtab16((int16x2_t)sums, (int8x4_t)bytes);
+}
+
+PPG_INLINE int32_t saturate(int32_t value)
+{
+    return (int32_t)__ssat(value, 8);
+}
+
+#else
+
+PPG_INLINE int32_t low_half(uint32_t word)
+{
+    return (int32_t)((word & 0xffffu) ^ 0x8000u) - 0x8000;
+}
+
+PPG_INLINE int32_t high_half(uint32_t word)
+{
+    return low_half(word >> 16);
+}
+
+PPG_INLINE int32_t byte_of(uint32_t word)
+{
+    return (int32_t)((word & 0xffu) ^ 0x80u) - 0x80;
+}
+
+PPG_INLINE uint32_t halves(int32_t low, int32_t high)
+{
+    return ((uint32_t)low & 0xffffu) | ((uint32_t)high << 16);
+}
+
+PPG_INLINE uint32_t widen(uint32_t bytes)
+{
+    return halves(byte_of(bytes), byte_of(bytes >> 16));
+}
+
+PPG_INLINE int32_t dot2(uint32_t a, uint32_t b, int32_t sum)
+{
+    return sum + low_half(a) * low_half(b) + high_half(a) * high_half(b);
+}
+
+PPG_INLINE uint32_t widen_add(uint32_t sums, uint32_t bytes)
+{
+    return halves(low_half(sums) + byte_of(bytes), high_half(sums) + byte_of(bytes >> 16));
+}
+
+PPG_INLINE int32_t saturate(int32_t value)
+{
+    return value < -128 ? -128 : value > 127 ? 127 : value;
+}
+
+#endif
+
+/* Arithmetic shift to the right; what every compiler does with a negative value. */
+PPG_INLINE int32_t shift_right(int32_t value, int bits)
+{
+    return value >> bits;
+}
+
+/* base + (value * factor + 2^31) / 2^32, rounded down. */
+PPG_INLINE int32_t rescale(int32_t value, int32_t factor, int32_t base)
+{
+#if defined(__ARM_FEATURE_DSP) && defined(__GNUC__) && !defined(PPG_PORTABLE)
+    int32_t result;
+    __asm__("smmlar %0, %1, %2, %3" : "=r"(result) : "r"(value), "r"(factor), "r"(base));
+    return result;
+#else
+    return base + (int32_t)(((int64_t)value * factor + INT64_C(0x80000000)) >> 32);
+#endif
+}
+
+PPG_INLINE int32_t clamp(int32_t value, int32_t low, int32_t high)
+{
+    value = saturate(value);
+    if (low > -128 && value < low) {
+        value = low;
+    }
+    if (high < 127 && value > high) {
+        value = high;
+    }
+    return value;
+}

@@ -1,0 +1,401 @@
+"""The steps of generated C: which layers run together, and where their data lie.
+
+`deploy.c` writes exactly this program and the engine `ppgnas-c` counts it, so that the cost of a
+network and its file cannot disagree.
+
+* `window`: a convolution whose taps are one run of bytes (any 1 x 1, or 1 x k over unfolded
+  time). Four positions are widened to 16 bits, then all outputs are computed, two at a time.
+* `separable`: a causal depthwise convolution, the 1 x 1 convolution after it and the addition of
+  the block's input, four positions at a time: what lies between them is never stored.
+* `dense`, `pool`: the head and the pooling before it.
+* `generic`: anything else, one plain loop nest for one layer.
+
+A tensor lies in the scratch buffer in one of two ways. Plain: step by step, channels together.
+Paired, as a depthwise convolution wants it: two rows of its folded view share words
+`[x(r, c), x(r, c+1), x(r+1, c), x(r+1, c+1)]`, so that one load brings two taps of two channels.
+Padding in front of a causal convolution is room in front of the tensor; a change of view is no
+step at all. A block whose input and output have one shape computes in place.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import prod
+
+from hwmodels.arena import aligned, place
+from hwmodels.graph import Graph, Layer
+
+BLOCK = 4
+"""Positions that are computed together."""
+UNROLLED_K = 4
+"""The dot product of a block takes this many input channels at a time."""
+
+Shape = tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Storage:
+    """How one tensor, and all views of it, lie in the scratch buffer.
+
+    Attributes:
+        steps, channels: `(steps, channels)` without padding.
+        pad_steps: time steps of padding in front.
+        fold: columns of the view in which pairs of rows are formed; 1 where it lies plain.
+        paired: two rows of that view share words.
+        slack: bytes behind the tensor that a word load may touch.
+    """
+
+    steps: int
+    channels: int
+    pad_steps: int = 0
+    fold: int = 1
+    paired: bool = False
+    slack: int = 0
+
+    @property
+    def bytes(self) -> int:
+        """All of it, padding and slack included."""
+        steps = self.steps + self.pad_steps
+        if self.paired:
+            rows = steps // self.fold
+            return (rows + rows % 2) * self.fold * self.channels
+        return steps * self.channels + self.slack
+
+    def offset(self, step: int) -> int:
+        """Byte of channel 0 of a time step; `step` may be negative within the padding.
+
+        In a paired storage channel `c` lies `(c // 2) * 4 + c % 2` behind it.
+        """
+        step += self.pad_steps
+        if not self.paired:
+            return step * self.channels
+        row, column = divmod(step, self.fold)
+        return ((row >> 1) * self.fold + column) * 2 * self.channels + (row & 1) * 2
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One call of the generated program.
+
+    Attributes:
+        kind: `window`, `separable`, `dense`, `pool` or `generic`.
+        layers: the layers that the step computes, in order; padding and views are not among them,
+            unless the step is generic.
+        source, target: tensors (roots) that are read and written.
+        shortcut: the tensor that is added, or None.
+        lead: steps of padding that this step reads in front of its source.
+        scratch_bytes: room beside its tensors.
+        in_place: the target takes the bytes of the source or of the shortcut.
+    """
+
+    kind: str
+    layers: tuple[Layer, ...]
+    source: str
+    target: str
+    shortcut: str | None = None
+    lead: int = 0
+    scratch_bytes: int = 0
+    in_place: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """Steps in order and the plan of the scratch buffer.
+
+    Attributes:
+        steps: in order; the input stands in its storage before the first.
+        storages: by tensor (root).
+        offsets: byte offset of each storage.
+        scratch_offsets: `(steps,)` byte offset of each step's own room.
+        bytes: size of the scratch buffer.
+        live_bytes: `(steps,)` bytes in use during each step.
+        output: the tensor (root) that holds the network's output.
+    """
+
+    steps: tuple[Step, ...]
+    storages: dict[str, Storage]
+    offsets: dict[str, int]
+    scratch_offsets: tuple[int, ...]
+    bytes: int
+    live_bytes: tuple[int, ...]
+    output: str
+
+
+def program(graph: Graph) -> Program:
+    """The program of a graph."""
+    drafter = _Drafter(graph)
+    steps, storages = drafter.draft()
+    return _placed(graph.input, drafter.roots[graph.output], steps, storages)
+
+
+def prefix_steps(layer: Layer, source: Shape) -> int | None:
+    """Time steps that a `pad` layer puts in front; None where it pads anywhere else."""
+    top, bottom, left, right = layer.pads
+    if bottom or right or (left and source[1] != 1):
+        return None
+    return top * source[2] + left
+
+
+def window_taps(layer: Layer, source: Shape) -> tuple[int, int] | None:
+    """`(taps, stride)` of a convolution that reads one run of bytes a position, else None."""
+    if layer.op != "conv" or layer.padding != "valid" or layer.dilation != (1, 1):
+        return None
+    if layer.kernel == (1, 1) and layer.stride == (1, 1):
+        return 1, 1
+    if source[1] == 1 and layer.kernel[0] == 1 and layer.stride[0] == 1:
+        return layer.kernel[1], layer.stride[1]
+    return None
+
+
+def depthwise_taps(layer: Layer, source: Shape) -> tuple[int, int, int] | None:
+    """`(taps, stride, fold)` of a depthwise convolution along time, else None.
+
+    Args:
+        layer: a depthwise layer.
+        source: its padded input: `(1, rows, fold, channels)` under a kernel `(k, 1)`, or
+            `(1, 1, time, channels)` under a kernel `(1, k)`.
+    """
+    if layer.padding != "valid" or layer.dilation != (1, 1):
+        return None
+    if source[1] == 1 and layer.kernel[0] == 1 and layer.stride[0] == 1:
+        return layer.kernel[1], layer.stride[1], 1
+    if layer.kernel[1] == 1 and layer.stride == (1, 1):
+        return layer.kernel[0], 1, source[2]
+    return None
+
+
+class _Drafter:
+    """Finds the steps: who reads what, which padding is absorbed, which layers run together."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self.writer = {layer.output: layer for layer in graph.layers}
+        self.roots = {graph.input: graph.input}
+        # Readers of a root through views and absorbed padding, in order of execution.
+        self.readers: dict[str, list[Layer]] = {}
+        self.absorbed: set[str] = set()
+
+    def draft(self) -> tuple[list[Step], dict[str, Storage]]:
+        graph = self.graph
+        direct: dict[str, list[Layer]] = {}
+        for layer in graph.layers:
+            for name in layer.inputs:
+                direct.setdefault(name, []).append(layer)
+        for layer in graph.layers:
+            source = layer.inputs[0]
+            if layer.op == "reshape" or (layer.op == "pad" and self._absorbs(layer, direct)):
+                self.roots[layer.output] = self.roots[source]
+                self.absorbed.add(layer.output)
+            else:
+                self.roots[layer.output] = layer.output
+                for name in layer.inputs:
+                    self.readers.setdefault(self.roots[name], []).append(layer)
+        steps: list[Step] = []
+        done: set[str] = set()
+        for layer in graph.layers:
+            if layer.output not in done and layer.output not in self.absorbed:
+                step = self._separable(layer) or self._single(layer)
+                done.update(part.output for part in step.layers)
+                steps.append(step)
+        return self._with_storages(steps)
+
+    def _absorbs(self, pad: Layer, direct: dict[str, list[Layer]]) -> bool:
+        """Whether the padding becomes room in front of the tensor."""
+        readers = direct.get(pad.output, [])
+        if prefix_steps(pad, self.graph.shape(pad.inputs[0])) is None or len(readers) != 1:
+            return False
+        if pad.output == self.graph.output:
+            return False
+        reader, shape = readers[0], self.graph.shape(pad.output)
+        if reader.op == "depthwise_conv":
+            return self._followed(reader, direct) is not None
+        taps = window_taps(reader, shape)
+        return taps is not None and self.graph.shape(reader.output)[3] % 2 == 0
+
+    def _followed(self, layer: Layer, direct: dict[str, list[Layer]]) -> Layer | None:
+        """The 1 x 1 convolution that runs together with a depthwise layer."""
+        shape, graph = self.graph.shape(layer.inputs[0]), self.graph
+        if depthwise_taps(layer, shape) is None or shape[3] % UNROLLED_K:
+            return None
+        if graph.shape(layer.output)[3] != shape[3] or layer.output == graph.output:
+            return None
+        readers = direct.get(layer.output, [])
+        if len(readers) != 1:
+            return None
+        after = readers[0]
+        if after.op != "conv" or after.kernel != (1, 1) or after.stride != (1, 1):
+            return None
+        return after if graph.shape(after.output)[3] % 2 == 0 else None
+
+    def _lead(self, name: str) -> int:
+        """Steps of absorbed padding between a tensor and its root."""
+        steps = 0
+        while name in self.absorbed:
+            layer = self.writer[name]
+            name = layer.inputs[0]
+            if layer.op == "pad":
+                steps += prefix_steps(layer, self.graph.shape(name)) or 0
+        return steps
+
+    def _separable(self, layer: Layer) -> Step | None:
+        if layer.op != "depthwise_conv":
+            return None
+        project = self._followed(layer, self.readers)
+        source = self.roots[layer.inputs[0]]
+        if project is None:
+            return None
+        layers, target, shortcut = (layer, project), project.output, None
+        after = self.readers.get(target, [])
+        if len(after) == 1 and after[0].op == "add" and target != self.graph.output:
+            add = after[0]
+            other = [self.roots[name] for name in add.inputs if self.roots[name] != target]
+            # The shortcut must stand before this step: only what is already stored can be read.
+            if len(other) == 1 and self._stored(other[0], layer):
+                layers, target, shortcut = (layer, project, add), add.output, other[0]
+        allowed = {part.output for part in layers}
+        if source == self.graph.output or any(
+            reader.output not in allowed for reader in self.readers[source]
+        ):
+            return None
+        channels = self.graph.shape(layer.output)[3]
+        return Step(
+            "separable",
+            layers,
+            source,
+            target,
+            shortcut,
+            self._lead(layer.inputs[0]),
+            2 * BLOCK * channels,
+        )
+
+    def _stored(self, root: str, before: Layer) -> bool:
+        if root == self.graph.input:
+            return True
+        order = [layer.output for layer in self.graph.layers]
+        return order.index(root) < order.index(before.output)
+
+    def _single(self, layer: Layer) -> Step:
+        graph = self.graph
+        source, target = graph.shape(layer.inputs[0]), graph.shape(layer.output)
+        root, lead = self.roots[layer.inputs[0]], self._lead(layer.inputs[0])
+        kind, scratch = "generic", 0
+        if layer.op == "conv" and target[3] % 2 == 0:
+            taps = window_taps(layer, source)
+            if taps is not None:
+                kind, scratch = "window", 2 * BLOCK * widened(taps[0] * source[3])
+        elif layer.op == "fully_connected" and target[-1] % 2 == 0:
+            kind, scratch = "dense", 2 * widened(prod(source))
+        elif layer.op in ("avg_pool", "max_pool") and target[1:3] == (1, 1):
+            if layer.kernel == source[1:3] and source[3] % 4 == 0 and layer.padding == "valid":
+                kind = "pool"
+        second = self.roots[layer.inputs[1]] if len(layer.inputs) > 1 else None
+        return Step(kind, (layer,), root, layer.output, second, lead, scratch)
+
+    def _with_storages(self, steps: list[Step]) -> tuple[list[Step], dict[str, Storage]]:
+        graph = self.graph
+        pads: dict[str, int] = {}
+        paired: dict[str, int] = {}
+        slack: dict[str, int] = {}
+        for step in steps:
+            pads[step.source] = max(pads.get(step.source, 0), step.lead)
+            layer = step.layers[0]
+            if step.kind == "separable":
+                taps = depthwise_taps(layer, graph.shape(layer.inputs[0]))
+                assert taps is not None
+                paired[step.source] = taps[2]
+            elif step.kind in ("window", "dense"):
+                shape = graph.shape(layer.inputs[0])
+                run = prod(shape) if step.kind == "dense" else layer.kernel[1] * shape[3]
+                slack[step.source] = max(slack.get(step.source, 0), widened(run) - run)
+        names = [graph.input, *(step.target for step in steps)]
+        storages = {}
+        for name in names:
+            shape = graph.shape(name)
+            storages[name] = Storage(
+                prod(shape[:-1]),
+                shape[-1],
+                pads.get(name, 0),
+                paired.get(name, 1),
+                name in paired,
+                slack.get(name, 0),
+            )
+        return steps, storages
+
+
+def widened(values: int) -> int:
+    """A dot product's length, rounded up to whole words of int8."""
+    return -(-values // UNROLLED_K) * UNROLLED_K
+
+
+def _placed(
+    source: str, output: str, steps: list[Step], storages: dict[str, Storage]
+) -> Program:
+    """Plan the scratch buffer: greedy by size; what is computed in place shares its bytes."""
+    count = len(steps)
+    first, last = {source: 0}, {source: 0}
+    for time, step in enumerate(steps, start=1):
+        first[step.target] = last[step.target] = time
+        last[step.source] = time
+        if step.shortcut is not None:
+            last[step.shortcut] = time
+    last[output] = count
+    owner = {name: name for name in storages}
+    final: list[Step] = []
+    for time, step in enumerate(steps, start=1):
+        base = _in_place(step, storages, last, time)
+        if base is not None:
+            owner[step.target] = owner[base]
+            root = owner[base]
+            last[root] = max(last[root], last[step.target])
+            step = Step(
+                step.kind,
+                step.layers,
+                step.source,
+                step.target,
+                step.shortcut,
+                step.lead,
+                step.scratch_bytes,
+                base,
+            )
+        final.append(step)
+    own = [name for name in storages if owner[name] == name]
+    sizes = [aligned(storages[name].bytes) for name in own]
+    spans = [(first[name], last[name]) for name in own]
+    rooms = [index for index, step in enumerate(final) if step.scratch_bytes]
+    sizes += [aligned(final[index].scratch_bytes) for index in rooms]
+    spans += [(index + 1, index + 1) for index in rooms]
+    placed = place(sizes, spans, count + 1)
+    offsets = dict(zip(own, placed, strict=False))
+    scratch = [0] * count
+    for index, offset in zip(rooms, placed[len(own) :], strict=True):
+        scratch[index] = offset
+    live = [0] * (count + 1)
+    for size, (start, stop) in zip(sizes, spans, strict=True):
+        for time in range(start, stop + 1):
+            live[time] += size
+    return Program(
+        tuple(final),
+        storages,
+        {name: offsets[owner[name]] for name in storages},
+        tuple(scratch),
+        max(offset + size for offset, size in zip(placed, sizes, strict=True)),
+        tuple(live[1:]),
+        output,
+    )
+
+
+def _in_place(
+    step: Step, storages: dict[str, Storage], last: dict[str, int], time: int
+) -> str | None:
+    """The storage that a separable step may write over: of one layout, and read here last.
+
+    Blocks of positions run from the last to the first, and a causal layer reads no later step
+    than it writes: what is overwritten is not needed again.
+    """
+    if step.kind != "separable" or step.layers[0].stride != (1, 1):
+        return None
+    target = storages[step.target]
+    for name in dict.fromkeys((step.shortcut, step.source)):
+        if name is not None and storages[name] == target and last[name] == time:
+            return name
+    return None
