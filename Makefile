@@ -26,11 +26,11 @@ $(VENV)/.installed: pyproject.toml constraints.txt | $(BIN)/python
 	@touch $@
 
 $(VENV)/.installed-test: pyproject.toml constraints.txt | $(BIN)/python
-	$(PIP_INSTALL) '.[test]'
+	$(PIP_INSTALL) '.[test,emulate]'
 	@touch $@ $(VENV)/.installed
 
 $(VENV)/.installed-dev: pyproject.toml constraints.txt | $(BIN)/python
-	$(PIP_INSTALL) '.[test,dev]'
+	$(PIP_INSTALL) '.[test,emulate,dev]'
 	@touch $@ $(VENV)/.installed-test $(VENV)/.installed
 
 search: install

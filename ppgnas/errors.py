@@ -51,3 +51,9 @@ class DependencyError(PpgnasError, ImportError):
     """An optional package that the requested feature needs is not installed."""
 
     exit_code = 1
+
+
+class ToolError(PpgnasError, RuntimeError):
+    """A compiler, a linker or an emulator was asked for something it cannot do, or failed."""
+
+    exit_code = 1

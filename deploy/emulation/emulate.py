@@ -1,0 +1,133 @@
+"""One call in emulation, with all that is known of it.
+
+Emulated, not measured: instructions, stack and outputs are exact for the image; cycles are those
+of the model in `deploy.emulation.pipeline`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from deploy.emulation.counting import Counter
+from deploy.emulation.image import Image, read_image
+from deploy.emulation.linking import AN500, MemoryMap
+from deploy.emulation.machine import Machine
+
+
+@dataclass(frozen=True)
+class EmulationResult:
+    """What one call did.
+
+    Attributes:
+        result: r0 at the return, unsigned.
+        outputs: bytes of the objects asked for, after the call.
+        instructions: executed, exact.
+        by_class: instructions by `instructions.CLASSES`.
+        by_function: instructions by function, callees not included.
+        cycles: of the pipeline model; no caches and no wait states.
+        cycles_by_function: the same by function, callees not included.
+        mispredicted: branches that the model holds to be predicted wrongly.
+        stack_bytes: deepest stack written by the call.
+    """
+
+    result: int
+    outputs: Mapping[str, bytes] = field(repr=False)
+    instructions: int
+    by_class: Mapping[str, int]
+    by_function: Mapping[str, int]
+    cycles: float
+    cycles_by_function: Mapping[str, float]
+    mispredicted: int
+    stack_bytes: int
+
+    @property
+    def cycles_per_instruction(self) -> float:
+        """Cycles of the model for one instruction."""
+        return self.cycles / self.instructions
+
+
+class Emulator:
+    """A machine and a counter for many calls of one image.
+
+    Args:
+        image: the image, or the path of it.
+        memory: the map that the image was built for.
+
+    Raises:
+        DependencyError: a package of the extra `emulate` is not installed.
+    """
+
+    def __init__(self, image: Image | Path, *, memory: MemoryMap = AN500) -> None:
+        self.image = read_image(image) if isinstance(image, Path) else image
+        self.machine = Machine(self.image, memory=memory)
+        self._counter = Counter(self.image)
+
+    def call(
+        self,
+        function: str,
+        inputs: Mapping[str | int, bytes] | None = None,
+        *,
+        arguments: Sequence[int] = (),
+        outputs: Mapping[str | int, int] | None = None,
+        timeout_s: float = 120.0,
+    ) -> EmulationResult:
+        """Write the inputs, call, read the outputs, count.
+
+        Args:
+            function: what to call.
+            inputs: bytes to write before, by symbol or address.
+            arguments: integers and addresses for r0 and on.
+            outputs: how many bytes to read after, by symbol or address.
+            timeout_s: of wall time.
+
+        Raises:
+            ToolError: an unknown name, a fault, or no return in time.
+        """
+        for where, content in (inputs or {}).items():
+            self.machine.write(where, content)
+        record = self.machine.call(function, *arguments, timeout_s=timeout_s)
+        found = {
+            where if isinstance(where, str) else f"{where:#010x}": self.machine.read(where, count)
+            for where, count in (outputs or {}).items()
+        }
+        counts = self._counter.count(record.edges)
+        return EmulationResult(
+            result=record.result,
+            outputs=found,
+            instructions=counts.instructions,
+            by_class=counts.by_class,
+            by_function=counts.by_function,
+            cycles=counts.cycles,
+            cycles_by_function=counts.cycles_by_function,
+            mispredicted=counts.mispredicted,
+            stack_bytes=record.stack_bytes,
+        )
+
+
+def emulate_call(
+    image: Image | Path,
+    function: str,
+    inputs: Mapping[str | int, bytes] | None = None,
+    *,
+    arguments: Sequence[int] = (),
+    outputs: Mapping[str | int, int] | None = None,
+    memory: MemoryMap = AN500,
+) -> EmulationResult:
+    """Run one function of an image once, in a machine of its own.
+
+    Args:
+        image: the image, or the path of it.
+        function: what to call.
+        inputs: bytes to write before, by symbol or address.
+        arguments: integers and addresses for r0 and on.
+        outputs: how many bytes to read after, by symbol or address.
+        memory: the map that the image was built for.
+
+    Raises:
+        DependencyError: a package of the extra `emulate` is not installed.
+        ToolError: an unknown name, a fault, or no return in time.
+    """
+    emulator = Emulator(image, memory=memory)
+    return emulator.call(function, inputs, arguments=arguments, outputs=outputs)

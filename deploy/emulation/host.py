@@ -1,0 +1,188 @@
+"""The compiler of the machine itself: shared objects for ctypes, and programs with sanitizers.
+
+gcc, clang or cc of the PATH come first, because they bring the runtimes of AddressSanitizer and
+UBSan. Which sanitizers work is found out: programs with a fault of each kind are built and run.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from deploy.emulation.packages import zig_program
+from deploy.emulation.processes import run_tool
+from deploy.emulation.toolchain import C_FLAGS, zig_environment
+from ppgnas.errors import DependencyError, ToolError
+
+_SANITIZERS = (("address", "undefined"), ("undefined",))
+# With an argument: one read past the end of a heap block, or one shift by too much.
+_PROBE = """
+#include <stdlib.h>
+int main(int count, char **words)
+{
+    volatile int many = count + 30;
+    char *block = malloc((size_t)many);
+    int value = 0;
+    if (block == NULL || count < 2) { free(block); return 0; }
+    block[0] = 1;
+    value = words[1][0] == 'a' ? ((volatile char *)block)[many] : 1 << many;
+    free(block);
+    return value & 0;
+}
+"""
+
+
+@dataclass(frozen=True)
+class HostCompiler:
+    """A compiler whose output runs here.
+
+    Attributes:
+        name: `gcc`, `clang`, `cc` or `zig cc`.
+        version: first line of what it says about itself.
+        command: program and fixed flags.
+        is_zig: it needs zig's caches.
+    """
+
+    name: str
+    version: str
+    command: tuple[str, ...]
+    is_zig: bool = field(default=False, repr=False)
+
+    def build_shared(
+        self,
+        sources: Sequence[Path],
+        out: Path,
+        *,
+        include: Sequence[Path] = (),
+        optimise: str = "-O2",
+        flags: Sequence[str] = (),
+    ) -> Path:
+        """Compile files in C to one shared object.
+
+        Args:
+            sources: the files.
+            out: where it goes.
+            include: folders of headers.
+            optimise: one `-O` flag.
+            flags: further flags, after `toolchain.C_FLAGS`.
+
+        Returns:
+            `out`.
+
+        Raises:
+            ToolError: the compiler fails; its own words are in the message.
+        """
+        return self._build(sources, out, include, (optimise, "-shared", "-fPIC", *flags))
+
+    def build_program(
+        self,
+        sources: Sequence[Path],
+        out: Path,
+        *,
+        include: Sequence[Path] = (),
+        optimise: str = "-O1",
+        sanitize: bool = True,
+        flags: Sequence[str] = (),
+    ) -> Path:
+        """Compile files in C to a program.
+
+        Args:
+            sources: the files, one of them with `main`.
+            out: where it goes.
+            include: folders of headers.
+            optimise: one `-O` flag.
+            sanitize: with all of `sanitizers()`; the first finding ends the program with an error.
+            flags: further flags, after `toolchain.C_FLAGS`.
+
+        Returns:
+            `out`.
+
+        Raises:
+            ToolError: the compiler fails, or has no sanitizer that works.
+        """
+        chosen = self.sanitizers() if sanitize else ()
+        if sanitize and not chosen:
+            raise ToolError(
+                f"{self.name} has no working sanitizer here; install gcc or clang with their "
+                "sanitizer runtimes, or build with sanitize=False"
+            )
+        return self._build(sources, out, include, (optimise, *_sanitizing(chosen), *flags))
+
+    def sanitizers(self) -> tuple[str, ...]:
+        """Those that work here: a program with a fault of each kind was built, run and caught."""
+        with tempfile.TemporaryDirectory(prefix="ppgnas-probe-") as folder:
+            source = Path(folder) / "probe.c"
+            source.write_text(_PROBE, encoding="utf-8")
+            for chosen in _SANITIZERS:
+                program = Path(folder) / "-".join(chosen)
+                try:
+                    self._build([source], program, (), ("-O1", *_sanitizing(chosen)))
+                    run_tool([program], "running a program without faults")
+                except ToolError:
+                    continue
+                if all(_finds(program, sanitizer) for sanitizer in chosen):
+                    return chosen
+        return ()
+
+    def _build(
+        self, sources: Sequence[Path], out: Path, include: Sequence[Path], flags: Sequence[str]
+    ) -> Path:
+        if not sources:
+            raise ToolError("build: no sources; give at least one file in C")
+        out.parent.mkdir(parents=True, exist_ok=True)
+        headers = [f"-I{path}" for path in include]
+        names = ", ".join(Path(source).name for source in sources)
+        with tempfile.TemporaryDirectory(prefix="ppgnas-build-") as folder:
+            run_tool(
+                [*self.command, *C_FLAGS, *flags, *headers, *sources, "-o", out, "-lm"],
+                f"compiling {names} with {self.name} ({self.version})",
+                env=zig_environment(Path(folder)) if self.is_zig else None,
+            )
+        return out
+
+
+def _finds(program: Path, sanitizer: str) -> bool:
+    try:
+        run_tool([program, sanitizer], "running a program with a fault")
+    except ToolError:
+        return True
+    return False
+
+
+def _sanitizing(chosen: Sequence[str]) -> tuple[str, ...]:
+    if not chosen:
+        return ()
+    return ("-g", f"-fsanitize={','.join(chosen)}", "-fno-sanitize-recover=all")
+
+
+def zig_host() -> HostCompiler:
+    """zig's clang for this machine.
+
+    Raises:
+        DependencyError: the package ziglang is not installed.
+    """
+    program = str(zig_program(purpose="compiling for this machine without a C compiler"))
+    version = run_tool([program, "version"], "asking zig for its version").strip()
+    # Without an explicit choice zig traps on undefined behaviour in every build.
+    return HostCompiler("zig cc", version, (program, "cc", "-fno-sanitize=undefined"), is_zig=True)
+
+
+def find_host_compiler() -> HostCompiler:
+    """A compiler for this machine: the one that `CC` names, gcc, clang, cc, else zig's.
+
+    Raises:
+        DependencyError: there is none; the message says how to get one.
+    """
+    for name in (os.environ.get("CC", ""), "gcc", "clang", "cc"):
+        program = shutil.which(name) if name else None
+        if program is not None:
+            said = run_tool([program, "--version"], f"asking {name} for its version")
+            return HostCompiler(Path(name).name, said.splitlines()[0], (program,))
+    try:
+        return zig_host()
+    except DependencyError as error:
+        raise DependencyError(f"no gcc, clang or cc is on the PATH, and {error}") from None

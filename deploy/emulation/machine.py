@@ -1,0 +1,210 @@
+"""A Cortex-M7 in emulation (unicorn): memory, calls by the rules of AAPCS, blocks counted exactly.
+
+What is counted. The emulator translates runs of instructions that end at a branch, a page or its
+own limits, and reports each run as it is entered. Every pair (run before, run entered) is counted;
+nothing leaves a run in its middle except a fault, which raises. So the counts give how often each
+instruction was executed, exactly, whatever the borders and overlaps of runs are.
+
+Memory hooks are not used: they make unaligned loads fault (unicorn 2.1). The hook is in place
+before the first instruction is translated, because later ones do not fire in translated code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from deploy.emulation.image import Image
+from deploy.emulation.linking import AN500, MemoryMap
+from deploy.emulation.packages import load
+from ppgnas.errors import ToolError
+
+# (address, bytes) of a translated run; before the first one stands OUTSIDE.
+Block = tuple[int, int]
+OUTSIDE: Block = (0, 0)
+
+_RETURN_PAGE = 0x1FFFF000  # executable by the default map of Armv7-M, used by neither region
+_PAGE_BYTES = 4096
+_STACK_BYTES = 64 << 10
+_REGISTER_ARGUMENTS = 4
+# Bytes of the untouched stack: a pattern that does not repeat within 251 bytes, without zeros.
+_PAINT = bytes(1 + (97 * index + 13) % 251 for index in range(251))
+
+
+@dataclass(frozen=True)
+class CallRecord:
+    """What one call did.
+
+    Attributes:
+        result: r0 at the return, unsigned.
+        edges: how often each pair (run before, run entered) happened.
+        stack_bytes: deepest byte of stack written, counted from where the call found it.
+    """
+
+    result: int
+    edges: Mapping[tuple[Block, Block], int] = field(repr=False)
+    stack_bytes: int
+
+
+class Machine:
+    """A Cortex-M7 with one image in its memory. State stays from call to call.
+
+    Args:
+        image: what to load; data and bss are initialised as start-up code would.
+        memory: the regions; the stack begins at the end of the SRAM.
+
+    Raises:
+        DependencyError: unicorn is not installed.
+        ToolError: the image does not fit the regions.
+    """
+
+    def __init__(self, image: Image, *, memory: MemoryMap = AN500) -> None:
+        unicorn = load("unicorn", package="unicorn", purpose="running code of a Cortex-M7")
+        registers = load("unicorn.arm_const", package="unicorn", purpose="running code")
+        self.image = image
+        self.memory = memory
+        self._error: type[Exception] = unicorn.UcError
+        self._registers = registers
+        self._core: Any = unicorn.Uc(
+            unicorn.UC_ARCH_ARM, unicorn.UC_MODE_THUMB | unicorn.UC_MODE_MCLASS
+        )
+        self._core.ctl_set_cpu_model(registers.UC_CPU_ARM_CORTEX_M7)
+        self._core.mem_map(memory.flash_address, memory.flash_bytes)
+        self._core.mem_map(memory.sram_address, memory.sram_bytes)
+        self._core.mem_map(_RETURN_PAGE, _PAGE_BYTES)
+        self._edges: dict[tuple[Block, Block], int] = {}
+        self._previous = OUTSIDE
+        self._core.hook_add(unicorn.UC_HOOK_BLOCK, self._on_block)
+        self._load()
+
+    def write(self, where: str | int, content: bytes) -> None:
+        """Write bytes at a symbol or an address.
+
+        Raises:
+            ToolError: no such symbol, more bytes than the object holds, or outside the regions.
+        """
+        address = self._place(where, len(content))
+        try:
+            self._core.mem_write(address, bytes(content))
+        except self._error as error:
+            raise ToolError(
+                f"write: {len(content)} bytes at {address:#010x} ({error}); {self._regions()}"
+            ) from None
+
+    def read(self, where: str | int, count: int) -> bytes:
+        """Read bytes from a symbol or an address.
+
+        Raises:
+            ToolError: as for `write`.
+        """
+        address = self._place(where, count)
+        try:
+            return bytes(self._core.mem_read(address, count))
+        except self._error as error:
+            raise ToolError(
+                f"read: {count} bytes at {address:#010x} ({error}); {self._regions()}"
+            ) from None
+
+    def call(self, function: str, *arguments: int, timeout_s: float = 120.0) -> CallRecord:
+        """Call a function and count.
+
+        Args:
+            function: its name.
+            *arguments: integers and addresses of 32 bits: r0 to r3, then the stack.
+            timeout_s: of wall time.
+
+        Raises:
+            ToolError: no such function, a fault (with the place), or no return in time.
+        """
+        symbol = self.image.symbol(function)
+        if symbol.kind != "function":
+            raise ToolError(f"call: {function} is an object, not a function")
+        stack = self._paint()
+        extra = arguments[_REGISTER_ARGUMENTS:]
+        pushed = b"".join((value & 0xFFFFFFFF).to_bytes(4, "little") for value in extra)
+        stack -= (len(pushed) + 7) // 8 * 8  # AAPCS: 8-byte aligned at a call
+        self._core.mem_write(stack, pushed)
+        names = self._registers
+        # CPACR gives access to the FPU on the chip; this is the switch that unicorn has for it.
+        #        self._core.reg_write(names.UC_ARM_REG_C1_C0_2, 0xF << 20)
+        self._core.reg_write(names.UC_ARM_REG_FPEXC, 1 << 30)
+        for index in range(_REGISTER_ARGUMENTS):
+            value = arguments[index] if index < len(arguments) else 0
+            self._core.reg_write(names.UC_ARM_REG_R0 + index, value & 0xFFFFFFFF)
+        self._core.reg_write(names.UC_ARM_REG_SP, stack)
+        self._core.reg_write(names.UC_ARM_REG_LR, _RETURN_PAGE | 1)
+        self._edges = {}
+        self._previous = OUTSIDE
+        try:
+            self._core.emu_start(
+                symbol.address | 1, _RETURN_PAGE, timeout=int(timeout_s * 1_000_000)
+            )
+        except self._error as error:
+            raise ToolError(f"{function}: {error} at {self._where()}") from None
+        if self._core.reg_read(names.UC_ARM_REG_PC) & ~1 != _RETURN_PAGE:
+            raise ToolError(
+                f"{function}: not returned after {timeout_s:g} s; it was at {self._where()}"
+            )
+        result = self._core.reg_read(names.UC_ARM_REG_R0) & 0xFFFFFFFF
+        return CallRecord(result, self._edges, self._depth(stack))
+
+    def _on_block(self, core: object, address: int, size: int, data: object) -> None:
+        entered = (address, size)
+        edge = (self._previous, entered)
+        self._edges[edge] = self._edges.get(edge, 0) + 1
+        self._previous = entered
+
+    def _load(self) -> None:
+        for segment in self.image.segments:
+            self.write(segment.load_address, segment.content)
+            zeros = bytes(segment.memory_bytes - len(segment.content))
+            self.write(segment.address, segment.content + zeros)
+
+    def _stack_floor(self) -> int:
+        ends = [
+            segment.address + segment.memory_bytes
+            for segment in self.image.segments
+            if segment.address >= self.memory.sram_address
+        ]
+        return (max(ends, default=self.memory.sram_address) + 7) // 8 * 8
+
+    def _paint(self) -> int:
+        floor, top = self._stack_floor(), self.memory.stack_top
+        floor = max(floor, top - _STACK_BYTES)  # below it a caller may keep inputs
+        count = top - floor
+        self._core.mem_write(floor, (_PAINT * (count // len(_PAINT) + 1))[:count])
+        return top
+
+    def _depth(self, stack: int) -> int:
+        floor = max(self._stack_floor(), self.memory.stack_top - _STACK_BYTES)
+        count = stack - floor
+        now = bytes(self._core.mem_read(floor, count))
+        fresh = (_PAINT * (count // len(_PAINT) + 1))[:count]
+        if now == fresh:
+            return 0
+        low = next(index for index, byte in enumerate(now) if byte != fresh[index])
+        return count - low // 4 * 4
+
+    def _place(self, where: str | int, count: int) -> int:
+        if isinstance(where, int):
+            return where
+        symbol = self.image.symbol(where)
+        if symbol.size_bytes and count > symbol.size_bytes:
+            raise ToolError(
+                f"{where} holds {symbol.size_bytes} bytes; {count} were asked for"
+            )
+        return symbol.address
+
+    def _regions(self) -> str:
+        memory = self.memory
+        return (
+            f"mapped are flash {memory.flash_address:#010x} ({memory.flash_bytes} bytes) and SRAM "
+            f"{memory.sram_address:#010x} ({memory.sram_bytes} bytes)"
+        )
+
+    def _where(self) -> str:
+        address = self._core.reg_read(self._registers.UC_ARM_REG_PC) & ~1
+        found = self.image.function_at(address)
+        inside = f" ({found.name} + {address - found.address})" if found is not None else ""
+        return f"{address:#010x}{inside}"

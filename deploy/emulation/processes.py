@@ -1,0 +1,61 @@
+"""Runs a compiler or an emulator and shows its own words when it fails."""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from ppgnas.errors import ToolError
+
+_SHOWN_CHARACTERS = 6000
+
+
+def run_tool(
+    command: Sequence[str | Path],
+    what: str,
+    *,
+    env: Mapping[str, str] | None = None,
+    timeout_s: float = 600.0,
+) -> str:
+    """Run a program to its end.
+
+    Args:
+        command: program and arguments.
+        what: what is being done, for the message: `compiling model.c`.
+        env: the whole environment; None keeps the present one.
+        timeout_s: after this long it is stopped.
+
+    Returns:
+        What it wrote to standard output.
+
+    Raises:
+        ToolError: it cannot be started, fails or takes too long.
+    """
+    words = [str(word) for word in command]
+    try:
+        done = subprocess.run(
+            words,
+            env=None if env is None else dict(env),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=timeout_s,
+            check=False,
+        )
+    except OSError as error:
+        raise ToolError(f"{what}: {words[0]} cannot be started ({error.strerror})") from None
+    except subprocess.TimeoutExpired:
+        raise ToolError(
+            f"{what}: not done after {timeout_s:g} s, stopped: {shlex.join(words)}"
+        ) from None
+    if done.returncode:
+        said = "\n".join(part.strip() for part in (done.stderr, done.stdout) if part.strip())
+        if len(said) > _SHOWN_CHARACTERS:
+            said = said[:_SHOWN_CHARACTERS] + "\n[...]"
+        raise ToolError(
+            f"{what} failed (exit code {done.returncode}): {shlex.join(words)}\n{said}"
+        )
+    return done.stdout

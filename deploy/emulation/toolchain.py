@@ -1,0 +1,225 @@
+"""Compilers for the Cortex-M7: `arm-none-eabi-gcc` where it is on the PATH, else zig's clang.
+
+Both build for the same core: ARMv7E-M with DSP, hardware floats of single precision (FPv5-SP-D16),
+floats passed in registers, no operating system. An image is linked without a C library. gcc takes
+`memory.c` of this package for memcpy and its like and libgcc for 64-bit division; zig brings its
+own compiler-rt for both. Whatever of that is called stands in the image and is counted.
+
+`PPGNAS_ARM_GCC` names another gcc for the same target.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from deploy.emulation.linking import AN500, MemoryMap, linker_script, object_label
+from deploy.emulation.packages import zig_program
+from deploy.emulation.processes import run_tool
+from ppgnas.errors import DependencyError, ToolError
+
+C_FLAGS = ("-std=c99", "-Wall", "-Wextra", "-Wconversion", "-Werror")
+_LAYOUT_FLAGS = (
+    "-ffreestanding",
+    "-ffunction-sections",
+    "-fdata-sections",
+    "-fomit-frame-pointer",
+    "-fno-unwind-tables",
+    "-fno-asynchronous-unwind-tables",
+)
+_GCC_CORE = ("-mcpu=cortex-m7", "-mthumb", "-mfloat-abi=hard", "-mfpu=fpv5-sp-d16")
+# zig spells features of a core with +; without this one it falls back to floats in software. Its
+# default adds traps for undefined behaviour at -O0, and a stack protector elsewhere.
+_ZIG_CORE = (
+    "-target",
+    "thumb-freestanding-eabihf",
+    "-mcpu=cortex_m7+fp_armv8d16sp",
+    "-fno-sanitize=undefined",
+    "-fno-stack-protector",
+)
+_SUPPORT = Path(__file__).parent / "support"
+_MEMORY = _SUPPORT / "memory.c"
+_STARTUP = _SUPPORT / "startup.c"
+_ENTRY = "ppgnas_reset"
+_OPTIMISE = ("-O0", "-O1", "-O2", "-O3", "-Os", "-Oz", "-Og", "-Ofast")
+_SUFFIXES = (".c", ".s", ".S")
+
+
+def zig_environment(local_cache: Path) -> dict[str, str]:
+    """The environment for zig: results are shared between builds, nothing lands in the project.
+
+    Args:
+        local_cache: a temporary folder of this build alone.
+    """
+    base = os.environ.get("XDG_CACHE_HOME")
+    shared = (Path(base) if base else Path.home() / ".cache") / "ppgnas" / "zig"
+    try:
+        shared.mkdir(parents=True, exist_ok=True)
+        writable = os.access(shared, os.W_OK)
+    except OSError:
+        writable = False
+    return {
+        **os.environ,
+        "ZIG_GLOBAL_CACHE_DIR": str(shared if writable else local_cache / "global"),
+        "ZIG_LOCAL_CACHE_DIR": str(local_cache / "local"),
+    }
+
+
+@dataclass(frozen=True)
+class Compiler:
+    """One compiler for the Cortex-M7.
+
+    Attributes:
+        name: `arm-none-eabi-gcc` or `zig cc`.
+        version: as the compiler states it.
+        command: program and the flags of the core.
+        is_zig: it needs zig's caches and brings its own runtime library.
+    """
+
+    name: str
+    version: str
+    command: tuple[str, ...]
+    is_zig: bool = field(default=False, repr=False)
+
+    def build(
+        self,
+        sources: Sequence[Path],
+        out_elf: Path,
+        *,
+        keep: Sequence[str],
+        include: Sequence[Path] = (),
+        memory: MemoryMap = AN500,
+        linker_script_text: str | None = None,
+        optimise: str = "-O2",
+        defines: Sequence[str] = (),
+        flags: Sequence[str] = (),
+    ) -> Path:
+        """Compile and link.
+
+        Args:
+            sources: files in C, or in assembly (`.s`, `.S`).
+            out_elf: where the image goes.
+            keep: the functions that are called from outside; what they do not need is left out.
+            include: folders of headers.
+            memory: where flash and SRAM stand.
+            linker_script_text: a script of one's own instead of `linking.linker_script`.
+            optimise: one `-O` flag.
+            defines: `NAME` or `NAME=VALUE` each.
+            flags: further flags for the files in C, after the others.
+
+        Returns:
+            `out_elf`.
+
+        Raises:
+            ToolError: no sources, an unknown kind of source or flag, or the compiler fails; its
+                own words are in the message.
+        """
+        _check(sources, keep, optimise)
+        labels = _labels(sources)
+        parts = [(Path(source), label) for source, label in zip(sources, labels, strict=True)]
+        parts.append((_STARTUP, "ppgnas_startup"))
+        if not self.is_zig:
+            parts.append((_MEMORY, "ppgnas_memory"))
+        text = linker_script_text
+        if text is None:
+            kept = (_ENTRY, *keep)
+            text = linker_script([label for _, label in parts], keep=kept, memory=memory)
+        common = [optimise, *_LAYOUT_FLAGS, *(f"-I{path}" for path in include)]
+        common += [f"-D{define}" for define in defines]
+        with tempfile.TemporaryDirectory(prefix="ppgnas-build-") as folder:
+            build = Path(folder)
+            env = zig_environment(build) if self.is_zig else None
+            objects: list[Path] = []
+            for source, label in parts:
+                # Without the last one gcc turns the loop of memcpy into a call of memcpy.
+                own = ["-fno-tree-loop-distribute-patterns"] if source == _MEMORY else flags
+                kind = [*C_FLAGS, *common, *(() if source == _STARTUP else own)]
+                objects.append(build / f"{label}.o")
+                run_tool(
+                    [
+                        *(*self.command, *(kind if source.suffix == ".c" else ())),
+                        *("-c", source, "-o", objects[-1]),
+                    ],
+                    f"compiling {source.name} with {self.name} {self.version}",
+                    env=env,
+                )
+            script = build / "image.ld"
+            script.write_text(text, encoding="utf-8")
+            out_elf.parent.mkdir(parents=True, exist_ok=True)
+            # zig links at the level of optimisation that its runtime library is to have.
+            linking = [optimise, "-Wl,--gc-sections", f"-Wl,-e,{_ENTRY}", f"-Wl,-T,{script}"]
+            linking += [] if self.is_zig else ["-nostdlib", "-Wl,--no-warn-rwx-segments"]
+            run_tool(
+                [
+                    *(*self.command, *linking, *objects, "-o", out_elf),
+                    *([] if self.is_zig else ["-lgcc"]),
+                ],
+                f"linking {out_elf.name} with {self.name} {self.version}",
+                env=env,
+            )
+        return out_elf
+
+
+def _check(sources: Sequence[Path], keep: Sequence[str], optimise: str) -> None:
+    if not keep:
+        raise ToolError("build: keep is empty; name the functions that are called from outside")
+    if not sources:
+        raise ToolError("build: no sources; give at least one file in C")
+    for source in sources:
+        if Path(source).suffix not in _SUFFIXES:
+            raise ToolError(
+                f"build: {source} is no source; allowed endings are {', '.join(_SUFFIXES)}"
+            )
+    if optimise not in _OPTIMISE:
+        raise ToolError(f"build: optimise is {optimise!r}; allowed are {', '.join(_OPTIMISE)}")
+
+
+def _labels(sources: Sequence[Path]) -> list[str]:
+    labels: list[str] = []
+    for source in sources:
+        label = object_label(Path(source).stem)
+        labels.append(label if label not in labels else f"{label}_{len(labels)}")
+    return labels
+
+
+def arm_gcc() -> Compiler | None:
+    """The gcc for Arm without an operating system, or None where there is none."""
+    program = shutil.which(os.environ.get("PPGNAS_ARM_GCC", "arm-none-eabi-gcc"))
+    if program is None:
+        return None
+    first = run_tool([program, "--version"], "asking gcc for its version").splitlines()[0]
+    version = re.search(r"\d+\.\d+(\.\d+)?(?!.*\d+\.\d+\.\d+)", first)
+    return Compiler(
+        "arm-none-eabi-gcc", version[0] if version else first, (program, *_GCC_CORE), is_zig=False
+    )
+
+
+def zig() -> Compiler:
+    """The clang inside the package ziglang.
+
+    Raises:
+        DependencyError: the package is not installed.
+    """
+    program = str(zig_program(purpose="compiling for a Cortex-M7"))
+    version = run_tool([program, "version"], "asking zig for its version").strip()
+    return Compiler("zig cc", version, (program, "cc", *_ZIG_CORE), is_zig=True)
+
+
+def find_compiler() -> Compiler:
+    """The compiler for the Cortex-M7 of this machine: gcc before zig.
+
+    Raises:
+        DependencyError: neither is there; the message says how to get one.
+    """
+    found = arm_gcc()
+    if found is not None:
+        return found
+    try:
+        return zig()
+    except DependencyError as error:
+        raise DependencyError(f"no arm-none-eabi-gcc is on the PATH, and {error}") from None
