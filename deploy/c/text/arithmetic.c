@@ -60,11 +60,6 @@ PPG_INLINE uint32_t widen_add(uint32_t sums, uint32_t bytes)
     return (uint32_t)__sxtab16((int16x2_t)sums, (int8x4_t)bytes);
 }
 
-PPG_INLINE int32_t saturate(int32_t value)
-{
-    return (int32_t)__ssat(value, 8);
-}
-
 #else
 
 PPG_INLINE int32_t low_half(uint32_t word)
@@ -102,12 +97,13 @@ PPG_INLINE uint32_t widen_add(uint32_t sums, uint32_t bytes)
     return halves(low_half(sums) + byte_of(bytes), high_half(sums) + byte_of(bytes >> 16));
 }
 
+#endif
+
+/* Compilers make one SSAT of it. */
 PPG_INLINE int32_t saturate(int32_t value)
 {
     return value < -128 ? -128 : value > 127 ? 127 : value;
 }
-
-#endif
 
 /* Arithmetic shift to the right; what every compiler does with a negative value. */
 PPG_INLINE int32_t shift_right(int32_t value, int bits)
