@@ -67,7 +67,7 @@ def _channel(taps: int, stride: int, rows: int, pairs: int, channel: int) -> lis
     """Statements for one of the two channels of a word."""
     even_words, odd_words = weight_words(taps), _odd_pairs(taps)
     odd_needed = any(row * stride % 2 for row in range(rows))
-    pick = "widen({})" if channel == 0 else "widen(ror8({}))"
+    pick = "widen({})" if channel == 0 else "widen_odd({})"
     lines = ["        {"]
     lines += [f"            int32_t s{row} = requant[{channel}];" for row in range(rows)]
     made: set[str] = set()

@@ -35,17 +35,24 @@ PPG_INLINE void store16(void *to, uint32_t value)
     PPG_COPY(to, &half, sizeof half);
 }
 
-PPG_INLINE uint32_t ror8(uint32_t word)
-{
-    return (word >> 8) | (word << 24);
-}
-
 #if defined(__ARM_FEATURE_SIMD32) && !defined(PPG_PORTABLE)
 
 /* Bytes 0 and 2 as two signed halves. */
 PPG_INLINE uint32_t widen(uint32_t bytes)
 {
     return (uint32_t)__sxtb16((int8x4_t)bytes);
+}
+
+/* Bytes 1 and 3. gcc does not fold the rotation into the instruction. */
+PPG_INLINE uint32_t widen_odd(uint32_t bytes)
+{
+#if defined(__GNUC__) && !defined(__clang__)
+    uint32_t halves;
+    __asm__("sxtb16 %0, %1, ror #8" : "=r"(halves) : "r"(bytes));
+    return halves;
+#else
+    return (uint32_t)__sxtb16((int8x4_t)((bytes >> 8) | (bytes << 24)));
+#endif
 }
 
 /* sum + a.low * b.low + a.high * b.high */
@@ -87,6 +94,11 @@ PPG_INLINE uint32_t widen(uint32_t bytes)
     return halves(byte_of(bytes), byte_of(bytes >> 16));
 }
 
+PPG_INLINE uint32_t widen_odd(uint32_t bytes)
+{
+    return halves(byte_of(bytes >> 8), byte_of(bytes >> 24));
+}
+
 PPG_INLINE int32_t dot2(uint32_t a, uint32_t b, int32_t sum)
 {
     return sum + low_half(a) * low_half(b) + high_half(a) * high_half(b);
@@ -99,10 +111,17 @@ PPG_INLINE uint32_t widen_add(uint32_t sums, uint32_t bytes)
 
 #endif
 
-/* Compilers make one SSAT of it. */
+/* clang makes one SSAT of the plain text, gcc does not. */
 PPG_INLINE int32_t saturate(int32_t value)
 {
+#if defined(__ARM_FEATURE_SAT) && defined(__GNUC__) && !defined(__clang__) && \
+    !defined(PPG_PORTABLE)
+    int32_t result;
+    __asm__("ssat %0, #8, %1" : "=r"(result) : "r"(value) : "cc");
+    return result;
+#else
     return value < -128 ? -128 : value > 127 ? 127 : value;
+#endif
 }
 
 /* Arithmetic shift to the right; what every compiler does with a negative value. */

@@ -16,10 +16,10 @@ PPG_INLINE void widen4(const int8_t *from, int step, int taps, uint32_t *to)
         to[1] = widen(b);
         to[2] = widen(c);
         to[3] = widen(d);
-        to[4] = widen(ror8(a));
-        to[5] = widen(ror8(b));
-        to[6] = widen(ror8(c));
-        to[7] = widen(ror8(d));
+        to[4] = widen_odd(a);
+        to[5] = widen_odd(b);
+        to[6] = widen_odd(c);
+        to[7] = widen_odd(d);
         from += 4;
         to += 8;
     }
@@ -30,7 +30,7 @@ PPG_INLINE void widen1(const int8_t *from, int taps, uint32_t *to)
     for (int tap = 0; tap < taps; tap += 4) {
         const uint32_t a = load32(from);
         to[0] = widen(a);
-        to[1] = widen(ror8(a));
+        to[1] = widen_odd(a);
         from += 4;
         to += 2;
     }
@@ -44,7 +44,7 @@ typedef struct {
     do {                                                  \
         const uint32_t word = weights[index];             \
         const uint32_t w0 = widen(word);                  \
-        const uint32_t w1 = widen(ror8(word));            \
+        const uint32_t w1 = widen_odd(word);            \
         PPG_ORDER();                                      \
         const uint32_t a = inputs[4 * (index)];           \
         a0 = dot2(a, w0, a0);                             \
@@ -188,10 +188,10 @@ PPG_INLINE sums1 dot1(const uint32_t *inputs, int apart, const uint32_t **at, in
     do {
         uint32_t word = weights[0];
         first = dot2(inputs[0], widen(word), first);
-        second = dot2(inputs[0], widen(ror8(word)), second);
+        second = dot2(inputs[0], widen_odd(word), second);
         word = weights[1];
         first = dot2(inputs[apart], widen(word), first);
-        second = dot2(inputs[apart], widen(ror8(word)), second);
+        second = dot2(inputs[apart], widen_odd(word), second);
         weights += 2;
         inputs += 2 * apart;
     } while (--rounds != 0);

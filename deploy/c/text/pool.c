@@ -9,7 +9,7 @@ PPG_INLINE void pool_sums(const int8_t *from, int step, int positions, int32_t s
     do {
         const uint32_t word = load32(from);
         even = widen_add(even, word);
-        odd = widen_add(odd, ror8(word));
+        odd = widen_add(odd, (word >> 8) | (word << 24));
         from += step;
     } while (--left != 0);
     sums[0] += (int16_t)(even & 0xffffu);
