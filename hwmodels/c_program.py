@@ -327,6 +327,17 @@ def widened(values: int) -> int:
     return -(-values // UNROLLED_K) * UNROLLED_K
 
 
+def dot_words(values: int, *, widened_inputs: bool) -> int:
+    """Words of two taps that a dot product of `values` taps takes.
+
+    Widened inputs lie as taps (0, 2) and (1, 3) of each four: one tap more than a multiple of 4
+    needs one word, two and three need both.
+    """
+    if widened_inputs:
+        return values // 4 * 2 + min(values % 4, 2)
+    return -(-values // 2)
+
+
 def _placed(
     source: str, output: str, steps: list[Step], storages: dict[str, Storage]
 ) -> Program:

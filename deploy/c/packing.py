@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from deploy import fixed_point, single_rounding
 from deploy.c.depthwise import weight_words
 from deploy.quantized import QuantizedNet
-from hwmodels.c_program import widened
+from hwmodels.c_program import dot_words, widened
 from hwmodels.graph import Layer
 from ppgnas.errors import ExportError
 
@@ -27,7 +27,7 @@ def pointwise_words(matrix: NDArray[np.int8], *, widened_inputs: bool) -> NDArra
             each four; else (0, 1), (2, 3).
 
     Returns:
-        `(outputs / 2 * taps / 2,)`, taps rounded up to a multiple of 4 with zeros.
+        `(outputs / 2 * words,)`, see `hwmodels.c_program.dot_words`; zeros fill them up.
     """
     outputs, taps = matrix.shape
     full = np.zeros((outputs, widened(taps)), np.int8)
@@ -36,6 +36,7 @@ def pointwise_words(matrix: NDArray[np.int8], *, widened_inputs: bool) -> NDArra
     pairs = full.reshape(outputs // 2, 2, -1, 4)[..., order]
     # (output pairs, 2, fours, taps of a four in the order of the words)
     pairs = pairs.reshape(outputs // 2, 2, -1, 2)
+    pairs = pairs[:, :, : dot_words(taps, widened_inputs=widened_inputs)]
     # (output pairs, output, words, tap) -> bytes [tap][output]
     return _words(pairs.transpose(0, 2, 3, 1))
 

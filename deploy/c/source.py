@@ -70,7 +70,7 @@ def generate(net: QuantizedNet) -> Source:
     if not direct:
         output = plan.storages[plan.output]
         offset = plan.offsets[plan.output] + output.offset(0)
-        statements.append(f"    memcpy(logits, scratch + {offset}, {output.bytes});")
+        statements.append(f"    copy_bytes(logits, scratch + {offset}, {output.bytes});")
     lines += [_definition(table, name) for table, name in tables.items()]
     lines.append(_infer(graph, plan, statements))
     parts = tuple(
@@ -155,7 +155,7 @@ int ppg_infer(const int8_t *input, int8_t *logits, void *memory)
         return PPG_ERROR_ALIGNMENT;
     }}
     if (input != scratch + {offset}) {{
-        memcpy(scratch + {offset}, input, {size});
+        copy_bytes(scratch + {offset}, input, {size});
     }}
 {chr(10).join(statements)}
     return PPG_OK;

@@ -15,7 +15,15 @@ import numpy as np
 from deploy import fixed_point, single_rounding
 from deploy.c import depthwise, packing
 from deploy.quantized import QuantizedNet
-from hwmodels.c_program import BLOCK, Program, Step, Storage, depthwise_taps, widened
+from hwmodels.c_program import (
+    BLOCK,
+    Program,
+    Step,
+    Storage,
+    depthwise_taps,
+    dot_words,
+    widened,
+)
 from hwmodels.graph import Layer
 
 
@@ -146,6 +154,7 @@ def _window(c: _Context) -> Call:
     outputs = c.net.graph.shape(layer.output)[3]
     run, stride = layer.kernel[1] * shape[3], layer.stride[1] * shape[3]
     taps, steps, to = widened(run), c.storage.steps, c.storage
+    words = dot_words(run, widened_inputs=True)
     blocks, rest = divmod(steps, BLOCK)
     pair = 4 if to.paired else 2
     lines = [f"({_PARAMETERS})", "{", f"    const ending end = {c.ending(layer)};"]
@@ -156,7 +165,7 @@ def _window(c: _Context) -> Call:
         lines += [
             f"    for (int step = {steps - 1}; step >= {steps - rest}; step--) {{",
             f"        widen1(x + step * {stride}, {taps}, room);",
-            f"        pointwise1(room, 1, weights, requant, {taps}, {outputs}, end, "
+            f"        pointwise1(room, 1, weights, requant, {words}, {outputs}, end, "
             f"y + {_at(to, to.pad_steps)}, {pair});",
             "    }",
         ]
@@ -166,7 +175,7 @@ def _window(c: _Context) -> Call:
             f"    for (int step = {BLOCK * (blocks - 1)}; step >= 0; step -= {BLOCK}) {{",
             f"        const positions4 at = {_positions(to, firsts, (0, 1, 2, 3))};",
             f"        widen4(x + step * {stride}, {stride}, {taps}, room);",
-            f"        pointwise4(room, weights, requant, {taps}, {outputs}, end,",
+            f"        pointwise4(room, weights, requant, {words}, {outputs}, end,",
             f"                   y + {_at(to, to.pad_steps)}, at);",
             "    }",
         ]
@@ -295,11 +304,12 @@ class _Finish:
             assert c.step.shortcut is not None
             self.other = c.program.storages[c.step.shortcut]
         self.channels, self.outputs = channels, outputs
+        self.words = dot_words(channels, widened_inputs=False)
 
     def four(self, firsts: Sequence[int], apart: Sequence[int]) -> list[str]:
         """Statements for four time steps `step + apart[i]`."""
         to, other = self.to, self.other
-        head = f"room, weights, requant, {self.channels}, {self.outputs}, end"
+        head = f"room, weights, requant, {self.words}, {self.outputs}, end"
         lines = [f"const positions4 at = {_positions(to, firsts, apart)};"]
         place = f"y + {_at(to, to.pad_steps)}"
         if other is None:
@@ -315,7 +325,7 @@ class _Finish:
     def one(self, index: int, by: int) -> list[str]:
         """Statements for the time step `step + by`, the block's position `index`."""
         to, other = self.to, self.other
-        head = f"room + {index}, {BLOCK}, weights, requant, {self.channels}, {self.outputs}, end"
+        head = f"room + {index}, {BLOCK}, weights, requant, {self.words}, {self.outputs}, end"
         place = "y + " + _at(to, to.pad_steps).replace("step", f"(step + {by})")
         pair = 4 if to.paired else 2
         if other is None:
@@ -368,15 +378,15 @@ def _dense(c: _Context) -> Call:
     (layer,) = c.step.layers
     outputs = c.net.graph.shape(layer.output)[-1]
     run = prod(c.net.graph.shape(layer.inputs[0]))
-    taps = widened(run)
+    taps, words = widened(run), dot_words(run, widened_inputs=True)
     body = [
         f"({_PARAMETERS})",
         "{",
         f"    const ending end = {c.ending(layer)};",
         f"    widen1(x, {taps}, room);",
-        f"    dense4(room, weights, requant, {taps}, {outputs}, end, y);"
+        f"    dense4(room, weights, requant, {words}, {outputs}, end, y);"
         if outputs % 4 == 0
-        else f"    pointwise1(room, 1, weights, requant, {taps}, {outputs}, end, y, 2);",
+        else f"    pointwise1(room, 1, weights, requant, {words}, {outputs}, end, y, 2);",
         "}",
     ]
     matrix = c.net.weights[layer.name].reshape(outputs, run)

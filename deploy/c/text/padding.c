@@ -8,6 +8,17 @@ PPG_INLINE int paired_offset(int step, int fold, int channels)
     return ((row / 2) * fold + column) * 2 * channels + (row % 2) * 2;
 }
 
+PPG_INLINE void copy_bytes(int8_t *to, const int8_t *from, int bytes)
+{
+    int at = 0;
+    for (; at + 4 <= bytes; at += 4) {
+        PPG_COPY(to + at, from + at, 4);
+    }
+    for (; at < bytes; at++) {
+        to[at] = from[at];
+    }
+}
+
 /* `bytes` of padding in front of a tensor that lies plain. */
 PPG_INLINE void pad_plain(int8_t *to, int bytes, int8_t zero)
 {

@@ -64,23 +64,32 @@ typedef struct {
         PPG_ORDER();                                      \
     } while (0)
 
-/* `taps` is a multiple of 4: two words of weights first where 8 does not divide it, then four at
- * a time. `*at` moves on to the next outputs. */
+/* The words that are left over by rounds of four come first, or a round where none are: they need
+ * no copies of the biases. Short dot products have no loop. `*at` moves on to the next outputs. */
 PPG_INLINE sums4 dot4(const uint32_t *inputs, const uint32_t **at, int32_t first, int32_t second,
-                      int taps)
+                      int words)
 {
     const uint32_t *weights = *at;
     int32_t a0 = first, a1 = first, a2 = first, a3 = first;
     int32_t b0 = second, b1 = second, b2 = second, b3 = second;
-    if (taps % 8 != 0) {
-        PPG_DOT4(0);
+    const int ahead = words % 4 == 0 ? 4 : words % 4;
+    int rounds = (words - ahead) / 4;
+    PPG_DOT4(0);
+    if (ahead > 1) {
         PPG_DOT4(1);
-        inputs += 8;
-        weights += 2;
     }
-    if (taps >= 8) {
-        int rounds = taps / 8;
+    if (ahead > 2) {
+        PPG_DOT4(2);
+    }
+    if (ahead > 3) {
+        PPG_DOT4(3);
+    }
+    inputs += 4 * ahead;
+    weights += ahead;
+    if (rounds > 1) {
         PPG_OPAQUE(rounds);
+    }
+    if (words > ahead) {
         do {
             PPG_DOT4(0);
             PPG_DOT4(1);
@@ -114,13 +123,13 @@ typedef struct {
 
 /* All outputs of a layer at four positions. */
 PPG_INLINE void pointwise4(const uint32_t *inputs, const uint32_t *weights,
-                           const int32_t *requant, int taps, int outputs, ending end, int8_t *to,
+                           const int32_t *requant, int words, int outputs, ending end, int8_t *to,
                            positions4 p)
 {
     int left = outputs / 2;
     PPG_OPAQUE(left);
     do {
-        const sums4 sums = dot4(inputs, &weights, requant[0], requant[1], taps);
+        const sums4 sums = dot4(inputs, &weights, requant[0], requant[1], words);
         int32_t factor = requant[2];
         to[0] = (int8_t)finish(sums.first[0], factor, end);
         to[p.at1] = (int8_t)finish(sums.first[1], factor, end);
@@ -150,14 +159,14 @@ PPG_INLINE int32_t joined(int32_t value, int32_t shortcut, addition add)
 
 /* The same with the block's input added, which lies at `from` in the layout `q`. */
 PPG_INLINE void pointwise4_add(const uint32_t *inputs, const uint32_t *weights,
-                               const int32_t *requant, int taps, int outputs, ending end,
+                               const int32_t *requant, int words, int outputs, ending end,
                                int8_t *to, positions4 p, const int8_t *from, positions4 q,
                                addition add)
 {
     int left = outputs / 2;
     PPG_OPAQUE(left);
     do {
-        const sums4 sums = dot4(inputs, &weights, requant[0], requant[1], taps);
+        const sums4 sums = dot4(inputs, &weights, requant[0], requant[1], words);
         int32_t factor = requant[2];
         to[0] = (int8_t)joined(finish(sums.first[0], factor, end), from[0], add);
         to[p.at1] = (int8_t)joined(finish(sums.first[1], factor, end), from[q.at1], add);
@@ -180,20 +189,16 @@ typedef struct {
 } sums1;
 
 PPG_INLINE sums1 dot1(const uint32_t *inputs, int apart, const uint32_t **at, int32_t first,
-                      int32_t second, int taps)
+                      int32_t second, int words)
 {
     const uint32_t *weights = *at;
-    int rounds = taps / 4;
+    int rounds = words;
     PPG_OPAQUE(rounds);
     do {
-        uint32_t word = weights[0];
-        first = dot2(inputs[0], widen(word), first);
-        second = dot2(inputs[0], widen_odd(word), second);
-        word = weights[1];
-        first = dot2(inputs[apart], widen(word), first);
-        second = dot2(inputs[apart], widen_odd(word), second);
-        weights += 2;
-        inputs += 2 * apart;
+        const uint32_t word = *weights++;
+        first = dot2(*inputs, widen(word), first);
+        second = dot2(*inputs, widen_odd(word), second);
+        inputs += apart;
     } while (--rounds != 0);
     *at = weights;
     const sums1 sums = {first, second};
@@ -201,13 +206,13 @@ PPG_INLINE sums1 dot1(const uint32_t *inputs, int apart, const uint32_t **at, in
 }
 
 PPG_INLINE void pointwise1(const uint32_t *inputs, int apart, const uint32_t *weights,
-                           const int32_t *requant, int taps, int outputs, ending end, int8_t *to,
+                           const int32_t *requant, int words, int outputs, ending end, int8_t *to,
                            int pair)
 {
     int left = outputs / 2;
     PPG_OPAQUE(left);
     do {
-        const sums1 sums = dot1(inputs, apart, &weights, requant[0], requant[1], taps);
+        const sums1 sums = dot1(inputs, apart, &weights, requant[0], requant[1], words);
         to[0] = (int8_t)finish(sums.first, requant[2], end);
         to[1] = (int8_t)finish(sums.second, requant[3], end);
         requant += 4;
@@ -216,14 +221,14 @@ PPG_INLINE void pointwise1(const uint32_t *inputs, int apart, const uint32_t *we
 }
 
 PPG_INLINE void pointwise1_add(const uint32_t *inputs, int apart, const uint32_t *weights,
-                               const int32_t *requant, int taps, int outputs, ending end,
+                               const int32_t *requant, int words, int outputs, ending end,
                                int8_t *to, int pair, const int8_t *from, int from_pair,
                                addition add)
 {
     int left = outputs / 2;
     PPG_OPAQUE(left);
     do {
-        const sums1 sums = dot1(inputs, apart, &weights, requant[0], requant[1], taps);
+        const sums1 sums = dot1(inputs, apart, &weights, requant[0], requant[1], words);
         to[0] = (int8_t)joined(finish(sums.first, requant[2], end), from[0], add);
         to[1] = (int8_t)joined(finish(sums.second, requant[3], end), from[1], add);
         requant += 4;
