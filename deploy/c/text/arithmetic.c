@@ -10,6 +10,8 @@
 #define PPG_STEP static __attribute__((noinline))
 /* Keeps loads where they are written: hoisted ones spill the accumulators. */
 #define PPG_ORDER() __asm__ volatile("" ::: "memory")
+/* Reads a constant here and not earlier. */
+#define PPG_LATE(constant) (*(const volatile int32_t *)&(constant))
 /* Hides a loop's trip count, so that it is neither unrolled further nor rewritten. */
 #define PPG_OPAQUE(value) __asm__("" : "+r"(value))
 /* One load or store where the compiler knows the size, even in a freestanding build. */
@@ -19,6 +21,7 @@
 #define PPG_STEP static
 #define PPG_ORDER() ((void)0)
 #define PPG_OPAQUE(value) ((void)0)
+#define PPG_LATE(constant) (constant)
 #define PPG_COPY(to, from, size) memcpy(to, from, size)
 #endif
 

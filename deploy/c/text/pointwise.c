@@ -40,6 +40,39 @@ typedef struct {
     int32_t first[4], second[4]; /* accumulators of two outputs at four positions */
 } sums4;
 
+#if defined(__ARM_FEATURE_SIMD32) && defined(__GNUC__) && !defined(PPG_PORTABLE) && \
+    !defined(PPG_NO_ASSEMBLY)
+
+/* One word of weights at four positions. Written out because compilers load early here and then
+ * spill: with eight sums, two pointers and three values there is no register left. */
+#define PPG_DOT4(index)                                                                   \
+    __asm__("ldr %[w1], [%[weights], %[at]]\n\t"                                          \
+            "ldr %[x], [%[inputs], %[x0]]\n\t"                                            \
+            "sxtb16 %[w0], %[w1]\n\t"                                                     \
+            "sxtb16 %[w1], %[w1], ror #8\n\t"                                             \
+            "smlad %[a0], %[x], %[w0], %[a0]\n\t"                                         \
+            "smlad %[b0], %[x], %[w1], %[b0]\n\t"                                         \
+            "ldr %[x], [%[inputs], %[x1]]\n\t"                                            \
+            "smlad %[a1], %[x], %[w0], %[a1]\n\t"                                         \
+            "smlad %[b1], %[x], %[w1], %[b1]\n\t"                                         \
+            "ldr %[x], [%[inputs], %[x2]]\n\t"                                            \
+            "smlad %[a2], %[x], %[w0], %[a2]\n\t"                                         \
+            "smlad %[b2], %[x], %[w1], %[b2]\n\t"                                         \
+            "ldr %[x], [%[inputs], %[x3]]\n\t"                                            \
+            "smlad %[a3], %[x], %[w0], %[a3]\n\t"                                         \
+            "smlad %[b3], %[x], %[w1], %[b3]"                                             \
+            : [a0] "+r"(a0), [a1] "+r"(a1), [a2] "+r"(a2), [a3] "+r"(a3), [b0] "+r"(b0),  \
+              [b1] "+r"(b1), [b2] "+r"(b2), [b3] "+r"(b3), [w0] "=&r"(w0),                \
+              [w1] "=&r"(w1), [x] "=&r"(x)                                                \
+            : [inputs] "r"(inputs), [weights] "r"(weights), [at] "n"(4 * (index)),        \
+              [x0] "n"(16 * (index)), [x1] "n"(16 * (index) + 4),                         \
+              [x2] "n"(16 * (index) + 8), [x3] "n"(16 * (index) + 12)                     \
+            : "memory")
+
+#define PPG_DOT4_VALUES uint32_t w0, w1, x
+
+#else
+
 #define PPG_DOT4(index)                                   \
     do {                                                  \
         const uint32_t word = weights[index];             \
@@ -64,6 +97,10 @@ typedef struct {
         PPG_ORDER();                                      \
     } while (0)
 
+#define PPG_DOT4_VALUES (void)0
+
+#endif
+
 /* The words that are left over by rounds of four come first, or a round where none are: they need
  * no copies of the biases. Short dot products have no loop. `*at` moves on to the next outputs. */
 PPG_INLINE sums4 dot4(const uint32_t *inputs, const uint32_t **at, int32_t first, int32_t second,
@@ -74,6 +111,7 @@ PPG_INLINE sums4 dot4(const uint32_t *inputs, const uint32_t **at, int32_t first
     int32_t b0 = second, b1 = second, b2 = second, b3 = second;
     const int ahead = words % 4 == 0 ? 4 : words % 4;
     int rounds = (words - ahead) / 4;
+    PPG_DOT4_VALUES;
     PPG_DOT4(0);
     if (ahead > 1) {
         PPG_DOT4(1);
@@ -130,12 +168,12 @@ PPG_INLINE void pointwise4(const uint32_t *inputs, const uint32_t *weights,
     PPG_OPAQUE(left);
     do {
         const sums4 sums = dot4(inputs, &weights, requant[0], requant[1], words);
-        int32_t factor = requant[2];
+        int32_t factor = PPG_LATE(requant[2]);
         to[0] = (int8_t)finish(sums.first[0], factor, end);
         to[p.at1] = (int8_t)finish(sums.first[1], factor, end);
         to[p.at2] = (int8_t)finish(sums.first[2], factor, end);
         to[p.at3] = (int8_t)finish(sums.first[3], factor, end);
-        factor = requant[3];
+        factor = PPG_LATE(requant[3]);
         to[1] = (int8_t)finish(sums.second[0], factor, end);
         to[p.at1 + 1] = (int8_t)finish(sums.second[1], factor, end);
         to[p.at2 + 1] = (int8_t)finish(sums.second[2], factor, end);
@@ -167,12 +205,12 @@ PPG_INLINE void pointwise4_add(const uint32_t *inputs, const uint32_t *weights,
     PPG_OPAQUE(left);
     do {
         const sums4 sums = dot4(inputs, &weights, requant[0], requant[1], words);
-        int32_t factor = requant[2];
+        int32_t factor = PPG_LATE(requant[2]);
         to[0] = (int8_t)joined(finish(sums.first[0], factor, end), from[0], add);
         to[p.at1] = (int8_t)joined(finish(sums.first[1], factor, end), from[q.at1], add);
         to[p.at2] = (int8_t)joined(finish(sums.first[2], factor, end), from[q.at2], add);
         to[p.at3] = (int8_t)joined(finish(sums.first[3], factor, end), from[q.at3], add);
-        factor = requant[3];
+        factor = PPG_LATE(requant[3]);
         to[1] = (int8_t)joined(finish(sums.second[0], factor, end), from[1], add);
         to[p.at1 + 1] = (int8_t)joined(finish(sums.second[1], factor, end), from[q.at1 + 1], add);
         to[p.at2 + 1] = (int8_t)joined(finish(sums.second[2], factor, end), from[q.at2 + 1], add);
