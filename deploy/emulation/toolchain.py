@@ -1,4 +1,4 @@
-"""Compilers for the Cortex-M7: `arm-none-eabi-gcc` where it is on the PATH, else zig's clang.
+"""Compilers for the Cortex-M7: zig's clang, or `arm-none-eabi-gcc` where that is not installed.
 
 Both build for the same core: ARMv7E-M with DSP, hardware floats of single precision (FPv5-SP-D16),
 floats passed in registers, no operating system. An image is linked without a C library. gcc takes
@@ -210,16 +210,32 @@ def zig() -> Compiler:
     return Compiler("zig cc", version, (program, "cc", *_ZIG_CORE), is_zig=True)
 
 
-def find_compiler() -> Compiler:
-    """The compiler for the Cortex-M7 of this machine: gcc before zig.
+def find_compiler(name: str | None = None) -> Compiler:
+    """The compiler for the Cortex-M7 of this machine: zig before gcc.
+
+    zig comes first because its version is pinned: counts are then the same everywhere, and the
+    engine `ppgnas-c` is fitted on them.
+
+    Args:
+        name: `zig` or `gcc` for that one alone.
 
     Raises:
-        DependencyError: neither is there; the message says how to get one.
+        DependencyError: neither, or not the one asked for, is there; the message says how to get
+            one.
+        ToolError: another name.
     """
+    if name not in (None, "zig", "gcc"):
+        raise ToolError(f"compiler {name!r} is unknown; allowed are zig and gcc")
+    if name != "gcc":
+        try:
+            return zig()
+        except DependencyError:
+            if name == "zig" or arm_gcc() is None:
+                raise
     found = arm_gcc()
-    if found is not None:
-        return found
-    try:
-        return zig()
-    except DependencyError as error:
-        raise DependencyError(f"no arm-none-eabi-gcc is on the PATH, and {error}") from None
+    if found is None:
+        raise DependencyError(
+            "no arm-none-eabi-gcc is on the PATH; install it (Debian: gcc-arm-none-eabi) or name "
+            "it in PPGNAS_ARM_GCC, or use zig"
+        )
+    return found

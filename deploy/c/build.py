@@ -1,0 +1,81 @@
+"""Files of generated C on disk, and images of them in emulation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from deploy.c.source import generate, header
+from deploy.emulation.emulate import Emulator
+from deploy.emulation.toolchain import Compiler
+from deploy.quantized import QuantizedNet
+from ppgnas.files import write_text_atomic
+
+PREAMBLE = """\
+#include <stddef.h>
+#include <stdint.h>
+
+#if defined(__ARM_FEATURE_SIMD32)
+#include <arm_acle.h>
+#endif
+
+#include "model.h"
+
+void *memcpy(void *to, const void *from, size_t count);
+
+"""
+
+
+@dataclass(frozen=True)
+class ModelFiles:
+    """Where `model.c` and `model.h` lie, and the scratch buffer that they want."""
+
+    source: Path
+    header: Path
+    scratch_bytes: int
+
+
+def model_files(net: QuantizedNet, folder: Path) -> ModelFiles:
+    """Write `model.c` and `model.h` into a folder.
+
+    Raises:
+        ExportError: a layer that the C cannot compute, by name.
+        OSError: the folder cannot be written.
+    """
+    made = generate(net)
+    guard = "#ifndef PPG_MODEL_H\n#define PPG_MODEL_H\n\n#include <stdint.h>\n\n{}\n#endif\n"
+    text = guard.format(header(net, made.program))
+    write_text_atomic(folder / "model.h", text)
+    write_text_atomic(folder / "model.c", PREAMBLE + made.functions)
+    return ModelFiles(folder / "model.c", folder / "model.h", made.program.bytes)
+
+
+_HARNESS = """\
+#include "model.h"
+
+int8_t ppg_input[PPG_STEPS * PPG_CHANNELS];
+int8_t ppg_logits[PPG_CLASSES];
+uint64_t ppg_memory[(PPG_SCRATCH_BYTES + 7) / 8];
+
+int ppg_run(void);
+int ppg_run(void)
+{
+    return ppg_infer(ppg_input, ppg_logits, ppg_memory);
+}
+"""
+
+
+def emulator_of(net: QuantizedNet, files: ModelFiles, compiler: Compiler) -> Emulator:
+    """An emulated Cortex-M7 with `ppg_run`, `ppg_input` and `ppg_logits`.
+
+    Raises:
+        ToolError: the compiler fails.
+        DependencyError: a package of the extra `emulate` is missing.
+    """
+    folder = files.source.parent
+    harness = folder / "harness.c"
+    write_text_atomic(harness, _HARNESS)
+    image = compiler.build(
+        [files.source, harness], folder / "model.elf", keep=("ppg_run",), include=[folder]
+    )
+    return Emulator(image)
