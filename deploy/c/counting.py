@@ -1,10 +1,11 @@
 """Counts of generated steps on the emulated Cortex-M7: what the engine `ppgnas-c` is fitted on.
 
-    python -m deploy.c.counting --networks 120 --out hwmodels/data/c_steps_m7.csv
+    python -m deploy.c.counting --networks 200 --out hwmodels/data/c_steps_m7.csv
 
-draws networks of the presets, generates and builds each, runs one window in emulation and writes
-one row for each function: the shape of its step, instructions, cycles of the pipeline model and
-bytes of code. Then `python -m hwmodels.fit` makes the laws of it.
+draws networks of the presets and of a space of longer kernels, generates and builds each, runs one
+window in emulation and writes one row for each function: the shape of its step, how many steps
+call it, instructions and cycles (of the pipeline model) of one call, bytes of code. Then
+`python -m hwmodels.fit` makes the laws of it.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import csv
 import random
 import tempfile
 from collections.abc import Iterator
-from dataclasses import astuple
+from dataclasses import astuple, replace
 from pathlib import Path
 
 import numpy as np
@@ -26,16 +27,27 @@ from deploy.random_net import random_net
 from hwmodels.c_shapes import COLUMNS, infer_shape, step_shape
 from hwmodels.graph import Graph
 from search_spaces.lower import lower
-from search_spaces.space import PRESETS, SearchSpace
+from search_spaces.space import PRESETS, SearchSpace, StageSpace
 
 MAX_MACS = 4_000_000
-MEASURED = ("instructions", "cycles", "code_bytes")
+MEASURED = ("calls", "instructions", "cycles", "code_bytes")
+_KERNELS = StageSpace(
+    depth=(1, 2),
+    width=(8, 16, 24),
+    kernel=(4, 5, 6, 8, 10, 11, 12, 13, 16, 20, 24, 32),
+    dilation=(1, 2, 4, 16),
+    expansion=(1, 2),
+    stride=(1, 2, 4),
+    residual=(False, True),
+)
 
 
 def draw(networks: int, seed: int) -> Iterator[Graph]:
-    """Graphs of the presets in turn, different ones, up to `MAX_MACS`."""
+    """Graphs of the spaces in turn, different ones, up to `MAX_MACS`."""
     rng = random.Random(seed)
-    spaces = [SearchSpace.preset(name) for name in PRESETS]
+    presets = [SearchSpace.preset(name) for name in PRESETS]
+    kernels = replace(presets[1], name="kernels", stages=(_KERNELS, _KERNELS))
+    spaces = [*presets, replace(kernels, pooling=("avg", "max"))]
     seen = set()
     while len(seen) < networks:
         arch = spaces[len(seen) % len(spaces)].sample(rng)
@@ -59,12 +71,14 @@ def count(graph: Graph, seed: int, compiler: Compiler) -> list[tuple[object, ...
             times = sum(name == function for name, _ in source.calls)
             rows[function] = (
                 *astuple(step_shape(graph, source.program, step)),
+                times,
                 result.by_function[function] // times,
                 result.cycles_by_function[function] / times,
                 emulator.image.symbol(function).size_bytes,
             )
         rows["ppg_infer"] = (
             *astuple(infer_shape(graph, source.program)),
+            1,
             result.by_function["ppg_infer"],
             result.cycles_by_function["ppg_infer"],
             emulator.image.symbol("ppg_infer").size_bytes,
@@ -82,9 +96,10 @@ def main() -> None:
     compiler = find_compiler()
     with arguments.out.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow([*COLUMNS, *MEASURED])
+        writer.writerow(["network", *COLUMNS, *MEASURED])
         for number, graph in enumerate(draw(arguments.networks, arguments.seed)):
-            writer.writerows(count(graph, arguments.seed + number, compiler))
+            for row in count(graph, arguments.seed + number, compiler):
+                writer.writerow([number, *row])
             file.flush()
             print(f"{number + 1} of {arguments.networks}: {graph.total_macs} MACs", flush=True)
 
