@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import importlib.util
+import re
 import shutil
 import subprocess
 import sys
@@ -75,6 +76,11 @@ def test_the_linker_speaks(build: Build) -> None:
         build({"a.c": "int nowhere(void); int f(void); int f(void) {return nowhere();}"}, ["f"])
 
 
+def test_a_function_named_like_a_word_of_the_linker(build: Build) -> None:
+    image = read_image(build({"a.c": "int add(int x); int add(int x) { return x + 1; }"}, ["add"]))
+    assert image.symbol("add").kind == "function"
+
+
 def test_small_copies_need_no_call(build: Build) -> None:
     source = """
     #include <string.h>
@@ -134,7 +140,7 @@ def test_memory_maps() -> None:
     with pytest.raises(ToolError, match="overlap"):
         MemoryMap(flash_address=0x20000000)
     script = linker_script(["model"], keep=["run"])
-    assert script.startswith("EXTERN(run)\n") and "*/model.o(.bss .bss.* COMMON)" in script
+    assert script.startswith('EXTERN("run")\n') and "*/model.o(.bss .bss.* COMMON)" in script
 
 
 def test_images_that_are_none(tmp_path: Path) -> None:
@@ -174,6 +180,22 @@ def test_importing_the_room_needs_none_of_the_packages() -> None:
     )
     root = Path(__file__).parents[3]
     subprocess.run([sys.executable, "-c", script], check=True, cwd=root)
+
+
+def test_the_example_of_the_page_runs(
+    compiler: Compiler,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    page = (Path(__file__).parents[3] / "docs" / "emulation.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(toolchain, "find_compiler", lambda: compiler)
+    exec(compile(code, "docs/emulation.md", "exec"), {})
+    result, instructions, cycles, stack, flash = (float(x) for x in capsys.readouterr().out.split())
+    assert result == 64 and stack <= 32
+    assert 64 < instructions < 64 * 8 and instructions / 2 <= cycles and 8 < flash < 300
 
 
 @pytest.fixture(scope="module")
