@@ -151,9 +151,9 @@ class Compiler:
             script = build / "image.ld"
             script.write_text(text, encoding="utf-8")
             out_elf.parent.mkdir(parents=True, exist_ok=True)
-            # zig links at the level of optimisation that its runtime library is to have, and drops
-            # the names of functions at -Os without -g.
-            linking = [optimise, "-g", "-Wl,--gc-sections", f"-Wl,-e,{_ENTRY}", f"-Wl,-T,{script}"]
+            # zig builds its runtime library once for each level that is given here (about 10 s),
+            # and drops the names of functions at -Os.
+            linking = ["-O2", "-Wl,--gc-sections", f"-Wl,-e,{_ENTRY}", f"-Wl,-T,{script}"]
             linking += [] if self.is_zig else ["-nostdlib", "-Wl,--no-warn-rwx-segments"]
             libraries = [] if self.is_zig else ["-lgcc"]
             run_tool(

@@ -193,7 +193,8 @@ def test_the_example_of_the_page_runs(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(toolchain, "find_compiler", lambda: compiler)
     exec(compile(code, "docs/emulation.md", "exec"), {})
-    result, instructions, cycles, stack, flash = (float(x) for x in capsys.readouterr().out.split())
+    printed = [float(word) for word in capsys.readouterr().out.split()]
+    result, instructions, cycles, stack, flash = printed
     assert result == 64 and stack <= 32
     assert 64 < instructions < 64 * 8 and instructions / 2 <= cycles and 8 < flash < 300
 
