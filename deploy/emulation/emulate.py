@@ -67,19 +67,19 @@ class Emulator:
     def call(
         self,
         function: str,
-        inputs: Mapping[str | int, bytes] | None = None,
+        inputs: Mapping[str, bytes] | None = None,
         *,
         arguments: Sequence[int] = (),
-        outputs: Mapping[str | int, int] | None = None,
+        outputs: Mapping[str, int] | None = None,
         timeout_s: float = 120.0,
     ) -> EmulationResult:
         """Write the inputs, call, read the outputs, count.
 
         Args:
             function: what to call.
-            inputs: bytes to write before, by symbol or address.
+            inputs: bytes to write before, by symbol.
             arguments: integers and addresses for r0 and on.
-            outputs: how many bytes to read after, by symbol or address.
+            outputs: how many bytes to read after, by symbol.
             timeout_s: of wall time.
 
         Raises:
@@ -89,8 +89,7 @@ class Emulator:
             self.machine.write(where, content)
         record = self.machine.call(function, *arguments, timeout_s=timeout_s)
         found = {
-            where if isinstance(where, str) else f"{where:#010x}": self.machine.read(where, count)
-            for where, count in (outputs or {}).items()
+            where: self.machine.read(where, count) for where, count in (outputs or {}).items()
         }
         counts = self._counter.count(record.edges)
         return EmulationResult(
@@ -109,10 +108,10 @@ class Emulator:
 def emulate_call(
     image: Image | Path,
     function: str,
-    inputs: Mapping[str | int, bytes] | None = None,
+    inputs: Mapping[str, bytes] | None = None,
     *,
     arguments: Sequence[int] = (),
-    outputs: Mapping[str | int, int] | None = None,
+    outputs: Mapping[str, int] | None = None,
     memory: MemoryMap = AN500,
 ) -> EmulationResult:
     """Run one function of an image once, in a machine of its own.
@@ -120,9 +119,9 @@ def emulate_call(
     Args:
         image: the image, or the path of it.
         function: what to call.
-        inputs: bytes to write before, by symbol or address.
+        inputs: bytes to write before, by symbol.
         arguments: integers and addresses for r0 and on.
-        outputs: how many bytes to read after, by symbol or address.
+        outputs: how many bytes to read after, by symbol.
         memory: the map that the image was built for.
 
     Raises:

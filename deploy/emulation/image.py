@@ -169,7 +169,9 @@ def read_image(path: Path) -> Image:
         with path.open("rb") as stream:
             elf = elf_module.ELFFile(stream)
             if elf["e_machine"] != "EM_ARM" or elf.elfclass != 32:
-                raise ToolError(f"{path}: built for {elf['e_machine']}; allowed is EM_ARM, 32 bits")
+                raise ToolError(
+                    f"{path}: built for {elf['e_machine']}; allowed is EM_ARM with 32 bits"
+                )
             return _read(path, elf)
     except OSError as error:
         raise ToolError(f"{path}: cannot be read ({error.strerror})") from None

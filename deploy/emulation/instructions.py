@@ -77,7 +77,8 @@ class Instruction:
         offset: the constant distance from the one address register, or None.
         access_bytes: 1, 2, 4 or 8 per transfer; 0 where nothing is moved.
         sets_flags: it writes the condition flags.
-        reads_flags: it depends on them: under IT, carry in, SEL.
+        reads_flags: it depends on them: predicated, carry in, SEL.
+        predicated: it has a condition: a branch, or any instruction under IT.
         inline_shift: an operand is shifted, or an immediate is a rotated byte.
         ends_block: it may change the course: a branch or a write of pc.
         conditional: a branch that may fall through.
@@ -100,6 +101,7 @@ class Instruction:
     access_bytes: int = 0
     sets_flags: bool = False
     reads_flags: bool = False
+    predicated: bool = False
     inline_shift: bool = False
     ends_block: bool = False
     conditional: bool = False
@@ -192,7 +194,7 @@ class Decoder:
             if op.type == arm.ARM_OP_REG and op.shift.type != arm.ARM_SFT_INVALID
         }
         branch = group == "branch" or arm.ARM_REG_PC in writes
-        under_it = raw.cc not in (arm.ARM_CC_AL, arm.ARM_CC_INVALID)
+        predicated = raw.cc not in (arm.ARM_CC_AL, arm.ARM_CC_INVALID) and name != "it"
         offset = None
         if len(memory) == 1 and not memory[0].index:
             offset = memory[0].disp
@@ -212,10 +214,11 @@ class Decoder:
             offset=offset,
             access_bytes=_access_bytes(name) if moves else 0,
             sets_flags=bool(raw.update_flags) or name in ("cmp", "cmn", "tst", "teq"),
-            reads_flags=(under_it and name != "it") or name in ("adc", "sbc", "rrx", "sel"),
+            reads_flags=predicated or name in ("adc", "sbc", "rrx", "sel"),
+            predicated=predicated,
             inline_shift=bool(shifted) or _rotated_immediate(raw.bytes, name),
             ends_block=branch,
-            conditional=branch and (under_it or name in ("cbz", "cbnz")),
+            conditional=branch and (predicated or name in ("cbz", "cbnz")),
             text=f"{raw.mnemonic} {raw.op_str}".strip(),
         )
 

@@ -108,7 +108,9 @@ def linker_script(
         keep: functions that stay in the image although nothing in it calls them.
         memory: the regions.
     """
-    extern = f"EXTERN({' '.join(keep)})\n" if keep else ""
+    # Quoted, because some plain names (add) are words of the script language.
+    names = " ".join(f'"{name}"' for name in keep)
+    extern = f"EXTERN({names})\n" if keep else ""
     return f"""{extern}MEMORY
 {{
     FLASH (rx) : ORIGIN = {memory.flash_address:#010x}, LENGTH = {memory.flash_bytes:#x}

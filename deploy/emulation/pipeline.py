@@ -6,14 +6,16 @@ operands at 0, an accumulator one later, the value of a store two later. A resul
 be used by an instruction issued at t where `issue + L <= t + need`. A second instruction joins the
 first of a cycle if its operands are ready and `_may_pair` allows it; else it waits for the next.
 
-Sources, both cited as [..] below; Arm publishes no timing of its own in the reference manual.
+Sources, cited as [..] below; Arm's reference manual gives no timing of single instructions.
   [J] jnk0le, "random", pipeline cycle test, cortex_m7.md (commit 0b9c602): measured with
       DWT.CYCCNT on an STM32H743 rev Y.
   [L] LLVM, lib/Target/ARM/ARMScheduleM7.td: the scheduling model that Arm contributed.
+  [T] Arm, Cortex-M7 Processor Technical Reference Manual (DDI 0489): widths of the memory ports.
 
 What it leaves out: caches and wait states (code and data as in TCM, or caches that always hit),
-unaligned accesses (+3 cycles a load [J]), fetch alignment, a full store buffer, interrupts. Two
-loads of unknown addresses hit the same bank half of the time: that pair costs half a cycle.
+unaligned accesses (+3 cycles a load [J]), a full store buffer, interrupts. So it is a lower bound
+for code that runs from flash behind a cache. Two loads at unknown addresses hit the same bank half
+of the time: that pair costs half a cycle more.
 """
 
 from __future__ import annotations
@@ -40,6 +42,7 @@ FLOAT_LATENCY = 3  # [J, L]
 FLOAT_MAC_LATENCY = 5  # fused; chained accumulators are needed 2 later [J, L]
 FLOAT_ACCUMULATOR = 2
 
+FETCH_BYTES = 8  # one aligned 64-bit word of code a cycle: the width of the ITCM and AXI ports [T]
 DIVIDE_CYCLES = 7  # blocks the pipeline; on the chip it depends on the values [L]
 FLOAT_DIVIDE_CYCLES = 16  # VDIV.F32 [J]
 FLOAT_ROOT_CYCLES = 14  # VSQRT.F32 [J]
@@ -97,16 +100,22 @@ def block_cycles(block: Sequence[Instruction], before: Sequence[Instruction] = (
     Returns:
         Cycles from the end of `before` to the end of `block`.
     """
+    if not block:
+        return 0.0
     state = _State()
     for instruction in before:
         _issue(state, instruction)
-    if before and block and before[-1].address + before[-1].size_bytes != block[0].address:
-        state.older = None  # a taken branch ends its group; sharing it with the target is not
-        # reliable on the chip [J]
+    first, last = block[0], block[-1]
+    falls_through = bool(before) and before[-1].address + before[-1].size_bytes == first.address
+    if not falls_through:
+        state.older = None  # sharing a cycle with the target of a branch is unreliable [J]
     start = state.end()
     for instruction in block:
         _issue(state, instruction)
-    return state.end() - start
+    fetched = (last.address + last.size_bytes - 1) // FETCH_BYTES - first.address // FETCH_BYTES
+    if not falls_through or first.address % FETCH_BYTES == 0:
+        fetched += 1
+    return max(state.end() - start, float(fetched))
 
 
 def _issue(state: _State, now: Instruction) -> None:

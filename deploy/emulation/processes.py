@@ -17,6 +17,7 @@ def run_tool(
     what: str,
     *,
     env: Mapping[str, str] | None = None,
+    folder: Path | None = None,
     timeout_s: float = 600.0,
 ) -> str:
     """Run a program to its end.
@@ -25,6 +26,7 @@ def run_tool(
         command: program and arguments.
         what: what is being done, for the message: `compiling model.c`.
         env: the whole environment; None keeps the present one.
+        folder: where it runs; None keeps the present one.
         timeout_s: after this long it is stopped.
 
     Returns:
@@ -38,6 +40,7 @@ def run_tool(
         done = subprocess.run(
             words,
             env=None if env is None else dict(env),
+            cwd=folder,
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,

@@ -130,6 +130,7 @@ class Compiler:
             kept = (_ENTRY, *keep)
             text = linker_script([label for _, label in parts], keep=kept, memory=memory)
         common = [optimise, *_LAYOUT_FLAGS, *(f"-I{path}" for path in include)]
+        common += ["-isystem", str(_SUPPORT / "include")]
         common += [f"-D{define}" for define in defines]
         with tempfile.TemporaryDirectory(prefix="ppgnas-build-") as folder:
             build = Path(folder)
@@ -138,27 +139,25 @@ class Compiler:
             for source, label in parts:
                 # Without the last one gcc turns the loop of memcpy into a call of memcpy.
                 own = ["-fno-tree-loop-distribute-patterns"] if source == _MEMORY else flags
-                kind = [*C_FLAGS, *common, *(() if source == _STARTUP else own)]
+                words: list[str | Path] = [*self.command]
+                if source.suffix == ".c":
+                    words += [*C_FLAGS, *common, *(() if source == _STARTUP else own)]
                 objects.append(build / f"{label}.o")
                 run_tool(
-                    [
-                        *(*self.command, *(kind if source.suffix == ".c" else ())),
-                        *("-c", source, "-o", objects[-1]),
-                    ],
+                    [*words, "-c", source, "-o", objects[-1]],
                     f"compiling {source.name} with {self.name} {self.version}",
                     env=env,
                 )
             script = build / "image.ld"
             script.write_text(text, encoding="utf-8")
             out_elf.parent.mkdir(parents=True, exist_ok=True)
-            # zig links at the level of optimisation that its runtime library is to have.
-            linking = [optimise, "-Wl,--gc-sections", f"-Wl,-e,{_ENTRY}", f"-Wl,-T,{script}"]
+            # zig builds its runtime library once for each level that is given here (about 10 s),
+            # and drops the names of functions at -Os.
+            linking = ["-O2", "-Wl,--gc-sections", f"-Wl,-e,{_ENTRY}", f"-Wl,-T,{script}"]
             linking += [] if self.is_zig else ["-nostdlib", "-Wl,--no-warn-rwx-segments"]
+            libraries = [] if self.is_zig else ["-lgcc"]
             run_tool(
-                [
-                    *(*self.command, *linking, *objects, "-o", out_elf),
-                    *([] if self.is_zig else ["-lgcc"]),
-                ],
+                [*self.command, *linking, *objects, "-o", out_elf, *libraries],
                 f"linking {out_elf.name} with {self.name} {self.version}",
                 env=env,
             )

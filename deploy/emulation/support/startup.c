@@ -30,13 +30,13 @@ struct mailbox {
     uint32_t ticks_of_nothing;
     uint32_t writes;
     uint32_t reads;
-    struct block blocks[1]; /* writes, then reads */
+    struct block blocks[]; /* writes, then reads */
 };
 
 extern uint32_t __stack_top[];
 extern uint32_t __data_begin[], __data_end[], __bss_begin[], __bss_end[];
 extern const uint32_t __data_source[];
-extern struct mailbox __mailbox;
+extern uint32_t __mailbox[];
 
 void ppgnas_reset(void);
 static void ppgnas_fault(void);
@@ -82,7 +82,7 @@ __attribute__((noinline)) static uint32_t ppgnas_nothing(
     return a;
 }
 
-static uint32_t timed(struct mailbox *box,
+__attribute__((noinline)) static uint32_t timed(struct mailbox *box,
     uint32_t (*volatile function)(uint32_t, uint32_t, uint32_t, uint32_t), uint32_t *ticks)
 {
     const uint32_t before = TIMER_VALUE;
@@ -102,7 +102,7 @@ static void send(int32_t file, const void *bytes, uint32_t count)
 
 __attribute__((used)) void ppgnas_reset(void)
 {
-    struct mailbox *box = &__mailbox;
+    struct mailbox *box = (struct mailbox *)(void *)__mailbox;
     const uint32_t *source = __data_source;
     static const char name[] = "reply.bin";
     uint32_t i;
