@@ -165,8 +165,10 @@ def test_missing_packages_say_what_to_install(monkeypatch: pytest.MonkeyPatch) -
         toolchain.zig()
     assert seen.value.exit_code == 1
     monkeypatch.setattr(shutil, "which", lambda name: None)
-    with pytest.raises(DependencyError, match="no arm-none-eabi-gcc is on the PATH, and the pack"):
+    with pytest.raises(DependencyError, match=f"ziglang is not installed.*{INSTALL}"):
         toolchain.find_compiler()
+    with pytest.raises(DependencyError, match="no arm-none-eabi-gcc is on the PATH; install it"):
+        toolchain.find_compiler("gcc")
     with pytest.raises(DependencyError, match="no gcc, clang or cc is on the PATH, and the"):
         host.find_host_compiler()
 
@@ -191,7 +193,7 @@ def test_the_example_of_the_page_runs(
     page = (Path(__file__).parents[3] / "docs" / "emulation.md").read_text(encoding="utf-8")
     (code,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(toolchain, "find_compiler", lambda: compiler)
+    monkeypatch.setattr(toolchain, "find_compiler", lambda name=None: compiler)
     exec(compile(code, "docs/emulation.md", "exec"), {})
     printed = [float(word) for word in capsys.readouterr().out.split()]
     result, instructions, cycles, stack, flash = printed
