@@ -19,6 +19,7 @@ from hwmodels.figures import explain
 from hwmodels.toml_file import read_toml
 from ppgnas.errors import BoardError, GraphError
 
+_MEMO_ENTRIES = 200_000
 PLAIN_CYCLES_PER_MAC = Estimate(9.0, 5.0, 16.0)
 """Cycles for one product or element of a `generic` step. Assumption: its plain loops were not
 counted; an index test, two loads and a product a tap."""
@@ -104,7 +105,8 @@ class CLaw:
                     "run `python -m hwmodels.fit`"
                 )
         self._depthwise = {item.stride: item for item in self.file.depthwise}
-        self._memo: dict[StepShape, Parts] = {}
+        # Costs of shapes seen before; a pure function's memory.
+        self._quick: dict[StepShape, tuple[float, float]] = {}
 
     @property
     def network_error(self) -> float:
@@ -127,9 +129,16 @@ class CLaw:
         Raises:
             GraphError: a kind of step without a law.
         """
-        found = self._memo.get(shape)
+        return self._parts(shape, instructions=False)
+
+    def quick(self, shape: StepShape) -> tuple[float, float]:
+        """Cycles and bytes of code of a step, remembered: the search's fast path."""
+        found = self._quick.get(shape)
         if found is None:
-            found = self._memo[shape] = self._parts(shape, instructions=False)
+            if len(self._quick) > _MEMO_ENTRIES:
+                self._quick.clear()
+            found = self._parts(shape, instructions=False).total, self.code_bytes(shape)
+            self._quick[shape] = found
         return found
 
     def instructions(self, shape: StepShape) -> float:

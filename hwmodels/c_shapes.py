@@ -6,8 +6,8 @@ constants, so equal shapes (`StepShape.key`) are one function.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
 from math import prod
+from typing import NamedTuple
 
 from hwmodels.c_program import (
     BLOCK,
@@ -21,8 +21,7 @@ from hwmodels.c_program import (
 from hwmodels.graph import Graph
 
 
-@dataclass(frozen=True, slots=True)
-class StepShape:
+class StepShape(NamedTuple):
     """One step in numbers; what a kind does not have is 0.
 
     Attributes:
@@ -77,7 +76,7 @@ class StepShape:
         return dot_words(self.channels, widened_inputs=self.kind != "separable")
 
 
-COLUMNS = tuple(field.name for field in fields(StepShape))
+COLUMNS = StepShape._fields
 
 
 def step_shape(graph: Graph, program: Program, step: Step) -> StepShape:
