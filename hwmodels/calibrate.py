@@ -20,6 +20,7 @@ import numpy as np
 
 from hwmodels.boards import Board
 from hwmodels.calibration_csv import LayerTiming
+from hwmodels.c_cost import fast_cost
 from hwmodels.engine import Engine
 from hwmodels.engines import engine_text
 from hwmodels.estimate import Estimate
@@ -90,6 +91,9 @@ def raw_cycles(graph: Graph, board: Board, engine: Engine) -> float:
     Raises:
         GraphError: the engine has no cost for an operator.
     """
+    ratio = board.core_ratio.value if board.core == "Cortex-M7" else 1.0
+    if engine.generated is not None:
+        return fast_cost(graph, engine.generated)[0] * ratio
     profile = engine.profile(board)
     cycles = sum(
         engine.work(
@@ -97,7 +101,7 @@ def raw_cycles(graph: Graph, board: Board, engine: Engine) -> float:
         ).cycles.value
         for layer in graph.layers
     )
-    return cycles * (board.core_ratio.value if board.core == "Cortex-M7" else 1.0)
+    return cycles * ratio
 
 
 def from_networks(
@@ -150,8 +154,13 @@ def from_layers(layers: Sequence[LayerTiming], board: Board, engine: Engine) -> 
     """Calibrate with single layers.
 
     Raises:
-        GraphError: the engine has no cost for an operator.
+        GraphError: the engine has no cost for an operator, or runs several layers as one.
     """
+    if engine.generated is not None:
+        raise GraphError(
+            f"engine {engine.name!r} runs several layers as one, so timings of single layers say "
+            "nothing of it; time a whole network and give it with --anchor"
+        )
     profile = engine.profile(board)
     # Laws, like all cycles of a profile, are those of a Cortex-M7 of ratio 1.
     ratio = board.core_ratio.value if board.core == "Cortex-M7" else 1.0

@@ -34,7 +34,7 @@ _EVALUATED = (
 def score(
     model: ModelName,
     board: Annotated[str, typer.Option(help="Board by name or .toml.")] = "stm32h743",
-    engine: Annotated[str, typer.Option(help="Runtime by name.")] = "tflm-cmsis-nn",
+    engine: Annotated[str, typer.Option(help="Runtime by name.")] = "ppgnas-c",
     period: Annotated[
         str, typer.Option("--rate", "--period", help="Time from one reading to the next.")
     ] = "2s",

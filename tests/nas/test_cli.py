@@ -343,7 +343,7 @@ def test_boards_and_engines(capsys: pytest.CaptureFixture[str]) -> None:
     assert boards[0]["name"] == "stm32h743"
     assert run_json(capsys, "boards", "show", "stm32h743") == boards[0]
     engines = run_json(capsys, "engines", "list")["engines"]
-    assert engines[0]["name"] == "tflm-cmsis-nn"
+    assert engines[0]["name"] == "ppgnas-c"
     for verb in (["boards", "list"], ["boards", "show", "stm32h743"], ["engines", "list"]):
         assert leave(*verb) == 0
         text = capsys.readouterr().out
