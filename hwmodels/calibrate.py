@@ -19,8 +19,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from hwmodels.boards import Board
-from hwmodels.calibration_csv import LayerTiming
 from hwmodels.c_cost import fast_cost
+from hwmodels.calibration_csv import LayerTiming
 from hwmodels.engine import Engine
 from hwmodels.engines import engine_text
 from hwmodels.estimate import Estimate
@@ -36,6 +36,7 @@ from hwmodels.regression import (
     share_inside,
     solve,
 )
+from ppgnas.errors import GraphError
 
 # A law is fitted where there are this many layers and shapes of weights per feature.
 _LAYERS_PER_FEATURE = 3
