@@ -69,7 +69,8 @@ class TrainingBank:
 
     Args:
         recordings: of training people; each must have acceleration where `acceleration` is set.
-        acceleration: whether batches have the three axes.
+        acceleration: whether batches have the three axes. Without, the acceleration of recordings
+            that have it still makes artefacts.
     """
 
     def __init__(self, recordings: Sequence[Recording], *, acceleration: bool) -> None:
@@ -163,19 +164,17 @@ class TrainingBank:
         if how.noise > 0:
             sigma = how.noise * rng.random((count, 1), dtype=np.float32) ** 2
             trace = trace + sigma * rng.standard_normal(trace.shape, dtype=np.float32)
-        acc = None
-        if self.acceleration:
-            acc = _gather(self._acc, moving)
-            if how.foreign_motion > 0:
-                calm = np.sqrt((acc**2).mean(axis=(1, 2))) < CALM_G
-                moved = np.flatnonzero(calm & (rng.random(count) < how.foreign_motion))
-                acc[moved] = acc[rng.integers(0, count, len(moved))]
-            if how.artefact > 0:
-                disturbed = np.flatnonzero(rng.random(count) < how.artefact)
-                strength = ARTEFACT_MAX * rng.random((len(disturbed), 1), dtype=np.float32) ** 2
-                trace[disturbed] += strength * artefacts(rng, acc[disturbed])
+        acc = _gather(self._acc, moving)
+        if how.foreign_motion > 0:
+            calm = np.sqrt((acc**2).mean(axis=(1, 2))) < CALM_G
+            moved = np.flatnonzero(calm & (rng.random(count) < how.foreign_motion))
+            acc[moved] = acc[rng.integers(0, count, len(moved))]
+        if how.artefact > 0:
+            disturbed = np.flatnonzero(rng.random(count) < how.artefact)
+            strength = ARTEFACT_MAX * rng.random((len(disturbed), 1), dtype=np.float32) ** 2
+            trace[disturbed] += strength * artefacts(rng, acc[disturbed])
         trace = _vary_sensor(rng, trace, how, rate_hz=rate_hz)
-        if acc is None:
+        if not self.acceleration:
             return trace[:, None].astype(np.float32), hr_bpm
         if how.rotate_acc:
             acc = np.einsum("wtc,wcd->wtd", acc, rotations(rng, count))

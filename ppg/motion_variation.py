@@ -24,7 +24,8 @@ def artefacts(rng: np.random.Generator, acc: NDArray[np.float32]) -> NDArray[np.
     along = np.einsum("wtc,wc->wt", acc, direction)
     along /= np.maximum(along.std(axis=1, keepdims=True), PPG_FLOOR)
     bend = rng.uniform(-0.5, 0.5, (count, 1)).astype(np.float32)
-    along = along + bend * (along**2 - 1)
+    along = along + bend * along**2
+    along -= along.mean(axis=1, keepdims=True)  # where nothing moves, nothing is disturbed
     taps = rng.standard_normal((count, ARTEFACT_TAPS)).astype(np.float32)
     out = np.zeros_like(along)
     for tap in range(ARTEFACT_TAPS):

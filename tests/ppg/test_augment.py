@@ -105,6 +105,19 @@ def test_composed_windows_hold_the_labelled_pulse_and_the_artefact_of_their_move
     assert np.mean(np.array(shares) > 0.9) > 0.85  # the filters settle at the ends
 
 
+def test_artefacts_come_from_acceleration_that_is_not_given_out() -> None:
+    moving = _moving(80, steps_bpm=110, acc_g=0.4, subject="a")
+    still = replace(moving, acc=None, acc_hz=None)
+    how = replace(PLAIN, artefact=1.0)
+    purity = []
+    for recording in (moving, still):
+        bank = TrainingBank([recording], acceleration=False)
+        x, _ = bank.draw(np.random.default_rng(3), 100, rate_hz=32, augmentation=how)
+        plain, _ = bank.draw(np.random.default_rng(3), 100, rate_hz=32, augmentation=PLAIN)
+        purity.append((x[:, 0] * plain[:, 0]).mean())  # both have unit spread
+    assert purity[0] < 0.95 and purity[1] > 0.999
+
+
 def test_without_acceleration_windows_are_composed_as_well() -> None:
     bank = TrainingBank(
         [_moving(80, steps_bpm=110, acc_g=0.4, subject=s) for s in "ab"], acceleration=False
