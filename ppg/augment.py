@@ -6,7 +6,7 @@ recording does not drown the others), shifted by up to 1 s with the label interp
 rotated, gains and noise varied; artefacts made from the acceleration are added, and calm windows
 are given another window's movement.
 
-Half of the windows are composed of two: the pulse of one (`ppg.separation`), played at a heart
+Three windows in ten are composed of two: the pulse of one (`ppg.separation`), played at a heart
 rate drawn evenly over all rates, and the rest of another with its acceleration, played at a speed
 of its own. In recordings of exercise, hard movement means a high rate; a network that learns so
 reads 150 BPM from an arm that moves at 75. In composed windows movement tells nothing about the
@@ -55,7 +55,7 @@ class Augmentation:
     rotate_acc: bool = True
     artefact: float = 0.7  # share of windows that get an artefact made from their acceleration
     foreign_motion: float = 0.6  # share of calm windows that get another window's movement
-    composed: float = 0.5  # share of windows whose pulse and rest come from different windows
+    composed: float = 0.3  # share of windows whose pulse and rest come from different windows
     bend: float = 0.3  # see `ppg.sensor_variation` for these three
     tilt: float = 0.7
     polarity: float = 0.5
