@@ -3,8 +3,10 @@
 Raw: softmax, then the expectation over the bins within `MODE_HALF_WIDTH` of the mode; the spread
 is the standard deviation of the whole distribution.
 Smoothed: the forward pass of a hidden Markov model over the 180 classes,
-`b_t ~ (A b_{t-1}) * p_t`, which only looks back. A mixes a narrow Gaussian step (heart rate moves
-by a few BPM in 2 s) with a small uniform part that lets the tracker leave a wrong mode.
+`b_t ~ (A b_{t-1}) * (p_t + floor)`, which only looks back. A mixes a narrow Gaussian step (heart
+rate moves by a few BPM in 2 s) with a tiny uniform part that lets the tracker leave a wrong mode;
+the floor says that a network can be sure and wrong, as on a sensor that it has never seen.
+The step is wider than heart rates move, so that the estimate does not lag behind them.
 """
 
 from __future__ import annotations
@@ -17,9 +19,9 @@ from numpy.typing import NDArray
 from ppg.targets import CLASSES, bin_centres_bpm
 
 MODE_HALF_WIDTH = 8
-STEP_BPM = 3.0
-JUMP_PROBABILITY = 1e-3
-EVIDENCE_EXPONENT = 0.7  # windows overlap by 75 %, so successive evidence is not independent
+STEP_BPM = 5.0
+JUMP_PROBABILITY = 1e-6
+EVIDENCE_FLOOR = 2e-3  # added to the probability of each class
 
 
 @dataclass(frozen=True)
@@ -79,18 +81,17 @@ def smooth(
         Heart rate of each window from it and the windows before it.
     """
     matrix = transition()
-    log_p = EVIDENCE_EXPONENT * np.log(probabilities(logits) + 1e-9)
+    evidence = probabilities(logits) + EVIDENCE_FLOOR
     belief = np.full(CLASSES, 1.0 / CLASSES)
-    beliefs = np.empty_like(log_p)
-    for index in range(len(log_p)):
+    beliefs = np.empty_like(evidence)
+    for index in range(len(evidence)):
         if index == 0 or recording[index] != recording[index - 1]:
             belief = np.full(CLASSES, 1.0 / CLASSES)
         else:
             steps = int(np.clip(round((start_s[index] - start_s[index - 1]) / 2.0), 1, 30))
             for _ in range(steps):
                 belief = matrix @ belief
-        evidence = np.exp(log_p[index] - log_p[index].max())
-        belief = belief * evidence
+        belief = belief * evidence[index]
         belief = belief / belief.sum()
         beliefs[index] = belief
     return expectation(beliefs)
