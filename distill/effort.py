@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 
 from ppgnas.errors import SpaceError
 
-
 FULL_STEPS_MACS = 400_000
 STEPS_EXPONENT = 0.8
 
