@@ -28,6 +28,7 @@ REQUIRED = (
     "recording",
     "dataset",
 )
+SIGNALS = ("ppg", "ppg_scale", "ppg_fs")
 ACCELERATION = ("acc", "acc_scale", "acc_fs", "acc_unit")
 OPTIONAL = (*ACCELERATION, "activity", "activity_names", "also_in", "synthetic")
 HOW_TO_FIX = "Add the arrays, or take the file out of the folder."
@@ -91,6 +92,37 @@ def recording_of(path: Path, arrays: Arrays) -> Recording:
         valid=valid,
         activity=activity,
         activity_names=names,
+        synthetic=_synthetic(path, arrays),
+    )
+
+
+def signals_of(path: Path, arrays: Arrays) -> Recording:
+    """A recording without a reference: no windows; a name that is missing comes from the file."""
+    ppg, ppg_hz = _signal(path, arrays, "ppg")
+    acc, acc_hz = None, None
+    if "acc" in arrays:
+        acc, acc_hz = _signal(path, arrays, "acc")
+    named = {
+        key: _name(path, arrays, key) if key in arrays else default
+        for key, default in (
+            ("subject", path.stem),
+            ("dataset", "unlabelled"),
+            ("recording", path.stem),
+        )
+    }
+    none = np.empty(0)
+    return Recording(
+        subject=named["subject"],
+        dataset=named["dataset"],
+        name=named["recording"],
+        ppg=ppg,
+        ppg_hz=ppg_hz,
+        acc=acc,
+        acc_hz=acc_hz,
+        window_start_s=none,
+        hr_bpm=none,
+        valid=none.astype(np.bool_),
+        activity=none.astype(np.int64),
         synthetic=_synthetic(path, arrays),
     )
 

@@ -27,6 +27,8 @@ VERBS = (
     "score",
     "rescore",
     "evaluate",
+    "predict",
+    "train",
     "export",
     "report",
     "calibrate",
