@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from nas import cli_calibrate, cli_info, cli_model, cli_read, cli_rescore, cli_search
+from nas import cli_calibrate, cli_info, cli_model, cli_read, cli_rescore, cli_search, cli_train
 from ppgnas import __version__
 
 app = typer.Typer(
@@ -24,6 +24,7 @@ app.command("score")(cli_model.score)
 app.command("rescore")(cli_rescore.rescore)
 app.command("evaluate")(cli_read.evaluate)
 app.command("predict")(cli_read.predict)
+app.command("train")(cli_train.train)
 app.command("export")(cli_model.export)
 app.command("report")(cli_model.report)
 app.command("calibrate")(cli_calibrate.calibrate)

@@ -79,6 +79,7 @@ def recording_of(path: Path, arrays: Arrays) -> Recording:
                 f"at least one window of {WINDOW_S:g} s",
                 "Leave the recording out.",
             )
+    lag_s = _number(path, arrays, "hr_lag_s")
     return Recording(
         subject=_name(path, arrays, "subject"),
         dataset=_name(path, arrays, "dataset"),
@@ -87,12 +88,13 @@ def recording_of(path: Path, arrays: Arrays) -> Recording:
         ppg_hz=ppg_hz,
         acc=acc,
         acc_hz=acc_hz,
-        window_start_s=start_s + _number(path, arrays, "hr_lag_s"),
+        window_start_s=start_s + lag_s,
         hr_bpm=hr_bpm,
         valid=valid,
         activity=activity,
         activity_names=names,
         synthetic=_synthetic(path, arrays),
+        label_lag_s=lag_s,
     )
 
 
