@@ -7,7 +7,16 @@ from typing import Annotated
 
 import typer
 
-from nas import cli_calibrate, cli_info, cli_model, cli_read, cli_rescore, cli_search, cli_train
+from nas import (
+    cli_calibrate,
+    cli_info,
+    cli_model,
+    cli_read,
+    cli_records,
+    cli_rescore,
+    cli_search,
+    cli_train,
+)
 from ppgnas import __version__
 
 app = typer.Typer(
@@ -30,6 +39,7 @@ app.command("report")(cli_model.report)
 app.command("calibrate")(cli_calibrate.calibrate)
 app.add_typer(cli_info.boards, name="boards")
 app.add_typer(cli_info.engines, name="engines")
+cli_info.bench.command("records")(cli_records.records)
 app.add_typer(cli_info.data, name="data")
 app.add_typer(cli_info.bench, name="bench")
 
