@@ -79,6 +79,7 @@ class RecordsConfig:
             raise DataError(f"--label-clock is {self.clock!r}; allowed: {', '.join(CLOCKS)}")
         if not self.seeds or min(self.seeds) < 0 or len(set(self.seeds)) != len(self.seeds):
             raise DataError(f"seeds are {self.seeds}; allowed: different numbers of 0 or more")
+        protocol(self.protocol, dataset=self.dataset, folds=self.folds)
         effort_by_name(self.effort)
         check_teacher(self.teacher)
 

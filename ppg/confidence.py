@@ -23,6 +23,8 @@ from ppgnas.errors import DataError
 
 QUANTILES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.88, 0.94, 0.98, 1.0)
 
+DECIMALS = 4
+
 Series = NDArray[np.float64]
 
 
@@ -103,7 +105,7 @@ def fit_confidence(spread_bpm: ArrayLike, error_bpm: ArrayLike, person: ArrayLik
     for number in np.unique(part):
         inside = part == number
         total = float(weight[inside].sum())
-        place = float(weight[inside] @ spread[inside]) / total
+        place = round(float(weight[inside] @ spread[inside]) / total, DECIMALS)
         mean = float(weight[inside] @ error[inside]) / total
         if knots and place <= knots[-1][0]:  # equal spreads: one knot
             before = knots.pop()
@@ -111,9 +113,7 @@ def fit_confidence(spread_bpm: ArrayLike, error_bpm: ArrayLike, person: ArrayLik
             place, total = before[0], total + before[2]
         knots.append((place, mean, total))
     errors = monotone([k[1] for k in knots], [k[2] for k in knots])
-    return Confidence(
-        tuple(round(k[0], 4) for k in knots), tuple(round(float(e), 4) for e in errors)
-    )
+    return Confidence(tuple(k[0] for k in knots), tuple(round(float(e), DECIMALS) for e in errors))
 
 
 def monotone(values: ArrayLike, weights: ArrayLike) -> Series:

@@ -22,8 +22,5 @@ def spectral_motion(windows: WindowSet, rate_hz: int) -> NDArray[np.float64]:
     """Heart rate `(windows,)` in BPM of each window alone; without acceleration the plain peak."""
     amplitude = spectra(windows.x, rate_hz)
     ppg = to_unit_peak(amplitude[:, 0])
-    if amplitude.shape[1] > 1:
-        # Movement below the floor of `normalise_acc` is small in x and should remove nothing.
-        strength = STRENGTH * np.minimum(windows.x[:, 1:].std(axis=(1, 2)), 1.0)
-        ppg = ppg * (1 - strength[:, None] * motion_spectrum(amplitude))
-    return bin_centres_bpm()[ppg.argmax(axis=1)]
+    clean = ppg * (1 - STRENGTH * motion_spectrum(windows.x, amplitude))
+    return bin_centres_bpm()[clean.argmax(axis=1)]

@@ -43,10 +43,19 @@ def to_unit_peak(amplitude: NDArray[np.floating]) -> Series:
     return np.asarray(amplitude / np.maximum(largest, 1e-12), dtype=np.float64)
 
 
-def motion_spectrum(amplitude: NDArray[np.floating]) -> Series:
-    """One spectrum `(windows, classes)` of the acceleration, its largest value 1.
+def motion_spectrum(x: NDArray[np.floating], amplitude: NDArray[np.floating]) -> Series:
+    """One spectrum `(windows, classes)` of the acceleration, zero without any.
+
+    Its largest value is 1 where the arm moves, and near 0 at rest, where the acceleration is
+    noise and must remove nothing: `normalise_acc` leaves the root-mean-square of the movement to
+    the power 1/4, and less below its floor.
 
     Args:
-        amplitude: `(windows, 1 + axes, classes)`; channel 0 is the PPG.
+        x: `(windows, 1 + axes, time)` as the network reads them; channel 0 is the PPG.
+        amplitude: `(windows, 1 + axes, classes)`, see `spectra`.
     """
-    return to_unit_peak(np.sqrt((amplitude[:, 1:].astype(np.float64) ** 2).sum(axis=1)))
+    if amplitude.shape[1] == 1:
+        return np.zeros((len(amplitude), amplitude.shape[2]))
+    shape = to_unit_peak(np.sqrt((amplitude[:, 1:].astype(np.float64) ** 2).sum(axis=1)))
+    moved = np.sqrt((x[:, 1:].astype(np.float64) ** 2).mean(axis=2).sum(axis=1))
+    return np.asarray(shape * np.minimum(moved, 1.0)[:, None])

@@ -34,7 +34,7 @@ def wiener(windows: WindowSet, rate_hz: int) -> NDArray[np.float64]:
     """Heart rate `(windows,)` in BPM, from each window and those before it in its recording."""
     amplitude = spectra(windows.x, rate_hz)
     ppg = to_unit_peak(amplitude[:, 0])
-    motion = motion_spectrum(amplitude) if amplitude.shape[1] > 1 else np.zeros_like(ppg)
+    motion = motion_spectrum(windows.x, amplitude)
     centres = bin_centres_bpm()
     out = np.empty(len(ppg))
     for number in np.unique(windows.recording):
