@@ -16,6 +16,8 @@ PAGES = (
     "CONTRIBUTING.md",
     "docs/boards.md",
     "docs/calibration.md",
+    "docs/evaluate.md",
+    "docs/records.md",
     "docs/recordings.md",
     "docs/rescore.md",
 )

@@ -178,11 +178,11 @@ def read_series(
     trace, page = tmp_path / "trace.csv", tmp_path / "trace.html"
     files = ["--out", str(trace), "--plot", str(page)]
     assert leave("predict", f"{run}:1", str(recording), *files) == 0
-    assert "11 readings" in capsys.readouterr().out
-    assert len(trace.read_text().splitlines()) == 1 + 11
+    assert "12 readings" in capsys.readouterr().out
+    assert len(trace.read_text().splitlines()) == 1 + 12
     assert "plotly" in page.read_text()
     document = run_json(capsys, "predict", f"{run}:1", str(recording))
-    assert len(document["rows"]) == document["readings"] == 11
+    assert len(document["rows"]) == document["readings"] == 12
     assert leave("predict", f"{run}:1", str(people)) == 2
     assert "--recording is not given" in capsys.readouterr().err
     trace.unlink()

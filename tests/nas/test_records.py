@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from nas.records import Job, RecordsConfig, is_done, network_of, plan_jobs, run_job, run_jobs
 from nas.records_table import gather_records, markdown, summarise
@@ -76,6 +77,7 @@ def test_what_is_done_is_not_done_again(data: str, tmp_path: Path) -> None:
 
 def test_a_baseline_and_a_network_on_people(data: str, tmp_path: Path) -> None:
     """The real thing at its smallest: one fold of training, two of a baseline."""
+    torch.set_num_threads(1)
     (job, *_) = plan_jobs(config(data, seeds=(0,)), tmp_path)
     run_job(job)
     for other in plan_jobs(config(data, network="baseline:spectral-peak"), tmp_path):

@@ -35,7 +35,8 @@ _FLAGS = (
 )
 _DRIVER = re.compile(r'"\[(\]Automatic fallback to software WebGL|\.WebGL-\w+\])')
 _CONSOLE = re.compile(r":CONSOLE:\d+\] (.*)")
-_PLOTS = ["pareto", "parallel", "people", "agreement", "limits", "risk", "reliability", "datasets", "history"]
+_PLOTS = ["pareto", "parallel", "people", "agreement", "limits", "risk", "reliability"]
+_PLOTS += ["datasets", "history"]
 
 # Runs within the page: chooses every option of every selector, then tells what it sees.
 _PROBE = """<script>addEventListener("load", async () => {
