@@ -131,7 +131,7 @@ def test_fits_the_width_and_every_choice_works(page: Path, tmp_path: Path, width
     assert seen["wide"] == []
     # cost 5, lines 3, finalist 4 menus of 6, data sets 2
     assert seen["chosen"] == [True] * (5 + 3 + 4 * 6 + 2)
-    assert seen["panels"] == 2
+    assert seen["panels"] == 3
     assert sorted(seen["plots"]) == sorted(_PLOTS)
     for plot, (drawn, room, taken) in seen["plots"].items():
         assert drawn >= 1, plot
