@@ -134,11 +134,8 @@ def as_text(document: dict[str, Any]) -> str:
 
 def _warn_of_known_people(found: Model, recordings: Sequence[Recording]) -> None:
     """An error on people that the network was trained on says nothing about others."""
-    split: dict[str, Any] = {}
-    if found.run is not None:
-        split = found.run.document().get("split", {})
-    elif found.folder is not None:
-        split = (found.card() or {}).get("split", {})
+    document = found.card() if found.run is None else found.run.document()
+    split = (document or {}).get("split", {})
     known = {*split.get("train", ()), *split.get("search", ())}
     met = sorted({recording.person for recording in recordings} & known)
     if met:

@@ -62,7 +62,8 @@ def records(
     ppgnas bench records loso --data recordings/ --dataset ieee_spc2015 --network baseline:wiener
     """
     from nas.progress import for_terminal
-    from nas.records import RecordsConfig, plan_jobs, read_record, run_jobs
+    from nas.records import RecordsConfig, plan_jobs, read_record
+    from nas.records_run import run_jobs
     from nas.records_table import gather_records, markdown, summarise
     from nas.search import available_cores
     from ppgnas.errors import DataError

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 import torch
 
-from nas.records import Job, RecordsConfig, is_done, network_of, plan_jobs, run_job, run_jobs
+from nas.records import Job, RecordsConfig, is_done, network_of, plan_jobs
+from nas.records_run import run_job, run_jobs
 from nas.records_table import gather_records, markdown, summarise
 from ppgnas.errors import DataError, RunError
 from ppgnas.files import write_json_atomic
@@ -91,6 +92,20 @@ def test_a_baseline_and_a_network_on_people(data: str, tmp_path: Path) -> None:
     assert not [path for path in tmp_path.rglob("*.cache")]
     page = markdown(entries, command="ppgnas bench records")
     assert "SYNTHETIC" in page and "| small | 4," in page
+
+
+def test_folds_side_by_side_give_what_they_give_alone(data: str, tmp_path: Path) -> None:
+    asked = config(data, network="baseline:spectral-peak")
+    alone, both = (plan_jobs(asked, tmp_path / name) for name in ("alone", "both"))
+    run_jobs(alone, parallel=1, threads=1, progress=tick)
+    seen: list[tuple[int, int]] = []
+    run_jobs(
+        both, parallel=2, threads=2, progress=lambda done, total, _: seen.append((done, total))
+    )
+    assert seen == [(0, 2), (1, 2), (2, 2)]
+    for one, other in zip(alone, both, strict=True):
+        left, right = (json.loads(job.out.read_text()) for job in (one, other))
+        assert left["people"] == right["people"]
 
 
 def record(seed: int, **people: tuple[float, float]) -> dict[str, Any]:
