@@ -23,7 +23,8 @@ REPORT_EVERY = 20
 _reports: list[Queue[tuple[int, int]]] = []
 
 
-def _start(reports: Queue[tuple[int, int]], threads: int) -> None:
+def become_worker(threads: int) -> None:
+    """Make this process one that works for its parent and ends with it."""
     import os
     import signal
     import threading
@@ -42,6 +43,10 @@ def _start(reports: Queue[tuple[int, int]], threads: int) -> None:
     # Ctrl-C reaches the whole process group; the parent alone decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     torch.set_num_threads(threads)
+
+
+def _start(reports: Queue[tuple[int, int]], threads: int) -> None:
+    become_worker(threads)
     _reports[:] = [reports]
 
 

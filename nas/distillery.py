@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from nas.progress import Tick
 from ppg.recording import Recording
+from ppg.transitions import Transitions
 from search_spaces.arch import Arch
 from search_spaces.space import SearchSpace
 
@@ -70,18 +71,31 @@ class MakeTrainer(Protocol):
     ) -> Trainer: ...
 
 
+class Predict(Protocol):
+    """int8 predictions of a network on recordings."""
+
+    def __call__(
+        self,
+        net: QuantizedNet,
+        arch: Arch,
+        recordings: Sequence[Recording],
+        *,
+        transitions: Transitions | None = None,
+    ) -> Predictions: ...
+
+
 @dataclass(frozen=True)
 class Distillery:
     """The functions of `distill` that a search calls.
 
     Attributes:
         make_trainer: see `MakeTrainer`.
-        predict: int8 predictions of a network on recordings.
+        predict: see `Predict`.
         input_windows: up to so many windows `(windows, channels, time)` as an arch reads them.
     """
 
     make_trainer: MakeTrainer
-    predict: Callable[[QuantizedNet, Arch, Sequence[Recording]], Predictions]
+    predict: Predict
     input_windows: Callable[[Arch, Sequence[Recording], int], NDArray[np.float32]]
 
 

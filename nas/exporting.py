@@ -30,12 +30,13 @@ def export_files(model: Model, formats: Sequence[str], out: Path) -> list[Path]:
     for name in names:
         if name not in FILES:
             raise ModelError(f"--format is {name!r}; allowed: {', '.join(FILES)}, or both")
-    if model.folder is None or model.run is None or model.number is None:
+    card = model.card()
+    if model.folder is None or card is None:
         raise ModelError(
             f"{model.name} has no files to export; name a finalist as RUN:ID, "
-            "for example results/run:1"
+            "for example results/run:1, or the folder that `ppgnas train` wrote"
         )
-    described = model.run.card(model.number)["files"]
+    described = card["files"]
     contents = {}
     for name in names:
         path = model.folder / FILES[name]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ppg.decode import decode, probabilities, smooth, transition
+from ppg.decode import decode, probabilities, smooth
 from ppg.targets import bin_centres_bpm, soft_labels
 
 
@@ -36,10 +36,6 @@ def test_the_mode_wins_over_a_far_second_peak() -> None:
 def test_probabilities_take_large_logits() -> None:
     p = probabilities(np.array([[1e4, 0.0], [-1e4, 0.0]]))
     np.testing.assert_allclose(p, [[1, 0], [0, 1]])
-
-
-def test_transitions_are_stochastic() -> None:
-    np.testing.assert_allclose(transition().sum(axis=0), 1, rtol=1e-9)
 
 
 def _track(truth: np.ndarray, wrong: list[int]) -> np.ndarray:
