@@ -24,13 +24,17 @@ def records(
         str,
         typer.Argument(
             metavar="PROTOCOL",
-            help="loso, kfold, dalia-groups, bami1-bami2 or spc-train-test.",
+            help="loso, kfold, transfer, dalia-groups, bami1-bami2 or spc-train-test.",
         ),
     ],
     data: Annotated[str, typer.Option(help="Folder of recordings, or synthetic.")],
     network: Annotated[str, typer.Option(help=NETWORK_HELP)] = "medium",
     dataset: Annotated[
-        Text, typer.Option(help="Data set of loso and kfold; default: all together.")
+        Text, typer.Option(help="Data set that loso, kfold or transfer tests; default: all.")
+    ] = None,
+    train_dataset: Annotated[
+        Text,
+        typer.Option(help="Data sets that loso and kfold train on as well, or transfer alone."),
     ] = None,
     folds: Annotated[int, typer.Option(help="Groups of people of kfold.")] = 5,
     label_clock: Annotated[
@@ -60,6 +64,7 @@ def records(
     \b
     ppgnas bench records bami1-bami2 --data recordings/ --network medium,timeppg-small --jobs 2
     ppgnas bench records loso --data recordings/ --dataset ieee_spc2015 --network baseline:wiener
+    ppgnas bench records transfer --data recordings/ --dataset mine --train-dataset bami1,bami2
     """
     from nas.progress import for_terminal
     from nas.records import RecordsConfig, plan_jobs, read_record
@@ -83,6 +88,7 @@ def records(
             seeds=tuple(range(seeds)),
             effort=effort,
             teacher=teacher,
+            train_datasets=tuple(train_dataset.split(",")) if train_dataset else (),
         )
         planned += plan_jobs(config, Path(out))
     with for_terminal().phase("folds") as tick:

@@ -35,7 +35,7 @@ class RecordsConfig:
         protocol: one of `ppg.folds.PROTOCOLS`.
         data: folder of recordings, or synthetic.
         network: `published:NAME` or its NAME, RUN:ID, an arch.json, or `baseline:NAME`.
-        dataset, folds: of the protocols that have them.
+        dataset, folds, train_datasets: of the protocols that have them.
         clock: `corrected` takes window starts with the lag of the labels, `published` without.
         seeds: one training each.
         effort, teacher: see `ppgnas train`.
@@ -50,6 +50,7 @@ class RecordsConfig:
     seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
     effort: str = "standard"
     teacher: str = "none"
+    train_datasets: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         from distill.effort import effort_by_name
@@ -59,14 +60,16 @@ class RecordsConfig:
             raise DataError(f"--label-clock is {self.clock!r}; allowed: {', '.join(CLOCKS)}")
         if not self.seeds or min(self.seeds) < 0 or len(set(self.seeds)) != len(self.seeds):
             raise DataError(f"seeds are {self.seeds}; allowed: different numbers of 0 or more")
-        protocol(self.protocol, dataset=self.dataset, folds=self.folds)
+        _ = self.rules
         effort_by_name(self.effort)
         check_teacher(self.teacher)
 
     @property
     def rules(self) -> Protocol:
         """The protocol."""
-        return protocol(self.protocol, dataset=self.dataset, folds=self.folds)
+        return protocol(
+            self.protocol, dataset=self.dataset, folds=self.folds, train=self.train_datasets
+        )
 
 
 @dataclass(frozen=True)

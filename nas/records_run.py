@@ -121,7 +121,7 @@ def _costs(arch: Arch) -> dict[str, Any]:
     """What the network takes on the default board and engine, without layers."""
     from nas.search import load_target
 
-    target = load_target("stm32h743", "tflm-cmsis-nn")
+    target = load_target("stm32h743", "ppgnas-c")
     costs = target.costs(arch)
     return {
         "board": target.board.name,

@@ -9,10 +9,11 @@ tested. Only people are split, never windows.
 * `dalia-groups`: PPG-DaLiA in the four groups of the code of Q-PPG and TimePPG (Burrello et al.):
   train on three, test each person of the fourth in turn, the others of the fourth validate.
 * `bami1-bami2`: train on BAMI-1, test on BAMI-2 (Chung et al. 2020).
+* `transfer`: train on the people of some data sets, test on those of another: a new sensor.
 * `spc-train-test`: the 12 training recordings of IEEE SPC 2015 against its 10 test recordings.
 
-In `loso`, `kfold`, `bami1-bami2` and `spc-train-test` the validation people are drawn by seed from
-those who are not tested, 15 % of them.
+Except in `dalia-groups` the validation people are drawn by seed from those who are not tested, 15 %
+of them. `loso` and `kfold` over one data set may train on the people of others as well.
 """
 
 from __future__ import annotations
@@ -82,33 +83,62 @@ class Protocol:
         return kept
 
 
-PROTOCOLS = ("loso", "kfold", "dalia-groups", "bami1-bami2", "spc-train-test")
+PROTOCOLS = ("loso", "kfold", "transfer", "dalia-groups", "bami1-bami2", "spc-train-test")
 
 
-def protocol(name: str, *, dataset: str | None = None, folds: int = 5) -> Protocol:
+def protocol(
+    name: str, *, dataset: str | None = None, folds: int = 5, train: tuple[str, ...] = ()
+) -> Protocol:
     """A protocol by name.
 
     Args:
         name: one of `PROTOCOLS`.
-        dataset: the data set of `loso` and `kfold`; all of them together if None.
+        dataset: the data set that `loso`, `kfold` and `transfer` test; for the first two all of
+            them together if None.
         folds: of `kfold`.
+        train: further data sets that `loso` and `kfold` train on, or those of `transfer`.
 
     Raises:
         DataError: unknown, or an option that the protocol does not have.
     """
     if name not in PROTOCOLS:
         raise DataError(f"protocol {name!r} is unknown; allowed: {', '.join(PROTOCOLS)}.")
+    if train and (dataset is None or dataset in train):
+        raise DataError(
+            f"protocol {name}: trained on {', '.join(train)} and tested on {dataset or 'all'}; "
+            "name the tested data set with --dataset, and others with --train-dataset."
+        )
+    if name == "transfer":
+        if dataset is None or not train:
+            raise DataError(
+                "protocol transfer: name the tested data set with --dataset and those to train on "
+                "with --train-dataset."
+            )
+        title = f"transfer-{'+'.join(train)}-to-{dataset}"
+        sets = (dataset, *train)
+        return Protocol(title, sets, _all, lambda r, seed: _transfer(r, seed, dataset))
     if name in ("loso", "kfold"):
         sets = () if dataset is None else (dataset,)
         title = name if name == "loso" else f"kfold{folds}"
         if name == "kfold" and folds < 2:
             raise DataError(f"protocol kfold: {folds} folds; allowed: 2 or more.")
+        if name == "loso":
+            plain = leave_one_out
+        else:
+
+            def plain(recordings: Sequence[Recording], seed: int) -> list[Fold]:
+                return k_fold(recordings, seed, count=folds)
+
+        if dataset is None or not train:
+            return Protocol("-".join((title, *sets)), sets, _all, plain)
         return Protocol(
-            "-".join((title, *sets)),
-            sets,
+            f"{title}-{dataset}-with-{'+'.join(train)}",
+            (dataset, *train),
             _all,
-            leave_one_out if name == "loso" else lambda r, seed: k_fold(r, seed, count=folds),
+            lambda r, seed: _with_others(plain, r, seed, dataset),
         )
+    if train:
+        raise DataError(f"protocol {name} has its own people; leave out --train-dataset.")
     if dataset is not None:
         raise DataError(f"protocol {name} has its own data set; leave out --dataset {dataset}.")
     if name == "dalia-groups":
@@ -116,6 +146,34 @@ def protocol(name: str, *, dataset: str | None = None, folds: int = 5) -> Protoc
     if name == "bami1-bami2":
         return Protocol(name, ("bami1", "bami2"), _all, _bami)
     return Protocol(name, (SPC,), _of_the_competition, _spc)
+
+
+def _with_others(
+    plain: Callable[[Sequence[Recording], int], list[Fold]],
+    recordings: Sequence[Recording],
+    seed: int,
+    dataset: str,
+) -> list[Fold]:
+    """The folds of one data set, with the people of all others to train on as well."""
+    tested = [r for r in recordings if r.dataset == dataset]
+    known = set(_people(tested))
+    others = [person for person in _people(recordings) if person not in known]
+    return [
+        Fold(
+            fold.name,
+            _split(
+                sorted((*fold.split.train, *fold.split.search, *others)), fold.split.report, seed
+            ),
+        )
+        for fold in plain(tested, seed)
+    ]
+
+
+def _transfer(recordings: Sequence[Recording], seed: int, dataset: str) -> list[Fold]:
+    tested = set(_people([r for r in recordings if r.dataset == dataset]))
+    train = [person for person in _people(recordings) if person not in tested]
+    _need("transfer", train, sorted(tested))
+    return [Fold(dataset, _split(train, sorted(tested), seed))]
 
 
 def leave_one_out(recordings: Sequence[Recording], seed: int) -> list[Fold]:

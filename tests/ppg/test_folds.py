@@ -101,3 +101,27 @@ def test_the_published_clock_takes_the_lag_back() -> None:
     plain = shifted.on_published_clock()
     np.testing.assert_array_equal(plain.window_start_s, shifted.window_start_s - 1.5)
     assert plain.label_lag_s == 0 and plain.on_published_clock().label_lag_s == 0
+
+
+def test_folds_of_one_data_set_train_on_others_too() -> None:
+    recordings = [*people("a", 6), *people("b", 4)]
+    folds = protocol("kfold", dataset="a", folds=3, train=("b",)).folds(recordings, 1)
+    assert sorted(who_is_tested(folds)) == [f"a/S{n}" for n in range(1, 7)]
+    for fold in folds:
+        assert {f"b/S{n}" for n in range(1, 5)} <= {*fold.split.train, *fold.split.search}
+        assert not set(fold.split.report) & {*fold.split.train, *fold.split.search}
+    alone = protocol("loso", dataset="a", train=("b",))
+    assert len(alone.folds(recordings, 0)) == 6
+    assert alone.name == "loso-a-with-b"
+
+
+def test_transfer_tests_a_sensor_that_was_never_seen() -> None:
+    recordings = [*people("a", 6), *people("b", 4)]
+    (fold,) = protocol("transfer", dataset="b", train=("a",)).folds(recordings, 1)
+    assert fold.split.report == tuple(f"b/S{n}" for n in range(1, 5))
+    assert all(person.startswith("a/") for person in (*fold.split.train, *fold.split.search))
+    for wrong in ({"dataset": "b"}, {"train": ("a",)}, {"dataset": "a", "train": ("a",)}):
+        with pytest.raises(DataError, match="--train-dataset"):
+            protocol("transfer", **wrong)  # type: ignore[arg-type]
+    with pytest.raises(DataError, match="leave out --train-dataset"):
+        protocol("dalia-groups", dataset="x", train=("a",))
