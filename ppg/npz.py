@@ -78,8 +78,7 @@ def read_folder(path: Path) -> list[Recording]:
         )
     entries = []
     for file in files:
-        arrays = _load(file)
-        entries.append(Entry(file, recording_of(file, arrays), aliases_of(arrays)))
+        entries.append(Entry(file, recording_of(file, _load(file))))
     check_people(path, entries)
     return [entry.recording for entry in entries]
 
@@ -117,8 +116,8 @@ def write_recording(path: Path, recording: Recording) -> None:
         "ppg_scale": np.array(1.0, dtype=np.float32),
         "ppg_fs": np.array(recording.ppg_hz, dtype=np.float64),
         "hr_bpm": recording.hr_bpm,
-        "hr_start_s": recording.window_start_s,
-        "hr_lag_s": np.array(0.0, dtype=np.float64),
+        "hr_start_s": recording.window_start_s - recording.label_lag_s,
+        "hr_lag_s": np.array(recording.label_lag_s, dtype=np.float64),
         "hr_window_s": np.array(WINDOW_S, dtype=np.float64),
         "hr_stride_s": np.array(STRIDE_S, dtype=np.float64),
         "hr_valid": recording.valid,
@@ -129,6 +128,8 @@ def write_recording(path: Path, recording: Recording) -> None:
         "dataset": np.array(recording.dataset),
         "synthetic": np.array(recording.synthetic),
     }
+    if recording.also_in:
+        arrays["also_in"] = np.array(recording.also_in, dtype=np.str_)
     if recording.acc is not None:
         arrays["acc"] = recording.acc
         arrays["acc_scale"] = np.array(1.0, dtype=np.float32)

@@ -78,6 +78,7 @@ def recording_of(path: Path, arrays: Arrays) -> Recording:
                 f"at least one window of {WINDOW_S:g} s",
                 "Leave the recording out.",
             )
+    lag_s = _number(path, arrays, "hr_lag_s")
     return Recording(
         subject=_name(path, arrays, "subject"),
         dataset=_name(path, arrays, "dataset"),
@@ -86,12 +87,14 @@ def recording_of(path: Path, arrays: Arrays) -> Recording:
         ppg_hz=ppg_hz,
         acc=acc,
         acc_hz=acc_hz,
-        window_start_s=start_s + _number(path, arrays, "hr_lag_s"),
+        window_start_s=start_s + lag_s,
         hr_bpm=hr_bpm,
         valid=valid,
         activity=activity,
         activity_names=names,
         synthetic=_synthetic(path, arrays),
+        also_in=aliases_of(arrays),
+        label_lag_s=lag_s,
     )
 
 
