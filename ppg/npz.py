@@ -83,6 +83,15 @@ def read_folder(path: Path) -> list[Recording]:
     return [entry.recording for entry in entries]
 
 
+def has_recordings(path: Path) -> bool:
+    """Whether a folder holds an .npz file, here or below.
+
+    Raises:
+        DataError: a folder cannot be read.
+    """
+    return next(_npz_files(path), None) is not None
+
+
 def read_recording(path: Path) -> Recording:
     """Read and check one .npz file.
 

@@ -41,7 +41,7 @@ _KEYS = ("activity", "label", "rpeaks", "signal", "subject")
 
 
 def find(root: Path) -> list[Path]:
-    """`SX/SX.pkl` directly below a folder, but not those of WESAD, which lack `rpeaks`."""
+    """`SX/SX.pkl` at most one folder down, but not those of WESAD, which lack `rpeaks`."""
     return [path for path in pickles(root) if not is_wesad(path)]
 
 
@@ -55,8 +55,8 @@ def load(root: Path) -> list[Entry]:
 
 
 def pickles(root: Path) -> list[Path]:
-    """`SX/SX.pkl` directly below a folder, in the order of X."""
-    found = files_like(root, _FILES, depth=1)
+    """`SX/SX.pkl` in a folder or one folder down, in the order of X."""
+    found = files_like(root, _FILES, depth=2)
     return [path for path, _ in found if path.parent != root and path.parent.name == path.stem]
 
 

@@ -32,7 +32,7 @@ ACTIVITIES = ("transient", "baseline", "stress", "amusement", "meditation")
 
 
 def find(root: Path) -> list[Path]:
-    """`SX/SX.pkl` of WESAD directly below a folder."""
+    """`SX/SX.pkl` of WESAD at most one folder down."""
     return [path for path in pickles(root) if is_wesad(path)]
 
 
