@@ -1,4 +1,4 @@
-"""The data sets that can be read from their authors' files: what each is, where, and under which terms.
+"""The data sets that can be read from their authors' files: what each is, where, on which terms.
 
 `read_folder` takes a folder of any of them, or several beside each other, as well as a folder of
 .npz recordings, which goes first.
@@ -12,6 +12,7 @@ from pathlib import Path
 
 from ppg import npz
 from ppg.loaders import bami, bidmc, dalia, spc, welltory, wesad
+from ppg.npz_fields import REQUIRED
 from ppg.npz_people import Entry, check_recordings
 from ppg.recording import Recording
 from ppgnas.errors import DataError
@@ -178,13 +179,15 @@ def read_folder(path: Path, *, lag_s: float | None = None) -> list[Recording]:
         found = [known for known in DATA_SETS if known.find(path)]
         if not found:
             hint = where_it_lies(path)
-            if hint:
-                raise DataError(hint)
-            recordings = npz.read_folder(path)  # says what is missing
-        else:
-            entries = [entry for known in found for entry in known.load(path)]
-            check_recordings(entries)
-            recordings = [entry.recording for entry in entries]
+            raise DataError(
+                hint
+                or f"{path}: no .npz file in this folder or below it, and no files of a data set "
+                f"that ppgnas reads (ppgnas data list). Recordings are .npz files with the arrays "
+                f"{', '.join(REQUIRED)}."
+            )
+        entries = [entry for known in found for entry in known.load(path)]
+        check_recordings(entries)
+        recordings = [entry.recording for entry in entries]
     return recordings if lag_s is None else [with_lag(r, lag_s) for r in recordings]
 
 
