@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from nas import cli_calibrate, cli_info, cli_model, cli_rescore, cli_search
+from nas import cli_calibrate, cli_data, cli_info, cli_model, cli_rescore, cli_search
 from ppgnas import __version__
 
 app = typer.Typer(
@@ -27,7 +27,7 @@ app.command("report")(cli_model.report)
 app.command("calibrate")(cli_calibrate.calibrate)
 app.add_typer(cli_info.boards, name="boards")
 app.add_typer(cli_info.engines, name="engines")
-app.add_typer(cli_info.data, name="data")
+app.add_typer(cli_data.data, name="data")
 app.add_typer(cli_info.bench, name="bench")
 
 

@@ -27,6 +27,7 @@ BLOCK = 30  # windows: a minute
 DRAWS = 200
 FEWEST = 60  # windows
 NOTICED_S = 2.0  # a shift that is reported as wrong; smaller ones come with the reference
+APART_S = 1.0  # and its interval stays away from no shift by this much
 WIDEST_S = 4.0  # half of the interval, for a shift to be called known
 _FLOOR = 0.02
 
@@ -55,7 +56,7 @@ class Lag:
     @property
     def wrong(self) -> bool:
         """Whether the labels are surely shifted, by more than a reference usually is."""
-        apart = self.low_s > 0 or self.high_s < 0
+        apart = self.low_s > APART_S or self.high_s < -APART_S
         return self.known and apart and abs(self.shift_s) >= NOTICED_S
 
 
