@@ -12,6 +12,7 @@ from ppg.recording import Recording
 
 RAILED_SHARE = 0.01
 RUN = 3  # equal samples in a row at the end of the range; a peak has one or two
+CROWDED_SHARE = 0.05  # of single samples there: noise about a rail
 GRAVITY_G = (0.7, 2.0)
 INVALID_SHARE = 0.1
 AXES = "xyz"
@@ -30,7 +31,10 @@ def signal_warnings(recording: Recording) -> Iterator[tuple[str, str]]:
 
 
 def railed_share(channel: NDArray[np.float32]) -> float:
-    """Share of samples that stay at the lowest or highest value of the channel."""
+    """Share of samples that stay at the lowest or highest value of the channel.
+
+    Runs count; single samples do where they are many, for a coarse signal has some.
+    """
     if len(channel) < RUN:
         return 0.0
     share = 0.0
@@ -38,7 +42,9 @@ def railed_share(channel: NDArray[np.float32]) -> float:
         at = np.concatenate([[0], (channel == extreme).astype(np.int8), [0]])
         begins, ends = np.flatnonzero(np.diff(at) == 1), np.flatnonzero(np.diff(at) == -1)
         lengths = ends - begins
-        share += float(lengths[lengths >= RUN].sum()) / len(channel)
+        whole = float(lengths.sum()) / len(channel)
+        runs = float(lengths[lengths >= RUN].sum()) / len(channel)
+        share += whole if whole > CROWDED_SHARE else runs
     return share
 
 
