@@ -179,6 +179,7 @@ class _Resumable:
             try:
                 whole = self._go_on(url)
             except urllib.error.HTTPError as error:
+                error.close()
                 if error.code == 416 and before:  # nothing after what we have: begin anew
                     self._part.unlink(missing_ok=True)
                     failures += 1

@@ -81,6 +81,8 @@ def _scan(path: Path, content: bytes) -> None:
     """Walk the opcodes without running them: names, lengths and memo places."""
     if not content:
         raise DataError(f"{path}: the file is empty; allowed: a pickle. Fetch the file again.")
+    if not content.endswith(pickle.STOP):
+        raise _damaged(path, ValueError("it does not end as one"))
     texts: list[str] = []  # STACK_GLOBAL takes the two latest texts, or memoised ones
     memo: dict[int, str] = {}
     latest = ""

@@ -121,8 +121,7 @@ BUILD = b"cnumpy.core.multiarray\n_reconstruct\n"
         (_steps(DTYPE, b"U\x01O\x85R"), "array type 'O'"),
         (_steps(DTYPE, b"U\x02i4\x85R", b"}b"), "no readable pickle"),
         (_steps(NDARRAY), "bare StandIn"),
-        (_steps(b"]" * 1 + b"q\x00" + b"]a" * 0), "no wrist"),
-    ][:-1],
+    ],
 )
 def test_steps_that_build_something_else(content: bytes, said: str, tmp_path: Path) -> None:
     assert said in _message(tmp_path / "S1.pkl", content)
