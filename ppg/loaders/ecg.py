@@ -43,8 +43,8 @@ def r_peaks(ecg: NDArray[np.floating], hz: float) -> NDArray[np.float64]:
     if len(values) < 2 * hz or np.ptp(values) == 0:
         return np.zeros(0)
     sections = signal.butter(2, BAND_HZ, "bandpass", fs=hz, output="sos")
-    # Mirrored at both ends for a second, so that a drift does not end in a step.
-    filtered = signal.sosfiltfilt(sections, values, padlen=round(hz))
+    # Mirrored at both ends for a second, so that the ends look like no beat.
+    filtered = signal.sosfiltfilt(sections, values, padtype="even", padlen=round(hz))
     energy = ndimage.uniform_filter1d(
         np.gradient(filtered) ** 2, max(round(INTEGRATION_S * hz), 1)
     )
