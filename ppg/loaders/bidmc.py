@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ppg.loaders.csv_numbers import column_names, read_columns
+from ppg.loaders.csv_numbers import read_columns
 from ppg.loaders.ecg import heart_rate, r_peaks
 from ppg.loaders.layout import files_like, make_recording, windows_of_signal
 from ppg.npz_people import Entry
@@ -89,9 +89,6 @@ def _agrees(
     path: Path, hr_bpm: NDArray[np.float64], start_s: NDArray[np.float64]
 ) -> NDArray[np.bool_]:
     """`(windows,)` False where the monitor shows another rate for all of `MONITOR_S`."""
-    names = column_names(path)
-    if "HR" not in names:
-        return np.ones(len(hr_bpm), np.bool_)
     columns = read_columns(path, ("Time [s]", "HR"))
     time_s, monitor_bpm = columns["Time [s]"], columns["HR"]
     agrees = np.ones(len(hr_bpm), np.bool_)

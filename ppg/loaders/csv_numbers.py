@@ -55,15 +55,6 @@ def read_columns(path: Path, names: Sequence[str]) -> dict[str, NDArray[np.float
     return {name: table[:, index] for index, name in enumerate(names)}
 
 
-def column_names(path: Path) -> list[str]:
-    """The names in the first line.
-
-    Raises:
-        DataError: no such file or no text.
-    """
-    return _header(path, _lines(path))[0]
-
-
 def _lines(path: Path) -> list[str]:
     if not path.is_file():
         raise DataError(f"{path}: no such file. Give the path of a .csv file.")
