@@ -52,7 +52,7 @@ def read_columns(path: Path, names: Sequence[str]) -> dict[str, NDArray[np.float
     if not rows:
         raise DataError(f"{path}: no row below the column names. Is the file truncated?")
     table = np.array(rows, np.float64)
-    return {name: table[:, index] for index, name in enumerate(names)}
+    return {name: table[:, index] for index, name in enumerate(places)}
 
 
 def _lines(path: Path) -> list[str]:

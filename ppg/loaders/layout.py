@@ -105,12 +105,12 @@ def make_recording(path: Path, **values: Any) -> Recording:
             f"{HR_RANGE_BPM[0]:g} to {HR_RANGE_BPM[1]:g} BPM. Leave the recording out."
         )
     ppg = _signal(path, "PPG", values.pop("ppg"))
-    acc = values.pop("acc", None)
+    acc, acc_hz = values.pop("acc", None), values.pop("acc_hz", None)
     acc = None if acc is None else _signal(path, "acceleration", acc)
     recording = Recording(
         ppg=ppg,
         acc=acc,
-        acc_hz=values.pop("acc_hz") if acc is not None else None,
+        acc_hz=acc_hz,
         hr_bpm=hr_bpm,
         valid=valid,
         window_start_s=np.asarray(values.pop("window_start_s"), np.float64),

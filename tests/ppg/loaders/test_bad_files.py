@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.io import savemat
+from scipy.io import loadmat, savemat
 
 from ppg.loaders.matlab import read_matrices
 from ppg.loaders.registry import read_folder
@@ -54,7 +54,7 @@ def test_damaged_files(name: str, damage: str, tmp_path: Path) -> None:
     root = write(tmp_path)
     file = root / inside
     file.write_bytes(DAMAGE[damage](file.read_bytes()))
-    if (name, damage) == ("numerics", "truncated"):
+    if name == "numerics" and damage in ("truncated", "header alone"):
         return  # the monitor's rows are a second opinion: fewer of them are fewer opinions
     cut = damage == "truncated" or (name, damage) == ("intervals", "header alone")
     if name in ("bidmc", "welltory", "intervals") and cut:
@@ -154,8 +154,30 @@ def test_matlab_matrices_of_another_shape(tmp_path: Path) -> None:
     savemat(path, {"sig": np.ones((5, 7)), "word": "text", "cell": np.array([1, "a"], object)})
     assert "no variable BPM0; it holds cell, sig, word" in _refused(path, BPM0=(None, 1))
     assert "sig has the shape (5, 7); allowed: (6, any)" in _refused(path, sig=(6, None))
-    assert "allowed: numbers" in _refused(path, word=(None,))
-    assert "allowed: numbers" in _refused(path, cell=(None, None))
+    assert "word is of the class char; allowed: real" in _refused(path, word=(1, None))
+    assert "cell is of the class cell; allowed: real" in _refused(path, cell=(1, None))
+    savemat(path, {"sig": np.ones((2, 2)) * 1j})
+    assert "sig is of the class complex" in _refused(path)
+
+
+@pytest.mark.parametrize("compressed", [False, True])
+@pytest.mark.parametrize("kind", ["f8", "f4", "i2", "u2", "u1", "i4", "u4", "i8", "bool"])
+def test_matlab_as_scipy_reads_it(kind: str, compressed: bool, tmp_path: Path) -> None:
+    path = tmp_path / "a.mat"
+    rng = np.random.default_rng(0)
+    held = {
+        "sig": rng.integers(0, 2 if kind == "bool" else 120, (3, 41)).astype(kind),
+        "a_long_name_of_a_variable": np.array([[1.5]]),
+        "word": "text",
+        "st": {"x": 1, "y": np.ones(3)},
+        "BPM0": rng.normal(size=(7, 1)),
+    }
+    savemat(path, held, do_compression=compressed)
+    shapes = {"sig": (3, None), "BPM0": (None, 1), "a_long_name_of_a_variable": (1, 1)}
+    found = read_matrices(path, shapes)  # type: ignore[arg-type]
+    oracle = loadmat(path)
+    for name in shapes:
+        assert np.array_equal(found[name], oracle[name]) and found[name].dtype == np.float64
 
 
 def test_matlab_of_a_huge_declared_size(tmp_path: Path) -> None:
@@ -168,7 +190,7 @@ def test_matlab_of_a_huge_declared_size(tmp_path: Path) -> None:
     assert "declares the shape (1048576, 1048576), 8192 GiB" in _refused(path)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=400, deadline=None)
 @given(data=st.data())
 def test_matlab_garbled_anywhere(data: st.DataObject, tmp_path_factory: Any) -> None:
     path = tmp_path_factory.mktemp("mat") / "a.mat"

@@ -19,7 +19,7 @@ COLUMNS = Columns(ppg=("green",), acc=("ax", "ay", "az"), hr="hr", time="t")
 def _write(path: Path, table: dict[str, Any], *, separator: str = ",") -> Path:
     rows = [separator.join(table)]
     rows += [
-        separator.join("" if np.isnan(cell) else f"{cell:.6g}" for cell in row)
+        separator.join("" if np.isnan(cell) else f"{cell:.12g}" for cell in row)
         for row in zip(*table.values(), strict=True)
     ]
     path.write_text("\n".join(rows) + "\n")
@@ -141,15 +141,14 @@ def test_uneven_times_are_made_even(tmp_path: Path) -> None:
         ({"time": "time"}, "the column 'time' is missing"),
         ({"time_unit": "ms"}, "rows a second by its times; allowed: 10.5 to 10000"),
         ({"hr": "green"}, "none of the 27 reference heart rates"),
-        ({"ppg": ("ax",), "acc": ("green", "green", "green")}, "looks like"),
+        ({"ppg": ("ax",), "acc": ("green", "green", "green")}, "median size of the acceleration is"),
     ],
 )
 def test_wrong_columns(change: dict[str, Any], said: str, tmp_path: Path) -> None:
     from dataclasses import replace
 
     path = _write(tmp_path / "a.csv", _table())
-    message = _message(path, replace(COLUMNS, **change))
-    assert said in message or ("looks like" in said and "allowed: g" in message)
+    assert said in _message(path, replace(COLUMNS, **change))
 
 
 def test_wrong_options(tmp_path: Path) -> None:
