@@ -64,7 +64,7 @@ def fetch_data(
     name: Annotated[str, typer.Argument(help="As in: ppgnas data list.")],
     out: Annotated[Text, typer.Option(help="Folder to write to; default data/NAME.")] = None,
     taken: Annotated[
-        Text, typer.Option("--from", help="An archive that is here already: nothing is downloaded.")
+        Text, typer.Option("--from", help="An archive that you have: nothing is downloaded.")
     ] = None,
     sha256: Annotated[
         Text, typer.Option(help="SHA-256 to expect instead of the published one.")
@@ -84,9 +84,7 @@ def fetch_data(
 
     known = data_set(name)
     folder = Path(out or f"data/{name}")
-    files = fetch(
-        known, folder, archive=Path(taken) if taken else None, sha256=sha256, say=_say
-    )
+    files = fetch(known, folder, archive=Path(taken) if taken else None, sha256=sha256, say=_say)
     if as_json:
         emit({"dataset": name, "folder": str(folder), "files": [str(file) for file in files]})
         return
@@ -152,11 +150,9 @@ def convert(
         float | None, typer.Option(help="Its rows a second, without a time column.")
     ] = None,
     acc_per_g: Annotated[
-        float, typer.Option(help="CSV: values per g: 1, 9.80665 for m/s2, 64 for counts of 1/64 g.")
+        float, typer.Option(help="CSV: values per g; 9.80665 for m/s2, 64 for counts of 1/64 g.")
     ] = 1.0,
-    hr_csv: Annotated[
-        Text, typer.Option(help="CSV of the heart rate if it has its own.")
-    ] = None,
+    hr_csv: Annotated[Text, typer.Option(help="CSV of the heart rate if it has its own.")] = None,
     hr_time_column: Annotated[
         Text, typer.Option(help="Its column of the time; default: --time-column.")
     ] = None,

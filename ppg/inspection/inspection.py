@@ -105,14 +105,13 @@ def inspect(recordings: Sequence[Recording], *, seed: int = 0) -> Inspection:
         recordings: of any data sets.
         seed: of the bootstrap of the lags.
     """
-    looked, scores = [], {}
+    looked: list[Looked] = []
+    scores: dict[str, list[NDArray[np.float64]]] = {}
     for recording in recordings:
         one, score = _look(recording, seed=seed)
         looked.append(one)
         scores.setdefault(recording.dataset, []).append(score)
-    lags = {
-        name: best_shift(np.concatenate(parts), seed=seed) for name, parts in scores.items()
-    }
+    lags = {name: best_shift(np.concatenate(parts), seed=seed) for name, parts in scores.items()}
     warnings = []
     for name, lag in lags.items():
         if lag is not None and lag.wrong and len(scores[name]) > 1:
@@ -165,8 +164,9 @@ def lag_sentence(lag: Lag) -> str:
     """What a shift means and what to do."""
     late = "early" if lag.shift_s > 0 else "late"
     return (
-        f"labels come {abs(lag.shift_s):.1f} s too {late} (90 % interval of the shift {lag.low_s:+.1f} "
-        f"to {lag.high_s:+.1f} s): add {lag.shift_s:+.1f} s to hr_lag_s if the reference allows it"
+        f"labels come {abs(lag.shift_s):.1f} s too {late} (90 % interval of the shift "
+        f"{lag.low_s:+.1f} to {lag.high_s:+.1f} s): add {lag.shift_s:+.1f} s to hr_lag_s if the "
+        f"reference allows it"
     )
 
 
@@ -214,5 +214,3 @@ def _lag(lag: Lag | None) -> dict[str, Any] | None:
 def _mean(values: Sequence[float | None]) -> float | None:
     known = [value for value in values if value is not None]
     return float(np.mean(known)) if known else None
-
-

@@ -67,7 +67,7 @@ def spectra(recording: Recording) -> Spectra:
         power = np.abs(centred @ (waves * taper)) ** 2  # (times, rates)
         total += power / np.maximum(power.sum(axis=1, keepdims=True), 1e-30)
     total /= np.maximum(total.sum(axis=1, keepdims=True), 1e-30)
-    return Spectra(np.arange(len(total)) * STEP_S, total)
+    return Spectra(np.arange(len(total), dtype=np.float64) * STEP_S, total)
 
 
 def still(recording: Recording, start_s: NDArray[np.float64]) -> NDArray[np.bool_] | None:
@@ -78,9 +78,7 @@ def still(recording: Recording, start_s: NDArray[np.float64]) -> NDArray[np.bool
     sums = np.concatenate([[0.0], np.cumsum(size)])
     squares = np.concatenate([[0.0], np.cumsum(size**2)])
     first = np.clip(np.rint(start_s * recording.acc_hz).astype(np.int64), 0, len(size))
-    last = np.clip(
-        np.rint((start_s + WINDOW_S) * recording.acc_hz).astype(np.int64), 0, len(size)
-    )
+    last = np.clip(np.rint((start_s + WINDOW_S) * recording.acc_hz).astype(np.int64), 0, len(size))
     count = np.maximum(last - first, 1)
     mean = (sums[last] - sums[first]) / count
     spread = np.sqrt(np.maximum((squares[last] - squares[first]) / count - mean**2, 0))

@@ -1,4 +1,4 @@
-"""What a single recording's signals show: rails, dead channels, units, durations, gaps in labels."""
+"""What the signals of one recording show: rails, dead channels, units, durations, labels."""
 
 from __future__ import annotations
 
@@ -87,8 +87,8 @@ def _durations(recording: Recording) -> Iterator[tuple[str, str]]:
     if abs(ppg_s - acc_s) > max(DURATION_SLACK * max(ppg_s, acc_s), SLACK_S):
         yield (
             "durations",
-            f"the PPG lasts {ppg_s:.1f} s, the acceleration {acc_s:.1f} s: one of them ends early, "
-            f"or a rate ({recording.ppg_hz:g} and {recording.acc_hz:g} Hz) is wrong",
+            f"the PPG lasts {ppg_s:.1f} s, the acceleration {acc_s:.1f} s: one of them ends "
+            f"early, or a rate ({recording.ppg_hz:g} and {recording.acc_hz:g} Hz) is wrong",
         )
 
 

@@ -107,7 +107,9 @@ def _check(path: Path, entry: zipfile.ZipInfo) -> None:
             f"{_STEP}"
         )
     if entry.flag_bits & 1:
-        raise DataError(f"{path}: the member {name!r} is encrypted; allowed: plain members. {_STEP}")
+        raise DataError(
+            f"{path}: the member {name!r} is encrypted; allowed: plain members. {_STEP}"
+        )
 
 
 def _check_size(path: Path, out: Path, wanted: list[zipfile.ZipInfo]) -> None:
@@ -117,8 +119,8 @@ def _check_size(path: Path, out: Path, wanted: list[zipfile.ZipInfo]) -> None:
         raise DataError(f"{path}: a member is in it twice; allowed: once. {_STEP}")
     if unpacked > SMALL_BYTES and unpacked / min(packed, path.stat().st_size) > LARGEST_RATIO:
         raise DataError(
-            f"{path}: declares {unpacked / 2**30:.1f} GiB in {path.stat().st_size} bytes; allowed: "
-            f"{LARGEST_RATIO} times its size. {_STEP}"
+            f"{path}: declares {unpacked / 2**30:.1f} GiB in {path.stat().st_size} bytes; "
+            f"allowed: {LARGEST_RATIO} times its size. {_STEP}"
         )
     out.mkdir(parents=True, exist_ok=True)
     free = shutil.disk_usage(out).free

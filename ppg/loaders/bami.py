@@ -5,8 +5,8 @@ Files of MATLAB 5 with raw uint16 at 50 Hz; g = raw / 65535 * 16 - 8. BAMI: `raw
 (3, N), and `timeECG`, `bpmECG` (B, 1), the instantaneous rate at each beat.
 
 The clock of the labels is off: the lags here were fitted on these labels (BAMI-1 -1.5 s, sessions
-of 730 s +1 s, two recordings of their own). Published results of BAMI use 0; `data convert --lag 0`
-writes them. A label 12 BPM off the median of the nine around it is a slip of the reference.
+of 730 s +1 s, two recordings of their own). Published results of BAMI use 0, which
+`data convert --lag 0` writes. A label 12 BPM off the median of the nine around it is a slip of the reference.
 
 People of CardiacRehabExercise are in BAMI-1 under other names (`REHAB_IN_BAMI1`): reading both is
 refused. Chung, Ko, Lee, Lee, IEEE Access 2020.
@@ -83,7 +83,7 @@ def _read(path: Path, dataset: str, number: int) -> Entry:
     duration_s = found["rawPPG"].shape[1] / HZ
     short = abs(duration_s - SHORT_S) < 10
     lag_s = LAG_OF_S.get((dataset, number), LAG_S["bami2" if short else dataset])
-    start_s = np.arange(len(hr_bpm)) * STRIDE_S + lag_s
+    start_s = np.arange(len(hr_bpm), dtype=np.float64) * STRIDE_S + lag_s
     person = f"{dataset.upper()}_{number:02d}"
     rehab = [other for other, mine in REHAB_IN_BAMI1.items() if mine == number]
     recording = make_recording(

@@ -55,8 +55,8 @@ def _read(path: Path, number: int) -> Entry:
     time_s = columns["Time [s]"]
     if not (np.abs(time_s - np.arange(len(time_s)) / HZ) < 0.02).all():
         raise DataError(
-            f"{path}: Time [s] does not run at {HZ:g} Hz from 0: it ends at {time_s[-1]:g} s after "
-            f"{len(time_s)} rows; allowed: every row. Fetch the file again."
+            f"{path}: Time [s] does not run at {HZ:g} Hz from 0: it ends at {time_s[-1]:g} s "
+            f"after {len(time_s)} rows; allowed: every row. Fetch the file again."
         )
     ecg = columns["II"]
     if not np.isfinite(ecg).all():

@@ -67,7 +67,9 @@ def _lines(path: Path) -> list[str]:
         text = content.decode("latin-1")
     lines = text.splitlines()
     if not lines:
-        raise DataError(f"{path}: the file is empty; allowed: a line of names and rows of numbers.")
+        raise DataError(
+            f"{path}: the file is empty; allowed: a line of names and rows of numbers."
+        )
     return lines
 
 

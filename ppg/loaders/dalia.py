@@ -137,7 +137,7 @@ def _read(path: Path) -> Entry:
     hr_bpm = numbers(path, "label", found["label"], (None,)).astype(np.float64)
     activity = numbers(path, "activity", found["activity"], (None,)).astype(np.int64)
     check_label_count(path, len(hr_bpm), len(signals["BVP"]) / PPG_HZ)
-    start_s = np.arange(len(hr_bpm)) * STRIDE_S
+    start_s = np.arange(len(hr_bpm), dtype=np.float64) * STRIDE_S
     recording = make_recording(
         path,
         subject=path.stem,

@@ -153,9 +153,9 @@ def _download(
         raise
     except ValueError as error:  # what pooch raises where the SHA-256 differs
         raise FetchError(
-            f"{url}: what arrived is not the published file: {transfer.arrived} bytes with another "
-            f"SHA-256; allowed: {expected}. It was thrown away. Run the command again; if it "
-            f"stays so, the publisher changed the file."
+            f"{url}: what arrived is not the published file: {transfer.arrived} bytes with "
+            f"another SHA-256; allowed: {expected}. It was thrown away. Run the command again; "
+            f"if it stays so, the publisher changed the file."
         ) from error
     return Path(found)
 

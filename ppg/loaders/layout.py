@@ -54,7 +54,7 @@ def _natural(name: str) -> list[tuple[int, str]]:
 def windows_of_signal(duration_s: float) -> NDArray[np.float64]:
     """Starts of the 8 s windows, 2 s apart, that lie in a signal."""
     count = int(np.floor((duration_s - WINDOW_S) / STRIDE_S + 1e-9)) + 1
-    return np.arange(max(count, 0)) * STRIDE_S
+    return np.arange(max(count, 0), dtype=np.float64) * STRIDE_S
 
 
 def plausible(hr_bpm: NDArray[np.float64]) -> NDArray[np.bool_]:
@@ -114,9 +114,7 @@ def make_recording(path: Path, **values: Any) -> Recording:
         hr_bpm=hr_bpm,
         valid=valid,
         window_start_s=np.asarray(values.pop("window_start_s"), np.float64),
-        activity=np.asarray(
-            values.pop("activity", np.full(len(hr_bpm), -1)), np.int64
-        ),
+        activity=np.asarray(values.pop("activity", np.full(len(hr_bpm), -1)), np.int64),
         **values,
     )
     check_durations(str(path), recording)

@@ -13,10 +13,9 @@ Reference: MathWorks, MAT-File Format, R2023b, "Level 5 MAT-File Format".
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,7 +65,9 @@ class _Matrix:
     rest: memoryview
 
 
-def read_matrices(path: Path, shapes: dict[str, tuple[int | None, ...]]) -> dict[str, Any]:
+def read_matrices(
+    path: Path, shapes: Mapping[str, tuple[int | None, ...]]
+) -> dict[str, NDArray[np.float64]]:
     """Read named numeric matrices of one file.
 
     Args:
@@ -90,9 +91,7 @@ def read_matrices(path: Path, shapes: dict[str, tuple[int | None, ...]]) -> dict
                 f"{path}: no variable {', '.join(missing)}; it holds "
                 f"{', '.join(sorted(found)) or 'nothing'}. Is it the file of another data set?"
             )
-        return {
-            name: _numbers(path, found[name], shape, order) for name, shape in shapes.items()
-        }
+        return {name: _numbers(path, found[name], shape, order) for name, shape in shapes.items()}
     except (_Damaged, zlib.error) as error:
         raise DataError(
             f"{path}: truncated or damaged ({error}). Copy or fetch the file again."
@@ -177,9 +176,7 @@ def _matrix(content: memoryview, order: str) -> _Matrix:
     shape = tuple(np.frombuffer(dimensions, f"{order}i4").tolist())
     if min(shape) < 0:
         raise _Damaged(f"a variable of the shape {shape}")
-    return _Matrix(
-        bytes(name).decode("latin-1"), kind & 0xFF, bool(kind & _COMPLEX), shape, rest
-    )
+    return _Matrix(bytes(name).decode("latin-1"), kind & 0xFF, bool(kind & _COMPLEX), shape, rest)
 
 
 def _numbers(
@@ -189,8 +186,8 @@ def _numbers(
     if declared_bytes > _LARGEST_BYTES:
         raise DataError(
             f"{path}: {matrix.name} declares the shape {matrix.shape}, "
-            f"{declared_bytes / 2**30:.0f} GiB; allowed: up to 1 GiB. The file is damaged: copy or "
-            f"fetch it again."
+            f"{declared_bytes / 2**30:.0f} GiB; allowed: up to 1 GiB. The file is damaged: copy "
+            f"or fetch it again."
         )
     wanted = "(" + ", ".join("any" if n is None else str(n) for n in shape) + ")"
     fits = len(matrix.shape) == len(shape) and all(
@@ -202,12 +199,12 @@ def _numbers(
             f"file of another data set?"
         )
     if matrix.kind in _CLASSES or matrix.complex:
-        kind = "complex" if matrix.complex else _CLASSES[matrix.kind]
-        raise DataError(f"{path}: {matrix.name} is of the class {kind}; allowed: real numbers.")
-    kind, content, _ = next(_elements(matrix.rest, order), (0, memoryview(b""), None))
+        seen = "complex" if matrix.complex else _CLASSES[matrix.kind]
+        raise DataError(f"{path}: {matrix.name} is of the class {seen}; allowed: real numbers.")
+    kind, content, _ = next(_elements(matrix.rest, order), (0, memoryview(b""), matrix.rest))
     if kind not in _NUMBERS:
         raise _Damaged(f"{matrix.name} holds numbers of the type {kind}")
-    stored = np.dtype(_NUMBERS[kind]).newbyteorder(order)
+    stored = np.dtype(order + _NUMBERS[kind])
     count = int(np.prod(matrix.shape))
     if len(content) != count * stored.itemsize:
         raise _Damaged(f"{matrix.name} has {len(content)} bytes for {count} numbers")

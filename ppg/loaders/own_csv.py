@@ -55,7 +55,9 @@ class Columns:
 
     def __post_init__(self) -> None:
         if self.time_unit not in TIME_UNITS:
-            raise DataError(f"--time-unit is {self.time_unit!r}; allowed: {', '.join(TIME_UNITS)}.")
+            raise DataError(
+                f"--time-unit is {self.time_unit!r}; allowed: {', '.join(TIME_UNITS)}."
+            )
         if self.hr_is not in HR_KINDS:
             raise DataError(f"--hr-is is {self.hr_is!r}; allowed: {', '.join(HR_KINDS)}.")
         if len(self.acc) not in (0, 3):
@@ -143,9 +145,9 @@ def read_csv(
     if not np.isfinite(label).any():
         raise DataError(
             f"{source}: no window has a heart rate: {columns.hr} runs from {hr_s[0]:.1f} to "
-            f"{hr_s[-1]:.1f} s on the clock of the PPG, which lasts {end_s:.1f} s; allowed: values "
-            f"at most {HR_GAP_S:g} s apart in the same time. Check --time-unit and the zero of the "
-            f"clocks."
+            f"{hr_s[-1]:.1f} s on the clock of the PPG, which lasts {end_s:.1f} s; allowed: "
+            f"values at most {HR_GAP_S:g} s apart in the same time. Check --time-unit and the zero "
+            f"of the clocks."
         )
     whole = np.array([not any(a < s + WINDOW_S and b > s for a, b in gaps) for s in start_s])
     return make_recording(
@@ -223,8 +225,8 @@ def _rate(
         )
     if given_hz is not None and abs(found_hz / given_hz - 1) > 0.02:
         raise DataError(
-            f"{path}: {what} has {found_hz:.4g} rows a second by its times and {given_hz:g} by the "
-            f"option; allowed: the same. Leave one of the two out."
+            f"{path}: {what} has {found_hz:.4g} rows a second by its times and {given_hz:g} by "
+            f"the option; allowed: the same. Leave one of the two out."
         )
     return found_hz
 
@@ -251,7 +253,7 @@ def _gaps(series: _Series, origin_s: float) -> list[tuple[float, float]]:
 def _window_means(
     time_s: NDArray[np.float64], hr_bpm: NDArray[np.float64], start_s: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Mean over the time of each window; NaN where instants leave a hole longer than `HR_GAP_S`."""
+    """Mean over the time of each window; NaN where instants leave a hole of `HR_GAP_S`."""
     middles_s = np.arange(HR_STEP_S / 2, WINDOW_S, HR_STEP_S)
     means = np.full(len(start_s), np.nan)
     for index, start in enumerate(start_s):

@@ -42,14 +42,20 @@ def load(root: Path) -> list[Entry]:
         path.stem.upper(): path
         for path, _ in files_like(root, r"(?:.*_BPMtrace|BPM_.*|True_.*|REF_.*)\.mat")
     }
-    return [_read(path, match["who"], match["kind"], labels) for path, match in
-            files_like(root, _FILES)]
+    return [
+        _read(path, match["who"], match["kind"], labels)
+        for path, match in files_like(root, _FILES)
+    ]
 
 
 def _read(path: Path, who: str, kind: str, labels: dict[str, Path]) -> Entry:
     who, kind = who.upper(), kind.upper()
-    wanted = [f"{path.stem}_BPMtrace", f"BPM_{who}_{kind}", f"True_{who}_{kind}",
-              f"REF_{who}_{kind}"]
+    wanted = [
+        f"{path.stem}_BPMtrace",
+        f"BPM_{who}_{kind}",
+        f"True_{who}_{kind}",
+        f"REF_{who}_{kind}",
+    ]
     found = next((labels[name.upper()] for name in wanted if name.upper() in labels), None)
     if found is None:
         raise DataError(
@@ -69,7 +75,7 @@ def _read(path: Path, who: str, kind: str, labels: dict[str, Path]) -> Entry:
         subject = f"SPCtrain{who}"
         if (who, kind) == ("04", "TYPE01"):  # as other packings call it
             name, subject, kind = "DATA_S04_T01", "SPCtest_S04", "T01"
-    start_s = np.arange(len(hr_bpm)) * STRIDE_S
+    start_s = np.arange(len(hr_bpm), dtype=np.float64) * STRIDE_S
     recording = make_recording(
         path,
         subject=subject,

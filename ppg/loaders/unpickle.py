@@ -205,7 +205,7 @@ class _Type:
         if order not in ("<", ">", "|", "=") or any(part is not None for part in state[2:5]):
             raise ValueError("an array type with fields; allowed: numbers and texts")
         if order in ("<", ">"):
-            self.numpy = self.numpy.newbyteorder(order)
+            self.numpy = self.numpy.newbyteorder("<" if order == "<" else ">")
 
 
 class _Array:

@@ -25,7 +25,7 @@ def _recording(
     ppg = np.cos(2 * np.pi * phase) + 0.3 * rng.standard_normal(len(time_s))
     start_s = np.arange(0, seconds - 7.9, 2.0)
     mean = np.array([rate[(time_s >= s) & (time_s < s + 8)].mean() for s in start_s])
-    axes = rng.normal(0, 0.01, (len(time_s), 3)) + [0, 0, 1]
+    axes = rng.normal(0, 0.01, (len(time_s), 3)) + np.array([0, 0, 1])
     return Recording(
         subject=f"p{seed}",
         dataset="lab",

@@ -174,7 +174,7 @@ def test_matlab_as_scipy_reads_it(kind: str, compressed: bool, tmp_path: Path) -
     }
     savemat(path, held, do_compression=compressed)
     shapes = {"sig": (3, None), "BPM0": (None, 1), "a_long_name_of_a_variable": (1, 1)}
-    found = read_matrices(path, shapes)  # type: ignore[arg-type]
+    found = read_matrices(path, shapes)
     oracle = loadmat(path)
     for name in shapes:
         assert np.array_equal(found[name], oracle[name]) and found[name].dtype == np.float64

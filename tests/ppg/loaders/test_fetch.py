@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from ppg.loaders.fetch import FetchError, Patience, fetch
+from ppg.loaders.fetch import Patience, fetch
 from ppg.loaders.registry import DataSet, data_set, read_folder
 from ppgnas.errors import DataError, PpgnasError
 from tests.ppg.loaders import upstream

@@ -98,7 +98,8 @@ def test_milliseconds_from_any_zero(tmp_path: Path) -> None:
 
 def test_means_of_windows_and_a_lag(tmp_path: Path) -> None:
     signals = _write(tmp_path / "a.csv", {"t": _table()["t"], "green": _table()["green"]})
-    labels = _write(tmp_path / "hr.csv", {"t": np.array([1.0, 11, 21]), "hr": np.array([70.0, 71, 72])})
+    means = {"t": np.array([1.0, 11, 21]), "hr": np.array([70.0, 71, 72])}
+    labels = _write(tmp_path / "hr.csv", means)
     columns = Columns(("green",), (), "hr", time="t", hr_is="window")
     recording = _read(signals, columns, hr_file=labels, lag_s=0.5)
     assert recording.window_start_s.tolist() == [1.5, 11.5, 21.5]
@@ -141,7 +142,7 @@ def test_uneven_times_are_made_even(tmp_path: Path) -> None:
         ({"time": "time"}, "the column 'time' is missing"),
         ({"time_unit": "ms"}, "rows a second by its times; allowed: 10.5 to 10000"),
         ({"hr": "green"}, "none of the 27 reference heart rates"),
-        ({"ppg": ("ax",), "acc": ("green", "green", "green")}, "median size of the acceleration is"),
+        ({"ppg": ("ax",), "acc": ("green", "green", "green")}, "median size of the acc"),
     ],
 )
 def test_wrong_columns(change: dict[str, Any], said: str, tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from ppg.loaders.unpickle import load_arrays
 from ppgnas.errors import DataError
 from tests.ppg.loaders.upstream import dalia_person, python2_pickle
 
-HELD = {
+HELD: dict[str, Any] = {
     "c": np.arange(12.0).reshape(4, 3),
     "f": np.asfortranarray(np.arange(12.0).reshape(4, 3)),
     "big": np.arange(5, dtype=">i4"),

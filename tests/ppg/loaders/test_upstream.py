@@ -37,6 +37,7 @@ def test_dalia(tmp_path: Path) -> None:
     assert (first.person, tenth.person) == ("ppg_dalia/S1", "ppg_dalia/S10")
     held = upstream.dalia_person(seed=1)
     assert np.array_equal(first.ppg, held["signal"]["wrist"]["BVP"].astype(np.float32))
+    assert first.acc is not None
     assert np.array_equal(first.acc, held["signal"]["wrist"]["ACC"].astype(np.float32))
     assert (first.ppg_hz, first.acc_hz) == (64.0, 32.0)
     assert np.array_equal(first.hr_bpm, held["label"])

@@ -6,7 +6,7 @@ import io
 import pickle
 import struct
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,10 +15,13 @@ from scipy.io import savemat
 SECONDS = 60.0
 
 
-class Python2Pickler(pickle._Pickler):  # type: ignore[name-defined,misc]
+_Pickler: Any = pickle._Pickler  # the one that is written in Python
+
+
+class Python2Pickler(_Pickler):
     """Writes what Python 2 and the numpy of its time wrote: byte strings, numpy.core."""
 
-    dispatch = dict(pickle._Pickler.dispatch)  # type: ignore[attr-defined]
+    dispatch: ClassVar[dict[Any, Any]] = dict(_Pickler.dispatch)
 
     def save_bytes(self, value: bytes) -> None:
         if len(value) < 256:
@@ -65,7 +68,7 @@ def ecg(hz: float, beats_s: NDArray[np.float64], seconds: float) -> NDArray[np.f
 def gravity(hz: float, *, seed: int, seconds: float = SECONDS) -> NDArray[np.float64]:
     """`(samples, 3)` a wrist that lies still, in g."""
     noise = np.random.default_rng(seed).normal(0, 0.01, (round(seconds * hz), 3))
-    return noise + [0, 0, 1]
+    return noise + np.array([0, 0, 1])
 
 
 def dalia_person(*, seed: int = 1, seconds: float = SECONDS) -> dict[str, Any]:
@@ -158,7 +161,8 @@ def write_bami(root: Path) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         if "Subject" in name:
             beats = np.arange(0.5, 60, 0.8)[:, None]
-            savemat(path, {"sigPPG": ppg, "sigAcc": acc, "timeECG": beats, "bpmECG": 75 + 0 * beats})
+            rates = {"timeECG": beats, "bpmECG": np.full_like(beats, 75)}
+            savemat(path, {"sigPPG": ppg, "sigAcc": acc, **rates})
             continue
         labels = 72 + rng.normal(size=(27, 1))
         labels[10] = 95.0  # a slip
