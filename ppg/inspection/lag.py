@@ -3,8 +3,8 @@
 For each shift from -15 to 15 s: how much of the spectrum of the windows, shifted, lies within 4
 BPM of the label (the fundamental, in logarithms, so that a window of motion counts little). The
 best shift is where it is most. Heart rate must change for a shift to show: a resting recording
-says nothing. How sure: windows are drawn anew in blocks of a minute (bootstrap) and the best shift is
-found each time; 90 % of these lie in the interval.
+says nothing. How sure: windows are drawn anew in blocks of a minute (bootstrap) and the best shift
+is found each time; 90 % of these lie in the interval.
 
 A positive shift is what must be added to the labels' clock (`hr_lag_s`).
 """

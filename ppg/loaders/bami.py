@@ -6,7 +6,8 @@ Files of MATLAB 5 with raw uint16 at 50 Hz; g = raw / 65535 * 16 - 8. BAMI: `raw
 
 The clock of the labels is off: the lags here were fitted on these labels (BAMI-1 -1.5 s, sessions
 of 730 s +1 s, two recordings of their own). Published results of BAMI use 0, which
-`data convert --lag 0` writes. A label 12 BPM off the median of the nine around it is a slip of the reference.
+`data convert --lag 0` writes. A label 12 BPM off the median of the nine around it is a slip of the
+reference.
 
 People of CardiacRehabExercise are in BAMI-1 under other names (`REHAB_IN_BAMI1`): reading both is
 refused. Chung, Ko, Lee, Lee, IEEE Access 2020.

@@ -146,8 +146,8 @@ def read_csv(
         raise DataError(
             f"{source}: no window has a heart rate: {columns.hr} runs from {hr_s[0]:.1f} to "
             f"{hr_s[-1]:.1f} s on the clock of the PPG, which lasts {end_s:.1f} s; allowed: "
-            f"values at most {HR_GAP_S:g} s apart in the same time. Check --time-unit and the zero "
-            f"of the clocks."
+            f"values at most {HR_GAP_S:g} s apart in the same time. Check --time-unit and the "
+            f"zero of the clocks."
         )
     whole = np.array([not any(a < s + WINDOW_S and b > s for a, b in gaps) for s in start_s])
     return make_recording(

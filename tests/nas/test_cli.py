@@ -35,7 +35,10 @@ VERBS = (
     "boards check",
     "boards new",
     "engines list",
+    "data list",
+    "data fetch",
     "data inspect",
+    "data convert",
     "bench search",
     "bench hwmodels",
 )
