@@ -9,6 +9,7 @@ Reiss et al., Sensors 2019, 19, 3079, doi 10.24432/C53890.
 
 from __future__ import annotations
 
+import mmap
 from pathlib import Path
 from typing import Any
 
@@ -68,9 +69,11 @@ def is_wesad(path: Path) -> bool:
         return True
     if {f"{person}_activity.csv", f"{person}_RespiBAN.h5", f"{person}_E4.zip"} & beside:
         return False
-    with path.open("rb") as stream:  # the pickle alone: DaLiA has R peaks, WESAD has not
-        content = stream.read()
-    return b"rpeaks" not in content
+    if not path.stat().st_size:
+        return False
+    # The pickle alone: DaLiA has R peaks, WESAD has not.
+    with path.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as view:
+        return view.find(b"rpeaks") < 0
 
 
 def wrist(path: Path, found: Any, keys: tuple[str, ...]) -> dict[str, NDArray[Any]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from ppg.plausible import check_durations, check_unit
 from ppg.recording import STRIDE_S, WINDOW_S, Recording
 from ppgnas.errors import DataError
 
+MOST_ENTRIES = 5000  # of one folder; a data set has some hundred
 HR_RANGE_BPM = (20.0, 250.0)
 
 
@@ -36,9 +38,12 @@ def files_like(root: Path, pattern: str, *, depth: int = 2) -> list[tuple[Path, 
 
 
 def _walk(root: Path, depth: int) -> Iterator[Path]:
-    if not root.is_dir():
+    try:
+        with os.scandir(root) as found:
+            entries = sorted(islice(found, MOST_ENTRIES), key=lambda item: item.name)
+    except (NotADirectoryError, FileNotFoundError, PermissionError):
         return
-    for entry in sorted(os.scandir(root), key=lambda item: item.name):
+    for entry in entries:
         if entry.name.startswith((".", "__MACOSX")):
             continue
         if entry.is_file():

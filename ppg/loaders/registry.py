@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -233,7 +234,7 @@ def _folders_below(path: Path, *, depth: int, at_most: int) -> list[Path]:
         level = [
             entry
             for folder in level
-            for entry in sorted(folder.iterdir())
+            for entry in sorted(folder.iterdir() if os.access(folder, os.R_OK | os.X_OK) else ())
             if entry.is_dir() and not entry.is_symlink() and not entry.name.startswith(".")
         ]
         found += level

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.io import loadmat, savemat
 
+from ppg.loaders.csv_numbers import read_columns
 from ppg.loaders.matlab import read_matrices
 from ppg.loaders.registry import read_folder
 from ppgnas.errors import DataError
@@ -257,3 +258,15 @@ def test_intervals_in_seconds(tmp_path: Path) -> None:
     assert "not all between 200 and 5000 ms" in _message(root)
     (root / "subject_07" / "RR.txt").unlink()
     assert "RR.txt: no such file" in _message(root)
+
+
+@settings(max_examples=100, deadline=None)
+@given(content=st.binary(max_size=300) | st.text(max_size=300).map(str.encode))
+def test_any_bytes_as_columns(content: bytes, tmp_path_factory: Any) -> None:
+    path = tmp_path_factory.mktemp("csv") / "a.csv"
+    for head in (b"", b"t,green,hr\n0,1,2\n"):
+        path.write_bytes(head + content)
+        try:
+            read_columns(path, ("t", "green", "hr"))
+        except DataError as error:
+            assert "a.csv" in str(error) and "\n" not in str(error)
