@@ -61,7 +61,7 @@ def list_data(as_json: AsJson = False) -> None:
 @data.command("fetch")
 @verb
 def fetch_data(
-    name: Annotated[str, typer.Argument(help="As in: ppgnas data list.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="As in: ppgnas data list.")],
     out: Annotated[Text, typer.Option(help="Folder to write to; default data/NAME.")] = None,
     taken: Annotated[
         Text, typer.Option("--from", help="An archive that you have: nothing is downloaded.")
@@ -121,8 +121,10 @@ def inspect(
 @data.command("convert")
 @verb
 def convert(
-    source: Annotated[str, typer.Argument(help="Folder of a data set, or a .csv of your own.")],
-    out: Annotated[str, typer.Argument(help="Folder to write .npz recordings to.")],
+    source: Annotated[
+        str, typer.Argument(metavar="SOURCE", help="Folder of a data set, or a .csv.")
+    ],
+    out: Annotated[str, typer.Argument(metavar="OUT", help="Folder to write .npz recordings to.")],
     lag: Annotated[
         float | None,
         typer.Option(help="Seconds to add to the clock of the labels; default: as documented."),
