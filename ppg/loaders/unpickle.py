@@ -15,6 +15,7 @@ from __future__ import annotations
 import io
 import pickle
 import pickletools
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,12 @@ def load_arrays(path: Path) -> Any:
     if not path.is_file():
         raise DataError(f"{path}: no such file. Give the path of a .pkl file of the data set.")
     content = path.read_bytes()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of odd escapes and type codes in a damaged file
+        return _load(path, content)
+
+
+def _load(path: Path, content: bytes) -> Any:
     _scan(path, content)
     try:
         found = _Reader(path, content).load()

@@ -120,6 +120,7 @@ BUILD = b"cnumpy.core.multiarray\n_reconstruct\n"
         (_steps(BUILD, NDARRAY, b"J\xff\xff\xff\x7f\x85", b"U\x01b", b"\x87R"), "is called with"),
         (_steps(DTYPE, b"U\x01O\x85R"), "array type 'O'"),
         (_steps(DTYPE, b"U\x02i4\x85R", b"}b"), "no readable pickle"),
+        (b"c\\u\nx\n.", "the pickle asks for"),  # Python warns of the escape
         (_steps(NDARRAY), "bare StandIn"),
     ],
 )
