@@ -24,7 +24,10 @@ MAY_IMPORT = {
 }
 TORCH_FREE = ("ppgnas", "ppg", "hwmodels", "deploy")
 TOML = {"tomllib", "tomli"}  # the first is part of Python from 3.11
-LIGHT_PACKAGES = {"ppg": {"numpy", "scipy"}, "hwmodels": {"numpy", "scipy", "pydantic", *TOML}}
+LIGHT_PACKAGES = {
+    "ppg": {"numpy", "scipy", "pooch"},  # pooch where data sets are downloaded, nowhere else
+    "hwmodels": {"numpy", "scipy", "pydantic", *TOML},
+}
 
 
 def imports_of(path: Path) -> Iterator[str]:
