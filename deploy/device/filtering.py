@@ -6,9 +6,11 @@ second section differentiates twice, that is the steady state that `ppg.frontend
 
     u[n] = x[n] - x[0]
     s[n] = u[n] + 2 u[n-1] + u[n-2]                                  exact
-    v[n] = floor(gain * s[n] * 2^F) + R(1, v)
+    v[n] = (gain * s[n] * 2^F) + R(1, v)
     w[n] = v[n] - 2 v[n-1] + v[n-2] + R(2, w)                        units of 2^-F counts
-    R(k, y) = whole1 y[n-1] + floor(fine1 y[n-1]) + whole2 y[n-2] + floor(fine2 y[n-2])
+    R(k, y) = whole1 y[n-1] + (fine1 y[n-1]) + whole2 y[n-2] + (fine2 y[n-2])
+
+Products in parentheses are rounded as `integers.multiply_shift` says.
 
 Each recursive coefficient is a whole number plus a remainder of at most 1/2, which is held in 31
 bits below its own binary point: poles near the unit circle (a low edge of 0.4 Hz at 1 kHz) stay

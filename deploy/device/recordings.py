@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from deploy.device.filtering import BandPass, band_pass, filter_lanes
 from deploy.device.integers import Ints
 from deploy.device.resampling import resample, sample_at
-from deploy.device.settings import exact_hz
+from deploy.device.settings import FrontEnd, exact_hz
 from deploy.device.windows import acc_units, pack, ppg_window
 from ppg.recording import WINDOW_S, Recording
 from ppg.windows import STREAM_HZ
@@ -52,6 +52,38 @@ def window_starts(recording: Recording) -> list[Fraction]:
     """Start of each usable window in s, exact to a microsecond."""
     starts = recording.window_start_s[recording.usable]
     return [Fraction(float(start)).limit_denominator(10**6) for start in starts]
+
+
+def stream_windows(
+    front_end: FrontEnd, ppg: NDArray[np.integer], acc: NDArray[np.integer] | None = None
+) -> NDArray[np.int16]:
+    """Every window that the device takes from raw samples: from 0 s, every 2 s.
+
+    Args:
+        front_end: sensors and rate.
+        ppg: `(samples, channels)` int32 counts at `front_end.ppg_hz`.
+        acc: `(samples, 3)` int16 counts at `front_end.acc_hz`; None without acceleration.
+
+    Returns:
+        `(windows, time, channels)`, PPG with a block exponent, acceleration in 1/4096 g.
+    """
+    parts = [(pack(_at_network_rate(front_end, ppg, front_end.ppg_hz)), ppg_window)]
+    if front_end.acc_hz is not None and acc is not None:
+        units = acc_units(
+            _at_network_rate(front_end, acc, front_end.acc_hz), front_end.counts_per_g
+        )
+        parts.append((units.astype(np.int64), lambda cut: cut.astype(np.int16)))
+    shortest = min(len(samples) for samples, _ in parts)
+    count = max(0, (shortest - front_end.steps) // front_end.stride_steps + 1)
+    at = np.arange(count)[:, None] * front_end.stride_steps + np.arange(front_end.steps)
+    return np.concatenate([finish(samples[at]) for samples, finish in parts], axis=2)
+
+
+def _at_network_rate(front_end: FrontEnd, raw: NDArray[np.integer], hz: Fraction) -> Ints:
+    filtered, to_hz = filter_lanes(raw, band_pass(hz)), Fraction(front_end.rate_hz)
+    if front_end.two_stages:
+        filtered, hz = resample(filtered, hz, _STREAM_HZ), _STREAM_HZ
+    return resample(filtered, hz, to_hz)
 
 
 def int16_windows(

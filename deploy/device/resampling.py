@@ -4,7 +4,9 @@ Output sample n stands at `n * N / D` input samples, `N / D = from_hz / to_hz` i
 left neighbour is `floor(n * N / D)` and `part = (n * N) mod D`:
 
     y[n] = x[left]                                                             part = 0
-    y[n] = x[left] + floor(2 (x[left+1] - x[left]) * floor(part 2^31 / D) / 2^32)     otherwise
+    y[n] = x[left] + (2 (x[left+1] - x[left]) * floor(part 2^31 / D) / 2^32)      otherwise
+
+The product in parentheses is rounded as `integers.multiply_shift` says.
 
 The device keeps `part` alone and adds N - D or -D to it, so nothing grows and nothing drifts.
 """

@@ -12,13 +12,14 @@ typedef struct {
 
 FRONT_TABLES
 
-/* floor(x * factor / 2^shift), 32 <= shift <= 62. */
+/* x * factor / 2^shift rounded, at 2^-32 and then to whole numbers; 32 <= shift <= 62. */
 static int64_t front_multiply_shift(int64_t x, int32_t factor, int shift)
 {
     const int64_t high = fixed_shift_right(x, 32);
     const int64_t low = (int64_t)((uint64_t)x & 0xffffffffu);
-    const int64_t carry = fixed_shift_right(low * factor, 32);
-    return fixed_shift_right(high * factor + carry, shift - 32);
+    const int64_t carry = fixed_shift_right(low * factor + ((int64_t)1 << 31), 32);
+    const int64_t half = (int64_t)(((uint64_t)1 << (shift - 32)) >> 1);
+    return fixed_shift_right(high * factor + carry + half, shift - 32);
 }
 
 static int64_t front_feedback(int64_t y1, int64_t y2, const front_sensor_t *by, int at)
