@@ -4,8 +4,8 @@ With w the weights (largest around 2^30), S their sum, m the first class of the 
 N the sum of w within `MODE_HALF_WIDTH` of m, j the class minus m, and [] the floor:
 
     bpm        = 256 (30 + m) + [(256 A + [N / 2]) / N]                A = sum of w j near m
-    variance   = [B / [S / 256]] - [M^2 / 2^16]                         B = sum of w j^2
-    spread     = isqrt(256 max(variance, 0))                            M = [C / [S / 4096]]
+    variance   = [B / [S / 2^16]] - [M^2 / 2^8]                         B = sum of w j^2
+    spread     = isqrt(max(variance, 0))                                M = [C / [S / 2^12]]
     confidence = [2^15 N / S]                                           C = sum of w j
 
 bpm and spread are in 1/256 BPM (at most 0.004 off), confidence is in 1/32768: the share of the
@@ -82,7 +82,8 @@ def calibration_of(spread_bpm: Sequence[float], error_bpm: Sequence[float]) -> C
     """
     spread = np.asarray(spread_bpm, np.float64)
     error = np.asarray(error_bpm, np.float64)
-    inside = all(np.isfinite(v).all() and (v >= 0).all() and (v < 255).all() for v in (spread, error))
+    knots = np.concatenate([spread.ravel(), error.ravel()])
+    inside = bool(((knots >= 0) & (knots < 255)).all())  # NaN is not
     if (
         spread.shape != error.shape
         or spread.ndim != 1
@@ -95,8 +96,9 @@ def calibration_of(spread_bpm: Sequence[float], error_bpm: Sequence[float]) -> C
             f"calibration: spreads {list(spread_bpm)} and errors {list(error_bpm)}; allowed: 1 to "
             "64 knots from 0 to 255 BPM, spreads that rise, errors that do not fall"
         )
-    knots = {int(x): int(y) for x, y in np.rint(np.stack([spread, error], 1) * BPM_UNITS)}
-    return Calibration(tuple(knots), tuple(knots.values()))
+    rounded = np.rint(np.stack([spread, error], axis=1) * BPM_UNITS)
+    table = {int(x): int(y) for x, y in rounded}
+    return Calibration(tuple(table), tuple(table.values()))
 
 
 def expected_error(spread_q8: Ints, calibration: Calibration | None) -> Ints:
@@ -120,8 +122,8 @@ def read(w: Ints, calibration: Calibration | None = None) -> Reading:
     total, mass = w.sum(axis=1), near.sum(axis=1)
     shift = (BPM_UNITS * (near * j).sum(axis=1) + (mass >> 1)) // mass
     mean = (w * j).sum(axis=1) // (total >> 12)
-    variance = (w * j * j).sum(axis=1) // (total >> 8) - ((mean * mean) >> 16)
-    spread = square_root(BPM_UNITS * np.maximum(variance, 0))
+    variance = (w * j * j).sum(axis=1) // (total >> 16) - ((mean * mean) >> 8)
+    spread = square_root(np.maximum(variance, 0))
     return Reading(
         BPM_UNITS * (int(FIRST_BPM) + mode[:, 0]) + shift,
         spread,

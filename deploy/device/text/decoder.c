@@ -77,9 +77,9 @@ static void decoder_read(const uint32_t *w, const decoder_calibration_t *by,
         }
     }
     mean = fixed_floor_divide(first, (int64_t)(total >> 12));
-    variance = (int64_t)(second / (total >> 8)) - fixed_shift_right(mean * mean, 16);
+    variance = (int64_t)(second / (total >> 16)) - fixed_shift_right(mean * mean, 8);
     variance = variance > 0 ? variance : 0;
-    reading->spread_q8 = (uint16_t)fixed_square_root((uint64_t)variance * 256u);
+    reading->spread_q8 = (uint16_t)fixed_square_root((uint64_t)variance);
     reading->bpm_q8 = (uint16_t)(
         256 * (DECODER_FIRST_BPM + mode) +
         fixed_floor_divide(256 * near_first + (int64_t)(mass >> 1), (int64_t)mass));

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from ctypes import CDLL, POINTER, Structure, byref, c_int, c_int8, c_uint16, create_string_buffer
+from ctypes import CDLL, Structure, byref, c_uint16, c_void_p, create_string_buffer
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,23 +43,23 @@ class FrontEndC:
 
     def push_ppg(self, sample: NDArray[np.int32]) -> int:
         """`ppg_push_ppg`."""
-        return int(self.library.ppg_push_ppg(self._state, sample.ctypes.data_as(POINTER(c_int))))
+        return int(self.library.ppg_push_ppg(self._state, _address(sample)))
 
     def push_acc(self, sample: NDArray[np.int16]) -> int:
         """`ppg_push_acc`."""
         assert sample.dtype == np.int16
-        return int(self.library.ppg_push_acc(self._state, sample.ctypes.data))
+        return int(self.library.ppg_push_acc(self._state, _address(sample)))
 
     def window(self) -> tuple[int, NDArray[np.int16]]:
         """`ppg_window`: result and window."""
         window = np.full((self.settings.steps, self.settings.channels), 77, np.int16)
-        return int(self.library.ppg_window(self._state, window.ctypes.data)), window
+        return int(self.library.ppg_window(self._state, _address(window))), window
 
     def quantise(self, window: NDArray[np.int16]) -> NDArray[np.int8]:
         """`ppg_quantise`."""
         window = np.ascontiguousarray(window)
         out = np.full((len(window), 4 if self.settings.acceleration else 1), 77, np.int8)
-        self.library.ppg_quantise(window.ctypes.data, out.ctypes.data)
+        self.library.ppg_quantise(_address(window), _address(out))
         return out
 
     def windows(
@@ -105,7 +106,7 @@ class DecoderC:
         """`ppg_decode`."""
         reading = ReadingC()
         row = np.ascontiguousarray(logits, np.int8)
-        self.library.ppg_decode(row.ctypes.data_as(POINTER(c_int8)), self._scratch, byref(reading))
+        self.library.ppg_decode(_address(row), self._scratch, byref(reading))
         return _values(reading)
 
     def smooth(self, logits: NDArray[np.int8], strides: int) -> tuple[int, ...]:
@@ -113,9 +114,14 @@ class DecoderC:
         reading = ReadingC()
         row = np.ascontiguousarray(logits, np.int8)
         self.library.ppg_smooth(
-            self._state, row.ctypes.data_as(POINTER(c_int8)), strides, self._scratch, byref(reading)
+            self._state, _address(row), strides, self._scratch, byref(reading)
         )
         return _values(reading)
+
+
+def _address(array: NDArray[Any]) -> c_void_p:
+    assert array.flags.c_contiguous
+    return array.ctypes.data_as(c_void_p)
 
 
 def _values(reading: ReadingC) -> tuple[int, ...]:
