@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from ctypes import Structure, c_int16, c_int32, c_int64, sizeof
+from ctypes import Structure, c_int32, c_int64, sizeof
 from fractions import Fraction
 
 from deploy.device.c_text import CPart, macros, read_text, resolve, table
 from deploy.device.filtering import FRACTION_BITS, PRE_SHIFT, band_pass
-from deploy.device.normalising import MIXED_FLOOR, Z_SHIFT, Normaliser, normaliser
+from deploy.device.normalising import (
+    LARGEST_ACC_SHIFT,
+    MIXED_FLOOR,
+    Z_SHIFT,
+    Normaliser,
+    normaliser,
+)
 from deploy.device.resampling import ratio
-from deploy.device.settings import ACC_UNITS_PER_G, FrontEnd
+from deploy.device.settings import ACC_G_BITS, FrontEnd
 from deploy.device.windows import DEAD_SPAN, MANTISSA_BITS
 from ppg.windows import STREAM_HZ
 
@@ -53,6 +59,7 @@ def _header(front_end: FrontEnd, flags: dict[str, bool]) -> str:
         "PPG_CHANNELS": 4 if front_end.acceleration else 1,
         "PPG_PPG_CHANNELS": front_end.ppg_channels,
         "PPG_WINDOW_CHANNELS": front_end.channels,
+        "PPG_WINDOW_WORDS": front_end.window_words,
         "PPG_STRIDE_STEPS": front_end.stride_steps,
         "PPG_RING_STEPS": front_end.ring_steps,
         "PPG_SLACK_STEPS": front_end.ring_steps - front_end.steps,
@@ -88,7 +95,8 @@ def _constants(front_end: FrontEnd, by: Normaliser) -> str:
         values |= {"FRONT_STREAM_STEP": step, "FRONT_STREAM_GRID": grid}
     if front_end.acceleration:
         values |= {
-            "FRONT_ACC_UNITS": ACC_UNITS_PER_G,
+            "FRONT_ACC_G_BITS": ACC_G_BITS,
+            "FRONT_ACC_SHIFT_LIMIT": LARGEST_ACC_SHIFT,
             "FRONT_ACC_FLOOR": f"UINT64_C({by.acc_floor})",
             "FRONT_FIRST_OCTAVE": by.first_octave,
         }
@@ -148,7 +156,7 @@ def state_structure(front_end: FrontEnd) -> type[Structure]:
 
     channels, steps = front_end.ppg_channels, front_end.ring_steps
     acc_first = [("acc_lane", Lane * 3), ("acc_clock", Clock)] if front_end.acceleration else []
-    acc_last = [("acc_ring", c_int16 * 3 * steps)] if front_end.acceleration else []
+    acc_last = [("acc_ring", c_int32 * 3 * steps)] if front_end.acceleration else []
 
     class State(Structure):
         _fields_ = [

@@ -8,14 +8,14 @@ mantissa and `h(V)` the half exponent of `1 / sqrt(V / T)` (`integers.inverse_de
     q[t] = round(m[t] floor(r(W) M / 2^31) 2^(h(W) - 56 + 31 - k))              1/scale = M 2^-k
 
 The floor of 64 keeps channels that cancel each other from being blown up to noise. For
-acceleration, with the power P = ACC_POWER and n = bits(V) - 1:
+acceleration in units of 2^(h - 20) g, with the power P = ACC_POWER, n = bits(V) - 1, N = n + 2 h:
 
-    V = max(sum_axes sum_t d^2, floor)
-    q[t] = round(d[t] floor(p(V) M_n / 2^31) 2^-k_n)
+    V = max(sum_axes sum_t d^2, floor(smallest / 4^h))
+    q[t] = round(d[t] floor(p(V) M_N / 2^31) 2^(h - k_N))
 
 where `p(V) = (V / 2^n)^(-P/2)` comes from a table of 64 steps (linear between them: a relative
-error below 2e-5, 0.003 of one LSB at full scale) and `M_n 2^-k_n` folds `2^(-nP/2)`, T, the unit
-of 1/4096 g and the scale into one factor an octave. At the end q is clipped at
+error below 2e-5, 0.003 of one LSB at full scale) and `M_N 2^-k_N` folds `2^(-NP/2)`, T, the unit
+of 2^-20 g and the scale into one factor an octave. At the end q is clipped at
 `round(+-PPG_CLIP / scale)`, moved by the zero point and clipped to int8. `round` is
 floor(x + 1/2).
 """
@@ -36,13 +36,16 @@ from deploy.device.integers import (
     round_shift,
     scale_of,
 )
-from deploy.device.settings import ACC_UNITS_PER_G, FrontEnd
+from deploy.device.settings import ACC_G_BITS, FrontEnd
+from deploy.device.windows import Windows
 from ppg.frontend import ACC_FLOOR_G, ACC_POWER, PPG_CLIP
 from ppgnas.errors import ExportError
 
 POWER_STEPS = 64
 MIXED_FLOOR = 64  # of the deviation of the mixed trace, in units of 2^-16
 Z_SHIFT = 40
+LARGEST_ACC_SHIFT = 16
+LAST_OCTAVE = 61 + 2 * LARGEST_ACC_SHIFT
 
 
 @dataclass(frozen=True)
@@ -54,9 +57,9 @@ class Normaliser:
         inverse_scale: 1 / scale.
         low, high: int8 limits of the output.
         zero_point: of the input tensor.
-        acc_floor: smallest V of acceleration.
+        acc_floor: smallest V of acceleration, in units of 2^-20 g.
         power: `(65,)` of `(1 + j / 64)^(-P/2) * 2^31`.
-        octaves: factor of each n from `first_octave` to 61.
+        octaves: factor of each N from `first_octave` to `LAST_OCTAVE`.
         first_octave: bits(acc_floor) - 1.
     """
 
@@ -89,9 +92,9 @@ def normaliser(front_end: FrontEnd, *, scale: float, zero_point: int) -> Normali
         )
     limit = round(PPG_CLIP / scale)
     half = ACC_POWER / 2
-    acc_floor = max(1, round((ACC_FLOOR_G * ACC_UNITS_PER_G) ** 2 * steps**3))
+    acc_floor = round((ACC_FLOOR_G * 2**ACC_G_BITS) ** 2 * steps**3)
     first = acc_floor.bit_length() - 1
-    unit = (steps**3 * ACC_UNITS_PER_G**2) ** half / (steps * ACC_UNITS_PER_G * scale)
+    unit = (steps**3 * 4.0**ACC_G_BITS) ** half / (steps * 2.0**ACC_G_BITS * scale)
     return Normaliser(
         steps=steps,
         inverse_scale=scale_of(1 / scale),
@@ -102,19 +105,20 @@ def normaliser(front_end: FrontEnd, *, scale: float, zero_point: int) -> Normali
         power=tuple(
             round(2**31 * (1 + j / POWER_STEPS) ** -half) for j in range(POWER_STEPS + 1)
         ),
-        octaves=tuple(scale_of(unit * 2.0 ** (-n * half)) for n in range(first, 62)),
+        octaves=tuple(scale_of(unit * 2.0 ** (-n * half)) for n in range(first, LAST_OCTAVE + 1)),
         first_octave=first,
     )
 
 
 def normalise(
-    windows: NDArray[np.int16], by: Normaliser, *, ppg_channels: int
+    windows: Windows, by: Normaliser, *, ppg_channels: int
 ) -> NDArray[np.int8]:
-    """Int16 windows `(windows, time, channels)` to int8 `(windows, time, 1 or 4)`."""
-    centred = _centre(windows.astype(np.int64))
+    """Int16 windows to int8 `(windows, time, 1 or 4)`."""
+    centred = _centre(windows.samples.astype(np.int64))
     parts = [_ppg(centred[..., :ppg_channels], by)]
-    if centred.shape[2] > ppg_channels:
-        parts.append(_acc(centred[..., ppg_channels:], by))
+    if windows.acc_shift is not None:
+        shift = np.clip(windows.acc_shift, 0, LARGEST_ACC_SHIFT)[:, None, None]
+        parts.append(_acc(centred[..., ppg_channels:], shift, by))
     moved = np.clip(np.concatenate(parts, axis=2) + by.zero_point, by.low, by.high)
     return moved.astype(np.int8)
 
@@ -136,15 +140,15 @@ def _ppg(d: Ints, by: Normaliser) -> Ints:
     return round_shift(mixed * factor, 56 - 31 + by.inverse_scale.shift - half)
 
 
-def _acc(d: Ints, by: Normaliser) -> Ints:
-    squares = np.maximum((d * d).sum(axis=(1, 2), keepdims=True), by.acc_floor)
+def _acc(d: Ints, up: Ints, by: Normaliser) -> Ints:
+    squares = np.maximum((d * d).sum(axis=(1, 2), keepdims=True), by.acc_floor >> (2 * up))
     octave = bit_length(squares) - 1
     # 30 bits below the leading one: 6 choose the step, 24 stand between two of them.
     fraction = ((squares << (61 - octave)) >> 31) & (2**30 - 1)
     table = np.array(by.power, np.int64)
     step, between = fraction >> 24, fraction & (2**24 - 1)
     power = table[step] - (((table[step] - table[step + 1]) * between) >> 24)
-    index = octave - by.first_octave
+    index = octave + 2 * up - by.first_octave
     mantissa = np.array([s.mantissa for s in by.octaves], np.int64)[index]
     shift = np.array([s.shift for s in by.octaves], np.int64)[index]
-    return round_shift(d * ((power * mantissa) >> 31), shift)
+    return round_shift(d * ((power * mantissa) >> 31), shift - up)

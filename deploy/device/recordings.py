@@ -19,7 +19,7 @@ from deploy.device.filtering import BandPass, band_pass, filter_lanes
 from deploy.device.integers import Ints
 from deploy.device.resampling import resample, sample_at
 from deploy.device.settings import FrontEnd, exact_hz
-from deploy.device.windows import acc_units, pack, ppg_window
+from deploy.device.windows import Windows, acc_units, pack, windows_of
 from ppg.recording import WINDOW_S, Recording
 from ppg.windows import STREAM_HZ
 from ppgnas.errors import DataError
@@ -56,7 +56,7 @@ def window_starts(recording: Recording) -> list[Fraction]:
 
 def stream_windows(
     front_end: FrontEnd, ppg: NDArray[np.integer], acc: NDArray[np.integer] | None = None
-) -> NDArray[np.int16]:
+) -> Windows:
     """Every window that the device takes from raw samples: from 0 s, every 2 s.
 
     Args:
@@ -64,19 +64,17 @@ def stream_windows(
         ppg: `(samples, channels)` int32 counts at `front_end.ppg_hz`.
         acc: `(samples, 3)` int16 counts at `front_end.acc_hz`; None without acceleration.
 
-    Returns:
-        `(windows, time, channels)`, PPG with a block exponent, acceleration in 1/4096 g.
     """
-    parts = [(pack(_at_network_rate(front_end, ppg, front_end.ppg_hz)), ppg_window)]
+    words = pack(_at_network_rate(front_end, ppg, front_end.ppg_hz))
+    units = None
+    shortest = len(words)
     if front_end.acc_hz is not None and acc is not None:
-        units = acc_units(
-            _at_network_rate(front_end, acc, front_end.acc_hz), front_end.counts_per_g
-        )
-        parts.append((units.astype(np.int64), lambda cut: cut.astype(np.int16)))
-    shortest = min(len(samples) for samples, _ in parts)
+        filtered = _at_network_rate(front_end, acc, front_end.acc_hz)
+        units = acc_units(filtered, front_end.counts_per_g)
+        shortest = min(shortest, len(units))
     count = max(0, (shortest - front_end.steps) // front_end.stride_steps + 1)
     at = np.arange(count)[:, None] * front_end.stride_steps + np.arange(front_end.steps)
-    return np.concatenate([finish(samples[at]) for samples, finish in parts], axis=2)
+    return windows_of(words[at], None if units is None else units[at])
 
 
 def _at_network_rate(front_end: FrontEnd, raw: NDArray[np.integer], hz: Fraction) -> Ints:
@@ -92,8 +90,8 @@ def int16_windows(
     rate_hz: int,
     acceleration: bool,
     counts_per_g: int = 4096,
-) -> list[NDArray[np.int16]]:
-    """Usable windows of each recording, `(windows, time, channels)`, as the device makes them.
+) -> list[Windows]:
+    """Usable windows of each recording, as the device makes them.
 
     Args:
         recordings: those of equal rates are filtered side by side, which makes many recordings
@@ -114,10 +112,10 @@ def int16_windows(
     for number, recording in enumerate(recordings):
         starts = window_starts(recording)
         words = pack(_cut(ppg[number], starts, rate_hz))
-        parts = [ppg_window(words)]
+        units = None
         if acceleration:
-            parts.append(acc_units(_cut(acc[number], starts, rate_hz), counts_per_g))
-        found.append(np.concatenate(parts, axis=2))
+            units = acc_units(_cut(acc[number], starts, rate_hz), counts_per_g)
+        found.append(windows_of(words, units))
     return found
 
 

@@ -13,8 +13,8 @@ from ppgnas.errors import ExportError
 MAX_RATE_HZ = 2000
 MAX_STEPS = 1024
 MAX_PPG_CHANNELS = 3
-ACC_UNITS_PER_G = 4096
-"""Unit of acceleration in an int16 window: 1/4096 g, so that +-8 g fit."""
+ACC_G_BITS = 20
+"""Acceleration waits in the ring in units of 2^-20 g, beyond the noise of any sensor."""
 
 DEAD_SHARE = 16
 """A PPG channel that stays within 1/16 of a sensor count after filtering carries nothing."""
@@ -90,6 +90,11 @@ class FrontEnd:
     def channels(self) -> int:
         """Channels of an int16 window: PPG as recorded, then three axes."""
         return self.ppg_channels + (3 if self.acceleration else 0)
+
+    @property
+    def window_words(self) -> int:
+        """int16 words of a window: its samples and, with acceleration, their block exponent."""
+        return self.steps * self.channels + int(self.acceleration)
 
     @property
     def two_stages(self) -> bool:

@@ -148,10 +148,11 @@ static void front_store(ppg_state_t *state, int acceleration, const int64_t *y)
     if (acceleration) {
         const int64_t one_g = (int64_t)PPG_ACC_COUNTS_PER_G << FRONT_FRACTION_BITS;
         for (lane = 0; lane < 3; lane++) {
-            int64_t value = fixed_floor_divide(FRONT_ACC_UNITS * y[lane] + one_g / 2, one_g);
-            value = value > INT16_MAX ? INT16_MAX : value;
-            value = value < INT16_MIN ? INT16_MIN : value;
-            state->acc_ring[state->acc_clock.at][lane] = (int16_t)value;
+            const int64_t scaled = y[lane] * ((int64_t)1 << FRONT_ACC_G_BITS);
+            int64_t value = fixed_floor_divide(scaled + one_g / 2, one_g);
+            value = value > INT32_MAX ? INT32_MAX : value;
+            value = value < -INT32_MAX ? -INT32_MAX : value;
+            state->acc_ring[state->acc_clock.at][lane] = (int32_t)value;
         }
         front_next(&state->acc_clock);
         return;
@@ -245,12 +246,25 @@ static int32_t front_window_start(const ppg_clock_t *clock)
     return start;
 }
 
+/* The exponent with which values of this size fit 15 bits, and a value with it. */
+static int front_exponent(int64_t largest)
+{
+    const int up = fixed_bit_length((uint64_t)largest) - 15;
+    return up > 0 ? up : 0;
+}
+
+static int16_t front_block(int64_t y, int up)
+{
+    const int64_t half = (int64_t)(((uint64_t)1 << up) >> 1);
+    const int64_t value = fixed_shift_right(y + half, up);
+    return (int16_t)(value > INT16_MAX ? INT16_MAX : value);
+}
+
 /* One PPG channel with a block exponent. */
 static void front_take(const ppg_state_t *state, int lane, int32_t start, int16_t *window)
 {
     int64_t low = INT64_MAX;
     int64_t high = -INT64_MAX;
-    int64_t largest;
     int32_t at = start;
     int32_t t;
     int up;
@@ -260,32 +274,54 @@ static void front_take(const ppg_state_t *state, int lane, int32_t start, int16_
         high = y > high ? y : high;
         at = at + 1 < PPG_RING_STEPS ? at + 1 : 0;
     }
-    largest = high > -low ? high : -low;
-    up = fixed_bit_length((uint64_t)largest) - 15;
-    up = up > 0 ? up : 0;
+    up = front_exponent(high > -low ? high : -low);
     at = start;
     for (t = 0; t < PPG_STEPS; t++) {
-        int16_t *const value = &window[t * PPG_WINDOW_CHANNELS + lane];
-        if (high - low < FRONT_DEAD_SPAN) {
-            *value = 0;
-        } else {
-            const int64_t half = (int64_t)(((uint64_t)1 << up) >> 1);
-            const int64_t y =
-                fixed_shift_right(front_unpack(state->ppg_ring[at][lane]) + half, up);
-            *value = (int16_t)(y > INT16_MAX ? INT16_MAX : y);
-        }
+        window[t * PPG_WINDOW_CHANNELS + lane] =
+            high - low < FRONT_DEAD_SPAN
+                ? (int16_t)0
+                : front_block(front_unpack(state->ppg_ring[at][lane]), up);
         at = at + 1 < PPG_RING_STEPS ? at + 1 : 0;
     }
 }
+#if FRONT_ACC
+
+/* The axes with one exponent, which goes behind the samples. */
+static void front_take_acc(const ppg_state_t *state, int32_t start, int16_t *window)
+{
+    int32_t largest = 0;
+    int32_t at = start;
+    int32_t t;
+    int axis;
+    int up;
+    for (t = 0; t < PPG_STEPS; t++) {
+        for (axis = 0; axis < 3; axis++) {
+            const int32_t a = state->acc_ring[at][axis];
+            const int32_t size = a < 0 ? -a : a;
+            largest = size > largest ? size : largest;
+        }
+        at = at + 1 < PPG_RING_STEPS ? at + 1 : 0;
+    }
+    up = front_exponent(largest);
+    at = start;
+    for (t = 0; t < PPG_STEPS; t++) {
+        for (axis = 0; axis < 3; axis++) {
+            window[t * PPG_WINDOW_CHANNELS + PPG_PPG_CHANNELS + axis] =
+                front_block(state->acc_ring[at][axis], up);
+        }
+        at = at + 1 < PPG_RING_STEPS ? at + 1 : 0;
+    }
+    window[PPG_WINDOW_WORDS - 1] = (int16_t)up;
+}
+#endif
 
 int ppg_window(const ppg_state_t *state, int16_t *window)
 {
     const int32_t start = front_window_start(&state->ppg_clock);
     int lane;
 #if FRONT_ACC
-    int32_t at = front_window_start(&state->acc_clock);
-    int32_t t;
-    if (at < 0) {
+    const int32_t acc_start = front_window_start(&state->acc_clock);
+    if (acc_start < 0) {
         return PPG_ERROR_NO_WINDOW;
     }
 #endif
@@ -296,12 +332,7 @@ int ppg_window(const ppg_state_t *state, int16_t *window)
         front_take(state, lane, start, window);
     }
 #if FRONT_ACC
-    for (t = 0; t < PPG_STEPS; t++) {
-        for (lane = 0; lane < 3; lane++) {
-            window[t * PPG_WINDOW_CHANNELS + PPG_PPG_CHANNELS + lane] = state->acc_ring[at][lane];
-        }
-        at = at + 1 < PPG_RING_STEPS ? at + 1 : 0;
-    }
+    front_take_acc(state, acc_start, window);
 #endif
     return PPG_OK;
 }
@@ -392,18 +423,25 @@ static void front_quantise_acc(const int16_t *window, int8_t *input)
 {
     int32_t sum[3];
     uint64_t squares = 0;
+    uint64_t floor;
     int64_t factor;
     uint32_t fraction;
+    int up = window[PPG_WINDOW_WORDS - 1];
     int octave;
+    int shift;
     int axis;
     int32_t t;
+    up = up > FRONT_ACC_SHIFT_LIMIT ? FRONT_ACC_SHIFT_LIMIT : up;
+    up = up < 0 ? 0 : up;
     for (axis = 0; axis < 3; axis++) {
         sum[axis] = front_sum(window, PPG_PPG_CHANNELS + axis, &squares);
     }
-    squares = squares > FRONT_ACC_FLOOR ? squares : FRONT_ACC_FLOOR;
+    floor = FRONT_ACC_FLOOR >> (2 * up);
+    squares = squares > floor ? squares : floor;
     octave = fixed_bit_length(squares) - 1;
     fraction = (uint32_t)((squares << (61 - octave)) >> 31) & 0x3fffffffu;
-    octave -= FRONT_FIRST_OCTAVE;
+    octave += 2 * up - FRONT_FIRST_OCTAVE;
+    shift = front_octave_shift[octave] - up;
     factor = fixed_line(front_power, fraction >> 24, fraction & 0xffffffu, 24);
     factor = fixed_shift_right(factor * front_octave_factor[octave], 31);
     for (t = 0; t < PPG_STEPS; t++) {
@@ -411,7 +449,7 @@ static void front_quantise_acc(const int16_t *window, int8_t *input)
             const int64_t d =
                 PPG_STEPS * window[t * PPG_WINDOW_CHANNELS + PPG_PPG_CHANNELS + axis] - sum[axis];
             input[t * PPG_CHANNELS + 1 + axis] =
-                front_output(front_round_shift(d * factor, front_octave_shift[octave]));
+                front_output(front_round_shift(d * factor, shift));
         }
     }
 }

@@ -31,7 +31,7 @@ typedef struct {
     int32_t ready;
     int32_t ppg_ring[PPG_RING_STEPS][PPG_PPG_CHANNELS];
 #if FRONT_ACC
-    int16_t acc_ring[PPG_RING_STEPS][3];
+    int32_t acc_ring[PPG_RING_STEPS][3];
 #endif
 } ppg_state_t;
 
@@ -49,8 +49,13 @@ int ppg_push_ppg(ppg_state_t *state, const int32_t *sample);
 int ppg_push_acc(ppg_state_t *state, const int16_t *sample);
 #endif
 
-/* The window that was last due: [PPG_STEPS][PPG_WINDOW_CHANNELS], PPG channels with a block
- * exponent each, then acceleration in 1/4096 g.
+/* The window that was last due, PPG_WINDOW_WORDS words: [PPG_STEPS][PPG_WINDOW_CHANNELS], PPG
+ * channels with a block exponent each (their size carries nothing)
+#if FRONT_ACC
+ * and the axes in 2^(h - 20) g, then h, 0 to 16: 8 stands for 1/4096 g.
+#else
+ * and nothing else.
+#endif
  * Returns PPG_OK, or PPG_ERROR_NO_WINDOW where none was due yet or it waited too long. */
 int ppg_window(const ppg_state_t *state, int16_t *window);
 

@@ -51,21 +51,22 @@ class FrontEndC:
         return int(self.library.ppg_push_acc(self._state, _address(sample)))
 
     def window(self) -> tuple[int, NDArray[np.int16]]:
-        """`ppg_window`: result and window."""
-        window = np.full((self.settings.steps, self.settings.channels), 77, np.int16)
+        """`ppg_window`: result and words of the window."""
+        window = np.full(self.settings.window_words, 77, np.int16)
         return int(self.library.ppg_window(self._state, _address(window))), window
 
     def quantise(self, window: NDArray[np.int16]) -> NDArray[np.int8]:
         """`ppg_quantise`."""
         window = np.ascontiguousarray(window)
-        out = np.full((len(window), 4 if self.settings.acceleration else 1), 77, np.int8)
+        assert window.shape == (self.settings.window_words,)
+        out = np.full((self.settings.steps, 4 if self.settings.acceleration else 1), 77, np.int8)
         self.library.ppg_quantise(_address(window), _address(out))
         return out
 
     def windows(
         self, ppg: NDArray[np.int32], acc: NDArray[np.int16] | None
     ) -> list[NDArray[np.int16]]:
-        """Every due window of whole signals, samples pushed in order of time."""
+        """Words of every due window of whole signals, samples pushed in order of time."""
         ppg = np.ascontiguousarray(ppg, np.int32)
         found = []
         pushed = 0

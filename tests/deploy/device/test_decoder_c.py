@@ -91,7 +91,7 @@ int main(void)
 {
     static ppg_state_t state;
     static ppg_smoother_t smoother;
-    static int16_t window[PPG_STEPS * PPG_WINDOW_CHANNELS];
+    static int16_t window[PPG_WINDOW_WORDS];
     static int8_t input[PPG_STEPS * PPG_CHANNELS];
     static uint32_t scratch[PPG_DECODE_WORDS];
     int8_t logits[PPG_CLASSES];
@@ -129,7 +129,7 @@ int main(void)
         }
     }
     for (kind = 0; kind < 4; kind++) {
-        for (i = 0; i < PPG_STEPS * PPG_WINDOW_CHANNELS; i++) {
+        for (i = 0; i < PPG_WINDOW_WORDS; i++) {
             window[i] = (int16_t)(kind == 0 ? INT16_MIN : kind == 1 ? (i & 16 ? INT16_MAX : INT16_MIN)
                                   : kind == 2 ? (i == 3) : (int16_t)(next() >> 17));
         }

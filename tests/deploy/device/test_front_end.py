@@ -21,7 +21,7 @@ from deploy.device.recordings import (
 )
 from deploy.device.resampling import resample, sample_at
 from deploy.device.settings import FrontEnd, exact_hz
-from deploy.device.windows import pack, ppg_window, unpack
+from deploy.device.windows import Windows, acc_units, acc_window, pack, ppg_window, unpack
 from ppg import frontend
 from ppg.recording import Recording
 from ppg.synthetic import synthesize
@@ -117,6 +117,17 @@ def test_windows_keep_twelve_bits_whatever_the_gain(gain: float) -> None:
     assert error < 2**-13
 
 
+def test_acceleration_has_one_exponent_and_its_size_stays_known() -> None:
+    g = np.array([0.01, 0.5, 3.9, 15.0])[:, None, None] * np.array([[[1.0, -0.5, 0.0]]])
+    units = acc_units(np.rint(g * 2048 * 2**FRACTION_BITS).astype(np.int64), 2048)
+    values, shift = acc_window(units)
+    assert shift.tolist() == [0, 5, 7, 9]
+    np.testing.assert_allclose(values * 2.0 ** (shift[:, None, None] - 20), g, rtol=1e-4)
+    huge = acc_units(np.array([[[2**37, -(2**37), 0]]]), 1)
+    assert huge.tolist() == [[[2**31 - 1, -(2**31) + 1, 0]]]
+    assert acc_window(huge)[0].tolist() == [[[32767, -32768, 0]]]
+
+
 def test_a_dead_channel_changes_nothing() -> None:
     recording = synthesize(people=1, minutes=1, seed=5)[0]
     live = ppg_counts(replace(recording, ppg=recording.ppg[:, :1]))
@@ -131,10 +142,11 @@ def test_a_dead_channel_changes_nothing() -> None:
     assert len(results[0]) == 27
     np.testing.assert_array_equal(results[0], results[1])
     dead = normaliser(settings(32, 2, acceleration=False), scale=SCALE, zero_point=ZERO_POINT)
-    flat = normalise(np.full((1, 256, 2), 1000, np.int16), dead, ppg_channels=2)
+    flat = normalise(Windows(np.full((1, 256, 2), 1000, np.int16)), dead, ppg_channels=2)
     assert (flat == ZERO_POINT).all()
     opposite = np.random.default_rng(0).integers(-9999, 9999, (1, 256, 1)).astype(np.int16)
-    both = normalise(np.concatenate([opposite, -opposite], axis=2), dead, ppg_channels=2)
+    cancelling = Windows(np.concatenate([opposite, -opposite], axis=2))
+    both = normalise(cancelling, dead, ppg_channels=2)
     assert np.abs(both.astype(int) - ZERO_POINT).max() <= 1
 
 
