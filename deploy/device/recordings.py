@@ -1,8 +1,8 @@
 """Whole recordings through the integer front end, many samples at a time.
 
 A recording holds physical values; the sensor's counts are made again from them: PPG with 24 bits
-over the recording's range, acceleration with `FrontEnd.counts_per_g`. Windows start where the
-recording's labels say. The network's first sample of a window is then in general not on the grid
+over the recording's range, acceleration with 16 bits likewise. Windows start where the recording's
+labels say. The network's first sample of a window is then in general not on the grid
 of the device, which starts at the first sample; the rule interpolates from the stream of
 `STREAM_HZ` at the label's times, as `ppg.windows` does.
 """
@@ -34,6 +34,12 @@ def ppg_counts(recording: Recording, *, bits: int = PPG_BITS) -> NDArray[np.int3
     power = 0 if largest == 0 else bits - 1 - int(np.frexp(largest)[1])
     counts = np.rint(np.ldexp(recording.ppg.astype(np.float64), power))
     return np.clip(counts, -(2 ** (bits - 1)), 2 ** (bits - 1) - 1).astype(np.int32)
+
+
+def sensor_counts_per_g(recording: Recording) -> int:
+    """The finest power of two, up to 8192, with which int16 holds the recording's acceleration."""
+    largest = 0.0 if recording.acc is None else float(np.abs(recording.acc).max())
+    return max(1, 2 ** min(13, 14 - int(np.frexp(largest)[1]) + 1)) if largest > 0 else 4096
 
 
 def acc_counts(recording: Recording, *, counts_per_g: int) -> NDArray[np.int16]:
@@ -89,7 +95,6 @@ def int16_windows(
     *,
     rate_hz: int,
     acceleration: bool,
-    counts_per_g: int = 4096,
 ) -> list[Windows]:
     """Usable windows of each recording, as the device makes them.
 
@@ -98,13 +103,12 @@ def int16_windows(
             nearly as fast as the longest of them.
         rate_hz: of the network.
         acceleration: whether the network reads it.
-        counts_per_g: of the accelerometer.
     """
     ppg = _streams([(ppg_counts(r), exact_hz(r.ppg_hz)) for r in recordings])
     acc: list[Ints] = []
     if acceleration:
         raw = [
-            (acc_counts(r, counts_per_g=counts_per_g), exact_hz(float(r.acc_hz or 0)))
+            (acc_counts(r, counts_per_g=sensor_counts_per_g(r)), exact_hz(float(r.acc_hz or 0)))
             for r in recordings
         ]
         acc = _streams(raw)
@@ -114,7 +118,7 @@ def int16_windows(
         words = pack(_cut(ppg[number], starts, rate_hz))
         units = None
         if acceleration:
-            units = acc_units(_cut(acc[number], starts, rate_hz), counts_per_g)
+            units = acc_units(_cut(acc[number], starts, rate_hz), sensor_counts_per_g(recording))
         found.append(windows_of(words, units))
     return found
 

@@ -16,6 +16,7 @@ from deploy.device.recordings import (
     acc_counts,
     int16_windows,
     ppg_counts,
+    sensor_counts_per_g,
     stream_windows,
     window_starts,
 )
@@ -191,6 +192,10 @@ def test_counts_of_a_recording() -> None:
         counts / counts.max(), recording.ppg / recording.ppg.max(), atol=1e-6
     )
     assert not ppg_counts(replace(recording, ppg=np.zeros_like(recording.ppg))).any()
+    for g, expected in ((3.9, 8192), (4.1, 4096), (8.1, 2048), (0.1, 8192), (0.0, 4096)):
+        held = replace(recording, acc=np.full_like(recording.ppg[:, [0, 0, 0]], g))
+        assert sensor_counts_per_g(held) == expected
+        assert np.abs(acc_counts(held, counts_per_g=expected).astype(int)).max() < 32767
     hard = replace(recording, acc=np.full_like(recording.ppg[:, [0, 0, 0]], 100.0))
     assert (acc_counts(hard, counts_per_g=4096) == 32767).all()
 
