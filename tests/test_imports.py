@@ -19,7 +19,8 @@ MAY_IMPORT = {
     "search_spaces": {"ppgnas", "hwmodels"},
     # distill quantises what it trains and measures it in integers.
     "distill": {"ppgnas", "hwmodels", "search_spaces", "ppg", "deploy"},
-    "deploy": {"ppgnas", "hwmodels", "search_spaces"},
+    # The integer front end and decoder take the constants of ppg's.
+    "deploy": {"ppgnas", "hwmodels", "search_spaces", "ppg"},
     "nas": set(ROOMS),
 }
 TORCH_FREE = ("ppgnas", "ppg", "hwmodels", "deploy")
