@@ -16,6 +16,7 @@ PAGES = (
     "CONTRIBUTING.md",
     "docs/boards.md",
     "docs/calibration.md",
+    "docs/device.md",
     "docs/recordings.md",
     "docs/rescore.md",
 )
