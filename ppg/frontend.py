@@ -23,7 +23,7 @@ ACC_FLOOR_G = 0.03  # below this movement the acceleration is noise, and must lo
 ACC_POWER = 0.75
 PPG_FLOOR = 1e-6
 DEAD_SHARE = 1e-7  # of the raw level: less than float32 resolves, so nothing was recorded
-DEAD_SPREAD = 1e-4  # of a stream's unit spread; a live channel beside rare blows keeps ten times that
+DEAD_SPREAD = 1e-4  # of a stream's unit spread; channels with rare blows keep ten times that
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ PAGES = (
     "docs/boards.md",
     "docs/calibration.md",
     "docs/datasets.md",
+    "docs/device.md",
     "docs/emulation.md",
     "docs/evaluate.md",
     "docs/own_data.md",

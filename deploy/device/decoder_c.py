@@ -23,7 +23,7 @@ def decoder_c(decoder: Decoder) -> CPart:
     text, table_bytes = _tables(decoder)
     words = CLASSES
     state_bytes = 2
-    helpers = _HELPERS
+    helpers: tuple[str, ...] = _HELPERS
     if decoder.smoothing == "hmm":
         words, state_bytes, helpers = 2 * CLASSES, 4 * CLASSES + 4, (*_HELPERS, "bit_length")
     elif decoder.smoothing == "clip":
@@ -33,7 +33,6 @@ def decoder_c(decoder: Decoder) -> CPart:
         sizes["DECODER_CLIP_READINGS"] = clipping.READINGS
     header = resolve(read_text("decoder.h"), flags).replace("DECODER_NAME", decoder.smoothing)
     functions = resolve(read_text("decoder.c"), flags).replace("DECODER_TABLES\n", text)
-    # The type comes first in the text: tables of it follow.
     return CPart(
         header=macros(sizes) + "\n" + header,
         functions=macros(_constants(decoder)) + "\n" + functions,
@@ -112,14 +111,15 @@ def _smoother(by: Smoother) -> tuple[str, int]:
     size = 4 * len(by.evidence.power)
     rows = []
     for number, kernel in enumerate(by.kernels):
-        text += f"\n/* Step of heart rate by distance, and what it loses at the ends ({number}). */\n"
+        text += f"\n/* Step {number} of heart rate by distance, and what the ends lose. */\n"
         text += table("uint32_t", f"decoder_step_{number}", kernel.by_distance)
         text += table("uint32_t", f"decoder_edge_{number}", kernel.edge)
         size += 4 * (len(kernel.by_distance) + len(kernel.edge)) + 16
         band, ends = len(kernel.by_distance) - 1, len(kernel.edge)
         rows.append(f"    {{decoder_step_{number}, decoder_edge_{number}, {band}, {ends}}},\n")
     text += "\n" + _KERNEL_TYPE
-    return text + f"static const decoder_kernel_t decoder_kernels[{len(rows)}] = {{\n{''.join(rows)}}};\n", size
+    text += f"static const decoder_kernel_t decoder_kernels[{len(rows)}] = {{\n"
+    return text + "".join(rows) + "};\n", size
 
 
 _KERNEL_TYPE = """\

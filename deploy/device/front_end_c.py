@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ctypes import Structure, c_int32, c_int64, sizeof
 from fractions import Fraction
+from typing import Any
 
 from deploy.device.c_text import CPart, macros, read_text, resolve, table
 from deploy.device.filtering import FRACTION_BITS, PRE_SHIFT, band_pass
@@ -155,8 +156,11 @@ def state_structure(front_end: FrontEnd) -> type[Structure]:
         ]
 
     channels, steps = front_end.ppg_channels, front_end.ring_steps
-    acc_first = [("acc_lane", Lane * 3), ("acc_clock", Clock)] if front_end.acceleration else []
-    acc_last = [("acc_ring", c_int32 * 3 * steps)] if front_end.acceleration else []
+    acc_first: list[tuple[str, Any]] = []
+    acc_last: list[tuple[str, Any]] = []
+    if front_end.acceleration:
+        acc_first = [("acc_lane", Lane * 3), ("acc_clock", Clock)]
+        acc_last = [("acc_ring", c_int32 * 3 * steps)]
 
     class State(Structure):
         _fields_ = [

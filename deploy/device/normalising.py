@@ -22,7 +22,6 @@ floor(x + 1/2).
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from deploy.device.filtering import BandPass, band_pass, filter_lanes
 from deploy.device.integers import Ints
+from deploy.device.normalising import normalise, normaliser
 from deploy.device.resampling import resample, sample_at
 from deploy.device.settings import FrontEnd, exact_hz
 from deploy.device.windows import Windows, acc_units, pack, windows_of
@@ -121,6 +122,35 @@ def int16_windows(
             units = acc_units(_cut(acc[number], starts, rate_hz), sensor_counts_per_g(recording))
         found.append(windows_of(words, units))
     return found
+
+
+def network_inputs(
+    recordings: Sequence[Recording],
+    *,
+    rate_hz: int,
+    acceleration: bool,
+    scale: float,
+    zero_point: int,
+) -> NDArray[np.int8]:
+    """The network's input for every usable window, in the order of `ppg.windows.windows_of`.
+
+    Args:
+        recordings: see `int16_windows`; those without a usable window add nothing.
+        rate_hz: of the network.
+        acceleration: whether it reads acceleration.
+        scale, zero_point: of its input tensor.
+
+    Returns:
+        int8 `(windows, 1, time, channels)`, as `QuantizedNet.quantize_input` gives it.
+    """
+    cut = int16_windows(recordings, rate_hz=rate_hz, acceleration=acceleration)
+    stored = []
+    for recording, windows in zip(recordings, cut, strict=True):
+        # The rates of the sensors do not matter here; what is normalised has the network's.
+        end = FrontEnd(_STREAM_HZ, _STREAM_HZ if acceleration else None, rate_hz)
+        by = normaliser(end, scale=scale, zero_point=zero_point)
+        stored.append(normalise(windows, by, ppg_channels=recording.ppg.shape[1]))
+    return np.concatenate(stored)[:, None]
 
 
 def _cut(stream: Ints, starts: list[Fraction], rate_hz: int) -> Ints:

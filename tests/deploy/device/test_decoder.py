@@ -165,7 +165,9 @@ def test_strides_of_recordings() -> None:
     assert strides(recording, start_s, stride_s=2.0).tolist() == [0, 1, 3, 0, 1]
 
 
-@given(st.lists(st.integers(0, 65279), min_size=1, max_size=12, unique=True), st.integers(0, 65535))
+@given(
+    st.lists(st.integers(0, 65279), min_size=1, max_size=12, unique=True), st.integers(0, 65535)
+)
 def test_expected_errors_interpolate_between_knots(knots: list[int], spread: int) -> None:
     x = sorted(knots)
     y = sorted(reversed(knots))

@@ -130,8 +130,10 @@ int main(void)
     }
     for (kind = 0; kind < 4; kind++) {
         for (i = 0; i < PPG_WINDOW_WORDS; i++) {
-            window[i] = (int16_t)(kind == 0 ? INT16_MIN : kind == 1 ? (i & 16 ? INT16_MAX : INT16_MIN)
-                                  : kind == 2 ? (i == 3) : (int16_t)(next() >> 17));
+            window[i] = (int16_t)(kind == 0   ? INT16_MIN
+                                  : kind == 1 ? (i & 16 ? INT16_MAX : INT16_MIN)
+                                  : kind == 2 ? (i == 3)
+                                              : (int16_t)(next() >> 17));
         }
         ppg_quantise(window, input);
     }
@@ -139,7 +141,9 @@ int main(void)
         /* The scratch memory before a call has no meaning. */
         for (c = 0; c < PPG_DECODE_WORDS; c++) { scratch[c] = next(); }
         for (c = 0; c < PPG_CLASSES; c++) {
-            logits[c] = (int8_t)(i % 3 ? (next() >> 31 ? INT8_MAX : INT8_MIN) : (int)(next() >> 24) - 128);
+            const uint32_t x = next();
+            logits[c] =
+                (int8_t)(i % 3 ? (x >> 31 ? INT8_MAX : INT8_MIN) : (int)(x >> 24) - 128);
         }
         ppg_smooth(&smoother, logits, i % 5 ? 1u : next(), scratch, &reading);
         if (reading.bpm_q8 < 30 * 256 || reading.bpm_q8 > 209 * 256) { return 2; }

@@ -140,7 +140,7 @@ def test_days_of_the_clock(front_end: Make) -> None:
     ppg, acc = np.zeros(2, np.int32), np.zeros(3, np.int16)
     seen, due = [], 0
     for second in range(4 * 18):
-        for index in range(125):
+        for _ in range(125):
             due += device.push_ppg(ppg) == DUE
             while state.acc_clock.need > state.ppg_clock.need:
                 due += device.push_acc(acc) == DUE
