@@ -123,9 +123,30 @@ class Program:
 
 def program(graph: Graph) -> Program:
     """The program of a graph."""
-    drafter = _Drafter(graph)
-    steps, storages = drafter.draft()
+    banned: set[str] = set()
+    while True:
+        drafter = _Drafter(graph, banned)
+        steps, storages = drafter.draft()
+        wrong = _unwritable(graph, steps)
+        if not wrong:
+            break
+        banned |= wrong
     return _placed(graph.input, drafter.roots[graph.output], steps, storages)
+
+
+def _unwritable(graph: Graph, steps: list[Step]) -> set[str]:
+    """Depthwise layers that cannot run as they were drafted, by name.
+
+    A paired tensor is written by window and separable steps only, and a plain loop reads no
+    padding that is mere room.
+    """
+    pairing = {step.target for step in steps if step.kind in ("window", "separable")}
+    wrong = set()
+    for step in steps:
+        unpaired = step.kind == "separable" and step.source not in pairing
+        if unpaired or (step.kind == "generic" and step.lead):
+            wrong.add(step.layers[0].name)
+    return wrong
 
 
 def prefix_steps(layer: Layer, source: Shape) -> int | None:
@@ -165,10 +186,16 @@ def depthwise_taps(layer: Layer, source: Shape) -> tuple[int, int, int] | None:
 
 
 class _Drafter:
-    """Finds the steps: who reads what, which padding is absorbed, which layers run together."""
+    """Finds the steps: who reads what, which padding is absorbed, which layers run together.
 
-    def __init__(self, graph: Graph) -> None:
+    Args:
+        graph: the network.
+        banned: names of depthwise layers that run alone.
+    """
+
+    def __init__(self, graph: Graph, banned: set[str]) -> None:
         self.graph = graph
+        self.banned = banned
         self.writer = {layer.output: layer for layer in graph.layers}
         self.roots = {graph.input: graph.input}
         # Readers of a root through views and absorbed padding, in order of execution.
@@ -215,9 +242,11 @@ class _Drafter:
     def _followed(self, layer: Layer, direct: dict[str, list[Layer]]) -> Layer | None:
         """The 1 x 1 convolution that runs together with a depthwise layer."""
         shape, graph = self.graph.shape(layer.inputs[0]), self.graph
-        if depthwise_taps(layer, shape) is None or shape[3] % UNROLLED_K:
+        if layer.name in self.banned or shape[3] % UNROLLED_K:
             return None
-        if graph.shape(layer.output)[3] != shape[3] or layer.output == graph.output:
+        if depthwise_taps(layer, shape) is None or graph.shape(layer.output)[3] != shape[3]:
+            return None
+        if layer.output == self._final():
             return None
         readers = direct.get(layer.output, [])
         if len(readers) != 1:
@@ -226,6 +255,10 @@ class _Drafter:
         if after.op != "conv" or after.kernel != (1, 1) or after.stride != (1, 1):
             return None
         return after if graph.shape(after.output)[3] % 2 == 0 else None
+
+    def _final(self) -> str:
+        """The root of the graph's output, as far as it is known."""
+        return self.roots.get(self.graph.output, self.graph.output)
 
     def _lead(self, name: str) -> int:
         """Steps of absorbed padding between a tensor and its root."""
@@ -246,14 +279,14 @@ class _Drafter:
             return None
         layers, target, shortcut = (layer, project), project.output, None
         after = self.readers.get(target, [])
-        if len(after) == 1 and after[0].op == "add" and target != self.graph.output:
+        if len(after) == 1 and after[0].op == "add" and target != self._final():
             add = after[0]
             other = [self.roots[name] for name in add.inputs if self.roots[name] != target]
             # The shortcut must stand before this step: only what is already stored can be read.
             if len(other) == 1 and self._stored(other[0], layer):
                 layers, target, shortcut = (layer, project, add), add.output, other[0]
         allowed = {part.output for part in layers}
-        if source == self.graph.output or any(
+        if source == self._final() or any(
             reader.output not in allowed for reader in self.readers[source]
         ):
             return None
