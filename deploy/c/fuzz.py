@@ -146,7 +146,7 @@ def _run_batch(
             return
         try:
             program = check_program(
-                [files for _, files in ready], folder, compiler, flags=["-DPPG_SEPARATE"]
+                [files for _, files in ready], folder, compiler, flags=["-DPPG_SEPARATE", "-g0"]
             )
         except ToolError as error:
             for case, _ in ready:
