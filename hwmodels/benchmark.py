@@ -18,7 +18,8 @@ import numpy as np
 from hwmodels import fit, fit_st, fit_timed
 from hwmodels.arena import aligned
 from hwmodels.boards import Board, load_board
-from hwmodels.engines import Engine, load_engine
+from hwmodels.engine import Engine
+from hwmodels.engines import load_engine
 from hwmodels.estimate import Estimate, total
 from hwmodels.graph import OPS
 from hwmodels.kernels import kernel_class, scratch_bytes

@@ -19,8 +19,8 @@ step at all. A block whose input and output have one shape computes in place.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from math import prod
+from typing import NamedTuple
 
 from hwmodels.arena import aligned, place
 from hwmodels.graph import Graph, Layer
@@ -33,8 +33,7 @@ UNROLLED_K = 4
 Shape = tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Storage:
+class Storage(NamedTuple):
     """How one tensor, and all views of it, lie in the scratch buffer.
 
     Attributes:
@@ -73,8 +72,7 @@ class Storage:
         return ((row >> 1) * self.fold + column) * 2 * self.channels + (row & 1) * 2
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(NamedTuple):
     """One call of the generated program.
 
     Attributes:
@@ -98,8 +96,7 @@ class Step:
     in_place: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Program:
+class Program(NamedTuple):
     """Steps in order and the plan of the scratch buffer.
 
     Attributes:
@@ -127,14 +124,14 @@ def program(graph: Graph) -> Program:
     while True:
         drafter = _Drafter(graph, banned)
         steps, storages = drafter.draft()
-        wrong = _unwritable(graph, steps)
+        wrong = _unwritable(steps)
         if not wrong:
             break
         banned |= wrong
     return _placed(graph.input, drafter.roots[graph.output], steps, storages)
 
 
-def _unwritable(graph: Graph, steps: list[Step]) -> set[str]:
+def _unwritable(steps: list[Step]) -> set[str]:
     """Depthwise layers that cannot run as they were drafted, by name.
 
     A paired tensor is written by window and separable steps only, and a plain loop reads no
@@ -196,154 +193,158 @@ class _Drafter:
     def __init__(self, graph: Graph, banned: set[str]) -> None:
         self.graph = graph
         self.banned = banned
-        self.writer = {layer.output: layer for layer in graph.layers}
+        self.shapes = {tensor.name: tensor.shape for tensor in graph.tensors}
+        # The tensor whose bytes a tensor is, and the padding that was absorbed in between.
         self.roots = {graph.input: graph.input}
-        # Readers of a root through views and absorbed padding, in order of execution.
+        self.leads = {graph.input: 0}
+        # Position of the layer that writes a root.
+        self.written = {graph.input: -1}
+        # Readers of a tensor, and of a root through views and absorbed padding.
+        self.direct: dict[str, list[Layer]] = {}
         self.readers: dict[str, list[Layer]] = {}
-        self.absorbed: set[str] = set()
 
     def draft(self) -> tuple[list[Step], dict[str, Storage]]:
-        graph = self.graph
-        direct: dict[str, list[Layer]] = {}
-        for layer in graph.layers:
+        direct, roots, leads, readers = self.direct, self.roots, self.leads, self.readers
+        layers = self.graph.layers
+        for layer in layers:
             for name in layer.inputs:
-                direct.setdefault(name, []).append(layer)
-        for layer in graph.layers:
-            source = layer.inputs[0]
-            if layer.op == "reshape" or (layer.op == "pad" and self._absorbs(layer, direct)):
-                self.roots[layer.output] = self.roots[source]
-                self.absorbed.add(layer.output)
-            else:
-                self.roots[layer.output] = layer.output
-                for name in layer.inputs:
-                    self.readers.setdefault(self.roots[name], []).append(layer)
-        steps: list[Step] = []
-        done: set[str] = set()
-        for layer in graph.layers:
-            if layer.output not in done and layer.output not in self.absorbed:
-                step = self._separable(layer) or self._single(layer)
-                done.update(part.output for part in step.layers)
-                steps.append(step)
-        return self._with_storages(steps)
-
-    def _absorbs(self, pad: Layer, direct: dict[str, list[Layer]]) -> bool:
-        """Whether the padding becomes room in front of the tensor."""
-        readers = direct.get(pad.output, [])
-        if prefix_steps(pad, self.graph.shape(pad.inputs[0])) is None or len(readers) != 1:
-            return False
-        if pad.output == self.graph.output:
-            return False
-        reader, shape = readers[0], self.graph.shape(pad.output)
-        if reader.op == "depthwise_conv":
-            return self._followed(reader, direct) is not None
-        taps = window_taps(reader, shape)
-        return taps is not None and self.graph.shape(reader.output)[3] % 2 == 0
-
-    def _followed(self, layer: Layer, direct: dict[str, list[Layer]]) -> Layer | None:
-        """The 1 x 1 convolution that runs together with a depthwise layer."""
-        shape, graph = self.graph.shape(layer.inputs[0]), self.graph
-        if layer.name in self.banned or shape[3] % UNROLLED_K:
-            return None
-        if depthwise_taps(layer, shape) is None or graph.shape(layer.output)[3] != shape[3]:
-            return None
-        if layer.output == self._final():
-            return None
-        readers = direct.get(layer.output, [])
-        if len(readers) != 1:
-            return None
-        after = readers[0]
-        if after.op != "conv" or after.kernel != (1, 1) or after.stride != (1, 1):
-            return None
-        return after if graph.shape(after.output)[3] % 2 == 0 else None
-
-    def _final(self) -> str:
-        """The root of the graph's output, as far as it is known."""
-        return self.roots.get(self.graph.output, self.graph.output)
-
-    def _lead(self, name: str) -> int:
-        """Steps of absorbed padding between a tensor and its root."""
-        steps = 0
-        while name in self.absorbed:
-            layer = self.writer[name]
-            name = layer.inputs[0]
+                if name in direct:
+                    direct[name].append(layer)
+                else:
+                    direct[name] = [layer]
+        kept = []
+        for index, layer in enumerate(layers):
+            source, output = layer.inputs[0], layer.output
+            steps = 0
             if layer.op == "pad":
-                steps += prefix_steps(layer, self.graph.shape(name)) or 0
-        return steps
+                absorbed = self._absorbed(layer)
+                if absorbed is None:
+                    source = output
+                else:
+                    steps = absorbed
+            elif layer.op != "reshape":
+                source = output
+            if source == output:
+                roots[output], leads[output] = output, 0
+                self.written[output] = index
+                kept.append(layer)
+                for name in layer.inputs:
+                    readers.setdefault(roots[name], []).append(layer)
+            else:
+                roots[output], leads[output] = roots[source], leads[source] + steps
+        found: list[Step] = []
+        done: set[str] = set()
+        for layer in kept:
+            if layer.output not in done:
+                step = self._separable(layer) or self._single(layer)
+                for part in step.layers:
+                    done.add(part.output)
+                found.append(step)
+        return found, self._storages(found)
+
+    def _absorbed(self, pad: Layer) -> int | None:
+        """Steps of padding that become room in front of the tensor; None where they cannot."""
+        readers = self.direct.get(pad.output, ())
+        if len(readers) != 1 or pad.output == self.graph.output:
+            return None
+        reader, shape = readers[0], self.shapes[pad.output]
+        if reader.op == "depthwise_conv":
+            if self._project(reader, self.direct) is None:
+                return None
+        elif window_taps(reader, shape) is None or self.shapes[reader.output][3] % 2:
+            return None
+        return prefix_steps(pad, self.shapes[pad.inputs[0]])
+
+    def _project(self, layer: Layer, readers: dict[str, list[Layer]]) -> Layer | None:
+        """The 1 x 1 convolution that runs together with a depthwise layer."""
+        shapes = self.shapes
+        shape = shapes[layer.inputs[0]]
+        if shape[3] % UNROLLED_K or shapes[layer.output][3] != shape[3]:
+            return None
+        if layer.name in self.banned:
+            return None
+        after = readers.get(layer.output, ())
+        if len(after) != 1 or layer.output == self.graph.output:
+            return None
+        project = after[0]
+        if (
+            project.op != "conv"
+            or project.kernel != (1, 1)
+            or project.stride != (1, 1)
+            or shapes[project.output][3] % 2
+            or depthwise_taps(layer, shape) is None
+        ):
+            return None
+        return project
 
     def _separable(self, layer: Layer) -> Step | None:
         if layer.op != "depthwise_conv":
             return None
-        project = self._followed(layer, self.readers)
+        project = self._project(layer, self.readers)
         source = self.roots[layer.inputs[0]]
-        if project is None:
+        if project is None or source == self.roots[self.graph.output]:
             return None
-        layers, target, shortcut = (layer, project), project.output, None
-        after = self.readers.get(target, [])
-        if len(after) == 1 and after[0].op == "add" and target != self._final():
+        layers: tuple[Layer, ...] = (layer, project)
+        target, shortcut = project.output, None
+        after = self.readers.get(target, ())
+        if len(after) == 1 and after[0].op == "add" and target != self.roots[self.graph.output]:
             add = after[0]
-            other = [self.roots[name] for name in add.inputs if self.roots[name] != target]
+            first, second = (self.roots[name] for name in add.inputs)
+            other = second if first == target else first
             # The shortcut must stand before this step: only what is already stored can be read.
-            if len(other) == 1 and self._stored(other[0], layer):
-                layers, target, shortcut = (layer, project, add), add.output, other[0]
-        allowed = {part.output for part in layers}
-        if source == self._final() or any(
-            reader.output not in allowed for reader in self.readers[source]
-        ):
-            return None
-        channels = self.graph.shape(layer.output)[3]
+            if other != target and self.written[other] < self.written[layer.output]:
+                layers, target, shortcut = (layer, project, add), add.output, other
+        for reader in self.readers[source]:
+            if reader not in layers:
+                return None
         return Step(
             "separable",
             layers,
             source,
             target,
             shortcut,
-            self._lead(layer.inputs[0]),
-            2 * BLOCK * channels,
+            self.leads[layer.inputs[0]],
+            2 * BLOCK * self.shapes[layer.output][3],
         )
 
-    def _stored(self, root: str, before: Layer) -> bool:
-        if root == self.graph.input:
-            return True
-        order = [layer.output for layer in self.graph.layers]
-        return order.index(root) < order.index(before.output)
-
     def _single(self, layer: Layer) -> Step:
-        graph = self.graph
-        source, target = graph.shape(layer.inputs[0]), graph.shape(layer.output)
-        root, lead = self.roots[layer.inputs[0]], self._lead(layer.inputs[0])
+        name, op = layer.inputs[0], layer.op
+        source, target = self.shapes[name], self.shapes[layer.output]
         kind, scratch = "generic", 0
-        if layer.op == "conv" and target[3] % 2 == 0:
+        if op == "conv" and target[3] % 2 == 0:
             taps = window_taps(layer, source)
             if taps is not None:
                 kind, scratch = "window", 2 * BLOCK * widened(taps[0] * source[3])
-        elif layer.op == "fully_connected" and target[-1] % 2 == 0:
+        elif op == "fully_connected" and target[-1] % 2 == 0:
             kind, scratch = "dense", 2 * widened(prod(source))
-        elif layer.op in ("avg_pool", "max_pool") and target[1:3] == (1, 1):
+        elif op in ("avg_pool", "max_pool") and target[1:3] == (1, 1):
             if layer.kernel == source[1:3] and source[3] % 4 == 0 and layer.padding == "valid":
                 kind = "pool"
         second = self.roots[layer.inputs[1]] if len(layer.inputs) > 1 else None
-        return Step(kind, (layer,), root, layer.output, second, lead, scratch)
+        return Step(
+            kind, (layer,), self.roots[name], layer.output, second, self.leads[name], scratch
+        )
 
-    def _with_storages(self, steps: list[Step]) -> tuple[list[Step], dict[str, Storage]]:
-        graph = self.graph
+    def _storages(self, steps: list[Step]) -> dict[str, Storage]:
         pads: dict[str, int] = {}
         paired: dict[str, int] = {}
         slack: dict[str, int] = {}
         for step in steps:
-            pads[step.source] = max(pads.get(step.source, 0), step.lead)
-            layer = step.layers[0]
+            source, layer = step.source, step.layers[0]
+            if step.lead > pads.get(source, 0):
+                pads[source] = step.lead
             if step.kind == "separable":
-                taps = depthwise_taps(layer, graph.shape(layer.inputs[0]))
+                taps = depthwise_taps(layer, self.shapes[layer.inputs[0]])
                 assert taps is not None
-                paired[step.source] = taps[2]
-            elif step.kind in ("window", "dense"):
-                shape = graph.shape(layer.inputs[0])
+                paired[source] = taps[2]
+            elif step.kind == "window" or step.kind == "dense":
+                shape = self.shapes[layer.inputs[0]]
                 run = prod(shape) if step.kind == "dense" else layer.kernel[1] * shape[3]
-                slack[step.source] = max(slack.get(step.source, 0), widened(run) - run)
-        names = [graph.input, *(step.target for step in steps)]
+                if run % UNROLLED_K:
+                    slack[source] = max(slack.get(source, 0), widened(run) - run)
         storages = {}
-        for name in names:
-            shape = graph.shape(name)
+        for name in (self.graph.input, *[step.target for step in steps]):
+            shape = self.shapes[name]
             storages[name] = Storage(
                 prod(shape[:-1]),
                 shape[-1],
@@ -352,7 +353,7 @@ class _Drafter:
                 name in paired,
                 slack.get(name, 0),
             )
-        return steps, storages
+        return storages
 
 
 def widened(values: int) -> int:
@@ -391,16 +392,7 @@ def _placed(
             owner[step.target] = owner[base]
             root = owner[base]
             last[root] = max(last[root], last[step.target])
-            step = Step(
-                step.kind,
-                step.layers,
-                step.source,
-                step.target,
-                step.shortcut,
-                step.lead,
-                step.scratch_bytes,
-                base,
-            )
+            step = step._replace(in_place=base)
         final.append(step)
     own = [name for name in storages if owner[name] == name]
     sizes = [aligned(storages[name].bytes) for name in own]

@@ -6,8 +6,8 @@ constants, so equal shapes (`StepShape.key`) are one function.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
 from math import prod
+from typing import NamedTuple
 
 from hwmodels.c_program import (
     BLOCK,
@@ -21,8 +21,7 @@ from hwmodels.c_program import (
 from hwmodels.graph import Graph
 
 
-@dataclass(frozen=True, slots=True)
-class StepShape:
+class StepShape(NamedTuple):
     """One step in numbers; what a kind does not have is 0.
 
     Attributes:
@@ -32,7 +31,7 @@ class StepShape:
         channels: input channels of a separable step, or length of a dot product.
         outputs: output channels.
         taps, stride: of the depthwise part, or of the window's step in bytes (`stride`).
-        pad: steps of padding that are filled.
+        pad: bytes of padding that are filled.
         adds: 1 where the block's input is added.
         paired: 1 where the target lies in pairs of rows.
         layout: what else tells functions apart.
@@ -77,7 +76,7 @@ class StepShape:
         return dot_words(self.channels, widened_inputs=self.kind != "separable")
 
 
-COLUMNS = tuple(field.name for field in fields(StepShape))
+COLUMNS = StepShape._fields
 
 
 def step_shape(graph: Graph, program: Program, step: Step) -> StepShape:
@@ -86,7 +85,7 @@ def step_shape(graph: Graph, program: Program, step: Step) -> StepShape:
     source = graph.shape(layer.inputs[0])
     to = program.storages[step.target]
     origin = program.storages[step.source]
-    common = {"pad": step.lead, "paired": int(to.paired), "layout": _layout(to)}
+    common = {"pad": step.lead * source[3], "paired": int(to.paired), "layout": _layout(to)}
     if step.kind == "separable":
         found = depthwise_taps(layer, source)
         assert found is not None
@@ -147,52 +146,104 @@ def _layout(storage: Storage) -> int:
     return 1 + storage.fold + 1_009 * storage.pad_steps
 
 
-def step_features(shape: StepShape) -> tuple[float, ...]:
-    """Counts that the cycles of a step are linear in, in the order of `FEATURES[kind]`."""
-    kind = shape.kind
-    if kind == "window":
-        return _pointwise_part(shape) + (
-            float(shape.blocks * (widened(shape.channels) // 4)),
-            float(shape.blocks * shape.paired),
-            float(shape.rest * (widened(shape.channels) // 4)),
-            float(shape.pad * shape.stride),
-            1.0,
-        )
-    if kind == "separable":
-        pairs = shape.channels // 2
-        return _pointwise_part(shape) + (
-            float(shape.blocks * pairs),
-            float(shape.blocks * shape.outputs // 2 * shape.adds),
-            float(shape.pad * shape.channels),
-            1.0,
-        )
-    if kind == "dense":
-        words = shape.words
-        fours = shape.outputs // 4
-        return (float(fours), float(fours * words), float(fours * _rounds(words)), 1.0)
-    if kind in ("avg_pool", "max_pool"):
-        fours = shape.channels // 4
-        return (float(fours * shape.steps), float(fours), 1.0)
-    if kind == "infer":
-        return (float(shape.work // 4), float(shape.steps), 1.0)
-    return (float(shape.work), float(shape.steps), 1.0)
-
-
-def _rounds(words: int) -> int:
-    """Rounds of the loop of four words."""
+def rounds(words: int) -> int:
+    """Rounds of the loop of four words; what is left over by them comes first, without a loop."""
     return (words - (4 if words % 4 == 0 else words % 4)) // 4
 
 
-def _pointwise_part(shape: StepShape) -> tuple[float, ...]:
+def cycle_features(shape: StepShape) -> tuple[float, ...]:
+    """Counts that cycles and instructions are linear in, in the order of `CYCLES[kind]`.
+
+    The depthwise part of a separable step is not among them, see `depthwise_count`.
+    """
+    kind = shape.kind
     blocks, pairs, words = shape.blocks, shape.outputs // 2, shape.words
-    rounds = _rounds(words)
-    return (
-        float(blocks),
-        float(blocks * pairs),
-        float(blocks * pairs * words),
-        float(blocks * pairs * rounds),
-        float(blocks * pairs * (rounds > 1)),
-        float(shape.rest),
-        float(shape.rest * pairs),
-        float(shape.rest * pairs * words),
-    )
+    loops = rounds(words)
+    if kind in ("window", "separable"):
+        pointwise = (
+            blocks,
+            blocks * pairs,
+            blocks * pairs * words,
+            blocks * pairs * loops,
+            blocks * pairs * (loops == 1),
+            blocks * pairs * (loops > 1),
+            shape.rest,
+            shape.rest * pairs,
+            shape.rest * pairs * words,
+        )
+        if kind == "window":
+            fours = widened(shape.channels) // 4
+            return (*pointwise, blocks * fours, blocks * shape.paired, shape.rest * fours,
+                    shape.pad, 1)  # fmt: skip
+        return (*pointwise, blocks * pairs * shape.adds, blocks * pairs * shape.adds * (loops > 1),
+                blocks * shape.adds, blocks * (shape.fold > 1), shape.pad, 1)  # fmt: skip
+    if kind == "dense":
+        fours = shape.outputs // 4
+        return (fours, fours * words, fours * loops, fours * (loops == 1), fours * (loops > 1), 1)
+    if kind in ("avg_pool", "max_pool"):
+        fours = shape.channels // 4
+        return (fours * shape.steps, fours, 1)
+    if kind == "infer":
+        return (shape.work // 4, shape.steps, 1)
+    return (shape.work, shape.steps, 1)
+
+
+_POINTWISE = ("b", "b*p", "b*p*w", "b*p*r", "b*p*(r=1)", "b*p*(r>1)", "s", "s*p", "s*p*w")
+CYCLES: dict[str, tuple[str, ...]] = {
+    "window": (*_POINTWISE, "b*k/4", "b*paired", "s*k/4", "pad", "1"),
+    "separable": (*_POINTWISE, "b*p*adds", "b*p*adds*(r>1)", "b*adds", "b*(fold>1)", "pad", "1"),
+    "dense": ("f", "f*w", "f*r", "f*(r=1)", "f*(r>1)", "1"),
+    "avg_pool": ("f*t", "f", "1"),
+    "max_pool": ("f*t", "f", "1"),
+    "infer": ("bytes/4", "steps", "1"),
+}
+"""What each feature counts: b blocks of four positions, s single positions, p pairs of outputs,
+w words of a dot product, r rounds of its loop, k its length, f fours of channels, t positions."""
+
+PARTS: dict[str, dict[str, tuple[str, ...]]] = {
+    "separable": {
+        "add": ("b*p*adds", "b*p*adds*(r>1)", "b*adds"),
+        "depthwise": ("b*(fold>1)", "pad"),
+    }
+}
+"""Features that belong to another layer of a step than its 1 x 1 convolution."""
+
+
+def depthwise_count(shape: StepShape) -> int:
+    """Runs of the unrolled depthwise part: blocks times pairs of channels.
+
+    A position of its own counts as a quarter of a block.
+    """
+    return (shape.blocks * BLOCK + shape.rest) * (shape.channels // 2) // BLOCK
+
+
+def code_features(shape: StepShape) -> tuple[float, ...]:
+    """Counts that the bytes of a function are linear in, in the order of `CODE[kind]`."""
+    words = shape.words
+    loops = rounds(words)
+    straight = words - 4 * loops + (4 if loops else 0)
+    dot = (1, straight, loops == 1, loops > 1)
+    if shape.kind == "window":
+        fours = widened(shape.channels) // 4
+        return (*dot, shape.paired, min(fours, 4), shape.rest > 0, shape.pad > 0)
+    if shape.kind == "separable":
+        rows = shape.steps // shape.fold
+        return (*dot, shape.paired, shape.adds, shape.fold > 1, shape.adds * shape.paired,
+                rows % BLOCK > 0 and rows >= BLOCK)  # fmt: skip
+    if shape.kind == "dense":
+        return dot
+    if shape.kind == "infer":
+        return (1, shape.steps)
+    return (1,)
+
+
+_DOT = ("1", "straight", "r=1", "r>1")
+CODE: dict[str, tuple[str, ...]] = {
+    "window": (*_DOT, "paired", "k/4", "rest", "pad"),
+    "separable": (*_DOT, "paired", "adds", "fold>1", "adds*paired", "rest"),
+    "dense": _DOT,
+    "avg_pool": ("1",),
+    "max_pool": ("1",),
+    "infer": ("1", "steps"),
+}
+"""`straight`: words of a dot product outside of its loop."""

@@ -20,7 +20,8 @@ import numpy as np
 
 from hwmodels.boards import Board
 from hwmodels.calibration_csv import LayerTiming
-from hwmodels.engines import Engine, engine_text
+from hwmodels.engine import Engine
+from hwmodels.engines import engine_text
 from hwmodels.estimate import Estimate
 from hwmodels.fit_timed import limits_of
 from hwmodels.graph import Graph

@@ -1,6 +1,7 @@
 """Fit of counted kernels: `python -m hwmodels.fit` writes `data/cmsis_nn_m7.toml`.
 
-`hwmodels.fit_timed` and `hwmodels.fit_st` fit what was timed; `fit` runs them too. Two steps, both
+`hwmodels.fit_timed` and `hwmodels.fit_st` fit what was timed, `hwmodels.fit_c` generated C; `fit`
+runs them too. Two steps, both
 from the CSV files in `hwmodels/data`:
 
 1. Instructions per kernel class, non-negative least squares of the relative error on single
@@ -226,8 +227,9 @@ def render(laws: dict[str, Law], ratios: list[tuple[str, str, float]]) -> str:
 
 def main() -> None:
     """Fit, write the coefficients and print the errors."""
-    from hwmodels import fit_st, fit_timed
+    from hwmodels import fit_c, fit_st, fit_timed
 
+    fit_c.main()
     laws, ratios = fit_all()
     write_text_atomic(TIMED_TOML, fit_timed.render(fit_timed.fit_all(laws)))
     write_text_atomic(ST_TOML, fit_st.render(fit_st.fit_all()))

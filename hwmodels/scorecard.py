@@ -16,9 +16,11 @@ from dataclasses import dataclass, replace
 from operator import add
 from typing import Any
 
+from hwmodels import c_cost
 from hwmodels.arena import Plan, aligned, buffers_of, place, plan
 from hwmodels.boards import Board
-from hwmodels.engines import Engine, Profile, Work
+from hwmodels.c_law import CLaw
+from hwmodels.engine import Engine, Profile, Work
 from hwmodels.estimate import Estimate, total
 from hwmodels.flash import flash_parts
 from hwmodels.graph import Graph, Layer
@@ -220,6 +222,8 @@ def score(
         GraphError: the engine has no cost for an operator.
     """
     engine.check(board)
+    if engine.generated is not None:
+        return _score_generated(graph, board, engine, engine.generated, period_s)
     profile = engine.profile(board)
     known = _known_layers(graph, engine, profile)
     placed = plan(buffers_of(graph, [k.scratch for k in known]), len(known) + 1)
@@ -273,6 +277,52 @@ def score(
     )
 
 
+def _score_generated(
+    graph: Graph, board: Board, engine: Engine, law: CLaw, period_s: float
+) -> Scorecard:
+    """`score` of generated C: no interpreter, no file, a scratch buffer instead of an arena."""
+    found = c_cost.cost(graph, law)
+    factor = engine.profile(board).factor(board)
+    per_layer = [layer.cycles.times(factor) for layer in found.layers]
+    cycles = total([*per_layer, Estimate.exact(found.call_cycles).times(factor)])
+    latency = cycles.times(1e3 / board.clock_hz)
+    tables = Estimate.exact(found.tables_bytes)
+    return Scorecard(
+        board=board.name,
+        engine=engine.name,
+        latency_ms=latency,
+        cycles=cycles,
+        flash_bytes=tables + found.code_bytes,
+        flash_weights_bytes=tables.value,
+        flash_code_bytes=found.code_bytes.value,
+        flash_runtime_bytes=0.0,
+        sram_bytes=Estimate.exact(found.scratch_bytes),
+        arena_bytes=found.scratch_bytes,
+        sram_runtime_bytes=0.0,
+        peak_layer=found.peak_layer,
+        energy_mj=inference_energy_mj(board, latency),
+        power_mw=average_power_mw(board, latency, period_s=period_s),
+        weight_bytes=graph.total_weight_bytes,
+        macs=graph.total_macs,
+        layers=tuple(
+            LayerCost(
+                layer.name,
+                layer.op,
+                graph.macs(layer),
+                layer_cycles,
+                graph.weight_bytes(layer),
+                cost.live_bytes,
+                cost.in_range,
+            )
+            for layer, cost, layer_cycles in zip(
+                graph.layers, found.layers, per_layer, strict=True
+            )
+        ),
+        in_calibrated_range=found.outside_share <= OUTSIDE_SHARE
+        and found.plain_share <= ASSUMED_SHARE,
+    )
+
+
 def _arena(engine: Engine, placed: Plan, channels: int, ops: int) -> Estimate:
     """Planned tensors and what the runtime keeps beside them."""
     rules = engine.sram
@@ -304,6 +354,8 @@ def costs_many(
         GraphError: the engine has no cost for an operator.
     """
     engine.check(board)
+    if engine.generated is not None:
+        return _costs_generated(graphs, board, engine, engine.generated, period_s)
     profile = engine.profile(board)
     flash, sram = engine.flash, engine.sram
     ms_per_cycle = profile.factor(board).value * 1e3 / board.clock_hz
@@ -365,6 +417,29 @@ def costs_many(
                 energy_mj=latency_ms * active_mw * 1e-3,
                 weight_bytes=weights,
                 macs=macs,
+            )
+        )
+    return found
+
+
+def _costs_generated(
+    graphs: Iterable[Graph], board: Board, engine: Engine, law: CLaw, period_s: float
+) -> list[Costs]:
+    ms_per_cycle = engine.profile(board).factor(board).value * 1e3 / board.clock_hz
+    active_mw, sleep_mw = board.active_mw.value, board.sleep_mw.value
+    found = []
+    for graph in graphs:
+        cycles, tables, code, scratch = c_cost.fast_cost(graph, law)
+        latency_ms = cycles * ms_per_cycle
+        found.append(
+            Costs(
+                latency_ms=latency_ms,
+                flash_bytes=tables + code,
+                sram_bytes=float(scratch),
+                power_mw=average(active_mw, sleep_mw, latency_ms, period_s),
+                energy_mj=latency_ms * active_mw * 1e-3,
+                weight_bytes=graph.total_weight_bytes,
+                macs=graph.total_macs,
             )
         )
     return found

@@ -12,7 +12,7 @@ from nas.cli_common import JSON_HELP, emit, verb
 if TYPE_CHECKING:
     from hwmodels.boards import Board
     from hwmodels.calibrate import Calibration
-    from hwmodels.engines import Engine
+    from hwmodels.engine import Engine
 
 
 @verb

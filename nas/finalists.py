@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from deploy.quantized import QuantizedNet
     from distill.evaluation import Predictions
     from hwmodels.boards import Board
-    from hwmodels.engines import Engine
+    from hwmodels.engine import Engine
 
 PARITY_WINDOWS = 500
 MAX_TFLITE_LSB = 1

@@ -21,7 +21,8 @@ from typing import Any
 import numpy as np
 
 from hwmodels.boards import Board, load_board
-from hwmodels.engines import Engine, load_engine
+from hwmodels.engine import Engine
+from hwmodels.engines import load_engine
 from hwmodels.scorecard import Costs, costs_many, score
 from nas.front import nondominated
 from nas.problem import FIELDS, Problem

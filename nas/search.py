@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from hwmodels.boards import Board, load_board
-from hwmodels.engines import Engine, load_engine
+from hwmodels.engine import Engine
+from hwmodels.engines import load_engine
 from hwmodels.scorecard import Costs, costs
 from nas.config import TEACHERS, ConfigError, SearchConfig, differences
 from nas.distillery import Distillery, Trainer, distillery

@@ -76,6 +76,10 @@ def emulator_of(net: QuantizedNet, files: ModelFiles, compiler: Compiler) -> Emu
     harness = folder / "harness.c"
     write_text_atomic(harness, _HARNESS)
     image = compiler.build(
-        [files.source, harness], folder / "model.elf", keep=("ppg_run",), include=[folder]
+        [files.source, harness],
+        folder / "model.elf",
+        keep=("ppg_run",),
+        include=[folder],
+        defines=("PPG_NO_FRAME_POINTER",),
     )
     return Emulator(image)

@@ -15,7 +15,7 @@ import csv
 import random
 import tempfile
 from collections.abc import Iterator
-from dataclasses import astuple, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -70,14 +70,14 @@ def count(graph: Graph, seed: int, compiler: Compiler) -> list[tuple[object, ...
         for (function, _), step in zip(source.calls, source.program.steps, strict=True):
             times = sum(name == function for name, _ in source.calls)
             rows[function] = (
-                *astuple(step_shape(graph, source.program, step)),
+                *step_shape(graph, source.program, step),
                 times,
                 result.by_function[function] // times,
                 result.cycles_by_function[function] / times,
                 emulator.image.symbol(function).size_bytes,
             )
         rows["ppg_infer"] = (
-            *astuple(infer_shape(graph, source.program)),
+            *infer_shape(graph, source.program),
             1,
             result.by_function["ppg_infer"],
             result.cycles_by_function["ppg_infer"],

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hwmodels.boards import load_board
-from hwmodels.engines import Engine, engine_names, load_engine
+from hwmodels.engine import Engine
+from hwmodels.engines import engine_names, load_engine
 from ppgnas.errors import BoardError
 from tests.hwmodels.small import one_layer
 

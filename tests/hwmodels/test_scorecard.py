@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hwmodels.boards import Board, load_board
-from hwmodels.engines import Engine, FlashRules, SramRules, Work, load_engine
+from hwmodels.engine import Engine, FlashRules, SramRules, Work
+from hwmodels.engines import load_engine
 from hwmodels.estimate import Estimate
 from hwmodels.graph import Graph, Layer, Tensor
 from hwmodels.kernels import Geometry

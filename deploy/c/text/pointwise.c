@@ -45,6 +45,34 @@ typedef struct {
 
 /* One word of weights at four positions. Written out because compilers load early here and then
  * spill: with eight sums, two pointers and three values there is no register left. */
+#if defined(PPG_NO_FRAME_POINTER)
+
+/* The same with two inputs a load: it takes every register that there is. */
+#define PPG_DOT4(index)                                                                   \
+    __asm__("ldr %[w1], [%[weights], %[at]]\n\t"                                          \
+            "ldrd %[x], %[y], [%[inputs], %[x0]]\n\t"                                     \
+            "sxtb16 %[w0], %[w1]\n\t"                                                     \
+            "sxtb16 %[w1], %[w1], ror #8\n\t"                                             \
+            "smlad %[a0], %[x], %[w0], %[a0]\n\t"                                         \
+            "smlad %[b0], %[x], %[w1], %[b0]\n\t"                                         \
+            "smlad %[a1], %[y], %[w0], %[a1]\n\t"                                         \
+            "smlad %[b1], %[y], %[w1], %[b1]\n\t"                                         \
+            "ldrd %[x], %[y], [%[inputs], %[x2]]\n\t"                                     \
+            "smlad %[a2], %[x], %[w0], %[a2]\n\t"                                         \
+            "smlad %[b2], %[x], %[w1], %[b2]\n\t"                                         \
+            "smlad %[a3], %[y], %[w0], %[a3]\n\t"                                         \
+            "smlad %[b3], %[y], %[w1], %[b3]"                                             \
+            : [a0] "+r"(a0), [a1] "+r"(a1), [a2] "+r"(a2), [a3] "+r"(a3), [b0] "+r"(b0),  \
+              [b1] "+r"(b1), [b2] "+r"(b2), [b3] "+r"(b3), [w0] "=&r"(w0),                \
+              [w1] "=&r"(w1), [x] "=&r"(x), [y] "=&r"(y)                                  \
+            : [inputs] "r"(inputs), [weights] "r"(weights), [at] "n"(4 * (index)),        \
+              [x0] "n"(16 * (index)), [x2] "n"(16 * (index) + 8)                          \
+            : "memory")
+
+#define PPG_DOT4_VALUES uint32_t w0, w1, x, y
+
+#else
+
 #define PPG_DOT4(index)                                                                   \
     __asm__("ldr %[w1], [%[weights], %[at]]\n\t"                                          \
             "ldr %[x], [%[inputs], %[x0]]\n\t"                                            \
@@ -70,6 +98,8 @@ typedef struct {
             : "memory")
 
 #define PPG_DOT4_VALUES uint32_t w0, w1, x
+
+#endif
 
 #else
 

@@ -1,0 +1,44 @@
+"""TFLite Micro itself, on the host: the wheel `tflite-micro` (Linux, x86-64).
+
+It has TFLM's reference kernels, whose results are those of its CMSIS-NN kernels bit for bit.
+"""
+
+from __future__ import annotations
+
+import importlib
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ppgnas.errors import DependencyError
+
+_MODULE = "tflite_micro.python.tflite_micro.runtime"
+
+
+def run(model: bytes, x: NDArray[np.int8]) -> NDArray[np.int8]:
+    """Run a file over windows.
+
+    Args:
+        model: a `.tflite` file's content.
+        x: int8 `(windows, 1, time, channels)`.
+
+    Returns:
+        int8 `(windows, classes)`.
+
+    Raises:
+        DependencyError: the wheel is not installed.
+    """
+    try:
+        runtime = importlib.import_module(_MODULE)
+    except ImportError as error:
+        raise DependencyError(
+            "tflite-micro is not installed; running a file in TFLite Micro needs it: "
+            "pip install 'ppgnas[tflm]' (Linux, x86-64)"
+        ) from error
+    interpreter = runtime.Interpreter.from_bytes(model)
+    outputs = []
+    for window in x:
+        interpreter.set_input(window[None], 0)
+        interpreter.invoke()
+        outputs.append(interpreter.get_output(0)[0].copy())
+    return np.stack(outputs)

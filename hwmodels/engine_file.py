@@ -1,0 +1,189 @@
+"""What engine files and their laws hold, checked where they enter.
+
+`engine_files/NAME.toml` is an `EngineFile`; the files that `python -m hwmodels.fit` wrote are
+`FitFile` (counted kernels), `TimedFit` (timed kernels) and `StFit` (tools of ST).
+"""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from hwmodels.estimate import Estimate
+from hwmodels.figures import Figure
+
+
+class LimitsFile(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    positions: int
+    cin: int
+    cout: int
+    kernel: int
+
+
+class KernelFile(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    layers: int
+    mean_error: float
+    p90_error: float
+    max_error: float
+    limits: LimitsFile
+    features: tuple[str, ...]
+    instructions: tuple[float, ...]
+
+
+class ScaleFile(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    value: float = Field(gt=0)
+    low: float = Field(gt=0)
+    high: float = Field(gt=0)
+    networks: int
+
+
+class FitFile(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    source: str
+    networks_cycles_per_instruction: ScaleFile
+    kernels: dict[str, KernelFile]
+
+
+class Bounds(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    value: float = Field(gt=0)
+    low: float = Field(gt=0)
+    high: float = Field(gt=0)
+
+    def estimate(self) -> Estimate:
+        return Estimate(self.value, self.low, self.high)
+
+
+class TimedKernel(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    features: tuple[str, ...]
+    cycles: tuple[float, ...]
+    limits: LimitsFile
+    layers: int = 0
+    mean_error: float | None = None
+    half_width: float = 0.0
+
+
+class TimedProfile(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    core: str
+    part: str
+    per_instruction: Bounds
+    network: Bounds
+    mean_error: float | None = None
+    kernels: dict[str, TimedKernel]
+
+
+class TimedFit(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    source: str
+    profiles: dict[str, TimedProfile]
+
+
+class StLaw(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    per_mac: float = Field(ge=0)
+    per_output: float = Field(ge=0)
+    network: Bounds
+    mean_error: float
+    networks: int
+    limits: LimitsFile
+
+
+class StFit(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    source: str
+    versions: dict[str, dict[str, StLaw]]
+
+
+class CalibrationFile(BaseModel):
+    """What `ppgnas calibrate` adds: a factor and laws of one core."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    core: str = Field(min_length=1)
+    part: str = Field(min_length=1)
+    scale: float = Field(gt=0, allow_inf_nan=False)
+    network: Bounds
+    points: int = Field(ge=1)
+    mean_error: float | None = None
+    source: str
+    kernels: dict[str, TimedKernel] = Field(default_factory=dict)
+
+
+class CyclesFile(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    dispatch: Figure
+    per_instruction: Figure | None = None
+    elements: dict[str, Figure]
+
+
+class FlashFile(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    interpreter: Figure
+    model_base: Figure
+    model_per_op: Figure
+    model_per_weighted_op: Figure
+    model_per_channel: Figure
+    kernels: dict[str, Figure] = Field(default_factory=dict)
+
+
+class SramFile(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    arena_base: Figure
+    arena_per_op: Figure
+    arena_per_channel: Figure
+    arena_factor: Figure
+    runtime: Figure
+
+
+class EngineFile(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str
+    title: str
+    version: str
+    date: str
+    fit: str | None = None
+    timed: str | None = None
+    st_version: str | None = None
+    calibration: CalibrationFile | None = None
+    cores: tuple[str, ...]
+    parts: tuple[str, ...]
+    cmsis_nn_scratch: bool = False
+    generated: str | None = None
+    memory_waits: Figure | None = None
+    cycles: CyclesFile | None = None
+    flash: FlashFile | None = None
+    sram: SramFile | None = None
+
+    @model_validator(mode="after")
+    def _complete(self) -> EngineFile:
+        if self.generated is None:
+            for key in ("cycles", "flash", "sram"):
+                if getattr(self, key) is None:
+                    raise ValueError(f"the table [{key}] is missing")
+        elif self.memory_waits is None:
+            raise ValueError("memory_waits is missing; generated C needs it")
+        return self
+
+    @property
+    def kernel_cycles(self) -> CyclesFile:
+        """Overheads of an engine that runs layer by layer."""
+        assert self.cycles is not None, "checked when it was read"
+        return self.cycles
