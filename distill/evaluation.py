@@ -33,9 +33,11 @@ class Predictions:
     activity_names: tuple[str, ...]
 
 
-def predict_windows(net: QuantizedNet, windows: WindowSet) -> Predictions:
-    """Integer inference, decoding and causal smoothing."""
-    stored = reference.run(net, net.quantize_input(windows.x))
+def predict_windows(
+    net: QuantizedNet, windows: WindowSet, *, rule: str = "tflm"
+) -> Predictions:
+    """Integer inference, decoding and causal smoothing; `rule` as in `reference.run`."""
+    stored = reference.run(net, net.quantize_input(windows.x), rule=rule)
     logits = net.dequantize_output(stored)
     raw = decode(logits)
     smoothed = smooth(logits, windows.recording, windows.start_s)
@@ -54,10 +56,12 @@ def predict_windows(net: QuantizedNet, windows: WindowSet) -> Predictions:
     )
 
 
-def predict(net: QuantizedNet, arch: Arch, recordings: Sequence[Recording]) -> Predictions:
+def predict(
+    net: QuantizedNet, arch: Arch, recordings: Sequence[Recording], *, rule: str = "tflm"
+) -> Predictions:
     """`predict_windows` on the windows that `arch` reads."""
     windows = windows_of(recordings, rate_hz=arch.rate_hz, acceleration=arch.acceleration)
-    return predict_windows(net, windows)
+    return predict_windows(net, windows, rule=rule)
 
 
 def input_windows(arch: Arch, recordings: Sequence[Recording], limit: int) -> NDArray[np.float32]:

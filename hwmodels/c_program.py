@@ -264,7 +264,8 @@ class _Drafter:
         if layer.name in self.banned:
             return None
         after = readers.get(layer.output, ())
-        if len(after) != 1 or layer.output == self.graph.output:
+        final = self.graph.output
+        if len(after) != 1 or layer.output in (final, self.roots.get(final)):
             return None
         project = after[0]
         if (

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from nas import cli_calibrate, cli_info, cli_model, cli_rescore, cli_search
+from nas import cli_calibrate, cli_info, cli_model, cli_rescore, cli_search, cli_verify
 from ppgnas import __version__
 
 app = typer.Typer(
@@ -23,6 +23,7 @@ app.command("score")(cli_model.score)
 app.command("rescore")(cli_rescore.rescore)
 app.command("evaluate")(cli_model.evaluate)
 app.command("export")(cli_model.export)
+app.command("verify")(cli_verify.verify)
 app.command("report")(cli_model.report)
 app.command("calibrate")(cli_calibrate.calibrate)
 app.add_typer(cli_info.boards, name="boards")

@@ -70,18 +70,26 @@ class MakeTrainer(Protocol):
     ) -> Trainer: ...
 
 
+class Predict(Protocol):
+    """Integer predictions of a network on recordings, by a rule of `deploy.reference`."""
+
+    def __call__(
+        self, net: QuantizedNet, arch: Arch, recordings: Sequence[Recording], *, rule: str = "tflm"
+    ) -> Predictions: ...
+
+
 @dataclass(frozen=True)
 class Distillery:
     """The functions of `distill` that a search calls.
 
     Attributes:
         make_trainer: see `MakeTrainer`.
-        predict: int8 predictions of a network on recordings.
+        predict: see `Predict`.
         input_windows: up to so many windows `(windows, channels, time)` as an arch reads them.
     """
 
     make_trainer: MakeTrainer
-    predict: Callable[[QuantizedNet, Arch, Sequence[Recording]], Predictions]
+    predict: Predict
     input_windows: Callable[[Arch, Sequence[Recording], int], NDArray[np.float32]]
 
 

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from distill.evaluation import Predictions
     from hwmodels.boards import Board
     from hwmodels.engine import Engine
+    from search_spaces.arch import Arch
 
 PARITY_WINDOWS = 500
 MAX_TFLITE_LSB = 1
@@ -167,12 +168,15 @@ def _write_finalist(
     folder: Path, number: int, finalist: Finalist, judging: Judging, distillery: Distillery
 ) -> None:
     from deploy import onnx_export, parity, tflite
+    from hwmodels.arena import lower_bound_plan
     from hwmodels.scorecard import score
 
     net, arch = finalist.net, finalist.candidate.arch
     net.save(folder)
     write_json_atomic(folder / "arch.json", arch.to_json())
-    model, onnx = tflite.write(net), onnx_export.write(net)
+    # The plan costs a few bytes of the file and spares TFLM arena; other runtimes ignore it.
+    model = tflite.write(net, plan=lower_bound_plan(net.graph))
+    onnx = onnx_export.write(net)
     write_bytes_atomic(folder / "model.tflite", model)
     write_bytes_atomic(folder / "model.onnx", onnx)
     windows = distillery.input_windows(arch, judging.search, PARITY_WINDOWS)
@@ -184,6 +188,7 @@ def _write_finalist(
             f"{MAX_TFLITE_LSB} is allowed. Check the installed TFLite runtime against "
             "constraints.txt, then continue with --resume"
         )
+    in_c = _write_c(folder, net, arch, judging, distillery)
     predictions = distillery.predict(net, arch, judging.report)
     write_text_atomic(folder / "predictions.csv", predictions_csv(predictions))
     card = score(
@@ -218,10 +223,43 @@ def _write_finalist(
             "weight_bytes": card.weight_bytes,
             "macs": card.macs,
             "parity": dict(agreement),
+            "c": in_c,
             "files": _fingerprints(folder),
             "versions": judging.versions,
         },
     )
+
+
+def _write_c(
+    folder: Path, net: QuantizedNet, arch: Arch, judging: Judging, distillery: Distillery
+) -> dict[str, Any]:
+    """Write `model.c` and `model.h`; what the card says of them, or why they are not there."""
+    from deploy.c.build import model_files
+    from deploy.single_rounding import RULE
+
+    try:
+        files = model_files(net, folder)
+    except ExportError as error:
+        return {"refused": str(error)}
+    errors = {}
+    for who, recordings in (("search", judging.search), ("report", judging.report)):
+        found = distillery.predict(net, arch, recordings, rule=RULE)
+        measured = summary(
+            found.reference_bpm, found.bpm, found.bpm_smoothed, found.person, found.people
+        )
+        errors[who] = {
+            "mae_bpm_c": measured["mae_bpm"],
+            "mae_bpm_c_smoothed": measured["mae_bpm_smoothed"],
+        }
+    return {
+        "scratch_bytes": files.scratch_bytes,
+        "rule": RULE,
+        "sha256": {
+            path.name: hashlib.sha256(path.read_bytes()).hexdigest()
+            for path in (files.source, files.header)
+        },
+        **errors,
+    }
 
 
 def _fingerprints(folder: Path) -> dict[str, dict[str, Any]]:

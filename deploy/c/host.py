@@ -199,8 +199,8 @@ def check_program(
         sources.append(source)
         declarations.append(f"int {name}_infer(const int8_t *, int8_t *, void *);")
         text = written.header.read_text(encoding="utf-8")
-        sizes = [_defined(text, key) for key in ("PPG_STEPS", "PPG_CHANNELS", "PPG_CLASSES")]
-        at = _defined(text, "PPG_INPUT_OFFSET")
+        sizes = [defined(text, key) for key in ("PPG_STEPS", "PPG_CHANNELS", "PPG_CLASSES")]
+        at = defined(text, "PPG_INPUT_OFFSET")
         rows.append(
             f"    {{{name}_infer, {sizes[0] * sizes[1]}, {sizes[2]}, {written.scratch_bytes}, "
             f"{at}}},"
@@ -214,7 +214,12 @@ def check_program(
     return CheckProgram(program)
 
 
-def _defined(header: str, name: str) -> int:
+def defined(header: str, name: str) -> int:
+    """The number that a header defines.
+
+    Raises:
+        ToolError: it does not define the name.
+    """
     for line in header.splitlines():
         words = line.split()
         if words[:2] == ["#define", name]:
