@@ -28,11 +28,15 @@ class Source:
             `ppg_infer`.
         calls: `(function, layers)` of each step in order: which function computes what.
         program: the steps and the plan of the scratch buffer.
+        tables: the constants, each once.
+        writes_logits: the last step writes to the caller's logits, not into the scratch buffer.
     """
 
     functions: str
     calls: tuple[tuple[str, tuple[str, ...]], ...]
     program: Program
+    tables: tuple[Table, ...]
+    writes_logits: bool
 
 
 def generate(net: QuantizedNet, *, max_scratch_bytes: int | None = None) -> Source:
@@ -88,7 +92,7 @@ def generate(net: QuantizedNet, *, max_scratch_bytes: int | None = None) -> Sour
         (name, tuple(layer.name for layer in step.layers))
         for (name, _), step in zip(calls, plan.steps, strict=True)
     )
-    return Source("\n".join(lines), parts, plan)
+    return Source("\n".join(lines), parts, plan, tuple(tables), direct)
 
 
 def _writes_logits(plan: Program) -> bool:
