@@ -16,6 +16,9 @@ static uint64_t memory[(PPG_SCRATCH_BYTES + 7) / 8];
 int8_t logits[PPG_CLASSES];
 
 /* How many logits differ, or an error of `ppg_infer`, which is negative. */
+#if defined(__GNUC__)
+__attribute__((noinline)) /* so that a debugger or an emulator finds it */
+#endif
 int ppg_check(void);
 int ppg_check(void)
 {
