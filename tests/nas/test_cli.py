@@ -28,6 +28,7 @@ VERBS = (
     "rescore",
     "evaluate",
     "export",
+    "verify",
     "report",
     "calibrate",
     "boards list",
