@@ -1,4 +1,4 @@
-"""Quantised networks with made-up weights: for counting, fuzzing and timing, never for readings."""
+"""Quantised networks with made-up weights: for counting, fuzzing and timing, not for readings."""
 
 from __future__ import annotations
 

@@ -4,7 +4,8 @@ Inside, an activation is held centred, `value = stored - zero_point`, as float32
 from -255 to 255). Padding is then zero and the input zero point needs no correction term.
 
 Formulas, with `x` centred inputs, `w` int8 weights, `b` int32 biases, `M(.)` the rescaling of the
-rule (TFLite's `fixed_point.multiply`, or `single_rounding` for the generated C) and `clamp` the fused activation's int8 limits less the output zero point:
+rule (TFLite's `fixed_point.multiply`, or `single_rounding` for the generated C) and `clamp` the
+fused activation's int8 limits less the output zero point:
 
     conv              y[o] = clamp(M_o(b[o] + sum_{i,j,c} w[o,i,j,c] * x[i,j,c]))
     depthwise_conv    y[o] = clamp(M_o(b[o] + sum_{i,j} w[0,i,j,o] * x[i,j,o // multiplier]))

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ppgnas.errors import SpaceError
+
+FULL_STEPS_MACS = 400_000
+STEPS_EXPONENT = 0.8
 
 
 @dataclass(frozen=True)
@@ -17,8 +20,8 @@ class Effort:
             the supernet and the finalists.
         warmup_steps: supernet steps on the largest network alone.
         supernet_steps: sandwich steps after the warm-up.
-        finetune_steps: float steps of a finalist.
-        qat_steps: quantisation-aware steps of a finalist.
+        finetune_steps: float steps of a finalist, see `of_finalist`.
+        qat_steps: quantisation-aware steps of a finalist, likewise.
         search_windows: windows of search people that rank a candidate.
     """
 
@@ -31,6 +34,18 @@ class Effort:
     qat_steps: int
     search_windows: int
     batch: int = 128
+
+    def of_finalist(self, macs: int) -> Effort:
+        """The effort on a finalist of a size.
+
+        Steps fall with the size of networks above `FULL_STEPS_MACS`, so that finalists take
+        similar times: larger ones learn more a step, and inherit weights that need less.
+        """
+        share = min(1.0, FULL_STEPS_MACS / macs) ** STEPS_EXPONENT
+        if share == 1.0:
+            return self
+        finetune, qat = (max(1, round(n * share)) for n in (self.finetune_steps, self.qat_steps))
+        return replace(self, finetune_steps=finetune, qat_steps=qat)
 
 
 EFFORTS = {

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from deploy import reference
 from deploy.quantized import QuantizedNet
-from ppg.decode import decode, smooth
 from ppg.recording import Recording
+from ppg.smoothing import read_series
+from ppg.transitions import Transitions
 from ppg.windows import WindowSet, windows_of
 from search_spaces.arch import Arch
 
@@ -24,6 +25,7 @@ class Predictions:
     bpm: NDArray[np.float64]
     bpm_smoothed: NDArray[np.float64]
     spread_bpm: NDArray[np.float64]
+    spread_smoothed_bpm: NDArray[np.float64]
     person: NDArray[np.int64]
     people: tuple[str, ...]
     recording: NDArray[np.int64]
@@ -33,19 +35,37 @@ class Predictions:
     activity_names: tuple[str, ...]
 
 
-def predict_windows(
-    net: QuantizedNet, windows: WindowSet, *, rule: str = "tflm"
+def logits_of(
+    net: QuantizedNet, x: NDArray[np.float32], *, rule: str = "tflm"
+) -> NDArray[np.float32]:
+    """Logits `(windows, classes)` of inputs `(windows, channels, time)`, in integer arithmetic.
+
+    The arithmetic is a rule of `deploy.reference`.
+    """
+    return net.dequantize_output(reference.run(net, net.quantize_input(x), rule=rule))
+
+
+def predictions_of(
+    logits: NDArray[np.floating],
+    windows: WindowSet,
+    *,
+    smoothing: str = "hmm",
+    transitions: Transitions | None = None,
 ) -> Predictions:
-    """Integer inference, decoding and causal smoothing; `rule` as in `reference.run`."""
-    stored = reference.run(net, net.quantize_input(windows.x), rule=rule)
-    logits = net.dequantize_output(stored)
-    raw = decode(logits)
-    smoothed = smooth(logits, windows.recording, windows.start_s)
+    """Decoding and causal smoothing, see `ppg.smoothing.read_series`."""
+    raw, smoothed = read_series(
+        logits,
+        windows.recording,
+        windows.start_s,
+        smoothing=smoothing,
+        transitions=transitions,
+    )
     return Predictions(
         windows.hr_bpm,
         raw.bpm,
         smoothed.bpm,
         raw.spread_bpm,
+        smoothed.spread_bpm,
         windows.person,
         windows.people,
         windows.recording,
@@ -56,12 +76,33 @@ def predict_windows(
     )
 
 
+def predict_windows(
+    net: QuantizedNet,
+    windows: WindowSet,
+    *,
+    smoothing: str = "hmm",
+    transitions: Transitions | None = None,
+    rule: str = "tflm",
+) -> Predictions:
+    """Integer inference, decoding and causal smoothing."""
+    logits = logits_of(net, windows.x, rule=rule)
+    return predictions_of(logits, windows, smoothing=smoothing, transitions=transitions)
+
+
 def predict(
-    net: QuantizedNet, arch: Arch, recordings: Sequence[Recording], *, rule: str = "tflm"
+    net: QuantizedNet,
+    arch: Arch,
+    recordings: Sequence[Recording],
+    *,
+    smoothing: str = "hmm",
+    transitions: Transitions | None = None,
+    rule: str = "tflm",
 ) -> Predictions:
     """`predict_windows` on the windows that `arch` reads."""
     windows = windows_of(recordings, rate_hz=arch.rate_hz, acceleration=arch.acceleration)
-    return predict_windows(net, windows, rule=rule)
+    return predict_windows(
+        net, windows, smoothing=smoothing, transitions=transitions, rule=rule
+    )
 
 
 def input_windows(arch: Arch, recordings: Sequence[Recording], limit: int) -> NDArray[np.float32]:

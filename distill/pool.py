@@ -95,10 +95,13 @@ def open_pool(folder: Path, *, blend: bool = False) -> Pool:
 
     Args:
         folder: of the pool.
-        blend: take the targets that `Pool.blended` has kept, not the teacher's alone.
+        blend: take the targets that `Pool.blended` has kept where there are any, not the
+            teacher's alone.
     """
     facts = json.loads((folder / "pool.json").read_text())
-    teacher = folder / (BLEND if blend else "teacher.npy")
+    teacher = folder / "teacher.npy"
+    if blend and (folder / BLEND).exists():
+        teacher = folder / BLEND
     return Pool(
         x=np.load(folder / "x.npy", mmap_mode="r"),
         hr_bpm=np.load(folder / "hr_bpm.npy"),

@@ -26,6 +26,7 @@ from ppg.recording import Recording
 from ppg.windows import WindowSet, windows_of
 from ppgnas.errors import RunError
 from search_spaces.arch import Arch
+from search_spaces.lower import lower
 from search_spaces.space import SearchSpace
 from search_spaces.supernet import Supernet
 
@@ -170,7 +171,8 @@ class Trainer:
             ]
             network = self._supernet.extract(arch, self._supernet.recalibrate(arch, calibration))
             save_checkpoint(weights, network)
-            jobs.append(FinalistJob(arch, weights, pool, self._effort, self._seed))
+            effort = self._effort.of_finalist(lower(arch).total_macs)
+            jobs.append(FinalistJob(arch, weights, pool, effort, self._seed))
 
         def search(job: FinalistJob) -> WindowSet:
             return windows_of(

@@ -23,7 +23,8 @@ REPORT_EVERY = 20
 _reports: list[Queue[tuple[int, int]]] = []
 
 
-def _start(reports: Queue[tuple[int, int]], threads: int) -> None:
+def become_worker(threads: int) -> None:
+    """Make this process one that works for its parent and ends with it."""
     import os
     import signal
     import threading
@@ -42,6 +43,10 @@ def _start(reports: Queue[tuple[int, int]], threads: int) -> None:
     # Ctrl-C reaches the whole process group; the parent alone decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     torch.set_num_threads(threads)
+
+
+def _start(reports: Queue[tuple[int, int]], threads: int) -> None:
+    become_worker(threads)
     _reports[:] = [reports]
 
 
@@ -75,7 +80,7 @@ def retrain_all(
     context = multiprocessing.get_context("spawn")
     reports: Queue[tuple[int, int]] = context.Queue()
     workers = max(1, min(threads, len(jobs)))
-    steps = jobs[0].effort.finetune_steps + jobs[0].effort.qat_steps
+    steps = [job.effort.finetune_steps + job.effort.qat_steps for job in jobs]
     done = [0] * len(jobs)
     executor = ProcessPoolExecutor(
         workers,
@@ -99,10 +104,10 @@ def retrain_all(
             for future in finished:
                 index = waiting.pop(future)
                 result = future.result()
-                done[index] = steps
+                done[index] = steps[index]
                 on_done(index, result)
-            count = sum(step == steps for step in done)
-            progress(sum(done), steps * len(jobs), f"{count} of {len(jobs)} finalists done")
+            count = sum(step == total for step, total in zip(done, steps, strict=True))
+            progress(sum(done), sum(steps), f"{count} of {len(jobs)} finalists done")
     except BrokenProcessPool as error:
         raise RunError(
             "a worker that retrains a finalist was killed, perhaps for want of memory; continue "

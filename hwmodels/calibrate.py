@@ -19,6 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from hwmodels.boards import Board
+from hwmodels.c_cost import fast_cost
 from hwmodels.calibration_csv import LayerTiming
 from hwmodels.engine import Engine
 from hwmodels.engines import engine_text
@@ -35,6 +36,7 @@ from hwmodels.regression import (
     share_inside,
     solve,
 )
+from ppgnas.errors import GraphError
 
 # A law is fitted where there are this many layers and shapes of weights per feature.
 _LAYERS_PER_FEATURE = 3
@@ -90,6 +92,9 @@ def raw_cycles(graph: Graph, board: Board, engine: Engine) -> float:
     Raises:
         GraphError: the engine has no cost for an operator.
     """
+    ratio = board.core_ratio.value if board.core == "Cortex-M7" else 1.0
+    if engine.generated is not None:
+        return fast_cost(graph, engine.generated)[0] * ratio
     profile = engine.profile(board)
     cycles = sum(
         engine.work(
@@ -97,7 +102,7 @@ def raw_cycles(graph: Graph, board: Board, engine: Engine) -> float:
         ).cycles.value
         for layer in graph.layers
     )
-    return cycles * (board.core_ratio.value if board.core == "Cortex-M7" else 1.0)
+    return cycles * ratio
 
 
 def from_networks(
@@ -150,8 +155,13 @@ def from_layers(layers: Sequence[LayerTiming], board: Board, engine: Engine) -> 
     """Calibrate with single layers.
 
     Raises:
-        GraphError: the engine has no cost for an operator.
+        GraphError: the engine has no cost for an operator, or runs several layers as one.
     """
+    if engine.generated is not None:
+        raise GraphError(
+            f"engine {engine.name!r} runs several layers as one, so timings of single layers say "
+            "nothing of it; time a whole network and give it with --anchor"
+        )
     profile = engine.profile(board)
     # Laws, like all cycles of a profile, are those of a Cortex-M7 of ratio 1.
     ratio = board.core_ratio.value if board.core == "Cortex-M7" else 1.0

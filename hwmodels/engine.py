@@ -18,7 +18,7 @@ from hwmodels.graph import Layer
 from hwmodels.kernels import Geometry, Shape, geometry, kernel_class
 from ppgnas.errors import BoardError
 
-DEFAULT_ENGINE = "tflm-cmsis-nn"
+DEFAULT_ENGINE = "ppgnas-c"
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,7 +68,8 @@ def counted_profiles(file: EngineFile, fit: FitFile, path: Path) -> tuple[Profil
     """Counted instructions times the engine file's cycles per instruction."""
     if file.kernel_cycles.per_instruction is None:
         raise BoardError(f"{path}: cycles.per_instruction is missing; a counted fit needs it")
-    scale, seen = file.kernel_cycles.per_instruction.estimate(), fit.networks_cycles_per_instruction
+    scale = file.kernel_cycles.per_instruction.estimate()
+    seen = fit.networks_cycles_per_instruction
     # The interval holds every network that was timed, whatever its build.
     wide = Estimate(scale.value, min(scale.low, seen.low), max(scale.high, seen.high))
     work = _counted(fit, wide, file.kernel_cycles.dispatch.estimate(), _assumed(file))
@@ -197,7 +198,9 @@ def calibrated(
     others = tuple(p for p in profiles if p.core != found.core)
     if file.generated is not None:
         if found.kernels:
-            raise BoardError(f"{path}: generated C has no single kernels; remove [calibration.kernels]")
+            raise BoardError(
+                f"{path}: generated C has no single kernels; remove [calibration.kernels]"
+            )
         network = found.network.estimate().times(found.scale)
         return (Profile(found.part, found.core, "", network, _no_layer), *others)
     base = nearest(profiles, found.core, found.part)

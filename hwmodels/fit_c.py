@@ -10,6 +10,7 @@ than the search space makes them.
 from __future__ import annotations
 
 import csv
+import json
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,7 +18,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import tomli_w
 from numpy.typing import NDArray
 
 from hwmodels.c_shapes import (
@@ -221,6 +221,29 @@ def document(rows: Sequence[Row]) -> dict[str, Any]:
     }
 
 
+def render(found: dict[str, Any]) -> str:
+    """The document as TOML."""
+    lines = ["# Written by python -m hwmodels.fit.", f"source = {_value(found['source'])}", ""]
+    lines += ["[networks]", *_table(found["networks"]), ""]
+    for table in found["depthwise"]:
+        lines += ["[[depthwise]]", *_table(table), ""]
+    for kind, law in found["kinds"].items():
+        largest = law["largest"]
+        rest = {key: value for key, value in law.items() if key != "largest"}
+        lines += [f"[kinds.{kind}]", *_table(rest), ""]
+        lines += [f"[kinds.{kind}.largest]", *_table(largest), ""]
+    return "\n".join(lines)
+
+
+def _table(values: dict[str, Any]) -> list[str]:
+    return [f"{key} = {_value(value)}" for key, value in values.items()]
+
+
+def _value(value: Any) -> str:
+    """JSON's strings, numbers and lists of them are TOML's."""
+    return json.dumps(value)
+
+
 def _rounded(values: Array) -> list[float]:
     return [round(float(value), 4) for value in values]
 
@@ -228,7 +251,7 @@ def _rounded(values: Array) -> list[float]:
 def main() -> None:
     """Fit and write."""
     found = document(read_rows())
-    write_text_atomic(LAW_TOML, tomli_w.dumps(found))
+    write_text_atomic(LAW_TOML, render(found))
     networks = found["networks"]
     print(
         f"generated C: {networks['networks']} networks held out, mean error "

@@ -16,7 +16,7 @@ STARTS = 5
 
 
 def cost_us(
-    *, space: str = "default", board: str = "stm32h743", engine: str = "tflm-cmsis-nn"
+    *, space: str = "default", board: str = "stm32h743", engine: str = "ppgnas-c"
 ) -> float:
     """Microseconds to lower one random architecture and to estimate all of its costs.
 

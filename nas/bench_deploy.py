@@ -245,7 +245,11 @@ def summary(rows: Sequence[Row]) -> list[tuple[str, str, str]]:
     shares = [row.xnnpack_bpm_share for row in rows if row.xnnpack_bpm_share is not None]
     small, large = at_size(rows, 35e3), at_size(rows, 500e3)
     table = [
-        ("C on the host against its reference", "0", f"{_sum(rows, 'host_differences')} ({windows})"),
+        (
+            "C on the host against its reference",
+            "0",
+            f"{_sum(rows, 'host_differences')} ({windows})",
+        ),
         ("C emulated against its reference", "0", str(_sum(rows, "emulated_differences"))),
         (
             "TFLite Micro against the reference",

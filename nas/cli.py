@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+import os
 from typing import Annotated
 
 import typer
 
-from nas import cli_calibrate, cli_info, cli_model, cli_rescore, cli_search, cli_verify
+from nas import (
+    cli_calibrate,
+    cli_info,
+    cli_model,
+    cli_read,
+    cli_records,
+    cli_rescore,
+    cli_search,
+    cli_train,
+    cli_verify,
+)
 from ppgnas import __version__
 
 app = typer.Typer(
@@ -21,13 +32,16 @@ app = typer.Typer(
 app.command("search")(cli_search.search)
 app.command("score")(cli_model.score)
 app.command("rescore")(cli_rescore.rescore)
-app.command("evaluate")(cli_model.evaluate)
+app.command("evaluate")(cli_read.evaluate)
+app.command("predict")(cli_read.predict)
+app.command("train")(cli_train.train)
 app.command("export")(cli_model.export)
 app.command("verify")(cli_verify.verify)
 app.command("report")(cli_model.report)
 app.command("calibrate")(cli_calibrate.calibrate)
 app.add_typer(cli_info.boards, name="boards")
 app.add_typer(cli_info.engines, name="engines")
+cli_info.bench.command("records")(cli_records.records)
 app.add_typer(cli_info.data, name="data")
 app.add_typer(cli_info.bench, name="bench")
 
@@ -60,6 +74,9 @@ def main(arguments: list[str] | None = None) -> None:
     Args:
         arguments: words after `ppgnas`; those of the process if None.
     """
+    # numpy's matrices are small here: more than one BLAS thread only waits for the others, which
+    # slows the integer reference down several times on a busy machine. Before numpy is imported.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     app(args=arguments, prog_name="ppgnas")
 
 

@@ -307,6 +307,58 @@ def bench_search(
             print(f"{phase:<26} {format_duration(seconds)}")
 
 
+@bench.command("deploy")
+@verb
+def bench_deploy(
+    networks: Annotated[int, typer.Option(min=1, help="Random networks to try.")] = 20,
+    run: Annotated[
+        str | None, typer.Option(help="Run whose finalists are tried too; needs --data.")
+    ] = None,
+    data: Annotated[str | None, typer.Option(help="Recordings for the finalists.")] = None,
+    out: Annotated[
+        str, typer.Option(help="Markdown file to write.")
+    ] = "results/reference/deploy.md",
+    as_json: AsJson = False,
+) -> None:
+    """Do the files compute what was evaluated, and what do they cost? In emulation.
+
+    \b
+    ppgnas bench deploy
+    ppgnas bench deploy --run results/run --data recordings/
+    """
+    from dataclasses import asdict
+
+    from nas.bench_deploy import (
+        COMMAND,
+        finalist_rows,
+        markdown,
+        random_rows,
+        summary,
+        windows_of_recordings,
+    )
+    from nas.run_dir import RunDir
+    from ppgnas.errors import RunError
+    from ppgnas.files import write_text_atomic
+
+    if (run is None) != (data is None):
+        raise RunError(
+            "--run and --data go together: the finalists of the run read windows of the recordings"
+        )
+    rows = random_rows(networks)
+    command = f"{COMMAND} --networks {networks}"
+    if run is not None and data is not None:
+        rows += finalist_rows(RunDir(Path(run)), windows_of_recordings(data))
+        command += f" --run {run} --data {data}"
+    path = Path(out)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_text_atomic(path, markdown(rows, command))
+    if as_json:
+        emit({"command": command, "networks": [asdict(row) for row in rows]})
+        return
+    print(table(("what", "goal", "here"), summary(rows)))
+    print(f"\nNetwork by network: {path}")
+
+
 @bench.command("hwmodels")
 @verb
 def bench_hwmodels(

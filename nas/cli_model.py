@@ -1,9 +1,8 @@
-"""The verbs on one model or one run: `score`, `evaluate`, `export`, `report`."""
+"""The verbs on one model or one run: `score`, `export`, `report`."""
 
 from __future__ import annotations
 
 import shlex
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,26 +14,16 @@ if TYPE_CHECKING:
     from hwmodels.boards import Board
     from hwmodels.estimate import Estimate
 
-MODEL_HELP = "RUN:ID (a finalist), a .tflite, an arch.json or a graph.json."
+MODEL_HELP = "RUN:ID (a finalist), a .tflite, an arch.json, a graph.json or published:NAME."
 ModelName = Annotated[str, typer.Argument(metavar="MODEL", help=MODEL_HELP)]
 AsJson = Annotated[bool, typer.Option("--json", help=JSON_HELP)]
-
-# Keys of `evaluate --json` that `ppg.metrics.summary` gives.
-_EVALUATED = (
-    "windows",
-    "mae_bpm",
-    "mae_bpm_smoothed",
-    "median_person_mae_bpm",
-    "within_5_bpm",
-    "people",
-)
 
 
 @verb
 def score(
     model: ModelName,
     board: Annotated[str, typer.Option(help="Board by name or .toml.")] = "stm32h743",
-    engine: Annotated[str, typer.Option(help="Runtime by name.")] = "tflm-cmsis-nn",
+    engine: Annotated[str, typer.Option(help="Runtime by name.")] = "ppgnas-c",
     period: Annotated[
         str, typer.Option("--rate", "--period", help="Time from one reading to the next.")
     ] = "2s",
@@ -147,75 +136,6 @@ def scorecard_text(document: dict[str, Any]) -> str:
 
 def _value(figure: Any) -> float:
     return float(figure["value"] if isinstance(figure, dict) else figure)
-
-
-@verb
-def evaluate(
-    model: Annotated[str, typer.Argument(metavar="MODEL", help="A finalist: RUN:ID.")],
-    data: Annotated[str, typer.Option(help="Folder of recordings, or synthetic.")],
-    seed: Annotated[int, typer.Option(help="Of synthetic recordings.")] = 1,
-    as_json: AsJson = False,
-) -> None:
-    """Heart-rate error of a model on recordings, in the integer arithmetic of the device.
-
-    \b
-    ppgnas evaluate results/run:1 --data recordings/
-    ppgnas evaluate results/run:1 --data recordings/ --json
-    """
-    from nas.models import ModelError, find_model
-    from nas.people import read_source
-
-    found = find_model(model)
-    if found.arch is None or found.folder is None:
-        found.net()  # says that weights are missing
-        raise ModelError(f"{model} has no architecture; name a finalist of a run as RUN:ID")
-    recordings = read_source(data, seed=seed)
-    _warn_of_known_people(found, recordings)
-
-    from distill.evaluation import predict
-    from ppg.metrics import summary
-
-    predictions = predict(found.net(), found.arch, recordings)
-    measured = summary(
-        predictions.reference_bpm,
-        predictions.bpm,
-        predictions.bpm_smoothed,
-        predictions.person,
-        predictions.people,
-    )
-    document = {key: measured[key] for key in _EVALUATED}
-    document["arithmetic"] = "int8"
-    document["synthetic"] = any(recording.synthetic for recording in recordings)
-    if as_json:
-        emit(document)
-        return
-    rows = [
-        (person, f"{row['mae_bpm']:.2f}", f"{row['mae_bpm_smoothed']:.2f}", row["windows"])
-        for person, row in document["people"].items()
-    ]
-    print(
-        f"MAE {document['mae_bpm']:.2f} BPM raw, {document['mae_bpm_smoothed']:.2f} smoothed "
-        f"(mean of {len(rows)} people, {document['windows']} windows, int8"
-        f"{', SYNTHETIC recordings' if document['synthetic'] else ''}); "
-        f"median person {document['median_person_mae_bpm']:.2f}; "
-        f"{document['within_5_bpm']:.0%} within 5 BPM\n\n"
-        + table(("person", "MAE BPM", "smoothed", "windows"), rows)
-    )
-
-
-def _warn_of_known_people(found: Any, recordings: Any) -> None:
-    """An error on people that the network was trained on says nothing about others."""
-    if found.run is None:
-        return
-    split = found.run.document().get("split", {})
-    known = {*split.get("train", ()), *split.get("search", ())}
-    met = sorted({recording.person for recording in recordings} & known)
-    if met:
-        shown = ", ".join(met[:3]) + (", ..." if len(met) > 3 else "")
-        print(
-            f"Note: {len(met)} of these people trained or ranked this network ({shown}).",
-            file=sys.stderr,
-        )
 
 
 @verb

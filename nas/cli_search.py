@@ -45,7 +45,7 @@ def search(
         Text, typer.Option(help="Name or .toml; default stm32h743. See: ppgnas boards list.")
     ] = None,
     engine: Annotated[
-        Text, typer.Option(help="Runtime; default tflm-cmsis-nn. See: ppgnas engines list.")
+        Text, typer.Option(help="Runtime; default ppgnas-c. See: ppgnas engines list.")
     ] = None,
     objectives: Annotated[
         Text, typer.Option(help="From mae,latency,flash,sram,power; default mae,latency,sram.")

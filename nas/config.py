@@ -85,7 +85,7 @@ class SearchConfig:
     split: str | None = None
     space: str = "default"
     board: str = "stm32h743"
-    engine: str = "tflm-cmsis-nn"
+    engine: str = "ppgnas-c"
     period_s: float = 2.0
     objectives: tuple[str, ...] = ("mae", "latency", "sram")
     sampler: str = "nsga2"

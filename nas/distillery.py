@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from nas.progress import Tick
 from ppg.recording import Recording
+from ppg.transitions import Transitions
 from search_spaces.arch import Arch
 from search_spaces.space import SearchSpace
 
@@ -71,10 +72,16 @@ class MakeTrainer(Protocol):
 
 
 class Predict(Protocol):
-    """Integer predictions of a network on recordings, by a rule of `deploy.reference`."""
+    """int8 predictions of a network on recordings, by a rule of `deploy.reference`."""
 
     def __call__(
-        self, net: QuantizedNet, arch: Arch, recordings: Sequence[Recording], *, rule: str = "tflm"
+        self,
+        net: QuantizedNet,
+        arch: Arch,
+        recordings: Sequence[Recording],
+        *,
+        transitions: Transitions | None = None,
+        rule: str = "tflm",
     ) -> Predictions: ...
 
 

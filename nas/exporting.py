@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 from nas.models import Model, ModelError
-from nas.run_dir import RunDir
 from ppgnas.errors import BoardError, ExportError
 from ppgnas.files import write_bytes_atomic
 
@@ -43,15 +42,17 @@ def export_files(model: Model, formats: Sequence[str], out: Path) -> list[Path]:
             raise ModelError(
                 f"--format is {name!r}; allowed: {', '.join(FORMATS)}, or several with a comma"
             )
-    if model.folder is None or model.run is None or model.number is None:
+    card = model.card()
+    if model.folder is None or card is None:
         raise ModelError(
             f"{model.name} has no files to export; name a finalist as RUN:ID, "
-            "for example results/run:1"
+            "for example results/run:1, or the folder that `ppgnas train` wrote"
         )
-    card = model.run.card(model.number)
-    contents = {FILES[name]: _checked(model.folder / FILES[name], card) for name in names if name != C}
+    contents = {
+        FILES[name]: _checked(model.folder / FILES[name], card) for name in names if name != C
+    }
     if C in names:
-        contents |= _c_files(model, model.folder, model.run, card)
+        contents |= _c_files(model, model.folder, card)
     targets = {out / name: content for name, content in contents.items()}
     for target, content in targets.items():
         if target.exists() and (not target.is_file() or target.read_bytes() != content):
@@ -76,7 +77,7 @@ def _checked(path: Path, card: dict[str, Any]) -> bytes:
     return content
 
 
-def _c_files(model: Model, folder: Path, run: RunDir, card: dict[str, Any]) -> dict[str, bytes]:
+def _c_files(model: Model, folder: Path, card: dict[str, Any]) -> dict[str, bytes]:
     """model.c, model.h, README.md, the example around them, and the card."""
     from deploy.c.project import project
     from deploy.single_rounding import RULE
@@ -90,7 +91,7 @@ def _c_files(model: Model, folder: Path, run: RunDir, card: dict[str, Any]) -> d
         net,
         window,
         title=f"ppgnas {card['id']}",
-        max_scratch_bytes=_sram_bytes(run),
+        max_scratch_bytes=_sram_bytes(card),
     )
     texts = {name: text.encode() for name, text in made.texts.items()}
     # The run's own errors by this rule stay; bytes and fingerprints are those of these files.
@@ -106,11 +107,11 @@ def _c_files(model: Model, folder: Path, run: RunDir, card: dict[str, Any]) -> d
     return {**texts, "card.json": document.encode()}
 
 
-def _sram_bytes(run: RunDir) -> int | None:
-    """What the run's board has; None where its file is gone."""
+def _sram_bytes(card: dict[str, Any]) -> int | None:
+    """What the board has that the network was costed for; None where its file is gone."""
     from hwmodels.boards import load_board
 
     try:
-        return load_board(run.document()["target"]["board"]).sram_bytes
+        return load_board(card["costs"]["board"]).sram_bytes
     except BoardError:
         return None

@@ -14,10 +14,11 @@ import io
 import json
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from nas.decoding import Decoding, calibrate
 from nas.distillery import Distillery, Retrained, Trainer
 from nas.front import pick_spread
 from nas.journal import Candidate
@@ -25,8 +26,9 @@ from nas.problem import Problem
 from nas.progress import Tick
 from nas.run_dir import RunDir, new_folder
 from nas.study import front_of
-from ppg.metrics import summary
+from ppg.metrics import by_activity, summary
 from ppg.recording import Recording
+from ppg.transitions import Transitions
 from ppgnas.errors import ExportError, RunError
 from ppgnas.files import write_bytes_atomic, write_json_atomic, write_text_atomic
 
@@ -47,6 +49,9 @@ PREDICTION_COLUMNS = (
     "bpm",
     "bpm_smoothed",
     "spread_bpm",
+    "spread_smoothed_bpm",
+    "expected_error_bpm",
+    "expected_error_smoothed_bpm",
     "activity",
 )
 
@@ -128,6 +133,7 @@ class Judging:
         search, report: recordings of search and of report people.
         synthetic: whether any recording is generated.
         versions: of what the result depends on.
+        transitions: how heart rate moves, from training people.
     """
 
     board: Board
@@ -137,6 +143,7 @@ class Judging:
     report: Sequence[Recording]
     synthetic: bool
     versions: dict[str, str]
+    transitions: Transitions = field(default_factory=Transitions)
 
 
 def write_finalists(
@@ -167,11 +174,51 @@ def write_finalists(
 def _write_finalist(
     folder: Path, number: int, finalist: Finalist, judging: Judging, distillery: Distillery
 ) -> None:
+    card = write_model(
+        folder,
+        finalist.net,
+        finalist.candidate.arch,
+        judging=judging,
+        distillery=distillery,
+        facts={
+            "finalist": number,
+            "search_mae_bpm": {
+                "inherited": finalist.candidate.mae_bpm,
+                "retrained_int8": finalist.search_mae_bpm,
+            },
+        },
+    )
+    write_json_atomic(folder / "card.json", card)
+
+
+def write_model(
+    folder: Path,
+    net: QuantizedNet,
+    arch: Arch,
+    *,
+    judging: Judging,
+    distillery: Distillery,
+    facts: dict[str, Any],
+) -> dict[str, Any]:
+    """Write all files of a network but its card.
+
+    Args:
+        folder: an empty one.
+        net, arch: the network.
+        judging: what it is judged on.
+        distillery: gives predictions and windows.
+        facts: further entries of the card.
+
+    Returns:
+        The card, to be written last: a folder with a card is complete.
+
+    Raises:
+        ExportError: the TFLite file differs from the integer reference by more than 1 LSB.
+    """
     from deploy import onnx_export, parity, tflite
     from hwmodels.arena import lower_bound_plan
     from hwmodels.scorecard import score
 
-    net, arch = finalist.net, finalist.candidate.arch
     net.save(folder)
     write_json_atomic(folder / "arch.json", arch.to_json())
     # The plan costs a few bytes of the file and spares TFLM arena; other runtimes ignore it.
@@ -183,14 +230,28 @@ def _write_finalist(
     agreement = parity.compare(net, model, onnx, net.quantize_input(windows))
     if agreement["tflite_max_lsb"] > MAX_TFLITE_LSB:
         raise ExportError(
-            f"finalist {number} ({arch.id}): the TFLite file differs from the integer reference "
+            f"network {arch.id}: the TFLite file differs from the integer reference "
             f"by {agreement['tflite_max_lsb']} LSB on {agreement['windows']} windows; at most "
             f"{MAX_TFLITE_LSB} is allowed. Check the installed TFLite runtime against "
             "constraints.txt, then continue with --resume"
         )
-    in_c = _write_c(folder, net, arch, judging, distillery)
-    predictions = distillery.predict(net, arch, judging.report)
-    write_text_atomic(folder / "predictions.csv", predictions_csv(predictions))
+    decoding = calibrate(
+        net,
+        judging.search,
+        rate_hz=arch.rate_hz,
+        acceleration=arch.acceleration,
+        transitions=judging.transitions,
+    )
+    in_c = _write_c(
+        folder,
+        net,
+        arch,
+        judging=judging,
+        distillery=distillery,
+        transitions=decoding.transitions,
+    )
+    predictions = distillery.predict(net, arch, judging.report, transitions=decoding.transitions)
+    write_text_atomic(folder / "predictions.csv", predictions_csv(predictions, decoding))
     card = score(
         net.graph,
         judging.board,
@@ -198,40 +259,43 @@ def _write_finalist(
         period_s=judging.period_s,
         file_bytes=len(model),
     )
-    write_json_atomic(
-        folder / "card.json",
-        {
-            "format": "ppgnas-card",
-            "version": 1,
-            "finalist": number,
-            "id": arch.id,
-            "arch": arch.to_json(),
-            "synthetic": judging.synthetic,
-            "search_mae_bpm": {
-                "inherited": finalist.candidate.mae_bpm,
-                "retrained_int8": finalist.search_mae_bpm,
-            },
-            "arithmetic": "int8",
-            "report": summary(
+    return {
+        "format": "ppgnas-card",
+        "version": 1,
+        **facts,
+        "id": arch.id,
+        "arch": arch.to_json(),
+        "synthetic": judging.synthetic,
+        "arithmetic": "int8",
+        **decoding.to_json(),
+        "report": {
+            **summary(
                 predictions.reference_bpm,
                 predictions.bpm,
                 predictions.bpm_smoothed,
                 predictions.person,
                 predictions.people,
             ),
-            "costs": card.to_json(),
-            "weight_bytes": card.weight_bytes,
-            "macs": card.macs,
-            "parity": dict(agreement),
-            "c": in_c,
-            "files": _fingerprints(folder),
-            "versions": judging.versions,
+            "activities": activities_of(predictions),
         },
-    )
+        "costs": card.to_json(),
+        "weight_bytes": card.weight_bytes,
+        "macs": card.macs,
+        "parity": dict(agreement),
+        "c": in_c,
+        "files": _fingerprints(folder),
+        "versions": judging.versions,
+    }
 
 
 def _write_c(
-    folder: Path, net: QuantizedNet, arch: Arch, judging: Judging, distillery: Distillery
+    folder: Path,
+    net: QuantizedNet,
+    arch: Arch,
+    *,
+    judging: Judging,
+    distillery: Distillery,
+    transitions: Transitions,
 ) -> dict[str, Any]:
     """Write `model.c` and `model.h`; what the card says of them, or why they are not there."""
     from deploy.c.build import model_files
@@ -243,7 +307,7 @@ def _write_c(
         return {"refused": str(error)}
     errors = {}
     for who, recordings in (("search", judging.search), ("report", judging.report)):
-        found = distillery.predict(net, arch, recordings, rule=RULE)
+        found = distillery.predict(net, arch, recordings, transitions=transitions, rule=RULE)
         measured = summary(
             found.reference_bpm, found.bpm, found.bpm_smoothed, found.person, found.people
         )
@@ -262,6 +326,19 @@ def _write_c(
     }
 
 
+def activities_of(predictions: Predictions) -> dict[str, dict[str, float]]:
+    """`ppg.metrics.by_activity` of predictions."""
+    return by_activity(
+        predictions.reference_bpm,
+        predictions.bpm,
+        predictions.bpm_smoothed,
+        predictions.person,
+        predictions.people,
+        predictions.activity,
+        predictions.activity_names,
+    )
+
+
 def _fingerprints(folder: Path) -> dict[str, dict[str, Any]]:
     found = {}
     for path in sorted(folder.iterdir()):
@@ -271,8 +348,12 @@ def _fingerprints(folder: Path) -> dict[str, dict[str, Any]]:
     return found
 
 
-def predictions_csv(predictions: Predictions) -> str:
+def predictions_csv(predictions: Predictions, decoding: Decoding) -> str:
     """One row a window; heart rates in BPM, `activity` by name, empty where it is not known."""
+    expected = [
+        decoding.expected_error_bpm(predictions),
+        decoding.expected_error_smoothed_bpm(predictions),
+    ]
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(PREDICTION_COLUMNS)
@@ -287,6 +368,8 @@ def predictions_csv(predictions: Predictions) -> str:
                 f"{predictions.bpm[index]:.2f}",
                 f"{predictions.bpm_smoothed[index]:.2f}",
                 f"{predictions.spread_bpm[index]:.2f}",
+                f"{predictions.spread_smoothed_bpm[index]:.2f}",
+                *("" if row is None else f"{row[index]:.2f}" for row in expected),
                 predictions.activity_names[activity] if activity >= 0 else "",
             )
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 from nas.config import SYNTHETIC, SearchConfig
 from ppg import npz, synthetic
@@ -42,6 +43,39 @@ class People:
         return any(recording.synthetic for recording in self.recordings)
 
 
+class Source(Protocol):
+    """Where recordings come from and how their people are split; see `SearchConfig`."""
+
+    @property
+    def data(self) -> str: ...
+    @property
+    def report_data(self) -> str | None: ...
+    @property
+    def report_from(self) -> str | None: ...
+    @property
+    def split(self) -> str | None: ...
+    @property
+    def seed(self) -> int: ...
+
+
+def gather_for(source: Source, *, acceleration: bool) -> People:
+    """People for one network: recordings without an acceleration that it reads are left out.
+
+    Raises:
+        DataError: as `gather`.
+    """
+    recordings = read_source(source.data, seed=source.seed)
+    further: list[Recording] = []
+    left_out: list[Recording] = []
+    if source.report_data is not None:
+        further = read_source(source.report_data, seed=source.seed)
+    if acceleration:
+        left_out = [r for r in (*recordings, *further) if r.acc is None]
+        recordings = [r for r in recordings if r.acc is not None]
+        further = [r for r in further if r.acc is not None]
+    return _divided(source, recordings, further, left_out)
+
+
 def gather(config: SearchConfig, space: SearchSpace) -> People:
     """Read or generate the recordings, and split their people.
 
@@ -59,11 +93,21 @@ def gather(config: SearchConfig, space: SearchSpace) -> People:
         recordings, left_out = _with_acceleration(recordings)
     if config.report_data is not None:
         further = read_source(config.report_data, seed=config.seed)
-        split = split_before_report(recordings, further, seed=config.seed)
-    elif config.split is not None:
-        split = read_split(Path(config.split), recordings)
+    return _divided(config, recordings, further, left_out)
+
+
+def _divided(
+    source: Source,
+    recordings: list[Recording],
+    further: list[Recording],
+    left_out: list[Recording],
+) -> People:
+    if source.report_data is not None:
+        split = split_before_report(recordings, further, seed=source.seed)
+    elif source.split is not None:
+        split = read_split(Path(source.split), recordings)
     else:
-        split = draw_split(recordings, seed=config.seed, report_from=config.report_from)
+        split = draw_split(recordings, seed=source.seed, report_from=source.report_from)
     everything = [*recordings, *further]
     return People(
         split=split,

@@ -10,6 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from nas.reporting.bland_altman import bland_altman_section
+from nas.reporting.confidence import confidence_section
 from nas.reporting.finalists import finalists_section
 from nas.reporting.history import history_section
 from nas.reporting.layers import layers_section
@@ -29,6 +30,7 @@ _SECTIONS = (
     parallel_section,
     people_section,
     bland_altman_section,
+    confidence_section,
     datasets_section,
     layers_section,
     history_section,

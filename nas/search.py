@@ -39,6 +39,7 @@ from nas.progress import Progress
 from nas.run_dir import FORMAT, RunDir, timestamp
 from nas.study import StudySettings, front_of, run_study
 from nas.versions import versions
+from ppg.transitions import Transitions, fit_transitions
 from ppgnas import __version__
 from ppgnas.errors import RunError
 from search_spaces.arch import Arch
@@ -282,6 +283,10 @@ class _Search:
             self.run.record_time(phase, time.monotonic() - start_s)
 
     def _judging(self) -> Judging:
+        document = self.run.document()
+        stored = None  # a run of an older version
+        if "smoothing" in document:
+            stored = Transitions.from_json(document["smoothing"])
         return Judging(
             board=self.target.board,
             engine=self.target.engine,
@@ -290,6 +295,7 @@ class _Search:
             report=self.people.report,
             synthetic=self.people.synthetic,
             versions=versions(),
+            transitions=fit_transitions(self.people.train) if stored is None else stored,
         )
 
     def claim(self, command: str) -> None:
@@ -328,7 +334,15 @@ class _Search:
             "people": len({recording.person for recording in people.recordings}),
         }
         split = {part: list(names) for part, names in people.split.to_json().items()}
-        self.run.write_document({**tables, "split": split, "versions": versions(), "time_s": {}})
+        self.run.write_document(
+            {
+                **tables,
+                "split": split,
+                "smoothing": fit_transitions(people.train).to_json(),
+                "versions": versions(),
+                "time_s": {},
+            }
+        )
 
     def _write_candidates(
         self, candidates: Sequence[Candidate], finalists: Mapping[int, int]

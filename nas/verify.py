@@ -17,7 +17,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nas.models import Model, ModelError
-from ppg.recording import WINDOW_S
 from ppgnas.errors import DataError, DependencyError, ExportError, RunError
 
 if TYPE_CHECKING:
@@ -56,15 +55,6 @@ class Front:
     acceleration: bool
 
 
-def front_of(graph: Graph) -> Front | None:
-    """The front end that an input of this shape has; None for an input of another kind."""
-    _, height, samples, channels = graph.shape(graph.input)
-    rate_hz = samples / WINDOW_S
-    if height != 1 or channels not in (1, 4) or rate_hz != int(rate_hz):
-        return None
-    return Front(int(rate_hz), channels == 4)
-
-
 def windows_for(model: Model, net: QuantizedNet, *, data: str | None, limit: int) -> Windows:
     """Real windows where there are any: of `data`, else of the run's own recordings.
 
@@ -77,14 +67,12 @@ def windows_for(model: Model, net: QuantizedNet, *, data: str | None, limit: int
         DataError: the folder cannot be used.
         ModelError: `data` is given and the network does not read heart-rate windows.
     """
-    front = front_of(net.graph)
-    if front is None:
-        shape = net.graph.shape(net.graph.input)
+    try:
+        front = Front(*model.front_end)
+    except ModelError:
         if data is not None:
-            raise ModelError(
-                f"{model.name} takes an input of shape {shape}, not windows of {WINDOW_S:g} s of "
-                "PPG; leave out --data to compare on noise"
-            )
+            raise
+        shape = net.graph.shape(net.graph.input)
         rng = np.random.default_rng(0)
         noise = rng.integers(-128, 128, (limit, *shape[1:])).astype(np.int8)
         return Windows(noise, "noise (the input is no PPG window)")

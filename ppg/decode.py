@@ -3,8 +3,9 @@
 Raw: softmax, then the expectation over the bins within `MODE_HALF_WIDTH` of the mode; the spread
 is the standard deviation of the whole distribution.
 Smoothed: the forward pass of a hidden Markov model over the 180 classes,
-`b_t ~ (A b_{t-1}) * p_t`, which only looks back. A mixes a narrow Gaussian step (heart rate moves
-by a few BPM in 2 s) with a small uniform part that lets the tracker leave a wrong mode.
+`b_t ~ (A b_{t-1}) * (p_t + f)^e`, which only looks back; A, the floor f and the exponent e are
+`Transitions`. The floor says that a network can be sure and wrong, as on a sensor that it has
+never seen. All recordings advance together, so that a long data set takes few steps.
 """
 
 from __future__ import annotations
@@ -14,12 +15,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ppg.recording import STRIDE_S
 from ppg.targets import CLASSES, bin_centres_bpm
+from ppg.transitions import Transitions
 
 MODE_HALF_WIDTH = 8
-STEP_BPM = 3.0
-JUMP_PROBABILITY = 1e-3
-EVIDENCE_EXPONENT = 0.7  # windows overlap by 75 %, so successive evidence is not independent
+LONGEST_GAP_STEPS = 30
 
 
 @dataclass(frozen=True)
@@ -55,18 +56,12 @@ def decode(logits: NDArray[np.floating]) -> Decoded:
     return expectation(probabilities(logits))
 
 
-def transition(step_bpm: float = STEP_BPM, jump: float = JUMP_PROBABILITY) -> NDArray[np.float64]:
-    """`(classes, classes)` column-stochastic transition matrix between successive windows."""
-    difference = np.subtract.outer(bin_centres_bpm(), bin_centres_bpm())
-    step = np.exp(-0.5 * (difference / step_bpm) ** 2)
-    step /= step.sum(axis=0, keepdims=True)
-    return (1 - jump) * step + jump / CLASSES
-
-
 def smooth(
     logits: NDArray[np.floating],
     recording: NDArray[np.integer],
     start_s: NDArray[np.floating],
+    *,
+    transitions: Transitions | None = None,
 ) -> Decoded:
     """Causal smoothing within each recording.
 
@@ -74,23 +69,46 @@ def smooth(
         logits: `(windows, classes)`, windows of a recording in order of time.
         recording: `(windows,)` index of the recording of each window.
         start_s: `(windows,)` start time; over a gap the belief spreads once per 2 s missed.
+        transitions: how heart rate moves; the default ones if None.
 
     Returns:
         Heart rate of each window from it and the windows before it.
     """
-    matrix = transition()
-    log_p = EVIDENCE_EXPONENT * np.log(probabilities(logits) + 1e-9)
-    belief = np.full(CLASSES, 1.0 / CLASSES)
-    beliefs = np.empty_like(log_p)
-    for index in range(len(log_p)):
-        if index == 0 or recording[index] != recording[index - 1]:
-            belief = np.full(CLASSES, 1.0 / CLASSES)
-        else:
-            steps = int(np.clip(round((start_s[index] - start_s[index - 1]) / 2.0), 1, 30))
-            for _ in range(steps):
-                belief = matrix @ belief
-        evidence = np.exp(log_p[index] - log_p[index].max())
-        belief = belief * evidence
-        belief = belief / belief.sum()
-        beliefs[index] = belief
+    return smooth_probabilities(probabilities(logits), recording, start_s, transitions=transitions)
+
+
+def smooth_probabilities(
+    p: NDArray[np.float64],
+    recording: NDArray[np.integer],
+    start_s: NDArray[np.floating],
+    *,
+    transitions: Transitions | None = None,
+) -> Decoded:
+    """`smooth` on class probabilities `(windows, classes)`."""
+    if len(p) == 0:
+        return Decoded(np.empty(0), np.empty(0))
+    how = Transitions() if transitions is None else transitions
+    matrix = how.matrix().T  # beliefs are rows: next = now @ matrix
+    evidence = (p + how.floor) ** how.evidence
+    new = np.r_[True, np.diff(recording) != 0]
+    first = np.flatnonzero(new)
+    length = np.diff(np.r_[first, len(p)])
+    order = np.argsort(-length, kind="stable")  # longest first: those still running are a prefix
+    first, length = first[order], length[order]
+    gaps = np.clip(np.rint(np.diff(start_s, prepend=0.0) / STRIDE_S), 1, LONGEST_GAP_STEPS)
+    beliefs = np.empty_like(p)
+    belief = np.full((len(first), CLASSES), 1.0 / CLASSES)
+    for step in range(int(length[0])):
+        running = int(np.count_nonzero(length > step))
+        at = first[:running] + step
+        belief = belief[:running]
+        if step:
+            belief = belief @ matrix
+            missed = gaps[at]
+            for further in range(1, int(missed.max())):
+                late = missed > further
+                belief[late] = belief[late] @ matrix
+        belief = belief * evidence[at]
+        belief /= belief.sum(axis=1, keepdims=True)
+        beliefs[at] = belief
     return expectation(beliefs)

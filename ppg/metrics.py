@@ -126,6 +126,41 @@ def by_data_set(by_person: dict[str, float]) -> dict[str, dict[str, float]]:
     }
 
 
+def by_activity(
+    reference_bpm: ArrayLike,
+    bpm: ArrayLike,
+    bpm_smoothed: ArrayLike,
+    person: ArrayLike,
+    people: Sequence[str],
+    activity: ArrayLike,
+    activity_names: Sequence[str],
+) -> dict[str, dict[str, float]]:
+    """Errors within each activity, mean over the people who did it.
+
+    Args:
+        reference_bpm, bpm, bpm_smoothed, person, people: as `summary`.
+        activity: `(windows,)` index into `activity_names`; -1 is unknown.
+        activity_names: names of the activities.
+
+    Returns:
+        Per activity `mae_bpm`, `mae_bpm_smoothed`, `windows` and `people`; unknown windows stand
+        under `unknown`, and activities without a window are left out.
+    """
+    numbers = np.asarray(activity, dtype=np.int64)
+    series = [np.asarray(row) for row in (reference_bpm, bpm, bpm_smoothed, person)]
+    found: dict[str, dict[str, float]] = {}
+    for number in np.unique(numbers):
+        reference, raw, smooth, who = (row[numbers == number] for row in series)
+        by_person = mae_by_person(reference, raw, who, people)
+        found["unknown" if number < 0 else activity_names[number]] = {
+            "mae_bpm": mean_mae(by_person),
+            "mae_bpm_smoothed": mean_mae(mae_by_person(reference, smooth, who, people)),
+            "windows": len(reference),
+            "people": len(by_person),
+        }
+    return dict(sorted(found.items()))
+
+
 def summary(
     reference_bpm: ArrayLike,
     bpm: ArrayLike,

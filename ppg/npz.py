@@ -29,7 +29,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ppg.npz_fields import HOW_TO_FIX, OPTIONAL, REQUIRED, Arrays, aliases_of, recording_of
+from ppg.npz_fields import (
+    HOW_TO_FIX,
+    OPTIONAL,
+    REQUIRED,
+    SIGNALS,
+    Arrays,
+    aliases_of,
+    recording_of,
+    signals_of,
+)
 from ppg.npz_people import Entry, check_people
 from ppg.recording import STRIDE_S, WINDOW_S, Recording
 from ppgnas.errors import DataError
@@ -94,6 +103,20 @@ def read_recording(path: Path) -> Recording:
     return recording_of(path, _load(path))
 
 
+def read_signals(path: Path) -> Recording:
+    """Read one .npz file for its signals: the reference may be missing, and names too.
+
+    A file that has any heart rate is read as `read_recording` does.
+
+    Raises:
+        DataError: as `read_recording`.
+    """
+    arrays = _load(path, required=SIGNALS)
+    if "hr_bpm" not in arrays:
+        return signals_of(path, arrays)
+    return read_recording(path)
+
+
 def read_also_in(path: Path) -> tuple[str, ...]:
     """The names under which the file's person appears in other data sets; empty if none.
 
@@ -117,8 +140,8 @@ def write_recording(path: Path, recording: Recording) -> None:
         "ppg_scale": np.array(1.0, dtype=np.float32),
         "ppg_fs": np.array(recording.ppg_hz, dtype=np.float64),
         "hr_bpm": recording.hr_bpm,
-        "hr_start_s": recording.window_start_s,
-        "hr_lag_s": np.array(0.0, dtype=np.float64),
+        "hr_start_s": recording.window_start_s - recording.label_lag_s,
+        "hr_lag_s": np.array(recording.label_lag_s, dtype=np.float64),
         "hr_window_s": np.array(WINDOW_S, dtype=np.float64),
         "hr_stride_s": np.array(STRIDE_S, dtype=np.float64),
         "hr_valid": recording.valid,
@@ -187,7 +210,7 @@ def _npz_files(path: Path) -> Iterator[Path]:
                 yield Path(folder) / name
 
 
-def _load(path: Path) -> Arrays:
+def _load(path: Path, *, required: tuple[str, ...] = REQUIRED) -> Arrays:
     """The known arrays of a file, read with pickles refused."""
     if not path.is_file():
         raise DataError(f"{path}: no such file. Give the path of an .npz recording.")
@@ -203,7 +226,7 @@ def _load(path: Path) -> Arrays:
                 )
             stream.seek(0)
             with np.load(stream, allow_pickle=False) as archive:
-                return _members(path, archive)
+                return _members(path, archive, required)
     except DataError:  # a DataError is a ValueError
         raise
     except _UNREADABLE as error:
@@ -214,9 +237,9 @@ def _load(path: Path) -> Arrays:
         ) from error
 
 
-def _members(path: Path, archive: Any) -> Arrays:
+def _members(path: Path, archive: Any, required: tuple[str, ...]) -> Arrays:
     names = tuple(archive.files)
-    missing = [key for key in REQUIRED if key not in names]
+    missing = [key for key in required if key not in names]
     if missing:
         raise DataError(
             f"{path}: not a recording: missing {', '.join(missing)}; it holds "

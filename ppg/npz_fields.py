@@ -28,6 +28,7 @@ REQUIRED = (
     "recording",
     "dataset",
 )
+SIGNALS = ("ppg", "ppg_scale", "ppg_fs")
 ACCELERATION = ("acc", "acc_scale", "acc_fs", "acc_unit")
 OPTIONAL = (*ACCELERATION, "activity", "activity_names", "also_in", "synthetic")
 HOW_TO_FIX = "Add the arrays, or take the file out of the folder."
@@ -78,6 +79,7 @@ def recording_of(path: Path, arrays: Arrays) -> Recording:
                 f"at least one window of {WINDOW_S:g} s",
                 "Leave the recording out.",
             )
+    lag_s = _number(path, arrays, "hr_lag_s")
     return Recording(
         subject=_name(path, arrays, "subject"),
         dataset=_name(path, arrays, "dataset"),
@@ -86,11 +88,43 @@ def recording_of(path: Path, arrays: Arrays) -> Recording:
         ppg_hz=ppg_hz,
         acc=acc,
         acc_hz=acc_hz,
-        window_start_s=start_s + _number(path, arrays, "hr_lag_s"),
+        window_start_s=start_s + lag_s,
         hr_bpm=hr_bpm,
         valid=valid,
         activity=activity,
         activity_names=names,
+        synthetic=_synthetic(path, arrays),
+        label_lag_s=lag_s,
+    )
+
+
+def signals_of(path: Path, arrays: Arrays) -> Recording:
+    """A recording without a reference: no windows; a name that is missing comes from the file."""
+    ppg, ppg_hz = _signal(path, arrays, "ppg")
+    acc, acc_hz = None, None
+    if "acc" in arrays:
+        acc, acc_hz = _signal(path, arrays, "acc")
+    named = {
+        key: _name(path, arrays, key) if key in arrays else default
+        for key, default in (
+            ("subject", path.stem),
+            ("dataset", "unlabelled"),
+            ("recording", path.stem),
+        )
+    }
+    none = np.empty(0)
+    return Recording(
+        subject=named["subject"],
+        dataset=named["dataset"],
+        name=named["recording"],
+        ppg=ppg,
+        ppg_hz=ppg_hz,
+        acc=acc,
+        acc_hz=acc_hz,
+        window_start_s=none,
+        hr_bpm=none,
+        valid=none.astype(np.bool_),
+        activity=none.astype(np.int64),
         synthetic=_synthetic(path, arrays),
     )
 

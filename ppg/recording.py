@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +31,7 @@ class Recording:
         activity: `(windows,)` index into `activity_names`, -1 unknown.
         activity_names: names of the activities.
         synthetic: True for a generated recording.
+        label_lag_s: what was added to the published window starts to reach the signal's clock.
     """
 
     subject: str
@@ -46,6 +47,7 @@ class Recording:
     activity: NDArray[np.int64]
     activity_names: tuple[str, ...] = ()
     synthetic: bool = field(default=False)
+    label_lag_s: float = field(default=0.0)
 
     def __post_init__(self) -> None:
         where = f"{self.dataset}/{self.name}"
@@ -71,6 +73,11 @@ class Recording:
                 f"{where}: the recording lasts {self.duration_s:.1f} s; one window needs "
                 f"{WINDOW_S:.0f} s"
             )
+
+    def on_published_clock(self) -> Recording:
+        """The same with windows where they were published, the lag of the labels not corrected."""
+        starts = self.window_start_s - self.label_lag_s
+        return replace(self, window_start_s=starts, label_lag_s=0.0)
 
     @property
     def person(self) -> str:

@@ -17,6 +17,8 @@ PAGES = (
     "docs/boards.md",
     "docs/calibration.md",
     "docs/emulation.md",
+    "docs/evaluate.md",
+    "docs/records.md",
     "docs/recordings.md",
     "docs/rescore.md",
 )

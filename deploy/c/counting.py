@@ -26,6 +26,7 @@ from deploy.emulation.toolchain import Compiler, find_compiler
 from deploy.random_net import random_net
 from hwmodels.c_shapes import COLUMNS, infer_shape, step_shape
 from hwmodels.graph import Graph
+from search_spaces.arch import Arch
 from search_spaces.lower import lower
 from search_spaces.space import PRESETS, SearchSpace, StageSpace
 
@@ -48,7 +49,7 @@ def draw(networks: int, seed: int) -> Iterator[Graph]:
     presets = [SearchSpace.preset(name) for name in PRESETS]
     kernels = replace(presets[1], name="kernels", stages=(_KERNELS, _KERNELS))
     spaces = [*presets, replace(kernels, pooling=("avg", "max"))]
-    seen = set()
+    seen: set[Arch] = set()
     while len(seen) < networks:
         arch = spaces[len(seen) % len(spaces)].sample(rng)
         graph = lower(arch)

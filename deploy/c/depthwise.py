@@ -1,14 +1,12 @@
 """The inner part of a separable step: one depthwise convolution, unrolled over its taps.
 
 Two channels at a time and up to four output rows of one column. A word of a paired tensor brings
-two rows of two channels; widened, one register holds two successive taps of one channel. An output
-that starts on an even row takes the weights in pairs `(w0, w1) (w2, w3) ...`, one that starts on an
-odd row takes `(0, w0) (w1, w2) ...`, made from the former with one instruction each.
+two rows of two channels; widened, one register holds two successive taps of one channel. An
+output that starts on an even row takes the weights in pairs `(w0, w1) (w2, w3) ...`, one that
+starts on an odd row takes `(0, w0) (w1, w2) ...`, made from the former with one instruction each.
 """
 
 from __future__ import annotations
-
-from collections.abc import Sequence
 
 
 def name_of(taps: int, stride: int, rows: int) -> str:

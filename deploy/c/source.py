@@ -217,7 +217,7 @@ def header(net: QuantizedNet, plan: Program) -> str:
 #define PPG_CHANNELS {storage.channels}
 #define PPG_CLASSES {outputs}
 #define PPG_SCRATCH_BYTES {plan.bytes}
-/* Where `ppg_infer` wants its input; given at this place of the scratch buffer it is not copied. */
+/* Where `ppg_infer` wants its input: at this place of the scratch buffer it is not copied. */
 #define PPG_INPUT_OFFSET {offset}
 
 #define PPG_OK 0

@@ -54,11 +54,16 @@ class Predictions:
     Attributes:
         person: `(windows,)` names.
         reference_bpm, bpm: `(windows,)`; rows without both are left out.
+        bpm_smoothed, expected_error_bpm, expected_error_smoothed_bpm: `(windows,)`, NaN where a
+            cell is empty; None in files without such a column.
     """
 
     person: NDArray[np.str_]
     reference_bpm: NDArray[np.float64]
     bpm: NDArray[np.float64]
+    bpm_smoothed: NDArray[np.float64] | None = None
+    expected_error_bpm: NDArray[np.float64] | None = None
+    expected_error_smoothed_bpm: NDArray[np.float64] | None = None
 
 
 @dataclass(frozen=True)
@@ -169,7 +174,12 @@ def _predictions(path: Path) -> Predictions:
     bpm = np.array([_float(row["bpm"]) for row in rows], dtype=np.float64)
     good = np.isfinite(reference) & np.isfinite(bpm)
     person = np.array([row["person"] or "" for row in rows], dtype=np.str_)
-    return Predictions(person[good], reference[good], bpm[good])
+    further = {
+        key: np.array([_float(row[key]) for row in rows], dtype=np.float64)[good]
+        for key in ("bpm_smoothed", "expected_error_bpm", "expected_error_smoothed_bpm")
+        if rows and key in rows[0]
+    }
+    return Predictions(person[good], reference[good], bpm[good], **further)
 
 
 def _finalists(run: Path) -> tuple[list[Finalist], list[str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,11 +11,13 @@ import torch
 
 from distill.checkpoint import load_checkpoint, read_facts, save_checkpoint
 from distill.effort import EFFORTS, effort_by_name
+from distill.finalist import Retrained
+from distill.fixed import train_fixed
 from distill.inherited import InheritedAccuracy, mean_of_people, thin
 from distill.pool import make_pool, open_pool
 from distill.progress import silent
 from distill.supernet_training import draw_networks, train_supernet
-from distill.teacher import TeacherShape, check_unseen, load_teacher, train_teacher
+from distill.teacher import ResNetTeacher, TeacherShape, check_unseen, load_teacher, train_teacher
 from distill.trainer import Trainer
 from ppg.augment import TrainingBank
 from ppg.recording import Recording
@@ -22,6 +25,7 @@ from ppg.windows import windows_of
 from ppgnas.errors import RunError, SpaceError
 from search_spaces.arch import Arch
 from search_spaces.network import Network
+from search_spaces.published import published
 from search_spaces.space import SearchSpace
 from search_spaces.supernet import Supernet
 
@@ -259,3 +263,54 @@ def test_network_folds_its_normalisation() -> None:
     torch.testing.assert_close(
         causal_conv(x, weight, conv, bias), network._convolve(x, conv), rtol=1e-4, atol=1e-5
     )
+
+
+@pytest.mark.parametrize("teacher", ["none", "resnet-small"])
+def test_a_fixed_network_is_trained_from_scratch(
+    people: list[Recording], tmp_path: Path, teacher: str
+) -> None:
+    arch = published("small")
+
+    def train(folder: Path, seed: int) -> Retrained:
+        return train_fixed(
+            arch,
+            train=people[:3],
+            search=people[3:],
+            effort="smoke",
+            seed=seed,
+            teacher=teacher,
+            cache=folder,
+            progress=silent,
+        )
+
+    first, again, other = (
+        train(tmp_path / name, seed) for name, seed in (("a", 0), ("b", 0), ("c", 1))
+    )
+    assert first.search_mae_bpm == again.search_mae_bpm != other.search_mae_bpm
+    np.testing.assert_array_equal(first.net.weights["head"], again.net.weights["head"])
+    # the pool stands at the teacher's rate, so that a slow network has a teacher that sees more
+    rate = {"none": 16, "resnet-small": 32}[teacher]
+    pool = open_pool(tmp_path / "a" / "pool", blend=True)
+    assert pool.x.shape[2] == 8 * rate
+    assert (pool.teacher is not None) == (teacher != "none")
+
+
+def test_a_fixed_network_of_ppg_alone_refuses_a_teacher_that_reads_more(
+    people: list[Recording], tmp_path: Path
+) -> None:
+    path = tmp_path / "teacher.safetensors"
+    teacher = ResNetTeacher(TeacherShape(4, 32))
+    identity = {"steps": 1, "people": []}
+    shape = {**TeacherShape(4, 32).__dict__}
+    save_checkpoint(path, teacher, identity=identity, step=1, shape=shape)
+    with pytest.raises(RunError, match="reads acceleration, and this network has PPG alone"):
+        train_fixed(
+            replace(published("small"), acceleration=False),
+            train=people[:3],
+            search=people[3:],
+            effort="smoke",
+            seed=0,
+            teacher=str(path),
+            cache=tmp_path / "cache",
+            progress=silent,
+        )

@@ -105,19 +105,24 @@ def test_range_of_the_counted_layers_is_known() -> None:
 
 def test_names_and_support() -> None:
     assert engine_names() == (
-        "tflm-cmsis-nn", "st-edge-ai", "st-edge-ai-7.3", "st-edge-ai-8.1", "tflm-cmsis-nn-99f736a"
-    )  # fmt: skip
+        "ppgnas-c",
+        "st-edge-ai",
+        "st-edge-ai-7.3",
+        "st-edge-ai-8.1",
+        "tflm-cmsis-nn",
+        "tflm-cmsis-nn-99f736a",
+    )
     with pytest.raises(BoardError) as caught:
         load_engine("tflm")
     assert str(caught.value) == (
-        "engine 'tflm' is unknown; known engines: tflm-cmsis-nn, st-edge-ai, st-edge-ai-7.3, "
-        "st-edge-ai-8.1, tflm-cmsis-nn-99f736a. Did you mean tflm-cmsis-nn? "
+        "engine 'tflm' is unknown; known engines: ppgnas-c, st-edge-ai, st-edge-ai-7.3, "
+        "st-edge-ai-8.1, tflm-cmsis-nn, tflm-cmsis-nn-99f736a. Did you mean tflm-cmsis-nn? "
         "A calibrated engine is given by the path of its TOML file"
     )
     with pytest.raises(BoardError) as caught:
         load_engine("st-edge-ai").check(load_board("nrf5340"))
     assert str(caught.value) == (
-        "engine 'st-edge-ai' does not run on nRF5340; supported parts: STM32*. Use 'tflm-cmsis-nn'"
+        "engine 'st-edge-ai' does not run on nRF5340; supported parts: STM32*. Use 'ppgnas-c'"
     )
 
 

@@ -133,6 +133,7 @@ def _write_finalist(
     people: list[str],
     windows: int,
     synthetic: bool,
+    calibrated: bool,
 ) -> None:
     folder.mkdir(parents=True)
     retrained = 0.75 * candidate["mae_bpm"]
@@ -147,13 +148,16 @@ def _write_finalist(
         for step in range(windows):
             bpm = reference[step] + difference[step]
             row = [person, f"{person}/r1", 2.0 * step, reference[step], bpm]
-            rows.append([*row, bpm - 0.2 * difference[step], 3.0, 0])
+            expected = [scale, 0.8 * scale] if calibrated else []
+            rows.append([*row, bpm - 0.2 * difference[step], 3.0, *expected, 0])
         mae = float(np.abs(difference).mean())
         scores[person] = {"mae_bpm": mae, "mae_bpm_smoothed": 0.8 * mae, "windows": windows}
     with (folder / "predictions.csv").open("w", newline="", encoding="utf-8") as stream:
         writer = csv.writer(stream)
         writer.writerow(
-            "person recording start_s reference_bpm bpm bpm_smoothed spread_bpm activity".split()
+            "person recording start_s reference_bpm bpm bpm_smoothed spread_bpm".split()
+            + ["expected_error_bpm", "expected_error_smoothed_bpm"] * calibrated
+            + ["activity"]
         )
         writer.writerows(rows)
     maes = np.array([score["mae_bpm"] for score in scores.values()])
@@ -280,10 +284,13 @@ def make_run(
     people: int = 12,
     windows: int = 500,
     synthetic: bool = False,
+    calibrated: bool = True,
     names: tuple[str, ...] = (),
     seed: int = 0,
 ) -> Path:
     """Write a run directory; `names` replace the first report people's names.
+
+    Without `calibrated` its predictions are those of an older version.
 
     Returns:
         `path`.
@@ -304,6 +311,7 @@ def make_run(
             people=who,
             windows=windows,
             synthetic=synthetic,
+            calibrated=calibrated,
         )
     path.mkdir(parents=True, exist_ok=True)
     document = {

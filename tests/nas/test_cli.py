@@ -27,6 +27,8 @@ VERBS = (
     "score",
     "rescore",
     "evaluate",
+    "predict",
+    "train",
     "export",
     "verify",
     "report",
@@ -39,6 +41,7 @@ VERBS = (
     "data inspect",
     "bench search",
     "bench hwmodels",
+    "bench records",
 )
 
 
@@ -138,16 +141,52 @@ def test_a_whole_search(
         "within_5_bpm",
         "people",
         "arithmetic",
+        "smoothing",
+        "activities",
     } <= set(measured)
+    assert measured["smoothing"] == "hmm" and measured["expected_error_bpm"] > 0
     assert measured["arithmetic"] == "int8"
     assert len(measured["people"]) == 6
     assert "5 of these people trained or ranked this network" in printed.err
+    read_series(out, people, tmp_path, measured, capsys)
 
     assert leave("export", f"{out}:1", "--format", "tflite,onnx", "--out", str(tmp_path)) == 0
     assert (tmp_path / "model.tflite").is_file()
     (tmp_path / "run" / "report.html").unlink()
     assert leave("report", out) == 0
     assert (tmp_path / "run" / "report.html").is_file()
+
+
+def read_series(
+    run: str,
+    people: Path,
+    tmp_path: Path,
+    measured: dict[str, Any],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The bare file with its card beside it, another smoothing, and one recording."""
+    file = f"{run}/front/1/model.tflite"
+    bare = run_json(capsys, "evaluate", file, "--data", str(people))
+    assert bare == measured
+    raw = run_json(capsys, "evaluate", file, "--data", str(people), "--smoothing", "none")
+    assert raw["mae_bpm_smoothed"] == raw["mae_bpm"] == measured["mae_bpm"]
+    clipped = run_json(capsys, "evaluate", file, "--data", str(people), "--smoothing", "clip")
+    assert (clipped["smoothing"], clipped["mae_bpm"]) == ("clip", measured["mae_bpm"])
+    assert leave("evaluate", file, "--data", str(people), "--smoothing", "x") == 2
+    assert "--smoothing is 'x'; allowed: none, clip, hmm" in capsys.readouterr().err
+
+    recording = next((people / "synthetic").glob("*.npz"))
+    trace, page = tmp_path / "trace.csv", tmp_path / "trace.html"
+    files = ["--out", str(trace), "--plot", str(page)]
+    assert leave("predict", f"{run}:1", str(recording), *files) == 0
+    assert "12 readings" in capsys.readouterr().out
+    assert len(trace.read_text().splitlines()) == 1 + 12
+    assert "plotly" in page.read_text()
+    document = run_json(capsys, "predict", f"{run}:1", str(recording))
+    assert len(document["rows"]) == document["readings"] == 12
+    assert leave("predict", f"{run}:1", str(people)) == 2
+    assert "--recording is not given" in capsys.readouterr().err
+    trace.unlink()
 
 
 @pytest.mark.parametrize(
@@ -168,6 +207,19 @@ def test_a_whole_search(
         (["serch"], 2, "serch"),
         (["score", "nothing.json"], 2, "there is no such file"),
         (["export", "results/run:1"], 2, "holds no run"),
+        (["evaluate", "published:small", "--data", "x"], 2, "has no weights"),
+        (["evaluate", "published:x", "--data", "x"], 2, "network 'x' is unknown; allowed"),
+        (["predict", "published:small", "x.npz"], 2, "has no weights"),
+        (["train", "nothing.json", "--data", "x", "--out", "y"], 2, "there is no such file"),
+        (["train", "published:small", "--data", "x", "--out", "y"], 2, "x: no such folder"),
+        (["train", "published:small", "--data", "x", "--out", "y", "--effort", "z"], 2, "'z'"),
+        (["bench", "records", "loso", "--data", "x"], 2, "x: no such folder"),
+        (["bench", "records", "all", "--data", "x"], 2, "protocol 'all' is unknown; allowed"),
+        (
+            ["bench", "records", "loso", "--data", "x", "--network", "baseline:y"],
+            2,
+            "baseline 'y' is unknown; allowed: spectral-peak",
+        ),
         (["report", "nowhere"], 2, "holds no run"),
         (["boards", "show", "esp32"], 2, "board 'esp32' is unknown"),
         (["data", "inspect", "nowhere"], 2, "nowhere"),
@@ -344,7 +396,7 @@ def test_boards_and_engines(capsys: pytest.CaptureFixture[str]) -> None:
     assert boards[0]["name"] == "stm32h743"
     assert run_json(capsys, "boards", "show", "stm32h743") == boards[0]
     engines = run_json(capsys, "engines", "list")["engines"]
-    assert engines[0]["name"] == "tflm-cmsis-nn"
+    assert engines[0]["name"] == "ppgnas-c"
     for verb in (["boards", "list"], ["boards", "show", "stm32h743"], ["engines", "list"]):
         assert leave(*verb) == 0
         text = capsys.readouterr().out

@@ -10,6 +10,7 @@ import pytest
 from deploy import parity
 from distill.evaluation import Predictions
 from hwmodels.scorecard import Costs
+from nas.decoding import Decoding
 from nas.finalists import (
     Finalist,
     Judging,
@@ -24,6 +25,7 @@ from nas.journal import Candidate
 from nas.problem import Problem
 from nas.run_dir import RunDir
 from nas.search import load_target
+from ppg.confidence import Confidence
 from ppg.synthetic import synthesize
 from ppgnas.errors import ExportError
 from search_spaces.space import SearchSpace
@@ -158,6 +160,7 @@ def test_predictions_as_csv() -> None:
         bpm=np.array([60.26, 70.0]),
         bpm_smoothed=np.array([60.0, 65.0]),
         spread_bpm=np.array([1.0, 2.0]),
+        spread_smoothed_bpm=np.array([0.5, 1.5]),
         person=np.array([0, 1]),
         people=("a/1", "a/2, junior"),
         recording=np.array([0, 1]),
@@ -166,8 +169,16 @@ def test_predictions_as_csv() -> None:
         activity=np.array([0, -1]),
         activity_names=("rest",),
     )
-    assert predictions_csv(predictions) == (
-        "person,recording,start_s,reference_bpm,bpm,bpm_smoothed,spread_bpm,activity\n"
-        "a/1,a/r1,0.000,60.00,60.26,60.00,1.00,rest\n"
-        '"a/2, junior",a/r2,2.000,61.00,70.00,65.00,2.00,\n'
+    head = (
+        "person,recording,start_s,reference_bpm,bpm,bpm_smoothed,spread_bpm,spread_smoothed_bpm,"
+        "expected_error_bpm,expected_error_smoothed_bpm,activity\n"
+    )
+    assert predictions_csv(predictions, Decoding()) == head + (
+        "a/1,a/r1,0.000,60.00,60.26,60.00,1.00,0.50,,,rest\n"
+        '"a/2, junior",a/r2,2.000,61.00,70.00,65.00,2.00,1.50,,,\n'
+    )
+    doubled = Confidence((0.0, 10.0), (0.0, 20.0))
+    assert predictions_csv(predictions, Decoding(raw=doubled, smoothed=doubled)) == head + (
+        "a/1,a/r1,0.000,60.00,60.26,60.00,1.00,0.50,2.00,1.00,rest\n"
+        '"a/2, junior",a/r2,2.000,61.00,70.00,65.00,2.00,1.50,4.00,3.00,\n'
     )

@@ -61,6 +61,7 @@ SECTIONS = [
     "parallel",
     "people",
     "agreement",
+    "confidence",
     "datasets",
     "layers",
     "history",
@@ -122,7 +123,7 @@ def test_synthetic_is_said_wherever_a_result_is(tmp_path: Path) -> None:
     assert "generated recordings" in document
     assert "simulated people" in document
     plots = re.findall(r'data-plot="[\w-]+">(.*?)</script>', document)
-    assert len(plots) == 7
+    assert len(plots) == 9
     for figures in plots:
         for drawn in json.loads(figures).values():
             texts = [note["text"] for note in drawn["layout"]["annotations"]]

@@ -35,7 +35,8 @@ _FLAGS = (
 )
 _DRIVER = re.compile(r'"\[(\]Automatic fallback to software WebGL|\.WebGL-\w+\])')
 _CONSOLE = re.compile(r":CONSOLE:\d+\] (.*)")
-_PLOTS = ["pareto", "parallel", "people", "agreement", "limits", "datasets", "history"]
+_PLOTS = ["pareto", "parallel", "people", "agreement", "limits", "risk", "reliability"]
+_PLOTS += ["datasets", "history"]
 
 # Runs within the page: chooses every option of every selector, then tells what it sees.
 _PROBE = """<script>addEventListener("load", async () => {
@@ -128,9 +129,9 @@ def test_fits_the_width_and_every_choice_works(page: Path, tmp_path: Path, width
     assert seen["width"] == width
     assert seen["overflow"] == 0
     assert seen["wide"] == []
-    # cost 5, lines 3, finalist 3 menus of 6, data sets 2
-    assert seen["chosen"] == [True] * (5 + 3 + 3 * 6 + 2)
-    assert seen["panels"] == 2
+    # cost 5, lines 3, finalist 4 menus of 6, data sets 2
+    assert seen["chosen"] == [True] * (5 + 3 + 4 * 6 + 2)
+    assert seen["panels"] == 3
     assert sorted(seen["plots"]) == sorted(_PLOTS)
     for plot, (drawn, room, taken) in seen["plots"].items():
         assert drawn >= 1, plot

@@ -16,6 +16,7 @@ from nas.reporting.bland_altman import (
     _draw_limits,
     _draw_windows,
 )
+from nas.reporting.confidence import _confidence_info, confidence_section
 from nas.reporting.finalists import _table_info
 from nas.reporting.history import _history_info
 from nas.reporting.layers import _layers_info
@@ -336,3 +337,37 @@ def test_labels_are_one_short_inert_line() -> None:
     assert name("<b>") == "<bdi>&lt;b&gt;</bdi>"
     assert json.loads(script_json('"</script>&\u2028"')) == "</script>&\u2028"
     assert "<" not in script_json('"</script>"')
+
+
+def test_confidence_info_weighs_people_alike() -> None:
+    """Two readings of `a` and one of `b`: the surest reading of all is one of a's."""
+    predictions = Predictions(
+        np.array(["a", "a", "b"]),
+        np.array([60.0, 60.0, 60.0]),
+        np.array([61.0, 63.0, 64.0]),
+        bpm_smoothed=np.array([60.0, 60.0, 62.0]),
+        expected_error_bpm=np.array([1.0, 2.0, 3.0]),
+        expected_error_smoothed_bpm=None,
+    )
+    info = _confidence_info(finalist(predictions=predictions))
+    assert info is not None and list(info) == ["raw"]
+    at = dict(zip(info["raw"]["coverage"], info["raw"]["risk_bpm"], strict=True))
+    assert at[0.24] == pytest.approx(1.0)  # a quarter of the weight: a's first
+    assert at[0.5] == pytest.approx(2.0)
+    assert at[1.0] == info["raw"]["mae_bpm"] == pytest.approx((2.0 + 4.0) / 2)
+    assert info["raw"]["mean_expected_bpm"] == pytest.approx((1.5 + 3.0) / 2)
+
+
+def test_confidence_needs_calibrated_predictions(tmp_path: Path) -> None:
+    older = load_run(make_run(tmp_path / "older", finalists=1, people=2, calibrated=False))
+    assert confidence_section(older).body == ""
+    plain = Predictions(np.array(["a"]), np.array([60.0]), np.array([61.0]))
+    assert _confidence_info(finalist(predictions=plain)) is None
+    assert _confidence_info(finalist()) is None
+
+
+def test_confidence_of_a_run(data: RunData) -> None:
+    info = _confidence_info(data.finalists[0])
+    assert info is not None and list(info) == ["raw", "smoothed"]
+    risk = info["raw"]["risk_bpm"]
+    assert risk[0] < risk[-1] == pytest.approx(info["raw"]["mae_bpm"])

@@ -163,7 +163,7 @@ def test_the_seed_repeats_a_run(finished: RunDir, people: Path, tmp_path: Path) 
 def test_nothing_is_written_when_nothing_fits(people: Path, tmp_path: Path) -> None:
     calls: list[str] = []
     with pytest.raises(NothingFitsError, match="--budget stops it"):
-        go(config_for(people, flash_bytes="10KB"), tmp_path / "run", calls)
+        go(config_for(people, flash_bytes="6KB"), tmp_path / "run", calls)
     assert calls == []
     assert not (tmp_path / "run").exists()
 

@@ -19,7 +19,7 @@ from hwmodels.boards import load_board
 from hwmodels.graph import Graph, Layer, Tensor
 from nas.cli import main
 from nas.models import Model, ModelError, find_model
-from nas.verify import by_layer, check, front_of, verify, windows_for
+from nas.verify import by_layer, check, verify, windows_for
 from ppgnas.errors import DataError, DependencyError, ExportError
 from search_spaces.lower import lower
 from search_spaces.space import SearchSpace
@@ -146,10 +146,9 @@ def test_windows_of_recordings_of_noise_and_of_nothing(file: Path, tmp_path: Pat
         "y",
     )
     other = random_net(graph, 0)
-    assert front_of(graph) is None
     noise = windows_for(wrap(other), other, data=None, limit=2)
     assert noise.source.startswith("noise") and len(np.unique(noise.x)) > 10
-    with pytest.raises(ModelError, match="not windows of 8 s of PPG"):
+    with pytest.raises(ModelError, match="recordings can be read by a"):
         windows_for(wrap(other), other, data="synthetic", limit=2)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ppg.decode import decode, probabilities, smooth, transition
+from ppg.decode import decode, probabilities, smooth
 from ppg.targets import bin_centres_bpm, soft_labels
 
 
@@ -38,10 +38,6 @@ def test_probabilities_take_large_logits() -> None:
     np.testing.assert_allclose(p, [[1, 0], [0, 1]])
 
 
-def test_transitions_are_stochastic() -> None:
-    np.testing.assert_allclose(transition().sum(axis=0), 1, rtol=1e-9)
-
-
 def _track(truth: np.ndarray, wrong: list[int]) -> np.ndarray:
     p = soft_labels(truth) + 1e-4
     for index in wrong:
@@ -61,6 +57,25 @@ def test_smoothing_removes_a_half_rate_slip_and_looks_back_only() -> None:
     np.testing.assert_array_equal(
         smooth(later, recording, start).bpm[:30], smooth(logits, recording, start).bpm[:30]
     )
+
+
+def test_smoothing_does_not_lag_behind_a_fast_rise() -> None:
+    truth = np.linspace(70, 130, 40)  # 46 BPM a minute
+    logits = np.log(soft_labels(truth) + 1e-4)
+    smoothed = smooth(logits, np.zeros(40, np.int64), 2.0 * np.arange(40)).bpm
+    assert np.abs(smoothed - truth)[3:].max() < 0.6
+
+
+def test_a_network_that_is_sure_and_wrong_is_left_only_for_lasting_evidence() -> None:
+    truth = np.full(60, 80.0)
+    read = truth.copy()
+    read[20:22] = 160  # two windows, with no doubt at all
+    logits = 50 * np.log(soft_labels(read) + 1e-12)
+    recording, start = np.zeros(60, np.int64), 2.0 * np.arange(60)
+    assert np.abs(smooth(logits, recording, start).bpm - truth).max() < 1
+    read[20:] = 160  # and for good
+    logits = 50 * np.log(soft_labels(read) + 1e-12)
+    assert smooth(logits, recording, start).bpm[26] == pytest.approx(160, abs=1)
 
 
 def test_smoothing_starts_anew_in_every_recording() -> None:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from ppg.metrics import (
     bland_altman,
     bootstrap_mean,
+    by_activity,
     by_data_set,
     mae_by_person,
     mape,
@@ -181,3 +182,24 @@ def test_bad_input() -> None:
     assert "reference heart rate is 0" in _message(lambda: mape([0.0], [60]))
     assert "level is 90" in _message(lambda: bootstrap_mean([1.0], level=90))
     assert "values has the shape (0,)" in _message(lambda: bootstrap_mean([]))
+
+
+def test_activities_weigh_people_alike() -> None:
+    """Walking: a errs by 1 and 3, b by 5; resting: b alone, by 2; one window is unknown."""
+    table = by_activity(
+        np.full(5, 70.0),
+        70 + np.array([1.0, 3.0, 5.0, 2.0, 9.0]),
+        np.full(5, 71.0),
+        np.array([0, 0, 1, 1, 1]),
+        ("d/a", "d/b"),
+        np.array([1, 1, 1, 0, -1]),
+        ("rest", "walk", "run"),
+    )
+    assert list(table) == ["rest", "unknown", "walk"]
+    assert table["walk"] == {
+        "mae_bpm": pytest.approx((2 + 5) / 2),
+        "mae_bpm_smoothed": pytest.approx(1.0),
+        "windows": 3,
+        "people": 2,
+    }
+    assert (table["rest"]["people"], table["unknown"]["mae_bpm"]) == (1, 9.0)

@@ -14,7 +14,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ppg.npz import fingerprint, read_also_in, read_folder, read_recording, write_recording
+from ppg.npz import (
+    fingerprint,
+    read_also_in,
+    read_folder,
+    read_recording,
+    read_signals,
+    write_recording,
+)
 from ppg.recording import Recording
 from ppgnas.errors import DataError
 
@@ -83,6 +90,31 @@ def test_physical_values_and_corrected_clock(tmp_path: Path) -> None:
     assert recording.activity.tolist() == [0, 0, 1, -1]
     assert recording.activity_names == ("rest", "walk")
     assert (recording.person, recording.name, recording.synthetic) == ("lab/S1", "R1", False)
+
+
+def test_the_published_clock_is_kept_and_written_back(tmp_path: Path) -> None:
+    recording = read_recording(_save(tmp_path / "r.npz"))
+    assert recording.label_lag_s == -1.5
+    assert recording.on_published_clock().window_start_s.tolist() == [0, 2, 4, 6]
+    write_recording(tmp_path / "again.npz", recording)
+    assert _equal(read_recording(tmp_path / "again.npz"), recording)
+
+
+def test_signals_need_no_reference_and_no_names(tmp_path: Path) -> None:
+    labels = ("hr_bpm", "hr_start_s", "hr_lag_s", "hr_valid", "hr_window_s")
+    names = ("subject", "recording", "dataset")
+    path = _save(tmp_path / "mine.npz", **dict.fromkeys((*labels, *names)))
+    found = read_signals(path)
+    assert (found.person, found.name) == ("unlabelled/mine", "mine")
+    assert len(found.usable) == 0 and found.acc is not None
+    named = read_signals(_save(tmp_path / "named.npz", **dict.fromkeys(labels)))
+    assert (named.person, named.name) == ("lab/S1", "R1")
+    # with a reference it is a recording like any other, and must be whole
+    assert _equal(read_signals(_save(tmp_path / "r.npz")), read_recording(tmp_path / "r.npz"))
+    half = _save(tmp_path / "half.npz", hr_valid=None)
+    assert "missing hr_valid" in _message(lambda: read_signals(half))
+    none = _save(tmp_path / "none.npz", ppg=None)
+    assert "missing ppg" in _message(lambda: read_signals(none))
 
 
 def test_acceleration_and_activity_may_be_absent(tmp_path: Path) -> None:

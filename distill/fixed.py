@@ -1,0 +1,115 @@
+"""Training one architecture from scratch: no supernet, the same pool, schedule and integers.
+
+What a finalist of a search gets after it was extracted, a fixed architecture gets from random
+weights: float training with soft labels, quantisation-aware training, integers. A teacher is
+optional.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+
+from distill.checkpoint import save_checkpoint
+from distill.effort import effort_by_name
+from distill.finalist import FinalistJob, Retrained, retrain
+from distill.inputs import stored_rate_hz
+from distill.pool import make_pool
+from distill.progress import Progress
+from distill.teacher import ResNetTeacher, TeacherShape, load_teacher, train_teacher
+from ppg.augment import TrainingBank
+from ppg.recording import Recording
+from ppg.windows import windows_of
+from ppgnas.errors import RunError
+from search_spaces.arch import Arch
+from search_spaces.network import Network
+
+TEACHER_HZ = 32
+
+
+def train_fixed(
+    arch: Arch,
+    *,
+    train: Sequence[Recording],
+    search: Sequence[Recording],
+    effort: str,
+    seed: int,
+    teacher: str,
+    cache: Path,
+    progress: Progress,
+) -> Retrained:
+    """Train `arch`.
+
+    Args:
+        arch: the architecture.
+        train, search: recordings of training people, and of those who fit the teacher's
+            temperature and give the error in the result.
+        effort: name of an `Effort`.
+        seed: decides everything that is drawn.
+        teacher: `none`, `resnet-small`, or the path of a teacher's file.
+        cache: folder for what can be made again; a finished teacher and pool in it are taken.
+        progress: sees the steps of each part.
+
+    Raises:
+        DataError: no usable window.
+        RunError: the teacher cannot be used.
+    """
+    amount = effort_by_name(effort)
+    cache.mkdir(parents=True, exist_ok=True)
+    bank = TrainingBank(train, acceleration=arch.acceleration)
+    rate_hz = arch.rate_hz
+    taught: ResNetTeacher | None = None
+    if teacher != "none":
+        rate_hz = stored_rate_hz(tuple(sorted({arch.rate_hz, TEACHER_HZ})))
+        taught = _teacher(
+            teacher, bank, search, arch, seed=seed, effort=effort, cache=cache, progress=progress
+        )
+    pool = cache / "pool"
+    make_pool(
+        bank,
+        taught,
+        folder=pool,
+        batches=amount.pool_batches,
+        batch=amount.batch,
+        rate_hz=rate_hz,
+        seed=seed,
+        progress=progress,
+    )
+    torch.manual_seed(seed)
+    weights = cache / "initial.safetensors"
+    save_checkpoint(weights, Network(arch))
+    windows = windows_of(search, rate_hz=arch.rate_hz, acceleration=arch.acceleration)
+    return retrain(FinalistJob(arch, weights, pool, amount, seed), windows, progress)
+
+
+def _teacher(
+    name: str,
+    bank: TrainingBank,
+    search: Sequence[Recording],
+    arch: Arch,
+    *,
+    seed: int,
+    effort: str,
+    cache: Path,
+    progress: Progress,
+) -> ResNetTeacher:
+    if name != "resnet-small":
+        found = load_teacher(Path(name))
+        if found.shape.channels > arch.channels:
+            raise RunError(
+                f"--teacher {name} reads acceleration, and this network has PPG alone; use "
+                "--teacher resnet-small or none"
+            )
+        return found
+    shape = TeacherShape(arch.channels, TEACHER_HZ)
+    return train_teacher(
+        bank,
+        windows_of(search, rate_hz=shape.rate_hz, acceleration=arch.acceleration),
+        shape=shape,
+        effort=effort_by_name(effort),
+        seed=seed,
+        path=cache / "teacher.safetensors",
+        progress=progress,
+    )

@@ -1,0 +1,219 @@
+"""The verbs that read heart rates: `evaluate` on people, `predict` along one recording."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from nas.cli_common import JSON_HELP, emit, table, verb
+
+if TYPE_CHECKING:
+    from nas.models import Model
+    from ppg.recording import Recording
+
+MODEL_HELP = "RUN:ID (a finalist), a folder of `ppgnas train`, or a .tflite file."
+SMOOTHING_HELP = (
+    "hmm (hidden-Markov smoother, default), clip (within 10 % of the mean of the last ten "
+    "readings, as published networks are reported) or none."
+)
+ModelName = Annotated[str, typer.Argument(metavar="MODEL", help=MODEL_HELP)]
+Smoothing = Annotated[str, typer.Option(help=SMOOTHING_HELP)]
+AsJson = Annotated[bool, typer.Option("--json", help=JSON_HELP)]
+
+# Keys of `evaluate --json` that `ppg.metrics.summary` gives.
+_EVALUATED = (
+    "windows",
+    "mae_bpm",
+    "mae_bpm_smoothed",
+    "median_person_mae_bpm",
+    "within_5_bpm",
+    "people",
+)
+
+
+@verb
+def evaluate(
+    model: ModelName,
+    data: Annotated[str, typer.Option(help="Folder of recordings, or synthetic.")],
+    smoothing: Smoothing = "hmm",
+    seed: Annotated[int, typer.Option(help="Of synthetic recordings.")] = 1,
+    as_json: AsJson = False,
+) -> None:
+    """Heart-rate error of a model on recordings, in the integer arithmetic of the device.
+
+    \b
+    ppgnas evaluate results/run:1 --data recordings/
+    ppgnas evaluate model.tflite --data recordings/ --smoothing clip --json
+    """
+    from nas.models import find_model
+    from nas.people import read_source
+    from ppg.smoothing import check_smoothing
+
+    check_smoothing(smoothing)
+    found = find_model(model)
+    found.net()  # says that weights are missing before anything is read
+    recordings = read_source(data, seed=seed)
+    _warn_of_known_people(found, recordings)
+    document = measure(found, recordings, smoothing=smoothing)
+    if as_json:
+        emit(document)
+        return
+    print(as_text(document))
+
+
+def measure(found: Model, recordings: Sequence[Recording], *, smoothing: str) -> dict[str, Any]:
+    """The document of `evaluate --json`."""
+    from distill.evaluation import predict_windows
+    from nas.decoding import decoding_of
+    from nas.finalists import activities_of
+    from ppg.metrics import summary
+    from ppg.windows import windows_of
+
+    decoding = decoding_of(found.card())
+    rate_hz, acceleration = found.front_end
+    windows = windows_of(recordings, rate_hz=rate_hz, acceleration=acceleration)
+    read = predict_windows(
+        found.net(), windows, smoothing=smoothing, transitions=decoding.transitions
+    )
+    measured = summary(read.reference_bpm, read.bpm, read.bpm_smoothed, read.person, read.people)
+    document = {key: measured[key] for key in _EVALUATED}
+    document["arithmetic"] = "int8"
+    document["smoothing"] = smoothing
+    document["activities"] = activities_of(read)
+    for key, expected in (
+        ("expected_error_bpm", decoding.expected_error_bpm(read)),
+        (
+            "expected_error_smoothed_bpm",
+            decoding.expected_error_smoothed_bpm(read, smoothing=smoothing),
+        ),
+    ):
+        document[key] = None if expected is None else float(expected.mean())
+    document["synthetic"] = any(recording.synthetic for recording in recordings)
+    return document
+
+
+def as_text(document: dict[str, Any]) -> str:
+    """The same for people."""
+
+    def rows(tables: dict[str, dict[str, Any]], *further: str) -> list[tuple[object, ...]]:
+        return [
+            (
+                name,
+                f"{row['mae_bpm']:.2f}",
+                f"{row['mae_bpm_smoothed']:.2f}",
+                row["windows"],
+                *(row[key] for key in further),
+            )
+            for name, row in tables.items()
+        ]
+
+    people = rows(document["people"])
+    lines = [
+        f"MAE {document['mae_bpm']:.2f} BPM raw, {document['mae_bpm_smoothed']:.2f} smoothed by "
+        f"{document['smoothing']} (mean of {len(people)} people, {document['windows']} windows, "
+        f"int8{', SYNTHETIC recordings' if document['synthetic'] else ''}); "
+        f"median person {document['median_person_mae_bpm']:.2f}; "
+        f"{document['within_5_bpm']:.0%} within 5 BPM"
+    ]
+    if document["expected_error_bpm"] is not None:
+        lines.append(
+            f"The model itself expects {document['expected_error_bpm']:.2f} BPM raw, "
+            f"{document['expected_error_smoothed_bpm']:.2f} smoothed (mean over windows)"
+        )
+    header = ("person", "MAE BPM", "smoothed", "windows")
+    lines += ["", table(header, people)]
+    if set(document["activities"]) - {"unknown"}:
+        activities = rows(document["activities"], "people")
+        lines += ["", table(("activity", *header[1:], "people"), activities)]
+    return "\n".join(lines)
+
+
+def _warn_of_known_people(found: Model, recordings: Sequence[Recording]) -> None:
+    """An error on people that the network was trained on says nothing about others."""
+    document = found.card() if found.run is None else found.run.document()
+    split = (document or {}).get("split", {})
+    known = {*split.get("train", ()), *split.get("search", ())}
+    met = sorted({recording.person for recording in recordings} & known)
+    if met:
+        shown = ", ".join(met[:3]) + (", ..." if len(met) > 3 else "")
+        print(
+            f"Note: {len(met)} of these people trained or ranked this network ({shown}).",
+            file=sys.stderr,
+        )
+
+
+@verb
+def predict(
+    model: ModelName,
+    recording: Annotated[
+        str,
+        typer.Argument(metavar="RECORDING", help="An .npz file (no labels needed), or a folder."),
+    ],
+    name: Annotated[
+        str | None, typer.Option("--recording", help="Which recording of a folder.")
+    ] = None,
+    smoothing: Smoothing = "hmm",
+    out: Annotated[str | None, typer.Option(help="CSV file to write; default: stdout.")] = None,
+    plot: Annotated[str | None, typer.Option(help="HTML file with the plot to write.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Heart rate along one recording, every 2 s, with the error to expect of each reading.
+
+    \b
+    ppgnas predict results/run:1 recordings/anna_1.npz --out trace.csv --plot trace.html
+    ppgnas predict results/run:1 unlabelled.npz --json
+    """
+    from nas.decoding import decoding_of
+    from nas.models import find_model
+    from nas.predicting import (
+        find_recording,
+        trace_csv,
+        trace_of,
+        trace_page,
+        trace_rows,
+        trace_summary,
+    )
+    from ppg.smoothing import check_smoothing
+    from ppgnas.files import write_text_atomic
+
+    check_smoothing(smoothing)
+    found = find_model(model)
+    net = found.net()
+    trace = trace_of(
+        net,
+        find_recording(recording, name=name),
+        front_end=found.front_end,
+        decoding=decoding_of(found.card()),
+        smoothing=smoothing,
+    )
+    document = trace_summary(trace)
+    if out is not None:
+        write_text_atomic(Path(out), trace_csv(trace))
+    if plot is not None:
+        write_text_atomic(Path(plot), trace_page(trace))
+    if as_json:
+        emit({**document, "smoothing": smoothing, "rows": trace_rows(trace)})
+        return
+    if out is None:
+        sys.stdout.write(trace_csv(trace))
+    print(trace_text(document), file=sys.stdout if out is not None else sys.stderr)
+
+
+def trace_text(document: dict[str, Any]) -> str:
+    """The summary of a trace in a line."""
+    text = (
+        f"{document['recording']}: {document['readings']} readings, "
+        f"{document['lowest_bpm']:.0f} to {document['highest_bpm']:.0f} BPM"
+    )
+    if document["expected_error_bpm"] is not None:
+        text += f", expected error {document['expected_error_bpm']:.2f} BPM"
+    if document["mae_bpm"] is not None:
+        text += (
+            f"; against the reference {document['mae_bpm']:.2f} BPM raw, "
+            f"{document['mae_bpm_smoothed']:.2f} smoothed"
+        )
+    return text + (" (SYNTHETIC)" if document["synthetic"] else "")

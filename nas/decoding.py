@@ -1,0 +1,107 @@
+"""How a network's logits become heart rates: what a card says about smoothing and confidence.
+
+Widths of the smoother come from training people; how much wider it should be for this network, and
+what its spread means in BPM, from search people. Report people choose nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ppg.confidence import Confidence
+from ppg.recording import Recording
+from ppg.transitions import Transitions
+
+if TYPE_CHECKING:
+    from deploy.quantized import QuantizedNet
+    from distill.evaluation import Predictions
+
+
+@dataclass(frozen=True)
+class Decoding:
+    """Smoother and confidence of one network; the defaults where a card says nothing.
+
+    Attributes:
+        transitions: of the smoother.
+        raw, smoothed: expected errors of raw and of smoothed (`hmm`) readings, None if unknown.
+    """
+
+    transitions: Transitions = field(default_factory=Transitions)
+    raw: Confidence | None = None
+    smoothed: Confidence | None = None
+
+    def expected_error_bpm(self, predictions: Predictions) -> NDArray[np.float64] | None:
+        """Expected absolute error of each raw reading; None if it was never calibrated."""
+        return None if self.raw is None else self.raw.expected_error_bpm(predictions.spread_bpm)
+
+    def expected_error_smoothed_bpm(
+        self, predictions: Predictions, *, smoothing: str = "hmm"
+    ) -> NDArray[np.float64] | None:
+        """The same of each smoothed reading; clipped ones take the table of raw readings."""
+        if smoothing != "hmm":
+            return self.expected_error_bpm(predictions)
+        if self.smoothed is None:
+            return None
+        return self.smoothed.expected_error_bpm(predictions.spread_smoothed_bpm)
+
+    def to_json(self) -> dict[str, Any]:
+        """The keys `smoothing` and `confidence` of a card."""
+        known = {"raw": self.raw, "smoothed": self.smoothed}
+        confidence = {key: table.to_json() for key, table in known.items() if table is not None}
+        return {"smoothing": self.transitions.to_json(), "confidence": confidence}
+
+
+def decoding_of(card: Mapping[str, Any] | None) -> Decoding:
+    """What a card says; a card of an older version says nothing.
+
+    Raises:
+        DataError: a table is damaged.
+    """
+    card = card or {}
+    tables = card.get("confidence") or {}
+    found = {key: Confidence.from_json(table) for key, table in tables.items()}
+    transitions = card.get("smoothing")
+    return Decoding(
+        Transitions() if transitions is None else Transitions.from_json(transitions),
+        found.get("raw"),
+        found.get("smoothed"),
+    )
+
+
+def calibrate(
+    net: QuantizedNet,
+    recordings: Sequence[Recording],
+    *,
+    rate_hz: int,
+    acceleration: bool,
+    transitions: Transitions,
+) -> Decoding:
+    """Fit a network's decoding on search people.
+
+    Args:
+        net: the network.
+        recordings: of search people.
+        rate_hz, acceleration: what it reads.
+        transitions: fitted to training people.
+    """
+    from distill.evaluation import logits_of, predictions_of
+    from ppg.confidence import fit_confidence
+    from ppg.smoothing import choose_widening
+    from ppg.windows import windows_of
+
+    windows = windows_of(recordings, rate_hz=rate_hz, acceleration=acceleration)
+    logits = logits_of(net, windows.x)
+    transitions = choose_widening(logits, windows, transitions)
+    read = predictions_of(logits, windows, transitions=transitions)
+    return Decoding(
+        transitions,
+        fit_confidence(read.spread_bpm, read.bpm - read.reference_bpm, read.person),
+        fit_confidence(
+            read.spread_smoothed_bpm, read.bpm_smoothed - read.reference_bpm, read.person
+        ),
+    )

@@ -1,0 +1,204 @@
+"""What `ppgnas bench records` has to run: a protocol, fold by fold and seed by seed, as jobs.
+
+One job is one network on one fold with one seed, or a baseline, and one JSON file, so that a run
+that was killed goes on with the jobs whose file is missing. `nas.records_run` runs them,
+`nas.records_table` makes tables of the files.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from nas.models import ModelError, find_model
+from nas.people import read_source
+from ppg.baselines.registry import BASELINES, baseline
+from ppg.folds import Protocol, protocol
+from ppg.npz import fingerprint
+from ppg.recording import Recording
+from ppgnas.errors import DataError, RunError
+from search_spaces.arch import Arch
+from search_spaces.published import PUBLISHED, PUBLISHED_PREFIX
+
+BASELINE_PREFIX = "baseline:"
+FORMAT = "ppgnas-record"
+CLOCKS = ("corrected", "published")
+
+
+@dataclass(frozen=True)
+class RecordsConfig:
+    """What to run.
+
+    Attributes:
+        protocol: one of `ppg.folds.PROTOCOLS`.
+        data: folder of recordings, or synthetic.
+        network: `published:NAME` or its NAME, RUN:ID, an arch.json, or `baseline:NAME`.
+        dataset, folds, train_datasets: of the protocols that have them.
+        clock: `corrected` takes window starts with the lag of the labels, `published` without.
+        seeds: one training each.
+        effort, teacher: see `ppgnas train`.
+    """
+
+    protocol: str
+    data: str
+    network: str
+    dataset: str | None = None
+    folds: int = 5
+    clock: str = "corrected"
+    seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
+    effort: str = "standard"
+    teacher: str = "none"
+    train_datasets: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        from distill.effort import effort_by_name
+        from nas.training import check_teacher
+
+        if self.clock not in CLOCKS:
+            raise DataError(f"--label-clock is {self.clock!r}; allowed: {', '.join(CLOCKS)}")
+        if not self.seeds or min(self.seeds) < 0 or len(set(self.seeds)) != len(self.seeds):
+            raise DataError(f"seeds are {self.seeds}; allowed: different numbers of 0 or more")
+        _ = self.rules
+        effort_by_name(self.effort)
+        check_teacher(self.teacher)
+
+    @property
+    def rules(self) -> Protocol:
+        """The protocol."""
+        return protocol(
+            self.protocol, dataset=self.dataset, folds=self.folds, train=self.train_datasets
+        )
+
+
+@dataclass(frozen=True)
+class Job:
+    """One file to be made, as plain values that a process can take.
+
+    Attributes:
+        config: what is run.
+        arch: the network; None for a baseline.
+        fold: number of the fold.
+        seed: of the training.
+        identity: what must be equal for a file to be taken as done.
+        out: the file.
+    """
+
+    config: RecordsConfig
+    arch: Arch | None
+    fold: int
+    seed: int
+    identity: dict[str, Any]
+    out: Path
+
+
+def network_of(name: str) -> Arch | None:
+    """The architecture that a name means; None for a baseline.
+
+    Raises:
+        ModelError, DataError, SpaceError: there is none.
+    """
+    if name.startswith(BASELINE_PREFIX):
+        baseline(name.removeprefix(BASELINE_PREFIX))
+        return None
+    if name in PUBLISHED:
+        name = PUBLISHED_PREFIX + name
+    arch = find_model(name).arch
+    if arch is None:
+        raise ModelError(
+            f"{name} has no architecture to train; allowed: {', '.join(PUBLISHED)}, an arch.json, "
+            f"RUN:ID, or {BASELINE_PREFIX} and one of {', '.join(BASELINES)}"
+        )
+    return arch
+
+
+def read_for(config: RecordsConfig, arch: Arch | None) -> list[Recording]:
+    """The recordings of the protocol on the clock that is asked for.
+
+    Raises:
+        DataError: none of them is there.
+    """
+    recordings = read_source(config.data, seed=0)
+    if config.clock == "published":
+        recordings = [recording.on_published_clock() for recording in recordings]
+    recordings = config.rules.select(recordings)
+    if arch is None or arch.acceleration:
+        having = [recording for recording in recordings if recording.acc is not None]
+        if not having:
+            raise DataError(
+                f"{config.data}: no recording has acceleration, and {config.network} reads it"
+            )
+        recordings = having
+    return recordings
+
+
+def plan_jobs(config: RecordsConfig, out: Path) -> list[Job]:
+    """Every job of a configuration, done or not.
+
+    Args:
+        config: what is run.
+        out: folder of the results; each configuration has a folder of its own in it.
+
+    Raises:
+        PpgnasError: the network, the data or the protocol cannot be used.
+    """
+    arch = network_of(config.network)
+    recordings = read_for(config, arch)
+    print_of_data = fingerprint(recordings)
+    name = config.network.removeprefix(PUBLISHED_PREFIX).replace(":", "-").replace("/", "_")
+    how = "baseline" if arch is None else f"{config.effort}-{Path(config.teacher).stem}"
+    folder = out / f"{config.rules.name}-{config.clock}" / f"{name}-{how}"
+    seeds = config.seeds if arch is not None else config.seeds[:1]
+    jobs = []
+    for seed in seeds:
+        for number, fold in enumerate(config.rules.folds(recordings, seed)):
+            identity = {
+                "protocol": config.rules.name,
+                "clock": config.clock,
+                "network": config.network,
+                "id": None if arch is None else arch.id,
+                "effort": None if arch is None else config.effort,
+                "teacher": None if arch is None else config.teacher,
+                "fold": fold.name,
+                "seed": seed,
+                "fingerprint": print_of_data,
+            }
+            file = folder / f"fold-{fold.name}-seed{seed}.json"
+            jobs.append(Job(config, arch, number, seed, identity, file))
+    return jobs
+
+
+def is_done(job: Job) -> bool:
+    """Whether a job's file is there.
+
+    Raises:
+        RunError: it is of another configuration, or damaged.
+    """
+    if not job.out.exists():
+        return False
+    document = read_record(job.out)
+    different = [
+        key for key, value in job.identity.items() if document["identity"].get(key) != value
+    ]
+    if different:
+        raise RunError(
+            f"{job.out} was made with another {', '.join(different)}; choose another --out, or "
+            "remove it"
+        )
+    return True
+
+
+def read_record(path: Path) -> dict[str, Any]:
+    """One job's file.
+
+    Raises:
+        RunError: it cannot be read.
+    """
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise RunError(f"{path} cannot be read ({error}); remove it to make it again") from error
+    if not isinstance(document, dict) or document.get("format") != FORMAT:
+        raise RunError(f"{path} is no file of `ppgnas bench records`; choose another --out")
+    return document

@@ -1,0 +1,26 @@
+"""The strongest frequency of the PPG that is none of the acceleration's.
+
+Bins around each strong peak of the acceleration's spectrum are damped in the PPG's, by as much as
+the acceleration is strong there; a peak that both share is kept only where nothing else is left.
+The idea of spectral subtraction as in SpaMa (Salehizadeh et al., Sensors 16, 2016), without its
+tracking.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ppg.baselines.spectrum import motion_spectrum, spectra, to_unit_peak
+from ppg.targets import bin_centres_bpm
+from ppg.windows import WindowSet
+
+STRENGTH = 0.9
+
+
+def spectral_motion(windows: WindowSet, rate_hz: int) -> NDArray[np.float64]:
+    """Heart rate `(windows,)` in BPM of each window alone; without acceleration the plain peak."""
+    amplitude = spectra(windows.x, rate_hz)
+    ppg = to_unit_peak(amplitude[:, 0])
+    clean = ppg * (1 - STRENGTH * motion_spectrum(windows.x, amplitude))
+    return bin_centres_bpm()[clean.argmax(axis=1)]

@@ -1,0 +1,187 @@
+"""What a reading's spread says about its error, in BPM.
+
+The class probabilities of a window have a standard deviation, its spread. Networks are sure of
+themselves in their own way, so the spread is not an error: a monotone piecewise-linear map, fitted
+on people that the network was not trained on, says what mean absolute error readings of that
+spread had. A dozen knots are enough, and fit on a chip.
+
+Fit: windows sorted by spread are cut at fixed quantiles, finer where the spread is large and
+errors are rare but heavy; the mean error of each part is made monotone by pooling adjacent
+violators (Ayer et al., Ann. Math. Stat. 26, 1955). Each person weighs the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ppgnas.errors import DataError
+
+QUANTILES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.88, 0.94, 0.98, 1.0)
+
+DECIMALS = 4
+
+Series = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Confidence:
+    """The map from spread to expected absolute error; flat beyond its ends.
+
+    Attributes:
+        spread_bpm: knots, rising.
+        error_bpm: mean absolute error at each knot, never falling.
+    """
+
+    spread_bpm: tuple[float, ...]
+    error_bpm: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        spread, error = np.array(self.spread_bpm), np.array(self.error_bpm)
+        if spread.ndim != 1 or spread.shape != error.shape or not len(spread):
+            raise DataError(
+                f"confidence: {len(self.spread_bpm)} spreads and {len(self.error_bpm)} errors; "
+                "allowed: one error a spread, at least one."
+            )
+        if not (np.isfinite(spread).all() and np.isfinite(error).all()) or (
+            (np.diff(spread) <= 0).any() or (np.diff(error) < 0).any() or (error < 0).any()
+        ):
+            raise DataError(
+                f"confidence: the knots are {self.spread_bpm} to {self.error_bpm}; allowed: "
+                "spreads that rise, errors of 0 or more that do not fall."
+            )
+
+    def expected_error_bpm(self, spread_bpm: ArrayLike) -> Series:
+        """Expected absolute error of readings of these spreads, `(windows,)`."""
+        values = np.interp(np.asarray(spread_bpm, np.float64), self.spread_bpm, self.error_bpm)
+        return np.asarray(values, dtype=np.float64)
+
+    def to_json(self) -> dict[str, list[float]]:
+        """Plain values; `from_json` gives the same back."""
+        return {"spread_bpm": list(self.spread_bpm), "error_bpm": list(self.error_bpm)}
+
+    @staticmethod
+    def from_json(document: Mapping[str, Any]) -> Confidence:
+        """Read `to_json`'s document.
+
+        Raises:
+            DataError: a key is missing, or the knots are none that are allowed.
+        """
+        try:
+            rows = [tuple(map(float, document[key])) for key in ("spread_bpm", "error_bpm")]
+        except (KeyError, TypeError, ValueError) as error:
+            raise DataError(
+                f"confidence: the table cannot be read ({error}); expected the lists spread_bpm "
+                "and error_bpm."
+            ) from error
+        return Confidence(*rows)
+
+
+def fit_confidence(spread_bpm: ArrayLike, error_bpm: ArrayLike, person: ArrayLike) -> Confidence:
+    """Fit the map.
+
+    Args:
+        spread_bpm: `(windows,)` spread of each reading.
+        error_bpm: `(windows,)` its error, signed or not.
+        person: `(windows,)` whose it is.
+
+    Raises:
+        DataError: no window.
+    """
+    spread = np.asarray(spread_bpm, dtype=np.float64)
+    error = np.abs(np.asarray(error_bpm, dtype=np.float64))
+    if not len(spread):
+        raise DataError("confidence: there is no window to learn from; give search people.")
+    weight = person_weights(person)
+    order = np.argsort(spread, kind="stable")
+    spread, error, weight = spread[order], error[order], weight[order]
+    done = np.cumsum(weight) - weight / 2
+    part = np.clip(np.searchsorted(QUANTILES, done, side="right") - 1, 0, len(QUANTILES) - 2)
+    knots: list[tuple[float, float, float]] = []  # spread, error, weight
+    for number in np.unique(part):
+        inside = part == number
+        total = float(weight[inside].sum())
+        place = round(float(weight[inside] @ spread[inside]) / total, DECIMALS)
+        mean = float(weight[inside] @ error[inside]) / total
+        if knots and place <= knots[-1][0]:  # equal spreads: one knot
+            before = knots.pop()
+            mean = (mean * total + before[1] * before[2]) / (total + before[2])
+            place, total = before[0], total + before[2]
+        knots.append((place, mean, total))
+    errors = monotone([k[1] for k in knots], [k[2] for k in knots])
+    return Confidence(tuple(k[0] for k in knots), tuple(round(float(e), DECIMALS) for e in errors))
+
+
+def monotone(values: ArrayLike, weights: ArrayLike) -> Series:
+    """The closest row that never falls, by weighted squares: adjacent violators are pooled."""
+    blocks: list[list[float]] = []  # mean, weight, length
+    for value, weight in zip(np.asarray(values), np.asarray(weights), strict=True):
+        blocks.append([float(value), float(weight), 1])
+        while len(blocks) > 1 and blocks[-2][0] > blocks[-1][0]:
+            mean, mass, length = blocks.pop()
+            last = blocks[-1]
+            last[0] = (last[0] * last[1] + mean * mass) / (last[1] + mass)
+            last[1] += mass
+            last[2] += length
+    return np.repeat([b[0] for b in blocks], [int(b[2]) for b in blocks])
+
+
+def person_weights(person: ArrayLike) -> Series:
+    """`(windows,)` weights that sum to 1 and give each person the same."""
+    _, position, counts = np.unique(np.asarray(person), return_inverse=True, return_counts=True)
+    return np.asarray(1 / (len(counts) * counts[position]), dtype=np.float64)
+
+
+def risk_coverage(
+    expected_bpm: ArrayLike, error_bpm: ArrayLike, person: ArrayLike, coverage: ArrayLike
+) -> Series:
+    """Mean absolute error of the surest readings, for each share of readings that are kept.
+
+    Args:
+        expected_bpm: `(windows,)`; the readings with the smallest are kept first.
+        error_bpm: `(windows,)` errors, signed or not.
+        person: `(windows,)`; each person weighs the same at full coverage.
+        coverage: `(points,)` shares above 0, at most 1.
+
+    Returns:
+        `(points,)` in BPM; at 1 it is the mean over people of each person's MAE.
+    """
+    weight = person_weights(person)
+    order = np.argsort(np.asarray(expected_bpm), kind="stable")
+    weight, error = weight[order], np.abs(np.asarray(error_bpm, dtype=np.float64))[order]
+    kept, risk = np.cumsum(weight), np.cumsum(weight * error)
+    last = np.searchsorted(kept, np.asarray(coverage) * kept[-1] * (1 - 1e-9))
+    last = np.minimum(last, len(kept) - 1)
+    return np.asarray(risk[last] / kept[last])
+
+
+def reliability(
+    expected_bpm: ArrayLike, error_bpm: ArrayLike, person: ArrayLike, *, parts: int = 10
+) -> list[dict[str, float]]:
+    """Expected and true mean absolute error of equal parts of the readings, surest first.
+
+    Returns:
+        `expected_bpm`, `error_bpm` and `share` of each part.
+    """
+    weight = person_weights(person)
+    expected = np.asarray(expected_bpm, dtype=np.float64)
+    order = np.argsort(expected, kind="stable")
+    expected, weight = expected[order], weight[order]
+    error = np.abs(np.asarray(error_bpm, dtype=np.float64))[order]
+    number = np.minimum(((np.cumsum(weight) - weight / 2) * parts).astype(np.int64), parts - 1)
+    rows = []
+    for part in np.unique(number):
+        inside = number == part
+        total = float(weight[inside].sum())
+        rows.append(
+            {
+                "expected_bpm": float(weight[inside] @ expected[inside]) / total,
+                "error_bpm": float(weight[inside] @ error[inside]) / total,
+                "share": total,
+            }
+        )
+    return rows

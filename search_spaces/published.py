@@ -1,0 +1,107 @@
+"""Networks of the literature in this tool's terms, to be trained and costed like found ones.
+
+They are plain re-implementations, not the authors' networks: size, work and the course of
+channels, strides and dilations are followed, the blocks are ours (depthwise separable, causal, 180
+classes instead of one regressed value).
+
+`timeppg-small` after Burrello et al. 2022 (arXiv 2203.16339; 4.5-5 k parameters, 62 k MAC): a
+temporal convolutional network of few channels whose dilation doubles from block to block while
+time is halved. Here full convolutions are separable ones, and 180 classes stand for the dense
+layers that regress one value: 4,764 parameters, 63,552 MAC.
+
+`kd-pulse-student` after zenodo 15837349 (27.2 k parameters, 3.38 M MAC): convolutions that keep
+nearly all time steps, and attention between the PPG and the acceleration. Here both enter one
+trunk without attention: 28,352 parameters, 3,250,288 MAC.
+
+`small`, `medium` and `large` are three networks of this tool's own kind, for protocols that need a
+fixed architecture rather than a search.
+"""
+
+from __future__ import annotations
+
+from ppgnas.errors import SpaceError
+from search_spaces.arch import Arch, StageArch
+
+PUBLISHED_PREFIX = "published:"
+
+TIMEPPG_SMALL = Arch(
+    acceleration=True,
+    rate_hz=32,
+    stem_width=8,
+    stem_kernel=5,
+    stages=(
+        StageArch(2, 8, 5, 2, 1, 2, False),
+        StageArch(2, 16, 5, 4, 1, 2, False),
+        StageArch(2, 16, 5, 8, 1, 2, False),
+    ),
+    pooling="avg",
+    head_width=0,
+)
+KD_PULSE_STUDENT = Arch(
+    acceleration=True,
+    rate_hz=32,
+    stem_width=16,
+    stem_kernel=9,
+    stages=(
+        StageArch(1, 40, 5, 2, 2, 1, False),
+        StageArch(1, 56, 5, 4, 2, 1, False),
+        StageArch(1, 64, 5, 8, 2, 1, False),
+    ),
+    pooling="avg",
+    head_width=12,
+)
+SMALL = Arch(
+    acceleration=True,
+    rate_hz=16,
+    stem_width=8,
+    stem_kernel=9,
+    stages=(
+        StageArch(1, 12, 7, 1, 1, 2, False),
+        StageArch(2, 12, 7, 2, 1, 2, True),
+    ),
+    pooling="avg",
+    head_width=0,
+)
+MEDIUM = Arch(
+    acceleration=True,
+    rate_hz=16,
+    stem_width=16,
+    stem_kernel=9,
+    stages=(
+        StageArch(1, 20, 7, 1, 1, 2, False),
+        StageArch(2, 20, 7, 2, 2, 2, True),
+    ),
+    pooling="avg",
+    head_width=0,
+)
+LARGE = Arch(
+    acceleration=True,
+    rate_hz=32,
+    stem_width=24,
+    stem_kernel=9,
+    stages=(
+        StageArch(2, 24, 7, 1, 2, 2, True),
+        StageArch(3, 40, 7, 2, 2, 2, True),
+    ),
+    pooling="avg",
+    head_width=0,
+)
+
+PUBLISHED = {
+    "timeppg-small": TIMEPPG_SMALL,
+    "kd-pulse-student": KD_PULSE_STUDENT,
+    "small": SMALL,
+    "medium": MEDIUM,
+    "large": LARGE,
+}
+
+
+def published(name: str) -> Arch:
+    """An architecture by its name.
+
+    Raises:
+        SpaceError: there is none of this name.
+    """
+    if name not in PUBLISHED:
+        raise SpaceError(f"network {name!r} is unknown; allowed: {', '.join(PUBLISHED)}")
+    return PUBLISHED[name]

@@ -1,0 +1,168 @@
+from __future__ import annotations
+
+import csv
+import io
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from nas.decoding import Decoding, calibrate, decoding_of
+from nas.predicting import (
+    COLUMNS,
+    Trace,
+    _draw_trace,
+    every_window,
+    find_recording,
+    trace_csv,
+    trace_of,
+    trace_page,
+    trace_rows,
+    trace_summary,
+)
+from ppg.confidence import Confidence
+from ppg.npz import write_recording
+from ppg.recording import Recording
+from ppg.synthetic import synthesize
+from ppg.transitions import Transitions
+from ppgnas.errors import DataError
+from search_spaces.published import published
+from tests.nas.fakes import fake_net, write_people
+
+ARCH = published("small")
+FRONT_END = (ARCH.rate_hz, ARCH.acceleration)
+SURE = Confidence((0.0, 100.0), (1.0, 11.0))
+
+
+@pytest.fixture(scope="module")
+def recording() -> Recording:
+    return synthesize(people=1, minutes=0.5, seed=3)[0]
+
+
+def test_a_reading_every_two_seconds_with_its_reference(recording: Recording) -> None:
+    decoding = Decoding(Transitions(), SURE, SURE)
+    trace = trace_of(fake_net(ARCH), recording, front_end=FRONT_END, decoding=decoding)
+    assert trace.time_s[0] == recording.window_start_s[0] % 2 + 8
+    np.testing.assert_allclose(np.diff(trace.time_s), 2.0)
+    assert trace.time_s[-1] <= recording.duration_s + 1e-6
+    known = np.isfinite(trace.reference_bpm)
+    assert known.sum() == recording.usable.sum()
+    np.testing.assert_array_equal(trace.reference_bpm[known], recording.hr_bpm[recording.usable])
+    expected = trace.expected_error_bpm
+    assert expected is not None
+    np.testing.assert_allclose(expected, 1 + 0.1 * np.minimum(trace.spread_bpm, 100))
+
+
+def test_labels_play_no_role(recording: Recording) -> None:
+    """The same signals without a reference give the same readings on the same windows."""
+    shifted = replace(recording, window_start_s=recording.window_start_s + 0.6)
+    wrong = replace(recording, hr_bpm=recording.hr_bpm + 50, valid=np.zeros_like(recording.valid))
+    net, decoding = fake_net(ARCH), Decoding()
+    plain, other = (
+        trace_of(net, r, front_end=FRONT_END, decoding=decoding) for r in (recording, wrong)
+    )
+    np.testing.assert_array_equal(plain.bpm, other.bpm)
+    assert not np.isfinite(other.reference_bpm).any()
+    assert every_window(shifted).window_start_s[0] == pytest.approx(
+        (recording.window_start_s[0] + 0.6) % 2
+    )
+
+
+def test_a_recording_without_labels(tmp_path: Path, recording: Recording) -> None:
+    path = tmp_path / "mine.npz"
+    assert recording.acc is not None and recording.acc_hz is not None
+    np.savez(
+        path,
+        ppg=recording.ppg,
+        ppg_scale=1.0,
+        ppg_fs=recording.ppg_hz,
+        acc=recording.acc,
+        acc_scale=1.0,
+        acc_fs=recording.acc_hz,
+    )
+    found = find_recording(str(path))
+    assert (found.person, found.name, len(found.hr_bpm)) == ("unlabelled/mine", "mine", 0)
+    trace = trace_of(fake_net(ARCH), found, front_end=FRONT_END, decoding=Decoding())
+    assert trace_summary(trace)["mae_bpm"] is None
+    assert trace_summary(trace)["expected_error_bpm"] is None
+    assert [line for line in trace_csv(trace).splitlines()[1:] if not line.endswith(",,,")] == []
+    with pytest.raises(DataError, match="have no acceleration"):
+        bare = replace(found, acc=None, acc_hz=None)
+        trace_of(fake_net(ARCH), bare, front_end=FRONT_END, decoding=Decoding())
+
+
+def test_one_of_a_folder_is_named(tmp_path: Path) -> None:
+    folder = str(write_people(tmp_path, people=2))
+    with pytest.raises(DataError, match=r"--recording is not given; .* holds 2 recordings"):
+        find_recording(folder)
+    with pytest.raises(DataError, match="--recording is 'x'"):
+        find_recording(folder, name="x")
+    names = [r.name for r in synthesize(people=2, minutes=0.5, seed=3)]
+    assert find_recording(folder, name=names[1]).name == names[1]
+    assert find_recording(folder, name=f"synthetic/{names[0]}").name == names[0]
+
+
+def test_a_labelled_file_is_read_whole(tmp_path: Path, recording: Recording) -> None:
+    path = tmp_path / "labelled.npz"
+    write_recording(path, recording)
+    assert find_recording(str(path)).usable.sum() == recording.usable.sum()
+
+
+def made(**columns: np.ndarray | None) -> Trace:
+    two = np.array([60.0, 62.0])
+    values = {
+        "time_s": np.array([8.0, 10.0]),
+        "bpm": two,
+        "bpm_smoothed": two + 1,
+        "spread_bpm": two / 10,
+        "expected_error_bpm": None,
+        "expected_error_smoothed_bpm": None,
+        "reference_bpm": np.array([61.0, np.nan]),
+    }
+    return Trace(name="d/<r>", synthetic=False, **(values | columns))  # type: ignore[arg-type]
+
+
+def test_rows_csv_and_summary() -> None:
+    trace = made(expected_error_bpm=np.array([1.0, 2.0]))
+    rows = list(csv.DictReader(io.StringIO(trace_csv(trace))))
+    assert tuple(rows[0]) == COLUMNS
+    assert rows[1] == {
+        "time_s": "10.0",
+        "bpm": "62.0",
+        "bpm_smoothed": "63.0",
+        "spread_bpm": "6.2",
+        "expected_error_bpm": "2.0",
+        "expected_error_smoothed_bpm": "",
+        "reference_bpm": "",
+    }
+    assert trace_rows(trace)[1]["reference_bpm"] is None
+    summary = trace_summary(trace)
+    assert (summary["mae_bpm"], summary["mae_bpm_smoothed"]) == (1.0, 0.0)
+    assert (summary["readings"], summary["reference_readings"]) == (2, 1)
+
+
+def test_the_plot_shows_what_is_known() -> None:
+    names = [t.name for t in _draw_trace(made()).data]
+    assert names == ["raw", "reference", "smoothed"]
+    bare = made(reference_bpm=np.full(2, np.nan), expected_error_smoothed_bpm=np.array([1.0, 3.0]))
+    drawn = _draw_trace(bare)
+    assert [t.name for t in drawn.data] == ["expected error", "raw", "smoothed"]
+    assert list(drawn.data[0].y) == [62.0, 66.0, 60.0, 60.0]
+    page = trace_page(bare)
+    assert "<r>" not in page.split("<script")[0] and "&lt;r&gt;" in page
+
+
+def test_decoding_is_calibrated_and_kept() -> None:
+    people = synthesize(people=2, minutes=0.5, seed=3)
+    found = calibrate(
+        fake_net(ARCH),
+        people,
+        rate_hz=ARCH.rate_hz,
+        acceleration=True,
+        transitions=Transitions(narrow_bpm=1.0),
+    )
+    assert found.transitions.narrow_bpm == 1.0
+    assert found.raw is not None and found.smoothed is not None
+    assert decoding_of(found.to_json()) == found
+    assert decoding_of(None) == decoding_of({"finalist": 1}) == Decoding()

@@ -1,0 +1,160 @@
+"""Protocols fold by fold: resumption, and the tables."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from nas.records import Job, RecordsConfig, is_done, network_of, plan_jobs
+from nas.records_run import run_job, run_jobs
+from nas.records_table import gather_records, markdown, summarise
+from ppgnas.errors import DataError, RunError
+from ppgnas.files import write_json_atomic
+from search_spaces.published import published
+from tests.nas.fakes import write_people
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return str(write_people(tmp_path_factory.mktemp("records"), people=4))
+
+
+def tick(done: int, total: int, note: str) -> None:
+    """Nobody watches."""
+
+
+def config(data: str, **changes: Any) -> RecordsConfig:
+    base = RecordsConfig("kfold", data, "small", folds=2, seeds=(0, 1), effort="smoke")
+    return replace(base, **changes)
+
+
+def test_networks_by_name(tmp_path: Path) -> None:
+    assert network_of("small") == network_of("published:small") == published("small")
+    assert network_of("baseline:wiener") is None
+    with pytest.raises(DataError, match="baseline 'x' is unknown"):
+        network_of("baseline:x")
+    (tmp_path / "a.json").write_text(published("medium").dumps())
+    assert network_of(str(tmp_path / "a.json")) == published("medium")
+
+
+def test_every_fold_and_seed_is_a_job(data: str, tmp_path: Path) -> None:
+    jobs = plan_jobs(config(data), tmp_path)
+    assert [(job.fold, job.seed) for job in jobs] == [(0, 0), (1, 0), (0, 1), (1, 1)]
+    assert len({job.out for job in jobs}) == 4
+    assert len(plan_jobs(config(data, network="baseline:wiener"), tmp_path)) == 2  # no seeds
+
+
+def test_what_is_done_is_not_done_again(data: str, tmp_path: Path) -> None:
+    jobs = plan_jobs(config(data), tmp_path)
+    ran: list[str] = []
+
+    def run(job: Job) -> None:
+        if len(ran) == 3:
+            raise KeyboardInterrupt
+        ran.append(job.out.name)
+        write_json_atomic(job.out, {"format": "ppgnas-record", "identity": job.identity})
+
+    with pytest.raises(KeyboardInterrupt):
+        run_jobs(jobs, parallel=1, threads=1, progress=tick, run=run)
+    assert [is_done(job) for job in jobs] == [True, True, True, False]
+    ran.clear()
+    run_jobs(jobs, parallel=1, threads=1, progress=tick, run=run)
+    assert ran == [jobs[3].out.name]
+
+    other = json.loads(jobs[0].out.read_text())
+    other["identity"]["fingerprint"] = "0"
+    jobs[0].out.write_text(json.dumps(other))
+    with pytest.raises(RunError, match="was made with another fingerprint"):
+        run_jobs(jobs, parallel=1, threads=1, progress=tick, run=run)
+    jobs[0].out.write_text("{}")
+    with pytest.raises(RunError, match="is no file of `ppgnas bench records`"):
+        is_done(jobs[0])
+
+
+def test_a_baseline_and_a_network_on_people(data: str, tmp_path: Path) -> None:
+    """The real thing at its smallest: one fold of training, two of a baseline."""
+    torch.set_num_threads(1)
+    (job, *_) = plan_jobs(config(data, seeds=(0,)), tmp_path)
+    run_job(job)
+    for other in plan_jobs(config(data, network="baseline:spectral-peak"), tmp_path):
+        run_job(other)
+    entries = summarise(gather_records(tmp_path))
+    assert [entry["network"] for entry in entries] == ["baseline:spectral-peak", "small"]
+    assert set(entries[0]["figures"]) == {"raw", "clip"}
+    assert set(entries[1]["figures"]) == {"raw", "clip", "hmm"}
+    assert (len(entries[0]["people"]), len(entries[1]["people"])) == (4, 2)
+    assert entries[1]["costs"]["macs"] == 63_344
+    assert not [path for path in tmp_path.rglob("*.cache")]
+    page = markdown(entries, command="ppgnas bench records")
+    assert "SYNTHETIC" in page and "| small | 4," in page
+
+
+def test_folds_side_by_side_give_what_they_give_alone(data: str, tmp_path: Path) -> None:
+    asked = config(data, network="baseline:spectral-peak")
+    alone, both = (plan_jobs(asked, tmp_path / name) for name in ("alone", "both"))
+    run_jobs(alone, parallel=1, threads=1, progress=tick)
+    seen: list[tuple[int, int]] = []
+    run_jobs(
+        both, parallel=2, threads=2, progress=lambda done, total, _: seen.append((done, total))
+    )
+    assert seen == [(0, 2), (1, 2), (2, 2)]
+    for one, other in zip(alone, both, strict=True):
+        left, right = (json.loads(job.out.read_text()) for job in (one, other))
+        assert left["people"] == right["people"]
+
+
+def record(seed: int, **people: tuple[float, float]) -> dict[str, Any]:
+    """Raw and smoothed error of each person, all of it in one activity."""
+    rows = {
+        f"d/{name}": {
+            "windows": 10,
+            "mae_bpm": {"raw": raw, "clip": raw, "hmm": hmm},
+            "activities": {
+                "run": {"windows": 10, "mae_bpm": {"raw": raw, "clip": raw, "hmm": hmm}}
+            },
+        }
+        for name, (raw, hmm) in people.items()
+    }
+    identity = dict.fromkeys(("protocol", "clock", "network", "id", "effort", "teacher"), "x")
+    return {
+        "identity": {**identity, "seed": seed, "fold": "1"},
+        "people": rows,
+        "synthetic": False,
+        "time_s": 1.0,
+    }
+
+
+def test_mean_over_people_deviation_over_seeds() -> None:
+    """Seed 0: people 1 and 3, mean 2; seed 1: people 3 and 5, mean 4."""
+    records = [record(0, a=(1.0, 1.0), b=(3.0, 2.0)), record(1, a=(3.0, 1.0), b=(5.0, 2.0))]
+    (entry,) = summarise(records)
+    raw = entry["figures"]["raw"]
+    assert raw["mae_bpm"] == pytest.approx(3.0)
+    assert raw["deviation_bpm"] == pytest.approx(2**0.5)  # of 2 and 4, n - 1
+    assert raw["median_person_bpm"] == pytest.approx(3.0)
+    assert 2.0 <= raw["low_bpm"] <= raw["high_bpm"] <= 4.0
+    assert entry["figures"]["hmm"]["deviation_bpm"] == pytest.approx(0.0)
+    assert list(entry["people"]) == ["d/b", "d/a"]  # worst first
+    assert entry["activities"]["run"] == {"people": 2, "raw": 3.0, "clip": 3.0, "hmm": 1.5}
+
+
+def test_folds_of_a_seed_make_one_mean() -> None:
+    (entry,) = summarise([record(0, a=(1.0, 1.0)), record(0, b=(3.0, 3.0), c=(5.0, 5.0))])
+    assert entry["figures"]["raw"]["mae_bpm"] == pytest.approx(3.0)
+    assert entry["figures"]["raw"]["deviation_bpm"] is None
+
+
+def test_mistakes_are_refused(data: str, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="--label-clock is 'x'; allowed: corrected, published"):
+        config(data, clock="x")
+    with pytest.raises(DataError, match="different numbers of 0 or more"):
+        config(data, seeds=(1, 1))
+    with pytest.raises(DataError, match="no recording of bami1 or bami2"):
+        plan_jobs(config(data, protocol="bami1-bami2"), tmp_path)
+    with pytest.raises(RunError, match="holds no result"):
+        gather_records(tmp_path)

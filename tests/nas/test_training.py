@@ -1,0 +1,125 @@
+"""`ppgnas train` with a training that takes no time, and what other verbs make of its folder."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from nas.config import ConfigError
+from nas.exporting import export_files
+from nas.models import ModelError, find_model
+from nas.people import People
+from nas.progress import Progress, Silent
+from nas.training import TrainConfig, train_model
+from ppgnas.errors import DataError, ExportError, RunError, SpaceError
+from search_spaces.arch import Arch
+from search_spaces.published import published
+from tests.nas.fakes import FakeRetrained, fake_net, fake_tools, write_people
+
+ARCH = published("small")
+
+
+def train_nothing(
+    arch: Arch, config: TrainConfig, people: People, cache: Path, progress: Progress
+) -> FakeRetrained:
+    cache.mkdir()
+    (cache / "pool").touch()
+    return FakeRetrained(fake_net(arch), 7.0)
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("train")
+    config = TrainConfig(data=str(write_people(folder / "people")))
+    train_model(
+        ARCH,
+        config,
+        folder / "model",
+        command="ppgnas train",
+        progress=Silent(),
+        train=train_nothing,
+        tools=fake_tools,
+    )
+    return folder / "model"
+
+
+def test_the_folder_is_a_model(model: Path) -> None:
+    found = find_model(str(model))
+    assert found.arch == ARCH and found.front_end == (16, True)
+    assert found.net().graph == found.graph
+    card = found.card()
+    assert card is not None
+    assert card["search_mae_bpm"] == {"retrained_int8": 7.0}
+    assert card["training"]["effort"] == "standard"
+    assert set(card["split"]) == {"train", "search", "report"}
+    assert set(card["report"]["people"]) == set(card["split"]["report"])
+    assert card["synthetic"] is True and card["smoothing"] and card["confidence"]["raw"]
+    assert [p.name for p in model.parent.iterdir() if p.name.startswith(".")] == []
+
+
+def test_its_files_are_handed_out(model: Path, tmp_path: Path) -> None:
+    (path,) = export_files(find_model(str(model)), ["tflite"], tmp_path)
+    # The file alone is a model without a card; beside its card it has one.
+    assert find_model(str(path)).card() is None
+    assert find_model(str(path)).front_end == (16, True)
+    beside = find_model(str(model / "model.tflite"))
+    assert beside.card() == find_model(str(model)).card()
+    path.write_bytes(path.read_bytes() + b"x")
+    (tmp_path / "card.json").write_text((model / "card.json").read_text())
+    assert find_model(str(path)).card() is None
+    with pytest.raises(ModelError, match="exists and differs"):
+        export_files(find_model(str(model)), ["tflite"], tmp_path)
+
+
+def test_changed_files_are_not_handed_out(model: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    copy.mkdir()
+    for file in model.iterdir():
+        (copy / file.name).write_bytes(file.read_bytes())
+    (copy / "model.onnx").write_bytes(b"")
+    with pytest.raises(ExportError, match="not the file that its card describes"):
+        export_files(find_model(str(copy)), ["onnx"], tmp_path / "out")
+
+
+def test_published_networks_have_costs_but_no_weights(tmp_path: Path) -> None:
+    found = find_model("published:timeppg-small")
+    assert found.arch == published("timeppg-small") and found.card() is None
+    with pytest.raises(ModelError, match="has no weights; name a finalist"):
+        found.net()
+    with pytest.raises(ModelError, match="has no files to export"):
+        export_files(found, ["tflite"], tmp_path)
+
+
+def test_a_graph_of_another_kind_reads_no_recordings(tmp_path: Path) -> None:
+    document = json.loads(json.dumps(find_model("published:small").graph.to_json()))
+    for tensor in document["tensors"]:
+        if tensor["name"] == "input":
+            tensor["shape"][2] = 100
+    (tmp_path / "graph.json").write_text(json.dumps(document))
+    try:
+        found = find_model(str(tmp_path / "graph.json"))
+    except ValueError:
+        return  # refused even earlier, as inconsistent
+    with pytest.raises(ModelError, match="recordings can be read by a network of input"):
+        _ = found.front_end
+
+
+def test_mistakes_are_refused(model: Path, tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="exists and stays as it is"):
+        train_model(
+            ARCH, TrainConfig(data="synthetic"), model, command="", progress=Silent(),
+            train=train_nothing, tools=fake_tools,
+        )  # fmt: skip
+    with pytest.raises(ConfigError, match="--teacher 'x' is neither resnet-small nor none"):
+        TrainConfig(data="synthetic", teacher="x")
+    with pytest.raises(SpaceError, match="effort 'x' is unknown"):
+        TrainConfig(data="synthetic", effort="x")
+    with pytest.raises(ConfigError, match="already names the report people"):
+        TrainConfig(data="synthetic", split="a.json", report_from="b")
+    with pytest.raises(DataError, match="no such folder"):
+        train_model(
+            ARCH, TrainConfig(data="nowhere"), tmp_path / "x", command="", progress=Silent(),
+            train=train_nothing, tools=fake_tools,
+        )  # fmt: skip

@@ -1,0 +1,81 @@
+"""From spread to expected error: the fit, and what is said of it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.optimize import isotonic_regression
+
+from ppg.confidence import Confidence, fit_confidence, monotone, reliability, risk_coverage
+from ppg.metrics import mae_by_person, mean_mae
+from ppgnas.errors import DataError
+
+
+@given(st.lists(st.tuples(st.floats(-100, 100), st.floats(0.01, 10)), min_size=1, max_size=40))
+def test_pooling_is_isotonic_regression(pairs: list[tuple[float, float]]) -> None:
+    values, weights = (np.array(row) for row in zip(*pairs, strict=True))
+    expected = isotonic_regression(values, weights=weights).x
+    np.testing.assert_allclose(monotone(values, weights), expected, atol=1e-6)
+
+
+def test_a_known_law_is_found_again() -> None:
+    rng = np.random.default_rng(0)
+    spread = rng.uniform(1, 20, 40_000)
+    error = rng.choice([-1, 1], spread.size) * 0.4 * spread
+    found = fit_confidence(spread, error, rng.integers(0, 5, spread.size))
+    assert len(found.spread_bpm) == 12
+    at = np.array([3.0, 8.0, 15.0])
+    np.testing.assert_allclose(found.expected_error_bpm(at), 0.4 * at, rtol=0.05)
+    # flat beyond the ends
+    assert found.expected_error_bpm([0.0])[0] == found.error_bpm[0]
+    assert found.expected_error_bpm([99.0])[0] == found.error_bpm[-1]
+
+
+def test_every_person_weighs_the_same() -> None:
+    person = np.r_[np.zeros(900, int), np.ones(100, int)]
+    error = np.where(person == 0, 1.0, 5.0)
+    found = fit_confidence(np.full(1000, 2.0), error, person)
+    assert found == Confidence((2.0,), (3.0,))
+
+
+def test_a_falling_law_becomes_a_flat_one() -> None:
+    spread = np.linspace(1, 10, 1000)
+    found = fit_confidence(spread, 11 - spread, np.zeros(1000, int))
+    assert np.ptp(found.error_bpm) == pytest.approx(0, abs=1e-3)
+
+
+def test_risk_at_full_coverage_is_the_mae() -> None:
+    rng = np.random.default_rng(1)
+    person = rng.integers(0, 4, 500)
+    error = rng.normal(0, 3, 500)
+    reference = np.full(500, 80.0)
+    mae = mean_mae(mae_by_person(reference, reference + error, person, list("abcd")))
+    perfect = risk_coverage(np.abs(error), error, person, [0.1, 0.5, 1.0])
+    assert perfect[-1] == pytest.approx(mae)
+    assert perfect[0] < perfect[1] < perfect[2]
+    blind = risk_coverage(rng.random(500), error, person, [0.5])
+    assert blind[0] == pytest.approx(mae, rel=0.2)
+
+
+def test_reliability_parts_are_equal_and_true() -> None:
+    expected = np.repeat([1.0, 2.0, 3.0, 4.0], 25)
+    parts = reliability(expected, 2 * expected, np.zeros(100, int), parts=4)
+    assert [p["expected_bpm"] for p in parts] == pytest.approx([1, 2, 3, 4])
+    assert [p["error_bpm"] for p in parts] == pytest.approx([2, 4, 6, 8])
+    assert [p["share"] for p in parts] == pytest.approx([0.25] * 4)
+
+
+def test_json_both_ways_and_refusals() -> None:
+    known = Confidence((1.0, 2.0), (0.5, 0.5))
+    assert Confidence.from_json(known.to_json()) == known
+    for spread, error in (((2.0, 1.0), (1.0, 2.0)), ((1.0, 2.0), (2.0, 1.0)), ((1.0,), (-1.0,))):
+        with pytest.raises(DataError, match="spreads that rise"):
+            Confidence(spread, error)
+    with pytest.raises(DataError, match="allowed: one error a spread"):
+        Confidence((1.0,), (1.0, 2.0))
+    with pytest.raises(DataError, match="the table cannot be read"):
+        Confidence.from_json({"spread_bpm": [1.0]})
+    with pytest.raises(DataError, match="no window to learn from"):
+        fit_confidence([], [], [])

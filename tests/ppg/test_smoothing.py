@@ -1,0 +1,109 @@
+"""Clipping, and the smoother against a plain loop over windows."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from ppg.decode import expectation, probabilities, smooth
+from ppg.smoothing import choose_widening, clip, read_series
+from ppg.targets import CLASSES, soft_labels
+from ppg.transitions import Transitions
+from ppg.windows import WindowSet
+from ppgnas.errors import DataError
+
+
+def plain_loop(
+    logits: np.ndarray, recording: np.ndarray, start_s: np.ndarray, how: Transitions
+) -> np.ndarray:
+    """Window after window, as a device would."""
+    matrix = how.matrix()
+    out = []
+    belief = np.full(CLASSES, 1 / CLASSES)
+    for index, p in enumerate(probabilities(logits)):
+        if index == 0 or recording[index] != recording[index - 1]:
+            belief = np.full(CLASSES, 1 / CLASSES)
+        else:
+            gap = int(np.clip(round((start_s[index] - start_s[index - 1]) / 2), 1, 30))
+            for _ in range(gap):
+                belief = matrix @ belief
+        belief = belief * (p + how.floor) ** how.evidence
+        belief /= belief.sum()
+        out.append(belief)
+    return expectation(np.array(out)).bpm
+
+
+def test_all_recordings_at_once_equal_one_window_after_another() -> None:
+    rng = np.random.default_rng(0)
+    lengths = (7, 1, 30, 12)
+    recording = np.repeat([3, 0, 1, 3], lengths)  # a recording's index may come again
+    start = np.concatenate([np.cumsum(rng.choice([2.0, 2.0, 6.0, 100.0], n)) for n in lengths])
+    logits = rng.normal(0, 3, (sum(lengths), CLASSES))
+    how = Transitions(1.0, 6.0, 0.3, widening=1.5)
+    found = smooth(logits, recording, start, transitions=how).bpm
+    np.testing.assert_allclose(found, plain_loop(logits, recording, start, how), rtol=1e-9)
+
+
+def test_no_window_is_no_reading() -> None:
+    none = np.empty(0)
+    assert len(smooth(np.empty((0, CLASSES)), none.astype(int), none).bpm) == 0
+
+
+def test_clip_by_hand() -> None:
+    bpm = np.r_[np.full(10, 100.0), 150.0, 150.0, 20.0, 95.0]
+    out = clip(bpm, np.zeros(14, int), 2.0 * np.arange(14))
+    assert out[10] == pytest.approx(110)  # mean 100
+    assert out[11] == pytest.approx(1.1 * 101)
+    assert out[12] == pytest.approx(0.9 * (8 * 100 + 110 + 111.1) / 10)
+    assert out[13] == 95.0
+
+
+def test_the_first_ten_pass_and_a_gap_or_a_recording_starts_anew() -> None:
+    bpm = np.tile([60.0, 180.0], 5)
+    np.testing.assert_array_equal(clip(bpm, np.zeros(10, int), 2.0 * np.arange(10)), bpm)
+    steady = np.r_[np.full(12, 60.0), 180.0]
+    starts = 2.0 * np.arange(13)
+    assert clip(steady, np.zeros(13, int), starts)[-1] == pytest.approx(66)
+    late = np.r_[starts[:-1], starts[-2] + 21]
+    assert clip(steady, np.zeros(13, int), late)[-1] == 180
+    assert clip(steady, np.r_[np.zeros(12, int), 1], starts)[-1] == 180
+
+
+def test_clip_looks_back_only() -> None:
+    rng = np.random.default_rng(1)
+    bpm, recording, starts = rng.uniform(50, 180, 60), np.zeros(60, int), 2.0 * np.arange(60)
+    changed = np.r_[bpm[:30], rng.uniform(50, 180, 30)]
+    np.testing.assert_array_equal(
+        clip(bpm, recording, starts)[:30], clip(changed, recording, starts)[:30]
+    )
+
+
+def test_kinds_of_smoothing() -> None:
+    truth = np.r_[np.full(20, 100.0), 170.0]
+    logits = np.log(soft_labels(truth, width_bpm=4.0) + 1e-6)
+    place = np.zeros(21, int), 2.0 * np.arange(21)
+    raw, none = read_series(logits, *place, smoothing="none")
+    assert none is raw and raw.bpm[-1] == pytest.approx(170, abs=0.5)
+    assert read_series(logits, *place, smoothing="clip")[1].bpm[-1] == pytest.approx(110, abs=0.5)
+    assert read_series(logits, *place)[1].bpm[-1] < 165
+    with pytest.raises(DataError, match="--smoothing is 'both'; allowed: none, clip, hmm"):
+        read_series(logits, *place, smoothing="both")
+
+
+def test_the_widening_is_the_one_that_errs_least() -> None:
+    """A rate that climbs faster than the narrow transition allows asks for a wider one."""
+    truth = np.r_[np.full(10, 70.0), np.linspace(70, 190, 25)]
+    count = len(truth)
+    windows = WindowSet(
+        x=np.zeros((count, 1, 128), np.float32),
+        hr_bpm=truth,
+        person=np.zeros(count, np.int64),
+        people=("d/a",),
+        recording=np.zeros(count, np.int64),
+        recordings=("d/r",),
+        start_s=np.arange(0, 2.0 * count, 2.0),
+        activity=np.full(count, -1),
+        activity_names=(),
+    )
+    logits = np.log(soft_labels(truth, width_bpm=6.0) + 1e-4)
+    assert choose_widening(logits, windows, Transitions(narrow_bpm=1.0)).widening > 1.5

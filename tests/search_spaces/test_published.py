@@ -1,0 +1,57 @@
+"""Published networks are as large as they were published."""
+
+from __future__ import annotations
+
+import pytest
+
+from ppgnas.errors import SpaceError
+from search_spaces.lower import lower
+from search_spaces.plan import plan
+from search_spaces.published import PUBLISHED, published
+from search_spaces.space import SearchSpace
+
+
+def size(name: str) -> tuple[int, int]:
+    """Parameters and multiply-accumulates, counted from the plan and from the graph."""
+    what, graph = plan(published(name)), lower(published(name))
+    parameters = what.features * 180 + 180
+    for conv in what.convs:
+        inputs = 1 if conv.kind == "depthwise" else conv.inputs
+        parameters += conv.outputs * (inputs * conv.kernel + 1)
+    macs = 0
+    for layer in graph.layers:
+        weights = graph.weight_shape(layer)
+        if not weights:
+            continue
+        target = graph.shape(layer.output)
+        positions = target[1] * target[2] if len(target) == 4 else 1
+        product = 1
+        for length in weights:
+            product *= length
+        macs += positions * product
+    return parameters, macs
+
+
+def test_sizes_are_those_that_the_docstring_says() -> None:
+    assert size("timeppg-small") == (4_764, 63_552)
+    assert size("kd-pulse-student") == (28_352, 3_250_288)
+
+
+def test_sizes_are_near_those_published() -> None:
+    parameters, macs = size("timeppg-small")
+    assert 4_500 <= parameters <= 5_000 and macs == pytest.approx(62_000, rel=0.05)
+    parameters, macs = size("kd-pulse-student")
+    assert parameters == pytest.approx(27_200, rel=0.05)
+    assert macs == pytest.approx(3.38e6, rel=0.05)
+    small, medium, large = (size(name)[0] for name in ("small", "medium", "large"))
+    assert small < medium / 2 < large / 4
+
+
+@pytest.mark.parametrize("name", sorted(PUBLISHED))
+def test_they_are_canonical(name: str) -> None:
+    assert SearchSpace.preset("tiny").canonical(published(name)) == published(name)
+
+
+def test_an_unknown_one_is_refused() -> None:
+    with pytest.raises(SpaceError, match="'resnet' is unknown; allowed: timeppg-small"):
+        published("resnet")
