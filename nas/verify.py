@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from deploy.c.build import ModelFiles
     from deploy.c.host import HostModel
     from deploy.emulation.emulate import EmulationResult, Emulator
-    from deploy.emulation.toolchain import Compiler
     from deploy.quantized import QuantizedNet
     from hwmodels.boards import Board
     from hwmodels.graph import Graph
@@ -330,7 +329,8 @@ def check(document: Mapping[str, Any]) -> None:
     """
     parity = document["parity"]
     found = [
-        f"{what} differs from the integer reference in {parity[key]} of {parity['outputs']} outputs"
+        f"{what} differs from the integer reference in {parity[key]} of "
+        f"{parity['outputs']} outputs"
         for what, key in (
             ("the C on this machine", "c_host_differences"),
             ("the C in emulation", "c_emulated_differences"),

@@ -16,6 +16,7 @@ PAGES = (
     "CONTRIBUTING.md",
     "docs/boards.md",
     "docs/calibration.md",
+    "docs/deploy.md",
     "docs/emulation.md",
     "docs/evaluate.md",
     "docs/records.md",

@@ -56,7 +56,9 @@ class HostModel:
         for index, window in enumerate(np.ascontiguousarray(x)):
             room[:] = 37 * index + 165 & 255
             code = self._infer(
-                window.ctypes.data, outputs[index : index + 1].ctypes.data, room[start:].ctypes.data
+                window.ctypes.data,
+                outputs[index : index + 1].ctypes.data,
+                room[start:].ctypes.data,
             )
             if code != 0:
                 raise ToolError(f"ppg_infer returned {code} instead of 0")

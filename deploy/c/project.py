@@ -1,4 +1,4 @@
-"""A folder that a firmware engineer can build: model.c, model.h, an example around them, README.md.
+"""A folder that a firmware engineer can build: model.c, model.h, an example, README.md.
 
 The example runs one window on the host, on an emulated board, or in a project of one's own, and
 says whether the logits are those of the integer reference.
@@ -66,7 +66,8 @@ def project(
 def _window_text(net: QuantizedNet, window: NDArray[np.int8]) -> str:
     expected = reference.run(net, window[None], rule="c")[0]
     return (
-        "/* A synthetic window, normalised and quantised, and its logits by the integer reference. */\n"
+        "/* A synthetic window, normalised and quantised, and its logits by the integer "
+        "reference. */\n"
         "#ifndef PPG_WINDOW_H\n#define PPG_WINDOW_H\n\n#include <stdint.h>\n\n"
         f"{_array('ppg_window', window)}\n{_array('ppg_expected', expected)}\n#endif\n"
     )
@@ -109,24 +110,24 @@ def _readme(net: QuantizedNet, made: Source, title: str) -> str:
         "    int status = ppg_infer(window, logits, memory);        /* PPG_OK, or an error */",
         "",
         f"* Input: int8 `[{source[2]}][{source[3]}]` (time, channels); "
-        f"stored = round(value / {scale:.9g}) + {point}, clamped to -128 .. 127.",
-        f"* Output: {prod(graph.shape(graph.output))} logits; value = (stored - {out_point}) * "
+        f"stored = round(value / {scale:.9g}) {point:+d}, clamped to -128 .. 127.",
+        f"* Output: {prod(graph.shape(graph.output))} logits; value = (stored {-out_point:+d}) * "
         f"{out_scale:.9g}.",
-        "* The memory's contents mean nothing before and after a call. An input that is written at "
-        "`PPG_INPUT_OFFSET` of it is not copied.",
+        "* The memory's contents mean nothing before and after a call. An input that is written "
+        "at `PPG_INPUT_OFFSET` of it is not copied.",
         "",
         "## Build",
         "",
         "`make host` builds and runs the example here, `make arm` for an emulated Cortex-M7 "
-        "(`ARM_CC=arm-none-eabi-gcc` or `ARM_CC=\"zig cc\"`), `make qemu` runs that. Each must print "
-        "PASS.",
+        "(`ARM_CC=arm-none-eabi-gcc` or `ARM_CC=\"zig cc\"`), `make qemu` runs that. Each must "
+        "print PASS.",
         "",
         "In a project of your own add model.c and model.h. Flags: `-std=c99 -O2 "
         "-fomit-frame-pointer -DPPG_NO_FRAME_POINTER` and those of the core, for an STM32H7 "
         "`-mcpu=cortex-m7 -mthumb -mfloat-abi=hard -mfpu=fpv5-d16`, for an nRF5340 "
         "`-mcpu=cortex-m33 -mthumb`. `-DPPG_NO_FRAME_POINTER` tells clang that it keeps "
-        "no frame pointer and has one register more; without optimisation leave it out. `-DPPG_NO_ASSEMBLY` and "
-        "`-DPPG_PORTABLE` give the same results without inline assembly and on any core. On an "
+        "no frame pointer and has one register more; without optimisation leave it out. "
+        "`-DPPG_NO_ASSEMBLY` and `-DPPG_PORTABLE` give the same results without inline assembly and on any core. On an "
         "STM32H7 let model.c's constants lie in flash behind the caches and the memory in DTCM.",
         "",
         "## Flash",

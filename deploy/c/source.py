@@ -152,9 +152,9 @@ def check_scratch(plan: Program, max_scratch_bytes: int | None) -> None:
     fullest = max(range(len(plan.steps)), key=plan.live_bytes.__getitem__)
     layer = plan.steps[fullest].layers[0].name
     raise ExportError(
-        f"layer {layer!r}: the scratch buffer takes {plan.bytes} bytes, {plan.live_bytes[fullest]} "
-        f"of them in use at this layer; {max_scratch_bytes} bytes are allowed. Choose a smaller "
-        "network or a board with more SRAM"
+        f"layer {layer!r}: the scratch buffer takes {plan.bytes} bytes, "
+        f"{plan.live_bytes[fullest]} of them in use at this layer; {max_scratch_bytes} bytes are "
+        "allowed. Choose a smaller network or a board with more SRAM"
     )
 
 

@@ -275,7 +275,7 @@ def test_a_multiplier_that_leaves_int32_is_refused() -> None:
 def test_a_mean_that_leaves_int32_is_refused(make_builder: MakeBuilder) -> None:
     b = make_builder(0, (1, 4, 8, 4))
     b.add("mean", (1, 1, 1, 4), scale=1e-9)
-    with pytest.raises(ExportError, match="layer 'mean0': sums of up to .* leave int32"):
+    with pytest.raises(ExportError, match=r"layer 'mean0': sums of up to .* leave int32"):
         generate(b.net())
 
 
