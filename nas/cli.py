@@ -9,6 +9,7 @@ import typer
 
 from nas import (
     cli_calibrate,
+    cli_data,
     cli_info,
     cli_model,
     cli_read,
@@ -42,7 +43,7 @@ app.command("calibrate")(cli_calibrate.calibrate)
 app.add_typer(cli_info.boards, name="boards")
 app.add_typer(cli_info.engines, name="engines")
 cli_info.bench.command("records")(cli_records.records)
-app.add_typer(cli_info.data, name="data")
+app.add_typer(cli_data.data, name="data")
 app.add_typer(cli_info.bench, name="bench")
 
 

@@ -1,4 +1,4 @@
-"""The verbs that look things up: `boards`, `engines`, `data`, `bench`."""
+"""The verbs that look things up: `boards`, `engines`, `bench`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,6 @@ def _group(text: str) -> typer.Typer:
 
 boards = _group("Boards that a search can aim at.")
 engines = _group("Runtimes that execute a network.")
-data = _group("Recordings.")
 bench = _group("Speed figures.")
 
 
@@ -212,48 +211,6 @@ def list_engines(as_json: AsJson = False) -> None:
         return
     rows = [(e.name, e.version, ", ".join(e.cores)) for e in found]
     print(table(("engine", "version", "cores"), rows))
-
-
-@data.command("inspect")
-@verb
-def inspect(
-    folder: Annotated[str, typer.Argument(help="Folder of recordings, or synthetic.")],
-    as_json: AsJson = False,
-) -> None:
-    """Data sets, people, recordings and usable windows of a folder.
-
-    \b
-    ppgnas data inspect recordings/
-    """
-    from nas.people import read_source
-    from ppg.npz import fingerprint
-
-    recordings = read_source(folder, seed=0)
-    sets: dict[str, dict[str, Any]] = {}
-    for name in sorted({recording.dataset for recording in recordings}):
-        members = [recording for recording in recordings if recording.dataset == name]
-        sets[name] = {
-            "people": len({recording.person for recording in members}),
-            "recordings": len(members),
-            "usable_windows": sum(int(recording.usable.sum()) for recording in members),
-            "windows": sum(len(recording.usable) for recording in members),
-            "acceleration": sum(recording.acc is not None for recording in members),
-            "synthetic": any(recording.synthetic for recording in members),
-        }
-    if as_json:
-        emit({"fingerprint": fingerprint(recordings), "datasets": sets})
-        return
-    rows = [
-        (
-            name,
-            row["people"],
-            row["recordings"],
-            f"{row['usable_windows']} of {row['windows']}",
-            f"{row['acceleration']} of {row['recordings']}",
-        )
-        for name, row in sets.items()
-    ]
-    print(table(("data set", "people", "recordings", "usable windows", "with acceleration"), rows))
 
 
 @bench.command("search")

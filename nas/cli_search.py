@@ -27,7 +27,7 @@ def search(
         typer.Option(help="total: weights + code + runtime (default); model: the weights alone."),
     ] = None,
     data: Annotated[
-        Text, typer.Option(help="Folder of recordings (.npz), or synthetic (default).")
+        Text, typer.Option(help="Folder of recordings or of a data set, or synthetic (default).")
     ] = None,
     report_data: Annotated[
         Text, typer.Option(help="Folder of the report people; default: drawn from --data.")

@@ -8,8 +8,10 @@ from typing import Protocol
 
 from nas.config import SYNTHETIC, SearchConfig
 from ppg import npz, synthetic
+from ppg.loaders.registry import read_folder
 from ppg.protocol import Split, draw_split, read_split, split_before_report
 from ppg.recording import Recording
+from ppg.same_person import shared_people
 from ppgnas.errors import DataError
 from search_spaces.space import SearchSpace
 
@@ -23,6 +25,7 @@ class People:
         train, search, report: their recordings.
         fingerprint: of all recordings, split or not.
         left_out: recordings without acceleration that were set aside, because most have it.
+        notes: what a user should know about who is used, in sentences.
     """
 
     split: Split
@@ -31,6 +34,7 @@ class People:
     report: list[Recording]
     fingerprint: str
     left_out: list[Recording] = field(default_factory=list)
+    notes: tuple[str, ...] = ()
 
     @property
     def recordings(self) -> list[Recording]:
@@ -69,31 +73,52 @@ def gather_for(source: Source, *, acceleration: bool) -> People:
     left_out: list[Recording] = []
     if source.report_data is not None:
         further = read_source(source.report_data, seed=source.seed)
+        _check_apart(source, recordings, further)
     if acceleration:
         left_out = [r for r in (*recordings, *further) if r.acc is None]
         recordings = [r for r in recordings if r.acc is not None]
         further = [r for r in further if r.acc is not None]
-    return _divided(source, recordings, further, left_out)
+    return _divided(source, recordings, further, left_out, [])
 
 
 def gather(config: SearchConfig, space: SearchSpace) -> People:
     """Read or generate the recordings, and split their people.
 
     Where most recordings have acceleration and the space has networks that read it, the others
-    are left out, so that a phone recording among fifty watches does not decide the front end. A
-    split that names people is taken as it stands.
+    are left out, so that a phone recording among fifty watches does not decide the front end.
+    Report people decide first: where most of them have none, the search is for sensors without
+    acceleration, and everybody is used. A split that names people is taken as it stands.
 
     Raises:
-        DataError: a folder or file cannot be used, or there are too few people.
+        DataError: a folder or file cannot be used, there are too few people, or somebody is in
+            both `--data` and `--report-data`.
     """
     recordings = read_source(config.data, seed=config.seed)
     further: list[Recording] = []
     left_out: list[Recording] = []
-    if config.split is None and True in space.acceleration:
-        recordings, left_out = _with_acceleration(recordings)
+    notes: list[str] = []
     if config.report_data is not None:
         further = read_source(config.report_data, seed=config.seed)
-    return _divided(config, recordings, further, left_out)
+        _check_apart(config, recordings, further)
+    if config.split is None and True in space.acceleration:
+        who, asked = _asked(config, recordings, further)
+        bare = [recording for recording in asked if recording.acc is None]
+        if bare and not _with_acceleration(asked)[1]:
+            notes.append(
+                f"{len(bare)} of {len(asked)} recordings of the report people ({who}) have no "
+                "acceleration, so only networks that read PPG alone can be reported on: the "
+                "acceleration of all others goes unused."
+            )
+        else:
+            recordings, left_out = _with_acceleration(recordings)
+            further, dropped = _with_acceleration(further) if further else ([], [])
+            left_out = [*left_out, *dropped]
+    if left_out:
+        notes.append(
+            f"{len(left_out)} recordings have no acceleration and are left out (most have it; to "
+            "use them too, choose a --space that reads PPG alone)."
+        )
+    return _divided(config, recordings, further, left_out, notes)
 
 
 def _divided(
@@ -101,6 +126,7 @@ def _divided(
     recordings: list[Recording],
     further: list[Recording],
     left_out: list[Recording],
+    notes: list[str],
 ) -> People:
     if source.report_data is not None:
         split = split_before_report(recordings, further, seed=source.seed)
@@ -116,6 +142,39 @@ def _divided(
         report=split.select(everything, "report"),
         fingerprint=npz.fingerprint(everything),
         left_out=left_out,
+        notes=tuple(notes),
+    )
+
+
+def _asked(
+    config: SearchConfig, recordings: list[Recording], further: list[Recording]
+) -> tuple[str, list[Recording]]:
+    """The recordings that the user chose to be reported on, and by which option; may be none."""
+    if config.report_data is not None:
+        return f"--report-data {config.report_data}", further
+    if config.report_from is not None:
+        chosen = [r for r in recordings if r.dataset == config.report_from]
+        return f"--report-from {config.report_from}", chosen
+    return "", []
+
+
+def _check_apart(
+    config: Source, recordings: list[Recording], further: list[Recording]
+) -> None:
+    if SYNTHETIC in (config.data, config.report_data):
+        return
+    shared = shared_people(recordings, further)
+    if not shared:
+        return
+    listed = "; ".join(
+        f"{pair.left.dataset}/{pair.left.name} and {pair.right.dataset}/{pair.right.name} "
+        f"({pair.why})"
+        for pair in shared[:3]
+    )
+    raise DataError(
+        f"--data {config.data} and --report-data {config.report_data} share {len(shared)} "
+        f"person(s): {listed}{'; ...' if len(shared) > 3 else ''}. Nobody may train and be "
+        f"reported on: take these recordings out of one of the folders."
     )
 
 
@@ -130,10 +189,19 @@ def _with_acceleration(
 
 
 def read_source(source: str, *, seed: int) -> list[Recording]:
-    """The recordings of a folder, or generated ones for `synthetic`."""
+    """The recordings of a folder, or generated ones for `synthetic`.
+
+    Args:
+        source: `synthetic`, a folder of .npz recordings, or a folder of the files of data sets
+            that `ppg.loaders.registry` knows.
+        seed: of generated ones.
+
+    Raises:
+        DataError: the folder or a file in it cannot be used.
+    """
     if source == SYNTHETIC:
         return synthetic.synthesize(seed=seed)
-    return npz.read_folder(Path(source))
+    return read_folder(Path(source))
 
 
 def without_acceleration(people: People) -> list[Recording]:

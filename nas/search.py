@@ -119,11 +119,8 @@ def search(
     space = load_space(config.space)
     progress.say(f"Reading the recordings: {config.data}")
     people = gather(config, space)
-    if people.left_out:
-        progress.say(
-            f"{len(people.left_out)} recordings have no acceleration and are left out (most have "
-            "it; to use them too, choose a --space that reads PPG alone)."
-        )
+    for note in people.notes:
+        progress.say(note)
     fitting = fitting_space(space, people)
     if fitting != space:
         lacking = len(without_acceleration(people))

@@ -12,8 +12,8 @@ tested. Only people are split, never windows.
 * `transfer`: train on the people of some data sets, test on those of another: a new sensor.
 * `spc-train-test`: the 12 training recordings of IEEE SPC 2015 against its 10 test recordings.
 
-Except in `dalia-groups` the validation people are drawn by seed from those who are not tested, 15 %
-of them. `loso` and `kfold` over one data set may train on the people of others as well.
+Except in `dalia-groups` the validation people are drawn by seed from those who are not tested,
+15 % of them. `loso` and `kfold` over one data set may train on the people of others as well.
 """
 
 from __future__ import annotations

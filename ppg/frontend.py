@@ -20,7 +20,10 @@ BAND_HZ = (0.4, 5.0)
 BAND_ORDER = 2
 PPG_CLIP = 5.0  # standard deviations
 ACC_FLOOR_G = 0.03  # below this movement the acceleration is noise, and must look like it
+ACC_POWER = 0.75
 PPG_FLOOR = 1e-6
+DEAD_SHARE = 1e-7  # of the raw level: less than float32 resolves, so nothing was recorded
+DEAD_SPREAD = 1e-4  # of a stream's unit spread; a live channel beside rare blows keeps ten times that
 
 
 @dataclass(frozen=True)
@@ -29,7 +32,7 @@ class Stream:
 
     Attributes:
         ppg: `(samples, channels)` float32, each channel scaled to unit spread over the recording
-            (a gain only; windows are normalised again).
+            (a gain only; windows are normalised again); 0 for a channel that carries nothing.
         acc: `(samples, 3)` float32 in g, or None.
         hz: rate of both.
     """
@@ -68,7 +71,9 @@ def stream(recording: Recording, *, hz: float) -> Stream:
     count = int(recording.duration_s * hz)
     at_s = np.arange(count) / hz
     ppg = interpolate(band_pass(recording.ppg, recording.ppg_hz), recording.ppg_hz, at_s)
-    gain = np.maximum(ppg.std(axis=0), PPG_FLOOR)
+    spread = ppg.std(axis=0)
+    alive = spread > DEAD_SHARE * np.abs(recording.ppg).max(axis=0)
+    gain = np.where(alive, spread, np.inf)
     acc = None
     if recording.acc is not None and recording.acc_hz is not None:
         filtered = band_pass(recording.acc, recording.acc_hz)
@@ -79,7 +84,10 @@ def stream(recording: Recording, *, hz: float) -> Stream:
 def normalise_ppg(
     ppg: NDArray[np.float32], weights: NDArray[np.float32] | None = None
 ) -> NDArray[np.float32]:
-    """One PPG trace per window from all channels.
+    """One PPG trace per window from all channels that carry a signal.
+
+    A channel that is flat within a window is left out of it rather than blown up to noise; where
+    all are flat the trace is 0.
 
     Args:
         ppg: `(windows, time, channels)`.
@@ -89,9 +97,11 @@ def normalise_ppg(
         `(windows, time)` with mean 0 and standard deviation 1, clipped to +-5.
     """
     centred = ppg - ppg.mean(axis=1, keepdims=True)
-    centred /= np.maximum(centred.std(axis=1, keepdims=True), PPG_FLOOR)
+    spread = centred.std(axis=1, keepdims=True)
+    alive = spread > DEAD_SPREAD  # (windows, 1, channels)
+    centred = np.where(alive, centred / np.where(alive, spread, 1), 0).astype(ppg.dtype)
     if weights is None:
-        mixed = centred.mean(axis=2)
+        mixed = centred.sum(axis=2) / np.maximum(alive.sum(axis=2), 1).astype(ppg.dtype)
     else:
         mixed = np.einsum("wtc,wc->wt", centred, weights)
     mixed /= np.maximum(mixed.std(axis=1, keepdims=True), PPG_FLOOR)
@@ -101,10 +111,10 @@ def normalise_ppg(
 def normalise_acc(acc: NDArray[np.float32]) -> NDArray[np.float32]:
     """Three axes per window `(windows, time, 3)` in g, compressed to a range int8 can hold.
 
-    The three axes are divided by their common root-mean-square to the power 3/4, so that the
-    strength of the movement stays visible while a punch and a slow walk both use the range.
+    The three axes are divided by their common root-mean-square to the power `ACC_POWER`, so that
+    the strength of the movement stays visible while a punch and a slow walk both use the range.
     """
     centred = acc - acc.mean(axis=1, keepdims=True)
     rms = np.sqrt((centred**2).mean(axis=(1, 2), keepdims=True) * 3)
-    scaled = centred / np.maximum(rms, ACC_FLOOR_G) ** 0.75
+    scaled = centred / np.maximum(rms, ACC_FLOOR_G) ** ACC_POWER
     return np.clip(scaled, -PPG_CLIP, PPG_CLIP).astype(np.float32)

@@ -87,10 +87,18 @@ def read_folder(path: Path) -> list[Recording]:
         )
     entries = []
     for file in files:
-        arrays = _load(file)
-        entries.append(Entry(file, recording_of(file, arrays), aliases_of(arrays)))
+        entries.append(Entry(file, recording_of(file, _load(file))))
     check_people(path, entries)
     return [entry.recording for entry in entries]
+
+
+def has_recordings(path: Path) -> bool:
+    """Whether a folder holds an .npz file, here or below.
+
+    Raises:
+        DataError: a folder cannot be read.
+    """
+    return next(_npz_files(path), None) is not None
 
 
 def read_recording(path: Path) -> Recording:
@@ -152,6 +160,8 @@ def write_recording(path: Path, recording: Recording) -> None:
         "dataset": np.array(recording.dataset),
         "synthetic": np.array(recording.synthetic),
     }
+    if recording.also_in:
+        arrays["also_in"] = np.array(recording.also_in, dtype=np.str_)
     if recording.acc is not None:
         arrays["acc"] = recording.acc
         arrays["acc_scale"] = np.array(1.0, dtype=np.float32)

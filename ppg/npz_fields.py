@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ppg.plausible import check_durations, check_unit
 from ppg.recording import WINDOW_S, Recording
 from ppgnas.errors import DataError
 
@@ -80,7 +81,7 @@ def recording_of(path: Path, arrays: Arrays) -> Recording:
                 "Leave the recording out.",
             )
     lag_s = _number(path, arrays, "hr_lag_s")
-    return Recording(
+    recording = Recording(
         subject=_name(path, arrays, "subject"),
         dataset=_name(path, arrays, "dataset"),
         name=_name(path, arrays, "recording"),
@@ -94,8 +95,12 @@ def recording_of(path: Path, arrays: Arrays) -> Recording:
         activity=activity,
         activity_names=names,
         synthetic=_synthetic(path, arrays),
+        also_in=aliases_of(arrays),
         label_lag_s=lag_s,
     )
+    check_durations(str(path), recording, truncated=True)
+    check_unit(str(path), recording)
+    return recording
 
 
 def signals_of(path: Path, arrays: Arrays) -> Recording:

@@ -13,11 +13,10 @@ from ppgnas.errors import DataError
 
 
 class Entry(NamedTuple):
-    """One file: its path, its recording and the person's names in other data sets."""
+    """One file: its path and its recording."""
 
     file: Path
     recording: Recording
-    aliases: tuple[str, ...]
 
 
 def check_people(root: Path, entries: list[Entry]) -> None:
@@ -32,22 +31,9 @@ def check_people(root: Path, entries: list[Entry]) -> None:
             sets, the same samples in two files, or one person under two names by `also_in`. The
             message names both files.
     """
-    _check_names(root, entries)
-    _check_content(entries)
-    _check_aliases(entries)
-
-
-def _check_names(root: Path, entries: list[Entry]) -> None:
+    check_recordings(entries)
     people: dict[str, Path] = {}
-    recordings: dict[tuple[str, str], Path] = {}
-    for file, recording, _ in entries:
-        key = (recording.dataset, recording.name)
-        if key in recordings:
-            raise DataError(
-                f"{file} and {recordings[key]}: both are the recording {recording.name!r} of data "
-                f"set {recording.dataset!r}; names must differ. Rename one, or take it out."
-            )
-        recordings[key] = file
+    for file, recording in entries:
         first = people.setdefault(recording.person, file)
         if _data_set_folder(root, first) != _data_set_folder(root, file):
             raise DataError(
@@ -57,6 +43,29 @@ def _check_names(root: Path, entries: list[Entry]) -> None:
             )
 
 
+def check_recordings(entries: list[Entry]) -> None:
+    """The same, but for one person whose files lie in several folders, which is allowed.
+
+    Raises:
+        DataError: see `check_people`.
+    """
+    _check_names(entries)
+    _check_content(entries)
+    _check_aliases(entries)
+
+
+def _check_names(entries: list[Entry]) -> None:
+    recordings: dict[tuple[str, str], Path] = {}
+    for file, recording in entries:
+        key = (recording.dataset, recording.name)
+        if key in recordings:
+            raise DataError(
+                f"{file} and {recordings[key]}: both are the recording {recording.name!r} of data "
+                f"set {recording.dataset!r}; names must differ. Rename one, or take it out."
+            )
+        recordings[key] = file
+
+
 def _data_set_folder(root: Path, file: Path) -> str:
     parts = file.relative_to(root).parts
     return parts[0] if len(parts) > 1 else "."
@@ -64,8 +73,8 @@ def _data_set_folder(root: Path, file: Path) -> str:
 
 def _check_content(entries: list[Entry]) -> None:
     seen: dict[bytes, tuple[Path, Recording]] = {}
-    for file, recording, _ in entries:
-        key = hashlib.sha256(np.ascontiguousarray(recording.ppg).tobytes()).digest()
+    for file, recording in entries:
+        key = samples_digest(recording)
         if key not in seen:
             seen[key] = (file, recording)
             continue
@@ -81,15 +90,20 @@ def _check_content(entries: list[Entry]) -> None:
         )
 
 
+def samples_digest(recording: Recording) -> bytes:
+    """SHA-256 of the PPG samples, whatever the recording is called."""
+    return hashlib.sha256(np.ascontiguousarray(recording.ppg).tobytes()).digest()
+
+
 def _check_aliases(entries: list[Entry]) -> None:
     """Find one person under two names by the notes in `also_in`."""
     noted: dict[str, tuple[Path, str]] = {}
-    for file, recording, aliases in entries:
-        for alias in aliases:
+    for file, recording in entries:
+        for alias in recording.also_in:
             other_file, person = noted.setdefault(alias, (file, recording.person))
             if person != recording.person:
                 raise _one_person(file, other_file, recording.person, person, alias)
-    for file, recording, _ in entries:
+    for file, recording in entries:
         for alias in dict.fromkeys((recording.subject, recording.name)):
             other_file, person = noted.get(alias, (file, recording.person))
             if person != recording.person:

@@ -31,7 +31,8 @@ class Recording:
         activity: `(windows,)` index into `activity_names`, -1 unknown.
         activity_names: names of the activities.
         synthetic: True for a generated recording.
-        label_lag_s: what was added to the published window starts to reach the signal's clock.
+        also_in: names that the person has in other data sets.
+        label_lag_s: offset between the clocks of labels and signal; `window_start_s` has it.
     """
 
     subject: str
@@ -47,7 +48,8 @@ class Recording:
     activity: NDArray[np.int64]
     activity_names: tuple[str, ...] = ()
     synthetic: bool = field(default=False)
-    label_lag_s: float = field(default=0.0)
+    also_in: tuple[str, ...] = ()
+    label_lag_s: float = 0.0
 
     def __post_init__(self) -> None:
         where = f"{self.dataset}/{self.name}"

@@ -16,9 +16,14 @@ PAGES = (
     "CONTRIBUTING.md",
     "docs/boards.md",
     "docs/calibration.md",
+<<<<<<< HEAD
     "docs/deploy.md",
+=======
+    "docs/datasets.md",
+>>>>>>> main
     "docs/emulation.md",
     "docs/evaluate.md",
+    "docs/own_data.md",
     "docs/records.md",
     "docs/recordings.md",
     "docs/rescore.md",
@@ -72,3 +77,29 @@ def test_links_lead_somewhere() -> None:
         for target in re.findall(r"\]\(([^)#]+)\)", path.read_text()):
             if not target.startswith("http"):
                 assert (path.parent / target).exists(), f"{page}: {target}"
+
+
+def test_the_csv_of_the_documentation_converts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The rows of the page, gone on with for half a minute, under the command of the page."""
+    import numpy as np
+
+    from nas.cli import app
+    from ppg.npz import read_folder
+
+    page = (ROOT / "docs" / "own_data.md").read_text()
+    (rows,) = re.findall(r"```csv\n(.*?)```", page, re.DOTALL)
+    lines = rows.splitlines()
+    for index in range(3, 1500):
+        pulse = 51_240 + 100 * np.sin(index / 7)
+        heart_rate = 71 if index % 50 == 0 else ""
+        lines.append(f"{index * 0.02:.2f},{pulse:.0f},0.01,-0.02,0.99,{heart_rate}")
+    (tmp_path / "anna_walk.csv").write_text("\n".join(lines))
+    (command,) = (c for c in _commands() if c[:3] == ["data", "convert", "anna_walk.csv"])
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner().invoke(app, command)
+    assert result.exit_code == 0, result.output
+    (recording,) = read_folder(tmp_path / "recordings")
+    assert recording.person == "mine/anna" and recording.name == "anna_walk"
+    assert recording.ppg_hz == 50.0 and set(recording.hr_bpm) == {71.0}

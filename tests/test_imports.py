@@ -19,12 +19,16 @@ MAY_IMPORT = {
     "search_spaces": {"ppgnas", "hwmodels"},
     # distill quantises what it trains and measures it in integers.
     "distill": {"ppgnas", "hwmodels", "search_spaces", "ppg", "deploy"},
-    "deploy": {"ppgnas", "hwmodels", "search_spaces"},
+    # The integer front end and decoder take the constants of ppg's.
+    "deploy": {"ppgnas", "hwmodels", "search_spaces", "ppg"},
     "nas": set(ROOMS),
 }
 TORCH_FREE = ("ppgnas", "ppg", "hwmodels", "deploy")
 TOML = {"tomllib", "tomli"}  # the first is part of Python from 3.11
-LIGHT_PACKAGES = {"ppg": {"numpy", "scipy"}, "hwmodels": {"numpy", "scipy", "pydantic", *TOML}}
+LIGHT_PACKAGES = {
+    "ppg": {"numpy", "scipy", "pooch"},  # pooch where data sets are downloaded, nowhere else
+    "hwmodels": {"numpy", "scipy", "pydantic", *TOML},
+}
 
 
 def imports_of(path: Path) -> Iterator[str]:

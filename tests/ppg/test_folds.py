@@ -122,6 +122,6 @@ def test_transfer_tests_a_sensor_that_was_never_seen() -> None:
     assert all(person.startswith("a/") for person in (*fold.split.train, *fold.split.search))
     for wrong in ({"dataset": "b"}, {"train": ("a",)}, {"dataset": "a", "train": ("a",)}):
         with pytest.raises(DataError, match="--train-dataset"):
-            protocol("transfer", **wrong)  # type: ignore[arg-type]
+            protocol("transfer", **wrong)
     with pytest.raises(DataError, match="leave out --train-dataset"):
         protocol("dalia-groups", dataset="x", train=("a",))

@@ -65,6 +65,32 @@ def test_ppg_is_normalised_whatever_the_gain_and_offset() -> None:
     np.testing.assert_allclose(only, np.clip(expected, -5, 5), atol=1e-4)
 
 
+@pytest.mark.parametrize("level", [0.0, 1.0, 65_535.0, -3.7e-3])
+def test_a_dead_channel_changes_nothing(level: float) -> None:
+    recording = synthesize(people=1, minutes=1, seed=3)[0]
+    live = recording.ppg[:, :1]
+    beside = replace(recording, ppg=np.hstack([live, np.full_like(live, level)]))
+    both, alone = (stream(r, hz=64.0).ppg for r in (beside, replace(recording, ppg=live)))
+    assert not both[:, 1].any()
+    windows = [s[: 7 * 512].reshape(7, 512, -1) for s in (both, alone)]
+    np.testing.assert_allclose(*map(normalise_ppg, windows), atol=1e-5)
+
+
+def test_a_channel_that_dies_is_left_out_once_the_filter_has_settled() -> None:
+    recording = synthesize(people=1, minutes=1, seed=3)[0]
+    ppg = np.hstack([recording.ppg[:, :1]] * 2)
+    ppg[len(ppg) // 2 :, 1] = ppg[len(ppg) // 2, 1]
+    late = stream(replace(recording, ppg=ppg), hz=64.0).ppg[-512:][None]
+    np.testing.assert_allclose(normalise_ppg(late), normalise_ppg(late[:, :, :1]), atol=1e-5)
+
+
+def test_only_dead_channels_give_zeros() -> None:
+    recording = synthesize(people=1, minutes=1, seed=3)[0]
+    flat = stream(replace(recording, ppg=np.full_like(recording.ppg, 12.5)), hz=64.0).ppg
+    trace = normalise_ppg(flat[None, :512])
+    assert trace.shape == (1, 512) and not trace.any()
+
+
 def test_acceleration_keeps_its_order_of_strength() -> None:
     rng = np.random.default_rng(2)
     shape = rng.standard_normal((1, 256, 3)).astype(np.float32)

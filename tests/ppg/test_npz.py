@@ -482,3 +482,24 @@ def test_real_recordings() -> None:
     assert not any(r.synthetic for r in recordings)
     if "welltory" in by_set:
         assert all(r.acc is None for r in by_set["welltory"])
+
+
+def test_swapped_rates_and_other_units_are_refused(tmp_path: Path) -> None:
+    swapped = {"ppg_fs": np.float32(32), "acc_fs": np.float32(50)}
+    message = _message(lambda: read_recording(_save(tmp_path / "r.npz", **swapped)))
+    assert "the PPG lasts 31.2 s at 32 Hz and the acceleration 12.8 s at 50 Hz" in message
+    assert "The two rates look swapped: exchange them." in message
+    counts = {"acc_scale": np.float32(0.064)}
+    message = _message(lambda: read_recording(_save(tmp_path / "r.npz", **counts)))
+    assert "median size of the acceleration" in message and "at most 4" in message
+    # One that ends early is a recording; inspect speaks of it.
+    early = read_recording(_save(tmp_path / "r.npz", acc=_arrays()["acc"][:500]))
+    assert early.duration_s < 16
+
+
+def test_the_clock_and_other_names_are_kept(tmp_path: Path) -> None:
+    first = read_recording(_save(tmp_path / "r.npz", also_in=np.array("CR_01")))
+    assert first.label_lag_s == -1.5 and first.also_in == ("CR_01",)
+    write_recording(tmp_path / "s.npz", first)
+    assert _equal(read_recording(tmp_path / "s.npz"), first)
+    assert float(np.load(tmp_path / "s.npz")["hr_lag_s"]) == -1.5

@@ -1,0 +1,133 @@
+"""C of the decoder: from int8 logits to heart rate, spread and confidence."""
+
+from __future__ import annotations
+
+from deploy.device import clipping, smoothing
+from deploy.device.c_text import CPart, macros, read_text, resolve, table
+from deploy.device.decoder import Decoder
+from deploy.device.decoding import Calibration
+from deploy.device.smoothing import START, Smoother
+from deploy.device.weights import EXP2, exponent_of
+from ppg.decode import MODE_HALF_WIDTH
+from ppg.targets import CLASSES, FIRST_BPM
+
+_HELPERS = ("shift_right", "floor_divide", "square_root", "line")
+
+
+def decoder_c(decoder: Decoder) -> CPart:
+    """`ppg_decode`, `ppg_smoother_reset`, `ppg_smooth`."""
+    flags = {
+        "DECODER_HMM": decoder.smoothing == "hmm",
+        "DECODER_CLIP": decoder.smoothing == "clip",
+    }
+    text, table_bytes = _tables(decoder)
+    words = CLASSES
+    state_bytes = 2
+    helpers = _HELPERS
+    if decoder.smoothing == "hmm":
+        words, state_bytes, helpers = 2 * CLASSES, 4 * CLASSES + 4, (*_HELPERS, "bit_length")
+    elif decoder.smoothing == "clip":
+        state_bytes = 2 * clipping.READINGS + 6
+    sizes: dict[str, object] = {"PPG_CLASSES": CLASSES, "PPG_DECODE_WORDS": words}
+    if decoder.smoothing == "clip":
+        sizes["DECODER_CLIP_READINGS"] = clipping.READINGS
+    header = resolve(read_text("decoder.h"), flags).replace("DECODER_NAME", decoder.smoothing)
+    functions = resolve(read_text("decoder.c"), flags).replace("DECODER_TABLES\n", text)
+    # The type comes first in the text: tables of it follow.
+    return CPart(
+        header=macros(sizes) + "\n" + header,
+        functions=macros(_constants(decoder)) + "\n" + functions,
+        helpers=helpers,
+        table_bytes=table_bytes,
+        state_bytes=state_bytes,
+        scratch_bytes=4 * words,
+    )
+
+
+def _constants(decoder: Decoder) -> dict[str, object]:
+    values: dict[str, object] = {
+        "DECODER_EXPONENT": f"{exponent_of(decoder.scale)}u",
+        "DECODER_FIRST_BPM": int(FIRST_BPM),
+        "DECODER_HALF_WIDTH": MODE_HALF_WIDTH,
+    }
+    if decoder.smoothing == "clip":
+        values |= {
+            "DECODER_CLIP_PERCENT": f"{clipping.PERCENT}u",
+            "DECODER_LONGEST_GAP": f"{clipping.LONGEST_GAP_STEPS}u",
+        }
+    if decoder.smoother is not None:
+        by = decoder.smoother
+        values |= {
+            "DECODER_START": f"{START}u",
+            "DECODER_JUMP": f"{by.jump}u",
+            "DECODER_KERNELS": len(by.kernels),
+            "DECODER_FLOOR": f"UINT64_C({by.evidence.floor})",
+            "DECODER_POWER": f"{by.evidence.exponent}u",
+            "DECODER_LONGEST_GAP": f"{smoothing.LONGEST_GAP_STEPS}u",
+        }
+    return values
+
+
+def _tables(decoder: Decoder) -> tuple[str, int]:
+    """Text and bytes of the constants in flash."""
+    text = "/* 2^-(j / 64) * 2^31. */\n" + table("uint32_t", "decoder_exp2_table", EXP2)
+    size = 4 * len(EXP2)
+    text += "\n" + _CALIBRATION_TYPE
+    for name, calibration in (
+        ("decoder_raw_calibration", decoder.raw_calibration),
+        ("decoder_calibration", decoder.calibration),
+    ):
+        added, more = _calibration(name, calibration)
+        text, size = text + "\n" + added, size + more
+    if decoder.smoother is not None:
+        added, more = _smoother(decoder.smoother)
+        text, size = text + "\n" + added, size + more
+    return text, size
+
+
+_CALIBRATION_TYPE = """\
+/* Knots of spread and expected error in 1/256 BPM, linear between them; none: the spread. */
+typedef struct {
+    const uint16_t *spread;
+    const uint16_t *error;
+    int count;
+} decoder_calibration_t;
+"""
+
+
+def _calibration(name: str, calibration: Calibration | None) -> tuple[str, int]:
+    """Text and bytes on a 32-bit core of one map."""
+    head = f"static const decoder_calibration_t {name} = "
+    if calibration is None:
+        return head + "{0, 0, 0};\n", 12
+    count = len(calibration.spread_q8)
+    text = table("uint16_t", f"{name}_spread", calibration.spread_q8)
+    text += table("uint16_t", f"{name}_error", calibration.error_q8)
+    return text + head + f"{{{name}_spread, {name}_error, {count}}};\n", 12 + 4 * count
+
+
+def _smoother(by: Smoother) -> tuple[str, int]:
+    text = "/* ((1 + j / 64) / 2)^exponent * 2^31. */\n"
+    text += table("uint32_t", "decoder_power", by.evidence.power)
+    size = 4 * len(by.evidence.power)
+    rows = []
+    for number, kernel in enumerate(by.kernels):
+        text += f"\n/* Step of heart rate by distance, and what it loses at the ends ({number}). */\n"
+        text += table("uint32_t", f"decoder_step_{number}", kernel.by_distance)
+        text += table("uint32_t", f"decoder_edge_{number}", kernel.edge)
+        size += 4 * (len(kernel.by_distance) + len(kernel.edge)) + 16
+        band, ends = len(kernel.by_distance) - 1, len(kernel.edge)
+        rows.append(f"    {{decoder_step_{number}, decoder_edge_{number}, {band}, {ends}}},\n")
+    text += "\n" + _KERNEL_TYPE
+    return text + f"static const decoder_kernel_t decoder_kernels[{len(rows)}] = {{\n{''.join(rows)}}};\n", size
+
+
+_KERNEL_TYPE = """\
+typedef struct {
+    const uint32_t *kernel;
+    const uint32_t *edge;
+    int band;
+    int ends;
+} decoder_kernel_t;
+
+"""

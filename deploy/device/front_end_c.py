@@ -1,0 +1,175 @@
+"""C of the front end: from raw samples to the network's int8 input."""
+
+from __future__ import annotations
+
+from ctypes import Structure, c_int32, c_int64, sizeof
+from fractions import Fraction
+
+from deploy.device.c_text import CPart, macros, read_text, resolve, table
+from deploy.device.filtering import FRACTION_BITS, PRE_SHIFT, band_pass
+from deploy.device.normalising import (
+    LARGEST_ACC_SHIFT,
+    MIXED_FLOOR,
+    Z_SHIFT,
+    Normaliser,
+    normaliser,
+)
+from deploy.device.resampling import ratio
+from deploy.device.settings import ACC_G_BITS, FrontEnd
+from deploy.device.windows import DEAD_SPAN, MANTISSA_BITS
+from ppg.windows import STREAM_HZ
+
+_HELPERS = ("shift_right", "floor_divide", "bit_length", "square_root", "line")
+_NEED_LIMIT = 2**30
+_ERRORS = {"PPG_OK": 0, "PPG_ERROR_OUT_OF_STEP": "(-3)", "PPG_ERROR_NO_WINDOW": "(-4)"}
+
+
+def front_end_c(front_end: FrontEnd, *, scale: float, zero_point: int) -> CPart:
+    """`ppg_reset`, `ppg_push_ppg`, `ppg_push_acc`, `ppg_window`, `ppg_quantise`.
+
+    Args:
+        front_end: sensors and rate.
+        scale, zero_point: of the network's input tensor.
+
+    Raises:
+        ExportError: a rate or a scale that the integer arithmetic does not reach.
+    """
+    by = normaliser(front_end, scale=scale, zero_point=zero_point)
+    flags = {"FRONT_ACC": front_end.acceleration, "FRONT_TWO_STAGES": front_end.two_stages}
+    tables, table_bytes = _tables(front_end, by)
+    text = resolve(read_text("front_end.c"), flags).replace("FRONT_TABLES\n", tables)
+    helpers = _HELPERS if front_end.acceleration else _without_acceleration()
+    return CPart(
+        header=_header(front_end, flags),
+        functions=_constants(front_end, by) + "\n" + text,
+        helpers=helpers,
+        table_bytes=table_bytes,
+        state_bytes=_state_bytes(front_end),
+        scratch_bytes=0,
+    )
+
+
+def _without_acceleration() -> tuple[str, ...]:
+    return tuple(name for name in _HELPERS if name not in ("floor_divide", "line"))
+
+
+def _header(front_end: FrontEnd, flags: dict[str, bool]) -> str:
+    sizes = {
+        "PPG_STEPS": front_end.steps,
+        "PPG_CHANNELS": 4 if front_end.acceleration else 1,
+        "PPG_PPG_CHANNELS": front_end.ppg_channels,
+        "PPG_WINDOW_CHANNELS": front_end.channels,
+        "PPG_WINDOW_WORDS": front_end.window_words,
+        "PPG_STRIDE_STEPS": front_end.stride_steps,
+        "PPG_RING_STEPS": front_end.ring_steps,
+        "PPG_SLACK_STEPS": front_end.ring_steps - front_end.steps,
+    }
+    text = macros(_ERRORS) + macros(sizes)
+    if front_end.acceleration:
+        name = "PPG_ACC_COUNTS_PER_G"
+        text += f"#ifndef {name}\n#define {name} {front_end.counts_per_g}\n#endif\n"
+    rates = f"/* PPG at {front_end.ppg_hz} Hz"
+    if front_end.acceleration:
+        rates += f", acceleration at {front_end.acc_hz} Hz"
+    rates += f"; the network reads {front_end.rate_hz} Hz. */\n"
+    return rates + text + "\n" + resolve(read_text("front_end.h"), flags)
+
+
+def _constants(front_end: FrontEnd, by: Normaliser) -> str:
+    values: dict[str, object] = {
+        "FRONT_FRACTION_BITS": FRACTION_BITS,
+        "FRONT_PRE_SHIFT": PRE_SHIFT,
+        "FRONT_MANTISSA_BITS": MANTISSA_BITS,
+        "FRONT_DEAD_SPAN": DEAD_SPAN,
+        "FRONT_NEED_LIMIT": _NEED_LIMIT,
+        "FRONT_Z_SHIFT": Z_SHIFT,
+        "FRONT_MIXED_SQUARES": f"{front_end.steps * MIXED_FLOOR**2}u",
+        "FRONT_INVERSE_SCALE": by.inverse_scale.mantissa,
+        "FRONT_OUTPUT_SHIFT": 56 - 31 + by.inverse_scale.shift,
+        "FRONT_ZERO_POINT": f"({by.zero_point})",
+        "FRONT_LOW": f"({by.low})",
+        "FRONT_HIGH": f"({by.high})",
+    }
+    if front_end.two_stages:
+        step, grid = ratio(Fraction(STREAM_HZ), Fraction(front_end.rate_hz))
+        values |= {"FRONT_STREAM_STEP": step, "FRONT_STREAM_GRID": grid}
+    if front_end.acceleration:
+        values |= {
+            "FRONT_ACC_G_BITS": ACC_G_BITS,
+            "FRONT_ACC_SHIFT_LIMIT": LARGEST_ACC_SHIFT,
+            "FRONT_ACC_FLOOR": f"UINT64_C({by.acc_floor})",
+            "FRONT_FIRST_OCTAVE": by.first_octave,
+        }
+    return macros(values)
+
+
+def _tables(front_end: FrontEnd, by: Normaliser) -> tuple[str, int]:
+    """Text and bytes of the constants in flash."""
+    rates = [front_end.ppg_hz] + ([front_end.acc_hz] if front_end.acc_hz else [])
+    target = Fraction(STREAM_HZ) if front_end.two_stages else Fraction(front_end.rate_hz)
+    rows = []
+    for hz in rates:
+        band = band_pass(hz)
+        factors = [factor for pair in band.recursive for factor in pair]
+        columns = [
+            ", ".join(str(getattr(factor, name)) for factor in factors)
+            for name in ("whole", "fine", "shift")
+        ]
+        step, grid = ratio(hz, target)
+        rows.append(
+            f"    {{{band.gain.mantissa}, {band.gain.shift + PRE_SHIFT},\n"
+            + "".join(f"     {{{column}}},\n" for column in columns)
+            + f"     {step}, {grid}}},\n"
+        )
+    text = (
+        "/* Band-pass and clock: PPG, then acceleration. */\n"
+        f"static const front_sensor_t front_sensors[{len(rows)}] = {{\n{''.join(rows)}}};\n"
+    )
+    size = 64 * len(rows)
+    if front_end.acceleration:
+        text += "\n/* (1 + j / 64)^(-ACC_POWER / 2) * 2^31, then the factor of each octave. */\n"
+        text += table("uint32_t", "front_power", by.power)
+        text += table("int32_t", "front_octave_factor", [s.mantissa for s in by.octaves])
+        text += table("uint8_t", "front_octave_shift", [s.shift for s in by.octaves])
+        size += 4 * len(by.power) + 5 * len(by.octaves)
+    return text, size
+
+
+def state_structure(front_end: FrontEnd) -> type[Structure]:
+    """`ppg_state_t` as ctypes lays it out, which is as the compilers of Cortex-M do."""
+    stream = [("stream", c_int64)] if front_end.two_stages else []
+    clocks = [("stream_due", c_int32)] if front_end.two_stages else []
+
+    class Lane(Structure):
+        _fields_ = [
+            *((name, c_int64) for name in ("v1", "v2", "w1", "w2")),
+            *stream,
+            *((name, c_int32) for name in ("first", "x1", "x2")),
+        ]
+
+    class Clock(Structure):
+        _fields_ = [
+            ("due", c_int32),
+            *clocks,
+            *((name, c_int32) for name in ("need", "at", "started")),
+        ]
+
+    channels, steps = front_end.ppg_channels, front_end.ring_steps
+    acc_first = [("acc_lane", Lane * 3), ("acc_clock", Clock)] if front_end.acceleration else []
+    acc_last = [("acc_ring", c_int32 * 3 * steps)] if front_end.acceleration else []
+
+    class State(Structure):
+        _fields_ = [
+            ("ppg_lane", Lane * channels),
+            *acc_first,
+            ("ppg_clock", Clock),
+            ("ready", c_int32),
+            ("ppg_ring", c_int32 * channels * steps),
+            *acc_last,
+        ]
+
+    return State
+
+
+def _state_bytes(front_end: FrontEnd) -> int:
+    return sizeof(state_structure(front_end))

@@ -1,0 +1,154 @@
+"""Whole recordings through the integer front end, many samples at a time.
+
+A recording holds physical values; the sensor's counts are made again from them: PPG with 24 bits
+over the recording's range, acceleration with 16 bits likewise. Windows start where the recording's
+labels say. The network's first sample of a window is then in general not on the grid
+of the device, which starts at the first sample; the rule interpolates from the stream of
+`STREAM_HZ` at the label's times, as `ppg.windows` does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deploy.device.filtering import BandPass, band_pass, filter_lanes
+from deploy.device.integers import Ints
+from deploy.device.resampling import resample, sample_at
+from deploy.device.settings import FrontEnd, exact_hz
+from deploy.device.windows import Windows, acc_units, pack, windows_of
+from ppg.recording import WINDOW_S, Recording
+from ppg.windows import STREAM_HZ
+from ppgnas.errors import DataError
+
+PPG_BITS = 24
+_STREAM_HZ = Fraction(STREAM_HZ)
+
+
+def ppg_counts(recording: Recording, *, bits: int = PPG_BITS) -> NDArray[np.int32]:
+    """`(samples, channels)` counts of a sensor of `bits` bits that just holds the recording."""
+    largest = float(np.abs(recording.ppg).max())
+    power = 0 if largest == 0 else bits - 1 - int(np.frexp(largest)[1])
+    counts = np.rint(np.ldexp(recording.ppg.astype(np.float64), power))
+    return np.clip(counts, -(2 ** (bits - 1)), 2 ** (bits - 1) - 1).astype(np.int32)
+
+
+def sensor_counts_per_g(recording: Recording) -> int:
+    """The finest power of two, up to 8192, with which int16 holds the recording's acceleration."""
+    largest = 0.0 if recording.acc is None else float(np.abs(recording.acc).max())
+    return max(1, 2 ** min(13, 14 - int(np.frexp(largest)[1]) + 1)) if largest > 0 else 4096
+
+
+def acc_counts(recording: Recording, *, counts_per_g: int) -> NDArray[np.int16]:
+    """`(samples, 3)` counts of an accelerometer, saturating.
+
+    Raises:
+        DataError: the recording has no acceleration.
+    """
+    if recording.acc is None:
+        raise DataError(f"{recording.dataset}/{recording.name} has no acceleration")
+    counts = np.rint(recording.acc.astype(np.float64) * counts_per_g)
+    return np.clip(counts, -32768, 32767).astype(np.int16)
+
+
+def window_starts(recording: Recording) -> list[Fraction]:
+    """Start of each usable window in s, exact to a microsecond."""
+    starts = recording.window_start_s[recording.usable]
+    return [Fraction(float(start)).limit_denominator(10**6) for start in starts]
+
+
+def stream_windows(
+    front_end: FrontEnd, ppg: NDArray[np.integer], acc: NDArray[np.integer] | None = None
+) -> Windows:
+    """Every window that the device takes from raw samples: from 0 s, every 2 s.
+
+    Args:
+        front_end: sensors and rate.
+        ppg: `(samples, channels)` int32 counts at `front_end.ppg_hz`.
+        acc: `(samples, 3)` int16 counts at `front_end.acc_hz`; None without acceleration.
+
+    """
+    words = pack(_at_network_rate(front_end, ppg, front_end.ppg_hz))
+    units = None
+    shortest = len(words)
+    if front_end.acc_hz is not None and acc is not None:
+        filtered = _at_network_rate(front_end, acc, front_end.acc_hz)
+        units = acc_units(filtered, front_end.counts_per_g)
+        shortest = min(shortest, len(units))
+    count = max(0, (shortest - front_end.steps) // front_end.stride_steps + 1)
+    at = np.arange(count)[:, None] * front_end.stride_steps + np.arange(front_end.steps)
+    return windows_of(words[at], None if units is None else units[at])
+
+
+def _at_network_rate(front_end: FrontEnd, raw: NDArray[np.integer], hz: Fraction) -> Ints:
+    filtered, to_hz = filter_lanes(raw, band_pass(hz)), Fraction(front_end.rate_hz)
+    if front_end.two_stages:
+        filtered, hz = resample(filtered, hz, _STREAM_HZ), _STREAM_HZ
+    return resample(filtered, hz, to_hz)
+
+
+def int16_windows(
+    recordings: Sequence[Recording],
+    *,
+    rate_hz: int,
+    acceleration: bool,
+) -> list[Windows]:
+    """Usable windows of each recording, as the device makes them.
+
+    Args:
+        recordings: those of equal rates are filtered side by side, which makes many recordings
+            nearly as fast as the longest of them.
+        rate_hz: of the network.
+        acceleration: whether the network reads it.
+    """
+    ppg = _streams([(ppg_counts(r), exact_hz(r.ppg_hz)) for r in recordings])
+    acc: list[Ints] = []
+    if acceleration:
+        raw = [
+            (acc_counts(r, counts_per_g=sensor_counts_per_g(r)), exact_hz(float(r.acc_hz or 0)))
+            for r in recordings
+        ]
+        acc = _streams(raw)
+    found = []
+    for number, recording in enumerate(recordings):
+        starts = window_starts(recording)
+        words = pack(_cut(ppg[number], starts, rate_hz))
+        units = None
+        if acceleration:
+            units = acc_units(_cut(acc[number], starts, rate_hz), sensor_counts_per_g(recording))
+        found.append(windows_of(words, units))
+    return found
+
+
+def _cut(stream: Ints, starts: list[Fraction], rate_hz: int) -> Ints:
+    steps, every = int(WINDOW_S * rate_hz), Fraction(1, rate_hz)
+    rows = [sample_at(stream, _STREAM_HZ, at, every_s=every, count=steps) for at in starts]
+    empty = np.empty((0, steps, stream.shape[1]), np.int64)
+    return np.stack(rows) if rows else empty
+
+
+def _streams(signals: Sequence[tuple[NDArray[np.integer], Fraction]]) -> list[Ints]:
+    """Each signal `(samples, lanes)` filtered and brought to `STREAM_HZ`, in the given order."""
+    streams: dict[int, Ints] = {}
+    for hz in sorted({hz for _, hz in signals}):
+        numbers = [n for n, (_, other) in enumerate(signals) if other == hz]
+        for number, filtered in zip(
+            numbers, _filter_together([signals[n][0] for n in numbers], band_pass(hz)), strict=True
+        ):
+            streams[number] = resample(filtered, hz, _STREAM_HZ)
+    return [streams[number] for number in range(len(signals))]
+
+
+def _filter_together(signals: Sequence[NDArray[np.integer]], by: BandPass) -> list[Ints]:
+    """Shorter signals hold their last value; the filter is causal, so nothing else changes."""
+    longest = max(len(signal) for signal in signals)
+    padded = [np.pad(s, ((0, longest - len(s)), (0, 0)), mode="edge") for s in signals]
+    filtered = filter_lanes(np.concatenate(padded, axis=1), by)
+    ends = np.cumsum([signal.shape[1] for signal in signals])
+    return [
+        filtered[: len(signal), end - signal.shape[1] : end]
+        for signal, end in zip(signals, ends, strict=True)
+    ]

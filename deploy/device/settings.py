@@ -1,0 +1,112 @@
+"""The sensors and the network that a front end stands between."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+from ppg.frontend import BAND_HZ
+from ppg.recording import STRIDE_S, WINDOW_S
+from ppg.windows import STREAM_HZ
+from ppgnas.errors import ExportError
+
+MAX_RATE_HZ = 2000
+MAX_STEPS = 1024
+MAX_PPG_CHANNELS = 3
+ACC_G_BITS = 20
+"""Acceleration waits in the ring in units of 2^-20 g, beyond the noise of any sensor."""
+
+DEAD_SHARE = 16
+"""A PPG channel that stays within 1/16 of a sensor count after filtering carries nothing."""
+
+
+@dataclass(frozen=True)
+class FrontEnd:
+    """Rates and channels, checked once.
+
+    Attributes:
+        ppg_hz: rate of the PPG sensor; exact, so that no clock drifts.
+        acc_hz: rate of the acceleration; None for a network that reads PPG alone.
+        rate_hz: rate of the network's input.
+        ppg_channels: 1 to 3; they are averaged into one.
+        counts_per_g: of the acceleration sensor; a macro that a build can override.
+        slack_s: how far one sensor's samples may run ahead of the other's, and how long a due
+            window may wait.
+    """
+
+    ppg_hz: Fraction
+    acc_hz: Fraction | None
+    rate_hz: int
+    ppg_channels: int = 1
+    counts_per_g: int = 4096
+    slack_s: Fraction = Fraction(1)
+
+    def __post_init__(self) -> None:
+        for name, hz in (("ppg_hz", self.ppg_hz), ("acc_hz", self.acc_hz)):
+            if hz is None:
+                continue
+            if not 2 * BAND_HZ[1] < hz <= MAX_RATE_HZ or hz.denominator > 1000:
+                raise ExportError(
+                    f"front end: {name} is {hz}; allowed: more than {2 * BAND_HZ[1]:g} and up to "
+                    f"{MAX_RATE_HZ} Hz, a fraction with a denominator of at most 1000"
+                )
+        if self.rate_hz < 1 or self.steps > MAX_STEPS:
+            raise ExportError(
+                f"front end: rate_hz is {self.rate_hz}; allowed: 1 to {int(MAX_STEPS / WINDOW_S)}"
+            )
+        if not 1 <= self.ppg_channels <= MAX_PPG_CHANNELS:
+            raise ExportError(
+                f"front end: ppg_channels is {self.ppg_channels}; allowed: 1 to "
+                f"{MAX_PPG_CHANNELS}"
+            )
+        if not 1 <= self.counts_per_g <= 32767:
+            raise ExportError(
+                f"front end: counts_per_g is {self.counts_per_g}; allowed: 1 to 32767"
+            )
+        if not 0 <= self.slack_s <= WINDOW_S:
+            raise ExportError(f"front end: slack_s is {self.slack_s}; allowed: 0 to {WINDOW_S:g}")
+
+    @property
+    def steps(self) -> int:
+        """Samples of a window at the network's rate."""
+        return int(WINDOW_S * self.rate_hz)
+
+    @property
+    def stride_steps(self) -> int:
+        """Samples from one window to the next."""
+        return int(STRIDE_S * self.rate_hz)
+
+    @property
+    def ring_steps(self) -> int:
+        """Samples that are kept: a window and the slack, one more than it at least."""
+        return self.steps + max(1, int(self.slack_s * self.rate_hz))
+
+    @property
+    def acceleration(self) -> bool:
+        """Whether the network reads acceleration."""
+        return self.acc_hz is not None
+
+    @property
+    def channels(self) -> int:
+        """Channels of an int16 window: PPG as recorded, then three axes."""
+        return self.ppg_channels + (3 if self.acceleration else 0)
+
+    @property
+    def window_words(self) -> int:
+        """int16 words of a window: its samples and, with acceleration, their block exponent."""
+        return self.steps * self.channels + int(self.acceleration)
+
+    @property
+    def two_stages(self) -> bool:
+        """Whether samples go over the rate that training streams have.
+
+        Networks are trained on windows cut from a stream of `STREAM_HZ`. Where the network's rate
+        divides it, interpolating once at that rate gives the very same samples; elsewhere the
+        device interpolates twice as well.
+        """
+        return int(STREAM_HZ) % self.rate_hz != 0
+
+
+def exact_hz(hz: float) -> Fraction:
+    """A rate read from a file as a fraction: 31.25 is 125/4."""
+    return Fraction(hz).limit_denominator(1000)

@@ -1,0 +1,190 @@
+"""The causal hidden-Markov smoother of `ppg.decode` in fixed point.
+
+Beliefs are 32-bit, their sum is 2^31. A stride of 2 s moves them by one or two banded Gaussian
+kernels K_g and lets a small part jump anywhere; `edge` undoes what a kernel loses at both ends of
+the classes:
+
+    c_g[i] = floor(b[i] edge_g[i] / 2^30)                               edge in units of 2^-30
+    b'[i] = sum_g floor(sum_d K_g[|d|] c_g[i-d] / 2^31) + J             |d| <= band_g
+
+The kernels sum to 1 minus the jump's probability, J is the jump's share of one class. A kernel is
+cut where all that lies beyond is less than a hundredth of J. Then comes the window's evidence v:
+
+    P[i] = b'[i] v[i],  up = max(0, 62 - bits(sum P)),  R = floor(2^61 / floor(sum P 2^up / 2^31))
+    b[i] = floor(floor(P[i] 2^up / 2^31) R / 2^30)
+
+The reading is that of `decoding` from the beliefs. A missed window is a stride without evidence;
+after `LONGEST_GAP_STEPS` strides no more is forgotten.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deploy.device.decoding import Calibration, Reading, read
+from deploy.device.integers import Ints, bit_length
+from deploy.device.weights import Evidence, evidence, evidence_of, weights
+from ppg.targets import CLASSES
+from ppgnas.errors import ExportError
+
+LONGEST_GAP_STEPS = 30
+BELIEF_ONE = 2**31
+START = BELIEF_ONE // CLASSES
+_CUT = 0.01
+MOST_STEPS = 2
+
+
+@dataclass(frozen=True)
+class Step:
+    """One Gaussian of the change of heart rate over a stride.
+
+    Attributes:
+        share: probability of this Gaussian.
+        width_bpm: its standard deviation.
+    """
+
+    share: float
+    width_bpm: float
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """One Gaussian in integers.
+
+    Attributes:
+        by_distance: `(band + 1,)`, units of 2^-31.
+        edge: `(min(band, 90),)` factors of the first classes and, mirrored, of the last, in units
+            of 2^-30; classes further inside have factor 1.
+    """
+
+    by_distance: tuple[int, ...]
+    edge: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Smoother:
+    """The smoother's constants.
+
+    Attributes:
+        kernels: one for each Gaussian.
+        jump: J, units of 2^-31.
+        evidence: how a window's probabilities speak.
+    """
+
+    kernels: tuple[Kernel, ...]
+    jump: int
+    evidence: Evidence
+
+
+def smoother(
+    steps: Sequence[Step], *, jump: float, floor: float, exponent: float
+) -> Smoother:
+    """Constants of a transition.
+
+    Args:
+        steps: one or two Gaussians; their shares sum to 1. One with share 0 is left out.
+        jump: probability of the uniform part, mixed with the steps.
+        floor, exponent: of the evidence `(p + floor)^exponent`.
+
+    Raises:
+        ExportError: a value out of range.
+    """
+    kept = [step for step in steps if step.share > 0]
+    if not 1 <= len(kept) <= MOST_STEPS or abs(sum(s.share for s in kept) - 1) > 1e-9:
+        raise ExportError(
+            f"smoother: the steps are {list(steps)}; allowed: one or two whose shares sum to 1"
+        )
+    if not 1e-8 <= jump <= 0.5:
+        raise ExportError(f"smoother: the jump's probability is {jump}; allowed: 1e-8 to 0.5")
+    return Smoother(
+        tuple(_kernel(step, jump) for step in kept),
+        max(1, round(jump / CLASSES * BELIEF_ONE)),
+        evidence_of(floor, exponent),
+    )
+
+
+def _kernel(step: Step, jump: float) -> Kernel:
+    if not 0.3 <= step.width_bpm <= 1000:
+        raise ExportError(
+            f"smoother: a step is {step.width_bpm} BPM wide; allowed: 0.3 to 1000"
+        )
+    profile = np.exp(-0.5 * (np.arange(CLASSES) / step.width_bpm) ** 2)
+    distance = np.abs(np.subtract.outer(np.arange(CLASSES), np.arange(CLASSES)))
+    inner = 1 / profile[distance].sum(axis=0)[CLASSES // 2]
+    beyond = 2 * inner * np.cumsum(profile[::-1])[::-1]
+    band = max(1, int(np.flatnonzero(beyond > _CUT * jump / CLASSES)[-1]))
+    factor = 1 / np.where(distance <= band, profile[distance], 0.0).sum(axis=0)
+    inner = factor[CLASSES // 2]
+    by_distance = profile[: band + 1] * inner * (1 - jump) * step.share * BELIEF_ONE
+    edge = factor[: min(band, CLASSES // 2)] / inner * 2**30
+    return Kernel(tuple(map(round, by_distance.tolist())), tuple(map(round, edge.tolist())))
+
+
+def advance(belief: Ints, by: Smoother) -> Ints:
+    """Beliefs `(series, classes)` one stride later."""
+    moved = np.full_like(belief, by.jump)
+    for kernel in by.kernels:
+        band, ends = len(kernel.by_distance) - 1, len(kernel.edge)
+        scaled = belief.copy()
+        edge = np.array(kernel.edge, np.int64)
+        scaled[:, :ends] = (scaled[:, :ends] * edge) >> 30
+        scaled[:, CLASSES - ends :] = (scaled[:, CLASSES - ends :] * edge[::-1]) >> 30
+        padded = np.pad(scaled, ((0, 0), (band, band)))
+        total = kernel.by_distance[0] * scaled
+        for d in range(1, band + 1):
+            pair = padded[:, band - d :][:, :CLASSES] + padded[:, band + d :][:, :CLASSES]
+            total = total + kernel.by_distance[d] * pair
+        moved = moved + (total >> 31)
+    return moved
+
+
+def weigh(belief: Ints, seen: Ints) -> Ints:
+    """Beliefs after evidence, `(series, classes)`, with a sum of 2^31."""
+    product = belief * seen
+    total = product.sum(axis=1, keepdims=True)
+    up = np.maximum(62 - bit_length(total), 0)
+    reciprocal = (np.int64(1) << 61) // ((total << up) >> 31)
+    return (((product << up) >> 31) * reciprocal) >> 30
+
+
+def smooth(
+    logits: NDArray[np.int8],
+    steps: NDArray[np.integer],
+    *,
+    exponent: int,
+    by: Smoother,
+    calibration: Calibration | None = None,
+) -> Reading:
+    """Smoothed readings, windows in order of time.
+
+    Args:
+        logits: `(windows, classes)`.
+        steps: `(windows,)` strides since the window before; 0 starts a new series.
+        exponent: of the logits' scale, see `weights.exponent_of`.
+        by: constants.
+        calibration: of the spread of smoothed readings.
+    """
+    seen = evidence(weights(logits, exponent), by.evidence)
+    first = np.flatnonzero(np.asarray(steps) == 0)
+    if len(first) == 0 or first[0] != 0:
+        first = np.r_[0, first]
+    length = np.diff(np.r_[first, len(logits)])
+    order = np.argsort(-length, kind="stable")  # all series advance together
+    first, length = first[order], length[order]
+    beliefs = np.empty((len(logits), CLASSES), np.int64)
+    belief = np.full((len(first), CLASSES), START, np.int64)
+    for number in range(int(length[0]) if len(length) else 0):
+        running = int(np.count_nonzero(length > number))
+        at = first[:running] + number
+        belief = belief[:running].copy()
+        missed = np.minimum(np.asarray(steps)[at], LONGEST_GAP_STEPS)
+        for step in range(int(missed.max()) if number else 0):
+            late = missed > step
+            belief[late] = advance(belief[late], by)
+        belief = weigh(belief, seen[at])
+        beliefs[at] = belief
+    return read(beliefs, calibration)

@@ -1,0 +1,31 @@
+/* ---- decoder: int8 logits in, heart rate out ------------------------------------------------ */
+
+typedef struct {
+    uint16_t bpm_q8;         /* heart rate in 1/256 BPM */
+    uint16_t spread_q8;      /* standard deviation of the class probabilities in 1/256 BPM */
+    uint16_t confidence_q15; /* probability within 8 BPM of the mode, 32768 is 1 */
+    uint16_t error_q8;       /* expected absolute error in 1/256 BPM, as calibrated */
+} ppg_reading_t;
+
+/* State of the smoothing; the caller's. */
+typedef struct {
+#if DECODER_HMM
+    uint32_t belief[PPG_CLASSES];
+#elif DECODER_CLIP
+    uint16_t last[DECODER_CLIP_READINGS];
+    uint16_t at;
+    uint16_t count;
+#endif
+    uint16_t started;
+} ppg_smoother_t;
+
+/* One window alone. scratch: PPG_DECODE_WORDS words without meaning before and after. */
+void ppg_decode(const int8_t *logits, uint32_t *scratch, ppg_reading_t *reading);
+
+/* Forgets what came before. */
+void ppg_smoother_reset(ppg_smoother_t *state);
+
+/* One window after those before it (smoothing: DECODER_NAME).
+ * strides: how many times 2 s lie between this window and the one before; 0 starts anew. */
+void ppg_smooth(ppg_smoother_t *state, const int8_t *logits, uint32_t strides,
+                uint32_t *scratch, ppg_reading_t *reading);

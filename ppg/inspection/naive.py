@@ -1,0 +1,85 @@
+"""The naive estimator: the strongest peak of the spectrum of each window.
+
+It shows whether labels and signals belong together: at rest it should be right, and where it is
+right in motion too the task is easy. No one should ship it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import signal
+
+from ppg.recording import WINDOW_S, Recording
+
+RATES_BPM = np.arange(30.0, 211.0)
+STEP_S = 0.5  # between spectra; labels lie on every second or fourth
+STILL_G = 0.05  # spread of |a| in a window; walking has 0.1 to 0.3
+_HZ = 32.0
+_BAND_HZ = (0.4, 5.0)
+
+
+@dataclass(frozen=True)
+class Spectra:
+    """Spectra of 8 s windows every `STEP_S`, each with the sum 1.
+
+    Attributes:
+        start_s: `(times,)` begin of each window.
+        power: `(times, rates)` share of each of `RATES_BPM`.
+    """
+
+    start_s: NDArray[np.float64]
+    power: NDArray[np.float64]
+
+    @property
+    def peak_bpm(self) -> NDArray[np.float64]:
+        """`(times,)` the rate of the strongest peak."""
+        return RATES_BPM[self.power.argmax(axis=1)]
+
+    def at(self, start_s: NDArray[np.float64]) -> NDArray[np.int64]:
+        """`(windows,)` index of the spectrum that begins nearest; -1 outside."""
+        index = np.rint(start_s / STEP_S).astype(np.int64)
+        return np.where((index >= 0) & (index < len(self.start_s)), index, -1)
+
+
+def spectra(recording: Recording) -> Spectra:
+    """Mean of the normalised spectra of all channels."""
+    hz = recording.ppg_hz
+    count = int(len(recording.ppg) / hz * _HZ)
+    high = min(_BAND_HZ[1], 0.45 * hz)
+    sections = signal.butter(2, (_BAND_HZ[0], high), "bandpass", fs=hz, output="sos")
+    filtered = signal.sosfiltfilt(sections, recording.ppg.astype(np.float64), axis=0)
+    at = np.arange(count) / _HZ * hz
+    rows = np.arange(len(filtered))
+    samples, step = int(WINDOW_S * _HZ), int(STEP_S * _HZ)
+    if count < samples:
+        return Spectra(np.zeros(0), np.zeros((0, len(RATES_BPM))))
+    time_s = np.arange(samples) / _HZ
+    waves = np.exp(-2j * np.pi * time_s[:, None] * RATES_BPM / 60)  # (time, rates)
+    taper = np.hanning(samples)[:, None]
+    total = np.zeros(((count - samples) // step + 1, len(RATES_BPM)))
+    for channel in filtered.T:
+        even = np.interp(at, rows, channel)
+        windows = np.lib.stride_tricks.sliding_window_view(even, samples)[::step]
+        centred = windows - windows.mean(axis=1, keepdims=True)
+        power = np.abs(centred @ (waves * taper)) ** 2  # (times, rates)
+        total += power / np.maximum(power.sum(axis=1, keepdims=True), 1e-30)
+    total /= np.maximum(total.sum(axis=1, keepdims=True), 1e-30)
+    return Spectra(np.arange(len(total), dtype=np.float64) * STEP_S, total)
+
+
+def still(recording: Recording, start_s: NDArray[np.float64]) -> NDArray[np.bool_] | None:
+    """`(windows,)` True where the wrist hardly moves; None without acceleration."""
+    if recording.acc is None or recording.acc_hz is None:
+        return None
+    size = np.linalg.norm(recording.acc.astype(np.float64), axis=1)
+    sums = np.concatenate([[0.0], np.cumsum(size)])
+    squares = np.concatenate([[0.0], np.cumsum(size**2)])
+    first = np.clip(np.rint(start_s * recording.acc_hz).astype(np.int64), 0, len(size))
+    last = np.clip(np.rint((start_s + WINDOW_S) * recording.acc_hz).astype(np.int64), 0, len(size))
+    count = np.maximum(last - first, 1)
+    mean = (sums[last] - sums[first]) / count
+    spread = np.sqrt(np.maximum((squares[last] - squares[first]) / count - mean**2, 0))
+    return np.asarray((last > first) & (spread < STILL_G))

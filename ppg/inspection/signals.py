@@ -1,0 +1,102 @@
+"""What the signals of one recording show: rails, dead channels, units, durations, labels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ppg.plausible import DURATION_SLACK, SLACK_S, unit_guess
+from ppg.recording import Recording
+
+RAILED_SHARE = 0.01
+RUN = 3  # equal samples in a row at the end of the range; a peak has one or two
+CROWDED_SHARE = 0.05  # of single samples there: noise about a rail
+GRAVITY_G = (0.7, 2.0)
+INVALID_SHARE = 0.1
+AXES = "xyz"
+
+
+def signal_warnings(recording: Recording) -> Iterator[tuple[str, str]]:
+    """Kind and sentence of everything that looks wrong."""
+    for index, channel in enumerate(recording.ppg.T):
+        yield from _channel(f"PPG channel {index + 1}", channel)
+    if recording.acc is not None:
+        for name, channel in zip(AXES, recording.acc.T, strict=True):
+            yield from _channel(f"acceleration {name}", channel)
+        yield from _gravity(recording)
+        yield from _durations(recording)
+    yield from _labels(recording)
+
+
+def railed_share(channel: NDArray[np.float32]) -> float:
+    """Share of samples that stay at the lowest or highest value of the channel.
+
+    Runs count; single samples do where they are many, for a coarse signal has some.
+    """
+    if len(channel) < RUN:
+        return 0.0
+    share = 0.0
+    for extreme in {float(channel.min()), float(channel.max())}:
+        at = np.concatenate([[0], (channel == extreme).astype(np.int8), [0]])
+        begins, ends = np.flatnonzero(np.diff(at) == 1), np.flatnonzero(np.diff(at) == -1)
+        lengths = ends - begins
+        whole = float(lengths.sum()) / len(channel)
+        runs = float(lengths[lengths >= RUN].sum()) / len(channel)
+        share += whole if whole > CROWDED_SHARE else runs
+    return share
+
+
+def median_acc_g(recording: Recording) -> float | None:
+    """Median size of the acceleration; about 1 where it is in g with gravity."""
+    if recording.acc is None:
+        return None
+    return float(np.median(np.linalg.norm(recording.acc, axis=1)))
+
+
+def _channel(name: str, channel: NDArray[np.float32]) -> Iterator[tuple[str, str]]:
+    if not np.isfinite(channel).all():
+        yield "not finite", f"{name}: {int((~np.isfinite(channel)).sum())} samples are no numbers"
+        return
+    if np.ptp(channel) == 0:
+        yield "constant", f"{name} is constant ({channel[0]:g}): a dead or missing channel"
+        return
+    share = railed_share(channel)
+    if share > RAILED_SHARE:
+        yield "railed", f"{name} stays at an end of its range in {share:.0%} of the samples"
+
+
+def _gravity(recording: Recording) -> Iterator[tuple[str, str]]:
+    median = median_acc_g(recording)
+    low, high = GRAVITY_G
+    if median is None or low <= median <= high:
+        return
+    if median < low:
+        guess = "Gravity was taken out, or it is not in g."
+    else:
+        guess = unit_guess(median)
+    yield "acceleration unit", f"the median size of the acceleration is {median:.3g} g. {guess}"
+
+
+def _durations(recording: Recording) -> Iterator[tuple[str, str]]:
+    if recording.acc is None or recording.acc_hz is None:
+        return
+    ppg_s = len(recording.ppg) / recording.ppg_hz
+    acc_s = len(recording.acc) / recording.acc_hz
+    if abs(ppg_s - acc_s) > max(DURATION_SLACK * max(ppg_s, acc_s), SLACK_S):
+        yield (
+            "durations",
+            f"the PPG lasts {ppg_s:.1f} s, the acceleration {acc_s:.1f} s: one of them ends "
+            f"early, or a rate ({recording.ppg_hz:g} and {recording.acc_hz:g} Hz) is wrong",
+        )
+
+
+def _labels(recording: Recording) -> Iterator[tuple[str, str]]:
+    count = len(recording.valid)
+    invalid = int((~recording.valid).sum())
+    if invalid > INVALID_SHARE * count:
+        yield "reference", f"{invalid} of {count} reference values are marked invalid"
+    outside = int((recording.valid & ~recording.usable).sum())
+    if outside > max(INVALID_SHARE * count, 5):
+        yield "reference", f"{outside} of {count} labelled windows lie outside of the signal"

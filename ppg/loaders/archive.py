@@ -1,0 +1,157 @@
+"""Unpacking of downloaded .zip files that are not trusted.
+
+A member may climb out of the folder (`../x`, `/x`, `C:x`), be a link, or declare more than the
+disk holds: each is refused by name before anything is written. Only the members that a data set
+needs are unpacked; a file that is there with the right size is left, so that a stopped unpacking
+goes on.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import stat
+import zipfile
+import zlib
+from pathlib import Path, PurePosixPath
+
+from ppgnas.errors import DataError
+
+LARGEST_RATIO = 200  # unpacked to packed; signals reach 3 to 20
+SMALL_BYTES = 1 << 28  # no question of ratio below it
+_STEP = "Nothing was unpacked. Fetch the file again from its publisher."
+_UNREADABLE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    EOFError,
+    NotImplementedError,  # an unknown compression
+    RuntimeError,  # an encrypted member
+    ValueError,
+)
+
+
+def unpack(path: Path, out: Path, *, members: str, inner: str | None = None) -> list[Path]:
+    """Unpack the members whose whole name fits a regular expression.
+
+    Args:
+        path: a .zip file.
+        out: the folder to unpack into; made if it is not there.
+        members: regular expression of names, with / between folders.
+        inner: the name of a .zip member that holds them, if they are not in `path` itself.
+
+    Returns:
+        The files, in the order of the archive; at least one.
+
+    Raises:
+        DataError: not a .zip, damaged, hostile, or without such members.
+        OSError: the disk is full or the folder cannot be written.
+    """
+    if not path.is_file():
+        raise DataError(f"{path}: no such file. Give the path of the archive.")
+    if inner is None:
+        return _unpack(path, out, members)
+    packed = _unpack(path, out, rf"(?:.*/)?{re.escape(inner)}")
+    try:
+        return _unpack(packed[0], out, members)
+    finally:
+        for file in packed:
+            file.unlink(missing_ok=True)
+
+
+def _unpack(path: Path, out: Path, members: str) -> list[Path]:
+    if not zipfile.is_zipfile(path):
+        with path.open("rb") as stream:
+            start = stream.read(8)
+        raise DataError(
+            f"{path}: not a whole .zip file: it begins with {start!r} and has no table of members "
+            f"at its end; {path.stat().st_size} bytes. {_STEP}"
+        )
+    try:
+        with zipfile.ZipFile(path) as archive:
+            entries = archive.infolist()
+            for entry in entries:
+                _check(path, entry)
+            wanted = [
+                entry
+                for entry in entries
+                if not entry.is_dir() and re.fullmatch(members, entry.filename)
+            ]
+            if not wanted:
+                seen = ", ".join(entry.filename for entry in entries[:4]) or "nothing"
+                raise DataError(
+                    f"{path}: none of its {len(entries)} members is one of the data set (it holds "
+                    f"{seen}). Is it the archive of another data set?"
+                )
+            _check_size(path, out, wanted)
+            return [_member(path, archive, entry, out) for entry in wanted]
+    except DataError:
+        raise
+    except _UNREADABLE as error:
+        reason = str(error).strip().split("\n")[0] or type(error).__name__
+        raise DataError(f"{path}: truncated or damaged ({reason[:120]}). {_STEP}") from error
+
+
+def _check(path: Path, entry: zipfile.ZipInfo) -> None:
+    name = entry.filename
+    parts = PurePosixPath(name.replace("\\", "/")).parts
+    climbs = ".." in parts or name.startswith(("/", "\\")) or re.match(r"[A-Za-z]:", name)
+    # The name in the file, before Python cut it at a zero byte.
+    if climbs or "\0" in entry.orig_filename or not parts:
+        raise DataError(
+            f"{path}: the member {name!r} climbs out of the folder; allowed: paths inside. {_STEP}"
+        )
+    kind = stat.S_IFMT(entry.external_attr >> 16)
+    if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
+        raise DataError(
+            f"{path}: the member {name!r} is a link or a device; allowed: files and folders. "
+            f"{_STEP}"
+        )
+    if entry.flag_bits & 1:
+        raise DataError(
+            f"{path}: the member {name!r} is encrypted; allowed: plain members. {_STEP}"
+        )
+
+
+def _check_size(path: Path, out: Path, wanted: list[zipfile.ZipInfo]) -> None:
+    unpacked = sum(entry.file_size for entry in wanted)
+    packed = max(sum(entry.compress_size for entry in wanted), 1)
+    if len({entry.filename.lower() for entry in wanted}) < len(wanted):
+        raise DataError(f"{path}: a member is in it twice; allowed: once. {_STEP}")
+    if unpacked > SMALL_BYTES and unpacked / min(packed, path.stat().st_size) > LARGEST_RATIO:
+        raise DataError(
+            f"{path}: declares {unpacked / 2**30:.1f} GiB in {path.stat().st_size} bytes; "
+            f"allowed: {LARGEST_RATIO} times its size. {_STEP}"
+        )
+    out.mkdir(parents=True, exist_ok=True)
+    free = shutil.disk_usage(out).free
+    if unpacked > free:
+        raise DataError(
+            f"{path}: needs {unpacked / 2**30:.1f} GiB, {free / 2**30:.1f} GiB are free in {out}. "
+            f"Make room, or choose another folder."
+        )
+
+
+def _member(path: Path, archive: zipfile.ZipFile, entry: zipfile.ZipInfo, out: Path) -> Path:
+    target = out.joinpath(*PurePosixPath(entry.filename).parts)
+    # A link that was here before may lead out as well.
+    if not target.parent.resolve().is_relative_to(out.resolve()) or target.is_symlink():
+        raise DataError(f"{target}: a link leads out of {out}; allowed: real folders. Remove it.")
+    if target.is_file() and target.stat().st_size == entry.file_size:
+        return target
+    target.parent.mkdir(parents=True, exist_ok=True)
+    partial = target.with_name(f".{target.name}.part")
+    try:
+        with archive.open(entry) as source, partial.open("wb") as stream:
+            left = entry.file_size
+            while content := source.read(1 << 20):
+                left -= len(content)
+                if left < 0:
+                    raise DataError(
+                        f"{path}: the member {entry.filename!r} is longer than the "
+                        f"{entry.file_size} bytes that it declares. {_STEP}"
+                    )
+                stream.write(content)
+        partial.replace(target)
+    finally:
+        partial.unlink(missing_ok=True)
+    return target

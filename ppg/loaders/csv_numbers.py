@@ -1,0 +1,94 @@
+"""Numbers from .csv files with one line of column names."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ppgnas.errors import DataError
+
+_EMPTY = {"", "nan", "na", "null", "none", "-"}
+
+
+def read_columns(path: Path, names: Sequence[str]) -> dict[str, NDArray[np.float64]]:
+    """Read named columns.
+
+    Args:
+        path: a text file of UTF-8 or Latin-1, separated by commas, semicolons or tabs.
+        names: of the columns, as in the first line; spaces around a name do not count.
+
+    Returns:
+        Name -> `(rows,)` float64, NaN where a cell is empty.
+
+    Raises:
+        DataError: no such file, no text, a column is missing or twice, a row is short, or a cell
+            is no number.
+    """
+    lines = _lines(path)
+    header, delimiter = _header(path, lines)
+    places = {}
+    for name in names:
+        if header.count(name) != 1:
+            seen = "twice" if header.count(name) else "missing"
+            raise DataError(
+                f"{path}: the column {name!r} is {seen}; allowed: one of "
+                f"{', '.join(header)[:200]}. Name the columns as the first line does."
+            )
+        places[name] = header.index(name)
+    rows: list[list[float]] = []
+    for number, cells in enumerate(csv.reader(lines[1:], delimiter=delimiter), start=2):
+        if not cells or all(not cell.strip() for cell in cells):
+            continue
+        if len(cells) <= max(places.values()):
+            raise DataError(
+                f"{path}: line {number} has {len(cells)} cells; allowed: {len(header)}, as the "
+                f"first line. Is the file truncated?"
+            )
+        rows.append([_number(path, number, name, cells[place]) for name, place in places.items()])
+    if not rows:
+        raise DataError(f"{path}: no row below the column names. Is the file truncated?")
+    table = np.array(rows, np.float64)
+    return {name: table[:, index] for index, name in enumerate(places)}
+
+
+def _lines(path: Path) -> list[str]:
+    if not path.is_file():
+        raise DataError(f"{path}: no such file. Give the path of a .csv file.")
+    content = path.read_bytes()
+    if b"\0" in content[:4096]:
+        raise DataError(f"{path}: binary, not text; allowed: a .csv file with a line of names.")
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        text = content.decode("latin-1")
+    lines = text.splitlines()
+    if not lines:
+        raise DataError(
+            f"{path}: the file is empty; allowed: a line of names and rows of numbers."
+        )
+    return lines
+
+
+def _header(path: Path, lines: list[str]) -> tuple[list[str], str]:
+    delimiter = max(",;\t", key=lines[0].count)
+    try:
+        header = [name.strip() for name in next(csv.reader(lines[:1], delimiter=delimiter))]
+    except (csv.Error, StopIteration) as error:
+        raise DataError(f"{path}: the first line holds no column names ({error}).") from error
+    return header, delimiter
+
+
+def _number(path: Path, line: int, name: str, cell: str) -> float:
+    text = cell.strip()
+    if text.lower() in _EMPTY:
+        return float("nan")
+    try:
+        return float(text)
+    except ValueError:
+        raise DataError(
+            f"{path}: {name} is {text[:40]!r} in line {line}; allowed: a number or an empty cell."
+        ) from None

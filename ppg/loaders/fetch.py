@@ -1,0 +1,250 @@
+"""Downloads of data sets: licence first, resumed where they stopped, checked before they are used.
+
+`pooch` keeps the file and compares its SHA-256; it hands the transfer to `_Resumable`, which keeps
+what has arrived in `NAME.part`, asks the server for the rest (HTTP Range), and tries again after a
+stall or a break.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import http.client
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ppg.loaders.archive import unpack
+from ppg.loaders.registry import DataSet
+from ppgnas.errors import DataError, DependencyError, PpgnasError
+
+STALL_S = 30.0
+TRIES = 5
+CHUNK_BYTES = 1 << 18
+_BROKEN = (OSError, http.client.HTTPException)  # what a transfer raises that may work again
+
+
+class FetchError(PpgnasError, OSError):
+    """A download failed or is not what it should be."""
+
+    exit_code = 1
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long a transfer is tried.
+
+    Attributes:
+        stall_s: without a byte until the connection is given up.
+        tries: in a row without a new byte.
+        pause_s: before the second try; doubled with each.
+    """
+
+    stall_s: float = STALL_S
+    tries: int = TRIES
+    pause_s: float = 1.0
+
+
+def fetch(
+    known: DataSet,
+    out: Path,
+    *,
+    archive: Path | None = None,
+    sha256: str | None = None,
+    say: Callable[[str], None] = lambda text: None,
+    patience: Patience | None = None,
+) -> list[Path]:
+    """Download (or take) the archive of a data set, check it and unpack what is needed.
+
+    Args:
+        known: the data set.
+        out: folder for the archive and what is in it.
+        archive: a file that was downloaded by hand; nothing is downloaded then.
+        sha256: what to compare the archive with instead of the published value.
+        say: takes lines for the user; the licence comes first.
+        patience: how long to try.
+
+    Returns:
+        The unpacked files.
+
+    Raises:
+        DataError: the data set has no address, or the archive is damaged or hostile.
+        FetchError: the download failed, or size or SHA-256 is not the expected one.
+        DependencyError: pooch is not installed.
+        OSError: the disk is full.
+    """
+    say(f"{known.title}. Licence: {known.licence}\n{known.home}")
+    expected = sha256.lower() if sha256 else known.sha256
+    if expected and (len(expected) != 64 or set(expected) - set("0123456789abcdef")):
+        raise DataError(f"--sha256 is {sha256!r}; allowed: 64 hexadecimal digits.")
+    if archive is None and known.url is None:
+        raise DataError(
+            f"{known.name}: there is no address to download it from without a form. Get it from "
+            f"{known.home}, unpack it, and give {known.level} to --data. It cannot be fetched."
+        )
+    if not known.archive:
+        raise DataError(
+            f"{known.name}: no archive of it is known. Unpack {archive} by hand and give "
+            f"{known.level} to --data."
+        )
+    out.mkdir(parents=True, exist_ok=True)
+    if archive is None:
+        archive = _download(known, out, expected, say, patience or Patience())
+    else:
+        _check_taken(archive, known, expected)
+    if expected is None:
+        say(
+            f"Nobody has published a checksum of it: {archive.stat().st_size} bytes, SHA-256 "
+            f"{_sha256(archive)}. The check sums of its members are compared while unpacking."
+        )
+    say(f"Unpacking {archive}")
+    return unpack(archive, out, members=known.unpack, inner=known.inner)
+
+
+def _check_taken(archive: Path, known: DataSet, expected: str | None) -> None:
+    if not archive.is_file():
+        raise DataError(f"{archive}: no such file. Give the archive that you downloaded.")
+    size = archive.stat().st_size
+    # Another packing has another checksum: then its size is no evidence either.
+    if expected is None:
+        return
+    found = _sha256(archive)
+    if found != expected:
+        short = f"{size} bytes"
+        if known.size_bytes:
+            short += f" (published: {known.size_bytes})"
+        raise FetchError(
+            f"{archive}: SHA-256 {found}, {short}; allowed: {expected}. It is truncated, damaged "
+            f"or another version: download it again, or name its checksum with --sha256 if you "
+            f"trust it."
+        )
+
+
+def _download(
+    known: DataSet,
+    out: Path,
+    expected: str | None,
+    say: Callable[[str], None],
+    patience: Patience,
+) -> Path:
+    try:
+        import pooch
+    except ImportError as error:
+        raise DependencyError(
+            "downloads need the package pooch; install it with: pip install pooch"
+        ) from error
+    pooch.get_logger().setLevel("ERROR")
+    url = str(known.url)
+    if not url.startswith(("http://", "https://")):
+        raise DataError(f"{known.name}: the address {url!r} is not of the web.")
+    transfer = _Resumable(out / f"{known.archive}.part", known.size_bytes, say, patience)
+    try:
+        found = pooch.retrieve(
+            url,
+            known_hash=f"sha256:{expected}" if expected else None,
+            fname=known.archive,
+            path=out,
+            downloader=transfer,
+        )
+    except FetchError:
+        raise
+    except ValueError as error:  # what pooch raises where the SHA-256 differs
+        raise FetchError(
+            f"{url}: what arrived is not the published file: {transfer.arrived} bytes with "
+            f"another SHA-256; allowed: {expected}. It was thrown away. Run the command again; "
+            f"if it stays so, the publisher changed the file."
+        ) from error
+    return Path(found)
+
+
+class _Resumable:
+    """Transfers one file for pooch, beginning with what is already there."""
+
+    def __init__(
+        self, part: Path, size: int | None, say: Callable[[str], None], patience: Patience
+    ) -> None:
+        self.arrived = 0
+        self._part = part
+        self._size = size
+        self._say = say
+        self._patience = patience
+
+    def __call__(self, url: str, output_file: Any, pooch: Any, check_only: bool = False) -> None:
+        failures = 0
+        while True:
+            before = self._have()
+            try:
+                whole = self._go_on(url)
+            except urllib.error.HTTPError as error:
+                error.close()
+                if error.code == 416 and before:  # nothing after what we have: begin anew
+                    self._part.unlink(missing_ok=True)
+                    failures += 1
+                elif error.code < 500 and error.code not in (408, 429):
+                    raise FetchError(
+                        f"{url}: the server answers {error.code} {error.reason}; allowed: 200. "
+                        f"Has the address changed? Download it by hand and use --from."
+                    ) from error
+                whole, why = False, f"{error.code} {error.reason}"
+            except _BROKEN as error:
+                whole, why = False, str(error) or type(error).__name__
+            else:
+                why = "the connection ended early"
+            if whole:
+                break
+            have = self._have()
+            failures = 0 if have > before else failures + 1
+            if failures >= self._patience.tries:
+                raise FetchError(
+                    f"{url}: stopped after {have} bytes"
+                    + (f" of {self._size}" if self._size else "")
+                    + f" and {failures} tries without a new one ({why}). What arrived is kept: "
+                    f"run the command again to go on."
+                )
+            self._say(f"Broken off after {have} bytes ({why}); going on")
+            time.sleep(self._patience.pause_s * 2 ** max(failures - 1, 0))
+        self.arrived = self._have()
+        if self._size is not None and self.arrived != self._size:
+            self._part.unlink(missing_ok=True)
+            raise FetchError(
+                f"{url}: the file has {self.arrived} bytes; allowed: {self._size}. It was thrown "
+                f"away. Run the command again; if it stays so, the publisher changed the file."
+            )
+        # pooch owns the name that it gives, and compares the SHA-256 after this.
+        self._part.replace(output_file)
+
+    def _have(self) -> int:
+        return self._part.stat().st_size if self._part.is_file() else 0
+
+    def _go_on(self, url: str) -> bool:
+        """Take what comes; True if that is all of it."""
+        have = self._have()
+        if self._size is not None and have == self._size:
+            return True
+        request = urllib.request.Request(url, headers={"User-Agent": "ppgnas"})
+        if have:
+            request.add_header("Range", f"bytes={have}-")
+        with urllib.request.urlopen(request, timeout=self._patience.stall_s) as answer:
+            resumed = answer.status == 206
+            if resumed and not str(answer.headers.get("Content-Range", "")).startswith(
+                f"bytes {have}-"
+            ):
+                self._part.unlink(missing_ok=True)
+                return False
+            length = answer.headers.get("Content-Length")
+            total = int(length) + (have if resumed else 0) if length else self._size
+            with self._part.open("ab" if resumed else "wb") as stream:
+                while content := answer.read1(CHUNK_BYTES):
+                    stream.write(content)
+        return total is None or self._have() >= total
+
+
+def _sha256(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as stream:
+        while content := stream.read(1 << 20):
+            digest.update(content)
+    return digest.hexdigest()

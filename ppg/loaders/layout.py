@@ -1,0 +1,145 @@
+"""What the loaders share: how files are found, and how a recording is made and checked."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ppg.plausible import check_durations, check_unit
+from ppg.recording import STRIDE_S, WINDOW_S, Recording
+from ppgnas.errors import DataError
+
+MOST_ENTRIES = 5000  # of one folder; a data set has some hundred
+HR_RANGE_BPM = (20.0, 250.0)
+
+
+def files_like(root: Path, pattern: str, *, depth: int = 2) -> list[tuple[Path, re.Match[str]]]:
+    """Files below `root` whose whole name fits a regular expression, in a natural order.
+
+    Args:
+        root: where to look.
+        pattern: of the file name, upper or lower case.
+        depth: how many folders down.
+    """
+    expression = re.compile(pattern, re.IGNORECASE)
+    found = []
+    for path in _walk(root, depth):
+        match = expression.fullmatch(path.name)
+        if match:
+            found.append((path, match))
+    return sorted(found, key=lambda item: (_natural(item[0].name), str(item[0])))
+
+
+def _walk(root: Path, depth: int) -> Iterator[Path]:
+    try:
+        with os.scandir(root) as found:
+            entries = sorted(islice(found, MOST_ENTRIES), key=lambda item: item.name)
+    except (NotADirectoryError, FileNotFoundError, PermissionError):
+        return
+    for entry in entries:
+        if entry.name.startswith((".", "__MACOSX")):
+            continue
+        if entry.is_file():
+            yield Path(entry.path)
+        elif depth > 0 and entry.is_dir():
+            yield from _walk(Path(entry.path), depth - 1)
+
+
+def _natural(name: str) -> list[tuple[int, str]]:
+    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", name)]
+
+
+def windows_of_signal(duration_s: float) -> NDArray[np.float64]:
+    """Starts of the 8 s windows, 2 s apart, that lie in a signal."""
+    count = int(np.floor((duration_s - WINDOW_S) / STRIDE_S + 1e-9)) + 1
+    return np.arange(max(count, 0), dtype=np.float64) * STRIDE_S
+
+
+def plausible(hr_bpm: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """`(windows,)` True where a heart rate is a number that a person can have."""
+    low, high = HR_RANGE_BPM
+    return np.asarray(np.isfinite(hr_bpm) & (hr_bpm >= low) & (hr_bpm <= high))
+
+
+def most_frequent(
+    ids: NDArray[np.int64], hz: float, start_s: NDArray[np.float64], *, names: int
+) -> NDArray[np.int64]:
+    """`(windows,)` the activity that fills most of each window, -1 outside.
+
+    Args:
+        ids: `(samples,)` activity of each sample; ids outside 0..names-1 count as unknown.
+        hz: rate of `ids`.
+        start_s: `(windows,)`.
+        names: how many activities there are.
+    """
+    known = np.where((ids >= 0) & (ids < names), ids, names)
+    found = np.full(len(start_s), -1, np.int64)
+    for index, start in enumerate(start_s):
+        first, last = round(start * hz), round((start + WINDOW_S) * hz)
+        part = known[max(first, 0) : max(last, 0)]
+        if len(part):
+            best = int(np.argmax(np.bincount(part, minlength=names + 1)))
+            found[index] = best if best < names else -1
+    return found
+
+
+def make_recording(path: Path, **values: Any) -> Recording:
+    """A recording of the values, checked as one of a folder of .npz files would be.
+
+    Args:
+        path: the file, for messages.
+        **values: fields of `Recording`; signals and labels of any float type. Labels that no
+            person can have are marked invalid.
+
+    Raises:
+        DataError: a signal is not finite, constant or too short, PPG and acceleration last
+            differently long, the acceleration is not in g, or there is no label.
+    """
+    hr_bpm = np.asarray(values.pop("hr_bpm"), np.float64)
+    valid = np.asarray(values.pop("valid", np.ones(len(hr_bpm))), np.bool_) & plausible(hr_bpm)
+    if not valid.any():
+        raise DataError(
+            f"{path}: none of the {len(hr_bpm)} reference heart rates is within "
+            f"{HR_RANGE_BPM[0]:g} to {HR_RANGE_BPM[1]:g} BPM. Leave the recording out."
+        )
+    ppg = _signal(path, "PPG", values.pop("ppg"))
+    acc, acc_hz = values.pop("acc", None), values.pop("acc_hz", None)
+    acc = None if acc is None else _signal(path, "acceleration", acc)
+    recording = Recording(
+        ppg=ppg,
+        acc=acc,
+        acc_hz=acc_hz,
+        hr_bpm=hr_bpm,
+        valid=valid,
+        window_start_s=np.asarray(values.pop("window_start_s"), np.float64),
+        activity=np.asarray(values.pop("activity", np.full(len(hr_bpm), -1)), np.int64),
+        **values,
+    )
+    check_durations(str(path), recording)
+    check_unit(str(path), recording)
+    return recording
+
+
+def _signal(path: Path, what: str, samples: NDArray[Any]) -> NDArray[np.float32]:
+    values = np.asarray(samples, np.float64)
+    finite = np.isfinite(values) & (np.abs(values) <= np.finfo(np.float32).max)
+    if not finite.all():
+        sample, channel = (int(i) for i in np.argwhere(~finite)[0])
+        raise DataError(
+            f"{path}: the {what} is {values[sample, channel]:g} at sample {sample}, channel "
+            f"{channel} ({int((~finite).sum())} such values); allowed: finite numbers. Fetch the "
+            f"file again, or leave the recording out."
+        )
+    if len(values) and (values == values[0]).all():
+        raise DataError(
+            f"{path}: the {what} is constant ({values[0, 0]:g}); allowed: a signal that varies. "
+            f"The sensor was off: leave the recording out."
+        )
+    return values.astype(np.float32)

@@ -1,0 +1,266 @@
+"""A recording of one's own from .csv files with named columns.
+
+One file with everything on one clock, or one each for PPG, acceleration and heart rate whose time
+columns share a zero. Cells may be empty where a signal has no value in a row. The rate of a signal
+is the median step of its times (or given); samples are interpolated to that even rate, and windows
+over a gap longer than `GAP_S` are invalid.
+
+Heart rate is either a value at a time (`instant`, as a chest strap shows it: the label of a window
+is the mean of the values in its 8 s, which must cover them) or already the mean of the 8 s that
+begin at a time (`window`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ppg.loaders.csv_numbers import read_columns
+from ppg.loaders.layout import make_recording, windows_of_signal
+from ppg.recording import WINDOW_S, Recording
+from ppgnas.errors import DataError
+
+GAP_S = 0.5
+HR_GAP_S = 4.0  # the longest step between instants of one window
+HR_STEP_S = 0.5  # of the mean between instants
+SLOWEST_HZ = 10.5  # what the front end's band needs
+TIME_UNITS = {"s": 1.0, "ms": 1e-3}
+HR_KINDS = ("instant", "window")
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Names of columns, and what they mean.
+
+    Attributes:
+        ppg: one or more.
+        acc: three, or none.
+        hr: the reference heart rate in BPM.
+        time: of PPG and acceleration, or None where their rates are given.
+        hr_time: of the heart rate; `time` if None.
+        time_unit: "s" or "ms".
+        hr_is: "instant" or "window".
+    """
+
+    ppg: tuple[str, ...]
+    acc: tuple[str, ...]
+    hr: str
+    time: str | None = None
+    hr_time: str | None = None
+    time_unit: str = "s"
+    hr_is: str = "instant"
+
+    def __post_init__(self) -> None:
+        if self.time_unit not in TIME_UNITS:
+            raise DataError(
+                f"--time-unit is {self.time_unit!r}; allowed: {', '.join(TIME_UNITS)}."
+            )
+        if self.hr_is not in HR_KINDS:
+            raise DataError(f"--hr-is is {self.hr_is!r}; allowed: {', '.join(HR_KINDS)}.")
+        if len(self.acc) not in (0, 3):
+            raise DataError(
+                f"--acc-columns names {len(self.acc)} columns ({', '.join(self.acc)}); allowed: 3 "
+                f"with commas, or leave the option out."
+            )
+
+
+@dataclass(frozen=True)
+class _Series:
+    """Rows of one signal: `(rows,)` times in s, `(rows, columns)` values."""
+
+    time_s: NDArray[np.float64]
+    values: NDArray[np.float64]
+
+
+def read_csv(
+    path: Path,
+    columns: Columns,
+    *,
+    subject: str,
+    dataset: str,
+    rate_hz: float | None = None,
+    acc_file: Path | None = None,
+    acc_rate_hz: float | None = None,
+    acc_per_g: float = 1.0,
+    hr_file: Path | None = None,
+    hr_rate_hz: float | None = None,
+    lag_s: float = 0.0,
+) -> Recording:
+    """Read one recording.
+
+    Args:
+        path: of the PPG, and of everything that has no file of its own.
+        columns: their names.
+        subject, dataset: whose recording, of which data set.
+        rate_hz: rows a second of `path`, where there is no time column.
+        acc_file, acc_rate_hz: of the acceleration, if it has its own file.
+        acc_per_g: values per g.
+        hr_file, hr_rate_hz: of the heart rate, if it has its own file.
+        lag_s: to add to the clock of the heart rate.
+
+    Returns:
+        The recording; its clock begins with the first PPG sample.
+
+    Raises:
+        DataError: a file, a column, a rate or a unit is wrong; says which and what to do.
+    """
+    for option, value in (
+        ("--rate", rate_hz),
+        ("--acc-rate", acc_rate_hz),
+        ("--hr-rate", hr_rate_hz),
+        ("--acc-per-g", acc_per_g),
+    ):
+        if value is not None and not (np.isfinite(value) and value > 0):
+            raise DataError(f"{option} is {value:g}; allowed: a number above 0.")
+    for option, name in (("--subject", subject), ("--dataset", dataset)):
+        if not name.strip() or not name.isprintable() or "/" in name:
+            raise DataError(f"{option} is {name!r}; allowed: one printable name without /.")
+    scale = TIME_UNITS[columns.time_unit]
+    ppg = _series(path, columns.ppg, columns.time, rate_hz, scale, "--rate")
+    origin_s = ppg.time_s[0]
+    ppg_hz = _rate(path, "the PPG", ppg, rate_hz, columns)
+    end_s = ppg.time_s[-1] - origin_s + 1 / ppg_hz
+    gaps = _gaps(ppg, origin_s)
+    acc, acc_hz = None, None
+    if columns.acc:
+        source = acc_file or path
+        given = acc_rate_hz if acc_file else (acc_rate_hz or rate_hz)
+        series = _series(source, columns.acc, columns.time, given, scale, "--acc-rate")
+        acc_hz = _rate(source, "the acceleration", series, given, columns)
+        gaps += _gaps(series, origin_s)
+        acc = _even(series, acc_hz, origin_s, end_s, source, "acceleration") / acc_per_g
+    source = hr_file or path
+    given = hr_rate_hz if hr_file else (hr_rate_hz or rate_hz)
+    hr_time = columns.hr_time or columns.time
+    found = _series(source, (columns.hr,), hr_time, given, scale, "--hr-rate")
+    hr_s, hr_bpm = found.time_s - origin_s, found.values[:, 0]
+    if columns.hr_is == "window":
+        start_s, label = hr_s + lag_s, hr_bpm
+    else:  # windows lie on the clock of the PPG, whatever the lag of the instants
+        start_s = windows_of_signal(end_s)
+        label = _window_means(hr_s + lag_s, hr_bpm, start_s)
+    if not np.isfinite(label).any():
+        raise DataError(
+            f"{source}: no window has a heart rate: {columns.hr} runs from {hr_s[0]:.1f} to "
+            f"{hr_s[-1]:.1f} s on the clock of the PPG, which lasts {end_s:.1f} s; allowed: "
+            f"values at most {HR_GAP_S:g} s apart in the same time. Check --time-unit and the "
+            f"zero of the clocks."
+        )
+    whole = np.array([not any(a < s + WINDOW_S and b > s for a, b in gaps) for s in start_s])
+    return make_recording(
+        path,
+        subject=subject,
+        dataset=dataset,
+        name=path.stem.replace("/", "_"),
+        ppg=_even(ppg, ppg_hz, origin_s, end_s, path, "PPG"),
+        ppg_hz=ppg_hz,
+        acc=acc,
+        acc_hz=acc_hz,
+        window_start_s=start_s,
+        hr_bpm=label,
+        valid=whole & np.isfinite(label),
+        label_lag_s=lag_s if columns.hr_is == "window" else 0.0,
+    )
+
+
+def _series(
+    path: Path,
+    names: tuple[str, ...],
+    time: str | None,
+    rate_hz: float | None,
+    scale: float,
+    option: str,
+) -> _Series:
+    """The rows in which all columns have a value."""
+    if time is None and rate_hz is None:
+        raise DataError(
+            f"{path}: neither a time column nor a rate of {', '.join(names)} is given; name one "
+            f"with --time-column, or give {option}."
+        )
+    if time is not None:
+        table = read_columns(path, (time, *(name for name in names if name != time)))
+    else:
+        table = read_columns(path, names)
+    values = np.stack([table[name] for name in names], axis=1)
+    rows = np.arange(len(values))
+    time_s = table[time] * scale if time is not None else rows / float(rate_hz or 1)
+    whole = np.isfinite(values).all(axis=1) & np.isfinite(time_s)
+    if whole.sum() < 2:
+        raise DataError(
+            f"{path}: {', '.join(names)} have {int(whole.sum())} whole rows; allowed: at least 2. "
+            f"Are they the right columns?"
+        )
+    time_s, values = time_s[whole], values[whole]
+    back = np.flatnonzero(np.diff(time_s) <= 0)
+    if len(back):
+        at = int(back[0])
+        raise DataError(
+            f"{path}: the time column {time} goes from {time_s[at]:g} to {time_s[at + 1]:g} s; "
+            f"allowed: times that increase from row to row. Sort the rows, and take doubled ones "
+            f"out."
+        )
+    return _Series(time_s, values)
+
+
+def _rate(
+    path: Path, what: str, series: _Series, given_hz: float | None, columns: Columns
+) -> float:
+    if columns.time is None and given_hz is not None:
+        return given_hz
+    found_hz = float(1 / np.median(np.diff(series.time_s)))
+    mean_hz = (len(series.time_s) - 1) / float(series.time_s[-1] - series.time_s[0])
+    # Times are often rounded to ms: the mean is finer, the median does not see gaps.
+    if abs(mean_hz / found_hz - 1) < 0.05:
+        found_hz = mean_hz
+    rounded = round(found_hz)
+    if rounded and abs(found_hz / rounded - 1) < 0.002:
+        found_hz = float(rounded)
+    if not SLOWEST_HZ <= found_hz <= 10_000:
+        raise DataError(
+            f"{path}: {what} has {found_hz:.4g} rows a second by its times; allowed: "
+            f"{SLOWEST_HZ:g} to 10000. Are the times in {columns.time_unit}? See --time-unit."
+        )
+    if given_hz is not None and abs(found_hz / given_hz - 1) > 0.02:
+        raise DataError(
+            f"{path}: {what} has {found_hz:.4g} rows a second by its times and {given_hz:g} by "
+            f"the option; allowed: the same. Leave one of the two out."
+        )
+    return found_hz
+
+
+def _even(
+    series: _Series, hz: float, origin_s: float, end_s: float, path: Path, what: str
+) -> NDArray[np.float64]:
+    """`(samples, columns)` at an even rate from the origin to the end of both."""
+    first, last = series.time_s[0] - origin_s, series.time_s[-1] - origin_s + 1 / hz
+    if first > 2.0 or last < WINDOW_S:
+        raise DataError(
+            f"{path}: the {what} runs from {first:.1f} to {last:.1f} s on the clock of the PPG; "
+            f"allowed: from its begin, for at least {WINDOW_S:g} s. Do the clocks have one zero?"
+        )
+    at_s = origin_s + np.arange(int(np.floor(min(end_s, last) * hz + 1e-6))) / hz
+    return np.stack([np.interp(at_s, series.time_s, column) for column in series.values.T], axis=1)
+
+
+def _gaps(series: _Series, origin_s: float) -> list[tuple[float, float]]:
+    places = np.flatnonzero(np.diff(series.time_s) > GAP_S)
+    return [(series.time_s[i] - origin_s, series.time_s[i + 1] - origin_s) for i in places]
+
+
+def _window_means(
+    time_s: NDArray[np.float64], hr_bpm: NDArray[np.float64], start_s: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Mean over the time of each window; NaN where instants leave a hole of `HR_GAP_S`."""
+    middles_s = np.arange(HR_STEP_S / 2, WINDOW_S, HR_STEP_S)
+    means = np.full(len(start_s), np.nan)
+    for index, start in enumerate(start_s):
+        inside = (time_s >= start) & (time_s < start + WINDOW_S)
+        if not inside.any():
+            continue
+        edges = np.concatenate([[start], time_s[inside], [start + WINDOW_S]])
+        if np.diff(edges).max() <= HR_GAP_S:
+            means[index] = np.interp(start + middles_s, time_s, hr_bpm).mean()
+    return means

@@ -1,0 +1,243 @@
+"""The data sets that can be read from their authors' files: what each is, where, on which terms.
+
+`read_folder` takes a folder of any of them, or several beside each other, as well as a folder of
+.npz recordings, which goes first.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from ppg import npz
+from ppg.loaders import bami, bidmc, dalia, spc, welltory, wesad
+from ppg.npz_fields import REQUIRED
+from ppg.npz_people import Entry, check_recordings
+from ppg.recording import Recording
+from ppgnas.errors import DataError
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """One data set.
+
+    Attributes:
+        name: as in `Recording.dataset`, or what its parts have in common.
+        title, summary: for people.
+        licence: in one sentence, with what it asks for.
+        level: the folder that is expected, in words.
+        home: where a person finds it.
+        find: files of its layout below a folder.
+        load: reads them.
+        url: of one archive that may be downloaded without a form, or None.
+        size_bytes, sha256: of that archive, where they are known.
+        archive: the name of that file.
+        inner: an archive inside of the archive that holds the recordings.
+        unpack: pattern of the members that are needed (of the inner archive, if there is one).
+    """
+
+    name: str
+    title: str
+    summary: str
+    licence: str
+    level: str
+    home: str
+    find: Callable[[Path], list[Path]]
+    load: Callable[[Path], list[Entry]]
+    url: str | None = None
+    size_bytes: int | None = None
+    sha256: str | None = None
+    archive: str = ""
+    inner: str | None = None
+    unpack: str = r".*"
+
+
+DATA_SETS = (
+    DataSet(
+        name=dalia.NAME,
+        title="PPG-DaLiA",
+        summary="15 people, 36 h of daily life, wrist, 64 Hz, acceleration",
+        licence="CC BY 4.0: free to use with credit to Reiss et al., Sensors 2019, 19, 3079.",
+        level="PPG_FieldStudy, which holds S1 to S15, each with SX.pkl",
+        home="https://archive.ics.uci.edu/dataset/495/ppg+dalia",
+        find=dalia.find,
+        load=dalia.load,
+        url="https://archive.ics.uci.edu/static/public/495/ppg+dalia.zip",
+        size_bytes=2_865_111_320,
+        sha256="5772387956e34e2e2dc4c2ddbeb98cb70569d5112fa4c13ee98a17680b84a1f3",
+        archive="ppg+dalia.zip",
+        inner="data.zip",
+        unpack=r"PPG_FieldStudy/(?:S\d+/S\d+(?:\.pkl|_activity\.csv|_quest\.csv)|[^/]*\.pdf)",
+    ),
+    DataSet(
+        name=wesad.NAME,
+        title="WESAD",
+        summary="15 people, rest and stress, wrist, 64 Hz, acceleration; heart rate from ECG",
+        licence="academic and non-commercial use with credit to Schmidt et al., ICMI 2018; read "
+        "its readme first.",
+        level="WESAD, which holds S2 to S17, each with SX.pkl",
+        home="https://archive.ics.uci.edu/dataset/465/wesad",
+        find=wesad.find,
+        load=wesad.load,
+        url="https://uni-siegen.sciebo.de/s/HGdUkoNlW1Ub0Gx/download",
+        archive="WESAD.zip",
+        unpack=r"WESAD/(?:S\d+/S\d+(?:\.pkl|_readme\.txt|_quest\.csv)|[^/]*\.pdf)",
+    ),
+    DataSet(
+        name=spc.NAME,
+        title="IEEE Signal Processing Cup 2015 (TROIKA)",
+        summary="20 people in 23 recordings, treadmill and arm exercise, wrist, 125 Hz, "
+        "acceleration",
+        licence="copyrighted; academic research with credit to Zhang, Pi, Liu, IEEE TBME 62(2) "
+        "2015; do not redistribute.",
+        level="the folder above Training_data and TestData",
+        home="https://sites.google.com/site/researchbyzhang/ieeespcup2015",
+        find=spc.find,
+        load=spc.load,
+    ),
+    DataSet(
+        name="bami",
+        title="BAMI-1 and BAMI-2",
+        summary="48 recordings on a treadmill, wrist, 50 Hz, 3 channels, acceleration",
+        licence="none stated; research with credit to Chung et al., IEEE Access 2020; do not "
+        "redistribute.",
+        level="the folder above BAMI-1 and BAMI-2, or one of these",
+        home="ieeexplore.ieee.org/document/9042276",
+        find=bami.find,
+        load=bami.load,
+    ),
+    DataSet(
+        name="cardiac_rehab",
+        title="CardiacRehabExercise",
+        summary="16 recordings, most of people who are in BAMI-1 too, wrist, 50 Hz, acceleration",
+        licence="none stated; research with credit to its authors; do not redistribute.",
+        level="the folder that holds Subject_1.mat to Subject_16.mat",
+        home="the page of BAMI's authors",
+        find=bami.find_rehab,
+        load=bami.load_rehab,
+    ),
+    DataSet(
+        name=bidmc.NAME,
+        title="BIDMC PPG and Respiration",
+        summary="46 patients in 53 records, intensive care, finger, 125 Hz, no acceleration",
+        licence="ODC-BY 1.0: free to use with credit to Pimentel et al., IEEE TBME 64(8) 2017.",
+        level="the folder above bidmc_csv",
+        home="https://physionet.org/content/bidmc/1.0.0/",
+        find=bidmc.find,
+        load=bidmc.load,
+        url="https://physionet.org/content/bidmc/get-zip/1.0.0/",
+        sha256="7c09847e8b9c9ad0005ad6f4041e887119e2ad9a745b6a63b1b394bd439f693b",
+        archive="bidmc-1.0.0.zip",
+        unpack=r".*/bidmc_csv/bidmc_\d\d_(?:Signals\.csv|Numerics\.csv|Fix\.txt)",
+    ),
+    DataSet(
+        name=welltory.NAME,
+        title="Welltory",
+        summary="21 recordings of 13 people, finger on a phone, 30 Hz, no acceleration",
+        licence="CC0 1.0: no conditions; Neshitov et al., Sensors 2021, 21, 6798.",
+        level="the folder that holds subject_01 to subject_21",
+        home="https://github.com/Welltory/welltory-ppg-dataset",
+        find=welltory.find,
+        load=welltory.load,
+    ),
+)
+
+
+def data_set(name: str) -> DataSet:
+    """One of `DATA_SETS`.
+
+    Raises:
+        DataError: no such name.
+    """
+    for known in DATA_SETS:
+        if known.name == name:
+            return known
+    raise DataError(
+        f"no data set {name!r}; allowed: {', '.join(known.name for known in DATA_SETS)}. "
+        f"See: ppgnas data list."
+    )
+
+
+def read_folder(path: Path, *, lag_s: float | None = None) -> list[Recording]:
+    """Recordings of a folder: .npz files if it has any, else the upstream files of data sets.
+
+    Args:
+        path: a folder.
+        lag_s: offset of the label clock to use instead of the one of each recording.
+
+    Returns:
+        At least one recording.
+
+    Raises:
+        DataError: nothing to read here (says which folder is expected, if a data set is near),
+            a file is damaged, or people could be mixed up.
+    """
+    if not path.is_dir() or npz.has_recordings(path):
+        recordings = npz.read_folder(path)
+    else:
+        found = [known for known in DATA_SETS if known.find(path)]
+        if not found:
+            hint = where_it_lies(path)
+            raise DataError(
+                hint
+                or f"{path}: no .npz file in this folder or below it, and no files of a data set "
+                f"that ppgnas reads (ppgnas data list). Recordings are .npz files with the arrays "
+                f"{', '.join(REQUIRED)}."
+            )
+        entries = [entry for known in found for entry in known.load(path)]
+        check_recordings(entries)
+        recordings = [entry.recording for entry in entries]
+    return recordings if lag_s is None else [with_lag(r, lag_s) for r in recordings]
+
+
+def with_lag(recording: Recording, lag_s: float) -> Recording:
+    """The same recording with another offset of the label clock."""
+    start_s = recording.window_start_s - recording.label_lag_s + lag_s
+    return replace(recording, window_start_s=start_s, label_lag_s=lag_s)
+
+
+def where_it_lies(path: Path) -> str:
+    """What to say of a folder that is too high, too low or not unpacked; empty if nothing."""
+    for above in list(path.resolve().parents)[:2]:
+        for known in DATA_SETS:
+            inside = [found for found in known.find(above) if path.resolve() in found.parents]
+            if inside:
+                return (
+                    f"{path}: a folder inside of {known.title}; expected: {known.level}. Give "
+                    f"{above}."
+                )
+    zips = {entry.name.lower(): entry for entry in path.iterdir() if entry.suffix == ".zip"}
+    for known in DATA_SETS:
+        for name in (known.archive, known.inner or ""):
+            if name and name.lower() in zips:
+                return (
+                    f"{path}: holds {zips[name.lower()].name}, which is not unpacked; expected: "
+                    f"{known.level}. Unpack it with: ppgnas data fetch {known.name} --from "
+                    f"{zips[name.lower()]} --out {path}"
+                )
+    for below in _folders_below(path, depth=4, at_most=2000):
+        for known in DATA_SETS:
+            if known.find(below):
+                return (
+                    f"{path}: too high above {known.title}; expected: {known.level}. Give {below}."
+                )
+    return ""
+
+
+def _folders_below(path: Path, *, depth: int, at_most: int) -> list[Path]:
+    """Folders below, the nearest first."""
+    found: list[Path] = []
+    level = [path]
+    for _ in range(depth):
+        level = [
+            entry
+            for folder in level
+            for entry in sorted(folder.iterdir() if os.access(folder, os.R_OK | os.X_OK) else ())
+            if entry.is_dir() and not entry.is_symlink() and not entry.name.startswith(".")
+        ]
+        found += level
+        if len(found) > at_most:
+            return found[:at_most]
+    return found

@@ -1,0 +1,74 @@
+"""Whether a recording can be what it says: rates that fit each other, acceleration in g."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ppg.recording import Recording
+from ppgnas.errors import DataError
+
+DURATION_SLACK = 0.02  # PPG and acceleration of one recording end together, to this share
+SLACK_S = 2.0
+LARGEST_ACC_G = 4.0  # nobody's median acceleration is above it: then the unit is another one
+
+
+def check_durations(where: str, recording: Recording, *, truncated: bool = False) -> None:
+    """Refuse PPG and acceleration that cannot both have the rates that they are said to have.
+
+    Args:
+        where: the file, for the message.
+        recording: with both.
+        truncated: allow that one of them ends early, but not that their rates are swapped.
+
+    Raises:
+        DataError: they last differently long; says so if their rates look swapped.
+    """
+    if recording.acc is None or recording.acc_hz is None:
+        return
+    ppg_s = len(recording.ppg) / recording.ppg_hz
+    acc_s = len(recording.acc) / recording.acc_hz
+    slack_s = max(DURATION_SLACK * max(ppg_s, acc_s), SLACK_S)
+    if abs(ppg_s - acc_s) <= slack_s:
+        return
+    swapped_s = len(recording.ppg) / recording.acc_hz, len(recording.acc) / recording.ppg_hz
+    swapped = abs(swapped_s[0] - swapped_s[1]) <= slack_s
+    if truncated and not swapped:
+        return
+    raise DataError(
+        f"{where}: the PPG lasts {ppg_s:.1f} s at {recording.ppg_hz:g} Hz and the acceleration "
+        f"{acc_s:.1f} s at {recording.acc_hz:g} Hz; allowed: at most {slack_s:.1f} s apart. "
+        + (
+            "The two rates look swapped: exchange them."
+            if swapped
+            else "Check both rates, and that the file is whole."
+        )
+    )
+
+
+def check_unit(where: str, recording: Recording) -> None:
+    """Refuse an acceleration that is not in g.
+
+    Raises:
+        DataError: its median size is above 4; says which unit it may be.
+    """
+    if recording.acc is None:
+        return
+    median = float(np.median(np.linalg.norm(recording.acc, axis=1)))
+    if median <= LARGEST_ACC_G:
+        return
+    raise DataError(
+        f"{where}: the median size of the acceleration is {median:.4g}; allowed: g, so about 1 "
+        f"and at most {LARGEST_ACC_G:g}. {unit_guess(median)}"
+    )
+
+
+def unit_guess(median: float) -> str:
+    """What unit an acceleration has whose median size is not 1 g, and what to do."""
+    if 9 <= median <= 11:
+        return "It looks like m/s2: divide by 9.80665."
+    if 900 <= median <= 1100:
+        return "It looks like mg: divide by 1000."
+    power = 2.0 ** np.round(np.log2(median)) if median > 0 else 1.0
+    if 0.85 <= median / power <= 1.18 and power >= 16:
+        return f"It looks like counts of 1/{power:.0f} g: divide by {power:.0f}."
+    return "It looks like sensor counts: divide by the counts per g of the sensor."

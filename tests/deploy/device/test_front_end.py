@@ -1,0 +1,221 @@
+"""The integer front end against `ppg.frontend`, and its corners."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from deploy.device.filtering import FRACTION_BITS, band_pass, filter_lanes
+from deploy.device.normalising import normalise, normaliser
+from deploy.device.recordings import (
+    acc_counts,
+    int16_windows,
+    ppg_counts,
+    sensor_counts_per_g,
+    stream_windows,
+    window_starts,
+)
+from deploy.device.resampling import resample, sample_at
+from deploy.device.settings import FrontEnd, exact_hz
+from deploy.device.windows import Windows, acc_units, acc_window, pack, ppg_window, unpack
+from ppg import frontend
+from ppg.recording import Recording
+from ppg.synthetic import synthesize
+from ppg.windows import windows_of
+from ppgnas.errors import ExportError
+
+SCALE, ZERO_POINT = float(np.float32(5 / 127)), -4
+
+
+def settings(rate_hz: int, channels: int, *, acceleration: bool = True) -> FrontEnd:
+    return FrontEnd(Fraction(50), Fraction(50) if acceleration else None, rate_hz, channels)
+
+
+def float_path(windows: NDArray[np.float32]) -> NDArray[np.int8]:
+    """`(windows, channels, time)` to int8 `(windows, time, channels)` as `quantize_input` does."""
+    stored = np.rint(windows.transpose(0, 2, 1) / np.float32(SCALE)) + ZERO_POINT
+    return np.clip(stored, -128, 127).astype(np.int8)
+
+
+def integer_path(
+    recordings: list[Recording], rate_hz: int, *, acceleration: bool = True
+) -> NDArray[np.int8]:
+    cut = int16_windows(recordings, rate_hz=rate_hz, acceleration=acceleration)
+    found = []
+    for recording, windows in zip(recordings, cut, strict=True):
+        channels = recording.ppg.shape[1]
+        by = normaliser(
+            settings(rate_hz, channels, acceleration=acceleration),
+            scale=SCALE,
+            zero_point=ZERO_POINT,
+        )
+        found.append(normalise(windows, by, ppg_channels=channels))
+    return np.concatenate(found)
+
+
+@pytest.mark.parametrize("hz", ["25", "31.25", "64", "125", "1000"])
+def test_the_filter_equals_the_float_one(hz: str) -> None:
+    rate = Fraction(hz)
+    rng = np.random.default_rng(0)
+    raw = np.cumsum(rng.normal(size=(int(8 * rate), 2)), axis=0) * 50 + [[3_000_000, -77]]
+    raw = np.rint(raw).astype(np.int64)
+    exact = frontend.band_pass(raw.astype(np.float64), float(rate))
+    ours = filter_lanes(raw, band_pass(rate)) / 2.0**FRACTION_BITS
+    np.testing.assert_allclose(ours, exact, atol=5e-3)
+
+
+def test_a_constant_of_any_size_filters_to_zero() -> None:
+    raw = np.tile(np.array([[-(2**31), 2**31 - 1, 0, 1234567]]), (500, 1))
+    assert not filter_lanes(raw, band_pass(Fraction(125))).any()
+
+
+def test_the_largest_square_wave_stays_in_range() -> None:
+    # Worst case of the filter: the input follows the sign of its reversed impulse response.
+    for hz in (Fraction(12), Fraction(50), Fraction(2000)):
+        response = filter_lanes(
+            np.r_[np.zeros(1), [2**20], np.zeros(int(4 * hz))].astype(np.int64)[:, None],
+            band_pass(hz),
+        )[:, 0]
+        worst = np.where(response[::-1] >= 0, 2**31 - 1, -(2**31))[:, None]
+        out = filter_lanes(np.r_[[[-(2**31)]], worst], band_pass(hz))
+        exact = frontend.band_pass(np.r_[[[-(2.0**31)]], worst.astype(np.float64)], float(hz))
+        np.testing.assert_allclose(out / 2.0**FRACTION_BITS, exact, rtol=1e-5, atol=2000)
+        assert np.abs(out).max() < 2**57
+        assert np.abs(unpack(pack(out)) - out).max() <= np.abs(out).max() / 2**25
+
+
+def test_interpolation_is_exact_on_a_line_for_days() -> None:
+    line = (np.arange(5000) * 125 << 20)[:, None]
+    ours = resample(line, Fraction(125), Fraction(64))[:, 0] / 2.0**20
+    np.testing.assert_allclose(ours, np.arange(len(ours)) * 125 * 125 / 64, atol=1e-3)
+    assert len(ours) == 4999 * 64 // 125 + 1
+    at = sample_at(line, Fraction(125), Fraction(3, 7), every_s=Fraction(1, 25), count=50)
+    exact = (3 / 7 + np.arange(50) / 25) * 125 * 125
+    np.testing.assert_allclose(at[:, 0] / 2.0**20, exact, atol=1e-3)
+
+
+def test_subsampling_the_stream_is_interpolating_at_once() -> None:
+    x = np.random.default_rng(1).integers(-(2**40), 2**40, (4000, 2))
+    for hz in (Fraction(50), Fraction(125), Fraction(125, 4)):
+        direct = resample(x, hz, Fraction(32))
+        over = resample(x, hz, Fraction(64))[::2]
+        np.testing.assert_array_equal(direct, over[: len(direct)])
+
+
+@pytest.mark.parametrize("gain", [2.0**-3, 1.0, 2.0**11])
+def test_windows_keep_twelve_bits_whatever_the_gain(gain: float) -> None:
+    rng = np.random.default_rng(2)
+    y = np.rint(rng.normal(size=(1, 256, 1)) * 4 * gain * 2**FRACTION_BITS).astype(np.int64)
+    window = ppg_window(pack(y))
+    assert 2**14 <= np.abs(window.astype(np.int64)).max() <= 2**15
+    ratio = y[0, :, 0] @ window[0, :, 0] / (window[0, :, 0].astype(np.int64) ** 2).sum()
+    error = np.abs(window[0, :, 0] * ratio - y[0, :, 0]).max() / np.abs(y).max()
+    assert error < 2**-13
+
+
+def test_acceleration_has_one_exponent_and_its_size_stays_known() -> None:
+    g = np.array([0.01, 0.5, 3.9, 15.0])[:, None, None] * np.array([[[1.0, -0.5, 0.0]]])
+    units = acc_units(np.rint(g * 2048 * 2**FRACTION_BITS).astype(np.int64), 2048)
+    values, shift = acc_window(units)
+    assert shift.tolist() == [0, 5, 7, 9]
+    np.testing.assert_allclose(values * 2.0 ** (shift[:, None, None] - 20), g, rtol=1e-4)
+    huge = acc_units(np.array([[[2**37, -(2**37), 0]]]), 1)
+    assert huge.tolist() == [[[2**31 - 1, -(2**31) + 1, 0]]]
+    assert acc_window(huge)[0].tolist() == [[[32767, -32768, 0]]]
+
+
+def test_a_dead_channel_changes_nothing() -> None:
+    recording = synthesize(people=1, minutes=1, seed=5)[0]
+    live = ppg_counts(replace(recording, ppg=recording.ppg[:, :1]))
+    beside = np.hstack([live, np.full_like(live, -(2**31))])
+    acc = acc_counts(recording, counts_per_g=4096)
+    hz, acc_hz = exact_hz(recording.ppg_hz), exact_hz(float(recording.acc_hz or 0))
+    results = []
+    for ppg in (live, beside):
+        end = FrontEnd(hz, acc_hz, 32, ppg.shape[1])
+        by = normaliser(end, scale=SCALE, zero_point=ZERO_POINT)
+        results.append(normalise(stream_windows(end, ppg, acc), by, ppg_channels=ppg.shape[1]))
+    assert len(results[0]) == 27
+    np.testing.assert_array_equal(results[0], results[1])
+    dead = normaliser(settings(32, 2, acceleration=False), scale=SCALE, zero_point=ZERO_POINT)
+    flat = normalise(Windows(np.full((1, 256, 2), 1000, np.int16)), dead, ppg_channels=2)
+    assert (flat == ZERO_POINT).all()
+    opposite = np.random.default_rng(0).integers(-9999, 9999, (1, 256, 1)).astype(np.int16)
+    cancelling = Windows(np.concatenate([opposite, -opposite], axis=2))
+    both = normalise(cancelling, dead, ppg_channels=2)
+    assert np.abs(both.astype(int) - ZERO_POINT).max() <= 1
+
+
+@pytest.mark.parametrize("rate_hz", [16, 25, 64])
+def test_synthetic_windows_are_within_one_lsb_of_the_float_path(rate_hz: int) -> None:
+    recordings = synthesize(people=3, minutes=2, seed=7)
+    floats = windows_of(recordings, rate_hz=rate_hz, acceleration=True)
+    ours = integer_path(recordings, rate_hz)
+    difference = np.abs(ours.astype(int) - float_path(floats.x))
+    assert difference.max() <= 1
+    assert (difference == 0).mean() > 0.98
+
+
+@pytest.mark.parametrize("dataset", ["bami2", "ieee_spc2015"])
+@pytest.mark.parametrize("rate_hz", [25, 32])
+def test_real_windows_are_within_one_lsb_of_the_float_path(
+    real_recordings: Callable[[str], list[Recording]], dataset: str, rate_hz: int
+) -> None:
+    recordings = real_recordings(dataset)[:2]
+    floats = windows_of(recordings, rate_hz=rate_hz, acceleration=True)
+    ours = integer_path(recordings, rate_hz)
+    difference = np.abs(ours.astype(int) - float_path(floats.x))
+    assert difference.max() <= 1
+    assert (difference == 0).mean() > 0.99
+
+
+def test_windows_of_a_recording_start_where_its_labels_say() -> None:
+    recording = synthesize(people=1, minutes=1, seed=1)[0]
+    late = replace(recording, window_start_s=recording.window_start_s + 0.37)
+    starts = window_starts(late)
+    assert starts[1] - starts[0] == 2 and starts[0] == Fraction(37, 100)
+    floats = windows_of([late], rate_hz=32, acceleration=True)
+    difference = np.abs(integer_path([late], 32).astype(int) - float_path(floats.x))
+    assert difference.max() <= 1
+
+
+def test_counts_of_a_recording() -> None:
+    recording = synthesize(people=1, minutes=1, seed=1)[0]
+    counts = ppg_counts(recording)
+    assert 2**22 <= np.abs(counts).max() <= 2**23
+    np.testing.assert_allclose(
+        counts / counts.max(), recording.ppg / recording.ppg.max(), atol=1e-6
+    )
+    assert not ppg_counts(replace(recording, ppg=np.zeros_like(recording.ppg))).any()
+    for g, expected in ((3.9, 8192), (4.1, 4096), (8.1, 2048), (0.1, 8192), (0.0, 4096)):
+        held = replace(recording, acc=np.full_like(recording.ppg[:, [0, 0, 0]], g))
+        assert sensor_counts_per_g(held) == expected
+        assert np.abs(acc_counts(held, counts_per_g=expected).astype(int)).max() < 32767
+    hard = replace(recording, acc=np.full_like(recording.ppg[:, [0, 0, 0]], 100.0))
+    assert (acc_counts(hard, counts_per_g=4096) == 32767).all()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"ppg_hz": Fraction(10)}, r"ppg_hz is 10; allowed: more than 10 and up to 2000 Hz"),
+        ({"acc_hz": Fraction(2001)}, r"acc_hz is 2001; allowed: more than 10"),
+        ({"rate_hz": 129}, r"rate_hz is 129; allowed: 1 to 128"),
+        ({"ppg_channels": 4}, r"ppg_channels is 4; allowed: 1 to 3"),
+        ({"counts_per_g": 0}, r"counts_per_g is 0; allowed: 1 to 32767"),
+        ({"slack_s": Fraction(9)}, r"slack_s is 9; allowed: 0 to 8"),
+    ],
+)
+def test_impossible_settings_are_refused(change: dict[str, Fraction], message: str) -> None:
+    with pytest.raises(ExportError, match=message):
+        replace(settings(32, 1), **change)  # type: ignore[arg-type]
+
+
+def test_an_input_scale_out_of_reach_is_refused() -> None:
+    with pytest.raises(ExportError, match=r"input has scale 1e-05; the integer front end takes"):
+        normaliser(settings(32, 1), scale=1e-5, zero_point=0)

@@ -1,0 +1,148 @@
+"""`ppgnas data` as a user meets it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import zipfile
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from nas.cli import main
+from ppg.loaders import registry
+from ppg.npz import read_folder
+from tests.ppg.loaders import upstream
+
+
+def leave(*arguments: str) -> int:
+    """Exit code of the command line."""
+    with pytest.raises(SystemExit) as caught:
+        main(list(arguments))
+    code = caught.value.code
+    assert isinstance(code, int)
+    return code
+
+
+def test_list(capsys: pytest.CaptureFixture[str]) -> None:
+    assert leave("data", "list", "--json") == 0
+    listed = json.loads(capsys.readouterr().out)["datasets"]
+    assert [one["name"] for one in listed] == [
+        "ppg_dalia",
+        "wesad",
+        "ieee_spc2015",
+        "bami",
+        "cardiac_rehab",
+        "bidmc",
+        "welltory",
+    ]
+    assert leave("data", "list") == 0
+    text = capsys.readouterr().out
+    assert "ppgnas data fetch ppg_dalia" in text and "CC BY 4.0" in text
+
+
+def test_convert_and_inspect(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source = upstream.write_dalia(tmp_path, 1, 2, seconds=160)
+    out = tmp_path / "out"
+    assert leave("data", "convert", str(source), str(out), "--json") == 0
+    files = json.loads(capsys.readouterr().out)["files"]
+    assert files == [str(out / "ppg_dalia" / f"S{n}.npz") for n in (1, 2)]
+    documents = []
+    for folder in (source, out):
+        assert leave("data", "inspect", str(folder), "--json") == 0
+        documents.append(json.loads(capsys.readouterr().out))
+    assert documents[0] == documents[1]
+    assert documents[0]["datasets"]["ppg_dalia"]["people"] == 2
+    assert leave("data", "inspect", str(out), "--each") == 0
+    text = capsys.readouterr().out
+    assert "ppg_dalia/S2" in text and "70 to 80" in text and "#" in text
+    assert leave("data", "convert", str(source), str(out)) == 2
+    assert "is there already (2 such files); nothing was written" in capsys.readouterr().err
+
+
+def test_convert_with_the_published_clock(tmp_path: Path) -> None:
+    source = upstream.write_bami(tmp_path) / "BAMI-1"
+    assert leave("data", "convert", str(source), str(tmp_path / "a")) == 0
+    assert leave("data", "convert", str(source), str(tmp_path / "b"), "--lag", "0") == 0
+    (documented,), (published,) = read_folder(tmp_path / "a"), read_folder(tmp_path / "b")
+    assert (documented.window_start_s[0], published.window_start_s[0]) == (-1.5, 0.0)
+    assert (documented.label_lag_s, published.label_lag_s) == (-1.5, 0.0)
+
+
+def _csv(path: Path) -> Path:
+    time_s = np.arange(0, 60, 0.02)
+    acc = upstream.gravity(50, seed=0)
+    ppg = upstream.pulse(50)
+    rows = ["t,green,ax,ay,az,hr"]
+    rows += [
+        f"{t:.2f},{p:.4f},{a[0]:.3f},{a[1]:.3f},{a[2]:.3f},{72 if i % 50 == 0 else ''}"
+        for i, (t, p, a) in enumerate(zip(time_s, ppg, acc, strict=True))
+    ]
+    path.write_text("\n".join(rows) + "\n")
+    return path
+
+
+def test_a_file_of_ones_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source, out = _csv(tmp_path / "walk.csv"), tmp_path / "out"
+    options = ["--ppg-column", "green", "--hr-column", "hr", "--time-column", "t"]
+    accelerated = [*options, "--acc-columns", "ax,ay,az", "--subject", "anna"]
+    assert leave("data", "convert", str(source), str(out), *accelerated) == 0
+    (recording,) = read_folder(out)
+    assert recording.person == "own/anna" and recording.acc_hz == 50.0
+    np.testing.assert_allclose(recording.hr_bpm, 72)
+    capsys.readouterr()
+    for wrong, said in (
+        ([str(source), str(out / "x")], "needs --ppg-column"),
+        ([str(source), str(out / "x"), *options[:2]], "needs --hr-column"),
+        ([str(source), str(out / "x"), *options, "--acc-columns", "ax,ay"], "names 2 columns"),
+        ([str(tmp_path), str(out / "x"), *options], "is for a .csv file"),
+        ([str(tmp_path / "none.csv"), str(out / "x"), *options], "no such folder"),
+        ([str(source), str(source), *options], "a file, not a folder"),
+    ):
+        assert leave("data", "convert", *wrong) == 2
+        printed = capsys.readouterr()
+        assert said in printed.err and printed.err.count("\n") == 1 and not printed.out
+
+
+def test_fetch_from_an_archive(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    upstream.write_bidmc(tmp_path / "source", 2)
+    archive = tmp_path / "bidmc.zip"
+    with zipfile.ZipFile(archive, "w") as content:
+        for file in (tmp_path / "source" / "bidmc_csv").iterdir():
+            content.write(file, f"bidmc-1.0.0/bidmc_csv/{file.name}")
+    known = tuple(
+        replace(one, sha256=hashlib.sha256(archive.read_bytes()).hexdigest())
+        if one.name == "bidmc"
+        else one
+        for one in registry.DATA_SETS
+    )
+    out = str(tmp_path / "out")
+    assert leave("data", "fetch", "bidmc", "--from", str(archive), "--out", out) == 1
+    assert "another version" in capsys.readouterr().err
+    monkeypatch.setattr(registry, "DATA_SETS", known)
+    assert leave("data", "fetch", "bidmc", "--from", str(archive), "--out", out, "--json") == 0
+    printed = capsys.readouterr()
+    assert "ODC-BY 1.0" in printed.err and len(json.loads(printed.out)["files"]) == 2
+    assert leave("data", "inspect", out) == 0
+    assert leave("data", "fetch", "bami") == 2
+    assert leave("data", "fetch", "nothing") == 2
+    assert "allowed: ppg_dalia" in capsys.readouterr().err
+
+
+def test_a_users_mistakes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = upstream.write_dalia(tmp_path / "deep" / "er", 1)
+    for path, said in (
+        (tmp_path / "deep" / "..", "too high above PPG-DaLiA"),
+        (folder / "S1", "a folder inside of PPG-DaLiA"),
+        (folder / "S1" / "S1.pkl", "a file, not a folder"),
+    ):
+        assert leave("data", "inspect", str(path)) == 2
+        printed = capsys.readouterr().err
+        assert said in printed and printed.count("\n") == 1
+    (folder / "S1" / "S1.pkl").write_bytes(b"cos\nsystem\n(S'true'\ntR.")
+    assert leave("data", "inspect", str(folder)) == 2
+    assert "asks for os.system" in capsys.readouterr().err

@@ -1,0 +1,147 @@
+"""Who is used for what: nobody on both sides, and what is said where acceleration is missing."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from nas.config import SearchConfig, resolve
+from nas.people import fitting_space, gather, read_source
+from nas.search import load_space
+from ppg.npz import write_recording
+from ppg.recording import Recording
+from ppg.synthetic import synthesize
+from ppgnas.errors import DataError
+from tests.ppg.loaders import upstream
+
+
+@pytest.fixture(scope="module")
+def recordings() -> list[Recording]:
+    return synthesize(people=8, minutes=1.0, seed=4)
+
+
+def _write(folder: Path, recordings: list[Recording], dataset: str, **changes: Any) -> Path:
+    for recording in recordings:
+        changed = replace(recording, dataset=dataset, **changes)
+        write_recording(folder / dataset / f"{recording.name}.npz", changed)
+    return folder
+
+
+def _config(data: Path, **given: Any) -> SearchConfig:
+    return resolve({"flash_bytes": "80KB", "data": str(data), **given})
+
+
+BARE: dict[str, Any] = {"acc": None, "acc_hz": None}
+
+
+def test_one_person_in_both_folders_under_two_names(
+    recordings: list[Recording], tmp_path: Path
+) -> None:
+    data = _write(tmp_path / "a", recordings[:5], "home")
+    twin = replace(recordings[2], subject="somebody", name="else")
+    report = _write(tmp_path / "b", [*recordings[5:], twin], "clinic")
+    with pytest.raises(DataError) as caught:
+        gather(_config(data, report_data=str(report)), load_space("default"))
+    message = str(caught.value)
+    assert f"--data {data} and --report-data {report} share 1 person(s)" in message
+    assert f"home/{recordings[2].name} and clinic/else (the same PPG samples)" in message
+    assert "Nobody may train and be reported on" in message
+
+
+def test_other_samples_but_the_same_labels(recordings: list[Recording], tmp_path: Path) -> None:
+    data = _write(tmp_path / "a", recordings[:5], "home")
+    noise = np.random.default_rng(0).normal(0, 0.01, recordings[0].ppg.shape)
+    twin = replace(
+        recordings[0], ppg=(recordings[0].ppg + noise).astype(np.float32), subject="x", name="y"
+    )
+    report = _write(tmp_path / "b", [*recordings[5:], twin], "clinic")
+    with pytest.raises(DataError, match="the same reference heart rates"):
+        gather(_config(data, report_data=str(report)), load_space("default"))
+
+
+@pytest.mark.parametrize("noted", ["data", "report"])
+def test_a_note_names_the_person_in_the_other_folder(
+    noted: str, recordings: list[Recording], tmp_path: Path
+) -> None:
+    first, last = recordings[:5], recordings[5:]
+    if noted == "data":
+        first = [replace(first[0], also_in=("CR_05",)), *first[1:]]
+        last = [replace(last[0], subject="CR_05"), *last[1:]]
+    else:
+        first = [replace(first[0], subject="BAMI1_06"), *first[1:]]
+        last = [replace(last[0], also_in=("BAMI1_06",)), *last[1:]]
+    data, report = _write(tmp_path / "a", first, "home"), _write(tmp_path / "b", last, "clinic")
+    with pytest.raises(DataError, match=r"share 1 person\(s\).*a note in also_in"):
+        gather(_config(data, report_data=str(report)), load_space("default"))
+
+
+def test_the_same_subject_name_elsewhere_is_somebody_else(
+    recordings: list[Recording], tmp_path: Path
+) -> None:
+    data = _write(tmp_path / "a", recordings[:5], "home")
+    report = _write(tmp_path / "b", [replace(recordings[6], subject="p00")], "clinic")
+    people = gather(_config(data, report_data=str(report)), load_space("default"))
+    assert people.split.report == ("clinic/p00",) and people.notes == ()
+
+
+def test_report_people_without_acceleration_decide_and_it_is_said(
+    recordings: list[Recording], tmp_path: Path
+) -> None:
+    data = _write(tmp_path / "a", recordings[:5], "home")
+    report = _write(tmp_path / "b", recordings[5:], "clinic", **BARE)
+    people = gather(_config(data, report_data=str(report)), load_space("default"))
+    (note,) = people.notes
+    assert f"3 of 3 recordings of the report people (--report-data {report})" in note
+    assert "only networks that read PPG alone" in note
+    assert people.left_out == [] and len(people.report) == 3
+    assert fitting_space(load_space("default"), people).acceleration == (False,)
+
+
+def test_the_few_report_recordings_without_are_left_out(
+    recordings: list[Recording], tmp_path: Path
+) -> None:
+    data = _write(tmp_path / "a", recordings[:5], "home")
+    report = _write(tmp_path / "b", recordings[6:], "clinic")
+    _write(report, [replace(recordings[5], **BARE)], "ward")
+    people = gather(_config(data, report_data=str(report)), load_space("default"))
+    assert [r.dataset for r in people.left_out] == ["ward"]
+    assert "1 recordings have no acceleration and are left out" in people.notes[0]
+    assert fitting_space(load_space("default"), people) == load_space("default")
+
+
+def test_report_from_a_set_without_acceleration(
+    recordings: list[Recording], tmp_path: Path
+) -> None:
+    data = _write(tmp_path / "a", recordings[:5], "watch")
+    _write(data, recordings[5:], "finger", **BARE)
+    people = gather(_config(data, report_from="finger"), load_space("default"))
+    assert {person.split("/")[0] for person in people.split.report} == {"finger"}
+    assert "3 of 3 recordings of the report people (--report-from finger)" in people.notes[0]
+    assert people.left_out == []
+    with pytest.raises(DataError, match="no labelled person in data set 'ring'; allowed: watch"):
+        gather(_config(data, report_from="ring"), load_space("default"))
+
+
+def test_upstream_folders_are_sources(tmp_path: Path) -> None:
+    folder = upstream.write_dalia(tmp_path, 1, 2, 3)
+    assert [r.person for r in read_source(str(folder), seed=0)] == [
+        "ppg_dalia/S1",
+        "ppg_dalia/S2",
+        "ppg_dalia/S3",
+    ]
+    people = gather(_config(folder), load_space("default"))
+    assert len(people.split.report) == 1 and len(people.recordings) == 3
+
+
+def test_a_person_of_a_converted_and_an_upstream_folder(tmp_path: Path) -> None:
+    folder = upstream.write_dalia(tmp_path / "a", 1, 2, 3)
+    (first, *_) = read_source(str(folder), seed=0)
+    renamed = replace(first, dataset="mine", subject="anna", name="anna")
+    write_recording(tmp_path / "b" / "anna.npz", renamed)
+    config = _config(folder, report_data=str(tmp_path / "b"))
+    with pytest.raises(DataError, match="ppg_dalia/S1 and mine/anna"):
+        gather(config, load_space("default"))

@@ -1,0 +1,212 @@
+"""What `inspect` says of recordings whose faults are known."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from ppg.inspection.doubles import doubles, trace_distance
+from ppg.inspection.inspection import histogram, inspect
+from ppg.inspection.naive import RATES_BPM, spectra, still
+from ppg.inspection.signals import railed_share, signal_warnings
+from ppg.recording import Recording
+
+
+def _recording(
+    *, seed: int = 0, seconds: float = 600.0, hz: float = 50.0, acc: bool = True
+) -> Recording:
+    """A still wrist whose heart rate wanders between 70 and 110 BPM."""
+    rng = np.random.default_rng(seed)
+    time_s = np.arange(round(seconds * hz)) / hz
+    rate = 90 + 20 * np.sin(2 * np.pi * time_s / 97 + seed) * np.cos(time_s / 53)
+    phase = np.cumsum(rate / 60 / hz)
+    ppg = np.cos(2 * np.pi * phase) + 0.3 * rng.standard_normal(len(time_s))
+    start_s = np.arange(0, seconds - 7.9, 2.0)
+    mean = np.array([rate[(time_s >= s) & (time_s < s + 8)].mean() for s in start_s])
+    axes = rng.normal(0, 0.01, (len(time_s), 3)) + np.array([0, 0, 1])
+    return Recording(
+        subject=f"p{seed}",
+        dataset="lab",
+        name=f"r{seed}",
+        ppg=ppg[:, None].astype(np.float32),
+        ppg_hz=hz,
+        acc=axes.astype(np.float32) if acc else None,
+        acc_hz=hz if acc else None,
+        window_start_s=start_s,
+        hr_bpm=mean,
+        valid=np.ones(len(start_s), np.bool_),
+        activity=np.full(len(start_s), -1),
+    )
+
+
+def _kinds(recording: Recording) -> list[str]:
+    return [kind for kind, _ in signal_warnings(recording)]
+
+
+def test_spectra_of_a_sine() -> None:
+    recording = _recording()
+    time_s = np.arange(3000) / 50
+    sine = np.sin(2 * np.pi * 1.5 * time_s)[:, None].astype(np.float32)
+    found = spectra(replace(recording, ppg=sine, acc=None, acc_hz=None))
+    assert found.start_s.tolist() == list(np.arange(0, 52.1, 0.5))
+    assert (found.peak_bpm == 90).all()
+    np.testing.assert_allclose(found.power.sum(axis=1), 1)
+    assert found.power.shape[1] == len(RATES_BPM)
+    assert found.at(np.array([-1.0, 0, 2.2, 99])).tolist() == [-1, 0, 4, -1]
+
+
+def test_still_and_moving_windows() -> None:
+    recording = _recording()
+    assert recording.acc is not None
+    moving = recording.acc.copy()
+    moving[:3000, 0] += np.sin(np.arange(3000) / 4).astype(np.float32)
+    found = still(replace(recording, acc=moving), recording.window_start_s)
+    assert found is not None
+    assert not found[:26].any() and found[31:].all()
+    assert still(_recording(acc=False), recording.window_start_s) is None
+
+
+def test_a_good_recording() -> None:
+    found = inspect([_recording()])
+    (one,) = found.looked
+    assert one.warnings == () and found.warnings == ()
+    assert one.naive_bpm is not None and one.naive_bpm < 2
+    assert one.still == one.usable == 297
+    assert one.lag is not None and one.lag.known and abs(one.lag.shift_s) < 0.5
+    document = found.to_json()
+    assert document["datasets"]["lab"]["people"] == 1
+    assert sum(document["datasets"]["lab"]["hr_histogram"].values()) == 297
+    assert document["warnings"] == []
+
+
+@pytest.mark.parametrize("shift_s", [-11.0, -5.5, -3.0, 3.0, 5.5, 11.0])
+def test_labels_that_are_shifted(shift_s: float) -> None:
+    recordings = [_recording(seed=seed) for seed in range(2)]
+    shifted = [replace(r, window_start_s=r.window_start_s - shift_s) for r in recordings]
+    found = inspect(shifted)
+    for one in found.looked:
+        assert one.lag is not None and one.lag.wrong
+        assert one.lag.shift_s == pytest.approx(shift_s, abs=0.7)
+        assert one.lag.low_s - 0.3 <= shift_s <= one.lag.high_s + 0.3
+        (text,) = [text for kind, text in one.warnings if kind == "label clock"]
+        assert f"too {'early' if shift_s > 0 else 'late'}" in text
+    assert [kind for kind, _ in found.warnings] == ["label clock"]  # of the set as a whole
+
+
+def test_a_rate_that_does_not_move_says_nothing_of_the_clock() -> None:
+    recording = _recording()
+    time_s = np.arange(len(recording.ppg)) / 50
+    rng = np.random.default_rng(1)
+    ppg = np.cos(2 * np.pi * 1.2 * time_s) + 0.3 * rng.standard_normal(len(time_s))
+    flat = replace(
+        recording,
+        ppg=ppg[:, None].astype(np.float32),
+        hr_bpm=np.full(len(recording.hr_bpm), 72.0),
+        window_start_s=recording.window_start_s - 6,
+    )
+    (one,) = inspect([flat]).looked
+    assert one.lag is not None and not one.lag.wrong
+
+
+def test_labels_of_somebody_else_are_poor_not_shifted() -> None:
+    foreign = replace(_recording(seed=1), hr_bpm=_recording(seed=2).hr_bpm[::-1] + 35)
+    (one,) = inspect([foreign]).looked
+    assert "poor at rest" in [kind for kind, _ in one.warnings]
+
+
+def test_rails_and_dead_channels() -> None:
+    recording = _recording()
+    clipped = np.clip(recording.ppg, -0.8, 0.8)
+    assert railed_share(clipped[:, 0]) > 0.1
+    assert railed_share(recording.ppg[:, 0]) == 0.0
+    both = np.concatenate([clipped, np.zeros_like(clipped), recording.ppg], axis=1)
+    found = dict(signal_warnings(replace(recording, ppg=both)))
+    assert found["railed"].startswith("PPG channel 1 stays")
+    assert found["constant"].startswith("PPG channel 2 is constant")
+    assert len(found) == 2
+
+
+def test_a_rail_with_noise_about_it() -> None:
+    rng = np.random.default_rng(0)
+    channel = np.minimum(rng.normal(4095, 20, 20_000).round(), 4095).astype(np.float32)
+    channel[::2] -= 40  # never three in a row
+    assert railed_share(channel) > 0.2
+
+
+def test_values_that_are_no_numbers() -> None:
+    recording = _recording()
+    broken = recording.ppg.copy()
+    broken[5] = np.nan
+    assert _kinds(replace(recording, ppg=broken)) == ["not finite"]
+
+
+@pytest.mark.parametrize(
+    ("factor", "said"),
+    [
+        (64, "counts of 1/64 g: divide by 64"),
+        (9.80665, "m/s2"),
+        (1000, "mg"),
+        (0.01, "Gravity was taken out"),
+    ],
+)
+def test_units_of_acceleration(factor: float, said: str) -> None:
+    recording = _recording()
+    assert recording.acc is not None
+    wrong = replace(recording, acc=(recording.acc * factor).astype(np.float32))
+    ((kind, text),) = signal_warnings(wrong)
+    assert kind == "acceleration unit" and said in text
+
+
+def test_durations_and_labels() -> None:
+    recording = _recording()
+    assert recording.acc is not None
+    assert "durations" in _kinds(replace(recording, acc=recording.acc[:20_000]))
+    assert "reference" in _kinds(replace(recording, valid=np.arange(297) % 4 > 0))
+    assert "reference" in _kinds(replace(recording, window_start_s=recording.window_start_s + 99))
+
+
+def test_one_person_under_two_names() -> None:
+    first, other = _recording(seed=1), _recording(seed=2)
+    copy = replace(first, subject="x", dataset="elsewhere", name="y")
+    assert [d.why for d in doubles([first, other, copy])] == ["the same PPG samples"]
+    # Resampled, cut and relabelled with other rounding: only the heart rates tell.
+    cut = replace(
+        copy,
+        ppg=first.ppg[2000:][::2].copy(),
+        ppg_hz=25.0,
+        acc=None,
+        acc_hz=None,
+        hr_bpm=np.round(first.hr_bpm[20:]),
+        window_start_s=first.window_start_s[:-20],
+        valid=first.valid[20:],
+        activity=first.activity[20:],
+    )
+    (pair,) = doubles([first, other, cut])
+    assert {pair.left.name, pair.right.name} == {"r1", "y"} and "agree to 0." in pair.why
+    (warning,) = inspect([first, cut]).warnings
+    assert warning[0] == "one person twice" and "lab/r1" in warning[1]
+    # Two recordings of one person under one name are no doubles.
+    assert doubles([first, replace(cut, subject="p1", dataset="lab")]) == []
+
+
+def test_trace_distance_by_hand() -> None:
+    rng = np.random.default_rng(0)
+    trace = 80 + np.cumsum(rng.normal(size=400))
+    assert trace_distance(trace, trace[130:300]) == pytest.approx(0, abs=1e-4)
+    assert trace_distance(trace, trace[130:300] + 2) == pytest.approx(2, abs=0.2)
+    assert trace_distance(trace[:100], trace) is None
+    assert trace_distance(np.full(200, 70.0), np.full(200, 70.0)) is None
+    brute = min(
+        float(np.sqrt(np.mean((trace[k : k + 150] - trace[250:] - 3) ** 2))) for k in range(251)
+    )
+    found = trace_distance(trace, trace[250:] + 3)
+    assert found is not None and found <= brute + 1e-9
+
+
+def test_the_histogram() -> None:
+    recording = _recording()
+    rates = np.full(297, np.nan)
+    rates[:4] = 59.9, 60.0, 69.9, 85.0
+    assert histogram([replace(recording, hr_bpm=rates)]) == {"50": 1, "60": 2, "70": 0, "80": 1}

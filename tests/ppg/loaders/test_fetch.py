@@ -1,0 +1,245 @@
+"""Downloads from a local server that truncates, stalls, corrupts and forgets."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import threading
+import time
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from ppg.loaders.fetch import Patience, fetch
+from ppg.loaders.registry import DataSet, data_set, read_folder
+from ppgnas.errors import DataError, PpgnasError
+from tests.ppg.loaders import upstream
+
+QUICK = Patience(stall_s=0.4, tries=3, pause_s=0.01)
+
+
+def _zip(members: dict[str, bytes]) -> bytes:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED) as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    return stream.getvalue()
+
+
+@pytest.fixture(scope="module")
+def content() -> bytes:
+    """The nested archive of PPG-DaLiA with one person."""
+    person = upstream.python2_pickle(upstream.dalia_person(seed=1, seconds=20))
+    inner = _zip(
+        {
+            "PPG_FieldStudy/S1/S1.pkl": person,
+            "PPG_FieldStudy/S1/S1_activity.csv": b"# NO_ACTIVITY\n",
+            "PPG_FieldStudy/S1/S1_RespiBAN.h5": b"large and not needed",
+        }
+    )
+    return _zip({"data.zip": inner, "readme.pdf": b"%PDF"})
+
+
+class Server:
+    """What to serve, how to misbehave, and what was asked.
+
+    `faults` is used up, one a request: "truncate" closes half way and "stall" stops sending;
+    "corrupt" flips a byte; "ignore" answers a Range with everything; "503", "404".
+    """
+
+    def __init__(self, content: bytes, *faults: str) -> None:
+        self.content = content
+        self.faults = list(faults)
+        self.asked: list[str | None] = []
+        self.stop = threading.Event()
+
+
+@contextmanager
+def serving(server: Server) -> Iterator[str]:
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            fault = server.faults.pop(0) if server.faults else ""
+            wanted = self.headers.get("Range")
+            server.asked.append(wanted)
+            if fault.isdigit():
+                self.send_error(int(fault))
+                return
+            body = server.content
+            first = int(wanted[6:-1]) if wanted and fault != "ignore" else 0
+            if first >= len(body):
+                self.send_error(416)
+                return
+            part = bytearray(body[first:])
+            if fault == "corrupt":
+                part[len(part) // 2] ^= 1
+            self.send_response(206 if first else 200)
+            self.send_header("Content-Length", str(len(part)))
+            if first:
+                self.send_header("Content-Range", f"bytes {first}-{len(body) - 1}/{len(body)}")
+            self.end_headers()
+            if fault in ("truncate", "stall"):
+                self.wfile.write(part[: len(part) // 2])
+                self.wfile.flush()
+                if fault == "stall":
+                    server.stop.wait(10)
+                self.close_connection = True
+                return
+            self.wfile.write(part)
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{http.server_address[1]}/ppg+dalia.zip"
+    finally:
+        server.stop.set()
+        http.shutdown()
+        thread.join()
+        http.server_close()
+
+
+def _known(url: str, content: bytes) -> DataSet:
+    return replace(
+        data_set("ppg_dalia"),
+        url=url,
+        size_bytes=len(content),
+        sha256=hashlib.sha256(content).hexdigest(),
+    )
+
+
+def test_licence_first_then_recordings(content: bytes, tmp_path: Path) -> None:
+    said: list[str] = []
+    server = Server(content)
+    with serving(server) as url:
+
+        def say(text: str) -> None:
+            assert said or not server.asked  # the licence comes before the first request
+            said.append(text)
+
+        files = fetch(_known(url, content), tmp_path, say=say, patience=QUICK)
+    assert "CC BY 4.0" in said[0]
+    assert sorted(file.name for file in files) == ["S1.pkl", "S1_activity.csv"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["PPG_FieldStudy", "ppg+dalia.zip"]
+    (recording,) = read_folder(tmp_path)
+    assert recording.person == "ppg_dalia/S1"
+
+
+def test_a_second_run_downloads_nothing(content: bytes, tmp_path: Path) -> None:
+    server = Server(content)
+    with serving(server) as url:
+        for _ in range(2):
+            fetch(_known(url, content), tmp_path, patience=QUICK)
+    assert len(server.asked) == 1
+
+
+@pytest.mark.parametrize("fault", ["truncate", "stall", "503"])
+def test_a_break_is_resumed(fault: str, content: bytes, tmp_path: Path) -> None:
+    server = Server(content, fault, fault)
+    with serving(server) as url:
+        fetch(_known(url, content), tmp_path, patience=QUICK)
+    half = len(content) // 2
+    if fault == "503":
+        assert server.asked == [None, None, None]
+    else:
+        assert server.asked[:2] == [None, f"bytes={half}-"] and len(server.asked) == 3
+    assert (tmp_path / "ppg+dalia.zip").read_bytes() == content
+
+
+def test_a_killed_download_goes_on_in_the_next_run(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "ppg+dalia.zip.part").write_bytes(content[:1000])
+    server = Server(content)
+    with serving(server) as url:
+        fetch(_known(url, content), tmp_path, patience=QUICK)
+    assert server.asked == ["bytes=1000-"]
+
+
+def test_a_server_that_ignores_the_range(content: bytes, tmp_path: Path) -> None:
+    server = Server(content, "truncate", "ignore")
+    with serving(server) as url:
+        fetch(_known(url, content), tmp_path, patience=QUICK)
+    assert (tmp_path / "ppg+dalia.zip").read_bytes() == content
+
+
+def test_too_much_was_there_already(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "ppg+dalia.zip.part").write_bytes(content + b"more")
+    with serving(Server(content)) as url:
+        fetch(_known(url, content), tmp_path, patience=QUICK)
+    assert (tmp_path / "ppg+dalia.zip").read_bytes() == content
+
+
+def _message(known: DataSet, out: Path, **options: object) -> str:
+    with pytest.raises(PpgnasError) as caught:
+        fetch(known, out, patience=QUICK, **options)  # type: ignore[arg-type]
+    return str(caught.value)
+
+
+def test_a_corrupt_file_is_thrown_away(content: bytes, tmp_path: Path) -> None:
+    with serving(Server(content, "corrupt")) as url:
+        message = _message(_known(url, content), tmp_path)
+        assert "another SHA-256" in message and "thrown away" in message
+        assert not list(tmp_path.iterdir())
+        fetch(_known(url, content), tmp_path, patience=QUICK)  # the next run is fine
+
+
+def test_a_wrong_size_is_thrown_away(content: bytes, tmp_path: Path) -> None:
+    with serving(Server(content + b"x")) as url:
+        message = _message(_known(url, content), tmp_path)
+    assert f"has {len(content) + 1} bytes; allowed: {len(content)}" in message
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_server_that_never_recovers(content: bytes, tmp_path: Path) -> None:
+    with serving(Server(content, "truncate", *["503"] * 9)) as url:
+        message = _message(_known(url, content), tmp_path)
+    assert f"stopped after {len(content) // 2} bytes of {len(content)}" in message
+    assert "run the command again to go on" in message
+    assert (tmp_path / "ppg+dalia.zip.part").stat().st_size == len(content) // 2
+
+
+def test_a_missing_page(content: bytes, tmp_path: Path) -> None:
+    server = Server(content, "404")
+    with serving(server) as url:
+        assert "answers 404" in _message(_known(url, content), tmp_path)
+    assert len(server.asked) == 1
+
+
+def test_nobody_listens(content: bytes, tmp_path: Path) -> None:
+    with serving(Server(content)) as url:
+        pass
+    start = time.monotonic()
+    assert "0 bytes" in _message(_known(url, content), tmp_path)
+    assert time.monotonic() - start < 5
+
+
+def test_a_set_without_checksum_shows_the_one_it_has(content: bytes, tmp_path: Path) -> None:
+    said: list[str] = []
+    with serving(Server(content)) as url:
+        known = replace(_known(url, content), sha256=None, size_bytes=None)
+        fetch(known, tmp_path, say=said.append, patience=QUICK)
+    assert any(hashlib.sha256(content).hexdigest() in line for line in said)
+
+
+def test_an_archive_that_is_here(content: bytes, tmp_path: Path) -> None:
+    known = _known("http://127.0.0.1:9/", content)
+    archive = tmp_path / "mine.zip"
+    archive.write_bytes(content)
+    assert len(fetch(known, tmp_path / "out", archive=archive)) == 2
+    archive.write_bytes(content[:-1])
+    message = _message(known, tmp_path / "out", archive=archive)
+    assert "truncated, damaged or another version" in message and "--sha256" in message
+    assert "no such file" in _message(known, tmp_path, archive=tmp_path / "none.zip")
+
+
+def test_what_cannot_be_fetched(tmp_path: Path) -> None:
+    message = _message(data_set("bami"), tmp_path)
+    assert "cannot be fetched" in message and "ieeexplore" in message
+    with pytest.raises(DataError, match="64 hexadecimal digits"):
+        fetch(data_set("bidmc"), tmp_path, sha256="abc")

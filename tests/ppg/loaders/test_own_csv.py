@@ -1,0 +1,192 @@
+"""Recordings of one's own from .csv files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from ppg.loaders.own_csv import Columns, read_csv
+from ppg.recording import Recording
+from ppgnas.errors import DataError
+from tests.ppg.loaders.upstream import gravity, pulse
+
+COLUMNS = Columns(ppg=("green",), acc=("ax", "ay", "az"), hr="hr", time="t")
+
+
+def _write(path: Path, table: dict[str, Any], *, separator: str = ",") -> Path:
+    rows = [separator.join(table)]
+    rows += [
+        separator.join("" if np.isnan(cell) else f"{cell:.12g}" for cell in row)
+        for row in zip(*table.values(), strict=True)
+    ]
+    path.write_text("\n".join(rows) + "\n")
+    return path
+
+
+def _table(*, hz: float = 50.0, seconds: float = 60.0) -> dict[str, Any]:
+    count = round(hz * seconds)
+    acc = gravity(hz, seed=1, seconds=seconds)
+    time_s = np.arange(count) / hz
+    hr = np.where(np.arange(count) % round(hz) == 0, 60 + time_s, np.nan)  # 1 BPM a second
+    return {"t": time_s, "green": 500 + pulse(hz, seconds=seconds), "hr": hr} | {
+        name: acc[:, axis] for axis, name in enumerate(("ax", "ay", "az"))
+    }
+
+
+def _read(path: Path, columns: Columns = COLUMNS, **options: Any) -> Recording:
+    return read_csv(path, columns, subject="anna", dataset="own", **options)
+
+
+def _message(path: Path, columns: Columns = COLUMNS, **options: Any) -> str:
+    with pytest.raises(DataError) as caught:
+        _read(path, columns, **options)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+def test_one_file_with_everything(separator: str, tmp_path: Path) -> None:
+    table = _table()
+    recording = _read(_write(tmp_path / "walk.csv", table, separator=separator))
+    assert (recording.person, recording.name) == ("own/anna", "walk")
+    assert (recording.ppg_hz, recording.acc_hz) == (50.0, 50.0)
+    np.testing.assert_allclose(recording.ppg[:, 0], table["green"], atol=1e-3)
+    assert recording.acc is not None and recording.acc.shape == (3000, 3)
+    assert recording.window_start_s.tolist() == list(np.arange(0, 53, 2.0))
+    # 60 + t is 64 + start on average over 8 s; the last instant is at 59 s.
+    np.testing.assert_allclose(recording.hr_bpm[:-1], 64 + recording.window_start_s[:-1])
+    assert recording.usable.all()
+
+
+def test_files_of_their_own_with_their_own_rates(tmp_path: Path) -> None:
+    table = _table()
+    fast = _write(tmp_path / "ppg.csv", {"t": table["t"], "green": table["green"]})
+    acc = gravity(25, seed=2)
+    names = ("ax", "ay", "az")
+    slow = _write(
+        tmp_path / "acc.csv",
+        {"t": np.arange(1500) / 25} | {n: 64 * acc[:, i] for i, n in enumerate(names)},
+    )
+    strap = _write(tmp_path / "hr.csv", {"when": np.arange(61.0), "hr": np.full(61, 72.0)})
+    columns = Columns(("green",), names, "hr", time="t", hr_time="when")
+    recording = _read(fast, columns, acc_file=slow, acc_per_g=64.0, hr_file=strap)
+    assert (recording.ppg_hz, recording.acc_hz) == (50.0, 25.0)
+    assert recording.acc is not None
+    np.testing.assert_allclose(recording.acc, acc, atol=1e-3)
+    np.testing.assert_allclose(recording.hr_bpm, 72)
+
+
+def test_rates_instead_of_times(tmp_path: Path) -> None:
+    table = _table()
+    del table["t"]
+    columns = Columns(("green",), (), "hr")
+    recording = _read(_write(tmp_path / "a.csv", table), columns, rate_hz=50.0)
+    assert recording.ppg_hz == 50.0 and recording.acc is None
+    assert "neither a time column nor a rate" in _message(tmp_path / "a.csv", columns)
+
+
+def test_milliseconds_from_any_zero(tmp_path: Path) -> None:
+    table = _table()
+    table["t"] = np.round(1000 * (table["t"] + 90))
+    columns = Columns(("green",), (), "hr", time="t", time_unit="ms")
+    recording = _read(_write(tmp_path / "a.csv", table), columns)
+    assert recording.ppg_hz == 50.0
+    np.testing.assert_allclose(recording.hr_bpm[0], 64)
+
+
+def test_means_of_windows_and_a_lag(tmp_path: Path) -> None:
+    signals = _write(tmp_path / "a.csv", {"t": _table()["t"], "green": _table()["green"]})
+    means = {"t": np.array([1.0, 11, 21]), "hr": np.array([70.0, 71, 72])}
+    labels = _write(tmp_path / "hr.csv", means)
+    columns = Columns(("green",), (), "hr", time="t", hr_is="window")
+    recording = _read(signals, columns, hr_file=labels, lag_s=0.5)
+    assert recording.window_start_s.tolist() == [1.5, 11.5, 21.5]
+    assert recording.hr_bpm.tolist() == [70.0, 71.0, 72.0] and recording.label_lag_s == 0.5
+
+
+def test_a_lag_of_instants_moves_the_values_not_the_windows(tmp_path: Path) -> None:
+    recording = _read(_write(tmp_path / "a.csv", _table()), lag_s=-2.0)
+    assert recording.window_start_s[1] == 2.0
+    # What is said at t was true at t - 2: the window from 2 s has what was said 4 to 12 s.
+    np.testing.assert_allclose(recording.hr_bpm[1], 64 + 2 + 2)
+
+
+def test_gaps_mark_windows(tmp_path: Path) -> None:
+    table = _table()
+    keep = (table["t"] < 20) | (table["t"] >= 23)
+    recording = _read(_write(tmp_path / "a.csv", {k: v[keep] for k, v in table.items()}))
+    start = recording.window_start_s[~recording.valid]
+    # Windows that meet the gap from 19.98 to 23 s.
+    assert start.tolist() == [12.0, 14.0, 16.0, 18.0, 20.0, 22.0]
+    assert recording.ppg_hz == 50.0
+
+
+def test_uneven_times_are_made_even(tmp_path: Path) -> None:
+    table = _table()
+    jitter = np.random.default_rng(0).uniform(-0.004, 0.004, len(table["t"]))
+    time_s = table["t"] + jitter
+    time_s[0] = 0.0
+    table |= {"t": time_s, "green": 500 + np.sin(2 * np.pi * 1.2 * time_s)}
+    recording = _read(_write(tmp_path / "a.csv", table))
+    assert recording.ppg_hz == 50.0
+    even = 500 + np.sin(2 * np.pi * 1.2 * np.arange(len(recording.ppg)) / 50)
+    assert np.abs(recording.ppg[:, 0] - even).max() < 0.02
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"ppg": ("red",)}, "the column 'red' is missing; allowed: one of t, green, hr, ax"),
+        ({"time": "time"}, "the column 'time' is missing"),
+        ({"time_unit": "ms"}, "rows a second by its times; allowed: 10.5 to 10000"),
+        ({"hr": "green"}, "none of the 27 reference heart rates"),
+        ({"ppg": ("ax",), "acc": ("green", "green", "green")}, "median size of the acc"),
+    ],
+)
+def test_wrong_columns(change: dict[str, Any], said: str, tmp_path: Path) -> None:
+    from dataclasses import replace
+
+    path = _write(tmp_path / "a.csv", _table())
+    assert said in _message(path, replace(COLUMNS, **change))
+
+
+def test_wrong_options(tmp_path: Path) -> None:
+    path = _write(tmp_path / "a.csv", _table())
+    assert "--rate is -1" in _message(path, rate_hz=-1.0)
+    assert "--acc-per-g is 0" in _message(path, acc_per_g=0.0)
+    assert "50 rows a second by its times and 64 by the option" in _message(path, rate_hz=64.0)
+    assert "--subject is 'a/b'" in str(_raises(path, "a/b"))
+    for wrong in ({"acc": ("ax", "ay")}, {"time_unit": "h"}, {"hr_is": "beats"}):
+        with pytest.raises(DataError, match="allowed"):
+            Columns(**({"ppg": ("green",), "acc": (), "hr": "hr"} | wrong))  # type: ignore[arg-type]
+
+
+def _raises(path: Path, subject: str) -> DataError:
+    with pytest.raises(DataError) as caught:
+        read_csv(path, COLUMNS, subject=subject, dataset="own")
+    return caught.value
+
+
+def test_wrong_cells(tmp_path: Path) -> None:
+    path = _write(tmp_path / "a.csv", _table())
+    lines = path.read_text().splitlines()
+    path.write_text("\n".join([*lines[:5], lines[5].replace(".", "x", 1), *lines[6:]]))
+    assert "in line 6; allowed: a number or an empty cell" in _message(path)
+    path.write_text("\n".join([*lines[:5], *reversed(lines[5:])]))
+    assert "allowed: times that increase" in _message(path)
+    path.write_text(lines[0])
+    assert "no row below the column names" in _message(path)
+    path.write_text("\n".join(lines[:100]))
+    assert "lasts" in _message(path) or "runs from" in _message(path)
+    path.write_bytes(b"PK\x03\x04\0\0")
+    assert "binary, not text" in _message(path)
+    assert "no such file" in _message(tmp_path / "none.csv")
+
+
+def test_clocks_with_different_zeros(tmp_path: Path) -> None:
+    signals = _write(tmp_path / "a.csv", {"t": _table()["t"], "green": _table()["green"]})
+    labels = _write(tmp_path / "hr.csv", {"t": 1.7e9 + np.arange(60.0), "hr": np.full(60, 70.0)})
+    columns = Columns(("green",), (), "hr", time="t")
+    assert "no window has a heart rate" in _message(signals, columns, hr_file=labels)
