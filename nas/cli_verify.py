@@ -65,7 +65,7 @@ def verify_text(document: dict[str, Any]) -> str:
         ("rule c, TFLM's rule", "", f"{parity['rules_max_lsb']} LSB"),
     ]
     costs = [
-        ("cycles", emulated["cycles"], predicted["cycles"], f"{errors['cycles']:+.2f} %"),
+        ("cycles", emulated["board_cycles"], predicted["cycles"], f"{errors['cycles']:+.2f} %"),
         (
             "latency ms",
             f"{emulated['latency_ms']:.3f}",

@@ -250,10 +250,12 @@ def _content(model: Model, name: str) -> bytes | None:
 
 def _emulated(result: EmulationResult, board: Board) -> dict[str, Any]:
     """Counts of one window, and what they come to on the board's clock and power."""
-    latency_ms = result.cycles * board.core_ratio.value * 1e3 / board.clock_hz
+    board_cycles = result.cycles * board.core_ratio.value
+    latency_ms = board_cycles * 1e3 / board.clock_hz
     return {
         "instructions": result.instructions,
         "cycles": round(result.cycles),
+        "board_cycles": round(board_cycles),
         "latency_ms": latency_ms,
         "energy_mj": latency_ms * board.active_mw.value * 1e-3,
     }
@@ -271,8 +273,9 @@ def by_layer(
 
     Args:
         calls: `(function, layers)` in order, of `deploy.c.source.Source`.
-        instructions, cycles: by function.
+        instructions, cycles: by function; `name.constprop.0` is gcc's copy of `name`.
     """
+    instructions, cycles = _whole(instructions), _whole(cycles)
     times = {name: sum(other == name for other, _ in calls) for name, _ in calls}
     rows = [
         {
@@ -289,11 +292,20 @@ def by_layer(
             "layers": [],
             "function": "rest",
             "shared_by": 1,
-            "instructions": sum(n for name, n in instructions.items() if name not in times),
+            "instructions": round(sum(n for name, n in instructions.items() if name not in times)),
             "cycles": round(sum(n for name, n in cycles.items() if name not in times)),
         }
     )
     return rows
+
+
+def _whole(counts: Mapping[str, float]) -> dict[str, float]:
+    """Counts with the copies that a compiler makes of a function added to it."""
+    found: dict[str, float] = {}
+    for name, count in counts.items():
+        base = name.split(".")[0]
+        found[base] = found.get(base, 0) + count
+    return found
 
 
 def _predicted(
@@ -313,7 +325,7 @@ def _predicted(
         "sram_bytes": round(card.sram_bytes.value),
         "in_calibrated_range": card.in_calibrated_range,
     }
-    seen = {**emulated, "cycles": emulated["cycles"] * board.core_ratio.value}
+    seen = {**emulated, "cycles": emulated["board_cycles"]}
     errors = {
         key: 100.0 * (predicted[key] / seen[key] - 1.0)
         for key in ("cycles", "latency_ms", "energy_mj", "flash_bytes", "sram_bytes")

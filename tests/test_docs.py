@@ -16,11 +16,8 @@ PAGES = (
     "CONTRIBUTING.md",
     "docs/boards.md",
     "docs/calibration.md",
-<<<<<<< HEAD
     "docs/deploy.md",
-=======
     "docs/datasets.md",
->>>>>>> main
     "docs/emulation.md",
     "docs/evaluate.md",
     "docs/own_data.md",

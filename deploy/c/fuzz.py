@@ -6,7 +6,8 @@ Three of four networks are samples of the presets in turn (up to `MAX_MACS`), ev
 foreign graph (`deploy.c.foreign`) with scales from far below to far above the usual ones. Each
 runs on noise, on smooth signals and on extremes; every output must equal rule `c` of
 `deploy.reference` to the bit, and AddressSanitizer and UBSan must find nothing. A foreign network
-that the C refuses by name is counted as refused. The last line says how many failed; the exit code is then 1.
+that the C refuses by name is counted as refused. The last line says how many failed; the exit code
+is then 1.
 """
 
 from __future__ import annotations

@@ -128,7 +128,8 @@ def _readme(net: QuantizedNet, made: Source, title: str) -> str:
         "`-mcpu=cortex-m33 -mthumb`. `-DPPG_NO_FRAME_POINTER` tells clang that it keeps "
         "no frame pointer and has one register more; without optimisation leave it out. "
         "`-DPPG_NO_ASSEMBLY` and `-DPPG_PORTABLE` give the same results without inline "
-        "assembly and on any core. On an STM32H7 let model.c's constants lie in flash behind the caches and the memory in DTCM.",
+        "assembly and on any core. On an STM32H7 let model.c's constants lie in flash "
+        "behind the caches and the memory in DTCM.",
         "",
         "## Flash",
         "",
