@@ -275,15 +275,15 @@ def by_layer(
         calls: `(function, layers)` in order, of `deploy.c.source.Source`.
         instructions, cycles: by function; `name.constprop.0` is gcc's copy of `name`.
     """
-    instructions, cycles = _whole(instructions), _whole(cycles)
+    counted, clocked = _whole(instructions), _whole(cycles)
     times = {name: sum(other == name for other, _ in calls) for name, _ in calls}
     rows = [
         {
             "layers": list(layers),
             "function": name,
             "shared_by": times[name],
-            "instructions": round(instructions.get(name, 0) / times[name]),
-            "cycles": round(cycles.get(name, 0.0) / times[name]),
+            "instructions": round(counted.get(name, 0) / times[name]),
+            "cycles": round(clocked.get(name, 0.0) / times[name]),
         }
         for name, layers in calls
     ]
@@ -292,8 +292,8 @@ def by_layer(
             "layers": [],
             "function": "rest",
             "shared_by": 1,
-            "instructions": round(sum(n for name, n in instructions.items() if name not in times)),
-            "cycles": round(sum(n for name, n in cycles.items() if name not in times)),
+            "instructions": round(sum(n for name, n in counted.items() if name not in times)),
+            "cycles": round(sum(n for name, n in clocked.items() if name not in times)),
         }
     )
     return rows

@@ -116,7 +116,8 @@ def test_a_wrong_c_of_a_run_is_found(file: Path, tmp_path: Path) -> None:
 
 def test_shared_functions_are_split_evenly() -> None:
     calls = (("a", ("stem",)), ("b", ("one",)), ("b", ("two", "three")))
-    rows = by_layer(calls, {"a": 10, "b": 1, "b.constprop.0": 30, "ppg_infer": 4, "memcpy": 2}, {"a": 9.0, "b": 20.0})
+    instructions = {"a": 10, "b": 1, "b.constprop.0": 30, "ppg_infer": 4, "memcpy": 2}
+    rows = by_layer(calls, instructions, {"a": 9.0, "b": 20.0})
     assert [(row["layers"], row["instructions"], row["cycles"]) for row in rows] == [
         (["stem"], 10, 9),
         (["one"], 16, 10),
