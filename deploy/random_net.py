@@ -9,13 +9,24 @@ from deploy.quantized import SHARED_SCALE_OPS, QuantizedNet, quantize
 from hwmodels.graph import WEIGHTED_OPS, Graph
 
 
-def random_net(graph: Graph, seed: int) -> QuantizedNet:
+def random_net(graph: Graph, seed: int, *, stretch: float = 1.0) -> QuantizedNet:
     """A network of this graph whose values neither vanish nor saturate everywhere.
 
     Weights are normal with the variance of a usual initialisation, channels differ by up to eight
     times in size, and ranges follow what such layers put out; a relu's zero point is -128.
+
+    Args:
+        graph: the layers.
+        seed: of everything that is drawn.
+        stretch: up to how many times smaller or larger scales are; above 1, zero points of relu
+            are drawn too. A large one reaches the corners of the arithmetic: multipliers above
+            1/2, saturation.
+
+    Raises:
+        ExportError: a large stretch has drawn scales whose integers leave int32.
     """
     rng = np.random.default_rng(seed)
+    corners = np.random.default_rng((seed, 1))
     activations: dict[str, tuple[float, int]] = {
         graph.input: (0.02 * float(rng.uniform(0.8, 1.25)), int(rng.integers(-20, 20)))
     }
@@ -25,7 +36,11 @@ def random_net(graph: Graph, seed: int) -> QuantizedNet:
             activations[layer.output] = activations[layer.inputs[0]]
             continue
         point = -128 if layer.activation != "none" else int(rng.integers(-40, 40))
-        activations[layer.output] = (0.03 * float(rng.uniform(0.8, 1.25)), point)
+        scale = 0.03 * float(rng.uniform(0.8, 1.25))
+        if stretch > 1.0:
+            scale *= stretch ** float(corners.uniform(-1, 1))
+            point = int(corners.integers(-128, 128))
+        activations[layer.output] = (scale, point)
         if layer.op in WEIGHTED_OPS:
             shape = graph.weight_shape(layer)
             channels = graph.shape(layer.output)[-1]

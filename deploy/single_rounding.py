@@ -28,6 +28,8 @@ from deploy.quantized import QuantizedNet
 from hwmodels.graph import Layer
 from ppgnas.errors import ExportError
 
+RULE = "c"
+"""Name of this arithmetic among `deploy.reference.RULES`."""
 ADD_SHIFT = 14
 _FACTOR_MAX = 2**15 - 1
 

@@ -35,9 +35,14 @@ class Predictions:
     activity_names: tuple[str, ...]
 
 
-def logits_of(net: QuantizedNet, x: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Logits `(windows, classes)` of inputs `(windows, channels, time)`, in integer arithmetic."""
-    return net.dequantize_output(reference.run(net, net.quantize_input(x)))
+def logits_of(
+    net: QuantizedNet, x: NDArray[np.float32], *, rule: str = "tflm"
+) -> NDArray[np.float32]:
+    """Logits `(windows, classes)` of inputs `(windows, channels, time)`, in integer arithmetic.
+
+    The arithmetic is a rule of `deploy.reference`.
+    """
+    return net.dequantize_output(reference.run(net, net.quantize_input(x), rule=rule))
 
 
 def predictions_of(
@@ -77,9 +82,10 @@ def predict_windows(
     *,
     smoothing: str = "hmm",
     transitions: Transitions | None = None,
+    rule: str = "tflm",
 ) -> Predictions:
     """Integer inference, decoding and causal smoothing."""
-    logits = logits_of(net, windows.x)
+    logits = logits_of(net, windows.x, rule=rule)
     return predictions_of(logits, windows, smoothing=smoothing, transitions=transitions)
 
 
@@ -90,10 +96,13 @@ def predict(
     *,
     smoothing: str = "hmm",
     transitions: Transitions | None = None,
+    rule: str = "tflm",
 ) -> Predictions:
     """`predict_windows` on the windows that `arch` reads."""
     windows = windows_of(recordings, rate_hz=arch.rate_hz, acceleration=arch.acceleration)
-    return predict_windows(net, windows, smoothing=smoothing, transitions=transitions)
+    return predict_windows(
+        net, windows, smoothing=smoothing, transitions=transitions, rule=rule
+    )
 
 
 def input_windows(arch: Arch, recordings: Sequence[Recording], limit: int) -> NDArray[np.float32]:

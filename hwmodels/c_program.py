@@ -120,9 +120,30 @@ class Program(NamedTuple):
 
 def program(graph: Graph) -> Program:
     """The program of a graph."""
-    drafter = _Drafter(graph)
-    steps, storages = drafter.draft()
+    banned: set[str] = set()
+    while True:
+        drafter = _Drafter(graph, banned)
+        steps, storages = drafter.draft()
+        wrong = _unwritable(steps)
+        if not wrong:
+            break
+        banned |= wrong
     return _placed(graph.input, drafter.roots[graph.output], steps, storages)
+
+
+def _unwritable(steps: list[Step]) -> set[str]:
+    """Depthwise layers that cannot run as they were drafted, by name.
+
+    A paired tensor is written by window and separable steps only, and a plain loop reads no
+    padding that is mere room.
+    """
+    pairing = {step.target for step in steps if step.kind in ("window", "separable")}
+    wrong = set()
+    for step in steps:
+        unpaired = step.kind == "separable" and step.source not in pairing
+        if unpaired or (step.kind == "generic" and step.lead):
+            wrong.add(step.layers[0].name)
+    return wrong
 
 
 def prefix_steps(layer: Layer, source: Shape) -> int | None:
@@ -162,10 +183,16 @@ def depthwise_taps(layer: Layer, source: Shape) -> tuple[int, int, int] | None:
 
 
 class _Drafter:
-    """Finds the steps: who reads what, which padding is absorbed, which layers run together."""
+    """Finds the steps: who reads what, which padding is absorbed, which layers run together.
 
-    def __init__(self, graph: Graph) -> None:
+    Args:
+        graph: the network.
+        banned: names of depthwise layers that run alone.
+    """
+
+    def __init__(self, graph: Graph, banned: set[str]) -> None:
         self.graph = graph
+        self.banned = banned
         self.shapes = {tensor.name: tensor.shape for tensor in graph.tensors}
         # The tensor whose bytes a tensor is, and the padding that was absorbed in between.
         self.roots = {graph.input: graph.input}
@@ -234,8 +261,11 @@ class _Drafter:
         shape = shapes[layer.inputs[0]]
         if shape[3] % UNROLLED_K or shapes[layer.output][3] != shape[3]:
             return None
+        if layer.name in self.banned:
+            return None
         after = readers.get(layer.output, ())
-        if len(after) != 1 or layer.output == self.graph.output:
+        final = self.graph.output
+        if len(after) != 1 or layer.output in (final, self.roots.get(final)):
             return None
         project = after[0]
         if (

@@ -17,6 +17,7 @@ from nas import (
     cli_rescore,
     cli_search,
     cli_train,
+    cli_verify,
 )
 from ppgnas import __version__
 
@@ -36,6 +37,7 @@ app.command("evaluate")(cli_read.evaluate)
 app.command("predict")(cli_read.predict)
 app.command("train")(cli_train.train)
 app.command("export")(cli_model.export)
+app.command("verify")(cli_verify.verify)
 app.command("report")(cli_model.report)
 app.command("calibrate")(cli_calibrate.calibrate)
 app.add_typer(cli_info.boards, name="boards")

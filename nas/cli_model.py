@@ -142,15 +142,18 @@ def _value(figure: Any) -> float:
 def export(
     model: Annotated[str, typer.Argument(metavar="RUN:ID", help="A finalist of a run.")],
     formats: Annotated[
-        str, typer.Option("--format", help="tflite, onnx, or both with a comma.")
+        str, typer.Option("--format", help="tflite, onnx, c, or several with a comma.")
     ] = "tflite",
     out: Annotated[str, typer.Option(help="Folder to write to.")] = ".",
     as_json: AsJson = False,
 ) -> None:
-    """Copy the files of a finalist, checked against the fingerprints in its card.
+    """Hand out the files of a finalist, checked against the fingerprints in its card.
+
+    c writes model.c and model.h with a README.md (memory map, how to call) and an example project.
 
     \b
     ppgnas export results/run:1 --format tflite,onnx --out firmware/
+    ppgnas export results/run:1 --format c --out firmware/
     """
     from nas.exporting import export_files
     from nas.models import find_model

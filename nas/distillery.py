@@ -72,7 +72,7 @@ class MakeTrainer(Protocol):
 
 
 class Predict(Protocol):
-    """int8 predictions of a network on recordings."""
+    """int8 predictions of a network on recordings, by a rule of `deploy.reference`."""
 
     def __call__(
         self,
@@ -81,6 +81,7 @@ class Predict(Protocol):
         recordings: Sequence[Recording],
         *,
         transitions: Transitions | None = None,
+        rule: str = "tflm",
     ) -> Predictions: ...
 
 

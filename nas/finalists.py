@@ -216,11 +216,14 @@ def write_model(
         ExportError: the TFLite file differs from the integer reference by more than 1 LSB.
     """
     from deploy import onnx_export, parity, tflite
+    from hwmodels.arena import lower_bound_plan
     from hwmodels.scorecard import score
 
     net.save(folder)
     write_json_atomic(folder / "arch.json", arch.to_json())
-    model, onnx = tflite.write(net), onnx_export.write(net)
+    # The plan costs a few bytes of the file and spares TFLM arena; other runtimes ignore it.
+    model = tflite.write(net, plan=lower_bound_plan(net.graph))
+    onnx = onnx_export.write(net)
     write_bytes_atomic(folder / "model.tflite", model)
     write_bytes_atomic(folder / "model.onnx", onnx)
     windows = distillery.input_windows(arch, judging.search, PARITY_WINDOWS)
@@ -238,6 +241,14 @@ def write_model(
         rate_hz=arch.rate_hz,
         acceleration=arch.acceleration,
         transitions=judging.transitions,
+    )
+    in_c = _write_c(
+        folder,
+        net,
+        arch,
+        judging=judging,
+        distillery=distillery,
+        transitions=decoding.transitions,
     )
     predictions = distillery.predict(net, arch, judging.report, transitions=decoding.transitions)
     write_text_atomic(folder / "predictions.csv", predictions_csv(predictions, decoding))
@@ -271,8 +282,47 @@ def write_model(
         "weight_bytes": card.weight_bytes,
         "macs": card.macs,
         "parity": dict(agreement),
+        "c": in_c,
         "files": _fingerprints(folder),
         "versions": judging.versions,
+    }
+
+
+def _write_c(
+    folder: Path,
+    net: QuantizedNet,
+    arch: Arch,
+    *,
+    judging: Judging,
+    distillery: Distillery,
+    transitions: Transitions,
+) -> dict[str, Any]:
+    """Write `model.c` and `model.h`; what the card says of them, or why they are not there."""
+    from deploy.c.build import model_files
+    from deploy.single_rounding import RULE
+
+    try:
+        files = model_files(net, folder)
+    except ExportError as error:
+        return {"refused": str(error)}
+    errors = {}
+    for who, recordings in (("search", judging.search), ("report", judging.report)):
+        found = distillery.predict(net, arch, recordings, transitions=transitions, rule=RULE)
+        measured = summary(
+            found.reference_bpm, found.bpm, found.bpm_smoothed, found.person, found.people
+        )
+        errors[who] = {
+            "mae_bpm_c": measured["mae_bpm"],
+            "mae_bpm_c_smoothed": measured["mae_bpm_smoothed"],
+        }
+    return {
+        "scratch_bytes": files.scratch_bytes,
+        "rule": RULE,
+        "sha256": {
+            path.name: hashlib.sha256(path.read_bytes()).hexdigest()
+            for path in (files.source, files.header)
+        },
+        **errors,
     }
 
 

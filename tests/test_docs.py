@@ -16,6 +16,7 @@ PAGES = (
     "CONTRIBUTING.md",
     "docs/boards.md",
     "docs/calibration.md",
+    "docs/deploy.md",
     "docs/datasets.md",
     "docs/device.md",
     "docs/emulation.md",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from deploy.c.source import generate, header
+from deploy.c.source import Source, generate, header
 from deploy.emulation.emulate import Emulator
 from deploy.emulation.toolchain import Compiler
 from deploy.quantized import QuantizedNet
@@ -35,18 +35,31 @@ class ModelFiles:
     scratch_bytes: int
 
 
-def model_files(net: QuantizedNet, folder: Path) -> ModelFiles:
+def model_texts(net: QuantizedNet, made: Source) -> tuple[str, str]:
+    """Contents of `model.c` and of `model.h`."""
+    guard = "#ifndef PPG_MODEL_H\n#define PPG_MODEL_H\n\n#include <stdint.h>\n\n{}\n#endif\n"
+    return PREAMBLE + made.functions, guard.format(header(net, made.program))
+
+
+def model_files(
+    net: QuantizedNet, folder: Path, *, max_scratch_bytes: int | None = None
+) -> ModelFiles:
     """Write `model.c` and `model.h` into a folder.
 
+    Args:
+        net: the network.
+        folder: where they go.
+        max_scratch_bytes: what the device has for the scratch buffer; no limit unless given.
+
     Raises:
-        ExportError: a layer that the C cannot compute, by name.
+        ExportError: a layer that the C cannot compute, by name, or a scratch buffer that is too
+            long.
         OSError: the folder cannot be written.
     """
-    made = generate(net)
-    guard = "#ifndef PPG_MODEL_H\n#define PPG_MODEL_H\n\n#include <stdint.h>\n\n{}\n#endif\n"
-    text = guard.format(header(net, made.program))
-    write_text_atomic(folder / "model.h", text)
-    write_text_atomic(folder / "model.c", PREAMBLE + made.functions)
+    made = generate(net, max_scratch_bytes=max_scratch_bytes)
+    model, head = model_texts(net, made)
+    write_text_atomic(folder / "model.h", head)
+    write_text_atomic(folder / "model.c", model)
     return ModelFiles(folder / "model.c", folder / "model.h", made.program.bytes)
 
 

@@ -43,6 +43,8 @@ def function(taps: int, stride: int, rows: int) -> str:
         "    const int8_t *from, int row_pair, const uint32_t *weights, const int32_t *requant,",
         "    int channels, ending end, uint32_t *to)",
         "{",
+        # Two taps at one row lie in one word: nothing is read further on.
+        *(["    (void)row_pair;"] if pairs == 1 else []),
         "    int left = channels / 2;",
         "    PPG_OPAQUE(left);",
         "    do {",

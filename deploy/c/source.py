@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 
+from deploy import fixed_point
 from deploy.c.steps import Call, Table, call_of
 from deploy.quantized import QuantizedNet
 from hwmodels.c_program import Program, program
-from hwmodels.graph import WEIGHTED_OPS, Graph
+from hwmodels.graph import WEIGHTED_OPS, Graph, Layer
 from ppgnas.errors import ExportError
 
 TEXT_DIR = Path(__file__).parent / "text"
@@ -26,22 +28,34 @@ class Source:
             `ppg_infer`.
         calls: `(function, layers)` of each step in order: which function computes what.
         program: the steps and the plan of the scratch buffer.
+        tables: the constants, each once.
+        writes_logits: the last step writes to the caller's logits, not into the scratch buffer.
     """
 
     functions: str
     calls: tuple[tuple[str, tuple[str, ...]], ...]
     program: Program
+    tables: tuple[Table, ...]
+    writes_logits: bool
 
 
-def generate(net: QuantizedNet) -> Source:
+def generate(net: QuantizedNet, *, max_scratch_bytes: int | None = None) -> Source:
     """C functions that compute a network: `int ppg_infer(input, logits, scratch)`.
 
+    Args:
+        net: the network.
+        max_scratch_bytes: what the device has for the scratch buffer; no limit unless given.
+
     Raises:
-        ExportError: a layer that the C cannot compute, by name.
+        ExportError: a layer that the C cannot compute, by name, or a scratch buffer that is too
+            long, with the layer in which most of it is in use.
     """
     graph = net.graph
+    if not any(layer.op != "reshape" for layer in graph.layers):
+        raise ExportError("the graph has no layer that computes; there is nothing to write in C")
     check(net)
     plan = program(graph)
+    check_scratch(plan, max_scratch_bytes)
     names: dict[str, str] = {}
     kernels: dict[str, str] = {}
     tables: dict[Table, str] = {}
@@ -70,14 +84,15 @@ def generate(net: QuantizedNet) -> Source:
     if not direct:
         output = plan.storages[plan.output]
         offset = plan.offsets[plan.output] + output.offset(0)
-        statements.append(f"    copy_bytes(logits, scratch + {offset}, {output.bytes});")
+        size = output.steps * output.channels
+        statements.append(f"    copy_bytes(logits, scratch + {offset}, {size});")
     lines += [_definition(table, name) for table, name in tables.items()]
     lines.append(_infer(graph, plan, statements))
     parts = tuple(
         (name, tuple(layer.name for layer in step.layers))
         for (name, _), step in zip(calls, plan.steps, strict=True)
     )
-    return Source("\n".join(lines), parts, plan)
+    return Source("\n".join(lines), parts, plan, tuple(tables), direct)
 
 
 def _writes_logits(plan: Program) -> bool:
@@ -90,13 +105,16 @@ def check(net: QuantizedNet) -> None:
     """Refuse what a device should not carry.
 
     Raises:
-        ExportError: an operator without C, or an output channel whose weights are all zero.
+        ExportError: an operator without C, an output channel whose weights are all zero, or a
+            MEAN whose sums leave int32.
     """
     for layer in net.graph.layers:
         if layer.op == "softmax":
             raise ExportError(
                 f"layer {layer.name!r}: softmax has no generated C; end the graph at the logits"
             )
+        if layer.op == "mean":
+            _check_mean(net, layer)
         if layer.op in WEIGHTED_OPS:
             weights = net.weights[layer.name]
             axis = weights.ndim - 1 if layer.op == "depthwise_conv" else 0
@@ -108,6 +126,36 @@ def check(net: QuantizedNet) -> None:
                     f"layer {layer.name!r}: all weights of channel {shown} are zero, so its "
                     "output never changes; retrain the network or prune the channel"
                 )
+
+
+def _check_mean(net: QuantizedNet, layer: Layer) -> None:
+    _, rows, columns, _ = net.graph.shape(layer.inputs[0])
+    source, target = (net.activations[name][0] for name in (layer.inputs[0], layer.output))
+    by = fixed_point.mean_multiplier(source, target, rows * columns)
+    largest = rows * columns * 255 * 2 ** max(int(by.shift), 0)
+    if largest > fixed_point.INT32_MAX:
+        raise ExportError(
+            f"layer {layer.name!r}: sums of up to {largest} leave int32; the output scale "
+            f"{target:.4g} is too small for input scale {source:.4g}: calibrate the activation "
+            "ranges again"
+        )
+
+
+def check_scratch(plan: Program, max_scratch_bytes: int | None) -> None:
+    """Refuse a scratch buffer that the device has no room for.
+
+    Raises:
+        ExportError: with the layer in which most of it is in use, its bytes and the limit.
+    """
+    if max_scratch_bytes is None or plan.bytes <= max_scratch_bytes:
+        return
+    fullest = max(range(len(plan.steps)), key=plan.live_bytes.__getitem__)
+    layer = plan.steps[fullest].layers[0].name
+    raise ExportError(
+        f"layer {layer!r}: the scratch buffer takes {plan.bytes} bytes, "
+        f"{plan.live_bytes[fullest]} of them in use at this layer; {max_scratch_bytes} bytes are "
+        "allowed. Choose a smaller network or a board with more SRAM"
+    )
 
 
 def _part(name: str) -> str:
@@ -137,11 +185,6 @@ def _rows(values: Iterable[str]) -> str:
 
 def _infer(graph: Graph, plan: Program, statements: list[str]) -> str:
     storage = plan.storages[graph.input]
-    if storage.paired:
-        raise ExportError(
-            f"layer {plan.steps[0].layers[0].name!r}: the network starts with a depthwise layer, "
-            "which has no generated C; put a convolution before it"
-        )
     offset = plan.offsets[graph.input] + storage.offset(0)
     size = storage.steps * storage.channels
     return f"""\
@@ -167,7 +210,7 @@ def header(net: QuantizedNet, plan: Program) -> str:
     """Declarations of the network alone."""
     graph = net.graph
     storage = plan.storages[graph.input]
-    outputs = graph.shape(graph.output)[-1]
+    outputs = prod(graph.shape(graph.output))
     offset = plan.offsets[graph.input] + storage.offset(0)
     return f"""\
 #define PPG_STEPS {storage.steps}

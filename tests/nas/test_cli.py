@@ -30,6 +30,7 @@ VERBS = (
     "predict",
     "train",
     "export",
+    "verify",
     "report",
     "calibrate",
     "boards list",

@@ -131,6 +131,29 @@ def test_complete_finalists_stay_and_surplus_ones_go(tmp_path: Path) -> None:
     assert run.card(1)["id"] == two[1].candidate.arch.id
 
 
+def test_a_network_without_c_stays_a_finalist(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from deploy.c import build
+
+    def refuse(*_: object, **__: object) -> None:
+        raise ExportError("layer 'stem': all weights of channel 3 are zero")
+
+    monkeypatch.setattr(build, "model_files", refuse)
+    chosen = candidate(5, 5.0, 1.0)
+    run = RunDir(tmp_path)
+    write_finalists(
+        [Finalist(chosen, fake_net(chosen.arch), 4.0)],
+        judging(),
+        distillery=fake_tools(),
+        run=run,
+        progress=tick,
+    )
+    assert run.card(1)["c"] == {"refused": "layer 'stem': all weights of channel 3 are zero"}
+    assert not (run.finalist(1) / "model.c").exists()
+    assert (run.finalist(1) / "model.tflite").is_file()
+
+
 def test_predictions_as_csv() -> None:
     predictions = Predictions(
         reference_bpm=np.array([60.0, 61.0]),

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -107,8 +108,55 @@ def test_export(run: RunDir, tmp_path: Path) -> None:
     assert export_files(model, ["tflite"], out) == [out / "model.tflite"]
     with pytest.raises(ModelError, match="exists and differs; it stays as it is"):
         export_files(find_model(f"{run.path}:2"), ["tflite"], out)
-    with pytest.raises(ModelError, match="--format is 'c'; allowed: tflite, onnx"):
-        export_files(model, ["c"], out)
+    with pytest.raises(ModelError, match="--format is 'elf'; allowed: tflite, onnx, c"):
+        export_files(model, ["elf"], out)
+
+
+def test_export_of_c(run: RunDir, tmp_path: Path) -> None:
+    """The run's own model.c, with what builds it and a card that describes both."""
+    model = find_model(f"{run.path}:1")
+    written = export_files(model, ["c", "tflite"], tmp_path)
+    assert {path.name for path in written} == {
+        "model.tflite",
+        "model.c",
+        "model.h",
+        "main.c",
+        "startup.c",
+        "an500.ld",
+        "Makefile",
+        "window.h",
+        "README.md",
+        "card.json",
+    }
+    for name in ("model.c", "model.h"):
+        assert (tmp_path / name).read_bytes() == (run.finalist(1) / name).read_bytes()
+    card = json.loads((tmp_path / "card.json").read_text())
+    assert card == run.card(1)
+    digest = hashlib.sha256((tmp_path / "model.c").read_bytes()).hexdigest()
+    assert card["c"]["sha256"]["model.c"] == card["files"]["model.c"]["sha256"] == digest
+    assert card["c"]["scratch_bytes"] > 0
+    assert card["c"]["rule"] == "c"
+    for who in ("search", "report"):
+        assert card["c"][who]["mae_bpm_c"] > 0
+    assert export_files(model, ["c"], tmp_path) == [p for p in written if p.suffix != ".tflite"]
+
+
+def test_c_comes_from_the_integers_that_the_card_describes(run: RunDir, tmp_path: Path) -> None:
+    path = run.finalist(2) / "weights.safetensors"
+    content = path.read_bytes()
+    try:
+        path.write_bytes(content + b"!")
+        with pytest.raises(ExportError, match="is not the file that its card describes"):
+            export_files(find_model(f"{run.path}:2"), ["c"], tmp_path / "out")
+    finally:
+        path.write_bytes(content)
+
+
+def test_tflite_files_of_a_search_carry_a_plan_of_the_arena(run: RunDir) -> None:
+    from deploy import tflite
+
+    content = (run.finalist(1) / "model.tflite").read_bytes()
+    assert tflite.PLAN_NAME.encode() in content
 
 
 def test_a_file_that_was_changed_is_not_handed_out(run: RunDir, tmp_path: Path) -> None:

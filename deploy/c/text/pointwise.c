@@ -45,9 +45,10 @@ typedef struct {
 
 /* One word of weights at four positions. Written out because compilers load early here and then
  * spill: with eight sums, two pointers and three values there is no register left. */
-#if defined(PPG_NO_FRAME_POINTER)
+#if defined(PPG_NO_FRAME_POINTER) && defined(__clang__)
 
-/* The same with two inputs a load: it takes every register that there is. */
+/* The same with two inputs a load: it takes every register that there is, which gcc does not
+ * always grant ("impossible constraints"). */
 #define PPG_DOT4(index)                                                                   \
     __asm__("ldr %[w1], [%[weights], %[at]]\n\t"                                          \
             "ldrd %[x], %[y], [%[inputs], %[x0]]\n\t"                                     \

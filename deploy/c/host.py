@@ -1,0 +1,229 @@
+"""The generated C on this machine: as a function for numpy, and as a program under sanitizers."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deploy.c.build import ModelFiles
+from deploy.emulation.host import HostCompiler
+from deploy.emulation.processes import run_tool
+from deploy.quantized import QuantizedNet
+from ppgnas.errors import ToolError
+from ppgnas.files import write_text_atomic
+
+_ALIGNMENT = 8
+
+
+@dataclass(frozen=True)
+class HostModel:
+    """`model.c`, compiled for this machine and loaded.
+
+    Attributes:
+        input_shape: int8 `(1, time, channels)` of one window.
+        output_shape: int8 of one window's outputs.
+        scratch_bytes: what the network wants beside them.
+    """
+
+    input_shape: tuple[int, ...]
+    output_shape: tuple[int, ...]
+    scratch_bytes: int
+    _infer: Any = field(repr=False)
+
+    def run(self, x: NDArray[np.int8]) -> NDArray[np.int8]:
+        """Outputs of many windows; the scratch buffer holds other values before each call.
+
+        Args:
+            x: int8 `(windows, *input_shape)`.
+
+        Raises:
+            ToolError: another type or shape, or the C returns an error.
+        """
+        if x.dtype != np.int8 or x.shape[1:] != self.input_shape:
+            raise ToolError(
+                f"input is {x.dtype} of shape {x.shape}; this network takes int8 of shape "
+                f"(windows, {', '.join(map(str, self.input_shape))})"
+            )
+        outputs = np.empty((len(x), *self.output_shape), np.int8)
+        room = np.empty(self.scratch_bytes + _ALIGNMENT, np.uint8)
+        start = -room.ctypes.data % _ALIGNMENT
+        for index, window in enumerate(np.ascontiguousarray(x)):
+            room[:] = 37 * index + 165 & 255
+            code = self._infer(
+                window.ctypes.data,
+                outputs[index : index + 1].ctypes.data,
+                room[start:].ctypes.data,
+            )
+            if code != 0:
+                raise ToolError(f"ppg_infer returned {code} instead of 0")
+        return outputs
+
+
+def host_model(
+    net: QuantizedNet, files: ModelFiles, compiler: HostCompiler, *, flags: Sequence[str] = ()
+) -> HostModel:
+    """Compile and load.
+
+    Args:
+        net: the network that the files hold.
+        files: from `deploy.c.build.model_files`; the shared object goes beside them.
+        compiler: of this machine.
+        flags: further flags.
+
+    Raises:
+        ToolError: the compiler fails.
+    """
+    folder = files.source.parent
+    library = compiler.build_shared(
+        [files.source], folder / "model.so", include=[folder], flags=flags
+    )
+    # A name that the loader has not seen: it keeps what it loaded under the same one.
+    infer = ctypes.CDLL(str(library.resolve())).ppg_infer
+    infer.argtypes = [ctypes.c_void_p] * 3
+    infer.restype = ctypes.c_int
+    graph = net.graph
+    return HostModel(
+        graph.shape(graph.input)[1:], graph.shape(graph.output)[1:], files.scratch_bytes, infer
+    )
+
+
+_MAIN = """\
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <stdint.h>
+
+typedef struct {
+    int (*infer)(const int8_t *, int8_t *, void *);
+    size_t input, logits, scratch, at;
+} network;
+
+@DECLARATIONS@
+static const network networks[] = {
+@ROWS@};
+
+/* program NUMBER WINDOWS LOGITS: every block is as long as the header says and no byte longer. */
+int main(int count, char **words)
+{
+    if (count != 4) {
+        return 2;
+    }
+    const network n = networks[atoi(words[1])];
+    FILE *from = fopen(words[2], "rb");
+    FILE *to = fopen(words[3], "wb");
+    int8_t *input = malloc(n.input);
+    int8_t *logits = malloc(n.logits);
+    int8_t *again = malloc(n.logits);
+    int8_t *scratch = malloc(n.scratch);
+    int filler = 165;
+    if (from == NULL || to == NULL || !input || !logits || !again || !scratch) {
+        return 2;
+    }
+    while (fread(input, 1, n.input, from) == n.input) {
+        memset(scratch, filler, n.scratch);
+        if (n.infer(input, logits, scratch) != 0) {
+            return 3;
+        }
+        filler = filler * 5 + 1;
+        memset(scratch, filler & 255, n.scratch);
+        memcpy(scratch + n.at, input, n.input);
+        if (n.infer(scratch + n.at, again, scratch) != 0 || memcmp(logits, again, n.logits) != 0) {
+            return 4;
+        }
+        if (fwrite(logits, 1, n.logits, to) != n.logits) {
+            return 2;
+        }
+    }
+    free(input);
+    free(logits);
+    free(again);
+    free(scratch);
+    return fclose(from) | fclose(to);
+}
+"""
+
+
+@dataclass(frozen=True)
+class CheckProgram:
+    """A program of several networks under sanitizers."""
+
+    path: Path
+
+    def run(self, number: int, net: QuantizedNet, x: NDArray[np.int8]) -> NDArray[np.int8]:
+        """Outputs of one network, which is called twice for each window.
+
+        The second time the input stands where the network wants it and is not copied; outputs that
+        differ end the program with 4.
+
+        Args:
+            number: of the network, as given to `check_program`.
+            net: that network.
+            x: int8 `(windows, 1, time, channels)`.
+
+        Raises:
+            ToolError: a sanitizer found something, or the program failed.
+        """
+        given = self.path.with_name(f"windows-{number}.bin")
+        answer = self.path.with_name(f"logits-{number}.bin")
+        given.write_bytes(np.ascontiguousarray(x).tobytes())
+        run_tool([self.path, str(number), given, answer], f"running network {number} on the host")
+        shape = net.graph.shape(net.graph.output)[1:]
+        return np.frombuffer(answer.read_bytes(), np.int8).reshape(len(x), *shape)
+
+
+def check_program(
+    files: Sequence[ModelFiles],
+    folder: Path,
+    compiler: HostCompiler,
+    *,
+    optimise: str = "-O1",
+    sanitize: bool = True,
+    flags: Sequence[str] = (),
+) -> CheckProgram:
+    """One program of many networks, each in a file and a folder of its own.
+
+    Raises:
+        ToolError: the compiler fails or has no sanitizers.
+    """
+    sources, declarations, rows = [], [], []
+    for number, written in enumerate(files):
+        source = folder / f"network_{number}.c"
+        name = f"network_{number}"
+        write_text_atomic(
+            source, f'#define ppg_infer {name}_infer\n#include "{written.source.resolve()}"\n'
+        )
+        sources.append(source)
+        declarations.append(f"int {name}_infer(const int8_t *, int8_t *, void *);")
+        text = written.header.read_text(encoding="utf-8")
+        sizes = [defined(text, key) for key in ("PPG_STEPS", "PPG_CHANNELS", "PPG_CLASSES")]
+        at = defined(text, "PPG_INPUT_OFFSET")
+        rows.append(
+            f"    {{{name}_infer, {sizes[0] * sizes[1]}, {sizes[2]}, {written.scratch_bytes}, "
+            f"{at}}},"
+        )
+    main = folder / "check.c"
+    text = _MAIN.replace("@DECLARATIONS@", "\n".join(declarations))
+    write_text_atomic(main, text.replace("@ROWS@", "\n".join(rows) + "\n"))
+    program = compiler.build_program(
+        [*sources, main], folder / "check", optimise=optimise, sanitize=sanitize, flags=flags
+    )
+    return CheckProgram(program)
+
+
+def defined(header: str, name: str) -> int:
+    """The number that a header defines.
+
+    Raises:
+        ToolError: it does not define the name.
+    """
+    for line in header.splitlines():
+        words = line.split()
+        if words[:2] == ["#define", name]:
+            return int(words[2])
+    raise ToolError(f"model.h does not define {name}")

@@ -1,0 +1,138 @@
+"""The exported folder builds and runs."""
+
+from __future__ import annotations
+
+import random
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from deploy import reference
+from deploy.c.project import EXAMPLE_FILES, Project, project
+from deploy.emulation.host import HostCompiler
+from deploy.quantized import QuantizedNet
+from deploy.random_net import random_net
+from hwmodels.c_program import program
+from ppgnas.errors import ExportError
+from search_spaces.lower import lower
+from search_spaces.space import SearchSpace
+
+
+@pytest.fixture(scope="module")
+def net() -> QuantizedNet:
+    return random_net(lower(SearchSpace.preset("tiny").sample(random.Random(5))), 5)
+
+
+def written(net: QuantizedNet, folder: Path) -> Project:
+    shape = net.graph.shape(net.graph.input)[1:]
+    window = np.random.default_rng(0).integers(-128, 128, shape).astype(np.int8)
+    made = project(net, window, title="a network")
+    for name, text in made.texts.items():
+        (folder / name).write_text(text)
+    return made
+
+
+def make(folder: Path, *words: str) -> str:
+    """Run make; the output of the program that it runs comes with it."""
+    program = shutil.which("make")
+    if program is None:
+        pytest.skip("no make on the PATH")
+    done = subprocess.run(
+        [program, *words],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        env={"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": str(folder), "MAKEFLAGS": ""},
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "warning" not in done.stderr
+    return done.stdout + done.stderr
+
+
+def test_the_folder_holds_all(net: QuantizedNet, tmp_path: Path) -> None:
+    made = written(net, tmp_path)
+    assert set(made.texts) == {*EXAMPLE_FILES, "model.c", "model.h", "window.h", "README.md"}
+
+
+def test_the_example_passes_here(net: QuantizedNet, tmp_path: Path) -> None:
+    if shutil.which("cc") is None:
+        pytest.skip("no cc on the PATH")
+    written(net, tmp_path)
+    assert "PASS" in make(tmp_path, "host", "CFLAGS=-O1 -Werror")
+
+
+def test_the_example_fails_on_another_expectation(
+    net: QuantizedNet, tmp_path: Path, host: HostCompiler
+) -> None:
+    written(net, tmp_path)
+    window = tmp_path / "window.h"
+    head, tail = window.read_text().split("ppg_expected", 1)
+    first = re.search(r"-?\d+,", tail.split("{", 1)[1])
+    assert first is not None
+    value = int(first[0][:-1])
+    text = tail.replace(first[0], f"{value + 1 if value < 127 else value - 1},", 1)
+    window.write_text(f"{head}ppg_expected{text}")
+    example = host.build_program(
+        [tmp_path / "main.c", tmp_path / "model.c"], tmp_path / "example", sanitize=False
+    )
+    done = subprocess.run([example], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (1, "FAIL\n")
+
+
+@pytest.mark.parametrize("compiler", ["arm-none-eabi-gcc", "zig"])
+def test_the_arm_image_runs(compiler: str, net: QuantizedNet, tmp_path: Path) -> None:
+    pytest.importorskip("unicorn", reason="pip install -e .[emulate]")
+    from deploy.emulation.emulate import Emulator
+
+    if compiler == "zig":
+        pytest.importorskip("ziglang", reason="pip install -e .[emulate]")
+        command = f"{sys.executable} -m ziglang cc"
+    elif shutil.which(compiler) is None:
+        pytest.skip(f"no {compiler} on the PATH")
+    else:
+        command = compiler
+    made = written(net, tmp_path)
+    make(tmp_path, "arm", f"ARM_CC={command}")
+    emulator = Emulator(tmp_path / "example.elf")
+    result = emulator.call("ppg_check", outputs={"logits": 180})
+    assert result.result == 0
+    assert np.frombuffer(result.outputs["logits"], np.int8).any()
+    assert made.source.program.bytes <= emulator.image.sram_bytes
+    if shutil.which("qemu-system-arm") is not None:
+        assert "PASS" in make(tmp_path, "qemu", f"ARM_CC={command}")
+
+
+def test_the_window_and_its_logits(net: QuantizedNet, tmp_path: Path) -> None:
+    written(net, tmp_path)
+    text = (tmp_path / "window.h").read_text()
+    arrays = {
+        name: np.array([int(n) for n in body.replace("\n", " ").split(",") if n.strip()], np.int8)
+        for name, body in re.findall(r"int8_t (\w+)\[\d+\] = \{(.*?)\};", text, re.DOTALL)
+    }
+    x = arrays["ppg_window"].reshape(1, *net.graph.shape(net.graph.input)[1:])
+    expected = reference.run(net, x, rule="c")
+    np.testing.assert_array_equal(arrays["ppg_expected"], expected.ravel())
+
+
+def test_the_memory_map_counts_flash_and_scratch(net: QuantizedNet, tmp_path: Path) -> None:
+    made = written(net, tmp_path)
+    readme = (tmp_path / "README.md").read_text()
+    assert f"## Memory: {made.source.program.bytes} bytes" in readme
+    parts = dict(re.findall(r"^\| ([a-z ]+) \| (\d+) \|$", readme, re.MULTILINE))
+    arrays = re.findall(r"static const (\w+) table_\d+\[(\d+)\]", made.texts["model.c"])
+    size = sum((1 if kind == "int8_t" else 4) * int(count) for kind, count in arrays)
+    assert int(parts["weights"]) + int(parts["biases and rescaling"]) == size
+    for step in made.source.program.steps:
+        assert ", ".join(layer.name for layer in step.layers) in readme
+
+
+def test_a_scratch_buffer_beyond_the_limit(net: QuantizedNet) -> None:
+    shape = net.graph.shape(net.graph.input)[1:]
+    with pytest.raises(ExportError, match="64 bytes are allowed"):
+        project(net, np.zeros(shape, np.int8), title="", max_scratch_bytes=64)
+    assert program(net.graph).bytes > 64

@@ -1,0 +1,201 @@
+"""`ppgnas verify` on files of random weights, and what it does when something is wrong."""
+
+from __future__ import annotations
+
+import copy
+import json
+import random
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from deploy import tflite
+from deploy.emulation import toolchain
+from deploy.quantized import QuantizedNet
+from deploy.random_net import random_net
+from hwmodels.boards import load_board
+from hwmodels.graph import Graph, Layer, Tensor
+from nas.cli import main
+from nas.models import Model, ModelError, find_model
+from nas.verify import by_layer, check, verify, windows_for
+from ppgnas.errors import DataError, DependencyError, ExportError
+from search_spaces.lower import lower
+from search_spaces.space import SearchSpace
+from tests.nas.fakes import write_people
+
+pytest.importorskip("unicorn", reason="pip install -e .[emulate]")
+pytest.importorskip("ziglang", reason="pip install -e .[emulate]")
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    graph = lower(SearchSpace.preset("tiny").sample(random.Random(2)))
+    path = tmp_path_factory.mktemp("verify") / "model.tflite"
+    path.write_bytes(tflite.write(random_net(graph, 2)))
+    return path
+
+
+@pytest.fixture(scope="module")
+def document(file: Path) -> dict[str, Any]:
+    model = find_model(str(file))
+    windows = windows_for(model, model.net(), data=None, limit=3)
+    return verify(model, windows, board=load_board("stm32h743"))
+
+
+def test_everything_agrees_and_is_counted(document: dict[str, Any]) -> None:
+    parity = document["parity"]
+    assert parity["windows"] == 3 and parity["source"] == "synthetic"
+    assert parity["c_max_lsb"] == 0
+    assert parity["c_host_differences"] == parity["c_emulated_differences"] == 0
+    assert parity["tflite_max_lsb"] <= 1 and parity["tflite_rule_differences"] == 0
+    assert parity["tflm_differences"] in (0, None)
+    check(document)
+    emulated = document["emulated"]
+    assert emulated["instructions"] == sum(emulated["by_class"].values())
+    assert emulated["cycles"] > 0 and emulated["stack_bytes"] > 0
+    assert emulated["sram_bytes"] >= emulated["scratch_bytes"] > 0
+    assert sum(row["instructions"] for row in emulated["layers"]) == pytest.approx(
+        emulated["instructions"], abs=len(emulated["layers"])
+    )
+    board = load_board("stm32h743")
+    assert emulated["latency_ms"] == pytest.approx(emulated["cycles"] * 1e3 / board.clock_hz, 1e-4)
+
+
+def test_the_prediction_is_near(document: dict[str, Any]) -> None:
+    errors, predicted = document["error_percent"], document["predicted"]
+    for key in ("cycles", "flash_bytes", "sram_bytes"):
+        emulated = document["emulated"][key]
+        assert errors[key] == pytest.approx(100 * (predicted[key] / emulated - 1))
+    assert abs(errors["cycles"]) < 15
+    assert abs(errors["flash_bytes"]) < 10
+    assert errors["sram_bytes"] == 0
+
+
+@pytest.mark.parametrize(
+    ("key", "what"),
+    [
+        ("c_host_differences", "the C on this machine"),
+        ("c_emulated_differences", "the C in emulation"),
+        ("tflm_differences", "TFLite Micro"),
+        ("tflite_rule_differences", "the TFLite file in the interpreter"),
+    ],
+)
+def test_a_difference_is_told_with_its_count(
+    key: str, what: str, document: dict[str, Any]
+) -> None:
+    wrong = copy.deepcopy(document)
+    wrong["parity"][key] = 7
+    with pytest.raises(ExportError) as caught:
+        check(wrong)
+    assert f"{what} differs from the integer reference in 7 of 540 outputs" in str(caught.value)
+    assert caught.value.exit_code == 1
+
+
+def test_a_wrong_c_of_a_run_is_found(file: Path, tmp_path: Path) -> None:
+    """One weight of a stored model.c is not the network's."""
+    from deploy.c.build import model_files
+
+    net = find_model(str(file)).net()
+    model_files(net, tmp_path)
+    source = tmp_path / "model.c"
+    head, tail = source.read_text().split("static const uint32_t table_", 1)
+    first = tail[tail.index("0x") : tail.index("0x") + 10]
+    changed = f"0x{int(first, 16) ^ 0x40404040:08x}"
+    source.write_text(f"{head}static const uint32_t table_{tail.replace(first, changed, 1)}")
+    stored = Model("run:1", net.graph, folder=tmp_path)
+    net.save(tmp_path)
+    windows = windows_for(stored, net, data="synthetic", limit=2)
+    found = verify(stored, windows, board=load_board("stm32h743"))
+    assert found["parity"]["stored_c"] is True
+    assert found["parity"]["c_host_differences"] == found["parity"]["c_emulated_differences"] > 0
+    with pytest.raises(ExportError, match="Do not ship these files"):
+        check(found)
+
+
+def test_shared_functions_are_split_evenly() -> None:
+    calls = (("a", ("stem",)), ("b", ("one",)), ("b", ("two", "three")))
+    instructions = {"a": 10, "b": 1, "b.constprop.0": 30, "ppg_infer": 4, "memcpy": 2}
+    rows = by_layer(calls, instructions, {"a": 9.0, "b": 20.0})
+    assert [(row["layers"], row["instructions"], row["cycles"]) for row in rows] == [
+        (["stem"], 10, 9),
+        (["one"], 16, 10),
+        (["two", "three"], 16, 10),
+        ([], 6, 0),
+    ]
+    assert [row["shared_by"] for row in rows] == [1, 2, 2, 1]
+
+
+def wrap(net: QuantizedNet) -> Model:
+    return Model("m", net.graph)
+
+
+def test_windows_of_recordings_of_noise_and_of_nothing(file: Path, tmp_path: Path) -> None:
+    model = find_model(str(file))
+    net = model.net()
+    people = write_people(tmp_path / "people", people=2)
+    found = windows_for(model, net, data=str(people), limit=4)
+    assert found.source == str(people) and found.x.shape[0] == 4
+    assert found.x.shape[1:] == net.graph.shape(net.graph.input)[1:]
+    with pytest.raises(DataError):
+        windows_for(model, net, data=str(tmp_path / "none"), limit=4)
+    graph = Graph(
+        (Layer("fc", "fully_connected", ("x",), "y"),),
+        (Tensor("x", (1, 3, 5, 2)), Tensor("y", (1, 4))),
+        "x",
+        "y",
+    )
+    other = random_net(graph, 0)
+    noise = windows_for(wrap(other), other, data=None, limit=2)
+    assert noise.source.startswith("noise") and len(np.unique(noise.x)) > 10
+    with pytest.raises(ModelError, match="recordings can be read by a"):
+        windows_for(wrap(other), other, data="synthetic", limit=2)
+
+
+def leave(*arguments: str) -> int:
+    with pytest.raises(SystemExit) as caught:
+        main(list(arguments))
+    assert isinstance(caught.value.code, int)
+    return caught.value.code
+
+
+def test_the_command(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert leave("verify", str(file), "--windows", "2", "--compiler", "zig", "--json") == 0
+    found = json.loads(capsys.readouterr().out)
+    assert set(found) >= {"parity", "emulated", "predicted", "error_percent"}
+    assert leave("verify", str(file), "--windows", "1") == 0
+    printed = capsys.readouterr().out
+    assert "emulated, not measured" in printed and "C emulated, reference rule c" in printed
+
+
+def test_what_cannot_be_verified(
+    file: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    arch = tmp_path / "arch.json"
+    arch.write_text(SearchSpace.preset("tiny").smallest().dumps())
+    assert leave("verify", str(arch)) == 2
+    assert "has no weights; name a finalist" in capsys.readouterr().err
+    assert leave("verify", str(file), "--compiler", "icc") == 1
+    assert "allowed are zig and gcc" in capsys.readouterr().err
+
+    net = find_model(str(file)).net()
+    dead = net.graph.layers[1]
+    assert dead.op == "conv"
+    weights = {name: values.copy() for name, values in net.weights.items()}
+    weights[dead.name][0] = 0
+    wrong = tmp_path / "dead.tflite"
+    parts = (net.graph, net.activations, weights, net.biases, net.weight_scales)
+    wrong.write_bytes(tflite.write(QuantizedNet(*parts)))
+    assert leave("verify", str(wrong), "--windows", "1") == 1
+    assert "all weights of channel 0 are zero" in capsys.readouterr().err
+
+    def missing(_: str | None = None) -> None:
+        raise DependencyError("ziglang is not installed; pip install 'ppgnas[emulate]'")
+
+    monkeypatch.setattr(toolchain, "find_compiler", missing)
+    assert leave("verify", str(file)) == 1
+    assert "pip install 'ppgnas[emulate]'" in capsys.readouterr().err
