@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from deploy.c.reading import Reading, reading_texts
 from deploy.c.source import Source, generate, header
 from deploy.emulation.emulate import Emulator
 from deploy.emulation.toolchain import Compiler
@@ -35,10 +36,25 @@ class ModelFiles:
     scratch_bytes: int
 
 
-def model_texts(net: QuantizedNet, made: Source) -> tuple[str, str]:
-    """Contents of `model.c` and of `model.h`."""
+def model_texts(
+    net: QuantizedNet, made: Source, reading: Reading | None = None
+) -> tuple[str, str]:
+    """Contents of `model.c` and of `model.h`.
+
+    Args:
+        net, made: the network and what the generator made of it.
+        reading: front end and decoder; the network alone without.
+
+    Raises:
+        ExportError: front end or decoder do not fit the network.
+    """
     guard = "#ifndef PPG_MODEL_H\n#define PPG_MODEL_H\n\n#include <stdint.h>\n\n{}\n#endif\n"
-    return PREAMBLE + made.functions, guard.format(header(net, made.program))
+    own = header(net, made.program)
+    if reading is None:
+        return PREAMBLE + made.functions, guard.format(own)
+    around = reading_texts(net, made, own, reading)
+    source = "\n".join([PREAMBLE + around.before, made.functions, around.after])
+    return source, guard.format(own + "\n" + around.header)
 
 
 def model_files(

@@ -1,0 +1,156 @@
+"""From raw samples to a heart rate: what stands around the network in `model.c`.
+
+`deploy.device` gives the parts before and after the network; `ppg_predict` joins them in one
+caller-owned memory: 184 bytes of logits, then the scratch buffer, which the decoder uses again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from deploy.c.source import Source
+from deploy.device.c_text import CPart, helpers_c
+from deploy.device.decoder import Decoder
+from deploy.device.decoder_c import decoder_c
+from deploy.device.front_end_c import front_end_c
+from deploy.device.settings import FrontEnd
+from deploy.quantized import QuantizedNet
+from ppg.targets import CLASSES
+from ppgnas.errors import ExportError
+
+_LOGITS_BYTES = -(-CLASSES // 8) * 8
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What stands around a network.
+
+    Attributes:
+        front_end: sensors, their rates, and the rate that the network reads.
+        decoder: from logits to readings.
+    """
+
+    front_end: FrontEnd
+    decoder: Decoder
+
+
+@dataclass(frozen=True)
+class ReadingTexts:
+    """C around a network.
+
+    Attributes:
+        header: declarations, without what the network's own header declares.
+        before, after: definitions that stand before and after those of the network.
+        memory_bytes: what `ppg_predict` wants.
+        state_bytes: of the front end's and of the smoother's state.
+        table_bytes: constants of both.
+    """
+
+    header: str
+    before: str
+    after: str
+    memory_bytes: int
+    state_bytes: tuple[int, int]
+    table_bytes: int
+
+
+def reading_texts(
+    net: QuantizedNet, made: Source, network_header: str, reading: Reading
+) -> ReadingTexts:
+    """C of the front end, the decoder and `ppg_predict`.
+
+    Args:
+        net: the network.
+        made: its program.
+        network_header: declarations of the network alone.
+        reading: what stands around it.
+
+    Raises:
+        ExportError: the network does not read such windows, or does not put out 180 classes; a
+            rate or a scale that the integers do not reach.
+    """
+    _check(net, reading)
+    scale, zero_point = net.activations[net.graph.input]
+    front = front_end_c(reading.front_end, scale=scale, zero_point=zero_point)
+    decoder = decoder_c(reading.decoder)
+    memory = _LOGITS_BYTES + max(made.program.bytes, decoder.scratch_bytes)
+    declared = {line for line in network_header.splitlines() if line.startswith("#define")}
+    header = "\n".join(
+        [
+            _without(front.header, declared),
+            _without(decoder.header, declared),
+            _PREDICT_HEADER.format(memory=memory),
+        ]
+    )
+    return ReadingTexts(
+        header=header,
+        before=helpers_c([front, decoder]) + "\n" + front.functions,
+        after=decoder.functions + "\n" + _PREDICT.format(logits=_LOGITS_BYTES),
+        memory_bytes=memory,
+        state_bytes=(front.state_bytes, decoder.state_bytes),
+        table_bytes=_table_bytes(front, decoder),
+    )
+
+
+def _table_bytes(*parts: CPart) -> int:
+    return sum(part.table_bytes for part in parts)
+
+
+def _check(net: QuantizedNet, reading: Reading) -> None:
+    graph, front = net.graph, reading.front_end
+    channels = 4 if front.acceleration else 1
+    expected = (1, 1, front.steps, channels)
+    if graph.shape(graph.input) != expected:
+        raise ExportError(
+            f"the network reads {graph.shape(graph.input)[1:]} (1, time, channels); a front end "
+            f"at {front.rate_hz} Hz with {channels} channels gives {expected[1:]}"
+        )
+    if graph.shape(graph.output)[-1] != CLASSES:
+        raise ExportError(
+            f"the network puts out {graph.shape(graph.output)[-1]} values; the decoder reads "
+            f"{CLASSES} classes of heart rate"
+        )
+
+
+def _without(text: str, declared: set[str]) -> str:
+    return "\n".join(line for line in text.splitlines() if line not in declared) + "\n"
+
+
+_PREDICT_HEADER = """\
+/* ---- a reading --------------------------------------------------------------------------------- */
+
+/* Bytes of memory that ppg_predict wants, aligned to 8; it holds nothing between calls. */
+#define PPG_MEMORY_BYTES {memory}
+
+/* Heart rate of one window.
+ *
+ * window: from ppg_window; strides: how many times 2 s lie between this window and the one before,
+ * 0 for the first; raw: of this window alone; smoothed: with those before it.
+ * Returns PPG_OK, or an error if a pointer is NULL or the memory not aligned. */
+int ppg_predict(const int16_t *window, uint32_t strides, void *memory, ppg_smoother_t *smoother,
+                ppg_reading_t *raw, ppg_reading_t *smoothed);
+"""
+
+_PREDICT = """\
+int ppg_predict(const int16_t *window, uint32_t strides, void *memory, ppg_smoother_t *smoother,
+                ppg_reading_t *raw, ppg_reading_t *smoothed)
+{{
+    int8_t *logits = memory;
+    int8_t *rest = logits + {logits};
+    int status;
+    if (window == NULL || memory == NULL || smoother == NULL || raw == NULL || smoothed == NULL) {{
+        return PPG_ERROR_NULL;
+    }}
+    if ((uintptr_t)memory % 8 != 0) {{
+        return PPG_ERROR_ALIGNMENT;
+    }}
+    ppg_quantise(window, rest + PPG_INPUT_OFFSET);
+    status = ppg_infer(rest + PPG_INPUT_OFFSET, logits, rest);
+    if (status != PPG_OK) {{
+        return status;
+    }}
+    ppg_decode(logits, (uint32_t *)(void *)rest, raw);
+    ppg_smooth(smoother, logits, strides, (uint32_t *)(void *)rest, smoothed);
+    return PPG_OK;
+}}
+"""

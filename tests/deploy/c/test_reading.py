@@ -1,0 +1,111 @@
+"""From raw samples to a heart rate in one model.c: equal to the rules, step by step."""
+
+from __future__ import annotations
+
+from ctypes import CDLL, byref, c_uint32, c_uint64, c_void_p, create_string_buffer
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from deploy import reference
+from deploy.c.build import model_texts
+from deploy.c.host import defined
+from deploy.c.reading import Reading, reading_texts
+from deploy.c.source import generate, header
+from deploy.device.decoder import Decoder
+from deploy.device.front_end_c import front_end_c
+from deploy.device.normalising import normalise, normaliser
+from deploy.device.recordings import stream_windows
+from deploy.device.settings import FrontEnd
+from deploy.device.smoothing import Step, smoother
+from deploy.emulation.host import HostCompiler
+from deploy.quantized import QuantizedNet
+from deploy.random_net import random_net
+from ppgnas.errors import ExportError
+from search_spaces.arch import Arch
+from search_spaces.lower import lower
+from search_spaces.space import SearchSpace
+from tests.deploy.device.c_device import FrontEndC, ReadingC
+
+
+def network(*, acceleration: bool, rate_hz: int) -> tuple[Arch, QuantizedNet]:
+    space = SearchSpace.preset("default")
+    choices = space.choices_of(space.smallest())
+    arch = space.build({**choices, "acceleration": acceleration, "rate_hz": rate_hz})
+    return arch, random_net(lower(arch), 1)
+
+
+def around(net: QuantizedNet, front_end: FrontEnd, smoothing: str) -> Reading:
+    by = smoother([Step(1.0, 5.0)], jump=1e-6, floor=2e-3, exponent=1.0)
+    scale = net.activations[net.graph.output][0]
+    return Reading(front_end, Decoder(scale, smoothing, by if smoothing == "hmm" else None))
+
+
+@pytest.mark.parametrize(
+    ("acceleration", "rate_hz", "smoothing"),
+    [(True, 32, "hmm"), (False, 16, "clip"), (True, 16, "none")],
+)
+def test_raw_samples_to_readings(
+    acceleration: bool, rate_hz: int, smoothing: str, tmp_path: Path, host: HostCompiler
+) -> None:
+    _, net = network(acceleration=acceleration, rate_hz=rate_hz)
+    acc_hz = Fraction(32) if acceleration else None
+    front_end = FrontEnd(Fraction(64), acc_hz, rate_hz, ppg_channels=2, counts_per_g=2048)
+    reading = around(net, front_end, smoothing)
+    made = generate(net)
+    source, head = model_texts(net, made, reading)
+    (tmp_path / "model.c").write_text(source, encoding="utf-8")
+    (tmp_path / "model.h").write_text(head, encoding="utf-8")
+    library = CDLL(
+        str(host.build_shared([tmp_path / "model.c"], tmp_path / "m.so", include=[tmp_path]))
+    )
+    sizes = reading_texts(net, made, header(net, made.program), reading)
+    assert defined(head, "PPG_MEMORY_BYTES") == sizes.memory_bytes
+
+    rng = np.random.default_rng(3)
+    t = np.arange(64 * 20) / 64
+    pulse = 4000 * np.sin(2 * np.pi * 1.4 * t)[:, None] + rng.normal(0, 200, (len(t), 2))
+    ppg = np.asarray(90_000 + pulse, np.int32)
+    acc = rng.integers(-3000, 3000, (32 * 20, 3)).astype(np.int16) if acceleration else None
+    scale, zero_point = net.activations[net.graph.input]
+    part = front_end_c(front_end, scale=scale, zero_point=zero_point)
+    windows = FrontEndC(front_end, library, part).windows(ppg, acc)
+    expected = stream_windows(front_end, ppg, acc)
+    x = normalise(
+        expected, normaliser(front_end, scale=scale, zero_point=zero_point), ppg_channels=2
+    )
+    assert len(windows) == len(x) >= 5
+    logits = reference.run(net, x[:, None], rule="c")
+    steps = np.r_[0, np.ones(len(x) - 1, np.int64)]
+    raw, smoothed = reading.decoder.read(logits, steps)
+
+    memory = (c_uint64 * (sizes.memory_bytes // 8))()
+    state = create_string_buffer(sizes.state_bytes[1])
+    library.ppg_smoother_reset(state)
+    for number, window in enumerate(windows):
+        seen = ReadingC(), ReadingC()
+        words = np.ascontiguousarray(window)
+        status = library.ppg_predict(
+            c_void_p(words.ctypes.data),
+            c_uint32(int(steps[number])),
+            memory,
+            state,
+            *map(byref, seen),
+        )
+        assert status == 0
+        for found, rule in zip(seen, (raw, smoothed), strict=True):
+            for field in ("bpm_q8", "spread_q8", "confidence_q15", "error_q8"):
+                assert getattr(found, field) == getattr(rule, field)[number], field
+
+
+def test_what_does_not_fit_is_refused() -> None:
+    _, net = network(acceleration=True, rate_hz=32)
+    made = generate(net)
+    for wrong in (
+        FrontEnd(Fraction(64), None, 32),
+        FrontEnd(Fraction(64), Fraction(32), 16),
+    ):
+        with pytest.raises(ExportError, match=r"the network reads \(1, 256, 4\)"):
+            model_texts(net, made, around(net, wrong, "none"))
