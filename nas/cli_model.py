@@ -145,20 +145,34 @@ def export(
         str, typer.Option("--format", help="tflite, onnx, c, or several with a comma.")
     ] = "tflite",
     out: Annotated[str, typer.Option(help="Folder to write to.")] = ".",
+    ppg_hz: Annotated[
+        float | None, typer.Option(help="c: rate of the PPG sensor; default: the network's.")
+    ] = None,
+    acc_hz: Annotated[
+        float | None, typer.Option(help="c: rate of the acceleration; default: the network's.")
+    ] = None,
+    ppg_channels: Annotated[int, typer.Option(help="c: channels of the PPG sensor, 1 to 3.")] = 1,
+    counts_per_g: Annotated[
+        int, typer.Option(help="c: counts of the acceleration sensor to 1 g.")
+    ] = 4096,
+    smoothing: Annotated[str, typer.Option(help="c: none, clip or hmm.")] = "hmm",
     as_json: AsJson = False,
 ) -> None:
     """Hand out the files of a finalist, checked against the fingerprints in its card.
 
-    c writes model.c and model.h with a README.md (memory map, how to call) and an example project.
+    c writes model.c and model.h (from raw samples of the sensors to a heart rate) with a README.md
+    (memory map, how to call) and an example project.
 
     \b
     ppgnas export results/run:1 --format tflite,onnx --out firmware/
-    ppgnas export results/run:1 --format c --out firmware/
+    ppgnas export results/run:1 --format c --out firmware/ --ppg-hz 64 --acc-hz 32
     """
+    from nas.device_reading import Sensors
     from nas.exporting import export_files
     from nas.models import find_model
 
-    written = export_files(find_model(model), formats.split(","), Path(out))
+    sensors = Sensors(ppg_hz, acc_hz, ppg_channels, counts_per_g, smoothing)
+    written = export_files(find_model(model), formats.split(","), Path(out), sensors=sensors)
     if as_json:
         emit({"files": [str(path) for path in written]})
     else:

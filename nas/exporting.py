@@ -9,9 +9,11 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from nas.device_reading import Sensors, reading_of
 from nas.models import Model, ModelError
 from ppgnas.errors import BoardError, ExportError
 from ppgnas.files import write_bytes_atomic
@@ -22,13 +24,16 @@ FORMATS = (*FILES, C)
 _INTEGERS = ("graph.json", "weights.safetensors")
 
 
-def export_files(model: Model, formats: Sequence[str], out: Path) -> list[Path]:
+def export_files(
+    model: Model, formats: Sequence[str], out: Path, *, sensors: Sensors | None = None
+) -> list[Path]:
     """Write files of a finalist to a folder.
 
     Args:
         model: from `find_model`.
         formats: of `FORMATS`.
         out: where to; made if it does not exist.
+        sensors: of the device, for c; those of `Sensors()` if None.
 
     Raises:
         ModelError: an unknown format, a model without files, or another file of the same name is
@@ -52,7 +57,7 @@ def export_files(model: Model, formats: Sequence[str], out: Path) -> list[Path]:
         FILES[name]: _checked(model.folder / FILES[name], card) for name in names if name != C
     }
     if C in names:
-        contents |= _c_files(model, model.folder, card)
+        contents |= _c_files(model, model.folder, card, sensors or Sensors())
     targets = {out / name: content for name, content in contents.items()}
     for target, content in targets.items():
         if target.exists() and (not target.is_file() or target.read_bytes() != content):
@@ -77,7 +82,9 @@ def _checked(path: Path, card: dict[str, Any]) -> bytes:
     return content
 
 
-def _c_files(model: Model, folder: Path, card: dict[str, Any]) -> dict[str, bytes]:
+def _c_files(
+    model: Model, folder: Path, card: dict[str, Any], sensors: Sensors
+) -> dict[str, bytes]:
     """model.c, model.h, README.md, the example around them, and the card."""
     from deploy.c.project import project
     from deploy.single_rounding import RULE
@@ -91,6 +98,7 @@ def _c_files(model: Model, folder: Path, card: dict[str, Any]) -> dict[str, byte
         net,
         window,
         title=f"ppgnas {card['id']}",
+        reading=reading_of(net, card, sensors),
         max_scratch_bytes=_sram_bytes(card),
     )
     texts = {name: text.encode() for name, text in made.texts.items()}
@@ -99,6 +107,7 @@ def _c_files(model: Model, folder: Path, card: dict[str, Any]) -> dict[str, byte
     in_c |= {
         "rule": RULE,
         "scratch_bytes": made.source.program.bytes,
+        "sensors": asdict(sensors),
         "sha256": {
             name: hashlib.sha256(texts[name]).hexdigest() for name in ("model.c", "model.h")
         },

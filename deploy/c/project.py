@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from deploy import reference
 from deploy.c.build import model_texts
+from deploy.c.reading import Reading, reading_texts
 from deploy.c.source import Source, generate
 from deploy.quantized import QuantizedNet
 
@@ -41,6 +42,7 @@ def project(
     window: NDArray[np.int8],
     *,
     title: str,
+    reading: Reading | None = None,
     max_scratch_bytes: int | None = None,
 ) -> Project:
     """All files.
@@ -49,17 +51,18 @@ def project(
         net: the network.
         window: int8 `(1, time, channels)` for the example; no recording of a person.
         title: what the README calls the network.
+        reading: front end and decoder around it; the network alone without.
         max_scratch_bytes: what the device has for the scratch buffer.
 
     Raises:
         ExportError: a layer that the C cannot compute, or a scratch buffer that is too long.
     """
     made = generate(net, max_scratch_bytes=max_scratch_bytes)
-    model, header = model_texts(net, made)
+    model, header = model_texts(net, made, reading)
     texts = {name: (_EXAMPLE / name).read_text(encoding="utf-8") for name in EXAMPLE_FILES}
     texts["model.c"], texts["model.h"] = model, header
     texts["window.h"] = _window_text(net, window)
-    texts["README.md"] = _readme(net, made, title)
+    texts["README.md"] = _readme(net, made, title, reading)
     return Project(texts, made)
 
 
@@ -69,7 +72,7 @@ def _window_text(net: QuantizedNet, window: NDArray[np.int8]) -> str:
         "/* A synthetic window, normalised and quantised, and its logits by the integer "
         "reference. */\n"
         "#ifndef PPG_WINDOW_H\n#define PPG_WINDOW_H\n\n#include <stdint.h>\n\n"
-        f"{_array('ppg_window', window)}\n{_array('ppg_expected', expected)}\n#endif\n"
+        f"{_array('ppg_example', window)}\n{_array('ppg_expected', expected)}\n#endif\n"
     )
 
 
@@ -90,7 +93,7 @@ def _table_bytes(made: Source) -> dict[str, int]:
     return found
 
 
-def _readme(net: QuantizedNet, made: Source, title: str) -> str:
+def _readme(net: QuantizedNet, made: Source, title: str, reading: Reading | None) -> str:
     graph, plan = net.graph, made.program
     scale, point = net.activations[graph.input]
     out_scale, out_point = net.activations[graph.output]
@@ -116,6 +119,7 @@ def _readme(net: QuantizedNet, made: Source, title: str) -> str:
         "* The memory's contents mean nothing before and after a call. An input that is written "
         "at `PPG_INPUT_OFFSET` of it is not copied.",
         "",
+        *([] if reading is None else _reading_lines(net, made, reading)),
         "## Build",
         "",
         "`make host` builds and runs the example here, `make arm` for an emulated Cortex-M7 "
@@ -158,6 +162,45 @@ def _readme(net: QuantizedNet, made: Source, title: str) -> str:
         own = f"{room}-{room + step.scratch_bytes - 1}" if step.scratch_bytes else "-"
         lines.append(f"| {index + 1} | {names} | {', '.join(reads)} | {target} | {own} |")
     return "\n".join(lines) + "\n"
+
+
+def _reading_lines(net: QuantizedNet, made: Source, reading: Reading) -> list[str]:
+    """How to go from raw samples to a heart rate."""
+    around = reading_texts(net, made, "", reading)
+    front = reading.front_end
+    sensors = f"PPG of {front.ppg_channels} channel(s) at {front.ppg_hz} Hz"
+    push_acc = []
+    if front.acceleration:
+        sensors += f", acceleration at {front.acc_hz} Hz with {front.counts_per_g} counts to 1 g"
+        push_acc = ["    due |= ppg_push_acc(&state, xyz) == 1;              /* int16_t[3] */"]
+    return [
+        "## From raw samples to a heart rate",
+        "",
+        f"The front end was made for {sensors}; other rates need another export (`--ppg-hz`, "
+        "`--acc-hz`, `--ppg-channels`, `--counts-per-g`). Everything is in integers. "
+        f"Smoothing: {reading.decoder.smoothing}.",
+        "",
+        "    static ppg_state_t state;                             /* of the front end */",
+        "    static ppg_smoother_t smoother;",
+        "    static uint64_t memory[(PPG_MEMORY_BYTES + 7) / 8];",
+        "    int16_t window[PPG_WINDOW_WORDS];",
+        "    ppg_reading_t raw, smoothed;",
+        "    ppg_reset(&state);",
+        "    ppg_smoother_reset(&smoother);",
+        "    /* for each sample: */",
+        "    int due = ppg_push_ppg(&state, counts) == 1;          "
+        f"/* int32_t[{front.ppg_channels}] */",
+        *push_acc,
+        "    if (due && ppg_window(&state, window) == PPG_OK) {",
+        "        ppg_predict(window, first ? 0 : 1, memory, &smoother, &raw, &smoothed);",
+        "        /* smoothed.bpm_q8 / 256.0 BPM, expected error smoothed.error_q8 / 256.0 BPM */",
+        "    }",
+        "",
+        f"State: {around.state_bytes[0]} bytes of the front end, {around.state_bytes[1]} of the "
+        f"smoother; memory: {around.memory_bytes} bytes, nothing between calls. Tables: "
+        f"{around.table_bytes} bytes of flash.",
+        "",
+    ]
 
 
 def _range(made: Source, tensor: str) -> str:

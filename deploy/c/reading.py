@@ -117,7 +117,7 @@ def _without(text: str, declared: set[str]) -> str:
 
 
 _PREDICT_HEADER = """\
-/* ---- a reading --------------------------------------------------------------------------------- */
+/* ---- a reading ---------------------------------------------------------------------------- */
 
 /* Bytes of memory that ppg_predict wants, aligned to 8; it holds nothing between calls. */
 #define PPG_MEMORY_BYTES {memory}

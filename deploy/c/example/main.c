@@ -23,7 +23,7 @@ int ppg_check(void);
 int ppg_check(void)
 {
     int different = 0;
-    const int status = ppg_infer(ppg_window, logits, memory);
+    const int status = ppg_infer(ppg_example, logits, memory);
     if (status != PPG_OK) {
         return status;
     }

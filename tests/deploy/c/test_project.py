@@ -114,7 +114,7 @@ def test_the_window_and_its_logits(net: QuantizedNet, tmp_path: Path) -> None:
         name: np.array([int(n) for n in body.replace("\n", " ").split(",") if n.strip()], np.int8)
         for name, body in re.findall(r"int8_t (\w+)\[\d+\] = \{(.*?)\};", text, re.DOTALL)
     }
-    x = arrays["ppg_window"].reshape(1, *net.graph.shape(net.graph.input)[1:])
+    x = arrays["ppg_example"].reshape(1, *net.graph.shape(net.graph.input)[1:])
     expected = reference.run(net, x, rule="c")
     np.testing.assert_array_equal(arrays["ppg_expected"], expected.ravel())
 
