@@ -79,6 +79,8 @@ def test_the_run_directory_is_complete(finished: RunDir) -> None:
             "weights.safetensors",
             "model.tflite",
             "model.onnx",
+            "model.c",
+            "model.h",
             "card.json",
             "predictions.csv",
         }
