@@ -24,6 +24,8 @@ ModelName = Annotated[str, typer.Argument(metavar="MODEL", help=MODEL_HELP)]
 Smoothing = Annotated[str, typer.Option(help=SMOOTHING_HELP)]
 AsJson = Annotated[bool, typer.Option("--json", help=JSON_HELP)]
 
+# Files, and the rule of `deploy.reference` that each computes.
+RULES = {"tflite": "tflm", "c": "c"}
 # Keys of `evaluate --json` that `ppg.metrics.summary` gives.
 _EVALUATED = (
     "windows",
@@ -40,6 +42,9 @@ def evaluate(
     model: ModelName,
     data: Annotated[str, typer.Option(help="Folder of recordings, or synthetic.")],
     smoothing: Smoothing = "hmm",
+    file: Annotated[
+        str, typer.Option(help="Whose rounding: tflite (model.tflite in TFLM) or c (model.c).")
+    ] = "tflite",
     seed: Annotated[int, typer.Option(help="Of synthetic recordings.")] = 1,
     as_json: AsJson = False,
 ) -> None:
@@ -47,26 +52,31 @@ def evaluate(
 
     \b
     ppgnas evaluate results/run:1 --data recordings/
+    ppgnas evaluate results/run:1 --data recordings/ --file c
     ppgnas evaluate model.tflite --data recordings/ --smoothing clip --json
     """
-    from nas.models import find_model
+    from nas.models import ModelError, find_model
     from nas.people import read_source
     from ppg.smoothing import check_smoothing
 
     check_smoothing(smoothing)
+    if file not in RULES:
+        raise ModelError(f"--file is {file!r}; allowed: {', '.join(RULES)}")
     found = find_model(model)
     found.net()  # says that weights are missing before anything is read
     recordings = read_source(data, seed=seed)
     _warn_of_known_people(found, recordings)
-    document = measure(found, recordings, smoothing=smoothing)
+    document = measure(found, recordings, smoothing=smoothing, file=file)
     if as_json:
         emit(document)
         return
     print(as_text(document))
 
 
-def measure(found: Model, recordings: Sequence[Recording], *, smoothing: str) -> dict[str, Any]:
-    """The document of `evaluate --json`."""
+def measure(
+    found: Model, recordings: Sequence[Recording], *, smoothing: str, file: str
+) -> dict[str, Any]:
+    """The document of `evaluate --json`, in the arithmetic of one of `RULES`."""
     from distill.evaluation import predict_windows
     from nas.decoding import decoding_of
     from nas.finalists import activities_of
@@ -77,11 +87,16 @@ def measure(found: Model, recordings: Sequence[Recording], *, smoothing: str) ->
     rate_hz, acceleration = found.front_end
     windows = windows_of(recordings, rate_hz=rate_hz, acceleration=acceleration)
     read = predict_windows(
-        found.net(), windows, smoothing=smoothing, transitions=decoding.transitions
+        found.net(),
+        windows,
+        smoothing=smoothing,
+        transitions=decoding.transitions,
+        rule=RULES[file],
     )
     measured = summary(read.reference_bpm, read.bpm, read.bpm_smoothed, read.person, read.people)
     document = {key: measured[key] for key in _EVALUATED}
     document["arithmetic"] = "int8"
+    document["file"] = file
     document["smoothing"] = smoothing
     document["activities"] = activities_of(read)
     for key, expected in (
