@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
+import threading
+from types import FrameType
 from typing import Annotated
 
 import typer
@@ -69,6 +72,10 @@ def root(
     """
 
 
+def _terminated(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and leave with its exit code.
 
@@ -78,6 +85,9 @@ def main(arguments: list[str] | None = None) -> None:
     # numpy's matrices are small here: more than one BLAS thread only waits for the others, which
     # slows the integer reference down several times on a busy machine. Before numpy is imported.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    if threading.current_thread() is threading.main_thread():
+        # What a scheduler or `timeout` sends ends a run as Ctrl-C does: whole, and resumable.
+        signal.signal(signal.SIGTERM, _terminated)
     app(args=arguments, prog_name="ppgnas")
 
 

@@ -289,7 +289,9 @@ def test_the_default_folder_moves_on(
 
 
 INTERRUPTED = """
+import signal
 import sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job ignores it
 import nas.search
 from nas.cli import main
 from tests.nas.fakes import fake_tools
@@ -300,7 +302,8 @@ main(sys.argv[1:])
 """
 
 
-def test_ctrl_c_says_how_to_go_on(people: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_says_how_to_go_on(sent: signal.Signals, people: Path, tmp_path: Path) -> None:
     run = RunDir(tmp_path / "run")
     process = subprocess.Popen(
         [
@@ -326,7 +329,7 @@ def test_ctrl_c_says_how_to_go_on(people: Path, tmp_path: Path) -> None:
         assert process.poll() is None
         assert time.monotonic() < deadline_s
         time.sleep(0.02)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(sent)
     _, printed = process.communicate(timeout=60)
     assert process.returncode == 130
     assert f"Continue with: ppgnas search --out {run.path} --resume" in printed
