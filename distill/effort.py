@@ -6,8 +6,7 @@ from dataclasses import dataclass, replace
 
 from ppgnas.errors import SpaceError
 
-FULL_STEPS_MACS = 400_000
-STEPS_EXPONENT = 0.8
+FULL_STEPS_MACS = 300_000
 
 
 @dataclass(frozen=True)
@@ -38,10 +37,10 @@ class Effort:
     def of_finalist(self, macs: int) -> Effort:
         """The effort on a finalist of a size.
 
-        Steps fall with the size of networks above `FULL_STEPS_MACS`, so that finalists take
-        similar times: larger ones learn more a step, and inherit weights that need less.
+        Steps fall with the size of networks above `FULL_STEPS_MACS`, so that no finalist takes
+        much longer than others: larger ones learn more a step.
         """
-        share = min(1.0, FULL_STEPS_MACS / macs) ** STEPS_EXPONENT
+        share = min(1.0, FULL_STEPS_MACS / macs)
         if share == 1.0:
             return self
         finetune, qat = (max(1, round(n * share)) for n in (self.finetune_steps, self.qat_steps))

@@ -12,6 +12,7 @@ import csv
 import hashlib
 import io
 import json
+import math
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -59,10 +60,12 @@ PREDICTION_COLUMNS = (
 def choose_finalists(
     candidates: Sequence[Candidate], problem: Problem, count: int
 ) -> list[Candidate]:
-    """Up to `count` of the front, spread by hypervolume; the lowest MAE is always among them.
+    """Up to `count`: of the front, spread by hypervolume, and larger networks, see `larger`.
+
+    The lowest inherited MAE is always among them.
 
     Returns:
-        In the order of picking; fewer when the front has no more to offer.
+        In the order of picking, larger networks last; fewer when there is no more to offer.
     """
     front = front_of(list(candidates), problem)
     judged = [(c, c.mae_bpm) for c in front if c.mae_bpm is not None]
@@ -71,7 +74,38 @@ def choose_finalists(
     values = [problem.objective_values(mae_bpm, c.costs) for c, mae_bpm in judged]
     best = min(range(len(judged)), key=lambda index: (judged[index][1], judged[index][0].number))
     picked = pick_spread(values, problem.reference_values, count, include=[best])
-    return [judged[index][0] for index in picked]
+    chosen = [judged[index][0] for index in picked]
+    further = larger(candidates, judged[best][0].costs.macs, count // 2)
+    further = [candidate for candidate in further if candidate not in chosen]
+    return [*chosen[: count - len(further)], *further]
+
+
+def larger(candidates: Sequence[Candidate], macs: int, count: int) -> list[Candidate]:
+    """The lowest inherited MAE in each of `count` classes of size above `macs`, largest first.
+
+    A supernet that was trained for minutes under-rates its large networks: they inherit weights
+    that need more steps. So the front of inherited MAE ends at small networks, while after
+    retraining the larger ones that fit the budgets are the more accurate ones.
+
+    Args:
+        candidates: of a search.
+        macs: multiply-accumulates where the classes begin; they end at the largest candidate's.
+        count: classes, of equal width in log MAC.
+    """
+    judged = [c for c in candidates if c.feasible and c.mae_bpm is not None]
+    most = max((c.costs.macs for c in judged), default=0)
+    if count < 1 or most <= macs:
+        return []
+    found: dict[int, Candidate] = {}
+    width = math.log(most / macs) / count
+    for candidate in judged:
+        if candidate.costs.macs <= macs:
+            continue
+        size = min(int(math.log(candidate.costs.macs / macs) / width), count - 1)
+        known = found.get(size)
+        if known is None or (candidate.mae_bpm, candidate.number) < (known.mae_bpm, known.number):
+            found[size] = candidate
+    return [found[size] for size in sorted(found, reverse=True)]
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from nas.finalists import (
     Finalist,
     Judging,
     choose_finalists,
+    larger,
     predictions_csv,
     ranked,
     retrain_finalists,
@@ -37,8 +38,10 @@ PROBLEM = Problem(
 ARCHS = tuple(itertools.islice(SearchSpace.preset("tiny"), 40))
 
 
-def candidate(number: int, mae_bpm: float | None, latency_ms: float) -> Candidate:
-    costs = Costs(latency_ms, 1e3, 1e3, 1.0, 1.0, 100, 100)
+def candidate(
+    number: int, mae_bpm: float | None, latency_ms: float, macs: int = 100
+) -> Candidate:
+    costs = Costs(latency_ms, 1e3, 1e3, 1.0, 1.0, 100, macs)
     return Candidate(number, ARCHS[number], costs, mae_bpm is not None, mae_bpm, 0.0)
 
 
@@ -73,6 +76,22 @@ def test_the_choice_covers_the_front_better_than_most() -> None:
 
     every = sorted(volume(s) for s in itertools.combinations(front, 4))
     assert np.searchsorted(every, volume(chosen)) > 0.75 * len(every)
+
+
+def test_larger_networks_are_chosen_by_class_of_size() -> None:
+    front = [candidate(i, 8.0 - i, 0.1 * (i + 1), macs=1000 * (i + 1)) for i in range(4)]
+    behind = [  # dominated by the front: slower and, as inherited, no better
+        candidate(10, 6.0, 3.0, macs=5_000),
+        candidate(11, 5.5, 3.1, macs=6_000),
+        candidate(12, 7.0, 5.0, macs=40_000),
+        candidate(13, 6.5, 5.1, macs=30_000),
+        candidate(14, None, 5.1, macs=90_000),
+    ]
+    assert [c.number for c in larger([*front, *behind], 4000, 2)] == [13, 11]
+    chosen = choose_finalists([*front, *behind], PROBLEM, 4)
+    assert chosen[0].number == 3
+    assert [c.number for c in chosen[2:]] == [13, 11]
+    assert larger(front, 4000, 2) == [] == larger([], 1, 2)
 
 
 def test_only_what_is_missing_is_retrained(tmp_path: Path) -> None:
