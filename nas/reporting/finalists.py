@@ -56,7 +56,7 @@ def _finalist_info(run: RunData, finalist: Finalist) -> dict[str, Any]:
         "over": broken_budgets(run, finalist),
         "command": (
             f"ppgnas export {shlex.quote(f'{run.path}:{finalist.number}')} "
-            f"--format tflite,onnx --out finalist_{finalist.number}"
+            f"--format tflite,onnx,c --out finalist_{finalist.number}"
         ),
     }
 

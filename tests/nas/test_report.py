@@ -99,7 +99,7 @@ def test_large_run_stays_small(tmp_path: Path) -> None:
 def test_command_of_each_finalist_names_the_run(run: Path, document: str) -> None:
     words = Page(document).words
     for number in range(1, 7):
-        command = f"ppgnas export {run}:{number} --format tflite,onnx --out finalist_{number}"
+        command = f"ppgnas export {run}:{number} --format tflite,onnx,c --out finalist_{number}"
         assert command in words
 
 
