@@ -28,10 +28,12 @@ def check_durations(where: str, recording: Recording, *, truncated: bool = False
     ppg_s = len(recording.ppg) / recording.ppg_hz
     acc_s = len(recording.acc) / recording.acc_hz
     slack_s = max(DURATION_SLACK * max(ppg_s, acc_s), SLACK_S)
-    if abs(ppg_s - acc_s) <= slack_s:
+    apart_s = abs(ppg_s - acc_s)
+    if apart_s <= slack_s:
         return
     swapped_s = len(recording.ppg) / recording.acc_hz, len(recording.acc) / recording.ppg_hz
-    swapped = abs(swapped_s[0] - swapped_s[1]) <= slack_s
+    # Nearly equal rates fit nearly as well either way: a swap must explain most of it.
+    swapped = abs(swapped_s[0] - swapped_s[1]) <= min(slack_s, apart_s / 4)
     if truncated and not swapped:
         return
     raise DataError(

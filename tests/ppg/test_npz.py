@@ -373,15 +373,16 @@ def test_round_trip_of_any_recording(
     seed: int,
 ) -> None:
     rng = np.random.default_rng(seed)
+    ppg_hz = float(rng.uniform(10, 20))
     acc = None
     if acc_hz is not None:
-        acc = rng.normal(size=(int(acc_hz * 9) + 1, 3)).astype(np.float32)
+        acc = rng.normal(size=(int(acc_hz * samples / ppg_hz) + 1, 3)).astype(np.float32)
     recording = Recording(
         subject="s",
         dataset="d",
         name="n",
         ppg=rng.normal(size=(samples, channels)).astype(np.float32),
-        ppg_hz=float(rng.uniform(10, 20)),
+        ppg_hz=ppg_hz,
         acc=acc,
         acc_hz=acc_hz,
         window_start_s=np.cumsum(rng.uniform(0.1, 2, windows)) - 3,
