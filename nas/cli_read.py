@@ -65,12 +65,28 @@ def evaluate(
     found = find_model(model)
     found.net()  # says that weights are missing before anything is read
     recordings = read_source(data, seed=seed)
+    recordings = _readable(found, recordings)
     _warn_of_known_people(found, recordings)
     document = measure(found, recordings, smoothing=smoothing, file=file)
     if as_json:
         emit(document)
         return
     print(as_text(document))
+
+
+def _readable(found: Model, recordings: list[Recording]) -> list[Recording]:
+    """The recordings that the network can read, with a note if that is not all of them."""
+    _, acceleration = found.front_end
+    kept = [r for r in recordings if r.acc is not None] if acceleration else recordings
+    if not kept:
+        return recordings  # reading the windows then says what is missing
+    if len(kept) < len(recordings):
+        print(
+            f"Note: {len(recordings) - len(kept)} recordings have no acceleration, which this "
+            "network reads; they are left out.",
+            file=sys.stderr,
+        )
+    return kept
 
 
 def measure(
