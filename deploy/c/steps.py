@@ -7,13 +7,12 @@ layers of one shape share their code.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from math import prod
 
-import numpy as np
-
-from deploy import fixed_point, single_rounding
+from deploy import single_rounding
 from deploy.c import depthwise, packing
+from deploy.c.calls import Call, Context, Table, joint, table
+from deploy.c.plain import generic
 from deploy.quantized import QuantizedNet
 from hwmodels.c_program import (
     BLOCK,
@@ -25,66 +24,6 @@ from hwmodels.c_program import (
     widened,
 )
 from hwmodels.graph import Layer
-
-
-@dataclass(frozen=True)
-class Table:
-    """A constant of the program: `ctype name[]`, or one per value."""
-
-    ctype: str
-    values: tuple[int, ...]
-
-
-@dataclass(frozen=True)
-class Call:
-    """One call.
-
-    Attributes:
-        body: C text of the function from its parameters on; the same body is the same function.
-        stem: start of the function's name.
-        arguments: C expressions, or tables whose names stand for them.
-        needs: parts of the C library that it uses, see `deploy.c.source`.
-        kernels: functions of its own that it uses, by name.
-    """
-
-    stem: str
-    body: str
-    arguments: tuple[str | Table, ...]
-    needs: tuple[str, ...]
-    kernels: tuple[tuple[str, str], ...] = ()
-
-
-class _Context:
-    """What the makers of calls share."""
-
-    def __init__(self, net: QuantizedNet, program: Program, step: Step, target: str) -> None:
-        self.net, self.program, self.step = net, program, step
-        self.source = program.storages[step.source]
-        self.storage = program.storages[step.target]
-        self.target = target
-        index = program.steps.index(step)
-        self.room = f"(uint32_t *)(void *)(scratch + {program.scratch_offsets[index]})"
-
-    def place(self, tensor: str, *, step: int | None = None) -> str:
-        """Pointer to a tensor's first byte, or to a time step of it."""
-        if tensor == self.step.target and self.target:
-            return self.target
-        storage = self.program.storages[tensor]
-        offset = self.program.offsets[tensor]
-        return f"scratch + {offset + (0 if step is None else storage.offset(step))}"
-
-    def zero_point(self, tensor: str) -> int:
-        return self.net.activations[tensor][1]
-
-    def limits(self, layer: Layer) -> tuple[int, int]:
-        scale, zero_point = self.net.activations[layer.output]
-        return fixed_point.activation_range(layer.activation, scale, zero_point)
-
-    def ending(self, layer: Layer) -> str:
-        """C initialiser of an `ending` whose zero point is the argument `zero`."""
-        low, high = self.limits(layer)
-        lift = single_rounding.weighted_factors(self.net, layer).left
-        return f"{{zero, {low}, {high}, {lift}}}"
 
 
 def call_of(net: QuantizedNet, program: Program, step: Step, target: str) -> Call:
@@ -103,13 +42,9 @@ def call_of(net: QuantizedNet, program: Program, step: Step, target: str) -> Cal
         "separable": _separable,
         "dense": _dense,
         "pool": _pool,
-        "generic": _generic,
+        "generic": generic,
     }
-    return makers[step.kind](_Context(net, program, step, target))
-
-
-def _table(ctype: str, values: Sequence[int] | np.ndarray) -> Table:
-    return Table(ctype, tuple(int(value) for value in values))
+    return makers[step.kind](Context(net, program, step, target))
 
 
 _PARAMETERS = (
@@ -148,7 +83,7 @@ def _start(storage: Storage) -> int | None:
     return None if storage.paired else 0
 
 
-def _window(c: _Context) -> Call:
+def _window(c: Context) -> Call:
     (layer,) = c.step.layers
     shape = c.net.graph.shape(layer.inputs[0])
     outputs = c.net.graph.shape(layer.output)[3]
@@ -184,8 +119,8 @@ def _window(c: _Context) -> Call:
         c.place(c.step.source, step=-c.step.lead),
         c.place(c.step.target, step=_start(to)),
         c.room,
-        _table("uint32_t", packing.pointwise_words(matrix, widened_inputs=True)),
-        _table("int32_t", packing.requant_pairs(c.net, layer)),
+        table("uint32_t", packing.pointwise_words(matrix, widened_inputs=True)),
+        table("int32_t", packing.requant_pairs(c.net, layer)),
         str(c.zero_point(layer.output)),
     ]
     if c.step.lead:
@@ -193,7 +128,7 @@ def _window(c: _Context) -> Call:
     return Call("window", "\n".join([*lines, "}"]), tuple(arguments), ("padding", "pointwise"))
 
 
-def _separable(c: _Context) -> Call:
+def _separable(c: Context) -> Call:
     depth, project = c.step.layers[:2]
     add = c.step.layers[2] if len(c.step.layers) > 2 else None
     taps, stride, fold = _taps(c, depth)
@@ -237,11 +172,11 @@ def _separable(c: _Context) -> Call:
         c.place(c.step.source),
         c.place(c.step.target, step=_start(to)),
         c.room,
-        _table("uint32_t", packing.depthwise_words(weights)),
-        _table("int32_t", packing.requant_pairs(c.net, depth)),
+        table("uint32_t", packing.depthwise_words(weights)),
+        table("int32_t", packing.requant_pairs(c.net, depth)),
         str(c.zero_point(depth.output)),
-        _table("uint32_t", packing.pointwise_words(matrix, widened_inputs=False)),
-        _table("int32_t", packing.requant_pairs(c.net, project)),
+        table("uint32_t", packing.pointwise_words(matrix, widened_inputs=False)),
+        table("int32_t", packing.requant_pairs(c.net, project)),
         str(c.zero_point(project.output)),
     ]
     if pad_rows:
@@ -250,7 +185,7 @@ def _separable(c: _Context) -> Call:
         assert c.step.shortcut is not None
         shortcut = c.program.storages[c.step.shortcut]
         arguments.append(c.place(c.step.shortcut, step=_start(shortcut)))
-        arguments.append(_table("int32_t", _joint(c, add, project)))
+        arguments.append(table("int32_t", joint(c, add, project)))
     return Call(
         "separable",
         "\n".join([*lines, "}"]),
@@ -260,21 +195,10 @@ def _separable(c: _Context) -> Call:
     )
 
 
-def _taps(c: _Context, depth: Layer) -> tuple[int, int, int]:
+def _taps(c: Context, depth: Layer) -> tuple[int, int, int]:
     taps = depthwise_taps(depth, c.net.graph.shape(depth.inputs[0]))
     assert taps is not None, depth.name
     return taps
-
-
-def _joint(c: _Context, add: Layer, own: Layer) -> tuple[int, int, int]:
-    """`(own, other, offset)` of an addition over stored values."""
-    factors = single_rounding.add_factors(c.net, add)
-    by = [factors.first, factors.second]
-    zeros = [c.zero_point(name) for name in add.inputs]
-    offset = ((1 << factors.shift) >> 1) + (c.zero_point(add.output) << factors.shift)
-    offset -= sum(factor * zero for factor, zero in zip(by, zeros, strict=True))
-    mine = 0 if add.inputs[0] == own.output else 1
-    return by[mine], by[1 - mine], offset
 
 
 def _blocks(rows: int, fold: int) -> list[tuple[range, int, int]]:
@@ -297,7 +221,7 @@ def _blocks(rows: int, fold: int) -> list[tuple[range, int, int]]:
 class _Finish:
     """Text of what follows the depthwise part of a block: 1 x 1 convolution and addition."""
 
-    def __init__(self, c: _Context, channels: int, outputs: int, adds: bool) -> None:
+    def __init__(self, c: Context, channels: int, outputs: int, adds: bool) -> None:
         self.to = c.storage
         self.other = None
         if adds:
@@ -374,7 +298,7 @@ def _block_loop(
     return ["    " + line for line in lines]
 
 
-def _dense(c: _Context) -> Call:
+def _dense(c: Context) -> Call:
     (layer,) = c.step.layers
     outputs = c.net.graph.shape(layer.output)[-1]
     run = prod(c.net.graph.shape(layer.inputs[0]))
@@ -394,14 +318,14 @@ def _dense(c: _Context) -> Call:
         c.place(c.step.source, step=0),
         c.place(c.step.target, step=0),
         c.room,
-        _table("uint32_t", packing.pointwise_words(matrix, widened_inputs=True)),
-        _table("int32_t", packing.requant_pairs(c.net, layer)),
+        table("uint32_t", packing.pointwise_words(matrix, widened_inputs=True)),
+        table("int32_t", packing.requant_pairs(c.net, layer)),
         str(c.zero_point(layer.output)),
     )
     return Call("dense", "\n".join(body), arguments, ("pointwise", "dense"))
 
 
-def _pool(c: _Context) -> Call:
+def _pool(c: Context) -> Call:
     (layer,) = c.step.layers
     low, high = c.limits(layer)
     positions, channels = c.source.steps, c.source.channels
@@ -413,116 +337,3 @@ def _pool(c: _Context) -> Call:
     ]
     places = c.place(c.step.source, step=0), c.place(c.step.target, step=0)
     return Call("pool", "\n".join(body), places, ("pool",))
-
-
-def _generic(c: _Context) -> Call:
-    (layer,) = c.step.layers
-    graph = c.net.graph
-    source, target = graph.shape(layer.inputs[0]), graph.shape(layer.output)
-    low, high = c.limits(layer)
-    x, y = c.place(c.step.source, step=0), c.place(c.step.target, step=0)
-    needs: tuple[str, ...] = ("pointwise", "generic")
-    if layer.op in ("conv", "depthwise_conv", "fully_connected"):
-        op = "plain_depthwise" if layer.op == "depthwise_conv" else "plain_conv"
-        shape = _shape(layer, source, target)
-        body = [
-            "(const int8_t *x, int8_t *y, const int8_t *weights, const int32_t *requant, "
-            "int32_t base, int32_t zero)",
-            "{",
-            f"    const shape_t shape = {{{', '.join(map(str, shape))}}};",
-            f"    const ending end = {c.ending(layer)};",
-            f"    {op}(x, y, weights, requant, shape, base, end);",
-            "}",
-        ]
-        arguments: tuple[str | Table, ...] = (
-            x,
-            y,
-            _table("int8_t", c.net.weights[layer.name].ravel()),
-            _table("int32_t", packing.requant_plain(c.net, layer)),
-            str(c.zero_point(layer.inputs[0])),
-            str(c.zero_point(layer.output)),
-        )
-        return Call("plain", "\n".join(body), arguments, needs)
-    if layer.op == "add":
-        factors = single_rounding.add_factors(c.net, layer)
-        assert c.step.shortcut is not None
-        own, other, offset = _joint(c, layer, _named(layer.inputs[0]))
-        body = [
-            "(const int8_t *x, const int8_t *other, int8_t *y, const int32_t *joint)",
-            "{",
-            f"    const addition add = {{joint[0], joint[1], joint[2], {low}, {high}, "
-            f"{factors.shift}}};",
-            f"    plain_add(x, other, y, {prod(target)}, add);",
-            "}",
-        ]
-        table = _table("int32_t", (own, other, offset))
-        return Call(
-            "plain",
-            "\n".join(body),
-            (x, c.place(c.step.shortcut, step=0), y, table),
-            needs,
-        )
-    zero = c.zero_point(layer.output)
-    if layer.op == "pad":
-        shape = _shape(layer, source, target)
-        call = "plain_pad(x, y, shape, zero);"
-        body = [
-            "(const int8_t *x, int8_t *y, int8_t zero)",
-            "{",
-            f"    const shape_t shape = {{{', '.join(map(str, shape))}}};",
-            f"    {call}",
-            "}",
-        ]
-        return Call("plain", "\n".join(body), (x, y, str(zero)), needs)
-    if layer.op in ("avg_pool", "max_pool"):
-        shape = _shape(layer, source, target)
-        body = [
-            "(const int8_t *x, int8_t *y)",
-            "{",
-            f"    const shape_t shape = {{{', '.join(map(str, shape))}}};",
-            f"    plain_pool(x, y, shape, {int(layer.op == 'max_pool')}, {low}, {high});",
-            "}",
-        ]
-        return Call("plain", "\n".join(body), (x, y), needs)
-    count = source[1] * source[2]
-    by = fixed_point.mean_multiplier(
-        c.net.activations[layer.inputs[0]][0], c.net.activations[layer.output][0], count
-    )
-    body = [
-        "(const int8_t *x, int8_t *y, int32_t base, int32_t mantissa, int shift, int32_t zero)",
-        "{",
-        f"    const ending end = {{zero, {low}, {high}, 0}};",
-        f"    plain_mean(x, y, {count}, {source[3]}, base, mantissa, shift, end);",
-        "}",
-    ]
-    numbers = (c.zero_point(layer.inputs[0]), int(by.mantissa), int(by.shift), zero)
-    return Call("plain", "\n".join(body), (x, y, *map(str, numbers)), needs)
-
-
-def _named(output: str) -> Layer:
-    return Layer(output, "conv", (), output)
-
-
-def _shape(
-    layer: Layer, source: tuple[int, ...], target: tuple[int, ...]
-) -> tuple[int, ...]:
-    """Initialiser of the C type `shape_t`."""
-    if layer.op == "fully_connected":
-        return (1, 1, prod(source), 1, 1, target[-1], 1, 1, 1, 1, 1, 1, 0, 0)
-    top, left = layer.pads[0], layer.pads[2]
-    if layer.padding == "same":
-        front = []
-        for axis in (0, 1):
-            reach = (target[axis + 1] - 1) * layer.stride[axis]
-            reach += (layer.kernel[axis] - 1) * layer.dilation[axis] + 1
-            front.append(max(reach - source[axis + 1], 0) // 2)
-        top, left = front
-    return (
-        *source[1:4],
-        *target[1:4],
-        *layer.kernel,
-        *layer.stride,
-        *layer.dilation,
-        top,
-        left,
-    )

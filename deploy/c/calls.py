@@ -1,0 +1,89 @@
+"""Calls of the generated program: functions, their arguments, and what makers of them share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from deploy import fixed_point, single_rounding
+from deploy.quantized import QuantizedNet
+from hwmodels.c_program import Program, Step
+from hwmodels.graph import Layer
+
+
+@dataclass(frozen=True)
+class Table:
+    """A constant of the program: `ctype name[]`, or one per value."""
+
+    ctype: str
+    values: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call.
+
+    Attributes:
+        body: C text of the function from its parameters on; the same body is the same function.
+        stem: start of the function's name.
+        arguments: C expressions, or tables whose names stand for them.
+        needs: parts of the C library that it uses, see `deploy.c.source`.
+        kernels: functions of its own that it uses, by name.
+    """
+
+    stem: str
+    body: str
+    arguments: tuple[str | Table, ...]
+    needs: tuple[str, ...]
+    kernels: tuple[tuple[str, str], ...] = ()
+
+
+class Context:
+    """What the makers of calls share."""
+
+    def __init__(self, net: QuantizedNet, program: Program, step: Step, target: str) -> None:
+        self.net, self.program, self.step = net, program, step
+        self.source = program.storages[step.source]
+        self.storage = program.storages[step.target]
+        self.target = target
+        index = program.steps.index(step)
+        self.room = f"(uint32_t *)(void *)(scratch + {program.scratch_offsets[index]})"
+
+    def place(self, tensor: str, *, step: int | None = None) -> str:
+        """Pointer to a tensor's first byte, or to a time step of it."""
+        if tensor == self.step.target and self.target:
+            return self.target
+        storage = self.program.storages[tensor]
+        offset = self.program.offsets[tensor]
+        return f"scratch + {offset + (0 if step is None else storage.offset(step))}"
+
+    def zero_point(self, tensor: str) -> int:
+        return self.net.activations[tensor][1]
+
+    def limits(self, layer: Layer) -> tuple[int, int]:
+        scale, zero_point = self.net.activations[layer.output]
+        return fixed_point.activation_range(layer.activation, scale, zero_point)
+
+    def ending(self, layer: Layer) -> str:
+        """C initialiser of an `ending` whose zero point is the argument `zero`."""
+        low, high = self.limits(layer)
+        lift = single_rounding.weighted_factors(self.net, layer).left
+        return f"{{zero, {low}, {high}, {lift}}}"
+
+
+def table(ctype: str, values: Sequence[int] | np.ndarray) -> Table:
+    """A table of whole numbers."""
+    return Table(ctype, tuple(int(value) for value in values))
+
+
+def joint(c: Context, add: Layer, own: Layer) -> tuple[int, int, int]:
+    """`(own, other, offset)` of an addition over stored values."""
+    factors = single_rounding.add_factors(c.net, add)
+    by = [factors.first, factors.second]
+    zeros = [c.zero_point(name) for name in add.inputs]
+    offset = ((1 << factors.shift) >> 1) + (c.zero_point(add.output) << factors.shift)
+    offset -= sum(factor * zero for factor, zero in zip(by, zeros, strict=True))
+    mine = 0 if add.inputs[0] == own.output else 1
+    return by[mine], by[1 - mine], offset
