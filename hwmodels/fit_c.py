@@ -3,8 +3,8 @@
 From `data/c_steps_m7.csv`, which `python -m deploy.c.counting` makes. Cycles and instructions of a
 kind of step are a non-negative linear law of its counts (`hwmodels.c_shapes`); the unrolled
 depthwise part has one number for each kernel and stride. The errors of whole networks are
-leave-one-network-out, on networks that share no function with a random tenth of the others more
-than the search space makes them.
+those of ten folds, each predicted by laws fitted without its networks. Other networks of the same
+spaces hold layers of the same shapes, so this says how well new networks of such spaces are met.
 """
 
 from __future__ import annotations
