@@ -18,6 +18,10 @@ NETWORK_HELP = (
 )
 
 
+def _names(text: Text) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(name.strip() for name in text.split(","))) if text else ()
+
+
 @verb
 def records(
     protocol: Annotated[
@@ -30,7 +34,7 @@ def records(
     data: Annotated[str, typer.Option(help="Folder of recordings, or synthetic.")],
     network: Annotated[str, typer.Option(help=NETWORK_HELP)] = "medium",
     dataset: Annotated[
-        Text, typer.Option(help="Data set that loso, kfold or transfer tests; default: all.")
+        Text, typer.Option(help="Data sets that loso, kfold or transfer tests; default: all.")
     ] = None,
     train_dataset: Annotated[
         Text,
@@ -64,6 +68,7 @@ def records(
     \b
     ppgnas bench records bami1-bami2 --data recordings/ --network medium,timeppg-small --jobs 2
     ppgnas bench records loso --data recordings/ --dataset ieee_spc2015 --network baseline:wiener
+    ppgnas bench records kfold --data recordings/ --dataset bami2,mine --train-dataset bami1
     ppgnas bench records transfer --data recordings/ --dataset mine --train-dataset bami1,bami2
     """
     from nas.progress import for_terminal
@@ -82,13 +87,13 @@ def records(
             protocol=protocol,
             data=data,
             network=name.strip(),
-            dataset=dataset,
+            tested_datasets=_names(dataset),
             folds=folds,
             clock=label_clock,
             seeds=tuple(range(seeds)),
             effort=effort,
             teacher=teacher,
-            train_datasets=tuple(train_dataset.split(",")) if train_dataset else (),
+            train_datasets=_names(train_dataset),
         )
         planned += plan_jobs(config, Path(out))
     with for_terminal().phase("folds") as tick:
@@ -113,7 +118,8 @@ def records(
                 else f"{found['mae_bpm']:.2f}" + (f" +- {deviation:.2f}" if deviation else "")
             )
         worst, row = next(iter(entry["people"].items()))
-        rows.append((entry["network"], *cells, len(entry["people"]), f"{worst} {row['raw']:.1f}"))
+        people = (len(entry["people"]), f"{worst} {row['raw']:.1f}")
+        rows.append((entry["network"], entry["dataset"], *cells, *people))
     synthetic = " (SYNTHETIC recordings)" if any(e["synthetic"] for e in entries) else ""
     print(f"{planned[0].identity['protocol']}, {label_clock} clock, MAE in BPM{synthetic}\n")
-    print(table(("network", "raw", "clip", "hmm", "people", "worst person"), rows))
+    print(table(("network", "tested", "raw", "clip", "hmm", "people", "worst person"), rows))

@@ -35,7 +35,7 @@ class RecordsConfig:
         protocol: one of `ppg.folds.PROTOCOLS`.
         data: folder of recordings, or synthetic.
         network: `published:NAME` or its NAME, RUN:ID, an arch.json, or `baseline:NAME`.
-        dataset, folds, train_datasets: of the protocols that have them.
+        tested_datasets, folds, train_datasets: of the protocols that have them.
         clock: `corrected` takes window starts with the lag of the labels, `published` without.
         seeds: one training each.
         effort, teacher: see `ppgnas train`.
@@ -44,7 +44,7 @@ class RecordsConfig:
     protocol: str
     data: str
     network: str
-    dataset: str | None = None
+    tested_datasets: tuple[str, ...] = ()
     folds: int = 5
     clock: str = "corrected"
     seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
@@ -68,7 +68,10 @@ class RecordsConfig:
     def rules(self) -> Protocol:
         """The protocol."""
         return protocol(
-            self.protocol, dataset=self.dataset, folds=self.folds, train=self.train_datasets
+            self.protocol,
+            tested=self.tested_datasets,
+            folds=self.folds,
+            train=self.train_datasets,
         )
 
 

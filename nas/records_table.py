@@ -34,7 +34,7 @@ def gather_records(folder: Path) -> list[dict[str, Any]]:
 
 
 def summarise(records: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """One entry for each protocol, clock, network, effort and teacher."""
+    """One entry for each protocol, clock, network, effort and teacher, and tested data set."""
     groups: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
     for record in records:
         identity = record["identity"]
@@ -42,10 +42,18 @@ def summarise(records: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
             identity[k] for k in ("protocol", "clock", "network", "id", "effort", "teacher")
         )
         groups.setdefault(key, []).append(record)
-    return [_entry(group) for group in groups.values()]
+    return [
+        _entry(group, name)
+        for group in groups.values()
+        for name in sorted({_data_set(person) for record in group for person in record["people"]})
+    ]
 
 
-def _entry(records: list[dict[str, Any]]) -> dict[str, Any]:
+def _data_set(person: str) -> str:
+    return person.split("/", 1)[0]
+
+
+def _entry(records: list[dict[str, Any]], data_set: str) -> dict[str, Any]:
     identity = records[0]["identity"]
     seeds = sorted({record["identity"]["seed"] for record in records})
     columns = [c for c in COLUMNS if all(_has(record, c) for record in records)]
@@ -56,6 +64,8 @@ def _entry(records: list[dict[str, Any]]) -> dict[str, Any]:
     for record in records:
         seed = record["identity"]["seed"]
         for person, row in record["people"].items():
+            if _data_set(person) != data_set:
+                continue
             windows[person] = row["windows"]
             for column in columns:
                 found = people.setdefault(person, {}).setdefault(column, {})
@@ -85,6 +95,7 @@ def _entry(records: list[dict[str, Any]]) -> dict[str, Any]:
         }
     return {
         **{k: identity[k] for k in ("protocol", "clock", "network", "id", "effort", "teacher")},
+        "dataset": data_set,
         "seeds": seeds,
         "jobs": len(records),
         "people": dict(sorted(by_person.items(), key=lambda item: -item[1]["raw"])),
@@ -119,7 +130,7 @@ def markdown(entries: Sequence[dict[str, Any]], *, command: str) -> str:
         "+- is the deviation over seeds, brackets hold 90 % intervals from resampling people. "
         "raw: each window alone; clip: within 10 % of the mean of the last ten readings; hmm: "
         "causal hidden-Markov smoother. Clock: whether the lag of the labels is corrected. ms: "
-        "estimated for an STM32H743 with TFLite Micro and CMSIS-NN.",
+        "estimated for an STM32H743 with the generated C.",
         "",
         f"    {command}",
     ]
@@ -127,11 +138,12 @@ def markdown(entries: Sequence[dict[str, Any]], *, command: str) -> str:
         lines += ["", "**Some of these recordings are SYNTHETIC.**"]
     for protocol in sorted({(entry["protocol"], entry["clock"]) for entry in entries}):
         members = [e for e in entries if (e["protocol"], e["clock"]) == protocol]
-        members.sort(key=lambda e: e["figures"]["raw"]["mae_bpm"])
+        members.sort(key=lambda e: (e["dataset"], e["figures"]["raw"]["mae_bpm"]))
         lines += ["", f"## {protocol[0]}, {protocol[1]} clock", ""]
         lines += _table(
             (
                 "network",
+                "tested",
                 "weights B",
                 "MAC",
                 "ms",
@@ -140,16 +152,18 @@ def markdown(entries: Sequence[dict[str, Any]], *, command: str) -> str:
                 "people",
                 *COLUMNS,
                 "median person raw",
+                "hmm",
             ),
             [
                 (
                     entry["network"],
+                    entry["dataset"],
                     *_cost_cells(entry["costs"]),
                     _training(entry),
                     len(entry["seeds"]),
                     len(entry["people"]),
                     *(_figure(entry["figures"].get(column)) for column in COLUMNS),
-                    f"{entry['figures']['raw']['median_person_bpm']:.2f}",
+                    *(_median(entry["figures"].get(column)) for column in ("raw", "hmm")),
                 )
                 for entry in members
             ],
@@ -178,6 +192,10 @@ def _figure(row: dict[str, Any] | None) -> str:
     return f"{row['mae_bpm']:.2f}{deviation} [{row['low_bpm']:.2f}, {row['high_bpm']:.2f}]"
 
 
+def _median(row: dict[str, Any] | None) -> str:
+    return "-" if row is None else f"{row['median_person_bpm']:.2f}"
+
+
 def _details(entry: dict[str, Any]) -> list[str]:
     columns = [column for column in COLUMNS if column in entry["figures"]]
 
@@ -185,7 +203,7 @@ def _details(entry: dict[str, Any]) -> list[str]:
         return [f"{row[column]:.2f}" for column in columns]
 
     worst = list(entry["people"].items())
-    lines = ["", f"### {entry['network']} ({_training(entry)})", ""]
+    lines = ["", f"### {entry['network']} on {entry['dataset']} ({_training(entry)})", ""]
     if set(entry["activities"]) - {"unknown"}:
         lines += _table(
             ("activity", "people", *columns),

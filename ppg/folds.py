@@ -13,7 +13,7 @@ tested. Only people are split, never windows.
 * `spc-train-test`: the 12 training recordings of IEEE SPC 2015 against its 10 test recordings.
 
 Except in `dalia-groups` the validation people are drawn by seed from those who are not tested,
-15 % of them. `loso` and `kfold` over one data set may train on the people of others as well.
+15 % of them. `loso` and `kfold` over some data sets may train on the people of others as well.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ class Protocol:
         """The recordings that take part.
 
         Raises:
-            DataError: there is none.
+            DataError: there is none, or none of one of the data sets.
         """
         found = list(recordings)
         kept = [
@@ -74,10 +74,11 @@ class Protocol:
             and self.keep(recording)
             and bool(recording.usable.any())
         ]
-        if not kept:
+        missing = [name for name in self.dataset if name not in {r.dataset for r in kept}]
+        if missing or not kept:
             held = ", ".join(sorted({r.dataset for r in found})) or "nothing"
             raise DataError(
-                f"protocol {self.name}: no recording of {' or '.join(self.dataset) or 'any set'}; "
+                f"protocol {self.name}: no recording of {' or '.join(missing) or 'any set'}; "
                 f"the data hold {held}. Give the folder that holds them"
             )
         return kept
@@ -87,14 +88,14 @@ PROTOCOLS = ("loso", "kfold", "transfer", "dalia-groups", "bami1-bami2", "spc-tr
 
 
 def protocol(
-    name: str, *, dataset: str | None = None, folds: int = 5, train: tuple[str, ...] = ()
+    name: str, *, tested: tuple[str, ...] = (), folds: int = 5, train: tuple[str, ...] = ()
 ) -> Protocol:
     """A protocol by name.
 
     Args:
         name: one of `PROTOCOLS`.
-        dataset: the data set that `loso`, `kfold` and `transfer` test; for the first two all of
-            them together if None.
+        tested: the data sets that `loso`, `kfold` and `transfer` test; for the first two all
+            of them together if empty.
         folds: of `kfold`.
         train: further data sets that `loso` and `kfold` train on, or those of `transfer`.
 
@@ -103,23 +104,28 @@ def protocol(
     """
     if name not in PROTOCOLS:
         raise DataError(f"protocol {name!r} is unknown; allowed: {', '.join(PROTOCOLS)}.")
-    if train and (dataset is None or dataset in train):
+    if train and (not tested or set(tested) & set(train)):
         raise DataError(
-            f"protocol {name}: trained on {', '.join(train)} and tested on {dataset or 'all'}; "
-            "name the tested data set with --dataset, and others with --train-dataset."
+            f"protocol {name}: trained on {', '.join(train)} and tested on "
+            f"{', '.join(tested) or 'all'}; name the tested data sets with --dataset, and others "
+            "with --train-dataset."
         )
+    title = "+".join(tested)
     if name == "transfer":
-        if dataset is None or not train:
+        if not tested or not train:
             raise DataError(
                 "protocol transfer: name the tested data set with --dataset and those to train on "
                 "with --train-dataset."
             )
-        title = f"transfer-{'+'.join(train)}-to-{dataset}"
-        sets = (dataset, *train)
-        return Protocol(title, sets, _all, lambda r, seed: _transfer(r, seed, dataset))
+        return Protocol(
+            f"transfer-{'+'.join(train)}-to-{title}",
+            (*tested, *train),
+            _all,
+            lambda r, seed: _transfer(r, seed, tested),
+        )
     if name in ("loso", "kfold"):
-        sets = () if dataset is None else (dataset,)
-        title = name if name == "loso" else f"kfold{folds}"
+        way = name if name == "loso" else f"kfold{folds}"
+        title = f"{way}-{title}" if title else way
         if name == "kfold" and folds < 2:
             raise DataError(f"protocol kfold: {folds} folds; allowed: 2 or more.")
         if name == "loso":
@@ -129,18 +135,18 @@ def protocol(
             def plain(recordings: Sequence[Recording], seed: int) -> list[Fold]:
                 return k_fold(recordings, seed, count=folds)
 
-        if dataset is None or not train:
-            return Protocol("-".join((title, *sets)), sets, _all, plain)
+        if not train:
+            return Protocol(title, tested, _all, plain)
         return Protocol(
-            f"{title}-{dataset}-with-{'+'.join(train)}",
-            (dataset, *train),
+            f"{title}-with-{'+'.join(train)}",
+            (*tested, *train),
             _all,
-            lambda r, seed: _with_others(plain, r, seed, dataset),
+            lambda r, seed: _with_others(plain, r, seed, tested),
         )
     if train:
         raise DataError(f"protocol {name} has its own people; leave out --train-dataset.")
-    if dataset is not None:
-        raise DataError(f"protocol {name} has its own data set; leave out --dataset {dataset}.")
+    if tested:
+        raise DataError(f"protocol {name} has its own data set; leave out --dataset {title}.")
     if name == "dalia-groups":
         return Protocol(name, (DALIA,), _all, dalia_groups)
     if name == "bami1-bami2":
@@ -152,11 +158,11 @@ def _with_others(
     plain: Callable[[Sequence[Recording], int], list[Fold]],
     recordings: Sequence[Recording],
     seed: int,
-    dataset: str,
+    tested: tuple[str, ...],
 ) -> list[Fold]:
-    """The folds of one data set, with the people of all others to train on as well."""
-    tested = [r for r in recordings if r.dataset == dataset]
-    known = set(_people(tested))
+    """The folds of some data sets, with the people of all others to train on as well."""
+    of_tested = [r for r in recordings if r.dataset in tested]
+    known = set(_people(of_tested))
     others = [person for person in _people(recordings) if person not in known]
     return [
         Fold(
@@ -165,15 +171,17 @@ def _with_others(
                 sorted((*fold.split.train, *fold.split.search, *others)), fold.split.report, seed
             ),
         )
-        for fold in plain(tested, seed)
+        for fold in plain(of_tested, seed)
     ]
 
 
-def _transfer(recordings: Sequence[Recording], seed: int, dataset: str) -> list[Fold]:
-    tested = set(_people([r for r in recordings if r.dataset == dataset]))
-    train = [person for person in _people(recordings) if person not in tested]
-    _need("transfer", train, sorted(tested))
-    return [Fold(dataset, _split(train, sorted(tested), seed))]
+def _transfer(
+    recordings: Sequence[Recording], seed: int, tested: tuple[str, ...]
+) -> list[Fold]:
+    report = _people([r for r in recordings if r.dataset in tested])
+    train = _people([r for r in recordings if r.dataset not in tested])
+    _need("transfer", train, report)
+    return [Fold("+".join(tested), _split(train, report, seed))]
 
 
 def leave_one_out(recordings: Sequence[Recording], seed: int) -> list[Fold]:

@@ -3,6 +3,11 @@
 Every step can run sample by sample on the device: a causal band-pass (two second-order sections),
 linear interpolation to the network's rate, and a normalisation that needs one window only.
 The band keeps 0.4 to 5 Hz: 24 to 300 BPM, so the first harmonic of any rate below 150 BPM stays.
+
+The PPG's band-pass also differentiates: a pulse wave falls off with frequency, and its slope holds
+harmonics, the steep upstroke and the slow swings of breathing at more equal strength, which small
+networks learn from faster. It costs nothing, as one zero of the filter moves from half the sample
+rate to 0 Hz.
 """
 
 from __future__ import annotations
@@ -42,14 +47,38 @@ class Stream:
     hz: float
 
 
-def band_pass(samples: NDArray[np.floating], hz: float) -> NDArray[np.float64]:
-    """Causal Butterworth band-pass along axis 0, started in the steady state of sample 0."""
+def band_sections(hz: float, *, slope: bool) -> NDArray[np.float64]:
+    """Second-order sections `(2, 6)`, as `scipy.signal` has them, of the band-pass at `hz`.
+
+    The second section has the numerator (1, -2, 1). The first has gain * (1, 2, 1): a Butterworth
+    band-pass. With `slope` it has gain * (1, 0, -1), and gains of the two agree at the upper edge.
+    """
+    sections = signal.butter(BAND_ORDER, BAND_HZ, "bandpass", fs=hz, output="sos")
+    if slope:
+        angle = np.pi * BAND_HZ[1] / hz
+        sections[0, :3] = sections[0, 0] / np.tan(angle) * np.array([1.0, 0.0, -1.0])
+    return np.asarray(sections)
+
+
+def band_pass(
+    samples: NDArray[np.floating], hz: float, *, slope: bool = False
+) -> NDArray[np.float64]:
+    """Causal band-pass along axis 0, started in the steady state of sample 0.
+
+    Args:
+        samples: `(samples, channels)`.
+        hz: their rate.
+        slope: differentiate as well, see `band_sections`.
+
+    Raises:
+        DataError: the rate is too low for the band.
+    """
     if hz <= 2 * BAND_HZ[1]:
         raise DataError(
             f"a sample rate of {hz:g} Hz is too low; the {BAND_HZ[1]:g} Hz band needs more than "
             f"{2 * BAND_HZ[1]:g} Hz"
         )
-    sections = signal.butter(BAND_ORDER, BAND_HZ, "bandpass", fs=hz, output="sos")
+    sections = band_sections(hz, slope=slope)
     values = samples.astype(np.float64)
     state = signal.sosfilt_zi(sections)[:, :, None] * values[:1]
     filtered, _ = signal.sosfilt(sections, values, axis=0, zi=state)
@@ -70,7 +99,9 @@ def stream(recording: Recording, *, hz: float) -> Stream:
     """Filter a recording at its own rates and bring PPG and acceleration to `hz`."""
     count = int(recording.duration_s * hz)
     at_s = np.arange(count) / hz
-    ppg = interpolate(band_pass(recording.ppg, recording.ppg_hz), recording.ppg_hz, at_s)
+    ppg = interpolate(
+        band_pass(recording.ppg, recording.ppg_hz, slope=True), recording.ppg_hz, at_s
+    )
     spread = ppg.std(axis=0)
     alive = spread > DEAD_SHARE * np.abs(recording.ppg).max(axis=0)
     gain = np.where(alive, spread, np.inf)

@@ -5,7 +5,7 @@ second section differentiates twice, that is the steady state that `ppg.frontend
 `x` the raw samples, `F = FRACTION_BITS`, and states of 0 before the first sample:
 
     u[n] = x[n] - x[0]
-    s[n] = u[n] + 2 u[n-1] + u[n-2]                                  exact
+    s[n] = u[n] + 2 u[n-1] + u[n-2]    or  u[n] - u[n-2] (slope)     exact
     v[n] = (gain * s[n] * 2^F) + R(1, v)
     w[n] = v[n] - 2 v[n-1] + v[n-2] + R(2, w)                        units of 2^-F counts
     R(k, y) = whole1 y[n-1] + (fine1 y[n-1]) + whole2 y[n-2] + (fine2 y[n-2])
@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 from scipy import signal
 
 from deploy.device.integers import Ints, Scale, multiply_shift, scale_of
-from ppg.frontend import BAND_HZ, BAND_ORDER
+from ppg.frontend import band_sections
 from ppgnas.errors import ExportError
 
 FRACTION_BITS = 20
@@ -59,10 +59,12 @@ class BandPass:
 
     Attributes:
         gain: of the first section, `2^FRACTION_BITS` included.
+        before: what the first section does to `u[n-1]` and `u[n-2]` before the gain.
         recursive: per section the factors of `y[n-1]` and `y[n-2]`.
     """
 
     gain: Scale
+    before: tuple[int, int]
     recursive: tuple[tuple[Coefficient, Coefficient], tuple[Coefficient, Coefficient]]
 
 
@@ -75,25 +77,31 @@ def coefficient_of(value: float) -> Coefficient:
     return Coefficient(whole, max(-FINE_MAX, min(FINE_MAX, fine)), shift)
 
 
-def band_pass(hz: Fraction) -> BandPass:
+def band_pass(hz: Fraction, *, slope: bool) -> BandPass:
     """Coefficients for a sample rate.
+
+    Args:
+        hz: the rate.
+        slope: differentiate as well, as `ppg.frontend` does with the PPG.
 
     Raises:
         ExportError: the filter of `ppg.frontend` is no longer a low-pass and a high-pass section
             of second order each.
     """
-    sections = signal.butter(BAND_ORDER, BAND_HZ, "bandpass", fs=float(hz), output="sos")
+    sections = band_sections(float(hz), slope=slope)
     gain = float(sections[0, 0])
-    expected = np.array([[gain, 2 * gain, gain], [1, -2, 1]])
+    before = (0, -1) if slope else (2, 1)
+    expected = np.array([[gain, before[0] * gain, before[1] * gain], [1, -2, 1]])
     if sections.shape != (2, 6) or not np.allclose(sections[:, :3], expected, rtol=1e-9):
         raise ExportError(
             f"the band-pass of ppg.frontend at {hz} Hz has the numerators "
             f"{sections[:, :3].tolist()}; the integer front end is written for "
-            "gain * (1, 2, 1) and (1, -2, 1): extend deploy.device.filtering"
+            f"gain * (1, {before[0]}, {before[1]}) and (1, -2, 1): extend deploy.device.filtering"
         )
     first, second = sections[:, 4:]
     chosen = BandPass(
         scale_of(math.ldexp(gain, FRACTION_BITS)),
+        before,
         (
             (coefficient_of(-first[0]), coefficient_of(-first[1])),
             (coefficient_of(-second[0]), coefficient_of(-second[1])),
@@ -132,7 +140,8 @@ def filter_lanes(samples: NDArray[np.integer], coefficients: BandPass) -> Ints:
     u = np.concatenate([np.zeros((2, lanes), np.int64), raw - raw[:1]])
     gain = coefficients.gain
     # |s| <= 2^34, so nothing is lost on the left.
-    s = (u[2:] + 2 * u[1:-1] + u[:-2]) << PRE_SHIFT
+    one, two = coefficients.before
+    s = (u[2:] + one * u[1:-1] + two * u[:-2]) << PRE_SHIFT
     driven = multiply_shift(s, gain.mantissa, gain.shift + PRE_SHIFT)
     v1 = v2 = w1 = w2 = np.zeros(lanes, np.int64)
     out = np.empty_like(raw)

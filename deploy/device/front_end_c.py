@@ -106,11 +106,11 @@ def _constants(front_end: FrontEnd, by: Normaliser) -> str:
 
 def _tables(front_end: FrontEnd, by: Normaliser) -> tuple[str, int]:
     """Text and bytes of the constants in flash."""
-    rates = [front_end.ppg_hz] + ([front_end.acc_hz] if front_end.acc_hz else [])
+    rates = [(front_end.ppg_hz, True)] + ([(front_end.acc_hz, False)] if front_end.acc_hz else [])
     target = Fraction(STREAM_HZ) if front_end.two_stages else Fraction(front_end.rate_hz)
     rows = []
-    for hz in rates:
-        band = band_pass(hz)
+    for hz, slope in rates:
+        band = band_pass(hz, slope=slope)
         factors = [factor for pair in band.recursive for factor in pair]
         columns = [
             ", ".join(str(getattr(factor, name)) for factor in factors)
@@ -118,7 +118,8 @@ def _tables(front_end: FrontEnd, by: Normaliser) -> tuple[str, int]:
         ]
         step, grid = ratio(hz, target)
         rows.append(
-            f"    {{{band.gain.mantissa}, {band.gain.shift + PRE_SHIFT},\n"
+            f"    {{{band.gain.mantissa}, {band.gain.shift + PRE_SHIFT}, "
+            f"{{{band.before[0]}, {band.before[1]}}},\n"
             + "".join(f"     {{{column}}},\n" for column in columns)
             + f"     {step}, {grid}}},\n"
         )
@@ -126,7 +127,7 @@ def _tables(front_end: FrontEnd, by: Normaliser) -> tuple[str, int]:
         "/* Band-pass and clock: PPG, then acceleration. */\n"
         f"static const front_sensor_t front_sensors[{len(rows)}] = {{\n{''.join(rows)}}};\n"
     )
-    size = 64 * len(rows)
+    size = 72 * len(rows)
     if front_end.acceleration:
         text += "\n/* (1 + j / 64)^(-ACC_POWER / 2) * 2^31, then the factor of each octave. */\n"
         text += table("uint32_t", "front_power", by.power)

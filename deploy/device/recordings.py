@@ -72,11 +72,11 @@ def stream_windows(
         acc: `(samples, 3)` int16 counts at `front_end.acc_hz`; None without acceleration.
 
     """
-    words = pack(_at_network_rate(front_end, ppg, front_end.ppg_hz))
+    words = pack(_at_network_rate(front_end, ppg, front_end.ppg_hz, slope=True))
     units = None
     shortest = len(words)
     if front_end.acc_hz is not None and acc is not None:
-        filtered = _at_network_rate(front_end, acc, front_end.acc_hz)
+        filtered = _at_network_rate(front_end, acc, front_end.acc_hz, slope=False)
         units = acc_units(filtered, front_end.counts_per_g)
         shortest = min(shortest, len(units))
     count = max(0, (shortest - front_end.steps) // front_end.stride_steps + 1)
@@ -84,8 +84,11 @@ def stream_windows(
     return windows_of(words[at], None if units is None else units[at])
 
 
-def _at_network_rate(front_end: FrontEnd, raw: NDArray[np.integer], hz: Fraction) -> Ints:
-    filtered, to_hz = filter_lanes(raw, band_pass(hz)), Fraction(front_end.rate_hz)
+def _at_network_rate(
+    front_end: FrontEnd, raw: NDArray[np.integer], hz: Fraction, *, slope: bool
+) -> Ints:
+    filtered = filter_lanes(raw, band_pass(hz, slope=slope))
+    to_hz = Fraction(front_end.rate_hz)
     if front_end.two_stages:
         filtered, hz = resample(filtered, hz, _STREAM_HZ), _STREAM_HZ
     return resample(filtered, hz, to_hz)
@@ -105,14 +108,14 @@ def int16_windows(
         rate_hz: of the network.
         acceleration: whether the network reads it.
     """
-    ppg = _streams([(ppg_counts(r), exact_hz(r.ppg_hz)) for r in recordings])
+    ppg = _streams([(ppg_counts(r), exact_hz(r.ppg_hz)) for r in recordings], slope=True)
     acc: list[Ints] = []
     if acceleration:
         raw = [
             (acc_counts(r, counts_per_g=sensor_counts_per_g(r)), exact_hz(float(r.acc_hz or 0)))
             for r in recordings
         ]
-        acc = _streams(raw)
+        acc = _streams(raw, slope=False)
     found = []
     for number, recording in enumerate(recordings):
         starts = window_starts(recording)
@@ -160,14 +163,16 @@ def _cut(stream: Ints, starts: list[Fraction], rate_hz: int) -> Ints:
     return np.stack(rows) if rows else empty
 
 
-def _streams(signals: Sequence[tuple[NDArray[np.integer], Fraction]]) -> list[Ints]:
+def _streams(
+    signals: Sequence[tuple[NDArray[np.integer], Fraction]], *, slope: bool
+) -> list[Ints]:
     """Each signal `(samples, lanes)` filtered and brought to `STREAM_HZ`, in the given order."""
     streams: dict[int, Ints] = {}
     for hz in sorted({hz for _, hz in signals}):
         numbers = [n for n, (_, other) in enumerate(signals) if other == hz]
-        for number, filtered in zip(
-            numbers, _filter_together([signals[n][0] for n in numbers], band_pass(hz)), strict=True
-        ):
+        by = band_pass(hz, slope=slope)
+        together = _filter_together([signals[n][0] for n in numbers], by)
+        for number, filtered in zip(numbers, together, strict=True):
             streams[number] = resample(filtered, hz, _STREAM_HZ)
     return [streams[number] for number in range(len(signals))]
 

@@ -91,7 +91,7 @@ def test_a_baseline_and_a_network_on_people(data: str, tmp_path: Path) -> None:
     assert entries[1]["costs"]["macs"] == 63_344
     assert not [path for path in tmp_path.rglob("*.cache")]
     page = markdown(entries, command="ppgnas bench records")
-    assert "SYNTHETIC" in page and "| small | 4," in page
+    assert "SYNTHETIC" in page and "| small | synthetic | 4," in page
 
 
 def test_folds_side_by_side_give_what_they_give_alone(data: str, tmp_path: Path) -> None:
@@ -147,6 +147,17 @@ def test_folds_of_a_seed_make_one_mean() -> None:
     (entry,) = summarise([record(0, a=(1.0, 1.0)), record(0, b=(3.0, 3.0), c=(5.0, 5.0))])
     assert entry["figures"]["raw"]["mae_bpm"] == pytest.approx(3.0)
     assert entry["figures"]["raw"]["deviation_bpm"] is None
+
+
+def test_tested_data_sets_have_rows_of_their_own() -> None:
+    both = record(0, a=(1.0, 1.0), b=(3.0, 2.0))
+    both["people"]["e/a"] = record(0, a=(8.0, 7.0))["people"]["d/a"]
+    first, second = summarise([both])
+    assert (first["dataset"], list(first["people"])) == ("d", ["d/b", "d/a"])
+    assert (second["dataset"], second["figures"]["hmm"]["mae_bpm"]) == ("e", 7.0)
+    page = markdown([first, second], command="ppgnas bench records")
+    assert "| x | d | - |" in page and "| 2.00 | 1.50 |" in page  # medians, raw and smoothed
+    assert "### x on e (x, teacher x)" in page
 
 
 def test_mistakes_are_refused(data: str, tmp_path: Path) -> None:

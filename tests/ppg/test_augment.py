@@ -51,7 +51,7 @@ def test_plain_draws_are_evaluation_windows() -> None:
     for trace, label in zip(x, hr_bpm, strict=True):
         distance = np.abs(windows.x - trace).max(axis=(1, 2))
         nearest = distance.argmin()
-        assert distance[nearest] < 1e-3
+        assert distance[nearest] < 1e-2  # draws are scaled once more after clipping
         assert windows.hr_bpm[nearest] == pytest.approx(label)
 
 

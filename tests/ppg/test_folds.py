@@ -28,7 +28,7 @@ def who_is_tested(folds: list[Fold]) -> list[str]:
 
 def test_leave_one_out_tests_everybody_once() -> None:
     recordings = [*people("a", 5), of("a", "S1", "again")]
-    folds = protocol("loso", dataset="a").folds(recordings, 0)
+    folds = protocol("loso", tested=("a",)).folds(recordings, 0)
     assert who_is_tested(folds) == [f"a/S{n}" for n in range(1, 6)]
     assert [fold.name for fold in folds] == [f"a_S{n}" for n in range(1, 6)]
     for fold in folds:
@@ -87,7 +87,7 @@ def test_what_cannot_be_run_is_refused() -> None:
     with pytest.raises(DataError, match=f"allowed: {', '.join(PROTOCOLS)}"):
         protocol("holdout")
     with pytest.raises(DataError, match="has its own data set; leave out --dataset a"):
-        protocol("bami1-bami2", dataset="a")
+        protocol("bami1-bami2", tested=("a",))
     with pytest.raises(DataError, match="no recording of bami1 or bami2; the data hold a"):
         protocol("bami1-bami2").select(people("a", 3))
     with pytest.raises(DataError, match="1 people are left to train and validate"):
@@ -105,23 +105,35 @@ def test_the_published_clock_takes_the_lag_back() -> None:
 
 def test_folds_of_one_data_set_train_on_others_too() -> None:
     recordings = [*people("a", 6), *people("b", 4)]
-    folds = protocol("kfold", dataset="a", folds=3, train=("b",)).folds(recordings, 1)
+    folds = protocol("kfold", tested=("a",), folds=3, train=("b",)).folds(recordings, 1)
     assert sorted(who_is_tested(folds)) == [f"a/S{n}" for n in range(1, 7)]
     for fold in folds:
         assert {f"b/S{n}" for n in range(1, 5)} <= {*fold.split.train, *fold.split.search}
         assert not set(fold.split.report) & {*fold.split.train, *fold.split.search}
-    alone = protocol("loso", dataset="a", train=("b",))
+    alone = protocol("loso", tested=("a",), train=("b",))
     assert len(alone.folds(recordings, 0)) == 6
     assert alone.name == "loso-a-with-b"
 
 
+def test_folds_of_two_data_sets_test_people_of_both() -> None:
+    recordings = [*people("a", 6), *people("b", 4), *people("c", 3)]
+    two = protocol("kfold", tested=("a", "b"), folds=2, train=("c",))
+    folds = two.folds(recordings, 0)
+    assert two.name == "kfold2-a+b-with-c"
+    assert len(who_is_tested(folds)) == 10
+    for fold in folds:
+        assert [sum(p.startswith(name) for p in fold.split.report) for name in "abc"] == [3, 2, 0]
+    with pytest.raises(DataError, match="no recording of d; the data hold a, b, c"):
+        protocol("kfold", tested=("a", "d")).select(recordings)
+
+
 def test_transfer_tests_a_sensor_that_was_never_seen() -> None:
     recordings = [*people("a", 6), *people("b", 4)]
-    (fold,) = protocol("transfer", dataset="b", train=("a",)).folds(recordings, 1)
+    (fold,) = protocol("transfer", tested=("b",), train=("a",)).folds(recordings, 1)
     assert fold.split.report == tuple(f"b/S{n}" for n in range(1, 5))
     assert all(person.startswith("a/") for person in (*fold.split.train, *fold.split.search))
-    for wrong in ({"dataset": "b"}, {"train": ("a",)}, {"dataset": "a", "train": ("a",)}):
+    for tested, train in ((("b",), ()), ((), ("a",)), (("a",), ("a",))):
         with pytest.raises(DataError, match="--train-dataset"):
-            protocol("transfer", **wrong)
+            protocol("transfer", tested=tested, train=train)
     with pytest.raises(DataError, match="leave out --train-dataset"):
-        protocol("dalia-groups", dataset="x", train=("a",))
+        protocol("dalia-groups", tested=("x",), train=("a",))

@@ -29,8 +29,26 @@ def test_the_band_keeps_heart_rates_and_drops_the_rest(rate_hz: float) -> None:
         assert gain(12.0) < 0.2
 
 
-def test_a_constant_offset_leaves_no_transient() -> None:
-    assert np.abs(band_pass(np.full((500, 2), 1e6), 50.0)).max() < 1e-3
+@pytest.mark.parametrize("rate_hz", [25.0, 50.0, 64.0, 125.0])
+def test_the_slope_rises_with_frequency_within_the_band(rate_hz: float) -> None:
+    late = slice(int(30 * rate_hz), None)
+
+    def gain(hz: float, *, slope: bool) -> float:
+        filtered = band_pass(_tone(hz, rate_hz), rate_hz, slope=slope)
+        return float(filtered[late].std() * np.sqrt(2))
+
+    plain, slope = (np.array([gain(f, slope=s) for f in (1.0, 2.0, 4.0)]) for s in (False, True))
+    # tan(pi f / rate) is what a differentiating zero does in a bilinear transform
+    angle = np.pi * np.array([1.0, 2.0, 4.0]) / rate_hz
+    np.testing.assert_allclose(slope / plain, np.tan(angle) / np.tan(angle[0] * 5), rtol=0.02)
+    assert gain(0.05, slope=True) < 0.005
+    if rate_hz > 30:
+        assert gain(12.0, slope=True) < 0.4
+
+
+@pytest.mark.parametrize("slope", [False, True])
+def test_a_constant_offset_leaves_no_transient(slope: bool) -> None:
+    assert np.abs(band_pass(np.full((500, 2), 1e6), 50.0, slope=slope)).max() < 1e-3
 
 
 def test_filtering_is_causal() -> None:

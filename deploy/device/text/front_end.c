@@ -3,6 +3,7 @@
 typedef struct {
     int32_t gain;
     int32_t gain_shift;
+    int32_t before[2]; /* x1, x2 of the first section */
     int32_t whole[4]; /* y1, y2 of the first section, then of the second */
     int32_t fine[4];
     int32_t shift[4];
@@ -32,8 +33,9 @@ static int64_t front_feedback(int64_t y1, int64_t y2, const front_sensor_t *by, 
 /* The filtered value lands in w1, the one before it in w2; units of 2^-20 counts. */
 static void front_filter(ppg_lane_t *lane, const front_sensor_t *by, int32_t sample)
 {
-    const int64_t sum = ((int64_t)sample - lane->first) + 2 * ((int64_t)lane->x1 - lane->first) +
-                        ((int64_t)lane->x2 - lane->first);
+    const int64_t sum = ((int64_t)sample - lane->first) +
+                        by->before[0] * ((int64_t)lane->x1 - lane->first) +
+                        by->before[1] * ((int64_t)lane->x2 - lane->first);
     const int64_t drive = front_multiply_shift(
         sum * ((int64_t)1 << FRONT_PRE_SHIFT), by->gain, by->gain_shift);
     const int64_t v = drive + front_feedback(lane->v1, lane->v2, by, 0);
