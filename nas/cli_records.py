@@ -13,8 +13,9 @@ from nas.cli_common import JSON_HELP, emit, table, verb
 
 Text = str | None
 NETWORK_HELP = (
-    "What to run, comma-separated: timeppg-small, kd-pulse-student, small, medium, large, an "
-    "arch.json, RUN:ID, or baseline:NAME with NAME spectral-peak, spectral-motion or wiener."
+    "What to run, comma-separated: timeppg-small, kd-pulse-student, tiny, small, medium, large "
+    "(these four also with -ppg: no acceleration), an arch.json, RUN:ID, or "
+    "baseline:NAME with NAME spectral-peak, spectral-motion or wiener."
 )
 
 

@@ -13,8 +13,8 @@ from nas.cli_common import JSON_HELP, emit, verb
 
 Text = str | None
 ARCH_HELP = (
-    "An arch.json, RUN:ID, or published:NAME with NAME timeppg-small, kd-pulse-student, small, "
-    "medium or large."
+    "An arch.json, RUN:ID, or published:NAME with NAME timeppg-small, kd-pulse-student, tiny, "
+    "small, medium or large (these four also with -ppg: no acceleration)."
 )
 
 

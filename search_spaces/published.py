@@ -13,11 +13,14 @@ layers that regress one value: 4,764 parameters, 63,552 MAC.
 nearly all time steps, and attention between the PPG and the acceleration. Here both enter one
 trunk without attention: 28,352 parameters, 3,250,288 MAC.
 
-`small`, `medium` and `large` are three networks of this tool's own kind, for protocols that need a
-fixed architecture rather than a search.
+`tiny`, `small`, `medium` and `large` (2.5, 4, 7 and 34 KB of weights) are networks of this tool's
+own kind, for protocols that need a fixed architecture rather than a search. With `-ppg` behind the
+name each of the four reads no acceleration.
 """
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 from ppgnas.errors import SpaceError
 from search_spaces.arch import Arch, StageArch
@@ -50,6 +53,19 @@ KD_PULSE_STUDENT = Arch(
     pooling="avg",
     head_width=12,
 )
+TINY = Arch(
+    acceleration=True,
+    rate_hz=16,
+    stem_width=8,
+    stem_kernel=7,
+    stages=(
+        StageArch(1, 8, 7, 1, 1, 2, False),
+        StageArch(1, 8, 5, 2, 1, 1, True),
+        StageArch(1, 6, 5, 2, 1, 1, False),
+    ),
+    pooling="avg",
+    head_width=0,
+)
 SMALL = Arch(
     acceleration=True,
     rate_hz=16,
@@ -64,15 +80,16 @@ SMALL = Arch(
 )
 MEDIUM = Arch(
     acceleration=True,
-    rate_hz=16,
-    stem_width=16,
+    rate_hz=32,
+    stem_width=12,
     stem_kernel=9,
     stages=(
-        StageArch(1, 20, 7, 1, 1, 2, False),
-        StageArch(2, 20, 7, 2, 2, 2, True),
+        StageArch(1, 16, 7, 1, 1, 2, False),
+        StageArch(2, 16, 7, 2, 1, 1, True),
+        StageArch(2, 20, 7, 4, 1, 1, True),
     ),
     pooling="avg",
-    head_width=0,
+    head_width=16,
 )
 LARGE = Arch(
     acceleration=True,
@@ -87,12 +104,12 @@ LARGE = Arch(
     head_width=0,
 )
 
+OWN = {"tiny": TINY, "small": SMALL, "medium": MEDIUM, "large": LARGE}
 PUBLISHED = {
     "timeppg-small": TIMEPPG_SMALL,
     "kd-pulse-student": KD_PULSE_STUDENT,
-    "small": SMALL,
-    "medium": MEDIUM,
-    "large": LARGE,
+    **OWN,
+    **{f"{name}-ppg": replace(arch, acceleration=False) for name, arch in OWN.items()},
 }
 
 

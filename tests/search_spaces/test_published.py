@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from ppgnas.errors import SpaceError
 from search_spaces.lower import lower
 from search_spaces.plan import plan
-from search_spaces.published import PUBLISHED, published
+from search_spaces.published import OWN, PUBLISHED, published
 from search_spaces.space import SearchSpace
 
 
@@ -43,8 +45,13 @@ def test_sizes_are_near_those_published() -> None:
     parameters, macs = size("kd-pulse-student")
     assert parameters == pytest.approx(27_200, rel=0.05)
     assert macs == pytest.approx(3.38e6, rel=0.05)
-    small, medium, large = (size(name)[0] for name in ("small", "medium", "large"))
-    assert small < medium / 2 < large / 4
+
+
+def test_our_own_are_as_large_as_the_docstring_says() -> None:
+    kilobytes = [lower(published(name)).total_weight_bytes / 1024 for name in OWN]
+    assert kilobytes == pytest.approx([2.49, 3.98, 6.95, 33.78], abs=0.01)
+    for name in OWN:
+        assert published(f"{name}-ppg") == replace(published(name), acceleration=False)
 
 
 @pytest.mark.parametrize("name", sorted(PUBLISHED))
