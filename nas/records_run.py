@@ -65,7 +65,7 @@ def run_job(job: Job) -> None:
 
 def _baseline(name: str, fold: Fold, recordings: Sequence[Recording]) -> dict[str, Any]:
     windows = windows_of(
-        fold.split.select(recordings, "report"), rate_hz=RATE_HZ, acceleration=True
+        fold.split.select(recordings, "report"), rate_hz=RATE_HZ, acceleration=True, slope=False
     )
     bpm = baseline(name.removeprefix(BASELINE_PREFIX))(windows, RATE_HZ)
     clipped = clip(bpm, windows.recording, windows.start_s)

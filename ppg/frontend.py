@@ -95,12 +95,18 @@ def interpolate(
     return samples[left] * (1 - fraction) + samples[left + 1] * fraction
 
 
-def stream(recording: Recording, *, hz: float) -> Stream:
-    """Filter a recording at its own rates and bring PPG and acceleration to `hz`."""
+def stream(recording: Recording, *, hz: float, slope: bool = True) -> Stream:
+    """Filter a recording at its own rates and bring PPG and acceleration to `hz`.
+
+    Args:
+        recording: any.
+        hz: rate of the result.
+        slope: of the PPG; False keeps its wave, for methods that look at the spectrum.
+    """
     count = int(recording.duration_s * hz)
     at_s = np.arange(count) / hz
     ppg = interpolate(
-        band_pass(recording.ppg, recording.ppg_hz, slope=True), recording.ppg_hz, at_s
+        band_pass(recording.ppg, recording.ppg_hz, slope=slope), recording.ppg_hz, at_s
     )
     spread = ppg.std(axis=0)
     alive = spread > DEAD_SHARE * np.abs(recording.ppg).max(axis=0)

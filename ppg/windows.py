@@ -56,7 +56,12 @@ def require_acceleration(recordings: Sequence[Recording]) -> None:
 
 
 def windows_of(
-    recordings: Sequence[Recording], *, rate_hz: int, acceleration: bool, every: int = 1
+    recordings: Sequence[Recording],
+    *,
+    rate_hz: int,
+    acceleration: bool,
+    every: int = 1,
+    slope: bool = True,
 ) -> WindowSet:
     """Cut all usable windows.
 
@@ -65,6 +70,7 @@ def windows_of(
         rate_hz: rate of the network's input.
         acceleration: whether `x` has the three axes.
         every: keep each `every`-th usable window (4 leaves windows without overlap).
+        slope: see `ppg.frontend.stream`; networks read the slope.
     """
     if acceleration:
         require_acceleration(recordings)
@@ -78,7 +84,7 @@ def windows_of(
         keep = np.flatnonzero(recording.usable)[::every]
         if len(keep) == 0:
             continue
-        signals = stream(recording, hz=STREAM_HZ)
+        signals = stream(recording, hz=STREAM_HZ, slope=slope)
         at_s = recording.window_start_s[keep][:, None] + grid_s  # (windows, time)
         channels = [
             normalise_ppg(interpolate(signals.ppg, STREAM_HZ, at_s).astype(np.float32))[:, None]

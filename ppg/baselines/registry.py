@@ -25,6 +25,8 @@ BASELINES: Mapping[str, Baseline] = MappingProxyType(
 def baseline(name: str) -> Baseline:
     """A baseline: `(windows, rate_hz) -> (windows,)` heart rates.
 
+    It takes windows of the wave, `windows_of(..., acceleration=True, slope=False)`.
+
     Raises:
         DataError: there is none of this name.
     """

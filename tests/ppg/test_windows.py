@@ -89,3 +89,16 @@ def test_bad_requests_say_what_to_do() -> None:
 def test_synthetic_people_give_windows_without_nan() -> None:
     windows = windows_of(synthesize(people=3, minutes=2, seed=1), rate_hz=32, acceleration=True)
     assert np.isfinite(windows.x).all() and np.abs(windows.x).max() <= 5
+
+
+def test_the_wave_can_be_had_instead_of_its_slope() -> None:
+    """The slope weighs each frequency by itself: the mean frequency rises, the rate stays."""
+    people = synthesize(people=1, minutes=2, seed=3)
+    hz = np.fft.rfftfreq(256, 1 / 32)
+    power = [
+        np.abs(np.fft.rfft(windows_of(people, rate_hz=32, acceleration=False, slope=slope).x[:, 0]))
+        ** 2
+        for slope in (False, True)
+    ]
+    wave, slope = ((p * hz).sum(axis=1) / p.sum(axis=1) for p in power)
+    assert np.all(slope > 1.1 * wave)
