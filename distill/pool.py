@@ -88,6 +88,7 @@ class Pool:
 
 
 BLEND = "blend.npy"
+FACTS = "pool.json"
 
 
 def open_pool(folder: Path, *, blend: bool = False) -> Pool:
@@ -98,7 +99,7 @@ def open_pool(folder: Path, *, blend: bool = False) -> Pool:
         blend: take the targets that `Pool.blended` has kept where there are any, not the
             teacher's alone.
     """
-    facts = json.loads((folder / "pool.json").read_text())
+    facts = json.loads((folder / FACTS).read_text())
     teacher = folder / "teacher.npy"
     if blend and (folder / BLEND).exists():
         teacher = folder / BLEND
@@ -123,7 +124,7 @@ def make_pool(
 ) -> Pool:
     """Draw the pool, or open it if `folder` has it finished with the same settings."""
     identity = {"batches": batches, "batch": batch, "rate_hz": rate_hz, "seed": seed}
-    done = folder / "pool.json"
+    done = folder / FACTS
     if done.exists() and json.loads(done.read_text()) == identity:
         return open_pool(folder)
     folder.mkdir(parents=True, exist_ok=True)

@@ -13,7 +13,7 @@ from deploy.quantized import QuantizedNet
 from distill.checkpoint import save_checkpoint
 from distill.effort import effort_by_name
 from distill.evaluation import Predictions, predict
-from distill.finalist import FinalistJob, Retrained
+from distill.finalist import CHECKPOINT_NAME, FinalistJob, Retrained
 from distill.inherited import InheritedAccuracy
 from distill.inputs import front_end, stored_rate_hz
 from distill.pool import Pool, make_pool, open_pool
@@ -190,5 +190,6 @@ class Trainer:
     def drop_cache(self) -> None:
         """Remove what only an unfinished run needs; the teacher stays."""
         shutil.rmtree(self._cache / "pool", ignore_errors=True)
-        for weights in self._cache.glob("inherited-*.safetensors"):
-            weights.unlink()
+        for name in ("inherited", CHECKPOINT_NAME):
+            for weights in self._cache.glob(f"{name}-*.safetensors"):
+                weights.unlink()

@@ -33,7 +33,7 @@ from ppg.smoothing import clip, read_series
 from ppg.transitions import fit_transitions
 from ppg.windows import WindowSet, windows_of
 from ppgnas.errors import RunError
-from ppgnas.files import write_json_atomic
+from ppgnas.files import cache_folder, write_json_atomic
 from search_spaces.arch import Arch
 
 Run = Callable[[Job], None]
@@ -82,7 +82,7 @@ def _network(job: Job, arch: Arch, fold: Fold, recordings: Sequence[Recording]) 
     parts = {part: fold.split.select(recordings, part) for part in PARTS}
     if config.teacher not in TEACHERS:
         check_unseen(Path(config.teacher), [*fold.split.search, *fold.split.report])
-    cache = job.out.with_name(f".{job.out.stem}.cache")
+    cache = cache_folder(job.out.with_name(f".{job.out.stem}.cache"), job.identity)
     result = train_fixed(
         arch,
         train=parts["train"],

@@ -25,7 +25,7 @@ from nas.search import available_cores, load_target
 from nas.versions import versions
 from ppg.transitions import fit_transitions
 from ppgnas.errors import RunError
-from ppgnas.files import write_json_atomic
+from ppgnas.files import cache_folder, write_json_atomic
 from search_spaces.arch import Arch
 
 
@@ -130,7 +130,10 @@ def train_model(
     people = gather_for(config, acceleration=arch.acceleration)
     if people.left_out:
         progress.say(f"{len(people.left_out)} recordings without acceleration are left out.")
-    cache = out.with_name(f".{out.name}.cache")
+    cache = cache_folder(
+        out.with_name(f".{out.name}.cache"),
+        {"arch": arch.to_json(), "training": asdict(config), "fingerprint": people.fingerprint},
+    )
     result = train(arch, config, people, cache, progress)
     judging = Judging(
         board=target.board,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -37,3 +38,25 @@ def write_text_atomic(path: Path, content: str) -> None:
 def write_json_atomic(path: Path, content: Any) -> None:
     """Write indented JSON without NaN, see `write_bytes_atomic`."""
     write_text_atomic(path, json.dumps(content, indent=2, allow_nan=False) + "\n")
+
+
+def cache_folder(path: Path, identity: Any) -> Path:
+    """A folder for what can be made again; emptied if it was filled for something else.
+
+    Args:
+        path: the folder.
+        identity: JSON values of all that its content depends on.
+
+    Returns:
+        `path`, which exists.
+    """
+    made_for = path / "made_for.json"
+    wanted = json.loads(json.dumps(identity))
+    try:
+        found = json.loads(made_for.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        found = None
+    if found != wanted:
+        shutil.rmtree(path, ignore_errors=True)
+        write_json_atomic(made_for, wanted)
+    return path

@@ -15,7 +15,7 @@ from distill.finalist import Retrained
 from distill.fixed import train_fixed
 from distill.inherited import InheritedAccuracy, mean_of_people, thin
 from distill.pool import make_pool, open_pool
-from distill.progress import silent
+from distill.progress import Progress, silent
 from distill.supernet_training import draw_networks, train_supernet
 from distill.teacher import ResNetTeacher, TeacherShape, check_unseen, load_teacher, train_teacher
 from distill.trainer import Trainer
@@ -293,6 +293,44 @@ def test_a_fixed_network_is_trained_from_scratch(
     pool = open_pool(tmp_path / "a" / "pool", blend=True)
     assert pool.x.shape[2] == 8 * rate
     assert (pool.teacher is not None) == (teacher != "none")
+
+
+@pytest.mark.parametrize("stop", [3, 8, 9, 14, 16])  # of 8 float and 8 quantised steps
+def test_a_killed_training_continues_to_the_same_integers(
+    people: list[Recording], tmp_path: Path, stop: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("distill.finalist.CHECKPOINT_EVERY", 3)
+    steps: list[int] = []
+
+    def train(folder: Path, progress: Progress) -> Retrained:
+        return train_fixed(
+            published("small"),
+            train=people[:3],
+            search=people[3:],
+            effort="smoke",
+            seed=0,
+            teacher="none",
+            cache=tmp_path / folder,
+            progress=progress,
+        )
+
+    def watch(done: int, total: int, note: str) -> None:
+        if note.startswith("loss"):
+            steps.append(done)
+
+    def kill(done: int, total: int, note: str) -> None:
+        if note.startswith("loss") and done == stop:
+            raise _Killed
+
+    whole = train(Path("whole"), silent)
+    with pytest.raises(_Killed):
+        train(Path("killed"), kill)
+    continued = train(Path("killed"), watch)
+    kept = {3: 0, 8: 6, 9: 8, 14: 11, 16: 14}[stop]
+    assert steps == list(range(kept + 1, 17))
+    for name, values in whole.net.weights.items():
+        np.testing.assert_array_equal(values, continued.net.weights[name])
+    assert whole.search_mae_bpm == continued.search_mae_bpm
 
 
 def test_a_fixed_network_of_ppg_alone_refuses_a_teacher_that_reads_more(
