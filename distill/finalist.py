@@ -1,8 +1,8 @@
 """Retraining one finalist: inherited weights, float fine-tuning, then quantisation-aware training.
 
 The job is plain values and paths, so that worker processes can take it: the pool is mapped into
-memory, the initial weights lie in a file. A killed training goes on from its checkpoint, which lies
-beside the initial weights, to the same result.
+memory, the initial weights lie in a file. A killed training goes on from its checkpoint, which
+lies beside the initial weights, to the same result.
 """
 
 from __future__ import annotations
