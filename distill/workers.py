@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import multiprocessing
 import queue
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from multiprocessing.queues import Queue
 
 from distill.finalist import FinalistJob, Retrained, retrain
@@ -43,6 +44,36 @@ def become_worker(threads: int) -> None:
     # Ctrl-C reaches the whole process group; the parent alone decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     torch.set_num_threads(threads)
+
+
+@contextmanager
+def worker_processes(
+    count: int, initializer: Callable[..., None], *values: object, killed: str
+) -> Iterator[ProcessPoolExecutor]:
+    """Spawned processes that end with the block, at once when it fails.
+
+    Args:
+        count: processes.
+        initializer: runs in each of them, with `values`; calls `become_worker`.
+        killed: what to tell the user when one of them was killed.
+
+    Raises:
+        RunError: one of them was.
+    """
+    context = multiprocessing.get_context("spawn")
+    executor = ProcessPoolExecutor(
+        count, mp_context=context, initializer=initializer, initargs=values
+    )
+    try:
+        yield executor
+    except BrokenProcessPool as error:
+        raise RunError(killed) from error
+    except BaseException:
+        for process in list((executor._processes or {}).values()):
+            process.terminate()
+        raise
+    finally:
+        executor.shutdown(wait=False, cancel_futures=True)
 
 
 def _start(reports: Queue[tuple[int, int]], threads: int) -> None:
@@ -82,13 +113,14 @@ def retrain_all(
     workers = max(1, min(threads, len(jobs)))
     steps = [job.effort.finetune_steps + job.effort.qat_steps for job in jobs]
     done = [0] * len(jobs)
-    executor = ProcessPoolExecutor(
+    with worker_processes(
         workers,
-        mp_context=context,
-        initializer=_start,
-        initargs=(reports, max(1, threads // workers)),
-    )
-    try:
+        _start,
+        reports,
+        max(1, threads // workers),
+        killed="a worker that retrains a finalist was killed, perhaps for want of memory; "
+        "continue with --resume",
+    ) as executor:
         waiting: dict[Future[Retrained], int] = {
             executor.submit(_work, index, job, search(job)): index
             for index, job in enumerate(jobs)
@@ -108,14 +140,3 @@ def retrain_all(
                 on_done(index, result)
             count = sum(step == total for step, total in zip(done, steps, strict=True))
             progress(sum(done), sum(steps), f"{count} of {len(jobs)} finalists done")
-    except BrokenProcessPool as error:
-        raise RunError(
-            "a worker that retrains a finalist was killed, perhaps for want of memory; continue "
-            "with --resume"
-        ) from error
-    except BaseException:
-        for process in list((executor._processes or {}).values()):
-            process.terminate()
-        raise
-    finally:
-        executor.shutdown(wait=False, cancel_futures=True)

@@ -7,12 +7,10 @@ written when its job is done, atomically.
 
 from __future__ import annotations
 
-import multiprocessing
 import shutil
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +30,6 @@ from ppg.recording import Recording
 from ppg.smoothing import clip, read_series
 from ppg.transitions import fit_transitions
 from ppg.windows import WindowSet, windows_of
-from ppgnas.errors import RunError
 from ppgnas.files import cache_folder, write_json_atomic
 from search_spaces.arch import Arch
 
@@ -193,15 +190,15 @@ def run_jobs(
             done += 1
             progress(done, len(jobs), _note(job))
         return
-    from distill.workers import become_worker
+    from distill.workers import become_worker, worker_processes
 
-    executor = ProcessPoolExecutor(
+    with worker_processes(
         min(parallel, len(missing)),
-        mp_context=multiprocessing.get_context("spawn"),
-        initializer=become_worker,
-        initargs=(max(1, threads // parallel),),
-    )
-    try:
+        become_worker,
+        max(1, threads // parallel),
+        killed="a process of a fold was killed, perhaps for want of memory; run the command again "
+        "to go on",
+    ) as executor:
         waiting: dict[Future[None], Job] = {executor.submit(run, job): job for job in missing}
         while waiting:
             finished, _ = wait(waiting, return_when=FIRST_COMPLETED)
@@ -210,17 +207,6 @@ def run_jobs(
                 future.result()
                 done += 1
                 progress(done, len(jobs), _note(job))
-    except BrokenProcessPool as error:
-        raise RunError(
-            "a process of a fold was killed, perhaps for want of memory; run the command again "
-            "to go on"
-        ) from error
-    except BaseException:
-        for process in list((executor._processes or {}).values()):
-            process.terminate()
-        raise
-    finally:
-        executor.shutdown(wait=False, cancel_futures=True)
 
 
 def _note(job: Job) -> str:
