@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
+import os
+import signal
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -106,6 +109,19 @@ def test_folds_side_by_side_give_what_they_give_alone(data: str, tmp_path: Path)
     for one, other in zip(alone, both, strict=True):
         left, right = (json.loads(job.out.read_text()) for job in (one, other))
         assert left["people"] == right["people"]
+
+
+def die(job: Job) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_a_killed_process_is_told_and_the_others_end(data: str, tmp_path: Path) -> None:
+    jobs = plan_jobs(config(data, network="baseline:spectral-peak"), tmp_path)
+    with pytest.raises(RunError, match="perhaps for want of memory; run the command again"):
+        run_jobs(jobs, parallel=2, threads=2, progress=tick, run=die)
+    for process in multiprocessing.active_children():
+        process.join(30)
+    assert multiprocessing.active_children() == []
 
 
 def record(seed: int, **people: tuple[float, float]) -> dict[str, Any]:
