@@ -20,7 +20,8 @@ NETWORK_HELP = (
 
 
 def _names(text: Text) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(name.strip() for name in text.split(","))) if text else ()
+    names = (name.strip() for name in (text or "").split(","))
+    return tuple(dict.fromkeys(name for name in names if name))
 
 
 @verb
