@@ -91,12 +91,10 @@ def calibrate(
     """
     from distill.evaluation import logits_of, predictions_of
     from ppg.confidence import fit_confidence
-    from ppg.smoothing import choose_widening
     from ppg.windows import windows_of
 
     windows = windows_of(recordings, rate_hz=rate_hz, acceleration=acceleration)
     logits = logits_of(net, windows.x)
-    transitions = choose_widening(logits, windows, transitions)
     read = predictions_of(logits, windows, transitions=transitions)
     return Decoding(
         transitions,

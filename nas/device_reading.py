@@ -77,10 +77,8 @@ def reading_of(net: QuantizedNet, card: Mapping[str, Any] | None, sensors: Senso
 
     by = None
     if sensors.smoothing == "hmm":
-        widths = how.narrow_bpm * how.widening, how.wide_bpm * how.widening
-        shares = 1 - how.wide_share, how.wide_share
         by = smoother(
-            [Step(share, width) for share, width in zip(shares, widths, strict=True)],
+            [Step(1.0, how.width_bpm)],
             jump=how.leave,
             floor=how.floor,
             exponent=how.evidence,

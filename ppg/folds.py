@@ -1,7 +1,7 @@
 """Protocols of the literature: who is tested in which fold, and on which clock.
 
 A fold is a `Split`: *train* people fit weights, *search* people are the validation people (they
-fit the smoother's widening and the confidence, and choose nothing else), *report* people are
+fit the confidence, and a teacher's temperature, and choose nothing else), *report* people are
 tested. Only people are split, never windows.
 
 * `loso`: one fold for each person, who alone is tested.

@@ -9,21 +9,17 @@ every recording.
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ppg.decode import Decoded, expectation, probabilities, smooth_probabilities
-from ppg.metrics import mae_by_person, mean_mae
 from ppg.transitions import Transitions
-from ppg.windows import WindowSet
 from ppgnas.errors import DataError
 
 SMOOTHINGS = ("none", "clip", "hmm")
 CLIP_READINGS = 10
 CLIP_SHARE = 0.1
-WIDENINGS = (1.0, 1.5, 2.0, 3.0, 4.0)
 CLIP_GAP_S = 20.0  # what the ten readings span; a longer gap leaves nothing to hold on to
 
 
@@ -90,26 +86,6 @@ def read_series(
     if smoothing == "clip":
         return raw, Decoded(clip(raw.bpm, recording, start_s), raw.spread_bpm)
     return raw, raw
-
-
-def choose_widening(
-    logits: NDArray[np.floating], windows: WindowSet, transitions: Transitions
-) -> Transitions:
-    """The transitions, as much wider as gives the lowest mean-of-people MAE on `windows`.
-
-    Args:
-        logits: `(windows, classes)` of a network.
-        windows: of people that it was not trained on.
-        transitions: fitted to reference heart rates.
-    """
-    p = probabilities(logits)
-
-    def mae(widening: float) -> float:
-        how = replace(transitions, widening=widening)
-        read = smooth_probabilities(p, windows.recording, windows.start_s, transitions=how)
-        return mean_mae(mae_by_person(windows.hr_bpm, read.bpm, windows.person, windows.people))
-
-    return replace(transitions, widening=min(WIDENINGS, key=mae))
 
 
 def check_smoothing(name: str) -> None:

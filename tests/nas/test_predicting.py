@@ -160,9 +160,9 @@ def test_decoding_is_calibrated_and_kept() -> None:
         people,
         rate_hz=ARCH.rate_hz,
         acceleration=True,
-        transitions=Transitions(narrow_bpm=1.0),
+        transitions=Transitions(1.0),
     )
-    assert found.transitions.narrow_bpm == 1.0
+    assert found.transitions == Transitions(1.0)
     assert found.raw is not None and found.smoothed is not None
     assert decoding_of(found.to_json()) == found
     assert decoding_of(None) == decoding_of({"finalist": 1}) == Decoding()

@@ -6,10 +6,9 @@ import numpy as np
 import pytest
 
 from ppg.decode import expectation, probabilities, smooth
-from ppg.smoothing import choose_widening, clip, read_series
+from ppg.smoothing import clip, read_series
 from ppg.targets import CLASSES, soft_labels
 from ppg.transitions import Transitions
-from ppg.windows import WindowSet
 from ppgnas.errors import DataError
 
 
@@ -39,7 +38,7 @@ def test_all_recordings_at_once_equal_one_window_after_another() -> None:
     recording = np.repeat([3, 0, 1, 3], lengths)  # a recording's index may come again
     start = np.concatenate([np.cumsum(rng.choice([2.0, 2.0, 6.0, 100.0], n)) for n in lengths])
     logits = rng.normal(0, 3, (sum(lengths), CLASSES))
-    how = Transitions(1.0, 6.0, 0.3, widening=1.5)
+    how = Transitions(6.0, leave=0.01)
     found = smooth(logits, recording, start, transitions=how).bpm
     np.testing.assert_allclose(found, plain_loop(logits, recording, start, how), rtol=1e-9)
 
@@ -88,22 +87,3 @@ def test_kinds_of_smoothing() -> None:
     assert read_series(logits, *place)[1].bpm[-1] < 165
     with pytest.raises(DataError, match="--smoothing is 'both'; allowed: none, clip, hmm"):
         read_series(logits, *place, smoothing="both")
-
-
-def test_the_widening_is_the_one_that_errs_least() -> None:
-    """A rate that climbs faster than the narrow transition allows asks for a wider one."""
-    truth = np.r_[np.full(10, 70.0), np.linspace(70, 190, 25)]
-    count = len(truth)
-    windows = WindowSet(
-        x=np.zeros((count, 1, 128), np.float32),
-        hr_bpm=truth,
-        person=np.zeros(count, np.int64),
-        people=("d/a",),
-        recording=np.zeros(count, np.int64),
-        recordings=("d/r",),
-        start_s=np.arange(0, 2.0 * count, 2.0),
-        activity=np.full(count, -1),
-        activity_names=(),
-    )
-    logits = np.log(soft_labels(truth, width_bpm=6.0) + 1e-4)
-    assert choose_widening(logits, windows, Transitions(narrow_bpm=1.0)).widening > 1.5

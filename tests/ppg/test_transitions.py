@@ -35,23 +35,18 @@ def walk(changes: np.ndarray, subject: str = "a") -> Recording:
     return recording(100 + np.r_[0.0, np.cumsum(changes)], subject=subject)
 
 
-def test_columns_sum_to_one_and_widen() -> None:
-    narrow, wide = Transitions(narrow_bpm=1.0), Transitions(narrow_bpm=1.0, widening=3.0)
-    np.testing.assert_allclose(narrow.matrix().sum(axis=0), 1, rtol=1e-9)
-    np.testing.assert_array_equal(wide.matrix(), Transitions(narrow_bpm=3.0).matrix())
-    mixed = Transitions(1.0, 5.0, 0.25).matrix()
-    parts = [Transitions(width).matrix() for width in (1.0, 5.0)]
-    np.testing.assert_allclose(mixed, 0.75 * parts[0] + 0.25 * parts[1], atol=1e-12)
+def test_columns_sum_to_one_and_have_their_width() -> None:
+    matrix = Transitions(3.0, leave=0.0).matrix()
+    np.testing.assert_allclose(matrix.sum(axis=0), 1, rtol=1e-9)
+    away = np.arange(180) - 90
+    assert np.sqrt(matrix[:, 90] @ away**2) == pytest.approx(3.0, rel=1e-6)
+    leaving = Transitions(3.0, leave=0.1).matrix()
+    np.testing.assert_allclose(leaving, 0.9 * matrix + 0.1 / 180, atol=1e-12)
 
 
-def test_a_mixture_is_found_again() -> None:
-    rng = np.random.default_rng(0)
-    wide = rng.random(20_000) < 0.2
-    changes = np.where(wide, rng.normal(0, 6, wide.size), rng.normal(0, 1, wide.size))
-    found = fit_transitions([walk(changes)])
-    assert found.narrow_bpm == pytest.approx(1.0, rel=0.05)
-    assert found.wide_bpm == pytest.approx(6.0, rel=0.05)
-    assert found.wide_share == pytest.approx(0.2, abs=0.02)
+def test_the_width_is_twice_what_hearts_do() -> None:
+    changes = np.random.default_rng(0).normal(0, 2, 20_000)
+    assert fit_transitions([walk(changes)]).width_bpm == pytest.approx(4.0, rel=0.02)
 
 
 def test_every_person_weighs_the_same() -> None:
@@ -59,7 +54,7 @@ def test_every_person_weighs_the_same() -> None:
     calm = walk(rng.normal(0, 1, 10_000), "calm")
     restless = walk(rng.normal(0, 8, 200), "restless")
     found = fit_transitions([calm, restless])
-    assert found.wide_share == pytest.approx(0.5, abs=0.05)
+    assert found.width_bpm == pytest.approx(2 * np.sqrt((1 + 64) / 2), rel=0.05)
 
 
 def test_gaps_and_slips_are_no_changes() -> None:
@@ -75,17 +70,17 @@ def test_too_little_to_learn_from_gives_the_default() -> None:
 
 
 def test_constant_rates_stop_at_half_a_class() -> None:
-    assert fit_transitions([walk(np.zeros(500))]).narrow_bpm == 0.5
+    assert fit_transitions([walk(np.zeros(500))]).width_bpm == 0.5
 
 
 def test_json_both_ways_and_refusals() -> None:
-    known = Transitions(1.0, 4.0, 0.3, widening=2.0)
+    known = Transitions(4.0, floor=1e-3)
     assert Transitions.from_json(known.to_json()) == known
-    with pytest.raises(DataError, match=r"narrow_bpm is 0.1; allowed: 0.5 to 60.0 BPM"):
-        Transitions(narrow_bpm=0.1)
-    with pytest.raises(DataError, match="wide_share is 2"):
-        Transitions(wide_share=2)
-    with pytest.raises(DataError, match="widening is 99"):
-        Transitions(widening=99)
-    with pytest.raises(DataError, match="allowed: narrow_bpm"):
+    with pytest.raises(DataError, match=r"width_bpm is 0.1; allowed: 0.5 to 60.0 BPM"):
+        Transitions(0.1)
+    with pytest.raises(DataError, match="leave is 2"):
+        Transitions(leave=2)
+    with pytest.raises(DataError, match="made by an older ppgnas"):
+        Transitions.from_json({"narrow_bpm": 1.0, "wide_bpm": 2.0})
+    with pytest.raises(DataError, match="allowed: width_bpm"):
         Transitions.from_json({"width": 3.0})
