@@ -57,7 +57,7 @@ def reading_of(net: QuantizedNet, card: Mapping[str, Any] | None, sensors: Senso
     from deploy.device.decoder import Decoder
     from deploy.device.decoding import Calibration, calibration_of
     from deploy.device.settings import FrontEnd, exact_hz
-    from deploy.device.smoothing import Step, smoother
+    from deploy.device.smoothing import smoother
 
     _, _, steps, channels = net.graph.shape(net.graph.input)
     rate_hz = steps / WINDOW_S
@@ -78,10 +78,7 @@ def reading_of(net: QuantizedNet, card: Mapping[str, Any] | None, sensors: Senso
     by = None
     if sensors.smoothing == "hmm":
         by = smoother(
-            [Step(1.0, how.width_bpm)],
-            jump=how.leave,
-            floor=how.floor,
-            exponent=how.evidence,
+            how.width_bpm, jump=how.leave, floor=how.floor, exponent=how.evidence
         )
     raw = knots(decoding.raw)
     decoder = Decoder(

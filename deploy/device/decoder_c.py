@@ -21,14 +21,13 @@ def decoder_c(decoder: Decoder) -> CPart:
         "DECODER_CLIP": decoder.smoothing == "clip",
     }
     text, table_bytes = _tables(decoder)
-    words = CLASSES
     state_bytes = 2
     helpers: tuple[str, ...] = _HELPERS
     if decoder.smoothing == "hmm":
-        words, state_bytes, helpers = 2 * CLASSES, 4 * CLASSES + 4, (*_HELPERS, "bit_length")
+        state_bytes, helpers = 4 * CLASSES + 4, (*_HELPERS, "bit_length")
     elif decoder.smoothing == "clip":
         state_bytes = 2 * clipping.READINGS + 6
-    sizes: dict[str, object] = {"PPG_CLASSES": CLASSES, "PPG_DECODE_WORDS": words}
+    sizes: dict[str, object] = {"PPG_CLASSES": CLASSES, "PPG_DECODE_WORDS": CLASSES}
     if decoder.smoothing == "clip":
         sizes["DECODER_CLIP_READINGS"] = clipping.READINGS
     header = resolve(read_text("decoder.h"), flags).replace("DECODER_NAME", decoder.smoothing)
@@ -39,7 +38,7 @@ def decoder_c(decoder: Decoder) -> CPart:
         helpers=helpers,
         table_bytes=table_bytes,
         state_bytes=state_bytes,
-        scratch_bytes=4 * words,
+        scratch_bytes=4 * CLASSES,
     )
 
 
@@ -59,7 +58,8 @@ def _constants(decoder: Decoder) -> dict[str, object]:
         values |= {
             "DECODER_START": f"{START}u",
             "DECODER_JUMP": f"{by.jump}u",
-            "DECODER_KERNELS": len(by.kernels),
+            "DECODER_BAND": len(by.by_distance) - 1,
+            "DECODER_ENDS": len(by.edge),
             "DECODER_FLOOR": f"UINT64_C({by.evidence.floor})",
             "DECODER_POWER": f"{by.evidence.exponent}u",
             "DECODER_LONGEST_GAP": f"{smoothing.LONGEST_GAP_STEPS}u",
@@ -109,25 +109,7 @@ def _smoother(by: Smoother) -> tuple[str, int]:
     text = "/* ((1 + j / 64) / 2)^exponent * 2^31. */\n"
     text += table("uint32_t", "decoder_power", by.evidence.power)
     size = 4 * len(by.evidence.power)
-    rows = []
-    for number, kernel in enumerate(by.kernels):
-        text += f"\n/* Step {number} of heart rate by distance, and what the ends lose. */\n"
-        text += table("uint32_t", f"decoder_step_{number}", kernel.by_distance)
-        text += table("uint32_t", f"decoder_edge_{number}", kernel.edge)
-        size += 4 * (len(kernel.by_distance) + len(kernel.edge)) + 16
-        band, ends = len(kernel.by_distance) - 1, len(kernel.edge)
-        rows.append(f"    {{decoder_step_{number}, decoder_edge_{number}, {band}, {ends}}},\n")
-    text += "\n" + _KERNEL_TYPE
-    text += f"static const decoder_kernel_t decoder_kernels[{len(rows)}] = {{\n"
-    return text + "".join(rows) + "};\n", size
-
-
-_KERNEL_TYPE = """\
-typedef struct {
-    const uint32_t *kernel;
-    const uint32_t *edge;
-    int band;
-    int ends;
-} decoder_kernel_t;
-
-"""
+    text += "\n/* A step of heart rate by distance, and what the ends lose. */\n"
+    text += table("uint32_t", "decoder_step", by.by_distance)
+    text += table("uint32_t", "decoder_edge", by.edge)
+    return text, size + 4 * (len(by.by_distance) + len(by.edge))

@@ -1,13 +1,12 @@
 """The causal hidden-Markov smoother of `ppg.decode` in fixed point.
 
-Beliefs are 32-bit, their sum is 2^31. A stride of 2 s moves them by one or two banded Gaussian
-kernels K_g and lets a small part jump anywhere; `edge` undoes what a kernel loses at both ends of
-the classes:
+Beliefs are 32-bit, their sum is 2^31. A stride of 2 s moves them by a banded Gaussian kernel K and
+lets a small part jump anywhere; `edge` undoes what the kernel loses at both ends of the classes:
 
-    c_g[i] = floor(b[i] edge_g[i] / 2^30)                               edge in units of 2^-30
-    b'[i] = sum_g floor(sum_d K_g[|d|] c_g[i-d] / 2^31) + J             |d| <= band_g
+    c[i] = floor(b[i] edge[i] / 2^30)                                   edge in units of 2^-30
+    b'[i] = floor(sum_d K[|d|] c[i-d] / 2^31) + J                       |d| <= band
 
-The kernels sum to 1 minus the jump's probability, J is the jump's share of one class. A kernel is
+The kernel sums to 1 minus the jump's probability, J is the jump's share of one class. It is
 cut where all that lies beyond is less than a hundredth of J. Then comes the window's evidence v:
 
     P[i] = b'[i] v[i],  up = max(0, 62 - bits(sum P)),  R = floor(2^61 / floor(sum P 2^up / 2^31))
@@ -19,7 +18,6 @@ after `LONGEST_GAP_STEPS` strides no more is forgotten.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,34 +33,6 @@ LONGEST_GAP_STEPS = 30
 BELIEF_ONE = 2**31
 START = BELIEF_ONE // CLASSES
 _CUT = 0.01
-MOST_STEPS = 2
-
-
-@dataclass(frozen=True)
-class Step:
-    """One Gaussian of the change of heart rate over a stride.
-
-    Attributes:
-        share: probability of this Gaussian.
-        width_bpm: its standard deviation.
-    """
-
-    share: float
-    width_bpm: float
-
-
-@dataclass(frozen=True)
-class Kernel:
-    """One Gaussian in integers.
-
-    Attributes:
-        by_distance: `(band + 1,)`, units of 2^-31.
-        edge: `(min(band, 90),)` factors of the first classes and, mirrored, of the last, in units
-            of 2^-30; classes further inside have factor 1.
-    """
-
-    by_distance: tuple[int, ...]
-    edge: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -70,76 +40,64 @@ class Smoother:
     """The smoother's constants.
 
     Attributes:
-        kernels: one for each Gaussian.
+        by_distance: `(band + 1,)`, units of 2^-31.
+        edge: `(min(band, 90),)` factors of the first classes and, mirrored, of the last, in units
+            of 2^-30; classes further inside have factor 1.
         jump: J, units of 2^-31.
         evidence: how a window's probabilities speak.
     """
 
-    kernels: tuple[Kernel, ...]
+    by_distance: tuple[int, ...]
+    edge: tuple[int, ...]
     jump: int
     evidence: Evidence
 
 
-def smoother(
-    steps: Sequence[Step], *, jump: float, floor: float, exponent: float
-) -> Smoother:
+def smoother(width_bpm: float, *, jump: float, floor: float, exponent: float) -> Smoother:
     """Constants of a transition.
 
     Args:
-        steps: one or two Gaussians; their shares sum to 1. One with share 0 is left out.
-        jump: probability of the uniform part, mixed with the steps.
+        width_bpm: standard deviation of the change of heart rate over a stride.
+        jump: probability of the uniform part, mixed with the Gaussian.
         floor, exponent: of the evidence `(p + floor)^exponent`.
 
     Raises:
         ExportError: a value out of range.
     """
-    kept = [step for step in steps if step.share > 0]
-    if not 1 <= len(kept) <= MOST_STEPS or abs(sum(s.share for s in kept) - 1) > 1e-9:
-        raise ExportError(
-            f"smoother: the steps are {list(steps)}; allowed: one or two whose shares sum to 1"
-        )
+    if not 0.3 <= width_bpm <= 1000:
+        raise ExportError(f"smoother: a step is {width_bpm} BPM wide; allowed: 0.3 to 1000")
     if not 1e-8 <= jump <= 0.5:
         raise ExportError(f"smoother: the jump's probability is {jump}; allowed: 1e-8 to 0.5")
-    return Smoother(
-        tuple(_kernel(step, jump) for step in kept),
-        max(1, round(jump / CLASSES * BELIEF_ONE)),
-        evidence_of(floor, exponent),
-    )
-
-
-def _kernel(step: Step, jump: float) -> Kernel:
-    if not 0.3 <= step.width_bpm <= 1000:
-        raise ExportError(
-            f"smoother: a step is {step.width_bpm} BPM wide; allowed: 0.3 to 1000"
-        )
-    profile = np.exp(-0.5 * (np.arange(CLASSES) / step.width_bpm) ** 2)
+    profile = np.exp(-0.5 * (np.arange(CLASSES) / width_bpm) ** 2)
     distance = np.abs(np.subtract.outer(np.arange(CLASSES), np.arange(CLASSES)))
     inner = 1 / profile[distance].sum(axis=0)[CLASSES // 2]
     beyond = 2 * inner * np.cumsum(profile[::-1])[::-1]
     band = max(1, int(np.flatnonzero(beyond > _CUT * jump / CLASSES)[-1]))
     factor = 1 / np.where(distance <= band, profile[distance], 0.0).sum(axis=0)
     inner = factor[CLASSES // 2]
-    by_distance = profile[: band + 1] * inner * (1 - jump) * step.share * BELIEF_ONE
+    by_distance = profile[: band + 1] * inner * (1 - jump) * BELIEF_ONE
     edge = factor[: min(band, CLASSES // 2)] / inner * 2**30
-    return Kernel(tuple(map(round, by_distance.tolist())), tuple(map(round, edge.tolist())))
+    return Smoother(
+        tuple(map(round, by_distance.tolist())),
+        tuple(map(round, edge.tolist())),
+        max(1, round(jump / CLASSES * BELIEF_ONE)),
+        evidence_of(floor, exponent),
+    )
 
 
 def advance(belief: Ints, by: Smoother) -> Ints:
     """Beliefs `(series, classes)` one stride later."""
-    moved = np.full_like(belief, by.jump)
-    for kernel in by.kernels:
-        band, ends = len(kernel.by_distance) - 1, len(kernel.edge)
-        scaled = belief.copy()
-        edge = np.array(kernel.edge, np.int64)
-        scaled[:, :ends] = (scaled[:, :ends] * edge) >> 30
-        scaled[:, CLASSES - ends :] = (scaled[:, CLASSES - ends :] * edge[::-1]) >> 30
-        padded = np.pad(scaled, ((0, 0), (band, band)))
-        total = kernel.by_distance[0] * scaled
-        for d in range(1, band + 1):
-            pair = padded[:, band - d :][:, :CLASSES] + padded[:, band + d :][:, :CLASSES]
-            total = total + kernel.by_distance[d] * pair
-        moved = moved + (total >> 31)
-    return moved
+    band, ends = len(by.by_distance) - 1, len(by.edge)
+    scaled = belief.copy()
+    edge = np.array(by.edge, np.int64)
+    scaled[:, :ends] = (scaled[:, :ends] * edge) >> 30
+    scaled[:, CLASSES - ends :] = (scaled[:, CLASSES - ends :] * edge[::-1]) >> 30
+    padded = np.pad(scaled, ((0, 0), (band, band)))
+    total = by.by_distance[0] * scaled
+    for d in range(1, band + 1):
+        pair = padded[:, band - d :][:, :CLASSES] + padded[:, band + d :][:, :CLASSES]
+        total = total + by.by_distance[d] * pair
+    return (total >> 31) + by.jump
 
 
 def weigh(belief: Ints, seen: Ints) -> Ints:

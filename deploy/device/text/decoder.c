@@ -127,49 +127,31 @@ static void decoder_evidence(const int8_t *logits, uint32_t *out)
     }
 }
 
-/* What one kernel moves, added to `to`; `scaled` is overwritten. */
-static void decoder_move(const uint32_t *belief, const decoder_kernel_t *by, uint32_t *scaled,
-                         uint32_t *to)
+/* Beliefs one stride later. */
+static void decoder_advance(uint32_t *belief, uint32_t *scaled)
 {
     int i;
     int d;
     for (i = 0; i < PPG_CLASSES; i++) {
         scaled[i] = belief[i];
     }
-    for (i = 0; i < by->ends; i++) {
+    for (i = 0; i < DECODER_ENDS; i++) {
         const int last = PPG_CLASSES - 1 - i;
-        scaled[i] = (uint32_t)(((uint64_t)belief[i] * by->edge[i]) >> 30);
-        scaled[last] = (uint32_t)(((uint64_t)belief[last] * by->edge[i]) >> 30);
+        scaled[i] = (uint32_t)(((uint64_t)belief[i] * decoder_edge[i]) >> 30);
+        scaled[last] = (uint32_t)(((uint64_t)belief[last] * decoder_edge[i]) >> 30);
     }
     for (i = 0; i < PPG_CLASSES; i++) {
-        const int below = i < by->band ? i : by->band;
-        const int above = PPG_CLASSES - 1 - i < by->band ? PPG_CLASSES - 1 - i : by->band;
-        uint64_t total = (uint64_t)by->kernel[0] * scaled[i];
+        const int below = i < DECODER_BAND ? i : DECODER_BAND;
+        const int room = PPG_CLASSES - 1 - i;
+        const int above = room < DECODER_BAND ? room : DECODER_BAND;
+        uint64_t total = (uint64_t)decoder_step[0] * scaled[i];
         for (d = 1; d <= below; d++) {
-            total += (uint64_t)by->kernel[d] * scaled[i - d];
+            total += (uint64_t)decoder_step[d] * scaled[i - d];
         }
         for (d = 1; d <= above; d++) {
-            total += (uint64_t)by->kernel[d] * scaled[i + d];
+            total += (uint64_t)decoder_step[d] * scaled[i + d];
         }
-        to[i] += (uint32_t)(total >> 31);
-    }
-}
-
-/* Beliefs one stride later. */
-static void decoder_advance(uint32_t *belief, uint32_t *scratch)
-{
-    uint32_t *const scaled = scratch;
-    uint32_t *const moved = scratch + PPG_CLASSES;
-    int i;
-    int part;
-    for (i = 0; i < PPG_CLASSES; i++) {
-        moved[i] = DECODER_JUMP;
-    }
-    for (part = 0; part < DECODER_KERNELS; part++) {
-        decoder_move(belief, &decoder_kernels[part], scaled, moved);
-    }
-    for (i = 0; i < PPG_CLASSES; i++) {
-        belief[i] = moved[i];
+        belief[i] = (uint32_t)(total >> 31) + DECODER_JUMP;
     }
 }
 

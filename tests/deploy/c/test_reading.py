@@ -19,7 +19,7 @@ from deploy.device.front_end_c import front_end_c
 from deploy.device.normalising import normalise, normaliser
 from deploy.device.recordings import stream_windows
 from deploy.device.settings import FrontEnd
-from deploy.device.smoothing import Step, smoother
+from deploy.device.smoothing import smoother
 from deploy.emulation.host import HostCompiler
 from deploy.quantized import QuantizedNet
 from deploy.random_net import random_net
@@ -38,7 +38,7 @@ def network(*, acceleration: bool, rate_hz: int) -> tuple[Arch, QuantizedNet]:
 
 
 def around(net: QuantizedNet, front_end: FrontEnd, smoothing: str) -> Reading:
-    by = smoother([Step(1.0, 5.0)], jump=1e-6, floor=2e-3, exponent=1.0)
+    by = smoother(5.0, jump=1e-6, floor=2e-3, exponent=1.0)
     scale = net.activations[net.graph.output][0]
     return Reading(front_end, Decoder(scale, smoothing, by if smoothing == "hmm" else None))
 

@@ -14,7 +14,7 @@ from deploy.device import decoding, smoothing
 from deploy.device.clipping import clip
 from deploy.device.decoder import Decoder, strides
 from deploy.device.decoding import calibration_of, expected_error
-from deploy.device.smoothing import Step, smoother
+from deploy.device.smoothing import smoother
 from deploy.device.weights import evidence, evidence_of, exp2, exponent_of, weights
 from ppg.decode import MODE_HALF_WIDTH, Decoded, decode, expectation, probabilities
 from ppg.targets import CLASSES
@@ -23,25 +23,22 @@ from tests.deploy.device.c_device import random_logits
 
 SCALE = 0.17826053500175476
 SETTINGS = {
-    "as fitted": ([Step(0.8, 2.0), Step(0.2, 12.0)], 1e-3, 1e-9, 0.7),
-    "plain": ([Step(1.0, 3.0)], 1e-3, 1e-9, 0.7),
-    "rare jumps, a floor": ([Step(1.0, 5.0), Step(0.0, 9.0)], 1e-6, 2e-3, 1.0),
-    "wide": ([Step(0.5, 6.0), Step(0.5, 60.0)], 1e-2, 1e-7, 0.5),
+    "as fitted": (4.7, 1e-6, 2e-3, 1.0),
+    "narrow": (0.5, 1e-3, 1e-9, 0.7),
+    "wide": (60.0, 1e-2, 1e-7, 0.5),
 }
 
 
 def float_smooth(
     p: NDArray[np.float64],
     steps: NDArray[np.integer],
-    how: tuple[list[Step], float, float, float],
+    how: tuple[float, float, float, float],
 ) -> Decoded:
     """The forward pass, one window after the other."""
-    parts, jump, floor, exponent = how
+    width_bpm, jump, floor, exponent = how
     difference = np.subtract.outer(np.arange(CLASSES), np.arange(CLASSES))
-    matrix = np.full((CLASSES, CLASSES), jump / CLASSES)
-    for part in parts:
-        gaussian = np.exp(-0.5 * (difference / part.width_bpm) ** 2)
-        matrix += (1 - jump) * part.share * gaussian / gaussian.sum(axis=0)
+    gaussian = np.exp(-0.5 * (difference / width_bpm) ** 2)
+    matrix = (1 - jump) * gaussian / gaussian.sum(axis=0) + jump / CLASSES
     beliefs = np.empty_like(p)
     belief = np.empty(0)
     for index, row in enumerate(p):
@@ -106,8 +103,8 @@ def test_the_smoother_follows_the_float_one(name: str) -> None:
     rng = np.random.default_rng(3)
     steps = np.where(rng.random(1500) < 0.02, rng.integers(0, 45, 1500), 1)
     steps[0] = 0
-    parts, jump, floor, exponent = how
-    by = smoother(parts, jump=jump, floor=floor, exponent=exponent)
+    width_bpm, jump, floor, exponent = how
+    by = smoother(width_bpm, jump=jump, floor=floor, exponent=exponent)
     _, ours = Decoder(SCALE, "hmm", by).read(logits, steps)
     exact = float_smooth(probabilities(logits * SCALE), steps, how)
     off = np.abs(ours.decoded.bpm - exact.bpm)
@@ -117,7 +114,7 @@ def test_the_smoother_follows_the_float_one(name: str) -> None:
 
 
 def test_beliefs_keep_their_sum() -> None:
-    by = smoother([Step(1.0, 3.0)], jump=1e-3, floor=1e-9, exponent=0.7)
+    by = smoother(3.0, jump=1e-3, floor=1e-9, exponent=0.7)
     belief = np.zeros((3, CLASSES), np.int64)
     belief[0, 0] = belief[1, 90] = belief[2, 179] = 2**31
     for _ in range(30):
@@ -193,15 +190,13 @@ def test_refusals() -> None:
         Decoder(SCALE, "hmm")
     with pytest.raises(ExportError, match=r"logits have scale 20; the decoder takes"):
         Decoder(20.0)
-    with pytest.raises(ExportError, match=r"one or two whose shares sum to 1"):
-        smoother([Step(0.5, 3.0)], jump=1e-3, floor=1e-9, exponent=1.0)
     with pytest.raises(ExportError, match=r"a step is 0.1 BPM wide; allowed: 0.3 to 1000"):
-        smoother([Step(1.0, 0.1)], jump=1e-3, floor=1e-9, exponent=1.0)
+        smoother(0.1, jump=1e-3, floor=1e-9, exponent=1.0)
     with pytest.raises(ExportError, match=r"jump's probability is 0.9; allowed"):
-        smoother([Step(1.0, 3.0)], jump=0.9, floor=1e-9, exponent=1.0)
+        smoother(3.0, jump=0.9, floor=1e-9, exponent=1.0)
     with pytest.raises(ExportError, match=r"the floor is 0.5; allowed: 1e-10 to 0.01"):
-        smoother([Step(1.0, 3.0)], jump=0.1, floor=0.5, exponent=1.0)
+        smoother(3.0, jump=0.1, floor=0.5, exponent=1.0)
     with pytest.raises(ExportError, match=r"the exponent is 3; allowed: above 0, at most 2"):
-        smoother([Step(1.0, 3.0)], jump=0.1, floor=1e-9, exponent=3)
+        smoother(3.0, jump=0.1, floor=1e-9, exponent=3)
     with pytest.raises(ExportError, match=r"logits have shape \(2, 3\); expected"):
         decoding.decode(np.zeros((2, 3), np.int8), 1000)

@@ -16,7 +16,7 @@ from deploy.device.decoder_c import decoder_c
 from deploy.device.decoding import Reading, calibration_of
 from deploy.device.front_end_c import front_end_c
 from deploy.device.settings import FrontEnd
-from deploy.device.smoothing import Step, smoother
+from deploy.device.smoothing import smoother
 from deploy.emulation.host import HostCompiler, zig_host
 from deploy.emulation.processes import run_tool
 from ppg.targets import CLASSES
@@ -31,17 +31,17 @@ DECODERS = {
     "hmm": Decoder(
         SCALE,
         "hmm",
-        smoother([Step(0.8, 2.0), Step(0.2, 12.0)], jump=1e-3, floor=1e-9, exponent=0.7),
+        smoother(4.0, jump=1e-3, floor=1e-9, exponent=0.7),
         raw_calibration=calibration_of([3.0], [4.0]),
         calibration=CALIBRATION,
     ),
     "hmm, rare jumps": Decoder(
-        0.03, "hmm", smoother([Step(1.0, 5.0)], jump=1e-6, floor=2e-3, exponent=1.0)
+        0.03, "hmm", smoother(5.0, jump=1e-6, floor=2e-3, exponent=1.0)
     ),
     "hmm, all classes reach all": Decoder(
         4.0,
         "hmm",
-        smoother([Step(0.5, 0.3), Step(0.5, 900.0)], jump=1e-8, floor=1e-10, exponent=2.0),
+        smoother(900.0, jump=1e-8, floor=1e-10, exponent=2.0),
     ),
 }
 

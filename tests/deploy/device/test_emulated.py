@@ -15,7 +15,7 @@ from deploy.device.front_end_c import front_end_c
 from deploy.device.normalising import normalise, normaliser
 from deploy.device.recordings import stream_windows
 from deploy.device.settings import FrontEnd
-from deploy.device.smoothing import Step, smoother
+from deploy.device.smoothing import smoother
 from deploy.emulation.emulate import Emulator
 from deploy.emulation.toolchain import find_compiler
 from ppg.targets import CLASSES
@@ -24,7 +24,7 @@ from tests.deploy.device.c_device import random_logits
 
 END = FrontEnd(Fraction(25), Fraction(26), 16, 2)
 DECODER = Decoder(
-    0.178, "hmm", smoother([Step(0.8, 2.0), Step(0.2, 9.0)], jump=1e-3, floor=1e-9, exponent=0.7)
+    0.178, "hmm", smoother(4.0, jump=1e-3, floor=1e-9, exponent=0.7)
 )
 # Memory for one call each: the emulator writes and reads objects by name.
 CALLS = """
