@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from hwmodels.boards import Board, ClockSetting
 from hwmodels.estimate import Estimate
 
+PERIOD_S = 2.0
+
 
 def inference_energy_mj(board: Board, latency_ms: Estimate) -> Estimate:
     """Energy of one inference, sleep not counted."""

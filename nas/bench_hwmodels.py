@@ -22,8 +22,8 @@ def speed(*, architectures: int = ARCHITECTURES, space: str = "default") -> dict
     `lowering_us` is what making one takes.
     """
     from hwmodels.boards import load_board
+    from hwmodels.costs import costs_many
     from hwmodels.engines import load_engine
-    from hwmodels.scorecard import costs_many
     from nas.search import load_space
     from search_spaces.lower import lower
 
@@ -45,7 +45,7 @@ def speed(*, architectures: int = ARCHITECTURES, space: str = "default") -> dict
 
 
 def _timed_s(graphs: Any, board: Any, engine: Any) -> float:
-    from hwmodels.scorecard import costs_many
+    from hwmodels.costs import costs_many
 
     start_s = time.perf_counter()
     costs_many(graphs, board, engine)

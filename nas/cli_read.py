@@ -95,7 +95,7 @@ def measure(
     """The document of `evaluate --json`, in the arithmetic of one of `RULES`."""
     from distill.evaluation import predict_windows
     from nas.decoding import decoding_of
-    from nas.finalists import activities_of
+    from nas.model_folder import activities_of
     from ppg.metrics import summary
     from ppg.windows import windows_of
 

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hwmodels.scorecard import Costs
+from hwmodels.costs import Costs
 from ppgnas.errors import RunError
 from search_spaces.arch import Arch
 

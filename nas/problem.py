@@ -11,7 +11,7 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from hwmodels.scorecard import Costs
+from hwmodels.costs import Costs
 from nas.config import Budgets
 from nas.units import format_bytes
 from ppgnas.errors import NothingFitsError

@@ -21,9 +21,10 @@ from typing import Any
 import numpy as np
 
 from hwmodels.boards import Board, load_board
+from hwmodels.costs import Costs, costs_many
 from hwmodels.engine import Engine
 from hwmodels.engines import load_engine
-from hwmodels.scorecard import Costs, costs_many, score
+from hwmodels.scorecard import score
 from nas.front import nondominated
 from nas.problem import FIELDS, Problem
 from nas.reporting.loading import number, table

@@ -19,13 +19,12 @@ from pathlib import Path
 from typing import Any
 
 from hwmodels.boards import Board, load_board
+from hwmodels.costs import Costs, costs
 from hwmodels.engine import Engine
 from hwmodels.engines import load_engine
-from hwmodels.scorecard import Costs, costs
 from nas.config import TEACHERS, ConfigError, SearchConfig, differences
 from nas.distillery import Distillery, Trainer, distillery
 from nas.finalists import (
-    Judging,
     choose_finalists,
     is_retrained,
     ranked,
@@ -33,6 +32,7 @@ from nas.finalists import (
     write_finalists,
 )
 from nas.journal import Candidate, Journal
+from nas.model_folder import Judging
 from nas.people import People, fitting_space, gather, without_acceleration
 from nas.problem import Probe, probe
 from nas.progress import Progress

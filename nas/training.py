@@ -17,7 +17,7 @@ from typing import Any
 from distill.effort import effort_by_name
 from nas.config import TEACHERS, ConfigError
 from nas.distillery import Distillery, Retrained, distillery
-from nas.finalists import Judging, write_model
+from nas.model_folder import Judging, write_model
 from nas.people import People, gather_for
 from nas.progress import Progress
 from nas.run_dir import new_folder

@@ -17,8 +17,8 @@ from deploy.quantized import QuantizedNet
 from deploy.tflite_reader import read
 from hwmodels.arena import lower_bound_plan
 from hwmodels.boards import load_board
+from hwmodels.costs import costs
 from hwmodels.engines import load_engine
-from hwmodels.scorecard import costs
 from ppgnas.errors import ExportError, GraphError
 
 Make = Callable[..., Any]

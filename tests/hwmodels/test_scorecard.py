@@ -8,13 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hwmodels.boards import Board, load_board
+from hwmodels.costs import costs, costs_many
 from hwmodels.engine import Engine, FlashRules, SramRules, Work
 from hwmodels.engines import load_engine
 from hwmodels.estimate import Estimate
 from hwmodels.graph import Graph, Layer, Tensor
 from hwmodels.kernels import Geometry
 from hwmodels.power import average_power_mw
-from hwmodels.scorecard import costs, costs_many, score
+from hwmodels.scorecard import score
 from ppgnas.errors import BoardError
 from tests.hwmodels.small import one_layer, small_graph
 

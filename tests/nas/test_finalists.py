@@ -9,20 +9,19 @@ import pytest
 
 from deploy import parity
 from distill.evaluation import Predictions
-from hwmodels.scorecard import Costs
+from hwmodels.costs import Costs
 from nas.decoding import Decoding
 from nas.finalists import (
     Finalist,
-    Judging,
     choose_finalists,
     larger,
-    predictions_csv,
     ranked,
     retrain_finalists,
     write_finalists,
 )
 from nas.front import hypervolume
 from nas.journal import Candidate
+from nas.model_folder import Judging, predictions_csv
 from nas.problem import Problem
 from nas.run_dir import RunDir
 from nas.search import load_target

@@ -14,8 +14,8 @@ import pytest
 
 import nas.rescore
 from hwmodels.boards import Board, load_board
+from hwmodels.costs import costs
 from hwmodels.engines import load_engine
-from hwmodels.scorecard import costs
 from nas.cli import main
 from nas.reporting.rescore import _slope_info, _spread, rescore_page
 from nas.rescore import report_path, rescore

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hwmodels.scorecard import Costs
+from hwmodels.costs import Costs
 from nas.config import SAMPLERS, Budgets
 from nas.front import hypervolume_share, nondominated
 from nas.journal import Candidate, Journal
