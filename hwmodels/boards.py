@@ -15,9 +15,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from hwmodels.estimate import Estimate
 from hwmodels.figures import UNITS, Figure, explain, in_unit
 from hwmodels.toml_file import read_toml
+from ppgnas.defaults import DEFAULT_BOARD
 from ppgnas.errors import BoardError
 
-DEFAULT_BOARD = "stm32h743"
 BOARDS_DIR = Path(__file__).parent / "boards"
 
 _HELP = (

@@ -16,9 +16,8 @@ from hwmodels.c_law import CLaw
 from hwmodels.estimate import Estimate
 from hwmodels.graph import Layer
 from hwmodels.kernels import Geometry, Shape, geometry, kernel_class
+from ppgnas.defaults import DEFAULT_ENGINE
 from ppgnas.errors import BoardError
-
-DEFAULT_ENGINE = "ppgnas-c"
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from hwmodels.c_law import CLaw
-from hwmodels.engine import DEFAULT_ENGINE, Engine, FlashRules, Profile, SramRules
+from hwmodels.engine import Engine, FlashRules, Profile, SramRules
 from hwmodels.engine_file import EngineFile, FitFile, FlashFile, SramFile, TimedFit
 from hwmodels.engine_profiles import (
     calibrated,
@@ -26,6 +26,7 @@ from hwmodels.estimate import Estimate
 from hwmodels.figures import explain
 from hwmodels.kernels import CLASSES, TIMED
 from hwmodels.toml_file import read_toml
+from ppgnas.defaults import DEFAULT_ENGINE
 from ppgnas.errors import BoardError
 
 ENGINES_DIR = Path(__file__).parent / "engine_files"

@@ -10,13 +10,14 @@ from typing import Any
 
 from nas.run_dir import RunDir
 from nas.search import load_space, load_target
+from ppgnas.defaults import DEFAULT_BOARD, DEFAULT_ENGINE
 
 ARCHITECTURES = 1000
 STARTS = 5
 
 
 def cost_us(
-    *, space: str = "default", board: str = "stm32h743", engine: str = "ppgnas-c"
+    *, space: str = "default", board: str = DEFAULT_BOARD, engine: str = DEFAULT_ENGINE
 ) -> float:
     """Microseconds to lower one random architecture and to estimate all of its costs.
 

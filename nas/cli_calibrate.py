@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nas.cli_common import JSON_HELP, emit, verb
+from ppgnas.defaults import DEFAULT_BOARD
 
 if TYPE_CHECKING:
     from hwmodels.boards import Board
@@ -26,7 +27,7 @@ def calibrate(
         typer.Option(metavar="MODEL=TIME", help="One measured network, such as m.tflite=12.3ms."),
     ] = None,
     out: Annotated[str, typer.Option(help="Engine file to write.")] = "my_engine.toml",
-    board: Annotated[str, typer.Option(help="Board by name or .toml.")] = "stm32h743",
+    board: Annotated[str, typer.Option(help="Board by name or .toml.")] = DEFAULT_BOARD,
     engine: Annotated[str, typer.Option(help="Runtime by name.")] = "tflm-cmsis-nn",
     plot: Annotated[
         str | None, typer.Option(help="Parity plot to write; OUT with .html by default.")

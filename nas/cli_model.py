@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from nas.cli_common import JSON_HELP, emit, table, verb
+from ppgnas.defaults import DEFAULT_BOARD, DEFAULT_ENGINE
 
 if TYPE_CHECKING:
     from hwmodels.boards import Board
@@ -22,8 +23,8 @@ AsJson = Annotated[bool, typer.Option("--json", help=JSON_HELP)]
 @verb
 def score(
     model: ModelName,
-    board: Annotated[str, typer.Option(help="Board by name or .toml.")] = "stm32h743",
-    engine: Annotated[str, typer.Option(help="Runtime by name.")] = "ppgnas-c",
+    board: Annotated[str, typer.Option(help="Board by name or .toml.")] = DEFAULT_BOARD,
+    engine: Annotated[str, typer.Option(help="Runtime by name.")] = DEFAULT_ENGINE,
     period: Annotated[
         str, typer.Option("--rate", "--period", help="Time from one reading to the next.")
     ] = "2s",

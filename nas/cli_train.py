@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from nas.cli_common import JSON_HELP, emit, verb
+from ppgnas.defaults import DEFAULT_BOARD, DEFAULT_ENGINE
 
 Text = str | None
 ARCH_HELP = (
@@ -39,8 +40,8 @@ def train(
         str, typer.Option(help="none, resnet-small, or the path of a teacher.")
     ] = "none",
     seed: Annotated[int, typer.Option(help="Decides everything that is drawn.")] = 0,
-    board: Annotated[str, typer.Option(help="Board of the card: name or .toml.")] = "stm32h743",
-    engine: Annotated[str, typer.Option(help="Runtime of the card.")] = "tflm-cmsis-nn",
+    board: Annotated[str, typer.Option(help="Board of the card: name or .toml.")] = DEFAULT_BOARD,
+    engine: Annotated[str, typer.Option(help="Runtime of the card.")] = DEFAULT_ENGINE,
     as_json: Annotated[bool, typer.Option("--json", help=JSON_HELP)] = False,
 ) -> None:
     """Train one architecture into a folder that evaluate, predict, score and export take.

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from nas.cli_common import JSON_HELP, emit, table, verb
+from ppgnas.defaults import DEFAULT_BOARD
 
 
 @verb
@@ -19,7 +20,7 @@ def verify(
         typer.Option(help="Folder of recordings, or synthetic; the run's own unless given."),
     ] = None,
     windows: Annotated[int, typer.Option(min=1, help="How many windows to compare.")] = 20,
-    board: Annotated[str, typer.Option(help="Board by name or .toml.")] = "stm32h743",
+    board: Annotated[str, typer.Option(help="Board by name or .toml.")] = DEFAULT_BOARD,
     compiler: Annotated[
         str | None, typer.Option(help="zig or gcc; what is installed unless given.")
     ] = None,

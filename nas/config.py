@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from nas import units
+from ppgnas.defaults import DEFAULT_BOARD, DEFAULT_ENGINE
 from ppgnas.errors import BudgetError, PpgnasError
 
 OBJECTIVES = ("mae", "latency", "flash", "sram", "power")
@@ -84,8 +85,8 @@ class SearchConfig:
     report_from: str | None = None
     split: str | None = None
     space: str = "default"
-    board: str = "stm32h743"
-    engine: str = "ppgnas-c"
+    board: str = DEFAULT_BOARD
+    engine: str = DEFAULT_ENGINE
     period_s: float = 2.0
     objectives: tuple[str, ...] = ("mae", "latency", "sram")
     sampler: str = "nsga2"

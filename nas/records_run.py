@@ -30,6 +30,7 @@ from ppg.recording import Recording
 from ppg.smoothing import clip, read_series
 from ppg.transitions import fit_transitions
 from ppg.windows import WindowSet, windows_of
+from ppgnas.defaults import DEFAULT_BOARD, DEFAULT_ENGINE
 from ppgnas.files import cache_folder, write_json_atomic
 from search_spaces.arch import Arch
 
@@ -118,7 +119,7 @@ def _costs(arch: Arch) -> dict[str, Any]:
     """What the network takes on the default board and engine, without layers."""
     from nas.search import load_target
 
-    target = load_target("stm32h743", "ppgnas-c")
+    target = load_target(DEFAULT_BOARD, DEFAULT_ENGINE)
     costs = target.costs(arch)
     return {
         "board": target.board.name,

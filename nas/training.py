@@ -24,6 +24,7 @@ from nas.run_dir import new_folder
 from nas.search import available_cores, load_target
 from nas.versions import versions
 from ppg.transitions import fit_transitions
+from ppgnas.defaults import DEFAULT_BOARD, DEFAULT_ENGINE
 from ppgnas.errors import RunError
 from ppgnas.files import cache_folder, write_json_atomic
 from search_spaces.arch import Arch
@@ -40,8 +41,8 @@ class TrainConfig:
     seed: int = 0
     effort: str = "standard"
     teacher: str = "none"
-    board: str = "stm32h743"
-    engine: str = "tflm-cmsis-nn"
+    board: str = DEFAULT_BOARD
+    engine: str = DEFAULT_ENGINE
     period_s: float = 2.0
 
     def __post_init__(self) -> None:
