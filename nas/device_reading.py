@@ -11,7 +11,7 @@ from nas.models import ModelError
 from ppg.windows import WINDOW_S
 
 if TYPE_CHECKING:
-    from deploy.c.reading import Reading
+    from deploy.c.reading import SensorChain
     from deploy.quantized import QuantizedNet
 
 SMOOTHINGS = ("none", "clip", "hmm")
@@ -41,7 +41,7 @@ class Sensors:
             )
 
 
-def reading_of(net: QuantizedNet, card: Mapping[str, Any] | None, sensors: Sensors) -> Reading:
+def reading_of(net: QuantizedNet, card: Mapping[str, Any] | None, sensors: Sensors) -> SensorChain:
     """Front end and decoder of a network.
 
     Args:
@@ -53,7 +53,7 @@ def reading_of(net: QuantizedNet, card: Mapping[str, Any] | None, sensors: Senso
         ExportError: a rate, a scale or a number of channels that the device's integers do not
             reach, or a network that reads no such window.
     """
-    from deploy.c.reading import Reading
+    from deploy.c.reading import SensorChain
     from deploy.device.decoder import Decoder
     from deploy.device.decoding import Calibration, calibration_of
     from deploy.device.settings import FrontEnd, exact_hz
@@ -88,4 +88,4 @@ def reading_of(net: QuantizedNet, card: Mapping[str, Any] | None, sensors: Senso
         raw_calibration=raw,
         calibration=knots(decoding.smoothed) if by is not None else raw,
     )
-    return Reading(front_end, decoder)
+    return SensorChain(front_end, decoder)

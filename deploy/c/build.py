@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from deploy.c.reading import Reading, reading_texts
+from deploy.c.reading import SensorChain, reading_texts
 from deploy.c.source import Source, generate, header
 from deploy.emulation.emulate import Emulator
 from deploy.emulation.toolchain import Compiler
@@ -37,7 +37,7 @@ class ModelFiles:
 
 
 def model_texts(
-    net: QuantizedNet, made: Source, reading: Reading | None = None
+    net: QuantizedNet, made: Source, reading: SensorChain | None = None
 ) -> tuple[str, str]:
     """Contents of `model.c` and of `model.h`.
 

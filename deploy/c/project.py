@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from deploy import reference
 from deploy.c.build import model_texts
-from deploy.c.reading import Reading, reading_texts
+from deploy.c.reading import SensorChain, reading_texts
 from deploy.c.source import Source, generate
 from deploy.quantized import QuantizedNet
 
@@ -42,7 +42,7 @@ def project(
     window: NDArray[np.int8],
     *,
     title: str,
-    reading: Reading | None = None,
+    reading: SensorChain | None = None,
     max_scratch_bytes: int | None = None,
 ) -> Project:
     """All files.
@@ -93,7 +93,7 @@ def _table_bytes(made: Source) -> dict[str, int]:
     return found
 
 
-def _readme(net: QuantizedNet, made: Source, title: str, reading: Reading | None) -> str:
+def _readme(net: QuantizedNet, made: Source, title: str, reading: SensorChain | None) -> str:
     graph, plan = net.graph, made.program
     scale, point = net.activations[graph.input]
     out_scale, out_point = net.activations[graph.output]
@@ -164,7 +164,7 @@ def _readme(net: QuantizedNet, made: Source, title: str, reading: Reading | None
     return "\n".join(lines) + "\n"
 
 
-def _reading_lines(net: QuantizedNet, made: Source, reading: Reading) -> list[str]:
+def _reading_lines(net: QuantizedNet, made: Source, reading: SensorChain) -> list[str]:
     """How to go from raw samples to a heart rate."""
     around = reading_texts(net, made, "", reading)
     front = reading.front_end

@@ -22,7 +22,7 @@ _LOGITS_BYTES = -(-CLASSES // 8) * 8
 
 
 @dataclass(frozen=True)
-class Reading:
+class SensorChain:
     """What stands around a network.
 
     Attributes:
@@ -55,7 +55,7 @@ class ReadingTexts:
 
 
 def reading_texts(
-    net: QuantizedNet, made: Source, network_header: str, reading: Reading
+    net: QuantizedNet, made: Source, network_header: str, reading: SensorChain
 ) -> ReadingTexts:
     """C of the front end, the decoder and `ppg_predict`.
 
@@ -96,7 +96,7 @@ def _table_bytes(*parts: CPart) -> int:
     return sum(part.table_bytes for part in parts)
 
 
-def _check(net: QuantizedNet, reading: Reading) -> None:
+def _check(net: QuantizedNet, reading: SensorChain) -> None:
     graph, front = net.graph, reading.front_end
     channels = 4 if front.acceleration else 1
     expected = (1, 1, front.steps, channels)

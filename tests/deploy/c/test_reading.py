@@ -12,7 +12,7 @@ import pytest
 from deploy import reference
 from deploy.c.build import model_texts
 from deploy.c.host import defined
-from deploy.c.reading import Reading, reading_texts
+from deploy.c.reading import SensorChain, reading_texts
 from deploy.c.source import generate, header
 from deploy.device.decoder import Decoder
 from deploy.device.front_end_c import front_end_c
@@ -37,10 +37,10 @@ def network(*, acceleration: bool, rate_hz: int) -> tuple[Arch, QuantizedNet]:
     return arch, random_net(lower(arch), 1)
 
 
-def around(net: QuantizedNet, front_end: FrontEnd, smoothing: str) -> Reading:
+def around(net: QuantizedNet, front_end: FrontEnd, smoothing: str) -> SensorChain:
     by = smoother(5.0, jump=1e-6, floor=2e-3, exponent=1.0)
     scale = net.activations[net.graph.output][0]
-    return Reading(front_end, Decoder(scale, smoothing, by if smoothing == "hmm" else None))
+    return SensorChain(front_end, Decoder(scale, smoothing, by if smoothing == "hmm" else None))
 
 
 @pytest.mark.parametrize(
