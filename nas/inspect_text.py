@@ -34,7 +34,17 @@ def as_text(document: Mapping[str, Any], *, each: bool = False) -> str:
             ],
         ),
         table(
-            ("data set", "hours", "PPG Hz", "channels", "acc Hz", "naive MAE", "at rest", "lag s"),
+            (
+                "data set",
+                "hours",
+                "PPG Hz",
+                "channels",
+                "acc Hz",
+                "naive MAE",
+                "at rest",
+                "label noise",
+                "lag s",
+            ),
             [
                 (
                     name,
@@ -44,14 +54,15 @@ def as_text(document: Mapping[str, Any], *, each: bool = False) -> str:
                     _join(row["acc_hz"]),
                     _bpm(row["naive_mae_bpm"]),
                     _bpm(row["naive_still_mae_bpm"]),
+                    _noise(row["reference_noise_bpm"]),
                     _lag(row["lag"]),
                 )
                 for name, row in sets.items()
             ],
         ),
-        "Naive: the strongest spectral peak of each window, BPM, mean over recordings. Lag: the "
-        "shift of\nthe labels that fits the signal best, with its 90 % interval; ? where it "
-        "cannot be told.",
+        "Naive: the strongest spectral peak of each window, BPM, mean over recordings. Label noise: "
+        "what\nan exact reading would err against these labels, BPM. Lag: the shift of the labels "
+        "that fits the\nsignal best, with its 90 % interval; ? where it cannot be told.",
         _histogram(sets),
     ]
     if any(row["synthetic"] for row in sets.values()):
@@ -71,12 +82,13 @@ def _each(recordings: list[dict[str, Any]]) -> str:
             "-" if row["median_acc_g"] is None else f"{row['median_acc_g']:.2f}",
             _bpm(row["naive_mae_bpm"]),
             _bpm(row["naive_still_mae_bpm"]),
+            _noise(row["reference_noise_bpm"]),
             f"{row['label_lag_s']:+g}",
             _lag(row["lag"]),
         )
         for row in recordings
     ]
-    header = ("recording", "s", "windows", "|a| g", "naive", "at rest", "lag used", "lag left")
+    header = ("recording", "s", "windows", "|a| g", "naive", "at rest", "noise", "lag used", "lag left")
     return table(header, rows)
 
 
@@ -114,6 +126,10 @@ def _join(values: list[float]) -> str:
 
 def _bpm(value: float | None) -> str:
     return "-" if value is None else f"{value:.1f}"
+
+
+def _noise(value: float | None) -> str:
+    return "-" if value is None else f"{value:.2f}"
 
 
 def _lag(lag: dict[str, Any] | None) -> str:

@@ -13,6 +13,7 @@ from ppg import npz
 from ppg.inspection.doubles import doubles
 from ppg.inspection.lag import Lag, agreement, best_shift
 from ppg.inspection.naive import spectra, still
+from ppg.inspection.reference import reference_noise_bpm
 from ppg.inspection.signals import median_acc_g, signal_warnings
 from ppg.recording import Recording
 
@@ -93,6 +94,7 @@ class Inspection:
             "naive_mae_bpm": _mean([one.naive_bpm for one in members]),
             "naive_still_mae_bpm": _mean([one.still_bpm for one in members]),
             "still_windows": sum(one.still for one in members),
+            "reference_noise_bpm": _mean([reference_noise_bpm(r) for r in recordings]),
             "lag": _lag(self.lags.get(name)),
             "hr_histogram": histogram(recordings),
         }
@@ -194,6 +196,7 @@ def _recording(one: Looked) -> dict[str, Any]:
         "naive_mae_bpm": one.naive_bpm,
         "naive_still_mae_bpm": one.still_bpm,
         "still_windows": one.still,
+        "reference_noise_bpm": reference_noise_bpm(recording),
         "label_lag_s": float(recording.label_lag_s),
         "lag": _lag(one.lag),
     }

@@ -10,6 +10,7 @@ import pytest
 from ppg.inspection.doubles import doubles, trace_distance
 from ppg.inspection.inspection import histogram, inspect
 from ppg.inspection.naive import RATES_BPM, spectra, still
+from ppg.inspection.reference import reference_noise_bpm
 from ppg.inspection.signals import railed_share, signal_warnings
 from ppg.recording import Recording
 
@@ -210,3 +211,15 @@ def test_the_histogram() -> None:
     rates = np.full(297, np.nan)
     rates[:4] = 59.9, 60.0, 69.9, 85.0
     assert histogram([replace(recording, hr_bpm=rates)]) == {"50": 1, "60": 2, "70": 0, "80": 1}
+
+
+def test_reference_noise_is_what_was_added() -> None:
+    clean = _recording(seconds=4000)
+    error = np.random.default_rng(0).normal(0, 1.5, len(clean.hr_bpm))
+    noisy = replace(clean, hr_bpm=clean.hr_bpm + error)
+    quiet, found = reference_noise_bpm(clean), reference_noise_bpm(noisy)
+    assert quiet is not None and quiet < 0.2  # what the turns of the rate count
+    assert found == pytest.approx(np.abs(error).mean(), rel=0.05)
+    slipped = replace(noisy, valid=np.arange(len(error)) % 3 > 0)
+    assert reference_noise_bpm(slipped) is None  # never three in a row
+    assert inspect([noisy]).to_json()["datasets"]["lab"]["reference_noise_bpm"] == found
