@@ -60,9 +60,9 @@ def as_text(document: Mapping[str, Any], *, each: bool = False) -> str:
                 for name, row in sets.items()
             ],
         ),
-        "Naive: the strongest spectral peak of each window, BPM, mean over recordings. Label noise: "
-        "what\nan exact reading would err against these labels, BPM. Lag: the shift of the labels "
-        "that fits the\nsignal best, with its 90 % interval; ? where it cannot be told.",
+        "Naive: the strongest spectral peak of each window, BPM, mean over recordings. Label "
+        "noise: what\nan exact reading would err against these labels, BPM. Lag: the shift of the "
+        "labels that fits\nthe signal best, with its 90 % interval; ? where it cannot be told.",
         _histogram(sets),
     ]
     if any(row["synthetic"] for row in sets.values()):
@@ -88,8 +88,8 @@ def _each(recordings: list[dict[str, Any]]) -> str:
         )
         for row in recordings
     ]
-    header = ("recording", "s", "windows", "|a| g", "naive", "at rest", "noise", "lag used", "lag left")
-    return table(header, rows)
+    header = ("recording", "s", "windows", "|a| g", "naive", "at rest", "noise")
+    return table((*header, "lag used", "lag left"), rows)
 
 
 def _histogram(sets: Mapping[str, Any]) -> str:
