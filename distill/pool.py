@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -70,9 +72,7 @@ class Pool:
             logits: `(batch, classes)` of the other network, in stored order.
         """
         temporary = folder / "blend.tmp.npy"
-        out = np.lib.format.open_memmap(
-            temporary, "w+", dtype=np.float16, shape=(len(self.hr_bpm), CLASSES)
-        )
+        out = _new_array(temporary, (len(self.hr_bpm), CLASSES))
         start = 0
         for part in logits:
             own = F.log_softmax(part, dim=1)
@@ -111,6 +111,21 @@ def open_pool(folder: Path, *, blend: bool = False) -> Pool:
     )
 
 
+def _new_array(path: Path, shape: tuple[int, ...]) -> np.memmap[Any, np.dtype[np.float16]]:
+    """An array in a mapped file whose bytes are the file's own already.
+
+    Writing to a mapped page that a full disk has no room for kills the process.
+
+    Raises:
+        OSError: there is no room.
+    """
+    array = np.lib.format.open_memmap(path, "w+", dtype=np.float16, shape=shape)
+    if hasattr(os, "posix_fallocate"):
+        with path.open("r+b") as file:
+            os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+    return array
+
+
 def make_pool(
     bank: TrainingBank,
     teacher: nn.Module | None,
@@ -131,15 +146,11 @@ def make_pool(
     for stale in (done, folder / BLEND, folder / "teacher.npy"):
         stale.unlink(missing_ok=True)
     count, channels = batches * batch, 4 if bank.acceleration else 1
-    x = np.lib.format.open_memmap(
-        folder / "x.npy", "w+", dtype=np.float16, shape=(count, channels, 8 * rate_hz)
-    )
+    x = _new_array(folder / "x.npy", (count, channels, 8 * rate_hz))
     hr = np.empty(count, np.float32)
     logits = None
     if teacher is not None:
-        logits = np.lib.format.open_memmap(
-            folder / "teacher.npy", "w+", dtype=np.float16, shape=(count, CLASSES)
-        )
+        logits = _new_array(folder / "teacher.npy", (count, CLASSES))
     for index in range(batches):
         part = slice(index * batch, (index + 1) * batch)
         drawn, hr[part] = bank.draw(

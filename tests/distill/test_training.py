@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -293,6 +295,31 @@ def test_a_fixed_network_is_trained_from_scratch(
     pool = open_pool(tmp_path / "a" / "pool", blend=True)
     assert pool.x.shape[2] == 8 * rate
     assert (pool.teacher is not None) == (teacher != "none")
+
+
+def test_a_full_disk_is_told_before_the_pool_is_drawn(
+    people: list[Recording], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+
+    def full(file: int, start: int, size: int) -> None:
+        asked.append(size)
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "posix_fallocate", full)
+    with pytest.raises(OSError, match="No space left"):
+        make_pool(
+            TrainingBank(people[:1], acceleration=True),
+            None,
+            folder=tmp_path / "pool",
+            batches=2,
+            batch=8,
+            rate_hz=16,
+            seed=0,
+            progress=silent,
+        )
+    assert asked == [128 + 2 * 2 * 8 * 4 * 128]  # the header, then float16
+    assert not (tmp_path / "pool" / "pool.json").exists()
 
 
 @pytest.mark.parametrize("stop", [3, 8, 9, 14, 16])  # of 8 float and 8 quantised steps
