@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -101,9 +99,8 @@ def records(
     with for_terminal().phase("folds") as tick:
         run_jobs(planned, parallel=jobs, threads=available_cores(), progress=tick)
     if page is not None:
-        command = "ppgnas " + shlex.join(sys.argv[1:])
         everything = summarise(gather_records(Path(out)))
-        write_text_atomic(Path(page), markdown(everything, command=command))
+        write_text_atomic(Path(page), markdown(everything, data=data))
     entries = summarise([read_record(job.out) for job in planned])
     if as_json:
         emit({"out": out, "page": page, "records": entries})

@@ -15,7 +15,7 @@ from typing import Any
 from nas.models import ModelError, find_model
 from nas.people import read_source
 from ppg.baselines.registry import BASELINES, baseline
-from ppg.folds import Protocol, protocol
+from ppg.folds import FOLDS, Protocol, protocol
 from ppg.npz import fingerprint
 from ppg.recording import Recording
 from ppgnas.errors import DataError, RunError
@@ -45,7 +45,7 @@ class RecordsConfig:
     data: str
     network: str
     tested_datasets: tuple[str, ...] = ()
-    folds: int = 5
+    folds: int = FOLDS
     clock: str = "corrected"
     seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
     effort: str = "standard"

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from nas.records import read_record
+from ppg.folds import options_of
 from ppg.metrics import bootstrap_mean
 from ppgnas.errors import RunError
 
@@ -121,8 +122,13 @@ def _has(record: dict[str, Any], column: str) -> bool:
     return all(column in row["mae_bpm"] for row in record["people"].values())
 
 
-def markdown(entries: Sequence[dict[str, Any]], *, command: str) -> str:
-    """The page: one table a protocol, then activities and the worst people of each network."""
+def markdown(entries: Sequence[dict[str, Any]], *, data: str) -> str:
+    """The page: one table a protocol, then activities and the worst people of each network.
+
+    Args:
+        entries: of `summarise`.
+        data: folder of the recordings, for the commands.
+    """
     lines = [
         "# Protocols of the literature",
         "",
@@ -130,9 +136,7 @@ def markdown(entries: Sequence[dict[str, Any]], *, command: str) -> str:
         "+- is the deviation over seeds, brackets hold 90 % intervals from resampling people. "
         "raw: each window alone; clip: within 10 % of the mean of the last ten readings; hmm: "
         "causal hidden-Markov smoother. Clock: whether the lag of the labels is corrected. ms: "
-        "estimated for an STM32H743 with the generated C.",
-        "",
-        f"    {command}",
+        "estimated for an STM32H743 with the generated C. Below each heading: what makes it.",
     ]
     if any(entry["synthetic"] for entry in entries):
         lines += ["", "**Some of these recordings are SYNTHETIC.**"]
@@ -140,6 +144,7 @@ def markdown(entries: Sequence[dict[str, Any]], *, command: str) -> str:
         members = [e for e in entries if (e["protocol"], e["clock"]) == protocol]
         members.sort(key=lambda e: (e["dataset"], e["figures"]["raw"]["mae_bpm"]))
         lines += ["", f"## {protocol[0]}, {protocol[1]} clock", ""]
+        lines += [*(f"    {command}" for command in _commands(members, data)), ""]
         lines += _table(
             (
                 "network",
@@ -171,6 +176,26 @@ def markdown(entries: Sequence[dict[str, Any]], *, command: str) -> str:
         for entry in members:
             lines += _details(entry)
     return "\n".join(lines) + "\n"
+
+
+def _commands(members: Sequence[dict[str, Any]], data: str) -> list[str]:
+    """What makes the entries of one protocol: a command for each kind of training."""
+    networks: dict[tuple[Any, ...], dict[str, None]] = {}
+    for entry in members:
+        trained = (entry["effort"], entry["teacher"], len(entry["seeds"]))
+        networks.setdefault(trained, {})[entry["network"]] = None
+    commands = []
+    for (effort, teacher, seeds), names in networks.items():
+        words = ["ppgnas bench records", *options_of(members[0]["protocol"]), "--data", data]
+        words += ["--network", ",".join(names)]
+        if effort is not None:
+            words += ["--seeds", str(seeds)]
+            words += [] if effort == "standard" else ["--effort", effort]
+            words += [] if teacher == "none" else ["--teacher", teacher]
+        if members[0]["clock"] != "corrected":
+            words += ["--label-clock", members[0]["clock"]]
+        commands.append(" ".join(words))
+    return commands
 
 
 def _training(entry: dict[str, Any]) -> str:

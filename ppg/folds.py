@@ -34,6 +34,7 @@ DALIA = "ppg_dalia"
 DALIA_GROUPS = ((7, 5, 3, 12), (6, 11, 14, 4), (9, 15, 1, 2), (8, 13, 10))
 SPC = "ieee_spc2015"
 SEARCH_SHARE = 0.15
+FOLDS = 5
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,7 @@ PROTOCOLS = ("loso", "kfold", "transfer", "dalia-groups", "bami1-bami2", "spc-tr
 
 
 def protocol(
-    name: str, *, tested: tuple[str, ...] = (), folds: int = 5, train: tuple[str, ...] = ()
+    name: str, *, tested: tuple[str, ...] = (), folds: int = FOLDS, train: tuple[str, ...] = ()
 ) -> Protocol:
     """A protocol by name.
 
@@ -152,6 +153,28 @@ def protocol(
     if name == "bami1-bami2":
         return Protocol(name, ("bami1", "bami2"), _all, _bami)
     return Protocol(name, (SPC,), _of_the_competition, _spc)
+
+
+def options_of(name: str) -> list[str]:
+    """The words of `bench records` that make the protocol of this name (see `Protocol`)."""
+    tested = r"(?P<tested>.+?)"
+    patterns = (
+        rf"(?P<way>loso|kfold)(?P<folds>\d+)?(-{tested})?(-with-(?P<train>.+))?",
+        rf"(?P<way>transfer)-(?P<train>.+?)-to-{tested}",
+    )
+    for pattern in patterns:
+        found = re.fullmatch(pattern, name)
+        if found is None:
+            continue
+        parts = found.groupdict()
+        words = [parts["way"]]
+        for option, part in (("dataset", "tested"), ("train-dataset", "train")):
+            if parts[part]:
+                words += [f"--{option}", parts[part].replace("+", ",")]
+        if parts.get("folds") and parts["folds"] != str(FOLDS):
+            words += ["--folds", parts["folds"]]
+        return words
+    return [name]
 
 
 def _with_others(

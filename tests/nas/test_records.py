@@ -93,8 +93,11 @@ def test_a_baseline_and_a_network_on_people(data: str, tmp_path: Path) -> None:
     assert (len(entries[0]["people"]), len(entries[1]["people"])) == (4, 2)
     assert entries[1]["costs"]["macs"] == 63_344
     assert not [path for path in tmp_path.rglob("*.cache")]
-    page = markdown(entries, command="ppgnas bench records")
+    page = markdown(entries, data="people")
     assert "SYNTHETIC" in page and "| small | synthetic | 4," in page
+    how = "ppgnas bench records kfold --folds 2 --data people --network"
+    assert f"    {how} small --seeds 1 --effort smoke\n" in page
+    assert f"    {how} baseline:spectral-peak\n" in page
 
 
 def test_folds_side_by_side_give_what_they_give_alone(data: str, tmp_path: Path) -> None:
@@ -171,7 +174,7 @@ def test_tested_data_sets_have_rows_of_their_own() -> None:
     first, second = summarise([both])
     assert (first["dataset"], list(first["people"])) == ("d", ["d/b", "d/a"])
     assert (second["dataset"], second["figures"]["hmm"]["mae_bpm"]) == ("e", 7.0)
-    page = markdown([first, second], command="ppgnas bench records")
+    page = markdown([first, second], data="people")
     assert "| x | d | - |" in page and "| 2.00 | 1.50 |" in page  # medians, raw and smoothed
     assert "### x on e (x, teacher x)" in page
 

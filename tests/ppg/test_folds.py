@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from ppg.folds import DALIA_GROUPS, PROTOCOLS, Fold, protocol
+from ppg.folds import DALIA_GROUPS, PROTOCOLS, Fold, options_of, protocol
 from ppg.recording import Recording
 from ppgnas.errors import DataError
 from tests.ppg.test_transitions import recording
@@ -125,6 +125,25 @@ def test_folds_of_two_data_sets_test_people_of_both() -> None:
         assert [sum(p.startswith(name) for p in fold.split.report) for name in "abc"] == [3, 2, 0]
     with pytest.raises(DataError, match="no recording of d; the data hold a, b, c"):
         protocol("kfold", tested=("a", "d")).select(recordings)
+
+
+def test_a_name_says_how_it_is_made() -> None:
+    for made in (
+        protocol("loso"),
+        protocol("kfold", tested=("a",), folds=3),
+        protocol("kfold", tested=("a-1", "b"), train=("c", "d")),
+        protocol("transfer", tested=("b",), train=("a", "c")),
+        protocol("bami1-bami2"),
+    ):
+        way, *words = options_of(made.name)
+        options = dict(zip(words[::2], words[1::2], strict=True))
+        tested, train = (
+            tuple(name for name in options.pop(option, "").split(",") if name)
+            for option in ("--dataset", "--train-dataset")
+        )
+        folds = int(options.pop("--folds", 5))
+        again = protocol(way, tested=tested, folds=folds, train=train)
+        assert (again.name, again.dataset, options) == (made.name, made.dataset, {})
 
 
 def test_transfer_tests_a_sensor_that_was_never_seen() -> None:
