@@ -5,7 +5,10 @@ is the standard deviation of the whole distribution.
 Smoothed: the forward pass of a hidden Markov model over the 180 classes,
 `b_t ~ (A b_{t-1}) * (p_t + f)^e`, which only looks back; A, the floor f and the exponent e are
 `Transitions`. The floor says that a network can be sure and wrong, as on a sensor that it has
-never seen. All recordings advance together, so that a long data set takes few steps.
+never seen. The belief says which peak is the heart's; the reading is the expectation of the
+window's own evidence `(p_t + f)^e` around the belief's mode, so that it does not lag behind a
+heart rate that moves. The spread is the belief's. All recordings advance together, so that a long
+data set takes few steps.
 """
 
 from __future__ import annotations
@@ -39,12 +42,19 @@ def probabilities(logits: NDArray[np.floating]) -> NDArray[np.float64]:
     return weight / weight.sum(axis=-1, keepdims=True)
 
 
-def expectation(p: NDArray[np.float64]) -> Decoded:
-    """Expectation around the mode of class probabilities `(windows, classes)`."""
+def expectation(
+    p: NDArray[np.float64], evidence: NDArray[np.float64] | None = None
+) -> Decoded:
+    """Expectation around the mode of class probabilities.
+
+    Args:
+        p: `(windows, classes)`; gives the mode and the spread.
+        evidence: `(windows, classes)` weights of the expectation; `p` if None.
+    """
     centres = bin_centres_bpm()
     mode = p.argmax(axis=1)
     near = np.abs(np.arange(CLASSES)[None, :] - mode[:, None]) <= MODE_HALF_WIDTH
-    weight = p * near
+    weight = (p if evidence is None else evidence) * near
     bpm = (weight * centres).sum(axis=1) / weight.sum(axis=1)
     mean = p @ centres
     spread = np.sqrt(np.maximum(p @ centres**2 - mean**2, 0.0))
@@ -111,4 +121,4 @@ def smooth_probabilities(
         belief = belief * evidence[at]
         belief /= belief.sum(axis=1, keepdims=True)
         beliefs[at] = belief
-    return expectation(beliefs)
+    return expectation(beliefs, evidence)

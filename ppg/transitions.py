@@ -2,14 +2,14 @@
 
 The change over one stride of 2 s is a centred Gaussian. Its width is `WIDENING` times the
 root-mean-square change of the reference heart rates of training people, every person weighing the
-same: a tracker that moves exactly like hearts do lags behind at the onset of exercise, while the
-evidence of a good network needs little help. A small uniform part on top is no property of hearts:
-it lets the smoother leave a mode on which the network was wrong.
+same: a tracker that moves exactly like hearts do loses a mode at the onset of exercise. A small
+uniform part on top is no property of hearts: it lets the smoother leave a mode on which the
+network was wrong.
 
 A mixture of a narrow and a wide Gaussian, fitted by maximum likelihood, and a widening chosen for
 each network on search people were both worse on people who were not asked: reference rates are
 rounded and held, which a narrow Gaussian takes for rest, and eight people choose too narrow or too
-wide a step by chance. Unfitted, the width is 5 BPM.
+wide a step by chance. Unfitted, the width is 3 BPM.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from ppgnas.errors import DataError
 
 SMALLEST_WIDTH_BPM = 0.5  # half a class; a narrower Gaussian would not reach the neighbours
 LARGEST_WIDTH_BPM = 60.0
-WIDENING = 2.0
+WIDENING = 1.3
 FEWEST_CHANGES = 100
 
 
@@ -43,7 +43,7 @@ class Transitions:
         floor: added to each class probability before: how far a sure network is trusted.
     """
 
-    width_bpm: float = 5.0
+    width_bpm: float = 3.0
     leave: float = 1e-6
     evidence: float = 1.0
     floor: float = 2e-3

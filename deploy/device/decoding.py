@@ -114,13 +114,22 @@ def expected_error(spread_q8: Ints, calibration: Calibration | None) -> Ints:
     return y[left] + (y[right] - y[left]) * (at - x[left]) // np.maximum(x[right] - x[left], 1)
 
 
-def read(w: Ints, calibration: Calibration | None = None) -> Reading:
-    """Readings from weights `(windows, classes)`, each below 2^32 and their largest above 2^22."""
+def read(w: Ints, calibration: Calibration | None = None, *, seen: Ints | None = None) -> Reading:
+    """Readings from weights.
+
+    Args:
+        w: `(windows, classes)`, each below 2^32 and their largest above 2^22; they give the mode,
+            the spread and the confidence.
+        calibration: of the spread.
+        seen: weights, below 2^32 and above 0 at the mode, whose expectation around the mode is
+            the heart rate; `w` if None.
+    """
     mode = w.argmax(axis=1)[:, None]
     j = classes() - mode
-    near = np.where(np.abs(j) <= MODE_HALF_WIDTH, w, 0)
-    total, mass = w.sum(axis=1), near.sum(axis=1)
-    shift = (BPM_UNITS * (near * j).sum(axis=1) + (mass >> 1)) // mass
+    close = np.abs(j) <= MODE_HALF_WIDTH
+    near = np.where(close, w if seen is None else seen, 0)
+    total, mass, seen_mass = w.sum(axis=1), np.where(close, w, 0).sum(axis=1), near.sum(axis=1)
+    shift = (BPM_UNITS * (near * j).sum(axis=1) + (seen_mass >> 1)) // seen_mass
     mean = (w * j).sum(axis=1) // (total >> 12)
     variance = (w * j * j).sum(axis=1) // (total >> 16) - ((mean * mean) >> 8)
     spread = square_root(np.maximum(variance, 0))

@@ -12,8 +12,8 @@ cut where all that lies beyond is less than a hundredth of J. Then comes the win
     P[i] = b'[i] v[i],  up = max(0, 62 - bits(sum P)),  R = floor(2^61 / floor(sum P 2^up / 2^31))
     b[i] = floor(floor(P[i] 2^up / 2^31) R / 2^30)
 
-The reading is that of `decoding` from the beliefs. A missed window is a stride without evidence;
-after `LONGEST_GAP_STEPS` strides no more is forgotten.
+The reading is that of `decoding` from the beliefs, with the expectation of v around their mode. A
+missed window is a stride without evidence; after `LONGEST_GAP_STEPS` strides no more is forgotten.
 """
 
 from __future__ import annotations
@@ -145,4 +145,4 @@ def smooth(
             belief[late] = advance(belief[late], by)
         belief = weigh(belief, seen[at])
         beliefs[at] = belief
-    return read(beliefs, calibration)
+    return read(beliefs, calibration, seen=seen)

@@ -17,7 +17,7 @@ def plain_loop(
 ) -> np.ndarray:
     """Window after window, as a device would."""
     matrix = how.matrix()
-    out = []
+    beliefs, seen = [], []
     belief = np.full(CLASSES, 1 / CLASSES)
     for index, p in enumerate(probabilities(logits)):
         if index == 0 or recording[index] != recording[index - 1]:
@@ -26,10 +26,11 @@ def plain_loop(
             gap = int(np.clip(round((start_s[index] - start_s[index - 1]) / 2), 1, 30))
             for _ in range(gap):
                 belief = matrix @ belief
-        belief = belief * (p + how.floor) ** how.evidence
+        seen.append((p + how.floor) ** how.evidence)
+        belief = belief * seen[-1]
         belief /= belief.sum()
-        out.append(belief)
-    return expectation(np.array(out)).bpm
+        beliefs.append(belief)
+    return expectation(np.array(beliefs), np.array(seen)).bpm
 
 
 def test_all_recordings_at_once_equal_one_window_after_another() -> None:

@@ -49,15 +49,17 @@ static uint16_t decoder_error(uint32_t spread, const decoder_calibration_t *by)
                           (spread - by->spread[right - 1]) / width);
 }
 
-/* Weights whose largest is above 2^22 to a reading. */
-static void decoder_read(const uint32_t *w, const decoder_calibration_t *by,
-                         ppg_reading_t *reading)
+/* Weights w whose largest is above 2^22 to a reading; the heart rate is the expectation of `seen`
+   around their mode. */
+static void decoder_read(const uint32_t *w, const uint32_t *seen,
+                         const decoder_calibration_t *by, ppg_reading_t *reading)
 {
     uint64_t total = 0;
     uint64_t mass = 0;
+    uint64_t seen_mass = 0;
     uint64_t second = 0;
     int64_t first = 0;
-    int64_t near_first = 0;
+    int64_t seen_first = 0;
     int64_t mean;
     int64_t variance;
     int32_t mode = 0;
@@ -73,7 +75,8 @@ static void decoder_read(const uint32_t *w, const decoder_calibration_t *by,
         second += (uint64_t)(j * moment);
         if (j >= -DECODER_HALF_WIDTH && j <= DECODER_HALF_WIDTH) {
             mass += w[i];
-            near_first += moment;
+            seen_mass += seen[i];
+            seen_first += j * (int64_t)seen[i];
         }
     }
     mean = fixed_floor_divide(first, (int64_t)(total >> 12));
@@ -82,7 +85,7 @@ static void decoder_read(const uint32_t *w, const decoder_calibration_t *by,
     reading->spread_q8 = (uint16_t)fixed_square_root((uint64_t)variance);
     reading->bpm_q8 = (uint16_t)(
         256 * (DECODER_FIRST_BPM + mode) +
-        fixed_floor_divide(256 * near_first + (int64_t)(mass >> 1), (int64_t)mass));
+        fixed_floor_divide(256 * seen_first + (int64_t)(seen_mass >> 1), (int64_t)seen_mass));
     reading->confidence_q15 = (uint16_t)((mass << 15) / total);
     reading->error_q8 = decoder_error(reading->spread_q8, by);
 }
@@ -95,7 +98,7 @@ static void decoder_decode(const int8_t *logits, uint32_t *scratch,
     for (i = 0; i < PPG_CLASSES; i++) {
         scratch[i] = (uint32_t)(decoder_weight(largest - logits[i]) >> 10);
     }
-    decoder_read(scratch, by, reading);
+    decoder_read(scratch, scratch, by, reading);
 }
 
 void ppg_decode(const int8_t *logits, uint32_t *scratch, ppg_reading_t *reading)
@@ -196,7 +199,7 @@ void ppg_smooth(ppg_smoother_t *state, const int8_t *logits, uint32_t strides,
     }
     decoder_evidence(logits, scratch);
     decoder_weigh(state->belief, scratch);
-    decoder_read(state->belief, &decoder_calibration, reading);
+    decoder_read(state->belief, scratch, &decoder_calibration, reading);
 }
 #elif DECODER_CLIP
 

@@ -39,17 +39,17 @@ def float_smooth(
     difference = np.subtract.outer(np.arange(CLASSES), np.arange(CLASSES))
     gaussian = np.exp(-0.5 * (difference / width_bpm) ** 2)
     matrix = (1 - jump) * gaussian / gaussian.sum(axis=0) + jump / CLASSES
-    beliefs = np.empty_like(p)
+    beliefs, seen = np.empty_like(p), (p + floor) ** exponent
     belief = np.empty(0)
-    for index, row in enumerate(p):
+    for index in range(len(p)):
         if steps[index] == 0:
             belief = np.full(CLASSES, 1 / CLASSES)
         for _ in range(min(int(steps[index]), smoothing.LONGEST_GAP_STEPS)):
             belief = matrix @ belief
-        belief = belief * (row + floor) ** exponent
+        belief = belief * seen[index]
         belief /= belief.sum()
         beliefs[index] = belief
-    return expectation(beliefs)
+    return expectation(beliefs, seen)
 
 
 def test_exp2_is_exact_to_two_parts_in_a_hundred_thousand() -> None:
