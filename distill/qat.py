@@ -14,14 +14,13 @@ from collections.abc import Iterable
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from deploy.quantized import SHARED_SCALE_OPS, QuantizedNet, quantize
 from hwmodels.graph import Graph
 from search_spaces.arch import Arch
-from search_spaces.blocks import causal_conv, run_network
+from search_spaces.blocks import Head, causal_conv, run_network
 from search_spaces.lower import lower, stored_weight
 from search_spaces.network import Network, key
 from search_spaces.plan import Conv
@@ -43,8 +42,10 @@ class QatNetwork(nn.Module):
             weight, bias = network.folded(conv)
             self.weights[key(conv.name)] = nn.Parameter(weight.detach().clone())
             self.biases[key(conv.name)] = nn.Parameter(bias.detach().clone())
-        self.weights["head"] = nn.Parameter(network.head.weight.detach().clone())
-        self.biases["head"] = nn.Parameter(network.head.bias.detach().clone())
+        for name, layer in (("head", network.head), ("upsample", network.upsample)):
+            if layer is not None:
+                self.weights[name] = nn.Parameter(layer.weight.detach().clone())
+                self.biases[name] = nn.Parameter(layer.bias.detach().clone())
         self._sources = shared_scale_sources(lower(self.arch))
         self.ranges: dict[str, tuple[float, float]] = {}
         self.observing = True
@@ -60,14 +61,17 @@ class QatNetwork(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits `(batch, classes)`."""
-        return run_network(self.plan, x, self._convolve, self._head, self._tap)
+        return run_network(self.plan, x, self._convolve, self._head(), self._tap)
 
     def _convolve(self, x: Tensor, conv: Conv) -> Tensor:
         name = key(conv.name)
         return causal_conv(x, self._weight(name), conv, self.biases[name])
 
-    def _head(self, features: Tensor) -> Tensor:
-        return F.linear(features, self._weight("head"), self.biases["head"])
+    def _head(self) -> Head:
+        up = None
+        if self.plan.upsample is not None:
+            up = self._weight("upsample"), self.biases["upsample"]
+        return Head(self._weight("head"), self.biases["head"], up)
 
     def _weight(self, name: str) -> Tensor:
         weight = self.weights[name]
@@ -103,7 +107,8 @@ class QatNetwork(nn.Module):
         """The integers: what the files hold."""
         graph = lower(self.arch)
         floats: dict[str, tuple[NDArray[np.float64], NDArray[np.float64]]] = {}
-        for conv in self.plan.convs:
+        up = self.plan.upsample
+        for conv in (*self.plan.convs, *(() if up is None else (up,))):
             weight = self.weights[key(conv.name)].detach().double().numpy()
             bias = self.biases[key(conv.name)].detach().double().numpy()
             layer = next(item for item in graph.layers if item.name == conv.name)

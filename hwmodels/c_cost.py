@@ -107,11 +107,11 @@ def cost(graph: Graph, law: CLaw) -> CCost:
         parts, inside = law.cycles(shape), law.in_range(shape)
         seen.setdefault(shape, law.code_bytes(shape))
         for layer, cycles in _shares(step, parts.pointwise, parts.depthwise, parts.add):
-            by_name[layer.name] = (_bounds(cycles, step, law), inside)
+            by_name[layer.name] = (_bounds(cycles, shape), inside)
             live[layer.name] = used
         total += parts.total
-        plain += parts.total * (step.kind == "generic")
-        outside += parts.total * (step.kind != "generic" and not inside)
+        plain += parts.total * shape.plain
+        outside += parts.total * (not shape.plain and not inside)
     nothing = Estimate.exact(0.0)
     layers = []
     used = plan.live_bytes[0]
@@ -141,16 +141,16 @@ def _shares(
     return list(zip(step.layers, (depthwise, pointwise, add), strict=False))
 
 
-def _bounds(cycles: float, step: Step, law: CLaw) -> Estimate:
+def _bounds(cycles: float, shape: StepShape) -> Estimate:
     """Of a layer: the network's bounds come with the profile; plain loops are assumed."""
-    if step.kind != "generic":
+    if not shape.plain:
         return Estimate.exact(cycles)
     guess = PLAIN_CYCLES_PER_MAC
     return Estimate(cycles, cycles * guess.low / guess.value, cycles * guess.high / guess.value)
 
 
 def _code_bounds(code: float, seen: dict[StepShape, float], law: CLaw) -> Estimate:
-    plain = sum(shape.kind.startswith("plain ") for shape in seen)
+    plain = sum(shape.plain for shape in seen)
     counted = code - plain * PLAIN_CODE_BYTES.value
     spread = math.exp(law.code_half_width)
     return Estimate(counted, counted / spread, counted * spread) + PLAIN_CODE_BYTES.times(plain)

@@ -147,7 +147,7 @@ class CLaw:
 
     def _parts(self, shape: StepShape, *, instructions: bool) -> Parts:
         kind = shape.kind
-        if kind.startswith("plain "):
+        if shape.plain:
             return Parts(PLAIN_CYCLES_PER_MAC.value * shape.work, 0.0, 0.0)
         law = self._law(kind)
         by = law.instructions if instructions else law.cycles
@@ -164,7 +164,7 @@ class CLaw:
 
     def code_bytes(self, shape: StepShape) -> float:
         """Bytes of the function of a step, literal pools included."""
-        if shape.kind.startswith("plain "):
+        if shape.plain:
             return PLAIN_CODE_BYTES.value
         law = self._law(shape.kind)
         size = sum(c * f for c, f in zip(law.code, code_features(shape), strict=True))
@@ -175,7 +175,7 @@ class CLaw:
 
     def in_range(self, shape: StepShape) -> bool:
         """Whether the step is no larger than those that were counted."""
-        if shape.kind.startswith("plain "):
+        if shape.plain:
             return False
         largest = self._law(shape.kind).largest
         if shape.kind == "separable" and shape.taps > max(self._table(shape.stride).taps):

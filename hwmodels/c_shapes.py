@@ -25,7 +25,8 @@ class StepShape(NamedTuple):
     """One step in numbers; what a kind does not have is 0.
 
     Attributes:
-        kind: see `hwmodels.c_program.Step`; for `generic` the operator.
+        kind: see `hwmodels.c_program.Step`; `row` for a plain convolution along one row of one
+            channel (the upsampling of a spaced head), else for `generic` the operator.
         steps: output positions.
         fold: columns of the folded view.
         channels: input channels of a separable step, or length of a dot product.
@@ -50,6 +51,11 @@ class StepShape(NamedTuple):
     paired: int
     layout: int
     work: int
+
+    @property
+    def plain(self) -> bool:
+        """Whether its loops were never counted."""
+        return self.kind.startswith("plain ")
 
     @property
     def blocks(self) -> int:
@@ -77,6 +83,7 @@ class StepShape(NamedTuple):
 
 
 COLUMNS = StepShape._fields
+_UNROLLED_OUTPUTS = 3  # of a plain convolution: compilers write them out instead of a loop
 
 
 def step_shape(graph: Graph, program: Program, step: Step) -> StepShape:
@@ -127,8 +134,9 @@ def step_shape(graph: Graph, program: Program, step: Step) -> StepShape:
             layer.op, origin.steps, 1, origin.channels, origin.channels, 0, 0, 0, 0, 0, 0, 0
         )
     work = graph.macs(layer) or max(prod(source), prod(graph.shape(layer.output)))
+    row = layer.op == "conv" and source[1] == source[3] == 1 and layer.stride == (1, 1)
     return StepShape(
-        f"plain {layer.op}", to.steps, 1, source[-1], to.channels, 0, 0, 0, 0, 0, 0, work
+        "row" if row else f"plain {layer.op}", to.steps, 1, source[-1], to.channels, 0, 0, 0, 0, 0, 0, work
     )
 
 
@@ -183,6 +191,9 @@ def cycle_features(shape: StepShape) -> tuple[float, ...]:
     if kind in ("avg_pool", "max_pool"):
         fours = shape.channels // 4
         return (fours * shape.steps, fours, 1)
+    if kind == "row":
+        few = shape.outputs <= _UNROLLED_OUTPUTS
+        return (shape.work * few, shape.work * (not few), shape.steps, 1)
     if kind == "infer":
         return (shape.work // 4, shape.steps, 1)
     return (shape.work, shape.steps, 1)
@@ -195,10 +206,12 @@ CYCLES: dict[str, tuple[str, ...]] = {
     "dense": ("f", "f*w", "f*r", "f*(r=1)", "f*(r>1)", "1"),
     "avg_pool": ("f*t", "f", "1"),
     "max_pool": ("f*t", "f", "1"),
+    "row": ("m*(o<=3)", "m*(o>3)", "t", "1"),
     "infer": ("bytes/4", "steps", "1"),
 }
 """What each feature counts: b blocks of four positions, s single positions, p pairs of outputs,
-w words of a dot product, r rounds of its loop, k its length, f fours of channels, t positions."""
+w words of a dot product, r rounds of its loop, k its length, f fours of channels, t positions,
+o outputs, m products."""
 
 PARTS: dict[str, dict[str, tuple[str, ...]]] = {
     "separable": {
@@ -232,6 +245,8 @@ def code_features(shape: StepShape) -> tuple[float, ...]:
                 rows % BLOCK > 0 and rows >= BLOCK)  # fmt: skip
     if shape.kind == "dense":
         return dot
+    if shape.kind == "row":
+        return (1, shape.outputs <= _UNROLLED_OUTPUTS)
     if shape.kind == "infer":
         return (1, shape.steps)
     return (1,)
@@ -244,6 +259,7 @@ CODE: dict[str, tuple[str, ...]] = {
     "dense": _DOT,
     "avg_pool": ("1",),
     "max_pool": ("1",),
+    "row": ("1", "o<=3"),
     "infer": ("1", "steps"),
 }
 """`straight`: words of a dot product outside of its loop."""

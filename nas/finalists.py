@@ -143,7 +143,7 @@ def write_finalists(
     """Write `front/N` of every finalist that is not complete.
 
     Raises:
-        ExportError: a TFLite file differs from the integer reference by more than 1 LSB.
+        ExportError: a TFLite file does not equal the integer reference in LiteRT's rounding.
         OSError: the disk is full; finalists written before are whole.
     """
     for index, finalist in enumerate(finalists):

@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from search_spaces.arch import Arch
 
 PARITY_WINDOWS = 500
-MAX_TFLITE_LSB = 1
 PREDICTION_COLUMNS = (
     "person",
     "recording",
@@ -90,7 +89,7 @@ def write_model(
         The card, to be written last: a folder with a card is complete.
 
     Raises:
-        ExportError: the TFLite file differs from the integer reference by more than 1 LSB.
+        ExportError: the TFLite file does not equal the integer reference in LiteRT's rounding.
     """
     from deploy import onnx_export, parity, tflite
     from hwmodels.arena import lower_bound_plan
@@ -105,11 +104,11 @@ def write_model(
     write_bytes_atomic(folder / "model.onnx", onnx)
     windows = distillery.input_windows(arch, judging.search, PARITY_WINDOWS)
     agreement = parity.compare(net, model, onnx, net.quantize_input(windows))
-    if agreement["tflite_max_lsb"] > MAX_TFLITE_LSB:
+    if agreement["tflite_rule_max_lsb"] > 0:
         raise ExportError(
-            f"network {arch.id}: the TFLite file differs from the integer reference "
-            f"by {agreement['tflite_max_lsb']} LSB on {agreement['windows']} windows; at most "
-            f"{MAX_TFLITE_LSB} is allowed. Check the installed TFLite runtime against "
+            f"network {arch.id}: the TFLite file differs from the integer reference with LiteRT's "
+            f"rounding by {agreement['tflite_rule_max_lsb']} LSB on {agreement['windows']} "
+            "windows; it must equal it. Check the installed TFLite runtime against "
             "constraints.txt, then continue with --resume"
         )
     decoding = calibrate(

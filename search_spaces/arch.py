@@ -17,6 +17,8 @@ WINDOW_S = 8
 CLASSES = 180
 RATES_HZ = (16, 25, 32, 64)
 POOLINGS = ("avg", "max")
+# Divisors of CLASSES that leave an even number of outputs: kernels compute them in pairs.
+HEAD_SPACINGS = (1, 2, 3, 5, 6, 9, 10)
 
 
 @dataclass(frozen=True, order=True, slots=True)
@@ -49,6 +51,8 @@ class Arch:
         stages: see `StageArch`.
         pooling: `avg` or `max` over time.
         head_width: channels of the 1x1 layer before pooling; 0 leaves it out.
+        head_spacing: classes between two outputs of the dense head. 1 has an output for every
+            class; above, a convolution of three taps over the classes writes those between.
     """
 
     acceleration: bool
@@ -58,6 +62,7 @@ class Arch:
     stages: tuple[StageArch, ...]
     pooling: str
     head_width: int
+    head_spacing: int = 1
 
     def __post_init__(self) -> None:
         if self.rate_hz not in RATES_HZ:
@@ -66,6 +71,10 @@ class Arch:
             raise SpaceError(f"arch: pooling is {self.pooling!r}; allowed: {POOLINGS}")
         if self.stem_width < 1 or self.stem_kernel < 1 or self.head_width < 0:
             raise SpaceError("arch: stem_width and stem_kernel must be at least 1, head_width 0")
+        if self.head_spacing not in HEAD_SPACINGS:
+            raise SpaceError(
+                f"arch: head_spacing is {self.head_spacing}; allowed: {HEAD_SPACINGS}"
+            )
         for index, stage in enumerate(self.stages):
             if stage.depth < 0 or (
                 stage.depth > 0
@@ -95,8 +104,14 @@ class Arch:
         return hashlib.sha256(self.dumps().encode()).hexdigest()[:10]
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values; `from_json` gives the same arch back."""
-        return asdict(self)
+        """Plain values; `from_json` gives the same arch back.
+
+        A head without spacing is left out, as ids of before it existed stay what they were.
+        """
+        document = asdict(self)
+        if self.head_spacing == 1:
+            del document["head_spacing"]
+        return document
 
     def dumps(self) -> str:
         """Canonical JSON text."""

@@ -11,6 +11,7 @@ the exported graph. On a CPU this is several times faster than `Conv1d` with dil
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
@@ -19,8 +20,21 @@ from torch import Tensor
 from search_spaces.plan import Conv, Plan
 
 Convolve = Callable[[Tensor, Conv], Tensor]
-Head = Callable[[Tensor], Tensor]
 Tap = Callable[[str, Tensor], Tensor]
+
+
+@dataclass(frozen=True)
+class Head:
+    """Weights behind the pooled features, see `search_spaces.plan`.
+
+    Attributes:
+        weight, bias: of the dense layer, `(coarse, features)` and `(coarse,)`.
+        upsample: weight and bias of `upsample`; None where the dense layer has all classes.
+    """
+
+    weight: Tensor
+    bias: Tensor
+    upsample: tuple[Tensor, Tensor] | None = None
 
 
 def refold(x: Tensor, dilation: int) -> Tensor:
@@ -64,14 +78,45 @@ def _same(name: str, x: Tensor) -> Tensor:
     return x
 
 
-def run_network(what: Plan, x: Tensor, convolve: Convolve, head: Head, tap: Tap = _same) -> Tensor:
+def upsample(coarse: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    """Logits of all classes from those of every few.
+
+    Args:
+        coarse: `(batch, places)`.
+        weight: `(classes to a place, 1, taps)`, of the places around each.
+        bias: `(classes to a place,)`.
+
+    Returns:
+        `(batch, classes)`.
+    """
+    written = F.conv1d(coarse[:, None], weight, bias, padding=weight.shape[2] // 2)
+    return written.transpose(1, 2).flatten(1)  # (batch, places, classes to a place) -> classes
+
+
+def linear_upsample(spacing: int, taps: int) -> Tensor:
+    """`(spacing, 1, taps)` weights of `upsample` that interpolate linearly: where training starts.
+
+    Class `j` of a place stands `(j - (spacing - 1) / 2) / spacing` places beside it.
+    """
+    beside = (torch.arange(spacing) - (spacing - 1) / 2) / spacing
+    distance = beside[:, None] - (torch.arange(taps) - taps // 2)
+    return (1 - distance.abs()).clamp(min=0)[:, None]
+
+
+def run_network(
+    what: Plan,
+    x: Tensor,
+    convolve: Convolve,
+    head: Head,
+    tap: Tap = _same,
+) -> Tensor:
     """Run a planned network.
 
     Args:
         what: the plan.
         x: `(batch, channels, time)`.
         convolve: applies a named convolution with its normalisation, before the activation.
-        head: pooled features `(batch, features)` to logits `(batch, classes)`.
+        head: from the pooled features `(batch, features)` to logits.
         tap: sees (and may replace) each activation under its tensor name in the lowered graph.
 
     Returns:
@@ -94,4 +139,7 @@ def run_network(what: Plan, x: Tensor, convolve: Convolve, head: Head, tap: Tap 
     if what.neck is not None:
         x = layer(x, what.neck)
     pooled = x.mean(dim=(2, 3)) if what.pooling == "avg" else x.amax(dim=(2, 3))
-    return tap("logits", head(tap("pool", pooled)))
+    coarse = F.linear(tap("pool", pooled), head.weight, head.bias)
+    if head.upsample is None:
+        return tap("logits", coarse)
+    return tap("logits", upsample(tap("head", coarse), *head.upsample))

@@ -118,7 +118,19 @@ def lower(arch: Arch) -> Graph:
         ),
         (1, 1, 1, features),
     )
-    build.add(_layer("head", "fully_connected", (build.current,), "logits"), (1, what.classes))
+    up = what.upsample
+    output = "logits" if up is None else "head"
+    build.add(_layer("head", "fully_connected", (build.current,), output), (1, what.coarse))
+    if up is not None:
+        # Classes lie on the W axis; a convolution of as many outputs as classes to a place leaves
+        # the classes in their order.
+        view = f"{up.name}.view"
+        build.add(_layer(view, "reshape", (build.current,), view), (1, 1, what.coarse, 1))
+        build.add(
+            _layer(up.name, "conv", (view,), up.name, kernel=(1, up.kernel), padding="same"),
+            (1, 1, what.coarse, up.outputs),
+        )
+        build.add(_layer("logits", "reshape", (up.name,), "logits"), (1, what.classes))
     return Graph(tuple(build.layers), tuple(build.tensors), "input", "logits")
 
 

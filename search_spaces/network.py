@@ -5,11 +5,10 @@ from __future__ import annotations
 import math
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from search_spaces.arch import Arch
-from search_spaces.blocks import causal_conv, run_network
+from search_spaces.blocks import Head, causal_conv, linear_upsample, run_network
 from search_spaces.plan import Conv, plan
 
 NORM_EPS = 1e-5
@@ -40,19 +39,28 @@ class Network(nn.Module):
             self.norms[key(conv.name)] = nn.BatchNorm2d(
                 conv.outputs, eps=NORM_EPS, momentum=NORM_MOMENTUM
             )
-        self.head = nn.Linear(self.plan.features, self.plan.classes)
+        self.head = nn.Linear(self.plan.features, self.plan.coarse)
+        self.upsample: nn.Conv1d | None = None
+        if (up := self.plan.upsample) is not None:
+            self.upsample = nn.Conv1d(1, up.outputs, up.kernel)
+            with torch.no_grad():
+                self.upsample.weight.copy_(linear_upsample(up.outputs, up.kernel))
+                nn.init.zeros_(self.upsample.bias)
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits `(batch, classes)` of windows `(batch, channels, time)`."""
-        return run_network(self.plan, x, self._convolve, self._head)
+        return run_network(self.plan, x, self._convolve, self._head())
 
     def _convolve(self, x: Tensor, conv: Conv) -> Tensor:
         name = key(conv.name)
         value: Tensor = self.norms[name](causal_conv(x, self.weights[name], conv))
         return value
 
-    def _head(self, features: Tensor) -> Tensor:
-        return F.linear(features, self.head.weight, self.head.bias)
+    def _head(self) -> Head:
+        up = self.upsample
+        return Head(
+            self.head.weight, self.head.bias, None if up is None else (up.weight, up.bias)
+        )
 
     def folded(self, conv: Conv) -> tuple[Tensor, Tensor]:
         """Weight `(outputs, inputs / groups, kernel)` and bias, normalisation folded in."""

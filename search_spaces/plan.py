@@ -2,7 +2,13 @@
 and the supernet all read.
 
 A plan lists convolutions by the names that key weights everywhere: `stem`, `stage0.block1.expand`,
-`stage0.block1.depthwise`, `stage0.block1.project`, `neck`, `head`.
+`stage0.block1.depthwise`, `stage0.block1.project`, `neck`, `head`, `upsample`.
+
+The dense head would hold most weights of a small network: one row of features and a bias for each
+of 180 classes. With a spacing it has an output for every few classes only, and `upsample` writes
+each class as a weighted sum of the three nearest: a sub-pixel convolution over the classes (Shi et
+al. 2016, arXiv 1609.05158). The logarithm of a Gaussian label is a parabola, which three points
+determine, so nothing is lost.
 """
 
 from __future__ import annotations
@@ -11,6 +17,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from search_spaces.arch import CLASSES, Arch
+
+UPSAMPLE_TAPS = 3  # the place itself and its two neighbours: not causal, as classes are no time
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +58,16 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The whole network; `times[i]` is the number of time steps that block `i` puts out."""
+    """The whole network.
+
+    Attributes:
+        channels, samples: of the input.
+        times: time steps that each block puts out.
+        features: channels that are pooled and enter the head.
+        coarse: outputs of the dense head.
+        upsample: from those to the classes, `classes / coarse` outputs at each of `coarse` places;
+            None where the head has all classes.
+    """
 
     channels: int
     samples: int
@@ -61,11 +78,13 @@ class Plan:
     neck: Conv | None
     pooling: str
     features: int
+    coarse: int
+    upsample: Conv | None
     classes: int
 
     @property
     def convs(self) -> tuple[Conv, ...]:
-        """All convolutions in order of execution."""
+        """All convolutions over time, in order of execution."""
         inner = tuple(conv for block in self.blocks for conv in block.convs)
         return (self.stem, *inner) if self.neck is None else (self.stem, *inner, self.neck)
 
@@ -142,6 +161,10 @@ def plan(arch: Arch) -> Plan:
     if arch.head_width:
         neck = _conv("neck", "pointwise", width, arch.head_width, 1, 1, 1, relu=True)
         width = arch.head_width
+    spacing = arch.head_spacing
+    upsample = None
+    if spacing > 1:
+        upsample = _conv("upsample", "full", 1, spacing, UPSAMPLE_TAPS, 1, 1, relu=False)
     return Plan(
         arch.channels,
         arch.samples,
@@ -152,5 +175,7 @@ def plan(arch: Arch) -> Plan:
         neck,
         arch.pooling,
         width,
+        CLASSES // spacing,
+        upsample,
         CLASSES,
     )

@@ -13,7 +13,7 @@ layers that regress one value: 4,764 parameters, 63,552 MAC.
 nearly all time steps, and attention between the PPG and the acceleration. Here both enter one
 trunk without attention: 28,352 parameters, 3,250,288 MAC.
 
-`tiny`, `small`, `medium` and `large` (2.5, 4, 7 and 34 KB of weights) are networks of this tool's
+`tiny`, `small`, `medium` and `large` (2.5, 4, 7 and 47 KB of weights) are networks of this tool's
 own kind, for protocols that need a fixed architecture rather than a search. With `-ppg` behind the
 name each of the four reads no acceleration.
 """
@@ -57,26 +57,29 @@ TINY = Arch(
     acceleration=True,
     rate_hz=16,
     stem_width=8,
-    stem_kernel=7,
+    stem_kernel=9,
     stages=(
-        StageArch(1, 8, 7, 1, 1, 2, False),
-        StageArch(1, 8, 5, 2, 1, 1, True),
-        StageArch(1, 6, 5, 2, 1, 1, False),
+        StageArch(1, 12, 7, 1, 1, 1, False),
+        StageArch(3, 12, 7, 2, 1, 1, True),
+        StageArch(1, 20, 7, 4, 1, 1, False),
     ),
     pooling="avg",
     head_width=0,
+    head_spacing=9,
 )
 SMALL = Arch(
     acceleration=True,
-    rate_hz=16,
-    stem_width=8,
+    rate_hz=32,
+    stem_width=10,
     stem_kernel=9,
     stages=(
-        StageArch(1, 12, 7, 1, 1, 2, False),
-        StageArch(2, 12, 7, 2, 1, 2, True),
+        StageArch(1, 16, 7, 1, 1, 2, False),
+        StageArch(3, 16, 7, 2, 1, 1, True),
+        StageArch(2, 20, 7, 4, 1, 1, True),
     ),
     pooling="avg",
     head_width=0,
+    head_spacing=9,
 )
 MEDIUM = Arch(
     acceleration=True,
@@ -84,12 +87,13 @@ MEDIUM = Arch(
     stem_width=12,
     stem_kernel=9,
     stages=(
-        StageArch(1, 16, 7, 1, 1, 2, False),
-        StageArch(2, 16, 7, 2, 1, 1, True),
-        StageArch(2, 20, 7, 4, 1, 1, True),
+        StageArch(1, 20, 7, 1, 1, 2, False),
+        StageArch(3, 24, 7, 2, 1, 1, True),
+        StageArch(2, 32, 7, 4, 1, 1, True),
     ),
     pooling="avg",
-    head_width=16,
+    head_width=0,
+    head_spacing=6,
 )
 LARGE = Arch(
     acceleration=True,
@@ -97,11 +101,13 @@ LARGE = Arch(
     stem_width=24,
     stem_kernel=9,
     stages=(
-        StageArch(2, 24, 7, 1, 2, 2, True),
-        StageArch(3, 40, 7, 2, 2, 2, True),
+        StageArch(2, 48, 7, 1, 1, 2, True),
+        StageArch(3, 72, 7, 2, 1, 1, True),
+        StageArch(3, 80, 7, 4, 1, 1, True),
     ),
     pooling="avg",
     head_width=0,
+    head_spacing=5,
 )
 
 OWN = {"tiny": TINY, "small": SMALL, "medium": MEDIUM, "large": LARGE}

@@ -7,6 +7,7 @@ are clamped, so equal networks are equal values.
 
 from __future__ import annotations
 
+import itertools
 import random
 import sys
 from collections.abc import Iterator
@@ -16,7 +17,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from ppgnas.errors import SpaceError
-from search_spaces.arch import POOLINGS, RATES_HZ, WINDOW_S, Arch, StageArch
+from search_spaces.arch import HEAD_SPACINGS, POOLINGS, RATES_HZ, WINDOW_S, Arch, StageArch
 from search_spaces.plan import residual_possible
 
 if sys.version_info >= (3, 11):
@@ -25,6 +26,9 @@ else:
     import tomli as tomllib
 
 PRESETS = ("tiny", "default", "wide")
+# Choices before the stages and after them, by their names in `Arch`.
+_FRONT = ("acceleration", "rate_hz", "stem_width", "stem_kernel")
+_END = ("pooling", "head_width", "head_spacing")
 _ABSENT = StageArch(0, 0, 0, 0, 0, 0, False)
 
 
@@ -55,7 +59,7 @@ class SearchSpace:
     Attributes:
         name: preset or file name.
         acceleration, rate_hz: front ends.
-        stem_width, stem_kernel, pooling, head_width: see `Arch`.
+        stem_width, stem_kernel, pooling, head_width, head_spacing: see `Arch`.
         stages: see `StageSpace`.
     """
 
@@ -67,6 +71,7 @@ class SearchSpace:
     stages: tuple[StageSpace, ...]
     pooling: tuple[str, ...]
     head_width: tuple[int, ...]
+    head_spacing: tuple[int, ...]
 
     def __post_init__(self) -> None:
         self._check("acceleration", self.acceleration, (False, True))
@@ -75,6 +80,7 @@ class SearchSpace:
         self._check("stem_width", self.stem_width, range(4, 257, 4))
         self._check("stem_kernel", self.stem_kernel, range(4, 33))
         self._check("head_width", self.head_width, range(0, 513, 4))
+        self._check("head_spacing", self.head_spacing, HEAD_SPACINGS)
         if not self.stages:
             raise SpaceError(f"space {self.name}: no stages; give at least one [[stages]] table")
         allowed: dict[str, Any] = {
@@ -172,15 +178,8 @@ class SearchSpace:
         """Whether `arch` is canonical and made of this space's choices, up to clamping."""
         if len(arch.stages) != len(self.stages) or self.canonical(arch) != arch:
             return False
-        front = (
-            arch.acceleration in self.acceleration
-            and arch.rate_hz in self.rate_hz
-            and arch.stem_width in self.stem_width
-            and arch.stem_kernel in self.stem_kernel
-            and arch.pooling in self.pooling
-            and arch.head_width in self.head_width
-        )
-        return front and all(
+        ends = all(getattr(arch, name) in getattr(self, name) for name in (*_FRONT, *_END))
+        return ends and all(
             stage.depth in space.depth
             and (
                 stage.depth == 0
@@ -200,16 +199,11 @@ class SearchSpace:
     @cached_property
     def dimensions(self) -> dict[str, tuple[Any, ...]]:
         """Every choice by the name under which Optuna sees it."""
-        named: dict[str, tuple[Any, ...]] = {
-            key: getattr(self, key)
-            for key in ("acceleration", "rate_hz", "stem_width", "stem_kernel")
-        }
+        named: dict[str, tuple[Any, ...]] = {name: getattr(self, name) for name in _FRONT}
         for number, stage in enumerate(self.stages):
             for item in fields(StageSpace):
                 named[f"stage{number}.{item.name}"] = getattr(stage, item.name)
-        named["pooling"] = self.pooling
-        named["head_width"] = self.head_width
-        return named
+        return named | {name: getattr(self, name) for name in _END}
 
     def build(self, choices: dict[str, Any]) -> Arch:
         """The canonical arch of one choice per dimension."""
@@ -220,20 +214,7 @@ class SearchSpace:
             for number in range(len(self.stages))
         )
         return self.canonical(
-            Arch(
-                stages=stages,
-                **{
-                    key: choices[key]
-                    for key in (
-                        "acceleration",
-                        "rate_hz",
-                        "stem_width",
-                        "stem_kernel",
-                        "pooling",
-                        "head_width",
-                    )
-                },
-            )
+            Arch(stages=stages, **{name: choices[name] for name in (*_FRONT, *_END)})
         )
 
     def suggest(self, trial: Trial) -> Arch:
@@ -274,11 +255,12 @@ class SearchSpace:
     def smallest(self) -> Arch:
         """The lowest choice everywhere: the sandwich's bottom.
 
-        Strides take their largest value, which makes the fewest time steps.
+        Strides and spacings take their largest value, which makes the fewest time steps and
+        outputs.
         """
         lowest = {name: values[0] for name, values in self.dimensions.items()}
         for name, values in self.dimensions.items():
-            if name.endswith("stride"):
+            if name.endswith(("stride", "spacing")):
                 lowest[name] = values[-1]
         return self.build(lowest)
 
@@ -286,7 +268,7 @@ class SearchSpace:
         """The highest choice everywhere: the sandwich's top and the students' teacher."""
         highest = {name: values[-1] for name, values in self.dimensions.items()}
         for name, values in self.dimensions.items():
-            if name.endswith("stride") or name == "pooling":
+            if name.endswith(("stride", "spacing")) or name == "pooling":
                 highest[name] = values[0]
         return self.build(highest)
 
@@ -301,29 +283,21 @@ class SearchSpace:
                 stride = max(1, round(rate / 16))
                 time = -(-WINDOW_S * rate // stride)
                 total += _count_stages(self.stages, stem_width, time)
-        ends = len(self.stem_kernel) * len(self.pooling) * len(self.head_width)
-        return total * ends * len(self.acceleration)
+        heads = len(self.pooling) * len(self.head_width) * len(self.head_spacing)
+        return total * len(self.stem_kernel) * heads * len(self.acceleration)
 
     def __iter__(self) -> Iterator[Arch]:
         """Every network once; only sensible for a small space."""
-        for acceleration in self.acceleration:
-            for rate in self.rate_hz:
-                for stem_width in self.stem_width:
-                    stride = max(1, round(rate / 16))
-                    time = -(-WINDOW_S * rate // stride)
-                    for stages in _all_stages(self.stages, stem_width, time):
-                        for kernel in self.stem_kernel:
-                            for pooling in self.pooling:
-                                for head in self.head_width:
-                                    yield Arch(
-                                        acceleration,
-                                        rate,
-                                        stem_width,
-                                        kernel,
-                                        stages,
-                                        pooling,
-                                        head,
-                                    )
+        ends = (self.stem_kernel, self.pooling, self.head_width, self.head_spacing)
+        for acceleration, rate, stem_width in itertools.product(
+            self.acceleration, self.rate_hz, self.stem_width
+        ):
+            time = -(-WINDOW_S * rate // max(1, round(rate / 16)))
+            for stages in _all_stages(self.stages, stem_width, time):
+                for kernel, pooling, head, spacing in itertools.product(*ends):
+                    yield Arch(
+                        acceleration, rate, stem_width, kernel, stages, pooling, head, spacing
+                    )
 
 
 def _check_keys(where: str, document: dict[str, Any], wanted: set[str]) -> None:

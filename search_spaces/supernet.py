@@ -13,7 +13,7 @@ How the dimensions share (Once-for-All and BigNAS, in 1D):
   (dilation times the strides before it). A filter over 0.3 s is no use as one over 2.4 s, while
   the pointwise layers, which hold nearly all weights, are shared over all spacings;
 * shortcut: a block that adds to its input and one that replaces it end in different pointwise
-  layers; pooling: each kind has its head;
+  layers; pooling and the spacing of the head: each kind has its head;
 * front end: each (acceleration, rate) has its own stem, because a tap then spans another time. At
   25 Hz the trunk runs at 12.5 Hz instead of 16, so depthwise kernels pass through a learned matrix
   that starts as a resampling.
@@ -35,9 +35,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from search_spaces.arch import CLASSES, Arch, StageArch
-from search_spaces.blocks import causal_conv, run_network
+from search_spaces.blocks import Head, causal_conv, linear_upsample, run_network
 from search_spaces.network import NORM_EPS, Network, key
-from search_spaces.plan import Conv, plan, residual_possible
+from search_spaces.plan import UPSAMPLE_TAPS, Conv, plan, residual_possible
 from search_spaces.space import SearchSpace, StageSpace
 
 Statistics = Mapping[str, tuple[Tensor, Tensor]]
@@ -62,7 +62,11 @@ def _variant(name: str, arch: Arch) -> str:
 
 
 def _head_key(arch: Arch) -> str:
-    return f"{arch.pooling}_{'neck' if arch.head_width else 'direct'}"
+    return f"{arch.pooling}_{'neck' if arch.head_width else 'direct'}_{_every(arch.head_spacing)}"
+
+
+def _every(spacing: int) -> str:
+    return f"every{spacing}"
 
 
 def _stem_key(acceleration: bool, rate_hz: int) -> str:
@@ -142,18 +146,11 @@ class Supernet(nn.Module):
         if max(space.head_width) > 0:
             self._add("neck", max(space.head_width), widest, (1,))
         self.heads = nn.ParameterDict()
-        for pooling in space.pooling:
-            for kind, features, used in (
-                ("direct", widest, 0 in space.head_width),
-                ("neck", max(space.head_width), max(space.head_width) > 0),
-            ):
-                if used:
-                    name = f"{pooling}_{kind}"
-                    bound = 1 / math.sqrt(features)
-                    self.heads[name] = nn.Parameter(
-                        (torch.rand(CLASSES, features) * 2 - 1) * bound
-                    )
-        self.head_bias = nn.Parameter(torch.zeros(CLASSES))
+        self.head_biases = nn.ParameterDict()
+        self.upsamples = nn.ParameterDict()
+        self.upsample_biases = nn.ParameterDict()
+        for spacing in space.head_spacing:
+            self._add_heads(spacing, widest)
 
     def _add_block(
         self, number: int, index: int, stage: StageSpace, widths: set[int], spacings: set[int]
@@ -177,6 +174,21 @@ class Supernet(nn.Module):
                 self._add(f"{name}_depthwise_{kind}_spacing{spacing}", inner, 1, stage.kernel)
             for ending in endings:
                 self._add(f"{name}_project_{kind}_{ending}", out, inner, (1,))
+
+    def _add_heads(self, spacing: int, widest: int) -> None:
+        every, coarse = _every(spacing), CLASSES // spacing
+        for pooling in self.space.pooling:
+            for kind, features, used in (
+                ("direct", widest, 0 in self.space.head_width),
+                ("neck", max(self.space.head_width), max(self.space.head_width) > 0),
+            ):
+                if used:
+                    start = (torch.rand(coarse, features) * 2 - 1) / math.sqrt(features)
+                    self.heads[f"{pooling}_{kind}_{every}"] = nn.Parameter(start)
+        self.head_biases[every] = nn.Parameter(torch.zeros(coarse))
+        if spacing > 1:
+            self.upsamples[every] = nn.Parameter(linear_upsample(spacing, UPSAMPLE_TAPS))
+            self.upsample_biases[every] = nn.Parameter(torch.zeros(spacing))
 
     def _add(self, name: str, outputs: int, inputs: int, kernels: tuple[int, ...]) -> None:
         longest = max(kernels)
@@ -212,11 +224,18 @@ class Supernet(nn.Module):
             mean, variance = statistics[conv.name]
             return F.batch_norm(value, mean, variance, gain, shift, eps=NORM_EPS)
 
-        return run_network(plan(arch), x, convolve, lambda f: self._head(f, arch))
+        return run_network(plan(arch), x, convolve, self._head(arch))
 
-    def _head(self, features: Tensor, arch: Arch) -> Tensor:
-        weight = self.heads[_head_key(arch)]
-        return F.linear(features, weight[:, : features.shape[1]], self.head_bias)
+    def _head(self, arch: Arch) -> Head:
+        every = _every(arch.head_spacing)
+        weight = self.heads[_head_key(arch)][:, : plan(arch).features]
+        if every not in self.upsamples:
+            return Head(weight, self.head_biases[every])
+        return Head(
+            weight,
+            self.head_biases[every],
+            (self.upsamples[every], self.upsample_biases[every]),
+        )
 
     def weight(self, conv: Conv, arch: Arch) -> Tensor:
         """`(outputs, inputs / groups, kernel)` weights that `arch` uses for a planned layer."""
@@ -256,7 +275,7 @@ class Supernet(nn.Module):
                 gain, shift = self.gains[name][: conv.outputs], self.shifts[name][: conv.outputs]
                 return F.batch_norm(value, mean, variance, gain, shift, eps=NORM_EPS)
 
-            run_network(what, batch, convolve, lambda f: self._head(f, arch))
+            run_network(what, batch, convolve, self._head(arch))
         if count == 0:
             raise ValueError("recalibrate needs at least one batch")
         return {name: (mean / count, var / count) for name, (mean, var) in sums.items()}
@@ -275,9 +294,13 @@ class Supernet(nn.Module):
             norm.bias.copy_(self.shifts[name][: conv.outputs])
             norm.running_mean.copy_(statistics[conv.name][0])
             norm.running_var.copy_(statistics[conv.name][1])
-        head = self.heads[_head_key(arch)]
-        network.head.weight.copy_(head[:, : network.plan.features])
-        network.head.bias.copy_(self.head_bias)
+        head = self._head(arch)
+        network.head.weight.copy_(head.weight)
+        network.head.bias.copy_(head.bias)
+        if network.upsample is not None and head.upsample is not None:
+            weight, bias = head.upsample
+            network.upsample.weight.copy_(weight)
+            network.upsample.bias.copy_(bias)
         return network.eval()
 
     @torch.no_grad()
@@ -302,7 +325,7 @@ class Supernet(nn.Module):
             for layer in self.weights:
                 if layer == name or layer.startswith(f"{block}_depthwise_expanded"):
                     orders[layer] = order
-        necks = [n for n in self.heads if n.endswith("_neck")]
+        necks = [n for n in self.heads if "_neck_" in n]
         if necks:
             orders["neck"] = _order(sum(self.heads[n].abs().sum(dim=0) for n in necks))
             for name in necks:

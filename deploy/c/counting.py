@@ -2,7 +2,7 @@
 
     python -m deploy.c.counting --networks 200 --out hwmodels/data/c_steps_m7.csv
 
-draws networks of the presets and of a space of longer kernels, generates and builds each, runs one
+draws networks of the presets and of a space of longer kernels and all heads, generates and builds each, runs one
 window in emulation and writes one row for each function: the shape of its step, how many steps
 call it, instructions and cycles (of the pipeline model) of one call, bytes of code. Then
 `python -m hwmodels.fit` makes the laws of it.
@@ -26,7 +26,7 @@ from deploy.emulation.toolchain import Compiler, find_compiler
 from deploy.random_net import random_net
 from hwmodels.c_shapes import COLUMNS, infer_shape, step_shape
 from hwmodels.graph import Graph
-from search_spaces.arch import Arch
+from search_spaces.arch import HEAD_SPACINGS, Arch
 from search_spaces.lower import lower
 from search_spaces.space import PRESETS, SearchSpace, StageSpace
 
@@ -47,8 +47,14 @@ def draw(networks: int, seed: int) -> Iterator[Graph]:
     """Graphs of the spaces in turn, different ones, up to `MAX_MACS`."""
     rng = random.Random(seed)
     presets = [SearchSpace.preset(name) for name in PRESETS]
-    kernels = replace(presets[1], name="kernels", stages=(_KERNELS, _KERNELS))
-    spaces = [*presets, replace(kernels, pooling=("avg", "max"))]
+    kernels = replace(
+        presets[1],
+        name="kernels",
+        stages=(_KERNELS, _KERNELS),
+        pooling=("avg", "max"),
+        head_spacing=HEAD_SPACINGS,
+    )
+    spaces = [*presets, kernels]
     seen: set[Arch] = set()
     while len(seen) < networks:
         arch = spaces[len(seen) % len(spaces)].sample(rng)

@@ -51,6 +51,7 @@ def _finalist_info(run: RunData, finalist: Finalist) -> dict[str, Any]:
         "flash_split": {key: number(costs, "flash_bytes", key) for key in SPLIT},
         "peak_layer": str(table(costs, "sram_bytes").get("peak_layer") or ""),
         "tflite_max_lsb": number(card, "parity", "tflite_max_lsb"),
+        "tflite_rule_max_lsb": number(card, "parity", "tflite_rule_max_lsb"),
         "tflite_equal_share": number(card, "parity", "tflite_equal_share"),
         "parity_windows": number(card, "parity", "windows"),
         "over": broken_budgets(run, finalist),
@@ -107,7 +108,7 @@ def _parity_cell(row: dict[str, Any]) -> str:
     if lsb is None:
         return "not checked"
     shown = "equal" if lsb == 0 else f"within {lsb:.0f} LSB"
-    if lsb > 1:
+    if row["tflite_rule_max_lsb"]:
         shown = f'<span class="over">{shown}</span>'
     detail = [] if share is None else [f"{100 * share:.1f} % equal"]
     detail += [] if windows is None else [f"{windows:,.0f} windows"]

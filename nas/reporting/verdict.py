@@ -58,9 +58,9 @@ def _cautions(run: RunData) -> list[str]:
             add(f"Budget of {_names(over)} exceeded", finalist)
         if unsure:
             add(f"Budget of {_names(unsure)} kept by the estimate, not by its high end", finalist)
-        lsb = number(finalist.card, "parity", "tflite_max_lsb")
-        if lsb is not None and lsb > 1:
-            add(f"TFLite file up to {lsb:.0f} LSB off the reference", finalist)
+        lsb = number(finalist.card, "parity", "tflite_rule_max_lsb")
+        if lsb:
+            add(f"TFLite file up to {lsb:.0f} LSB off the reference in its rounding", finalist)
         if table(finalist.card, "costs").get("in_calibrated_range") is False:
             add("Costs outside the range in which they were calibrated", finalist)
     found = list(run.notes)

@@ -225,6 +225,7 @@ def _write_finalist(
         "macs": candidate["macs"],
         "parity": {
             "tflite_max_lsb": number % 2,
+            "tflite_rule_max_lsb": 0,
             "onnx_max_lsb": 1,
             "windows": 500,
             "tflite_equal_share": 1.0 if number % 2 == 0 else 0.9987,

@@ -204,7 +204,7 @@ def read_series(
         (["search", "--budget", "80KB", "--data", "nowhere"], 2, "nowhere"),
         (["search", "--budget", "80KB", "--teacher", "x"], 2, "--teacher 'x' is neither"),
         (["search", "--resume"], 2, "holds no run"),
-        (["search", "--budget", "9KB", "--space", "tiny"], 3, "--budget stops it: at least"),
+        (["search", "--budget", "5KB", "--space", "tiny"], 3, "--budget stops it: at least"),
         (["search", "--budget", "80KB", "--trials", "many"], 2, "--trials"),
         (["search", "--budgets", "80KB"], 2, "--budget"),
         (["serch"], 2, "serch"),

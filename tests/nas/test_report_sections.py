@@ -268,13 +268,13 @@ def test_verdict_cautions_about_files_and_people() -> None:
         finalists=(
             finalist(
                 report={"mae_bpm": 2.0, "people": {"a": {}, "b": {}}},
-                parity={"tflite_max_lsb": 3},
+                parity={"tflite_max_lsb": 3, "tflite_rule_max_lsb": 3},
                 costs={"in_calibrated_range": False},
             ),
         ),
     )
     assert _verdict_info(run)["cautions"] == [
-        "TFLite file up to 3 LSB off the reference: finalist 1.",
+        "TFLite file up to 3 LSB off the reference in its rounding: finalist 1.",
         "Costs outside the range in which they were calibrated: finalist 1.",
         "Few report people (2): the interval of the MAE says little.",
     ]

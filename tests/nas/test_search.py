@@ -134,7 +134,7 @@ def test_a_card_agrees_with_the_files_beside_it(finished: RunDir) -> None:
     import hashlib
 
     card, folder = finished.card(1), finished.finalist(1)
-    assert card["parity"]["tflite_max_lsb"] <= 1
+    assert card["parity"]["tflite_rule_max_lsb"] == 0
     assert card["parity"]["windows"] > 0
     for name, facts in card["files"].items():
         content = (folder / name).read_bytes()

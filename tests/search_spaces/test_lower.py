@@ -6,7 +6,10 @@ import random
 from dataclasses import replace
 from math import prod
 
+import pytest
+
 from hwmodels.graph import Graph
+from ppgnas.errors import SpaceError
 from search_spaces.arch import Arch, StageArch
 from search_spaces.lower import lower
 from search_spaces.space import SearchSpace
@@ -34,11 +37,41 @@ def test_a_small_network_by_hand() -> None:
     assert graph.weight_bytes(by_name["head"]) == 8 * 180 + 4 * 180
 
 
+def test_a_spaced_head_by_hand() -> None:
+    arch = Arch(True, 16, 8, 9, (StageArch(1, 8, 5, 1, 1, 1, False),), "avg", 0, 9)
+    graph = lower(arch)
+    assert [(layer.name, layer.op) for layer in graph.layers[-5:]] == [
+        ("pool", "avg_pool"),
+        ("head", "fully_connected"),
+        ("upsample.view", "reshape"),
+        ("upsample", "conv"),
+        ("logits", "reshape"),
+    ]
+    assert graph.shape("head") == (1, 20)
+    assert graph.shape("upsample") == (1, 1, 20, 9)
+    by_name = {layer.name: layer for layer in graph.layers}
+    assert graph.weight_bytes(by_name["head"]) == 8 * 20 + 4 * 20
+    assert graph.weight_bytes(by_name["upsample"]) == 3 * 9 + 4 * 9
+    assert graph.macs(by_name["upsample"]) == 20 * 9 * 3
+
+
+def test_a_head_without_spacing_keeps_its_id_and_its_document() -> None:
+    arch = Arch(True, 16, 8, 9, (StageArch(1, 8, 5, 1, 1, 1, False),), "avg", 0)
+    assert "head_spacing" not in arch.to_json()
+    assert arch.id == "79732c1791"  # what the version before spacings gave
+    spaced = replace(arch, head_spacing=9)
+    assert Arch.from_json(spaced.to_json()) == spaced
+    assert Arch.from_json(arch.to_json()) == arch
+    with pytest.raises(SpaceError, match=r"head_spacing is 7; allowed: \(1, 2, 3"):
+        replace(arch, head_spacing=7)
+
+
 def test_all_graphs_are_legal_and_survive_json(random_archs: list[Arch]) -> None:
     for arch in random_archs:
         graph = lower(arch)
         assert graph.shape("input") == (1, 1, arch.samples, arch.channels)
         assert graph.shape("logits") == (1, 180)
+        assert graph.output == "logits"
         assert Graph.from_json(graph.to_json()) == graph
         for layer in graph.layers:
             if layer.op == "reshape":

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from hwmodels.graph import Graph
 from search_spaces.arch import Arch
-from search_spaces.blocks import run_network
+from search_spaces.blocks import linear_upsample, run_network, upsample
 from search_spaces.lower import lower, stored_weight
 from search_spaces.network import Network
 from search_spaces.plan import plan
@@ -25,7 +25,7 @@ def supernets() -> dict[str, Supernet]:
     nets = {name: Supernet(SearchSpace.preset(name)) for name in ("default", "wide")}
     with torch.no_grad():
         for net in nets.values():  # away from the initial ones and zeros and identities
-            for parts in (net.gains, net.shifts, net.transforms):
+            for parts in (net.gains, net.shifts, net.transforms, net.upsamples):
                 for value in parts.values():
                     value.add_(0.1 * torch.randn_like(value))
     return nets
@@ -68,7 +68,7 @@ def test_lowering_agrees_with_the_extracted_network_layer_by_layer(
 
         x = torch.randn(1, arch.channels, arch.samples)
         with torch.no_grad():
-            run_network(network.plan, x, network._convolve, network._head, tap)
+            run_network(network.plan, x, network._convolve, network._head(), tap)
         graph = lower(arch)
         values = _run_graph(graph, network, x.numpy().transpose(0, 2, 1)[:, None])
         layers = [layer for layer in graph.layers if layer.output in seen]
@@ -84,6 +84,8 @@ def _run_graph(
     graph: Graph, network: Network, x: NDArray[np.float32]
 ) -> dict[str, NDArray[np.float64]]:
     convs = {conv.name: conv for conv in network.plan.convs}
+    if network.plan.upsample is not None:
+        convs["upsample"] = network.plan.upsample
     values = {graph.input: x.astype(np.float64)}
     for layer in graph.layers:
         source = values[layer.inputs[0]]
@@ -102,9 +104,17 @@ def _run_graph(
             weight = network.head.weight.detach().numpy().astype(np.float64)
             out = source.reshape(1, -1) @ weight.T + network.head.bias.detach().numpy()
         else:
-            folded, bias = network.folded(convs[layer.name])
+            conv = convs[layer.name]
+            if layer.name == "upsample":
+                assert network.upsample is not None
+                assert network.upsample.bias is not None
+                folded, bias = network.upsample.weight, network.upsample.bias
+                assert (layer.padding, layer.kernel) == ("same", (1, 3))
+                source = np.pad(source, ((0, 0), (0, 0), (1, 1), (0, 0)))
+            else:
+                folded, bias = network.folded(conv)
             weight = stored_weight(
-                convs[layer.name], folded.detach().double().numpy(), graph.weight_shape(layer)
+                conv, folded.detach().double().numpy(), graph.weight_shape(layer)
             )
             out = np.zeros(graph.shape(layer.output)) + bias.detach().double().numpy()
             for i in range(out.shape[1]):
@@ -121,6 +131,33 @@ def _run_graph(
                 out = np.maximum(out, 0)
         values[layer.output] = out
     return values
+
+
+@pytest.mark.parametrize("spacing", [2, 3, 5, 9])
+def test_upsampling_starts_as_linear_interpolation(spacing: int) -> None:
+    """A line over the places is a line over the classes, but for the ends."""
+    places = 180 // spacing
+    line = (torch.arange(places) + 0.5) * spacing - 0.5  # the class at the middle of each place
+    written = upsample(line[None], linear_upsample(spacing, 3), torch.zeros(spacing))
+    assert written.shape == (1, 180)
+    inside = slice(spacing, 180 - spacing)
+    torch.testing.assert_close(written[0, inside], torch.arange(180.0)[inside])
+
+
+@pytest.mark.parametrize("spacing", [3, 9])
+def test_upsampling_can_write_any_soft_label(spacing: int) -> None:
+    """Three places determine a parabola, so no Gaussian is lost between them."""
+    classes, places = torch.arange(180.0).double(), 180 // spacing
+    middles = ((torch.arange(places) + 0.5) * spacing - 0.5).double()
+    beside = (torch.arange(spacing).double() - (spacing - 1) / 2) / spacing
+    lagrange = [beside * (beside - 1) / 2, 1 - beside**2, beside * (beside + 1) / 2]
+    weight = torch.stack(lagrange, dim=1)[:, None]
+    for centre in (40.3, 101.7):
+        coarse = -0.5 * ((middles - centre) / 2) ** 2
+        written = upsample(coarse[None], weight, torch.zeros(spacing).double())[0]
+        inside = slice(spacing, 180 - spacing)
+        expected = -0.5 * ((classes - centre) / 2) ** 2
+        torch.testing.assert_close(written[inside], expected[inside])
 
 
 def test_networks_are_causal(supernets: dict[str, Supernet]) -> None:
@@ -145,9 +182,9 @@ def test_networks_are_causal(supernets: dict[str, Supernet]) -> None:
         later = x.clone()
         later[..., arch.samples // 2 :] += 1
         with torch.no_grad():
-            run_network(what, x, network._convolve, network._head, tap)
+            run_network(what, x, network._convolve, network._head(), tap)
             before = last["value"]
-            run_network(what, later, network._convolve, network._head, tap)
+            run_network(what, later, network._convolve, network._head(), tap)
         half = what.time // 2
         torch.testing.assert_close(last["value"][:, :half], before[:, :half])
         assert not torch.allclose(last["value"][:, half:], before[:, half:])

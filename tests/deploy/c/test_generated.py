@@ -55,12 +55,11 @@ def check(net: QuantizedNet, folder: Path, host: HostCompiler, *flags: str) -> N
 @pytest.mark.parametrize("seed", [0, 1])
 def test_presets_on_the_host(preset: str, seed: int, tmp_path: Path, host: HostCompiler) -> None:
     net = sample(preset, seed)
-    assert {step.kind for step in program(net.graph).steps} <= {
-        "window",
-        "separable",
-        "dense",
-        "pool",
-    }
+    for step in program(net.graph).steps:
+        if step.layers[0].name == "upsample":
+            assert step.kind == "generic"  # 540 products or fewer
+        else:
+            assert step.kind in ("window", "separable", "dense", "pool")
     check(net, tmp_path, host)
 
 
