@@ -135,9 +135,8 @@ def step_shape(graph: Graph, program: Program, step: Step) -> StepShape:
         )
     work = graph.macs(layer) or max(prod(source), prod(graph.shape(layer.output)))
     row = layer.op == "conv" and source[1] == source[3] == 1 and layer.stride == (1, 1)
-    return StepShape(
-        "row" if row else f"plain {layer.op}", to.steps, 1, source[-1], to.channels, 0, 0, 0, 0, 0, 0, work
-    )
+    kind = "row" if row else f"plain {layer.op}"
+    return StepShape(kind, to.steps, 1, source[-1], to.channels, 0, 0, 0, 0, 0, 0, work)
 
 
 def infer_shape(graph: Graph, program: Program) -> StepShape:

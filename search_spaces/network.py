@@ -20,6 +20,15 @@ def weight_shape(conv: Conv) -> tuple[int, int, int]:
     return (conv.outputs, 1 if conv.kind == "depthwise" else conv.inputs, conv.kernel)
 
 
+class Upsample(nn.Module):
+    """Weight and bias of `search_spaces.blocks.upsample`."""
+
+    def __init__(self, conv: Conv) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(linear_upsample(conv.outputs, conv.kernel))
+        self.bias = nn.Parameter(torch.zeros(conv.outputs))
+
+
 class Network(nn.Module):
     """Causal network of `arch`: `(batch, channels, time)` to `(batch, classes)` logits.
 
@@ -40,12 +49,8 @@ class Network(nn.Module):
                 conv.outputs, eps=NORM_EPS, momentum=NORM_MOMENTUM
             )
         self.head = nn.Linear(self.plan.features, self.plan.coarse)
-        self.upsample: nn.Conv1d | None = None
-        if (up := self.plan.upsample) is not None:
-            self.upsample = nn.Conv1d(1, up.outputs, up.kernel)
-            with torch.no_grad():
-                self.upsample.weight.copy_(linear_upsample(up.outputs, up.kernel))
-                nn.init.zeros_(self.upsample.bias)
+        up = self.plan.upsample
+        self.upsample = None if up is None else Upsample(up)
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits `(batch, classes)` of windows `(batch, channels, time)`."""

@@ -2,9 +2,9 @@
 
     python -m deploy.c.counting --networks 200 --out hwmodels/data/c_steps_m7.csv
 
-draws networks of the presets and of a space of longer kernels and all heads, generates and builds each, runs one
-window in emulation and writes one row for each function: the shape of its step, how many steps
-call it, instructions and cycles (of the pipeline model) of one call, bytes of code. Then
+draws networks of the presets and of a space of longer kernels and all heads, generates and builds
+each, runs one window in emulation and writes one row for each function: the shape of its step, how
+many steps call it, instructions and cycles (of the pipeline model) of one call, bytes of code. Then
 `python -m hwmodels.fit` makes the laws of it.
 """
 

@@ -40,6 +40,7 @@ def _choices(arch: Any) -> dict[str, float | None]:
         "largest<br>dilation": most("dilation"),
         "largest<br>expansion": most("expansion"),
         "head<br>width": number(arch, "head_width"),
+        "head<br>spacing": number(arch, "head_spacing") or 1.0,  # left out where it is 1
     }
 
 

@@ -145,6 +145,7 @@ def test_parallel_info_summarises_the_arch() -> None:
         "largest<br>dilation": 2,
         "largest<br>expansion": 1,
         "head<br>width": 0,
+        "head<br>spacing": 1,
         "Latency<br>(ms)": 1.5,
         "MAE<br>(BPM)": 2.5,
     }

@@ -18,7 +18,8 @@ from search_spaces.space import PRESETS, SearchSpace, StageSpace
 
 def _micro(**changes: Any) -> SearchSpace:
     stage = StageSpace((0, 1, 2), (8, 16), (3, 5), (1, 2, 4), (1, 2), (1, 2), (False, True))
-    space = SearchSpace("micro", (True,), (16, 25), (8,), (5,), (stage, stage), ("avg",), (0, 8), (1, 5))
+    stages = (stage, stage)
+    space = SearchSpace("micro", (True,), (16, 25), (8,), (5,), stages, ("avg",), (0, 8), (1, 5))
     return replace(space, **changes)
 
 
@@ -138,7 +139,7 @@ residual = [true]
         (("width = [8, 16]", "width = [16, 8]"), r"must rise without repeats"),
         (("kernel = [5]", "kernal = [5]"), r"lacks kernel"),
         (("head_width = [0]", "head_width = 0"), r"head_width is 0; expected a list"),
-        (("spacing = [1, 5]", "spacing = [7]"), r"head_spacing holds 7; allowed: 1, 2, 3, 5, 6, 9"),
+        (("spacing = [1, 5]", "spacing = [7]"), r"head_spacing holds 7; allowed: 1, 2, 3, 5, 6"),
         (("depth = [1]", "depth = []"), r"stages\[0\].depth has no choices"),
         (("residual = [true]", "residual = [1]"), r"residual holds 1; allowed: False, True"),
         (("stride = [2]", "stride = [4]\n#"), None),

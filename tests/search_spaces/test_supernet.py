@@ -105,9 +105,10 @@ def _run_graph(
             out = source.reshape(1, -1) @ weight.T + network.head.bias.detach().numpy()
         else:
             conv = convs[layer.name]
+            folded: torch.Tensor
+            bias: torch.Tensor
             if layer.name == "upsample":
                 assert network.upsample is not None
-                assert network.upsample.bias is not None
                 folded, bias = network.upsample.weight, network.upsample.bias
                 assert (layer.padding, layer.kernel) == ("same", (1, 3))
                 source = np.pad(source, ((0, 0), (0, 0), (1, 1), (0, 0)))
