@@ -4,8 +4,8 @@
 
 draws networks of the presets and of a space of longer kernels and all heads, generates and builds
 each, runs one window in emulation and writes one row for each function: the shape of its step, how
-many steps call it, instructions and cycles (of the pipeline model) of one call, bytes of code. Then
-`python -m hwmodels.fit` makes the laws of it.
+many steps call it, instructions and cycles (of the pipeline model) of one call, bytes of code.
+Then `python -m hwmodels.fit` makes the laws of it.
 """
 
 from __future__ import annotations
