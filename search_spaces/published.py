@@ -13,7 +13,7 @@ layers that regress one value: 4,764 parameters, 63,552 MAC.
 nearly all time steps, and attention between the PPG and the acceleration. Here both enter one
 trunk without attention: 28,352 parameters, 3,250,288 MAC.
 
-`tiny`, `small`, `medium` and `large` (2.5, 4, 7 and 46 KB of weights) are networks of this tool's
+`tiny`, `small`, `medium` and `large` (2.5, 4, 7 and 34 KB of weights) are networks of this tool's
 own kind, for protocols that need a fixed architecture rather than a search. With `-ppg` behind the
 name each of the four reads no acceleration.
 """
@@ -101,9 +101,8 @@ LARGE = Arch(
     stem_width=24,
     stem_kernel=9,
     stages=(
-        StageArch(2, 48, 7, 1, 1, 2, True),
-        StageArch(3, 72, 7, 2, 1, 1, True),
-        StageArch(3, 80, 7, 4, 1, 1, True),
+        StageArch(2, 24, 7, 1, 2, 2, True),
+        StageArch(3, 48, 7, 2, 2, 2, True),
     ),
     pooling="avg",
     head_width=0,
