@@ -25,6 +25,7 @@ from distill.losses import fit_temperature, label_loss
 from distill.optim import GRADIENT_NORM, make_optimiser, set_rate
 from distill.progress import Progress
 from ppg.augment import TrainingBank
+from ppg.frontend import FRONT_END
 from ppg.targets import CLASSES, soft_labels
 from ppg.windows import WindowSet
 from ppgnas.errors import RunError
@@ -124,6 +125,7 @@ def train_teacher(
         "batch": effort.batch,
         "shape": str(shape),
         "people": list(bank.people),
+        "front_end": FRONT_END,
     }
     first = 0
     facts = read_facts(path)
@@ -174,6 +176,11 @@ def load_teacher(path: Path) -> ResNetTeacher:
     facts = read_facts(path)
     if "shape" not in facts or facts["step"] != facts["identity"]["steps"]:
         raise RunError(f"{path} is not a finished teacher; pass a teacher.safetensors of a run")
+    if facts["identity"].get("front_end") != FRONT_END:
+        raise RunError(
+            f"{path} was made by another ppgnas, whose networks read another front end; train it "
+            "again with --teacher resnet-small"
+        )
     stored = facts["shape"]
     teacher = ResNetTeacher(
         TeacherShape(

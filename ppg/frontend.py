@@ -21,6 +21,7 @@ from scipy import signal
 from ppg.recording import Recording
 from ppgnas.errors import DataError
 
+FRONT_END = "slope-1"  # another name whenever networks trained before read something else
 BAND_HZ = (0.4, 5.0)
 BAND_ORDER = 2
 PPG_CLIP = 5.0  # standard deviations

@@ -90,6 +90,9 @@ def test_a_file_that_is_no_teacher_is_refused(tmp_path: Path) -> None:
     save_checkpoint(path, torch.nn.Linear(2, 2))
     with pytest.raises(RunError, match="is not a finished teacher"):
         load_teacher(path)
+    save_checkpoint(path, torch.nn.Linear(2, 2), identity={"steps": 4}, step=4, shape={})
+    with pytest.raises(RunError, match="whose networks read another front end; train it again"):
+        load_teacher(path)
     path.write_bytes(b"garbage")
     with pytest.raises(RunError, match="cannot be read"):
         load_teacher(path)
