@@ -22,6 +22,7 @@ from distill.supernet_training import draw_networks, train_supernet
 from distill.teacher import ResNetTeacher, TeacherShape, check_unseen, load_teacher, train_teacher
 from distill.trainer import Trainer
 from ppg.augment import TrainingBank
+from ppg.frontend import FRONT_END
 from ppg.recording import Recording
 from ppg.windows import windows_of
 from ppgnas.errors import RunError, SpaceError
@@ -368,7 +369,7 @@ def test_a_fixed_network_of_ppg_alone_refuses_a_teacher_that_reads_more(
 ) -> None:
     path = tmp_path / "teacher.safetensors"
     teacher = ResNetTeacher(TeacherShape(4, 32))
-    identity = {"steps": 1, "people": []}
+    identity = {"steps": 1, "people": [], "front_end": FRONT_END}
     shape = {**TeacherShape(4, 32).__dict__}
     save_checkpoint(path, teacher, identity=identity, step=1, shape=shape)
     with pytest.raises(RunError, match="reads acceleration, and this network has PPG alone"):
