@@ -103,13 +103,7 @@ def linear_upsample(spacing: int, taps: int) -> Tensor:
     return (1 - distance.abs()).clamp(min=0)[:, None]
 
 
-def run_network(
-    what: Plan,
-    x: Tensor,
-    convolve: Convolve,
-    head: Head,
-    tap: Tap = _same,
-) -> Tensor:
+def run_network(what: Plan, x: Tensor, convolve: Convolve, head: Head, tap: Tap = _same) -> Tensor:
     """Run a planned network.
 
     Args:
