@@ -29,7 +29,7 @@ PUBLISHED_PREFIX = "published:"
 
 TIMEPPG_SMALL = Arch(
     acceleration=True,
-    rate_hz=32,
+    rate_hz=16,
     stem_width=8,
     stem_kernel=5,
     stages=(
@@ -42,7 +42,7 @@ TIMEPPG_SMALL = Arch(
 )
 KD_PULSE_STUDENT = Arch(
     acceleration=True,
-    rate_hz=32,
+    rate_hz=16,
     stem_width=16,
     stem_kernel=9,
     stages=(
@@ -69,7 +69,7 @@ TINY = Arch(
 )
 SMALL = Arch(
     acceleration=True,
-    rate_hz=32,
+    rate_hz=16,
     stem_width=10,
     stem_kernel=9,
     stages=(

@@ -91,7 +91,7 @@ def test_a_baseline_and_a_network_on_people(data: str, tmp_path: Path) -> None:
     assert set(entries[0]["figures"]) == {"raw", "clip"}
     assert set(entries[1]["figures"]) == {"raw", "clip", "hmm"}
     assert (len(entries[0]["people"]), len(entries[1]["people"])) == (4, 2)
-    assert entries[1]["costs"]["macs"] == 63_344
+    assert entries[1]["costs"]["macs"] == 194_604
     assert not [path for path in tmp_path.rglob("*.cache")]
     page = markdown(entries, data="people")
     assert "SYNTHETIC" in page and "| small | synthetic | 4," in page
