@@ -93,6 +93,19 @@ class _Entry:
         return {key: number(self.recorded, key) for key in SHOWN}
 
 
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """Hold the cyclic collector back: there are no cycles, and it would walk over everything."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
+
+
+@_no_collection()
 def rescore(
     run: RunDir, *, board: str, engine: str | None = None, period_s: float | None = None
 ) -> dict[str, Any]:
@@ -118,8 +131,7 @@ def rescore(
     own_period_s = number(config, "target", "period_s") or 2.0
     target = load_target(board, engine or own_engine, period_s or own_period_s)
     problem = _problem(run, recorded, target.board)
-    with _no_collection():
-        found = target.costs_many(entry.arch for entry in entries)
+    found = target.costs_many(entry.arch for entry in entries)
     excess = _excess(found, problem)
     fits = np.asarray(excess.max(axis=1) <= 0)
 
@@ -168,18 +180,6 @@ def rescore(
         ],
         "notes": _notes(config, recorded, entries, own_engine, own_period_s),
     }
-
-
-@contextmanager
-def _no_collection() -> Iterator[None]:
-    """Hold the cyclic collector back: there are no cycles, and it would walk over everything."""
-    was = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was:
-            gc.enable()
 
 
 def _entries(run: RunDir, recorded: Mapping[str, Any]) -> list[_Entry]:

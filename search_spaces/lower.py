@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from hwmodels.graph import Graph, Layer, Tensor
 from search_spaces.arch import Arch
-from search_spaces.plan import Conv, plan
+from search_spaces.plan import Block, Conv, plan
 
 # A search meets the same layers again and again: made once, they are also nothing for the garbage
 # collector to walk through. They are frozen, so graphs can share them.
@@ -25,10 +25,10 @@ _tensor = lru_cache(maxsize=1 << 16)(Tensor)
 class _Builder:
     """Collects layers; `current` is the tensor that the next layer reads."""
 
-    def __init__(self, shape: tuple[int, int, int, int]) -> None:
+    def __init__(self, current: str, shape: tuple[int, int, int, int]) -> None:
         self.layers: list[Layer] = []
-        self.tensors: list[Tensor] = [_tensor("input", shape)]
-        self.current = "input"
+        self.tensors: list[Tensor] = []
+        self.current = current
         self.shape = shape
 
     def add(self, layer: Layer, shape: tuple[int, ...]) -> None:
@@ -87,23 +87,39 @@ class _Builder:
             shape,
         )
 
+    def block(self, block: Block) -> None:
+        """A whole block with its shortcut."""
+        known = _lowered(block, self.current, self.shape)
+        self.layers += known.layers
+        self.tensors += known.tensors
+        self.current, self.shape = known.current, known.shape
+
+
+@lru_cache(maxsize=1 << 16)
+def _lowered(block: Block, current: str, shape: tuple[int, int, int, int]) -> _Builder:
+    """A block after the tensor `current`; to be read only."""
+    build = _Builder(current, shape)
+    # The view changes before the block, so that its shortcut and its result have one shape.
+    fold = block.depthwise.dilation
+    time = shape[1] * shape[2]
+    build.view(block.name, time // fold if fold > 1 else 1, fold if fold > 1 else time)
+    shortcut = build.current
+    for conv in block.convs:
+        build.conv(conv)
+    if block.residual:
+        name = f"{block.name}.add"
+        build.add(_layer(name, "add", (build.current, shortcut), name), build.shape)
+    return build
+
 
 def lower(arch: Arch) -> Graph:
     """The graph of an architecture; its output is `(1, 180)` class logits."""
     what = plan(arch)
-    build = _Builder((1, 1, what.samples, what.channels))
+    build = _Builder("input", (1, 1, what.samples, what.channels))
+    build.tensors.append(_tensor("input", build.shape))
     build.conv(what.stem)
     for block in what.blocks:
-        # The view changes before the block, so that its shortcut and its result have one shape.
-        fold = block.depthwise.dilation
-        time = build.shape[1] * build.shape[2]
-        build.view(block.name, time // fold if fold > 1 else 1, fold if fold > 1 else time)
-        shortcut = build.current
-        for conv in block.convs:
-            build.conv(conv)
-        if block.residual:
-            name = f"{block.name}.add"
-            build.add(_layer(name, "add", (build.current, shortcut), name), build.shape)
+        build.block(block)
     if what.neck is not None:
         build.conv(what.neck)
     _, height, width, features = build.shape
@@ -131,7 +147,7 @@ def lower(arch: Arch) -> Graph:
             (1, 1, what.coarse, up.outputs),
         )
         build.add(_layer("logits", "reshape", (up.name,), "logits"), (1, what.classes))
-    return Graph(tuple(build.layers), tuple(build.tensors), "input", "logits")
+    return Graph.trusted(tuple(build.layers), tuple(build.tensors), "input", "logits")
 
 
 def stored_weight(

@@ -16,7 +16,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 
-from search_spaces.arch import CLASSES, Arch
+from search_spaces.arch import CLASSES, Arch, StageArch
 
 UPSAMPLE_TAPS = 3  # the place itself and its two neighbours: not causal, as classes are no time
 
@@ -100,15 +100,42 @@ def residual_possible(*, inputs: int, outputs: int, stride: int) -> bool:
 
 
 # Shared between plans, as layers are between graphs.
-_conv = lru_cache(maxsize=1 << 16)(Conv)
-_block = lru_cache(maxsize=1 << 16)(Block)
+@lru_cache(maxsize=1 << 16)
+def _block(number: int, index: int, width: int, stage: StageArch) -> Block:
+    """Block `index` of stage `number`, which reads `width` channels."""
+    name = f"stage{number}.block{index}"
+    stride = stage.stride if index == 0 else 1
+    dilation = 1 if stride > 1 else stage.dilation
+    inner = width * stage.expansion
+    expand = None
+    if stage.expansion > 1:
+        expand = Conv(f"{name}.expand", "pointwise", width, inner, 1, 1, 1, relu=True)
+    residual = stage.residual and residual_possible(
+        inputs=width, outputs=stage.width, stride=stride
+    )
+    return Block(
+        name,
+        expand,
+        Conv(
+            f"{name}.depthwise",
+            "depthwise",
+            inner,
+            inner,
+            stage.kernel,
+            stride,
+            dilation,
+            relu=True,
+        ),
+        Conv(f"{name}.project", "pointwise", inner, stage.width, 1, 1, 1, relu=not residual),
+        residual,
+    )
 
 
 @lru_cache(maxsize=4096)
 def plan(arch: Arch) -> Plan:
     """Lay out a canonical arch."""
     stride = arch.stem_stride
-    stem = _conv(
+    stem = Conv(
         "stem", "full", arch.channels, arch.stem_width, arch.stem_kernel, stride, 1, relu=True
     )
     time = stem_time = -(-arch.samples // stride)
@@ -117,54 +144,19 @@ def plan(arch: Arch) -> Plan:
     times: list[int] = []
     for number, stage in enumerate(arch.stages):
         for index in range(stage.depth):
-            name = f"stage{number}.block{index}"
-            stride = stage.stride if index == 0 else 1
-            dilation = 1 if stride > 1 else stage.dilation
-            inner = width * stage.expansion
-            expand = None
-            if stage.expansion > 1:
-                expand = _conv(f"{name}.expand", "pointwise", width, inner, 1, 1, 1, relu=True)
-            residual = stage.residual and residual_possible(
-                inputs=width, outputs=stage.width, stride=stride
-            )
-            blocks.append(
-                _block(
-                    name,
-                    expand,
-                    _conv(
-                        f"{name}.depthwise",
-                        "depthwise",
-                        inner,
-                        inner,
-                        stage.kernel,
-                        stride,
-                        dilation,
-                        relu=True,
-                    ),
-                    _conv(
-                        f"{name}.project",
-                        "pointwise",
-                        inner,
-                        stage.width,
-                        1,
-                        1,
-                        1,
-                        relu=not residual,
-                    ),
-                    residual,
-                )
-            )
+            block = _block(number, index, width, stage)
+            blocks.append(block)
             width = stage.width
-            time = -(-time // stride)
+            time = -(-time // block.depthwise.stride)
             times.append(time)
     neck = None
     if arch.head_width:
-        neck = _conv("neck", "pointwise", width, arch.head_width, 1, 1, 1, relu=True)
+        neck = Conv("neck", "pointwise", width, arch.head_width, 1, 1, 1, relu=True)
         width = arch.head_width
     spacing = arch.head_spacing
     upsample = None
     if spacing > 1:
-        upsample = _conv("upsample", "full", 1, spacing, UPSAMPLE_TAPS, 1, 1, relu=False)
+        upsample = Conv("upsample", "full", 1, spacing, UPSAMPLE_TAPS, 1, 1, relu=False)
     return Plan(
         arch.channels,
         arch.samples,
