@@ -87,7 +87,7 @@ MEDIUM = Arch(
     stem_width=12,
     stem_kernel=9,
     stages=(
-        StageArch(1, 20, 7, 1, 1, 1, False),
+        StageArch(1, 20, 7, 1, 1, 2, False),
         StageArch(3, 24, 7, 2, 1, 1, True),
         StageArch(2, 32, 7, 4, 1, 1, True),
     ),
