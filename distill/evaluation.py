@@ -100,9 +100,7 @@ def predict(
 ) -> Predictions:
     """`predict_windows` on the windows that `arch` reads."""
     windows = windows_of(recordings, rate_hz=arch.rate_hz, acceleration=arch.acceleration)
-    return predict_windows(
-        net, windows, smoothing=smoothing, transitions=transitions, rule=rule
-    )
+    return predict_windows(net, windows, smoothing=smoothing, transitions=transitions, rule=rule)
 
 
 def input_windows(arch: Arch, recordings: Sequence[Recording], limit: int) -> NDArray[np.float32]:

@@ -373,9 +373,7 @@ def dot_words(values: int, *, widened_inputs: bool) -> int:
     return -(-values // 2)
 
 
-def _placed(
-    source: str, output: str, steps: list[Step], storages: dict[str, Storage]
-) -> Program:
+def _placed(source: str, output: str, steps: list[Step], storages: dict[str, Storage]) -> Program:
     """Plan the scratch buffer: greedy by size; what is computed in place shares its bytes."""
     count = len(steps)
     first, last = {source: 0}, {source: 0}

@@ -18,7 +18,6 @@ PER_CHANNEL_OPS = frozenset({"conv", "depthwise_conv"})
 _MEMO_ENTRIES = 200_000
 
 
-
 @dataclass(frozen=True, slots=True)
 class KnownLayer:
     """What is remembered of a kind of layer; all but `work` are exact."""

@@ -77,9 +77,7 @@ def reading_of(net: QuantizedNet, card: Mapping[str, Any] | None, sensors: Senso
 
     by = None
     if sensors.smoothing == "hmm":
-        by = smoother(
-            how.width_bpm, jump=how.leave, floor=how.floor, exponent=how.evidence
-        )
+        by = smoother(how.width_bpm, jump=how.leave, floor=how.floor, exponent=how.evidence)
     raw = knots(decoding.raw)
     decoder = Decoder(
         net.activations[net.graph.output][0],

@@ -158,9 +158,7 @@ def _asked(
     return "", []
 
 
-def _check_apart(
-    config: Source, recordings: list[Recording], further: list[Recording]
-) -> None:
+def _check_apart(config: Source, recordings: list[Recording], further: list[Recording]) -> None:
     if SYNTHETIC in (config.data, config.report_data):
         return
     shared = shared_people(recordings, further)

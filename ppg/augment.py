@@ -211,9 +211,7 @@ class TrainingBank:
         samples = int(WINDOW_S * rate_hz)
         return begin[:, None] + np.arange(samples) * step[:, None], factor, moved_s
 
-    def _mixtures(
-        self, rng: np.random.Generator, count: int, *, mix: bool
-    ) -> NDArray[np.float32]:
+    def _mixtures(self, rng: np.random.Generator, count: int, *, mix: bool) -> NDArray[np.float32]:
         """`(windows, channels)` share of each PPG channel."""
         channels = self._ppg.shape[1]
         if not mix:
@@ -248,9 +246,7 @@ def _speeds(rng: np.random.Generator, largest: float, count: int) -> NDArray[np.
     return np.exp(rng.uniform(-spread, spread, count))
 
 
-def _gather(
-    source: NDArray[np.float32], position: NDArray[np.float64]
-) -> NDArray[np.float32]:
+def _gather(source: NDArray[np.float32], position: NDArray[np.float64]) -> NDArray[np.float32]:
     """Values `(windows, time, channels)` of a stream between its samples."""
     left = position.astype(np.int64)
     fraction = (position - left).astype(np.float32)[..., None]

@@ -42,9 +42,7 @@ def probabilities(logits: NDArray[np.floating]) -> NDArray[np.float64]:
     return weight / weight.sum(axis=-1, keepdims=True)
 
 
-def expectation(
-    p: NDArray[np.float64], evidence: NDArray[np.float64] | None = None
-) -> Decoded:
+def expectation(p: NDArray[np.float64], evidence: NDArray[np.float64] | None = None) -> Decoded:
     """Expectation around the mode of class probabilities.
 
     Args:

@@ -198,9 +198,7 @@ def _with_others(
     ]
 
 
-def _transfer(
-    recordings: Sequence[Recording], seed: int, tested: tuple[str, ...]
-) -> list[Fold]:
+def _transfer(recordings: Sequence[Recording], seed: int, tested: tuple[str, ...]) -> list[Fold]:
     report = _people([r for r in recordings if r.dataset in tested])
     train = _people([r for r in recordings if r.dataset not in tested])
     _need("transfer", train, report)

@@ -63,9 +63,7 @@ class Network(nn.Module):
 
     def _head(self) -> Head:
         up = self.upsample
-        return Head(
-            self.head.weight, self.head.bias, None if up is None else (up.weight, up.bias)
-        )
+        return Head(self.head.weight, self.head.bias, None if up is None else (up.weight, up.bias))
 
     def folded(self, conv: Conv) -> tuple[Tensor, Tensor]:
         """Weight `(outputs, inputs / groups, kernel)` and bias, normalisation folded in."""

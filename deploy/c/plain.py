@@ -99,9 +99,7 @@ def _named(output: str) -> Layer:
     return Layer(output, "conv", (), output)
 
 
-def _shape(
-    layer: Layer, source: tuple[int, ...], target: tuple[int, ...]
-) -> tuple[int, ...]:
+def _shape(layer: Layer, source: tuple[int, ...], target: tuple[int, ...]) -> tuple[int, ...]:
     """Initialiser of the C type `shape_t`."""
     if layer.op == "fully_connected":
         return (1, 1, prod(source), 1, 1, target[-1], 1, 1, 1, 1, 1, 1, 0, 0)

@@ -107,7 +107,7 @@ def _readme(net: QuantizedNet, made: Source, title: str, reading: SensorChain | 
         "",
         "## Call",
         "",
-        "    #include \"model.h\"",
+        '    #include "model.h"',
         "    static uint64_t memory[(PPG_SCRATCH_BYTES + 7) / 8];   /* aligned to 8 */",
         "    int8_t logits[PPG_CLASSES];",
         "    int status = ppg_infer(window, logits, memory);        /* PPG_OK, or an error */",
@@ -123,7 +123,7 @@ def _readme(net: QuantizedNet, made: Source, title: str, reading: SensorChain | 
         "## Build",
         "",
         "`make host` builds and runs the example here, `make arm` for an emulated Cortex-M7 "
-        "(`ARM_CC=arm-none-eabi-gcc` or `ARM_CC=\"zig cc\"`), `make qemu` runs that. Each must "
+        '(`ARM_CC=arm-none-eabi-gcc` or `ARM_CC="zig cc"`), `make qemu` runs that. Each must '
         "print PASS.",
         "",
         "In a project of your own add model.c and model.h. Flags: `-std=c99 -O2 "

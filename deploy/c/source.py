@@ -231,5 +231,3 @@ def header(net: QuantizedNet, plan: Program) -> str:
  * Returns PPG_OK, or an error if a pointer is NULL or the memory not aligned. */
 int ppg_infer(const int8_t *input, int8_t *logits, void *memory);
 """
-
-

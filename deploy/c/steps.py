@@ -150,9 +150,7 @@ def _separable(c: Context) -> Call:
         f"    const ending end = {c.ending(project)};",
     ]
     if pad_rows:
-        lines.append(
-            f"    pad_paired(x, {pad_rows}, {fold * channels}, pad);"
-        )
+        lines.append(f"    pad_paired(x, {pad_rows}, {fold * channels}, pad);")
     if add is not None:
         low, high = c.limits(add)
         factors = single_rounding.add_factors(c.net, add)

@@ -37,9 +37,7 @@ class Decoder:
 
     def __post_init__(self) -> None:
         if self.smoothing not in SMOOTHINGS:
-            raise ExportError(
-                f"smoothing is {self.smoothing!r}; allowed: {', '.join(SMOOTHINGS)}"
-            )
+            raise ExportError(f"smoothing is {self.smoothing!r}; allowed: {', '.join(SMOOTHINGS)}")
         if (self.smoothing == "hmm") != (self.smoother is not None):
             raise ExportError(
                 f"smoothing {self.smoothing!r} {'needs' if self.smoother is None else 'has no'} "

@@ -151,4 +151,3 @@ def filter_lanes(samples: NDArray[np.integer], coefficients: BandPass) -> Ints:
         v1, v2, w1, w2 = v, v1, w, w1
         out[index] = w
     return out
-

@@ -101,17 +101,13 @@ def normaliser(front_end: FrontEnd, *, scale: float, zero_point: int) -> Normali
         high=min(127, zero_point + limit),
         zero_point=zero_point,
         acc_floor=acc_floor,
-        power=tuple(
-            round(2**31 * (1 + j / POWER_STEPS) ** -half) for j in range(POWER_STEPS + 1)
-        ),
+        power=tuple(round(2**31 * (1 + j / POWER_STEPS) ** -half) for j in range(POWER_STEPS + 1)),
         octaves=tuple(scale_of(unit * 2.0 ** (-n * half)) for n in range(first, LAST_OCTAVE + 1)),
         first_octave=first,
     )
 
 
-def normalise(
-    windows: Windows, by: Normaliser, *, ppg_channels: int
-) -> NDArray[np.int8]:
+def normalise(windows: Windows, by: Normaliser, *, ppg_channels: int) -> NDArray[np.int8]:
     """Int16 windows to int8 `(windows, time, 1 or 4)`."""
     centred = _centre(windows.samples.astype(np.int64))
     parts = [_ppg(centred[..., :ppg_channels], by)]
@@ -132,9 +128,7 @@ def _ppg(d: Ints, by: Normaliser) -> Ints:
     z = round_shift(d * mantissa, Z_SHIFT - half)
     mixed = z.sum(axis=2, keepdims=True)  # a dead channel has d = 0
     total = (mixed * mixed).sum(axis=1, keepdims=True)
-    mantissa, half = inverse_deviation(
-        np.maximum(total, by.steps * MIXED_FLOOR**2), by.steps
-    )
+    mantissa, half = inverse_deviation(np.maximum(total, by.steps * MIXED_FLOOR**2), by.steps)
     factor = (mantissa * by.inverse_scale.mantissa) >> 31
     return round_shift(mixed * factor, 56 - 31 + by.inverse_scale.shift - half)
 

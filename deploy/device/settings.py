@@ -56,8 +56,7 @@ class FrontEnd:
             )
         if not 1 <= self.ppg_channels <= MAX_PPG_CHANNELS:
             raise ExportError(
-                f"front end: ppg_channels is {self.ppg_channels}; allowed: 1 to "
-                f"{MAX_PPG_CHANNELS}"
+                f"front end: ppg_channels is {self.ppg_channels}; allowed: 1 to {MAX_PPG_CHANNELS}"
             )
         if not 1 <= self.counts_per_g <= 32767:
             raise ExportError(

@@ -59,7 +59,6 @@ class MemoryMap:
         """Address just above the SRAM, where the stack begins."""
         return self.sram_address + self.sram_bytes
 
-
     @property
     def mailbox(self) -> int:
         """Where QEMU finds what to call: `MAILBOX_BYTES` at the middle of the SRAM."""

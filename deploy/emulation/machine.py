@@ -191,9 +191,7 @@ class Machine:
             return where
         symbol = self.image.symbol(where)
         if symbol.size_bytes and count > symbol.size_bytes:
-            raise ToolError(
-                f"{where} holds {symbol.size_bytes} bytes; {count} were asked for"
-            )
+            raise ToolError(f"{where} holds {symbol.size_bytes} bytes; {count} were asked for")
         return symbol.address
 
     def _regions(self) -> str:

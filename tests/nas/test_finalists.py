@@ -37,9 +37,7 @@ PROBLEM = Problem(
 ARCHS = tuple(itertools.islice(SearchSpace.preset("tiny"), 40))
 
 
-def candidate(
-    number: int, mae_bpm: float | None, latency_ms: float, macs: int = 100
-) -> Candidate:
+def candidate(number: int, mae_bpm: float | None, latency_ms: float, macs: int = 100) -> Candidate:
     costs = Costs(latency_ms, 1e3, 1e3, 1.0, 1.0, 100, macs)
     return Candidate(number, ARCHS[number], costs, mae_bpm is not None, mae_bpm, 0.0)
 

@@ -91,9 +91,7 @@ def test_a_dead_channel_changes_nothing(level: float) -> None:
     both, alone = (stream(r, hz=64.0).ppg for r in (beside, replace(recording, ppg=live)))
     assert not both[:, 1].any()
     windows = [s[: 7 * 512].reshape(7, 512, -1) for s in (both, alone)]
-    np.testing.assert_allclose(
-        normalise_ppg(windows[0]), normalise_ppg(windows[1]), atol=1e-5
-    )
+    np.testing.assert_allclose(normalise_ppg(windows[0]), normalise_ppg(windows[1]), atol=1e-5)
 
 
 def test_a_channel_that_dies_is_left_out_once_the_filter_has_settled() -> None:

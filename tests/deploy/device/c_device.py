@@ -19,9 +19,7 @@ DUE, OK, OUT_OF_STEP, NO_WINDOW = 1, 0, -3, -4
 class ReadingC(Structure):
     """`ppg_reading_t`."""
 
-    _fields_ = [
-        (name, c_uint16) for name in ("bpm_q8", "spread_q8", "confidence_q15", "error_q8")
-    ]
+    _fields_ = [(name, c_uint16) for name in ("bpm_q8", "spread_q8", "confidence_q15", "error_q8")]
 
 
 @dataclass
@@ -114,9 +112,7 @@ class DecoderC:
         """`ppg_smooth`."""
         reading = ReadingC()
         row = np.ascontiguousarray(logits, np.int8)
-        self.library.ppg_smooth(
-            self._state, _address(row), strides, self._scratch, byref(reading)
-        )
+        self.library.ppg_smooth(self._state, _address(row), strides, self._scratch, byref(reading))
         return _values(reading)
 
 

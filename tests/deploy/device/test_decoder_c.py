@@ -35,9 +35,7 @@ DECODERS = {
         raw_calibration=calibration_of([3.0], [4.0]),
         calibration=CALIBRATION,
     ),
-    "hmm, rare jumps": Decoder(
-        0.03, "hmm", smoother(5.0, jump=1e-6, floor=2e-3, exponent=1.0)
-    ),
+    "hmm, rare jumps": Decoder(0.03, "hmm", smoother(5.0, jump=1e-6, floor=2e-3, exponent=1.0)),
     "hmm, all classes reach all": Decoder(
         4.0,
         "hmm",

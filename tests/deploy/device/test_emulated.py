@@ -23,9 +23,7 @@ from ppgnas.errors import DependencyError
 from tests.deploy.device.c_device import random_logits
 
 END = FrontEnd(Fraction(25), Fraction(26), 16, 2)
-DECODER = Decoder(
-    0.178, "hmm", smoother(4.0, jump=1e-3, floor=1e-9, exponent=0.7)
-)
+DECODER = Decoder(0.178, "hmm", smoother(4.0, jump=1e-3, floor=1e-9, exponent=0.7))
 # Memory for one call each: the emulator writes and reads objects by name.
 CALLS = """
 #include "device.h"

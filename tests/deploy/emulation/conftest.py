@@ -52,9 +52,7 @@ def build(compiler: toolchain.Compiler, tmp_path_factory: pytest.TempPathFactory
 def emulator(build: Build) -> Callable[..., Emulator]:
     """Builds and loads."""
 
-    def from_text(
-        sources: dict[str, str], keep: Sequence[str], optimise: str = "-O2"
-    ) -> Emulator:
+    def from_text(sources: dict[str, str], keep: Sequence[str], optimise: str = "-O2") -> Emulator:
         return Emulator(build(sources, keep, optimise))
 
     return from_text

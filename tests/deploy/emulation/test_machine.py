@@ -148,9 +148,10 @@ def test_dsp_instructions_equal_numpy(machine: Emulator) -> None:
     dual = low[0] * low[1] + high[0] * high[1]
     assert np.array_equal(taken[:, 0], (dual + c).astype(np.int32))
     bytes_ = given[:, 0].view(np.uint32)
-    extended = (bytes_ & 0xFF).astype(np.uint8).view(np.int8).astype(np.int16), (
-        bytes_ >> 16 & 0xFF
-    ).astype(np.uint8).view(np.int8).astype(np.int16)
+    extended = (
+        (bytes_ & 0xFF).astype(np.uint8).view(np.int8).astype(np.int16),
+        (bytes_ >> 16 & 0xFF).astype(np.uint8).view(np.int8).astype(np.int16),
+    )
     packed = extended[0].view(np.uint16).astype(np.uint32) | (
         extended[1].view(np.uint16).astype(np.uint32) << 16
     )

@@ -42,9 +42,7 @@ int32_t once(void) { return state; }
 def test_outputs_and_instructions_agree(qemu: str, build: Build, optimise: str) -> None:
     image = read_image(build({"dots.c": SOURCE}, ["dots", "once"], optimise))
     rng = np.random.default_rng(3)
-    given = {
-        name: rng.integers(-300, 300, 512).astype(np.int16).tobytes() for name in ("a", "b")
-    }
+    given = {name: rng.integers(-300, 300, 512).astype(np.int16).tobytes() for name in ("a", "b")}
     for rows in (1, 50):
         ours = emulate_call(image, "dots", given, arguments=[rows], outputs={"sums": 256})
         theirs = qemu_call(image, "dots", given, arguments=[rows], outputs={"sums": 256})
