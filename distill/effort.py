@@ -39,7 +39,7 @@ class Effort:
 
         Steps fall with the size of networks above `FULL_STEPS_MACS`, so that none holds up a
         search. Below it they pay: a network of 1.6 M MAC erred by 1.61 BPM on search people after
-        3,768 steps, and by 1.15 after 16,000 (BAMI and IEEE SPC 2015, effort `standard`).
+        3,768 steps and by 1.20 after 15,073 (results/reference/third_search.md).
         """
         share = min(1.0, FULL_STEPS_MACS / macs)
         if share == 1.0:
