@@ -105,14 +105,17 @@ def network_of(name: str) -> Arch | None:
     if name.startswith(BASELINE_PREFIX):
         baseline(name.removeprefix(BASELINE_PREFIX))
         return None
+    allowed = (
+        f"allowed: {', '.join(PUBLISHED)}, an arch.json, RUN:ID, or {BASELINE_PREFIX} and one of "
+        f"{', '.join(BASELINES)}"
+    )
     if name in PUBLISHED:
         name = PUBLISHED_PREFIX + name
+    elif ":" not in name and not Path(name).exists():
+        raise ModelError(f"network {name!r} is neither a name nor a file; {allowed}")
     arch = find_model(name).arch
     if arch is None:
-        raise ModelError(
-            f"{name} has no architecture to train; allowed: {', '.join(PUBLISHED)}, an arch.json, "
-            f"RUN:ID, or {BASELINE_PREFIX} and one of {', '.join(BASELINES)}"
-        )
+        raise ModelError(f"{name} has no architecture to train; {allowed}")
     return arch
 
 

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import torch
 
+from nas.models import ModelError
 from nas.records import Job, RecordsConfig, is_done, network_of, plan_jobs
 from nas.records_run import run_job, run_jobs
 from nas.records_table import gather_records, markdown, summarise
@@ -42,6 +43,8 @@ def test_networks_by_name(tmp_path: Path) -> None:
     assert network_of("baseline:wiener") is None
     with pytest.raises(DataError, match="baseline 'x' is unknown"):
         network_of("baseline:x")
+    with pytest.raises(ModelError, match="'lagre' is neither a name nor a file; allowed: timeppg"):
+        network_of("lagre")
     (tmp_path / "a.json").write_text(published("medium").dumps())
     assert network_of(str(tmp_path / "a.json")) == published("medium")
 
