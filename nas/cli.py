@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import signal
 import threading
-from types import FrameType
 from typing import Annotated
 
 import typer
@@ -21,6 +19,7 @@ from nas import (
     cli_search,
     cli_train,
     cli_verify,
+    interrupt,
 )
 from ppgnas import __version__
 
@@ -72,10 +71,6 @@ def root(
     """
 
 
-def _terminated(number: int, frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
-
-
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and leave with its exit code.
 
@@ -86,8 +81,7 @@ def main(arguments: list[str] | None = None) -> None:
     # slows the integer reference down several times on a busy machine. Before numpy is imported.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     if threading.current_thread() is threading.main_thread():
-        # What a scheduler or `timeout` sends ends a run as Ctrl-C does: whole, and resumable.
-        signal.signal(signal.SIGTERM, _terminated)
+        interrupt.listen()
     app(args=arguments, prog_name="ppgnas")
 
 

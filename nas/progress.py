@@ -1,6 +1,7 @@
 """How far a long job is: bars with the time left on a terminal, a line now and then elsewhere.
 
-Everything goes to stderr, so that stdout stays for results.
+Everything goes to stderr, so that stdout stays for results. A job that was asked to stop ends at
+its next step at the latest.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol, TextIO
 
+from nas import interrupt
 from nas.units import format_duration
 
 Tick = Callable[[int, int, str], None]
@@ -62,6 +64,7 @@ class Lines:
 
         def tick(done: int, total: int, note: str) -> None:
             nonlocal last_s, first
+            interrupt.check()
             now_s = self._clock()
             if first is None:
                 first = done  # a resumed phase starts with work done earlier
@@ -109,6 +112,7 @@ class Bars:
             task = bars.add_task(label, total=None, note="")
 
             def tick(done: int, total: int, note: str) -> None:
+                interrupt.check()
                 bars.update(task, completed=done, total=total, note=note)
 
             yield tick
