@@ -6,7 +6,3 @@ from collections.abc import Callable
 
 Progress = Callable[[int, int, str], None]
 """`(done, total, note)`; may raise to stop the training between two steps."""
-
-
-def silent(done: int, total: int, note: str) -> None:
-    """No progress display."""

@@ -14,7 +14,7 @@ _asked = False
 
 
 def listen() -> None:
-    """From here on SIGTERM ends a job as Ctrl-C does, and neither of them can be lost.
+    """From here on SIGTERM ends a job as Ctrl-C does, and a job that calls `check` loses neither.
 
     SIGTERM is what schedulers and `timeout` send. Where SIGINT is ignored, as a shell does for
     jobs in the background, it stays ignored. Call it in the main thread.

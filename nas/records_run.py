@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nas import interrupt
 from nas.config import TEACHERS
 from nas.decoding import calibrate
 from nas.progress import Tick
@@ -73,7 +74,6 @@ def _baseline(name: str, fold: Fold, recordings: Sequence[Recording]) -> dict[st
 def _network(job: Job, arch: Arch, fold: Fold, recordings: Sequence[Recording]) -> dict[str, Any]:
     from distill.evaluation import logits_of
     from distill.fixed import train_fixed
-    from distill.progress import silent
     from distill.teacher import check_unseen
 
     config = job.config
@@ -89,7 +89,7 @@ def _network(job: Job, arch: Arch, fold: Fold, recordings: Sequence[Recording]) 
         seed=job.seed,
         teacher=config.teacher,
         cache=cache,
-        progress=silent,
+        progress=lambda done, total, note: interrupt.check(),
     )
     decoding = calibrate(
         result.net,
@@ -202,7 +202,8 @@ def run_jobs(
     ) as executor:
         waiting: dict[Future[None], Job] = {executor.submit(run, job): job for job in missing}
         while waiting:
-            finished, _ = wait(waiting, return_when=FIRST_COMPLETED)
+            finished, _ = wait(waiting, timeout=1.0, return_when=FIRST_COMPLETED)
+            interrupt.check()
             for future in finished:
                 job = waiting.pop(future)
                 future.result()

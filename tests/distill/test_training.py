@@ -17,7 +17,7 @@ from distill.finalist import Retrained
 from distill.fixed import train_fixed
 from distill.inherited import InheritedAccuracy, mean_of_people, thin
 from distill.pool import make_pool, open_pool
-from distill.progress import Progress, silent
+from distill.progress import Progress
 from distill.supernet_training import draw_networks, train_supernet
 from distill.teacher import ResNetTeacher, TeacherShape, check_unseen, load_teacher, train_teacher
 from distill.trainer import Trainer
@@ -33,6 +33,10 @@ from search_spaces.space import SearchSpace
 from search_spaces.supernet import Supernet
 
 SMOKE = EFFORTS["smoke"]
+
+
+def silent(done: int, total: int, note: str) -> None:
+    """No progress display."""
 
 
 class _Killed(Exception):

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import torch
 
+from nas import interrupt
 from nas.models import ModelError
 from nas.records import Job, RecordsConfig, is_done, network_of, plan_jobs
 from nas.records_run import run_job, run_jobs
@@ -116,6 +117,28 @@ def test_folds_side_by_side_give_what_they_give_alone(data: str, tmp_path: Path)
     for one, other in zip(alone, both, strict=True):
         left, right = (json.loads(job.out.read_text()) for job in (one, other))
         assert left["people"] == right["people"]
+
+
+def asked_to_stop() -> None:
+    raise KeyboardInterrupt
+
+
+def test_a_dropped_interrupt_ends_a_fold(
+    data: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Within its training here, and within a second where processes of their own train."""
+    monkeypatch.setattr(interrupt, "check", asked_to_stop)
+    jobs = plan_jobs(config(data, seeds=(0,)), tmp_path)
+    torch.set_num_threads(1)
+    with pytest.raises(KeyboardInterrupt):
+        run_jobs(jobs[:1], parallel=1, threads=1, progress=tick)
+    with pytest.raises(KeyboardInterrupt):
+        run_jobs(jobs, parallel=2, threads=2, progress=tick, run=sleep)
+    assert not any(map(is_done, jobs))
+
+
+def sleep(job: Job) -> None:
+    time.sleep(60)
 
 
 def die(job: Job) -> None:
