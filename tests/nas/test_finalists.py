@@ -91,6 +91,14 @@ def test_larger_networks_are_chosen_by_class_of_size() -> None:
     assert larger(front, 4000, 2) == [] == larger([], 1, 2)
 
 
+def test_three_in_four_finalists_are_larger_than_the_front() -> None:
+    front = [candidate(i, 8.0 - i, 0.1 * (i + 1), macs=1000 * (i + 1)) for i in range(4)]
+    behind = [candidate(10 + i, 9.0 - i / 10, 5.0 + i / 10, macs=6000 * 2**i) for i in range(10)]
+    chosen = choose_finalists([*front, *behind], PROBLEM, 8)
+    assert [c.number in range(4) for c in chosen] == [True] * 2 + [False] * 6
+    assert chosen[0].number == 3 and chosen[2].number == 19  # the most accurate, the largest
+
+
 def test_only_what_is_missing_is_retrained(tmp_path: Path) -> None:
     run = RunDir(tmp_path)
     chosen = [candidate(i, 5.0, 1.0 + i) for i in range(3)]
