@@ -26,6 +26,8 @@ from distill.optim import GRADIENT_NORM, make_optimiser, set_rate
 from distill.progress import Progress
 from ppg.augment import TrainingBank
 from ppg.frontend import FRONT_END
+from ppg.recording import Recording
+from ppg.same_person import known_people
 from ppg.targets import CLASSES, soft_labels
 from ppg.windows import WindowSet
 from ppgnas.errors import RunError
@@ -125,6 +127,7 @@ def train_teacher(
         "batch": effort.batch,
         "shape": str(shape),
         "people": list(bank.people),
+        "also_in": list(bank.also_in),
         "front_end": FRONT_END,
     }
     first = 0
@@ -193,23 +196,24 @@ def load_teacher(path: Path) -> ResNetTeacher:
     return teacher.eval()
 
 
-def check_unseen(path: Path, people: Iterable[str]) -> None:
+def check_unseen(path: Path, recordings: Iterable[Recording]) -> None:
     """Refuse a teacher that was trained on people who judge this search.
 
     Args:
         path: of a finished teacher.
-        people: search and report people.
+        recordings: of search and report people.
 
     Raises:
         RunError: it knows one of them, or does not say whom it was trained on.
     """
-    taught = read_facts(path).get("identity", {}).get("people")
+    identity = read_facts(path).get("identity", {})
+    taught = identity.get("people")
     if taught is None:
         raise RunError(
             f"{path} does not say whom the teacher was trained on; pass a teacher.safetensors "
             "that this version made, or --teacher resnet-small"
         )
-    known = sorted(set(taught) & set(people))
+    known = known_people(recordings, taught, identity.get("also_in", ()))
     if known:
         raise RunError(
             f"{path} was trained on {', '.join(known[:3])}, who is a search or report person "

@@ -165,10 +165,11 @@ def as_text(document: dict[str, Any]) -> str:
 
 def _warn_of_known_people(found: Model, recordings: Sequence[Recording]) -> None:
     """An error on people that the network was trained on says nothing about others."""
+    from ppg.same_person import known_people
+
     document = found.card() if found.run is None else found.run.document()
     split = (document or {}).get("split", {})
-    known = {*split.get("train", ()), *split.get("search", ())}
-    met = sorted({recording.person for recording in recordings} & known)
+    met = known_people(recordings, [*split.get("train", ()), *split.get("search", ())])
     if met:
         shown = ", ".join(met[:3]) + (", ..." if len(met) > 3 else "")
         print(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -74,13 +75,17 @@ def records(
     from nas.progress import for_terminal
     from nas.records import RecordsConfig, plan_jobs, read_record
     from nas.records_run import run_jobs
-    from nas.records_table import gather_records, markdown, summarise
+    from nas.records_table import gather_records, markdown, summarise, whole_seeds
     from nas.search import available_cores
     from ppgnas.errors import DataError
     from ppgnas.files import write_text_atomic
 
     if seeds < 1 or jobs < 1:
         raise DataError(f"--seeds is {seeds} and --jobs {jobs}; both must be at least 1")
+
+    def say(text: str) -> None:
+        print(text, file=sys.stderr)
+
     planned = []
     for name in network.split(","):
         config = RecordsConfig(
@@ -95,12 +100,13 @@ def records(
             teacher=teacher,
             train_datasets=_names(train_dataset),
         )
-        planned += plan_jobs(config, Path(out))
+        planned += plan_jobs(config, Path(out), say)
     with for_terminal().phase("folds") as tick:
         run_jobs(planned, parallel=jobs, threads=available_cores(), progress=tick)
     if page is not None:
-        everything = summarise(gather_records(Path(out)))
-        write_text_atomic(Path(page), markdown(everything, data=data))
+        whole, left_out = whole_seeds(gather_records(Path(out)))
+        text = markdown(summarise(whole), data=data, left_out=left_out)
+        write_text_atomic(Path(page), text)
     entries = summarise([read_record(job.out) for job in planned])
     if as_json:
         emit({"out": out, "page": page, "records": entries})

@@ -7,15 +7,19 @@ that was killed goes on with the jobs whose file is missing. `nas.records_run` r
 
 from __future__ import annotations
 
+import hashlib
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from nas.config import TEACHERS
 from nas.models import ModelError, find_model
 from nas.people import read_source
 from ppg.baselines.registry import BASELINES, baseline
 from ppg.folds import FOLDS, Protocol, protocol
+from ppg.frontend import FRONT_END
 from ppg.npz import fingerprint
 from ppg.recording import Recording
 from ppgnas.errors import DataError, RunError
@@ -24,7 +28,13 @@ from search_spaces.published import PUBLISHED, PUBLISHED_PREFIX
 
 BASELINE_PREFIX = "baseline:"
 FORMAT = "ppgnas-record"
+VERSION = 2
 CLOCKS = ("corrected", "published")
+Say = Callable[[str], None]
+
+
+def _nothing(text: str) -> None:
+    """Tell nobody."""
 
 
 @dataclass(frozen=True)
@@ -119,11 +129,14 @@ def network_of(name: str) -> Arch | None:
     return arch
 
 
-def read_for(config: RecordsConfig, arch: Arch | None) -> list[Recording]:
+def read_for(config: RecordsConfig, arch: Arch | None, say: Say = _nothing) -> list[Recording]:
     """The recordings of the protocol on the clock that is asked for.
 
+    Where the network reads acceleration and the protocol takes all data sets, recordings without
+    it are left out, and `say` is told.
+
     Raises:
-        DataError: none of them is there.
+        DataError: none of them is there, or a data set that was named lacks acceleration.
     """
     recordings = read_source(config.data, seed=0)
     if config.clock == "published":
@@ -131,41 +144,63 @@ def read_for(config: RecordsConfig, arch: Arch | None) -> list[Recording]:
     recordings = config.rules.select(recordings)
     if arch is None or arch.acceleration:
         having = [recording for recording in recordings if recording.acc is not None]
-        if not having:
+        lost = {r.dataset for r in recordings} - {r.dataset for r in having}
+        if not having or lost & set(config.rules.dataset):
             raise DataError(
-                f"{config.data}: no recording has acceleration, and {config.network} reads it"
+                f"{config.data}: no recording of {', '.join(sorted(lost))} has acceleration, and "
+                f"{config.network} reads it; leave the data set out, or take a network whose name "
+                "ends in -ppg"
             )
+        if len(having) < len(recordings):
+            count = len(recordings) - len(having)
+            say(f"{config.network}: {count} recordings without acceleration are left out.")
         recordings = having
     return recordings
 
 
-def plan_jobs(config: RecordsConfig, out: Path) -> list[Job]:
+def plan_jobs(config: RecordsConfig, out: Path, say: Say = _nothing) -> list[Job]:
     """Every job of a configuration, done or not.
 
     Args:
         config: what is run.
         out: folder of the results; each configuration has a folder of its own in it.
+        say: is told what is left out.
 
     Raises:
         PpgnasError: the network, the data or the protocol cannot be used.
     """
     arch = network_of(config.network)
-    recordings = read_for(config, arch)
+    recordings = read_for(config, arch, say)
     print_of_data = fingerprint(recordings)
-    name = config.network.removeprefix(PUBLISHED_PREFIX).replace(":", "-").replace("/", "_")
-    how = "baseline" if arch is None else f"{config.effort}-{Path(config.teacher).stem}"
-    folder = out / f"{config.rules.name}-{config.clock}" / f"{name}-{how}"
+    network = config.network.removeprefix(PUBLISHED_PREFIX)
+    taught = ""
+    if config.teacher not in TEACHERS:
+        taught = hashlib.sha256(Path(config.teacher).read_bytes()).hexdigest()
+    how = f"{config.effort}-{Path(config.teacher).stem}" + (f"-{taught[:8]}" if taught else "")
+    name = network.replace(":", "-").replace("/", "_")
+    name += "-baseline" if arch is None else f"-{how}"
+    folder = out / f"{config.rules.name}-{config.clock}" / name
     seeds = config.seeds if arch is not None else config.seeds[:1]
     jobs = []
     for seed in seeds:
-        for number, fold in enumerate(config.rules.folds(recordings, seed)):
+        folds = config.rules.folds(recordings, seed)
+        names = [fold.name for fold in folds]
+        doubled = [name for name in names if names.count(name) > 1]
+        if doubled:
+            raise DataError(
+                f"two people would be fold {doubled[0]!r}: their data set and subject differ in "
+                "_ and / alone; rename one of them"
+            )
+        for number, fold in enumerate(folds):
             identity = {
                 "protocol": config.rules.name,
                 "clock": config.clock,
-                "network": config.network,
+                "network": network,
                 "id": None if arch is None else arch.id,
                 "effort": None if arch is None else config.effort,
                 "teacher": None if arch is None else config.teacher,
+                "teacher_sha256": None if arch is None else taught,
+                "front_end": FRONT_END,
                 "fold": fold.name,
                 "seed": seed,
                 "fingerprint": print_of_data,
@@ -207,4 +242,9 @@ def read_record(path: Path) -> dict[str, Any]:
         raise RunError(f"{path} cannot be read ({error}); remove it to make it again") from error
     if not isinstance(document, dict) or document.get("format") != FORMAT:
         raise RunError(f"{path} is no file of `ppgnas bench records`; choose another --out")
+    if document.get("version") != VERSION:
+        raise RunError(
+            f"{path} is of version {document.get('version')}; this ppgnas reads {VERSION}. Remove "
+            "it to make it again, or choose another --out"
+        )
     return document

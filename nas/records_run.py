@@ -21,17 +21,19 @@ from nas import interrupt
 from nas.config import TEACHERS
 from nas.decoding import calibrate
 from nas.progress import Tick
-from nas.records import BASELINE_PREFIX, FORMAT, Job, is_done, read_for
+from nas.records import BASELINE_PREFIX, FORMAT, VERSION, Job, is_done, read_for
 from nas.versions import versions
 from ppg.baselines.registry import RATE_HZ, baseline
 from ppg.folds import Fold
 from ppg.metrics import by_activity, mae_by_person
+from ppg.npz import fingerprint
 from ppg.protocol import PARTS
 from ppg.recording import Recording
 from ppg.smoothing import clip, read_series
 from ppg.transitions import fit_transitions
 from ppg.windows import WindowSet, windows_of
 from ppgnas.defaults import DEFAULT_BOARD, DEFAULT_ENGINE
+from ppgnas.errors import RunError
 from ppgnas.files import cache_folder, write_json_atomic
 from search_spaces.arch import Arch
 
@@ -42,7 +44,10 @@ def run_job(job: Job) -> None:
     """Train and test one fold with one seed, and write its file."""
     started_s = time.monotonic()
     recordings = read_for(job.config, job.arch)
-    fold = job.config.rules.folds(recordings, job.seed)[job.fold]
+    if fingerprint(recordings) != job.identity["fingerprint"]:
+        raise RunError(f"the recordings in {job.config.data} changed; start the command again")
+    folds = job.config.rules.folds(recordings, job.seed)
+    fold = folds[job.fold]
     if job.arch is None:
         measured = _baseline(job.config.network, fold, recordings)
     else:
@@ -51,8 +56,9 @@ def run_job(job: Job) -> None:
         job.out,
         {
             "format": FORMAT,
-            "version": 1,
+            "version": VERSION,
             "identity": job.identity,
+            "folds": len(folds),
             **measured,
             "people_of": {part: len(getattr(fold.split, part)) for part in PARTS},
             "synthetic": any(recording.synthetic for recording in recordings),
@@ -60,6 +66,12 @@ def run_job(job: Job) -> None:
             "versions": versions(),
         },
     )
+    shutil.rmtree(_cache_of(job), ignore_errors=True)
+
+
+def _cache_of(job: Job) -> Path:
+    """Where the pool and the checkpoints of a job are until its file is written."""
+    return job.out.with_name(f".{job.out.stem}.cache")
 
 
 def _baseline(name: str, fold: Fold, recordings: Sequence[Recording]) -> dict[str, Any]:
@@ -79,8 +91,8 @@ def _network(job: Job, arch: Arch, fold: Fold, recordings: Sequence[Recording]) 
     config = job.config
     parts = {part: fold.split.select(recordings, part) for part in PARTS}
     if config.teacher not in TEACHERS:
-        check_unseen(Path(config.teacher), [*fold.split.search, *fold.split.report])
-    cache = cache_folder(job.out.with_name(f".{job.out.stem}.cache"), job.identity)
+        check_unseen(Path(config.teacher), [*parts["search"], *parts["report"]])
+    cache = cache_folder(_cache_of(job), job.identity)
     result = train_fixed(
         arch,
         train=parts["train"],
@@ -106,7 +118,6 @@ def _network(job: Job, arch: Arch, fold: Fold, recordings: Sequence[Recording]) 
         transitions=decoding.transitions,
     )
     clipped = clip(raw.bpm, windows.recording, windows.start_s)
-    shutil.rmtree(cache, ignore_errors=True)
     return {
         "people": _people(windows, {"raw": raw.bpm, "clip": clipped, "hmm": smoothed.bpm}),
         "search_mae_bpm": float(result.search_mae_bpm),

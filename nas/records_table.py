@@ -20,6 +20,7 @@ from ppgnas.errors import RunError
 
 COLUMNS = ("raw", "clip", "hmm")
 WORST = 5
+_RUN = ("protocol", "clock", "network", "id", "effort", "teacher", "teacher_sha256")
 
 
 def gather_records(folder: Path) -> list[dict[str, Any]]:
@@ -34,20 +35,43 @@ def gather_records(folder: Path) -> list[dict[str, Any]]:
     return [read_record(file) for file in files]
 
 
+def whole_seeds(
+    records: Sequence[dict[str, Any]],
+) -> tuple[list[dict[str, Any]], list[str]]:
+    """Leave out seeds of which a fold is missing: their mean would be of other people.
+
+    Returns:
+        The others, and a line on each seed that is left out.
+    """
+    whole, left_out = [], []
+    for key, group in _groups(records, (*_RUN, "seed")).items():
+        count = group[0]["folds"]
+        if len(group) == count:
+            whole += group
+        else:
+            protocol, clock, network, seed = (key[i] for i in (0, 1, 2, -1))
+            left_out.append(
+                f"{protocol}, {clock} clock, {network}, seed {seed}: {len(group)} of {count} folds"
+            )
+    return whole, left_out
+
+
 def summarise(records: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """One entry for each protocol, clock, network, effort and teacher, and tested data set."""
-    groups: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
-    for record in records:
-        identity = record["identity"]
-        key = tuple(
-            identity[k] for k in ("protocol", "clock", "network", "id", "effort", "teacher")
-        )
-        groups.setdefault(key, []).append(record)
     return [
         _entry(group, name)
-        for group in groups.values()
+        for group in _groups(records, _RUN).values()
         for name in sorted({_data_set(person) for record in group for person in record["people"]})
     ]
+
+
+def _groups(
+    records: Sequence[dict[str, Any]], keys: Sequence[str]
+) -> dict[tuple[Any, ...], list[dict[str, Any]]]:
+    groups: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
+    for record in records:
+        groups.setdefault(tuple(record["identity"][key] for key in keys), []).append(record)
+    return groups
 
 
 def _data_set(person: str) -> str:
@@ -95,7 +119,7 @@ def _entry(records: list[dict[str, Any]], data_set: str) -> dict[str, Any]:
             "median_person_bpm": float(np.median(values)),
         }
     return {
-        **{k: identity[k] for k in ("protocol", "clock", "network", "id", "effort", "teacher")},
+        **{key: identity[key] for key in _RUN},
         "dataset": data_set,
         "seeds": seeds,
         "jobs": len(records),
@@ -122,12 +146,13 @@ def _has(record: dict[str, Any], column: str) -> bool:
     return all(column in row["mae_bpm"] for row in record["people"].values())
 
 
-def markdown(entries: Sequence[dict[str, Any]], *, data: str) -> str:
+def markdown(entries: Sequence[dict[str, Any]], *, data: str, left_out: Sequence[str] = ()) -> str:
     """The page: one table a protocol, then activities and the worst people of each network.
 
     Args:
         entries: of `summarise`.
         data: folder of the recordings, for the commands.
+        left_out: of `whole_seeds`.
     """
     lines = [
         "# Protocols of the literature",
@@ -140,6 +165,9 @@ def markdown(entries: Sequence[dict[str, Any]], *, data: str) -> str:
     ]
     if any(entry["synthetic"] for entry in entries):
         lines += ["", "**Some of these recordings are SYNTHETIC.**"]
+    if left_out:
+        lines += ["", "Left out, because folds are missing:", ""]
+        lines += [f"* {line}" for line in left_out]
     for protocol in sorted({(entry["protocol"], entry["clock"]) for entry in entries}):
         members = [e for e in entries if (e["protocol"], e["clock"]) == protocol]
         members.sort(key=lambda e: (e["dataset"], e["figures"]["raw"]["mae_bpm"]))

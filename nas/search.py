@@ -264,8 +264,8 @@ class _Search:
         if self.config.teacher not in TEACHERS and Path(self.config.teacher).is_file():
             from distill.teacher import check_unseen
 
-            split = self.people.split
-            check_unseen(Path(self.config.teacher), [*split.search, *split.report])
+            people = self.people
+            check_unseen(Path(self.config.teacher), [*people.search, *people.report])
         with self._timed("teacher"), self.progress.phase("teacher") as tick:
             trainer.prepare_teacher(tick)
         with self._timed("supernet"), self.progress.phase("supernet") as tick:

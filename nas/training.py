@@ -81,7 +81,7 @@ def train_with_torch(
     from distill.teacher import check_unseen
 
     if config.teacher not in TEACHERS:
-        check_unseen(Path(config.teacher), [*people.split.search, *people.split.report])
+        check_unseen(Path(config.teacher), [*people.search, *people.report])
     torch.set_num_threads(available_cores())
     with progress.phase("training") as tick:
         return train_fixed(

@@ -105,6 +105,7 @@ class TrainingBank:
             raise DataError("no usable training window; check hr_valid and hr_start_s")
         self.acceleration = acceleration
         self.people = tuple(people)
+        self.also_in = tuple(sorted({alias for r in recordings for alias in r.also_in}))
         self._ppg, self._pulse = np.concatenate(ppg), np.concatenate(pulse)
         self._acc = np.concatenate(acc)
         self._first, self._last = np.concatenate(first), np.concatenate(last)

@@ -125,6 +125,13 @@ def protocol(
             lambda r, seed: _transfer(r, seed, tested),
         )
     if name in ("loso", "kfold"):
+        unknown = sorted(set(tested) & UNMAPPED)
+        if unknown:
+            raise DataError(
+                f"protocol {name}: which recordings of {', '.join(unknown)} belong to one person "
+                "is unknown, so people cannot be tested in turn; take it out of --dataset, or "
+                "test it whole with the protocol transfer."
+            )
         way = name if name == "loso" else f"kfold{folds}"
         title = f"{way}-{title}" if title else way
         if name == "kfold" and folds < 2:
@@ -206,25 +213,28 @@ def _transfer(recordings: Sequence[Recording], seed: int, tested: tuple[str, ...
 
 
 def leave_one_out(recordings: Sequence[Recording], seed: int) -> list[Fold]:
-    """Each person tested alone."""
+    """Each person tested alone; those whose mapping is unknown only train."""
     people = _people(recordings)
     return [
         Fold(person.replace("/", "_"), _split([p for p in people if p != person], [person], seed))
-        for person in people
+        for person in _mapped(people)
     ]
 
 
 def k_fold(recordings: Sequence[Recording], seed: int, *, count: int) -> list[Fold]:
     """Groups of people, each tested once; every data set is spread over the groups.
 
+    Those whose mapping is unknown only train.
+
     Raises:
         DataError: fewer people than groups.
     """
     people = _people(recordings)
-    if len(people) < count:
-        raise DataError(f"protocol kfold: {len(people)} people for {count} folds; give fewer.")
+    tested = _mapped(people)
+    if len(tested) < count:
+        raise DataError(f"protocol kfold: {len(tested)} people for {count} folds; give fewer.")
     rng = np.random.default_rng((seed, 11))
-    order = sorted(people, key=lambda person: (person.split("/")[0], rng.random()))
+    order = sorted(tested, key=lambda person: (person.split("/")[0], rng.random()))
     groups = [sorted(order[start::count]) for start in range(count)]
     return [
         Fold(f"{number}", _split([p for p in people if p not in group], group, seed))
@@ -295,9 +305,14 @@ def _people(recordings: Iterable[Recording]) -> list[str]:
     return sorted({r.person for r in recordings})
 
 
+def _mapped(people: Iterable[str]) -> list[str]:
+    """Without those of data sets in which one person may stand under several names."""
+    return [person for person in people if person.split("/")[0] not in UNMAPPED]
+
+
 def _split(pool: Sequence[str], report: Sequence[str], seed: int) -> Split:
     """Validation people drawn from the pool; those whose mapping is unknown stay in train."""
-    free = [person for person in pool if person.split("/")[0] not in UNMAPPED]
+    free = _mapped(pool)
     if len(free) < 2:
         raise DataError(
             f"protocol: {len(free)} people are left to train and validate; at least 2 are needed."

@@ -7,7 +7,7 @@ samples, the same trace of reference heart rates, or a note (`also_in`) that nam
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -60,6 +60,32 @@ def shared_people(left: Sequence[Recording], right: Sequence[Recording]) -> list
             why = "a note in also_in"
             found.setdefault(recording.person, Shared(other, recording, why))
     return list(found.values())
+
+
+def known_people(
+    recordings: Iterable[Recording], people: Iterable[str], notes: Iterable[str] = ()
+) -> list[str]:
+    """Who of some recordings is already known, by name or by a note (`also_in`) of either side.
+
+    Args:
+        recordings: of those who are asked about.
+        people: `dataset/subject` of those who are known.
+        notes: `also_in` of those who are known.
+
+    Returns:
+        `dataset/subject` of the recordings, sorted.
+    """
+    known, noted = set(people), set(notes)
+    subjects = {person.split("/", 1)[-1] for person in known}
+    return sorted(
+        {
+            recording.person
+            for recording in recordings
+            if recording.person in known
+            or not noted.isdisjoint((recording.subject, recording.name))
+            or not (noted | subjects).isdisjoint(recording.also_in)
+        }
+    )
 
 
 def _content(recording: Recording) -> list[tuple[str, object]]:

@@ -77,15 +77,28 @@ def test_teacher_learns_and_is_taken_from_its_file(
     assert torch.equal(load_teacher(path)(x), first(x))
 
 
-def test_a_teacher_that_knows_a_judge_is_refused(tmp_path: Path) -> None:
+def test_a_teacher_that_knows_a_judge_is_refused(people: list[Recording], tmp_path: Path) -> None:
+    def judge(dataset: str, subject: str, *also_in: str) -> Recording:
+        return replace(people[0], dataset=dataset, subject=subject, also_in=also_in)
+
     path = tmp_path / "teacher.safetensors"
-    save_checkpoint(path, torch.nn.Linear(2, 2), identity={"people": ["a/1", "a/2"]})
-    check_unseen(path, ["a/3", "b/1"])
+    taught = {"people": ["a/1", "a/2"], "also_in": ["CR_05"]}
+    save_checkpoint(path, torch.nn.Linear(2, 2), identity=taught)
+    check_unseen(path, [judge("a", "3"), judge("b", "1"), judge("c", "CR_06", "7")])
     with pytest.raises(RunError, match=r"was trained on a/2, who is a search or report person"):
-        check_unseen(path, ["a/2", "a/3"])
+        check_unseen(path, [judge("a", "2"), judge("a", "3")])
+    with pytest.raises(RunError, match="was trained on c/CR_05, who is"):
+        check_unseen(path, [judge("c", "CR_05")])
+    with pytest.raises(RunError, match="was trained on c/9, who is"):
+        check_unseen(path, [judge("c", "9", "2")])
     save_checkpoint(path, torch.nn.Linear(2, 2), identity={})
     with pytest.raises(RunError, match="does not say whom the teacher was trained on"):
-        check_unseen(path, ["a/3"])
+        check_unseen(path, [judge("a", "3")])
+
+
+def test_a_teacher_remembers_the_other_names_of_its_people(people: list[Recording]) -> None:
+    bank = TrainingBank([replace(people[0], also_in=("CR_05",)), people[1]], acceleration=True)
+    assert bank.also_in == ("CR_05",)
 
 
 def test_a_file_that_is_no_teacher_is_refused(tmp_path: Path) -> None:

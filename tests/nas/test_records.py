@@ -11,14 +11,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
 from nas import interrupt
 from nas.models import ModelError
-from nas.records import Job, RecordsConfig, is_done, network_of, plan_jobs
+from nas.records import FORMAT, VERSION, Job, RecordsConfig, is_done, network_of, plan_jobs
 from nas.records_run import run_job, run_jobs
-from nas.records_table import gather_records, markdown, summarise
+from nas.records_table import gather_records, markdown, summarise, whole_seeds
+from ppg.npz import read_folder, read_recording, write_recording
 from ppgnas.errors import DataError, RunError
 from ppgnas.files import write_json_atomic
 from search_spaces.published import published
@@ -65,7 +67,8 @@ def test_what_is_done_is_not_done_again(data: str, tmp_path: Path) -> None:
         if len(ran) == 3:
             raise KeyboardInterrupt
         ran.append(job.out.name)
-        write_json_atomic(job.out, {"format": "ppgnas-record", "identity": job.identity})
+        document = {"format": FORMAT, "version": VERSION, "identity": job.identity}
+        write_json_atomic(job.out, document)
 
     with pytest.raises(KeyboardInterrupt):
         run_jobs(jobs, parallel=1, threads=1, progress=tick, run=run)
@@ -79,6 +82,9 @@ def test_what_is_done_is_not_done_again(data: str, tmp_path: Path) -> None:
     jobs[0].out.write_text(json.dumps(other))
     with pytest.raises(RunError, match="was made with another fingerprint"):
         run_jobs(jobs, parallel=1, threads=1, progress=tick, run=run)
+    jobs[0].out.write_text(json.dumps({**other, "version": 1}))
+    with pytest.raises(RunError, match="is of version 1; this ppgnas reads 2"):
+        is_done(jobs[0])
     jobs[0].out.write_text("{}")
     with pytest.raises(RunError, match="is no file of `ppgnas bench records`"):
         is_done(jobs[0])
@@ -168,9 +174,10 @@ def record(seed: int, **people: tuple[float, float]) -> dict[str, Any]:
         }
         for name, (raw, hmm) in people.items()
     }
-    identity = dict.fromkeys(("protocol", "clock", "network", "id", "effort", "teacher"), "x")
+    keys = ("protocol", "clock", "network", "id", "effort", "teacher", "teacher_sha256")
     return {
-        "identity": {**identity, "seed": seed, "fold": "1"},
+        "identity": {**dict.fromkeys(keys, "x"), "seed": seed, "fold": "1"},
+        "folds": 2,
         "people": rows,
         "synthetic": False,
         "time_s": 1.0,
@@ -197,6 +204,16 @@ def test_folds_of_a_seed_make_one_mean() -> None:
     assert entry["figures"]["raw"]["deviation_bpm"] is None
 
 
+def test_a_seed_with_missing_folds_is_left_out_and_named() -> None:
+    whole = [record(0, a=(1.0, 1.0)), record(0, b=(3.0, 3.0))]
+    kept, left_out = whole_seeds([*whole, record(1, a=(9.0, 9.0))])
+    assert kept == whole
+    assert left_out == ["x, x clock, x, seed 1: 1 of 2 folds"]
+    page = markdown(summarise(kept), data="people", left_out=left_out)
+    assert "Left out, because folds are missing:\n\n* x, x clock, x, seed 1: 1 of 2 folds" in page
+    assert "Left out" not in markdown(summarise(kept), data="people")
+
+
 def test_tested_data_sets_have_rows_of_their_own() -> None:
     both = record(0, a=(1.0, 1.0), b=(3.0, 2.0))
     both["people"]["e/a"] = record(0, a=(8.0, 7.0))["people"]["d/a"]
@@ -217,3 +234,56 @@ def test_mistakes_are_refused(data: str, tmp_path: Path) -> None:
         plan_jobs(config(data, protocol="bami1-bami2"), tmp_path)
     with pytest.raises(RunError, match="holds no result"):
         gather_records(tmp_path)
+
+
+def test_a_data_set_that_the_network_cannot_read_is_named(data: str, tmp_path: Path) -> None:
+    folder = tmp_path / "people"
+    recordings = read_folder(Path(data))
+    for number, recording in enumerate(recordings):
+        write_recording(folder / f"{number}.npz", replace(recording, dataset="moving"))
+    for number, recording in enumerate(recordings[:2]):
+        bare = replace(recording, dataset="still", ppg=recording.ppg[::-1], acc=None, acc_hz=None)
+        write_recording(folder / f"still{number}.npz", bare)
+    asked = config(str(folder), tested_datasets=("moving", "still"))
+    with pytest.raises(DataError, match="no recording of still has acceleration, and small reads"):
+        plan_jobs(asked, tmp_path)
+    assert len(plan_jobs(replace(asked, network="small-ppg"), tmp_path)) == 4
+    said: list[str] = []
+    assert len(plan_jobs(config(str(folder)), tmp_path, said.append)) == 4
+    assert said == ["small: 2 recordings without acceleration are left out."]
+
+
+def test_two_people_of_one_file_are_refused(data: str, tmp_path: Path) -> None:
+    folder = tmp_path / "people"
+    names = (("own", "2_anna"), ("own_2", "anna"), ("own", "eve"))
+    for number, (name, recording) in enumerate(zip(names, read_folder(Path(data)), strict=False)):
+        person = replace(recording, dataset=name[0], subject=name[1])
+        write_recording(folder / f"{number}.npz", person)
+    with pytest.raises(DataError, match="two people would be fold 'own_2_anna'"):
+        plan_jobs(config(str(folder), protocol="loso"), tmp_path)
+
+
+def test_another_teacher_or_name_of_a_network(data: str, tmp_path: Path) -> None:
+    """A prefix changes nothing; two teachers of one name are two trainings."""
+    first = plan_jobs(config(data), tmp_path)[0]
+    same = plan_jobs(config(data, network="published:small"), tmp_path)[0]
+    assert (same.out, same.identity) == (first.out, first.identity)
+    made = []
+    for name in ("a", "b"):
+        teacher = tmp_path / name / "teacher.safetensors"
+        teacher.parent.mkdir()
+        teacher.write_text(name)
+        made.append(plan_jobs(config(data, teacher=str(teacher)), tmp_path)[0])
+    assert made[0].out != made[1].out
+    teacher.write_text("c")
+    assert plan_jobs(config(data, teacher=str(teacher)), tmp_path)[0].out != made[1].out
+
+
+def test_recordings_that_change_meanwhile_are_noticed(tmp_path: Path) -> None:
+    data = write_people(tmp_path / "data", people=4)
+    job = plan_jobs(config(str(data), network="baseline:wiener"), tmp_path)[0]
+    file = next(data.rglob("*.npz"))
+    recording = read_recording(file)
+    write_recording(file, replace(recording, ppg=recording.ppg * np.float32(2)))
+    with pytest.raises(RunError, match="changed; start the command again"):
+        run_job(job)

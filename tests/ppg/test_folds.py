@@ -94,6 +94,17 @@ def test_what_cannot_be_run_is_refused() -> None:
         protocol("loso").folds(people("a", 2), 0)
     with pytest.raises(DataError, match="0 folds"):
         protocol("kfold", folds=0)
+    with pytest.raises(DataError, match=r"which recordings of welltory .* protocol transfer"):
+        protocol("loso", tested=("a", "welltory"))
+
+
+def test_people_whose_mapping_is_unknown_only_train() -> None:
+    recordings = [*people("a", 4), *people("welltory", 3)]
+    for name in ("loso", "kfold"):
+        folds = protocol(name, folds=2).folds(recordings, 0)
+        assert sorted(who_is_tested(folds)) == [f"a/S{n}" for n in range(1, 5)]
+        for fold in folds:
+            assert {f"welltory/S{n}" for n in range(1, 4)} <= set(fold.split.train)
 
 
 def test_the_published_clock_takes_the_lag_back() -> None:
