@@ -37,7 +37,8 @@ def unpack(path: Path, out: Path, *, members: str, inner: str | None = None) -> 
         path: a .zip file.
         out: the folder to unpack into; made if it is not there.
         members: regular expression of names, with / between folders.
-        inner: the name of a .zip member that holds them, if they are not in `path` itself.
+        inner: the name of a .zip member that holds them; where there is no such member, `path`
+            is taken for it.
 
     Returns:
         The files, in the order of the archive; at least one.
@@ -48,14 +49,24 @@ def unpack(path: Path, out: Path, *, members: str, inner: str | None = None) -> 
     """
     if not path.is_file():
         raise DataError(f"{path}: no such file. Give the path of the archive.")
-    if inner is None:
+    within = rf"(?:.*/)?{re.escape(inner or '')}"
+    if inner is None or not _holds(path, within):
         return _unpack(path, out, members)
-    packed = _unpack(path, out, rf"(?:.*/)?{re.escape(inner)}")
+    # A folder of its own: a file of this name in `out` may be the user's.
+    between = out / f".{inner}.unpacking"
     try:
-        return _unpack(packed[0], out, members)
+        return _unpack(_unpack(path, between, within)[0], out, members)
     finally:
-        for file in packed:
-            file.unlink(missing_ok=True)
+        shutil.rmtree(between, ignore_errors=True)
+
+
+def _holds(path: Path, name: str) -> bool:
+    """Whether a member fits; False of what is no .zip, which `_unpack` refuses by name."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return any(re.fullmatch(name, entry) for entry in archive.namelist())
+    except _UNREADABLE:
+        return False
 
 
 def _unpack(path: Path, out: Path, members: str) -> list[Path]:
@@ -124,19 +135,28 @@ def _check_size(path: Path, out: Path, wanted: list[zipfile.ZipInfo]) -> None:
         )
     out.mkdir(parents=True, exist_ok=True)
     free = shutil.disk_usage(out).free
-    if unpacked > free:
+    missing = sum(entry.file_size for entry in wanted if not _is_there(_target(out, entry), entry))
+    if missing > free:
         raise DataError(
-            f"{path}: needs {unpacked / 2**30:.1f} GiB, {free / 2**30:.1f} GiB are free in {out}. "
+            f"{path}: needs {missing / 2**30:.1f} GiB, {free / 2**30:.1f} GiB are free in {out}. "
             f"Make room, or choose another folder."
         )
 
 
+def _target(out: Path, entry: zipfile.ZipInfo) -> Path:
+    return out.joinpath(*PurePosixPath(entry.filename).parts)
+
+
+def _is_there(target: Path, entry: zipfile.ZipInfo) -> bool:
+    return target.is_file() and target.stat().st_size == entry.file_size
+
+
 def _member(path: Path, archive: zipfile.ZipFile, entry: zipfile.ZipInfo, out: Path) -> Path:
-    target = out.joinpath(*PurePosixPath(entry.filename).parts)
+    target = _target(out, entry)
     # A link that was here before may lead out as well.
     if not target.parent.resolve().is_relative_to(out.resolve()) or target.is_symlink():
         raise DataError(f"{target}: a link leads out of {out}; allowed: real folders. Remove it.")
-    if target.is_file() and target.stat().st_size == entry.file_size:
+    if _is_there(target, entry):
         return target
     target.parent.mkdir(parents=True, exist_ok=True)
     partial = target.with_name(f".{target.name}.part")

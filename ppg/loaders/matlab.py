@@ -150,14 +150,16 @@ def _elements(content: memoryview, order: str) -> Iterator[tuple[int, memoryview
         content = content[end:]
 
 
-def _matrices(content: memoryview, order: str) -> Iterator[_Matrix]:
+def _matrices(content: memoryview, order: str, *, inside: bool = False) -> Iterator[_Matrix]:
     for kind, part, _ in _elements(content, order):
         if kind == _COMPRESSED:
+            if inside:
+                raise _Damaged("a compressed variable within a compressed one")
             plain = zlib.decompressobj()
             whole = plain.decompress(part, _LARGEST_BYTES)
             if not plain.eof:
                 raise _Damaged("a compressed variable does not end, or is above 1 GiB")
-            yield from _matrices(memoryview(whole), order)
+            yield from _matrices(memoryview(whole), order, inside=True)
         elif kind == _MATRIX and len(part):
             yield _matrix(part, order)
         elif kind != _MATRIX:

@@ -57,11 +57,12 @@ def load_arrays(path: Path) -> Any:
 def _load(path: Path, content: bytes) -> Any:
     _scan(path, content)
     try:
-        found = _Reader(path, content).load()
+        return _plain(path, _Reader(path, content).load(), {})
     except DataError:
         raise
     except (
         pickle.UnpicklingError,
+        SyntaxError,  # of numpy, which parses some array types as Python text
         ValueError,
         TypeError,
         KeyError,
@@ -73,7 +74,6 @@ def _load(path: Path, content: bytes) -> Any:
         RecursionError,
     ) as error:
         raise _damaged(path, error) from error
-    return _plain(path, found)
 
 
 def _damaged(path: Path, error: Exception) -> DataError:
@@ -247,21 +247,36 @@ def _encode(text: Any, coding: Any = "latin1") -> bytes:
     return str(text).encode("latin-1")
 
 
-def _plain(path: Path, value: Any, depth: int = 0) -> Any:
-    """Arrays for their stand-ins, and the texts of Python 2 as `str`."""
+def _plain(path: Path, value: Any, made: dict[int, Any], depth: int = 0) -> Any:
+    """Arrays for their stand-ins, and the texts of Python 2 as `str`.
+
+    What stands in several places is made once (`made`, by identity): lists of one list, ten levels
+    deep, would be thousands of millions.
+    """
     if depth > 20:
         raise DataError(f"{path}: the pickle nests deeper than 20 levels; allowed: a few. {_STEP}")
     if isinstance(value, _Array):
         return value.samples
     if isinstance(value, bytes):
         return value.decode("latin-1")
-    if isinstance(value, dict):
-        return {
-            _plain(path, key, depth + 1): _plain(path, item, depth + 1)
-            for key, item in value.items()
-        }
-    if isinstance(value, list | tuple):
-        return type(value)(_plain(path, item, depth + 1) for item in value)
+    if isinstance(value, dict | list | tuple):
+        if id(value) not in made:
+            made[id(value)] = _container(path, value, made, depth + 1)
+        return made[id(value)]
     if isinstance(value, _StandIn | _Type):
         raise DataError(f"{path}: the pickle holds a bare {type(value).__name__[1:]}. {_STEP}")
     return value
+
+
+def _container(
+    path: Path,
+    value: dict[Any, Any] | list[Any] | tuple[Any, ...],
+    made: dict[int, Any],
+    depth: int,
+) -> Any:
+    if isinstance(value, dict):
+        return {
+            _plain(path, key, made, depth): _plain(path, item, made, depth)
+            for key, item in value.items()
+        }
+    return type(value)([_plain(path, item, made, depth) for item in value])

@@ -54,6 +54,32 @@ def test_paths_that_climb_out(name: str, nested: bool, tmp_path: Path) -> None:
     assert not (tmp_path / "x.pkl").exists()
 
 
+def test_a_file_of_the_inner_name_is_left_alone(tmp_path: Path) -> None:
+    inner = _zip(tmp_path / "inner.zip", ("S/a.pkl", b"1"))
+    path = _zip(tmp_path / "outer.zip", ("data.zip", inner.read_bytes()))
+    out = tmp_path / "out"
+    out.mkdir()
+    mine = out / "data.zip"
+    mine.write_bytes(b"x" * inner.stat().st_size)
+    (file,) = unpack(path, out, members=r"S/.*\.pkl", inner="data.zip")
+    assert file.read_bytes() == b"1" and mine.read_bytes()[:1] == b"x"
+    assert sorted(entry.name for entry in out.iterdir()) == ["S", "data.zip"]
+    # The inner archive alone will do, too.
+    assert unpack(inner, tmp_path / "two", members=r"S/.*\.pkl", inner="data.zip")
+
+
+def test_what_is_unpacked_already_needs_no_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = _zip(tmp_path / "a.zip", ("S/a.pkl", b"1" * 9), ("S/b.pkl", b"2" * 9))
+    free = type("Usage", (), {"free": 10})
+    monkeypatch.setattr(archive.shutil, "disk_usage", lambda folder: free)
+    assert "are free in" in _message(path, tmp_path / "out")
+    (tmp_path / "out" / "S").mkdir(parents=True)
+    (tmp_path / "out" / "S" / "a.pkl").write_bytes(b"1" * 9)
+    assert len(unpack(path, tmp_path / "out", members=".*")) == 2
+
+
 def test_links(tmp_path: Path) -> None:
     link = zipfile.ZipInfo("S/link")
     link.external_attr = (stat.S_IFLNK | 0o777) << 16

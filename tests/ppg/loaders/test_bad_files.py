@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -159,6 +160,21 @@ def test_matlab_matrices_of_another_shape(tmp_path: Path) -> None:
     assert "cell is of the class cell; allowed: real" in _refused(path, cell=(1, None))
     savemat(path, {"sig": np.ones((2, 2)) * 1j})
     assert "sig is of the class complex" in _refused(path)
+
+
+def test_matlab_variables_compressed_again_and_again(tmp_path: Path) -> None:
+    path = tmp_path / "a.mat"
+    savemat(path, {"sig": np.ones((5, 7))})
+    content = path.read_bytes()
+    part = content[128:]
+    for _ in range(1500):
+        packed = zlib.compress(part)
+        part = struct.pack("<II", 15, len(packed)) + packed
+    path.write_bytes(content[:128] + part)
+    with pytest.raises(
+        DataError, match=r"a\.mat: .*a compressed variable within a compressed one"
+    ):
+        read_matrices(path, {"sig": (5, None)})
 
 
 @pytest.mark.parametrize("compressed", [False, True])

@@ -238,6 +238,19 @@ def test_an_archive_that_is_here(content: bytes, tmp_path: Path) -> None:
     assert "no such file" in _message(known, tmp_path, archive=tmp_path / "none.zip")
 
 
+def test_the_inner_archive_alone_as_a_folder_is_told(content: bytes, tmp_path: Path) -> None:
+    """`read_folder` names the command that unpacks what lies there."""
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        (tmp_path / "data.zip").write_bytes(archive.read("data.zip"))
+    with pytest.raises(DataError) as caught:
+        read_folder(tmp_path)
+    words = str(caught.value).split("ppgnas data fetch ")[1].split()
+    assert words == ["ppg_dalia", "--from", str(tmp_path / "data.zip"), "--out", str(tmp_path)]
+    fetch(data_set(words[0]), Path(words[4]), archive=Path(words[2]))
+    assert len(read_folder(tmp_path)) == 1
+    assert (tmp_path / "data.zip").is_file()
+
+
 def test_what_cannot_be_fetched(tmp_path: Path) -> None:
     message = _message(data_set("bami"), tmp_path)
     assert "cannot be fetched" in message and "ieeexplore" in message

@@ -140,6 +140,25 @@ def test_a_list_in_itself(tmp_path: Path) -> None:
     assert "nests deeper" in _message(tmp_path / "S1.pkl", pickle.dumps(loop))
 
 
+def test_lists_that_are_shared_are_made_once(tmp_path: Path) -> None:
+    shared: list[Any] = [1]
+    for _ in range(15):
+        shared = [shared] * 30  # 30^15 if each place were made anew
+    held = load_arrays(_write(tmp_path / "S1.pkl", pickle.dumps(shared)))
+    assert len(held) == 30 and held[0] is held[29]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"}" + pickle.dumps(np.arange(3), 2)[2:-1] + b"K\x01s.",  # an array as a key
+        pickle.dumps(np.arange(3), 2).replace(b"i8", b",,"),
+    ],
+)
+def test_what_cannot_be_a_key_or_a_type(content: bytes, tmp_path: Path) -> None:
+    assert "no readable pickle" in _message(tmp_path / "S1.pkl", content)
+
+
 def test_truncated_anywhere(tmp_path: Path) -> None:
     content = python2_pickle({"label": np.arange(40.0), "subject": "S1"})
     for length in range(len(content)):
