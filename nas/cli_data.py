@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -136,12 +137,18 @@ def convert(
         Text, typer.Option(help="CSV: three columns with commas; leave out if there is none.")
     ] = None,
     hr_column: Annotated[
-        Text, typer.Option(help="CSV: column of the reference heart rate in BPM.")
+        Text,
+        typer.Option(
+            help="CSV: column of the reference heart rate in BPM; without one the recording can "
+            "be predicted alone."
+        ),
     ] = None,
     time_column: Annotated[
         Text, typer.Option(help="CSV: column of the time; it gives the rates.")
     ] = None,
-    time_unit: Annotated[str, typer.Option(help="CSV: s or ms, of all time columns.")] = "s",
+    time_unit: Annotated[
+        Text, typer.Option(help="CSV: s (the default) or ms, of all time columns.")
+    ] = None,
     rate: Annotated[
         float | None, typer.Option(help="CSV: rows a second where there is no time column.")
     ] = None,
@@ -152,8 +159,9 @@ def convert(
         float | None, typer.Option(help="Its rows a second, without a time column.")
     ] = None,
     acc_per_g: Annotated[
-        float, typer.Option(help="CSV: values per g; 9.80665 for m/s2, 64 for counts of 1/64 g.")
-    ] = 1.0,
+        float | None,
+        typer.Option(help="CSV: values per g; 9.80665 for m/s2, 64 for counts of 1/64 g."),
+    ] = None,
     hr_csv: Annotated[Text, typer.Option(help="CSV of the heart rate if it has its own.")] = None,
     hr_time_column: Annotated[
         Text, typer.Option(help="Its column of the time; default: --time-column.")
@@ -162,14 +170,16 @@ def convert(
         float | None, typer.Option(help="Its rows a second, without a time column.")
     ] = None,
     hr_is: Annotated[
-        str,
+        Text,
         typer.Option(
-            help="CSV: instant (a rate at a time, averaged over 8 s) or window (the mean of the "
-            "8 s from a time)."
+            help="CSV: instant (the default: a rate at a time, averaged over 8 s) or window (the "
+            "mean of the 8 s from a time)."
         ),
-    ] = "instant",
+    ] = None,
     subject: Annotated[Text, typer.Option(help="CSV: who; default: the file's name.")] = None,
-    dataset: Annotated[str, typer.Option(help="CSV: name of your data set.")] = "own",
+    dataset: Annotated[
+        Text, typer.Option(help="CSV: name of your data set; default: own.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Write a data set, or a .csv of your own, as .npz recordings.
@@ -181,19 +191,40 @@ def convert(
         --hr-column hr --time-column t --subject anna
     """
     from nas.converting import write_folder
+    from ppgnas.errors import DataError
 
     path = Path(source)
+    of_csv = {
+        "--ppg-column": ppg_column,
+        "--acc-columns": acc_columns,
+        "--hr-column": hr_column,
+        "--time-column": time_column,
+        "--time-unit": time_unit,
+        "--rate": rate,
+        "--acc-csv": acc_csv,
+        "--acc-rate": acc_rate,
+        "--acc-per-g": acc_per_g,
+        "--hr-csv": hr_csv,
+        "--hr-time-column": hr_time_column,
+        "--hr-rate": hr_rate,
+        "--hr-is": hr_is,
+        "--subject": subject,
+        "--dataset": dataset,
+    }
+    given = [option for option, value in of_csv.items() if value is not None]
+    if not path.exists() and (given or path.suffix.lower() == ".csv"):
+        raise DataError(f"{path}: no such file. Give the path of a .csv file.")
     if path.is_file():
         from ppg.loaders.own_csv import Columns, read_csv
 
         columns = Columns(
             ppg=_names("--ppg-column", ppg_column),
             acc=_names("--acc-columns", acc_columns) if acc_columns else (),
-            hr=_names("--hr-column", hr_column)[0],
+            hr=_names("--hr-column", hr_column)[0] if hr_column is not None else None,
             time=time_column,
             hr_time=hr_time_column,
-            time_unit=time_unit,
-            hr_is=hr_is,
+            time_unit=time_unit or "s",
+            hr_is=hr_is or "instant",
         )
         recordings = [
             read_csv(
@@ -202,27 +233,28 @@ def convert(
                 rate_hz=rate,
                 acc_file=Path(acc_csv) if acc_csv else None,
                 acc_rate_hz=acc_rate,
-                acc_per_g=acc_per_g,
+                acc_per_g=1.0 if acc_per_g is None else acc_per_g,
                 hr_file=Path(hr_csv) if hr_csv else None,
                 hr_rate_hz=hr_rate,
                 subject=subject or path.stem,
-                dataset=dataset,
+                dataset="own" if dataset is None else dataset,
                 lag_s=lag or 0.0,
             )
         ]
     else:
         from ppg.loaders.registry import read_folder
-        from ppgnas.errors import DataError
 
-        given = {"--ppg-column": ppg_column, "--hr-column": hr_column, "--subject": subject}
-        wrong = [option for option, value in given.items() if value]
-        if wrong and path.is_dir():
+        if given:
             raise DataError(
-                f"{', '.join(wrong)} is for a .csv file, and {path} is a folder; leave the option "
+                f"{', '.join(given)} is for a .csv file, and {path} is a folder; leave the option "
                 "out, or name the .csv file."
             )
+        if lag is not None and not math.isfinite(lag):
+            raise DataError(f"--lag is {lag:g}; allowed: a number of seconds.")
         recordings = read_folder(path, lag_s=lag)
     files = write_folder(Path(out), recordings)
+    if not any(len(recording.hr_bpm) for recording in recordings):
+        _say("Without --hr-column the recording has no reference: for ppgnas predict alone.")
     if as_json:
         emit({"folder": out, "files": [str(file) for file in files]})
         return

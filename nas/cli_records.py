@@ -41,7 +41,9 @@ def records(
         Text,
         typer.Option(help="Data sets that loso and kfold train on as well, or transfer alone."),
     ] = None,
-    folds: Annotated[int, typer.Option(help="Groups of people of kfold.")] = 5,
+    folds: Annotated[
+        int | None, typer.Option(help="Groups of people of kfold; default: 5.")
+    ] = None,
     label_clock: Annotated[
         str,
         typer.Option(help="corrected (with hr_lag_s) or published (lag 0, as published results)."),
@@ -77,9 +79,14 @@ def records(
     from nas.records_run import run_jobs
     from nas.records_table import gather_records, markdown, summarise, whole_seeds
     from nas.search import available_cores
+    from ppg.folds import FOLDS
     from ppgnas.errors import DataError
     from ppgnas.files import write_text_atomic
 
+    if page is not None and Path(page).is_dir():
+        raise DataError(f"--page {page} is a folder; name a file, such as {page}/records.md")
+    if folds is not None and protocol != "kfold":
+        raise DataError(f"--folds is for kfold, and the protocol is {protocol}; leave it out")
     if seeds < 1 or jobs < 1:
         raise DataError(f"--seeds is {seeds} and --jobs {jobs}; both must be at least 1")
 
@@ -93,7 +100,7 @@ def records(
             data=data,
             network=name.strip(),
             tested_datasets=_names(dataset),
-            folds=folds,
+            folds=FOLDS if folds is None else folds,
             clock=label_clock,
             seeds=tuple(range(seeds)),
             effort=effort,

@@ -32,7 +32,7 @@ def write_folder(out: Path, recordings: Sequence[Recording]) -> list[Path]:
     if there:
         raise DataError(
             f"{there[0]}: is there already ({len(there)} such files); nothing was written. Choose "
-            "another folder, or remove them."
+            "another folder, give a .csv another name, or remove them."
         )
     if len(set(files)) < len(files):
         twice = next(file for file in files if files.count(file) > 1)

@@ -17,6 +17,7 @@ from typing import Any
 from nas.config import TEACHERS
 from nas.models import ModelError, find_model
 from nas.people import read_source
+from ppg.augment import RECIPE
 from ppg.baselines.registry import BASELINES, baseline
 from ppg.folds import FOLDS, Protocol, protocol
 from ppg.frontend import FRONT_END
@@ -201,6 +202,7 @@ def plan_jobs(config: RecordsConfig, out: Path, say: Say = _nothing) -> list[Job
                 "teacher": None if arch is None else config.teacher,
                 "teacher_sha256": None if arch is None else taught,
                 "front_end": FRONT_END,
+                "recipe": RECIPE,
                 "fold": fold.name,
                 "seed": seed,
                 "fingerprint": print_of_data,

@@ -20,7 +20,7 @@ from ppgnas.errors import RunError
 
 COLUMNS = ("raw", "clip", "hmm")
 WORST = 5
-_RUN = ("protocol", "clock", "network", "id", "effort", "teacher", "teacher_sha256")
+_RUN = ("protocol", "clock", "network", "id", "effort", "teacher", "teacher_sha256", "recipe")
 
 
 def gather_records(folder: Path) -> list[dict[str, Any]]:

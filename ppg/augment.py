@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ppg.frontend import PPG_CLIP, PPG_FLOOR, normalise_acc, normalise_ppg, stream
+from ppg.inspection.lag import aligned
 from ppg.motion_variation import artefacts, rotations
 from ppg.recording import STRIDE_S, WINDOW_S, Recording
 from ppg.sensor_variation import bend, polarity, tilt
@@ -31,6 +32,7 @@ from ppg.targets import FIRST_BPM, LAST_BPM
 from ppg.windows import STREAM_HZ
 from ppgnas.errors import DataError
 
+RECIPE = "aligned-1"  # another name whenever networks trained before saw other windows
 CALM_G = 0.04  # root-mean-square movement below which the PPG holds no artefact of its own
 ARTEFACT_MAX = 2.0  # in standard deviations of the PPG
 RARITY_BIN_BPM = 10.0
@@ -67,6 +69,8 @@ PLAIN = Augmentation(1.0, 0.0, 0.0, 0.0, 0.0, False, False, 0.0, 0.0, 0.0, 0.0, 
 class TrainingBank:
     """All training signals in two arrays, from which batches are gathered.
 
+    Labels are first moved to where they fit their recording's signal best (`ppg.inspection.lag`).
+
     Args:
         recordings: of training people; each must have acceleration where `acceleration` is set.
         acceleration: whether batches have the three axes. Without, the acceleration of recordings
@@ -82,7 +86,7 @@ class TrainingBank:
         person_windows = {
             p: sum(int(r.usable.sum()) for r in recordings if r.person == p) for p in people
         }
-        for recording in recordings:
+        for recording in map(aligned, recordings):
             keep = np.flatnonzero(recording.usable)
             if len(keep) == 0:
                 continue

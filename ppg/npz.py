@@ -76,9 +76,16 @@ def read_folder(path: Path) -> list[Recording]:
             or two files name or hold the same thing in a way that would mix up people.
     """
     if not path.exists():
-        raise DataError(f"{path}: no such folder. Give the folder that holds the .npz recordings.")
+        raise DataError(f"{path}: no such folder. Give the folder that holds the recordings.")
     if not path.is_dir():
-        raise DataError(f"{path}: a file, not a folder. Give the folder that holds it.")
+        raise DataError(
+            f"{path}: a file, not a folder. "
+            + (
+                "Convert it first: ppgnas data convert."
+                if path.suffix.lower() == ".csv"
+                else "Give the folder that holds it."
+            )
+        )
     files = sorted(_npz_files(path))
     if not files:
         raise DataError(
@@ -137,6 +144,8 @@ def read_also_in(path: Path) -> tuple[str, ...]:
 def write_recording(path: Path, recording: Recording) -> None:
     """Write a file that `read_recording` reads back equal; atomic.
 
+    One without labels has no arrays of them, and is read by `read_signals`.
+
     Raises:
         DataError: `path` does not end in .npz, so that `read_folder` would skip it.
         OSError: the folder cannot be written; nothing is left behind.
@@ -147,19 +156,22 @@ def write_recording(path: Path, recording: Recording) -> None:
         "ppg": recording.ppg,
         "ppg_scale": np.array(1.0, dtype=np.float32),
         "ppg_fs": np.array(recording.ppg_hz, dtype=np.float64),
-        "hr_bpm": recording.hr_bpm,
-        "hr_start_s": recording.window_start_s - recording.label_lag_s,
-        "hr_lag_s": np.array(recording.label_lag_s, dtype=np.float64),
-        "hr_window_s": np.array(WINDOW_S, dtype=np.float64),
-        "hr_stride_s": np.array(STRIDE_S, dtype=np.float64),
-        "hr_valid": recording.valid,
-        "activity": recording.activity,
-        "activity_names": np.array(recording.activity_names, dtype=np.str_),
         "subject": np.array(recording.subject),
         "recording": np.array(recording.name),
         "dataset": np.array(recording.dataset),
         "synthetic": np.array(recording.synthetic),
     }
+    if len(recording.hr_bpm):
+        arrays |= {
+            "hr_bpm": recording.hr_bpm,
+            "hr_start_s": recording.window_start_s - recording.label_lag_s,
+            "hr_lag_s": np.array(recording.label_lag_s, dtype=np.float64),
+            "hr_window_s": np.array(WINDOW_S, dtype=np.float64),
+            "hr_stride_s": np.array(STRIDE_S, dtype=np.float64),
+            "hr_valid": recording.valid,
+            "activity": recording.activity,
+            "activity_names": np.array(recording.activity_names, dtype=np.str_),
+        }
     if recording.also_in:
         arrays["also_in"] = np.array(recording.also_in, dtype=np.str_)
     if recording.acc is not None:

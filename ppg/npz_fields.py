@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ppg.plausible import check_durations, check_unit
-from ppg.recording import WINDOW_S, Recording
+from ppg.plausible import SLOWEST_HZ, check_durations, check_unit
+from ppg.recording import STRIDE_S, WINDOW_S, Recording
 from ppgnas.errors import DataError
 
 HR_RANGE_BPM = (20.0, 250.0)
+LATEST_S = 1e8  # three years: a clock that shows more does not begin with the recording
 REQUIRED = (
     "ppg",
     "ppg_scale",
@@ -57,6 +58,19 @@ def recording_of(path: Path, arrays: Arrays) -> Recording:
             + (f" after {start_s[index - 1]:g} s" if index else ""),
             "finite starts that increase from window to window",
         )
+    lag_s = _number(path, arrays, "hr_lag_s")
+    for key, value in (("hr_start_s", float(np.abs(start_s).max())), ("hr_lag_s", abs(lag_s))):
+        if value > LATEST_S:
+            raise _bad(path, key, f"reaches {value:g} s", "seconds from the recording's begin")
+    stride_s = float(np.median(np.diff(start_s))) if len(start_s) > 1 else STRIDE_S
+    if stride_s < 0.95 * STRIDE_S:
+        raise _bad(
+            path,
+            "hr_start_s",
+            f"has windows {stride_s:g} s apart",
+            f"{STRIDE_S:g} s, the stride of the smoother",
+            f"Keep a window every {STRIDE_S:g} s.",
+        )
     valid = _flags(path, arrays, len(hr_bpm))
     low, high = HR_RANGE_BPM
     wrong = valid & ~((hr_bpm >= low) & (hr_bpm <= high))
@@ -80,7 +94,6 @@ def recording_of(path: Path, arrays: Arrays) -> Recording:
                 f"at least one window of {WINDOW_S:g} s",
                 "Leave the recording out.",
             )
-    lag_s = _number(path, arrays, "hr_lag_s")
     recording = Recording(
         subject=_name(path, arrays, "subject"),
         dataset=_name(path, arrays, "dataset"),
@@ -180,6 +193,8 @@ def _signal(path: Path, arrays: Arrays, key: str) -> tuple[NDArray[np.float32], 
     if key == "acc" and "acc_unit" in arrays and str(arrays["acc_unit"]) != "g":
         raise _bad(path, "acc_unit", f"is {str(arrays['acc_unit'])!r}", "'g'")
     rate_hz = _number(path, arrays, f"{key}_fs", positive=True)
+    if rate_hz < SLOWEST_HZ:
+        raise _bad(path, f"{key}_fs", f"is {rate_hz:g}", f"a rate of {SLOWEST_HZ:g} Hz or more")
     scale = _number(path, arrays, f"{key}_scale", positive=True)
     scaled = stored.astype(np.float64) * scale
     finite = np.abs(scaled) <= np.finfo(np.float32).max

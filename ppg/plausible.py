@@ -9,6 +9,7 @@ from ppgnas.errors import DataError
 
 DURATION_SLACK = 0.02  # PPG and acceleration of one recording end together, to this share
 SLACK_S = 2.0
+SLOWEST_HZ = 10.5  # what the front end's band needs
 LARGEST_ACC_G = 4.0  # nobody's median acceleration is above it: then the unit is another one
 
 
@@ -64,12 +65,21 @@ def check_unit(where: str, recording: Recording) -> None:
     )
 
 
+def heart_rate_guess(median: float) -> str:
+    """What a reference may be whose median is no heart rate in BPM, and what to do."""
+    if 0.2 <= median <= 4:
+        return "It looks like Hz (take 60 times it) or like intervals in s (take 60 / it)."
+    if 250 <= median <= 3000:
+        return "It looks like intervals between beats in ms: take 60000 / it."
+    return "Leave the recording out."
+
+
 def unit_guess(median: float) -> str:
     """What unit an acceleration has whose median size is not 1 g, and what to do."""
     if 9 <= median <= 11:
-        return "It looks like m/s2: divide by 9.80665."
+        return "It looks like m/s2: divide by 9.80665 (of a .csv: --acc-per-g 9.80665)."
     if 900 <= median <= 1100:
-        return "It looks like mg: divide by 1000."
+        return "It looks like mg: divide by 1000 (of a .csv: --acc-per-g 1000)."
     power = 2.0 ** np.round(np.log2(median)) if median > 0 else 1.0
     if 0.85 <= median / power <= 1.18 and power >= 16:
         return f"It looks like counts of 1/{power:.0f} g: divide by {power:.0f}."

@@ -19,7 +19,7 @@ from ppg.recording import Recording
 
 BIN_BPM = 10
 POOR_BPM = 15.0  # naive error at rest; there it is 1 to 8 where signal and reference are fine
-FEWEST_STILL = 20
+FEWEST_STILL = 10
 
 
 @dataclass(frozen=True)

@@ -11,13 +11,13 @@ A positive shift is what must be added to the labels' clock (`hr_lag_s`).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from ppg.inspection.naive import RATES_BPM, STEP_S, Spectra
+from ppg.inspection.naive import RATES_BPM, STEP_S, Spectra, spectra
 from ppg.recording import Recording
 
 FARTHEST_S = 15.0
@@ -29,6 +29,7 @@ FEWEST = 60  # windows
 NOTICED_S = 2.0  # a shift that is reported as wrong; smaller ones come with the reference
 APART_S = 1.0  # and its interval stays away from no shift by this much
 WIDEST_S = 4.0  # half of the interval, for a shift to be called known
+SURE_S = 0.65  # and for labels to be moved before a network is trained on them
 _FLOOR = 0.02
 
 
@@ -94,6 +95,22 @@ def best_shift(scores: NDArray[np.float64], *, seed: int = 0) -> Lag | None:
     low_s, high_s = np.quantile(drawn, (0.05, 0.95))
     gain = float(mean[best] - mean[len(SHIFTS_S) // 2])
     return Lag(_peak(mean), float(low_s), float(high_s), gain)
+
+
+def aligned(recording: Recording) -> Recording:
+    """The recording with its labels where they fit its signal best, if that is sure.
+
+    For training: recordings of one data set differ by seconds (BAMI-1 by -0.6 to 2.6), and a
+    label that is late is noise. Whom a network is tested on keeps the clock that came with him.
+    """
+    lag = best_shift(agreement(recording, spectra(recording)))
+    if lag is None or not lag.known or lag.high_s - lag.low_s > 2 * SURE_S:
+        return recording
+    return replace(
+        recording,
+        window_start_s=recording.window_start_s + lag.shift_s,
+        label_lag_s=recording.label_lag_s + lag.shift_s,
+    )
 
 
 def _peak(score: NDArray[np.float64]) -> float:

@@ -8,13 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ppg.plausible import DURATION_SLACK, SLACK_S, unit_guess
-from ppg.recording import Recording
+from ppg.recording import WINDOW_S, Recording
 
 RAILED_SHARE = 0.01
 RUN = 3  # equal samples in a row at the end of the range; a peak has one or two
 CROWDED_SHARE = 0.05  # of single samples there: noise about a rail
 GRAVITY_G = (0.7, 2.0)
 INVALID_SHARE = 0.1
+COVERED_SHARE = 0.7
 AXES = "xyz"
 
 
@@ -100,3 +101,10 @@ def _labels(recording: Recording) -> Iterator[tuple[str, str]]:
     outside = int((recording.valid & ~recording.usable).sum())
     if outside > max(INVALID_SHARE * count, 5):
         yield "reference", f"{outside} of {count} labelled windows lie outside of the signal"
+    covered_s = float(np.ptp(recording.window_start_s)) + WINDOW_S if count else 0.0
+    if covered_s < COVERED_SHARE * recording.duration_s:
+        yield (
+            "reference",
+            f"labels cover {covered_s:.0f} of {recording.duration_s:.0f} s: the reference ends "
+            f"early, or the rate of {recording.ppg_hz:g} Hz is wrong",
+        )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -25,8 +25,8 @@ def read_columns(path: Path, names: Sequence[str]) -> dict[str, NDArray[np.float
         Name -> `(rows,)` float64, NaN where a cell is empty.
 
     Raises:
-        DataError: no such file, no text, a column is missing or twice, a row is short, or a cell
-            is no number.
+        DataError: no such file, no text, a column is missing or twice, a row is short or
+            long, or a cell is no number.
     """
     lines = _lines(path)
     header, delimiter = _header(path, lines)
@@ -40,9 +40,14 @@ def read_columns(path: Path, names: Sequence[str]) -> dict[str, NDArray[np.float
             )
         places[name] = header.index(name)
     rows: list[list[float]] = []
-    for number, cells in enumerate(csv.reader(lines[1:], delimiter=delimiter), start=2):
+    for number, cells in _rows(path, lines, delimiter):
         if not cells or all(not cell.strip() for cell in cells):
             continue
+        if any(cell.strip() for cell in cells[len(header) :]):
+            raise DataError(
+                f"{path}: line {number} has {len(cells)} cells; allowed: {len(header)}, as the "
+                f"first line. Are the numbers written with decimal commas? Write points."
+            )
         if len(cells) <= max(places.values()):
             raise DataError(
                 f"{path}: line {number} has {len(cells)} cells; allowed: {len(header)}, as the "
@@ -53,6 +58,17 @@ def read_columns(path: Path, names: Sequence[str]) -> dict[str, NDArray[np.float
         raise DataError(f"{path}: no row below the column names. Is the file truncated?")
     table = np.array(rows, np.float64)
     return {name: table[:, index] for index, name in enumerate(places)}
+
+
+def _rows(path: Path, lines: list[str], delimiter: str) -> Iterator[tuple[int, list[str]]]:
+    """Number and cells of each line below the names."""
+    try:
+        yield from enumerate(csv.reader(lines[1:], delimiter=delimiter), start=2)
+    except csv.Error as error:
+        raise DataError(
+            f"{path}: the rows cannot be told apart ({error}); allowed: cells between separators. "
+            f"Is there a lone quotation mark?"
+        ) from error
 
 
 def _lines(path: Path) -> list[str]:
@@ -90,5 +106,6 @@ def _number(path: Path, line: int, name: str, cell: str) -> float:
         return float(text)
     except ValueError:
         raise DataError(
-            f"{path}: {name} is {text[:40]!r} in line {line}; allowed: a number or an empty cell."
+            f"{path}: {name} is {text[:40]!r} in line {line}; allowed: a number, with a decimal "
+            f"point, or an empty cell."
         ) from None

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ppg.plausible import check_durations, check_unit
+from ppg.plausible import check_durations, check_unit, heart_rate_guess
 from ppg.recording import STRIDE_S, WINDOW_S, Recording
 from ppgnas.errors import DataError
 
@@ -90,11 +90,12 @@ def most_frequent(
     return found
 
 
-def make_recording(path: Path, **values: Any) -> Recording:
+def make_recording(path: Path, *, labelled: bool = True, **values: Any) -> Recording:
     """A recording of the values, checked as one of a folder of .npz files would be.
 
     Args:
         path: the file, for messages.
+        labelled: whether a heart rate is there.
         **values: fields of `Recording`; signals and labels of any float type. Labels that no
             person can have are marked invalid.
 
@@ -102,12 +103,15 @@ def make_recording(path: Path, **values: Any) -> Recording:
         DataError: a signal is not finite, constant or too short, PPG and acceleration last
             differently long, the acceleration is not in g, or there is no label.
     """
-    hr_bpm = np.asarray(values.pop("hr_bpm"), np.float64)
+    hr_bpm = np.asarray(values.pop("hr_bpm", ()), np.float64)
     valid = np.asarray(values.pop("valid", np.ones(len(hr_bpm))), np.bool_) & plausible(hr_bpm)
-    if not valid.any():
+    if labelled and not valid.any():
+        finite = hr_bpm[np.isfinite(hr_bpm)]
+        median = float(np.median(finite)) if len(finite) else float("nan")
         raise DataError(
             f"{path}: none of the {len(hr_bpm)} reference heart rates is within "
-            f"{HR_RANGE_BPM[0]:g} to {HR_RANGE_BPM[1]:g} BPM. Leave the recording out."
+            f"{HR_RANGE_BPM[0]:g} to {HR_RANGE_BPM[1]:g} BPM; their median is {median:.4g}. "
+            f"{heart_rate_guess(median)}"
         )
     ppg = _signal(path, "PPG", values.pop("ppg"))
     acc, acc_hz = values.pop("acc", None), values.pop("acc_hz", None)
@@ -118,7 +122,7 @@ def make_recording(path: Path, **values: Any) -> Recording:
         acc_hz=acc_hz,
         hr_bpm=hr_bpm,
         valid=valid,
-        window_start_s=np.asarray(values.pop("window_start_s"), np.float64),
+        window_start_s=np.asarray(values.pop("window_start_s", ()), np.float64),
         activity=np.asarray(values.pop("activity", np.full(len(hr_bpm), -1)), np.int64),
         **values,
     )

@@ -6,27 +6,31 @@ is the median step of its times (or given); samples are interpolated to that eve
 over a gap longer than `GAP_S` are invalid.
 
 Heart rate is either a value at a time (`instant`, as a chest strap shows it: the label of a window
-is the mean of the values in its 8 s, which must cover them) or already the mean of the 8 s that
-begin at a time (`window`).
+is the mean of the values in its 8 s, which must cover them; a value that no person can have, such
+as the 0 of a strap without contact, counts as none) or already the mean of the 8 s that begin at a
+time (`window`; where these are less than 2 s apart, some are left out). Without it the recording
+has no reference: it can be predicted, not trained on.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ppg.loaders.csv_numbers import read_columns
-from ppg.loaders.layout import make_recording, windows_of_signal
-from ppg.recording import WINDOW_S, Recording
+from ppg.loaders.layout import make_recording, plausible, windows_of_signal
+from ppg.plausible import SLOWEST_HZ
+from ppg.recording import STRIDE_S, WINDOW_S, Recording
 from ppgnas.errors import DataError
 
 GAP_S = 0.5
+LONGEST_GAP_S = 3600.0  # beyond it these are two recordings, or the clock was set
 HR_GAP_S = 4.0  # the longest step between instants of one window
 HR_STEP_S = 0.5  # of the mean between instants
-SLOWEST_HZ = 10.5  # what the front end's band needs
 TIME_UNITS = {"s": 1.0, "ms": 1e-3}
 HR_KINDS = ("instant", "window")
 
@@ -38,7 +42,7 @@ class Columns:
     Attributes:
         ppg: one or more.
         acc: three, or none.
-        hr: the reference heart rate in BPM.
+        hr: the reference heart rate in BPM, or None.
         time: of PPG and acceleration, or None where their rates are given.
         hr_time: of the heart rate; `time` if None.
         time_unit: "s" or "ms".
@@ -47,7 +51,7 @@ class Columns:
 
     ppg: tuple[str, ...]
     acc: tuple[str, ...]
-    hr: str
+    hr: str | None
     time: str | None = None
     hr_time: str | None = None
     time_unit: str = "s"
@@ -107,14 +111,29 @@ def read_csv(
     Raises:
         DataError: a file, a column, a rate or a unit is wrong; says which and what to do.
     """
-    for option, value in (
-        ("--rate", rate_hz),
-        ("--acc-rate", acc_rate_hz),
-        ("--hr-rate", hr_rate_hz),
-        ("--acc-per-g", acc_per_g),
+    for option, value, least in (
+        ("--rate", rate_hz, SLOWEST_HZ),
+        ("--acc-rate", acc_rate_hz, SLOWEST_HZ),
+        ("--hr-rate", hr_rate_hz, 0.0),
+        ("--acc-per-g", acc_per_g, 0.0),
     ):
-        if value is not None and not (np.isfinite(value) and value > 0):
-            raise DataError(f"{option} is {value:g}; allowed: a number above 0.")
+        if value is not None and not (np.isfinite(value) and value > 0 and value >= least):
+            allowed = f"{least:g} or more" if least else "a number above 0"
+            raise DataError(f"{option} is {value:g}; allowed: {allowed}.")
+    if not np.isfinite(lag_s):
+        raise DataError(f"--lag is {lag_s:g}; allowed: a number of seconds.")
+    for option, given, needs, there in (
+        ("--acc-csv", acc_file, "--acc-columns", bool(columns.acc)),
+        ("--acc-rate", acc_rate_hz, "--acc-csv, whose rows it counts", acc_file),
+        ("--hr-csv", hr_file, "--hr-column", columns.hr),
+        ("--hr-rate", hr_rate_hz, "--hr-csv, whose rows it counts", hr_file),
+    ):
+        if given is not None and not there:
+            raise DataError(f"{option} is given without {needs}; give both, or leave it out.")
+    if hr_rate_hz is not None and columns.hr_time is not None:
+        raise DataError(
+            "--hr-rate and --hr-time-column are both given; allowed: one of them. Leave one out."
+        )
     for option, name in (("--subject", subject), ("--dataset", dataset)):
         if not name.strip() or not name.isprintable() or "/" in name:
             raise DataError(f"{option} is {name!r}; allowed: one printable name without /.")
@@ -127,21 +146,37 @@ def read_csv(
     acc, acc_hz = None, None
     if columns.acc:
         source = acc_file or path
-        given = acc_rate_hz if acc_file else (acc_rate_hz or rate_hz)
-        series = _series(source, columns.acc, columns.time, given, scale, "--acc-rate")
-        acc_hz = _rate(source, "the acceleration", series, given, columns)
+        given = acc_rate_hz if acc_file else rate_hz
+        time = None if acc_rate_hz else columns.time
+        series = _series(source, columns.acc, time, given, scale, "--acc-rate")
+        acc_hz = acc_rate_hz or _rate(source, "the acceleration", series, given, columns)
         gaps += _gaps(series, origin_s)
         acc = _even(series, acc_hz, origin_s, end_s, source, "acceleration") / acc_per_g
+    signals: dict[str, Any] = {
+        "subject": subject,
+        "dataset": dataset,
+        "name": path.stem.replace("/", "_"),
+        "ppg": _even(ppg, ppg_hz, origin_s, end_s, path, "PPG"),
+        "ppg_hz": ppg_hz,
+        "acc": acc,
+        "acc_hz": acc_hz,
+    }
+    if columns.hr is None:
+        return make_recording(path, **signals, labelled=False)
     source = hr_file or path
-    given = hr_rate_hz if hr_file else (hr_rate_hz or rate_hz)
-    hr_time = columns.hr_time or columns.time
+    given = hr_rate_hz if hr_file else rate_hz
+    hr_time = None if hr_rate_hz else (columns.hr_time or columns.time)
     found = _series(source, (columns.hr,), hr_time, given, scale, "--hr-rate")
-    hr_s, hr_bpm = found.time_s - origin_s, found.values[:, 0]
+    # A rate alone begins with the PPG, whatever the zero of its times.
+    hr_s = found.time_s - (0.0 if hr_time is None else origin_s)
+    hr_bpm = found.values[:, 0]
     if columns.hr_is == "window":
-        start_s, label = hr_s + lag_s, hr_bpm
+        kept = _apart(hr_s)
+        start_s, label = hr_s[kept] + lag_s, hr_bpm[kept]
     else:  # windows lie on the clock of the PPG, whatever the lag of the instants
         start_s = windows_of_signal(end_s)
-        label = _window_means(hr_s + lag_s, hr_bpm, start_s)
+        known = plausible(hr_bpm) if plausible(hr_bpm).any() else np.ones(len(hr_bpm), np.bool_)
+        label = _window_means(hr_s[known] + lag_s, hr_bpm[known], start_s)
     if not np.isfinite(label).any():
         raise DataError(
             f"{source}: no window has a heart rate: {columns.hr} runs from {hr_s[0]:.1f} to "
@@ -150,20 +185,30 @@ def read_csv(
             f"zero of the clocks."
         )
     whole = np.array([not any(a < s + WINDOW_S and b > s for a, b in gaps) for s in start_s])
-    return make_recording(
+    recording = make_recording(
         path,
-        subject=subject,
-        dataset=dataset,
-        name=path.stem.replace("/", "_"),
-        ppg=_even(ppg, ppg_hz, origin_s, end_s, path, "PPG"),
-        ppg_hz=ppg_hz,
-        acc=acc,
-        acc_hz=acc_hz,
+        **signals,
         window_start_s=start_s,
         hr_bpm=label,
         valid=whole & np.isfinite(label),
         label_lag_s=lag_s if columns.hr_is == "window" else 0.0,
     )
+    if not recording.usable.any():
+        raise DataError(
+            f"{source}: no window lies in the signal: they begin from {start_s[0]:.1f} to "
+            f"{start_s[-1]:.1f} s, the PPG lasts {end_s:.1f} s; allowed: whole windows without a "
+            f"gap. Check --lag, --time-unit and the zero of the clocks."
+        )
+    return recording
+
+
+def _apart(start_s: NDArray[np.float64]) -> list[int]:
+    """Windows that begin at least a stride after the one before."""
+    kept: list[int] = []
+    for index, start in enumerate(start_s):
+        if not kept or start - start_s[kept[-1]] >= 0.95 * STRIDE_S:
+            kept.append(index)
+    return kept
 
 
 def _series(
@@ -201,6 +246,14 @@ def _series(
             f"{path}: the time column {time} goes from {time_s[at]:g} to {time_s[at + 1]:g} s; "
             f"allowed: times that increase from row to row. Sort the rows, and take doubled ones "
             f"out."
+        )
+    steps_s = np.diff(time_s)
+    if steps_s.max() > LONGEST_GAP_S:
+        at = int(np.argmax(steps_s))
+        raise DataError(
+            f"{path}: the time column {time} jumps by {steps_s[at]:.4g} s, from {time_s[at]:.10g} "
+            f"to {time_s[at + 1]:.10g} s; allowed: up to {LONGEST_GAP_S:g} s. Cut the file in two "
+            f"there, or check --time-unit."
         )
     return _Series(time_s, values)
 

@@ -23,6 +23,7 @@ from ppgnas.errors import DataError
 
 NAME = "welltory"
 HZ = 30.0
+LONGEST_GAP_S = 60.0
 _CHANNELS = ("R", "G", "B")
 
 
@@ -49,6 +50,12 @@ def _read(path: Path) -> Entry:
         raise DataError(
             f"{path}: time does not increase from row to row; allowed: ms from the begin. Fetch "
             f"the file again."
+        )
+    longest_s = float(np.diff(time_s, prepend=0.0).max())
+    if longest_s > LONGEST_GAP_S:
+        raise DataError(
+            f"{path}: time jumps by {longest_s:.0f} s; allowed: up to {LONGEST_GAP_S:g} s, as "
+            f"frames follow each other. Fetch the file again."
         )
     count = int(np.floor(time_s[-1] * HZ)) + 1
     grid_s = np.arange(count) / HZ

@@ -12,8 +12,10 @@ import numpy as np
 import pytest
 
 from nas.cli import main
+from nas.predicting import every_window, find_recording
 from ppg.loaders import registry
 from ppg.npz import read_folder
+from ppgnas.errors import DataError
 from tests.ppg.loaders import upstream
 
 
@@ -95,15 +97,36 @@ def test_a_file_of_ones_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     capsys.readouterr()
     for wrong, said in (
         ([str(source), str(out / "x")], "needs --ppg-column"),
-        ([str(source), str(out / "x"), *options[:2]], "needs --hr-column"),
+        ([str(source), str(out / "x"), *options[:2]], "neither a time column nor a rate"),
+        ([str(source), str(out / "x"), *options, "--acc-rate", "50"], "without --acc-csv"),
+        ([str(source), str(out / "x"), *options, "--lag", "nan"], "--lag is nan"),
+        ([str(out), str(out / "x"), "--lag", "nan"], "--lag is nan"),
+        ([str(out), str(out / "x"), "--rate", "3", "--dataset", "a"], "--rate, --dataset is for"),
         ([str(source), str(out / "x"), *options, "--acc-columns", "ax,ay"], "names 2 columns"),
         ([str(tmp_path), str(out / "x"), *options], "is for a .csv file"),
-        ([str(tmp_path / "none.csv"), str(out / "x"), *options], "no such folder"),
+        ([str(tmp_path / "none.csv"), str(out / "x"), *options], "no such file"),
         ([str(source), str(source), *options], "a file, not a folder"),
     ):
         assert leave("data", "convert", *wrong) == 2
         printed = capsys.readouterr()
         assert said in printed.err and printed.err.count("\n") == 1 and not printed.out
+
+
+def test_a_file_without_a_reference_can_be_predicted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source, out = _csv(tmp_path / "walk.csv"), tmp_path / "out"
+    options = ["--ppg-column", "green", "--time-column", "t", "--acc-columns", "ax,ay,az"]
+    assert leave("data", "convert", str(source), str(out), *options) == 0
+    assert "for ppgnas predict alone" in capsys.readouterr().err
+    (file,) = out.rglob("*.npz")
+    recording = find_recording(str(file))
+    assert recording.person == "own/walk" and len(recording.hr_bpm) == 0
+    assert len(every_window(recording).usable) == 27
+    assert leave("data", "inspect", str(out)) == 2
+    assert "missing hr_bpm" in capsys.readouterr().err
+    with pytest.raises(DataError, match="Convert it first: ppgnas data convert"):
+        find_recording(str(source))
 
 
 def test_fetch_from_an_archive(

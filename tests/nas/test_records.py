@@ -174,7 +174,7 @@ def record(seed: int, **people: tuple[float, float]) -> dict[str, Any]:
         }
         for name, (raw, hmm) in people.items()
     }
-    keys = ("protocol", "clock", "network", "id", "effort", "teacher", "teacher_sha256")
+    keys = ("protocol", "clock", "network", "id", "effort", "teacher", "teacher_sha256", "recipe")
     return {
         "identity": {**dict.fromkeys(keys, "x"), "seed": seed, "fold": "1"},
         "folds": 2,

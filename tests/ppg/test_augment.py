@@ -12,6 +12,7 @@ from ppg.recording import Recording
 from ppg.synthetic import synthesize
 from ppg.windows import windows_of
 from ppgnas.errors import DataError
+from tests.ppg.inspection.test_inspection import _recording
 from tests.ppg.test_windows import _tone
 
 
@@ -147,3 +148,15 @@ def test_nothing_usable_is_refused() -> None:
     none = replace(_tone(60), valid=np.zeros(27, bool))
     with pytest.raises(DataError, match="no usable training window"):
         TrainingBank([none], acceleration=False)
+
+
+def test_labels_with_a_wrong_clock_are_drawn_where_they_fit() -> None:
+    wandering = _recording()  # by up to 2 BPM a second
+    late = replace(wandering, window_start_s=wandering.window_start_s + 6)
+    bank = TrainingBank([late], acceleration=True)
+    x, hr_bpm = bank.draw(np.random.default_rng(0), 100, rate_hz=32, augmentation=PLAIN)
+    peaks = [_peak_bpm(trace, 32) for trace in x[:, 0]]
+    assert np.median(np.abs(peaks - hr_bpm)) < 1.5
+    windows = windows_of([late], rate_hz=32, acceleration=True)  # those of a test are not moved
+    peaks = [_peak_bpm(trace, 32) for trace in windows.x[:, 0]]
+    assert np.median(np.abs(peaks - windows.hr_bpm)) > 2.5

@@ -250,6 +250,8 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"ppg": BASE["ppg"][:399]}, "`ppg` lasts 7.98 s (399 samples at 50 Hz); allowed: at least"),
     ({"acc": BASE["acc"][:255]}, "`acc` lasts 7.97 s"),
     ({"hr_window_s": np.float32(10)}, "`hr_window_s` is 10 s; allowed: 8 s"),
+    ({"hr_lag_s": np.float64(1e30)}, "`hr_lag_s` reaches 1e+30 s"),
+    ({"ppg_fs": np.float64(5)}, "`ppg_fs` is 5; allowed: a rate of 10.5 Hz or more"),
     ({"hr_lag_s": np.float32(np.inf)}, "`hr_lag_s` is inf"),
     ({"hr_bpm": np.array([60, 19.9, 60, 60])}, "`hr_bpm` is 19.9 at window 1 (1 such windows)"),
     ({"hr_bpm": np.array([60, 60, 60, 251])}, "`hr_bpm` is 251 at window 3"),
@@ -342,6 +344,14 @@ def test_also_in_reveals_one_person_under_two_names(
     assert "a.npz" in text and "b.npz" in text
 
 
+def test_windows_more_often_than_the_smoother_steps(tmp_path: Path) -> None:
+    path = _save(tmp_path / "a.npz", hr_start_s=np.arange(4.0))
+    text = _message(lambda: read_recording(path))
+    assert "`hr_start_s` has windows 1 s apart; allowed: 2 s, the stride of the smoother" in text
+    _save(tmp_path / "a.npz", hr_start_s=np.array([0.0, 2.0, 4.0, 1e9]))
+    assert "`hr_start_s` reaches 1e+09 s" in _message(lambda: read_recording(path))
+
+
 def test_also_in_on_two_recordings_of_one_person_is_fine(tmp_path: Path) -> None:
     _save(tmp_path / "a.npz", also_in=np.array("CR_01"))
     other = np.arange(1000.0)[:, None]
@@ -361,7 +371,7 @@ def test_round_trip(tmp_path: Path) -> None:
     samples=st.integers(160, 300),
     channels=st.integers(1, 3),
     windows=st.integers(1, 5),
-    acc_hz=st.none() | st.floats(1.0, 30.0),
+    acc_hz=st.none() | st.floats(10.5, 30.0),
     seed=st.integers(0, 2**16),
 )
 def test_round_trip_of_any_recording(
@@ -373,7 +383,7 @@ def test_round_trip_of_any_recording(
     seed: int,
 ) -> None:
     rng = np.random.default_rng(seed)
-    ppg_hz = float(rng.uniform(10, 20))
+    ppg_hz = float(rng.uniform(10.5, 20))
     acc = None
     if acc_hz is not None:
         acc = rng.normal(size=(int(acc_hz * samples / ppg_hz) + 1, 3)).astype(np.float32)
@@ -385,7 +395,7 @@ def test_round_trip_of_any_recording(
         ppg_hz=ppg_hz,
         acc=acc,
         acc_hz=acc_hz,
-        window_start_s=np.cumsum(rng.uniform(0.1, 2, windows)) - 3,
+        window_start_s=np.cumsum(rng.uniform(1.9, 4, windows)) - 3,
         hr_bpm=rng.uniform(30, 210, windows),
         valid=rng.random(windows) < 0.5,
         activity=np.full(windows, -1, dtype=np.int64),

@@ -9,10 +9,13 @@ import pytest
 
 from ppg.inspection.doubles import doubles, trace_distance
 from ppg.inspection.inspection import histogram, inspect
+from ppg.inspection.lag import aligned
 from ppg.inspection.naive import RATES_BPM, spectra, still
 from ppg.inspection.reference import reference_noise_bpm
 from ppg.inspection.signals import railed_share, signal_warnings
 from ppg.recording import Recording
+
+_LABELS = ("window_start_s", "hr_bpm", "valid", "activity")
 
 
 def _recording(
@@ -96,6 +99,20 @@ def test_labels_that_are_shifted(shift_s: float) -> None:
     assert [kind for kind, _ in found.warnings] == ["label clock"]  # of the set as a whole
 
 
+@pytest.mark.parametrize("shift_s", [-6.0, 1.5])
+def test_labels_are_moved_back_for_training(shift_s: float) -> None:
+    recording = _recording()
+    wrong = replace(recording, window_start_s=recording.window_start_s - shift_s)
+    right = aligned(wrong)
+    offset_s = right.window_start_s - recording.window_start_s
+    assert np.ptp(offset_s) < 1e-9 and abs(offset_s[0]) < 0.5
+    assert right.label_lag_s == pytest.approx(shift_s + offset_s[0])
+    few = replace(  # too few windows to be sure
+        wrong, **{key: getattr(wrong, key)[:50] for key in _LABELS}
+    )
+    assert aligned(few) is few
+
+
 def test_a_rate_that_does_not_move_says_nothing_of_the_clock() -> None:
     recording = _recording()
     time_s = np.arange(len(recording.ppg)) / 50
@@ -166,6 +183,15 @@ def test_durations_and_labels() -> None:
     assert "durations" in _kinds(replace(recording, acc=recording.acc[:20_000]))
     assert "reference" in _kinds(replace(recording, valid=np.arange(297) % 4 > 0))
     assert "reference" in _kinds(replace(recording, window_start_s=recording.window_start_s + 99))
+
+
+def test_half_of_the_rate_is_noticed() -> None:
+    """Labels in seconds then cover half of a signal that seems twice as long."""
+    recording = _recording()
+    assert recording.acc_hz is not None
+    slow = replace(recording, ppg_hz=recording.ppg_hz / 2, acc_hz=recording.acc_hz / 2)
+    (text,) = (text for kind, text in signal_warnings(slow) if kind == "reference")
+    assert "labels cover 600 of 1200 s" in text and "the rate of 25 Hz is wrong" in text
 
 
 def test_one_person_under_two_names() -> None:

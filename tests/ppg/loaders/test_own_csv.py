@@ -163,6 +163,21 @@ def test_wrong_options(tmp_path: Path) -> None:
             Columns(**({"ppg": ("green",), "acc": (), "hr": "hr"} | wrong))  # type: ignore[arg-type]
 
 
+def test_options_that_would_do_nothing(tmp_path: Path) -> None:
+    path = _write(tmp_path / "a.csv", _table())
+    bare = Columns(("green",), (), "hr", time="t")
+    assert "--acc-csv is given without --acc-columns" in _message(path, bare, acc_file=path)
+    assert "--acc-rate is given without --acc-csv" in _message(path, acc_rate_hz=50.0)
+    assert "--hr-rate is given without --hr-csv" in _message(path, hr_rate_hz=1.0)
+    timed = Columns(("green",), (), "hr", time="t", hr_time="t")
+    both = _message(path, timed, hr_file=path, hr_rate_hz=1.0)
+    assert "--hr-rate and --hr-time-column are both given" in both
+    assert "--rate is 5; allowed: 10.5 or more" in _message(path, rate_hz=5.0)
+    assert "--lag is nan" in _message(path, lag_s=float("nan"))
+    means = Columns(("green",), (), "hr", time="t", hr_is="window")
+    assert "no window lies in the signal" in _message(path, means, lag_s=1e6)
+
+
 def _raises(path: Path, subject: str) -> DataError:
     with pytest.raises(DataError) as caught:
         read_csv(path, COLUMNS, subject=subject, dataset="own")
@@ -173,7 +188,7 @@ def test_wrong_cells(tmp_path: Path) -> None:
     path = _write(tmp_path / "a.csv", _table())
     lines = path.read_text().splitlines()
     path.write_text("\n".join([*lines[:5], lines[5].replace(".", "x", 1), *lines[6:]]))
-    assert "in line 6; allowed: a number or an empty cell" in _message(path)
+    assert "in line 6; allowed: a number, with a decimal point, or an empty cell" in _message(path)
     path.write_text("\n".join([*lines[:5], *reversed(lines[5:])]))
     assert "allowed: times that increase" in _message(path)
     path.write_text(lines[0])
@@ -183,6 +198,62 @@ def test_wrong_cells(tmp_path: Path) -> None:
     path.write_bytes(b"PK\x03\x04\0\0")
     assert "binary, not text" in _message(path)
     assert "no such file" in _message(tmp_path / "none.csv")
+
+
+def test_a_rate_beside_times(tmp_path: Path) -> None:
+    """Heart rates once a second in a file without times, PPG with times from any zero."""
+    table = _table()
+    path = _write(tmp_path / "a.csv", table | {"t": 1.7e9 + table["t"]})
+    strap = _write(tmp_path / "hr.csv", {"hr": 60 + np.arange(61.0)})
+    recording = _read(path, hr_file=strap, hr_rate_hz=1.0)
+    np.testing.assert_allclose(recording.hr_bpm, 64 + recording.window_start_s)
+
+
+def test_a_strap_that_loses_contact(tmp_path: Path) -> None:
+    """0 is no heart rate: windows in which it lasts have none, the others keep their mean."""
+    table = _table()
+    lost = (table["t"] > 20) & (table["t"] < 30) & np.isfinite(table["hr"])
+    table["hr"][lost] = 0.0
+    table["hr"][50] = -1.0
+    recording = _read(_write(tmp_path / "a.csv", table))
+    start_s = recording.window_start_s
+    touched = (start_s + 8 > 20) & (start_s < 30)
+    # Holes of up to 4 s are bridged.
+    np.testing.assert_allclose(recording.hr_bpm[~touched][:-1], 64 + start_s[~touched][:-1])
+    assert not recording.usable[(start_s > 18) & (start_s < 24)].any()
+    assert np.nanmin(recording.hr_bpm) > 60
+
+
+def test_other_units_of_the_reference_are_named(tmp_path: Path) -> None:
+    for factor, said in ((1 / 60, "It looks like Hz"), (10.0, "intervals between beats in ms")):
+        table = _table()
+        path = _write(tmp_path / "a.csv", table | {"hr": table["hr"] * factor})
+        assert said in _message(path)
+
+
+def test_windows_more_often_than_every_2_s(tmp_path: Path) -> None:
+    means = Columns(("green",), (), "hr", time="t", hr_is="window")
+    recording = _read(_write(tmp_path / "a.csv", _table()), means)  # one a second
+    assert np.diff(recording.window_start_s).tolist() == [2.0] * 29
+
+
+def test_a_clock_that_was_set(tmp_path: Path) -> None:
+    table = _table()
+    for jump_s in (7200.0, 1.7e9):
+        later = np.where(table["t"] > 30, table["t"] + jump_s, table["t"])
+        message = _message(_write(tmp_path / "a.csv", table | {"t": later}))
+        assert "jumps by" in message and "Cut the file in two there" in message
+
+
+def test_rows_that_do_not_fit_the_names(tmp_path: Path) -> None:
+    path = _write(tmp_path / "a.csv", _table())
+    lines = path.read_text().splitlines()
+    path.write_text("\n".join([lines[0], lines[1].replace(".", ","), *lines[2:]]))
+    assert "decimal commas" in _message(path)
+    path.write_text("\n".join([*(line + "," for line in lines)]))
+    assert _read(path).ppg_hz == 50.0  # an empty cell at the end of each line
+    path.write_text("\n".join([lines[0], '"' + lines[1], *lines[2:]] * 200))
+    assert "the rows cannot be told apart" in _message(path)
 
 
 def test_clocks_with_different_zeros(tmp_path: Path) -> None:
