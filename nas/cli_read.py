@@ -32,6 +32,8 @@ _EVALUATED = (
     "mae_bpm",
     "mae_bpm_smoothed",
     "median_person_mae_bpm",
+    "rmse_bpm",
+    "mape_percent",
     "within_5_bpm",
     "people",
 )
@@ -147,8 +149,8 @@ def as_text(document: dict[str, Any]) -> str:
         f"MAE {document['mae_bpm']:.2f} BPM raw, {document['mae_bpm_smoothed']:.2f} smoothed by "
         f"{document['smoothing']} (mean of {len(people)} people, {document['windows']} windows, "
         f"int8{', SYNTHETIC recordings' if document['synthetic'] else ''}); "
-        f"median person {document['median_person_mae_bpm']:.2f}; "
-        f"{document['within_5_bpm']:.0%} within 5 BPM"
+        f"median person {document['median_person_mae_bpm']:.2f}; RMSE {document['rmse_bpm']:.2f}; "
+        f"MAPE {document['mape_percent']:.1f} %; {document['within_5_bpm']:.0%} within 5 BPM"
     ]
     if document["expected_error_bpm"] is not None:
         lines.append(

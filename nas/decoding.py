@@ -1,7 +1,7 @@
 """How a network's logits become heart rates: what a card says about smoothing and confidence.
 
-Widths of the smoother come from training people; how much wider it should be for this network, and
-what its spread means in BPM, from search people. Report people choose nothing.
+The smoother's width comes from training people, what a reading's spread means in BPM from search
+people. Report people choose nothing.
 """
 
 from __future__ import annotations

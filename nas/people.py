@@ -195,8 +195,10 @@ def read_source(source: str, *, seed: int) -> list[Recording]:
         seed: of generated ones.
 
     Raises:
-        DataError: the folder or a file in it cannot be used.
+        DataError: the folder or a file in it cannot be used, or the seed is below 0.
     """
+    if seed < 0:
+        raise DataError(f"--seed is {seed}; allowed: 0 or more.")
     if source == SYNTHETIC:
         return synthetic.synthesize(seed=seed)
     return read_folder(Path(source))

@@ -46,25 +46,31 @@ def median_mae(by_person: dict[str, float]) -> float:
     return float(np.median(_values(by_person)))
 
 
-def rmse(reference_bpm: ArrayLike, bpm: ArrayLike) -> float:
-    """Root mean squared error over windows in BPM."""
-    error, _ = _errors(reference_bpm, bpm)
-    return float(np.sqrt(np.mean(error**2)))
+def rmse(
+    reference_bpm: ArrayLike, bpm: ArrayLike, person: ArrayLike, people: Sequence[str]
+) -> float:
+    """Root of the mean squared error in BPM, each person weighing the same."""
+    error, index = _errors(reference_bpm, bpm, person, people)
+    return float(np.sqrt(np.sum(_weights(index) * error**2)))
 
 
-def mape(reference_bpm: ArrayLike, bpm: ArrayLike) -> float:
-    """Mean absolute error over windows in percent of the reference (CTA-2065 asks for <= 10).
+def mape(
+    reference_bpm: ArrayLike, bpm: ArrayLike, person: ArrayLike, people: Sequence[str]
+) -> float:
+    """Mean absolute error in percent of the reference, each person weighing the same.
+
+    CTA-2065 asks for at most 10.
 
     Raises:
         DataError: as `mae_by_person`, or a reference of 0 or below.
     """
-    error, _ = _errors(reference_bpm, bpm)
+    error, index = _errors(reference_bpm, bpm, person, people)
     reference = np.asarray(reference_bpm, dtype=np.float64)
     if (reference <= 0).any():
         raise DataError(
             f"metrics: a reference heart rate is {reference.min():g}; allowed: above 0."
         )
-    return float(np.mean(np.abs(error) / reference) * 100)
+    return float(np.sum(_weights(index) * np.abs(error) / reference) * 100)
 
 
 def within_5_bpm(
@@ -179,8 +185,9 @@ def summary(
 
     Returns:
         `windows`, `mae_bpm` with its 90 % interval `mae_bpm_low`, `mae_bpm_high`,
-        `mae_bpm_smoothed`, `median_person_mae_bpm`, `within_5_bpm`, `bias_bpm`, `limits_bpm`,
-        and per person and data set `mae_bpm`, `mae_bpm_smoothed` and a count.
+        `mae_bpm_smoothed`, `median_person_mae_bpm`, `rmse_bpm`, `mape_percent`, `within_5_bpm`,
+        `bias_bpm`, `limits_bpm`, and per person and data set `mae_bpm`, `mae_bpm_smoothed` and a
+        count.
 
     Raises:
         DataError: as `mae_by_person`.
@@ -199,6 +206,8 @@ def summary(
         "mae_bpm_low": low,
         "mae_bpm_high": high,
         "median_person_mae_bpm": median_mae(raw),
+        "rmse_bpm": rmse(reference_bpm, bpm, person, people),
+        "mape_percent": mape(reference_bpm, bpm, person, people),
         "within_5_bpm": within_5_bpm(reference_bpm, bpm, person, people),
         "bias_bpm": bias,
         "limits_bpm": [lower, upper],
@@ -234,20 +243,18 @@ def _finite(name: str, values: ArrayLike) -> Series:
 def _errors(
     reference_bpm: ArrayLike,
     bpm: ArrayLike,
-    person: ArrayLike | None = None,
-    people: Sequence[str] = (),
+    person: ArrayLike,
+    people: Sequence[str],
 ) -> tuple[Series, NDArray[np.int64]]:
-    """`bpm - reference_bpm` `(windows,)`, and the person of each window (0 if not given)."""
+    """`bpm - reference_bpm` `(windows,)`, and the person of each window."""
     reference, read = _finite("reference_bpm", reference_bpm), _finite("bpm", bpm)
-    index = np.zeros(len(reference), dtype=np.int64)
-    if person is not None:
-        index = np.asarray(person, dtype=np.int64)
+    index = np.asarray(person, dtype=np.int64)
     if not len(reference) == len(read) == len(index):
         raise DataError(
             f"metrics: {len(reference)} references, {len(read)} readings and {len(index)} "
             f"persons; allowed: one of each per window."
         )
-    if person is not None and not (0 <= index.min() and index.max() < len(people)):
+    if not (0 <= index.min() and index.max() < len(people)):
         raise DataError(
             f"metrics: a person is {index.min()} or {index.max()}; allowed: 0 to "
             f"{len(people) - 1}, the index of a name in people."

@@ -35,7 +35,6 @@ from ppg.npz_fields import (
     REQUIRED,
     SIGNALS,
     Arrays,
-    aliases_of,
     recording_of,
     signals_of,
 )
@@ -130,15 +129,6 @@ def read_signals(path: Path) -> Recording:
     if "hr_bpm" not in arrays:
         return signals_of(path, arrays)
     return read_recording(path)
-
-
-def read_also_in(path: Path) -> tuple[str, ...]:
-    """The names under which the file's person appears in other data sets; empty if none.
-
-    Raises:
-        DataError: the file is missing or unreadable.
-    """
-    return aliases_of(_load(path))
 
 
 def write_recording(path: Path, recording: Recording) -> None:

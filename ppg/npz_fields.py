@@ -108,7 +108,7 @@ def recording_of(path: Path, arrays: Arrays) -> Recording:
         activity=activity,
         activity_names=names,
         synthetic=_synthetic(path, arrays),
-        also_in=aliases_of(arrays),
+        also_in=_aliases(arrays),
         label_lag_s=lag_s,
     )
     check_durations(str(path), recording, truncated=True)
@@ -262,7 +262,7 @@ def _name(path: Path, arrays: Arrays, key: str) -> str:
     return text
 
 
-def aliases_of(arrays: Arrays) -> tuple[str, ...]:
+def _aliases(arrays: Arrays) -> tuple[str, ...]:
     array = arrays.get("also_in")
     if array is None or array.dtype.kind != "U":
         return ()

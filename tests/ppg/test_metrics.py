@@ -47,8 +47,10 @@ def test_hand_computed() -> None:
         "y": {"mae_bpm": 2.0, "people": 1},
     }
     assert within_5_bpm(TRUE, READ, PERSON, PEOPLE) == pytest.approx((1 + 0 + 0.75) / 3)
-    assert rmse([60, 60], [63, 56]) == pytest.approx(np.sqrt((9 + 16) / 2))
-    assert mape([50, 100], [55, 80]) == pytest.approx(15.0)
+    assert rmse([60, 60], [63, 56], [0, 0], ["a"]) == pytest.approx(np.sqrt((9 + 16) / 2))
+    assert rmse([60, 60, 60], [63, 57, 60], [0, 0, 1], "ab") == pytest.approx(np.sqrt(9 / 2))
+    assert mape([50, 100], [55, 80], [0, 0], ["a"]) == pytest.approx(15.0)
+    assert mape([50, 50, 100], [55, 55, 100], [0, 0, 1], "ab") == pytest.approx(5.0)
 
 
 def test_an_error_of_exactly_5_counts_as_within() -> None:
@@ -116,6 +118,8 @@ def test_summary_is_the_report_block() -> None:
         "mae_bpm_low",
         "mae_bpm_high",
         "median_person_mae_bpm",
+        "rmse_bpm",
+        "mape_percent",
         "within_5_bpm",
         "bias_bpm",
         "limits_bpm",
@@ -173,13 +177,13 @@ def test_order_of_windows_does_not_matter(rows: list[tuple[int, float, float]]) 
 
 
 def test_bad_input() -> None:
-    assert "bpm is nan at 1" in _message(lambda: rmse([60, 60], [60, np.nan]))
-    assert "reference_bpm has the shape (0,)" in _message(lambda: rmse([], []))
-    assert "2 references, 1 readings" in _message(lambda: rmse([60, 60], [60]))
+    assert "bpm is nan at 1" in _message(lambda: rmse([60, 60], [60, np.nan], [0, 0], ["a"]))
+    assert "reference_bpm has the shape (0,)" in _message(lambda: rmse([], [], [], ["a"]))
+    assert "2 references, 1 readings" in _message(lambda: rmse([60, 60], [60], [0, 0], ["a"]))
     text = _message(lambda: mae_by_person([60], [60], [4], PEOPLE))
     assert "a person is 4 or 4; allowed: 0 to 3" in text
     assert "a name stands twice" in _message(lambda: mae_by_person([60], [6], [0], ["a", "a"]))
-    assert "reference heart rate is 0" in _message(lambda: mape([0.0], [60]))
+    assert "reference heart rate is 0" in _message(lambda: mape([0.0], [60], [0], ["a"]))
     assert "level is 90" in _message(lambda: bootstrap_mean([1.0], level=90))
     assert "values has the shape (0,)" in _message(lambda: bootstrap_mean([]))
 
