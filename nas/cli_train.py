@@ -23,7 +23,13 @@ ARCH_HELP = (
 def train(
     arch: Annotated[str, typer.Argument(metavar="ARCH", help=ARCH_HELP)],
     data: Annotated[str, typer.Option(help="Folder of recordings, or synthetic.")],
-    out: Annotated[str, typer.Option(help="Folder to write; it must not exist.")],
+    out: Annotated[
+        str,
+        typer.Option(
+            help="Folder to write; it must not exist. Where a training was stopped, the same "
+            "command goes on."
+        ),
+    ],
     report_data: Annotated[
         Text, typer.Option(help="Folder of the report people; default: drawn from --data.")
     ] = None,

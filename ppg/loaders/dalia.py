@@ -116,7 +116,12 @@ def numbers(path: Path, key: str, value: Any, shape: tuple[int | None, ...]) -> 
     Raises:
         DataError: anything else.
     """
-    array = np.asarray(value) if isinstance(value, np.ndarray | list) else np.zeros(())
+    try:
+        array = np.asarray(value) if isinstance(value, np.ndarray | list) else np.zeros(())
+    except ValueError as error:
+        raise DataError(
+            f"{path}: {key} is a list of unequal rows; allowed: numbers. Fetch the file again."
+        ) from error
     if array.ndim == 1 and shape[1:] == (1,):
         array = array[:, None]
     if array.ndim == 2 and len(shape) == 1 and array.shape[1] == 1:
@@ -138,7 +143,8 @@ def _read(path: Path) -> Entry:
     found = load_arrays(path)
     signals = wrist(path, found, ("activity", "label", "signal"))
     hr_bpm = numbers(path, "label", found["label"], (None,)).astype(np.float64)
-    activity = numbers(path, "activity", found["activity"], (None,)).astype(np.int64)
+    activity = numbers(path, "activity", found["activity"], (None,))
+    activity = np.where(np.isfinite(activity), activity, -1).astype(np.int64)
     check_label_count(path, len(hr_bpm), len(signals["BVP"]) / PPG_HZ)
     start_s = np.arange(len(hr_bpm), dtype=np.float64) * STRIDE_S
     recording = make_recording(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import warnings
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -81,6 +82,18 @@ def _dalia(tmp_path: Path, change: Callable[[dict[str, Any]], object]) -> str:
     return _message(tmp_path)
 
 
+def test_an_activity_that_is_no_number_is_unknown(tmp_path: Path) -> None:
+    person = upstream.dalia_person(seed=1)
+    person["activity"] = np.full(len(person["activity"]), np.nan)
+    (tmp_path / "S1").mkdir()
+    (tmp_path / "S1" / "S1.pkl").write_bytes(upstream.python2_pickle(person))
+    (tmp_path / "S1" / "S1_activity.csv").write_text("")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        (recording,) = read_folder(tmp_path)
+    assert (recording.activity == -1).all()
+
+
 def _swap(person: dict[str, Any]) -> None:
     """Write both signals at the rate of the other."""
     wrist = person["signal"]["wrist"]
@@ -95,6 +108,7 @@ def _swap(person: dict[str, Any]) -> None:
         (lambda p: p["signal"].pop("wrist"), "holds no wrist with BVP and ACC"),
         (lambda p: p["signal"].update(wrist=3), "holds no wrist"),
         (lambda p: p.update(label="seventy"), "label is str; allowed: numbers"),
+        (lambda p: p.update(label=[[1.0], [2.0, 3.0]]), "label is a list of unequal rows"),
         (lambda p: p.update(label=np.zeros((0,))), "allowed: numbers of the shape (any)"),
         (lambda p: p.update(label=p["label"][:5]), "5 labels for a PPG of 60.0 s; allowed: about"),
         (lambda p: p.update(label=p["label"] * np.nan), "none of the 27 reference heart rates"),
