@@ -253,10 +253,11 @@ def convert(
             raise DataError(f"--lag is {lag:g}; allowed: a number of seconds.")
         recordings = read_folder(path, lag_s=lag)
     files = write_folder(Path(out), recordings)
-    if not any(len(recording.hr_bpm) for recording in recordings):
-        _say("Without --hr-column the recording has no reference: for ppgnas predict alone.")
     if as_json:
         emit({"folder": out, "files": [str(file) for file in files]})
+        return
+    if not any(len(recording.hr_bpm) for recording in recordings):
+        print(f"1 recording without a reference; read it with: ppgnas predict MODEL {files[0]}")
         return
     print(f"{len(files)} recordings in {out}; look at them with: ppgnas data inspect {out}")
 

@@ -118,8 +118,8 @@ def test_a_file_without_a_reference_can_be_predicted(
     source, out = _csv(tmp_path / "walk.csv"), tmp_path / "out"
     options = ["--ppg-column", "green", "--time-column", "t", "--acc-columns", "ax,ay,az"]
     assert leave("data", "convert", str(source), str(out), *options) == 0
-    assert "for ppgnas predict alone" in capsys.readouterr().err
     (file,) = out.rglob("*.npz")
+    assert f"read it with: ppgnas predict MODEL {file}" in capsys.readouterr().out
     recording = find_recording(str(file))
     assert recording.person == "own/walk" and len(recording.hr_bpm) == 0
     assert len(every_window(recording).usable) == 27
