@@ -31,6 +31,9 @@ if TYPE_CHECKING:
     from deploy.quantized import QuantizedNet
 
 
+CLEARLY_LARGER = 2  # times the MAC of the best of the front; below it are its neighbours
+
+
 def choose_finalists(
     candidates: Sequence[Candidate], problem: Problem, count: int
 ) -> list[Candidate]:
@@ -51,7 +54,7 @@ def choose_finalists(
     picked = pick_spread(values, problem.reference_values, count, include=[best])
     chosen = [judged[index][0] for index in picked]
     of_front = math.ceil(count / 4)
-    further = larger(candidates, judged[best][0].costs.macs, count - of_front)
+    further = larger(candidates, CLEARLY_LARGER * judged[best][0].costs.macs, count - of_front)
     further = [candidate for candidate in further if candidate not in chosen]
     return [*chosen[: count - len(further)], *further]
 
