@@ -143,6 +143,8 @@ def read_csv(
     ppg_hz = _rate(path, "the PPG", ppg, rate_hz, columns)
     end_s = ppg.time_s[-1] - origin_s + 1 / ppg_hz
     gaps = _gaps(ppg, origin_s)
+    # Rows of a file of their own that have a rate alone begin with the PPG, whatever its zero.
+    begin_s = 0.0 if columns.time is None else origin_s
     acc, acc_hz = None, None
     if columns.acc:
         source = acc_file or path
@@ -150,6 +152,8 @@ def read_csv(
         time = None if acc_rate_hz else columns.time
         series = _series(source, columns.acc, time, given, scale, "--acc-rate")
         acc_hz = acc_rate_hz or _rate(source, "the acceleration", series, given, columns)
+        if acc_rate_hz:
+            series = _Series(series.time_s + begin_s, series.values)
         gaps += _gaps(series, origin_s)
         acc = _even(series, acc_hz, origin_s, end_s, source, "acceleration") / acc_per_g
     signals: dict[str, Any] = {
@@ -167,8 +171,7 @@ def read_csv(
     given = hr_rate_hz if hr_file else rate_hz
     hr_time = None if hr_rate_hz else (columns.hr_time or columns.time)
     found = _series(source, (columns.hr,), hr_time, given, scale, "--hr-rate")
-    # A rate alone begins with the PPG, whatever the zero of its times.
-    hr_s = found.time_s - (0.0 if hr_time is None else origin_s)
+    hr_s = found.time_s + (begin_s if hr_rate_hz else 0.0) - origin_s
     hr_bpm = found.values[:, 0]
     if columns.hr_is == "window":
         kept = _apart(hr_s)

@@ -201,12 +201,28 @@ def test_wrong_cells(tmp_path: Path) -> None:
 
 
 def test_a_rate_beside_times(tmp_path: Path) -> None:
-    """Heart rates once a second in a file without times, PPG with times from any zero."""
+    """Files with a rate alone beside a PPG with times from any zero."""
     table = _table()
     path = _write(tmp_path / "a.csv", table | {"t": 1.7e9 + table["t"]})
     strap = _write(tmp_path / "hr.csv", {"hr": 60 + np.arange(61.0)})
-    recording = _read(path, hr_file=strap, hr_rate_hz=1.0)
+    names = ("ax", "ay", "az")
+    slow = _write(tmp_path / "acc.csv", {name: table[name][::2] for name in names})
+    options: dict[str, Any] = {
+        "acc_file": slow,
+        "acc_rate_hz": 25.0,
+        "hr_file": strap,
+        "hr_rate_hz": 1.0,
+    }
+    recording = _read(path, **options)
     np.testing.assert_allclose(recording.hr_bpm, 64 + recording.window_start_s)
+    assert recording.acc is not None and recording.acc_hz == 25.0
+    np.testing.assert_allclose(recording.acc[:, 0], table["ax"][::2], atol=1e-6)
+    # One file, one rate, and a sensor that starts a second late: rows keep their time.
+    late = table["green"].copy()
+    late[:50] = np.nan
+    one = _write(tmp_path / "b.csv", {**table, "green": late})
+    recording = _read(one, Columns(("green",), (), "hr"), rate_hz=50.0)
+    np.testing.assert_allclose(recording.hr_bpm[:-1], 65 + recording.window_start_s[:-1])
 
 
 def test_a_strap_that_loses_contact(tmp_path: Path) -> None:
