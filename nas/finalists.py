@@ -37,7 +37,7 @@ CLEARLY_LARGER = 2  # times the MAC of the best of the front; below it are its n
 def choose_finalists(
     candidates: Sequence[Candidate], problem: Problem, count: int
 ) -> list[Candidate]:
-    """Up to `count`: a quarter of the front, spread by hypervolume, the rest see `larger`.
+    """Up to `count`: a quarter from the front, spread by hypervolume; for the rest see `larger`.
 
     The lowest inherited MAE is always among them. The front gives more where there are fewer
     larger networks.
