@@ -24,7 +24,7 @@ from distill.effort import Effort
 from distill.losses import fit_temperature, label_loss
 from distill.optim import GRADIENT_NORM, make_optimiser, set_rate
 from distill.progress import Progress
-from ppg.augment import TrainingBank
+from ppg.augment import PREPARATION, TrainingBank
 from ppg.frontend import FRONT_END
 from ppg.recording import Recording
 from ppg.same_person import known_people
@@ -128,7 +128,7 @@ def train_teacher(
         "shape": str(shape),
         "people": list(bank.people),
         "also_in": list(bank.also_in),
-        "front_end": FRONT_END,
+        **PREPARATION,
     }
     first = 0
     facts = read_facts(path)

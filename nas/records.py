@@ -17,10 +17,9 @@ from typing import Any
 from nas.config import TEACHERS
 from nas.models import ModelError, find_model
 from nas.people import read_source
-from ppg.augment import RECIPE
+from ppg.augment import PREPARATION
 from ppg.baselines.registry import BASELINES, baseline
 from ppg.folds import FOLDS, Protocol, protocol
-from ppg.frontend import FRONT_END
 from ppg.npz import fingerprint
 from ppg.recording import Recording
 from ppgnas.errors import DataError, RunError
@@ -201,8 +200,7 @@ def plan_jobs(config: RecordsConfig, out: Path, say: Say = _nothing) -> list[Job
                 "effort": None if arch is None else config.effort,
                 "teacher": None if arch is None else config.teacher,
                 "teacher_sha256": None if arch is None else taught,
-                "front_end": FRONT_END,
-                "recipe": RECIPE,
+                **PREPARATION,
                 "fold": fold.name,
                 "seed": seed,
                 "fingerprint": print_of_data,

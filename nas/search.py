@@ -39,6 +39,7 @@ from nas.progress import Progress
 from nas.run_dir import FORMAT, RunDir, timestamp
 from nas.study import StudySettings, front_of, run_study
 from nas.versions import versions
+from ppg.augment import PREPARATION
 from ppg.transitions import Transitions, fit_transitions
 from ppgnas import __version__
 from ppgnas.errors import RunError
@@ -306,6 +307,14 @@ class _Search:
                     f"(fingerprint {str(found)[:12]} in the run, {self.people.fingerprint[:12]} "
                     "now). Bring them back, or choose another --out for a new run"
                 )
+            began = {key: self.run.document()["data"].get(key) for key in PREPARATION}
+            if began != PREPARATION:
+                raise RunError(
+                    f"--resume: {self.run.path} was started by a ppgnas that prepared training "
+                    f"windows in another way ({_listed(began)}; here {_listed(PREPARATION)}), and "
+                    "its teacher and supernet do not fit what would follow. Finish it with that "
+                    "version, or choose another --out for a new run"
+                )
             asked = {part: list(names) for part, names in self.people.split.to_json().items()}
             if self.run.document().get("split") != asked:
                 raise RunError(
@@ -327,6 +336,7 @@ class _Search:
         tables["data"] |= {
             "synthetic": people.synthetic,
             "fingerprint": people.fingerprint,
+            **PREPARATION,
             "recordings": len(people.recordings),
             "people": len({recording.person for recording in people.recordings}),
         }
@@ -375,6 +385,10 @@ class _Search:
             "candidates": rows,
         }
         self.run.write_candidates(document, _csv(rows))
+
+
+def _listed(facts: Mapping[str, str | None]) -> str:
+    return ", ".join(f"{key} {value or 'unnamed'}" for key, value in facts.items())
 
 
 def _csv(rows: Sequence[dict[str, Any]]) -> str:

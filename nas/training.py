@@ -23,6 +23,7 @@ from nas.progress import Progress
 from nas.run_dir import new_folder
 from nas.search import available_cores, load_target
 from nas.versions import versions
+from ppg.augment import PREPARATION
 from ppg.transitions import fit_transitions
 from ppgnas.defaults import DEFAULT_BOARD, DEFAULT_ENGINE
 from ppgnas.errors import RunError
@@ -133,7 +134,12 @@ def train_model(
         progress.say(f"{len(people.left_out)} recordings without acceleration are left out.")
     cache = cache_folder(
         out.with_name(f".{out.name}.cache"),
-        {"arch": arch.to_json(), "training": asdict(config), "fingerprint": people.fingerprint},
+        {
+            "arch": arch.to_json(),
+            "training": asdict(config),
+            "fingerprint": people.fingerprint,
+            **PREPARATION,
+        },
     )
     result = train(arch, config, people, cache, progress)
     judging = Judging(

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ppg.frontend import PPG_CLIP, PPG_FLOOR, normalise_acc, normalise_ppg, stream
+from ppg.frontend import FRONT_END, PPG_CLIP, PPG_FLOOR, normalise_acc, normalise_ppg, stream
 from ppg.inspection.lag import aligned
 from ppg.motion_variation import artefacts, rotations
 from ppg.recording import STRIDE_S, WINDOW_S, Recording
@@ -33,6 +33,8 @@ from ppg.windows import STREAM_HZ
 from ppgnas.errors import DataError
 
 RECIPE = "aligned-1"  # another name whenever networks trained before saw other windows
+# What a training that goes on must share with its beginning, whatever its options.
+PREPARATION = {"front_end": FRONT_END, "recipe": RECIPE}
 CALM_G = 0.04  # root-mean-square movement below which the PPG holds no artefact of its own
 ARTEFACT_MAX = 2.0  # in standard deviations of the PPG
 RARITY_BIN_BPM = 10.0

@@ -208,6 +208,24 @@ def test_a_changed_split_is_noticed(people: Path, tmp_path: Path) -> None:
         go(config, run)
 
 
+def test_a_run_of_other_training_windows_does_not_go_on(
+    people: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = tmp_path / "run"
+
+    def stop() -> Any:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("nas.search.PREPARATION", {"front_end": "slope-1"})
+    with pytest.raises(KeyboardInterrupt):
+        search(config_for(people), RunDir(run), command="", progress=Silent(), tools=stop)
+    monkeypatch.undo()
+    with pytest.raises(
+        RunError, match=r"in another way \(front_end slope-1, recipe unnamed; here"
+    ):
+        go(config_for(people), run)
+
+
 def test_recordings_without_acceleration(people: Path, tmp_path: Path) -> None:
     from dataclasses import replace
 

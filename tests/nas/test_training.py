@@ -105,6 +105,33 @@ def test_a_graph_of_another_kind_reads_no_recordings(tmp_path: Path) -> None:
         _ = found.front_end
 
 
+def test_a_training_goes_on_with_the_windows_it_began_with_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = TrainConfig(data=str(write_people(tmp_path / "people")))
+    found: list[bool] = []
+
+    def killed(
+        arch: Arch, config: TrainConfig, people: People, cache: Path, progress: Progress
+    ) -> FakeRetrained:
+        found.append((cache / "pool").exists())
+        (cache / "pool").touch()
+        raise KeyboardInterrupt
+
+    def again() -> None:
+        with pytest.raises(KeyboardInterrupt):
+            train_model(
+                ARCH, config, tmp_path / "model", command="", progress=Silent(), train=killed,
+                tools=fake_tools,
+            )  # fmt: skip
+
+    again()
+    again()
+    monkeypatch.setattr("nas.training.PREPARATION", {"recipe": "another"})
+    again()
+    assert found == [False, True, False]
+
+
 def test_mistakes_are_refused(model: Path, tmp_path: Path) -> None:
     with pytest.raises(RunError, match="exists and stays as it is"):
         train_model(
