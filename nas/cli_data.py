@@ -111,8 +111,10 @@ def inspect(
     from nas.inspect_text import as_text
     from nas.people import read_source
     from ppg.inspection.inspection import inspect as look
+    from ppg.loaders.registry import unread_beside
 
-    document = look(read_source(folder, seed=0)).to_json()
+    recordings = read_source(folder, seed=0)
+    document = look(recordings, unread=unread_beside(Path(folder))).to_json()
     if as_json:
         emit(document)
         return

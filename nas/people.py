@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from nas.config import SYNTHETIC, SearchConfig
 from ppg import npz, synthetic
-from ppg.loaders.registry import read_folder
+from ppg.loaders.registry import read_folder, unread_beside
 from ppg.protocol import Split, draw_split, read_split, split_before_report
 from ppg.recording import Recording
 from ppg.same_person import shared_people
@@ -24,7 +24,6 @@ class People:
         split: who is where.
         train, search, report: their recordings.
         fingerprint: of all recordings, split or not.
-        left_out: recordings without acceleration that were set aside, because most have it.
         notes: what a user should know about who is used, in sentences.
     """
 
@@ -33,7 +32,6 @@ class People:
     search: list[Recording]
     report: list[Recording]
     fingerprint: str
-    left_out: list[Recording] = field(default_factory=list)
     notes: tuple[str, ...] = ()
 
     @property
@@ -78,7 +76,10 @@ def gather_for(source: Source, *, acceleration: bool) -> People:
         left_out = [r for r in (*recordings, *further) if r.acc is None]
         recordings = [r for r in recordings if r.acc is not None]
         further = [r for r in further if r.acc is not None]
-    return _divided(source, recordings, further, left_out, [])
+    notes = _unread(source)
+    if left_out:
+        notes.append(f"{len(left_out)} recordings without acceleration are left out.")
+    return _divided(source, recordings, further, notes)
 
 
 def gather(config: SearchConfig, space: SearchSpace) -> People:
@@ -96,7 +97,7 @@ def gather(config: SearchConfig, space: SearchSpace) -> People:
     recordings = read_source(config.data, seed=config.seed)
     further: list[Recording] = []
     left_out: list[Recording] = []
-    notes: list[str] = []
+    notes = _unread(config)
     if config.report_data is not None:
         further = read_source(config.report_data, seed=config.seed)
         _check_apart(config, recordings, further)
@@ -118,14 +119,13 @@ def gather(config: SearchConfig, space: SearchSpace) -> People:
             f"{len(left_out)} recordings have no acceleration and are left out (most have it; to "
             "use them too, choose a --space that reads PPG alone)."
         )
-    return _divided(config, recordings, further, left_out, notes)
+    return _divided(config, recordings, further, notes)
 
 
 def _divided(
     source: Source,
     recordings: list[Recording],
     further: list[Recording],
-    left_out: list[Recording],
     notes: list[str],
 ) -> People:
     if source.report_data is not None:
@@ -141,7 +141,6 @@ def _divided(
         search=split.select(everything, "search"),
         report=split.select(everything, "report"),
         fingerprint=npz.fingerprint(everything),
-        left_out=left_out,
         notes=tuple(notes),
     )
 
@@ -156,6 +155,12 @@ def _asked(
         chosen = [r for r in recordings if r.dataset == config.report_from]
         return f"--report-from {config.report_from}", chosen
     return "", []
+
+
+def _unread(source: Source) -> list[str]:
+    folders = (source.data, source.report_data)
+    notes = [unread_beside(Path(folder)) for folder in folders if folder not in (None, SYNTHETIC)]
+    return [note for note in notes if note]
 
 
 def _check_apart(config: Source, recordings: list[Recording], further: list[Recording]) -> None:

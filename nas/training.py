@@ -130,8 +130,8 @@ def train_model(
     target = load_target(config.board, config.engine, period_s=config.period_s)
     progress.say(f"Reading the recordings: {config.data}")
     people = gather_for(config, acceleration=arch.acceleration)
-    if people.left_out:
-        progress.say(f"{len(people.left_out)} recordings without acceleration are left out.")
+    for note in people.notes:
+        progress.say(note)
     cache = cache_folder(
         out.with_name(f".{out.name}.cache"),
         {

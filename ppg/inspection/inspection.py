@@ -100,12 +100,13 @@ class Inspection:
         }
 
 
-def inspect(recordings: Sequence[Recording], *, seed: int = 0) -> Inspection:
+def inspect(recordings: Sequence[Recording], *, seed: int = 0, unread: str = "") -> Inspection:
     """Look at recordings.
 
     Args:
         recordings: of any data sets.
         seed: of the bootstrap of the lags.
+        unread: a sentence on files beside them that were not read.
     """
     looked: list[Looked] = []
     scores: dict[str, list[NDArray[np.float64]]] = {}
@@ -114,7 +115,7 @@ def inspect(recordings: Sequence[Recording], *, seed: int = 0) -> Inspection:
         looked.append(one)
         scores.setdefault(recording.dataset, []).append(score)
     lags = {name: best_shift(np.concatenate(parts), seed=seed) for name, parts in scores.items()}
-    warnings = []
+    warnings = [("not read", unread)] if unread else []
     for name, lag in lags.items():
         if lag is not None and lag.wrong and len(scores[name]) > 1:
             warnings.append(("label clock", f"{name}: {lag_sentence(lag)}"))

@@ -192,6 +192,27 @@ def read_folder(path: Path, *, lag_s: float | None = None) -> list[Recording]:
     return recordings if lag_s is None else [with_lag(r, lag_s) for r in recordings]
 
 
+def unread_beside(path: Path) -> str:
+    """What to say of data sets' own files among .npz recordings, which are read alone.
+
+    Args:
+        path: what `read_folder` reads.
+
+    Returns:
+        A sentence; empty if there are none.
+    """
+    if not path.is_dir() or not npz.has_recordings(path):
+        return ""
+    found = {known.title: known.find(path)[:1] for known in DATA_SETS}
+    lost = [f"{title} ({files[0].parent})" for title, files in found.items() if files]
+    if not lost:
+        return ""
+    return (
+        f"{path}: its .npz recordings are read, its files of {' and '.join(lost)} are not; "
+        "convert them to .npz too (ppgnas data convert), or keep them in a folder of their own."
+    )
+
+
 def with_lag(recording: Recording, lag_s: float) -> Recording:
     """The same recording with another offset of the label clock."""
     start_s = recording.window_start_s - recording.label_lag_s + lag_s

@@ -97,7 +97,7 @@ def test_report_people_without_acceleration_decide_and_it_is_said(
     (note,) = people.notes
     assert f"3 of 3 recordings of the report people (--report-data {report})" in note
     assert "only networks that read PPG alone" in note
-    assert people.left_out == [] and len(people.report) == 3
+    assert len(people.train) == 4 and len(people.report) == 3
     assert fitting_space(load_space("default"), people).acceleration == (False,)
 
 
@@ -108,7 +108,7 @@ def test_the_few_report_recordings_without_are_left_out(
     report = _write(tmp_path / "b", recordings[6:], "clinic")
     _write(report, [replace(recordings[5], **BARE)], "ward")
     people = gather(_config(data, report_data=str(report)), load_space("default"))
-    assert [r.dataset for r in people.left_out] == ["ward"]
+    assert not any(r.dataset == "ward" for r in people.recordings)
     assert "1 recordings have no acceleration and are left out" in people.notes[0]
     assert fitting_space(load_space("default"), people) == load_space("default")
 
@@ -121,7 +121,7 @@ def test_report_from_a_set_without_acceleration(
     people = gather(_config(data, report_from="finger"), load_space("default"))
     assert {person.split("/")[0] for person in people.split.report} == {"finger"}
     assert "3 of 3 recordings of the report people (--report-from finger)" in people.notes[0]
-    assert people.left_out == []
+    assert len(people.recordings) == len(recordings)
     with pytest.raises(DataError, match="no labelled person in data set 'ring'; allowed: watch"):
         gather(_config(data, report_from="ring"), load_space("default"))
 
@@ -145,3 +145,10 @@ def test_a_person_of_a_converted_and_an_upstream_folder(tmp_path: Path) -> None:
     config = _config(folder, report_data=str(tmp_path / "b"))
     with pytest.raises(DataError, match="ppg_dalia/S1 and mine/anna"):
         gather(config, load_space("default"))
+
+
+def test_files_that_are_not_read_are_said(recordings: list[Recording], tmp_path: Path) -> None:
+    data = _write(upstream.write_bami(tmp_path / "data"), recordings, "home")
+    asked = gather(_config(data), load_space("default"))
+    assert {recording.dataset for recording in asked.recordings} == {"home"}
+    assert "files of BAMI-1 and BAMI-2 (" in asked.notes[0] and "are not;" in asked.notes[0]

@@ -10,7 +10,7 @@ import pytest
 
 from nas.converting import write_folder
 from ppg.loaders import bami, dalia, wesad
-from ppg.loaders.registry import DATA_SETS, data_set, read_folder
+from ppg.loaders.registry import DATA_SETS, data_set, read_folder, unread_beside
 from ppg.npz import read_folder as read_npz
 from ppg.recording import Recording
 from ppgnas.errors import DataError
@@ -227,6 +227,15 @@ def test_a_folder_inside_or_too_far_above_is_named(tmp_path: Path) -> None:
     above = _message(tmp_path)
     assert "too high above PPG-DaLiA" in above
     assert "expected: PPG_FieldStudy, which holds S1 to S15" in above
+
+
+def test_files_beside_npz_recordings_are_said_to_be_unread(tmp_path: Path) -> None:
+    root = upstream.write_spc(tmp_path / "data")
+    assert unread_beside(root) == ""
+    write_folder(root / "npz", read_folder(root))
+    said = unread_beside(root)
+    assert "its .npz recordings are read, its files of IEEE Signal Processing Cup 2015" in said
+    assert unread_beside(root / "npz") == "" == unread_beside(tmp_path / "nothing")
 
 
 def test_an_archive_that_is_not_unpacked_is_named(tmp_path: Path) -> None:
