@@ -23,7 +23,10 @@ JSON_HELP = "Print one JSON document on stdout; everything else goes to stderr."
 
 
 def verb(function: Callable[Parameters, None]) -> Callable[Parameters, None]:
-    """Turn errors that a user can cause into a message on stderr and an exit code."""
+    """Turn errors that a user can cause into a message on stderr and an exit code.
+
+    What a `KeyboardInterrupt` says of how to go on is told.
+    """
 
     @functools.wraps(function)
     def wrapped(*args: Parameters.args, **kwargs: Parameters.kwargs) -> None:
@@ -31,8 +34,8 @@ def verb(function: Callable[Parameters, None]) -> Callable[Parameters, None]:
             function(*args, **kwargs)
         except PpgnasError as error:
             _leave(str(error), error.exit_code)
-        except KeyboardInterrupt:
-            _leave("Stopped.", INTERRUPTED)
+        except KeyboardInterrupt as stop:
+            _leave(f"Stopped.{f' {stop}' if stop.args else ''}", INTERRUPTED)
         except BrokenPipeError:
             # The reader of stdout went away (`| head`); Python would complain at exit.
             sys.stdout = None

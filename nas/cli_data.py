@@ -216,6 +216,11 @@ def convert(
     given = [option for option, value in of_csv.items() if value is not None]
     if not path.exists() and (given or path.suffix.lower() == ".csv"):
         raise DataError(f"{path}: no such file. Give the path of a .csv file.")
+    if path.is_file() and not given and path.suffix.lower() != ".csv":
+        raise DataError(
+            f"{path}: neither the folder of a data set nor a .csv; give the folder that holds it "
+            "(ppgnas data list says which)."
+        )
     if path.is_file():
         from ppg.loaders.own_csv import Columns, read_csv
 
@@ -253,6 +258,11 @@ def convert(
             )
         if lag is not None and not math.isfinite(lag):
             raise DataError(f"--lag is {lag:g}; allowed: a number of seconds.")
+        if path.resolve() in (Path(out).resolve(), *Path(out).resolve().parents):
+            raise DataError(
+                f"{out} lies in {path}, where the copies would stand for the originals from then "
+                "on; name a folder outside of it."
+            )
         recordings = read_folder(path, lag_s=lag)
     files = write_folder(Path(out), recordings)
     if as_json:

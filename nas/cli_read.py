@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from statistics import fmean
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -26,6 +27,9 @@ AsJson = Annotated[bool, typer.Option("--json", help=JSON_HELP)]
 
 # Files, and the rule of `deploy.reference` that each computes.
 RULES = {"tflite": "tflm", "c": "c"}
+# Parts of a split whose people a network knows.
+SEEN = ("train", "search")
+_ERRORS = ("mae_bpm", "mae_bpm_smoothed")
 # Keys of `evaluate --json` that `ppg.metrics.summary` gives.
 _EVALUATED = (
     "windows",
@@ -68,8 +72,9 @@ def evaluate(
     found.net()  # says that weights are missing before anything is read
     recordings = read_source(data, seed=seed)
     recordings = _readable(found, recordings)
-    _warn_of_known_people(found, recordings)
     document = measure(found, recordings, smoothing=smoothing, file=file)
+    for note in _notes(document):
+        print(f"Note: {note}", file=sys.stderr)
     if as_json:
         emit(document)
         return
@@ -95,6 +100,8 @@ def measure(
     found: Model, recordings: Sequence[Recording], *, smoothing: str, file: str
 ) -> dict[str, Any]:
     """The document of `evaluate --json`, in the arithmetic of one of `RULES`."""
+    import numpy as np
+
     from distill.evaluation import predict_windows
     from nas.decoding import decoding_of
     from nas.model_folder import activities_of
@@ -113,6 +120,11 @@ def measure(
     )
     measured = summary(read.reference_bpm, read.bpm, read.bpm_smoothed, read.person, read.people)
     document = {key: measured[key] for key in _EVALUATED}
+    split = _split_of(found)
+    roles = _roles(split, recordings)
+    for person, row in document["people"].items():
+        row["role"] = roles[person]
+    document["unseen"] = _unseen(document["people"]) if split else None
     document["arithmetic"] = "int8"
     document["file"] = file
     document["smoothing"] = smoothing
@@ -124,7 +136,10 @@ def measure(
             decoding.expected_error_smoothed_bpm(read, smoothing=smoothing),
         ),
     ):
-        document[key] = None if expected is None else float(expected.mean())
+        own = [read.person == number for number in np.unique(read.person)]
+        document[key] = (
+            None if expected is None else float(np.mean([expected[o].mean() for o in own]))
+        )
     document["synthetic"] = any(recording.synthetic for recording in recordings)
     return document
 
@@ -139,12 +154,13 @@ def as_text(document: dict[str, Any]) -> str:
                 f"{row['mae_bpm']:.2f}",
                 f"{row['mae_bpm_smoothed']:.2f}",
                 row["windows"],
-                *(row[key] for key in further),
+                *(row[key] or "-" for key in further),
             )
             for name, row in tables.items()
         ]
 
-    people = rows(document["people"])
+    known = any(row["role"] in SEEN for row in document["people"].values())
+    people = rows(document["people"], *(("role",) if known else ()))
     lines = [
         f"MAE {document['mae_bpm']:.2f} BPM raw, {document['mae_bpm_smoothed']:.2f} smoothed by "
         f"{document['smoothing']} (mean of {len(people)} people, {document['windows']} windows, "
@@ -155,29 +171,66 @@ def as_text(document: dict[str, Any]) -> str:
     if document["expected_error_bpm"] is not None:
         lines.append(
             f"The model itself expects {document['expected_error_bpm']:.2f} BPM raw, "
-            f"{document['expected_error_smoothed_bpm']:.2f} smoothed (mean over windows)"
+            f"{document['expected_error_smoothed_bpm']:.2f} smoothed (mean over people)"
+        )
+    unseen = document["unseen"]
+    if known and unseen is not None:
+        lines.append(
+            f"The {unseen['people']} people who neither trained nor ranked it: "
+            f"{unseen['mae_bpm']:.2f} BPM raw, {unseen['mae_bpm_smoothed']:.2f} smoothed"
         )
     header = ("person", "MAE BPM", "smoothed", "windows")
-    lines += ["", table(header, people)]
+    lines += ["", table((*header, *(("role",) if known else ())), people)]
     if set(document["activities"]) - {"unknown"}:
         activities = rows(document["activities"], "people")
         lines += ["", table(("activity", *header[1:], "people"), activities)]
     return "\n".join(lines)
 
 
-def _warn_of_known_people(found: Model, recordings: Sequence[Recording]) -> None:
-    """An error on people that the network was trained on says nothing about others."""
+def _split_of(found: Model) -> dict[str, Any]:
+    """Who trained, ranked and was reported on; empty where nobody knows, as of a bare file."""
+    document = found.card() if found.run is None else found.run.document()
+    split: dict[str, Any] = (document or {}).get("split", {})
+    return split
+
+
+def _roles(split: dict[str, Any], recordings: Sequence[Recording]) -> dict[str, str | None]:
+    """For each person the part of a split that they are in, None if in none."""
     from ppg.same_person import known_people
 
-    document = found.card() if found.run is None else found.run.document()
-    split = (document or {}).get("split", {})
-    met = known_people(recordings, [*split.get("train", ()), *split.get("search", ())])
+    roles: dict[str, str | None] = dict.fromkeys(recording.person for recording in recordings)
+    for part in ("report", "search", "train"):  # the last one counts
+        roles |= dict.fromkeys(known_people(recordings, split.get(part, ())), part)
+    return roles
+
+
+def _unseen(people: dict[str, dict[str, Any]]) -> dict[str, Any] | None:
+    """Errors over those who neither trained nor ranked the network; None if there are none."""
+    rows = [row for row in people.values() if row["role"] not in SEEN]
+    if not rows:
+        return None
+    means = {key: fmean(row[key] for row in rows) for key in _ERRORS}
+    return {"people": len(rows), "windows": sum(row["windows"] for row in rows), **means}
+
+
+def _notes(document: dict[str, Any]) -> list[str]:
+    """What a reader of the errors must know about the people."""
+    from ppg.protocol import UNMAPPED
+
+    people = document["people"]
+    notes = []
+    met = sum(row["role"] in SEEN for row in people.values())
     if met:
-        shown = ", ".join(met[:3]) + (", ..." if len(met) > 3 else "")
-        print(
-            f"Note: {len(met)} of these people trained or ranked this network ({shown}).",
-            file=sys.stderr,
+        notes.append(
+            f"{met} of these people trained or ranked this network; an error on them says nothing "
+            "about others. Their role is shown with them, and `unseen` leaves them out."
         )
+    unmapped = sorted({person.split("/")[0] for person in people} & UNMAPPED)
+    if unmapped:
+        notes.append(
+            f"{', '.join(unmapped)}: who is who is unknown, so every recording counts as a person."
+        )
+    return notes
 
 
 @verb

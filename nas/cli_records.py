@@ -14,7 +14,8 @@ Text = str | None
 NETWORK_HELP = (
     "What to run, comma-separated: timeppg-small, kd-pulse-student, tiny, small, medium, large "
     "(these four also with -ppg: no acceleration), an arch.json, RUN:ID, or "
-    "baseline:NAME with NAME spectral-peak, spectral-motion or wiener."
+    "baseline:NAME with NAME spectral-peak, spectral-motion or wiener (these three also with "
+    "-slope: of the input of networks)."
 )
 
 
@@ -108,8 +109,11 @@ def records(
             train_datasets=_names(train_dataset),
         )
         planned += plan_jobs(config, Path(out), say)
-    with for_terminal().phase("folds") as tick:
-        run_jobs(planned, parallel=jobs, threads=available_cores(), progress=tick)
+    try:
+        with for_terminal().phase("folds") as tick:
+            run_jobs(planned, parallel=jobs, threads=available_cores(), progress=tick)
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt("The same command goes on where this one was.") from None
     if page is not None:
         whole, left_out = whole_seeds(gather_records(Path(out)))
         text = markdown(summarise(whole), data=data, left_out=left_out)

@@ -74,13 +74,18 @@ def train(
         board=board,
         engine=engine,
     )
-    card = training.train_model(
-        found.arch,
-        config,
-        Path(out),
-        command="ppgnas " + shlex.join(sys.argv[1:]),
-        progress=for_terminal(),
-    )
+    try:
+        card = training.train_model(
+            found.arch,
+            config,
+            Path(out),
+            command="ppgnas " + shlex.join(sys.argv[1:]),
+            progress=for_terminal(),
+        )
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(
+            "The same command goes on from the last checkpoint, if there is one yet."
+        ) from None
     report = card["report"]
     if as_json:
         emit({"model": out, **{key: card[key] for key in ("id", "report", "costs", "synthetic")}})

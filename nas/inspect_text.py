@@ -25,7 +25,7 @@ def as_text(document: Mapping[str, Any], *, each: bool = False) -> str:
             [
                 (
                     name,
-                    row["people"],
+                    row["people"] if row["people_known"] else "unknown",
                     row["recordings"],
                     f"{row['usable_windows']} of {row['windows']}",
                     f"{row['acceleration']} of {row['recordings']}",

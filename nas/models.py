@@ -149,6 +149,8 @@ def find_model(name: str) -> Model:
     path = Path(name)
     if (path / "card.json").is_file() and (path / "arch.json").is_file():
         return _in_folder(name, path)
+    if (path / "run.toml").is_file():
+        raise ModelError(f"{name} is a run; name one of its finalists: {_finalists_of(path)}")
     try:
         content = path.read_bytes()
     except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
@@ -171,6 +173,10 @@ def find_model(name: str) -> Model:
         f"{name} is neither an architecture (no key stages) nor a graph "
         f'(no "format": "ppgnas-graph"); {_ALLOWED}'
     )
+
+
+def _finalists_of(path: Path) -> str:
+    return ", ".join(f"{path}:{n}" for n in RunDir(path).finalists()) or "it has none yet"
 
 
 def _finalist(name: str, run: RunDir, key: str) -> Model:

@@ -76,15 +76,15 @@ def find_recording(source: str, *, name: str | None = None) -> Recording:
         DataError: it cannot be read, or there are several and none is named.
     """
     path = Path(source)
-    if path.is_file() and path.suffix.lower() == ".npz":
-        return read_signals(path)
-    found = read_source(source, seed=0)
+    of_file = path.is_file() and path.suffix.lower() == ".npz"
+    found = [read_signals(path)] if of_file else read_source(source, seed=0)
     chosen = [r for r in found if name in (None, r.name, f"{r.dataset}/{r.name}")]
     if len(chosen) != 1:
         shown = ", ".join(f"{r.dataset}/{r.name}" for r in found[:5])
         shown += ", ..." if len(found) > 5 else ""
         asked = "--recording is not given" if name is None else f"--recording is {name!r}"
-        raise DataError(f"{asked}; {source} holds {len(found)} recordings: {shown}. Name one")
+        count = f"{len(found)} recording{'s' if len(found) > 1 else ''}"
+        raise DataError(f"{asked}; {source} holds {count}: {shown}. Name one")
     return chosen[0]
 
 

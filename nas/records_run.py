@@ -23,7 +23,7 @@ from nas.decoding import calibrate
 from nas.progress import Tick
 from nas.records import BASELINE_PREFIX, FORMAT, VERSION, Job, is_done, read_for
 from nas.versions import versions
-from ppg.baselines.registry import RATE_HZ, baseline
+from ppg.baselines.registry import RATE_HZ, baseline, reads_slope
 from ppg.folds import Fold
 from ppg.metrics import by_activity, mae_by_person
 from ppg.npz import fingerprint
@@ -75,10 +75,14 @@ def _cache_of(job: Job) -> Path:
 
 
 def _baseline(name: str, fold: Fold, recordings: Sequence[Recording]) -> dict[str, Any]:
+    name = name.removeprefix(BASELINE_PREFIX)
     windows = windows_of(
-        fold.split.select(recordings, "report"), rate_hz=RATE_HZ, acceleration=True, slope=False
+        fold.split.select(recordings, "report"),
+        rate_hz=RATE_HZ,
+        acceleration=True,
+        slope=reads_slope(name),
     )
-    bpm = baseline(name.removeprefix(BASELINE_PREFIX))(windows, RATE_HZ)
+    bpm = baseline(name)(windows, RATE_HZ)
     clipped = clip(bpm, windows.recording, windows.start_s)
     return {"people": _people(windows, {"raw": bpm, "clip": clipped})}
 

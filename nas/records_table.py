@@ -159,9 +159,10 @@ def markdown(entries: Sequence[dict[str, Any]], *, data: str, left_out: Sequence
         "",
         "MAE in BPM: mean over people of each person's mean absolute error, int8 arithmetic; "
         "+- is the deviation over seeds, brackets hold 90 % intervals from resampling people. "
-        "raw: each window alone; clip: within 10 % of the mean of the last ten readings; hmm: "
-        "causal hidden-Markov smoother. Clock: whether the lag of the labels is corrected. ms: "
-        "estimated for an STM32H743 with the generated C. Below each heading: what makes it.",
+        "raw: each window alone (but baseline:wiener follows the heart rate); clip: within 10 % "
+        "of the mean of the last ten readings; hmm: causal hidden-Markov smoother. Clock: whether "
+        "the lag of the labels is corrected. ms: estimated for an STM32H743 with the "
+        "generated C. Below each heading: what makes it.",
     ]
     if any(entry["synthetic"] for entry in entries):
         lines += ["", "**Some of these recordings are SYNTHETIC.**"]

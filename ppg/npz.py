@@ -253,6 +253,11 @@ def _members(path: Path, archive: Any, required: tuple[str, ...]) -> Arrays:
     names = tuple(archive.files)
     missing = [key for key in required if key not in names]
     if missing:
+        if "hr_bpm" in missing and set(SIGNALS) <= set(names):
+            raise DataError(
+                f"{path}: signals without a reference (no {', '.join(missing)}), which `ppgnas "
+                f"predict` alone reads. {HOW_TO_FIX}"
+            )
         raise DataError(
             f"{path}: not a recording: missing {', '.join(missing)}; it holds "
             f"{', '.join(names) or 'nothing'}. {HOW_TO_FIX}"

@@ -15,17 +15,28 @@ from ppg.windows import WindowSet
 from ppgnas.errors import DataError
 
 RATE_HZ = 32
+SLOPE = "-slope"
 
 Baseline = Callable[[WindowSet, int], NDArray[np.float64]]
+_METHODS = {"spectral-peak": spectral_peak, "spectral-motion": spectral_motion, "wiener": wiener}
 BASELINES: Mapping[str, Baseline] = MappingProxyType(
-    {"spectral-peak": spectral_peak, "spectral-motion": spectral_motion, "wiener": wiener}
+    {**_METHODS, **{name + SLOPE: method for name, method in _METHODS.items()}}
 )
+
+
+def reads_slope(name: str) -> bool:
+    """Whether a baseline reads the slope of the PPG, as networks do, or its wave.
+
+    Which is better depends on the sensor: the slope takes away slow swings that are stronger than
+    the pulse, and raises the second harmonic.
+    """
+    return name.endswith(SLOPE)
 
 
 def baseline(name: str) -> Baseline:
     """A baseline: `(windows, rate_hz) -> (windows,)` heart rates.
 
-    It takes windows of the wave, `windows_of(..., acceleration=True, slope=False)`.
+    It takes `windows_of(..., acceleration=True, slope=reads_slope(name))`.
 
     Raises:
         DataError: there is none of this name.

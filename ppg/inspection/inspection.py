@@ -15,6 +15,7 @@ from ppg.inspection.lag import Lag, agreement, best_shift
 from ppg.inspection.naive import spectra, still
 from ppg.inspection.reference import reference_noise_bpm
 from ppg.inspection.signals import median_acc_g, signal_warnings
+from ppg.protocol import UNMAPPED
 from ppg.recording import Recording
 
 BIN_BPM = 10
@@ -82,6 +83,7 @@ class Inspection:
         recordings = [one.recording for one in members]
         return {
             "people": len({recording.person for recording in recordings}),
+            "people_known": name not in UNMAPPED,
             "recordings": len(recordings),
             "hours": round(sum(recording.duration_s for recording in recordings) / 3600, 3),
             "usable_windows": sum(one.usable for one in members),

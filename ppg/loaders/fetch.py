@@ -108,7 +108,10 @@ def fetch(
 
 def _check_taken(archive: Path, known: DataSet, expected: str | None) -> None:
     if not archive.is_file():
-        raise DataError(f"{archive}: no such file. Give the archive that you downloaded.")
+        raise DataError(
+            f"{archive}: {'a folder' if archive.is_dir() else 'no such file'}. Give the archive "
+            "that you downloaded."
+        )
     size = archive.stat().st_size
     # Another packing has another checksum: then its size is no evidence either.
     if expected is None:

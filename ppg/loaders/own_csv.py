@@ -292,6 +292,10 @@ def _even(
 ) -> NDArray[np.float64]:
     """`(samples, columns)` at an even rate from the origin to the end of both."""
     first, last = series.time_s[0] - origin_s, series.time_s[-1] - origin_s + 1 / hz
+    if last - first < WINDOW_S:
+        raise DataError(
+            f"{path}: the {what} lasts {last - first:.1f} s; allowed: {WINDOW_S:g} s or more."
+        )
     if first > 2.0 or last < WINDOW_S:
         raise DataError(
             f"{path}: the {what} runs from {first:.1f} to {last:.1f} s on the clock of the PPG; "

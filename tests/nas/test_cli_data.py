@@ -62,6 +62,12 @@ def test_convert_and_inspect(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     assert "ppg_dalia/S2" in text and "70 to 80" in text and "#" in text
     assert leave("data", "convert", str(source), str(out)) == 2
     assert "is there already (2 such files); nothing was written" in capsys.readouterr().err
+    for inside in (source, source / "npz"):
+        assert leave("data", "convert", str(source), str(inside)) == 2
+        assert "the copies would stand for the originals" in capsys.readouterr().err
+    assert not list(source.rglob("*.npz"))
+    assert leave("data", "convert", str(source / "S1" / "S1.pkl"), str(tmp_path / "x")) == 2
+    assert "neither the folder of a data set nor a .csv" in capsys.readouterr().err
 
 
 def test_convert_with_the_published_clock(tmp_path: Path) -> None:
@@ -124,7 +130,8 @@ def test_a_file_without_a_reference_can_be_predicted(
     assert recording.person == "own/walk" and len(recording.hr_bpm) == 0
     assert len(every_window(recording).usable) == 27
     assert leave("data", "inspect", str(out)) == 2
-    assert "missing hr_bpm" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "signals without a reference (no hr_bpm" in said and "`ppgnas predict` alone" in said
     with pytest.raises(DataError, match="Convert it first: ppgnas data convert"):
         find_recording(str(source))
 
@@ -169,3 +176,14 @@ def test_a_users_mistakes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
     (folder / "S1" / "S1.pkl").write_bytes(b"cos\nsystem\n(S'true'\ntR.")
     assert leave("data", "inspect", str(folder)) == 2
     assert "asks for os.system" in capsys.readouterr().err
+
+
+def test_people_who_are_not_known_are_not_counted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = upstream.write_welltory(tmp_path)
+    assert leave("data", "inspect", str(folder), "--json") == 0
+    (row,) = json.loads(capsys.readouterr().out)["datasets"].values()
+    assert row["people_known"] is False
+    assert leave("data", "inspect", str(folder)) == 0
+    assert f"welltory  unknown           {row['recordings']}" in capsys.readouterr().out

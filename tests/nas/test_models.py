@@ -96,6 +96,8 @@ def test_no_such_run_or_finalist(run: RunDir, tmp_path: Path) -> None:
         find_model(f"{tmp_path}:1")
     with pytest.raises(RunError, match=r"has no finalist '9'; its finalists: 1, 2"):
         find_model(f"{run.path}:9")
+    with pytest.raises(ModelError, match=f"is a run; name one of its finalists: {run.path}:1, "):
+        find_model(str(run.path))
 
 
 def test_export(run: RunDir, tmp_path: Path) -> None:

@@ -101,6 +101,10 @@ def test_one_of_a_folder_is_named(tmp_path: Path) -> None:
     names = [r.name for r in synthesize(people=2, minutes=0.5, seed=3)]
     assert find_recording(folder, name=names[1]).name == names[1]
     assert find_recording(folder, name=f"synthetic/{names[0]}").name == names[0]
+    file = str(next(Path(folder).rglob("*.npz")))
+    assert find_recording(file, name=find_recording(file).name).name in names
+    with pytest.raises(DataError, match=r"--recording is 'x'; .* holds 1 recording: synthetic/"):
+        find_recording(file, name="x")
 
 
 def test_a_labelled_file_is_read_whole(tmp_path: Path, recording: Recording) -> None:

@@ -287,3 +287,18 @@ def test_recordings_that_change_meanwhile_are_noticed(tmp_path: Path) -> None:
     write_recording(file, replace(recording, ppg=recording.ppg * np.float32(2)))
     with pytest.raises(RunError, match="changed; start the command again"):
         run_job(job)
+
+
+def test_a_stopped_run_says_how_to_go_on(
+    data: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from nas.cli import main
+
+    monkeypatch.setattr(interrupt, "check", asked_to_stop)
+    command = ["bench", "records", "loso", "--data", data, "--network", "baseline:wiener"]
+    jobs = ["--out", str(tmp_path), "--jobs", "2"]
+    monkeypatch.setattr("sys.argv", ["ppgnas", *command, *jobs])
+    with pytest.raises(SystemExit) as left:
+        main()
+    assert left.value.code == 130
+    assert "Stopped. The same command goes on where this one was." in capsys.readouterr().err

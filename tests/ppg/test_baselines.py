@@ -7,9 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from ppg.baselines.registry import BASELINES, RATE_HZ, baseline
+from ppg.baselines.registry import BASELINES, RATE_HZ, baseline, reads_slope
 from ppg.baselines.spectrum import spectra
-from ppg.windows import WindowSet
+from ppg.synthetic import synthesize
+from ppg.windows import WindowSet, windows_of
 from ppgnas.errors import DataError
 
 
@@ -43,6 +44,16 @@ def test_a_bin_is_a_beat_per_minute() -> None:
     assert spectra(seen.x[:, :1], RATE_HZ)[:, 0].argmax(axis=1).tolist() == pytest.approx(
         [0, 42, 179], abs=1
     )
+
+
+def test_slow_swings_are_taken_away_by_the_slope() -> None:
+    recording = synthesize(people=1, minutes=1.0, seed=2)[0]
+    at_s = np.arange(len(recording.ppg)) / recording.ppg_hz
+    pulse, swing = np.sin(2 * np.pi * 80 / 60 * at_s), 1.6 * np.sin(2 * np.pi * 36 / 60 * at_s)
+    swung = replace(recording, ppg=(pulse + swing)[:, None].astype(np.float32))
+    for name, bpm in (("spectral-peak", 36), ("spectral-peak-slope", 80)):
+        seen = windows_of([swung], rate_hz=RATE_HZ, acceleration=True, slope=reads_slope(name))
+        np.testing.assert_allclose(baseline(name)(seen, RATE_HZ), bpm, atol=4)
 
 
 @pytest.mark.parametrize("name", sorted(BASELINES))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -65,6 +67,36 @@ def test_reliability_parts_are_equal_and_true() -> None:
     assert [p["expected_bpm"] for p in parts] == pytest.approx([1, 2, 3, 4])
     assert [p["error_bpm"] for p in parts] == pytest.approx([2, 4, 6, 8])
     assert [p["share"] for p in parts] == pytest.approx([0.25] * 4)
+
+
+def test_tied_readings_share_one_risk() -> None:
+    """The surest reading errs by 1, three tied ones by 2, 4 and 6: a fraction of them by 4."""
+    expected, error = np.array([0.5, 1.0, 1.0, 1.0]), np.array([1.0, 2.0, -4.0, 6.0])
+    for order in itertools.permutations(range(4)):
+        seen = risk_coverage(
+            expected[list(order)], error[list(order)], np.zeros(4), [0.1, 0.25, 0.5, 0.75, 1.0]
+        )
+        assert seen == pytest.approx([1, 1, (1 + 4) / 2, (1 + 2 * 4) / 3, (1 + 3 * 4) / 4])
+
+
+def test_tied_readings_keep_their_weights() -> None:
+    """`a` has one tied reading, of half of all weight, and `b` two, of a quarter each."""
+    person, error = np.array(["a", "b", "b"]), np.array([8.0, 2.0, 4.0])
+    assert risk_coverage(np.ones(3), error, person, [0.02, 0.5, 1.0]) == pytest.approx([5.5] * 3)
+    (part,) = reliability(np.ones(3), error, person)
+    assert part == pytest.approx({"expected_bpm": 1.0, "error_bpm": 5.5, "share": 1.0})
+
+
+def test_tied_readings_fall_in_one_part() -> None:
+    rng = np.random.default_rng(2)
+    expected = np.repeat([1.0, 2.0, 3.0], [10, 75, 15])
+    error = rng.normal(0, expected)
+    wanted = [np.abs(error[expected == value]).mean() for value in (1.0, 2.0, 3.0)]
+    for order in (np.arange(100), rng.permutation(100)):
+        parts = reliability(expected[order], error[order], np.zeros(100))
+        assert [p["expected_bpm"] for p in parts] == pytest.approx([1, 2, 3])
+        assert [p["error_bpm"] for p in parts] == pytest.approx(wanted)
+        assert [p["share"] for p in parts] == pytest.approx([0.1, 0.75, 0.15])
 
 
 def test_json_both_ways_and_refusals() -> None:
