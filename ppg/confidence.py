@@ -136,10 +136,33 @@ def person_weights(person: ArrayLike) -> Series:
     return np.asarray(1 / (len(counts) * counts[position]), dtype=np.float64)
 
 
+def _tie_blocks(
+    expected_bpm: ArrayLike, error_bpm: ArrayLike, person: ArrayLike
+) -> tuple[Series, Series, Series]:
+    """Readings of one expected error, as nothing tells which of them is surer.
+
+    Returns:
+        `(blocks,)` expected errors, rising; the weight of each block's readings, all together 1;
+        and their weighted sum of absolute errors.
+    """
+    error = np.abs(np.asarray(error_bpm, dtype=np.float64))
+    weight = person_weights(person)
+    expected, block = np.unique(np.asarray(expected_bpm, np.float64), return_inverse=True)
+    mass, loss = (
+        np.asarray(np.bincount(block, weights=part), dtype=np.float64)
+        for part in (weight, weight * error)
+    )
+    return expected, mass, loss
+
+
 def risk_coverage(
     expected_bpm: ArrayLike, error_bpm: ArrayLike, person: ArrayLike, coverage: ArrayLike
 ) -> Series:
     """Mean absolute error of the surest readings, for each share of readings that are kept.
+
+    Readings of equal expected error are one block. Where a share ends inside a block, the fraction
+    of it that is kept has the block's mean error, the expected one of a random order: the curve
+    does not depend on the order of the readings.
 
     Args:
         expected_bpm: `(windows,)`; the readings with the smallest are kept first.
@@ -150,13 +173,10 @@ def risk_coverage(
     Returns:
         `(points,)` in BPM; at 1 it is the mean over people of each person's MAE.
     """
-    weight = person_weights(person)
-    order = np.argsort(np.asarray(expected_bpm), kind="stable")
-    weight, error = weight[order], np.abs(np.asarray(error_bpm, dtype=np.float64))[order]
-    kept, risk = np.cumsum(weight), np.cumsum(weight * error)
-    last = np.searchsorted(kept, np.asarray(coverage) * kept[-1] * (1 - 1e-9))
-    last = np.minimum(last, len(kept) - 1)
-    return np.asarray(risk[last] / kept[last])
+    _, mass, loss = _tie_blocks(expected_bpm, error_bpm, person)
+    kept, risk = (np.concatenate([[0.0], np.cumsum(part)]) for part in (mass, loss))
+    share = np.asarray(coverage, dtype=np.float64) * kept[-1]
+    return np.asarray(np.interp(share, kept, risk) / share)
 
 
 def reliability(
@@ -164,23 +184,22 @@ def reliability(
 ) -> list[dict[str, float]]:
     """Expected and true mean absolute error of equal parts of the readings, surest first.
 
+    Readings of equal expected error fall in one part, the one that their middle lies in: parts
+    may then be unequal, and fewer than `parts`.
+
     Returns:
         `expected_bpm`, `error_bpm` and `share` of each part.
     """
-    weight = person_weights(person)
-    expected = np.asarray(expected_bpm, dtype=np.float64)
-    order = np.argsort(expected, kind="stable")
-    expected, weight = expected[order], weight[order]
-    error = np.abs(np.asarray(error_bpm, dtype=np.float64))[order]
-    number = np.minimum(((np.cumsum(weight) - weight / 2) * parts).astype(np.int64), parts - 1)
+    expected, mass, loss = _tie_blocks(expected_bpm, error_bpm, person)
+    number = np.minimum(((np.cumsum(mass) - mass / 2) * parts).astype(np.int64), parts - 1)
     rows = []
     for part in np.unique(number):
         inside = number == part
-        total = float(weight[inside].sum())
+        total = float(mass[inside].sum())
         rows.append(
             {
-                "expected_bpm": float(weight[inside] @ expected[inside]) / total,
-                "error_bpm": float(weight[inside] @ error[inside]) / total,
+                "expected_bpm": float(mass[inside] @ expected[inside]) / total,
+                "error_bpm": float(loss[inside].sum()) / total,
                 "share": total,
             }
         )

@@ -7,6 +7,8 @@ same. Runs without calibrated predictions have no such section.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
 
 COVERAGE = np.round(np.arange(0.02, 1.001, 0.02), 2)
 SHOWN = (1.0, 0.9, 0.8, 0.5)
+HARDLY = 0.05  # a smaller fall, as a share of the error of all readings, is none to rely on
 _TITLE = "Confidence"
 _COLORS = {"raw": BLUE, "smoothed": ORANGE}
 
@@ -124,17 +127,49 @@ def _draw_reliability(info: dict[str, Any], *, synthetic: bool) -> go.Figure:
     ]
     layout = {
         "height": 400,
-        "xaxis": {"title": {"text": "expected error (BPM), tenths of the readings"}},
+        "xaxis": {"title": {"text": "expected error (BPM), up to ten parts of the readings"}},
         "yaxis": {"title": {"text": "true mean error (BPM)"}, "rangemode": "tozero"},
     }
     return figure(traces, layout, synthetic=synthetic)
 
 
+def _shown_risks(row: dict[str, Any]) -> list[float]:
+    """Error of the surest readings, at each share of `SHOWN`."""
+    at = dict(zip(row["coverage"], row["risk_bpm"], strict=True))
+    return [at[share] for share in SHOWN]
+
+
+def _order_words(risks: Sequence[float]) -> str:
+    """What leaving out the least sure readings does to the error of the others.
+
+    Args:
+        risks: as `_shown_risks` gives them.
+    """
+    rounded = [round(risk, 6) for risk in risks]  # equal ones differ in their last digits
+    whole, half = rounded[0], rounded[-1]
+    if half < (1 - HARDLY) * whole:
+        steady = all(after <= before for before, after in pairwise(rounded))
+        verdict = "falls" if steady else "falls in the end, though not at every step"
+    else:
+        verdict = (
+            f"{'does not fall' if half >= whole else 'hardly falls'}, as the expected errors do "
+            "not order the readings of these people"
+        )
+    return (
+        "with the least sure half of the readings left out, the error of the others "
+        f"{verdict}: {fixed(half)} BPM, {fixed(whole)} of all."
+    )
+
+
+def _confidence_words(info: dict[str, Any]) -> str:
+    lines = [f"{name}: {_order_words(_shown_risks(row))}" for name, row in info.items()]
+    return "".join(f"<p>{line[0].upper()}{line[1:]}</p>" for line in lines)
+
+
 def _confidence_table(info: dict[str, Any]) -> str:
     rows = []
     for name, row in info.items():
-        at = dict(zip(row["coverage"], row["risk_bpm"], strict=True))
-        kept = [fixed(at[share]) for share in SHOWN]
+        kept = map(fixed, _shown_risks(row))
         rows.append([name, fixed(row["mean_expected_bpm"]), *kept])
     head = ["Reading", "Expected error (BPM)"]
     head += [f"MAE of {share:.0%} (BPM)" for share in SHOWN]
@@ -149,23 +184,28 @@ def confidence_section(run: RunData) -> Section:
         return Section("confidence", _TITLE, "")
     note = (
         '<p class="note">Each reading comes with an expected error, calibrated on search people; '
-        "this is how it holds on report people, each weighing the same. Left out the least sure "
-        "readings, the error of the others falls (first plot); on the dashed line an expected "
-        f'error is a true one (second plot).</p><p class="note" style="color:{MUTED}">A device '
-        "needs the table of about twelve knots in the card, under confidence.</p>"
+        "this is how it holds on report people, each weighing the same. The first plot is the "
+        "error of those that are kept when the least sure are left out; on the dashed line of the "
+        "second an expected error is a true one.</p>"
+        f'<p class="note" style="color:{MUTED}">A device needs the table of about twelve knots in '
+        "the card, under confidence.</p>"
     )
     risk, true = (
         {key: draw(info, synthetic=run.synthetic) for key, info in infos.items()}
         for draw in (_draw_risk, _draw_reliability)
     )
-    tables = panels(
-        "finalist",
-        {f.key: _confidence_table(infos[f.key]) if f.key in infos else "" for f in run.finalists},
-        chosen=first_finalist(run),
+    words, tables = (
+        panels(
+            "finalist",
+            {f.key: tell(infos[f.key]) if f.key in infos else "" for f in run.finalists},
+            chosen=first_finalist(run),
+        )
+        for tell in (_confidence_words, _confidence_table)
     )
     body = (
         note
         + finalist_menu(run)
+        + words
         + plot("plot-risk", risk, about="Error of the surest readings", group="finalist")
         + plot("plot-reliability", true, about="Expected and true error", group="finalist")
         + tables

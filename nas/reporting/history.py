@@ -46,7 +46,11 @@ def _draw_history(info: dict[str, Any]) -> go.Figure:
     layout = {
         "height": 340,
         "xaxis": {"title": {"text": "trial"}},
-        "yaxis": {"title": {"text": "hypervolume (share of the box)"}},
+        "yaxis": {
+            "title": {"text": "hypervolume (share of the box)"},
+            "minallowed": 0,
+            "maxallowed": 1,
+        },
     }
     return figure(traces, layout, synthetic=info["synthetic"])
 

@@ -17,6 +17,7 @@ MOST_LINES = 3000
 _COLORS = [[0, "#440154"], [0.35, "#31688e"], [0.7, "#35b779"], [1, "#b5c933"]]
 _MAE = "MAE<br>(BPM)"
 _MAE_TICKS_BPM = (0.2, 0.5, 1, 1.5, 2, 3, 5, 7, 10, 20, 50)
+_TICK_ROOM = 0.06  # of the axis, for one label
 _KINDS = {"front": "candidates on the front", "all": "all evaluated", "finalists": "finalists"}
 
 
@@ -85,6 +86,16 @@ def _parallel_info(run: RunData) -> dict[str, Any]:
     }
 
 
+def _mae_ticks_bpm(low: float, high: float) -> list[float]:
+    """Ticks of a logarithmic axis: both ends, as Plotly draws none beyond, and round ones between.
+
+    Round ones whose label would run into that of an end are left out.
+    """
+    room = (high / low) ** _TICK_ROOM
+    between = [tick for tick in _MAE_TICKS_BPM if low * room < tick < high / room]
+    return sorted({low, *between, high})
+
+
 def _draw_parallel(info: dict[str, Any], kind: str) -> go.Figure:
     lines, everything = info["kinds"][kind], info["kinds"]["all"]
     dimensions = []
@@ -100,9 +111,9 @@ def _draw_parallel(info: dict[str, Any], kind: str) -> go.Figure:
         if axis == _MAE:  # logarithmic: the differences that matter are at the low end
             dimension["values"] = np.log10(lines[:, column]).astype(np.float32)
             dimension["range"] = [np.log10(low), np.log10(max(high, 1.01 * low))]
-            ticks = [tick for tick in _MAE_TICKS_BPM if low <= tick <= high]
+            ticks = _mae_ticks_bpm(low, high)
             dimension["tickvals"] = np.log10(ticks).tolist()
-            dimension["ticktext"] = [f"{tick:g}" for tick in ticks]
+            dimension["ticktext"] = [f"{tick:.3g}" for tick in ticks]
         elif len(values) <= 8 and (values == values.round()).all():
             dimension["tickvals"] = values.tolist()
         dimensions.append(dimension)

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from nas.reporting.loading import Finalist, RunData, number, table
+import numpy as np
+
+from nas.reporting.loading import Finalist, RunData, look, number, table
 from nas.reporting.page import COSTS, Section, cost, fixed, text, word
+from ppg.confidence import person_weights
 
 FEW_PEOPLE = 5
+CLEARLY_WORSE = 1.1  # times the inherited error
+EQUAL_BPM = 0.005  # errors that two decimals do not tell apart
 
 
 def cost_of(finalist: Finalist, key: str, bound: str = "value") -> float | None:
@@ -44,8 +49,44 @@ def _facts(finalist: Finalist) -> dict[str, Any]:
     }
 
 
-def _cautions(run: RunData) -> list[str]:
-    """Sentences, one for all finalists that share it."""
+def _training_cautions(run: RunData, best: Finalist | None) -> list[str]:
+    """Sentences on how well the networks were trained; `best` is the most accurate."""
+    found = []
+    if look(run.config, "search", "effort") == "smoke":
+        found.append(
+            "Effort smoke: these networks are hardly trained, their errors say nothing; search "
+            "again with --effort quick or more."
+        )
+    if best is None:
+        return found
+    inherited = number(best.card, "search_mae_bpm", "inherited")
+    retrained = number(best.card, "search_mae_bpm", "retrained_int8")
+    if inherited is not None and retrained is not None and retrained > CLEARLY_WORSE * inherited:
+        found.append(
+            f"Retraining made finalist {best.number} worse: {fixed(retrained)} BPM on search "
+            f"people, {fixed(inherited)} with the weights that it inherited."
+        )
+    error, constant = number(best.card, "report", "mae_bpm"), _constant(best)
+    if error is not None and constant is not None and error >= constant[1]:
+        found.append(
+            f"Finalist {best.number} is no better than a constant: it errs by {fixed(error)} BPM "
+            f"on report people, always saying {fixed(constant[0], 0)} BPM (the median of their "
+            f"references) by {fixed(constant[1])}."
+        )
+    return found
+
+
+def _constant(finalist: Finalist) -> tuple[float, float] | None:
+    """The median of the report references, and the MAE of always saying it, as people weigh."""
+    seen = finalist.predictions
+    if seen is None or not len(seen.reference_bpm):
+        return None
+    middle = float(np.median(seen.reference_bpm))
+    return middle, float(person_weights(seen.person) @ np.abs(seen.reference_bpm - middle))
+
+
+def _cautions(run: RunData, best: Finalist | None) -> list[str]:
+    """Sentences, one for all finalists that share it; `best` is the most accurate."""
     shared: dict[str, list[int]] = {}
 
     def add(caution: str, finalist: Finalist) -> None:
@@ -63,7 +104,7 @@ def _cautions(run: RunData) -> list[str]:
             add(f"TFLite file up to {lsb:.0f} LSB off the reference in its rounding", finalist)
         if table(finalist.card, "costs").get("in_calibrated_range") is False:
             add("Costs outside the range in which they were calibrated", finalist)
-    found = list(run.notes)
+    found = [*run.notes, *_training_cautions(run, best)]
     for caution, numbers in shared.items():
         word = "finalist" if len(numbers) == 1 else "finalists"
         found.append(f"{caution}: {word} {', '.join(map(str, numbers))}.")
@@ -98,7 +139,7 @@ def _verdict_info(run: RunData) -> dict[str, Any]:
         "fitting": len(fitting),
         "inherited_best_bpm": min((m for m in inherited if m is not None), default=None),
         "cards": {key: _facts(f) for key, f in chosen.items() if f is not None},
-        "cautions": _cautions(run),
+        "cautions": _cautions(run, chosen["best"]),
     }
 
 
@@ -147,14 +188,23 @@ def _paragraph(info: dict[str, Any]) -> str:
         f"{cost('latency_ms', best['latency_ms'])} a window and "
         f"{cost('power_mw', best['power_mw'])}."
     )
-    small = info["cards"].get("smallest")
-    if small and small["finalist"] != best["finalist"] and small["mae_bpm"] is not None:
-        saved = (best["flash_bytes"] or 0.0) - small["flash_bytes"]
-        words += (
-            f" Finalist {small['finalist']} saves {cost('flash_bytes', saved)} of flash for "
-            f"{fixed(small['mae_bpm'] - best['mae_bpm'])} BPM more."
-        )
-    return words
+    return words + _smallest_words(best, info["cards"].get("smallest"))
+
+
+def _smallest_words(best: dict[str, Any], small: dict[str, Any] | None) -> str:
+    """What the smallest finalist saves against the best one, and what that costs."""
+    known = ("flash_bytes", "mae_bpm")
+    if small is None or any(facts[key] is None for facts in (best, small) for key in known):
+        return ""
+    saved, more = best["flash_bytes"] - small["flash_bytes"], small["mae_bpm"] - best["mae_bpm"]
+    if saved <= 0:
+        return ""
+    words = f" Finalist {small['finalist']} saves {cost('flash_bytes', saved)} of flash"
+    if abs(more) < EQUAL_BPM:
+        return f"{words} and errs as much on report people."
+    if more < 0:
+        return f"{words} and errs by {fixed(-more)} BPM less on report people."
+    return f"{words} for {fixed(more)} BPM more on report people."
 
 
 def _card(title: str, big: str, facts: dict[str, Any], *, synthetic: bool) -> str:

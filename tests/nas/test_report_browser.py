@@ -59,6 +59,12 @@ _PROBE = """<script>addEventListener("load", async () => {
     width: innerWidth,
     overflow: document.documentElement.scrollWidth - document.documentElement.clientWidth,
     wide: wide.map((node) => node.outerHTML.slice(0, 80)),
+    cut: [...document.querySelectorAll("nav a")].filter((node) => {
+      return node.getBoundingClientRect().right > node.parentNode.getBoundingClientRect().right;
+    }).length,
+    shadows: [...document.querySelectorAll(".scroll:has(> table)")].filter((node) => {
+      return node.scrollWidth > node.clientWidth;
+    }).map((node) => getComputedStyle(node).backgroundImage.includes("gradient")),
     chosen,
     panels: [...document.querySelectorAll("[data-panel]:not([hidden])")].length,
     plots: Object.fromEntries([...document.querySelectorAll(".plot")].map((plot) => [
@@ -131,7 +137,10 @@ def test_fits_the_width_and_every_choice_works(page: Path, tmp_path: Path, width
     assert seen["wide"] == []
     # cost 5, lines 3, finalist 4 menus of 6, data sets 2
     assert seen["chosen"] == [True] * (5 + 3 + 4 * 6 + 2)
-    assert seen["panels"] == 3
+    assert seen["panels"] == 4
+    assert seen["cut"] == 0  # every entry of the navigation is in sight
+    assert all(seen["shadows"])
+    assert seen["shadows"] or width > 400
     assert sorted(seen["plots"]) == sorted(_PLOTS)
     for plot, (drawn, room, taken) in seen["plots"].items():
         assert drawn >= 1, plot

@@ -16,13 +16,12 @@ from nas.reporting.bland_altman import (
     _draw_limits,
     _draw_windows,
 )
-from nas.reporting.confidence import _confidence_info, confidence_section
 from nas.reporting.finalists import _table_info
-from nas.reporting.history import _history_info
+from nas.reporting.history import _draw_history, _history_info
 from nas.reporting.layers import _layers_info
 from nas.reporting.loading import Finalist, Predictions, RunData, load_run
 from nas.reporting.page import cost, fixed, label, name, script_json
-from nas.reporting.parallel import _parallel_info
+from nas.reporting.parallel import _draw_parallel, _parallel_info
 from nas.reporting.pareto import _draw_pareto, _pareto_info
 from nas.reporting.people import _datasets_info, _draw_people, _people_info
 from nas.reporting.provenance import _provenance_info, duration
@@ -152,6 +151,26 @@ def test_parallel_info_summarises_the_arch() -> None:
     assert "finalists" not in info["kinds"]
 
 
+@pytest.mark.parametrize(
+    ("errors", "shown"),
+    [
+        ([5.157, 6.0, 39.9], ["5.16", "7", "10", "20", "39.9"]),
+        ([0.98, 30.0, 51.2], ["0.98", "1.5", "2", "3", "5", "7", "10", "20", "51.2"]),
+        ([2.0, 2.0], ["2"]),
+    ],
+)
+def test_parallel_mae_axis_reaches_the_best_and_the_worst(
+    errors: list[float], shown: list[str]
+) -> None:
+    """Plotly draws an axis from its first tick to its last."""
+    run = small(*({"number": n, "latency_ms": 1.0, "mae_bpm": e} for n, e in enumerate(errors)))
+    axis = _draw_parallel(_parallel_info(run), "all").data[0].dimensions[-1]
+    assert list(axis.ticktext) == shown
+    assert (axis.tickvals[0], axis.tickvals[-1]) == pytest.approx(
+        (np.log10(min(errors)), np.log10(max(errors)))
+    )
+
+
 def test_people_are_worst_first_and_unknown_last() -> None:
     people = {"a": {"mae_bpm": 1.0}, "b": {"mae_bpm": None}, "c": {"mae_bpm": 9.0, "windows": 4}}
     info = _people_info(finalist(report={"people": people, "mae_bpm": 5.0}))
@@ -262,25 +281,6 @@ def test_table_is_sorted_and_marks_budgets() -> None:
     ]
 
 
-def test_verdict_cautions_about_files_and_people() -> None:
-    run = RunData(
-        Path("run"),
-        {},
-        finalists=(
-            finalist(
-                report={"mae_bpm": 2.0, "people": {"a": {}, "b": {}}},
-                parity={"tflite_max_lsb": 3, "tflite_rule_max_lsb": 3},
-                costs={"in_calibrated_range": False},
-            ),
-        ),
-    )
-    assert _verdict_info(run)["cautions"] == [
-        "TFLite file up to 3 LSB off the reference in its rounding: finalist 1.",
-        "Costs outside the range in which they were calibrated: finalist 1.",
-        "Few report people (2): the interval of the MAE says little.",
-    ]
-
-
 def test_layers_info_sums_and_finds_the_peak(data: RunData) -> None:
     info = _layers_info(data.finalists[0])
     card = data.finalists[0].card
@@ -297,6 +297,13 @@ def test_history_info() -> None:
     assert info["trial"] == [0, 1, 2, 3, 5]
     assert info["hypervolume"] == [0.0, 0.5, 0.5, 0.995, 1.0]
     assert (info["final"], info["nearly_final_at"]) == (1.0, 3)
+
+
+def test_history_axis_stays_a_share() -> None:
+    """Around a constant, Plotly alone would show a range of 2."""
+    run = small(*({"number": n, "hypervolume": 0.53} for n in range(3)))
+    axis = _draw_history(_history_info(run)).layout.yaxis
+    assert (axis.minallowed, axis.maxallowed) == (0, 1)
 
 
 def test_provenance_shows_all_and_checks_people(data: RunData) -> None:
@@ -338,37 +345,3 @@ def test_labels_are_one_short_inert_line() -> None:
     assert name("<b>") == "<bdi>&lt;b&gt;</bdi>"
     assert json.loads(script_json('"</script>&\u2028"')) == "</script>&\u2028"
     assert "<" not in script_json('"</script>"')
-
-
-def test_confidence_info_weighs_people_alike() -> None:
-    """Two readings of `a` and one of `b`: the surest reading of all is one of a's."""
-    predictions = Predictions(
-        np.array(["a", "a", "b"]),
-        np.array([60.0, 60.0, 60.0]),
-        np.array([61.0, 63.0, 64.0]),
-        bpm_smoothed=np.array([60.0, 60.0, 62.0]),
-        expected_error_bpm=np.array([1.0, 2.0, 3.0]),
-        expected_error_smoothed_bpm=None,
-    )
-    info = _confidence_info(finalist(predictions=predictions))
-    assert info is not None and list(info) == ["raw"]
-    at = dict(zip(info["raw"]["coverage"], info["raw"]["risk_bpm"], strict=True))
-    assert at[0.24] == pytest.approx(1.0)  # a quarter of the weight: a's first
-    assert at[0.5] == pytest.approx(2.0)
-    assert at[1.0] == info["raw"]["mae_bpm"] == pytest.approx((2.0 + 4.0) / 2)
-    assert info["raw"]["mean_expected_bpm"] == pytest.approx((1.5 + 3.0) / 2)
-
-
-def test_confidence_needs_calibrated_predictions(tmp_path: Path) -> None:
-    older = load_run(make_run(tmp_path / "older", finalists=1, people=2, calibrated=False))
-    assert confidence_section(older).body == ""
-    plain = Predictions(np.array(["a"]), np.array([60.0]), np.array([61.0]))
-    assert _confidence_info(finalist(predictions=plain)) is None
-    assert _confidence_info(finalist()) is None
-
-
-def test_confidence_of_a_run(data: RunData) -> None:
-    info = _confidence_info(data.finalists[0])
-    assert info is not None and list(info) == ["raw", "smoothed"]
-    risk = info["raw"]["risk_bpm"]
-    assert risk[0] < risk[-1] == pytest.approx(info["raw"]["mae_bpm"])

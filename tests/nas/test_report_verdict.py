@@ -1,0 +1,115 @@
+"""What the report's verdict says of the finalists, and its cautions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from nas.reporting.loading import Finalist, Predictions, RunData
+from nas.reporting.verdict import _paragraph, _verdict_info
+
+
+def finalist(*, number: int = 1, predictions: Predictions | None = None, **card: Any) -> Finalist:
+    return Finalist(number, card, predictions)
+
+
+def cautions(*finalists: Finalist, **config: Any) -> list[str]:
+    return list(_verdict_info(RunData(Path("run"), config, finalists=finalists))["cautions"])
+
+
+def test_verdict_cautions_about_files_and_people() -> None:
+    run = RunData(
+        Path("run"),
+        {},
+        finalists=(
+            finalist(
+                report={"mae_bpm": 2.0, "people": {"a": {}, "b": {}}},
+                parity={"tflite_max_lsb": 3, "tflite_rule_max_lsb": 3},
+                costs={"in_calibrated_range": False},
+            ),
+        ),
+    )
+    assert _verdict_info(run)["cautions"] == [
+        "TFLite file up to 3 LSB off the reference in its rounding: finalist 1.",
+        "Costs outside the range in which they were calibrated: finalist 1.",
+        "Few report people (2): the interval of the MAE says little.",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("mae_bpm", "words"),
+    [
+        (2.50, "for 0.50 BPM more on report people."),
+        (1.62, "and errs by 0.38 BPM less on report people."),
+        (2.001, "and errs as much on report people."),
+    ],
+)
+def test_smallest_finalist_may_be_as_accurate_or_more(mae_bpm: float, words: str) -> None:
+    info = _verdict_info(RunData(Path("run"), {}, finalists=(scored(1), scored(2, mae_bpm, 4096))))
+    assert _paragraph(info).endswith(f" Finalist 2 saves 4.0 KB of flash {words}")
+
+
+@pytest.mark.parametrize(
+    ("best", "smallest"),
+    [
+        ((1, None), (2, 2.0, 4096.0)),
+        ((1, 2.0), (2, None, 4096.0)),
+        ((1, 2.0, None), (2, 2.0, 4096.0)),
+        ((1, 2.0, 8192.0), (2, 2.0, 8192.0)),
+    ],
+)
+def test_nothing_is_saved_where_a_number_lacks(best: Any, smallest: Any) -> None:
+    info = _verdict_info(RunData(Path("run"), {}, finalists=(scored(*best), scored(*smallest))))
+    assert "saves" not in _paragraph(info)
+
+
+def scored(number: int, mae_bpm: float | None = 2.0, flash: float | None = 8192.0) -> Finalist:
+    return finalist(
+        number=number,
+        report={"mae_bpm": mae_bpm},
+        search_mae_bpm={"retrained_int8": float(number)},
+        costs={"flash_bytes": {"value": flash}},
+    )
+
+
+def test_caution_about_smoke() -> None:
+    (said,) = cautions(search={"effort": "smoke"})
+    assert said == (
+        "Effort smoke: these networks are hardly trained, their errors say nothing; search again "
+        "with --effort quick or more."
+    )
+    assert cautions(search={"effort": "quick"}) == []
+
+
+def test_caution_about_retraining_that_hurt() -> None:
+    def one(number: int, inherited: float | None, retrained: float) -> Finalist:
+        errors = {"inherited": inherited, "retrained_int8": retrained}
+        return finalist(number=number, search_mae_bpm=errors)
+
+    assert cautions(one(1, 13.61, 32.69), one(2, 1.0, 40.0)) == [
+        "Retraining made finalist 1 worse: 32.69 BPM on search people, 13.61 with the weights "
+        "that it inherited."
+    ]
+    assert cautions(one(1, 2.0, 2.1)) == cautions(one(1, None, 2.0)) == []
+
+
+def test_caution_about_an_error_that_a_constant_has() -> None:
+    """References 60 and 80 of `a`, 100 of `b`: always 80 errs by 10 on `a` and 20 on `b`."""
+    predictions = Predictions(
+        np.array(["a", "a", "b"]), np.array([60.0, 80.0, 100.0]), np.array([60.0, 80.0, 100.0])
+    )
+
+    def one(mae_bpm: float | None, seen: Predictions | None = predictions) -> Finalist:
+        errors = {"retrained_int8": 9.0}
+        return finalist(report={"mae_bpm": mae_bpm}, search_mae_bpm=errors, predictions=seen)
+
+    assert cautions(one(15.01)) == [
+        "Finalist 1 is no better than a constant: it errs by 15.01 BPM on report people, always "
+        "saying 80 BPM (the median of their references) by 15.00."
+    ]
+    empty = Predictions(np.array([], dtype=str), np.array([]), np.array([]))
+    assert cautions(one(14.99)) == cautions(one(None)) == []
+    assert cautions(one(90.0, None)) == cautions(one(90.0, empty)) == []
