@@ -1,8 +1,8 @@
 """report.html: one self-contained page from which an engineer picks a model in a minute.
 
 It is built from what a run directory holds, at any moment of a run; nothing is computed that the
-cards do not say, save what predictions.csv shows: limits of agreement, how the confidence holds, the
-error of a constant. The page needs no network. The sections live in `nas.reporting`.
+cards do not say, save what predictions.csv shows: limits of agreement, how the confidence holds,
+the error of a constant. The page needs no network. The sections live in `nas.reporting`.
 """
 
 from __future__ import annotations
