@@ -124,6 +124,7 @@ def search(
 
 def _run(given: dict[str, Any], out: Path | None, *, resume: bool, as_json: bool) -> None:
     from nas import search as searching
+    from nas.claim import check_same, stored_config
     from nas.config import resolve
     from nas.progress import for_terminal
     from nas.run_dir import DEFAULT_OUT, choose
@@ -135,9 +136,9 @@ def _run(given: dict[str, Any], out: Path | None, *, resume: bool, as_json: bool
         run = choose(out, resume=False)
     else:
         run = choose(out, resume=True)
-        base = searching.stored_config(run)
+        base = stored_config(run)
         config = resolve(given, base)
-        searching.check_same(config, run)
+        check_same(config, run)
     if out is None and run.path != DEFAULT_OUT and not resume:
         progress.say(f"{DEFAULT_OUT} holds a finished run; writing to {run.path}")
     command = "ppgnas " + shlex.join(sys.argv[1:])

@@ -22,7 +22,8 @@ from hwmodels.boards import Board, load_board
 from hwmodels.costs import Costs, costs
 from hwmodels.engine import Engine
 from hwmodels.engines import load_engine
-from nas.config import TEACHERS, ConfigError, SearchConfig, differences
+from nas.claim import check_same, claim
+from nas.config import TEACHERS, ConfigError, SearchConfig
 from nas.distillery import Distillery, Trainer, distillery
 from nas.finalists import (
     choose_finalists,
@@ -36,13 +37,10 @@ from nas.model_folder import Judging
 from nas.people import People, fitting_space, gather, without_acceleration
 from nas.problem import Probe, probe
 from nas.progress import Progress
-from nas.run_dir import FORMAT, RunDir, timestamp
+from nas.run_dir import RunDir
 from nas.study import StudySettings, front_of, run_study
 from nas.versions import versions
-from ppg.augment import PREPARATION
 from ppg.transitions import Transitions, fit_transitions
-from ppgnas import __version__
-from ppgnas.errors import RunError
 from search_spaces.arch import Arch
 from search_spaces.lower import lower
 from search_spaces.space import PRESETS, SearchSpace
@@ -138,7 +136,7 @@ def search(
     whole = _Search(config, run, target, fitting, people, probed, cost_of, progress, tools)
     run.path.mkdir(parents=True, exist_ok=True)
     with run.lock():
-        whole.claim(command)
+        claim(run, config, fitting, people, command=command)
         try:
             trainer = whole.go()
         finally:
@@ -147,40 +145,6 @@ def search(
         run.finish()
         trainer.drop_cache()
         shutil.rmtree(run.retrained, ignore_errors=True)
-
-
-def check_same(config: SearchConfig, run: RunDir) -> None:
-    """Whether a run was started with this configuration.
-
-    Raises:
-        RunError: it differs; names the keys.
-    """
-    found = stored_config(run)
-    different = differences(config, found)
-    if different:
-        listed = "; ".join(
-            f"{key}: {old!r} in the run, {new!r} asked" for key, (new, old) in different.items()
-        )
-        raise RunError(
-            f"--resume: {run.path} was started with another configuration ({listed}). Leave "
-            "those options out to continue it, or choose another --out for a new run"
-        )
-
-
-def stored_config(run: RunDir) -> SearchConfig:
-    """The configuration of a run.
-
-    Raises:
-        RunError: there is none, or it is damaged.
-    """
-    document = run.document()
-    try:
-        return SearchConfig.from_tables(document)
-    except (KeyError, TypeError) as error:
-        raise RunError(
-            f"{run.toml} lacks {error}; it was damaged or written by another version. Start a new "
-            "run with another --out"
-        ) from error
 
 
 @dataclass(frozen=True)
@@ -296,61 +260,6 @@ class _Search:
             transitions=fit_transitions(self.people.train) if stored is None else stored,
         )
 
-    def claim(self, command: str) -> None:
-        """Write run.toml, or check that the one that is there asks for the same."""
-        if self.run.exists:
-            check_same(self.config, self.run)
-            found = self.run.document()["data"].get("fingerprint")
-            if found != self.people.fingerprint:
-                raise RunError(
-                    f"--resume: the recordings changed since {self.run.path} was started "
-                    f"(fingerprint {str(found)[:12]} in the run, {self.people.fingerprint[:12]} "
-                    "now). Bring them back, or choose another --out for a new run"
-                )
-            began = {key: self.run.document()["data"].get(key) for key in PREPARATION}
-            if began != PREPARATION:
-                raise RunError(
-                    f"--resume: {self.run.path} was started by a ppgnas that prepared training "
-                    f"windows in another way ({_listed(began)}; here {_listed(PREPARATION)}), and "
-                    "its teacher and supernet do not fit what would follow. Finish it with that "
-                    "version, or choose another --out for a new run"
-                )
-            asked = {part: list(names) for part, names in self.people.split.to_json().items()}
-            if self.run.document().get("split") != asked:
-                raise RunError(
-                    f"--resume: the split of people is not the one {self.run.path} was started "
-                    "with, and somebody it trained on may now be a report person. Bring the split "
-                    "file back, or choose another --out for a new run"
-                )
-            return
-        tables = self.config.to_tables()
-        tables["run"] = {
-            "format": FORMAT,
-            "version": __version__,
-            "command": command,
-            "created": timestamp(),
-            **tables["run"],
-        }
-        tables["search"]["space_size"] = str(self.space.size)  # beyond the integers of TOML
-        people = self.people
-        tables["data"] |= {
-            "synthetic": people.synthetic,
-            "fingerprint": people.fingerprint,
-            **PREPARATION,
-            "recordings": len(people.recordings),
-            "people": len({recording.person for recording in people.recordings}),
-        }
-        split = {part: list(names) for part, names in people.split.to_json().items()}
-        self.run.write_document(
-            {
-                **tables,
-                "split": split,
-                "smoothing": fit_transitions(people.train).to_json(),
-                "versions": versions(),
-                "time_s": {},
-            }
-        )
-
     def _write_candidates(
         self, candidates: Sequence[Candidate], finalists: Mapping[int, int]
     ) -> None:
@@ -385,10 +294,6 @@ class _Search:
             "candidates": rows,
         }
         self.run.write_candidates(document, _csv(rows))
-
-
-def _listed(facts: Mapping[str, str | None]) -> str:
-    return ", ".join(f"{key} {value or 'unnamed'}" for key, value in facts.items())
 
 
 def _csv(rows: Sequence[dict[str, Any]]) -> str:

@@ -216,7 +216,7 @@ def test_a_run_of_other_training_windows_does_not_go_on(
     def stop() -> Any:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("nas.search.PREPARATION", {"front_end": "slope-1"})
+    monkeypatch.setattr("nas.claim.PREPARATION", {"front_end": "slope-1"})
     with pytest.raises(KeyboardInterrupt):
         search(config_for(people), RunDir(run), command="", progress=Silent(), tools=stop)
     monkeypatch.undo()
