@@ -157,7 +157,7 @@ def _order_words(risks: Sequence[float]) -> str:
         )
     return (
         "with the least sure half of the readings left out, the error of the others "
-        f"{verdict}: {fixed(half)} BPM, {fixed(whole)} of all."
+        f"{verdict}: {fixed(half)} BPM instead of {fixed(whole)}."
     )
 
 

@@ -63,7 +63,7 @@ def test_confidence_of_a_run(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("risks", "words"),
     [
-        ((4.0, 3.0, 2.0, 1.0), "falls: 1.00 BPM, 4.00 of all."),
+        ((4.0, 3.0, 2.0, 1.0), "falls: 1.00 BPM instead of 4.00."),
         ((4.0, 4.5, 2.0, 1.0), "falls in the end, though not at every step: 1.00 BPM"),
         ((4.0, 3.9, 3.9, 3.9), "hardly falls, as the expected errors do not order the readings"),
         ((4.0, 3.0, 3.5, 4.1), "does not fall, as the expected errors do not order the readings"),
@@ -96,7 +96,7 @@ def test_expected_errors_that_say_nothing_are_called_so() -> None:
     raw, smoothed = _confidence_words(info).split("</p>")[:2]
     assert raw.startswith("<p>Raw: with the least sure half")
     assert "does not fall" in raw
-    assert smoothed.endswith("of these people: 3.00 BPM, 3.00 of all.")
+    assert smoothed.endswith("of these people: 3.00 BPM instead of 3.00.")
     body = confidence_section(RunData(Path("run"), {}, finalists=(one,))).body
     assert raw in body
     assert "the others falls" not in body
