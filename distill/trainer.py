@@ -179,7 +179,7 @@ class Trainer:
                 self._search, rate_hz=job.arch.rate_hz, acceleration=job.arch.acceleration
             )
 
-        retrain_all(jobs, search, threads=self._threads, progress=progress, on_done=on_done)
+        retrain_all(jobs, search, processes=self._threads, progress=progress, on_done=on_done)
 
     def report(
         self, recordings: Sequence[Recording], net: QuantizedNet, arch: Arch

@@ -6,6 +6,7 @@ Small networks gain little from a second thread, so two processes finish nearly 
 from __future__ import annotations
 
 import multiprocessing
+import os
 import queue
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -24,9 +25,8 @@ REPORT_EVERY = 20
 _reports: list[Queue[tuple[int, int]]] = []
 
 
-def become_worker(threads: int) -> None:
-    """Make this process one that works for its parent and ends with it."""
-    import os
+def become_worker() -> None:
+    """Make this process one that works for its parent, in one thread, and ends with it."""
     import signal
     import threading
     from multiprocessing.connection import wait as wait_for
@@ -43,7 +43,26 @@ def become_worker(threads: int) -> None:
 
     # Ctrl-C reaches the whole process group; the parent alone decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    torch.set_num_threads(threads)
+    torch.set_num_threads(1)
+
+
+@contextmanager
+def _one_quiet_thread() -> Iterator[None]:
+    """Processes that start within the block use one OpenMP thread, which never spins.
+
+    The variables act where the library is loaded, so only in the new processes.
+    """
+    wanted = {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}
+    before = {name: os.environ.get(name) for name in wanted}
+    os.environ.update(wanted)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 @contextmanager
@@ -65,7 +84,8 @@ def worker_processes(
         count, mp_context=context, initializer=initializer, initargs=values
     )
     try:
-        yield executor
+        with _one_quiet_thread():
+            yield executor
     except BrokenProcessPool as error:
         raise RunError(killed) from error
     except BaseException:
@@ -76,8 +96,8 @@ def worker_processes(
         executor.shutdown(wait=False, cancel_futures=True)
 
 
-def _start(reports: Queue[tuple[int, int]], threads: int) -> None:
-    become_worker(threads)
+def _start(reports: Queue[tuple[int, int]]) -> None:
+    become_worker()
     _reports[:] = [reports]
 
 
@@ -93,7 +113,7 @@ def retrain_all(
     jobs: Sequence[FinalistJob],
     search: Callable[[FinalistJob], WindowSet],
     *,
-    threads: int,
+    processes: int,
     progress: Progress,
     on_done: Callable[[int, Retrained], None],
 ) -> None:
@@ -102,7 +122,7 @@ def retrain_all(
     Args:
         jobs: the finalists.
         search: windows of search people for a job's front end.
-        threads: cores to use.
+        processes: how many at once, at most.
         progress: sees steps summed over all jobs.
         on_done: called in this process.
     """
@@ -110,14 +130,12 @@ def retrain_all(
         return
     context = multiprocessing.get_context("spawn")
     reports: Queue[tuple[int, int]] = context.Queue()
-    workers = max(1, min(threads, len(jobs)))
     steps = [job.effort.finetune_steps + job.effort.qat_steps for job in jobs]
     done = [0] * len(jobs)
     with worker_processes(
-        workers,
+        min(processes, len(jobs)),
         _start,
         reports,
-        max(1, threads // workers),
         killed="a worker that retrains a finalist was killed, perhaps for want of memory; "
         "continue with --resume",
     ) as executor:

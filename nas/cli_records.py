@@ -79,7 +79,6 @@ def records(
     from nas.records import RecordsConfig, plan_jobs, read_record
     from nas.records_run import run_jobs
     from nas.records_table import gather_records, markdown, summarise, whole_seeds
-    from nas.search import available_cores
     from ppg.folds import FOLDS
     from ppgnas.errors import DataError
     from ppgnas.files import write_text_atomic
@@ -111,7 +110,7 @@ def records(
         planned += plan_jobs(config, Path(out), say)
     try:
         with for_terminal().phase("folds") as tick:
-            run_jobs(planned, parallel=jobs, threads=available_cores(), progress=tick)
+            run_jobs(planned, parallel=jobs, progress=tick)
     except KeyboardInterrupt:
         raise KeyboardInterrupt("The same command goes on where this one was.") from None
     if page is not None:

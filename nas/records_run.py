@@ -182,15 +182,12 @@ def _people(windows: WindowSet, read: dict[str, NDArray[np.float64]]) -> dict[st
     return found
 
 
-def run_jobs(
-    jobs: Sequence[Job], *, parallel: int, threads: int, progress: Tick, run: Run = run_job
-) -> None:
+def run_jobs(jobs: Sequence[Job], *, parallel: int, progress: Tick, run: Run = run_job) -> None:
     """Run what is not done yet.
 
     Args:
         jobs: from `plan_jobs`.
         parallel: processes; 1 runs in this one.
-        threads: cores to share among them.
         progress: sees how many are done.
         run: the work; `run_job` unless told otherwise.
 
@@ -211,7 +208,6 @@ def run_jobs(
     with worker_processes(
         min(parallel, len(missing)),
         become_worker,
-        max(1, threads // parallel),
         killed="a process of a fold was killed, perhaps for want of memory; run the command again "
         "to go on",
     ) as executor:

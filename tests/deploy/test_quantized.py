@@ -75,7 +75,7 @@ def mantissas(scale: np.float32, before: float, after: float) -> tuple[int, int]
 
 
 @given(scale=st.floats(1e-5, 1.0), a=st.floats(1e-4, 1.0), b=st.floats(1e-4, 1.0))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_fully_connected_scale_agrees_or_stays(scale: float, a: float, b: float) -> None:
     start, before, after = np.float32(scale), float(np.float32(a)), float(np.float32(b))
     seen = unambiguous_scale(start, input_scale=before, output_scale=after)

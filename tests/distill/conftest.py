@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-import torch
 
 from ppg.recording import Recording
 from ppg.synthetic import synthesize
@@ -12,8 +11,3 @@ from ppg.synthetic import synthesize
 @pytest.fixture(scope="session")
 def people() -> list[Recording]:
     return synthesize(people=4, minutes=2.0, seed=5)
-
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> None:
-    torch.set_num_threads(1)

@@ -42,7 +42,7 @@ def apart(first: tuple[int, int], second: tuple[int, int]) -> bool:
     return first[0] + first[1] <= second[0] or second[0] + second[1] <= first[0]
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(graphs)
 def test_what_lives_together_shares_no_byte(graph: Graph) -> None:
     plan = program(graph)
@@ -66,7 +66,7 @@ def test_what_lives_together_shares_no_byte(graph: Graph) -> None:
                 assert apart(room, ranges[name]), (step.layers[0].name, name)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(graphs)
 def test_in_place_only_where_nothing_is_lost(graph: Graph) -> None:
     plan = program(graph)
@@ -81,7 +81,7 @@ def test_in_place_only_where_nothing_is_lost(graph: Graph) -> None:
         assert plan.offsets[step.in_place] == plan.offsets[step.target]
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(graphs)
 def test_every_layer_is_computed_once_and_in_order(graph: Graph) -> None:
     plan = program(graph)
@@ -95,7 +95,7 @@ def test_every_layer_is_computed_once_and_in_order(graph: Graph) -> None:
         known.add(step.target)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(graphs)
 def test_pairs_of_rows_are_written_and_read_by_steps_that_know_them(graph: Graph) -> None:
     plan = program(graph)
@@ -110,7 +110,7 @@ def test_pairs_of_rows_are_written_and_read_by_steps_that_know_them(graph: Graph
         assert plan.storages[step.source].pad_steps >= step.lead
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     rows=st.integers(1, 9),
     fold=st.integers(1, 5),
@@ -132,7 +132,7 @@ def test_offsets_are_unique_and_within(
     assert min(seen) >= 0 and max(seen) < storage.bytes
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(graphs)
 def test_live_bytes_bound_the_buffer(graph: Graph) -> None:
     plan = program(graph)

@@ -61,7 +61,7 @@ def test_hypervolume_hand_cases(values: list, reference: list, expected: float) 
     assert hypervolume(values, reference) == pytest.approx(expected, abs=1e-12)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(1, 4).flatmap(grids))
 def test_hypervolume_counts_grid_cells(values: np.ndarray) -> None:
     reference = np.full(values.shape[1], 5)
@@ -82,7 +82,7 @@ def test_hypervolume_against_monte_carlo(objectives: int) -> None:
     assert hypervolume(values, np.full(objectives, 1.1)) == pytest.approx(expected, abs=error)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.integers(2, 4).flatmap(grids))
 def test_contribution_is_what_is_lost(values: np.ndarray) -> None:
     reference = np.full(values.shape[1], 5)
@@ -133,7 +133,7 @@ def test_pick_spread_includes_first() -> None:
     assert len(chosen) == 3
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(grids(3, most=10), st.integers(1, 4))
 def test_pick_spread_first_pick_is_best_and_set_is_front(values: np.ndarray, count: int) -> None:
     reference = np.full(3, 6)

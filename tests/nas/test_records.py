@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 
 from nas import interrupt
 from nas.models import ModelError
@@ -71,17 +70,17 @@ def test_what_is_done_is_not_done_again(data: str, tmp_path: Path) -> None:
         write_json_atomic(job.out, document)
 
     with pytest.raises(KeyboardInterrupt):
-        run_jobs(jobs, parallel=1, threads=1, progress=tick, run=run)
+        run_jobs(jobs, parallel=1, progress=tick, run=run)
     assert [is_done(job) for job in jobs] == [True, True, True, False]
     ran.clear()
-    run_jobs(jobs, parallel=1, threads=1, progress=tick, run=run)
+    run_jobs(jobs, parallel=1, progress=tick, run=run)
     assert ran == [jobs[3].out.name]
 
     other = json.loads(jobs[0].out.read_text())
     other["identity"]["fingerprint"] = "0"
     jobs[0].out.write_text(json.dumps(other))
     with pytest.raises(RunError, match="was made with another fingerprint"):
-        run_jobs(jobs, parallel=1, threads=1, progress=tick, run=run)
+        run_jobs(jobs, parallel=1, progress=tick, run=run)
     jobs[0].out.write_text(json.dumps({**other, "version": 1}))
     with pytest.raises(RunError, match="is of version 1; this ppgnas reads 2"):
         is_done(jobs[0])
@@ -92,7 +91,6 @@ def test_what_is_done_is_not_done_again(data: str, tmp_path: Path) -> None:
 
 def test_a_baseline_and_a_network_on_people(data: str, tmp_path: Path) -> None:
     """The real thing at its smallest: one fold of training, two of a baseline."""
-    torch.set_num_threads(1)
     (job, *_) = plan_jobs(config(data, seeds=(0,)), tmp_path)
     run_job(job)
     for other in plan_jobs(config(data, network="baseline:spectral-peak"), tmp_path):
@@ -114,11 +112,9 @@ def test_a_baseline_and_a_network_on_people(data: str, tmp_path: Path) -> None:
 def test_folds_side_by_side_give_what_they_give_alone(data: str, tmp_path: Path) -> None:
     asked = config(data, network="baseline:spectral-peak")
     alone, both = (plan_jobs(asked, tmp_path / name) for name in ("alone", "both"))
-    run_jobs(alone, parallel=1, threads=1, progress=tick)
+    run_jobs(alone, parallel=1, progress=tick)
     seen: list[tuple[int, int]] = []
-    run_jobs(
-        both, parallel=2, threads=2, progress=lambda done, total, _: seen.append((done, total))
-    )
+    run_jobs(both, parallel=2, progress=lambda done, total, _: seen.append((done, total)))
     assert seen == [(0, 2), (1, 2), (2, 2)]
     for one, other in zip(alone, both, strict=True):
         left, right = (json.loads(job.out.read_text()) for job in (one, other))
@@ -135,11 +131,10 @@ def test_a_dropped_interrupt_ends_a_fold(
     """Within its training here, and within a second where processes of their own train."""
     monkeypatch.setattr(interrupt, "check", asked_to_stop)
     jobs = plan_jobs(config(data, seeds=(0,)), tmp_path)
-    torch.set_num_threads(1)
     with pytest.raises(KeyboardInterrupt):
-        run_jobs(jobs[:1], parallel=1, threads=1, progress=tick)
+        run_jobs(jobs[:1], parallel=1, progress=tick)
     with pytest.raises(KeyboardInterrupt):
-        run_jobs(jobs, parallel=2, threads=2, progress=tick, run=sleep)
+        run_jobs(jobs, parallel=2, progress=tick, run=sleep)
     assert not any(map(is_done, jobs))
 
 
@@ -154,9 +149,9 @@ def die(job: Job) -> None:
 def test_a_killed_process_is_told_and_the_others_end(data: str, tmp_path: Path) -> None:
     jobs = plan_jobs(config(data, network="baseline:spectral-peak"), tmp_path)
     with pytest.raises(RunError, match="perhaps for want of memory; run the command again"):
-        run_jobs(jobs, parallel=2, threads=2, progress=tick, run=die)
+        run_jobs(jobs, parallel=2, progress=tick, run=die)
     # The pool's own thread takes their exit status: asked at that moment, a child seems alive.
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 600
     while multiprocessing.active_children() and time.monotonic() < deadline:
         time.sleep(0.05)
     assert multiprocessing.active_children() == []

@@ -153,7 +153,7 @@ def test_summary_takes_float32_as_networks_give_it() -> None:
     assert block["mae_bpm"] == block["mae_bpm_smoothed"] == 5.0
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(
     st.lists(
         st.tuples(st.integers(0, 3), st.floats(30, 210), st.floats(30, 210)),

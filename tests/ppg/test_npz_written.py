@@ -23,7 +23,7 @@ def test_round_trip(tmp_path: Path) -> None:
     assert [path.name for path in (tmp_path / "deep").iterdir()] == ["copy.npz"]
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     samples=st.integers(160, 300),
     channels=st.integers(1, 3),

@@ -138,7 +138,7 @@ def test_bad_arguments() -> None:
     assert "report_share is 0" in _message(lambda: draw_split(people, seed=0, report_share=0))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     counts=st.lists(st.integers(1, 12), min_size=1, max_size=4),
     seed=st.integers(0, 1000),

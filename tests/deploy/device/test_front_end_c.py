@@ -95,7 +95,6 @@ def test_a_synthetic_recording_sample_by_sample(front_end: Make) -> None:
 
 @settings(
     max_examples=60,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(seed=st.integers(0, 2**32 - 1), kind=st.sampled_from(["any", "small", "rare", "flat"]))

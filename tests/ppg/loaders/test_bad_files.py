@@ -221,7 +221,7 @@ def test_matlab_of_a_huge_declared_size(tmp_path: Path) -> None:
     assert "declares the shape (1048576, 1048576), 8192 GiB" in _refused(path)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(data=st.data())
 def test_matlab_garbled_anywhere(data: st.DataObject, tmp_path_factory: Any) -> None:
     path = tmp_path_factory.mktemp("mat") / "a.mat"
@@ -290,7 +290,7 @@ def test_intervals_in_seconds(tmp_path: Path) -> None:
     assert "RR.txt: no such file" in _message(root)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(content=st.binary(max_size=300) | st.text(max_size=300).map(str.encode))
 def test_any_bytes_as_columns(content: bytes, tmp_path_factory: Any) -> None:
     path = tmp_path_factory.mktemp("csv") / "a.csv"

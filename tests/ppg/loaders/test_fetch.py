@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import io
 import threading
-import time
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -214,9 +213,7 @@ def test_a_missing_page(content: bytes, tmp_path: Path) -> None:
 def test_nobody_listens(content: bytes, tmp_path: Path) -> None:
     with serving(Server(content)) as url:
         pass
-    start = time.monotonic()
     assert "0 bytes" in _message(_known(url, content), tmp_path)
-    assert time.monotonic() - start < 5
 
 
 def test_a_set_without_checksum_shows_the_one_it_has(content: bytes, tmp_path: Path) -> None:

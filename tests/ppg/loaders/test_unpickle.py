@@ -165,7 +165,7 @@ def test_truncated_anywhere(tmp_path: Path) -> None:
         assert "S1.pkl" in _message(tmp_path / "S1.pkl", content[:length])
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.data())
 def test_garbled_anywhere_is_read_or_refused(data: st.DataObject) -> None:
     import tempfile

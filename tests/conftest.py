@@ -1,0 +1,18 @@
+"""What holds for every test: one thread a process, and no test that fails on a busy machine.
+
+Two OpenMP threads that spin wait for each other: beside one busy neighbour they make a training
+step 3 to 30 times slower. The variables act where a library is loaded, so they are set before any
+of them is, and processes that tests start inherit them.
+"""
+
+from __future__ import annotations
+
+import os
+
+from hypothesis import settings
+
+os.environ["OMP_NUM_THREADS"] = "1"
+os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
+
+settings.register_profile("ppgnas", deadline=None)
+settings.load_profile("ppgnas")
