@@ -22,24 +22,24 @@ from hwmodels.boards import Board, load_board
 from hwmodels.costs import Costs, costs
 from hwmodels.engine import Engine
 from hwmodels.engines import load_engine
-from nas.claim import check_same, claim
-from nas.config import TEACHERS, ConfigError, SearchConfig
-from nas.distillery import Distillery, Trainer, distillery
-from nas.finalists import (
+from nas.run.claim import check_same, claim
+from nas.run.config import TEACHERS, ConfigError, SearchConfig
+from nas.models.backend import Distillery, Trainer, distillery
+from nas.explore.finalists import (
     choose_finalists,
     is_retrained,
     ranked,
     retrain_finalists,
     write_finalists,
 )
-from nas.journal import Candidate, Journal
-from nas.model_folder import Judging
-from nas.people import People, fitting_space, gather, without_acceleration
-from nas.problem import Probe, probe
-from nas.progress import Progress
-from nas.run_dir import RunDir
-from nas.study import StudySettings, front_of, run_study
-from nas.versions import versions
+from nas.run.candidates import Candidate, Journal
+from nas.models.folder import Judging
+from nas.run.people import People, fitting_space, gather, without_acceleration
+from nas.explore.problem import Probe, probe
+from nas.run.progress import Progress
+from nas.run.folder import RunDir
+from nas.explore.study import StudySettings, front_of, run_study
+from nas.run.machine import versions
 from ppg.transitions import Transitions, fit_transitions
 from search_spaces.arch import Arch
 from search_spaces.lower import lower
@@ -106,7 +106,7 @@ def search(
         check_same(config, run)
         progress.say(f"{run.path} is finished already.")
         return
-    from nas.report import write_report
+    from nas.report.report import write_report
 
     started_s = time.monotonic()
     if config.teacher not in TEACHERS and not Path(config.teacher).is_file():

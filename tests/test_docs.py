@@ -54,7 +54,7 @@ def _commands() -> list[list[str]]:
 
 def test_every_command_in_the_documentation_parses() -> None:
     """Verb and options exist: each command is asked for its help with the same options."""
-    from nas.cli import app
+    from nas.cli.main import app
 
     commands = _commands()
     assert len(commands) >= 6
@@ -83,7 +83,7 @@ def test_the_csv_of_the_documentation_converts(
     """The rows of the page, gone on with for half a minute, under the command of the page."""
     import numpy as np
 
-    from nas.cli import app
+    from nas.cli.main import app
     from ppg.npz import read_folder
 
     page = (ROOT / "docs" / "own_data.md").read_text()

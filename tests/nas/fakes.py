@@ -12,8 +12,8 @@ import numpy as np
 
 from deploy.quantized import QuantizedNet, quantize
 from distill.evaluation import input_windows, predict
-from nas.distillery import Distillery
-from nas.progress import Tick
+from nas.models.backend import Distillery
+from nas.run.progress import Tick
 from ppg.npz import write_recording
 from ppg.synthetic import synthesize
 from search_spaces.arch import Arch

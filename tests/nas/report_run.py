@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from nas.front import hypervolume_share, nondominated
+from nas.pareto import hypervolume_share, nondominated
 from search_spaces.arch import Arch, StageArch
 
 FLASH_BUDGET_BYTES = 81920

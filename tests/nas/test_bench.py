@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from nas import bench
-from nas.run_dir import FORMAT, RunDir
+from nas.bench import search as bench
+from nas.run.folder import FORMAT, RunDir
 from ppgnas.errors import RunError
 
 

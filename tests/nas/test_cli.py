@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 
 import nas.search
-from nas.cli import main
-from nas.config import SearchConfig
-from nas.progress import Progress
-from nas.run_dir import RunDir
+from nas.cli.main import main
+from nas.run.config import SearchConfig
+from nas.run.progress import Progress
+from nas.run.folder import RunDir
 from search_spaces.space import SearchSpace
 from tests.nas.fakes import fake_tools, write_people
 
@@ -303,7 +303,7 @@ import signal
 import sys
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job ignores it
 import nas.search
-from nas.cli import main
+from nas.cli.main import main
 from tests.nas.fakes import fake_tools
 real = nas.search.search
 nas.search.search = lambda config, run, *, command, progress: real(
@@ -370,7 +370,7 @@ def test_help_lists_every_verb(capsys: pytest.CaptureFixture[str]) -> None:
 def test_help_and_look_ups_import_nothing_heavy(arguments: list[str]) -> None:
     script = (
         "import sys\n"
-        "from nas.cli import main\n"
+        "from nas.cli.main import main\n"
         "try:\n"
         "    main(sys.argv[1:])\n"
         "except SystemExit:\n"

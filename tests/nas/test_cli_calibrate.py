@@ -8,8 +8,8 @@ import pytest
 from hwmodels.boards import load_board
 from hwmodels.engines import load_engine
 from hwmodels.scorecard import score
-from nas.bench_hwmodels import bench_hwmodels, markdown
-from nas.cli import main
+from nas.bench.hwmodels import bench_hwmodels, markdown
+from nas.cli.main import main
 from tests.hwmodels.small import small_graph
 
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nas.cli import main
-from nas.predicting import every_window, find_recording
+from nas.cli.main import main
+from nas.models.predict import every_window, find_recording
 from ppg.loaders import registry
 from ppg.npz import read_folder
 from ppgnas.errors import DataError

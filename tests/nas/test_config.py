@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from nas.config import Budgets, ConfigError, SearchConfig, differences, resolve
+from nas.run.config import Budgets, ConfigError, SearchConfig, differences, resolve
 from ppgnas.errors import BudgetError
 
 

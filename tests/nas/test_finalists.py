@@ -10,8 +10,8 @@ import pytest
 from deploy import parity
 from distill.evaluation import Predictions
 from hwmodels.costs import Costs
-from nas.decoding import Decoding
-from nas.finalists import (
+from nas.models.readout import Decoding
+from nas.explore.finalists import (
     Finalist,
     choose_finalists,
     larger,
@@ -19,11 +19,11 @@ from nas.finalists import (
     retrain_finalists,
     write_finalists,
 )
-from nas.front import hypervolume
-from nas.journal import Candidate
-from nas.model_folder import Judging, predictions_csv
-from nas.problem import Problem
-from nas.run_dir import RunDir
+from nas.pareto import hypervolume
+from nas.run.candidates import Candidate
+from nas.models.folder import Judging, predictions_csv
+from nas.explore.problem import Problem
+from nas.run.folder import RunDir
 from nas.search import load_target
 from ppg.confidence import Confidence
 from ppg.synthetic import synthesize

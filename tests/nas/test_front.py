@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from nas.front import (
+from nas.pareto import (
     hypervolume,
     hypervolume_contributions,
     hypervolume_share,

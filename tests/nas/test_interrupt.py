@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from nas import interrupt
-from nas.progress import Bars, Lines, Progress
+from nas.run import interrupt
+from nas.run.progress import Bars, Lines, Progress
 
 ROOT = Path(__file__).parents[2]
 
@@ -21,7 +21,7 @@ import signal
 import sys
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job ignores it
 import nas.search
-from nas.cli import main
+from nas.cli.main import main
 
 class Loses:
     def __del__(self):

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from nas.config import resolve
-from nas.exporting import export_files
-from nas.models import ModelError, find_model
-from nas.progress import Silent
-from nas.run_dir import RunDir
+from nas.run.config import resolve
+from nas.models.export import export_files
+from nas.models.names import ModelError, find_model
+from nas.run.progress import Silent
+from nas.run.folder import RunDir
 from nas.search import search
 from ppgnas.errors import ExportError, GraphError, PpgnasError, RunError, SpaceError
 from search_spaces.lower import lower

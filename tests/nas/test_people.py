@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nas.config import SearchConfig, resolve
-from nas.people import fitting_space, gather, read_source
+from nas.run.config import SearchConfig, resolve
+from nas.run.people import fitting_space, gather, read_source
 from nas.search import load_space
 from ppg.npz import write_recording
 from ppg.recording import Recording

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nas.decoding import Decoding, calibrate, decoding_of
-from nas.predicting import (
+from nas.models.readout import Decoding, calibrate, decoding_of
+from nas.models.predict import (
     COLUMNS,
     Trace,
     _draw_trace,

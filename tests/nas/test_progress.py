@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import io
 
-from nas.progress import Bars, Lines, Silent, remaining_s
+from nas.run.progress import Bars, Lines, Silent, remaining_s
 
 
 class Clock:

@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nas import interrupt
-from nas.models import ModelError
-from nas.records import FORMAT, VERSION, Job, RecordsConfig, is_done, network_of, plan_jobs
-from nas.records_run import run_job, run_jobs
-from nas.records_table import gather_records, markdown, summarise, whole_seeds
+from nas.run import interrupt
+from nas.models.names import ModelError
+from nas.bench.records.jobs import FORMAT, VERSION, Job, RecordsConfig, is_done, network_of, plan_jobs
+from nas.bench.records.run import run_job, run_jobs
+from nas.bench.records.table import gather_records, markdown, summarise, whole_seeds
 from ppg.npz import read_folder, read_recording, write_recording
 from ppgnas.errors import DataError, RunError
 from ppgnas.files import write_json_atomic
@@ -287,7 +287,7 @@ def test_recordings_that_change_meanwhile_are_noticed(tmp_path: Path) -> None:
 def test_a_stopped_run_says_how_to_go_on(
     data: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from nas.cli import main
+    from nas.cli.main import main
 
     monkeypatch.setattr(interrupt, "check", asked_to_stop)
     command = ["bench", "records", "loso", "--data", data, "--network", "baseline:wiener"]

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from nas.reference import hypervolume_after, search_page
-from nas.run_dir import RunDir
+from nas.bench.search_page import hypervolume_after, search_page
+from nas.run.folder import RunDir
 from ppgnas.errors import RunError
 from tests.nas.report_run import make_run
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from nas.report import write_report
+from nas.report.report import write_report
 from tests.nas.report_run import ODD_NAMES, make_run
 
 _FLAGS = (

@@ -10,22 +10,22 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nas.reporting.bland_altman import (
+from nas.report.sections.bland_altman import (
     MOST_POINTS,
     _bland_altman_info,
     _draw_limits,
     _draw_windows,
 )
-from nas.reporting.finalists import _table_info
-from nas.reporting.history import _draw_history, _history_info
-from nas.reporting.layers import _layers_info
-from nas.reporting.loading import Finalist, Predictions, RunData, load_run
-from nas.reporting.page import cost, fixed, label, name, script_json
-from nas.reporting.parallel import _draw_parallel, _parallel_info
-from nas.reporting.pareto import _draw_pareto, _pareto_info
-from nas.reporting.people import _datasets_info, _draw_people, _people_info
-from nas.reporting.provenance import _provenance_info, duration
-from nas.reporting.verdict import _verdict_info, broken_budgets
+from nas.report.sections.finalists import _table_info
+from nas.report.sections.history import _draw_history, _history_info
+from nas.report.sections.layers import _layers_info
+from nas.report.loading import Finalist, Predictions, RunData, load_run
+from nas.report.page import cost, fixed, label, name, script_json
+from nas.report.sections.parallel import _draw_parallel, _parallel_info
+from nas.report.sections.pareto import _draw_pareto, _pareto_info
+from nas.report.sections.people import _datasets_info, _draw_people, _people_info
+from nas.report.sections.provenance import _provenance_info, duration
+from nas.report.sections.verdict import _verdict_info, broken_budgets
 from tests.nas.report_run import make_run
 
 

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nas.reporting.loading import Finalist, Predictions, RunData
-from nas.reporting.verdict import _paragraph, _verdict_info
+from nas.report.loading import Finalist, Predictions, RunData
+from nas.report.sections.verdict import _paragraph, _verdict_info
 
 
 def finalist(*, number: int = 1, predictions: Predictions | None = None, **card: Any) -> Finalist:

@@ -11,15 +11,15 @@ from typing import Any
 
 import pytest
 
-import nas.rescore
+import nas.explore.rescore
 from hwmodels.boards import Board, load_board
 from hwmodels.costs import costs
 from hwmodels.engines import load_engine
-from nas.cli import main
-from nas.reporting.rescore import _slope_info, _spread, rescore_page
-from nas.rescore import report_path, rescore
-from nas.rescore_text import MOST_ROWS, markdown
-from nas.run_dir import RunDir
+from nas.cli.main import main
+from nas.report.rescore import _slope_info, _spread, rescore_page
+from nas.explore.rescore import report_path, rescore
+from nas.report.rescore_text import MOST_ROWS, markdown
+from nas.run.folder import RunDir
 from ppgnas.errors import BoardError, RunError
 from search_spaces.arch import Arch
 from search_spaces.lower import lower
@@ -134,7 +134,7 @@ def change_board(monkeypatch: pytest.MonkeyPatch, **changes: Any) -> None:
         found = load_board(name)
         return found if name == BOARD else dataclasses.replace(found, **changes)
 
-    monkeypatch.setattr(nas.rescore, "load_board", load)
+    monkeypatch.setattr(nas.explore.rescore, "load_board", load)
 
 
 def test_under_its_own_board_nothing_changes(run: RunDir, listed: list[dict[str, Any]]) -> None:
@@ -206,7 +206,7 @@ def test_who_enters_because_another_leaves(
     made = []
     for place, (arch, mae) in enumerate(((small, 5.0), (large, 2.0))):
         found = costs(lower(arch), board, engine)
-        figures = {key: getattr(found, key) for key in nas.rescore.SHOWN}
+        figures = {key: getattr(found, key) for key in nas.explore.rescore.SHOWN}
         changed = {"number": place, "id": arch.id, "arch": arch.to_json(), "mae_bpm": mae}
         made.append({**rows[0], **figures, **changed, "feasible": True, "on_front": mae == 2.0})
     run = write_run(tmp_path / "run", made, objectives=["mae"])

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from nas.run_dir import FORMAT, RunDir, choose, new_folder
+from nas.run.folder import FORMAT, RunDir, choose, new_folder
 from ppgnas.errors import RunError
 
 DOCUMENT = {"run": {"format": FORMAT, "seed": 0}, "time_s": {}}

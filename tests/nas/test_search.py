@@ -17,11 +17,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nas.config import SearchConfig, resolve
-from nas.journal import Journal
-from nas.people import fitting_space, gather
-from nas.progress import Silent
-from nas.run_dir import RunDir, choose
+from nas.run.config import SearchConfig, resolve
+from nas.run.candidates import Journal
+from nas.run.people import fitting_space, gather
+from nas.run.progress import Silent
+from nas.run.folder import RunDir, choose
 from nas.search import load_space, search
 from ppg.npz import read_folder, write_recording
 from ppgnas.errors import DataError, NothingFitsError, RunError
@@ -114,7 +114,7 @@ def test_candidates_are_marked(finished: RunDir) -> None:
     chosen = {row["finalist"]: row["id"] for row in rows if row["finalist"] is not None}
     assert chosen == {n: finished.card(n)["id"] for n in finished.finalists()}
     picked = [row for row in rows if row["finalist"] is not None]
-    # The others are larger networks, see `nas.finalists.larger`.
+    # The others are larger networks, see `nas.explore.finalists.larger`.
     assert sum(row["on_front"] for row in picked) >= math.ceil(len(picked) / 4)
     front = [row for row in rows if row["on_front"]]
     best = min(front, key=lambda row: row["mae_bpm"])
@@ -216,7 +216,7 @@ def test_a_run_of_other_training_windows_does_not_go_on(
     def stop() -> Any:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("nas.claim.PREPARATION", {"front_end": "slope-1"})
+    monkeypatch.setattr("nas.run.claim.PREPARATION", {"front_end": "slope-1"})
     with pytest.raises(KeyboardInterrupt):
         search(config_for(people), RunDir(run), command="", progress=Silent(), tools=stop)
     monkeypatch.undo()
@@ -257,9 +257,9 @@ def test_the_few_without_acceleration_are_left_out(people: Path, tmp_path: Path)
 SCRIPT = """
 import sys
 from pathlib import Path
-from nas.config import resolve
-from nas.progress import Silent
-from nas.run_dir import RunDir
+from nas.run.config import resolve
+from nas.run.progress import Silent
+from nas.run.folder import RunDir
 from nas.search import search
 from tests.nas.fakes import fake_tools
 

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 
 from hwmodels.costs import Costs
-from nas.config import SAMPLERS, Budgets
-from nas.front import hypervolume_share, nondominated
-from nas.journal import Candidate, Journal
-from nas.problem import Probe, Problem, descend, probe
+from nas.run.config import SAMPLERS, Budgets
+from nas.pareto import hypervolume_share, nondominated
+from nas.run.candidates import Candidate, Journal
+from nas.explore.problem import Probe, Problem, descend, probe
 from nas.search import Target, load_target
-from nas.study import StudySettings, front_of, run_study
+from nas.explore.study import StudySettings, front_of, run_study
 from ppgnas.errors import NothingFitsError, RunError
 from search_spaces.arch import Arch
 from search_spaces.space import SearchSpace
@@ -255,7 +255,7 @@ def test_the_start_fits() -> None:
 def test_nothing_fits_names_the_budget_and_one_that_would_fit(
     budgets: Budgets, option: str
 ) -> None:
-    from nas.config import resolve
+    from nas.run.config import resolve
 
     with pytest.raises(NothingFitsError) as caught:
         probed(budgets=budgets)

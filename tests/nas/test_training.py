@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from nas.config import ConfigError
-from nas.exporting import export_files
-from nas.models import ModelError, find_model
-from nas.people import People
-from nas.progress import Progress, Silent
-from nas.training import TrainConfig, train_model
+from nas.run.config import ConfigError
+from nas.models.export import export_files
+from nas.models.names import ModelError, find_model
+from nas.run.people import People
+from nas.run.progress import Progress, Silent
+from nas.models.train import TrainConfig, train_model
 from ppgnas.errors import DataError, ExportError, RunError, SpaceError
 from search_spaces.arch import Arch
 from search_spaces.published import published
@@ -127,7 +127,7 @@ def test_a_training_goes_on_with_the_windows_it_began_with_alone(
 
     again()
     again()
-    monkeypatch.setattr("nas.training.PREPARATION", {"recipe": "another"})
+    monkeypatch.setattr("nas.models.train.PREPARATION", {"recipe": "another"})
     again()
     assert found == [False, True, False]
 

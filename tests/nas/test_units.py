@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nas.units import format_bytes, format_duration, parse_bytes, parse_ms, parse_mw
+from nas.run.units import format_bytes, format_duration, parse_bytes, parse_ms, parse_mw
 from ppgnas.errors import BudgetError
 
 

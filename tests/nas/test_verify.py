@@ -17,9 +17,9 @@ from deploy.quantized import QuantizedNet
 from deploy.random_net import random_net
 from hwmodels.boards import load_board
 from hwmodels.graph import Graph, Layer, Tensor
-from nas.cli import main
-from nas.models import Model, ModelError, find_model
-from nas.verify import by_layer, check, verify, windows_for
+from nas.cli.main import main
+from nas.models.names import Model, ModelError, find_model
+from nas.models.verify import by_layer, check, verify, windows_for
 from ppgnas.errors import DataError, DependencyError, ExportError
 from search_spaces.lower import lower
 from search_spaces.space import SearchSpace

@@ -250,5 +250,5 @@ def test_an_installed_wheel_holds_every_package() -> None:
         for path in (root / room).rglob("__init__.py")
     }
     assert found == expected
-    assert {"deploy.emulation", "nas.reporting"} <= found
+    assert {"deploy.emulation", "nas.report"} <= found
     assert {"**/*.c", "**/*.h"} <= set(config["package-data"]["*"])

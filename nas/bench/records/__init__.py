@@ -1,0 +1,1 @@
+"""Fixed networks under the protocols of the literature, fold by fold."""

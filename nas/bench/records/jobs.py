@@ -1,0 +1,250 @@
+"""What `ppgnas bench records` has to run: a protocol, fold by fold and seed by seed, as jobs.
+
+One job is one network on one fold with one seed, or a baseline, and one JSON file, so that a run
+that was killed goes on with the jobs whose file is missing. `nas.bench.records.run` runs them,
+`nas.bench.records.table` makes tables of the files.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from nas.run.config import TEACHERS
+from nas.models.names import ModelError, find_model
+from nas.run.people import read_source
+from ppg.augment import PREPARATION
+from ppg.baselines.registry import BASELINES, baseline
+from ppg.folds import FOLDS, Protocol, protocol
+from ppg.npz import fingerprint
+from ppg.recording import Recording
+from ppgnas.errors import DataError, RunError
+from search_spaces.arch import Arch
+from search_spaces.published import PUBLISHED, PUBLISHED_PREFIX
+
+BASELINE_PREFIX = "baseline:"
+FORMAT = "ppgnas-record"
+VERSION = 2
+CLOCKS = ("corrected", "published")
+Say = Callable[[str], None]
+
+
+def _nothing(text: str) -> None:
+    """Tell nobody."""
+
+
+@dataclass(frozen=True)
+class RecordsConfig:
+    """What to run.
+
+    Attributes:
+        protocol: one of `ppg.folds.PROTOCOLS`.
+        data: folder of recordings, or synthetic.
+        network: `published:NAME` or its NAME, RUN:ID, an arch.json, or `baseline:NAME`.
+        tested_datasets, folds, train_datasets: of the protocols that have them.
+        clock: `corrected` takes window starts with the lag of the labels, `published` without.
+        seeds: one training each.
+        effort, teacher: see `ppgnas train`.
+    """
+
+    protocol: str
+    data: str
+    network: str
+    tested_datasets: tuple[str, ...] = ()
+    folds: int = FOLDS
+    clock: str = "corrected"
+    seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
+    effort: str = "standard"
+    teacher: str = "none"
+    train_datasets: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        from distill.effort import effort_by_name
+        from nas.models.train import check_teacher
+
+        if self.clock not in CLOCKS:
+            raise DataError(f"--label-clock is {self.clock!r}; allowed: {', '.join(CLOCKS)}")
+        if not self.seeds or min(self.seeds) < 0 or len(set(self.seeds)) != len(self.seeds):
+            raise DataError(f"seeds are {self.seeds}; allowed: different numbers of 0 or more")
+        _ = self.rules
+        effort_by_name(self.effort)
+        check_teacher(self.teacher)
+
+    @property
+    def rules(self) -> Protocol:
+        """The protocol."""
+        return protocol(
+            self.protocol,
+            tested=self.tested_datasets,
+            folds=self.folds,
+            train=self.train_datasets,
+        )
+
+
+@dataclass(frozen=True)
+class Job:
+    """One file to be made, as plain values that a process can take.
+
+    Attributes:
+        config: what is run.
+        arch: the network; None for a baseline.
+        fold: number of the fold.
+        seed: of the training.
+        identity: what must be equal for a file to be taken as done.
+        out: the file.
+    """
+
+    config: RecordsConfig
+    arch: Arch | None
+    fold: int
+    seed: int
+    identity: dict[str, Any]
+    out: Path
+
+
+def network_of(name: str) -> Arch | None:
+    """The architecture that a name means; None for a baseline.
+
+    Raises:
+        ModelError, DataError, SpaceError: there is none.
+    """
+    if name.startswith(BASELINE_PREFIX):
+        baseline(name.removeprefix(BASELINE_PREFIX))
+        return None
+    allowed = (
+        f"allowed: {', '.join(PUBLISHED)}, an arch.json, RUN:ID, or {BASELINE_PREFIX} and one of "
+        f"{', '.join(BASELINES)}"
+    )
+    if name in PUBLISHED:
+        name = PUBLISHED_PREFIX + name
+    elif ":" not in name and not Path(name).exists():
+        raise ModelError(f"network {name!r} is neither a name nor a file; {allowed}")
+    arch = find_model(name).arch
+    if arch is None:
+        raise ModelError(f"{name} has no architecture to train; {allowed}")
+    return arch
+
+
+def read_for(config: RecordsConfig, arch: Arch | None, say: Say = _nothing) -> list[Recording]:
+    """The recordings of the protocol on the clock that is asked for.
+
+    Where the network reads acceleration and the protocol takes all data sets, recordings without
+    it are left out, and `say` is told.
+
+    Raises:
+        DataError: none of them is there, or a data set that was named lacks acceleration.
+    """
+    recordings = read_source(config.data, seed=0)
+    if config.clock == "published":
+        recordings = [recording.on_published_clock() for recording in recordings]
+    recordings = config.rules.select(recordings)
+    if arch is None or arch.acceleration:
+        having = [recording for recording in recordings if recording.acc is not None]
+        lost = {r.dataset for r in recordings} - {r.dataset for r in having}
+        if not having or lost & set(config.rules.dataset):
+            raise DataError(
+                f"{config.data}: no recording of {', '.join(sorted(lost))} has acceleration, and "
+                f"{config.network} reads it; leave the data set out, or take a network whose name "
+                "ends in -ppg"
+            )
+        if len(having) < len(recordings):
+            count = len(recordings) - len(having)
+            say(f"{config.network}: {count} recordings without acceleration are left out.")
+        recordings = having
+    return recordings
+
+
+def plan_jobs(config: RecordsConfig, out: Path, say: Say = _nothing) -> list[Job]:
+    """Every job of a configuration, done or not.
+
+    Args:
+        config: what is run.
+        out: folder of the results; each configuration has a folder of its own in it.
+        say: is told what is left out.
+
+    Raises:
+        PpgnasError: the network, the data or the protocol cannot be used.
+    """
+    arch = network_of(config.network)
+    recordings = read_for(config, arch, say)
+    print_of_data = fingerprint(recordings)
+    network = config.network.removeprefix(PUBLISHED_PREFIX)
+    taught = ""
+    if config.teacher not in TEACHERS:
+        taught = hashlib.sha256(Path(config.teacher).read_bytes()).hexdigest()
+    how = f"{config.effort}-{Path(config.teacher).stem}" + (f"-{taught[:8]}" if taught else "")
+    name = network.replace(":", "-").replace("/", "_")
+    name += "-baseline" if arch is None else f"-{how}"
+    folder = out / f"{config.rules.name}-{config.clock}" / name
+    seeds = config.seeds if arch is not None else config.seeds[:1]
+    jobs = []
+    for seed in seeds:
+        folds = config.rules.folds(recordings, seed)
+        names = [fold.name for fold in folds]
+        doubled = [name for name in names if names.count(name) > 1]
+        if doubled:
+            raise DataError(
+                f"two people would be fold {doubled[0]!r}: their data set and subject differ in "
+                "_ and / alone; rename one of them"
+            )
+        for number, fold in enumerate(folds):
+            identity = {
+                "protocol": config.rules.name,
+                "clock": config.clock,
+                "network": network,
+                "id": None if arch is None else arch.id,
+                "effort": None if arch is None else config.effort,
+                "teacher": None if arch is None else config.teacher,
+                "teacher_sha256": None if arch is None else taught,
+                **PREPARATION,
+                "fold": fold.name,
+                "seed": seed,
+                "fingerprint": print_of_data,
+            }
+            file = folder / f"fold-{fold.name}-seed{seed}.json"
+            jobs.append(Job(config, arch, number, seed, identity, file))
+    return jobs
+
+
+def is_done(job: Job) -> bool:
+    """Whether a job's file is there.
+
+    Raises:
+        RunError: it is of another configuration, or damaged.
+    """
+    if not job.out.exists():
+        return False
+    document = read_record(job.out)
+    different = [
+        key for key, value in job.identity.items() if document["identity"].get(key) != value
+    ]
+    if different:
+        raise RunError(
+            f"{job.out} was made with another {', '.join(different)}; choose another --out, or "
+            "remove it"
+        )
+    return True
+
+
+def read_record(path: Path) -> dict[str, Any]:
+    """One job's file.
+
+    Raises:
+        RunError: it cannot be read.
+    """
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise RunError(f"{path} cannot be read ({error}); remove it to make it again") from error
+    if not isinstance(document, dict) or document.get("format") != FORMAT:
+        raise RunError(f"{path} is no file of `ppgnas bench records`; choose another --out")
+    if document.get("version") != VERSION:
+        raise RunError(
+            f"{path} is of version {document.get('version')}; this ppgnas reads {VERSION}. Remove "
+            "it to make it again, or choose another --out"
+        )
+    return document

@@ -1,0 +1,226 @@
+"""Running the jobs of `ppgnas bench records`, in processes of their own.
+
+A network is trained as by `ppgnas train`: from random weights, with quantisation-aware training;
+errors are those of the integers. Report people of a fold see a finished network, once. A file is
+written when its job is done, atomically.
+"""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nas.run import interrupt
+from nas.run.config import TEACHERS
+from nas.models.readout import calibrate
+from nas.run.progress import Tick
+from nas.bench.records.jobs import BASELINE_PREFIX, FORMAT, VERSION, Job, is_done, read_for
+from nas.run.machine import versions
+from ppg.baselines.registry import RATE_HZ, baseline, reads_slope
+from ppg.folds import Fold
+from ppg.metrics import by_activity, mae_by_person
+from ppg.npz import fingerprint
+from ppg.protocol import PARTS
+from ppg.recording import Recording
+from ppg.smoothing import clip, read_series
+from ppg.transitions import fit_transitions
+from ppg.windows import WindowSet, windows_of
+from ppgnas.defaults import DEFAULT_BOARD, DEFAULT_ENGINE
+from ppgnas.errors import RunError
+from ppgnas.files import cache_folder, write_json_atomic
+from search_spaces.arch import Arch
+
+Run = Callable[[Job], None]
+
+
+def run_job(job: Job) -> None:
+    """Train and test one fold with one seed, and write its file."""
+    started_s = time.monotonic()
+    recordings = read_for(job.config, job.arch)
+    if fingerprint(recordings) != job.identity["fingerprint"]:
+        raise RunError(f"the recordings in {job.config.data} changed; start the command again")
+    folds = job.config.rules.folds(recordings, job.seed)
+    fold = folds[job.fold]
+    if job.arch is None:
+        measured = _baseline(job.config.network, fold, recordings)
+    else:
+        measured = _network(job, job.arch, fold, recordings)
+    write_json_atomic(
+        job.out,
+        {
+            "format": FORMAT,
+            "version": VERSION,
+            "identity": job.identity,
+            "folds": len(folds),
+            **measured,
+            "people_of": {part: len(getattr(fold.split, part)) for part in PARTS},
+            "synthetic": any(recording.synthetic for recording in recordings),
+            "time_s": round(time.monotonic() - started_s, 1),
+            "versions": versions(),
+        },
+    )
+    shutil.rmtree(_cache_of(job), ignore_errors=True)
+
+
+def _cache_of(job: Job) -> Path:
+    """Where the pool and the checkpoints of a job are until its file is written."""
+    return job.out.with_name(f".{job.out.stem}.cache")
+
+
+def _baseline(name: str, fold: Fold, recordings: Sequence[Recording]) -> dict[str, Any]:
+    name = name.removeprefix(BASELINE_PREFIX)
+    windows = windows_of(
+        fold.split.select(recordings, "report"),
+        rate_hz=RATE_HZ,
+        acceleration=True,
+        slope=reads_slope(name),
+    )
+    bpm = baseline(name)(windows, RATE_HZ)
+    clipped = clip(bpm, windows.recording, windows.start_s)
+    return {"people": _people(windows, {"raw": bpm, "clip": clipped})}
+
+
+def _network(job: Job, arch: Arch, fold: Fold, recordings: Sequence[Recording]) -> dict[str, Any]:
+    from distill.evaluation import logits_of
+    from distill.fixed import train_fixed
+    from distill.teacher import check_unseen
+
+    config = job.config
+    parts = {part: fold.split.select(recordings, part) for part in PARTS}
+    if config.teacher not in TEACHERS:
+        check_unseen(Path(config.teacher), [*parts["search"], *parts["report"]])
+    cache = cache_folder(_cache_of(job), job.identity)
+    result = train_fixed(
+        arch,
+        train=parts["train"],
+        search=parts["search"],
+        effort=config.effort,
+        seed=job.seed,
+        teacher=config.teacher,
+        cache=cache,
+        progress=lambda done, total, note: interrupt.check(),
+    )
+    decoding = calibrate(
+        result.net,
+        parts["search"],
+        rate_hz=arch.rate_hz,
+        acceleration=arch.acceleration,
+        transitions=fit_transitions(parts["train"]),
+    )
+    windows = windows_of(parts["report"], rate_hz=arch.rate_hz, acceleration=arch.acceleration)
+    raw, smoothed = read_series(
+        logits_of(result.net, windows.x),
+        windows.recording,
+        windows.start_s,
+        transitions=decoding.transitions,
+    )
+    clipped = clip(raw.bpm, windows.recording, windows.start_s)
+    return {
+        "people": _people(windows, {"raw": raw.bpm, "clip": clipped, "hmm": smoothed.bpm}),
+        "search_mae_bpm": float(result.search_mae_bpm),
+        "costs": _costs(arch),
+        **decoding.to_json(),
+    }
+
+
+def _costs(arch: Arch) -> dict[str, Any]:
+    """What the network takes on the default board and engine, without layers."""
+    from nas.search import load_target
+
+    target = load_target(DEFAULT_BOARD, DEFAULT_ENGINE)
+    costs = target.costs(arch)
+    return {
+        "board": target.board.name,
+        "engine": target.engine.name,
+        "weight_bytes": costs.weight_bytes,
+        "macs": costs.macs,
+        "latency_ms": costs.latency_ms,
+        "flash_bytes": costs.flash_bytes,
+        "sram_bytes": costs.sram_bytes,
+    }
+
+
+def _people(windows: WindowSet, read: dict[str, NDArray[np.float64]]) -> dict[str, dict[str, Any]]:
+    """Per report person the windows, the error of each column, and the same per activity."""
+    found: dict[str, dict[str, Any]] = {}
+    errors = {
+        column: mae_by_person(windows.hr_bpm, bpm, windows.person, windows.people)
+        for column, bpm in read.items()
+    }
+    for number, person in enumerate(windows.people):
+        own = windows.person == number
+        if not own.any():
+            continue
+        none = np.zeros(int(own.sum()), dtype=np.int64)
+        found[person] = {
+            "windows": int(own.sum()),
+            "mae_bpm": {column: errors[column][person] for column in read},
+            "activities": {},
+        }
+        for column, bpm in read.items():
+            table = by_activity(
+                windows.hr_bpm[own],
+                bpm[own],
+                bpm[own],
+                none,
+                (person,),
+                windows.activity[own],
+                windows.activity_names,
+            )
+            for name, row in table.items():
+                entry = found[person]["activities"].setdefault(
+                    name, {"windows": row["windows"], "mae_bpm": {}}
+                )
+                entry["mae_bpm"][column] = row["mae_bpm"]
+    return found
+
+
+def run_jobs(jobs: Sequence[Job], *, parallel: int, progress: Tick, run: Run = run_job) -> None:
+    """Run what is not done yet.
+
+    Args:
+        jobs: from `plan_jobs`.
+        parallel: processes; 1 runs in this one.
+        progress: sees how many are done.
+        run: the work; `run_job` unless told otherwise.
+
+    Raises:
+        RunError: a worker was killed; what is written stays.
+    """
+    missing = [job for job in jobs if not is_done(job)]
+    done = len(jobs) - len(missing)
+    progress(done, len(jobs), f"{done} done before")
+    if parallel <= 1 or len(missing) <= 1:
+        for job in missing:
+            run(job)
+            done += 1
+            progress(done, len(jobs), _note(job))
+        return
+    from distill.workers import become_worker, worker_processes
+
+    with worker_processes(
+        min(parallel, len(missing)),
+        become_worker,
+        killed="a process of a fold was killed, perhaps for want of memory; run the command again "
+        "to go on",
+    ) as executor:
+        waiting: dict[Future[None], Job] = {executor.submit(run, job): job for job in missing}
+        while waiting:
+            finished, _ = wait(waiting, timeout=1.0, return_when=FIRST_COMPLETED)
+            interrupt.check()
+            for future in finished:
+                job = waiting.pop(future)
+                future.result()
+                done += 1
+                progress(done, len(jobs), _note(job))
+
+
+def _note(job: Job) -> str:
+    return f"fold {job.identity['fold']}, seed {job.seed}"

@@ -1,0 +1,66 @@
+"""Speed figures of a search: what one architecture costs to judge, and what a run took."""
+
+from __future__ import annotations
+
+import random
+import subprocess
+import sys
+import time
+from typing import Any
+
+from nas.run.folder import RunDir
+from nas.search import load_space, load_target
+from ppgnas.defaults import DEFAULT_BOARD, DEFAULT_ENGINE
+
+ARCHITECTURES = 1000
+STARTS = 5
+
+
+def cost_us(
+    *, space: str = "default", board: str = DEFAULT_BOARD, engine: str = DEFAULT_ENGINE
+) -> float:
+    """Microseconds to lower one random architecture and to estimate all of its costs.
+
+    The mean over `ARCHITECTURES` new ones, after a few that warm the memories up.
+    """
+    target, networks = load_target(board, engine), load_space(space)
+    rng = random.Random(0)
+    archs = [networks.sample(rng) for _ in range(2 * ARCHITECTURES)]
+    for arch in archs[:ARCHITECTURES]:
+        target.costs(arch)
+    start_s = time.perf_counter()
+    for arch in archs[ARCHITECTURES:]:
+        target.costs(arch)
+    return (time.perf_counter() - start_s) / ARCHITECTURES * 1e6
+
+
+def help_s() -> float:
+    """Seconds that `ppgnas --help` takes: the fastest of `STARTS` starts."""
+    return min(_start_s() for _ in range(STARTS))
+
+
+def _start_s() -> float:
+    start_s = time.perf_counter()
+    subprocess.run(
+        [sys.executable, "-m", "nas.cli.main", "--help"], check=True, stdout=subprocess.DEVNULL
+    )
+    return time.perf_counter() - start_s
+
+
+def bench_search(run: RunDir | None = None) -> dict[str, Any]:
+    """All figures; those of a run only if one is given.
+
+    Raises:
+        RunError: `run` is not a run, or is not complete.
+    """
+    figures: dict[str, Any] = {"cost_us": cost_us(), "help_s": help_s()}
+    if run is not None:
+        document, candidates = run.document(), run.candidates()
+        figures["run"] = {
+            "path": str(run.path),
+            "considered": candidates["considered"],
+            "evaluated": candidates["evaluated"],
+            "finalists": len(run.finalists()),
+            "time_s": document["time_s"],
+        }
+    return figures

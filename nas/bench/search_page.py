@@ -1,0 +1,141 @@
+"""A finished run as a Markdown page: what was asked, how long it took, what came out, and how a
+random search with as many evaluations did. Every figure is read from the run directories.
+"""
+
+from __future__ import annotations
+
+import shlex
+from typing import Any
+
+from nas.run.folder import RunDir
+from nas.run.units import format_bytes, format_duration
+from ppgnas.errors import RunError
+
+
+def hypervolume_after(candidates: dict[str, Any], evaluations: int) -> float:
+    """Hypervolume (0 to 1 of the reference box) after so many accuracy evaluations.
+
+    Raises:
+        RunError: the run has fewer evaluations.
+    """
+    seen = 0
+    for row in candidates["candidates"]:
+        seen += row["mae_bpm"] is not None
+        if seen == evaluations:
+            return float(row["hypervolume"])
+    raise RunError(f"the run has {seen} evaluations, {evaluations} were asked for")
+
+
+def finalists_table(run: RunDir) -> list[str]:
+    """Markdown rows of a run's finalists, best on search people first."""
+    rows = [
+        "| finalist | MAE, report people (90 %) | smoothed | median person | MAE, search people "
+        "| weights | flash | SRAM | latency | power | TFLite off by |",
+        "|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|",
+    ]
+    for number in run.finalists():
+        card = run.card(number)
+        report, costs = card["report"], card["costs"]
+        rows.append(
+            f"| {number} | {report['mae_bpm']:.2f} "
+            f"({report['mae_bpm_low']:.2f} to {report['mae_bpm_high']:.2f}) "
+            f"| {report['mae_bpm_smoothed']:.2f} | {report['median_person_mae_bpm']:.2f} "
+            f"| {card['search_mae_bpm']['retrained_int8']:.2f} "
+            f"| {format_bytes(card['weight_bytes'])} "
+            f"| {format_bytes(costs['flash_bytes']['value'])} "
+            f"| {format_bytes(costs['sram_bytes']['value'])} "
+            f"| {costs['latency_ms']['value']:.2f} ms | {costs['power_mw']['value']:.2f} mW "
+            f"| {card['parity']['tflite_max_lsb']} LSB |"
+        )
+    return rows
+
+
+def _people_table(run: RunDir) -> list[str]:
+    cards = [run.card(number) for number in run.finalists()]
+    people = sorted(cards[0]["report"]["people"])
+    head = "| person | " + " | ".join(f"{card['finalist']}" for card in cards) + " |"
+    rows = [head, "|---|" + "---:|" * len(cards)]
+    for person in people:
+        errors = (card["report"]["people"][person]["mae_bpm"] for card in cards)
+        rows.append(
+            f"| {_cell(person)} | " + " | ".join(f"{error:.2f}" for error in errors) + " |"
+        )
+    return rows
+
+
+def _cell(name: str) -> str:
+    """A name as it can stand in a Markdown table."""
+    return " ".join(name.split()).replace("|", "\\|").replace("<", "&lt;")
+
+
+def _times(document: dict[str, Any]) -> str:
+    times = document["time_s"]
+    return ", ".join(f"{phase} {format_duration(seconds)}" for phase, seconds in times.items())
+
+
+def search_page(run: RunDir, baseline: RunDir | None = None) -> str:
+    """The page.
+
+    Raises:
+        RunError: a folder is no finished run.
+    """
+    for one in (run, baseline):
+        if one is not None and not one.finished:
+            raise RunError(f"{one.path} is not a finished run; continue it with --resume")
+    document, candidates = run.document(), run.candidates()
+    split = document["split"]
+    counts = ", ".join(f"{len(split[part])} {part}" for part in ("train", "search", "report"))
+    synthetic = "**Synthetic recordings.** " if document["data"]["synthetic"] else ""
+    lines = [
+        "# A search, from recordings to int8 files",
+        "",
+        f"    {document['run']['command']}",
+        "",
+        f"{synthetic}Seed {document['run']['seed']}; {counts} people, report people: "
+        f"{', '.join(map(_cell, split['report']))}. Board {candidates['board']}, engine "
+        f"{candidates['engine']}. {candidates['considered']} architectures considered, "
+        f"{candidates['evaluated']} evaluated. Wall time: {_times(document)}.",
+        "",
+        "MAE in BPM is the mean over people, int8 integer arithmetic; report people were read "
+        "once, after everything was chosen. Finalist 1 is the best on search people. Latency, "
+        "flash, SRAM and power are estimates.",
+        "",
+        *finalists_table(run),
+        "",
+        "Raw MAE of each report person, by finalist:",
+        "",
+        *_people_table(run),
+    ]
+    if baseline is not None:
+        lines += ["", *_baseline_lines(run, baseline)]
+    versions = ", ".join(f"{name} {value}" for name, value in document["versions"].items())
+    command = f"ppgnas bench search {run.path}"
+    if baseline is not None:
+        command += f" --baseline {shlex.quote(str(baseline.path))}"
+    lines += ["", f"Versions: {versions}. Page: `{command} --page FILE`.", ""]
+    return "\n".join(lines)
+
+
+def _baseline_lines(run: RunDir, baseline: RunDir) -> list[str]:
+    ours, theirs = run.candidates(), baseline.candidates()
+    if ours["reference_point"] != theirs["reference_point"]:
+        raise RunError(
+            f"{baseline.path} has another reference point than {run.path}; their hypervolumes do "
+            "not compare. Use the same space, board, engine, budgets and objectives"
+        )
+    both = min(ours["evaluated"], theirs["evaluated"])
+    sampler = baseline.document()["search"]["sampler"]
+    own = run.document()["search"]["sampler"]
+    return [
+        f"## {sampler} as a baseline",
+        "",
+        f"    {baseline.document()['run']['command']}",
+        "",
+        f"{theirs['considered']} architectures considered, {theirs['evaluated']} evaluated. "
+        f"Hypervolume of inherited accuracy after the same {both} evaluations: {own} "
+        f"{hypervolume_after(ours, both):.4f}, {sampler} {hypervolume_after(theirs, both):.4f}; "
+        f"at the end {own} {hypervolume_after(ours, ours['evaluated']):.4f} "
+        f"({ours['evaluated']} evaluations).",
+        "",
+        *finalists_table(baseline),
+    ]

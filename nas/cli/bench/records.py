@@ -1,0 +1,140 @@
+"""The verb `bench records`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from nas.cli.common import JSON_HELP, emit, table, verb
+
+Text = str | None
+NETWORK_HELP = (
+    "What to run, comma-separated: timeppg-small, kd-pulse-student, tiny, small, medium, large "
+    "(these four also with -ppg: no acceleration), an arch.json, RUN:ID, or "
+    "baseline:NAME with NAME spectral-peak, spectral-motion or wiener (these three also with "
+    "-slope: of the input of networks)."
+)
+
+
+def _names(text: Text) -> tuple[str, ...]:
+    names = (name.strip() for name in (text or "").split(","))
+    return tuple(dict.fromkeys(name for name in names if name))
+
+
+@verb
+def records(
+    protocol: Annotated[
+        str,
+        typer.Argument(
+            metavar="PROTOCOL",
+            help="loso, kfold, transfer, dalia-groups, bami1-bami2 or spc-train-test.",
+        ),
+    ],
+    data: Annotated[str, typer.Option(help="Folder of recordings, or synthetic.")],
+    network: Annotated[str, typer.Option(help=NETWORK_HELP)] = "medium",
+    dataset: Annotated[
+        Text, typer.Option(help="Data sets that loso, kfold or transfer tests; default: all.")
+    ] = None,
+    train_dataset: Annotated[
+        Text,
+        typer.Option(help="Data sets that loso and kfold train on as well, or transfer alone."),
+    ] = None,
+    folds: Annotated[
+        int | None, typer.Option(help="Groups of people of kfold; default: 5.")
+    ] = None,
+    label_clock: Annotated[
+        str,
+        typer.Option(help="corrected (with hr_lag_s) or published (lag 0, as published results)."),
+    ] = "corrected",
+    seeds: Annotated[
+        int, typer.Option(help="How many trainings of each fold: seeds 0, 1, ...")
+    ] = 5,
+    effort: Annotated[
+        str, typer.Option(help="Training time: smoke, quick, standard or thorough.")
+    ] = "standard",
+    teacher: Annotated[
+        str, typer.Option(help="none, resnet-small, or the path of a teacher.")
+    ] = "none",
+    jobs: Annotated[int, typer.Option(help="Folds side by side, each in its own process.")] = 1,
+    out: Annotated[
+        str, typer.Option(help="Folder of the results; finished folds in it are not run again.")
+    ] = "results/records",
+    page: Annotated[
+        Text, typer.Option(help="Write a Markdown page of everything in --out to this file.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help=JSON_HELP)] = False,
+) -> None:
+    """Train and test fixed networks by the protocols of the literature; goes on where it stopped.
+
+    \b
+    ppgnas bench records bami1-bami2 --data recordings/ --network medium,timeppg-small --jobs 2
+    ppgnas bench records loso --data recordings/ --dataset ieee_spc2015 --network baseline:wiener
+    ppgnas bench records kfold --data recordings/ --dataset bami2,mine --train-dataset bami1
+    ppgnas bench records transfer --data recordings/ --dataset mine --train-dataset bami1,bami2
+    """
+    from nas.run.progress import for_terminal
+    from nas.bench.records.jobs import RecordsConfig, plan_jobs, read_record
+    from nas.bench.records.run import run_jobs
+    from nas.bench.records.table import gather_records, markdown, summarise, whole_seeds
+    from ppg.folds import FOLDS
+    from ppgnas.errors import DataError
+    from ppgnas.files import write_text_atomic
+
+    if page is not None and Path(page).is_dir():
+        raise DataError(f"--page {page} is a folder; name a file, such as {page}/records.md")
+    if folds is not None and protocol != "kfold":
+        raise DataError(f"--folds is for kfold, and the protocol is {protocol}; leave it out")
+    if seeds < 1 or jobs < 1:
+        raise DataError(f"--seeds is {seeds} and --jobs {jobs}; both must be at least 1")
+
+    def say(text: str) -> None:
+        print(text, file=sys.stderr)
+
+    planned = []
+    for name in network.split(","):
+        config = RecordsConfig(
+            protocol=protocol,
+            data=data,
+            network=name.strip(),
+            tested_datasets=_names(dataset),
+            folds=FOLDS if folds is None else folds,
+            clock=label_clock,
+            seeds=tuple(range(seeds)),
+            effort=effort,
+            teacher=teacher,
+            train_datasets=_names(train_dataset),
+        )
+        planned += plan_jobs(config, Path(out), say)
+    try:
+        with for_terminal().phase("folds") as tick:
+            run_jobs(planned, parallel=jobs, progress=tick)
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt("The same command goes on where this one was.") from None
+    if page is not None:
+        whole, left_out = whole_seeds(gather_records(Path(out)))
+        text = markdown(summarise(whole), data=data, left_out=left_out)
+        write_text_atomic(Path(page), text)
+    entries = summarise([read_record(job.out) for job in planned])
+    if as_json:
+        emit({"out": out, "page": page, "records": entries})
+        return
+    rows = []
+    for entry in entries:
+        cells = []
+        for column in ("raw", "clip", "hmm"):
+            found = entry["figures"].get(column)
+            deviation = "" if found is None else found["deviation_bpm"]
+            cells.append(
+                "-"
+                if found is None
+                else f"{found['mae_bpm']:.2f}" + (f" +- {deviation:.2f}" if deviation else "")
+            )
+        worst, row = next(iter(entry["people"].items()))
+        people = (len(entry["people"]), f"{worst} {row['raw']:.1f}")
+        rows.append((entry["network"], entry["dataset"], *cells, *people))
+    synthetic = " (SYNTHETIC recordings)" if any(e["synthetic"] for e in entries) else ""
+    print(f"{planned[0].identity['protocol']}, {label_clock} clock, MAE in BPM{synthetic}\n")
+    print(table(("network", "tested", "raw", "clip", "hmm", "people", "worst person"), rows))

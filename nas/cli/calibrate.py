@@ -1,0 +1,165 @@
+"""The verb `calibrate`: an engine fitted to the user's own timings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from nas.cli.common import JSON_HELP, emit, verb
+from ppgnas.defaults import DEFAULT_BOARD
+
+if TYPE_CHECKING:
+    from hwmodels.boards import Board
+    from hwmodels.calibrate import Calibration
+    from hwmodels.engine import Engine
+
+
+@verb
+def calibrate(
+    measurements: Annotated[
+        str | None,
+        typer.Argument(metavar="[CSV]", help="Timings of networks or of single layers."),
+    ] = None,
+    anchor: Annotated[
+        list[str] | None,
+        typer.Option(metavar="MODEL=TIME", help="One measured network, such as m.tflite=12.3ms."),
+    ] = None,
+    out: Annotated[str, typer.Option(help="Engine file to write.")] = "my_engine.toml",
+    board: Annotated[str, typer.Option(help="Board by name or .toml.")] = DEFAULT_BOARD,
+    engine: Annotated[str, typer.Option(help="Runtime by name.")] = "tflm-cmsis-nn",
+    plot: Annotated[
+        str | None, typer.Option(help="Parity plot to write; OUT with .html by default.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help=JSON_HELP)] = False,
+) -> None:
+    """Fit an engine to timings of your board; its errors are of held-out points.
+
+    \b
+    ppgnas calibrate measurements.csv --board stm32f767 --out my_engine.toml
+    ppgnas calibrate --anchor model.tflite=12.3ms --board stm32f767
+    ppgnas score model.tflite --board stm32f767 --engine my_engine.toml
+    """
+    from hwmodels.calibrate import render
+    from nas.report.calibration import parity_html
+    from nas.search import load_target
+    from ppgnas.errors import DataError
+    from ppgnas.files import write_text_atomic
+
+    if (measurements is None) == (not anchor):
+        raise DataError(
+            "calibrate needs either a CSV file of timings or --anchor MODEL=TIME, and not both; "
+            "for example: ppgnas calibrate measurements.csv, or --anchor model.tflite=12.3ms"
+        )
+    path = Path(out)
+    if path.suffix != ".toml":
+        raise DataError(f"--out is {out!r}; an engine file ends in .toml, such as my_engine.toml")
+    target = load_target(board, engine)
+    if measurements is not None:
+        found = _from_csv(Path(measurements), target.board, target.engine)
+        source = f"{len(found.names)} timings of {Path(measurements).name}"
+    else:
+        found = _from_anchors(anchor or [], target.board, target.engine)
+        source = "anchored by " + ", ".join(anchor or [])
+    write_text_atomic(path, render(found, engine, name=path.stem, source=source))
+    drawn = Path(plot) if plot is not None else path.with_suffix(".html")
+    title = f"{path.stem}: {engine} on {target.board.name}"
+    write_text_atomic(drawn, parity_html(found, title))
+    document = _document(found, target.board.name, engine, str(path), str(drawn))
+    if as_json:
+        emit(document)
+    else:
+        print(_text(document))
+
+
+def _from_csv(path: Path, board: Board, engine: Engine) -> Calibration:
+    from hwmodels.calibrate import from_layers, from_networks
+    from hwmodels.calibration_csv import LayerTiming, NetworkTiming, read_timings
+    from nas.models.names import find_model
+    from ppgnas.errors import DataError, PpgnasError
+
+    timings = read_timings(path, clock_hz=board.clock_hz, part=board.part)
+    layers = [timing for timing in timings if isinstance(timing, LayerTiming)]
+    if layers:
+        return from_layers(layers, board, engine)
+    networks = [timing for timing in timings if isinstance(timing, NetworkTiming)]
+    graphs = []
+    for timing in networks:
+        # A path is relative to the CSV file; a run is named as anywhere.
+        beside = path.parent / timing.model
+        try:
+            graphs.append(find_model(str(beside) if beside.exists() else timing.model).graph)
+        except PpgnasError as error:
+            raise DataError(f"{path}: line {timing.line}, column model: {error}") from error
+    names = [timing.model for timing in networks]
+    return from_networks(names, graphs, [timing.cycles for timing in networks], board, engine)
+
+
+def _from_anchors(anchors: list[str], board: Board, engine: Engine) -> Calibration:
+    from hwmodels.calibrate import from_networks
+    from nas.models.names import find_model
+    from nas.run.units import parse_ms
+    from ppgnas.errors import DataError
+
+    names, graphs, cycles = [], [], []
+    for text in anchors:
+        name, equals, time = text.rpartition("=")
+        if not equals or not name:
+            raise DataError(
+                f"--anchor is {text!r}; MODEL=TIME is expected, such as model.tflite=12.3ms"
+            )
+        latency_ms = parse_ms(time, option="--anchor")
+        if not latency_ms > 0:
+            raise DataError(f"--anchor is {text!r}; the time must be above 0")
+        names.append(name)
+        graphs.append(find_model(name).graph)
+        cycles.append(latency_ms * board.clock_hz / 1e3)
+    return from_networks(names, graphs, cycles, board, engine)
+
+
+def _document(
+    found: Calibration, board: str, engine: str, out: str, plot: str
+) -> dict[str, object]:
+    held_out = found.held_out
+    return {
+        "board": board,
+        "engine": engine,
+        "out": out,
+        "plot": plot,
+        "points": len(found.names),
+        "scale": found.scale,
+        "kernels": sorted(found.kernels),
+        "interval": {"low": found.network.low, "high": found.network.high},
+        "error_percent_before": 100 * found.before.mape,
+        "held_out_error_percent": None if held_out is None else 100 * held_out.mape,
+        "held_out_inside_90_percent": found.inside,
+    }
+
+
+def _text(document: dict[str, object]) -> str:
+    held_out, inside = (
+        document["held_out_error_percent"],
+        document["held_out_inside_90_percent"],
+    )
+    interval = document["interval"]
+    assert isinstance(interval, dict)
+    lines = [
+        f"{document['engine']} on {document['board']}: {document['points']} timings",
+        f"error before           {document['error_percent_before']:.2f} %",
+    ]
+    if held_out is None:
+        lines.append(
+            "error of held-out ones  not known from so few; the interval says what to expect"
+        )
+    else:
+        lines.append(f"error of held-out ones {held_out:.2f} %")
+        lines.append(f"  inside their 90 %    {100 * float(str(inside)):.0f} %")
+    lines += [
+        f"factor                 {document['scale']:.4g}",
+        f"interval of 90 %       {interval['low']:.3f} to {interval['high']:.3f} of the value",
+    ]
+    if document["kernels"]:
+        lines.append(f"kernels of their own   {', '.join(map(str, document['kernels']))}")  # type: ignore[call-overload]
+    lines.append(f"{document['out']} written; parity plot: {document['plot']}")
+    return "\n".join(lines)

@@ -1,0 +1,138 @@
+"""The document of `data inspect` as text."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from nas.cli.common import table
+
+BAR = 40  # characters of the longest bar
+MOST_WARNINGS = 30
+
+
+def as_text(document: Mapping[str, Any], *, each: bool = False) -> str:
+    """Tables, a histogram and the warnings.
+
+    Args:
+        document: of `Inspection.to_json`.
+        each: whether every recording has a line.
+    """
+    sets = document["datasets"]
+    parts = [
+        table(
+            ("data set", "people", "recordings", "usable windows", "with acceleration"),
+            [
+                (
+                    name,
+                    row["people"] if row["people_known"] else "unknown",
+                    row["recordings"],
+                    f"{row['usable_windows']} of {row['windows']}",
+                    f"{row['acceleration']} of {row['recordings']}",
+                )
+                for name, row in sets.items()
+            ],
+        ),
+        table(
+            (
+                "data set",
+                "hours",
+                "PPG Hz",
+                "channels",
+                "acc Hz",
+                "naive MAE",
+                "at rest",
+                "label noise",
+                "lag s",
+            ),
+            [
+                (
+                    name,
+                    f"{row['hours']:.2f}",
+                    _join(row["ppg_hz"]),
+                    _join(row["ppg_channels"]),
+                    _join(row["acc_hz"]),
+                    _bpm(row["naive_mae_bpm"]),
+                    _bpm(row["naive_still_mae_bpm"]),
+                    _noise(row["reference_noise_bpm"]),
+                    _lag(row["lag"]),
+                )
+                for name, row in sets.items()
+            ],
+        ),
+        "Naive: the strongest spectral peak of each window, BPM, mean over recordings. Label "
+        "noise: what\nan exact reading would err against these labels, BPM. Lag: the shift of the "
+        "labels that fits\nthe signal best, with its 90 % interval; ? where it cannot be told.",
+        _histogram(sets),
+    ]
+    if any(row["synthetic"] for row in sets.values()):
+        parts.append("SYNTHETIC recordings: figures say nothing about people.")
+    if each:
+        parts.append(_each(document["recordings"]))
+    parts.append(_warnings(document["warnings"]))
+    return "\n\n".join(parts)
+
+
+def _each(recordings: list[dict[str, Any]]) -> str:
+    rows = [
+        (
+            row["recording"],
+            f"{row['duration_s']:.0f}",
+            row["usable_windows"],
+            "-" if row["median_acc_g"] is None else f"{row['median_acc_g']:.2f}",
+            _bpm(row["naive_mae_bpm"]),
+            _bpm(row["naive_still_mae_bpm"]),
+            _noise(row["reference_noise_bpm"]),
+            f"{row['label_lag_s']:+g}",
+            _lag(row["lag"]),
+        )
+        for row in recordings
+    ]
+    header = ("recording", "s", "windows", "|a| g", "naive", "at rest", "noise")
+    return table((*header, "lag used", "lag left"), rows)
+
+
+def _histogram(sets: Mapping[str, Any]) -> str:
+    total: dict[int, int] = {}
+    for row in sets.values():
+        for low, count in row["hr_histogram"].items():
+            total[int(low)] = total.get(int(low), 0) + count
+    if not total:
+        return "No usable window."
+    most = max(total.values())
+    lines = ["Heart rate, BPM   windows"]
+    for low in range(min(total), max(total) + 10, 10):
+        count = total.get(low, 0)
+        bar = "#" * max(round(BAR * count / most), 1 if count else 0)
+        lines.append(f"{low:>5} to {low + 10:<8}{count:>8}  {bar}".rstrip())
+    return "\n".join(lines)
+
+
+def _warnings(warnings: list[dict[str, Any]]) -> str:
+    if not warnings:
+        return "Nothing looks wrong."
+    lines = [f"Warnings ({len(warnings)})"]
+    for warning in warnings[:MOST_WARNINGS]:
+        where = f"{warning['recording']}: " if warning["recording"] else ""
+        lines.append(f"  {warning['kind']}: {where}{warning['message']}")
+    if len(warnings) > MOST_WARNINGS:
+        lines.append(f"  ... {len(warnings) - MOST_WARNINGS} more; all are in --json")
+    return "\n".join(lines)
+
+
+def _join(values: list[float]) -> str:
+    return ", ".join(f"{value:g}" for value in values) or "-"
+
+
+def _bpm(value: float | None) -> str:
+    return "-" if value is None else f"{value:.1f}"
+
+
+def _noise(value: float | None) -> str:
+    return "-" if value is None else f"{value:.2f}"
+
+
+def _lag(lag: dict[str, Any] | None) -> str:
+    if lag is None or not lag["known"]:
+        return "?"
+    return f"{lag['shift_s']:+.1f} ({lag['low_s']:+.1f} to {lag['high_s']:+.1f})"

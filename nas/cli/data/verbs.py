@@ -1,0 +1,286 @@
+"""The verbs of `ppgnas data`: list, fetch, inspect, convert."""
+
+from __future__ import annotations
+
+import math
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from nas.cli.common import JSON_HELP, emit, verb
+
+AsJson = Annotated[bool, typer.Option("--json", help=JSON_HELP)]
+Text = str | None
+
+data = typer.Typer(help="Recordings.", no_args_is_help=True, rich_markup_mode=None)
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr)
+
+
+@data.command("list")
+@verb
+def list_data(as_json: AsJson = False) -> None:
+    """Data sets that can be read as their authors publish them.
+
+    \b
+    ppgnas data list
+    """
+    from ppg.loaders.registry import DATA_SETS
+
+    if as_json:
+        emit(
+            {
+                "datasets": [
+                    {
+                        "name": known.name,
+                        "title": known.title,
+                        "summary": known.summary,
+                        "licence": known.licence,
+                        "folder": known.level,
+                        "home": known.home,
+                        "fetch": known.url is not None,
+                        "size_bytes": known.size_bytes,
+                        "sha256": known.sha256,
+                    }
+                    for known in DATA_SETS
+                ]
+            }
+        )
+        return
+    for known in DATA_SETS:
+        how = f"ppgnas data fetch {known.name}" if known.url else "by hand"
+        print(
+            f"{known.name}: {known.title}\n  {known.summary}\n  licence  {known.licence}\n"
+            f"  folder   {known.level}\n  get it   {how}; {known.home}"
+        )
+
+
+@data.command("fetch")
+@verb
+def fetch_data(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="As in: ppgnas data list.")],
+    out: Annotated[Text, typer.Option(help="Folder to write to; default data/NAME.")] = None,
+    taken: Annotated[
+        Text, typer.Option("--from", help="An archive that you have: nothing is downloaded.")
+    ] = None,
+    sha256: Annotated[
+        Text, typer.Option(help="SHA-256 to expect instead of the published one.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Download a data set, check size and SHA-256, and unpack what is needed.
+
+    A download that broke off goes on when the command is run again. The licence is shown first.
+
+    \b
+    ppgnas data fetch ppg_dalia --out data/ppg_dalia
+    ppgnas data fetch bidmc --from bidmc-1.0.0.zip
+    """
+    from ppg.loaders.fetch import fetch
+    from ppg.loaders.registry import data_set
+
+    known = data_set(name)
+    folder = Path(out or f"data/{name}")
+    files = fetch(known, folder, archive=Path(taken) if taken else None, sha256=sha256, say=_say)
+    if as_json:
+        emit({"dataset": name, "folder": str(folder), "files": [str(file) for file in files]})
+        return
+    print(f"{len(files)} files in {folder}; look at them with: ppgnas data inspect {folder}")
+
+
+@data.command("inspect")
+@verb
+def inspect(
+    folder: Annotated[str, typer.Argument(help="Folder of recordings, or synthetic.")],
+    each: Annotated[bool, typer.Option("--each", help="A line for each recording.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """People, rates, heart rates and how hard a folder is, and what looks wrong in it.
+
+    Warns of railed or dead channels, acceleration that is not in g, labels that are shifted
+    against the signal, and one person under two names.
+
+    \b
+    ppgnas data inspect recordings/
+    ppgnas data inspect PPG_FieldStudy/ --each
+    """
+    from nas.cli.data.inspect_text import as_text
+    from nas.run.people import read_source
+    from ppg.inspection.inspection import inspect as look
+    from ppg.loaders.registry import unread_beside
+
+    recordings = read_source(folder, seed=0)
+    document = look(recordings, unread=unread_beside(Path(folder))).to_json()
+    if as_json:
+        emit(document)
+        return
+    print(as_text(document, each=each))
+
+
+@data.command("convert")
+@verb
+def convert(
+    source: Annotated[
+        str, typer.Argument(metavar="SOURCE", help="Folder of a data set, or a .csv.")
+    ],
+    out: Annotated[str, typer.Argument(metavar="OUT", help="Folder to write .npz recordings to.")],
+    lag: Annotated[
+        float | None,
+        typer.Option(help="Seconds to add to the clock of the labels; default: as documented."),
+    ] = None,
+    ppg_column: Annotated[
+        Text, typer.Option(help="CSV: column of the PPG; several with commas.")
+    ] = None,
+    acc_columns: Annotated[
+        Text, typer.Option(help="CSV: three columns with commas; leave out if there is none.")
+    ] = None,
+    hr_column: Annotated[
+        Text,
+        typer.Option(
+            help="CSV: column of the reference heart rate in BPM; without one the recording can "
+            "be predicted alone."
+        ),
+    ] = None,
+    time_column: Annotated[
+        Text, typer.Option(help="CSV: column of the time; it gives the rates.")
+    ] = None,
+    time_unit: Annotated[
+        Text, typer.Option(help="CSV: s (the default) or ms, of all time columns.")
+    ] = None,
+    rate: Annotated[
+        float | None, typer.Option(help="CSV: rows a second where there is no time column.")
+    ] = None,
+    acc_csv: Annotated[
+        Text, typer.Option(help="CSV of the acceleration if it has its own.")
+    ] = None,
+    acc_rate: Annotated[
+        float | None, typer.Option(help="Its rows a second, without a time column.")
+    ] = None,
+    acc_per_g: Annotated[
+        float | None,
+        typer.Option(help="CSV: values per g; 9.80665 for m/s2, 64 for counts of 1/64 g."),
+    ] = None,
+    hr_csv: Annotated[Text, typer.Option(help="CSV of the heart rate if it has its own.")] = None,
+    hr_time_column: Annotated[
+        Text, typer.Option(help="Its column of the time; default: --time-column.")
+    ] = None,
+    hr_rate: Annotated[
+        float | None, typer.Option(help="Its rows a second, without a time column.")
+    ] = None,
+    hr_is: Annotated[
+        Text,
+        typer.Option(
+            help="CSV: instant (the default: a rate at a time, averaged over 8 s) or window (the "
+            "mean of the 8 s from a time)."
+        ),
+    ] = None,
+    subject: Annotated[Text, typer.Option(help="CSV: who; default: the file's name.")] = None,
+    dataset: Annotated[
+        Text, typer.Option(help="CSV: name of your data set; default: own.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write a data set, or a .csv of your own, as .npz recordings.
+
+    \b
+    ppgnas data convert PPG_FieldStudy/ recordings/ppg_dalia
+    ppgnas data convert BAMI/ recordings/bami --lag 0
+    ppgnas data convert anna.csv recordings/own --ppg-column green --acc-columns ax,ay,az \\
+        --hr-column hr --time-column t --subject anna
+    """
+    from nas.converting import write_folder
+    from ppgnas.errors import DataError
+
+    path = Path(source)
+    of_csv = {
+        "--ppg-column": ppg_column,
+        "--acc-columns": acc_columns,
+        "--hr-column": hr_column,
+        "--time-column": time_column,
+        "--time-unit": time_unit,
+        "--rate": rate,
+        "--acc-csv": acc_csv,
+        "--acc-rate": acc_rate,
+        "--acc-per-g": acc_per_g,
+        "--hr-csv": hr_csv,
+        "--hr-time-column": hr_time_column,
+        "--hr-rate": hr_rate,
+        "--hr-is": hr_is,
+        "--subject": subject,
+        "--dataset": dataset,
+    }
+    given = [option for option, value in of_csv.items() if value is not None]
+    if not path.exists() and (given or path.suffix.lower() == ".csv"):
+        raise DataError(f"{path}: no such file. Give the path of a .csv file.")
+    if path.is_file() and not given and path.suffix.lower() != ".csv":
+        raise DataError(
+            f"{path}: neither the folder of a data set nor a .csv; give the folder that holds it "
+            "(ppgnas data list says which)."
+        )
+    if path.is_file():
+        from ppg.loaders.own_csv import Columns, read_csv
+
+        columns = Columns(
+            ppg=_names("--ppg-column", ppg_column),
+            acc=_names("--acc-columns", acc_columns) if acc_columns else (),
+            hr=_names("--hr-column", hr_column)[0] if hr_column is not None else None,
+            time=time_column,
+            hr_time=hr_time_column,
+            time_unit=time_unit or "s",
+            hr_is=hr_is or "instant",
+        )
+        recordings = [
+            read_csv(
+                path,
+                columns,
+                rate_hz=rate,
+                acc_file=Path(acc_csv) if acc_csv else None,
+                acc_rate_hz=acc_rate,
+                acc_per_g=1.0 if acc_per_g is None else acc_per_g,
+                hr_file=Path(hr_csv) if hr_csv else None,
+                hr_rate_hz=hr_rate,
+                subject=subject or path.stem,
+                dataset="own" if dataset is None else dataset,
+                lag_s=lag or 0.0,
+            )
+        ]
+    else:
+        from ppg.loaders.registry import read_folder
+
+        if given:
+            raise DataError(
+                f"{', '.join(given)} is for a .csv file, and {path} is a folder; leave the option "
+                "out, or name the .csv file."
+            )
+        if lag is not None and not math.isfinite(lag):
+            raise DataError(f"--lag is {lag:g}; allowed: a number of seconds.")
+        if path.resolve() in (Path(out).resolve(), *Path(out).resolve().parents):
+            raise DataError(
+                f"{out} lies in {path}, where the copies would stand for the originals from then "
+                "on; name a folder outside of it."
+            )
+        recordings = read_folder(path, lag_s=lag)
+    files = write_folder(Path(out), recordings)
+    if as_json:
+        emit({"folder": out, "files": [str(file) for file in files]})
+        return
+    if not any(len(recording.hr_bpm) for recording in recordings):
+        print(f"1 recording without a reference; read it with: ppgnas predict MODEL {files[0]}")
+        return
+    print(f"{len(files)} recordings in {out}; look at them with: ppgnas data inspect {out}")
+
+
+def _names(option: str, text: str | None) -> tuple[str, ...]:
+    from ppgnas.errors import DataError
+
+    names = tuple(part.strip() for part in (text or "").split(",") if part.strip())
+    if not names:
+        raise DataError(
+            f"a .csv file needs {option}; name the column as the first line of the file does, for "
+            f"example --ppg-column green --hr-column hr --time-column t."
+        )
+    return names

@@ -1,0 +1,71 @@
+"""The verb `rescore`."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from nas.cli.common import JSON_HELP, emit, verb
+
+NOTHING_FITS = 3
+
+
+@verb
+def rescore(
+    run: Annotated[str, typer.Argument(metavar="RUN", help="Folder of a finished search.")],
+    board: Annotated[str, typer.Option(help="Board by name or .toml.")],
+    engine: Annotated[
+        str | None, typer.Option(help="Runtime by name.", show_default="the run's own")
+    ] = None,
+    period: Annotated[
+        str | None,
+        typer.Option(
+            "--rate",
+            "--period",
+            help="Time from one reading to the next.",
+            show_default="the run's own",
+        ),
+    ] = None,
+    out: Annotated[
+        str | None, typer.Option(help="The page.", show_default="RUN/rescore-BOARD.html")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help=JSON_HELP)] = False,
+) -> None:
+    """All candidates of a run under another board or engine, without training.
+
+    Says who enters and leaves the front and what room the finalists have, as Markdown, and writes
+    a page with a slope chart. Leaves with 3 where no evaluated candidate fits.
+
+    \b
+    ppgnas rescore results/run --board nrf5340
+    ppgnas rescore results/run --board my_board.toml --engine st-edge-ai --json
+    """
+    from nas.report.rescore import rescore_page
+    from nas.explore.rescore import report_path
+    from nas.explore.rescore import rescore as rescore_run
+    from nas.report.rescore_text import markdown
+    from nas.run.folder import RunDir
+    from nas.run.units import parse_ms
+    from ppgnas.files import write_text_atomic
+
+    period_s = None if period is None else parse_ms(period, option="--rate") / 1000
+    directory = RunDir(Path(run))
+    document = rescore_run(directory, board=board, engine=engine, period_s=period_s)
+    path = report_path(directory, document) if out is None else Path(out)
+    write_text_atomic(path, rescore_page(document))
+    if as_json:
+        emit({**document, "report": str(path)})
+    else:
+        print(markdown(document))
+        print(f"\nPage: {shlex.quote(str(path))}")
+    if not document["feasible"]["after"]:
+        print(
+            f"ppgnas: no evaluated candidate of {run} fits {document['after']['board']}; search "
+            f"for that board: ppgnas search --board {shlex.quote(board)} ...",
+            file=sys.stderr,
+        )
+        raise typer.Exit(NOTHING_FITS)

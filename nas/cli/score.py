@@ -1,0 +1,203 @@
+"""The verbs on one model or one run: `score`, `export`, `report`."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from nas.cli.common import JSON_HELP, emit, table, verb
+from ppgnas.defaults import DEFAULT_BOARD, DEFAULT_ENGINE
+
+if TYPE_CHECKING:
+    from hwmodels.boards import Board
+    from hwmodels.estimate import Estimate
+
+MODEL_HELP = "RUN:ID (a finalist), a .tflite, an arch.json, a graph.json or published:NAME."
+ModelName = Annotated[str, typer.Argument(metavar="MODEL", help=MODEL_HELP)]
+AsJson = Annotated[bool, typer.Option("--json", help=JSON_HELP)]
+
+
+@verb
+def score(
+    model: ModelName,
+    board: Annotated[str, typer.Option(help="Board by name or .toml.")] = DEFAULT_BOARD,
+    engine: Annotated[str, typer.Option(help="Runtime by name.")] = DEFAULT_ENGINE,
+    period: Annotated[
+        str, typer.Option("--rate", "--period", help="Time from one reading to the next.")
+    ] = "2s",
+    latency: Annotated[
+        str | None, typer.Option(help="Longest latency, for the suggested clock; or the period.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Latency, flash, SRAM and power of a model, layer by layer; no weights needed.
+
+    \b
+    ppgnas score results/run:1 --board nrf5340
+    ppgnas score somebody.tflite --board stm32u575 --json
+    """
+    from hwmodels.scorecard import score as score_graph
+    from nas.models.names import find_model
+    from nas.search import load_target
+    from nas.run.units import parse_ms
+
+    period_s = parse_ms(period, option="--rate") / 1000
+    budget_ms = None if latency is None else parse_ms(latency, option="--latency")
+    target = load_target(board, engine, period_s=period_s)
+    found = find_model(model)
+    card = score_graph(
+        found.graph,
+        target.board,
+        target.engine,
+        period_s=period_s,
+        file_bytes=found.file_bytes,
+    )
+    if as_json:
+        emit(card.to_json())
+        return
+    print(scorecard_text(card.to_json()))
+    print(f"\n{_placement_text(target.board, round(card.sram_bytes.high))}")
+    print(_clock_text(target.board, card.cycles, period_s, budget_ms))
+
+
+def _placement_text(board: Board, sram_bytes: int) -> str:
+    """The first region of memory, in the order of the board's file, that holds it all."""
+    from nas.run.units import format_bytes
+
+    need = f"{format_bytes(sram_bytes)} (high end)"
+    if not board.memories:
+        return f"SRAM placement: {board.name} has no regions on file; {need} of " + format_bytes(
+            board.sram_bytes
+        )
+    for region, size in board.memories.items():
+        if region != "itcm" and sram_bytes <= size:  # instructions only
+            return f"SRAM placement: {need} lie in {region} ({format_bytes(size)})"
+    return f"SRAM placement: no single region of {board.name} holds {need}"
+
+
+def _clock_text(board: Board, cycles: Estimate, period_s: float, budget_ms: float | None) -> str:
+    """The clock of least average power that meets the latency."""
+    from hwmodels.power import best_clock
+
+    allowed_ms = 1e3 * period_s if budget_ms is None else budget_ms
+    chosen = best_clock(board, cycles, period_s=period_s, budget_ms=allowed_ms)
+    if chosen is None:
+        return f"no clock of {board.name} meets {allowed_ms:g} ms"
+    return (
+        f"clock of least power within {allowed_ms:g} ms: {chosen.clock_hz / 1e6:g} MHz, "
+        f"{chosen.latency_ms.value:.3g} ms, {chosen.power_mw.value:.3g} mW on average"
+    )
+
+
+def scorecard_text(document: dict[str, Any]) -> str:
+    """A scorecard as a table."""
+    from nas.run.units import format_bytes
+
+    def spread(key: str, unit: str) -> str:
+        estimate = document[key]
+        low, high = estimate["low"], estimate["high"]
+        return f"{estimate['value']:.3g} {unit} ({low:.3g} to {high:.3g})"
+
+    def size(key: str, *parts: str) -> str:
+        estimate = document[key]
+        split = ", ".join(f"{part} {format_bytes(estimate[part])}" for part in parts)
+        low, high = format_bytes(estimate["low"]), format_bytes(estimate["high"])
+        return f"{format_bytes(estimate['value'])} ({low} to {high}): {split}"
+
+    rows = [
+        (
+            layer["name"],
+            layer["op"],
+            layer["macs"],
+            round(_value(layer["cycles"])),
+            layer["weight_bytes"],
+            layer["live_bytes"],
+        )
+        for layer in document["layers"]
+    ]
+    calibrated = (
+        ""
+        if document["in_calibrated_range"]
+        else ("\nOutside of what the cost model was fitted on: expect a larger error.")
+    )
+    return (
+        f"{document['board']} with {document['engine']}; value (low to high)\n"
+        f"latency  {spread('latency_ms', 'ms')}\n"
+        f"flash    {size('flash_bytes', 'weights', 'code', 'runtime')}\n"
+        f"SRAM     {size('sram_bytes', 'arena', 'runtime')}, "
+        f"fullest in {document['sram_bytes']['peak_layer']}\n"
+        f"energy   {spread('energy_mj', 'mJ')} a reading\n"
+        f"power    {spread('power_mw', 'mW')} on average{calibrated}\n\n"
+        + table(("layer", "op", "MACs", "cycles", "weight B", "live B"), rows)
+    )
+
+
+def _value(figure: Any) -> float:
+    return float(figure["value"] if isinstance(figure, dict) else figure)
+
+
+@verb
+def export(
+    model: Annotated[str, typer.Argument(metavar="RUN:ID", help="A finalist of a run.")],
+    formats: Annotated[
+        str, typer.Option("--format", help="tflite, onnx, c, or several with a comma.")
+    ] = "tflite",
+    out: Annotated[str, typer.Option(help="Folder to write to.")] = ".",
+    ppg_hz: Annotated[
+        float | None, typer.Option(help="c: rate of the PPG sensor; default: the network's.")
+    ] = None,
+    acc_hz: Annotated[
+        float | None, typer.Option(help="c: rate of the acceleration; default: the network's.")
+    ] = None,
+    ppg_channels: Annotated[int, typer.Option(help="c: channels of the PPG sensor, 1 to 3.")] = 1,
+    counts_per_g: Annotated[
+        int, typer.Option(help="c: counts of the acceleration sensor to 1 g.")
+    ] = 4096,
+    smoothing: Annotated[str, typer.Option(help="c: none, clip or hmm.")] = "hmm",
+    as_json: AsJson = False,
+) -> None:
+    """Hand out the files of a finalist, checked against the fingerprints in its card.
+
+    c writes model.c and model.h (from raw samples of the sensors to a heart rate) with a README.md
+    (memory map, how to call) and an example project.
+
+    \b
+    ppgnas export results/run:1 --format tflite,onnx --out firmware/
+    ppgnas export results/run:1 --format c --out firmware/ --ppg-hz 64 --acc-hz 32
+    """
+    from nas.models.signal_chain import Sensors
+    from nas.models.export import export_files
+    from nas.models.names import find_model
+
+    sensors = Sensors(ppg_hz, acc_hz, ppg_channels, counts_per_g, smoothing)
+    written = export_files(find_model(model), formats.split(","), Path(out), sensors=sensors)
+    if as_json:
+        emit({"files": [str(path) for path in written]})
+    else:
+        print("\n".join(str(path) for path in written))
+
+
+@verb
+def report(
+    run: Annotated[str, typer.Argument(metavar="RUN", help="Run directory.")],
+    as_json: AsJson = False,
+) -> None:
+    """Write report.html of a run anew.
+
+    \b
+    ppgnas report results/run
+    """
+    from nas.report.report import write_report
+    from nas.run.folder import RunDir
+
+    directory = RunDir(Path(run))
+    directory.document()
+    directory.candidates()
+    path = write_report(directory.path)
+    if as_json:
+        emit({"report": str(path)})
+    else:
+        print(shlex.quote(str(path)))

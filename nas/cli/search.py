@@ -1,0 +1,221 @@
+"""The verb `search`."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from nas.cli.common import INTERRUPTED, JSON_HELP, emit, table, verb
+
+Text = str | None
+
+
+@verb
+def search(
+    budget: Annotated[
+        Text, typer.Option(help="Flash that inference may add, for example 80KB (1 KB = 1024 B).")
+    ] = None,
+    latency: Annotated[Text, typer.Option(help="Time of one inference, for example 50ms.")] = None,
+    sram: Annotated[Text, typer.Option(help="Memory while it runs, for example 256KB.")] = None,
+    power: Annotated[Text, typer.Option(help="Average power, for example 5mW.")] = None,
+    budget_scope: Annotated[
+        Text,
+        typer.Option(help="total: weights + code + runtime (default); model: the weights alone."),
+    ] = None,
+    data: Annotated[
+        Text, typer.Option(help="Folder of recordings or of a data set, or synthetic (default).")
+    ] = None,
+    report_data: Annotated[
+        Text, typer.Option(help="Folder of the report people; default: drawn from --data.")
+    ] = None,
+    report_from: Annotated[
+        Text, typer.Option(help="Data set (top folder) that the report people are drawn from.")
+    ] = None,
+    split: Annotated[
+        Text, typer.Option(help="JSON file with the lists train, search and report.")
+    ] = None,
+    space: Annotated[
+        Text, typer.Option(help="default, tiny, wide, or a .toml file of your own.")
+    ] = None,
+    board: Annotated[
+        Text, typer.Option(help="Name or .toml; default stm32h743. See: ppgnas boards list.")
+    ] = None,
+    engine: Annotated[
+        Text, typer.Option(help="Runtime; default ppgnas-c. See: ppgnas engines list.")
+    ] = None,
+    objectives: Annotated[
+        Text, typer.Option(help="From mae,latency,flash,sram,power; default mae,latency,sram.")
+    ] = None,
+    sampler: Annotated[
+        Text,
+        typer.Option(
+            help="nsga2 (default), nsga3, tpe, gp or random. gp takes seconds a trial and is "
+            "meant for some 150 trials, its default."
+        ),
+    ] = None,
+    trials: Annotated[
+        int | None,
+        typer.Option(help="Architectures to consider; default 1500 (quick) or 3000 (standard)."),
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(help="Decides everything that is drawn; default 0.")
+    ] = None,
+    finalists: Annotated[
+        int | None, typer.Option(help="How many of the front to retrain at most; default 8.")
+    ] = None,
+    effort: Annotated[
+        Text,
+        typer.Option(
+            help="Training time: smoke (tries the path), quick (default on synthetic data), "
+            "standard (default on recordings) or thorough (a night)."
+        ),
+    ] = None,
+    teacher: Annotated[
+        Text, typer.Option(help="resnet-small (default), none, or the path of a teacher.")
+    ] = None,
+    period: Annotated[
+        Text,
+        typer.Option("--rate", "--period", help="Time from one reading to the next; default 2s."),
+    ] = None,
+    out: Annotated[
+        Text,
+        typer.Option(help="Run directory; default results/run, or the next free results/run-N."),
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Continue a run; options left out are taken from it.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help=JSON_HELP)] = False,
+) -> None:
+    """Search networks that fit the budgets, retrain the best and report on them.
+
+    \b
+    ppgnas search --budget 80KB
+    ppgnas search --budget 80KB --latency 20ms --board nrf5340 --data recordings/
+    ppgnas search --out results/run --resume
+    """
+    given = {
+        "flash_bytes": budget,
+        "latency_ms": latency,
+        "sram_bytes": sram,
+        "power_mw": power,
+        "scope": budget_scope,
+        "data": data,
+        "report_data": report_data,
+        "report_from": report_from,
+        "split": split,
+        "space": space,
+        "board": board,
+        "engine": engine,
+        "objectives": objectives,
+        "sampler": sampler,
+        "trials": trials,
+        "seed": seed,
+        "finalists": finalists,
+        "effort": effort,
+        "teacher": teacher,
+        "period_s": period,
+    }
+    _run(given, Path(out) if out is not None else None, resume=resume, as_json=as_json)
+
+
+def _run(given: dict[str, Any], out: Path | None, *, resume: bool, as_json: bool) -> None:
+    from nas import search as searching
+    from nas.run.claim import check_same, stored_config
+    from nas.run.config import resolve
+    from nas.run.progress import for_terminal
+    from nas.run.folder import DEFAULT_OUT, choose
+
+    progress = for_terminal()
+    base = None
+    if not resume:
+        config = resolve(given)
+        run = choose(out, resume=False)
+    else:
+        run = choose(out, resume=True)
+        base = stored_config(run)
+        config = resolve(given, base)
+        check_same(config, run)
+    if out is None and run.path != DEFAULT_OUT and not resume:
+        progress.say(f"{DEFAULT_OUT} holds a finished run; writing to {run.path}")
+    command = "ppgnas " + shlex.join(sys.argv[1:])
+    try:
+        searching.search(config, run, command=command, progress=progress)
+    except KeyboardInterrupt:
+        if run.exists:
+            again = f"Continue with: ppgnas search --out {shlex.quote(str(run.path))} --resume"
+        else:
+            again = "Nothing was written."
+        progress.say(f"\nStopped. {again}")
+        raise typer.Exit(INTERRUPTED) from None
+    document = summary(run)
+    if as_json:
+        emit(document)
+    else:
+        print(as_text(document))
+
+
+def summary(run: Any) -> dict[str, Any]:
+    """The document of `search --json`."""
+    config, candidates = run.document(), run.candidates()
+    finalists = []
+    for number in run.finalists():
+        card = run.card(number)
+        report, costs = card["report"], card["costs"]
+        finalists.append(
+            {
+                "model": f"{run.path}:{number}",
+                "id": card["id"],
+                "mae_bpm": report["mae_bpm"],
+                "mae_bpm_smoothed": report["mae_bpm_smoothed"],
+                "search_mae_bpm": card["search_mae_bpm"]["retrained_int8"],
+                "weight_bytes": card["weight_bytes"],
+                "flash_bytes": costs["flash_bytes"]["value"],
+                "sram_bytes": costs["sram_bytes"]["value"],
+                "latency_ms": costs["latency_ms"]["value"],
+                "power_mw": costs["power_mw"]["value"],
+            }
+        )
+    return {
+        "run": str(run.path),
+        "report": str(run.report),
+        "synthetic": config["data"]["synthetic"],
+        "considered": candidates["considered"],
+        "evaluated": candidates["evaluated"],
+        "finalists": finalists,
+        "time_s": config["time_s"],
+    }
+
+
+def as_text(document: dict[str, Any]) -> str:
+    """The same for people."""
+    from nas.run.units import format_bytes, format_duration
+
+    rows = [
+        (
+            item["model"],
+            f"{item['mae_bpm']:.2f}",
+            f"{item['mae_bpm_smoothed']:.2f}",
+            format_bytes(item["weight_bytes"]),
+            format_bytes(item["flash_bytes"]),
+            format_bytes(item["sram_bytes"]),
+            f"{item['latency_ms']:.2f}",
+            f"{item['power_mw']:.2f}",
+        )
+        for item in document["finalists"]
+    ]
+    header = ("model", "MAE BPM", "smoothed", "weights", "flash", "SRAM", "ms", "mW")
+    lines = [
+        "",
+        f"{document['considered']} networks considered, {document['evaluated']} evaluated, "
+        f"{len(rows)} finalists in {format_duration(document['time_s']['total'])}.",
+        f"MAE of report people, int8{' (SYNTHETIC recordings)' if document['synthetic'] else ''}:",
+        "",
+        table(header, rows),
+        "",
+        f"Report: {document['report']}",
+    ]
+    return "\n".join(lines)

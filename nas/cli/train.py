@@ -1,0 +1,98 @@
+"""The verb `train`."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from nas.cli.common import JSON_HELP, emit, verb
+from ppgnas.defaults import DEFAULT_BOARD, DEFAULT_ENGINE
+
+Text = str | None
+ARCH_HELP = (
+    "An arch.json, RUN:ID, or published:NAME with NAME timeppg-small, kd-pulse-student, tiny, "
+    "small, medium or large (these four also with -ppg: no acceleration)."
+)
+
+
+@verb
+def train(
+    arch: Annotated[str, typer.Argument(metavar="ARCH", help=ARCH_HELP)],
+    data: Annotated[str, typer.Option(help="Folder of recordings, or synthetic.")],
+    out: Annotated[
+        str,
+        typer.Option(
+            help="Folder to write; it must not exist. Where a training was stopped, the same "
+            "command goes on."
+        ),
+    ],
+    report_data: Annotated[
+        Text, typer.Option(help="Folder of the report people; default: drawn from --data.")
+    ] = None,
+    report_from: Annotated[
+        Text, typer.Option(help="Data set (top folder) that the report people are drawn from.")
+    ] = None,
+    split: Annotated[
+        Text, typer.Option(help="JSON file with the lists train, search and report.")
+    ] = None,
+    effort: Annotated[
+        str, typer.Option(help="Training time: smoke (tries the path), quick, standard, thorough.")
+    ] = "standard",
+    teacher: Annotated[
+        str, typer.Option(help="none, resnet-small, or the path of a teacher.")
+    ] = "none",
+    seed: Annotated[int, typer.Option(help="Decides everything that is drawn.")] = 0,
+    board: Annotated[str, typer.Option(help="Board of the card: name or .toml.")] = DEFAULT_BOARD,
+    engine: Annotated[str, typer.Option(help="Runtime of the card.")] = DEFAULT_ENGINE,
+    as_json: Annotated[bool, typer.Option("--json", help=JSON_HELP)] = False,
+) -> None:
+    """Train one architecture into a folder that evaluate, predict, score and export take.
+
+    \b
+    ppgnas train published:timeppg-small --data recordings/ --out timeppg
+    ppgnas train results/run:1 --data recordings/ --out again --teacher resnet-small --seed 3
+    """
+    from nas.models import train as training
+    from nas.models.names import ModelError, find_model
+    from nas.run.progress import for_terminal
+
+    found = find_model(arch)
+    if found.arch is None:
+        raise ModelError(f"{arch} has no architecture to train; allowed: {ARCH_HELP}")
+    config = training.TrainConfig(
+        data=data,
+        report_data=report_data,
+        report_from=report_from,
+        split=split,
+        seed=seed,
+        effort=effort,
+        teacher=teacher,
+        board=board,
+        engine=engine,
+    )
+    try:
+        card = training.train_model(
+            found.arch,
+            config,
+            Path(out),
+            command="ppgnas " + shlex.join(sys.argv[1:]),
+            progress=for_terminal(),
+        )
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(
+            "The same command goes on from the last checkpoint, if there is one yet."
+        ) from None
+    report = card["report"]
+    if as_json:
+        emit({"model": out, **{key: card[key] for key in ("id", "report", "costs", "synthetic")}})
+        return
+    print(
+        f"{out}: report people {report['mae_bpm']:.2f} BPM raw, "
+        f"{report['mae_bpm_smoothed']:.2f} smoothed (int8, mean of {len(report['people'])} people"
+        f"{', SYNTHETIC recordings' if card['synthetic'] else ''}); {card['weight_bytes']} B of "
+        f"weights, {card['macs']} MAC, {card['costs']['latency_ms']['value']:.2f} ms"
+    )

@@ -1,0 +1,117 @@
+"""The verb `verify`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from nas.cli.common import JSON_HELP, emit, table, verb
+from ppgnas.defaults import DEFAULT_BOARD
+
+
+@verb
+def verify(
+    model: Annotated[
+        str, typer.Argument(metavar="MODEL", help="RUN:ID (a finalist), or an int8 .tflite.")
+    ],
+    data: Annotated[
+        str | None,
+        typer.Option(help="Folder of recordings, or synthetic; the run's own unless given."),
+    ] = None,
+    windows: Annotated[int, typer.Option(min=1, help="How many windows to compare.")] = 20,
+    board: Annotated[str, typer.Option(help="Board by name or .toml.")] = DEFAULT_BOARD,
+    compiler: Annotated[
+        str | None, typer.Option(help="zig or gcc; what is installed unless given.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help=JSON_HELP)] = False,
+) -> None:
+    """Compile a model's C for a Cortex-M7, emulate it, compare bit for bit, count.
+
+    \b
+    ppgnas verify results/run:3
+    ppgnas verify results/run:3 --data recordings/ --windows 100 --json
+    ppgnas verify somebody.tflite --board stm32f746 --compiler zig
+    """
+    from hwmodels.boards import load_board
+    from nas.models.names import find_model
+    from nas.models.verify import check, windows_for
+    from nas.models.verify import verify as run
+
+    target = load_board(board)
+    found = find_model(model)
+    chosen = windows_for(found, found.net(), data=data, limit=windows)
+    document = run(found, chosen, board=target, compiler=compiler)
+    if as_json:
+        emit(document)
+    else:
+        print(verify_text(document))
+    check(document)
+
+
+def verify_text(document: dict[str, Any]) -> str:
+    """The document for people."""
+    from nas.run.units import format_bytes
+
+    parity, emulated = document["parity"], document["emulated"]
+    predicted, errors = document["predicted"], document["error_percent"]
+    micro = parity["tflm_differences"]
+    rows = [
+        ("C on this machine, reference rule c", parity["c_host_differences"], ""),
+        ("C emulated, reference rule c", parity["c_emulated_differences"], ""),
+        ("TFLite file, LiteRT's rule", parity["tflite_rule_differences"], ""),
+        ("TFLite Micro", "not installed" if micro is None else micro, ""),
+        ("TFLite file, TFLM's rule", "", f"{parity['tflite_max_lsb']} LSB"),
+        ("ONNX file, TFLM's rule", "", f"{parity['onnx_max_lsb']} LSB"),
+        ("rule c, TFLM's rule", "", f"{parity['rules_max_lsb']} LSB"),
+    ]
+    costs = [
+        ("cycles", emulated["board_cycles"], predicted["cycles"], f"{errors['cycles']:+.2f} %"),
+        (
+            "latency ms",
+            f"{emulated['latency_ms']:.3f}",
+            f"{predicted['latency_ms']:.3f}",
+            f"{errors['latency_ms']:+.2f} %",
+        ),
+        (
+            "energy mJ",
+            f"{emulated['energy_mj']:.4f}",
+            f"{predicted['energy_mj']:.4f}",
+            f"{errors['energy_mj']:+.2f} %",
+        ),
+        (
+            "flash B",
+            emulated["flash_bytes"],
+            predicted["flash_bytes"],
+            f"{errors['flash_bytes']:+.2f} %",
+        ),
+        (
+            "SRAM B",
+            emulated["sram_bytes"],
+            predicted["sram_bytes"],
+            f"{errors['sram_bytes']:+.2f} %",
+        ),
+    ]
+    classes = ", ".join(f"{name} {count}" for name, count in emulated["by_class"].items() if count)
+    layers = [
+        (
+            ", ".join(row["layers"]) or row["function"],
+            row["instructions"],
+            row["cycles"],
+            row["shared_by"],
+        )
+        for row in emulated["layers"]
+    ]
+    return (
+        f"{document['model']} on {document['board']}; everything here is emulated, not measured\n"
+        f"{parity['windows']} windows ({parity['source']}), {parity['outputs']} outputs; "
+        f"C {'of the run' if parity['stored_c'] else 'generated now'}, "
+        f"{emulated['compiler']}\n\n"
+        + table(("compared", "differences", "largest"), rows)
+        + f"\n\n{emulated['instructions']} instructions ({classes})\n"
+        f"stack {emulated['stack_bytes']} B at most, "
+        f"scratch {format_bytes(emulated['scratch_bytes'])}\n\n"
+        + table((predicted["engine"], "emulated", "predicted", "error"), costs)
+        + "\n\n"
+        + table(("layers", "instructions", "cycles", "calls share"), layers)
+    )

@@ -1,0 +1,1 @@
+"""Looking for architectures: the problem, the study, finalists, another board."""

@@ -1,0 +1,257 @@
+"""What a candidate is judged by: its limits, its objectives and the fixed reference point.
+
+Conventions: every objective is minimised; a constraint is feasible when <= 0 and is the share by
+which a limit is exceeded, `cost / limit - 1`, so that constraints of different units compare.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from hwmodels.costs import Costs
+from nas.run.config import Budgets
+from nas.run.units import format_bytes
+from ppgnas.errors import NothingFitsError
+from search_spaces.arch import Arch
+from search_spaces.space import SearchSpace
+
+CostOf = Callable[[Arch], Costs]
+
+# The worst MAE that counts: guessing the mean heart rate of a day with exercise is about as far.
+REFERENCE_MAE_BPM = 30.0
+# Field of `Costs` and of candidates.json for each objective.
+FIELDS = {
+    "mae": "mae_bpm",
+    "latency": "latency_ms",
+    "flash": "flash_bytes",
+    "sram": "sram_bytes",
+    "power": "power_mw",
+}
+_OPTIONS = {
+    "flash": "--budget",
+    "latency": "--latency",
+    "sram": "--sram",
+    "power": "--power",
+}
+_WALK_STEPS = 300
+_REFERENCE_MARGIN = 2.0
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Limits and objectives of one search.
+
+    Attributes:
+        objectives: names, see `FIELDS`.
+        limits: name -> limit; names are those of `_OPTIONS` and `board flash`, `board sram`.
+        flash_scope: `total` or `model`: what `limits["flash"]` is compared with.
+        reference: field -> the corner of the hypervolume box; its other corner is zero.
+    """
+
+    objectives: tuple[str, ...]
+    limits: Mapping[str, float]
+    flash_scope: str
+    reference: Mapping[str, float]
+
+    def constraints(self, costs: Costs) -> dict[str, float]:
+        """Share by which each limit is exceeded; <= 0 is feasible."""
+        return _constraints(costs, self.limits, self.flash_scope)
+
+    def objective_values(self, mae_bpm: float, costs: Costs) -> tuple[float, ...]:
+        """Values to minimise, in the order of `objectives`."""
+        return tuple(
+            mae_bpm if name == "mae" else float(getattr(costs, FIELDS[name]))
+            for name in self.objectives
+        )
+
+    @property
+    def reference_values(self) -> tuple[float, ...]:
+        """The reference point in the order of `objectives`."""
+        return tuple(self.reference[FIELDS[name]] for name in self.objectives)
+
+
+@dataclass(frozen=True)
+class Probe:
+    """What is known before anything is trained.
+
+    Attributes:
+        problem: limits, objectives and the reference point.
+        start: an architecture that fits every limit.
+    """
+
+    problem: Problem
+    start: Arch
+
+
+def probe(
+    space: SearchSpace,
+    cost_of: CostOf,
+    *,
+    budgets: Budgets,
+    objectives: tuple[str, ...],
+    board_flash_bytes: int,
+    board_sram_bytes: int,
+) -> Probe:
+    """Check that something fits, and fix the reference point.
+
+    The reference of a cost is its limit, or, without one, twice the highest cost met on a walk
+    through architectures that fit. The walk draws with a seed of its own: runs over one space,
+    board and set of budgets share the reference point, whatever their seed.
+
+    Raises:
+        NothingFitsError: no architecture was found that fits; says which budget stops it.
+    """
+    limits = {
+        **budgets.limits,
+        "board flash": float(board_flash_bytes),
+        "board sram": float(board_sram_bytes),
+    }
+
+    def excess(arch: Arch) -> tuple[float, ...]:
+        return (_excess(cost_of(arch), limits, budgets.scope),)
+
+    start = descend(space, (space.smallest(),), excess)
+    if excess(start) > (0.0,):
+        raise NothingFitsError(_nothing_fits(space, cost_of, start, limits, budgets.scope))
+    highest = _walk(space, cost_of, start, lambda costs: _excess(costs, limits, budgets.scope))
+    reference = {"mae_bpm": REFERENCE_MAE_BPM}
+    for name in objectives:
+        if name == "mae":
+            continue
+        limited = name in budgets.limits and not (name == "flash" and budgets.scope == "model")
+        value = limits[name] if limited else _REFERENCE_MARGIN * highest[FIELDS[name]]
+        reference[FIELDS[name]] = _three_digits(value)
+    problem = Problem(objectives, limits, budgets.scope, reference)
+    return Probe(problem, start)
+
+
+def _three_digits(value: float) -> float:
+    """Rounded up to three digits: a round figure that every candidate still lies below."""
+    scale = 10.0 ** (math.floor(math.log10(value)) - 2)
+    return float(f"{math.ceil(value / scale - 1e-9) * scale:.10g}")
+
+
+def descend(
+    space: SearchSpace, starts: Sequence[Arch], badness: Callable[[Arch], tuple[float, ...]]
+) -> Arch:
+    """Coordinate descent from the best of `starts`: one choice at a time while that is better.
+
+    Deterministic; ends at an architecture that no single change of a choice improves.
+
+    Args:
+        space: where to move.
+        starts: at least one architecture.
+        badness: to be lowered; entries count in order, later ones break ties.
+    """
+    best = min(starts, key=badness)
+    lowest = badness(best)
+    improved = True
+    while improved:
+        improved = False
+        for name, values in space.dimensions.items():
+            choices = space.choices_of(best)
+            for value in values:
+                if value == choices[name]:
+                    continue
+                arch = space.build({**choices, name: value})
+                found = badness(arch)
+                if found < lowest:
+                    best, lowest, improved = arch, found, True
+    return best
+
+
+def _walk(
+    space: SearchSpace, cost_of: CostOf, start: Arch, excess: Callable[[Costs], float]
+) -> dict[str, float]:
+    """Highest cost of each kind among feasible architectures met on a random walk."""
+    rng = random.Random(0)
+    here = start
+    first = cost_of(start)
+    highest = {field: float(getattr(first, field)) for field in sorted(_COSTS)}
+    for _ in range(_WALK_STEPS):
+        arch = space.mutate(here, rng)
+        costs = cost_of(arch)
+        if excess(costs) <= 0:
+            here = arch
+            for field in highest:
+                highest[field] = max(highest[field], float(getattr(costs, field)))
+    return highest
+
+
+_COSTS = frozenset(FIELDS.values()) - {"mae_bpm"}
+
+
+def _cost(costs: Costs, name: str, scope: str) -> float:
+    if name == "flash":
+        return float(costs.weight_bytes if scope == "model" else costs.flash_bytes)
+    return float(getattr(costs, FIELDS[name.removeprefix("board ")]))
+
+
+def _constraints(costs: Costs, limits: Mapping[str, float], scope: str) -> dict[str, float]:
+    return {name: _cost(costs, name, scope) / limit - 1 for name, limit in limits.items()}
+
+
+def _excess(costs: Costs, limits: Mapping[str, float], scope: str) -> float:
+    return sum(max(0.0, value) for value in _constraints(costs, limits, scope).values())
+
+
+def _nothing_fits(
+    space: SearchSpace, cost_of: CostOf, closest: Arch, limits: Mapping[str, float], scope: str
+) -> str:
+    """The message: what stops it, the closest candidate, the smallest budget that would fit."""
+    costs = cost_of(closest)
+    lines = [f"nothing in the space {space.name!r} fits the budgets."]
+    for name, limit in limits.items():
+        # Cheapest in this respect among those that keep the other limits, which come first.
+        others = {key: value for key, value in limits.items() if key != name}
+
+        def badness(
+            arch: Arch, name: str = name, others: Mapping[str, float] = others
+        ) -> tuple[float, float]:
+            found = cost_of(arch)
+            return _excess(found, others, scope), _cost(found, name, scope)
+
+        cheapest = descend(space, (closest, space.smallest()), badness)
+        excess, needed = badness(cheapest)
+        if needed <= limit:
+            continue  # this limit alone does not stop it
+        shown = f"{_shown(name, needed)} against {_shown(name, limit)} allowed"
+        if name.startswith("board "):
+            lines.append(f"The {name} stops it: at least {shown}. Choose a larger --board.")
+            continue
+        option = _OPTIONS[name]
+        if excess > 0:
+            lines.append(f"{option} stops it: at least {shown}, and other budgets stop it too.")
+        else:
+            lines.append(
+                f"{option} stops it: at least {shown}. The smallest that would fit is "
+                f"{option} {_option_value(name, needed)}."
+            )
+    if "flash" in limits and scope == "total" and costs.flash_bytes > limits["flash"]:
+        lines.append(
+            f"Of the closest candidate's flash, {format_bytes(costs.weight_bytes)} are weights; "
+            "--budget-scope model leaves code and runtime out of the count."
+        )
+    lines.append(
+        f"Closest candidate: {closest.id} with {format_bytes(costs.flash_bytes)} of flash, "
+        f"{costs.latency_ms:.3g} ms, {format_bytes(costs.sram_bytes)} of SRAM, "
+        f"{costs.power_mw:.3g} mW."
+    )
+    lines.append("Raise a budget, or choose another --space, --board or --engine.")
+    return "\n".join(lines)
+
+
+def _shown(name: str, value: float) -> str:
+    if name.endswith(("flash", "sram")):
+        return format_bytes(value)
+    return f"{value:.4g} {'ms' if name == 'latency' else 'mW'}"
+
+
+def _option_value(name: str, value: float) -> str:
+    """The value rounded up, as the option takes it."""
+    if name in ("flash", "sram"):
+        return f"{math.ceil(value / 1024)}KB"
+    return f"{_three_digits(value):g}{'ms' if name == 'latency' else 'mW'}"

@@ -1,0 +1,252 @@
+"""The search itself: Optuna proposes, the cost model refuses, the supernet judges.
+
+Rules
+-----
+* Costs come first. An architecture that exceeds a limit gets its constraints and a penalty; its
+  accuracy is never computed.
+* No architecture is evaluated twice. A repeated proposal is answered from memory and does not
+  count as considered. A space with no more networks than trials is gone through in order.
+* The candidates lie in the journal, not in Optuna. NSGA and random search are deterministic by
+  seed, so a resumed study replays the journal and then goes on exactly as it would have done. TPE
+  and GP are too slow for that: they get the old trials and a new seed.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nas.run.config import SAMPLERS
+from nas.pareto import hypervolume_share, nondominated
+from nas.run.candidates import Candidate, Journal
+from nas.explore.problem import CostOf, Probe, Problem
+from nas.run.progress import Tick
+from search_spaces.arch import Arch
+from search_spaces.space import SearchSpace
+
+if TYPE_CHECKING:
+    import optuna
+
+# Told to the sampler for what does not fit: worse than any network.
+_PENALTY_MAE_BPM = 100.0
+_POPULATION = 50
+_REPLAYED = ("nsga2", "nsga3", "random")
+# After so many repeats in a row proposals are drawn at random until one is new, and after so many
+# the search ends: hardly anything new is left.
+_REPEATS_BEFORE_RANDOM = 10
+_REPEATS_BEFORE_END = 2000
+
+
+@dataclass(frozen=True)
+class StudySettings:
+    """How to search: `sampler` by name, `trials` architectures to consider, `seed`."""
+
+    sampler: str
+    trials: int
+    seed: int
+
+
+def run_study(
+    space: SearchSpace,
+    probed: Probe,
+    *,
+    settings: StudySettings,
+    cost_of: CostOf,
+    mae_of: Callable[[Arch], float],
+    journal: Journal,
+    progress: Tick,
+) -> list[Candidate]:
+    """Consider architectures until there are `settings.trials` of them in the journal.
+
+    Args:
+        space: where to search.
+        probed: the problem, and one architecture that fits; it is proposed first.
+        settings: sampler, trials, seed.
+        cost_of: costs of an architecture on the target.
+        mae_of: its inherited MAE on search people in BPM; called once for each that fits.
+        journal: read first, then appended to.
+        progress: called after each new candidate.
+
+    Returns:
+        All candidates, in the order of consideration; fewer than asked for when the space is
+        used up.
+    """
+    state = _State(probed.problem, journal.read())
+    wanted = min(settings.trials, space.size)
+
+    def consider(arch: Arch) -> Candidate:
+        candidate = state.by_arch.get(arch)
+        if candidate is None:
+            candidate = state.judge(arch, cost_of, mae_of)
+            journal.append(candidate)
+            state.add(candidate)
+            progress(len(state.candidates), wanted, state.note)
+        return candidate
+
+    if len(state.candidates) >= wanted:
+        return state.candidates
+    if settings.trials >= space.size:
+        for arch in space:
+            consider(arch)
+        return state.candidates
+    sampler = _Sampler(space, probed, settings, state.candidates)
+    seen = set(sampler.restored)
+    repeats = 0
+    while len(state.candidates) < wanted and repeats < _REPEATS_BEFORE_END:
+        trial = sampler.ask(at_random=repeats >= _REPEATS_BEFORE_RANDOM)
+        arch = space.suggest(trial)
+        repeats = repeats + 1 if arch in seen else 0
+        seen.add(arch)
+        sampler.tell(trial, consider(arch))
+    return state.candidates
+
+
+class _Sampler:
+    """An Optuna study in memory that knows nothing of journals.
+
+    Attributes:
+        restored: architectures that were handed to the study instead of being replayed.
+    """
+
+    def __init__(
+        self,
+        space: SearchSpace,
+        probed: Probe,
+        settings: StudySettings,
+        recorded: Sequence[Candidate],
+    ) -> None:
+        import optuna
+
+        optuna.logging.set_verbosity(optuna.logging.ERROR)
+        self._problem = probed.problem
+        replay = settings.sampler in _REPLAYED
+        seed = settings.seed if replay else settings.seed + len(recorded)
+        with warnings.catch_warnings():
+            # NSGA-III and GP are experimental in Optuna 5; the version is pinned.
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            self._sampler = make_sampler(settings.sampler, seed)
+        self._random = optuna.samplers.RandomSampler(seed=seed + 1)
+        self._study = optuna.create_study(
+            directions=["minimize"] * len(self._problem.objectives), sampler=self._sampler
+        )
+        self.restored: list[Arch] = []
+        if not replay and recorded:
+            self._restore(space, recorded)
+        else:
+            # Something that fits, so that the front is never empty.
+            self._study.enqueue_trial(space.choices_of(probed.start))
+
+    def ask(self, *, at_random: bool) -> optuna.trial.Trial:
+        self._study.sampler = self._random if at_random else self._sampler
+        return self._study.ask()
+
+    def tell(self, trial: optuna.trial.Trial, candidate: Candidate) -> None:
+        for name, excess in self._problem.constraints(candidate.costs).items():
+            trial.set_constraint(name, excess)
+        self._study.tell(trial, self._values(candidate))
+
+    def _values(self, candidate: Candidate) -> tuple[float, ...]:
+        mae_bpm = _PENALTY_MAE_BPM if candidate.mae_bpm is None else candidate.mae_bpm
+        return self._problem.objective_values(mae_bpm, candidate.costs)
+
+    def _restore(self, space: SearchSpace, recorded: Sequence[Candidate]) -> None:
+        import optuna
+
+        distributions: dict[str, optuna.distributions.BaseDistribution] = {
+            name: optuna.distributions.CategoricalDistribution(values)
+            for name, values in space.dimensions.items()
+        }
+        for candidate in recorded:
+            trial = optuna.trial.create_trial(
+                params=space.choices_of(candidate.arch),
+                distributions=distributions,
+                values=list(self._values(candidate)),
+                constraints=self._problem.constraints(candidate.costs),
+            )
+            self._study.add_trial(trial)
+            self.restored.append(candidate.arch)
+
+
+def make_sampler(name: str, seed: int) -> optuna.samplers.BaseSampler:
+    """An Optuna sampler by its name in `nas.run.config.SAMPLERS`."""
+    from optuna import samplers
+
+    if name == "nsga2":
+        return samplers.NSGAIISampler(population_size=_POPULATION, seed=seed)
+    if name == "nsga3":
+        return samplers.NSGAIIISampler(population_size=_POPULATION, seed=seed)
+    if name == "tpe":
+        return samplers.TPESampler(seed=seed)
+    if name == "gp":
+        return samplers.GPSampler(seed=seed, deterministic_objective=True)
+    if name == "random":
+        return samplers.RandomSampler(seed=seed)
+    raise ValueError(f"sampler is {name!r}; allowed: {', '.join(SAMPLERS)}")
+
+
+class _State:
+    """Candidates so far, their front and its hypervolume."""
+
+    def __init__(self, problem: Problem, recorded: list[Candidate]) -> None:
+        self.problem = problem
+        self.candidates: list[Candidate] = []
+        self.by_arch: dict[Arch, Candidate] = {}
+        self._front = np.empty((0, len(problem.objectives)))
+        self.hypervolume = 0.0
+        self.best_mae_bpm: float | None = None
+        for candidate in recorded:
+            self.add(candidate)
+
+    @property
+    def note(self) -> str:
+        """For the progress display."""
+        if self.best_mae_bpm is None:
+            return "nothing fits yet"
+        return f"best {self.best_mae_bpm:.2f} BPM, {len(self._front)} on the front"
+
+    def judge(self, arch: Arch, cost_of: CostOf, mae_of: Callable[[Arch], float]) -> Candidate:
+        costs = cost_of(arch)
+        feasible = max(self.problem.constraints(costs).values()) <= 0
+        mae_bpm = float(mae_of(arch)) if feasible else None
+        number = len(self.candidates)
+        hypervolume = self.hypervolume
+        if mae_bpm is not None:
+            front = self._front_with(self.problem.objective_values(mae_bpm, costs))
+            if front is not None:
+                hypervolume = hypervolume_share(front, self.problem.reference_values)
+        return Candidate(number, arch, costs, feasible, mae_bpm, hypervolume)
+
+    def add(self, candidate: Candidate) -> None:
+        self.candidates.append(candidate)
+        self.by_arch[candidate.arch] = candidate
+        self.hypervolume = candidate.hypervolume
+        if candidate.mae_bpm is None:
+            return
+        front = self._front_with(self.problem.objective_values(candidate.mae_bpm, candidate.costs))
+        if front is not None:
+            self._front = front
+        if self.best_mae_bpm is None or candidate.mae_bpm < self.best_mae_bpm:
+            self.best_mae_bpm = candidate.mae_bpm
+
+    def _front_with(self, values: tuple[float, ...]) -> NDArray[np.float64] | None:
+        """The front with a further point, or None if the front stays what it is."""
+        point = np.asarray(values)
+        if len(self._front) and (self._front <= point).all(axis=1).any():
+            return None
+        kept = self._front[~(point <= self._front).all(axis=1)]
+        return np.vstack([kept, point])
+
+
+def front_of(candidates: list[Candidate], problem: Problem) -> list[Candidate]:
+    """The feasible candidates that no other dominates, in the order of consideration."""
+    judged = [(c, c.mae_bpm) for c in candidates if c.mae_bpm is not None]
+    if not judged:
+        return []
+    values = [problem.objective_values(mae_bpm, c.costs) for c, mae_bpm in judged]
+    keep = nondominated(values)
+    return [c for (c, _), on_front in zip(judged, keep, strict=True) if on_front]

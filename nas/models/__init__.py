@@ -1,0 +1,1 @@
+"""One network: its name, folder, evaluation, predictions, export and proof."""

@@ -1,0 +1,126 @@
+"""Handing out a finalist's files.
+
+TFLite and ONNX files are copied as they are, checked against the card. C is written from the
+network's integers, whose files are checked the same way, as a folder that builds and runs.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from nas.models.signal_chain import Sensors, reading_of
+from nas.models.names import Model, ModelError
+from ppgnas.errors import BoardError, ExportError
+from ppgnas.files import write_bytes_atomic
+
+FILES = {"tflite": "model.tflite", "onnx": "model.onnx"}
+C = "c"
+FORMATS = (*FILES, C)
+_INTEGERS = ("graph.json", "weights.safetensors")
+
+
+def export_files(
+    model: Model, formats: Sequence[str], out: Path, *, sensors: Sensors | None = None
+) -> list[Path]:
+    """Write files of a finalist to a folder.
+
+    Args:
+        model: from `find_model`.
+        formats: of `FORMATS`.
+        out: where to; made if it does not exist.
+        sensors: of the device, for c; those of `Sensors()` if None.
+
+    Raises:
+        ModelError: an unknown format, a model without files, or another file of the same name is
+            there already; nothing is then written.
+        ExportError: a file of the run is missing or is not the one that its card describes, or the
+            network cannot be written in C for the run's board.
+    """
+    names = [name.strip() for name in formats]
+    for name in names:
+        if name not in FORMATS:
+            raise ModelError(
+                f"--format is {name!r}; allowed: {', '.join(FORMATS)}, or several with a comma"
+            )
+    card = model.card()
+    if model.folder is None or card is None:
+        raise ModelError(
+            f"{model.name} has no files to export; name a finalist as RUN:ID, "
+            "for example results/run:1, or the folder that `ppgnas train` wrote"
+        )
+    contents = {
+        FILES[name]: _checked(model.folder / FILES[name], card) for name in names if name != C
+    }
+    if C in names:
+        contents |= _c_files(model, model.folder, card, sensors or Sensors())
+    targets = {out / name: content for name, content in contents.items()}
+    for target, content in targets.items():
+        if target.exists() and (not target.is_file() or target.read_bytes() != content):
+            raise ModelError(
+                f"{target} exists and differs; it stays as it is. Choose another --out"
+            )
+    for target, content in targets.items():
+        write_bytes_atomic(target, content)
+    return list(targets)
+
+
+def _checked(path: Path, card: dict[str, Any]) -> bytes:
+    """A file of the run, if it is the one that the card describes."""
+    if not path.is_file():
+        raise ExportError(f"{path} is missing; run `ppgnas search` again")
+    content = path.read_bytes()
+    if hashlib.sha256(content).hexdigest() != card["files"].get(path.name, {}).get("sha256"):
+        raise ExportError(
+            f"{path} is not the file that its card describes (sha256 differs), so its figures "
+            "do not hold for it; run `ppgnas search` again"
+        )
+    return content
+
+
+def _c_files(
+    model: Model, folder: Path, card: dict[str, Any], sensors: Sensors
+) -> dict[str, bytes]:
+    """model.c, model.h, README.md, the example around them, and the card."""
+    from deploy.c.project import project
+    from deploy.single_rounding import RULE
+    from nas.models.verify import windows_for
+
+    for name in _INTEGERS:
+        _checked(folder / name, card)
+    net = model.net()
+    (window,) = windows_for(model, net, data="synthetic", limit=1).x
+    made = project(
+        net,
+        window,
+        title=f"ppgnas {card['id']}",
+        reading=reading_of(net, card, sensors),
+        max_scratch_bytes=_sram_bytes(card),
+    )
+    texts = {name: text.encode() for name, text in made.texts.items()}
+    # The run's own errors by this rule stay; bytes and fingerprints are those of these files.
+    in_c = {key: value for key, value in card.get("c", {}).items() if key != "refused"}
+    in_c |= {
+        "rule": RULE,
+        "scratch_bytes": made.source.program.bytes,
+        "sensors": asdict(sensors),
+        "sha256": {
+            name: hashlib.sha256(texts[name]).hexdigest() for name in ("model.c", "model.h")
+        },
+    }
+    document = json.dumps({**card, "c": in_c}, indent=2, allow_nan=False) + "\n"
+    return {**texts, "card.json": document.encode()}
+
+
+def _sram_bytes(card: dict[str, Any]) -> int | None:
+    """What the board has that the network was costed for; None where its file is gone."""
+    from hwmodels.boards import load_board
+
+    try:
+        return load_board(card["costs"]["board"]).sram_bytes
+    except BoardError:
+        return None

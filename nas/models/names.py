@@ -1,0 +1,198 @@
+"""What a model name on the command line means.
+
+`RUN:ID` is a finalist of a run, by its number or by the id of its architecture, and
+`published:NAME` an architecture of the literature without weights; otherwise the name is the path
+of a folder that `ppgnas train` wrote, of an int8 `.tflite` file, of whatever origin, or of an
+`arch.json` or a `graph.json`, told apart by their content.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from math import prod
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hwmodels.graph import Graph
+from nas.run.folder import RunDir
+from ppgnas.errors import PpgnasError, RunError
+from search_spaces.arch import CLASSES, RATES_HZ, WINDOW_S, Arch
+from search_spaces.lower import lower
+from search_spaces.published import PUBLISHED_PREFIX, published
+
+if TYPE_CHECKING:
+    from deploy.quantized import QuantizedNet
+    from deploy.tflite_reader import TfliteModel
+
+_ALLOWED = (
+    "name RUN:ID (for example results/run:1), a folder that `ppgnas train` wrote, published:NAME, "
+    "a .tflite file, an arch.json or a graph.json"
+)
+# Telling a TFLite file by its content, whatever it is called.
+_TFLITE_MARK = b"TFL3"
+
+
+class ModelError(PpgnasError, ValueError):
+    """A model name leads to nothing that the verb can use."""
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model that was found.
+
+    Attributes:
+        name: as the user wrote it.
+        graph: its layers.
+        arch: its architecture; None for a `graph.json` and for a TFLite file.
+        folder: where its weights and files lie; None without weights.
+        run, number: the run and the finalist; None for a file.
+        file: what was read from a TFLite file; None otherwise.
+        beside: folder of a TFLite file.
+    """
+
+    name: str
+    graph: Graph
+    arch: Arch | None = None
+    folder: Path | None = None
+    run: RunDir | None = None
+    number: int | None = None
+    file: TfliteModel | None = None
+    beside: Path | None = None
+
+    @property
+    def front_end(self) -> tuple[int, bool]:
+        """Sample rate in Hz, and whether acceleration is read: what the input shape says.
+
+        Raises:
+            ModelError: the network is no heart-rate network as ppgnas makes them.
+        """
+        shape, output = self.graph.shape(self.graph.input), self.graph.shape(self.graph.output)
+        rates = {WINDOW_S * rate_hz: rate_hz for rate_hz in RATES_HZ}
+        if (
+            len(shape) != 4
+            or shape[:2] != (1, 1)
+            or shape[2] not in rates
+            or shape[3] not in (1, 4)
+            or prod(output) != CLASSES
+        ):
+            raise ModelError(
+                f"{self.name} maps {tuple(shape)} to {tuple(output)}; recordings can be read by a "
+                f"network of input (1, 1, {WINDOW_S} s x rate, 1 or 4 channels), rate one of "
+                f"{', '.join(map(str, RATES_HZ))} Hz, with {CLASSES} outputs of 1 BPM each"
+            )
+        return rates[shape[2]], shape[3] == 4
+
+    def card(self) -> dict[str, Any] | None:
+        """What is known of the network; None where nothing is.
+
+        A TFLite file takes the card that lies beside it, if that describes this very file.
+        """
+        folder = self.folder or self.beside
+        if folder is None or not (folder / "card.json").is_file():
+            return None
+        document = json.loads((folder / "card.json").read_text(encoding="utf-8"))
+        if not isinstance(document, dict):
+            return None
+        if self.file is not None:
+            described = document.get("files", {}).get(Path(self.name).name, {}).get("sha256")
+            if described != hashlib.sha256(Path(self.name).read_bytes()).hexdigest():
+                return None
+        return document
+
+    @property
+    def file_bytes(self) -> int | None:
+        """Size of the model's TFLite file; None where there is none."""
+        if self.file is not None:
+            return self.file.file_bytes
+        stored = None if self.folder is None else self.folder / "model.tflite"
+        return stored.stat().st_size if stored is not None and stored.is_file() else None
+
+    def net(self) -> QuantizedNet:
+        """The quantised network.
+
+        Raises:
+            ModelError: the model has no weights.
+            ExportError: the integers of a TFLite file are beyond the integer reference.
+        """
+        from deploy.quantized import QuantizedNet
+
+        if self.file is not None:
+            return self.file.net()
+        if self.folder is None:
+            raise ModelError(
+                f"{self.name} has no weights; name a finalist of a run as RUN:ID, "
+                "for example results/run:1, or the folder that `ppgnas train` wrote"
+            )
+        return QuantizedNet.load(self.folder)
+
+
+def find_model(name: str) -> Model:
+    """Look a model up.
+
+    Args:
+        name: `RUN:ID`, a folder that `ppgnas train` wrote, `published:NAME`,
+            `.../model.tflite`, `.../arch.json` or `.../graph.json`.
+
+    Raises:
+        ModelError: there is no such file, or it is none of them.
+        RunError: there is no such run or finalist.
+        SpaceError, GraphError: the file is malformed.
+    """
+    if name.startswith(PUBLISHED_PREFIX):
+        arch = published(name.removeprefix(PUBLISHED_PREFIX))
+        return Model(name, lower(arch), arch)
+    run, colon, key = name.rpartition(":")
+    if colon and run and not Path(name).exists():
+        return _finalist(name, RunDir(Path(run)), key)
+    path = Path(name)
+    if (path / "card.json").is_file() and (path / "arch.json").is_file():
+        return _in_folder(name, path)
+    if (path / "run.toml").is_file():
+        raise ModelError(f"{name} is a run; name one of its finalists: {_finalists_of(path)}")
+    try:
+        content = path.read_bytes()
+    except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
+        raise ModelError(f"{name}: there is no such file; {_ALLOWED}") from error
+    if path.suffix == ".tflite" or content[4:8] == _TFLITE_MARK:
+        from deploy.tflite_reader import read
+
+        file = read(content, name=name)
+        return Model(name, file.graph, file=file, beside=path.parent)
+    try:
+        document = json.loads(content.decode("utf-8"))
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise ModelError(f"{name} is not JSON ({error}); {_ALLOWED}") from error
+    if isinstance(document, dict) and document.get("format") == "ppgnas-graph":
+        return Model(name, Graph.from_json(document))
+    if isinstance(document, dict) and "stages" in document:
+        arch = Arch.from_json(document)
+        return Model(name, lower(arch), arch)
+    raise ModelError(
+        f"{name} is neither an architecture (no key stages) nor a graph "
+        f'(no "format": "ppgnas-graph"); {_ALLOWED}'
+    )
+
+
+def _finalists_of(path: Path) -> str:
+    return ", ".join(f"{path}:{n}" for n in RunDir(path).finalists()) or "it has none yet"
+
+
+def _finalist(name: str, run: RunDir, key: str) -> Model:
+    run.document()
+    numbers = run.finalists()
+    by_key = {str(number): number for number in numbers}
+    by_key |= {str(run.card(number)["id"]): number for number in numbers}
+    if key not in by_key:
+        listed = ", ".join(map(str, numbers)) or "none yet"
+        raise RunError(f"{run.path} has no finalist {key!r}; its finalists: {listed}")
+    return _in_folder(name, run.finalist(by_key[key]), run, by_key[key])
+
+
+def _in_folder(
+    name: str, folder: Path, run: RunDir | None = None, number: int | None = None
+) -> Model:
+    arch = Arch.from_json(json.loads((folder / "arch.json").read_text(encoding="utf-8")))
+    graph = Graph.loads((folder / "graph.json").read_text(encoding="utf-8"))
+    return Model(name, graph, arch, folder, run, number)

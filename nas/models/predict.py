@@ -1,0 +1,279 @@
+"""Heart rate along one recording, labelled or not: a row every 2 s, as a table and as a plot.
+
+Times are those at which a reading exists: the end of its 8 s window. A reference is shown at the
+window that it belongs to, or nowhere.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nas.models.readout import Decoding
+from nas.run.people import read_source
+from ppg.npz import read_signals
+from ppg.recording import STRIDE_S, WINDOW_S, Recording
+from ppgnas.errors import DataError
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
+    from deploy.quantized import QuantizedNet
+
+COLUMNS = (
+    "time_s",
+    "bpm",
+    "bpm_smoothed",
+    "spread_bpm",
+    "expected_error_bpm",
+    "expected_error_smoothed_bpm",
+    "reference_bpm",
+)
+SAME_WINDOW_S = 0.5  # a reference whose window begins so near belongs to a reading
+
+Series = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Trace:
+    """Readings along a recording; arrays are `(readings,)`, NaN where nothing is known.
+
+    Attributes:
+        name: of the recording.
+        time_s: end of each window.
+        bpm, bpm_smoothed, spread_bpm: readings and the spread of their class probabilities.
+        expected_error_bpm, expected_error_smoothed_bpm: None for a network that was never
+            calibrated.
+        reference_bpm: heart rate of the reference.
+        synthetic: whether the recording is generated.
+    """
+
+    name: str
+    time_s: Series
+    bpm: Series
+    bpm_smoothed: Series
+    spread_bpm: Series
+    expected_error_bpm: Series | None
+    expected_error_smoothed_bpm: Series | None
+    reference_bpm: Series
+    synthetic: bool
+
+
+def find_recording(source: str, *, name: str | None = None) -> Recording:
+    """One recording: an .npz file, labelled or not, or one of any other source.
+
+    Args:
+        source: a file, or a folder as `--data` takes it.
+        name: which one of a folder, as `name` or `dataset/name`; not needed where there is one.
+
+    Raises:
+        DataError: it cannot be read, or there are several and none is named.
+    """
+    path = Path(source)
+    of_file = path.is_file() and path.suffix.lower() == ".npz"
+    found = [read_signals(path)] if of_file else read_source(source, seed=0)
+    chosen = [r for r in found if name in (None, r.name, f"{r.dataset}/{r.name}")]
+    if len(chosen) != 1:
+        shown = ", ".join(f"{r.dataset}/{r.name}" for r in found[:5])
+        shown += ", ..." if len(found) > 5 else ""
+        asked = "--recording is not given" if name is None else f"--recording is {name!r}"
+        count = f"{len(found)} recording{'s' if len(found) > 1 else ''}"
+        raise DataError(f"{asked}; {source} holds {count}: {shown}. Name one")
+    return chosen[0]
+
+
+def every_window(recording: Recording) -> Recording:
+    """The same signals with a window every 2 s, all usable; labels play no role.
+
+    Windows fall on those of the reference where there is one.
+    """
+    labelled = recording.window_start_s[np.isfinite(recording.window_start_s)]
+    first_s = float(np.mod(labelled[0], STRIDE_S)) if len(labelled) else 0.0
+    count = int((recording.duration_s - WINDOW_S - first_s + 1e-6) // STRIDE_S) + 1
+    if count < 1:  # a label's phase may not fit in a recording of barely one window
+        first_s, count = 0.0, 1
+    return replace(
+        recording,
+        window_start_s=first_s + STRIDE_S * np.arange(count, dtype=np.float64),
+        hr_bpm=np.full(count, 60.0),
+        valid=np.ones(count, dtype=np.bool_),
+        activity=np.full(count, -1, dtype=np.int64),
+    )
+
+
+def trace_of(
+    net: QuantizedNet,
+    recording: Recording,
+    *,
+    front_end: tuple[int, bool],
+    decoding: Decoding,
+    smoothing: str = "hmm",
+) -> Trace:
+    """Run a network along a recording.
+
+    Args:
+        net: the network.
+        recording: its signals; labels only serve as the reference.
+        front_end: rate in Hz, and whether acceleration is read.
+        decoding: see `Decoding`.
+        smoothing: one of `ppg.smoothing.SMOOTHINGS`.
+
+    Raises:
+        DataError: the network reads an acceleration that the recording does not have.
+    """
+    from distill.evaluation import predict_windows
+    from ppg.windows import windows_of
+
+    rate_hz, acceleration = front_end
+    windows = windows_of([every_window(recording)], rate_hz=rate_hz, acceleration=acceleration)
+    read = predict_windows(net, windows, smoothing=smoothing, transitions=decoding.transitions)
+    return Trace(
+        name=f"{recording.dataset}/{recording.name}",
+        time_s=windows.start_s + WINDOW_S,
+        bpm=read.bpm,
+        bpm_smoothed=read.bpm_smoothed,
+        spread_bpm=read.spread_bpm,
+        expected_error_bpm=decoding.expected_error_bpm(read),
+        expected_error_smoothed_bpm=decoding.expected_error_smoothed_bpm(
+            read, smoothing=smoothing
+        ),
+        reference_bpm=_reference(recording, windows.start_s),
+        synthetic=recording.synthetic,
+    )
+
+
+def _reference(recording: Recording, start_s: Series) -> Series:
+    usable = recording.usable
+    at, bpm = recording.window_start_s[usable], recording.hr_bpm[usable]
+    if not len(at):
+        return np.full(len(start_s), np.nan)
+    right = np.clip(np.searchsorted(at, start_s), 0, len(at) - 1)
+    left = np.maximum(right - 1, 0)
+    near = np.where(np.abs(at[left] - start_s) <= np.abs(at[right] - start_s), left, right)
+    return np.where(np.abs(at[near] - start_s) <= SAME_WINDOW_S, bpm[near], np.nan)
+
+
+def trace_rows(trace: Trace) -> list[dict[str, float | None]]:
+    """One row a reading, keyed by `COLUMNS`; None where nothing is known."""
+
+    def column(key: str) -> list[float | None]:
+        values = getattr(trace, key)
+        if values is None:
+            return [None] * len(trace.time_s)
+        return [round(v, 3) if np.isfinite(v) else None for v in values.tolist()]
+
+    columns = [column(key) for key in COLUMNS]
+    return [dict(zip(COLUMNS, row, strict=True)) for row in zip(*columns, strict=True)]
+
+
+def trace_csv(trace: Trace) -> str:
+    """The rows as CSV, empty where nothing is known."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(trace_rows(trace))
+    return text.getvalue()
+
+
+def trace_summary(trace: Trace) -> dict[str, Any]:
+    """What can be said of the whole: readings, range, and errors where there is a reference."""
+    known = np.isfinite(trace.reference_bpm)
+    error = trace.bpm[known] - trace.reference_bpm[known]
+    smoothed = trace.bpm_smoothed[known] - trace.reference_bpm[known]
+    expected = trace.expected_error_smoothed_bpm
+    return {
+        "recording": trace.name,
+        "readings": len(trace.time_s),
+        "lowest_bpm": float(trace.bpm_smoothed.min()),
+        "highest_bpm": float(trace.bpm_smoothed.max()),
+        "expected_error_bpm": None if expected is None else float(expected.mean()),
+        "reference_readings": int(known.sum()),
+        "mae_bpm": float(np.abs(error).mean()) if known.any() else None,
+        "mae_bpm_smoothed": float(np.abs(smoothed).mean()) if known.any() else None,
+        "synthetic": trace.synthetic,
+    }
+
+
+def trace_page(trace: Trace) -> str:
+    """The plot as one self-contained HTML document."""
+    from nas.report.page import Section, plot, render_page, text
+
+    drawn = plot("plot-trace", {"": _draw_trace(trace)}, about="Heart rate along the recording")
+    note = '<p class="note">Each reading stands at the end of its 8 s window.'
+    if trace.expected_error_smoothed_bpm is not None:
+        note += " The band is the smoothed reading plus and minus its expected error."
+    section = Section("trace", trace.name, f"{note}</p>{drawn}")
+    return render_page(
+        f"ppgnas: {trace.name}",
+        f"<h1>{text(trace.name)}</h1>",
+        [section],
+        synthetic=trace.synthetic,
+    )
+
+
+def _draw_trace(trace: Trace) -> go.Figure:
+    from nas.report.page import BLUE, GREY, INK, figure
+
+    time_s = trace.time_s.tolist()
+    traces: list[dict[str, Any]] = []
+    expected = trace.expected_error_smoothed_bpm
+    if expected is not None:
+        edges = [trace.bpm_smoothed + expected, (trace.bpm_smoothed - expected)[::-1]]
+        traces.append(
+            {
+                "type": "scatter",
+                "name": "expected error",
+                "x": time_s + time_s[::-1],
+                "y": np.concatenate(edges).round(2).tolist(),
+                "fill": "toself",
+                "fillcolor": "rgba(0,114,178,0.18)",
+                "line": {"width": 0},
+                "hoverinfo": "skip",
+            }
+        )
+    traces.append(
+        {
+            "type": "scatter",
+            "mode": "markers",
+            "name": "raw",
+            "x": time_s,
+            "y": trace.bpm.round(2).tolist(),
+            "marker": {"color": GREY, "size": 5},
+        }
+    )
+    if np.isfinite(trace.reference_bpm).any():
+        known = np.isfinite(trace.reference_bpm)
+        shown = [float(v) if k else None for v, k in zip(trace.reference_bpm, known, strict=True)]
+        traces.append(
+            {
+                "type": "scatter",
+                "mode": "lines",
+                "name": "reference",
+                "x": time_s,
+                "y": shown,
+                "line": {"color": INK, "width": 1.5, "dash": "dot"},
+            }
+        )
+    traces.append(
+        {
+            "type": "scatter",
+            "mode": "lines",
+            "name": "smoothed",
+            "x": time_s,
+            "y": trace.bpm_smoothed.round(2).tolist(),
+            "line": {"color": BLUE, "width": 2},
+        }
+    )
+    layout = {
+        "height": 480,
+        "hovermode": "x unified",
+        "xaxis": {"title": {"text": "time (s)"}},
+        "yaxis": {"title": {"text": "heart rate (BPM)"}},
+    }
+    return figure(traces, layout, synthetic=trace.synthetic)

@@ -1,0 +1,89 @@
+"""What stands around a network on the device: the user's sensors, and what its card says."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from nas.models.readout import decoding_of
+from nas.models.names import ModelError
+from ppg.windows import WINDOW_S
+
+if TYPE_CHECKING:
+    from deploy.c.reading import SensorChain
+    from deploy.quantized import QuantizedNet
+
+SMOOTHINGS = ("none", "clip", "hmm")
+
+
+@dataclass(frozen=True)
+class Sensors:
+    """The sensors that the device has.
+
+    Attributes:
+        ppg_hz, acc_hz: their rates; None is the rate that the network reads.
+        ppg_channels: 1 to 3.
+        counts_per_g: of the acceleration.
+        smoothing: one of `SMOOTHINGS`.
+    """
+
+    ppg_hz: float | None = None
+    acc_hz: float | None = None
+    ppg_channels: int = 1
+    counts_per_g: int = 4096
+    smoothing: str = "hmm"
+
+    def __post_init__(self) -> None:
+        if self.smoothing not in SMOOTHINGS:
+            raise ModelError(
+                f"--smoothing is {self.smoothing!r}; allowed: {', '.join(SMOOTHINGS)}"
+            )
+
+
+def reading_of(net: QuantizedNet, card: Mapping[str, Any] | None, sensors: Sensors) -> SensorChain:
+    """Front end and decoder of a network.
+
+    Args:
+        net: reads `(1, 1, time, 1 or 4)`.
+        card: of the network: smoother and confidence; the defaults where it says nothing.
+        sensors: of the device.
+
+    Raises:
+        ExportError: a rate, a scale or a number of channels that the device's integers do not
+            reach, or a network that reads no such window.
+    """
+    from deploy.c.reading import SensorChain
+    from deploy.device.decoder import Decoder
+    from deploy.device.decoding import Calibration, calibration_of
+    from deploy.device.settings import FrontEnd, exact_hz
+    from deploy.device.smoothing import smoother
+
+    _, _, steps, channels = net.graph.shape(net.graph.input)
+    rate_hz = steps / WINDOW_S
+    acceleration = channels > 1
+    front_end = FrontEnd(
+        exact_hz(sensors.ppg_hz or rate_hz),
+        exact_hz(sensors.acc_hz or rate_hz) if acceleration else None,
+        int(rate_hz),
+        ppg_channels=sensors.ppg_channels,
+        counts_per_g=sensors.counts_per_g,
+    )
+    decoding = decoding_of(card)
+    how = decoding.transitions
+
+    def knots(table: Any) -> Calibration | None:
+        return None if table is None else calibration_of(table.spread_bpm, table.error_bpm)
+
+    by = None
+    if sensors.smoothing == "hmm":
+        by = smoother(how.width_bpm, jump=how.leave, floor=how.floor, exponent=how.evidence)
+    raw = knots(decoding.raw)
+    decoder = Decoder(
+        net.activations[net.graph.output][0],
+        sensors.smoothing,
+        by,
+        raw_calibration=raw,
+        calibration=knots(decoding.smoothed) if by is not None else raw,
+    )
+    return SensorChain(front_end, decoder)

@@ -1,0 +1,168 @@
+"""Training one architecture, fixed or published, into a folder that every verb takes as a model.
+
+The folder holds what a finalist of a run has: `arch.json`, `graph.json`, `weights.safetensors`,
+`model.tflite`, `model.onnx`, `predictions.csv` of the report people and, last, `card.json`. It
+appears whole or not at all; a killed training finds its teacher and its pool again in the hidden
+folder beside it.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from distill.effort import effort_by_name
+from nas.run.config import TEACHERS, ConfigError
+from nas.models.backend import Distillery, Retrained, distillery
+from nas.models.folder import Judging, write_model
+from nas.run.people import People, gather_for
+from nas.run.progress import Progress
+from nas.run.folder import new_folder
+from nas.search import available_cores, load_target
+from nas.run.machine import versions
+from ppg.augment import PREPARATION
+from ppg.transitions import fit_transitions
+from ppgnas.defaults import DEFAULT_BOARD, DEFAULT_ENGINE
+from ppgnas.errors import RunError
+from ppgnas.files import cache_folder, write_json_atomic
+from search_spaces.arch import Arch
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """What to train on and for how long; see `SearchConfig`."""
+
+    data: str
+    report_data: str | None = None
+    report_from: str | None = None
+    split: str | None = None
+    seed: int = 0
+    effort: str = "standard"
+    teacher: str = "none"
+    board: str = DEFAULT_BOARD
+    engine: str = DEFAULT_ENGINE
+    period_s: float = 2.0
+
+    def __post_init__(self) -> None:
+        effort_by_name(self.effort)
+        if self.seed < 0:
+            raise ConfigError(f"--seed is {self.seed}; it must be at least 0")
+        if self.split and (self.report_data or self.report_from):
+            raise ConfigError(
+                f"--split {self.split} already names the report people; leave out "
+                "--report-data and --report-from, or --split"
+            )
+        if self.report_data and self.report_from:
+            raise ConfigError("--report-data and --report-from both choose the report people")
+        check_teacher(self.teacher)
+
+
+def check_teacher(teacher: str) -> None:
+    """Refuse a teacher that is neither a name nor a file."""
+    if teacher not in TEACHERS and not Path(teacher).is_file():
+        raise ConfigError(
+            f"--teacher {teacher!r} is neither {' nor '.join(TEACHERS)} nor a file; name one of "
+            "them, or the path of a teacher that a run left in its cache"
+        )
+
+
+Train = Callable[[Arch, TrainConfig, People, Path, Progress], Retrained]
+
+
+def train_with_torch(
+    arch: Arch, config: TrainConfig, people: People, cache: Path, progress: Progress
+) -> Retrained:
+    """The real training; imports torch."""
+    import torch
+
+    from distill.fixed import train_fixed
+    from distill.teacher import check_unseen
+
+    if config.teacher not in TEACHERS:
+        check_unseen(Path(config.teacher), [*people.search, *people.report])
+    torch.set_num_threads(available_cores())
+    with progress.phase("training") as tick:
+        return train_fixed(
+            arch,
+            train=people.train,
+            search=people.search,
+            effort=config.effort,
+            seed=config.seed,
+            teacher=config.teacher,
+            cache=cache,
+            progress=tick,
+        )
+
+
+def train_model(
+    arch: Arch,
+    config: TrainConfig,
+    out: Path,
+    *,
+    command: str,
+    progress: Progress,
+    train: Train = train_with_torch,
+    tools: Callable[[], Distillery] = distillery,
+) -> dict[str, Any]:
+    """Train an architecture and write its folder.
+
+    Args:
+        arch: the architecture.
+        config: on what, and how long.
+        out: the folder; it must not exist.
+        command: how the user said it, for provenance.
+        progress: where to say how far it is.
+        train: the training; the real one unless told otherwise.
+        tools: gives the functions that read windows.
+
+    Returns:
+        The card.
+
+    Raises:
+        RunError: `out` exists.
+        PpgnasError: bad input.
+    """
+    if out.exists():
+        raise RunError(f"--out {out} exists and stays as it is; name a folder that does not")
+    target = load_target(config.board, config.engine, period_s=config.period_s)
+    progress.say(f"Reading the recordings: {config.data}")
+    people = gather_for(config, acceleration=arch.acceleration)
+    for note in people.notes:
+        progress.say(note)
+    cache = cache_folder(
+        out.with_name(f".{out.name}.cache"),
+        {
+            "arch": arch.to_json(),
+            "training": asdict(config),
+            "fingerprint": people.fingerprint,
+            **PREPARATION,
+        },
+    )
+    result = train(arch, config, people, cache, progress)
+    judging = Judging(
+        board=target.board,
+        engine=target.engine,
+        period_s=target.period_s,
+        search=people.search,
+        report=people.report,
+        synthetic=people.synthetic,
+        versions=versions(),
+        transitions=fit_transitions(people.train),
+    )
+    facts = {
+        "command": command,
+        "training": asdict(config),
+        "split": {part: list(names) for part, names in people.split.to_json().items()},
+        "fingerprint": people.fingerprint,
+        "search_mae_bpm": {"retrained_int8": float(result.search_mae_bpm)},
+    }
+    with new_folder(out) as folder:
+        card = write_model(
+            folder, result.net, arch, judging=judging, distillery=tools(), facts=facts
+        )
+        write_json_atomic(folder / "card.json", card)
+    shutil.rmtree(cache, ignore_errors=True)
+    return card

@@ -1,0 +1,226 @@
+"""Read what a report needs from a run directory, without trusting its content.
+
+A search may have been interrupted at any moment: whatever is not there yet is left out and named
+in `RunData.notes`. What is there but malformed raises, because files are written atomically and
+can therefore only be foreign or damaged.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nas.run.folder import RunDir
+from ppgnas.errors import RunError
+
+AGAIN = "pass a folder that `ppgnas search` wrote, or run the search again"
+
+
+def look(document: Any, *keys: str) -> Any:
+    """The value under nested keys, or None where a key is missing."""
+    for key in keys:
+        if not isinstance(document, dict):
+            return None
+        document = document.get(key)
+    return document
+
+
+def number(document: Any, *keys: str) -> float | None:
+    """A finite number under nested keys, else None."""
+    value = look(document, *keys)
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+        return None
+    return float(value)
+
+
+def table(document: Any, *keys: str) -> dict[str, Any]:
+    """A mapping under nested keys, empty where there is none."""
+    value = look(document, *keys)
+    return value if isinstance(value, dict) else {}
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """Windows of the report people.
+
+    Attributes:
+        person: `(windows,)` names.
+        reference_bpm, bpm: `(windows,)`; rows without both are left out.
+        bpm_smoothed, expected_error_bpm, expected_error_smoothed_bpm: `(windows,)`, NaN where a
+            cell is empty; None in files without such a column.
+    """
+
+    person: NDArray[np.str_]
+    reference_bpm: NDArray[np.float64]
+    bpm: NDArray[np.float64]
+    bpm_smoothed: NDArray[np.float64] | None = None
+    expected_error_bpm: NDArray[np.float64] | None = None
+    expected_error_smoothed_bpm: NDArray[np.float64] | None = None
+
+
+@dataclass(frozen=True)
+class Finalist:
+    """One retrained network: its card, and its predictions where they are there."""
+
+    number: int
+    card: dict[str, Any]
+    predictions: Predictions | None
+
+    @property
+    def key(self) -> str:
+        """Names this finalist in selectors."""
+        return str(self.number)
+
+
+@dataclass(frozen=True)
+class RunData:
+    """Everything the sections read.
+
+    Attributes:
+        path: the run directory as the user named it.
+        config: run.toml.
+        search: candidates.json without its candidates; empty before the search wrote it.
+        candidates: in order of trial.
+        finalists: by number.
+        notes: what is not there yet, in words.
+    """
+
+    path: Path
+    config: dict[str, Any]
+    search: dict[str, Any] = field(default_factory=dict)
+    candidates: tuple[dict[str, Any], ...] = ()
+    finalists: tuple[Finalist, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def synthetic(self) -> bool:
+        """True when any number of this run comes from generated recordings."""
+        return bool(
+            self.search.get("synthetic")
+            or look(self.config, "data", "synthetic")
+            or any(finalist.card.get("synthetic") for finalist in self.finalists)
+        )
+
+    @property
+    def budgets(self) -> dict[str, float]:
+        """The limits that were set, by the name of their cost (`flash_bytes`, ...).
+
+        With the scope `model` the limit on flash is one on the weights.
+        """
+        limits = {**table(self.config, "budgets"), **table(self.search, "budgets")}
+        found = {key: number(limits, key) for key in limits}
+        if limits.get("scope") == "model" and "flash_bytes" in found:
+            found["weight_bytes"] = found.pop("flash_bytes")
+        return {key: value for key, value in found.items() if value is not None}
+
+    @property
+    def board(self) -> str:
+        """Board of the search."""
+        return str(self.search.get("board") or look(self.config, "target", "board") or "unknown")
+
+    @property
+    def engine(self) -> str:
+        """Engine of the search."""
+        return str(self.search.get("engine") or look(self.config, "target", "engine") or "unknown")
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise RunError(f"report: {path} cannot be read ({error}); {AGAIN}") from error
+
+
+def _json(path: Path, kind: str) -> dict[str, Any]:
+    try:
+        document = json.loads(_text(path))
+    except json.JSONDecodeError as error:
+        raise RunError(f"report: {path} is not JSON ({error}); {AGAIN}") from error
+    seen = document.get("format") if isinstance(document, dict) else type(document).__name__
+    if seen != kind:
+        raise RunError(f"report: {path} has format {seen!r}; expected {kind!r}; {AGAIN}")
+    if document.get("version") != 1:
+        raise RunError(
+            f"report: {path} has version {document.get('version')!r}; this ppgnas reads version "
+            "1; use the ppgnas that wrote the run"
+        )
+    return dict(document)
+
+
+def _float(text: str | None) -> float:
+    try:
+        return float(text or "nan")
+    except ValueError:
+        return math.nan
+
+
+def _predictions(path: Path) -> Predictions:
+    try:
+        rows = list(csv.DictReader(io.StringIO(_text(path), newline="")))
+    except csv.Error as error:
+        raise RunError(f"report: {path} is not CSV ({error}); {AGAIN}") from error
+    missing = {"person", "reference_bpm", "bpm"} - set(rows[0] if rows else ())
+    if rows and missing:
+        raise RunError(f"report: {path} has no column {', '.join(sorted(missing))}; {AGAIN}")
+    reference = np.array([_float(row["reference_bpm"]) for row in rows], dtype=np.float64)
+    bpm = np.array([_float(row["bpm"]) for row in rows], dtype=np.float64)
+    good = np.isfinite(reference) & np.isfinite(bpm)
+    person = np.array([row["person"] or "" for row in rows], dtype=np.str_)
+    further = {
+        key: np.array([_float(row[key]) for row in rows], dtype=np.float64)[good]
+        for key in ("bpm_smoothed", "expected_error_bpm", "expected_error_smoothed_bpm")
+        if rows and key in rows[0]
+    }
+    return Predictions(person[good], reference[good], bpm[good], **further)
+
+
+def _finalists(run: Path) -> tuple[list[Finalist], list[str]]:
+    finalists: list[Finalist] = []
+    notes: list[str] = []
+    folders = [f for f in (run / "front").glob("*") if f.is_dir() and f.name.isdigit()]
+    for folder in sorted(folders, key=lambda f: int(f.name)):
+        if not (folder / "card.json").is_file():
+            notes.append(f"Finalist {folder.name} is not finished.")
+            continue
+        card = _json(folder / "card.json", "ppgnas-card")
+        predictions = None
+        if (folder / "predictions.csv").is_file():
+            predictions = _predictions(folder / "predictions.csv")
+        else:
+            notes.append(f"Finalist {folder.name} has no predictions.csv.")
+        finalists.append(Finalist(int(folder.name), card, predictions))
+    return finalists, notes
+
+
+def load_run(run: Path) -> RunData:
+    """Read a run directory.
+
+    Raises:
+        RunError: no such folder, not a run, or a file in it is foreign or damaged.
+    """
+    if not run.is_dir():
+        raise RunError(f"report: {run} is not a folder; {AGAIN}")
+    config = RunDir(run).document()
+    search: dict[str, Any] = {}
+    candidates: list[dict[str, Any]] = []
+    notes: list[str] = []
+    if (run / "candidates.json").is_file():
+        search = _json(run / "candidates.json", "ppgnas-candidates")
+        listed = search.pop("candidates", None)
+        if not isinstance(listed, list) or not all(isinstance(c, dict) for c in listed):
+            raise RunError(f"report: {run / 'candidates.json'} has no list of candidates; {AGAIN}")
+        candidates = sorted(listed, key=lambda c: number(c, "number") or 0)
+    else:
+        notes.append("The search has not written its candidates yet.")
+    finalists, more = _finalists(run)
+    if not finalists:
+        more.append("No finalist is finished yet; `--resume` continues the run.")
+    return RunData(run, config, search, tuple(candidates), tuple(finalists), (*notes, *more))

@@ -1,0 +1,226 @@
+"""Agreement of estimate and reference: Bland and Altman (1986), per window and per person.
+
+Difference = estimate - reference; limits of agreement = bias +- 1.96 standard deviations.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nas.report.loading import Finalist, RunData, look, number
+from nas.report.page import (
+    BLUE,
+    GREY,
+    INK,
+    ORANGE,
+    PURPLE,
+    RED,
+    Section,
+    figure,
+    label,
+    plot,
+)
+from nas.report.sections.people import finalist_menu
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
+MOST_POINTS = 2500
+MOST_PEOPLE = 30
+_FARTHEST = 100  # largest differences, always drawn
+_TITLE = "Agreement (Bland-Altman)"
+_NAMED = (RED, ORANGE, PURPLE)
+
+
+def _agreement(difference: NDArray[np.float64]) -> tuple[float, list[float]]:
+    """Bias and limits of agreement."""
+    bias = float(difference.mean())
+    spread = float(difference.std(ddof=1)) if len(difference) > 1 else 0.0
+    return bias, [bias - 1.96 * spread, bias + 1.96 * spread]
+
+
+def _bland_altman_info(finalist: Finalist) -> dict[str, Any] | None:
+    """Plain data, or None without predictions.
+
+    Returns:
+        `people`: name, windows, bias and limits in BPM, widest limits first; `bias_bpm` and
+        `limits_bpm` of all (from the card, else of all windows); `mean_bpm`, `difference_bpm` and
+        `person` (index into `people`) of the windows drawn: every n-th and the farthest ones.
+    """
+    seen = finalist.predictions
+    if seen is None or len(seen.bpm) == 0:
+        return None
+    difference = seen.bpm - seen.reference_bpm
+    mean = (seen.bpm + seen.reference_bpm) / 2
+    names, person = np.unique(seen.person, return_inverse=True)
+    people: list[dict[str, Any]] = []
+    for index, name in enumerate(names):
+        own = difference[person == index]
+        own_bias, own_limits = _agreement(own)
+        people.append(
+            {
+                "person": str(name),
+                "windows": len(own),
+                "bias_bpm": own_bias,
+                "limits_bpm": own_limits,
+            }
+        )
+    order = sorted(range(len(people)), key=lambda i: -max(abs(v) for v in people[i]["limits_bpm"]))
+    rank = np.empty(len(order), dtype=np.int64)
+    rank[order] = np.arange(len(order))
+    chosen = np.arange(len(difference))
+    if len(chosen) > MOST_POINTS:
+        even = np.linspace(0, len(chosen) - 1, MOST_POINTS - _FARTHEST).astype(int)
+        farthest = np.argsort(-np.abs(difference), kind="stable")[:_FARTHEST]
+        chosen = np.union1d(even, farthest)
+    bias = number(finalist.card, "report", "bias_bpm")
+    limits = look(finalist.card, "report", "limits_bpm")
+    if bias is None or not (isinstance(limits, list) and len(limits) == 2):
+        bias, limits = _agreement(difference)
+    return {
+        "people": [people[i] for i in order],
+        "bias_bpm": bias,
+        "limits_bpm": [float(limit) for limit in limits],
+        "mean_bpm": mean[chosen],
+        "difference_bpm": difference[chosen],
+        "person": rank[person[chosen]],
+        "windows": len(difference),
+    }
+
+
+def _draw_windows(info: dict[str, Any], *, synthetic: bool) -> go.Figure:
+    named = min(len(_NAMED), len(info["people"]))
+    traces = []
+    for index in [named, *reversed(range(named))]:
+        rest = index == named
+        mask = info["person"] >= named if rest else info["person"] == index
+        if not mask.any():
+            continue
+        traces.append(
+            {
+                "type": "scatter",
+                "mode": "markers",
+                "name": "others" if rest else label(info["people"][index]["person"]),
+                "x": info["mean_bpm"][mask].astype(np.float32),
+                "y": info["difference_bpm"][mask].astype(np.float32),
+                "marker": {
+                    "color": BLUE if rest else _NAMED[index],
+                    "size": 5 if rest else 6,
+                    "opacity": 0.4 if rest else 0.75,
+                },
+                "hovertemplate": "%{y:+.1f} BPM at %{x:.0f}",
+            }
+        )
+    layout = {
+        "height": 470,
+        "xaxis": {"title": {"text": "mean of estimate and reference (BPM)"}},
+        "yaxis": {"title": {"text": "estimate \u2212 reference (BPM)"}},
+        "legend": {"traceorder": "reversed"},
+        "showlegend": True,
+    }
+    drawn = figure(traces, layout, synthetic=synthetic)
+    low, high = info["limits_bpm"]
+    for value, dash in ((low, "dash"), (info["bias_bpm"], "solid"), (high, "dash")):
+        drawn.add_hline(y=value, line={"color": INK, "width": 1.5, "dash": dash})
+        drawn.add_annotation(
+            x=1,
+            xref="paper",
+            y=value,
+            text=f"{value:+.1f}",
+            showarrow=False,
+            xanchor="right",
+            yanchor="top" if value == low else "bottom",
+            bgcolor="rgba(255,255,255,0.7)",
+        )
+    return drawn
+
+
+def _draw_limits(info: dict[str, Any], *, synthetic: bool) -> go.Figure:
+    people = info["people"][:MOST_PEOPLE]
+    places = list(range(len(people)))
+    bias = [p["bias_bpm"] for p in people]
+    traces = [
+        {
+            "type": "scatter",
+            "mode": "markers",
+            "x": bias,
+            "y": places,
+            "error_x": {
+                "type": "data",
+                "symmetric": False,
+                "array": [p["limits_bpm"][1] - p["bias_bpm"] for p in people],
+                "arrayminus": [p["bias_bpm"] - p["limits_bpm"][0] for p in people],
+                "color": GREY,
+                "thickness": 3,
+                "width": 0,
+            },
+            "marker": {
+                "size": 9,
+                "color": [_NAMED[i] if i < len(_NAMED) else BLUE for i in places],
+            },
+            "customdata": [[label(p["person"]), p["windows"], *p["limits_bpm"]] for p in people],
+            "hovertemplate": "%{customdata[0]}<br>bias %{x:+.2f} BPM, limits "
+            "%{customdata[2]:+.1f} to %{customdata[3]:+.1f}, %{customdata[1]} windows"
+            "<extra></extra>",
+        }
+    ]
+    layout = {
+        "height": max(300, 90 + 24 * len(people)),
+        "xaxis": {"title": {"text": "bias and limits (BPM)"}, "zeroline": True},
+        "yaxis": {
+            "tickvals": places,
+            "ticktext": [label(p["person"]) for p in people],
+            "range": [len(people) - 0.4, -0.6],
+        },
+    }
+    drawn = figure(traces, layout, synthetic=synthetic)
+    drawn.add_vline(x=0, line={"color": INK, "width": 1})
+    return drawn
+
+
+def bland_altman_section(run: RunData) -> Section:
+    """Windows and people side by side, with the shared selector of finalists."""
+    infos = {f.key: _bland_altman_info(f) for f in run.finalists}
+    known = {key: info for key, info in infos.items() if info is not None}
+    if not known:
+        return Section("agreement", _TITLE, "")
+    synthetic = run.synthetic
+    windows = {key: _draw_windows(info, synthetic=synthetic) for key, info in known.items()}
+    limits = {key: _draw_limits(info, synthetic=synthetic) for key, info in known.items()}
+    most = max(info["windows"] for info in known.values())
+    thin = (
+        f" Of {most:,} windows, about {MOST_POINTS:,} are drawn: every n-th and the {_FARTHEST} "
+        "largest differences; bias and limits use all."
+        if most > MOST_POINTS
+        else ""
+    )
+    few = (
+        f" The {MOST_PEOPLE} people with the widest limits are drawn."
+        if max(len(info["people"]) for info in known.values()) > MOST_PEOPLE
+        else ""
+    )
+    note = (
+        '<p class="note">Raw estimates on report people; lines: bias and limits of agreement '
+        "(bias ± 1.96 standard deviations). The three people with the widest limits are coloured."
+        f"{thin}{few}</p>"
+    )
+    left = plot(
+        "plot-agreement",
+        windows,
+        about="Bland-Altman plot of windows",
+        group="finalist",
+    )
+    right = plot(
+        "plot-limits",
+        limits,
+        about="Bias and limits of agreement of each person",
+        group="finalist",
+    )
+    return Section(
+        "agreement",
+        _TITLE,
+        f'{note}{finalist_menu(run)}<div class="pair"><div>{left}</div><div>{right}</div></div>',
+    )

@@ -1,0 +1,1 @@
+"""A run directory: configuration, people, candidates, and who may write."""

@@ -1,0 +1,233 @@
+"""The recordings of a search and who of them trains, searches and is reported on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from nas.run.config import SYNTHETIC, SearchConfig
+from ppg import npz, synthetic
+from ppg.loaders.registry import read_folder, unread_beside
+from ppg.protocol import Split, draw_split, read_split, split_before_report
+from ppg.recording import Recording
+from ppg.same_person import shared_people
+from ppgnas.errors import DataError
+from search_spaces.space import SearchSpace
+
+
+@dataclass(frozen=True)
+class People:
+    """Recordings of the three parts of a split.
+
+    Attributes:
+        split: who is where.
+        train, search, report: their recordings.
+        fingerprint: of all recordings, split or not.
+        notes: what a user should know about who is used, in sentences.
+    """
+
+    split: Split
+    train: list[Recording]
+    search: list[Recording]
+    report: list[Recording]
+    fingerprint: str
+    notes: tuple[str, ...] = ()
+
+    @property
+    def recordings(self) -> list[Recording]:
+        """Of all three parts."""
+        return [*self.train, *self.search, *self.report]
+
+    @property
+    def synthetic(self) -> bool:
+        """Whether any recording is generated."""
+        return any(recording.synthetic for recording in self.recordings)
+
+
+class Source(Protocol):
+    """Where recordings come from and how their people are split; see `SearchConfig`."""
+
+    @property
+    def data(self) -> str: ...
+    @property
+    def report_data(self) -> str | None: ...
+    @property
+    def report_from(self) -> str | None: ...
+    @property
+    def split(self) -> str | None: ...
+    @property
+    def seed(self) -> int: ...
+
+
+def gather_for(source: Source, *, acceleration: bool) -> People:
+    """People for one network: recordings without an acceleration that it reads are left out.
+
+    Raises:
+        DataError: as `gather`.
+    """
+    recordings = read_source(source.data, seed=source.seed)
+    further: list[Recording] = []
+    left_out: list[Recording] = []
+    if source.report_data is not None:
+        further = read_source(source.report_data, seed=source.seed)
+        _check_apart(source, recordings, further)
+    if acceleration:
+        left_out = [r for r in (*recordings, *further) if r.acc is None]
+        recordings = [r for r in recordings if r.acc is not None]
+        further = [r for r in further if r.acc is not None]
+    notes = _unread(source)
+    if left_out:
+        notes.append(f"{len(left_out)} recordings without acceleration are left out.")
+    return _divided(source, recordings, further, notes)
+
+
+def gather(config: SearchConfig, space: SearchSpace) -> People:
+    """Read or generate the recordings, and split their people.
+
+    Where most recordings have acceleration and the space has networks that read it, the others
+    are left out, so that a phone recording among fifty watches does not decide the front end.
+    Report people decide first: where most of them have none, the search is for sensors without
+    acceleration, and everybody is used. A split that names people is taken as it stands.
+
+    Raises:
+        DataError: a folder or file cannot be used, there are too few people, or somebody is in
+            both `--data` and `--report-data`.
+    """
+    recordings = read_source(config.data, seed=config.seed)
+    further: list[Recording] = []
+    left_out: list[Recording] = []
+    notes = _unread(config)
+    if config.report_data is not None:
+        further = read_source(config.report_data, seed=config.seed)
+        _check_apart(config, recordings, further)
+    if config.split is None and True in space.acceleration:
+        who, asked = _asked(config, recordings, further)
+        bare = [recording for recording in asked if recording.acc is None]
+        if bare and not _with_acceleration(asked)[1]:
+            notes.append(
+                f"{len(bare)} of {len(asked)} recordings of the report people ({who}) have no "
+                "acceleration, so only networks that read PPG alone can be reported on: the "
+                "acceleration of all others goes unused."
+            )
+        else:
+            recordings, left_out = _with_acceleration(recordings)
+            further, dropped = _with_acceleration(further) if further else ([], [])
+            left_out = [*left_out, *dropped]
+    if left_out:
+        notes.append(
+            f"{len(left_out)} recordings have no acceleration and are left out (most have it; to "
+            "use them too, choose a --space that reads PPG alone)."
+        )
+    return _divided(config, recordings, further, notes)
+
+
+def _divided(
+    source: Source,
+    recordings: list[Recording],
+    further: list[Recording],
+    notes: list[str],
+) -> People:
+    if source.report_data is not None:
+        split = split_before_report(recordings, further, seed=source.seed)
+    elif source.split is not None:
+        split = read_split(Path(source.split), recordings)
+    else:
+        split = draw_split(recordings, seed=source.seed, report_from=source.report_from)
+    everything = [*recordings, *further]
+    return People(
+        split=split,
+        train=split.select(everything, "train"),
+        search=split.select(everything, "search"),
+        report=split.select(everything, "report"),
+        fingerprint=npz.fingerprint(everything),
+        notes=tuple(notes),
+    )
+
+
+def _asked(
+    config: SearchConfig, recordings: list[Recording], further: list[Recording]
+) -> tuple[str, list[Recording]]:
+    """The recordings that the user chose to be reported on, and by which option; may be none."""
+    if config.report_data is not None:
+        return f"--report-data {config.report_data}", further
+    if config.report_from is not None:
+        chosen = [r for r in recordings if r.dataset == config.report_from]
+        return f"--report-from {config.report_from}", chosen
+    return "", []
+
+
+def _unread(source: Source) -> list[str]:
+    folders = (source.data, source.report_data)
+    notes = [unread_beside(Path(folder)) for folder in folders if folder not in (None, SYNTHETIC)]
+    return [note for note in notes if note]
+
+
+def _check_apart(config: Source, recordings: list[Recording], further: list[Recording]) -> None:
+    if SYNTHETIC in (config.data, config.report_data):
+        return
+    shared = shared_people(recordings, further)
+    if not shared:
+        return
+    listed = "; ".join(
+        f"{pair.left.dataset}/{pair.left.name} and {pair.right.dataset}/{pair.right.name} "
+        f"({pair.why})"
+        for pair in shared[:3]
+    )
+    raise DataError(
+        f"--data {config.data} and --report-data {config.report_data} share {len(shared)} "
+        f"person(s): {listed}{'; ...' if len(shared) > 3 else ''}. Nobody may train and be "
+        f"reported on: take these recordings out of one of the folders."
+    )
+
+
+def _with_acceleration(
+    recordings: list[Recording],
+) -> tuple[list[Recording], list[Recording]]:
+    """Recordings to use and to leave out; all are used where those with acceleration are few."""
+    having = [recording for recording in recordings if recording.acc is not None]
+    lacking = [recording for recording in recordings if recording.acc is None]
+    windows = [sum(int(r.usable.sum()) for r in part) for part in (having, lacking)]
+    return (having, lacking) if windows[0] > windows[1] else (recordings, [])
+
+
+def read_source(source: str, *, seed: int) -> list[Recording]:
+    """The recordings of a folder, or generated ones for `synthetic`.
+
+    Args:
+        source: `synthetic`, a folder of .npz recordings, or a folder of the files of data sets
+            that `ppg.loaders.registry` knows.
+        seed: of generated ones.
+
+    Raises:
+        DataError: the folder or a file in it cannot be used, or the seed is below 0.
+    """
+    if seed < 0:
+        raise DataError(f"--seed is {seed}; allowed: 0 or more.")
+    if source == SYNTHETIC:
+        return synthetic.synthesize(seed=seed)
+    return read_folder(Path(source))
+
+
+def without_acceleration(people: People) -> list[Recording]:
+    """The recordings that have no acceleration."""
+    return [recording for recording in people.recordings if recording.acc is None]
+
+
+def fitting_space(space: SearchSpace, people: People) -> SearchSpace:
+    """The space, without networks that read an acceleration which not all recordings have.
+
+    Raises:
+        DataError: nothing is left.
+    """
+    lacking = without_acceleration(people)
+    if not lacking or True not in space.acceleration:
+        return space
+    if False in space.acceleration:
+        return space.restricted(acceleration=False)
+    first = f"{lacking[0].dataset}/{lacking[0].name}"
+    raise DataError(
+        f"{len(lacking)} recordings have no acceleration (the first is {first}), and every "
+        f"network of the space {space.name!r} reads it; leave those recordings out, or choose a "
+        "--space with networks that read PPG alone, such as default"
+    )
