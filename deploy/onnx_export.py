@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from deploy import fixed_point
-from deploy.quantized import QuantizedNet
+from deploy.integers import fixed_point
+from deploy.integers.quantized import QuantizedNet
 from hwmodels.graph import Layer
 from ppgnas.errors import DependencyError, ExportError
 

@@ -10,8 +10,10 @@ from typing import TypedDict
 import numpy as np
 from numpy.typing import NDArray
 
-from deploy import onnx_export, reference, tflite_runtime
-from deploy.quantized import QuantizedNet
+from deploy import onnx_export
+from deploy.integers import reference
+from deploy.integers.quantized import QuantizedNet
+from deploy.tflite import runtime as tflite_runtime
 from ppgnas.errors import ExportError
 
 

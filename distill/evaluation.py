@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from deploy import reference
-from deploy.quantized import QuantizedNet
+from deploy.integers import reference
+from deploy.integers.quantized import QuantizedNet
+from ppg.readout.smoothing import read_series
+from ppg.readout.transitions import Transitions
 from ppg.recording import Recording
-from ppg.smoothing import read_series
-from ppg.transitions import Transitions
 from ppg.windows import WindowSet, windows_of
 from search_spaces.arch import Arch
 
@@ -40,7 +40,7 @@ def logits_of(
 ) -> NDArray[np.float32]:
     """Logits `(windows, classes)` of inputs `(windows, channels, time)`, in integer arithmetic.
 
-    The arithmetic is a rule of `deploy.reference`.
+    The arithmetic is a rule of `deploy.integers.reference`.
     """
     return net.dequantize_output(reference.run(net, net.quantize_input(x), rule=rule))
 
@@ -52,7 +52,7 @@ def predictions_of(
     smoothing: str = "hmm",
     transitions: Transitions | None = None,
 ) -> Predictions:
-    """Decoding and causal smoothing, see `ppg.smoothing.read_series`."""
+    """Decoding and causal smoothing, see `ppg.readout.smoothing.read_series`."""
     raw, smoothed = read_series(
         logits,
         windows.recording,

@@ -17,17 +17,17 @@ import torch
 from torch import Tensor, nn
 from torch.optim import AdamW
 
-from deploy.quantized import QuantizedNet
-from distill.checkpoint import load_checkpoint, read_facts, save_checkpoint
-from distill.effort import Effort
+from deploy.integers.quantized import QuantizedNet
 from distill.evaluation import predict_windows
 from distill.inherited import mean_of_people
 from distill.inputs import front_end
 from distill.losses import distillation_loss, label_loss
-from distill.optim import GRADIENT_NORM, make_optimiser, set_rate
 from distill.pool import FACTS, Pool, open_pool
-from distill.progress import Progress
 from distill.qat import QatNetwork
+from distill.training.checkpoint import load_checkpoint, read_facts, save_checkpoint
+from distill.training.effort import Effort
+from distill.training.optim import GRADIENT_NORM, make_optimiser, set_rate
+from distill.training.progress import Progress
 from ppg.windows import WindowSet
 from search_spaces.arch import Arch
 from search_spaces.network import Network

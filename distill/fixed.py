@@ -12,14 +12,14 @@ from pathlib import Path
 
 import torch
 
-from distill.checkpoint import save_checkpoint
-from distill.effort import effort_by_name
 from distill.finalist import FinalistJob, Retrained, retrain
 from distill.inputs import stored_rate_hz
 from distill.pool import make_pool
-from distill.progress import Progress
 from distill.teacher import ResNetTeacher, TeacherShape, load_teacher, train_teacher
-from ppg.augment import TrainingBank
+from distill.training.checkpoint import save_checkpoint
+from distill.training.effort import effort_by_name
+from distill.training.progress import Progress
+from ppg.augment.bank import TrainingBank
 from ppg.recording import Recording
 from ppg.windows import windows_of
 from ppgnas.errors import RunError

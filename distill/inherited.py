@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from distill.inputs import front_end
-from ppg.decode import decode
+from ppg.readout.decode import decode
 from ppg.windows import WindowSet
 from search_spaces.arch import Arch
 from search_spaces.supernet import Supernet

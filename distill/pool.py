@@ -20,9 +20,9 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from distill.progress import Progress
-from ppg.augment import TrainingBank
-from ppg.targets import CLASSES, soft_labels
+from distill.training.progress import Progress
+from ppg.augment.bank import TrainingBank
+from ppg.readout.classes import CLASSES, soft_labels
 from ppgnas.files import write_json_atomic
 
 

@@ -17,7 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from deploy.quantized import SHARED_SCALE_OPS, QuantizedNet, quantize
+from deploy.integers.quantized import SHARED_SCALE_OPS, QuantizedNet, quantize
 from hwmodels.graph import Graph
 from search_spaces.arch import Arch
 from search_spaces.blocks import Head, causal_conv, run_network

@@ -16,13 +16,13 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from distill.checkpoint import load_checkpoint, read_facts, save_checkpoint
-from distill.effort import Effort
 from distill.inputs import front_end
 from distill.losses import distillation_loss, label_loss, soft_target_loss
-from distill.optim import GRADIENT_NORM, make_optimiser, set_rate
 from distill.pool import Pool
-from distill.progress import Progress
+from distill.training.checkpoint import load_checkpoint, read_facts, save_checkpoint
+from distill.training.effort import Effort
+from distill.training.optim import GRADIENT_NORM, make_optimiser, set_rate
+from distill.training.progress import Progress
 from search_spaces.arch import Arch
 from search_spaces.space import SearchSpace
 from search_spaces.supernet import Supernet

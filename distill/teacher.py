@@ -19,16 +19,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from distill.checkpoint import load_checkpoint, read_facts, save_checkpoint
-from distill.effort import Effort
 from distill.losses import fit_temperature, label_loss
-from distill.optim import GRADIENT_NORM, make_optimiser, set_rate
-from distill.progress import Progress
-from ppg.augment import PREPARATION, TrainingBank
+from distill.training.checkpoint import load_checkpoint, read_facts, save_checkpoint
+from distill.training.effort import Effort
+from distill.training.optim import GRADIENT_NORM, make_optimiser, set_rate
+from distill.training.progress import Progress
+from ppg.augment.bank import PREPARATION, TrainingBank
 from ppg.frontend import FRONT_END
+from ppg.identity.groups import known_people
+from ppg.readout.classes import CLASSES, soft_labels
 from ppg.recording import Recording
-from ppg.same_person import known_people
-from ppg.targets import CLASSES, soft_labels
 from ppg.windows import WindowSet
 from ppgnas.errors import RunError
 

@@ -9,19 +9,19 @@ from pathlib import Path
 
 import torch
 
-from deploy.quantized import QuantizedNet
-from distill.checkpoint import save_checkpoint
-from distill.effort import effort_by_name
+from deploy.integers.quantized import QuantizedNet
 from distill.evaluation import Predictions, predict
 from distill.finalist import CHECKPOINT_NAME, FinalistJob, Retrained
 from distill.inherited import InheritedAccuracy
 from distill.inputs import front_end, stored_rate_hz
 from distill.pool import Pool, make_pool, open_pool
-from distill.progress import Progress
 from distill.supernet_training import Accept, largest_logits, train_supernet
 from distill.teacher import ResNetTeacher, TeacherShape, load_teacher, train_teacher
+from distill.training.checkpoint import save_checkpoint
+from distill.training.effort import effort_by_name
+from distill.training.progress import Progress
 from distill.workers import retrain_all
-from ppg.augment import TrainingBank
+from ppg.augment.bank import TrainingBank
 from ppg.recording import Recording
 from ppg.windows import WindowSet, windows_of
 from ppgnas.errors import RunError

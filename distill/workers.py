@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from multiprocessing.queues import Queue
 
 from distill.finalist import FinalistJob, Retrained, retrain
-from distill.progress import Progress
+from distill.training.progress import Progress
 from ppg.windows import WindowSet
 from ppgnas.errors import RunError
 

@@ -14,9 +14,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from hwmodels.estimate import Estimate
 from hwmodels.figures import UNITS, Figure, explain, in_unit
-from hwmodels.toml_file import read_toml
 from ppgnas.defaults import DEFAULT_BOARD
 from ppgnas.errors import BoardError
+from ppgnas.toml_file import read_toml
 
 BOARDS_DIR = Path(__file__).parent / "boards"
 

@@ -10,13 +10,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from operator import add
 
-from hwmodels import c_cost
 from hwmodels.arena import aligned, place
 from hwmodels.boards import Board
-from hwmodels.c_law import CLaw
-from hwmodels.engine import Engine
+from hwmodels.engines.engine import Engine
+from hwmodels.engines.known_layers import elements, known_layers
+from hwmodels.generated_c import cost as c_cost
+from hwmodels.generated_c.law import CLaw
 from hwmodels.graph import Graph
-from hwmodels.known_layers import elements, known_layers
 from hwmodels.power import PERIOD_S, average
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from hwmodels.engine import Engine
+from hwmodels.engines.engine import Engine
 from hwmodels.estimate import Estimate, total
 
 

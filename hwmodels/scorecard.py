@@ -13,15 +13,15 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from hwmodels import c_cost
 from hwmodels.arena import Plan, buffers_of, plan
 from hwmodels.boards import Board
-from hwmodels.c_law import CLaw
-from hwmodels.engine import Engine
+from hwmodels.engines.engine import Engine
+from hwmodels.engines.known_layers import known_layers
 from hwmodels.estimate import Estimate, total
 from hwmodels.flash import flash_parts
+from hwmodels.generated_c import cost as c_cost
+from hwmodels.generated_c.law import CLaw
 from hwmodels.graph import Graph
-from hwmodels.known_layers import known_layers
 from hwmodels.power import PERIOD_S, average_power_mw, inference_energy_mj
 
 # Above this share of the cycles, kernels without a fitted law put a network out of range.

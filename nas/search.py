@@ -20,11 +20,8 @@ from typing import Any
 
 from hwmodels.boards import Board, load_board
 from hwmodels.costs import Costs, costs
-from hwmodels.engine import Engine
-from hwmodels.engines import load_engine
-from nas.run.claim import check_same, claim
-from nas.run.config import TEACHERS, ConfigError, SearchConfig
-from nas.models.backend import Distillery, Trainer, distillery
+from hwmodels.engines.engine import Engine
+from hwmodels.engines.load import load_engine
 from nas.explore.finalists import (
     choose_finalists,
     is_retrained,
@@ -32,15 +29,18 @@ from nas.explore.finalists import (
     retrain_finalists,
     write_finalists,
 )
-from nas.run.candidates import Candidate, Journal
-from nas.models.folder import Judging
-from nas.run.people import People, fitting_space, gather, without_acceleration
 from nas.explore.problem import Probe, probe
-from nas.run.progress import Progress
-from nas.run.folder import RunDir
 from nas.explore.study import StudySettings, front_of, run_study
+from nas.models.backend import Distillery, Trainer, distillery
+from nas.models.folder import Judging
+from nas.run.candidates import Candidate, Journal
+from nas.run.claim import check_same, claim
+from nas.run.config import TEACHERS, ConfigError, SearchConfig
+from nas.run.folder import RunDir
 from nas.run.machine import versions
-from ppg.transitions import Transitions, fit_transitions
+from nas.run.people import People, fitting_space, gather, without_acceleration
+from nas.run.progress import Progress
+from ppg.readout.transitions import Transitions, fit_transitions
 from search_spaces.arch import Arch
 from search_spaces.lower import lower
 from search_spaces.space import PRESETS, SearchSpace

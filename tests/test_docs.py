@@ -31,7 +31,7 @@ PAGES = (
 def test_the_recording_example_is_a_recording(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from ppg.npz import read_folder
+    from ppg.npz.folder import read_folder
 
     page = (ROOT / "docs" / "recordings.md").read_text()
     (code,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
@@ -84,7 +84,7 @@ def test_the_csv_of_the_documentation_converts(
     import numpy as np
 
     from nas.cli.main import app
-    from ppg.npz import read_folder
+    from ppg.npz.folder import read_folder
 
     page = (ROOT / "docs" / "own_data.md").read_text()
     (rows,) = re.findall(r"```csv\n(.*?)```", page, re.DOTALL)

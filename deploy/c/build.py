@@ -9,7 +9,7 @@ from deploy.c.reading import SensorChain, reading_texts
 from deploy.c.source import Source, generate, header
 from deploy.emulation.emulate import Emulator
 from deploy.emulation.toolchain import Compiler
-from deploy.quantized import QuantizedNet
+from deploy.integers.quantized import QuantizedNet
 from ppgnas.files import write_text_atomic
 
 PREAMBLE = """\

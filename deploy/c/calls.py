@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from deploy import fixed_point, single_rounding
-from deploy.quantized import QuantizedNet
-from hwmodels.c_program import Program, Step
+from deploy.integers import fixed_point, single_rounding
+from deploy.integers.quantized import QuantizedNet
+from hwmodels.generated_c.program import Program, Step
 from hwmodels.graph import Layer
 
 

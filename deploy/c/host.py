@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from deploy.c.build import ModelFiles
 from deploy.emulation.host import HostCompiler
 from deploy.emulation.processes import run_tool
-from deploy.quantized import QuantizedNet
+from deploy.integers.quantized import QuantizedNet
 from ppgnas.errors import ToolError
 from ppgnas.files import write_text_atomic
 

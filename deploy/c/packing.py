@@ -10,10 +10,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from deploy import fixed_point, single_rounding
 from deploy.c.depthwise import weight_words
-from deploy.quantized import QuantizedNet
-from hwmodels.c_program import dot_words, widened
+from deploy.integers import fixed_point, single_rounding
+from deploy.integers.quantized import QuantizedNet
+from hwmodels.generated_c.program import dot_words, widened
 from hwmodels.graph import Layer
 from ppgnas.errors import ExportError
 
@@ -27,7 +27,7 @@ def pointwise_words(matrix: NDArray[np.int8], *, widened_inputs: bool) -> NDArra
             each four; else (0, 1), (2, 3).
 
     Returns:
-        `(outputs / 2 * words,)`, see `hwmodels.c_program.dot_words`; zeros fill them up.
+        `(outputs / 2 * words,)`, see `hwmodels.generated_c.program.dot_words`; zeros fill them up.
     """
     outputs, taps = matrix.shape
     full = np.zeros((outputs, widened(taps)), np.int8)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from math import prod
 
-from deploy import fixed_point, single_rounding
 from deploy.c import packing
 from deploy.c.calls import Call, Context, Table, joint, table
+from deploy.integers import fixed_point, single_rounding
 from hwmodels.graph import Layer
 
 

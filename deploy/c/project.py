@@ -14,11 +14,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from deploy import reference
 from deploy.c.build import model_texts
 from deploy.c.reading import SensorChain, reading_texts
 from deploy.c.source import Source, generate
-from deploy.quantized import QuantizedNet
+from deploy.integers import reference
+from deploy.integers.quantized import QuantizedNet
 
 _EXAMPLE = Path(__file__).parent / "example"
 EXAMPLE_FILES = ("main.c", "startup.c", "an500.ld", "Makefile")

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from math import prod
 from pathlib import Path
 
-from deploy import fixed_point
 from deploy.c.steps import Call, Table, call_of
-from deploy.quantized import QuantizedNet
-from hwmodels.c_program import Program, program
+from deploy.integers import fixed_point
+from deploy.integers.quantized import QuantizedNet
+from hwmodels.generated_c.program import Program, program
 from hwmodels.graph import WEIGHTED_OPS, Graph, Layer
 from ppgnas.errors import ExportError
 

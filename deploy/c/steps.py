@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import prod
 
-from deploy import single_rounding
 from deploy.c import depthwise, packing
 from deploy.c.calls import Call, Context, Table, joint, table
 from deploy.c.plain import generic
-from deploy.quantized import QuantizedNet
-from hwmodels.c_program import (
+from deploy.integers import single_rounding
+from deploy.integers.quantized import QuantizedNet
+from hwmodels.generated_c.program import (
     BLOCK,
     Program,
     Step,

@@ -1,4 +1,4 @@
-"""From weights of classes to a reading: `ppg.decode.expectation` in integers.
+"""From weights of classes to a reading: `ppg.readout.decode.expectation` in integers.
 
 With w the weights (largest around 2^30), S their sum, m the first class of the largest weight,
 N the sum of w within `MODE_HALF_WIDTH` of m, j the class minus m, and [] the floor:
@@ -27,8 +27,8 @@ from numpy.typing import NDArray
 
 from deploy.device.integers import Ints, square_root
 from deploy.device.weights import WEIGHT_BITS, classes, weights
-from ppg.decode import MODE_HALF_WIDTH, Decoded
-from ppg.targets import CLASSES, FIRST_BPM
+from ppg.readout.classes import CLASSES, FIRST_BPM
+from ppg.readout.decode import MODE_HALF_WIDTH, Decoded
 from ppgnas.errors import ExportError
 
 BPM_UNITS = 256

@@ -1,4 +1,4 @@
-"""The causal hidden-Markov smoother of `ppg.decode` in fixed point.
+"""The causal hidden-Markov smoother of `ppg.readout.decode` in fixed point.
 
 Beliefs are 32-bit, their sum is 2^31. A stride of 2 s moves them by a banded Gaussian kernel K and
 lets a small part jump anywhere; `edge` undoes what the kernel loses at both ends of the classes:
@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from deploy.device.decoding import Calibration, Reading, read
 from deploy.device.integers import Ints, bit_length
 from deploy.device.weights import Evidence, evidence, evidence_of, weights
-from ppg.targets import CLASSES
+from ppg.readout.classes import CLASSES
 from ppgnas.errors import ExportError
 
 LONGEST_GAP_STEPS = 30

@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deploy.device.integers import Ints, bit_length
-from ppg.targets import CLASSES
+from ppg.readout.classes import CLASSES
 from ppgnas.errors import ExportError
 
 TABLE_STEPS = 64

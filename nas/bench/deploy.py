@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwmodels.boards import load_board
-from hwmodels.engines import load_engine
+from hwmodels.engines.load import load_engine
 from hwmodels.graph import Graph
 from hwmodels.scorecard import score
 from ppgnas.errors import DependencyError
@@ -28,7 +28,7 @@ from ppgnas.errors import DependencyError
 if TYPE_CHECKING:
     from deploy.c.build import ModelFiles
     from deploy.emulation.emulate import Emulator
-    from deploy.quantized import QuantizedNet
+    from deploy.integers.quantized import QuantizedNet
     from nas.run.folder import RunDir
 
 COMMAND = "ppgnas bench deploy"
@@ -129,11 +129,13 @@ def measure(name: str, net: QuantizedNet, x: Int8, *, trained: bool) -> Row:
         DependencyError, ToolError: no compiler or emulator, or it fails.
         ExportError: a layer that a file cannot hold.
     """
-    from deploy import reference, tflite, tflite_runtime
     from deploy.c.build import emulator_of, model_files
     from deploy.emulation.toolchain import find_compiler
+    from deploy.integers import reference
     from deploy.parity import max_lsb
-    from hwmodels.cmsis_counts import cmsis_nn_instructions
+    from deploy.tflite import runtime as tflite_runtime
+    from deploy.tflite import writer as tflite
+    from hwmodels.fit.cmsis_counts import cmsis_nn_instructions
 
     graph = net.graph
     classes = graph.shape(graph.output)[-1]
@@ -173,7 +175,7 @@ def measure(name: str, net: QuantizedNet, x: Int8, *, trained: bool) -> Row:
 
 
 def _tflm_differences(file: bytes, x: Int8, truth: Int8) -> int | None:
-    from deploy import tflm_runtime
+    from deploy.tflite import micro as tflm_runtime
 
     try:
         return int((tflm_runtime.run(file, x) != truth).sum())
@@ -182,7 +184,7 @@ def _tflm_differences(file: bytes, x: Int8, truth: Int8) -> int | None:
 
 
 def _bpm_share(net: QuantizedNet, seen: Int8, truth: Int8) -> float:
-    from ppg.decode import decode
+    from ppg.readout.decode import decode
 
     bpm = [decode(net.dequantize_output(logits)).bpm for logits in (seen, truth)]
     return float(np.mean(np.abs(bpm[0] - bpm[1]) <= 0.1))
@@ -199,7 +201,7 @@ def _random_networks(count: int, space: str, seed: int) -> Iterator[tuple[str, G
 
 def random_rows(count: int, *, space: str = "default", seed: int = 77) -> list[Row]:
     """Networks with made-up weights on made-up windows; the laws were fitted on other seeds."""
-    from deploy.random_net import random_net
+    from deploy.fuzz.random_net import random_net
 
     rows = []
     for number, (name, graph) in enumerate(_random_networks(count, space, seed)):

@@ -23,7 +23,7 @@ def speed(*, architectures: int = ARCHITECTURES, space: str = "default") -> dict
     """
     from hwmodels.boards import load_board
     from hwmodels.costs import costs_many
-    from hwmodels.engines import load_engine
+    from hwmodels.engines.load import load_engine
     from nas.search import load_space
     from search_spaces.lower import lower
 
@@ -54,7 +54,7 @@ def _timed_s(graphs: Any, board: Any, engine: Any) -> float:
 
 def bench_hwmodels(*, architectures: int = ARCHITECTURES) -> dict[str, Any]:
     """The table as a document."""
-    from hwmodels.benchmark import rows
+    from hwmodels.fit.held_out import rows
 
     return {
         "command": COMMAND,
@@ -99,7 +99,7 @@ def markdown(document: dict[str, Any]) -> str:
         "# Errors of the hardware models",
         "",
         f"Made by `{document['command']}`. Every figure is of held-out points; see",
-        "`hwmodels/benchmark.py` for how, and `hwmodels/data/README.md` for where they come from.",
+        "`hwmodels/fit/held_out.py` for how, and `hwmodels/data/README.md` for where they are from.",
         "The share inside the 90 % interval shall be 85-95 %.",
         "",
         f"| {' | '.join(HEADER)} |",

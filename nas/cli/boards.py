@@ -189,7 +189,7 @@ def list_engines(as_json: AsJson = False) -> None:
     \b
     ppgnas engines list
     """
-    from hwmodels.engines import engine_names, load_engine
+    from hwmodels.engines.load import engine_names, load_engine
 
     found = [load_engine(name) for name in engine_names()]
     if as_json:

@@ -12,8 +12,8 @@ from ppgnas.defaults import DEFAULT_BOARD
 
 if TYPE_CHECKING:
     from hwmodels.boards import Board
-    from hwmodels.calibrate import Calibration
-    from hwmodels.engine import Engine
+    from hwmodels.engines.engine import Engine
+    from hwmodels.fit.calibrate import Calibration
 
 
 @verb
@@ -41,7 +41,7 @@ def calibrate(
     ppgnas calibrate --anchor model.tflite=12.3ms --board stm32f767
     ppgnas score model.tflite --board stm32f767 --engine my_engine.toml
     """
-    from hwmodels.calibrate import render
+    from hwmodels.fit.calibrate import render
     from nas.report.calibration import parity_html
     from nas.search import load_target
     from ppgnas.errors import DataError
@@ -74,8 +74,8 @@ def calibrate(
 
 
 def _from_csv(path: Path, board: Board, engine: Engine) -> Calibration:
-    from hwmodels.calibrate import from_layers, from_networks
-    from hwmodels.calibration_csv import LayerTiming, NetworkTiming, read_timings
+    from hwmodels.fit.calibrate import from_layers, from_networks
+    from hwmodels.fit.calibration_csv import LayerTiming, NetworkTiming, read_timings
     from nas.models.names import find_model
     from ppgnas.errors import DataError, PpgnasError
 
@@ -97,7 +97,7 @@ def _from_csv(path: Path, board: Board, engine: Engine) -> Calibration:
 
 
 def _from_anchors(anchors: list[str], board: Board, engine: Engine) -> Calibration:
-    from hwmodels.calibrate import from_networks
+    from hwmodels.fit.calibrate import from_networks
     from nas.models.names import find_model
     from nas.run.units import parse_ms
     from ppgnas.errors import DataError

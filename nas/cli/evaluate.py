@@ -25,12 +25,12 @@ ModelName = Annotated[str, typer.Argument(metavar="MODEL", help=MODEL_HELP)]
 Smoothing = Annotated[str, typer.Option(help=SMOOTHING_HELP)]
 AsJson = Annotated[bool, typer.Option("--json", help=JSON_HELP)]
 
-# Files, and the rule of `deploy.reference` that each computes.
+# Files, and the rule of `deploy.integers.reference` that each computes.
 RULES = {"tflite": "tflm", "c": "c"}
 # Parts of a split whose people a network knows.
 SEEN = ("train", "search")
 _ERRORS = ("mae_bpm", "mae_bpm_smoothed")
-# Keys of `evaluate --json` that `ppg.metrics.summary` gives.
+# Keys of `evaluate --json` that `ppg.people.metrics.summary` gives.
 _EVALUATED = (
     "windows",
     "mae_bpm",
@@ -63,7 +63,7 @@ def evaluate(
     """
     from nas.models.names import ModelError, find_model
     from nas.run.people import read_source
-    from ppg.smoothing import check_smoothing
+    from ppg.readout.smoothing import check_smoothing
 
     check_smoothing(smoothing)
     if file not in RULES:
@@ -103,9 +103,9 @@ def measure(
     import numpy as np
 
     from distill.evaluation import predict_windows
-    from nas.models.readout import decoding_of
     from nas.models.folder import activities_of
-    from ppg.metrics import summary
+    from nas.models.readout import decoding_of
+    from ppg.people.metrics import summary
     from ppg.windows import windows_of
 
     decoding = decoding_of(found.card())
@@ -196,7 +196,7 @@ def _split_of(found: Model) -> dict[str, Any]:
 
 def _roles(split: dict[str, Any], recordings: Sequence[Recording]) -> dict[str, str | None]:
     """For each person the part of a split that they are in, None if in none."""
-    from ppg.same_person import known_people
+    from ppg.identity.groups import known_people
 
     roles: dict[str, str | None] = dict.fromkeys(recording.person for recording in recordings)
     for part in ("report", "search", "train"):  # the last one counts
@@ -215,7 +215,7 @@ def _unseen(people: dict[str, dict[str, Any]]) -> dict[str, Any] | None:
 
 def _notes(document: dict[str, Any]) -> list[str]:
     """What a reader of the errors must know about the people."""
-    from ppg.protocol import UNMAPPED
+    from ppg.people.split import UNMAPPED
 
     people = document["people"]
     notes = []
@@ -254,7 +254,6 @@ def predict(
     ppgnas predict results/run:1 recordings/anna_1.npz --out trace.csv --plot trace.html
     ppgnas predict results/run:1 unlabelled.npz --json
     """
-    from nas.models.readout import decoding_of
     from nas.models.names import find_model
     from nas.models.predict import (
         find_recording,
@@ -264,7 +263,8 @@ def predict(
         trace_rows,
         trace_summary,
     )
-    from ppg.smoothing import check_smoothing
+    from nas.models.readout import decoding_of
+    from ppg.readout.smoothing import check_smoothing
     from ppgnas.files import write_text_atomic
 
     check_smoothing(smoothing)

@@ -8,26 +8,16 @@ from typing import Annotated
 
 import typer
 
-from nas.cli import calibrate as cli_calibrate
-
-from nas.cli.data import verbs as cli_data
-
 from nas.cli import boards as cli_info
-
-from nas.cli import score as cli_model
-
+from nas.cli import calibrate as cli_calibrate
 from nas.cli import evaluate as cli_read
-
-from nas.cli.bench import records as cli_records
-
 from nas.cli import rescore as cli_rescore
-
+from nas.cli import score as cli_model
 from nas.cli import search as cli_search
-
 from nas.cli import train as cli_train
-
 from nas.cli import verify as cli_verify
-
+from nas.cli.bench import records as cli_records
+from nas.cli.data import verbs as cli_data
 from nas.run import interrupt
 from ppgnas import __version__
 

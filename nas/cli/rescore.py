@@ -44,9 +44,9 @@ def rescore(
     ppgnas rescore results/run --board nrf5340
     ppgnas rescore results/run --board my_board.toml --engine st-edge-ai --json
     """
-    from nas.report.rescore import rescore_page
     from nas.explore.rescore import report_path
     from nas.explore.rescore import rescore as rescore_run
+    from nas.report.rescore import rescore_page
     from nas.report.rescore_text import markdown
     from nas.run.folder import RunDir
     from nas.run.units import parse_ms

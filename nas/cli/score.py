@@ -41,8 +41,8 @@ def score(
     """
     from hwmodels.scorecard import score as score_graph
     from nas.models.names import find_model
-    from nas.search import load_target
     from nas.run.units import parse_ms
+    from nas.search import load_target
 
     period_s = parse_ms(period, option="--rate") / 1000
     budget_ms = None if latency is None else parse_ms(latency, option="--latency")
@@ -168,9 +168,9 @@ def export(
     ppgnas export results/run:1 --format tflite,onnx --out firmware/
     ppgnas export results/run:1 --format c --out firmware/ --ppg-hz 64 --acc-hz 32
     """
-    from nas.models.signal_chain import Sensors
     from nas.models.export import export_files
     from nas.models.names import find_model
+    from nas.models.signal_chain import Sensors
 
     sensors = Sensors(ppg_hz, acc_hz, ppg_channels, counts_per_g, smoothing)
     written = export_files(find_model(model), formats.split(","), Path(out), sensors=sensors)

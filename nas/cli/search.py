@@ -126,8 +126,8 @@ def _run(given: dict[str, Any], out: Path | None, *, resume: bool, as_json: bool
     from nas import search as searching
     from nas.run.claim import check_same, stored_config
     from nas.run.config import resolve
-    from nas.run.progress import for_terminal
     from nas.run.folder import DEFAULT_OUT, choose
+    from nas.run.progress import for_terminal
 
     progress = for_terminal()
     base = None

@@ -16,19 +16,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from nas.explore.problem import Problem
+from nas.explore.study import front_of
 from nas.models.backend import Distillery, Retrained, Trainer
+from nas.models.folder import Judging, write_model
 from nas.pareto import pick_spread
 from nas.run.candidates import Candidate
-from nas.models.folder import Judging, write_model
-from nas.explore.problem import Problem
-from nas.run.progress import Tick
 from nas.run.folder import RunDir, new_folder
-from nas.explore.study import front_of
+from nas.run.progress import Tick
 from ppgnas.errors import RunError
 from ppgnas.files import write_json_atomic
 
 if TYPE_CHECKING:
-    from deploy.quantized import QuantizedNet
+    from deploy.integers.quantized import QuantizedNet
 
 
 CLEARLY_LARGER = 2  # times the MAC of the best of the front; below it are its neighbours
@@ -127,7 +127,7 @@ def is_retrained(run: RunDir, candidate: Candidate) -> bool:
 
 def ranked(chosen: Sequence[Candidate], run: RunDir) -> list[Finalist]:
     """The retrained networks, lowest int8 MAE on search people first."""
-    from deploy.quantized import QuantizedNet
+    from deploy.integers.quantized import QuantizedNet
 
     finalists = []
     for candidate in chosen:

@@ -22,11 +22,11 @@ import numpy as np
 
 from hwmodels.boards import Board, load_board
 from hwmodels.costs import Costs, costs_many
-from hwmodels.engine import Engine
-from hwmodels.engines import load_engine
+from hwmodels.engines.engine import Engine
+from hwmodels.engines.load import load_engine
 from hwmodels.scorecard import score
-from nas.pareto import nondominated
 from nas.explore.problem import FIELDS, Problem
+from nas.pareto import nondominated
 from nas.report.loading import number, table
 from nas.run.folder import RunDir
 from ppgnas.errors import PpgnasError, RunError

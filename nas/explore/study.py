@@ -21,10 +21,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from nas.run.config import SAMPLERS
+from nas.explore.problem import CostOf, Probe, Problem
 from nas.pareto import hypervolume_share, nondominated
 from nas.run.candidates import Candidate, Journal
-from nas.explore.problem import CostOf, Probe, Problem
+from nas.run.config import SAMPLERS
 from nas.run.progress import Tick
 from search_spaces.arch import Arch
 from search_spaces.space import SearchSpace

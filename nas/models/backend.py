@@ -13,13 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nas.run.progress import Tick
+from ppg.readout.transitions import Transitions
 from ppg.recording import Recording
-from ppg.transitions import Transitions
 from search_spaces.arch import Arch
 from search_spaces.space import SearchSpace
 
 if TYPE_CHECKING:
-    from deploy.quantized import QuantizedNet
+    from deploy.integers.quantized import QuantizedNet
     from distill.evaluation import Predictions
 
 
@@ -72,7 +72,7 @@ class MakeTrainer(Protocol):
 
 
 class Predict(Protocol):
-    """int8 predictions of a network on recordings, by a rule of `deploy.reference`."""
+    """int8 predictions of a network on recordings, by a rule of `deploy.integers.reference`."""
 
     def __call__(
         self,

@@ -13,8 +13,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from nas.models.signal_chain import Sensors, reading_of
 from nas.models.names import Model, ModelError
+from nas.models.signal_chain import Sensors, reading_of
 from ppgnas.errors import BoardError, ExportError
 from ppgnas.files import write_bytes_atomic
 
@@ -87,7 +87,7 @@ def _c_files(
 ) -> dict[str, bytes]:
     """model.c, model.h, README.md, the example around them, and the card."""
     from deploy.c.project import project
-    from deploy.single_rounding import RULE
+    from deploy.integers.single_rounding import RULE
     from nas.models.verify import windows_for
 
     for name in _INTEGERS:

@@ -14,19 +14,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nas.models.readout import Decoding, calibrate
 from nas.models.backend import Distillery
-from ppg.metrics import by_activity, summary
+from nas.models.readout import Decoding, calibrate
+from ppg.people.metrics import by_activity, summary
+from ppg.readout.transitions import Transitions
 from ppg.recording import Recording
-from ppg.transitions import Transitions
 from ppgnas.errors import ExportError
 from ppgnas.files import write_bytes_atomic, write_json_atomic, write_text_atomic
 
 if TYPE_CHECKING:
-    from deploy.quantized import QuantizedNet
+    from deploy.integers.quantized import QuantizedNet
     from distill.evaluation import Predictions
     from hwmodels.boards import Board
-    from hwmodels.engine import Engine
+    from hwmodels.engines.engine import Engine
     from search_spaces.arch import Arch
 
 PARITY_WINDOWS = 500
@@ -91,7 +91,8 @@ def write_model(
     Raises:
         ExportError: the TFLite file does not equal the integer reference in LiteRT's rounding.
     """
-    from deploy import onnx_export, parity, tflite
+    from deploy import onnx_export, parity
+    from deploy.tflite import writer as tflite
     from hwmodels.arena import lower_bound_plan
     from hwmodels.scorecard import score
 
@@ -175,7 +176,7 @@ def _write_c(
 ) -> dict[str, Any]:
     """Write `model.c` and `model.h`; what the card says of them, or why they are not there."""
     from deploy.c.build import model_files
-    from deploy.single_rounding import RULE
+    from deploy.integers.single_rounding import RULE
 
     try:
         files = model_files(net, folder)
@@ -203,7 +204,7 @@ def _write_c(
 
 
 def activities_of(predictions: Predictions) -> dict[str, dict[str, float]]:
-    """`ppg.metrics.by_activity` of predictions."""
+    """`ppg.people.metrics.by_activity` of predictions."""
     return by_activity(
         predictions.reference_bpm,
         predictions.bpm,

@@ -23,8 +23,8 @@ from search_spaces.lower import lower
 from search_spaces.published import PUBLISHED_PREFIX, published
 
 if TYPE_CHECKING:
-    from deploy.quantized import QuantizedNet
-    from deploy.tflite_reader import TfliteModel
+    from deploy.integers.quantized import QuantizedNet
+    from deploy.tflite.reader import TfliteModel
 
 _ALLOWED = (
     "name RUN:ID (for example results/run:1), a folder that `ppgnas train` wrote, published:NAME, "
@@ -116,7 +116,7 @@ class Model:
             ModelError: the model has no weights.
             ExportError: the integers of a TFLite file are beyond the integer reference.
         """
-        from deploy.quantized import QuantizedNet
+        from deploy.integers.quantized import QuantizedNet
 
         if self.file is not None:
             return self.file.net()
@@ -156,7 +156,7 @@ def find_model(name: str) -> Model:
     except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
         raise ModelError(f"{name}: there is no such file; {_ALLOWED}") from error
     if path.suffix == ".tflite" or content[4:8] == _TFLITE_MARK:
-        from deploy.tflite_reader import read
+        from deploy.tflite.reader import read
 
         file = read(content, name=name)
         return Model(name, file.graph, file=file, beside=path.parent)

@@ -17,14 +17,14 @@ from numpy.typing import NDArray
 
 from nas.models.readout import Decoding
 from nas.run.people import read_source
-from ppg.npz import read_signals
+from ppg.npz.folder import read_signals
 from ppg.recording import STRIDE_S, WINDOW_S, Recording
 from ppgnas.errors import DataError
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
-    from deploy.quantized import QuantizedNet
+    from deploy.integers.quantized import QuantizedNet
 
 COLUMNS = (
     "time_s",
@@ -122,7 +122,7 @@ def trace_of(
         recording: its signals; labels only serve as the reference.
         front_end: rate in Hz, and whether acceleration is read.
         decoding: see `Decoding`.
-        smoothing: one of `ppg.smoothing.SMOOTHINGS`.
+        smoothing: one of `ppg.readout.smoothing.SMOOTHINGS`.
 
     Raises:
         DataError: the network reads an acceleration that the recording does not have.

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ppg.confidence import Confidence
+from ppg.readout.confidence import Confidence
+from ppg.readout.transitions import Transitions
 from ppg.recording import Recording
-from ppg.transitions import Transitions
 
 if TYPE_CHECKING:
-    from deploy.quantized import QuantizedNet
+    from deploy.integers.quantized import QuantizedNet
     from distill.evaluation import Predictions
 
 
@@ -90,7 +90,7 @@ def calibrate(
         transitions: fitted to training people.
     """
     from distill.evaluation import logits_of, predictions_of
-    from ppg.confidence import fit_confidence
+    from ppg.readout.confidence import fit_confidence
     from ppg.windows import windows_of
 
     windows = windows_of(recordings, rate_hz=rate_hz, acceleration=acceleration)

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from nas.models.readout import decoding_of
 from nas.models.names import ModelError
+from nas.models.readout import decoding_of
 from ppg.windows import WINDOW_S
 
 if TYPE_CHECKING:
     from deploy.c.reading import SensorChain
-    from deploy.quantized import QuantizedNet
+    from deploy.integers.quantized import QuantizedNet
 
 SMOOTHINGS = ("none", "clip", "hmm")
 

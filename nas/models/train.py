@@ -14,17 +14,17 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from distill.effort import effort_by_name
-from nas.run.config import TEACHERS, ConfigError
+from distill.training.effort import effort_by_name
 from nas.models.backend import Distillery, Retrained, distillery
 from nas.models.folder import Judging, write_model
+from nas.run.config import TEACHERS, ConfigError
+from nas.run.folder import new_folder
+from nas.run.machine import versions
 from nas.run.people import People, gather_for
 from nas.run.progress import Progress
-from nas.run.folder import new_folder
 from nas.search import available_cores, load_target
-from nas.run.machine import versions
-from ppg.augment import PREPARATION
-from ppg.transitions import fit_transitions
+from ppg.augment.bank import PREPARATION
+from ppg.readout.transitions import fit_transitions
 from ppgnas.defaults import DEFAULT_BOARD, DEFAULT_ENGINE
 from ppgnas.errors import RunError
 from ppgnas.files import cache_folder, write_json_atomic

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from deploy.c.build import ModelFiles
     from deploy.c.host import HostModel
     from deploy.emulation.emulate import EmulationResult, Emulator
-    from deploy.quantized import QuantizedNet
+    from deploy.integers.quantized import QuantizedNet
     from hwmodels.boards import Board
     from hwmodels.graph import Graph
 
@@ -92,7 +92,7 @@ def _own_source(model: Model) -> list[str]:
 
 def _cut(net: QuantizedNet, front: Front, source: str, limit: int) -> Int8:
     from nas.run.people import read_source
-    from ppg.synthetic import synthesize
+    from ppg.synthetic.recordings import synthesize
     from ppg.windows import windows_of
 
     if source == _SYNTHETIC:
@@ -197,8 +197,12 @@ class _Compared:
 def _compare(
     model: Model, net: QuantizedNet, x: Int8, on_host: HostModel, emulator: Emulator
 ) -> _Compared:
-    from deploy import onnx_export, reference, tflite, tflite_runtime, tflm_runtime
+    from deploy import onnx_export
+    from deploy.integers import reference
     from deploy.parity import max_lsb
+    from deploy.tflite import micro as tflm_runtime
+    from deploy.tflite import runtime as tflite_runtime
+    from deploy.tflite import writer as tflite
 
     truth, by_c = reference.run(net, x), reference.run(net, x, rule="c")
     host = on_host.run(x)
@@ -311,7 +315,7 @@ def _predicted(
     graph: Graph, board: Board, emulated: dict[str, Any]
 ) -> tuple[dict[str, Any], dict[str, float]]:
     """What the engine says, and its relative errors in percent."""
-    from hwmodels.engines import load_engine
+    from hwmodels.engines.load import load_engine
     from hwmodels.scorecard import score
 
     card = score(graph, board, load_engine(ENGINE))

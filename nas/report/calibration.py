@@ -6,7 +6,7 @@ import html
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from hwmodels.calibrate import Calibration
+from hwmodels.fit.calibrate import Calibration
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go

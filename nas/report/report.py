@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from nas.report.loading import RunData, load_run
+from nas.report.page import COSTS, cost, render_page, text
 from nas.report.sections.bland_altman import bland_altman_section
 from nas.report.sections.confidence import confidence_section
 from nas.report.sections.finalists import finalists_section
 from nas.report.sections.history import history_section
 from nas.report.sections.layers import layers_section
-from nas.report.loading import RunData, load_run
-from nas.report.page import COSTS, cost, render_page, text
 from nas.report.sections.parallel import parallel_section
 from nas.report.sections.pareto import pareto_section
 from nas.report.sections.people import datasets_section, people_section

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from nas.run.config import SearchConfig, differences
-from nas.run.people import People
 from nas.run.folder import FORMAT, RunDir, timestamp
 from nas.run.machine import versions
-from ppg.augment import PREPARATION
-from ppg.transitions import fit_transitions
+from nas.run.people import People
+from ppg.augment.bank import PREPARATION
+from ppg.readout.transitions import fit_transitions
 from ppgnas import __version__
 from ppgnas.errors import RunError
 from search_spaces.space import SearchSpace

@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Protocol
 
 from nas.run.config import SYNTHETIC, SearchConfig
-from ppg import npz, synthetic
+from ppg.identity.groups import shared_people
 from ppg.loaders.registry import read_folder, unread_beside
-from ppg.protocol import Split, draw_split, read_split, split_before_report
+from ppg.npz import folder as npz
+from ppg.people.split import Split, draw_split, read_split, split_before_report
 from ppg.recording import Recording
-from ppg.same_person import shared_people
+from ppg.synthetic import recordings as synthetic
 from ppgnas.errors import DataError
 from search_spaces.space import SearchSpace
 

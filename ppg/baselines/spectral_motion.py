@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ppg.baselines.spectrum import motion_spectrum, spectra, to_unit_peak
-from ppg.targets import bin_centres_bpm
+from ppg.readout.classes import bin_centres_bpm
 from ppg.windows import WindowSet
 
 STRENGTH = 0.9

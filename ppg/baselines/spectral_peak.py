@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ppg.baselines.spectrum import spectra
-from ppg.targets import bin_centres_bpm
+from ppg.readout.classes import bin_centres_bpm
 from ppg.windows import WindowSet
 
 

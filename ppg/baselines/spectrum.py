@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ppg.targets import CLASSES, FIRST_BPM
+from ppg.readout.classes import CLASSES, FIRST_BPM
 
 CHUNK = 512
 

@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ppg.baselines.spectrum import motion_spectrum, spectra, to_unit_peak
+from ppg.readout.classes import bin_centres_bpm
 from ppg.recording import STRIDE_S
-from ppg.targets import bin_centres_bpm
 from ppg.windows import WindowSet
 
 MEMORY = 15  # windows, so 30 s and their overlap

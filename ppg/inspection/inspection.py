@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ppg import npz
-from ppg.inspection.doubles import doubles
-from ppg.inspection.lag import Lag, agreement, best_shift
-from ppg.inspection.naive import spectra, still
+from ppg.identity.traces import doubles
 from ppg.inspection.reference import reference_noise_bpm
 from ppg.inspection.signals import median_acc_g, signal_warnings
-from ppg.protocol import UNMAPPED
+from ppg.label_lag import Lag, agreement, best_shift
+from ppg.naive import spectra, still
+from ppg.npz import folder as npz
+from ppg.people.split import UNMAPPED
 from ppg.recording import Recording
 
 BIN_BPM = 10

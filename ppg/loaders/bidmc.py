@@ -16,10 +16,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from ppg.identity.folder import Entry
 from ppg.loaders.csv_numbers import read_columns
 from ppg.loaders.ecg import heart_rate, r_peaks
 from ppg.loaders.layout import files_like, make_recording, windows_of_signal
-from ppg.npz_people import Entry
 from ppgnas.errors import DataError
 
 NAME = "bidmc"

@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ppg.identity.folder import Entry
 from ppg.loaders.layout import files_like, make_recording, most_frequent
 from ppg.loaders.unpickle import load_arrays
-from ppg.npz_people import Entry
 from ppg.recording import STRIDE_S
 from ppgnas.errors import DataError
 

@@ -11,10 +11,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ppg import npz
+from ppg.identity.folder import Entry, check_recordings
 from ppg.loaders import bami, bidmc, dalia, spc, welltory, wesad
-from ppg.npz_fields import REQUIRED
-from ppg.npz_people import Entry, check_recordings
+from ppg.npz import folder as npz
+from ppg.npz.fields import REQUIRED
 from ppg.recording import Recording
 from ppgnas.errors import DataError
 

@@ -15,9 +15,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from ppg.identity.folder import Entry
 from ppg.loaders.layout import files_like, make_recording
 from ppg.loaders.matlab import read_matrices
-from ppg.npz_people import Entry
 from ppg.recording import STRIDE_S, WINDOW_S
 from ppgnas.errors import DataError
 

@@ -4,8 +4,9 @@
 and uneven; `subject_NN/RR.txt` with the intervals of a chest strap in ms, from the same begin.
 Frames are interpolated to 30 Hz. A window's rate is 60 / mean of the intervals that end in it.
 
-13 people in 21 recordings, and which belong together is not published: `ppg.protocol` keeps all of
-them on one side of a split. Neshitov et al., Sensors 2021, 21, 6798, doi 10.3390/s21206798, CC0.
+13 people in 21 recordings, and which belong together is not published: `ppg.people.split` keeps
+all of them on one side of a split. Neshitov et al., Sensors 2021, 21, 6798, doi 10.3390/s21206798,
+CC0.
 """
 
 from __future__ import annotations
@@ -15,10 +16,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from ppg.identity.folder import Entry
 from ppg.loaders.csv_numbers import read_columns
 from ppg.loaders.ecg import heart_rate
 from ppg.loaders.layout import files_like, make_recording, windows_of_signal
-from ppg.npz_people import Entry
 from ppgnas.errors import DataError
 
 NAME = "welltory"

@@ -16,11 +16,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from ppg.identity.folder import Entry
 from ppg.loaders.dalia import is_wesad, numbers, pickles, wrist
 from ppg.loaders.ecg import heart_rate, r_peaks
 from ppg.loaders.layout import make_recording, most_frequent, windows_of_signal
 from ppg.loaders.unpickle import load_arrays
-from ppg.npz_people import Entry
 from ppgnas.errors import DataError
 
 NAME = "wesad"

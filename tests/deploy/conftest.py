@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from deploy.quantized import QuantizedNet, quantize
+from deploy.integers.quantized import QuantizedNet, quantize
 from hwmodels.graph import Graph, Layer, Tensor
 
 Shape = tuple[int, ...]

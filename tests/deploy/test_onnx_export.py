@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from deploy import onnx_export, reference
+from deploy import onnx_export
+from deploy.integers import reference
+from deploy.integers.quantized import QuantizedNet
 from deploy.parity import max_lsb
-from deploy.quantized import QuantizedNet
 from ppgnas.errors import ExportError
 
 Make = Callable[..., Any]

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from deploy import onnx_export, parity, tflite
+from deploy import onnx_export, parity
+from deploy.tflite import writer as tflite
 from ppgnas.errors import ExportError
 
 Make = Callable[..., Any]

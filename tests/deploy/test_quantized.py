@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from deploy import fixed_point
-from deploy.quantized import QuantizedNet, quantize
-from deploy.weight_scales import unambiguous_scale
+from deploy.integers import fixed_point
+from deploy.integers.quantized import QuantizedNet, quantize
+from deploy.integers.weight_scales import unambiguous_scale
 from hwmodels.graph import Graph, Layer, Tensor
 from ppgnas.errors import ExportError
 

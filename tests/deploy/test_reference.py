@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from deploy import fixed_point, reference
-from deploy.quantized import QuantizedNet, quantize
+from deploy.integers import fixed_point, reference
+from deploy.integers.quantized import QuantizedNet, quantize
 from hwmodels.graph import Graph, Layer, Tensor
 from ppgnas.errors import ExportError
 

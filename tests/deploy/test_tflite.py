@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from deploy import reference, tflite, tflite_runtime
-from deploy.quantized import QuantizedNet
+from deploy.integers import reference
+from deploy.integers.quantized import QuantizedNet
+from deploy.tflite import runtime as tflite_runtime
+from deploy.tflite import writer as tflite
 from ppgnas.errors import DependencyError, ExportError
 
 Make = Callable[..., Any]

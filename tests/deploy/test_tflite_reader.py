@@ -12,13 +12,15 @@ import flatbuffers  # type: ignore[import-untyped]
 import numpy as np
 import pytest
 
-from deploy import reference, tflite, tflite_runtime
-from deploy.quantized import QuantizedNet
-from deploy.tflite_reader import read
+from deploy.integers import reference
+from deploy.integers.quantized import QuantizedNet
+from deploy.tflite import runtime as tflite_runtime
+from deploy.tflite import writer as tflite
+from deploy.tflite.reader import read
 from hwmodels.arena import lower_bound_plan
 from hwmodels.boards import load_board
 from hwmodels.costs import costs
-from hwmodels.engines import load_engine
+from hwmodels.engines.load import load_engine
 from ppgnas.errors import ExportError, GraphError
 
 Make = Callable[..., Any]

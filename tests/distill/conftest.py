@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ppg.recording import Recording
-from ppg.synthetic import synthesize
+from ppg.synthetic.recordings import synthesize
 
 
 @pytest.fixture(scope="session")

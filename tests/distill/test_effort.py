@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from distill.effort import EFFORTS, FULL_STEPS_MACS
+from distill.training.effort import EFFORTS, FULL_STEPS_MACS
 
 
 def test_small_finalists_get_all_steps_and_large_ones_fewer() -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from deploy import reference
+from deploy.integers import reference
 from distill.qat import QatNetwork, activation_scale, shared_scale_sources
 from search_spaces.lower import lower
 from search_spaces.network import Network

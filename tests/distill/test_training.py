@@ -11,17 +11,17 @@ import numpy as np
 import pytest
 import torch
 
-from distill.checkpoint import load_checkpoint, read_facts, save_checkpoint
-from distill.effort import EFFORTS, effort_by_name
 from distill.finalist import Retrained
 from distill.fixed import train_fixed
 from distill.inherited import InheritedAccuracy, mean_of_people, thin
 from distill.pool import make_pool, open_pool
-from distill.progress import Progress
 from distill.supernet_training import draw_networks, train_supernet
 from distill.teacher import ResNetTeacher, TeacherShape, check_unseen, load_teacher, train_teacher
 from distill.trainer import Trainer
-from ppg.augment import TrainingBank
+from distill.training.checkpoint import load_checkpoint, read_facts, save_checkpoint
+from distill.training.effort import EFFORTS, effort_by_name
+from distill.training.progress import Progress
+from ppg.augment.bank import TrainingBank
 from ppg.frontend import FRONT_END
 from ppg.recording import Recording
 from ppg.windows import windows_of
@@ -241,7 +241,7 @@ def test_inherited_accuracy_is_repeatable_and_a_mean_of_people(people: list[Reco
 
 
 def test_the_whole_trainer(people: list[Recording], tmp_path: Path) -> None:
-    from deploy import reference
+    from deploy.integers import reference
     from distill.evaluation import predict
 
     space = SearchSpace.preset("tiny")

@@ -6,7 +6,7 @@ import random
 
 import numpy as np
 
-from deploy.quantized import SHARED_SCALE_OPS, QuantizedNet, quantize
+from deploy.integers.quantized import SHARED_SCALE_OPS, QuantizedNet, quantize
 from hwmodels.graph import WEIGHTED_OPS, Graph
 from search_spaces.lower import lower
 from search_spaces.space import SearchSpace

@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from deploy import reference, tflite
-from deploy.quantized import QuantizedNet, quantize
+from deploy.integers import reference
+from deploy.integers.quantized import QuantizedNet, quantize
+from deploy.tflite import writer as tflite
 from hwmodels.arena import buffers_of, lower_bound_plan, plan, portable_scratch_bytes
 from hwmodels.graph import Graph
 from tests.hwmodels.random_nets import random_graph, random_net

@@ -2,10 +2,12 @@
 
 import pytest
 
-from hwmodels import fit, fit_st, fit_timed
-from hwmodels.benchmark import Row, planned_bytes, rows
-from hwmodels.timings import timed_layers, timed_networks
-from hwmodels.toml_file import read_toml
+from hwmodels.fit import counted as fit
+from hwmodels.fit import st as fit_st
+from hwmodels.fit import timed as fit_timed
+from hwmodels.fit.held_out import Row, planned_bytes, rows
+from hwmodels.fit.timings import timed_layers, timed_networks
+from ppgnas.toml_file import read_toml
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +50,7 @@ def test_goals_do_not_hold_for_macs_alone() -> None:
     """The features matter: cycles per MAC miss the goal of 2.5 % on every part."""
     import numpy as np
 
-    from hwmodels.regression import leave_groups_out_linear
+    from hwmodels.fit.regression import leave_groups_out_linear
 
     layers = timed_layers()
     for mcu in ("STM32F446", "nRF52832", "STM32L552"):
@@ -75,7 +77,7 @@ def test_committed_files_are_those_of_the_data() -> None:
     """`python -m hwmodels.fit` would write what is committed."""
     counted, _ = fit.fit_all()
     timed = fit_timed.fit_all(counted)
-    document = read_toml(fit.TIMED_TOML)["profiles"]
+    document = read_toml(fit_timed.TIMED_TOML)["profiles"]
     assert document["Cortex-M7"]["kernels"]["depthwise_window"]["cycles"][0] == pytest.approx(
         timed.networks.scales[2], rel=1e-3
     )
@@ -84,7 +86,7 @@ def test_committed_files_are_those_of_the_data() -> None:
             committed = document[mcu]["kernels"][name]
             assert committed["cycles"] == pytest.approx(list(law.coefficients), rel=1e-3, abs=1e-3)
             assert committed["mean_error"] == pytest.approx(law.held_out.mape, abs=1e-3)
-    versions = read_toml(fit.ST_TOML)["versions"]
+    versions = read_toml(fit_st.ST_TOML)["versions"]
     for version, cores in fit_st.fit_all().items():
         for core, st_law in cores.items():
             assert versions[version][core]["per_mac"] == pytest.approx(

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from deploy.c.foreign import foreign_graph
-from hwmodels.c_program import Program, Storage, dot_words, program, widened
+from deploy.fuzz.foreign import foreign_graph
+from hwmodels.generated_c.program import Program, Storage, dot_words, program, widened
 from hwmodels.graph import Graph
 from search_spaces.lower import lower
 from search_spaces.space import PRESETS, SearchSpace

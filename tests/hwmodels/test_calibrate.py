@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from hwmodels.boards import load_board
-from hwmodels.calibrate import from_layers, from_networks, raw_cycles, render
-from hwmodels.calibration_csv import LayerTiming, NetworkTiming, read_timings
-from hwmodels.engines import engine_text, load_engine
+from hwmodels.engines.load import engine_text, load_engine
+from hwmodels.fit.calibrate import from_layers, from_networks, raw_cycles, render
+from hwmodels.fit.calibration_csv import LayerTiming, NetworkTiming, read_timings
+from hwmodels.fit.timings import timed_layers
 from hwmodels.scorecard import score
-from hwmodels.timings import timed_layers
 from ppgnas.errors import BoardError, DataError
 from tests.hwmodels.small import one_layer, small_graph
 

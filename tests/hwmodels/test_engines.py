@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hwmodels.boards import load_board
-from hwmodels.engine import Engine
-from hwmodels.engines import engine_names, load_engine
+from hwmodels.engines.engine import Engine
+from hwmodels.engines.load import engine_names, load_engine
 from ppgnas.errors import BoardError
 from tests.hwmodels.small import one_layer
 

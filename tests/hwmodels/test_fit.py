@@ -2,8 +2,9 @@
 
 import pytest
 
-from hwmodels.engines import load_engine
-from hwmodels.fit import (
+from hwmodels.engines.kernels import Geometry
+from hwmodels.engines.load import load_engine
+from hwmodels.fit.counted import (
     FIT_TOML,
     Law,
     counted_instructions,
@@ -11,8 +12,7 @@ from hwmodels.fit import (
     fit_all,
     read_counts,
 )
-from hwmodels.kernels import Geometry
-from hwmodels.toml_file import read_toml
+from ppgnas.toml_file import read_toml
 
 
 @pytest.fixture(scope="module")

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from deploy import tflite
-from deploy.quantized import QuantizedNet
+from deploy.integers.quantized import QuantizedNet
+from deploy.tflite import writer as tflite
 from hwmodels.arena import lower_bound_plan
 from hwmodels.boards import load_board
-from hwmodels.engines import load_engine
+from hwmodels.engines.load import load_engine
 from hwmodels.flash import flash_parts
 from hwmodels.graph import WEIGHTED_OPS
 from hwmodels.scorecard import score

@@ -4,9 +4,7 @@ import csv
 
 import pytest
 
-from hwmodels.fit import COUNTS_CSV
-from hwmodels.graph import Layer
-from hwmodels.kernels import (
+from hwmodels.engines.kernels import (
     CLASSES,
     Geometry,
     geometry,
@@ -14,6 +12,8 @@ from hwmodels.kernels import (
     real_taps,
     scratch_bytes,
 )
+from hwmodels.fit.counted import COUNTS_CSV
+from hwmodels.graph import Layer
 from ppgnas.errors import GraphError
 
 
@@ -84,7 +84,7 @@ def test_unknown_operator_is_not_free() -> None:
     assert str(caught.value) == (
         "kernels: operator 'transpose' has no cost; known: conv, depthwise_conv, "
         "fully_connected, add, avg_pool, max_pool, softmax, pad, reshape, mean. "
-        "Add its features to CLASSES in hwmodels/kernels.py"
+        "Add its features to CLASSES in hwmodels/engines/kernels.py"
     )
 
 

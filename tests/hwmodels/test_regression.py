@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hwmodels.regression import (
+from hwmodels.fit.regression import (
     HeldOut,
     half_width,
     leave_groups_out,

@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 
 from hwmodels.boards import Board, load_board
 from hwmodels.costs import costs, costs_many
-from hwmodels.engine import Engine, FlashRules, SramRules, Work
-from hwmodels.engines import load_engine
+from hwmodels.engines.engine import Engine, FlashRules, SramRules, Work
+from hwmodels.engines.kernels import Geometry
+from hwmodels.engines.load import load_engine
 from hwmodels.estimate import Estimate
 from hwmodels.graph import Graph, Layer, Tensor
-from hwmodels.kernels import Geometry
 from hwmodels.power import average_power_mw
 from hwmodels.scorecard import score
 from ppgnas.errors import BoardError

@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from deploy.quantized import QuantizedNet, quantize
+from deploy.integers.quantized import QuantizedNet, quantize
 from distill.evaluation import input_windows, predict
 from nas.models.backend import Distillery
 from nas.run.progress import Tick
-from ppg.npz import write_recording
-from ppg.synthetic import synthesize
+from ppg.npz.folder import write_recording
+from ppg.synthetic.recordings import synthesize
 from search_spaces.arch import Arch
 from search_spaces.lower import lower
 from search_spaces.space import SearchSpace

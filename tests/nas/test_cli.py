@@ -16,8 +16,8 @@ import pytest
 import nas.search
 from nas.cli.main import main
 from nas.run.config import SearchConfig
-from nas.run.progress import Progress
 from nas.run.folder import RunDir
+from nas.run.progress import Progress
 from search_spaces.space import SearchSpace
 from tests.nas.fakes import fake_tools, write_people
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from hwmodels.boards import load_board
-from hwmodels.engines import load_engine
+from hwmodels.engines.load import load_engine
 from hwmodels.scorecard import score
 from nas.bench.hwmodels import bench_hwmodels, markdown
 from nas.cli.main import main

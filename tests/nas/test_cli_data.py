@@ -14,7 +14,7 @@ import pytest
 from nas.cli.main import main
 from nas.models.predict import every_window, find_recording
 from ppg.loaders import registry
-from ppg.npz import read_folder
+from ppg.npz.folder import read_folder
 from ppgnas.errors import DataError
 from tests.ppg.loaders import upstream
 

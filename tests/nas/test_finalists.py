@@ -10,7 +10,6 @@ import pytest
 from deploy import parity
 from distill.evaluation import Predictions
 from hwmodels.costs import Costs
-from nas.models.readout import Decoding
 from nas.explore.finalists import (
     Finalist,
     choose_finalists,
@@ -19,14 +18,15 @@ from nas.explore.finalists import (
     retrain_finalists,
     write_finalists,
 )
+from nas.explore.problem import Problem
+from nas.models.folder import Judging, predictions_csv
+from nas.models.readout import Decoding
 from nas.pareto import hypervolume
 from nas.run.candidates import Candidate
-from nas.models.folder import Judging, predictions_csv
-from nas.explore.problem import Problem
 from nas.run.folder import RunDir
 from nas.search import load_target
-from ppg.confidence import Confidence
-from ppg.synthetic import synthesize
+from ppg.readout.confidence import Confidence
+from ppg.synthetic.recordings import synthesize
 from ppgnas.errors import ExportError
 from search_spaces.space import SearchSpace
 from tests.nas.fakes import FakeTrainer, fake_mae, fake_net, fake_tools
@@ -111,7 +111,7 @@ def test_only_what_is_missing_is_retrained(tmp_path: Path) -> None:
     errors = [finalist.search_mae_bpm for finalist in order]
     assert errors == sorted(fake_mae(c.arch) - 0.5 for c in chosen)
     x = np.zeros((2, 1, 256, 4), np.int8)
-    from deploy import reference
+    from deploy.integers import reference
 
     for finalist in order:
         expected = reference.run(fake_net(finalist.candidate.arch), x)

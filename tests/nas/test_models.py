@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from nas.run.config import resolve
 from nas.models.export import export_files
 from nas.models.names import ModelError, find_model
-from nas.run.progress import Silent
+from nas.run.config import resolve
 from nas.run.folder import RunDir
+from nas.run.progress import Silent
 from nas.search import search
 from ppgnas.errors import ExportError, GraphError, PpgnasError, RunError, SpaceError
 from search_spaces.lower import lower
@@ -161,7 +161,7 @@ def test_c_comes_from_the_integers_that_the_card_describes(run: RunDir, tmp_path
 
 
 def test_tflite_files_of_a_search_carry_a_plan_of_the_arena(run: RunDir) -> None:
-    from deploy import tflite
+    from deploy.tflite import writer as tflite
 
     content = (run.finalist(1) / "model.tflite").read_bytes()
     assert tflite.PLAN_NAME.encode() in content

@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nas.models.readout import Decoding, calibrate, decoding_of
 from nas.models.predict import (
     COLUMNS,
     Trace,
@@ -21,11 +20,12 @@ from nas.models.predict import (
     trace_rows,
     trace_summary,
 )
-from ppg.confidence import Confidence
-from ppg.npz import write_recording
+from nas.models.readout import Decoding, calibrate, decoding_of
+from ppg.npz.folder import write_recording
+from ppg.readout.confidence import Confidence
+from ppg.readout.transitions import Transitions
 from ppg.recording import Recording
-from ppg.synthetic import synthesize
-from ppg.transitions import Transitions
+from ppg.synthetic.recordings import synthesize
 from ppgnas.errors import DataError
 from search_spaces.published import published
 from tests.nas.fakes import fake_net, write_people

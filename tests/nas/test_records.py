@@ -14,12 +14,20 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nas.run import interrupt
-from nas.models.names import ModelError
-from nas.bench.records.jobs import FORMAT, VERSION, Job, RecordsConfig, is_done, network_of, plan_jobs
+from nas.bench.records.jobs import (
+    FORMAT,
+    VERSION,
+    Job,
+    RecordsConfig,
+    is_done,
+    network_of,
+    plan_jobs,
+)
 from nas.bench.records.run import run_job, run_jobs
 from nas.bench.records.table import gather_records, markdown, summarise, whole_seeds
-from ppg.npz import read_folder, read_recording, write_recording
+from nas.models.names import ModelError
+from nas.run import interrupt
+from ppg.npz.folder import read_folder, read_recording, write_recording
 from ppgnas.errors import DataError, RunError
 from ppgnas.files import write_json_atomic
 from search_spaces.published import published

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
+from nas.report.loading import load_run
 from nas.report.report import build_report, write_report
 from nas.report.sections.finalists import _table_info
-from nas.report.loading import load_run
 from ppgnas.errors import RunError
 from tests.nas.report_run import ODD_NAMES, make_run
 

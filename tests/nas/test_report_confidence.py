@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from nas.report.loading import Finalist, Predictions, RunData, load_run
 from nas.report.sections.confidence import (
     _confidence_info,
     _confidence_words,
     _order_words,
     confidence_section,
 )
-from nas.report.loading import Finalist, Predictions, RunData, load_run
 from tests.nas.report_run import make_run
 
 _START = "with the least sure half of the readings left out, the error of the others "

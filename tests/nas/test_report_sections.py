@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from nas.report.loading import Finalist, Predictions, RunData, load_run
+from nas.report.page import cost, fixed, label, name, script_json
 from nas.report.sections.bland_altman import (
     MOST_POINTS,
     _bland_altman_info,
@@ -19,8 +21,6 @@ from nas.report.sections.bland_altman import (
 from nas.report.sections.finalists import _table_info
 from nas.report.sections.history import _draw_history, _history_info
 from nas.report.sections.layers import _layers_info
-from nas.report.loading import Finalist, Predictions, RunData, load_run
-from nas.report.page import cost, fixed, label, name, script_json
 from nas.report.sections.parallel import _draw_parallel, _parallel_info
 from nas.report.sections.pareto import _draw_pareto, _pareto_info
 from nas.report.sections.people import _datasets_info, _draw_people, _people_info

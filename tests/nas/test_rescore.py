@@ -14,10 +14,10 @@ import pytest
 import nas.explore.rescore
 from hwmodels.boards import Board, load_board
 from hwmodels.costs import costs
-from hwmodels.engines import load_engine
+from hwmodels.engines.load import load_engine
 from nas.cli.main import main
-from nas.report.rescore import _slope_info, _spread, rescore_page
 from nas.explore.rescore import report_path, rescore
+from nas.report.rescore import _slope_info, _spread, rescore_page
 from nas.report.rescore_text import MOST_ROWS, markdown
 from nas.run.folder import RunDir
 from ppgnas.errors import BoardError, RunError

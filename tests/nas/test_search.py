@@ -17,13 +17,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nas.run.config import SearchConfig, resolve
 from nas.run.candidates import Journal
+from nas.run.config import SearchConfig, resolve
+from nas.run.folder import RunDir, choose
 from nas.run.people import fitting_space, gather
 from nas.run.progress import Silent
-from nas.run.folder import RunDir, choose
 from nas.search import load_space, search
-from ppg.npz import read_folder, write_recording
+from ppg.npz.folder import read_folder, write_recording
 from ppgnas.errors import DataError, NothingFitsError, RunError
 from tests.nas.fakes import fake_mae, fake_tools, write_people
 

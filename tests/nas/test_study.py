@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 
 from hwmodels.costs import Costs
-from nas.run.config import SAMPLERS, Budgets
+from nas.explore.problem import Probe, Problem, descend, probe
+from nas.explore.study import StudySettings, front_of, run_study
 from nas.pareto import hypervolume_share, nondominated
 from nas.run.candidates import Candidate, Journal
-from nas.explore.problem import Probe, Problem, descend, probe
+from nas.run.config import SAMPLERS, Budgets
 from nas.search import Target, load_target
-from nas.explore.study import StudySettings, front_of, run_study
 from ppgnas.errors import NothingFitsError, RunError
 from search_spaces.arch import Arch
 from search_spaces.space import SearchSpace

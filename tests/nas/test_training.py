@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from nas.run.config import ConfigError
 from nas.models.export import export_files
 from nas.models.names import ModelError, find_model
+from nas.models.train import TrainConfig, train_model
+from nas.run.config import ConfigError
 from nas.run.people import People
 from nas.run.progress import Progress, Silent
-from nas.models.train import TrainConfig, train_model
 from ppgnas.errors import DataError, ExportError, RunError, SpaceError
 from search_spaces.arch import Arch
 from search_spaces.published import published

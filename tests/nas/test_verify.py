@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from deploy import tflite
 from deploy.emulation import toolchain
-from deploy.quantized import QuantizedNet
-from deploy.random_net import random_net
+from deploy.fuzz.random_net import random_net
+from deploy.integers.quantized import QuantizedNet
+from deploy.tflite import writer as tflite
 from hwmodels.boards import load_board
 from hwmodels.graph import Graph, Layer, Tensor
 from nas.cli.main import main

@@ -7,9 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from ppg.augment import PLAIN, Augmentation, TrainingBank, _rarity
+from ppg.augment.bank import PLAIN, Augmentation, TrainingBank, _rarity
 from ppg.recording import Recording
-from ppg.synthetic import synthesize
+from ppg.synthetic.recordings import synthesize
 from ppg.windows import windows_of
 from ppgnas.errors import DataError
 from tests.ppg.inspection.test_inspection import _recording

@@ -9,7 +9,7 @@ import pytest
 
 from ppg.baselines.registry import BASELINES, RATE_HZ, baseline, reads_slope
 from ppg.baselines.spectrum import spectra
-from ppg.synthetic import synthesize
+from ppg.synthetic.recordings import synthesize
 from ppg.windows import WindowSet, windows_of
 from ppgnas.errors import DataError
 

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.optimize import isotonic_regression
 
-from ppg.confidence import Confidence, fit_confidence, monotone, reliability, risk_coverage
-from ppg.metrics import mae_by_person, mean_mae
+from ppg.people.metrics import mae_by_person, mean_mae
+from ppg.readout.confidence import Confidence, fit_confidence, monotone, reliability, risk_coverage
 from ppgnas.errors import DataError
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ppg.decode import decode, probabilities, smooth
-from ppg.targets import bin_centres_bpm, soft_labels
+from ppg.readout.classes import bin_centres_bpm, soft_labels
+from ppg.readout.decode import decode, probabilities, smooth
 
 
 def test_soft_labels_are_gaussians_around_the_rate() -> None:

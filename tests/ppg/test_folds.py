@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from ppg.folds import DALIA_GROUPS, PROTOCOLS, Fold, options_of, protocol
+from ppg.people.protocols import DALIA_GROUPS, PROTOCOLS, Fold, options_of, protocol
 from ppg.recording import Recording
 from ppgnas.errors import DataError
 from tests.ppg.test_transitions import recording

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from ppg.frontend import band_pass, interpolate, normalise_acc, normalise_ppg, stream
-from ppg.synthetic import synthesize
+from ppg.synthetic.recordings import synthesize
 from ppgnas.errors import DataError
 
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ppg.metrics import (
+from ppg.people.metrics import (
     bland_altman,
     bootstrap_mean,
     by_activity,

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ppg.npz import read_folder, read_recording, read_signals, write_recording
+from ppg.npz.folder import read_folder, read_recording, read_signals, write_recording
 from ppg.recording import Recording
 from tests.ppg.npz_files import arrays, equal, message, save
 

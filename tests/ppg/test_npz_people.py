@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ppg.npz import read_folder
+from ppg.npz.folder import read_folder
 from tests.ppg.npz_files import message, save
 
 

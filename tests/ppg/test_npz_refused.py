@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ppg.npz import read_folder, read_recording
+from ppg.npz.folder import read_folder, read_recording
 from tests.ppg.npz_files import arrays, message, save
 
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ppg.npz import fingerprint, read_recording, write_recording
+from ppg.npz.folder import fingerprint, read_recording, write_recording
 from ppg.recording import Recording
 from tests.ppg.npz_files import equal, message, save
 

@@ -14,8 +14,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ppg.npz import read_folder
-from ppg.protocol import PARTS, Split, draw_split, read_split, split_before_report
+from ppg.npz.folder import read_folder
+from ppg.people.split import PARTS, Split, draw_split, read_split, split_before_report
 from ppg.recording import Recording
 from ppgnas.errors import DataError
 

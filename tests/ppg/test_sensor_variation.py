@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ppg.sensor_variation import bend, polarity, tilt
+from ppg.augment.sensor import bend, polarity, tilt
 
 HZ = 32
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ppg.decode import expectation, probabilities, smooth
-from ppg.smoothing import clip, read_series
-from ppg.targets import CLASSES, soft_labels
-from ppg.transitions import Transitions
+from ppg.readout.classes import CLASSES, soft_labels
+from ppg.readout.decode import expectation, probabilities, smooth
+from ppg.readout.smoothing import clip, read_series
+from ppg.readout.transitions import Transitions
 from ppgnas.errors import DataError
 
 

@@ -10,9 +10,9 @@ import pytest
 from numpy.typing import NDArray
 from scipy import signal
 
-from ppg.npz import fingerprint, read_folder, write_recording
+from ppg.npz.folder import fingerprint, read_folder, write_recording
 from ppg.recording import Recording
-from ppg.synthetic import Truth, synthesize, synthesize_person
+from ppg.synthetic.recordings import Truth, synthesize, synthesize_person
 from ppgnas.errors import DataError
 
 REST, WALK, RUN, RECOVERY = range(4)

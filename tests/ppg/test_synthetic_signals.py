@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from scipy import signal
 
 from ppg.recording import Recording
-from ppg.synthetic import PPG_HZ, Truth, synthesize_person
-from ppg.synthetic_heart import Heart, Segment, simulate_heart
-from ppg.synthetic_noise import bump, episodes, follow, wander
-from ppg.synthetic_person import Person, draw_person
-from ppg.synthetic_pulse import waveform
+from ppg.synthetic.heart import Heart, Segment, simulate_heart
+from ppg.synthetic.noise import bump, episodes, follow, wander
+from ppg.synthetic.person import Person, draw_person
+from ppg.synthetic.pulse import waveform
+from ppg.synthetic.recordings import PPG_HZ, Truth, synthesize_person
 
 REST, WALK, RUN, RECOVERY = range(4)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from ppg.readout.transitions import Transitions, changes_of, fit_transitions
 from ppg.recording import Recording
-from ppg.transitions import Transitions, changes_of, fit_transitions
 from ppgnas.errors import DataError
 
 

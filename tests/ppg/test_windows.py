@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from ppg.recording import Recording
-from ppg.synthetic import synthesize
+from ppg.synthetic.recordings import synthesize
 from ppg.windows import windows_of
 from ppgnas.errors import DataError
 

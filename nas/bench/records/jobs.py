@@ -14,13 +14,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from nas.run.config import TEACHERS
 from nas.models.names import ModelError, find_model
+from nas.run.config import TEACHERS
 from nas.run.people import read_source
-from ppg.augment import PREPARATION
+from ppg.augment.bank import PREPARATION
 from ppg.baselines.registry import BASELINES, baseline
-from ppg.folds import FOLDS, Protocol, protocol
-from ppg.npz import fingerprint
+from ppg.npz.folder import fingerprint
+from ppg.people.protocols import FOLDS, Protocol, protocol
 from ppg.recording import Recording
 from ppgnas.errors import DataError, RunError
 from search_spaces.arch import Arch
@@ -42,7 +42,7 @@ class RecordsConfig:
     """What to run.
 
     Attributes:
-        protocol: one of `ppg.folds.PROTOCOLS`.
+        protocol: one of `ppg.people.protocols.PROTOCOLS`.
         data: folder of recordings, or synthetic.
         network: `published:NAME` or its NAME, RUN:ID, an arch.json, or `baseline:NAME`.
         tested_datasets, folds, train_datasets: of the protocols that have them.
@@ -63,7 +63,7 @@ class RecordsConfig:
     train_datasets: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        from distill.effort import effort_by_name
+        from distill.training.effort import effort_by_name
         from nas.models.train import check_teacher
 
         if self.clock not in CLOCKS:

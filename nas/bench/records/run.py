@@ -17,20 +17,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nas.bench.records.jobs import BASELINE_PREFIX, FORMAT, VERSION, Job, is_done, read_for
+from nas.models.readout import calibrate
 from nas.run import interrupt
 from nas.run.config import TEACHERS
-from nas.models.readout import calibrate
-from nas.run.progress import Tick
-from nas.bench.records.jobs import BASELINE_PREFIX, FORMAT, VERSION, Job, is_done, read_for
 from nas.run.machine import versions
+from nas.run.progress import Tick
 from ppg.baselines.registry import RATE_HZ, baseline, reads_slope
-from ppg.folds import Fold
-from ppg.metrics import by_activity, mae_by_person
-from ppg.npz import fingerprint
-from ppg.protocol import PARTS
+from ppg.npz.folder import fingerprint
+from ppg.people.metrics import by_activity, mae_by_person
+from ppg.people.protocols import Fold
+from ppg.people.split import PARTS
+from ppg.readout.smoothing import clip, read_series
+from ppg.readout.transitions import fit_transitions
 from ppg.recording import Recording
-from ppg.smoothing import clip, read_series
-from ppg.transitions import fit_transitions
 from ppg.windows import WindowSet, windows_of
 from ppgnas.defaults import DEFAULT_BOARD, DEFAULT_ENGINE
 from ppgnas.errors import RunError

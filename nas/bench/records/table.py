@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from nas.bench.records.jobs import read_record
-from ppg.folds import options_of
-from ppg.metrics import bootstrap_mean
+from ppg.people.metrics import bootstrap_mean
+from ppg.people.protocols import options_of
 from ppgnas.errors import RunError
 
 COLUMNS = ("raw", "clip", "hmm")

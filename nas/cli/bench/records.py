@@ -75,11 +75,11 @@ def records(
     ppgnas bench records kfold --data recordings/ --dataset bami2,mine --train-dataset bami1
     ppgnas bench records transfer --data recordings/ --dataset mine --train-dataset bami1,bami2
     """
-    from nas.run.progress import for_terminal
     from nas.bench.records.jobs import RecordsConfig, plan_jobs, read_record
     from nas.bench.records.run import run_jobs
     from nas.bench.records.table import gather_records, markdown, summarise, whole_seeds
-    from ppg.folds import FOLDS
+    from nas.run.progress import for_terminal
+    from ppg.people.protocols import FOLDS
     from ppgnas.errors import DataError
     from ppgnas.files import write_text_atomic
 

@@ -1,8 +1,8 @@
 """Whether a reading knows how wrong it is: risk against coverage, and expected against true error.
 
 The expected error of a reading comes from the spread of its class probabilities, by a map that was
-fitted on search people (`ppg.confidence`); here it meets report people. Each person weighs the
-same. Runs without calibrated predictions have no such section.
+fitted on search people (`ppg.readout.confidence`); here it meets report people. Each person weighs
+the same. Runs without calibrated predictions have no such section.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from nas.report.page import (
     scroll_table,
 )
 from nas.report.sections.people import finalist_menu, first_finalist
-from ppg.confidence import reliability, risk_coverage
+from ppg.readout.confidence import reliability, risk_coverage
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -44,8 +44,8 @@ def _confidence_info(finalist: Finalist) -> dict[str, Any] | None:
 
     Returns:
         For `raw` and `smoothed`, where known: `coverage` and `risk_bpm` of the surest readings,
-        `parts` (see `ppg.confidence.reliability`), `mean_expected_bpm` and `mae_bpm` over all
-        readings, each person weighing the same.
+        `parts` (see `ppg.readout.confidence.reliability`), `mean_expected_bpm` and `mae_bpm` over
+        all readings, each person weighing the same.
     """
     seen = finalist.predictions
     if seen is None or len(seen.bpm) == 0:

@@ -15,17 +15,17 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from deploy import reference, single_rounding
 from deploy.c.build import emulator_of, model_files
-from deploy.c.foreign import foreign_graph
-from deploy.c.fuzz import cases, windows
 from deploy.c.host import check_program, host_model
 from deploy.c.source import generate
 from deploy.emulation.host import HostCompiler
 from deploy.emulation.toolchain import Compiler
-from deploy.quantized import QuantizedNet, quantize
-from deploy.random_net import random_net
-from hwmodels.c_program import program
+from deploy.fuzz.foreign import foreign_graph
+from deploy.fuzz.fuzz import cases, windows
+from deploy.fuzz.random_net import random_net
+from deploy.integers import reference, single_rounding
+from deploy.integers.quantized import QuantizedNet, quantize
+from hwmodels.generated_c.program import program
 from hwmodels.graph import Graph, Layer, Tensor
 from ppgnas.errors import ExportError, ToolError
 from search_spaces.lower import lower
@@ -332,7 +332,7 @@ def test_wrong_windows_for_the_host_model(tmp_path: Path, host: HostCompiler) ->
 @pytest.mark.slow
 def test_the_fuzz_command_ends_with_a_line_of_counts() -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "deploy.c.fuzz", "--networks", "4", "--seed", "2"],
+        [sys.executable, "-m", "deploy.fuzz.fuzz", "--networks", "4", "--seed", "2"],
         capture_output=True,
         text=True,
     )

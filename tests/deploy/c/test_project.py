@@ -12,12 +12,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from deploy import reference
 from deploy.c.project import EXAMPLE_FILES, Project, project
 from deploy.emulation.host import HostCompiler
-from deploy.quantized import QuantizedNet
-from deploy.random_net import random_net
-from hwmodels.c_program import program
+from deploy.fuzz.random_net import random_net
+from deploy.integers import reference
+from deploy.integers.quantized import QuantizedNet
+from hwmodels.generated_c.program import program
 from ppgnas.errors import ExportError
 from search_spaces.lower import lower
 from search_spaces.space import SearchSpace

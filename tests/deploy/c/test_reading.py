@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from deploy import reference
 from deploy.c.build import model_texts
 from deploy.c.host import defined
 from deploy.c.reading import SensorChain, reading_texts
@@ -21,8 +20,9 @@ from deploy.device.recordings import stream_windows
 from deploy.device.settings import FrontEnd
 from deploy.device.smoothing import smoother
 from deploy.emulation.host import HostCompiler
-from deploy.quantized import QuantizedNet
-from deploy.random_net import random_net
+from deploy.fuzz.random_net import random_net
+from deploy.integers import reference
+from deploy.integers.quantized import QuantizedNet
 from ppgnas.errors import ExportError
 from search_spaces.arch import Arch
 from search_spaces.lower import lower

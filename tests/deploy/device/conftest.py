@@ -15,7 +15,7 @@ from deploy.device.decoder_c import decoder_c
 from deploy.device.front_end_c import front_end_c
 from deploy.device.settings import FrontEnd
 from deploy.emulation.host import HostCompiler, find_host_compiler
-from ppg.npz import read_folder
+from ppg.npz.folder import read_folder
 from ppg.recording import Recording
 from ppgnas.errors import DependencyError
 from tests.deploy.device.c_device import DecoderC, FrontEndC

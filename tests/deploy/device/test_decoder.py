@@ -1,4 +1,4 @@
-"""The integer decoder against `ppg.decode`, and the smoothers against plain float ones."""
+"""The integer decoder against `ppg.readout.decode`, and the smoothers against plain float ones."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from deploy.device.decoder import Decoder, strides
 from deploy.device.decoding import calibration_of, expected_error
 from deploy.device.smoothing import smoother
 from deploy.device.weights import evidence, evidence_of, exp2, exponent_of, weights
-from ppg.decode import MODE_HALF_WIDTH, Decoded, decode, expectation, probabilities
-from ppg.targets import CLASSES
+from ppg.readout.classes import CLASSES
+from ppg.readout.decode import MODE_HALF_WIDTH, Decoded, decode, expectation, probabilities
 from ppgnas.errors import ExportError
 from tests.deploy.device.c_device import random_logits
 

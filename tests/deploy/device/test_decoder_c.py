@@ -19,7 +19,7 @@ from deploy.device.settings import FrontEnd
 from deploy.device.smoothing import smoother
 from deploy.emulation.host import HostCompiler, zig_host
 from deploy.emulation.processes import run_tool
-from ppg.targets import CLASSES
+from ppg.readout.classes import CLASSES
 from ppgnas.errors import DependencyError, ToolError
 from tests.deploy.device.c_device import DecoderC, random_logits
 

@@ -18,7 +18,7 @@ from deploy.device.settings import FrontEnd
 from deploy.device.smoothing import smoother
 from deploy.emulation.emulate import Emulator
 from deploy.emulation.toolchain import find_compiler
-from ppg.targets import CLASSES
+from ppg.readout.classes import CLASSES
 from ppgnas.errors import DependencyError
 from tests.deploy.device.c_device import random_logits
 

@@ -25,7 +25,7 @@ from deploy.device.settings import FrontEnd, exact_hz
 from deploy.device.windows import Windows, acc_units, acc_window, pack, ppg_window, unpack
 from ppg import frontend
 from ppg.recording import Recording
-from ppg.synthetic import synthesize
+from ppg.synthetic.recordings import synthesize
 from ppg.windows import windows_of
 from ppgnas.errors import ExportError
 

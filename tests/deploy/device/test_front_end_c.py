@@ -19,7 +19,7 @@ from deploy.device.normalising import normalise, normaliser
 from deploy.device.recordings import acc_counts, ppg_counts, stream_windows
 from deploy.device.settings import FrontEnd, exact_hz
 from deploy.device.windows import Windows
-from ppg.synthetic import synthesize
+from ppg.synthetic.recordings import synthesize
 from ppgnas.errors import ExportError
 from tests.deploy.device.c_device import DUE, NO_WINDOW, OK, OUT_OF_STEP, FrontEndC
 

@@ -7,12 +7,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from ppg.inspection.doubles import doubles, trace_distance
+from ppg.identity.traces import doubles, trace_distance
 from ppg.inspection.inspection import histogram, inspect
-from ppg.inspection.lag import aligned
-from ppg.inspection.naive import RATES_BPM, spectra, still
 from ppg.inspection.reference import reference_noise_bpm
 from ppg.inspection.signals import railed_share, signal_warnings
+from ppg.label_lag import aligned
+from ppg.naive import RATES_BPM, spectra, still
 from ppg.recording import Recording
 
 _LABELS = ("window_start_s", "hr_bpm", "valid", "activity")

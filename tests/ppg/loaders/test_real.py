@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ppg.identity.groups import shared_people
 from ppg.inspection.inspection import inspect
 from ppg.loaders.ecg import heart_rate, r_peaks
 from ppg.loaders.matlab import read_matrices
 from ppg.loaders.registry import read_folder
-from ppg.npz import read_folder as read_npz
+from ppg.npz.folder import read_folder as read_npz
 from ppg.recording import Recording
-from ppg.same_person import shared_people
 
 
 @pytest.fixture(scope="module")

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nas.converting import write_folder
 from ppg.loaders import bami, dalia, wesad
 from ppg.loaders.registry import DATA_SETS, data_set, read_folder, unread_beside
-from ppg.npz import read_folder as read_npz
+from ppg.npz.convert import write_folder
+from ppg.npz.folder import read_folder as read_npz
 from ppg.recording import Recording
 from ppgnas.errors import DataError
 from tests.ppg.loaders import upstream

@@ -1,0 +1,1 @@
+"""Networks nobody designed: differences of the C, the reference and the interpreter."""

@@ -1,0 +1,115 @@
+"""Counts of generated steps on the emulated Cortex-M7: what the engine `ppgnas-c` is fitted on.
+
+    python -m deploy.fuzz.counting --networks 200 --out hwmodels/data/c_steps_m7.csv
+
+draws networks of the presets and of a space of longer kernels and all heads, generates and builds
+each, runs one window in emulation and writes one row for each function: the shape of its step, how
+many steps call it, instructions and cycles (of the pipeline model) of one call, bytes of code.
+Then `python -m hwmodels.fit` makes the laws of it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import random
+import tempfile
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from deploy.c.build import emulator_of, model_files
+from deploy.c.source import generate
+from deploy.emulation.toolchain import Compiler, find_compiler
+from deploy.fuzz.random_net import random_net
+from hwmodels.generated_c.shapes import COLUMNS, infer_shape, step_shape
+from hwmodels.graph import Graph
+from search_spaces.arch import HEAD_SPACINGS, Arch
+from search_spaces.lower import lower
+from search_spaces.space import PRESETS, SearchSpace, StageSpace
+
+MAX_MACS = 4_000_000
+MEASURED = ("calls", "instructions", "cycles", "code_bytes")
+_KERNELS = StageSpace(
+    depth=(1, 2),
+    width=(8, 16, 24),
+    kernel=(4, 5, 6, 8, 10, 11, 12, 13, 16, 20, 24, 32),
+    dilation=(1, 2, 4, 16),
+    expansion=(1, 2),
+    stride=(1, 2, 4),
+    residual=(False, True),
+)
+
+
+def draw(networks: int, seed: int) -> Iterator[Graph]:
+    """Graphs of the spaces in turn, different ones, up to `MAX_MACS`."""
+    rng = random.Random(seed)
+    presets = [SearchSpace.preset(name) for name in PRESETS]
+    kernels = replace(
+        presets[1],
+        name="kernels",
+        stages=(_KERNELS, _KERNELS),
+        pooling=("avg", "max"),
+        head_spacing=HEAD_SPACINGS,
+    )
+    spaces = [*presets, kernels]
+    seen: set[Arch] = set()
+    while len(seen) < networks:
+        arch = spaces[len(seen) % len(spaces)].sample(rng)
+        graph = lower(arch)
+        if arch not in seen and graph.total_macs <= MAX_MACS:
+            seen.add(arch)
+            yield graph
+
+
+def count(graph: Graph, seed: int, compiler: Compiler) -> list[tuple[object, ...]]:
+    """Rows of one network: `COLUMNS`, then `MEASURED`."""
+    net = random_net(graph, seed)
+    source = generate(net)
+    rng = np.random.default_rng(seed)
+    window = rng.integers(-128, 128, graph.shape(graph.input)).astype(np.int8)
+    with tempfile.TemporaryDirectory() as folder:
+        emulator = emulator_of(net, model_files(net, Path(folder)), compiler)
+        result = emulator.call("ppg_run", {"ppg_input": window.tobytes()})
+        rows = {}
+        for (function, _), step in zip(source.calls, source.program.steps, strict=True):
+            times = sum(name == function for name, _ in source.calls)
+            rows[function] = (
+                *step_shape(graph, source.program, step),
+                times,
+                result.by_function[function] // times,
+                result.cycles_by_function[function] / times,
+                emulator.image.symbol(function).size_bytes,
+            )
+        rows["ppg_infer"] = (
+            *infer_shape(graph, source.program),
+            1,
+            result.by_function["ppg_infer"],
+            result.cycles_by_function["ppg_infer"],
+            emulator.image.symbol("ppg_infer").size_bytes,
+        )
+    return list(rows.values())
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--networks", type=int, default=120)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--out", type=Path, required=True)
+    arguments = parser.parse_args()
+    compiler = find_compiler()
+    with arguments.out.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(["network", *COLUMNS, *MEASURED])
+        for number, graph in enumerate(draw(arguments.networks, arguments.seed)):
+            for row in count(graph, arguments.seed + number, compiler):
+                writer.writerow([number, *row])
+            file.flush()
+            print(f"{number + 1} of {arguments.networks}: {graph.total_macs} MACs", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,196 @@
+"""Random networks through the generated C under sanitizers, against the integer reference.
+
+    python -m deploy.fuzz.fuzz --networks 1000 --seed 0
+
+Three of four networks are samples of the presets in turn (up to `MAX_MACS`), every fourth one is a
+foreign graph (`deploy.fuzz.foreign`) with scales from far below to far above the usual ones. Each
+runs on noise, on smooth signals and on extremes; every output must equal rule `c` of
+`deploy.integers.reference` to the bit, and AddressSanitizer and UBSan must find nothing. A foreign
+network that the C refuses by name is counted as refused. The last line says how many failed; the
+exit code is then 1.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deploy.c.build import ModelFiles, model_files
+from deploy.c.host import check_program
+from deploy.emulation.host import HostCompiler, find_host_compiler
+from deploy.fuzz.foreign import foreign_graph
+from deploy.fuzz.random_net import random_net
+from deploy.integers import reference
+from deploy.integers.quantized import QuantizedNet
+from hwmodels.graph import Graph
+from ppgnas.errors import ExportError, ToolError
+from search_spaces.lower import lower
+from search_spaces.space import PRESETS, SearchSpace
+
+MAX_MACS = 3_000_000
+FOREIGN_STRETCH = 100.0
+BATCH = 16
+
+
+@dataclass(frozen=True)
+class Case:
+    """One network of the fuzz.
+
+    Attributes:
+        number: from 0; with the seed it repeats the case.
+        source: a preset, or `foreign`.
+        net: the network.
+    """
+
+    number: int
+    source: str
+    net: QuantizedNet
+
+
+@dataclass
+class Tally:
+    """What came of the networks so far."""
+
+    equal: int = 0
+    refused: int = 0
+    failed: int = 0
+
+
+def preset_graphs(seed: int) -> Iterator[tuple[str, Graph]]:
+    """Different samples of the presets in turn, up to `MAX_MACS`, without end."""
+    rng = random.Random(seed)
+    spaces = [SearchSpace.preset(name) for name in PRESETS]
+    seen = set()
+    turn = 0
+    while True:
+        space = spaces[turn % len(spaces)]
+        arch = space.sample(rng)
+        graph = lower(arch)
+        if arch not in seen and graph.total_macs <= MAX_MACS:
+            seen.add(arch)
+            turn += 1
+            yield space.name, graph
+
+
+def cases(networks: int, seed: int) -> Iterator[Case | ExportError]:
+    """Cases, or why the numbers of a foreign one leave what int8 networks can hold."""
+    presets = preset_graphs(seed)
+    for number in range(networks):
+        own = seed * 1_000_003 + number
+        if number % 4 != 3:
+            source, graph = next(presets)
+            yield Case(number, source, random_net(graph, own))
+            continue
+        try:
+            net = random_net(foreign_graph(own), own, stretch=FOREIGN_STRETCH)
+        except ExportError as error:
+            yield error
+            continue
+        yield Case(number, "foreign", net)
+
+
+def windows(net: QuantizedNet, seed: int) -> NDArray[np.int8]:
+    """Four int8 inputs: noise, a smooth walk, noise at both ends of the range, all -128."""
+    rng = np.random.default_rng(seed)
+    shape = net.graph.shape(net.graph.input)[1:]
+    noise = rng.integers(-128, 128, shape)
+    walk = np.clip(np.cumsum(rng.normal(size=shape) * 20, axis=-2), -128, 127)
+    ends = rng.choice((-128, 127), shape)
+    return np.stack([noise, walk, ends, np.full(shape, -128)]).astype(np.int8)
+
+
+def run(networks: int, seed: int, compiler: HostCompiler) -> Tally:
+    """Run the fuzz; failures are printed as they come."""
+    tally = Tally()
+    stream = cases(networks, seed)
+    done = 0
+    while batch := list(islice(stream, BATCH)):
+        _run_batch(batch, seed, compiler, tally)
+        done += len(batch)
+        print(
+            f"{done} of {networks}: {tally.equal} equal, {tally.refused} refused, "
+            f"{tally.failed} failed",
+            flush=True,
+        )
+    return tally
+
+
+def _run_batch(
+    batch: list[Case | ExportError], seed: int, compiler: HostCompiler, tally: Tally
+) -> None:
+    ready: list[tuple[Case, ModelFiles]] = []
+    with tempfile.TemporaryDirectory(prefix="ppgnas-fuzz-") as name:
+        folder = Path(name)
+        for case in batch:
+            if isinstance(case, ExportError):
+                tally.refused += 1
+                continue
+            own = folder / str(case.number)
+            own.mkdir()
+            try:
+                ready.append((case, model_files(case.net, own)))
+            except ExportError as error:
+                if case.source == "foreign":
+                    tally.refused += 1
+                else:
+                    _failed(case, str(error), tally)
+        if not ready:
+            return
+        try:
+            program = check_program(
+                [files for _, files in ready], folder, compiler, flags=["-DPPG_SEPARATE", "-g0"]
+            )
+        except ToolError as error:
+            for case, _ in ready:
+                _failed(case, str(error), tally)
+            return
+        for index, (case, _) in enumerate(ready):
+            x = windows(case.net, seed + case.number)
+            try:
+                found = program.run(index, case.net, x)
+            except ToolError as error:
+                _failed(case, str(error), tally)
+                continue
+            different = int((found != reference.run(case.net, x, rule="c")).sum())
+            if different:
+                _failed(case, f"{different} of {found.size} outputs differ", tally)
+            else:
+                tally.equal += 1
+
+
+def _failed(case: Case, why: str, tally: Tally) -> None:
+    tally.failed += 1
+    print(f"FAILED network {case.number} ({case.source}): {why}", flush=True)
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--networks", type=int, default=100)
+    parser.add_argument("--seed", type=int, default=0)
+    arguments = parser.parse_args()
+    compiler = find_host_compiler()
+    sanitizers = compiler.sanitizers()
+    if not sanitizers:
+        print(f"{compiler.name} has no working sanitizer here; install gcc or clang")
+        sys.exit(1)
+    print(f"{compiler.name} ({compiler.version}), -O1, sanitizers: {', '.join(sanitizers)}")
+    tally = run(arguments.networks, arguments.seed, compiler)
+    print(
+        f"fuzz: {arguments.networks} networks, seed {arguments.seed}: {tally.equal} equal to the "
+        f"integer reference, {tally.refused} refused, {tally.failed} failed"
+    )
+    sys.exit(1 if tally.failed else 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""The arithmetic of the device: quantised networks, fixed point, the integer reference."""

@@ -1,0 +1,355 @@
+"""A graph with int8 weights and scales: what every file for the device is written from.
+
+Convention (TFLite's int8 specification): real = scale * (stored - zero_point). Activations are
+int8 with one scale and zero point a tensor. Weights are int8 in [-127, 127] with zero point 0 and
+one scale an output channel; a fully connected layer has one scale for all, because that is what
+every runtime accepts. Biases are int32 at scale `input scale * weight scale`.
+All scales are float32 values, since that is what a file can hold: the integer arithmetic that is
+derived from them is then the same before and after a file.
+
+Reference: https://ai.google.dev/edge/litert/models/quantization_spec
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from deploy.integers import fixed_point
+from deploy.integers.weight_scales import WEIGHT_MAX, choose_scales
+from hwmodels.graph import WEIGHTED_OPS, Graph, Layer
+from ppgnas.errors import ExportError
+from ppgnas.files import write_bytes_atomic, write_json_atomic
+
+SHARED_SCALE_OPS = frozenset({"pad", "reshape", "avg_pool", "max_pool"})
+"""Operators whose TFLite kernels move or average stored values: output scale = input scale."""
+
+GRAPH_FILE = "graph.json"
+WEIGHTS_FILE = "weights.safetensors"
+
+
+@dataclass(frozen=True)
+class QuantizedNet:
+    """A network in integers.
+
+    Attributes:
+        graph: the layers.
+        activations: tensor name -> (scale, zero point).
+        weights: layer name -> int8 in TFLite's layout (`Graph.weight_shape`).
+        biases: layer name -> int32 `(out_channels,)`.
+        weight_scales: layer name -> float64 `(out_channels,)`; all equal for a fully connected
+            layer.
+
+    Raises:
+        ExportError: a tensor without scale, weights of a wrong shape or type, scales that TFLite
+            wants equal and are not, or a multiplier or accumulator beyond the range of int32.
+    """
+
+    graph: Graph
+    activations: dict[str, tuple[float, int]]
+    weights: dict[str, NDArray[np.int8]]
+    biases: dict[str, NDArray[np.int32]]
+    weight_scales: dict[str, NDArray[np.float64]]
+
+    def __post_init__(self) -> None:
+        for tensor in self.graph.tensors:
+            scale, _ = _check_activation(tensor.name, self.activations)
+            # float(...): numpy would compare a Python float with a float32 in float32.
+            if scale != float(np.float32(scale)):
+                raise ExportError(
+                    f"tensor {tensor.name!r}: the scale {scale!r} is no float32 value, so a file "
+                    "cannot hold it; make networks with `quantize`"
+                )
+        for layer in self.graph.layers:
+            if layer.op in SHARED_SCALE_OPS:
+                _check_shared(layer, self.activations)
+            if layer.op in WEIGHTED_OPS:
+                self._check_weights(layer)
+                self._check_range(layer)
+
+    def _check_weights(self, layer: Layer) -> None:
+        shape = self.graph.weight_shape(layer)
+        channels = (_out_channels(self.graph, layer),)
+        for what, values, dtype, expected in (
+            ("weights", self.weights, np.int8, shape),
+            ("biases", self.biases, np.int32, channels),
+            ("weight_scales", self.weight_scales, np.float64, channels),
+        ):
+            if layer.name not in values:
+                raise ExportError(f"layer {layer.name!r}: {what} are missing")
+            array = values[layer.name]
+            if array.dtype != dtype or array.shape != expected:
+                raise ExportError(
+                    f"layer {layer.name!r}: {what} are {array.dtype} of shape {array.shape}; "
+                    f"expected {np.dtype(dtype)} of shape {expected}"
+                )
+
+        scales = self.weight_scales[layer.name]
+        as_stored = scales.astype(np.float32).astype(np.float64)
+        uneven = layer.op == "fully_connected" and np.ptp(scales) != 0
+        if not (np.isfinite(scales) & (scales > 0) & (scales == as_stored)).all() or uneven:
+            raise ExportError(
+                f"layer {layer.name!r}: the weight scales {scales} are not positive float32 "
+                "values, or differ in a fully connected layer; make networks with `quantize`"
+            )
+
+    def _check_range(self, layer: Layer) -> None:
+        shift = self.multiplier(layer).shift
+        bound = self.accumulator_bound(layer)
+        worst = int(np.argmax(bound * 2.0 ** np.maximum(shift, 0)))
+        left = max(int(np.broadcast_to(shift, bound.shape)[worst]), 0)
+        if left > 30 or bound[worst] * 2.0**left > fixed_point.INT32_MAX:
+            input_scale, output_scale = self._scales(layer)
+            real = input_scale * self.weight_scales[layer.name][worst] / output_scale
+            raise ExportError(
+                f"layer {layer.name!r}, channel {worst}: an accumulator of up to "
+                f"{bound[worst]:.0f} times the multiplier {real:.4g} leaves int32; the output "
+                f"scale {output_scale:.4g} is too small for input scale {input_scale:.4g}: "
+                "calibrate the activation ranges again"
+            )
+
+    def _scales(self, layer: Layer) -> tuple[float, float]:
+        return self.activations[layer.inputs[0]][0], self.activations[layer.output][0]
+
+    def multiplier(self, layer: Layer) -> fixed_point.Multiplier:
+        """Rescaling of a weighted layer's accumulators, `(out_channels,)`."""
+        input_scale, output_scale = self._scales(layer)
+        scales = self.weight_scales[layer.name]
+        return fixed_point.weighted_multiplier(input_scale, scales, output_scale)
+
+    def accumulator_bound(self, layer: Layer) -> NDArray[np.float64]:
+        """`(out_channels,)` largest `|accumulator|` that any input can cause, bias included.
+
+        The same bound holds for every partial sum, in any order: each tap's range includes 0.
+        """
+        weights = self.weights[layer.name].astype(np.float64)
+        if layer.op == "depthwise_conv":
+            weights = np.moveaxis(weights, -1, 0)
+        weights = weights.reshape(weights.shape[0], -1)
+        # (out_channels, taps)
+        zero_point = self.activations[layer.inputs[0]][1]
+        low, high = fixed_point.INT8_MIN - zero_point, fixed_point.INT8_MAX - zero_point
+        positive = np.maximum(weights, 0).sum(axis=1)
+        negative = np.minimum(weights, 0).sum(axis=1)
+        top = high * positive + low * negative
+        bottom = low * positive + high * negative
+        bias = np.abs(self.biases[layer.name].astype(np.float64))
+        return np.maximum(top, -bottom) + bias
+
+    def quantize_input(self, x: ArrayLike) -> NDArray[np.int8]:
+        """Real windows to the network's input.
+
+        Args:
+            x: `(windows, channels, time)`.
+
+        Returns:
+            int8 `(windows, 1, time, channels)`; values beyond the range saturate.
+
+        Raises:
+            ExportError: another shape than the network's, or a value that is not finite.
+        """
+        values = np.asarray(x, dtype=np.float32)
+        _, height, time, channels = self.graph.shape(self.graph.input)
+        if height != 1 or values.ndim != 3 or values.shape[1:] != (channels, time):
+            raise ExportError(
+                f"input windows have shape {values.shape}; this network takes "
+                f"(windows, {channels}, {time})"
+            )
+        if not np.isfinite(values).all():
+            raise ExportError("input windows hold NaN or infinity; leave those windows out")
+        scale, zero_point = self.activations[self.graph.input]
+        # A copy of its own: the steps below work in place.
+        stored = np.ascontiguousarray(values.transpose(0, 2, 1))[:, None] / np.float32(scale)
+        np.rint(stored, out=stored)
+        stored += zero_point
+        np.clip(stored, fixed_point.INT8_MIN, fixed_point.INT8_MAX, out=stored)
+        return stored.astype(np.int8)
+
+    def dequantize_output(self, y: NDArray[np.int8]) -> NDArray[np.float32]:
+        """int8 outputs `(windows, classes)` to real logits of the same shape."""
+        scale, zero_point = self.activations[self.graph.output]
+        return (y.astype(np.float32) - np.float32(zero_point)) * np.float32(scale)
+
+    def save(self, folder: Path) -> None:
+        """Write `graph.json` and `weights.safetensors` into `folder`.
+
+        Raises:
+            OSError: the folder cannot be written.
+        """
+        from safetensors.numpy import save
+
+        arrays: dict[str, NDArray[Any]] = {}
+        for key, values in (
+            ("weights", self.weights),
+            ("biases", self.biases),
+            ("weight_scales", self.weight_scales),
+        ):
+            for name, array in values.items():
+                arrays[f"{key}/{name}"] = np.ascontiguousarray(array)
+        pairs = [self.activations[tensor.name] for tensor in self.graph.tensors]
+        arrays["activation_scales"] = np.array([scale for scale, _ in pairs], np.float64)
+        arrays["activation_zero_points"] = np.array([point for _, point in pairs], np.int32)
+        write_bytes_atomic(folder / WEIGHTS_FILE, save(arrays))
+        write_json_atomic(folder / GRAPH_FILE, self.graph.to_json())
+
+    @staticmethod
+    def load(folder: Path) -> QuantizedNet:
+        """Read what `save` wrote.
+
+        Raises:
+            ExportError: a file is missing, damaged or belongs to another graph.
+            GraphError: `graph.json` is not a layer graph.
+        """
+        from safetensors import SafetensorError
+        from safetensors.numpy import load
+
+        try:
+            graph = Graph.from_json(json.loads((folder / GRAPH_FILE).read_text("utf-8")))
+            arrays = load((folder / WEIGHTS_FILE).read_bytes())
+        except FileNotFoundError as error:
+            raise ExportError(
+                f"{error.filename}: not found; a quantised network is a folder with "
+                f"{GRAPH_FILE} and {WEIGHTS_FILE}"
+            ) from error
+        except (json.JSONDecodeError, UnicodeDecodeError, SafetensorError) as error:
+            raise ExportError(
+                f"{folder}: {GRAPH_FILE} or {WEIGHTS_FILE} is damaged ({error}); export again"
+            ) from error
+        scales = arrays.pop("activation_scales", np.empty(0))
+        points = arrays.pop("activation_zero_points", np.empty(0))
+        if not len(scales) == len(points) == len(graph.tensors):
+            raise ExportError(
+                f"{folder}: {WEIGHTS_FILE} has {len(scales)} activation scales, {GRAPH_FILE} has "
+                f"{len(graph.tensors)} tensors; the two files belong to different networks"
+            )
+        parts: dict[str, dict[str, Any]] = {"weights": {}, "biases": {}, "weight_scales": {}}
+        for key, array in arrays.items():
+            part, _, name = key.partition("/")
+            if part not in parts:
+                raise ExportError(f"{folder}: {WEIGHTS_FILE} holds an unknown entry {key!r}")
+            parts[part][name] = array
+        return QuantizedNet(
+            graph,
+            {
+                tensor.name: (float(scale), int(point))
+                for tensor, scale, point in zip(graph.tensors, scales, points, strict=True)
+            },
+            **parts,
+        )
+
+
+def quantize(
+    graph: Graph,
+    float_weights: Mapping[str, tuple[ArrayLike, ArrayLike]],
+    activations: Mapping[str, tuple[float, int]],
+) -> QuantizedNet:
+    """Quantise trained weights (batch norm already folded).
+
+    Weight scales: see `deploy.integers.weight_scales`.
+
+    Args:
+        graph: the layers.
+        float_weights: layer name -> (weights in TFLite's layout, bias `(out_channels,)`).
+        activations: tensor name -> (scale, zero point); equal for the input and output of `pad`,
+            `reshape`, `avg_pool` and `max_pool`.
+
+    Raises:
+        ExportError: weights that are missing, of a wrong shape or not finite; a bias beyond
+            int32; see also `QuantizedNet`.
+    """
+    rounded: dict[str, tuple[float, int]] = {}
+    for tensor in graph.tensors:
+        scale, zero_point = _check_activation(tensor.name, activations)
+        rounded[tensor.name] = float(np.float32(scale)), zero_point
+    weights: dict[str, NDArray[np.int8]] = {}
+    biases: dict[str, NDArray[np.int32]] = {}
+    weight_scales: dict[str, NDArray[np.float64]] = {}
+    for layer in graph.layers:
+        if layer.op not in WEIGHTED_OPS:
+            continue
+        if layer.name not in float_weights:
+            raise ExportError(f"layer {layer.name!r}: weights are missing")
+        weight, bias = (np.asarray(part, np.float64) for part in float_weights[layer.name])
+        _check_float(graph, layer, weight, bias)
+        input_scale, output_scale = rounded[layer.inputs[0]][0], rounded[layer.output][0]
+        scales = choose_scales(
+            layer, weight, bias, input_scale=input_scale, output_scale=output_scale
+        )
+        weight_scales[layer.name] = scales
+        spread = scales if layer.op == "depthwise_conv" else _first_axis(scales, weight.ndim)
+        stored = np.clip(np.rint(weight / spread), -WEIGHT_MAX, WEIGHT_MAX)
+        weights[layer.name] = stored.astype(np.int8)
+        biases[layer.name] = _quantize_bias(layer, bias, input_scale * scales)
+    return QuantizedNet(graph, rounded, weights, biases, weight_scales)
+
+
+def _quantize_bias(
+    layer: Layer, bias: NDArray[np.float64], scales: NDArray[np.float64]
+) -> NDArray[np.int32]:
+    stored = np.rint(bias / scales)
+    worst = int(np.argmax(np.abs(stored)))
+    if abs(stored[worst]) > fixed_point.INT32_MAX:
+        raise ExportError(
+            f"layer {layer.name!r}, channel {worst}: the bias {bias[worst]:.4g} at scale "
+            f"{scales[worst]:.4g} leaves int32; its weights are too small beside it: "
+            "retrain or prune the channel"
+        )
+    return stored.astype(np.int32)
+
+
+def _check_float(
+    graph: Graph, layer: Layer, weight: NDArray[np.float64], bias: NDArray[np.float64]
+) -> None:
+    expected = graph.weight_shape(layer)
+    channels = _out_channels(graph, layer)
+    if weight.shape != expected or bias.shape != (channels,):
+        raise ExportError(
+            f"layer {layer.name!r} ({layer.op}): weights have shape {weight.shape} and bias "
+            f"{bias.shape}; expected {expected} and {(channels,)}"
+        )
+    if not (np.isfinite(weight).all() and np.isfinite(bias).all()):
+        raise ExportError(
+            f"layer {layer.name!r}: a weight or bias is NaN or infinite; training diverged"
+        )
+
+
+def _check_activation(
+    name: str, activations: Mapping[str, tuple[float, int]]
+) -> tuple[float, int]:
+    if name not in activations:
+        raise ExportError(f"tensor {name!r}: no scale and zero point; calibrate it")
+    scale, zero_point = activations[name]
+    as_stored = np.float32(scale)
+    if not (np.isfinite(as_stored) and as_stored > 0):
+        raise ExportError(
+            f"tensor {name!r}: the scale is {scale}; it must be a finite number above 0"
+        )
+    if zero_point != int(zero_point) or not -128 <= zero_point <= 127:
+        raise ExportError(
+            f"tensor {name!r}: the zero point is {zero_point}; it must be an integer from "
+            "-128 to 127"
+        )
+    return float(scale), int(zero_point)
+
+
+def _check_shared(layer: Layer, activations: Mapping[str, tuple[float, int]]) -> None:
+    before, after = activations[layer.inputs[0]], activations[layer.output]
+    if before != after:
+        raise ExportError(
+            f"layer {layer.name!r} ({layer.op}): input (scale, zero point) {before} and output "
+            f"{after} differ; TFLite's {layer.op} keeps them, so give both tensors the same"
+        )
+
+
+def _out_channels(graph: Graph, layer: Layer) -> int:
+    return graph.shape(layer.output)[-1]
+
+
+def _first_axis(values: NDArray[np.float64], ndim: int) -> NDArray[np.float64]:
+    return values.reshape(-1, *(1,) * (ndim - 1))

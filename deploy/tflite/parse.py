@@ -1,0 +1,243 @@
+"""What a `.tflite` file says, as plain values: tensors, operators and their options.
+
+The content is not trusted. Every vector is checked against the size of the file before it is
+read, so that a damaged file ends in one message and never in a long loop. Nothing is interpreted
+here; `deploy.tflite.reader` makes a graph of it.
+
+Reference: tensorflow/compiler/mlir/lite/schema/schema.fbs (version 3).
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass, field
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deploy.tflite import runtime as tflite_runtime
+from ppgnas.errors import GraphError
+
+IDENTIFIER = b"TFL3"
+_CUSTOM = 32
+_PLACEHOLDER = 127  # in the old one-byte field: the code stands in the newer field
+_WINDOW = ("Padding", "StrideH", "StrideW", "FusedActivationFunction")
+_DILATED = (*_WINDOW, "DilationHFactor", "DilationWFactor")
+_OPTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
+    "CONV_2D": ("Conv2DOptions", _DILATED),
+    "DEPTHWISE_CONV_2D": ("DepthwiseConv2DOptions", _DILATED),
+    "FULLY_CONNECTED": ("FullyConnectedOptions", ("FusedActivationFunction", "WeightsFormat")),
+    "ADD": ("AddOptions", ("FusedActivationFunction",)),
+    "AVERAGE_POOL_2D": ("Pool2DOptions", (*_WINDOW, "FilterHeight", "FilterWidth")),
+    "MAX_POOL_2D": ("Pool2DOptions", (*_WINDOW, "FilterHeight", "FilterWidth")),
+}
+"""operator -> (table of options, fields that are read)."""
+
+
+@dataclass(frozen=True)
+class StoredTensor:
+    """One tensor.
+
+    Attributes:
+        name: as stored; may be empty or shared.
+        shape: sizes; empty for a scalar.
+        kind: name of its type: `INT8`, `FLOAT32`, ...
+        scales, zero_points: `(channels,)` or `(1,)`, empty where it has none.
+        content: bytes of a constant; None for an activation.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    kind: str
+    scales: NDArray[np.float32]
+    zero_points: NDArray[np.int64]
+    content: bytes | None
+
+
+@dataclass(frozen=True)
+class StoredOperator:
+    """One operator: its name in the schema, tensor indices (-1: left out) and options."""
+
+    name: str
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+    options: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class StoredModel:
+    """The only subgraph of a file."""
+
+    tensors: tuple[StoredTensor, ...]
+    operators: tuple[StoredOperator, ...]
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+
+
+def parse(content: bytes, *, name: str) -> StoredModel:
+    """Read a file.
+
+    Args:
+        content: of the file.
+        name: of the file, for messages.
+
+    Raises:
+        GraphError: it is no TFLite file, is damaged, or holds more than one subgraph.
+        DependencyError: no package with the TFLite schema is installed.
+    """
+    if content[4:8] != IDENTIFIER:
+        raise GraphError(
+            f"{name} is no TFLite file: bytes 4 to 8 are {content[4:8]!r} and must be "
+            f"{IDENTIFIER!r}; pass a .tflite file that a converter or ppgnas wrote"
+        )
+    schema = tflite_runtime.schema()
+    try:
+        return _Parser(schema, content).model(name)
+    except (
+        struct.error,
+        IndexError,
+        KeyError,
+        TypeError,
+        ValueError,
+        OverflowError,
+        AttributeError,
+    ) as error:
+        if isinstance(error, GraphError):
+            raise
+        raise GraphError(
+            f"{name} is damaged or cut short ({len(content)} bytes, {type(error).__name__}: "
+            f"{error}); copy or export it again"
+        ) from error
+
+
+class _Parser:
+    def __init__(self, schema: ModuleType, content: bytes) -> None:
+        self._s = schema
+        self._content = content
+        self._kinds = _names(schema.TensorType)
+        self._builtins = _names(schema.BuiltinOperator)
+
+    def model(self, name: str) -> StoredModel:
+        model = self._s.Model.GetRootAs(self._content, 0)
+        if model.Version() != 3:
+            raise GraphError(
+                f"{name} has schema version {model.Version()}; this ppgnas reads version 3: "
+                "convert the model with a current converter"
+            )
+        graphs = self._count(model.SubgraphsLength())
+        if graphs != 1:
+            raise GraphError(
+                f"{name} holds {graphs} subgraphs; one is allowed: control flow and several "
+                "signatures cannot be costed. Convert one signature alone"
+            )
+        codes = [
+            self._code(model.OperatorCodes(index))
+            for index in range(self._count(model.OperatorCodesLength()))
+        ]
+        graph = model.Subgraphs(0)
+        tensors = tuple(
+            self._tensor(model, graph.Tensors(index))
+            for index in range(self._count(graph.TensorsLength()))
+        )
+        operators = tuple(
+            self._operator(codes, graph.Operators(index))
+            for index in range(self._count(graph.OperatorsLength()))
+        )
+        stored = StoredModel(
+            tensors, operators, self._integers(graph, "Inputs"), self._integers(graph, "Outputs")
+        )
+        self._check_indices(stored)
+        return stored
+
+    def _count(self, length: int, *, size: int = 4) -> int:
+        """A vector's length, refused where the file cannot hold it."""
+        if not 0 <= length * size <= len(self._content):
+            raise ValueError(f"a vector of {length} entries")
+        return length
+
+    def _integers(self, owner: Any, what: str) -> tuple[int, ...]:
+        length = self._count(getattr(owner, f"{what}Length")())
+        if length == 0:
+            return ()
+        return tuple(int(n) for n in getattr(owner, f"{what}AsNumpy")())
+
+    def _code(self, code: Any) -> str:
+        builtin = code.BuiltinCode()
+        if code.DeprecatedBuiltinCode() < _PLACEHOLDER:
+            builtin = max(builtin, code.DeprecatedBuiltinCode())
+        if builtin == _CUSTOM:
+            return f"custom {_text(code.CustomCode())}"
+        return self._builtins.get(builtin, f"operator code {builtin}")
+
+    def _tensor(self, model: Any, tensor: Any) -> StoredTensor:
+        quantization = tensor.Quantization()
+        scales, points = np.empty(0, np.float32), np.empty(0, np.int64)
+        if quantization is not None:
+            if self._count(quantization.ScaleLength()):
+                scales = np.array(quantization.ScaleAsNumpy(), np.float32)
+            if self._count(quantization.ZeroPointLength(), size=8):
+                points = np.array(quantization.ZeroPointAsNumpy(), np.int64)
+        index = tensor.Buffer()
+        if not 0 <= index < self._count(model.BuffersLength()):
+            raise ValueError(f"buffer {index} of {model.BuffersLength()}")
+        buffer = model.Buffers(index)
+        content = None
+        if index and self._count(buffer.DataLength(), size=1):
+            content = bytes(buffer.DataAsNumpy())
+        return StoredTensor(
+            _text(tensor.Name()),
+            self._integers(tensor, "Shape"),
+            self._kinds.get(tensor.Type(), f"type {tensor.Type()}"),
+            scales,
+            points,
+            content,
+        )
+
+    def _operator(self, codes: list[str], operator: Any) -> StoredOperator:
+        name = codes[operator.OpcodeIndex()]
+        table, fields = _OPTIONS.get(name, ("", ()))
+        values = {}
+        if fields:
+            options = getattr(self._s, table)()
+            # Without a table every field has the schema's default, which an empty one gives.
+            stored = operator.BuiltinOptions() or self._empty_table()
+            options.Init(stored.Bytes, stored.Pos)
+            values = {key: int(getattr(options, key)()) for key in fields}
+        return StoredOperator(
+            name,
+            self._integers(operator, "Inputs"),
+            self._integers(operator, "Outputs"),
+            values,
+        )
+
+    @staticmethod
+    def _empty_table() -> Any:
+        import flatbuffers  # type: ignore[import-untyped]
+
+        builder = flatbuffers.Builder(16)
+        builder.StartObject(0)
+        builder.Finish(builder.EndObject())
+        content = bytes(builder.Output())
+        return flatbuffers.table.Table(content, struct.unpack_from("<I", content)[0])
+
+    @staticmethod
+    def _check_indices(stored: StoredModel) -> None:
+        known = range(-1, len(stored.tensors))
+        used = [*stored.inputs, *stored.outputs]
+        for operator in stored.operators:
+            used += [*operator.inputs, *operator.outputs]
+        for index in used:
+            if index not in known:
+                raise ValueError(f"tensor {index} of {len(stored.tensors)}")
+
+
+def _names(enumeration: type) -> dict[int, str]:
+    return {code: name for name, code in vars(enumeration).items() if name.isupper()}
+
+
+def _text(stored: bytes | None) -> str:
+    """A stored name that is safe to print."""
+    line = (stored or b"").decode("utf-8", errors="replace")
+    return "".join(c if c.isprintable() else "\ufffd" for c in line)

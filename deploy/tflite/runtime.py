@@ -1,0 +1,135 @@
+"""The one place that imports a TFLite runtime: `ai-edge-litert`, else `tflite-runtime`.
+
+Rounding, measured with ai-edge-litert 2.3. The reference kernels compute every operator as TFLM
+and `deploy.integers.reference` do, bit for bit, except FULLY_CONNECTED, which they round once, not
+twice (`reference.RULES`). The optimised kernels and the XNNPACK delegate differ in other layers
+too, by a step now and then. `run` uses the reference kernels unless told otherwise.
+"""
+
+from __future__ import annotations
+
+import importlib
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ppgnas.errors import DependencyError, ExportError
+
+KERNELS = ("reference", "optimized", "xnnpack")
+_RESOLVERS = {
+    "reference": "BUILTIN_REF",
+    "optimized": "BUILTIN_WITHOUT_DEFAULT_DELEGATES",
+    "xnnpack": "AUTO",
+}
+
+
+def _import_first(*names: str) -> ModuleType:
+    for name in names:
+        try:
+            return importlib.import_module(name)
+        except ImportError:
+            continue
+    raise DependencyError(
+        f"none of {', '.join(names)} can be imported; writing and running TFLite files needs one "
+        "of them: pip install ai-edge-litert"
+    )
+
+
+def interpreter_module() -> ModuleType:
+    """The module that holds `Interpreter` and `OpResolverType`.
+
+    Raises:
+        DependencyError: no runtime is installed.
+    """
+    return _import_first("ai_edge_litert.interpreter", "tflite_runtime.interpreter")
+
+
+def schema() -> ModuleType:
+    """The generated classes of the TFLite file format.
+
+    Raises:
+        DependencyError: no package with the schema is installed.
+    """
+    return _import_first(
+        "ai_edge_litert.schema_py_generated", "tensorflow.lite.python.schema_py_generated"
+    )
+
+
+def _interpreter(model: bytes, *, kernels: str, preserve_all: bool = False) -> Any:
+    if kernels not in KERNELS:
+        raise ExportError(f"kernels is {kernels!r}; allowed: {', '.join(KERNELS)}")
+    module = interpreter_module()
+    try:
+        interpreter = module.Interpreter(
+            model_content=model,
+            num_threads=1,
+            experimental_op_resolver_type=module.OpResolverType[_RESOLVERS[kernels]],
+            experimental_preserve_all_tensors=preserve_all,
+        )
+        interpreter.allocate_tensors()
+    except (ValueError, RuntimeError) as error:
+        raise ExportError(f"the TFLite runtime refuses the file: {error}") from error
+    return interpreter
+
+
+def run(
+    model: bytes, x: NDArray[np.int8], *, kernels: str = "reference", delegate: bool = False
+) -> NDArray[np.int8]:
+    """Run a file of one window a call over many windows.
+
+    Args:
+        model: a `.tflite` file's content.
+        x: int8 `(windows, 1, time, channels)`.
+        kernels: `reference`, `optimized` or `xnnpack`; see the module.
+        delegate: the same as `kernels="xnnpack"`.
+
+    Returns:
+        int8 `(windows, classes)`.
+
+    Raises:
+        DependencyError: no runtime is installed.
+        ExportError: the runtime refuses the file or the input.
+    """
+    interpreter = _interpreter(model, kernels="xnnpack" if delegate else kernels)
+    source, target = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
+    _check_input(source, x)
+    if target["dtype"] != np.int8:
+        raise ExportError(
+            f"the file's output is {np.dtype(target['dtype'])}; only int8 files can be compared"
+        )
+    output = np.empty((len(x), *target["shape"][1:]), np.int8)
+    for index in range(len(x)):
+        interpreter.set_tensor(source["index"], x[index : index + 1])
+        interpreter.invoke()
+        output[index] = interpreter.get_tensor(target["index"])[0]
+    return output
+
+
+def run_all(
+    model: bytes, x: NDArray[np.int8], *, kernels: str = "reference"
+) -> dict[str, NDArray[np.int8]]:
+    """Every int8 activation, by the tensor's name in the file; see `run`."""
+    interpreter = _interpreter(model, kernels=kernels, preserve_all=True)
+    source = interpreter.get_input_details()[0]
+    _check_input(source, x)
+    rows: dict[str, list[NDArray[np.int8]]] = {}
+    for index in range(len(x)):
+        interpreter.set_tensor(source["index"], x[index : index + 1])
+        interpreter.invoke()
+        for detail in interpreter.get_tensor_details():
+            if detail["dtype"] == np.int8:
+                value = interpreter.get_tensor(detail["index"])
+                if detail["name"]:  # constants have none
+                    rows.setdefault(detail["name"], []).append(value)
+    return {name: np.stack(values) for name, values in rows.items()}
+
+
+def _check_input(source: dict[str, Any], x: NDArray[np.int8]) -> None:
+    expected = tuple(int(n) for n in source["shape"][1:])
+    if x.dtype != source["dtype"] or x.shape[1:] != expected:
+        raise ExportError(
+            f"input is {x.dtype} of shape {x.shape}; the file takes "
+            f"{np.dtype(source['dtype'])} of shape (windows, {', '.join(map(str, expected))})"
+        )

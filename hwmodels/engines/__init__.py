@@ -1,0 +1,1 @@
+"""Engines: the kernels that run a network, their coefficients and memory rules."""

@@ -1,0 +1,183 @@
+"""An engine as a value: kernels, overheads and memory rules of a runtime.
+
+An engine holds one `Profile` per core (or part) that was timed. A board is costed by the profile
+of its core; where there is none, by the Cortex-M7's, and `Board.core_ratio` carries the cycles
+over.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from hwmodels.boards import Board
+from hwmodels.engines.kernels import Geometry, Shape, geometry, kernel_class
+from hwmodels.estimate import Estimate
+from hwmodels.generated_c.law import CLaw
+from hwmodels.graph import Layer
+from ppgnas.defaults import DEFAULT_ENGINE
+from ppgnas.errors import BoardError
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What an engine makes of one layer on a Cortex-M7.
+
+    Attributes:
+        kernel: the kernel class that runs it.
+        cycles: of the kernel and its dispatch.
+        calibrated: the layer lies within the sizes that were counted or timed; False also for a
+            kernel whose cycles are assumed.
+        assumed: the kernel has no fitted law.
+    """
+
+    kernel: str
+    cycles: Estimate
+    calibrated: bool
+    assumed: bool
+
+
+@dataclass(frozen=True)
+class FlashRules:
+    """Bytes of flash: runtime, model file overheads, code of each kernel."""
+
+    interpreter: Estimate
+    model_base: Estimate
+    model_per_op: Estimate
+    model_per_weighted_op: Estimate
+    model_per_channel: Estimate
+    kernels: dict[str, Estimate]
+
+
+@dataclass(frozen=True)
+class SramRules:
+    """Bytes of SRAM beside the planned tensors."""
+
+    arena_base: Estimate
+    arena_per_op: Estimate
+    arena_per_channel: Estimate
+    arena_factor: Estimate
+    runtime: Estimate
+
+
+@dataclass(frozen=True)
+class Profile:
+    """An engine's cycles as they were timed on one core or part.
+
+    Attributes:
+        name: the part, or the core where several parts were timed.
+        core: as boards name it.
+        part: prefix of the parts that it stands for; empty is every part of the core.
+        network: measured over predicted cycles of whole networks, 90 % (value 1 unless a user's
+            calibration moved it).
+        memo: costs of layers seen before; a pure function's memory, never part of the value.
+    """
+
+    name: str
+    core: str
+    part: str
+    network: Estimate
+    work: Callable[[str, Geometry], Work] = field(repr=False, compare=False)
+    memo: dict[object, object] = field(default_factory=dict, repr=False, compare=False)
+
+    def factor(self, board: Board) -> Estimate:
+        """What the cycles of a network are multiplied by on a board.
+
+        The errors of the laws (`network`) and of the part (`Board.core_ratio`) are independent:
+        their logs add in squares.
+        """
+        ratio, network = board.core_ratio, self.network
+        if board.part == self.name:
+            part = Estimate.exact(ratio.value if self.core == "Cortex-M7" else 1.0)
+        elif board.core == self.core != "Cortex-M7":
+            # Timed on this core: of the board's ratio only its spread is left.
+            part = Estimate(1.0, ratio.low / ratio.value, ratio.high / ratio.value)
+        else:
+            part = ratio
+        value = part.value * network.value
+        low = math.hypot(math.log(part.low / part.value), math.log(network.low / network.value))
+        high = math.hypot(math.log(part.high / part.value), math.log(network.high / network.value))
+        return Estimate(value, value * math.exp(-low), value * math.exp(high))
+
+
+@dataclass(frozen=True)
+class Engine:
+    """A runtime: kernels, overheads and memory rules.
+
+    Attributes:
+        name, title, version, date: identity; another version is another engine.
+        cores: cores that it has a figure for.
+        parts: prefixes of supported parts; empty is every part.
+        cmsis_nn_scratch: kernels ask the arena for CMSIS-NN's scratch buffers.
+        errors: kernel class -> mean relative error of held-out layers; `networks CORE` -> of
+            held-out networks.
+        profiles: by core and part; without any, `_work` stands for a Cortex-M7.
+        generated: the laws of generated C, whose steps take several layers; else None.
+    """
+
+    name: str
+    title: str
+    version: str
+    date: str
+    cores: tuple[str, ...]
+    parts: tuple[str, ...]
+    cmsis_nn_scratch: bool
+    flash: FlashRules
+    sram: SramRules
+    errors: dict[str, float]
+    _work: Callable[[str, Geometry], Work] = field(repr=False, compare=False)
+    profiles: tuple[Profile, ...] = field(default=(), repr=False, compare=False)
+    generated: CLaw | None = field(default=None, repr=False, compare=False)
+    # Profiles and costs of layers seen before; a pure function's memory, never part of the value.
+    memo: dict[object, object] = field(default_factory=dict, repr=False, compare=False)
+
+    def work(
+        self, layer: Layer, source: Shape, target: Shape, profile: Profile | None = None
+    ) -> Work:
+        """Cycles of one layer on a profile's core; on a Cortex-M7 without one.
+
+        Raises:
+            GraphError: the engine has no cost for the operator.
+        """
+        shape = geometry(layer, source, target)
+        law = self._work if profile is None else profile.work
+        return law(kernel_class(layer.op, shape), shape)
+
+    def profile(self, board: Board) -> Profile:
+        """The timings that stand for a board: of its part, its family, its core, a Cortex-M7."""
+        key = (board.core, board.part)
+        found = self.memo.get(key)
+        if not isinstance(found, Profile):
+            if self.profiles:
+                found = nearest(self.profiles, board.core, board.part)
+            else:
+                exact = Estimate.exact(1.0)
+                found = Profile("Cortex-M7", "", "", exact, self._work, self.memo)
+            self.memo[key] = found
+        return found
+
+    def check(self, board: Board) -> None:
+        """Whether the engine runs on a board.
+
+        Raises:
+            BoardError: it does not.
+        """
+        if board.core not in self.cores:
+            raise BoardError(
+                f"engine {self.name!r} has no figures for the core {board.core!r} of board "
+                f"{board.name!r}; supported cores: {', '.join(self.cores)}"
+            )
+        if self.parts and not board.part.startswith(self.parts):
+            raise BoardError(
+                f"engine {self.name!r} does not run on {board.part}; supported parts: "
+                f"{', '.join(part + '*' for part in self.parts)}. Use {DEFAULT_ENGINE!r}"
+            )
+
+
+def nearest(profiles: tuple[Profile, ...], core: str, part: str) -> Profile:
+    """The profile of a part, of its family, of its core, or else of a Cortex-M7."""
+    fitting = [p for p in profiles if p.core == core and part.startswith(p.part)]
+    if fitting:
+        return max(fitting, key=lambda p: (p.name == part, len(p.part)))
+    return next(p for p in profiles if p.core == "Cortex-M7")

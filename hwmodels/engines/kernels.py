@@ -1,0 +1,291 @@
+"""What a layer asks of the CMSIS-NN kernel that runs it: kernel class and features.
+
+The cycles of a layer are linear in features of its shapes; the coefficients come from `fit`. The
+features follow the loops of the kernels (dot products unrolled by 4 or 16 with a remainder loop,
+requantisation per output, copies per tap), so that a law fitted on 1D layers holds for others.
+
+Convention: K is the length of the dot product (taps of the kernel x input channels); a tap counts
+as real where it reads the input and not the padding.
+
+An operator without a kernel class raises: nothing is silently free.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import prod
+
+from hwmodels.graph import Layer
+from ppgnas.errors import GraphError
+
+Shape = tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Geometry:
+    """Sizes of one layer as its kernel sees them.
+
+    Attributes:
+        rows, columns: output positions along H and W.
+        kernel_h, kernel_w: taps of the window.
+        taps: real taps over all output positions (channels not counted).
+        cin, cout: channels, or inputs and outputs of a fully connected layer.
+        strided: a stride above 1.
+        dilated: a dilation above 1.
+    """
+
+    rows: int
+    columns: int
+    kernel_h: int
+    kernel_w: int
+    taps: int
+    cin: int
+    cout: int
+    strided: bool = False
+    dilated: bool = False
+
+    @property
+    def positions(self) -> int:
+        """Output positions."""
+        return self.rows * self.columns
+
+
+def real_taps(size: int, positions: int, kernel: int, stride: int, dilation: int) -> int:
+    """Taps along one axis that read the input, summed over the output positions.
+
+    Padding is split as TFLite's `same` does: the smaller half in front.
+    """
+    span = (positions - 1) * stride + (kernel - 1) * dilation + 1
+    front = max(0, span - size) // 2
+    count = 0
+    for position in range(positions):
+        start = position * stride - front
+        count += sum(0 <= start + tap * dilation < size for tap in range(kernel))
+    return count
+
+
+def geometry(layer: Layer, source: Shape, target: Shape) -> Geometry:
+    """Geometry of a layer between tensors of shape `source` and `target` (NHWC)."""
+    if layer.op == "fully_connected":
+        return Geometry(1, 1, 1, 1, 1, prod(source), target[-1])
+    if layer.op in ("conv", "depthwise_conv", "avg_pool", "max_pool"):
+        (kernel_h, kernel_w), (stride_h, stride_w) = layer.kernel, layer.stride
+        dilation_h, dilation_w = layer.dilation
+        taps = real_taps(source[1], target[1], kernel_h, stride_h, dilation_h) * real_taps(
+            source[2], target[2], kernel_w, stride_w, dilation_w
+        )
+        return Geometry(
+            target[1],
+            target[2],
+            kernel_h,
+            kernel_w,
+            taps,
+            source[3],
+            target[3],
+            strided=max(layer.stride) > 1,
+            dilated=max(layer.dilation) > 1,
+        )
+    # Element-wise and copying operators: one position per element; a mean is paid by its input.
+    elements = prod(source if layer.op == "mean" else target)
+    return Geometry(1, elements, 1, 1, elements, source[-1], target[-1])
+
+
+def _conv1x1(g: Geometry) -> tuple[float, ...]:
+    n, o, k = g.positions, g.cout, g.cin
+    # The kernel takes two positions at once; a strided layer calls it row by row.
+    odd = g.rows * (g.columns % 2) if g.strided else n % 2
+    fours = k // 4
+    # The loops: 16 products at a time, then 4 at a time (with a start-up), then single ones.
+    return (n * o, n * o * fours, n * o * (k // 16), n * o * (k % 16 >= 4), n * o * (k % 4), o,
+            o * k, odd * o, odd * o * k, n * (o % 2) * k, 1.0)  # fmt: skip
+
+
+def _conv(g: Geometry) -> tuple[float, ...]:
+    n, o, k = g.positions, g.cout, g.kernel_h * g.kernel_w * g.cin
+    return (n, n * g.kernel_h, g.taps, g.taps * (g.cin // 4), g.taps * (g.cin % 4), n * o,
+            n * o * (k // 4), n * o * (k % 4), g.rows, 1.0)  # fmt: skip
+
+
+def _depthwise(g: Geometry) -> tuple[float, ...]:
+    n, k = g.positions, g.kernel_h * g.kernel_w
+    fours, rest = g.cin // 4, g.cin % 4
+    return (n, n * g.kernel_h, g.taps, g.taps * fours, g.taps * rest, n * fours,
+            n * fours * (k // 2), n * fours * (k % 2), n * rest, n * rest * k, g.rows,
+            1.0)  # fmt: skip
+
+
+def _depthwise_general(g: Geometry) -> tuple[float, ...]:
+    n = g.positions
+    return (n * g.cout, n * g.cin, n * g.kernel_h * g.cout, g.taps * g.cout, 1.0)
+
+
+def _fully_connected(g: Geometry) -> tuple[float, ...]:
+    return (g.cout, g.cout * (g.cin // 4), g.cout * (g.cin // 16), g.cout * (g.cin % 4),
+            (g.cout % 2) * g.cin, 1.0)  # fmt: skip
+
+
+def _pool(g: Geometry) -> tuple[float, ...]:
+    n = g.positions
+    return (n, n * g.kernel_h, n * g.cin, g.taps * g.cin, g.taps, 1.0)
+
+
+def _elements(g: Geometry) -> tuple[float, ...]:
+    return (g.columns, 1.0)
+
+
+@dataclass(frozen=True, slots=True)
+class KernelClass:
+    """A kernel whose cycles are one linear law.
+
+    Attributes:
+        features: values in the order of `names`.
+        names: what each feature counts; stored with the coefficients and compared when read.
+    """
+
+    features: Callable[[Geometry], tuple[float, ...]]
+    names: tuple[str, ...]
+
+
+CLASSES: dict[str, KernelClass] = {
+    "conv_1x1": KernelClass(
+        _conv1x1,
+        (
+            "n*o",
+            "n*o*(k//4)",
+            "n*o*(k//16)",
+            "n*o*(k%16>=4)",
+            "n*o*(k%4)",
+            "o",
+            "o*k",
+            "odd*o",
+            "odd*o*k",
+            "n*(o%2)*k",
+            "1",
+        ),
+    ),
+    "conv": KernelClass(
+        _conv,
+        (
+            "n",
+            "n*kh",
+            "taps",
+            "taps*(c//4)",
+            "taps*(c%4)",
+            "n*o",
+            "n*o*(k//4)",
+            "n*o*(k%4)",
+            "rows",
+            "1",
+        ),
+    ),
+    "depthwise": KernelClass(
+        _depthwise,
+        (
+            "n",
+            "n*kh",
+            "taps",
+            "taps*(c//4)",
+            "taps*(c%4)",
+            "n*(c//4)",
+            "n*(c//4)*(k//2)",
+            "n*(c//4)*(k%2)",
+            "n*(c%4)",
+            "n*(c%4)*k",
+            "rows",
+            "1",
+        ),
+    ),
+    "depthwise_general": KernelClass(_depthwise_general, ("n*o", "n*c", "n*kh*o", "taps*o", "1")),
+    "fully_connected": KernelClass(
+        _fully_connected, ("o", "o*(k//4)", "o*(k//16)", "o*(k%4)", "(o%2)*k", "1")
+    ),
+    "avg_pool": KernelClass(_pool, ("n", "n*kh", "n*c", "taps*c", "taps", "1")),
+    "max_pool": KernelClass(_pool, ("n", "n*kh", "n*c", "taps*c", "taps", "1")),
+    "add": KernelClass(_elements, ("elements", "1")),
+    "softmax": KernelClass(_elements, ("elements", "1")),
+}
+
+
+def _timed_conv(g: Geometry) -> tuple[float, ...]:
+    n, o, t = g.positions, g.cout, g.kernel_h * g.kernel_w
+    k = t * g.cin
+    return (n, n * t, n * k, g.taps, g.taps * (g.cin % 4), n * o, n * o * (k // 4),
+            n * o * (k % 4), g.rows, 1.0)  # fmt: skip
+
+
+def _timed_conv1x1(g: Geometry) -> tuple[float, ...]:
+    n, o, k = g.positions, g.cout, g.cin
+    return (n, n * k, n * o, n * o * (k // 16), n * o * (k % 16 // 4), n * o * (k % 4), o, o * k,
+            1.0)  # fmt: skip
+
+
+def _timed_depthwise(g: Geometry) -> tuple[float, ...]:
+    return (g.positions * g.kernel_h * g.kernel_w * g.cout,)
+
+
+_CONV_NAMES = ("n", "n*t", "n*k", "taps", "taps*(c%4)", "n*o", "n*o*(k//4)", "n*o*(k%4)", "rows",
+               "1")  # fmt: skip
+# Kernels timed on real parts. A column is k x 1, a row 1 x k, a window both ways: one kernel of
+# CMSIS-NN copies them by other loops, so each has its own law.
+TIMED: dict[str, KernelClass] = {
+    "conv_1x1": KernelClass(
+        _timed_conv1x1,
+        ("n", "n*k", "n*o", "n*o*(k//16)", "n*o*(k%16//4)", "n*o*(k%4)", "o", "o*k", "1"),
+    ),
+    "conv_column": KernelClass(_timed_conv, _CONV_NAMES),
+    "conv_row": KernelClass(_timed_conv, _CONV_NAMES),
+    "conv_window": KernelClass(_timed_conv, _CONV_NAMES),
+    "depthwise_window": KernelClass(_timed_depthwise, ("macs",)),
+}
+
+
+def timed_class(kernel: str, g: Geometry) -> str | None:
+    """Name in `TIMED` of a kernel (see `kernel_class`) with a geometry; None if it has none."""
+    tall, wide = g.kernel_h > 1, g.kernel_w > 1
+    if kernel == "conv_1x1":
+        return kernel
+    if kernel == "conv":
+        return "conv_window" if tall and wide else "conv_column" if tall else "conv_row"
+    if kernel == "depthwise" and tall and wide:
+        return "depthwise_window"
+    return None
+
+
+# Operators that are a kernel class of their own; those without features have assumed cycles.
+_OPS = ("fully_connected", "add", "avg_pool", "max_pool", "softmax", "pad", "reshape", "mean")
+
+
+def kernel_class(op: str, g: Geometry) -> str:
+    """Name of the kernel that CMSIS-NN's wrappers choose for a layer.
+
+    `pad`, `reshape` and `mean` have no counted kernel; their op is their class.
+
+    Raises:
+        GraphError: an operator that no rule covers.
+    """
+    if op == "conv":
+        pointwise = g.kernel_h * g.kernel_w == 1 and not g.dilated
+        return "conv_1x1" if pointwise else "conv"
+    if op == "depthwise_conv":
+        return "depthwise" if g.cin == g.cout and not g.dilated else "depthwise_general"
+    if op in _OPS:
+        return op
+    raise GraphError(
+        f"kernels: operator {op!r} has no cost; known: conv, depthwise_conv, {', '.join(_OPS)}. "
+        "Add its features to CLASSES in hwmodels/engines/kernels.py"
+    )
+
+
+def scratch_bytes(kernel: str, g: Geometry) -> int:
+    """Scratch memory that a CMSIS-NN kernel asks of the arena while it runs.
+
+    Source: buffer sizes recorded with `data/layer_counts_cmsisnn_m7.csv`.
+    """
+    if kernel == "conv":
+        return 4 * (-(-g.kernel_h * g.kernel_w * g.cin // 4) * 4)
+    if kernel == "depthwise":
+        return 2 * g.kernel_h * g.kernel_w * g.cin
+    if kernel == "avg_pool":
+        return 4 * g.cin
+    return 0

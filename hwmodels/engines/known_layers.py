@@ -1,0 +1,77 @@
+"""What a kind of layer costs under an engine, worked out once and remembered.
+
+A search asks for the same few thousand kinds of layers all the time.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hwmodels.arena import aligned
+from hwmodels.engines.engine import Engine, Profile, Work
+from hwmodels.engines.kernels import Shape, geometry, scratch_bytes
+from hwmodels.graph import Graph, Layer
+
+# Operators with one weight scale per output channel; a fully connected layer has one for all.
+PER_CHANNEL_OPS = frozenset({"conv", "depthwise_conv"})
+# A search sees some ten thousand kinds of layers; the memory is bounded all the same.
+_MEMO_ENTRIES = 200_000
+
+
+@dataclass(frozen=True, slots=True)
+class KnownLayer:
+    """What is remembered of a kind of layer; all but `work` are exact."""
+
+    work: Work
+    kernel: str
+    cycles: float
+    macs: int
+    weight_bytes: int
+    channels: int
+    scratch: int
+    scratch_aligned: int
+    output_aligned: int
+
+
+def _know(
+    graph: Graph, layer: Layer, engine: Engine, profile: Profile, source: Shape, target: Shape
+) -> KnownLayer:
+    work = engine.work(layer, source, target, profile)
+    scratch = 0
+    if engine.cmsis_nn_scratch:
+        scratch = scratch_bytes(work.kernel, geometry(layer, source, target))
+    return KnownLayer(
+        work=work,
+        kernel=work.kernel,
+        cycles=work.cycles.value,
+        macs=graph.macs(layer),
+        weight_bytes=graph.weight_bytes(layer),
+        channels=target[-1] if layer.op in PER_CHANNEL_OPS else 0,
+        scratch=scratch,
+        scratch_aligned=aligned(scratch),
+        output_aligned=aligned(elements(target)),
+    )
+
+
+def elements(shape: Shape) -> int:
+    count = 1
+    for size in shape:
+        count *= size
+    return count
+
+
+def known_layers(graph: Graph, engine: Engine, profile: Profile) -> list[KnownLayer]:
+    memo = profile.memo
+    shapes = {tensor.name: tensor.shape for tensor in graph.tensors}
+    known = []
+    for layer in graph.layers:
+        source, target = shapes[layer.inputs[0]], shapes[layer.output]
+        key = (layer.op, source, target, layer.kernel, layer.stride, layer.dilation)
+        found = memo.get(key)
+        if found is None:
+            found = _know(graph, layer, engine, profile, source, target)
+            if len(memo) >= _MEMO_ENTRIES:
+                memo.clear()
+            memo[key] = found
+        known.append(found)
+    return known  # type: ignore[return-value]

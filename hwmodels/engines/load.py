@@ -1,0 +1,184 @@
+"""Engines: the runtimes that execute a network, with their coefficients.
+
+An engine is `engine_files/NAME.toml` (identity, overheads, memory rules, each with its source) and
+the files that `python -m hwmodels.fit` wrote: laws of counted kernels, laws of timed kernels, laws
+of ST's tools. `calibrate` writes engine files of its own; they are named by path.
+"""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from hwmodels.engines.engine import Engine, FlashRules, Profile, SramRules
+from hwmodels.engines.file import EngineFile, FitFile, FlashFile, SramFile, TimedFit
+from hwmodels.engines.kernels import CLASSES, TIMED
+from hwmodels.engines.profiles import (
+    calibrated,
+    counted_profiles,
+    generated_profiles,
+    st_profiles,
+    timed_profiles,
+)
+from hwmodels.estimate import Estimate
+from hwmodels.figures import explain
+from hwmodels.generated_c.law import CLaw
+from ppgnas.defaults import DEFAULT_ENGINE
+from ppgnas.errors import BoardError
+from ppgnas.toml_file import read_toml
+
+ENGINES_DIR = Path(__file__).parents[1] / "engine_files"
+DATA_DIR = Path(__file__).parents[1] / "data"
+
+_HELP = (
+    'A figure reads { value = 600, unit = "cycles per op", source = "..." } with optional low '
+    "and high; compare with tflm-cmsis-nn.toml"
+)
+
+
+def engine_names() -> tuple[str, ...]:
+    """Names of the engines, the default first."""
+    names = sorted(path.stem for path in ENGINES_DIR.glob("*.toml"))
+    return (DEFAULT_ENGINE, *(name for name in names if name != DEFAULT_ENGINE))
+
+
+def load_engine(name: str) -> Engine:
+    """An engine by name, or from the file that `ppgnas calibrate` wrote.
+
+    Raises:
+        BoardError: an unknown name, or a file that does not hold an engine.
+    """
+    if name.endswith(".toml"):
+        return read_engine(Path(name))
+    names = engine_names()
+    if name not in names:
+        close = difflib.get_close_matches(name, names, n=1, cutoff=0.4)
+        hint = f" Did you mean {close[0]}?" if close else ""
+        raise BoardError(
+            f"engine {name!r} is unknown; known engines: {', '.join(names)}.{hint} "
+            "A calibrated engine is given by the path of its TOML file"
+        )
+    return read_engine(ENGINES_DIR / f"{name}.toml")
+
+
+def read_engine(path: Path) -> Engine:
+    """Read and check one engine file.
+
+    Raises:
+        BoardError: names the file, the key and what is allowed.
+    """
+    try:
+        file = EngineFile.model_validate(read_toml(path))
+    except ValidationError as error:
+        raise explain(error, path, _HELP) from error
+    fit = None if file.fit is None else read_fit(DATA_DIR / file.fit)
+    law = None if file.generated is None else CLaw(DATA_DIR / file.generated)
+    errors: dict[str, float] = {}
+    if fit is not None:
+        errors |= {kernel: found.mean_error for kernel, found in fit.kernels.items()}
+    profiles: tuple[Profile, ...]
+    if law is not None:
+        profiles = generated_profiles(file, law)
+        errors["emulated networks Cortex-M7"] = law.network_error
+    elif file.st_version is not None:
+        profiles = st_profiles(file, file.st_version, DATA_DIR / "st_tools.toml", errors)
+    elif fit is None:
+        raise BoardError(f"{path}: it has none of fit, st_version and generated; give one of them")
+    elif file.timed is not None:
+        profiles = timed_profiles(file, _read_timed(DATA_DIR / file.timed), fit, errors)
+    else:
+        profiles = counted_profiles(file, fit, path)
+    if file.calibration is not None:
+        profiles = calibrated(profiles, file, file.calibration, path)
+        if file.calibration.mean_error is not None:
+            errors[f"calibration {file.calibration.part}"] = file.calibration.mean_error
+    return Engine(
+        name=file.name,
+        title=file.title,
+        version=file.version,
+        date=file.date,
+        cores=file.cores,
+        parts=file.parts,
+        cmsis_nn_scratch=file.cmsis_nn_scratch,
+        flash=_flash_rules(file.flash),
+        sram=_sram_rules(file.sram),
+        errors=errors,
+        _work=next(p.work for p in profiles if p.core == "Cortex-M7"),
+        profiles=profiles,
+        generated=law,
+    )
+
+
+def _flash_rules(file: FlashFile | None) -> FlashRules:
+    """The rules of a file; nothing beside the program itself where it has none."""
+    if file is None:
+        none = Estimate.exact(0)
+        return FlashRules(none, none, none, none, none, {})
+    return FlashRules(
+        file.interpreter.estimate(),
+        file.model_base.estimate(),
+        file.model_per_op.estimate(),
+        file.model_per_weighted_op.estimate(),
+        file.model_per_channel.estimate(),
+        {kernel: figure.estimate() for kernel, figure in file.kernels.items()},
+    )
+
+
+def _sram_rules(file: SramFile | None) -> SramRules:
+    if file is None:
+        none = Estimate.exact(0)
+        return SramRules(none, none, none, Estimate.exact(1), none)
+    return SramRules(
+        file.arena_base.estimate(),
+        file.arena_per_op.estimate(),
+        file.arena_per_channel.estimate(),
+        file.arena_factor.estimate(),
+        file.runtime.estimate(),
+    )
+
+
+def read_fit(path: Path) -> FitFile:
+    try:
+        fit = FitFile.model_validate(read_toml(path))
+    except ValidationError as error:
+        raise explain(error, path, "Run `python -m hwmodels.fit`") from error
+    for name, law in fit.kernels.items():
+        if name not in CLASSES or law.features != CLASSES[name].names:
+            raise BoardError(
+                f"{path}: kernels.{name} was fitted with other features than the program has; "
+                "run `python -m hwmodels.fit`"
+            )
+    return fit
+
+
+def _read_timed(path: Path) -> TimedFit:
+    try:
+        fit = TimedFit.model_validate(read_toml(path))
+    except ValidationError as error:
+        raise explain(error, path, "Run `python -m hwmodels.fit`") from error
+    for profile in fit.profiles.values():
+        for name, law in profile.kernels.items():
+            if name not in TIMED or law.features != TIMED[name].names:
+                raise BoardError(
+                    f"{path}: {name} was fitted with other features than the program has; "
+                    "run `python -m hwmodels.fit`"
+                )
+    return fit
+
+
+def engine_text(name: str, *, name_as: str) -> str:
+    """The text of an engine file under another name.
+
+    Raises:
+        BoardError: an unknown name, no such file, or an engine that is calibrated already.
+    """
+    engine = load_engine(name)  # Checks the file, and the name.
+    path = Path(name) if name.endswith(".toml") else ENGINES_DIR / f"{name}.toml"
+    text = path.read_text(encoding="utf-8")
+    if "\n[calibration]\n" in text:
+        raise BoardError(
+            f"{path}: this engine is calibrated already; calibrate the one that it was made from"
+        )
+    return text.replace(f'\nname = "{engine.name}"\n', f'\nname = "{name_as}"\n', 1)

@@ -1,0 +1,216 @@
+"""Profiles of an engine from its files: counted, timed, by ST's tools, calibrated by a user."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from hwmodels.engines.engine import Profile, Work, nearest
+from hwmodels.engines.file import (
+    CalibrationFile,
+    EngineFile,
+    FitFile,
+    LimitsFile,
+    StFit,
+    StLaw,
+    TimedFit,
+    TimedKernel,
+    TimedProfile,
+)
+from hwmodels.engines.kernels import CLASSES, TIMED, Geometry, timed_class
+from hwmodels.estimate import Estimate
+from hwmodels.figures import explain
+from hwmodels.generated_c.law import CLaw
+from ppgnas.errors import BoardError, GraphError
+from ppgnas.toml_file import read_toml
+
+Law = Callable[[str, Geometry], Work]
+
+
+def _assumed(file: EngineFile, ratio: float = 1.0) -> Law:
+    """Cycles of operators without a law, `ratio` times those of a Cortex-M7."""
+    dispatch = file.kernel_cycles.dispatch.estimate().times(ratio)
+    elements = {op: f.estimate().times(ratio) for op, f in file.kernel_cycles.elements.items()}
+
+    def work(kernel: str, shape: Geometry) -> Work:
+        if kernel not in elements:
+            raise GraphError(
+                f"engine {file.name!r}: no cost for kernel {kernel!r}; add it to "
+                f"cycles.elements of {file.name}.toml"
+            )
+        # Pools and means are paid by what they read, the others by what they write.
+        count = shape.taps * (shape.cin if kernel.endswith("pool") else 1)
+        return Work(kernel, dispatch + elements[kernel].times(count), False, True)
+
+    return work
+
+
+def generated_profiles(file: EngineFile, law: CLaw) -> tuple[Profile, ...]:
+    """Generated C is counted step by step: its one profile scales whole networks."""
+    assert file.memory_waits is not None, "checked when it was read"
+    waits = file.memory_waits.estimate()
+    spread = math.exp(law.half_width)
+    network = Estimate(waits.value, waits.low / spread, waits.high * spread)
+    return (Profile("Cortex-M7", "Cortex-M7", "", network, _no_layer),)
+
+
+def _no_layer(kernel: str, shape: Geometry) -> Work:
+    raise GraphError(
+        f"generated C: {kernel} has no cycles of its own; its layers run together, so cost a "
+        "whole network"
+    )
+
+
+def counted_profiles(file: EngineFile, fit: FitFile, path: Path) -> tuple[Profile, ...]:
+    """Counted instructions times the engine file's cycles per instruction."""
+    if file.kernel_cycles.per_instruction is None:
+        raise BoardError(f"{path}: cycles.per_instruction is missing; a counted fit needs it")
+    scale = file.kernel_cycles.per_instruction.estimate()
+    seen = fit.networks_cycles_per_instruction
+    # The interval holds every network that was timed, whatever its build.
+    wide = Estimate(scale.value, min(scale.low, seen.low), max(scale.high, seen.high))
+    work = _counted(fit, wide, file.kernel_cycles.dispatch.estimate(), _assumed(file))
+    return (Profile("Cortex-M7", "Cortex-M7", "", Estimate.exact(1.0), work),)
+
+
+def _inside(shape: Geometry, limits: LimitsFile) -> bool:
+    return (
+        shape.cin <= limits.cin
+        and shape.cout <= limits.cout
+        and shape.kernel_h * shape.kernel_w <= limits.kernel
+        and shape.positions <= limits.positions
+    )
+
+
+def _counted(fit: FitFile, scale: Estimate, dispatch: Estimate, assumed: Law) -> Law:
+    laws = {
+        name: (CLASSES[name].features, law.instructions, law.p90_error, law.limits)
+        for name, law in fit.kernels.items()
+    }
+
+    def work(kernel: str, shape: Geometry) -> Work:
+        if kernel not in laws:
+            return assumed(kernel, shape)
+        features, coefficients, error, limits = laws[kernel]
+        counts = sum(c * f for c, f in zip(coefficients, features(shape), strict=True))
+        cycles = Estimate(
+            counts * scale.value,
+            counts * scale.low * (1 - error),
+            counts * scale.high * (1 + error),
+        )
+        # Element-wise kernels are linear at every size.
+        inside = kernel in ("add", "softmax") or _inside(shape, limits)
+        return Work(kernel, dispatch + cycles, inside, False)
+
+    return work
+
+
+def timed_profiles(
+    file: EngineFile, timed: TimedFit, fit: FitFile, errors: dict[str, float]
+) -> tuple[Profile, ...]:
+    base = timed.profiles["Cortex-M7"].per_instruction.value
+    profiles = []
+    for name, found in timed.profiles.items():
+        ratio = found.per_instruction.value / base
+        dispatch = file.kernel_cycles.dispatch.estimate().times(ratio)
+        counted = _counted(fit, found.per_instruction.estimate(), dispatch, _assumed(file, ratio))
+        work = _timed(found, dispatch, counted)
+        profiles.append(Profile(name, found.core, found.part, found.network.estimate(), work))
+        if found.mean_error is not None:
+            errors[f"networks {found.core}"] = found.mean_error
+        for kernel, law in found.kernels.items():
+            if law.mean_error is not None:
+                errors[f"{kernel} {name}"] = law.mean_error
+    return tuple(profiles)
+
+
+def _timed(profile: TimedProfile, dispatch: Estimate, counted: Law) -> Law:
+    """Timed kernels by their laws, the others by what was counted."""
+    return _laws(profile.kernels, dispatch, counted)
+
+
+def _laws(kernels: dict[str, TimedKernel], dispatch: Estimate, others: Law) -> Law:
+    laws = {
+        name: (TIMED[name].features, law.cycles, law.limits, math.exp(law.half_width))
+        for name, law in kernels.items()
+    }
+
+    def work(kernel: str, shape: Geometry) -> Work:
+        name = timed_class(kernel, shape)
+        if name is None or name not in laws:
+            return others(kernel, shape)
+        features, coefficients, limits, spread = laws[name]
+        value = sum(c * f for c, f in zip(coefficients, features(shape), strict=True))
+        cycles = Estimate(value, value / spread, value * spread)
+        return Work(kernel, dispatch + cycles, _inside(shape, limits), False)
+
+    return work
+
+
+def st_profiles(
+    file: EngineFile, version: str, path: Path, errors: dict[str, float]
+) -> tuple[Profile, ...]:
+    """Laws of ST's tools of one version, from the file of the fit."""
+    try:
+        laws = StFit.model_validate(read_toml(path)).versions
+    except ValidationError as error:
+        raise explain(error, path, "Run `python -m hwmodels.fit`") from error
+    if version not in laws:
+        raise BoardError(
+            f"engine {file.name!r}: st_version is {version!r}; fitted versions: {', '.join(laws)}"
+        )
+    profiles = []
+    for core, law in laws[version].items():
+        work = _by_macs(law, file.kernel_cycles.dispatch.estimate(), _assumed(file))
+        profiles.append(Profile(core, core, "", law.network.estimate(), work))
+        errors[f"networks {core}"] = law.mean_error
+    return tuple(profiles)
+
+
+def _by_macs(law: StLaw, dispatch: Estimate, assumed: Law) -> Law:
+    def work(kernel: str, shape: Geometry) -> Work:
+        outputs = shape.positions * shape.cout
+        if kernel.startswith("conv") or kernel == "fully_connected":
+            count = outputs * shape.kernel_h * shape.kernel_w * shape.cin
+        elif kernel.startswith("depthwise"):
+            count = outputs * shape.kernel_h * shape.kernel_w
+        else:
+            return assumed(kernel, shape)
+        cycles = Estimate.exact(law.per_mac * count + law.per_output * outputs)
+        return Work(kernel, dispatch + cycles, _inside(shape, law.limits), False)
+
+    return work
+
+
+def calibrated(
+    profiles: tuple[Profile, ...], file: EngineFile, found: CalibrationFile, path: Path
+) -> tuple[Profile, ...]:
+    """The profiles with a user's own in the place of those of the same core."""
+    for kernel, law in found.kernels.items():
+        if kernel not in TIMED or law.features != TIMED[kernel].names:
+            raise BoardError(
+                f"{path}: calibration.kernels.{kernel} was fitted with other features than the "
+                "program has; run `ppgnas calibrate` again"
+            )
+    others = tuple(p for p in profiles if p.core != found.core)
+    if file.generated is not None:
+        if found.kernels:
+            raise BoardError(
+                f"{path}: generated C has no single kernels; remove [calibration.kernels]"
+            )
+        network = found.network.estimate().times(found.scale)
+        return (Profile(found.part, found.core, "", network, _no_layer), *others)
+    base = nearest(profiles, found.core, found.part)
+    # The dispatch of every call is in the base's work; laws of kernels go beside it.
+    dispatch = file.kernel_cycles.dispatch.estimate()
+
+    def scaled(kernel: str, shape: Geometry) -> Work:
+        work = base.work(kernel, shape)
+        return Work(kernel, work.cycles.times(found.scale), work.calibrated, work.assumed)
+
+    laws = _laws(found.kernels, dispatch, scaled) if found.kernels else scaled
+    own = Profile(found.part, found.core, "", found.network.estimate(), laws)
+    return (own, *others)

@@ -1,0 +1,1 @@
+"""Fits of the cost laws to measurements, and their errors on what was left out."""

@@ -1,0 +1,279 @@
+"""Fitting an engine to a user's timings of one board.
+
+* Whole networks: one factor on the engine's cycles, the median of measured over predicted.
+* Single layers: a law of its own for every kernel with enough of them, and that factor for the
+  others.
+* One anchor (or two): the factor alone, and the interval of what is left once build and part are
+  known: the residual of held-out networks on a Cortex-M7, for the anchor and for the network.
+
+The factor carries over to other boards of the same core.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from hwmodels.boards import Board
+from hwmodels.engines.engine import Engine
+from hwmodels.engines.kernels import TIMED, kernel_class, timed_class
+from hwmodels.engines.load import engine_text
+from hwmodels.estimate import Estimate
+from hwmodels.fit.calibration_csv import LayerTiming
+from hwmodels.fit.regression import (
+    Array,
+    HeldOut,
+    half_width,
+    leave_groups_out,
+    leave_groups_out_linear,
+    share_inside,
+    solve,
+)
+from hwmodels.fit.timed import limits_of
+from hwmodels.generated_c.cost import fast_cost
+from hwmodels.graph import Graph
+from ppgnas.errors import GraphError
+
+# A law is fitted where there are this many layers and shapes of weights per feature.
+_LAYERS_PER_FEATURE = 3
+_GROUPS_PER_FEATURE = 1.5
+# Held-out residual of networks where the engine has no timed Cortex-M7.
+_UNKNOWN_NETWORK = 0.3
+# What a kernel's layers leave out, where an engine is fitted on layers alone.
+_LEAST_WIDTH = 0.02
+
+
+@dataclass(frozen=True)
+class KernelLaw:
+    """A fitted law in cycles of the board's core."""
+
+    coefficients: tuple[float, ...]
+    layers: int
+    mean_error: float
+    half_width: float
+    limits: dict[str, int]
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What was fitted and what it is worth.
+
+    Attributes:
+        core, part: of the board.
+        scale: factor on the engine's cycles.
+        network: measured over predicted after the fit, 90 %.
+        kernels: laws by kernel, from layers only.
+        before, held_out: predictions without the fit, and of held-out points; both in cycles.
+        names: `(points,)`.
+    """
+
+    core: str
+    part: str
+    scale: float
+    network: Estimate
+    kernels: dict[str, KernelLaw]
+    before: HeldOut
+    held_out: HeldOut | None
+    names: tuple[str, ...]
+
+    @property
+    def inside(self) -> float | None:
+        """Share of held-out points inside the 90 % interval of the others."""
+        return None if self.held_out is None else share_inside(self.held_out)
+
+
+def raw_cycles(graph: Graph, board: Board, engine: Engine) -> float:
+    """Cycles of a graph before the profile's factor and with a Cortex-M7's own ratio.
+
+    Raises:
+        GraphError: the engine has no cost for an operator.
+    """
+    ratio = board.core_ratio.value if board.core == "Cortex-M7" else 1.0
+    if engine.generated is not None:
+        return fast_cost(graph, engine.generated)[0] * ratio
+    profile = engine.profile(board)
+    cycles = sum(
+        engine.work(
+            layer, graph.shape(layer.inputs[0]), graph.shape(layer.output), profile
+        ).cycles.value
+        for layer in graph.layers
+    )
+    return cycles * ratio
+
+
+def from_networks(
+    names: Sequence[str],
+    graphs: Sequence[Graph],
+    cycles: Sequence[float],
+    board: Board,
+    engine: Engine,
+) -> Calibration:
+    """Calibrate with whole networks; one or two are anchors without a held-out error."""
+    measured = np.array(cycles, dtype=np.float64)
+    raw = np.array([raw_cycles(graph, board, engine) for graph in graphs])
+    ratios = np.log(measured / raw)
+    keys = tuple(names)
+    scale = math.exp(float(np.median(ratios)))
+    held_out = None
+    if len(set(keys)) > 2:
+        held_out = leave_groups_out(
+            keys, measured, lambda seen, out: raw[out] * math.exp(float(np.median(ratios[seen])))
+        )
+        width = half_width(held_out.residuals)
+    else:
+        width = _anchored_width(engine)
+    return Calibration(
+        core=board.core,
+        part=board.part,
+        scale=scale,
+        network=Estimate(1.0, math.exp(-width), math.exp(width)),
+        kernels={},
+        before=HeldOut(measured, _before(raw, board, engine), keys),
+        held_out=held_out,
+        names=keys,
+    )
+
+
+def _before(raw: Array, board: Board, engine: Engine) -> Array:
+    """Predictions of the engine as it was."""
+    own = board.core_ratio.value if board.core == "Cortex-M7" else 1.0
+    return np.asarray(raw / own * engine.profile(board).factor(board).value, dtype=np.float64)
+
+
+def _anchored_width(engine: Engine) -> float:
+    """Half width in logs of a network after one other was measured on the same board and build."""
+    base = [p.network for p in engine.profiles if p.core == "Cortex-M7"]
+    width = math.log(base[0].high / base[0].value) if base else _UNKNOWN_NETWORK
+    return math.sqrt(2) * max(width, _LEAST_WIDTH)
+
+
+def from_layers(layers: Sequence[LayerTiming], board: Board, engine: Engine) -> Calibration:
+    """Calibrate with single layers.
+
+    Raises:
+        GraphError: the engine has no cost for an operator, or runs several layers as one.
+    """
+    if engine.generated is not None:
+        raise GraphError(
+            f"engine {engine.name!r} runs several layers as one, so timings of single layers say "
+            "nothing of it; time a whole network and give it with --anchor"
+        )
+    profile = engine.profile(board)
+    # Laws, like all cycles of a profile, are those of a Cortex-M7 of ratio 1.
+    ratio = board.core_ratio.value if board.core == "Cortex-M7" else 1.0
+    measured = np.array([layer.cycles for layer in layers])
+    kernels = [kernel_class(layer.op, layer.geometry) for layer in layers]
+    raw = np.array(
+        [
+            profile.work(kernel, layer.geometry).cycles.value
+            for kernel, layer in zip(kernels, layers, strict=True)
+        ]
+    )
+    raw *= ratio
+    keys = tuple(_group(layer) for layer in layers)
+    ratios = np.log(measured / raw)
+    held_out = leave_groups_out(
+        keys, measured, lambda seen, out: raw[out] * math.exp(float(np.median(ratios[seen])))
+    )
+    members: dict[str, list[int]] = defaultdict(list)
+    for index, (kernel, layer) in enumerate(zip(kernels, layers, strict=True)):
+        name = timed_class(kernel, layer.geometry)
+        if name is not None:
+            members[name].append(index)
+    predicted = held_out.predicted.copy()
+    laws = {}
+    for name, rows in sorted(members.items()):
+        groups = [keys[row] for row in rows]
+        features = len(TIMED[name].names)
+        if len(rows) < _LAYERS_PER_FEATURE * features or (
+            len(set(groups)) < _GROUPS_PER_FEATURE * features
+        ):
+            continue
+        own = leave_groups_out_linear(_design(name, layers, rows), measured[rows] / ratio, groups)
+        if own.mape < float(np.mean(np.abs(held_out.errors[rows]))):
+            predicted[rows] = own.predicted * ratio
+            laws[name] = _law(name, layers, rows, own)
+    final = HeldOut(measured, predicted, keys)
+    width = max(half_width(final.residuals), _LEAST_WIDTH)
+    return Calibration(
+        core=board.core,
+        part=board.part,
+        scale=math.exp(float(np.median(ratios))),
+        network=Estimate(1.0, math.exp(-width), math.exp(width)),
+        kernels=laws,
+        before=HeldOut(measured, _before(raw, board, engine), keys),
+        held_out=final,
+        names=tuple(f"line {layer.line}" for layer in layers),
+    )
+
+
+def _group(layer: LayerTiming) -> tuple[object, ...]:
+    g = layer.geometry
+    return layer.op, g.kernel_h, g.kernel_w, g.cin, g.cout
+
+
+def _design(name: str, layers: Sequence[LayerTiming], rows: Sequence[int]) -> Array:
+    features = [TIMED[name].features(layers[row].geometry) for row in rows]
+    return np.array(features, dtype=np.float64)
+
+
+def _law(
+    name: str, layers: Sequence[LayerTiming], rows: Sequence[int], held_out: HeldOut
+) -> KernelLaw:
+    coefficients = solve(_design(name, layers, rows), held_out.measured)
+    return KernelLaw(
+        coefficients=tuple(float(c) for c in coefficients),
+        layers=len(rows),
+        mean_error=held_out.mape,
+        half_width=half_width(held_out.residuals),
+        limits=limits_of([layers[row].geometry for row in rows]),
+    )
+
+
+def render(found: Calibration, base: str, *, name: str, source: str) -> str:
+    """An engine file: the base engine's text under a new name, and the calibration.
+
+    Args:
+        found: what was fitted.
+        base: name or path of the engine that it was fitted on.
+        name: of the new engine.
+        source: what the timings were, as one line.
+    """
+    lines = [
+        f"# {base} calibrated by `ppgnas calibrate`.",
+        engine_text(base, name_as=name).rstrip(),
+        "",
+        "[calibration]",
+        f'core = "{found.core}"',
+        f'part = "{found.part}"',
+        f"scale = {found.scale:.12g}",
+        f"network = {{ value = 1.0, low = {found.network.low:.5f}, "
+        f"high = {found.network.high:.5f} }}",
+        f"points = {len(found.names)}",
+    ]
+    if found.held_out is not None:
+        lines.append(f"mean_error = {found.held_out.mape:.5f}  # of held-out points")
+    lines.append(f'source = "{_plain(source)}"')
+    for kernel, law in found.kernels.items():
+        names = ", ".join(f'"{feature}"' for feature in TIMED[kernel].names)
+        sizes = ", ".join(f"{key} = {value}" for key, value in law.limits.items())
+        lines += [
+            "",
+            f"[calibration.kernels.{kernel}]",
+            f"features = [{names}]",
+            f"cycles = [{', '.join(f'{c:.6g}' for c in law.coefficients)}]",
+            f"limits = {{ {sizes} }}",
+            f"layers = {law.layers}",
+            f"mean_error = {law.mean_error:.5f}",
+            f"half_width = {law.half_width:.5f}",
+        ]
+    return "\n".join(lines) + "\n"
+
+
+def _plain(text: str) -> str:
+    """Text that stands in a TOML string as it is."""
+    return "".join(c for c in text if c.isprintable() and c not in '"\\')

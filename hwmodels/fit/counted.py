@@ -1,0 +1,220 @@
+"""Fit of counted kernels: `python -m hwmodels.fit` writes `data/cmsis_nn_m7.toml`.
+
+Two steps, both from the CSV files in `hwmodels/data`:
+
+1. Instructions per kernel class, non-negative least squares of the relative error on single
+   layers counted in emulation (Cortex-M7, CMSIS-NN). The error is leave-one-layer-out.
+2. Cycles per instruction of whole networks timed on Cortex-M7 boards under TFLM: (measured cycles
+   - dispatch - operators outside the laws) / instructions. Most were built with older kernels,
+   which need more instructions than the counted ones, so they do not set the value of the engine
+   of the counted version; their extremes widen its interval. `hwmodels.fit.timed` uses them in
+   full.
+"""
+
+from __future__ import annotations
+
+import csv
+import statistics
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import nnls
+
+from hwmodels.engines.kernels import CLASSES, Geometry, kernel_class
+from hwmodels.engines.load import DATA_DIR, ENGINES_DIR
+from hwmodels.fit.timings import NETWORKS_CSV, timed_networks
+from ppgnas.toml_file import read_toml
+
+COUNTS_CSV = DATA_DIR / "layer_counts_cmsisnn_m7.csv"
+FIT_TOML = DATA_DIR / "cmsis_nn_m7.toml"
+
+_OPS = {"dw": "depthwise_conv", "fc": "fully_connected", "avgpool": "avg_pool",
+        "maxpool": "max_pool"}  # fmt: skip
+# A kernel of its own (channel multiplier 4) with too few layers for a law.
+_LEFT_OUT = frozenset({"depthwise_conv_s8_mult_4"})
+
+
+@dataclass(frozen=True)
+class Counted:
+    """Layers of one kernel class.
+
+    Attributes:
+        geometries: one per layer.
+        instructions: `(layers,)` counted in emulation.
+    """
+
+    geometries: tuple[Geometry, ...]
+    instructions: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Law:
+    """A fitted law.
+
+    Attributes:
+        coefficients: instructions per feature, in the order of the class's names.
+        layers: how many it was fitted on.
+        mean_error, p90_error, max_error: leave-one-layer-out relative errors (0.01 is 1 %).
+        limits: largest positions, cin, cout and kernel taps of these layers and, where larger, of
+            the timed Cortex-M7 networks.
+    """
+
+    coefficients: tuple[float, ...]
+    layers: int
+    mean_error: float
+    p90_error: float
+    max_error: float
+    limits: dict[str, int]
+
+
+def read_counts(path: Path = COUNTS_CSV) -> dict[str, Counted]:
+    """Counted layers by kernel class."""
+    groups: dict[str, list[tuple[Geometry, float]]] = defaultdict(list)
+    with path.open(encoding="utf-8", newline="") as stream:
+        for row in csv.DictReader(stream):
+            if row["function"] in _LEFT_OUT:
+                continue
+            op = _OPS.get(row["op"], row["op"])
+            columns, kernel = int(row["positions"]), int(row["kernel"])
+            cin, dilation = int(row["cin"]), int(row["dilation"])
+            strided = int(row["stride"]) > 1
+            if op in ("add", "softmax"):
+                columns = cin if op == "softmax" else columns
+                shape = Geometry(1, columns, 1, 1, columns, cin, cin)
+            else:
+                taps, cout = int(row["taps"]), int(row["cout"])
+                sizes = (1, columns, 1, kernel)
+                if row["layout"] == "T1":
+                    sizes = (columns, 1, kernel, 1)
+                shape = Geometry(*sizes, taps, cin, cout, strided, dilation > 1)
+            name = "conv" if op == "conv_force" else kernel_class(op, shape)
+            groups[name].append((shape, float(row["instructions"])))
+    return {
+        name: Counted(tuple(g for g, _ in rows), np.array([count for _, count in rows]))
+        for name, rows in groups.items()
+    }
+
+
+def _solve(features: NDArray[np.float64], counts: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Non-negative coefficients `(features,)` of least squared relative error."""
+    coefficients, _ = nnls(features / counts[:, None], np.ones(len(counts)))
+    return np.asarray(coefficients, dtype=np.float64)
+
+
+def design(name: str, geometries: tuple[Geometry, ...]) -> NDArray[np.float64]:
+    """Feature matrix `(layers, features)` of one kernel class."""
+    return np.array([CLASSES[name].features(g) for g in geometries], dtype=np.float64)
+
+
+def fit_law(name: str, counted: Counted, timed: tuple[Geometry, ...] = ()) -> Law:
+    """Fit one class and cross-validate it layer by layer; `timed` only widens its limits."""
+    features, counts = design(name, counted.geometries), counted.instructions
+    errors = []
+    for index in range(len(counts)):
+        others = np.arange(len(counts)) != index
+        predicted = features[index] @ _solve(features[others], counts[others])
+        errors.append(abs(predicted / counts[index] - 1))
+    shapes = counted.geometries + timed
+    return Law(
+        coefficients=tuple(float(c) for c in _solve(features, counts)),
+        layers=len(counts),
+        mean_error=float(np.mean(errors)),
+        p90_error=float(np.quantile(errors, 0.9)),
+        max_error=float(np.max(errors)),
+        limits={
+            "positions": max(g.positions for g in shapes),
+            "cin": max(g.cin for g in shapes),
+            "cout": max(g.cout for g in shapes),
+            "kernel": max(g.kernel_h * g.kernel_w for g in shapes),
+        },
+    )
+
+
+def counted_instructions(
+    laws: dict[str, Law], layers: tuple[tuple[str, Geometry], ...]
+) -> tuple[float, float]:
+    """Instructions of a network in the laws, and cycles outside them.
+
+    Operators without a figure (quantize, dequantize, transpose at the networks' ends) count 0.
+    """
+    engine = read_toml(ENGINES_DIR / "tflm-cmsis-nn.toml")["cycles"]
+    dispatch = float(engine["dispatch"]["value"])
+    assumed = {op: float(f["value"]) for op, f in engine["elements"].items()}
+    inside = outside = 0.0
+    for op, shape in layers:
+        outside += dispatch
+        if op in assumed:
+            outside += assumed[op] * shape.positions
+        elif op in COUNTED_OPS:
+            name = kernel_class(op, shape)
+            inside += float(np.dot(CLASSES[name].features(shape), laws[name].coefficients))
+    return inside, outside
+
+
+COUNTED_OPS = frozenset({"conv", "depthwise_conv", "fully_connected", "add", "avg_pool",
+                         "max_pool", "softmax"})  # fmt: skip
+
+
+def cycles_per_instruction(laws: dict[str, Law], core: str) -> list[tuple[str, str, float]]:
+    """`(model, mcu, cycles per counted instruction)` of each network timed on a core."""
+    ratios = []
+    for network in timed_networks("TFLM+CMSIS-NN"):
+        if network.core == core:
+            inside, outside = counted_instructions(laws, network.layers)
+            ratios.append((network.model, network.mcu, (network.cycles - outside) / inside))
+    return ratios
+
+
+def timed_geometries(core: str) -> dict[str, tuple[Geometry, ...]]:
+    """Geometries by kernel class of the networks that were timed on a core under TFLM."""
+    groups: dict[str, list[Geometry]] = defaultdict(list)
+    for network in timed_networks("TFLM+CMSIS-NN"):
+        for op, shape in network.layers if network.core == core else ():
+            if op in COUNTED_OPS:
+                groups[kernel_class(op, shape)].append(shape)
+    return {name: tuple(shapes) for name, shapes in groups.items()}
+
+
+def fit_all() -> tuple[dict[str, Law], list[tuple[str, str, float]]]:
+    """Laws by kernel class, and the networks' cycles per instruction on Cortex-M7."""
+    timed = timed_geometries("Cortex-M7")
+    laws = {
+        name: fit_law(name, counted, timed.get(name, ()))
+        for name, counted in sorted(read_counts().items())
+    }
+    return laws, cycles_per_instruction(laws, "Cortex-M7")
+
+
+def render(laws: dict[str, Law], ratios: list[tuple[str, str, float]]) -> str:
+    """The TOML document of a fit."""
+    values = [ratio for _, _, ratio in ratios]
+    lines = [
+        "# Written by `python -m hwmodels.fit`; do not edit. Sources: hwmodels/data/README.md.",
+        f'source = "{COUNTS_CSV.name}, {NETWORKS_CSV.name}"',
+        "",
+        "# Whole networks on Cortex-M7 under TFLM, builds of 2020-2022: median and extremes.",
+        "[networks_cycles_per_instruction]",
+        f"networks = {len(values)}",
+        f"value = {statistics.median(values):.4f}",
+        f"low = {min(values):.4f}",
+        f"high = {max(values):.4f}",
+    ]
+    for name, law in laws.items():
+        names = ", ".join(f'"{feature}"' for feature in CLASSES[name].names)
+        coefficients = ", ".join(f"{c:.5g}" for c in law.coefficients)
+        limits = ", ".join(f"{key} = {value}" for key, value in law.limits.items())
+        lines += [
+            "",
+            f"[kernels.{name}]",
+            f"layers = {law.layers}",
+            f"mean_error = {law.mean_error:.4f}  # leave one layer out",
+            f"p90_error = {law.p90_error:.4f}",
+            f"max_error = {law.max_error:.4f}",
+            f"limits = {{ {limits} }}",
+            f"features = [{names}]",
+            f"instructions = [{coefficients}]",
+        ]
+    return "\n".join(lines) + "\n"

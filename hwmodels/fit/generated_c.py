@@ -1,0 +1,247 @@
+"""Fit of generated C: `python -m hwmodels.fit` writes `data/c_law_m7.toml`.
+
+From `data/c_steps_m7.csv`, which `python -m deploy.fuzz.counting` makes. Cycles and instructions
+of a kind of step are a non-negative linear law of its counts (`hwmodels.generated_c.shapes`); the
+unrolled depthwise part has one number for each kernel and stride. The errors of whole networks are
+those of ten folds, each predicted by laws fitted without its networks. Other networks of the same
+spaces hold layers of the same shapes, so this says how well new networks of such spaces are met.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hwmodels.engines.load import DATA_DIR
+from hwmodels.fit.regression import half_width, solve
+from hwmodels.generated_c.shapes import (
+    CODE,
+    COLUMNS,
+    CYCLES,
+    StepShape,
+    code_features,
+    cycle_features,
+    depthwise_count,
+)
+
+STEPS_CSV = DATA_DIR / "c_steps_m7.csv"
+LAW_TOML = DATA_DIR / "c_law_m7.toml"
+FOLDS = 10
+_LARGEST = ("steps", "channels", "outputs")
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One function in emulation: its shape, and what one call of it took."""
+
+    network: int
+    shape: StepShape
+    calls: int
+    instructions: float
+    cycles: float
+    code_bytes: float
+
+
+def read_rows(path: Path = STEPS_CSV) -> list[Row]:
+    """Rows of the table of counts."""
+    rows = []
+    with path.open(newline="", encoding="utf-8") as file:
+        for line in csv.DictReader(file):
+            numbers = (int(line[column]) for column in COLUMNS[1:])
+            rows.append(
+                Row(
+                    int(line["network"]),
+                    StepShape(line["kind"], *numbers),
+                    int(line["calls"]),
+                    float(line["instructions"]),
+                    float(line["cycles"]),
+                    float(line["code_bytes"]),
+                )
+            )
+    return rows
+
+
+def _keys(rows: Sequence[Row]) -> list[tuple[int, int]]:
+    """`(stride, taps)` of the depthwise kernels."""
+    shapes = {(row.shape.stride, row.shape.taps) for row in rows}
+    return sorted(shapes)
+
+
+def _design(rows: Sequence[Row], keys: Sequence[tuple[int, int]], *, code: bool) -> Array:
+    """Features, then one column for each depthwise kernel, `(rows, features + kernels)`."""
+    table = []
+    for row in rows:
+        shape = row.shape
+        own = code_features(shape) if code else cycle_features(shape)
+        count = 1 if code else depthwise_count(shape)
+        kernel = [count * ((shape.stride, shape.taps) == key) for key in keys]
+        table.append([*own, *kernel])
+    return np.array(table, dtype=np.float64)
+
+
+@dataclass(frozen=True)
+class KindFit:
+    """Coefficients of one kind: features first, then its depthwise kernels."""
+
+    keys: tuple[tuple[int, int], ...]
+    cycles: Array
+    instructions: Array
+    code: Array
+
+    def predict(self, rows: Sequence[Row], what: str) -> Array:
+        """Predictions of `cycles`, `instructions` or `code` for rows of the kind."""
+        design = _design(rows, self.keys, code=what == "code")
+        return np.asarray(design @ getattr(self, what), dtype=np.float64)
+
+
+def fit_kind(rows: Sequence[Row]) -> KindFit:
+    """Fit one kind of step."""
+    keys = _keys(rows) if rows[0].shape.kind == "separable" else []
+    design = _design(rows, keys, code=False)
+    code = _design(rows, keys, code=True)
+    # Bytes by least squares with a little shrinking: a kernel may be the only one of its features.
+    ridge = 1e-3 * np.eye(code.shape[1])
+    return KindFit(
+        tuple(keys),
+        solve(design, np.array([row.cycles for row in rows])),
+        solve(design, np.array([row.instructions for row in rows])),
+        np.linalg.solve(
+            code.T @ code + ridge, code.T @ np.array([row.code_bytes for row in rows])
+        ),
+    )
+
+
+def by_kind(rows: Sequence[Row]) -> dict[str, list[Row]]:
+    """Rows by kind of step."""
+    found: dict[str, list[Row]] = defaultdict(list)
+    for row in rows:
+        found[row.shape.kind].append(row)
+    return dict(found)
+
+
+@dataclass(frozen=True)
+class HeldOutNetworks:
+    """Whole networks, each predicted by laws that did not see it: `(networks,)` each."""
+
+    cycles: Array
+    predicted_cycles: Array
+    code: Array
+    predicted_code: Array
+
+    @property
+    def errors(self) -> Array:
+        """Relative errors of the cycles."""
+        return np.asarray(self.predicted_cycles / self.cycles - 1, dtype=np.float64)
+
+
+def held_out(rows: Sequence[Row]) -> HeldOutNetworks:
+    """Networks in `FOLDS` folds; the kernels of a fold that no other has are left out of it."""
+    networks = sorted({row.network for row in rows})
+    totals: dict[int, list[float]] = {}
+    for fold in range(FOLDS):
+        out = set(networks[fold::FOLDS])
+        seen = by_kind([row for row in rows if row.network not in out])
+        fits = {kind: fit_kind(members) for kind, members in seen.items()}
+        for network in sorted(out):
+            members = [row for row in rows if row.network == network]
+            if any(not _covered(row, fits) for row in members):
+                continue
+            cycles = [float(fits[r.shape.kind].predict([r], "cycles")[0]) for r in members]
+            code = [float(fits[r.shape.kind].predict([r], "code")[0]) for r in members]
+            totals[network] = [
+                sum(row.cycles * row.calls for row in members),
+                sum(c * row.calls for c, row in zip(cycles, members, strict=True)),
+                sum(row.code_bytes for row in members),
+                sum(code),
+            ]
+    table = np.array([totals[network] for network in sorted(totals)])
+    return HeldOutNetworks(*(table[:, column] for column in range(4)))
+
+
+def _covered(row: Row, fits: dict[str, KindFit]) -> bool:
+    fit = fits.get(row.shape.kind)
+    if fit is None:
+        return False
+    return not fit.keys or (row.shape.stride, row.shape.taps) in fit.keys
+
+
+def document(rows: Sequence[Row]) -> dict[str, Any]:
+    """The law file as plain values."""
+    kinds: dict[str, Any] = {}
+    tables: list[dict[str, Any]] = []
+    for kind, members in sorted(by_kind(rows).items()):
+        fit = fit_kind(members)
+        cycles = np.array([row.cycles for row in members])
+        error = float(np.mean(np.abs(fit.predict(members, "cycles") / cycles - 1)))
+        size, code_size = len(CYCLES[kind]), len(CODE[kind])
+        kinds[kind] = {
+            "functions": len(members),
+            "mean_error": round(error, 5),
+            "features": list(CYCLES[kind]),
+            "cycles": _rounded(fit.cycles[:size]),
+            "instructions": _rounded(fit.instructions[:size]),
+            "code_features": list(CODE[kind]),
+            "code": _rounded(fit.code[:code_size]),
+            "largest": {key: max(getattr(row.shape, key) for row in members) for key in _LARGEST},
+        }
+        for stride in sorted({stride for stride, _ in fit.keys}):
+            chosen = [index for index, key in enumerate(fit.keys) if key[0] == stride]
+            tables.append(
+                {
+                    "stride": stride,
+                    "taps": [fit.keys[index][1] for index in chosen],
+                    "cycles": _rounded(fit.cycles[size:][chosen]),
+                    "instructions": _rounded(fit.instructions[size:][chosen]),
+                    "code": _rounded(fit.code[code_size:][chosen]),
+                }
+            )
+    out = held_out(rows)
+    return {
+        "source": "python -m hwmodels.fit, from c_steps_m7.csv (python -m deploy.fuzz.counting)",
+        "networks": {
+            "networks": len(out.cycles),
+            "mean_error": round(float(np.mean(np.abs(out.errors))), 5),
+            "worst_error": round(float(np.max(np.abs(out.errors))), 5),
+            "half_width": round(half_width(np.log(out.cycles / out.predicted_cycles)), 5),
+            "code_half_width": round(half_width(np.log(out.code / out.predicted_code)), 5),
+        },
+        "depthwise": tables,
+        "kinds": kinds,
+    }
+
+
+def render(found: dict[str, Any]) -> str:
+    """The document as TOML."""
+    lines = ["# Written by python -m hwmodels.fit.", f"source = {_value(found['source'])}", ""]
+    lines += ["[networks]", *_table(found["networks"]), ""]
+    for table in found["depthwise"]:
+        lines += ["[[depthwise]]", *_table(table), ""]
+    for kind, law in found["kinds"].items():
+        largest = law["largest"]
+        rest = {key: value for key, value in law.items() if key != "largest"}
+        lines += [f"[kinds.{kind}]", *_table(rest), ""]
+        lines += [f"[kinds.{kind}.largest]", *_table(largest), ""]
+    return "\n".join(lines)
+
+
+def _table(values: dict[str, Any]) -> list[str]:
+    return [f"{key} = {_value(value)}" for key, value in values.items()]
+
+
+def _value(value: Any) -> str:
+    """JSON's strings, numbers and lists of them are TOML's."""
+    return json.dumps(value)
+
+
+def _rounded(values: Array) -> list[float]:
+    return [round(float(value), 4) for value in values]

@@ -1,0 +1,149 @@
+"""Readers of the timings in `hwmodels/data`: single layers and whole networks on real parts.
+
+Sources and what each column means: `data/README.md`.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from hwmodels.engines.kernels import Geometry, geometry
+from hwmodels.engines.load import DATA_DIR
+from hwmodels.graph import Layer
+
+LAYERS_CSV = DATA_DIR / "layer_cycles_tflm.csv"
+NETWORKS_CSV = DATA_DIR / "whole_networks.csv"
+NETWORK_LAYERS_CSV = DATA_DIR / "whole_network_layers.csv"
+
+ST_CURRENT = "current"
+# ST's tools from 8.1 on pruned this network (its source: 4,646,932 MACs are left of 7.5 million),
+# so its layers are not what was timed.
+_PRUNED = "st_v2.0.1__VisualWakeWord__mobilenet_v1_0.25_96_int8"
+
+
+@dataclass(frozen=True)
+class TimedLayer:
+    """One convolution timed by the cycle counter of a part.
+
+    Attributes:
+        mcu, core: the part.
+        geometry: its sizes.
+        cycles: of the kernel, without the interpreter.
+        input_bytes, output_bytes, arena_bytes: of the network of this one layer.
+    """
+
+    mcu: str
+    core: str
+    geometry: Geometry
+    cycles: float
+    input_bytes: int
+    output_bytes: int
+    arena_bytes: int
+
+    @property
+    def group(self) -> tuple[int, int, int, int]:
+        """Layers with weights of one shape are left out together, whatever their input."""
+        g = self.geometry
+        return g.kernel_h, g.kernel_w, g.cin, g.cout
+
+
+@dataclass(frozen=True)
+class TimedNetwork:
+    """One network timed on one part under one version of a runtime.
+
+    Attributes:
+        model: name of the network; keys its layers.
+        version: `current`, `8.1` or `7.3` of ST's tools; the build of TFLM.
+        layers: `(op, geometry)` in execution order.
+        latency_ms, cycles: as published.
+    """
+
+    model: str
+    mcu: str
+    core: str
+    runtime: str
+    version: str
+    latency_ms: float
+    cycles: float
+    layers: tuple[tuple[str, Geometry], ...]
+
+
+def shape_of(text: str) -> tuple[int, ...]:
+    """`1x49x10x64` as numbers."""
+    return tuple(int(size) for size in text.split("x"))
+
+
+def timed_layers(path: Path = LAYERS_CSV) -> list[TimedLayer]:
+    """All single layers."""
+    return [_timed_layer(row) for row in _rows(path)]
+
+
+def _timed_layer(row: dict[str, str]) -> TimedLayer:
+    source, target = shape_of(row["in_shape"]), shape_of(row["out_shape"])
+    kernel, stride = ((int(row[f"{key}_h"]), int(row[f"{key}_w"])) for key in ("kernel", "stride"))
+    layer = Layer("", "conv", (), "", kernel, stride, padding="same")
+    return TimedLayer(
+        mcu=row["mcu"],
+        core=row["core"],
+        geometry=geometry(layer, source, target),
+        cycles=float(row["cycles"]),
+        input_bytes=source[1] * source[2] * source[3],
+        output_bytes=target[1] * target[2] * target[3],
+        arena_bytes=int(row["arena_bytes"]),
+    )
+
+
+def network_layers(path: Path = NETWORK_LAYERS_CSV) -> dict[str, tuple[tuple[str, Geometry], ...]]:
+    """`(op, geometry)` of every layer of the timed networks, in execution order, by model."""
+    layers: dict[str, list[tuple[str, Geometry]]] = defaultdict(list)
+    for row in _rows(path):
+        if not row["in_shape"] or not row["out_shape"]:
+            continue
+        kernel, stride, dilation = (
+            (int(row[f"{key}_h"] or 1), int(row[f"{key}_w"] or 1))
+            for key in ("kernel", "stride", "dilation")
+        )
+        layer = Layer("", row["op"], (), "", kernel, stride, dilation, row["padding"] or "valid")
+        shapes = shape_of(row["in_shape"]), shape_of(row["out_shape"])
+        layers[row["model"]].append((row["op"], geometry(layer, *shapes)))
+    return {model: tuple(rows) for model, rows in layers.items()}
+
+
+def timed_networks(runtime: str, path: Path = NETWORKS_CSV) -> list[TimedNetwork]:
+    """Networks timed under `TFLM+CMSIS-NN`, `microTVM-CMSIS-NN` or `ST`, all of ST's tools."""
+    layers = network_layers()
+    found = []
+    for row in _rows(path):
+        name = "ST" if row["runtime"] in ("X-CUBE-AI", "STEdgeAI") else row["runtime"]
+        pruned = name == "ST" and row["model"] == _PRUNED and _version(row) in (ST_CURRENT, "8.1")
+        if name == runtime and not pruned:
+            found.append(
+                TimedNetwork(
+                    model=row["model"],
+                    mcu=row["mcu"],
+                    core=row["core"],
+                    runtime=row["runtime"],
+                    version=_version(row),
+                    latency_ms=float(row["latency_ms"]),
+                    cycles=float(row["cycles"]),
+                    layers=layers[row["model"]],
+                )
+            )
+    return found
+
+
+def _version(row: dict[str, str]) -> str:
+    """ST's versions of one speed are one version: 9, 10 and ST Edge AI 3, 4 are current."""
+    version = row["runtime_version"]
+    if row["runtime"] == "STEdgeAI" or version.startswith(("9.", "10.")):
+        return ST_CURRENT
+    return version[:3] if row["runtime"] == "X-CUBE-AI" else version
+
+
+def _rows(path: Path) -> Iterator[dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as stream:
+        yield from csv.DictReader(stream)

@@ -1,0 +1,161 @@
+"""What generated C costs, read off its program: cycles by layer, flash by part, scratch.
+
+The scratch buffer and the tables of weights are exact: the generator lays out the same program.
+Cycles and code follow the fitted laws of `hwmodels.generated_c.law`.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from hwmodels.estimate import Estimate
+from hwmodels.generated_c.law import PLAIN_CODE_BYTES, PLAIN_CYCLES_PER_MAC, CLaw
+from hwmodels.generated_c.program import Program, Step, program
+from hwmodels.generated_c.shapes import StepShape, infer_shape, step_shape
+from hwmodels.graph import WEIGHTED_OPS, Graph, Layer
+
+_REQUANT_BYTES = 8  # a bias and a factor of an output
+_JOINT_BYTES = 12  # three numbers of an addition
+
+
+@dataclass(frozen=True)
+class LayerCycles:
+    """Cycles of one layer on a Cortex-M7, and whether its step lies in the counted range."""
+
+    cycles: Estimate
+    in_range: bool
+    live_bytes: int
+
+
+@dataclass(frozen=True)
+class CCost:
+    """A network as generated C.
+
+    Attributes:
+        layers: in the order of `Graph.layers`; views and absorbed padding are free.
+        call_cycles: of the function that calls the steps.
+        tables_bytes: constants; exact but for tables that happen to be equal.
+        code_bytes: functions.
+        scratch_bytes: exact.
+        peak_layer: name of the layer during which the scratch buffer is fullest.
+        plain_share: share of the cycles in steps without a fitted law.
+        outside_share: share of the cycles in steps larger than the counted ones.
+    """
+
+    layers: tuple[LayerCycles, ...]
+    call_cycles: float
+    tables_bytes: int
+    code_bytes: Estimate
+    scratch_bytes: int
+    peak_layer: str
+    plain_share: float
+    outside_share: float
+
+
+def table_bytes(graph: Graph, step: Step) -> int:
+    """Bytes of constants of a generic step or a pool."""
+    layer = step.layers[0]
+    if layer.op == "add":
+        return _JOINT_BYTES
+    if layer.op not in WEIGHTED_OPS:
+        return 0
+    return math.prod(graph.weight_shape(layer)) + _REQUANT_BYTES * graph.shape(layer.output)[-1]
+
+
+def fast_cost(graph: Graph, law: CLaw) -> tuple[float, int, float, int]:
+    """`(cycles, tables_bytes, code_bytes, scratch_bytes)` on a Cortex-M7, values alone."""
+    plan = program(graph)
+    cycles, code = law.quick(infer_shape(graph, plan))
+    tables = 0
+    seen: set[StepShape] = set()
+    for step in plan.steps:
+        shape = step_shape(graph, plan, step)
+        own_cycles, own_code = law.quick(shape)
+        cycles += own_cycles
+        tables += shape_tables(shape) or table_bytes(graph, step)
+        if shape not in seen:
+            seen.add(shape)
+            code += own_code
+    return cycles, tables, code, plan.bytes
+
+
+def shape_tables(shape: StepShape) -> int:
+    """Bytes of constants of a step with packed weights; 0 where the shape does not tell."""
+    kind, outputs = shape.kind, shape.outputs
+    if kind in ("window", "dense"):
+        return _REQUANT_BYTES * outputs + 2 * outputs * shape.words
+    if kind == "separable":
+        channels = shape.channels
+        own = _REQUANT_BYTES * outputs + 2 * outputs * shape.words
+        depthwise = _REQUANT_BYTES * channels + 2 * channels * ((shape.taps + 1) // 2)
+        return own + depthwise + _JOINT_BYTES * shape.adds
+    return 0
+
+
+def cost(graph: Graph, law: CLaw) -> CCost:
+    """The cost of a graph with bounds and by layer."""
+    plan = program(graph)
+    call = law.cycles(infer_shape(graph, plan)).total
+    by_name: dict[str, tuple[Estimate, bool]] = {}
+    live: dict[str, int] = {}
+    plain = outside = total = call
+    plain = outside = 0.0
+    seen: dict[StepShape, float] = {}
+    for step, used in zip(plan.steps, plan.live_bytes, strict=True):
+        shape = step_shape(graph, plan, step)
+        parts, inside = law.cycles(shape), law.in_range(shape)
+        seen.setdefault(shape, law.code_bytes(shape))
+        for layer, cycles in _shares(step, parts.pointwise, parts.depthwise, parts.add):
+            by_name[layer.name] = (_bounds(cycles, shape), inside)
+            live[layer.name] = used
+        total += parts.total
+        plain += parts.total * shape.plain
+        outside += parts.total * (not shape.plain and not inside)
+    nothing = Estimate.exact(0.0)
+    layers = []
+    used = plan.live_bytes[0]
+    for layer in graph.layers:
+        found, inside = by_name.get(layer.name, (nothing, True))
+        used = live.get(layer.name, used)
+        layers.append(LayerCycles(found, inside, used))
+    _, tables, code, scratch = fast_cost(graph, law)
+    return CCost(
+        tuple(layers),
+        call,
+        tables,
+        _code_bounds(code, seen, law),
+        scratch,
+        _peak(plan),
+        plain / total,
+        outside / total,
+    )
+
+
+def _shares(
+    step: Step, pointwise: float, depthwise: float, add: float
+) -> list[tuple[Layer, float]]:
+    """Cycles of the layers of a step."""
+    if step.kind != "separable":
+        return [(step.layers[0], pointwise + depthwise + add)]
+    return list(zip(step.layers, (depthwise, pointwise, add), strict=False))
+
+
+def _bounds(cycles: float, shape: StepShape) -> Estimate:
+    """Of a layer: the network's bounds come with the profile; plain loops are assumed."""
+    if not shape.plain:
+        return Estimate.exact(cycles)
+    guess = PLAIN_CYCLES_PER_MAC
+    return Estimate(cycles, cycles * guess.low / guess.value, cycles * guess.high / guess.value)
+
+
+def _code_bounds(code: float, seen: dict[StepShape, float], law: CLaw) -> Estimate:
+    plain = sum(shape.plain for shape in seen)
+    counted = code - plain * PLAIN_CODE_BYTES.value
+    spread = math.exp(law.code_half_width)
+    return Estimate(counted, counted / spread, counted * spread) + PLAIN_CODE_BYTES.times(plain)
+
+
+def _peak(plan: Program) -> str:
+    fullest = max(range(len(plan.steps)), key=lambda index: plan.live_bytes[index])
+    return plan.steps[fullest].layers[0].name

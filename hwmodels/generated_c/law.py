@@ -1,0 +1,210 @@
+"""Cycles and code of generated C on a Cortex-M7, from laws fitted on emulated counts.
+
+`hwmodels.fit.generated_c` fits them to `data/c_steps_m7.csv`, one row a function that ran in
+emulation. Cycles are those of the pipeline model of `deploy.emulation`: emulated, not measured.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from hwmodels.estimate import Estimate
+from hwmodels.figures import explain
+from hwmodels.generated_c.shapes import (
+    CODE,
+    CYCLES,
+    PARTS,
+    StepShape,
+    code_features,
+    cycle_features,
+)
+from hwmodels.generated_c.shapes import depthwise_count as runs
+from ppgnas.errors import BoardError, GraphError
+from ppgnas.toml_file import read_toml
+
+_MEMO_ENTRIES = 200_000
+PLAIN_CYCLES_PER_MAC = Estimate(9.0, 5.0, 16.0)
+"""Cycles for one product or element of a `generic` step. Assumption: its plain loops were not
+counted; an index test, two loads and a product a tap."""
+PLAIN_CODE_BYTES = Estimate(450.0, 200.0, 900.0)
+"""Bytes of a `generic` step's function. Assumption, as above."""
+
+
+class _Depthwise(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    stride: int
+    taps: tuple[int, ...]
+    cycles: tuple[float, ...]
+    instructions: tuple[float, ...]
+    code: tuple[float, ...]
+
+
+class _Kind(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    functions: int
+    mean_error: float
+    features: tuple[str, ...]
+    cycles: tuple[float, ...]
+    instructions: tuple[float, ...]
+    code_features: tuple[str, ...]
+    code: tuple[float, ...]
+    largest: dict[str, int]
+
+
+class _Networks(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    networks: int
+    mean_error: float
+    worst_error: float
+    half_width: float
+    code_half_width: float
+
+
+class _File(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    source: str
+    networks: _Networks
+    depthwise: tuple[_Depthwise, ...]
+    kinds: dict[str, _Kind]
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Cycles of one step by what causes them."""
+
+    pointwise: float
+    depthwise: float
+    add: float
+
+    @property
+    def total(self) -> float:
+        """All of it."""
+        return self.pointwise + self.depthwise + self.add
+
+
+class CLaw:
+    """The laws of one file.
+
+    Args:
+        path: what `hwmodels.fit.generated_c` wrote.
+
+    Raises:
+        BoardError: not such a file, or fitted with other features than the program has.
+    """
+
+    def __init__(self, path: Path) -> None:
+        try:
+            self.file = _File.model_validate(read_toml(path))
+        except ValidationError as error:
+            raise explain(error, path, "Run `python -m hwmodels.fit`") from error
+        for name, law in self.file.kinds.items():
+            if law.features != CYCLES.get(name) or law.code_features != CODE.get(name):
+                raise BoardError(
+                    f"{path}: kinds.{name} was fitted with other features than the program has; "
+                    "run `python -m hwmodels.fit`"
+                )
+        self._depthwise = {item.stride: item for item in self.file.depthwise}
+        # Costs of shapes seen before; a pure function's memory.
+        self._quick: dict[StepShape, tuple[float, float]] = {}
+
+    @property
+    def network_error(self) -> float:
+        """Mean relative error of the cycles of held-out networks."""
+        return self.file.networks.mean_error
+
+    @property
+    def half_width(self) -> float:
+        """Half width of the 90 % interval of a network's emulated cycles, in logs."""
+        return self.file.networks.half_width
+
+    @property
+    def code_half_width(self) -> float:
+        """The same of the bytes of its code."""
+        return self.file.networks.code_half_width
+
+    def cycles(self, shape: StepShape) -> Parts:
+        """Cycles of one call of a step on a Cortex-M7.
+
+        Raises:
+            GraphError: a kind of step without a law.
+        """
+        return self._parts(shape, instructions=False)
+
+    def quick(self, shape: StepShape) -> tuple[float, float]:
+        """Cycles and bytes of code of a step, remembered: the search's fast path."""
+        found = self._quick.get(shape)
+        if found is None:
+            if len(self._quick) > _MEMO_ENTRIES:
+                self._quick.clear()
+            found = self._parts(shape, instructions=False).total, self.code_bytes(shape)
+            self._quick[shape] = found
+        return found
+
+    def instructions(self, shape: StepShape) -> float:
+        """Instructions of one call of a step."""
+        return self._parts(shape, instructions=True).total
+
+    def _parts(self, shape: StepShape, *, instructions: bool) -> Parts:
+        kind = shape.kind
+        if shape.plain:
+            return Parts(PLAIN_CYCLES_PER_MAC.value * shape.work, 0.0, 0.0)
+        law = self._law(kind)
+        by = law.instructions if instructions else law.cycles
+        elsewhere = PARTS.get(kind, {})
+        sums = {"pointwise": 0.0, "depthwise": 0.0, "add": 0.0}
+        owner = {feature: part for part, features in elsewhere.items() for feature in features}
+        for name, coefficient, count in zip(law.features, by, cycle_features(shape), strict=True):
+            sums[owner.get(name, "pointwise")] += coefficient * count
+        if kind == "separable":
+            table = self._table(shape.stride)
+            column = table.instructions if instructions else table.cycles
+            sums["depthwise"] += runs(shape) * _between(shape.taps, table.taps, column)
+        return Parts(**sums)
+
+    def code_bytes(self, shape: StepShape) -> float:
+        """Bytes of the function of a step, literal pools included."""
+        if shape.plain:
+            return PLAIN_CODE_BYTES.value
+        law = self._law(shape.kind)
+        size = sum(c * f for c, f in zip(law.code, code_features(shape), strict=True))
+        if shape.kind == "separable":
+            table = self._table(shape.stride)
+            size += _between(shape.taps, table.taps, table.code)
+        return max(float(size), 0.0)
+
+    def in_range(self, shape: StepShape) -> bool:
+        """Whether the step is no larger than those that were counted."""
+        if shape.plain:
+            return False
+        largest = self._law(shape.kind).largest
+        if shape.kind == "separable" and shape.taps > max(self._table(shape.stride).taps):
+            return False
+        return all(getattr(shape, key) <= limit for key, limit in largest.items())
+
+    def _law(self, kind: str) -> _Kind:
+        if kind not in self.file.kinds:
+            raise GraphError(
+                f"engine ppgnas-c: no law for steps of kind {kind!r}; counted kinds: "
+                f"{', '.join(self.file.kinds)}"
+            )
+        return self.file.kinds[kind]
+
+    def _table(self, stride: int) -> _Depthwise:
+        """The table of a stride, or of the nearest that was counted."""
+        return self._depthwise[min(self._depthwise, key=lambda known: abs(known - stride))]
+
+
+def _between(taps: int, known: tuple[int, ...], values: tuple[float, ...]) -> float:
+    """Linear between the counted kernels; beyond the last at the mean slope of all."""
+    if taps > known[-1] and len(known) > 1:
+        slope = (values[-1] - values[0]) / (known[-1] - known[0])
+        return values[-1] + slope * (taps - known[-1])
+    return float(np.interp(taps, known, values))

@@ -1,0 +1,264 @@
+"""What a step of generated C is made of, counted: the features that its cycles and code follow.
+
+Counts come from the graph and its program alone. A function of the generated C knows its shapes as
+constants, so equal shapes (`StepShape.key`) are one function.
+"""
+
+from __future__ import annotations
+
+from math import prod
+from typing import NamedTuple
+
+from hwmodels.generated_c.program import (
+    BLOCK,
+    Program,
+    Step,
+    Storage,
+    depthwise_taps,
+    dot_words,
+    widened,
+)
+from hwmodels.graph import Graph
+
+
+class StepShape(NamedTuple):
+    """One step in numbers; what a kind does not have is 0.
+
+    Attributes:
+        kind: see `hwmodels.generated_c.program.Step`; `row` for a plain convolution along one row
+            of one channel (the upsampling of a spaced head), else for `generic` the operator.
+        steps: output positions.
+        fold: columns of the folded view.
+        channels: input channels of a separable step, or length of a dot product.
+        outputs: output channels.
+        taps, stride: of the depthwise part, or of the window's step in bytes (`stride`).
+        pad: bytes of padding that are filled.
+        adds: 1 where the block's input is added.
+        paired: 1 where the target lies in pairs of rows.
+        layout: what else tells functions apart.
+        work: multiply-accumulates, or elements, of a generic step.
+    """
+
+    kind: str
+    steps: int
+    fold: int
+    channels: int
+    outputs: int
+    taps: int
+    stride: int
+    pad: int
+    adds: int
+    paired: int
+    layout: int
+    work: int
+
+    @property
+    def plain(self) -> bool:
+        """Whether its loops were never counted."""
+        return self.kind.startswith("plain ")
+
+    @property
+    def blocks(self) -> int:
+        """Blocks of four positions."""
+        if self.kind == "separable":
+            rows = self.steps // self.fold
+            rest = rows % BLOCK
+            whole = rows // BLOCK * self.fold
+            if rest % 2 and self.fold % BLOCK == 0:
+                whole += self.fold // BLOCK
+            if rest >= 2 and self.fold % 2 == 0:
+                whole += self.fold // 2
+            return whole
+        return self.steps // BLOCK
+
+    @property
+    def rest(self) -> int:
+        """Positions that are computed one by one."""
+        return self.steps - BLOCK * self.blocks
+
+    @property
+    def words(self) -> int:
+        """Words of a dot product of the 1 x 1 part."""
+        return dot_words(self.channels, widened_inputs=self.kind != "separable")
+
+
+COLUMNS = StepShape._fields
+_UNROLLED_OUTPUTS = 3  # of a plain convolution: compilers write them out instead of a loop
+
+
+def step_shape(graph: Graph, program: Program, step: Step) -> StepShape:
+    """The shape of a step."""
+    layer = step.layers[0]
+    source = graph.shape(layer.inputs[0])
+    to = program.storages[step.target]
+    origin = program.storages[step.source]
+    common = {"pad": step.lead * source[3], "paired": int(to.paired), "layout": _layout(to)}
+    if step.kind == "separable":
+        found = depthwise_taps(layer, source)
+        assert found is not None
+        taps, stride, fold = found
+        shortcut = 0
+        if step.shortcut is not None:
+            shortcut = 1 + _layout(program.storages[step.shortcut])
+        return StepShape(
+            kind="separable",
+            steps=to.steps,
+            fold=fold,
+            channels=origin.channels,
+            outputs=to.channels,
+            taps=taps,
+            stride=stride,
+            adds=int(step.shortcut is not None),
+            work=0,
+            **(common | {"layout": common["layout"] * 1_000_003 + shortcut}),
+        )
+    if step.kind == "window":
+        return StepShape(
+            kind="window",
+            steps=to.steps,
+            fold=1,
+            channels=layer.kernel[1] * source[3],
+            outputs=to.channels,
+            taps=0,
+            stride=layer.stride[1] * source[3],
+            adds=0,
+            work=0,
+            **common,
+        )
+    if step.kind == "dense":
+        return StepShape(
+            "dense", 1, 1, prod(source), graph.shape(layer.output)[-1], 0, 0, 0, 0, 0, 0, 0
+        )
+    if step.kind == "pool":
+        return StepShape(
+            layer.op, origin.steps, 1, origin.channels, origin.channels, 0, 0, 0, 0, 0, 0, 0
+        )
+    work = graph.macs(layer) or max(prod(source), prod(graph.shape(layer.output)))
+    row = layer.op == "conv" and source[1] == source[3] == 1 and layer.stride == (1, 1)
+    kind = "row" if row else f"plain {layer.op}"
+    return StepShape(kind, to.steps, 1, source[-1], to.channels, 0, 0, 0, 0, 0, 0, work)
+
+
+def infer_shape(graph: Graph, program: Program) -> StepShape:
+    """The function that calls the steps: `steps` of them, after `work` bytes of input."""
+    calls = len(program.steps)
+    work = prod(graph.shape(graph.input))
+    return StepShape("infer", calls, 1, 0, 0, 0, 0, 0, 0, 0, 0, work)
+
+
+def _layout(storage: Storage) -> int:
+    """A number that differs where offsets of a tensor differ."""
+    if not storage.paired:
+        return 0
+    return 1 + storage.fold + 1_009 * storage.pad_steps
+
+
+def rounds(words: int) -> int:
+    """Rounds of the loop of four words; what is left over by them comes first, without a loop."""
+    return (words - (4 if words % 4 == 0 else words % 4)) // 4
+
+
+def cycle_features(shape: StepShape) -> tuple[float, ...]:
+    """Counts that cycles and instructions are linear in, in the order of `CYCLES[kind]`.
+
+    The depthwise part of a separable step is not among them, see `depthwise_count`.
+    """
+    kind = shape.kind
+    blocks, pairs, words = shape.blocks, shape.outputs // 2, shape.words
+    loops = rounds(words)
+    if kind in ("window", "separable"):
+        pointwise = (
+            blocks,
+            blocks * pairs,
+            blocks * pairs * words,
+            blocks * pairs * loops,
+            blocks * pairs * (loops == 1),
+            blocks * pairs * (loops > 1),
+            shape.rest,
+            shape.rest * pairs,
+            shape.rest * pairs * words,
+        )
+        if kind == "window":
+            fours = widened(shape.channels) // 4
+            return (*pointwise, blocks * fours, blocks * shape.paired, shape.rest * fours,
+                    shape.pad, 1)  # fmt: skip
+        return (*pointwise, blocks * pairs * shape.adds, blocks * pairs * shape.adds * (loops > 1),
+                blocks * shape.adds, blocks * (shape.fold > 1), shape.pad, 1)  # fmt: skip
+    if kind == "dense":
+        fours = shape.outputs // 4
+        return (fours, fours * words, fours * loops, fours * (loops == 1), fours * (loops > 1), 1)
+    if kind in ("avg_pool", "max_pool"):
+        fours = shape.channels // 4
+        return (fours * shape.steps, fours, 1)
+    if kind == "row":
+        few = shape.outputs <= _UNROLLED_OUTPUTS
+        return (shape.work * few, shape.work * (not few), shape.steps, 1)
+    if kind == "infer":
+        return (shape.work // 4, shape.steps, 1)
+    return (shape.work, shape.steps, 1)
+
+
+_POINTWISE = ("b", "b*p", "b*p*w", "b*p*r", "b*p*(r=1)", "b*p*(r>1)", "s", "s*p", "s*p*w")
+CYCLES: dict[str, tuple[str, ...]] = {
+    "window": (*_POINTWISE, "b*k/4", "b*paired", "s*k/4", "pad", "1"),
+    "separable": (*_POINTWISE, "b*p*adds", "b*p*adds*(r>1)", "b*adds", "b*(fold>1)", "pad", "1"),
+    "dense": ("f", "f*w", "f*r", "f*(r=1)", "f*(r>1)", "1"),
+    "avg_pool": ("f*t", "f", "1"),
+    "max_pool": ("f*t", "f", "1"),
+    "row": ("m*(o<=3)", "m*(o>3)", "t", "1"),
+    "infer": ("bytes/4", "steps", "1"),
+}
+"""What each feature counts: b blocks of four positions, s single positions, p pairs of outputs,
+w words of a dot product, r rounds of its loop, k its length, f fours of channels, t positions,
+o outputs, m products."""
+
+PARTS: dict[str, dict[str, tuple[str, ...]]] = {
+    "separable": {
+        "add": ("b*p*adds", "b*p*adds*(r>1)", "b*adds"),
+        "depthwise": ("b*(fold>1)", "pad"),
+    }
+}
+"""Features that belong to another layer of a step than its 1 x 1 convolution."""
+
+
+def depthwise_count(shape: StepShape) -> int:
+    """Runs of the unrolled depthwise part: blocks times pairs of channels.
+
+    A position of its own counts as a quarter of a block.
+    """
+    return (shape.blocks * BLOCK + shape.rest) * (shape.channels // 2) // BLOCK
+
+
+def code_features(shape: StepShape) -> tuple[float, ...]:
+    """Counts that the bytes of a function are linear in, in the order of `CODE[kind]`."""
+    words = shape.words
+    loops = rounds(words)
+    straight = words - 4 * loops + (4 if loops else 0)
+    dot = (1, straight, loops == 1, loops > 1)
+    if shape.kind == "window":
+        fours = widened(shape.channels) // 4
+        return (*dot, shape.paired, min(fours, 4), shape.rest > 0, shape.pad > 0)
+    if shape.kind == "separable":
+        rows = shape.steps // shape.fold
+        return (*dot, shape.paired, shape.adds, shape.fold > 1, shape.adds * shape.paired,
+                rows % BLOCK > 0 and rows >= BLOCK)  # fmt: skip
+    if shape.kind == "dense":
+        return dot
+    if shape.kind == "row":
+        return (1, shape.outputs <= _UNROLLED_OUTPUTS)
+    if shape.kind == "infer":
+        return (1, shape.steps)
+    return (1,)
+
+
+_DOT = ("1", "straight", "r=1", "r>1")
+CODE: dict[str, tuple[str, ...]] = {
+    "window": (*_DOT, "paired", "k/4", "rest", "pad"),
+    "separable": (*_DOT, "paired", "adds", "fold>1", "adds*paired", "rest"),
+    "dense": _DOT,
+    "avg_pool": ("1",),
+    "max_pool": ("1",),
+    "row": ("1", "o<=3"),
+    "infer": ("1", "steps"),
+}
+"""`straight`: words of a dot product outside of its loop."""

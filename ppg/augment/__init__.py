@@ -1,0 +1,1 @@
+"""What a training sees beside the recordings themselves."""

@@ -1,0 +1,1 @@
+"""Who is who: one person in several recordings, names and folders."""

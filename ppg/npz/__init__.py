@@ -1,0 +1,1 @@
+"""Recordings as .npz files: reading, checking, writing."""

@@ -1,0 +1,278 @@
+"""Recordings in .npz files: one file per recording, folders of them, their fingerprint.
+
+Arrays of a file (no pickled objects; extra arrays are ignored):
+
+    ppg (samples, channels), ppg_scale, ppg_fs       physical value = ppg * ppg_scale, rate in Hz
+    acc (samples, 3), acc_scale, acc_fs              acceleration in g, all three or none
+    hr_bpm, hr_start_s, hr_valid (windows,)          reference, published start, usable or not
+    hr_window_s = 8, hr_lag_s                        window start = hr_start_s + hr_lag_s
+    subject, recording, dataset                      names; people are split on dataset/subject
+    activity (windows,), activity_names              optional; -1 is unknown
+    also_in                                          optional note: the person's name elsewhere
+    synthetic                                        optional, True for a generated recording
+
+Two files with one `dataset` and one `subject` are two recordings of one person.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import tokenize
+import zipfile
+import zlib
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ppg.identity.folder import Entry, check_people
+from ppg.npz.fields import (
+    HOW_TO_FIX,
+    OPTIONAL,
+    REQUIRED,
+    SIGNALS,
+    Arrays,
+    recording_of,
+    signals_of,
+)
+from ppg.recording import STRIDE_S, WINDOW_S, Recording
+from ppgnas.errors import DataError
+from ppgnas.files import write_bytes_atomic
+
+# What numpy and zipfile raise on truncated, damaged, encrypted or pickled content.
+_UNREADABLE = (
+    OSError,
+    EOFError,
+    ValueError,
+    MemoryError,
+    RuntimeError,
+    zipfile.BadZipFile,
+    zlib.error,
+    tokenize.TokenError,  # a damaged .npy header, which numpy parses as Python text
+    SyntaxError,
+)
+_ZIP_START = b"PK\x03\x04"
+
+
+def read_folder(path: Path) -> list[Recording]:
+    """Read every .npz file below `path`, in the order of their paths.
+
+    Files with another ending and hidden files are skipped. Folders directly below `path` are
+    taken as data sets.
+
+    Args:
+        path: a folder; nested folders are walked, links to folders too.
+
+    Returns:
+        At least one recording.
+
+    Raises:
+        DataError: the folder is missing or holds no .npz file, a file is not a usable recording,
+            or two files name or hold the same thing in a way that would mix up people.
+    """
+    if not path.exists():
+        raise DataError(f"{path}: no such folder. Give the folder that holds the recordings.")
+    if not path.is_dir():
+        raise DataError(
+            f"{path}: a file, not a folder. "
+            + (
+                "Convert it first: ppgnas data convert."
+                if path.suffix.lower() == ".csv"
+                else "Give the folder that holds it."
+            )
+        )
+    files = sorted(_npz_files(path))
+    if not files:
+        raise DataError(
+            f"{path}: no .npz file in this folder or below it. Recordings are .npz files with the "
+            f"arrays {', '.join(REQUIRED)}."
+        )
+    entries = []
+    for file in files:
+        entries.append(Entry(file, recording_of(file, _load(file))))
+    check_people(path, entries)
+    return [entry.recording for entry in entries]
+
+
+def has_recordings(path: Path) -> bool:
+    """Whether a folder holds an .npz file, here or below.
+
+    Raises:
+        DataError: a folder cannot be read.
+    """
+    return next(_npz_files(path), None) is not None
+
+
+def read_recording(path: Path) -> Recording:
+    """Read and check one .npz file.
+
+    Raises:
+        DataError: the file is missing, unreadable, not a recording, or holds values that cannot
+            be used; the message names the file, the array and what is allowed.
+    """
+    return recording_of(path, _load(path))
+
+
+def read_signals(path: Path) -> Recording:
+    """Read one .npz file for its signals: the reference may be missing, and names too.
+
+    A file that has any heart rate is read as `read_recording` does.
+
+    Raises:
+        DataError: as `read_recording`.
+    """
+    arrays = _load(path, required=SIGNALS)
+    if "hr_bpm" not in arrays:
+        return signals_of(path, arrays)
+    return read_recording(path)
+
+
+def write_recording(path: Path, recording: Recording) -> None:
+    """Write a file that `read_recording` reads back equal; atomic.
+
+    One without labels has no arrays of them, and is read by `read_signals`.
+
+    Raises:
+        DataError: `path` does not end in .npz, so that `read_folder` would skip it.
+        OSError: the folder cannot be written; nothing is left behind.
+    """
+    if path.suffix.lower() != ".npz":
+        raise DataError(f"{path}: the name ends in {path.suffix!r}; recordings end in .npz.")
+    arrays: Arrays = {
+        "ppg": recording.ppg,
+        "ppg_scale": np.array(1.0, dtype=np.float32),
+        "ppg_fs": np.array(recording.ppg_hz, dtype=np.float64),
+        "subject": np.array(recording.subject),
+        "recording": np.array(recording.name),
+        "dataset": np.array(recording.dataset),
+        "synthetic": np.array(recording.synthetic),
+    }
+    if len(recording.hr_bpm):
+        arrays |= {
+            "hr_bpm": recording.hr_bpm,
+            "hr_start_s": recording.window_start_s - recording.label_lag_s,
+            "hr_lag_s": np.array(recording.label_lag_s, dtype=np.float64),
+            "hr_window_s": np.array(WINDOW_S, dtype=np.float64),
+            "hr_stride_s": np.array(STRIDE_S, dtype=np.float64),
+            "hr_valid": recording.valid,
+            "activity": recording.activity,
+            "activity_names": np.array(recording.activity_names, dtype=np.str_),
+        }
+    if recording.also_in:
+        arrays["also_in"] = np.array(recording.also_in, dtype=np.str_)
+    if recording.acc is not None:
+        arrays["acc"] = recording.acc
+        arrays["acc_scale"] = np.array(1.0, dtype=np.float32)
+        arrays["acc_fs"] = np.array(recording.acc_hz, dtype=np.float64)
+        arrays["acc_unit"] = np.array("g")
+    content = io.BytesIO()
+    np.savez_compressed(content, allow_pickle=False, **arrays)
+    write_bytes_atomic(path, content.getvalue())
+
+
+def fingerprint(recordings: Iterable[Recording]) -> str:
+    """SHA-256 over names, rates, labels and samples, as 64 hexadecimal digits.
+
+    Depends neither on the order of the recordings, nor on file names or byte order.
+    """
+    digests = sorted(_digest(recording) for recording in recordings)
+    return hashlib.sha256("".join(digests).encode()).hexdigest()
+
+
+def _digest(recording: Recording) -> str:
+    digest = hashlib.sha256()
+    for text in (recording.dataset, recording.subject, recording.name, *recording.activity_names):
+        digest.update(f"{len(text)}:{text};".encode())
+    digest.update(f"{recording.ppg_hz!r} {recording.acc_hz!r} {recording.synthetic};".encode())
+    arrays: list[tuple[NDArray[Any] | None, str]] = [
+        (recording.ppg, "<f4"),
+        (recording.acc, "<f4"),
+        (recording.window_start_s, "<f8"),
+        (recording.hr_bpm, "<f8"),
+        (recording.valid, "|u1"),
+        (recording.activity, "<i8"),
+    ]
+    for array, dtype in arrays:
+        if array is None:
+            digest.update(b"none;")
+            continue
+        digest.update(f"{array.shape};".encode())
+        digest.update(np.ascontiguousarray(array, dtype=dtype).tobytes())
+    return digest.hexdigest()
+
+
+def _npz_files(path: Path) -> Iterator[Path]:
+    def stop(error: OSError) -> None:
+        raise DataError(f"{error.filename}: the folder cannot be read ({error.strerror}).")
+
+    seen: set[Path] = set()
+    for folder, below, names in os.walk(path, followlinks=True, onerror=stop):
+        below[:] = sorted(name for name in below if not name.startswith("."))
+        real = Path(folder).resolve()
+        if real in seen:  # a link that leads back up, or a second link to one folder
+            below.clear()
+            continue
+        seen.add(real)
+        for name in names:
+            if name.lower().endswith(".npz") and not name.startswith("."):
+                yield Path(folder) / name
+
+
+def _load(path: Path, *, required: tuple[str, ...] = REQUIRED) -> Arrays:
+    """The known arrays of a file, read with pickles refused."""
+    if not path.is_file():
+        raise DataError(f"{path}: no such file. Give the path of an .npz recording.")
+    try:
+        # Opened here, so that it is closed whatever np.load makes of the content.
+        with path.open("rb") as stream:
+            start = stream.read(len(_ZIP_START))
+            # np.load would take a bare array or a pickle for what it is, whatever the name says.
+            if start != _ZIP_START:
+                raise DataError(
+                    f"{path}: not an .npz archive: it begins with {start!r}, not {_ZIP_START!r}. "
+                    f"Save it with np.savez_compressed, or take it out of the folder."
+                )
+            stream.seek(0)
+            with np.load(stream, allow_pickle=False) as archive:
+                return _members(path, archive, required)
+    except DataError:  # a DataError is a ValueError
+        raise
+    except _UNREADABLE as error:
+        reason = str(error).strip().split("\n")[0] or type(error).__name__
+        raise DataError(
+            f"{path}: unreadable, truncated or damaged ({reason}). Copy it again, or take it out "
+            f"of the folder."
+        ) from error
+
+
+def _members(path: Path, archive: Any, required: tuple[str, ...]) -> Arrays:
+    names = tuple(archive.files)
+    missing = [key for key in required if key not in names]
+    if missing:
+        if "hr_bpm" in missing and set(SIGNALS) <= set(names):
+            raise DataError(
+                f"{path}: signals without a reference (no {', '.join(missing)}), which `ppgnas "
+                f"predict` alone reads. {HOW_TO_FIX}"
+            )
+        raise DataError(
+            f"{path}: not a recording: missing {', '.join(missing)}; it holds "
+            f"{', '.join(names) or 'nothing'}. {HOW_TO_FIX}"
+        )
+    known = (key for key in REQUIRED + OPTIONAL if key in names)
+    return {key: _member(path, archive, key) for key in known}
+
+
+def _member(path: Path, archive: Any, key: str) -> NDArray[Any]:
+    try:
+        return np.asarray(archive[key])
+    except ValueError as error:
+        if "allow_pickle" not in str(error):
+            raise
+        raise DataError(
+            f"{path}: `{key}` is a pickled object array; allowed: plain arrays of numbers or "
+            f"text, because unpickling runs code. Save it again with a plain dtype."
+        ) from error

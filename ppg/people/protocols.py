@@ -1,0 +1,324 @@
+"""Protocols of the literature: who is tested in which fold, and on which clock.
+
+A fold is a `Split`: *train* people fit weights, *search* people are the validation people (they
+fit the confidence, and a teacher's temperature, and choose nothing else), *report* people are
+tested. Only people are split, never windows.
+
+* `loso`: one fold for each person, who alone is tested.
+* `kfold`: k groups of people, drawn by seed, each tested once.
+* `dalia-groups`: PPG-DaLiA in the four groups of the code of Q-PPG and TimePPG (Burrello et al.):
+  train on three, test each person of the fourth in turn, the others of the fourth validate.
+* `bami1-bami2`: train on BAMI-1, test on BAMI-2 (Chung et al. 2020).
+* `transfer`: train on the people of some data sets, test on those of another: a new sensor.
+* `spc-train-test`: the 12 training recordings of IEEE SPC 2015 against its 10 test recordings.
+
+Except in `dalia-groups` the validation people are drawn by seed from those who are not tested,
+15 % of them. `loso` and `kfold` over some data sets may train on the people of others as well.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ppg.people.split import UNMAPPED, Split
+from ppg.recording import Recording
+from ppgnas.errors import DataError
+
+DALIA = "ppg_dalia"
+# numpy's RandomState(35) shuffles the subjects 1 to 15, which are then cut in four: facts of the
+# public code, written out so that they do not depend on numpy.
+DALIA_GROUPS = ((7, 5, 3, 12), (6, 11, 14, 4), (9, 15, 1, 2), (8, 13, 10))
+SPC = "ieee_spc2015"
+SEARCH_SHARE = 0.15
+FOLDS = 5
+
+
+@dataclass(frozen=True)
+class Fold:
+    """One fold: its name, and who is where."""
+
+    name: str
+    split: Split
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """A protocol with everything settled but the recordings.
+
+    Attributes:
+        name: a key of `PROTOCOLS`, with the data set and the number of folds where it has them.
+        dataset: data sets that are read; empty means all.
+        keep: which recordings of them.
+        folds: folds of the recordings that are kept, by seed.
+    """
+
+    name: str
+    dataset: tuple[str, ...]
+    keep: Callable[[Recording], bool]
+    folds: Callable[[Sequence[Recording], int], list[Fold]]
+
+    def select(self, recordings: Iterable[Recording]) -> list[Recording]:
+        """The recordings that take part.
+
+        Raises:
+            DataError: there is none, or none of one of the data sets.
+        """
+        found = list(recordings)
+        kept = [
+            recording
+            for recording in found
+            if (not self.dataset or recording.dataset in self.dataset)
+            and self.keep(recording)
+            and bool(recording.usable.any())
+        ]
+        missing = [name for name in self.dataset if name not in {r.dataset for r in kept}]
+        if missing or not kept:
+            held = ", ".join(sorted({r.dataset for r in found})) or "nothing"
+            raise DataError(
+                f"protocol {self.name}: no recording of {' or '.join(missing) or 'any set'}; "
+                f"the data hold {held}. Give the folder that holds them"
+            )
+        return kept
+
+
+PROTOCOLS = ("loso", "kfold", "transfer", "dalia-groups", "bami1-bami2", "spc-train-test")
+
+
+def protocol(
+    name: str, *, tested: tuple[str, ...] = (), folds: int = FOLDS, train: tuple[str, ...] = ()
+) -> Protocol:
+    """A protocol by name.
+
+    Args:
+        name: one of `PROTOCOLS`.
+        tested: the data sets that `loso`, `kfold` and `transfer` test; for the first two all
+            of them together if empty.
+        folds: of `kfold`.
+        train: further data sets that `loso` and `kfold` train on, or those of `transfer`.
+
+    Raises:
+        DataError: unknown, or an option that the protocol does not have.
+    """
+    if name not in PROTOCOLS:
+        raise DataError(f"protocol {name!r} is unknown; allowed: {', '.join(PROTOCOLS)}.")
+    if train and (not tested or set(tested) & set(train)):
+        raise DataError(
+            f"protocol {name}: trained on {', '.join(train)} and tested on "
+            f"{', '.join(tested) or 'all'}; name the tested data sets with --dataset, and others "
+            "with --train-dataset."
+        )
+    title = "+".join(tested)
+    if name == "transfer":
+        if not tested or not train:
+            raise DataError(
+                "protocol transfer: name the tested data set with --dataset and those to train on "
+                "with --train-dataset."
+            )
+        return Protocol(
+            f"transfer-{'+'.join(train)}-to-{title}",
+            (*tested, *train),
+            _all,
+            lambda r, seed: _transfer(r, seed, tested),
+        )
+    if name in ("loso", "kfold"):
+        unknown = sorted(set(tested) & UNMAPPED)
+        if unknown:
+            raise DataError(
+                f"protocol {name}: which recordings of {', '.join(unknown)} belong to one person "
+                "is unknown, so people cannot be tested in turn; take it out of --dataset, or "
+                "test it whole with the protocol transfer."
+            )
+        way = name if name == "loso" else f"kfold{folds}"
+        title = f"{way}-{title}" if title else way
+        if name == "kfold" and folds < 2:
+            raise DataError(f"protocol kfold: {folds} folds; allowed: 2 or more.")
+        if name == "loso":
+            plain = leave_one_out
+        else:
+
+            def plain(recordings: Sequence[Recording], seed: int) -> list[Fold]:
+                return k_fold(recordings, seed, count=folds)
+
+        if not train:
+            return Protocol(title, tested, _all, plain)
+        return Protocol(
+            f"{title}-with-{'+'.join(train)}",
+            (*tested, *train),
+            _all,
+            lambda r, seed: _with_others(plain, r, seed, tested),
+        )
+    if train:
+        raise DataError(f"protocol {name} has its own people; leave out --train-dataset.")
+    if tested:
+        raise DataError(f"protocol {name} has its own data set; leave out --dataset {title}.")
+    if name == "dalia-groups":
+        return Protocol(name, (DALIA,), _all, dalia_groups)
+    if name == "bami1-bami2":
+        return Protocol(name, ("bami1", "bami2"), _all, _bami)
+    return Protocol(name, (SPC,), _of_the_competition, _spc)
+
+
+def options_of(name: str) -> list[str]:
+    """The words of `bench records` that make the protocol of this name (see `Protocol`)."""
+    tested = r"(?P<tested>.+?)"
+    patterns = (
+        rf"(?P<way>loso|kfold)(?P<folds>\d+)?(-{tested})?(-with-(?P<train>.+))?",
+        rf"(?P<way>transfer)-(?P<train>.+?)-to-{tested}",
+    )
+    for pattern in patterns:
+        found = re.fullmatch(pattern, name)
+        if found is None:
+            continue
+        parts = found.groupdict()
+        words = [parts["way"]]
+        for option, part in (("dataset", "tested"), ("train-dataset", "train")):
+            if parts[part]:
+                words += [f"--{option}", parts[part].replace("+", ",")]
+        if parts.get("folds") and parts["folds"] != str(FOLDS):
+            words += ["--folds", parts["folds"]]
+        return words
+    return [name]
+
+
+def _with_others(
+    plain: Callable[[Sequence[Recording], int], list[Fold]],
+    recordings: Sequence[Recording],
+    seed: int,
+    tested: tuple[str, ...],
+) -> list[Fold]:
+    """The folds of some data sets, with the people of all others to train on as well."""
+    of_tested = [r for r in recordings if r.dataset in tested]
+    known = set(_people(of_tested))
+    others = [person for person in _people(recordings) if person not in known]
+    return [
+        Fold(
+            fold.name,
+            _split(
+                sorted((*fold.split.train, *fold.split.search, *others)), fold.split.report, seed
+            ),
+        )
+        for fold in plain(of_tested, seed)
+    ]
+
+
+def _transfer(recordings: Sequence[Recording], seed: int, tested: tuple[str, ...]) -> list[Fold]:
+    report = _people([r for r in recordings if r.dataset in tested])
+    train = _people([r for r in recordings if r.dataset not in tested])
+    _need("transfer", train, report)
+    return [Fold("+".join(tested), _split(train, report, seed))]
+
+
+def leave_one_out(recordings: Sequence[Recording], seed: int) -> list[Fold]:
+    """Each person tested alone; those whose mapping is unknown only train."""
+    people = _people(recordings)
+    return [
+        Fold(person.replace("/", "_"), _split([p for p in people if p != person], [person], seed))
+        for person in _mapped(people)
+    ]
+
+
+def k_fold(recordings: Sequence[Recording], seed: int, *, count: int) -> list[Fold]:
+    """Groups of people, each tested once; every data set is spread over the groups.
+
+    Those whose mapping is unknown only train.
+
+    Raises:
+        DataError: fewer people than groups.
+    """
+    people = _people(recordings)
+    tested = _mapped(people)
+    if len(tested) < count:
+        raise DataError(f"protocol kfold: {len(tested)} people for {count} folds; give fewer.")
+    rng = np.random.default_rng((seed, 11))
+    order = sorted(tested, key=lambda person: (person.split("/")[0], rng.random()))
+    groups = [sorted(order[start::count]) for start in range(count)]
+    return [
+        Fold(f"{number}", _split([p for p in people if p not in group], group, seed))
+        for number, group in enumerate(groups, start=1)
+    ]
+
+
+def dalia_groups(recordings: Sequence[Recording], seed: int) -> list[Fold]:
+    """The fixed groups of PPG-DaLiA; `seed` changes nothing.
+
+    Raises:
+        DataError: not the fifteen subjects.
+    """
+    by_number: dict[int, str] = {}
+    for person in _people(recordings):
+        found = re.search(r"(\d+)$", person)
+        if found:
+            by_number[int(found[1])] = person
+    if sorted(by_number) != list(range(1, 16)):
+        raise DataError(
+            f"protocol dalia-groups: the subjects are {sorted(by_number)}; needed: 1 to 15 of "
+            "PPG-DaLiA."
+        )
+    folds = []
+    for group in DALIA_GROUPS:
+        members = [by_number[number] for number in group]
+        others = sorted(set(by_number.values()) - set(members))
+        for person in members:
+            rest = tuple(p for p in members if p != person)
+            folds.append(Fold(person.replace("/", "_"), Split(tuple(others), rest, (person,))))
+    return folds
+
+
+def _bami(recordings: Sequence[Recording], seed: int) -> list[Fold]:
+    people = _people(recordings)
+    first, second = (
+        [p for p in people if p.startswith(f"{name}/")] for name in ("bami1", "bami2")
+    )
+    _need("bami1-bami2", first, second)
+    return [Fold("bami2", _split(first, second, seed))]
+
+
+def _of_the_competition(recording: Recording) -> bool:
+    """Without the extra recording of arm exercise, whose person is a test person."""
+    return re.match(r"DATA_\d\d_|TEST_", recording.name) is not None
+
+
+def _spc(recordings: Sequence[Recording], seed: int) -> list[Fold]:
+    train = _people([r for r in recordings if r.name.startswith("DATA_")])
+    test = _people([r for r in recordings if r.name.startswith("TEST_")])
+    _need("spc-train-test", train, test)
+    return [Fold("test", _split(train, test, seed))]
+
+
+def _need(name: str, train: list[str], test: list[str]) -> None:
+    if not test or len(train) < 2:
+        raise DataError(
+            f"protocol {name}: {len(train)} people to train on and {len(test)} to test; needed: "
+            "at least 2 and 1."
+        )
+
+
+def _all(recording: Recording) -> bool:
+    return True
+
+
+def _people(recordings: Iterable[Recording]) -> list[str]:
+    return sorted({r.person for r in recordings})
+
+
+def _mapped(people: Iterable[str]) -> list[str]:
+    """Without those of data sets in which one person may stand under several names."""
+    return [person for person in people if person.split("/")[0] not in UNMAPPED]
+
+
+def _split(pool: Sequence[str], report: Sequence[str], seed: int) -> Split:
+    """Validation people drawn from the pool; those whose mapping is unknown stay in train."""
+    free = _mapped(pool)
+    if len(free) < 2:
+        raise DataError(
+            f"protocol: {len(free)} people are left to train and validate; at least 2 are needed."
+        )
+    rng = np.random.default_rng((seed, 12))
+    count = int(np.clip(round(SEARCH_SHARE * len(free)), 1, len(free) - 1))
+    search = {free[int(index)] for index in rng.permutation(len(free))[:count]}
+    train = tuple(person for person in pool if person not in search)
+    return Split(train, tuple(sorted(search)), tuple(report))

@@ -1,0 +1,1 @@
+"""From logits to beats a minute: classes, decoding, smoothing, confidence."""

@@ -1,0 +1,94 @@
+"""What is done with a series of raw readings: nothing, the field's clipping, or the smoother.
+
+`clip` is how published wrist networks are reported (TimePPG, arXiv 2203.16339; KD-PULSE, zenodo
+15837349): a reading that leaves the mean of the last ten by more than 10 % is drawn back to that
+limit. `hmm` is the hidden-Markov smoother of `ppg.readout.decode`. All look back only, and start
+anew in every recording.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ppg.readout.decode import Decoded, expectation, probabilities, smooth_probabilities
+from ppg.readout.transitions import Transitions
+from ppgnas.errors import DataError
+
+SMOOTHINGS = ("none", "clip", "hmm")
+CLIP_READINGS = 10
+CLIP_SHARE = 0.1
+CLIP_GAP_S = 20.0  # what the ten readings span; a longer gap leaves nothing to hold on to
+
+
+def clip(
+    bpm: NDArray[np.float64],
+    recording: NDArray[np.integer],
+    start_s: NDArray[np.floating],
+) -> NDArray[np.float64]:
+    """Readings limited to +-10 % of the mean of the last ten that were given out.
+
+    The first ten of a recording, or after a gap of more than 20 s, pass as they are.
+
+    Args:
+        bpm: `(windows,)` raw readings, those of a recording in order of time.
+        recording: `(windows,)` index of the recording of each window.
+        start_s: `(windows,)` start time.
+
+    Returns:
+        `(windows,)` readings.
+    """
+    last: deque[float] = deque(maxlen=CLIP_READINGS)
+    out = np.asarray(bpm, dtype=np.float64).tolist()
+    starts, of = np.asarray(start_s).tolist(), np.asarray(recording).tolist()
+    for index, value in enumerate(out):
+        if index and (
+            of[index] != of[index - 1] or starts[index] - starts[index - 1] > CLIP_GAP_S
+        ):
+            last.clear()
+        if len(last) == CLIP_READINGS:
+            mean = sum(last) / CLIP_READINGS
+            value = min(max(value, (1 - CLIP_SHARE) * mean), (1 + CLIP_SHARE) * mean)
+            out[index] = value
+        last.append(value)
+    return np.array(out, dtype=np.float64)
+
+
+def read_series(
+    logits: NDArray[np.floating],
+    recording: NDArray[np.integer],
+    start_s: NDArray[np.floating],
+    *,
+    smoothing: str = "hmm",
+    transitions: Transitions | None = None,
+) -> tuple[Decoded, Decoded]:
+    """Raw and smoothed heart rate of a series of windows.
+
+    Args:
+        logits: `(windows, classes)`.
+        recording, start_s: `(windows,)`, see `clip`.
+        smoothing: one of `SMOOTHINGS`.
+        transitions: of `hmm`; the default ones if None.
+
+    Returns:
+        Raw and smoothed; with `none` and `clip` the spread stays that of the raw reading.
+
+    Raises:
+        DataError: another name of a smoothing.
+    """
+    check_smoothing(smoothing)
+    p = probabilities(logits)
+    raw = expectation(p)
+    if smoothing == "hmm":
+        return raw, smooth_probabilities(p, recording, start_s, transitions=transitions)
+    if smoothing == "clip":
+        return raw, Decoded(clip(raw.bpm, recording, start_s), raw.spread_bpm)
+    return raw, raw
+
+
+def check_smoothing(name: str) -> None:
+    """Refuse a name that is none of `SMOOTHINGS`."""
+    if name not in SMOOTHINGS:
+        raise DataError(f"--smoothing is {name!r}; allowed: {', '.join(SMOOTHINGS)}.")

@@ -1,0 +1,1 @@
+"""Synthetic people: heart, pulse, motion, noise and sensor."""
