@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import csv
 import io
-import os
 import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -18,10 +17,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from hwmodels.boards import Board, load_board
-from hwmodels.costs import Costs, costs
-from hwmodels.engines.engine import Engine
-from hwmodels.engines.load import load_engine
+from hwmodels.costs import Costs
 from nas.explore.finalists import (
     choose_finalists,
     is_retrained,
@@ -37,48 +33,13 @@ from nas.run.candidates import Candidate, Journal
 from nas.run.claim import check_same, claim
 from nas.run.config import TEACHERS, ConfigError, SearchConfig
 from nas.run.folder import RunDir
-from nas.run.machine import versions
+from nas.run.machine import available_cores, versions
 from nas.run.people import People, fitting_space, gather, without_acceleration
 from nas.run.progress import Progress
+from nas.run.target import Target, load_target
 from ppg.readout.transitions import Transitions, fit_transitions
 from search_spaces.arch import Arch
-from search_spaces.lower import lower
-from search_spaces.space import PRESETS, SearchSpace
-
-
-@dataclass(frozen=True)
-class Target:
-    """Board, engine and duty cycle, as one function from an architecture to its costs."""
-
-    board: Board
-    engine: Engine
-    period_s: float
-
-    def costs(self, arch: Arch) -> Costs:
-        """Costs of an architecture, without bounds."""
-        return costs(lower(arch), self.board, self.engine, period_s=self.period_s)
-
-
-def load_target(board: str, engine: str, *, period_s: float = 2.0) -> Target:
-    """Read a board and an engine by name or path.
-
-    Raises:
-        BoardError: unknown, malformed, or the engine does not run on the board.
-    """
-    target = Target(load_board(board), load_engine(engine), period_s)
-    target.engine.check(target.board)
-    return target
-
-
-def load_space(name: str) -> SearchSpace:
-    """A preset, or a TOML file.
-
-    Raises:
-        SpaceError: neither.
-    """
-    if name in PRESETS or not name.endswith(".toml"):
-        return SearchSpace.preset(name)
-    return SearchSpace.from_toml(Path(name))
+from search_spaces.space import SearchSpace, load_space
 
 
 def search(
@@ -304,10 +265,3 @@ def _csv(rows: Sequence[dict[str, Any]]) -> str:
     writer.writeheader()
     writer.writerows(rows)
     return text.getvalue()
-
-
-def available_cores() -> int:
-    """Cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

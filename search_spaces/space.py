@@ -375,3 +375,14 @@ def _all_stages(
     for stage, out, steps in _stage_choices(stages[0], width, time):
         for rest in _all_stages(stages[1:], out, steps):
             yield (stage, *rest)
+
+
+def load_space(name: str) -> SearchSpace:
+    """A preset, or a TOML file.
+
+    Raises:
+        SpaceError: neither.
+    """
+    if name in PRESETS or not name.endswith(".toml"):
+        return SearchSpace.preset(name)
+    return SearchSpace.from_toml(Path(name))

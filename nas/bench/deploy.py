@@ -191,8 +191,8 @@ def _bpm_share(net: QuantizedNet, seen: Int8, truth: Int8) -> float:
 
 
 def _random_networks(count: int, space: str, seed: int) -> Iterator[tuple[str, Graph]]:
-    from nas.search import load_space
     from search_spaces.lower import lower
+    from search_spaces.space import load_space
 
     networks, rng = load_space(space), random.Random(seed)
     for number in range(count):

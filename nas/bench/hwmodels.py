@@ -24,8 +24,8 @@ def speed(*, architectures: int = ARCHITECTURES, space: str = "default") -> dict
     from hwmodels.boards import load_board
     from hwmodels.costs import costs_many
     from hwmodels.engines.load import load_engine
-    from nas.search import load_space
     from search_spaces.lower import lower
+    from search_spaces.space import load_space
 
     networks, rng = load_space(space), random.Random(0)
     archs = [networks.sample(rng) for _ in range(architectures + architectures // 2)]
@@ -99,7 +99,7 @@ def markdown(document: dict[str, Any]) -> str:
         "# Errors of the hardware models",
         "",
         f"Made by `{document['command']}`. Every figure is of held-out points; see",
-        "`hwmodels/fit/held_out.py` for how, and `hwmodels/data/README.md` for where they are from.",
+        "`hwmodels/fit/held_out.py` for how, and `hwmodels/data/README.md` for their sources.",
         "The share inside the 90 % interval shall be 85-95 %.",
         "",
         f"| {' | '.join(HEADER)} |",

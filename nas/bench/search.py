@@ -9,8 +9,9 @@ import time
 from typing import Any
 
 from nas.run.folder import RunDir
-from nas.search import load_space, load_target
+from nas.run.target import load_target
 from ppgnas.defaults import DEFAULT_BOARD, DEFAULT_ENGINE
+from search_spaces.space import load_space
 
 ARCHITECTURES = 1000
 STARTS = 5

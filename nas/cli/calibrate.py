@@ -43,7 +43,7 @@ def calibrate(
     """
     from hwmodels.fit.calibrate import render
     from nas.report.calibration import parity_html
-    from nas.search import load_target
+    from nas.run.target import load_target
     from ppgnas.errors import DataError
     from ppgnas.files import write_text_atomic
 

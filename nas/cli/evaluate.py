@@ -259,11 +259,11 @@ def predict(
         find_recording,
         trace_csv,
         trace_of,
-        trace_page,
         trace_rows,
         trace_summary,
     )
     from nas.models.readout import decoding_of
+    from nas.report.trace import trace_page
     from ppg.readout.smoothing import check_smoothing
     from ppgnas.files import write_text_atomic
 

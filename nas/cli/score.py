@@ -41,8 +41,8 @@ def score(
     """
     from hwmodels.scorecard import score as score_graph
     from nas.models.names import find_model
+    from nas.run.target import load_target
     from nas.run.units import parse_ms
-    from nas.search import load_target
 
     period_s = parse_ms(period, option="--rate") / 1000
     budget_ms = None if latency is None else parse_ms(latency, option="--latency")

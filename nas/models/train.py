@@ -19,10 +19,10 @@ from nas.models.backend import Distillery, Retrained, distillery
 from nas.models.folder import Judging, write_model
 from nas.run.config import TEACHERS, ConfigError
 from nas.run.folder import new_folder
-from nas.run.machine import versions
+from nas.run.machine import available_cores, versions
 from nas.run.people import People, gather_for
 from nas.run.progress import Progress
-from nas.search import available_cores, load_target
+from nas.run.target import load_target
 from ppg.augment.bank import PREPARATION
 from ppg.readout.transitions import fit_transitions
 from ppgnas.defaults import DEFAULT_BOARD, DEFAULT_ENGINE

@@ -1,7 +1,8 @@
-"""Versions of what a result depends on, without importing any of it."""
+"""The machine: cores to use, and versions of what a result depends on."""
 
 from __future__ import annotations
 
+import os
 import platform
 from importlib import metadata
 
@@ -19,3 +20,10 @@ def versions() -> dict[str, str]:
         except metadata.PackageNotFoundError:
             continue
     return found
+
+
+def available_cores() -> int:
+    """Cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

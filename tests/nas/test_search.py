@@ -22,9 +22,10 @@ from nas.run.config import SearchConfig, resolve
 from nas.run.folder import RunDir, choose
 from nas.run.people import fitting_space, gather
 from nas.run.progress import Silent
-from nas.search import load_space, search
+from nas.search import search
 from ppg.npz.folder import read_folder, write_recording
 from ppgnas.errors import DataError, NothingFitsError, RunError
+from search_spaces.space import load_space
 from tests.nas.fakes import fake_mae, fake_tools, write_people
 
 ROOT = Path(__file__).parents[2]

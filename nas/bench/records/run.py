@@ -132,7 +132,7 @@ def _network(job: Job, arch: Arch, fold: Fold, recordings: Sequence[Recording]) 
 
 def _costs(arch: Arch) -> dict[str, Any]:
     """What the network takes on the default board and engine, without layers."""
-    from nas.search import load_target
+    from nas.run.target import load_target
 
     target = load_target(DEFAULT_BOARD, DEFAULT_ENGINE)
     costs = target.costs(arch)

@@ -11,11 +11,11 @@ import pytest
 
 from nas.run.config import SearchConfig, resolve
 from nas.run.people import fitting_space, gather, read_source
-from nas.search import load_space
 from ppg.npz.folder import write_recording
 from ppg.recording import Recording
 from ppg.synthetic.recordings import synthesize
 from ppgnas.errors import DataError
+from search_spaces.space import load_space
 from tests.ppg.loaders import upstream
 
 

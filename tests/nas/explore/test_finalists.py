@@ -24,7 +24,7 @@ from nas.models.readout import Decoding
 from nas.pareto import hypervolume
 from nas.run.candidates import Candidate
 from nas.run.folder import RunDir
-from nas.search import load_target
+from nas.run.target import load_target
 from ppg.readout.confidence import Confidence
 from ppg.synthetic.recordings import synthesize
 from ppgnas.errors import ExportError

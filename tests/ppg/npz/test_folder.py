@@ -10,7 +10,7 @@ import pytest
 
 from ppg.npz.folder import read_folder, read_recording, read_signals, write_recording
 from ppg.recording import Recording
-from tests.ppg.npz_files import arrays, equal, message, save
+from tests.ppg.npz.npz_files import arrays, equal, message, save
 
 
 def test_physical_values_and_corrected_clock(tmp_path: Path) -> None:
@@ -102,7 +102,7 @@ def test_folder_missing_empty_or_a_file(tmp_path: Path) -> None:
 
 
 def _real_folder() -> Path:
-    default = Path(__file__).resolve().parents[2] / ".." / "shared" / "data"
+    default = Path(__file__).resolve().parents[3] / ".." / "shared" / "data"
     folder = Path(os.environ.get("PPGNAS_TEST_DATA", default))
     if not folder.is_dir():
         pytest.skip("no real recordings: set PPGNAS_TEST_DATA to a folder of .npz recordings")

@@ -14,7 +14,7 @@ from nas.report.loading import load_run
 from nas.report.report import build_report, write_report
 from nas.report.sections.finalists import _table_info
 from ppgnas.errors import RunError
-from tests.nas.report_run import ODD_NAMES, make_run
+from tests.nas.report.report_run import ODD_NAMES, make_run
 
 PLOTLY_ONCE = "* plotly.js v"
 

@@ -14,7 +14,7 @@ import pytest
 from nas.run import interrupt
 from nas.run.progress import Bars, Lines, Progress
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 LOST = """
 import signal

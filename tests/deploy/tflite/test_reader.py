@@ -267,7 +267,7 @@ REFUSED: list[tuple[Callable[[Any], None], str]] = [
     (
         lambda m: rename(operator_code(m, "ADD"), "MUL"),
         r"operator \d+ MUL \('add\d+_out'\): MUL has no cost; allowed: CONV_2D, .*, SOFTMAX\. "
-        r"To add it, extend OPS in hwmodels/graph\.py.*hwmodels/kernels\.py",
+        r"To add it, extend OPS in hwmodels/graph\.py.*hwmodels/engines/kernels\.py",
     ),
     (custom, r"custom MyOp has no cost"),
     (set_field("CONV_2D", "fusedActivationFunction", 4), r"fused activation is TANH; allowed"),

@@ -15,7 +15,7 @@ from nas.report.sections.confidence import (
     _order_words,
     confidence_section,
 )
-from tests.nas.report_run import make_run
+from tests.nas.report.report_run import make_run
 
 _START = "with the least sure half of the readings left out, the error of the others "
 

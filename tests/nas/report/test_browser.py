@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from nas.report.report import write_report
-from tests.nas.report_run import ODD_NAMES, make_run
+from tests.nas.report.report_run import ODD_NAMES, make_run
 
 _FLAGS = (
     "--headless",

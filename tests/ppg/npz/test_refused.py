@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from ppg.npz.folder import read_folder, read_recording
-from tests.ppg.npz_files import arrays, message, save
+from tests.ppg.npz.npz_files import arrays, message, save
 
 
 @pytest.mark.parametrize("keep", [0, 3, 40, 0.3, 0.7, 0.99])

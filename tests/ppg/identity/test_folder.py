@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from ppg.npz.folder import read_folder
-from tests.ppg.npz_files import message, save
+from tests.ppg.npz.npz_files import message, save
 
 
 def test_one_recording_name_twice(tmp_path: Path) -> None:

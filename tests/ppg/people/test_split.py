@@ -249,7 +249,7 @@ def test_missing_file(tmp_path: Path) -> None:
 
 
 def test_real_people() -> None:
-    default = Path(__file__).resolve().parents[2] / ".." / "shared" / "data"
+    default = Path(__file__).resolve().parents[3] / ".." / "shared" / "data"
     folder = Path(os.environ.get("PPGNAS_TEST_DATA", default))
     if not folder.is_dir():
         pytest.skip("no real recordings: set PPGNAS_TEST_DATA to a folder of .npz recordings")

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from ppg.npz.folder import fingerprint, read_recording, write_recording
 from ppg.recording import Recording
-from tests.ppg.npz_files import equal, message, save
+from tests.ppg.npz.npz_files import equal, message, save
 
 
 def test_round_trip(tmp_path: Path) -> None:

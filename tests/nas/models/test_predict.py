@@ -11,16 +11,15 @@ import pytest
 from nas.models.predict import (
     COLUMNS,
     Trace,
-    _draw_trace,
     every_window,
     find_recording,
     trace_csv,
     trace_of,
-    trace_page,
     trace_rows,
     trace_summary,
 )
 from nas.models.readout import Decoding, calibrate, decoding_of
+from nas.report.trace import _draw_trace, trace_page
 from ppg.npz.folder import write_recording
 from ppg.readout.confidence import Confidence
 from ppg.readout.transitions import Transitions

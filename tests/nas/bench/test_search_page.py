@@ -9,7 +9,7 @@ import pytest
 from nas.bench.search_page import hypervolume_after, search_page
 from nas.run.folder import RunDir
 from ppgnas.errors import RunError
-from tests.nas.report_run import make_run
+from tests.nas.report.report_run import make_run
 
 
 def test_hypervolume_counts_evaluations_not_trials() -> None:

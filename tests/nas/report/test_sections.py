@@ -26,7 +26,7 @@ from nas.report.sections.pareto import _draw_pareto, _pareto_info
 from nas.report.sections.people import _datasets_info, _draw_people, _people_info
 from nas.report.sections.provenance import _provenance_info, duration
 from nas.report.sections.verdict import _verdict_info, broken_budgets
-from tests.nas.report_run import make_run
+from tests.nas.report.report_run import make_run
 
 
 @pytest.fixture(scope="module")

@@ -21,7 +21,7 @@ from nas.run.progress import Progress
 from search_spaces.space import SearchSpace
 from tests.nas.fakes import fake_tools, write_people
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 VERBS = (
     "search",
     "score",

@@ -15,7 +15,7 @@ from nas.explore.study import StudySettings, front_of, run_study
 from nas.pareto import hypervolume_share, nondominated
 from nas.run.candidates import Candidate, Journal
 from nas.run.config import SAMPLERS, Budgets
-from nas.search import Target, load_target
+from nas.run.target import Target, load_target
 from ppgnas.errors import NothingFitsError, RunError
 from search_spaces.arch import Arch
 from search_spaces.space import SearchSpace

@@ -1,0 +1,36 @@
+"""What a network is to run on, and how often."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hwmodels.boards import Board, load_board
+from hwmodels.costs import Costs, costs
+from hwmodels.engines.engine import Engine
+from hwmodels.engines.load import load_engine
+from search_spaces.arch import Arch
+from search_spaces.lower import lower
+
+
+@dataclass(frozen=True)
+class Target:
+    """Board, engine and duty cycle, as one function from an architecture to its costs."""
+
+    board: Board
+    engine: Engine
+    period_s: float
+
+    def costs(self, arch: Arch) -> Costs:
+        """Costs of an architecture, without bounds."""
+        return costs(lower(arch), self.board, self.engine, period_s=self.period_s)
+
+
+def load_target(board: str, engine: str, *, period_s: float = 2.0) -> Target:
+    """Read a board and an engine by name or path.
+
+    Raises:
+        BoardError: unknown, malformed, or the engine does not run on the board.
+    """
+    target = Target(load_board(board), load_engine(engine), period_s)
+    target.engine.check(target.board)
+    return target

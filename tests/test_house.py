@@ -1,0 +1,83 @@
+"""Where things live: small folders, small files, and arrows that never turn back.
+
+Inside every folder the files and sub-folders are rooms of their own. Room A stands above room B
+where a module of A imports one of B; a circle of such arrows would mean that no order of reading
+exists.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections import defaultdict
+from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+from statistics import median
+
+import pytest
+
+from tests.test_imports import ROOMS, ROOT
+
+MOST_MODULES = 15
+MOST_LINES = 440
+FOLDERS = sorted({path.parent for room in ROOMS for path in (ROOT / room).rglob("*.py")})
+
+
+def modules(folder: Path) -> list[Path]:
+    return [path for path in sorted(folder.glob("*.py")) if path.stem not in ("__init__",)]
+
+
+def imported(path: Path) -> Iterator[tuple[str, ...]]:
+    """Dotted names of everything that a file imports, `from a import b` as both a and a.b."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (tuple(alias.name.split(".")) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            module = tuple((node.module or "").split("."))
+            yield from ((*module, alias.name) for alias in node.names)
+
+
+def ids(folder: Path) -> str:
+    return str(folder.relative_to(ROOT))
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=ids)
+def test_no_arrow_turns_back(folder: Path) -> None:
+    here = folder.relative_to(ROOT).parts
+    known = {child.stem for child in folder.iterdir()}
+    arrows: dict[str, set[str]] = defaultdict(set)
+    for path in folder.rglob("*.py"):
+        room = path.relative_to(folder).with_suffix("").parts[0]
+        for name in imported(path):
+            if name[: len(here)] == here and len(name) > len(here) and name[len(here)] in known:
+                arrows[room].add(name[len(here)])
+        arrows[room].discard(room)
+    try:
+        TopologicalSorter(arrows).prepare()
+    except CycleError as error:
+        pytest.fail(f"{'/'.join(here)}: {' -> '.join(reversed(error.args[1]))}")
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=ids)
+def test_folders_are_small_and_have_no_prefixes(folder: Path) -> None:
+    names = [path.stem for path in modules(folder)]
+    assert len(names) <= MOST_MODULES
+    prefixes = [name.split("_")[0] for name in names]
+    for prefix in set(prefixes) - {""}:
+        assert prefixes.count(prefix) < 3, f"three files with the prefix {prefix} are a folder"
+
+
+def test_files_are_small() -> None:
+    lines = {
+        path.relative_to(ROOT): len(path.read_text(encoding="utf-8").splitlines())
+        for folder in FOLDERS
+        for path in folder.glob("*.py")
+    }
+    assert {path: count for path, count in lines.items() if count > MOST_LINES} == {}
+    assert median(lines.values()) < 140
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=ids)
+def test_folders_say_what_they_are_for(folder: Path) -> None:
+    tree = ast.parse((folder / "__init__.py").read_text(encoding="utf-8"))
+    assert ast.get_docstring(tree), f"{folder} does not say what it is for"
