@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from tests.ppg.readout.test_transitions import recording
 
 from ppg.people.protocols import DALIA_GROUPS, PROTOCOLS, Fold, options_of, protocol
 from ppg.recording import Recording
 from ppgnas.errors import DataError
+from tests.ppg.readout.test_transitions import recording
 
 
 def of(dataset: str, subject: str, name: str = "") -> Recording:
