@@ -166,7 +166,7 @@ def write_finalists(
 def _write_finalist(
     folder: Path, number: int, finalist: Finalist, judging: Judging, distillery: Distillery
 ) -> None:
-    card = write_model(
+    write_model(
         folder,
         finalist.net,
         finalist.candidate.arch,
@@ -180,4 +180,3 @@ def _write_finalist(
             },
         },
     )
-    write_json_atomic(folder / "card.json", card)

@@ -7,10 +7,10 @@ here, once.
 from __future__ import annotations
 
 import csv
-import hashlib
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,10 +20,12 @@ from ppg.people.metrics import by_activity, summary
 from ppg.readout.transitions import Transitions
 from ppg.recording import Recording
 from ppgnas.errors import ExportError
-from ppgnas.files import write_bytes_atomic, write_json_atomic, write_text_atomic
+from ppgnas.files import write_json_atomic, write_text_atomic
 
 if TYPE_CHECKING:
+    from deploy.c.build import ModelFiles
     from deploy.integers.quantized import QuantizedNet
+    from deploy.package import FileFacts
     from distill.evaluation import Predictions
     from hwmodels.boards import Board
     from hwmodels.engines.engine import Engine
@@ -76,7 +78,7 @@ def write_model(
     distillery: Distillery,
     facts: dict[str, Any],
 ) -> dict[str, Any]:
-    """Write all files of a network but its card.
+    """Write all files of a network, its card last: a folder with a card is complete.
 
     Args:
         folder: an empty one.
@@ -86,32 +88,17 @@ def write_model(
         facts: further entries of the card.
 
     Returns:
-        The card, to be written last: a folder with a card is complete.
+        The card.
 
     Raises:
         ExportError: the TFLite file does not equal the integer reference in LiteRT's rounding.
     """
-    from deploy import onnx_export, parity
-    from deploy.tflite import writer as tflite
-    from hwmodels.arena import lower_bound_plan
+    from deploy.package import fingerprints, write_package
     from hwmodels.scorecard import score
 
-    net.save(folder)
     write_json_atomic(folder / "arch.json", arch.to_json())
-    # The plan costs a few bytes of the file and spares TFLM arena; other runtimes ignore it.
-    model = tflite.write(net, plan=lower_bound_plan(net.graph))
-    onnx = onnx_export.write(net)
-    write_bytes_atomic(folder / "model.tflite", model)
-    write_bytes_atomic(folder / "model.onnx", onnx)
     windows = distillery.input_windows(arch, judging.search, PARITY_WINDOWS)
-    agreement = parity.compare(net, model, onnx, net.quantize_input(windows))
-    if agreement["tflite_rule_max_lsb"] > 0:
-        raise ExportError(
-            f"network {arch.id}: the TFLite file differs from the integer reference with LiteRT's "
-            f"rounding by {agreement['tflite_rule_max_lsb']} LSB on {agreement['windows']} "
-            "windows; it must equal it. Check the installed TFLite runtime against "
-            "constraints.txt, then continue with --resume"
-        )
+    package = write_package(folder, net, name=arch.id, x=windows)
     decoding = calibrate(
         net,
         judging.search,
@@ -119,24 +106,18 @@ def write_model(
         acceleration=arch.acceleration,
         transitions=judging.transitions,
     )
-    in_c = _write_c(
-        folder,
-        net,
-        arch,
-        judging=judging,
-        distillery=distillery,
-        transitions=decoding.transitions,
-    )
-    predictions = distillery.predict(net, arch, judging.report, transitions=decoding.transitions)
+    predict = partial(distillery.predict, net, arch, transitions=decoding.transitions)
+    predictions = predict(judging.report)
     write_text_atomic(folder / "predictions.csv", predictions_csv(predictions, decoding))
-    card = score(
+    files = fingerprints(folder)
+    costs = score(
         net.graph,
         judging.board,
         judging.engine,
         period_s=judging.period_s,
-        file_bytes=len(model),
+        file_bytes=package.tflite_bytes,
     )
-    return {
+    card = {
         "format": "ppgnas-card",
         "version": 1,
         **facts,
@@ -145,62 +126,54 @@ def write_model(
         "synthetic": judging.synthetic,
         "arithmetic": "int8",
         **decoding.to_json(),
-        "report": {
-            **summary(
-                predictions.reference_bpm,
-                predictions.bpm,
-                predictions.bpm_smoothed,
-                predictions.person,
-                predictions.people,
-            ),
-            "activities": activities_of(predictions),
-        },
-        "costs": card.to_json(),
-        "weight_bytes": card.weight_bytes,
-        "macs": card.macs,
-        "parity": dict(agreement),
-        "c": in_c,
-        "files": _fingerprints(folder),
+        "report": {**errors_of(predictions), "activities": activities_of(predictions)},
+        "costs": costs.to_json(),
+        "weight_bytes": costs.weight_bytes,
+        "macs": costs.macs,
+        "parity": dict(package.parity),
+        "c": _in_c(package.c, files, predict, judging),
+        "files": files,
         "versions": judging.versions,
     }
+    write_json_atomic(folder / "card.json", card)
+    return card
 
 
-def _write_c(
-    folder: Path,
-    net: QuantizedNet,
-    arch: Arch,
-    *,
+def _in_c(
+    c: ModelFiles | ExportError,
+    files: dict[str, FileFacts],
+    predict: Callable[..., Predictions],
     judging: Judging,
-    distillery: Distillery,
-    transitions: Transitions,
 ) -> dict[str, Any]:
-    """Write `model.c` and `model.h`; what the card says of them, or why they are not there."""
-    from deploy.c.build import model_files
+    """What the card says of `model.c` and `model.h`, or why they are not there."""
     from deploy.integers.single_rounding import RULE
 
-    try:
-        files = model_files(net, folder)
-    except ExportError as error:
-        return {"refused": str(error)}
+    if isinstance(c, ExportError):
+        return {"refused": str(c)}
     errors = {}
     for who, recordings in (("search", judging.search), ("report", judging.report)):
-        found = distillery.predict(net, arch, recordings, transitions=transitions, rule=RULE)
-        measured = summary(
-            found.reference_bpm, found.bpm, found.bpm_smoothed, found.person, found.people
-        )
+        measured = errors_of(predict(recordings, rule=RULE))
         errors[who] = {
             "mae_bpm_c": measured["mae_bpm"],
             "mae_bpm_c_smoothed": measured["mae_bpm_smoothed"],
         }
     return {
-        "scratch_bytes": files.scratch_bytes,
+        "scratch_bytes": c.scratch_bytes,
         "rule": RULE,
-        "sha256": {
-            path.name: hashlib.sha256(path.read_bytes()).hexdigest()
-            for path in (files.source, files.header)
-        },
+        "sha256": {path.name: files[path.name]["sha256"] for path in (c.source, c.header)},
         **errors,
     }
+
+
+def errors_of(predictions: Predictions) -> dict[str, Any]:
+    """`ppg.people.metrics.summary` of predictions."""
+    return summary(
+        predictions.reference_bpm,
+        predictions.bpm,
+        predictions.bpm_smoothed,
+        predictions.person,
+        predictions.people,
+    )
 
 
 def activities_of(predictions: Predictions) -> dict[str, dict[str, float]]:
@@ -214,15 +187,6 @@ def activities_of(predictions: Predictions) -> dict[str, dict[str, float]]:
         predictions.activity,
         predictions.activity_names,
     )
-
-
-def _fingerprints(folder: Path) -> dict[str, dict[str, Any]]:
-    found = {}
-    for path in sorted(folder.iterdir()):
-        content = path.read_bytes()
-        digest = hashlib.sha256(content).hexdigest()
-        found[path.name] = {"bytes": len(content), "sha256": digest}
-    return found
 
 
 def predictions_csv(predictions: Predictions, decoding: Decoding) -> str:

@@ -27,7 +27,7 @@ from ppg.augment.bank import PREPARATION
 from ppg.readout.transitions import fit_transitions
 from ppgnas.defaults import DEFAULT_BOARD, DEFAULT_ENGINE
 from ppgnas.errors import RunError
-from ppgnas.files import cache_folder, write_json_atomic
+from ppgnas.files import cache_folder
 from search_spaces.arch import Arch
 
 
@@ -163,6 +163,5 @@ def train_model(
         card = write_model(
             folder, result.net, arch, judging=judging, distillery=tools(), facts=facts
         )
-        write_json_atomic(folder / "card.json", card)
     shutil.rmtree(cache, ignore_errors=True)
     return card
