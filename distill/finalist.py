@@ -19,7 +19,6 @@ from torch.optim import AdamW
 
 from deploy.integers.quantized import QuantizedNet
 from distill.evaluation import predict_windows
-from distill.inherited import mean_of_people
 from distill.inputs import front_end
 from distill.losses import distillation_loss, label_loss
 from distill.pool import FACTS, Pool, open_pool
@@ -28,6 +27,7 @@ from distill.training.checkpoint import load_checkpoint, read_facts, save_checkp
 from distill.training.effort import Effort
 from distill.training.optim import GRADIENT_NORM, make_optimiser, set_rate
 from distill.training.progress import Progress
+from ppg.people.metrics import mean_over_people
 from ppg.windows import WindowSet
 from search_spaces.arch import Arch
 from search_spaces.network import Network
@@ -118,7 +118,7 @@ def retrain(job: FinalistJob, search: WindowSet, progress: Progress) -> Retraine
     net = qat.quantized()
     predictions = predict_windows(net, search)
     error = predictions.bpm - predictions.reference_bpm
-    return Retrained(net, mean_of_people(error, predictions.person))
+    return Retrained(net, mean_over_people(abs(error), predictions.person))
 
 
 class _Checkpoint:

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from distill.inputs import front_end
+from ppg.people.metrics import mean_over_people
 from ppg.readout.decode import decode
 from ppg.windows import WindowSet
 from search_spaces.arch import Arch
@@ -24,12 +25,6 @@ def thin(windows: WindowSet, count: int) -> NDArray[np.int64]:
         if len(own):
             picked.append(own[np.linspace(0, len(own) - 1, min(share, len(own))).astype(np.int64)])
     return np.concatenate(picked)
-
-
-def mean_of_people(error_bpm: NDArray[np.float64], person: NDArray[np.int64]) -> float:
-    """Mean over people of each person's mean absolute error."""
-    means = [np.abs(error_bpm[person == p]).mean() for p in np.unique(person)]
-    return float(np.mean(means))
 
 
 class InheritedAccuracy:
@@ -63,4 +58,4 @@ class InheritedAccuracy:
             [self._supernet(part, arch, statistics=statistics) for part in x.split(256)]
         )
         error = decode(logits.numpy()).bpm - self._hr_bpm
-        return mean_of_people(error, self._person)
+        return mean_over_people(np.abs(error), self._person)

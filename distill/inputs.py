@@ -7,7 +7,8 @@ from math import gcd
 import torch
 from torch import Tensor
 
-from search_spaces.arch import WINDOW_S, Arch
+from ppgnas.task import WINDOW_S
+from search_spaces.arch import Arch
 
 
 def stored_rate_hz(rates_hz: tuple[int, ...]) -> int:

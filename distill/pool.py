@@ -22,8 +22,9 @@ from torch import Tensor, nn
 
 from distill.training.progress import Progress
 from ppg.augment.bank import TrainingBank
-from ppg.readout.classes import CLASSES, soft_labels
+from ppg.readout.classes import soft_labels
 from ppgnas.files import write_json_atomic
+from ppgnas.task import CLASSES
 
 
 @dataclass(frozen=True)

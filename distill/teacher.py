@@ -27,10 +27,11 @@ from distill.training.progress import Progress
 from ppg.augment.bank import PREPARATION, TrainingBank
 from ppg.frontend import FRONT_END
 from ppg.identity.groups import known_people
-from ppg.readout.classes import CLASSES, soft_labels
+from ppg.readout.classes import soft_labels
 from ppg.recording import Recording
 from ppg.windows import WindowSet
 from ppgnas.errors import RunError
+from ppgnas.task import CLASSES
 
 TEACHERS = ("resnet-small", "none")
 PEAK_RATE = 3e-3

@@ -93,7 +93,7 @@ def interpolate(
     position = np.clip(at_s * hz, 0, len(samples) - 1)
     left = np.minimum(position.astype(np.int64), len(samples) - 2)
     fraction = (position - left)[..., None]
-    return samples[left] * (1 - fraction) + samples[left + 1] * fraction
+    return np.asarray(samples[left] * (1 - fraction) + samples[left + 1] * fraction)
 
 
 def stream(recording: Recording, *, hz: float, slope: bool = True) -> Stream:
@@ -143,7 +143,7 @@ def normalise_ppg(
     else:
         mixed = np.einsum("wtc,wc->wt", centred, weights)
     mixed /= np.maximum(mixed.std(axis=1, keepdims=True), PPG_FLOOR)
-    return np.clip(mixed, -PPG_CLIP, PPG_CLIP).astype(np.float32)
+    return np.asarray(np.clip(mixed, -PPG_CLIP, PPG_CLIP), dtype=np.float32)
 
 
 def normalise_acc(acc: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -155,4 +155,4 @@ def normalise_acc(acc: NDArray[np.float32]) -> NDArray[np.float32]:
     centred = acc - acc.mean(axis=1, keepdims=True)
     rms = np.sqrt((centred**2).mean(axis=(1, 2), keepdims=True) * 3)
     scaled = centred / np.maximum(rms, ACC_FLOOR_G) ** ACC_POWER
-    return np.clip(scaled, -PPG_CLIP, PPG_CLIP).astype(np.float32)
+    return np.asarray(np.clip(scaled, -PPG_CLIP, PPG_CLIP), dtype=np.float32)

@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import signal
 
-from ppg.recording import WINDOW_S, Recording
+from ppg.recording import Recording
+from ppgnas.task import WINDOW_S
 
 RATES_BPM = np.arange(30.0, 211.0)
 STEP_S = 0.5  # between spectra; labels lie on every second or fourth
@@ -36,7 +37,7 @@ class Spectra:
     @property
     def peak_bpm(self) -> NDArray[np.float64]:
         """`(times,)` the rate of the strongest peak."""
-        return RATES_BPM[self.power.argmax(axis=1)]
+        return np.asarray(RATES_BPM[self.power.argmax(axis=1)])
 
     def at(self, start_s: NDArray[np.float64]) -> NDArray[np.int64]:
         """`(windows,)` index of the spectrum that begins nearest; -1 outside."""

@@ -1,4 +1,4 @@
-"""Whether a recording can be what it says: rates that fit each other, acceleration in g."""
+"""Whether a recording can be what it says: a heart rate, rates that fit, acceleration in g."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import numpy as np
 from ppg.recording import Recording
 from ppgnas.errors import DataError
 
+HR_RANGE_BPM = (20.0, 250.0)  # what a person can have
 DURATION_SLACK = 0.02  # PPG and acceleration of one recording end together, to this share
 SLACK_S = 2.0
 SLOWEST_HZ = 10.5  # what the front end's band needs

@@ -8,9 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ppgnas.errors import DataError
-
-WINDOW_S = 8.0
-STRIDE_S = 2.0
+from ppgnas.task import WINDOW_S
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ppg.frontend import interpolate, normalise_acc, normalise_ppg, stream
-from ppg.recording import WINDOW_S, Recording
+from ppg.recording import Recording
 from ppgnas.errors import DataError
+from ppgnas.task import WINDOW_S
 
 STREAM_HZ = 64.0
 

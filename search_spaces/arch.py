@@ -12,9 +12,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from ppgnas.errors import SpaceError
+from ppgnas.task import WINDOW_S
 
-WINDOW_S = 8
-CLASSES = 180
 RATES_HZ = (16, 25, 32, 64)
 POOLINGS = ("avg", "max")
 # Divisors of CLASSES that leave an even number of outputs: kernels compute them in pairs.

@@ -16,7 +16,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 
-from search_spaces.arch import CLASSES, Arch, StageArch
+from ppgnas.task import CLASSES
+from search_spaces.arch import Arch, StageArch
 
 UPSAMPLE_TAPS = 3  # the place itself and its two neighbours: not causal, as classes are no time
 

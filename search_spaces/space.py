@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from ppgnas.errors import SpaceError
-from search_spaces.arch import HEAD_SPACINGS, POOLINGS, RATES_HZ, WINDOW_S, Arch, StageArch
+from ppgnas.task import WINDOW_S
+from search_spaces.arch import HEAD_SPACINGS, POOLINGS, RATES_HZ, Arch, StageArch
 from search_spaces.plan import residual_possible
 
 if sys.version_info >= (3, 11):

@@ -34,7 +34,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from search_spaces.arch import CLASSES, Arch, StageArch
+from ppgnas.task import CLASSES
+from search_spaces.arch import Arch, StageArch
 from search_spaces.blocks import Head, causal_conv, linear_upsample, run_network
 from search_spaces.network import NORM_EPS, Network, key
 from search_spaces.plan import UPSAMPLE_TAPS, Conv, plan, residual_possible

@@ -15,8 +15,8 @@ from deploy.device.decoder_c import decoder_c
 from deploy.device.front_end_c import front_end_c
 from deploy.device.settings import FrontEnd
 from deploy.integers.quantized import QuantizedNet
-from ppg.readout.classes import CLASSES
 from ppgnas.errors import ExportError
+from ppgnas.task import CLASSES
 
 _LOGITS_BYTES = -(-CLASSES // 8) * 8
 

@@ -8,8 +8,9 @@ from deploy.device.decoder import Decoder
 from deploy.device.decoding import Calibration
 from deploy.device.smoothing import START, Smoother
 from deploy.device.weights import EXP2, exponent_of
-from ppg.readout.classes import CLASSES, FIRST_BPM
+from ppg.readout.classes import FIRST_BPM
 from ppg.readout.decode import MODE_HALF_WIDTH
+from ppgnas.task import CLASSES
 
 _HELPERS = ("shift_right", "floor_divide", "square_root", "line")
 

@@ -27,9 +27,10 @@ from numpy.typing import NDArray
 
 from deploy.device.integers import Ints, square_root
 from deploy.device.weights import WEIGHT_BITS, classes, weights
-from ppg.readout.classes import CLASSES, FIRST_BPM
+from ppg.readout.classes import FIRST_BPM
 from ppg.readout.decode import MODE_HALF_WIDTH, Decoded
 from ppgnas.errors import ExportError
+from ppgnas.task import CLASSES
 
 BPM_UNITS = 256
 CONFIDENCE_ONE = 2**15

@@ -21,9 +21,10 @@ from deploy.device.normalising import normalise, normaliser
 from deploy.device.resampling import resample, sample_at
 from deploy.device.settings import FrontEnd, exact_hz
 from deploy.device.windows import Windows, acc_units, pack, windows_of
-from ppg.recording import WINDOW_S, Recording
+from ppg.recording import Recording
 from ppg.windows import STREAM_HZ
 from ppgnas.errors import DataError
+from ppgnas.task import WINDOW_S
 
 PPG_BITS = 24
 _STREAM_HZ = Fraction(STREAM_HZ)

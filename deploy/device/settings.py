@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from ppg.frontend import BAND_HZ
-from ppg.recording import STRIDE_S, WINDOW_S
 from ppg.windows import STREAM_HZ
 from ppgnas.errors import ExportError
+from ppgnas.task import STRIDE_S, WINDOW_S
 
 MAX_RATE_HZ = 2000
 MAX_STEPS = 1024

@@ -26,8 +26,8 @@ from numpy.typing import NDArray
 from deploy.device.decoding import Calibration, Reading, read
 from deploy.device.integers import Ints, bit_length
 from deploy.device.weights import Evidence, evidence, evidence_of, weights
-from ppg.readout.classes import CLASSES
 from ppgnas.errors import ExportError
+from ppgnas.task import CLASSES
 
 LONGEST_GAP_STEPS = 30
 BELIEF_ONE = 2**31

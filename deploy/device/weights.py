@@ -26,8 +26,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deploy.device.integers import Ints, bit_length
-from ppg.readout.classes import CLASSES
 from ppgnas.errors import ExportError
+from ppgnas.task import CLASSES
 
 TABLE_STEPS = 64
 WEIGHT_BITS = 40

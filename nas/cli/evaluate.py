@@ -100,12 +100,11 @@ def measure(
     found: Model, recordings: Sequence[Recording], *, smoothing: str, file: str
 ) -> dict[str, Any]:
     """The document of `evaluate --json`, in the arithmetic of one of `RULES`."""
-    import numpy as np
 
     from distill.evaluation import predict_windows
     from nas.models.folder import activities_of
     from nas.models.readout import decoding_of
-    from ppg.people.metrics import summary
+    from ppg.people.metrics import mean_over_people, summary
     from ppg.windows import windows_of
 
     decoding = decoding_of(found.card())
@@ -136,10 +135,7 @@ def measure(
             decoding.expected_error_smoothed_bpm(read, smoothing=smoothing),
         ),
     ):
-        own = [read.person == number for number in np.unique(read.person)]
-        document[key] = (
-            None if expected is None else float(np.mean([expected[o].mean() for o in own]))
-        )
+        document[key] = None if expected is None else mean_over_people(expected, read.person)
     document["synthetic"] = any(recording.synthetic for recording in recordings)
     return document
 

@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any
 from hwmodels.graph import Graph
 from nas.run.folder import RunDir
 from ppgnas.errors import PpgnasError, RunError
-from search_spaces.arch import CLASSES, RATES_HZ, WINDOW_S, Arch
+from ppgnas.task import CLASSES, WINDOW_S
+from search_spaces.arch import RATES_HZ, Arch
 from search_spaces.lower import lower
 from search_spaces.published import PUBLISHED_PREFIX, published
 

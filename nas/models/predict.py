@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 from nas.models.readout import Decoding
 from nas.run.people import read_source
 from ppg.npz.folder import read_signals
-from ppg.recording import STRIDE_S, WINDOW_S, Recording
+from ppg.recording import Recording
 from ppgnas.errors import DataError
+from ppgnas.task import STRIDE_S, WINDOW_S
 
 if TYPE_CHECKING:
     from deploy.integers.quantized import QuantizedNet

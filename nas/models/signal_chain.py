@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from nas.models.names import ModelError
 from nas.models.readout import decoding_of
-from ppg.windows import WINDOW_S
+from ppgnas.task import WINDOW_S
 
 if TYPE_CHECKING:
     from deploy.c.reading import SensorChain

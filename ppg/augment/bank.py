@@ -28,9 +28,10 @@ from ppg.augment.separation import pulse_part
 from ppg.frontend import FRONT_END, PPG_CLIP, PPG_FLOOR, normalise_acc, normalise_ppg, stream
 from ppg.label_lag import aligned
 from ppg.readout.classes import FIRST_BPM, LAST_BPM
-from ppg.recording import STRIDE_S, WINDOW_S, Recording
+from ppg.recording import Recording
 from ppg.windows import STREAM_HZ
 from ppgnas.errors import DataError
+from ppgnas.task import STRIDE_S, WINDOW_S
 
 RECIPE = "aligned-1"  # another name whenever networks trained before saw other windows
 # What a training that goes on must share with its beginning, whatever its options.
@@ -238,7 +239,8 @@ class TrainingBank:
         rest, own = _mix((whole - pulse) / scale, weights), _mix(pulse / scale, weights)
         strength = rest.std(axis=1) / np.maximum(own.std(axis=1), PULSE_FLOOR)
         strength *= np.exp(REST_SPREAD * rng.standard_normal(len(position)))
-        return np.minimum(strength, REST_MAX)[:, None].astype(np.float32) * _unit(rest)
+        strength = np.minimum(strength, REST_MAX)[:, None].astype(np.float32)
+        return np.asarray(strength * _unit(rest))
 
 
 def _pick(
@@ -263,13 +265,13 @@ def _gather(source: NDArray[np.float32], position: NDArray[np.float64]) -> NDArr
 
 
 def _mix(values: NDArray[np.float32], weights: NDArray[np.float32]) -> NDArray[np.float32]:
-    return np.einsum("wtc,wc->wt", values, weights)
+    return np.asarray(np.einsum("wtc,wc->wt", values, weights))
 
 
 def _unit(values: NDArray[np.float32]) -> NDArray[np.float32]:
     """Mean 0 and standard deviation 1 over time (axis 1)."""
     centred = values - values.mean(axis=1, keepdims=True)
-    return centred / np.maximum(centred.std(axis=1, keepdims=True), PPG_FLOOR)
+    return np.asarray(centred / np.maximum(centred.std(axis=1, keepdims=True), PPG_FLOOR))
 
 
 def _vary_sensor(
@@ -291,7 +293,7 @@ def _rarity(hr_bpm: NDArray[np.float64], weights: NDArray[np.float64]) -> NDArra
     density, _ = np.histogram(hr_bpm, edges, weights=weights)
     # neighbours share, so that a bin of three windows is not drawn all the time
     smooth = np.convolve(density, [0.25, 0.5, 0.25], mode="same") + 0.02 * density.max()
-    return 1 / smooth[np.minimum(np.digitize(hr_bpm, edges), len(smooth)) - 1]
+    return np.asarray(1 / smooth[np.minimum(np.digitize(hr_bpm, edges), len(smooth)) - 1])
 
 
 def _slopes(recording: Recording) -> NDArray[np.float64]:

@@ -32,7 +32,7 @@ def artefacts(rng: np.random.Generator, acc: NDArray[np.float32]) -> NDArray[np.
         delay = 2 * tap
         out[:, delay:] += taps[:, tap : tap + 1] * along[:, : samples - delay]
     out -= out.mean(axis=1, keepdims=True)
-    return out / np.maximum(out.std(axis=1, keepdims=True), PPG_FLOOR)
+    return np.asarray(out / np.maximum(out.std(axis=1, keepdims=True), PPG_FLOOR))
 
 
 def rotations(rng: np.random.Generator, count: int) -> NDArray[np.float32]:

@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import signal
 
-from ppg.recording import WINDOW_S, Recording
+from ppg.recording import Recording
+from ppgnas.task import WINDOW_S
 
 HARMONICS = 3
 HALF_WIDTH_HZ = 0.15  # 9 BPM to both sides of the label

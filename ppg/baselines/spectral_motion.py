@@ -23,4 +23,4 @@ def spectral_motion(windows: WindowSet, rate_hz: int) -> NDArray[np.float64]:
     amplitude = spectra(windows.x, rate_hz)
     ppg = to_unit_peak(amplitude[:, 0])
     clean = ppg * (1 - STRENGTH * motion_spectrum(windows.x, amplitude))
-    return bin_centres_bpm()[clean.argmax(axis=1)]
+    return np.asarray(bin_centres_bpm()[clean.argmax(axis=1)])

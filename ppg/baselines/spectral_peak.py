@@ -13,4 +13,4 @@ from ppg.windows import WindowSet
 def spectral_peak(windows: WindowSet, rate_hz: int) -> NDArray[np.float64]:
     """Heart rate `(windows,)` in BPM of each window alone."""
     ppg = spectra(windows.x[:, :1], rate_hz)[:, 0]
-    return bin_centres_bpm()[ppg.argmax(axis=1)]
+    return np.asarray(bin_centres_bpm()[ppg.argmax(axis=1)])

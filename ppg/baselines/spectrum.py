@@ -9,7 +9,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ppg.readout.classes import CLASSES, FIRST_BPM
+from ppg.readout.classes import FIRST_BPM
+from ppgnas.task import CLASSES
 
 CHUNK = 512
 

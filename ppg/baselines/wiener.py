@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from ppg.baselines.spectrum import motion_spectrum, spectra, to_unit_peak
 from ppg.readout.classes import bin_centres_bpm
-from ppg.recording import STRIDE_S
 from ppg.windows import WindowSet
+from ppgnas.task import STRIDE_S
 
 MEMORY = 15  # windows, so 30 s and their overlap
 REACH_BPM = 25.0  # around the last reading, and as much again for each window missed

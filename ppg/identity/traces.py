@@ -79,7 +79,7 @@ def trace_distance(left: NDArray[np.float64], right: NDArray[np.float64]) -> flo
 
     def sums(values: NDArray[np.float64], first: NDArray[np.int64]) -> NDArray[np.float64]:
         total = np.concatenate([[0.0], np.cumsum(values)])
-        return total[first + count] - total[first]
+        return np.asarray(total[first + count] - total[first])
 
     squares = sums(a**2, start) + sums(b**2, start - shifts) - 2 * cross
     spread = np.sqrt(np.maximum(sums(a**2, start) / count - (sums(a, start) / count) ** 2, 0))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ppg.recording import STRIDE_S, Recording
+from ppg.recording import Recording
+from ppgnas.task import STRIDE_S
 
 FEWEST_TRIPLES = 20
 

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ppg.plausible import DURATION_SLACK, SLACK_S, unit_guess
-from ppg.recording import WINDOW_S, Recording
+from ppg.recording import Recording
+from ppgnas.task import WINDOW_S
 
 RAILED_SHARE = 0.01
 RUN = 3  # equal samples in a row at the end of the range; a peak has one or two

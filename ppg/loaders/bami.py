@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from ppg.identity.folder import Entry
 from ppg.loaders.layout import files_like, make_recording, windows_of_signal
 from ppg.loaders.matlab import read_matrices
-from ppg.recording import STRIDE_S, WINDOW_S
+from ppgnas.task import STRIDE_S, WINDOW_S
 
 HZ = 50.0
 ACTIVITIES = ("rest", "walk", "run", "run_holding_bar", "walk_holding_bar")
@@ -155,7 +155,7 @@ def not_slipped(hr_bpm: NDArray[np.float64]) -> NDArray[np.bool_]:
             for part in (hr_bpm[max(0, i - 4) : i + 5] for i in range(len(hr_bpm)))
         ]
     )
-    return finite & (np.abs(np.where(finite, hr_bpm, 0) - median) <= SLIP_BPM)
+    return np.asarray(finite & (np.abs(np.where(finite, hr_bpm, 0) - median) <= SLIP_BPM))
 
 
 def _activity(duration_s: float, start_s: NDArray[np.float64]) -> NDArray[np.int64]:

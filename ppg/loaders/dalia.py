@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from ppg.identity.folder import Entry
 from ppg.loaders.layout import files_like, make_recording, most_frequent
 from ppg.loaders.unpickle import load_arrays
-from ppg.recording import STRIDE_S
 from ppgnas.errors import DataError
+from ppgnas.task import STRIDE_S
 
 NAME = "ppg_dalia"
 PPG_HZ = 64.0

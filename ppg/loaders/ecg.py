@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage, signal
 
-from ppg.recording import WINDOW_S
+from ppgnas.task import WINDOW_S
 
 BAND_HZ = (5.0, 20.0)
 INTEGRATION_S = 0.12

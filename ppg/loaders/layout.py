@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ppg.plausible import check_durations, check_unit, heart_rate_guess
-from ppg.recording import STRIDE_S, WINDOW_S, Recording
+from ppg.plausible import HR_RANGE_BPM, check_durations, check_unit, heart_rate_guess
+from ppg.recording import Recording
 from ppgnas.errors import DataError
+from ppgnas.task import STRIDE_S, WINDOW_S
 
 MOST_ENTRIES = 5000  # of one folder; a data set has some hundred
-HR_RANGE_BPM = (20.0, 250.0)
 
 
 def files_like(root: Path, pattern: str, *, depth: int = 2) -> list[tuple[Path, re.Match[str]]]:

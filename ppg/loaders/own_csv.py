@@ -24,8 +24,9 @@ from numpy.typing import NDArray
 from ppg.loaders.csv_numbers import read_columns
 from ppg.loaders.layout import make_recording, plausible, windows_of_signal
 from ppg.plausible import SLOWEST_HZ
-from ppg.recording import STRIDE_S, WINDOW_S, Recording
+from ppg.recording import Recording
 from ppgnas.errors import DataError
+from ppgnas.task import STRIDE_S, WINDOW_S
 
 GAP_S = 0.5
 LONGEST_GAP_S = 3600.0  # beyond it these are two recordings, or the clock was set

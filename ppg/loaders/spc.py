@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from ppg.identity.folder import Entry
 from ppg.loaders.layout import files_like, make_recording
 from ppg.loaders.matlab import read_matrices
-from ppg.recording import STRIDE_S, WINDOW_S
 from ppgnas.errors import DataError
+from ppgnas.task import STRIDE_S, WINDOW_S
 
 NAME = "ieee_spc2015"
 HZ = 125.0

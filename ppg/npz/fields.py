@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ppg.plausible import SLOWEST_HZ, check_durations, check_unit
-from ppg.recording import STRIDE_S, WINDOW_S, Recording
+from ppg.plausible import HR_RANGE_BPM, SLOWEST_HZ, check_durations, check_unit
+from ppg.recording import Recording
 from ppgnas.errors import DataError
+from ppgnas.task import STRIDE_S, WINDOW_S
 
-HR_RANGE_BPM = (20.0, 250.0)
 LATEST_S = 1e8  # three years: a clock that shows more does not begin with the recording
 REQUIRED = (
     "ppg",

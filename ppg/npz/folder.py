@@ -39,9 +39,10 @@ from ppg.npz.fields import (
     recording_of,
     signals_of,
 )
-from ppg.recording import STRIDE_S, WINDOW_S, Recording
+from ppg.recording import Recording
 from ppgnas.errors import DataError
 from ppgnas.files import write_bytes_atomic
+from ppgnas.task import STRIDE_S, WINDOW_S
 
 # What numpy and zipfile raise on truncated, damaged, encrypted or pickled content.
 _UNREADABLE = (

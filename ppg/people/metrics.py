@@ -21,6 +21,18 @@ from ppgnas.errors import DataError
 Series = NDArray[np.float64]
 
 
+def person_weights(person: ArrayLike) -> Series:
+    """`(windows,)` weights that sum to 1 and give each person the same."""
+    _, position, counts = np.unique(np.asarray(person), return_inverse=True, return_counts=True)
+    return np.asarray(1 / (len(counts) * counts[position]), dtype=np.float64)
+
+
+def mean_over_people(values: ArrayLike, person: ArrayLike) -> float:
+    """Mean over people of each person's mean of `values`; both `(windows,)`."""
+    row, who = np.asarray(values), np.asarray(person)
+    return float(np.mean([row[who == number].mean() for number in np.unique(who)]))
+
+
 def mae_by_person(
     reference_bpm: ArrayLike, bpm: ArrayLike, person: ArrayLike, people: Sequence[str]
 ) -> dict[str, float]:
@@ -51,7 +63,7 @@ def rmse(
 ) -> float:
     """Root of the mean squared error in BPM, each person weighing the same."""
     error, index = _errors(reference_bpm, bpm, person, people)
-    return float(np.sqrt(np.sum(_weights(index) * error**2)))
+    return float(np.sqrt(np.sum(person_weights(index) * error**2)))
 
 
 def mape(
@@ -70,7 +82,7 @@ def mape(
         raise DataError(
             f"metrics: a reference heart rate is {reference.min():g}; allowed: above 0."
         )
-    return float(np.sum(_weights(index) * np.abs(error) / reference) * 100)
+    return float(np.sum(person_weights(index) * np.abs(error) / reference) * 100)
 
 
 def within_5_bpm(
@@ -78,7 +90,7 @@ def within_5_bpm(
 ) -> float:
     """Share of windows that err by at most 5 BPM, mean over people, 0 to 1."""
     error, index = _errors(reference_bpm, bpm, person, people)
-    return float(np.sum(_weights(index) * (np.abs(error) <= 5)))
+    return float(np.sum(person_weights(index) * (np.abs(error) <= 5)))
 
 
 def bland_altman(
@@ -94,7 +106,7 @@ def bland_altman(
         bias, lower limit, upper limit in BPM; all equal for a single window.
     """
     error, index = _errors(reference_bpm, bpm, person, people)
-    weights = _weights(index)
+    weights = person_weights(index)
     bias = float(np.sum(weights * error))
     freedom = 1 - float(np.sum(weights**2))
     spread = float(np.sum(weights * (error - bias) ** 2))
@@ -262,12 +274,6 @@ def _errors(
     if len(set(people)) != len(people):
         raise DataError(f"metrics: a name stands twice in people: {sorted(people)}.")
     return read - reference, index
-
-
-def _weights(index: NDArray[np.int64]) -> Series:
-    """`(windows,)` weights that sum to 1 and give each person the same."""
-    _, position, counts = np.unique(index, return_inverse=True, return_counts=True)
-    return np.asarray(1 / (len(counts) * counts[position]), dtype=np.float64)
 
 
 def _values(by_person: dict[str, float]) -> Series:

@@ -9,7 +9,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-CLASSES = 180
+from ppgnas.task import CLASSES
+
 FIRST_BPM = 30.0
 LAST_BPM = FIRST_BPM + CLASSES - 1
 SOFT_LABEL_BPM = 2.0
@@ -35,4 +36,4 @@ def soft_labels(
     centre = np.clip(hr_bpm, FIRST_BPM, LAST_BPM)[:, None]
     exponent = -0.5 * ((bin_centres_bpm()[None, :] - centre) / width_bpm) ** 2
     weight = np.exp(exponent - exponent.max(axis=1, keepdims=True))
-    return (weight / weight.sum(axis=1, keepdims=True)).astype(np.float32)
+    return np.asarray(weight / weight.sum(axis=1, keepdims=True), dtype=np.float32)

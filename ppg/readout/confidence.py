@@ -18,7 +18,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.optimize import isotonic_regression
 
+from ppg.people.metrics import person_weights
 from ppgnas.errors import DataError
 
 QUANTILES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.88, 0.94, 0.98, 1.0)
@@ -112,28 +114,8 @@ def fit_confidence(spread_bpm: ArrayLike, error_bpm: ArrayLike, person: ArrayLik
             mean = (mean * total + before[1] * before[2]) / (total + before[2])
             place, total = before[0], total + before[2]
         knots.append((place, mean, total))
-    errors = monotone([k[1] for k in knots], [k[2] for k in knots])
+    errors = isotonic_regression([k[1] for k in knots], weights=[k[2] for k in knots]).x
     return Confidence(tuple(k[0] for k in knots), tuple(round(float(e), DECIMALS) for e in errors))
-
-
-def monotone(values: ArrayLike, weights: ArrayLike) -> Series:
-    """The closest row that never falls, by weighted squares: adjacent violators are pooled."""
-    blocks: list[list[float]] = []  # mean, weight, length
-    for value, weight in zip(np.asarray(values), np.asarray(weights), strict=True):
-        blocks.append([float(value), float(weight), 1])
-        while len(blocks) > 1 and blocks[-2][0] > blocks[-1][0]:
-            mean, mass, length = blocks.pop()
-            last = blocks[-1]
-            last[0] = (last[0] * last[1] + mean * mass) / (last[1] + mass)
-            last[1] += mass
-            last[2] += length
-    return np.repeat([b[0] for b in blocks], [int(b[2]) for b in blocks])
-
-
-def person_weights(person: ArrayLike) -> Series:
-    """`(windows,)` weights that sum to 1 and give each person the same."""
-    _, position, counts = np.unique(np.asarray(person), return_inverse=True, return_counts=True)
-    return np.asarray(1 / (len(counts) * counts[position]), dtype=np.float64)
 
 
 def _tie_blocks(

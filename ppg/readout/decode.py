@@ -18,9 +18,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ppg.readout.classes import CLASSES, bin_centres_bpm
+from ppg.readout.classes import bin_centres_bpm
 from ppg.readout.transitions import Transitions
-from ppg.recording import STRIDE_S
+from ppgnas.task import CLASSES, STRIDE_S
 
 MODE_HALF_WIDTH = 8
 LONGEST_GAP_STEPS = 30
@@ -38,8 +38,8 @@ def probabilities(logits: NDArray[np.floating]) -> NDArray[np.float64]:
     """Softmax over the last axis, `(windows, classes)`."""
     shifted = logits.astype(np.float64)
     shifted -= shifted.max(axis=-1, keepdims=True)
-    weight: NDArray[np.float64] = np.exp(shifted)
-    return weight / weight.sum(axis=-1, keepdims=True)
+    weight = np.exp(shifted)
+    return np.asarray(weight / weight.sum(axis=-1, keepdims=True))
 
 
 def expectation(p: NDArray[np.float64], evidence: NDArray[np.float64] | None = None) -> Decoded:

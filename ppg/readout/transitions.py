@@ -21,9 +21,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ppg.readout.classes import CLASSES, bin_centres_bpm
-from ppg.recording import STRIDE_S, Recording
+from ppg.readout.classes import bin_centres_bpm
+from ppg.recording import Recording
 from ppgnas.errors import DataError
+from ppgnas.task import CLASSES, STRIDE_S
 
 SMALLEST_WIDTH_BPM = 0.5  # half a class; a narrower Gaussian would not reach the neighbours
 LARGEST_WIDTH_BPM = 60.0

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ppg.recording import STRIDE_S, WINDOW_S, Recording
+from ppg.recording import Recording
 from ppg.synthetic.heart import ACTIVITIES, Heart, Segment, at, plan, simulate_heart
 from ppg.synthetic.motion import Motion, artefact, simulate_motion
 from ppg.synthetic.noise import Series
@@ -23,6 +23,7 @@ from ppg.synthetic.person import Person, draw_person
 from ppg.synthetic.pulse import simulate_pulse
 from ppg.synthetic.sensor import sense_acc, sense_ppg
 from ppgnas.errors import DataError
+from ppgnas.task import STRIDE_S, WINDOW_S
 
 DATASET = "synthetic"
 PPG_HZ = 64.0

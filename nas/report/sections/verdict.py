@@ -8,7 +8,7 @@ import numpy as np
 
 from nas.report.loading import Finalist, RunData, look, number, table
 from nas.report.page import COSTS, Section, cost, fixed, text, word
-from ppg.readout.confidence import person_weights
+from ppg.people.metrics import person_weights
 
 FEW_PEOPLE = 5
 CLEARLY_WORSE = 1.1  # times the inherited error

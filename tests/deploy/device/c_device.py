@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from deploy.device.c_text import CPart
 from deploy.device.settings import FrontEnd
-from ppg.readout.classes import CLASSES
+from ppgnas.task import CLASSES
 
 DUE, OK, OUT_OF_STEP, NO_WINDOW = 1, 0, -3, -4
 

@@ -16,9 +16,9 @@ from deploy.device.decoder import Decoder, strides
 from deploy.device.decoding import calibration_of, expected_error
 from deploy.device.smoothing import smoother
 from deploy.device.weights import evidence, evidence_of, exp2, exponent_of, weights
-from ppg.readout.classes import CLASSES
 from ppg.readout.decode import MODE_HALF_WIDTH, Decoded, decode, expectation, probabilities
 from ppgnas.errors import ExportError
+from ppgnas.task import CLASSES
 from tests.deploy.device.c_device import random_logits
 
 SCALE = 0.17826053500175476

@@ -19,8 +19,8 @@ from deploy.device.settings import FrontEnd
 from deploy.device.smoothing import smoother
 from deploy.emulation.host import HostCompiler, zig_host
 from deploy.emulation.processes import run_tool
-from ppg.readout.classes import CLASSES
 from ppgnas.errors import DependencyError, ToolError
+from ppgnas.task import CLASSES
 from tests.deploy.device.c_device import DecoderC, random_logits
 
 SCALE = 0.17826053500175476

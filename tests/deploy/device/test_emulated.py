@@ -18,8 +18,8 @@ from deploy.device.settings import FrontEnd
 from deploy.device.smoothing import smoother
 from deploy.emulation.emulate import Emulator
 from deploy.emulation.toolchain import find_compiler
-from ppg.readout.classes import CLASSES
 from ppgnas.errors import DependencyError
+from ppgnas.task import CLASSES
 from tests.deploy.device.c_device import random_logits
 
 END = FrontEnd(Fraction(25), Fraction(26), 16, 2)

@@ -18,6 +18,7 @@ from ppg.people.metrics import (
     mae_by_person,
     mape,
     mean_mae,
+    mean_over_people,
     median_mae,
     rmse,
     summary,
@@ -51,6 +52,10 @@ def test_hand_computed() -> None:
     assert rmse([60, 60, 60], [63, 57, 60], [0, 0, 1], "ab") == pytest.approx(np.sqrt(9 / 2))
     assert mape([50, 100], [55, 80], [0, 0], ["a"]) == pytest.approx(15.0)
     assert mape([50, 50, 100], [55, 55, 100], [0, 0, 1], "ab") == pytest.approx(5.0)
+
+
+def test_a_mean_over_people_weighs_people_not_windows() -> None:
+    assert mean_over_people([1.0, 1, 5], [0, 0, 2]) == 3.0
 
 
 def test_an_error_of_exactly_5_counts_as_within() -> None:

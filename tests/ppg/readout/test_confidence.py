@@ -6,20 +6,10 @@ import itertools
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from scipy.optimize import isotonic_regression
 
 from ppg.people.metrics import mae_by_person, mean_mae
-from ppg.readout.confidence import Confidence, fit_confidence, monotone, reliability, risk_coverage
+from ppg.readout.confidence import Confidence, fit_confidence, reliability, risk_coverage
 from ppgnas.errors import DataError
-
-
-@given(st.lists(st.tuples(st.floats(-100, 100), st.floats(0.01, 10)), min_size=1, max_size=40))
-def test_pooling_is_isotonic_regression(pairs: list[tuple[float, float]]) -> None:
-    values, weights = (np.array(row) for row in zip(*pairs, strict=True))
-    expected = isotonic_regression(values, weights=weights).x
-    np.testing.assert_allclose(monotone(values, weights), expected, atol=1e-6)
 
 
 def test_a_known_law_is_found_again() -> None:

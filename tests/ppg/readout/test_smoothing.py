@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ppg.readout.classes import CLASSES, soft_labels
+from ppg.readout.classes import soft_labels
 from ppg.readout.decode import expectation, probabilities, smooth
 from ppg.readout.smoothing import clip, read_series
 from ppg.readout.transitions import Transitions
 from ppgnas.errors import DataError
+from ppgnas.task import CLASSES
 
 
 def plain_loop(
