@@ -19,6 +19,7 @@ from deploy.c.reading import SensorChain, reading_texts
 from deploy.c.source import Source, generate
 from deploy.integers import reference
 from deploy.integers.quantized import QuantizedNet
+from ppgnas.tables import markdown_table
 
 _EXAMPLE = Path(__file__).parent / "example"
 EXAMPLE_FILES = ("main.c", "startup.c", "an500.ld", "Makefile")
@@ -137,9 +138,7 @@ def _readme(net: QuantizedNet, made: Source, title: str, reading: SensorChain | 
         "",
         "## Flash",
         "",
-        "| part | bytes |",
-        "|---|---|",
-        *(f"| {part} | {size} |" for part, size in _table_bytes(made).items()),
+        markdown_table(("part", "bytes"), list(_table_bytes(made).items())),
         "",
         "Code comes on top; `ppgnas verify` links it and says how much.",
         "",
@@ -147,9 +146,8 @@ def _readme(net: QuantizedNet, made: Source, title: str, reading: SensorChain | 
         "",
         "Byte ranges of the scratch buffer during each step; padding and alignment included.",
         "",
-        "| step | layers | reads | writes | own room |",
-        "|---|---|---|---|---|",
     ]
+    steps = []
     written_last = made.writes_logits
     for index, step in enumerate(plan.steps):
         names = ", ".join(layer.name for layer in step.layers)
@@ -160,7 +158,8 @@ def _readme(net: QuantizedNet, made: Source, title: str, reading: SensorChain | 
         target = "logits" if direct else _range(made, step.target)
         room = plan.scratch_offsets[index]
         own = f"{room}-{room + step.scratch_bytes - 1}" if step.scratch_bytes else "-"
-        lines.append(f"| {index + 1} | {names} | {', '.join(reads)} | {target} | {own} |")
+        steps.append((index + 1, names, ", ".join(reads), target, own))
+    lines.append(markdown_table(("step", "layers", "reads", "writes", "own room"), steps))
     return "\n".join(lines) + "\n"
 
 

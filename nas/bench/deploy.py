@@ -24,6 +24,7 @@ from hwmodels.engines.load import load_engine
 from hwmodels.graph import Graph
 from hwmodels.scorecard import score
 from ppgnas.errors import DependencyError
+from ppgnas.tables import markdown_table
 
 if TYPE_CHECKING:
     from deploy.c.build import ModelFiles
@@ -306,11 +307,28 @@ def at_size(rows: Sequence[Row], macs: float) -> float:
     return float((a + b * macs) / macs)
 
 
+_COLUMNS = (
+    ("network", "{0.name}"),
+    ("MAC", "{0.macs}"),
+    ("weights B", "{0.weight_bytes}"),
+    ("instructions", "{0.instructions}"),
+    ("per MAC", "{0.per_mac:.2f}"),
+    ("cycles", "{0.cycles:.0f}"),
+    ("predicted", "{0.cycles_error:+.1%}"),
+    ("flash B", "{0.flash_bytes}"),
+    ("predicted", "{0.flash_error:+.1%}"),
+    ("scratch B", "{0.scratch_bytes}"),
+    ("stack B", "{0.stack_bytes}"),
+    ("CMSIS-NN / ours", "{0.cmsis_ratio:.2f}"),
+)
+
+
 def markdown(rows: Sequence[Row], command: str) -> str:
     """The page of `results/reference/deploy.md`."""
     from deploy.emulation.toolchain import find_compiler
 
     compiler = find_compiler()
+    networks = [[form.format(row) for _, form in _COLUMNS] for row in rows]
     lines = [
         "# Files for the device",
         "",
@@ -319,19 +337,8 @@ def markdown(rows: Sequence[Row], command: str) -> str:
         "and outputs are exact for the image, cycles are those of the pipeline model of "
         "docs/emulation.md.",
         "",
-        "| what | goal | here |",
-        "|---|---|---|",
-        *(f"| {what} | {goal} | {here} |" for what, goal, here in summary(rows)),
+        markdown_table(("what", "goal", "here"), summary(rows)),
         "",
-        "| network | MAC | weights B | instructions | per MAC | cycles | predicted | flash B | "
-        "predicted | scratch B | stack B | CMSIS-NN / ours |",
-        "|---|---|---|---|---|---|---|---|---|---|---|---|",
+        markdown_table([title for title, _ in _COLUMNS], networks),
     ]
-    for row in rows:
-        lines.append(
-            f"| {row.name} | {row.macs} | {row.weight_bytes} | {row.instructions} | "
-            f"{row.per_mac:.2f} | {row.cycles:.0f} | {row.cycles_error:+.1%} | "
-            f"{row.flash_bytes} | {row.flash_error:+.1%} | {row.scratch_bytes} | "
-            f"{row.stack_bytes} | {row.cmsis_ratio:.2f} |"
-        )
     return "\n".join(lines) + "\n"

@@ -8,6 +8,8 @@ import time
 from dataclasses import asdict
 from typing import Any
 
+from ppgnas.tables import markdown_table
+
 ARCHITECTURES = 10_000
 BATCHES = 5
 GOAL_PER_SECOND = 20_000
@@ -102,9 +104,7 @@ def markdown(document: dict[str, Any]) -> str:
         "`hwmodels/fit/held_out.py` for how, and `hwmodels/data/README.md` for their sources.",
         "The share inside the 90 % interval shall be 85-95 %.",
         "",
-        f"| {' | '.join(HEADER)} |",
-        "|---|---:|---:|---:|---:|",
-        *[f"| {' | '.join(row)} |" for row in table_rows(document)],
+        markdown_table(HEADER, table_rows(document)),
         "",
         "## What counts",
         "",

@@ -10,6 +10,7 @@ from typing import Any
 from nas.run.folder import RunDir
 from nas.run.units import format_bytes, format_duration
 from ppgnas.errors import RunError
+from ppgnas.tables import markdown_cell, markdown_table
 
 
 def hypervolume_after(candidates: dict[str, Any], evaluations: int) -> float:
@@ -26,46 +27,41 @@ def hypervolume_after(candidates: dict[str, Any], evaluations: int) -> float:
     raise RunError(f"the run has {seen} evaluations, {evaluations} were asked for")
 
 
-def finalists_table(run: RunDir) -> list[str]:
-    """Markdown rows of a run's finalists, best on search people first."""
-    rows = [
-        "| finalist | MAE, report people (90 %) | smoothed | median person | MAE, search people "
-        "| weights | flash | SRAM | latency | power | TFLite off by |",
-        "|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|",
-    ]
+def finalists_table(run: RunDir) -> str:
+    """A run's finalists, best on search people first."""
+    head = (
+        *("finalist", "MAE, report people (90 %)", "smoothed", "median person"),
+        *("MAE, search people", "weights", "flash", "SRAM", "latency", "power", "TFLite off by"),
+    )
+    rows = []
     for number in run.finalists():
         card = run.card(number)
         report, costs = card["report"], card["costs"]
-        rows.append(
-            f"| {number} | {report['mae_bpm']:.2f} "
-            f"({report['mae_bpm_low']:.2f} to {report['mae_bpm_high']:.2f}) "
-            f"| {report['mae_bpm_smoothed']:.2f} | {report['median_person_mae_bpm']:.2f} "
-            f"| {card['search_mae_bpm']['retrained_int8']:.2f} "
-            f"| {format_bytes(card['weight_bytes'])} "
-            f"| {format_bytes(costs['flash_bytes']['value'])} "
-            f"| {format_bytes(costs['sram_bytes']['value'])} "
-            f"| {costs['latency_ms']['value']:.2f} ms | {costs['power_mw']['value']:.2f} mW "
-            f"| {card['parity']['tflite_max_lsb']} LSB |"
+        low, high = report["mae_bpm_low"], report["mae_bpm_high"]
+        row = (
+            number,
+            f"{report['mae_bpm']:.2f} ({low:.2f} to {high:.2f})",
+            f"{report['mae_bpm_smoothed']:.2f}",
+            f"{report['median_person_mae_bpm']:.2f}",
+            f"{card['search_mae_bpm']['retrained_int8']:.2f}",
+            format_bytes(card["weight_bytes"]),
+            format_bytes(costs["flash_bytes"]["value"]),
+            format_bytes(costs["sram_bytes"]["value"]),
+            f"{costs['latency_ms']['value']:.2f} ms",
+            f"{costs['power_mw']['value']:.2f} mW",
+            f"{card['parity']['tflite_max_lsb']} LSB",
         )
-    return rows
+        rows.append(row)
+    return markdown_table(head, rows)
 
 
-def _people_table(run: RunDir) -> list[str]:
+def _people_table(run: RunDir) -> str:
     cards = [run.card(number) for number in run.finalists()]
-    people = sorted(cards[0]["report"]["people"])
-    head = "| person | " + " | ".join(f"{card['finalist']}" for card in cards) + " |"
-    rows = [head, "|---|" + "---:|" * len(cards)]
-    for person in people:
-        errors = (card["report"]["people"][person]["mae_bpm"] for card in cards)
-        rows.append(
-            f"| {_cell(person)} | " + " | ".join(f"{error:.2f}" for error in errors) + " |"
-        )
-    return rows
-
-
-def _cell(name: str) -> str:
-    """A name as it can stand in a Markdown table."""
-    return " ".join(name.split()).replace("|", "\\|").replace("<", "&lt;")
+    rows = [
+        (person, *(f"{card['report']['people'][person]['mae_bpm']:.2f}" for card in cards))
+        for person in sorted(cards[0]["report"]["people"])
+    ]
+    return markdown_table(("person", *(str(card["finalist"]) for card in cards)), rows)
 
 
 def _times(document: dict[str, Any]) -> str:
@@ -92,7 +88,7 @@ def search_page(run: RunDir, baseline: RunDir | None = None) -> str:
         f"    {document['run']['command']}",
         "",
         f"{synthetic}Seed {document['run']['seed']}; {counts} people, report people: "
-        f"{', '.join(map(_cell, split['report']))}. Board {candidates['board']}, engine "
+        f"{', '.join(map(markdown_cell, split['report']))}. Board {candidates['board']}, engine "
         f"{candidates['engine']}. {candidates['considered']} architectures considered, "
         f"{candidates['evaluated']} evaluated. Wall time: {_times(document)}.",
         "",
@@ -100,11 +96,11 @@ def search_page(run: RunDir, baseline: RunDir | None = None) -> str:
         "once, after everything was chosen. Finalist 1 is the best on search people. Latency, "
         "flash, SRAM and power are estimates.",
         "",
-        *finalists_table(run),
+        finalists_table(run),
         "",
         "Raw MAE of each report person, by finalist:",
         "",
-        *_people_table(run),
+        _people_table(run),
     ]
     if baseline is not None:
         lines += ["", *_baseline_lines(run, baseline)]
@@ -137,5 +133,5 @@ def _baseline_lines(run: RunDir, baseline: RunDir) -> list[str]:
         f"at the end {own} {hypervolume_after(ours, ours['evaluated']):.4f} "
         f"({ours['evaluated']} evaluations).",
         "",
-        *finalists_table(baseline),
+        finalists_table(baseline),
     ]

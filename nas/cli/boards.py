@@ -7,7 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
-from nas.cli.common import JSON_HELP, emit, table, verb
+from nas.cli.common import JSON_HELP, emit, verb
+from ppgnas.tables import text_table
 
 AsJson = Annotated[bool, typer.Option("--json", help=JSON_HELP)]
 
@@ -72,7 +73,7 @@ def list_boards(as_json: AsJson = False) -> None:
         )
         for board in found
     ]
-    print(table(("board", "core", "clock", "flash", "SRAM"), rows))
+    print(text_table(("board", "core", "clock", "flash", "SRAM"), rows))
 
 
 @boards.command("show")
@@ -210,7 +211,7 @@ def list_engines(as_json: AsJson = False) -> None:
         )
         return
     rows = [(e.name, e.version, ", ".join(e.cores)) for e in found]
-    print(table(("engine", "version", "cores"), rows))
+    print(text_table(("engine", "version", "cores"), rows))
 
 
 @bench.command("search")
@@ -312,7 +313,7 @@ def bench_deploy(
     if as_json:
         emit({"command": command, "networks": [asdict(row) for row in rows]})
         return
-    print(table(("what", "goal", "here"), summary(rows)))
+    print(text_table(("what", "goal", "here"), summary(rows)))
     print(f"\nNetwork by network: {path}")
 
 
@@ -341,5 +342,5 @@ def bench_hwmodels(
     if as_json:
         emit(document)
         return
-    print(table(HEADER, table_rows(document)))
+    print(text_table(HEADER, table_rows(document)))
     print(f"\nWhich rows count, and how: {path}")

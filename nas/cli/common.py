@@ -9,7 +9,7 @@ import errno
 import functools
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, ParamSpec
 
 import typer
@@ -65,16 +65,3 @@ def _describe(error: OSError) -> str:
 def emit(document: Any) -> None:
     """Print a JSON document on stdout."""
     print(json.dumps(document, indent=2, allow_nan=False))
-
-
-def table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    """Text columns: the first left-aligned, the others right-aligned."""
-    cells = [[str(cell) for cell in row] for row in (header, *rows)]
-    widths = [max(len(row[column]) for row in cells) for column in range(len(header))]
-    return "\n".join(
-        "  ".join(
-            cell.ljust(width) if column == 0 else cell.rjust(width)
-            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in cells
-    )

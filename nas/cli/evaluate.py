@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from nas.cli.common import JSON_HELP, emit, table, verb
+from nas.cli.common import JSON_HELP, emit, verb
+from ppgnas.tables import text_table
 
 if TYPE_CHECKING:
     from nas.models.names import Model
@@ -176,10 +177,10 @@ def as_text(document: dict[str, Any]) -> str:
             f"{unseen['mae_bpm']:.2f} BPM raw, {unseen['mae_bpm_smoothed']:.2f} smoothed"
         )
     header = ("person", "MAE BPM", "smoothed", "windows")
-    lines += ["", table((*header, *(("role",) if known else ())), people)]
+    lines += ["", text_table((*header, *(("role",) if known else ())), people)]
     if set(document["activities"]) - {"unknown"}:
         activities = rows(document["activities"], "people")
-        lines += ["", table(("activity", *header[1:], "people"), activities)]
+        lines += ["", text_table(("activity", *header[1:], "people"), activities)]
     return "\n".join(lines)
 
 

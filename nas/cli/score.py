@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from nas.cli.common import JSON_HELP, emit, table, verb
+from nas.cli.common import JSON_HELP, emit, verb
 from ppgnas.defaults import DEFAULT_BOARD, DEFAULT_ENGINE
+from ppgnas.tables import text_table
 
 if TYPE_CHECKING:
     from hwmodels.boards import Board
@@ -131,7 +132,7 @@ def scorecard_text(document: dict[str, Any]) -> str:
         f"fullest in {document['sram_bytes']['peak_layer']}\n"
         f"energy   {spread('energy_mj', 'mJ')} a reading\n"
         f"power    {spread('power_mw', 'mW')} on average{calibrated}\n\n"
-        + table(("layer", "op", "MACs", "cycles", "weight B", "live B"), rows)
+        + text_table(("layer", "op", "MACs", "cycles", "weight B", "live B"), rows)
     )
 
 

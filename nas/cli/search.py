@@ -9,7 +9,8 @@ from typing import Annotated, Any
 
 import typer
 
-from nas.cli.common import INTERRUPTED, JSON_HELP, emit, table, verb
+from nas.cli.common import INTERRUPTED, JSON_HELP, emit, verb
+from ppgnas.tables import text_table
 
 Text = str | None
 
@@ -214,7 +215,7 @@ def as_text(document: dict[str, Any]) -> str:
         f"{len(rows)} finalists in {format_duration(document['time_s']['total'])}.",
         f"MAE of report people, int8{' (SYNTHETIC recordings)' if document['synthetic'] else ''}:",
         "",
-        table(header, rows),
+        text_table(header, rows),
         "",
         f"Report: {document['report']}",
     ]

@@ -6,8 +6,9 @@ from typing import Annotated, Any
 
 import typer
 
-from nas.cli.common import JSON_HELP, emit, table, verb
+from nas.cli.common import JSON_HELP, emit, verb
 from ppgnas.defaults import DEFAULT_BOARD
+from ppgnas.tables import text_table
 
 
 @verb
@@ -107,11 +108,11 @@ def verify_text(document: dict[str, Any]) -> str:
         f"{parity['windows']} windows ({parity['source']}), {parity['outputs']} outputs; "
         f"C {'of the run' if parity['stored_c'] else 'generated now'}, "
         f"{emulated['compiler']}\n\n"
-        + table(("compared", "differences", "largest"), rows)
+        + text_table(("compared", "differences", "largest"), rows)
         + f"\n\n{emulated['instructions']} instructions ({classes})\n"
         f"stack {emulated['stack_bytes']} B at most, "
         f"scratch {format_bytes(emulated['scratch_bytes'])}\n\n"
-        + table((predicted["engine"], "emulated", "predicted", "error"), costs)
+        + text_table((predicted["engine"], "emulated", "predicted", "error"), costs)
         + "\n\n"
-        + table(("layers", "instructions", "cycles", "calls share"), layers)
+        + text_table(("layers", "instructions", "cycles", "calls share"), layers)
     )

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from nas.report.page import COSTS, cost, fixed
+from ppgnas.tables import markdown_cell, markdown_table
 
 MOST_ROWS = 20
 """Rows of a table on the terminal; the page and `--json` have all of them."""
@@ -53,16 +54,6 @@ def change(row: Mapping[str, Any], key: str) -> str:
     return f"{bare} → {cost(key, row['after'][key])}"
 
 
-def _cell(text: object) -> str:
-    return " ".join(str(text).split()).replace("|", "\\|")
-
-
-def _table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
-    lines += ["| " + " | ".join(_cell(cell) for cell in row) + " |" for row in rows]
-    return "\n".join(lines)
-
-
 def _limits(document: Mapping[str, Any]) -> str:
     scope = " (model alone)" if document["budget_scope"] == "model" else ""
     budgets = [
@@ -91,8 +82,8 @@ def markdown(document: Mapping[str, Any]) -> str:
     before, after = document["before"], document["after"]
     costs = ("latency_ms", "flash_bytes", "sram_bytes", "power_mw")
     parts = [
-        f"# {_cell(document['run'])}: {before['board']} ({before['engine']}) → {after['board']} "
-        f"({after['engine']})",
+        f"# {markdown_cell(document['run'])}: {before['board']} ({before['engine']}) → "
+        f"{after['board']} ({after['engine']})",
         summary(document),
         _limits(document),
     ]
@@ -111,13 +102,13 @@ def markdown(document: Mapping[str, Any]) -> str:
             ]
             for row in document["finalists"]
         ]
-        parts += ["## Finalists", _table([*head, "least room", "fits"], rows)]
+        parts += ["## Finalists", markdown_table([*head, "least room", "fits"], rows)]
     head = ["candidate", "MAE, inherited", *(COSTS[key][0] for key in costs), "because"]
     for key, title in (("enters", "Enter the front"), ("leaves", "Leave the front")):
         listed = document["front"][key]
         if listed:
             more = len(listed) - MOST_ROWS
-            parts += [f"## {title}", _table(head, _front_rows(listed, costs))]
+            parts += [f"## {title}", markdown_table(head, _front_rows(listed, costs))]
             parts += [f"... and {more} more (--json has all)"] if more > 0 else []
     return "\n\n".join(parts)
 

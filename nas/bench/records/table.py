@@ -17,6 +17,7 @@ from nas.bench.records.jobs import read_record
 from ppg.people.metrics import bootstrap_mean
 from ppg.people.protocols import options_of
 from ppgnas.errors import RunError
+from ppgnas.tables import markdown_table
 
 COLUMNS = ("raw", "clip", "hmm")
 WORST = 5
@@ -174,7 +175,7 @@ def markdown(entries: Sequence[dict[str, Any]], *, data: str, left_out: Sequence
         members.sort(key=lambda e: (e["dataset"], e["figures"]["raw"]["mae_bpm"]))
         lines += ["", f"## {protocol[0]}, {protocol[1]} clock", ""]
         lines += [*(f"    {command}" for command in _commands(members, data)), ""]
-        lines += _table(
+        table = markdown_table(
             (
                 "network",
                 "tested",
@@ -202,6 +203,7 @@ def markdown(entries: Sequence[dict[str, Any]], *, data: str, left_out: Sequence
                 for entry in members
             ],
         )
+        lines.append(table)
         for entry in members:
             lines += _details(entry)
     return "\n".join(lines) + "\n"
@@ -259,23 +261,8 @@ def _details(entry: dict[str, Any]) -> list[str]:
     worst = list(entry["people"].items())
     lines = ["", f"### {entry['network']} on {entry['dataset']} ({_training(entry)})", ""]
     if set(entry["activities"]) - {"unknown"}:
-        lines += _table(
-            ("activity", "people", *columns),
-            [(name, row["people"], *cells(row)) for name, row in entry["activities"].items()],
-        )
-        lines.append("")
-    shown = worst[:WORST]
+        rows = [(name, row["people"], *cells(row)) for name, row in entry["activities"].items()]
+        lines += [markdown_table(("activity", "people", *columns), rows), ""]
+    shown = [(name, entry["windows"][name], *cells(row)) for name, row in worst[:WORST]]
     lines += [f"Worst {len(shown)} of {len(worst)} people:", ""]
-    lines += _table(
-        ("person", "windows", *columns),
-        [(name, entry["windows"][name], *cells(row)) for name, row in shown],
-    )
-    return lines
-
-
-def _table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> list[str]:
-    return [
-        "| " + " | ".join(header) + " |",
-        "|" + "---|" * len(header),
-        *("| " + " | ".join(str(cell) for cell in row) + " |" for row in rows),
-    ]
+    return [*lines, markdown_table(("person", "windows", *columns), shown)]

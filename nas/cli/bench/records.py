@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from nas.cli.common import JSON_HELP, emit, table, verb
+from nas.cli.common import JSON_HELP, emit, verb
+from ppgnas.tables import text_table
 
 Text = str | None
 NETWORK_HELP = (
@@ -137,4 +138,4 @@ def records(
         rows.append((entry["network"], entry["dataset"], *cells, *people))
     synthetic = " (SYNTHETIC recordings)" if any(e["synthetic"] for e in entries) else ""
     print(f"{planned[0].identity['protocol']}, {label_clock} clock, MAE in BPM{synthetic}\n")
-    print(table(("network", "tested", "raw", "clip", "hmm", "people", "worst person"), rows))
+    print(text_table(("network", "tested", "raw", "clip", "hmm", "people", "worst person"), rows))

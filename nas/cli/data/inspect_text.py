@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from nas.cli.common import table
+from ppgnas.tables import text_table
 
 BAR = 40  # characters of the longest bar
 MOST_WARNINGS = 30
@@ -20,7 +20,7 @@ def as_text(document: Mapping[str, Any], *, each: bool = False) -> str:
     """
     sets = document["datasets"]
     parts = [
-        table(
+        text_table(
             ("data set", "people", "recordings", "usable windows", "with acceleration"),
             [
                 (
@@ -33,7 +33,7 @@ def as_text(document: Mapping[str, Any], *, each: bool = False) -> str:
                 for name, row in sets.items()
             ],
         ),
-        table(
+        text_table(
             (
                 "data set",
                 "hours",
@@ -89,7 +89,7 @@ def _each(recordings: list[dict[str, Any]]) -> str:
         for row in recordings
     ]
     header = ("recording", "s", "windows", "|a| g", "naive", "at rest", "noise")
-    return table((*header, "lag used", "lag left"), rows)
+    return text_table((*header, "lag used", "lag left"), rows)
 
 
 def _histogram(sets: Mapping[str, Any]) -> str:
