@@ -1,97 +1,24 @@
-"""The generated C on this machine: as a function for numpy, and as a program under sanitizers."""
+"""The generated C on this machine: a program of its own, with or without sanitizers.
+
+It is never loaded into this process: what it may do to memory, time and files is bounded by
+`deploy.emulation.processes.run_generated`.
+"""
 
 from __future__ import annotations
 
-import ctypes
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from deploy.c.build import ModelFiles
 from deploy.emulation.host import HostCompiler
-from deploy.emulation.processes import run_tool
+from deploy.emulation.processes import run_generated
 from deploy.integers.quantized import QuantizedNet
 from ppgnas.errors import ToolError
 from ppgnas.files import write_text_atomic
-
-_ALIGNMENT = 8
-
-
-@dataclass(frozen=True)
-class HostModel:
-    """`model.c`, compiled for this machine and loaded.
-
-    Attributes:
-        input_shape: int8 `(1, time, channels)` of one window.
-        output_shape: int8 of one window's outputs.
-        scratch_bytes: what the network wants beside them.
-    """
-
-    input_shape: tuple[int, ...]
-    output_shape: tuple[int, ...]
-    scratch_bytes: int
-    _infer: Any = field(repr=False)
-
-    def run(self, x: NDArray[np.int8]) -> NDArray[np.int8]:
-        """Outputs of many windows; the scratch buffer holds other values before each call.
-
-        Args:
-            x: int8 `(windows, *input_shape)`.
-
-        Raises:
-            ToolError: another type or shape, or the C returns an error.
-        """
-        if x.dtype != np.int8 or x.shape[1:] != self.input_shape:
-            raise ToolError(
-                f"input is {x.dtype} of shape {x.shape}; this network takes int8 of shape "
-                f"(windows, {', '.join(map(str, self.input_shape))})"
-            )
-        outputs = np.empty((len(x), *self.output_shape), np.int8)
-        room = np.empty(self.scratch_bytes + _ALIGNMENT, np.uint8)
-        start = -room.ctypes.data % _ALIGNMENT
-        for index, window in enumerate(np.ascontiguousarray(x)):
-            room[:] = 37 * index + 165 & 255
-            code = self._infer(
-                window.ctypes.data,
-                outputs[index : index + 1].ctypes.data,
-                room[start:].ctypes.data,
-            )
-            if code != 0:
-                raise ToolError(f"ppg_infer returned {code} instead of 0")
-        return outputs
-
-
-def host_model(
-    net: QuantizedNet, files: ModelFiles, compiler: HostCompiler, *, flags: Sequence[str] = ()
-) -> HostModel:
-    """Compile and load.
-
-    Args:
-        net: the network that the files hold.
-        files: from `deploy.c.build.model_files`; the shared object goes beside them.
-        compiler: of this machine.
-        flags: further flags.
-
-    Raises:
-        ToolError: the compiler fails.
-    """
-    folder = files.source.parent
-    library = compiler.build_shared(
-        [files.source], folder / "model.so", include=[folder], flags=flags
-    )
-    # A name that the loader has not seen: it keeps what it loaded under the same one.
-    infer = ctypes.CDLL(str(library.resolve())).ppg_infer
-    infer.argtypes = [ctypes.c_void_p] * 3
-    infer.restype = ctypes.c_int
-    graph = net.graph
-    return HostModel(
-        graph.shape(graph.input)[1:], graph.shape(graph.output)[1:], files.scratch_bytes, infer
-    )
-
 
 _MAIN = """\
 #include <stdio.h>
@@ -150,10 +77,16 @@ int main(int count, char **words)
 
 
 @dataclass(frozen=True)
-class CheckProgram:
-    """A program of several networks under sanitizers."""
+class HostProgram:
+    """A program of several networks.
+
+    Attributes:
+        path: of the program.
+        sanitized: sanitizers watch it.
+    """
 
     path: Path
+    sanitized: bool
 
     def run(self, number: int, net: QuantizedNet, x: NDArray[np.int8]) -> NDArray[np.int8]:
         """Outputs of one network, which is called twice for each window.
@@ -162,22 +95,33 @@ class CheckProgram:
         differ end the program with 4.
 
         Args:
-            number: of the network, as given to `check_program`.
+            number: of the network, as given to `host_program`.
             net: that network.
             x: int8 `(windows, 1, time, channels)`.
 
         Raises:
-            ToolError: a sanitizer found something, or the program failed.
+            ToolError: windows of another type or shape, a sanitizer found something, or the
+                program failed.
         """
+        expected = net.graph.shape(net.graph.input)[1:]
+        if x.dtype != np.int8 or x.shape[1:] != expected:
+            raise ToolError(
+                f"input is {x.dtype} of shape {x.shape}; this network takes int8 of shape "
+                f"(windows, {', '.join(map(str, expected))})"
+            )
         given = self.path.with_name(f"windows-{number}.bin")
         answer = self.path.with_name(f"logits-{number}.bin")
         given.write_bytes(np.ascontiguousarray(x).tobytes())
-        run_tool([self.path, str(number), given, answer], f"running network {number} on the host")
+        run_generated(
+            [self.path, str(number), given, answer],
+            f"running network {number} on the host",
+            sanitized=self.sanitized,
+        )
         shape = net.graph.shape(net.graph.output)[1:]
         return np.frombuffer(answer.read_bytes(), np.int8).reshape(len(x), *shape)
 
 
-def check_program(
+def host_program(
     files: Sequence[ModelFiles],
     folder: Path,
     compiler: HostCompiler,
@@ -185,7 +129,7 @@ def check_program(
     optimise: str = "-O1",
     sanitize: bool = True,
     flags: Sequence[str] = (),
-) -> CheckProgram:
+) -> HostProgram:
     """One program of many networks, each in a file and a folder of its own.
 
     Raises:
@@ -213,7 +157,7 @@ def check_program(
     program = compiler.build_program(
         [*sources, main], folder / "check", optimise=optimise, sanitize=sanitize, flags=flags
     )
-    return CheckProgram(program)
+    return HostProgram(program, sanitize)
 
 
 def defined(header: str, name: str) -> int:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from deploy.c.build import model_texts
 from deploy.c.reading import SensorChain, reading_texts
 from deploy.c.source import Source, generate
+from deploy.device.c_text import plain_name
 from deploy.integers import reference
 from deploy.integers.quantized import QuantizedNet
 from ppgnas.tables import markdown_table
@@ -100,7 +101,7 @@ def _readme(net: QuantizedNet, made: Source, title: str, reading: SensorChain | 
     out_scale, out_point = net.activations[graph.output]
     source = graph.shape(graph.input)
     lines = [
-        f"# {title}",
+        f"# {' '.join(map(plain_name, title.split()))}",
         "",
         f"`int ppg_infer(const int8_t *input, int8_t *logits, void *memory)` in model.c computes "
         f"the network: {graph.total_macs} multiply-accumulates a window. No heap, no library, no "
@@ -150,7 +151,7 @@ def _readme(net: QuantizedNet, made: Source, title: str, reading: SensorChain | 
     steps = []
     written_last = made.writes_logits
     for index, step in enumerate(plan.steps):
-        names = ", ".join(layer.name for layer in step.layers)
+        names = ", ".join(plain_name(layer.name) for layer in step.layers)
         reads = [_range(made, step.source)]
         if step.shortcut is not None and step.shortcut != step.source:
             reads.append(_range(made, step.shortcut))

@@ -8,6 +8,7 @@ from math import prod
 from pathlib import Path
 
 from deploy.c.steps import Call, Table, call_of
+from deploy.device.c_text import plain_name
 from deploy.integers import fixed_point
 from deploy.integers.quantized import QuantizedNet
 from hwmodels.generated_c.program import Program, program
@@ -79,7 +80,7 @@ def generate(net: QuantizedNet, *, max_scratch_bytes: int | None = None) -> Sour
             tables.setdefault(part, f"table_{len(tables)}") if isinstance(part, Table) else part
             for part in call.arguments
         ]
-        layers = ", ".join(layer.name for layer in step.layers)
+        layers = ", ".join(plain_name(layer.name) for layer in step.layers)
         statements.append(f"    /* {layers} */\n    {name}({', '.join(arguments)});")
     if not direct:
         output = plan.storages[plan.output]

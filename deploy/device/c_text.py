@@ -7,6 +7,7 @@ place of one placeholder line.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ HELPERS = ("shift_right", "floor_divide", "bit_length", "square_root", "line")
 """Functions that parts share, in the order in which they need each other."""
 
 WIDTH = 99
+NAME_LENGTH = 60
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,15 @@ def standalone(parts: Sequence[CPart], *, header_name: str) -> tuple[str, str]:
 def read_text(name: str) -> str:
     """A file of `text/`."""
     return (TEXT_DIR / name).read_text(encoding="utf-8")
+
+
+def plain_name(text: str) -> str:
+    """A name out of a file as C and Markdown may hold it, in a comment or a table.
+
+    Letters, digits and `_./-` stay, anything else becomes `_`; at most `NAME_LENGTH` characters.
+    Nothing that a file says reaches generated text in another way.
+    """
+    return re.sub(r"[^A-Za-z0-9_./-]", "_", text[:NAME_LENGTH])
 
 
 def macros(values: Mapping[str, object]) -> str:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from deploy.emulation.packages import zig_program
-from deploy.emulation.processes import run_tool
+from deploy.emulation.processes import run_generated, run_tool
 from deploy.emulation.toolchain import C_FLAGS, zig_environment
 from ppgnas.errors import DependencyError, ToolError
 
@@ -121,7 +121,7 @@ class HostCompiler:
                 program = Path(folder) / "-".join(chosen)
                 try:
                     self._build([source], program, (), ("-O1", *_sanitizing(chosen)))
-                    run_tool([program], "running a program without faults")
+                    run_generated([program], "running a program without faults", sanitized=True)
                 except ToolError:
                     continue
                 if all(_finds(program, sanitizer) for sanitizer in chosen):
@@ -147,7 +147,7 @@ class HostCompiler:
 
 def _finds(program: Path, sanitizer: str) -> bool:
     try:
-        run_tool([program, sanitizer], "running a program with a fault")
+        run_generated([program, sanitizer], "running a program with a fault", sanitized=True)
     except ToolError:
         return True
     return False

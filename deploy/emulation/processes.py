@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -62,3 +63,34 @@ def run_tool(
             f"{what} failed (exit code {done.returncode}): {shlex.join(words)}\n{said}"
         )
     return done.stdout
+
+
+_MEMORY_BYTES = 2**31
+_LIMITED = (
+    'ulimit -c 0; ulimit -t "$1"; ulimit -f "$2"; ulimit -v "$3" 2>/dev/null; shift 3; exec "$@"'
+)
+
+
+def run_generated(
+    command: Sequence[str | Path], what: str, *, sanitized: bool = False, timeout_s: float = 120.0
+) -> str:
+    """Run a program that was made from somebody's network: an empty environment and limits.
+
+    Time, memory and the size of written files are bounded. The shadow of AddressSanitizer takes
+    the whole address space, so it watches over the memory itself.
+
+    Args:
+        command: program and arguments.
+        what: what is being done, for the message.
+        sanitized: built with sanitizers.
+        timeout_s: after this long it is stopped.
+
+    Raises:
+        ToolError: see `run_tool`.
+    """
+    memory_kib = "unlimited" if sanitized else str(_MEMORY_BYTES // 1024)
+    limits = (f"{timeout_s:.0f}", str(_MEMORY_BYTES // 512), memory_kib)
+    env = {"ASAN_OPTIONS": f"hard_rss_limit_mb={_MEMORY_BYTES >> 20}"} if sanitized else {}
+    if os.name == "posix":
+        command = ["/bin/sh", "-c", _LIMITED, "limits", *limits, *command]
+    return run_tool(command, what, env=env, timeout_s=timeout_s)

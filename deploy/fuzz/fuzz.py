@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deploy.c.build import ModelFiles, model_files
-from deploy.c.host import check_program
+from deploy.c.host import host_program
 from deploy.emulation.host import HostCompiler, find_host_compiler
 from deploy.fuzz.foreign import foreign_graph
 from deploy.fuzz.random_net import random_net
@@ -146,7 +146,7 @@ def _run_batch(
         if not ready:
             return
         try:
-            program = check_program(
+            program = host_program(
                 [files for _, files in ready], folder, compiler, flags=["-DPPG_SEPARATE", "-g0"]
             )
         except ToolError as error:

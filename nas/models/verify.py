@@ -21,7 +21,6 @@ from ppgnas.errors import DataError, DependencyError, ExportError, RunError
 
 if TYPE_CHECKING:
     from deploy.c.build import ModelFiles
-    from deploy.c.host import HostModel
     from deploy.emulation.emulate import EmulationResult, Emulator
     from deploy.integers.quantized import QuantizedNet
     from hwmodels.boards import Board
@@ -126,8 +125,8 @@ def verify(
         ExportError: a layer that the C cannot compute, by name.
         DependencyError, ToolError: no compiler or emulator, or it fails.
     """
-    from deploy.c.build import emulator_of
-    from deploy.c.host import host_model
+    from deploy.c.build import emulator_of, model_files
+    from deploy.c.host import host_program
     from deploy.emulation.host import find_host_compiler
     from deploy.emulation.toolchain import find_compiler
 
@@ -135,8 +134,11 @@ def verify(
     # Before anything is built: these say what is missing.
     cross, host = find_compiler(compiler), find_host_compiler()
     with tempfile.TemporaryDirectory(prefix="ppgnas-verify-") as name:
-        files, calls, stored = _files(model, net, Path(name))
-        on_host = host_model(net, files, host)
+        own = model_files(net, Path(name))
+        # Only what was written here runs on this machine; a stored file runs in emulation.
+        program = host_program([own], Path(name), host, optimise="-O2", sanitize=False)
+        on_host = program.run(0, net, windows.x)
+        files, calls, stored = _files(model, net, own)
         emulator = emulator_of(net, files, cross)
         compared = _compare(model, net, windows.x, on_host, emulator)
         result, stack_bytes = compared.result, compared.stack_bytes
@@ -164,14 +166,13 @@ def verify(
 
 
 def _files(
-    model: Model, net: QuantizedNet, folder: Path
+    model: Model, net: QuantizedNet, made: ModelFiles
 ) -> tuple[ModelFiles, Sequence[tuple[str, tuple[str, ...]]], bool]:
     """The finalist's own C where it has one, else new C; the calls; whether it is the own one."""
-    from deploy.c.build import ModelFiles, model_files
+    from deploy.c.build import ModelFiles
     from deploy.c.host import defined
     from deploy.c.source import generate
 
-    made = model_files(net, folder)
     calls = generate(net).calls
     own = None if model.folder is None else model.folder / "model.c"
     if own is None or not own.is_file():
@@ -195,7 +196,7 @@ class _Compared:
 
 
 def _compare(
-    model: Model, net: QuantizedNet, x: Int8, on_host: HostModel, emulator: Emulator
+    model: Model, net: QuantizedNet, x: Int8, host: Int8, emulator: Emulator
 ) -> _Compared:
     from deploy import onnx_export
     from deploy.integers import reference
@@ -205,7 +206,6 @@ def _compare(
     from deploy.tflite import writer as tflite
 
     truth, by_c = reference.run(net, x), reference.run(net, x, rule="c")
-    host = on_host.run(x)
     emulated = np.empty_like(by_c)
     results = []
     for index, window in enumerate(x):

@@ -16,7 +16,7 @@ import pytest
 from numpy.typing import NDArray
 
 from deploy.c.build import emulator_of, model_files
-from deploy.c.host import check_program, host_model
+from deploy.c.host import host_program
 from deploy.c.source import generate
 from deploy.emulation.host import HostCompiler
 from deploy.emulation.toolchain import Compiler
@@ -46,7 +46,8 @@ def sample(preset: str, seed: int) -> QuantizedNet:
 def check(net: QuantizedNet, folder: Path, host: HostCompiler, *flags: str) -> NDArray[np.int8]:
     """Outputs of the C, which equal the reference."""
     x = windows(net, 1)
-    found = host_model(net, model_files(net, folder), host, flags=["-O1", *flags]).run(x)
+    files = [model_files(net, folder)]
+    found = host_program(files, folder, host, sanitize=False, flags=flags).run(0, net, x)
     np.testing.assert_array_equal(found, reference.run(net, x, rule="c"))
     return found
 
@@ -73,7 +74,7 @@ def test_many_networks_under_sanitizers(tmp_path: Path, host: HostCompiler) -> N
         folder = tmp_path / str(case.number)
         folder.mkdir()
         written.append(model_files(case.net, folder))
-    made = check_program(written, tmp_path, host, flags=["-DPPG_SEPARATE", "-g0"])
+    made = host_program(written, tmp_path, host, flags=["-DPPG_SEPARATE", "-g0"])
     assert {case.source for case in chosen} == {*PRESETS, "foreign"}
     for index, case in enumerate(chosen):
         x = windows(case.net, case.number)
@@ -91,7 +92,7 @@ def test_sanitizers_would_notice_a_short_scratch_buffer(
 
     net = sample("tiny", 0)
     files = replace(model_files(net, tmp_path), scratch_bytes=generate(net).program.bytes // 2)
-    made = check_program([files], tmp_path, host, flags=["-DPPG_SEPARATE"])
+    made = host_program([files], tmp_path, host, flags=["-DPPG_SEPARATE"])
     with pytest.raises(ToolError, match="heap-buffer-overflow"):
         made.run(0, net, windows(net, 0))
 
@@ -324,9 +325,9 @@ def test_null_and_unaligned_memory_are_errors(tmp_path: Path, host: HostCompiler
 
 def test_wrong_windows_for_the_host_model(tmp_path: Path, host: HostCompiler) -> None:
     net = sample("tiny", 0)
-    model = host_model(net, model_files(net, tmp_path), host)
+    program = host_program([model_files(net, tmp_path)], tmp_path, host, sanitize=False)
     with pytest.raises(ToolError, match="this network takes int8 of shape"):
-        model.run(np.zeros((1, 1, 3, 3), np.int8))
+        program.run(0, net, np.zeros((1, 1, 3, 3), np.int8))
 
 
 @pytest.mark.slow
