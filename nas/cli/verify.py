@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from nas.cli.common import JSON_HELP, emit, verb
 from ppgnas.defaults import DEFAULT_BOARD
 from ppgnas.tables import text_table
+
+if TYPE_CHECKING:
+    from nas.models.verify import Verification
 
 
 @verb
@@ -36,83 +39,60 @@ def verify(
     """
     from hwmodels.boards import load_board
     from nas.models.names import find_model
-    from nas.models.verify import check, windows_for
     from nas.models.verify import verify as run
+    from nas.models.windows import windows_for
 
     target = load_board(board)
     found = find_model(model)
     chosen = windows_for(found, found.net(), data=data, limit=windows)
-    document = run(found, chosen, board=target, compiler=compiler)
+    verified = run(found, chosen, board=target, compiler=compiler)
     if as_json:
-        emit(document)
+        emit(verified.to_json())
     else:
-        print(verify_text(document))
-    check(document)
+        print(verify_text(verified))
+    verified.check()
 
 
-def verify_text(document: dict[str, Any]) -> str:
-    """The document for people."""
+def verify_text(verified: Verification) -> str:
+    """The figures for people."""
     from nas.run.units import format_bytes
 
-    parity, emulated = document["parity"], document["emulated"]
-    predicted, errors = document["predicted"], document["error_percent"]
-    micro = parity["tflm_differences"]
+    parity, emulated, predicted = verified.parity, verified.emulated, verified.predicted
+    micro = parity.tflm_differences
     rows = [
-        ("C on this machine, reference rule c", parity["c_host_differences"], ""),
-        ("C emulated, reference rule c", parity["c_emulated_differences"], ""),
-        ("TFLite file, LiteRT's rule", parity["tflite_rule_differences"], ""),
+        ("C on this machine, reference rule c", parity.c_host_differences, ""),
+        ("C emulated, reference rule c", parity.c_emulated_differences, ""),
+        ("TFLite file, LiteRT's rule", parity.tflite_rule_differences, ""),
         ("TFLite Micro", "not installed" if micro is None else micro, ""),
-        ("TFLite file, TFLM's rule", "", f"{parity['tflite_max_lsb']} LSB"),
-        ("ONNX file, TFLM's rule", "", f"{parity['onnx_max_lsb']} LSB"),
-        ("rule c, TFLM's rule", "", f"{parity['rules_max_lsb']} LSB"),
+        ("TFLite file, TFLM's rule", "", f"{parity.tflite_max_lsb} LSB"),
+        ("ONNX file, TFLM's rule", "", f"{parity.onnx_max_lsb} LSB"),
+        ("rule c, TFLM's rule", "", f"{parity.rules_max_lsb} LSB"),
     ]
     costs = [
-        ("cycles", emulated["board_cycles"], predicted["cycles"], f"{errors['cycles']:+.2f} %"),
-        (
-            "latency ms",
-            f"{emulated['latency_ms']:.3f}",
-            f"{predicted['latency_ms']:.3f}",
-            f"{errors['latency_ms']:+.2f} %",
-        ),
-        (
-            "energy mJ",
-            f"{emulated['energy_mj']:.4f}",
-            f"{predicted['energy_mj']:.4f}",
-            f"{errors['energy_mj']:+.2f} %",
-        ),
-        (
-            "flash B",
-            emulated["flash_bytes"],
-            predicted["flash_bytes"],
-            f"{errors['flash_bytes']:+.2f} %",
-        ),
-        (
-            "SRAM B",
-            emulated["sram_bytes"],
-            predicted["sram_bytes"],
-            f"{errors['sram_bytes']:+.2f} %",
-        ),
-    ]
-    classes = ", ".join(f"{name} {count}" for name, count in emulated["by_class"].items() if count)
-    layers = [
-        (
-            ", ".join(row["layers"]) or row["function"],
-            row["instructions"],
-            row["cycles"],
-            row["shared_by"],
+        (label, f"{seen:{form}}", f"{said:{form}}", f"{verified.error_percent[key]:+.2f} %")
+        for label, key, form, seen, said in (
+            ("cycles", "cycles", "d", emulated.board_cycles, predicted.cycles),
+            ("latency ms", "latency_ms", ".3f", emulated.latency_ms, predicted.latency_ms),
+            ("energy mJ", "energy_mj", ".4f", emulated.energy_mj, predicted.energy_mj),
+            ("flash B", "flash_bytes", "d", emulated.flash_bytes, predicted.flash_bytes),
+            ("SRAM B", "sram_bytes", "d", emulated.sram_bytes, predicted.sram_bytes),
         )
-        for row in emulated["layers"]
+    ]
+    classes = ", ".join(f"{name} {count}" for name, count in emulated.by_class.items() if count)
+    layers = [
+        (", ".join(row.layers) or row.function, row.instructions, row.cycles, row.shared_by)
+        for row in emulated.layers
     ]
     return (
-        f"{document['model']} on {document['board']}; everything here is emulated, not measured\n"
-        f"{parity['windows']} windows ({parity['source']}), {parity['outputs']} outputs; "
-        f"C {'of the run' if parity['stored_c'] else 'generated now'}, "
-        f"{emulated['compiler']}\n\n"
+        f"{verified.model} on {verified.board}; everything here is emulated, not measured\n"
+        f"{parity.windows} windows ({parity.source}), {parity.outputs} outputs; "
+        f"C {'of the run' if parity.stored_c else 'generated now'}, "
+        f"{emulated.compiler}\n\n"
         + text_table(("compared", "differences", "largest"), rows)
-        + f"\n\n{emulated['instructions']} instructions ({classes})\n"
-        f"stack {emulated['stack_bytes']} B at most, "
-        f"scratch {format_bytes(emulated['scratch_bytes'])}\n\n"
-        + text_table((predicted["engine"], "emulated", "predicted", "error"), costs)
+        + f"\n\n{emulated.instructions} instructions ({classes})\n"
+        f"stack {emulated.stack_bytes} B at most, "
+        f"scratch {format_bytes(emulated.scratch_bytes)}\n\n"
+        + text_table((predicted.engine, "emulated", "predicted", "error"), costs)
         + "\n\n"
         + text_table(("layers", "instructions", "cycles", "calls share"), layers)
     )

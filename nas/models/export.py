@@ -88,7 +88,7 @@ def _c_files(
     """model.c, model.h, README.md, the example around them, and the card."""
     from deploy.c.project import project
     from deploy.integers.single_rounding import RULE
-    from nas.models.verify import windows_for
+    from nas.models.windows import windows_for
 
     for name in _INTEGERS:
         _checked(folder / name, card)

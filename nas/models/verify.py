@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nas.models.names import Model, ModelError
-from ppgnas.errors import DataError, DependencyError, ExportError, RunError
+from nas.models.names import Model
+from nas.models.windows import Windows
+from ppgnas.errors import DependencyError, ExportError, RunError
 
 if TYPE_CHECKING:
     from deploy.c.build import ModelFiles
@@ -28,92 +29,131 @@ if TYPE_CHECKING:
 
 Int8 = NDArray[np.int8]
 ENGINE = "ppgnas-c"
-_SYNTHETIC = "synthetic"
 
 
 @dataclass(frozen=True)
-class Windows:
-    """What the files are compared on.
+class Parity:
+    """Outputs that differ between the files, the C and the integer reference.
 
     Attributes:
-        x: int8 `(windows, 1, time, channels)`.
-        source: where it comes from, in words.
+        windows, outputs: how many were compared.
+        c_host_differences, c_emulated_differences: outputs of the C on this machine and in
+            emulation that are not those of the reference's rule `c`.
+        tflite_rule_differences: of the TFLite file in the interpreter, against LiteRT's rule.
+        tflm_differences: of TFLite Micro; None where it is not installed.
+        tflite_max_lsb, onnx_max_lsb: largest differences to TFLM's rule.
+        c_max_lsb: of the C to its own rule; `rules_max_lsb` of that rule to TFLM's.
+        source: where the windows come from.
+        stored_c: whether the C is that of the run, or was generated now.
     """
 
-    x: Int8
+    windows: int
+    tflite_max_lsb: int
+    tflite_rule_differences: int
+    onnx_max_lsb: int
+    c_max_lsb: int
+    c_host_differences: int
+    c_emulated_differences: int
+    tflm_differences: int | None
+    rules_max_lsb: int
+    outputs: int
     source: str
+    stored_c: bool
 
 
 @dataclass(frozen=True)
-class Front:
-    """The front end of a network: what `input_windows` wants to know."""
+class LayerCount:
+    """Emulated counts of one call: the layers that it computes, and how many calls share it."""
 
-    rate_hz: int
-    acceleration: bool
+    layers: tuple[str, ...]
+    function: str
+    shared_by: int
+    instructions: int
+    cycles: int
 
 
-def windows_for(model: Model, net: QuantizedNet, *, data: str | None, limit: int) -> Windows:
-    """Real windows where there are any: of `data`, else of the run's own recordings.
+@dataclass(frozen=True)
+class Emulated:
+    """One window in emulation, and what it comes to on the board's clock and power."""
 
-    Args:
-        model, net: what will read them.
-        data: a folder of recordings or `synthetic`; None for the run's own.
-        limit: how many, spread over the recordings.
+    instructions: int
+    cycles: int
+    board_cycles: int
+    latency_ms: float
+    energy_mj: float
+    stack_bytes: int
+    flash_bytes: int
+    sram_bytes: int
+    scratch_bytes: int
+    core: str
+    compiler: str
+    by_class: Mapping[str, int]
+    layers: tuple[LayerCount, ...]
 
-    Raises:
-        DataError: the folder cannot be used.
-        ModelError: `data` is given and the network does not read heart-rate windows.
+
+@dataclass(frozen=True)
+class Predicted:
+    """What the engine says of the same network."""
+
+    engine: str
+    cycles: int
+    latency_ms: float
+    energy_mj: float
+    flash_bytes: int
+    sram_bytes: int
+    in_calibrated_range: bool
+
+
+@dataclass(frozen=True)
+class Verification:
+    """Whether the files of a model compute what was evaluated, and what the C costs.
+
+    Attributes:
+        model, board: names.
+        parity, emulated, predicted: see there.
+        error_percent: of the prediction, by figure.
     """
-    try:
-        front = Front(*model.front_end)
-    except ModelError:
-        if data is not None:
-            raise
-        shape = net.graph.shape(net.graph.input)
-        rng = np.random.default_rng(0)
-        noise = rng.integers(-128, 128, (limit, *shape[1:])).astype(np.int8)
-        return Windows(noise, "noise (the input is no PPG window)")
-    wanted = [data] if data is not None else _own_source(model)
-    for source in wanted:
-        try:
-            return Windows(_cut(net, front, source, limit), source)
-        except DataError:
-            if data is not None:
-                raise
-    return Windows(_cut(net, front, _SYNTHETIC, limit), _SYNTHETIC)
 
+    model: str
+    board: str
+    parity: Parity
+    emulated: Emulated
+    predicted: Predicted
+    error_percent: Mapping[str, float]
 
-def _own_source(model: Model) -> list[str]:
-    if model.run is None:
-        return []
-    return [str(model.run.document()["data"]["source"])]
+    def to_json(self) -> dict[str, Any]:
+        """The document of `ppgnas verify --json`."""
+        return asdict(self)
 
+    def check(self) -> None:
+        """Refuse a model whose files do not compute what was evaluated.
 
-def _cut(net: QuantizedNet, front: Front, source: str, limit: int) -> Int8:
-    from nas.run.people import read_source
-    from ppg.synthetic.recordings import synthesize
-    from ppg.windows import windows_of
-
-    if source == _SYNTHETIC:
-        recordings = synthesize(people=3, minutes=2.0, seed=1)
-    else:
-        recordings = read_source(source, seed=1)
-    if front.acceleration:
-        recordings = [r for r in recordings if r.acc is not None]
-    if not recordings:
-        raise DataError(f"{source}: no recording has acceleration, and this network reads it")
-    # Enough recordings for the windows asked for, spread over all of them.
-    few = max(1, min(len(recordings), limit))
-    chosen = [recordings[i] for i in np.linspace(0, len(recordings) - 1, few).astype(int)]
-    x = windows_of(chosen, rate_hz=front.rate_hz, acceleration=front.acceleration).x
-    picked = x[np.linspace(0, len(x) - 1, min(limit, len(x))).astype(np.int64)]
-    return net.quantize_input(picked)
+        Raises:
+            ExportError: says which file differs, and in how many outputs.
+        """
+        parity = self.parity
+        found = [
+            f"{what} differs from the integer reference in {differences} of "
+            f"{parity.outputs} outputs"
+            for what, differences in (
+                ("the C on this machine", parity.c_host_differences),
+                ("the C in emulation", parity.c_emulated_differences),
+                ("TFLite Micro", parity.tflm_differences),
+                ("the TFLite file in the interpreter", parity.tflite_rule_differences),
+            )
+            if differences
+        ]
+        if found:
+            raise ExportError(
+                f"{self.model}: {'; '.join(found)} ({parity.windows} windows). Do not ship these "
+                "files: write them again with this version, and report it if they still differ"
+            )
 
 
 def verify(
     model: Model, windows: Windows, *, board: Board, compiler: str | None = None
-) -> dict[str, Any]:
-    """Build, run and compare; the document of `ppgnas verify --json`.
+) -> Verification:
+    """Build, run and compare.
 
     Args:
         model: a finalist, or a TFLite file that the C can compute.
@@ -140,29 +180,30 @@ def verify(
         on_host = program.run(0, net, windows.x)
         files, calls, stored = _files(model, net, own)
         emulator = emulator_of(net, files, cross)
-        compared = _compare(model, net, windows.x, on_host, emulator)
-        result, stack_bytes = compared.result, compared.stack_bytes
+        parity, results = _compare(model, net, windows, on_host, emulator, stored=stored)
         linked = emulator.image.sizes_of("model")
-    sram_bytes = linked.sram_bytes + files.scratch_bytes
-    emulated = _emulated(result, board) | {
-        "stack_bytes": stack_bytes,
-        "flash_bytes": linked.flash_bytes,
-        "sram_bytes": sram_bytes,
-        "scratch_bytes": files.scratch_bytes,
-        "core": "Cortex-M7 (emulated, not measured)",
-        "compiler": f"{cross.name} {cross.version} -O2",
-        "by_class": dict(result.by_class),
-        "layers": by_layer(calls, result.by_function, result.cycles_by_function),
-    }
-    predicted, errors = _predicted(net.graph, board, emulated)
-    return {
-        "model": model.name,
-        "board": board.name,
-        "parity": {**compared.parity, "source": windows.source, "stored_c": stored},
-        "emulated": emulated,
-        "predicted": predicted,
-        "error_percent": errors,
-    }
+    result = results[0]
+    board_cycles = result.cycles * board.core_ratio.value
+    latency_ms = board_cycles * 1e3 / board.clock_hz
+    emulated = Emulated(
+        instructions=result.instructions,
+        cycles=round(result.cycles),
+        board_cycles=round(board_cycles),
+        latency_ms=latency_ms,
+        energy_mj=latency_ms * board.active_mw.value * 1e-3,
+        stack_bytes=max(result.stack_bytes for result in results),
+        flash_bytes=linked.flash_bytes,
+        sram_bytes=linked.sram_bytes + files.scratch_bytes,
+        scratch_bytes=files.scratch_bytes,
+        core="Cortex-M7 (emulated, not measured)",
+        compiler=f"{cross.name} {cross.version} -O2",
+        by_class=dict(result.by_class),
+        layers=by_layer(calls, result.by_function, result.cycles_by_function),
+    )
+    predicted = _predicted(net.graph, board)
+    return Verification(
+        model.name, board.name, parity, emulated, predicted, _errors(predicted, emulated)
+    )
 
 
 def _files(
@@ -188,16 +229,15 @@ def _files(
     return ModelFiles(made.source, made.header, scratch), calls, True
 
 
-@dataclass(frozen=True)
-class _Compared:
-    parity: dict[str, Any]
-    result: EmulationResult
-    stack_bytes: int
-
-
 def _compare(
-    model: Model, net: QuantizedNet, x: Int8, host: Int8, emulator: Emulator
-) -> _Compared:
+    model: Model,
+    net: QuantizedNet,
+    windows: Windows,
+    host: Int8,
+    emulator: Emulator,
+    *,
+    stored: bool,
+) -> tuple[Parity, list[EmulationResult]]:
     from deploy import onnx_export
     from deploy.integers import reference
     from deploy.parity import max_lsb
@@ -205,6 +245,7 @@ def _compare(
     from deploy.tflite import runtime as tflite_runtime
     from deploy.tflite import writer as tflite
 
+    x = windows.x
     truth, by_c = reference.run(net, x), reference.run(net, x, rule="c")
     emulated = np.empty_like(by_c)
     results = []
@@ -228,19 +269,21 @@ def _compare(
         tflm: Int8 | None = tflm_runtime.run(tflite_file, x).reshape(truth.shape)
     except DependencyError:
         tflm = None
-    parity = {
-        "windows": len(x),
-        "tflite_max_lsb": max_lsb(by_tflite, truth),
-        "tflite_rule_differences": int((by_tflite != litert).sum()),
-        "onnx_max_lsb": max_lsb(onnx_export.run(onnx_file, x).reshape(truth.shape), truth),
-        "c_max_lsb": max(max_lsb(host, by_c), max_lsb(emulated, by_c)),
-        "c_host_differences": int((host != by_c).sum()),
-        "c_emulated_differences": int((emulated != by_c).sum()),
-        "tflm_differences": None if tflm is None else int((tflm != truth).sum()),
-        "rules_max_lsb": max_lsb(by_c, truth),
-        "outputs": int(by_c.size),
-    }
-    return _Compared(parity, results[0], max(result.stack_bytes for result in results))
+    parity = Parity(
+        windows=len(x),
+        tflite_max_lsb=max_lsb(by_tflite, truth),
+        tflite_rule_differences=int((by_tflite != litert).sum()),
+        onnx_max_lsb=max_lsb(onnx_export.run(onnx_file, x).reshape(truth.shape), truth),
+        c_max_lsb=max(max_lsb(host, by_c), max_lsb(emulated, by_c)),
+        c_host_differences=int((host != by_c).sum()),
+        c_emulated_differences=int((emulated != by_c).sum()),
+        tflm_differences=None if tflm is None else int((tflm != truth).sum()),
+        rules_max_lsb=max_lsb(by_c, truth),
+        outputs=int(by_c.size),
+        source=windows.source,
+        stored_c=stored,
+    )
+    return parity, results
 
 
 def _content(model: Model, name: str) -> bytes | None:
@@ -251,24 +294,11 @@ def _content(model: Model, name: str) -> bytes | None:
     return path.read_bytes() if path is not None and path.is_file() else None
 
 
-def _emulated(result: EmulationResult, board: Board) -> dict[str, Any]:
-    """Counts of one window, and what they come to on the board's clock and power."""
-    board_cycles = result.cycles * board.core_ratio.value
-    latency_ms = board_cycles * 1e3 / board.clock_hz
-    return {
-        "instructions": result.instructions,
-        "cycles": round(result.cycles),
-        "board_cycles": round(board_cycles),
-        "latency_ms": latency_ms,
-        "energy_mj": latency_ms * board.active_mw.value * 1e-3,
-    }
-
-
 def by_layer(
     calls: Sequence[tuple[str, tuple[str, ...]]],
     instructions: Mapping[str, int],
     cycles: Mapping[str, float],
-) -> list[dict[str, Any]]:
+) -> tuple[LayerCount, ...]:
     """Counts of functions, told by the layers that they compute.
 
     Layers of one shape share a function, whose counts are split evenly between its calls. What is
@@ -281,25 +311,20 @@ def by_layer(
     counted, clocked = _whole(instructions), _whole(cycles)
     times = {name: sum(other == name for other, _ in calls) for name, _ in calls}
     rows = [
-        {
-            "layers": list(layers),
-            "function": name,
-            "shared_by": times[name],
-            "instructions": round(counted.get(name, 0) / times[name]),
-            "cycles": round(clocked.get(name, 0.0) / times[name]),
-        }
+        LayerCount(
+            layers,
+            name,
+            times[name],
+            round(counted.get(name, 0) / times[name]),
+            round(clocked.get(name, 0.0) / times[name]),
+        )
         for name, layers in calls
     ]
-    rows.append(
-        {
-            "layers": [],
-            "function": "rest",
-            "shared_by": 1,
-            "instructions": round(sum(n for name, n in counted.items() if name not in times)),
-            "cycles": round(sum(n for name, n in clocked.items() if name not in times)),
-        }
+    rest = (
+        round(sum(n for name, n in counts.items() if name not in times))
+        for counts in (counted, clocked)
     )
-    return rows
+    return (*rows, LayerCount((), "rest", 1, *rest))
 
 
 def _whole(counts: Mapping[str, float]) -> dict[str, float]:
@@ -311,51 +336,29 @@ def _whole(counts: Mapping[str, float]) -> dict[str, float]:
     return found
 
 
-def _predicted(
-    graph: Graph, board: Board, emulated: dict[str, Any]
-) -> tuple[dict[str, Any], dict[str, float]]:
-    """What the engine says, and its relative errors in percent."""
+def _predicted(graph: Graph, board: Board) -> Predicted:
     from hwmodels.engines.load import load_engine
     from hwmodels.scorecard import score
 
     card = score(graph, board, load_engine(ENGINE))
-    predicted: dict[str, Any] = {
-        "engine": ENGINE,
-        "cycles": round(card.cycles.value),
-        "latency_ms": card.latency_ms.value,
-        "energy_mj": card.energy_mj.value,
-        "flash_bytes": round(card.flash_bytes.value),
-        "sram_bytes": round(card.sram_bytes.value),
-        "in_calibrated_range": card.in_calibrated_range,
+    return Predicted(
+        engine=ENGINE,
+        cycles=round(card.cycles.value),
+        latency_ms=card.latency_ms.value,
+        energy_mj=card.energy_mj.value,
+        flash_bytes=round(card.flash_bytes.value),
+        sram_bytes=round(card.sram_bytes.value),
+        in_calibrated_range=card.in_calibrated_range,
+    )
+
+
+def _errors(predicted: Predicted, emulated: Emulated) -> dict[str, float]:
+    """Relative errors of the prediction in percent."""
+    pairs = {
+        "cycles": (predicted.cycles, emulated.board_cycles),
+        "latency_ms": (predicted.latency_ms, emulated.latency_ms),
+        "energy_mj": (predicted.energy_mj, emulated.energy_mj),
+        "flash_bytes": (predicted.flash_bytes, emulated.flash_bytes),
+        "sram_bytes": (predicted.sram_bytes, emulated.sram_bytes),
     }
-    seen = {**emulated, "cycles": emulated["board_cycles"]}
-    errors = {
-        key: 100.0 * (predicted[key] / seen[key] - 1.0)
-        for key in ("cycles", "latency_ms", "energy_mj", "flash_bytes", "sram_bytes")
-    }
-    return predicted, errors
-
-
-def check(document: Mapping[str, Any]) -> None:
-    """Refuse a model whose files do not compute what was evaluated.
-
-    Raises:
-        ExportError: says which file differs, and in how many outputs.
-    """
-    parity = document["parity"]
-    found = [
-        f"{what} differs from the integer reference in {parity[key]} of "
-        f"{parity['outputs']} outputs"
-        for what, key in (
-            ("the C on this machine", "c_host_differences"),
-            ("the C in emulation", "c_emulated_differences"),
-            ("TFLite Micro", "tflm_differences"),
-            ("the TFLite file in the interpreter", "tflite_rule_differences"),
-        )
-        if parity[key]
-    ]
-    if found:
-        raise ExportError(
-            f"{document['model']}: {'; '.join(found)} ({parity['windows']} windows). Do not ship "
-            "these files: write them again with this version, and report it if they still differ"
-        )
+    return {key: 100.0 * (said / seen - 1.0) for key, (said, seen) in pairs.items()}

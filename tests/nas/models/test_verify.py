@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import copy
 import json
 import random
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -19,7 +18,8 @@ from hwmodels.boards import load_board
 from hwmodels.graph import Graph, Layer, Tensor
 from nas.cli.main import main
 from nas.models.names import Model, ModelError, find_model
-from nas.models.verify import by_layer, check, verify, windows_for
+from nas.models.verify import LayerCount, Verification, by_layer, verify
+from nas.models.windows import windows_for
 from ppgnas.errors import DataError, DependencyError, ExportError
 from search_spaces.lower import lower
 from search_spaces.space import SearchSpace
@@ -38,37 +38,37 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def document(file: Path) -> dict[str, Any]:
+def verified(file: Path) -> Verification:
     model = find_model(str(file))
     windows = windows_for(model, model.net(), data=None, limit=3)
     return verify(model, windows, board=load_board("stm32h743"))
 
 
-def test_everything_agrees_and_is_counted(document: dict[str, Any]) -> None:
-    parity = document["parity"]
-    assert parity["windows"] == 3 and parity["source"] == "synthetic"
-    assert parity["c_max_lsb"] == 0
-    assert parity["c_host_differences"] == parity["c_emulated_differences"] == 0
+def test_everything_agrees_and_is_counted(verified: Verification) -> None:
+    parity = verified.parity
+    assert parity.windows == 3 and parity.source == "synthetic"
+    assert parity.c_max_lsb == 0
+    assert parity.c_host_differences == parity.c_emulated_differences == 0
     # The head may be 1 LSB off where LiteRT rounds once; upsampling weighs it by up to about 2.
-    assert parity["tflite_max_lsb"] <= 4 and parity["tflite_rule_differences"] == 0
-    assert parity["tflm_differences"] in (0, None)
-    check(document)
-    emulated = document["emulated"]
-    assert emulated["instructions"] == sum(emulated["by_class"].values())
-    assert emulated["cycles"] > 0 and emulated["stack_bytes"] > 0
-    assert emulated["sram_bytes"] >= emulated["scratch_bytes"] > 0
-    assert sum(row["instructions"] for row in emulated["layers"]) == pytest.approx(
-        emulated["instructions"], abs=len(emulated["layers"])
+    assert parity.tflite_max_lsb <= 4 and parity.tflite_rule_differences == 0
+    assert parity.tflm_differences in (0, None)
+    verified.check()
+    emulated = verified.emulated
+    assert emulated.instructions == sum(emulated.by_class.values())
+    assert emulated.cycles > 0 and emulated.stack_bytes > 0
+    assert emulated.sram_bytes >= emulated.scratch_bytes > 0
+    assert sum(row.instructions for row in emulated.layers) == pytest.approx(
+        emulated.instructions, abs=len(emulated.layers)
     )
     board = load_board("stm32h743")
-    assert emulated["latency_ms"] == pytest.approx(emulated["cycles"] * 1e3 / board.clock_hz, 1e-4)
+    assert emulated.latency_ms == pytest.approx(emulated.cycles * 1e3 / board.clock_hz, 1e-4)
 
 
-def test_the_prediction_is_near(document: dict[str, Any]) -> None:
-    errors, predicted = document["error_percent"], document["predicted"]
+def test_the_prediction_is_near(verified: Verification) -> None:
+    errors = verified.error_percent
     for key in ("cycles", "flash_bytes", "sram_bytes"):
-        emulated = document["emulated"][key]
-        assert errors[key] == pytest.approx(100 * (predicted[key] / emulated - 1))
+        said, seen = getattr(verified.predicted, key), getattr(verified.emulated, key)
+        assert errors[key] == pytest.approx(100 * (said / seen - 1))
     assert abs(errors["cycles"]) < 15
     assert abs(errors["flash_bytes"]) < 10
     assert errors["sram_bytes"] == 0
@@ -83,13 +83,10 @@ def test_the_prediction_is_near(document: dict[str, Any]) -> None:
         ("tflite_rule_differences", "the TFLite file in the interpreter"),
     ],
 )
-def test_a_difference_is_told_with_its_count(
-    key: str, what: str, document: dict[str, Any]
-) -> None:
-    wrong = copy.deepcopy(document)
-    wrong["parity"][key] = 7
+def test_a_difference_is_told_with_its_count(key: str, what: str, verified: Verification) -> None:
+    wrong = replace(verified, parity=replace(verified.parity, **{key: 7}))  # type: ignore[arg-type]
     with pytest.raises(ExportError) as caught:
-        check(wrong)
+        wrong.check()
     assert f"{what} differs from the integer reference in 7 of 540 outputs" in str(caught.value)
     assert caught.value.exit_code == 1
 
@@ -109,24 +106,22 @@ def test_a_wrong_c_of_a_run_is_found(file: Path, tmp_path: Path) -> None:
     net.save(tmp_path)
     windows = windows_for(stored, net, data="synthetic", limit=2)
     found = verify(stored, windows, board=load_board("stm32h743"))
-    assert found["parity"]["stored_c"] is True
-    assert found["parity"]["c_emulated_differences"] > 0
-    assert found["parity"]["c_host_differences"] == 0  # newly written: no stored C runs here
+    assert found.parity.stored_c and found.parity.c_emulated_differences > 0
+    assert found.parity.c_host_differences == 0  # newly written: no stored C runs here
     with pytest.raises(ExportError, match="Do not ship these files"):
-        check(found)
+        found.check()
 
 
 def test_shared_functions_are_split_evenly() -> None:
     calls = (("a", ("stem",)), ("b", ("one",)), ("b", ("two", "three")))
     instructions = {"a": 10, "b": 1, "b.constprop.0": 30, "ppg_infer": 4, "memcpy": 2}
     rows = by_layer(calls, instructions, {"a": 9.0, "b": 20.0})
-    assert [(row["layers"], row["instructions"], row["cycles"]) for row in rows] == [
-        (["stem"], 10, 9),
-        (["one"], 16, 10),
-        (["two", "three"], 16, 10),
-        ([], 6, 0),
-    ]
-    assert [row["shared_by"] for row in rows] == [1, 2, 2, 1]
+    assert rows == (
+        LayerCount(("stem",), "a", 1, 10, 9),
+        LayerCount(("one",), "b", 2, 16, 10),
+        LayerCount(("two", "three"), "b", 2, 16, 10),
+        LayerCount((), "rest", 1, 6, 0),
+    )
 
 
 def wrap(net: QuantizedNet) -> Model:
