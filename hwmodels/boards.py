@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -79,6 +80,32 @@ class Board:
         return tuple(
             key for key, text in self.sources.items() if text.lower().startswith("assumption")
         )
+
+    def to_json(self) -> dict[str, Any]:
+        """The document of `ppgnas boards show --json`."""
+        return {
+            "name": self.name,
+            "part": self.part,
+            "core": self.core,
+            "clock_hz": self.clock_hz,
+            "flash_bytes": self.flash_bytes,
+            "sram_bytes": self.sram_bytes,
+            "core_ratio": self.core_ratio.to_json(),
+            "active_mw": self.active_mw.to_json(),
+            "sleep_mw": self.sleep_mw.to_json(),
+            "clock_limit_hz": self.clock_limit_hz,
+            "memories": dict(self.memories),
+            "instruction_cache_bytes": self.cache_bytes[0],
+            "data_cache_bytes": self.cache_bytes[1],
+            "flash_wait_states": self.flash_wait_states,
+            "clocks": [
+                {"clock_hz": setting.clock_hz, "active_mw": setting.active_mw.to_json()}
+                for setting in self.clocks
+            ],
+            "sleep_states": {name: power.to_json() for name, power in self.sleep_states.items()},
+            "assumptions": list(self.assumptions),
+            "sources": dict(self.sources),
+        }
 
 
 class _ClockFile(BaseModel):

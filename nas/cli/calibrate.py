@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nas.cli.common import JSON_HELP, emit, verb
+from nas.cli.common import emit, verb
+from nas.cli.options import AsJson, BoardName, EngineName, Text
 from ppgnas.defaults import DEFAULT_BOARD
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 @verb
 def calibrate(
     measurements: Annotated[
-        str | None,
+        Text,
         typer.Argument(metavar="[CSV]", help="Timings of networks or of single layers."),
     ] = None,
     anchor: Annotated[
@@ -27,12 +28,12 @@ def calibrate(
         typer.Option(metavar="MODEL=TIME", help="One measured network, such as m.tflite=12.3ms."),
     ] = None,
     out: Annotated[str, typer.Option(help="Engine file to write.")] = "my_engine.toml",
-    board: Annotated[str, typer.Option(help="Board by name or .toml.")] = DEFAULT_BOARD,
-    engine: Annotated[str, typer.Option(help="Runtime by name.")] = "tflm-cmsis-nn",
+    board: BoardName = DEFAULT_BOARD,
+    engine: EngineName = "tflm-cmsis-nn",
     plot: Annotated[
-        str | None, typer.Option(help="Parity plot to write; OUT with .html by default.")
+        Text, typer.Option(help="Parity plot to write; OUT with .html by default.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help=JSON_HELP)] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Fit an engine to timings of your board; its errors are of held-out points.
 

@@ -19,7 +19,6 @@ from ppgnas.errors import PpgnasError
 Parameters = ParamSpec("Parameters")
 
 INTERRUPTED = 130
-JSON_HELP = "Print one JSON document on stdout; everything else goes to stderr."
 
 
 def verb(function: Callable[Parameters, None]) -> Callable[Parameters, None]:

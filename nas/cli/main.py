@@ -4,20 +4,34 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
 
-from nas.cli import boards as cli_info
-from nas.cli import calibrate as cli_calibrate
-from nas.cli import evaluate as cli_read
-from nas.cli import rescore as cli_rescore
-from nas.cli import score as cli_model
-from nas.cli import search as cli_search
-from nas.cli import train as cli_train
-from nas.cli import verify as cli_verify
-from nas.cli.bench import records as cli_records
-from nas.cli.data import verbs as cli_data
+from nas.cli.bench.deploy import bench_deploy
+from nas.cli.bench.hwmodels import bench_hwmodels
+from nas.cli.bench.records import records
+from nas.cli.bench.search import bench_search
+from nas.cli.boards.check import check_board
+from nas.cli.boards.list import list_boards
+from nas.cli.boards.new import new_board
+from nas.cli.boards.show import show_board
+from nas.cli.calibrate import calibrate
+from nas.cli.data.convert import convert
+from nas.cli.data.fetch import fetch_data
+from nas.cli.data.inspect import inspect
+from nas.cli.data.list import list_data
+from nas.cli.engines.list import list_engines
+from nas.cli.evaluate import evaluate
+from nas.cli.export import export
+from nas.cli.predict import predict
+from nas.cli.report import report
+from nas.cli.rescore import rescore
+from nas.cli.score import score
+from nas.cli.search import search
+from nas.cli.train import train
+from nas.cli.verify import verify
 from nas.run import interrupt
 from ppgnas import __version__
 
@@ -30,21 +44,48 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 99},
 )
-app.command("search")(cli_search.search)
-app.command("score")(cli_model.score)
-app.command("rescore")(cli_rescore.rescore)
-app.command("evaluate")(cli_read.evaluate)
-app.command("predict")(cli_read.predict)
-app.command("train")(cli_train.train)
-app.command("export")(cli_model.export)
-app.command("verify")(cli_verify.verify)
-app.command("report")(cli_model.report)
-app.command("calibrate")(cli_calibrate.calibrate)
-app.add_typer(cli_info.boards, name="boards")
-app.add_typer(cli_info.engines, name="engines")
-cli_info.bench.command("records")(cli_records.records)
-app.add_typer(cli_data.data, name="data")
-app.add_typer(cli_info.bench, name="bench")
+VERBS = (
+    search,
+    score,
+    rescore,
+    evaluate,
+    predict,
+    train,
+    export,
+    verify,
+    report,
+    calibrate,
+)
+GROUPS: tuple[tuple[str, str, dict[str, Callable[..., None]]], ...] = (
+    (
+        "boards",
+        "Boards that a search can aim at.",
+        {"list": list_boards, "show": show_board, "check": check_board, "new": new_board},
+    ),
+    ("engines", "Runtimes that execute a network.", {"list": list_engines}),
+    (
+        "data",
+        "Recordings.",
+        {"list": list_data, "fetch": fetch_data, "inspect": inspect, "convert": convert},
+    ),
+    (
+        "bench",
+        "Speed figures.",
+        {
+            "search": bench_search,
+            "deploy": bench_deploy,
+            "hwmodels": bench_hwmodels,
+            "records": records,
+        },
+    ),
+)
+for function in VERBS:
+    app.command()(function)
+for group, text, verbs in GROUPS:
+    members = typer.Typer(help=text, no_args_is_help=True, rich_markup_mode=None)
+    for name, member in verbs.items():
+        members.command(name)(member)
+    app.add_typer(members, name=group)
 
 
 def _version(asked: bool) -> None:

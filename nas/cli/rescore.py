@@ -9,7 +9,8 @@ from typing import Annotated
 
 import typer
 
-from nas.cli.common import JSON_HELP, emit, verb
+from nas.cli.common import emit, verb
+from nas.cli.options import AsJson, BoardName, Text
 
 NOTHING_FITS = 3
 
@@ -17,12 +18,12 @@ NOTHING_FITS = 3
 @verb
 def rescore(
     run: Annotated[str, typer.Argument(metavar="RUN", help="Folder of a finished search.")],
-    board: Annotated[str, typer.Option(help="Board by name or .toml.")],
+    board: BoardName,
     engine: Annotated[
-        str | None, typer.Option(help="Runtime by name.", show_default="the run's own")
+        Text, typer.Option(help="Runtime by name.", show_default="the run's own")
     ] = None,
     period: Annotated[
-        str | None,
+        Text,
         typer.Option(
             "--rate",
             "--period",
@@ -31,9 +32,9 @@ def rescore(
         ),
     ] = None,
     out: Annotated[
-        str | None, typer.Option(help="The page.", show_default="RUN/rescore-BOARD.html")
+        Text, typer.Option(help="The page.", show_default="RUN/rescore-BOARD.html")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help=JSON_HELP)] = False,
+    as_json: AsJson = False,
 ) -> None:
     """All candidates of a run under another board or engine, without training.
 

@@ -1,14 +1,13 @@
-"""The verbs on one model or one run: `score`, `export`, `report`."""
+"""The verb `score`."""
 
 from __future__ import annotations
 
-import shlex
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from nas.cli.common import JSON_HELP, emit, verb
+from nas.cli.common import emit, verb
+from nas.cli.options import AsJson, BoardName, EngineName, Text
 from ppgnas.defaults import DEFAULT_BOARD, DEFAULT_ENGINE
 from ppgnas.tables import text_table
 
@@ -16,21 +15,23 @@ if TYPE_CHECKING:
     from hwmodels.boards import Board
     from hwmodels.estimate import Estimate
 
-MODEL_HELP = "RUN:ID (a finalist), a .tflite, an arch.json, a graph.json or published:NAME."
-ModelName = Annotated[str, typer.Argument(metavar="MODEL", help=MODEL_HELP)]
-AsJson = Annotated[bool, typer.Option("--json", help=JSON_HELP)]
-
 
 @verb
 def score(
-    model: ModelName,
-    board: Annotated[str, typer.Option(help="Board by name or .toml.")] = DEFAULT_BOARD,
-    engine: Annotated[str, typer.Option(help="Runtime by name.")] = DEFAULT_ENGINE,
+    model: Annotated[
+        str,
+        typer.Argument(
+            metavar="MODEL",
+            help="RUN:ID (a finalist), a .tflite, an arch.json, a graph.json or published:NAME.",
+        ),
+    ],
+    board: BoardName = DEFAULT_BOARD,
+    engine: EngineName = DEFAULT_ENGINE,
     period: Annotated[
         str, typer.Option("--rate", "--period", help="Time from one reading to the next.")
     ] = "2s",
     latency: Annotated[
-        str | None, typer.Option(help="Longest latency, for the suggested clock; or the period.")
+        Text, typer.Option(help="Longest latency, for the suggested clock; or the period.")
     ] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -138,67 +139,3 @@ def scorecard_text(document: dict[str, Any]) -> str:
 
 def _value(figure: Any) -> float:
     return float(figure["value"] if isinstance(figure, dict) else figure)
-
-
-@verb
-def export(
-    model: Annotated[str, typer.Argument(metavar="RUN:ID", help="A finalist of a run.")],
-    formats: Annotated[
-        str, typer.Option("--format", help="tflite, onnx, c, or several with a comma.")
-    ] = "tflite",
-    out: Annotated[str, typer.Option(help="Folder to write to.")] = ".",
-    ppg_hz: Annotated[
-        float | None, typer.Option(help="c: rate of the PPG sensor; default: the network's.")
-    ] = None,
-    acc_hz: Annotated[
-        float | None, typer.Option(help="c: rate of the acceleration; default: the network's.")
-    ] = None,
-    ppg_channels: Annotated[int, typer.Option(help="c: channels of the PPG sensor, 1 to 3.")] = 1,
-    counts_per_g: Annotated[
-        int, typer.Option(help="c: counts of the acceleration sensor to 1 g.")
-    ] = 4096,
-    smoothing: Annotated[str, typer.Option(help="c: none, clip or hmm.")] = "hmm",
-    as_json: AsJson = False,
-) -> None:
-    """Hand out the files of a finalist, checked against the fingerprints in its card.
-
-    c writes model.c and model.h (from raw samples of the sensors to a heart rate) with a README.md
-    (memory map, how to call) and an example project.
-
-    \b
-    ppgnas export results/run:1 --format tflite,onnx --out firmware/
-    ppgnas export results/run:1 --format c --out firmware/ --ppg-hz 64 --acc-hz 32
-    """
-    from nas.models.export import export_files
-    from nas.models.names import find_model
-    from nas.models.signal_chain import Sensors
-
-    sensors = Sensors(ppg_hz, acc_hz, ppg_channels, counts_per_g, smoothing)
-    written = export_files(find_model(model), formats.split(","), Path(out), sensors=sensors)
-    if as_json:
-        emit({"files": [str(path) for path in written]})
-    else:
-        print("\n".join(str(path) for path in written))
-
-
-@verb
-def report(
-    run: Annotated[str, typer.Argument(metavar="RUN", help="Run directory.")],
-    as_json: AsJson = False,
-) -> None:
-    """Write report.html of a run anew.
-
-    \b
-    ppgnas report results/run
-    """
-    from nas.report.report import write_report
-    from nas.run.folder import RunDir
-
-    directory = RunDir(Path(run))
-    directory.document()
-    directory.candidates()
-    path = write_report(directory.path)
-    if as_json:
-        emit({"report": str(path)})
-    else:
-        print(shlex.quote(str(path)))

@@ -9,10 +9,9 @@ from typing import Annotated, Any
 
 import typer
 
-from nas.cli.common import INTERRUPTED, JSON_HELP, emit, verb
+from nas.cli.common import INTERRUPTED, emit, verb
+from nas.cli.options import AsJson, ReportData, ReportFrom, Split, Text
 from ppgnas.tables import text_table
-
-Text = str | None
 
 
 @verb
@@ -30,15 +29,9 @@ def search(
     data: Annotated[
         Text, typer.Option(help="Folder of recordings or of a data set, or synthetic (default).")
     ] = None,
-    report_data: Annotated[
-        Text, typer.Option(help="Folder of the report people; default: drawn from --data.")
-    ] = None,
-    report_from: Annotated[
-        Text, typer.Option(help="Data set (top folder) that the report people are drawn from.")
-    ] = None,
-    split: Annotated[
-        Text, typer.Option(help="JSON file with the lists train, search and report.")
-    ] = None,
+    report_data: ReportData = None,
+    report_from: ReportFrom = None,
+    split: Split = None,
     space: Annotated[
         Text, typer.Option(help="default, tiny, wide, or a .toml file of your own.")
     ] = None,
@@ -89,7 +82,7 @@ def search(
     resume: Annotated[
         bool, typer.Option("--resume", help="Continue a run; options left out are taken from it.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help=JSON_HELP)] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Search networks that fit the budgets, retrain the best and report on them.
 

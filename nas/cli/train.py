@@ -9,20 +9,26 @@ from typing import Annotated
 
 import typer
 
-from nas.cli.common import JSON_HELP, emit, verb
+from nas.cli.common import emit, verb
+from nas.cli.options import (
+    ANY_NETWORK,
+    AsJson,
+    Data,
+    Effort,
+    ReportData,
+    ReportFrom,
+    Split,
+    Teacher,
+)
 from ppgnas.defaults import DEFAULT_BOARD, DEFAULT_ENGINE
 
-Text = str | None
-ARCH_HELP = (
-    "An arch.json, RUN:ID, or published:NAME with NAME timeppg-small, kd-pulse-student, tiny, "
-    "small, medium or large (these four also with -ppg: no acceleration)."
-)
+ARCH_HELP = f"An arch.json, RUN:ID, or published:NAME with {ANY_NETWORK}"
 
 
 @verb
 def train(
     arch: Annotated[str, typer.Argument(metavar="ARCH", help=ARCH_HELP)],
-    data: Annotated[str, typer.Option(help="Folder of recordings, or synthetic.")],
+    data: Data,
     out: Annotated[
         str,
         typer.Option(
@@ -30,25 +36,15 @@ def train(
             "command goes on."
         ),
     ],
-    report_data: Annotated[
-        Text, typer.Option(help="Folder of the report people; default: drawn from --data.")
-    ] = None,
-    report_from: Annotated[
-        Text, typer.Option(help="Data set (top folder) that the report people are drawn from.")
-    ] = None,
-    split: Annotated[
-        Text, typer.Option(help="JSON file with the lists train, search and report.")
-    ] = None,
-    effort: Annotated[
-        str, typer.Option(help="Training time: smoke (tries the path), quick, standard, thorough.")
-    ] = "standard",
-    teacher: Annotated[
-        str, typer.Option(help="none, resnet-small, or the path of a teacher.")
-    ] = "none",
+    report_data: ReportData = None,
+    report_from: ReportFrom = None,
+    split: Split = None,
+    effort: Effort = "standard",
+    teacher: Teacher = "none",
     seed: Annotated[int, typer.Option(help="Decides everything that is drawn.")] = 0,
     board: Annotated[str, typer.Option(help="Board of the card: name or .toml.")] = DEFAULT_BOARD,
     engine: Annotated[str, typer.Option(help="Runtime of the card.")] = DEFAULT_ENGINE,
-    as_json: Annotated[bool, typer.Option("--json", help=JSON_HELP)] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Train one architecture into a folder that evaluate, predict, score and export take.
 

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nas.cli.common import JSON_HELP, emit, verb
+from nas.cli.common import emit, verb
+from nas.cli.options import AsJson, BoardName, Text
 from ppgnas.defaults import DEFAULT_BOARD
 from ppgnas.tables import text_table
 
@@ -20,15 +21,15 @@ def verify(
         str, typer.Argument(metavar="MODEL", help="RUN:ID (a finalist), or an int8 .tflite.")
     ],
     data: Annotated[
-        str | None,
+        Text,
         typer.Option(help="Folder of recordings, or synthetic; the run's own unless given."),
     ] = None,
     windows: Annotated[int, typer.Option(min=1, help="How many windows to compare.")] = 20,
-    board: Annotated[str, typer.Option(help="Board by name or .toml.")] = DEFAULT_BOARD,
+    board: BoardName = DEFAULT_BOARD,
     compiler: Annotated[
-        str | None, typer.Option(help="zig or gcc; what is installed unless given.")
+        Text, typer.Option(help="zig or gcc; what is installed unless given.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help=JSON_HELP)] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Compile a model's C for a Cortex-M7, emulate it, compare bit for bit, count.
 

@@ -8,10 +8,10 @@ from typing import Annotated
 
 import typer
 
-from nas.cli.common import JSON_HELP, emit, verb
+from nas.cli.common import emit, verb
+from nas.cli.options import AsJson, Data, Effort, Teacher, Text
 from ppgnas.tables import text_table
 
-Text = str | None
 NETWORK_HELP = (
     "What to run, comma-separated: timeppg-small, kd-pulse-student, tiny, small, medium, large "
     "(these four also with -ppg: no acceleration), an arch.json, RUN:ID, or "
@@ -34,7 +34,7 @@ def records(
             help="loso, kfold, transfer, dalia-groups, bami1-bami2 or spc-train-test.",
         ),
     ],
-    data: Annotated[str, typer.Option(help="Folder of recordings, or synthetic.")],
+    data: Data,
     network: Annotated[str, typer.Option(help=NETWORK_HELP)] = "medium",
     dataset: Annotated[
         Text, typer.Option(help="Data sets that loso, kfold or transfer tests; default: all.")
@@ -53,12 +53,8 @@ def records(
     seeds: Annotated[
         int, typer.Option(help="How many trainings of each fold: seeds 0, 1, ...")
     ] = 5,
-    effort: Annotated[
-        str, typer.Option(help="Training time: smoke, quick, standard or thorough.")
-    ] = "standard",
-    teacher: Annotated[
-        str, typer.Option(help="none, resnet-small, or the path of a teacher.")
-    ] = "none",
+    effort: Effort = "standard",
+    teacher: Teacher = "none",
     jobs: Annotated[int, typer.Option(help="Folds side by side, each in its own process.")] = 1,
     out: Annotated[
         str, typer.Option(help="Folder of the results; finished folds in it are not run again.")
@@ -66,7 +62,7 @@ def records(
     page: Annotated[
         Text, typer.Option(help="Write a Markdown page of everything in --out to this file.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help=JSON_HELP)] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Train and test fixed networks by the protocols of the literature; goes on where it stopped.
 

@@ -1,127 +1,17 @@
-"""The verbs of `ppgnas data`: list, fetch, inspect, convert."""
+"""The verb `data convert`."""
 
 from __future__ import annotations
 
 import math
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from nas.cli.common import JSON_HELP, emit, verb
-
-AsJson = Annotated[bool, typer.Option("--json", help=JSON_HELP)]
-Text = str | None
-
-data = typer.Typer(help="Recordings.", no_args_is_help=True, rich_markup_mode=None)
+from nas.cli.common import emit, verb
+from nas.cli.options import AsJson, Text
 
 
-def _say(text: str) -> None:
-    print(text, file=sys.stderr)
-
-
-@data.command("list")
-@verb
-def list_data(as_json: AsJson = False) -> None:
-    """Data sets that can be read as their authors publish them.
-
-    \b
-    ppgnas data list
-    """
-    from ppg.loaders.registry import DATA_SETS
-
-    if as_json:
-        emit(
-            {
-                "datasets": [
-                    {
-                        "name": known.name,
-                        "title": known.title,
-                        "summary": known.summary,
-                        "licence": known.licence,
-                        "folder": known.level,
-                        "home": known.home,
-                        "fetch": known.url is not None,
-                        "size_bytes": known.size_bytes,
-                        "sha256": known.sha256,
-                    }
-                    for known in DATA_SETS
-                ]
-            }
-        )
-        return
-    for known in DATA_SETS:
-        how = f"ppgnas data fetch {known.name}" if known.url else "by hand"
-        print(
-            f"{known.name}: {known.title}\n  {known.summary}\n  licence  {known.licence}\n"
-            f"  folder   {known.level}\n  get it   {how}; {known.home}"
-        )
-
-
-@data.command("fetch")
-@verb
-def fetch_data(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="As in: ppgnas data list.")],
-    out: Annotated[Text, typer.Option(help="Folder to write to; default data/NAME.")] = None,
-    taken: Annotated[
-        Text, typer.Option("--from", help="An archive that you have: nothing is downloaded.")
-    ] = None,
-    sha256: Annotated[
-        Text, typer.Option(help="SHA-256 to expect instead of the published one.")
-    ] = None,
-    as_json: AsJson = False,
-) -> None:
-    """Download a data set, check size and SHA-256, and unpack what is needed.
-
-    A download that broke off goes on when the command is run again. The licence is shown first.
-
-    \b
-    ppgnas data fetch ppg_dalia --out data/ppg_dalia
-    ppgnas data fetch bidmc --from bidmc-1.0.0.zip
-    """
-    from ppg.loaders.fetch import fetch
-    from ppg.loaders.registry import data_set
-
-    known = data_set(name)
-    folder = Path(out or f"data/{name}")
-    files = fetch(known, folder, archive=Path(taken) if taken else None, sha256=sha256, say=_say)
-    if as_json:
-        emit({"dataset": name, "folder": str(folder), "files": [str(file) for file in files]})
-        return
-    print(f"{len(files)} files in {folder}; look at them with: ppgnas data inspect {folder}")
-
-
-@data.command("inspect")
-@verb
-def inspect(
-    folder: Annotated[str, typer.Argument(help="Folder of recordings, or synthetic.")],
-    each: Annotated[bool, typer.Option("--each", help="A line for each recording.")] = False,
-    as_json: AsJson = False,
-) -> None:
-    """People, rates, heart rates and how hard a folder is, and what looks wrong in it.
-
-    Warns of railed or dead channels, acceleration that is not in g, labels that are shifted
-    against the signal, and one person under two names.
-
-    \b
-    ppgnas data inspect recordings/
-    ppgnas data inspect PPG_FieldStudy/ --each
-    """
-    from nas.cli.data.inspect_text import as_text
-    from nas.run.people import read_source
-    from ppg.inspection.inspection import inspect as look
-    from ppg.loaders.registry import unread_beside
-
-    recordings = read_source(folder, seed=0)
-    document = look(recordings, unread=unread_beside(Path(folder))).to_json()
-    if as_json:
-        emit(document)
-        return
-    print(as_text(document, each=each))
-
-
-@data.command("convert")
 @verb
 def convert(
     source: Annotated[

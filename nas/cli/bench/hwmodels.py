@@ -1,0 +1,35 @@
+"""The verb `bench hwmodels`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from nas.cli.common import emit, verb
+from nas.cli.options import AsJson, MarkdownOut
+from ppgnas.tables import text_table
+
+
+@verb
+def bench_hwmodels(
+    out: MarkdownOut = "results/reference/hwmodels.md",
+    as_json: AsJson = False,
+) -> None:
+    """Held-out errors of the cost models against their goals, and their speed.
+
+    \b
+    ppgnas bench hwmodels
+    ppgnas bench hwmodels --json --out hwmodels.md
+    """
+    from nas.bench.hwmodels import HEADER, markdown, table_rows
+    from nas.bench.hwmodels import bench_hwmodels as measure
+    from ppgnas.files import write_text_atomic
+
+    document = measure()
+    path = Path(out)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_text_atomic(path, markdown(document))
+    if as_json:
+        emit(document)
+        return
+    print(text_table(HEADER, table_rows(document)))
+    print(f"\nWhich rows count, and how: {path}")

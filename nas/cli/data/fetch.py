@@ -1,0 +1,48 @@
+"""The verb `data fetch`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from nas.cli.common import emit, verb
+from nas.cli.options import AsJson, Text
+
+
+@verb
+def fetch_data(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="As in: ppgnas data list.")],
+    out: Annotated[Text, typer.Option(help="Folder to write to; default data/NAME.")] = None,
+    taken: Annotated[
+        Text, typer.Option("--from", help="An archive that you have: nothing is downloaded.")
+    ] = None,
+    sha256: Annotated[
+        Text, typer.Option(help="SHA-256 to expect instead of the published one.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Download a data set, check size and SHA-256, and unpack what is needed.
+
+    A download that broke off goes on when the command is run again. The licence is shown first.
+
+    \b
+    ppgnas data fetch ppg_dalia --out data/ppg_dalia
+    ppgnas data fetch bidmc --from bidmc-1.0.0.zip
+    """
+    from ppg.loaders.fetch import fetch
+    from ppg.loaders.registry import data_set
+
+    known = data_set(name)
+    folder = Path(out or f"data/{name}")
+    files = fetch(known, folder, archive=Path(taken) if taken else None, sha256=sha256, say=_say)
+    if as_json:
+        emit({"dataset": name, "folder": str(folder), "files": [str(file) for file in files]})
+        return
+    print(f"{len(files)} files in {folder}; look at them with: ppgnas data inspect {folder}")
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr)

@@ -1,0 +1,52 @@
+"""The verb `export`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from nas.cli.common import emit, verb
+from nas.cli.options import AsJson
+
+
+@verb
+def export(
+    model: Annotated[str, typer.Argument(metavar="RUN:ID", help="A finalist of a run.")],
+    formats: Annotated[
+        str, typer.Option("--format", help="tflite, onnx, c, or several with a comma.")
+    ] = "tflite",
+    out: Annotated[str, typer.Option(help="Folder to write to.")] = ".",
+    ppg_hz: Annotated[
+        float | None, typer.Option(help="c: rate of the PPG sensor; default: the network's.")
+    ] = None,
+    acc_hz: Annotated[
+        float | None, typer.Option(help="c: rate of the acceleration; default: the network's.")
+    ] = None,
+    ppg_channels: Annotated[int, typer.Option(help="c: channels of the PPG sensor, 1 to 3.")] = 1,
+    counts_per_g: Annotated[
+        int, typer.Option(help="c: counts of the acceleration sensor to 1 g.")
+    ] = 4096,
+    smoothing: Annotated[str, typer.Option(help="c: none, clip or hmm.")] = "hmm",
+    as_json: AsJson = False,
+) -> None:
+    """Hand out the files of a finalist, checked against the fingerprints in its card.
+
+    c writes model.c and model.h (from raw samples of the sensors to a heart rate) with a README.md
+    (memory map, how to call) and an example project.
+
+    \b
+    ppgnas export results/run:1 --format tflite,onnx --out firmware/
+    ppgnas export results/run:1 --format c --out firmware/ --ppg-hz 64 --acc-hz 32
+    """
+    from nas.models.export import export_files
+    from nas.models.names import find_model
+    from nas.models.signal_chain import Sensors
+
+    sensors = Sensors(ppg_hz, acc_hz, ppg_channels, counts_per_g, smoothing)
+    written = export_files(find_model(model), formats.split(","), Path(out), sensors=sensors)
+    if as_json:
+        emit({"files": [str(path) for path in written]})
+    else:
+        print("\n".join(str(path) for path in written))

@@ -1,0 +1,50 @@
+"""Arguments and options that several verbs share."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+ANY_NETWORK = (
+    "NAME timeppg-small, kd-pulse-student, tiny, small, medium or large (these four also with "
+    "-ppg: no acceleration)."
+)
+Text = str | None
+
+AsJson = Annotated[
+    bool,
+    typer.Option(
+        "--json", help="Print one JSON document on stdout; everything else goes to stderr."
+    ),
+]
+Run = Annotated[str, typer.Argument(metavar="RUN", help="Run directory.")]
+Weights = Annotated[
+    str,
+    typer.Argument(
+        metavar="MODEL",
+        help="RUN:ID (a finalist), a folder of `ppgnas train`, or a .tflite file.",
+    ),
+]
+BoardName = Annotated[str, typer.Option(help="Board by name or .toml.")]
+EngineName = Annotated[str, typer.Option(help="Runtime by name.")]
+Data = Annotated[str, typer.Option(help="Folder of recordings, or synthetic.")]
+ReportData = Annotated[
+    Text, typer.Option(help="Folder of the report people; default: drawn from --data.")
+]
+ReportFrom = Annotated[
+    Text, typer.Option(help="Data set (top folder) that the report people are drawn from.")
+]
+Split = Annotated[Text, typer.Option(help="JSON file with the lists train, search and report.")]
+Effort = Annotated[
+    str, typer.Option(help="Training time: smoke (tries the path), quick, standard, thorough.")
+]
+Teacher = Annotated[str, typer.Option(help="none, resnet-small, or the path of a teacher.")]
+Smoothing = Annotated[
+    str,
+    typer.Option(
+        help="hmm (hidden-Markov smoother, default), clip (within 10 % of the mean of the last "
+        "ten readings, as published networks are reported) or none."
+    ),
+]
+MarkdownOut = Annotated[str, typer.Option(help="Markdown file to write.")]

@@ -1,0 +1,83 @@
+"""The verb `predict`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from nas.cli.common import emit, verb
+from nas.cli.options import AsJson, Smoothing, Text, Weights
+
+
+@verb
+def predict(
+    model: Weights,
+    recording: Annotated[
+        str,
+        typer.Argument(metavar="RECORDING", help="An .npz file (no labels needed), or a folder."),
+    ],
+    name: Annotated[Text, typer.Option("--recording", help="Which recording of a folder.")] = None,
+    smoothing: Smoothing = "hmm",
+    out: Annotated[Text, typer.Option(help="CSV file to write; default: stdout.")] = None,
+    plot: Annotated[Text, typer.Option(help="HTML file with the plot to write.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Heart rate along one recording, every 2 s, with the error to expect of each reading.
+
+    \b
+    ppgnas predict results/run:1 recordings/anna_1.npz --out trace.csv --plot trace.html
+    ppgnas predict results/run:1 unlabelled.npz --json
+    """
+    from nas.models.names import find_model
+    from nas.models.predict import (
+        find_recording,
+        trace_csv,
+        trace_of,
+        trace_rows,
+        trace_summary,
+    )
+    from nas.models.readout import decoding_of
+    from nas.report.trace import trace_page
+    from ppg.readout.smoothing import check_smoothing
+    from ppgnas.files import write_text_atomic
+
+    check_smoothing(smoothing)
+    found = find_model(model)
+    net = found.net()
+    trace = trace_of(
+        net,
+        find_recording(recording, name=name),
+        front_end=found.front_end,
+        decoding=decoding_of(found.card()),
+        smoothing=smoothing,
+    )
+    document = trace_summary(trace)
+    if out is not None:
+        write_text_atomic(Path(out), trace_csv(trace))
+    if plot is not None:
+        write_text_atomic(Path(plot), trace_page(trace))
+    if as_json:
+        emit({**document, "smoothing": smoothing, "rows": trace_rows(trace)})
+        return
+    if out is None:
+        sys.stdout.write(trace_csv(trace))
+    print(trace_text(document), file=sys.stdout if out is not None else sys.stderr)
+
+
+def trace_text(document: dict[str, Any]) -> str:
+    """The summary of a trace in a line."""
+    text = (
+        f"{document['recording']}: {document['readings']} readings, "
+        f"{document['lowest_bpm']:.0f} to {document['highest_bpm']:.0f} BPM"
+    )
+    if document["expected_error_bpm"] is not None:
+        text += f", expected error {document['expected_error_bpm']:.2f} BPM"
+    if document["mae_bpm"] is not None:
+        text += (
+            f"; against the reference {document['mae_bpm']:.2f} BPM raw, "
+            f"{document['mae_bpm_smoothed']:.2f} smoothed"
+        )
+    return text + (" (SYNTHETIC)" if document["synthetic"] else "")

@@ -1,0 +1,202 @@
+"""Heart-rate errors of a model on recordings, and who of these people it has seen before."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from statistics import fmean
+from typing import Any
+
+from nas.models.folder import activities_of
+from nas.models.names import Model, ModelError
+from nas.models.readout import decoding_of
+from ppg.identity.groups import known_people
+from ppg.people.metrics import mean_over_people, summary
+from ppg.people.split import UNMAPPED
+from ppg.recording import Recording
+from ppg.windows import windows_of
+
+# Files, and the rule of `deploy.integers.reference` that each computes.
+RULES = {"tflite": "tflm", "c": "c"}
+
+
+@dataclass(frozen=True)
+class PersonErrors:
+    """Errors on one person; `role` is the part of the network's split that they are in."""
+
+    mae_bpm: float
+    mae_bpm_smoothed: float
+    windows: int
+    role: str | None
+
+    @property
+    def seen(self) -> bool:
+        """Whether the person trained or ranked the network."""
+        return self.role in ("train", "search")
+
+
+@dataclass(frozen=True)
+class Unseen:
+    """Mean errors over the people who neither trained nor ranked the network."""
+
+    people: int
+    windows: int
+    mae_bpm: float
+    mae_bpm_smoothed: float
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Errors of a model on recordings; figures are those of `ppg.people.metrics.summary`.
+
+    Attributes:
+        people: by `dataset/subject`.
+        unseen: None where nobody is left, or where the split is not known, as of a bare file.
+        arithmetic, file, smoothing: what was computed.
+        activities: of `ppg.people.metrics.by_activity`.
+        expected_error_bpm, expected_error_smoothed_bpm: what the network itself expects, mean over
+            people; None for a network that was never calibrated.
+        synthetic: whether any recording is generated.
+    """
+
+    windows: int
+    mae_bpm: float
+    mae_bpm_smoothed: float
+    median_person_mae_bpm: float
+    rmse_bpm: float
+    mape_percent: float
+    within_5_bpm: float
+    people: dict[str, PersonErrors]
+    unseen: Unseen | None
+    arithmetic: str
+    file: str
+    smoothing: str
+    activities: dict[str, dict[str, float]]
+    expected_error_bpm: float | None
+    expected_error_smoothed_bpm: float | None
+    synthetic: bool
+
+    def to_json(self) -> dict[str, Any]:
+        """The document of `ppgnas evaluate --json`."""
+        return asdict(self)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader of the errors must know about the people, in sentences."""
+        notes = []
+        met = sum(person.seen for person in self.people.values())
+        if met:
+            notes.append(
+                f"{met} of these people trained or ranked this network; an error on them says "
+                "nothing about others. Their role is shown with them, and `unseen` leaves them "
+                "out."
+            )
+        unmapped = sorted({person.split("/")[0] for person in self.people} & UNMAPPED)
+        if unmapped:
+            notes.append(
+                f"{', '.join(unmapped)}: who is who is unknown, so every recording counts as a "
+                "person."
+            )
+        return tuple(notes)
+
+
+def check_file(file: str) -> None:
+    """Refuse a file whose rounding nobody knows."""
+    if file not in RULES:
+        raise ModelError(f"--file is {file!r}; allowed: {', '.join(RULES)}")
+
+
+def readable(model: Model, recordings: Sequence[Recording]) -> Sequence[Recording]:
+    """The recordings that the network can read; all of them where it can read none."""
+    _, acceleration = model.front_end
+    kept = [r for r in recordings if r.acc is not None] if acceleration else recordings
+    return kept or recordings  # reading the windows then says what is missing
+
+
+def evaluate(
+    model: Model, recordings: Sequence[Recording], *, smoothing: str = "hmm", file: str = "tflite"
+) -> Evaluation:
+    """Measure a model in the integer arithmetic of the device.
+
+    Args:
+        model: from `find_model`, with weights.
+        recordings: that it can read, see `readable`.
+        smoothing: of `ppg.readout.smoothing.SMOOTHINGS`.
+        file: whose rounding, of `RULES`.
+
+    Raises:
+        ModelError: an unknown file, no weights, or a model that reads no heart rates.
+        DataError: no window can be read.
+    """
+    from distill.evaluation import predict_windows
+
+    check_file(file)
+    decoding = decoding_of(model.card())
+    rate_hz, acceleration = model.front_end
+    read = predict_windows(
+        model.net(),
+        windows_of(recordings, rate_hz=rate_hz, acceleration=acceleration),
+        smoothing=smoothing,
+        transitions=decoding.transitions,
+        rule=RULES[file],
+    )
+    measured = summary(read.reference_bpm, read.bpm, read.bpm_smoothed, read.person, read.people)
+    split = _split_of(model)
+    roles = _roles(split, recordings)
+    people = {
+        name: PersonErrors(**row, role=roles[name]) for name, row in measured["people"].items()
+    }
+    raw, smoothed = (
+        None if row is None else mean_over_people(row, read.person)
+        for row in (
+            decoding.expected_error_bpm(read),
+            decoding.expected_error_smoothed_bpm(read, smoothing=smoothing),
+        )
+    )
+    return Evaluation(
+        windows=measured["windows"],
+        mae_bpm=measured["mae_bpm"],
+        mae_bpm_smoothed=measured["mae_bpm_smoothed"],
+        median_person_mae_bpm=measured["median_person_mae_bpm"],
+        rmse_bpm=measured["rmse_bpm"],
+        mape_percent=measured["mape_percent"],
+        within_5_bpm=measured["within_5_bpm"],
+        people=people,
+        unseen=_unseen(people) if split else None,
+        arithmetic="int8",
+        file=file,
+        smoothing=smoothing,
+        activities=activities_of(read),
+        expected_error_bpm=raw,
+        expected_error_smoothed_bpm=smoothed,
+        synthetic=any(recording.synthetic for recording in recordings),
+    )
+
+
+def _split_of(model: Model) -> Mapping[str, Sequence[str]]:
+    """Who trained, ranked and was reported on; empty where nobody knows, as of a bare file."""
+    document = model.card() if model.run is None else model.run.document()
+    split: Mapping[str, Sequence[str]] = (document or {}).get("split", {})
+    return split
+
+
+def _roles(
+    split: Mapping[str, Sequence[str]], recordings: Sequence[Recording]
+) -> dict[str, str | None]:
+    """For each person the part of a split that they are in, None if in none."""
+    roles: dict[str, str | None] = dict.fromkeys(recording.person for recording in recordings)
+    for part in ("report", "search", "train"):  # the last one counts
+        roles |= dict.fromkeys(known_people(recordings, split.get(part, ())), part)
+    return roles
+
+
+def _unseen(people: Mapping[str, PersonErrors]) -> Unseen | None:
+    rows = [row for row in people.values() if not row.seen]
+    if not rows:
+        return None
+    return Unseen(
+        len(rows),
+        sum(row.windows for row in rows),
+        fmean(row.mae_bpm for row in rows),
+        fmean(row.mae_bpm_smoothed for row in rows),
+    )
