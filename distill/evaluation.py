@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from deploy.integers import reference
 from deploy.integers.quantized import QuantizedNet
+from ppg.people.metrics import by_activity, summary
+from ppg.readout.decode import Decoded
 from ppg.readout.smoothing import read_series
 from ppg.readout.transitions import Transitions
 from ppg.recording import Recording
@@ -19,61 +22,35 @@ from search_spaces.arch import Arch
 
 @dataclass(frozen=True)
 class Predictions:
-    """Heart rate of every usable window; arrays are `(windows,)`, see `WindowSet`."""
+    """Heart rate of every usable window.
 
-    reference_bpm: NDArray[np.float64]
-    bpm: NDArray[np.float64]
-    bpm_smoothed: NDArray[np.float64]
-    spread_bpm: NDArray[np.float64]
-    spread_smoothed_bpm: NDArray[np.float64]
-    person: NDArray[np.int64]
-    people: tuple[str, ...]
-    recording: NDArray[np.int64]
-    recordings: tuple[str, ...]
-    start_s: NDArray[np.float64]
-    activity: NDArray[np.int64]
-    activity_names: tuple[str, ...]
-
-
-def logits_of(
-    net: QuantizedNet, x: NDArray[np.float32], *, rule: str = "tflm"
-) -> NDArray[np.float32]:
-    """Logits `(windows, classes)` of inputs `(windows, channels, time)`, in integer arithmetic.
-
-    The arithmetic is a rule of `deploy.integers.reference`.
+    Attributes:
+        windows: what was read, with its reference.
+        raw: read from each window alone.
+        smoothed: after causal smoothing.
     """
-    return net.dequantize_output(reference.run(net, net.quantize_input(x), rule=rule))
 
+    windows: WindowSet
+    raw: Decoded
+    smoothed: Decoded
 
-def predictions_of(
-    logits: NDArray[np.floating],
-    windows: WindowSet,
-    *,
-    smoothing: str = "hmm",
-    transitions: Transitions | None = None,
-) -> Predictions:
-    """Decoding and causal smoothing, see `ppg.readout.smoothing.read_series`."""
-    raw, smoothed = read_series(
-        logits,
-        windows.recording,
-        windows.start_s,
-        smoothing=smoothing,
-        transitions=transitions,
-    )
-    return Predictions(
-        windows.hr_bpm,
-        raw.bpm,
-        smoothed.bpm,
-        raw.spread_bpm,
-        smoothed.spread_bpm,
-        windows.person,
-        windows.people,
-        windows.recording,
-        windows.recordings,
-        windows.start_s,
-        windows.activity,
-        windows.activity_names,
-    )
+    def summary(self) -> dict[str, Any]:
+        """The errors: `ppg.people.metrics.summary`."""
+        at = self.windows
+        return summary(at.hr_bpm, self.raw.bpm, self.smoothed.bpm, at.person, at.people)
+
+    def by_activity(self) -> dict[str, dict[str, float]]:
+        """The errors within each activity: `ppg.people.metrics.by_activity`."""
+        at = self.windows
+        return by_activity(
+            at.hr_bpm,
+            self.raw.bpm,
+            self.smoothed.bpm,
+            at.person,
+            at.people,
+            at.activity,
+            at.activity_names,
+        )
 
 
 def predict_windows(
@@ -84,9 +61,22 @@ def predict_windows(
     transitions: Transitions | None = None,
     rule: str = "tflm",
 ) -> Predictions:
-    """Integer inference, decoding and causal smoothing."""
-    logits = logits_of(net, windows.x, rule=rule)
-    return predictions_of(logits, windows, smoothing=smoothing, transitions=transitions)
+    """Integer inference, decoding and causal smoothing.
+
+    Args:
+        net, windows: the network, and windows as it reads them.
+        smoothing, transitions: see `ppg.readout.smoothing.read_series`.
+        rule: the arithmetic, of `deploy.integers.reference`.
+    """
+    out = reference.run(net, net.quantize_input(windows.x), rule=rule)
+    raw, smoothed = read_series(
+        net.dequantize_output(out),
+        windows.recording,
+        windows.start_s,
+        smoothing=smoothing,
+        transitions=transitions,
+    )
+    return Predictions(windows, raw, smoothed)
 
 
 def predict(
@@ -94,16 +84,15 @@ def predict(
     arch: Arch,
     recordings: Sequence[Recording],
     *,
-    smoothing: str = "hmm",
     transitions: Transitions | None = None,
     rule: str = "tflm",
 ) -> Predictions:
     """`predict_windows` on the windows that `arch` reads."""
-    windows = windows_of(recordings, rate_hz=arch.rate_hz, acceleration=arch.acceleration)
-    return predict_windows(net, windows, smoothing=smoothing, transitions=transitions, rule=rule)
+    windows = windows_of(recordings, arch)
+    return predict_windows(net, windows, transitions=transitions, rule=rule)
 
 
 def input_windows(arch: Arch, recordings: Sequence[Recording], limit: int) -> NDArray[np.float32]:
     """Up to `limit` windows `(windows, channels, time)`, spread over the recordings."""
-    x = windows_of(recordings, rate_hz=arch.rate_hz, acceleration=arch.acceleration).x
+    x = windows_of(recordings, arch).x
     return x[np.linspace(0, len(x) - 1, min(limit, len(x))).astype(np.int64)]

@@ -116,9 +116,8 @@ def retrain(job: FinalistJob, search: WindowSet, progress: Progress) -> Retraine
         before=hold,
     )
     net = qat.quantized()
-    predictions = predict_windows(net, search)
-    error = predictions.bpm - predictions.reference_bpm
-    return Retrained(net, mean_over_people(abs(error), predictions.person))
+    error = predict_windows(net, search).raw.bpm - search.hr_bpm
+    return Retrained(net, mean_over_people(abs(error), search.person))
 
 
 class _Checkpoint:

@@ -21,7 +21,7 @@ from distill.training.effort import effort_by_name
 from distill.training.progress import Progress
 from ppg.augment.bank import TrainingBank
 from ppg.recording import Recording
-from ppg.windows import windows_of
+from ppg.windows import InputSpec, windows_of
 from ppgnas.errors import RunError
 from search_spaces.arch import Arch
 from search_spaces.network import Network
@@ -80,7 +80,7 @@ def train_fixed(
     torch.manual_seed(seed)
     weights = cache / "initial.safetensors"
     save_checkpoint(weights, Network(arch))
-    windows = windows_of(search, rate_hz=arch.rate_hz, acceleration=arch.acceleration)
+    windows = windows_of(search, arch)
     return retrain(FinalistJob(arch, weights, pool, amount, seed), windows, progress)
 
 
@@ -106,7 +106,7 @@ def _teacher(
     shape = TeacherShape(arch.channels, TEACHER_HZ)
     return train_teacher(
         bank,
-        windows_of(search, rate_hz=shape.rate_hz, acceleration=arch.acceleration),
+        windows_of(search, InputSpec(shape.rate_hz, arch.acceleration)),
         shape=shape,
         effort=effort_by_name(effort),
         seed=seed,

@@ -9,8 +9,6 @@ from pathlib import Path
 
 import torch
 
-from deploy.integers.quantized import QuantizedNet
-from distill.evaluation import Predictions, predict
 from distill.finalist import CHECKPOINT_NAME, FinalistJob, Retrained
 from distill.inherited import InheritedAccuracy
 from distill.inputs import front_end, stored_rate_hz
@@ -23,7 +21,7 @@ from distill.training.progress import Progress
 from distill.workers import retrain_all
 from ppg.augment.bank import TrainingBank
 from ppg.recording import Recording
-from ppg.windows import WindowSet, windows_of
+from ppg.windows import InputSpec, WindowSet, windows_of
 from ppgnas.errors import RunError
 from search_spaces.arch import Arch
 from search_spaces.lower import lower
@@ -86,16 +84,14 @@ class Trainer:
 
     @cached_property
     def _search_windows(self) -> WindowSet:
-        return windows_of(self._search, rate_hz=self._rate_hz, acceleration=self._acceleration)
+        return windows_of(self._search, InputSpec(self._rate_hz, self._acceleration))
 
     def prepare_teacher(self, progress: Progress) -> None:
         """Train or load the teacher, and let it label the pool."""
         teacher: ResNetTeacher | None = None
         if self._teacher_name == "resnet-small":
             shape = TeacherShape(4 if self._acceleration else 1, min(self._rate_hz, 32))
-            search = windows_of(
-                self._search, rate_hz=shape.rate_hz, acceleration=self._acceleration
-            )
+            search = windows_of(self._search, InputSpec(shape.rate_hz, self._acceleration))
             teacher = train_teacher(
                 self._bank,
                 search,
@@ -175,17 +171,9 @@ class Trainer:
             jobs.append(FinalistJob(arch, weights, pool, effort, self._seed))
 
         def search(job: FinalistJob) -> WindowSet:
-            return windows_of(
-                self._search, rate_hz=job.arch.rate_hz, acceleration=job.arch.acceleration
-            )
+            return windows_of(self._search, job.arch)
 
         retrain_all(jobs, search, processes=self._threads, progress=progress, on_done=on_done)
-
-    def report(
-        self, recordings: Sequence[Recording], net: QuantizedNet, arch: Arch
-    ) -> Predictions:
-        """int8 predictions on other people."""
-        return predict(net, arch, recordings)
 
     def drop_cache(self) -> None:
         """Remove what only an unfinished run needs; the teacher stays."""

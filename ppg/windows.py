@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,23 @@ from ppgnas.errors import DataError
 from ppgnas.task import WINDOW_S
 
 STREAM_HZ = 64.0
+
+
+class InputLike(Protocol):
+    """What says how a network reads recordings: an `InputSpec`, or a whole `Arch`."""
+
+    @property
+    def rate_hz(self) -> int: ...
+    @property
+    def acceleration(self) -> bool: ...
+
+
+@dataclass(frozen=True)
+class InputSpec:
+    """Sample rate of a network's input, and whether it reads acceleration beside the PPG."""
+
+    rate_hz: int
+    acceleration: bool
 
 
 @dataclass(frozen=True)
@@ -58,31 +76,27 @@ def require_acceleration(recordings: Sequence[Recording]) -> None:
 
 def windows_of(
     recordings: Sequence[Recording],
+    inputs: InputLike,
     *,
-    rate_hz: int,
-    acceleration: bool,
-    every: int = 1,
     slope: bool = True,
 ) -> WindowSet:
     """Cut all usable windows.
 
     Args:
         recordings: in any order.
-        rate_hz: rate of the network's input.
-        acceleration: whether `x` has the three axes.
-        every: keep each `every`-th usable window (4 leaves windows without overlap).
+        inputs: what the network reads.
         slope: see `ppg.frontend.stream`; networks read the slope.
     """
-    if acceleration:
+    if inputs.acceleration:
         require_acceleration(recordings)
     people = tuple(sorted({r.person for r in recordings}))
     names = tuple(f"{r.dataset}/{r.name}" for r in recordings)
-    samples = int(WINDOW_S * rate_hz)
-    grid_s = np.arange(samples) / rate_hz
+    samples = int(WINDOW_S * inputs.rate_hz)
+    grid_s = np.arange(samples) / inputs.rate_hz
     activity_names = tuple(sorted({name for r in recordings for name in r.activity_names}))
     x, hr, person, index, start, activity = [], [], [], [], [], []
     for number, recording in enumerate(recordings):
-        keep = np.flatnonzero(recording.usable)[::every]
+        keep = np.flatnonzero(recording.usable)
         if len(keep) == 0:
             continue
         signals = stream(recording, hz=STREAM_HZ, slope=slope)
@@ -90,7 +104,7 @@ def windows_of(
         channels = [
             normalise_ppg(interpolate(signals.ppg, STREAM_HZ, at_s).astype(np.float32))[:, None]
         ]
-        if acceleration and signals.acc is not None:
+        if inputs.acceleration and signals.acc is not None:
             axes = normalise_acc(interpolate(signals.acc, STREAM_HZ, at_s).astype(np.float32))
             channels.append(axes.transpose(0, 2, 1))
         x.append(np.concatenate(channels, axis=1))

@@ -50,7 +50,7 @@ def predict(
     trace = trace_of(
         net,
         find_recording(recording, name=name),
-        front_end=found.front_end,
+        inputs=found.inputs,
         decoding=decoding_of(found.card()),
         smoothing=smoothing,
     )

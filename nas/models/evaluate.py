@@ -7,11 +7,10 @@ from dataclasses import asdict, dataclass
 from statistics import fmean
 from typing import Any
 
-from nas.models.folder import activities_of
 from nas.models.names import Model, ModelError
 from nas.models.readout import decoding_of
 from ppg.identity.groups import known_people
-from ppg.people.metrics import mean_over_people, summary
+from ppg.people.metrics import mean_over_people
 from ppg.people.split import UNMAPPED
 from ppg.recording import Recording
 from ppg.windows import windows_of
@@ -108,8 +107,8 @@ def check_file(file: str) -> None:
 
 def readable(model: Model, recordings: Sequence[Recording]) -> Sequence[Recording]:
     """The recordings that the network can read; all of them where it can read none."""
-    _, acceleration = model.front_end
-    kept = [r for r in recordings if r.acc is not None] if acceleration else recordings
+    plain = not model.inputs.acceleration
+    kept = [r for r in recordings if plain or r.acc is not None]
     return kept or recordings  # reading the windows then says what is missing
 
 
@@ -132,22 +131,21 @@ def evaluate(
 
     check_file(file)
     decoding = decoding_of(model.card())
-    rate_hz, acceleration = model.front_end
     read = predict_windows(
         model.net(),
-        windows_of(recordings, rate_hz=rate_hz, acceleration=acceleration),
+        windows_of(recordings, model.inputs),
         smoothing=smoothing,
         transitions=decoding.transitions,
         rule=RULES[file],
     )
-    measured = summary(read.reference_bpm, read.bpm, read.bpm_smoothed, read.person, read.people)
+    measured = read.summary()
     split = _split_of(model)
     roles = _roles(split, recordings)
     people = {
         name: PersonErrors(**row, role=roles[name]) for name, row in measured["people"].items()
     }
     raw, smoothed = (
-        None if row is None else mean_over_people(row, read.person)
+        None if row is None else mean_over_people(row, read.windows.person)
         for row in (
             decoding.expected_error_bpm(read),
             decoding.expected_error_smoothed_bpm(read, smoothing=smoothing),
@@ -166,7 +164,7 @@ def evaluate(
         arithmetic="int8",
         file=file,
         smoothing=smoothing,
-        activities=activities_of(read),
+        activities=read.by_activity(),
         expected_error_bpm=raw,
         expected_error_smoothed_bpm=smoothed,
         synthetic=any(recording.synthetic for recording in recordings),

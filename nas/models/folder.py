@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 
 from nas.models.backend import Distillery
 from nas.models.readout import Decoding, calibrate
-from ppg.people.metrics import by_activity, summary
 from ppg.readout.transitions import Transitions
 from ppg.recording import Recording
 from ppgnas.errors import ExportError
@@ -99,13 +98,7 @@ def write_model(
     write_json_atomic(folder / "arch.json", arch.to_json())
     windows = distillery.input_windows(arch, judging.search, PARITY_WINDOWS)
     package = write_package(folder, net, name=arch.id, x=windows)
-    decoding = calibrate(
-        net,
-        judging.search,
-        rate_hz=arch.rate_hz,
-        acceleration=arch.acceleration,
-        transitions=judging.transitions,
-    )
+    decoding = calibrate(net, judging.search, arch, transitions=judging.transitions)
     predict = partial(distillery.predict, net, arch, transitions=decoding.transitions)
     predictions = predict(judging.report)
     write_text_atomic(folder / "predictions.csv", predictions_csv(predictions, decoding))
@@ -126,7 +119,7 @@ def write_model(
         "synthetic": judging.synthetic,
         "arithmetic": "int8",
         **decoding.to_json(),
-        "report": {**errors_of(predictions), "activities": activities_of(predictions)},
+        "report": {**predictions.summary(), "activities": predictions.by_activity()},
         "costs": costs.to_json(),
         "weight_bytes": costs.weight_bytes,
         "macs": costs.macs,
@@ -152,7 +145,7 @@ def _in_c(
         return {"refused": str(c)}
     errors = {}
     for who, recordings in (("search", judging.search), ("report", judging.report)):
-        measured = errors_of(predict(recordings, rule=RULE))
+        measured = predict(recordings, rule=RULE).summary()
         errors[who] = {
             "mae_bpm_c": measured["mae_bpm"],
             "mae_bpm_c_smoothed": measured["mae_bpm_smoothed"],
@@ -165,53 +158,30 @@ def _in_c(
     }
 
 
-def errors_of(predictions: Predictions) -> dict[str, Any]:
-    """`ppg.people.metrics.summary` of predictions."""
-    return summary(
-        predictions.reference_bpm,
-        predictions.bpm,
-        predictions.bpm_smoothed,
-        predictions.person,
-        predictions.people,
-    )
-
-
-def activities_of(predictions: Predictions) -> dict[str, dict[str, float]]:
-    """`ppg.people.metrics.by_activity` of predictions."""
-    return by_activity(
-        predictions.reference_bpm,
-        predictions.bpm,
-        predictions.bpm_smoothed,
-        predictions.person,
-        predictions.people,
-        predictions.activity,
-        predictions.activity_names,
-    )
-
-
 def predictions_csv(predictions: Predictions, decoding: Decoding) -> str:
     """One row a window; heart rates in BPM, `activity` by name, empty where it is not known."""
-    expected = [
+    windows, raw, smoothed = predictions.windows, predictions.raw, predictions.smoothed
+    series = (
+        windows.hr_bpm,
+        raw.bpm,
+        smoothed.bpm,
+        raw.spread_bpm,
+        smoothed.spread_bpm,
         decoding.expected_error_bpm(predictions),
         decoding.expected_error_smoothed_bpm(predictions),
-    ]
+    )
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(PREDICTION_COLUMNS)
-    for index in range(len(predictions.bpm)):
-        activity = int(predictions.activity[index])
+    for index in range(len(windows)):
+        activity = int(windows.activity[index])
         writer.writerow(
             (
-                predictions.people[predictions.person[index]],
-                predictions.recordings[predictions.recording[index]],
-                f"{predictions.start_s[index]:.3f}",
-                f"{predictions.reference_bpm[index]:.2f}",
-                f"{predictions.bpm[index]:.2f}",
-                f"{predictions.bpm_smoothed[index]:.2f}",
-                f"{predictions.spread_bpm[index]:.2f}",
-                f"{predictions.spread_smoothed_bpm[index]:.2f}",
-                *("" if row is None else f"{row[index]:.2f}" for row in expected),
-                predictions.activity_names[activity] if activity >= 0 else "",
+                windows.people[windows.person[index]],
+                windows.recordings[windows.recording[index]],
+                f"{windows.start_s[index]:.3f}",
+                *("" if row is None else f"{row[index]:.2f}" for row in series),
+                windows.activity_names[activity] if activity >= 0 else "",
             )
         )
     return text.getvalue()

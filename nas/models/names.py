@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from hwmodels.graph import Graph
 from nas.run.folder import RunDir
+from ppg.windows import InputSpec
 from ppgnas.errors import PpgnasError, RunError
 from ppgnas.task import CLASSES, WINDOW_S
 from search_spaces.arch import RATES_HZ, Arch
@@ -63,8 +64,8 @@ class Model:
     beside: Path | None = None
 
     @property
-    def front_end(self) -> tuple[int, bool]:
-        """Sample rate in Hz, and whether acceleration is read: what the input shape says.
+    def inputs(self) -> InputSpec:
+        """What the network reads, by the shape of its input.
 
         Raises:
             ModelError: the network is no heart-rate network as ppgnas makes them.
@@ -83,7 +84,7 @@ class Model:
                 f"network of input (1, 1, {WINDOW_S} s x rate, 1 or 4 channels), rate one of "
                 f"{', '.join(map(str, RATES_HZ))} Hz, with {CLASSES} outputs of 1 BPM each"
             )
-        return rates[shape[2]], shape[3] == 4
+        return InputSpec(rates[shape[2]], shape[3] == 4)
 
     def card(self) -> dict[str, Any] | None:
         """What is known of the network; None where nothing is.

@@ -24,6 +24,7 @@ from ppgnas.task import STRIDE_S, WINDOW_S
 
 if TYPE_CHECKING:
     from deploy.integers.quantized import QuantizedNet
+    from ppg.windows import InputSpec
 
 COLUMNS = (
     "time_s",
@@ -110,7 +111,7 @@ def trace_of(
     net: QuantizedNet,
     recording: Recording,
     *,
-    front_end: tuple[int, bool],
+    inputs: InputSpec,
     decoding: Decoding,
     smoothing: str = "hmm",
 ) -> Trace:
@@ -119,7 +120,7 @@ def trace_of(
     Args:
         net: the network.
         recording: its signals; labels only serve as the reference.
-        front_end: rate in Hz, and whether acceleration is read.
+        inputs: what the network reads.
         decoding: see `Decoding`.
         smoothing: one of `ppg.readout.smoothing.SMOOTHINGS`.
 
@@ -129,15 +130,14 @@ def trace_of(
     from distill.evaluation import predict_windows
     from ppg.windows import windows_of
 
-    rate_hz, acceleration = front_end
-    windows = windows_of([every_window(recording)], rate_hz=rate_hz, acceleration=acceleration)
+    windows = windows_of([every_window(recording)], inputs)
     read = predict_windows(net, windows, smoothing=smoothing, transitions=decoding.transitions)
     return Trace(
         name=f"{recording.dataset}/{recording.name}",
         time_s=windows.start_s + WINDOW_S,
-        bpm=read.bpm,
-        bpm_smoothed=read.bpm_smoothed,
-        spread_bpm=read.spread_bpm,
+        bpm=read.raw.bpm,
+        bpm_smoothed=read.smoothed.bpm,
+        spread_bpm=read.raw.spread_bpm,
         expected_error_bpm=decoding.expected_error_bpm(read),
         expected_error_smoothed_bpm=decoding.expected_error_smoothed_bpm(
             read, smoothing=smoothing

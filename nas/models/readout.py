@@ -20,6 +20,7 @@ from ppg.recording import Recording
 if TYPE_CHECKING:
     from deploy.integers.quantized import QuantizedNet
     from distill.evaluation import Predictions
+    from ppg.windows import InputLike
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,9 @@ class Decoding:
 
     def expected_error_bpm(self, predictions: Predictions) -> NDArray[np.float64] | None:
         """Expected absolute error of each raw reading; None if it was never calibrated."""
-        return None if self.raw is None else self.raw.expected_error_bpm(predictions.spread_bpm)
+        if self.raw is None:
+            return None
+        return self.raw.expected_error_bpm(predictions.raw.spread_bpm)
 
     def expected_error_smoothed_bpm(
         self, predictions: Predictions, *, smoothing: str = "hmm"
@@ -47,7 +50,7 @@ class Decoding:
             return self.expected_error_bpm(predictions)
         if self.smoothed is None:
             return None
-        return self.smoothed.expected_error_bpm(predictions.spread_smoothed_bpm)
+        return self.smoothed.expected_error_bpm(predictions.smoothed.spread_bpm)
 
     def to_json(self) -> dict[str, Any]:
         """The keys `smoothing` and `confidence` of a card."""
@@ -76,9 +79,8 @@ def decoding_of(card: Mapping[str, Any] | None) -> Decoding:
 def calibrate(
     net: QuantizedNet,
     recordings: Sequence[Recording],
+    inputs: InputLike,
     *,
-    rate_hz: int,
-    acceleration: bool,
     transitions: Transitions,
 ) -> Decoding:
     """Fit a network's decoding on search people.
@@ -86,20 +88,17 @@ def calibrate(
     Args:
         net: the network.
         recordings: of search people.
-        rate_hz, acceleration: what it reads.
+        inputs: what the network reads.
         transitions: fitted to training people.
     """
-    from distill.evaluation import logits_of, predictions_of
+    from distill.evaluation import predict_windows
     from ppg.readout.confidence import fit_confidence
     from ppg.windows import windows_of
 
-    windows = windows_of(recordings, rate_hz=rate_hz, acceleration=acceleration)
-    logits = logits_of(net, windows.x)
-    read = predictions_of(logits, windows, transitions=transitions)
-    return Decoding(
-        transitions,
-        fit_confidence(read.spread_bpm, read.bpm - read.reference_bpm, read.person),
-        fit_confidence(
-            read.spread_smoothed_bpm, read.bpm_smoothed - read.reference_bpm, read.person
-        ),
+    windows = windows_of(recordings, inputs)
+    read = predict_windows(net, windows, transitions=transitions)
+    raw, smoothed = (
+        fit_confidence(of.spread_bpm, of.bpm - windows.hr_bpm, windows.person)
+        for of in (read.raw, read.smoothed)
     )
+    return Decoding(transitions, raw, smoothed)

@@ -13,6 +13,7 @@ from ppgnas.errors import DataError
 
 if TYPE_CHECKING:
     from deploy.integers.quantized import QuantizedNet
+    from ppg.windows import InputSpec
 
 Int8 = NDArray[np.int8]
 _SYNTHETIC = "synthetic"
@@ -31,14 +32,6 @@ class Windows:
     source: str
 
 
-@dataclass(frozen=True)
-class Front:
-    """The front end of a network: what `input_windows` wants to know."""
-
-    rate_hz: int
-    acceleration: bool
-
-
 def windows_for(model: Model, net: QuantizedNet, *, data: str | None, limit: int) -> Windows:
     """Real windows where there are any: of `data`, else of the run's own recordings.
 
@@ -52,7 +45,7 @@ def windows_for(model: Model, net: QuantizedNet, *, data: str | None, limit: int
         ModelError: `data` is given and the network does not read heart-rate windows.
     """
     try:
-        front = Front(*model.front_end)
+        inputs = model.inputs
     except ModelError:
         if data is not None:
             raise
@@ -63,11 +56,11 @@ def windows_for(model: Model, net: QuantizedNet, *, data: str | None, limit: int
     wanted = [data] if data is not None else _own_source(model)
     for source in wanted:
         try:
-            return Windows(_cut(net, front, source, limit), source)
+            return Windows(_cut(net, inputs, source, limit), source)
         except DataError:
             if data is not None:
                 raise
-    return Windows(_cut(net, front, _SYNTHETIC, limit), _SYNTHETIC)
+    return Windows(_cut(net, inputs, _SYNTHETIC, limit), _SYNTHETIC)
 
 
 def _own_source(model: Model) -> list[str]:
@@ -76,7 +69,7 @@ def _own_source(model: Model) -> list[str]:
     return [str(model.run.document()["data"]["source"])]
 
 
-def _cut(net: QuantizedNet, front: Front, source: str, limit: int) -> Int8:
+def _cut(net: QuantizedNet, inputs: InputSpec, source: str, limit: int) -> Int8:
     from nas.run.people import read_source
     from ppg.synthetic.recordings import synthesize
     from ppg.windows import windows_of
@@ -85,13 +78,13 @@ def _cut(net: QuantizedNet, front: Front, source: str, limit: int) -> Int8:
         recordings = synthesize(people=3, minutes=2.0, seed=1)
     else:
         recordings = read_source(source, seed=1)
-    if front.acceleration:
+    if inputs.acceleration:
         recordings = [r for r in recordings if r.acc is not None]
     if not recordings:
         raise DataError(f"{source}: no recording has acceleration, and this network reads it")
     # Enough recordings for the windows asked for, spread over all of them.
     few = max(1, min(len(recordings), limit))
     chosen = [recordings[i] for i in np.linspace(0, len(recordings) - 1, few).astype(int)]
-    x = windows_of(chosen, rate_hz=front.rate_hz, acceleration=front.acceleration).x
+    x = windows_of(chosen, inputs).x
     picked = x[np.linspace(0, len(x) - 1, min(limit, len(x))).astype(np.int64)]
     return net.quantize_input(picked)

@@ -36,7 +36,7 @@ def reads_slope(name: str) -> bool:
 def baseline(name: str) -> Baseline:
     """A baseline: `(windows, rate_hz) -> (windows,)` heart rates.
 
-    It takes `windows_of(..., acceleration=True, slope=reads_slope(name))`.
+    It takes `windows_of(..., InputSpec(RATE_HZ, True), slope=reads_slope(name))`.
 
     Raises:
         DataError: there is none of this name.

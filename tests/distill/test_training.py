@@ -24,7 +24,7 @@ from distill.training.progress import Progress
 from ppg.augment.bank import TrainingBank
 from ppg.frontend import FRONT_END
 from ppg.recording import Recording
-from ppg.windows import windows_of
+from ppg.windows import InputSpec, windows_of
 from ppgnas.errors import RunError, SpaceError
 from search_spaces.arch import Arch
 from search_spaces.network import Network
@@ -60,7 +60,7 @@ def test_teacher_learns_and_is_taken_from_its_file(
     people: list[Recording], tmp_path: Path
 ) -> None:
     bank = TrainingBank(people[:3], acceleration=True)
-    search = windows_of(people[3:], rate_hz=32, acceleration=True)
+    search = windows_of(people[3:], InputSpec(32, True))
     shape = TeacherShape(4, 32, stem=8, widths=(8, 8), blocks=(1, 1))
     path = tmp_path / "teacher.safetensors"
     notes: list[float] = []
@@ -227,7 +227,7 @@ def test_random_networks_fit_where_any_does() -> None:
 
 
 def test_inherited_accuracy_is_repeatable(people: list[Recording]) -> None:
-    windows = windows_of(people[2:], rate_hz=32, acceleration=True)
+    windows = windows_of(people[2:], InputSpec(32, True))
     picked = thin(windows, 20)
     assert len(picked) == 20 and np.bincount(windows.person[picked]).tolist() == [10, 10]
     torch.manual_seed(0)
@@ -263,7 +263,7 @@ def test_the_whole_trainer(people: list[Recording], tmp_path: Path) -> None:
     for index, arch in enumerate(archs):
         net = results[index].net
         predictions = predict(net, arch, people[3:])
-        error = np.abs(predictions.bpm - predictions.reference_bpm)
+        error = np.abs(predictions.raw.bpm - predictions.windows.hr_bpm)
         assert results[index].search_mae_bpm == pytest.approx(error.mean())
         assert reference.run(net, net.quantize_input(np.zeros((2, 4, 256)))).shape == (2, 180)
     trainer.drop_cache()

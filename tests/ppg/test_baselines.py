@@ -10,7 +10,7 @@ import pytest
 from ppg.baselines.registry import BASELINES, RATE_HZ, baseline, reads_slope
 from ppg.baselines.spectrum import spectra
 from ppg.synthetic.recordings import synthesize
-from ppg.windows import WindowSet, windows_of
+from ppg.windows import InputSpec, WindowSet, windows_of
 from ppgnas.errors import DataError
 
 
@@ -52,7 +52,7 @@ def test_slow_swings_are_taken_away_by_the_slope() -> None:
     pulse, swing = np.sin(2 * np.pi * 80 / 60 * at_s), 1.6 * np.sin(2 * np.pi * 36 / 60 * at_s)
     swung = replace(recording, ppg=(pulse + swing)[:, None].astype(np.float32))
     for name, bpm in (("spectral-peak", 36), ("spectral-peak-slope", 80)):
-        seen = windows_of([swung], rate_hz=RATE_HZ, acceleration=True, slope=reads_slope(name))
+        seen = windows_of([swung], InputSpec(RATE_HZ, acceleration=True), slope=reads_slope(name))
         np.testing.assert_allclose(baseline(name)(seen, RATE_HZ), bpm, atol=4)
 
 

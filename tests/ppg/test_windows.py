@@ -9,7 +9,7 @@ import pytest
 
 from ppg.recording import Recording
 from ppg.synthetic.recordings import synthesize
-from ppg.windows import windows_of
+from ppg.windows import InputSpec, windows_of
 from ppgnas.errors import DataError
 
 
@@ -28,7 +28,7 @@ def _tone(bpm: float, *, subject: str = "a", seconds: float = 60, hz: float = 50
 
 @pytest.mark.parametrize("rate_hz", [16, 25, 32, 64])
 def test_a_tone_stays_its_frequency_at_every_rate(rate_hz: int) -> None:
-    windows = windows_of([_tone(96)], rate_hz=rate_hz, acceleration=True)
+    windows = windows_of([_tone(96)], InputSpec(rate_hz, acceleration=True))
     assert windows.x.shape == (27, 4, 8 * rate_hz)
     spectrum = np.abs(np.fft.rfft(windows.x[-1, 0], 16 * 8 * rate_hz))
     peak_bpm = 60 * spectrum.argmax() / (16 * 8)
@@ -45,12 +45,12 @@ def test_windows_start_where_their_labels_say() -> None:
         valid=base.valid[:-1],
         activity=base.activity[:-1],
     )
-    early = windows_of([base], rate_hz=32, acceleration=False).x[10, 0]
-    late = windows_of([shifted], rate_hz=32, acceleration=False).x[10, 0]
+    early = windows_of([base], InputSpec(32, acceleration=False)).x[10, 0]
+    late = windows_of([shifted], InputSpec(32, acceleration=False)).x[10, 0]
     # a second later is the same phase of a 1 Hz tone
     np.testing.assert_allclose(early, late, atol=0.05)
     half = replace(shifted, window_start_s=shifted.window_start_s - 0.5)
-    inverse = windows_of([half], rate_hz=32, acceleration=False).x[10, 0]
+    inverse = windows_of([half], InputSpec(32, acceleration=False)).x[10, 0]
     np.testing.assert_allclose(early, -inverse, atol=0.05)
 
 
@@ -61,15 +61,14 @@ def test_invalid_and_outside_windows_are_left_out() -> None:
     start = base.window_start_s.copy()
     start[-1] = 53.0  # would end after the signal
     windows = windows_of(
-        [replace(base, valid=valid, window_start_s=start)], rate_hz=32, acceleration=False
+        [replace(base, valid=valid, window_start_s=start)], InputSpec(32, acceleration=False)
     )
     assert len(windows) == 25 and 6.0 not in windows.start_s
-    assert len(windows_of([base], rate_hz=32, acceleration=False, every=4)) == 7
 
 
 def test_people_and_recordings_are_indexed() -> None:
     recordings = [_tone(60, subject="b"), _tone(90, subject="a")]
-    windows = windows_of(recordings, rate_hz=32, acceleration=True)
+    windows = windows_of(recordings, InputSpec(32, acceleration=True))
     assert windows.people == ("tones/a", "tones/b")
     assert windows.recordings == ("tones/b", "tones/a")
     assert windows.hr_bpm[windows.person == 0].tolist() == [90.0] * 27
@@ -79,15 +78,15 @@ def test_people_and_recordings_are_indexed() -> None:
 def test_bad_requests_say_what_to_do() -> None:
     bare = replace(_tone(60), acc=None, acc_hz=None)
     with pytest.raises(DataError, match=r"1 recording\(s\) have no acceleration \(tones/a\)"):
-        windows_of([bare], rate_hz=32, acceleration=True)
-    assert windows_of([bare], rate_hz=32, acceleration=False).x.shape[1] == 1
+        windows_of([bare], InputSpec(32, acceleration=True))
+    assert windows_of([bare], InputSpec(32, acceleration=False)).x.shape[1] == 1
     none = replace(_tone(60), valid=np.zeros(27, bool))
     with pytest.raises(DataError, match="no usable window in the recordings"):
-        windows_of([none], rate_hz=32, acceleration=False)
+        windows_of([none], InputSpec(32, acceleration=False))
 
 
 def test_synthetic_people_give_windows_without_nan() -> None:
-    windows = windows_of(synthesize(people=3, minutes=2, seed=1), rate_hz=32, acceleration=True)
+    windows = windows_of(synthesize(people=3, minutes=2, seed=1), InputSpec(32, acceleration=True))
     assert np.isfinite(windows.x).all() and np.abs(windows.x).max() <= 5
 
 
@@ -97,7 +96,7 @@ def test_the_wave_can_be_had_instead_of_its_slope() -> None:
     hz = np.fft.rfftfreq(256, 1 / 32)
 
     def mean_hz(*, slope: bool) -> np.ndarray:
-        x = windows_of(people, rate_hz=32, acceleration=False, slope=slope).x[:, 0]
+        x = windows_of(people, InputSpec(32, acceleration=False), slope=slope).x[:, 0]
         power = np.abs(np.fft.rfft(x)) ** 2
         return np.asarray((power * hz).sum(axis=1) / power.sum(axis=1))
 

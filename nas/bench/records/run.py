@@ -28,10 +28,10 @@ from ppg.npz.folder import fingerprint
 from ppg.people.metrics import by_activity, mae_by_person
 from ppg.people.protocols import Fold
 from ppg.people.split import PARTS
-from ppg.readout.smoothing import clip, read_series
+from ppg.readout.smoothing import clip
 from ppg.readout.transitions import fit_transitions
 from ppg.recording import Recording
-from ppg.windows import WindowSet, windows_of
+from ppg.windows import InputSpec, WindowSet, windows_of
 from ppgnas.defaults import DEFAULT_BOARD, DEFAULT_ENGINE
 from ppgnas.errors import RunError
 from ppgnas.files import cache_folder, write_json_atomic
@@ -78,8 +78,7 @@ def _baseline(name: str, fold: Fold, recordings: Sequence[Recording]) -> dict[st
     name = name.removeprefix(BASELINE_PREFIX)
     windows = windows_of(
         fold.split.select(recordings, "report"),
-        rate_hz=RATE_HZ,
-        acceleration=True,
+        InputSpec(RATE_HZ, acceleration=True),
         slope=reads_slope(name),
     )
     bpm = baseline(name)(windows, RATE_HZ)
@@ -88,7 +87,7 @@ def _baseline(name: str, fold: Fold, recordings: Sequence[Recording]) -> dict[st
 
 
 def _network(job: Job, arch: Arch, fold: Fold, recordings: Sequence[Recording]) -> dict[str, Any]:
-    from distill.evaluation import logits_of
+    from distill.evaluation import predict_windows
     from distill.fixed import train_fixed
     from distill.teacher import check_unseen
 
@@ -110,20 +109,15 @@ def _network(job: Job, arch: Arch, fold: Fold, recordings: Sequence[Recording]) 
     decoding = calibrate(
         result.net,
         parts["search"],
-        rate_hz=arch.rate_hz,
-        acceleration=arch.acceleration,
+        arch,
         transitions=fit_transitions(parts["train"]),
     )
-    windows = windows_of(parts["report"], rate_hz=arch.rate_hz, acceleration=arch.acceleration)
-    raw, smoothed = read_series(
-        logits_of(result.net, windows.x),
-        windows.recording,
-        windows.start_s,
-        transitions=decoding.transitions,
-    )
-    clipped = clip(raw.bpm, windows.recording, windows.start_s)
+    windows = windows_of(parts["report"], arch)
+    read = predict_windows(result.net, windows, transitions=decoding.transitions)
+    raw = read.raw.bpm
+    clipped = clip(raw, windows.recording, windows.start_s)
     return {
-        "people": _people(windows, {"raw": raw.bpm, "clip": clipped, "hmm": smoothed.bpm}),
+        "people": _people(windows, {"raw": raw, "clip": clipped, "hmm": read.smoothed.bpm}),
         "search_mae_bpm": float(result.search_mae_bpm),
         "costs": _costs(arch),
         **decoding.to_json(),

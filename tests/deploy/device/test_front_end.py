@@ -26,7 +26,7 @@ from deploy.device.windows import Windows, acc_units, acc_window, pack, ppg_wind
 from ppg import frontend
 from ppg.recording import Recording
 from ppg.synthetic.recordings import synthesize
-from ppg.windows import windows_of
+from ppg.windows import InputSpec, windows_of
 from ppgnas.errors import ExportError
 
 SCALE, ZERO_POINT = float(np.float32(5 / 127)), -4
@@ -154,7 +154,7 @@ def test_a_dead_channel_changes_nothing() -> None:
 @pytest.mark.parametrize("rate_hz", [16, 25, 64])
 def test_synthetic_windows_are_within_one_lsb_of_the_float_path(rate_hz: int) -> None:
     recordings = synthesize(people=3, minutes=2, seed=7)
-    floats = windows_of(recordings, rate_hz=rate_hz, acceleration=True)
+    floats = windows_of(recordings, InputSpec(rate_hz, True))
     ours = integer_path(recordings, rate_hz)
     difference = np.abs(ours.astype(int) - float_path(floats.x))
     assert difference.max() <= 1
@@ -169,7 +169,7 @@ def test_real_windows_are_within_one_lsb_of_the_float_path(
     real_recordings: Callable[[str], list[Recording]], dataset: str, rate_hz: int
 ) -> None:
     recordings = real_recordings(dataset)[:2]
-    floats = windows_of(recordings, rate_hz=rate_hz, acceleration=True)
+    floats = windows_of(recordings, InputSpec(rate_hz, True))
     ours = integer_path(recordings, rate_hz)
     difference = np.abs(ours.astype(int) - float_path(floats.x))
     assert difference.max() <= 1
@@ -181,7 +181,7 @@ def test_windows_of_a_recording_start_where_its_labels_say() -> None:
     late = replace(recording, window_start_s=recording.window_start_s + 0.37)
     starts = window_starts(late)
     assert starts[1] - starts[0] == 2 and starts[0] == Fraction(37, 100)
-    floats = windows_of([late], rate_hz=32, acceleration=True)
+    floats = windows_of([late], InputSpec(32, True))
     difference = np.abs(integer_path([late], 32).astype(int) - float_path(floats.x))
     assert difference.max() <= 1
 

@@ -26,7 +26,9 @@ from nas.run.candidates import Candidate
 from nas.run.folder import RunDir
 from nas.run.target import load_target
 from ppg.readout.confidence import Confidence
+from ppg.readout.decode import Decoded
 from ppg.synthetic.recordings import synthesize
+from ppg.windows import WindowSet
 from ppgnas.errors import ExportError
 from search_spaces.space import SearchSpace
 from tests.nas.fakes import FakeTrainer, fake_mae, fake_net, fake_tools
@@ -179,12 +181,9 @@ def test_a_network_without_c_stays_a_finalist(
 
 
 def test_predictions_as_csv() -> None:
-    predictions = Predictions(
-        reference_bpm=np.array([60.0, 61.0]),
-        bpm=np.array([60.26, 70.0]),
-        bpm_smoothed=np.array([60.0, 65.0]),
-        spread_bpm=np.array([1.0, 2.0]),
-        spread_smoothed_bpm=np.array([0.5, 1.5]),
+    windows = WindowSet(
+        x=np.zeros((2, 1, 128), np.float32),
+        hr_bpm=np.array([60.0, 61.0]),
         person=np.array([0, 1]),
         people=("a/1", "a/2, junior"),
         recording=np.array([0, 1]),
@@ -192,6 +191,11 @@ def test_predictions_as_csv() -> None:
         start_s=np.array([0.0, 2.0]),
         activity=np.array([0, -1]),
         activity_names=("rest",),
+    )
+    predictions = Predictions(
+        windows,
+        raw=Decoded(np.array([60.26, 70.0]), np.array([1.0, 2.0])),
+        smoothed=Decoded(np.array([60.0, 65.0]), np.array([0.5, 1.5])),
     )
     head = (
         "person,recording,start_s,reference_bpm,bpm,bpm_smoothed,spread_bpm,spread_smoothed_bpm,"

@@ -25,12 +25,13 @@ from ppg.readout.confidence import Confidence
 from ppg.readout.transitions import Transitions
 from ppg.recording import Recording
 from ppg.synthetic.recordings import synthesize
+from ppg.windows import InputSpec
 from ppgnas.errors import DataError
 from search_spaces.published import published
 from tests.nas.fakes import fake_net, write_people
 
 ARCH = published("small")
-FRONT_END = (ARCH.rate_hz, ARCH.acceleration)
+INPUTS = InputSpec(ARCH.rate_hz, ARCH.acceleration)
 SURE = Confidence((0.0, 100.0), (1.0, 11.0))
 
 
@@ -41,7 +42,7 @@ def recording() -> Recording:
 
 def test_a_reading_every_two_seconds_with_its_reference(recording: Recording) -> None:
     decoding = Decoding(Transitions(), SURE, SURE)
-    trace = trace_of(fake_net(ARCH), recording, front_end=FRONT_END, decoding=decoding)
+    trace = trace_of(fake_net(ARCH), recording, inputs=INPUTS, decoding=decoding)
     assert trace.time_s[0] == recording.window_start_s[0] % 2 + 8
     np.testing.assert_allclose(np.diff(trace.time_s), 2.0)
     assert trace.time_s[-1] <= recording.duration_s + 1e-6
@@ -58,9 +59,7 @@ def test_labels_play_no_role(recording: Recording) -> None:
     shifted = replace(recording, window_start_s=recording.window_start_s + 0.6)
     wrong = replace(recording, hr_bpm=recording.hr_bpm + 50, valid=np.zeros_like(recording.valid))
     net, decoding = fake_net(ARCH), Decoding()
-    plain, other = (
-        trace_of(net, r, front_end=FRONT_END, decoding=decoding) for r in (recording, wrong)
-    )
+    plain, other = (trace_of(net, r, inputs=INPUTS, decoding=decoding) for r in (recording, wrong))
     np.testing.assert_array_equal(plain.bpm, other.bpm)
     assert not np.isfinite(other.reference_bpm).any()
     assert every_window(shifted).window_start_s[0] == pytest.approx(
@@ -82,13 +81,13 @@ def test_a_recording_without_labels(tmp_path: Path, recording: Recording) -> Non
     )
     found = find_recording(str(path))
     assert (found.person, found.name, len(found.hr_bpm)) == ("unlabelled/mine", "mine", 0)
-    trace = trace_of(fake_net(ARCH), found, front_end=FRONT_END, decoding=Decoding())
+    trace = trace_of(fake_net(ARCH), found, inputs=INPUTS, decoding=Decoding())
     assert trace_summary(trace)["mae_bpm"] is None
     assert trace_summary(trace)["expected_error_bpm"] is None
     assert [line for line in trace_csv(trace).splitlines()[1:] if not line.endswith(",,,")] == []
     with pytest.raises(DataError, match="have no acceleration"):
         bare = replace(found, acc=None, acc_hz=None)
-        trace_of(fake_net(ARCH), bare, front_end=FRONT_END, decoding=Decoding())
+        trace_of(fake_net(ARCH), bare, inputs=INPUTS, decoding=Decoding())
 
 
 def test_one_of_a_folder_is_named(tmp_path: Path) -> None:
@@ -161,8 +160,7 @@ def test_decoding_is_calibrated_and_kept() -> None:
     found = calibrate(
         fake_net(ARCH),
         people,
-        rate_hz=ARCH.rate_hz,
-        acceleration=True,
+        ARCH,
         transitions=Transitions(1.0),
     )
     assert found.transitions == Transitions(1.0)

@@ -13,6 +13,7 @@ from nas.models.train import TrainConfig, train_model
 from nas.run.config import ConfigError
 from nas.run.people import People
 from nas.run.progress import Progress, Silent
+from ppg.windows import InputSpec
 from ppgnas.errors import DataError, ExportError, RunError, SpaceError
 from search_spaces.arch import Arch
 from search_spaces.published import published
@@ -46,7 +47,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_folder_is_a_model(model: Path) -> None:
     found = find_model(str(model))
-    assert found.arch == ARCH and found.front_end == (16, True)
+    assert found.arch == ARCH and found.inputs == InputSpec(16, True)
     assert found.net().graph == found.graph
     card = found.card()
     assert card is not None
@@ -62,7 +63,7 @@ def test_its_files_are_handed_out(model: Path, tmp_path: Path) -> None:
     (path,) = export_files(find_model(str(model)), ["tflite"], tmp_path)
     # The file alone is a model without a card; beside its card it has one.
     assert find_model(str(path)).card() is None
-    assert find_model(str(path)).front_end == (16, True)
+    assert find_model(str(path)).inputs == InputSpec(16, True)
     beside = find_model(str(model / "model.tflite"))
     assert beside.card() == find_model(str(model)).card()
     path.write_bytes(path.read_bytes() + b"x")
@@ -102,7 +103,7 @@ def test_a_graph_of_another_kind_reads_no_recordings(tmp_path: Path) -> None:
     except ValueError:
         return  # refused even earlier, as inconsistent
     with pytest.raises(ModelError, match="recordings can be read by a network of input"):
-        _ = found.front_end
+        _ = found.inputs
 
 
 def test_a_training_goes_on_with_the_windows_it_began_with_alone(

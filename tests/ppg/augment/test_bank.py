@@ -10,7 +10,7 @@ import pytest
 from ppg.augment.bank import PLAIN, Augmentation, TrainingBank, _rarity
 from ppg.recording import Recording
 from ppg.synthetic.recordings import synthesize
-from ppg.windows import windows_of
+from ppg.windows import InputSpec, windows_of
 from ppgnas.errors import DataError
 from tests.ppg.inspection.test_inspection import _recording
 from tests.ppg.test_windows import _tone
@@ -46,7 +46,7 @@ def test_labels_stay_inside_the_classes() -> None:
 
 def test_plain_draws_are_evaluation_windows() -> None:
     people = synthesize(people=1, minutes=2, seed=3)
-    windows = windows_of(people, rate_hz=32, acceleration=True)
+    windows = windows_of(people, InputSpec(32, True))
     bank = TrainingBank(people, acceleration=True)
     x, hr_bpm = bank.draw(np.random.default_rng(2), 20, rate_hz=32, augmentation=PLAIN)
     for trace, label in zip(x, hr_bpm, strict=True):
@@ -157,6 +157,6 @@ def test_labels_with_a_wrong_clock_are_drawn_where_they_fit() -> None:
     x, hr_bpm = bank.draw(np.random.default_rng(0), 100, rate_hz=32, augmentation=PLAIN)
     peaks = [_peak_bpm(trace, 32) for trace in x[:, 0]]
     assert np.median(np.abs(peaks - hr_bpm)) < 1.5
-    windows = windows_of([late], rate_hz=32, acceleration=True)  # those of a test are not moved
+    windows = windows_of([late], InputSpec(32, True))  # those of a test are not moved
     peaks = [_peak_bpm(trace, 32) for trace in windows.x[:, 0]]
     assert np.median(np.abs(peaks - windows.hr_bpm)) > 2.5
