@@ -26,7 +26,7 @@ from distill.training.optim import GRADIENT_NORM, make_optimiser, set_rate
 from distill.training.progress import Progress
 from ppg.augment.bank import PREPARATION, TrainingBank
 from ppg.frontend import FRONT_END
-from ppg.identity.groups import known_people
+from ppg.identity import known_people
 from ppg.readout.classes import soft_labels
 from ppg.recording import Recording
 from ppg.windows import WindowSet

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -102,3 +104,10 @@ class Recording:
             & (start >= 0)
             & (start + WINDOW_S <= self.duration_s + 1e-6)
         )
+
+
+class Entry(NamedTuple):
+    """A recording and the file that it was read from."""
+
+    file: Path
+    recording: Recording

@@ -9,7 +9,7 @@ from typing import Any
 
 from nas.models.names import Model, ModelError
 from nas.models.readout import decoding_of
-from ppg.identity.groups import known_people
+from ppg.identity import known_people
 from ppg.people.metrics import mean_over_people
 from ppg.people.split import UNMAPPED
 from ppg.recording import Recording

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from nas.run.config import SYNTHETIC, SearchConfig
-from ppg.identity.groups import shared_people
+from ppg.identity import shared_people
 from ppg.loaders.registry import read_folder, unread_beside
 from ppg.npz import folder as npz
 from ppg.people.split import Split, draw_split, read_split, split_before_report

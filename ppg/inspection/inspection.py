@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ppg.identity.traces import doubles
+from ppg.identity import one_person_groups
 from ppg.inspection.reference import reference_noise_bpm
 from ppg.inspection.signals import median_acc_g, signal_warnings
 from ppg.label_lag import Lag, agreement, best_shift
@@ -121,7 +121,8 @@ def inspect(recordings: Sequence[Recording], *, seed: int = 0, unread: str = "")
     for name, lag in lags.items():
         if lag is not None and lag.wrong and len(scores[name]) > 1:
             warnings.append(("label clock", f"{name}: {lag_sentence(lag)}"))
-    for left, right, why in doubles(recordings):
+    links = [link for group in one_person_groups(recordings) for link in group.links]
+    for left, right, why in links:
         warnings.append(
             (
                 "one person twice",

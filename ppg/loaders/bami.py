@@ -20,15 +20,15 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ppg.identity.folder import Entry
-from ppg.loaders.layout import files_like, make_recording, windows_of_signal
+from ppg.loaders.layout import make_recording, name_parts, windows_of_signal
 from ppg.loaders.matlab import read_matrices
+from ppg.recording import Recording
 from ppgnas.task import STRIDE_S, WINDOW_S
 
 HZ = 50.0
 ACTIVITIES = ("rest", "walk", "run", "run_holding_bar", "walk_holding_bar")
-_FILES = r"BAMI(?P<part>[12])_0*(?P<number>\d+)\.mat"
-_REHAB_FILES = r"Subject_0*(?P<number>\d+)\.mat"
+FILES = r"BAMI(?P<part>[12])_0*(?P<number>\d+)\.mat"
+REHAB_FILES = r"Subject_0*(?P<number>\d+)\.mat"
 
 LAG_S = {"bami1": -1.5, "bami2": 1.0}
 LAG_OF_S = {("bami1", 15): -6.5, ("bami2", 23): 8.0}
@@ -44,40 +44,14 @@ _LONG = ((60, 0), (180, 1), (360, 2), (480, 1), (660, 2), (780, 1), (840, 0))
 _SHORT = ((60, 0), (180, 1), (300, 2), (420, 3), (540, 1), (660, 4), (720, 0))
 
 
-def find(root: Path) -> list[Path]:
-    """The recordings of BAMI-1 and BAMI-2 below a folder."""
-    return [path for path, _ in files_like(root, _FILES)]
-
-
-def load(root: Path) -> list[Entry]:
-    """Read every recording of BAMI-1 and BAMI-2 below `root`.
+def read(path: Path) -> Recording:
+    """Read a recording of BAMI-1 or BAMI-2.
 
     Raises:
-        DataError: a file is damaged or not of this layout.
+        DataError: the file is damaged or not of this layout.
     """
-    return [
-        _read(path, f"bami{match['part']}", int(match["number"]))
-        for path, match in files_like(root, _FILES)
-    ]
-
-
-def find_rehab(root: Path) -> list[Path]:
-    """The recordings of CardiacRehabExercise below a folder."""
-    return [path for path, _ in files_like(root, _REHAB_FILES)]
-
-
-def load_rehab(root: Path) -> list[Entry]:
-    """Read every recording of CardiacRehabExercise below `root`.
-
-    Raises:
-        DataError: a file is damaged or not of this layout.
-    """
-    return [
-        _read_rehab(path, int(match["number"])) for path, match in files_like(root, _REHAB_FILES)
-    ]
-
-
-def _read(path: Path, dataset: str, number: int) -> Entry:
+    parts = name_parts(path, FILES)
+    dataset, number = f"bami{parts['part']}", int(parts["number"])
     shapes = {"rawPPG": (3, None), "rawAcc": (3, None), "bpm_ecg": (None, 1)}
     found = read_matrices(path, shapes)
     hr_bpm = found["bpm_ecg"][:, 0]
@@ -87,7 +61,7 @@ def _read(path: Path, dataset: str, number: int) -> Entry:
     start_s = np.arange(len(hr_bpm), dtype=np.float64) * STRIDE_S + lag_s
     person = f"{dataset.upper()}_{number:02d}"
     rehab = [other for other, mine in REHAB_IN_BAMI1.items() if mine == number]
-    recording = make_recording(
+    return make_recording(
         path,
         subject=person,
         dataset=dataset,
@@ -104,10 +78,15 @@ def _read(path: Path, dataset: str, number: int) -> Entry:
         also_in=tuple(f"CR_{other:02d}" for other in rehab) if dataset == "bami1" else (),
         label_lag_s=lag_s,
     )
-    return Entry(path, recording)
 
 
-def _read_rehab(path: Path, number: int) -> Entry:
+def read_rehab(path: Path) -> Recording:
+    """Read a recording of CardiacRehabExercise.
+
+    Raises:
+        DataError: the file is damaged or not of this layout.
+    """
+    number = int(name_parts(path, REHAB_FILES)["number"])
     shapes = {
         "sigPPG": (3, None),
         "sigAcc": (3, None),
@@ -124,7 +103,7 @@ def _read_rehab(path: Path, number: int) -> Entry:
         if inside.sum() >= 3:
             hr_bpm[index] = rate_bpm[inside].mean()
     mine = REHAB_IN_BAMI1.get(number)
-    recording = make_recording(
+    return make_recording(
         path,
         subject=f"CR_{number:02d}",
         dataset="cardiac_rehab",
@@ -138,7 +117,6 @@ def _read_rehab(path: Path, number: int) -> Entry:
         valid=not_slipped(hr_bpm),
         also_in=() if mine is None else (f"BAMI1_{mine:02d}",),
     )
-    return Entry(path, recording)
 
 
 def acceleration_g(raw: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -16,17 +16,17 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ppg.identity.folder import Entry
 from ppg.loaders.csv_numbers import read_columns
 from ppg.loaders.ecg import heart_rate, r_peaks
-from ppg.loaders.layout import files_like, make_recording, windows_of_signal
+from ppg.loaders.layout import make_recording, name_parts, windows_of_signal
+from ppg.recording import Recording
 from ppgnas.errors import DataError
 
 NAME = "bidmc"
 HZ = 125.0
 APART_BPM = 10.0
 MONITOR_S = 16.0
-_FILES = r"bidmc_(?P<number>\d\d)_Signals\.csv"
+FILES = r"bidmc_(?P<number>\d\d)_Signals\.csv"
 # The patients of more than one record, and of record 01, by their names in MIMIC II.
 PATIENTS = {
     1: "s01182",
@@ -36,21 +36,13 @@ PATIENTS = {
 }
 
 
-def find(root: Path) -> list[Path]:
-    """The records below a folder."""
-    return [path for path, _ in files_like(root, _FILES)]
-
-
-def load(root: Path) -> list[Entry]:
-    """Read every record below `root`.
+def read(path: Path) -> Recording:
+    """Read a record.
 
     Raises:
         DataError: a file is damaged or lacks a column.
     """
-    return [_read(path, int(match["number"])) for path, match in files_like(root, _FILES)]
-
-
-def _read(path: Path, number: int) -> Entry:
+    number = int(name_parts(path, FILES)["number"])
     columns = read_columns(path, ("Time [s]", "PLETH", "II"))
     time_s = columns["Time [s]"]
     if not (np.abs(time_s - np.arange(len(time_s)) / HZ) < 0.02).all():
@@ -69,7 +61,7 @@ def _read(path: Path, number: int) -> Entry:
     numerics = path.with_name(path.name.replace("Signals", "Numerics"))
     if numerics.is_file():
         valid &= _agrees(numerics, hr_bpm, start_s)
-    recording = make_recording(
+    return make_recording(
         path,
         subject=f"BIDMC_{PATIENTS.get(number, f'{number:02d}')}",
         dataset=NAME,
@@ -82,7 +74,6 @@ def _read(path: Path, number: int) -> Entry:
         activity=np.zeros(len(start_s), np.int64),
         activity_names=("rest",),
     )
-    return Entry(path, recording)
 
 
 def _agrees(

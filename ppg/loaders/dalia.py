@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ppg.identity.folder import Entry
 from ppg.loaders.layout import files_like, make_recording, most_frequent
 from ppg.loaders.unpickle import load_arrays
+from ppg.recording import Recording
 from ppgnas.errors import DataError
 from ppgnas.task import STRIDE_S
 
@@ -46,19 +46,10 @@ def find(root: Path) -> list[Path]:
     return [path for path in pickles(root) if not is_wesad(path)]
 
 
-def load(root: Path) -> list[Entry]:
-    """Read every person of `root`, which is PPG_FieldStudy.
-
-    Raises:
-        DataError: a pickle is damaged, hostile or not of this layout.
-    """
-    return [_read(path) for path in find(root)]
-
-
 def pickles(root: Path) -> list[Path]:
     """`SX/SX.pkl` in a folder or one folder down, in the order of X."""
-    found = files_like(root, _FILES, depth=2)
-    return [path for path, _ in found if path.parent != root and path.parent.name == path.stem]
+    found = files_like(root, _FILES)
+    return [path for path in found if path.parent != root and path.parent.name == path.stem]
 
 
 def is_wesad(path: Path) -> bool:
@@ -139,7 +130,12 @@ def numbers(path: Path, key: str, value: Any, shape: tuple[int | None, ...]) -> 
     return array
 
 
-def _read(path: Path) -> Entry:
+def read(path: Path) -> Recording:
+    """Read a person's pickle.
+
+    Raises:
+        DataError: it is damaged, hostile or not of this layout.
+    """
     found = load_arrays(path)
     signals = wrist(path, found, ("activity", "label", "signal"))
     hr_bpm = numbers(path, "label", found["label"], (None,)).astype(np.float64)
@@ -147,7 +143,7 @@ def _read(path: Path) -> Entry:
     activity = np.where(np.isfinite(activity), activity, -1).astype(np.int64)
     check_label_count(path, len(hr_bpm), len(signals["BVP"]) / PPG_HZ)
     start_s = np.arange(len(hr_bpm), dtype=np.float64) * STRIDE_S
-    recording = make_recording(
+    return make_recording(
         path,
         subject=path.stem,
         dataset=NAME,
@@ -161,7 +157,6 @@ def _read(path: Path) -> Entry:
         activity=most_frequent(activity, ACTIVITY_HZ, start_s, names=len(ACTIVITIES)),
         activity_names=ACTIVITIES,
     )
-    return Entry(path, recording)
 
 
 def check_label_count(path: Path, count: int, duration_s: float) -> None:

@@ -20,7 +20,7 @@ from ppgnas.task import STRIDE_S, WINDOW_S
 MOST_ENTRIES = 5000  # of one folder; a data set has some hundred
 
 
-def files_like(root: Path, pattern: str, *, depth: int = 2) -> list[tuple[Path, re.Match[str]]]:
+def files_like(root: Path, pattern: str, *, depth: int = 2) -> list[Path]:
     """Files below `root` whose whole name fits a regular expression, in a natural order.
 
     Args:
@@ -29,12 +29,14 @@ def files_like(root: Path, pattern: str, *, depth: int = 2) -> list[tuple[Path, 
         depth: how many folders down.
     """
     expression = re.compile(pattern, re.IGNORECASE)
-    found = []
-    for path in _walk(root, depth):
-        match = expression.fullmatch(path.name)
-        if match:
-            found.append((path, match))
-    return sorted(found, key=lambda item: (_natural(item[0].name), str(item[0])))
+    found = [path for path in _walk(root, depth) if expression.fullmatch(path.name)]
+    return sorted(found, key=lambda path: (_natural(path.name), str(path)))
+
+
+def name_parts(path: Path, pattern: str) -> dict[str, str]:
+    """The named groups of the pattern that found a file."""
+    match = re.fullmatch(pattern, path.name, re.IGNORECASE)
+    return {} if match is None else match.groupdict()
 
 
 def _walk(root: Path, depth: int) -> Iterator[Path]:
@@ -90,41 +92,63 @@ def most_frequent(
     return found
 
 
-def make_recording(path: Path, *, labelled: bool = True, **values: Any) -> Recording:
-    """A recording of the values, checked as one of a folder of .npz files would be.
+def make_recording(
+    path: Path,
+    *,
+    subject: str,
+    dataset: str,
+    name: str,
+    ppg: NDArray[Any],
+    ppg_hz: float,
+    acc: NDArray[Any] | None = None,
+    acc_hz: float | None = None,
+    window_start_s: NDArray[np.float64] | None = None,
+    hr_bpm: NDArray[np.float64] | None = None,
+    valid: NDArray[np.bool_] | None = None,
+    activity: NDArray[np.int64] | None = None,
+    activity_names: tuple[str, ...] = (),
+    also_in: tuple[str, ...] = (),
+    label_lag_s: float = 0.0,
+) -> Recording:
+    """A recording, checked as one of a folder of .npz files would be.
 
     Args:
         path: the file, for messages.
-        labelled: whether a heart rate is there.
-        **values: fields of `Recording`; signals and labels of any float type. Labels that no
-            person can have are marked invalid.
+        subject, dataset, name, also_in: see `Recording`, as are all others.
+        ppg, ppg_hz, acc, acc_hz: signals of any type of number.
+        window_start_s, hr_bpm: labels, or None. Those that no person can have become invalid.
+        valid, activity: all True and unknown if None.
+        activity_names, label_lag_s: of the labels.
 
     Raises:
         DataError: a signal is not finite, constant or too short, PPG and acceleration last
-            differently long, the acceleration is not in g, or there is no label.
+            differently long, the acceleration is not in g, or no label is usable.
     """
-    hr_bpm = np.asarray(values.pop("hr_bpm", ()), np.float64)
-    valid = np.asarray(values.pop("valid", np.ones(len(hr_bpm))), np.bool_) & plausible(hr_bpm)
-    if labelled and not valid.any():
-        finite = hr_bpm[np.isfinite(hr_bpm)]
+    bpm = np.zeros(0) if hr_bpm is None else np.asarray(hr_bpm, np.float64)
+    good = plausible(bpm) if valid is None else valid & plausible(bpm)
+    if hr_bpm is not None and not good.any():
+        finite = bpm[np.isfinite(bpm)]
         median = float(np.median(finite)) if len(finite) else float("nan")
         raise DataError(
-            f"{path}: none of the {len(hr_bpm)} reference heart rates is within "
+            f"{path}: none of the {len(bpm)} reference heart rates is within "
             f"{HR_RANGE_BPM[0]:g} to {HR_RANGE_BPM[1]:g} BPM; their median is {median:.4g}. "
             f"{heart_rate_guess(median)}"
         )
-    ppg = _signal(path, "PPG", values.pop("ppg"))
-    acc, acc_hz = values.pop("acc", None), values.pop("acc_hz", None)
-    acc = None if acc is None else _signal(path, "acceleration", acc)
     recording = Recording(
-        ppg=ppg,
-        acc=acc,
+        subject=subject,
+        dataset=dataset,
+        name=name,
+        ppg=_signal(path, "PPG", ppg),
+        ppg_hz=ppg_hz,
+        acc=None if acc is None else _signal(path, "acceleration", acc),
         acc_hz=acc_hz,
-        hr_bpm=hr_bpm,
-        valid=valid,
-        window_start_s=np.asarray(values.pop("window_start_s", ()), np.float64),
-        activity=np.asarray(values.pop("activity", np.full(len(hr_bpm), -1)), np.int64),
-        **values,
+        window_start_s=np.zeros(0) if window_start_s is None else window_start_s,
+        hr_bpm=bpm,
+        valid=good,
+        activity=np.full(len(bpm), -1, np.int64) if activity is None else activity,
+        activity_names=activity_names,
+        also_in=also_in,
+        label_lag_s=label_lag_s,
     )
     check_durations(str(path), recording)
     check_unit(str(path), recording)

@@ -15,8 +15,8 @@ has no reference: it can be predicted, not trained on.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -157,17 +157,19 @@ def read_csv(
             series = _Series(series.time_s + begin_s, series.values)
         gaps += _gaps(series, origin_s)
         acc = _even(series, acc_hz, origin_s, end_s, source, "acceleration") / acc_per_g
-    signals: dict[str, Any] = {
-        "subject": subject,
-        "dataset": dataset,
-        "name": path.stem.replace("/", "_"),
-        "ppg": _even(ppg, ppg_hz, origin_s, end_s, path, "PPG"),
-        "ppg_hz": ppg_hz,
-        "acc": acc,
-        "acc_hz": acc_hz,
-    }
+    make = partial(
+        make_recording,
+        path,
+        subject=subject,
+        dataset=dataset,
+        name=path.stem.replace("/", "_"),
+        ppg=_even(ppg, ppg_hz, origin_s, end_s, path, "PPG"),
+        ppg_hz=ppg_hz,
+        acc=acc,
+        acc_hz=acc_hz,
+    )
     if columns.hr is None:
-        return make_recording(path, **signals, labelled=False)
+        return make()
     source = hr_file or path
     given = hr_rate_hz if hr_file else rate_hz
     hr_time = None if hr_rate_hz else (columns.hr_time or columns.time)
@@ -189,9 +191,7 @@ def read_csv(
             f"zero of the clocks."
         )
     whole = np.array([not any(a < s + WINDOW_S and b > s for a, b in gaps) for s in start_s])
-    recording = make_recording(
-        path,
-        **signals,
+    recording = make(
         window_start_s=start_s,
         hr_bpm=label,
         valid=whole & np.isfinite(label),

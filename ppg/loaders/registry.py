@@ -9,13 +9,15 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
-from ppg.identity.folder import Entry, check_recordings
+from ppg.identity import check_recordings
 from ppg.loaders import bami, bidmc, dalia, spc, welltory, wesad
+from ppg.loaders.layout import files_like
 from ppg.npz import folder as npz
 from ppg.npz.fields import REQUIRED
-from ppg.recording import Recording
+from ppg.recording import Entry, Recording
 from ppgnas.errors import DataError
 
 
@@ -30,7 +32,7 @@ class DataSet:
         level: the folder that is expected, in words.
         home: where a person finds it.
         find: files of its layout below a folder.
-        load: reads them.
+        read: reads one of them; the second path is the folder that `find` was asked for.
         url: of one archive that may be downloaded without a form, or None.
         size_bytes, sha256: of that archive, where they are known.
         archive: the name of that file.
@@ -45,13 +47,18 @@ class DataSet:
     level: str
     home: str
     find: Callable[[Path], list[Path]]
-    load: Callable[[Path], list[Entry]]
+    read: Callable[[Path, Path], Recording]
     url: str | None = None
     size_bytes: int | None = None
     sha256: str | None = None
     archive: str = ""
     inner: str | None = None
     unpack: str = r".*"
+
+
+def _alone(read: Callable[[Path], Recording]) -> Callable[[Path, Path], Recording]:
+    """The reader of a data set in which no file needs another one's place."""
+    return lambda file, root: read(file)
 
 
 DATA_SETS = (
@@ -63,7 +70,7 @@ DATA_SETS = (
         level="PPG_FieldStudy, which holds S1 to S15, each with SX.pkl",
         home="https://archive.ics.uci.edu/dataset/495/ppg+dalia",
         find=dalia.find,
-        load=dalia.load,
+        read=_alone(dalia.read),
         url="https://archive.ics.uci.edu/static/public/495/ppg+dalia.zip",
         size_bytes=2_865_111_320,
         sha256="5772387956e34e2e2dc4c2ddbeb98cb70569d5112fa4c13ee98a17680b84a1f3",
@@ -80,7 +87,7 @@ DATA_SETS = (
         level="WESAD, which holds S2 to S17, each with SX.pkl",
         home="https://archive.ics.uci.edu/dataset/465/wesad",
         find=wesad.find,
-        load=wesad.load,
+        read=_alone(wesad.read),
         url="https://uni-siegen.sciebo.de/s/HGdUkoNlW1Ub0Gx/download",
         archive="WESAD.zip",
         unpack=r"WESAD/(?:S\d+/S\d+(?:\.pkl|_readme\.txt|_quest\.csv)|[^/]*\.pdf)",
@@ -94,8 +101,8 @@ DATA_SETS = (
         "2015; do not redistribute.",
         level="the folder above Training_data and TestData",
         home="https://sites.google.com/site/researchbyzhang/ieeespcup2015",
-        find=spc.find,
-        load=spc.load,
+        find=partial(files_like, pattern=spc.FILES),
+        read=spc.read,
     ),
     DataSet(
         name="bami",
@@ -105,8 +112,8 @@ DATA_SETS = (
         "redistribute.",
         level="the folder above BAMI-1 and BAMI-2, or one of these",
         home="ieeexplore.ieee.org/document/9042276",
-        find=bami.find,
-        load=bami.load,
+        find=partial(files_like, pattern=bami.FILES),
+        read=_alone(bami.read),
     ),
     DataSet(
         name="cardiac_rehab",
@@ -115,8 +122,8 @@ DATA_SETS = (
         licence="none stated; research with credit to its authors; do not redistribute.",
         level="the folder that holds Subject_1.mat to Subject_16.mat",
         home="the page of BAMI's authors",
-        find=bami.find_rehab,
-        load=bami.load_rehab,
+        find=partial(files_like, pattern=bami.REHAB_FILES),
+        read=_alone(bami.read_rehab),
     ),
     DataSet(
         name=bidmc.NAME,
@@ -125,8 +132,8 @@ DATA_SETS = (
         licence="ODC-BY 1.0: free to use with credit to Pimentel et al., IEEE TBME 64(8) 2017.",
         level="the folder above bidmc_csv",
         home="https://physionet.org/content/bidmc/1.0.0/",
-        find=bidmc.find,
-        load=bidmc.load,
+        find=partial(files_like, pattern=bidmc.FILES),
+        read=_alone(bidmc.read),
         url="https://physionet.org/content/bidmc/get-zip/1.0.0/",
         sha256="7c09847e8b9c9ad0005ad6f4041e887119e2ad9a745b6a63b1b394bd439f693b",
         archive="bidmc-1.0.0.zip",
@@ -140,7 +147,7 @@ DATA_SETS = (
         level="the folder that holds subject_01 to subject_21",
         home="https://github.com/Welltory/welltory-ppg-dataset",
         find=welltory.find,
-        load=welltory.load,
+        read=_alone(welltory.read),
     ),
 )
 
@@ -177,7 +184,7 @@ def read_folder(path: Path, *, lag_s: float | None = None) -> list[Recording]:
     if not path.is_dir() or npz.has_recordings(path):
         recordings = npz.read_folder(path)
     else:
-        found = [known for known in DATA_SETS if known.find(path)]
+        found = [(known, file) for known in DATA_SETS for file in known.find(path)]
         if not found:
             hint = where_it_lies(path)
             raise DataError(
@@ -186,7 +193,7 @@ def read_folder(path: Path, *, lag_s: float | None = None) -> list[Recording]:
                 f"that ppgnas reads (ppgnas data list). Recordings are .npz files with the arrays "
                 f"{', '.join(REQUIRED)}."
             )
-        entries = [entry for known in found for entry in known.load(path)]
+        entries = [Entry(file, known.read(file, path)) for known, file in found]
         check_recordings(entries)
         recordings = [entry.recording for entry in entries]
     return recordings if lag_s is None else [with_lag(r, lag_s) for r in recordings]

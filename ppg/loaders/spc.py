@@ -15,41 +15,32 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ppg.identity.folder import Entry
-from ppg.loaders.layout import files_like, make_recording
+from ppg.loaders.layout import files_like, make_recording, name_parts
 from ppg.loaders.matlab import read_matrices
+from ppg.recording import Recording
 from ppgnas.errors import DataError
 from ppgnas.task import STRIDE_S, WINDOW_S
 
 NAME = "ieee_spc2015"
 HZ = 125.0
 ACTIVITIES = ("rest", "run", "arm_exercise_mixed", "boxing")
-_FILES = r"(?:DATA|TEST)_(?P<who>\d\d|S\d\d)_(?P<kind>TYPE\d\d|T\d\d)\.mat"
+FILES = r"(?:DATA|TEST)_(?P<who>\d\d|S\d\d)_(?P<kind>TYPE\d\d|T\d\d)\.mat"
+_LABELS = r"(?:.*_BPMtrace|BPM_.*|True_.*|REF_.*)\.mat"
 
 
-def find(root: Path) -> list[Path]:
-    """The recordings below a folder, whatever the packing."""
-    return [path for path, _ in files_like(root, _FILES)]
+def read(path: Path, root: Path) -> Recording:
+    """Read a recording, whatever the packing.
 
-
-def load(root: Path) -> list[Entry]:
-    """Read every recording below `root`.
+    Args:
+        path: of the recording.
+        root: its labels lie somewhere below.
 
     Raises:
         DataError: a file is damaged, or its labels are missing.
     """
-    labels = {
-        path.stem.upper(): path
-        for path, _ in files_like(root, r"(?:.*_BPMtrace|BPM_.*|True_.*|REF_.*)\.mat")
-    }
-    return [
-        _read(path, match["who"], match["kind"], labels)
-        for path, match in files_like(root, _FILES)
-    ]
-
-
-def _read(path: Path, who: str, kind: str, labels: dict[str, Path]) -> Entry:
-    who, kind = who.upper(), kind.upper()
+    parts = name_parts(path, FILES)
+    who, kind = parts["who"].upper(), parts["kind"].upper()
+    labels = {file.stem.upper(): file for file in files_like(root, _LABELS)}
     wanted = [
         f"{path.stem}_BPMtrace",
         f"BPM_{who}_{kind}",
@@ -76,7 +67,7 @@ def _read(path: Path, who: str, kind: str, labels: dict[str, Path]) -> Entry:
         if (who, kind) == ("04", "TYPE01"):  # as other packings call it
             name, subject, kind = "DATA_S04_T01", "SPCtest_S04", "T01"
     start_s = np.arange(len(hr_bpm), dtype=np.float64) * STRIDE_S
-    recording = make_recording(
+    return make_recording(
         path,
         subject=subject,
         dataset=NAME,
@@ -90,7 +81,6 @@ def _read(path: Path, who: str, kind: str, labels: dict[str, Path]) -> Entry:
         activity=_activity(kind, start_s),
         activity_names=ACTIVITIES,
     )
-    return Entry(path, recording)
 
 
 def _activity(kind: str, start_s: NDArray[np.float64]) -> NDArray[np.int64]:

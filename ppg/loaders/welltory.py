@@ -16,10 +16,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ppg.identity.folder import Entry
 from ppg.loaders.csv_numbers import read_columns
 from ppg.loaders.ecg import heart_rate
 from ppg.loaders.layout import files_like, make_recording, windows_of_signal
+from ppg.recording import Recording
 from ppgnas.errors import DataError
 
 NAME = "welltory"
@@ -31,19 +31,15 @@ _CHANNELS = ("R", "G", "B")
 def find(root: Path) -> list[Path]:
     """`subject_NN/PPG.csv` below a folder."""
     found = files_like(root, r"PPG\.csv")
-    return [path for path, _ in found if path.parent.name.lower().startswith("subject_")]
+    return [path for path in found if path.parent.name.lower().startswith("subject_")]
 
 
-def load(root: Path) -> list[Entry]:
-    """Read every recording below `root`.
+def read(path: Path) -> Recording:
+    """Read a recording.
 
     Raises:
         DataError: a file is damaged, or its intervals are missing.
     """
-    return [_read(path) for path in find(root)]
-
-
-def _read(path: Path) -> Entry:
     columns = read_columns(path, ("time", *_CHANNELS))
     time_s = columns["time"] / 1000
     colours = np.stack([columns[name] for name in _CHANNELS], axis=1)
@@ -71,7 +67,7 @@ def _read(path: Path) -> Entry:
         )
     hr_bpm, valid = heart_rate(beats_s, start_s, of="intervals")
     number = path.parent.name.split("_", 1)[1]
-    recording = make_recording(
+    return make_recording(
         path,
         subject=f"WELL_{number}",
         dataset=NAME,
@@ -84,7 +80,6 @@ def _read(path: Path) -> Entry:
         activity=np.zeros(len(start_s), np.int64),
         activity_names=("rest",),
     )
-    return Entry(path, recording)
 
 
 def _intervals(path: Path) -> NDArray[np.float64]:

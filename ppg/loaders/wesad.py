@@ -16,11 +16,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ppg.identity.folder import Entry
 from ppg.loaders.dalia import is_wesad, numbers, pickles, wrist
 from ppg.loaders.ecg import heart_rate, r_peaks
 from ppg.loaders.layout import make_recording, most_frequent, windows_of_signal
 from ppg.loaders.unpickle import load_arrays
+from ppg.recording import Recording
 from ppgnas.errors import DataError
 
 NAME = "wesad"
@@ -36,16 +36,12 @@ def find(root: Path) -> list[Path]:
     return [path for path in pickles(root) if is_wesad(path)]
 
 
-def load(root: Path) -> list[Entry]:
-    """Read every person of `root`, which is WESAD.
+def read(path: Path) -> Recording:
+    """Read a person's pickle.
 
     Raises:
-        DataError: a pickle is damaged, hostile or not of this layout, or has no usable ECG.
+        DataError: it is damaged, hostile or not of this layout, or has no usable ECG.
     """
-    return [_read(path) for path in find(root)]
-
-
-def _read(path: Path) -> Entry:
     found = load_arrays(path)
     signals = wrist(path, found, ("label", "signal"))
     chest = found["signal"].get("chest")
@@ -69,7 +65,7 @@ def _read(path: Path) -> Entry:
         )
     start_s = windows_of_signal(min(ppg_s, ecg_s))
     hr_bpm, valid = heart_rate(r_peaks(ecg, CHEST_HZ), start_s)
-    recording = make_recording(
+    return make_recording(
         path,
         subject=path.stem,
         dataset=NAME,
@@ -84,7 +80,6 @@ def _read(path: Path) -> Entry:
         activity=most_frequent(condition, CHEST_HZ, start_s, names=len(ACTIVITIES)),
         activity_names=ACTIVITIES,
     )
-    return Entry(path, recording)
 
 
 def in_g(acc: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -29,7 +29,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ppg.identity.folder import Entry, check_people
+from ppg.identity import check_people
 from ppg.npz.fields import (
     HOW_TO_FIX,
     OPTIONAL,
@@ -39,7 +39,7 @@ from ppg.npz.fields import (
     recording_of,
     signals_of,
 )
-from ppg.recording import Recording
+from ppg.recording import Entry, Recording
 from ppgnas.errors import DataError
 from ppgnas.files import write_bytes_atomic
 from ppgnas.task import STRIDE_S, WINDOW_S
@@ -92,9 +92,7 @@ def read_folder(path: Path) -> list[Recording]:
             f"{path}: no .npz file in this folder or below it. Recordings are .npz files with the "
             f"arrays {', '.join(REQUIRED)}."
         )
-    entries = []
-    for file in files:
-        entries.append(Entry(file, recording_of(file, _load(file))))
+    entries = [Entry(file, recording_of(file, _load(file))) for file in files]
     check_people(path, entries)
     return [entry.recording for entry in entries]
 

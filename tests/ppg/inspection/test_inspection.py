@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from ppg.identity.traces import doubles, trace_distance
+from ppg.identity import one_person_groups, trace_distance
 from ppg.inspection.inspection import histogram, inspect
 from ppg.inspection.reference import reference_noise_bpm
 from ppg.inspection.signals import railed_share, signal_warnings
@@ -197,7 +197,9 @@ def test_half_of_the_rate_is_noticed() -> None:
 def test_one_person_under_two_names() -> None:
     first, other = _recording(seed=1), _recording(seed=2)
     copy = replace(first, subject="x", dataset="elsewhere", name="y")
-    assert [d.why for d in doubles([first, other, copy])] == ["the same PPG samples"]
+    (found,) = one_person_groups([first, other, copy])
+    assert found.people == ("elsewhere/x", "lab/p1")
+    assert [link.why for link in found.links] == ["the same PPG samples"]
     # Resampled, cut and relabelled with other rounding: only the heart rates tell.
     cut = replace(
         copy,
@@ -210,12 +212,16 @@ def test_one_person_under_two_names() -> None:
         valid=first.valid[20:],
         activity=first.activity[20:],
     )
-    (pair,) = doubles([first, other, cut])
+    ((_, (pair,)),) = one_person_groups([first, other, cut])
     assert {pair.left.name, pair.right.name} == {"r1", "y"} and "agree to 0." in pair.why
     (warning,) = inspect([first, cut]).warnings
     assert warning[0] == "one person twice" and "lab/r1" in warning[1]
     # Two recordings of one person under one name are no doubles.
-    assert doubles([first, replace(cut, subject="p1", dataset="lab")]) == []
+    assert one_person_groups([first, replace(cut, subject="p1", dataset="lab")]) == []
+    # Who is one with two others makes them one too.
+    noted = replace(other, also_in=("x",))
+    (found,) = one_person_groups([noted, first, copy])
+    assert len(found.people) == 3 and len(found.links) == 2
 
 
 def test_trace_distance_by_hand() -> None:

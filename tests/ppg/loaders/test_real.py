@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ppg.identity.groups import shared_people
+from ppg.identity import shared_people
 from ppg.inspection.inspection import inspect
 from ppg.loaders.ecg import heart_rate, r_peaks
 from ppg.loaders.matlab import read_matrices

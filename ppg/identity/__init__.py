@@ -1,1 +1,0 @@
-"""Who is who: one person in several recordings, names and folders."""
