@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from deploy.integers import reference
 from deploy.integers.quantized import QuantizedNet
-from ppg.people.metrics import by_activity, summary
+from ppg.people.metrics import ActivityErrors, Summary, by_activity, summary
 from ppg.readout.decode import Decoded
 from ppg.readout.smoothing import read_series
 from ppg.readout.transitions import Transitions
@@ -34,12 +33,12 @@ class Predictions:
     raw: Decoded
     smoothed: Decoded
 
-    def summary(self) -> dict[str, Any]:
+    def summary(self) -> Summary:
         """The errors: `ppg.people.metrics.summary`."""
         at = self.windows
         return summary(at.hr_bpm, self.raw.bpm, self.smoothed.bpm, at.person, at.people)
 
-    def by_activity(self) -> dict[str, dict[str, float]]:
+    def by_activity(self) -> dict[str, ActivityErrors]:
         """The errors within each activity: `ppg.people.metrics.by_activity`."""
         at = self.windows
         return by_activity(

@@ -98,10 +98,10 @@ def as_text(result: Evaluation) -> str:
         rows = [
             (
                 name,
-                f"{row['mae_bpm']:.2f}",
-                f"{row['mae_bpm_smoothed']:.2f}",
-                row["windows"],
-                row["people"],
+                f"{row.mae_bpm:.2f}",
+                f"{row.mae_bpm_smoothed:.2f}",
+                row.windows,
+                row.people,
             )
             for name, row in result.activities.items()
         ]

@@ -10,7 +10,7 @@ from typing import Any
 from nas.models.names import Model, ModelError
 from nas.models.readout import decoding_of
 from ppg.identity import known_people
-from ppg.people.metrics import mean_over_people
+from ppg.people import metrics
 from ppg.people.split import UNMAPPED
 from ppg.recording import Recording
 from ppg.windows import windows_of
@@ -20,12 +20,9 @@ RULES = {"tflite": "tflm", "c": "c"}
 
 
 @dataclass(frozen=True)
-class PersonErrors:
+class PersonErrors(metrics.PersonErrors):
     """Errors on one person; `role` is the part of the network's split that they are in."""
 
-    mae_bpm: float
-    mae_bpm_smoothed: float
-    windows: int
     role: str | None
 
     @property
@@ -52,7 +49,7 @@ class Evaluation:
         people: by `dataset/subject`.
         unseen: None where nobody is left, or where the split is not known, as of a bare file.
         arithmetic, file, smoothing: what was computed.
-        activities: of `ppg.people.metrics.by_activity`.
+        activities: see `ppg.people.metrics.by_activity`.
         expected_error_bpm, expected_error_smoothed_bpm: what the network itself expects, mean over
             people; None for a network that was never calibrated.
         synthetic: whether any recording is generated.
@@ -70,7 +67,7 @@ class Evaluation:
     arithmetic: str
     file: str
     smoothing: str
-    activities: dict[str, dict[str, float]]
+    activities: dict[str, metrics.ActivityErrors]
     expected_error_bpm: float | None
     expected_error_smoothed_bpm: float | None
     synthetic: bool
@@ -142,23 +139,24 @@ def evaluate(
     split = _split_of(model)
     roles = _roles(split, recordings)
     people = {
-        name: PersonErrors(**row, role=roles[name]) for name, row in measured["people"].items()
+        name: PersonErrors(**asdict(row), role=roles[name])
+        for name, row in measured.people.items()
     }
     raw, smoothed = (
-        None if row is None else mean_over_people(row, read.windows.person)
+        None if row is None else metrics.mean_over_people(row, read.windows.person)
         for row in (
             decoding.expected_error_bpm(read),
             decoding.expected_error_smoothed_bpm(read, smoothing=smoothing),
         )
     )
     return Evaluation(
-        windows=measured["windows"],
-        mae_bpm=measured["mae_bpm"],
-        mae_bpm_smoothed=measured["mae_bpm_smoothed"],
-        median_person_mae_bpm=measured["median_person_mae_bpm"],
-        rmse_bpm=measured["rmse_bpm"],
-        mape_percent=measured["mape_percent"],
-        within_5_bpm=measured["within_5_bpm"],
+        windows=measured.windows,
+        mae_bpm=measured.mae_bpm,
+        mae_bpm_smoothed=measured.mae_bpm_smoothed,
+        median_person_mae_bpm=measured.median_person_mae_bpm,
+        rmse_bpm=measured.rmse_bpm,
+        mape_percent=measured.mape_percent,
+        within_5_bpm=measured.within_5_bpm,
         people=people,
         unseen=_unseen(people) if split else None,
         arithmetic="int8",

@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -119,7 +119,10 @@ def write_model(
         "synthetic": judging.synthetic,
         "arithmetic": "int8",
         **decoding.to_json(),
-        "report": {**predictions.summary(), "activities": predictions.by_activity()},
+        "report": {
+            **predictions.summary().to_json(),
+            "activities": {name: asdict(row) for name, row in predictions.by_activity().items()},
+        },
         "costs": costs.to_json(),
         "weight_bytes": costs.weight_bytes,
         "macs": costs.macs,
@@ -147,8 +150,8 @@ def _in_c(
     for who, recordings in (("search", judging.search), ("report", judging.report)):
         measured = predict(recordings, rule=RULE).summary()
         errors[who] = {
-            "mae_bpm_c": measured["mae_bpm"],
-            "mae_bpm_c_smoothed": measured["mae_bpm_smoothed"],
+            "mae_bpm_c": measured.mae_bpm,
+            "mae_bpm_c_smoothed": measured.mae_bpm_smoothed,
         }
     return {
         "scratch_bytes": c.scratch_bytes,

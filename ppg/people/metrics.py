@@ -11,6 +11,7 @@ Arguments named `reference_bpm` and `bpm` are `(windows,)`; `person` `(windows,)
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -133,15 +134,62 @@ def bootstrap_mean(
     return float(low), float(high)
 
 
-def by_data_set(by_person: dict[str, float]) -> dict[str, dict[str, float]]:
-    """`{data set: {"mae_bpm": mean over its people, "people": their number}}`."""
-    groups: dict[str, list[float]] = {}
-    for person, value in by_person.items():
-        groups.setdefault(person.split("/", 1)[0], []).append(value)
-    return {
-        name: {"mae_bpm": float(np.mean(values)), "people": len(values)}
-        for name, values in sorted(groups.items())
-    }
+@dataclass(frozen=True)
+class PersonErrors:
+    """Mean absolute errors on one person in BPM."""
+
+    mae_bpm: float
+    mae_bpm_smoothed: float
+    windows: int
+
+
+@dataclass(frozen=True)
+class DataSetErrors:
+    """Mean absolute errors in BPM, mean over the people of a data set."""
+
+    mae_bpm: float
+    mae_bpm_smoothed: float
+    people: int
+
+
+@dataclass(frozen=True)
+class ActivityErrors:
+    """Mean absolute errors within an activity in BPM, mean over the people who did it."""
+
+    mae_bpm: float
+    mae_bpm_smoothed: float
+    windows: int
+    people: int
+
+
+@dataclass(frozen=True)
+class Summary:
+    """The figures of a report, mean over people each; from readings without smoothing if not said.
+
+    Attributes:
+        mae_bpm_low, mae_bpm_high: 90 % interval of `mae_bpm`.
+        within_5_bpm: share of the windows.
+        bias_bpm, limits_bpm: see `bland_altman`.
+        people, datasets: by name.
+    """
+
+    windows: int
+    mae_bpm: float
+    mae_bpm_smoothed: float
+    mae_bpm_low: float
+    mae_bpm_high: float
+    median_person_mae_bpm: float
+    rmse_bpm: float
+    mape_percent: float
+    within_5_bpm: float
+    bias_bpm: float
+    limits_bpm: tuple[float, float]
+    people: dict[str, PersonErrors]
+    datasets: dict[str, DataSetErrors]
+
+    def to_json(self) -> dict[str, Any]:
+        """The `report` block of a card, without its activities."""
+        return {**asdict(self), "limits_bpm": list(self.limits_bpm)}
 
 
 def by_activity(
@@ -152,7 +200,7 @@ def by_activity(
     people: Sequence[str],
     activity: ArrayLike,
     activity_names: Sequence[str],
-) -> dict[str, dict[str, float]]:
+) -> dict[str, ActivityErrors]:
     """Errors within each activity, mean over the people who did it.
 
     Args:
@@ -161,21 +209,21 @@ def by_activity(
         activity_names: names of the activities.
 
     Returns:
-        Per activity `mae_bpm`, `mae_bpm_smoothed`, `windows` and `people`; unknown windows stand
-        under `unknown`, and activities without a window are left out.
+        By activity; unknown windows stand under `unknown`, and activities without a window are
+        left out.
     """
     numbers = np.asarray(activity, dtype=np.int64)
     series = [np.asarray(row) for row in (reference_bpm, bpm, bpm_smoothed, person)]
-    found: dict[str, dict[str, float]] = {}
+    found = {}
     for number in np.unique(numbers):
         reference, raw, smooth, who = (row[numbers == number] for row in series)
         by_person = mae_by_person(reference, raw, who, people)
-        found["unknown" if number < 0 else activity_names[number]] = {
-            "mae_bpm": mean_mae(by_person),
-            "mae_bpm_smoothed": mean_mae(mae_by_person(reference, smooth, who, people)),
-            "windows": len(reference),
-            "people": len(by_person),
-        }
+        found["unknown" if number < 0 else activity_names[number]] = ActivityErrors(
+            mean_mae(by_person),
+            mean_mae(mae_by_person(reference, smooth, who, people)),
+            len(reference),
+            len(by_person),
+        )
     return dict(sorted(found.items()))
 
 
@@ -185,21 +233,15 @@ def summary(
     bpm_smoothed: ArrayLike,
     person: ArrayLike,
     people: Sequence[str],
-) -> dict[str, Any]:
-    """The `report` block of a card: plain values, ready for JSON.
+) -> Summary:
+    """All figures.
 
     Args:
         reference_bpm: `(windows,)` reference heart rate.
-        bpm: `(windows,)` read from each window alone; all figures but two stand on it.
+        bpm: `(windows,)` read from each window alone.
         bpm_smoothed: `(windows,)` after causal smoothing; only for `mae_bpm_smoothed`.
         person: `(windows,)` index into `people`.
         people: names as `dataset/subject`.
-
-    Returns:
-        `windows`, `mae_bpm` with its 90 % interval `mae_bpm_low`, `mae_bpm_high`,
-        `mae_bpm_smoothed`, `median_person_mae_bpm`, `rmse_bpm`, `mape_percent`, `within_5_bpm`,
-        `bias_bpm`, `limits_bpm`, and per person and data set `mae_bpm`, `mae_bpm_smoothed` and a
-        count.
 
     Raises:
         DataError: as `mae_by_person`.
@@ -210,36 +252,31 @@ def summary(
     bias, lower, upper = bland_altman(reference_bpm, bpm, person, people)
     counts = np.bincount(np.asarray(person, dtype=np.int64), minlength=len(people))
     windows = dict(zip(people, counts.tolist(), strict=True))
-    raw_sets, smooth_sets = by_data_set(raw), by_data_set(smooth)
-    return {
-        "windows": int(counts.sum()),
-        "mae_bpm": mean_mae(raw),
-        "mae_bpm_smoothed": mean_mae(smooth),
-        "mae_bpm_low": low,
-        "mae_bpm_high": high,
-        "median_person_mae_bpm": median_mae(raw),
-        "rmse_bpm": rmse(reference_bpm, bpm, person, people),
-        "mape_percent": mape(reference_bpm, bpm, person, people),
-        "within_5_bpm": within_5_bpm(reference_bpm, bpm, person, people),
-        "bias_bpm": bias,
-        "limits_bpm": [lower, upper],
-        "people": {
-            name: {
-                "mae_bpm": raw[name],
-                "mae_bpm_smoothed": smooth[name],
-                "windows": windows[name],
-            }
-            for name in raw
+    members: dict[str, list[str]] = {}
+    for name in raw:
+        members.setdefault(name.split("/", 1)[0], []).append(name)
+    return Summary(
+        windows=int(counts.sum()),
+        mae_bpm=mean_mae(raw),
+        mae_bpm_smoothed=mean_mae(smooth),
+        mae_bpm_low=low,
+        mae_bpm_high=high,
+        median_person_mae_bpm=median_mae(raw),
+        rmse_bpm=rmse(reference_bpm, bpm, person, people),
+        mape_percent=mape(reference_bpm, bpm, person, people),
+        within_5_bpm=within_5_bpm(reference_bpm, bpm, person, people),
+        bias_bpm=bias,
+        limits_bpm=(lower, upper),
+        people={name: PersonErrors(raw[name], smooth[name], windows[name]) for name in raw},
+        datasets={
+            name: DataSetErrors(
+                float(np.mean([raw[who] for who in of])),
+                float(np.mean([smooth[who] for who in of])),
+                len(of),
+            )
+            for name, of in sorted(members.items())
         },
-        "datasets": {
-            name: {
-                "mae_bpm": raw_sets[name]["mae_bpm"],
-                "mae_bpm_smoothed": smooth_sets[name]["mae_bpm"],
-                "people": raw_sets[name]["people"],
-            }
-            for name in raw_sets
-        },
-    }
+    )
 
 
 def _finite(name: str, values: ArrayLike) -> Series:

@@ -170,9 +170,9 @@ def _people(windows: WindowSet, read: dict[str, NDArray[np.float64]]) -> dict[st
             )
             for name, row in table.items():
                 entry = found[person]["activities"].setdefault(
-                    name, {"windows": row["windows"], "mae_bpm": {}}
+                    name, {"windows": row.windows, "mae_bpm": {}}
                 )
-                entry["mae_bpm"][column] = row["mae_bpm"]
+                entry["mae_bpm"][column] = row.mae_bpm
     return found
 
 
