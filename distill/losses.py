@@ -25,12 +25,14 @@ def soft_target_loss(student: Tensor, teacher: Tensor, *, temperature: float = 1
 def distillation_loss(
     student: Tensor,
     labels: Tensor,
-    teacher: Tensor,
+    teacher: Tensor | None,
     *,
     label_share: float = 0.5,
     temperature: float = 1.0,
 ) -> Tensor:
-    """`a CE(labels, s) + (1 - a) T^2 KL(p_t || p_s)`."""
+    """`a CE(labels, s) + (1 - a) T^2 KL(p_t || p_s)`; the labels alone without a teacher."""
+    if teacher is None:
+        return label_loss(student, labels)
     soft = soft_target_loss(student, teacher, temperature=temperature)
     return label_share * label_loss(student, labels) + (1 - label_share) * soft
 

@@ -60,9 +60,9 @@ class Pool:
             teacher = torch.from_numpy(self.teacher[part].astype(np.float32))
         return x, labels, teacher
 
-    def inputs(self) -> Iterator[Tensor]:
-        """All windows in stored order, a batch at a time."""
-        for start in range(0, len(self.x), self.batch):
+    def inputs(self, batches: int | None = None) -> Iterator[Tensor]:
+        """The windows of the first `batches`, all of them if None, in stored order."""
+        for start in range(0, len(self.x), self.batch)[:batches]:
             yield torch.from_numpy(self.x[start : start + self.batch].astype(np.float32))
 
     def blended(self, folder: Path, logits: Iterable[Tensor]) -> None:

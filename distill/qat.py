@@ -46,10 +46,22 @@ class QatNetwork(nn.Module):
             if layer is not None:
                 self.weights[name] = nn.Parameter(layer.weight.detach().clone())
                 self.biases[name] = nn.Parameter(layer.bias.detach().clone())
-        self._sources = shared_scale_sources(lower(self.arch))
+        graph = lower(self.arch)
+        self._sources = shared_scale_sources(graph)
+        names = (self._sources.get(tensor.name, tensor.name) for tensor in graph.tensors)
+        self.ranged = tuple(dict.fromkeys(names))
         self.ranges: dict[str, tuple[float, float]] = {}
         self.observing = True
         self.quantising = True
+
+    def get_extra_state(self) -> Tensor:
+        """The ranges, `(tensors, 2)` in the order of `ranged`: a checkpoint holds them."""
+        return torch.tensor([self.ranges[name] for name in self.ranged], dtype=torch.float64)
+
+    def set_extra_state(self, state: Tensor) -> None:
+        """Take ranges that `get_extra_state` gave."""
+        ranges = zip(self.ranged, state.tolist(), strict=True)
+        self.ranges = {name: (low, high) for name, (low, high) in ranges}
 
     def observe(self, batches: Iterable[Tensor]) -> None:
         """Set the ranges from float passes over `batches` of `(batch, channels, time)`."""

@@ -14,14 +14,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
-from torch import nn
+from torch import Tensor
 
 from distill.inputs import front_end
-from distill.losses import distillation_loss, label_loss, soft_target_loss
+from distill.losses import distillation_loss, soft_target_loss
 from distill.pool import Pool
-from distill.training.checkpoint import load_checkpoint, read_facts, save_checkpoint
+from distill.training.checkpoint import Checkpoint, load_checkpoint
 from distill.training.effort import Effort
-from distill.training.optim import GRADIENT_NORM, make_optimiser, set_rate
+from distill.training.fit import Schedule, fit, make_optimiser
 from distill.training.progress import Progress
 from search_spaces.arch import Arch
 from search_spaces.space import SearchSpace
@@ -54,46 +54,41 @@ def train_supernet(
         "pool": [len(pool.hr_bpm), pool.teacher is not None],
         "space": str(supernet.space),
     }
-    facts = read_facts(path)
-    optimiser = make_optimiser(supernet, lr=PEAK_RATE)
-    first = 0
-    if facts.get("identity") == identity:
-        if facts["step"] == steps:
-            load_checkpoint(path, supernet)
-            return
-        first = load_checkpoint(path, supernet, optimiser=optimiser)["step"]
+    checkpoint = Checkpoint(path, identity)
+    if checkpoint.steps() == steps:
+        load_checkpoint(path, supernet)
+        return
+    optimiser = make_optimiser(supernet)
     largest, smallest = supernet.space.largest(), supernet.space.smallest()
-    supernet.train()
-    for step in range(first, steps):
+
+    def losses(step: int) -> Iterator[Tensor]:
         if step == effort.warmup_steps:
             supernet.sort_channels()
-            # the moments belong to the channels' former places
-            optimiser = make_optimiser(supernet, lr=PEAK_RATE)
+            optimiser.state.clear()  # the moments belong to the channels' former places
         x, labels, teacher = pool.batch_at(step, seed=seed)
-        set_rate(optimiser, peak=PEAK_RATE, step=step, steps=steps)
-        optimiser.zero_grad(set_to_none=True)
         logits = supernet(front_end(x, largest), largest)
-        if teacher is None:
-            loss = label_loss(logits, labels)
-        else:
-            loss = distillation_loss(logits, labels, teacher)
-        loss.backward()
-        if step >= effort.warmup_steps:
-            target = logits.detach()
-            rng = random.Random(f"{seed} sandwich {step}")
-            drawn = draw_networks(supernet.space, rng, accept=accept)
-            # the smallest takes turns through the front ends: each has a stem of its own
-            front = supernet.space.sample(rng)
-            least = replace(smallest, acceleration=front.acceleration, rate_hz=front.rate_hz)
-            for arch in [supernet.space.canonical(least), *drawn]:
-                soft_target_loss(supernet(front_end(x, arch), arch), target).backward()
-        nn.utils.clip_grad_norm_(supernet.parameters(), GRADIENT_NORM)
-        optimiser.step()
-        progress(step + 1, steps, f"loss of the largest network {loss.item():.2f}")
-        if (step + 1) % CHECKPOINT_EVERY == 0 and step + 1 < steps:
-            save_checkpoint(path, supernet, optimiser=optimiser, identity=identity, step=step + 1)
+        yield distillation_loss(logits, labels, teacher)
+        if step < effort.warmup_steps:
+            return
+        target = logits.detach()
+        rng = random.Random(f"{seed} sandwich {step}")
+        drawn = draw_networks(supernet.space, rng, accept=accept)
+        # the smallest takes turns through the front ends: each has a stem of its own
+        front = supernet.space.sample(rng)
+        least = replace(smallest, acceleration=front.acceleration, rate_hz=front.rate_hz)
+        for arch in [supernet.space.canonical(least), *drawn]:
+            yield soft_target_loss(supernet(front_end(x, arch), arch), target)
+
+    fit(
+        supernet,
+        losses,
+        optimiser=optimiser,
+        schedule=Schedule(steps, PEAK_RATE, CHECKPOINT_EVERY),
+        checkpoint=checkpoint,
+        progress=progress,
+    )
     supernet.eval()
-    save_checkpoint(path, supernet, identity=identity, step=steps)
+    checkpoint.save(supernet, steps)
 
 
 def draw_networks(
@@ -113,14 +108,10 @@ def draw_networks(
     return drawn
 
 
-def largest_logits(
-    supernet: Supernet, pool: Pool, *, progress: Progress
-) -> Iterator[torch.Tensor]:
+def largest_logits(supernet: Supernet, pool: Pool, *, progress: Progress) -> Iterator[Tensor]:
     """Logits of the largest network on every batch of the pool, in stored order."""
     largest = supernet.space.largest()
-    statistics = supernet.recalibrate(
-        largest, [front_end(x, largest) for _, x in zip(range(16), pool.inputs(), strict=False)]
-    )
+    statistics = supernet.recalibrate(largest, [front_end(x, largest) for x in pool.inputs(16)])
     for index, x in enumerate(pool.inputs()):
         with torch.no_grad():
             logits = supernet(front_end(x, largest), largest, statistics=statistics)

@@ -9,9 +9,8 @@ with five taps over time.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -20,9 +19,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from distill.losses import fit_temperature, label_loss
-from distill.training.checkpoint import load_checkpoint, read_facts, save_checkpoint
+from distill.training.checkpoint import Checkpoint, load_checkpoint, read_facts
 from distill.training.effort import Effort
-from distill.training.optim import GRADIENT_NORM, make_optimiser, set_rate
+from distill.training.fit import Schedule, fit, make_optimiser
 from distill.training.progress import Progress
 from ppg.augment.bank import PREPARATION, TrainingBank
 from ppg.frontend import FRONT_END
@@ -120,7 +119,6 @@ def train_teacher(
     """
     torch.manual_seed(seed)
     teacher = ResNetTeacher(shape)
-    optimiser = make_optimiser(teacher, lr=PEAK_RATE)
     steps = effort.teacher_steps
     identity = {
         "seed": seed,
@@ -131,39 +129,30 @@ def train_teacher(
         "also_in": list(bank.also_in),
         **PREPARATION,
     }
-    first = 0
-    facts = read_facts(path)
-    if facts.get("identity") == identity:
-        if facts["step"] == steps:
-            load_checkpoint(path, teacher)
-            return teacher.eval()
-        first = load_checkpoint(path, teacher, optimiser=optimiser)["step"]
-    teacher.train()
-    for step in range(first, steps):
+    checkpoint = Checkpoint(path, identity, {"shape": asdict(shape)})
+    if checkpoint.steps() == steps:
+        load_checkpoint(path, teacher)
+        return teacher.eval()
+
+    def losses(step: int) -> Iterator[Tensor]:
         rng = np.random.default_rng((seed, 1, step))
         x, hr_bpm = bank.draw(rng, effort.batch, rate_hz=shape.rate_hz)
-        set_rate(optimiser, peak=PEAK_RATE, step=step, steps=steps)
-        loss = label_loss(teacher(torch.from_numpy(x)), torch.from_numpy(soft_labels(hr_bpm)))
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        nn.utils.clip_grad_norm_(teacher.parameters(), GRADIENT_NORM)
-        optimiser.step()
-        progress(step + 1, steps, f"loss {loss.item():.2f}")
-        if (step + 1) % CHECKPOINT_EVERY == 0 and step + 1 < steps:
-            save_checkpoint(
-                path,
-                teacher,
-                optimiser=optimiser,
-                identity=identity,
-                step=step + 1,
-                shape=_shape_json(shape),
-            )
+        yield label_loss(teacher(torch.from_numpy(x)), torch.from_numpy(soft_labels(hr_bpm)))
+
+    fit(
+        teacher,
+        losses,
+        optimiser=make_optimiser(teacher),
+        schedule=Schedule(steps, PEAK_RATE, CHECKPOINT_EVERY),
+        checkpoint=checkpoint,
+        progress=progress,
+    )
     teacher.eval()
     with torch.no_grad():
         logits = torch.cat([teacher(part) for part in torch.from_numpy(search.x).split(256)])
         labels = torch.from_numpy(soft_labels(search.hr_bpm))
         teacher.temperature.fill_(fit_temperature(logits, labels))
-    save_checkpoint(path, teacher, identity=identity, step=steps, shape=_shape_json(shape))
+    checkpoint.save(teacher, steps)
     return teacher
 
 
@@ -221,8 +210,3 @@ def check_unseen(path: Path, recordings: Iterable[Recording]) -> None:
             f"here ({len(known)} such people); use the split of the run that made it, or "
             "--teacher resnet-small"
         )
-
-
-def _shape_json(shape: TeacherShape) -> dict[str, object]:
-    values: dict[str, object] = json.loads(json.dumps(shape.__dict__))
-    return values

@@ -137,11 +137,11 @@ class Trainer:
 
     @cached_property
     def _inherited(self) -> InheritedAccuracy:
-        batches = [
-            x for _, x in zip(range(CALIBRATION_BATCHES), self._pool.inputs(), strict=False)
-        ]
         return InheritedAccuracy(
-            self._supernet, batches, self._search_windows, count=self._effort.search_windows
+            self._supernet,
+            list(self._pool.inputs(CALIBRATION_BATCHES)),
+            self._search_windows,
+            count=self._effort.search_windows,
         )
 
     def search_mae(self, arch: Arch) -> float:
@@ -161,10 +161,7 @@ class Trainer:
         jobs = []
         for arch in archs:
             weights = self._cache / f"inherited-{arch.id}.safetensors"
-            calibration = [
-                front_end(x, arch)
-                for _, x in zip(range(CALIBRATION_BATCHES), self._pool.inputs(), strict=False)
-            ]
+            calibration = [front_end(x, arch) for x in self._pool.inputs(CALIBRATION_BATCHES)]
             network = self._supernet.extract(arch, self._supernet.recalibrate(arch, calibration))
             save_checkpoint(weights, network)
             effort = self._effort.of_finalist(lower(arch).total_macs)

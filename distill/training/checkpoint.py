@@ -6,6 +6,9 @@ Draws are seeded by (seed, phase, step), so nothing about random state needs to 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -32,25 +35,14 @@ def save_checkpoint(
     write_bytes_atomic(path, save(tensors, metadata={"facts": json.dumps(facts)}))
 
 
-def load_checkpoint(
-    path: Path, module: nn.Module, *, optimiser: Optimizer | None = None
-) -> dict[str, Any]:
+def load_checkpoint(path: Path, module: nn.Module, *, optimiser: Optimizer | None = None) -> None:
     """Read what `save_checkpoint` wrote into `module` and `optimiser`.
-
-    Returns:
-        The facts.
 
     Raises:
         RunError: the file is missing, damaged, or of another network.
     """
-    try:
-        with safe_open(path, framework="pt") as stored:
-            facts: dict[str, Any] = json.loads((stored.metadata() or {}).get("facts", "{}"))
-            tensors = {name: stored.get_tensor(name) for name in stored.keys()}
-    except (OSError, SafetensorError, json.JSONDecodeError) as error:
-        raise RunError(
-            f"checkpoint {path} cannot be read: {error}; remove it to start over"
-        ) from (error)
+    with _opened(path) as stored:
+        tensors = {name: stored.get_tensor(name) for name in stored.keys()}
     weights = {k[6:]: v for k, v in tensors.items() if k.startswith("model/")}
     try:
         module.load_state_dict(weights)
@@ -67,18 +59,69 @@ def load_checkpoint(
                 state.setdefault(int(index), {})[item] = value
         groups = optimiser.state_dict()["param_groups"]
         optimiser.load_state_dict({"state": state, "param_groups": groups})
-    return facts
 
 
 def read_facts(path: Path) -> dict[str, Any]:
-    """The facts of a checkpoint alone; empty when there is none."""
+    """The facts of a checkpoint alone; empty when there is none.
+
+    Raises:
+        RunError: the file is damaged.
+    """
     if not path.exists():
         return {}
+    with _opened(path) as stored:
+        facts: dict[str, Any] = json.loads((stored.metadata() or {}).get("facts", "{}"))
+    return facts
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[safe_open]:
     try:
         with safe_open(path, framework="pt") as stored:
-            facts: dict[str, Any] = json.loads((stored.metadata() or {}).get("facts", "{}"))
-            return facts
+            yield stored
     except (OSError, SafetensorError, json.JSONDecodeError) as error:
         raise RunError(
             f"checkpoint {path} cannot be read: {error}; remove it to start over"
-        ) from (error)
+        ) from error
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """Where a training is kept, and what tells it from every other.
+
+    Attributes:
+        path: of the file.
+        identity: JSON values; a file of another identity is not taken.
+        facts: further JSON values that the file holds.
+    """
+
+    path: Path
+    identity: dict[str, Any]
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    def steps(self) -> int | None:
+        """Steps that are done; None without a file of this training."""
+        facts = read_facts(self.path)
+        return int(facts["step"]) if facts.get("identity") == self.identity else None
+
+    def restore(self, module: nn.Module, optimiser: Optimizer) -> int:
+        """Bring both to where the training was.
+
+        Returns:
+            Steps that are done.
+        """
+        done = self.steps()
+        if done is not None:
+            load_checkpoint(self.path, module, optimiser=optimiser)
+        return done or 0
+
+    def save(self, module: nn.Module, step: int, *, optimiser: Optimizer | None = None) -> None:
+        """Keep the state after `step` steps."""
+        save_checkpoint(
+            self.path,
+            module,
+            optimiser=optimiser,
+            identity=self.identity,
+            step=step,
+            **self.facts,
+        )

@@ -49,6 +49,7 @@ def test_fake_quantisation_agrees_with_the_integer_reference(seed: int) -> None:
     qat = QatNetwork(network.eval())
     qat.observe([x])
     qat.observing = False
+    assert set(qat.ranges) == set(qat.ranged)  # what a checkpoint holds
     with torch.no_grad():
         simulated = qat(x).numpy()
     net = qat.quantized()

@@ -126,7 +126,8 @@ def test_checkpoint_restores_weights_and_moments(tmp_path: Path) -> None:
     save_checkpoint(path, module, optimiser=optimiser, step=7)
     other = torch.nn.Linear(3, 2)
     moments = torch.optim.AdamW(other.parameters())
-    assert load_checkpoint(path, other, optimiser=moments) == {"step": 7}
+    load_checkpoint(path, other, optimiser=moments)
+    assert read_facts(path) == {"step": 7}
     assert torch.equal(other.weight, module.weight)
     x = torch.randn(4, 3)
     for net, opt in ((module, optimiser), (other, moments)):
@@ -207,8 +208,7 @@ def test_a_killed_supernet_training_continues(
         train(tmp_path / "killed.safetensors", _kill_at(stop))
     continued = train(tmp_path / "killed.safetensors", silent)
     for (name, one), two in zip(whole.named_parameters(), continued.parameters(), strict=True):
-        if stop == 10:  # past the warm-up the moments are in the checkpoint
-            torch.testing.assert_close(one, two, msg=name)
+        assert torch.equal(one, two), name
     assert read_facts(tmp_path / "killed.safetensors")["step"] == 12
 
 

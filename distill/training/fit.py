@@ -1,0 +1,89 @@
+"""The loop of every training, with its optimiser and its schedule.
+
+A training is what its losses say: a function of the step alone, whose draws are seeded by (seed,
+phase, step). So one that was killed goes on from its checkpoint to the same weights.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+from torch.optim import AdamW
+
+from distill.training.checkpoint import Checkpoint
+from distill.training.progress import Progress
+
+GRADIENT_NORM = 1.0
+WARMUP_SHARE = 0.03
+
+Losses = Callable[[int], Iterable[Tensor]]
+"""The losses of a step. Each goes back through its graph before the next is made, so that one
+graph is held at a time; their gradients add up. The first is shown."""
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How many steps a training takes, its highest rate, and the steps between checkpoints."""
+
+    steps: int
+    peak_rate: float
+    save_every: int
+
+    def rate(self, step: int) -> float:
+        """Learning rate: linear warm-up, then half a cosine to zero."""
+        rate = self.peak_rate * min(1.0, (step + 1) / (WARMUP_SHARE * self.steps + 1)) * 0.5
+        return rate * (1 + math.cos(math.pi * (step / self.steps)))
+
+
+def make_optimiser(module: nn.Module, *, weight_decay: float = 1e-2) -> AdamW:
+    """AdamW; gains, shifts and biases do not decay."""
+    parameters = [p for p in module.parameters() if p.requires_grad]
+    groups = [
+        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": weight_decay},
+        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
+    ]
+    return AdamW(groups, betas=(0.9, 0.98))
+
+
+def fit(
+    module: nn.Module,
+    losses: Losses,
+    *,
+    optimiser: AdamW,
+    schedule: Schedule,
+    checkpoint: Checkpoint,
+    progress: Progress,
+) -> None:
+    """Train `module` in place, from the checkpoint on where there is one.
+
+    The state after the last step is the caller's to save: a finished file holds no optimiser.
+
+    Args:
+        module: what is trained.
+        losses: see `Losses`.
+        optimiser: of `make_optimiser`.
+        schedule: see `Schedule`.
+        checkpoint: where the state is kept.
+        progress: sees every step; what it raises ends the training.
+
+    Raises:
+        RunError: the checkpoint is damaged or of another network.
+    """
+    module.train()
+    for step in range(checkpoint.restore(module, optimiser), schedule.steps):
+        optimiser.zero_grad(set_to_none=True)
+        seen: list[Tensor] = []
+        for loss in losses(step):
+            loss.backward()
+            seen.append(loss.detach())
+        nn.utils.clip_grad_norm_(module.parameters(), GRADIENT_NORM)
+        for group in optimiser.param_groups:
+            group["lr"] = schedule.rate(step)
+        optimiser.step()
+        done = step + 1
+        progress(done, schedule.steps, f"loss {seen[0].item():.2f}")
+        if done % schedule.save_every == 0 and done < schedule.steps:
+            checkpoint.save(module, done, optimiser=optimiser)
