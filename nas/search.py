@@ -6,16 +6,13 @@ study, finalists, report. Only the finalists' cards ever see report people.
 
 from __future__ import annotations
 
-import csv
-import io
 import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 from hwmodels.costs import Costs
 from nas.explore.finalists import (
@@ -29,15 +26,16 @@ from nas.explore.problem import Probe, probe
 from nas.explore.study import StudySettings, front_of, run_study
 from nas.models.backend import Distillery, Trainer, distillery
 from nas.models.folder import Judging
-from nas.run.candidates import Candidate, Journal
+from nas.run.candidates import Candidate, Candidates
 from nas.run.claim import check_same, claim
 from nas.run.config import TEACHERS, ConfigError, SearchConfig
 from nas.run.folder import RunDir
+from nas.run.journal import Journal
 from nas.run.machine import available_cores, versions
 from nas.run.people import People, fitting_space, gather, without_acceleration
 from nas.run.progress import Progress
 from nas.run.target import Target, load_target
-from ppg.readout.transitions import Transitions, fit_transitions
+from ppg.readout.transitions import fit_transitions
 from search_spaces.arch import Arch
 from search_spaces.space import SearchSpace, load_space
 
@@ -206,10 +204,7 @@ class _Search:
             self.run.record_time(phase, time.monotonic() - start_s)
 
     def _judging(self) -> Judging:
-        document = self.run.document()
-        stored = None  # a run of an older version
-        if "smoothing" in document:
-            stored = Transitions.from_json(document["smoothing"])
+        stored = self.run.document().smoothing  # None in a run of an older version
         return Judging(
             board=self.target.board,
             engine=self.target.engine,
@@ -226,42 +221,18 @@ class _Search:
     ) -> None:
         problem = self.probed.problem
         front = {candidate.number for candidate in front_of(list(candidates), problem)}
-        rows = [
-            {
-                **candidate.to_json(),
-                "on_front": candidate.number in front,
-                "finalist": finalists.get(candidate.number),
-            }
-            for candidate in candidates
-        ]
-        budgets = self.config.budgets
-        document = {
-            "format": "ppgnas-candidates",
-            "version": 1,
-            "objectives": list(problem.objectives),
-            "budgets": {
-                "flash_bytes": budgets.flash_bytes,
-                "latency_ms": budgets.latency_ms,
-                "sram_bytes": budgets.sram_bytes,
-                "power_mw": budgets.power_mw,
-            },
-            "budget_scope": budgets.scope,
-            "board": self.config.board,
-            "engine": self.config.engine,
-            "synthetic": self.people.synthetic,
-            "considered": len(rows),
-            "evaluated": sum(row["mae_bpm"] is not None for row in rows),
-            "reference_point": dict(problem.reference),
-            "candidates": rows,
-        }
-        self.run.write_candidates(document, _csv(rows))
-
-
-def _csv(rows: Sequence[dict[str, Any]]) -> str:
-    """All columns but `arch`, which `id` stands for."""
-    text = io.StringIO()
-    columns = [key for key in rows[0] if key != "arch"] if rows else []
-    writer = csv.DictWriter(text, columns, extrasaction="ignore", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue()
+        marked = (
+            replace(each, on_front=each.number in front, finalist=finalists.get(each.number))
+            for each in candidates
+        )
+        self.run.write_candidates(
+            Candidates(
+                objectives=problem.objectives,
+                budgets=self.config.budgets,
+                board=self.config.board,
+                engine=self.config.engine,
+                synthetic=self.people.synthetic,
+                reference_point=dict(problem.reference),
+                candidates=tuple(marked),
+            )
+        )

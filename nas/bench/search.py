@@ -59,9 +59,9 @@ def bench_search(run: RunDir | None = None) -> dict[str, Any]:
         document, candidates = run.document(), run.candidates()
         figures["run"] = {
             "path": str(run.path),
-            "considered": candidates["considered"],
-            "evaluated": candidates["evaluated"],
+            "considered": candidates.considered,
+            "evaluated": candidates.evaluated,
             "finalists": len(run.finalists()),
-            "time_s": document["time_s"],
+            "time_s": document.time_s,
         }
     return figures

@@ -5,25 +5,25 @@ random search with as many evaluations did. Every figure is read from the run di
 from __future__ import annotations
 
 import shlex
-from typing import Any
 
+from nas.run.candidates import Candidates
 from nas.run.folder import RunDir
 from nas.run.units import format_bytes, format_duration
 from ppgnas.errors import RunError
 from ppgnas.tables import markdown_cell, markdown_table
 
 
-def hypervolume_after(candidates: dict[str, Any], evaluations: int) -> float:
+def hypervolume_after(candidates: Candidates, evaluations: int) -> float:
     """Hypervolume (0 to 1 of the reference box) after so many accuracy evaluations.
 
     Raises:
         RunError: the run has fewer evaluations.
     """
     seen = 0
-    for row in candidates["candidates"]:
-        seen += row["mae_bpm"] is not None
+    for candidate in candidates.candidates:
+        seen += candidate.mae_bpm is not None
         if seen == evaluations:
-            return float(row["hypervolume"])
+            return candidate.hypervolume
     raise RunError(f"the run has {seen} evaluations, {evaluations} were asked for")
 
 
@@ -64,8 +64,7 @@ def _people_table(run: RunDir) -> str:
     return markdown_table(("person", *(str(card["finalist"]) for card in cards)), rows)
 
 
-def _times(document: dict[str, Any]) -> str:
-    times = document["time_s"]
+def _times(times: dict[str, float]) -> str:
     return ", ".join(f"{phase} {format_duration(seconds)}" for phase, seconds in times.items())
 
 
@@ -79,18 +78,18 @@ def search_page(run: RunDir, baseline: RunDir | None = None) -> str:
         if one is not None and not one.finished:
             raise RunError(f"{one.path} is not a finished run; continue it with --resume")
     document, candidates = run.document(), run.candidates()
-    split = document["split"]
-    counts = ", ".join(f"{len(split[part])} {part}" for part in ("train", "search", "report"))
-    synthetic = "**Synthetic recordings.** " if document["data"]["synthetic"] else ""
+    split, config = document.split, document.config
+    counts = ", ".join(f"{len(people)} {role}" for role, people in split.to_json().items())
+    synthetic = "**Synthetic recordings.** " if document.synthetic else ""
     lines = [
         "# A search, from recordings to int8 files",
         "",
-        f"    {document['run']['command']}",
+        f"    {document.command}",
         "",
-        f"{synthetic}Seed {document['run']['seed']}; {counts} people, report people: "
-        f"{', '.join(map(markdown_cell, split['report']))}. Board {candidates['board']}, engine "
-        f"{candidates['engine']}. {candidates['considered']} architectures considered, "
-        f"{candidates['evaluated']} evaluated. Wall time: {_times(document)}.",
+        f"{synthetic}Seed {config.seed}; {counts} people, report people: "
+        f"{', '.join(map(markdown_cell, split.report))}. Board {candidates.board}, engine "
+        f"{candidates.engine}. {candidates.considered} architectures considered, "
+        f"{candidates.evaluated} evaluated. Wall time: {_times(document.time_s)}.",
         "",
         "MAE in BPM is the mean over people, int8 integer arithmetic; report people were read "
         "once, after everything was chosen. Finalist 1 is the best on search people. Latency, "
@@ -104,7 +103,7 @@ def search_page(run: RunDir, baseline: RunDir | None = None) -> str:
     ]
     if baseline is not None:
         lines += ["", *_baseline_lines(run, baseline)]
-    versions = ", ".join(f"{name} {value}" for name, value in document["versions"].items())
+    versions = ", ".join(f"{name} {value}" for name, value in document.versions.items())
     command = f"ppgnas bench search {run.path}"
     if baseline is not None:
         command += f" --baseline {shlex.quote(str(baseline.path))}"
@@ -114,24 +113,24 @@ def search_page(run: RunDir, baseline: RunDir | None = None) -> str:
 
 def _baseline_lines(run: RunDir, baseline: RunDir) -> list[str]:
     ours, theirs = run.candidates(), baseline.candidates()
-    if ours["reference_point"] != theirs["reference_point"]:
+    if ours.reference_point != theirs.reference_point:
         raise RunError(
             f"{baseline.path} has another reference point than {run.path}; their hypervolumes do "
             "not compare. Use the same space, board, engine, budgets and objectives"
         )
-    both = min(ours["evaluated"], theirs["evaluated"])
-    sampler = baseline.document()["search"]["sampler"]
-    own = run.document()["search"]["sampler"]
+    both = min(ours.evaluated, theirs.evaluated)
+    sampler = baseline.document().config.sampler
+    own = run.document().config.sampler
     return [
         f"## {sampler} as a baseline",
         "",
-        f"    {baseline.document()['run']['command']}",
+        f"    {baseline.document().command}",
         "",
-        f"{theirs['considered']} architectures considered, {theirs['evaluated']} evaluated. "
+        f"{theirs.considered} architectures considered, {theirs.evaluated} evaluated. "
         f"Hypervolume of inherited accuracy after the same {both} evaluations: {own} "
         f"{hypervolume_after(ours, both):.4f}, {sampler} {hypervolume_after(theirs, both):.4f}; "
-        f"at the end {own} {hypervolume_after(ours, ours['evaluated']):.4f} "
-        f"({ours['evaluated']} evaluations).",
+        f"at the end {own} {hypervolume_after(ours, ours.evaluated):.4f} "
+        f"({ours.evaluated} evaluations).",
         "",
         finalists_table(baseline),
     ]

@@ -55,17 +55,18 @@ def rescore(
 
     period_s = None if period is None else parse_ms(period, option="--rate") / 1000
     directory = RunDir(Path(run))
-    document = rescore_run(directory, board=board, engine=engine, period_s=period_s)
-    path = report_path(directory, document) if out is None else Path(out)
+    found = rescore_run(directory, board=board, engine=engine, period_s=period_s)
+    document = found.to_json()
+    path = report_path(directory, found.before, found.after) if out is None else Path(out)
     write_text_atomic(path, rescore_page(document))
     if as_json:
         emit({**document, "report": str(path)})
     else:
         print(markdown(document))
         print(f"\nPage: {shlex.quote(str(path))}")
-    if not document["feasible"]["after"]:
+    if not found.feasible.after:
         print(
-            f"ppgnas: no evaluated candidate of {run} fits {document['after']['board']}; search "
+            f"ppgnas: no evaluated candidate of {run} fits {found.after.board}; search "
             f"for that board: ppgnas search --board {shlex.quote(board)} ...",
             file=sys.stderr,
         )

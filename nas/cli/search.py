@@ -118,7 +118,7 @@ def search(
 
 def _run(given: dict[str, Any], out: Path | None, *, resume: bool, as_json: bool) -> None:
     from nas import search as searching
-    from nas.run.claim import check_same, stored_config
+    from nas.run.claim import check_same
     from nas.run.config import resolve
     from nas.run.folder import DEFAULT_OUT, choose
     from nas.run.progress import for_terminal
@@ -130,7 +130,7 @@ def _run(given: dict[str, Any], out: Path | None, *, resume: bool, as_json: bool
         run = choose(out, resume=False)
     else:
         run = choose(out, resume=True)
-        base = stored_config(run)
+        base = run.document().config
         config = resolve(given, base)
         check_same(config, run)
     if out is None and run.path != DEFAULT_OUT and not resume:
@@ -176,11 +176,11 @@ def summary(run: Any) -> dict[str, Any]:
     return {
         "run": str(run.path),
         "report": str(run.report),
-        "synthetic": config["data"]["synthetic"],
-        "considered": candidates["considered"],
-        "evaluated": candidates["evaluated"],
+        "synthetic": config.synthetic,
+        "considered": candidates.considered,
+        "evaluated": candidates.evaluated,
         "finalists": finalists,
-        "time_s": config["time_s"],
+        "time_s": config.time_s,
     }
 
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from hwmodels.costs import Costs
-from nas.run.config import Budgets
+from nas.run.config import Budgets, Objective, Scope
 from nas.run.units import format_bytes
 from ppgnas.errors import NothingFitsError
 from search_spaces.arch import Arch
@@ -51,9 +51,9 @@ class Problem:
         reference: field -> the corner of the hypervolume box; its other corner is zero.
     """
 
-    objectives: tuple[str, ...]
+    objectives: tuple[Objective, ...]
     limits: Mapping[str, float]
-    flash_scope: str
+    flash_scope: Scope
     reference: Mapping[str, float]
 
     def constraints(self, costs: Costs) -> dict[str, float]:
@@ -91,7 +91,7 @@ def probe(
     cost_of: CostOf,
     *,
     budgets: Budgets,
-    objectives: tuple[str, ...],
+    objectives: tuple[Objective, ...],
     board_flash_bytes: int,
     board_sram_bytes: int,
 ) -> Probe:
@@ -184,22 +184,22 @@ def _walk(
 _COSTS = frozenset(FIELDS.values()) - {"mae_bpm"}
 
 
-def _cost(costs: Costs, name: str, scope: str) -> float:
+def _cost(costs: Costs, name: str, scope: Scope) -> float:
     if name == "flash":
         return float(costs.weight_bytes if scope == "model" else costs.flash_bytes)
     return float(getattr(costs, FIELDS[name.removeprefix("board ")]))
 
 
-def _constraints(costs: Costs, limits: Mapping[str, float], scope: str) -> dict[str, float]:
+def _constraints(costs: Costs, limits: Mapping[str, float], scope: Scope) -> dict[str, float]:
     return {name: _cost(costs, name, scope) / limit - 1 for name, limit in limits.items()}
 
 
-def _excess(costs: Costs, limits: Mapping[str, float], scope: str) -> float:
+def _excess(costs: Costs, limits: Mapping[str, float], scope: Scope) -> float:
     return sum(max(0.0, value) for value in _constraints(costs, limits, scope).values())
 
 
 def _nothing_fits(
-    space: SearchSpace, cost_of: CostOf, closest: Arch, limits: Mapping[str, float], scope: str
+    space: SearchSpace, cost_of: CostOf, closest: Arch, limits: Mapping[str, float], scope: Scope
 ) -> str:
     """The message: what stops it, the closest candidate, the smallest budget that would fit."""
     costs = cost_of(closest)

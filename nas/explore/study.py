@@ -23,8 +23,9 @@ from numpy.typing import NDArray
 
 from nas.explore.problem import CostOf, Probe, Problem
 from nas.pareto import hypervolume_share, nondominated
-from nas.run.candidates import Candidate, Journal
-from nas.run.config import SAMPLERS
+from nas.run.candidates import Candidate
+from nas.run.config import SAMPLERS, Sampler
+from nas.run.journal import Journal
 from nas.run.progress import Tick
 from search_spaces.arch import Arch
 from search_spaces.space import SearchSpace
@@ -46,7 +47,7 @@ _REPEATS_BEFORE_END = 2000
 class StudySettings:
     """How to search: `sampler` by name, `trials` architectures to consider, `seed`."""
 
-    sampler: str
+    sampler: Sampler
     trials: int
     seed: int
 

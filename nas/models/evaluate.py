@@ -171,8 +171,9 @@ def evaluate(
 
 def _split_of(model: Model) -> Mapping[str, Sequence[str]]:
     """Who trained, ranked and was reported on; empty where nobody knows, as of a bare file."""
-    document = model.card() if model.run is None else model.run.document()
-    split: Mapping[str, Sequence[str]] = (document or {}).get("split", {})
+    if model.run is not None:
+        return model.run.document().split.to_json()
+    split: Mapping[str, Sequence[str]] = (model.card() or {}).get("split", {})
     return split
 
 

@@ -66,7 +66,7 @@ def windows_for(model: Model, net: QuantizedNet, *, data: str | None, limit: int
 def _own_source(model: Model) -> list[str]:
     if model.run is None:
         return []
-    return [str(model.run.document()["data"]["source"])]
+    return [model.run.document().config.data]
 
 
 def _cut(net: QuantizedNet, inputs: InputSpec, source: str, limit: int) -> Int8:

@@ -208,16 +208,14 @@ def load_run(run: Path) -> RunData:
     """
     if not run.is_dir():
         raise RunError(f"report: {run} is not a folder; {AGAIN}")
-    config = RunDir(run).document()
+    directory = RunDir(run)
+    config = directory.document().to_toml()
     search: dict[str, Any] = {}
     candidates: list[dict[str, Any]] = []
     notes: list[str] = []
-    if (run / "candidates.json").is_file():
-        search = _json(run / "candidates.json", "ppgnas-candidates")
-        listed = search.pop("candidates", None)
-        if not isinstance(listed, list) or not all(isinstance(c, dict) for c in listed):
-            raise RunError(f"report: {run / 'candidates.json'} has no list of candidates; {AGAIN}")
-        candidates = sorted(listed, key=lambda c: number(c, "number") or 0)
+    if directory.candidates_json.is_file():
+        search = directory.candidates().to_json()
+        candidates = search.pop("candidates")
     else:
         notes.append("The search has not written its candidates yet.")
     finalists, more = _finalists(run)

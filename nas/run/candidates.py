@@ -1,35 +1,25 @@
-"""The record of considered architectures, in SQLite: what a killed search continues from.
+"""Considered architectures, and `candidates.json` and `candidates.csv`, which list all of a run.
 
-One row is one architecture, written in one transaction as soon as it is judged. A killed process
-loses at most the row it was writing. The file is readable by any SQLite client:
-
-    sqlite3 results/run/study.db 'select id, mae_bpm, latency_ms from candidate order by mae_bpm'
-
-Optuna's own storages are not used: at forty choices an architecture they cost 130 ms a trial (the
-journal file, measured November 2026), and a seeded study can be replayed from this record.
+A candidate is flat in every file: `COLUMNS` are those of the journal, and the JSON and CSV rows
+add `on_front` and `finalist`.
 """
 
 from __future__ import annotations
 
-import errno
-import json
-import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+import csv
+import io
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field, TypeAdapter
 
 from hwmodels.costs import Costs
-from ppgnas.errors import RunError
+from nas.run.config import Budgets, Objective
+from nas.run.documents import check_format
 from search_spaces.arch import Arch
 
-_TABLE = """create table if not exists candidate (
-    number integer primary key, id text not null unique, arch text not null,
-    feasible integer not null, mae_bpm real, latency_ms real not null, flash_bytes real not null,
-    sram_bytes real not null, power_mw real not null, energy_mj real not null,
-    weight_bytes integer not null, macs integer not null, hypervolume real not null
-)"""
+FORMAT = "ppgnas-candidates"
 
 
 @dataclass(frozen=True)
@@ -43,6 +33,8 @@ class Candidate:
         feasible: whether it meets every limit.
         mae_bpm: inherited MAE on search people; None where it does not fit.
         hypervolume: of all candidates so far, as a share of the reference box.
+        on_front: whether no other is better in every objective, once all are there.
+        finalist: its number among the finalists, None for most.
     """
 
     number: int
@@ -51,127 +43,125 @@ class Candidate:
     feasible: bool
     mae_bpm: float | None
     hypervolume: float
+    on_front: bool = False
+    finalist: int | None = None
+
+    def row(self) -> dict[str, Any]:
+        """Its values by `COLUMNS`."""
+        flat = {**vars(self), **asdict(self.costs), "id": self.arch.id}
+        return {name: flat[name] for name in COLUMNS}
 
     def to_json(self) -> dict[str, Any]:
-        """The entry of candidates.json, without `on_front` and `finalist`."""
-        costs = self.costs
+        """The entry of candidates.json."""
         return {
-            "number": self.number,
-            "id": self.arch.id,
+            **self.row(),
             "arch": self.arch.to_json(),
-            "feasible": self.feasible,
-            "mae_bpm": self.mae_bpm,
-            "latency_ms": costs.latency_ms,
-            "flash_bytes": round(costs.flash_bytes),
-            "sram_bytes": round(costs.sram_bytes),
-            "power_mw": costs.power_mw,
-            "energy_mj": costs.energy_mj,
-            "weight_bytes": costs.weight_bytes,
-            "macs": costs.macs,
-            "hypervolume": self.hypervolume,
+            "flash_bytes": round(self.costs.flash_bytes),
+            "sram_bytes": round(self.costs.sram_bytes),
+            "on_front": self.on_front,
+            "finalist": self.finalist,
         }
 
-
-class Journal:
-    """The candidates of one search, in the order in which they were considered.
-
-    Args:
-        path: the SQLite file; made if it does not exist.
-
-    Raises:
-        RunError: the file is not such a database.
-        OSError: the disk is full or refuses.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        with self._translated():
-            self._database = sqlite3.connect(path)
-            # Safe against a killed process without waiting for the disk after every row.
-            self._database.execute("pragma journal_mode = wal")
-            self._database.execute("pragma synchronous = normal")
-            self._database.execute(_TABLE)
-            self._database.commit()
-
-    def close(self) -> None:
-        """Fold the write-ahead log into the file and let go of it."""
-        self._database.close()
-
-    def append(self, candidate: Candidate) -> None:
-        """Add one row; it is durable against a killed process when this returns.
+    @staticmethod
+    def from_json(row: Any) -> Candidate:
+        """Read an entry of candidates.json, or a row of the journal with its `arch` parsed.
 
         Raises:
-            OSError: the disk is full or refuses; earlier rows are unharmed.
+            ValueError: a key is missing or of the wrong type.
         """
-        costs = candidate.costs
-        row = (
-            candidate.number,
-            candidate.arch.id,
-            candidate.arch.dumps(),
-            int(candidate.feasible),
-            candidate.mae_bpm,
-            costs.latency_ms,
-            costs.flash_bytes,
-            costs.sram_bytes,
-            costs.power_mw,
-            costs.energy_mj,
-            costs.weight_bytes,
-            costs.macs,
-            candidate.hypervolume,
-        )
-        with self._translated(), self._database:
-            marks = ", ".join("?" * len(row))
-            self._database.execute(f"insert into candidate values ({marks})", row)
+        return _CANDIDATE.validate_python(row)
 
-    def read(self) -> list[Candidate]:
-        """All candidates in order."""
-        with self._translated():
-            rows = self._database.execute(
-                "select number, arch, feasible, mae_bpm, latency_ms, flash_bytes, sram_bytes, "
-                "power_mw, energy_mj, weight_bytes, macs, hypervolume "
-                "from candidate order by number"
-            ).fetchall()
-        return [
-            Candidate(
-                number=number,
-                arch=Arch.from_json(json.loads(arch)),
-                costs=Costs(
-                    latency_ms=latency_ms,
-                    flash_bytes=flash_bytes,
-                    sram_bytes=sram_bytes,
-                    power_mw=power_mw,
-                    energy_mj=energy_mj,
-                    weight_bytes=weight_bytes,
-                    macs=macs,
-                ),
-                feasible=bool(feasible),
-                mae_bpm=mae_bpm,
-                hypervolume=hypervolume,
-            )
-            for (
-                number,
-                arch,
-                feasible,
-                mae_bpm,
-                latency_ms,
-                flash_bytes,
-                sram_bytes,
-                power_mw,
-                energy_mj,
-                weight_bytes,
-                macs,
-                hypervolume,
-            ) in rows
-        ]
 
-    @contextmanager
-    def _translated(self) -> Iterator[None]:
-        try:
-            yield
-        except sqlite3.OperationalError as error:
-            code = errno.ENOSPC if "full" in str(error) else errno.EIO
-            raise OSError(code, str(error), str(self._path)) from error
-        except sqlite3.DatabaseError as error:
-            raise RunError(
-                f"{self._path} is damaged ({error}); start a new run with another --out"
-            ) from error
+def _unflatten(row: Any) -> Any:
+    return {**row, "costs": row} if isinstance(row, Mapping) else row
+
+
+_Row = Annotated[Candidate, BeforeValidator(_unflatten)]
+_CANDIDATE: TypeAdapter[Candidate] = TypeAdapter(_Row)
+
+COLUMNS = (
+    "number",
+    "id",
+    "arch",
+    "feasible",
+    "mae_bpm",
+    *(each.name for each in fields(Costs)),
+    "hypervolume",
+)
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """What `candidates.json` holds.
+
+    Attributes:
+        objectives: minimised together.
+        budgets: the limits.
+        board, engine: names or paths.
+        synthetic: whether any recording is generated.
+        reference_point: field -> the corner of the hypervolume box.
+        candidates: in the order of consideration.
+    """
+
+    objectives: Annotated[tuple[Objective, ...], Field(min_length=1)]
+    budgets: Budgets
+    board: str
+    engine: str
+    synthetic: bool
+    reference_point: dict[str, float]
+    candidates: Annotated[tuple[_Row, ...], Field(min_length=1)]
+
+    @property
+    def considered(self) -> int:
+        """Number of candidates."""
+        return len(self.candidates)
+
+    @property
+    def evaluated(self) -> int:
+        """How many of them have an accuracy."""
+        return sum(candidate.mae_bpm is not None for candidate in self.candidates)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values; `from_json` gives the same back."""
+        budgets = asdict(self.budgets)
+        scope = budgets.pop("scope")
+        return {
+            "format": FORMAT,
+            "version": 1,
+            "objectives": list(self.objectives),
+            "budgets": budgets,
+            "budget_scope": scope,
+            "board": self.board,
+            "engine": self.engine,
+            "synthetic": self.synthetic,
+            "considered": self.considered,
+            "evaluated": self.evaluated,
+            "reference_point": self.reference_point,
+            "candidates": [candidate.to_json() for candidate in self.candidates],
+        }
+
+    @staticmethod
+    def from_json(document: Mapping[str, Any]) -> Candidates:
+        """Read `to_json`'s document.
+
+        Raises:
+            ValueError: a key is missing or of the wrong type.
+        """
+        check_format(document, FORMAT)
+        budgets = document.get("budgets")
+        if isinstance(budgets, Mapping):
+            budgets = {**budgets, "scope": document.get("budget_scope", "total")}
+        return _CANDIDATES.validate_python({**document, "budgets": budgets})
+
+    def to_csv(self) -> str:
+        """All columns but `arch`, which `id` stands for."""
+        text = io.StringIO()
+        rows = [candidate.to_json() for candidate in self.candidates]
+        columns = [key for key in rows[0] if key != "arch"]
+        writer = csv.DictWriter(text, columns, extrasaction="ignore", lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+        return text.getvalue()
+
+
+_CANDIDATES = TypeAdapter(Candidates)

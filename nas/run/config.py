@@ -8,15 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
-from typing import Any
+from typing import Any, Literal, get_args
 
 from nas.run import units
 from ppgnas.defaults import DEFAULT_BOARD, DEFAULT_ENGINE
 from ppgnas.errors import BudgetError, PpgnasError
 
-OBJECTIVES = ("mae", "latency", "flash", "sram", "power")
-SAMPLERS = ("nsga2", "nsga3", "tpe", "gp", "random")
-SCOPES = ("total", "model")
+Objective = Literal["mae", "latency", "flash", "sram", "power"]
+OBJECTIVES: tuple[Objective, ...] = get_args(Objective)
+Sampler = Literal["nsga2", "nsga3", "tpe", "gp", "random"]
+SAMPLERS: tuple[Sampler, ...] = get_args(Sampler)
+Scope = Literal["total", "model"]
+SCOPES: tuple[Scope, ...] = get_args(Scope)
 # Architectures considered unless --trials says otherwise.
 EFFORT_TRIALS = {"smoke": 60, "quick": 1500, "standard": 3000, "thorough": 6000}
 GP_TRIALS = 150  # a Gaussian process takes seconds a trial once it has a few hundred
@@ -43,7 +46,7 @@ class Budgets:
     latency_ms: float | None = None
     sram_bytes: int | None = None
     power_mw: float | None = None
-    scope: str = "total"
+    scope: Scope = "total"
 
     @property
     def limits(self) -> dict[str, float]:
@@ -88,8 +91,8 @@ class SearchConfig:
     board: str = DEFAULT_BOARD
     engine: str = DEFAULT_ENGINE
     period_s: float = 2.0
-    objectives: tuple[str, ...] = ("mae", "latency", "sram")
-    sampler: str = "nsga2"
+    objectives: tuple[Objective, ...] = ("mae", "latency", "sram")
+    sampler: Sampler = "nsga2"
     trials: int = EFFORT_TRIALS["quick"]
     seed: int = 0
     finalists: int = 8

@@ -7,26 +7,24 @@ through a temporary folder, so that a reader sees the old one or the new one.
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
-import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock, Timeout
+
+from nas.run.candidates import Candidates
+from nas.run.documents import read_document
+from nas.run.run_toml import RunDocument
 from ppgnas.errors import RunError
 from ppgnas.files import write_json_atomic, write_text_atomic
 
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
-
 DEFAULT_OUT = Path("results/run")
-FORMAT = "ppgnas-run"
 
 
 class RunDir:
@@ -54,63 +52,48 @@ class RunDir:
     @property
     def finished(self) -> bool:
         """Whether the search came to its end."""
-        return self.exists and "finished" in self.document()["run"]
+        return self.exists and self.document().finished is not None
 
-    def document(self) -> dict[str, Any]:
+    def document(self) -> RunDocument:
         """The content of `run.toml`.
 
         Raises:
             RunError: there is none, or it is not one that ppgnas wrote.
         """
-        try:
-            document = tomllib.loads(self.toml.read_text(encoding="utf-8"))
-        except FileNotFoundError as error:
+        if not self.exists:
             raise RunError(
                 f"{self.path} holds no run (no run.toml); pass a folder that `ppgnas search` made"
-            ) from error
-        except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-            raise RunError(
-                f"{self.toml} is damaged ({error}); start a new run with another --out"
-            ) from error
-        run = document.get("run")
-        if not isinstance(run, dict) or run.get("format") != FORMAT:
-            raise RunError(
-                f"{self.toml} is not a ppgnas run (no format = {FORMAT!r} in [run]); "
-                "pass a folder that `ppgnas search` made"
             )
-        return document
+        return read_document(self.toml, RunDocument.from_toml)
 
-    def write_document(self, document: Mapping[str, Any]) -> None:
+    def write_document(self, document: RunDocument) -> None:
         """Replace `run.toml`."""
         import tomli_w
 
-        write_text_atomic(self.toml, tomli_w.dumps(document))
+        write_text_atomic(self.toml, tomli_w.dumps(document.to_toml()))
 
     def record_time(self, phase: str, seconds: float) -> None:
         """Add to the time of a phase; a resumed phase adds what it took this time."""
         document = self.document()
-        times = document.setdefault("time_s", {})
-        times[phase] = round(times.get(phase, 0.0) + seconds, 2)
-        self.write_document(document)
+        total = round(document.time_s.get(phase, 0.0) + seconds, 2)
+        self.write_document(replace(document, time_s={**document.time_s, phase: total}))
 
     def finish(self) -> None:
         """Mark the run as complete."""
-        document = self.document()
-        document["run"]["finished"] = timestamp()
-        self.write_document(document)
+        self.write_document(replace(self.document(), finished=timestamp()))
 
-    def candidates(self) -> dict[str, Any]:
+    def candidates(self) -> Candidates:
         """The content of `candidates.json`.
 
         Raises:
             RunError: the search has not come so far.
         """
-        return self._read_json(self.candidates_json)
+        return read_document(self.candidates_json, Candidates.from_json, missing=self._incomplete)
 
-    def write_candidates(self, document: Mapping[str, Any], csv_text: str) -> None:
+    def write_candidates(self, candidates: Candidates) -> None:
         """Replace `candidates.json` and `candidates.csv`."""
-        write_json_atomic(self.candidates_json, document)
-        write_text_atomic(self.candidates_csv, csv_text)
+        write_json_atomic(self.candidates_json, candidates.to_json())
+        write_text_atomic(self.candidates_csv, candidates.to_csv())
 
     def finalist(self, number: int) -> Path:
         """Folder of a finalist; it need not exist."""
@@ -129,23 +112,15 @@ class RunDir:
         Raises:
             RunError: there is no such finalist.
         """
-        return self._read_json(self.finalist(number) / "card.json")
+        return read_document(
+            self.finalist(number) / "card.json", dict[str, Any], missing=self._incomplete
+        )
 
-    def _read_json(self, path: Path) -> dict[str, Any]:
-        try:
-            document = json.loads(path.read_text(encoding="utf-8"))
-        except FileNotFoundError as error:
-            raise RunError(
-                f"{path} does not exist: the run is not complete; continue it with "
-                f"`ppgnas search --out {self.path} --resume`"
-            ) from error
-        except (UnicodeDecodeError, json.JSONDecodeError) as error:
-            raise RunError(
-                f"{path} is damaged ({error}); start a new run with another --out"
-            ) from error
-        if not isinstance(document, dict):
-            raise RunError(f"{path} is damaged (no JSON object); start a new run")
-        return document
+    @property
+    def _incomplete(self) -> str:
+        return (
+            f"the run is not complete; continue it with `ppgnas search --out {self.path} --resume`"
+        )
 
     @contextmanager
     def lock(self) -> Iterator[None]:
@@ -154,22 +129,13 @@ class RunDir:
         Raises:
             RunError: another process holds it.
         """
-        if os.name != "posix":
-            yield
-            return
-        import fcntl
-
-        handle = os.open(self.path / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
         try:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                raise RunError(
-                    f"{self.path} is in use by another ppgnas; wait for it or choose another --out"
-                ) from error
-            yield
-        finally:
-            os.close(handle)
+            with FileLock(self.path / ".lock", timeout=0):
+                yield
+        except Timeout as error:
+            raise RunError(
+                f"{self.path} is in use by another ppgnas; wait for it or choose another --out"
+            ) from error
 
 
 def choose(out: Path | None, *, resume: bool) -> RunDir:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from hwmodels.boards import Board, load_board
-from hwmodels.costs import Costs, costs
+from hwmodels.costs import Costs, costs_many
 from hwmodels.engines.engine import Engine
 from hwmodels.engines.load import load_engine
 from search_spaces.arch import Arch
@@ -22,7 +23,12 @@ class Target:
 
     def costs(self, arch: Arch) -> Costs:
         """Costs of an architecture, without bounds."""
-        return costs(lower(arch), self.board, self.engine, period_s=self.period_s)
+        return self.costs_many((arch,))[0]
+
+    def costs_many(self, archs: Iterable[Arch]) -> list[Costs]:
+        """The same of several; graphs live one at a time."""
+        graphs = map(lower, archs)
+        return costs_many(graphs, self.board, self.engine, period_s=self.period_s)
 
 
 def load_target(board: str, engine: str, *, period_s: float = 2.0) -> Target:

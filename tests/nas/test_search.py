@@ -17,9 +17,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nas.run.candidates import Journal
-from nas.run.config import SearchConfig, resolve
+from nas.run.config import Budgets, SearchConfig, resolve
 from nas.run.folder import RunDir, choose
+from nas.run.journal import Journal
 from nas.run.people import fitting_space, gather
 from nas.run.progress import Silent
 from nas.search import search
@@ -90,39 +90,37 @@ def test_the_run_directory_is_complete(finished: RunDir) -> None:
 
 def test_run_toml_says_what_was_done(finished: RunDir, people: Path) -> None:
     document = finished.document()
-    assert document["run"]["command"] == "ppgnas search"
-    assert document["budgets"] == {"flash_bytes": 81920, "scope": "total"}
-    assert document["target"]["board"] == "stm32h743"
-    assert document["data"]["synthetic"] is True
-    assert document["data"]["people"] == 6
-    split = document["split"]
-    everybody = split["train"] + split["search"] + split["report"]
+    assert document.command == "ppgnas search"
+    assert document.config.budgets == Budgets(flash_bytes=81920)
+    assert document.config.board == "stm32h743"
+    assert document.synthetic is True
+    assert document.people == 6
+    everybody = [person for part in document.split.to_json().values() for person in part]
     assert sorted(everybody) == sorted({r.person for r in read_folder(people)})
     assert len(set(everybody)) == 6
-    times = document["time_s"]
+    times = document.time_s
     assert set(times) == {"teacher", "supernet", "search", "finalists", "total"}
     assert times["total"] >= times["search"]
-    assert {"torch", "optuna", "python", "ppgnas"} <= set(document["versions"])
+    assert {"torch", "optuna", "python", "ppgnas"} <= set(document.versions)
 
 
 def test_candidates_are_marked(finished: RunDir) -> None:
     document = finished.candidates()
-    rows = document["candidates"]
-    assert (document["considered"], len(rows)) == (TRIALS, TRIALS)
-    assert document["evaluated"] == sum(row["mae_bpm"] is not None for row in rows)
-    assert document["synthetic"] is True
-    assert document["reference_point"]["mae_bpm"] == 30.0
-    chosen = {row["finalist"]: row["id"] for row in rows if row["finalist"] is not None}
+    rows = document.candidates
+    assert (document.considered, len(rows)) == (TRIALS, TRIALS)
+    assert document.evaluated == sum(row.mae_bpm is not None for row in rows)
+    assert document.synthetic is True
+    assert document.reference_point["mae_bpm"] == 30.0
+    picked = [row for row in rows if row.finalist is not None]
+    chosen = {row.finalist: row.arch.id for row in picked}
     assert chosen == {n: finished.card(n)["id"] for n in finished.finalists()}
-    picked = [row for row in rows if row["finalist"] is not None]
     # The others are larger networks, see `nas.explore.finalists.larger`.
-    assert sum(row["on_front"] for row in picked) >= math.ceil(len(picked) / 4)
-    front = [row for row in rows if row["on_front"]]
-    best = min(front, key=lambda row: row["mae_bpm"])
-    assert best["finalist"] is not None
+    assert sum(row.on_front for row in picked) >= math.ceil(len(picked) / 4)
+    best = min((row for row in rows if row.on_front), key=lambda row: row.mae_bpm or 0.0)
+    assert best.finalist is not None
     with finished.candidates_csv.open(newline="") as stream:
         table = list(csv.DictReader(stream))
-    assert [row["id"] for row in table] == [row["id"] for row in rows]
+    assert [row["id"] for row in table] == [row.arch.id for row in rows]
 
 
 def test_finalists_stand_in_the_order_of_search_people(finished: RunDir) -> None:
@@ -144,7 +142,7 @@ def test_a_card_agrees_with_the_files_beside_it(finished: RunDir) -> None:
     with (folder / "predictions.csv").open(newline="") as stream:
         rows = list(csv.DictReader(stream))
     assert len(rows) == card["report"]["windows"]
-    assert {row["person"] for row in rows} == set(finished.document()["split"]["report"])
+    assert {row["person"] for row in rows} == set(finished.document().split.report)
     error = np.mean([abs(float(row["bpm"]) - float(row["reference_bpm"])) for row in rows])
     assert error == pytest.approx(card["report"]["mae_bpm"], abs=0.01)
 
@@ -236,8 +234,7 @@ def test_recordings_without_acceleration(people: Path, tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"6 recordings have no acceleration \(the first is "):
         go(config_for(tmp_path / "data"), tmp_path / "run")
     run = go(config_for(tmp_path / "data", space="default", trials=30), tmp_path / "run")
-    rows = run.candidates()["candidates"]
-    assert {row["arch"]["acceleration"] for row in rows} == {False}
+    assert {row.arch.acceleration for row in run.candidates().candidates} == {False}
 
 
 def test_the_few_without_acceleration_are_left_out(people: Path, tmp_path: Path) -> None:

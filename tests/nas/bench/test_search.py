@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from nas.bench import search as bench
-from nas.run.folder import FORMAT, RunDir
+from nas.run.folder import RunDir
 from ppgnas.errors import RunError
+from tests.nas.run.made import made_candidates, run_document
 
 
 def test_figures_are_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -24,14 +25,14 @@ def test_figures_of_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     run = RunDir(tmp_path / "run")
     with pytest.raises(RunError, match="holds no run"):
         bench.bench_search(run)
-    run.write_document({"run": {"format": FORMAT}, "time_s": {"total": 3.0}})
+    run.write_document(run_document(time_s={"total": 3.0}))
     with pytest.raises(RunError, match="the run is not complete"):
         bench.bench_search(run)
-    run.write_candidates({"considered": 5, "evaluated": 4}, "")
+    run.write_candidates(made_candidates())
     assert bench.bench_search(run)["run"] == {
         "path": str(run.path),
-        "considered": 5,
-        "evaluated": 4,
+        "considered": 2,
+        "evaluated": 1,
         "finalists": 0,
         "time_s": {"total": 3.0},
     }

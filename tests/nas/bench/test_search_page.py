@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,19 +11,18 @@ from nas.bench.search_page import hypervolume_after, search_page
 from nas.run.folder import RunDir
 from ppgnas.errors import RunError
 from tests.nas.report.report_run import make_run
+from tests.nas.run.made import made_candidates
 
 
 def test_hypervolume_counts_evaluations_not_trials() -> None:
-    rows = [
-        {"mae_bpm": None, "hypervolume": 0.0},
-        {"mae_bpm": 5.0, "hypervolume": 0.2},
-        {"mae_bpm": None, "hypervolume": 0.2},
-        {"mae_bpm": 4.0, "hypervolume": 0.3},
-    ]
-    assert hypervolume_after({"candidates": rows}, 1) == 0.2
-    assert hypervolume_after({"candidates": rows}, 2) == 0.3
+    made = made_candidates()
+    first, second = made.candidates
+    judged = replace(second, mae_bpm=4.0, hypervolume=0.3)
+    rows = replace(made, candidates=(second, first, second, judged))
+    assert hypervolume_after(rows, 1) == 0.25
+    assert hypervolume_after(rows, 2) == 0.3
     with pytest.raises(RunError, match="the run has 2 evaluations, 3 were asked for"):
-        hypervolume_after({"candidates": rows}, 3)
+        hypervolume_after(rows, 3)
 
 
 def test_the_page_shows_every_finalist_and_says_synthetic(tmp_path: Path) -> None:

@@ -11,12 +11,13 @@ from typing import Any
 
 import pytest
 
-import nas.explore.rescore
+import nas.run.target
 from hwmodels.boards import Board, load_board
 from hwmodels.costs import costs
 from hwmodels.engines.load import load_engine
 from nas.cli.main import main
 from nas.explore.rescore import report_path, rescore
+from nas.explore.rescored import SHOWN, Names
 from nas.report.rescore import _slope_info, _spread, rescore_page
 from nas.report.rescore_text import MOST_ROWS, markdown
 from nas.run.folder import RunDir
@@ -24,18 +25,10 @@ from ppgnas.errors import BoardError, RunError
 from search_spaces.arch import Arch
 from search_spaces.lower import lower
 from search_spaces.space import SearchSpace
+from tests.nas.run.made import run_document
 
 BOARD, ENGINE = "stm32h743", "tflm-cmsis-nn"
 FLASH_BUDGET_BYTES = 81920
-RUN_TOML = """
-[run]
-format = "ppgnas-run"
-finished = "2026-11-21T02:53:45+00:00"
-[target]
-board = "stm32h743"
-engine = "tflm-cmsis-nn"
-period_s = 2.0
-"""
 
 
 def dominated(values: Sequence[tuple[float, ...]], mine: tuple[float, ...]) -> bool:
@@ -105,9 +98,10 @@ def write_run(path: Path, listed: list[dict[str, Any]], **changes: Any) -> RunDi
         **changes,
     }
     path.mkdir(parents=True)
-    (path / "run.toml").write_text(RUN_TOML)
-    (path / "candidates.json").write_text(json.dumps(document))
-    return RunDir(path)
+    run = RunDir(path)
+    run.write_document(run_document(finished="2026-11-21T02:53:45+00:00"))
+    run.candidates_json.write_text(json.dumps(document))
+    return run
 
 
 def with_card(run: RunDir, number: int, mae_bpm: float) -> None:
@@ -127,6 +121,11 @@ def run(tmp_path: Path, listed: list[dict[str, Any]]) -> RunDir:
     return write_run(tmp_path / "run", listed)
 
 
+def document_of(run: RunDir, **changes: Any) -> Any:
+    """What `rescore --json` prints."""
+    return json.loads(json.dumps(rescore(run, **changes).to_json()))
+
+
 def change_board(monkeypatch: pytest.MonkeyPatch, **changes: Any) -> None:
     """Boards that are loaded for a rescore differ in these figures."""
 
@@ -134,11 +133,11 @@ def change_board(monkeypatch: pytest.MonkeyPatch, **changes: Any) -> None:
         found = load_board(name)
         return found if name == BOARD else dataclasses.replace(found, **changes)
 
-    monkeypatch.setattr(nas.explore.rescore, "load_board", load)
+    monkeypatch.setattr(nas.run.target, "load_board", load)
 
 
 def test_under_its_own_board_nothing_changes(run: RunDir, listed: list[dict[str, Any]]) -> None:
-    document = rescore(run, board=BOARD)
+    document = document_of(run, board=BOARD)
     front = [row["number"] for row in listed if row["on_front"]]
     assert [row["number"] for row in document["front"]["stays"]] == front
     assert document["front"]["enters"] == document["front"]["leaves"] == []
@@ -157,7 +156,7 @@ def test_under_its_own_board_nothing_changes(run: RunDir, listed: list[dict[str,
 def test_front_equals_the_oracle(
     board: str, engine: str | None, run: RunDir, listed: list[dict[str, Any]]
 ) -> None:
-    document = rescore(run, board=board, engine=engine)
+    document = document_of(run, board=board, engine=engine)
     target, runtime = load_board(board), load_engine(engine or ENGINE)
     values = {}
     for row in listed:
@@ -182,7 +181,7 @@ def test_a_board_too_small_for_some(
     front = sorted((row for row in listed if row["on_front"]), key=lambda row: row["sram_bytes"])
     limit = front[len(front) // 2]["sram_bytes"]
     change_board(monkeypatch, sram_bytes=limit)
-    document = rescore(run, board="stm32f767")
+    document = document_of(run, board="stm32f767")
     leaves = {row["number"]: row for row in document["front"]["leaves"]}
     assert {row["number"] for row in front if row["sram_bytes"] > limit} <= set(leaves)
     largest = leaves[front[-1]["number"]]
@@ -206,13 +205,13 @@ def test_who_enters_because_another_leaves(
     made = []
     for place, (arch, mae) in enumerate(((small, 5.0), (large, 2.0))):
         found = costs(lower(arch), board, engine)
-        figures = {key: getattr(found, key) for key in nas.explore.rescore.SHOWN}
+        figures = {key: getattr(found, key) for key in SHOWN}
         changed = {"number": place, "id": arch.id, "arch": arch.to_json(), "mae_bpm": mae}
         made.append({**rows[0], **figures, **changed, "feasible": True, "on_front": mae == 2.0})
     run = write_run(tmp_path / "run", made, objectives=["mae"])
     middle = round((made[0]["sram_bytes"] + made[1]["sram_bytes"]) / 2)
     change_board(monkeypatch, sram_bytes=middle)
-    front = rescore(run, board="stm32f767")["front"]
+    front = document_of(run, board="stm32f767")["front"]
     assert [(row["number"], row["why"]) for row in front["enters"]] == [
         (0, "candidate 1, which was better in everything, does not fit")
     ]
@@ -227,7 +226,7 @@ def test_budgets_and_margins_of_finalists(tmp_path: Path, listed: list[dict[str,
     budgets = {"flash_bytes": None, "latency_ms": limit_ms, "sram_bytes": None, "power_mw": None}
     run = write_run(tmp_path / "run", listed, budgets=budgets)
     with_card(run, first["finalist"], 2.5)
-    found = {row["finalist"]: row for row in rescore(run, board=BOARD)["finalists"]}
+    found = {row["finalist"]: row for row in document_of(run, board=BOARD)["finalists"]}
     fast, slow = found[first["finalist"]], found[second["finalist"]]
     assert (fast["fits"], slow["fits"]) == (True, False)
     assert slow["margins"]["latency"] == pytest.approx(1 - second["latency_ms"] / limit_ms)
@@ -246,7 +245,7 @@ def test_a_budget_on_the_model_counts_weights(
     limit = weights[len(weights) // 2]
     budgets = {"flash_bytes": limit, "latency_ms": None, "sram_bytes": None, "power_mw": None}
     run = write_run(tmp_path / "run", listed, budgets=budgets, budget_scope="model")
-    document = rescore(run, board="nrf52840")
+    document = document_of(run, board="nrf52840")
     assert document["feasible"]["after"] == sum(weight <= limit for weight in weights)
 
 
@@ -255,7 +254,7 @@ def test_candidates_that_fit_now_but_have_no_accuracy_are_counted(
 ) -> None:
     budgets = {"flash_bytes": 10**9, "latency_ms": None, "sram_bytes": None, "power_mw": None}
     run = write_run(tmp_path / "run", listed, budgets=budgets)
-    document = rescore(run, board=BOARD)
+    document = document_of(run, board=BOARD)
     unjudged = sum(row["mae_bpm"] is None for row in listed)
     assert document["fit_without_accuracy"] == unjudged > 0
     assert f"{unjudged:,} candidates fit but were never evaluated" in markdown(document)
@@ -263,21 +262,25 @@ def test_candidates_that_fit_now_but_have_no_accuracy_are_counted(
 
 def test_other_cost_models_are_noted(tmp_path: Path, listed: list[dict[str, Any]]) -> None:
     changed = [{**row, "latency_ms": 1.25 * row["latency_ms"]} for row in listed]
-    (note,) = rescore(write_run(tmp_path / "a", changed), board="nrf5340")["notes"]
+    (note,) = document_of(write_run(tmp_path / "a", changed), board="nrf5340")["notes"]
     assert note.startswith("Costs recorded in the run are up to 20 % off what today's cost models")
-    (note,) = rescore(write_run(tmp_path / "b", listed, board="gone.toml"), board=BOARD)["notes"]
+    (note,) = document_of(write_run(tmp_path / "b", listed, board="gone.toml"), board=BOARD)[
+        "notes"
+    ]
     assert note.startswith("The run's own board gone.toml or engine tflm-cmsis-nn cannot be read")
 
 
 def test_the_period_changes_power_alone(run: RunDir) -> None:
-    usual, seldom = (rescore(run, board=BOARD, period_s=p)["front"]["stays"] for p in (None, 20.0))
+    usual, seldom = (
+        document_of(run, board=BOARD, period_s=p)["front"]["stays"] for p in (None, 20.0)
+    )
     for a, b in zip(usual, seldom, strict=True):
         assert b["after"]["power_mw"] < a["after"]["power_mw"]
         assert b["after"]["latency_ms"] == a["after"]["latency_ms"]
 
 
 def test_markdown_is_tables_of_equal_width(run: RunDir) -> None:
-    document = rescore(run, board="stm32u575", engine="st-edge-ai")
+    document = document_of(run, board="stm32u575", engine="st-edge-ai")
     words = markdown(document)
     assert "→ stm32u575 (st-edge-ai" in words.splitlines()[0]
     tables = [part for part in words.split("\n\n") if part.startswith("|")]
@@ -288,7 +291,7 @@ def test_markdown_is_tables_of_equal_width(run: RunDir) -> None:
 
 
 def test_slope_info_is_what_the_document_says(run: RunDir) -> None:
-    document = rescore(run, board="nrf5340")
+    document = document_of(run, board="nrf5340")
     info = _slope_info(document)
     assert (info["left"], info["right"]) == (BOARD, "nrf5340")
     lines = info["charts"]["latency_ms"]["lines"]
@@ -310,7 +313,7 @@ def test_labels_keep_their_order_and_distance() -> None:
 
 
 def test_the_page_holds_a_chart_a_cost_and_no_script_library(run: RunDir) -> None:
-    document = rescore(run, board="nrf5340")
+    document = document_of(run, board="nrf5340")
     document["run"] = "<script>alert(1)</script>"
     page = rescore_page(document)
     assert page.count("<svg") == 4
@@ -319,10 +322,10 @@ def test_the_page_holds_a_chart_a_cost_and_no_script_library(run: RunDir) -> Non
 
 
 def test_path_of_the_page(run: RunDir) -> None:
-    base = {"before": {"board": "a", "engine": "e"}, "after": {"board": "../x y", "engine": "e"}}
-    assert report_path(run, base).name == "rescore-.._x_y.html"
-    other = {**base, "after": {"board": "b", "engine": "st-edge-ai"}}
-    assert report_path(run, other).name == "rescore-b-st_edge_ai.html"
+    before = Names("a", "e")
+    assert report_path(run, before, Names("../x y", "e")).name == "rescore-.._x_y.html"
+    other = Names("b", "st-edge-ai")
+    assert report_path(run, before, other).name == "rescore-b-st_edge_ai.html"
 
 
 def damaged(listed: list[dict[str, Any]], **changes: Any) -> list[dict[str, Any]]:
@@ -341,10 +344,10 @@ def test_bad_input(tmp_path: Path, run: RunDir, listed: list[dict[str, Any]]) ->
         rescore(run, board=BOARD)
     for place, (rows, message) in enumerate(
         (
-            ([], r"holds no candidates; pass the folder of a finished"),
-            (damaged(listed, arch={"stages": 3}), r"candidate 1 is damaged \(SpaceError: arch"),
-            (damaged(listed, number=None), r"candidate 1 is damaged \(TypeError"),
-            ([{"number": 0}], r"candidate 0 is damaged \(KeyError: 'id'\)"),
+            ([], r"candidates: Tuple should have at least 1 item"),
+            (damaged(listed, arch={"stages": 3}), r"candidates\.1\.arch\.\w+: Field required"),
+            (damaged(listed, number=None), r"candidates\.1\.number: .* integer, found None"),
+            ([{"number": 0}], r"candidates\.0\.arch: Field required\); pass a folder that"),
         )
     ):
         made = write_run(tmp_path / f"bad{place}", rows, evaluated=0) if not rows else None
@@ -355,11 +358,11 @@ def test_bad_input(tmp_path: Path, run: RunDir, listed: list[dict[str, Any]]) ->
         with pytest.raises(RunError, match=message):
             rescore(made, board=BOARD)
     changed: list[tuple[dict[str, Any], str]] = [
-        ({"format": "other"}, r"has format 'other', version 1; allowed: 'ppgnas-candidates'"),
+        ({"format": "other"}, r"format is 'other', version 1; allowed: 'ppgnas-candidates'"),
         ({"version": 2}, r"version 2; allowed"),
         (
             {"objectives": ["mae", "beauty"]},
-            r"objectives are \['mae', 'beauty'\]; allowed: na",
+            r"objectives\.1: Input should be 'mae', .*, found 'beauty'",
         ),
     ]
     for place, (changes, message) in enumerate(changed):

@@ -13,15 +13,16 @@ from hwmodels.costs import Costs
 from nas.explore.problem import Probe, Problem, descend, probe
 from nas.explore.study import StudySettings, front_of, run_study
 from nas.pareto import hypervolume_share, nondominated
-from nas.run.candidates import Candidate, Journal
-from nas.run.config import SAMPLERS, Budgets
+from nas.run.candidates import Candidate
+from nas.run.config import SAMPLERS, Budgets, Objective, Sampler
+from nas.run.journal import Journal
 from nas.run.target import Target, load_target
 from ppgnas.errors import NothingFitsError, RunError
 from search_spaces.arch import Arch
 from search_spaces.space import SearchSpace
 from tests.nas.fakes import fake_mae
 
-OBJECTIVES = ("mae", "latency", "sram")
+OBJECTIVES: tuple[Objective, ...] = ("mae", "latency", "sram")
 TARGET: Target = load_target("stm32h743", "tflm-cmsis-nn")
 cost_of = lru_cache(maxsize=None)(TARGET.costs)
 TINY = SearchSpace.preset("tiny")
@@ -32,7 +33,7 @@ def probed(
     space: SearchSpace = DEFAULT,
     *,
     budgets: Budgets | None = None,
-    objectives: tuple[str, ...] = OBJECTIVES,
+    objectives: tuple[Objective, ...] = OBJECTIVES,
 ) -> Probe:
     return probe(
         space,
@@ -61,12 +62,12 @@ class Judge:
 def study(
     path: Path,
     *,
-    sampler: str = "nsga2",
+    sampler: Sampler = "nsga2",
     trials: int = 150,
     seed: int = 0,
     space: SearchSpace = DEFAULT,
     judge: Judge | None = None,
-    objectives: tuple[str, ...] = OBJECTIVES,
+    objectives: tuple[Objective, ...] = OBJECTIVES,
 ) -> list[Candidate]:
     journal = Journal(path)
     try:
@@ -84,7 +85,7 @@ def study(
 
 
 @pytest.mark.parametrize("sampler", [name for name in SAMPLERS if name != "gp"])
-def test_every_sampler_considers_what_it_was_asked_for(sampler: str, tmp_path: Path) -> None:
+def test_every_sampler_considers_what_it_was_asked_for(sampler: Sampler, tmp_path: Path) -> None:
     judge = Judge()
     candidates = study(tmp_path / "s.db", sampler=sampler, trials=70, judge=judge)
     assert [c.number for c in candidates] == list(range(70))
@@ -115,7 +116,7 @@ def test_the_seed_decides_the_study(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("sampler", ["nsga2", "nsga3", "random", "tpe"])
 @pytest.mark.parametrize("stop", [3, 55])
-def test_an_interrupted_study_loses_nothing(sampler: str, stop: int, tmp_path: Path) -> None:
+def test_an_interrupted_study_loses_nothing(sampler: Sampler, stop: int, tmp_path: Path) -> None:
     path = tmp_path / "s.db"
     trials = 110
     first = Judge(give_up_after=stop)
@@ -187,7 +188,7 @@ def test_hypervolume_and_front_against_a_direct_count(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("objectives", [("mae",), ("mae", "latency", "flash", "sram", "power")])
-def test_one_to_five_objectives(objectives: tuple[str, ...], tmp_path: Path) -> None:
+def test_one_to_five_objectives(objectives: tuple[Objective, ...], tmp_path: Path) -> None:
     candidates = study(tmp_path / "s.db", trials=60, space=TINY, objectives=objectives)
     assert len(candidates) == 60
     front = front_of(candidates, probed(TINY, objectives=objectives).problem)
@@ -348,6 +349,25 @@ def test_a_foreign_database_is_refused(tmp_path: Path) -> None:
     (tmp_path / "s.db").write_text("this is not a database, but long enough to look like one" * 9)
     with pytest.raises(RunError, match=r"s\.db is damaged"):
         Journal(tmp_path / "s.db")
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        ("update candidate set arch = '{'", r"s\.db is damaged \(Expecting property name"),
+        ("update candidate set arch = '{}'", r"s\.db is damaged \("),
+        ("update candidate set latency_ms = 'soon'", r"s\.db is damaged \("),
+        ("alter table candidate drop column macs", r"s\.db is damaged \("),
+    ],
+)
+def test_a_damaged_row_is_refused(damage: str, message: str, tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "s.db")
+    journal.append(Candidate(0, TINY.smallest(), COSTS, True, 1.0, 0.1))
+    with closing(sqlite3.connect(tmp_path / "s.db")) as database, database:
+        database.execute(damage)
+    with pytest.raises(RunError, match=message):
+        journal.read()
+    journal.close()
 
 
 def test_a_full_disk_is_an_os_error_and_keeps_earlier_rows(tmp_path: Path) -> None:

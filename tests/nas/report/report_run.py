@@ -242,18 +242,23 @@ format = "ppgnas-run"
 command = "ppgnas search --budget 80KB --data recordings --out results/run"
 seed = 7
 version = "0.1.0"
-created = 2026-11-21T02:00:00Z
+created = "2026-11-21T02:00:00+00:00"
 [search]
 space = "default"
 trials = {trials}
 sampler = "nsga2"
 objectives = ["mae", "latency", "sram"]
+finalists = 8
+effort = "standard"
+teacher = "resnet-small"
+space_size = "7680"
 [budgets]
 flash_bytes = 81920
 scope = "total"
 [target]
 board = "stm32h743"
 engine = "tflm-cmsis-nn"
+period_s = 2.0
 [data]
 source = "recordings"
 synthetic = {synthetic}

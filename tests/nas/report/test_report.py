@@ -13,8 +13,11 @@ import pytest
 from nas.report.loading import load_run
 from nas.report.report import build_report, write_report
 from nas.report.sections.finalists import _table_info
+from nas.run.config import Budgets, SearchConfig
+from nas.run.folder import RunDir
 from ppgnas.errors import RunError
 from tests.nas.report.report_run import ODD_NAMES, make_run
+from tests.nas.run.made import run_document
 
 PLOTLY_ONCE = "* plotly.js v"
 
@@ -166,9 +169,8 @@ def test_report_is_written_atomically(tmp_path: Path, monkeypatch: pytest.Monkey
 
 
 def test_run_before_candidates(tmp_path: Path) -> None:
-    (tmp_path / "run.toml").write_text(
-        '[run]\nformat = "ppgnas-run"\n[target]\nboard = "nrf5340"\n'
-    )
+    config = SearchConfig(Budgets(flash_bytes=81920), board="nrf5340")
+    RunDir(tmp_path).write_document(run_document(config=config))
     page = Page(build_report(tmp_path))
     assert page.ids("section") == ["verdict", "provenance"]
     assert "The search has not written its candidates yet." in page.words
@@ -254,13 +256,13 @@ def break_columns(run: Path) -> None:
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
-        (break_format, r"candidates.json has format 'something'; expected 'ppgnas-candidates'"),
-        (break_version, r"has version 9; this ppgnas reads version 1; use the ppgnas that wrote"),
-        (break_list, r"has no list of candidates; pass a folder that `ppgnas search` wrote"),
+        (break_format, r"candidates.json is damaged \(format is 'something', version 1; allowed"),
+        (break_version, r"version 9; allowed: .* use the ppgnas that wrote it"),
+        (break_list, r"candidates.json is damaged .*; pass a folder that `ppgnas search` wrote"),
         (break_json, r"card.json is not JSON .* run the search again"),
         (break_encoding, r"card.json cannot be read"),
         (break_toml, r"run.toml is damaged"),
-        (break_owner, r"run.toml is not a ppgnas run \(no format = 'ppgnas-run'"),
+        (break_owner, r"run.toml is damaged \(no format = 'ppgnas-run' in \[run\]"),
         (break_columns, r"predictions.csv has no column bpm, reference_bpm"),
     ],
 )

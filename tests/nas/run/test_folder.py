@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from nas.run.folder import FORMAT, RunDir, choose, new_folder
+from nas.run.folder import RunDir, choose, new_folder
 from ppgnas.errors import RunError
+from tests.nas.run.made import made_candidates, run_document
 
-DOCUMENT = {"run": {"format": FORMAT, "seed": 0}, "time_s": {}}
+DOCUMENT = run_document()
 
 
 def made(path: Path, *, finished: bool = False) -> RunDir:
@@ -29,7 +30,7 @@ def test_a_run_knows_its_state(tmp_path: Path) -> None:
     run.record_time("search", 2.0)
     run.finish()
     assert run.finished
-    assert run.document()["time_s"] == {"search": 3.25}
+    assert run.document().time_s == {"search": 3.25}
 
 
 def test_choose_refuses_what_is_there(tmp_path: Path) -> None:
@@ -76,7 +77,7 @@ def test_the_default_folder_steps_over_finished_runs(
 def test_foreign_and_damaged_documents(tmp_path: Path) -> None:
     run = RunDir(tmp_path)
     run.toml.write_text("[run]\nseed = 1\n")
-    with pytest.raises(RunError, match="is not a ppgnas run"):
+    with pytest.raises(RunError, match="it is not a ppgnas run"):
         run.document()
     run.toml.write_text("[run")
     with pytest.raises(RunError, match="is damaged"):
@@ -122,7 +123,7 @@ def test_a_folder_appears_whole_or_not_at_all(tmp_path: Path) -> None:
 
 def test_a_full_disk_leaves_the_old_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run = made(tmp_path / "run")
-    run.write_candidates({"n": 1}, "n\n1\n")
+    run.write_candidates(made_candidates())
     with new_folder(run.finalist(1)) as folder:
         (folder / "card.json").write_text('{"id": "old"}')
     before = {path: path.read_bytes() for path in run.path.rglob("*") if path.is_file()}
@@ -132,7 +133,7 @@ def test_a_full_disk_leaves_the_old_files(tmp_path: Path, monkeypatch: pytest.Mo
 
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OSError, match="No space left"):
-        run.write_candidates({"n": 2}, "n\n2\n")
+        run.write_candidates(made_candidates())
     with pytest.raises(OSError, match="No space left"), new_folder(run.finalist(1)) as folder:
         (folder / "card.json").write_text('{"id": "new"}')
     with pytest.raises(OSError, match="No space left"):

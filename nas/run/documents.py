@@ -1,0 +1,92 @@
+"""Reading the documents of a run: whatever a hand or a full disk did to one is one message.
+
+A document is parsed as JSON or TOML by its name, refused where a number is not finite, and handed
+to the `from_json` of its type, which names the key that is wrong.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
+
+from ppgnas.errors import RunError
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+AGAIN = (
+    "pass a folder that `ppgnas search` wrote, use the ppgnas that wrote it, or start a new run "
+    "with another --out"
+)
+Document = TypeVar("Document")
+
+
+def read_document(
+    path: Path, parse: Callable[[Any], Document], *, missing: str = AGAIN
+) -> Document:
+    """The value of a document.
+
+    Args:
+        path: of a `.toml` file, or of a JSON file.
+        parse: `from_json` of its type; raises a ValueError, TypeError or KeyError on a wrong one.
+        missing: what to do where the file is not there.
+
+    Raises:
+        RunError: it is missing, cannot be read, or is damaged or foreign.
+    """
+    try:
+        return parse(_plain(path))
+    except FileNotFoundError as error:
+        raise RunError(f"{path} does not exist: {missing}") from error
+    except OSError as error:
+        raise RunError(f"{path} cannot be read ({error.strerror}); {AGAIN}") from error
+    except ValidationError as error:
+        raise RunError(f"{path} is damaged ({_first(error)}); {AGAIN}") from error
+    except KeyError as error:
+        raise RunError(f"{path} is damaged (the key {error} is missing); {AGAIN}") from error
+    except (ValueError, TypeError, RecursionError) as error:
+        raise RunError(f"{path} is damaged ({error}); {AGAIN}") from error
+
+
+def check_format(document: Mapping[str, Any], name: str) -> None:
+    """Whether a document says that it is of this format, version 1.
+
+    Raises:
+        ValueError: it does not.
+    """
+    seen = document.get("format"), document.get("version")
+    if seen != (name, 1):
+        raise ValueError(f"format is {seen[0]!r}, version {seen[1]!r}; allowed: {name!r}, 1")
+
+
+def _plain(path: Path) -> dict[str, Any]:
+    text = path.read_text(encoding="utf-8")
+    if path.suffix == ".toml":
+        return tomllib.loads(text, parse_float=_finite)
+    document = json.loads(text, parse_float=_finite, parse_constant=_finite)
+    if not isinstance(document, dict):
+        raise ValueError(f"no JSON object but {type(document).__name__}")
+    return document
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"{text} is no finite number")
+    return value
+
+
+def _first(error: ValidationError) -> str:
+    """The first mistake: where, what, and the value seen."""
+    found = error.errors(include_url=False)[0]
+    place = ".".join(map(str, found["loc"])) or "document"
+    seen = "" if found["type"] == "missing" else f", found {found['input']!r:.60}"
+    return f"{place}: {found['msg']}{seen}"

@@ -1,0 +1,103 @@
+"""`run.toml`: what a search was asked, with whose recordings and which versions, and its times."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from nas.run.config import SearchConfig
+from ppg.people.split import Split
+from ppg.readout.transitions import Transitions
+
+FORMAT = "ppgnas-run"
+
+
+@dataclass(frozen=True)
+class RunDocument:
+    """What `run.toml` holds.
+
+    Attributes:
+        config: what was asked.
+        version: of the ppgnas that began the run.
+        command: how the user said it.
+        created, finished: UTC; not finished is None.
+        space_size: number of architectures, as text: it is beyond the integers of TOML.
+        synthetic: whether any recording is generated.
+        fingerprint: of the recordings.
+        front_end, recipe: how training windows are prepared, see `ppg.augment.bank.PREPARATION`;
+            None in a run of an older version, as is `smoothing`.
+        recordings, people: their numbers.
+        split: who is where.
+        smoothing: how heart rate moves, from training people.
+        versions: of what the result depends on.
+        time_s: seconds by phase.
+    """
+
+    config: SearchConfig
+    version: str
+    command: str
+    created: str
+    space_size: str
+    synthetic: bool
+    fingerprint: str
+    recordings: int
+    people: int
+    split: Split
+    versions: dict[str, str]
+    front_end: str | None = None
+    recipe: str | None = None
+    smoothing: Transitions | None = None
+    time_s: dict[str, float] = field(default_factory=dict)
+    finished: str | None = None
+
+    @property
+    def preparation(self) -> dict[str, str | None]:
+        """As `ppg.augment.bank.PREPARATION`."""
+        return {"front_end": self.front_end, "recipe": self.recipe}
+
+    def to_toml(self) -> dict[str, Any]:
+        """The tables; `from_toml` gives the same back."""
+        tables = self.config.to_tables()
+        tables["run"] = {
+            "format": FORMAT,
+            "version": self.version,
+            "command": self.command,
+            "created": self.created,
+            **tables["run"],
+            "finished": self.finished,
+        }
+        tables["search"]["space_size"] = self.space_size
+        tables["data"] |= {
+            "synthetic": self.synthetic,
+            "fingerprint": self.fingerprint,
+            **self.preparation,
+            "recordings": self.recordings,
+            "people": self.people,
+        }
+        tables["split"] = {**self.split.to_json()}
+        if self.smoothing is not None:
+            tables["smoothing"] = {**self.smoothing.to_json()}
+        tables |= {"versions": {**self.versions}, "time_s": {**self.time_s}}
+        return {
+            name: {key: value for key, value in table.items() if value is not None}
+            for name, table in tables.items()
+        }
+
+    @staticmethod
+    def from_toml(document: Mapping[str, Any]) -> RunDocument:
+        """Read `to_toml`'s tables.
+
+        Raises:
+            ValueError, KeyError, TypeError: a key is missing or of the wrong type.
+        """
+        run = document.get("run")
+        if not isinstance(run, dict) or run.get("format") != FORMAT:
+            raise ValueError(f"no format = {FORMAT!r} in [run]: it is not a ppgnas run")
+        own = {**document, **document["search"], **document["data"], **run}
+        return _ADAPTER.validate_python({**own, "config": SearchConfig.from_tables(document)})
+
+
+_ADAPTER = TypeAdapter(RunDocument)

@@ -1,0 +1,95 @@
+"""candidates.json and candidates.csv, to the byte, and what is refused."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nas.run.candidates import Candidates
+from nas.run.folder import RunDir
+from ppgnas.errors import RunError
+from tests.nas.run.made import made_candidates
+
+CSV = """\
+number,id,feasible,mae_bpm,latency_ms,flash_bytes,sram_bytes,power_mw,energy_mj,weight_bytes,macs,\
+hypervolume,on_front,finalist
+0,b7c2a39a12,True,4.5,0.75,41000,9001,1.25,0.125,3000,150000,0.25,True,1
+1,3f095c7edc,False,,7.5,91000,19000,2.25,1.125,30000,1500000,0.25,False,
+"""
+HEAD = (
+    '{"format": "ppgnas-candidates", "version": 1, "objectives": ["mae", "latency"], '
+    '"budgets": {"flash_bytes": 81920, "latency_ms": null, "sram_bytes": null, "power_mw": null}, '
+    '"budget_scope": "total", "board": "stm32h743", "engine": "ppgnas-c", "synthetic": true, '
+    '"considered": 2, "evaluated": 1, '
+    '"reference_point": {"mae_bpm": 30.0, "latency_ms": 10.0}, "candidates": ['
+    '{"number": 0, "id": "b7c2a39a12", "arch": {"acceleration": true, "rate_hz": 32, '
+)
+TAIL = (
+    '"pooling": "avg", "head_width": 16, "head_spacing": 3}, "feasible": false, "mae_bpm": null, '
+    '"latency_ms": 7.5, "flash_bytes": 91000, "sram_bytes": 19000, "power_mw": 2.25, '
+    '"energy_mj": 1.125, "weight_bytes": 30000, "macs": 1500000, "hypervolume": 0.25, '
+    '"on_front": false, "finalist": null}]}'
+)
+
+
+def test_the_files_are_what_others_script_against() -> None:
+    made = made_candidates()
+    text = json.dumps(made.to_json())
+    assert text.startswith(HEAD)
+    assert text.endswith(TAIL)
+    assert made.to_csv() == CSV
+
+
+def test_a_document_comes_back() -> None:
+    document = made_candidates().to_json()
+    read = Candidates.from_json(json.loads(json.dumps(document)))
+    assert read.to_json() == document
+    del document["budget_scope"]  # as in runs before there was a scope
+    assert Candidates.from_json(document).budgets.scope == "total"
+
+
+def change(document: Any, path: str, value: object) -> None:
+    """Replace what stands under a path, or take it away where the value is `KeyError`."""
+    *keys, last = [int(key) if key.isdigit() else key for key in path.split(".")]
+    for key in keys:
+        document = document[key]
+    if value is KeyError:
+        del document[last]
+    else:
+        document[last] = value
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "message"),
+    [
+        ("format", "other", "format is 'other', version 1; allowed: 'ppgnas-candidates', 1"),
+        ("version", 2, "version 2; allowed"),
+        ("version", KeyError, "version None; allowed"),
+        ("objectives", ["mae", "beauty"], "objectives.1: Input should be 'mae', 'latency', "),
+        ("budgets", KeyError, "budgets: "),
+        ("budgets", 3, "budgets: "),
+        ("board", 3, "board: Input should be a valid string, found 3"),
+        ("candidates", [], "candidates: Tuple should have at least 1 item"),
+        ("candidates", "none", "candidates: Input should be a valid tuple, found 'none'"),
+        ("candidates.1", 7, "candidates.1: "),
+        ("candidates.1.number", None, "candidates.1.number: Input should be a valid integer"),
+        ("candidates.0.latency_ms", KeyError, "candidates.0.costs.latency_ms: Field required"),
+        ("candidates.0.latency_ms", float("nan"), "NaN is no finite number"),
+        ("candidates.0.latency_ms", float("inf"), "Infinity is no finite number"),
+        ("candidates.0.arch", {"stages": 3}, "candidates.0.arch.acceleration: Field required"),
+        ("candidates.0.arch.rate_hz", 33, "arch: rate_hz is 33; allowed: (16, 25, 32, 64)"),
+    ],
+)
+def test_what_a_hand_did_is_named(path: str, value: object, message: str, tmp_path: Path) -> None:
+    document = made_candidates().to_json()
+    change(document, path, value)
+    run = RunDir(tmp_path)
+    run.candidates_json.write_text(json.dumps(document))
+    with pytest.raises(RunError) as caught:
+        run.candidates()
+    assert str(caught.value).startswith(f"{run.candidates_json} is damaged (")
+    assert message in str(caught.value)
+    assert "pass a folder that `ppgnas search` wrote" in str(caught.value)
