@@ -1,5 +1,7 @@
-"""Retraining one finalist: inherited weights, float fine-tuning, then quantisation-aware training.
+"""Retraining finalists: inherited weights, float fine-tuning, then quantisation-aware training.
 
+Small networks gain little from a second thread, so two worker processes finish nearly twice as
+much as one of two threads.
 The job is plain values and paths, so that worker processes can take it: the pool is mapped into
 memory, the initial weights lie in a file. A killed training goes on from its checkpoint, which
 lies beside the initial weights, to the same result.
@@ -8,8 +10,12 @@ lies beside the initial weights, to the same result.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import multiprocessing
+import queue
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import asdict, dataclass
+from multiprocessing.queues import Queue
 from pathlib import Path
 
 import torch
@@ -24,6 +30,7 @@ from distill.qat import QatNetwork
 from distill.training.checkpoint import Checkpoint, load_checkpoint
 from distill.training.effort import Effort
 from distill.training.fit import Schedule, fit, make_optimiser
+from distill.training.processes import become_worker, worker_processes
 from distill.training.progress import Progress
 from ppg.people.metrics import mean_over_people
 from ppg.windows import WindowSet
@@ -35,6 +42,10 @@ QAT_RATE = 4e-4
 OBSERVED_BATCHES = 16
 CHECKPOINT_EVERY = 500
 CHECKPOINT_NAME = "training"
+REPORT_EVERY = 20
+
+# A worker's way to its parent: a queue can be inherited by a process, but not sent in a job.
+_reports: list[Queue[tuple[int, int]]] = []
 
 
 @dataclass(frozen=True)
@@ -131,3 +142,67 @@ def _recalibrate(network: Network, pool: Pool, arch: Arch) -> None:
     for x in pool.inputs(OBSERVED_BATCHES):
         network(front_end(x, arch))
     network.eval()
+
+
+def _start(reports: Queue[tuple[int, int]]) -> None:
+    become_worker()
+    _reports[:] = [reports]
+
+
+def _work(index: int, job: FinalistJob, search: WindowSet) -> Retrained:
+    def progress(done: int, total: int, note: str) -> None:
+        if done % REPORT_EVERY == 0 or done == total:
+            _reports[0].put((index, done))
+
+    return retrain(job, search, progress)
+
+
+def retrain_all(
+    jobs: Sequence[FinalistJob],
+    search: Callable[[FinalistJob], WindowSet],
+    *,
+    processes: int,
+    progress: Progress,
+    on_done: Callable[[int, Retrained], None],
+) -> None:
+    """Run all jobs, calling `on_done(index, result)` here as each one ends.
+
+    Args:
+        jobs: the finalists.
+        search: windows of search people for a job's front end.
+        processes: how many at once, at most.
+        progress: sees steps summed over all jobs.
+        on_done: called in this process.
+    """
+    if not jobs:
+        return
+    context = multiprocessing.get_context("spawn")
+    reports: Queue[tuple[int, int]] = context.Queue()
+    steps = [job.effort.finetune_steps + job.effort.qat_steps for job in jobs]
+    done = [0] * len(jobs)
+    with worker_processes(
+        min(processes, len(jobs)),
+        _start,
+        reports,
+        killed="a worker that retrains a finalist was killed, perhaps for want of memory; "
+        "continue with --resume",
+    ) as executor:
+        waiting: dict[Future[Retrained], int] = {
+            executor.submit(_work, index, job, search(job)): index
+            for index, job in enumerate(jobs)
+        }
+        while waiting:
+            finished, _ = wait(waiting, timeout=0.5, return_when=FIRST_COMPLETED)
+            while True:
+                try:
+                    index, step = reports.get_nowait()
+                except queue.Empty:
+                    break
+                done[index] = step
+            for future in finished:
+                index = waiting.pop(future)
+                result = future.result()
+                done[index] = steps[index]
+                on_done(index, result)
+            count = sum(step == total for step, total in zip(done, steps, strict=True))
+            progress(sum(done), sum(steps), f"{count} of {len(jobs)} finalists done")

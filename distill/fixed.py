@@ -15,18 +15,15 @@ import torch
 from distill.finalist import FinalistJob, Retrained, retrain
 from distill.inputs import stored_rate_hz
 from distill.pool import make_pool
-from distill.teacher import ResNetTeacher, TeacherShape, load_teacher, train_teacher
+from distill.teacher import TEACHER_HZ, teacher_of
 from distill.training.checkpoint import save_checkpoint
 from distill.training.effort import effort_by_name
 from distill.training.progress import Progress
 from ppg.augment.bank import TrainingBank
 from ppg.recording import Recording
-from ppg.windows import InputSpec, windows_of
-from ppgnas.errors import RunError
+from ppg.windows import windows_of
 from search_spaces.arch import Arch
 from search_spaces.network import Network
-
-TEACHER_HZ = 32
 
 
 def train_fixed(
@@ -60,12 +57,18 @@ def train_fixed(
     cache.mkdir(parents=True, exist_ok=True)
     bank = TrainingBank(train, acceleration=arch.acceleration)
     rate_hz = arch.rate_hz
-    taught: ResNetTeacher | None = None
     if teacher != "none":
         rate_hz = stored_rate_hz(tuple(sorted({arch.rate_hz, TEACHER_HZ})))
-        taught = _teacher(
-            teacher, bank, search, arch, seed=seed, effort=effort, cache=cache, progress=progress
-        )
+    taught = teacher_of(
+        teacher,
+        bank,
+        search,
+        rate_hz=TEACHER_HZ,
+        effort=amount,
+        seed=seed,
+        path=cache / "teacher.safetensors",
+        progress=progress,
+    )
     pool = cache / "pool"
     make_pool(
         bank,
@@ -82,34 +85,3 @@ def train_fixed(
     save_checkpoint(weights, Network(arch))
     windows = windows_of(search, arch)
     return retrain(FinalistJob(arch, weights, pool, amount, seed), windows, progress)
-
-
-def _teacher(
-    name: str,
-    bank: TrainingBank,
-    search: Sequence[Recording],
-    arch: Arch,
-    *,
-    seed: int,
-    effort: str,
-    cache: Path,
-    progress: Progress,
-) -> ResNetTeacher:
-    if name != "resnet-small":
-        found = load_teacher(Path(name))
-        if found.shape.channels > arch.channels:
-            raise RunError(
-                f"--teacher {name} reads acceleration, and this network has PPG alone; use "
-                "--teacher resnet-small or none"
-            )
-        return found
-    shape = TeacherShape(arch.channels, TEACHER_HZ)
-    return train_teacher(
-        bank,
-        windows_of(search, InputSpec(shape.rate_hz, arch.acceleration)),
-        shape=shape,
-        effort=effort_by_name(effort),
-        seed=seed,
-        path=cache / "teacher.safetensors",
-        progress=progress,
-    )

@@ -9,7 +9,7 @@ with five taps over time.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -28,11 +28,11 @@ from ppg.frontend import FRONT_END
 from ppg.identity import known_people
 from ppg.readout.classes import soft_labels
 from ppg.recording import Recording
-from ppg.windows import WindowSet
+from ppg.windows import InputSpec, WindowSet, windows_of
 from ppgnas.errors import RunError
 from ppgnas.task import CLASSES
 
-TEACHERS = ("resnet-small", "none")
+TEACHER_HZ = 32
 PEAK_RATE = 3e-3
 CHECKPOINT_EVERY = 200
 
@@ -103,6 +103,49 @@ class ResNetTeacher(nn.Module):
         return logits
 
 
+def teacher_of(
+    name: str,
+    bank: TrainingBank,
+    search: Sequence[Recording],
+    *,
+    rate_hz: int,
+    effort: Effort,
+    seed: int,
+    path: Path,
+    progress: Progress,
+) -> ResNetTeacher | None:
+    """The teacher that a name means.
+
+    Args:
+        name: `none`, `resnet-small`, which is trained, or the path of a teacher's file.
+        bank, search, effort, seed, path, progress: see `train_teacher`.
+        rate_hz: what one that is trained reads.
+
+    Raises:
+        RunError: the file cannot be used, or reads more than the students.
+    """
+    if name == "none":
+        return None
+    if name == "resnet-small":
+        inputs = InputSpec(rate_hz, bank.acceleration)
+        return train_teacher(
+            bank,
+            windows_of(search, inputs),
+            shape=TeacherShape(4 if bank.acceleration else 1, rate_hz),
+            effort=effort,
+            seed=seed,
+            path=path,
+            progress=progress,
+        )
+    teacher = load_teacher(Path(name))
+    if teacher.shape.channels > 1 and not bank.acceleration:
+        raise RunError(
+            f"teacher {name} reads acceleration, and its students read PPG alone; use "
+            "resnet-small or none"
+        )
+    return teacher
+
+
 def train_teacher(
     bank: TrainingBank,
     search: WindowSet,
@@ -163,9 +206,7 @@ def load_teacher(path: Path) -> ResNetTeacher:
         RunError: not a teacher, or one whose training did not end.
     """
     if not path.is_file():
-        raise RunError(
-            f"teacher {str(path)!r} is neither a file nor one of: {', '.join(TEACHERS)}"
-        )
+        raise RunError(f"teacher {str(path)!r} is neither a file nor one of: resnet-small, none")
     facts = read_facts(path)
     if "shape" not in facts or facts["step"] != facts["identity"]["steps"]:
         raise RunError(f"{path} is not a finished teacher; pass a teacher.safetensors of a run")

@@ -9,20 +9,18 @@ from pathlib import Path
 
 import torch
 
-from distill.finalist import CHECKPOINT_NAME, FinalistJob, Retrained
+from distill.finalist import CHECKPOINT_NAME, FinalistJob, Retrained, retrain_all
 from distill.inherited import InheritedAccuracy
 from distill.inputs import front_end, stored_rate_hz
 from distill.pool import Pool, make_pool, open_pool
 from distill.supernet_training import Accept, largest_logits, train_supernet
-from distill.teacher import ResNetTeacher, TeacherShape, load_teacher, train_teacher
+from distill.teacher import TEACHER_HZ, teacher_of
 from distill.training.checkpoint import save_checkpoint
 from distill.training.effort import effort_by_name
 from distill.training.progress import Progress
-from distill.workers import retrain_all
 from ppg.augment.bank import TrainingBank
 from ppg.recording import Recording
 from ppg.windows import InputSpec, WindowSet, windows_of
-from ppgnas.errors import RunError
 from search_spaces.arch import Arch
 from search_spaces.lower import lower
 from search_spaces.space import SearchSpace
@@ -88,26 +86,16 @@ class Trainer:
 
     def prepare_teacher(self, progress: Progress) -> None:
         """Train or load the teacher, and let it label the pool."""
-        teacher: ResNetTeacher | None = None
-        if self._teacher_name == "resnet-small":
-            shape = TeacherShape(4 if self._acceleration else 1, min(self._rate_hz, 32))
-            search = windows_of(self._search, InputSpec(shape.rate_hz, self._acceleration))
-            teacher = train_teacher(
-                self._bank,
-                search,
-                shape=shape,
-                effort=self._effort,
-                seed=self._seed,
-                path=self._cache / "teacher.safetensors",
-                progress=progress,
-            )
-        elif self._teacher_name != "none":
-            teacher = load_teacher(Path(self._teacher_name))
-            if teacher.shape.channels > 1 and not self._acceleration:
-                raise RunError(
-                    f"--teacher {self._teacher_name} reads acceleration, and this search has PPG "
-                    "alone; use --teacher resnet-small"
-                )
+        teacher = teacher_of(
+            self._teacher_name,
+            self._bank,
+            self._search,
+            rate_hz=min(self._rate_hz, TEACHER_HZ),
+            effort=self._effort,
+            seed=self._seed,
+            path=self._cache / "teacher.safetensors",
+            progress=progress,
+        )
         make_pool(
             self._bank,
             teacher,

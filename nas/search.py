@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from pathlib import Path
 
 from hwmodels.costs import Costs
 from nas.explore.finalists import (
@@ -28,7 +27,7 @@ from nas.models.backend import Distillery, Trainer, distillery
 from nas.models.folder import Judging
 from nas.run.candidates import Candidate, Candidates
 from nas.run.claim import check_same, claim
-from nas.run.config import TEACHERS, ConfigError, SearchConfig
+from nas.run.config import SearchConfig, teacher_file
 from nas.run.folder import RunDir
 from nas.run.journal import Journal
 from nas.run.machine import available_cores, versions
@@ -68,11 +67,7 @@ def search(
     from nas.report.report import write_report
 
     started_s = time.monotonic()
-    if config.teacher not in TEACHERS and not Path(config.teacher).is_file():
-        raise ConfigError(
-            f"--teacher {config.teacher!r} is neither {' nor '.join(TEACHERS)} nor a file; "
-            "name one of them, or the path of a teacher that a run left in its cache"
-        )
+    teacher_file(config.teacher)
     target = load_target(config.board, config.engine, period_s=config.period_s)
     space = load_space(config.space)
     progress.say(f"Reading the recordings: {config.data}")
@@ -185,11 +180,10 @@ class _Search:
         )
 
     def _train(self, trainer: Trainer) -> None:
-        if self.config.teacher not in TEACHERS and Path(self.config.teacher).is_file():
+        if (teacher := teacher_file(self.config.teacher)) is not None:
             from distill.teacher import check_unseen
 
-            people = self.people
-            check_unseen(Path(self.config.teacher), [*people.search, *people.report])
+            check_unseen(teacher, [*self.people.search, *self.people.report])
         with self._timed("teacher"), self.progress.phase("teacher") as tick:
             trainer.prepare_teacher(tick)
         with self._timed("supernet"), self.progress.phase("supernet") as tick:

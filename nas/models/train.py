@@ -17,7 +17,7 @@ from typing import Any
 from distill.training.effort import effort_by_name
 from nas.models.backend import Distillery, Retrained, distillery
 from nas.models.folder import Judging, write_model
-from nas.run.config import TEACHERS, ConfigError
+from nas.run.config import ConfigError, teacher_file
 from nas.run.folder import new_folder
 from nas.run.machine import available_cores, versions
 from nas.run.people import People, gather_for
@@ -57,16 +57,7 @@ class TrainConfig:
             )
         if self.report_data and self.report_from:
             raise ConfigError("--report-data and --report-from both choose the report people")
-        check_teacher(self.teacher)
-
-
-def check_teacher(teacher: str) -> None:
-    """Refuse a teacher that is neither a name nor a file."""
-    if teacher not in TEACHERS and not Path(teacher).is_file():
-        raise ConfigError(
-            f"--teacher {teacher!r} is neither {' nor '.join(TEACHERS)} nor a file; name one of "
-            "them, or the path of a teacher that a run left in its cache"
-        )
+        teacher_file(self.teacher)
 
 
 Train = Callable[[Arch, TrainConfig, People, Path, Progress], Retrained]
@@ -81,8 +72,8 @@ def train_with_torch(
     from distill.fixed import train_fixed
     from distill.teacher import check_unseen
 
-    if config.teacher not in TEACHERS:
-        check_unseen(Path(config.teacher), [*people.search, *people.report])
+    if (teacher := teacher_file(config.teacher)) is not None:
+        check_unseen(teacher, [*people.search, *people.report])
     torch.set_num_threads(available_cores())
     with progress.phase("training") as tick:
         return train_fixed(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
+from pathlib import Path
 from typing import Any, Literal, get_args
 
 from nas.run import units
@@ -30,6 +31,22 @@ SYNTHETIC = "synthetic"
 
 class ConfigError(PpgnasError, ValueError):
     """An option of a search has a value that is not allowed, or contradicts another."""
+
+
+def teacher_file(teacher: str) -> Path | None:
+    """The file of a teacher; None for a name of `TEACHERS`.
+
+    Raises:
+        ConfigError: it is neither a name nor a file.
+    """
+    if teacher in TEACHERS:
+        return None
+    if not Path(teacher).is_file():
+        raise ConfigError(
+            f"--teacher {teacher!r} is neither {' nor '.join(TEACHERS)} nor a file; name one of "
+            "them, or the path of a teacher that a run left in its cache"
+        )
+    return Path(teacher)
 
 
 @dataclass(frozen=True)

@@ -388,7 +388,7 @@ def test_a_fixed_network_of_ppg_alone_refuses_a_teacher_that_reads_more(
     identity = {"steps": 1, "people": [], "front_end": FRONT_END}
     shape = {**TeacherShape(4, 32).__dict__}
     save_checkpoint(path, teacher, identity=identity, step=1, shape=shape)
-    with pytest.raises(RunError, match="reads acceleration, and this network has PPG alone"):
+    with pytest.raises(RunError, match="reads acceleration, and its students read PPG alone"):
         train_fixed(
             replace(published("small"), acceleration=False),
             train=people[:3],

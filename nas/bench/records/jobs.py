@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from nas.models.names import ModelError, find_model
-from nas.run.config import TEACHERS
+from nas.run.config import teacher_file
 from nas.run.people import read_source
 from ppg.augment.bank import PREPARATION
 from ppg.baselines.registry import BASELINES, baseline
@@ -64,7 +64,6 @@ class RecordsConfig:
 
     def __post_init__(self) -> None:
         from distill.training.effort import effort_by_name
-        from nas.models.train import check_teacher
 
         if self.clock not in CLOCKS:
             raise DataError(f"--label-clock is {self.clock!r}; allowed: {', '.join(CLOCKS)}")
@@ -72,7 +71,7 @@ class RecordsConfig:
             raise DataError(f"seeds are {self.seeds}; allowed: different numbers of 0 or more")
         _ = self.rules
         effort_by_name(self.effort)
-        check_teacher(self.teacher)
+        teacher_file(self.teacher)
 
     @property
     def rules(self) -> Protocol:
@@ -174,8 +173,8 @@ def plan_jobs(config: RecordsConfig, out: Path, say: Say = _nothing) -> list[Job
     print_of_data = fingerprint(recordings)
     network = config.network.removeprefix(PUBLISHED_PREFIX)
     taught = ""
-    if config.teacher not in TEACHERS:
-        taught = hashlib.sha256(Path(config.teacher).read_bytes()).hexdigest()
+    if (teacher := teacher_file(config.teacher)) is not None:
+        taught = hashlib.sha256(teacher.read_bytes()).hexdigest()
     how = f"{config.effort}-{Path(config.teacher).stem}" + (f"-{taught[:8]}" if taught else "")
     name = network.replace(":", "-").replace("/", "_")
     name += "-baseline" if arch is None else f"-{how}"

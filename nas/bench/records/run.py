@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from nas.bench.records.jobs import BASELINE_PREFIX, FORMAT, VERSION, Job, is_done, read_for
 from nas.models.readout import calibrate
 from nas.run import interrupt
-from nas.run.config import TEACHERS
+from nas.run.config import teacher_file
 from nas.run.machine import versions
 from nas.run.progress import Tick
 from ppg.baselines.registry import RATE_HZ, baseline, reads_slope
@@ -93,8 +93,8 @@ def _network(job: Job, arch: Arch, fold: Fold, recordings: Sequence[Recording]) 
 
     config = job.config
     parts = {part: fold.split.select(recordings, part) for part in PARTS}
-    if config.teacher not in TEACHERS:
-        check_unseen(Path(config.teacher), [*parts["search"], *parts["report"]])
+    if (teacher := teacher_file(config.teacher)) is not None:
+        check_unseen(teacher, [*parts["search"], *parts["report"]])
     cache = cache_folder(_cache_of(job), job.identity)
     result = train_fixed(
         arch,
@@ -197,7 +197,7 @@ def run_jobs(jobs: Sequence[Job], *, parallel: int, progress: Tick, run: Run = r
             done += 1
             progress(done, len(jobs), _note(job))
         return
-    from distill.workers import become_worker, worker_processes
+    from distill.training.processes import become_worker, worker_processes
 
     with worker_processes(
         min(parallel, len(missing)),
