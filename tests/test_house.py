@@ -8,6 +8,7 @@ exists.
 from __future__ import annotations
 
 import ast
+import re
 from collections import defaultdict
 from collections.abc import Iterator
 from graphlib import CycleError, TopologicalSorter
@@ -20,6 +21,8 @@ from tests.test_imports import ROOMS, ROOT
 
 MOST_MODULES = 15
 MOST_LINES = 440
+_TAGS = "a body code div dl html li p script section small span svg table td th tr ul"
+HTML = re.compile(rf"</?({'|'.join(_TAGS.split())})[ >]")
 FOLDERS = sorted({path.parent for room in ROOMS for path in (ROOT / room).rglob("*.py")})
 
 
@@ -81,3 +84,10 @@ def test_files_are_small() -> None:
 def test_folders_say_what_they_are_for(folder: Path) -> None:
     tree = ast.parse((folder / "__init__.py").read_text(encoding="utf-8"))
     assert ast.get_docstring(tree), f"{folder} does not say what it is for"
+
+
+def test_html_stands_in_templates_alone() -> None:
+    for path in (ROOT / "nas").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                assert not HTML.search(node.value), f"{path.relative_to(ROOT)}: {node.value!r}"

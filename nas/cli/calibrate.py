@@ -43,7 +43,7 @@ def calibrate(
     ppgnas score model.tflite --board stm32f767 --engine my_engine.toml
     """
     from hwmodels.fit.calibrate import render
-    from nas.report.calibration import parity_html
+    from nas.report.calibration import calibration_page
     from nas.run.target import load_target
     from ppgnas.errors import DataError
     from ppgnas.files import write_text_atomic
@@ -66,7 +66,7 @@ def calibrate(
     write_text_atomic(path, render(found, engine, name=path.stem, source=source))
     drawn = Path(plot) if plot is not None else path.with_suffix(".html")
     title = f"{path.stem}: {engine} on {target.board.name}"
-    write_text_atomic(drawn, parity_html(found, title))
+    write_text_atomic(drawn, calibration_page(found, title))
     document = _document(found, target.board.name, engine, str(path), str(drawn))
     if as_json:
         emit(document)

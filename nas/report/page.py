@@ -1,24 +1,26 @@
-"""What the sections share: colours, number formats, figures, plots with a selector, the page.
+"""What the pages share: colours, number formats, figures, menus, sections, and the templates.
 
-Every string that a user or a file gave passes `text` (HTML) or `label` (Plotly, whose labels
-are a small HTML of their own) before it is shown.
+HTML stands in `templates/` alone. Jinja escapes every string that it is given; strings in a
+figure pass `label`, as Plotly's labels are a small HTML of their own.
 """
 
 from __future__ import annotations
 
 import html
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib.resources import files
+from functools import cache
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
+    from jinja2 import Environment
+    from markupsafe import Markup
 
 # Okabe and Ito (2008): distinguishable with every common colour vision.
 BLUE, ORANGE, GREEN, RED = "#0072B2", "#E69F00", "#007A5A", "#C44F00"
-PURPLE, SKY, GREY, INK, MUTED = "#A5518A", "#56B4E9", "#A9B2BD", "#1B2430", "#55606E"
+PURPLE, SKY, GREY, INK = "#A5518A", "#56B4E9", "#A9B2BD", "#1B2430"
 SERIES = (BLUE, ORANGE, GREEN, PURPLE, RED, SKY, "#8A6D00", INK)
 NONE = "\u2013"  # shown for what is not known
 LONGEST_LABEL = 26
@@ -31,16 +33,6 @@ COSTS: dict[str, tuple[str, str, float, int]] = {
     "power_mw": ("Power", "mW", 1.0, 2),
     "weight_bytes": ("Weights", "KB", 1024.0, 1),
 }
-
-
-def text(value: object) -> str:
-    """HTML-escaped."""
-    return html.escape(str(value), quote=True)
-
-
-def name(value: object) -> str:
-    """A name in HTML: escaped, and kept from reordering the text around it."""
-    return f"<bdi>{text(value)}</bdi>"
 
 
 def label(value: object) -> str:
@@ -66,21 +58,22 @@ def fixed(value: float | None, decimals: int = 2, *, unit: str = "") -> str:
     return f"{shown} {unit}".rstrip()
 
 
-def cost(key: str, value: float | None) -> str:
-    """A cost in the unit people use for it."""
+def cost(key: str, value: float | None, *, bare: bool = False) -> str:
+    """A cost in the unit people use for it; `bare` leaves the unit out."""
     _, unit, divisor, decimals = COSTS[key]
-    return fixed(None if value is None else value / divisor, decimals, unit=unit)
+    return fixed(None if value is None else value / divisor, decimals, unit="" if bare else unit)
 
 
 def figure(
-    traces: Sequence[dict[str, Any]], layout: dict[str, Any], *, synthetic: bool
+    height_px: int, x: str = "", y: str = "", *, synthetic: bool, **layout: Any
 ) -> go.Figure:
-    """A validated figure in the report's look.
+    """An empty figure in the report's look.
 
     Args:
-        traces: Plotly traces.
-        layout: Plotly layout, laid over the common one.
+        height_px: of the whole figure.
+        x, y: titles of the axes.
         synthetic: True stamps the figure, so that a saved picture says so, too.
+        **layout: Plotly layout, laid over the common one.
     """
     import plotly.graph_objects as go
 
@@ -89,9 +82,9 @@ def figure(
         "linecolor": "#C3CAD2",
         "zeroline": False,
         "automargin": True,
-        "title": {"standoff": 8},
+        "title_standoff": 8,
     }
-    drawn = go.Figure(list(traces))
+    drawn = go.Figure()
     drawn.update_layout(
         template=go.layout.Template(),
         font={"family": "system-ui, -apple-system, 'Segoe UI', sans-serif", "color": INK},
@@ -109,10 +102,10 @@ def figure(
             "yanchor": "bottom",
         },
         colorway=list(SERIES),
-        height=440,
+        height=height_px,
     )
-    drawn.update_xaxes(**axis)
-    drawn.update_yaxes(**axis)
+    drawn.update_xaxes(**axis, title_text=x or None)
+    drawn.update_yaxes(**axis, title_text=y or None)
     drawn.update_layout(**layout)
     if synthetic:
         drawn.add_annotation(
@@ -129,75 +122,21 @@ def figure(
     return drawn
 
 
-def script_json(document: str) -> str:
-    """JSON text that cannot end the script element it stands in."""
-    for character in "<>&\u2028\u2029":
-        document = document.replace(character, f"\\u{ord(character):04x}")
-    return document
+@dataclass(frozen=True)
+class Menu:
+    """A selector; it switches every plot and panel of its group, wherever they stand.
 
-
-def plot(
-    identifier: str,
-    variants: Mapping[str, go.Figure],
-    *,
-    about: str,
-    group: str = "",
-    min_width_px: int = 0,
-) -> str:
-    """A figure, or one per option of a selector.
-
-    Args:
-        identifier: of the element, unique in the page.
-        variants: figures by the option's value; a single one where there is no selector.
-        about: what is to be seen, for screen readers.
-        group: the selector (see `selector`) that chooses the variant.
-        min_width_px: below this width the plot scrolls in its box.
+    Attributes:
+        group: of the plots and panels.
+        title: what stands before it.
+        options: value -> words.
+        chosen: the value at first.
     """
-    body = ",".join(f"{json.dumps(key)}:{drawn.to_json()}" for key, drawn in variants.items())
-    style = f' style="min-width:{min_width_px}px"' if min_width_px else ""
-    height = max((int(drawn.layout.height) for drawn in variants.values()), default=0)
-    return (
-        f'<div class="scroll"><div{style}><div class="plot" id="{text(identifier)}" '
-        f'data-group="{text(group)}" role="img" aria-label="{text(about)}" '
-        f'style="min-height:{height}px"></div></div></div>'
-        f'<script type="application/json" data-plot="{text(identifier)}">'
-        f"{script_json('{' + body + '}')}</script>"
-    )
 
-
-def selector(group: str, title: str, options: Mapping[str, str], *, chosen: str = "") -> str:
-    """A menu that switches every plot and panel of `group`, wherever they stand."""
-    items = "".join(
-        f'<option value="{text(value)}"{" selected" if value == chosen else ""}>'
-        f"{text(shown)}</option>"
-        for value, shown in options.items()
-    )
-    return (
-        f'<label class="chooser">{text(title)} '
-        f'<select data-group="{text(group)}">{items}</select></label>'
-    )
-
-
-def panels(group: str, contents: Mapping[str, str], *, chosen: str) -> str:
-    """HTML of which only the selected part is shown."""
-    return "".join(
-        f'<div data-panel="{text(group)}" data-value="{text(value)}"'
-        f"{'' if value == chosen else ' hidden'}>{content}</div>"
-        for value, content in contents.items()
-    )
-
-
-def scroll_table(head: Sequence[str], rows: Sequence[Sequence[str]], *, about: str) -> str:
-    """A table in a box of its own; cells are HTML."""
-    columns = "".join(f'<th scope="col">{cell}</th>' for cell in head)
-    body = "".join(
-        f'<tr><th scope="row">{row[0]}</th>' + "".join(f"<td>{c}</td>" for c in row[1:]) + "</tr>"
-        for row in rows
-    )
-    return (
-        f'<div class="scroll" tabindex="0" role="region" aria-label="{text(about)}">'
-        f"<table><thead><tr>{columns}</tr></thead><tbody>{body}</tbody></table></div>"
-    )
+    group: str
+    title: str
+    options: Mapping[str, str]
+    chosen: str
 
 
 @dataclass(frozen=True)
@@ -206,41 +145,75 @@ class Section:
 
     key: str
     title: str
-    body: str
+    body: Markup
     results: bool = True
 
 
-def render_page(title: str, lead: str, sections: Sequence[Section], *, synthetic: bool) -> str:
+def section(template: str, title: str, *, results: bool = True, **values: object) -> Section:
+    """A part of the page; the template's name without its folder is the anchor.
+
+    Args:
+        template: file in `templates/`.
+        title: plain text.
+        results: see `Section`.
+        **values: what the template reads; figures by the value of the menu that chooses them.
+    """
+    return Section(PurePosixPath(template).stem, title, render(template, **values), results)
+
+
+@cache
+def _templates() -> Environment:
+    """The templates, with what all of them may call."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+    from markupsafe import Markup
+    from plotly.io.json import to_json_plotly
+    from plotly.offline import get_plotlyjs
+
+    made = Environment(
+        loader=PackageLoader("nas.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    # `tojson` writes figures so that they cannot end the script element they stand in.
+    made.policies |= {"json.dumps_function": to_json_plotly, "json.dumps_kwargs": {}}
+    made.globals.update(COSTS=COSTS, cost=cost, fixed=fixed, word=word)
+    made.globals["plotly_js"] = lambda: Markup(get_plotlyjs())
+    return made
+
+
+def render(template: str, **values: object) -> Markup:
+    """A template as HTML that other templates take as it is."""
+    from markupsafe import Markup
+
+    return Markup(_templates().get_template(template).render(values))
+
+
+def render_page(
+    title: str,
+    heading: str,
+    sections: Sequence[Section | None],
+    *,
+    chips: Sequence[str] = (),
+    synthetic: bool,
+) -> str:
     """The whole document; plotly.js, styles and script are inlined once.
 
     Args:
-        title: plain text.
-        lead: HTML of the header.
-        sections: in order; those with an empty body are left out.
+        title, heading: plain text.
+        sections: in order; what is None is left out.
+        chips: facts in the header.
         synthetic: True marks every section that shows results.
     """
-    from plotly.offline import get_plotlyjs
-
-    here = files("nas.report")
-    badge = ' <span class="badge">synthetic data</span>' if synthetic else ""
-    shown = [section for section in sections if section.body]
-    links = "".join(f'<a href="#{s.key}">{text(s.title)}</a>' for s in shown)
-    parts = "".join(
-        f'<section id="{s.key}"><h2>{text(s.title)}{badge if s.results else ""}</h2>'
-        f"{s.body}</section>"
-        for s in shown
+    shown = [part for part in sections if part is not None]
+    page = render(
+        "page.html",
+        title=title,
+        heading=heading,
+        sections=shown,
+        chips=chips,
+        synthetic=synthetic,
+        plots=any("data-plot=" in part.body for part in shown),
     )
-    plots = any("data-plot=" in section.body for section in shown)
-    # The policy keeps the page off the network; plotly's WebGL code is compiled at run time.
-    return (
-        '<!DOCTYPE html><html lang="en"><head><meta charset="utf-8">'
-        '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; '
-        "script-src 'unsafe-inline' 'unsafe-eval'; style-src 'unsafe-inline'; "
-        'img-src data: blob:">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{text(title)}</title><style>{(here / 'page.css').read_text('utf-8')}</style>"
-        f"</head><body><header><div>{lead}</div></header><nav><div>{links}</div></nav>"
-        f"<main>{parts}</main>"
-        + (f"<script>{get_plotlyjs()}</script>" if plots else "")
-        + f"<script>{(here / 'page.js').read_text('utf-8')}</script></body></html>\n"
-    )
+    return str(page)  # a Markup would escape what is added to it

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from nas.report.loading import RunData, load_run
-from nas.report.page import COSTS, cost, render_page, text
+from nas.report.loading import load_run
+from nas.report.page import COSTS, cost, render_page
 from nas.report.sections.bland_altman import bland_altman_section
 from nas.report.sections.confidence import confidence_section
 from nas.report.sections.finalists import finalists_section
@@ -38,17 +38,6 @@ _SECTIONS = (
 )
 
 
-def _lead(run: RunData) -> str:
-    limits = [f"{COSTS[k][0]} ≤ {cost(k, v)}" for k, v in run.budgets.items() if k in COSTS]
-    chips = [run.board, run.engine, *limits]
-    shown = "".join(f'<span class="chip">{text(chip)}</span>' for chip in chips)
-    badge = '<span class="badge">synthetic data</span>' if run.synthetic else ""
-    return (
-        f"<h1>Heart-rate networks for {text(run.board)}</h1>"
-        f'<div class="chips">{badge}{shown}</div>'
-    )
-
-
 def build_report(run: Path) -> str:
     """The report of a run as one HTML document.
 
@@ -59,9 +48,15 @@ def build_report(run: Path) -> str:
         RunError: `run` is no run directory, or a file in it is foreign or damaged.
     """
     data = load_run(run)
+    limits = [f"{COSTS[k][0]} ≤ {cost(k, v)}" for k, v in data.budgets.items() if k in COSTS]
     title = f"ppgnas: {data.board}, {run.name}" + (" (synthetic data)" if data.synthetic else "")
-    sections = [build(data) for build in _SECTIONS]
-    return render_page(title, _lead(data), sections, synthetic=data.synthetic)
+    return render_page(
+        title,
+        f"Heart-rate networks for {data.board}",
+        [build(data) for build in _SECTIONS],
+        chips=[data.board, data.engine, *limits],
+        synthetic=data.synthetic,
+    )
 
 
 def write_report(run: Path) -> Path:

@@ -1,36 +1,34 @@
-"""The page of a rescored run: what changes, a slope chart per cost, the tables.
-
-The slope chart is plain SVG: it needs no script library, so the page is small and made at once.
-"""
+"""The page of a rescored run: what changes, a slope chart per cost, the tables."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nas.report.page import (
     COSTS,
     GREY,
     INK,
-    MUTED,
     RED,
     SERIES,
+    Menu,
     Section,
     cost,
-    fixed,
-    panels,
+    figure,
+    label,
     render_page,
-    scroll_table,
-    selector,
-    text,
+    section,
 )
 from nas.report.rescore_text import change, limit_name, margin, summary, tightest
 
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
 CHARTED = ("latency_ms", "power_mw", "flash_bytes", "sram_bytes")
 MOST_LINES = 80
-_WIDTH, _HEIGHT, _LEFT, _RIGHT, _TOP, _BOTTOM = 760, 430, 190, 570, 46, 410
+_PLOT_PX = 380  # from the top of the chart to its bottom
 _LABEL_PX = 17
 _LOG_ABOVE = 4.0  # ratio of largest to smallest value from which the axis is logarithmic
 
@@ -50,7 +48,13 @@ def _slope_info(document: Mapping[str, Any]) -> dict[str, Any]:
     charts = {}
     for key in CHARTED:
         lines = [
-            {"finalist": finalist, "kind": kind, "before": row["before"][key], "after": after}
+            {
+                "number": row["number"],
+                "finalist": finalist,
+                "kind": kind,
+                "before": row["before"][key],
+                "after": after,
+            }
             for row, kind, finalist in (
                 *((row, kind, None) for row, kind in others[::step]),
                 *((row, "finalist", row["finalist"]) for row in finalists),
@@ -77,185 +81,160 @@ def _slope_info(document: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _spread(wanted: Sequence[float]) -> list[float]:
-    """Positions of labels, moved apart as little as keeps them readable; order is kept."""
+    """Positions of labels in pixels, moved apart as little as keeps them readable, in order."""
     order = sorted(range(len(wanted)), key=lambda i: wanted[i])
     placed = list(wanted)
     for before, after in pairwise(order):
         placed[after] = max(placed[after], placed[before] + _LABEL_PX)
-    over = max(0.0, placed[order[-1]] - (_HEIGHT - 6)) if order else 0.0
+    over = max(0.0, placed[order[-1]] - _PLOT_PX) if order else 0.0
     return [y - over for y in placed]
 
 
-def _draw_slope(info: Mapping[str, Any], key: str) -> str:
+def _draw_slope(info: Mapping[str, Any], key: str) -> go.Figure:
     chart = info["charts"][key]
     lines, budget = chart["lines"], chart["budget"]
+    title, unit, divisor, _ = COSTS[key]
     values = [line[side] for line in lines for side in ("before", "after")]
-    # A budget far away would squeeze the lines; it is then only named below the chart.
+    # A budget far away would squeeze the lines.
     shown_budget = budget is not None and budget <= 3 * max(values)
     values += [budget] if shown_budget else []
     log = chart["log"] and min(values) > 0
-    low, high = min(values), max(values)
+
+    def level(value: float) -> float:
+        """Where a value stands; Plotly counts along a logarithmic axis in exponents."""
+        return math.log10(value / divisor) if log else value / divisor
+
+    low, high = level(min(values)), level(max(values))
     pad = 0.05 * (high - low) or max(abs(high) * 0.1, 1e-9)
-    bounds = (low / 1.1, high * 1.1) if log else (low - pad, high + pad)
+    top, span = high + pad, high - low + 2 * pad
+    margin = {"l": 190, "r": 190, "t": 46, "b": 24}
+    height_px = _PLOT_PX + margin["t"] + margin["b"]
+    drawn = figure(height_px, synthetic=info["synthetic"], margin=margin, showlegend=False)
+    drawn.update_xaxes(visible=False, fixedrange=True, range=[0, 1])
+    drawn.update_yaxes(visible=False, type="log" if log else "linear", range=[top - span, top])
 
-    def y(value: float) -> float:
-        a, b, v = (math.log(n) if log else n for n in (*bounds, value))
-        return _BOTTOM - (_BOTTOM - _TOP) * (v - a) / (b - a)
+    def write(words: str, x: float, y_px: float, color: str = INK) -> None:
+        """A label beside x or between both, its middle so far below the top."""
+        drawn.add_annotation(
+            text=words,
+            x=x,
+            xref="paper",
+            xanchor=("right", "center", "left")[round(2 * x)],
+            xshift=(-8, 0, 8)[round(2 * x)],
+            y=1 - y_px / _PLOT_PX,
+            yref="paper",
+            yanchor="middle",
+            font={"color": color, "size": 13},
+            showarrow=False,
+        )
 
-    title, unit = COSTS[key][:2]
-    parts = [
-        f'<line x1="{x}" x2="{x}" y1="{_TOP}" y2="{_BOTTOM}" stroke="{GREY}"/>'
-        for x in (_LEFT, _RIGHT)
-    ]
-    for x, anchor, side in ((_LEFT, "end", "left"), (_RIGHT, "start", "right")):
-        parts.append(
-            f'<text x="{x}" y="20" text-anchor="{anchor}" font-weight="600" fill="{INK}">'
-            f"{text(info[side])}</text>"
-        )
-    if shown_budget and budget is not None:
-        parts.append(
-            f'<line x1="{_LEFT}" x2="{_RIGHT}" y1="{y(budget):.1f}" y2="{y(budget):.1f}" '
-            f'stroke="{RED}" stroke-width="2" stroke-dasharray="7 5"/>'
-            f'<text x="{(_LEFT + _RIGHT) / 2}" y="{y(budget) - 5:.1f}" text-anchor="middle" '
-            f'fill="{RED}" font-size="13">budget {cost(key, budget)}</text>'
-        )
+    for x, side in ((0, "left"), (1, "right")):
+        drawn.add_vline(x=x, line={"color": GREY, "width": 1})
+        write(f"<b>{label(info[side])}</b>", x, -30)
+    write(f"{title} ({unit}), {'logarithmic' if log else 'linear'}", 0.5, -30)
+    if shown_budget:
+        drawn.add_hline(y=budget / divisor, line={"color": RED, "width": 2, "dash": "dash"})
+        y_px = (top - level(budget)) / span * _PLOT_PX - 10
+        write(f"budget {cost(key, budget)}", 0.5, y_px, RED)
     for line in lines:
-        parts.append(_line(line, y(line["before"]), y(line["after"])))
+        look, name = _look(line)
+        drawn.add_scatter(
+            **look,
+            x=[0, 1],
+            y=[line["before"] / divisor, line["after"] / divisor],
+            hovertemplate=f"%{{y:.4g}} {unit}<extra>{name}</extra>",
+            cliponaxis=False,
+        )
     named = [line for line in lines if line["finalist"] is not None]
-    for side, x, anchor in (("before", _LEFT - 10, "end"), ("after", _RIGHT + 10, "start")):
-        places = _spread([y(line[side]) for line in named])
-        for line, place in zip(named, places, strict=True):
-            parts.append(
-                f'<text x="{x}" y="{place + 4.5:.1f}" text-anchor="{anchor}" font-size="13" '
-                f'fill="{INK}">finalist {line["finalist"]}: '
-                f"{cost(key, line[side])}</text>"
-            )
-    about = f"{title} of finalists and front, {info['left']} against {info['right']}"
-    scale = "logarithmic" if log else "linear"
-    parts.append(
-        f'<text x="{(_LEFT + _RIGHT) / 2}" y="20" text-anchor="middle" font-size="13" '
-        f'fill="{MUTED}">{title} ({unit}), {scale}</text>'
-    )
-    if info["synthetic"]:
-        parts.append(
-            f'<text x="{_WIDTH - 4}" y="{_HEIGHT - 4}" text-anchor="end" font-size="12" '
-            f'fill="{RED}">'
-            "synthetic data</text>"
-        )
-    return (
-        f'<div class="scroll"><svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" '
-        f'aria-label="{text(about)}" style="min-width:620px;max-width:960px;width:100%">'
-        + "".join(parts)
-        + "</svg></div>"
-    )
+    for x, side in ((0, "before"), (1, "after")):
+        wanted = [(top - level(line[side])) / span * _PLOT_PX for line in named]
+        for line, y_px in zip(named, _spread(wanted), strict=True):
+            write(f"finalist {line['finalist']}: {cost(key, line[side])}", x, y_px)
+    return drawn
 
 
-def _color(finalist: int) -> str:
-    return SERIES[(finalist - 1) % len(SERIES)]
-
-
-def _line(line: Mapping[str, Any], before_y: float, after_y: float) -> str:
-    if line["finalist"] is None:
-        dash = {"stays": "", "enters": "", "leaves": ' stroke-dasharray="3 4"'}[line["kind"]]
-        color = INK if line["kind"] == "enters" else GREY
-        look = f'stroke="{color}" stroke-width="1" stroke-opacity="0.7"{dash}'
-        dots = ""
-    else:
-        color = _color(line["finalist"])
-        look = f'stroke="{color}" stroke-width="2.5"'
-        dots = "".join(
-            f'<circle cx="{x}" cy="{y:.1f}" r="4.5" fill="{color}"/>'
-            for x, y in ((_LEFT, before_y), (_RIGHT, after_y))
-        )
-    return (
-        f'<line x1="{_LEFT}" x2="{_RIGHT}" y1="{before_y:.1f}" y2="{after_y:.1f}" {look}/>{dots}'
-    )
+def _look(line: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
+    """How a line is drawn, and its name."""
+    if line["finalist"] is not None:
+        color = SERIES[(line["finalist"] - 1) % len(SERIES)]
+        look = {"mode": "lines+markers", "line": {"color": color, "width": 2.5}, "marker_size": 9}
+        return look, f"finalist {line['finalist']}"
+    color = INK if line["kind"] == "enters" else GREY
+    dash = "dot" if line["kind"] == "leaves" else "solid"
+    thin = {"color": color, "width": 1, "dash": dash}
+    return {"mode": "lines", "line": thin, "opacity": 0.7}, f"candidate {line['number']}"
 
 
 def _changes_section(document: Mapping[str, Any]) -> Section:
-    notes = "".join(f"<li>{text(note)}</li>" for note in document["notes"])
-    body = f'<p class="lead">{text(summary(document))}</p>'
-    return Section(
-        "changes", "What changes", body + (f'<ul class="cautions">{notes}</ul>' if notes else "")
-    )
+    notes, words = document["notes"], summary(document)
+    return section("rescore/changes.html", "What changes", notes=notes, summary=words)
 
 
-def slope_section(document: Mapping[str, Any]) -> Section:
+def _slope_section(document: Mapping[str, Any]) -> Section | None:
     """One slope chart a cost, with a selector; left out without a front and finalists."""
     info = _slope_info(document)
-    if not info["charts"]:
-        return Section("slope", "From one to the other", "")
-    first = next(iter(info["charts"]))
-    menu = selector("slope", "Cost", {key: COSTS[key][0] for key in info["charts"]}, chosen=first)
-    drawn = {key: _draw_slope(info, key) for key in info["charts"]}
-    note = (
-        '<p class="note">Coloured: finalists. Thin: other candidates of the front by inherited '
-        "error; grey ones stay, black ones enter, dotted ones leave.</p>"
+    charts = info["charts"]
+    if not charts:
+        return None
+    options = {key: COSTS[key][0] for key in charts}
+    return section(
+        "rescore/slope.html",
+        "From one to the other",
+        left=info["left"],
+        right=info["right"],
+        menu=Menu("slope", "Cost", options, next(iter(charts))),
+        figures={key: _draw_slope(info, key) for key in charts},
     )
-    return Section(
-        "slope", "From one to the other", note + menu + panels("slope", drawn, chosen=first)
+
+
+def _finalists_section(document: Mapping[str, Any]) -> Section | None:
+    if not document["finalists"]:
+        return None
+    costs = [(COSTS[key][0], "low to high after") for key in CHARTED]
+    return section(
+        "rescore/finalists.html",
+        "Finalists",
+        head=["Finalist", ("MAE", "report people, BPM"), *costs, "Room", "Fits"],
+        rows=document["finalists"],
+        charted=CHARTED,
+        change=change,
+        limit_name=limit_name,
+        margin=margin,
     )
 
 
-def _finalists_section(document: Mapping[str, Any]) -> Section:
-    rows = []
-    for row in document["finalists"]:
-        cells = [f"{row['finalist']}<small><code>{text(row['id'])}</code></small>"]
-        cells.append(fixed(row["report_mae_bpm"]))
-        for key in CHARTED:
-            low, high = (row["estimates"][key][bound] for bound in ("low", "high"))
-            cells.append(f"{change(row, key)}<small>{cost(key, low)} to {cost(key, high)}</small>")
-        margins = "<br>".join(
-            f'<span class="over">{limit_name(name)} {margin(value)}</span>'
-            if value < 0
-            else f"{limit_name(name)} {margin(value)}"
-            for name, value in row["margins"].items()
-        )
-        unsure = ", ".join(map(limit_name, row["high_end_exceeds"]))
-        fits = "yes" if row["fits"] else '<span class="over">no</span>'
-        cells += [
-            margins,
-            fits + (f"<small>high end over: {text(unsure)}</small>" if unsure else ""),
-        ]
-        rows.append(cells)
-    head = ["Finalist", "MAE<small>report people, BPM</small>"]
-    head += [f"{COSTS[key][0]}<small>low to high after</small>" for key in CHARTED]
-    body = scroll_table([*head, "Room", "Fits"], rows, about="Finalists") if rows else ""
-    return Section("finalists", "Finalists", body)
-
-
-def _front_section(document: Mapping[str, Any]) -> Section:
-    head = ["Candidate", "MAE<small>inherited, BPM</small>"]
-    head += [COSTS[key][0] for key in CHARTED] + ["Least room", "Because"]
-    body = ""
-    for key, title in (("enters", "Enter"), ("leaves", "Leave"), ("stays", "Stay")):
-        rows = [
-            [
-                f"{row['number']}<small><code>{text(row['id'])}</code></small>",
-                fixed(row["mae_bpm"]),
-                *(change(row, cost_key) for cost_key in CHARTED),
-                text(tightest(row)),
-                text(row.get("why", "")),
-            ]
-            for row in document["front"][key]
-        ]
-        if rows:
-            body += f"<h3>{title} ({len(rows)})</h3>" + scroll_table(head, rows, about=title)
-    return Section("front", "The front by inherited error", body)
+def _front_section(document: Mapping[str, Any]) -> Section | None:
+    front = document["front"]
+    if not any(front.values()):
+        return None
+    costs = [COSTS[key][0] for key in CHARTED]
+    return section(
+        "rescore/front.html",
+        "The front by inherited error",
+        head=["Candidate", ("MAE", "inherited, BPM"), *costs, "Least room", "Because"],
+        front=front,
+        charted=CHARTED,
+        change=change,
+        tightest=tightest,
+    )
 
 
 def rescore_page(document: Mapping[str, Any]) -> str:
     """The result as one self-contained HTML document."""
     before, after = document["before"], document["after"]
-    chips = [f"{before['board']}, {before['engine']}", f"→ {after['board']}, {after['engine']}"]
-    shown = "".join(f'<span class="chip">{text(chip)}</span>' for chip in chips)
-    badge = '<span class="badge">synthetic data</span>' if document["synthetic"] else ""
     title = f"{document['run']} on {after['board']}"
-    lead = f'<h1>{text(title)}</h1><div class="chips">{badge}{shown}</div>'
-    sections = [
-        _changes_section(document),
-        slope_section(document),
-        _finalists_section(document),
-        _front_section(document),
-    ]
-    return render_page(f"ppgnas: {title}", lead, sections, synthetic=document["synthetic"])
+    return render_page(
+        f"ppgnas: {title}",
+        title,
+        [
+            _changes_section(document),
+            _slope_section(document),
+            _finalists_section(document),
+            _front_section(document),
+        ],
+        chips=[
+            f"{before['board']}, {before['engine']}",
+            f"→ {after['board']}, {after['engine']}",
+        ],
+        synthetic=document["synthetic"],
+    )

@@ -11,19 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nas.report.loading import Finalist, RunData, look, number
-from nas.report.page import (
-    BLUE,
-    GREY,
-    INK,
-    ORANGE,
-    PURPLE,
-    RED,
-    Section,
-    figure,
-    label,
-    plot,
-)
-from nas.report.sections.people import finalist_menu
+from nas.report.page import BLUE, GREY, INK, ORANGE, PURPLE, RED, Section, figure, label, section
+from nas.report.sections.people import finalist_menu, places
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -31,7 +20,6 @@ if TYPE_CHECKING:
 MOST_POINTS = 2500
 MOST_PEOPLE = 30
 _FARTHEST = 100  # largest differences, always drawn
-_TITLE = "Agreement (Bland-Altman)"
 _NAMED = (RED, ORANGE, PURPLE)
 
 
@@ -93,35 +81,24 @@ def _bland_altman_info(finalist: Finalist) -> dict[str, Any] | None:
 
 def _draw_windows(info: dict[str, Any], *, synthetic: bool) -> go.Figure:
     named = min(len(_NAMED), len(info["people"]))
-    traces = []
+    axes = ("mean of estimate and reference (BPM)", "estimate \u2212 reference (BPM)")
+    drawn = figure(470, *axes, synthetic=synthetic, showlegend=True)
+    drawn.update_layout(legend_traceorder="reversed")
     for index in [named, *reversed(range(named))]:
         rest = index == named
         mask = info["person"] >= named if rest else info["person"] == index
         if not mask.any():
             continue
-        traces.append(
-            {
-                "type": "scatter",
-                "mode": "markers",
-                "name": "others" if rest else label(info["people"][index]["person"]),
-                "x": info["mean_bpm"][mask].astype(np.float32),
-                "y": info["difference_bpm"][mask].astype(np.float32),
-                "marker": {
-                    "color": BLUE if rest else _NAMED[index],
-                    "size": 5 if rest else 6,
-                    "opacity": 0.4 if rest else 0.75,
-                },
-                "hovertemplate": "%{y:+.1f} BPM at %{x:.0f}",
-            }
+        drawn.add_scatter(
+            mode="markers",
+            name="others" if rest else label(info["people"][index]["person"]),
+            x=info["mean_bpm"][mask].astype(np.float32),
+            y=info["difference_bpm"][mask].astype(np.float32),
+            marker={"color": BLUE, "size": 5, "opacity": 0.4}
+            if rest
+            else {"color": _NAMED[index], "size": 6, "opacity": 0.75},
+            hovertemplate="%{y:+.1f} BPM at %{x:.0f}",
         )
-    layout = {
-        "height": 470,
-        "xaxis": {"title": {"text": "mean of estimate and reference (BPM)"}},
-        "yaxis": {"title": {"text": "estimate \u2212 reference (BPM)"}},
-        "legend": {"traceorder": "reversed"},
-        "showlegend": True,
-    }
-    drawn = figure(traces, layout, synthetic=synthetic)
     low, high = info["limits_bpm"]
     for value, dash in ((low, "dash"), (info["bias_bpm"], "solid"), (high, "dash")):
         drawn.add_hline(y=value, line={"color": INK, "width": 1.5, "dash": dash})
@@ -140,87 +117,47 @@ def _draw_windows(info: dict[str, Any], *, synthetic: bool) -> go.Figure:
 
 def _draw_limits(info: dict[str, Any], *, synthetic: bool) -> go.Figure:
     people = info["people"][:MOST_PEOPLE]
-    places = list(range(len(people)))
-    bias = [p["bias_bpm"] for p in people]
-    traces = [
-        {
-            "type": "scatter",
-            "mode": "markers",
-            "x": bias,
-            "y": places,
-            "error_x": {
-                "type": "data",
-                "symmetric": False,
-                "array": [p["limits_bpm"][1] - p["bias_bpm"] for p in people],
-                "arrayminus": [p["bias_bpm"] - p["limits_bpm"][0] for p in people],
-                "color": GREY,
-                "thickness": 3,
-                "width": 0,
-            },
-            "marker": {
-                "size": 9,
-                "color": [_NAMED[i] if i < len(_NAMED) else BLUE for i in places],
-            },
-            "customdata": [[label(p["person"]), p["windows"], *p["limits_bpm"]] for p in people],
-            "hovertemplate": "%{customdata[0]}<br>bias %{x:+.2f} BPM, limits "
-            "%{customdata[2]:+.1f} to %{customdata[3]:+.1f}, %{customdata[1]} windows"
-            "<extra></extra>",
-        }
-    ]
-    layout = {
-        "height": max(300, 90 + 24 * len(people)),
-        "xaxis": {"title": {"text": "bias and limits (BPM)"}, "zeroline": True},
-        "yaxis": {
-            "tickvals": places,
-            "ticktext": [label(p["person"]) for p in people],
-            "range": [len(people) - 0.4, -0.6],
+    names = [label(p["person"]) for p in people]
+    drawn = figure(max(300, 90 + 24 * len(people)), "bias and limits (BPM)", synthetic=synthetic)
+    drawn.update_xaxes(zeroline=True)
+    drawn.update_yaxes(places(names, pad=0.6))
+    drawn.add_scatter(
+        mode="markers",
+        x=[p["bias_bpm"] for p in people],
+        y=list(range(len(people))),
+        error_x={
+            "type": "data",
+            "symmetric": False,
+            "array": [p["limits_bpm"][1] - p["bias_bpm"] for p in people],
+            "arrayminus": [p["bias_bpm"] - p["limits_bpm"][0] for p in people],
+            "color": GREY,
+            "thickness": 3,
+            "width": 0,
         },
-    }
-    drawn = figure(traces, layout, synthetic=synthetic)
-    drawn.add_vline(x=0, line={"color": INK, "width": 1})
-    return drawn
+        marker={"size": 9, "color": [*_NAMED, *[BLUE] * len(people)][: len(people)]},
+        customdata=[
+            [name, p["windows"], *p["limits_bpm"]] for name, p in zip(names, people, strict=True)
+        ],
+        hovertemplate="%{customdata[0]}<br>bias %{x:+.2f} BPM, limits "
+        "%{customdata[2]:+.1f} to %{customdata[3]:+.1f}, %{customdata[1]} windows<extra></extra>",
+    )
+    return drawn.add_vline(x=0, line={"color": INK, "width": 1})
 
 
-def bland_altman_section(run: RunData) -> Section:
+def bland_altman_section(run: RunData) -> Section | None:
     """Windows and people side by side, with the shared selector of finalists."""
-    infos = {f.key: _bland_altman_info(f) for f in run.finalists}
-    known = {key: info for key, info in infos.items() if info is not None}
-    if not known:
-        return Section("agreement", _TITLE, "")
-    synthetic = run.synthetic
-    windows = {key: _draw_windows(info, synthetic=synthetic) for key, info in known.items()}
-    limits = {key: _draw_limits(info, synthetic=synthetic) for key, info in known.items()}
-    most = max(info["windows"] for info in known.values())
-    thin = (
-        f" Of {most:,} windows, about {MOST_POINTS:,} are drawn: every n-th and the {_FARTHEST} "
-        "largest differences; bias and limits use all."
-        if most > MOST_POINTS
-        else ""
-    )
-    few = (
-        f" The {MOST_PEOPLE} people with the widest limits are drawn."
-        if max(len(info["people"]) for info in known.values()) > MOST_PEOPLE
-        else ""
-    )
-    note = (
-        '<p class="note">Raw estimates on report people; lines: bias and limits of agreement '
-        "(bias ± 1.96 standard deviations). The three people with the widest limits are coloured."
-        f"{thin}{few}</p>"
-    )
-    left = plot(
-        "plot-agreement",
-        windows,
-        about="Bland-Altman plot of windows",
-        group="finalist",
-    )
-    right = plot(
-        "plot-limits",
-        limits,
-        about="Bias and limits of agreement of each person",
-        group="finalist",
-    )
-    return Section(
-        "agreement",
-        _TITLE,
-        f'{note}{finalist_menu(run)}<div class="pair"><div>{left}</div><div>{right}</div></div>',
+    infos = {f.key: info for f in run.finalists if (info := _bland_altman_info(f)) is not None}
+    if not infos:
+        return None
+    return section(
+        "report/agreement.html",
+        "Agreement (Bland-Altman)",
+        menu=finalist_menu(run),
+        windows={k: _draw_windows(info, synthetic=run.synthetic) for k, info in infos.items()},
+        limits={k: _draw_limits(info, synthetic=run.synthetic) for k, info in infos.items()},
+        most=max(info["windows"] for info in infos.values()),
+        most_points=MOST_POINTS,
+        farthest=_FARTHEST,
+        many=any(len(info["people"]) > MOST_PEOPLE for info in infos.values()),
+        most_people=MOST_PEOPLE,
     )

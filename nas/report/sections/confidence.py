@@ -14,19 +14,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nas.report.loading import Finalist, RunData
-from nas.report.page import (
-    BLUE,
-    GREY,
-    MUTED,
-    ORANGE,
-    Section,
-    figure,
-    fixed,
-    panels,
-    plot,
-    scroll_table,
-)
-from nas.report.sections.people import finalist_menu, first_finalist
+from nas.report.page import BLUE, GREY, ORANGE, Section, figure, fixed, section
+from nas.report.sections.people import finalist_menu
 from ppg.readout.confidence import reliability, risk_coverage
 
 if TYPE_CHECKING:
@@ -35,7 +24,6 @@ if TYPE_CHECKING:
 COVERAGE = np.round(np.arange(0.02, 1.001, 0.02), 2)
 SHOWN = (1.0, 0.9, 0.8, 0.5)
 HARDLY = 0.05  # a smaller fall, as a share of the error of all readings, is none to rely on
-_TITLE = "Confidence"
 _COLORS = {"raw": BLUE, "smoothed": ORANGE}
 
 
@@ -75,62 +63,46 @@ def _confidence_info(finalist: Finalist) -> dict[str, Any] | None:
 
 
 def _draw_risk(info: dict[str, Any], *, synthetic: bool) -> go.Figure:
-    traces = [
-        {
-            "type": "scatter",
-            "mode": "lines",
-            "name": name,
-            "x": [100 * share for share in row["coverage"]],
-            "y": [round(value, 3) for value in row["risk_bpm"]],
-            "line": {"color": _COLORS[name], "width": 2},
-            "hovertemplate": "the surest %{x:.0f} %: %{y:.2f} BPM<extra>" + name + "</extra>",
-        }
-        for name, row in info.items()
-    ]
-    layout = {
-        "height": 400,
-        "xaxis": {"title": {"text": "readings kept, surest first (%)"}, "range": [0, 101]},
-        "yaxis": {"title": {"text": "MAE of those kept (BPM)"}, "rangemode": "tozero"},
-    }
-    return figure(traces, layout, synthetic=synthetic)
+    axes = ("readings kept, surest first (%)", "MAE of those kept (BPM)")
+    drawn = figure(400, *axes, synthetic=synthetic)
+    drawn.update_layout(xaxis_range=[0, 101], yaxis_rangemode="tozero")
+    for name, row in info.items():
+        drawn.add_scatter(
+            mode="lines",
+            name=name,
+            x=[100 * share for share in row["coverage"]],
+            y=[round(value, 3) for value in row["risk_bpm"]],
+            line={"color": _COLORS[name], "width": 2},
+            hovertemplate=f"the surest %{{x:.0f}} %: %{{y:.2f}} BPM<extra>{name}</extra>",
+        )
+    return drawn
 
 
 def _draw_reliability(info: dict[str, Any], *, synthetic: bool) -> go.Figure:
-    top = 1.05 * max(
-        max(part["expected_bpm"], part["error_bpm"])
-        for row in info.values()
-        for part in row["parts"]
+    parts = [part for row in info.values() for part in row["parts"]]
+    top = 1.05 * max(max(part["expected_bpm"], part["error_bpm"]) for part in parts)
+    axes = ("expected error (BPM), up to ten parts of the readings", "true mean error (BPM)")
+    drawn = figure(400, *axes, synthetic=synthetic)
+    drawn.update_layout(yaxis_rangemode="tozero")
+    drawn.add_scatter(
+        mode="lines",
+        name="as expected",
+        x=[0, top],
+        y=[0, top],
+        line={"color": GREY, "dash": "dash", "width": 1.5},
+        hoverinfo="skip",
     )
-    traces: list[dict[str, Any]] = [
-        {
-            "type": "scatter",
-            "mode": "lines",
-            "name": "as expected",
-            "x": [0, top],
-            "y": [0, top],
-            "line": {"color": GREY, "dash": "dash", "width": 1.5},
-            "hoverinfo": "skip",
-        }
-    ]
-    traces += [
-        {
-            "type": "scatter",
-            "mode": "lines+markers",
-            "name": name,
-            "x": [round(part["expected_bpm"], 3) for part in row["parts"]],
-            "y": [round(part["error_bpm"], 3) for part in row["parts"]],
-            "line": {"color": _COLORS[name], "width": 1.5},
-            "marker": {"size": 8},
-            "hovertemplate": "expected %{x:.2f}, true %{y:.2f} BPM<extra>" + name + "</extra>",
-        }
-        for name, row in info.items()
-    ]
-    layout = {
-        "height": 400,
-        "xaxis": {"title": {"text": "expected error (BPM), up to ten parts of the readings"}},
-        "yaxis": {"title": {"text": "true mean error (BPM)"}, "rangemode": "tozero"},
-    }
-    return figure(traces, layout, synthetic=synthetic)
+    for name, row in info.items():
+        drawn.add_scatter(
+            mode="lines+markers",
+            name=name,
+            x=[round(part["expected_bpm"], 3) for part in row["parts"]],
+            y=[round(part["error_bpm"], 3) for part in row["parts"]],
+            line={"color": _COLORS[name], "width": 1.5},
+            marker_size=8,
+            hovertemplate=f"expected %{{x:.2f}}, true %{{y:.2f}} BPM<extra>{name}</extra>",
+        )
+    return drawn
 
 
 def _shown_risks(row: dict[str, Any]) -> list[float]:
@@ -161,53 +133,29 @@ def _order_words(risks: Sequence[float]) -> str:
     )
 
 
-def _confidence_words(info: dict[str, Any]) -> str:
-    lines = [f"{name}: {_order_words(_shown_risks(row))}" for name, row in info.items()]
-    return "".join(f"<p>{line[0].upper()}{line[1:]}</p>" for line in lines)
-
-
-def _confidence_table(info: dict[str, Any]) -> str:
-    rows = []
-    for name, row in info.items():
-        kept = map(fixed, _shown_risks(row))
-        rows.append([name, fixed(row["mean_expected_bpm"]), *kept])
-    head = ["Reading", "Expected error (BPM)"]
-    head += [f"MAE of {share:.0%} (BPM)" for share in SHOWN]
-    return scroll_table(head, rows, about="Error of the surest readings")
-
-
-def confidence_section(run: RunData) -> Section:
+def confidence_section(run: RunData) -> Section | None:
     """Risk against coverage, and reliability, of each finalist."""
-    found = {f.key: _confidence_info(f) for f in run.finalists}
-    infos = {key: info for key, info in found.items() if info is not None}
+    infos = {f.key: info for f in run.finalists if (info := _confidence_info(f)) is not None}
     if not infos:
-        return Section("confidence", _TITLE, "")
-    note = (
-        '<p class="note">Each reading comes with an expected error, calibrated on search people; '
-        "this is how it holds on report people, each weighing the same. The first plot is the "
-        "error of those that are kept when the least sure are left out; on the dashed line of the "
-        "second an expected error is a true one.</p>"
-        f'<p class="note" style="color:{MUTED}">A device needs the table of about twelve knots in '
-        "the card, under confidence.</p>"
+        return None
+    tables = {
+        key: {
+            name: {
+                "order": _order_words(risks := _shown_risks(row)),
+                "cells": [fixed(row["mean_expected_bpm"]), *map(fixed, risks)],
+            }
+            for name, row in info.items()
+        }
+        for key, info in infos.items()
+    }
+    return section(
+        "report/confidence.html",
+        "Confidence",
+        menu=finalist_menu(run),
+        risk={k: _draw_risk(info, synthetic=run.synthetic) for k, info in infos.items()},
+        reliability={
+            k: _draw_reliability(info, synthetic=run.synthetic) for k, info in infos.items()
+        },
+        tables=tables,
+        head=["Reading", "Expected error (BPM)", *(f"MAE of {s:.0%} (BPM)" for s in SHOWN)],
     )
-    risk, true = (
-        {key: draw(info, synthetic=run.synthetic) for key, info in infos.items()}
-        for draw in (_draw_risk, _draw_reliability)
-    )
-    words, tables = (
-        panels(
-            "finalist",
-            {f.key: tell(infos[f.key]) if f.key in infos else "" for f in run.finalists},
-            chosen=first_finalist(run),
-        )
-        for tell in (_confidence_words, _confidence_table)
-    )
-    body = (
-        note
-        + finalist_menu(run)
-        + words
-        + plot("plot-risk", risk, about="Error of the surest readings", group="finalist")
-        + plot("plot-reliability", true, about="Expected and true error", group="finalist")
-        + tables
-    )
-    return Section("confidence", _TITLE, body)

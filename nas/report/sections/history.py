@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from nas.report.loading import RunData, number
-from nas.report.page import BLUE, COSTS, Section, cost, figure, fixed, plot, text
+from nas.report.page import BLUE, COSTS, Section, cost, figure, fixed, section
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -33,26 +33,15 @@ def _history_info(run: RunData) -> dict[str, Any]:
 
 
 def _draw_history(info: dict[str, Any]) -> go.Figure:
-    traces = [
-        {
-            "type": "scatter",
-            "mode": "lines",
-            "x": info["trial"],
-            "y": info["hypervolume"],
-            "line": {"shape": "hv", "color": BLUE, "width": 2},
-            "hovertemplate": "trial %{x}: %{y:.4f}<extra></extra>",
-        }
-    ]
-    layout = {
-        "height": 340,
-        "xaxis": {"title": {"text": "trial"}},
-        "yaxis": {
-            "title": {"text": "hypervolume (share of the box)"},
-            "minallowed": 0,
-            "maxallowed": 1,
-        },
-    }
-    return figure(traces, layout, synthetic=info["synthetic"])
+    drawn = figure(340, "trial", "hypervolume (share of the box)", synthetic=info["synthetic"])
+    drawn.update_yaxes(minallowed=0, maxallowed=1)
+    return drawn.add_scatter(
+        mode="lines",
+        x=info["trial"],
+        y=info["hypervolume"],
+        line={"shape": "hv", "color": BLUE, "width": 2},
+        hovertemplate="trial %{x}: %{y:.4f}<extra></extra>",
+    )
 
 
 def _corner_words(reference: dict[str, Any]) -> str:
@@ -67,22 +56,13 @@ def _corner_words(reference: dict[str, Any]) -> str:
     return ", ".join(words)
 
 
-def history_section(run: RunData) -> Section:
+def history_section(run: RunData) -> Section | None:
     """Hypervolume against trials; left out before there are any."""
     info = _history_info(run)
     if not info["trial"]:
-        return Section("history", "Progress of the search", "")
+        return None
     corner = _corner_words(info["reference_point"])
-    box = f" of the box up to {text(corner)}" if corner else ""
-    late = (
-        f" 99 % of the final value was reached at trial {info['nearly_final_at']}: a curve that "
-        "still rises at the end asks for more trials."
-        if info["nearly_final_at"] is not None
-        else ""
+    drawn = _draw_history(info)
+    return section(
+        "report/history.html", "Progress of the search", **info, corner=corner, drawn=drawn
     )
-    note = (
-        f'<p class="note">Share{box} that the front dominates, {fixed(info["final"], 3)} at the '
-        f"end.{late}</p>"
-    )
-    drawn = plot("plot-history", {"": _draw_history(info)}, about="Hypervolume against trials")
-    return Section("history", "Progress of the search", note + drawn)

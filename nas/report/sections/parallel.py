@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nas.report.loading import RunData, look, number
-from nas.report.page import COSTS, Section, figure, plot, selector
+from nas.report.page import COSTS, Menu, Section, figure, section
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -118,37 +118,32 @@ def _draw_parallel(info: dict[str, Any], kind: str) -> go.Figure:
             dimension["tickvals"] = values.tolist()
         dimensions.append(dimension)
     shades = np.log10(everything[:, -1])
-    traces = [
-        {
-            "type": "parcoords",
-            "dimensions": dimensions,
-            "line": {
-                "color": np.log10(lines[:, -1]).astype(np.float32),
-                "colorscale": _COLORS,
-                "cmin": float(shades.min()),
-                "cmax": float(np.quantile(shades, 0.9)),
-            },
-            "labelfont": {"size": 12},
-            "rangefont": {"color": "rgba(0,0,0,0)"},  # it would cover the labels
-            "unselected": {"line": {"color": "#d5dae0", "opacity": 0.25}},
-        }
-    ]
-    layout = {"height": 430, "margin": {"l": 50, "r": 40, "t": 70, "b": 20}}
-    return figure(traces, layout, synthetic=info["synthetic"])
+    margin = {"l": 50, "r": 40, "t": 70, "b": 20}
+    drawn = figure(430, synthetic=info["synthetic"], margin=margin)
+    return drawn.add_parcoords(
+        dimensions=dimensions,
+        line={
+            "color": np.log10(lines[:, -1]).astype(np.float32),
+            "colorscale": _COLORS,
+            "cmin": float(shades.min()),
+            "cmax": float(np.quantile(shades, 0.9)),
+        },
+        labelfont_size=12,
+        rangefont_color="rgba(0,0,0,0)",  # it would cover the labels
+        unselected={"line": {"color": "#d5dae0", "opacity": 0.25}},
+    )
 
 
-def parallel_section(run: RunData) -> Section:
+def parallel_section(run: RunData) -> Section | None:
     """Parallel coordinates; left out before a candidate was evaluated."""
     info = _parallel_info(run)
-    if "all" not in info["kinds"]:
-        return Section("parallel", "Choices and costs", "")
-    first = "front" if "front" in info["kinds"] else "all"
-    menu = selector("lines", "Lines", {kind: _KINDS[kind] for kind in info["kinds"]}, chosen=first)
-    note = (
-        '<p class="note">One line is one candidate, dark where its inherited MAE is low. Drag '
-        "along an axis to keep a range, click it to release.</p>"
+    kinds = info["kinds"]
+    if "all" not in kinds:
+        return None
+    first = "front" if "front" in kinds else "all"
+    return section(
+        "report/parallel.html",
+        "Choices and costs",
+        menu=Menu("lines", "Lines", {kind: _KINDS[kind] for kind in kinds}, first),
+        figures={kind: _draw_parallel(info, kind) for kind in kinds},
     )
-    figures = {kind: _draw_parallel(info, kind) for kind in info["kinds"]}
-    about = "Parallel coordinates of architecture choices, costs and accuracy"
-    drawn = plot("plot-parallel", figures, about=about, group="lines", min_width_px=1050)
-    return Section("parallel", "Choices and costs", note + menu + drawn)

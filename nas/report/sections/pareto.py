@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from nas.pareto import nondominated
 from nas.report.loading import RunData, number
-from nas.report.page import BLUE, COSTS, GREY, INK, RED, SKY, Section, figure, plot, selector
+from nas.report.page import BLUE, COSTS, GREY, INK, RED, SKY, Menu, Section, figure, section
 from nas.report.sections.verdict import cost_of
 
 if TYPE_CHECKING:
@@ -121,109 +121,98 @@ def _mae_range(mae: NDArray[np.float64], finalists: list[dict[str, Any]]) -> lis
     return [max(0.0, low - pad), high + pad]
 
 
-def _points(rows: NDArray[np.float64], column: int, **marker: Any) -> dict[str, Any]:
-    return {
-        "type": "scatter",
-        "mode": "markers",
-        "x": rows[:, column].astype(np.float32),
-        "y": rows[:, 1].astype(np.float32),
-        "customdata": rows.astype(np.float32),
-        "hovertemplate": _HOVER,
-        "marker": marker,
-    }
+def _points(
+    drawn: go.Figure, rows: NDArray[np.float64], column: int, *, name: str, marker: dict[str, Any]
+) -> None:
+    drawn.add_scatter(
+        mode="markers",
+        name=name,
+        x=rows[:, column].astype(np.float32),
+        y=rows[:, 1].astype(np.float32),
+        customdata=rows.astype(np.float32),
+        hovertemplate=_HOVER,
+        marker=marker,
+    )
 
 
-def _arrows(info: dict[str, Any], key: str) -> list[dict[str, Any]]:
-    marked = [f for f in info["finalists"] if None not in (f[key], f["retrained_bpm"])]
+def _arrows(drawn: go.Figure, finalists: list[dict[str, Any]], key: str) -> None:
+    """What retraining did to each finalist, and its number where it ended."""
+    marked = [f for f in finalists if None not in (f[key], f["retrained_bpm"])]
     known = [f for f in marked if f["inherited_bpm"] is not None]
-    stems = {
-        "type": "scatter",
-        "mode": "lines+markers",
-        "name": "inherited → retrained",
-        "hoverinfo": "skip",
-        "line": {"color": INK, "width": 1.5},
-        "marker": {
-            "symbol": ["circle-open", "arrow", "circle"] * len(known),
-            "size": [7, 11, 0] * len(known),
-            "angleref": "previous",
-            "standoff": [0, 8, 0] * len(known),
-            "color": INK,
-        },
-        "x": [x for f in known for x in (f[key], f[key], None)],
-        "y": [y for f in known for y in (f["inherited_bpm"], f["retrained_bpm"], None)],
-    }
-    heads = {
-        "type": "scatter",
-        "mode": "markers+text",
-        "name": "finalist (retrained, int8)",
-        "x": [f[key] for f in marked],
-        "y": [f["retrained_bpm"] for f in marked],
-        "text": [f"<b>{f['finalist']}</b>" for f in marked],
-        "textposition": "middle center",
-        "textfont": {"color": "white", "size": 11},
-        "marker": {"size": 19, "color": RED, "line": {"color": "white", "width": 1}},
-        "hovertemplate": "finalist %{text}<br>MAE %{y:.2f} BPM after retraining<extra></extra>",
-    }
-    return ([stems] if known else []) + ([heads] if marked else [])
+    if known:
+        drawn.add_scatter(
+            mode="lines+markers",
+            name="inherited → retrained",
+            hoverinfo="skip",
+            line={"color": INK, "width": 1.5},
+            marker={
+                "symbol": ["circle-open", "arrow", "circle"] * len(known),
+                "size": [7, 11, 0] * len(known),
+                "angleref": "previous",
+                "standoff": [0, 8, 0] * len(known),
+                "color": INK,
+            },
+            x=[x for f in known for x in (f[key], f[key], None)],
+            y=[y for f in known for y in (f["inherited_bpm"], f["retrained_bpm"], None)],
+        )
+    if marked:
+        drawn.add_scatter(
+            mode="markers+text",
+            name="finalist (retrained, int8)",
+            x=[f[key] for f in marked],
+            y=[f["retrained_bpm"] for f in marked],
+            text=[f"<b>{f['finalist']}</b>" for f in marked],
+            textposition="middle center",
+            textfont={"color": "white", "size": 11},
+            marker={"size": 19, "color": RED, "line": {"color": "white", "width": 1}},
+            hovertemplate="finalist %{text}<br>MAE %{y:.2f} BPM after retraining<extra></extra>",
+        )
+
+
+_LOOKS: dict[str, tuple[str, dict[str, Any]]] = {
+    "not evaluated": (
+        "does not fit (accuracy not computed)",
+        {"color": GREY, "size": 9, "symbol": "line-ns-open", "line": {"width": 1}},
+    ),
+    "infeasible": (
+        "over budget",
+        {"color": GREY, "size": 6, "symbol": "x-thin", "line": {"width": 1, "color": GREY}},
+    ),
+    "feasible": ("evaluated (inherited)", {"color": SKY, "size": 6, "opacity": 0.75}),
+    "front": (
+        "on the front of the search",
+        {"color": BLUE, "size": 8, "line": {"color": "white", "width": 1}},
+    ),
+}
 
 
 def _draw_pareto(info: dict[str, Any], key: str) -> go.Figure:
-    axis, groups = info["axes"][key], info["groups"]
-    column = axis["column"]
-    traces = []
-    looks = {
-        "infeasible": {
-            "color": GREY,
-            "size": 6,
-            "symbol": "x-thin",
-            "line": {"width": 1, "color": GREY},
-        },
-        "feasible": {"color": SKY, "size": 6, "opacity": 0.75},
-        "front": {"color": BLUE, "size": 8, "line": {"color": "white", "width": 1}},
-    }
-    names = {
-        "infeasible": "over budget",
-        "feasible": "evaluated (inherited)",
-        "front": "on the front of the search",
-    }
-    for group, look in looks.items():
-        if len(groups[group]):
-            traces.append({**_points(groups[group], column, **look), "name": names[group]})
+    axis = info["axes"][key]
+    drawn = figure(520, axis["title"], "MAE on search people (BPM)", synthetic=info["synthetic"])
+    drawn.update_layout(
+        xaxis_type="log" if axis["log"] else "linear",
+        yaxis={"domain": [0, 0.91], "range": info["mae_range_bpm"]},
+        yaxis2={"domain": [0.94, 1], "visible": False, "fixedrange": True, "range": [-1, 1]},
+    )
+    for group, (name, marker) in _LOOKS.items():
+        rows = info["groups"][group]
+        if len(rows):
+            _points(drawn, rows, axis["column"], name=name, marker=marker)
+            if group == "not evaluated":  # a row of ticks above
+                hover = _HOVER.replace("MAE %{customdata[1]:.2f} BPM (inherited)<br>", "")
+                level = np.zeros(len(rows), dtype=np.float32)
+                drawn.data[-1].update(y=level, yaxis="y2", hovertemplate=hover)
     if len(axis["front"]) > 1:
         stairs = np.array(axis["front"])
-        traces.append(
-            {
-                "type": "scatter",
-                "mode": "lines",
-                "x": stairs[:, 0],
-                "y": stairs[:, 1],
-                "line": {"shape": "hv", "color": BLUE, "width": 1.5, "dash": "dot"},
-                "name": "best for this cost",
-                "hoverinfo": "skip",
-            }
+        drawn.add_scatter(
+            mode="lines",
+            x=stairs[:, 0],
+            y=stairs[:, 1],
+            line={"shape": "hv", "color": BLUE, "width": 1.5, "dash": "dot"},
+            name="best for this cost",
+            hoverinfo="skip",
         )
-    traces += _arrows(info, key)
-    skipped = groups["not evaluated"]
-    if len(skipped):
-        row = {
-            **_points(
-                skipped, column, color=GREY, size=9, symbol="line-ns-open", line={"width": 1}
-            ),
-            "y": np.zeros(len(skipped), dtype=np.float32),
-            "yaxis": "y2",
-            "name": "does not fit (accuracy not computed)",
-            "hovertemplate": _HOVER.replace("MAE %{customdata[1]:.2f} BPM (inherited)<br>", ""),
-        }
-        traces.insert(0, row)
-    layout: dict[str, Any] = {
-        "height": 520,
-        "xaxis": {"title": {"text": axis["title"]}, "type": "log" if axis["log"] else "linear"},
-        "yaxis": {"title": {"text": "MAE on search people (BPM)"}, "domain": [0, 0.91]},
-        "yaxis2": {"domain": [0.94, 1], "visible": False, "fixedrange": True, "range": [-1, 1]},
-    }
-    if info["mae_range_bpm"]:
-        layout["yaxis"]["range"] = info["mae_range_bpm"]
-    drawn = figure(traces, layout, synthetic=info["synthetic"])
+    _arrows(drawn, info["finalists"], key)
     if axis["budget"] is not None:
         drawn.add_shape(
             type="line",
@@ -251,31 +240,18 @@ def _draw_pareto(info: dict[str, Any], key: str) -> go.Figure:
     return drawn
 
 
-def pareto_section(run: RunData) -> Section:
+def pareto_section(run: RunData) -> Section | None:
     """Scatter with a selector of the cost; left out before there are candidates."""
     if not run.candidates:
-        return Section("pareto", "Accuracy against cost", "")
+        return None
     info = _pareto_info(run)
-    counts = info["counts"]
-    shown, every = sum(len(rows) for rows in info["groups"].values()), sum(counts.values())
-    thin = f" Drawn: {shown:,} of {every:,}." if shown < every else ""
-    arrows = " Arrows: what retraining in int8 did to a finalist." if run.finalists else ""
-    menu = selector(
-        "cost",
-        "Cost",
-        {key: entry[0] for key, entry in COSTS.items()},
-        chosen=info["first_axis"],
-    )
-    note = (
-        f'<p class="note">{counts["front"] + counts["feasible"]:,} candidates were evaluated with '
-        f"weights inherited from the supernet.{arrows} Grey ticks above: "
-        f"{counts['not evaluated']:,} that exceed a budget and were not evaluated.{thin} "
-        "Double-click to see the full range.</p>"
-    )
-    figures = {key: _draw_pareto(info, key) for key in COSTS}
-    about = "Mean absolute error of candidates and finalists against a cost"
-    return Section(
-        "pareto",
+    options = {key: entry[0] for key, entry in COSTS.items()}
+    return section(
+        "report/pareto.html",
         "Accuracy against cost",
-        note + menu + plot("plot-pareto", figures, about=about, group="cost"),
+        counts=info["counts"],
+        drawn=sum(len(rows) for rows in info["groups"].values()),
+        finalists=run.finalists,
+        menu=Menu("cost", "Cost", options, info["first_axis"]),
+        figures={key: _draw_pareto(info, key) for key in COSTS},
     )

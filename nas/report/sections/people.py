@@ -11,15 +11,12 @@ from nas.report.page import (
     ORANGE,
     RED,
     SERIES,
+    Menu,
     Section,
     figure,
     fixed,
     label,
-    name,
-    panels,
-    plot,
-    scroll_table,
-    selector,
+    section,
 )
 
 if TYPE_CHECKING:
@@ -28,23 +25,12 @@ if TYPE_CHECKING:
 MOST_BARS = 30
 
 
-def finalist_menu(run: RunData) -> str:
-    """The selector that people, Bland-Altman and layers share; the most accurate comes first."""
-    return selector("finalist", "Finalist", finalist_options(run), chosen=first_finalist(run))
-
-
-def finalist_options(run: RunData) -> dict[str, str]:
-    """Value and words of each finalist."""
-    return {
-        f.key: f"{f.number} ({fixed(number(f.card, 'report', 'mae_bpm'), unit='BPM')})"
-        for f in run.finalists
-    }
-
-
-def first_finalist(run: RunData) -> str:
-    """The finalist shown first: the lowest raw MAE."""
-    scored = [(number(f.card, "report", "mae_bpm"), f) for f in run.finalists]
-    return min(scored, key=lambda p: (p[0] is None, p[0] or 0.0))[1].key if scored else ""
+def finalist_menu(run: RunData) -> Menu:
+    """The selector that people, Bland-Altman and layers share; the lowest raw MAE comes first."""
+    errors = {f.key: number(f.card, "report", "mae_bpm") for f in run.finalists}
+    options = {key: f"{key} ({fixed(mae, unit='BPM')})" for key, mae in errors.items()}
+    first = min(errors, key=lambda key: (errors[key] is None, errors[key] or 0.0), default="")
+    return Menu("finalist", "Finalist", options, first)
 
 
 def _people_info(finalist: Finalist) -> dict[str, Any]:
@@ -65,45 +51,37 @@ def _people_info(finalist: Finalist) -> dict[str, Any]:
     }
 
 
+def places(labels: list[str], *, pad: float) -> dict[str, Any]:
+    """A vertical axis of positions, first on top: two shortened names may be equal."""
+    ends = [len(labels) - 1 + pad, -pad]
+    return {"tickvals": list(range(len(labels))), "ticktext": labels, "range": ends}
+
+
 def _draw_people(info: dict[str, Any], *, synthetic: bool) -> go.Figure:
     shown = [p for p in info["people"] if p["mae_bpm"] is not None][:MOST_BARS]
-    # Positions carry the bars: two people's shortened names may be equal.
-    places = list(range(len(shown)))
-    traces = [
-        {
-            "type": "bar",
-            "orientation": "h",
-            "name": "raw",
-            "y": places,
-            "x": [p["mae_bpm"] for p in shown],
-            "customdata": [[label(p["person"]), p["windows"] or 0] for p in shown],
-            "hovertemplate": "%{customdata[0]}<br>raw %{x:.2f} BPM, %{customdata[1]:.0f} windows"
-            "<extra></extra>",
-            "marker": {"color": BLUE},
-        },
-        {
-            "type": "scatter",
-            "mode": "markers",
-            "name": "smoothed",
-            "y": places,
-            "x": [p["mae_bpm_smoothed"] for p in shown],
-            "marker": {"color": ORANGE, "size": 9, "line": {"color": INK, "width": 1}},
-            "hovertemplate": "smoothed %{x:.2f} BPM<extra></extra>",
-        },
-    ]
-    layout = {
-        "height": max(260, 110 + 22 * len(shown)),
-        "bargap": 0.3,
-        "xaxis": {"title": {"text": "MAE (BPM)"}, "rangemode": "tozero"},
-        "yaxis": {
-            "tickvals": places,
-            "ticktext": [label(p["person"]) for p in shown],
-            "range": [len(shown) - 0.4, -0.6],
-            "showgrid": False,
-        },
-        "legend": {"entrywidth": 70},
-    }
-    drawn = figure(traces, layout, synthetic=synthetic)
+    names = [label(p["person"]) for p in shown]
+    rows = list(range(len(shown)))
+    drawn = figure(max(260, 110 + 22 * len(shown)), "MAE (BPM)", synthetic=synthetic, bargap=0.3)
+    drawn.update_layout(xaxis_rangemode="tozero", yaxis_showgrid=False, legend_entrywidth=70)
+    drawn.update_yaxes(places(names, pad=0.6))
+    drawn.add_bar(
+        orientation="h",
+        name="raw",
+        y=rows,
+        x=[p["mae_bpm"] for p in shown],
+        customdata=[[name, p["windows"] or 0] for name, p in zip(names, shown, strict=True)],
+        hovertemplate="%{customdata[0]}<br>raw %{x:.2f} BPM, %{customdata[1]:.0f} windows"
+        "<extra></extra>",
+        marker_color=BLUE,
+    )
+    drawn.add_scatter(
+        mode="markers",
+        name="smoothed",
+        y=rows,
+        x=[p["mae_bpm_smoothed"] for p in shown],
+        marker={"color": ORANGE, "size": 9, "line": {"color": INK, "width": 1}},
+        hovertemplate="smoothed %{x:.2f} BPM<extra></extra>",
+    )
     right = max(info["mae_bpm"] or 0.0, info["median_bpm"] or 0.0)
     for key, color, words in (("mae_bpm", RED, "mean"), ("median_bpm", INK, "median")):
         if info[key] is not None:
@@ -122,40 +100,21 @@ def _draw_people(info: dict[str, Any], *, synthetic: bool) -> go.Figure:
     return drawn
 
 
-def _people_table(info: dict[str, Any]) -> str:
-    rows = [
-        [
-            name(p["person"]),
-            fixed(p["mae_bpm"]),
-            fixed(p["mae_bpm_smoothed"]),
-            fixed(p["windows"], 0),
-        ]
-        for p in info["people"]
-    ]
-    head = ["Person", "MAE raw (BPM)", "MAE smoothed (BPM)", "Windows"]
-    return (
-        f"<details><summary>All {len(rows)} people as a table</summary>"
-        f"{scroll_table(head, rows, about='Error of each person')}</details>"
-    )
-
-
-def people_section(run: RunData) -> Section:
+def people_section(run: RunData) -> Section | None:
     """Bars of the worst people and a table of all."""
     infos = {f.key: _people_info(f) for f in run.finalists}
     infos = {key: info for key, info in infos.items() if info["people"]}
     if not infos:
-        return Section("people", "Error of each person", "")
-    figures = {k: _draw_people(info, synthetic=run.synthetic) for k, info in infos.items()}
-    most = max(len(info["people"]) for info in infos.values())
-    limit = f" The {MOST_BARS} worst of {most} are drawn." if most > MOST_BARS else ""
-    note = f'<p class="note">Report people, worst first.{limit}</p>'
-    drawn = plot("plot-people", figures, about="Error of each person", group="finalist")
-    tables = panels(
-        "finalist",
-        {f.key: _people_table(infos[f.key]) if f.key in infos else "" for f in run.finalists},
-        chosen=first_finalist(run),
+        return None
+    return section(
+        "report/people.html",
+        "Error of each person",
+        infos=infos,
+        figures={k: _draw_people(info, synthetic=run.synthetic) for k, info in infos.items()},
+        menu=finalist_menu(run),
+        most=max(len(info["people"]) for info in infos.values()),
+        most_bars=MOST_BARS,
     )
-    return Section("people", "Error of each person", note + finalist_menu(run) + drawn + tables)
 
 
 def _datasets_info(run: RunData) -> dict[str, Any]:
@@ -177,48 +136,42 @@ def _datasets_info(run: RunData) -> dict[str, Any]:
 
 
 def _draw_datasets(info: dict[str, Any], column: str) -> go.Figure:
-    places = list(range(len(info["people"])))
-    traces = [
-        {
-            "type": "bar",
-            "orientation": "h",
-            "name": f"finalist {f['finalist']}",
-            "y": places,
-            "x": [f[column].get(dataset) for dataset in info["people"]],
-            "hovertemplate": f"finalist {f['finalist']}: %{{x:.2f}} BPM<extra></extra>",
-            "marker": {"color": SERIES[i % len(SERIES)]},
-        }
-        for i, f in enumerate(info["finalists"])
+    names = [
+        f"{label(d)}<br>{n} {'person' if n == 1 else 'people'}" for d, n in info["people"].items()
     ]
-    layout = {
-        "barmode": "group",
-        "bargap": 0.25,
-        "height": 170 + len(places) * max(34, 14 * len(traces)),
-        "xaxis": {"title": {"text": "MAE (BPM)"}, "rangemode": "tozero"},
-        "yaxis": {
-            "tickvals": places,
-            "ticktext": [
-                f"{label(d)}<br>{n} {'person' if n == 1 else 'people'}"
-                for d, n in info["people"].items()
-            ],
-            "range": [len(places) - 0.5, -0.5],
-            "showgrid": False,
-        },
-        "showlegend": True,
-        "legend": {"traceorder": "normal", "entrywidth": 62},
-    }
-    return figure(traces, layout, synthetic=info["synthetic"])
+    height_px = 170 + len(names) * max(34, 14 * len(info["finalists"]))
+    drawn = figure(height_px, "MAE (BPM)", synthetic=info["synthetic"], bargap=0.25)
+    drawn.update_layout(
+        barmode="group",
+        xaxis_rangemode="tozero",
+        yaxis_showgrid=False,
+        showlegend=True,
+        legend={"traceorder": "normal", "entrywidth": 62},
+    )
+    drawn.update_yaxes(places(names, pad=0.5))
+    for i, f in enumerate(info["finalists"]):
+        drawn.add_bar(
+            orientation="h",
+            name=f"finalist {f['finalist']}",
+            y=list(range(len(names))),
+            x=[f[column].get(dataset) for dataset in info["people"]],
+            hovertemplate=f"finalist {f['finalist']}: %{{x:.2f}} BPM<extra></extra>",
+            marker_color=SERIES[i % len(SERIES)],
+        )
+    return drawn
 
 
-def datasets_section(run: RunData) -> Section:
+def datasets_section(run: RunData) -> Section | None:
     """MAE by data set, raw or smoothed."""
     info = _datasets_info(run)
     if not info["people"]:
-        return Section("datasets", "Error by data set", "")
-    figures = {
-        "raw": _draw_datasets(info, "mae_bpm"),
-        "smoothed": _draw_datasets(info, "mae_bpm_smoothed"),
-    }
-    menu = selector("datasets", "Show", {"raw": "raw", "smoothed": "smoothed"}, chosen="raw")
-    drawn = plot("plot-datasets", figures, about="Error by data set", group="datasets")
-    return Section("datasets", "Error by data set", menu + drawn)
+        return None
+    return section(
+        "report/datasets.html",
+        "Error by data set",
+        menu=Menu("datasets", "Show", {"raw": "raw", "smoothed": "smoothed"}, "raw"),
+        figures={
+            "raw": _draw_datasets(info, "mae_bpm"),
+            "smoothed": _draw_datasets(info, "mae_bpm_smoothed"),
+        },
+    )

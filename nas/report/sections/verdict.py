@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from nas.report.loading import Finalist, RunData, look, number, table
-from nas.report.page import COSTS, Section, cost, fixed, text, word
+from nas.report.page import COSTS, Section, cost, fixed, section, word
 from ppg.people.metrics import person_weights
 
 FEW_PEOPLE = 5
@@ -143,63 +143,17 @@ def _verdict_info(run: RunData) -> dict[str, Any]:
     }
 
 
-def _budget_words(info: dict[str, Any]) -> str:
-    limits = [
-        f"{word(key)} {cost(key, value)}" for key, value in info["budgets"].items() if key in COSTS
-    ]
-    return ", ".join(limits) if limits else "no budget"
-
-
-def _paragraph(info: dict[str, Any]) -> str:
-    considered, evaluated = info["considered"], info["evaluated"]
-    start = (
-        f"Of {considered:,.0f} architectures considered for {text(info['board'])} with "
-        f"{text(info['engine'])} ({text(_budget_words(info))}), {evaluated or 0:,.0f} fitted and "
-        "were evaluated. "
-        if considered is not None
-        else f"Target: {text(info['board'])} with {text(info['engine'])} "
-        f"({text(_budget_words(info))}). "
-    )
-    best = info["cards"].get("best")
-    if best is None:
-        if info["finalists"] and not info["fitting"]:
-            return f"{start}None of the {info['finalists']} finalists keeps the budgets."
-        seen = info["inherited_best_bpm"]
-        inherited = (
-            f" The best candidate so far has {fixed(seen)} BPM on the search people with weights "
-            "inherited from the supernet."
-            if seen is not None
-            else ""
-        )
-        return f"{start}There is no finished finalist with an accuracy yet.{inherited}"
-    where = "simulated people" if info["synthetic"] else "people"
-    interval = (
-        f" (90 % interval {fixed(best['mae_bpm_low'])} to {fixed(best['mae_bpm_high'])})"
-        if best["mae_bpm_low"] is not None and best["mae_bpm_high"] is not None
-        else ""
-    )
-    words = (
-        f"{start}<strong>Finalist {best['finalist']} is the most accurate on search people: "
-        f"{fixed(best['mae_bpm'])} BPM on report people</strong>{interval}, "
-        f"{fixed(best['mae_bpm_smoothed'])} with causal smoothing, as the int8 file on "
-        f"{best['people']} {where} that neither training nor search had seen. "
-        f"It takes {cost('flash_bytes', best['flash_bytes'])} of flash, "
-        f"{cost('sram_bytes', best['sram_bytes'])} of SRAM, "
-        f"{cost('latency_ms', best['latency_ms'])} a window and "
-        f"{cost('power_mw', best['power_mw'])}."
-    )
-    return words + _smallest_words(best, info["cards"].get("smallest"))
-
-
-def _smallest_words(best: dict[str, Any], small: dict[str, Any] | None) -> str:
+def _smallest_words(best: dict[str, Any] | None, small: dict[str, Any] | None) -> str:
     """What the smallest finalist saves against the best one, and what that costs."""
     known = ("flash_bytes", "mae_bpm")
-    if small is None or any(facts[key] is None for facts in (best, small) for key in known):
+    if best is None or small is None:
+        return ""
+    if any(facts[key] is None for facts in (best, small) for key in known):
         return ""
     saved, more = best["flash_bytes"] - small["flash_bytes"], small["mae_bpm"] - best["mae_bpm"]
     if saved <= 0:
         return ""
-    words = f" Finalist {small['finalist']} saves {cost('flash_bytes', saved)} of flash"
+    words = f"Finalist {small['finalist']} saves {cost('flash_bytes', saved)} of flash"
     if abs(more) < EQUAL_BPM:
         return f"{words} and errs as much on report people."
     if more < 0:
@@ -207,50 +161,8 @@ def _smallest_words(best: dict[str, Any], small: dict[str, Any] | None) -> str:
     return f"{words} for {fixed(more)} BPM more on report people."
 
 
-def _card(title: str, big: str, facts: dict[str, Any], *, synthetic: bool) -> str:
-    rows = {
-        "MAE, raw": fixed(facts["mae_bpm"], unit="BPM"),
-        "MAE, smoothed": fixed(facts["mae_bpm_smoothed"], unit="BPM"),
-        **{COSTS[key][0]: cost(key, facts[key]) for key in COSTS},
-    }
-    lines = "".join(f"<dt>{key}</dt><dd>{value}</dd>" for key, value in rows.items())
-    badge = ' <span class="badge">synthetic data</span>' if synthetic else ""
-    return (
-        f'<div class="card"><h3>{title}: finalist {facts["finalist"]}{badge}</h3>'
-        f'<div class="big">{big}</div><dl>{lines}</dl></div>'
-    )
-
-
-def _draw_verdict(info: dict[str, Any]) -> str:
-    warning = (
-        "<p class='lead'><strong>Synthetic data.</strong> Every accuracy on this page comes from "
-        "generated recordings; it says that the tool works, not how a network does on people.</p>"
-        if info["synthetic"]
-        else ""
-    )
-    bigs = {
-        "best": ("Most accurate on search people", "mae_bpm"),
-        "smallest": ("Smallest", "flash_bytes"),
-        "fastest": ("Fastest", "latency_ms"),
-    }
-    cards = ""
-    for key, facts in info["cards"].items():
-        title, field = bigs[key]
-        value = facts[field]
-        big = (
-            f"{fixed(value)} <small>BPM MAE</small>"
-            if field == "mae_bpm"
-            else f"{cost(field, value)} <small>{word(field)}</small>"
-        )
-        cards += _card(title, big, facts, synthetic=info["synthetic"])
-    cautions = "".join(f"<li>{text(line)}</li>" for line in info["cautions"])
-    return (
-        f"{warning}<p class='lead'>{_paragraph(info)}</p>"
-        + (f'<div class="cards">{cards}</div>' if cards else "")
-        + (f'<ul class="cautions">{cautions}</ul>' if cautions else "")
-    )
-
-
 def verdict_section(run: RunData) -> Section:
     """The first thing to read."""
-    return Section("verdict", "Verdict", _draw_verdict(_verdict_info(run)))
+    info = _verdict_info(run)
+    smallest_words = _smallest_words(info["cards"].get("best"), info["cards"].get("smallest"))
+    return section("report/verdict.html", "Verdict", **info, smallest_words=smallest_words)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import random
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from hwmodels.engines.load import load_engine
 from nas.cli.main import main
 from nas.explore.rescore import report_path, rescore
 from nas.explore.rescored import SHOWN, Names
-from nas.report.rescore import _slope_info, _spread, rescore_page
+from nas.report.rescore import _PLOT_PX, _draw_slope, _slope_info, _spread, rescore_page
 from nas.report.rescore_text import MOST_ROWS, markdown
 from nas.run.folder import RunDir
 from ppgnas.errors import BoardError, RunError
@@ -308,17 +309,34 @@ def test_slope_info_is_what_the_document_says(run: RunDir) -> None:
 def test_labels_keep_their_order_and_distance() -> None:
     placed = _spread([100.0, 101.0, 300.0, 99.0])
     assert placed == [116.0, 133.0, 300.0, 99.0]
-    crowded = _spread([420.0] * 3)
-    assert max(crowded) <= 424 and sorted(crowded) == crowded
+    crowded = _spread([_PLOT_PX] * 3)
+    assert max(crowded) == _PLOT_PX and sorted(crowded) == crowded
 
 
-def test_the_page_holds_a_chart_a_cost_and_no_script_library(run: RunDir) -> None:
+def test_slopes_are_drawn_as_they_are(run: RunDir) -> None:
+    info = _slope_info(document_of(run, board="nrf5340"))
+    lines, drawn = info["charts"]["flash_bytes"]["lines"], _draw_slope(info, "flash_bytes")
+    for line, trace in zip(lines, drawn.data, strict=True):
+        assert list(trace.y) == [line["before"] / 1024, line["after"] / 1024]
+        assert ("markers" in trace.mode) == (line["finalist"] is not None)
+    texts = [note.text for note in drawn.layout.annotations]
+    assert texts[:4] == [
+        f"<b>{BOARD}</b>",
+        "<b>nrf5340</b>",
+        "Flash (KB), linear",
+        "budget 80.0 KB",
+    ]
+    assert len(texts) == 4 + 2 * sum(line["finalist"] is not None for line in lines)
+
+
+def test_the_page_holds_a_chart_a_cost_and_inert_names(run: RunDir) -> None:
     document = document_of(run, board="nrf5340")
     document["run"] = "<script>alert(1)</script>"
     page = rescore_page(document)
-    assert page.count("<svg") == 4
+    (figures,) = re.findall(r'data-plot="plot-slope">(.*?)</script>', page)
+    assert list(json.loads(figures)) == ["latency_ms", "power_mw", "flash_bytes", "sram_bytes"]
     assert "<script>alert" not in page
-    assert len(page) < 400_000
+    assert "&lt;script&gt;alert(1)&lt;/script&gt; on nrf5340</h1>" in page
 
 
 def test_path_of_the_page(run: RunDir) -> None:

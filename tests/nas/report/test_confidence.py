@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,6 @@ import pytest
 from nas.report.loading import Finalist, Predictions, RunData, load_run
 from nas.report.sections.confidence import (
     _confidence_info,
-    _confidence_words,
     _order_words,
     confidence_section,
 )
@@ -45,7 +45,7 @@ def test_confidence_info_weighs_people_alike() -> None:
 
 def test_confidence_needs_calibrated_predictions(tmp_path: Path) -> None:
     older = load_run(make_run(tmp_path / "older", finalists=1, people=2, calibrated=False))
-    assert confidence_section(older).body == ""
+    assert confidence_section(older) is None
     plain = Predictions(np.array(["a"]), np.array([60.0]), np.array([61.0]))
     assert _confidence_info(finalist(predictions=plain)) is None
     assert _confidence_info(finalist()) is None
@@ -57,7 +57,8 @@ def test_confidence_of_a_run(tmp_path: Path) -> None:
     assert info is not None and list(info) == ["raw", "smoothed"]
     risk = info["raw"]["risk_bpm"]
     assert risk[0] < risk[-1] == pytest.approx(info["raw"]["mae_bpm"])
-    assert "the error of the others falls: " in confidence_section(run).body
+    shown = confidence_section(run)
+    assert shown is not None and "the error of the others falls: " in shown.body
 
 
 @pytest.mark.parametrize(
@@ -91,12 +92,10 @@ def test_expected_errors_that_say_nothing_are_called_so() -> None:
         expected_error_smoothed_bpm=np.full(50, 3.0),
     )
     one = finalist(predictions=predictions)
-    info = _confidence_info(one)
-    assert info is not None
-    raw, smoothed = _confidence_words(info).split("</p>")[:2]
-    assert raw.startswith("<p>Raw: with the least sure half")
+    shown = confidence_section(RunData(Path("run"), {}, finalists=(one,)))
+    assert shown is not None
+    raw, smoothed = re.findall(r"<p>(.*?)</p>", shown.body)
+    assert raw.startswith("Raw: with the least sure half")
     assert "does not fall" in raw
     assert smoothed.endswith("of these people: 3.00 BPM instead of 3.00.")
-    body = confidence_section(RunData(Path("run"), {}, finalists=(one,))).body
-    assert raw in body
-    assert "the others falls" not in body
+    assert "the others falls" not in shown.body

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from nas.report.loading import Finalist, Predictions, RunData
-from nas.report.sections.verdict import _paragraph, _verdict_info
+from nas.report.sections.verdict import _verdict_info, verdict_section
 
 
 def finalist(*, number: int = 1, predictions: Predictions | None = None, **card: Any) -> Finalist:
@@ -18,6 +18,10 @@ def finalist(*, number: int = 1, predictions: Predictions | None = None, **card:
 
 def cautions(*finalists: Finalist, **config: Any) -> list[str]:
     return list(_verdict_info(RunData(Path("run"), config, finalists=finalists))["cautions"])
+
+
+def verdict_of(*finalists: Finalist) -> str:
+    return verdict_section(RunData(Path("run"), {}, finalists=finalists)).body
 
 
 def test_verdict_cautions_about_files_and_people() -> None:
@@ -48,8 +52,8 @@ def test_verdict_cautions_about_files_and_people() -> None:
     ],
 )
 def test_smallest_finalist_may_be_as_accurate_or_more(mae_bpm: float, words: str) -> None:
-    info = _verdict_info(RunData(Path("run"), {}, finalists=(scored(1), scored(2, mae_bpm, 4096))))
-    assert _paragraph(info).endswith(f" Finalist 2 saves 4.0 KB of flash {words}")
+    page = verdict_of(scored(1), scored(2, mae_bpm, 4096))
+    assert f"\nFinalist 2 saves 4.0 KB of flash {words}\n" in page
 
 
 @pytest.mark.parametrize(
@@ -62,8 +66,7 @@ def test_smallest_finalist_may_be_as_accurate_or_more(mae_bpm: float, words: str
     ],
 )
 def test_nothing_is_saved_where_a_number_lacks(best: Any, smallest: Any) -> None:
-    info = _verdict_info(RunData(Path("run"), {}, finalists=(scored(*best), scored(*smallest))))
-    assert "saves" not in _paragraph(info)
+    assert "saves" not in verdict_of(scored(*best), scored(*smallest))
 
 
 def scored(number: int, mae_bpm: float | None = 2.0, flash: float | None = 8192.0) -> Finalist:
