@@ -2,5 +2,5 @@
 
 Each section is a module with `_x_info(run)` returning plain data, `_draw_x(info)` turning that
 data into a figure or HTML, and `x_section(run)` joining both. `loading` reads the run directory,
-`page` holds what the sections share, `page.css` and `page.js` are inlined into the page.
+`page` holds what the sections share, `templates` all HTML, styles and script of the pages.
 """
