@@ -14,6 +14,23 @@ SLOWEST_HZ = 10.5  # what the front end's band needs
 LARGEST_ACC_G = 4.0  # nobody's median acceleration is above it: then the unit is another one
 
 
+def apart_s(recording: Recording) -> tuple[float, float, float] | None:
+    """How long PPG and acceleration last and how far apart that may be; None where it is near."""
+    if recording.acc is None or recording.acc_hz is None:
+        return None
+    ppg_s = len(recording.ppg) / recording.ppg_hz
+    acc_s = len(recording.acc) / recording.acc_hz
+    slack_s = max(DURATION_SLACK * max(ppg_s, acc_s), SLACK_S)
+    return (ppg_s, acc_s, slack_s) if abs(ppg_s - acc_s) > slack_s else None
+
+
+def median_acc_g(recording: Recording) -> float | None:
+    """Median size of the acceleration; about 1 where it is in g with gravity."""
+    if recording.acc is None:
+        return None
+    return float(np.median(np.linalg.norm(recording.acc, axis=1)))
+
+
 def check_durations(where: str, recording: Recording, *, truncated: bool = False) -> None:
     """Refuse PPG and acceleration that cannot both have the rates that they are said to have.
 
@@ -25,17 +42,13 @@ def check_durations(where: str, recording: Recording, *, truncated: bool = False
     Raises:
         DataError: they last differently long; says so if their rates look swapped.
     """
-    if recording.acc is None or recording.acc_hz is None:
+    apart = apart_s(recording)
+    if apart is None or recording.acc is None or recording.acc_hz is None:
         return
-    ppg_s = len(recording.ppg) / recording.ppg_hz
-    acc_s = len(recording.acc) / recording.acc_hz
-    slack_s = max(DURATION_SLACK * max(ppg_s, acc_s), SLACK_S)
-    apart_s = abs(ppg_s - acc_s)
-    if apart_s <= slack_s:
-        return
+    ppg_s, acc_s, slack_s = apart
     swapped_s = len(recording.ppg) / recording.acc_hz, len(recording.acc) / recording.ppg_hz
     # Nearly equal rates fit nearly as well either way: a swap must explain most of it.
-    swapped = abs(swapped_s[0] - swapped_s[1]) <= min(slack_s, apart_s / 4)
+    swapped = abs(swapped_s[0] - swapped_s[1]) <= min(slack_s, abs(ppg_s - acc_s) / 4)
     if truncated and not swapped:
         return
     raise DataError(
@@ -55,10 +68,8 @@ def check_unit(where: str, recording: Recording) -> None:
     Raises:
         DataError: its median size is above 4; says which unit it may be.
     """
-    if recording.acc is None:
-        return
-    median = float(np.median(np.linalg.norm(recording.acc, axis=1)))
-    if median <= LARGEST_ACC_G:
+    median = median_acc_g(recording)
+    if median is None or median <= LARGEST_ACC_G:
         return
     raise DataError(
         f"{where}: the median size of the acceleration is {median:.4g}; allowed: g, so about 1 "

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 
 from ppg.identity import one_person_groups
 from ppg.inspection.reference import reference_noise_bpm
-from ppg.inspection.signals import median_acc_g, signal_warnings
+from ppg.inspection.signals import signal_warnings
 from ppg.label_lag import Lag, agreement, best_shift
 from ppg.naive import spectra, still
 from ppg.npz import folder as npz
 from ppg.people.split import UNMAPPED
+from ppg.plausible import median_acc_g
 from ppg.recording import Recording
 
 BIN_BPM = 10
@@ -24,82 +25,93 @@ FEWEST_STILL = 10
 
 
 @dataclass(frozen=True)
+class Shift:
+    """How labels are shifted, see `ppg.label_lag.Lag`; to a hundredth of a second."""
+
+    shift_s: float
+    low_s: float
+    high_s: float
+    known: bool
+    wrong: bool
+
+
+@dataclass(frozen=True)
 class Looked:
-    """One recording.
+    """One recording (`dataset/name`).
 
     Attributes:
-        recording: it.
-        naive_bpm: mean absolute error of the naive estimator over usable windows, or None.
-        still_bpm: the same where the wrist is still (everywhere without acceleration).
-        usable, still: numbers of such windows.
-        lag: how labels are shifted, or None where too few windows tell.
-        warnings: kind and sentence.
+        naive_mae_bpm: of the naive estimator over usable windows, or None.
+        naive_still_mae_bpm: the same where the wrist is still (everywhere without acceleration).
+        lag: None where too few windows tell.
     """
 
-    recording: Recording
-    naive_bpm: float | None
-    still_bpm: float | None
-    usable: int
-    still: int
-    lag: Lag | None
-    warnings: tuple[tuple[str, str], ...]
+    recording: str
+    person: str
+    duration_s: float
+    ppg_hz: float
+    acc_hz: float | None
+    median_acc_g: float | None
+    windows: int
+    usable_windows: int
+    naive_mae_bpm: float | None
+    naive_still_mae_bpm: float | None
+    still_windows: int
+    reference_noise_bpm: float | None
+    label_lag_s: float
+    lag: Shift | None
+
+
+@dataclass(frozen=True)
+class LookedSet:
+    """One data set: sums over its recordings, and means over those that have a value.
+
+    Attributes:
+        people_known: False where one person may stand under several names.
+        acceleration: how many recordings have it.
+        synthetic: whether any is generated.
+        hr_histogram: usable windows by heart rate, see `histogram`.
+    """
+
+    people: int
+    people_known: bool
+    recordings: int
+    hours: float
+    usable_windows: int
+    windows: int
+    acceleration: int
+    synthetic: bool
+    ppg_hz: list[float]
+    acc_hz: list[float]
+    ppg_channels: list[int]
+    naive_mae_bpm: float | None
+    naive_still_mae_bpm: float | None
+    still_windows: int
+    reference_noise_bpm: float | None
+    lag: Shift | None
+    hr_histogram: dict[str, int]
+
+
+@dataclass(frozen=True)
+class Caution:
+    """What looks wrong in a recording; in several of them where `recording` is None."""
+
+    recording: str | None
+    kind: str
+    message: str
 
 
 @dataclass(frozen=True)
 class Inspection:
-    """All recordings, and what shows only in several."""
+    """All recordings, their data sets, and what looks wrong."""
 
-    looked: tuple[Looked, ...]
-    lags: dict[str, Lag | None]
-    warnings: tuple[tuple[str, str], ...] = field(default=())
+    fingerprint: str
+    datasets: dict[str, LookedSet]
+    recordings: list[Looked]
+    warnings: list[Caution]
 
     def to_json(self) -> dict[str, Any]:
         """The document of `data inspect --json`."""
-        recordings = [one.recording for one in self.looked]
-        names = sorted({recording.dataset for recording in recordings})
-        return {
-            "fingerprint": npz.fingerprint(recordings),
-            "datasets": {name: self._data_set(name) for name in names},
-            "recordings": [_recording(one) for one in self.looked],
-            "warnings": [
-                *(
-                    {"recording": None, "kind": kind, "message": text}
-                    for kind, text in self.warnings
-                ),
-                *(
-                    {
-                        "recording": f"{one.recording.dataset}/{one.recording.name}",
-                        "kind": kind,
-                        "message": text,
-                    }
-                    for one in self.looked
-                    for kind, text in one.warnings
-                ),
-            ],
-        }
-
-    def _data_set(self, name: str) -> dict[str, Any]:
-        members = [one for one in self.looked if one.recording.dataset == name]
-        recordings = [one.recording for one in members]
-        return {
-            "people": len({recording.person for recording in recordings}),
-            "people_known": name not in UNMAPPED,
-            "recordings": len(recordings),
-            "hours": round(sum(recording.duration_s for recording in recordings) / 3600, 3),
-            "usable_windows": sum(one.usable for one in members),
-            "windows": sum(len(recording.usable) for recording in recordings),
-            "acceleration": sum(recording.acc is not None for recording in recordings),
-            "synthetic": any(recording.synthetic for recording in recordings),
-            "ppg_hz": sorted({float(recording.ppg_hz) for recording in recordings}),
-            "acc_hz": sorted({float(r.acc_hz) for r in recordings if r.acc_hz is not None}),
-            "ppg_channels": sorted({recording.ppg.shape[1] for recording in recordings}),
-            "naive_mae_bpm": _mean([one.naive_bpm for one in members]),
-            "naive_still_mae_bpm": _mean([one.still_bpm for one in members]),
-            "still_windows": sum(one.still for one in members),
-            "reference_noise_bpm": _mean([reference_noise_bpm(r) for r in recordings]),
-            "lag": _lag(self.lags.get(name)),
-            "hr_histogram": histogram(recordings),
-        }
+        return asdict(self)
 
 
 def inspect(recordings: Sequence[Recording], *, seed: int = 0, unread: str = "") -> Inspection:
@@ -110,30 +122,37 @@ def inspect(recordings: Sequence[Recording], *, seed: int = 0, unread: str = "")
         seed: of the bootstrap of the lags.
         unread: a sentence on files beside them that were not read.
     """
-    looked: list[Looked] = []
-    scores: dict[str, list[NDArray[np.float64]]] = {}
-    for recording in recordings:
-        one, score = _look(recording, seed=seed)
-        looked.append(one)
-        scores.setdefault(recording.dataset, []).append(score)
-    lags = {name: best_shift(np.concatenate(parts), seed=seed) for name, parts in scores.items()}
-    warnings = [("not read", unread)] if unread else []
-    for name, lag in lags.items():
-        if lag is not None and lag.wrong and len(scores[name]) > 1:
-            warnings.append(("label clock", f"{name}: {lag_sentence(lag)}"))
+    rows: list[Looked] = []
+    own: list[Caution] = []
+    members: dict[str, list[int]] = {}
+    scores: list[NDArray[np.float64]] = []
+    for index, recording in enumerate(recordings):
+        row, score, cautions = _look(recording, seed=seed)
+        rows.append(row)
+        scores.append(score)
+        own += [Caution(row.recording, *caution) for caution in cautions]
+        members.setdefault(recording.dataset, []).append(index)
+    shared = [Caution(None, "not read", unread)] if unread else []
+    sets = {}
+    for name, of in members.items():
+        lag = best_shift(np.concatenate([scores[i] for i in of]), seed=seed)
+        if lag is not None and lag.wrong and len(of) > 1:
+            shared.append(Caution(None, "label clock", f"{name}: {lag_sentence(lag)}"))
+        sets[name] = _look_at_set(name, [recordings[i] for i in of], [rows[i] for i in of], lag)
     links = [link for group in one_person_groups(recordings) for link in group.links]
     for left, right, why in links:
-        warnings.append(
-            (
-                "one person twice",
-                f"{left.dataset}/{left.name} ({left.person}) and {right.dataset}/{right.name} "
-                f"({right.person}) have {why}: give both one subject, or leave one out",
-            )
+        message = (
+            f"{left.dataset}/{left.name} ({left.person}) and {right.dataset}/{right.name} "
+            f"({right.person}) have {why}: give both one subject, or leave one out"
         )
-    return Inspection(tuple(looked), lags, tuple(warnings))
+        shared.append(Caution(None, "one person twice", message))
+    return Inspection(npz.fingerprint(recordings), dict(sorted(sets.items())), rows, shared + own)
 
 
-def _look(recording: Recording, *, seed: int) -> tuple[Looked, NDArray[np.float64]]:
+def _look(
+    recording: Recording, *, seed: int
+) -> tuple[Looked, NDArray[np.float64], list[tuple[str, str]]]:
+    """A recording's row, its agreement at all shifts, and kinds and sentences of cautions."""
     found = spectra(recording)
     place = found.at(recording.window_start_s)
     used = recording.usable & (place >= 0)
@@ -142,28 +161,59 @@ def _look(recording: Recording, *, seed: int) -> tuple[Looked, NDArray[np.float6
     at_rest = error if resting is None else error[resting]
     score = agreement(recording, found)
     lag = best_shift(score, seed=seed)
-    warnings = list(signal_warnings(recording))
-    still_bpm = float(at_rest.mean()) if len(at_rest) else None
-    if lag is not None and lag.wrong:
-        warnings.append(("label clock", lag_sentence(lag)))
-    if still_bpm is not None and still_bpm > POOR_BPM and len(at_rest) >= FEWEST_STILL:
-        warnings.append(
-            (
-                "poor at rest",
-                f"the strongest peak is {still_bpm:.1f} BPM off in {len(at_rest)} windows without "
-                "movement: a poor signal, a wrong reference or a wrong rate",
-            )
-        )
-    one = Looked(
-        recording,
-        float(error.mean()) if len(error) else None,
-        still_bpm,
-        int(recording.usable.sum()),
-        len(at_rest),
-        lag,
-        tuple(warnings),
+    row = Looked(
+        recording=f"{recording.dataset}/{recording.name}",
+        person=recording.person,
+        duration_s=float(recording.duration_s),
+        ppg_hz=float(recording.ppg_hz),
+        acc_hz=None if recording.acc_hz is None else float(recording.acc_hz),
+        median_acc_g=median_acc_g(recording),
+        windows=len(recording.usable),
+        usable_windows=int(recording.usable.sum()),
+        naive_mae_bpm=_mean(error),
+        naive_still_mae_bpm=_mean(at_rest),
+        still_windows=len(at_rest),
+        reference_noise_bpm=reference_noise_bpm(recording),
+        label_lag_s=float(recording.label_lag_s),
+        lag=_shift(lag),
     )
-    return one, score
+    return row, score, [*signal_warnings(recording), *_label_warnings(row, lag)]
+
+
+def _label_warnings(row: Looked, lag: Lag | None) -> Iterator[tuple[str, str]]:
+    if lag is not None and lag.wrong:
+        yield "label clock", lag_sentence(lag)
+    error = row.naive_still_mae_bpm
+    if error is not None and error > POOR_BPM and row.still_windows >= FEWEST_STILL:
+        yield (
+            "poor at rest",
+            f"the strongest peak is {error:.1f} BPM off in {row.still_windows} windows without "
+            "movement: a poor signal, a wrong reference or a wrong rate",
+        )
+
+
+def _look_at_set(
+    name: str, recordings: list[Recording], rows: list[Looked], lag: Lag | None
+) -> LookedSet:
+    return LookedSet(
+        people=len({row.person for row in rows}),
+        people_known=name not in UNMAPPED,
+        recordings=len(rows),
+        hours=round(sum(row.duration_s for row in rows) / 3600, 3),
+        usable_windows=sum(row.usable_windows for row in rows),
+        windows=sum(row.windows for row in rows),
+        acceleration=sum(recording.acc is not None for recording in recordings),
+        synthetic=any(recording.synthetic for recording in recordings),
+        ppg_hz=sorted({row.ppg_hz for row in rows}),
+        acc_hz=sorted({row.acc_hz for row in rows if row.acc_hz is not None}),
+        ppg_channels=sorted({recording.ppg.shape[1] for recording in recordings}),
+        naive_mae_bpm=_mean([row.naive_mae_bpm for row in rows]),
+        naive_still_mae_bpm=_mean([row.naive_still_mae_bpm for row in rows]),
+        still_windows=sum(row.still_windows for row in rows),
+        reference_noise_bpm=_mean([row.reference_noise_bpm for row in rows]),
+        lag=_shift(lag),
+        hr_histogram=histogram(recordings),
+    )
 
 
 def lag_sentence(lag: Lag) -> str:
@@ -186,38 +236,13 @@ def histogram(recordings: Sequence[Recording]) -> dict[str, int]:
     return {str(low): int((bins == low).sum()) for low in whole}
 
 
-def _recording(one: Looked) -> dict[str, Any]:
-    recording = one.recording
-    return {
-        "recording": f"{recording.dataset}/{recording.name}",
-        "person": recording.person,
-        "duration_s": float(recording.duration_s),
-        "ppg_hz": float(recording.ppg_hz),
-        "acc_hz": None if recording.acc_hz is None else float(recording.acc_hz),
-        "median_acc_g": median_acc_g(recording),
-        "windows": len(recording.usable),
-        "usable_windows": one.usable,
-        "naive_mae_bpm": one.naive_bpm,
-        "naive_still_mae_bpm": one.still_bpm,
-        "still_windows": one.still,
-        "reference_noise_bpm": reference_noise_bpm(recording),
-        "label_lag_s": float(recording.label_lag_s),
-        "lag": _lag(one.lag),
-    }
-
-
-def _lag(lag: Lag | None) -> dict[str, Any] | None:
+def _shift(lag: Lag | None) -> Shift | None:
     if lag is None:
         return None
-    return {
-        "shift_s": round(lag.shift_s, 2),
-        "low_s": round(lag.low_s, 2),
-        "high_s": round(lag.high_s, 2),
-        "known": lag.known,
-        "wrong": lag.wrong,
-    }
+    shift_s, low_s, high_s = (round(value, 2) for value in (lag.shift_s, lag.low_s, lag.high_s))
+    return Shift(shift_s, low_s, high_s, lag.known, lag.wrong)
 
 
-def _mean(values: Sequence[float | None]) -> float | None:
+def _mean(values: Sequence[float | None] | NDArray[np.float64]) -> float | None:
     known = [value for value in values if value is not None]
     return float(np.mean(known)) if known else None

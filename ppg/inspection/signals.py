@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from ppg.plausible import DURATION_SLACK, SLACK_S, unit_guess
+from ppg.plausible import apart_s, median_acc_g, unit_guess
 from ppg.recording import Recording
 from ppgnas.task import WINDOW_S
 
@@ -50,13 +50,6 @@ def railed_share(channel: NDArray[np.float32]) -> float:
     return share
 
 
-def median_acc_g(recording: Recording) -> float | None:
-    """Median size of the acceleration; about 1 where it is in g with gravity."""
-    if recording.acc is None:
-        return None
-    return float(np.median(np.linalg.norm(recording.acc, axis=1)))
-
-
 def _channel(name: str, channel: NDArray[np.float32]) -> Iterator[tuple[str, str]]:
     if not np.isfinite(channel).all():
         yield "not finite", f"{name}: {int((~np.isfinite(channel)).sum())} samples are no numbers"
@@ -82,11 +75,9 @@ def _gravity(recording: Recording) -> Iterator[tuple[str, str]]:
 
 
 def _durations(recording: Recording) -> Iterator[tuple[str, str]]:
-    if recording.acc is None or recording.acc_hz is None:
-        return
-    ppg_s = len(recording.ppg) / recording.ppg_hz
-    acc_s = len(recording.acc) / recording.acc_hz
-    if abs(ppg_s - acc_s) > max(DURATION_SLACK * max(ppg_s, acc_s), SLACK_S):
+    apart = apart_s(recording)
+    if apart is not None:
+        ppg_s, acc_s, _ = apart
         yield (
             "durations",
             f"the PPG lasts {ppg_s:.1f} s, the acceleration {acc_s:.1f} s: one of them ends "

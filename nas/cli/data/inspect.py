@@ -32,8 +32,8 @@ def inspect(
     from ppg.loaders.registry import unread_beside
 
     recordings = read_source(folder, seed=0)
-    document = look(recordings, unread=unread_beside(Path(folder))).to_json()
+    found = look(recordings, unread=unread_beside(Path(folder)))
     if as_json:
-        emit(document)
+        emit(found.to_json())
         return
-    print(as_text(document, each=each))
+    print(as_text(found, each=each))

@@ -1,34 +1,34 @@
-"""The document of `data inspect` as text."""
+"""What `data inspect` found, as text."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
 
+from ppg.inspection.inspection import Caution, Inspection, Looked, LookedSet, Shift
 from ppgnas.tables import text_table
 
 BAR = 40  # characters of the longest bar
 MOST_WARNINGS = 30
 
 
-def as_text(document: Mapping[str, Any], *, each: bool = False) -> str:
+def as_text(found: Inspection, *, each: bool = False) -> str:
     """Tables, a histogram and the warnings.
 
     Args:
-        document: of `Inspection.to_json`.
+        found: of `ppg.inspection.inspection.inspect`.
         each: whether every recording has a line.
     """
-    sets = document["datasets"]
+    sets = found.datasets
     parts = [
         text_table(
             ("data set", "people", "recordings", "usable windows", "with acceleration"),
             [
                 (
                     name,
-                    row["people"] if row["people_known"] else "unknown",
-                    row["recordings"],
-                    f"{row['usable_windows']} of {row['windows']}",
-                    f"{row['acceleration']} of {row['recordings']}",
+                    row.people if row.people_known else "unknown",
+                    row.recordings,
+                    f"{row.usable_windows} of {row.windows}",
+                    f"{row.acceleration} of {row.recordings}",
                 )
                 for name, row in sets.items()
             ],
@@ -48,14 +48,14 @@ def as_text(document: Mapping[str, Any], *, each: bool = False) -> str:
             [
                 (
                     name,
-                    f"{row['hours']:.2f}",
-                    _join(row["ppg_hz"]),
-                    _join(row["ppg_channels"]),
-                    _join(row["acc_hz"]),
-                    _bpm(row["naive_mae_bpm"]),
-                    _bpm(row["naive_still_mae_bpm"]),
-                    _noise(row["reference_noise_bpm"]),
-                    _lag(row["lag"]),
+                    f"{row.hours:.2f}",
+                    _join(row.ppg_hz),
+                    _join(row.ppg_channels),
+                    _join(row.acc_hz),
+                    _bpm(row.naive_mae_bpm),
+                    _bpm(row.naive_still_mae_bpm),
+                    _noise(row.reference_noise_bpm),
+                    _lag(row.lag),
                 )
                 for name, row in sets.items()
             ],
@@ -65,26 +65,26 @@ def as_text(document: Mapping[str, Any], *, each: bool = False) -> str:
         "labels that fits\nthe signal best, with its 90 % interval; ? where it cannot be told.",
         _histogram(sets),
     ]
-    if any(row["synthetic"] for row in sets.values()):
+    if any(row.synthetic for row in sets.values()):
         parts.append("SYNTHETIC recordings: figures say nothing about people.")
     if each:
-        parts.append(_each(document["recordings"]))
-    parts.append(_warnings(document["warnings"]))
+        parts.append(_each(found.recordings))
+    parts.append(_warnings(found.warnings))
     return "\n\n".join(parts)
 
 
-def _each(recordings: list[dict[str, Any]]) -> str:
+def _each(recordings: Sequence[Looked]) -> str:
     rows = [
         (
-            row["recording"],
-            f"{row['duration_s']:.0f}",
-            row["usable_windows"],
-            "-" if row["median_acc_g"] is None else f"{row['median_acc_g']:.2f}",
-            _bpm(row["naive_mae_bpm"]),
-            _bpm(row["naive_still_mae_bpm"]),
-            _noise(row["reference_noise_bpm"]),
-            f"{row['label_lag_s']:+g}",
-            _lag(row["lag"]),
+            row.recording,
+            f"{row.duration_s:.0f}",
+            row.usable_windows,
+            "-" if row.median_acc_g is None else f"{row.median_acc_g:.2f}",
+            _bpm(row.naive_mae_bpm),
+            _bpm(row.naive_still_mae_bpm),
+            _noise(row.reference_noise_bpm),
+            f"{row.label_lag_s:+g}",
+            _lag(row.lag),
         )
         for row in recordings
     ]
@@ -92,11 +92,11 @@ def _each(recordings: list[dict[str, Any]]) -> str:
     return text_table((*header, "lag used", "lag left"), rows)
 
 
-def _histogram(sets: Mapping[str, Any]) -> str:
+def _histogram(sets: Mapping[str, LookedSet]) -> str:
     total: dict[int, int] = {}
     for row in sets.values():
-        for low, count in row["hr_histogram"].items():
-            total[int(low)] = total.get(int(low), 0) + count
+        for text, count in row.hr_histogram.items():
+            total[int(text)] = total.get(int(text), 0) + count
     if not total:
         return "No usable window."
     most = max(total.values())
@@ -108,19 +108,19 @@ def _histogram(sets: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _warnings(warnings: list[dict[str, Any]]) -> str:
+def _warnings(warnings: Sequence[Caution]) -> str:
     if not warnings:
         return "Nothing looks wrong."
     lines = [f"Warnings ({len(warnings)})"]
     for warning in warnings[:MOST_WARNINGS]:
-        where = f"{warning['recording']}: " if warning["recording"] else ""
-        lines.append(f"  {warning['kind']}: {where}{warning['message']}")
+        where = f"{warning.recording}: " if warning.recording else ""
+        lines.append(f"  {warning.kind}: {where}{warning.message}")
     if len(warnings) > MOST_WARNINGS:
         lines.append(f"  ... {len(warnings) - MOST_WARNINGS} more; all are in --json")
     return "\n".join(lines)
 
 
-def _join(values: list[float]) -> str:
+def _join(values: Sequence[float]) -> str:
     return ", ".join(f"{value:g}" for value in values) or "-"
 
 
@@ -132,7 +132,7 @@ def _noise(value: float | None) -> str:
     return "-" if value is None else f"{value:.2f}"
 
 
-def _lag(lag: dict[str, Any] | None) -> str:
-    if lag is None or not lag["known"]:
+def _lag(lag: Shift | None) -> str:
+    if lag is None or not lag.known:
         return "?"
-    return f"{lag['shift_s']:+.1f} ({lag['low_s']:+.1f} to {lag['high_s']:+.1f})"
+    return f"{lag.shift_s:+.1f} ({lag.low_s:+.1f} to {lag.high_s:+.1f})"

@@ -74,10 +74,10 @@ def test_still_and_moving_windows() -> None:
 
 def test_a_good_recording() -> None:
     found = inspect([_recording()])
-    (one,) = found.looked
-    assert one.warnings == () and found.warnings == ()
-    assert one.naive_bpm is not None and one.naive_bpm < 2
-    assert one.still == one.usable == 297
+    (one,) = found.recordings
+    assert found.warnings == []
+    assert one.naive_mae_bpm is not None and one.naive_mae_bpm < 2
+    assert one.still_windows == one.usable_windows == 297
     assert one.lag is not None and one.lag.known and abs(one.lag.shift_s) < 0.5
     document = found.to_json()
     assert document["datasets"]["lab"]["people"] == 1
@@ -90,13 +90,15 @@ def test_labels_that_are_shifted(shift_s: float) -> None:
     recordings = [_recording(seed=seed) for seed in range(2)]
     shifted = [replace(r, window_start_s=r.window_start_s - shift_s) for r in recordings]
     found = inspect(shifted)
-    for one in found.looked:
+    for one in found.recordings:
         assert one.lag is not None and one.lag.wrong
         assert one.lag.shift_s == pytest.approx(shift_s, abs=0.7)
         assert one.lag.low_s - 0.3 <= shift_s <= one.lag.high_s + 0.3
-        (text,) = [text for kind, text in one.warnings if kind == "label clock"]
-        assert f"too {'early' if shift_s > 0 else 'late'}" in text
-    assert [kind for kind, _ in found.warnings] == ["label clock"]  # of the set as a whole
+        (caution,) = [c for c in found.warnings if c.recording == one.recording]
+        assert caution.kind == "label clock"
+        assert f"too {'early' if shift_s > 0 else 'late'}" in caution.message
+    (caution,) = [c for c in found.warnings if c.recording is None]  # of the set as a whole
+    assert caution.kind == "label clock"
 
 
 @pytest.mark.parametrize("shift_s", [-6.0, 1.5])
@@ -124,14 +126,13 @@ def test_a_rate_that_does_not_move_says_nothing_of_the_clock() -> None:
         hr_bpm=np.full(len(recording.hr_bpm), 72.0),
         window_start_s=recording.window_start_s - 6,
     )
-    (one,) = inspect([flat]).looked
+    (one,) = inspect([flat]).recordings
     assert one.lag is not None and not one.lag.wrong
 
 
 def test_labels_of_somebody_else_are_poor_not_shifted() -> None:
     foreign = replace(_recording(seed=1), hr_bpm=_recording(seed=2).hr_bpm[::-1] + 35)
-    (one,) = inspect([foreign]).looked
-    assert "poor at rest" in [kind for kind, _ in one.warnings]
+    assert "poor at rest" in [caution.kind for caution in inspect([foreign]).warnings]
 
 
 def test_rails_and_dead_channels() -> None:
@@ -215,7 +216,7 @@ def test_one_person_under_two_names() -> None:
     ((_, (pair,)),) = one_person_groups([first, other, cut])
     assert {pair.left.name, pair.right.name} == {"r1", "y"} and "agree to 0." in pair.why
     (warning,) = inspect([first, cut]).warnings
-    assert warning[0] == "one person twice" and "lab/r1" in warning[1]
+    assert warning.kind == "one person twice" and "lab/r1" in warning.message
     # Two recordings of one person under one name are no doubles.
     assert one_person_groups([first, replace(cut, subject="p1", dataset="lab")]) == []
     # Who is one with two others makes them one too.

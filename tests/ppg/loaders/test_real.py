@@ -77,22 +77,22 @@ def test_known_clocks_are_found_again(folder: Path) -> None:
     ]
     found = inspect(recordings)
     for name, lag_s in (("bami1", -1.5), ("bami2", 1.0), ("ieee_spc2015", 0.0)):
-        lag = found.lags[name]
+        lag = found.datasets[name].lag
         assert lag is not None and lag.known and abs(lag.shift_s - lag_s) < 0.6, name
-    (fifteenth,) = [one for one in found.looked if one.recording.name == "BAMI1_15"]
+    (fifteenth,) = [one for one in found.recordings if one.recording.endswith("/BAMI1_15")]
     assert fifteenth.lag is not None and fifteenth.lag.wrong
     assert abs(fifteenth.lag.shift_s + 6.5) < 0.5
     railed = [
-        one.recording.name
-        for one in found.looked
-        if any(kind == "railed" and "PPG" in text for kind, text in one.warnings)
+        caution.recording
+        for caution in found.warnings
+        if caution.kind == "railed" and "PPG" in caution.message
     ]
-    assert railed == ["BAMI2_18"]
-    assert not [text for kind, text in found.warnings if kind == "one person twice"]
+    assert railed == ["bami2/BAMI2_18"]
+    assert "one person twice" not in [caution.kind for caution in found.warnings]
 
 
 def test_a_shift_is_found_in_real_recordings(folder: Path) -> None:
     recordings = read_npz(folder / "bami2")[:3]
     shifted = [replace(r, window_start_s=r.window_start_s - 6.0) for r in recordings]
-    for one in inspect(shifted).looked:
+    for one in inspect(shifted).recordings:
         assert one.lag is not None and one.lag.wrong and abs(one.lag.shift_s - 6) < 1
