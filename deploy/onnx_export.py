@@ -14,6 +14,7 @@ Reference: https://onnxruntime.ai/docs/performance/model-optimizations/quantizat
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import prod
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,7 @@ from numpy.typing import NDArray
 from deploy.integers import fixed_point
 from deploy.integers.quantized import QuantizedNet
 from hwmodels.graph import Layer
+from hwmodels.operators import OPERATORS, Op
 from ppgnas.errors import DependencyError, ExportError
 
 if TYPE_CHECKING:
@@ -106,18 +108,22 @@ class _Writer:
         graph = self._net.graph
         source, target = graph.shape(graph.input), graph.shape(graph.output)
         # The graph's own tensors keep their names inside; the file's ends have names of theirs.
-        self._node("Transpose", ["x"], graph.input, perm=_TO_NCHW)
+        x, y = (name if name not in graph.names else f"{name}:file" for name in ("x", "y"))
+        if len(source) == 4:
+            self._node("Transpose", [x], graph.input, perm=_TO_NCHW)
+        else:
+            self._node("Identity", [x], graph.input)
         for layer in graph.layers:
             self._layer(layer)
         if len(target) == 4:
-            self._node("Transpose", [graph.output], "y", perm=_TO_NHWC)
+            self._node("Transpose", [graph.output], y, perm=_TO_NHWC)
         else:
-            self._node("Identity", [graph.output], "y")
+            self._node("Identity", [graph.output], y)
         proto = helper.make_graph(
             self._nodes,
             "ppgnas",
-            [helper.make_tensor_value_info("x", int8, ["windows", *source[1:]])],
-            [helper.make_tensor_value_info("y", int8, ["windows", *target[1:]])],
+            [helper.make_tensor_value_info(x, int8, ["windows", *source[1:]])],
+            [helper.make_tensor_value_info(y, int8, ["windows", *target[1:]])],
             list(self._constants.values()),
         )
         return helper.make_model(
@@ -182,8 +188,10 @@ class _Writer:
             real.append(self._node("DequantizeLinear", inputs, f"{name}:real", **axis))
         return real
 
-    def _quantized(self, real: str, layer: Layer) -> None:
-        """Quantise a result and clamp it where int8 itself does not."""
+    def _quantized(self, inputs: list[str], layer: Layer, **attributes: Any) -> None:
+        """The float operator; its result is quantised, and clamped where int8 itself does not."""
+        op = OPERATORS[layer.op].onnx
+        real = self._node(op, inputs, f"{layer.output}:real", **attributes)
         scale, zero_point = self._net.activations[layer.output]
         low, high = fixed_point.activation_range(layer.activation, scale, zero_point)
         clamps = (low, high) != (fixed_point.INT8_MIN, fixed_point.INT8_MAX)
@@ -201,27 +209,18 @@ class _Writer:
 
     def _window(self, layer: Layer) -> dict[str, Any]:
         """Attributes of a sliding window; `same` becomes explicit padding."""
-        graph = self._net.graph
-        source, target = graph.shape(layer.inputs[0]), graph.shape(layer.output)
-        before, after = [], []
-        for axis in (0, 1):
-            reach = (layer.kernel[axis] - 1) * layer.dilation[axis] + 1
-            needed = (target[axis + 1] - 1) * layer.stride[axis] + reach
-            total = max(needed - source[axis + 1], 0) if layer.padding == "same" else 0
-            before.append(total // 2)
-            after.append(total - total // 2)
+        (top, bottom), (left, right) = self._net.graph.padding(layer)
         return {
             "kernel_shape": list(layer.kernel),
             "strides": list(layer.stride),
-            "pads": before + after,
+            "pads": [top, left, bottom, right],
         }
 
     def _layer(self, layer: Layer) -> None:
-        makers = {
+        makers: dict[Op, Callable[[Layer], None]] = {
             "conv": self._conv,
             "depthwise_conv": self._conv,
             "fully_connected": self._fully_connected,
-            "add": self._add,
             "pad": self._pad,
             "reshape": self._reshape,
             "avg_pool": self._avg_pool,
@@ -229,22 +228,19 @@ class _Writer:
             "mean": self._mean,
             "softmax": self._softmax,
         }
-        makers[layer.op](layer)
+        makers.get(layer.op, self._of_all)(layer)
+
+    def _of_all(self, layer: Layer, **attributes: Any) -> None:
+        """The float operator over dequantised inputs, and what it gives quantised."""
+        self._quantized([self._real(name, layer) for name in layer.inputs], layer, **attributes)
 
     def _conv(self, layer: Layer) -> None:
         groups = 1
         if layer.op == "depthwise_conv":
             groups = self._net.graph.shape(layer.inputs[0])[3]
         inputs = [self._real(layer.inputs[0], layer), *self._weights(layer)]
-        real = self._node(
-            "Conv",
-            inputs,
-            f"{layer.output}:real",
-            group=groups,
-            dilations=list(layer.dilation),
-            **self._window(layer),
-        )
-        self._quantized(real, layer)
+        dilations = list(layer.dilation)
+        self._quantized(inputs, layer, group=groups, dilations=dilations, **self._window(layer))
 
     def _fully_connected(self, layer: Layer) -> None:
         shape = self._net.graph.shape(layer.inputs[0])
@@ -252,10 +248,7 @@ class _Writer:
         real = self._node(
             "DequantizeLinear", [flat, *self._scale(layer.inputs[0])], f"{flat}:real"
         )
-        result = self._node(
-            "Gemm", [real, *self._weights(layer)], f"{layer.output}:real", transB=1
-        )
-        self._quantized(result, layer)
+        self._quantized([real, *self._weights(layer)], layer, transB=1)
 
     def _flat(self, tensor: str, layer: Layer, size: int) -> str:
         """Stored values `(windows, size)` in the order height, width, channels."""
@@ -283,10 +276,6 @@ class _Writer:
         else:
             self._reshaped(flat, layer.output, target[1:])
 
-    def _add(self, layer: Layer) -> None:
-        inputs = [self._real(name, layer) for name in layer.inputs]
-        self._quantized(self._node("Add", inputs, f"{layer.output}:real"), layer)
-
     def _pad(self, layer: Layer) -> None:
         top, bottom, left, right = layer.pads
         pads = np.array([0, 0, top, left, 0, 0, bottom, right], np.int64)
@@ -298,9 +287,7 @@ class _Writer:
         self._node("Pad", inputs, layer.output)
 
     def _avg_pool(self, layer: Layer) -> None:
-        inputs = [self._real(layer.inputs[0], layer)]
-        real = self._node("AveragePool", inputs, f"{layer.output}:real", **self._window(layer))
-        self._quantized(real, layer)
+        self._of_all(layer, **self._window(layer))
 
     def _max_pool(self, layer: Layer) -> None:
         scale, zero_point = self._net.activations[layer.output]
@@ -312,15 +299,15 @@ class _Writer:
             self._clip(name, layer.output, low, high)
 
     def _mean(self, layer: Layer) -> None:
-        axes = self._constant("mean:axes", np.array([2, 3], np.int64))
-        keeps = int(len(self._net.graph.shape(layer.output)) == 4)
-        inputs = [self._real(layer.inputs[0], layer), axes]
+        shapes = [self._net.graph.shape(name) for name in (layer.inputs[0], layer.output)]
+        rank, kept = (len(shape) for shape in shapes)
+        # Channels come first in four dimensions, and last in fewer.
+        reduced = [2, 3] if rank == 4 else list(range(1, rank - 1))
+        axes = self._constant(f"mean:axes{'' if rank == 4 else rank}", np.array(reduced, np.int64))
         self._quantized(
-            self._node("ReduceMean", inputs, f"{layer.output}:real", keepdims=keeps), layer
+            [self._real(layer.inputs[0], layer), axes], layer, keepdims=int(rank == kept)
         )
 
     def _softmax(self, layer: Layer) -> None:
         axis = 1 if len(self._net.graph.shape(layer.output)) == 4 else -1
-        inputs = [self._real(layer.inputs[0], layer)]
-        real = self._node("Softmax", inputs, f"{layer.output}:real", axis=axis)
-        self._quantized(real, layer)
+        self._of_all(layer, axis=axis)

@@ -58,7 +58,7 @@ def predict_windows(
     *,
     smoothing: str = "hmm",
     transitions: Transitions | None = None,
-    rule: str = "tflm",
+    rule: reference.Rule = "tflm",
 ) -> Predictions:
     """Integer inference, decoding and causal smoothing.
 
@@ -84,7 +84,7 @@ def predict(
     recordings: Sequence[Recording],
     *,
     transitions: Transitions | None = None,
-    rule: str = "tflm",
+    rule: reference.Rule = "tflm",
 ) -> Predictions:
     """`predict_windows` on the windows that `arch` reads."""
     windows = windows_of(recordings, arch)

@@ -17,8 +17,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from deploy.integers.quantized import SHARED_SCALE_OPS, QuantizedNet, quantize
+from deploy.integers.quantized import QuantizedNet, quantize
 from hwmodels.graph import Graph
+from hwmodels.operators import OPERATORS
 from search_spaces.arch import Arch
 from search_spaces.blocks import Head, causal_conv, run_network
 from search_spaces.lower import lower, stored_weight
@@ -138,7 +139,7 @@ def shared_scale_sources(graph: Graph) -> dict[str, str]:
     """For each tensor that must share its input's scale, the tensor that decides it."""
     sources: dict[str, str] = {}
     for layer in graph.layers:
-        if layer.op in SHARED_SCALE_OPS:
+        if OPERATORS[layer.op].keeps_scale:
             origin = layer.inputs[0]
             sources[layer.output] = sources.get(origin, origin)
     return sources

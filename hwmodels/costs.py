@@ -15,7 +15,6 @@ from hwmodels.boards import Board
 from hwmodels.engines.engine import Engine
 from hwmodels.engines.known_layers import elements, known_layers
 from hwmodels.generated_c import cost as c_cost
-from hwmodels.generated_c.law import CLaw
 from hwmodels.graph import Graph
 from hwmodels.power import PERIOD_S, average
 
@@ -53,8 +52,8 @@ def costs_many(
         GraphError: the engine has no cost for an operator.
     """
     engine.check(board)
-    if engine.generated is not None:
-        return _costs_generated(graphs, board, engine, engine.generated, period_s)
+    if engine.kind == "program":
+        return _costs_of_programs(graphs, board, engine, period_s)
     profile = engine.profile(board)
     flash, sram = engine.flash, engine.sram
     ms_per_cycle = profile.factor(board).value * 1e3 / board.clock_hz
@@ -121,14 +120,14 @@ def costs_many(
     return found
 
 
-def _costs_generated(
-    graphs: Iterable[Graph], board: Board, engine: Engine, law: CLaw, period_s: float
+def _costs_of_programs(
+    graphs: Iterable[Graph], board: Board, engine: Engine, period_s: float
 ) -> list[Costs]:
     ms_per_cycle = engine.profile(board).factor(board).value * 1e3 / board.clock_hz
     active_mw, sleep_mw = board.active_mw.value, board.sleep_mw.value
     found = []
     for graph in graphs:
-        cycles, tables, code, scratch = c_cost.fast_cost(graph, law)
+        cycles, tables, code, scratch = c_cost.fast_cost(graph, engine.law)
         latency_ms = cycles * ms_per_cycle
         found.append(
             Costs(

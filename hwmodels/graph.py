@@ -12,28 +12,16 @@ Conventions
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from math import prod
 from typing import Any
 
+from hwmodels.operators import ACTIVATIONS, OPERATORS, OPS, PADDINGS, Activation, Op, Padding
 from ppgnas.errors import GraphError
 
-OPS = (
-    "conv",
-    "depthwise_conv",
-    "fully_connected",
-    "add",
-    "pad",
-    "reshape",
-    "avg_pool",
-    "max_pool",
-    "mean",
-    "softmax",
-)
-ACTIVATIONS = ("none", "relu", "relu6")
-PADDINGS = ("valid", "same")
-WEIGHTED_OPS = frozenset({"conv", "depthwise_conv", "fully_connected"})
+Shape = tuple[int, ...]
+Sides = tuple[tuple[int, int], tuple[int, int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +43,7 @@ class Layer:
 
     Attributes:
         name: unique in the graph; keys the weights of a `QuantizedNet`.
-        op: one of `OPS`.
+        op: a row of `hwmodels.operators`.
         inputs: names of the activation inputs (two for `add`).
         output: name of the output tensor.
         kernel, stride, dilation: `(height, width)`.
@@ -65,21 +53,36 @@ class Layer:
     """
 
     name: str
-    op: str
+    op: Op
     inputs: tuple[str, ...]
     output: str
     kernel: tuple[int, int] = (1, 1)
     stride: tuple[int, int] = (1, 1)
     dilation: tuple[int, int] = (1, 1)
-    padding: str = "valid"
+    padding: Padding = "valid"
     pads: tuple[int, int, int, int] = (0, 0, 0, 0)
-    activation: str = "none"
+    activation: Activation = "none"
 
 
-def _window_positions(size: int, kernel: int, stride: int, dilation: int, padding: str) -> int:
-    if padding == "same":
+def window_padding(layer: Layer, source: Shape, target: Shape) -> Sides:
+    """Padding of a sliding window, `((top, bottom), (left, right))`: the smaller half in front.
+
+    TFLite's `same` adds what the last window reaches beyond the input; that of `valid` does not.
+    """
+    sides = []
+    for axis in (0, 1):
+        reach = (target[axis + 1] - 1) * layer.stride[axis]
+        reach += (layer.kernel[axis] - 1) * layer.dilation[axis] + 1
+        total = max(reach - source[axis + 1], 0)
+        sides.append((total // 2, total - total // 2))
+    return sides[0], sides[1]
+
+
+def _window_positions(layer: Layer, size: int, axis: int) -> int:
+    stride = layer.stride[axis]
+    if layer.padding == "same":
         return -(-size // stride)
-    return (size - (kernel - 1) * dilation - 1) // stride + 1
+    return (size - (layer.kernel[axis] - 1) * layer.dilation[axis] - 1) // stride + 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +90,8 @@ class Graph:
     """Layers in execution order and the activations between them.
 
     Raises:
-        GraphError: an unknown op, a tensor that is read before it is written, a name used twice,
-            or an output shape that does not follow from the inputs.
+        GraphError: an unknown op, padding or activation, a tensor that is read before it is
+            written, a name used twice, or an output shape that does not follow from the inputs.
     """
 
     layers: tuple[Layer, ...]
@@ -104,10 +107,7 @@ class Graph:
             raise GraphError("graph: two tensors have one name; names must be unique")
         written = {self.input}
         for layer in self.layers:
-            if layer.op not in OPS:
-                raise GraphError(
-                    f"graph: layer {layer.name!r} has op {layer.op!r}; known ops: {', '.join(OPS)}"
-                )
+            _check_words(layer)
             for name in layer.inputs:
                 if name not in written:
                     raise GraphError(
@@ -140,44 +140,58 @@ class Graph:
         return graph
 
     def _check_shape(self, layer: Layer) -> None:
-        seen = self._shapes[layer.output]
-        source = self._shapes[layer.inputs[0]]
-        op = layer.op
-        if op in ("conv", "depthwise_conv", "avg_pool", "max_pool"):
-            expected: tuple[int, ...] = (
-                1,
-                _window_positions(
-                    source[1], layer.kernel[0], layer.stride[0], layer.dilation[0], layer.padding
-                ),
-                _window_positions(
-                    source[2], layer.kernel[1], layer.stride[1], layer.dilation[1], layer.padding
-                ),
-                seen[3] if op in ("conv", "depthwise_conv") else source[3],
+        known = OPERATORS[layer.op]
+        sources, seen = [self._shapes[name] for name in layer.inputs], self._shapes[layer.output]
+        if len(sources) != known.inputs:
+            raise GraphError(
+                f"graph: layer {layer.name!r} ({layer.op}) has {len(sources)} inputs; "
+                f"allowed: {known.inputs}"
             )
-        elif op == "pad":
+        for shape in (*sources, seen):
+            if len(shape) not in known.ranks or min(shape) < 1:
+                raise GraphError(
+                    f"graph: layer {layer.name!r} ({layer.op}) joins tensors of shapes "
+                    f"{[*sources, seen]}; allowed: {' or '.join(map(str, known.ranks))} sizes "
+                    "of at least 1"
+                )
+        source = sources[0]
+        if any(shape != source for shape in sources):
+            raise GraphError(f"graph: {layer.op} {layer.name!r} joins two shapes")
+        expected = source
+        if known.shape == "window":
+            channels = seen[3] if known.weighted else source[3]
+            positions = (_window_positions(layer, source[axis + 1], axis) for axis in (0, 1))
+            expected = (1, *positions, channels)
+        elif known.shape == "pads":
             top, bottom, left, right = layer.pads
             expected = (1, source[1] + top + bottom, source[2] + left + right, source[3])
-        elif op == "add":
-            expected = source
-            if self._shapes[layer.inputs[1]] != source:
-                raise GraphError(f"graph: add {layer.name!r} joins two shapes")
-        elif op == "softmax":
-            expected = source
-        elif op == "reshape":
-            expected = seen if prod(seen) == prod(source) else source
-        elif op == "mean":
-            expected = seen if seen[-1] == source[-1] else source
-        else:
-            return
+        elif (
+            known.shape == "dense"
+            or (known.shape == "view" and prod(seen) == prod(source))
+            or (known.shape == "mean" and seen[-1] == source[-1])
+        ):
+            expected = seen
         if seen != expected:
             raise GraphError(
-                f"graph: layer {layer.name!r} ({op}) gives shape {expected}, "
+                f"graph: layer {layer.name!r} ({layer.op}) gives shape {expected}, "
                 f"but its output {layer.output!r} is declared {seen}"
             )
+
+    @property
+    def names(self) -> Collection[str]:
+        """Names of the tensors."""
+        return self._shapes.keys()
 
     def shape(self, tensor: str) -> tuple[int, ...]:
         """Shape of a tensor by name."""
         return self._shapes[tensor]
+
+    def padding(self, layer: Layer) -> Sides:
+        """Padding of a layer with a window, see `window_padding`, or of a `pad` layer."""
+        if layer.op == "pad":
+            top, bottom, left, right = layer.pads
+            return (top, bottom), (left, right)
+        return window_padding(layer, self._shapes[layer.inputs[0]], self._shapes[layer.output])
 
     def weight_shape(self, layer: Layer) -> tuple[int, ...]:
         """TFLite weight layout: conv OHWI, depthwise 1HWC, fully connected OI; else empty."""
@@ -192,7 +206,7 @@ class Graph:
 
     def macs(self, layer: Layer) -> int:
         """Multiply-accumulates of one inference, padded taps counted."""
-        if layer.op not in WEIGHTED_OPS:
+        if not OPERATORS[layer.op].weighted:
             return 0
         weights = prod(self.weight_shape(layer))
         if layer.op == "fully_connected":
@@ -202,7 +216,7 @@ class Graph:
 
     def weight_bytes(self, layer: Layer) -> int:
         """int8 weights and int32 biases of one layer."""
-        if layer.op not in WEIGHTED_OPS:
+        if not OPERATORS[layer.op].weighted:
             return 0
         return prod(self.weight_shape(layer)) + 4 * self._shapes[layer.output][-1]
 
@@ -257,15 +271,15 @@ class Graph:
             layers = tuple(
                 Layer(
                     name=str(item["name"]),
-                    op=str(item["op"]),
+                    op=item["op"],
                     inputs=tuple(item["inputs"]),
                     output=str(item["output"]),
                     kernel=_pair(item.get("kernel", (1, 1))),
                     stride=_pair(item.get("stride", (1, 1))),
                     dilation=_pair(item.get("dilation", (1, 1))),
-                    padding=str(item.get("padding", "valid")),
+                    padding=item.get("padding", "valid"),
                     pads=tuple(int(n) for n in item.get("pads", (0, 0, 0, 0))),  # type: ignore[arg-type]
-                    activation=str(item.get("activation", "none")),
+                    activation=item.get("activation", "none"),
                 )
                 for item in document["layers"]
             )
@@ -281,6 +295,24 @@ class Graph:
     def loads(text: str) -> Graph:
         """Read a graph from JSON text."""
         return Graph.from_json(json.loads(text))
+
+
+def _check_words(layer: Layer) -> None:
+    """Refuse words that a file may hold and the table does not know."""
+    for what, word, allowed in (
+        ("op", layer.op, OPS),
+        ("padding", layer.padding, PADDINGS),
+        ("activation", layer.activation, ACTIVATIONS),
+    ):
+        if word not in allowed:
+            raise GraphError(
+                f"graph: layer {layer.name!r} has {what} {word!r}; known {what}s: "
+                f"{', '.join(allowed)}"
+            )
+    if layer.activation != "none" and not OPERATORS[layer.op].activates:
+        raise GraphError(
+            f"graph: layer {layer.name!r} has activation {layer.activation!r}; {layer.op} has none"
+        )
 
 
 def _pair(values: Iterable[int]) -> tuple[int, int]:

@@ -20,7 +20,6 @@ from hwmodels.engines.known_layers import known_layers
 from hwmodels.estimate import Estimate, total
 from hwmodels.flash import flash_parts
 from hwmodels.generated_c import cost as c_cost
-from hwmodels.generated_c.law import CLaw
 from hwmodels.graph import Graph
 from hwmodels.power import PERIOD_S, average_power_mw, inference_energy_mj
 
@@ -142,8 +141,8 @@ def score(
         GraphError: the engine has no cost for an operator.
     """
     engine.check(board)
-    if engine.generated is not None:
-        return _score_generated(graph, board, engine, engine.generated, period_s)
+    if engine.kind == "program":
+        return _score_program(graph, board, engine, period_s)
     profile = engine.profile(board)
     known = known_layers(graph, engine, profile)
     placed = plan(buffers_of(graph, [k.scratch for k in known]), len(known) + 1)
@@ -197,11 +196,9 @@ def score(
     )
 
 
-def _score_generated(
-    graph: Graph, board: Board, engine: Engine, law: CLaw, period_s: float
-) -> Scorecard:
+def _score_program(graph: Graph, board: Board, engine: Engine, period_s: float) -> Scorecard:
     """`score` of generated C: no interpreter, no file, a scratch buffer instead of an arena."""
-    found = c_cost.cost(graph, law)
+    found = c_cost.cost(graph, engine.law)
     factor = engine.profile(board).factor(board)
     per_layer = [layer.cycles.times(factor) for layer in found.layers]
     cycles = total([*per_layer, Estimate.exact(found.call_cycles).times(factor)])

@@ -78,12 +78,12 @@ def table(ctype: str, values: Sequence[int] | np.ndarray) -> Table:
     return Table(ctype, tuple(int(value) for value in values))
 
 
-def joint(c: Context, add: Layer, own: Layer) -> tuple[int, int, int]:
-    """`(own, other, offset)` of an addition over stored values."""
+def joint(c: Context, add: Layer, own: str) -> tuple[int, int, int]:
+    """`(own, other, offset)` of an addition over stored values; `own` is one of its inputs."""
     factors = single_rounding.add_factors(c.net, add)
     by = [factors.first, factors.second]
     zeros = [c.zero_point(name) for name in add.inputs]
     offset = ((1 << factors.shift) >> 1) + (c.zero_point(add.output) << factors.shift)
     offset -= sum(factor * zero for factor, zero in zip(by, zeros, strict=True))
-    mine = 0 if add.inputs[0] == own.output else 1
+    mine = 0 if add.inputs[0] == own else 1
     return by[mine], by[1 - mine], offset

@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from math import prod
 from pathlib import Path
 
+from deploy.c.plain import MAKERS
 from deploy.c.steps import Call, Table, call_of
 from deploy.device.c_text import plain_name
 from deploy.integers import fixed_point
 from deploy.integers.quantized import QuantizedNet
 from hwmodels.generated_c.program import Program, program
-from hwmodels.graph import WEIGHTED_OPS, Graph, Layer
+from hwmodels.graph import Graph, Layer
+from hwmodels.operators import OPERATORS
 from ppgnas.errors import ExportError
 
 TEXT_DIR = Path(__file__).parent / "text"
@@ -110,13 +112,13 @@ def check(net: QuantizedNet) -> None:
             MEAN whose sums leave int32.
     """
     for layer in net.graph.layers:
-        if layer.op == "softmax":
+        if layer.op not in (*MAKERS, "reshape"):
             raise ExportError(
-                f"layer {layer.name!r}: softmax has no generated C; end the graph at the logits"
+                f"layer {layer.name!r}: {layer.op} has no generated C; end the graph at the logits"
             )
         if layer.op == "mean":
             _check_mean(net, layer)
-        if layer.op in WEIGHTED_OPS:
+        if OPERATORS[layer.op].weighted:
             weights = net.weights[layer.name]
             axis = weights.ndim - 1 if layer.op == "depthwise_conv" else 0
             rest = tuple(index for index in range(weights.ndim) if index != axis)
@@ -130,10 +132,10 @@ def check(net: QuantizedNet) -> None:
 
 
 def _check_mean(net: QuantizedNet, layer: Layer) -> None:
-    _, rows, columns, _ = net.graph.shape(layer.inputs[0])
+    count = prod(net.graph.shape(layer.inputs[0])[1:-1])
     source, target = (net.activations[name][0] for name in (layer.inputs[0], layer.output))
-    by = fixed_point.mean_multiplier(source, target, rows * columns)
-    largest = rows * columns * 255 * 2 ** max(int(by.shift), 0)
+    by = fixed_point.mean_multiplier(source, target, count)
+    largest = count * 255 * 2 ** max(int(by.shift), 0)
     if largest > fixed_point.INT32_MAX:
         raise ExportError(
             f"layer {layer.name!r}: sums of up to {largest} leave int32; the output scale "

@@ -183,7 +183,7 @@ def _separable(c: Context) -> Call:
         assert c.step.shortcut is not None
         shortcut = c.program.storages[c.step.shortcut]
         arguments.append(c.place(c.step.shortcut, step=_start(shortcut)))
-        arguments.append(table("int32_t", joint(c, add, project)))
+        arguments.append(table("int32_t", joint(c, add, project.output)))
     return Call(
         "separable",
         "\n".join([*lines, "}"]),

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from deploy.integers.quantized import SHARED_SCALE_OPS, QuantizedNet, quantize
-from hwmodels.graph import WEIGHTED_OPS, Graph
+from deploy.integers.quantized import QuantizedNet, quantize
+from hwmodels.graph import Graph
+from hwmodels.operators import OPERATORS
 
 
 def random_net(graph: Graph, seed: int, *, stretch: float = 1.0) -> QuantizedNet:
@@ -32,8 +33,9 @@ def random_net(graph: Graph, seed: int, *, stretch: float = 1.0) -> QuantizedNet
     }
     weights: dict[str, tuple[NDArray[np.float64], NDArray[np.float64]]] = {}
     for layer in graph.layers:
-        if layer.op in SHARED_SCALE_OPS:
-            activations[layer.output] = activations[layer.inputs[0]]
+        known = OPERATORS[layer.op]
+        if known.keeps_scale or known.fixed_scale:
+            activations[layer.output] = known.fixed_scale or activations[layer.inputs[0]]
             continue
         point = -128 if layer.activation != "none" else int(rng.integers(-40, 40))
         scale = 0.03 * float(rng.uniform(0.8, 1.25))
@@ -41,7 +43,7 @@ def random_net(graph: Graph, seed: int, *, stretch: float = 1.0) -> QuantizedNet
             scale *= stretch ** float(corners.uniform(-1, 1))
             point = int(corners.integers(-128, 128))
         activations[layer.output] = (scale, point)
-        if layer.op in WEIGHTED_OPS:
+        if known.weighted:
             shape = graph.weight_shape(layer)
             channels = graph.shape(layer.output)[-1]
             last = layer.op == "depthwise_conv"

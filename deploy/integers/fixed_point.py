@@ -55,7 +55,7 @@ def quantize_multiplier(real: ArrayLike) -> Multiplier:
     return Multiplier(np.where(vanishes, 0, mantissa), np.where(vanishes, 0, shift))
 
 
-def high_mul(a: Ints, b: Ints) -> Ints:
+def high_mul(a: Ints, b: Ints | int) -> Ints:
     """gemmlowp's `SaturatingRoundingDoublingHighMul` of int32 values.
 
     `floor((a * b + 2^30) / 2^31)`: gemmlowp's nudge and truncating division come to this for both
@@ -65,7 +65,7 @@ def high_mul(a: Ints, b: Ints) -> Ints:
     return np.minimum(product, INT32_MAX)
 
 
-def divide_by_power_of_two(x: Ints, exponent: Ints) -> Ints:
+def divide_by_power_of_two(x: Ints, exponent: Ints | int) -> Ints:
     """gemmlowp's `RoundingDivideByPOT`: `x / 2^exponent`, ties away from zero."""
     x, exponent = np.asarray(x, np.int64), np.asarray(exponent, np.int64)
     mask = (np.int64(1) << exponent) - 1

@@ -23,12 +23,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from deploy.integers import fixed_point
 from deploy.integers.weight_scales import WEIGHT_MAX, choose_scales
-from hwmodels.graph import WEIGHTED_OPS, Graph, Layer
+from hwmodels.graph import Graph, Layer
+from hwmodels.operators import OPERATORS
 from ppgnas.errors import ExportError
 from ppgnas.files import write_bytes_atomic, write_json_atomic
-
-SHARED_SCALE_OPS = frozenset({"pad", "reshape", "avg_pool", "max_pool"})
-"""Operators whose TFLite kernels move or average stored values: output scale = input scale."""
 
 GRAPH_FILE = "graph.json"
 WEIGHTS_FILE = "weights.safetensors"
@@ -67,9 +65,8 @@ class QuantizedNet:
                     "cannot hold it; make networks with `quantize`"
                 )
         for layer in self.graph.layers:
-            if layer.op in SHARED_SCALE_OPS:
-                _check_shared(layer, self.activations)
-            if layer.op in WEIGHTED_OPS:
+            _check_scales(layer, self.activations)
+            if OPERATORS[layer.op].weighted:
                 self._check_weights(layer)
                 self._check_range(layer)
 
@@ -271,7 +268,7 @@ def quantize(
     biases: dict[str, NDArray[np.int32]] = {}
     weight_scales: dict[str, NDArray[np.float64]] = {}
     for layer in graph.layers:
-        if layer.op not in WEIGHTED_OPS:
+        if not OPERATORS[layer.op].weighted:
             continue
         if layer.name not in float_weights:
             raise ExportError(f"layer {layer.name!r}: weights are missing")
@@ -338,9 +335,15 @@ def _check_activation(
     return float(scale), int(zero_point)
 
 
-def _check_shared(layer: Layer, activations: Mapping[str, tuple[float, int]]) -> None:
+def _check_scales(layer: Layer, activations: Mapping[str, tuple[float, int]]) -> None:
     before, after = activations[layer.inputs[0]], activations[layer.output]
-    if before != after:
+    known = OPERATORS[layer.op]
+    if known.fixed_scale not in (None, after):
+        raise ExportError(
+            f"layer {layer.name!r} ({layer.op}): output (scale, zero point) is {after}; "
+            f"TFLite's {layer.op} has {known.fixed_scale}"
+        )
+    if known.keeps_scale and before != after:
         raise ExportError(
             f"layer {layer.name!r} ({layer.op}): input (scale, zero point) {before} and output "
             f"{after} differ; TFLite's {layer.op} keeps them, so give both tensors the same"

@@ -15,6 +15,7 @@ fused activation's int8 limits less the output zero point:
     avg_pool          stored y = clamp(sum of stored x / count), ties away from zero
     max_pool          largest x, clamped
     mean              y = M'(sum of x), 1 / count inside M'
+    logistic          stored y from a table of 256, see `deploy.integers.lookup`
 
 Sums of products are computed by float matrix products and are exact: every partial sum is a whole
 number below 2^24 (float32) or 2^53 (float64), whichever `QuantizedNet.accumulator_bound` allows.
@@ -26,32 +27,34 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from math import prod
-from typing import Any, NamedTuple
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
-from deploy.integers import fixed_point, single_rounding
+from deploy.integers import fixed_point, lookup, single_rounding
 from deploy.integers.quantized import QuantizedNet
 from hwmodels.graph import Layer
+from hwmodels.operators import Op
 from ppgnas.errors import ExportError
 
 Centred = NDArray[np.float32]
 Kernel = Callable[..., Centred]
 
-RULES = ("tflm", "litert", "c")
+Rule = Literal["tflm", "litert", "c"]
+RULES: tuple[Rule, ...] = get_args(Rule)
 """`tflm`: TFLM on the device, the truth of a TFLite file. `litert`: LiteRT's reference kernels on
-a host, equal to it except that FULLY_CONNECTED rounds once (measured with ai-edge-litert 2.3): a
-step apart in less than one output of a hundred, and used to prove that a file differs in nothing
-else. `c`: the generated C, whose weighted layers and additions round once, see
-`deploy.integers.single_rounding`."""
+a host, equal to it except that FULLY_CONNECTED rounds once and LOGISTIC is computed in float32
+(measured with ai-edge-litert 2.3): a step apart in less than one output of a hundred, and used to
+prove that a file differs in nothing else. `c`: the generated C, whose weighted layers and
+additions round once, see `deploy.integers.single_rounding`."""
 _BATCH_ELEMENTS = 65_536
 """Largest activation of one batch, in elements: with its float64 copy about 0.8 MB."""
 _MAX_BATCH = 256
 
 
-def run(net: QuantizedNet, x: NDArray[np.int8], *, rule: str = "tflm") -> NDArray[np.int8]:
+def run(net: QuantizedNet, x: NDArray[np.int8], *, rule: Rule = "tflm") -> NDArray[np.int8]:
     """The network's outputs in integer arithmetic.
 
     Args:
@@ -74,7 +77,7 @@ def run(net: QuantizedNet, x: NDArray[np.int8], *, rule: str = "tflm") -> NDArra
 
 
 def run_all(
-    net: QuantizedNet, x: NDArray[np.int8], *, rule: str = "tflm"
+    net: QuantizedNet, x: NDArray[np.int8], *, rule: Rule = "tflm"
 ) -> dict[str, NDArray[np.int8]]:
     """Every tensor of the network, see `run`.
 
@@ -96,7 +99,7 @@ def _stored(net: QuantizedNet, tensor: str, value: Centred) -> NDArray[np.int8]:
 
 
 def _batches(
-    net: QuantizedNet, x: NDArray[np.int8], *, rule: str, keep_all: bool
+    net: QuantizedNet, x: NDArray[np.int8], *, rule: Rule, keep_all: bool
 ) -> Iterator[tuple[int, int, dict[str, Centred]]]:
     graph = net.graph
     expected = graph.shape(graph.input)[1:]
@@ -123,62 +126,25 @@ def _batches(
         yield start, start + len(batch), values
 
 
-def _kernel(net: QuantizedNet, layer: Layer, rule: str) -> Kernel:
+def _kernel(net: QuantizedNet, layer: Layer, rule: Rule) -> Kernel:
     """A function of centred inputs `(windows, height, width, channels)`."""
-    ruled = {
-        "conv": _conv,
-        "depthwise_conv": _depthwise_conv,
-        "fully_connected": _fully_connected,
-        "add": _add,
-    }
-    if layer.op in ruled:
-        return ruled[layer.op](net, layer, rule)
-    makers = {
-        "pad": _pad,
-        "reshape": _reshape,
-        "avg_pool": _avg_pool,
-        "max_pool": _max_pool,
-        "mean": _mean,
-    }
-    if layer.op not in makers:
+    if layer.op not in _MAKERS:
         raise ExportError(
             f"layer {layer.name!r}: the integer reference has no {layer.op}; it has "
-            f"{', '.join((*ruled, *makers))}. End the graph at the logits"
+            f"{', '.join(_MAKERS)}. End the graph at the logits"
         )
-    return makers[layer.op](net, layer)
+    return _MAKERS[layer.op](net, layer, rule)
 
 
-class _Window(NamedTuple):
-    """Where a kernel reads: zero padding `(before, after)` of both axes and output positions."""
-
-    rows: tuple[int, int]
-    columns: tuple[int, int]
-    height: int
-    width: int
-
-
-def _window(net: QuantizedNet, layer: Layer) -> _Window:
-    source, target = net.graph.shape(layer.inputs[0]), net.graph.shape(layer.output)
-    padding = []
-    for axis in (0, 1):
-        needed = (
-            (target[axis + 1] - 1) * layer.stride[axis]
-            + (layer.kernel[axis] - 1) * layer.dilation[axis]
-            + 1
-        )
-        total = max(needed - source[axis + 1], 0) if layer.padding == "same" else 0
-        padding.append((total // 2, total - total // 2))
-    return _Window(padding[0], padding[1], target[1], target[2])
-
-
-def _taps(x: Centred, layer: Layer, window: _Window, *, fill: float = 0.0) -> NDArray[Any]:
+def _taps(net: QuantizedNet, layer: Layer, x: Centred, *, fill: float = 0.0) -> NDArray[Any]:
     """A view `(windows, out_height, out_width, kernel_height, kernel_width, channels)`."""
-    if window.rows != (0, 0) or window.columns != (0, 0):
-        x = np.pad(x, ((0, 0), window.rows, window.columns, (0, 0)), constant_values=fill)
+    rows, columns = net.graph.padding(layer)
+    if rows != (0, 0) or columns != (0, 0):
+        x = np.pad(x, ((0, 0), rows, columns, (0, 0)), constant_values=fill)
     n, row, column, channel = x.strides
     return as_strided(
         x,
-        shape=(len(x), window.height, window.width, *layer.kernel, x.shape[3]),
+        shape=(len(x), *net.graph.shape(layer.output)[1:3], *layer.kernel, x.shape[3]),
         strides=(
             n,
             row * layer.stride[0],
@@ -199,7 +165,7 @@ def _limits(net: QuantizedNet, layer: Layer) -> tuple[int, int]:
 
 
 def _requantizer(
-    net: QuantizedNet, layer: Layer, *, repeat: int, rule: str
+    net: QuantizedNet, layer: Layer, *, repeat: int, rule: Rule
 ) -> Callable[[NDArray[Any]], Centred]:
     low, high = _limits(net, layer)
     if rule == "c":
@@ -220,33 +186,30 @@ def _exact_dtype(net: QuantizedNet, layer: Layer) -> type[np.float32] | type[np.
     return np.float32 if net.accumulator_bound(layer).max() < 2**24 else np.float64
 
 
-def _conv(net: QuantizedNet, layer: Layer, rule: str) -> Kernel:
-    window = _window(net, layer)
+def _conv(net: QuantizedNet, layer: Layer, rule: Rule) -> Kernel:
     dtype = _exact_dtype(net, layer)
     weights = net.weights[layer.name]
     matrix = np.ascontiguousarray(weights.reshape(len(weights), -1).T.astype(dtype))
     # (kernel_height * kernel_width * in_channels, out_channels)
-    positions = window.height * window.width
-    requantize = _requantizer(net, layer, repeat=positions, rule=rule)
+    shape = net.graph.shape(layer.output)[1:]
+    requantize = _requantizer(net, layer, repeat=shape[0] * shape[1], rule=rule)
     pointwise = layer.kernel == (1, 1) and layer.stride == (1, 1)
 
     def conv(x: Centred) -> Centred:
-        columns = x if pointwise else _taps(x, layer, window)
+        columns = x if pointwise else _taps(net, layer, x)
         sums = columns.reshape(-1, len(matrix)).astype(dtype, copy=False) @ matrix
-        out = requantize(sums.reshape(len(x), -1))
-        return out.reshape(len(x), window.height, window.width, len(weights))
+        return requantize(sums.reshape(len(x), -1)).reshape(len(x), *shape)
 
     return conv
 
 
-def _depthwise_conv(net: QuantizedNet, layer: Layer, rule: str) -> Kernel:
-    window = _window(net, layer)
+def _depthwise_conv(net: QuantizedNet, layer: Layer, rule: Rule) -> Kernel:
     dtype = _exact_dtype(net, layer)
     weights = net.weights[layer.name][0].astype(dtype)
     # (kernel_height, kernel_width, out_channels)
     channels = weights.shape[2]
     repeated = channels // net.graph.shape(layer.inputs[0])[3]
-    shape = (window.height, window.width, channels)
+    shape = net.graph.shape(layer.output)[1:]
     # Weights are spread over all positions: numpy then runs one long loop instead of many loops
     # of `channels` steps.
     spread = [
@@ -254,12 +217,12 @@ def _depthwise_conv(net: QuantizedNet, layer: Layer, rule: str) -> Kernel:
         for row in range(layer.kernel[0])
         for column in range(layer.kernel[1])
     ]
-    requantize = _requantizer(net, layer, repeat=window.height * window.width, rule=rule)
+    requantize = _requantizer(net, layer, repeat=shape[0] * shape[1], rule=rule)
 
     def depthwise_conv(x: Centred) -> Centred:
         if repeated != 1:
             x = np.repeat(x, repeated, axis=3)
-        taps = _taps(x, layer, window)
+        taps = _taps(net, layer, x)
         sums = np.zeros((len(x), *shape), dtype)
         product = np.empty_like(sums)
         for row, column, weight in spread:
@@ -270,19 +233,21 @@ def _depthwise_conv(net: QuantizedNet, layer: Layer, rule: str) -> Kernel:
     return depthwise_conv
 
 
-def _fully_connected(net: QuantizedNet, layer: Layer, rule: str) -> Kernel:
+def _fully_connected(net: QuantizedNet, layer: Layer, rule: Rule) -> Kernel:
     dtype = _exact_dtype(net, layer)
     matrix = np.ascontiguousarray(net.weights[layer.name].T.astype(dtype))
     # (inputs, out_channels)
+    shape = net.graph.shape(layer.output)[1:]
     requantize = _requantizer(net, layer, repeat=1, rule=rule)
 
     def fully_connected(x: Centred) -> Centred:
-        return requantize(x.reshape(len(x), -1).astype(dtype, copy=False) @ matrix)
+        sums = x.reshape(len(x), -1).astype(dtype, copy=False) @ matrix
+        return requantize(sums).reshape(len(x), *shape)
 
     return fully_connected
 
 
-def _add(net: QuantizedNet, layer: Layer, rule: str) -> Kernel:
+def _add(net: QuantizedNet, layer: Layer, rule: Rule) -> Kernel:
     (first_scale, first_zero), (second_scale, second_zero) = (
         net.activations[name] for name in layer.inputs
     )
@@ -309,7 +274,7 @@ def _add(net: QuantizedNet, layer: Layer, rule: str) -> Kernel:
     return add
 
 
-def _pad(net: QuantizedNet, layer: Layer) -> Kernel:
+def _pad(net: QuantizedNet, layer: Layer, rule: Rule) -> Kernel:
     top, bottom, left, right = layer.pads
     target = net.graph.shape(layer.output)
 
@@ -321,52 +286,76 @@ def _pad(net: QuantizedNet, layer: Layer) -> Kernel:
     return pad
 
 
-def _reshape(net: QuantizedNet, layer: Layer) -> Kernel:
+def _reshape(net: QuantizedNet, layer: Layer, rule: Rule) -> Kernel:
     target = net.graph.shape(layer.output)[1:]
     return lambda x: x.reshape(len(x), *target)
 
 
-def _avg_pool(net: QuantizedNet, layer: Layer) -> Kernel:
-    window = _window(net, layer)
+def _avg_pool(net: QuantizedNet, layer: Layer, rule: Rule) -> Kernel:
     zero_point = net.activations[layer.output][1]
     low, high = _limits(net, layer)
     source = net.graph.shape(layer.inputs[0])
     ones = np.ones((1, source[1], source[2], 1), np.float32)
-    count = _taps(ones, layer, window).sum(axis=(3, 4)).astype(np.int64)
+    count = _taps(net, layer, ones).sum(axis=(3, 4)).astype(np.int64)
     # (1, out_height, out_width, 1): elements inside the image
 
     def avg_pool(x: Centred) -> Centred:
         # At most 2^16 elements of at most 255 each: exact in float32.
-        centred = _taps(x, layer, window).sum(axis=(3, 4)).astype(np.int64)
+        centred = _taps(net, layer, x).sum(axis=(3, 4)).astype(np.int64)
         mean = fixed_point.rounded_mean(centred + zero_point * count, count)
         return np.clip(mean - zero_point, low, high).astype(np.float32)
 
     return avg_pool
 
 
-def _max_pool(net: QuantizedNet, layer: Layer) -> Kernel:
-    window = _window(net, layer)
+def _max_pool(net: QuantizedNet, layer: Layer, rule: Rule) -> Kernel:
     low, high = _limits(net, layer)
 
     def max_pool(x: Centred) -> Centred:
-        largest = _taps(x, layer, window, fill=-np.inf).max(axis=(3, 4))
+        largest = _taps(net, layer, x, fill=-np.inf).max(axis=(3, 4))
         return np.clip(largest, low, high).astype(np.float32)
 
     return max_pool
 
 
-def _mean(net: QuantizedNet, layer: Layer) -> Kernel:
+def _mean(net: QuantizedNet, layer: Layer, rule: Rule) -> Kernel:
     source, target = net.graph.shape(layer.inputs[0]), net.graph.shape(layer.output)
     by = fixed_point.mean_multiplier(
         net.activations[layer.inputs[0]][0],
         net.activations[layer.output][0],
-        source[1] * source[2],
+        prod(source[1:-1]),
     )
     low, high = _limits(net, layer)
 
     def mean(x: Centred) -> Centred:
-        total = x.sum(axis=(1, 2), dtype=np.float64).astype(np.int64)
+        total = x.sum(axis=tuple(range(1, x.ndim - 1)), dtype=np.float64).astype(np.int64)
         out = np.clip(fixed_point.multiply(total, by), low, high).astype(np.float32)
         return out.reshape(len(x), *target[1:])
 
     return mean
+
+
+def _lookup(net: QuantizedNet, layer: Layer, rule: Rule) -> Kernel:
+    before, after = (net.activations[name][1] for name in (layer.inputs[0], layer.output))
+    table = lookup.table(net, layer, litert=rule == "litert").astype(np.float32) - np.float32(
+        after
+    )
+
+    def look_up(x: Centred) -> Centred:
+        return table[(x + np.float32(before + 128)).astype(np.intp)]
+
+    return look_up
+
+
+_MAKERS: dict[Op, Callable[[QuantizedNet, Layer, Rule], Kernel]] = {
+    "conv": _conv,
+    "depthwise_conv": _depthwise_conv,
+    "fully_connected": _fully_connected,
+    "add": _add,
+    "pad": _pad,
+    "reshape": _reshape,
+    "avg_pool": _avg_pool,
+    "max_pool": _max_pool,
+    "mean": _mean,
+    **dict.fromkeys(lookup.TABLES, _lookup),
+}

@@ -18,22 +18,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deploy.tflite import runtime as tflite_runtime
+from hwmodels.operators import OPERATORS, TFLITE_OPS
 from ppgnas.errors import GraphError
 
 IDENTIFIER = b"TFL3"
 _CUSTOM = 32
 _PLACEHOLDER = 127  # in the old one-byte field: the code stands in the newer field
-_WINDOW = ("Padding", "StrideH", "StrideW", "FusedActivationFunction")
-_DILATED = (*_WINDOW, "DilationHFactor", "DilationWFactor")
-_OPTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
-    "CONV_2D": ("Conv2DOptions", _DILATED),
-    "DEPTHWISE_CONV_2D": ("DepthwiseConv2DOptions", _DILATED),
-    "FULLY_CONNECTED": ("FullyConnectedOptions", ("FusedActivationFunction", "WeightsFormat")),
-    "ADD": ("AddOptions", ("FusedActivationFunction",)),
-    "AVERAGE_POOL_2D": ("Pool2DOptions", (*_WINDOW, "FilterHeight", "FilterWidth")),
-    "MAX_POOL_2D": ("Pool2DOptions", (*_WINDOW, "FilterHeight", "FilterWidth")),
-}
-"""operator -> (table of options, fields that are read)."""
 
 
 @dataclass(frozen=True)
@@ -58,12 +48,20 @@ class StoredTensor:
 
 @dataclass(frozen=True)
 class StoredOperator:
-    """One operator: its name in the schema, tensor indices (-1: left out) and options."""
+    """One operator.
+
+    Attributes:
+        name: in the schema.
+        inputs, outputs: indices of tensors; -1 where one is left out.
+        options: numbers of its table of options, by the schema's names.
+        words: names among them: `Padding` and `FusedActivationFunction`.
+    """
 
     name: str
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
     options: dict[str, int] = field(default_factory=dict)
+    words: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -118,6 +116,10 @@ class _Parser:
         self._content = content
         self._kinds = _names(schema.TensorType)
         self._builtins = _names(schema.BuiltinOperator)
+        self._words = {
+            "Padding": _names(schema.Padding),
+            "FusedActivationFunction": _names(schema.ActivationFunctionType),
+        }
 
     def model(self, name: str) -> StoredModel:
         model = self._s.Model.GetRootAs(self._content, 0)
@@ -197,19 +199,26 @@ class _Parser:
 
     def _operator(self, codes: list[str], operator: Any) -> StoredOperator:
         name = codes[operator.OpcodeIndex()]
-        table, fields = _OPTIONS.get(name, ("", ()))
-        values = {}
-        if fields:
-            options = getattr(self._s, table)()
+        values, words = {}, {}
+        if name in TFLITE_OPS and OPERATORS[TFLITE_OPS[name]].options:
+            known = OPERATORS[TFLITE_OPS[name]]
+            options = getattr(self._s, known.options)()
             # Without a table every field has the schema's default, which an empty one gives.
             stored = operator.BuiltinOptions() or self._empty_table()
             options.Init(stored.Bytes, stored.Pos)
-            values = {key: int(getattr(options, key)()) for key in fields}
+            read = [field for _, *pair in known.pairs for field in pair]
+            read += ["WeightsFormat"] if hasattr(options, "WeightsFormat") else []
+            values = {key: int(getattr(options, key)()) for key in read}
+            for key, meaning in self._words.items():
+                if hasattr(options, key):
+                    code = int(getattr(options, key)())
+                    words[key] = meaning.get(code, f"code {code}")
         return StoredOperator(
             name,
             self._integers(operator, "Inputs"),
             self._integers(operator, "Outputs"),
             values,
+            words,
         )
 
     @staticmethod

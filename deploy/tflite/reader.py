@@ -10,37 +10,21 @@ is named by the tensor that it writes.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from deploy.integers.quantized import QuantizedNet
 from deploy.tflite.parse import StoredModel, StoredOperator, StoredTensor, parse
-from hwmodels.graph import WEIGHTED_OPS, Graph, Layer, Tensor
+from hwmodels.graph import Graph, Layer, Tensor
+from hwmodels.operators import ACTIVATIONS, OPERATORS, PADDINGS, TFLITE_OPS, Activation
 from ppgnas.errors import ExportError, GraphError
 
-_OPS = {
-    "CONV_2D": "conv",
-    "DEPTHWISE_CONV_2D": "depthwise_conv",
-    "FULLY_CONNECTED": "fully_connected",
-    "ADD": "add",
-    "PAD": "pad",
-    "RESHAPE": "reshape",
-    "SQUEEZE": "reshape",
-    "EXPAND_DIMS": "reshape",
-    "AVERAGE_POOL_2D": "avg_pool",
-    "MAX_POOL_2D": "max_pool",
-    "MEAN": "mean",
-    "SOFTMAX": "softmax",
-}
-_IMAGE_OPS = frozenset({"conv", "depthwise_conv", "avg_pool", "max_pool", "pad"})
-_ACTIVATIONS = {0: "none", 1: "relu", 3: "relu6"}
-_ACTIVATION_NAMES = {2: "RELU_N1_TO_1", 4: "TANH", 5: "SIGN_BIT"}
-_PADDINGS = {0: "same", 1: "valid"}
+Word = TypeVar("Word", bound=str)
 _QUANTISE = (
     "only fully quantised int8 files have costs. Convert with a representative data set, "
     "int8 operators only, and int8 input and output"
@@ -166,19 +150,18 @@ class _Translator:
     def _layer(self, index: int, operator: StoredOperator) -> Layer:
         output = self._names[operator.outputs[0]] if operator.outputs else "nothing"
         self._where = f"operator {index} {operator.name} ({output!r})"
-        if operator.name not in _OPS:
+        if operator.name not in TFLITE_OPS:
             raise self._fail(
-                f"{operator.name} has no cost; allowed: {', '.join(_OPS)}. To add it, extend OPS "
-                "in hwmodels/graph.py, give it a kernel class in hwmodels/engines/kernels.py "
-                "(CLASSES) and read it in deploy/tflite/reader.py"
+                f"{operator.name} has no cost; allowed: {', '.join(TFLITE_OPS)}. "
+                "To add it, extend hwmodels/operators.py"
             )
-        op = _OPS[operator.name]
+        op = TFLITE_OPS[operator.name]
+        known = OPERATORS[op]
         if len(operator.outputs) != 1 or operator.outputs[0] < 0:
             raise self._fail(f"it has {len(operator.outputs)} outputs; allowed: 1")
-        reads = 2 if op == "add" else 1
-        inputs = operator.inputs[:reads]
-        if len(inputs) < reads or min(inputs) < 0:
-            raise self._fail(f"it has {len(operator.inputs)} inputs; needed: {reads}")
+        inputs = operator.inputs[: known.inputs]
+        if len(inputs) < known.inputs or min(inputs) < 0:
+            raise self._fail(f"it has {len(operator.inputs)} inputs; needed: {known.inputs}")
         for tensor in inputs:
             if self._stored.tensors[tensor].content is not None:
                 raise self._fail(
@@ -188,59 +171,59 @@ class _Translator:
             self._check_activation(tensor)
         self._check_activation(operator.outputs[0])
         shapes = [self._stored.tensors[t].shape for t in (*inputs, operator.outputs[0])]
-        if op in _IMAGE_OPS and {len(shape) for shape in shapes} != {4}:
-            raise self._fail(f"its tensors have shapes {shapes}; allowed: (1, height, width, c)")
-        readers: dict[str, Callable[[StoredOperator], dict[str, Any]]] = {
-            "pad": self._pad,
-            "mean": self._mean,
-            "fully_connected": self._fully_connected,
-        }
-        return Layer(
-            output,
-            op,
-            tuple(self._names[tensor] for tensor in inputs),
-            output,
-            **readers.get(op, self._window)(operator),
-        )
+        if not {len(shape) for shape in shapes} <= set(known.ranks):
+            raise self._fail(
+                f"its tensors have shapes {shapes}; allowed: "
+                f"{' or '.join(map(str, known.ranks))} sizes, the channels last"
+            )
+        layer = Layer(output, op, tuple(self._names[tensor] for tensor in inputs), output)
+        if op == "pad":
+            return replace(layer, pads=self._pads(operator))
+        if op == "mean":
+            self._check_mean(operator)
+        if op == "fully_connected":
+            self._check_dense(operator)
+        return self._with_options(layer, operator)
 
-    def _window(self, operator: StoredOperator) -> dict[str, Any]:
-        """Kernel, strides, padding and fused activation; what an operator lacks is left out."""
-        options = operator.options
-        found: dict[str, Any] = {}
-        if "FusedActivationFunction" in options:
-            found["activation"] = self._activation(options["FusedActivationFunction"])
-        if "StrideH" in options:
-            found["stride"] = self._positive("stride", options["StrideH"], options["StrideW"])
-            padding = options["Padding"]
-            if padding not in _PADDINGS:
-                raise self._fail(f"its padding has code {padding}; allowed: SAME, VALID")
-            found["padding"] = _PADDINGS[padding]
-        if "FilterHeight" in options:
-            found["kernel"] = self._positive(
-                "kernel", options["FilterHeight"], options["FilterWidth"]
+    def _with_options(self, layer: Layer, operator: StoredOperator) -> Layer:
+        """The layer with its kernel, strides, padding and fused activation."""
+        words, known = operator.words, OPERATORS[layer.op]
+        if known.activates:
+            activation: Activation = self._word(
+                "fused activation", words["FusedActivationFunction"], ACTIVATIONS
             )
-        if "DilationHFactor" in options:
-            found["dilation"] = self._positive(
-                "dilation", options["DilationHFactor"], options["DilationWFactor"]
-            )
+            layer = replace(layer, activation=activation)
+        if known.shape != "window":
+            return layer
+        pairs = {
+            what: self._positive(what, operator.options[height], operator.options[width])
+            for what, height, width in known.pairs
+        }
+        if known.weighted:
             shape = self._constant_shape(operator, 1, "weights")
             if len(shape) != 4:
                 raise self._fail(f"its weights have shape {shape}; allowed: four sizes")
-            found["kernel"] = self._positive("kernel", shape[1], shape[2])
-        return found
+            pairs["kernel"] = self._positive("kernel", shape[1], shape[2])
+        return replace(
+            layer,
+            padding=self._word("padding", words["Padding"], PADDINGS),
+            kernel=pairs["kernel"],
+            stride=pairs["stride"],
+            dilation=pairs.get("dilation", (1, 1)),
+        )
+
+    def _word(self, what: str, stored: str, allowed: tuple[Word, ...]) -> Word:
+        for word in allowed:
+            if word.upper() == stored:
+                return word
+        raise self._fail(
+            f"its {what} is {stored}; allowed: {', '.join(word.upper() for word in allowed)}"
+        )
 
     def _positive(self, what: str, height: int, width: int) -> tuple[int, int]:
         if min(height, width) < 1:
             raise self._fail(f"its {what} is {(height, width)}; both must be at least 1")
         return height, width
-
-    def _activation(self, code: int) -> str:
-        if code not in _ACTIVATIONS:
-            raise self._fail(
-                f"its fused activation is {_ACTIVATION_NAMES.get(code, f'code {code}')}; "
-                "allowed: NONE, RELU, RELU6"
-            )
-        return _ACTIVATIONS[code]
 
     def _constant_shape(self, operator: StoredOperator, place: int, what: str) -> tuple[int, ...]:
         index = operator.inputs[place] if len(operator.inputs) > place else -1
@@ -260,16 +243,16 @@ class _Translator:
             raise self._fail(f"its {what} hold {values.size} bytes for shape {tensor.shape}")
         return [int(n) for n in values.view(types[tensor.kind])]
 
-    def _pad(self, operator: StoredOperator) -> dict[str, Any]:
+    def _pads(self, operator: StoredOperator) -> tuple[int, int, int, int]:
         pads = self._constant(operator, 1, "paddings")
         if len(pads) != 8 or min(pads) < 0 or any(pads[:2] + pads[6:]):
             raise self._fail(
                 f"its paddings are {pads}; allowed: rows and columns of a four-dimensional "
                 "tensor, not batch or channels"
             )
-        return {"pads": tuple(pads[2:6])}
+        return pads[2], pads[3], pads[4], pads[5]
 
-    def _mean(self, operator: StoredOperator) -> dict[str, Any]:
+    def _check_mean(self, operator: StoredOperator) -> None:
         source = self._stored.tensors[operator.inputs[0]].shape
         target = self._stored.tensors[operator.outputs[0]].shape
         axes = {axis % len(source) for axis in self._constant(operator, 1, "axes")}
@@ -279,9 +262,8 @@ class _Translator:
             raise self._fail(
                 f"it reduces axes {sorted(axes)} of {source}; allowed: all of height and width"
             )
-        return {}
 
-    def _fully_connected(self, operator: StoredOperator) -> dict[str, Any]:
+    def _check_dense(self, operator: StoredOperator) -> None:
         if operator.options["WeightsFormat"]:
             raise self._fail("its weights are shuffled; allowed: the default format")
         shape = self._constant_shape(operator, 1, "weights")
@@ -292,10 +274,9 @@ class _Translator:
                 f"{prod(source)}. A dense layer over several rows is a convolution 1x1: write it "
                 "as one"
             )
-        return {"activation": self._activation(operator.options["FusedActivationFunction"])}
 
     def _check_weights(self, graph: Graph, layer: Layer, operator: StoredOperator) -> None:
-        if layer.op not in WEIGHTED_OPS:
+        if not OPERATORS[layer.op].weighted:
             return
         expected = graph.weight_shape(layer)
         tensor = self._stored.tensors[operator.inputs[1]]
@@ -334,13 +315,7 @@ def _net(graph: Graph, stored: StoredModel) -> QuantizedNet:
         activations[tensor.name] = float(found.scales[0]), int(found.zero_points[0])
     weights, biases, scales = {}, {}, {}
     for layer, operator in zip(graph.layers, stored.operators, strict=True):
-        source = graph.shape(layer.inputs[0])
-        if layer.op == "mean" and len(source) != 4:
-            raise ExportError(
-                f"layer {layer.name!r}: a mean of shape {source}; the integer reference knows "
-                "(1, height, width, channels). Its costs are not affected"
-            )
-        if layer.op not in WEIGHTED_OPS:
+        if not OPERATORS[layer.op].weighted:
             continue
         shape = graph.weight_shape(layer)
         channels = shape[-1] if layer.op == "depthwise_conv" else shape[0]
@@ -352,7 +327,7 @@ def _net(graph: Graph, stored: StoredModel) -> QuantizedNet:
     return QuantizedNet(graph, activations, weights, biases, scales)
 
 
-def _weight_scales(layer: Layer, kernel: StoredTensor, channels: int) -> Any:
+def _weight_scales(layer: Layer, kernel: StoredTensor, channels: int) -> NDArray[np.float64]:
     if (
         np.any(kernel.zero_points)
         or len(kernel.scales) not in (1, channels)
@@ -372,7 +347,7 @@ def _weight_scales(layer: Layer, kernel: StoredTensor, channels: int) -> Any:
     return np.broadcast_to(kernel.scales.astype(np.float64), (channels,)).copy()
 
 
-def _bias(layer: Layer, bias: StoredTensor | None, channels: int) -> Any:
+def _bias(layer: Layer, bias: StoredTensor | None, channels: int) -> NDArray[np.int32]:
     if bias is None:
         return np.zeros(channels, np.int32)
     content = bias.content or b""

@@ -10,7 +10,6 @@ tensorflow/lite/tools/versioning/op_version.cc.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
@@ -20,27 +19,11 @@ from numpy.typing import NDArray
 from deploy.integers.quantized import QuantizedNet
 from deploy.tflite import runtime as tflite_runtime
 from hwmodels.arena import ALIGNMENT, Plan
-from hwmodels.graph import WEIGHTED_OPS, Layer
+from hwmodels.graph import Layer
+from hwmodels.operators import OPERATORS, Op
 from ppgnas.errors import ExportError
 
 _ALIGNMENT_BYTES = 16
-_OPERATORS = {
-    "conv": ("CONV_2D", 3),
-    "depthwise_conv": ("DEPTHWISE_CONV_2D", 3),
-    "fully_connected": ("FULLY_CONNECTED", 4),
-    "add": ("ADD", 2),
-    "pad": ("PAD", 2),
-    "reshape": ("RESHAPE", 1),
-    "avg_pool": ("AVERAGE_POOL_2D", 2),
-    "max_pool": ("MAX_POOL_2D", 2),
-    "mean": ("MEAN", 2),
-    "softmax": ("SOFTMAX", 2),
-}
-"""op -> (builtin operator, version that takes int8)."""
-_ACTIVATIONS = {"none": "NONE", "relu": "RELU", "relu6": "RELU6"}
-_PADDINGS = {"valid": "VALID", "same": "SAME"}
-
-
 PLAN_NAME = "OfflineMemoryAllocation"
 """Metadata entry in which TFLM looks for offsets; see tensorflow/lite/micro/docs/
 memory_management.md."""
@@ -203,7 +186,7 @@ class _Writer:
         operator = self._s.OperatorT()
         operator.opcodeIndex = self._opcode(layer.op)
         inputs = [self._index[name] for name in layer.inputs]
-        if layer.op in WEIGHTED_OPS:
+        if OPERATORS[layer.op].weighted:
             inputs += self._weights(layer)
         elif layer.op == "pad":
             top, bottom, left, right = layer.pads
@@ -213,64 +196,51 @@ class _Writer:
             shape = self._net.graph.shape(layer.output)
             inputs.append(self._constant(shape))
         elif layer.op == "mean":
-            inputs.append(self._constant([1, 2]))
+            rank = len(self._net.graph.shape(layer.inputs[0]))
+            inputs.append(self._constant(range(1, rank - 1)))
         operator.inputs = np.array(inputs, np.int32)
         operator.outputs = np.array([self._index[layer.output]], np.int32)
-        name, options = self._options(layer)
-        operator.builtinOptionsType = getattr(self._s.BuiltinOptions, name)
-        operator.builtinOptions = options
+        name = OPERATORS[layer.op].options
+        if name:
+            operator.builtinOptionsType = getattr(self._s.BuiltinOptions, name)
+            operator.builtinOptions = self._options(layer, getattr(self._s, f"{name}T")())
         return operator
 
-    def _opcode(self, op: str) -> int:
-        name, version = _OPERATORS[op]
-        code = getattr(self._s.BuiltinOperator, name)
-        for index, known in enumerate(self._codes):
-            if known.builtinCode == code:
+    def _opcode(self, op: Op) -> int:
+        known = OPERATORS[op]
+        code = getattr(self._s.BuiltinOperator, known.tflite[0])
+        for index, written in enumerate(self._codes):
+            if written.builtinCode == code:
                 return index
         entry = self._s.OperatorCodeT()
         # Older readers know only this int8 field.
         entry.deprecatedBuiltinCode = min(code, 127)
         entry.builtinCode = code
-        entry.version = version
+        entry.version = known.version
         self._codes.append(entry)
         return len(self._codes) - 1
 
-    def _options(self, layer: Layer) -> tuple[str, Any]:
-        """Name of the options' table and the table."""
-        s = self._s
-        makers: dict[str, Callable[[], Any]] = {
-            "conv": s.Conv2DOptionsT,
-            "depthwise_conv": s.DepthwiseConv2DOptionsT,
-            "fully_connected": s.FullyConnectedOptionsT,
-            "add": s.AddOptionsT,
-            "pad": s.PadOptionsT,
-            "reshape": s.ReshapeOptionsT,
-            "avg_pool": s.Pool2DOptionsT,
-            "max_pool": s.Pool2DOptionsT,
-            "mean": s.ReducerOptionsT,
-            "softmax": s.SoftmaxOptionsT,
-        }
-        options = makers[layer.op]()
-        if layer.op in ("conv", "depthwise_conv", "avg_pool", "max_pool"):
-            options.strideH, options.strideW = layer.stride
-            options.padding = getattr(s.Padding, _PADDINGS[layer.padding])
-        if layer.op in ("conv", "depthwise_conv"):
-            options.dilationHFactor, options.dilationWFactor = layer.dilation
-        if layer.op in ("avg_pool", "max_pool"):
-            options.filterHeight, options.filterWidth = layer.kernel
+    def _options(self, layer: Layer, options: Any) -> Any:
+        """The table of options, filled."""
+        s, graph, known = self._s, self._net.graph, OPERATORS[layer.op]
+        for what, *fields in known.pairs:
+            for name, value in zip(fields, getattr(layer, what), strict=True):
+                setattr(options, name[0].lower() + name[1:], value)
+        if known.shape == "window":
+            options.padding = getattr(s.Padding, layer.padding.upper())
+        if known.activates:
+            options.fusedActivationFunction = getattr(
+                s.ActivationFunctionType, layer.activation.upper()
+            )
         if layer.op == "depthwise_conv":
-            graph = self._net.graph
             channels = graph.shape(layer.inputs[0])[3]
             options.depthMultiplier = graph.shape(layer.output)[3] // channels
-        if layer.op in WEIGHTED_OPS | {"add", "avg_pool", "max_pool"}:
-            options.fusedActivationFunction = getattr(
-                s.ActivationFunctionType, _ACTIVATIONS[layer.activation]
-            )
         if layer.op == "mean":
-            options.keepDims = len(self._net.graph.shape(layer.output)) == 4
+            source, target = graph.shape(layer.inputs[0]), graph.shape(layer.output)
+            options.keepDims = len(source) == len(target)
         if layer.op == "softmax":
             options.beta = 1.0
-        return type(options).__name__.removesuffix("T"), options
+        return options
 
 
 def _aligned_buffer_class(schema: ModuleType) -> type:

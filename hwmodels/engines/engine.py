@@ -10,14 +10,18 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Literal
 
 from hwmodels.boards import Board
-from hwmodels.engines.kernels import Geometry, Shape, geometry, kernel_class
+from hwmodels.engines.kernels import Geometry, geometry, kernel_class
 from hwmodels.estimate import Estimate
 from hwmodels.generated_c.law import CLaw
-from hwmodels.graph import Layer
+from hwmodels.graph import Layer, Shape
 from ppgnas.defaults import DEFAULT_ENGINE
 from ppgnas.errors import BoardError
+
+EngineKind = Literal["layers", "program"]
+"""`layers`: one kernel runs one layer. `program`: generated C, whose steps take several."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,19 +111,20 @@ class Engine:
 
     Attributes:
         name, title, version, date: identity; another version is another engine.
+        kind: see `EngineKind`.
         cores: cores that it has a figure for.
         parts: prefixes of supported parts; empty is every part.
         cmsis_nn_scratch: kernels ask the arena for CMSIS-NN's scratch buffers.
         errors: kernel class -> mean relative error of held-out layers; `networks CORE` -> of
             held-out networks.
         profiles: by core and part; without any, `_work` stands for a Cortex-M7.
-        generated: the laws of generated C, whose steps take several layers; else None.
     """
 
     name: str
     title: str
     version: str
     date: str
+    kind: EngineKind
     cores: tuple[str, ...]
     parts: tuple[str, ...]
     cmsis_nn_scratch: bool
@@ -128,9 +133,15 @@ class Engine:
     errors: dict[str, float]
     _work: Callable[[str, Geometry], Work] = field(repr=False, compare=False)
     profiles: tuple[Profile, ...] = field(default=(), repr=False, compare=False)
-    generated: CLaw | None = field(default=None, repr=False, compare=False)
+    _law: CLaw | None = field(default=None, repr=False, compare=False)
     # Profiles and costs of layers seen before; a pure function's memory, never part of the value.
     memo: dict[object, object] = field(default_factory=dict, repr=False, compare=False)
+
+    @property
+    def law(self) -> CLaw:
+        """The laws of an engine of kind `program`."""
+        assert self._law is not None, f"engine {self.name!r} is of kind {self.kind!r}"
+        return self._law
 
     def work(
         self, layer: Layer, source: Shape, target: Shape, profile: Profile | None = None

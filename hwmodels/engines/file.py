@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from hwmodels.engines.engine import EngineKind
 from hwmodels.estimate import Estimate
 from hwmodels.figures import Figure
 
@@ -174,13 +175,18 @@ class EngineFile(BaseModel):
 
     @model_validator(mode="after")
     def _complete(self) -> EngineFile:
-        if self.generated is None:
+        if self.kind == "layers":
             for key in ("cycles", "flash", "sram"):
                 if getattr(self, key) is None:
                     raise ValueError(f"the table [{key}] is missing")
         elif self.memory_waits is None:
             raise ValueError("memory_waits is missing; generated C needs it")
         return self
+
+    @property
+    def kind(self) -> EngineKind:
+        """What the file describes."""
+        return "layers" if self.generated is None else "program"
 
     @property
     def kernel_cycles(self) -> CyclesFile:

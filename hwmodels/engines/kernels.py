@@ -16,10 +16,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from math import prod
 
-from hwmodels.graph import Layer
+from hwmodels.graph import Layer, Shape, window_padding
+from hwmodels.operators import OPERATORS
 from ppgnas.errors import GraphError
-
-Shape = tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,36 +50,28 @@ class Geometry:
         return self.rows * self.columns
 
 
-def real_taps(size: int, positions: int, kernel: int, stride: int, dilation: int) -> int:
-    """Taps along one axis that read the input, summed over the output positions.
-
-    Padding is split as TFLite's `same` does: the smaller half in front.
-    """
-    span = (positions - 1) * stride + (kernel - 1) * dilation + 1
-    front = max(0, span - size) // 2
-    count = 0
-    for position in range(positions):
-        start = position * stride - front
-        count += sum(0 <= start + tap * dilation < size for tap in range(kernel))
-    return count
+def real_taps(layer: Layer, source: Shape, target: Shape) -> int:
+    """Taps of a window that read the input, over all output positions."""
+    counts = [0, 0]
+    for axis, (front, _) in enumerate(window_padding(layer, source, target)):
+        size, kernel = source[axis + 1], layer.kernel[axis]
+        stride, dilation = layer.stride[axis], layer.dilation[axis]
+        for start in range(-front, target[axis + 1] * stride - front, stride):
+            counts[axis] += sum(0 <= start + tap * dilation < size for tap in range(kernel))
+    return counts[0] * counts[1]
 
 
 def geometry(layer: Layer, source: Shape, target: Shape) -> Geometry:
     """Geometry of a layer between tensors of shape `source` and `target` (NHWC)."""
     if layer.op == "fully_connected":
         return Geometry(1, 1, 1, 1, 1, prod(source), target[-1])
-    if layer.op in ("conv", "depthwise_conv", "avg_pool", "max_pool"):
-        (kernel_h, kernel_w), (stride_h, stride_w) = layer.kernel, layer.stride
-        dilation_h, dilation_w = layer.dilation
-        taps = real_taps(source[1], target[1], kernel_h, stride_h, dilation_h) * real_taps(
-            source[2], target[2], kernel_w, stride_w, dilation_w
-        )
+    known = OPERATORS.get(layer.op)  # files of timings hold operators that no graph has
+    if known is not None and known.shape == "window":
         return Geometry(
             target[1],
             target[2],
-            kernel_h,
-            kernel_w,
-            taps,
+            *layer.kernel,
+            real_taps(layer, source, target),
             source[3],
             target[3],
             strided=max(layer.stride) > 1,
@@ -252,28 +243,24 @@ def timed_class(kernel: str, g: Geometry) -> str | None:
     return None
 
 
-# Operators that are a kernel class of their own; those without features have assumed cycles.
-_OPS = ("fully_connected", "add", "avg_pool", "max_pool", "softmax", "pad", "reshape", "mean")
-
-
 def kernel_class(op: str, g: Geometry) -> str:
     """Name of the kernel that CMSIS-NN's wrappers choose for a layer.
 
-    `pad`, `reshape` and `mean` have no counted kernel; their op is their class.
+    Any other operator is a class of its own; those without a law have assumed cycles.
 
     Raises:
-        GraphError: an operator that no rule covers.
+        GraphError: an unknown operator.
     """
     if op == "conv":
         pointwise = g.kernel_h * g.kernel_w == 1 and not g.dilated
         return "conv_1x1" if pointwise else "conv"
     if op == "depthwise_conv":
         return "depthwise" if g.cin == g.cout and not g.dilated else "depthwise_general"
-    if op in _OPS:
+    if op in OPERATORS:
         return op
     raise GraphError(
-        f"kernels: operator {op!r} has no cost; known: conv, depthwise_conv, {', '.join(_OPS)}. "
-        "Add its features to CLASSES in hwmodels/engines/kernels.py"
+        f"kernels: operator {op!r} has no cost; known: {', '.join(OPERATORS)}. "
+        "Add it to hwmodels/operators.py"
     )
 
 

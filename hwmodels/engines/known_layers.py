@@ -9,11 +9,10 @@ from dataclasses import dataclass
 
 from hwmodels.arena import aligned
 from hwmodels.engines.engine import Engine, Profile, Work
-from hwmodels.engines.kernels import Shape, geometry, scratch_bytes
-from hwmodels.graph import Graph, Layer
+from hwmodels.engines.kernels import geometry, scratch_bytes
+from hwmodels.graph import Graph, Layer, Shape
+from hwmodels.operators import OPERATORS
 
-# Operators with one weight scale per output channel; a fully connected layer has one for all.
-PER_CHANNEL_OPS = frozenset({"conv", "depthwise_conv"})
 # A search sees some ten thousand kinds of layers; the memory is bounded all the same.
 _MEMO_ENTRIES = 200_000
 
@@ -36,6 +35,7 @@ class KnownLayer:
 def _know(
     graph: Graph, layer: Layer, engine: Engine, profile: Profile, source: Shape, target: Shape
 ) -> KnownLayer:
+    known = OPERATORS[layer.op]
     work = engine.work(layer, source, target, profile)
     scratch = 0
     if engine.cmsis_nn_scratch:
@@ -46,7 +46,8 @@ def _know(
         cycles=work.cycles.value,
         macs=graph.macs(layer),
         weight_bytes=graph.weight_bytes(layer),
-        channels=target[-1] if layer.op in PER_CHANNEL_OPS else 0,
+        # A convolution has a weight scale for each output, a fully connected layer one for all.
+        channels=target[-1] if known.weighted and known.shape == "window" else 0,
         scratch=scratch,
         scratch_aligned=aligned(scratch),
         output_aligned=aligned(elements(target)),

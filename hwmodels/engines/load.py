@@ -25,6 +25,7 @@ from hwmodels.engines.profiles import (
 from hwmodels.estimate import Estimate
 from hwmodels.figures import explain
 from hwmodels.generated_c.law import CLaw
+from hwmodels.operators import OPERATORS
 from ppgnas.defaults import DEFAULT_ENGINE
 from ppgnas.errors import BoardError
 from ppgnas.toml_file import read_toml
@@ -99,6 +100,7 @@ def read_engine(path: Path) -> Engine:
         title=file.title,
         version=file.version,
         date=file.date,
+        kind=file.kind,
         cores=file.cores,
         parts=file.parts,
         cmsis_nn_scratch=file.cmsis_nn_scratch,
@@ -107,7 +109,7 @@ def read_engine(path: Path) -> Engine:
         errors=errors,
         _work=next(p.work for p in profiles if p.core == "Cortex-M7"),
         profiles=profiles,
-        generated=law,
+        _law=law,
     )
 
 
@@ -116,13 +118,18 @@ def _flash_rules(file: FlashFile | None) -> FlashRules:
     if file is None:
         none = Estimate.exact(0)
         return FlashRules(none, none, none, none, none, {})
+    # Kernels that the file does not know; an engine without any links no kernels one by one.
+    assumed: dict[str, Estimate] = {
+        op: known.assumed.code_bytes for op, known in OPERATORS.items() if known.assumed
+    }
+    kernels = {kernel: figure.estimate() for kernel, figure in file.kernels.items()}
     return FlashRules(
         file.interpreter.estimate(),
         file.model_base.estimate(),
         file.model_per_op.estimate(),
         file.model_per_weighted_op.estimate(),
         file.model_per_channel.estimate(),
-        {kernel: figure.estimate() for kernel, figure in file.kernels.items()},
+        {**assumed, **kernels} if kernels else {},
     )
 
 

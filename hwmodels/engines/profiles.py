@@ -24,6 +24,7 @@ from hwmodels.engines.kernels import CLASSES, TIMED, Geometry, timed_class
 from hwmodels.estimate import Estimate
 from hwmodels.figures import explain
 from hwmodels.generated_c.law import CLaw
+from hwmodels.operators import OPERATORS
 from ppgnas.errors import BoardError, GraphError
 from ppgnas.toml_file import read_toml
 
@@ -33,7 +34,10 @@ Law = Callable[[str, Geometry], Work]
 def _assumed(file: EngineFile, ratio: float = 1.0) -> Law:
     """Cycles of operators without a law, `ratio` times those of a Cortex-M7."""
     dispatch = file.kernel_cycles.dispatch.estimate().times(ratio)
-    elements = {op: f.estimate().times(ratio) for op, f in file.kernel_cycles.elements.items()}
+    elements: dict[str, Estimate] = {
+        op: known.assumed.cycles for op, known in OPERATORS.items() if known.assumed
+    }
+    elements |= {op: figure.estimate() for op, figure in file.kernel_cycles.elements.items()}
 
     def work(kernel: str, shape: Geometry) -> Work:
         if kernel not in elements:
@@ -43,7 +47,7 @@ def _assumed(file: EngineFile, ratio: float = 1.0) -> Law:
             )
         # Pools and means are paid by what they read, the others by what they write.
         count = shape.taps * (shape.cin if kernel.endswith("pool") else 1)
-        return Work(kernel, dispatch + elements[kernel].times(count), False, True)
+        return Work(kernel, dispatch + elements[kernel].times(ratio).times(count), False, True)
 
     return work
 
@@ -196,7 +200,7 @@ def calibrated(
                 "program has; run `ppgnas calibrate` again"
             )
     others = tuple(p for p in profiles if p.core != found.core)
-    if file.generated is not None:
+    if file.kind == "program":
         if found.kernels:
             raise BoardError(
                 f"{path}: generated C has no single kernels; remove [calibration.kernels]"

@@ -93,8 +93,8 @@ def raw_cycles(graph: Graph, board: Board, engine: Engine) -> float:
         GraphError: the engine has no cost for an operator.
     """
     ratio = board.core_ratio.value if board.core == "Cortex-M7" else 1.0
-    if engine.generated is not None:
-        return fast_cost(graph, engine.generated)[0] * ratio
+    if engine.kind == "program":
+        return fast_cost(graph, engine.law)[0] * ratio
     profile = engine.profile(board)
     cycles = sum(
         engine.work(
@@ -157,7 +157,7 @@ def from_layers(layers: Sequence[LayerTiming], board: Board, engine: Engine) -> 
     Raises:
         GraphError: the engine has no cost for an operator, or runs several layers as one.
     """
-    if engine.generated is not None:
+    if engine.kind == "program":
         raise GraphError(
             f"engine {engine.name!r} runs several layers as one, so timings of single layers say "
             "nothing of it; time a whole network and give it with --anchor"

@@ -12,11 +12,14 @@ from __future__ import annotations
 import csv
 import math
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from hwmodels.engines.kernels import Geometry, geometry
-from hwmodels.graph import OPS, Layer
+from hwmodels.graph import Layer
+from hwmodels.operators import OPS, PADDINGS, Op, Padding
 from ppgnas.errors import DataError
 
 MINIMUM_NETWORKS = 3
@@ -25,7 +28,8 @@ _ALIASES = {
     "kh": "kernel_h", "kw": "kernel_w", "sh": "stride_h", "sw": "stride_w", "dh": "dilation_h",
     "dw": "dilation_w", "pad": "padding", "cyc_op": "cycles", "freq_mhz": "clock_mhz",
 }  # fmt: skip
-_OPS = {"conv2d": "conv", "conv_2d": "conv", "depthwise_conv2d": "depthwise_conv",
+Word = TypeVar("Word", Op, Padding)
+_OPS: dict[str, Op] = {"conv2d": "conv", "conv_2d": "conv", "depthwise_conv2d": "depthwise_conv",
         "depthwise_conv_2d": "depthwise_conv", "dense": "fully_connected"}  # fmt: skip
 _HELP = (
     "Networks need the columns model and latency_ms (or cycles); layers need in_shape, out_shape "
@@ -46,7 +50,7 @@ class NetworkTiming:
 class LayerTiming:
     """A layer on the board: cycles of its kernel."""
 
-    op: str
+    op: Op
     geometry: Geometry
     line: int
     cycles: float
@@ -168,12 +172,18 @@ class _Row:
         if named and named.lower() != part.lower():
             raise self.wrong("mcu", f"the timings of one part are expected, and --board is {part}")
 
-    def op(self) -> str:
-        name = self.cells.get("op", "conv").lower() or "conv"
-        name = _OPS.get(name, name)
-        if name not in OPS:
-            raise self.wrong("op", f"known ops: {', '.join(OPS)}")
-        return name
+    def op(self) -> Op:
+        return self._word("op", "conv", OPS, _OPS)
+
+    def _word(
+        self, column: str, default: Word, allowed: Sequence[Word], other: dict[str, Word]
+    ) -> Word:
+        name = self.cells.get(column, "").lower() or default
+        name = other.get(name, name)
+        for word in allowed:
+            if word == name:
+                return word
+        raise self.wrong(column, f"known {column}s: {', '.join(allowed)}")
 
     def shape(self, column: str) -> tuple[int, ...]:
         text = self.text(column)
@@ -192,6 +202,7 @@ class _Row:
             for key in ("kernel", "stride", "dilation")
         )
         layer = Layer(
-            "", self.op(), (), "", kernel, stride, dilation, self.cells.get("padding") or "same"
-        )
+            "", self.op(), (), "", kernel, stride, dilation,
+            self._word("padding", "same", PADDINGS, {}),
+        )  # fmt: skip
         return geometry(layer, self.shape("in_shape"), self.shape("out_shape"))

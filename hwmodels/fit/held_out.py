@@ -37,7 +37,7 @@ from hwmodels.fit.timings import (
     timed_layers,
     timed_networks,
 )
-from hwmodels.graph import OPS
+from hwmodels.operators import OPS
 
 POWER_CSV = DATA_DIR / "active_power.csv"
 # A network that runs on a stream: its published power is an average with sleep.

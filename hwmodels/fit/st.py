@@ -21,7 +21,7 @@ from hwmodels.estimate import Estimate
 from hwmodels.fit.regression import Array, HeldOut, half_width, leave_groups_out, solve
 from hwmodels.fit.timed import limits_of
 from hwmodels.fit.timings import ST_CURRENT, TimedNetwork, timed_networks
-from hwmodels.graph import WEIGHTED_OPS
+from hwmodels.operators import WEIGHTED_OPS
 from ppgnas.toml_file import read_toml
 
 VERSIONS = {ST_CURRENT: "st-edge-ai", "8.1": "st-edge-ai-8.1", "7.3": "st-edge-ai-7.3"}

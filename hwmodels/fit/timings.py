@@ -10,10 +10,12 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 from hwmodels.engines.kernels import Geometry, geometry
 from hwmodels.engines.load import DATA_DIR
 from hwmodels.graph import Layer
+from hwmodels.operators import Op
 
 LAYERS_CSV = DATA_DIR / "layer_cycles_tflm.csv"
 NETWORKS_CSV = DATA_DIR / "whole_networks.csv"
@@ -107,7 +109,7 @@ def network_layers(path: Path = NETWORK_LAYERS_CSV) -> dict[str, tuple[tuple[str
             (int(row[f"{key}_h"] or 1), int(row[f"{key}_w"] or 1))
             for key in ("kernel", "stride", "dilation")
         )
-        layer = Layer("", row["op"], (), "", kernel, stride, dilation, row["padding"] or "valid")
+        layer = Layer("", cast(Op, row["op"]), (), "", kernel, stride, dilation)
         shapes = shape_of(row["in_shape"]), shape_of(row["out_shape"])
         layers[row["model"]].append((row["op"], geometry(layer, *shapes)))
     return {model: tuple(rows) for model, rows in layers.items()}

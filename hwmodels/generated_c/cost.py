@@ -13,10 +13,11 @@ from hwmodels.estimate import Estimate
 from hwmodels.generated_c.law import PLAIN_CODE_BYTES, PLAIN_CYCLES_PER_MAC, CLaw
 from hwmodels.generated_c.program import Program, Step, program
 from hwmodels.generated_c.shapes import StepShape, infer_shape, step_shape
-from hwmodels.graph import WEIGHTED_OPS, Graph, Layer
+from hwmodels.graph import Graph, Layer
+from hwmodels.operators import OPERATORS
 
 _REQUANT_BYTES = 8  # a bias and a factor of an output
-_JOINT_BYTES = 12  # three numbers of an addition
+_JOINT_BYTES = OPERATORS["add"].table_bytes
 
 
 @dataclass(frozen=True)
@@ -56,10 +57,8 @@ class CCost:
 def table_bytes(graph: Graph, step: Step) -> int:
     """Bytes of constants of a generic step or a pool."""
     layer = step.layers[0]
-    if layer.op == "add":
-        return _JOINT_BYTES
-    if layer.op not in WEIGHTED_OPS:
-        return 0
+    if not OPERATORS[layer.op].weighted:
+        return OPERATORS[layer.op].table_bytes
     return math.prod(graph.weight_shape(layer)) + _REQUANT_BYTES * graph.shape(layer.output)[-1]
 
 

@@ -92,7 +92,7 @@ def step_shape(graph: Graph, program: Program, step: Step) -> StepShape:
     source = graph.shape(layer.inputs[0])
     to = program.storages[step.target]
     origin = program.storages[step.source]
-    common = {"pad": step.lead * source[3], "paired": int(to.paired), "layout": _layout(to)}
+    common = {"pad": step.lead * source[-1], "paired": int(to.paired), "layout": _layout(to)}
     if step.kind == "separable":
         found = depthwise_taps(layer, source)
         assert found is not None

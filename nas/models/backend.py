@@ -20,6 +20,7 @@ from search_spaces.space import SearchSpace
 
 if TYPE_CHECKING:
     from deploy.integers.quantized import QuantizedNet
+    from deploy.integers.reference import Rule
     from distill.evaluation import Predictions
 
 
@@ -81,7 +82,7 @@ class Predict(Protocol):
         recordings: Sequence[Recording],
         *,
         transitions: Transitions | None = None,
-        rule: str = "tflm",
+        rule: Rule = "tflm",
     ) -> Predictions: ...
 
 

@@ -1,4 +1,4 @@
-"""Random small networks shaped like the lowered ones, as a fixture that makes them."""
+"""Random small networks shaped like the lowered ones, and compilers, as fixtures."""
 
 from __future__ import annotations
 
@@ -10,8 +10,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from deploy.emulation.host import HostCompiler, find_host_compiler
+from deploy.emulation.toolchain import Compiler, find_compiler
 from deploy.integers.quantized import QuantizedNet, quantize
 from hwmodels.graph import Graph, Layer, Tensor
+from hwmodels.operators import Op
+from ppgnas.errors import DependencyError
 
 Shape = tuple[int, ...]
 
@@ -34,7 +38,7 @@ class NetworkBuilder:
 
     def add(
         self,
-        op: str,
+        op: Op,
         shape: Shape,
         *,
         inputs: tuple[str, ...] = (),
@@ -61,7 +65,7 @@ class NetworkBuilder:
         """Shape of a tensor so far."""
         return next(t.shape for t in self.tensors if t.name == name)
 
-    def weighted(self, op: str, channels: int, **options: Any) -> str:
+    def weighted(self, op: Op, channels: int, **options: Any) -> str:
         """Append a convolution or fully connected layer with random weights."""
         _, height, width, source = self.size(self.last)
         kernel, stride = options.get("kernel", (1, 1)), options.get("stride", (1, 1))
@@ -175,3 +179,19 @@ def make_windows() -> Callable[..., NDArray[np.int8]]:
         return np.where(rng.random((count, 1, 1, 1)) < 0.5, noise, smooth).astype(np.int8)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def host() -> HostCompiler:
+    try:
+        return find_host_compiler()
+    except DependencyError as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture(scope="session", params=["zig", "gcc"])
+def arm(request: pytest.FixtureRequest) -> Compiler:
+    try:
+        return find_compiler(request.param)
+    except DependencyError as error:
+        pytest.skip(str(error))

@@ -6,8 +6,9 @@ import random
 
 import numpy as np
 
-from deploy.integers.quantized import SHARED_SCALE_OPS, QuantizedNet, quantize
-from hwmodels.graph import WEIGHTED_OPS, Graph
+from deploy.integers.quantized import QuantizedNet, quantize
+from hwmodels.graph import Graph
+from hwmodels.operators import SHARED_SCALE_OPS, WEIGHTED_OPS
 from search_spaces.lower import lower
 from search_spaces.space import SearchSpace
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hwmodels.graph import Graph, Layer, Tensor
+from hwmodels.operators import Op, Padding
 
 
 def small_graph(*, channels: int = 8, time: int = 16, classes: int = 180) -> Graph:
@@ -40,14 +41,14 @@ def small_graph(*, channels: int = 8, time: int = 16, classes: int = 180) -> Gra
 
 
 def one_layer(
-    op: str,
+    op: Op,
     source: tuple[int, ...],
     target: tuple[int, ...],
     *,
     kernel: tuple[int, int] = (1, 1),
     stride: tuple[int, int] = (1, 1),
     dilation: tuple[int, int] = (1, 1),
-    padding: str = "valid",
+    padding: Padding = "valid",
 ) -> Graph:
     """A graph of one layer with one input."""
     layer = Layer("only", op, ("x",), "y", kernel, stride, dilation, padding)

@@ -9,7 +9,7 @@ from hwmodels.arena import lower_bound_plan
 from hwmodels.boards import load_board
 from hwmodels.engines.load import load_engine
 from hwmodels.flash import flash_parts
-from hwmodels.graph import WEIGHTED_OPS
+from hwmodels.operators import WEIGHTED_OPS
 from hwmodels.scorecard import score
 from tests.hwmodels.small import small_graph
 

@@ -44,6 +44,7 @@ def paper_engine() -> Engine:
         title="",
         version="1",
         date="",
+        kind="layers",
         cores=("Cortex-M7",),
         parts=(),
         cmsis_nn_scratch=True,

@@ -15,12 +15,13 @@ from deploy.integers import fixed_point
 from deploy.integers.quantized import QuantizedNet, quantize
 from deploy.integers.weight_scales import unambiguous_scale
 from hwmodels.graph import Graph, Layer, Tensor
+from hwmodels.operators import Op
 from ppgnas.errors import ExportError
 
 Make = Callable[..., Any]
 
 
-def one_conv(op: str = "conv") -> Graph:
+def one_conv(op: Op = "conv") -> Graph:
     """`x (1,1,2,2) -> conv 1x1 -> y (1,1,2,2)`, or another weighted op."""
     shape = (1, 4) if op == "fully_connected" else (1, 1, 2, 2)
     return Graph(

@@ -143,7 +143,7 @@ def test_refusals(make_lowered: Make) -> None:
         "(windows, 1, 128, 4): see QuantizedNet.quantize_input"
     )
     with pytest.raises(ExportError, match=r"^rule is 'nearest'; allowed: tflm, litert, c$"):
-        reference.run(net, np.zeros((2, 1, 128, 4), np.int8), rule="nearest")
+        reference.run(net, np.zeros((2, 1, 128, 4), np.int8), rule="nearest")  # type: ignore[arg-type]
 
 
 def test_refuses_softmax(make_builder: Make) -> None:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from hwmodels.boards import load_board
 from hwmodels.engines.engine import Engine
 from hwmodels.engines.load import engine_names, load_engine
+from hwmodels.operators import Op
 from ppgnas.errors import BoardError
 from tests.hwmodels.small import one_layer
 
@@ -23,7 +24,7 @@ def engine(request: pytest.FixtureRequest) -> Engine:
 
 
 def cycles(
-    engine: Engine, op: str, time: int, cin: int, cout: int, kernel: int
+    engine: Engine, op: Op, time: int, cin: int, cout: int, kernel: int
 ) -> tuple[float, float, float]:
     """Value, low and high of one layer 1 x `kernel` over `[1, 1, time, cin]`."""
     source, target = (1, 1, time, cin), (1, 1, time - kernel + 1, cout)
@@ -41,7 +42,7 @@ def never_falls(before: tuple[float, float, float], after: tuple[float, float, f
 @given(op=st.sampled_from(["conv", "fully_connected"]), time=times, cin=fours, cout=fours,
        kernel=taps)  # fmt: skip
 def test_cycles_never_fall_with_outputs(
-    engine: Engine, op: str, time: int, cin: int, cout: int, kernel: int
+    engine: Engine, op: Op, time: int, cin: int, cout: int, kernel: int
 ) -> None:
     """In steps of 4 channels. Single steps may fall: an odd output channel is dearer."""
     assert never_falls(
@@ -53,7 +54,7 @@ def test_cycles_never_fall_with_outputs(
 @given(op=st.sampled_from(["conv", "fully_connected"]), time=times, cin=fours, cout=fours,
        kernel=taps)  # fmt: skip
 def test_cycles_never_fall_with_inputs(
-    engine: Engine, op: str, time: int, cin: int, cout: int, kernel: int
+    engine: Engine, op: Op, time: int, cin: int, cout: int, kernel: int
 ) -> None:
     """In steps of 16 channels; K = 12 is dearer than K = 16, which the kernel takes at once."""
     assert never_falls(

@@ -30,7 +30,8 @@ from ppgnas.errors import GraphError
 def test_real_taps(
     size: int, positions: int, kernel: int, stride: int, dilation: int, taps: int
 ) -> None:
-    assert real_taps(size, positions, kernel, stride, dilation) == taps
+    layer = Layer("c", "conv", (), "", (1, kernel), (1, stride), (1, dilation))
+    assert real_taps(layer, (1, 1, size, 1), (1, 1, positions, 1)) == taps
 
 
 def test_features_of_a_pointwise_layer() -> None:
@@ -83,8 +84,8 @@ def test_unknown_operator_is_not_free() -> None:
         kernel_class("transpose", Geometry(1, 8, 1, 1, 8, 4, 4))
     assert str(caught.value) == (
         "kernels: operator 'transpose' has no cost; known: conv, depthwise_conv, "
-        "fully_connected, add, avg_pool, max_pool, softmax, pad, reshape, mean. "
-        "Add its features to CLASSES in hwmodels/engines/kernels.py"
+        "fully_connected, add, pad, reshape, avg_pool, max_pool, mean, softmax, logistic. "
+        "Add it to hwmodels/operators.py"
     )
 
 

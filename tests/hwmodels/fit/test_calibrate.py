@@ -201,7 +201,8 @@ HELP = (
          "cell or remove the line"),
         ("op,in_shape,out_shape,cycles\nlstm,1x1x4x4,1x1x4x4,9\n",
          "line 2, column op is 'lstm'; known ops: conv, depthwise_conv, fully_connected, add, "
-         "pad, reshape, avg_pool, max_pool, mean, softmax. Correct the cell or remove the line"),
+         "pad, reshape, avg_pool, max_pool, mean, softmax, logistic. Correct the cell or remove "
+         "the line"),
         ("model,latency_ms\na,1\nb,2\n",
          "2 rows are too few to fit; at least 3 networks are needed. Add rows, or pass one "
          "network with --anchor model.tflite=12.3ms"),

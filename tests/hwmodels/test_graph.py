@@ -1,0 +1,69 @@
+"""A graph refuses what no operator gives; padding by hand."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from hwmodels.graph import Graph, Layer, Tensor
+from hwmodels.operators import OPERATORS, OPS, TFLITE_OPS
+from ppgnas.errors import GraphError
+from tests.hwmodels.small import one_layer, small_graph
+
+
+def changed(**fields: Any) -> dict[str, Any]:
+    """The document of a small graph, its first convolution with other fields."""
+    document: dict[str, Any] = json.loads(json.dumps(small_graph().to_json()))
+    layer = next(layer for layer in document["layers"] if layer["op"] == "conv")
+    layer |= {"name": "c"} | fields
+    return document
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"activation": "relu7"}, "has activation 'relu7'; known activations: none, relu, relu6"),
+        ({"activation": ["relu"]}, r"has activation \['relu'\]; known"),
+        ({"padding": "SAME"}, "has padding 'SAME'; known paddings: valid, same"),
+        ({"op": "Conv"}, "has op 'Conv'; known ops: conv, depthwise_conv, fully_connected, add"),
+        ({"op": {}}, "has op {}; known ops"),
+        ({"op": "pad", "activation": "relu"}, "has activation 'relu'; pad has none"),
+        ({"inputs": []}, r"\(conv\) has 0 inputs; allowed: 1"),
+    ],
+)
+def test_words_of_a_document(fields: dict[str, Any], message: str) -> None:
+    with pytest.raises(GraphError, match=f"^graph: layer 'c' {message}"):
+        Graph.from_json(changed(**fields))
+
+
+@pytest.mark.parametrize(
+    ("source", "target"), [((1, 8), (1, 8)), ((1, 0, 1, 4), (1, 0, 1, 4)), ((), ())]
+)
+def test_ranks_of_the_table(source: tuple[int, ...], target: tuple[int, ...]) -> None:
+    with pytest.raises(GraphError, match=r"allowed: 4 sizes of at least 1"):
+        one_layer("conv", source, target)
+
+
+@pytest.mark.parametrize(
+    ("size", "kernel", "stride", "sides"),
+    [(5, 3, 1, (1, 1)), (4, 3, 2, (0, 1)), (6, 4, 1, (1, 2)), (7, 1, 3, (0, 0))],
+)
+def test_same_padding(size: int, kernel: int, stride: int, sides: tuple[int, int]) -> None:
+    target = (1, 1, -(-size // stride), 2)
+    graph = one_layer(
+        "conv", (1, 1, size, 2), target, kernel=(1, kernel), stride=(1, stride), padding="same"
+    )
+    assert graph.padding(graph.layers[0]) == ((0, 0), sides)
+
+
+def test_padding_of_a_pad_layer() -> None:
+    layer = Layer("p", "pad", ("x",), "y", pads=(1, 0, 2, 3))
+    graph = Graph((layer,), (Tensor("x", (1, 2, 3, 4)), Tensor("y", (1, 3, 8, 4))), "x", "y")
+    assert graph.padding(layer) == ((1, 0), (2, 3))
+
+
+def test_every_operator_has_a_row_and_names_of_its_own() -> None:
+    assert tuple(OPERATORS) == OPS
+    assert len(TFLITE_OPS) == sum(len(known.tflite) for known in OPERATORS.values())
