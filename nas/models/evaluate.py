@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from statistics import fmean
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nas.models.names import Model, ModelError
 from nas.models.readout import decoding_of
@@ -15,8 +15,11 @@ from ppg.people.split import UNMAPPED
 from ppg.recording import Recording
 from ppg.windows import windows_of
 
+if TYPE_CHECKING:
+    from deploy.integers.reference import Rule
+
 # Files, and the rule of `deploy.integers.reference` that each computes.
-RULES = {"tflite": "tflm", "c": "c"}
+RULES: dict[str, Rule] = {"tflite": "tflm", "c": "c"}
 
 
 @dataclass(frozen=True)
