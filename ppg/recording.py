@@ -106,6 +106,11 @@ class Recording:
         )
 
 
+def data_set_of(person: str) -> str:
+    """The data set of a `dataset/subject`."""
+    return person.split("/", 1)[0]
+
+
 class Entry(NamedTuple):
     """A recording and the file that it was read from."""
 

@@ -12,7 +12,7 @@ from nas.models.readout import decoding_of
 from ppg.identity import known_people
 from ppg.people import metrics
 from ppg.people.split import UNMAPPED
-from ppg.recording import Recording
+from ppg.recording import Recording, data_set_of
 from ppg.windows import windows_of
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ class Evaluation:
                 "nothing about others. Their role is shown with them, and `unseen` leaves them "
                 "out."
             )
-        unmapped = sorted({person.split("/")[0] for person in self.people} & UNMAPPED)
+        unmapped = sorted({data_set_of(person) for person in self.people} & UNMAPPED)
         if unmapped:
             notes.append(
                 f"{', '.join(unmapped)}: who is who is unknown, so every recording counts as a "

@@ -8,8 +8,7 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
-from ppg.baselines.spectral_motion import spectral_motion
-from ppg.baselines.spectral_peak import spectral_peak
+from ppg.baselines.spectral import spectral_motion, spectral_peak
 from ppg.baselines.wiener import wiener
 from ppg.windows import WindowSet
 from ppgnas.errors import DataError

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ppg.recording import data_set_of
 from ppgnas.errors import DataError
 
 Series = NDArray[np.float64]
@@ -57,62 +58,6 @@ def mean_mae(by_person: dict[str, float]) -> float:
 def median_mae(by_person: dict[str, float]) -> float:
     """MAE of the median person in BPM."""
     return float(np.median(_values(by_person)))
-
-
-def rmse(
-    reference_bpm: ArrayLike, bpm: ArrayLike, person: ArrayLike, people: Sequence[str]
-) -> float:
-    """Root of the mean squared error in BPM, each person weighing the same."""
-    error, index = _errors(reference_bpm, bpm, person, people)
-    return float(np.sqrt(np.sum(person_weights(index) * error**2)))
-
-
-def mape(
-    reference_bpm: ArrayLike, bpm: ArrayLike, person: ArrayLike, people: Sequence[str]
-) -> float:
-    """Mean absolute error in percent of the reference, each person weighing the same.
-
-    CTA-2065 asks for at most 10.
-
-    Raises:
-        DataError: as `mae_by_person`, or a reference of 0 or below.
-    """
-    error, index = _errors(reference_bpm, bpm, person, people)
-    reference = np.asarray(reference_bpm, dtype=np.float64)
-    if (reference <= 0).any():
-        raise DataError(
-            f"metrics: a reference heart rate is {reference.min():g}; allowed: above 0."
-        )
-    return float(np.sum(person_weights(index) * np.abs(error) / reference) * 100)
-
-
-def within_5_bpm(
-    reference_bpm: ArrayLike, bpm: ArrayLike, person: ArrayLike, people: Sequence[str]
-) -> float:
-    """Share of windows that err by at most 5 BPM, mean over people, 0 to 1."""
-    error, index = _errors(reference_bpm, bpm, person, people)
-    return float(np.sum(person_weights(index) * (np.abs(error) <= 5)))
-
-
-def bland_altman(
-    reference_bpm: ArrayLike, bpm: ArrayLike, person: ArrayLike, people: Sequence[str]
-) -> tuple[float, float, float]:
-    """Bias and 95 % limits of agreement of `bpm - reference_bpm`, each person weighing the same.
-
-    limits = bias +- 1.96 SD, SD over windows with weights w that sum to 1:
-    `sum(w (e - bias)^2) / (1 - sum(w^2))`, which is the sample variance when all weights are
-    equal (Bland and Altman, J Biopharm Stat 17, 2007, for the setting of repeated readings).
-
-    Returns:
-        bias, lower limit, upper limit in BPM; all equal for a single window.
-    """
-    error, index = _errors(reference_bpm, bpm, person, people)
-    weights = person_weights(index)
-    bias = float(np.sum(weights * error))
-    freedom = 1 - float(np.sum(weights**2))
-    spread = float(np.sum(weights * (error - bias) ** 2))
-    deviation = np.sqrt(spread / freedom) if freedom > 1e-12 else 0.0
-    return bias, float(bias - 1.96 * deviation), float(bias + 1.96 * deviation)
 
 
 def bootstrap_mean(
@@ -168,8 +113,10 @@ class Summary:
 
     Attributes:
         mae_bpm_low, mae_bpm_high: 90 % interval of `mae_bpm`.
-        within_5_bpm: share of the windows.
-        bias_bpm, limits_bpm: see `bland_altman`.
+        mape_percent: mean absolute error in percent of the reference; CTA-2065 asks for 10.
+        within_5_bpm: share of windows that err by at most 5 BPM, 0 to 1.
+        bias_bpm, limits_bpm: mean error and 95 % limits of agreement, bias +- 1.96 SD, SD over
+            windows with weights w that sum to 1: `sum(w (e - bias)^2) / (1 - sum(w^2))`.
         people, datasets: by name.
     """
 
@@ -244,17 +191,27 @@ def summary(
         people: names as `dataset/subject`.
 
     Raises:
-        DataError: as `mae_by_person`.
+        DataError: as `mae_by_person`, or a reference of 0 or below.
     """
+    error, index = _errors(reference_bpm, bpm, person, people)
+    reference, weights = np.asarray(reference_bpm, np.float64), person_weights(person)
+    if (reference <= 0).any():
+        raise DataError(
+            f"metrics: a reference heart rate is {reference.min():g}; allowed: above 0."
+        )
     raw = mae_by_person(reference_bpm, bpm, person, people)
     smooth = mae_by_person(reference_bpm, bpm_smoothed, person, people)
     low, high = bootstrap_mean(list(raw.values()))
-    bias, lower, upper = bland_altman(reference_bpm, bpm, person, people)
-    counts = np.bincount(np.asarray(person, dtype=np.int64), minlength=len(people))
+    bias = float(np.sum(weights * error))
+    # Bland and Altman, J Biopharm Stat 17, 2007: the sample variance where weights are equal.
+    freedom = 1 - float(np.sum(weights**2))
+    spread = float(np.sum(weights * (error - bias) ** 2))
+    reach = float(1.96 * np.sqrt(spread / freedom)) if freedom > 1e-12 else 0.0
+    counts = np.bincount(index, minlength=len(people))
     windows = dict(zip(people, counts.tolist(), strict=True))
     members: dict[str, list[str]] = {}
     for name in raw:
-        members.setdefault(name.split("/", 1)[0], []).append(name)
+        members.setdefault(data_set_of(name), []).append(name)
     return Summary(
         windows=int(counts.sum()),
         mae_bpm=mean_mae(raw),
@@ -262,11 +219,11 @@ def summary(
         mae_bpm_low=low,
         mae_bpm_high=high,
         median_person_mae_bpm=median_mae(raw),
-        rmse_bpm=rmse(reference_bpm, bpm, person, people),
-        mape_percent=mape(reference_bpm, bpm, person, people),
-        within_5_bpm=within_5_bpm(reference_bpm, bpm, person, people),
+        rmse_bpm=float(np.sqrt(np.sum(weights * error**2))),
+        mape_percent=float(np.sum(weights * np.abs(error) / reference) * 100),
+        within_5_bpm=float(np.sum(weights * (np.abs(error) <= 5))),
         bias_bpm=bias,
-        limits_bpm=(lower, upper),
+        limits_bpm=(bias - reach, bias + reach),
         people={name: PersonErrors(raw[name], smooth[name], windows[name]) for name in raw},
         datasets={
             name: DataSetErrors(

@@ -21,11 +21,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
-from ppg.people.split import UNMAPPED, Split
-from ppg.recording import Recording
+from ppg.people.split import UNMAPPED, Split, mapped, people_of
+from ppg.recording import Recording, data_set_of
 from ppgnas.errors import DataError
 
 DALIA = "ppg_dalia"
@@ -45,6 +46,9 @@ class Fold:
     split: Split
 
 
+Folds = Callable[[Sequence[Recording], int], list[Fold]]
+
+
 @dataclass(frozen=True)
 class Protocol:
     """A protocol with everything settled but the recordings.
@@ -52,14 +56,14 @@ class Protocol:
     Attributes:
         name: a key of `PROTOCOLS`, with the data set and the number of folds where it has them.
         dataset: data sets that are read; empty means all.
-        keep: which recordings of them.
         folds: folds of the recordings that are kept, by seed.
+        only: pattern that the names of their recordings begin with.
     """
 
     name: str
     dataset: tuple[str, ...]
-    keep: Callable[[Recording], bool]
-    folds: Callable[[Sequence[Recording], int], list[Fold]]
+    folds: Folds
+    only: str = ""
 
     def select(self, recordings: Iterable[Recording]) -> list[Recording]:
         """The recordings that take part.
@@ -72,7 +76,7 @@ class Protocol:
             recording
             for recording in found
             if (not self.dataset or recording.dataset in self.dataset)
-            and self.keep(recording)
+            and re.match(self.only, recording.name)
             and bool(recording.usable.any())
         ]
         missing = [name for name in self.dataset if name not in {r.dataset for r in kept}]
@@ -111,19 +115,15 @@ def protocol(
             f"{', '.join(tested) or 'all'}; name the tested data sets with --dataset, and others "
             "with --train-dataset."
         )
-    title = "+".join(tested)
+    others, title = "+".join(train), "+".join(tested)
     if name == "transfer":
         if not tested or not train:
             raise DataError(
                 "protocol transfer: name the tested data set with --dataset and those to train on "
                 "with --train-dataset."
             )
-        return Protocol(
-            f"transfer-{'+'.join(train)}-to-{title}",
-            (*tested, *train),
-            _all,
-            lambda r, seed: _transfer(r, seed, tested),
-        )
+        one = partial(_one_fold, name=name, fold=title, tested=lambda r: r.dataset in tested)
+        return Protocol(f"transfer-{others}-to-{title}", (*tested, *train), one)
     if name in ("loso", "kfold"):
         unknown = sorted(set(tested) & UNMAPPED)
         if unknown:
@@ -132,34 +132,27 @@ def protocol(
                 "is unknown, so people cannot be tested in turn; take it out of --dataset, or "
                 "test it whole with the protocol transfer."
             )
-        way = name if name == "loso" else f"kfold{folds}"
-        title = f"{way}-{title}" if title else way
         if name == "kfold" and folds < 2:
             raise DataError(f"protocol kfold: {folds} folds; allowed: 2 or more.")
-        if name == "loso":
-            plain = leave_one_out
-        else:
-
-            def plain(recordings: Sequence[Recording], seed: int) -> list[Fold]:
-                return k_fold(recordings, seed, count=folds)
-
+        plain: Folds = leave_one_out if name == "loso" else partial(k_fold, count=folds)
+        way = name if name == "loso" else f"kfold{folds}"
+        title = f"{way}-{title}" if title else way
         if not train:
-            return Protocol(title, tested, _all, plain)
-        return Protocol(
-            f"{title}-with-{'+'.join(train)}",
-            (*tested, *train),
-            _all,
-            lambda r, seed: _with_others(plain, r, seed, tested),
-        )
+            return Protocol(title, tested, plain)
+        both = partial(_with_others, plain=plain, tested=tested)
+        return Protocol(f"{title}-with-{others}", (*tested, *train), both)
     if train:
         raise DataError(f"protocol {name} has its own people; leave out --train-dataset.")
     if tested:
         raise DataError(f"protocol {name} has its own data set; leave out --dataset {title}.")
     if name == "dalia-groups":
-        return Protocol(name, (DALIA,), _all, dalia_groups)
+        return Protocol(name, (DALIA,), dalia_groups)
     if name == "bami1-bami2":
-        return Protocol(name, ("bami1", "bami2"), _all, _bami)
-    return Protocol(name, (SPC,), _of_the_competition, _spc)
+        second = partial(_one_fold, name=name, fold="bami2", tested=lambda r: r.dataset == "bami2")
+        return Protocol(name, ("bami1", "bami2"), second)
+    test = partial(_one_fold, name=name, fold="test", tested=lambda r: r.name.startswith("TEST_"))
+    # Without the extra recording of arm exercise, whose person is a test person.
+    return Protocol(name, (SPC,), test, only=r"DATA_\d\d_|TEST_")
 
 
 def options_of(name: str) -> list[str]:
@@ -185,15 +178,10 @@ def options_of(name: str) -> list[str]:
 
 
 def _with_others(
-    plain: Callable[[Sequence[Recording], int], list[Fold]],
-    recordings: Sequence[Recording],
-    seed: int,
-    tested: tuple[str, ...],
+    recordings: Sequence[Recording], seed: int, *, plain: Folds, tested: tuple[str, ...]
 ) -> list[Fold]:
     """The folds of some data sets, with the people of all others to train on as well."""
-    of_tested = [r for r in recordings if r.dataset in tested]
-    known = set(_people(of_tested))
-    others = [person for person in _people(recordings) if person not in known]
+    others = people_of(r for r in recordings if r.dataset not in tested)
     return [
         Fold(
             fold.name,
@@ -201,23 +189,35 @@ def _with_others(
                 sorted((*fold.split.train, *fold.split.search, *others)), fold.split.report, seed
             ),
         )
-        for fold in plain(of_tested, seed)
+        for fold in plain([r for r in recordings if r.dataset in tested], seed)
     ]
 
 
-def _transfer(recordings: Sequence[Recording], seed: int, tested: tuple[str, ...]) -> list[Fold]:
-    report = _people([r for r in recordings if r.dataset in tested])
-    train = _people([r for r in recordings if r.dataset not in tested])
-    _need("transfer", train, report)
-    return [Fold("+".join(tested), _split(train, report, seed))]
+def _one_fold(
+    recordings: Sequence[Recording],
+    seed: int,
+    *,
+    name: str,
+    fold: str,
+    tested: Callable[[Recording], bool],
+) -> list[Fold]:
+    """Some recordings tested, all others to train on."""
+    report = people_of(r for r in recordings if tested(r))
+    train = people_of(r for r in recordings if not tested(r))
+    if not report or len(train) < 2:
+        raise DataError(
+            f"protocol {name}: {len(train)} people to train on and {len(report)} to test; needed: "
+            "at least 2 and 1."
+        )
+    return [Fold(fold, _split(train, report, seed))]
 
 
 def leave_one_out(recordings: Sequence[Recording], seed: int) -> list[Fold]:
     """Each person tested alone; those whose mapping is unknown only train."""
-    people = _people(recordings)
+    people = people_of(recordings)
     return [
         Fold(person.replace("/", "_"), _split([p for p in people if p != person], [person], seed))
-        for person in _mapped(people)
+        for person in mapped(people)
     ]
 
 
@@ -229,12 +229,12 @@ def k_fold(recordings: Sequence[Recording], seed: int, *, count: int) -> list[Fo
     Raises:
         DataError: fewer people than groups.
     """
-    people = _people(recordings)
-    tested = _mapped(people)
+    people = people_of(recordings)
+    tested = mapped(people)
     if len(tested) < count:
         raise DataError(f"protocol kfold: {len(tested)} people for {count} folds; give fewer.")
     rng = np.random.default_rng((seed, 11))
-    order = sorted(tested, key=lambda person: (person.split("/")[0], rng.random()))
+    order = sorted(tested, key=lambda person: (data_set_of(person), rng.random()))
     groups = [sorted(order[start::count]) for start in range(count)]
     return [
         Fold(f"{number}", _split([p for p in people if p not in group], group, seed))
@@ -249,7 +249,7 @@ def dalia_groups(recordings: Sequence[Recording], seed: int) -> list[Fold]:
         DataError: not the fifteen subjects.
     """
     by_number: dict[int, str] = {}
-    for person in _people(recordings):
+    for person in people_of(recordings):
         found = re.search(r"(\d+)$", person)
         if found:
             by_number[int(found[1])] = person
@@ -268,51 +268,9 @@ def dalia_groups(recordings: Sequence[Recording], seed: int) -> list[Fold]:
     return folds
 
 
-def _bami(recordings: Sequence[Recording], seed: int) -> list[Fold]:
-    people = _people(recordings)
-    first, second = (
-        [p for p in people if p.startswith(f"{name}/")] for name in ("bami1", "bami2")
-    )
-    _need("bami1-bami2", first, second)
-    return [Fold("bami2", _split(first, second, seed))]
-
-
-def _of_the_competition(recording: Recording) -> bool:
-    """Without the extra recording of arm exercise, whose person is a test person."""
-    return re.match(r"DATA_\d\d_|TEST_", recording.name) is not None
-
-
-def _spc(recordings: Sequence[Recording], seed: int) -> list[Fold]:
-    train = _people([r for r in recordings if r.name.startswith("DATA_")])
-    test = _people([r for r in recordings if r.name.startswith("TEST_")])
-    _need("spc-train-test", train, test)
-    return [Fold("test", _split(train, test, seed))]
-
-
-def _need(name: str, train: list[str], test: list[str]) -> None:
-    if not test or len(train) < 2:
-        raise DataError(
-            f"protocol {name}: {len(train)} people to train on and {len(test)} to test; needed: "
-            "at least 2 and 1."
-        )
-
-
-def _all(recording: Recording) -> bool:
-    return True
-
-
-def _people(recordings: Iterable[Recording]) -> list[str]:
-    return sorted({r.person for r in recordings})
-
-
-def _mapped(people: Iterable[str]) -> list[str]:
-    """Without those of data sets in which one person may stand under several names."""
-    return [person for person in people if person.split("/")[0] not in UNMAPPED]
-
-
 def _split(pool: Sequence[str], report: Sequence[str], seed: int) -> Split:
     """Validation people drawn from the pool; those whose mapping is unknown stay in train."""
-    free = _mapped(pool)
+    free = mapped(pool)
     if len(free) < 2:
         raise DataError(
             f"protocol: {len(free)} people are left to train and validate; at least 2 are needed."

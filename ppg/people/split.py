@@ -18,13 +18,23 @@ from typing import Any
 
 import numpy as np
 
-from ppg.recording import Recording
+from ppg.recording import Recording, data_set_of
 from ppgnas.errors import DataError
 
 PARTS = ("train", "search", "report")
 # Welltory: 13 people in 21 files, mapping unknown (Neshitov et al., Sensors 21, 2021).
 UNMAPPED = frozenset({"welltory"})
 REPORT_FROM_SHARE = 0.4
+
+
+def people_of(recordings: Iterable[Recording]) -> list[str]:
+    """People with at least one usable window, sorted."""
+    return sorted({r.person for r in recordings if bool(r.usable.any())})
+
+
+def mapped(people: Iterable[str]) -> list[str]:
+    """Without those of data sets in which one person may stand under several names."""
+    return [person for person in people if data_set_of(person) not in UNMAPPED]
 
 
 @dataclass(frozen=True)
@@ -59,7 +69,7 @@ class Split:
                     )
                 seen[person] = part
         for name in UNMAPPED:
-            sides = sorted({part for person, part in seen.items() if _data_set(person) == name})
+            sides = sorted({part for person, part in seen.items() if data_set_of(person) == name})
             if len(sides) > 1:
                 raise DataError(
                     f"split: {name} is in {' and '.join(sides)}; which of its recordings belong "
@@ -118,23 +128,22 @@ def draw_split(
         DataError: too few people, an unknown data set, or a share outside (0, 1).
     """
     _check_draw(seed, search_share=search_share, report_share=report_share)
-    people = _people(recordings)
-    names = sorted({_data_set(person) for person in people})
+    people = people_of(recordings)
+    names = sorted({data_set_of(person) for person in people})
     if report_from is not None and report_from not in names:
         raise DataError(
             f"split: no labelled person in data set {report_from!r}; allowed: {', '.join(names)}."
         )
-    pool = [person for person in people if _data_set(person) not in UNMAPPED]
-    unmapped = [person for person in people if _data_set(person) in UNMAPPED]
+    pool = mapped(people)
     if report_from is None:
         _check_count(len(pool), needed=3)
         count = int(np.clip(round(report_share * len(pool)), 1, len(pool) - 2))
         report = _draw(pool, count=count, seed=seed, purpose="report")
     elif report_from in UNMAPPED:
-        report = [person for person in unmapped if _data_set(person) == report_from]
+        report = [person for person in people if data_set_of(person) == report_from]
     else:
         _check_count(len(pool), needed=3)
-        home = [person for person in pool if _data_set(person) == report_from]
+        home = [person for person in pool if data_set_of(person) == report_from]
         count = int(np.clip(round(REPORT_FROM_SHARE * len(home)), 1, len(pool) - 2))
         report = _draw(home, count=count, seed=seed, purpose="report")
     rest = sorted(set(pool) - set(report))
@@ -157,10 +166,9 @@ def split_before_report(
             in both folders.
     """
     _check_draw(seed, search_share=search_share, report_share=0.2)
-    people = _people(recordings)
-    report = _people(report_recordings)
-    pool = [person for person in people if _data_set(person) not in UNMAPPED]
-    search = _draw_search(pool, share=search_share, seed=seed)
+    people = people_of(recordings)
+    report = people_of(report_recordings)
+    search = _draw_search(mapped(people), share=search_share, seed=seed)
     train = sorted(set(people) - set(search))
     return Split(tuple(train), tuple(search), tuple(report))
 
@@ -195,7 +203,7 @@ def read_split(path: Path, recordings: Iterable[Recording] | None = None) -> Spl
     except DataError as error:
         raise DataError(f"{path}: {error}") from error
     if recordings is not None:
-        known = _people(recordings)
+        known = people_of(recordings)
         unknown = [p for part in PARTS for p in document[part] if p not in set(known)]
         if unknown:
             raise DataError(
@@ -206,15 +214,6 @@ def read_split(path: Path, recordings: Iterable[Recording] | None = None) -> Spl
 
 
 _LISTS = "exactly the lists " + ", ".join(PARTS)
-
-
-def _data_set(person: str) -> str:
-    return person.split("/", 1)[0]
-
-
-def _people(recordings: Iterable[Recording]) -> list[str]:
-    """People with at least one usable window, sorted."""
-    return sorted({r.person for r in recordings if bool(r.usable.any())})
 
 
 def _check_draw(seed: int, *, search_share: float, report_share: float) -> None:
@@ -248,7 +247,7 @@ def _draw(pool: Sequence[str], *, count: int, seed: int, purpose: str) -> list[s
     """Draw `count` people, each data set in proportion (largest remainders), sorted."""
     groups: dict[str, list[str]] = {}
     for person in sorted(pool):
-        groups.setdefault(_data_set(person), []).append(person)
+        groups.setdefault(data_set_of(person), []).append(person)
     generators = {
         name: np.random.default_rng([seed, zlib.crc32(f"{purpose}/{name}".encode())])
         for name in groups

@@ -16,6 +16,7 @@ import numpy as np
 from nas.bench.records.jobs import read_record
 from ppg.people.metrics import bootstrap_mean
 from ppg.people.protocols import options_of
+from ppg.recording import data_set_of
 from ppgnas.errors import RunError
 from ppgnas.tables import markdown_table
 
@@ -62,7 +63,9 @@ def summarise(records: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     return [
         _entry(group, name)
         for group in _groups(records, _RUN).values()
-        for name in sorted({_data_set(person) for record in group for person in record["people"]})
+        for name in sorted(
+            {data_set_of(person) for record in group for person in record["people"]}
+        )
     ]
 
 
@@ -73,10 +76,6 @@ def _groups(
     for record in records:
         groups.setdefault(tuple(record["identity"][key] for key in keys), []).append(record)
     return groups
-
-
-def _data_set(person: str) -> str:
-    return person.split("/", 1)[0]
 
 
 def _entry(records: list[dict[str, Any]], data_set: str) -> dict[str, Any]:
@@ -90,7 +89,7 @@ def _entry(records: list[dict[str, Any]], data_set: str) -> dict[str, Any]:
     for record in records:
         seed = record["identity"]["seed"]
         for person, row in record["people"].items():
-            if _data_set(person) != data_set:
+            if data_set_of(person) != data_set:
                 continue
             windows[person] = row["windows"]
             for column in columns:

@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import ArrayLike
 
 from ppg.people.metrics import (
     ActivityErrors,
-    bland_altman,
+    Summary,
     bootstrap_mean,
     by_activity,
     mae_by_person,
-    mape,
     mean_mae,
     mean_over_people,
     median_mae,
-    rmse,
     summary,
-    within_5_bpm,
 )
 from ppgnas.errors import DataError
 
@@ -38,16 +36,22 @@ def _message(call: Callable[[], object]) -> str:
     return str(caught.value)
 
 
+def _of(true: ArrayLike, read: ArrayLike, person: ArrayLike, people: Sequence[str]) -> Summary:
+    return summary(true, read, read, person, people)
+
+
 def test_hand_computed() -> None:
     by_person = mae_by_person(TRUE, READ, PERSON, PEOPLE)
     assert by_person == {"x/ann": 3.0, "x/bob": 10.0, "y/cid": 2.0}  # nobody has no window
     assert mean_mae(by_person) == 5.0
     assert median_mae(by_person) == 3.0
-    assert within_5_bpm(TRUE, READ, PERSON, PEOPLE) == pytest.approx((1 + 0 + 0.75) / 3)
-    assert rmse([60, 60], [63, 56], [0, 0], ["a"]) == pytest.approx(np.sqrt((9 + 16) / 2))
-    assert rmse([60, 60, 60], [63, 57, 60], [0, 0, 1], "ab") == pytest.approx(np.sqrt(9 / 2))
-    assert mape([50, 100], [55, 80], [0, 0], ["a"]) == pytest.approx(15.0)
-    assert mape([50, 50, 100], [55, 55, 100], [0, 0, 1], "ab") == pytest.approx(5.0)
+    assert _of(TRUE, READ, PERSON, PEOPLE).within_5_bpm == pytest.approx((1 + 0 + 0.75) / 3)
+    assert _of([60, 60], [63, 56], [0, 0], ["a"]).rmse_bpm == pytest.approx(np.sqrt((9 + 16) / 2))
+    assert _of([60, 60, 60], [63, 57, 60], [0, 0, 1], "ab").rmse_bpm == pytest.approx(
+        np.sqrt(9 / 2)
+    )
+    assert _of([50, 100], [55, 80], [0, 0], ["a"]).mape_percent == pytest.approx(15.0)
+    assert _of([50, 50, 100], [55, 55, 100], [0, 0, 1], "ab").mape_percent == pytest.approx(5.0)
 
 
 def test_a_mean_over_people_weighs_people_not_windows() -> None:
@@ -55,12 +59,13 @@ def test_a_mean_over_people_weighs_people_not_windows() -> None:
 
 
 def test_an_error_of_exactly_5_counts_as_within() -> None:
-    assert within_5_bpm([60, 60], [65, 54.99], [0, 0], ["a"]) == 0.5
+    assert _of([60, 60], [65, 54.99], [0, 0], ["a"]).within_5_bpm == 0.5
 
 
 def test_bland_altman_by_hand() -> None:
     # ann +2 and -4, bob +10, cid 0 +1 -1 +6: means -1, 10, 1.5
-    bias, low, high = bland_altman(TRUE, READ, PERSON, PEOPLE)
+    found = _of(TRUE, READ, PERSON, PEOPLE)
+    bias, (low, high) = found.bias_bpm, found.limits_bpm
     assert bias == pytest.approx((-1 + 10 + 1.5) / 3)
     weights = np.array([1 / 6, 1 / 6, 1 / 3, 1 / 12, 1 / 12, 1 / 12, 1 / 12])
     error = np.array([2, -4, 10, 0, 1, -1, 6.0])
@@ -71,14 +76,16 @@ def test_bland_altman_by_hand() -> None:
 def test_bland_altman_of_one_window_each_is_the_textbook_one() -> None:
     rng = np.random.default_rng(0)
     true, read = rng.uniform(50, 150, (2, 30))
-    bias, low, high = bland_altman(true, read, range(30), [f"p{i}" for i in range(30)])
+    found = _of(true, read, range(30), [f"p{i}" for i in range(30)])
+    bias, (low, high) = found.bias_bpm, found.limits_bpm
     error = read - true
     assert bias == pytest.approx(error.mean())
     assert (high - low) / 2 == pytest.approx(1.96 * error.std(ddof=1))
 
 
 def test_bland_altman_of_one_window() -> None:
-    assert bland_altman([60], [63], [0], ["a"]) == (3.0, 3.0, 3.0)
+    found = _of([60], [63], [0], ["a"])
+    assert (found.bias_bpm, found.limits_bpm) == (3.0, (3.0, 3.0))
 
 
 def test_bootstrap_agrees_with_the_normal_interval_for_many_people() -> None:
@@ -178,13 +185,13 @@ def test_order_of_windows_does_not_matter(rows: list[tuple[int, float, float]]) 
 
 
 def test_bad_input() -> None:
-    assert "bpm is nan at 1" in _message(lambda: rmse([60, 60], [60, np.nan], [0, 0], ["a"]))
-    assert "reference_bpm has the shape (0,)" in _message(lambda: rmse([], [], [], ["a"]))
-    assert "2 references, 1 readings" in _message(lambda: rmse([60, 60], [60], [0, 0], ["a"]))
+    assert "bpm is nan at 1" in _message(lambda: _of([60, 60], [60, np.nan], [0, 0], ["a"]))
+    assert "reference_bpm has the shape (0,)" in _message(lambda: _of([], [], [], ["a"]))
+    assert "2 references, 1 readings" in _message(lambda: _of([60, 60], [60], [0, 0], ["a"]))
     text = _message(lambda: mae_by_person([60], [60], [4], PEOPLE))
     assert "a person is 4 or 4; allowed: 0 to 3" in text
     assert "a name stands twice" in _message(lambda: mae_by_person([60], [6], [0], ["a", "a"]))
-    assert "reference heart rate is 0" in _message(lambda: mape([0.0], [60], [0], ["a"]))
+    assert "reference heart rate is 0" in _message(lambda: _of([0.0], [60], [0], ["a"]))
     assert "level is 90" in _message(lambda: bootstrap_mean([1.0], level=90))
     assert "values has the shape (0,)" in _message(lambda: bootstrap_mean([]))
 
