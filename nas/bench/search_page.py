@@ -36,20 +36,20 @@ def finalists_table(run: RunDir) -> str:
     rows = []
     for number in run.finalists():
         card = run.card(number)
-        report, costs = card["report"], card["costs"]
-        low, high = report["mae_bpm_low"], report["mae_bpm_high"]
+        report, costs = card.report, card.costs
+        low, high = report.mae_bpm_low, report.mae_bpm_high
         row = (
             number,
-            f"{report['mae_bpm']:.2f} ({low:.2f} to {high:.2f})",
-            f"{report['mae_bpm_smoothed']:.2f}",
-            f"{report['median_person_mae_bpm']:.2f}",
-            f"{card['search_mae_bpm']['retrained_int8']:.2f}",
-            format_bytes(card["weight_bytes"]),
-            format_bytes(costs["flash_bytes"]["value"]),
-            format_bytes(costs["sram_bytes"]["value"]),
-            f"{costs['latency_ms']['value']:.2f} ms",
-            f"{costs['power_mw']['value']:.2f} mW",
-            f"{card['parity']['tflite_max_lsb']} LSB",
+            f"{report.mae_bpm:.2f} ({low:.2f} to {high:.2f})",
+            f"{report.mae_bpm_smoothed:.2f}",
+            f"{report.median_person_mae_bpm:.2f}",
+            f"{card.search_mae_bpm.retrained_int8:.2f}",
+            format_bytes(card.weight_bytes),
+            format_bytes(costs.flash_bytes.value),
+            format_bytes(costs.sram_bytes.value),
+            f"{costs.latency_ms.value:.2f} ms",
+            f"{costs.power_mw.value:.2f} mW",
+            f"{card.parity.tflite_max_lsb} LSB",
         )
         rows.append(row)
     return markdown_table(head, rows)
@@ -58,10 +58,10 @@ def finalists_table(run: RunDir) -> str:
 def _people_table(run: RunDir) -> str:
     cards = [run.card(number) for number in run.finalists()]
     rows = [
-        (person, *(f"{card['report']['people'][person]['mae_bpm']:.2f}" for card in cards))
-        for person in sorted(cards[0]["report"]["people"])
+        (person, *(f"{card.report.people[person].mae_bpm:.2f}" for card in cards))
+        for person in sorted(cards[0].report.people)
     ]
-    return markdown_table(("person", *(str(card["finalist"]) for card in cards)), rows)
+    return markdown_table(("person", *(str(card.finalist) for card in cards)), rows)
 
 
 def _times(times: dict[str, float]) -> str:

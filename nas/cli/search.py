@@ -158,19 +158,19 @@ def summary(run: Any) -> dict[str, Any]:
     finalists = []
     for number in run.finalists():
         card = run.card(number)
-        report, costs = card["report"], card["costs"]
+        report, costs = card.report, card.costs
         finalists.append(
             {
                 "model": f"{run.path}:{number}",
-                "id": card["id"],
-                "mae_bpm": report["mae_bpm"],
-                "mae_bpm_smoothed": report["mae_bpm_smoothed"],
-                "search_mae_bpm": card["search_mae_bpm"]["retrained_int8"],
-                "weight_bytes": card["weight_bytes"],
-                "flash_bytes": costs["flash_bytes"]["value"],
-                "sram_bytes": costs["sram_bytes"]["value"],
-                "latency_ms": costs["latency_ms"]["value"],
-                "power_mw": costs["power_mw"]["value"],
+                "id": card.id,
+                "mae_bpm": report.mae_bpm,
+                "mae_bpm_smoothed": report.mae_bpm_smoothed,
+                "search_mae_bpm": card.search_mae_bpm.retrained_int8,
+                "weight_bytes": card.weight_bytes,
+                "flash_bytes": costs.flash_bytes.value,
+                "sram_bytes": costs.sram_bytes.value,
+                "latency_ms": costs.latency_ms.value,
+                "power_mw": costs.power_mw.value,
             }
         )
     return {

@@ -82,13 +82,14 @@ def train(
         raise KeyboardInterrupt(
             "The same command goes on from the last checkpoint, if there is one yet."
         ) from None
-    report = card["report"]
+    report = card.report
     if as_json:
-        emit({"model": out, **{key: card[key] for key in ("id", "report", "costs", "synthetic")}})
+        plain = card.to_json()
+        emit({"model": out, **{key: plain[key] for key in ("id", "report", "costs", "synthetic")}})
         return
     print(
-        f"{out}: report people {report['mae_bpm']:.2f} BPM raw, "
-        f"{report['mae_bpm_smoothed']:.2f} smoothed (int8, mean of {len(report['people'])} people"
-        f"{', SYNTHETIC recordings' if card['synthetic'] else ''}); {card['weight_bytes']} B of "
-        f"weights, {card['macs']} MAC, {card['costs']['latency_ms']['value']:.2f} ms"
+        f"{out}: report people {report.mae_bpm:.2f} BPM raw, "
+        f"{report.mae_bpm_smoothed:.2f} smoothed (int8, mean of {len(report.people)} people"
+        f"{', SYNTHETIC recordings' if card.synthetic else ''}); {card.weight_bytes} B of "
+        f"weights, {card.macs} MAC, {card.costs.latency_ms.value:.2f} ms"
     )

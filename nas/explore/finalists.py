@@ -8,7 +8,6 @@ all its files are; a killed run redoes only what is missing.
 
 from __future__ import annotations
 
-import json
 import math
 import shutil
 from collections.abc import Sequence
@@ -22,6 +21,8 @@ from nas.models.backend import Distillery, Retrained, Trainer
 from nas.models.folder import Judging, write_model
 from nas.pareto import pick_spread
 from nas.run.candidates import Candidate
+from nas.run.card import Origin, SearchErrors
+from nas.run.documents import read_document
 from nas.run.folder import RunDir, new_folder
 from nas.run.progress import Tick
 from ppgnas.errors import RunError
@@ -132,9 +133,8 @@ def ranked(chosen: Sequence[Candidate], run: RunDir) -> list[Finalist]:
     finalists = []
     for candidate in chosen:
         folder = run.retrained / candidate.arch.id
-        result = json.loads((folder / "result.json").read_text(encoding="utf-8"))
-        net = QuantizedNet.load(folder)
-        finalists.append(Finalist(candidate, net, float(result["search_mae_bpm"])))
+        error = read_document(folder / "result.json", lambda plain: float(plain["search_mae_bpm"]))
+        finalists.append(Finalist(candidate, QuantizedNet.load(folder), error))
     return sorted(finalists, key=lambda f: (f.search_mae_bpm, f.candidate.number))
 
 
@@ -154,7 +154,7 @@ def write_finalists(
     """
     for index, finalist in enumerate(finalists):
         number = index + 1
-        if number not in run.finalists() or run.card(number)["id"] != finalist.candidate.arch.id:
+        if number not in run.finalists() or run.card(number).id != finalist.candidate.arch.id:
             with new_folder(run.finalist(number)) as folder:
                 _write_finalist(folder, number, finalist, judging, distillery)
         progress(number, len(finalists), f"finalist {number}")
@@ -172,11 +172,10 @@ def _write_finalist(
         finalist.candidate.arch,
         judging=judging,
         distillery=distillery,
-        facts={
-            "finalist": number,
-            "search_mae_bpm": {
-                "inherited": finalist.candidate.mae_bpm,
-                "retrained_int8": finalist.search_mae_bpm,
-            },
-        },
+        origin=Origin(
+            finalist=number,
+            search_mae_bpm=SearchErrors(
+                inherited=finalist.candidate.mae_bpm, retrained_int8=finalist.search_mae_bpm
+            ),
+        ),
     )

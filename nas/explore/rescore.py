@@ -19,7 +19,6 @@ from hwmodels.scorecard import score
 from nas.explore.problem import FIELDS, Problem
 from nas.explore.rescored import SHOWN, Change, FinalistRow, Front, Names, Rescored, Row
 from nas.pareto import nondominated
-from nas.report.loading import number
 from nas.run.candidates import Candidate, Candidates
 from nas.run.folder import RunDir
 from nas.run.run_toml import RunDocument
@@ -168,7 +167,7 @@ def _shown(costs: Costs) -> dict[str, float]:
 def _finalist(run: RunDir, one: _Costed, problem: Problem, target: Target) -> FinalistRow:
     """A row with the bounds of every cost and the accuracies of the card."""
     place = one.candidate.finalist or 0
-    card = run.card(place) if place in run.finalists() else {}
+    card = run.card(place) if place in run.finalists() else None
     full = score(lower(one.candidate.arch), target.board, target.engine, period_s=target.period_s)
     estimates = full.to_json()
     del estimates["layers"]
@@ -179,8 +178,8 @@ def _finalist(run: RunDir, one: _Costed, problem: Problem, target: Target) -> Fi
     }
     return FinalistRow(
         **vars(one.row()),
-        retrained_mae_bpm=number(card, "search_mae_bpm", "retrained_int8"),
-        report_mae_bpm=number(card, "report", "mae_bpm"),
+        retrained_mae_bpm=None if card is None else card.search_mae_bpm.retrained_int8,
+        report_mae_bpm=None if card is None else card.report.mae_bpm,
         estimates=estimates,
         high_end_exceeds=tuple(
             name for name, cost in estimated.items() if cost.high > problem.limits[name]

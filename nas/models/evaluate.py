@@ -176,8 +176,8 @@ def _split_of(model: Model) -> Mapping[str, Sequence[str]]:
     """Who trained, ranked and was reported on; empty where nobody knows, as of a bare file."""
     if model.run is not None:
         return model.run.document().split.to_json()
-    split: Mapping[str, Sequence[str]] = (model.card() or {}).get("split", {})
-    return split
+    card = model.card()
+    return {} if card is None or card.split is None else card.split.to_json()
 
 
 def _roles(

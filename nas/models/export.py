@@ -9,12 +9,12 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
 
 from nas.models.names import Model, ModelError
 from nas.models.signal_chain import Sensors, reading_of
+from nas.run.card import Card, InC
 from ppgnas.errors import BoardError, ExportError
 from ppgnas.files import write_bytes_atomic
 
@@ -69,12 +69,13 @@ def export_files(
     return list(targets)
 
 
-def _checked(path: Path, card: dict[str, Any]) -> bytes:
+def _checked(path: Path, card: Card) -> bytes:
     """A file of the run, if it is the one that the card describes."""
     if not path.is_file():
         raise ExportError(f"{path} is missing; run `ppgnas search` again")
     content = path.read_bytes()
-    if hashlib.sha256(content).hexdigest() != card["files"].get(path.name, {}).get("sha256"):
+    described = card.files.get(path.name)
+    if described is None or hashlib.sha256(content).hexdigest() != described.sha256:
         raise ExportError(
             f"{path} is not the file that its card describes (sha256 differs), so its figures "
             "do not hold for it; run `ppgnas search` again"
@@ -82,9 +83,7 @@ def _checked(path: Path, card: dict[str, Any]) -> bytes:
     return content
 
 
-def _c_files(
-    model: Model, folder: Path, card: dict[str, Any], sensors: Sensors
-) -> dict[str, bytes]:
+def _c_files(model: Model, folder: Path, card: Card, sensors: Sensors) -> dict[str, bytes]:
     """model.c, model.h, README.md, the example around them, and the card."""
     from deploy.c.project import project
     from deploy.integers.single_rounding import RULE
@@ -97,30 +96,29 @@ def _c_files(
     made = project(
         net,
         window,
-        title=f"ppgnas {card['id']}",
+        title=f"ppgnas {card.id}",
         reading=reading_of(net, card, sensors),
         max_scratch_bytes=_sram_bytes(card),
     )
     texts = {name: text.encode() for name, text in made.texts.items()}
     # The run's own errors by this rule stay; bytes and fingerprints are those of these files.
-    in_c = {key: value for key, value in card.get("c", {}).items() if key != "refused"}
-    in_c |= {
-        "rule": RULE,
-        "scratch_bytes": made.source.program.bytes,
-        "sensors": asdict(sensors),
-        "sha256": {
-            name: hashlib.sha256(texts[name]).hexdigest() for name in ("model.c", "model.h")
-        },
-    }
-    document = json.dumps({**card, "c": in_c}, indent=2, allow_nan=False) + "\n"
+    in_c = InC(
+        made.source.program.bytes,
+        RULE,
+        {name: hashlib.sha256(texts[name]).hexdigest() for name in ("model.c", "model.h")},
+        search=card.c.search if isinstance(card.c, InC) else None,
+        report=card.c.report if isinstance(card.c, InC) else None,
+        sensors=asdict(sensors),
+    )
+    document = json.dumps(replace(card, c=in_c).to_json(), indent=2, allow_nan=False) + "\n"
     return {**texts, "card.json": document.encode()}
 
 
-def _sram_bytes(card: dict[str, Any]) -> int | None:
+def _sram_bytes(card: Card) -> int | None:
     """What the board has that the network was costed for; None where its file is gone."""
     from hwmodels.boards import load_board
 
     try:
-        return load_board(card["costs"]["board"]).sram_bytes
+        return load_board(card.costs.board).sram_bytes
     except BoardError:
         return None

@@ -8,23 +8,34 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from nas.models.backend import Distillery
 from nas.models.readout import Decoding, calibrate
+from nas.run.card import (
+    Card,
+    CardCosts,
+    CardParity,
+    ErrorsInC,
+    FileFacts,
+    InC,
+    NotInC,
+    Origin,
+    ReportErrors,
+)
 from ppg.readout.transitions import Transitions
 from ppg.recording import Recording
 from ppgnas.errors import ExportError
 from ppgnas.files import write_json_atomic, write_text_atomic
 
 if TYPE_CHECKING:
+    from deploy import package
     from deploy.c.build import ModelFiles
     from deploy.integers.quantized import QuantizedNet
-    from deploy.package import FileFacts
     from distill.evaluation import Predictions
     from hwmodels.boards import Board
     from hwmodels.engines.engine import Engine
@@ -75,8 +86,8 @@ def write_model(
     *,
     judging: Judging,
     distillery: Distillery,
-    facts: dict[str, Any],
-) -> dict[str, Any]:
+    origin: Origin,
+) -> Card:
     """Write all files of a network, its card last: a folder with a card is complete.
 
     Args:
@@ -84,7 +95,7 @@ def write_model(
         net, arch: the network.
         judging: what it is judged on.
         distillery: gives predictions and windows.
-        facts: further entries of the card.
+        origin: where the network comes from.
 
     Returns:
         The card.
@@ -97,7 +108,7 @@ def write_model(
 
     write_json_atomic(folder / "arch.json", arch.to_json())
     windows = distillery.input_windows(arch, judging.search, PARITY_WINDOWS)
-    package = write_package(folder, net, name=arch.id, x=windows)
+    written = write_package(folder, net, name=arch.id, x=windows)
     decoding = calibrate(net, judging.search, arch, transitions=judging.transitions)
     predict = partial(distillery.predict, net, arch, transitions=decoding.transitions)
     predictions = predict(judging.report)
@@ -108,57 +119,53 @@ def write_model(
         judging.board,
         judging.engine,
         period_s=judging.period_s,
-        file_bytes=package.tflite_bytes,
+        file_bytes=written.tflite_bytes,
     )
-    card = {
-        "format": "ppgnas-card",
-        "version": 1,
-        **facts,
-        "id": arch.id,
-        "arch": arch.to_json(),
-        "synthetic": judging.synthetic,
-        "arithmetic": "int8",
-        **decoding.to_json(),
-        "report": {
-            **predictions.summary().to_json(),
-            "activities": {name: asdict(row) for name, row in predictions.by_activity().items()},
-        },
-        "costs": costs.to_json(),
-        "weight_bytes": costs.weight_bytes,
-        "macs": costs.macs,
-        "parity": dict(package.parity),
-        "c": _in_c(package.c, files, predict, judging),
-        "files": files,
-        "versions": judging.versions,
-    }
-    write_json_atomic(folder / "card.json", card)
+    card = Card(
+        **vars(origin),
+        id=arch.id,
+        arch=arch,
+        synthetic=judging.synthetic,
+        smoothing=decoding.transitions,
+        confidence=decoding.confidence,
+        report=ReportErrors(**vars(predictions.summary()), activities=predictions.by_activity()),
+        costs=CardCosts.from_json(costs.to_json()),
+        weight_bytes=costs.weight_bytes,
+        macs=costs.macs,
+        parity=CardParity(**written.parity),
+        c=_in_c(written.c, files, predict, judging),
+        files={name: FileFacts(**facts) for name, facts in files.items()},
+        versions=judging.versions,
+    )
+    write_json_atomic(folder / "card.json", card.to_json())
     return card
 
 
 def _in_c(
     c: ModelFiles | ExportError,
-    files: dict[str, FileFacts],
+    files: Mapping[str, package.FileFacts],
     predict: Callable[..., Predictions],
     judging: Judging,
-) -> dict[str, Any]:
+) -> InC | NotInC:
     """What the card says of `model.c` and `model.h`, or why they are not there."""
     from deploy.integers.single_rounding import RULE
 
     if isinstance(c, ExportError):
-        return {"refused": str(c)}
-    errors = {}
-    for who, recordings in (("search", judging.search), ("report", judging.report)):
-        measured = predict(recordings, rule=RULE).summary()
-        errors[who] = {
-            "mae_bpm_c": measured.mae_bpm,
-            "mae_bpm_c_smoothed": measured.mae_bpm_smoothed,
-        }
-    return {
-        "scratch_bytes": c.scratch_bytes,
-        "rule": RULE,
-        "sha256": {path.name: files[path.name]["sha256"] for path in (c.source, c.header)},
-        **errors,
-    }
+        return NotInC(str(c))
+    search, report = (
+        ErrorsInC(errors.mae_bpm, errors.mae_bpm_smoothed)
+        for errors in (
+            predict(recordings, rule=RULE).summary()
+            for recordings in (judging.search, judging.report)
+        )
+    )
+    return InC(
+        c.scratch_bytes,
+        RULE,
+        {path.name: files[path.name]["sha256"] for path in (c.source, c.header)},
+        search,
+        report,
+    )
 
 
 def predictions_csv(predictions: Predictions, decoding: Decoding) -> str:

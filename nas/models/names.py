@@ -13,9 +13,11 @@ import json
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from hwmodels.graph import Graph
+from nas.run.card import Card
+from nas.run.documents import read_document
 from nas.run.folder import RunDir
 from ppg.windows import InputSpec
 from ppgnas.errors import PpgnasError, RunError
@@ -86,7 +88,7 @@ class Model:
             )
         return InputSpec(rates[shape[2]], shape[3] == 4)
 
-    def card(self) -> dict[str, Any] | None:
+    def card(self) -> Card | None:
         """What is known of the network; None where nothing is.
 
         A TFLite file takes the card that lies beside it, if that describes this very file.
@@ -94,14 +96,15 @@ class Model:
         folder = self.folder or self.beside
         if folder is None or not (folder / "card.json").is_file():
             return None
-        document = json.loads((folder / "card.json").read_text(encoding="utf-8"))
-        if not isinstance(document, dict):
+        if self.file is None:
+            return read_document(folder / "card.json", Card.from_json)
+        try:
+            card = read_document(folder / "card.json", Card.from_json)
+        except RunError:  # a foreign file that happens to be called so
             return None
-        if self.file is not None:
-            described = document.get("files", {}).get(Path(self.name).name, {}).get("sha256")
-            if described != hashlib.sha256(Path(self.name).read_bytes()).hexdigest():
-                return None
-        return document
+        described = card.files.get(Path(self.name).name)
+        seen = hashlib.sha256(Path(self.name).read_bytes()).hexdigest()
+        return card if described is not None and described.sha256 == seen else None
 
     @property
     def file_bytes(self) -> int | None:
@@ -185,7 +188,7 @@ def _finalist(name: str, run: RunDir, key: str) -> Model:
     run.document()
     numbers = run.finalists()
     by_key = {str(number): number for number in numbers}
-    by_key |= {str(run.card(number)["id"]): number for number in numbers}
+    by_key |= {run.card(number).id: number for number in numbers}
     if key not in by_key:
         listed = ", ".join(map(str, numbers)) or "none yet"
         raise RunError(f"{run.path} has no finalist {key!r}; its finalists: {listed}")
@@ -195,6 +198,6 @@ def _finalist(name: str, run: RunDir, key: str) -> Model:
 def _in_folder(
     name: str, folder: Path, run: RunDir | None = None, number: int | None = None
 ) -> Model:
-    arch = Arch.from_json(json.loads((folder / "arch.json").read_text(encoding="utf-8")))
-    graph = Graph.loads((folder / "graph.json").read_text(encoding="utf-8"))
+    arch = read_document(folder / "arch.json", Arch.from_json)
+    graph = read_document(folder / "graph.json", Graph.from_json)
     return Model(name, graph, arch, folder, run, number)

@@ -6,13 +6,14 @@ people. Report people choose nothing.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from nas.run.card import Card, Reading
 from ppg.readout.confidence import Confidence
 from ppg.readout.transitions import Transitions
 from ppg.recording import Recording
@@ -52,28 +53,19 @@ class Decoding:
             return None
         return self.smoothed.expected_error_bpm(predictions.smoothed.spread_bpm)
 
-    def to_json(self) -> dict[str, Any]:
-        """The keys `smoothing` and `confidence` of a card."""
-        known = {"raw": self.raw, "smoothed": self.smoothed}
-        confidence = {key: table.to_json() for key, table in known.items() if table is not None}
-        return {"smoothing": self.transitions.to_json(), "confidence": confidence}
+    @property
+    def confidence(self) -> dict[Reading, Confidence]:
+        """The tables that are known."""
+        tables: dict[Reading, Confidence | None] = {"raw": self.raw, "smoothed": self.smoothed}
+        return {key: table for key, table in tables.items() if table is not None}
 
 
-def decoding_of(card: Mapping[str, Any] | None) -> Decoding:
-    """What a card says; a card of an older version says nothing.
-
-    Raises:
-        DataError: a table is damaged.
-    """
-    card = card or {}
-    tables = card.get("confidence") or {}
-    found = {key: Confidence.from_json(table) for key, table in tables.items()}
-    transitions = card.get("smoothing")
-    return Decoding(
-        Transitions() if transitions is None else Transitions.from_json(transitions),
-        found.get("raw"),
-        found.get("smoothed"),
-    )
+def decoding_of(card: Card | None) -> Decoding:
+    """What a card says; a card of an older version says nothing."""
+    if card is None:
+        return Decoding()
+    tables = card.confidence
+    return Decoding(card.smoothing or Transitions(), tables.get("raw"), tables.get("smoothed"))
 
 
 def calibrate(

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from nas.models.names import ModelError
 from nas.models.readout import decoding_of
+from nas.run.card import Card
 from ppgnas.task import WINDOW_S
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class Sensors:
             )
 
 
-def reading_of(net: QuantizedNet, card: Mapping[str, Any] | None, sensors: Sensors) -> SensorChain:
+def reading_of(net: QuantizedNet, card: Card | None, sensors: Sensors) -> SensorChain:
     """Front end and decoder of a network.
 
     Args:

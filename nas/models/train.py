@@ -12,11 +12,11 @@ import shutil
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from distill.training.effort import effort_by_name
 from nas.models.backend import Distillery, Retrained, distillery
 from nas.models.folder import Judging, write_model
+from nas.run.card import Card, Origin, SearchErrors
 from nas.run.config import ConfigError, teacher_file
 from nas.run.folder import new_folder
 from nas.run.machine import available_cores, versions
@@ -97,7 +97,7 @@ def train_model(
     progress: Progress,
     train: Train = train_with_torch,
     tools: Callable[[], Distillery] = distillery,
-) -> dict[str, Any]:
+) -> Card:
     """Train an architecture and write its folder.
 
     Args:
@@ -143,16 +143,16 @@ def train_model(
         versions=versions(),
         transitions=fit_transitions(people.train),
     )
-    facts = {
-        "command": command,
-        "training": asdict(config),
-        "split": {part: list(names) for part, names in people.split.to_json().items()},
-        "fingerprint": people.fingerprint,
-        "search_mae_bpm": {"retrained_int8": float(result.search_mae_bpm)},
-    }
+    origin = Origin(
+        command=command,
+        training=asdict(config),
+        split=people.split,
+        fingerprint=people.fingerprint,
+        search_mae_bpm=SearchErrors(retrained_int8=float(result.search_mae_bpm)),
+    )
     with new_folder(out) as folder:
         card = write_model(
-            folder, result.net, arch, judging=judging, distillery=tools(), facts=facts
+            folder, result.net, arch, judging=judging, distillery=tools(), origin=origin
         )
     shutil.rmtree(cache, ignore_errors=True)
     return card

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import math
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -139,22 +138,6 @@ def _text(path: Path) -> str:
         raise RunError(f"report: {path} cannot be read ({error}); {AGAIN}") from error
 
 
-def _json(path: Path, kind: str) -> dict[str, Any]:
-    try:
-        document = json.loads(_text(path))
-    except json.JSONDecodeError as error:
-        raise RunError(f"report: {path} is not JSON ({error}); {AGAIN}") from error
-    seen = document.get("format") if isinstance(document, dict) else type(document).__name__
-    if seen != kind:
-        raise RunError(f"report: {path} has format {seen!r}; expected {kind!r}; {AGAIN}")
-    if document.get("version") != 1:
-        raise RunError(
-            f"report: {path} has version {document.get('version')!r}; this ppgnas reads version "
-            "1; use the ppgnas that wrote the run"
-        )
-    return dict(document)
-
-
 def _float(text: str | None) -> float:
     try:
         return float(text or "nan")
@@ -182,21 +165,17 @@ def _predictions(path: Path) -> Predictions:
     return Predictions(person[good], reference[good], bpm[good], **further)
 
 
-def _finalists(run: Path) -> tuple[list[Finalist], list[str]]:
+def _finalists(run: RunDir) -> tuple[list[Finalist], list[str]]:
+    folders = [f for f in run.front.glob("*") if f.is_dir() and f.name.isdigit()]
+    numbers = run.finalists()
+    notes = [f"Finalist {f.name} is not finished." for f in folders if int(f.name) not in numbers]
     finalists: list[Finalist] = []
-    notes: list[str] = []
-    folders = [f for f in (run / "front").glob("*") if f.is_dir() and f.name.isdigit()]
-    for folder in sorted(folders, key=lambda f: int(f.name)):
-        if not (folder / "card.json").is_file():
-            notes.append(f"Finalist {folder.name} is not finished.")
-            continue
-        card = _json(folder / "card.json", "ppgnas-card")
-        predictions = None
-        if (folder / "predictions.csv").is_file():
-            predictions = _predictions(folder / "predictions.csv")
-        else:
-            notes.append(f"Finalist {folder.name} has no predictions.csv.")
-        finalists.append(Finalist(int(folder.name), card, predictions))
+    for number in numbers:
+        path = run.finalist(number) / "predictions.csv"
+        predictions = _predictions(path) if path.is_file() else None
+        if predictions is None:
+            notes.append(f"Finalist {number} has no predictions.csv.")
+        finalists.append(Finalist(number, run.card(number).to_json(), predictions))
     return finalists, notes
 
 
@@ -218,7 +197,7 @@ def load_run(run: Path) -> RunData:
         candidates = search.pop("candidates")
     else:
         notes.append("The search has not written its candidates yet.")
-    finalists, more = _finalists(run)
+    finalists, more = _finalists(directory)
     if not finalists:
         more.append("No finalist is finished yet; `--resume` continues the run.")
     return RunData(run, config, search, tuple(candidates), tuple(finalists), (*notes, *more))

@@ -14,11 +14,11 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
 
 from filelock import FileLock, Timeout
 
 from nas.run.candidates import Candidates
+from nas.run.card import Card
 from nas.run.documents import read_document
 from nas.run.run_toml import RunDocument
 from ppgnas.errors import RunError
@@ -106,14 +106,14 @@ class RunDir:
         names = (entry.name for entry in self.front.iterdir() if (entry / "card.json").is_file())
         return sorted(int(name) for name in names if name.isdigit())
 
-    def card(self, number: int) -> dict[str, Any]:
+    def card(self, number: int) -> Card:
         """The content of a finalist's `card.json`.
 
         Raises:
             RunError: there is no such finalist.
         """
         return read_document(
-            self.finalist(number) / "card.json", dict[str, Any], missing=self._incomplete
+            self.finalist(number) / "card.json", Card.from_json, missing=self._incomplete
         )
 
     @property

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from nas.run.card import FileFacts
 from nas.run.config import Budgets, SearchConfig, resolve
 from nas.run.folder import RunDir, choose
 from nas.run.journal import Journal
@@ -113,7 +114,7 @@ def test_candidates_are_marked(finished: RunDir) -> None:
     assert document.reference_point["mae_bpm"] == 30.0
     picked = [row for row in rows if row.finalist is not None]
     chosen = {row.finalist: row.arch.id for row in picked}
-    assert chosen == {n: finished.card(n)["id"] for n in finished.finalists()}
+    assert chosen == {n: finished.card(n).id for n in finished.finalists()}
     # The others are larger networks, see `nas.explore.finalists.larger`.
     assert sum(row.on_front for row in picked) >= math.ceil(len(picked) / 4)
     best = min((row for row in rows if row.on_front), key=lambda row: row.mae_bpm or 0.0)
@@ -125,8 +126,8 @@ def test_candidates_are_marked(finished: RunDir) -> None:
 
 def test_finalists_stand_in_the_order_of_search_people(finished: RunDir) -> None:
     cards = [finished.card(number) for number in finished.finalists()]
-    assert [card["finalist"] for card in cards] == [1, 2, 3]
-    errors = [card["search_mae_bpm"]["retrained_int8"] for card in cards]
+    assert [card.finalist for card in cards] == [1, 2, 3]
+    errors = [card.search_mae_bpm.retrained_int8 for card in cards]
     assert errors == sorted(errors)
 
 
@@ -134,17 +135,17 @@ def test_a_card_agrees_with_the_files_beside_it(finished: RunDir) -> None:
     import hashlib
 
     card, folder = finished.card(1), finished.finalist(1)
-    assert card["parity"]["tflite_rule_max_lsb"] == 0
-    assert card["parity"]["windows"] > 0
-    for name, facts in card["files"].items():
+    assert card.parity.tflite_rule_max_lsb == 0
+    assert card.parity.windows > 0
+    for name, facts in card.files.items():
         content = (folder / name).read_bytes()
-        assert facts == {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+        assert facts == FileFacts(len(content), hashlib.sha256(content).hexdigest())
     with (folder / "predictions.csv").open(newline="") as stream:
         rows = list(csv.DictReader(stream))
-    assert len(rows) == card["report"]["windows"]
+    assert len(rows) == card.report.windows
     assert {row["person"] for row in rows} == set(finished.document().split.report)
     error = np.mean([abs(float(row["bpm"]) - float(row["reference_bpm"])) for row in rows])
-    assert error == pytest.approx(card["report"]["mae_bpm"], abs=0.01)
+    assert error == pytest.approx(card.report.mae_bpm, abs=0.01)
 
 
 def test_a_finished_run_is_left_alone(finished: RunDir, people: Path) -> None:
@@ -255,6 +256,7 @@ def test_the_few_without_acceleration_are_left_out(people: Path, tmp_path: Path)
 SCRIPT = """
 import sys
 from pathlib import Path
+from nas.run.card import FileFacts
 from nas.run.config import resolve
 from nas.run.progress import Silent
 from nas.run.folder import RunDir

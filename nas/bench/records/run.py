@@ -120,7 +120,8 @@ def _network(job: Job, arch: Arch, fold: Fold, recordings: Sequence[Recording]) 
         "people": _people(windows, {"raw": raw, "clip": clipped, "hmm": read.smoothed.bpm}),
         "search_mae_bpm": float(result.search_mae_bpm),
         "costs": _costs(arch),
-        **decoding.to_json(),
+        "smoothing": decoding.transitions.to_json(),
+        "confidence": {key: table.to_json() for key, table in decoding.confidence.items()},
     }
 
 

@@ -66,7 +66,7 @@ def _bland_altman_info(finalist: Finalist) -> dict[str, Any] | None:
         chosen = np.union1d(even, farthest)
     bias = number(finalist.card, "report", "bias_bpm")
     limits = look(finalist.card, "report", "limits_bpm")
-    if bias is None or not (isinstance(limits, list) and len(limits) == 2):
+    if bias is None or limits is None:
         bias, limits = _agreement(difference)
     return {
         "people": [people[i] for i in order],

@@ -25,7 +25,7 @@ def _layers_info(finalist: Finalist) -> dict[str, Any]:
             "op": str(layer.get("op", "")),
             **{key: number(layer, key) for key in _COLUMNS},
         }
-        for layer in (listed if isinstance(listed, list) else [])
+        for layer in (listed or [])
         if isinstance(layer, dict)
     ]
     return {

@@ -23,6 +23,7 @@ from nas.models.folder import Judging, predictions_csv
 from nas.models.readout import Decoding
 from nas.pareto import hypervolume
 from nas.run.candidates import Candidate
+from nas.run.card import NotInC
 from nas.run.folder import RunDir
 from nas.run.target import load_target
 from ppg.readout.confidence import Confidence
@@ -154,7 +155,7 @@ def test_complete_finalists_stay_and_surplus_ones_go(tmp_path: Path) -> None:
     other = [replace(two[1], search_mae_bpm=3.0)]
     write_finalists(other, judging(), distillery=fake_tools(), run=run, progress=tick)
     assert run.finalists() == [1]
-    assert run.card(1)["id"] == two[1].candidate.arch.id
+    assert run.card(1).id == two[1].candidate.arch.id
 
 
 def test_a_network_without_c_stays_a_finalist(
@@ -175,7 +176,7 @@ def test_a_network_without_c_stays_a_finalist(
         run=run,
         progress=tick,
     )
-    assert run.card(1)["c"] == {"refused": "layer 'stem': all weights of channel 3 are zero"}
+    assert run.card(1).c == NotInC("layer 'stem': all weights of channel 3 are zero")
     assert not (run.finalist(1) / "model.c").exists()
     assert (run.finalist(1) / "model.tflite").is_file()
 

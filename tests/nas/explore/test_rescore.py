@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import random
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +21,13 @@ from nas.explore.rescore import report_path, rescore
 from nas.explore.rescored import SHOWN, Names
 from nas.report.rescore import _PLOT_PX, _draw_slope, _slope_info, _spread, rescore_page
 from nas.report.rescore_text import MOST_ROWS, markdown
+from nas.run.card import SearchErrors
 from nas.run.folder import RunDir
 from ppgnas.errors import BoardError, RunError
 from search_spaces.arch import Arch
 from search_spaces.lower import lower
 from search_spaces.space import SearchSpace
-from tests.nas.run.made import run_document
+from tests.nas.run.made import made_card, run_document
 
 BOARD, ENGINE = "stm32h743", "tflm-cmsis-nn"
 FLASH_BUDGET_BYTES = 81920
@@ -108,8 +109,13 @@ def write_run(path: Path, listed: list[dict[str, Any]], **changes: Any) -> RunDi
 def with_card(run: RunDir, number: int, mae_bpm: float) -> None:
     folder = run.finalist(number)
     folder.mkdir(parents=True)
-    card = {"search_mae_bpm": {"retrained_int8": mae_bpm - 0.1}, "report": {"mae_bpm": mae_bpm}}
-    (folder / "card.json").write_text(json.dumps(card))
+    made = made_card()
+    card = replace(
+        made,
+        search_mae_bpm=SearchErrors(retrained_int8=mae_bpm - 0.1),
+        report=replace(made.report, mae_bpm=mae_bpm),
+    )
+    (folder / "card.json").write_text(json.dumps(card.to_json()))
 
 
 @pytest.fixture(scope="module")
@@ -132,7 +138,7 @@ def change_board(monkeypatch: pytest.MonkeyPatch, **changes: Any) -> None:
 
     def load(name: str) -> Board:
         found = load_board(name)
-        return found if name == BOARD else dataclasses.replace(found, **changes)
+        return found if name == BOARD else replace(found, **changes)
 
     monkeypatch.setattr(nas.run.target, "load_board", load)
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from nas.models.predict import (
 )
 from nas.models.readout import Decoding, calibrate, decoding_of
 from nas.report.trace import _draw_trace, trace_page
+from nas.run.card import Card
 from ppg.npz.folder import write_recording
 from ppg.readout.confidence import Confidence
 from ppg.readout.transitions import Transitions
@@ -29,6 +31,7 @@ from ppg.windows import InputSpec
 from ppgnas.errors import DataError
 from search_spaces.published import published
 from tests.nas.fakes import fake_net, write_people
+from tests.nas.run.made import made_card
 
 ARCH = published("small")
 INPUTS = InputSpec(ARCH.rate_hz, ARCH.acceleration)
@@ -165,5 +168,6 @@ def test_decoding_is_calibrated_and_kept() -> None:
     )
     assert found.transitions == Transitions(1.0)
     assert found.raw is not None and found.smoothed is not None
-    assert decoding_of(found.to_json()) == found
-    assert decoding_of(None) == decoding_of({"finalist": 1}) == Decoding()
+    card = made_card(smoothing=found.transitions, confidence=found.confidence)
+    assert decoding_of(Card.from_json(json.loads(json.dumps(card.to_json())))) == found
+    assert decoding_of(None) == decoding_of(made_card()) == Decoding()

@@ -51,11 +51,10 @@ def test_the_folder_is_a_model(model: Path) -> None:
     assert found.net().graph == found.graph
     card = found.card()
     assert card is not None
-    assert card["search_mae_bpm"] == {"retrained_int8": 7.0}
-    assert card["training"]["effort"] == "standard"
-    assert set(card["split"]) == {"train", "search", "report"}
-    assert set(card["report"]["people"]) == set(card["split"]["report"])
-    assert card["synthetic"] is True and card["smoothing"] and card["confidence"]["raw"]
+    assert card.to_json()["search_mae_bpm"] == {"retrained_int8": 7.0}
+    assert card.training is not None and card.training["effort"] == "standard"
+    assert card.split is not None and set(card.report.people) == set(card.split.report)
+    assert card.synthetic is True and card.smoothing and card.confidence["raw"]
     assert [p.name for p in model.parent.iterdir() if p.name.startswith(".")] == []
 
 

@@ -6,8 +6,23 @@ from typing import Any
 
 from hwmodels.costs import Costs
 from nas.run.candidates import Candidate, Candidates
+from nas.run.card import (
+    Bounds,
+    Card,
+    CardCosts,
+    CardParity,
+    ErrorsInC,
+    FileFacts,
+    Flash,
+    InC,
+    Layer,
+    ReportErrors,
+    SearchErrors,
+    Sram,
+)
 from nas.run.config import Budgets, SearchConfig
 from nas.run.run_toml import RunDocument
+from ppg.people.metrics import ActivityErrors, DataSetErrors, PersonErrors
 from ppg.people.split import Split
 from ppg.readout.transitions import Transitions
 from search_spaces.space import SearchSpace
@@ -50,4 +65,57 @@ def made_candidates() -> Candidates:
             Candidate(0, space.smallest(), small, True, 4.5, 0.25, on_front=True, finalist=1),
             Candidate(1, space.largest(), large, False, None, 0.25),
         ),
+    )
+
+
+def made_card(**changes: Any) -> Card:
+    """A finalist, exact in its estimates."""
+    layer = Layer("stem", "conv", 1000, 4000, 200, 1024)
+    known: dict[str, Any] = {
+        "finalist": 1,
+        "search_mae_bpm": SearchErrors(inherited=4.5, retrained_int8=3.5),
+        "id": SearchSpace.preset("tiny").smallest().id,
+        "arch": SearchSpace.preset("tiny").smallest(),
+        "synthetic": True,
+        "report": made_report({"a/3": 4.0}),
+        "costs": CardCosts(
+            board="stm32h743",
+            engine="ppgnas-c",
+            latency_ms=Bounds(0.75, 0.5, 1.0),
+            cycles=Bounds(4000, 4000, 4000),
+            flash_bytes=Flash(41000, 41000, 41000, 3000, 30000, 8000),
+            sram_bytes=Sram(9000, 9000, 9000, 8000, 1000, "stem"),
+            energy_mj=Bounds(0.125, 0.125, 0.125),
+            power_mw=Bounds(1.25, 1.25, 1.25),
+            in_calibrated_range=True,
+            layers=(layer,),
+        ),
+        "weight_bytes": 3000,
+        "macs": 150000,
+        "parity": CardParity(1, 0.99, 0, 1, 0.98, 500),
+        "c": InC(4096, "c", {"model.c": "ab"}, ErrorsInC(3.5, 3.0), ErrorsInC(4.0, 3.5)),
+        "files": {"model.tflite": FileFacts(12000, "ab" * 32)},
+        "versions": {"ppgnas": "0.1.0"},
+    }
+    return Card(**{**known, **changes})
+
+
+def made_report(people: dict[str, float]) -> ReportErrors:
+    """Errors of these MAEs in BPM."""
+    mae_bpm = sum(people.values()) / len(people)
+    return ReportErrors(
+        windows=10 * len(people),
+        mae_bpm=mae_bpm,
+        mae_bpm_smoothed=0.8 * mae_bpm,
+        mae_bpm_low=0.5 * mae_bpm,
+        mae_bpm_high=1.5 * mae_bpm,
+        median_person_mae_bpm=mae_bpm,
+        rmse_bpm=1.2 * mae_bpm,
+        mape_percent=mae_bpm,
+        within_5_bpm=0.75,
+        bias_bpm=0.25,
+        limits_bpm=(-4.0, 4.5),
+        people={name: PersonErrors(mae, 0.8 * mae, 10) for name, mae in people.items()},
+        datasets={"a": DataSetErrors(mae_bpm, 0.8 * mae_bpm, len(people))},
+        activities={"rest": ActivityErrors(mae_bpm, 0.8 * mae_bpm, 10, len(people))},
     )

@@ -1,0 +1,217 @@
+"""`card.json`: what is known of one trained network, named as the file names it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+from pydantic import TypeAdapter
+
+from nas.run.documents import check_format
+from ppg.people.metrics import ActivityErrors, Summary
+from ppg.people.split import Split
+from ppg.readout.confidence import Confidence
+from ppg.readout.transitions import Transitions
+from search_spaces.arch import Arch
+
+FORMAT = "ppgnas-card"
+Number = int | float
+Reading = Literal["raw", "smoothed"]
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """An estimate as a scorecard writes it."""
+
+    value: Number
+    low: Number
+    high: Number
+
+
+@dataclass(frozen=True)
+class Flash(Bounds):
+    """Bytes of flash and of its parts."""
+
+    weights: int
+    code: int
+    runtime: int
+
+
+@dataclass(frozen=True)
+class Sram(Bounds):
+    """Bytes of SRAM and of its parts; the arena is fullest in `peak_layer`."""
+
+    arena: int
+    runtime: int
+    peak_layer: str
+
+
+@dataclass(frozen=True)
+class Layer:
+    """Costs of a layer."""
+
+    name: str
+    op: str
+    macs: int
+    cycles: int
+    weight_bytes: int
+    live_bytes: int
+
+
+@dataclass(frozen=True)
+class CardCosts:
+    """`hwmodels.scorecard.Scorecard.to_json`."""
+
+    board: str
+    engine: str
+    latency_ms: Bounds
+    cycles: Bounds
+    flash_bytes: Flash
+    sram_bytes: Sram
+    energy_mj: Bounds
+    power_mw: Bounds
+    in_calibrated_range: bool
+    layers: tuple[Layer, ...]
+
+    @staticmethod
+    def from_json(document: Mapping[str, Any]) -> CardCosts:
+        """Read the document of a scorecard."""
+        return _COSTS.validate_python(document)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SearchErrors:
+    """MAE on search people in BPM; `inherited` with the weights of the supernet."""
+
+    inherited: float | None = None
+    retrained_int8: float
+
+
+@dataclass(frozen=True)
+class ReportErrors(Summary):
+    """Errors on report people."""
+
+    activities: dict[str, ActivityErrors] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class CardParity:
+    """`deploy.parity.Parity`."""
+
+    tflite_max_lsb: int
+    tflite_equal_share: float
+    tflite_rule_max_lsb: int
+    onnx_max_lsb: int
+    onnx_equal_share: float
+    windows: int
+
+
+@dataclass(frozen=True)
+class ErrorsInC:
+    """MAE in BPM with the rounding of the generated C."""
+
+    mae_bpm_c: float
+    mae_bpm_c_smoothed: float
+
+
+@dataclass(frozen=True)
+class InC:
+    """`model.c` and `model.h`; `sensors` those of an exported one."""
+
+    scratch_bytes: int
+    rule: str
+    sha256: dict[str, str]
+    search: ErrorsInC | None = None
+    report: ErrorsInC | None = None
+    sensors: dict[str, str | Number | None] | None = None
+
+
+@dataclass(frozen=True)
+class NotInC:
+    """Why the network has no C."""
+
+    refused: str
+
+
+@dataclass(frozen=True)
+class FileFacts:
+    """Size and fingerprint of a file."""
+
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Origin:
+    """Where a network comes from.
+
+    Attributes:
+        finalist: its number in a run.
+        command, training, split, fingerprint: of `ppgnas train`.
+        search_mae_bpm: errors on search people, in int8.
+    """
+
+    finalist: int | None = None
+    command: str | None = None
+    training: dict[str, str | Number | None] | None = None
+    split: Split | None = None
+    fingerprint: str | None = None
+    search_mae_bpm: SearchErrors
+
+
+@dataclass(frozen=True, kw_only=True)
+class Card(Origin):
+    """What is known of one trained network.
+
+    Attributes:
+        id, arch: the network.
+        synthetic: whether any recording was generated.
+        report: errors on report people, in int8.
+        costs, weight_bytes, macs: on the target.
+        parity: how far the files are from the integer reference.
+        files: by name.
+        versions: of what the result depends on.
+        c: the generated C, None in a card of an older version.
+        smoothing, confidence: how its outputs become readings; empty in an older card.
+    """
+
+    id: str
+    arch: Arch
+    synthetic: bool
+    arithmetic: str = "int8"
+    smoothing: Transitions | None = None
+    confidence: dict[Reading, Confidence] = field(default_factory=dict)
+    report: ReportErrors
+    costs: CardCosts
+    weight_bytes: int
+    macs: int
+    parity: CardParity
+    c: InC | NotInC | None = None
+    files: dict[str, FileFacts]
+    versions: dict[str, str]
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values; `from_json` gives the same back."""
+        plain = {**asdict(self), "arch": self.arch.to_json()}
+        for part in ("search_mae_bpm", "c"):
+            plain[part] = plain[part] and _known(plain[part])
+        return {"format": FORMAT, "version": 1, **_known(plain)}
+
+    @staticmethod
+    def from_json(document: Mapping[str, Any]) -> Card:
+        """Read `to_json`'s document.
+
+        Raises:
+            ValueError: a key is missing or of the wrong type.
+        """
+        check_format(document, FORMAT)
+        return _CARD.validate_python(document)
+
+
+def _known(document: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in document.items() if value is not None}
+
+
+_CARD = TypeAdapter(Card)
+_COSTS = TypeAdapter(CardCosts)
