@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ppg.synthetic.noise import Series, follow, wander
+from ppg.synthetic.noise import PPG_HZ, Series, follow, wander
 from ppg.synthetic.person import Person
 
 ACTIVITIES = ("rest", "walk", "run", "recovery")
@@ -101,36 +101,30 @@ def at(segments: tuple[Segment, ...], time_s: Series) -> NDArray[np.int64]:
 
 
 def simulate_heart(
-    rng: np.random.Generator,
-    person: Person,
-    *,
-    segments: tuple[Segment, ...],
-    rate_hz: float,
+    rng: np.random.Generator, person: Person, *, segments: tuple[Segment, ...]
 ) -> Heart:
     """Simulate heart rate, breathing and beats over `segments`."""
     duration_s = segments[-1].end_s
-    first, last = round(-MARGIN_S * rate_hz), round((duration_s + MARGIN_S) * rate_hz)
-    time_s: Series = np.arange(first, last, dtype=np.float64) / rate_hz
+    first, last = round(-MARGIN_S * PPG_HZ), round((duration_s + MARGIN_S) * PPG_HZ)
+    time_s: Series = np.arange(first, last, dtype=np.float64) / PPG_HZ
     samples = len(time_s)
-    rate_bpm = _rate(rng, person, segments=segments, time_s=time_s, rate_hz=rate_hz)
+    rate_bpm = _rate(rng, person, segments=segments, time_s=time_s)
     reserve = np.clip(
         (rate_bpm - person.resting_bpm) / (person.highest_bpm - person.resting_bpm), 0, 1
     )
 
     # Breathing rises to about 40 a minute at full effort and is never quite regular.
     breathing_hz = person.breathing_hz + (0.65 - person.breathing_hz) * reserve
-    irregular = wander(rng, samples, rate_hz=rate_hz, time_constant_s=8, sd=0.06)
+    irregular = wander(rng, samples, time_constant_s=8, sd=0.06)
     breathing_hz = breathing_hz * np.exp(irregular)
-    breath_rad = 2 * np.pi * np.cumsum(breathing_hz) / rate_hz + rng.uniform(0, 2 * np.pi)
+    breath_rad = 2 * np.pi * np.cumsum(breathing_hz) / PPG_HZ + rng.uniform(0, 2 * np.pi)
 
     # Vagal tone withdraws with effort; a small mechanical arrhythmia remains.
     tone = np.exp(-(rate_bpm - person.resting_bpm) / 25)
     deep = person.arrhythmia * np.clip(tone, 0, 1.2) + 0.003
-    slow_rad = 2 * np.pi * 0.1 * time_s + wander(
-        rng, samples, rate_hz=rate_hz, time_constant_s=20, sd=1.0
-    )
+    slow_rad = 2 * np.pi * 0.1 * time_s + wander(rng, samples, time_constant_s=20, sd=1.0)
     modulation = deep * np.sin(breath_rad) + 0.4 * deep * np.sin(slow_rad)
-    beats = np.cumsum(rate_bpm / 60 * (1 + modulation)) / rate_hz
+    beats = np.cumsum(rate_bpm / 60 * (1 + modulation)) / PPG_HZ
     whole = np.arange(np.ceil(beats[0]), np.floor(beats[-1]) + 1)
     beat_s = np.interp(whole, beats, time_s)
     jitter = person.jitter_s * np.clip(np.interp(beat_s, time_s, tone), 0.1, 1.2)
@@ -152,12 +146,7 @@ def simulate_heart(
 
 
 def _rate(
-    rng: np.random.Generator,
-    person: Person,
-    *,
-    segments: tuple[Segment, ...],
-    time_s: Series,
-    rate_hz: float,
+    rng: np.random.Generator, person: Person, *, segments: tuple[Segment, ...], time_s: Series
 ) -> Series:
     """`(samples,)` smooth heart rate in BPM: kinetics towards the effort, drift and wander."""
     index = at(segments, time_s)
@@ -178,6 +167,6 @@ def _rate(
         constant_s = person.on_s if wanted > now else person.off_s
         now += (float(wanted) - now) / (constant_s * coarse_hz)
         coarse[step] = now
-    slow = wander(rng, len(time_s), rate_hz=rate_hz, time_constant_s=15, sd=1.8)
-    rate = np.interp(time_s, coarse_s, coarse) + follow(slow, rate_hz=rate_hz, time_constant_s=3)
+    slow = wander(rng, len(time_s), time_constant_s=15, sd=1.8)
+    rate = np.interp(time_s, coarse_s, coarse) + follow(slow, time_constant_s=3)
     return np.asarray(np.clip(rate, 42, person.highest_bpm), dtype=np.float64)

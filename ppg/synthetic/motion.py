@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy import signal
 
 from ppg.synthetic.heart import RECOVERY, REST, RUN, WALK, Heart, Segment, at
-from ppg.synthetic.noise import Series, bump, episodes, follow, wander
+from ppg.synthetic.noise import PPG_HZ, Series, bump, episodes, follow, wander
 from ppg.synthetic.person import Person
 
 LOCKED_SHARE = 0.3
@@ -46,24 +46,21 @@ def simulate_motion(
     *,
     segments: tuple[Segment, ...],
     time_s: Series,
-    rate_hz: float,
 ) -> Motion:
     """Simulate cadence and acceleration over `segments`."""
     samples = len(time_s)
     index = at(segments, time_s)
     activity = np.array([segment.activity for segment in segments])
-    step_hz, locked = _cadence(
-        rng, person, heart, segments=segments, time_s=time_s, rate_hz=rate_hz
-    )
-    stride_rad = np.pi * np.cumsum(step_hz) / rate_hz
-    stride_rad += wander(rng, samples, rate_hz=rate_hz, time_constant_s=0.8, sd=0.12)
+    step_hz, locked = _cadence(rng, person, heart, segments=segments, time_s=time_s)
+    stride_rad = np.pi * np.cumsum(step_hz) / PPG_HZ
+    stride_rad += wander(rng, samples, time_constant_s=0.8, sd=0.12)
 
     acc_g = np.zeros((samples, 3))
     gait_level = np.zeros(samples)
     for kind, gait in ((WALK, person.walk_gait), (RUN, person.run_gait)):
         vigour = np.where(activity == kind, rng.lognormal(0, 0.2, len(segments)), 0.0)
-        level = follow(vigour[index], rate_hz=rate_hz, time_constant_s=1.0)
-        level *= np.exp(wander(rng, samples, rate_hz=rate_hz, time_constant_s=1.5, sd=0.12))
+        level = follow(vigour[index], time_constant_s=1.0)
+        level *= np.exp(wander(rng, samples, time_constant_s=1.5, sd=0.12))
         gait_level += level
         turn = np.exp(1j * stride_rad)
         harmonic = np.ones_like(turn)
@@ -73,13 +70,9 @@ def simulate_motion(
     stepping = np.isin(activity, (WALK, RUN))[index]
 
     acc_g += _gravity(
-        rng,
-        person,
-        index=index,
-        swing=gait_level * np.sin(stride_rad + rng.uniform(0, 2 * np.pi)),
-        rate_hz=rate_hz,
+        rng, person, index=index, swing=gait_level * np.sin(stride_rad + rng.uniform(0, 2 * np.pi))
     )
-    acc_g += _fidgets(rng, segments, time_s=time_s, rate_hz=rate_hz)
+    acc_g += _fidgets(rng, segments, time_s=time_s)
     return Motion(acc_g=acc_g, step_hz=np.where(stepping, step_hz, 0.0), locked=locked & stepping)
 
 
@@ -90,7 +83,6 @@ def _cadence(
     *,
     segments: tuple[Segment, ...],
     time_s: Series,
-    rate_hz: float,
 ) -> tuple[Series, NDArray[np.bool_]]:
     """`(samples,)` step rate in Hz, and True where it is locked to the heart rate."""
     index = at(segments, time_s)
@@ -108,25 +100,20 @@ def _cadence(
             # One cannot run at any rate: outside the range the lock is lost.
             step_hz[here] = np.clip(wanted, low, high)
             locked[here] = (wanted >= low) & (wanted <= high)
-    drift = wander(rng, len(time_s), rate_hz=rate_hz, time_constant_s=5, sd=0.012)
-    return follow(step_hz, rate_hz=rate_hz, time_constant_s=0.7) * np.exp(drift), locked
+    drift = wander(rng, len(time_s), time_constant_s=5, sd=0.012)
+    return follow(step_hz, time_constant_s=0.7) * np.exp(drift), locked
 
 
 def _gravity(
-    rng: np.random.Generator,
-    person: Person,
-    *,
-    index: NDArray[np.int64],
-    swing: Series,
-    rate_hz: float,
+    rng: np.random.Generator, person: Person, *, index: NDArray[np.int64], swing: Series
 ) -> NDArray[np.float64]:
     """`(samples, 3)` gravity in g in a device that turns with posture and swing."""
     samples, segments = len(index), int(index.max()) + 1
     angles = []
     for axis, spread in enumerate((0.6, 0.9)):
         posture = rng.normal(0, spread, segments)[index]
-        angle = follow(posture, rate_hz=rate_hz, time_constant_s=0.8)
-        angle += wander(rng, samples, rate_hz=rate_hz, time_constant_s=12, sd=0.10)
+        angle = follow(posture, time_constant_s=0.8)
+        angle += wander(rng, samples, time_constant_s=12, sd=0.10)
         angles.append(angle + person.swing_rad[axis] * swing)
     pitch, roll = angles
     return np.stack(
@@ -135,14 +122,10 @@ def _gravity(
 
 
 def _fidgets(
-    rng: np.random.Generator,
-    segments: tuple[Segment, ...],
-    *,
-    time_s: Series,
-    rate_hz: float,
+    rng: np.random.Generator, segments: tuple[Segment, ...], *, time_s: Series
 ) -> NDArray[np.float64]:
     """`(samples, 3)` short gestures in g: scratching, reaching, adjusting the strap."""
-    band = signal.butter(2, (0.5, 4.0), btype="bandpass", fs=rate_hz, output="sos")
+    band = signal.butter(2, (0.5, 4.0), btype="bandpass", fs=PPG_HZ, output="sos")
     shaking = signal.sosfilt(band, rng.standard_normal((len(time_s), 3)), axis=0)
     shaking /= shaking.std() + 1e-12
     envelope = np.zeros(len(time_s))
@@ -162,7 +145,7 @@ def _fidgets(
 
 
 def artefact(
-    rng: np.random.Generator, person: Person, motion: Motion, *, time_s: Series, rate_hz: float
+    rng: np.random.Generator, person: Person, motion: Motion, *, time_s: Series
 ) -> NDArray[np.float64]:
     """`(samples, channels)` motion artefact in units of the person's pulse height.
 
@@ -171,21 +154,21 @@ def artefact(
     strap changes slowly. A part that no accelerometer sees (tendons, muscle) is added.
     """
     channels = len(person.artefact_gain)
-    slow = signal.butter(2, 0.4, btype="highpass", fs=rate_hz, output="sos")
+    slow = signal.butter(2, 0.4, btype="highpass", fs=PPG_HZ, output="sos")
     moving = signal.sosfilt(slow, motion.acc_g - motion.acc_g[0], axis=0)  # (samples, 3)
     felt = moving @ person.artefact_axes.T  # (samples, channels)
     omega = 2 * np.pi * person.artefact_hz
-    tissue = signal.bilinear([omega**2], [1, omega / person.artefact_q, omega**2], fs=rate_hz)
+    tissue = signal.bilinear([omega**2], [1, omega / person.artefact_q, omega**2], fs=PPG_HZ)
     felt = signal.lfilter(*tissue, felt, axis=0)
     level = np.sqrt(np.mean(moving**2, axis=1))
-    loose = np.exp(wander(rng, len(time_s), rate_hz=rate_hz, time_constant_s=20, sd=0.3))
-    muscle = signal.butter(2, (0.6, 3.5), btype="bandpass", fs=rate_hz, output="sos")
+    loose = np.exp(wander(rng, len(time_s), time_constant_s=20, sd=0.3))
+    muscle = signal.butter(2, (0.6, 3.5), btype="bandpass", fs=PPG_HZ, output="sos")
     result = np.empty((len(time_s), channels))
     for channel in range(channels):
         late = np.interp(time_s - person.artefact_delay_s, time_s, felt[:, channel])
         bent = late + person.artefact_bend * late * np.abs(late)
         own = signal.sosfilt(muscle, rng.standard_normal(len(time_s)))
-        unseen = 0.25 * follow(level, rate_hz=rate_hz, time_constant_s=0.5) * own / own.std()
+        unseen = 0.25 * follow(level, time_constant_s=0.5) * own / own.std()
         driven = person.artefact_gain[channel] * loose * (bent + unseen)
         result[:, channel] = _LIMIT * np.tanh(driven / _LIMIT)
     return result

@@ -6,11 +6,18 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import signal
 
+PPG_HZ = 64.0  # of the light; the accelerometer has a rate of its own
+
 Series = NDArray[np.float64]
 
 
 def wander(
-    rng: np.random.Generator, samples: int, *, rate_hz: float, time_constant_s: float, sd: float
+    rng: np.random.Generator,
+    samples: int,
+    *,
+    time_constant_s: float,
+    sd: float,
+    rate_hz: float = PPG_HZ,
 ) -> Series:
     """Stationary Ornstein-Uhlenbeck process (exponential autocorrelation), mean 0.
 
@@ -24,7 +31,7 @@ def wander(
     return np.asarray(signal.lfilter([gain], [1, -decay], white) * sd, dtype=np.float64)
 
 
-def follow(target: Series, *, rate_hz: float, time_constant_s: float) -> Series:
+def follow(target: Series, *, time_constant_s: float, rate_hz: float = PPG_HZ) -> Series:
     """First-order lag of `target` `(samples,)`, started in equilibrium."""
     decay = float(np.exp(-1 / (rate_hz * time_constant_s)))
     state = [decay * target[0]]

@@ -47,7 +47,7 @@ def _bell(phase: Series, centre: Series, *, rise: Series | float, fall: Series |
 
 
 def simulate_pulse(
-    rng: np.random.Generator, person: Person, heart: Heart, *, time_s: Series, rate_hz: float
+    rng: np.random.Generator, person: Person, heart: Heart, *, time_s: Series
 ) -> tuple[Series, Series]:
     """Pulse wave and breathing baseline at the wrist, in units of the person's pulse height.
 
@@ -67,7 +67,7 @@ def simulate_pulse(
     strength = np.exp(0.06 * rng.standard_normal(len(number)))
     strength *= np.where(heart.premature, 0.5, 1.0)  # little time to fill
     breath = np.interp(time_s, heart.time_s, heart.breath_rad)
-    vasomotion = wander(rng, len(time_s), rate_hz=rate_hz, time_constant_s=25, sd=0.22)
+    vasomotion = wander(rng, len(time_s), time_constant_s=25, sd=0.22)
     amplitude = np.interp(passed, number, strength) * np.exp(vasomotion)
     amplitude *= 1 - rng.uniform(0.04, 0.12) * np.sin(breath)
     baseline = rng.uniform(0.1, 0.4) * np.sin(breath + rng.uniform(0, 2 * np.pi))

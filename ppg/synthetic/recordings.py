@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from ppg.recording import Recording
 from ppg.synthetic.heart import ACTIVITIES, Heart, Segment, at, plan, simulate_heart
 from ppg.synthetic.motion import Motion, artefact, simulate_motion
-from ppg.synthetic.noise import Series
+from ppg.synthetic.noise import PPG_HZ, Series
 from ppg.synthetic.person import Person, draw_person
 from ppg.synthetic.pulse import simulate_pulse
 from ppg.synthetic.sensor import sense_acc, sense_ppg
@@ -26,7 +26,6 @@ from ppgnas.errors import DataError
 from ppgnas.task import STRIDE_S, WINDOW_S
 
 DATASET = "synthetic"
-PPG_HZ = 64.0
 MIN_MINUTES = 0.5
 
 
@@ -96,22 +95,14 @@ def synthesize_person(
     time_s = np.arange(samples) / PPG_HZ
     person = draw_person(rng[0])
     segments = plan(rng[1], person, samples / PPG_HZ)
-    heart = simulate_heart(rng[2], person, segments=segments, rate_hz=PPG_HZ)
-    pulse, baseline = simulate_pulse(rng[3], person, heart, time_s=time_s, rate_hz=PPG_HZ)
-    motion = simulate_motion(
-        rng[4], person, heart, segments=segments, time_s=time_s, rate_hz=PPG_HZ
-    )
-    disturbance = artefact(rng[4], person, motion, time_s=time_s, rate_hz=PPG_HZ)
+    heart = simulate_heart(rng[2], person, segments=segments)
+    pulse, baseline = simulate_pulse(rng[3], person, heart, time_s=time_s)
+    motion = simulate_motion(rng[4], person, heart, segments=segments, time_s=time_s)
+    disturbance = artefact(rng[4], person, motion, time_s=time_s)
     ppg, lost = sense_ppg(
-        rng[5],
-        person,
-        pulse=pulse,
-        baseline=baseline,
-        artefact=disturbance,
-        time_s=time_s,
-        rate_hz=PPG_HZ,
+        rng[5], person, pulse=pulse, baseline=baseline, artefact=disturbance, time_s=time_s
     )
-    acc = sense_acc(rng[5], person, acc_g=motion.acc_g, rate_hz=PPG_HZ)
+    acc = sense_acc(rng[5], person, acc_g=motion.acc_g)
     truth = Truth(person, segments, heart, motion, time_s, pulse, disturbance, lost)
     return _recording(f"s{seed}p{number:02d}", ppg, acc, truth), truth
 

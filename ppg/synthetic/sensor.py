@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import signal
 
-from ppg.synthetic.noise import Series, bump, episodes, wander
+from ppg.synthetic.noise import PPG_HZ, Series, bump, episodes, wander
 from ppg.synthetic.person import Person
 
 FULL_SCALE = 65535.0  # 16-bit converter
@@ -29,7 +29,6 @@ def sense_ppg(
     baseline: Series,
     artefact: NDArray[np.float64],
     time_s: Series,
-    rate_hz: float,
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     """What the converter stores.
 
@@ -39,14 +38,13 @@ def sense_ppg(
         pulse, baseline: `(samples,)` in units of the pulse height.
         artefact: `(samples, channels)` in the same unit.
         time_s: `(samples,)`.
-        rate_hz: sample rate.
 
     Returns:
         ppg: `(samples, channels)` counts.
         lost: `(samples,)` True while the sensor is off the skin.
     """
     samples, channels = artefact.shape
-    duration_s = samples / rate_hz
+    duration_s = samples / PPG_HZ
     off_skin = episodes(rng, duration_s, per_minute=LOST_PER_MINUTE, shortest_s=2, longest_s=6)
     contact = np.ones(samples)
     for start_s, end_s in off_skin:
@@ -55,13 +53,13 @@ def sense_ppg(
     for _, end_s in off_skin:  # the analogue front end settles after the contact is back
         after = np.clip(time_s - end_s, 0, None)
         settling += np.where(after > 0, np.exp(-after / 0.5), 0.0)
-    ambient = wander(rng, samples, rate_hz=rate_hz, time_constant_s=10, sd=1.0)
+    ambient = wander(rng, samples, time_constant_s=10, sd=1.0)
 
     ppg = np.empty((samples, channels))
     for channel in range(channels):
         light = rng.uniform(0.3, 0.7) * FULL_SCALE
         height = person.perfusion * light * rng.lognormal(0, 0.15)
-        drift = wander(rng, samples, rate_hz=rate_hz, time_constant_s=30, sd=1.0)
+        drift = wander(rng, samples, time_constant_s=30, sd=1.0)
         skin = light + height * (pulse + baseline + artefact[:, channel] + drift + 0.5 * ambient)
         skin += settling * 3 * height * rng.choice([-1.0, 1.0])
         air = 0.05 * light + height * (1.5 * ambient + 0.3 * rng.standard_normal(samples))
@@ -81,10 +79,10 @@ def sense_ppg(
 
 
 def sense_acc(
-    rng: np.random.Generator, person: Person, *, acc_g: NDArray[np.float64], rate_hz: float
+    rng: np.random.Generator, person: Person, *, acc_g: NDArray[np.float64]
 ) -> NDArray[np.float32]:
     """Resample `(samples, 3)` to the accelerometer's rate; add offset, noise, range and steps."""
-    ratio = Fraction(person.acc_hz / rate_hz).limit_denominator(1000)
+    ratio = Fraction(person.acc_hz / PPG_HZ).limit_denominator(1000)
     resampled = signal.resample_poly(
         acc_g, ratio.numerator, ratio.denominator, axis=0, padtype="line"
     )

@@ -12,10 +12,10 @@ from scipy import signal
 
 from ppg.recording import Recording
 from ppg.synthetic.heart import Heart, Segment, simulate_heart
-from ppg.synthetic.noise import bump, episodes, follow, wander
+from ppg.synthetic.noise import PPG_HZ, bump, episodes, follow, wander
 from ppg.synthetic.person import Person, draw_person
 from ppg.synthetic.pulse import waveform
-from ppg.synthetic.recordings import PPG_HZ, Truth, synthesize_person
+from ppg.synthetic.recordings import Truth, synthesize_person
 
 REST, WALK, RUN, RECOVERY = range(4)
 
@@ -27,7 +27,7 @@ def made() -> list[tuple[Recording, Truth]]:
 
 def _heart(person: Person, *segments: Segment, seed: int = 0) -> Heart:
     rng = np.random.default_rng(seed)
-    return simulate_heart(rng, person, segments=segments, rate_hz=PPG_HZ)
+    return simulate_heart(rng, person, segments=segments)
 
 
 def _person(seed: int = 0, **traits: Any) -> Person:
