@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ppg.recording import Recording
 from ppgnas.errors import DataError
@@ -12,6 +13,18 @@ DURATION_SLACK = 0.02  # PPG and acceleration of one recording end together, to 
 SLACK_S = 2.0
 SLOWEST_HZ = 10.5  # what the front end's band needs
 LARGEST_ACC_G = 4.0  # nobody's median acceleration is above it: then the unit is another one
+
+
+def not_finite(values: NDArray[np.float64]) -> str:
+    """Where samples `(samples, channels)` do not fit float32, in words; empty if all do."""
+    wrong = np.argwhere(~(np.abs(values) <= np.finfo(np.float32).max))
+    if not len(wrong):
+        return ""
+    sample, channel = wrong[0].tolist()
+    return (
+        f"is {values[sample, channel]:g} at sample {sample}, channel {channel} ({len(wrong)} such "
+        "values)"
+    )
 
 
 def apart_s(recording: Recording) -> tuple[float, float, float] | None:

@@ -82,8 +82,7 @@ class TrainingBank:
 
     def __init__(self, recordings: Sequence[Recording], *, acceleration: bool) -> None:
         channels = max(r.ppg.shape[1] for r in recordings)
-        ppg, pulse, acc, first, last, start, label, slope = [], [], [], [], [], [], [], []
-        weight = []
+        rows = []
         offset = 0
         people = sorted({r.person for r in recordings})
         person_windows = {
@@ -97,28 +96,28 @@ class TrainingBank:
             count = len(signals.ppg)
             # fewer channels than the widest recording: repeat them, the mixture is the same
             order = np.arange(channels) % signals.ppg.shape[1]
-            ppg.append(signals.ppg[:, order])
-            pulse.append(pulse_part(recording, signals.ppg, hz=STREAM_HZ)[:, order])
-            acc.append(np.zeros((count, 3), np.float32) if signals.acc is None else signals.acc)
-            first.append(np.full(len(keep), offset))
-            last.append(np.full(len(keep), offset + count - 2))
-            start.append(offset + recording.window_start_s[keep] * STREAM_HZ)
-            label.append(recording.hr_bpm[keep])
-            slope.append(_slopes(recording)[keep])
             share = 1 / np.sqrt(person_windows[recording.person])
-            weight.append(np.full(len(keep), share))
+            rows.append(
+                (
+                    signals.ppg[:, order],
+                    pulse_part(recording, signals.ppg, hz=STREAM_HZ)[:, order],
+                    np.zeros((count, 3), np.float32) if signals.acc is None else signals.acc,
+                    np.full(len(keep), offset),
+                    np.full(len(keep), offset + count - 2),
+                    offset + recording.window_start_s[keep] * STREAM_HZ,
+                    recording.hr_bpm[keep],
+                    _slopes(recording)[keep],
+                    np.full(len(keep), share),
+                )
+            )
             offset += count
-        if not label:
+        if not rows:
             raise DataError("no usable training window; check hr_valid and hr_start_s")
         self.acceleration = acceleration
         self.people = tuple(people)
         self.also_in = tuple(sorted({alias for r in recordings for alias in r.also_in}))
-        self._ppg, self._pulse = np.concatenate(ppg), np.concatenate(pulse)
-        self._acc = np.concatenate(acc)
-        self._first, self._last = np.concatenate(first), np.concatenate(last)
-        self._start, self._label = np.concatenate(start), np.concatenate(label)
-        self._slope = np.concatenate(slope)
-        weights = np.concatenate(weight)
+        self._ppg, self._pulse, self._acc, *windows = map(np.concatenate, zip(*rows, strict=True))
+        self._first, self._last, self._start, self._label, self._slope, weights = windows
         self._cumulative_people = np.cumsum(weights / weights.sum())
         weights *= _rarity(self._label, weights) ** BALANCE
         self._cumulative = np.cumsum(weights / weights.sum())

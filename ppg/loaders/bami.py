@@ -45,11 +45,7 @@ _SHORT = ((60, 0), (180, 1), (300, 2), (420, 3), (540, 1), (660, 4), (720, 0))
 
 
 def read(path: Path) -> Recording:
-    """Read a recording of BAMI-1 or BAMI-2.
-
-    Raises:
-        DataError: the file is damaged or not of this layout.
-    """
+    """Read a recording of BAMI-1 or BAMI-2."""
     parts = name_parts(path, FILES)
     dataset, number = f"bami{parts['part']}", int(parts["number"])
     shapes = {"rawPPG": (3, None), "rawAcc": (3, None), "bpm_ecg": (None, 1)}
@@ -81,18 +77,9 @@ def read(path: Path) -> Recording:
 
 
 def read_rehab(path: Path) -> Recording:
-    """Read a recording of CardiacRehabExercise.
-
-    Raises:
-        DataError: the file is damaged or not of this layout.
-    """
+    """Read a recording of CardiacRehabExercise."""
     number = int(name_parts(path, REHAB_FILES)["number"])
-    shapes = {
-        "sigPPG": (3, None),
-        "sigAcc": (3, None),
-        "timeECG": (None, 1),
-        "bpmECG": (None, 1),
-    }
+    shapes = {"sigPPG": (3, None), "sigAcc": (3, None), "timeECG": (None, 1), "bpmECG": (None, 1)}
     found = read_matrices(path, shapes)
     duration_s = found["sigPPG"].shape[1] / HZ
     start_s = windows_of_signal(duration_s)

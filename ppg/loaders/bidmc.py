@@ -37,11 +37,7 @@ PATIENTS = {
 
 
 def read(path: Path) -> Recording:
-    """Read a record.
-
-    Raises:
-        DataError: a file is damaged or lacks a column.
-    """
+    """Read a record."""
     number = int(name_parts(path, FILES)["number"])
     columns = read_columns(path, ("Time [s]", "PLETH", "II"))
     time_s = columns["Time [s]"]

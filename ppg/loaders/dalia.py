@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ppg.loaders.layout import files_like, make_recording, most_frequent
+from ppg.loaders.layout import files_like, fits, make_recording, most_frequent, shape_text
 from ppg.loaders.unpickle import load_arrays
 from ppg.recording import Recording
 from ppgnas.errors import DataError
@@ -117,25 +117,17 @@ def numbers(path: Path, key: str, value: Any, shape: tuple[int | None, ...]) -> 
         array = array[:, None]
     if array.ndim == 2 and len(shape) == 1 and array.shape[1] == 1:
         array = array[:, 0]
-    wanted = "(" + ", ".join("any" if n is None else str(n) for n in shape) + ")"
-    fits = array.ndim == len(shape) and all(
-        n is None or n == m for n, m in zip(shape, array.shape, strict=True)
-    )
-    if not fits or array.size == 0 or array.dtype.kind not in "iuf":
+    if not fits(array.shape, shape) or array.dtype.kind not in "iuf":
         seen = f"{array.dtype} {array.shape}" if array.ndim else type(value).__name__
         raise DataError(
-            f"{path}: {key} is {seen}; allowed: numbers of the shape {wanted}. Is it the file of "
-            f"another data set?"
+            f"{path}: {key} is {seen}; allowed: numbers of the shape {shape_text(shape)}. "
+            f"Is it the file of another data set?"
         )
     return array
 
 
 def read(path: Path) -> Recording:
-    """Read a person's pickle.
-
-    Raises:
-        DataError: it is damaged, hostile or not of this layout.
-    """
+    """Read a person's pickle."""
     found = load_arrays(path)
     signals = wrist(path, found, ("activity", "label", "signal"))
     hr_bpm = numbers(path, "label", found["label"], (None,)).astype(np.float64)

@@ -129,11 +129,7 @@ def _check_taken(archive: Path, known: DataSet, expected: str | None) -> None:
 
 
 def _download(
-    known: DataSet,
-    out: Path,
-    expected: str | None,
-    say: Callable[[str], None],
-    patience: Patience,
+    known: DataSet, out: Path, expected: str | None, say: Callable[[str], None], patience: Patience
 ) -> Path:
     try:
         import pooch

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ppg.plausible import HR_RANGE_BPM, check_durations, check_unit, heart_rate_guess
+from ppg.plausible import HR_RANGE_BPM, check_durations, check_unit, heart_rate_guess, not_finite
 from ppg.recording import Recording
 from ppgnas.errors import DataError
 from ppgnas.task import STRIDE_S, WINDOW_S
@@ -56,6 +56,18 @@ def _walk(root: Path, depth: int) -> Iterator[Path]:
 
 def _natural(name: str) -> list[tuple[int, str]]:
     return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", name)]
+
+
+def fits(shape: tuple[int, ...], wanted: tuple[int | None, ...]) -> bool:
+    """Whether an array has a shape, in which None is any number above 0."""
+    return len(shape) == len(wanted) and all(
+        n > 0 and m in (None, n) for n, m in zip(shape, wanted, strict=True)
+    )
+
+
+def shape_text(wanted: tuple[int | None, ...]) -> str:
+    """The shape for a message."""
+    return "(" + ", ".join("any" if n is None else str(n) for n in wanted) + ")"
 
 
 def windows_of_signal(duration_s: float) -> NDArray[np.float64]:
@@ -157,13 +169,11 @@ def make_recording(
 
 def _signal(path: Path, what: str, samples: NDArray[Any]) -> NDArray[np.float32]:
     values = np.asarray(samples, np.float64)
-    finite = np.isfinite(values) & (np.abs(values) <= np.finfo(np.float32).max)
-    if not finite.all():
-        sample, channel = (int(i) for i in np.argwhere(~finite)[0])
+    wrong = not_finite(values)
+    if wrong:
         raise DataError(
-            f"{path}: the {what} is {values[sample, channel]:g} at sample {sample}, channel "
-            f"{channel} ({int((~finite).sum())} such values); allowed: finite numbers. Fetch the "
-            f"file again, or leave the recording out."
+            f"{path}: the {what} {wrong}; allowed: finite numbers. Fetch the file again, or leave "
+            "the recording out."
         )
     if len(values) and (values == values[0]).all():
         raise DataError(

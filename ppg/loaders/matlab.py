@@ -20,6 +20,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from ppg.loaders.layout import fits, shape_text
 from ppgnas.errors import DataError
 
 _HDF5 = b"\x89HDF\r\n\x1a\n"
@@ -191,14 +192,10 @@ def _numbers(
             f"{declared_bytes / 2**30:.0f} GiB; allowed: up to 1 GiB. The file is damaged: copy "
             f"or fetch it again."
         )
-    wanted = "(" + ", ".join("any" if n is None else str(n) for n in shape) + ")"
-    fits = len(matrix.shape) == len(shape) and all(
-        n is None or n == m for n, m in zip(shape, matrix.shape, strict=True)
-    )
-    if not fits or declared_bytes == 0:
+    if not fits(matrix.shape, shape):
         raise DataError(
-            f"{path}: {matrix.name} has the shape {matrix.shape}; allowed: {wanted}. Is it the "
-            f"file of another data set?"
+            f"{path}: {matrix.name} has the shape {matrix.shape}; allowed: {shape_text(shape)}. "
+            f"Is it the file of another data set?"
         )
     if matrix.kind in _CLASSES or matrix.complex:
         seen = "complex" if matrix.complex else _CLASSES[matrix.kind]

@@ -32,7 +32,8 @@ class DataSet:
         level: the folder that is expected, in words.
         home: where a person finds it.
         find: files of its layout below a folder.
-        read: reads one of them; the second path is the folder that `find` was asked for.
+        read: reads one of them; the second path is the folder that `find` was asked for. Raises
+            DataError where a file is damaged, hostile or of another layout.
         url: of one archive that may be downloaded without a form, or None.
         size_bytes, sha256: of that archive, where they are known.
         archive: the name of that file.

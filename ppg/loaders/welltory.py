@@ -35,11 +35,7 @@ def find(root: Path) -> list[Path]:
 
 
 def read(path: Path) -> Recording:
-    """Read a recording.
-
-    Raises:
-        DataError: a file is damaged, or its intervals are missing.
-    """
+    """Read a recording."""
     columns = read_columns(path, ("time", *_CHANNELS))
     time_s = columns["time"] / 1000
     colours = np.stack([columns[name] for name in _CHANNELS], axis=1)

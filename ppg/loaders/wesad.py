@@ -37,11 +37,7 @@ def find(root: Path) -> list[Path]:
 
 
 def read(path: Path) -> Recording:
-    """Read a person's pickle.
-
-    Raises:
-        DataError: it is damaged, hostile or not of this layout, or has no usable ECG.
-    """
+    """Read a person's pickle."""
     found = load_arrays(path)
     signals = wrist(path, found, ("label", "signal"))
     chest = found["signal"].get("chest")

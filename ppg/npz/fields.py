@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ppg.plausible import HR_RANGE_BPM, SLOWEST_HZ, check_durations, check_unit
+from ppg.plausible import HR_RANGE_BPM, SLOWEST_HZ, check_durations, check_unit, not_finite
 from ppg.recording import Recording
 from ppgnas.errors import DataError
 from ppgnas.task import STRIDE_S, WINDOW_S
@@ -197,17 +197,10 @@ def _signal(path: Path, arrays: Arrays, key: str) -> tuple[NDArray[np.float32], 
         raise _bad(path, f"{key}_fs", f"is {rate_hz:g}", f"a rate of {SLOWEST_HZ:g} Hz or more")
     scale = _number(path, arrays, f"{key}_scale", positive=True)
     scaled = stored.astype(np.float64) * scale
-    finite = np.abs(scaled) <= np.finfo(np.float32).max
-    if not finite.all():
-        sample, channel = (int(i) for i in np.argwhere(~finite)[0])
-        raise _bad(
-            path,
-            key,
-            f"is {scaled[sample, channel]:g} at sample {sample}, channel {channel} "
-            f"({int((~finite).sum())} such values)",
-            "finite numbers",
-            "Fill the gap and set hr_valid to False there, or leave the recording out.",
-        )
+    wrong = not_finite(scaled)
+    if wrong:
+        step = "Fill the gap and set hr_valid to False there, or leave the recording out."
+        raise _bad(path, key, wrong, "finite numbers", step)
     physical = scaled.astype(np.float32)
     if (physical == physical[0]).all():
         raise _bad(

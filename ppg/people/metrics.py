@@ -247,10 +247,7 @@ def _finite(name: str, values: ArrayLike) -> Series:
 
 
 def _errors(
-    reference_bpm: ArrayLike,
-    bpm: ArrayLike,
-    person: ArrayLike,
-    people: Sequence[str],
+    reference_bpm: ArrayLike, bpm: ArrayLike, person: ArrayLike, people: Sequence[str]
 ) -> tuple[Series, NDArray[np.int64]]:
     """`bpm - reference_bpm` `(windows,)`, and the person of each window."""
     reference, read = _finite("reference_bpm", reference_bpm), _finite("bpm", bpm)

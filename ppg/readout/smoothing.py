@@ -24,9 +24,7 @@ CLIP_GAP_S = 20.0  # what the ten readings span; a longer gap leaves nothing to 
 
 
 def clip(
-    bpm: NDArray[np.float64],
-    recording: NDArray[np.integer],
-    start_s: NDArray[np.floating],
+    bpm: NDArray[np.float64], recording: NDArray[np.integer], start_s: NDArray[np.floating]
 ) -> NDArray[np.float64]:
     """Readings limited to +-10 % of the mean of the last ten that were given out.
 

@@ -91,9 +91,7 @@ class Transitions:
             ) from error
 
 
-def changes_of(
-    recordings: Iterable[Recording],
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def changes_of(recordings: Iterable[Recording]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Changes of the reference between usable windows one stride apart.
 
     Returns:
