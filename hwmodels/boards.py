@@ -6,18 +6,17 @@ that come with the project stand in `hwmodels/boards/`. A board knows nothing of
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from hwmodels.estimate import Estimate
-from hwmodels.figures import UNITS, Figure, explain, in_unit
+from hwmodels.figures import UNITS, Figure, in_unit
 from ppgnas.defaults import DEFAULT_BOARD
 from ppgnas.errors import BoardError
-from ppgnas.toml_file import read_toml
+from ppgnas.toml_file import named_file, read_as
 
 BOARDS_DIR = Path(__file__).parent / "boards"
 
@@ -160,18 +159,10 @@ def load_board(name_or_path: str | Path) -> Board:
     Raises:
         BoardError: an unknown name, or a file with a missing, negative or unit-less figure.
     """
-    text = str(name_or_path)
-    if isinstance(name_or_path, Path) or text.endswith(".toml") or "/" in text or "\\" in text:
-        return read_board(Path(text))
-    names = board_names()
-    if text.lower() not in names:
-        close = difflib.get_close_matches(text.lower(), names, n=3, cutoff=0.5)
-        hint = f" Did you mean {' or '.join(close)}?" if close else ""
-        raise BoardError(
-            f"board {text!r} is unknown; known boards: {', '.join(names)}.{hint} "
-            "Another board is given by the path of its TOML file"
-        )
-    return read_board(BOARDS_DIR / f"{text.lower()}.toml")
+    otherwise = "Another board is given by the path of its TOML file"
+    return read_board(
+        named_file("board", name_or_path, BOARDS_DIR, board_names(), otherwise=otherwise)
+    )
 
 
 def read_board(path: Path) -> Board:
@@ -180,11 +171,7 @@ def read_board(path: Path) -> Board:
     Raises:
         BoardError: names the file, the key and what is allowed.
     """
-    document = read_toml(path)
-    try:
-        file = _BoardFile.model_validate(document)
-    except ValidationError as error:
-        raise explain(error, path, _HELP) from error
+    file = read_as(path, _BoardFile, help_text=_HELP)
     figures: dict[str, Figure] = {key: getattr(file, key) for key in _KINDS}
     values = {
         key: in_unit(figure, _KINDS[key], where=f"{path}: {key}")
@@ -257,10 +244,8 @@ def _known_limit_hz(part: str) -> float | None:
     path = BOARDS_DIR / f"{part.lower()}.toml"
     if not path.is_file():
         return None
-    figure = read_toml(path).get("clock_limit")
-    return None if figure is None else in_unit(
-        Figure.model_validate(figure), "clock", where=f"{path}: clock_limit"
-    ).value  # fmt: skip
+    figure = read_as(path, _BoardFile, help_text=_HELP).clock_limit
+    return None if figure is None else in_unit(figure, "clock", where=f"{path}: clock_limit").value
 
 
 def _check_clocks(

@@ -7,10 +7,7 @@ sourced figure is taken as exact where it is a size or a clock, and one whose so
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
-
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from hwmodels.estimate import Estimate
 from ppgnas.errors import BoardError
@@ -82,33 +79,3 @@ def in_unit(figure: Figure, kind: str, *, where: str) -> Estimate:
             f"{where}: low is {figure.low}, value is {figure.value}, high is {figure.high}; "
             "they must be in ascending order. Correct the bounds"
         ) from error
-
-
-_EXPECTED = {
-    "missing": "is missing",
-    "greater_than": "must be above 0",
-    "greater_than_equal": "must be at least 0",
-    "finite_number": "must be a finite number",
-    "float_parsing": "must be a number",
-    "float_type": "must be a number",
-    "string_type": "must be a text",
-    "string_too_short": "must not be empty",
-    "extra_forbidden": "is not a key of such a file",
-    "model_type": "must be a table",
-    "model_attributes_type": "must be a table",
-}
-
-
-def explain(error: ValidationError, path: Path, help_text: str) -> BoardError:
-    """One message that names the file, the first wrong key, the value and what is allowed.
-
-    Args:
-        error: what pydantic found.
-        path: the file read.
-        help_text: the next step, as a sentence without a full stop.
-    """
-    first: Any = error.errors()[0]
-    key = ".".join(str(part) for part in first["loc"])
-    expected = _EXPECTED.get(first["type"], first["msg"])
-    seen = "" if first["type"] in ("missing", "extra_forbidden") else f" is {first['input']!r} and"
-    return BoardError(f"{path}: {key}{seen} {expected}. {help_text}")

@@ -117,5 +117,4 @@ OPERATORS: dict[Op, Operator] = {
 }  # fmt: skip
 
 WEIGHTED_OPS = frozenset(op for op, known in OPERATORS.items() if known.weighted)
-SHARED_SCALE_OPS = frozenset(op for op, known in OPERATORS.items() if known.keeps_scale)
 TFLITE_OPS: dict[str, Op] = {name: op for op, known in OPERATORS.items() for name in known.tflite}

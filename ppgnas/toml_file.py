@@ -1,10 +1,14 @@
-"""Reading TOML on every Python that we support (`tomllib` came with 3.11)."""
+"""TOML files that a hand may have been at: found by name, read, checked, refused."""
 
 from __future__ import annotations
 
+import difflib
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -12,6 +16,53 @@ else:
     import tomli as tomllib
 
 from ppgnas.errors import BoardError
+
+Document = TypeVar("Document", bound=BaseModel)
+
+
+def named_file(
+    kind: str, name_or_path: str | Path, folder: Path, names: Sequence[str], *, otherwise: str
+) -> Path:
+    """The file of a name, or the path that was given.
+
+    Args:
+        kind: what is named, for the message: `board`.
+        name_or_path: a name; or a path (it ends in `.toml` or holds a separator).
+        folder: where the files of the names lie.
+        names: those that are known.
+        otherwise: how else it can be given, for the message.
+
+    Raises:
+        BoardError: an unknown name.
+    """
+    text = str(name_or_path)
+    if isinstance(name_or_path, Path) or text.endswith(".toml") or "/" in text or "\\" in text:
+        return Path(text)
+    if text.lower() not in names:
+        close = difflib.get_close_matches(text.lower(), names, n=3, cutoff=0.4)
+        hint = f" Did you mean {' or '.join(close)}?" if close else ""
+        raise BoardError(
+            f"{kind} {text!r} is unknown; known {kind}s: {', '.join(names)}.{hint} {otherwise}"
+        )
+    return folder / f"{text.lower()}.toml"
+
+
+def read_as(path: Path, kind: type[Document], *, help_text: str) -> Document:
+    """Read and check a file.
+
+    Args:
+        path: the file.
+        kind: what it must hold.
+        help_text: the next step, as a sentence without a full stop.
+
+    Raises:
+        BoardError: the file is missing, is not UTF-8 or is not TOML; or names the first wrong key,
+            the value and what is allowed.
+    """
+    try:
+        return kind.model_validate(read_toml(path))
+    except ValidationError as error:
+        raise explain(error, path, help_text) from error
 
 
 def read_toml(path: Path) -> dict[str, Any]:
@@ -28,5 +79,35 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise BoardError(f"{path}: the file cannot be read ({error.strerror})") from error
     except UnicodeDecodeError as error:
         raise BoardError(f"{path}: the file is not text; a UTF-8 TOML file is expected") from error
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # numbers of thousands of digits, deep nesting
         raise BoardError(f"{path}: this is not TOML: {error}; correct the line named") from error
+
+
+_EXPECTED = {
+    "missing": "is missing",
+    "greater_than": "must be above 0",
+    "greater_than_equal": "must be at least 0",
+    "finite_number": "must be a finite number",
+    "float_parsing": "must be a number",
+    "float_type": "must be a number",
+    "string_type": "must be a text",
+    "string_too_short": "must not be empty",
+    "extra_forbidden": "is not a key of such a file",
+    "model_type": "must be a table",
+    "model_attributes_type": "must be a table",
+}
+
+
+def explain(error: ValidationError, path: Path, help_text: str) -> BoardError:
+    """One message that names the file, the first wrong key, the value and what is allowed.
+
+    Args:
+        error: what pydantic found.
+        path: the file read.
+        help_text: the next step, as a sentence without a full stop.
+    """
+    first: Any = error.errors()[0]
+    key = ".".join(str(part) for part in first["loc"])
+    expected = _EXPECTED.get(first["type"], first["msg"])
+    seen = "" if first["type"] in ("missing", "extra_forbidden") else f" is {first['input']!r} and"
+    return BoardError(f"{path}: {key}{seen} {expected}. {help_text}")

@@ -9,7 +9,7 @@ import numpy as np
 
 from deploy.integers import fixed_point, single_rounding
 from deploy.integers.quantized import QuantizedNet
-from hwmodels.generated_c.program import Program, Step
+from hwmodels.generated_c.steps import Program, Step
 from hwmodels.graph import Layer
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from deploy.c.depthwise import weight_words
 from deploy.integers import fixed_point, single_rounding
 from deploy.integers.quantized import QuantizedNet
-from hwmodels.generated_c.program import dot_words, widened
+from hwmodels.generated_c.steps import dot_words, widened
 from hwmodels.graph import Layer
 from ppgnas.errors import ExportError
 

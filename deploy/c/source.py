@@ -12,7 +12,8 @@ from deploy.c.steps import Call, Table, call_of
 from deploy.device.c_text import plain_name
 from deploy.integers import fixed_point
 from deploy.integers.quantized import QuantizedNet
-from hwmodels.generated_c.program import Program, program
+from hwmodels.generated_c.program import program
+from hwmodels.generated_c.steps import Program
 from hwmodels.graph import Graph, Layer
 from hwmodels.operators import OPERATORS
 from ppgnas.errors import ExportError

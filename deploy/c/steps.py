@@ -14,15 +14,8 @@ from deploy.c.calls import Call, Context, Table, joint, table
 from deploy.c.plain import generic
 from deploy.integers import single_rounding
 from deploy.integers.quantized import QuantizedNet
-from hwmodels.generated_c.program import (
-    BLOCK,
-    Program,
-    Step,
-    Storage,
-    depthwise_taps,
-    dot_words,
-    widened,
-)
+from hwmodels.generated_c.program import depthwise_taps
+from hwmodels.generated_c.steps import BLOCK, Program, Step, Storage, dot_words, widened
 from hwmodels.graph import Layer
 
 

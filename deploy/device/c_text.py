@@ -49,15 +49,6 @@ def helpers_c(parts: Iterable[CPart]) -> str:
     return "\n".join(read_text(f"{name}.c") for name in HELPERS if name in wanted)
 
 
-def standalone(parts: Sequence[CPart], *, header_name: str) -> tuple[str, str]:
-    """`(source, header)` of parts alone, without a network."""
-    guard = "".join(c if c.isalnum() else "_" for c in header_name.upper())
-    head = "\n".join(part.header for part in parts)
-    header = f"#ifndef {guard}\n#define {guard}\n\n#include <stdint.h>\n\n{head}\n#endif\n"
-    body = "\n".join([helpers_c(parts), *(part.functions for part in parts)])
-    return f'#include "{header_name}"\n\n{body}', header
-
-
 def read_text(name: str) -> str:
     """A file of `text/`."""
     return (TEXT_DIR / name).read_text(encoding="utf-8")

@@ -7,28 +7,26 @@ of ST's tools. `calibrate` writes engine files of its own; they are named by pat
 
 from __future__ import annotations
 
-import difflib
 from pathlib import Path
-
-from pydantic import ValidationError
 
 from hwmodels.engines.engine import Engine, FlashRules, Profile, SramRules
 from hwmodels.engines.file import EngineFile, FitFile, FlashFile, SramFile, TimedFit
 from hwmodels.engines.kernels import CLASSES, TIMED
 from hwmodels.engines.profiles import (
+    REFIT,
     calibrated,
+    check_features,
     counted_profiles,
     generated_profiles,
     st_profiles,
     timed_profiles,
 )
 from hwmodels.estimate import Estimate
-from hwmodels.figures import explain
 from hwmodels.generated_c.law import CLaw
 from hwmodels.operators import OPERATORS
 from ppgnas.defaults import DEFAULT_ENGINE
 from ppgnas.errors import BoardError
-from ppgnas.toml_file import read_toml
+from ppgnas.toml_file import named_file, read_as
 
 ENGINES_DIR = Path(__file__).parents[1] / "engine_files"
 DATA_DIR = Path(__file__).parents[1] / "data"
@@ -51,17 +49,12 @@ def load_engine(name: str) -> Engine:
     Raises:
         BoardError: an unknown name, or a file that does not hold an engine.
     """
-    if name.endswith(".toml"):
-        return read_engine(Path(name))
-    names = engine_names()
-    if name not in names:
-        close = difflib.get_close_matches(name, names, n=1, cutoff=0.4)
-        hint = f" Did you mean {close[0]}?" if close else ""
-        raise BoardError(
-            f"engine {name!r} is unknown; known engines: {', '.join(names)}.{hint} "
-            "A calibrated engine is given by the path of its TOML file"
-        )
-    return read_engine(ENGINES_DIR / f"{name}.toml")
+    return read_engine(_path(name))
+
+
+def _path(name: str) -> Path:
+    otherwise = "A calibrated engine is given by the path of its TOML file"
+    return named_file("engine", name, ENGINES_DIR, engine_names(), otherwise=otherwise)
 
 
 def read_engine(path: Path) -> Engine:
@@ -70,10 +63,7 @@ def read_engine(path: Path) -> Engine:
     Raises:
         BoardError: names the file, the key and what is allowed.
     """
-    try:
-        file = EngineFile.model_validate(read_toml(path))
-    except ValidationError as error:
-        raise explain(error, path, _HELP) from error
+    file = read_as(path, EngineFile, help_text=_HELP)
     fit = None if file.fit is None else read_fit(DATA_DIR / file.fit)
     law = None if file.generated is None else CLaw(DATA_DIR / file.generated)
     errors: dict[str, float] = {}
@@ -147,32 +137,29 @@ def _sram_rules(file: SramFile | None) -> SramRules:
 
 
 def read_fit(path: Path) -> FitFile:
-    try:
-        fit = FitFile.model_validate(read_toml(path))
-    except ValidationError as error:
-        raise explain(error, path, "Run `python -m hwmodels.fit`") from error
+    """Laws of counted kernels.
+
+    Raises:
+        BoardError: not such a file, or fitted with other features than the program has.
+    """
+    fit = read_as(path, FitFile, help_text=REFIT)
     for name, law in fit.kernels.items():
-        if name not in CLASSES or law.features != CLASSES[name].names:
-            raise BoardError(
-                f"{path}: kernels.{name} was fitted with other features than the program has; "
-                "run `python -m hwmodels.fit`"
-            )
+        check_features(law.features, CLASSES, name, where=f"{path}: kernels.{name}")
     return fit
 
 
 def _read_timed(path: Path) -> TimedFit:
-    try:
-        fit = TimedFit.model_validate(read_toml(path))
-    except ValidationError as error:
-        raise explain(error, path, "Run `python -m hwmodels.fit`") from error
+    fit = read_as(path, TimedFit, help_text=REFIT)
     for profile in fit.profiles.values():
         for name, law in profile.kernels.items():
-            if name not in TIMED or law.features != TIMED[name].names:
-                raise BoardError(
-                    f"{path}: {name} was fitted with other features than the program has; "
-                    "run `python -m hwmodels.fit`"
-                )
+            check_features(law.features, TIMED, name, where=f"{path}: {name}")
     return fit
+
+
+def assumed_cycles(name: str) -> tuple[float, dict[str, float]]:
+    """Cycles of a dispatch, and of one element of each operator without a law, by an engine."""
+    cycles = read_as(ENGINES_DIR / f"{name}.toml", EngineFile, help_text=_HELP).kernel_cycles
+    return cycles.dispatch.value, {op: figure.value for op, figure in cycles.elements.items()}
 
 
 def engine_text(name: str, *, name_as: str) -> str:
@@ -182,7 +169,7 @@ def engine_text(name: str, *, name_as: str) -> str:
         BoardError: an unknown name, no such file, or an engine that is calibrated already.
     """
     engine = load_engine(name)  # Checks the file, and the name.
-    path = Path(name) if name.endswith(".toml") else ENGINES_DIR / f"{name}.toml"
+    path = _path(name)
     text = path.read_text(encoding="utf-8")
     if "\n[calibration]\n" in text:
         raise BoardError(

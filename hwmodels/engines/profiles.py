@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-
-from pydantic import ValidationError
 
 from hwmodels.engines.engine import Profile, Work, nearest
 from hwmodels.engines.file import (
@@ -18,17 +16,36 @@ from hwmodels.engines.file import (
     StLaw,
     TimedFit,
     TimedKernel,
-    TimedProfile,
 )
-from hwmodels.engines.kernels import CLASSES, TIMED, Geometry, timed_class
+from hwmodels.engines.kernels import CLASSES, TIMED, Geometry, KernelClass, timed_class
 from hwmodels.estimate import Estimate
-from hwmodels.figures import explain
 from hwmodels.generated_c.law import CLaw
 from hwmodels.operators import OPERATORS
 from ppgnas.errors import BoardError, GraphError
-from ppgnas.toml_file import read_toml
+from ppgnas.toml_file import read_as
 
 Law = Callable[[str, Geometry], Work]
+_FIT = "`python -m hwmodels.fit`"
+REFIT = f"Run {_FIT}"
+
+
+def check_features(
+    fitted: tuple[str, ...],
+    classes: Mapping[str, KernelClass],
+    kernel: str,
+    *,
+    where: str,
+    again: str = _FIT,
+) -> None:
+    """Refuse a law that was fitted with other features than the program has.
+
+    Raises:
+        BoardError: names the law and how to make it anew.
+    """
+    if kernel not in classes or fitted != classes[kernel].names:
+        raise BoardError(
+            f"{where} was fitted with other features than the program has; run {again}"
+        )
 
 
 def _assumed(file: EngineFile, ratio: float = 1.0) -> Law:
@@ -121,7 +138,7 @@ def timed_profiles(
         ratio = found.per_instruction.value / base
         dispatch = file.kernel_cycles.dispatch.estimate().times(ratio)
         counted = _counted(fit, found.per_instruction.estimate(), dispatch, _assumed(file, ratio))
-        work = _timed(found, dispatch, counted)
+        work = _laws(found.kernels, dispatch, counted)
         profiles.append(Profile(name, found.core, found.part, found.network.estimate(), work))
         if found.mean_error is not None:
             errors[f"networks {found.core}"] = found.mean_error
@@ -129,11 +146,6 @@ def timed_profiles(
             if law.mean_error is not None:
                 errors[f"{kernel} {name}"] = law.mean_error
     return tuple(profiles)
-
-
-def _timed(profile: TimedProfile, dispatch: Estimate, counted: Law) -> Law:
-    """Timed kernels by their laws, the others by what was counted."""
-    return _laws(profile.kernels, dispatch, counted)
 
 
 def _laws(kernels: dict[str, TimedKernel], dispatch: Estimate, others: Law) -> Law:
@@ -158,10 +170,7 @@ def st_profiles(
     file: EngineFile, version: str, path: Path, errors: dict[str, float]
 ) -> tuple[Profile, ...]:
     """Laws of ST's tools of one version, from the file of the fit."""
-    try:
-        laws = StFit.model_validate(read_toml(path)).versions
-    except ValidationError as error:
-        raise explain(error, path, "Run `python -m hwmodels.fit`") from error
+    laws = read_as(path, StFit, help_text=REFIT).versions
     if version not in laws:
         raise BoardError(
             f"engine {file.name!r}: st_version is {version!r}; fitted versions: {', '.join(laws)}"
@@ -194,11 +203,8 @@ def calibrated(
 ) -> tuple[Profile, ...]:
     """The profiles with a user's own in the place of those of the same core."""
     for kernel, law in found.kernels.items():
-        if kernel not in TIMED or law.features != TIMED[kernel].names:
-            raise BoardError(
-                f"{path}: calibration.kernels.{kernel} was fitted with other features than the "
-                "program has; run `ppgnas calibrate` again"
-            )
+        where = f"{path}: calibration.kernels.{kernel}"
+        check_features(law.features, TIMED, kernel, where=where, again="`ppgnas calibrate` again")
     others = tuple(p for p in profiles if p.core != found.core)
     if file.kind == "program":
         if found.kernels:

@@ -24,9 +24,8 @@ from numpy.typing import NDArray
 from scipy.optimize import nnls
 
 from hwmodels.engines.kernels import CLASSES, Geometry, kernel_class
-from hwmodels.engines.load import DATA_DIR, ENGINES_DIR
+from hwmodels.engines.load import DATA_DIR, assumed_cycles
 from hwmodels.fit.timings import NETWORKS_CSV, timed_networks
-from ppgnas.toml_file import read_toml
 
 COUNTS_CSV = DATA_DIR / "layer_counts_cmsisnn_m7.csv"
 FIT_TOML = DATA_DIR / "cmsis_nn_m7.toml"
@@ -140,9 +139,7 @@ def counted_instructions(
 
     Operators without a figure (quantize, dequantize, transpose at the networks' ends) count 0.
     """
-    engine = read_toml(ENGINES_DIR / "tflm-cmsis-nn.toml")["cycles"]
-    dispatch = float(engine["dispatch"]["value"])
-    assumed = {op: float(f["value"]) for op, f in engine["elements"].items()}
+    dispatch, assumed = assumed_cycles("tflm-cmsis-nn")
     inside = outside = 0.0
     for op, shape in layers:
         outside += dispatch

@@ -16,13 +16,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from hwmodels.engines.kernels import Geometry
-from hwmodels.engines.load import DATA_DIR, ENGINES_DIR
+from hwmodels.engines.load import DATA_DIR, assumed_cycles
 from hwmodels.estimate import Estimate
 from hwmodels.fit.regression import Array, HeldOut, half_width, leave_groups_out, solve
 from hwmodels.fit.timed import limits_of
 from hwmodels.fit.timings import ST_CURRENT, TimedNetwork, timed_networks
 from hwmodels.operators import WEIGHTED_OPS
-from ppgnas.toml_file import read_toml
 
 VERSIONS = {ST_CURRENT: "st-edge-ai", "8.1": "st-edge-ai-8.1", "7.3": "st-edge-ai-7.3"}
 CORES = ("Cortex-M7", "Cortex-M33")
@@ -94,9 +93,7 @@ def fit_law(
 
 def fit_all() -> dict[str, dict[str, StLaw]]:
     """Laws by version and core, where there are at least `MINIMUM_NETWORKS` networks."""
-    file = read_toml(ENGINES_DIR / "st-edge-ai.toml")["cycles"]
-    dispatch = float(file["dispatch"]["value"])
-    elements = {op: float(figure["value"]) for op, figure in file["elements"].items()}
+    dispatch, elements = assumed_cycles("st-edge-ai")
     everything = timed_networks("ST")
     laws: dict[str, dict[str, StLaw]] = {}
     for version in VERSIONS:

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 
 from hwmodels.estimate import Estimate
 from hwmodels.generated_c.law import PLAIN_CODE_BYTES, PLAIN_CYCLES_PER_MAC, CLaw
-from hwmodels.generated_c.program import Program, Step, program
+from hwmodels.generated_c.program import program
 from hwmodels.generated_c.shapes import StepShape, infer_shape, step_shape
+from hwmodels.generated_c.steps import Program, Step
 from hwmodels.graph import Graph, Layer
 from hwmodels.operators import OPERATORS
 

@@ -10,10 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from hwmodels.estimate import Estimate
-from hwmodels.figures import explain
 from hwmodels.generated_c.shapes import (
     CODE,
     CYCLES,
@@ -24,7 +23,7 @@ from hwmodels.generated_c.shapes import (
 )
 from hwmodels.generated_c.shapes import depthwise_count as runs
 from ppgnas.errors import BoardError, GraphError
-from ppgnas.toml_file import read_toml
+from ppgnas.toml_file import read_as
 
 _MEMO_ENTRIES = 200_000
 PLAIN_CYCLES_PER_MAC = Estimate(9.0, 5.0, 16.0)
@@ -101,10 +100,7 @@ class CLaw:
     """
 
     def __init__(self, path: Path) -> None:
-        try:
-            self.file = _File.model_validate(read_toml(path))
-        except ValidationError as error:
-            raise explain(error, path, "Run `python -m hwmodels.fit`") from error
+        self.file = read_as(path, _File, help_text="Run `python -m hwmodels.fit`")
         for name, law in self.file.kinds.items():
             if law.features != CYCLES.get(name) or law.code_features != CODE.get(name):
                 raise BoardError(

@@ -20,102 +20,10 @@ step at all. A block whose input and output have one shape computes in place.
 from __future__ import annotations
 
 from math import prod
-from typing import NamedTuple
 
-from hwmodels.arena import aligned, place
-from hwmodels.graph import Graph, Layer
-
-BLOCK = 4
-"""Positions that are computed together."""
-UNROLLED_K = 4
-"""The dot product of a block takes this many input channels at a time."""
-
-Shape = tuple[int, ...]
-
-
-class Storage(NamedTuple):
-    """How one tensor, and all views of it, lie in the scratch buffer.
-
-    Attributes:
-        steps, channels: `(steps, channels)` without padding.
-        pad_steps: time steps of padding in front.
-        fold: columns of the view in which pairs of rows are formed; 1 where it lies plain.
-        paired: two rows of that view share words.
-        slack: bytes behind the tensor that a word load may touch.
-    """
-
-    steps: int
-    channels: int
-    pad_steps: int = 0
-    fold: int = 1
-    paired: bool = False
-    slack: int = 0
-
-    @property
-    def bytes(self) -> int:
-        """All of it, padding and slack included."""
-        steps = self.steps + self.pad_steps
-        if self.paired:
-            rows = steps // self.fold
-            return (rows + rows % 2) * self.fold * self.channels
-        return steps * self.channels + self.slack
-
-    def offset(self, step: int) -> int:
-        """Byte of channel 0 of a time step; `step` may be negative within the padding.
-
-        In a paired storage channel `c` lies `(c // 2) * 4 + c % 2` behind it.
-        """
-        step += self.pad_steps
-        if not self.paired:
-            return step * self.channels
-        row, column = divmod(step, self.fold)
-        return ((row >> 1) * self.fold + column) * 2 * self.channels + (row & 1) * 2
-
-
-class Step(NamedTuple):
-    """One call of the generated program.
-
-    Attributes:
-        kind: `window`, `separable`, `dense`, `pool` or `generic`.
-        layers: the layers that the step computes, in order; padding and views are not among them,
-            unless the step is generic.
-        source, target: tensors (roots) that are read and written.
-        shortcut: the tensor that is added, or None.
-        lead: steps of padding that this step reads in front of its source.
-        scratch_bytes: room beside its tensors.
-        in_place: the target takes the bytes of the source or of the shortcut.
-    """
-
-    kind: str
-    layers: tuple[Layer, ...]
-    source: str
-    target: str
-    shortcut: str | None = None
-    lead: int = 0
-    scratch_bytes: int = 0
-    in_place: str | None = None
-
-
-class Program(NamedTuple):
-    """Steps in order and the plan of the scratch buffer.
-
-    Attributes:
-        steps: in order; the input stands in its storage before the first.
-        storages: by tensor (root).
-        offsets: byte offset of each storage.
-        scratch_offsets: `(steps,)` byte offset of each step's own room.
-        bytes: size of the scratch buffer.
-        live_bytes: `(steps,)` bytes in use during each step.
-        output: the tensor (root) that holds the network's output.
-    """
-
-    steps: tuple[Step, ...]
-    storages: dict[str, Storage]
-    offsets: dict[str, int]
-    scratch_offsets: tuple[int, ...]
-    bytes: int
-    live_bytes: tuple[int, ...]
-    output: str
+from hwmodels.arena import aligned, live_bytes, place
+from hwmodels.generated_c.steps import BLOCK, UNROLLED_K, Program, Step, Storage, widened
+from hwmodels.graph import Graph, Layer, Shape
 
 
 def program(graph: Graph) -> Program:
@@ -357,22 +265,6 @@ class _Drafter:
         return storages
 
 
-def widened(values: int) -> int:
-    """A dot product's length, rounded up to whole words of int8."""
-    return -(-values // UNROLLED_K) * UNROLLED_K
-
-
-def dot_words(values: int, *, widened_inputs: bool) -> int:
-    """Words of two taps that a dot product of `values` taps takes.
-
-    Widened inputs lie as taps (0, 2) and (1, 3) of each four: one tap more than a multiple of 4
-    needs one word, two and three need both.
-    """
-    if widened_inputs:
-        return values // 4 * 2 + min(values % 4, 2)
-    return -(-values // 2)
-
-
 def _placed(source: str, output: str, steps: list[Step], storages: dict[str, Storage]) -> Program:
     """Plan the scratch buffer: greedy by size; what is computed in place shares its bytes."""
     count = len(steps)
@@ -404,17 +296,13 @@ def _placed(source: str, output: str, steps: list[Step], storages: dict[str, Sto
     scratch = [0] * count
     for index, offset in zip(rooms, placed[len(own) :], strict=True):
         scratch[index] = offset
-    live = [0] * (count + 1)
-    for size, (start, stop) in zip(sizes, spans, strict=True):
-        for time in range(start, stop + 1):
-            live[time] += size
     return Program(
         tuple(final),
         storages,
         {name: offsets[owner[name]] for name in storages},
         tuple(scratch),
         max(offset + size for offset, size in zip(placed, sizes, strict=True)),
-        tuple(live[1:]),
+        tuple(live_bytes(sizes, spans, count + 1)[1:]),
         output,
     )
 

@@ -9,15 +9,8 @@ from __future__ import annotations
 from math import prod
 from typing import NamedTuple
 
-from hwmodels.generated_c.program import (
-    BLOCK,
-    Program,
-    Step,
-    Storage,
-    depthwise_taps,
-    dot_words,
-    widened,
-)
+from hwmodels.generated_c.program import depthwise_taps
+from hwmodels.generated_c.steps import BLOCK, Program, Step, Storage, dot_words, widened
 from hwmodels.graph import Graph
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from ctypes import CDLL, Structure, byref, c_uint16, c_void_p, create_string_buffer
 from dataclasses import dataclass
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from deploy.device.c_text import CPart
+from deploy.device.c_text import CPart, helpers_c
 from deploy.device.settings import FrontEnd
 from ppgnas.task import CLASSES
 
@@ -136,3 +137,12 @@ def random_logits(count: int, *, seed: int, peak: float = 60.0) -> NDArray[np.in
     logits = peak * bump + rng.normal(size=(count, CLASSES)) * rng.uniform(1, 12, (count, 1))
     logits[rng.random(count) < 0.03] = -7
     return np.clip(np.rint(logits), -128, 127).astype(np.int8)
+
+
+def standalone(parts: Sequence[CPart], *, header_name: str) -> tuple[str, str]:
+    """`(source, header)` of parts alone, without a network."""
+    guard = "".join(c if c.isalnum() else "_" for c in header_name.upper())
+    head = "\n".join(part.header for part in parts)
+    header = f"#ifndef {guard}\n#define {guard}\n\n#include <stdint.h>\n\n{head}\n#endif\n"
+    body = "\n".join([helpers_c(parts), *(part.functions for part in parts)])
+    return f'#include "{header_name}"\n\n{body}', header

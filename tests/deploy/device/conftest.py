@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.device.c_text import CPart, standalone
+from deploy.device.c_text import CPart
 from deploy.device.decoder import Decoder
 from deploy.device.decoder_c import decoder_c
 from deploy.device.front_end_c import front_end_c
@@ -18,7 +18,7 @@ from deploy.emulation.host import HostCompiler, find_host_compiler
 from ppg.npz.folder import read_folder
 from ppg.recording import Recording
 from ppgnas.errors import DependencyError
-from tests.deploy.device.c_device import DecoderC, FrontEndC
+from tests.deploy.device.c_device import DecoderC, FrontEndC, standalone
 
 SIZES = """
 unsigned long device_sizeof_state(void) { return sizeof(ppg_state_t); }

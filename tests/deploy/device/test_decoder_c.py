@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from deploy.device.c_text import standalone
 from deploy.device.decoder import Decoder
 from deploy.device.decoder_c import decoder_c
 from deploy.device.decoding import Reading, calibration_of
@@ -21,7 +20,7 @@ from deploy.emulation.host import HostCompiler, zig_host
 from deploy.emulation.processes import run_tool
 from ppgnas.errors import DependencyError, ToolError
 from ppgnas.task import CLASSES
-from tests.deploy.device.c_device import DecoderC, random_logits
+from tests.deploy.device.c_device import DecoderC, random_logits, standalone
 
 SCALE = 0.17826053500175476
 CALIBRATION = calibration_of([0.5, 2.0, 40.0], [0.25, 1.5, 25.0])

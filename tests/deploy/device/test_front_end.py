@@ -12,14 +12,6 @@ from numpy.typing import NDArray
 
 from deploy.device.filtering import FRACTION_BITS, band_pass, filter_lanes
 from deploy.device.normalising import normalise, normaliser
-from deploy.device.recordings import (
-    acc_counts,
-    network_inputs,
-    ppg_counts,
-    sensor_counts_per_g,
-    stream_windows,
-    window_starts,
-)
 from deploy.device.resampling import resample, sample_at
 from deploy.device.settings import FrontEnd, exact_hz
 from deploy.device.windows import Windows, acc_units, acc_window, pack, ppg_window, unpack
@@ -28,6 +20,14 @@ from ppg.recording import Recording
 from ppg.synthetic.recordings import synthesize
 from ppg.windows import InputSpec, windows_of
 from ppgnas.errors import ExportError
+from tests.deploy.device.recordings import (
+    acc_counts,
+    network_inputs,
+    ppg_counts,
+    sensor_counts_per_g,
+    stream_windows,
+    window_starts,
+)
 
 SCALE, ZERO_POINT = float(np.float32(5 / 127)), -4
 

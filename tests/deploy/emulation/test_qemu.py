@@ -11,8 +11,8 @@ import pytest
 
 from deploy.emulation.emulate import emulate_call
 from deploy.emulation.image import read_image
-from deploy.emulation.qemu import find_qemu, qemu_call
 from ppgnas.errors import DependencyError, ToolError
+from tests.deploy.emulation.qemu import find_qemu, qemu_call
 
 Build = Callable[..., Path]
 

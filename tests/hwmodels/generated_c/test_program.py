@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from deploy.fuzz.foreign import foreign_graph
-from hwmodels.generated_c.program import Program, Storage, dot_words, program, widened
+from hwmodels.generated_c.program import program
+from hwmodels.generated_c.steps import Program, Storage, dot_words, widened
 from hwmodels.graph import Graph
 from search_spaces.lower import lower
 from search_spaces.space import PRESETS, SearchSpace
