@@ -185,7 +185,7 @@ def retrain_all(
         _start,
         reports,
         killed="a worker that retrains a finalist was killed, perhaps for want of memory; "
-        "continue with --resume",
+        "continue with `resume`",
     ) as executor:
         waiting: dict[Future[Retrained], int] = {
             executor.submit(_work, index, job, search(job)): index

@@ -213,7 +213,7 @@ def load_teacher(path: Path) -> ResNetTeacher:
     if facts["identity"].get("front_end") != FRONT_END:
         raise RunError(
             f"{path} was made by another ppgnas, whose networks read another front end; train it "
-            "again with --teacher resnet-small"
+            "again with `teacher` resnet-small"
         )
     stored = facts["shape"]
     teacher = ResNetTeacher(
@@ -242,12 +242,12 @@ def check_unseen(path: Path, recordings: Iterable[Recording]) -> None:
     if taught is None:
         raise RunError(
             f"{path} does not say whom the teacher was trained on; pass a teacher.safetensors "
-            "that this version made, or --teacher resnet-small"
+            "that this version made, or `teacher` resnet-small"
         )
     known = known_people(recordings, taught, identity.get("also_in", ()))
     if known:
         raise RunError(
             f"{path} was trained on {', '.join(known[:3])}, who is a search or report person "
             f"here ({len(known)} such people); use the split of the run that made it, or "
-            "--teacher resnet-small"
+            "`teacher` resnet-small"
         )

@@ -67,7 +67,7 @@ def search(
     from nas.report.report import write_report
 
     started_s = time.monotonic()
-    teacher_file(config.teacher)
+    teacher_file(config.teacher)  # refused before anything is read
     target = load_target(config.board, config.engine, period_s=config.period_s)
     space = load_space(config.space)
     progress.say(f"Reading the recordings: {config.data}")

@@ -102,9 +102,11 @@ def heart_rate_guess(median: float) -> str:
 def unit_guess(median: float) -> str:
     """What unit an acceleration has whose median size is not 1 g, and what to do."""
     if 9 <= median <= 11:
-        return "It looks like m/s2: divide by 9.80665 (of a .csv: --acc-per-g 9.80665)."
+        return (
+            "It looks like m/s2: divide by 9.80665 (`data convert --acc-per-g 9.80665` of a .csv)."
+        )
     if 900 <= median <= 1100:
-        return "It looks like mg: divide by 1000 (of a .csv: --acc-per-g 1000)."
+        return "It looks like mg: divide by 1000 (`data convert --acc-per-g 1000` of a .csv)."
     power = 2.0 ** np.round(np.log2(median)) if median > 0 else 1.0
     if 0.85 <= median / power <= 1.18 and power >= 16:
         return f"It looks like counts of 1/{power:.0f} g: divide by {power:.0f}."

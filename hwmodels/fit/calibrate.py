@@ -160,7 +160,7 @@ def from_layers(layers: Sequence[LayerTiming], board: Board, engine: Engine) -> 
     if engine.kind == "program":
         raise GraphError(
             f"engine {engine.name!r} runs several layers as one, so timings of single layers say "
-            "nothing of it; time a whole network and give it with --anchor"
+            "nothing of it; time a whole network and give it with `anchor`"
         )
     profile = engine.profile(board)
     # Laws, like all cycles of a profile, are those of a Cortex-M7 of ratio 1.

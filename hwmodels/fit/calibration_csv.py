@@ -100,7 +100,7 @@ def read_timings(
     least = MINIMUM_NETWORKS if networks else MINIMUM_LAYERS
     if len(found) < least:
         what = "networks" if networks else "layers"
-        hint = ", or pass one network with --anchor model.tflite=12.3ms" if networks else ""
+        hint = ", or pass one network with `anchor` model.tflite=12.3ms" if networks else ""
         raise DataError(
             f"{path}: {len(found)} rows are too few to fit; at least {least} {what} are needed. "
             f"Add rows{hint}"
@@ -170,7 +170,7 @@ class _Row:
     def check_part(self, part: str) -> None:
         named = self.cells.get("mcu", "")
         if named and named.lower() != part.lower():
-            raise self.wrong("mcu", f"the timings of one part are expected, and --board is {part}")
+            raise self.wrong("mcu", f"the timings of one part are expected, and `board` is {part}")
 
     def op(self) -> Op:
         return self._word("op", "conv", OPS, _OPS)

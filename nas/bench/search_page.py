@@ -76,7 +76,7 @@ def search_page(run: RunDir, baseline: RunDir | None = None) -> str:
     """
     for one in (run, baseline):
         if one is not None and not one.finished:
-            raise RunError(f"{one.path} is not a finished run; continue it with --resume")
+            raise RunError(f"{one.path} is not a finished run; continue it with `resume`")
     document, candidates = run.document(), run.candidates()
     split, config = document.split, document.config
     counts = ", ".join(f"{len(people)} {role}" for role, people in split.to_json().items())

@@ -55,7 +55,7 @@ def calibrate(
         )
     path = Path(out)
     if path.suffix != ".toml":
-        raise DataError(f"--out is {out!r}; an engine file ends in .toml, such as my_engine.toml")
+        raise DataError(f"`out` is {out!r}; an engine file ends in .toml, such as my_engine.toml")
     target = load_target(board, engine)
     if measurements is not None:
         found = _from_csv(Path(measurements), target.board, target.engine)
@@ -108,11 +108,11 @@ def _from_anchors(anchors: list[str], board: Board, engine: Engine) -> Calibrati
         name, equals, time = text.rpartition("=")
         if not equals or not name:
             raise DataError(
-                f"--anchor is {text!r}; MODEL=TIME is expected, such as model.tflite=12.3ms"
+                f"`anchor` is {text!r}; MODEL=TIME is expected, such as model.tflite=12.3ms"
             )
-        latency_ms = parse_ms(time, option="--anchor")
+        latency_ms = parse_ms(time, name="anchor")
         if not latency_ms > 0:
-            raise DataError(f"--anchor is {text!r}; the time must be above 0")
+            raise DataError(f"`anchor` is {text!r}; the time must be above 0")
         names.append(name)
         graphs.append(find_model(name).graph)
         cycles.append(latency_ms * board.clock_hz / 1e3)

@@ -10,9 +10,10 @@ import functools
 import json
 import sys
 from collections.abc import Callable
-from typing import Any, ParamSpec
+from typing import Any, ParamSpec, get_type_hints
 
 import typer
+from typer.models import OptionInfo
 
 from ppgnas.errors import PpgnasError
 
@@ -32,7 +33,7 @@ def verb(function: Callable[Parameters, None]) -> Callable[Parameters, None]:
         try:
             function(*args, **kwargs)
         except PpgnasError as error:
-            _leave(str(error), error.exit_code)
+            _leave(_with_options(str(error), function), error.exit_code)
         except KeyboardInterrupt as stop:
             _leave(f"Stopped.{f' {stop}' if stop.args else ''}", INTERRUPTED)
         except BrokenPipeError:
@@ -43,6 +44,22 @@ def verb(function: Callable[Parameters, None]) -> Callable[Parameters, None]:
             _leave(_describe(error), 1)
 
     return wrapped
+
+
+def _with_options(message: str, function: Callable[..., None]) -> str:
+    """Show arguments, which libraries name in backticks, as the command line calls them.
+
+    `seed` becomes --seed where the verb has that option; a name that it has not stays as it is.
+    """
+    for name, hint in get_type_hints(function, include_extras=True).items():
+        for option in getattr(hint, "__metadata__", ()):
+            if isinstance(option, OptionInfo):
+                # typer keeps the first name in `default` where the option is an annotation.
+                given = map(str, (option.default, *(option.param_decls or ())))
+                names = [text for text in given if text.startswith("--")]
+                shown = names[0] if names else f"--{name.replace('_', '-')}"
+                message = message.replace(f"`{name}`", shown)
+    return message
 
 
 def _leave(message: str, code: int) -> None:

@@ -22,7 +22,7 @@ def rescore(
     engine: Annotated[
         Text, typer.Option(help="Runtime by name.", show_default="the run's own")
     ] = None,
-    period: Annotated[
+    rate: Annotated[
         Text,
         typer.Option(
             "--rate",
@@ -53,7 +53,7 @@ def rescore(
     from nas.run.units import parse_ms
     from ppgnas.files import write_text_atomic
 
-    period_s = None if period is None else parse_ms(period, option="--rate") / 1000
+    period_s = None if rate is None else parse_ms(rate, name="rate") / 1000
     directory = RunDir(Path(run))
     found = rescore_run(directory, board=board, engine=engine, period_s=period_s)
     document = found.to_json()

@@ -27,7 +27,7 @@ def score(
     ],
     board: BoardName = DEFAULT_BOARD,
     engine: EngineName = DEFAULT_ENGINE,
-    period: Annotated[
+    rate: Annotated[
         str, typer.Option("--rate", "--period", help="Time from one reading to the next.")
     ] = "2s",
     latency: Annotated[
@@ -46,8 +46,8 @@ def score(
     from nas.run.target import load_target
     from nas.run.units import parse_ms
 
-    period_s = parse_ms(period, option="--rate") / 1000
-    budget_ms = None if latency is None else parse_ms(latency, option="--latency")
+    period_s = parse_ms(rate, name="rate") / 1000
+    budget_ms = None if latency is None else parse_ms(latency, name="latency")
     target = load_target(board, engine, period_s=period_s)
     found = find_model(model)
     card = score_graph(

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from nas.cli.common import INTERRUPTED, emit, verb
+from nas.cli.common import emit, verb
 from nas.cli.options import AsJson, ReportData, ReportFrom, Split, Text
 from ppgnas.tables import text_table
 
@@ -71,7 +71,7 @@ def search(
     teacher: Annotated[
         Text, typer.Option(help="resnet-small (default), none, or the path of a teacher.")
     ] = None,
-    period: Annotated[
+    rate: Annotated[
         Text,
         typer.Option("--rate", "--period", help="Time from one reading to the next; default 2s."),
     ] = None,
@@ -91,12 +91,18 @@ def search(
     ppgnas search --budget 80KB --latency 20ms --board nrf5340 --data recordings/
     ppgnas search --out results/run --resume
     """
+    from nas import search as searching
+    from nas.run.claim import check_same
+    from nas.run.config import resolve
+    from nas.run.folder import DEFAULT_OUT, choose
+    from nas.run.progress import for_terminal
+
     given = {
-        "flash_bytes": budget,
-        "latency_ms": latency,
-        "sram_bytes": sram,
-        "power_mw": power,
-        "scope": budget_scope,
+        "budget": budget,
+        "latency": latency,
+        "sram": sram,
+        "power": power,
+        "budget_scope": budget_scope,
         "data": data,
         "report_data": report_data,
         "report_from": report_from,
@@ -111,27 +117,16 @@ def search(
         "finalists": finalists,
         "effort": effort,
         "teacher": teacher,
-        "period_s": period,
+        "rate": rate,
     }
-    _run(given, Path(out) if out is not None else None, resume=resume, as_json=as_json)
-
-
-def _run(given: dict[str, Any], out: Path | None, *, resume: bool, as_json: bool) -> None:
-    from nas import search as searching
-    from nas.run.claim import check_same
-    from nas.run.config import resolve
-    from nas.run.folder import DEFAULT_OUT, choose
-    from nas.run.progress import for_terminal
-
     progress = for_terminal()
-    base = None
+    folder = Path(out) if out is not None else None
     if not resume:
         config = resolve(given)
-        run = choose(out, resume=False)
+        run = choose(folder, resume=False)
     else:
-        run = choose(out, resume=True)
-        base = run.document().config
-        config = resolve(given, base)
+        run = choose(folder, resume=True)
+        config = resolve(given, run.document().config)
         check_same(config, run)
     if out is None and run.path != DEFAULT_OUT and not resume:
         progress.say(f"{DEFAULT_OUT} holds a finished run; writing to {run.path}")
@@ -139,12 +134,11 @@ def _run(given: dict[str, Any], out: Path | None, *, resume: bool, as_json: bool
     try:
         searching.search(config, run, command=command, progress=progress)
     except KeyboardInterrupt:
-        if run.exists:
-            again = f"Continue with: ppgnas search --out {shlex.quote(str(run.path))} --resume"
-        else:
-            again = "Nothing was written."
-        progress.say(f"\nStopped. {again}")
-        raise typer.Exit(INTERRUPTED) from None
+        raise KeyboardInterrupt(
+            f"Continue with: ppgnas search --out {shlex.quote(str(run.path))} --resume"
+            if run.exists
+            else "Nothing was written."
+        ) from None
     document = summary(run)
     if as_json:
         emit(document)

@@ -54,12 +54,13 @@ def train(
     """
     from nas.models import train as training
     from nas.models.names import ModelError, find_model
+    from nas.run.config import TrainConfig
     from nas.run.progress import for_terminal
 
     found = find_model(arch)
     if found.arch is None:
         raise ModelError(f"{arch} has no architecture to train; allowed: {ARCH_HELP}")
-    config = training.TrainConfig(
+    config = TrainConfig(
         data=data,
         report_data=report_data,
         report_from=report_from,

@@ -118,7 +118,7 @@ def retrain_finalists(
     trainer.retrain_many([c.arch for c in missing], progress, keep)
     lost = [c.arch.id for c in missing if not is_retrained(run, c)]
     if lost:
-        raise RunError(f"finalists: {', '.join(lost)} were not retrained; continue with --resume")
+        raise RunError(f"finalists: {', '.join(lost)} were not retrained; continue with `resume`")
 
 
 def is_retrained(run: RunDir, candidate: Candidate) -> bool:

@@ -31,10 +31,10 @@ FIELDS = {
     "power": "power_mw",
 }
 _OPTIONS = {
-    "flash": "--budget",
-    "latency": "--latency",
-    "sram": "--sram",
-    "power": "--power",
+    "flash": "`budget`",
+    "latency": "`latency`",
+    "sram": "`sram`",
+    "power": "`power`",
 }
 _WALK_STEPS = 300
 _REFERENCE_MARGIN = 2.0
@@ -220,7 +220,7 @@ def _nothing_fits(
             continue  # this limit alone does not stop it
         shown = f"{_shown(name, needed)} against {_shown(name, limit)} allowed"
         if name.startswith("board "):
-            lines.append(f"The {name} stops it: at least {shown}. Choose a larger --board.")
+            lines.append(f"The {name} stops it: at least {shown}. Choose a larger `board`.")
             continue
         option = _OPTIONS[name]
         if excess > 0:
@@ -233,14 +233,14 @@ def _nothing_fits(
     if "flash" in limits and scope == "total" and costs.flash_bytes > limits["flash"]:
         lines.append(
             f"Of the closest candidate's flash, {format_bytes(costs.weight_bytes)} are weights; "
-            "--budget-scope model leaves code and runtime out of the count."
+            "`budget_scope` model leaves code and runtime out of the count."
         )
     lines.append(
         f"Closest candidate: {closest.id} with {format_bytes(costs.flash_bytes)} of flash, "
         f"{costs.latency_ms:.3g} ms, {format_bytes(costs.sram_bytes)} of SRAM, "
         f"{costs.power_mw:.3g} mW."
     )
-    lines.append("Raise a budget, or choose another --space, --board or --engine.")
+    lines.append("Raise a budget, or choose another `space`, `board` or `engine`.")
     return "\n".join(lines)
 
 

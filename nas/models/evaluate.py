@@ -102,7 +102,7 @@ class Evaluation:
 def check_file(file: str) -> None:
     """Refuse a file whose rounding nobody knows."""
     if file not in RULES:
-        raise ModelError(f"--file is {file!r}; allowed: {', '.join(RULES)}")
+        raise ModelError(f"`file` is {file!r}; allowed: {', '.join(RULES)}")
 
 
 def readable(model: Model, recordings: Sequence[Recording]) -> Sequence[Recording]:

@@ -45,7 +45,7 @@ def export_files(
     for name in names:
         if name not in FORMATS:
             raise ModelError(
-                f"--format is {name!r}; allowed: {', '.join(FORMATS)}, or several with a comma"
+                f"`formats` is {name!r}; allowed: {', '.join(FORMATS)}, or several with a comma"
             )
     card = model.card()
     if model.folder is None or card is None:
@@ -62,7 +62,7 @@ def export_files(
     for target, content in targets.items():
         if target.exists() and (not target.is_file() or target.read_bytes() != content):
             raise ModelError(
-                f"{target} exists and differs; it stays as it is. Choose another --out"
+                f"{target} exists and differs; it stays as it is. Choose another `out`"
             )
     for target, content in targets.items():
         write_bytes_atomic(target, content)

@@ -69,7 +69,7 @@ def find_recording(source: str, *, name: str | None = None) -> Recording:
     """One recording: an .npz file, labelled or not, or one of any other source.
 
     Args:
-        source: a file, or a folder as `--data` takes it.
+        source: a file, or a folder as `data` takes it.
         name: which one of a folder, as `name` or `dataset/name`; not needed where there is one.
 
     Raises:
@@ -82,7 +82,7 @@ def find_recording(source: str, *, name: str | None = None) -> Recording:
     if len(chosen) != 1:
         shown = ", ".join(f"{r.dataset}/{r.name}" for r in found[:5])
         shown += ", ..." if len(found) > 5 else ""
-        asked = "--recording is not given" if name is None else f"--recording is {name!r}"
+        asked = "`name` is not given" if name is None else f"`name` is {name!r}"
         count = f"{len(found)} recording{'s' if len(found) > 1 else ''}"
         raise DataError(f"{asked}; {source} holds {count}: {shown}. Name one")
     return chosen[0]

@@ -37,7 +37,7 @@ class Sensors:
     def __post_init__(self) -> None:
         if self.smoothing not in SMOOTHINGS:
             raise ModelError(
-                f"--smoothing is {self.smoothing!r}; allowed: {', '.join(SMOOTHINGS)}"
+                f"`smoothing` is {self.smoothing!r}; allowed: {', '.join(SMOOTHINGS)}"
             )
 
 

@@ -10,14 +10,13 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
-from distill.training.effort import effort_by_name
 from nas.models.backend import Distillery, Retrained, distillery
 from nas.models.folder import Judging, write_model
 from nas.run.card import Card, Origin, SearchErrors
-from nas.run.config import ConfigError, teacher_file
+from nas.run.config import TrainConfig, teacher_file
 from nas.run.folder import new_folder
 from nas.run.machine import available_cores, versions
 from nas.run.people import People, gather_for
@@ -25,40 +24,9 @@ from nas.run.progress import Progress
 from nas.run.target import load_target
 from ppg.augment.bank import PREPARATION
 from ppg.readout.transitions import fit_transitions
-from ppgnas.defaults import DEFAULT_BOARD, DEFAULT_ENGINE
 from ppgnas.errors import RunError
 from ppgnas.files import cache_folder
 from search_spaces.arch import Arch
-
-
-@dataclass(frozen=True)
-class TrainConfig:
-    """What to train on and for how long; see `SearchConfig`."""
-
-    data: str
-    report_data: str | None = None
-    report_from: str | None = None
-    split: str | None = None
-    seed: int = 0
-    effort: str = "standard"
-    teacher: str = "none"
-    board: str = DEFAULT_BOARD
-    engine: str = DEFAULT_ENGINE
-    period_s: float = 2.0
-
-    def __post_init__(self) -> None:
-        effort_by_name(self.effort)
-        if self.seed < 0:
-            raise ConfigError(f"--seed is {self.seed}; it must be at least 0")
-        if self.split and (self.report_data or self.report_from):
-            raise ConfigError(
-                f"--split {self.split} already names the report people; leave out "
-                "--report-data and --report-from, or --split"
-            )
-        if self.report_data and self.report_from:
-            raise ConfigError("--report-data and --report-from both choose the report people")
-        teacher_file(self.teacher)
-
 
 Train = Callable[[Arch, TrainConfig, People, Path, Progress], Retrained]
 
@@ -117,7 +85,8 @@ def train_model(
         PpgnasError: bad input.
     """
     if out.exists():
-        raise RunError(f"--out {out} exists and stays as it is; name a folder that does not")
+        raise RunError(f"`out` {out} exists and stays as it is; name a folder that does not")
+    teacher_file(config.teacher)  # refused before anything is read
     target = load_target(config.board, config.engine, period_s=config.period_s)
     progress.say(f"Reading the recordings: {config.data}")
     people = gather_for(config, acceleration=arch.acceleration)

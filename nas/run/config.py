@@ -1,12 +1,14 @@
 """What a search is asked to do: one frozen value, resolved from options and written to `run.toml`.
 
-An option that was not given is None until `resolve` fills it in, so that a resumed run can tell
+An argument that was not given is None until `resolve` fills it in, so that a resumed run can tell
 "not given" (take what the run has) from "given and different" (say so and stop).
+
+Messages name arguments in backticks; the command line shows them as its options.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -21,7 +23,7 @@ Sampler = Literal["nsga2", "nsga3", "tpe", "gp", "random"]
 SAMPLERS: tuple[Sampler, ...] = get_args(Sampler)
 Scope = Literal["total", "model"]
 SCOPES: tuple[Scope, ...] = get_args(Scope)
-# Architectures considered unless --trials says otherwise.
+# Architectures considered unless `trials` says otherwise.
 EFFORT_TRIALS = {"smoke": 60, "quick": 1500, "standard": 3000, "thorough": 6000}
 GP_TRIALS = 150  # a Gaussian process takes seconds a trial once it has a few hundred
 LARGEST_SEED = 2**31 - 1  # what the samplers take, with room to count on from it
@@ -30,7 +32,7 @@ SYNTHETIC = "synthetic"
 
 
 class ConfigError(PpgnasError, ValueError):
-    """An option of a search has a value that is not allowed, or contradicts another."""
+    """An argument has a value that is not allowed, or contradicts another."""
 
 
 def teacher_file(teacher: str) -> Path | None:
@@ -43,7 +45,7 @@ def teacher_file(teacher: str) -> Path | None:
         return None
     if not Path(teacher).is_file():
         raise ConfigError(
-            f"--teacher {teacher!r} is neither {' nor '.join(TEACHERS)} nor a file; name one of "
+            f"`teacher` {teacher!r} is neither {' nor '.join(TEACHERS)} nor a file; name one of "
             "them, or the path of a teacher that a run left in its cache"
         )
     return Path(teacher)
@@ -77,75 +79,101 @@ class Budgets:
         return {name: float(limit) for name, limit in named.items() if limit is not None}
 
 
-@dataclass(frozen=True)
-class SearchConfig:
-    """A resolved search.
+@dataclass(frozen=True, kw_only=True)
+class TrainingChoice:
+    """What to train on and for how long.
 
     Attributes:
-        budgets: see `Budgets`.
         data: `synthetic` or a folder of recordings.
-        report_data: folder of the report people, or None to draw them from `data`.
-        report_from: data set that report people are drawn from, or None for any.
-        split: file with the three lists of people, or None to draw them.
-        space: preset or path of a TOML file.
-        board, engine: names or paths.
-        period_s: time from one reading to the next, for the average power.
-        objectives: names of `OBJECTIVES`, minimised together.
-        sampler: one of `SAMPLERS`.
-        trials: architectures to consider.
-        seed: of everything that is drawn.
-        finalists: how many of the front to retrain at most.
         effort: training time, a name of `EFFORT_TRIALS`; `smoke` only tries the path.
         teacher: `resnet-small`, `none` or the path of a teacher.
     """
 
-    budgets: Budgets
     data: str = SYNTHETIC
+    effort: str = "standard"
+    teacher: str = "none"
+
+    def __post_init__(self) -> None:
+        check_choice("effort", self.effort, tuple(EFFORT_TRIALS))
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainConfig(TrainingChoice):
+    """A training, whose people it sees, and the device that it is judged for.
+
+    Attributes:
+        report_data: folder of the report people, or None to draw them from `data`.
+        report_from: data set that report people are drawn from, or None for any.
+        split: file with the three lists of people, or None to draw them.
+        seed: of everything that is drawn.
+        board, engine: names or paths.
+        period_s: time from one reading to the next, for the average power.
+    """
+
     report_data: str | None = None
     report_from: str | None = None
     split: str | None = None
-    space: str = "default"
+    seed: int = 0
     board: str = DEFAULT_BOARD
     engine: str = DEFAULT_ENGINE
     period_s: float = 2.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 0 <= self.seed <= LARGEST_SEED:
+            raise ConfigError(f"`seed` is {self.seed}; allowed: 0 to {LARGEST_SEED}")
+        if self.split and (self.report_data or self.report_from):
+            raise ConfigError(
+                f"`split` {self.split} already names the report people; leave out "
+                "`report_data` and `report_from`, or `split`"
+            )
+        if self.report_data and self.report_from:
+            raise ConfigError(
+                f"`report_data` {self.report_data} and `report_from` {self.report_from} both "
+                "choose the report people; give one of them"
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class SearchConfig(TrainConfig):
+    """A resolved search.
+
+    Attributes:
+        budgets: see `Budgets`.
+        space: preset or path of a TOML file.
+        objectives: names of `OBJECTIVES`, minimised together.
+        sampler: one of `SAMPLERS`.
+        trials: architectures to consider.
+        finalists: how many of the front to retrain at most.
+    """
+
+    budgets: Budgets
+    space: str = "default"
     objectives: tuple[Objective, ...] = ("mae", "latency", "sram")
     sampler: Sampler = "nsga2"
     trials: int = EFFORT_TRIALS["quick"]
-    seed: int = 0
     finalists: int = 8
     effort: str = "quick"
     teacher: str = "resnet-small"
 
     def __post_init__(self) -> None:
-        _check_choice("--sampler", self.sampler, SAMPLERS)
-        _check_choice("--effort", self.effort, tuple(EFFORT_TRIALS))
-        _check_choice("--budget-scope", self.budgets.scope, SCOPES)
-        for name in self.objectives:
-            _check_choice("--objectives", name, OBJECTIVES)
+        super().__post_init__()
+        check_choice("sampler", self.sampler, SAMPLERS)
+        check_choice("budget_scope", self.budgets.scope, SCOPES)
+        for objective in self.objectives:
+            check_choice("objectives", objective, OBJECTIVES)
         if "mae" not in self.objectives or len(set(self.objectives)) != len(self.objectives):
             raise ConfigError(
-                f"--objectives is {','.join(self.objectives)!r}; name mae and any of "
-                f"{', '.join(OBJECTIVES[1:])}, each once. For example --objectives mae,latency"
+                f"`objectives` is {','.join(self.objectives)!r}; name mae and any of "
+                f"{', '.join(OBJECTIVES[1:])}, each once. For example `objectives` mae,latency"
             )
-        _check_at_least("--trials", self.trials, 1)
-        _check_at_least("--finalists", self.finalists, 1)
-        _check_at_least("--seed", self.seed, 0)
-        if self.seed > LARGEST_SEED:
-            raise ConfigError(f"--seed is {self.seed}; allowed: 0 to {LARGEST_SEED}")
+        for name, value in (("trials", self.trials), ("finalists", self.finalists)):
+            if value < 1:
+                raise ConfigError(f"`{name}` is {value}; it must be at least 1")
         if not self.budgets.limits:
             raise BudgetError(
-                "no budget is given; allowed: --budget (flash), --latency, --sram, --power. "
-                "Write for example --budget 80KB"
-            )
-        if self.split and (self.report_data or self.report_from):
-            raise ConfigError(
-                f"--split {self.split} already names the report people; leave out "
-                "--report-data and --report-from, or --split"
-            )
-        if self.report_data and self.report_from:
-            raise ConfigError(
-                f"--report-data {self.report_data} and --report-from {self.report_from} both "
-                "choose the report people; give one of them"
+                "no budget is given; allowed: `budget` (flash), `latency`, `sram`, `power`. "
+                "Write for example `budget` 80KB"
             )
 
     def to_tables(self) -> dict[str, dict[str, Any]]:
@@ -181,7 +209,7 @@ class SearchConfig:
             KeyError: a table or key is missing.
         """
         search, target, data = document["search"], document["target"], document["data"]
-        budgets = {key: document["budgets"].get(key) for key in _BUDGET_KEYS}
+        budgets = {key: document["budgets"].get(key) for key, _ in _LIMITS.values()}
         return SearchConfig(
             budgets=Budgets(**budgets, scope=document["budgets"]["scope"]),
             data=data["source"],
@@ -202,39 +230,41 @@ class SearchConfig:
         )
 
 
-_BUDGET_KEYS = ("flash_bytes", "latency_ms", "sram_bytes", "power_mw")
+# Argument -> field of `Budgets`, and what reads it.
+_LIMITS: dict[str, tuple[str, Callable[..., float]]] = {
+    "budget": ("flash_bytes", units.parse_bytes),
+    "latency": ("latency_ms", units.parse_ms),
+    "sram": ("sram_bytes", units.parse_bytes),
+    "power": ("power_mw", units.parse_mw),
+}
 
 
 def resolve(given: Mapping[str, Any], base: SearchConfig | None = None) -> SearchConfig:
     """Fill in what was not given.
 
     Args:
-        given: option name (as a field of `SearchConfig` or `Budgets`) -> value; quantities and
-            lists as text, None where the option was not given.
+        given: every argument of a search by its name, as fields of `SearchConfig` but for
+            `budget`, `latency`, `sram`, `power`, `budget_scope` and `rate`; quantities and lists
+            as text, None where it was not given.
         base: the configuration of the run to resume, or None for a new one.
 
     Returns:
         The resolved configuration.
 
     Raises:
-        BudgetError, ConfigError: an option has a value that is not allowed, or no budget is given.
+        BudgetError, ConfigError: an argument has a value that is not allowed, or no budget is
+            given.
     """
     values = {key: value for key, value in given.items() if value is not None}
     budgets = asdict(base.budgets) if base else asdict(Budgets())
-    readers = {
-        "flash_bytes": ("--budget", units.parse_bytes),
-        "latency_ms": ("--latency", units.parse_ms),
-        "sram_bytes": ("--sram", units.parse_bytes),
-        "power_mw": ("--power", units.parse_mw),
-    }
-    for key, (option, read) in readers.items():
-        if key in values:
-            budgets[key] = read(values.pop(key), option=option)
-    budgets["scope"] = values.pop("scope", budgets["scope"])
+    for name, (field, read) in _LIMITS.items():
+        if name in values:
+            budgets[field] = read(values.pop(name), name=name)
+    budgets["scope"] = values.pop("budget_scope", budgets["scope"])
     if "objectives" in values:
         values["objectives"] = tuple(part.strip() for part in values["objectives"].split(","))
-    if "period_s" in values:
-        values["period_s"] = units.parse_ms(values["period_s"], option="--rate") / 1000
+    if "rate" in values:
+        values["period_s"] = units.parse_ms(values.pop("rate"), name="rate") / 1000
     if base is not None:
         kept = {f.name: getattr(base, f.name) for f in fields(SearchConfig)}
     else:
@@ -263,11 +293,7 @@ def _flat(tables: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     }
 
 
-def _check_choice(option: str, value: str, allowed: tuple[str, ...]) -> None:
+def check_choice(name: str, value: str, allowed: tuple[str, ...]) -> None:
+    """Refuse a value of an argument that is none of those allowed."""
     if value not in allowed:
-        raise ConfigError(f"{option} is {value!r}; allowed: {', '.join(allowed)}")
-
-
-def _check_at_least(option: str, value: int, lowest: int) -> None:
-    if value < lowest:
-        raise ConfigError(f"{option} is {value}; it must be at least {lowest}")
+        raise ConfigError(f"`{name}` is {value!r}; allowed: {', '.join(allowed)}")

@@ -24,7 +24,7 @@ else:
 
 AGAIN = (
     "pass a folder that `ppgnas search` wrote, use the ppgnas that wrote it, or start a new run "
-    "with another --out"
+    "with another `out`"
 )
 Document = TypeVar("Document")
 

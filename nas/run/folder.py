@@ -1,7 +1,7 @@
 """The run directory: who may write in it, what it holds, and its `run.toml`.
 
 A run directory belongs to one search. It is claimed once; a second search refuses it, and only
-`--resume` opens it again. Every file is written through a temporary neighbour, every finalist
+`resume` opens it again. Every file is written through a temporary neighbour, every finalist
 through a temporary folder, so that a reader sees the old one or the new one.
 """
 
@@ -134,7 +134,7 @@ class RunDir:
                 yield
         except Timeout as error:
             raise RunError(
-                f"{self.path} is in use by another ppgnas; wait for it or choose another --out"
+                f"{self.path} is in use by another ppgnas; wait for it or choose another `out`"
             ) from error
 
 
@@ -142,7 +142,7 @@ def choose(out: Path | None, *, resume: bool) -> RunDir:
     """The folder for a search, checked but not touched.
 
     Args:
-        out: what `--out` named, or None: `results/run`, or the next free `results/run-2`, ...
+        out: what `out` named, or None: `results/run`, or the next free `results/run-2`, ...
         resume: continue the run that is there.
 
     Raises:
@@ -154,19 +154,19 @@ def choose(out: Path | None, *, resume: bool) -> RunDir:
         run = RunDir(out)
     path = run.path
     if path.exists() and not path.is_dir():
-        raise RunError(f"--out {path} is a file; name a folder that does not exist yet")
+        raise RunError(f"`out` {path} is a file; name a folder that does not exist yet")
     if resume:
         run.document()
     elif run.exists:
         state = "a finished run" if run.finished else "an unfinished run"
-        further = "" if run.finished else f"continue it with --out {path} --resume, or "
+        further = "" if run.finished else f"continue it with `out` {path} `resume`, or "
         raise RunError(
-            f"{path} holds {state}, which stays as it is; {further}choose another --out"
+            f"{path} holds {state}, which stays as it is; {further}choose another `out`"
         )
     # Hidden files are locks and halves that a killed process left: nobody's work.
     elif path.is_dir() and any(not entry.name.startswith(".") for entry in path.iterdir()):
         raise RunError(
-            f"{path} holds files that are no run, which stay as they are; choose another --out"
+            f"{path} holds files that are no run, which stay as they are; choose another `out`"
         )
     return run
 

@@ -90,5 +90,5 @@ class Journal:
             raise OSError(code, str(error), str(self._path)) from error
         except (sqlite3.DatabaseError, ValueError, TypeError, IndexError) as error:
             raise RunError(
-                f"{self._path} is damaged ({error}); start a new run with another --out"
+                f"{self._path} is damaged ({error}); start a new run with another `out`"
             ) from error

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
-from nas.run.config import SYNTHETIC, SearchConfig
+from nas.run.config import SYNTHETIC, TrainConfig
 from ppg.identity import shared_people
 from ppg.loaders.registry import read_folder, unread_beside
 from ppg.npz import folder as npz
@@ -46,44 +45,23 @@ class People:
         return any(recording.synthetic for recording in self.recordings)
 
 
-class Source(Protocol):
-    """Where recordings come from and how their people are split; see `SearchConfig`."""
-
-    @property
-    def data(self) -> str: ...
-    @property
-    def report_data(self) -> str | None: ...
-    @property
-    def report_from(self) -> str | None: ...
-    @property
-    def split(self) -> str | None: ...
-    @property
-    def seed(self) -> int: ...
-
-
-def gather_for(source: Source, *, acceleration: bool) -> People:
+def gather_for(config: TrainConfig, *, acceleration: bool) -> People:
     """People for one network: recordings without an acceleration that it reads are left out.
 
     Raises:
         DataError: as `gather`.
     """
-    recordings = read_source(source.data, seed=source.seed)
-    further: list[Recording] = []
-    left_out: list[Recording] = []
-    if source.report_data is not None:
-        further = read_source(source.report_data, seed=source.seed)
-        _check_apart(source, recordings, further)
+    recordings, further, notes = _read(config)
     if acceleration:
-        left_out = [r for r in (*recordings, *further) if r.acc is None]
+        lacking = sum(recording.acc is None for recording in (*recordings, *further))
         recordings = [r for r in recordings if r.acc is not None]
         further = [r for r in further if r.acc is not None]
-    notes = _unread(source)
-    if left_out:
-        notes.append(f"{len(left_out)} recordings without acceleration are left out.")
-    return _divided(source, recordings, further, notes)
+        if lacking:
+            notes.append(f"{lacking} recordings without acceleration are left out.")
+    return _divided(config, recordings, further, notes)
 
 
-def gather(config: SearchConfig, space: SearchSpace) -> People:
+def gather(config: TrainConfig, space: SearchSpace) -> People:
     """Read or generate the recordings, and split their people.
 
     Where most recordings have acceleration and the space has networks that read it, the others
@@ -93,15 +71,9 @@ def gather(config: SearchConfig, space: SearchSpace) -> People:
 
     Raises:
         DataError: a folder or file cannot be used, there are too few people, or somebody is in
-            both `--data` and `--report-data`.
+            both `data` and `report_data`.
     """
-    recordings = read_source(config.data, seed=config.seed)
-    further: list[Recording] = []
-    left_out: list[Recording] = []
-    notes = _unread(config)
-    if config.report_data is not None:
-        further = read_source(config.report_data, seed=config.seed)
-        _check_apart(config, recordings, further)
+    recordings, further, notes = _read(config)
     if config.split is None and True in space.acceleration:
         who, asked = _asked(config, recordings, further)
         bare = [recording for recording in asked if recording.acc is None]
@@ -114,27 +86,38 @@ def gather(config: SearchConfig, space: SearchSpace) -> People:
         else:
             recordings, left_out = _with_acceleration(recordings)
             further, dropped = _with_acceleration(further) if further else ([], [])
-            left_out = [*left_out, *dropped]
-    if left_out:
-        notes.append(
-            f"{len(left_out)} recordings have no acceleration and are left out (most have it; to "
-            "use them too, choose a --space that reads PPG alone)."
-        )
+            if left_out or dropped:
+                notes.append(
+                    f"{len(left_out) + len(dropped)} recordings have no acceleration and are left "
+                    "out (most have it; to use them too, choose a space that reads PPG alone)."
+                )
     return _divided(config, recordings, further, notes)
 
 
+def _read(config: TrainConfig) -> tuple[list[Recording], list[Recording], list[str]]:
+    """Recordings of `data` and of `report_data`, and notes on files that are not read."""
+    recordings = read_source(config.data, seed=config.seed)
+    further: list[Recording] = []
+    if config.report_data is not None:
+        further = read_source(config.report_data, seed=config.seed)
+        _check_apart(config, recordings, further)
+    folders = (config.data, config.report_data)
+    notes = [unread_beside(Path(folder)) for folder in folders if folder not in (None, SYNTHETIC)]
+    return recordings, further, [note for note in notes if note]
+
+
 def _divided(
-    source: Source,
+    config: TrainConfig,
     recordings: list[Recording],
     further: list[Recording],
     notes: list[str],
 ) -> People:
-    if source.report_data is not None:
-        split = split_before_report(recordings, further, seed=source.seed)
-    elif source.split is not None:
-        split = read_split(Path(source.split), recordings)
+    if config.report_data is not None:
+        split = split_before_report(recordings, further, seed=config.seed)
+    elif config.split is not None:
+        split = read_split(Path(config.split), recordings)
     else:
-        split = draw_split(recordings, seed=source.seed, report_from=source.report_from)
+        split = draw_split(recordings, seed=config.seed, report_from=config.report_from)
     everything = [*recordings, *further]
     return People(
         split=split,
@@ -147,24 +130,20 @@ def _divided(
 
 
 def _asked(
-    config: SearchConfig, recordings: list[Recording], further: list[Recording]
+    config: TrainConfig, recordings: list[Recording], further: list[Recording]
 ) -> tuple[str, list[Recording]]:
-    """The recordings that the user chose to be reported on, and by which option; may be none."""
+    """The recordings that the user chose to be reported on, and which they are; may be none."""
     if config.report_data is not None:
-        return f"--report-data {config.report_data}", further
+        return f"all of {config.report_data}", further
     if config.report_from is not None:
         chosen = [r for r in recordings if r.dataset == config.report_from]
-        return f"--report-from {config.report_from}", chosen
+        return f"data set {config.report_from}", chosen
     return "", []
 
 
-def _unread(source: Source) -> list[str]:
-    folders = (source.data, source.report_data)
-    notes = [unread_beside(Path(folder)) for folder in folders if folder not in (None, SYNTHETIC)]
-    return [note for note in notes if note]
-
-
-def _check_apart(config: Source, recordings: list[Recording], further: list[Recording]) -> None:
+def _check_apart(
+    config: TrainConfig, recordings: list[Recording], further: list[Recording]
+) -> None:
     if SYNTHETIC in (config.data, config.report_data):
         return
     shared = shared_people(recordings, further)
@@ -176,7 +155,7 @@ def _check_apart(config: Source, recordings: list[Recording], further: list[Reco
         for pair in shared[:3]
     )
     raise DataError(
-        f"--data {config.data} and --report-data {config.report_data} share {len(shared)} "
+        f"`data` {config.data} and `report_data` {config.report_data} share {len(shared)} "
         f"person(s): {listed}{'; ...' if len(shared) > 3 else ''}. Nobody may train and be "
         f"reported on: take these recordings out of one of the folders."
     )
@@ -204,7 +183,7 @@ def read_source(source: str, *, seed: int) -> list[Recording]:
         DataError: the folder or a file in it cannot be used, or the seed is below 0.
     """
     if seed < 0:
-        raise DataError(f"--seed is {seed}; allowed: 0 or more.")
+        raise DataError(f"`seed` is {seed}; allowed: 0 or more.")
     if source == SYNTHETIC:
         return synthetic.synthesize(seed=seed)
     return read_folder(Path(source))
@@ -230,5 +209,5 @@ def fitting_space(space: SearchSpace, people: People) -> SearchSpace:
     raise DataError(
         f"{len(lacking)} recordings have no acceleration (the first is {first}), and every "
         f"network of the space {space.name!r} reads it; leave those recordings out, or choose a "
-        "--space with networks that read PPG alone, such as default"
+        "`space` with networks that read PPG alone, such as default"
     )

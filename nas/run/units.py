@@ -41,13 +41,13 @@ MILLISECONDS = Quantity("a time", {"ms": 1.0, "us": 1e-3, "s": 1e3}, "50ms")
 MILLIWATTS = Quantity("a power", {"mW": 1.0, "uW": 1e-3, "W": 1e3}, "5mW", any_case=False)
 
 
-def parse(text: str, quantity: Quantity, *, option: str) -> float:
+def parse(text: str, quantity: Quantity, *, name: str) -> float:
     """Read a positive quantity with its unit.
 
     Args:
         text: for example `80KB` or `1.5 ms`.
         quantity: `BYTES`, `MILLISECONDS` or `MILLIWATTS`.
-        option: the option that was given, for the message: `--budget`.
+        name: of the argument, for the message: `budget`.
 
     Returns:
         The value in the base unit: bytes, milliseconds or milliwatts.
@@ -59,26 +59,26 @@ def parse(text: str, quantity: Quantity, *, option: str) -> float:
     match = _NUMBER.fullmatch(text)
     if match is None:
         raise BudgetError(
-            f"{option} {text!r} is not {quantity.name}; allowed: a number and a unit "
-            f"({units}). Write for example {option} {quantity.example}"
+            f"`{name}` {text!r} is not {quantity.name}; allowed: a number and a unit "
+            f"({units}). Write for example `{name}` {quantity.example}"
         )
     number, unit = match.groups()
     if not unit:
         raise BudgetError(
-            f"{option} {text!r} has no unit; allowed units: {units}. "
-            f"Write for example {option} {quantity.example}"
+            f"`{name}` {text!r} has no unit; allowed units: {units}. "
+            f"Write for example `{name}` {quantity.example}"
         )
     factor = _factor(unit, quantity)
     if factor is None:
         raise BudgetError(
-            f"{option} {text!r} has the unit {unit!r}; allowed units: {units}. "
-            f"Write for example {option} {quantity.example}"
+            f"`{name}` {text!r} has the unit {unit!r}; allowed units: {units}. "
+            f"Write for example `{name}` {quantity.example}"
         )
     value = float(number) * factor
     if not (value > 0 and math.isfinite(value)):
         raise BudgetError(
-            f"{option} is {text!r}; it must be above zero and finite. "
-            f"Write for example {option} {quantity.example}"
+            f"`{name}` is {text!r}; it must be above zero and finite. "
+            f"Write for example `{name}` {quantity.example}"
         )
     return value
 
@@ -90,19 +90,19 @@ def _factor(unit: str, quantity: Quantity) -> float | None:
     return None
 
 
-def parse_bytes(text: str, *, option: str) -> int:
+def parse_bytes(text: str, *, name: str) -> int:
     """Read a size such as `80KB`; 1 KB is 1024 bytes. See `parse`."""
-    return math.floor(parse(text, BYTES, option=option))
+    return math.floor(parse(text, BYTES, name=name))
 
 
-def parse_ms(text: str, *, option: str) -> float:
+def parse_ms(text: str, *, name: str) -> float:
     """Read a time such as `50ms` in milliseconds. See `parse`."""
-    return parse(text, MILLISECONDS, option=option)
+    return parse(text, MILLISECONDS, name=name)
 
 
-def parse_mw(text: str, *, option: str) -> float:
+def parse_mw(text: str, *, name: str) -> float:
     """Read a power such as `5mW` in milliwatts. See `parse`."""
-    return parse(text, MILLIWATTS, option=option)
+    return parse(text, MILLIWATTS, name=name)
 
 
 def format_bytes(size_bytes: float) -> str:

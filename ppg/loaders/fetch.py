@@ -79,18 +79,18 @@ def fetch(
     say(f"{known.title}. Licence: {known.licence}\n{known.home}")
     expected = sha256.lower() if sha256 else known.sha256
     if expected and (len(expected) != 64 or set(expected) - set("0123456789abcdef")):
-        raise DataError(f"--sha256 is {sha256!r}; allowed: 64 hexadecimal digits.")
+        raise DataError(f"`sha256` is {sha256!r}; allowed: 64 hexadecimal digits.")
     if archive is not None and archive.name == known.inner and sha256 is None:
         expected = None  # the published one is of the archive around it
     if archive is None and known.url is None:
         raise DataError(
             f"{known.name}: there is no address to download it from without a form. Get it from "
-            f"{known.home}, unpack it, and give {known.level} to --data. It cannot be fetched."
+            f"{known.home}, unpack it, and read {known.level}. It cannot be fetched."
         )
     if not known.archive:
         raise DataError(
             f"{known.name}: no archive of it is known. Unpack {archive} by hand and give "
-            f"{known.level} to --data."
+            f"{known.level} as the folder of recordings."
         )
     out.mkdir(parents=True, exist_ok=True)
     if archive is None:
@@ -123,7 +123,7 @@ def _check_taken(archive: Path, known: DataSet, expected: str | None) -> None:
             short += f" (published: {known.size_bytes})"
         raise FetchError(
             f"{archive}: SHA-256 {found}, {short}; allowed: {expected}. It is truncated, damaged "
-            f"or another version: download it again, or name its checksum with --sha256 if you "
+            f"or another version: download it again, or name its checksum with `sha256` if you "
             f"trust it."
         )
 
@@ -187,7 +187,7 @@ class _Resumable:
                 elif error.code < 500 and error.code not in (408, 429):
                     raise FetchError(
                         f"{url}: the server answers {error.code} {error.reason}; allowed: 200. "
-                        f"Has the address changed? Download it by hand and use --from."
+                        f"Has the address changed? Download it by hand and use `archive`."
                     ) from error
                 whole, why = False, f"{error.code} {error.reason}"
             except _BROKEN as error:

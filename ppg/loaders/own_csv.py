@@ -61,13 +61,13 @@ class Columns:
     def __post_init__(self) -> None:
         if self.time_unit not in TIME_UNITS:
             raise DataError(
-                f"--time-unit is {self.time_unit!r}; allowed: {', '.join(TIME_UNITS)}."
+                f"`time_unit` is {self.time_unit!r}; allowed: {', '.join(TIME_UNITS)}."
             )
         if self.hr_is not in HR_KINDS:
-            raise DataError(f"--hr-is is {self.hr_is!r}; allowed: {', '.join(HR_KINDS)}.")
+            raise DataError(f"`hr_is` is {self.hr_is!r}; allowed: {', '.join(HR_KINDS)}.")
         if len(self.acc) not in (0, 3):
             raise DataError(
-                f"--acc-columns names {len(self.acc)} columns ({', '.join(self.acc)}); allowed: 3 "
+                f"`acc` names {len(self.acc)} columns ({', '.join(self.acc)}); allowed: 3 "
                 f"with commas, or leave the option out."
             )
 
@@ -113,33 +113,33 @@ def read_csv(
         DataError: a file, a column, a rate or a unit is wrong; says which and what to do.
     """
     for option, value, least in (
-        ("--rate", rate_hz, SLOWEST_HZ),
-        ("--acc-rate", acc_rate_hz, SLOWEST_HZ),
-        ("--hr-rate", hr_rate_hz, 0.0),
-        ("--acc-per-g", acc_per_g, 0.0),
+        ("`rate_hz`", rate_hz, SLOWEST_HZ),
+        ("`acc_rate_hz`", acc_rate_hz, SLOWEST_HZ),
+        ("`hr_rate_hz`", hr_rate_hz, 0.0),
+        ("`acc_per_g`", acc_per_g, 0.0),
     ):
         if value is not None and not (np.isfinite(value) and value > 0 and value >= least):
             allowed = f"{least:g} or more" if least else "a number above 0"
             raise DataError(f"{option} is {value:g}; allowed: {allowed}.")
     if not np.isfinite(lag_s):
-        raise DataError(f"--lag is {lag_s:g}; allowed: a number of seconds.")
+        raise DataError(f"`lag_s` is {lag_s:g}; allowed: a number of seconds.")
     for option, given, needs, there in (
-        ("--acc-csv", acc_file, "--acc-columns", bool(columns.acc)),
-        ("--acc-rate", acc_rate_hz, "--acc-csv, whose rows it counts", acc_file),
-        ("--hr-csv", hr_file, "--hr-column", columns.hr),
-        ("--hr-rate", hr_rate_hz, "--hr-csv, whose rows it counts", hr_file),
+        ("`acc_file`", acc_file, "`acc`", bool(columns.acc)),
+        ("`acc_rate_hz`", acc_rate_hz, "`acc_file`, whose rows it counts", acc_file),
+        ("`hr_file`", hr_file, "`hr`", columns.hr),
+        ("`hr_rate_hz`", hr_rate_hz, "`hr_file`, whose rows it counts", hr_file),
     ):
         if given is not None and not there:
             raise DataError(f"{option} is given without {needs}; give both, or leave it out.")
     if hr_rate_hz is not None and columns.hr_time is not None:
         raise DataError(
-            "--hr-rate and --hr-time-column are both given; allowed: one of them. Leave one out."
+            "`hr_rate_hz` and `hr_time` are both given; allowed: one of them. Leave one out."
         )
-    for option, name in (("--subject", subject), ("--dataset", dataset)):
+    for option, name in (("`subject`", subject), ("`dataset`", dataset)):
         if not name.strip() or not name.isprintable() or "/" in name:
             raise DataError(f"{option} is {name!r}; allowed: one printable name without /.")
     scale = TIME_UNITS[columns.time_unit]
-    ppg = _series(path, columns.ppg, columns.time, rate_hz, scale, "--rate")
+    ppg = _series(path, columns.ppg, columns.time, rate_hz, scale, "`rate_hz`")
     origin_s = ppg.time_s[0]
     ppg_hz = _rate(path, "the PPG", ppg, rate_hz, columns)
     end_s = ppg.time_s[-1] - origin_s + 1 / ppg_hz
@@ -151,7 +151,7 @@ def read_csv(
         source = acc_file or path
         given = acc_rate_hz if acc_file else rate_hz
         time = None if acc_rate_hz else columns.time
-        series = _series(source, columns.acc, time, given, scale, "--acc-rate")
+        series = _series(source, columns.acc, time, given, scale, "`acc_rate_hz`")
         acc_hz = acc_rate_hz or _rate(source, "the acceleration", series, given, columns)
         if acc_rate_hz:
             series = _Series(series.time_s + begin_s, series.values)
@@ -173,7 +173,7 @@ def read_csv(
     source = hr_file or path
     given = hr_rate_hz if hr_file else rate_hz
     hr_time = None if hr_rate_hz else (columns.hr_time or columns.time)
-    found = _series(source, (columns.hr,), hr_time, given, scale, "--hr-rate")
+    found = _series(source, (columns.hr,), hr_time, given, scale, "`hr_rate_hz`")
     hr_s = found.time_s + (begin_s if hr_rate_hz else 0.0) - origin_s
     hr_bpm = found.values[:, 0]
     if columns.hr_is == "window":
@@ -187,7 +187,7 @@ def read_csv(
         raise DataError(
             f"{source}: no window has a heart rate: {columns.hr} runs from {hr_s[0]:.1f} to "
             f"{hr_s[-1]:.1f} s on the clock of the PPG, which lasts {end_s:.1f} s; allowed: "
-            f"values at most {HR_GAP_S:g} s apart in the same time. Check --time-unit and the "
+            f"values at most {HR_GAP_S:g} s apart in the same time. Check `time_unit` and the "
             f"zero of the clocks."
         )
     whole = np.array([not any(a < s + WINDOW_S and b > s for a, b in gaps) for s in start_s])
@@ -201,7 +201,7 @@ def read_csv(
         raise DataError(
             f"{source}: no window lies in the signal: they begin from {start_s[0]:.1f} to "
             f"{start_s[-1]:.1f} s, the PPG lasts {end_s:.1f} s; allowed: whole windows without a "
-            f"gap. Check --lag, --time-unit and the zero of the clocks."
+            f"gap. Check `lag_s`, `time_unit` and the zero of the clocks."
         )
     return recording
 
@@ -227,7 +227,7 @@ def _series(
     if time is None and rate_hz is None:
         raise DataError(
             f"{path}: neither a time column nor a rate of {', '.join(names)} is given; name one "
-            f"with --time-column, or give {option}."
+            f"with `time`, or give {option}."
         )
     if time is not None:
         table = read_columns(path, (time, *(name for name in names if name != time)))
@@ -257,7 +257,7 @@ def _series(
         raise DataError(
             f"{path}: the time column {time} jumps by {steps_s[at]:.4g} s, from {time_s[at]:.10g} "
             f"to {time_s[at + 1]:.10g} s; allowed: up to {LONGEST_GAP_S:g} s. Cut the file in two "
-            f"there, or check --time-unit."
+            f"there, or check `time_unit`."
         )
     return _Series(time_s, values)
 
@@ -278,7 +278,7 @@ def _rate(
     if not SLOWEST_HZ <= found_hz <= 10_000:
         raise DataError(
             f"{path}: {what} has {found_hz:.4g} rows a second by its times; allowed: "
-            f"{SLOWEST_HZ:g} to 10000. Are the times in {columns.time_unit}? See --time-unit."
+            f"{SLOWEST_HZ:g} to 10000. Are the times in {columns.time_unit}? See `time_unit`."
         )
     if given_hz is not None and abs(found_hz / given_hz - 1) > 0.02:
         raise DataError(

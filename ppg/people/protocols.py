@@ -112,15 +112,15 @@ def protocol(
     if train and (not tested or set(tested) & set(train)):
         raise DataError(
             f"protocol {name}: trained on {', '.join(train)} and tested on "
-            f"{', '.join(tested) or 'all'}; name the tested data sets with --dataset, and others "
-            "with --train-dataset."
+            f"{', '.join(tested) or 'all'}; name the tested data sets with `tested`, and others "
+            "with `train`."
         )
     others, title = "+".join(train), "+".join(tested)
     if name == "transfer":
         if not tested or not train:
             raise DataError(
-                "protocol transfer: name the tested data set with --dataset and those to train on "
-                "with --train-dataset."
+                "protocol transfer: name the tested data set with `tested` and those to train on "
+                "with `train`."
             )
         one = partial(_one_fold, name=name, fold=title, tested=lambda r: r.dataset in tested)
         return Protocol(f"transfer-{others}-to-{title}", (*tested, *train), one)
@@ -129,7 +129,7 @@ def protocol(
         if unknown:
             raise DataError(
                 f"protocol {name}: which recordings of {', '.join(unknown)} belong to one person "
-                "is unknown, so people cannot be tested in turn; take it out of --dataset, or "
+                "is unknown, so people cannot be tested in turn; take it out of `tested`, or "
                 "test it whole with the protocol transfer."
             )
         if name == "kfold" and folds < 2:
@@ -142,9 +142,9 @@ def protocol(
         both = partial(_with_others, plain=plain, tested=tested)
         return Protocol(f"{title}-with-{others}", (*tested, *train), both)
     if train:
-        raise DataError(f"protocol {name} has its own people; leave out --train-dataset.")
+        raise DataError(f"protocol {name} has its own people; leave out `train`.")
     if tested:
-        raise DataError(f"protocol {name} has its own data set; leave out --dataset {title}.")
+        raise DataError(f"protocol {name} has its own data set; leave out `tested` {title}.")
     if name == "dalia-groups":
         return Protocol(name, (DALIA,), dalia_groups)
     if name == "bami1-bami2":

@@ -89,4 +89,4 @@ def read_series(
 def check_smoothing(name: str) -> None:
     """Refuse a name that is none of `SMOOTHINGS`."""
     if name not in SMOOTHINGS:
-        raise DataError(f"--smoothing is {name!r}; allowed: {', '.join(SMOOTHINGS)}.")
+        raise DataError(f"`smoothing` is {name!r}; allowed: {', '.join(SMOOTHINGS)}.")

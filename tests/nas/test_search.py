@@ -35,7 +35,7 @@ TRIALS = 70
 
 def config_for(data: Path, **given: Any) -> SearchConfig:
     options = {
-        "flash_bytes": "80KB",
+        "budget": "80KB",
         "data": str(data),
         "space": "tiny",
         "trials": TRIALS,
@@ -167,8 +167,8 @@ def test_the_seed_repeats_a_run(finished: RunDir, people: Path, tmp_path: Path) 
 
 def test_nothing_is_written_when_nothing_fits(people: Path, tmp_path: Path) -> None:
     calls: list[str] = []
-    with pytest.raises(NothingFitsError, match="--budget stops it"):
-        go(config_for(people, flash_bytes="6KB"), tmp_path / "run", calls)
+    with pytest.raises(NothingFitsError, match="`budget` stops it"):
+        go(config_for(people, budget="6KB"), tmp_path / "run", calls)
     assert calls == []
     assert not (tmp_path / "run").exists()
 
@@ -268,7 +268,7 @@ class Calls(list):
         with open(sys.argv[3], "a") as stream:
             stream.write(call + "\\n")
 
-config = resolve({"flash_bytes": "80KB", "data": sys.argv[1], "space": "tiny",
+config = resolve({"budget": "80KB", "data": sys.argv[1], "space": "tiny",
                   "trials": %d, "finalists": 3})
 search(config, RunDir(Path(sys.argv[2])), command="ppgnas search", progress=Silent(),
        tools=lambda: fake_tools(Calls(), delay_s=float(sys.argv[4])))

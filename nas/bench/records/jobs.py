@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from nas.models.names import ModelError, find_model
-from nas.run.config import teacher_file
+from nas.run.config import TrainingChoice, check_choice, teacher_file
 from nas.run.people import read_source
 from ppg.augment.bank import PREPARATION
 from ppg.baselines.registry import BASELINES, baseline
@@ -37,51 +37,38 @@ def _nothing(text: str) -> None:
     """Tell nobody."""
 
 
-@dataclass(frozen=True)
-class RecordsConfig:
+@dataclass(frozen=True, kw_only=True)
+class RecordsConfig(TrainingChoice):
     """What to run.
 
     Attributes:
         protocol: one of `ppg.people.protocols.PROTOCOLS`.
-        data: folder of recordings, or synthetic.
         network: `published:NAME` or its NAME, RUN:ID, an arch.json, or `baseline:NAME`.
-        tested_datasets, folds, train_datasets: of the protocols that have them.
+        tested, folds, train: data sets and groups of the protocols that have them.
         clock: `corrected` takes window starts with the lag of the labels, `published` without.
         seeds: one training each.
-        effort, teacher: see `ppgnas train`.
     """
 
     protocol: str
-    data: str
     network: str
-    tested_datasets: tuple[str, ...] = ()
+    tested: tuple[str, ...] = ()
     folds: int = FOLDS
     clock: str = "corrected"
     seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
-    effort: str = "standard"
-    teacher: str = "none"
-    train_datasets: tuple[str, ...] = ()
+    train: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        from distill.training.effort import effort_by_name
-
-        if self.clock not in CLOCKS:
-            raise DataError(f"--label-clock is {self.clock!r}; allowed: {', '.join(CLOCKS)}")
+        super().__post_init__()
+        check_choice("clock", self.clock, CLOCKS)
         if not self.seeds or min(self.seeds) < 0 or len(set(self.seeds)) != len(self.seeds):
-            raise DataError(f"seeds are {self.seeds}; allowed: different numbers of 0 or more")
+            raise DataError(f"`seeds` are {self.seeds}; allowed: different numbers of 0 or more")
         _ = self.rules
-        effort_by_name(self.effort)
         teacher_file(self.teacher)
 
     @property
     def rules(self) -> Protocol:
         """The protocol."""
-        return protocol(
-            self.protocol,
-            tested=self.tested_datasets,
-            folds=self.folds,
-            train=self.train_datasets,
-        )
+        return protocol(self.protocol, tested=self.tested, folds=self.folds, train=self.train)
 
 
 @dataclass(frozen=True)
@@ -223,7 +210,7 @@ def is_done(job: Job) -> bool:
     ]
     if different:
         raise RunError(
-            f"{job.out} was made with another {', '.join(different)}; choose another --out, or "
+            f"{job.out} was made with another {', '.join(different)}; choose another `out`, or "
             "remove it"
         )
     return True
@@ -240,10 +227,10 @@ def read_record(path: Path) -> dict[str, Any]:
     except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
         raise RunError(f"{path} cannot be read ({error}); remove it to make it again") from error
     if not isinstance(document, dict) or document.get("format") != FORMAT:
-        raise RunError(f"{path} is no file of `ppgnas bench records`; choose another --out")
+        raise RunError(f"{path} is no file of `ppgnas bench records`; choose another `out`")
     if document.get("version") != VERSION:
         raise RunError(
             f"{path} is of version {document.get('version')}; this ppgnas reads {VERSION}. Remove "
-            "it to make it again, or choose another --out"
+            "it to make it again, or choose another `out`"
         )
     return document

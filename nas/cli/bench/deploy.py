@@ -44,7 +44,7 @@ def bench_deploy(
 
     if (run is None) != (data is None):
         raise RunError(
-            "--run and --data go together: the finalists of the run read windows of the recordings"
+            "`run` and `data` go together: the finalists of the run read windows of the recordings"
         )
     rows = random_rows(networks)
     command = f"{COMMAND} --networks {networks}"

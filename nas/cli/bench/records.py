@@ -36,19 +36,28 @@ def records(
     ],
     data: Data,
     network: Annotated[str, typer.Option(help=NETWORK_HELP)] = "medium",
-    dataset: Annotated[
-        Text, typer.Option(help="Data sets that loso, kfold or transfer tests; default: all.")
-    ] = None,
-    train_dataset: Annotated[
+    tested: Annotated[
         Text,
-        typer.Option(help="Data sets that loso and kfold train on as well, or transfer alone."),
+        typer.Option(
+            "--dataset", help="Data sets that loso, kfold or transfer tests; default: all."
+        ),
+    ] = None,
+    train: Annotated[
+        Text,
+        typer.Option(
+            "--train-dataset",
+            help="Data sets that loso and kfold train on as well, or transfer alone.",
+        ),
     ] = None,
     folds: Annotated[
         int | None, typer.Option(help="Groups of people of kfold; default: 5.")
     ] = None,
-    label_clock: Annotated[
+    clock: Annotated[
         str,
-        typer.Option(help="corrected (with hr_lag_s) or published (lag 0, as published results)."),
+        typer.Option(
+            "--label-clock",
+            help="corrected (with hr_lag_s) or published (lag 0, as published results).",
+        ),
     ] = "corrected",
     seeds: Annotated[
         int, typer.Option(help="How many trainings of each fold: seeds 0, 1, ...")
@@ -81,11 +90,11 @@ def records(
     from ppgnas.files import write_text_atomic
 
     if page is not None and Path(page).is_dir():
-        raise DataError(f"--page {page} is a folder; name a file, such as {page}/records.md")
+        raise DataError(f"`page` {page} is a folder; name a file, such as {page}/records.md")
     if folds is not None and protocol != "kfold":
-        raise DataError(f"--folds is for kfold, and the protocol is {protocol}; leave it out")
+        raise DataError(f"`folds` is for kfold, and the protocol is {protocol}; leave it out")
     if seeds < 1 or jobs < 1:
-        raise DataError(f"--seeds is {seeds} and --jobs {jobs}; both must be at least 1")
+        raise DataError(f"`seeds` is {seeds} and `jobs` {jobs}; both must be at least 1")
 
     def say(text: str) -> None:
         print(text, file=sys.stderr)
@@ -96,13 +105,13 @@ def records(
             protocol=protocol,
             data=data,
             network=name.strip(),
-            tested_datasets=_names(dataset),
+            tested=_names(tested),
             folds=FOLDS if folds is None else folds,
-            clock=label_clock,
+            clock=clock,
             seeds=tuple(range(seeds)),
             effort=effort,
             teacher=teacher,
-            train_datasets=_names(train_dataset),
+            train=_names(train),
         )
         planned += plan_jobs(config, Path(out), say)
     try:
@@ -133,5 +142,5 @@ def records(
         people = (len(entry["people"]), f"{worst} {row['raw']:.1f}")
         rows.append((entry["network"], entry["dataset"], *cells, *people))
     synthetic = " (SYNTHETIC recordings)" if any(e["synthetic"] for e in entries) else ""
-    print(f"{planned[0].identity['protocol']}, {label_clock} clock, MAE in BPM{synthetic}\n")
+    print(f"{planned[0].identity['protocol']}, {clock} clock, MAE in BPM{synthetic}\n")
     print(text_table(("network", "tested", "raw", "clip", "hmm", "people", "worst person"), rows))

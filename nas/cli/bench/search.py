@@ -39,7 +39,7 @@ def bench_search(
 
         if run is None:
             raise RunError(
-                "--page needs the run that it shows: ppgnas bench search RUN --page FILE"
+                "`page` needs the run that it shows: ppgnas bench search RUN --page FILE"
             )
         other = None if baseline is None else RunDir(Path(baseline))
         write_text_atomic(Path(page), search_page(RunDir(Path(run)), other))

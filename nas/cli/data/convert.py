@@ -18,48 +18,64 @@ def convert(
         str, typer.Argument(metavar="SOURCE", help="Folder of a data set, or a .csv.")
     ],
     out: Annotated[str, typer.Argument(metavar="OUT", help="Folder to write .npz recordings to.")],
-    lag: Annotated[
+    lag_s: Annotated[
         float | None,
-        typer.Option(help="Seconds to add to the clock of the labels; default: as documented."),
-    ] = None,
-    ppg_column: Annotated[
-        Text, typer.Option(help="CSV: column of the PPG; several with commas.")
-    ] = None,
-    acc_columns: Annotated[
-        Text, typer.Option(help="CSV: three columns with commas; leave out if there is none.")
-    ] = None,
-    hr_column: Annotated[
-        Text,
         typer.Option(
-            help="CSV: column of the reference heart rate in BPM; without one the recording can "
-            "be predicted alone."
+            "--lag", help="Seconds to add to the clock of the labels; default: as documented."
         ),
     ] = None,
-    time_column: Annotated[
-        Text, typer.Option(help="CSV: column of the time; it gives the rates.")
+    ppg: Annotated[
+        Text,
+        typer.Option("--ppg-column", help="CSV: column of the PPG; several with commas."),
+    ] = None,
+    acc: Annotated[
+        Text,
+        typer.Option(
+            "--acc-columns", help="CSV: three columns with commas; leave out if there is none."
+        ),
+    ] = None,
+    hr: Annotated[
+        Text,
+        typer.Option(
+            "--hr-column",
+            help="CSV: column of the reference heart rate in BPM; without one the recording can "
+            "be predicted alone.",
+        ),
+    ] = None,
+    time: Annotated[
+        Text,
+        typer.Option("--time-column", help="CSV: column of the time; it gives the rates."),
     ] = None,
     time_unit: Annotated[
         Text, typer.Option(help="CSV: s (the default) or ms, of all time columns.")
     ] = None,
-    rate: Annotated[
-        float | None, typer.Option(help="CSV: rows a second where there is no time column.")
+    rate_hz: Annotated[
+        float | None,
+        typer.Option("--rate", help="CSV: rows a second where there is no time column."),
     ] = None,
-    acc_csv: Annotated[
-        Text, typer.Option(help="CSV of the acceleration if it has its own.")
+    acc_file: Annotated[
+        Text,
+        typer.Option("--acc-csv", help="CSV of the acceleration if it has its own."),
     ] = None,
-    acc_rate: Annotated[
-        float | None, typer.Option(help="Its rows a second, without a time column.")
+    acc_rate_hz: Annotated[
+        float | None,
+        typer.Option("--acc-rate", help="Its rows a second, without a time column."),
     ] = None,
     acc_per_g: Annotated[
         float | None,
         typer.Option(help="CSV: values per g; 9.80665 for m/s2, 64 for counts of 1/64 g."),
     ] = None,
-    hr_csv: Annotated[Text, typer.Option(help="CSV of the heart rate if it has its own.")] = None,
-    hr_time_column: Annotated[
-        Text, typer.Option(help="Its column of the time; default: --time-column.")
+    hr_file: Annotated[
+        Text,
+        typer.Option("--hr-csv", help="CSV of the heart rate if it has its own."),
     ] = None,
-    hr_rate: Annotated[
-        float | None, typer.Option(help="Its rows a second, without a time column.")
+    hr_time: Annotated[
+        Text,
+        typer.Option("--hr-time-column", help="Its column of the time; default: --time-column."),
+    ] = None,
+    hr_rate_hz: Annotated[
+        float | None,
+        typer.Option("--hr-rate", help="Its rows a second, without a time column."),
     ] = None,
     hr_is: Annotated[
         Text,
@@ -87,23 +103,23 @@ def convert(
 
     path = Path(source)
     of_csv = {
-        "--ppg-column": ppg_column,
-        "--acc-columns": acc_columns,
-        "--hr-column": hr_column,
-        "--time-column": time_column,
-        "--time-unit": time_unit,
-        "--rate": rate,
-        "--acc-csv": acc_csv,
-        "--acc-rate": acc_rate,
-        "--acc-per-g": acc_per_g,
-        "--hr-csv": hr_csv,
-        "--hr-time-column": hr_time_column,
-        "--hr-rate": hr_rate,
-        "--hr-is": hr_is,
-        "--subject": subject,
-        "--dataset": dataset,
+        "ppg": ppg,
+        "acc": acc,
+        "hr": hr,
+        "time": time,
+        "time_unit": time_unit,
+        "rate_hz": rate_hz,
+        "acc_file": acc_file,
+        "acc_rate_hz": acc_rate_hz,
+        "acc_per_g": acc_per_g,
+        "hr_file": hr_file,
+        "hr_time": hr_time,
+        "hr_rate_hz": hr_rate_hz,
+        "hr_is": hr_is,
+        "subject": subject,
+        "dataset": dataset,
     }
-    given = [option for option, value in of_csv.items() if value is not None]
+    given = [f"`{name}`" for name, value in of_csv.items() if value is not None]
     if not path.exists() and (given or path.suffix.lower() == ".csv"):
         raise DataError(f"{path}: no such file. Give the path of a .csv file.")
     if path.is_file() and not given and path.suffix.lower() != ".csv":
@@ -115,29 +131,28 @@ def convert(
         from ppg.loaders.own_csv import Columns, read_csv
 
         columns = Columns(
-            ppg=_names("--ppg-column", ppg_column),
-            acc=_names("--acc-columns", acc_columns) if acc_columns else (),
-            hr=_names("--hr-column", hr_column)[0] if hr_column is not None else None,
-            time=time_column,
-            hr_time=hr_time_column,
+            ppg=_names("--ppg-column", ppg),
+            acc=_names("--acc-columns", acc) if acc else (),
+            hr=_names("--hr-column", hr)[0] if hr is not None else None,
+            time=time,
+            hr_time=hr_time,
             time_unit=time_unit or "s",
             hr_is=hr_is or "instant",
         )
-        recordings = [
-            read_csv(
-                path,
-                columns,
-                rate_hz=rate,
-                acc_file=Path(acc_csv) if acc_csv else None,
-                acc_rate_hz=acc_rate,
-                acc_per_g=1.0 if acc_per_g is None else acc_per_g,
-                hr_file=Path(hr_csv) if hr_csv else None,
-                hr_rate_hz=hr_rate,
-                subject=subject or path.stem,
-                dataset="own" if dataset is None else dataset,
-                lag_s=lag or 0.0,
-            )
-        ]
+        recording = read_csv(
+            path,
+            columns,
+            rate_hz=rate_hz,
+            acc_file=Path(acc_file) if acc_file else None,
+            acc_rate_hz=acc_rate_hz,
+            acc_per_g=1.0 if acc_per_g is None else acc_per_g,
+            hr_file=Path(hr_file) if hr_file else None,
+            hr_rate_hz=hr_rate_hz,
+            subject=subject or path.stem,
+            dataset="own" if dataset is None else dataset,
+            lag_s=lag_s or 0.0,
+        )
+        recordings = [recording]
     else:
         from ppg.loaders.registry import read_folder
 
@@ -146,14 +161,14 @@ def convert(
                 f"{', '.join(given)} is for a .csv file, and {path} is a folder; leave the option "
                 "out, or name the .csv file."
             )
-        if lag is not None and not math.isfinite(lag):
-            raise DataError(f"--lag is {lag:g}; allowed: a number of seconds.")
+        if lag_s is not None and not math.isfinite(lag_s):
+            raise DataError(f"`lag_s` is {lag_s:g}; allowed: a number of seconds.")
         if path.resolve() in (Path(out).resolve(), *Path(out).resolve().parents):
             raise DataError(
                 f"{out} lies in {path}, where the copies would stand for the originals from then "
                 "on; name a folder outside of it."
             )
-        recordings = read_folder(path, lag_s=lag)
+        recordings = read_folder(path, lag_s=lag_s)
     files = write_folder(Path(out), recordings)
     if as_json:
         emit({"folder": out, "files": [str(file) for file in files]})

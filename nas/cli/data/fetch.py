@@ -16,7 +16,7 @@ from nas.cli.options import AsJson, Text
 def fetch_data(
     name: Annotated[str, typer.Argument(metavar="NAME", help="As in: ppgnas data list.")],
     out: Annotated[Text, typer.Option(help="Folder to write to; default data/NAME.")] = None,
-    taken: Annotated[
+    archive: Annotated[
         Text, typer.Option("--from", help="An archive that you have: nothing is downloaded.")
     ] = None,
     sha256: Annotated[
@@ -37,7 +37,9 @@ def fetch_data(
 
     known = data_set(name)
     folder = Path(out or f"data/{name}")
-    files = fetch(known, folder, archive=Path(taken) if taken else None, sha256=sha256, say=_say)
+    files = fetch(
+        known, folder, archive=Path(archive) if archive else None, sha256=sha256, say=_say
+    )
     if as_json:
         emit({"dataset": name, "folder": str(folder), "files": [str(file) for file in files]})
         return

@@ -194,7 +194,7 @@ HELP = (
         ("model,latency_ms\n,1\n",
          "line 2, column model is ''; it must not be empty. Correct the cell or remove the line"),
         ("model,latency_ms,mcu\na,1,ABC\n",
-         "line 2, column mcu is 'ABC'; the timings of one part are expected, and --board is XYZ. "
+         "line 2, column mcu is 'ABC'; the timings of one part are expected, and `board` is XYZ. "
          "Correct the cell or remove the line"),
         ("in_shape,out_shape,cycles\n1x4xx4,1x1x4x4,9\n",
          "line 2, column in_shape is '1x4xx4'; a shape such as 1x16x30x8 is expected. Correct the "
@@ -205,7 +205,7 @@ HELP = (
          "the line"),
         ("model,latency_ms\na,1\nb,2\n",
          "2 rows are too few to fit; at least 3 networks are needed. Add rows, or pass one "
-         "network with --anchor model.tflite=12.3ms"),
+         "network with `anchor` model.tflite=12.3ms"),
         ("in_shape,out_shape,cycles\n1x1x4x4,1x1x4x4,9\n",
          "1 rows are too few to fit; at least 8 layers are needed. Add rows"),
     ],

@@ -27,6 +27,7 @@ from nas.bench.records.run import run_job, run_jobs
 from nas.bench.records.table import gather_records, markdown, summarise, whole_seeds
 from nas.models.names import ModelError
 from nas.run import interrupt
+from nas.run.config import ConfigError
 from ppg.npz.folder import read_folder, read_recording, write_recording
 from ppgnas.errors import DataError, RunError
 from ppgnas.files import write_json_atomic
@@ -44,7 +45,9 @@ def tick(done: int, total: int, note: str) -> None:
 
 
 def config(data: str, **changes: Any) -> RecordsConfig:
-    base = RecordsConfig("kfold", data, "small", folds=2, seeds=(0, 1), effort="smoke")
+    base = RecordsConfig(
+        protocol="kfold", data=data, network="small", folds=2, seeds=(0, 1), effort="smoke"
+    )
     return replace(base, **changes)
 
 
@@ -229,7 +232,7 @@ def test_tested_data_sets_have_rows_of_their_own() -> None:
 
 
 def test_mistakes_are_refused(data: str, tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="--label-clock is 'x'; allowed: corrected, published"):
+    with pytest.raises(ConfigError, match="`clock` is 'x'; allowed: corrected, published"):
         config(data, clock="x")
     with pytest.raises(DataError, match="different numbers of 0 or more"):
         config(data, seeds=(1, 1))
@@ -247,7 +250,7 @@ def test_a_data_set_that_the_network_cannot_read_is_named(data: str, tmp_path: P
     for number, recording in enumerate(recordings[:2]):
         bare = replace(recording, dataset="still", ppg=recording.ppg[::-1], acc=None, acc_hz=None)
         write_recording(folder / f"still{number}.npz", bare)
-    asked = config(str(folder), tested_datasets=("moving", "still"))
+    asked = config(str(folder), tested=("moving", "still"))
     with pytest.raises(DataError, match="no recording of still has acceleration, and small reads"):
         plan_jobs(asked, tmp_path)
     assert len(plan_jobs(replace(asked, network="small-ppg"), tmp_path)) == 4

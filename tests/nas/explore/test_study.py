@@ -245,12 +245,12 @@ def test_the_start_fits() -> None:
 @pytest.mark.parametrize(
     ("budgets", "option"),
     [
-        (Budgets(flash_bytes=20 * 1024), "--budget"),
-        (Budgets(flash_bytes=100, scope="model"), "--budget"),
-        (Budgets(latency_ms=0.01), "--latency"),
-        (Budgets(sram_bytes=2048), "--sram"),
-        (Budgets(power_mw=0.01), "--power"),
-        (Budgets(flash_bytes=80 * 1024, latency_ms=0.01), "--latency"),
+        (Budgets(flash_bytes=20 * 1024), "`budget`"),
+        (Budgets(flash_bytes=100, scope="model"), "`budget`"),
+        (Budgets(latency_ms=0.01), "`latency`"),
+        (Budgets(sram_bytes=2048), "`sram`"),
+        (Budgets(power_mw=0.01), "`power`"),
+        (Budgets(flash_bytes=80 * 1024, latency_ms=0.01), "`latency`"),
     ],
 )
 def test_nothing_fits_names_the_budget_and_one_that_would_fit(
@@ -269,13 +269,13 @@ def test_nothing_fits_names_the_budget_and_one_that_would_fit(
     # The figure that is named does fit, and one below it does not.
     suggested = stops[0].split(f"{option} ")[-1].rstrip(".")
     names = {
-        "--budget": "flash_bytes",
-        "--latency": "latency_ms",
-        "--sram": "sram_bytes",
-        "--power": "power_mw",
+        "`budget`": "flash_bytes",
+        "`latency`": "latency_ms",
+        "`sram`": "sram_bytes",
+        "`power`": "power_mw",
     }
     field = names[option]
-    read = resolve({field: suggested}).budgets
+    read = resolve({option.strip("`"): suggested}).budgets
     fitting = replace(budgets, **{field: getattr(read, field)})
     assert probed(budgets=fitting).start
     with pytest.raises(NothingFitsError):
@@ -300,13 +300,13 @@ def test_two_budgets_that_stop_each_other() -> None:
             board_sram_bytes=10**6,
         )
     message = str(caught.value)
-    assert "--latency stops it: at least 3 ms against 2 ms allowed" in message
-    assert "The smallest that would fit is --latency 3ms." in message
-    assert "--sram stops it: at least 900 B against 500 B allowed" in message
+    assert "`latency` stops it: at least 3 ms against 2 ms allowed" in message
+    assert "The smallest that would fit is `latency` 3ms." in message
+    assert "`sram` stops it: at least 900 B against 500 B allowed" in message
 
 
 def test_the_board_is_a_limit_too() -> None:
-    with pytest.raises(NothingFitsError, match=r"The board sram stops it: at least .* --board"):
+    with pytest.raises(NothingFitsError, match=r"The board sram stops it: at least .* `board`"):
         probe(
             DEFAULT,
             cost_of,

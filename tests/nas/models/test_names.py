@@ -25,7 +25,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> RunDir:
     folder = tmp_path_factory.mktemp("models")
     config = resolve(
         {
-            "flash_bytes": "80KB",
+            "budget": "80KB",
             "data": str(write_people(folder / "data")),
             "space": "tiny",
             "trials": 30,
@@ -110,7 +110,7 @@ def test_export(run: RunDir, tmp_path: Path) -> None:
     assert export_files(model, ["tflite"], out) == [out / "model.tflite"]
     with pytest.raises(ModelError, match="exists and differs; it stays as it is"):
         export_files(find_model(f"{run.path}:2"), ["tflite"], out)
-    with pytest.raises(ModelError, match="--format is 'elf'; allowed: tflite, onnx, c"):
+    with pytest.raises(ModelError, match="`formats` is 'elf'; allowed: tflite, onnx, c"):
         export_files(model, ["elf"], out)
 
 

@@ -95,16 +95,16 @@ def test_a_recording_without_labels(tmp_path: Path, recording: Recording) -> Non
 
 def test_one_of_a_folder_is_named(tmp_path: Path) -> None:
     folder = str(write_people(tmp_path, people=2))
-    with pytest.raises(DataError, match=r"--recording is not given; .* holds 2 recordings"):
+    with pytest.raises(DataError, match=r"`name` is not given; .* holds 2 recordings"):
         find_recording(folder)
-    with pytest.raises(DataError, match="--recording is 'x'"):
+    with pytest.raises(DataError, match="`name` is 'x'"):
         find_recording(folder, name="x")
     names = [r.name for r in synthesize(people=2, minutes=0.5, seed=3)]
     assert find_recording(folder, name=names[1]).name == names[1]
     assert find_recording(folder, name=f"synthetic/{names[0]}").name == names[0]
     file = str(next(Path(folder).rglob("*.npz")))
     assert find_recording(file, name=find_recording(file).name).name in names
-    with pytest.raises(DataError, match=r"--recording is 'x'; .* holds 1 recording: synthetic/"):
+    with pytest.raises(DataError, match=r"`name` is 'x'; .* holds 1 recording: synthetic/"):
         find_recording(file, name="x")
 
 

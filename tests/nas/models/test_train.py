@@ -9,12 +9,12 @@ import pytest
 
 from nas.models.export import export_files
 from nas.models.names import ModelError, find_model
-from nas.models.train import TrainConfig, train_model
-from nas.run.config import ConfigError
+from nas.models.train import train_model
+from nas.run.config import ConfigError, TrainConfig
 from nas.run.people import People
 from nas.run.progress import Progress, Silent
 from ppg.windows import InputSpec
-from ppgnas.errors import DataError, ExportError, RunError, SpaceError
+from ppgnas.errors import DataError, ExportError, RunError
 from search_spaces.arch import Arch
 from search_spaces.published import published
 from tests.nas.fakes import FakeRetrained, fake_net, fake_tools, write_people
@@ -138,9 +138,12 @@ def test_mistakes_are_refused(model: Path, tmp_path: Path) -> None:
             ARCH, TrainConfig(data="synthetic"), model, command="", progress=Silent(),
             train=train_nothing, tools=fake_tools,
         )  # fmt: skip
-    with pytest.raises(ConfigError, match="--teacher 'x' is neither resnet-small nor none"):
-        TrainConfig(data="synthetic", teacher="x")
-    with pytest.raises(SpaceError, match="effort 'x' is unknown"):
+    with pytest.raises(ConfigError, match="`teacher` 'x' is neither resnet-small nor none"):
+        train_model(
+            ARCH, TrainConfig(teacher="x"), tmp_path / "x", command="", progress=Silent(),
+            train=train_nothing, tools=fake_tools,
+        )  # fmt: skip
+    with pytest.raises(ConfigError, match="`effort` is 'x'; allowed: smoke, quick"):
         TrainConfig(data="synthetic", effort="x")
     with pytest.raises(ConfigError, match="already names the report people"):
         TrainConfig(data="synthetic", split="a.json", report_from="b")

@@ -174,7 +174,7 @@ def test_report_is_written_atomically(tmp_path: Path, monkeypatch: pytest.Monkey
 
 
 def test_run_before_candidates(tmp_path: Path) -> None:
-    config = SearchConfig(Budgets(flash_bytes=81920), board="nrf5340")
+    config = SearchConfig(budgets=Budgets(flash_bytes=81920), board="nrf5340")
     RunDir(tmp_path).write_document(run_document(config=config))
     page = Page(build_report(tmp_path))
     assert page.ids("section") == ["verdict", "provenance"]

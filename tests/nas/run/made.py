@@ -31,7 +31,7 @@ from search_spaces.space import SearchSpace
 def run_document(**changes: Any) -> RunDocument:
     """What `run.toml` holds right after a search began."""
     known: dict[str, Any] = {
-        "config": SearchConfig(Budgets(flash_bytes=81920)),
+        "config": SearchConfig(budgets=Budgets(flash_bytes=81920)),
         "version": "0.1.0",
         "command": "ppgnas search --budget 80KB",
         "created": "2026-11-21T02:00:00+00:00",

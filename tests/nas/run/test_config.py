@@ -9,7 +9,7 @@ from ppgnas.errors import BudgetError
 
 
 def test_defaults_on_synthetic_data() -> None:
-    config = resolve({"flash_bytes": "80KB", "latency_ms": None})
+    config = resolve({"budget": "80KB", "latency": None})
     assert config.budgets == Budgets(flash_bytes=81920)
     assert config.objectives == ("mae", "latency", "sram")
     assert (config.effort, config.trials, config.sampler, config.seed) == (
@@ -21,21 +21,21 @@ def test_defaults_on_synthetic_data() -> None:
 
 
 def test_recordings_get_the_standard_effort_and_gp_fewer_trials() -> None:
-    config = resolve({"flash_bytes": "80KB", "data": "recordings"})
+    config = resolve({"budget": "80KB", "data": "recordings"})
     assert (config.effort, config.trials) == ("standard", 3000)
-    assert resolve({"flash_bytes": "80KB", "sampler": "gp"}).trials == 150
-    assert resolve({"flash_bytes": "80KB", "sampler": "gp", "trials": 7}).trials == 7
+    assert resolve({"budget": "80KB", "sampler": "gp"}).trials == 150
+    assert resolve({"budget": "80KB", "sampler": "gp", "trials": 7}).trials == 7
 
 
 def test_every_quantity_is_read() -> None:
     config = resolve(
         {
-            "flash_bytes": "1KB",
-            "latency_ms": "2ms",
-            "sram_bytes": "3KB",
-            "power_mw": "4mW",
-            "scope": "model",
-            "period_s": "500ms",
+            "budget": "1KB",
+            "latency": "2ms",
+            "sram": "3KB",
+            "power": "4mW",
+            "budget_scope": "model",
+            "rate": "500ms",
             "objectives": "mae, flash",
         }
     )
@@ -53,51 +53,51 @@ def test_every_quantity_is_read() -> None:
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"sampler": "annealing"}, "--sampler is 'annealing'; allowed: nsga2, nsga3, tpe, gp"),
-        ({"effort": "huge"}, "--effort is 'huge'; allowed: smoke, quick, standard, thorough"),
-        ({"scope": "all"}, "--budget-scope is 'all'; allowed: total, model"),
-        ({"objectives": "latency,sram"}, "--objectives is 'latency,sram'; name mae"),
+        ({"sampler": "annealing"}, "`sampler` is 'annealing'; allowed: nsga2, nsga3, tpe, gp"),
+        ({"effort": "huge"}, "`effort` is 'huge'; allowed: smoke, quick, standard, thorough"),
+        ({"budget_scope": "all"}, "`budget_scope` is 'all'; allowed: total, model"),
+        ({"objectives": "latency,sram"}, "`objectives` is 'latency,sram'; name mae"),
         ({"objectives": "mae,mae"}, "each once"),
-        ({"objectives": "mae,joy"}, "--objectives is 'joy'; allowed: mae, latency"),
-        ({"trials": 0}, "--trials is 0; it must be at least 1"),
-        ({"finalists": 0}, "--finalists is 0; it must be at least 1"),
-        ({"seed": -1}, "--seed is -1; it must be at least 0"),
-        ({"split": "s.json", "report_from": "bami2"}, "--split s.json already names"),
+        ({"objectives": "mae,joy"}, "`objectives` is 'joy'; allowed: mae, latency"),
+        ({"trials": 0}, "`trials` is 0; it must be at least 1"),
+        ({"finalists": 0}, "`finalists` is 0; it must be at least 1"),
+        ({"seed": -1}, "`seed` is -1; allowed: 0 to 2147483647"),
+        ({"split": "s.json", "report_from": "bami2"}, "`split` s.json already names"),
         ({"report_data": "d", "report_from": "bami2"}, "both choose the report people"),
     ],
 )
 def test_refused(given: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError) as caught:
-        resolve({"flash_bytes": "80KB", **given})
+        resolve({"budget": "80KB", **given})
     assert message in str(caught.value)
     assert caught.value.exit_code == 2
 
 
 def test_without_any_budget() -> None:
-    with pytest.raises(BudgetError, match="no budget is given; allowed: --budget"):
+    with pytest.raises(BudgetError, match="no budget is given; allowed: `budget`"):
         resolve({})
-    assert resolve({"power_mw": "2mW"}).budgets.limits == {"power": 2.0}
+    assert resolve({"power": "2mW"}).budgets.limits == {"power": 2.0}
 
 
 def test_tables_give_the_configuration_back() -> None:
-    config = resolve({"flash_bytes": "80KB", "sram_bytes": "20KB", "data": "d", "split": "s.json"})
+    config = resolve({"budget": "80KB", "sram": "20KB", "data": "d", "split": "s.json"})
     tables = config.to_tables()
     assert all(value is not None for table in tables.values() for value in table.values())
     assert SearchConfig.from_tables(tables) == config
 
 
 def test_resuming_takes_what_is_left_out_and_sees_what_differs() -> None:
-    base = resolve({"flash_bytes": "80KB", "trials": 33, "seed": 5})
+    base = resolve({"budget": "80KB", "trials": 33, "seed": 5})
     assert resolve({}, base) == base
-    asked = resolve({"flash_bytes": "64KB", "seed": 6}, base)
+    asked = resolve({"budget": "64KB", "seed": 6}, base)
     assert differences(asked, base) == {
         "budgets.flash_bytes": (65536, 81920),
         "run.seed": (6, 5),
     }
-    added = resolve({"sram_bytes": "20KB"}, base)
+    added = resolve({"sram": "20KB"}, base)
     assert differences(added, base) == {"budgets.sram_bytes": (20480, None)}
 
 
 def test_a_seed_beyond_the_samplers_is_refused() -> None:
-    with pytest.raises(ConfigError, match=r"--seed is 4294967296; allowed: 0 to 2147483647"):
-        resolve({"flash_bytes": "80KB", "seed": 2**32})
+    with pytest.raises(ConfigError, match=r"`seed` is 4294967296; allowed: 0 to 2147483647"):
+        resolve({"budget": "80KB", "seed": 2**32})

@@ -107,7 +107,7 @@ def test_a_run_of_an_older_version_is_read(tmp_path: Path) -> None:
         ('"a/3"', '"a/2"', "'a/2' is in both search and report"),
         ("width_bpm = 3.0", "width_bpm = 900.0", "width_bpm is 900.0; allowed"),
         ("[data]", "[dataa]", "the key 'data' is missing"),
-        ('sampler = "nsga2"', 'sampler = "best"', "sampler is 'best'; allowed: nsga2"),
+        ('sampler = "nsga2"', 'sampler = "best"', "`sampler` is 'best'; allowed: nsga2"),
         ("[time_s]", "[time_s", "is damaged (Expected ']'"),
     ],
 )
@@ -121,7 +121,7 @@ def test_a_damaged_run_toml_is_one_message(
         run.document()
     assert str(caught.value).startswith(f"{run.toml} is damaged (")
     assert message in str(caught.value)
-    assert "start a new run with another --out" in str(caught.value)
+    assert "start a new run with another `out`" in str(caught.value)
 
 
 def test_half_a_file_another_encoding_and_a_folder(tmp_path: Path) -> None:

@@ -39,7 +39,7 @@ def test_choose_refuses_what_is_there(tmp_path: Path) -> None:
         choose(unfinished.path, resume=False)
     assert str(caught.value) == (
         f"{unfinished.path} holds an unfinished run, which stays as it is; continue it with "
-        f"--out {unfinished.path} --resume, or choose another --out"
+        f"`out` {unfinished.path} `resume`, or choose another `out`"
     )
     with pytest.raises(RunError, match="holds a finished run, which stays as it is; choose"):
         choose(finished.path, resume=False)

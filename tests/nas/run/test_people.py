@@ -32,7 +32,7 @@ def _write(folder: Path, recordings: list[Recording], dataset: str, **changes: A
 
 
 def _config(data: Path, **given: Any) -> SearchConfig:
-    return resolve({"flash_bytes": "80KB", "data": str(data), **given})
+    return resolve({"budget": "80KB", "data": str(data), **given})
 
 
 BARE: dict[str, Any] = {"acc": None, "acc_hz": None}
@@ -47,7 +47,7 @@ def test_one_person_in_both_folders_under_two_names(
     with pytest.raises(DataError) as caught:
         gather(_config(data, report_data=str(report)), load_space("default"))
     message = str(caught.value)
-    assert f"--data {data} and --report-data {report} share 1 person(s)" in message
+    assert f"`data` {data} and `report_data` {report} share 1 person(s)" in message
     assert f"home/{recordings[2].name} and clinic/else (the same PPG samples)" in message
     assert "Nobody may train and be reported on" in message
 
@@ -95,7 +95,7 @@ def test_report_people_without_acceleration_decide_and_it_is_said(
     report = _write(tmp_path / "b", recordings[5:], "clinic", **BARE)
     people = gather(_config(data, report_data=str(report)), load_space("default"))
     (note,) = people.notes
-    assert f"3 of 3 recordings of the report people (--report-data {report})" in note
+    assert f"3 of 3 recordings of the report people (all of {report})" in note
     assert "only networks that read PPG alone" in note
     assert len(people.train) == 4 and len(people.report) == 3
     assert fitting_space(load_space("default"), people).acceleration == (False,)
@@ -120,7 +120,7 @@ def test_report_from_a_set_without_acceleration(
     _write(data, recordings[5:], "finger", **BARE)
     people = gather(_config(data, report_from="finger"), load_space("default"))
     assert {person.split("/")[0] for person in people.split.report} == {"finger"}
-    assert "3 of 3 recordings of the report people (--report-from finger)" in people.notes[0]
+    assert "3 of 3 recordings of the report people (data set finger)" in people.notes[0]
     assert len(people.recordings) == len(recordings)
     with pytest.raises(DataError, match="no labelled person in data set 'ring'; allowed: watch"):
         gather(_config(data, report_from="ring"), load_space("default"))

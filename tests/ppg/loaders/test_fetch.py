@@ -231,7 +231,7 @@ def test_an_archive_that_is_here(content: bytes, tmp_path: Path) -> None:
     assert len(fetch(known, tmp_path / "out", archive=archive)) == 2
     archive.write_bytes(content[:-1])
     message = _message(known, tmp_path / "out", archive=archive)
-    assert "truncated, damaged or another version" in message and "--sha256" in message
+    assert "truncated, damaged or another version" in message and "`sha256`" in message
     assert "no such file" in _message(known, tmp_path, archive=tmp_path / "none.zip")
 
 

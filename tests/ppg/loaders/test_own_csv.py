@@ -154,10 +154,10 @@ def test_wrong_columns(change: dict[str, Any], said: str, tmp_path: Path) -> Non
 
 def test_wrong_options(tmp_path: Path) -> None:
     path = _write(tmp_path / "a.csv", _table())
-    assert "--rate is -1" in _message(path, rate_hz=-1.0)
-    assert "--acc-per-g is 0" in _message(path, acc_per_g=0.0)
+    assert "`rate_hz` is -1" in _message(path, rate_hz=-1.0)
+    assert "`acc_per_g` is 0" in _message(path, acc_per_g=0.0)
     assert "50 rows a second by its times and 64 by the option" in _message(path, rate_hz=64.0)
-    assert "--subject is 'a/b'" in str(_raises(path, "a/b"))
+    assert "`subject` is 'a/b'" in str(_raises(path, "a/b"))
     for wrong in ({"acc": ("ax", "ay")}, {"time_unit": "h"}, {"hr_is": "beats"}):
         with pytest.raises(DataError, match="allowed"):
             Columns(**({"ppg": ("green",), "acc": (), "hr": "hr"} | wrong))  # type: ignore[arg-type]
@@ -166,14 +166,14 @@ def test_wrong_options(tmp_path: Path) -> None:
 def test_options_that_would_do_nothing(tmp_path: Path) -> None:
     path = _write(tmp_path / "a.csv", _table())
     bare = Columns(("green",), (), "hr", time="t")
-    assert "--acc-csv is given without --acc-columns" in _message(path, bare, acc_file=path)
-    assert "--acc-rate is given without --acc-csv" in _message(path, acc_rate_hz=50.0)
-    assert "--hr-rate is given without --hr-csv" in _message(path, hr_rate_hz=1.0)
+    assert "`acc_file` is given without `acc`" in _message(path, bare, acc_file=path)
+    assert "`acc_rate_hz` is given without `acc_file`" in _message(path, acc_rate_hz=50.0)
+    assert "`hr_rate_hz` is given without `hr_file`" in _message(path, hr_rate_hz=1.0)
     timed = Columns(("green",), (), "hr", time="t", hr_time="t")
     both = _message(path, timed, hr_file=path, hr_rate_hz=1.0)
-    assert "--hr-rate and --hr-time-column are both given" in both
-    assert "--rate is 5; allowed: 10.5 or more" in _message(path, rate_hz=5.0)
-    assert "--lag is nan" in _message(path, lag_s=float("nan"))
+    assert "`hr_rate_hz` and `hr_time` are both given" in both
+    assert "`rate_hz` is 5; allowed: 10.5 or more" in _message(path, rate_hz=5.0)
+    assert "`lag_s` is nan" in _message(path, lag_s=float("nan"))
     means = Columns(("green",), (), "hr", time="t", hr_is="window")
     assert "no window lies in the signal" in _message(path, means, lag_s=1e6)
 

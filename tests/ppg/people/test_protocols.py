@@ -86,7 +86,7 @@ def test_spc_leaves_the_extra_recording_out() -> None:
 def test_what_cannot_be_run_is_refused() -> None:
     with pytest.raises(DataError, match=f"allowed: {', '.join(PROTOCOLS)}"):
         protocol("holdout")
-    with pytest.raises(DataError, match="has its own data set; leave out --dataset a"):
+    with pytest.raises(DataError, match="has its own data set; leave out `tested` a"):
         protocol("bami1-bami2", tested=("a",))
     with pytest.raises(DataError, match="no recording of bami1 or bami2; the data hold a"):
         protocol("bami1-bami2").select(people("a", 3))
@@ -163,7 +163,7 @@ def test_transfer_tests_a_sensor_that_was_never_seen() -> None:
     assert fold.split.report == tuple(f"b/S{n}" for n in range(1, 5))
     assert all(person.startswith("a/") for person in (*fold.split.train, *fold.split.search))
     for tested, train in ((("b",), ()), ((), ("a",)), (("a",), ("a",))):
-        with pytest.raises(DataError, match="--train-dataset"):
+        with pytest.raises(DataError, match="`train`"):
             protocol("transfer", tested=tested, train=train)
-    with pytest.raises(DataError, match="leave out --train-dataset"):
+    with pytest.raises(DataError, match="leave out `train`"):
         protocol("dalia-groups", tested=("x",), train=("a",))
