@@ -56,13 +56,12 @@ def rescore(
     period_s = None if rate is None else parse_ms(rate, name="rate") / 1000
     directory = RunDir(Path(run))
     found = rescore_run(directory, board=board, engine=engine, period_s=period_s)
-    document = found.to_json()
     path = report_path(directory, found.before, found.after) if out is None else Path(out)
-    write_text_atomic(path, rescore_page(document))
+    write_text_atomic(path, rescore_page(found))
     if as_json:
-        emit({**document, "report": str(path)})
+        emit({**found.to_json(), "report": str(path)})
     else:
-        print(markdown(document))
+        print(markdown(found))
         print(f"\nPage: {shlex.quote(str(path))}")
     if not found.feasible.after:
         print(

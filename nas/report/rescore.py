@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
+from nas.explore.rescored import Rescored, Row
 from nas.report.page import (
     COSTS,
     GREY,
@@ -33,51 +35,76 @@ _LABEL_PX = 17
 _LOG_ABOVE = 4.0  # ratio of largest to smallest value from which the axis is logarithmic
 
 
-def _slope_info(document: Mapping[str, Any]) -> dict[str, Any]:
-    """Plain data of the charts: per cost its lines, budget and scale; finalists come last."""
-    finalists = document["finalists"]
-    numbers = {row["number"] for row in finalists}
-    front = document["front"]
-    others = [
-        (row, kind)
-        for kind in ("stays", "enters", "leaves")
-        for row in front[kind]
-        if row["number"] not in numbers
-    ]
+_Kind = Literal["stays", "enters", "leaves", "finalist"]
+
+
+@dataclass(frozen=True)
+class _Line:
+    """A candidate's cost before and after; a finalist's has its number among them."""
+
+    number: int
+    finalist: int | None
+    kind: _Kind
+    before: float
+    after: float
+
+
+@dataclass(frozen=True)
+class _Chart:
+    """Lines of one cost, finalists last, its budget, and whether its axis is logarithmic."""
+
+    lines: tuple[_Line, ...]
+    budget: float | None
+    log: bool
+
+
+@dataclass(frozen=True)
+class _SlopeInfo:
+    """What the two sides are called, and a chart for each cost that is known."""
+
+    left: str
+    right: str
+    charts: dict[str, _Chart]
+    synthetic: bool
+
+
+def _slope_info(found: Rescored) -> _SlopeInfo:
+    numbers = {row.number for row in found.finalists}
+    front = found.front
+    kinds: dict[_Kind, tuple[Row, ...]] = {
+        "stays": front.stays,
+        "enters": front.enters,
+        "leaves": front.leaves,
+    }
+    others = [(r, kind) for kind, rows in kinds.items() for r in rows if r.number not in numbers]
     step = max(1, math.ceil(len(others) / MOST_LINES))
+    drawn: list[tuple[Row, _Kind]] = [
+        *others[::step],
+        *((row, "finalist") for row in found.finalists),
+    ]
     charts = {}
     for key in CHARTED:
-        lines = [
-            {
-                "number": row["number"],
-                "finalist": finalist,
-                "kind": kind,
-                "before": row["before"][key],
-                "after": after,
-            }
-            for row, kind, finalist in (
-                *((row, kind, None) for row, kind in others[::step]),
-                *((row, "finalist", row["finalist"]) for row in finalists),
+        lines = tuple(
+            _Line(
+                row.number,
+                row.finalist if kind == "finalist" else None,
+                kind,
+                row.before[key],
+                row.after[key],
             )
-            if row["before"][key] is not None and (after := row["after"][key]) is not None
-        ]
-        values = [line[side] for line in lines for side in ("before", "after") if line[side] > 0]
-        budget = document["budgets"].get(key)
-        if key == "flash_bytes" and document["budget_scope"] == "model":
+            for row, kind in drawn
+        )
+        values = [value for line in lines for value in (line.before, line.after) if value > 0]
+        budget = found.budgets.get(key)
+        if key == "flash_bytes" and found.budget_scope == "model":
             budget = None
-        charts[key] = {
-            "lines": lines,
-            "budget": budget,
-            "log": bool(values) and max(values) / min(values) > _LOG_ABOVE,
-        }
-    same = document["before"]["board"] == document["after"]["board"]
-    side = "engine" if same else "board"
-    return {
-        "left": document["before"][side],
-        "right": document["after"][side],
-        "charts": {key: chart for key, chart in charts.items() if chart["lines"]},
-        "synthetic": document["synthetic"],
-    }
+        log = bool(values) and max(values) / min(values) > _LOG_ABOVE
+        if lines:
+            charts[key] = _Chart(lines, budget, log)
+    left, right = (found.before.board, found.after.board)
+    if left == right:
+        left, right = (found.before.engine, found.after.engine)
+    return _SlopeInfo(left, right, charts, found.synthetic)
 
 
 def _spread(wanted: Sequence[float]) -> list[float]:
@@ -90,15 +117,16 @@ def _spread(wanted: Sequence[float]) -> list[float]:
     return [y - over for y in placed]
 
 
-def _draw_slope(info: Mapping[str, Any], key: str) -> go.Figure:
-    chart = info["charts"][key]
-    lines, budget = chart["lines"], chart["budget"]
+def _draw_slope(info: _SlopeInfo, key: str) -> go.Figure:
+    chart = info.charts[key]
+    lines, budget = chart.lines, chart.budget
     title, unit, divisor, _ = COSTS[key]
-    values = [line[side] for line in lines for side in ("before", "after")]
+    values = [value for line in lines for value in (line.before, line.after)]
     # A budget far away would squeeze the lines.
-    shown_budget = budget is not None and budget <= 3 * max(values)
-    values += [budget] if shown_budget else []
-    log = chart["log"] and min(values) > 0
+    if budget is not None and budget > 3 * max(values):
+        budget = None
+    values += [] if budget is None else [budget]
+    log = chart.log and min(values) > 0
 
     def level(value: float) -> float:
         """Where a value stands; Plotly counts along a logarithmic axis in exponents."""
@@ -109,7 +137,7 @@ def _draw_slope(info: Mapping[str, Any], key: str) -> go.Figure:
     top, span = high + pad, high - low + 2 * pad
     margin = {"l": 190, "r": 190, "t": 46, "b": 24}
     height_px = _PLOT_PX + margin["t"] + margin["b"]
-    drawn = figure(height_px, synthetic=info["synthetic"], margin=margin, showlegend=False)
+    drawn = figure(height_px, synthetic=info.synthetic, margin=margin, showlegend=False)
     drawn.update_xaxes(visible=False, fixedrange=True, range=[0, 1])
     drawn.update_yaxes(visible=False, type="log" if log else "linear", range=[top - span, top])
 
@@ -128,11 +156,11 @@ def _draw_slope(info: Mapping[str, Any], key: str) -> go.Figure:
             showarrow=False,
         )
 
-    for x, side in ((0, "left"), (1, "right")):
+    for x, words in ((0, info.left), (1, info.right)):
         drawn.add_vline(x=x, line={"color": GREY, "width": 1})
-        write(f"<b>{label(info[side])}</b>", x, -30)
+        write(f"<b>{label(words)}</b>", x, -30)
     write(f"{title} ({unit}), {'logarithmic' if log else 'linear'}", 0.5, -30)
-    if shown_budget:
+    if budget is not None:
         drawn.add_hline(y=budget / divisor, line={"color": RED, "width": 2, "dash": "dash"})
         y_px = (top - level(budget)) / span * _PLOT_PX - 10
         write(f"budget {cost(key, budget)}", 0.5, y_px, RED)
@@ -141,61 +169,60 @@ def _draw_slope(info: Mapping[str, Any], key: str) -> go.Figure:
         drawn.add_scatter(
             **look,
             x=[0, 1],
-            y=[line["before"] / divisor, line["after"] / divisor],
+            y=[line.before / divisor, line.after / divisor],
             hovertemplate=f"%{{y:.4g}} {unit}<extra>{name}</extra>",
             cliponaxis=False,
         )
-    named = [line for line in lines if line["finalist"] is not None]
-    for x, side in ((0, "before"), (1, "after")):
-        wanted = [(top - level(line[side])) / span * _PLOT_PX for line in named]
-        for line, y_px in zip(named, _spread(wanted), strict=True):
-            write(f"finalist {line['finalist']}: {cost(key, line[side])}", x, y_px)
+    named = [line for line in lines if line.finalist is not None]
+    for x, values in ((0, [line.before for line in named]), (1, [line.after for line in named])):
+        wanted = [(top - level(value)) / span * _PLOT_PX for value in values]
+        for line, value, y_px in zip(named, values, _spread(wanted), strict=True):
+            write(f"finalist {line.finalist}: {cost(key, value)}", x, y_px)
     return drawn
 
 
-def _look(line: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
+def _look(line: _Line) -> tuple[dict[str, Any], str]:
     """How a line is drawn, and its name."""
-    if line["finalist"] is not None:
-        color = SERIES[(line["finalist"] - 1) % len(SERIES)]
+    if line.finalist is not None:
+        color = SERIES[(line.finalist - 1) % len(SERIES)]
         look = {"mode": "lines+markers", "line": {"color": color, "width": 2.5}, "marker_size": 9}
-        return look, f"finalist {line['finalist']}"
-    color = INK if line["kind"] == "enters" else GREY
-    dash = "dot" if line["kind"] == "leaves" else "solid"
+        return look, f"finalist {line.finalist}"
+    color = INK if line.kind == "enters" else GREY
+    dash = "dot" if line.kind == "leaves" else "solid"
     thin = {"color": color, "width": 1, "dash": dash}
-    return {"mode": "lines", "line": thin, "opacity": 0.7}, f"candidate {line['number']}"
+    return {"mode": "lines", "line": thin, "opacity": 0.7}, f"candidate {line.number}"
 
 
-def _changes_section(document: Mapping[str, Any]) -> Section:
-    notes, words = document["notes"], summary(document)
-    return section("rescore/changes.html", "What changes", notes=notes, summary=words)
+def _changes_section(found: Rescored) -> Section:
+    words = summary(found)
+    return section("rescore/changes.html", "What changes", notes=found.notes, summary=words)
 
 
-def _slope_section(document: Mapping[str, Any]) -> Section | None:
+def _slope_section(found: Rescored) -> Section | None:
     """One slope chart a cost, with a selector; left out without a front and finalists."""
-    info = _slope_info(document)
-    charts = info["charts"]
-    if not charts:
+    info = _slope_info(found)
+    if not info.charts:
         return None
-    options = {key: COSTS[key][0] for key in charts}
+    options = {key: COSTS[key][0] for key in info.charts}
     return section(
         "rescore/slope.html",
         "From one to the other",
-        left=info["left"],
-        right=info["right"],
-        menu=Menu("slope", "Cost", options, next(iter(charts))),
-        figures={key: _draw_slope(info, key) for key in charts},
+        left=info.left,
+        right=info.right,
+        menu=Menu("slope", "Cost", options, next(iter(options))),
+        figures={key: _draw_slope(info, key) for key in info.charts},
     )
 
 
-def _finalists_section(document: Mapping[str, Any]) -> Section | None:
-    if not document["finalists"]:
+def _finalists_section(found: Rescored) -> Section | None:
+    if not found.finalists:
         return None
     costs = [(COSTS[key][0], "low to high after") for key in CHARTED]
     return section(
         "rescore/finalists.html",
         "Finalists",
         head=["Finalist", ("MAE", "report people, BPM"), *costs, "Room", "Fits"],
-        rows=document["finalists"],
+        rows=found.finalists,
         charted=CHARTED,
         change=change,
         limit_name=limit_name,
@@ -203,9 +230,9 @@ def _finalists_section(document: Mapping[str, Any]) -> Section | None:
     )
 
 
-def _front_section(document: Mapping[str, Any]) -> Section | None:
-    front = document["front"]
-    if not any(front.values()):
+def _front_section(found: Rescored) -> Section | None:
+    front = found.front
+    if not (front.stays or front.enters or front.leaves):
         return None
     costs = [COSTS[key][0] for key in CHARTED]
     return section(
@@ -219,22 +246,22 @@ def _front_section(document: Mapping[str, Any]) -> Section | None:
     )
 
 
-def rescore_page(document: Mapping[str, Any]) -> str:
+def rescore_page(found: Rescored) -> str:
     """The result as one self-contained HTML document."""
-    before, after = document["before"], document["after"]
-    title = f"{document['run']} on {after['board']}"
+    before, after = found.before, found.after
+    title = f"{found.run} on {after.board}"
     return render_page(
         f"ppgnas: {title}",
         title,
         [
-            _changes_section(document),
-            _slope_section(document),
-            _finalists_section(document),
-            _front_section(document),
+            _changes_section(found),
+            _slope_section(found),
+            _finalists_section(found),
+            _front_section(found),
         ],
         chips=[
-            f"{before['board']}, {before['engine']}",
-            f"→ {after['board']}, {after['engine']}",
+            f"{before.board}, {before.engine}",
+            f"→ {after.board}, {after.engine}",
         ],
-        synthetic=document["synthetic"],
+        synthetic=found.synthetic,
     )

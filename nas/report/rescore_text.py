@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
+from nas.explore.rescored import FinalistRow, Rescored, Row
 from nas.report.page import COSTS, cost, fixed
 from ppgnas.tables import markdown_cell, markdown_table
 
@@ -12,17 +12,16 @@ MOST_ROWS = 20
 """Rows of a table on the terminal; the page and `--json` have all of them."""
 
 
-def summary(document: Mapping[str, Any]) -> str:
+def summary(found: Rescored) -> str:
     """What changes, in one paragraph of plain text."""
-    front, feasible = document["front"], document["feasible"]
-    lost = document["fit_without_accuracy"]
-    fitting = sum(row["fits"] for row in document["finalists"])
+    front, lost = found.front, found.fit_without_accuracy
+    fitting = sum(row.fits for row in found.finalists)
     words = (
-        f"Of {document['evaluated']:,} evaluated candidates {feasible['after']:,} fit "
-        f"{document['after']['board']} with {document['after']['engine']}. The front by inherited "
-        f"error had {front['before']} and has {front['after']}: {len(front['stays'])} stay, "
-        f"{len(front['enters'])} enter, {len(front['leaves'])} leave. "
-        f"{fitting} of {len(document['finalists'])} finalists fit."
+        f"Of {found.evaluated:,} evaluated candidates {found.feasible.after:,} fit "
+        f"{found.after.board} with {found.after.engine}. The front by inherited "
+        f"error had {front.before} and has {front.after}: {len(front.stays)} stay, "
+        f"{len(front.enters)} enter, {len(front.leaves)} leave. "
+        f"{fitting} of {len(found.finalists)} finalists fit."
     )
     if lost:
         words += (
@@ -42,70 +41,69 @@ def limit_name(name: str) -> str:
     return name.replace("sram", "SRAM")
 
 
-def tightest(row: Mapping[str, Any]) -> str:
+def tightest(row: Row) -> str:
     """The limit with the least room."""
-    name = min(row["margins"], key=lambda key: row["margins"][key])
-    return f"{limit_name(name)} {margin(row['margins'][name])}"
+    name, least = min(row.margins.items(), key=lambda item: item[1])
+    return f"{limit_name(name)} {margin(least)}"
 
 
-def change(row: Mapping[str, Any], key: str) -> str:
+def change(row: Row, key: str) -> str:
     """A cost before and after, in one unit."""
-    bare = cost(key, row["before"][key]).removesuffix(COSTS[key][1]).strip()
-    return f"{bare} → {cost(key, row['after'][key])}"
+    return f"{cost(key, row.before[key], bare=True)} → {cost(key, row.after[key])}"
 
 
-def _limits(document: Mapping[str, Any]) -> str:
-    scope = " (model alone)" if document["budget_scope"] == "model" else ""
+def _limits(found: Rescored) -> str:
+    scope = " (model alone)" if found.budget_scope == "model" else ""
     budgets = [
         f"{COSTS[key][0]} {cost(key, value)}{scope if key == 'flash_bytes' else ''}"
-        for key, value in document["budgets"].items()
+        for key, value in found.budgets.items()
         if key in COSTS
     ]
-    board = [f"{COSTS[k][0]} {cost(k, v)}" for k, v in document["board_limits"].items()]
+    board = [f"{COSTS[k][0]} {cost(k, v)}" for k, v in found.board_limits.items()]
     return f"Budgets: {', '.join(budgets) or 'none'}. The board holds: {', '.join(board)}."
 
 
-def _front_rows(rows: Sequence[Mapping[str, Any]], costs: Sequence[str]) -> list[list[object]]:
+def _front_rows(rows: Sequence[Row], costs: Sequence[str]) -> list[list[object]]:
     return [
         [
-            row["number"],
-            fixed(row["mae_bpm"]),
+            row.number,
+            fixed(row.mae_bpm),
             *(change(row, key) for key in costs),
-            row.get("why", ""),
+            row.why or "",
         ]
         for row in rows[:MOST_ROWS]
     ]
 
 
-def markdown(document: Mapping[str, Any]) -> str:
+def markdown(found: Rescored) -> str:
     """The whole result for the terminal or a pull request."""
-    before, after = document["before"], document["after"]
+    before, after = found.before, found.after
     costs = ("latency_ms", "flash_bytes", "sram_bytes", "power_mw")
     parts = [
-        f"# {markdown_cell(document['run'])}: {before['board']} ({before['engine']}) → "
-        f"{after['board']} ({after['engine']})",
-        summary(document),
-        _limits(document),
+        f"# {markdown_cell(found.run)}: {before.board} ({before.engine}) → "
+        f"{after.board} ({after.engine})",
+        summary(found),
+        _limits(found),
     ]
-    if document["synthetic"]:
+    if found.synthetic:
         parts.append("**Synthetic data**: errors say that the tool works, nothing about people.")
-    parts += [f"Note: {note}" for note in document["notes"]]
-    if document["finalists"]:
+    parts += [f"Note: {note}" for note in found.notes]
+    if found.finalists:
         head = ["finalist", "MAE, report people", *(COSTS[key][0] for key in costs)]
         rows = [
             [
-                row["finalist"],
-                fixed(row["report_mae_bpm"]),
+                row.finalist,
+                fixed(row.report_mae_bpm),
                 *(change(row, key) for key in costs),
                 tightest(row),
                 _fits(row),
             ]
-            for row in document["finalists"]
+            for row in found.finalists
         ]
         parts += ["## Finalists", markdown_table([*head, "least room", "fits"], rows)]
     head = ["candidate", "MAE, inherited", *(COSTS[key][0] for key in costs), "because"]
-    for key, title in (("enters", "Enter the front"), ("leaves", "Leave the front")):
-        listed = document["front"][key]
+    front = found.front
+    for listed, title in ((front.enters, "Enter the front"), (front.leaves, "Leave the front")):
         if listed:
             more = len(listed) - MOST_ROWS
             parts += [f"## {title}", markdown_table(head, _front_rows(listed, costs))]
@@ -113,10 +111,10 @@ def markdown(document: Mapping[str, Any]) -> str:
     return "\n\n".join(parts)
 
 
-def _fits(row: Mapping[str, Any]) -> str:
-    if not row["fits"]:
+def _fits(row: FinalistRow) -> str:
+    if not row.fits:
         return "no"
-    unsure = row["high_end_exceeds"]
+    unsure = row.high_end_exceeds
     if not unsure:
         return "yes"
     return f"yes, not at the high end of {', '.join(map(limit_name, unsure))}"

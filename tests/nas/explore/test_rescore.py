@@ -264,7 +264,9 @@ def test_candidates_that_fit_now_but_have_no_accuracy_are_counted(
     document = document_of(run, board=BOARD)
     unjudged = sum(row["mae_bpm"] is None for row in listed)
     assert document["fit_without_accuracy"] == unjudged > 0
-    assert f"{unjudged:,} candidates fit but were never evaluated" in markdown(document)
+    assert f"{unjudged:,} candidates fit but were never evaluated" in markdown(
+        rescore(run, board=BOARD)
+    )
 
 
 def test_other_cost_models_are_noted(tmp_path: Path, listed: list[dict[str, Any]]) -> None:
@@ -287,8 +289,7 @@ def test_the_period_changes_power_alone(run: RunDir) -> None:
 
 
 def test_markdown_is_tables_of_equal_width(run: RunDir) -> None:
-    document = document_of(run, board="stm32u575", engine="st-edge-ai")
-    words = markdown(document)
+    words = markdown(rescore(run, board="stm32u575", engine="st-edge-ai"))
     assert "→ stm32u575 (st-edge-ai" in words.splitlines()[0]
     tables = [part for part in words.split("\n\n") if part.startswith("|")]
     assert tables
@@ -297,19 +298,21 @@ def test_markdown_is_tables_of_equal_width(run: RunDir) -> None:
         assert len(part.splitlines()) <= MOST_ROWS + 2
 
 
-def test_slope_info_is_what_the_document_says(run: RunDir) -> None:
-    document = document_of(run, board="nrf5340")
-    info = _slope_info(document)
-    assert (info["left"], info["right"]) == (BOARD, "nrf5340")
-    lines = info["charts"]["latency_ms"]["lines"]
-    drawn = {line["finalist"]: line for line in lines if line["finalist"]}
-    for row in document["finalists"]:
-        assert drawn[row["finalist"]]["before"] == row["before"]["latency_ms"]
-        assert drawn[row["finalist"]]["after"] == row["after"]["latency_ms"]
-    numbers = {r["number"] for k in ("stays", "enters", "leaves") for r in document["front"][k]}
-    assert len(lines) == len(numbers | {row["number"] for row in document["finalists"]})
-    assert info["charts"]["flash_bytes"]["budget"] == FLASH_BUDGET_BYTES
-    assert info["charts"]["latency_ms"]["log"] is True
+def test_slope_info_is_what_was_found(run: RunDir) -> None:
+    found = rescore(run, board="nrf5340")
+    info = _slope_info(found)
+    assert (info.left, info.right) == (BOARD, "nrf5340")
+    lines = info.charts["latency_ms"].lines
+    drawn = {line.finalist: line for line in lines if line.finalist}
+    for row in found.finalists:
+        assert row.finalist is not None
+        line = drawn[row.finalist]
+        assert (line.before, line.after) == (row.before["latency_ms"], row.after["latency_ms"])
+    front = found.front
+    shown = (*front.stays, *front.enters, *front.leaves, *found.finalists)
+    assert len(lines) == len({row.number for row in shown})
+    assert info.charts["flash_bytes"].budget == FLASH_BUDGET_BYTES
+    assert info.charts["latency_ms"].log is True
 
 
 def test_labels_keep_their_order_and_distance() -> None:
@@ -320,25 +323,20 @@ def test_labels_keep_their_order_and_distance() -> None:
 
 
 def test_slopes_are_drawn_as_they_are(run: RunDir) -> None:
-    info = _slope_info(document_of(run, board="nrf5340"))
-    lines, drawn = info["charts"]["flash_bytes"]["lines"], _draw_slope(info, "flash_bytes")
+    info = _slope_info(rescore(run, board="nrf5340"))
+    lines, drawn = info.charts["flash_bytes"].lines, _draw_slope(info, "flash_bytes")
     for line, trace in zip(lines, drawn.data, strict=True):
-        assert list(trace.y) == [line["before"] / 1024, line["after"] / 1024]
-        assert ("markers" in trace.mode) == (line["finalist"] is not None)
+        assert list(trace.y) == [line.before / 1024, line.after / 1024]
+        assert ("markers" in trace.mode) == (line.finalist is not None)
     texts = [note.text for note in drawn.layout.annotations]
-    assert texts[:4] == [
-        f"<b>{BOARD}</b>",
-        "<b>nrf5340</b>",
-        "Flash (KB), linear",
-        "budget 80.0 KB",
-    ]
-    assert len(texts) == 4 + 2 * sum(line["finalist"] is not None for line in lines)
+    assert texts[:2] == [f"<b>{BOARD}</b>", "<b>nrf5340</b>"]
+    assert texts[2:4] == ["Flash (KB), linear", "budget 80.0 KB"]
+    assert len(texts) == 4 + 2 * sum(line.finalist is not None for line in lines)
 
 
 def test_the_page_holds_a_chart_a_cost_and_inert_names(run: RunDir) -> None:
-    document = document_of(run, board="nrf5340")
-    document["run"] = "<script>alert(1)</script>"
-    page = rescore_page(document)
+    found = rescore(run, board="nrf5340")
+    page = rescore_page(dataclasses.replace(found, run="<script>alert(1)</script>"))
     (figures,) = re.findall(r'data-plot="plot-slope">(.*?)</script>', page)
     assert list(json.loads(figures)) == ["latency_ms", "power_mw", "flash_bytes", "sram_bytes"]
     assert "<script>alert" not in page
