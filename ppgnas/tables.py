@@ -29,9 +29,5 @@ def markdown_table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> s
 
 
 def markdown_cell(value: object) -> str:
-    """A text as it can stand in a table and everywhere else in Markdown: one line, no markup.
-
-    >>> markdown_cell("a|b <i>")
-    'a\\\\|b &lt;i>'
-    """
+    """A text as it can stand in a table and everywhere else in Markdown: one line, no markup."""
     return " ".join(str(value).split()).replace("|", "\\|").replace("<", "&lt;")

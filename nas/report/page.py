@@ -13,6 +13,9 @@ from functools import cache
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 if TYPE_CHECKING:
     import plotly.graph_objects as go
     from jinja2 import Environment
@@ -120,6 +123,11 @@ def figure(
             font={"color": RED, "size": 12},
         )
     return drawn
+
+
+def evenly(count: int, most: int) -> NDArray[np.int64]:
+    """Indices of at most `most` of `count` things, evenly spaced."""
+    return np.linspace(0, count - 1, min(count, most)).astype(np.int64)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nas.report.loading import Finalist, RunData, look, number
-from nas.report.page import BLUE, GREY, INK, ORANGE, PURPLE, RED, Section, figure, label, section
+from nas.report.page import (
+    BLUE,
+    GREY,
+    INK,
+    ORANGE,
+    PURPLE,
+    RED,
+    Section,
+    evenly,
+    figure,
+    label,
+    section,
+)
 from nas.report.sections.people import finalist_menu, places
 
 if TYPE_CHECKING:
@@ -61,7 +73,7 @@ def _bland_altman_info(finalist: Finalist) -> dict[str, Any] | None:
     rank[order] = np.arange(len(order))
     chosen = np.arange(len(difference))
     if len(chosen) > MOST_POINTS:
-        even = np.linspace(0, len(chosen) - 1, MOST_POINTS - _FARTHEST).astype(int)
+        even = evenly(len(chosen), MOST_POINTS - _FARTHEST)
         farthest = np.argsort(-np.abs(difference), kind="stable")[:_FARTHEST]
         chosen = np.union1d(even, farthest)
     bias = number(finalist.card, "report", "bias_bpm")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nas.report.loading import RunData, look, number
-from nas.report.page import COSTS, Menu, Section, figure, section
+from nas.report.page import COSTS, Menu, Section, evenly, figure, section
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -72,11 +72,9 @@ def _parallel_info(run: RunData) -> dict[str, Any]:
     matrix = matrix[:, complete]
     good = np.isfinite(matrix).all(axis=1)
     keep = np.flatnonzero(good)
-    if len(keep) > MOST_LINES:
-        keep = keep[np.linspace(0, len(keep) - 1, MOST_LINES).astype(int)]
     kinds = {
         "front": matrix[good & np.array(front, dtype=bool)],
-        "all": matrix[keep],
+        "all": matrix[keep[evenly(len(keep), MOST_LINES)]],
         "finalists": matrix[good & np.array(final, dtype=bool)],
     }
     return {

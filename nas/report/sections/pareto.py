@@ -13,7 +13,19 @@ from numpy.typing import NDArray
 
 from nas.pareto import nondominated
 from nas.report.loading import RunData, number
-from nas.report.page import BLUE, COSTS, GREY, INK, RED, SKY, Menu, Section, figure, section
+from nas.report.page import (
+    BLUE,
+    COSTS,
+    GREY,
+    INK,
+    RED,
+    SKY,
+    Menu,
+    Section,
+    evenly,
+    figure,
+    section,
+)
 from nas.report.sections.verdict import cost_of
 
 if TYPE_CHECKING:
@@ -33,12 +45,6 @@ _HOVER = (
     "%{customdata[2]:.2f} ms · %{customdata[5]:.2f} mW<br>flash %{customdata[3]:.1f} KB · SRAM "
     "%{customdata[4]:.1f} KB · weights %{customdata[6]:.1f} KB<extra></extra>"
 )
-
-
-def _thinned(rows: NDArray[np.float64]) -> NDArray[np.float64]:
-    if len(rows) <= MOST_POINTS:
-        return rows
-    return rows[np.linspace(0, len(rows) - 1, MOST_POINTS).astype(int)]
 
 
 def _pareto_info(run: RunData) -> dict[str, Any]:
@@ -100,7 +106,7 @@ def _pareto_info(run: RunData) -> dict[str, Any]:
     wanted += [_OBJECTIVES.get(str(o)) for o in run.search.get("objectives") or ()]
     return {
         "synthetic": run.synthetic,
-        "groups": {key: _thinned(rows) for key, rows in arrays.items()},
+        "groups": {key: rows[evenly(len(rows), MOST_POINTS)] for key, rows in arrays.items()},
         "counts": {key: len(rows) for key, rows in arrays.items()},
         "axes": axes,
         "finalists": finalists,

@@ -336,7 +336,7 @@ def test_slopes_are_drawn_as_they_are(run: RunDir) -> None:
 
 def test_the_page_holds_a_chart_a_cost_and_inert_names(run: RunDir) -> None:
     found = rescore(run, board="nrf5340")
-    page = rescore_page(dataclasses.replace(found, run="<script>alert(1)</script>"))
+    page = rescore_page(replace(found, run="<script>alert(1)</script>"))
     (figures,) = re.findall(r'data-plot="plot-slope">(.*?)</script>', page)
     assert list(json.loads(figures)) == ["latency_ms", "power_mw", "flash_bytes", "sram_bytes"]
     assert "<script>alert" not in page
