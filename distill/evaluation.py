@@ -52,6 +52,14 @@ class Predictions:
         )
 
 
+@dataclass(frozen=True)
+class Retrained:
+    """A network in integers, and its int8 MAE on search people."""
+
+    net: QuantizedNet
+    search_mae_bpm: float
+
+
 def predict_windows(
     net: QuantizedNet,
     windows: WindowSet,

@@ -21,8 +21,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from deploy.integers.quantized import QuantizedNet
-from distill.evaluation import predict_windows
+from distill.evaluation import Retrained, predict_windows
 from distill.inputs import front_end
 from distill.losses import distillation_loss
 from distill.pool import FACTS, Pool, open_pool
@@ -64,14 +63,6 @@ class FinalistJob:
     pool: Path
     effort: Effort
     seed: int
-
-
-@dataclass(frozen=True)
-class Retrained:
-    """A finalist in integers, and its int8 MAE on search people."""
-
-    net: QuantizedNet
-    search_mae_bpm: float
 
 
 def retrain(job: FinalistJob, search: WindowSet, progress: Progress) -> Retrained:

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import torch
 
-from distill.finalist import FinalistJob, Retrained, retrain
+from distill.evaluation import Retrained
+from distill.finalist import FinalistJob, retrain
 from distill.inputs import stored_rate_hz
 from distill.pool import make_pool
 from distill.teacher import TEACHER_HZ, teacher_of

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import torch
 
-from distill.finalist import CHECKPOINT_NAME, FinalistJob, Retrained, retrain_all
+from distill.evaluation import Retrained
+from distill.finalist import CHECKPOINT_NAME, FinalistJob, retrain_all
 from distill.inherited import InheritedAccuracy
 from distill.inputs import front_end, stored_rate_hz
 from distill.pool import Pool, make_pool, open_pool

@@ -23,14 +23,14 @@ from nas.explore.finalists import (
 )
 from nas.explore.problem import Probe, probe
 from nas.explore.study import StudySettings, front_of, run_study
-from nas.models.backend import Distillery, Trainer, distillery
+from nas.models.backend import MakeTrainer, Trainer, torch_trainer
 from nas.models.folder import Judging
 from nas.run.candidates import Candidate, Candidates
 from nas.run.claim import check_same, claim
 from nas.run.config import SearchConfig, teacher_file
 from nas.run.folder import RunDir
 from nas.run.journal import Journal
-from nas.run.machine import available_cores, versions
+from nas.run.machine import available_cores
 from nas.run.people import People, fitting_space, gather, without_acceleration
 from nas.run.progress import Progress
 from nas.run.target import Target, load_target
@@ -45,7 +45,7 @@ def search(
     *,
     command: str,
     progress: Progress,
-    tools: Callable[[], Distillery] = distillery,
+    make_trainer: MakeTrainer = torch_trainer,
 ) -> None:
     """Run a search to its end, or what is left of it.
 
@@ -54,7 +54,7 @@ def search(
         run: a folder from `run_dir.choose`; its configuration must be `config` if it has one.
         command: how the user said it, for provenance.
         progress: where to say how far it is.
-        tools: gives the training functions; the real ones unless told otherwise.
+        make_trainer: gives the trainer; the real one unless told otherwise.
 
     Raises:
         PpgnasError: bad input, nothing fits, or another process holds the folder.
@@ -87,7 +87,7 @@ def search(
         board_flash_bytes=target.board.flash_bytes,
         board_sram_bytes=target.board.sram_bytes,
     )
-    whole = _Search(config, run, target, fitting, people, probed, cost_of, progress, tools)
+    whole = _Search(config, run, target, fitting, people, probed, cost_of, progress, make_trainer)
     run.path.mkdir(parents=True, exist_ok=True)
     with run.lock():
         claim(run, config, fitting, people, command=command)
@@ -113,13 +113,12 @@ class _Search:
     probed: Probe
     cost_of: Callable[[Arch], Costs]
     progress: Progress
-    tools: Callable[[], Distillery]
+    make_trainer: MakeTrainer
 
     def go(self) -> Trainer:
         """All phases up to the report, or what is left of them."""
         config, run, progress = self.config, self.run, self.progress
-        tools = self.tools()
-        trainer = self._trainer(tools)
+        trainer = self._trainer()
         trained = False
 
         def train() -> None:
@@ -154,20 +153,18 @@ class _Search:
                     retrain_finalists(chosen, trainer, run, tick)
             finalists = ranked(chosen, run)
             with progress.phase("writing finalists") as tick:
-                write_finalists(
-                    finalists, self._judging(), distillery=tools, run=run, progress=tick
-                )
+                write_finalists(finalists, self._judging(), run=run, progress=tick)
         numbers = {f.candidate.number: index + 1 for index, f in enumerate(finalists)}
         self._write_candidates(candidates, numbers)
         return trainer
 
-    def _trainer(self, tools: Distillery) -> Trainer:
+    def _trainer(self) -> Trainer:
         config = self.config
 
         def accept(arch: Arch) -> bool:
             return max(self.probed.problem.constraints(self.cost_of(arch)).values()) <= 0
 
-        return tools.make_trainer(
+        return self.make_trainer(
             self.space,
             train=self.people.train,
             search=self.people.search,
@@ -199,16 +196,8 @@ class _Search:
 
     def _judging(self) -> Judging:
         stored = self.run.document().smoothing  # None in a run of an older version
-        return Judging(
-            board=self.target.board,
-            engine=self.target.engine,
-            period_s=self.target.period_s,
-            search=self.people.search,
-            report=self.people.report,
-            synthetic=self.people.synthetic,
-            versions=versions(),
-            transitions=fit_transitions(self.people.train) if stored is None else stored,
-        )
+        transitions = fit_transitions(self.people.train) if stored is None else stored
+        return Judging(self.target, self.people, transitions)
 
     def _write_candidates(
         self, candidates: Sequence[Candidate], finalists: Mapping[int, int]

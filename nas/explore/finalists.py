@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from nas.explore.problem import Problem
 from nas.explore.study import front_of
-from nas.models.backend import Distillery, Retrained, Trainer
+from nas.models.backend import Trainer
 from nas.models.folder import Judging, write_model
 from nas.pareto import pick_spread
 from nas.run.candidates import Candidate
@@ -30,6 +30,7 @@ from ppgnas.files import write_json_atomic
 
 if TYPE_CHECKING:
     from deploy.integers.quantized import QuantizedNet
+    from distill.evaluation import Retrained
 
 
 CLEARLY_LARGER = 2  # times the MAC of the best of the front; below it are its neighbours
@@ -142,7 +143,6 @@ def write_finalists(
     finalists: Sequence[Finalist],
     judging: Judging,
     *,
-    distillery: Distillery,
     run: RunDir,
     progress: Tick,
 ) -> None:
@@ -156,22 +156,19 @@ def write_finalists(
         number = index + 1
         if number not in run.finalists() or run.card(number).id != finalist.candidate.arch.id:
             with new_folder(run.finalist(number)) as folder:
-                _write_finalist(folder, number, finalist, judging, distillery)
+                _write_finalist(folder, number, finalist, judging)
         progress(number, len(finalists), f"finalist {number}")
     for number in run.finalists():
         if number > len(finalists):
             shutil.rmtree(run.finalist(number))
 
 
-def _write_finalist(
-    folder: Path, number: int, finalist: Finalist, judging: Judging, distillery: Distillery
-) -> None:
+def _write_finalist(folder: Path, number: int, finalist: Finalist, judging: Judging) -> None:
     write_model(
         folder,
         finalist.net,
         finalist.candidate.arch,
         judging=judging,
-        distillery=distillery,
         origin=Origin(
             finalist=number,
             search_mae_bpm=SearchErrors(

@@ -5,32 +5,14 @@ can hand in something that takes no time.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any, Protocol
 
 from nas.run.progress import Tick
-from ppg.readout.transitions import Transitions
-from ppg.recording import Recording
 from search_spaces.arch import Arch
 from search_spaces.space import SearchSpace
 
 if TYPE_CHECKING:
-    from deploy.integers.quantized import QuantizedNet
-    from deploy.integers.reference import Rule
-    from distill.evaluation import Predictions
-
-
-class Retrained(Protocol):
-    """A finalist in integers and its int8 MAE on search people."""
-
-    @property
-    def net(self) -> QuantizedNet: ...
-    @property
-    def search_mae_bpm(self) -> float: ...
+    from distill.evaluation import Retrained
 
 
 class Trainer(Protocol):
@@ -54,56 +36,12 @@ class Trainer(Protocol):
         """Remove what only an unfinished run needs."""
 
 
-class MakeTrainer(Protocol):
-    """Makes the trainer of a run."""
-
-    def __call__(
-        self,
-        space: SearchSpace,
-        *,
-        train: Sequence[Recording],
-        search: Sequence[Recording],
-        effort: str,
-        seed: int,
-        teacher: str,
-        folder: Path,
-        threads: int,
-        accept: Callable[[Arch], bool],
-    ) -> Trainer: ...
+MakeTrainer = Callable[..., Trainer]
+"""The arguments are those of `distill.trainer.Trainer`."""
 
 
-class Predict(Protocol):
-    """int8 predictions of a network on recordings, by a rule of `deploy.integers.reference`."""
-
-    def __call__(
-        self,
-        net: QuantizedNet,
-        arch: Arch,
-        recordings: Sequence[Recording],
-        *,
-        transitions: Transitions | None = None,
-        rule: Rule = "tflm",
-    ) -> Predictions: ...
-
-
-@dataclass(frozen=True)
-class Distillery:
-    """The functions of `distill` that a search calls.
-
-    Attributes:
-        make_trainer: see `MakeTrainer`.
-        predict: see `Predict`.
-        input_windows: up to so many windows `(windows, channels, time)` as an arch reads them.
-    """
-
-    make_trainer: MakeTrainer
-    predict: Predict
-    input_windows: Callable[[Arch, Sequence[Recording], int], NDArray[np.float32]]
-
-
-def distillery() -> Distillery:
+def torch_trainer(space: SearchSpace, **options: Any) -> Trainer:
     """The real one; imports torch."""
-    from distill.evaluation import input_windows, predict
     from distill.trainer import Trainer
 
-    return Distillery(Trainer, predict, input_windows)
+    return Trainer(space, **options)

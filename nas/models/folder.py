@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nas.models.backend import Distillery
 from nas.models.readout import Decoding, calibrate
 from nas.run.card import (
     Card,
@@ -27,8 +26,10 @@ from nas.run.card import (
     Origin,
     ReportErrors,
 )
+from nas.run.machine import versions
+from nas.run.people import People
+from nas.run.target import Target
 from ppg.readout.transitions import Transitions
-from ppg.recording import Recording
 from ppgnas.errors import ExportError
 from ppgnas.files import write_json_atomic, write_text_atomic
 
@@ -37,8 +38,6 @@ if TYPE_CHECKING:
     from deploy.c.build import ModelFiles
     from deploy.integers.quantized import QuantizedNet
     from distill.evaluation import Predictions
-    from hwmodels.boards import Board
-    from hwmodels.engines.engine import Engine
     from search_spaces.arch import Arch
 
 PARITY_WINDOWS = 500
@@ -62,21 +61,14 @@ class Judging:
     """What every finalist is judged on.
 
     Attributes:
-        board, engine, period_s: the target.
-        search, report: recordings of search and of report people.
-        synthetic: whether any recording is generated.
-        versions: of what the result depends on.
+        target: what it runs on.
+        people: whose recordings are read.
         transitions: how heart rate moves, from training people.
     """
 
-    board: Board
-    engine: Engine
-    period_s: float
-    search: Sequence[Recording]
-    report: Sequence[Recording]
-    synthetic: bool
-    versions: dict[str, str]
-    transitions: Transitions = field(default_factory=Transitions)
+    target: Target
+    people: People
+    transitions: Transitions
 
 
 def write_model(
@@ -85,7 +77,6 @@ def write_model(
     arch: Arch,
     *,
     judging: Judging,
-    distillery: Distillery,
     origin: Origin,
 ) -> Card:
     """Write all files of a network, its card last: a folder with a card is complete.
@@ -94,7 +85,6 @@ def write_model(
         folder: an empty one.
         net, arch: the network.
         judging: what it is judged on.
-        distillery: gives predictions and windows.
         origin: where the network comes from.
 
     Returns:
@@ -104,28 +94,30 @@ def write_model(
         ExportError: the TFLite file does not equal the integer reference in LiteRT's rounding.
     """
     from deploy.package import fingerprints, write_package
+    from distill.evaluation import input_windows, predict
     from hwmodels.scorecard import score
 
+    target, people = judging.target, judging.people
     write_json_atomic(folder / "arch.json", arch.to_json())
-    windows = distillery.input_windows(arch, judging.search, PARITY_WINDOWS)
+    windows = input_windows(arch, people.search, PARITY_WINDOWS)
     written = write_package(folder, net, name=arch.id, x=windows)
-    decoding = calibrate(net, judging.search, arch, transitions=judging.transitions)
-    predict = partial(distillery.predict, net, arch, transitions=decoding.transitions)
-    predictions = predict(judging.report)
+    decoding = calibrate(net, people.search, arch, transitions=judging.transitions)
+    reading = partial(predict, net, arch, transitions=decoding.transitions)
+    predictions = reading(people.report)
     write_text_atomic(folder / "predictions.csv", predictions_csv(predictions, decoding))
     files = fingerprints(folder)
     costs = score(
         net.graph,
-        judging.board,
-        judging.engine,
-        period_s=judging.period_s,
+        target.board,
+        target.engine,
+        period_s=target.period_s,
         file_bytes=written.tflite_bytes,
     )
     card = Card(
         **vars(origin),
         id=arch.id,
         arch=arch,
-        synthetic=judging.synthetic,
+        synthetic=people.synthetic,
         smoothing=decoding.transitions,
         confidence=decoding.confidence,
         report=ReportErrors(**vars(predictions.summary()), activities=predictions.by_activity()),
@@ -133,9 +125,9 @@ def write_model(
         weight_bytes=costs.weight_bytes,
         macs=costs.macs,
         parity=CardParity(**written.parity),
-        c=_in_c(written.c, files, predict, judging),
+        c=_in_c(written.c, files, reading, people),
         files={name: FileFacts(**facts) for name, facts in files.items()},
-        versions=judging.versions,
+        versions=versions(),
     )
     write_json_atomic(folder / "card.json", card.to_json())
     return card
@@ -144,8 +136,8 @@ def write_model(
 def _in_c(
     c: ModelFiles | ExportError,
     files: Mapping[str, package.FileFacts],
-    predict: Callable[..., Predictions],
-    judging: Judging,
+    reading: Callable[..., Predictions],
+    people: People,
 ) -> InC | NotInC:
     """What the card says of `model.c` and `model.h`, or why they are not there."""
     from deploy.integers.single_rounding import RULE
@@ -155,8 +147,7 @@ def _in_c(
     search, report = (
         ErrorsInC(errors.mae_bpm, errors.mae_bpm_smoothed)
         for errors in (
-            predict(recordings, rule=RULE).summary()
-            for recordings in (judging.search, judging.report)
+            reading(part, rule=RULE).summary() for part in (people.search, people.report)
         )
     )
     return InC(

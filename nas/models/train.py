@@ -12,13 +12,13 @@ import shutil
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from nas.models.backend import Distillery, Retrained, distillery
 from nas.models.folder import Judging, write_model
 from nas.run.card import Card, Origin, SearchErrors
 from nas.run.config import TrainConfig, teacher_file
 from nas.run.folder import new_folder
-from nas.run.machine import available_cores, versions
+from nas.run.machine import available_cores
 from nas.run.people import People, gather_for
 from nas.run.progress import Progress
 from nas.run.target import load_target
@@ -28,7 +28,10 @@ from ppgnas.errors import RunError
 from ppgnas.files import cache_folder
 from search_spaces.arch import Arch
 
-Train = Callable[[Arch, TrainConfig, People, Path, Progress], Retrained]
+if TYPE_CHECKING:
+    from distill.evaluation import Retrained
+
+Train = Callable[[Arch, TrainConfig, People, Path, Progress], "Retrained"]
 
 
 def train_with_torch(
@@ -64,7 +67,6 @@ def train_model(
     command: str,
     progress: Progress,
     train: Train = train_with_torch,
-    tools: Callable[[], Distillery] = distillery,
 ) -> Card:
     """Train an architecture and write its folder.
 
@@ -75,7 +77,6 @@ def train_model(
         command: how the user said it, for provenance.
         progress: where to say how far it is.
         train: the training; the real one unless told otherwise.
-        tools: gives the functions that read windows.
 
     Returns:
         The card.
@@ -102,16 +103,7 @@ def train_model(
         },
     )
     result = train(arch, config, people, cache, progress)
-    judging = Judging(
-        board=target.board,
-        engine=target.engine,
-        period_s=target.period_s,
-        search=people.search,
-        report=people.report,
-        synthetic=people.synthetic,
-        versions=versions(),
-        transitions=fit_transitions(people.train),
-    )
+    judging = Judging(target, people, fit_transitions(people.train))
     origin = Origin(
         command=command,
         training=asdict(config),
@@ -120,8 +112,6 @@ def train_model(
         search_mae_bpm=SearchErrors(retrained_int8=float(result.search_mae_bpm)),
     )
     with new_folder(out) as folder:
-        card = write_model(
-            folder, result.net, arch, judging=judging, distillery=tools(), origin=origin
-        )
+        card = write_model(folder, result.net, arch, judging=judging, origin=origin)
     shutil.rmtree(cache, ignore_errors=True)
     return card

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from distill.finalist import Retrained
+from distill.evaluation import Retrained
 from distill.fixed import train_fixed
 from distill.inherited import InheritedAccuracy, thin
 from distill.pool import make_pool, open_pool

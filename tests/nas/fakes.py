@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from deploy.integers.quantized import QuantizedNet, quantize
-from distill.evaluation import input_windows, predict
-from nas.models.backend import Distillery
+from distill.evaluation import Retrained
 from nas.run.progress import Tick
 from ppg.npz.folder import write_recording
 from ppg.synthetic.recordings import synthesize
@@ -39,14 +37,6 @@ def fake_net(arch: Arch) -> QuantizedNet:
             channels = graph.shape(layer.output)[-1]
             weights[layer.name] = (rng.normal(size=shape) * 0.1, rng.normal(size=channels) * 0.1)
     return quantize(graph, weights, {tensor.name: (0.05, 0) for tensor in graph.tensors})
-
-
-@dataclass(frozen=True)
-class FakeRetrained:
-    """A network with random weights."""
-
-    net: QuantizedNet
-    search_mae_bpm: float
 
 
 class FakeTrainer:
@@ -93,25 +83,16 @@ class FakeTrainer:
         self,
         archs: Sequence[Arch],
         progress: Tick,
-        on_done: Callable[[int, FakeRetrained], None],
+        on_done: Callable[[int, Retrained], None],
     ) -> None:
         for index in reversed(range(len(archs))):  # in another order than asked
             self.calls.append(f"retrain {archs[index].id}")
             time.sleep(self.delay_s)
-            on_done(index, FakeRetrained(fake_net(archs[index]), fake_mae(archs[index]) - 0.5))
+            on_done(index, Retrained(fake_net(archs[index]), fake_mae(archs[index]) - 0.5))
             progress(len(archs) - index, len(archs), "")
 
     def drop_cache(self) -> None:
         self.calls.append("drop_cache")
-
-
-def fake_tools(calls: list[str] | None = None, delay_s: float = 0.0) -> Distillery:
-    """Fake training, true evaluation."""
-
-    def make(space: SearchSpace, **options: Any) -> FakeTrainer:
-        return FakeTrainer(space, calls=calls, delay_s=delay_s, **options)
-
-    return Distillery(make, predict, input_windows)
 
 
 def write_people(folder: Path, *, people: int = 6, minutes: float = 0.5) -> Path:

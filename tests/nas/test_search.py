@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ from nas.search import search
 from ppg.npz.folder import read_folder, write_recording
 from ppgnas.errors import DataError, NothingFitsError, RunError
 from search_spaces.space import load_space
-from tests.nas.fakes import fake_mae, fake_tools, write_people
+from tests.nas.fakes import FakeTrainer, fake_mae, write_people
 
 ROOT = Path(__file__).parents[2]
 TRIALS = 70
@@ -48,7 +49,11 @@ def config_for(data: Path, **given: Any) -> SearchConfig:
 def go(config: SearchConfig, path: Path, calls: list[str] | None = None) -> RunDir:
     run = RunDir(path)
     search(
-        config, run, command="ppgnas search", progress=Silent(), tools=lambda: fake_tools(calls)
+        config,
+        run,
+        command="ppgnas search",
+        progress=Silent(),
+        make_trainer=partial(FakeTrainer, calls=calls),
     )
     return run
 
@@ -181,11 +186,11 @@ def test_changed_recordings_are_noticed(people: Path, tmp_path: Path) -> None:
     class StopError(Exception):
         pass
 
-    def stop() -> Any:
+    def stop(*_: object, **__: object) -> Any:
         raise StopError
 
     with pytest.raises(StopError):
-        search(config_for(data), RunDir(run), command="", progress=Silent(), tools=stop)
+        search(config_for(data), RunDir(run), command="", progress=Silent(), make_trainer=stop)
     write_people(data, people=7)
     with pytest.raises(RunError, match=r"the recordings changed since .* was started"):
         go(config_for(data), run)
@@ -197,12 +202,12 @@ def test_a_changed_split_is_noticed(people: Path, tmp_path: Path) -> None:
     file.write_text(json.dumps({"train": names[:2], "search": names[2:3], "report": names[3:]}))
     run = tmp_path / "run"
 
-    def stop() -> Any:
+    def stop(*_: object, **__: object) -> Any:
         raise KeyboardInterrupt
 
     config = config_for(people, split=str(file))
     with pytest.raises(KeyboardInterrupt):
-        search(config, RunDir(run), command="", progress=Silent(), tools=stop)
+        search(config, RunDir(run), command="", progress=Silent(), make_trainer=stop)
     file.write_text(json.dumps({"train": names[3:], "search": names[2:3], "report": names[:2]}))
     with pytest.raises(RunError, match="the split of people is not the one"):
         go(config, run)
@@ -213,12 +218,12 @@ def test_a_run_of_other_training_windows_does_not_go_on(
 ) -> None:
     run = tmp_path / "run"
 
-    def stop() -> Any:
+    def stop(*_: object, **__: object) -> Any:
         raise KeyboardInterrupt
 
     monkeypatch.setattr("nas.run.claim.PREPARATION", {"front_end": "slope-1"})
     with pytest.raises(KeyboardInterrupt):
-        search(config_for(people), RunDir(run), command="", progress=Silent(), tools=stop)
+        search(config_for(people), RunDir(run), command="", progress=Silent(), make_trainer=stop)
     monkeypatch.undo()
     with pytest.raises(
         RunError, match=r"in another way \(front_end slope-1, recipe unnamed; here"
@@ -255,13 +260,14 @@ def test_the_few_without_acceleration_are_left_out(people: Path, tmp_path: Path)
 
 SCRIPT = """
 import sys
+from functools import partial
 from pathlib import Path
 from nas.run.card import FileFacts
 from nas.run.config import resolve
 from nas.run.progress import Silent
 from nas.run.folder import RunDir
 from nas.search import search
-from tests.nas.fakes import fake_tools
+from tests.nas.fakes import FakeTrainer
 
 class Calls(list):
     def append(self, call):
@@ -271,7 +277,7 @@ class Calls(list):
 config = resolve({"budget": "80KB", "data": sys.argv[1], "space": "tiny",
                   "trials": %d, "finalists": 3})
 search(config, RunDir(Path(sys.argv[2])), command="ppgnas search", progress=Silent(),
-       tools=lambda: fake_tools(Calls(), delay_s=float(sys.argv[4])))
+       make_trainer=partial(FakeTrainer, calls=Calls(), delay_s=float(sys.argv[4])))
 """
 
 

@@ -19,7 +19,7 @@ from nas.run.config import SearchConfig
 from nas.run.folder import RunDir
 from nas.run.progress import Progress
 from search_spaces.space import SearchSpace
-from tests.nas.fakes import fake_tools, write_people
+from tests.nas.fakes import FakeTrainer, write_people
 
 ROOT = Path(__file__).parents[3]
 VERBS = (
@@ -58,7 +58,7 @@ def fake_training(monkeypatch: pytest.MonkeyPatch) -> None:
     real = nas.search.search
 
     def search(config: SearchConfig, run: RunDir, *, command: str, progress: Progress) -> None:
-        real(config, run, command=command, progress=progress, tools=fake_tools)
+        real(config, run, command=command, progress=progress, make_trainer=FakeTrainer)
 
     monkeypatch.setattr(nas.search, "search", search)
 
@@ -301,13 +301,15 @@ def test_the_default_folder_moves_on(
 INTERRUPTED = """
 import signal
 import sys
+from functools import partial
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job ignores it
 import nas.search
 from nas.cli.main import main
-from tests.nas.fakes import fake_tools
+from tests.nas.fakes import FakeTrainer
 real = nas.search.search
 nas.search.search = lambda config, run, *, command, progress: real(
-    config, run, command=command, progress=progress, tools=lambda: fake_tools(delay_s=0.2))
+    config, run, command=command, progress=progress,
+    make_trainer=partial(FakeTrainer, delay_s=0.2))
 main(sys.argv[1:])
 """
 

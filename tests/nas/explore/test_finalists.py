@@ -25,14 +25,17 @@ from nas.pareto import hypervolume
 from nas.run.candidates import Candidate
 from nas.run.card import NotInC
 from nas.run.folder import RunDir
+from nas.run.people import People
 from nas.run.target import load_target
+from ppg.people.split import Split
 from ppg.readout.confidence import Confidence
 from ppg.readout.decode import Decoded
+from ppg.readout.transitions import Transitions
 from ppg.synthetic.recordings import synthesize
 from ppg.windows import WindowSet
 from ppgnas.errors import ExportError
 from search_spaces.space import SearchSpace
-from tests.nas.fakes import FakeTrainer, fake_mae, fake_net, fake_tools
+from tests.nas.fakes import FakeTrainer, fake_mae, fake_net
 
 PROBLEM = Problem(
     ("mae", "latency"), {"flash": 1e6}, "total", {"mae_bpm": 30.0, "latency_ms": 10.0}
@@ -123,8 +126,10 @@ def test_only_what_is_missing_is_retrained(tmp_path: Path) -> None:
 
 def judging() -> Judging:
     target = load_target("stm32h743", "tflm-cmsis-nn")
-    people = synthesize(people=2, minutes=0.5)
-    return Judging(target.board, target.engine, 2.0, people[:1], people[1:], True, {"a": "1"})
+    first, second, third = synthesize(people=3, minutes=0.5)
+    split = Split((first.person,), (second.person,), (third.person,))
+    people = People(split, [first], [second], [third], fingerprint="")
+    return Judging(target, people, Transitions())
 
 
 def test_a_file_that_computes_something_else_is_refused(
@@ -138,7 +143,7 @@ def test_a_file_that_computes_something_else_is_refused(
         parity, "compare", lambda *given: {**compare(*given), "tflite_rule_max_lsb": 2}
     )
     with pytest.raises(ExportError) as caught:
-        write_finalists([finalist], judging(), distillery=fake_tools(), run=run, progress=tick)
+        write_finalists([finalist], judging(), run=run, progress=tick)
     assert "LiteRT's rounding by 2 LSB on 12 windows; it must equal it" in str(caught.value)
     assert run.finalists() == []
     assert list(run.front.iterdir()) == []
@@ -148,12 +153,12 @@ def test_complete_finalists_stay_and_surplus_ones_go(tmp_path: Path) -> None:
     run = RunDir(tmp_path)
     pair = (candidate(5, 5.0, 1.0), candidate(6, 6.0, 1.0))
     two = [Finalist(c, fake_net(c.arch), 4.0) for c in pair]
-    write_finalists(two, judging(), distillery=fake_tools(), run=run, progress=tick)
+    write_finalists(two, judging(), run=run, progress=tick)
     times = [run.finalist(n).stat().st_mtime_ns for n in (1, 2)]
-    write_finalists(two, judging(), distillery=fake_tools(), run=run, progress=tick)
+    write_finalists(two, judging(), run=run, progress=tick)
     assert [run.finalist(n).stat().st_mtime_ns for n in (1, 2)] == times
     other = [replace(two[1], search_mae_bpm=3.0)]
-    write_finalists(other, judging(), distillery=fake_tools(), run=run, progress=tick)
+    write_finalists(other, judging(), run=run, progress=tick)
     assert run.finalists() == [1]
     assert run.card(1).id == two[1].candidate.arch.id
 
@@ -172,7 +177,6 @@ def test_a_network_without_c_stays_a_finalist(
     write_finalists(
         [Finalist(chosen, fake_net(chosen.arch), 4.0)],
         judging(),
-        distillery=fake_tools(),
         run=run,
         progress=tick,
     )

@@ -15,7 +15,7 @@ from nas.search import search
 from ppgnas.errors import ExportError, GraphError, PpgnasError, RunError, SpaceError
 from search_spaces.lower import lower
 from search_spaces.space import SearchSpace
-from tests.nas.fakes import fake_tools, write_people
+from tests.nas.fakes import FakeTrainer, write_people
 
 ARCH = SearchSpace.preset("tiny").smallest()
 
@@ -33,7 +33,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> RunDir:
         }
     )
     run = RunDir(folder / "run")
-    search(config, run, command="", progress=Silent(), tools=fake_tools)
+    search(config, run, command="", progress=Silent(), make_trainer=FakeTrainer)
     return run
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from distill.evaluation import Retrained
 from nas.models.export import export_files
 from nas.models.names import ModelError, find_model
 from nas.models.train import train_model
@@ -17,16 +18,16 @@ from ppg.windows import InputSpec
 from ppgnas.errors import DataError, ExportError, RunError
 from search_spaces.arch import Arch
 from search_spaces.published import published
-from tests.nas.fakes import FakeRetrained, fake_net, fake_tools, write_people
+from tests.nas.fakes import fake_net, write_people
 
 ARCH = published("small")
 
 
 def train_nothing(
     arch: Arch, config: TrainConfig, people: People, cache: Path, progress: Progress
-) -> FakeRetrained:
+) -> Retrained:
     (cache / "pool").touch()
-    return FakeRetrained(fake_net(arch), 7.0)
+    return Retrained(fake_net(arch), 7.0)
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +41,6 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
         command="ppgnas train",
         progress=Silent(),
         train=train_nothing,
-        tools=fake_tools,
     )
     return folder / "model"
 
@@ -113,7 +113,7 @@ def test_a_training_goes_on_with_the_windows_it_began_with_alone(
 
     def killed(
         arch: Arch, config: TrainConfig, people: People, cache: Path, progress: Progress
-    ) -> FakeRetrained:
+    ) -> Retrained:
         found.append((cache / "pool").exists())
         (cache / "pool").touch()
         raise KeyboardInterrupt
@@ -122,7 +122,6 @@ def test_a_training_goes_on_with_the_windows_it_began_with_alone(
         with pytest.raises(KeyboardInterrupt):
             train_model(
                 ARCH, config, tmp_path / "model", command="", progress=Silent(), train=killed,
-                tools=fake_tools,
             )  # fmt: skip
 
     again()
@@ -136,12 +135,12 @@ def test_mistakes_are_refused(model: Path, tmp_path: Path) -> None:
     with pytest.raises(RunError, match="exists and stays as it is"):
         train_model(
             ARCH, TrainConfig(data="synthetic"), model, command="", progress=Silent(),
-            train=train_nothing, tools=fake_tools,
+            train=train_nothing,
         )  # fmt: skip
     with pytest.raises(ConfigError, match="`teacher` 'x' is neither resnet-small nor none"):
         train_model(
             ARCH, TrainConfig(teacher="x"), tmp_path / "x", command="", progress=Silent(),
-            train=train_nothing, tools=fake_tools,
+            train=train_nothing,
         )  # fmt: skip
     with pytest.raises(ConfigError, match="`effort` is 'x'; allowed: smoke, quick"):
         TrainConfig(data="synthetic", effort="x")
@@ -150,5 +149,5 @@ def test_mistakes_are_refused(model: Path, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no such folder"):
         train_model(
             ARCH, TrainConfig(data="nowhere"), tmp_path / "x", command="", progress=Silent(),
-            train=train_nothing, tools=fake_tools,
+            train=train_nothing,
         )  # fmt: skip
