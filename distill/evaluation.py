@@ -12,7 +12,7 @@ from deploy.integers import reference
 from deploy.integers.quantized import QuantizedNet
 from ppg.people.metrics import ActivityErrors, Summary, by_activity, summary
 from ppg.readout.decode import Decoded
-from ppg.readout.smoothing import read_series
+from ppg.readout.smoothing import Smoothing, read_series
 from ppg.readout.transitions import Transitions
 from ppg.recording import Recording
 from ppg.windows import WindowSet, windows_of
@@ -64,7 +64,7 @@ def predict_windows(
     net: QuantizedNet,
     windows: WindowSet,
     *,
-    smoothing: str = "hmm",
+    smoothing: Smoothing = "hmm",
     transitions: Transitions | None = None,
     rule: reference.Rule = "tflm",
 ) -> Predictions:

@@ -12,9 +12,8 @@ from deploy.device.clipping import clip
 from deploy.device.decoding import Calibration, Reading, expected_error
 from deploy.device.smoothing import Smoother
 from deploy.device.weights import exponent_of
+from ppg.readout.smoothing import SMOOTHINGS
 from ppgnas.errors import ExportError
-
-SMOOTHINGS = ("none", "clip", "hmm")
 
 
 @dataclass(frozen=True)

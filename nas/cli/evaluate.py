@@ -37,15 +37,15 @@ def evaluate(
     from nas.models.evaluate import evaluate as measure
     from nas.models.names import find_model
     from nas.run.people import read_source
-    from ppg.readout.smoothing import check_smoothing
+    from ppg.readout.smoothing import smoothing_of
 
-    check_smoothing(smoothing)
+    how = smoothing_of(smoothing)
     check_file(file)
     found = find_model(model)
     found.net()  # says that weights are missing before anything is read
     recordings = read_source(data, seed=seed)
     kept = readable(found, recordings)
-    result = measure(found, kept, smoothing=smoothing, file=file)
+    result = measure(found, kept, smoothing=how, file=file)
     notes = list(result.notes)
     if len(kept) < len(recordings):
         notes.insert(

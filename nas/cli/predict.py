@@ -41,10 +41,10 @@ def predict(
     )
     from nas.models.readout import decoding_of
     from nas.report.trace import trace_page
-    from ppg.readout.smoothing import check_smoothing
+    from ppg.readout.smoothing import smoothing_of
     from ppgnas.files import write_text_atomic
 
-    check_smoothing(smoothing)
+    how = smoothing_of(smoothing)
     found = find_model(model)
     net = found.net()
     trace = trace_of(
@@ -52,7 +52,7 @@ def predict(
         find_recording(recording, name=name),
         inputs=found.inputs,
         decoding=decoding_of(found.card()),
-        smoothing=smoothing,
+        smoothing=how,
     )
     document = trace_summary(trace)
     if out is not None:

@@ -12,6 +12,7 @@ from nas.models.readout import decoding_of
 from ppg.identity import known_people
 from ppg.people import metrics
 from ppg.people.split import UNMAPPED
+from ppg.readout.smoothing import Smoothing
 from ppg.recording import Recording, data_set_of
 from ppg.windows import windows_of
 
@@ -69,7 +70,7 @@ class Evaluation:
     unseen: Unseen | None
     arithmetic: str
     file: str
-    smoothing: str
+    smoothing: Smoothing
     activities: dict[str, metrics.ActivityErrors]
     expected_error_bpm: float | None
     expected_error_smoothed_bpm: float | None
@@ -113,7 +114,11 @@ def readable(model: Model, recordings: Sequence[Recording]) -> Sequence[Recordin
 
 
 def evaluate(
-    model: Model, recordings: Sequence[Recording], *, smoothing: str = "hmm", file: str = "tflite"
+    model: Model,
+    recordings: Sequence[Recording],
+    *,
+    smoothing: Smoothing = "hmm",
+    file: str = "tflite",
 ) -> Evaluation:
     """Measure a model in the integer arithmetic of the device.
 

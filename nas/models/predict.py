@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from nas.models.readout import Decoding
 from nas.run.people import read_source
 from ppg.npz.folder import read_signals
+from ppg.readout.smoothing import Smoothing
 from ppg.recording import Recording
 from ppgnas.errors import DataError
 from ppgnas.task import STRIDE_S, WINDOW_S
@@ -113,7 +114,7 @@ def trace_of(
     *,
     inputs: InputSpec,
     decoding: Decoding,
-    smoothing: str = "hmm",
+    smoothing: Smoothing = "hmm",
 ) -> Trace:
     """Run a network along a recording.
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from nas.run.card import Card, Reading
 from ppg.readout.confidence import Confidence
+from ppg.readout.smoothing import Smoothing
 from ppg.readout.transitions import Transitions
 from ppg.recording import Recording
 
@@ -44,7 +45,7 @@ class Decoding:
         return self.raw.expected_error_bpm(predictions.raw.spread_bpm)
 
     def expected_error_smoothed_bpm(
-        self, predictions: Predictions, *, smoothing: str = "hmm"
+        self, predictions: Predictions, *, smoothing: Smoothing = "hmm"
     ) -> NDArray[np.float64] | None:
         """The same of each smoothed reading; clipped ones take the table of raw readings."""
         if smoothing != "hmm":

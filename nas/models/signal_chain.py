@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Any
 from nas.models.names import ModelError
 from nas.models.readout import decoding_of
 from nas.run.card import Card
+from ppg.readout.smoothing import SMOOTHINGS
 from ppgnas.task import WINDOW_S
 
 if TYPE_CHECKING:
     from deploy.c.reading import SensorChain
     from deploy.integers.quantized import QuantizedNet
-
-SMOOTHINGS = ("none", "clip", "hmm")
 
 
 @dataclass(frozen=True)

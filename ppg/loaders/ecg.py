@@ -10,6 +10,8 @@ of the neighbouring beats instead of their running one.
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage, signal
@@ -122,7 +124,10 @@ def _refine(
 
 
 def heart_rate(
-    beats_s: NDArray[np.float64], start_s: NDArray[np.float64], *, of: str = "rates"
+    beats_s: NDArray[np.float64],
+    start_s: NDArray[np.float64],
+    *,
+    of: Literal["rates", "intervals"] = "rates",
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """Mean heart rate of 8 s windows.
 

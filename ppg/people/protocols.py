@@ -268,9 +268,9 @@ def dalia_groups(recordings: Sequence[Recording], seed: int) -> list[Fold]:
     return folds
 
 
-def _split(pool: Sequence[str], report: Sequence[str], seed: int) -> Split:
-    """Validation people drawn from the pool; those whose mapping is unknown stay in train."""
-    free = mapped(pool)
+def _split(eligible: Sequence[str], report: Sequence[str], seed: int) -> Split:
+    """Validation people drawn from the eligible; those whose mapping is unknown stay in train."""
+    free = mapped(eligible)
     if len(free) < 2:
         raise DataError(
             f"protocol: {len(free)} people are left to train and validate; at least 2 are needed."
@@ -278,5 +278,5 @@ def _split(pool: Sequence[str], report: Sequence[str], seed: int) -> Split:
     rng = np.random.default_rng((seed, 12))
     count = int(np.clip(round(SEARCH_SHARE * len(free)), 1, len(free) - 1))
     search = {free[int(index)] for index in rng.permutation(len(free))[:count]}
-    train = tuple(person for person in pool if person not in search)
+    train = tuple(person for person in eligible if person not in search)
     return Split(train, tuple(sorted(search)), tuple(report))

@@ -14,14 +14,15 @@ import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 
 from ppg.recording import Recording, data_set_of
 from ppgnas.errors import DataError
 
-PARTS = ("train", "search", "report")
+Part = Literal["train", "search", "report"]
+PARTS: tuple[Part, ...] = get_args(Part)
 # Welltory: 13 people in 21 files, mapping unknown (Neshitov et al., Sensors 21, 2021).
 UNMAPPED = frozenset({"welltory"})
 REPORT_FROM_SHARE = 0.4
@@ -76,7 +77,7 @@ class Split:
                     f"to one person is unknown. Keep all of it in one part."
                 )
 
-    def select(self, recordings: Iterable[Recording], part: str) -> list[Recording]:
+    def select(self, recordings: Iterable[Recording], part: Part) -> list[Recording]:
         """The recordings of the people of one part, in their order.
 
         Args:
@@ -134,19 +135,19 @@ def draw_split(
         raise DataError(
             f"split: no labelled person in data set {report_from!r}; allowed: {', '.join(names)}."
         )
-    pool = mapped(people)
+    eligible = mapped(people)
     if report_from is None:
-        _check_count(len(pool), needed=3)
-        count = int(np.clip(round(report_share * len(pool)), 1, len(pool) - 2))
-        report = _draw(pool, count=count, seed=seed, purpose="report")
+        _check_count(len(eligible), needed=3)
+        count = int(np.clip(round(report_share * len(eligible)), 1, len(eligible) - 2))
+        report = _draw(eligible, count=count, seed=seed, purpose="report")
     elif report_from in UNMAPPED:
         report = [person for person in people if data_set_of(person) == report_from]
     else:
-        _check_count(len(pool), needed=3)
-        home = [person for person in pool if data_set_of(person) == report_from]
-        count = int(np.clip(round(REPORT_FROM_SHARE * len(home)), 1, len(pool) - 2))
+        _check_count(len(eligible), needed=3)
+        home = [person for person in eligible if data_set_of(person) == report_from]
+        count = int(np.clip(round(REPORT_FROM_SHARE * len(home)), 1, len(eligible) - 2))
         report = _draw(home, count=count, seed=seed, purpose="report")
-    rest = sorted(set(pool) - set(report))
+    rest = sorted(set(eligible) - set(report))
     search = _draw_search(rest, share=search_share, seed=seed)
     train = sorted(set(people) - set(report) - set(search))
     return Split(tuple(train), tuple(search), tuple(report))
@@ -233,26 +234,26 @@ def _check_count(count: int, *, needed: int) -> None:
         )
 
 
-def _draw_search(pool: Sequence[str], *, share: float, seed: int) -> list[str]:
-    if len(pool) < 2:
+def _draw_search(eligible: Sequence[str], *, share: float, seed: int) -> list[str]:
+    if len(eligible) < 2:
         raise DataError(
-            f"split: {len(pool)} people are left to train and search; at least 2 are needed. "
+            f"split: {len(eligible)} people are left to train and search; at least 2 are needed. "
             f"Add recordings of other people, or report on fewer."
         )
-    count = int(np.clip(round(share * len(pool)), 1, len(pool) - 1))
-    return _draw(pool, count=count, seed=seed, purpose="search")
+    count = int(np.clip(round(share * len(eligible)), 1, len(eligible) - 1))
+    return _draw(eligible, count=count, seed=seed, purpose="search")
 
 
-def _draw(pool: Sequence[str], *, count: int, seed: int, purpose: str) -> list[str]:
+def _draw(eligible: Sequence[str], *, count: int, seed: int, purpose: str) -> list[str]:
     """Draw `count` people, each data set in proportion (largest remainders), sorted."""
     groups: dict[str, list[str]] = {}
-    for person in sorted(pool):
+    for person in sorted(eligible):
         groups.setdefault(data_set_of(person), []).append(person)
     generators = {
         name: np.random.default_rng([seed, zlib.crc32(f"{purpose}/{name}".encode())])
         for name in groups
     }
-    quotas = {name: count * len(group) / len(pool) for name, group in groups.items()}
+    quotas = {name: count * len(group) / len(eligible) for name, group in groups.items()}
     places = {name: int(quota) for name, quota in quotas.items()}
     # Equal remainders are settled by the seed, not by the alphabet.
     ties = {name: generators[name].random() for name in groups}

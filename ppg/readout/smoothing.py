@@ -9,6 +9,7 @@ anew in every recording.
 from __future__ import annotations
 
 from collections import deque
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +18,8 @@ from ppg.readout.decode import Decoded, expectation, probabilities, smooth_proba
 from ppg.readout.transitions import Transitions
 from ppgnas.errors import DataError
 
-SMOOTHINGS = ("none", "clip", "hmm")
+Smoothing = Literal["none", "clip", "hmm"]
+SMOOTHINGS: tuple[Smoothing, ...] = get_args(Smoothing)
 CLIP_READINGS = 10
 CLIP_SHARE = 0.1
 CLIP_GAP_S = 20.0  # what the ten readings span; a longer gap leaves nothing to hold on to
@@ -59,7 +61,7 @@ def read_series(
     recording: NDArray[np.integer],
     start_s: NDArray[np.floating],
     *,
-    smoothing: str = "hmm",
+    smoothing: Smoothing = "hmm",
     transitions: Transitions | None = None,
 ) -> tuple[Decoded, Decoded]:
     """Raw and smoothed heart rate of a series of windows.
@@ -76,7 +78,7 @@ def read_series(
     Raises:
         DataError: another name of a smoothing.
     """
-    check_smoothing(smoothing)
+    smoothing = smoothing_of(smoothing)
     p = probabilities(logits)
     raw = expectation(p)
     if smoothing == "hmm":
@@ -86,7 +88,9 @@ def read_series(
     return raw, raw
 
 
-def check_smoothing(name: str) -> None:
-    """Refuse a name that is none of `SMOOTHINGS`."""
-    if name not in SMOOTHINGS:
-        raise DataError(f"`smoothing` is {name!r}; allowed: {', '.join(SMOOTHINGS)}.")
+def smoothing_of(name: str) -> Smoothing:
+    """The smoothing of a name; refuses one that is none of `SMOOTHINGS`."""
+    for known in SMOOTHINGS:
+        if known == name:
+            return known
+    raise DataError(f"`smoothing` is {name!r}; allowed: {', '.join(SMOOTHINGS)}.")

@@ -76,7 +76,9 @@ class Heart:
         return np.asarray((last - first) * 60 / length_s, dtype=np.float64)
 
 
-def plan(rng: np.random.Generator, person: Person, duration_s: float) -> tuple[Segment, ...]:
+def draw_session(
+    rng: np.random.Generator, person: Person, duration_s: float
+) -> tuple[Segment, ...]:
     """Draw the activities of a session: rest first, then walking, running and recovery.
 
     Every session holds all four activities; about one round per six minutes.

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ppg.recording import Recording
-from ppg.synthetic.heart import ACTIVITIES, Heart, Segment, at, plan, simulate_heart
+from ppg.synthetic.heart import ACTIVITIES, Heart, Segment, at, draw_session, simulate_heart
 from ppg.synthetic.motion import Motion, artefact, simulate_motion
 from ppg.synthetic.noise import PPG_HZ, Series
 from ppg.synthetic.person import Person, draw_person
@@ -94,7 +94,7 @@ def synthesize_person(
     samples = round(minutes * 60 * PPG_HZ)
     time_s = np.arange(samples) / PPG_HZ
     person = draw_person(rng[0])
-    segments = plan(rng[1], person, samples / PPG_HZ)
+    segments = draw_session(rng[1], person, samples / PPG_HZ)
     heart = simulate_heart(rng[2], person, segments=segments)
     pulse, baseline = simulate_pulse(rng[3], person, heart, time_s=time_s)
     motion = simulate_motion(rng[4], person, heart, segments=segments, time_s=time_s)

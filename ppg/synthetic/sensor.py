@@ -50,7 +50,7 @@ def sense_ppg(
     for start_s, end_s in off_skin:
         contact *= 1 - bump(time_s, start_s, end_s, edge_s=0.15)
     settling = np.zeros(samples)
-    for _, end_s in off_skin:  # the analogue front end settles after the contact is back
+    for _, end_s in off_skin:  # the amplifier settles after the contact is back
         after = np.clip(time_s - end_s, 0, None)
         settling += np.where(after > 0, np.exp(-after / 0.5), 0.0)
     ambient = wander(rng, samples, time_constant_s=10, sd=1.0)

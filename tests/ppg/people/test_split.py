@@ -185,7 +185,7 @@ def test_select() -> None:
     split = Split(("a/P00",), ("a/P02",), ("a/P01",))
     assert [r.subject for r in split.select(recordings, "search")] == ["P02"]
     assert "no part 'test'; allowed: train, search, report" in _message(
-        lambda: split.select(recordings, "test")
+        lambda: split.select(recordings, "test")  # type: ignore[arg-type]
     )
     text = _message(lambda: split.select(recordings[:2], "search"))
     assert "no recording of a/P02, who are in search" in text

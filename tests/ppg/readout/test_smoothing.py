@@ -88,4 +88,4 @@ def test_kinds_of_smoothing() -> None:
     assert read_series(logits, *place, smoothing="clip")[1].bpm[-1] == pytest.approx(110, abs=0.5)
     assert read_series(logits, *place)[1].bpm[-1] < 165
     with pytest.raises(DataError, match="`smoothing` is 'both'; allowed: none, clip, hmm"):
-        read_series(logits, *place, smoothing="both")
+        read_series(logits, *place, smoothing="both")  # type: ignore[arg-type]
