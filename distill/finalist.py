@@ -22,7 +22,7 @@ import torch
 from torch import Tensor, nn
 
 from distill.evaluation import Retrained, predict_windows
-from distill.inputs import front_end
+from distill.inputs import inputs_of
 from distill.losses import distillation_loss
 from distill.pool import FACTS, Pool, open_pool
 from distill.qat import QatNetwork
@@ -80,7 +80,7 @@ def retrain(job: FinalistJob, search: WindowSet, progress: Progress) -> Retraine
             if isinstance(module, QatNetwork):
                 module.observing = step < steps // 2
             x, labels, teacher = pool.batch_at(first + step, seed=job.seed)
-            yield distillation_loss(module(front_end(x, job.arch)), labels, teacher)
+            yield distillation_loss(module(inputs_of(x, job.arch)), labels, teacher)
 
         total = effort.finetune_steps + effort.qat_steps
         fit(
@@ -100,7 +100,7 @@ def retrain(job: FinalistJob, search: WindowSet, progress: Progress) -> Retraine
         _recalibrate(network, pool, job.arch)
     qat = QatNetwork(network.eval())
     if not quantising:
-        qat.observe(front_end(x, job.arch) for x in pool.inputs(OBSERVED_BATCHES))
+        qat.observe(inputs_of(x, job.arch) for x in pool.inputs(OBSERVED_BATCHES))
         int8_phase.save(qat, 0)
     train(qat, int8_phase, first=effort.finetune_steps, steps=effort.qat_steps, rate=QAT_RATE)
     net = qat.quantized()
@@ -131,7 +131,7 @@ def _recalibrate(network: Network, pool: Pool, arch: Arch) -> None:
         norm.momentum = None
     network.train()
     for x in pool.inputs(OBSERVED_BATCHES):
-        network(front_end(x, arch))
+        network(inputs_of(x, arch))
     network.eval()
 
 

@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from distill.inputs import front_end
+from distill.inputs import inputs_of
 from ppg.people.metrics import mean_over_people
 from ppg.readout.decode import decode
 from ppg.windows import WindowSet
@@ -51,9 +51,9 @@ class InheritedAccuracy:
     def mae_bpm(self, arch: Arch) -> float:
         """Raw MAE in BPM; the same value for the same architecture, whatever came before."""
         statistics = self._supernet.recalibrate(
-            arch, [front_end(batch, arch) for batch in self._calibration]
+            arch, [inputs_of(batch, arch) for batch in self._calibration]
         )
-        x = front_end(self._x, arch)
+        x = inputs_of(self._x, arch)
         logits = torch.cat(
             [self._supernet(part, arch, statistics=statistics) for part in x.split(256)]
         )

@@ -1,4 +1,4 @@
-"""The inputs of one front end, from a batch drawn at the highest rate of the space."""
+"""The inputs of one architecture, from a batch drawn at the highest rate of the space."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def stored_rate_hz(rates_hz: tuple[int, ...]) -> int:
     return 64 if 25 in rates_hz and len(rates_hz) > 1 else max(rates_hz)
 
 
-def front_end(x: Tensor, arch: Arch) -> Tensor:
+def inputs_of(x: Tensor, arch: Arch) -> Tensor:
     """Bring a batch `(batch, 1 or 4, samples)` to the channels and the rate of `arch`."""
     x = x[:, : arch.channels]
     have = x.shape[2] // WINDOW_S

@@ -16,7 +16,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from distill.inputs import front_end
+from distill.inputs import inputs_of
 from distill.losses import distillation_loss, soft_target_loss
 from distill.pool import Pool
 from distill.training.checkpoint import Checkpoint, load_checkpoint
@@ -66,7 +66,7 @@ def train_supernet(
             supernet.sort_channels()
             optimiser.state.clear()  # the moments belong to the channels' former places
         x, labels, teacher = pool.batch_at(step, seed=seed)
-        logits = supernet(front_end(x, largest), largest)
+        logits = supernet(inputs_of(x, largest), largest)
         yield distillation_loss(logits, labels, teacher)
         if step < effort.warmup_steps:
             return
@@ -77,7 +77,7 @@ def train_supernet(
         front = supernet.space.sample(rng)
         least = replace(smallest, acceleration=front.acceleration, rate_hz=front.rate_hz)
         for arch in [supernet.space.canonical(least), *drawn]:
-            yield soft_target_loss(supernet(front_end(x, arch), arch), target)
+            yield soft_target_loss(supernet(inputs_of(x, arch), arch), target)
 
     fit(
         supernet,
@@ -111,9 +111,9 @@ def draw_networks(
 def largest_logits(supernet: Supernet, pool: Pool, *, progress: Progress) -> Iterator[Tensor]:
     """Logits of the largest network on every batch of the pool, in stored order."""
     largest = supernet.space.largest()
-    statistics = supernet.recalibrate(largest, [front_end(x, largest) for x in pool.inputs(16)])
+    statistics = supernet.recalibrate(largest, [inputs_of(x, largest) for x in pool.inputs(16)])
     for index, x in enumerate(pool.inputs()):
         with torch.no_grad():
-            logits = supernet(front_end(x, largest), largest, statistics=statistics)
+            logits = supernet(inputs_of(x, largest), largest, statistics=statistics)
         yield logits
         progress(index + 1, pool.batches, "asking the largest network")

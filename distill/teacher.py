@@ -216,13 +216,8 @@ def load_teacher(path: Path) -> ResNetTeacher:
             "again with `teacher` resnet-small"
         )
     stored = facts["shape"]
-    teacher = ResNetTeacher(
-        TeacherShape(
-            **{key: int(stored[key]) for key in ("channels", "rate_hz", "stem", "kernel")},
-            widths=tuple(stored["widths"]),
-            blocks=tuple(stored["blocks"]),
-        )
-    )
+    stored |= {key: tuple(stored[key]) for key in ("widths", "blocks")}
+    teacher = ResNetTeacher(TeacherShape(**stored))
     load_checkpoint(path, teacher)
     return teacher.eval()
 

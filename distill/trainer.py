@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Sequence
+from dataclasses import KW_ONLY, dataclass
 from functools import cached_property
 from pathlib import Path
 
@@ -12,12 +13,12 @@ import torch
 from distill.evaluation import Retrained
 from distill.finalist import CHECKPOINT_NAME, FinalistJob, retrain_all
 from distill.inherited import InheritedAccuracy
-from distill.inputs import front_end, stored_rate_hz
+from distill.inputs import inputs_of, stored_rate_hz
 from distill.pool import Pool, make_pool, open_pool
 from distill.supernet_training import Accept, largest_logits, train_supernet
 from distill.teacher import TEACHER_HZ, teacher_of
 from distill.training.checkpoint import save_checkpoint
-from distill.training.effort import effort_by_name
+from distill.training.effort import Effort, effort_by_name
 from distill.training.progress import Progress
 from ppg.augment.bank import TrainingBank
 from ppg.recording import Recording
@@ -30,15 +31,11 @@ from search_spaces.supernet import Supernet
 CALIBRATION_BATCHES = 2
 
 
-def accept_all(arch: Arch) -> bool:
-    """No budgets."""
-    return True
-
-
+@dataclass(frozen=True, eq=False)
 class Trainer:
     """Teacher, supernet, ranking and retraining of one run.
 
-    Args:
+    Attributes:
         space: the search space.
         train, search: recordings of training and of search people.
         effort: name of an `Effort`.
@@ -49,51 +46,50 @@ class Trainer:
         accept: whether an architecture fits the budgets.
     """
 
-    def __init__(
-        self,
-        space: SearchSpace,
-        *,
-        train: Sequence[Recording],
-        search: Sequence[Recording],
-        effort: str,
-        seed: int,
-        teacher: str,
-        folder: Path,
-        threads: int,
-        accept: Accept = accept_all,
-    ) -> None:
-        torch.set_num_threads(threads)
-        self._space = space
-        self._train, self._search = list(train), list(search)
-        self._effort = effort_by_name(effort)
-        self._seed = seed
-        self._teacher_name = teacher
-        self._folder = folder
-        self._cache = folder / "cache"
-        self._threads = threads
-        self._accept = accept
-        self._rate_hz = stored_rate_hz(space.rate_hz)
-        self._acceleration = True in space.acceleration
-        torch.manual_seed(seed)
-        self._supernet = Supernet(space)
+    space: SearchSpace
+    _: KW_ONLY
+    train: Sequence[Recording]
+    search: Sequence[Recording]
+    effort: str
+    seed: int
+    teacher: str
+    folder: Path
+    threads: int
+    accept: Accept
+
+    def __post_init__(self) -> None:
+        torch.set_num_threads(self.threads)
+
+    @property
+    def _cache(self) -> Path:
+        return self.folder / "cache"
+
+    @cached_property
+    def _effort(self) -> Effort:
+        return effort_by_name(self.effort)
+
+    @cached_property
+    def _inputs(self) -> InputSpec:
+        return InputSpec(stored_rate_hz(self.space.rate_hz), True in self.space.acceleration)
+
+    @cached_property
+    def _supernet(self) -> Supernet:
+        torch.manual_seed(self.seed)
+        return Supernet(self.space)
 
     @cached_property
     def _bank(self) -> TrainingBank:
-        return TrainingBank(self._train, acceleration=self._acceleration)
-
-    @cached_property
-    def _search_windows(self) -> WindowSet:
-        return windows_of(self._search, InputSpec(self._rate_hz, self._acceleration))
+        return TrainingBank(self.train, acceleration=self._inputs.acceleration)
 
     def prepare_teacher(self, progress: Progress) -> None:
         """Train or load the teacher, and let it label the pool."""
         teacher = teacher_of(
-            self._teacher_name,
+            self.teacher,
             self._bank,
-            self._search,
-            rate_hz=min(self._rate_hz, TEACHER_HZ),
+            self.search,
+            rate_hz=min(self._inputs.rate_hz, TEACHER_HZ),
             effort=self._effort,
-            seed=self._seed,
+            seed=self.seed,
             path=self._cache / "teacher.safetensors",
             progress=progress,
         )
@@ -103,8 +99,8 @@ class Trainer:
             folder=self._cache / "pool",
             batches=self._effort.pool_batches,
             batch=self._effort.batch,
-            rate_hz=self._rate_hz,
-            seed=self._seed,
+            rate_hz=self._inputs.rate_hz,
+            seed=self.seed,
             progress=progress,
         )
 
@@ -118,9 +114,9 @@ class Trainer:
             self._supernet,
             self._pool,
             effort=self._effort,
-            seed=self._seed,
-            path=self._folder / "supernet.safetensors",
-            accept=self._accept,
+            seed=self.seed,
+            path=self.folder / "supernet.safetensors",
+            accept=self.accept,
             progress=progress,
         )
 
@@ -129,7 +125,7 @@ class Trainer:
         return InheritedAccuracy(
             self._supernet,
             list(self._pool.inputs(CALIBRATION_BATCHES)),
-            self._search_windows,
+            windows_of(self.search, self._inputs),
             count=self._effort.search_windows,
         )
 
@@ -150,16 +146,16 @@ class Trainer:
         jobs = []
         for arch in archs:
             weights = self._cache / f"inherited-{arch.id}.safetensors"
-            calibration = [front_end(x, arch) for x in self._pool.inputs(CALIBRATION_BATCHES)]
+            calibration = [inputs_of(x, arch) for x in self._pool.inputs(CALIBRATION_BATCHES)]
             network = self._supernet.extract(arch, self._supernet.recalibrate(arch, calibration))
             save_checkpoint(weights, network)
             effort = self._effort.of_finalist(lower(arch).total_macs)
-            jobs.append(FinalistJob(arch, weights, pool, effort, self._seed))
+            jobs.append(FinalistJob(arch, weights, pool, effort, self.seed))
 
         def search(job: FinalistJob) -> WindowSet:
-            return windows_of(self._search, job.arch)
+            return windows_of(self.search, job.arch)
 
-        retrain_all(jobs, search, processes=self._threads, progress=progress, on_done=on_done)
+        retrain_all(jobs, search, processes=self.threads, progress=progress, on_done=on_done)
 
     def drop_cache(self) -> None:
         """Remove what only an unfinished run needs; the teacher stays."""

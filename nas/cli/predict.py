@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from nas.cli.common import emit, verb
 from nas.cli.options import AsJson, Smoothing, Text, Weights
+
+if TYPE_CHECKING:
+    from nas.models.predict import TraceSummary
 
 
 @verb
@@ -54,30 +58,30 @@ def predict(
         decoding=decoding_of(found.card()),
         smoothing=how,
     )
-    document = trace_summary(trace)
+    summary = trace_summary(trace)
     if out is not None:
         write_text_atomic(Path(out), trace_csv(trace))
     if plot is not None:
         write_text_atomic(Path(plot), trace_page(trace))
     if as_json:
-        emit({**document, "smoothing": smoothing, "rows": trace_rows(trace)})
+        emit({**asdict(summary), "smoothing": smoothing, "rows": trace_rows(trace)})
         return
     if out is None:
         sys.stdout.write(trace_csv(trace))
-    print(trace_text(document), file=sys.stdout if out is not None else sys.stderr)
+    print(trace_text(summary), file=sys.stdout if out is not None else sys.stderr)
 
 
-def trace_text(document: dict[str, Any]) -> str:
+def trace_text(summary: TraceSummary) -> str:
     """The summary of a trace in a line."""
     text = (
-        f"{document['recording']}: {document['readings']} readings, "
-        f"{document['lowest_bpm']:.0f} to {document['highest_bpm']:.0f} BPM"
+        f"{summary.recording}: {summary.readings} readings, "
+        f"{summary.lowest_bpm:.0f} to {summary.highest_bpm:.0f} BPM"
     )
-    if document["expected_error_bpm"] is not None:
-        text += f", expected error {document['expected_error_bpm']:.2f} BPM"
-    if document["mae_bpm"] is not None:
+    if summary.expected_error_bpm is not None:
+        text += f", expected error {summary.expected_error_bpm:.2f} BPM"
+    if summary.mae_bpm is not None:
         text += (
-            f"; against the reference {document['mae_bpm']:.2f} BPM raw, "
-            f"{document['mae_bpm_smoothed']:.2f} smoothed"
+            f"; against the reference {summary.mae_bpm:.2f} BPM raw, "
+            f"{summary.mae_bpm_smoothed:.2f} smoothed"
         )
-    return text + (" (SYNTHETIC)" if document["synthetic"] else "")
+    return text + (" (SYNTHETIC)" if summary.synthetic else "")

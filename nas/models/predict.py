@@ -10,7 +10,7 @@ import csv
 import io
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -181,20 +181,38 @@ def trace_csv(trace: Trace) -> str:
     return text.getvalue()
 
 
-def trace_summary(trace: Trace) -> dict[str, Any]:
-    """What can be said of the whole: readings, range, and errors where there is a reference."""
+@dataclass(frozen=True)
+class TraceSummary:
+    """The whole of a trace: its range, and errors where there is a reference."""
+
+    recording: str
+    readings: int
+    lowest_bpm: float
+    highest_bpm: float
+    expected_error_bpm: float | None
+    reference_readings: int
+    mae_bpm: float | None
+    mae_bpm_smoothed: float | None
+    synthetic: bool
+
+
+def trace_summary(trace: Trace) -> TraceSummary:
+    """What can be said of the whole."""
     known = np.isfinite(trace.reference_bpm)
-    error = trace.bpm[known] - trace.reference_bpm[known]
-    smoothed = trace.bpm_smoothed[known] - trace.reference_bpm[known]
     expected = trace.expected_error_smoothed_bpm
-    return {
-        "recording": trace.name,
-        "readings": len(trace.time_s),
-        "lowest_bpm": float(trace.bpm_smoothed.min()),
-        "highest_bpm": float(trace.bpm_smoothed.max()),
-        "expected_error_bpm": None if expected is None else float(expected.mean()),
-        "reference_readings": int(known.sum()),
-        "mae_bpm": float(np.abs(error).mean()) if known.any() else None,
-        "mae_bpm_smoothed": float(np.abs(smoothed).mean()) if known.any() else None,
-        "synthetic": trace.synthetic,
-    }
+
+    def mae(bpm: Series) -> float | None:
+        error = bpm[known] - trace.reference_bpm[known]
+        return float(np.abs(error).mean()) if known.any() else None
+
+    return TraceSummary(
+        recording=trace.name,
+        readings=len(trace.time_s),
+        lowest_bpm=float(trace.bpm_smoothed.min()),
+        highest_bpm=float(trace.bpm_smoothed.max()),
+        expected_error_bpm=None if expected is None else float(expected.mean()),
+        reference_readings=int(known.sum()),
+        mae_bpm=mae(trace.bpm),
+        mae_bpm_smoothed=mae(trace.bpm_smoothed),
+        synthetic=trace.synthetic,
+    )

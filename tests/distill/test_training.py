@@ -253,6 +253,7 @@ def test_the_whole_trainer(people: list[Recording], tmp_path: Path) -> None:
         teacher="resnet-small",
         folder=tmp_path,
         threads=2,
+        accept=lambda arch: True,
     )
     trainer.prepare_teacher(silent)
     trainer.train_supernet(silent)

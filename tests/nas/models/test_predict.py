@@ -85,8 +85,8 @@ def test_a_recording_without_labels(tmp_path: Path, recording: Recording) -> Non
     found = find_recording(str(path))
     assert (found.person, found.name, len(found.hr_bpm)) == ("unlabelled/mine", "mine", 0)
     trace = trace_of(fake_net(ARCH), found, inputs=INPUTS, decoding=Decoding())
-    assert trace_summary(trace)["mae_bpm"] is None
-    assert trace_summary(trace)["expected_error_bpm"] is None
+    assert trace_summary(trace).mae_bpm is None
+    assert trace_summary(trace).expected_error_bpm is None
     assert [line for line in trace_csv(trace).splitlines()[1:] if not line.endswith(",,,")] == []
     with pytest.raises(DataError, match="have no acceleration"):
         bare = replace(found, acc=None, acc_hz=None)
@@ -143,8 +143,8 @@ def test_rows_csv_and_summary() -> None:
     }
     assert trace_rows(trace)[1]["reference_bpm"] is None
     summary = trace_summary(trace)
-    assert (summary["mae_bpm"], summary["mae_bpm_smoothed"]) == (1.0, 0.0)
-    assert (summary["readings"], summary["reference_readings"]) == (2, 1)
+    assert (summary.mae_bpm, summary.mae_bpm_smoothed) == (1.0, 0.0)
+    assert (summary.readings, summary.reference_readings) == (2, 1)
 
 
 def test_the_plot_shows_what_is_known() -> None:
