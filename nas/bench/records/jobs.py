@@ -8,12 +8,11 @@ that was killed goes on with the jobs whose file is missing. `nas.bench.records.
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
+from nas.bench.records.record import Identity, read_record
 from nas.models.names import ModelError, find_model
 from nas.run.config import TrainingChoice, check_choice, teacher_file
 from nas.run.people import read_source
@@ -27,8 +26,6 @@ from search_spaces.arch import Arch
 from search_spaces.published import PUBLISHED, PUBLISHED_PREFIX
 
 BASELINE_PREFIX = "baseline:"
-FORMAT = "ppgnas-record"
-VERSION = 2
 CLOCKS = ("corrected", "published")
 Say = Callable[[str], None]
 
@@ -88,7 +85,7 @@ class Job:
     arch: Arch | None
     fold: int
     seed: int
-    identity: dict[str, Any]
+    identity: Identity
     out: Path
 
 
@@ -178,19 +175,19 @@ def plan_jobs(config: RecordsConfig, out: Path, say: Say = _nothing) -> list[Job
                 "_ and / alone; rename one of them"
             )
         for number, fold in enumerate(folds):
-            identity = {
-                "protocol": config.rules.name,
-                "clock": config.clock,
-                "network": network,
-                "id": None if arch is None else arch.id,
-                "effort": None if arch is None else config.effort,
-                "teacher": None if arch is None else config.teacher,
-                "teacher_sha256": None if arch is None else taught,
+            identity = Identity(
+                protocol=config.rules.name,
+                clock=config.clock,
+                network=network,
+                id=None if arch is None else arch.id,
+                effort=None if arch is None else config.effort,
+                teacher=None if arch is None else config.teacher,
+                teacher_sha256=None if arch is None else taught,
                 **PREPARATION,
-                "fold": fold.name,
-                "seed": seed,
-                "fingerprint": print_of_data,
-            }
+                fold=fold.name,
+                seed=seed,
+                fingerprint=print_of_data,
+            )
             file = folder / f"fold-{fold.name}-seed{seed}.json"
             jobs.append(Job(config, arch, number, seed, identity, file))
     return jobs
@@ -204,33 +201,11 @@ def is_done(job: Job) -> bool:
     """
     if not job.out.exists():
         return False
-    document = read_record(job.out)
-    different = [
-        key for key, value in job.identity.items() if document["identity"].get(key) != value
-    ]
+    found = asdict(read_record(job.out).identity)
+    different = [key for key, value in asdict(job.identity).items() if found[key] != value]
     if different:
         raise RunError(
             f"{job.out} was made with another {', '.join(different)}; choose another `out`, or "
             "remove it"
         )
     return True
-
-
-def read_record(path: Path) -> dict[str, Any]:
-    """One job's file.
-
-    Raises:
-        RunError: it cannot be read.
-    """
-    try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise RunError(f"{path} cannot be read ({error}); remove it to make it again") from error
-    if not isinstance(document, dict) or document.get("format") != FORMAT:
-        raise RunError(f"{path} is no file of `ppgnas bench records`; choose another `out`")
-    if document.get("version") != VERSION:
-        raise RunError(
-            f"{path} is of version {document.get('version')}; this ppgnas reads {VERSION}. Remove "
-            "it to make it again, or choose another `out`"
-        )
-    return document

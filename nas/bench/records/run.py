@@ -11,13 +11,14 @@ import shutil
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nas.bench.records.jobs import BASELINE_PREFIX, FORMAT, VERSION, Job, is_done, read_for
+from nas.bench.records.jobs import BASELINE_PREFIX, Job, is_done, read_for
+from nas.bench.records.record import Errors, Measured, PersonErrors, Record, RecordCosts
 from nas.models.readout import calibrate
 from nas.run import interrupt
 from nas.run.config import teacher_file
@@ -25,7 +26,6 @@ from nas.run.machine import versions
 from nas.run.progress import Tick
 from ppg.baselines.registry import RATE_HZ, baseline, reads_slope
 from ppg.npz.folder import fingerprint
-from ppg.people.metrics import by_activity, mae_by_person
 from ppg.people.protocols import Fold
 from ppg.people.split import PARTS
 from ppg.readout.smoothing import clip
@@ -44,7 +44,7 @@ def run_job(job: Job) -> None:
     """Train and test one fold with one seed, and write its file."""
     started_s = time.monotonic()
     recordings = read_for(job.config, job.arch)
-    if fingerprint(recordings) != job.identity["fingerprint"]:
+    if fingerprint(recordings) != job.identity.fingerprint:
         raise RunError(f"the recordings in {job.config.data} changed; start the command again")
     folds = job.config.rules.folds(recordings, job.seed)
     fold = folds[job.fold]
@@ -52,20 +52,16 @@ def run_job(job: Job) -> None:
         measured = _baseline(job.config.network, fold, recordings)
     else:
         measured = _network(job, job.arch, fold, recordings)
-    write_json_atomic(
-        job.out,
-        {
-            "format": FORMAT,
-            "version": VERSION,
-            "identity": job.identity,
-            "folds": len(folds),
-            **measured,
-            "people_of": {part: len(getattr(fold.split, part)) for part in PARTS},
-            "synthetic": any(recording.synthetic for recording in recordings),
-            "time_s": round(time.monotonic() - started_s, 1),
-            "versions": versions(),
-        },
+    record = Record(
+        **vars(measured),
+        identity=job.identity,
+        folds=len(folds),
+        people_of={part: len(getattr(fold.split, part)) for part in PARTS},
+        synthetic=any(recording.synthetic for recording in recordings),
+        time_s=round(time.monotonic() - started_s, 1),
+        versions=versions(),
     )
+    write_json_atomic(job.out, record.to_json())
     shutil.rmtree(_cache_of(job), ignore_errors=True)
 
 
@@ -74,7 +70,7 @@ def _cache_of(job: Job) -> Path:
     return job.out.with_name(f".{job.out.stem}.cache")
 
 
-def _baseline(name: str, fold: Fold, recordings: Sequence[Recording]) -> dict[str, Any]:
+def _baseline(name: str, fold: Fold, recordings: Sequence[Recording]) -> Measured:
     name = name.removeprefix(BASELINE_PREFIX)
     windows = windows_of(
         fold.split.select(recordings, "report"),
@@ -83,10 +79,10 @@ def _baseline(name: str, fold: Fold, recordings: Sequence[Recording]) -> dict[st
     )
     bpm = baseline(name)(windows, RATE_HZ)
     clipped = clip(bpm, windows.recording, windows.start_s)
-    return {"people": _people(windows, {"raw": bpm, "clip": clipped})}
+    return Measured(_people(windows, {"raw": bpm, "clip": clipped}))
 
 
-def _network(job: Job, arch: Arch, fold: Fold, recordings: Sequence[Recording]) -> dict[str, Any]:
+def _network(job: Job, arch: Arch, fold: Fold, recordings: Sequence[Recording]) -> Measured:
     from distill.evaluation import predict_windows
     from distill.fixed import train_fixed
     from distill.teacher import check_unseen
@@ -95,7 +91,7 @@ def _network(job: Job, arch: Arch, fold: Fold, recordings: Sequence[Recording]) 
     parts = {part: fold.split.select(recordings, part) for part in PARTS}
     if (teacher := teacher_file(config.teacher)) is not None:
         check_unseen(teacher, [*parts["search"], *parts["report"]])
-    cache = cache_folder(_cache_of(job), job.identity)
+    cache = cache_folder(_cache_of(job), asdict(job.identity))
     result = train_fixed(
         arch,
         train=parts["train"],
@@ -116,64 +112,52 @@ def _network(job: Job, arch: Arch, fold: Fold, recordings: Sequence[Recording]) 
     read = predict_windows(result.net, windows, transitions=decoding.transitions)
     raw = read.raw.bpm
     clipped = clip(raw, windows.recording, windows.start_s)
-    return {
-        "people": _people(windows, {"raw": raw, "clip": clipped, "hmm": read.smoothed.bpm}),
-        "search_mae_bpm": float(result.search_mae_bpm),
-        "costs": _costs(arch),
-        "smoothing": decoding.transitions.to_json(),
-        "confidence": {key: table.to_json() for key, table in decoding.confidence.items()},
-    }
+    return Measured(
+        _people(windows, {"raw": raw, "clip": clipped, "hmm": read.smoothed.bpm}),
+        search_mae_bpm=float(result.search_mae_bpm),
+        costs=_costs(arch),
+        smoothing=decoding.transitions.to_json(),
+        confidence={key: table.to_json() for key, table in decoding.confidence.items()},
+    )
 
 
-def _costs(arch: Arch) -> dict[str, Any]:
-    """What the network takes on the default board and engine, without layers."""
+def _costs(arch: Arch) -> RecordCosts:
     from nas.run.target import load_target
 
     target = load_target(DEFAULT_BOARD, DEFAULT_ENGINE)
     costs = target.costs(arch)
-    return {
-        "board": target.board.name,
-        "engine": target.engine.name,
-        "weight_bytes": costs.weight_bytes,
-        "macs": costs.macs,
-        "latency_ms": costs.latency_ms,
-        "flash_bytes": costs.flash_bytes,
-        "sram_bytes": costs.sram_bytes,
-    }
+    return RecordCosts(
+        board=target.board.name,
+        engine=target.engine.name,
+        weight_bytes=costs.weight_bytes,
+        macs=costs.macs,
+        latency_ms=costs.latency_ms,
+        flash_bytes=costs.flash_bytes,
+        sram_bytes=costs.sram_bytes,
+    )
 
 
-def _people(windows: WindowSet, read: dict[str, NDArray[np.float64]]) -> dict[str, dict[str, Any]]:
-    """Per report person the windows, the error of each column, and the same per activity."""
-    found: dict[str, dict[str, Any]] = {}
-    errors = {
-        column: mae_by_person(windows.hr_bpm, bpm, windows.person, windows.people)
-        for column, bpm in read.items()
-    }
+def _people(windows: WindowSet, read: dict[str, NDArray[np.float64]]) -> dict[str, PersonErrors]:
+    """Errors of each report person, and in each of their activities."""
+    errors = {column: np.abs(bpm - windows.hr_bpm) for column, bpm in read.items()}
+
+    def over(own: NDArray[np.bool_]) -> Errors:
+        mae_bpm = {column: float(error[own].mean()) for column, error in errors.items()}
+        return Errors(int(own.sum()), mae_bpm)
+
+    names = {-1: "unknown", **dict(enumerate(windows.activity_names))}
+    found = {}
     for number, person in enumerate(windows.people):
         own = windows.person == number
         if not own.any():
             continue
-        none = np.zeros(int(own.sum()), dtype=np.int64)
-        found[person] = {
-            "windows": int(own.sum()),
-            "mae_bpm": {column: errors[column][person] for column in read},
-            "activities": {},
+        activities = {
+            names[activity]: over(own & (windows.activity == activity))
+            for activity in np.unique(windows.activity[own]).tolist()
         }
-        for column, bpm in read.items():
-            table = by_activity(
-                windows.hr_bpm[own],
-                bpm[own],
-                bpm[own],
-                none,
-                (person,),
-                windows.activity[own],
-                windows.activity_names,
-            )
-            for name, row in table.items():
-                entry = found[person]["activities"].setdefault(
-                    name, {"windows": row.windows, "mae_bpm": {}}
-                )
-                entry["mae_bpm"][column] = row.mae_bpm
+        found[person] = PersonErrors(
+            **vars(over(own)), activities=dict(sorted(activities.items()))
+        )
     return found
 
 
@@ -218,4 +202,4 @@ def run_jobs(jobs: Sequence[Job], *, parallel: int, progress: Tick, run: Run = r
 
 
 def _note(job: Job) -> str:
-    return f"fold {job.identity['fold']}, seed {job.seed}"
+    return f"fold {job.identity.fold}, seed {job.seed}"

@@ -81,9 +81,10 @@ def records(
     ppgnas bench records kfold --data recordings/ --dataset bami2,mine --train-dataset bami1
     ppgnas bench records transfer --data recordings/ --dataset mine --train-dataset bami1,bami2
     """
-    from nas.bench.records.jobs import RecordsConfig, plan_jobs, read_record
+    from nas.bench.records.jobs import RecordsConfig, plan_jobs
+    from nas.bench.records.record import read_record
     from nas.bench.records.run import run_jobs
-    from nas.bench.records.table import gather_records, markdown, summarise, whole_seeds
+    from nas.bench.records.table import COLUMNS, gather_records, markdown, summarise, whole_seeds
     from nas.run.progress import for_terminal
     from ppg.people.protocols import FOLDS
     from ppgnas.errors import DataError
@@ -125,22 +126,15 @@ def records(
         write_text_atomic(Path(page), text)
     entries = summarise([read_record(job.out) for job in planned])
     if as_json:
-        emit({"out": out, "page": page, "records": entries})
+        emit({"out": out, "page": page, "records": [entry.to_json() for entry in entries]})
         return
     rows = []
     for entry in entries:
-        cells = []
-        for column in ("raw", "clip", "hmm"):
-            found = entry["figures"].get(column)
-            deviation = "" if found is None else found["deviation_bpm"]
-            cells.append(
-                "-"
-                if found is None
-                else f"{found['mae_bpm']:.2f}" + (f" +- {deviation:.2f}" if deviation else "")
-            )
-        worst, row = next(iter(entry["people"].items()))
-        people = (len(entry["people"]), f"{worst} {row['raw']:.1f}")
-        rows.append((entry["network"], entry["dataset"], *cells, *people))
-    synthetic = " (SYNTHETIC recordings)" if any(e["synthetic"] for e in entries) else ""
-    print(f"{planned[0].identity['protocol']}, {clock} clock, MAE in BPM{synthetic}\n")
-    print(text_table(("network", "tested", "raw", "clip", "hmm", "people", "worst person"), rows))
+        worst, row = next(iter(entry.people.items()))
+        found = [entry.figures.get(column) for column in COLUMNS]
+        cells = ["-" if figure is None else figure.with_deviation for figure in found]
+        people = (len(entry.people), f"{worst} {row['raw']:.1f}")
+        rows.append((entry.setting.network, entry.dataset, *cells, *people))
+    synthetic = " (SYNTHETIC recordings)" if any(entry.synthetic for entry in entries) else ""
+    print(f"{planned[0].identity.protocol}, {clock} clock, MAE in BPM{synthetic}\n")
+    print(text_table(("network", "tested", *COLUMNS, "people", "worst person"), rows))

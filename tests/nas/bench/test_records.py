@@ -15,14 +15,13 @@ import numpy as np
 import pytest
 
 from nas.bench.records.jobs import (
-    FORMAT,
-    VERSION,
     Job,
     RecordsConfig,
     is_done,
     network_of,
     plan_jobs,
 )
+from nas.bench.records.record import Errors, Identity, PersonErrors, Record
 from nas.bench.records.run import run_job, run_jobs
 from nas.bench.records.table import gather_records, markdown, summarise, whole_seeds
 from nas.models.names import ModelError
@@ -77,8 +76,7 @@ def test_what_is_done_is_not_done_again(data: str, tmp_path: Path) -> None:
         if len(ran) == 3:
             raise KeyboardInterrupt
         ran.append(job.out.name)
-        document = {"format": FORMAT, "version": VERSION, "identity": job.identity}
-        write_json_atomic(job.out, document)
+        write_json_atomic(job.out, replace(record(job.seed), identity=job.identity).to_json())
 
     with pytest.raises(KeyboardInterrupt):
         run_jobs(jobs, parallel=1, progress=tick, run=run)
@@ -107,11 +105,11 @@ def test_a_baseline_and_a_network_on_people(data: str, tmp_path: Path) -> None:
     for other in plan_jobs(config(data, network="baseline:spectral-peak"), tmp_path):
         run_job(other)
     entries = summarise(gather_records(tmp_path))
-    assert [entry["network"] for entry in entries] == ["baseline:spectral-peak", "small"]
-    assert set(entries[0]["figures"]) == {"raw", "clip"}
-    assert set(entries[1]["figures"]) == {"raw", "clip", "hmm"}
-    assert (len(entries[0]["people"]), len(entries[1]["people"])) == (4, 2)
-    assert entries[1]["costs"]["macs"] == 194_604
+    assert [entry.setting.network for entry in entries] == ["baseline:spectral-peak", "small"]
+    assert set(entries[0].figures) == {"raw", "clip"}
+    assert set(entries[1].figures) == {"raw", "clip", "hmm"}
+    assert (len(entries[0].people), len(entries[1].people)) == (4, 2)
+    assert entries[1].costs is not None and entries[1].costs.macs == 194_604
     assert not [path for path in tmp_path.rglob("*.cache")]
     page = markdown(entries, data="people")
     assert "SYNTHETIC" in page and "| small | synthetic | 4," in page
@@ -168,46 +166,42 @@ def test_a_killed_process_is_told_and_the_others_end(data: str, tmp_path: Path) 
     assert multiprocessing.active_children() == []
 
 
-def record(seed: int, **people: tuple[float, float]) -> dict[str, Any]:
+def record(seed: int, **people: tuple[float, float]) -> Record:
     """Raw and smoothed error of each person, all of it in one activity."""
-    rows = {
-        f"d/{name}": {
-            "windows": 10,
-            "mae_bpm": {"raw": raw, "clip": raw, "hmm": hmm},
-            "activities": {
-                "run": {"windows": 10, "mae_bpm": {"raw": raw, "clip": raw, "hmm": hmm}}
-            },
-        }
-        for name, (raw, hmm) in people.items()
-    }
+    found = {}
+    for name, (raw, hmm) in people.items():
+        errors = Errors(10, {"raw": raw, "clip": raw, "hmm": hmm})
+        found[f"d/{name}"] = PersonErrors(**vars(errors), activities={"run": errors})
     keys = ("protocol", "clock", "network", "id", "effort", "teacher", "teacher_sha256", "recipe")
-    return {
-        "identity": {**dict.fromkeys(keys, "x"), "seed": seed, "fold": "1"},
-        "folds": 2,
-        "people": rows,
-        "synthetic": False,
-        "time_s": 1.0,
-    }
+    return Record(
+        found,
+        identity=Identity(**dict.fromkeys(keys, "x"), seed=seed, fold="1"),
+        folds=2,
+        people_of={},
+        synthetic=False,
+        time_s=1.0,
+        versions={},
+    )
 
 
 def test_mean_over_people_deviation_over_seeds() -> None:
     """Seed 0: people 1 and 3, mean 2; seed 1: people 3 and 5, mean 4."""
     records = [record(0, a=(1.0, 1.0), b=(3.0, 2.0)), record(1, a=(3.0, 1.0), b=(5.0, 2.0))]
     (entry,) = summarise(records)
-    raw = entry["figures"]["raw"]
-    assert raw["mae_bpm"] == pytest.approx(3.0)
-    assert raw["deviation_bpm"] == pytest.approx(2**0.5)  # of 2 and 4, n - 1
-    assert raw["median_person_bpm"] == pytest.approx(3.0)
-    assert 2.0 <= raw["low_bpm"] <= raw["high_bpm"] <= 4.0
-    assert entry["figures"]["hmm"]["deviation_bpm"] == pytest.approx(0.0)
-    assert list(entry["people"]) == ["d/b", "d/a"]  # worst first
-    assert entry["activities"]["run"] == {"people": 2, "raw": 3.0, "clip": 3.0, "hmm": 1.5}
+    raw = entry.figures["raw"]
+    assert raw.mae_bpm == pytest.approx(3.0)
+    assert raw.deviation_bpm == pytest.approx(2**0.5)  # of 2 and 4, n - 1
+    assert raw.median_person_bpm == pytest.approx(3.0)
+    assert 2.0 <= raw.low_bpm <= raw.high_bpm <= 4.0
+    assert entry.figures["hmm"].deviation_bpm == pytest.approx(0.0)
+    assert list(entry.people) == ["d/b", "d/a"]  # worst first
+    assert entry.activities["run"] == {"people": 2, "raw": 3.0, "clip": 3.0, "hmm": 1.5}
 
 
 def test_folds_of_a_seed_make_one_mean() -> None:
     (entry,) = summarise([record(0, a=(1.0, 1.0)), record(0, b=(3.0, 3.0), c=(5.0, 5.0))])
-    assert entry["figures"]["raw"]["mae_bpm"] == pytest.approx(3.0)
-    assert entry["figures"]["raw"]["deviation_bpm"] is None
+    assert entry.figures["raw"].mae_bpm == pytest.approx(3.0)
+    assert entry.figures["raw"].deviation_bpm is None
 
 
 def test_a_seed_with_missing_folds_is_left_out_and_named() -> None:
@@ -222,10 +216,10 @@ def test_a_seed_with_missing_folds_is_left_out_and_named() -> None:
 
 def test_tested_data_sets_have_rows_of_their_own() -> None:
     both = record(0, a=(1.0, 1.0), b=(3.0, 2.0))
-    both["people"]["e/a"] = record(0, a=(8.0, 7.0))["people"]["d/a"]
+    both.people["e/a"] = record(0, a=(8.0, 7.0)).people["d/a"]
     first, second = summarise([both])
-    assert (first["dataset"], list(first["people"])) == ("d", ["d/b", "d/a"])
-    assert (second["dataset"], second["figures"]["hmm"]["mae_bpm"]) == ("e", 7.0)
+    assert (first.dataset, list(first.people)) == ("d", ["d/b", "d/a"])
+    assert (second.dataset, second.figures["hmm"].mae_bpm) == ("e", 7.0)
     page = markdown([first, second], data="people")
     assert "| x | d | - |" in page and "| 2.00 | 1.50 |" in page  # medians, raw and smoothed
     assert "### x on e (x, teacher x)" in page
