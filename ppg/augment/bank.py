@@ -66,9 +66,6 @@ class Augmentation:
     polarity: float = 0.5
 
 
-PLAIN = Augmentation(1.0, 0.0, 0.0, 0.0, 0.0, False, False, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
-
-
 class TrainingBank:
     """All training signals in two arrays, from which batches are gathered.
 

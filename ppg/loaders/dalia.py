@@ -38,7 +38,6 @@ ACTIVITIES = (
     "working",
 )
 _FILES = r"S(?P<number>\d+)\.pkl"
-_KEYS = ("activity", "label", "rpeaks", "signal", "subject")
 
 
 def find(root: Path) -> list[Path]:

@@ -20,16 +20,15 @@ from ppgnas.task import STRIDE_S, WINDOW_S
 MOST_ENTRIES = 5000  # of one folder; a data set has some hundred
 
 
-def files_like(root: Path, pattern: str, *, depth: int = 2) -> list[Path]:
+def files_like(root: Path, pattern: str) -> list[Path]:
     """Files below `root` whose whole name fits a regular expression, in a natural order.
 
     Args:
-        root: where to look.
+        root: where to look, and two folders down.
         pattern: of the file name, upper or lower case.
-        depth: how many folders down.
     """
     expression = re.compile(pattern, re.IGNORECASE)
-    found = [path for path in _walk(root, depth) if expression.fullmatch(path.name)]
+    found = [path for path in _walk(root, depth=2) if expression.fullmatch(path.name)]
     return sorted(found, key=lambda path: (_natural(path.name), str(path)))
 
 
@@ -39,7 +38,7 @@ def name_parts(path: Path, pattern: str) -> dict[str, str]:
     return {} if match is None else match.groupdict()
 
 
-def _walk(root: Path, depth: int) -> Iterator[Path]:
+def _walk(root: Path, *, depth: int) -> Iterator[Path]:
     try:
         with os.scandir(root) as found:
             entries = sorted(islice(found, MOST_ENTRIES), key=lambda item: item.name)
@@ -51,7 +50,7 @@ def _walk(root: Path, depth: int) -> Iterator[Path]:
         if entry.is_file():
             yield Path(entry.path)
         elif depth > 0 and entry.is_dir():
-            yield from _walk(Path(entry.path), depth - 1)
+            yield from _walk(Path(entry.path), depth=depth - 1)
 
 
 def _natural(name: str) -> list[tuple[int, str]]:

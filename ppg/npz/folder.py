@@ -19,10 +19,11 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import re
 import tokenize
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -173,6 +174,37 @@ def write_recording(path: Path, recording: Recording) -> None:
     write_bytes_atomic(path, content.getvalue())
 
 
+def write_folder(out: Path, recordings: Sequence[Recording]) -> list[Path]:
+    """Write `OUT/DATASET/NAME.npz` for each recording.
+
+    Args:
+        out: made if it is not there.
+        recordings: of any data sets.
+
+    Returns:
+        The files, in the order of the recordings.
+
+    Raises:
+        DataError: two recordings would have one file, or one of the files is there already.
+        OSError: the disk is full; the files before are whole.
+    """
+    files = [out / _safe(r.dataset) / f"{_safe(r.name)}.npz" for r in recordings]
+    if out.exists() and not out.is_dir():
+        raise DataError(f"{out}: a file, not a folder; give a folder to write to.")
+    there = [file for file in files if file.exists()]
+    if there:
+        raise DataError(
+            f"{there[0]}: is there already ({len(there)} such files); nothing was written. Choose "
+            "another folder, give a .csv another name, or remove them."
+        )
+    if len(set(files)) < len(files):
+        twice = next(file for file in files if files.count(file) > 1)
+        raise DataError(f"{twice}: two recordings have this name; rename one of them.")
+    for file, recording in zip(files, recordings, strict=True):
+        write_recording(file, recording)
+    return files
+
+
 def fingerprint(recordings: Iterable[Recording]) -> str:
     """SHA-256 over names, rates, labels and samples, as 64 hexadecimal digits.
 
@@ -202,6 +234,11 @@ def _digest(recording: Recording) -> str:
         digest.update(f"{array.shape};".encode())
         digest.update(np.ascontiguousarray(array, dtype=dtype).tobytes())
     return digest.hexdigest()
+
+
+def _safe(name: str) -> str:
+    """A file name from a recording's, which may hold anything but a slash."""
+    return re.sub(r"[^\w.+-]", "_", name).lstrip(".") or "_"
 
 
 def _npz_files(path: Path) -> Iterator[Path]:

@@ -52,12 +52,7 @@ def mae_by_person(
 
 def mean_mae(by_person: dict[str, float]) -> float:
     """Mean over people of each person's MAE in BPM."""
-    return float(np.mean(_values(by_person)))
-
-
-def median_mae(by_person: dict[str, float]) -> float:
-    """MAE of the median person in BPM."""
-    return float(np.median(_values(by_person)))
+    return float(np.mean(list(by_person.values())))
 
 
 def bootstrap_mean(
@@ -218,7 +213,7 @@ def summary(
         mae_bpm_smoothed=mean_mae(smooth),
         mae_bpm_low=low,
         mae_bpm_high=high,
-        median_person_mae_bpm=median_mae(raw),
+        median_person_mae_bpm=float(np.median(list(raw.values()))),
         rmse_bpm=float(np.sqrt(np.sum(weights * error**2))),
         mape_percent=float(np.sum(weights * np.abs(error) / reference) * 100),
         within_5_bpm=float(np.sum(weights * (np.abs(error) <= 5))),
@@ -265,7 +260,3 @@ def _errors(
     if len(set(people)) != len(people):
         raise DataError(f"metrics: a name stands twice in people: {sorted(people)}.")
     return read - reference, index
-
-
-def _values(by_person: dict[str, float]) -> Series:
-    return _finite("by_person", list(by_person.values()))

@@ -25,7 +25,7 @@ from functools import partial
 
 import numpy as np
 
-from ppg.people.split import UNMAPPED, Split, mapped, people_of
+from ppg.people.split import SEARCH_SHARE, UNMAPPED, Split, mapped, people_of
 from ppg.recording import Recording, data_set_of
 from ppgnas.errors import DataError
 
@@ -34,7 +34,6 @@ DALIA = "ppg_dalia"
 # public code, written out so that they do not depend on numpy.
 DALIA_GROUPS = ((7, 5, 3, 12), (6, 11, 14, 4), (9, 15, 1, 2), (8, 13, 10))
 SPC = "ieee_spc2015"
-SEARCH_SHARE = 0.15
 FOLDS = 5
 
 

@@ -25,7 +25,9 @@ Part = Literal["train", "search", "report"]
 PARTS: tuple[Part, ...] = get_args(Part)
 # Welltory: 13 people in 21 files, mapping unknown (Neshitov et al., Sensors 21, 2021).
 UNMAPPED = frozenset({"welltory"})
-REPORT_FROM_SHARE = 0.4
+SEARCH_SHARE = 0.15  # of the people who are not in report
+REPORT_SHARE = 0.2  # of all people
+REPORT_FROM_SHARE = 0.4  # of the people of one data set
 
 
 def people_of(recordings: Iterable[Recording]) -> list[str]:
@@ -108,8 +110,6 @@ def draw_split(
     recordings: Iterable[Recording],
     *,
     seed: int,
-    search_share: float = 0.15,
-    report_share: float = 0.2,
     report_from: str | None = None,
 ) -> Split:
     """Draw people by seed, each data set in proportion.
@@ -120,15 +120,13 @@ def draw_split(
     Args:
         recordings: of all people, in any order.
         seed: 0 or more; the draw in one data set does not depend on the other data sets' names.
-        search_share: share of the people who are not in report.
-        report_share: share of all people; unused with `report_from`.
         report_from: take the report people from this data set alone: about 40 % of its people,
             at least 1; the others join train and search.
 
     Raises:
-        DataError: too few people, an unknown data set, or a share outside (0, 1).
+        DataError: too few people, or an unknown data set.
     """
-    _check_draw(seed, search_share=search_share, report_share=report_share)
+    _check_seed(seed)
     people = people_of(recordings)
     names = sorted({data_set_of(person) for person in people})
     if report_from is not None and report_from not in names:
@@ -137,18 +135,18 @@ def draw_split(
         )
     eligible = mapped(people)
     if report_from is None:
-        _check_count(len(eligible), needed=3)
-        count = int(np.clip(round(report_share * len(eligible)), 1, len(eligible) - 2))
+        _check_count(len(eligible))
+        count = int(np.clip(round(REPORT_SHARE * len(eligible)), 1, len(eligible) - 2))
         report = _draw(eligible, count=count, seed=seed, purpose="report")
     elif report_from in UNMAPPED:
         report = [person for person in people if data_set_of(person) == report_from]
     else:
-        _check_count(len(eligible), needed=3)
+        _check_count(len(eligible))
         home = [person for person in eligible if data_set_of(person) == report_from]
         count = int(np.clip(round(REPORT_FROM_SHARE * len(home)), 1, len(eligible) - 2))
         report = _draw(home, count=count, seed=seed, purpose="report")
     rest = sorted(set(eligible) - set(report))
-    search = _draw_search(rest, share=search_share, seed=seed)
+    search = _draw_search(rest, seed=seed)
     train = sorted(set(people) - set(report) - set(search))
     return Split(tuple(train), tuple(search), tuple(report))
 
@@ -158,7 +156,6 @@ def split_before_report(
     report_recordings: Iterable[Recording],
     *,
     seed: int,
-    search_share: float = 0.15,
 ) -> Split:
     """Split `recordings` into train and search; everybody of `report_recordings` is report.
 
@@ -166,10 +163,10 @@ def split_before_report(
         DataError: fewer than 2 people to train and search, nobody to report on, or somebody is
             in both folders.
     """
-    _check_draw(seed, search_share=search_share, report_share=0.2)
+    _check_seed(seed)
     people = people_of(recordings)
     report = people_of(report_recordings)
-    search = _draw_search(mapped(people), share=search_share, seed=seed)
+    search = _draw_search(mapped(people), seed=seed)
     train = sorted(set(people) - set(search))
     return Split(tuple(train), tuple(search), tuple(report))
 
@@ -217,30 +214,27 @@ def read_split(path: Path, recordings: Iterable[Recording] | None = None) -> Spl
 _LISTS = "exactly the lists " + ", ".join(PARTS)
 
 
-def _check_draw(seed: int, *, search_share: float, report_share: float) -> None:
+def _check_seed(seed: int) -> None:
     if seed < 0:
         raise DataError(f"split: seed is {seed}; allowed: 0 or more.")
-    for name, share in (("search_share", search_share), ("report_share", report_share)):
-        if not 0 < share < 1:
-            raise DataError(f"split: {name} is {share}; allowed: above 0 and below 1.")
 
 
-def _check_count(count: int, *, needed: int) -> None:
-    if count < needed:
+def _check_count(count: int) -> None:
+    if count < 3:
         raise DataError(
-            f"split: {count} people with usable windows; at least {needed} are needed, one each "
+            f"split: {count} people with usable windows; at least 3 are needed, one each "
             f"to train, to search and to report on. Add recordings of other people "
             f"({', '.join(sorted(UNMAPPED))} does not count)."
         )
 
 
-def _draw_search(eligible: Sequence[str], *, share: float, seed: int) -> list[str]:
+def _draw_search(eligible: Sequence[str], *, seed: int) -> list[str]:
     if len(eligible) < 2:
         raise DataError(
             f"split: {len(eligible)} people are left to train and search; at least 2 are needed. "
             f"Add recordings of other people, or report on fewer."
         )
-    count = int(np.clip(round(share * len(eligible)), 1, len(eligible) - 1))
+    count = int(np.clip(round(SEARCH_SHARE * len(eligible)), 1, len(eligible) - 1))
     return _draw(eligible, count=count, seed=seed, purpose="search")
 
 

@@ -65,7 +65,7 @@ def decode(logits: NDArray[np.floating]) -> Decoded:
 
 
 def smooth(
-    logits: NDArray[np.floating],
+    p: NDArray[np.float64],
     recording: NDArray[np.integer],
     start_s: NDArray[np.floating],
     *,
@@ -74,7 +74,7 @@ def smooth(
     """Causal smoothing within each recording.
 
     Args:
-        logits: `(windows, classes)`, windows of a recording in order of time.
+        p: `(windows, classes)` class probabilities, windows of a recording in order of time.
         recording: `(windows,)` index of the recording of each window.
         start_s: `(windows,)` start time; over a gap the belief spreads once per 2 s missed.
         transitions: how heart rate moves; the default ones if None.
@@ -82,17 +82,6 @@ def smooth(
     Returns:
         Heart rate of each window from it and the windows before it.
     """
-    return smooth_probabilities(probabilities(logits), recording, start_s, transitions=transitions)
-
-
-def smooth_probabilities(
-    p: NDArray[np.float64],
-    recording: NDArray[np.integer],
-    start_s: NDArray[np.floating],
-    *,
-    transitions: Transitions | None = None,
-) -> Decoded:
-    """`smooth` on class probabilities `(windows, classes)`."""
     if len(p) == 0:
         return Decoded(np.empty(0), np.empty(0))
     how = Transitions() if transitions is None else transitions

@@ -14,7 +14,7 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from ppg.readout.decode import Decoded, expectation, probabilities, smooth_probabilities
+from ppg.readout.decode import Decoded, expectation, probabilities, smooth
 from ppg.readout.transitions import Transitions
 from ppgnas.errors import DataError
 
@@ -82,7 +82,7 @@ def read_series(
     p = probabilities(logits)
     raw = expectation(p)
     if smoothing == "hmm":
-        return raw, smooth_probabilities(p, recording, start_s, transitions=transitions)
+        return raw, smooth(p, recording, start_s, transitions=transitions)
     if smoothing == "clip":
         return raw, Decoded(clip(raw.bpm, recording, start_s), raw.spread_bpm)
     return raw, raw

@@ -98,7 +98,7 @@ def convert(
     ppgnas data convert anna.csv recordings/own --ppg-column green --acc-columns ax,ay,az \\
         --hr-column hr --time-column t --subject anna
     """
-    from ppg.npz.convert import write_folder
+    from ppg.npz.folder import write_folder
     from ppgnas.errors import DataError
 
     path = Path(source)

@@ -7,13 +7,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from ppg.augment.bank import PLAIN, Augmentation, TrainingBank, _rarity
+from ppg.augment.bank import Augmentation, TrainingBank, _rarity
 from ppg.recording import Recording
 from ppg.synthetic.recordings import synthesize
 from ppg.windows import InputSpec, windows_of
 from ppgnas.errors import DataError
 from tests.ppg.inspection.test_inspection import _recording
 from tests.ppg.test_windows import _tone
+
+PLAIN = Augmentation(1.0, 0.0, 0.0, 0.0, 0.0, False, False, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
 
 
 def _peak_bpm(trace: np.ndarray, rate_hz: int) -> float:

@@ -10,8 +10,8 @@ import pytest
 
 from ppg.loaders import bami, dalia, wesad
 from ppg.loaders.registry import DATA_SETS, data_set, read_folder, unread_beside
-from ppg.npz.convert import write_folder
 from ppg.npz.folder import read_folder as read_npz
+from ppg.npz.folder import write_folder
 from ppg.recording import Recording
 from ppgnas.errors import DataError
 from tests.ppg.loaders import upstream

@@ -96,7 +96,7 @@ def test_too_few_people_says_how_many_are_needed(count: int) -> None:
 
 
 def test_three_people_are_enough() -> None:
-    split = draw_split(_people(a=3), seed=0, search_share=0.9, report_share=0.9)
+    split = draw_split(_people(a=3), seed=0)
     assert [len(getattr(split, part)) for part in PARTS] == [1, 1, 1]
 
 
@@ -134,21 +134,15 @@ def test_bad_arguments() -> None:
     text = _message(lambda: draw_split(people, seed=0, report_from="bami9"))
     assert "no labelled person in data set 'bami9'; allowed: a" in text
     assert "seed is -1" in _message(lambda: draw_split(people, seed=-1))
-    assert "search_share is 1.5" in _message(lambda: draw_split(people, seed=0, search_share=1.5))
-    assert "report_share is 0" in _message(lambda: draw_split(people, seed=0, report_share=0))
 
 
 @settings(max_examples=60)
 @given(
     counts=st.lists(st.integers(1, 12), min_size=1, max_size=4),
     seed=st.integers(0, 1000),
-    search_share=st.floats(0.01, 0.99),
-    report_share=st.floats(0.01, 0.99),
     home=st.none() | st.integers(0, 3),
 )
-def test_any_draw_covers_everybody_once(
-    counts: list[int], seed: int, search_share: float, report_share: float, home: int | None
-) -> None:
+def test_any_draw_covers_everybody_once(counts: list[int], seed: int, home: int | None) -> None:
     names = {f"set{i}": n for i, n in enumerate(counts)}
     recordings = _people(**names)
     report_from = None if home is None or home >= len(counts) else f"set{home}"
@@ -158,8 +152,6 @@ def test_any_draw_covers_everybody_once(
     split = draw_split(
         recordings,
         seed=seed,
-        search_share=search_share,
-        report_share=report_share,
         report_from=report_from,
     )
     everybody = split.train + split.search + split.report

@@ -50,19 +50,20 @@ def test_smoothing_removes_a_half_rate_slip_and_looks_back_only() -> None:
     logits = _track(truth, [20, 21, 40])
     recording, start = np.zeros(60, np.int64), 2.0 * np.arange(60)
     raw = np.abs(decode(logits).bpm - truth)
-    smoothed = np.abs(smooth(logits, recording, start).bpm - truth)
+    smoothed = np.abs(smooth(probabilities(logits), recording, start).bpm - truth)
     assert raw.max() > 60 and smoothed.max() < 6
     later = logits.copy()
     later[30:] = 0
     np.testing.assert_array_equal(
-        smooth(later, recording, start).bpm[:30], smooth(logits, recording, start).bpm[:30]
+        smooth(probabilities(later), recording, start).bpm[:30],
+        smooth(probabilities(logits), recording, start).bpm[:30],
     )
 
 
 def test_smoothing_does_not_lag_behind_a_fast_rise() -> None:
     truth = np.linspace(70, 130, 40)  # 46 BPM a minute
     logits = np.log(soft_labels(truth) + 1e-4)
-    smoothed = smooth(logits, np.zeros(40, np.int64), 2.0 * np.arange(40)).bpm
+    smoothed = smooth(probabilities(logits), np.zeros(40, np.int64), 2.0 * np.arange(40)).bpm
     assert np.abs(smoothed - truth)[3:].max() < 0.6
 
 
@@ -72,17 +73,17 @@ def test_a_network_that_is_sure_and_wrong_is_left_only_for_lasting_evidence() ->
     read[20:22] = 160  # two windows, with no doubt at all
     logits = 50 * np.log(soft_labels(read) + 1e-12)
     recording, start = np.zeros(60, np.int64), 2.0 * np.arange(60)
-    assert np.abs(smooth(logits, recording, start).bpm - truth).max() < 1
+    assert np.abs(smooth(probabilities(logits), recording, start).bpm - truth).max() < 1
     read[20:] = 160  # and for good
     logits = 50 * np.log(soft_labels(read) + 1e-12)
-    assert smooth(logits, recording, start).bpm[26] == pytest.approx(160, abs=1)
+    assert smooth(probabilities(logits), recording, start).bpm[26] == pytest.approx(160, abs=1)
 
 
 def test_smoothing_starts_anew_in_every_recording() -> None:
     truth = np.r_[np.full(20, 150.0), np.full(20, 70.0)]
     recording = np.r_[np.zeros(20, np.int64), np.ones(20, np.int64)]
     start = np.r_[2.0 * np.arange(20), 2.0 * np.arange(20)]
-    smoothed = smooth(_track(truth, []), recording, start).bpm
+    smoothed = smooth(probabilities(_track(truth, [])), recording, start).bpm
     assert smoothed[20] == pytest.approx(70, abs=1)
 
 
@@ -90,6 +91,6 @@ def test_a_gap_lets_the_belief_spread() -> None:
     truth = np.r_[np.full(10, 100.0), [130.0]]
     logits = np.log(soft_labels(truth, width_bpm=8.0) + 1e-6)
     recording = np.zeros(11, np.int64)
-    near = smooth(logits, recording, 2.0 * np.arange(11)).bpm[-1]
-    far = smooth(logits, recording, np.r_[2.0 * np.arange(10), 80.0]).bpm[-1]
+    near = smooth(probabilities(logits), recording, 2.0 * np.arange(11)).bpm[-1]
+    far = smooth(probabilities(logits), recording, np.r_[2.0 * np.arange(10), 80.0]).bpm[-1]
     assert near < far <= 131

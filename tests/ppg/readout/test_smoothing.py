@@ -41,7 +41,7 @@ def test_all_recordings_at_once_equal_one_window_after_another() -> None:
     start = np.concatenate([np.cumsum(rng.choice([2.0, 2.0, 6.0, 100.0], n)) for n in lengths])
     logits = rng.normal(0, 3, (sum(lengths), CLASSES))
     how = Transitions(6.0, leave=0.01)
-    found = smooth(logits, recording, start, transitions=how).bpm
+    found = smooth(probabilities(logits), recording, start, transitions=how).bpm
     np.testing.assert_allclose(found, plain_loop(logits, recording, start, how), rtol=1e-9)
 
 
