@@ -101,7 +101,7 @@ class _Writer:
     def __init__(self, net: QuantizedNet, onnx: Any) -> None:
         self._net, self._onnx = net, onnx
         self._nodes: list[Any] = []
-        self._constants: dict[str, Any] = {}
+        self._constants: dict[str, onnx.TensorProto] = {}
 
     def model(self) -> onnx.ModelProto:
         helper, int8 = self._onnx.helper, self._onnx.TensorProto.INT8
@@ -207,7 +207,7 @@ class _Writer:
         ]
         self._node("Clip", [source, *limits], output)
 
-    def _window(self, layer: Layer) -> dict[str, Any]:
+    def _window(self, layer: Layer) -> dict[str, list[int]]:
         """Attributes of a sliding window; `same` becomes explicit padding."""
         (top, bottom), (left, right) = self._net.graph.padding(layer)
         return {

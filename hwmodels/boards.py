@@ -10,13 +10,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from hwmodels.estimate import Estimate
 from hwmodels.figures import UNITS, Figure, in_unit
 from ppgnas.defaults import DEFAULT_BOARD
 from ppgnas.errors import BoardError
-from ppgnas.toml_file import named_file, read_as
+from ppgnas.toml_file import FileModel, named_file, read_as
 
 BOARDS_DIR = Path(__file__).parent / "boards"
 
@@ -107,16 +107,12 @@ class Board:
         }
 
 
-class _ClockFile(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
+class _ClockFile(FileModel):
     clock: Figure
     active_power: Figure
 
 
-class _BoardFile(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
+class _BoardFile(FileModel):
     part: str = Field(min_length=1)
     core: str = Field(min_length=1)
     clock: Figure

@@ -7,10 +7,11 @@ sourced figure is taken as exact where it is a size or a clock, and one whose so
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from hwmodels.estimate import Estimate
 from ppgnas.errors import BoardError
+from ppgnas.toml_file import FileModel
 
 ASSUMPTION_SPREAD = 0.5
 
@@ -24,10 +25,8 @@ UNITS: dict[str, dict[str, float]] = {
 }
 
 
-class Figure(BaseModel):
+class Figure(FileModel):
     """One figure as it stands in a file."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     value: float = Field(ge=0, allow_inf_nan=False)
     low: float | None = Field(default=None, ge=0, allow_inf_nan=False)

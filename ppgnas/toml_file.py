@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -17,7 +17,14 @@ else:
 
 from ppgnas.errors import BoardError
 
-Document = TypeVar("Document", bound=BaseModel)
+
+class FileModel(BaseModel):
+    """A table of a file: it holds these keys and no others."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+Document = TypeVar("Document", bound=FileModel)
 
 
 def named_file(

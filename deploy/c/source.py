@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from math import prod
 from pathlib import Path
 
+from deploy.c.calls import Call, Table
 from deploy.c.plain import MAKERS
-from deploy.c.steps import Call, Table, call_of
+from deploy.c.steps import call_of
 from deploy.device.c_text import plain_name
 from deploy.integers import fixed_point
 from deploy.integers.quantized import QuantizedNet

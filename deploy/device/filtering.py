@@ -24,10 +24,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import signal
 
-from deploy.device.integers import Ints, Scale, multiply_shift, scale_of
+from deploy.device.integers import Scale, scale_of
 from ppg.frontend import band_sections
 from ppgnas.errors import ExportError
 
@@ -113,41 +112,3 @@ def band_pass(hz: Fraction, *, slope: bool) -> BandPass:
         if np.abs(signal.sosfilt(part, impulse)).sum() > _MAX_GAIN:
             raise ExportError(f"the band-pass at {hz} Hz amplifies more than {_MAX_GAIN:g} times")
     return chosen
-
-
-def _feedback(y1: Ints, y2: Ints, factors: tuple[Coefficient, Coefficient]) -> Ints:
-    one, two = factors
-    return (
-        one.whole * y1
-        + multiply_shift(y1, one.fine, one.shift)
-        + two.whole * y2
-        + multiply_shift(y2, two.fine, two.shift)
-    )
-
-
-def filter_lanes(samples: NDArray[np.integer], coefficients: BandPass) -> Ints:
-    """Filter independent signals side by side.
-
-    Args:
-        samples: `(samples, lanes)` raw int32 counts; all lanes at the rate of `coefficients`.
-        coefficients: see `band_pass`.
-
-    Returns:
-        `(samples, lanes)` in units of `2^-FRACTION_BITS` counts.
-    """
-    raw = np.asarray(samples, np.int64)
-    lanes = raw.shape[1]
-    u = np.concatenate([np.zeros((2, lanes), np.int64), raw - raw[:1]])
-    gain = coefficients.gain
-    # |s| <= 2^34, so nothing is lost on the left.
-    one, two = coefficients.before
-    s = (u[2:] + one * u[1:-1] + two * u[:-2]) << PRE_SHIFT
-    driven = multiply_shift(s, gain.mantissa, gain.shift + PRE_SHIFT)
-    v1 = v2 = w1 = w2 = np.zeros(lanes, np.int64)
-    out = np.empty_like(raw)
-    for index, drive in enumerate(driven):
-        v = drive + _feedback(v1, v2, coefficients.recursive[0])
-        w = v - 2 * v1 + v2 + _feedback(w1, w2, coefficients.recursive[1])
-        v1, v2, w1, w2 = v, v1, w, w1
-        out[index] = w
-    return out

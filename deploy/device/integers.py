@@ -68,12 +68,6 @@ def multiply_shift(x: ArrayLike, factor: ArrayLike, shift: ArrayLike) -> Ints:
     return (high * by + carry + ((np.int64(1) << left) >> 1)) >> left
 
 
-def round_shift(x: ArrayLike, shift: ArrayLike) -> Ints:
-    """`floor(x / 2^shift + 1/2)`, for shift 1 to 62."""
-    by = np.asarray(shift, np.int64)
-    return (np.asarray(x, np.int64) + (np.int64(1) << (by - 1))) >> by
-
-
 def bit_length(x: ArrayLike) -> Ints:
     """Bits of values from 0 to 2^63 - 1: 0 for 0, `floor(log2(x)) + 1` otherwise."""
     left = np.array(x, np.int64)

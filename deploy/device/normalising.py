@@ -24,19 +24,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-
 from deploy.device.integers import (
-    Ints,
     Scale,
-    bit_length,
-    inverse_deviation,
-    round_shift,
     scale_of,
 )
 from deploy.device.settings import ACC_G_BITS, FrontEnd
-from deploy.device.windows import Windows
 from ppg.frontend import ACC_FLOOR_G, ACC_POWER, PPG_CLIP
 from ppgnas.errors import ExportError
 
@@ -105,43 +97,3 @@ def normaliser(front_end: FrontEnd, *, scale: float, zero_point: int) -> Normali
         octaves=tuple(scale_of(unit * 2.0 ** (-n * half)) for n in range(first, LAST_OCTAVE + 1)),
         first_octave=first,
     )
-
-
-def normalise(windows: Windows, by: Normaliser, *, ppg_channels: int) -> NDArray[np.int8]:
-    """Int16 windows to int8 `(windows, time, 1 or 4)`."""
-    centred = _centre(windows.samples.astype(np.int64))
-    parts = [_ppg(centred[..., :ppg_channels], by)]
-    if windows.acc_shift is not None:
-        shift = np.clip(windows.acc_shift, 0, LARGEST_ACC_SHIFT)[:, None, None]
-        parts.append(_acc(centred[..., ppg_channels:], shift, by))
-    moved = np.clip(np.concatenate(parts, axis=2) + by.zero_point, by.low, by.high)
-    return moved.astype(np.int8)
-
-
-def _centre(x: Ints) -> Ints:
-    return x * x.shape[1] - x.sum(axis=1, keepdims=True)
-
-
-def _ppg(d: Ints, by: Normaliser) -> Ints:
-    squares = (d * d).sum(axis=1, keepdims=True)
-    mantissa, half = inverse_deviation(np.maximum(squares, 1), by.steps)
-    z = round_shift(d * mantissa, Z_SHIFT - half)
-    mixed = z.sum(axis=2, keepdims=True)  # a dead channel has d = 0
-    total = (mixed * mixed).sum(axis=1, keepdims=True)
-    mantissa, half = inverse_deviation(np.maximum(total, by.steps * MIXED_FLOOR**2), by.steps)
-    factor = (mantissa * by.inverse_scale.mantissa) >> 31
-    return round_shift(mixed * factor, 56 - 31 + by.inverse_scale.shift - half)
-
-
-def _acc(d: Ints, up: Ints, by: Normaliser) -> Ints:
-    squares = np.maximum((d * d).sum(axis=(1, 2), keepdims=True), by.acc_floor >> (2 * up))
-    octave = bit_length(squares) - 1
-    # 30 bits below the leading one: 6 choose the step, 24 stand between two of them.
-    fraction = ((squares << (61 - octave)) >> 31) & (2**30 - 1)
-    table = np.array(by.power, np.int64)
-    step, between = fraction >> 24, fraction & (2**24 - 1)
-    power = table[step] - (((table[step] - table[step + 1]) * between) >> 24)
-    index = octave + 2 * up - by.first_octave
-    mantissa = np.array([s.mantissa for s in by.octaves], np.int64)[index]
-    shift = np.array([s.shift for s in by.octaves], np.int64)[index]
-    return round_shift(d * ((power * mantissa) >> 31), shift - up)

@@ -225,7 +225,9 @@ class QuantizedNet:
                 f"{folder}: {WEIGHTS_FILE} has {len(scales)} activation scales, {GRAPH_FILE} has "
                 f"{len(graph.tensors)} tensors; the two files belong to different networks"
             )
-        parts: dict[str, dict[str, Any]] = {"weights": {}, "biases": {}, "weight_scales": {}}
+        parts: dict[str, dict[str, NDArray[Any]]] = {
+            key: {} for key in ("weights", "biases", "weight_scales")
+        }
         for key, array in arrays.items():
             part, _, name = key.partition("/")
             if part not in parts:

@@ -9,6 +9,7 @@ too, by a step now and then. `run` uses the reference kernels unless told otherw
 from __future__ import annotations
 
 import importlib
+from collections.abc import Sequence
 from types import ModuleType
 from typing import Any
 
@@ -94,7 +95,7 @@ def run(
     """
     interpreter = _interpreter(model, kernels="xnnpack" if delegate else kernels)
     source, target = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
-    _check_input(source, x)
+    _check_input(source["shape"], source["dtype"], x)
     if target["dtype"] != np.int8:
         raise ExportError(
             f"the file's output is {np.dtype(target['dtype'])}; only int8 files can be compared"
@@ -113,7 +114,7 @@ def run_all(
     """Every int8 activation, by the tensor's name in the file; see `run`."""
     interpreter = _interpreter(model, kernels=kernels, preserve_all=True)
     source = interpreter.get_input_details()[0]
-    _check_input(source, x)
+    _check_input(source["shape"], source["dtype"], x)
     rows: dict[str, list[NDArray[np.int8]]] = {}
     for index in range(len(x)):
         interpreter.set_tensor(source["index"], x[index : index + 1])
@@ -126,10 +127,10 @@ def run_all(
     return {name: np.stack(values) for name, values in rows.items()}
 
 
-def _check_input(source: dict[str, Any], x: NDArray[np.int8]) -> None:
-    expected = tuple(int(n) for n in source["shape"][1:])
-    if x.dtype != source["dtype"] or x.shape[1:] != expected:
+def _check_input(shape: Sequence[int], dtype: type, x: NDArray[np.int8]) -> None:
+    expected = tuple(int(n) for n in shape[1:])
+    if x.dtype != dtype or x.shape[1:] != expected:
         raise ExportError(
             f"input is {x.dtype} of shape {x.shape}; the file takes "
-            f"{np.dtype(source['dtype'])} of shape (windows, {', '.join(map(str, expected))})"
+            f"{np.dtype(dtype)} of shape (windows, {', '.join(map(str, expected))})"
         )

@@ -6,25 +6,22 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from hwmodels.engines.engine import EngineKind
 from hwmodels.estimate import Estimate
 from hwmodels.figures import Figure
+from ppgnas.toml_file import FileModel
 
 
-class LimitsFile(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
+class LimitsFile(FileModel):
     positions: int
     cin: int
     cout: int
     kernel: int
 
 
-class KernelFile(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
+class KernelFile(FileModel):
     layers: int
     mean_error: float
     p90_error: float
@@ -34,26 +31,7 @@ class KernelFile(BaseModel):
     instructions: tuple[float, ...]
 
 
-class ScaleFile(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    value: float = Field(gt=0)
-    low: float = Field(gt=0)
-    high: float = Field(gt=0)
-    networks: int
-
-
-class FitFile(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    source: str
-    networks_cycles_per_instruction: ScaleFile
-    kernels: dict[str, KernelFile]
-
-
-class Bounds(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
+class Bounds(FileModel):
     value: float = Field(gt=0)
     low: float = Field(gt=0)
     high: float = Field(gt=0)
@@ -62,9 +40,17 @@ class Bounds(BaseModel):
         return Estimate(self.value, self.low, self.high)
 
 
-class TimedKernel(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+class ScaleFile(Bounds):
+    networks: int
 
+
+class FitFile(FileModel):
+    source: str
+    networks_cycles_per_instruction: ScaleFile
+    kernels: dict[str, KernelFile]
+
+
+class TimedKernel(FileModel):
     features: tuple[str, ...]
     cycles: tuple[float, ...]
     limits: LimitsFile
@@ -73,9 +59,7 @@ class TimedKernel(BaseModel):
     half_width: float = 0.0
 
 
-class TimedProfile(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
+class TimedProfile(FileModel):
     core: str
     part: str
     per_instruction: Bounds
@@ -84,16 +68,12 @@ class TimedProfile(BaseModel):
     kernels: dict[str, TimedKernel]
 
 
-class TimedFit(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
+class TimedFit(FileModel):
     source: str
     profiles: dict[str, TimedProfile]
 
 
-class StLaw(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
+class StLaw(FileModel):
     per_mac: float = Field(ge=0)
     per_output: float = Field(ge=0)
     network: Bounds
@@ -102,17 +82,13 @@ class StLaw(BaseModel):
     limits: LimitsFile
 
 
-class StFit(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
+class StFit(FileModel):
     source: str
     versions: dict[str, dict[str, StLaw]]
 
 
-class CalibrationFile(BaseModel):
+class CalibrationFile(FileModel):
     """What `ppgnas calibrate` adds: a factor and laws of one core."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     core: str = Field(min_length=1)
     part: str = Field(min_length=1)
@@ -124,17 +100,13 @@ class CalibrationFile(BaseModel):
     kernels: dict[str, TimedKernel] = Field(default_factory=dict)
 
 
-class CyclesFile(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
+class CyclesFile(FileModel):
     dispatch: Figure
     per_instruction: Figure | None = None
     elements: dict[str, Figure]
 
 
-class FlashFile(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
+class FlashFile(FileModel):
     interpreter: Figure
     model_base: Figure
     model_per_op: Figure
@@ -143,9 +115,7 @@ class FlashFile(BaseModel):
     kernels: dict[str, Figure] = Field(default_factory=dict)
 
 
-class SramFile(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
+class SramFile(FileModel):
     arena_base: Figure
     arena_per_op: Figure
     arena_per_channel: Figure
@@ -153,9 +123,7 @@ class SramFile(BaseModel):
     runtime: Figure
 
 
-class EngineFile(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
+class EngineFile(FileModel):
     name: str
     title: str
     version: str

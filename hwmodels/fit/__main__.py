@@ -14,10 +14,10 @@ def main() -> None:
     """Fit, write the coefficients and print the errors."""
     law = generated_c.document(generated_c.read_rows())
     write_text_atomic(generated_c.LAW_TOML, generated_c.render(law))
-    networks = law["networks"]
+    networks = law.networks
     print(
-        f"generated C: {networks['networks']} networks held out, mean error "
-        f"{networks['mean_error']:.2%}, worst {networks['worst_error']:.2%}"
+        f"generated C: {networks.networks} networks held out, mean error "
+        f"{networks.mean_error:.2%}, worst {networks.worst_error:.2%}"
     )
     laws, ratios = counted.fit_all()
     write_text_atomic(timed.TIMED_TOML, timed.render(timed.fit_all(laws)))

@@ -15,13 +15,13 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hwmodels.engines.load import DATA_DIR
 from hwmodels.fit.regression import half_width, solve
+from hwmodels.generated_c.law import DepthwiseTable, KindLaw, LawFile, NetworkErrors
 from hwmodels.generated_c.shapes import (
     CODE,
     COLUMNS,
@@ -31,6 +31,7 @@ from hwmodels.generated_c.shapes import (
     cycle_features,
     depthwise_count,
 )
+from ppgnas.toml_file import FileModel
 
 STEPS_CSV = DATA_DIR / "c_steps_m7.csv"
 LAW_TOML = DATA_DIR / "c_law_m7.toml"
@@ -175,73 +176,70 @@ def _covered(row: Row, fits: dict[str, KindFit]) -> bool:
     return not fit.keys or (row.shape.stride, row.shape.taps) in fit.keys
 
 
-def document(rows: Sequence[Row]) -> dict[str, Any]:
-    """The law file as plain values."""
-    kinds: dict[str, Any] = {}
-    tables: list[dict[str, Any]] = []
+def document(rows: Sequence[Row]) -> LawFile:
+    """The law file."""
+    kinds: dict[str, KindLaw] = {}
+    tables: list[DepthwiseTable] = []
     for kind, members in sorted(by_kind(rows).items()):
         fit = fit_kind(members)
         cycles = np.array([row.cycles for row in members])
         error = float(np.mean(np.abs(fit.predict(members, "cycles") / cycles - 1)))
         size, code_size = len(CYCLES[kind]), len(CODE[kind])
-        kinds[kind] = {
-            "functions": len(members),
-            "mean_error": round(error, 5),
-            "features": list(CYCLES[kind]),
-            "cycles": _rounded(fit.cycles[:size]),
-            "instructions": _rounded(fit.instructions[:size]),
-            "code_features": list(CODE[kind]),
-            "code": _rounded(fit.code[:code_size]),
-            "largest": {key: max(getattr(row.shape, key) for row in members) for key in _LARGEST},
-        }
+        kinds[kind] = KindLaw(
+            functions=len(members),
+            mean_error=round(error, 5),
+            features=CYCLES[kind],
+            cycles=_rounded(fit.cycles[:size]),
+            instructions=_rounded(fit.instructions[:size]),
+            code_features=CODE[kind],
+            code=_rounded(fit.code[:code_size]),
+            largest={key: max(getattr(row.shape, key) for row in members) for key in _LARGEST},
+        )
         for stride in sorted({stride for stride, _ in fit.keys}):
             chosen = [index for index, key in enumerate(fit.keys) if key[0] == stride]
             tables.append(
-                {
-                    "stride": stride,
-                    "taps": [fit.keys[index][1] for index in chosen],
-                    "cycles": _rounded(fit.cycles[size:][chosen]),
-                    "instructions": _rounded(fit.instructions[size:][chosen]),
-                    "code": _rounded(fit.code[code_size:][chosen]),
-                }
+                DepthwiseTable(
+                    stride=stride,
+                    taps=tuple(fit.keys[index][1] for index in chosen),
+                    cycles=_rounded(fit.cycles[size:][chosen]),
+                    instructions=_rounded(fit.instructions[size:][chosen]),
+                    code=_rounded(fit.code[code_size:][chosen]),
+                )
             )
     out = held_out(rows)
-    return {
-        "source": "python -m hwmodels.fit, from c_steps_m7.csv (python -m deploy.fuzz.counting)",
-        "networks": {
-            "networks": len(out.cycles),
-            "mean_error": round(float(np.mean(np.abs(out.errors))), 5),
-            "worst_error": round(float(np.max(np.abs(out.errors))), 5),
-            "half_width": round(half_width(np.log(out.cycles / out.predicted_cycles)), 5),
-            "code_half_width": round(half_width(np.log(out.code / out.predicted_code)), 5),
-        },
-        "depthwise": tables,
-        "kinds": kinds,
-    }
+    errors = NetworkErrors(
+        networks=len(out.cycles),
+        mean_error=round(float(np.mean(np.abs(out.errors))), 5),
+        worst_error=round(float(np.max(np.abs(out.errors))), 5),
+        half_width=round(half_width(np.log(out.cycles / out.predicted_cycles)), 5),
+        code_half_width=round(half_width(np.log(out.code / out.predicted_code)), 5),
+    )
+    return LawFile(
+        source="python -m hwmodels.fit, from c_steps_m7.csv (python -m deploy.fuzz.counting)",
+        networks=errors,
+        depthwise=tuple(tables),
+        kinds=kinds,
+    )
 
 
-def render(found: dict[str, Any]) -> str:
+def render(found: LawFile) -> str:
     """The document as TOML."""
-    lines = ["# Written by python -m hwmodels.fit.", f"source = {_value(found['source'])}", ""]
-    lines += ["[networks]", *_table(found["networks"]), ""]
-    for table in found["depthwise"]:
+    lines = ["# Written by python -m hwmodels.fit.", f"source = {json.dumps(found.source)}", ""]
+    lines += ["[networks]", *_table(found.networks), ""]
+    for table in found.depthwise:
         lines += ["[[depthwise]]", *_table(table), ""]
-    for kind, law in found["kinds"].items():
-        largest = law["largest"]
-        rest = {key: value for key, value in law.items() if key != "largest"}
-        lines += [f"[kinds.{kind}]", *_table(rest), ""]
-        lines += [f"[kinds.{kind}.largest]", *_table(largest), ""]
+    for kind, law in found.kinds.items():
+        lines += [f"[kinds.{kind}]", *_table(law), ""]
+        largest = [f"{key} = {value}" for key, value in law.largest.items()]
+        lines += [f"[kinds.{kind}.largest]", *largest, ""]
     return "\n".join(lines)
 
 
-def _table(values: dict[str, Any]) -> list[str]:
-    return [f"{key} = {_value(value)}" for key, value in values.items()]
+def _table(values: FileModel) -> list[str]:
+    """Lines; JSON's strings, numbers and lists of them are TOML's."""
+    plain = values.model_dump(mode="json", exclude={"largest"})
+    return [f"{key} = {json.dumps(value)}" for key, value in plain.items()]
 
 
-def _value(value: Any) -> str:
-    """JSON's strings, numbers and lists of them are TOML's."""
-    return json.dumps(value)
-
-
-def _rounded(values: Array) -> list[float]:
-    return [round(float(value), 4) for value in values]
+def _rounded(values: Array) -> tuple[float, ...]:
+    return tuple(round(float(value), 4) for value in values)

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
 
 from hwmodels.estimate import Estimate
 from hwmodels.generated_c.shapes import (
@@ -23,7 +22,7 @@ from hwmodels.generated_c.shapes import (
 )
 from hwmodels.generated_c.shapes import depthwise_count as runs
 from ppgnas.errors import BoardError, GraphError
-from ppgnas.toml_file import read_as
+from ppgnas.toml_file import FileModel, read_as
 
 _MEMO_ENTRIES = 200_000
 PLAIN_CYCLES_PER_MAC = Estimate(9.0, 5.0, 16.0)
@@ -33,9 +32,7 @@ PLAIN_CODE_BYTES = Estimate(450.0, 200.0, 900.0)
 """Bytes of a `generic` step's function. Assumption, as above."""
 
 
-class _Depthwise(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
+class DepthwiseTable(FileModel):
     stride: int
     taps: tuple[int, ...]
     cycles: tuple[float, ...]
@@ -43,9 +40,7 @@ class _Depthwise(BaseModel):
     code: tuple[float, ...]
 
 
-class _Kind(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
+class KindLaw(FileModel):
     functions: int
     mean_error: float
     features: tuple[str, ...]
@@ -56,9 +51,7 @@ class _Kind(BaseModel):
     largest: dict[str, int]
 
 
-class _Networks(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
+class NetworkErrors(FileModel):
     networks: int
     mean_error: float
     worst_error: float
@@ -66,13 +59,11 @@ class _Networks(BaseModel):
     code_half_width: float
 
 
-class _File(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
+class LawFile(FileModel):
     source: str
-    networks: _Networks
-    depthwise: tuple[_Depthwise, ...]
-    kinds: dict[str, _Kind]
+    networks: NetworkErrors
+    depthwise: tuple[DepthwiseTable, ...]
+    kinds: dict[str, KindLaw]
 
 
 @dataclass(frozen=True)
@@ -100,7 +91,7 @@ class CLaw:
     """
 
     def __init__(self, path: Path) -> None:
-        self.file = read_as(path, _File, help_text="Run `python -m hwmodels.fit`")
+        self.file = read_as(path, LawFile, help_text="Run `python -m hwmodels.fit`")
         for name, law in self.file.kinds.items():
             if law.features != CYCLES.get(name) or law.code_features != CODE.get(name):
                 raise BoardError(
@@ -185,7 +176,7 @@ class CLaw:
             return False
         return all(getattr(shape, key) <= limit for key, limit in largest.items())
 
-    def _law(self, kind: str) -> _Kind:
+    def _law(self, kind: str) -> KindLaw:
         if kind not in self.file.kinds:
             raise GraphError(
                 f"engine ppgnas-c: no law for steps of kind {kind!r}; counted kinds: "
@@ -193,7 +184,7 @@ class CLaw:
             )
         return self.file.kinds[kind]
 
-    def _table(self, stride: int) -> _Depthwise:
+    def _table(self, stride: int) -> DepthwiseTable:
         """The table of a stride, or of the nearest that was counted."""
         return self._depthwise[min(self._depthwise, key=lambda known: abs(known - stride))]
 

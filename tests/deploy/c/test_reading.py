@@ -15,7 +15,7 @@ from deploy.c.reading import SensorChain, reading_texts
 from deploy.c.source import generate, header
 from deploy.device.decoder import Decoder
 from deploy.device.front_end_c import front_end_c
-from deploy.device.normalising import normalise, normaliser
+from deploy.device.normalising import normaliser
 from deploy.device.settings import FrontEnd
 from deploy.device.smoothing import smoother
 from deploy.emulation.host import HostCompiler
@@ -28,6 +28,7 @@ from search_spaces.lower import lower
 from search_spaces.space import SearchSpace
 from tests.deploy.device.c_device import FrontEndC, ReadingC
 from tests.deploy.device.recordings import stream_windows
+from tests.deploy.device.rule import normalise
 
 
 def network(*, acceleration: bool, rate_hz: int) -> tuple[Arch, QuantizedNet]:

@@ -15,16 +15,24 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
-from deploy.device.filtering import BandPass, band_pass, filter_lanes
+from deploy.device.filtering import BandPass, band_pass
 from deploy.device.integers import Ints
-from deploy.device.normalising import normalise, normaliser
-from deploy.device.resampling import resample, sample_at
+from deploy.device.normalising import normaliser
 from deploy.device.settings import FrontEnd, exact_hz
-from deploy.device.windows import Windows, acc_units, pack, windows_of
 from ppg.recording import Recording
 from ppg.windows import STREAM_HZ
 from ppgnas.errors import DataError
 from ppgnas.task import WINDOW_S
+from tests.deploy.device.rule import (
+    Windows,
+    acc_units,
+    filter_lanes,
+    normalise,
+    pack,
+    resample,
+    sample_at,
+    windows_of,
+)
 
 PPG_BITS = 24
 _STREAM_HZ = Fraction(STREAM_HZ)

@@ -10,11 +10,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from deploy.device.filtering import FRACTION_BITS, band_pass, filter_lanes
-from deploy.device.normalising import normalise, normaliser
-from deploy.device.resampling import resample, sample_at
+from deploy.device.filtering import FRACTION_BITS, band_pass
+from deploy.device.normalising import normaliser
 from deploy.device.settings import FrontEnd, exact_hz
-from deploy.device.windows import Windows, acc_units, acc_window, pack, ppg_window, unpack
 from ppg import frontend
 from ppg.recording import Recording
 from ppg.synthetic.recordings import synthesize
@@ -27,6 +25,18 @@ from tests.deploy.device.recordings import (
     sensor_counts_per_g,
     stream_windows,
     window_starts,
+)
+from tests.deploy.device.rule import (
+    Windows,
+    acc_units,
+    acc_window,
+    filter_lanes,
+    normalise,
+    pack,
+    ppg_window,
+    resample,
+    sample_at,
+    unpack,
 )
 
 SCALE, ZERO_POINT = float(np.float32(5 / 127)), -4

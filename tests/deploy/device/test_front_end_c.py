@@ -15,13 +15,13 @@ from numpy.typing import NDArray
 
 from deploy.device.c_text import resolve
 from deploy.device.front_end_c import front_end_c, state_structure
-from deploy.device.normalising import normalise, normaliser
+from deploy.device.normalising import normaliser
 from deploy.device.settings import FrontEnd, exact_hz
-from deploy.device.windows import Windows
 from ppg.synthetic.recordings import synthesize
 from ppgnas.errors import ExportError
 from tests.deploy.device.c_device import DUE, NO_WINDOW, OK, OUT_OF_STEP, FrontEndC
 from tests.deploy.device.recordings import acc_counts, ppg_counts, stream_windows
+from tests.deploy.device.rule import Windows, normalise
 
 Make = Callable[..., FrontEndC]
 SCALE, ZERO_POINT = 0.0375, -3  # what the fixture `front_end` takes

@@ -14,11 +14,11 @@ from deploy.device.integers import (
     even_headroom,
     inverse_deviation,
     multiply_shift,
-    round_shift,
     scale_of,
     square_root,
 )
 from ppgnas.errors import ExportError
+from tests.deploy.device.rule import round_shift
 
 INT64 = st.integers(-(2**63), 2**63 - 1)
 INT32 = st.integers(-(2**31) + 1, 2**31 - 1)
