@@ -10,40 +10,20 @@ from __future__ import annotations
 import csv
 import io
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from nas.explore.problem import FIELDS
+from nas.run.candidates import Candidate, Candidates
+from nas.run.card import Card
 from nas.run.folder import RunDir
+from nas.run.run_toml import RunDocument
 from ppgnas.errors import RunError
 
 AGAIN = "pass a folder that `ppgnas search` wrote, or run the search again"
-
-
-def look(document: Any, *keys: str) -> Any:
-    """The value under nested keys, or None where a key is missing."""
-    for key in keys:
-        if not isinstance(document, dict):
-            return None
-        document = document.get(key)
-    return document
-
-
-def number(document: Any, *keys: str) -> float | None:
-    """A finite number under nested keys, else None."""
-    value = look(document, *keys)
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
-        return None
-    return float(value)
-
-
-def table(document: Any, *keys: str) -> dict[str, Any]:
-    """A mapping under nested keys, empty where there is none."""
-    value = look(document, *keys)
-    return value if isinstance(value, dict) else {}
 
 
 @dataclass(frozen=True)
@@ -70,7 +50,7 @@ class Finalist:
     """One retrained network: its card, and its predictions where they are there."""
 
     number: int
-    card: dict[str, Any]
+    card: Card
     predictions: Predictions | None
 
     @property
@@ -85,28 +65,27 @@ class RunData:
 
     Attributes:
         path: the run directory as the user named it.
-        config: run.toml.
-        search: candidates.json without its candidates; empty before the search wrote it.
-        candidates: in order of trial.
+        document: run.toml.
+        search: candidates.json; None before the search wrote it.
         finalists: by number.
         notes: what is not there yet, in words.
     """
 
     path: Path
-    config: dict[str, Any]
-    search: dict[str, Any] = field(default_factory=dict)
-    candidates: tuple[dict[str, Any], ...] = ()
+    document: RunDocument
+    search: Candidates | None = None
     finalists: tuple[Finalist, ...] = ()
     notes: tuple[str, ...] = ()
 
     @property
+    def candidates(self) -> tuple[Candidate, ...]:
+        """In order of trial."""
+        return () if self.search is None else self.search.candidates
+
+    @property
     def synthetic(self) -> bool:
         """True when any number of this run comes from generated recordings."""
-        return bool(
-            self.search.get("synthetic")
-            or look(self.config, "data", "synthetic")
-            or any(finalist.card.get("synthetic") for finalist in self.finalists)
-        )
+        return self.document.synthetic or any(each.card.synthetic for each in self.finalists)
 
     @property
     def budgets(self) -> dict[str, float]:
@@ -114,21 +93,21 @@ class RunData:
 
         With the scope `model` the limit on flash is one on the weights.
         """
-        limits = {**table(self.config, "budgets"), **table(self.search, "budgets")}
-        found = {key: number(limits, key) for key in limits}
-        if limits.get("scope") == "model" and "flash_bytes" in found:
-            found["weight_bytes"] = found.pop("flash_bytes")
-        return {key: value for key, value in found.items() if value is not None}
+        budgets = self.document.config.budgets
+        limits = {FIELDS[name]: limit for name, limit in budgets.limits.items()}
+        if budgets.scope == "model" and "flash_bytes" in limits:
+            limits["weight_bytes"] = limits.pop("flash_bytes")
+        return limits
 
     @property
     def board(self) -> str:
         """Board of the search."""
-        return str(self.search.get("board") or look(self.config, "target", "board") or "unknown")
+        return self.document.config.board
 
     @property
     def engine(self) -> str:
         """Engine of the search."""
-        return str(self.search.get("engine") or look(self.config, "target", "engine") or "unknown")
+        return self.document.config.engine
 
 
 def _text(path: Path) -> str:
@@ -175,7 +154,7 @@ def _finalists(run: RunDir) -> tuple[list[Finalist], list[str]]:
         predictions = _predictions(path) if path.is_file() else None
         if predictions is None:
             notes.append(f"Finalist {number} has no predictions.csv.")
-        finalists.append(Finalist(number, run.card(number).to_json(), predictions))
+        finalists.append(Finalist(number, run.card(number), predictions))
     return finalists, notes
 
 
@@ -188,16 +167,10 @@ def load_run(run: Path) -> RunData:
     if not run.is_dir():
         raise RunError(f"report: {run} is not a folder; {AGAIN}")
     directory = RunDir(run)
-    config = directory.document().to_toml()
-    search: dict[str, Any] = {}
-    candidates: list[dict[str, Any]] = []
-    notes: list[str] = []
-    if directory.candidates_json.is_file():
-        search = directory.candidates().to_json()
-        candidates = search.pop("candidates")
-    else:
-        notes.append("The search has not written its candidates yet.")
+    document = directory.document()
+    search = directory.candidates() if directory.candidates_json.is_file() else None
+    notes = [] if search else ["The search has not written its candidates yet."]
     finalists, more = _finalists(directory)
     if not finalists:
         more.append("No finalist is finished yet; `--resume` continues the run.")
-    return RunData(run, config, search, tuple(candidates), tuple(finalists), (*notes, *more))
+    return RunData(run, document, search, tuple(finalists), (*notes, *more))

@@ -5,12 +5,13 @@ Difference = estimate - reference; limits of agreement = bias +- 1.96 standard d
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nas.report.loading import Finalist, RunData, look, number
+from nas.report.loading import Finalist, RunData
 from nas.report.page import (
     BLUE,
     GREY,
@@ -35,40 +36,57 @@ _FARTHEST = 100  # largest differences, always drawn
 _NAMED = (RED, ORANGE, PURPLE)
 
 
-def _agreement(difference: NDArray[np.float64]) -> tuple[float, list[float]]:
+@dataclass(frozen=True)
+class PersonAgreement:
+    """Of one person's windows."""
+
+    person: str
+    windows: int
+    bias_bpm: float
+    limits_bpm: tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """Plain data of both figures.
+
+    Attributes:
+        people: widest limits first.
+        bias_bpm, limits_bpm: of all, from the card.
+        mean_bpm, difference_bpm, person: of the windows drawn: every n-th and the farthest ones;
+            `person` is an index into `people`.
+        windows: how many there are.
+    """
+
+    people: list[PersonAgreement]
+    bias_bpm: float
+    limits_bpm: tuple[float, float]
+    mean_bpm: NDArray[np.float64]
+    difference_bpm: NDArray[np.float64]
+    person: NDArray[np.int64]
+    windows: int
+
+
+def _agreement(difference: NDArray[np.float64]) -> tuple[float, tuple[float, float]]:
     """Bias and limits of agreement."""
     bias = float(difference.mean())
     spread = float(difference.std(ddof=1)) if len(difference) > 1 else 0.0
-    return bias, [bias - 1.96 * spread, bias + 1.96 * spread]
+    return bias, (bias - 1.96 * spread, bias + 1.96 * spread)
 
 
-def _bland_altman_info(finalist: Finalist) -> dict[str, Any] | None:
-    """Plain data, or None without predictions.
-
-    Returns:
-        `people`: name, windows, bias and limits in BPM, widest limits first; `bias_bpm` and
-        `limits_bpm` of all (from the card, else of all windows); `mean_bpm`, `difference_bpm` and
-        `person` (index into `people`) of the windows drawn: every n-th and the farthest ones.
-    """
+def _bland_altman_info(finalist: Finalist) -> Agreement | None:
+    """Plain data, or None without predictions."""
     seen = finalist.predictions
     if seen is None or len(seen.bpm) == 0:
         return None
     difference = seen.bpm - seen.reference_bpm
     mean = (seen.bpm + seen.reference_bpm) / 2
     names, person = np.unique(seen.person, return_inverse=True)
-    people: list[dict[str, Any]] = []
+    people = []
     for index, name in enumerate(names):
         own = difference[person == index]
-        own_bias, own_limits = _agreement(own)
-        people.append(
-            {
-                "person": str(name),
-                "windows": len(own),
-                "bias_bpm": own_bias,
-                "limits_bpm": own_limits,
-            }
-        )
-    order = sorted(range(len(people)), key=lambda i: -max(abs(v) for v in people[i]["limits_bpm"]))
+        people.append(PersonAgreement(str(name), len(own), *_agreement(own)))
+    order = sorted(range(len(people)), key=lambda i: -max(map(abs, people[i].limits_bpm)))
     rank = np.empty(len(order), dtype=np.int64)
     rank[order] = np.arange(len(order))
     chosen = np.arange(len(difference))
@@ -76,43 +94,39 @@ def _bland_altman_info(finalist: Finalist) -> dict[str, Any] | None:
         even = evenly(len(chosen), MOST_POINTS - _FARTHEST)
         farthest = np.argsort(-np.abs(difference), kind="stable")[:_FARTHEST]
         chosen = np.union1d(even, farthest)
-    bias = number(finalist.card, "report", "bias_bpm")
-    limits = look(finalist.card, "report", "limits_bpm")
-    if bias is None or limits is None:
-        bias, limits = _agreement(difference)
-    return {
-        "people": [people[i] for i in order],
-        "bias_bpm": bias,
-        "limits_bpm": [float(limit) for limit in limits],
-        "mean_bpm": mean[chosen],
-        "difference_bpm": difference[chosen],
-        "person": rank[person[chosen]],
-        "windows": len(difference),
-    }
+    return Agreement(
+        people=[people[i] for i in order],
+        bias_bpm=finalist.card.report.bias_bpm,
+        limits_bpm=finalist.card.report.limits_bpm,
+        mean_bpm=mean[chosen],
+        difference_bpm=difference[chosen],
+        person=rank[person[chosen]],
+        windows=len(difference),
+    )
 
 
-def _draw_windows(info: dict[str, Any], *, synthetic: bool) -> go.Figure:
-    named = min(len(_NAMED), len(info["people"]))
+def _draw_windows(info: Agreement, *, synthetic: bool) -> go.Figure:
+    named = min(len(_NAMED), len(info.people))
     axes = ("mean of estimate and reference (BPM)", "estimate \u2212 reference (BPM)")
     drawn = figure(470, *axes, synthetic=synthetic, showlegend=True)
     drawn.update_layout(legend_traceorder="reversed")
     for index in [named, *reversed(range(named))]:
         rest = index == named
-        mask = info["person"] >= named if rest else info["person"] == index
+        mask = info.person >= named if rest else info.person == index
         if not mask.any():
             continue
         drawn.add_scatter(
             mode="markers",
-            name="others" if rest else label(info["people"][index]["person"]),
-            x=info["mean_bpm"][mask].astype(np.float32),
-            y=info["difference_bpm"][mask].astype(np.float32),
+            name="others" if rest else label(info.people[index].person),
+            x=info.mean_bpm[mask].astype(np.float32),
+            y=info.difference_bpm[mask].astype(np.float32),
             marker={"color": BLUE, "size": 5, "opacity": 0.4}
             if rest
             else {"color": _NAMED[index], "size": 6, "opacity": 0.75},
             hovertemplate="%{y:+.1f} BPM at %{x:.0f}",
         )
-    low, high = info["limits_bpm"]
-    for value, dash in ((low, "dash"), (info["bias_bpm"], "solid"), (high, "dash")):
+    low, high = info.limits_bpm
+    for value, dash in ((low, "dash"), (info.bias_bpm, "solid"), (high, "dash")):
         drawn.add_hline(y=value, line={"color": INK, "width": 1.5, "dash": dash})
         drawn.add_annotation(
             x=1,
@@ -127,28 +141,28 @@ def _draw_windows(info: dict[str, Any], *, synthetic: bool) -> go.Figure:
     return drawn
 
 
-def _draw_limits(info: dict[str, Any], *, synthetic: bool) -> go.Figure:
-    people = info["people"][:MOST_PEOPLE]
-    names = [label(p["person"]) for p in people]
+def _draw_limits(info: Agreement, *, synthetic: bool) -> go.Figure:
+    people = info.people[:MOST_PEOPLE]
+    names = [label(p.person) for p in people]
     drawn = figure(max(300, 90 + 24 * len(people)), "bias and limits (BPM)", synthetic=synthetic)
     drawn.update_xaxes(zeroline=True)
     drawn.update_yaxes(places(names, pad=0.6))
     drawn.add_scatter(
         mode="markers",
-        x=[p["bias_bpm"] for p in people],
+        x=[p.bias_bpm for p in people],
         y=list(range(len(people))),
         error_x={
             "type": "data",
             "symmetric": False,
-            "array": [p["limits_bpm"][1] - p["bias_bpm"] for p in people],
-            "arrayminus": [p["bias_bpm"] - p["limits_bpm"][0] for p in people],
+            "array": [p.limits_bpm[1] - p.bias_bpm for p in people],
+            "arrayminus": [p.bias_bpm - p.limits_bpm[0] for p in people],
             "color": GREY,
             "thickness": 3,
             "width": 0,
         },
         marker={"size": 9, "color": [*_NAMED, *[BLUE] * len(people)][: len(people)]},
         customdata=[
-            [name, p["windows"], *p["limits_bpm"]] for name, p in zip(names, people, strict=True)
+            [name, p.windows, *p.limits_bpm] for name, p in zip(names, people, strict=True)
         ],
         hovertemplate="%{customdata[0]}<br>bias %{x:+.2f} BPM, limits "
         "%{customdata[2]:+.1f} to %{customdata[3]:+.1f}, %{customdata[1]} windows<extra></extra>",
@@ -167,9 +181,9 @@ def bland_altman_section(run: RunData) -> Section | None:
         menu=finalist_menu(run),
         windows={k: _draw_windows(info, synthetic=run.synthetic) for k, info in infos.items()},
         limits={k: _draw_limits(info, synthetic=run.synthetic) for k, info in infos.items()},
-        most=max(info["windows"] for info in infos.values()),
+        most=max(info.windows for info in infos.values()),
         most_points=MOST_POINTS,
         farthest=_FARTHEST,
-        many=any(len(info["people"]) > MOST_PEOPLE for info in infos.values()),
+        many=any(len(info.people) > MOST_PEOPLE for info in infos.values()),
         most_people=MOST_PEOPLE,
     )

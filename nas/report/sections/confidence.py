@@ -8,8 +8,9 @@ the same. Runs without calibrated predictions have no such section.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -27,14 +28,24 @@ HARDLY = 0.05  # a smaller fall, as a share of the error of all readings, is non
 _COLORS = {"raw": BLUE, "smoothed": ORANGE}
 
 
-def _confidence_info(finalist: Finalist) -> dict[str, Any] | None:
-    """Plain data, or None without calibrated predictions.
+@dataclass(frozen=True)
+class Sureness:
+    """Of raw or of smoothed readings; each person weighs the same.
 
-    Returns:
-        For `raw` and `smoothed`, where known: `coverage` and `risk_bpm` of the surest readings,
-        `parts` (see `ppg.readout.confidence.reliability`), `mean_expected_bpm` and `mae_bpm` over
-        all readings, each person weighing the same.
+    Attributes:
+        risk_bpm: error of the surest readings, at each share of `COVERAGE`.
+        parts: see `ppg.readout.confidence.reliability`.
+        mean_expected_bpm, mae_bpm: over all readings.
     """
+
+    risk_bpm: list[float]
+    parts: list[dict[str, float]]
+    mean_expected_bpm: float
+    mae_bpm: float
+
+
+def _confidence_info(finalist: Finalist) -> dict[str, Sureness] | None:
+    """Plain data of `raw` and `smoothed`, where known; None without calibrated predictions."""
     seen = finalist.predictions
     if seen is None or len(seen.bpm) == 0:
         return None
@@ -42,7 +53,7 @@ def _confidence_info(finalist: Finalist) -> dict[str, Any] | None:
         "raw": (seen.bpm, seen.expected_error_bpm),
         "smoothed": (seen.bpm_smoothed, seen.expected_error_smoothed_bpm),
     }
-    info: dict[str, Any] = {}
+    info = {}
     for name, (bpm, expected) in columns.items():
         if bpm is None or expected is None:
             continue
@@ -52,17 +63,16 @@ def _confidence_info(finalist: Finalist) -> dict[str, Any] | None:
         error = (bpm - seen.reference_bpm)[known]
         person = seen.person[known]
         parts = reliability(expected[known], error, person)
-        info[name] = {
-            "coverage": COVERAGE.tolist(),
-            "risk_bpm": risk_coverage(expected[known], error, person, COVERAGE).tolist(),
-            "parts": parts,
-            "mean_expected_bpm": sum(p["expected_bpm"] * p["share"] for p in parts),
-            "mae_bpm": sum(p["error_bpm"] * p["share"] for p in parts),
-        }
+        info[name] = Sureness(
+            risk_coverage(expected[known], error, person, COVERAGE).tolist(),
+            parts,
+            mean_expected_bpm=sum(p["expected_bpm"] * p["share"] for p in parts),
+            mae_bpm=sum(p["error_bpm"] * p["share"] for p in parts),
+        )
     return info or None
 
 
-def _draw_risk(info: dict[str, Any], *, synthetic: bool) -> go.Figure:
+def _draw_risk(info: dict[str, Sureness], *, synthetic: bool) -> go.Figure:
     axes = ("readings kept, surest first (%)", "MAE of those kept (BPM)")
     drawn = figure(400, *axes, synthetic=synthetic)
     drawn.update_layout(xaxis_range=[0, 101], yaxis_rangemode="tozero")
@@ -70,16 +80,16 @@ def _draw_risk(info: dict[str, Any], *, synthetic: bool) -> go.Figure:
         drawn.add_scatter(
             mode="lines",
             name=name,
-            x=[100 * share for share in row["coverage"]],
-            y=[round(value, 3) for value in row["risk_bpm"]],
+            x=[100 * share for share in COVERAGE],
+            y=[round(value, 3) for value in row.risk_bpm],
             line={"color": _COLORS[name], "width": 2},
             hovertemplate=f"the surest %{{x:.0f}} %: %{{y:.2f}} BPM<extra>{name}</extra>",
         )
     return drawn
 
 
-def _draw_reliability(info: dict[str, Any], *, synthetic: bool) -> go.Figure:
-    parts = [part for row in info.values() for part in row["parts"]]
+def _draw_reliability(info: dict[str, Sureness], *, synthetic: bool) -> go.Figure:
+    parts = [part for row in info.values() for part in row.parts]
     top = 1.05 * max(max(part["expected_bpm"], part["error_bpm"]) for part in parts)
     axes = ("expected error (BPM), up to ten parts of the readings", "true mean error (BPM)")
     drawn = figure(400, *axes, synthetic=synthetic)
@@ -96,8 +106,8 @@ def _draw_reliability(info: dict[str, Any], *, synthetic: bool) -> go.Figure:
         drawn.add_scatter(
             mode="lines+markers",
             name=name,
-            x=[round(part["expected_bpm"], 3) for part in row["parts"]],
-            y=[round(part["error_bpm"], 3) for part in row["parts"]],
+            x=[round(part["expected_bpm"], 3) for part in row.parts],
+            y=[round(part["error_bpm"], 3) for part in row.parts],
             line={"color": _COLORS[name], "width": 1.5},
             marker_size=8,
             hovertemplate=f"expected %{{x:.2f}}, true %{{y:.2f}} BPM<extra>{name}</extra>",
@@ -105,9 +115,9 @@ def _draw_reliability(info: dict[str, Any], *, synthetic: bool) -> go.Figure:
     return drawn
 
 
-def _shown_risks(row: dict[str, Any]) -> list[float]:
+def _shown_risks(row: Sureness) -> list[float]:
     """Error of the surest readings, at each share of `SHOWN`."""
-    at = dict(zip(row["coverage"], row["risk_bpm"], strict=True))
+    at = dict(zip(COVERAGE.tolist(), row.risk_bpm, strict=True))
     return [at[share] for share in SHOWN]
 
 
@@ -142,7 +152,7 @@ def confidence_section(run: RunData) -> Section | None:
         key: {
             name: {
                 "order": _order_words(risks := _shown_risks(row)),
-                "cells": [fixed(row["mean_expected_bpm"]), *map(fixed, risks)],
+                "cells": [fixed(row.mean_expected_bpm), *map(fixed, risks)],
             }
             for name, row in info.items()
         }

@@ -2,52 +2,38 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
-from nas.report.loading import RunData, number
+from nas.report.loading import RunData
 from nas.report.page import BLUE, COSTS, Section, cost, figure, fixed, section
+from nas.run.candidates import Candidate
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
 
-def _history_info(run: RunData) -> dict[str, Any]:
-    """Plain data: trial numbers, hypervolume after each, and when 99 % of it was reached."""
-    steps = [
-        (int(trial), volume)
-        for candidate in run.candidates
-        if (trial := number(candidate, "number")) is not None
-        and (volume := number(candidate, "hypervolume")) is not None
-    ]
-    final = steps[-1][1] if steps else None
-    nearly = next((t for t, v in steps if final and v >= 0.99 * final), None)
-    reference = run.search.get("reference_point")
-    return {
-        "trial": [trial for trial, _ in steps],
-        "hypervolume": [volume for _, volume in steps],
-        "final": final,
-        "nearly_final_at": nearly,
-        "reference_point": reference if isinstance(reference, dict) else {},
-        "synthetic": run.synthetic,
-    }
+def _nearly_final(candidates: Sequence[Candidate]) -> int | None:
+    """The trial at which 99 % of the final hypervolume was reached."""
+    final = candidates[-1].hypervolume
+    return next((c.number for c in candidates if final and c.hypervolume >= 0.99 * final), None)
 
 
-def _draw_history(info: dict[str, Any]) -> go.Figure:
-    drawn = figure(340, "trial", "hypervolume (share of the box)", synthetic=info["synthetic"])
+def _draw_history(run: RunData) -> go.Figure:
+    drawn = figure(340, "trial", "hypervolume (share of the box)", synthetic=run.synthetic)
     drawn.update_yaxes(minallowed=0, maxallowed=1)
     return drawn.add_scatter(
         mode="lines",
-        x=info["trial"],
-        y=info["hypervolume"],
+        x=[candidate.number for candidate in run.candidates],
+        y=[candidate.hypervolume for candidate in run.candidates],
         line={"shape": "hv", "color": BLUE, "width": 2},
         hovertemplate="trial %{x}: %{y:.4f}<extra></extra>",
     )
 
 
-def _corner_words(reference: dict[str, Any]) -> str:
+def _corner_words(reference: Mapping[str, float]) -> str:
     words = []
-    for key in reference:
-        value = number(reference, key)
+    for key, value in reference.items():
         if key in COSTS:
             words.append(f"{COSTS[key][0]} {cost(key, value)}")
         else:
@@ -58,11 +44,13 @@ def _corner_words(reference: dict[str, Any]) -> str:
 
 def history_section(run: RunData) -> Section | None:
     """Hypervolume against trials; left out before there are any."""
-    info = _history_info(run)
-    if not info["trial"]:
+    if run.search is None:
         return None
-    corner = _corner_words(info["reference_point"])
-    drawn = _draw_history(info)
     return section(
-        "report/history.html", "Progress of the search", **info, corner=corner, drawn=drawn
+        "report/history.html",
+        "Progress of the search",
+        final=run.candidates[-1].hypervolume,
+        nearly_final_at=_nearly_final(run.candidates),
+        corner=_corner_words(run.search.reference_point),
+        drawn=_draw_history(run),
     )

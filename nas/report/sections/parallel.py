@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from nas.report.loading import RunData, look, number
+from nas.report.loading import RunData
 from nas.report.page import COSTS, Menu, Section, evenly, figure, section
+from nas.run.candidates import Candidate
+from search_spaces.arch import Arch
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -21,67 +25,54 @@ _TICK_ROOM = 0.06  # of the axis, for one label
 _KINDS = {"front": "candidates on the front", "all": "all evaluated", "finalists": "finalists"}
 
 
-def _choices(arch: Any) -> dict[str, float | None]:
-    """An arch in a few numbers; None where the document lacks one."""
-    stages = look(arch, "stages")
-    active = [s for s in stages if number(s, "depth")] if isinstance(stages, list) else []
+@dataclass(frozen=True)
+class Parallel:
+    """Names of the axes, and per kind of candidate a `(lines, axes)` array."""
 
-    def most(key: str) -> float | None:
-        known = [value for s in active if (value := number(s, key)) is not None]
-        return max(known) if known else None
+    axes: list[str]
+    kinds: dict[str, NDArray[np.float64]]
 
-    acceleration = look(arch, "acceleration")
+
+def _choices(arch: Arch) -> dict[str, float]:
+    """An arch in a few numbers."""
+    active = [stage for stage in arch.stages if stage.depth]
     return {
-        "rate<br>(Hz)": number(arch, "rate_hz"),
-        "input<br>channels": None if acceleration is None else (4.0 if acceleration else 1.0),
-        "stem<br>width": number(arch, "stem_width"),
-        "blocks": sum(number(s, "depth") or 0.0 for s in active) if active else None,
-        "widest<br>stage": most("width"),
-        "largest<br>kernel": most("kernel"),
-        "largest<br>dilation": most("dilation"),
-        "largest<br>expansion": most("expansion"),
-        "head<br>width": number(arch, "head_width"),
-        "head<br>spacing": number(arch, "head_spacing") or 1.0,  # left out where it is 1
+        "rate<br>(Hz)": arch.rate_hz,
+        "input<br>channels": arch.channels,
+        "stem<br>width": arch.stem_width,
+        "blocks": sum(stage.depth for stage in active),
+        "widest<br>stage": max((stage.width for stage in active), default=0),
+        "largest<br>kernel": max((stage.kernel for stage in active), default=0),
+        "largest<br>dilation": max((stage.dilation for stage in active), default=0),
+        "largest<br>expansion": max((stage.expansion for stage in active), default=0),
+        "head<br>width": arch.head_width,
+        "head<br>spacing": arch.head_spacing,
     }
 
 
-def _parallel_info(run: RunData) -> dict[str, Any]:
-    """Plain data: `axes` names, and per kind of candidate a `(lines, axes)` array.
+def _values(candidate: Candidate) -> dict[str, float]:
+    """By axis; the MAE is the last one."""
+    costs = {
+        f"{title}<br>({unit})": getattr(candidate.costs, key) / divisor
+        for key, (title, unit, divisor, _) in COSTS.items()
+    }
+    return {**_choices(candidate.arch), **costs, _MAE: candidate.mae_bpm or 0.0}
 
-    Candidates without an accuracy are left out, and axes that no line has a value for.
-    """
-    names: list[str] = []
-    rows: list[list[float]] = []
-    front: list[bool] = []
-    final: list[bool] = []
-    for candidate in run.candidates:
-        mae = number(candidate, "mae_bpm")
-        if mae is None or mae <= 0:
-            continue
-        values = _choices(candidate.get("arch"))
-        for key, (title, unit, divisor, _) in COSTS.items():
-            seen = number(candidate, key)
-            values[f"{title}<br>({unit})"] = None if seen is None else seen / divisor
-        values[_MAE] = mae
-        names = list(values)
-        rows.append([np.nan if value is None else value for value in values.values()])
-        front.append(bool(candidate.get("on_front")))
-        final.append(candidate.get("finalist") is not None)
-    matrix = np.array(rows).reshape(len(rows), len(names))
-    complete = np.isfinite(matrix).any(axis=0) if len(rows) else np.zeros(0, dtype=bool)
-    matrix = matrix[:, complete]
-    good = np.isfinite(matrix).all(axis=1)
-    keep = np.flatnonzero(good)
+
+def _parallel_info(run: RunData) -> Parallel | None:
+    """Plain data, or None without an evaluated candidate."""
+    judged = [candidate for candidate in run.candidates if candidate.mae_bpm]
+    if not judged:
+        return None
+    matrix = np.array([list(_values(candidate).values()) for candidate in judged])
     kinds = {
-        "front": matrix[good & np.array(front, dtype=bool)],
-        "all": matrix[keep[evenly(len(keep), MOST_LINES)]],
-        "finalists": matrix[good & np.array(final, dtype=bool)],
+        "front": matrix[[candidate.on_front for candidate in judged]],
+        "all": matrix[evenly(len(judged), MOST_LINES)],
+        "finalists": matrix[[candidate.finalist is not None for candidate in judged]],
     }
-    return {
-        "synthetic": run.synthetic,
-        "axes": [name for name, known in zip(names, complete, strict=True) if known],
-        "kinds": {kind: lines for kind, lines in kinds.items() if len(lines)},
-    }
+    return Parallel(
+        list(_values(judged[0])), {kind: lines for kind, lines in kinds.items() if len(lines)}
+    )
 
 
 def _mae_ticks_bpm(low: float, high: float) -> list[float]:
@@ -94,10 +85,10 @@ def _mae_ticks_bpm(low: float, high: float) -> list[float]:
     return sorted({low, *between, high})
 
 
-def _draw_parallel(info: dict[str, Any], kind: str) -> go.Figure:
-    lines, everything = info["kinds"][kind], info["kinds"]["all"]
+def _draw_parallel(info: Parallel, kind: str, *, synthetic: bool) -> go.Figure:
+    lines, everything = info.kinds[kind], info.kinds["all"]
     dimensions = []
-    for column, axis in enumerate(info["axes"]):
+    for column, axis in enumerate(info.axes):
         values = np.unique(everything[:, column])
         low, high = float(values[0]), float(values[-1])
         dimension: dict[str, Any] = {
@@ -117,7 +108,7 @@ def _draw_parallel(info: dict[str, Any], kind: str) -> go.Figure:
         dimensions.append(dimension)
     shades = np.log10(everything[:, -1])
     margin = {"l": 50, "r": 40, "t": 70, "b": 20}
-    drawn = figure(430, synthetic=info["synthetic"], margin=margin)
+    drawn = figure(430, synthetic=synthetic, margin=margin)
     return drawn.add_parcoords(
         dimensions=dimensions,
         line={
@@ -135,13 +126,13 @@ def _draw_parallel(info: dict[str, Any], kind: str) -> go.Figure:
 def parallel_section(run: RunData) -> Section | None:
     """Parallel coordinates; left out before a candidate was evaluated."""
     info = _parallel_info(run)
-    kinds = info["kinds"]
-    if "all" not in kinds:
+    if info is None:
         return None
+    kinds = info.kinds
     first = "front" if "front" in kinds else "all"
     return section(
         "report/parallel.html",
         "Choices and costs",
         menu=Menu("lines", "Lines", {kind: _KINDS[kind] for kind in kinds}, first),
-        figures={kind: _draw_parallel(info, kind) for kind in kinds},
+        figures={kind: _draw_parallel(info, kind, synthetic=run.synthetic) for kind in kinds},
     )

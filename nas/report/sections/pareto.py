@@ -6,13 +6,15 @@ retraining in int8 for finalists. (The report people's are in the table.)
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nas.pareto import nondominated
-from nas.report.loading import RunData, number
+from nas.report.loading import RunData
 from nas.report.page import (
     BLUE,
     COSTS,
@@ -27,19 +29,13 @@ from nas.report.page import (
     section,
 )
 from nas.report.sections.verdict import cost_of
+from nas.run.candidates import Candidate
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
 MOST_POINTS = 4000
 _LOG_ABOVE = 30.0  # ratio of largest to smallest cost from which the axis is logarithmic
-_OBJECTIVES = {
-    "latency": "latency_ms",
-    "flash": "flash_bytes",
-    "sram": "sram_bytes",
-    "power": "power_mw",
-    "weights": "weight_bytes",
-}
 _HOVER = (
     "candidate %{customdata[0]:.0f}<br>MAE %{customdata[1]:.2f} BPM (inherited)<br>"
     "%{customdata[2]:.2f} ms · %{customdata[5]:.2f} mW<br>flash %{customdata[3]:.1f} KB · SRAM "
@@ -47,78 +43,99 @@ _HOVER = (
 )
 
 
-def _pareto_info(run: RunData) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Axis:
+    """A cost: its column in the groups, budget and front in shown units."""
+
+    title: str
+    column: int
+    budget: float | None
+    front: list[list[float]]
+    log: bool
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A finalist, in shown units."""
+
+    finalist: int
+    inherited_bpm: float | None
+    retrained_bpm: float
+    costs: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Pareto:
     """Plain data of the scatter.
 
-    Returns:
-        `groups`: name -> `(points, 7)` of number, mae_bpm, then the costs in the order of `COSTS`
-        in shown units (NaN unknown); `axes`: budget and front of each cost; `finalists`.
+    Attributes:
+        groups: name -> `(points, 7)` of number, mae_bpm, then the costs in the order of `COSTS`
+            in shown units (NaN unknown); `counts` before they were thinned.
+        axes: by cost; `first_axis` is shown first.
+        mae_range_bpm: shown.
     """
-    groups: dict[str, list[list[float]]] = {
-        "front": [],
-        "feasible": [],
-        "infeasible": [],
-        "not evaluated": [],
-    }
+
+    groups: dict[str, NDArray[np.float64]]
+    counts: dict[str, int]
+    axes: dict[str, Axis]
+    first_axis: str
+    finalists: list[Mark]
+    mae_range_bpm: list[float] | None
+
+
+def _group(candidate: Candidate) -> str:
+    if candidate.mae_bpm is None:
+        return "not evaluated"
+    if not candidate.feasible:
+        return "infeasible"
+    return "front" if candidate.on_front else "feasible"
+
+
+def _pareto_info(run: RunData) -> Pareto:
+    rows: dict[str, list[list[float]]] = {group: [] for group in reversed(_LOOKS)}
     for candidate in run.candidates:
-        values = [number(candidate, key) for key in ("number", "mae_bpm", *COSTS)]
-        divisors = [1.0, 1.0, *(entry[2] for entry in COSTS.values())]
-        row = [np.nan if v is None else v / d for v, d in zip(values, divisors, strict=True)]
-        if values[1] is None:
-            groups["not evaluated"].append(row)
-        elif not candidate.get("feasible"):
-            groups["infeasible"].append(row)
-        else:
-            groups["front" if candidate.get("on_front") else "feasible"].append(row)
-    arrays = {
-        key: np.array(rows).reshape(len(rows), 2 + len(COSTS)) for key, rows in groups.items()
-    }
-    evaluated = np.concatenate([arrays["front"], arrays["feasible"]])
+        mae_bpm = np.nan if candidate.mae_bpm is None else candidate.mae_bpm
+        costs = (getattr(candidate.costs, key) / entry[2] for key, entry in COSTS.items())
+        rows[_group(candidate)].append([candidate.number, mae_bpm, *costs])
+    groups = {key: np.array(found).reshape(-1, 2 + len(COSTS)) for key, found in rows.items()}
+    evaluated = np.concatenate([groups["front"], groups["feasible"]])
     axes = {}
     for column, (key, (title, unit, divisor, _)) in enumerate(COSTS.items(), start=2):
         pairs = evaluated[:, [column, 1]]
-        pairs = pairs[np.isfinite(pairs).all(axis=1)]
-        front = np.unique(pairs[nondominated(pairs)], axis=0)
-        seen = np.concatenate([rows[:, column] for rows in arrays.values()])
-        seen = seen[np.isfinite(seen) & (seen > 0)]
+        seen = np.concatenate([found[:, column] for found in groups.values()])
+        seen = seen[seen > 0]
         limit = run.budgets.get(key)
-        axes[key] = {
-            "title": f"{title} ({unit})",
-            "column": column,
-            "budget": None if limit is None else limit / divisor,
-            "front": front.tolist(),
-            "log": bool(len(seen) and seen.max() / seen.min() > _LOG_ABOVE),
-        }
+        axes[key] = Axis(
+            title=f"{title} ({unit})",
+            column=column,
+            budget=None if limit is None else limit / divisor,
+            front=np.unique(pairs[nondominated(pairs)], axis=0).tolist(),
+            log=bool(len(seen) and seen.max() / seen.min() > _LOG_ABOVE),
+        )
     finalists = [
-        {
-            "finalist": f.number,
-            "inherited_bpm": number(f.card, "search_mae_bpm", "inherited"),
-            "retrained_bpm": number(f.card, "search_mae_bpm", "retrained_int8"),
-            **{
-                key: None if (value := cost_of(f, key)) is None else value / entry[2]
-                for key, entry in COSTS.items()
-            },
-        }
+        Mark(
+            f.number,
+            f.card.search_mae_bpm.inherited,
+            f.card.search_mae_bpm.retrained_int8,
+            {key: (cost_of(f, key) or 0.0) / entry[2] for key, entry in COSTS.items()},
+        )
         for f in run.finalists
     ]
-    # A cost with a limit is the most telling one, then the search's own objectives.
-    wanted: list[str | None] = [key for key in COSTS if key in run.budgets]
-    wanted += [_OBJECTIVES.get(str(o)) for o in run.search.get("objectives") or ()]
-    return {
-        "synthetic": run.synthetic,
-        "groups": {key: rows[evenly(len(rows), MOST_POINTS)] for key, rows in arrays.items()},
-        "counts": {key: len(rows) for key, rows in arrays.items()},
-        "axes": axes,
-        "finalists": finalists,
-        "first_axis": next((key for key in wanted if key), "latency_ms"),
-        "mae_range_bpm": _mae_range(evaluated[:, 1], finalists),
-    }
+    return Pareto(
+        groups={key: found[evenly(len(found), MOST_POINTS)] for key, found in groups.items()},
+        counts={key: len(found) for key, found in groups.items()},
+        axes=axes,
+        # A cost with a limit is the most telling one.
+        first_axis=next(key for key in COSTS if key in run.budgets),
+        finalists=finalists,
+        mae_range_bpm=_mae_range(evaluated[:, 1], finalists),
+    )
 
 
-def _mae_range(mae: NDArray[np.float64], finalists: list[dict[str, Any]]) -> list[float] | None:
+def _mae_range(mae: NDArray[np.float64], finalists: Sequence[Mark]) -> list[float] | None:
     """Shown range: everything of interest; a few hopeless candidates must not squeeze the rest."""
-    marks = [f[key] for f in finalists for key in ("inherited_bpm", "retrained_bpm")]
-    marks = [mark for mark in marks if mark is not None]
+    marks = [f.retrained_bpm for f in finalists]
+    marks += [f.inherited_bpm for f in finalists if f.inherited_bpm is not None]
     if len(mae) == 0 and not marks:
         return None
     low = min([*mae.tolist(), *marks])
@@ -141,10 +158,9 @@ def _points(
     )
 
 
-def _arrows(drawn: go.Figure, finalists: list[dict[str, Any]], key: str) -> None:
+def _arrows(drawn: go.Figure, finalists: Sequence[Mark], key: str) -> None:
     """What retraining did to each finalist, and its number where it ended."""
-    marked = [f for f in finalists if None not in (f[key], f["retrained_bpm"])]
-    known = [f for f in marked if f["inherited_bpm"] is not None]
+    known = [f for f in finalists if f.inherited_bpm is not None]
     if known:
         drawn.add_scatter(
             mode="lines+markers",
@@ -158,16 +174,16 @@ def _arrows(drawn: go.Figure, finalists: list[dict[str, Any]], key: str) -> None
                 "standoff": [0, 8, 0] * len(known),
                 "color": INK,
             },
-            x=[x for f in known for x in (f[key], f[key], None)],
-            y=[y for f in known for y in (f["inherited_bpm"], f["retrained_bpm"], None)],
+            x=[x for f in known for x in (f.costs[key], f.costs[key], None)],
+            y=[y for f in known for y in (f.inherited_bpm, f.retrained_bpm, None)],
         )
-    if marked:
+    if finalists:
         drawn.add_scatter(
             mode="markers+text",
             name="finalist (retrained, int8)",
-            x=[f[key] for f in marked],
-            y=[f["retrained_bpm"] for f in marked],
-            text=[f"<b>{f['finalist']}</b>" for f in marked],
+            x=[f.costs[key] for f in finalists],
+            y=[f.retrained_bpm for f in finalists],
+            text=[f"<b>{f.finalist}</b>" for f in finalists],
             textposition="middle center",
             textfont={"color": "white", "size": 11},
             marker={"size": 19, "color": RED, "line": {"color": "white", "width": 1}},
@@ -192,24 +208,24 @@ _LOOKS: dict[str, tuple[str, dict[str, Any]]] = {
 }
 
 
-def _draw_pareto(info: dict[str, Any], key: str) -> go.Figure:
-    axis = info["axes"][key]
-    drawn = figure(520, axis["title"], "MAE on search people (BPM)", synthetic=info["synthetic"])
+def _draw_pareto(info: Pareto, key: str, *, synthetic: bool) -> go.Figure:
+    axis = info.axes[key]
+    drawn = figure(520, axis.title, "MAE on search people (BPM)", synthetic=synthetic)
     drawn.update_layout(
-        xaxis_type="log" if axis["log"] else "linear",
-        yaxis={"domain": [0, 0.91], "range": info["mae_range_bpm"]},
+        xaxis_type="log" if axis.log else "linear",
+        yaxis={"domain": [0, 0.91], "range": info.mae_range_bpm},
         yaxis2={"domain": [0.94, 1], "visible": False, "fixedrange": True, "range": [-1, 1]},
     )
     for group, (name, marker) in _LOOKS.items():
-        rows = info["groups"][group]
+        rows = info.groups[group]
         if len(rows):
-            _points(drawn, rows, axis["column"], name=name, marker=marker)
+            _points(drawn, rows, axis.column, name=name, marker=marker)
             if group == "not evaluated":  # a row of ticks above
                 hover = _HOVER.replace("MAE %{customdata[1]:.2f} BPM (inherited)<br>", "")
                 level = np.zeros(len(rows), dtype=np.float32)
                 drawn.data[-1].update(y=level, yaxis="y2", hovertemplate=hover)
-    if len(axis["front"]) > 1:
-        stairs = np.array(axis["front"])
+    if len(axis.front) > 1:
+        stairs = np.array(axis.front)
         drawn.add_scatter(
             mode="lines",
             x=stairs[:, 0],
@@ -218,21 +234,21 @@ def _draw_pareto(info: dict[str, Any], key: str) -> go.Figure:
             name="best for this cost",
             hoverinfo="skip",
         )
-    _arrows(drawn, info["finalists"], key)
-    if axis["budget"] is not None:
+    _arrows(drawn, info.finalists, key)
+    if axis.budget is not None:
         drawn.add_shape(
             type="line",
             xref="x",
             yref="paper",
-            x0=axis["budget"],
-            x1=axis["budget"],
+            x0=axis.budget,
+            x1=axis.budget,
             y0=0,
             y1=1,
             line={"color": RED, "width": 2, "dash": "dash"},
         )
         drawn.add_annotation(
             # annotations on a logarithmic axis are placed by exponent
-            x=float(np.log10(axis["budget"])) if axis["log"] else axis["budget"],
+            x=float(np.log10(axis.budget)) if axis.log else axis.budget,
             y=0.9,
             xref="x",
             yref="paper",
@@ -255,9 +271,9 @@ def pareto_section(run: RunData) -> Section | None:
     return section(
         "report/pareto.html",
         "Accuracy against cost",
-        counts=info["counts"],
-        drawn=sum(len(rows) for rows in info["groups"].values()),
+        counts=info.counts,
+        drawn=sum(len(rows) for rows in info.groups.values()),
         finalists=run.finalists,
-        menu=Menu("cost", "Cost", options, info["first_axis"]),
-        figures={key: _draw_pareto(info, key) for key in COSTS},
+        menu=Menu("cost", "Cost", options, info.first_axis),
+        figures={key: _draw_pareto(info, key, synthetic=run.synthetic) for key in COSTS},
     )

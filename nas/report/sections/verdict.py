@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
-from nas.report.loading import Finalist, RunData, look, number, table
+from nas.report.loading import Finalist, RunData
 from nas.report.page import COSTS, Section, cost, fixed, section, word
+from nas.run.card import ReportErrors
 from ppg.people.metrics import person_weights
 
 FEW_PEOPLE = 5
 CLEARLY_WORSE = 1.1  # times the inherited error
 EQUAL_BPM = 0.005  # errors that two decimals do not tell apart
 
+Bound = Literal["value", "low", "high"]
 
-def cost_of(finalist: Finalist, key: str, bound: str = "value") -> float | None:
+
+def cost_of(finalist: Finalist, key: str, bound: Bound = "value") -> float | None:
     """A cost of a finalist from its card; `weight_bytes` stands outside the score document."""
     if key == "weight_bytes":  # counted, not estimated: no low and high
-        return number(finalist.card, "weight_bytes") if bound == "value" else None
-    return number(finalist.card, "costs", key, bound)
+        return finalist.card.weight_bytes if bound == "value" else None
+    return float(getattr(getattr(finalist.card.costs, key), bound))
 
 
-def broken_budgets(run: RunData, finalist: Finalist, *, bound: str = "value") -> list[str]:
+def broken_budgets(run: RunData, finalist: Finalist, *, bound: Bound = "value") -> list[str]:
     """Budgets that the finalist's cost (or, with `bound="high"`, its high end) exceeds."""
     return [
         key
@@ -31,43 +35,54 @@ def broken_budgets(run: RunData, finalist: Finalist, *, bound: str = "value") ->
     ]
 
 
-def _least(finalists: list[Finalist], *keys: str) -> Finalist | None:
-    known = [f for f in finalists if number(f.card, *keys) is not None]
-    return min(known, key=lambda f: number(f.card, *keys) or 0.0) if known else None
+@dataclass(frozen=True)
+class Facts:
+    """What the page says of one finalist at once."""
+
+    finalist: int
+    report: ReportErrors
+    costs: dict[str, float | None]
 
 
-def _facts(finalist: Finalist) -> dict[str, Any]:
-    report = table(finalist.card, "report")
-    return {
-        "finalist": finalist.number,
-        "mae_bpm": number(report, "mae_bpm"),
-        "mae_bpm_low": number(report, "mae_bpm_low"),
-        "mae_bpm_high": number(report, "mae_bpm_high"),
-        "mae_bpm_smoothed": number(report, "mae_bpm_smoothed"),
-        "people": len(table(report, "people")),
-        **{key: cost_of(finalist, key) for key in COSTS},
-    }
+@dataclass(frozen=True)
+class Verdict:
+    """Counts, the three finalists worth a card, cautions.
+
+    Attributes:
+        considered, evaluated: candidates; None before the search wrote them.
+        finalists, fitting: their numbers.
+        inherited_best_bpm: the lowest inherited MAE; None before there is one.
+        cards: of `best`, `smallest` and `fastest`; empty where no finalist fits.
+    """
+
+    considered: int | None
+    evaluated: int | None
+    finalists: int
+    fitting: int
+    inherited_best_bpm: float | None
+    cards: dict[str, Facts]
+    cautions: list[str]
 
 
 def _training_cautions(run: RunData, best: Finalist | None) -> list[str]:
     """Sentences on how well the networks were trained; `best` is the most accurate."""
     found = []
-    if look(run.config, "search", "effort") == "smoke":
+    if run.document.config.effort == "smoke":
         found.append(
             "Effort smoke: these networks are hardly trained, their errors say nothing; search "
             "again with --effort quick or more."
         )
     if best is None:
         return found
-    inherited = number(best.card, "search_mae_bpm", "inherited")
-    retrained = number(best.card, "search_mae_bpm", "retrained_int8")
-    if inherited is not None and retrained is not None and retrained > CLEARLY_WORSE * inherited:
+    inherited = best.card.search_mae_bpm.inherited
+    retrained = best.card.search_mae_bpm.retrained_int8
+    if inherited is not None and retrained > CLEARLY_WORSE * inherited:
         found.append(
             f"Retraining made finalist {best.number} worse: {fixed(retrained)} BPM on search "
             f"people, {fixed(inherited)} with the weights that it inherited."
         )
-    error, constant = number(best.card, "report", "mae_bpm"), _constant(best)
-    if error is not None and constant is not None and error >= constant[1]:
+    error, constant = best.card.report.mae_bpm, _constant(best)
+    if constant is not None and error >= constant[1]:
         found.append(
             f"Finalist {best.number} is no better than a constant: it errs by {fixed(error)} BPM "
             f"on report people, always saying {fixed(constant[0], 0)} BPM (the median of their "
@@ -99,16 +114,16 @@ def _cautions(run: RunData, best: Finalist | None) -> list[str]:
             add(f"Budget of {_names(over)} exceeded", finalist)
         if unsure:
             add(f"Budget of {_names(unsure)} kept by the estimate, not by its high end", finalist)
-        lsb = number(finalist.card, "parity", "tflite_rule_max_lsb")
+        lsb = finalist.card.parity.tflite_rule_max_lsb
         if lsb:
-            add(f"TFLite file up to {lsb:.0f} LSB off the reference in its rounding", finalist)
-        if table(finalist.card, "costs").get("in_calibrated_range") is False:
+            add(f"TFLite file up to {lsb} LSB off the reference in its rounding", finalist)
+        if not finalist.card.costs.in_calibrated_range:
             add("Costs outside the range in which they were calibrated", finalist)
     found = [*run.notes, *_training_cautions(run, best)]
     for caution, numbers in shared.items():
         word = "finalist" if len(numbers) == 1 else "finalists"
         found.append(f"{caution}: {word} {', '.join(map(str, numbers))}.")
-    people = {p for f in run.finalists for p in table(f.card, "report", "people")}
+    people = {p for f in run.finalists for p in f.card.report.people}
     if 0 < len(people) < FEW_PEOPLE:
         found.append(f"Few report people ({len(people)}): the interval of the MAE says little.")
     return found
@@ -118,42 +133,38 @@ def _names(keys: list[str]) -> str:
     return " and ".join(word(key) for key in keys)
 
 
-def _verdict_info(run: RunData) -> dict[str, Any]:
-    """Plain data of the verdict: counts, the three finalists worth a card, cautions."""
+def _verdict_info(run: RunData) -> Verdict:
     fitting = [f for f in run.finalists if not broken_budgets(run, f)]
-    chosen = {
-        # chosen on search people, so that its error on report people is not flattered
-        "best": _least(fitting, "search_mae_bpm", "retrained_int8"),
-        "smallest": _least(fitting, "costs", "flash_bytes", "value"),
-        "fastest": _least(fitting, "costs", "latency_ms", "value"),
-    }
-    inherited = [number(c, "mae_bpm") for c in run.candidates if c.get("feasible")]
-    return {
-        "synthetic": run.synthetic,
-        "board": run.board,
-        "engine": run.engine,
-        "budgets": run.budgets,
-        "considered": number(run.search, "considered"),
-        "evaluated": number(run.search, "evaluated"),
-        "finalists": len(run.finalists),
-        "fitting": len(fitting),
-        "inherited_best_bpm": min((m for m in inherited if m is not None), default=None),
-        "cards": {key: _facts(f) for key, f in chosen.items() if f is not None},
-        "cautions": _cautions(run, chosen["best"]),
-    }
+    chosen: dict[str, Finalist] = {}
+    if fitting:
+        chosen = {
+            # chosen on search people, so that its error on report people is not flattered
+            "best": min(fitting, key=lambda f: f.card.search_mae_bpm.retrained_int8),
+            "smallest": min(fitting, key=lambda f: f.card.costs.flash_bytes.value),
+            "fastest": min(fitting, key=lambda f: f.card.costs.latency_ms.value),
+        }
+    inherited = (c.mae_bpm for c in run.candidates if c.feasible and c.mae_bpm is not None)
+    return Verdict(
+        considered=None if run.search is None else run.search.considered,
+        evaluated=None if run.search is None else run.search.evaluated,
+        finalists=len(run.finalists),
+        fitting=len(fitting),
+        inherited_best_bpm=min(inherited, default=None),
+        cards={
+            key: Facts(f.number, f.card.report, {cost: cost_of(f, cost) for cost in COSTS})
+            for key, f in chosen.items()
+        },
+        cautions=_cautions(run, chosen.get("best")),
+    )
 
 
-def _smallest_words(best: dict[str, Any] | None, small: dict[str, Any] | None) -> str:
+def _smallest_words(best: Facts, small: Facts) -> str:
     """What the smallest finalist saves against the best one, and what that costs."""
-    known = ("flash_bytes", "mae_bpm")
-    if best is None or small is None:
-        return ""
-    if any(facts[key] is None for facts in (best, small) for key in known):
-        return ""
-    saved, more = best["flash_bytes"] - small["flash_bytes"], small["mae_bpm"] - best["mae_bpm"]
+    saved = (best.costs["flash_bytes"] or 0.0) - (small.costs["flash_bytes"] or 0.0)
+    more = small.report.mae_bpm - best.report.mae_bpm
     if saved <= 0:
         return ""
-    words = f"Finalist {small['finalist']} saves {cost('flash_bytes', saved)} of flash"
+    words = f"Finalist {small.finalist} saves {cost('flash_bytes', saved)} of flash"
     if abs(more) < EQUAL_BPM:
         return f"{words} and errs as much on report people."
     if more < 0:
@@ -164,5 +175,6 @@ def _smallest_words(best: dict[str, Any] | None, small: dict[str, Any] | None) -
 def verdict_section(run: RunData) -> Section:
     """The first thing to read."""
     info = _verdict_info(run)
-    smallest_words = _smallest_words(info["cards"].get("best"), info["cards"].get("smallest"))
-    return section("report/verdict.html", "Verdict", **info, smallest_words=smallest_words)
+    cards = info.cards
+    words = _smallest_words(cards["best"], cards["smallest"]) if cards else ""
+    return section("report/verdict.html", "Verdict", run=run, info=info, smallest_words=words)

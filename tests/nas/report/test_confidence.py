@@ -4,24 +4,25 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
 from nas.report.loading import Finalist, Predictions, RunData, load_run
 from nas.report.sections.confidence import (
+    COVERAGE,
     _confidence_info,
     _order_words,
     confidence_section,
 )
 from tests.nas.report.report_run import make_run
+from tests.nas.run.made import made_card, run_document
 
 _START = "with the least sure half of the readings left out, the error of the others "
 
 
-def finalist(*, predictions: Predictions | None = None, **card: Any) -> Finalist:
-    return Finalist(1, card, predictions)
+def finalist(*, predictions: Predictions | None = None) -> Finalist:
+    return Finalist(1, made_card(), predictions)
 
 
 def test_confidence_info_weighs_people_alike() -> None:
@@ -36,11 +37,11 @@ def test_confidence_info_weighs_people_alike() -> None:
     )
     info = _confidence_info(finalist(predictions=predictions))
     assert info is not None and list(info) == ["raw"]
-    at = dict(zip(info["raw"]["coverage"], info["raw"]["risk_bpm"], strict=True))
+    at = dict(zip(COVERAGE.tolist(), info["raw"].risk_bpm, strict=True))
     assert at[0.24] == pytest.approx(1.0)  # a quarter of the weight: a's first
     assert at[0.5] == pytest.approx(2.0)
-    assert at[1.0] == info["raw"]["mae_bpm"] == pytest.approx((2.0 + 4.0) / 2)
-    assert info["raw"]["mean_expected_bpm"] == pytest.approx((1.5 + 3.0) / 2)
+    assert at[1.0] == info["raw"].mae_bpm == pytest.approx((2.0 + 4.0) / 2)
+    assert info["raw"].mean_expected_bpm == pytest.approx((1.5 + 3.0) / 2)
 
 
 def test_confidence_needs_calibrated_predictions(tmp_path: Path) -> None:
@@ -55,8 +56,8 @@ def test_confidence_of_a_run(tmp_path: Path) -> None:
     run = load_run(make_run(tmp_path / "run", finalists=2, people=6))
     info = _confidence_info(run.finalists[0])
     assert info is not None and list(info) == ["raw", "smoothed"]
-    risk = info["raw"]["risk_bpm"]
-    assert risk[0] < risk[-1] == pytest.approx(info["raw"]["mae_bpm"])
+    risk = info["raw"].risk_bpm
+    assert risk[0] < risk[-1] == pytest.approx(info["raw"].mae_bpm)
     shown = confidence_section(run)
     assert shown is not None and "the error of the others falls: " in shown.body
 
@@ -92,7 +93,7 @@ def test_expected_errors_that_say_nothing_are_called_so() -> None:
         expected_error_smoothed_bpm=np.full(50, 3.0),
     )
     one = finalist(predictions=predictions)
-    shown = confidence_section(RunData(Path("run"), {}, finalists=(one,)))
+    shown = confidence_section(RunData(Path("run"), run_document(), finalists=(one,)))
     assert shown is not None
     raw, smoothed = re.findall(r"<p>(.*?)</p>", shown.body)
     assert raw.startswith("Raw: with the least sure half")

@@ -114,7 +114,7 @@ def test_command_of_each_finalist_names_the_run(run: Path, document: str) -> Non
 def test_command_is_quoted_for_a_shell(tmp_path: Path) -> None:
     run = make_run(tmp_path / "my run; rm $HOME", finalists=1, people=2, windows=20)
     (row,) = _table_info(load_run(run))
-    assert row["command"].startswith(f"ppgnas export '{run}:1' --format")
+    assert row.command.startswith(f"ppgnas export '{run}:1' --format")
 
 
 def test_synthetic_is_said_wherever_a_result_is(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields, replace
 from typing import Any
 
 from hwmodels.costs import Costs
@@ -118,4 +119,19 @@ def made_report(people: dict[str, float]) -> ReportErrors:
         people={name: PersonErrors(mae, 0.8 * mae, 10) for name, mae in people.items()},
         datasets={"a": DataSetErrors(mae_bpm, 0.8 * mae_bpm, len(people))},
         activities={"rest": ActivityErrors(mae_bpm, 0.8 * mae_bpm, 10, len(people))},
+    )
+
+
+def made_candidate(number: int = 0, mae_bpm: float | None = 2.0, **changes: Any) -> Candidate:
+    """A candidate that fits; changes are of it or of its costs."""
+    costs = Costs(2.0, 2048.0, 1024.0, 1.0, 0.1, 512, 1000)
+    of_costs = {each.name for each in fields(Costs)} & set(changes)
+    costs = replace(costs, **{name: changes.pop(name) for name in of_costs})
+    known = {"feasible": mae_bpm is not None, "hypervolume": 0.5, **changes}
+    return Candidate(
+        number=number,
+        arch=known.pop("arch", SearchSpace.preset("tiny").smallest()),
+        costs=costs,
+        mae_bpm=mae_bpm,
+        **known,
     )
