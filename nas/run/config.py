@@ -207,27 +207,24 @@ class SearchConfig(TrainConfig):
 
         Raises:
             KeyError: a table or key is missing.
+            ValueError: a value is of the wrong type, or none that is allowed.
         """
-        search, target, data = document["search"], document["target"], document["data"]
-        budgets = {key: document["budgets"].get(key) for key, _ in _LIMITS.values()}
-        return SearchConfig(
-            budgets=Budgets(**budgets, scope=document["budgets"]["scope"]),
-            data=data["source"],
-            report_data=data.get("report_data"),
-            report_from=data.get("report_from"),
-            split=data.get("split_file"),
-            space=search["space"],
-            board=target["board"],
-            engine=target["engine"],
-            period_s=target["period_s"],
-            objectives=tuple(search["objectives"]),
-            sampler=search["sampler"],
-            trials=search["trials"],
-            seed=document["run"]["seed"],
-            finalists=search["finalists"],
-            effort=search["effort"],
-            teacher=search["teacher"],
-        )
+        from pydantic import TypeAdapter
+
+        data = document["data"]
+        values = {
+            **document["search"],
+            **document["target"],
+            **data,
+            "data": data["source"],
+            "split": data.get("split_file"),
+            "seed": document["run"]["seed"],
+            "budgets": document["budgets"],
+        }
+        written = {each.name for each in fields(SearchConfig)} - {"report_data", "report_from"}
+        if not written <= set(values):
+            raise KeyError(min(written - set(values)))
+        return TypeAdapter(SearchConfig).validate_python(values)
 
 
 # Argument -> field of `Budgets`, and what reads it.

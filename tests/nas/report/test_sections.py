@@ -55,7 +55,7 @@ def finalist(*, number: int = 1, predictions: Predictions | None = None, **card:
 
 
 def small(*candidates: Candidate, budgets: Budgets | None = None, **parts: Any) -> RunData:
-    document = run_document(config=SearchConfig(budgets or Budgets(flash_bytes=4096)))
+    document = run_document(config=SearchConfig(budgets=budgets or Budgets(flash_bytes=4096)))
     search = replace(made_candidates(), candidates=candidates) if candidates else None
     return RunData(Path("run"), document, search, **parts)
 

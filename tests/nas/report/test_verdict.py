@@ -39,7 +39,7 @@ def finalist(
 
 
 def cautions(*finalists: Finalist, effort: str = "quick") -> list[str]:
-    config = SearchConfig(Budgets(flash_bytes=81920), effort=effort)
+    config = SearchConfig(budgets=Budgets(flash_bytes=81920), effort=effort)
     run = RunData(Path("run"), run_document(config=config), finalists=finalists)
     return _verdict_info(run).cautions
 
