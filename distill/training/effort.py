@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from ppgnas.errors import SpaceError
 
+EffortName = Literal["smoke", "quick", "standard", "thorough"]
 FULL_STEPS_MACS = 1_200_000
 
 
@@ -24,7 +26,7 @@ class Effort:
         search_windows: windows of search people that rank a candidate.
     """
 
-    name: str
+    name: EffortName
     teacher_steps: int
     pool_batches: int
     warmup_steps: int
@@ -48,7 +50,7 @@ class Effort:
         return replace(self, finetune_steps=finetune, qat_steps=qat)
 
 
-EFFORTS = {
+EFFORTS: dict[str, Effort] = {
     effort.name: effort
     for effort in (
         Effort("smoke", 8, 4, 4, 8, 8, 8, 64, 32),

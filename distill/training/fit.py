@@ -18,6 +18,7 @@ from distill.training.progress import Progress
 
 GRADIENT_NORM = 1.0
 WARMUP_SHARE = 0.03
+WEIGHT_DECAY = 1e-2
 
 Losses = Callable[[int], Iterable[Tensor]]
 """The losses of a step. Each goes back through its graph before the next is made, so that one
@@ -38,11 +39,11 @@ class Schedule:
         return rate * (1 + math.cos(math.pi * (step / self.steps)))
 
 
-def make_optimiser(module: nn.Module, *, weight_decay: float = 1e-2) -> AdamW:
+def make_optimiser(module: nn.Module) -> AdamW:
     """AdamW; gains, shifts and biases do not decay."""
     parameters = [p for p in module.parameters() if p.requires_grad]
     groups = [
-        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": weight_decay},
+        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": WEIGHT_DECAY},
         {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
     ]
     return AdamW(groups, betas=(0.9, 0.98))
