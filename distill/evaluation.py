@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-
-import numpy as np
-from numpy.typing import NDArray
 
 from deploy.integers import reference
 from deploy.integers.quantized import QuantizedNet
@@ -14,9 +10,7 @@ from ppg.people.metrics import ActivityErrors, Summary, by_activity, summary
 from ppg.readout.decode import Decoded
 from ppg.readout.smoothing import Smoothing, read_series
 from ppg.readout.transitions import Transitions
-from ppg.recording import Recording
-from ppg.windows import WindowSet, windows_of
-from search_spaces.arch import Arch
+from ppg.windows import WindowSet
 
 
 @dataclass(frozen=True)
@@ -84,22 +78,3 @@ def predict_windows(
         transitions=transitions,
     )
     return Predictions(windows, raw, smoothed)
-
-
-def predict(
-    net: QuantizedNet,
-    arch: Arch,
-    recordings: Sequence[Recording],
-    *,
-    transitions: Transitions | None = None,
-    rule: reference.Rule = "tflm",
-) -> Predictions:
-    """`predict_windows` on the windows that `arch` reads."""
-    windows = windows_of(recordings, arch)
-    return predict_windows(net, windows, transitions=transitions, rule=rule)
-
-
-def input_windows(arch: Arch, recordings: Sequence[Recording], limit: int) -> NDArray[np.float32]:
-    """Up to `limit` windows `(windows, channels, time)`, spread over the recordings."""
-    x = windows_of(recordings, arch).x
-    return x[np.linspace(0, len(x) - 1, min(limit, len(x))).astype(np.int64)]

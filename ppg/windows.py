@@ -62,6 +62,10 @@ class WindowSet:
     def __len__(self) -> int:
         return len(self.hr_bpm)
 
+    def spread(self, limit: int) -> NDArray[np.float32]:
+        """Up to `limit` windows `(windows, channels, time)`, spread over the recordings."""
+        return self.x[np.linspace(0, len(self) - 1, min(limit, len(self))).astype(np.int64)]
+
 
 def require_acceleration(recordings: Sequence[Recording]) -> None:
     """Refuse recordings without acceleration where the network reads it."""

@@ -232,11 +232,11 @@ WindowsOf = Callable[[Any], NDArray[np.float32]]
 
 def windows_of_recordings(data: str) -> WindowsOf:
     """Input windows of a folder of recordings, for any architecture."""
-    from distill.evaluation import input_windows
     from nas.run.people import read_source
+    from ppg.windows import windows_of
 
     recordings = read_source(data, seed=1)
-    return lambda arch: input_windows(arch, recordings, FINALIST_WINDOWS)
+    return lambda arch: windows_of(recordings, arch).spread(FINALIST_WINDOWS)
 
 
 def summary(rows: Sequence[Row]) -> list[tuple[str, str, str]]:

@@ -94,16 +94,17 @@ def write_model(
         ExportError: the TFLite file does not equal the integer reference in LiteRT's rounding.
     """
     from deploy.package import fingerprints, write_package
-    from distill.evaluation import input_windows, predict
+    from distill.evaluation import predict_windows
     from hwmodels.scorecard import score
+    from ppg.windows import windows_of
 
     target, people = judging.target, judging.people
     write_json_atomic(folder / "arch.json", arch.to_json())
-    windows = input_windows(arch, people.search, PARITY_WINDOWS)
-    written = write_package(folder, net, name=arch.id, x=windows)
-    decoding = calibrate(net, people.search, arch, transitions=judging.transitions)
-    reading = partial(predict, net, arch, transitions=decoding.transitions)
-    predictions = reading(people.report)
+    search, report = (windows_of(part, arch) for part in (people.search, people.report))
+    written = write_package(folder, net, name=arch.id, x=search.spread(PARITY_WINDOWS))
+    decoding = calibrate(net, search, transitions=judging.transitions)
+    read = partial(predict_windows, net, transitions=decoding.transitions)
+    predictions = read(report)
     write_text_atomic(folder / "predictions.csv", predictions_csv(predictions, decoding))
     files = fingerprints(folder)
     costs = score(
@@ -125,7 +126,7 @@ def write_model(
         weight_bytes=costs.weight_bytes,
         macs=costs.macs,
         parity=CardParity(**written.parity),
-        c=_in_c(written.c, files, reading, people),
+        c=_in_c(written.c, files, partial(read, search), partial(read, report)),
         files={name: FileFacts(**facts) for name, facts in files.items()},
         versions=versions(),
     )
@@ -136,19 +137,19 @@ def write_model(
 def _in_c(
     c: ModelFiles | ExportError,
     files: Mapping[str, package.FileFacts],
-    reading: Callable[..., Predictions],
-    people: People,
+    *readers: Callable[..., Predictions],
 ) -> InC | NotInC:
-    """What the card says of `model.c` and `model.h`, or why they are not there."""
+    """What the card says of `model.c` and `model.h`, or why they are not there.
+
+    `readers` read the windows of search and of report people by a rule.
+    """
     from deploy.integers.single_rounding import RULE
 
     if isinstance(c, ExportError):
         return NotInC(str(c))
     search, report = (
         ErrorsInC(errors.mae_bpm, errors.mae_bpm_smoothed)
-        for errors in (
-            reading(part, rule=RULE).summary() for part in (people.search, people.report)
-        )
+        for errors in (read(rule=RULE).summary() for read in readers)
     )
     return InC(
         c.scratch_bytes,

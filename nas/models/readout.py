@@ -6,7 +6,6 @@ people. Report people choose nothing.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -17,12 +16,11 @@ from nas.run.card import Card, Reading
 from ppg.readout.confidence import Confidence
 from ppg.readout.smoothing import Smoothing
 from ppg.readout.transitions import Transitions
-from ppg.recording import Recording
 
 if TYPE_CHECKING:
     from deploy.integers.quantized import QuantizedNet
     from distill.evaluation import Predictions
-    from ppg.windows import InputLike
+    from ppg.windows import WindowSet
 
 
 @dataclass(frozen=True)
@@ -69,26 +67,17 @@ def decoding_of(card: Card | None) -> Decoding:
     return Decoding(card.smoothing or Transitions(), tables.get("raw"), tables.get("smoothed"))
 
 
-def calibrate(
-    net: QuantizedNet,
-    recordings: Sequence[Recording],
-    inputs: InputLike,
-    *,
-    transitions: Transitions,
-) -> Decoding:
+def calibrate(net: QuantizedNet, windows: WindowSet, *, transitions: Transitions) -> Decoding:
     """Fit a network's decoding on search people.
 
     Args:
         net: the network.
-        recordings: of search people.
-        inputs: what the network reads.
+        windows: of search people, as it reads them.
         transitions: fitted to training people.
     """
     from distill.evaluation import predict_windows
     from ppg.readout.confidence import fit_confidence
-    from ppg.windows import windows_of
 
-    windows = windows_of(recordings, inputs)
     read = predict_windows(net, windows, transitions=transitions)
     raw, smoothed = (
         fit_confidence(of.spread_bpm, of.bpm - windows.hr_bpm, windows.person)

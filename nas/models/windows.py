@@ -85,6 +85,4 @@ def _cut(net: QuantizedNet, inputs: InputSpec, source: str, limit: int) -> Int8:
     # Enough recordings for the windows asked for, spread over all of them.
     few = max(1, min(len(recordings), limit))
     chosen = [recordings[i] for i in np.linspace(0, len(recordings) - 1, few).astype(int)]
-    x = windows_of(chosen, inputs).x
-    picked = x[np.linspace(0, len(x) - 1, min(limit, len(x))).astype(np.int64)]
-    return net.quantize_input(picked)
+    return net.quantize_input(windows_of(chosen, inputs).spread(limit))

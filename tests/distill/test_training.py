@@ -241,7 +241,7 @@ def test_inherited_accuracy_is_repeatable(people: list[Recording]) -> None:
 
 def test_the_whole_trainer(people: list[Recording], tmp_path: Path) -> None:
     from deploy.integers import reference
-    from distill.evaluation import predict
+    from distill.evaluation import predict_windows
 
     space = SearchSpace.preset("tiny")
     trainer = Trainer(
@@ -263,7 +263,7 @@ def test_the_whole_trainer(people: list[Recording], tmp_path: Path) -> None:
     assert sorted(results) == [0, 1]
     for index, arch in enumerate(archs):
         net = results[index].net
-        predictions = predict(net, arch, people[3:])
+        predictions = predict_windows(net, windows_of(people[3:], arch))
         error = np.abs(predictions.raw.bpm - predictions.windows.hr_bpm)
         assert results[index].search_mae_bpm == pytest.approx(error.mean())
         assert reference.run(net, net.quantize_input(np.zeros((2, 4, 256)))).shape == (2, 180)

@@ -72,6 +72,8 @@ def test_people_and_recordings_are_indexed() -> None:
     assert windows.people == ("tones/a", "tones/b")
     assert windows.recordings == ("tones/b", "tones/a")
     assert windows.hr_bpm[windows.person == 0].tolist() == [90.0] * 27
+    np.testing.assert_array_equal(windows.spread(2), windows.x[[0, -1]])
+    assert len(windows.spread(1000)) == len(windows)
     assert windows.activity_names == ("rest",) and not windows.activity.any()
 
 

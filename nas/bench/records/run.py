@@ -102,12 +102,8 @@ def _network(job: Job, arch: Arch, fold: Fold, recordings: Sequence[Recording]) 
         cache=cache,
         progress=lambda done, total, note: interrupt.check(),
     )
-    decoding = calibrate(
-        result.net,
-        parts["search"],
-        arch,
-        transitions=fit_transitions(parts["train"]),
-    )
+    transitions = fit_transitions(parts["train"])
+    decoding = calibrate(result.net, windows_of(parts["search"], arch), transitions=transitions)
     windows = windows_of(parts["report"], arch)
     read = predict_windows(result.net, windows, transitions=decoding.transitions)
     raw = read.raw.bpm

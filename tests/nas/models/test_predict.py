@@ -27,7 +27,7 @@ from ppg.readout.confidence import Confidence
 from ppg.readout.transitions import Transitions
 from ppg.recording import Recording
 from ppg.synthetic.recordings import synthesize
-from ppg.windows import InputSpec
+from ppg.windows import InputSpec, windows_of
 from ppgnas.errors import DataError
 from search_spaces.published import published
 from tests.nas.fakes import fake_net, write_people
@@ -160,12 +160,8 @@ def test_the_plot_shows_what_is_known() -> None:
 
 def test_decoding_is_calibrated_and_kept() -> None:
     people = synthesize(people=2, minutes=0.5, seed=3)
-    found = calibrate(
-        fake_net(ARCH),
-        people,
-        ARCH,
-        transitions=Transitions(1.0),
-    )
+    windows = windows_of(people, ARCH)
+    found = calibrate(fake_net(ARCH), windows, transitions=Transitions(1.0))
     assert found.transitions == Transitions(1.0)
     assert found.raw is not None and found.smoothed is not None
     card = made_card(smoothing=found.transitions, confidence=found.confidence)
