@@ -67,11 +67,12 @@ def calibrate(
     drawn = Path(plot) if plot is not None else path.with_suffix(".html")
     title = f"{path.stem}: {engine} on {target.board.name}"
     write_text_atomic(drawn, calibration_page(found, title))
-    document = _document(found, target.board.name, engine, str(path), str(drawn))
     if as_json:
-        emit(document)
+        emit(_document(found, target.board.name, engine, str(path), str(drawn)))
     else:
-        print(_text(document))
+        print(f"{engine} on {target.board.name}: {len(found.names)} timings")
+        print(_text(found))
+        print(f"{path} written; parity plot: {drawn}")
 
 
 def _from_csv(path: Path, board: Board, engine: Engine) -> Calibration:
@@ -138,29 +139,24 @@ def _document(
     }
 
 
-def _text(document: dict[str, object]) -> str:
-    held_out, inside = (
-        document["held_out_error_percent"],
-        document["held_out_inside_90_percent"],
-    )
-    interval = document["interval"]
-    assert isinstance(interval, dict)
-    lines = [
-        f"{document['engine']} on {document['board']}: {document['points']} timings",
-        f"error before           {document['error_percent_before']:.2f} %",
-    ]
-    if held_out is None:
-        lines.append(
-            "error of held-out ones  not known from so few; the interval says what to expect"
-        )
+def _text(found: Calibration) -> str:
+    held_out, inside = found.held_out, found.inside
+    before = f"error before           {100 * found.before.mape:.2f} %"
+    if held_out is None or inside is None:
+        lines = [
+            before,
+            "error of held-out ones  not known from so few; the interval says what to expect",
+        ]
     else:
-        lines.append(f"error of held-out ones {held_out:.2f} %")
-        lines.append(f"  inside their 90 %    {100 * float(str(inside)):.0f} %")
+        lines = [
+            before,
+            f"error of held-out ones {100 * held_out.mape:.2f} %",
+            f"  inside their 90 %    {100 * inside:.0f} %",
+        ]
     lines += [
-        f"factor                 {document['scale']:.4g}",
-        f"interval of 90 %       {interval['low']:.3f} to {interval['high']:.3f} of the value",
+        f"factor                 {found.scale:.4g}",
+        f"interval of 90 %       {found.network.low:.3f} to {found.network.high:.3f} of the value",
     ]
-    if document["kernels"]:
-        lines.append(f"kernels of their own   {', '.join(map(str, document['kernels']))}")  # type: ignore[call-overload]
-    lines.append(f"{document['out']} written; parity plot: {document['plot']}")
+    if found.kernels:
+        lines.append(f"kernels of their own   {', '.join(sorted(found.kernels))}")
     return "\n".join(lines)

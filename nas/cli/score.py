@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,6 +14,7 @@ from ppgnas.tables import text_table
 if TYPE_CHECKING:
     from hwmodels.boards import Board
     from hwmodels.estimate import Estimate
+    from hwmodels.scorecard import Scorecard
 
 
 @verb
@@ -60,7 +61,7 @@ def score(
     if as_json:
         emit(card.to_json())
         return
-    print(scorecard_text(card.to_json()))
+    print(scorecard_text(card))
     print(f"\n{_placement_text(target.board, round(card.sram_bytes.high))}")
     print(_clock_text(target.board, card.cycles, period_s, budget_ms))
 
@@ -94,48 +95,39 @@ def _clock_text(board: Board, cycles: Estimate, period_s: float, budget_ms: floa
     )
 
 
-def scorecard_text(document: dict[str, Any]) -> str:
+def scorecard_text(card: Scorecard) -> str:
     """A scorecard as a table."""
     from nas.run.units import format_bytes
 
-    def spread(key: str, unit: str) -> str:
-        estimate = document[key]
-        low, high = estimate["low"], estimate["high"]
-        return f"{estimate['value']:.3g} {unit} ({low:.3g} to {high:.3g})"
+    def spread(estimate: Estimate, unit: str) -> str:
+        return f"{estimate.value:.3g} {unit} ({estimate.low:.3g} to {estimate.high:.3g})"
 
-    def size(key: str, *parts: str) -> str:
-        estimate = document[key]
-        split = ", ".join(f"{part} {format_bytes(estimate[part])}" for part in parts)
-        low, high = format_bytes(estimate["low"]), format_bytes(estimate["high"])
-        return f"{format_bytes(estimate['value'])} ({low} to {high}): {split}"
-
-    rows = [
-        (
-            layer["name"],
-            layer["op"],
-            layer["macs"],
-            round(_value(layer["cycles"])),
-            layer["weight_bytes"],
-            layer["live_bytes"],
+    def size(estimate: Estimate, **parts: float) -> str:
+        value, low, high = (
+            format_bytes(round(one)) for one in (estimate.value, estimate.low, estimate.high)
         )
-        for layer in document["layers"]
-    ]
-    calibrated = (
-        ""
-        if document["in_calibrated_range"]
-        else ("\nOutside of what the cost model was fitted on: expect a larger error.")
+        split = ", ".join(f"{name} {format_bytes(round(part))}" for name, part in parts.items())
+        return f"{value} ({low} to {high}): {split}"
+
+    flash = size(
+        card.flash_bytes,
+        weights=card.flash_weights_bytes,
+        code=card.flash_code_bytes,
+        runtime=card.flash_runtime_bytes,
     )
+    sram = size(card.sram_bytes, arena=card.arena_bytes, runtime=card.sram_runtime_bytes)
+    outside = "\nOutside of what the cost model was fitted on: expect a larger error."
+    rows = [
+        (row.name, row.op, row.macs, round(row.cycles.value), row.weight_bytes, row.live_bytes)
+        for row in card.layers
+    ]
     return (
-        f"{document['board']} with {document['engine']}; value (low to high)\n"
-        f"latency  {spread('latency_ms', 'ms')}\n"
-        f"flash    {size('flash_bytes', 'weights', 'code', 'runtime')}\n"
-        f"SRAM     {size('sram_bytes', 'arena', 'runtime')}, "
-        f"fullest in {document['sram_bytes']['peak_layer']}\n"
-        f"energy   {spread('energy_mj', 'mJ')} a reading\n"
-        f"power    {spread('power_mw', 'mW')} on average{calibrated}\n\n"
+        f"{card.board} with {card.engine}; value (low to high)\n"
+        f"latency  {spread(card.latency_ms, 'ms')}\n"
+        f"flash    {flash}\n"
+        f"SRAM     {sram}, fullest in {card.peak_layer}\n"
+        f"energy   {spread(card.energy_mj, 'mJ')} a reading\n"
+        f"power    {spread(card.power_mw, 'mW')} on average"
+        f"{'' if card.in_calibrated_range else outside}\n\n"
         + text_table(("layer", "op", "MACs", "cycles", "weight B", "live B"), rows)
     )
-
-
-def _value(figure: Any) -> float:
-    return float(figure["value"] if isinstance(figure, dict) else figure)

@@ -5,13 +5,17 @@ from __future__ import annotations
 import shlex
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from nas.cli.common import emit, verb
 from nas.cli.options import AsJson, ReportData, ReportFrom, Split, Text
 from ppgnas.tables import text_table
+
+if TYPE_CHECKING:
+    from nas.run.card import Card
+    from nas.run.folder import RunDir
 
 
 @verb
@@ -139,71 +143,66 @@ def search(
             if run.exists
             else "Nothing was written."
         ) from None
-    document = summary(run)
     if as_json:
-        emit(document)
+        emit(summary(run))
     else:
-        print(as_text(document))
+        print(as_text(run))
 
 
-def summary(run: Any) -> dict[str, Any]:
+def summary(run: RunDir) -> dict[str, Any]:
     """The document of `search --json`."""
-    config, candidates = run.document(), run.candidates()
-    finalists = []
-    for number in run.finalists():
-        card = run.card(number)
-        report, costs = card.report, card.costs
-        finalists.append(
-            {
-                "model": f"{run.path}:{number}",
-                "id": card.id,
-                "mae_bpm": report.mae_bpm,
-                "mae_bpm_smoothed": report.mae_bpm_smoothed,
-                "search_mae_bpm": card.search_mae_bpm.retrained_int8,
-                "weight_bytes": card.weight_bytes,
-                "flash_bytes": costs.flash_bytes.value,
-                "sram_bytes": costs.sram_bytes.value,
-                "latency_ms": costs.latency_ms.value,
-                "power_mw": costs.power_mw.value,
-            }
-        )
+    document, candidates = run.document(), run.candidates()
     return {
         "run": str(run.path),
         "report": str(run.report),
-        "synthetic": config.synthetic,
+        "synthetic": document.synthetic,
         "considered": candidates.considered,
         "evaluated": candidates.evaluated,
-        "finalists": finalists,
-        "time_s": config.time_s,
+        "finalists": [
+            {
+                "model": f"{run.path}:{number}",
+                "id": card.id,
+                "mae_bpm": card.report.mae_bpm,
+                "mae_bpm_smoothed": card.report.mae_bpm_smoothed,
+                "search_mae_bpm": card.search_mae_bpm.retrained_int8,
+                "weight_bytes": card.weight_bytes,
+                "flash_bytes": card.costs.flash_bytes.value,
+                "sram_bytes": card.costs.sram_bytes.value,
+                "latency_ms": card.costs.latency_ms.value,
+                "power_mw": card.costs.power_mw.value,
+            }
+            for number, card in _cards(run)
+        ],
+        "time_s": document.time_s,
     }
 
 
-def as_text(document: dict[str, Any]) -> str:
+def as_text(run: RunDir) -> str:
     """The same for people."""
     from nas.run.units import format_bytes, format_duration
 
+    document, candidates = run.document(), run.candidates()
     rows = [
         (
-            item["model"],
-            f"{item['mae_bpm']:.2f}",
-            f"{item['mae_bpm_smoothed']:.2f}",
-            format_bytes(item["weight_bytes"]),
-            format_bytes(item["flash_bytes"]),
-            format_bytes(item["sram_bytes"]),
-            f"{item['latency_ms']:.2f}",
-            f"{item['power_mw']:.2f}",
+            f"{run.path}:{number}",
+            f"{card.report.mae_bpm:.2f}",
+            f"{card.report.mae_bpm_smoothed:.2f}",
+            format_bytes(card.weight_bytes),
+            format_bytes(card.costs.flash_bytes.value),
+            format_bytes(card.costs.sram_bytes.value),
+            f"{card.costs.latency_ms.value:.2f}",
+            f"{card.costs.power_mw.value:.2f}",
         )
-        for item in document["finalists"]
+        for number, card in _cards(run)
     ]
     header = ("model", "MAE BPM", "smoothed", "weights", "flash", "SRAM", "ms", "mW")
-    lines = [
-        "",
-        f"{document['considered']} networks considered, {document['evaluated']} evaluated, "
-        f"{len(rows)} finalists in {format_duration(document['time_s']['total'])}.",
-        f"MAE of report people, int8{' (SYNTHETIC recordings)' if document['synthetic'] else ''}:",
-        "",
-        text_table(header, rows),
-        "",
-        f"Report: {document['report']}",
-    ]
-    return "\n".join(lines)
+    return (
+        f"\n{candidates.considered} networks considered, {candidates.evaluated} evaluated, "
+        f"{len(rows)} finalists in {format_duration(document.time_s['total'])}.\n"
+        f"MAE of report people, int8{' (SYNTHETIC recordings)' if document.synthetic else ''}:\n\n"
+        f"{text_table(header, rows)}\n\nReport: {run.report}"
+    )
+
+
+def _cards(run: RunDir) -> list[tuple[int, Card]]:
+    return [(number, run.card(number)) for number in run.finalists()]
