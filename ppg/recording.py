@@ -76,10 +76,10 @@ class Recording:
                 f"{WINDOW_S:.0f} s"
             )
 
-    def on_published_clock(self) -> Recording:
-        """The same with windows where they were published, the lag of the labels not corrected."""
-        starts = self.window_start_s - self.label_lag_s
-        return replace(self, window_start_s=starts, label_lag_s=0.0)
+    def with_lag(self, lag_s: float) -> Recording:
+        """The same with another offset of the label clock; 0 is the published clock."""
+        start_s = self.window_start_s - self.label_lag_s + lag_s
+        return replace(self, window_start_s=start_s, label_lag_s=lag_s)
 
     @property
     def person(self) -> str:

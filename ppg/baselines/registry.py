@@ -19,7 +19,7 @@ SLOPE = "-slope"
 Baseline = Callable[[WindowSet, int], NDArray[np.float64]]
 _METHODS = {"spectral-peak": spectral_peak, "spectral-motion": spectral_motion, "wiener": wiener}
 BASELINES: Mapping[str, Baseline] = MappingProxyType(
-    {**_METHODS, **{name + SLOPE: method for name, method in _METHODS.items()}}
+    {name + end: method for end in ("", SLOPE) for name, method in _METHODS.items()}
 )
 
 

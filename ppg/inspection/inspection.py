@@ -10,8 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ppg.identity import one_person_groups
-from ppg.inspection.reference import reference_noise_bpm
-from ppg.inspection.signals import signal_warnings
+from ppg.inspection.signals import reference_noise_bpm, signal_warnings
 from ppg.label_lag import Lag, agreement, best_shift
 from ppg.naive import spectra, still
 from ppg.npz import folder as npz

@@ -1,4 +1,4 @@
-"""What the signals of one recording show: rails, dead channels, units, durations, labels."""
+"""What one recording shows: rails, dead channels, units, durations, labels and their noise."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ppg.plausible import apart_s, median_acc_g, unit_guess
 from ppg.recording import Recording
-from ppgnas.task import WINDOW_S
+from ppgnas.task import STRIDE_S, WINDOW_S
 
 RAILED_SHARE = 0.01
 RUN = 3  # equal samples in a row at the end of the range; a peak has one or two
@@ -18,6 +18,7 @@ GRAVITY_G = (0.7, 2.0)
 INVALID_SHARE = 0.1
 COVERED_SHARE = 0.7
 AXES = "xyz"
+FEWEST_TRIPLES = 20
 
 
 def signal_warnings(recording: Recording) -> Iterator[tuple[str, str]]:
@@ -48,6 +49,28 @@ def railed_share(channel: NDArray[np.float32]) -> float:
         runs = float(lengths[lengths >= RUN].sum()) / len(channel)
         share += whole if whole > CROWDED_SHARE else runs
     return share
+
+
+def reference_noise_bpm(recording: Recording) -> float | None:
+    """Mean absolute error that even an exact reading would have against this reference.
+
+    Heart rates averaged over 8 s and taken every 2 s lie nearly on a line three at a time; what
+    is left of it is noise of the reference: few beats, a coarse clock, rounding. With independent
+    Gaussian errors of three neighbours the second difference is sqrt(6) times as large as one of
+    them. Neighbours share beats, so their errors are not quite independent, and a turn of the rate
+    counts as noise: an estimate, not a bound.
+
+    Returns:
+        BPM; None where fewer than 20 triples of windows follow each other.
+    """
+    usable, at = recording.usable, recording.window_start_s
+    follows = (np.abs(np.diff(at) - STRIDE_S) < 0.1) & usable[1:] & usable[:-1]
+    middle = np.flatnonzero(follows[1:] & follows[:-1]) + 1
+    if len(middle) < FEWEST_TRIPLES:
+        return None
+    bpm = recording.hr_bpm
+    second = bpm[middle - 1] - 2 * bpm[middle] + bpm[middle + 1]
+    return float(np.abs(second).mean() / np.sqrt(6))
 
 
 def _channel(name: str, channel: NDArray[np.float32]) -> Iterator[tuple[str, str]]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -197,7 +197,7 @@ def read_folder(path: Path, *, lag_s: float | None = None) -> list[Recording]:
         entries = [Entry(file, known.read(file, path)) for known, file in found]
         check_recordings(entries)
         recordings = [entry.recording for entry in entries]
-    return recordings if lag_s is None else [with_lag(r, lag_s) for r in recordings]
+    return recordings if lag_s is None else [r.with_lag(lag_s) for r in recordings]
 
 
 def unread_beside(path: Path) -> str:
@@ -219,12 +219,6 @@ def unread_beside(path: Path) -> str:
         f"{path}: its .npz recordings are read, its files of {' and '.join(lost)} are not; "
         "convert them to .npz too (ppgnas data convert), or keep them in a folder of their own."
     )
-
-
-def with_lag(recording: Recording, lag_s: float) -> Recording:
-    """The same recording with another offset of the label clock."""
-    start_s = recording.window_start_s - recording.label_lag_s + lag_s
-    return replace(recording, window_start_s=start_s, label_lag_s=lag_s)
 
 
 def where_it_lies(path: Path) -> str:

@@ -39,9 +39,7 @@ Arrays = dict[str, NDArray[Any]]
 
 def recording_of(path: Path, arrays: Arrays) -> Recording:
     ppg, ppg_hz = _signal(path, arrays, "ppg")
-    acc, acc_hz = None, None
-    if "acc" in arrays:
-        acc, acc_hz = _signal(path, arrays, "acc")
+    acc, acc_hz = _signal(path, arrays, "acc") if "acc" in arrays else (None, None)
     window_s = _number(path, arrays, "hr_window_s")
     if window_s != WINDOW_S:
         raise _bad(path, "hr_window_s", f"is {window_s:g} s", f"{WINDOW_S:g} s")
@@ -119,9 +117,7 @@ def recording_of(path: Path, arrays: Arrays) -> Recording:
 def signals_of(path: Path, arrays: Arrays) -> Recording:
     """A recording without a reference: no windows; a name that is missing comes from the file."""
     ppg, ppg_hz = _signal(path, arrays, "ppg")
-    acc, acc_hz = None, None
-    if "acc" in arrays:
-        acc, acc_hz = _signal(path, arrays, "acc")
+    acc, acc_hz = _signal(path, arrays, "acc") if "acc" in arrays else (None, None)
     named = {
         key: _name(path, arrays, key) if key in arrays else default
         for key, default in (

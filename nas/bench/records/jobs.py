@@ -123,7 +123,7 @@ def read_for(config: RecordsConfig, arch: Arch | None, say: Say = _nothing) -> l
     """
     recordings = read_source(config.data, seed=0)
     if config.clock == "published":
-        recordings = [recording.on_published_clock() for recording in recordings]
+        recordings = [recording.with_lag(0.0) for recording in recordings]
     recordings = config.rules.select(recordings)
     if arch is None or arch.acceleration:
         having = [recording for recording in recordings if recording.acc is not None]

@@ -9,8 +9,7 @@ import pytest
 
 from ppg.identity import one_person_groups, trace_distance
 from ppg.inspection.inspection import histogram, inspect
-from ppg.inspection.reference import reference_noise_bpm
-from ppg.inspection.signals import railed_share, signal_warnings
+from ppg.inspection.signals import railed_share, reference_noise_bpm, signal_warnings
 from ppg.label_lag import aligned
 from ppg.naive import RATES_BPM, spectra, still
 from ppg.recording import Recording

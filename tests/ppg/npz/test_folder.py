@@ -31,7 +31,7 @@ def test_physical_values_and_corrected_clock(tmp_path: Path) -> None:
 def test_the_published_clock_is_kept_and_written_back(tmp_path: Path) -> None:
     recording = read_recording(save(tmp_path / "r.npz"))
     assert recording.label_lag_s == -1.5
-    assert recording.on_published_clock().window_start_s.tolist() == [0, 2, 4, 6]
+    assert recording.with_lag(0.0).window_start_s.tolist() == [0, 2, 4, 6]
     write_recording(tmp_path / "again.npz", recording)
     assert equal(read_recording(tmp_path / "again.npz"), recording)
 

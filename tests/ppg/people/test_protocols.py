@@ -109,9 +109,9 @@ def test_people_whose_mapping_is_unknown_only_train() -> None:
 
 def test_the_published_clock_takes_the_lag_back() -> None:
     shifted = replace(of("a", "x"), label_lag_s=1.5)
-    plain = shifted.on_published_clock()
+    plain = shifted.with_lag(0.0)
     np.testing.assert_array_equal(plain.window_start_s, shifted.window_start_s - 1.5)
-    assert plain.label_lag_s == 0 and plain.on_published_clock().label_lag_s == 0
+    assert plain.label_lag_s == 0 and plain.with_lag(0.0).label_lag_s == 0
 
 
 def test_folds_of_one_data_set_train_on_others_too() -> None:
