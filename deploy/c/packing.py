@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from deploy.c.depthwise import weight_words
 from deploy.integers import fixed_point, single_rounding
+from deploy.integers.fixed_point import Ints
 from deploy.integers.quantized import QuantizedNet
 from hwmodels.generated_c.steps import dot_words, widened
 from hwmodels.graph import Layer
@@ -69,7 +70,7 @@ def folded_biases(net: QuantizedNet, layer: Layer) -> NDArray[np.int64]:
     weights = net.weights[layer.name].astype(np.int64)
     axes = (0, 1, 2) if layer.op == "depthwise_conv" else tuple(range(1, weights.ndim))
     zero_point = net.activations[layer.inputs[0]][1]
-    biases = net.biases[layer.name] - zero_point * weights.sum(axis=axes)
+    biases: Ints = net.biases[layer.name] - zero_point * weights.sum(axis=axes)
     # Any partial sum of stored inputs stays below this.
     reach = np.abs(biases) + 128 * np.abs(weights).sum(axis=axes)
     if reach.max() > fixed_point.INT32_MAX:

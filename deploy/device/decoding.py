@@ -112,7 +112,10 @@ def expected_error(spread_q8: Ints, calibration: Calibration | None) -> Ints:
     right = np.clip(np.searchsorted(x, at, side="right"), 1, max(len(x) - 1, 1))
     right = np.minimum(right, len(x) - 1)
     left = np.maximum(right - 1, 0)
-    return y[left] + (y[right] - y[left]) * (at - x[left]) // np.maximum(x[right] - x[left], 1)
+    result: Ints = y[left] + (y[right] - y[left]) * (at - x[left]) // np.maximum(
+        x[right] - x[left], 1
+    )
+    return result
 
 
 def read(w: Ints, calibration: Calibration | None = None, *, seen: Ints | None = None) -> Reading:

@@ -65,7 +65,8 @@ def multiply_shift(x: ArrayLike, factor: ArrayLike, shift: ArrayLike) -> Ints:
     high, low = wide >> 32, wide & _LOW_WORD
     left = np.asarray(shift, np.int64) - 32
     carry = (low * by + _HALF_WORD) >> 32
-    return (high * by + carry + ((np.int64(1) << left) >> 1)) >> left
+    result: Ints = (high * by + carry + ((np.int64(1) << left) >> 1)) >> left
+    return result
 
 
 def bit_length(x: ArrayLike) -> Ints:

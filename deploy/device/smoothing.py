@@ -106,7 +106,8 @@ def weigh(belief: Ints, seen: Ints) -> Ints:
     total = product.sum(axis=1, keepdims=True)
     up = np.maximum(62 - bit_length(total), 0)
     reciprocal = (np.int64(1) << 61) // ((total << up) >> 31)
-    return (((product << up) >> 31) * reciprocal) >> 30
+    result: Ints = (((product << up) >> 31) * reciprocal) >> 30
+    return result
 
 
 def smooth(

@@ -57,7 +57,8 @@ def _line(table: tuple[int, ...], step: Ints, between: Ints, bits: int) -> Ints:
 def exp2(x: Ints, *, up: int = 0) -> Ints:
     """`2^-x * 2^(31 + up)` of `x >= 0` in units of 2^-24."""
     whole = np.minimum(x >> 24, 62)
-    return (_line(EXP2, (x >> 18) & 63, x & (2**18 - 1), 18) << up) >> whole
+    result: Ints = (_line(EXP2, (x >> 18) & 63, x & (2**18 - 1), 18) << up) >> whole
+    return result
 
 
 def weights(logits: NDArray[np.int8], exponent: int) -> Ints:

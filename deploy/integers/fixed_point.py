@@ -62,7 +62,8 @@ def high_mul(a: Ints, b: Ints | int) -> Ints:
     signs. Only `INT32_MIN * INT32_MIN` saturates.
     """
     product = (np.asarray(a, np.int64) * np.asarray(b, np.int64) + 2**30) >> 31
-    return np.minimum(product, INT32_MAX)
+    result: Ints = np.minimum(product, INT32_MAX)
+    return result
 
 
 def divide_by_power_of_two(x: Ints, exponent: Ints | int) -> Ints:
@@ -153,7 +154,8 @@ def rounded_mean(total: Ints, count: ArrayLike) -> Ints:
     of the centred values. TFLite: `(total +- count / 2) / count`, both divisions truncating.
     """
     total, count = np.asarray(total, np.int64), np.asarray(count, np.int64)
-    return np.sign(total) * ((np.abs(total) + count // 2) // count)
+    result: Ints = np.sign(total) * ((np.abs(total) + count // 2) // count)
+    return result
 
 
 def activation_range(activation: str, scale: float, zero_point: int) -> tuple[int, int]:

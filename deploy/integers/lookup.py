@@ -43,7 +43,8 @@ def _logistic(net: QuantizedNet, layer: Layer, litert: bool) -> NDArray[np.int8]
     if litert:
         x = np.clip(centred.astype(np.float32) * np.float32(scale), -80, 80)
         stored = np.rint(256 / (1 + np.exp(-x))) - 128
-        return np.clip(stored, -128, 127).astype(np.int8)
+        result: NDArray[np.int8] = np.clip(stored, -128, 127).astype(np.int8)
+        return result
     by = fixed_point.quantize_multiplier(scale * 2.0 ** (31 - _INPUT_BITS))
     radius = np.floor((2.0**_INPUT_BITS - 1) * 2.0 ** (31 - _INPUT_BITS) / 2.0 ** float(by.shift))
     inside = np.abs(centred) < radius
@@ -80,7 +81,8 @@ def _one_over_one_plus(a: Ints) -> Ints:
     x = 1515870810 + high_mul(half, -1010580540)  # 48/17 - 32/17 of it
     for _ in range(3):
         x = x + (high_mul(x, (1 << 29) - high_mul(half, x)) << 2)
-    return np.minimum(x << 1, _ONE)
+    result: Ints = np.minimum(x << 1, _ONE)
+    return result
 
 
 TABLES: dict[Op, Callable[[QuantizedNet, Layer, bool], NDArray[np.int8]]] = {"logistic": _logistic}

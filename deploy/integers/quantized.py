@@ -137,7 +137,8 @@ class QuantizedNet:
         top = high * positive + low * negative
         bottom = low * positive + high * negative
         bias = np.abs(self.biases[layer.name].astype(np.float64))
-        return np.maximum(top, -bottom) + bias
+        result: NDArray[np.float64] = np.maximum(top, -bottom) + bias
+        return result
 
     def quantize_input(self, x: ArrayLike) -> NDArray[np.int8]:
         """Real windows to the network's input.

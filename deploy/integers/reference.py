@@ -313,7 +313,8 @@ def _max_pool(net: QuantizedNet, layer: Layer, rule: Rule) -> Kernel:
 
     def max_pool(x: Centred) -> Centred:
         largest = _taps(net, layer, x, fill=-np.inf).max(axis=(3, 4))
-        return np.clip(largest, low, high).astype(np.float32)
+        result: Centred = np.clip(largest, low, high).astype(np.float32)
+        return result
 
     return max_pool
 

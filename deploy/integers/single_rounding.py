@@ -153,4 +153,5 @@ class Requantizer:
         np.add(value, self._offset, out=value)
         np.floor(value, out=value)
         centred = value.astype(np.float32)
-        return np.clip(centred, self._low, self._high, out=centred)
+        result: NDArray[np.float32] = np.clip(centred, self._low, self._high, out=centred)
+        return result

@@ -246,7 +246,7 @@ class _Writer:
 def _aligned_buffer_class(schema: ModuleType) -> type:
     """`BufferT` whose bytes start at a multiple of 16; the generated one aligns to 1."""
 
-    class AlignedBuffer(schema.BufferT):  # type: ignore[name-defined]
+    class AlignedBuffer(schema.BufferT):  # type: ignore[misc, name-defined]
         def __init__(self, content: bytes) -> None:
             super().__init__()
             self.data = np.frombuffer(content, np.uint8)
@@ -272,7 +272,7 @@ def _shared_quantization_class(schema: ModuleType) -> type:
     """
     written: dict[bytes, int] = {}
 
-    class SharedQuantization(schema.QuantizationParametersT):  # type: ignore[name-defined]
+    class SharedQuantization(schema.QuantizationParametersT):  # type: ignore[misc, name-defined]
         def Pack(self, builder: Any) -> int:
             scale = _vector(builder, self.scale)
             zero_point = _vector(builder, self.zeroPoint)

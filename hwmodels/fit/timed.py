@@ -191,7 +191,10 @@ def fit_networks(
 
     def predict(seen: NDArray[np.int64], left_out: NDArray[np.int64]) -> Array:
         scales, per_instruction = parameters(seen)
-        return scaled[left_out] @ scales + per_instruction * unscaled[left_out] + fixed[left_out]
+        result: Array = (
+            scaled[left_out] @ scales + per_instruction * unscaled[left_out] + fixed[left_out]
+        )
+        return result
 
     scales, per_instruction = parameters(np.arange(len(networks)))
     held_out = leave_groups_out([network.model for network in networks], cycles, predict)
