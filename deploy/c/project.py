@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from deploy.c.build import model_texts
 from deploy.c.reading import SensorChain, reading_texts
 from deploy.c.source import Source, generate
-from deploy.device.c_text import plain_name
+from deploy.device.c_text import plain_name, resolve
 from deploy.integers import reference
 from deploy.integers.quantized import QuantizedNet
 from ppgnas.tables import markdown_table
@@ -169,32 +169,20 @@ def _reading_lines(net: QuantizedNet, made: Source, reading: SensorChain) -> lis
     around = reading_texts(net, made, "", reading)
     front = reading.front_end
     sensors = f"PPG of {front.ppg_channels} channel(s) at {front.ppg_hz} Hz"
-    push_acc = []
     if front.acceleration:
         sensors += f", acceleration at {front.acc_hz} Hz with {front.counts_per_g} counts to 1 g"
-        push_acc = ["    due |= ppg_push_acc(&state, xyz) == 1;              /* int16_t[3] */"]
+    calls = resolve(
+        (_EXAMPLE / "sensors.c").read_text(encoding="utf-8"), {"SENSORS_ACC": front.acceleration}
+    )
     return [
         "## From raw samples to a heart rate",
         "",
         f"The front end was made for {sensors}; other rates need another export (`--ppg-hz`, "
         "`--acc-hz`, `--ppg-channels`, `--counts-per-g`). Everything is in integers. "
-        f"Smoothing: {reading.decoder.smoothing}.",
+        f"Smoothing: {reading.decoder.smoothing}. These are the calls, a file that compiles; "
+        "smoothed.bpm_q8 / 256.0 is the heart rate, smoothed.error_q8 / 256.0 its expected error:",
         "",
-        "    static ppg_state_t state;                             /* of the front end */",
-        "    static ppg_smoother_t smoother;",
-        "    static uint64_t memory[(PPG_MEMORY_BYTES + 7) / 8];",
-        "    int16_t window[PPG_WINDOW_WORDS];",
-        "    ppg_reading_t raw, smoothed;",
-        "    ppg_reset(&state);",
-        "    ppg_smoother_reset(&smoother);",
-        "    /* for each sample: */",
-        "    int due = ppg_push_ppg(&state, counts) == 1;          "
-        f"/* int32_t[{front.ppg_channels}] */",
-        *push_acc,
-        "    if (due && ppg_window(&state, window) == PPG_OK) {",
-        "        ppg_predict(window, first ? 0 : 1, memory, &smoother, &raw, &smoothed);",
-        "        /* smoothed.bpm_q8 / 256.0 BPM, expected error smoothed.error_q8 / 256.0 BPM */",
-        "    }",
+        *(f"    {line}".rstrip() for line in calls.splitlines()),
         "",
         f"State: {around.state_bytes[0]} bytes of the front end, {around.state_bytes[1]} of the "
         f"smoother; memory: {around.memory_bytes} bytes, nothing between calls. Tables: "

@@ -112,3 +112,12 @@ def band_pass(hz: Fraction, *, slope: bool) -> BandPass:
         if np.abs(signal.sosfilt(part, impulse)).sum() > _MAX_GAIN:
             raise ExportError(f"the band-pass at {hz} Hz amplifies more than {_MAX_GAIN:g} times")
     return chosen
+
+
+def hold_samples(hz: Fraction) -> int:
+    """Invalid samples in a row that end a signal: 1/4 s. Fewer are filtered as the last valid one.
+
+    From the last of them on the filter gives 0, and with the next valid sample it starts anew: a
+    new level of light would ring for seconds.
+    """
+    return max(1, int(hz / 4))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from ctypes import Structure, c_int32, c_int64, sizeof
+from ctypes import Structure, c_int32, c_int64, c_uint32, sizeof
 from fractions import Fraction
 from typing import Any
 
+from deploy.device import following
 from deploy.device.c_text import CPart, macros, read_text, resolve, table
-from deploy.device.filtering import FRACTION_BITS, PRE_SHIFT, band_pass
+from deploy.device.filtering import FRACTION_BITS, PRE_SHIFT, band_pass, hold_samples
 from deploy.device.normalising import (
     LARGEST_ACC_SHIFT,
     MIXED_FLOOR,
@@ -21,8 +22,15 @@ from deploy.device.windows import DEAD_SPAN, MANTISSA_BITS
 from ppg.windows import STREAM_HZ
 
 _HELPERS = ("shift_right", "floor_divide", "bit_length", "square_root", "line")
-_NEED_LIMIT = 2**30
-_ERRORS = {"PPG_OK": 0, "PPG_ERROR_OUT_OF_STEP": "(-3)", "PPG_ERROR_NO_WINDOW": "(-4)"}
+_TEXTS = ("filtering.c", "sampling.c", "windows.c")
+_ERRORS = {
+    "PPG_OK": 0,
+    "PPG_ERROR_OUT_OF_STEP": "(-3)",
+    "PPG_ERROR_NO_WINDOW": "(-4)",
+    "PPG_ERROR_NOT_RESET": "(-5)",
+}
+_STATES = {"FRONT_LOST": "(-1)", "FRONT_RESET": 0x50504701, "FRONT_READY": 0x50504702}
+"""A clock whose sensor lost samples; what `ready` is before and after the first window is due."""
 
 
 def front_end_c(front_end: FrontEnd, *, scale: float, zero_point: int) -> CPart:
@@ -38,7 +46,8 @@ def front_end_c(front_end: FrontEnd, *, scale: float, zero_point: int) -> CPart:
     by = normaliser(front_end, scale=scale, zero_point=zero_point)
     flags = {"FRONT_ACC": front_end.acceleration, "FRONT_TWO_STAGES": front_end.two_stages}
     tables, table_bytes = _tables(front_end, by)
-    text = resolve(read_text("front_end.c"), flags).replace("FRONT_TABLES\n", tables)
+    text = resolve("".join(read_text(name) for name in _TEXTS), flags)
+    text = text.replace("FRONT_TABLES\n", tables)
     helpers = _HELPERS if front_end.acceleration else _without_acceleration()
     return CPart(
         header=_header(front_end, flags),
@@ -63,7 +72,7 @@ def _header(front_end: FrontEnd, flags: dict[str, bool]) -> str:
         "PPG_WINDOW_WORDS": front_end.window_words,
         "PPG_STRIDE_STEPS": front_end.stride_steps,
         "PPG_RING_STEPS": front_end.ring_steps,
-        "PPG_SLACK_STEPS": front_end.ring_steps - front_end.steps,
+        "PPG_SLACK_STEPS": front_end.slack_steps,
     }
     text = macros(_ERRORS) + macros(sizes)
     if front_end.acceleration:
@@ -82,7 +91,8 @@ def _constants(front_end: FrontEnd, by: Normaliser) -> str:
         "FRONT_PRE_SHIFT": PRE_SHIFT,
         "FRONT_MANTISSA_BITS": MANTISSA_BITS,
         "FRONT_DEAD_SPAN": DEAD_SPAN,
-        "FRONT_NEED_LIMIT": _NEED_LIMIT,
+        "FRONT_ONE_BITS": following.ONE_BITS,
+        "FRONT_ONE": f"((int64_t)1 << {following.ONE_BITS})",
         "FRONT_Z_SHIFT": Z_SHIFT,
         "FRONT_MIXED_SQUARES": f"{front_end.steps * MIXED_FLOOR**2}u",
         "FRONT_INVERSE_SCALE": by.inverse_scale.mantissa,
@@ -100,8 +110,12 @@ def _constants(front_end: FrontEnd, by: Normaliser) -> str:
             "FRONT_ACC_SHIFT_LIMIT": LARGEST_ACC_SHIFT,
             "FRONT_ACC_FLOOR": f"UINT64_C({by.acc_floor})",
             "FRONT_FIRST_OCTAVE": by.first_octave,
+            "FRONT_ACC_EXPONENT": front_end.steps * front_end.channels,
         }
-    return macros(values)
+        values |= following.constants(
+            slack_steps=front_end.slack_steps, block_steps=front_end.stride_steps
+        )
+    return macros(_STATES) + macros(values)
 
 
 def _tables(front_end: FrontEnd, by: Normaliser) -> tuple[str, int]:
@@ -121,13 +135,13 @@ def _tables(front_end: FrontEnd, by: Normaliser) -> tuple[str, int]:
             f"    {{{band.gain.mantissa}, {band.gain.shift + PRE_SHIFT}, "
             f"{{{band.before[0]}, {band.before[1]}}},\n"
             + "".join(f"     {{{column}}},\n" for column in columns)
-            + f"     {step}, {grid}}},\n"
+            + f"     {step}, {grid}, {hold_samples(hz)}}},\n"
         )
     text = (
         "/* Band-pass and clock: PPG, then acceleration. */\n"
         f"static const front_sensor_t front_sensors[{len(rows)}] = {{\n{''.join(rows)}}};\n"
     )
-    size = 72 * len(rows)
+    size = 76 * len(rows)
     if front_end.acceleration:
         text += "\n/* (1 + j / 64)^(-ACC_POWER / 2) * 2^31, then the factor of each octave. */\n"
         text += table("uint32_t", "front_power", by.power)
@@ -140,7 +154,7 @@ def _tables(front_end: FrontEnd, by: Normaliser) -> tuple[str, int]:
 def state_structure(front_end: FrontEnd) -> type[Structure]:
     """`ppg_state_t` as ctypes lays it out, which is as the compilers of Cortex-M do."""
     stream = [("stream", c_int64)] if front_end.two_stages else []
-    clocks = [("stream_due", c_int32)] if front_end.two_stages else []
+    clocks = ["stream_due", "stream_invalid"] if front_end.two_stages else []
 
     class Lane(Structure):
         _fields_ = [
@@ -151,17 +165,26 @@ def state_structure(front_end: FrontEnd) -> type[Structure]:
 
     class Clock(Structure):
         _fields_ = [
-            ("due", c_int32),
-            *clocks,
-            *((name, c_int32) for name in ("need", "at", "started")),
+            ("due", c_int64),
+            *((name, c_int32) for name in ("need", "at", "started", "gap", *clocks)),
+        ]
+
+    class Follow(Structure):
+        _fields_ = [
+            (name, c_int32)
+            for name in (
+                *("left", "low", "high", "reference", "range", "widest", "blocks"),
+                *("following", "rate", "correction", "lost"),
+            )
         ]
 
     channels, steps = front_end.ppg_channels, front_end.ring_steps
+    marks = c_uint32 * -(-steps // 32)
     acc_first: list[tuple[str, Any]] = []
     acc_last: list[tuple[str, Any]] = []
     if front_end.acceleration:
-        acc_first = [("acc_lane", Lane * 3), ("acc_clock", Clock)]
-        acc_last = [("acc_ring", c_int32 * 3 * steps)]
+        acc_first = [("acc_lane", Lane * 3), ("acc_clock", Clock), ("follow", Follow)]
+        acc_last = [("acc_ring", c_int32 * 3 * steps), ("acc_marks", marks)]
 
     class State(Structure):
         _fields_ = [
@@ -170,6 +193,7 @@ def state_structure(front_end: FrontEnd) -> type[Structure]:
             ("ppg_clock", Clock),
             ("ready", c_int32),
             ("ppg_ring", c_int32 * channels * steps),
+            ("ppg_marks", marks),
             *acc_last,
         ]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -25,7 +26,7 @@ class FrontEnd:
     """Rates and channels, checked once.
 
     Attributes:
-        ppg_hz: rate of the PPG sensor; exact, so that no clock drifts.
+        ppg_hz: rate of the PPG sensor, exact; its clock is the one that counts.
         acc_hz: rate of the acceleration; None for a network that reads PPG alone.
         rate_hz: rate of the network's input.
         ppg_channels: 1 to 3; they are averaged into one.
@@ -76,9 +77,16 @@ class FrontEnd:
         return int(STRIDE_S * self.rate_hz)
 
     @property
+    def slack_steps(self) -> int:
+        """`slack_s` in samples at the network's rate."""
+        return max(1, int(self.slack_s * self.rate_hz))
+
+    @property
     def ring_steps(self) -> int:
-        """Samples that are kept: a window and the slack, one more than it at least."""
-        return self.steps + max(1, int(self.slack_s * self.rate_hz))
+        """Samples that are kept: a window, the slack, and what one push can bring beyond it."""
+        slowest = self.ppg_hz if self.acc_hz is None else min(self.ppg_hz, self.acc_hz)
+        at_once = math.ceil(Fraction(9, 8) * self.rate_hz / slowest)
+        return self.steps + self.slack_steps + at_once - 1
 
     @property
     def acceleration(self) -> bool:
@@ -92,8 +100,8 @@ class FrontEnd:
 
     @property
     def window_words(self) -> int:
-        """int16 words of a window: its samples and, with acceleration, their block exponent."""
-        return self.steps * self.channels + int(self.acceleration)
+        """int16 words of a window: samples, exponent of the acceleration if any, invalid steps."""
+        return self.steps * self.channels + int(self.acceleration) + 1
 
     @property
     def two_stages(self) -> bool:

@@ -88,6 +88,7 @@ static void decoder_read(const uint32_t *w, const uint32_t *seen,
         fixed_floor_divide(256 * seen_first + (int64_t)(seen_mass >> 1), (int64_t)seen_mass));
     reading->confidence_q15 = (uint16_t)((mass << 15) / total);
     reading->error_q8 = decoder_error(reading->spread_q8, by);
+    reading->invalid_steps = 0;
 }
 
 static void decoder_decode(const int8_t *logits, uint32_t *scratch,

@@ -5,6 +5,7 @@ typedef struct {
     uint16_t spread_q8;      /* standard deviation of the class probabilities in 1/256 BPM */
     uint16_t confidence_q15; /* probability within 8 BPM of the mode, 32768 is 1 */
     uint16_t error_q8;       /* expected absolute error in 1/256 BPM, as calibrated */
+    uint16_t invalid_steps;  /* of the window's PPG_STEPS; 0: every sample was valid */
 } ppg_reading_t;
 
 /* State of the smoothing; the caller's. */

@@ -9,16 +9,28 @@ typedef struct {
     int32_t first, x1, x2;
 } ppg_lane_t;
 
-/* Clocks of one sensor. `due` and `stream_due` say where the next output sample stands. */
+/* Clock of one sensor. `due` and `stream_due` say where the next output sample stands. */
 typedef struct {
-    int32_t due;
-#if FRONT_TWO_STAGES
-    int32_t stream_due;
-#endif
+    int64_t due;
     int32_t need;
     int32_t at;
     int32_t started;
+    int32_t gap;
+#if FRONT_TWO_STAGES
+    int32_t stream_due;
+    int32_t stream_invalid;
+#endif
 } ppg_clock_t;
+#if FRONT_ACC
+
+/* How the acceleration follows the clock of the PPG. */
+typedef struct {
+    int32_t left, low, high;
+    int32_t reference, range, widest, blocks;
+    int32_t following, rate, correction;
+    int32_t lost;
+} ppg_follow_t;
+#endif
 
 /* State of the front end; the caller's, any place in SRAM that is aligned to 8. */
 typedef struct {
@@ -26,36 +38,48 @@ typedef struct {
 #if FRONT_ACC
     ppg_lane_t acc_lane[3];
     ppg_clock_t acc_clock;
+    ppg_follow_t follow;
 #endif
     ppg_clock_t ppg_clock;
     int32_t ready;
     int32_t ppg_ring[PPG_RING_STEPS][PPG_PPG_CHANNELS];
+    uint32_t ppg_marks[(PPG_RING_STEPS + 31) / 32];
 #if FRONT_ACC
     int32_t acc_ring[PPG_RING_STEPS][3];
+    uint32_t acc_marks[(PPG_RING_STEPS + 31) / 32];
 #endif
 } ppg_state_t;
 
-/* Forgets everything: before the first sample, and whenever samples were lost. */
+/* Forgets everything: call it before the first sample. */
 void ppg_reset(ppg_state_t *state);
 
-/* One sample of all PPG channels, in counts of the sensor.
- * Returns 1 when a window is due (8 s after a reset, then every 2 s), else 0;
- * PPG_ERROR_OUT_OF_STEP when one sensor is more than PPG_SLACK_STEPS ahead of the other:
- * samples were lost, call ppg_reset. */
+/* One sample of all PPG channels, in counts of the sensor; NULL for one that is missing, railed or
+ * otherwise invalid. Returns
+ *   1  a window is due, 8 s after a reset and then every 2 s;
+ *   0  nothing is;
+#if FRONT_ACC
+ *   PPG_ERROR_OUT_OF_STEP  samples of one sensor were lost: about a second or more. Invalid ones
+ *      stand in for them, the windows that hold these say so, and nothing has to be done. While a
+ *      sensor is silent this comes about once a second;
+#endif
+ *   PPG_ERROR_NOT_RESET  ppg_reset was never called; the sample is not taken. */
 int ppg_push_ppg(ppg_state_t *state, const int32_t *sample);
 #if FRONT_ACC
 
-/* One sample of the three axes, PPG_ACC_COUNTS_PER_G counts to 1 g. Returns as ppg_push_ppg. */
+/* One sample of the three axes, PPG_ACC_COUNTS_PER_G counts to 1 g, or NULL. Returns as
+ * ppg_push_ppg. The clock of the PPG counts; where that of the acceleration differs by up to 5 %,
+ * it is followed. Samples of either may come up to PPG_SLACK_STEPS before those of the other. */
 int ppg_push_acc(ppg_state_t *state, const int16_t *sample);
 #endif
 
 /* The window that was last due, PPG_WINDOW_WORDS words: [PPG_STEPS][PPG_WINDOW_CHANNELS], PPG
  * channels with a block exponent each (their size carries nothing)
 #if FRONT_ACC
- * and the axes in 2^(h - 20) g, then h, 0 to 16: 8 stands for 1/4096 g.
+ * and the axes in 2^(h - 20) g, then h, 0 to 16: 8 stands for 1/4096 g,
 #else
- * and nothing else.
+ * and nothing else,
 #endif
+ * then how many of its PPG_STEPS steps are invalid.
  * Returns PPG_OK, or PPG_ERROR_NO_WINDOW where none was due yet or it waited too long. */
 int ppg_window(const ppg_state_t *state, int16_t *window);
 

@@ -11,6 +11,7 @@ import pytest
 
 from deploy.c.build import model_texts
 from deploy.c.host import defined
+from deploy.c.project import project
 from deploy.c.reading import SensorChain, reading_texts
 from deploy.c.source import generate, header
 from deploy.device.decoder import Decoder
@@ -26,7 +27,7 @@ from ppgnas.errors import ExportError
 from search_spaces.arch import Arch
 from search_spaces.lower import lower
 from search_spaces.space import SearchSpace
-from tests.deploy.device.c_device import FrontEndC, ReadingC
+from tests.deploy.device.c_device import NOT_RESET, OUT_OF_STEP, FrontEndC, ReadingC
 from tests.deploy.device.recordings import stream_windows
 from tests.deploy.device.rule import normalise
 
@@ -110,3 +111,57 @@ def test_what_does_not_fit_is_refused() -> None:
     ):
         with pytest.raises(ExportError, match=r"the network reads \(1, 256, 4\)"):
             model_texts(net, made, around(net, wrong, "none"))
+
+
+@pytest.mark.parametrize("acceleration", [True, False])
+def test_the_code_of_the_readme_compiles_and_reads(
+    acceleration: bool, tmp_path: Path, host: HostCompiler
+) -> None:
+    _, net = network(acceleration=acceleration, rate_hz=32)
+    end = FrontEnd(Fraction(64), Fraction(32) if acceleration else None, 32, ppg_channels=1)
+    window = np.zeros(net.graph.shape(net.graph.input)[1:], np.int8)
+    made = project(net, window, title="a network", reading=around(net, end, "hmm"))
+    for name, text in made.texts.items():
+        (tmp_path / name).write_text(text)
+    readme = made.texts["README.md"].split("## From raw samples", 1)[1].split("\n## ", 1)[0]
+    lines = [line[4:] for line in readme.splitlines() if line.startswith("    ") or not line]
+    code = "\n".join(lines) + "\n"
+    assert ("acc" in code) == acceleration and "#if" not in code
+    (tmp_path / "sensors.c").write_text(code)
+    library = CDLL(
+        str(
+            host.build_shared(
+                [tmp_path / "model.c", tmp_path / "sensors.c"],
+                tmp_path / "sensors.so",
+                include=[tmp_path],
+                flags=["-Wall", "-Wextra", "-Wconversion", "-Werror"],
+            )
+        )
+    )
+    raw, smoothed = ReadingC(), ReadingC()
+    light = np.zeros(1, np.int32)
+
+    def push(index: int, *, valid: bool = True) -> list[int]:
+        light[0] = round(90_000 + 4000 * np.sin(2 * np.pi * 1.4 * index / 64))
+        where = c_void_p(light.ctypes.data if valid else None)
+        results = [library.sensors_ppg(where, byref(raw), byref(smoothed))]
+        if acceleration and index % 2 == 0:
+            axes = np.array([0, 0, 4096], np.int16)
+            pointer = c_void_p(axes.ctypes.data)
+            results.append(library.sensors_acc(pointer, byref(raw), byref(smoothed)))
+        return results
+
+    assert set(push(0)) == {NOT_RESET}
+    library.sensors_start()
+    found = []
+    for index in range(64 * 20):
+        if 1 in push(index, valid=not 64 * 9 <= index < 64 * 10):
+            found.append((raw.invalid_steps, smoothed.invalid_steps))
+            assert 30 <= raw.bpm_q8 / 256 <= 209
+    assert [one for one, _ in found] == [two for _, two in found]
+    assert [steps for steps, _ in found[:6]] == [0, 32, 32, 32, 32, 0]  # a second of 32 Hz
+    results = {result for index in range(128) for result in push(index)[:1]}
+    if acceleration:
+        silent = {library.sensors_ppg(None, byref(raw), byref(smoothed)) for _ in range(192)}
+        assert OUT_OF_STEP in silent
+    assert results <= {0, 1}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from ctypes import CDLL, Structure, byref, c_uint16, c_void_p, create_string_buffer
+from ctypes import CDLL, Structure, byref, c_uint16, c_void_p, create_string_buffer, memset
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,16 +11,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deploy.device.c_text import CPart, helpers_c
+from deploy.device.front_end_c import state_structure
 from deploy.device.settings import FrontEnd
 from ppgnas.task import CLASSES
 
-DUE, OK, OUT_OF_STEP, NO_WINDOW = 1, 0, -3, -4
+DUE, OK, OUT_OF_STEP, NO_WINDOW, NOT_RESET = 1, 0, -3, -4, -5
 
 
 class ReadingC(Structure):
     """`ppg_reading_t`."""
 
-    _fields_ = [(name, c_uint16) for name in ("bpm_q8", "spread_q8", "confidence_q15", "error_q8")]
+    _fields_ = [
+        (name, c_uint16)
+        for name in ("bpm_q8", "spread_q8", "confidence_q15", "error_q8", "invalid_steps")
+    ]
 
 
 @dataclass
@@ -33,33 +37,35 @@ class FrontEndC:
 
     def __post_init__(self) -> None:
         # Whatever stood in the memory before must not matter.
-        self._state = create_string_buffer(b"\xa5" * self.part.state_bytes, self.part.state_bytes)
+        self.state = state_structure(self.settings)()
+        memset(byref(self.state), 0xA5, self.part.state_bytes)
         self.reset()
 
     def reset(self) -> None:
         """`ppg_reset`."""
-        self.library.ppg_reset(self._state)
+        self.library.ppg_reset(byref(self.state))
 
-    def push_ppg(self, sample: NDArray[np.int32]) -> int:
-        """`ppg_push_ppg`."""
-        return int(self.library.ppg_push_ppg(self._state, _address(sample)))
+    def push_ppg(self, sample: NDArray[np.int32] | None) -> int:
+        """`ppg_push_ppg`; None: an invalid sample."""
+        where = None if sample is None else address(sample)
+        return int(self.library.ppg_push_ppg(byref(self.state), where))
 
     def push_acc(self, sample: NDArray[np.int16]) -> int:
         """`ppg_push_acc`."""
         assert sample.dtype == np.int16
-        return int(self.library.ppg_push_acc(self._state, _address(sample)))
+        return int(self.library.ppg_push_acc(byref(self.state), address(sample)))
 
     def window(self) -> tuple[int, NDArray[np.int16]]:
         """`ppg_window`: result and words of the window."""
         window = np.full(self.settings.window_words, 77, np.int16)
-        return int(self.library.ppg_window(self._state, _address(window))), window
+        return int(self.library.ppg_window(byref(self.state), address(window))), window
 
     def quantise(self, window: NDArray[np.int16]) -> NDArray[np.int8]:
         """`ppg_quantise`."""
         window = np.ascontiguousarray(window)
         assert window.shape == (self.settings.window_words,)
         out = np.full((self.settings.steps, 4 if self.settings.acceleration else 1), 77, np.int8)
-        self.library.ppg_quantise(_address(window), _address(out))
+        self.library.ppg_quantise(address(window), address(out))
         return out
 
     def windows(
@@ -106,18 +112,19 @@ class DecoderC:
         """`ppg_decode`."""
         reading = ReadingC()
         row = np.ascontiguousarray(logits, np.int8)
-        self.library.ppg_decode(_address(row), self._scratch, byref(reading))
+        self.library.ppg_decode(address(row), self._scratch, byref(reading))
         return _values(reading)
 
     def smooth(self, logits: NDArray[np.int8], strides: int) -> tuple[int, ...]:
         """`ppg_smooth`."""
         reading = ReadingC()
         row = np.ascontiguousarray(logits, np.int8)
-        self.library.ppg_smooth(self._state, _address(row), strides, self._scratch, byref(reading))
+        self.library.ppg_smooth(self._state, address(row), strides, self._scratch, byref(reading))
         return _values(reading)
 
 
-def _address(array: NDArray[Any]) -> c_void_p:
+def address(array: NDArray[Any]) -> c_void_p:
+    """Of the first element."""
     assert array.flags.c_contiguous
     return array.ctypes.data_as(c_void_p)
 

@@ -19,11 +19,14 @@ from ppg.npz.folder import read_folder
 from ppg.recording import Recording
 from ppgnas.errors import DependencyError
 from tests.deploy.device.c_device import DecoderC, FrontEndC, standalone
+from tests.deploy.device.pushing import RUN
 
 SIZES = """
+unsigned long device_sizeof_state(void);
 unsigned long device_sizeof_state(void) { return sizeof(ppg_state_t); }
 """
 SMOOTHER_SIZE = """
+unsigned long device_sizeof_smoother(void);
 unsigned long device_sizeof_smoother(void) { return sizeof(ppg_smoother_t); }
 """
 
@@ -50,7 +53,7 @@ def build(compiler: HostCompiler, tmp_path: Path) -> Build:
         source, header = standalone(parts, header_name="device.h")
         (folder / "device.h").write_text(header)
         (folder / "device.c").write_text(source)
-        (folder / "sizes.c").write_text('#include "device.h"\n' + _declared(extra))
+        (folder / "sizes.c").write_text('#include "device.h"\n' + extra)
         out = compiler.build_shared(
             [folder / "device.c", folder / "sizes.c"], folder / "device.so", include=[folder]
         )
@@ -59,17 +62,13 @@ def build(compiler: HostCompiler, tmp_path: Path) -> Build:
     return make
 
 
-def _declared(extra: str) -> str:
-    return "".join(line.split(" {")[0] + ";\n" for line in extra.split("\n") if line) + extra
-
-
 @pytest.fixture
 def front_end(build: Build) -> Callable[..., FrontEndC]:
     """A front end in C from its settings and the scale and zero point of the input."""
 
     def make(settings: FrontEnd, *, scale: float = 0.0375, zero_point: int = -3) -> FrontEndC:
         part = front_end_c(settings, scale=scale, zero_point=zero_point)
-        library = build([part], SIZES)
+        library = build([part], SIZES + RUN)
         assert library.device_sizeof_state() == part.state_bytes
         return FrontEndC(settings, library, part)
 

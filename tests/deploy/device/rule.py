@@ -130,20 +130,22 @@ class Windows:
         samples: `(windows, time, channels)`: PPG, each channel with a block exponent of its own
             that nobody needs, then three axes in `2^(acc_shift - 20)` g.
         acc_shift: `(windows,)` 0 to 16; None without acceleration.
+        invalid_steps: `(windows,)` time steps between or on invalid samples; None: all are valid.
     """
 
     samples: NDArray[np.int16]
     acc_shift: Ints | None = None
+    invalid_steps: Ints | None = None
 
     def __len__(self) -> int:
         return len(self.samples)
 
     def words(self) -> NDArray[np.int16]:
-        """`(windows, words)` as the C holds them: samples, then the exponent."""
-        flat = self.samples.reshape(len(self), -1)
-        if self.acc_shift is None:
-            return flat
-        return np.concatenate([flat, self.acc_shift[:, None].astype(np.int16)], axis=1)
+        """`(windows, words)` as the C holds them: samples, exponent, invalid steps."""
+        invalid = np.zeros(len(self)) if self.invalid_steps is None else self.invalid_steps
+        last = [invalid] if self.acc_shift is None else [self.acc_shift, invalid]
+        columns = [self.samples.reshape(len(self), -1), *(word[:, None] for word in last)]
+        return np.concatenate(columns, axis=1).astype(np.int16)
 
 
 def pack(y: Ints) -> Ints:
