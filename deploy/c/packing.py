@@ -28,7 +28,7 @@ def pointwise_words(matrix: NDArray[np.int8], *, widened_inputs: bool) -> NDArra
             each four; else (0, 1), (2, 3).
 
     Returns:
-        `(outputs / 2 * words,)`, see `hwmodels.generated_c.program.dot_words`; zeros fill them up.
+        `(outputs / 2 * words,)`, see `hwmodels.generated_c.steps.dot_words`; zeros fill them up.
     """
     outputs, taps = matrix.shape
     full = np.zeros((outputs, widened(taps)), np.int8)

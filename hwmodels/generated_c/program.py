@@ -22,7 +22,7 @@ from __future__ import annotations
 from math import prod
 
 from hwmodels.arena import aligned, live_bytes, place
-from hwmodels.generated_c.steps import BLOCK, UNROLLED_K, Program, Step, Storage, widened
+from hwmodels.generated_c.steps import BLOCK, UNROLLED_K, Program, Step, StepKind, Storage, widened
 from hwmodels.graph import Graph, Layer, Shape
 
 
@@ -219,7 +219,8 @@ class _Drafter:
     def _single(self, layer: Layer) -> Step:
         name, op = layer.inputs[0], layer.op
         source, target = self.shapes[name], self.shapes[layer.output]
-        kind, scratch = "generic", 0
+        kind: StepKind = "generic"
+        scratch = 0
         if op == "conv" and target[3] % 2 == 0:
             taps = window_taps(layer, source)
             if taps is not None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from hwmodels.graph import Layer
+
+StepKind = Literal["window", "separable", "dense", "pool", "generic"]
 
 BLOCK = 4
 """Positions that are computed together."""
@@ -65,7 +67,7 @@ class Step(NamedTuple):
         in_place: the target takes the bytes of the source or of the shortcut.
     """
 
-    kind: str
+    kind: StepKind
     layers: tuple[Layer, ...]
     source: str
     target: str
