@@ -71,7 +71,7 @@ def write_package(
             f"network {name}: the TFLite file differs from the integer reference with LiteRT's "
             f"rounding by {agreement['tflite_rule_max_lsb']} LSB on {agreement['windows']} "
             "windows; it must equal it. Check the installed TFLite runtime against "
-            "constraints.txt, then continue with --resume"
+            "constraints.txt, then continue with `resume`"
         )
     return Package(len(model), agreement, _write_c(folder, net))
 

@@ -44,18 +44,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 99},
 )
-VERBS = (
-    search,
-    score,
-    rescore,
-    evaluate,
-    predict,
-    train,
-    export,
-    verify,
-    report,
-    calibrate,
-)
+VERBS = (search, score, rescore, evaluate, predict, train, export, verify, report, calibrate)
 GROUPS: tuple[tuple[str, str, dict[str, Callable[..., None]]], ...] = (
     (
         "boards",

@@ -95,34 +95,16 @@ def search(
     ppgnas search --budget 80KB --latency 20ms --board nrf5340 --data recordings/
     ppgnas search --out results/run --resume
     """
+    # All options but three are arguments of the search, by the same names.
+    given = {
+        name: value for name, value in locals().items() if name not in ("out", "resume", "as_json")
+    }
     from nas import search as searching
     from nas.run.claim import check_same
     from nas.run.config import resolve
     from nas.run.folder import DEFAULT_OUT, choose
     from nas.run.progress import for_terminal
 
-    given = {
-        "budget": budget,
-        "latency": latency,
-        "sram": sram,
-        "power": power,
-        "budget_scope": budget_scope,
-        "data": data,
-        "report_data": report_data,
-        "report_from": report_from,
-        "split": split,
-        "space": space,
-        "board": board,
-        "engine": engine,
-        "objectives": objectives,
-        "sampler": sampler,
-        "trials": trials,
-        "seed": seed,
-        "finalists": finalists,
-        "effort": effort,
-        "teacher": teacher,
-        "rate": rate,
-    }
     progress = for_terminal()
     folder = Path(out) if out is not None else None
     if not resume:

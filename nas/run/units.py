@@ -56,30 +56,22 @@ def parse(text: str, quantity: Quantity, *, name: str) -> float:
         BudgetError: no number, no unit, an unknown unit, or a value that is not above zero.
     """
     units = ", ".join(quantity.factors)
+
+    def refuse(why: str) -> BudgetError:
+        return BudgetError(f"`{name}` {why}. Write for example `{name}` {quantity.example}")
+
     match = _NUMBER.fullmatch(text)
     if match is None:
-        raise BudgetError(
-            f"`{name}` {text!r} is not {quantity.name}; allowed: a number and a unit "
-            f"({units}). Write for example `{name}` {quantity.example}"
-        )
+        raise refuse(f"{text!r} is not {quantity.name}; allowed: a number and a unit ({units})")
     number, unit = match.groups()
     if not unit:
-        raise BudgetError(
-            f"`{name}` {text!r} has no unit; allowed units: {units}. "
-            f"Write for example `{name}` {quantity.example}"
-        )
+        raise refuse(f"{text!r} has no unit; allowed units: {units}")
     factor = _factor(unit, quantity)
     if factor is None:
-        raise BudgetError(
-            f"`{name}` {text!r} has the unit {unit!r}; allowed units: {units}. "
-            f"Write for example `{name}` {quantity.example}"
-        )
+        raise refuse(f"{text!r} has the unit {unit!r}; allowed units: {units}")
     value = float(number) * factor
     if not (value > 0 and math.isfinite(value)):
-        raise BudgetError(
-            f"`{name}` is {text!r}; it must be above zero and finite. "
-            f"Write for example `{name}` {quantity.example}"
-        )
+        raise refuse(f"is {text!r}; it must be above zero and finite")
     return value
 
 

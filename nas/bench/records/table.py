@@ -207,17 +207,8 @@ def markdown(entries: Sequence[Entry], *, data: str, left_out: Sequence[str] = (
         lines += [*(f"    {command}" for command in _commands(members, data)), ""]
         table = markdown_table(
             (
-                "network",
-                "tested",
-                "weights B",
-                "MAC",
-                "ms",
-                "training",
-                "seeds",
-                "people",
-                *COLUMNS,
-                "median person raw",
-                "hmm",
+                *("network", "tested", "weights B", "MAC", "ms", "training", "seeds", "people"),
+                *(*COLUMNS, "median person raw", "hmm"),
             ),
             [
                 (

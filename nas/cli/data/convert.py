@@ -98,28 +98,16 @@ def convert(
     ppgnas data convert anna.csv recordings/own --ppg-column green --acc-columns ax,ay,az \\
         --hr-column hr --time-column t --subject anna
     """
+    given = [
+        f"`{name}`"
+        for name, value in locals().items()
+        if value is not None and name not in ("source", "out", "lag_s", "as_json")
+    ]  # what is for a .csv alone
+
     from ppg.npz.folder import write_folder
     from ppgnas.errors import DataError
 
     path = Path(source)
-    of_csv = {
-        "ppg": ppg,
-        "acc": acc,
-        "hr": hr,
-        "time": time,
-        "time_unit": time_unit,
-        "rate_hz": rate_hz,
-        "acc_file": acc_file,
-        "acc_rate_hz": acc_rate_hz,
-        "acc_per_g": acc_per_g,
-        "hr_file": hr_file,
-        "hr_time": hr_time,
-        "hr_rate_hz": hr_rate_hz,
-        "hr_is": hr_is,
-        "subject": subject,
-        "dataset": dataset,
-    }
-    given = [f"`{name}`" for name, value in of_csv.items() if value is not None]
     if not path.exists() and (given or path.suffix.lower() == ".csv"):
         raise DataError(f"{path}: no such file. Give the path of a .csv file.")
     if path.is_file() and not given and path.suffix.lower() != ".csv":
