@@ -22,6 +22,7 @@ from hwmodels.flash import flash_parts
 from hwmodels.generated_c import cost as c_cost
 from hwmodels.graph import Graph
 from hwmodels.power import PERIOD_S, average_power_mw, inference_energy_mj
+from ppgnas.notebook import Shown
 
 # Above this share of the cycles, kernels without a fitted law put a network out of range.
 ASSUMED_SHARE = 0.25
@@ -43,7 +44,7 @@ class LayerCost:
 
 
 @dataclass(frozen=True)
-class Scorecard:
+class Scorecard(Shown):
     """All costs of one network, with bounds.
 
     Attributes:
@@ -78,6 +79,29 @@ class Scorecard:
     layers: tuple[LayerCost, ...]
     in_calibrated_range: bool
 
+    @property
+    def caption(self) -> str:
+        """The sums."""
+        return (
+            f"{self.board} with {self.engine}: {self.latency_ms.value:.3g} ms, "
+            f"{self.flash_bytes.value:.0f} B flash, {self.sram_bytes.value:.0f} B SRAM, "
+            f"{self.power_mw.value:.3g} mW"
+        )
+
+    def rows(self) -> list[dict[str, object]]:
+        """One row a layer, as in `to_json`."""
+        return [
+            {
+                "name": layer.name,
+                "op": layer.op,
+                "macs": layer.macs,
+                "cycles": round(layer.cycles.value),
+                "weight_bytes": layer.weight_bytes,
+                "live_bytes": layer.live_bytes,
+            }
+            for layer in self.layers
+        ]
+
     def to_json(self) -> dict[str, Any]:
         """The document of `ppgnas score --json`; bytes and cycles are whole numbers."""
         return {
@@ -100,17 +124,7 @@ class Scorecard:
             "energy_mj": self.energy_mj.to_json(),
             "power_mw": self.power_mw.to_json(),
             "in_calibrated_range": self.in_calibrated_range,
-            "layers": [
-                {
-                    "name": layer.name,
-                    "op": layer.op,
-                    "macs": layer.macs,
-                    "cycles": round(layer.cycles.value),
-                    "weight_bytes": layer.weight_bytes,
-                    "live_bytes": layer.live_bytes,
-                }
-                for layer in self.layers
-            ],
+            "layers": self.rows(),
         }
 
 

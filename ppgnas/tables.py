@@ -1,4 +1,4 @@
-"""Tables of plain text: columns for a terminal, Markdown for a page.
+"""Tables: columns for a terminal, Markdown for a page, HTML for a notebook.
 
 The first column is left-aligned, the others right-aligned.
 """
@@ -6,6 +6,7 @@ The first column is left-aligned, the others right-aligned.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from html import escape
 
 
 def text_table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
@@ -31,3 +32,18 @@ def markdown_table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> s
 def markdown_cell(value: object) -> str:
     """A text as it can stand in a table and everywhere else in Markdown: one line, no markup."""
     return " ".join(str(value).split()).replace("|", "\\|").replace("<", "&lt;")
+
+
+def html_table(header: Sequence[str], rows: Sequence[Sequence[object]], *, caption: str) -> str:
+    """A bare table of HTML; every text is escaped.
+
+    >>> html_table(["a"], [["<b>"]], caption="of one")
+    '<table><caption>of one</caption><tr><th>a</th></tr><tr><td>&lt;b&gt;</td></tr></table>'
+    """
+
+    def line(tag: str, cells: Sequence[object]) -> str:
+        inside = "".join(f"<{tag}>{escape(str(cell))}</{tag}>" for cell in cells)
+        return f"<tr>{inside}</tr>"
+
+    body = "".join(line("td", row) for row in rows)
+    return f"<table><caption>{escape(caption)}</caption>{line('th', header)}{body}</table>"

@@ -77,6 +77,18 @@ def test_links_lead_somewhere() -> None:
                 assert (path.parent / target).exists(), f"{page}: {target}"
 
 
+def test_questions_of_a_newcomer_lead_to_files() -> None:
+    page = (ROOT / "ARCHITECTURE.md").read_text()
+    table = page.split("## Where is it?")[1].split("\n## ")[0]
+    rows = [line for line in table.splitlines() if line.startswith("| W") or "? |" in line]
+    assert len(rows) >= 20
+    for row in rows:
+        named = re.findall(r"`([\w/.]+)`", row.split("? |")[1])
+        assert named, row
+        for path in named:
+            assert (ROOT / path).exists(), f"{path}: {row}"
+
+
 def test_the_csv_of_the_documentation_converts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

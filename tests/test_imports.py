@@ -81,7 +81,8 @@ def test_importing_every_module_brings_no_torch(room: str) -> None:
 @pytest.mark.parametrize("room", ROOMS)
 def test_package_files_import_nothing_and_say_what_they_are_for(room: str) -> None:
     path = ROOT / room / "__init__.py"
-    assert list(imports_of(path)) == []
+    # `ppgnas` looks its public names up when they are used.
+    assert set(imports_of(path)) <= ({"importlib"} if room == "ppgnas" else set())
     docstring = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
     assert docstring
     assert len(docstring) > 40

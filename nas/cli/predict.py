@@ -40,7 +40,6 @@ def predict(
         find_recording,
         trace_csv,
         trace_of,
-        trace_rows,
         trace_summary,
     )
     from nas.models.readout import decoding_of
@@ -64,7 +63,7 @@ def predict(
     if plot is not None:
         write_text_atomic(Path(plot), trace_page(trace))
     if as_json:
-        emit({**asdict(summary), "smoothing": smoothing, "rows": trace_rows(trace)})
+        emit({**asdict(summary), "smoothing": smoothing, "rows": trace.rows()})
         return
     if out is None:
         sys.stdout.write(trace_csv(trace))

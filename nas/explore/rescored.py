@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from nas.run.config import Objective, Scope
+from ppgnas.notebook import Shown
 
 SHOWN = ("latency_ms", "flash_bytes", "sram_bytes", "power_mw", "weight_bytes")
 """Costs of a candidate that the document holds."""
@@ -75,7 +76,7 @@ class Front(Change):
 
 
 @dataclass(frozen=True)
-class Rescored:
+class Rescored(Shown):
     """The result; see docs/rescore.md."""
 
     run: str
@@ -99,6 +100,24 @@ class Rescored:
         """The document of `rescore --json`."""
         document = asdict(self, dict_factory=_without_none_why)
         return {"format": "ppgnas-rescore", "version": 1, **document}
+
+    @property
+    def caption(self) -> str:
+        """Which run, from where to where."""
+        synthetic = " (SYNTHETIC recordings)" if self.synthetic else ""
+        return f"{self.run}: finalists on {self.after.board} with {self.after.engine}{synthetic}"
+
+    def rows(self) -> list[dict[str, object]]:
+        """One row a finalist: its error, and its costs there."""
+        return [
+            {
+                "finalist": row.finalist,
+                "report_mae_bpm": row.report_mae_bpm,
+                **row.after,
+                "fits": row.fits,
+            }
+            for row in self.finalists
+        ]
 
 
 def _without_none_why(items: list[tuple[str, Any]]) -> dict[str, Any]:

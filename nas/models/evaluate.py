@@ -15,6 +15,7 @@ from ppg.people.split import UNMAPPED
 from ppg.readout.smoothing import Smoothing
 from ppg.recording import Recording, data_set_of
 from ppg.windows import windows_of
+from ppgnas.notebook import Shown
 
 if TYPE_CHECKING:
     from deploy.integers.reference import Rule
@@ -46,7 +47,7 @@ class Unseen:
 
 
 @dataclass(frozen=True)
-class Evaluation:
+class Evaluation(Shown):
     """Errors of a model on recordings; figures are those of `ppg.people.metrics.summary`.
 
     Attributes:
@@ -79,6 +80,19 @@ class Evaluation:
     def to_json(self) -> dict[str, Any]:
         """The document of `ppgnas evaluate --json`."""
         return asdict(self)
+
+    @property
+    def caption(self) -> str:
+        """The means over people."""
+        synthetic = " (SYNTHETIC recordings)" if self.synthetic else ""
+        return (
+            f"MAE {self.mae_bpm:.2f} BPM raw, {self.mae_bpm_smoothed:.2f} smoothed by "
+            f"{self.smoothing}, {self.arithmetic}{synthetic}"
+        )
+
+    def rows(self) -> list[dict[str, object]]:
+        """One row a person."""
+        return [{"person": name, **asdict(row)} for name, row in self.people.items()]
 
     @property
     def notes(self) -> tuple[str, ...]:

@@ -21,6 +21,7 @@ from ppg.npz.folder import read_signals
 from ppg.readout.smoothing import Smoothing
 from ppg.recording import Recording
 from ppgnas.errors import DataError
+from ppgnas.notebook import Shown
 from ppgnas.task import STRIDE_S, WINDOW_S
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ Series = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Trace:
+class Trace(Shown):
     """Readings along a recording; arrays are `(readings,)`, NaN where nothing is known.
 
     Attributes:
@@ -64,6 +65,25 @@ class Trace:
     expected_error_smoothed_bpm: Series | None
     reference_bpm: Series
     synthetic: bool
+
+    @property
+    def caption(self) -> str:
+        """Whose readings these are."""
+        return (
+            f"{self.name}: {len(self.time_s)} readings{' (SYNTHETIC)' if self.synthetic else ''}"
+        )
+
+    def rows(self) -> list[dict[str, float | None]]:
+        """One row a reading, keyed by `COLUMNS`; None where nothing is known."""
+
+        def column(key: str) -> list[float | None]:
+            values = getattr(self, key)
+            if values is None:
+                return [None] * len(self.time_s)
+            return [round(v, 3) if np.isfinite(v) else None for v in values.tolist()]
+
+        columns = [column(key) for key in COLUMNS]
+        return [dict(zip(COLUMNS, row, strict=True)) for row in zip(*columns, strict=True)]
 
 
 def find_recording(source: str, *, name: str | None = None) -> Recording:
@@ -159,25 +179,12 @@ def _reference(recording: Recording, start_s: Series) -> Series:
     return np.where(np.abs(at[near] - start_s) <= SAME_WINDOW_S, bpm[near], np.nan)
 
 
-def trace_rows(trace: Trace) -> list[dict[str, float | None]]:
-    """One row a reading, keyed by `COLUMNS`; None where nothing is known."""
-
-    def column(key: str) -> list[float | None]:
-        values = getattr(trace, key)
-        if values is None:
-            return [None] * len(trace.time_s)
-        return [round(v, 3) if np.isfinite(v) else None for v in values.tolist()]
-
-    columns = [column(key) for key in COLUMNS]
-    return [dict(zip(COLUMNS, row, strict=True)) for row in zip(*columns, strict=True)]
-
-
 def trace_csv(trace: Trace) -> str:
     """The rows as CSV, empty where nothing is known."""
     text = io.StringIO()
     writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
     writer.writeheader()
-    writer.writerows(trace_rows(trace))
+    writer.writerows(trace.rows())
     return text.getvalue()
 
 

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from nas.models.names import Model
 from nas.models.windows import Windows
 from ppgnas.errors import DependencyError, ExportError, RunError
+from ppgnas.notebook import Shown
 
 if TYPE_CHECKING:
     from deploy.c.build import ModelFiles
@@ -105,7 +106,7 @@ class Predicted:
 
 
 @dataclass(frozen=True)
-class Verification:
+class Verification(Shown):
     """Whether the files of a model compute what was evaluated, and what the C costs.
 
     Attributes:
@@ -124,6 +125,23 @@ class Verification:
     def to_json(self) -> dict[str, Any]:
         """The document of `ppgnas verify --json`."""
         return asdict(self)
+
+    @property
+    def caption(self) -> str:
+        """What was compared and counted; all of it emulated."""
+        parity, emulated = self.parity, self.emulated
+        return (
+            f"{self.model} on {self.board}, emulated: {parity.c_emulated_differences} of "
+            f"{parity.outputs} outputs differ; {emulated.instructions} instructions, "
+            f"{emulated.latency_ms:.3f} ms"
+        )
+
+    def rows(self) -> list[dict[str, object]]:
+        """One row a call of the generated C."""
+        return [
+            {**asdict(row), "layers": ", ".join(row.layers) or row.function}
+            for row in self.emulated.layers
+        ]
 
     def check(self) -> None:
         """Refuse a model whose files do not compute what was evaluated.

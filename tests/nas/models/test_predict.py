@@ -16,7 +16,6 @@ from nas.models.predict import (
     find_recording,
     trace_csv,
     trace_of,
-    trace_rows,
     trace_summary,
 )
 from nas.models.readout import Decoding, calibrate, decoding_of
@@ -141,7 +140,7 @@ def test_rows_csv_and_summary() -> None:
         "expected_error_smoothed_bpm": "",
         "reference_bpm": "",
     }
-    assert trace_rows(trace)[1]["reference_bpm"] is None
+    assert trace.rows()[1]["reference_bpm"] is None
     summary = trace_summary(trace)
     assert (summary.mae_bpm, summary.mae_bpm_smoothed) == (1.0, 0.0)
     assert (summary.readings, summary.reference_readings) == (2, 1)

@@ -1,0 +1,368 @@
+"""The front door: `import ppgnas`, then read, search, load, score, rescore.
+
+Everything here is a few lines over what the command line calls, so both give the same figures.
+Results are typed, show themselves in a notebook and convert to pandas (`ppgnas.notebook`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hwmodels.graph import Graph
+from nas.models import names
+from nas.run.folder import RunDir, choose
+from nas.run.people import read_source
+from ppg.recording import Recording
+from ppgnas.defaults import DEFAULT_BOARD, DEFAULT_ENGINE
+from ppgnas.notebook import Shown
+from search_spaces.arch import Arch
+from search_spaces.lower import lower
+
+if TYPE_CHECKING:
+    from hwmodels.scorecard import Scorecard
+    from nas.explore.rescored import Rescored
+    from nas.models.evaluate import Evaluation
+    from nas.models.predict import Trace
+    from nas.models.verify import Verification
+    from ppg.readout.smoothing import Smoothing
+
+    Name = str | Path
+
+
+def read(source: Name, *, seed: int = 0) -> list[Recording]:
+    """Recordings of a folder.
+
+    Args:
+        source: a folder of .npz recordings or of a published data set's files, or `synthetic`.
+        seed: of synthetic people.
+
+    Raises:
+        DataError: the folder or a file in it cannot be used.
+
+    >>> people = ppgnas.read("synthetic")
+    >>> people[0].dataset, people[0].ppg_hz
+    ('synthetic', 64.0)
+    """
+    return read_source(str(source), seed=seed)
+
+
+@dataclass(frozen=True)
+class Model(Shown):
+    """A network, found by `load`: its layers, and its weights where it has some.
+
+    Attributes:
+        found: where it lies and what is known of it.
+    """
+
+    found: names.Model
+
+    @property
+    def graph(self) -> Graph:
+        """The int8 layer graph."""
+        return self.found.graph
+
+    @property
+    def arch(self) -> Arch | None:
+        """The architecture; None for a file that is not ours."""
+        return self.found.arch
+
+    @property
+    def caption(self) -> str:
+        """Name and size."""
+        weights = self.graph.total_weight_bytes
+        return f"{self.found.name}: {self.graph.total_macs} MAC, {weights} B of weights"
+
+    def rows(self) -> list[dict[str, object]]:
+        """One row a layer."""
+        return [
+            {"layer": layer.name, "op": layer.op, "output": self.graph.shape(layer.output)}
+            for layer in self.graph.layers
+        ]
+
+    def predict(
+        self, recording: Recording | Name, *, name: str | None = None, smoothing: Smoothing = "hmm"
+    ) -> Trace:
+        """Heart rate along one recording, a reading every 2 s.
+
+        Args:
+            recording: a recording, an .npz file, or a folder.
+            name: which one of a folder.
+            smoothing: `hmm`, `clip` or `none`.
+
+        Raises:
+            ModelError: the model has no weights or reads no heart rates.
+            DataError: the recording cannot be used.
+
+        >>> trace = ppgnas.load("results/run:1").predict(ppgnas.read("synthetic")[0])
+        >>> len(trace.bpm) == len(trace.time_s) == len(trace.rows())
+        True
+        """
+        from nas.models.predict import find_recording, trace_of
+        from nas.models.readout import decoding_of
+
+        if not isinstance(recording, Recording):
+            recording = find_recording(str(recording), name=name)
+        return trace_of(
+            self.found.net(),
+            recording,
+            inputs=self.found.inputs,
+            decoding=decoding_of(self.found.card()),
+            smoothing=smoothing,
+        )
+
+    def evaluate(
+        self,
+        data: Sequence[Recording] | Name,
+        *,
+        smoothing: Smoothing = "hmm",
+        file: str = "tflite",
+    ) -> Evaluation:
+        """Heart-rate errors on recordings, in the integer arithmetic of the device.
+
+        Args:
+            data: recordings, or what `read` takes.
+            smoothing: `hmm`, `clip` or `none`.
+            file: whose rounding: `tflite` or `c`.
+
+        Raises:
+            ModelError: the model has no weights or reads no heart rates.
+            DataError: the recordings cannot be used.
+
+        >>> errors = ppgnas.load("results/run:1").evaluate("recordings")
+        >>> errors.mae_bpm > 0, len(errors.people) == len(errors.rows())
+        (True, True)
+        """
+        from nas.models.evaluate import evaluate, readable
+
+        recordings = read(data, seed=1) if isinstance(data, str | Path) else data
+        kept = readable(self.found, recordings)
+        return evaluate(self.found, kept, smoothing=smoothing, file=file)
+
+    def export(
+        self, out: Name, *, formats: Sequence[str] = ("tflite",), **sensors: Any
+    ) -> list[Path]:
+        """Write files of a finalist, checked against its card.
+
+        Args:
+            out: the folder to write to.
+            formats: of `tflite`, `onnx` and `c`.
+            sensors: for `c`: `ppg_hz`, `acc_hz`, `ppg_channels`, `counts_per_g`, `smoothing`.
+
+        Raises:
+            ModelError: an unknown format, no files, or another file lies there.
+            ExportError: a file is not the one that the card describes.
+
+        >>> [path.name for path in ppgnas.load("results/run:1").export("firmware")]
+        ['model.tflite']
+        """
+        from nas.models.export import export_files
+        from nas.models.signal_chain import Sensors
+
+        return export_files(self.found, formats, Path(out), sensors=Sensors(**sensors))
+
+    def verify(
+        self,
+        *,
+        data: Name | None = None,
+        windows: int = 20,
+        board: str = DEFAULT_BOARD,
+        compiler: str | None = None,
+    ) -> Verification:
+        """Compile the C for a Cortex-M7, emulate it, compare it bit for bit; see docs/deploy.md.
+
+        Args:
+            data: recordings to compare on; the run's own unless given.
+            windows: how many.
+            board: for time and energy.
+            compiler: `zig` or `gcc`; what is installed unless given.
+
+        Raises:
+            ExportError: a layer that the C cannot compute.
+            DependencyError, ToolError: no compiler or emulator, or it fails.
+        """
+        from hwmodels.boards import load_board
+        from nas.models.verify import verify
+        from nas.models.windows import windows_for
+
+        source = None if data is None else str(data)
+        chosen = windows_for(self.found, self.found.net(), data=source, limit=windows)
+        return verify(self.found, chosen, board=load_board(board), compiler=compiler)
+
+
+def load(name: Name) -> Model:
+    """A network by its name.
+
+    Args:
+        name: `RUN:ID` (a finalist of a run), a folder that `ppgnas train` wrote,
+            `published:NAME`, a .tflite file, an arch.json or a graph.json.
+
+    Raises:
+        ModelError, RunError: there is no such model.
+        SpaceError, GraphError: the file is malformed.
+
+    >>> ppgnas.load("published:tiny").graph.total_macs
+    186284
+    """
+    return Model(names.find_model(str(name)))
+
+
+def score(
+    model: Model | Graph | Arch | Name,
+    *,
+    board: str = DEFAULT_BOARD,
+    engine: str = DEFAULT_ENGINE,
+    period_s: float = 2.0,
+) -> Scorecard:
+    """Latency, flash, SRAM, energy and power of a network, layer by layer; no weights needed.
+
+    Args:
+        model: a network, or the name of one.
+        board, engine: by name or .toml.
+        period_s: time from one reading to the next.
+
+    Raises:
+        BoardError: unknown, malformed, or the engine does not run on the board.
+
+    >>> slow = ppgnas.score("published:tiny", board="nrf52840")
+    >>> slow.latency_ms.value > ppgnas.score("published:tiny").latency_ms.value
+    True
+    """
+    from hwmodels.scorecard import score as score_graph
+    from nas.run.target import load_target
+
+    target = load_target(board, engine, period_s=period_s)
+    if isinstance(model, str | Path):
+        model = load(model)
+    if isinstance(model, Arch):
+        model = lower(model)
+    graph, size = (
+        (model, None) if isinstance(model, Graph) else (model.graph, model.found.file_bytes)
+    )
+    return score_graph(graph, target.board, target.engine, period_s=period_s, file_bytes=size)
+
+
+@dataclass(frozen=True)
+class Run(Shown):
+    """A run directory: what was searched, and its finalists."""
+
+    folder: RunDir
+
+    @property
+    def path(self) -> Path:
+        """The folder."""
+        return self.folder.path
+
+    @property
+    def report(self) -> Path:
+        """The page to choose from."""
+        return self.folder.report
+
+    @property
+    def models(self) -> list[Model]:
+        """The finalists, in the order of their numbers."""
+        return [load(f"{self.path}:{number}") for number in self.folder.finalists()]
+
+    @property
+    def caption(self) -> str:
+        """Path, and whether its people are real."""
+        synthetic = " (SYNTHETIC recordings)" if self.folder.document().synthetic else ""
+        return f"{self.path}: MAE of report people, int8{synthetic}"
+
+    def rows(self) -> list[dict[str, object]]:
+        """One row a finalist: errors in BPM on report people, costs on the run's board."""
+        rows: list[dict[str, object]] = []
+        for number in self.folder.finalists():
+            card = self.folder.card(number)
+            rows.append(
+                {
+                    "model": f"{self.path}:{number}",
+                    "id": card.id,
+                    "mae_bpm": card.report.mae_bpm,
+                    "mae_bpm_smoothed": card.report.mae_bpm_smoothed,
+                    "search_mae_bpm": card.search_mae_bpm and card.search_mae_bpm.retrained_int8,
+                    "weight_bytes": card.weight_bytes,
+                    "flash_bytes": card.costs.flash_bytes.value,
+                    "sram_bytes": card.costs.sram_bytes.value,
+                    "latency_ms": card.costs.latency_ms.value,
+                    "power_mw": card.costs.power_mw.value,
+                }
+            )
+        return rows
+
+
+def search(
+    budget: str | None = None,
+    *,
+    data: Name | None = None,
+    out: Name | None = None,
+    latency: str | None = None,
+    sram: str | None = None,
+    power: str | None = None,
+    resume: bool = False,
+    quiet: bool = False,
+    **options: Any,
+) -> Run:
+    """Search networks that fit the budgets, retrain the best and report on them.
+
+    Args:
+        budget: flash that inference may add, for example `80KB`.
+        data: what `read` takes; `synthetic` unless given.
+        out: the run directory; `results/run`, or the next free one, unless given.
+        latency, sram, power: further budgets, for example `50ms`, `256KB`, `5mW`.
+        resume: continue the run in `out`; options left out are taken from it.
+        quiet: do not say how far it is.
+        options: any other field of `nas.run.config.SearchConfig`, and `rate`, for example `5s`.
+
+    Raises:
+        PpgnasError: bad input, nothing fits, or the folder holds another run.
+
+    >>> run = ppgnas.search(budget="80KB", data="recordings", out="results/new", quiet=True)
+    >>> run.models[0].arch in [model.arch for model in run.models]
+    True
+    """
+    from nas import search as searching
+    from nas.run.claim import check_same
+    from nas.run.config import resolve
+    from nas.run.progress import Silent, for_terminal
+
+    given = {
+        "budget": budget,
+        "latency": latency,
+        "sram": sram,
+        "power": power,
+        "data": None if data is None else str(data),
+        **options,
+    }
+    folder = choose(None if out is None else Path(out), resume=resume)
+    config = resolve(given, folder.document().config if resume else None)
+    if resume:
+        check_same(config, folder)
+    progress = Silent() if quiet else for_terminal()
+    searching.search(config, folder, command="ppgnas.search", progress=progress)
+    return Run(folder)
+
+
+def rescore(
+    run: Run | Name, *, board: str, engine: str | None = None, period_s: float | None = None
+) -> Rescored:
+    """All candidates of a finished run under another board or engine; nothing is trained.
+
+    Args:
+        run: a run, or its folder.
+        board: by name or .toml.
+        engine, period_s: the run's own unless given.
+
+    Raises:
+        RunError: no finished run.
+        BoardError: unknown, malformed, or the engine does not run on the board.
+
+    >>> ppgnas.rescore("results/run", board="nrf5340").after.board
+    'nrf5340'
+    """
+    from nas.explore.rescore import rescore as rescore_run
+
+    folder = run.folder if isinstance(run, Run) else RunDir(Path(run))
+    return rescore_run(folder, board=board, engine=engine, period_s=period_s)

@@ -1,0 +1,131 @@
+"""`import ppgnas`: light, documented, and the same figures as the command line."""
+
+from __future__ import annotations
+
+import doctest
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import ppgnas
+from nas import api
+from nas import search as searching
+from nas.explore.rescored import Rescored
+from nas.models import predict
+from nas.run.config import Budgets, SearchConfig
+from nas.run.folder import RunDir
+from nas.run.progress import Silent
+from ppgnas.errors import DependencyError
+from tests.nas.fakes import FakeTrainer, write_people
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="module")
+def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with recordings and a finished run, as the examples suppose."""
+    folder = tmp_path_factory.mktemp("front_door")
+    people = write_people(folder / "recordings")
+    config = SearchConfig(data=str(people), budgets=Budgets(80 * 1024), space="tiny", trials=30)
+    searching.search(
+        config,
+        RunDir(folder / "results/run"),
+        command="",
+        progress=Silent(),
+        make_trainer=FakeTrainer,
+    )
+    return folder
+
+
+@pytest.fixture
+def inside(workplace: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(workplace)
+    real = searching.search
+
+    def search(config: SearchConfig, run: RunDir, *, command: str, progress: Silent) -> None:
+        real(config, run, command=command, progress=progress, make_trainer=FakeTrainer)
+
+    monkeypatch.setattr(searching, "search", search)
+    return workplace
+
+
+def test_importing_brings_nothing() -> None:
+    script = (
+        "import sys, ppgnas\n"
+        "heavy = {'torch', 'numpy', 'scipy', 'pydantic', 'plotly', 'optuna', 'typer', 'nas'}\n"
+        "print(sorted(heavy & set(sys.modules)), len(dir(ppgnas)))\n"
+        "ppgnas.load, ppgnas.score, ppgnas.Arch\n"
+        "print('torch' in sys.modules)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    assert done.stdout.startswith("[] ") and done.stdout.endswith("False\n")
+
+
+def test_every_public_name_is_there_and_documented() -> None:
+    stub = (ROOT / "ppgnas" / "__init__.pyi").read_text(encoding="utf-8")
+    for name in ppgnas.__all__:
+        found = getattr(ppgnas, name)
+        assert found.__doc__, name
+        assert f" as {name}\n" in stub
+    with pytest.raises(AttributeError, match=r"no attribute 'lod'; it has .*'load'"):
+        ppgnas.lod  # type: ignore[attr-defined]  # noqa: B018
+
+
+def test_the_examples_hold(inside: Path) -> None:
+    results = doctest.testmod(api, extraglobs={"ppgnas": ppgnas})
+    assert results.attempted >= 8
+    assert results.failed == 0
+
+
+def test_results_show_themselves(inside: Path) -> None:
+    run = api.Run(RunDir(Path("results/run")))
+    model = run.models[0]
+    trace = model.predict(sorted(Path("recordings").rglob("*.npz"))[0])
+    shown = {
+        "run": run,
+        "model": model,
+        "trace": trace,
+        "evaluation": model.evaluate("recordings"),
+        "scorecard": ppgnas.score(model),
+        "rescored": ppgnas.rescore(run, board="nrf5340"),
+    }
+    for name, result in shown.items():
+        page = result._repr_html_()
+        assert page.count("<tr>") == min(len(result.rows()), 20) + 1, name
+        assert result.caption.replace("&", "&amp;") in page.replace("&#x27;", "'"), name
+    assert isinstance(shown["rescored"], Rescored) and isinstance(trace, predict.Trace)
+    hidden = len(model.rows()) - 20
+    assert hidden > 0 and f"; {hidden} more rows, see to_pandas()" in model._repr_html_()
+
+
+def test_the_command_line_says_the_same(inside: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from nas.cli.main import main
+
+    with pytest.raises(SystemExit):
+        main(["evaluate", "results/run:1", "--data", "recordings", "--json"])
+    told = json.loads(capsys.readouterr().out)
+    assert ppgnas.load("results/run:1").evaluate("recordings").to_json() == told
+    assert (
+        ppgnas.score(ppgnas.load("published:tiny").graph).to_json()["latency_ms"]
+        == (ppgnas.score("published:tiny").to_json()["latency_ms"])
+    )
+
+
+def test_pandas_is_asked_for(inside: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    card = ppgnas.score("published:tiny")
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    with pytest.raises(DependencyError, match="pandas is not installed; pip install pandas"):
+        card.to_pandas()
+
+
+def test_pandas_takes_the_rows(inside: Path) -> None:
+    pytest.importorskip("pandas")
+    card = ppgnas.score("published:tiny")
+    frame = card.to_pandas()
+    assert list(frame.columns) == ["name", "op", "macs", "cycles", "weight_bytes", "live_bytes"]
+    assert len(frame) == len(card.layers)
