@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from ppgnas.errors import SpaceError
@@ -126,8 +126,15 @@ class Arch:
         try:
             values = dict(document)
             stages = tuple(StageArch(**stage) for stage in values.pop("stages"))
-            return Arch(stages=stages, **values)
+            arch = Arch(stages=stages, **values)
         except (TypeError, KeyError, ValueError) as error:
             if isinstance(error, SpaceError):
                 raise
             raise SpaceError(f"arch: the document is malformed: {error}") from error
+        parts: tuple[Arch | StageArch, ...] = (arch, *stages)
+        for part in parts:
+            for each in fields(part):
+                value = getattr(part, each.name)
+                if each.name != "stages" and type(value).__name__ != each.type:
+                    raise SpaceError(f"arch: {each.name} is {value!r}; allowed: {each.type}")
+        return arch

@@ -57,6 +57,21 @@ def test_presets_have_the_promised_sizes() -> None:
     assert sizes["wide"] > sizes["default"]
 
 
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("stem_width", 8.5, "stem_width is 8.5; allowed: int"),
+        ("acceleration", 1, "acceleration is 1; allowed: bool"),
+        ("stages", [3], "the document is malformed"),
+        ("width", 8, "the document is malformed"),
+    ],
+)
+def test_an_arch_of_wrong_types_is_refused(key: str, value: object, message: str) -> None:
+    document = SearchSpace.preset("tiny").smallest().to_json()
+    with pytest.raises(SpaceError, match=message):
+        Arch.from_json({**document, key: value})
+
+
 def test_sampled_archs_are_canonical_members(random_archs: list[Arch]) -> None:
     space = SearchSpace.preset("default")
     for arch in random_archs[:300]:
