@@ -20,8 +20,9 @@ is the reference, and `error` that of a later block less it.
 
   a loop that is critically damped, with a time constant of 32 s. |rate| is at most 1/16,
   |correction| 1/8.
-* An error above 7/8 of the slack, or a lead beyond the slack, is a loss: no clock that differs by
-  5 % comes so far. Invalid samples stand in for the missing ones.
+* A lead beyond the slack is a loss, and so is an error above 7/8 of it, or one that differs from
+  the last by more than `widest / 16 + JUMP / 8` steps: clocks do not run apart that fast. Invalid
+  samples stand in for the missing ones.
 """
 
 from __future__ import annotations

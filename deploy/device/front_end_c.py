@@ -174,7 +174,7 @@ def state_structure(front_end: FrontEnd) -> type[Structure]:
             (name, c_int32)
             for name in (
                 *("left", "low", "high", "reference", "range", "widest", "blocks"),
-                *("following", "rate", "correction", "lost"),
+                *("following", "rate", "correction", "last", "lost"),
             )
         ]
 

@@ -28,7 +28,7 @@ typedef struct {
     int32_t left, low, high;
     int32_t reference, range, widest, blocks;
     int32_t following, rate, correction;
-    int32_t lost;
+    int32_t last, lost;
 } ppg_follow_t;
 #endif
 
@@ -58,9 +58,9 @@ void ppg_reset(ppg_state_t *state);
  *   1  a window is due, 8 s after a reset and then every 2 s;
  *   0  nothing is;
 #if FRONT_ACC
- *   PPG_ERROR_OUT_OF_STEP  samples of one sensor were lost: about a second or more. Invalid ones
- *      stand in for them, the windows that hold these say so, and nothing has to be done. While a
- *      sensor is silent this comes about once a second;
+ *   PPG_ERROR_OUT_OF_STEP  samples of one sensor were lost, 0.4 s or more (docs/device.md).
+ *      Invalid ones stand in for them, the windows that hold these say so, and nothing has to be
+ *      done. While a sensor is silent this comes about once a second;
 #endif
  *   PPG_ERROR_NOT_RESET  ppg_reset was never called; the sample is not taken. */
 int ppg_push_ppg(ppg_state_t *state, const int32_t *sample);

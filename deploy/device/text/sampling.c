@@ -27,6 +27,7 @@ void ppg_reset(ppg_state_t *state)
     state->follow.following = 0;
     state->follow.rate = 0;
     state->follow.correction = 0;
+    state->follow.last = 0;
     state->follow.lost = 0;
 #endif
     state->ready = FRONT_RESET;
@@ -122,6 +123,7 @@ static void front_lost(ppg_state_t *state, int32_t apart)
 {
     front_stand_in(state, apart < 0, apart < 0 ? -apart : apart);
     front_begin_block(&state->follow);
+    state->follow.last = 0;
     state->follow.lost = 1;
 }
 
@@ -133,6 +135,7 @@ static void front_follow(ppg_state_t *state)
     int32_t error;
     int32_t range;
     int32_t usual;
+    int32_t jump;
     int32_t free;
     int32_t early;
     int strained;
@@ -162,7 +165,9 @@ static void front_follow(ppg_state_t *state)
     if (range > follow->widest + FRONT_JUMP) {
         return;
     }
-    if (error > 2 * FRONT_LOSS_STEPS || error < -2 * FRONT_LOSS_STEPS) {
+    jump = error > follow->last ? error - follow->last : follow->last - error;
+    if (error > 2 * FRONT_LOSS_STEPS || error < -2 * FRONT_LOSS_STEPS ||
+        jump > follow->widest / 8 + FRONT_JUMP / 4) {
         front_lost(state, front_half(error));
         return;
     }
@@ -176,6 +181,7 @@ static void front_follow(ppg_state_t *state)
         follow->reference -= early; /* as in the middle of the second block, 3 s after the start */
         error += early;
     }
+    follow->last = error;
     if (follow->following) {
         follow->rate = front_limit(follow->rate + error * FRONT_FOLLOW_RATE, FRONT_RATE_LIMIT);
         follow->correction =

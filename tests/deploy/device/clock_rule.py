@@ -136,7 +136,9 @@ class Clocks:
         self.acc = None if end.acc_hz is None else Sensor(end, end.acc_hz, slope=False)
         self.slack = end.slack_steps
         self.by = constants(slack_steps=self.slack, block_steps=end.stride_steps)
-        self.reference = self.range = self.widest = self.blocks = self.rate = self.correction = 0
+        self.reference = self.range = self.widest = self.blocks = self.rate = self.correction = (
+            self.last
+        ) = 0
         self.following = self.report = False
         self.windows = 0
         self._begin_block()
@@ -175,6 +177,7 @@ class Clocks:
     def _lost(self, acc: Sensor, apart: int) -> None:
         (acc if apart < 0 else self.ppg).stand_in(abs(apart))
         self._begin_block()
+        self.last = 0
         self.report = True
 
     def _follow(self, acc: Sensor) -> None:
@@ -197,7 +200,8 @@ class Clocks:
         self.widest = max(usual, self.widest - 1)
         if self.range > self.widest + by["FRONT_JUMP"]:
             return None
-        if abs(error) > 2 * by["FRONT_LOSS_STEPS"]:
+        sudden = abs(error - self.last) > self.widest // 8 + by["FRONT_JUMP"] // 4
+        if abs(error) > 2 * by["FRONT_LOSS_STEPS"] or sudden:
             return self._lost(acc, error >> 1)
         free = 0 if strained else min(self.widest // 16 + 1, by["FRONT_FREE_STEPS"])
         if not self.following and abs(error) > 2 * free:
@@ -207,6 +211,7 @@ class Clocks:
             early = self.rate * 3 * self.end.stride_steps >> ONE_BITS
             self.reference -= early
             error += early
+        self.last = error
         if self.following:
             self.rate = _limit(self.rate + error * by["FRONT_FOLLOW_RATE"], RATE_LIMIT)
             ahead = self.rate + error * by["FRONT_FOLLOW_LEAD"]

@@ -148,7 +148,7 @@ def test_other_rates_follow_as_well(front_end: Make, drift: float) -> None:
         assert not seen.windows[:, -1].any()
 
 
-@pytest.mark.parametrize("lost_s", [1.0, 30.0])
+@pytest.mark.parametrize("lost_s", [0.5, 1.0, 30.0])
 @pytest.mark.parametrize("sensor", ["ppg", "acc"])
 def test_a_loss_is_told_marked_and_over(front_end: Make, sensor: str, lost_s: float) -> None:
     device = front_end(END)
@@ -173,6 +173,16 @@ def test_a_loss_is_told_marked_and_over(front_end: Make, sensor: str, lost_s: fl
         f"then {late[-60:].max():.0f} ms off"
     )
     assert late[-60:].max() < 70
+
+
+def test_a_small_loss_is_made_good_without_a_word(front_end: Make) -> None:
+    device = front_end(END)
+    exact = pushed(device, 300.0)
+    seen = losing(device, 300.0, acc=(100.3, 100.6))
+    assert not (seen.results < 0).any() and not seen.windows[:, -1].any()
+    late = np.abs(late_ms(seen.windows, exact.windows, END))
+    assert late[49] > 250  # 0.3 s
+    assert late[-60:].max() < 150
 
 
 @pytest.mark.parametrize("sensor", ["ppg", "acc"])
