@@ -6,7 +6,7 @@ import random
 import subprocess
 import sys
 import time
-from typing import Any
+from dataclasses import dataclass, replace
 
 from nas.run.folder import RunDir
 from nas.run.target import load_target
@@ -48,20 +48,37 @@ def _start_s() -> float:
     return time.perf_counter() - start_s
 
 
-def bench_search(run: RunDir | None = None) -> dict[str, Any]:
-    """All figures; those of a run only if one is given.
+@dataclass(frozen=True)
+class RunFigures:
+    """What a run considered, and seconds by phase."""
+
+    path: str
+    considered: int
+    evaluated: int
+    finalists: int
+    time_s: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Figures:
+    """All figures; those of a run only if one is given."""
+
+    cost_us: float
+    help_s: float
+    run: RunFigures | None = None
+
+
+def bench_search(run: RunDir | None = None) -> Figures:
+    """Take them.
 
     Raises:
         RunError: `run` is not a run, or is not complete.
     """
-    figures: dict[str, Any] = {"cost_us": cost_us(), "help_s": help_s()}
-    if run is not None:
-        document, candidates = run.document(), run.candidates()
-        figures["run"] = {
-            "path": str(run.path),
-            "considered": candidates.considered,
-            "evaluated": candidates.evaluated,
-            "finalists": len(run.finalists()),
-            "time_s": document.time_s,
-        }
-    return figures
+    figures = Figures(cost_us(), help_s())
+    if run is None:
+        return figures
+    document, found = run.document(), run.candidates()
+    of_run = RunFigures(
+        str(run.path), found.considered, found.evaluated, len(run.finalists()), document.time_s
+    )
+    return replace(figures, run=of_run)

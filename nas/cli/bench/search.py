@@ -28,6 +28,8 @@ def bench_search(
     ppgnas bench search results/run
     ppgnas bench search results/run --baseline results/random --page run.md
     """
+    from dataclasses import asdict
+
     from nas.bench.search import bench_search as measure
     from nas.run.folder import RunDir
     from nas.run.units import format_duration
@@ -45,15 +47,15 @@ def bench_search(
         write_text_atomic(Path(page), search_page(RunDir(Path(run)), other))
     figures = measure(RunDir(Path(run)) if run is not None else None)
     if as_json:
-        emit(figures)
+        emit({key: value for key, value in asdict(figures).items() if value is not None})
         return
-    print(f"cost of one architecture   {figures['cost_us']:.0f} us")
-    print(f"ppgnas --help              {figures['help_s']:.2f} s")
-    if "run" in figures:
-        found = figures["run"]
+    print(f"cost of one architecture   {figures.cost_us:.0f} us")
+    print(f"ppgnas --help              {figures.help_s:.2f} s")
+    found = figures.run
+    if found is not None:
         print(
-            f"{found['path']}: {found['considered']} considered, {found['evaluated']} evaluated, "
-            f"{found['finalists']} finalists"
+            f"{found.path}: {found.considered} considered, {found.evaluated} evaluated, "
+            f"{found.finalists} finalists"
         )
-        for phase, seconds in found["time_s"].items():
+        for phase, seconds in found.time_s.items():
             print(f"{phase:<26} {format_duration(seconds)}")

@@ -14,9 +14,9 @@ def test_figures_are_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(bench, "ARCHITECTURES", 50)
     monkeypatch.setattr(bench, "STARTS", 1)
     figures = bench.bench_search()
-    assert 1 < figures["cost_us"] < 1e5
-    assert 0 < figures["help_s"] < 60
-    assert "run" not in figures
+    assert 1 < figures.cost_us < 1e5
+    assert 0 < figures.help_s < 60
+    assert figures.run is None
 
 
 def test_figures_of_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -29,10 +29,6 @@ def test_figures_of_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     with pytest.raises(RunError, match="the run is not complete"):
         bench.bench_search(run)
     run.write_candidates(made_candidates())
-    assert bench.bench_search(run)["run"] == {
-        "path": str(run.path),
-        "considered": 2,
-        "evaluated": 1,
-        "finalists": 0,
-        "time_s": {"total": 3.0},
-    }
+    assert bench.bench_search(run).run == bench.RunFigures(
+        str(run.path), considered=2, evaluated=1, finalists=0, time_s={"total": 3.0}
+    )
