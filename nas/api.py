@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from hwmodels.graph import Graph
 from nas.models import names
-from nas.run.folder import RunDir, choose
+from nas.run.folder import RunDir
 from nas.run.people import read_source
 from ppg.recording import Recording
 from ppgnas.defaults import DEFAULT_BOARD, DEFAULT_ENGINE
@@ -292,6 +292,19 @@ class Run(Shown):
             )
         return rows
 
+    def to_json(self) -> dict[str, Any]:
+        """The document of `ppgnas search --json`."""
+        document, candidates = self.folder.document(), self.folder.candidates()
+        return {
+            "run": str(self.path),
+            "report": str(self.report),
+            "synthetic": document.synthetic,
+            "considered": candidates.considered,
+            "evaluated": candidates.evaluated,
+            "finalists": self.rows(),
+            "time_s": document.time_s,
+        }
+
 
 def search(
     budget: str | None = None,
@@ -324,8 +337,7 @@ def search(
     True
     """
     from nas import search as searching
-    from nas.run.claim import check_same
-    from nas.run.config import resolve
+    from nas.run.claim import asked_search
     from nas.run.progress import Silent, for_terminal
 
     given = {
@@ -336,10 +348,7 @@ def search(
         "data": None if data is None else str(data),
         **options,
     }
-    folder = choose(None if out is None else Path(out), resume=resume)
-    config = resolve(given, folder.document().config if resume else None)
-    if resume:
-        check_same(config, folder)
+    config, folder = asked_search(given, None if out is None else Path(out), resume=resume)
     progress = Silent() if quiet else for_terminal()
     searching.search(config, folder, command="ppgnas.search", progress=progress)
     return Run(folder)

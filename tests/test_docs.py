@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 from pathlib import Path
@@ -113,3 +114,17 @@ def test_the_csv_of_the_documentation_converts(
     (recording,) = read_folder(tmp_path / "recordings")
     assert recording.person == "mine/anna" and recording.name == "anna_walk"
     assert recording.ppg_hz == 50.0 and set(recording.hr_bpm) == {71.0}
+
+
+@pytest.mark.slow
+def test_the_tour_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every code cell of the notebook, in order; the last value of a cell shows itself."""
+    cells = json.loads((ROOT / "docs" / "tour.ipynb").read_text(encoding="utf-8"))["cells"]
+    monkeypatch.chdir(tmp_path)
+    known: dict[str, object] = {}
+    codes = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
+    assert len(codes) >= 8
+    for code in codes:
+        exec(compile(code, "docs/tour.ipynb", "exec"), known)
+    assert (tmp_path / "firmware" / "model.c").is_file()
+    assert "SYNTHETIC" in known["run"]._repr_html_()  # type: ignore[attr-defined]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -100,20 +100,13 @@ def search(
         name: value for name, value in locals().items() if name not in ("out", "resume", "as_json")
     }
     from nas import search as searching
-    from nas.run.claim import check_same
-    from nas.run.config import resolve
-    from nas.run.folder import DEFAULT_OUT, choose
+    from nas.api import Run
+    from nas.run.claim import asked_search
+    from nas.run.folder import DEFAULT_OUT
     from nas.run.progress import for_terminal
 
     progress = for_terminal()
-    folder = Path(out) if out is not None else None
-    if not resume:
-        config = resolve(given)
-        run = choose(folder, resume=False)
-    else:
-        run = choose(folder, resume=True)
-        config = resolve(given, run.document().config)
-        check_same(config, run)
+    config, run = asked_search(given, Path(out) if out is not None else None, resume=resume)
     if out is None and run.path != DEFAULT_OUT and not resume:
         progress.say(f"{DEFAULT_OUT} holds a finished run; writing to {run.path}")
     command = "ppgnas " + shlex.join(sys.argv[1:])
@@ -126,37 +119,9 @@ def search(
             else "Nothing was written."
         ) from None
     if as_json:
-        emit(summary(run))
+        emit(Run(run).to_json())
     else:
         print(as_text(run))
-
-
-def summary(run: RunDir) -> dict[str, Any]:
-    """The document of `search --json`."""
-    document, candidates = run.document(), run.candidates()
-    return {
-        "run": str(run.path),
-        "report": str(run.report),
-        "synthetic": document.synthetic,
-        "considered": candidates.considered,
-        "evaluated": candidates.evaluated,
-        "finalists": [
-            {
-                "model": f"{run.path}:{number}",
-                "id": card.id,
-                "mae_bpm": card.report.mae_bpm,
-                "mae_bpm_smoothed": card.report.mae_bpm_smoothed,
-                "search_mae_bpm": card.search_mae_bpm.retrained_int8,
-                "weight_bytes": card.weight_bytes,
-                "flash_bytes": card.costs.flash_bytes.value,
-                "sram_bytes": card.costs.sram_bytes.value,
-                "latency_ms": card.costs.latency_ms.value,
-                "power_mw": card.costs.power_mw.value,
-            }
-            for number, card in _cards(run)
-        ],
-        "time_s": document.time_s,
-    }
 
 
 def as_text(run: RunDir) -> str:

@@ -7,9 +7,11 @@ that are prepared in another way would mix two searches, so it is refused.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
 
-from nas.run.config import SearchConfig, differences
-from nas.run.folder import RunDir, timestamp
+from nas.run.config import SearchConfig, differences, resolve
+from nas.run.folder import RunDir, choose, timestamp
 from nas.run.machine import versions
 from nas.run.people import People
 from nas.run.run_toml import RunDocument
@@ -35,6 +37,28 @@ def check_same(config: SearchConfig, run: RunDir) -> None:
             f"`resume`: {run.path} was started with another configuration ({listed}). Leave "
             "those options out to continue it, or choose another `out` for a new run"
         )
+
+
+def asked_search(
+    given: Mapping[str, Any], out: Path | None, *, resume: bool
+) -> tuple[SearchConfig, RunDir]:
+    """The configuration of a search and its folder, checked but not touched.
+
+    Args:
+        given: see `nas.run.config.resolve`.
+        out: the folder; the next free one of `results/` unless given.
+        resume: continue the run that is there; what is not given is taken from it.
+
+    Raises:
+        BudgetError, ConfigError, RunError: as `resolve`, `choose` and `check_same`.
+    """
+    if not resume:
+        config = resolve(given)  # before anybody looks at folders
+        return config, choose(out, resume=False)
+    run = choose(out, resume=True)
+    config = resolve(given, run.document().config)
+    check_same(config, run)
+    return config, run
 
 
 def claim(
