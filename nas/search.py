@@ -23,7 +23,7 @@ from nas.explore.finalists import (
 )
 from nas.explore.problem import Probe, probe
 from nas.explore.study import StudySettings, front_of, run_study
-from nas.models.backend import MakeTrainer, Trainer, torch_trainer
+from nas.models.backend import MakeTrainer, Trainer, check_judges, torch_trainer
 from nas.models.folder import Judging
 from nas.run.candidates import Candidate, Candidates
 from nas.run.claim import check_same, claim
@@ -177,10 +177,7 @@ class _Search:
         )
 
     def _train(self, trainer: Trainer) -> None:
-        if (teacher := teacher_file(self.config.teacher)) is not None:
-            from distill.teacher import check_unseen
-
-            check_unseen(teacher, [*self.people.search, *self.people.report])
+        check_judges(self.config.teacher, [*self.people.search, *self.people.report])
         with self._timed("teacher"), self.progress.phase("teacher") as tick:
             trainer.prepare_teacher(tick)
         with self._timed("supernet"), self.progress.phase("supernet") as tick:

@@ -4,10 +4,12 @@ can hand in something that takes no time.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
+from nas.run.config import teacher_file
 from nas.run.progress import Tick
+from ppg.recording import Recording
 from search_spaces.arch import Arch
 from search_spaces.space import SearchSpace
 
@@ -45,3 +47,16 @@ def torch_trainer(space: SearchSpace, **options: Any) -> Trainer:
     from distill.trainer import Trainer
 
     return Trainer(space, **options)
+
+
+def check_judges(teacher: str, judges: Iterable[Recording]) -> None:
+    """Refuse a teacher's file that was made from people who judge: search and report people.
+
+    Raises:
+        ConfigError: it is neither a name nor a file.
+        RunError: it knows one of them, or does not say whom it was trained on.
+    """
+    if (path := teacher_file(teacher)) is not None:
+        from distill.teacher import check_unseen
+
+        check_unseen(path, judges)

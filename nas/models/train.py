@@ -14,6 +14,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from nas.models.backend import check_judges
 from nas.models.folder import Judging, write_model
 from nas.run.card import Card, Origin, SearchErrors
 from nas.run.config import TrainConfig, teacher_file
@@ -41,10 +42,8 @@ def train_with_torch(
     import torch
 
     from distill.fixed import train_fixed
-    from distill.teacher import check_unseen
 
-    if (teacher := teacher_file(config.teacher)) is not None:
-        check_unseen(teacher, [*people.search, *people.report])
+    check_judges(config.teacher, [*people.search, *people.report])
     torch.set_num_threads(available_cores())
     with progress.phase("training") as tick:
         return train_fixed(

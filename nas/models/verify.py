@@ -8,27 +8,24 @@ Nothing here was measured on a chip.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from nas.models.names import Model
-from nas.models.windows import Windows
+from nas.models.windows import Int8, Windows
 from ppgnas.errors import DependencyError, ExportError, RunError
 from ppgnas.notebook import Shown
 
 if TYPE_CHECKING:
     from deploy.c.build import ModelFiles
-    from deploy.emulation.emulate import EmulationResult, Emulator
     from deploy.integers.quantized import QuantizedNet
     from hwmodels.boards import Board
     from hwmodels.graph import Graph
 
-Int8 = NDArray[np.int8]
 ENGINE = "ppgnas-c"
 
 
@@ -169,7 +166,12 @@ class Verification(Shown):
 
 
 def verify(
-    model: Model, windows: Windows, *, board: Board, compiler: str | None = None
+    model: Model,
+    windows: Windows,
+    *,
+    board: Board,
+    compiler: str | None = None,
+    emulate: int | None = None,
 ) -> Verification:
     """Build, run and compare.
 
@@ -178,6 +180,7 @@ def verify(
         windows: at least one.
         board: which figures in time and energy are told for.
         compiler: `zig` or `gcc`; what is there unless given.
+        emulate: how many of the windows run in emulation; all unless given.
 
     Raises:
         ExportError: a layer that the C cannot compute, by name.
@@ -198,8 +201,16 @@ def verify(
         on_host = program.run(0, net, windows.x)
         files, calls, stored = _files(model, net, own)
         emulator = emulator_of(net, files, cross)
-        parity, results = _compare(model, net, windows, on_host, emulator, stored=stored)
+        results = [
+            emulator.call(
+                "ppg_run", {"ppg_input": x.tobytes()}, outputs={"ppg_logits": on_host[0].size}
+            )
+            for x in windows.x[:emulate]
+        ]
         linked = emulator.image.sizes_of("model")
+    logits = b"".join(result.outputs["ppg_logits"] for result in results)
+    in_emulation = np.frombuffer(logits, np.int8).reshape(len(results), *on_host.shape[1:])
+    parity = _compare(model, net, windows, on_host, in_emulation, stored=stored)
     result = results[0]
     board_cycles = result.cycles * board.core_ratio.value
     latency_ms = board_cycles * 1e3 / board.clock_hz
@@ -248,14 +259,9 @@ def _files(
 
 
 def _compare(
-    model: Model,
-    net: QuantizedNet,
-    windows: Windows,
-    host: Int8,
-    emulator: Emulator,
-    *,
-    stored: bool,
-) -> tuple[Parity, list[EmulationResult]]:
+    model: Model, net: QuantizedNet, windows: Windows, host: Int8, emulated: Int8, *, stored: bool
+) -> Parity:
+    """Files and C against the reference; `emulated` are the outputs of the first windows."""
     from deploy import onnx_export
     from deploy.integers import reference
     from deploy.parity import max_lsb
@@ -265,51 +271,40 @@ def _compare(
 
     x = windows.x
     truth, by_c = reference.run(net, x), reference.run(net, x, rule="c")
-    emulated = np.empty_like(by_c)
-    results = []
-    for index, window in enumerate(x):
-        result = emulator.call(
-            "ppg_run", {"ppg_input": window.tobytes()}, outputs={"ppg_logits": by_c[0].size}
-        )
-        emulated[index] = np.frombuffer(result.outputs["ppg_logits"], np.int8).reshape(
-            by_c.shape[1:]
-        )
-        results.append(result)
-    tflite_file = _content(model, "model.tflite")
-    if tflite_file is None:
-        tflite_file = tflite.write(net)
-    onnx_file = _content(model, "model.onnx")
-    if onnx_file is None:
-        onnx_file = onnx_export.write(net)
+    few_by_c = by_c[: len(emulated)]
+    tflite_file = _content(model, net, "model.tflite", tflite.write)
+    onnx_file = _content(model, net, "model.onnx", onnx_export.write)
     by_tflite = tflite_runtime.run(tflite_file, x).reshape(truth.shape)
     litert = reference.run(net, x, rule="litert")
     try:
-        tflm: Int8 | None = tflm_runtime.run(tflite_file, x).reshape(truth.shape)
+        by_tflm = tflm_runtime.run(tflite_file, x).reshape(truth.shape)
+        tflm_differences = int((by_tflm != truth).sum())
     except DependencyError:
-        tflm = None
-    parity = Parity(
+        tflm_differences = None
+    return Parity(
         windows=len(x),
         tflite_max_lsb=max_lsb(by_tflite, truth),
         tflite_rule_differences=int((by_tflite != litert).sum()),
         onnx_max_lsb=max_lsb(onnx_export.run(onnx_file, x).reshape(truth.shape), truth),
-        c_max_lsb=max(max_lsb(host, by_c), max_lsb(emulated, by_c)),
+        c_max_lsb=max(max_lsb(host, by_c), max_lsb(emulated, few_by_c)),
         c_host_differences=int((host != by_c).sum()),
-        c_emulated_differences=int((emulated != by_c).sum()),
-        tflm_differences=None if tflm is None else int((tflm != truth).sum()),
+        c_emulated_differences=int((emulated != few_by_c).sum()),
+        tflm_differences=tflm_differences,
         rules_max_lsb=max_lsb(by_c, truth),
         outputs=int(by_c.size),
         source=windows.source,
         stored_c=stored,
     )
-    return parity, results
 
 
-def _content(model: Model, name: str) -> bytes | None:
-    """A stored file of the model; for a TFLite file, that file."""
-    if model.file is not None:
-        return Path(model.name).read_bytes() if name == "model.tflite" else None
+def _content(
+    model: Model, net: QuantizedNet, name: str, write: Callable[[QuantizedNet], bytes]
+) -> bytes:
+    """A stored file of the model, else a new one; for a TFLite file, that file."""
+    if model.file is not None and name == "model.tflite":
+        return Path(model.name).read_bytes()
     path = None if model.folder is None else model.folder / name
-    return path.read_bytes() if path is not None and path.is_file() else None
+    return path.read_bytes() if path is not None and path.is_file() else write(net)
 
 
 def by_layer(
@@ -372,11 +367,9 @@ def _predicted(graph: Graph, board: Board) -> Predicted:
 
 def _errors(predicted: Predicted, emulated: Emulated) -> dict[str, float]:
     """Relative errors of the prediction in percent."""
-    pairs = {
-        "cycles": (predicted.cycles, emulated.board_cycles),
-        "latency_ms": (predicted.latency_ms, emulated.latency_ms),
-        "energy_mj": (predicted.energy_mj, emulated.energy_mj),
-        "flash_bytes": (predicted.flash_bytes, emulated.flash_bytes),
-        "sram_bytes": (predicted.sram_bytes, emulated.sram_bytes),
+    pairs = {"cycles": (predicted.cycles, emulated.board_cycles)}
+    pairs |= {
+        key: (getattr(predicted, key), getattr(emulated, key))
+        for key in ("latency_ms", "energy_mj", "flash_bytes", "sram_bytes")
     }
     return {key: 100.0 * (said / seen - 1.0) for key, (said, seen) in pairs.items()}

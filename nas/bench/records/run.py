@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 
 from nas.bench.records.jobs import BASELINE_PREFIX, Job, is_done, read_for
 from nas.bench.records.record import Errors, Measured, PersonErrors, Record, RecordCosts
+from nas.models.backend import check_judges
 from nas.models.readout import calibrate
 from nas.run import interrupt
-from nas.run.config import teacher_file
 from nas.run.machine import versions
 from nas.run.progress import Tick
 from ppg.baselines.registry import RATE_HZ, baseline, reads_slope
@@ -85,12 +85,10 @@ def _baseline(name: str, fold: Fold, recordings: Sequence[Recording]) -> Measure
 def _network(job: Job, arch: Arch, fold: Fold, recordings: Sequence[Recording]) -> Measured:
     from distill.evaluation import predict_windows
     from distill.fixed import train_fixed
-    from distill.teacher import check_unseen
 
     config = job.config
     parts = {part: fold.split.select(recordings, part) for part in PARTS}
-    if (teacher := teacher_file(config.teacher)) is not None:
-        check_unseen(teacher, [*parts["search"], *parts["report"]])
+    check_judges(config.teacher, [*parts["search"], *parts["report"]])
     cache = cache_folder(_cache_of(job), asdict(job.identity))
     result = train_fixed(
         arch,

@@ -30,14 +30,7 @@ def bench_deploy(
     """
     from dataclasses import asdict
 
-    from nas.bench.deploy import (
-        COMMAND,
-        finalist_rows,
-        markdown,
-        random_rows,
-        summary,
-        windows_of_recordings,
-    )
+    from nas.bench.deploy import COMMAND, finalist_rows, markdown, random_rows, summary
     from nas.run.folder import RunDir
     from ppgnas.errors import RunError
     from ppgnas.files import write_text_atomic
@@ -49,7 +42,7 @@ def bench_deploy(
     rows = random_rows(networks)
     command = f"{COMMAND} --networks {networks}"
     if run is not None and data is not None:
-        rows += finalist_rows(RunDir(Path(run)), windows_of_recordings(data))
+        rows += finalist_rows(RunDir(Path(run)), data)
         command += f" --run {run} --data {data}"
     path = Path(out)
     path.parent.mkdir(parents=True, exist_ok=True)
