@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from string import Template
 from typing import Any
 
 from pydantic import Field
@@ -268,47 +269,5 @@ def _check_clocks(
 
 def template(name: str) -> str:
     """A commented board file to fill in: what every key means and what is allowed."""
-    return _TEMPLATE.format(part=name.upper())
-
-
-_TEMPLATE = """\
-# A board of ppgnas. Check it with: ppgnas boards check THIS_FILE
-#
-# A figure is {{ value, unit, source }} with optional low and high, its 90 % bounds.
-# Begin the source with "assumption" where you have none: without bounds of its own, such a figure
-# counts as +-50 %, and the estimates that use it show it.
-part = "{part}"
-# Cortex-M7, Cortex-M33 or Cortex-M4F: engines have timings of these.
-core = "Cortex-M4F"
-# The core's clock while the network runs: Hz, kHz or MHz; not above clock_limit.
-clock = {{ value = 64, unit = "MHz", source = "assumption: fill in" }}
-clock_limit = {{ value = 64, unit = "MHz", source = "assumption: fill in" }}
-# What the part holds in all: B, KiB or MiB.
-flash = {{ value = 512, unit = "KiB", source = "assumption: fill in" }}
-sram = {{ value = 128, unit = "KiB", source = "assumption: fill in" }}
-# Cycles relative to a Cortex-M7 with the same kernels: 1 for a Cortex-M7, 1.45 to 1.6 for a
-# Cortex-M33, 1.7 to 2.2 for a Cortex-M4F. Where an engine was timed on the core, only the bounds
-# count, relative to the value.
-core_ratio = {{ value = 1.9, low = 1.6, high = 2.2, unit = "x Cortex-M7", source = "assumption" }}
-# Power while a network runs, and between two readings with memory kept: W, mW or uW.
-active_power = {{ value = 10, unit = "mW", source = "assumption: fill in" }}
-sleep_power = {{ value = 5, unit = "uW", source = "assumption: fill in" }}
-
-# All that follows may be left out.
-# flash_wait_states = {{ value = 2, unit = "cycles", source = "..." }}
-# instruction_cache = {{ value = 16, unit = "KiB", source = "..." }}
-# data_cache = {{ value = 16, unit = "KiB", source = "..." }}
-
-# Regions of the SRAM, by any name.
-# [memory]
-# dtcm = {{ value = 64, unit = "KiB", source = "..." }}
-
-# Lower clocks: the one with the least average power that meets a latency is suggested.
-# [[clocks]]
-# clock = {{ value = 32, unit = "MHz", source = "..." }}
-# active_power = {{ value = 6, unit = "mW", source = "..." }}
-
-# Other states between two readings, by any name.
-# [sleep]
-# off = {{ value = 1, unit = "uW", source = "..." }}
-"""
+    text = (BOARDS_DIR.parent / "data" / "new_board.toml").read_text(encoding="utf-8")
+    return Template(text).substitute(part=name.upper())

@@ -6,25 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deploy.c.reading import SensorChain, reading_texts
-from deploy.c.source import Source, generate, header
+from deploy.c.source import Source, generate, header, text_of
 from deploy.emulation.emulate import Emulator
 from deploy.emulation.toolchain import Compiler
 from deploy.integers.quantized import QuantizedNet
 from ppgnas.files import write_text_atomic
-
-PREAMBLE = """\
-#include <stddef.h>
-#include <stdint.h>
-
-#if defined(__ARM_FEATURE_SIMD32)
-#include <arm_acle.h>
-#endif
-
-#include "model.h"
-
-void *memcpy(void *to, const void *from, size_t count);
-
-"""
 
 
 @dataclass(frozen=True)
@@ -51,9 +37,9 @@ def model_texts(
     guard = "#ifndef PPG_MODEL_H\n#define PPG_MODEL_H\n\n#include <stdint.h>\n\n{}\n#endif\n"
     own = header(net, made.program)
     if reading is None:
-        return PREAMBLE + made.functions, guard.format(own)
+        return text_of("preamble.c") + made.functions, guard.format(own)
     around = reading_texts(net, made, own, reading)
-    source = "\n".join([PREAMBLE + around.before, made.functions, around.after])
+    source = "\n".join([text_of("preamble.c") + around.before, made.functions, around.after])
     return source, guard.format(own + "\n" + around.header)
 
 
@@ -79,21 +65,6 @@ def model_files(
     return ModelFiles(folder / "model.c", folder / "model.h", made.program.bytes)
 
 
-_HARNESS = """\
-#include "model.h"
-
-int8_t ppg_input[PPG_STEPS * PPG_CHANNELS];
-int8_t ppg_logits[PPG_CLASSES];
-uint64_t ppg_memory[(PPG_SCRATCH_BYTES + 7) / 8];
-
-int ppg_run(void);
-int ppg_run(void)
-{
-    return ppg_infer(ppg_input, ppg_logits, ppg_memory);
-}
-"""
-
-
 def emulator_of(net: QuantizedNet, files: ModelFiles, compiler: Compiler) -> Emulator:
     """An emulated Cortex-M7 with `ppg_run`, `ppg_input` and `ppg_logits`.
 
@@ -103,7 +74,7 @@ def emulator_of(net: QuantizedNet, files: ModelFiles, compiler: Compiler) -> Emu
     """
     folder = files.source.parent
     harness = folder / "harness.c"
-    write_text_atomic(harness, _HARNESS)
+    write_text_atomic(harness, text_of("harness.c"))
     image = compiler.build(
         [files.source, harness],
         folder / "model.elf",

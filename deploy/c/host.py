@@ -14,66 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deploy.c.build import ModelFiles
+from deploy.c.source import text_of
 from deploy.emulation.host import HostCompiler
 from deploy.emulation.processes import run_generated
 from deploy.integers.quantized import QuantizedNet
 from ppgnas.errors import ToolError
 from ppgnas.files import write_text_atomic
-
-_MAIN = """\
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <stdint.h>
-
-typedef struct {
-    int (*infer)(const int8_t *, int8_t *, void *);
-    size_t input, logits, scratch, at;
-} network;
-
-@DECLARATIONS@
-static const network networks[] = {
-@ROWS@};
-
-/* program NUMBER WINDOWS LOGITS: every block is as long as the header says and no byte longer. */
-int main(int count, char **words)
-{
-    if (count != 4) {
-        return 2;
-    }
-    const network n = networks[atoi(words[1])];
-    FILE *from = fopen(words[2], "rb");
-    FILE *to = fopen(words[3], "wb");
-    int8_t *input = malloc(n.input);
-    int8_t *logits = malloc(n.logits);
-    int8_t *again = malloc(n.logits);
-    int8_t *scratch = malloc(n.scratch);
-    int filler = 165;
-    if (from == NULL || to == NULL || !input || !logits || !again || !scratch) {
-        return 2;
-    }
-    while (fread(input, 1, n.input, from) == n.input) {
-        memset(scratch, filler, n.scratch);
-        if (n.infer(input, logits, scratch) != 0) {
-            return 3;
-        }
-        filler = filler * 5 + 1;
-        memset(scratch, filler & 255, n.scratch);
-        memcpy(scratch + n.at, input, n.input);
-        if (n.infer(scratch + n.at, again, scratch) != 0 || memcmp(logits, again, n.logits) != 0) {
-            return 4;
-        }
-        if (fwrite(logits, 1, n.logits, to) != n.logits) {
-            return 2;
-        }
-    }
-    free(input);
-    free(logits);
-    free(again);
-    free(scratch);
-    return fclose(from) | fclose(to);
-}
-"""
 
 
 @dataclass(frozen=True)
@@ -152,8 +98,8 @@ def host_program(
             f"{at}}},"
         )
     main = folder / "check.c"
-    text = _MAIN.replace("@DECLARATIONS@", "\n".join(declarations))
-    write_text_atomic(main, text.replace("@ROWS@", "\n".join(rows) + "\n"))
+    text = text_of("check.c", declarations="\n".join(declarations), rows="\n".join(rows) + "\n")
+    write_text_atomic(main, text)
     program = compiler.build_program(
         [*sources, main], folder / "check", optimise=optimise, sanitize=sanitize, flags=flags
     )

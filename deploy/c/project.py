@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
+from string import Template
+from textwrap import indent
 
 import numpy as np
 from numpy.typing import NDArray
@@ -96,99 +98,67 @@ def _table_bytes(made: Source) -> dict[str, int]:
 
 
 def _readme(net: QuantizedNet, made: Source, title: str, reading: SensorChain | None) -> str:
-    graph, plan = net.graph, made.program
+    graph = net.graph
     scale, point = net.activations[graph.input]
     out_scale, out_point = net.activations[graph.output]
-    source = graph.shape(graph.input)
-    lines = [
-        f"# {' '.join(map(plain_name, title.split()))}",
-        "",
-        f"`int ppg_infer(const int8_t *input, int8_t *logits, void *memory)` in model.c computes "
-        f"the network: {graph.total_macs} multiply-accumulates a window. No heap, no library, no "
-        "state: it may be called from several tasks, each with its own memory.",
-        "",
-        "## Call",
-        "",
-        '    #include "model.h"',
-        "    static uint64_t memory[(PPG_SCRATCH_BYTES + 7) / 8];   /* aligned to 8 */",
-        "    int8_t logits[PPG_CLASSES];",
-        "    int status = ppg_infer(window, logits, memory);        /* PPG_OK, or an error */",
-        "",
-        f"* Input: int8 `[{source[2]}][{source[3]}]` (time, channels); "
-        f"stored = round(value / {scale:.9g}) {point:+d}, clamped to -128 .. 127.",
-        f"* Output: {prod(graph.shape(graph.output))} logits; value = (stored {-out_point:+d}) * "
-        f"{out_scale:.9g}.",
-        "* The memory's contents mean nothing before and after a call. An input that is written "
-        "at `PPG_INPUT_OFFSET` of it is not copied.",
-        "",
-        *([] if reading is None else _reading_lines(net, made, reading)),
-        "## Build",
-        "",
-        "`make host` builds and runs the example here, `make arm` for an emulated Cortex-M7 "
-        '(`ARM_CC=arm-none-eabi-gcc` or `ARM_CC="zig cc"`), `make qemu` runs that. Each must '
-        "print PASS.",
-        "",
-        "In a project of your own add model.c and model.h. Flags: `-std=c99 -O2 "
-        "-fomit-frame-pointer -DPPG_NO_FRAME_POINTER` and those of the core, for an STM32H7 "
-        "`-mcpu=cortex-m7 -mthumb -mfloat-abi=hard -mfpu=fpv5-d16`, for an nRF5340 "
-        "`-mcpu=cortex-m33 -mthumb`. `-DPPG_NO_FRAME_POINTER` tells clang that it keeps "
-        "no frame pointer and has one register more; without optimisation leave it out. "
-        "`-DPPG_NO_ASSEMBLY` and `-DPPG_PORTABLE` give the same results without inline "
-        "assembly and on any core. On an STM32H7 let model.c's constants lie in flash "
-        "behind the caches and the memory in DTCM.",
-        "",
-        "## Flash",
-        "",
-        markdown_table(("part", "bytes"), list(_table_bytes(made).items())),
-        "",
-        "Code comes on top; `ppgnas verify` links it and says how much.",
-        "",
-        f"## Memory: {plan.bytes} bytes",
-        "",
-        "Byte ranges of the scratch buffer during each step; padding and alignment included.",
-        "",
-    ]
-    steps = []
-    written_last = made.writes_logits
+    _, _, steps, channels = graph.shape(graph.input)
+    return _filled(
+        "README.md",
+        title=" ".join(map(plain_name, title.split())),
+        macs=graph.total_macs,
+        steps=steps,
+        channels=channels,
+        scale=f"{scale:.9g}",
+        point=f"{point:+d}",
+        classes=prod(graph.shape(graph.output)),
+        out_point=f"{-out_point:+d}",
+        out_scale=f"{out_scale:.9g}",
+        reading="" if reading is None else _reading(net, made, reading),
+        tables=markdown_table(("part", "bytes"), list(_table_bytes(made).items())),
+        scratch_bytes=made.program.bytes,
+        program=_program(made),
+    )
+
+
+def _program(made: Source) -> str:
+    """Table of the steps: what each reads and writes of the scratch buffer."""
+    plan = made.program
+    rows = []
     for index, step in enumerate(plan.steps):
         names = ", ".join(plain_name(layer.name) for layer in step.layers)
         reads = [_range(made, step.source)]
         if step.shortcut is not None and step.shortcut != step.source:
             reads.append(_range(made, step.shortcut))
-        direct = written_last and step.target == plan.output
+        direct = made.writes_logits and step.target == plan.output
         target = "logits" if direct else _range(made, step.target)
         room = plan.scratch_offsets[index]
         own = f"{room}-{room + step.scratch_bytes - 1}" if step.scratch_bytes else "-"
-        steps.append((index + 1, names, ", ".join(reads), target, own))
-    lines.append(markdown_table(("step", "layers", "reads", "writes", "own room"), steps))
-    return "\n".join(lines) + "\n"
+        rows.append((index + 1, names, ", ".join(reads), target, own))
+    return markdown_table(("step", "layers", "reads", "writes", "own room"), rows)
 
 
-def _reading_lines(net: QuantizedNet, made: Source, reading: SensorChain) -> list[str]:
+def _reading(net: QuantizedNet, made: Source, reading: SensorChain) -> str:
     """How to go from raw samples to a heart rate."""
     around = reading_texts(net, made, "", reading)
     front = reading.front_end
     sensors = f"PPG of {front.ppg_channels} channel(s) at {front.ppg_hz} Hz"
     if front.acceleration:
         sensors += f", acceleration at {front.acc_hz} Hz with {front.counts_per_g} counts to 1 g"
-    calls = resolve(
-        (_EXAMPLE / "sensors.c").read_text(encoding="utf-8"), {"SENSORS_ACC": front.acceleration}
+    calls = (_EXAMPLE / "sensors.c").read_text(encoding="utf-8")
+    return _filled(
+        "sensors.md",
+        sensors=sensors,
+        smoothing=reading.decoder.smoothing,
+        calls=indent(resolve(calls, {"SENSORS_ACC": front.acceleration}), "    "),
+        state_bytes=around.state_bytes[0],
+        smoother_bytes=around.state_bytes[1],
+        memory_bytes=around.memory_bytes,
+        table_bytes=around.table_bytes,
     )
-    return [
-        "## From raw samples to a heart rate",
-        "",
-        f"The front end was made for {sensors}; other rates need another export (`--ppg-hz`, "
-        "`--acc-hz`, `--ppg-channels`, `--counts-per-g`). Everything is in integers. "
-        f"Smoothing: {reading.decoder.smoothing}. These are the calls, a file that compiles; "
-        "smoothed.bpm_q8 / 256.0 is the heart rate, smoothed.error_q8 / 256.0 its expected error:",
-        "",
-        *(f"    {line}".rstrip() for line in calls.splitlines()),
-        "",
-        f"State: {around.state_bytes[0]} bytes of the front end, {around.state_bytes[1]} of the "
-        f"smoother; memory: {around.memory_bytes} bytes, nothing between calls. Tables: "
-        f"{around.table_bytes} bytes of flash.",
-        "",
-    ]
+
+
+def _filled(name: str, **values: object) -> str:
+    return Template((_EXAMPLE / name).read_text(encoding="utf-8")).substitute(values)
 
 
 def _range(made: Source, tensor: str) -> str:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from deploy.c.source import Source
-from deploy.device.c_text import CPart, helpers_c
+from deploy.c.source import Source, text_of
+from deploy.device.c_text import helpers_c
 from deploy.device.decoder import Decoder
 from deploy.device.decoder_c import decoder_c
 from deploy.device.front_end_c import front_end_c
@@ -79,21 +79,17 @@ def reading_texts(
         [
             _without(front.header, declared),
             _without(decoder.header, declared),
-            _PREDICT_HEADER.format(memory=memory),
+            text_of("predict.h", memory=memory),
         ]
     )
     return ReadingTexts(
         header=header,
         before=helpers_c([front, decoder]) + "\n" + front.functions,
-        after=decoder.functions + "\n" + _PREDICT.format(logits=_LOGITS_BYTES),
+        after=decoder.functions + "\n" + text_of("predict.c", logits=_LOGITS_BYTES),
         memory_bytes=memory,
         state_bytes=(front.state_bytes, decoder.state_bytes),
-        table_bytes=_table_bytes(front, decoder),
+        table_bytes=front.table_bytes + decoder.table_bytes,
     )
-
-
-def _table_bytes(*parts: CPart) -> int:
-    return sum(part.table_bytes for part in parts)
 
 
 def _check(net: QuantizedNet, reading: SensorChain) -> None:
@@ -114,45 +110,3 @@ def _check(net: QuantizedNet, reading: SensorChain) -> None:
 
 def _without(text: str, declared: set[str]) -> str:
     return "\n".join(line for line in text.splitlines() if line not in declared) + "\n"
-
-
-_PREDICT_HEADER = """\
-/* ---- a reading ---------------------------------------------------------------------------- */
-
-/* Bytes of memory that ppg_predict wants, aligned to 8; it holds nothing between calls. */
-#define PPG_MEMORY_BYTES {memory}
-
-/* Heart rate of one window.
- *
- * window: from ppg_window; strides: how many times 2 s lie between this window and the one before,
- * 0 for the first; raw: of this window alone; smoothed: with those before it.
- * Returns PPG_OK, or an error if a pointer is NULL or the memory not aligned. */
-int ppg_predict(const int16_t *window, uint32_t strides, void *memory, ppg_smoother_t *smoother,
-                ppg_reading_t *raw, ppg_reading_t *smoothed);
-"""
-
-_PREDICT = """\
-int ppg_predict(const int16_t *window, uint32_t strides, void *memory, ppg_smoother_t *smoother,
-                ppg_reading_t *raw, ppg_reading_t *smoothed)
-{{
-    int8_t *logits = memory;
-    int8_t *rest = logits + {logits};
-    int status;
-    if (window == NULL || memory == NULL || smoother == NULL || raw == NULL || smoothed == NULL) {{
-        return PPG_ERROR_NULL;
-    }}
-    if ((uintptr_t)memory % 8 != 0) {{
-        return PPG_ERROR_ALIGNMENT;
-    }}
-    ppg_quantise(window, rest + PPG_INPUT_OFFSET);
-    status = ppg_infer(rest + PPG_INPUT_OFFSET, logits, rest);
-    if (status != PPG_OK) {{
-        return status;
-    }}
-    ppg_decode(logits, (uint32_t *)(void *)rest, raw);
-    ppg_smooth(smoother, logits, strides, (uint32_t *)(void *)rest, smoothed);
-    raw->invalid_steps = (uint16_t)window[PPG_WINDOW_WORDS - 1];
-    smoothed->invalid_steps = raw->invalid_steps;
-    return PPG_OK;
-}}
-"""

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
+from string import Template
 
 from deploy.c.calls import Call, Table
 from deploy.c.plain import MAKERS
@@ -74,7 +75,7 @@ def generate(net: QuantizedNet, *, max_scratch_bytes: int | None = None) -> Sour
         kernels.update(call.kernels)
         name = names.setdefault(call.body, f"{call.stem}_{len(names)}")
         calls.append((name, call))
-    lines = [_part(part) for part in PARTS if part in needs]
+    lines = [text_of(f"{part}.c") for part in PARTS if part in needs]
     lines += kernels.values()
     for body, name in names.items():
         lines.append(f"PPG_STEP void {name}{body}\n")
@@ -163,8 +164,9 @@ def check_scratch(plan: Program, max_scratch_bytes: int | None) -> None:
     )
 
 
-def _part(name: str) -> str:
-    return (TEXT_DIR / f"{name}.c").read_text(encoding="utf-8")
+def text_of(name: str, **values: object) -> str:
+    """A file of `text/`, its `$names` filled in."""
+    return Template((TEXT_DIR / name).read_text(encoding="utf-8")).substitute(values)
 
 
 def _definition(table: Table, name: str) -> str:
@@ -192,47 +194,18 @@ def _infer(graph: Graph, plan: Program, statements: list[str]) -> str:
     storage = plan.storages[graph.input]
     offset = plan.offsets[graph.input] + storage.offset(0)
     size = storage.steps * storage.channels
-    return f"""\
-int ppg_infer(const int8_t *input, int8_t *logits, void *memory)
-{{
-    int8_t *scratch = memory;
-    if (input == NULL || logits == NULL || memory == NULL) {{
-        return PPG_ERROR_NULL;
-    }}
-    if ((uintptr_t)memory % 8 != 0) {{
-        return PPG_ERROR_ALIGNMENT;
-    }}
-    if (input != scratch + {offset}) {{
-        copy_bytes(scratch + {offset}, input, {size});
-    }}
-{chr(10).join(statements)}
-    return PPG_OK;
-}}
-"""
+    return text_of("infer.c", offset=offset, size=size, statements="\n".join(statements))
 
 
 def header(net: QuantizedNet, plan: Program) -> str:
     """Declarations of the network alone."""
     graph = net.graph
     storage = plan.storages[graph.input]
-    outputs = prod(graph.shape(graph.output))
-    offset = plan.offsets[graph.input] + storage.offset(0)
-    return f"""\
-#define PPG_STEPS {storage.steps}
-#define PPG_CHANNELS {storage.channels}
-#define PPG_CLASSES {outputs}
-#define PPG_SCRATCH_BYTES {plan.bytes}
-/* Where `ppg_infer` wants its input: at this place of the scratch buffer it is not copied. */
-#define PPG_INPUT_OFFSET {offset}
-
-#define PPG_OK 0
-#define PPG_ERROR_NULL (-1)
-#define PPG_ERROR_ALIGNMENT (-2)
-
-/* int8 logits of one window.
- *
- * input: [PPG_STEPS][PPG_CHANNELS], normalised and quantised; logits: [PPG_CLASSES];
- * memory: PPG_SCRATCH_BYTES bytes, aligned to 8, contents without meaning before and after.
- * Returns PPG_OK, or an error if a pointer is NULL or the memory not aligned. */
-int ppg_infer(const int8_t *input, int8_t *logits, void *memory);
-"""
+    return text_of(
+        "network.h",
+        steps=storage.steps,
+        channels=storage.channels,
+        classes=prod(graph.shape(graph.output)),
+        scratch_bytes=plan.bytes,
+        offset=plan.offsets[graph.input] + storage.offset(0),
+    )

@@ -15,25 +15,10 @@ from pathlib import Path
 
 from deploy.emulation.packages import zig_program
 from deploy.emulation.processes import run_generated, run_tool
-from deploy.emulation.toolchain import C_FLAGS, zig_environment
+from deploy.emulation.toolchain import C_FLAGS, SUPPORT, zig_environment
 from ppgnas.errors import DependencyError, ToolError
 
 _SANITIZERS = (("address", "undefined"), ("undefined",))
-# With an argument: one read past the end of a heap block, or one shift by too much.
-_PROBE = """
-#include <stdlib.h>
-int main(int count, char **words)
-{
-    volatile int many = count + 30;
-    char *block = malloc((size_t)many);
-    int value = 0;
-    if (block == NULL || count < 2) { free(block); return 0; }
-    block[0] = 1;
-    value = words[1][0] == 'a' ? ((volatile char *)block)[many] : 1 << many;
-    free(block);
-    return value & 0;
-}
-"""
 
 
 @dataclass(frozen=True)
@@ -115,12 +100,10 @@ class HostCompiler:
     def sanitizers(self) -> tuple[str, ...]:
         """Those that work here: a program with a fault of each kind was built, run and caught."""
         with tempfile.TemporaryDirectory(prefix="ppgnas-probe-") as folder:
-            source = Path(folder) / "probe.c"
-            source.write_text(_PROBE, encoding="utf-8")
             for chosen in _SANITIZERS:
                 program = Path(folder) / "-".join(chosen)
                 try:
-                    self._build([source], program, (), ("-O1", *_sanitizing(chosen)))
+                    self._build([SUPPORT / "probe.c"], program, (), ("-O1", *_sanitizing(chosen)))
                     run_generated([program], "running a program without faults", sanitized=True)
                 except ToolError:
                     continue

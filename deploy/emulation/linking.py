@@ -14,9 +14,12 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from string import Template
 
 from ppgnas.errors import ToolError
 
+SUPPORT = Path(__file__).parent / "support"
 KINDS = ("code", "constants", "data", "bss")
 _INPUT_SECTIONS = {
     "code": "*(.text .text.*)",
@@ -109,35 +112,14 @@ def linker_script(
     """
     # Quoted, because some plain names (add) are words of the script language.
     names = " ".join(f'"{name}"' for name in keep)
-    extern = f"EXTERN({names})\n" if keep else ""
-    return f"""{extern}MEMORY
-{{
-    FLASH (rx) : ORIGIN = {memory.flash_address:#010x}, LENGTH = {memory.flash_bytes:#x}
-    SRAM (rwx) : ORIGIN = {memory.sram_address:#010x}, LENGTH = {memory.sram_bytes:#x}
-}}
-SECTIONS
-{{
-    __stack_top = {memory.stack_top:#010x};
-    __mailbox = {memory.mailbox:#010x};
-    .text :
-    {{
-        KEEP(*(.vectors))
-{_grouped("code", labels)}
-{_grouped("constants", labels)}
-    }} > FLASH
-    .data : ALIGN(8)
-    {{
-        __data_begin = .;
-{_grouped("data", labels)}
-        __data_end = .;
-    }} > SRAM AT> FLASH
-    __data_source = LOADADDR(.data);
-    .bss (NOLOAD) : ALIGN(8)
-    {{
-        __bss_begin = .;
-{_grouped("bss", labels)}
-        __bss_end = .;
-    }} > SRAM
-    /DISCARD/ : {{ *(.ARM.exidx* .ARM.extab* .comment .note* .eh_frame*) }}
-}}
-"""
+    text = Template((SUPPORT / "image.ld").read_text(encoding="utf-8"))
+    return text.substitute(
+        extern=f"EXTERN({names})\n" if keep else "",
+        flash=f"{memory.flash_address:#010x}",
+        flash_bytes=f"{memory.flash_bytes:#x}",
+        sram=f"{memory.sram_address:#010x}",
+        sram_bytes=f"{memory.sram_bytes:#x}",
+        stack_top=f"{memory.stack_top:#010x}",
+        mailbox=f"{memory.mailbox:#010x}",
+        **{kind: _grouped(kind, labels) for kind in KINDS},
+    )

@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from deploy.emulation.linking import AN500, MemoryMap, linker_script, object_label
+from deploy.emulation.linking import AN500, SUPPORT, MemoryMap, linker_script, object_label
 from deploy.emulation.packages import zig_program
 from deploy.emulation.processes import run_tool
 from ppgnas.errors import DependencyError, ToolError
@@ -42,9 +42,8 @@ _ZIG_CORE = (
     "-fno-sanitize=undefined",
     "-fno-stack-protector",
 )
-_SUPPORT = Path(__file__).parent / "support"
-_MEMORY = _SUPPORT / "memory.c"
-_STARTUP = _SUPPORT / "startup.c"
+_MEMORY = SUPPORT / "memory.c"
+_STARTUP = SUPPORT / "startup.c"
 _ENTRY = "ppgnas_reset"
 _OPTIMISE = ("-O0", "-O1", "-O2", "-O3", "-Os", "-Oz", "-Og", "-Ofast")
 _SUFFIXES = (".c", ".s", ".S")
@@ -130,7 +129,7 @@ class Compiler:
             kept = (_ENTRY, *keep)
             text = linker_script([label for _, label in parts], keep=kept, memory=memory)
         common = [optimise, *_LAYOUT_FLAGS, *(f"-I{path}" for path in include)]
-        common += ["-isystem", str(_SUPPORT / "include")]
+        common += ["-isystem", str(SUPPORT / "include")]
         common += [f"-D{define}" for define in defines]
         with tempfile.TemporaryDirectory(prefix="ppgnas-build-") as folder:
             build = Path(folder)

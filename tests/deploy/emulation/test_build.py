@@ -250,4 +250,6 @@ def test_an_installed_wheel_holds_every_package() -> None:
     }
     assert found == expected
     assert {"deploy.emulation", "nas.report"} <= found
-    assert {"**/*.c", "**/*.h"} <= set(config["package-data"]["*"])
+    assert {"**/*.c", "**/*.h", "**/*.ld", "**/*.md", "**/Makefile"} <= set(
+        config["package-data"]["*"]
+    )

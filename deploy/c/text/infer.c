@@ -1,0 +1,15 @@
+int ppg_infer(const int8_t *input, int8_t *logits, void *memory)
+{
+    int8_t *scratch = memory;
+    if (input == NULL || logits == NULL || memory == NULL) {
+        return PPG_ERROR_NULL;
+    }
+    if ((uintptr_t)memory % 8 != 0) {
+        return PPG_ERROR_ALIGNMENT;
+    }
+    if (input != scratch + $offset) {
+        copy_bytes(scratch + $offset, input, $size);
+    }
+$statements
+    return PPG_OK;
+}
