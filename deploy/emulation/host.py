@@ -13,9 +13,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from deploy.emulation.linking import SUPPORT
 from deploy.emulation.packages import zig_program
 from deploy.emulation.processes import run_generated, run_tool
-from deploy.emulation.toolchain import C_FLAGS, SUPPORT, zig_environment
+from deploy.emulation.toolchain import C_FLAGS, zig_environment
 from ppgnas.errors import DependencyError, ToolError
 
 _SANITIZERS = (("address", "undefined"), ("undefined",))
