@@ -15,7 +15,7 @@ from ppgnas.task import WINDOW_S
 
 @dataclass(frozen=True)
 class Recording:
-    """Signals in physical units and one reference heart rate per 8 s window.
+    """Signals in physical units and one reference heart rate per 8 s window, if there is any.
 
     Attributes:
         subject: who; unique within `dataset`. People are split on `person`.
@@ -40,14 +40,14 @@ class Recording:
     name: str
     ppg: NDArray[np.float32]
     ppg_hz: float
-    acc: NDArray[np.float32] | None
-    acc_hz: float | None
-    window_start_s: NDArray[np.float64]
-    hr_bpm: NDArray[np.float64]
-    valid: NDArray[np.bool_]
-    activity: NDArray[np.int64]
+    acc: NDArray[np.float32] | None = None
+    acc_hz: float | None = None
+    window_start_s: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
+    hr_bpm: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
+    valid: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, np.bool_))
+    activity: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
     activity_names: tuple[str, ...] = ()
-    synthetic: bool = field(default=False)
+    synthetic: bool = False
     also_in: tuple[str, ...] = ()
     label_lag_s: float = 0.0
 

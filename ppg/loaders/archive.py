@@ -105,22 +105,17 @@ def _unpack(path: Path, out: Path, members: str) -> list[Path]:
 def _check(path: Path, entry: zipfile.ZipInfo) -> None:
     name = entry.filename
     parts = PurePosixPath(name.replace("\\", "/")).parts
-    climbs = ".." in parts or name.startswith(("/", "\\")) or re.match(r"[A-Za-z]:", name)
+    outside = name.startswith(("/", "\\")) or re.match(r"[A-Za-z]:", name) is not None
     # The name in the file, before Python cut it at a zero byte.
-    if climbs or "\0" in entry.orig_filename or not parts:
-        raise DataError(
-            f"{path}: the member {name!r} climbs out of the folder; allowed: paths inside. {_STEP}"
-        )
-    kind = stat.S_IFMT(entry.external_attr >> 16)
-    if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
-        raise DataError(
-            f"{path}: the member {name!r} is a link or a device; allowed: files and folders. "
-            f"{_STEP}"
-        )
-    if entry.flag_bits & 1:
-        raise DataError(
-            f"{path}: the member {name!r} is encrypted; allowed: plain members. {_STEP}"
-        )
+    climbs = outside or ".." in parts or not parts or "\0" in entry.orig_filename
+    strange = stat.S_IFMT(entry.external_attr >> 16) not in (0, stat.S_IFREG, stat.S_IFDIR)
+    for wrong, what, allowed in (
+        (climbs, "climbs out of the folder", "paths inside"),
+        (strange, "is a link or a device", "files and folders"),
+        (entry.flag_bits & 1, "is encrypted", "plain members"),
+    ):
+        if wrong:
+            raise DataError(f"{path}: the member {name!r} {what}; allowed: {allowed}. {_STEP}")
 
 
 def _check_size(path: Path, out: Path, wanted: list[zipfile.ZipInfo]) -> None:

@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ppg.loaders.layout import make_recording, name_parts, windows_of_signal
+from ppg.loaders.layout import checked, name_parts, samples, windows_of_signal
 from ppg.loaders.matlab import read_matrices
 from ppg.recording import Recording
 from ppgnas.task import STRIDE_S, WINDOW_S
@@ -57,14 +57,13 @@ def read(path: Path) -> Recording:
     start_s = np.arange(len(hr_bpm), dtype=np.float64) * STRIDE_S + lag_s
     person = f"{dataset.upper()}_{number:02d}"
     rehab = [other for other, mine in REHAB_IN_BAMI1.items() if mine == number]
-    return make_recording(
-        path,
+    recording = Recording(
         subject=person,
         dataset=dataset,
         name=f"{dataset.upper()}_{number}",
-        ppg=found["rawPPG"].T,
+        ppg=samples(path, "PPG", found["rawPPG"].T),
         ppg_hz=HZ,
-        acc=acceleration_g(found["rawAcc"]).T,
+        acc=samples(path, "acceleration", acceleration_g(found["rawAcc"]).T),
         acc_hz=HZ,
         window_start_s=start_s,
         hr_bpm=hr_bpm,
@@ -74,6 +73,7 @@ def read(path: Path) -> Recording:
         also_in=tuple(f"CR_{other:02d}" for other in rehab) if dataset == "bami1" else (),
         label_lag_s=lag_s,
     )
+    return checked(path, recording)
 
 
 def read_rehab(path: Path) -> Recording:
@@ -90,20 +90,21 @@ def read_rehab(path: Path) -> Recording:
         if inside.sum() >= 3:
             hr_bpm[index] = rate_bpm[inside].mean()
     mine = REHAB_IN_BAMI1.get(number)
-    return make_recording(
-        path,
+    recording = Recording(
         subject=f"CR_{number:02d}",
         dataset="cardiac_rehab",
         name=f"CR_{number}",
-        ppg=found["sigPPG"].T,
+        ppg=samples(path, "PPG", found["sigPPG"].T),
         ppg_hz=HZ,
-        acc=acceleration_g(found["sigAcc"]).T,
+        acc=samples(path, "acceleration", acceleration_g(found["sigAcc"]).T),
         acc_hz=HZ,
         window_start_s=start_s,
         hr_bpm=hr_bpm,
         valid=not_slipped(hr_bpm),
+        activity=np.full(len(hr_bpm), -1),
         also_in=() if mine is None else (f"BAMI1_{mine:02d}",),
     )
+    return checked(path, recording)
 
 
 def acceleration_g(raw: NDArray[np.float64]) -> NDArray[np.float64]:

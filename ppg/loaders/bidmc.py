@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from ppg.loaders.csv_numbers import read_columns
 from ppg.loaders.ecg import heart_rate, r_peaks
-from ppg.loaders.layout import make_recording, name_parts, windows_of_signal
+from ppg.loaders.layout import checked, name_parts, samples, windows_of_signal
 from ppg.recording import Recording
 from ppgnas.errors import DataError
 
@@ -57,12 +57,11 @@ def read(path: Path) -> Recording:
     numerics = path.with_name(path.name.replace("Signals", "Numerics"))
     if numerics.is_file():
         valid &= _agrees(numerics, hr_bpm, start_s)
-    return make_recording(
-        path,
+    recording = Recording(
         subject=f"BIDMC_{PATIENTS.get(number, f'{number:02d}')}",
         dataset=NAME,
         name=f"bidmc_{number:02d}",
-        ppg=columns["PLETH"][:, None],
+        ppg=samples(path, "PPG", columns["PLETH"][:, None]),
         ppg_hz=HZ,
         window_start_s=start_s,
         hr_bpm=hr_bpm,
@@ -70,6 +69,7 @@ def read(path: Path) -> Recording:
         activity=np.zeros(len(start_s), np.int64),
         activity_names=("rest",),
     )
+    return checked(path, recording)
 
 
 def _agrees(

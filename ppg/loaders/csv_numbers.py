@@ -41,17 +41,14 @@ def read_columns(path: Path, names: Sequence[str]) -> dict[str, NDArray[np.float
         places[name] = header.index(name)
     rows: list[list[float]] = []
     for number, cells in _rows(path, lines, delimiter):
-        if not cells or all(not cell.strip() for cell in cells):
+        if not any(cell.strip() for cell in cells):
             continue
-        if any(cell.strip() for cell in cells[len(header) :]):
+        long = any(cell.strip() for cell in cells[len(header) :])
+        if long or len(cells) <= max(places.values()):
+            why = "Are the numbers written with decimal commas? Write points."
             raise DataError(
                 f"{path}: line {number} has {len(cells)} cells; allowed: {len(header)}, as the "
-                f"first line. Are the numbers written with decimal commas? Write points."
-            )
-        if len(cells) <= max(places.values()):
-            raise DataError(
-                f"{path}: line {number} has {len(cells)} cells; allowed: {len(header)}, as the "
-                f"first line. Is the file truncated?"
+                f"first line. {why if long else 'Is the file truncated?'}"
             )
         rows.append([_number(path, number, name, cells[place]) for name, place in places.items()])
     if not rows:

@@ -16,7 +16,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ppg.loaders.layout import files_like, fits, make_recording, most_frequent, shape_text
+from ppg.loaders.layout import (
+    checked,
+    files_like,
+    fits,
+    most_frequent,
+    plausible,
+    samples,
+    shape_text,
+)
 from ppg.loaders.unpickle import load_arrays
 from ppg.recording import Recording
 from ppgnas.errors import DataError
@@ -26,16 +34,8 @@ NAME = "ppg_dalia"
 PPG_HZ = 64.0
 ACC_HZ = 32.0
 ACTIVITY_HZ = 4.0
-ACTIVITIES = (
-    "transient",
-    "sitting",
-    "stairs",
-    "table_soccer",
-    "cycling",
-    "driving",
-    "lunch",
-    "walking",
-    "working",
+ACTIVITIES = tuple(
+    "transient sitting stairs table_soccer cycling driving lunch walking working".split()
 )
 _FILES = r"S(?P<number>\d+)\.pkl"
 
@@ -134,20 +134,21 @@ def read(path: Path) -> Recording:
     activity = np.where(np.isfinite(activity), activity, -1).astype(np.int64)
     check_label_count(path, len(hr_bpm), len(signals["BVP"]) / PPG_HZ)
     start_s = np.arange(len(hr_bpm), dtype=np.float64) * STRIDE_S
-    return make_recording(
-        path,
+    recording = Recording(
         subject=path.stem,
         dataset=NAME,
         name=path.stem,
-        ppg=signals["BVP"],
+        ppg=samples(path, "PPG", signals["BVP"]),
         ppg_hz=PPG_HZ,
-        acc=signals["ACC"],
+        acc=samples(path, "acceleration", signals["ACC"]),
         acc_hz=ACC_HZ,
         window_start_s=start_s,
         hr_bpm=hr_bpm,
+        valid=plausible(hr_bpm),
         activity=most_frequent(activity, ACTIVITY_HZ, start_s, names=len(ACTIVITIES)),
         activity_names=ACTIVITIES,
     )
+    return checked(path, recording)
 
 
 def check_label_count(path: Path, count: int, duration_s: float) -> None:

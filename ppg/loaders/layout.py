@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -103,41 +104,21 @@ def most_frequent(
     return found
 
 
-def make_recording(
-    path: Path,
-    *,
-    subject: str,
-    dataset: str,
-    name: str,
-    ppg: NDArray[Any],
-    ppg_hz: float,
-    acc: NDArray[Any] | None = None,
-    acc_hz: float | None = None,
-    window_start_s: NDArray[np.float64] | None = None,
-    hr_bpm: NDArray[np.float64] | None = None,
-    valid: NDArray[np.bool_] | None = None,
-    activity: NDArray[np.int64] | None = None,
-    activity_names: tuple[str, ...] = (),
-    also_in: tuple[str, ...] = (),
-    label_lag_s: float = 0.0,
-) -> Recording:
+def checked(path: Path, recording: Recording, *, labelled: bool = True) -> Recording:
     """A recording, checked as one of a folder of .npz files would be.
 
     Args:
         path: the file, for messages.
-        subject, dataset, name, also_in: see `Recording`, as are all others.
-        ppg, ppg_hz, acc, acc_hz: signals of any type of number.
-        window_start_s, hr_bpm: labels, or None. Those that no person can have become invalid.
-        valid, activity: all True and unknown if None.
-        activity_names, label_lag_s: of the labels.
+        recording: labels that no person can have become invalid in it.
+        labelled: whether it must have labels.
 
     Raises:
-        DataError: a signal is not finite, constant or too short, PPG and acceleration last
-            differently long, the acceleration is not in g, or no label is usable.
+        DataError: PPG and acceleration last differently long, the acceleration is not in g, or no
+            label is usable.
     """
-    bpm = np.zeros(0) if hr_bpm is None else np.asarray(hr_bpm, np.float64)
-    good = plausible(bpm) if valid is None else valid & plausible(bpm)
-    if hr_bpm is not None and not good.any():
+    bpm = recording.hr_bpm
+    good = recording.valid & plausible(bpm)
+    if labelled and not good.any():
         finite = bpm[np.isfinite(bpm)]
         median = float(np.median(finite)) if len(finite) else float("nan")
         raise DataError(
@@ -145,29 +126,18 @@ def make_recording(
             f"{HR_RANGE_BPM[0]:g} to {HR_RANGE_BPM[1]:g} BPM; their median is {median:.4g}. "
             f"{heart_rate_guess(median)}"
         )
-    recording = Recording(
-        subject=subject,
-        dataset=dataset,
-        name=name,
-        ppg=_signal(path, "PPG", ppg),
-        ppg_hz=ppg_hz,
-        acc=None if acc is None else _signal(path, "acceleration", acc),
-        acc_hz=acc_hz,
-        window_start_s=np.zeros(0) if window_start_s is None else window_start_s,
-        hr_bpm=bpm,
-        valid=good,
-        activity=np.full(len(bpm), -1, np.int64) if activity is None else activity,
-        activity_names=activity_names,
-        also_in=also_in,
-        label_lag_s=label_lag_s,
-    )
     check_durations(str(path), recording)
     check_unit(str(path), recording)
-    return recording
+    return replace(recording, valid=good)
 
 
-def _signal(path: Path, what: str, samples: NDArray[Any]) -> NDArray[np.float32]:
-    values = np.asarray(samples, np.float64)
+def samples(path: Path, what: str, values: NDArray[Any]) -> NDArray[np.float32]:
+    """A signal `(samples, channels)` of any type of number, as a recording holds it.
+
+    Raises:
+        DataError: it is not finite, or constant; the message names the file and `what`.
+    """
+    values = np.asarray(values, np.float64)
     wrong = not_finite(values)
     if wrong:
         raise DataError(

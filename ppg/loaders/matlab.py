@@ -12,6 +12,7 @@ Reference: MathWorks, MAT-File Format, R2023b, "Level 5 MAT-File Format".
 
 from __future__ import annotations
 
+import math
 import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -29,17 +30,8 @@ _LARGEST_BYTES = 1 << 30  # the largest recording of these sets has 5 MB
 _SAVE = "In MATLAB: load the file and save it again with save(..., '-v7')."
 _MATRIX, _COMPRESSED = 14, 15
 _NUMBERS = {  # element type -> numpy type
-    1: "i1",
-    2: "u1",
-    3: "i2",
-    4: "u2",
-    5: "i4",
-    6: "u4",
-    7: "f4",
-    9: "f8",
-    12: "i8",
-    13: "u8",
-}
+    1: "i1", 2: "u1", 3: "i2", 4: "u2", 5: "i4", 6: "u4", 7: "f4", 9: "f8", 12: "i8", 13: "u8",
+}  # fmt: skip
 _CLASSES = {1: "cell", 2: "struct", 3: "object", 4: "char", 5: "sparse"}  # above: numbers
 _COMPLEX = 0x0800
 
@@ -185,7 +177,7 @@ def _matrix(content: memoryview, order: str) -> _Matrix:
 def _numbers(
     path: Path, matrix: _Matrix, shape: tuple[int | None, ...], order: str
 ) -> NDArray[np.float64]:
-    declared_bytes = 8 * float(np.prod([float(n) for n in matrix.shape]))
+    declared_bytes = 8 * math.prod(matrix.shape)
     if declared_bytes > _LARGEST_BYTES:
         raise DataError(
             f"{path}: {matrix.name} declares the shape {matrix.shape}, "
@@ -204,7 +196,7 @@ def _numbers(
     if kind not in _NUMBERS:
         raise _Damaged(f"{matrix.name} holds numbers of the type {kind}")
     stored = np.dtype(order + _NUMBERS[kind])
-    count = int(np.prod(matrix.shape))
+    count = math.prod(matrix.shape)
     if len(content) != count * stored.itemsize:
         raise _Damaged(f"{matrix.name} has {len(content)} bytes for {count} numbers")
     values = np.frombuffer(content, stored).astype(np.float64)

@@ -14,15 +14,14 @@ has no reference: it can be predicted, not trained on.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ppg.loaders.csv_numbers import read_columns
-from ppg.loaders.layout import make_recording, plausible, windows_of_signal
+from ppg.loaders.layout import checked, plausible, samples, windows_of_signal
 from ppg.plausible import SLOWEST_HZ
 from ppg.recording import Recording
 from ppgnas.errors import DataError
@@ -59,12 +58,10 @@ class Columns:
     hr_is: str = "instant"
 
     def __post_init__(self) -> None:
-        if self.time_unit not in TIME_UNITS:
-            raise DataError(
-                f"`time_unit` is {self.time_unit!r}; allowed: {', '.join(TIME_UNITS)}."
-            )
-        if self.hr_is not in HR_KINDS:
-            raise DataError(f"`hr_is` is {self.hr_is!r}; allowed: {', '.join(HR_KINDS)}.")
+        for name, allowed in (("time_unit", tuple(TIME_UNITS)), ("hr_is", HR_KINDS)):
+            if getattr(self, name) not in allowed:
+                seen = repr(getattr(self, name))
+                raise DataError(f"`{name}` is {seen}; allowed: {', '.join(allowed)}.")
         if len(self.acc) not in (0, 3):
             raise DataError(
                 f"`acc` names {len(self.acc)} columns ({', '.join(self.acc)}); allowed: 3 "
@@ -157,19 +154,18 @@ def read_csv(
             series = _Series(series.time_s + begin_s, series.values)
         gaps += _gaps(series, origin_s)
         acc = _even(series, acc_hz, origin_s, end_s, source, "acceleration") / acc_per_g
-    make = partial(
-        make_recording,
-        path,
+    even = _even(ppg, ppg_hz, origin_s, end_s, path, "PPG")
+    recording = Recording(
         subject=subject,
         dataset=dataset,
-        name=path.stem.replace("/", "_"),
-        ppg=_even(ppg, ppg_hz, origin_s, end_s, path, "PPG"),
+        name=path.stem,
+        ppg=samples(path, "PPG", even),
         ppg_hz=ppg_hz,
-        acc=acc,
+        acc=None if acc is None else samples(path, "acceleration", acc),
         acc_hz=acc_hz,
     )
     if columns.hr is None:
-        return make()
+        return checked(path, recording, labelled=False)
     source = hr_file or path
     given = hr_rate_hz if hr_file else rate_hz
     hr_time = None if hr_rate_hz else (columns.hr_time or columns.time)
@@ -191,12 +187,15 @@ def read_csv(
             f"zero of the clocks."
         )
     whole = np.array([not any(a < s + WINDOW_S and b > s for a, b in gaps) for s in start_s])
-    recording = make(
+    recording = replace(
+        recording,
         window_start_s=start_s,
         hr_bpm=label,
-        valid=whole & np.isfinite(label),
+        valid=whole,
+        activity=np.full(len(label), -1),
         label_lag_s=lag_s if columns.hr_is == "window" else 0.0,
     )
+    recording = checked(path, recording)
     if not recording.usable.any():
         raise DataError(
             f"{source}: no window lies in the signal: they begin from {start_s[0]:.1f} to "
@@ -229,13 +228,10 @@ def _series(
             f"{path}: neither a time column nor a rate of {', '.join(names)} is given; name one "
             f"with `time`, or give {option}."
         )
-    if time is not None:
-        table = read_columns(path, (time, *(name for name in names if name != time)))
-    else:
-        table = read_columns(path, names)
+    asked = names if time is None else (time, *names)
+    table = read_columns(path, tuple(dict.fromkeys(asked)))
     values = np.stack([table[name] for name in names], axis=1)
-    rows = np.arange(len(values))
-    time_s = table[time] * scale if time is not None else rows / float(rate_hz or 1)
+    time_s = np.arange(len(values)) / (rate_hz or 1) if time is None else table[time] * scale
     whole = np.isfinite(values).all(axis=1) & np.isfinite(time_s)
     if whole.sum() < 2:
         raise DataError(

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ppg.loaders.layout import files_like, make_recording, name_parts
+from ppg.loaders.layout import checked, files_like, name_parts, plausible, samples
 from ppg.loaders.matlab import read_matrices
 from ppg.recording import Recording
 from ppgnas.errors import DataError
@@ -67,20 +67,21 @@ def read(path: Path, root: Path) -> Recording:
         if (who, kind) == ("04", "TYPE01"):  # as other packings call it
             name, subject, kind = "DATA_S04_T01", "SPCtest_S04", "T01"
     start_s = np.arange(len(hr_bpm), dtype=np.float64) * STRIDE_S
-    return make_recording(
-        path,
+    recording = Recording(
         subject=subject,
         dataset=NAME,
         name=name,
-        ppg=sig[-5:-3].T,
+        ppg=samples(path, "PPG", sig[-5:-3].T),
         ppg_hz=HZ,
-        acc=sig[-3:].T,
+        acc=samples(path, "acceleration", sig[-3:].T),
         acc_hz=HZ,
         window_start_s=start_s,
         hr_bpm=hr_bpm,
+        valid=plausible(hr_bpm),
         activity=_activity(kind, start_s),
         activity_names=ACTIVITIES,
     )
+    return checked(path, recording)
 
 
 def _activity(kind: str, start_s: NDArray[np.float64]) -> NDArray[np.int64]:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from ppg.loaders.csv_numbers import read_columns
 from ppg.loaders.ecg import heart_rate
-from ppg.loaders.layout import files_like, make_recording, windows_of_signal
+from ppg.loaders.layout import checked, files_like, samples, windows_of_signal
 from ppg.recording import Recording
 from ppgnas.errors import DataError
 
@@ -63,12 +63,11 @@ def read(path: Path) -> Recording:
         )
     hr_bpm, valid = heart_rate(beats_s, start_s, of="intervals")
     number = path.parent.name.split("_", 1)[1]
-    return make_recording(
-        path,
+    recording = Recording(
         subject=f"WELL_{number}",
         dataset=NAME,
         name=f"subject_{number}",
-        ppg=ppg,
+        ppg=samples(path, "PPG", ppg),
         ppg_hz=HZ,
         window_start_s=start_s,
         hr_bpm=hr_bpm,
@@ -76,6 +75,7 @@ def read(path: Path) -> Recording:
         activity=np.zeros(len(start_s), np.int64),
         activity_names=("rest",),
     )
+    return checked(path, recording)
 
 
 def _intervals(path: Path) -> NDArray[np.float64]:

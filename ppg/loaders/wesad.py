@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from ppg.loaders.dalia import is_wesad, numbers, pickles, wrist
 from ppg.loaders.ecg import heart_rate, r_peaks
-from ppg.loaders.layout import make_recording, most_frequent, windows_of_signal
+from ppg.loaders.layout import checked, most_frequent, samples, windows_of_signal
 from ppg.loaders.unpickle import load_arrays
 from ppg.recording import Recording
 from ppgnas.errors import DataError
@@ -61,14 +61,13 @@ def read(path: Path) -> Recording:
         )
     start_s = windows_of_signal(min(ppg_s, ecg_s))
     hr_bpm, valid = heart_rate(r_peaks(ecg, CHEST_HZ), start_s)
-    return make_recording(
-        path,
+    recording = Recording(
         subject=path.stem,
         dataset=NAME,
         name=path.stem,
-        ppg=signals["BVP"],
+        ppg=samples(path, "PPG", signals["BVP"]),
         ppg_hz=PPG_HZ,
-        acc=in_g(signals["ACC"].astype(np.float64)),
+        acc=samples(path, "acceleration", in_g(signals["ACC"].astype(np.float64))),
         acc_hz=ACC_HZ,
         window_start_s=start_s,
         hr_bpm=hr_bpm,
@@ -76,6 +75,7 @@ def read(path: Path) -> Recording:
         activity=most_frequent(condition, CHEST_HZ, start_s, names=len(ACTIVITIES)),
         activity_names=ACTIVITIES,
     )
+    return checked(path, recording)
 
 
 def in_g(acc: NDArray[np.float64]) -> NDArray[np.float64]:
