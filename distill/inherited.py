@@ -55,7 +55,7 @@ class InheritedAccuracy:
         )
         x = inputs_of(self._x, arch)
         logits = torch.cat(
-            [self._supernet(part, arch, statistics=statistics) for part in x.split(256)]
+            [self._supernet(part, arch, statistics=statistics) for part in torch.split(x, 256)]
         )
         error = decode(logits.numpy()).bpm - self._hr_bpm
         return mean_over_people(np.abs(error), self._person)

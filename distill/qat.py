@@ -87,7 +87,7 @@ class QatNetwork(nn.Module):
         return Head(self._weight("head"), self.biases["head"], up)
 
     def _weight(self, name: str) -> Tensor:
-        weight = self.weights[name]
+        weight: Tensor = self.weights[name]
         if not self.quantising:
             return weight
         if name == "head":

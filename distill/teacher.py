@@ -192,7 +192,9 @@ def train_teacher(
     )
     teacher.eval()
     with torch.no_grad():
-        logits = torch.cat([teacher(part) for part in torch.from_numpy(search.x).split(256)])
+        logits = torch.cat(
+            [teacher(part) for part in torch.split(torch.from_numpy(search.x), 256)]
+        )
         labels = torch.from_numpy(soft_labels(search.hr_bpm))
         teacher.temperature.fill_(fit_temperature(logits, labels))
     checkpoint.save(teacher, steps)

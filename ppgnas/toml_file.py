@@ -15,7 +15,7 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-from ppgnas.errors import BoardError
+from ppgnas.errors import BoardError, PpgnasError
 
 
 class FileModel(BaseModel):
@@ -72,22 +72,22 @@ def read_as(path: Path, kind: type[Document], *, help_text: str) -> Document:
         raise explain(error, path, help_text) from error
 
 
-def read_toml(path: Path) -> dict[str, Any]:
+def read_toml(path: Path, refusal: type[PpgnasError] = BoardError) -> dict[str, Any]:
     """Read a TOML document.
 
     Raises:
-        BoardError: the file is missing, is not UTF-8 or is not TOML.
+        refusal: the file is missing, is not UTF-8 or is not TOML.
     """
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise BoardError(f"{path}: there is no such file; pass the path of a TOML file") from error
+        raise refusal(f"{path}: there is no such file; pass the path of a TOML file") from error
     except OSError as error:
-        raise BoardError(f"{path}: the file cannot be read ({error.strerror})") from error
+        raise refusal(f"{path}: the file cannot be read ({error.strerror})") from error
     except UnicodeDecodeError as error:
-        raise BoardError(f"{path}: the file is not text; a UTF-8 TOML file is expected") from error
+        raise refusal(f"{path}: the file is not text; a UTF-8 TOML file is expected") from error
     except (ValueError, RecursionError) as error:  # numbers of thousands of digits, deep nesting
-        raise BoardError(f"{path}: this is not TOML: {error}; correct the line named") from error
+        raise refusal(f"{path}: this is not TOML: {error}; correct the line named") from error
 
 
 _EXPECTED = {

@@ -8,6 +8,7 @@ kernels put on dilation. A reshape is needed only where the view changes.
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,7 +32,17 @@ class _Builder:
         self.current = current
         self.shape = shape
 
-    def add(self, layer: Layer, shape: tuple[int, ...]) -> None:
+    def add(
+        self,
+        name: str,
+        op: str,
+        shape: tuple[int, ...],
+        *others: str,
+        output: str = "",
+        **how: Any,
+    ) -> None:
+        """A layer that reads the current tensor and `others`; its output bears its name."""
+        layer = _layer(name, op, (self.current, *others), output or name, **how)
         self.layers.append(layer)
         self.tensors.append(_tensor(layer.output, shape))
         self.current = layer.output
@@ -40,23 +51,16 @@ class _Builder:
     def view(self, name: str, height: int, width: int) -> None:
         """Make sure that time is folded as `[height, width]`."""
         if self.shape[1:3] != (height, width):
-            output = f"{name}.view"
-            self.add(
-                _layer(output, "reshape", (self.current,), output),
-                (1, height, width, self.shape[3]),
-            )
+            self.add(f"{name}.view", "reshape", (1, height, width, self.shape[3]))
 
     def conv(self, conv: Conv) -> None:
         """A causal convolution: padding on the left of time only, as a layer of its own."""
-        name = conv.name
         height, width, channels = self.shape[1:]
         op = "depthwise_conv" if conv.kind == "depthwise" else "conv"
         activation = "relu" if conv.relu else "none"
         if conv.kind == "pointwise":
-            self.add(
-                _layer(name, op, (self.current,), name, activation=activation),
-                (1, height, width, conv.outputs),
-            )
+            shape = (1, height, width, conv.outputs)
+            self.add(conv.name, op, shape, activation=activation)
             return
         time = height * width
         rows = conv.kernel - 1
@@ -72,20 +76,8 @@ class _Builder:
             padded = (1, 1, time + left, channels)
             shape = (1, 1, steps, conv.outputs)
         if any(pads):
-            pad = f"{name}.pad"
-            self.add(_layer(pad, "pad", (self.current,), pad, pads=pads), padded)
-        self.add(
-            _layer(
-                name,
-                op,
-                (self.current,),
-                name,
-                kernel=kernel,
-                stride=stride,
-                activation=activation,
-            ),
-            shape,
-        )
+            self.add(f"{conv.name}.pad", "pad", padded, pads=pads)
+        self.add(conv.name, op, shape, kernel=kernel, stride=stride, activation=activation)
 
     def block(self, block: Block) -> None:
         """A whole block with its shortcut."""
@@ -107,8 +99,7 @@ def _lowered(block: Block, current: str, shape: tuple[int, int, int, int]) -> _B
     for conv in block.convs:
         build.conv(conv)
     if block.residual:
-        name = f"{block.name}.add"
-        build.add(_layer(name, "add", (build.current, shortcut), name), build.shape)
+        build.add(f"{block.name}.add", "add", build.shape, shortcut)
     return build
 
 
@@ -123,30 +114,18 @@ def lower(arch: Arch) -> Graph:
     if what.neck is not None:
         build.conv(what.neck)
     _, height, width, features = build.shape
-    build.add(
-        _layer(
-            "pool",
-            f"{what.pooling}_pool",
-            (build.current,),
-            "pool",
-            kernel=(height, width),
-            stride=(1, 1),
-        ),
-        (1, 1, 1, features),
-    )
+    shape = (1, 1, 1, features)
+    build.add("pool", f"{what.pooling}_pool", shape, kernel=(height, width), stride=(1, 1))
     up = what.upsample
     output = "logits" if up is None else "head"
-    build.add(_layer("head", "fully_connected", (build.current,), output), (1, what.coarse))
+    build.add("head", "fully_connected", (1, what.coarse), output=output)
     if up is not None:
         # Classes lie on the W axis; a convolution of as many outputs as classes to a place leaves
         # the classes in their order.
-        view = f"{up.name}.view"
-        build.add(_layer(view, "reshape", (build.current,), view), (1, 1, what.coarse, 1))
-        build.add(
-            _layer(up.name, "conv", (view,), up.name, kernel=(1, up.kernel), padding="same"),
-            (1, 1, what.coarse, up.outputs),
-        )
-        build.add(_layer("logits", "reshape", (up.name,), "logits"), (1, what.classes))
+        build.add(f"{up.name}.view", "reshape", (1, 1, what.coarse, 1))
+        shape = (1, 1, what.coarse, up.outputs)
+        build.add(up.name, "conv", shape, kernel=(1, up.kernel), padding="same")
+        build.add("logits", "reshape", (1, what.classes))
     return Graph.trusted(tuple(build.layers), tuple(build.tensors), "input", "logits")
 
 

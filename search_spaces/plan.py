@@ -111,25 +111,13 @@ def _block(number: int, index: int, width: int, stage: StageArch) -> Block:
     expand = None
     if stage.expansion > 1:
         expand = Conv(f"{name}.expand", "pointwise", width, inner, 1, 1, 1, relu=True)
+    taps = (stage.kernel, stride, dilation)
+    depthwise = Conv(f"{name}.depthwise", "depthwise", inner, inner, *taps, relu=True)
     residual = stage.residual and residual_possible(
         inputs=width, outputs=stage.width, stride=stride
     )
-    return Block(
-        name,
-        expand,
-        Conv(
-            f"{name}.depthwise",
-            "depthwise",
-            inner,
-            inner,
-            stage.kernel,
-            stride,
-            dilation,
-            relu=True,
-        ),
-        Conv(f"{name}.project", "pointwise", inner, stage.width, 1, 1, 1, relu=not residual),
-        residual,
-    )
+    project = Conv(f"{name}.project", "pointwise", inner, stage.width, 1, 1, 1, relu=not residual)
+    return Block(name, expand, depthwise, project, residual)
 
 
 @lru_cache(maxsize=4096)

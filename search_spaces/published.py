@@ -27,87 +27,58 @@ from search_spaces.arch import Arch, StageArch
 
 PUBLISHED_PREFIX = "published:"
 
-TIMEPPG_SMALL = Arch(
-    acceleration=True,
-    rate_hz=16,
-    stem_width=8,
-    stem_kernel=5,
-    stages=(
-        StageArch(2, 8, 5, 2, 1, 2, False),
-        StageArch(2, 16, 5, 4, 1, 2, False),
-        StageArch(2, 16, 5, 8, 1, 2, False),
-    ),
-    pooling="avg",
-    head_width=0,
+
+def _arch(
+    rate_hz: int,
+    stem: tuple[int, int],
+    *stages: tuple[int, int, int, int, int, int, bool],
+    head_width: int = 0,
+    head_spacing: int = 1,
+) -> Arch:
+    """With acceleration and an average pool.
+
+    `stem` is its width and kernel, a stage the values of a `StageArch`.
+    """
+    blocks = tuple(StageArch(*stage) for stage in stages)
+    return Arch(True, rate_hz, *stem, blocks, "avg", head_width, head_spacing)
+
+
+TIMEPPG_SMALL = _arch(
+    16, (8, 5), (2, 8, 5, 2, 1, 2, False), (2, 16, 5, 4, 1, 2, False), (2, 16, 5, 8, 1, 2, False)
 )
-KD_PULSE_STUDENT = Arch(
-    acceleration=True,
-    rate_hz=16,
-    stem_width=16,
-    stem_kernel=9,
-    stages=(
-        StageArch(1, 40, 5, 2, 2, 1, False),
-        StageArch(1, 56, 5, 4, 2, 1, False),
-        StageArch(1, 64, 5, 8, 2, 1, False),
-    ),
-    pooling="avg",
+KD_PULSE_STUDENT = _arch(
+    16,
+    (16, 9),
+    (1, 40, 5, 2, 2, 1, False),
+    (1, 56, 5, 4, 2, 1, False),
+    (1, 64, 5, 8, 2, 1, False),
     head_width=12,
 )
-TINY = Arch(
-    acceleration=True,
-    rate_hz=16,
-    stem_width=8,
-    stem_kernel=9,
-    stages=(
-        StageArch(1, 12, 7, 1, 1, 1, False),
-        StageArch(3, 12, 7, 2, 1, 1, True),
-        StageArch(1, 20, 7, 4, 1, 1, False),
-    ),
-    pooling="avg",
-    head_width=0,
+TINY = _arch(
+    16,
+    (8, 9),
+    (1, 12, 7, 1, 1, 1, False),
+    (3, 12, 7, 2, 1, 1, True),
+    (1, 20, 7, 4, 1, 1, False),
     head_spacing=9,
 )
-SMALL = Arch(
-    acceleration=True,
-    rate_hz=16,
-    stem_width=10,
-    stem_kernel=9,
-    stages=(
-        StageArch(1, 16, 7, 1, 1, 2, False),
-        StageArch(3, 16, 7, 2, 1, 1, True),
-        StageArch(2, 20, 7, 4, 1, 1, True),
-    ),
-    pooling="avg",
-    head_width=0,
+SMALL = _arch(
+    16,
+    (10, 9),
+    (1, 16, 7, 1, 1, 2, False),
+    (3, 16, 7, 2, 1, 1, True),
+    (2, 20, 7, 4, 1, 1, True),
     head_spacing=9,
 )
-MEDIUM = Arch(
-    acceleration=True,
-    rate_hz=32,
-    stem_width=12,
-    stem_kernel=9,
-    stages=(
-        StageArch(1, 20, 7, 1, 1, 2, False),
-        StageArch(3, 24, 7, 2, 1, 1, True),
-        StageArch(2, 32, 7, 4, 1, 1, True),
-    ),
-    pooling="avg",
-    head_width=0,
+MEDIUM = _arch(
+    32,
+    (12, 9),
+    (1, 20, 7, 1, 1, 2, False),
+    (3, 24, 7, 2, 1, 1, True),
+    (2, 32, 7, 4, 1, 1, True),
     head_spacing=6,
 )
-LARGE = Arch(
-    acceleration=True,
-    rate_hz=32,
-    stem_width=24,
-    stem_kernel=9,
-    stages=(
-        StageArch(2, 24, 7, 1, 2, 2, True),
-        StageArch(3, 48, 7, 2, 2, 2, True),
-    ),
-    pooling="avg",
-    head_width=0,
-    head_spacing=5,
-)
+LARGE = _arch(32, (24, 9), (2, 24, 7, 1, 2, 2, True), (3, 48, 7, 2, 2, 2, True), head_spacing=5)
 
 OWN = {"tiny": TINY, "small": SMALL, "medium": MEDIUM, "large": LARGE}
 PUBLISHED = {

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import itertools
 import random
-import sys
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields, replace
 from functools import cached_property, lru_cache
@@ -18,18 +17,32 @@ from typing import Any, Protocol
 
 from ppgnas.errors import SpaceError
 from ppgnas.task import WINDOW_S
+from ppgnas.toml_file import read_toml
 from search_spaces.arch import HEAD_SPACINGS, POOLINGS, RATES_HZ, Arch, StageArch
 from search_spaces.plan import residual_possible
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 PRESETS = ("tiny", "default", "wide")
 # Choices before the stages and after them, by their names in `Arch`.
 _FRONT = ("acceleration", "rate_hz", "stem_width", "stem_kernel")
 _END = ("pooling", "head_width", "head_spacing")
+_ALLOWED: dict[str, Any] = {
+    "acceleration": (False, True),
+    "rate_hz": RATES_HZ,
+    "pooling": POOLINGS,
+    "stem_width": range(4, 257, 4),
+    "stem_kernel": range(4, 33),
+    "head_width": range(0, 513, 4),
+    "head_spacing": HEAD_SPACINGS,
+}
+_ALLOWED_IN_STAGES: dict[str, Any] = {
+    "depth": range(0, 9),
+    "width": range(4, 257, 4),
+    "kernel": range(2, 33),
+    "dilation": (1, 2, 4, 8, 16, 32),
+    "expansion": range(1, 9),
+    "stride": (1, 2, 4),
+    "residual": (False, True),
+}
 _ABSENT = StageArch(0, 0, 0, 0, 0, 0, False)
 
 
@@ -75,27 +88,13 @@ class SearchSpace:
     head_spacing: tuple[int, ...]
 
     def __post_init__(self) -> None:
-        self._check("acceleration", self.acceleration, (False, True))
-        self._check("rate_hz", self.rate_hz, RATES_HZ)
-        self._check("pooling", self.pooling, POOLINGS)
-        self._check("stem_width", self.stem_width, range(4, 257, 4))
-        self._check("stem_kernel", self.stem_kernel, range(4, 33))
-        self._check("head_width", self.head_width, range(0, 513, 4))
-        self._check("head_spacing", self.head_spacing, HEAD_SPACINGS)
+        for choice, allowed in _ALLOWED.items():
+            self._check(choice, getattr(self, choice), allowed)
         if not self.stages:
             raise SpaceError(f"space {self.name}: no stages; give at least one [[stages]] table")
-        allowed: dict[str, Any] = {
-            "depth": range(0, 9),
-            "width": range(4, 257, 4),
-            "kernel": range(2, 33),
-            "dilation": (1, 2, 4, 8, 16, 32),
-            "expansion": range(1, 9),
-            "stride": (1, 2, 4),
-            "residual": (False, True),
-        }
         for number, stage in enumerate(self.stages):
-            for choice, values in allowed.items():
-                self._check(f"stages[{number}].{choice}", getattr(stage, choice), values)
+            for choice, allowed in _ALLOWED_IN_STAGES.items():
+                self._check(f"stages[{number}].{choice}", getattr(stage, choice), allowed)
             if min(stage.kernel) < max(stage.stride):
                 raise SpaceError(
                     f"space {self.name}: stages[{number}] has kernel {min(stage.kernel)} below "
@@ -132,20 +131,14 @@ class SearchSpace:
         Raises:
             SpaceError: the file cannot be read, lacks a key, has an unknown one or a bad choice.
         """
-        try:
-            document = tomllib.loads(path.read_text())
-        except (OSError, UnicodeDecodeError) as error:
-            raise SpaceError(f"space file {path} cannot be read: {error}") from error
-        except tomllib.TOMLDecodeError as error:
-            raise SpaceError(f"space file {path} is not TOML: {error}") from error
+        document = read_toml(path, SpaceError)
         stages = document.pop("stages", [])
         if not isinstance(stages, list) or not all(isinstance(item, dict) for item in stages):
             raise SpaceError(f"space file {path}: stages is no list of tables; write [[stages]]")
-        wanted = {f.name for f in fields(SearchSpace)} - {"name", "stages"}
-        _check_keys(str(path), document, wanted)
+        _check_keys(str(path), document, set(_ALLOWED))
         parsed = []
         for number, stage in enumerate(stages):
-            _check_keys(f"{path}: stages[{number}]", stage, {f.name for f in fields(StageSpace)})
+            _check_keys(f"{path}: stages[{number}]", stage, set(_ALLOWED_IN_STAGES))
             parsed.append(StageSpace(**{key: tuple(value) for key, value in stage.items()}))
         choices = {key: tuple(value) for key, value in document.items()}
         return SearchSpace(name=path.stem, stages=tuple(parsed), **choices)
@@ -174,26 +167,6 @@ class SearchSpace:
             stage, width, time = _canonical_stage(stage, width, time)
             stages.append(stage)
         return replace(arch, stages=tuple(stages))
-
-    def contains(self, arch: Arch) -> bool:
-        """Whether `arch` is canonical and made of this space's choices, up to clamping."""
-        if len(arch.stages) != len(self.stages) or self.canonical(arch) != arch:
-            return False
-        ends = all(getattr(arch, name) in getattr(self, name) for name in (*_FRONT, *_END))
-        return ends and all(
-            stage.depth in space.depth
-            and (
-                stage.depth == 0
-                or (
-                    stage.width in space.width
-                    and stage.kernel in space.kernel
-                    and stage.dilation <= max(space.dilation)
-                    and stage.expansion in space.expansion
-                    and stage.stride in space.stride
-                )
-            )
-            for stage, space in zip(arch.stages, self.stages, strict=True)
-        )
 
     # ---- choosing -----------------------------------------------------------------------------
 
@@ -338,18 +311,8 @@ def _canonical_stage(stage: StageArch, width: int, time: int) -> tuple[StageArch
 def _stage_choices(
     space: StageSpace, width: int, time: int
 ) -> tuple[tuple[StageArch, int, int], ...]:
-    seen = {
-        _canonical_stage(
-            StageArch(depth, out, kernel, dilation, expansion, stride, residual), width, time
-        )
-        for depth in space.depth
-        for out in space.width
-        for kernel in space.kernel
-        for dilation in space.dilation
-        for expansion in space.expansion
-        for stride in space.stride
-        for residual in space.residual
-    }
+    choices = itertools.product(*(getattr(space, item.name) for item in fields(StageArch)))
+    seen = {_canonical_stage(StageArch(*choice), width, time) for choice in choices}
     return tuple(sorted(seen))
 
 

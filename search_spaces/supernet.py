@@ -128,14 +128,9 @@ class Supernet(nn.Module):
         self.gains = nn.ParameterDict()
         self.shifts = nn.ParameterDict()
         self.transforms = nn.ParameterDict()
-        for acceleration in space.acceleration:
-            for rate in space.rate_hz:
-                self._add(
-                    _stem_key(acceleration, rate),
-                    max(space.stem_width),
-                    4 if acceleration else 1,
-                    space.stem_kernel,
-                )
+        for acceleration, rate in itertools.product(space.acceleration, space.rate_hz):
+            name, inputs = _stem_key(acceleration, rate), 4 if acceleration else 1
+            self._add(name, max(space.stem_width), inputs, space.stem_kernel)
         spacings = _spacings(space)
         # channels a stage may be handed: by the stage before, or further back where that is absent
         widths = set(space.stem_width)
@@ -217,33 +212,34 @@ class Supernet(nn.Module):
         """
 
         def convolve(value: Tensor, conv: Conv) -> Tensor:
-            name = _variant(conv.name, arch)
             value = causal_conv(value, self.weight(conv, arch), conv)
-            gain, shift = self.gains[name][: conv.outputs], self.shifts[name][: conv.outputs]
-            if statistics is None:
-                return F.batch_norm(value, None, None, gain, shift, training=True, eps=NORM_EPS)
-            mean, variance = statistics[conv.name]
-            return F.batch_norm(value, mean, variance, gain, shift, eps=NORM_EPS)
+            moments = None if statistics is None else statistics[conv.name]
+            return self._normalise(value, conv, arch, moments)
 
         return run_network(plan(arch), x, convolve, self._head(arch))
 
+    def _normalise(
+        self, x: Tensor, conv: Conv, arch: Arch, moments: tuple[Tensor, Tensor] | None
+    ) -> Tensor:
+        """By mean and variance of each channel; by those of `x` where there are none."""
+        mean, variance = moments or (None, None)
+        name, own = _variant(conv.name, arch), moments is None
+        gain, shift = self.gains[name][: conv.outputs], self.shifts[name][: conv.outputs]
+        return F.batch_norm(x, mean, variance, gain, shift, training=own, eps=NORM_EPS)
+
     def _head(self, arch: Arch) -> Head:
-        every = _every(arch.head_spacing)
+        every, up = _every(arch.head_spacing), None
         weight = self.heads[_head_key(arch)][:, : plan(arch).features]
-        if every not in self.upsamples:
-            return Head(weight, self.head_biases[every])
-        return Head(
-            weight,
-            self.head_biases[every],
-            (self.upsamples[every], self.upsample_biases[every]),
-        )
+        if every in self.upsamples:
+            up = self.upsamples[every], self.upsample_biases[every]
+        return Head(weight, self.head_biases[every], up)
 
     def weight(self, conv: Conv, arch: Arch) -> Tensor:
         """`(outputs, inputs / groups, kernel)` weights that `arch` uses for a planned layer."""
         name = _variant(conv.name, arch)
         inputs = 1 if conv.kind == "depthwise" else conv.inputs
         whole = self.weights[name]
-        taps = whole[: conv.outputs, :inputs, whole.shape[2] - conv.kernel :]
+        taps: Tensor = whole[: conv.outputs, :inputs, whole.shape[2] - conv.kernel :]
         for matrix in (f"{name}_k{conv.kernel}", f"{name}_k{conv.kernel}_25hz"):
             if matrix in self.transforms and (arch.rate_hz == 25 or not matrix.endswith("25hz")):
                 taps = taps @ self.transforms[matrix]
@@ -258,23 +254,16 @@ class Supernet(nn.Module):
         Each batch passes once with its own statistics; shared weights are not touched.
         """
         what = plan(arch)
-        sums: dict[str, tuple[Tensor, Tensor]] = {}
+        sums: dict[str, Tensor] = {}
         count = 0
         for batch in batches:
             count += 1
 
             def convolve(value: Tensor, conv: Conv) -> Tensor:
-                name = _variant(conv.name, arch)
                 value = causal_conv(value, self.weight(conv, arch), conv)
                 variance, mean = torch.var_mean(value, dim=(0, 2, 3), correction=0)
-                before = sums.get(conv.name)
-                sums[conv.name] = (
-                    (mean, variance)
-                    if before is None
-                    else (before[0] + mean, before[1] + variance)
-                )
-                gain, shift = self.gains[name][: conv.outputs], self.shifts[name][: conv.outputs]
-                return F.batch_norm(value, mean, variance, gain, shift, eps=NORM_EPS)
+                sums[conv.name] = sums.get(conv.name, 0) + torch.stack([mean, variance])
+                return self._normalise(value, conv, arch, (mean, variance))
 
             run_network(what, batch, convolve, self._head(arch))
         if count == 0:

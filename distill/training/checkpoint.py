@@ -75,7 +75,7 @@ def read_facts(path: Path) -> dict[str, Any]:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[safe_open]:
+def _opened(path: Path) -> Iterator[Any]:  # safetensors has no types
     try:
         with safe_open(path, framework="pt") as stored:
             yield stored

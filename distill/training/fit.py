@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor, nn
 from torch.optim import AdamW
 
@@ -78,7 +79,7 @@ def fit(
         optimiser.zero_grad(set_to_none=True)
         seen: list[Tensor] = []
         for loss in losses(step):
-            loss.backward()
+            torch.autograd.backward(loss)
             seen.append(loss.detach())
         nn.utils.clip_grad_norm_(module.parameters(), GRADIENT_NORM)
         for group in optimiser.param_groups:

@@ -23,6 +23,12 @@ def _micro(**changes: Any) -> SearchSpace:
     return replace(space, **changes)
 
 
+def _is_member(space: SearchSpace, arch: Arch) -> bool:
+    choices = space.choices_of(arch)
+    allowed = all(choices[name] in values for name, values in space.dimensions.items())
+    return allowed and space.build(choices) == arch
+
+
 def test_the_exact_size_equals_enumeration_of_canonical_choices() -> None:
     space = _micro()
     names = list(space.dimensions)
@@ -75,9 +81,8 @@ def test_an_arch_of_wrong_types_is_refused(key: str, value: object, message: str
 def test_sampled_archs_are_canonical_members(random_archs: list[Arch]) -> None:
     space = SearchSpace.preset("default")
     for arch in random_archs[:300]:
-        assert space.contains(arch)
+        assert _is_member(space, arch)
         assert space.canonical(arch) == arch
-        assert space.build(space.choices_of(arch)) == arch
         assert Arch.from_json(arch.to_json()) == arch
 
 
@@ -95,7 +100,7 @@ def test_mutation_stays_inside_and_is_repeatable(seed: int) -> None:
     space = SearchSpace.preset("default")
     arch = space.sample(random.Random(seed))
     child = space.mutate(arch, random.Random(seed + 1))
-    assert space.contains(child)
+    assert _is_member(space, child)
     assert child == space.mutate(arch, random.Random(seed + 1))
 
 
@@ -124,7 +129,7 @@ def test_suggest_asks_for_every_dimension_once() -> None:
 
     arch = space.suggest(First())
     assert asked == list(space.dimensions)
-    assert space.contains(arch)
+    assert _is_member(space, arch)
 
 
 GOOD = """

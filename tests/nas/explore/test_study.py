@@ -90,7 +90,7 @@ def test_every_sampler_considers_what_it_was_asked_for(sampler: Sampler, tmp_pat
     candidates = study(tmp_path / "s.db", sampler=sampler, trials=70, judge=judge)
     assert [c.number for c in candidates] == list(range(70))
     assert len({c.arch for c in candidates}) == 70
-    assert all(DEFAULT.contains(c.arch) for c in candidates)
+    assert all(DEFAULT.build(DEFAULT.choices_of(c.arch)) == c.arch for c in candidates)
     # Accuracy is asked for once for each that fits, and never for what does not.
     assert judge.asked == [c.arch for c in candidates if c.feasible]
     assert all((c.mae_bpm is None) == (not c.feasible) for c in candidates)

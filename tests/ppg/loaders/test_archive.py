@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import io
+import shutil
 import stat
 import zipfile
 from pathlib import Path
 
 import pytest
 
-from ppg.loaders import archive
 from ppg.loaders.archive import unpack
 from ppgnas.errors import DataError
 
@@ -73,7 +73,7 @@ def test_what_is_unpacked_already_needs_no_room(
 ) -> None:
     path = _zip(tmp_path / "a.zip", ("S/a.pkl", b"1" * 9), ("S/b.pkl", b"2" * 9))
     free = type("Usage", (), {"free": 10})
-    monkeypatch.setattr(archive.shutil, "disk_usage", lambda folder: free)
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: free)
     assert "are free in" in _message(path, tmp_path / "out")
     (tmp_path / "out" / "S").mkdir(parents=True)
     (tmp_path / "out" / "S" / "a.pkl").write_bytes(b"1" * 9)
@@ -98,7 +98,7 @@ def test_a_folder_that_is_a_link_leads_nowhere(tmp_path: Path) -> None:
 
 def test_a_bomb(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = _zip(tmp_path / "a.zip", ("S/a.pkl", b"\0" * (1 << 20)))
-    monkeypatch.setattr(archive, "SMALL_BYTES", 1 << 16)
+    monkeypatch.setattr("ppg.loaders.archive.SMALL_BYTES", 1 << 16)
     assert "declares 0.0 GiB" in _message(path, tmp_path / "out")
 
 
