@@ -6,19 +6,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from pydantic import Field, model_validator
 
 from hwmodels.engines.engine import EngineKind
+from hwmodels.engines.kernels import Geometry
 from hwmodels.estimate import Estimate
 from hwmodels.figures import Figure
 from ppgnas.toml_file import FileModel
 
 
 class LimitsFile(FileModel):
+    """The largest sizes that a law was fitted on."""
+
     positions: int
     cin: int
     cout: int
     kernel: int
+
+    @staticmethod
+    def of(shapes: Sequence[Geometry]) -> LimitsFile:
+        return LimitsFile(
+            positions=max(g.positions for g in shapes),
+            cin=max(g.cin for g in shapes),
+            cout=max(g.cout for g in shapes),
+            kernel=max(g.kernel_h * g.kernel_w for g in shapes),
+        )
+
+    def hold(self, g: Geometry) -> bool:
+        small = g.positions <= self.positions and g.kernel_h * g.kernel_w <= self.kernel
+        return small and g.cin <= self.cin and g.cout <= self.cout
 
 
 class KernelFile(FileModel):
@@ -60,6 +78,7 @@ class TimedKernel(FileModel):
 
 
 class TimedProfile(FileModel):
+    note: str = ""
     core: str
     part: str
     per_instruction: Bounds
@@ -74,6 +93,7 @@ class TimedFit(FileModel):
 
 
 class StLaw(FileModel):
+    note: str = ""
     per_mac: float = Field(ge=0)
     per_output: float = Field(ge=0)
     network: Bounds

@@ -11,7 +11,6 @@ from hwmodels.engines.file import (
     CalibrationFile,
     EngineFile,
     FitFile,
-    LimitsFile,
     StFit,
     StLaw,
     TimedFit,
@@ -97,15 +96,6 @@ def counted_profiles(file: EngineFile, fit: FitFile, path: Path) -> tuple[Profil
     return (Profile("Cortex-M7", "Cortex-M7", "", Estimate.exact(1.0), work),)
 
 
-def _inside(shape: Geometry, limits: LimitsFile) -> bool:
-    return (
-        shape.cin <= limits.cin
-        and shape.cout <= limits.cout
-        and shape.kernel_h * shape.kernel_w <= limits.kernel
-        and shape.positions <= limits.positions
-    )
-
-
 def _counted(fit: FitFile, scale: Estimate, dispatch: Estimate, assumed: Law) -> Law:
     laws = {
         name: (CLASSES[name].features, law.instructions, law.p90_error, law.limits)
@@ -123,7 +113,7 @@ def _counted(fit: FitFile, scale: Estimate, dispatch: Estimate, assumed: Law) ->
             counts * scale.high * (1 + error),
         )
         # Element-wise kernels are linear at every size.
-        inside = kernel in ("add", "softmax") or _inside(shape, limits)
+        inside = kernel in ("add", "softmax") or limits.hold(shape)
         return Work(kernel, dispatch + cycles, inside, False)
 
     return work
@@ -161,7 +151,7 @@ def _laws(kernels: dict[str, TimedKernel], dispatch: Estimate, others: Law) -> L
         features, coefficients, limits, spread = laws[name]
         value = sum(c * f for c, f in zip(coefficients, features(shape), strict=True))
         cycles = Estimate(value, value / spread, value * spread)
-        return Work(kernel, dispatch + cycles, _inside(shape, limits), False)
+        return Work(kernel, dispatch + cycles, limits.hold(shape), False)
 
     return work
 
@@ -193,7 +183,7 @@ def _by_macs(law: StLaw, dispatch: Estimate, assumed: Law) -> Law:
         else:
             return assumed(kernel, shape)
         cycles = Estimate.exact(law.per_mac * count + law.per_output * outputs)
-        return Work(kernel, dispatch + cycles, _inside(shape, law.limits), False)
+        return Work(kernel, dispatch + cycles, law.limits.hold(shape), False)
 
     return work
 

@@ -6,23 +6,35 @@ files in `hwmodels/data`, to the TOML files beside them.
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from hwmodels.fit import counted, generated_c, st, timed
+from hwmodels.fit.law_file import toml
 from ppgnas.files import write_text_atomic
+from ppgnas.toml_file import FileModel
+
+_COMMENT = """Written by `python -m hwmodels.fit`; do not edit. Sources: hwmodels/data/README.md.
+# Errors are relative, of points left out of the fit: a layer, all layers with weights of one
+# shape, or a network. half_width: of 90 %, in logs."""
+
+
+def _write(path: Path, document: FileModel) -> None:
+    write_text_atomic(path, toml(document, _COMMENT))
 
 
 def main() -> None:
     """Fit, write the coefficients and print the errors."""
     law = generated_c.document(generated_c.read_rows())
-    write_text_atomic(generated_c.LAW_TOML, generated_c.render(law))
+    _write(generated_c.LAW_TOML, law)
     networks = law.networks
     print(
         f"generated C: {networks.networks} networks held out, mean error "
         f"{networks.mean_error:.2%}, worst {networks.worst_error:.2%}"
     )
     laws, ratios = counted.fit_all()
-    write_text_atomic(timed.TIMED_TOML, timed.render(timed.fit_all(laws)))
-    write_text_atomic(st.ST_TOML, st.render(st.fit_all()))
-    write_text_atomic(counted.FIT_TOML, counted.render(laws, ratios))
+    _write(timed.TIMED_TOML, timed.document(timed.fit_all(laws)))
+    _write(st.ST_TOML, st.document(st.fit_all()))
+    _write(counted.FIT_TOML, counted.document(laws, ratios))
     for name, fitted in laws.items():
         print(f"{name:18} {fitted.layers:4} layers  mean {fitted.mean_error:6.2%}  "
               f"p90 {fitted.p90_error:6.2%}  max {fitted.max_error:6.2%}")  # fmt: skip

@@ -20,10 +20,12 @@ import numpy as np
 
 from hwmodels.boards import Board
 from hwmodels.engines.engine import Engine
+from hwmodels.engines.file import CalibrationFile, LimitsFile, TimedKernel
 from hwmodels.engines.kernels import TIMED, kernel_class, timed_class
 from hwmodels.engines.load import engine_text
 from hwmodels.estimate import Estimate
 from hwmodels.fit.calibration_csv import LayerTiming
+from hwmodels.fit.law_file import bounds, table, timed_kernel
 from hwmodels.fit.regression import (
     Array,
     HeldOut,
@@ -33,7 +35,6 @@ from hwmodels.fit.regression import (
     share_inside,
     solve,
 )
-from hwmodels.fit.timed import limits_of
 from hwmodels.generated_c.cost import fast_cost
 from hwmodels.graph import Graph
 from ppgnas.errors import GraphError
@@ -45,17 +46,6 @@ _GROUPS_PER_FEATURE = 1.5
 _UNKNOWN_NETWORK = 0.3
 # What a kernel's layers leave out, where an engine is fitted on layers alone.
 _LEAST_WIDTH = 0.02
-
-
-@dataclass(frozen=True)
-class KernelLaw:
-    """A fitted law in cycles of the board's core."""
-
-    coefficients: tuple[float, ...]
-    layers: int
-    mean_error: float
-    half_width: float
-    limits: dict[str, int]
 
 
 @dataclass(frozen=True)
@@ -75,7 +65,7 @@ class Calibration:
     part: str
     scale: float
     network: Estimate
-    kernels: dict[str, KernelLaw]
+    kernels: dict[str, TimedKernel]
     before: HeldOut
     held_out: HeldOut | None
     names: tuple[str, ...]
@@ -196,7 +186,9 @@ def from_layers(layers: Sequence[LayerTiming], board: Board, engine: Engine) -> 
         own = leave_groups_out_linear(_design(name, layers, rows), measured[rows] / ratio, groups)
         if own.mape < float(np.mean(np.abs(held_out.errors[rows]))):
             predicted[rows] = own.predicted * ratio
-            laws[name] = _law(name, layers, rows, own)
+            limits = LimitsFile.of([layers[row].geometry for row in rows])
+            coefficients = solve(_design(name, layers, rows), own.measured)
+            laws[name] = timed_kernel(name, coefficients, limits, own, places=5)
     final = HeldOut(measured, predicted, keys)
     width = max(half_width(final.residuals), _LEAST_WIDTH)
     return Calibration(
@@ -221,19 +213,6 @@ def _design(name: str, layers: Sequence[LayerTiming], rows: Sequence[int]) -> Ar
     return np.array(features, dtype=np.float64)
 
 
-def _law(
-    name: str, layers: Sequence[LayerTiming], rows: Sequence[int], held_out: HeldOut
-) -> KernelLaw:
-    coefficients = solve(_design(name, layers, rows), held_out.measured)
-    return KernelLaw(
-        coefficients=tuple(float(c) for c in coefficients),
-        layers=len(rows),
-        mean_error=held_out.mape,
-        half_width=half_width(held_out.residuals),
-        limits=limits_of([layers[row].geometry for row in rows]),
-    )
-
-
 def render(found: Calibration, base: str, *, name: str, source: str) -> str:
     """An engine file: the base engine's text under a new name, and the calibration.
 
@@ -243,35 +222,20 @@ def render(found: Calibration, base: str, *, name: str, source: str) -> str:
         name: of the new engine.
         source: what the timings were, as one line.
     """
-    lines = [
-        f"# {base} calibrated by `ppgnas calibrate`.",
-        engine_text(base, name_as=name).rstrip(),
-        "",
-        "[calibration]",
-        f'core = "{found.core}"',
-        f'part = "{found.part}"',
-        f"scale = {found.scale:.12g}",
-        f"network = {{ value = 1.0, low = {found.network.low:.5f}, "
-        f"high = {found.network.high:.5f} }}",
-        f"points = {len(found.names)}",
-    ]
-    if found.held_out is not None:
-        lines.append(f"mean_error = {found.held_out.mape:.5f}  # of held-out points")
-    lines.append(f'source = "{_plain(source)}"')
-    for kernel, law in found.kernels.items():
-        names = ", ".join(f'"{feature}"' for feature in TIMED[kernel].names)
-        sizes = ", ".join(f"{key} = {value}" for key, value in law.limits.items())
-        lines += [
-            "",
-            f"[calibration.kernels.{kernel}]",
-            f"features = [{names}]",
-            f"cycles = [{', '.join(f'{c:.6g}' for c in law.coefficients)}]",
-            f"limits = {{ {sizes} }}",
-            f"layers = {law.layers}",
-            f"mean_error = {law.mean_error:.5f}",
-            f"half_width = {law.half_width:.5f}",
-        ]
-    return "\n".join(lines) + "\n"
+    errors = {} if found.held_out is None else {"mean_error": round(found.held_out.mape, 5)}
+    calibration = CalibrationFile(
+        core=found.core,
+        part=found.part,
+        scale=float(f"{found.scale:.12g}"),
+        network=bounds(found.network, places=5),
+        points=len(found.names),
+        source=_plain(source),
+        kernels=found.kernels,
+        **errors,
+    )
+    values = {"calibration": calibration.model_dump(mode="json", exclude_unset=True)}
+    text = engine_text(base, name_as=name).rstrip()
+    return "\n".join([f"# {base} calibrated by `ppgnas calibrate`.", text, *table(values)]) + "\n"
 
 
 def _plain(text: str) -> str:

@@ -20,11 +20,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy.optimize import nnls
 
+from hwmodels.engines.file import FitFile, KernelFile, LimitsFile, ScaleFile
 from hwmodels.engines.kernels import CLASSES, Geometry, kernel_class
 from hwmodels.engines.load import DATA_DIR, assumed_cycles
+from hwmodels.fit.law_file import significant
+from hwmodels.fit.regression import Array, solve
 from hwmodels.fit.timings import NETWORKS_CSV, timed_networks
 
 COUNTS_CSV = DATA_DIR / "layer_counts_cmsisnn_m7.csv"
@@ -46,7 +47,7 @@ class Counted:
     """
 
     geometries: tuple[Geometry, ...]
-    instructions: NDArray[np.float64]
+    instructions: Array
 
 
 @dataclass(frozen=True)
@@ -61,12 +62,12 @@ class Law:
             the timed Cortex-M7 networks.
     """
 
-    coefficients: tuple[float, ...]
+    coefficients: Array
     layers: int
     mean_error: float
     p90_error: float
     max_error: float
-    limits: dict[str, int]
+    limits: LimitsFile
 
 
 def read_counts(path: Path = COUNTS_CSV) -> dict[str, Counted]:
@@ -97,13 +98,7 @@ def read_counts(path: Path = COUNTS_CSV) -> dict[str, Counted]:
     }
 
 
-def _solve(features: NDArray[np.float64], counts: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Non-negative coefficients `(features,)` of least squared relative error."""
-    coefficients, _ = nnls(features / counts[:, None], np.ones(len(counts)))
-    return np.asarray(coefficients, dtype=np.float64)
-
-
-def design(name: str, geometries: tuple[Geometry, ...]) -> NDArray[np.float64]:
+def design(name: str, geometries: tuple[Geometry, ...]) -> Array:
     """Feature matrix `(layers, features)` of one kernel class."""
     return np.array([CLASSES[name].features(g) for g in geometries], dtype=np.float64)
 
@@ -114,21 +109,15 @@ def fit_law(name: str, counted: Counted, timed: tuple[Geometry, ...] = ()) -> La
     errors = []
     for index in range(len(counts)):
         others = np.arange(len(counts)) != index
-        predicted = features[index] @ _solve(features[others], counts[others])
+        predicted = features[index] @ solve(features[others], counts[others])
         errors.append(abs(predicted / counts[index] - 1))
-    shapes = counted.geometries + timed
     return Law(
-        coefficients=tuple(float(c) for c in _solve(features, counts)),
+        coefficients=solve(features, counts),
         layers=len(counts),
         mean_error=float(np.mean(errors)),
         p90_error=float(np.quantile(errors, 0.9)),
         max_error=float(np.max(errors)),
-        limits={
-            "positions": max(g.positions for g in shapes),
-            "cin": max(g.cin for g in shapes),
-            "cout": max(g.cout for g in shapes),
-            "kernel": max(g.kernel_h * g.kernel_w for g in shapes),
-        },
+        limits=LimitsFile.of(counted.geometries + timed),
     )
 
 
@@ -185,33 +174,27 @@ def fit_all() -> tuple[dict[str, Law], list[tuple[str, str, float]]]:
     return laws, cycles_per_instruction(laws, "Cortex-M7")
 
 
-def render(laws: dict[str, Law], ratios: list[tuple[str, str, float]]) -> str:
-    """The TOML document of a fit."""
+def document(laws: dict[str, Law], ratios: list[tuple[str, str, float]]) -> FitFile:
+    """What the file holds; the networks are builds of 2020-2022."""
     values = [ratio for _, _, ratio in ratios]
-    lines = [
-        "# Written by `python -m hwmodels.fit`; do not edit. Sources: hwmodels/data/README.md.",
-        f'source = "{COUNTS_CSV.name}, {NETWORKS_CSV.name}"',
-        "",
-        "# Whole networks on Cortex-M7 under TFLM, builds of 2020-2022: median and extremes.",
-        "[networks_cycles_per_instruction]",
-        f"networks = {len(values)}",
-        f"value = {statistics.median(values):.4f}",
-        f"low = {min(values):.4f}",
-        f"high = {max(values):.4f}",
-    ]
-    for name, law in laws.items():
-        names = ", ".join(f'"{feature}"' for feature in CLASSES[name].names)
-        coefficients = ", ".join(f"{c:.5g}" for c in law.coefficients)
-        limits = ", ".join(f"{key} = {value}" for key, value in law.limits.items())
-        lines += [
-            "",
-            f"[kernels.{name}]",
-            f"layers = {law.layers}",
-            f"mean_error = {law.mean_error:.4f}  # leave one layer out",
-            f"p90_error = {law.p90_error:.4f}",
-            f"max_error = {law.max_error:.4f}",
-            f"limits = {{ {limits} }}",
-            f"features = [{names}]",
-            f"instructions = [{coefficients}]",
-        ]
-    return "\n".join(lines) + "\n"
+    return FitFile(
+        source=f"{COUNTS_CSV.name}, {NETWORKS_CSV.name}",
+        networks_cycles_per_instruction=ScaleFile(
+            networks=len(values),
+            value=round(statistics.median(values), 4),
+            low=round(min(values), 4),
+            high=round(max(values), 4),
+        ),
+        kernels={
+            name: KernelFile(
+                layers=law.layers,
+                mean_error=round(law.mean_error, 4),
+                p90_error=round(law.p90_error, 4),
+                max_error=round(law.max_error, 4),
+                limits=law.limits,
+                features=CLASSES[name].names,
+                instructions=significant(law.coefficients, 5),
+            )
+            for name, law in laws.items()
+        },
+    )

@@ -10,7 +10,6 @@ spaces hold layers of the same shapes, so this says how well new networks of suc
 from __future__ import annotations
 
 import csv
-import json
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -31,7 +30,6 @@ from hwmodels.generated_c.shapes import (
     cycle_features,
     depthwise_count,
 )
-from ppgnas.toml_file import FileModel
 
 STEPS_CSV = DATA_DIR / "c_steps_m7.csv"
 LAW_TOML = DATA_DIR / "c_law_m7.toml"
@@ -220,25 +218,6 @@ def document(rows: Sequence[Row]) -> LawFile:
         depthwise=tuple(tables),
         kinds=kinds,
     )
-
-
-def render(found: LawFile) -> str:
-    """The document as TOML."""
-    lines = ["# Written by python -m hwmodels.fit.", f"source = {json.dumps(found.source)}", ""]
-    lines += ["[networks]", *_table(found.networks), ""]
-    for table in found.depthwise:
-        lines += ["[[depthwise]]", *_table(table), ""]
-    for kind, law in found.kinds.items():
-        lines += [f"[kinds.{kind}]", *_table(law), ""]
-        largest = [f"{key} = {value}" for key, value in law.largest.items()]
-        lines += [f"[kinds.{kind}.largest]", *largest, ""]
-    return "\n".join(lines)
-
-
-def _table(values: FileModel) -> list[str]:
-    """Lines; JSON's strings, numbers and lists of them are TOML's."""
-    plain = values.model_dump(mode="json", exclude={"largest"})
-    return [f"{key} = {json.dumps(value)}" for key, value in plain.items()]
 
 
 def _rounded(values: Array) -> tuple[float, ...]:

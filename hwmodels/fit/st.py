@@ -15,11 +15,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from hwmodels.engines import file
+from hwmodels.engines.file import LimitsFile, StFit
 from hwmodels.engines.kernels import Geometry
 from hwmodels.engines.load import DATA_DIR, assumed_cycles
 from hwmodels.estimate import Estimate
+from hwmodels.fit.law_file import bounds, significant
 from hwmodels.fit.regression import Array, HeldOut, half_width, leave_groups_out, solve
-from hwmodels.fit.timed import limits_of
 from hwmodels.fit.timings import ST_CURRENT, TimedNetwork, timed_networks
 from hwmodels.operators import WEIGHTED_OPS
 
@@ -105,28 +107,27 @@ def fit_all() -> dict[str, dict[str, StLaw]]:
     return laws
 
 
-def render(laws: dict[str, dict[str, StLaw]]) -> str:
-    """The TOML document."""
-    lines = [
-        "# Written by `python -m hwmodels.fit`; do not edit. Sources: hwmodels/data/README.md.",
-        'source = "whole_networks.csv, whole_network_layers.csv"',
-    ]
-    for version, cores in laws.items():
-        for core, law in cores.items():
-            width = half_width(law.held_out.residuals)
-            network = Estimate(1.0, float(np.exp(-width)), float(np.exp(width)))
-            shapes = [g for n in law.networks for op, g in n.layers if op in WEIGHTED_OPS]
-            sizes = ", ".join(f"{key} = {value}" for key, value in limits_of(shapes).items())
-            lines += [
-                "",
-                f"# {len(law.networks)} measurements of {law.models} networks, leave one network "
-                f"out {law.held_out.mape:.2%}.",
-                f'[versions."{version}"."{core}"]',
-                f"per_mac = {law.coefficients[0]:.5g}",
-                f"per_output = {law.coefficients[1]:.5g}",
-                f"network = {{ value = 1.0, low = {network.low:.4f}, high = {network.high:.4f} }}",
-                f"mean_error = {law.held_out.mape:.4f}",
-                f"networks = {law.models}",
-                f"limits = {{ {sizes} }}",
-            ]
-    return "\n".join(lines) + "\n"
+def document(laws: dict[str, dict[str, StLaw]]) -> StFit:
+    """What the file holds."""
+    return StFit(
+        source="whole_networks.csv, whole_network_layers.csv",
+        versions={
+            version: {core: _entry(law) for core, law in cores.items()}
+            for version, cores in laws.items()
+        },
+    )
+
+
+def _entry(law: StLaw) -> file.StLaw:
+    width = half_width(law.held_out.residuals)
+    per_mac, per_output = significant(law.coefficients, 5)
+    shapes = [g for n in law.networks for op, g in n.layers if op in WEIGHTED_OPS]
+    return file.StLaw(
+        note=f"{len(law.networks)} measurements, leave one network out",
+        per_mac=per_mac,
+        per_output=per_output,
+        network=bounds(Estimate(1.0, float(np.exp(-width)), float(np.exp(width)))),
+        mean_error=round(law.held_out.mape, 4),
+        networks=law.models,
+        limits=LimitsFile.of(shapes),
+    )

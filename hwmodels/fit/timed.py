@@ -21,10 +21,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from hwmodels.engines import file
+from hwmodels.engines.file import LimitsFile
 from hwmodels.engines.kernels import CLASSES, TIMED, Geometry, kernel_class, timed_class
 from hwmodels.engines.load import DATA_DIR
 from hwmodels.estimate import Estimate
 from hwmodels.fit import counted as fit
+from hwmodels.fit.law_file import bounds, timed_kernel
 from hwmodels.fit.regression import (
     Array,
     HeldOut,
@@ -56,7 +59,7 @@ class TimedLaw:
     layers: int
     groups: int
     held_out: HeldOut
-    limits: dict[str, int]
+    limits: LimitsFile
 
 
 @dataclass(frozen=True)
@@ -74,16 +77,6 @@ class NetworkFit:
     per_instruction: float
     held_out: HeldOut
     networks: tuple[TimedNetwork, ...]
-
-
-def limits_of(geometries: list[Geometry]) -> dict[str, int]:
-    """Largest sizes of layers."""
-    return {
-        "positions": max(g.positions for g in geometries),
-        "cin": max(g.cin for g in geometries),
-        "cout": max(g.cout for g in geometries),
-        "kernel": max(g.kernel_h * g.kernel_w for g in geometries),
-    }
 
 
 def fit_layers(layers: list[TimedLayer]) -> dict[str, dict[str, TimedLaw]]:
@@ -109,7 +102,7 @@ def fit_law(name: str, layers: list[TimedLayer]) -> TimedLaw:
         layers=len(layers),
         groups=len(set(groups)),
         held_out=leave_groups_out_linear(features, cycles, groups),
-        limits=limits_of([row.geometry for row in layers]),
+        limits=LimitsFile.of([row.geometry for row in layers]),
     )
 
 
@@ -216,7 +209,7 @@ def per_counted_instruction(layers: list[TimedLayer], counted: dict[str, fit.Law
 
 @dataclass(frozen=True)
 class TimedFit:
-    """Everything that `render` writes and the benchmark shows."""
+    """Everything that `document` writes and the benchmark shows."""
 
     layers: tuple[TimedLayer, ...]
     laws: dict[str, dict[str, TimedLaw]]
@@ -275,117 +268,68 @@ def _build(
     return Estimate(1.0, min(ratios), max(ratios))
 
 
-def render(found: TimedFit) -> str:
-    """The TOML document."""
+def document(found: TimedFit) -> file.TimedFit:
+    """What the file holds."""
+    return file.TimedFit(
+        source="layer_cycles_tflm.csv, whole_networks.csv, layer_counts_cmsisnn_m7.csv",
+        profiles={
+            "Cortex-M7": _m7_profile(found),
+            **{mcu: _part(found, mcu) for mcu in found.laws},
+        },
+    )
+
+
+def _m7_profile(found: TimedFit) -> file.TimedProfile:
     networks = found.networks
     low, high = found.m7_extremes
     width = half_width(networks.held_out.residuals)
-    lines = [
-        "# Written by `python -m hwmodels.fit`; do not edit. Sources: hwmodels/data/README.md.",
-        'source = "layer_cycles_tflm.csv, whole_networks.csv, layer_counts_cmsisnn_m7.csv"',
-    ]
-    middle = networks.per_instruction
-    lines += _profile(
-        "Cortex-M7",
-        core=CORTEX_M7,
-        parts="",
-        per_instruction=Estimate(middle, min(low, middle), max(high, middle)),
-        network=Estimate(1.0, float(np.exp(-width)), float(np.exp(width))),
-        comment=f"{len(networks.networks)} whole networks, leave one out "
-        f"{networks.held_out.mape:.2%}; laws of {REFERENCE} times {networks.scales[0]:.4f} "
-        f"(windows) and {networks.scales[1]:.4f} (1 x 1)",
-        mean_error=networks.held_out.mape,
-    )
+    middle, scales = networks.per_instruction, networks.scales
     timed = fit.timed_geometries(CORTEX_M7)
-    for name in ("conv_1x1", "conv_column", "conv_row", "conv_window", "depthwise_window"):
-        reference = found.laws[REFERENCE]
-        shapes = list(timed["conv_1x1" if name == "conv_1x1" else "conv"])
-        if name == "depthwise_window":
-            coefficients, shapes = networks.scales[2:], list(timed["depthwise"])
-        elif name == "conv_window":
-            coefficients = found.windows[REFERENCE] * networks.scales[0]
-        else:
-            scale = networks.scales[1 if name == "conv_1x1" else 0]
-            coefficients = reference[name].coefficients * scale
-        if name.startswith("conv"):
-            shapes += [
-                row.geometry for row in found.layers if _same(name, row) and row.mcu == REFERENCE
-            ]
-        lines += _kernel("Cortex-M7", name, coefficients, limits_of(shapes))
-    for mcu, laws in found.laws.items():
-        core = next(row.core for row in found.layers if row.mcu == mcu)
-        lines += _profile(
-            mcu,
-            core=core,
-            parts="nRF" if mcu.startswith("nRF") else "",
-            per_instruction=found.per_instruction[mcu],
-            network=found.build,
-            comment="network: builds of 2020 on a Cortex-M4F against its layers",
-        )
-        for name, law in laws.items():
-            lines += _kernel(mcu, name, law.coefficients, law.limits, law)
-        both = [laws["conv_column"].limits, laws["conv_row"].limits]
-        limits = {key: max(limit[key] for limit in both) for key in both[0]}
-        lines += _kernel(mcu, "conv_window", found.windows[mcu], limits)
-        depthwise = networks.scales[2:] * found.per_instruction[mcu].value / middle
-        lines += _kernel(mcu, "depthwise_window", depthwise, limits_of(list(timed["depthwise"])))
-    return "\n".join(lines) + "\n"
-
-
-def _same(name: str, row: TimedLayer) -> bool:
-    own = timed_class(kernel_class("conv", row.geometry), row.geometry)
-    return name == own or (name == "conv_window" and own != "conv_1x1")
-
-
-def _profile(
-    name: str,
-    *,
-    core: str,
-    parts: str,
-    per_instruction: Estimate,
-    network: Estimate,
-    comment: str,
-    mean_error: float | None = None,
-) -> list[str]:
-    error = [] if mean_error is None else [f"mean_error = {mean_error:.4f}  # leave one out"]
-    return [
-        "",
-        f"# {comment}.",
-        f'[profiles."{name}"]',
-        f'core = "{core}"',
-        f'part = "{parts}"',
-        f"per_instruction = {_bounds(per_instruction)}",
-        f"network = {_bounds(network)}",
-        *error,
-    ]
-
-
-def _bounds(estimate: Estimate) -> str:
-    return (
-        f"{{ value = {estimate.value:.4f}, low = {estimate.low:.4f}, high = {estimate.high:.4f} }}"
+    laws = {name: law.coefficients for name, law in found.laws[REFERENCE].items()}
+    kernels = {}
+    for name, law in {**laws, "conv_window": found.windows[REFERENCE]}.items():
+        pointwise = name == "conv_1x1"
+        shapes = [*timed[name if pointwise else "conv"], *_shapes(found, name, REFERENCE)]
+        kernels[name] = timed_kernel(name, law * scales[int(pointwise)], LimitsFile.of(shapes))
+    limits = LimitsFile.of(timed["depthwise"])
+    kernels["depthwise_window"] = timed_kernel("depthwise_window", scales[2:], limits)
+    return file.TimedProfile(
+        note=f"{len(networks.networks)} whole networks, leave one out; laws of {REFERENCE} times "
+        f"{scales[0]:.4f} (windows) and {scales[1]:.4f} (1 x 1)",
+        core=CORTEX_M7,
+        part="",
+        per_instruction=bounds(Estimate(middle, min(low, middle), max(high, middle))),
+        network=bounds(Estimate(1.0, float(np.exp(-width)), float(np.exp(width)))),
+        mean_error=round(networks.held_out.mape, 4),
+        kernels=kernels,
     )
 
 
-def _kernel(
-    profile: str,
-    name: str,
-    coefficients: Array,
-    limits: dict[str, int],
-    law: TimedLaw | None = None,
-) -> list[str]:
-    names = ", ".join(f'"{feature}"' for feature in TIMED[name].names)
-    sizes = ", ".join(f"{key} = {value}" for key, value in limits.items())
-    lines = [
-        "",
-        f'[profiles."{profile}".kernels.{name}]',
-        f"features = [{names}]",
-        f"cycles = [{', '.join(f'{c:.6g}' for c in coefficients)}]",
-        f"limits = {{ {sizes} }}",
-    ]
-    if law is not None:
-        lines += [
-            f"layers = {law.layers}",
-            f"mean_error = {law.held_out.mape:.4f}  # leave one of {law.groups} shapes out",
-            f"half_width = {half_width(law.held_out.residuals):.4f}  # of 90 %, in logs",
-        ]
-    return lines
+def _part(found: TimedFit, mcu: str) -> file.TimedProfile:
+    """A part that was timed layer by layer."""
+    kernels = {
+        name: timed_kernel(name, law.coefficients, law.limits, law.held_out)
+        for name, law in found.laws[mcu].items()
+    }
+    limits = LimitsFile.of(_shapes(found, "conv_window", mcu))
+    kernels["conv_window"] = timed_kernel("conv_window", found.windows[mcu], limits)
+    per_instruction = found.per_instruction[mcu]
+    depthwise = found.networks.scales[2:] * per_instruction.value / found.networks.per_instruction
+    limits = LimitsFile.of(fit.timed_geometries(CORTEX_M7)["depthwise"])
+    kernels["depthwise_window"] = timed_kernel("depthwise_window", depthwise, limits)
+    return file.TimedProfile(
+        note="network: builds of 2020 on a Cortex-M4F against its layers",
+        core=next(row.core for row in found.layers if row.mcu == mcu),
+        part="nRF" if mcu.startswith("nRF") else "",
+        per_instruction=bounds(per_instruction),
+        network=bounds(found.build),
+        kernels=kernels,
+    )
+
+
+def _shapes(found: TimedFit, name: str, mcu: str) -> list[Geometry]:
+    """Geometries that a kernel was timed with on a part; a window stands for columns and rows."""
+    shapes = [row.geometry for row in found.layers if row.mcu == mcu]
+    classes = [timed_class(kernel_class("conv", shape), shape) for shape in shapes]
+    same = [c == name or (name == "conv_window" and c != "conv_1x1") for c in classes]
+    return [shape for shape, chosen in zip(shapes, same, strict=True) if chosen]
