@@ -6,7 +6,7 @@ that come with the project stand in `hwmodels/boards/`. A board knows nothing of
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from string import Template
 from typing import Any
@@ -48,13 +48,13 @@ class Board:
         core_ratio: cycles relative to a Cortex-M7 that runs the same kernels.
         active_mw: power while the network runs.
         sleep_mw: power between readings, memory kept.
-        sources: figure -> where it comes from.
         clock_limit_hz: what the part can run at; None where it is not stated.
         memories: region of SRAM -> bytes.
-        cache_bytes: of instructions and of data; None where not stated.
+        instruction_cache_bytes, data_cache_bytes: None where not stated.
         flash_wait_states: at `clock_hz`; None where not stated.
         clocks: lower settings, the fastest first.
         sleep_states: state -> power; `sleep_mw` is the one that the averages use.
+        sources: figure -> where it comes from.
     """
 
     name: str
@@ -66,13 +66,14 @@ class Board:
     core_ratio: Estimate
     active_mw: Estimate
     sleep_mw: Estimate
-    sources: dict[str, str] = field(default_factory=dict, compare=False)
     clock_limit_hz: float | None = None
     memories: dict[str, int] = field(default_factory=dict)
-    cache_bytes: tuple[int | None, int | None] = (None, None)
+    instruction_cache_bytes: int | None = None
+    data_cache_bytes: int | None = None
     flash_wait_states: int | None = None
     clocks: tuple[ClockSetting, ...] = ()
     sleep_states: dict[str, Estimate] = field(default_factory=dict)
+    sources: dict[str, str] = field(default_factory=dict, compare=False)
 
     @property
     def assumptions(self) -> tuple[str, ...]:
@@ -83,29 +84,9 @@ class Board:
 
     def to_json(self) -> dict[str, Any]:
         """The document of `ppgnas boards show --json`."""
-        return {
-            "name": self.name,
-            "part": self.part,
-            "core": self.core,
-            "clock_hz": self.clock_hz,
-            "flash_bytes": self.flash_bytes,
-            "sram_bytes": self.sram_bytes,
-            "core_ratio": self.core_ratio.to_json(),
-            "active_mw": self.active_mw.to_json(),
-            "sleep_mw": self.sleep_mw.to_json(),
-            "clock_limit_hz": self.clock_limit_hz,
-            "memories": dict(self.memories),
-            "instruction_cache_bytes": self.cache_bytes[0],
-            "data_cache_bytes": self.cache_bytes[1],
-            "flash_wait_states": self.flash_wait_states,
-            "clocks": [
-                {"clock_hz": setting.clock_hz, "active_mw": setting.active_mw.to_json()}
-                for setting in self.clocks
-            ],
-            "sleep_states": {name: power.to_json() for name, power in self.sleep_states.items()},
-            "assumptions": list(self.assumptions),
-            "sources": dict(self.sources),
-        }
+        document = {**asdict(self), "clocks": [asdict(setting) for setting in self.clocks]}
+        sources = document.pop("sources")
+        return {**document, "assumptions": list(self.assumptions), "sources": sources}
 
 
 class _ClockFile(FileModel):
@@ -132,13 +113,12 @@ class _BoardFile(FileModel):
 
 
 _KINDS = {
-    "clock": "clock",
-    "flash": "memory",
-    "sram": "memory",
-    "core_ratio": "ratio",
-    "active_power": "power",
-    "sleep_power": "power",
-}
+    "clock": "clock", "flash": "memory", "sram": "memory", "core_ratio": "ratio",
+    "active_power": "power", "sleep_power": "power",
+    # These may be left out.
+    "clock_limit": "clock", "flash_wait_states": "wait", "instruction_cache": "memory",
+    "data_cache": "memory",
+}  # fmt: skip
 
 
 def board_names() -> tuple[str, ...]:
@@ -169,38 +149,30 @@ def read_board(path: Path) -> Board:
         BoardError: names the file, the key and what is allowed.
     """
     file = read_as(path, _BoardFile, help_text=_HELP)
-    figures: dict[str, Figure] = {key: getattr(file, key) for key in _KINDS}
-    values = {
-        key: in_unit(figure, _KINDS[key], where=f"{path}: {key}")
-        for key, figure in figures.items()
-    }
-    optional = {
-        key: (getattr(file, key), kind) for key, kind in _OPTIONAL_KINDS.items()
-        if getattr(file, key) is not None
-    }  # fmt: skip
-    optional |= {f"memory.{key}": (figure, "memory") for key, figure in file.memory.items()}
-    optional |= {f"sleep.{key}": (figure, "power") for key, figure in file.sleep.items()}
+    figures = {key: (getattr(file, key), kind) for key, kind in _KINDS.items()}
+    figures |= {f"memory.{key}": (figure, "memory") for key, figure in file.memory.items()}
+    figures |= {f"sleep.{key}": (figure, "power") for key, figure in file.sleep.items()}
     for number, setting in enumerate(file.clocks, start=1):
-        optional[f"clocks.{number}.clock"] = (setting.clock, "clock")
-        optional[f"clocks.{number}.active_power"] = (setting.active_power, "power")
-    more = {
-        key: in_unit(figure, kind, where=f"{path}: {key}")
-        for key, (figure, kind) in optional.items()
+        figures[f"clocks.{number}.clock"] = (setting.clock, "clock")
+        figures[f"clocks.{number}.active_power"] = (setting.active_power, "power")
+    given = {key: (figure, kind) for key, (figure, kind) in figures.items() if figure is not None}
+    values = {
+        key: in_unit(figure, kind, where=f"{path}: {key}") for key, (figure, kind) in given.items()
     }
     settings = [
-        ClockSetting(more[f"clocks.{n}.clock"].value, more[f"clocks.{n}.active_power"])
+        ClockSetting(values[f"clocks.{n}.clock"].value, values[f"clocks.{n}.active_power"])
         for n in range(1, len(file.clocks) + 1)
     ]
-    limit_hz = more["clock_limit"].value if "clock_limit" in more else _known_limit_hz(file.part)
+    limit_hz = (
+        values["clock_limit"].value if "clock_limit" in values else _known_limit_hz(file.part)
+    )
     _check_clocks(path, values["clock"].value, settings, limit_hz, file.part)
-    memories = {key: round(more[f"memory.{key}"].value) for key in file.memory}
+    memories = {key: round(values[f"memory.{key}"].value) for key in file.memory}
     if sum(memories.values()) > values["sram"].value:
         raise BoardError(
             f"{path}: memory holds {sum(memories.values())} B, sram is "
             f"{values['sram'].value:.0f} B; the regions must not exceed the total. Correct one"
         )
-    wait = more.get("flash_wait_states")
-    caches = [more.get("instruction_cache"), more.get("data_cache")]
     return Board(
         name=path.stem,
         part=file.part,
@@ -211,28 +183,18 @@ def read_board(path: Path) -> Board:
         core_ratio=values["core_ratio"],
         active_mw=values["active_power"],
         sleep_mw=values["sleep_power"],
-        sources={
-            **{key: figure.source for key, figure in figures.items()},
-            **{key: figure.source for key, (figure, _) in optional.items()},
-        },
         clock_limit_hz=limit_hz,
         memories=memories,
-        cache_bytes=(_bytes(caches[0]), _bytes(caches[1])),
-        flash_wait_states=_bytes(wait),
+        instruction_cache_bytes=_whole(values.get("instruction_cache")),
+        data_cache_bytes=_whole(values.get("data_cache")),
+        flash_wait_states=_whole(values.get("flash_wait_states")),
         clocks=tuple(sorted(settings, key=lambda setting: -setting.clock_hz)),
-        sleep_states={key: more[f"sleep.{key}"] for key in file.sleep},
+        sleep_states={key: values[f"sleep.{key}"] for key in file.sleep},
+        sources={key: figure.source for key, (figure, _) in given.items()},
     )
 
 
-_OPTIONAL_KINDS = {
-    "clock_limit": "clock",
-    "flash_wait_states": "wait",
-    "instruction_cache": "memory",
-    "data_cache": "memory",
-}
-
-
-def _bytes(estimate: Estimate | None) -> int | None:
+def _whole(estimate: Estimate | None) -> int | None:
     return None if estimate is None else round(estimate.value)
 
 

@@ -7,7 +7,10 @@ sourced figure is taken as exact where it is a size or a clock, and one whose so
 
 from __future__ import annotations
 
-from pydantic import Field
+from typing import Annotated, Any
+
+from pydantic import Field, GetCoreSchemaHandler
+from pydantic_core import CoreSchema, core_schema
 
 from hwmodels.estimate import Estimate
 from ppgnas.errors import BoardError
@@ -49,6 +52,20 @@ class Figure(FileModel):
         low = self.value * (1 - spread) if self.low is None else self.low
         high = self.value * (1 + spread) if self.high is None else self.high
         return Estimate(self.value * scale, low * scale, high * scale)
+
+
+class _AsEstimate:
+    @classmethod
+    def __get_pydantic_core_schema__(
+        cls, source: Any, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        return core_schema.no_info_after_validator_function(
+            Figure.estimate, handler.generate_schema(Figure)
+        )
+
+
+Measured = Annotated[Estimate, _AsEstimate]
+"""A figure of a file in the unit that it is used in: its value and bounds alone."""
 
 
 def in_unit(figure: Figure, kind: str, *, where: str) -> Estimate:

@@ -31,7 +31,10 @@ def average_power_mw(board: Board, latency_ms: Estimate, *, period_s: float) -> 
     """
     if not period_s > 0:
         raise ValueError(f"power: the period is {period_s} s; it must be above 0")
-    active, sleep = board.active_mw, board.sleep_mw
+    return _average(board.active_mw, board.sleep_mw, latency_ms, period_s)
+
+
+def _average(active: Estimate, sleep: Estimate, latency_ms: Estimate, period_s: float) -> Estimate:
     return Estimate(
         average(active.value, sleep.value, latency_ms.value, period_s),
         average(active.low, sleep.low, latency_ms.low, period_s),
@@ -76,16 +79,7 @@ def clock_choices(
     choices = []
     for setting in (ClockSetting(board.clock_hz, board.active_mw), *board.clocks):
         latency = cycles.times(1e3 / setting.clock_hz)
-        power = Estimate(
-            *(
-                average(active, sleep, ms, period_s)
-                for active, sleep, ms in (
-                    (setting.active_mw.value, board.sleep_mw.value, latency.value),
-                    (setting.active_mw.low, board.sleep_mw.low, latency.low),
-                    (setting.active_mw.high, board.sleep_mw.high, latency.high),
-                )
-            )
-        )
+        power = _average(setting.active_mw, board.sleep_mw, latency, period_s)
         choices.append(ClockChoice(setting.clock_hz, latency, power, latency.value <= budget_ms))
     return tuple(choices)
 
@@ -97,11 +91,8 @@ def best_clock(
 
     Of clocks within 1 % of the least, the fastest: figures are not that exact, and speed is free.
     """
-    fitting = [
-        choice
-        for choice in clock_choices(board, cycles, period_s=period_s, budget_ms=budget_ms)
-        if choice.meets
-    ]
+    choices = clock_choices(board, cycles, period_s=period_s, budget_ms=budget_ms)
+    fitting = [choice for choice in choices if choice.meets]
     if not fitting:
         return None
     least = min(choice.power_mw.value for choice in fitting)

@@ -19,18 +19,8 @@ from typing import Any
 from deploy.emulation.packages import load
 from ppgnas.errors import ToolError
 
-CLASSES = (
-    "load",
-    "store",
-    "mac",
-    "multiply",
-    "divide",
-    "dsp",
-    "alu",
-    "branch",
-    "float",
-    "other",
-)
+CLASSES = ("load", "store", "mac", "multiply", "divide", "dsp", "alu", "branch", "float",
+           "other")  # fmt: skip
 
 _MULTIPLY = {"mul", "smmul", "smmulr", "smull", "umull", "smulbb", "smulbt", "smultb", "smultt"}
 _MULTIPLY |= {"smulwb", "smulwt", "smuad", "smuadx", "smusd", "smusdx"}
@@ -124,15 +114,13 @@ def group_of(name: str) -> str:
         return "store"
     if name.startswith(("v", "fconst", "fmstat")):
         return "float"
-    for group, names in (
-        ("mac", _MAC),
-        ("multiply", _MULTIPLY),
-        ("dsp", _DSP),
-        ("divide", {"sdiv", "udiv"}),
-    ):
-        if name in names:
-            return group
-    return "alu"
+    if name in ("sdiv", "udiv"):
+        return "divide"
+    if name in _MAC:
+        return "mac"
+    if name in _MULTIPLY:
+        return "multiply"
+    return "dsp" if name in _DSP else "alu"
 
 
 class Decoder:

@@ -12,13 +12,17 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
+from pydantic import Field
+
 from hwmodels.boards import Board
 from hwmodels.engines.kernels import Geometry, geometry, kernel_class
 from hwmodels.estimate import Estimate
+from hwmodels.figures import Measured
 from hwmodels.generated_c.law import CLaw
 from hwmodels.graph import Layer, Shape
 from ppgnas.defaults import DEFAULT_ENGINE
 from ppgnas.errors import BoardError
+from ppgnas.toml_file import FileModel
 
 EngineKind = Literal["layers", "program"]
 """`layers`: one kernel runs one layer. `program`: generated C, whose steps take several."""
@@ -42,27 +46,25 @@ class Work:
     assumed: bool
 
 
-@dataclass(frozen=True)
-class FlashRules:
+class FlashRules(FileModel):
     """Bytes of flash: runtime, model file overheads, code of each kernel."""
 
-    interpreter: Estimate
-    model_base: Estimate
-    model_per_op: Estimate
-    model_per_weighted_op: Estimate
-    model_per_channel: Estimate
-    kernels: dict[str, Estimate]
+    interpreter: Measured
+    model_base: Measured
+    model_per_op: Measured
+    model_per_weighted_op: Measured
+    model_per_channel: Measured
+    kernels: dict[str, Measured] = Field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class SramRules:
+class SramRules(FileModel):
     """Bytes of SRAM beside the planned tensors."""
 
-    arena_base: Estimate
-    arena_per_op: Estimate
-    arena_per_channel: Estimate
-    arena_factor: Estimate
-    runtime: Estimate
+    arena_base: Measured
+    arena_per_op: Measured
+    arena_per_channel: Measured
+    arena_factor: Measured
+    runtime: Measured
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,10 @@ from collections.abc import Sequence
 
 from pydantic import Field, model_validator
 
-from hwmodels.engines.engine import EngineKind
+from hwmodels.engines.engine import EngineKind, FlashRules, SramRules
 from hwmodels.engines.kernels import Geometry
 from hwmodels.estimate import Estimate
-from hwmodels.figures import Figure
+from hwmodels.figures import Measured
 from ppgnas.toml_file import FileModel
 
 
@@ -121,26 +121,9 @@ class CalibrationFile(FileModel):
 
 
 class CyclesFile(FileModel):
-    dispatch: Figure
-    per_instruction: Figure | None = None
-    elements: dict[str, Figure]
-
-
-class FlashFile(FileModel):
-    interpreter: Figure
-    model_base: Figure
-    model_per_op: Figure
-    model_per_weighted_op: Figure
-    model_per_channel: Figure
-    kernels: dict[str, Figure] = Field(default_factory=dict)
-
-
-class SramFile(FileModel):
-    arena_base: Figure
-    arena_per_op: Figure
-    arena_per_channel: Figure
-    arena_factor: Figure
-    runtime: Figure
+    dispatch: Measured
+    per_instruction: Measured | None = None
+    elements: dict[str, Measured]
 
 
 class EngineFile(FileModel):
@@ -156,10 +139,10 @@ class EngineFile(FileModel):
     parts: tuple[str, ...]
     cmsis_nn_scratch: bool = False
     generated: str | None = None
-    memory_waits: Figure | None = None
+    memory_waits: Measured | None = None
     cycles: CyclesFile | None = None
-    flash: FlashFile | None = None
-    sram: SramFile | None = None
+    flash: FlashRules | None = None
+    sram: SramRules | None = None
 
     @model_validator(mode="after")
     def _complete(self) -> EngineFile:

@@ -138,64 +138,25 @@ class KernelClass:
     names: tuple[str, ...]
 
 
+_POOL_NAMES = ("n", "n*kh", "n*c", "taps*c", "taps", "1")
 CLASSES: dict[str, KernelClass] = {
-    "conv_1x1": KernelClass(
-        _conv1x1,
-        (
-            "n*o",
-            "n*o*(k//4)",
-            "n*o*(k//16)",
-            "n*o*(k%16>=4)",
-            "n*o*(k%4)",
-            "o",
-            "o*k",
-            "odd*o",
-            "odd*o*k",
-            "n*(o%2)*k",
-            "1",
-        ),
-    ),
-    "conv": KernelClass(
-        _conv,
-        (
-            "n",
-            "n*kh",
-            "taps",
-            "taps*(c//4)",
-            "taps*(c%4)",
-            "n*o",
-            "n*o*(k//4)",
-            "n*o*(k%4)",
-            "rows",
-            "1",
-        ),
-    ),
-    "depthwise": KernelClass(
-        _depthwise,
-        (
-            "n",
-            "n*kh",
-            "taps",
-            "taps*(c//4)",
-            "taps*(c%4)",
-            "n*(c//4)",
-            "n*(c//4)*(k//2)",
-            "n*(c//4)*(k%2)",
-            "n*(c%4)",
-            "n*(c%4)*k",
-            "rows",
-            "1",
-        ),
-    ),
+    "conv_1x1": KernelClass(_conv1x1, (
+        "n*o", "n*o*(k//4)", "n*o*(k//16)", "n*o*(k%16>=4)", "n*o*(k%4)", "o", "o*k", "odd*o",
+        "odd*o*k", "n*(o%2)*k", "1")),
+    "conv": KernelClass(_conv, (
+        "n", "n*kh", "taps", "taps*(c//4)", "taps*(c%4)", "n*o", "n*o*(k//4)", "n*o*(k%4)", "rows",
+        "1")),
+    "depthwise": KernelClass(_depthwise, (
+        "n", "n*kh", "taps", "taps*(c//4)", "taps*(c%4)", "n*(c//4)", "n*(c//4)*(k//2)",
+        "n*(c//4)*(k%2)", "n*(c%4)", "n*(c%4)*k", "rows", "1")),
     "depthwise_general": KernelClass(_depthwise_general, ("n*o", "n*c", "n*kh*o", "taps*o", "1")),
     "fully_connected": KernelClass(
-        _fully_connected, ("o", "o*(k//4)", "o*(k//16)", "o*(k%4)", "(o%2)*k", "1")
-    ),
-    "avg_pool": KernelClass(_pool, ("n", "n*kh", "n*c", "taps*c", "taps", "1")),
-    "max_pool": KernelClass(_pool, ("n", "n*kh", "n*c", "taps*c", "taps", "1")),
+        _fully_connected, ("o", "o*(k//4)", "o*(k//16)", "o*(k%4)", "(o%2)*k", "1")),
+    "avg_pool": KernelClass(_pool, _POOL_NAMES),
+    "max_pool": KernelClass(_pool, _POOL_NAMES),
     "add": KernelClass(_elements, ("elements", "1")),
     "softmax": KernelClass(_elements, ("elements", "1")),
-}
+}  # fmt: skip
 
 
 def _timed_conv(g: Geometry) -> tuple[float, ...]:

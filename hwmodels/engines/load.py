@@ -10,7 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from hwmodels.engines.engine import Engine, FlashRules, Profile, SramRules
-from hwmodels.engines.file import EngineFile, FitFile, FlashFile, SramFile, TimedFit
+from hwmodels.engines.file import EngineFile, FitFile, TimedFit
 from hwmodels.engines.kernels import CLASSES, TIMED
 from hwmodels.engines.profiles import (
     REFIT,
@@ -30,6 +30,16 @@ from ppgnas.toml_file import named_file, read_as
 
 ENGINES_DIR = Path(__file__).parents[1] / "engine_files"
 DATA_DIR = Path(__file__).parents[1] / "data"
+_ZERO = Estimate.exact(0)
+# An engine whose file says nothing adds nothing to the program itself.
+_NO_FLASH = FlashRules.model_construct(
+    interpreter=_ZERO, model_base=_ZERO, model_per_op=_ZERO, model_per_weighted_op=_ZERO,
+    model_per_channel=_ZERO, kernels={},
+)  # fmt: skip
+_NO_SRAM = SramRules.model_construct(
+    arena_base=_ZERO, arena_per_op=_ZERO, arena_per_channel=_ZERO, arena_factor=Estimate.exact(1),
+    runtime=_ZERO,
+)  # fmt: skip
 
 _HELP = (
     'A figure reads { value = 600, unit = "cycles per op", source = "..." } with optional low '
@@ -66,13 +76,11 @@ def read_engine(path: Path) -> Engine:
     file = read_as(path, EngineFile, help_text=_HELP)
     fit = None if file.fit is None else read_fit(DATA_DIR / file.fit)
     law = None if file.generated is None else CLaw(DATA_DIR / file.generated)
-    errors: dict[str, float] = {}
-    if fit is not None:
-        errors |= {kernel: found.mean_error for kernel, found in fit.kernels.items()}
+    errors = {} if fit is None else {name: law.mean_error for name, law in fit.kernels.items()}
     profiles: tuple[Profile, ...]
     if law is not None:
         profiles = generated_profiles(file, law)
-        errors["emulated networks Cortex-M7"] = law.network_error
+        errors["emulated networks Cortex-M7"] = law.errors.mean_error
     elif file.st_version is not None:
         profiles = st_profiles(file, file.st_version, DATA_DIR / "st_tools.toml", errors)
     elif fit is None:
@@ -94,8 +102,8 @@ def read_engine(path: Path) -> Engine:
         cores=file.cores,
         parts=file.parts,
         cmsis_nn_scratch=file.cmsis_nn_scratch,
-        flash=_flash_rules(file.flash),
-        sram=_sram_rules(file.sram),
+        flash=_with_assumed(file.flash or _NO_FLASH),
+        sram=file.sram or _NO_SRAM,
         errors=errors,
         _work=next(p.work for p in profiles if p.core == "Cortex-M7"),
         profiles=profiles,
@@ -103,37 +111,13 @@ def read_engine(path: Path) -> Engine:
     )
 
 
-def _flash_rules(file: FlashFile | None) -> FlashRules:
-    """The rules of a file; nothing beside the program itself where it has none."""
-    if file is None:
-        none = Estimate.exact(0)
-        return FlashRules(none, none, none, none, none, {})
-    # Kernels that the file does not know; an engine without any links no kernels one by one.
+def _with_assumed(file: FlashRules) -> FlashRules:
+    """Kernels that the file does not know; an engine without any links no kernels one by one."""
     assumed: dict[str, Estimate] = {
         op: known.assumed.code_bytes for op, known in OPERATORS.items() if known.assumed
     }
-    kernels = {kernel: figure.estimate() for kernel, figure in file.kernels.items()}
-    return FlashRules(
-        file.interpreter.estimate(),
-        file.model_base.estimate(),
-        file.model_per_op.estimate(),
-        file.model_per_weighted_op.estimate(),
-        file.model_per_channel.estimate(),
-        {**assumed, **kernels} if kernels else {},
-    )
-
-
-def _sram_rules(file: SramFile | None) -> SramRules:
-    if file is None:
-        none = Estimate.exact(0)
-        return SramRules(none, none, none, Estimate.exact(1), none)
-    return SramRules(
-        file.arena_base.estimate(),
-        file.arena_per_op.estimate(),
-        file.arena_per_channel.estimate(),
-        file.arena_factor.estimate(),
-        file.runtime.estimate(),
-    )
+    kernels = {**assumed, **file.kernels} if file.kernels else {}
+    return file.model_copy(update={"kernels": kernels})
 
 
 def read_fit(path: Path) -> FitFile:

@@ -49,11 +49,11 @@ def check_features(
 
 def _assumed(file: EngineFile, ratio: float = 1.0) -> Law:
     """Cycles of operators without a law, `ratio` times those of a Cortex-M7."""
-    dispatch = file.kernel_cycles.dispatch.estimate().times(ratio)
+    dispatch = file.kernel_cycles.dispatch.times(ratio)
     elements: dict[str, Estimate] = {
         op: known.assumed.cycles for op, known in OPERATORS.items() if known.assumed
     }
-    elements |= {op: figure.estimate() for op, figure in file.kernel_cycles.elements.items()}
+    elements |= file.kernel_cycles.elements
 
     def work(kernel: str, shape: Geometry) -> Work:
         if kernel not in elements:
@@ -71,8 +71,8 @@ def _assumed(file: EngineFile, ratio: float = 1.0) -> Law:
 def generated_profiles(file: EngineFile, law: CLaw) -> tuple[Profile, ...]:
     """Generated C is counted step by step: its one profile scales whole networks."""
     assert file.memory_waits is not None, "checked when it was read"
-    waits = file.memory_waits.estimate()
-    spread = math.exp(law.half_width)
+    waits = file.memory_waits
+    spread = math.exp(law.errors.half_width)
     network = Estimate(waits.value, waits.low / spread, waits.high * spread)
     return (Profile("Cortex-M7", "Cortex-M7", "", network, _no_layer),)
 
@@ -86,13 +86,13 @@ def _no_layer(kernel: str, shape: Geometry) -> Work:
 
 def counted_profiles(file: EngineFile, fit: FitFile, path: Path) -> tuple[Profile, ...]:
     """Counted instructions times the engine file's cycles per instruction."""
-    if file.kernel_cycles.per_instruction is None:
+    scale = file.kernel_cycles.per_instruction
+    if scale is None:
         raise BoardError(f"{path}: cycles.per_instruction is missing; a counted fit needs it")
-    scale = file.kernel_cycles.per_instruction.estimate()
     seen = fit.networks_cycles_per_instruction
     # The interval holds every network that was timed, whatever its build.
     wide = Estimate(scale.value, min(scale.low, seen.low), max(scale.high, seen.high))
-    work = _counted(fit, wide, file.kernel_cycles.dispatch.estimate(), _assumed(file))
+    work = _counted(fit, wide, file.kernel_cycles.dispatch, _assumed(file))
     return (Profile("Cortex-M7", "Cortex-M7", "", Estimate.exact(1.0), work),)
 
 
@@ -126,7 +126,7 @@ def timed_profiles(
     profiles = []
     for name, found in timed.profiles.items():
         ratio = found.per_instruction.value / base
-        dispatch = file.kernel_cycles.dispatch.estimate().times(ratio)
+        dispatch = file.kernel_cycles.dispatch.times(ratio)
         counted = _counted(fit, found.per_instruction.estimate(), dispatch, _assumed(file, ratio))
         work = _laws(found.kernels, dispatch, counted)
         profiles.append(Profile(name, found.core, found.part, found.network.estimate(), work))
@@ -167,7 +167,7 @@ def st_profiles(
         )
     profiles = []
     for core, law in laws[version].items():
-        work = _by_macs(law, file.kernel_cycles.dispatch.estimate(), _assumed(file))
+        work = _by_macs(law, file.kernel_cycles.dispatch, _assumed(file))
         profiles.append(Profile(core, core, "", law.network.estimate(), work))
         errors[f"networks {core}"] = law.mean_error
     return tuple(profiles)
@@ -205,7 +205,7 @@ def calibrated(
         return (Profile(found.part, found.core, "", network, _no_layer), *others)
     base = nearest(profiles, found.core, found.part)
     # The dispatch of every call is in the base's work; laws of kernels go beside it.
-    dispatch = file.kernel_cycles.dispatch.estimate()
+    dispatch = file.kernel_cycles.dispatch
 
     def scaled(kernel: str, shape: Geometry) -> Work:
         work = base.work(kernel, shape)

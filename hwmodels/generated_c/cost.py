@@ -152,7 +152,7 @@ def _bounds(cycles: float, shape: StepShape) -> Estimate:
 def _code_bounds(code: float, seen: dict[StepShape, float], law: CLaw) -> Estimate:
     plain = sum(shape.plain for shape in seen)
     counted = code - plain * PLAIN_CODE_BYTES.value
-    spread = math.exp(law.code_half_width)
+    spread = math.exp(law.errors.code_half_width)
     return Estimate(counted, counted / spread, counted * spread) + PLAIN_CODE_BYTES.times(plain)
 
 

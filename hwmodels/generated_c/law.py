@@ -98,24 +98,10 @@ class CLaw:
                     f"{path}: kinds.{name} was fitted with other features than the program has; "
                     "run `python -m hwmodels.fit`"
                 )
+        self.errors = self.file.networks
         self._depthwise = {item.stride: item for item in self.file.depthwise}
         # Costs of shapes seen before; a pure function's memory.
         self._quick: dict[StepShape, tuple[float, float]] = {}
-
-    @property
-    def network_error(self) -> float:
-        """Mean relative error of the cycles of held-out networks."""
-        return self.file.networks.mean_error
-
-    @property
-    def half_width(self) -> float:
-        """Half width of the 90 % interval of a network's emulated cycles, in logs."""
-        return self.file.networks.half_width
-
-    @property
-    def code_half_width(self) -> float:
-        """The same of the bytes of its code."""
-        return self.file.networks.code_half_width
 
     def cycles(self, shape: StepShape) -> Parts:
         """Cycles of one call of a step on a Cortex-M7.

@@ -59,7 +59,7 @@ def test_default_board() -> None:
     assert board.core_ratio.value == 1.0
     assert board.assumptions[:2] == ("active_power", "sleep_power")
     assert board.memories["dtcm"] == 128 * 1024
-    assert board.cache_bytes == (16384, 16384)
+    assert (board.instruction_cache_bytes, board.data_cache_bytes) == (16384, 16384)
     assert board.flash_wait_states == 4
 
 

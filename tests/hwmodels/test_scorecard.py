@@ -48,7 +48,7 @@ def paper_engine() -> Engine:
         cores=("Cortex-M7",),
         parts=(),
         cmsis_nn_scratch=True,
-        flash=FlashRules(
+        flash=FlashRules.model_construct(
             interpreter=exact(10_000),
             model_base=exact(7),
             model_per_op=exact(100),
@@ -56,7 +56,13 @@ def paper_engine() -> Engine:
             model_per_channel=Estimate(10, 5, 20),
             kernels={"conv": exact(500), "pad": exact(70)},
         ),
-        sram=SramRules(exact(300), exact(10), exact(8), Estimate(1, 1, 2), exact(4000)),
+        sram=SramRules.model_construct(
+            arena_base=exact(300),
+            arena_per_op=exact(10),
+            arena_per_channel=exact(8),
+            arena_factor=Estimate(1, 1, 2),
+            runtime=exact(4000),
+        ),
         errors={},
         _work=work,
     )

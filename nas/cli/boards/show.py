@@ -47,7 +47,8 @@ def board_text(board: Board) -> str:
         f"SRAM         {format_bytes(board.sram_bytes)}",
     ]
     lines += [f"  {name:<10} {format_bytes(n)}" for name, n in board.memories.items()]
-    caches = [format_bytes(size) for size in board.cache_bytes if size is not None]
+    sizes = board.instruction_cache_bytes, board.data_cache_bytes
+    caches = [format_bytes(size) for size in sizes if size is not None]
     if len(caches) == 2:
         lines.append(f"caches       {' + '.join(caches)}")
     if board.flash_wait_states is not None:
