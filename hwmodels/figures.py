@@ -7,10 +7,9 @@ sourced figure is taken as exact where it is a size or a clock, and one whose so
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
-from pydantic import Field, GetCoreSchemaHandler
-from pydantic_core import CoreSchema, core_schema
+from pydantic import AfterValidator, Field, GetPydanticSchema
 
 from hwmodels.estimate import Estimate
 from ppgnas.errors import BoardError
@@ -54,17 +53,10 @@ class Figure(FileModel):
         return Estimate(self.value * scale, low * scale, high * scale)
 
 
-class _AsEstimate:
-    @classmethod
-    def __get_pydantic_core_schema__(
-        cls, source: Any, handler: GetCoreSchemaHandler
-    ) -> CoreSchema:
-        return core_schema.no_info_after_validator_function(
-            Figure.estimate, handler.generate_schema(Figure)
-        )
-
-
-Measured = Annotated[Estimate, _AsEstimate]
+Measured = Annotated[
+    Estimate,
+    GetPydanticSchema(lambda _, make: make(Annotated[Figure, AfterValidator(Figure.estimate)])),
+]
 """A figure of a file in the unit that it is used in: its value and bounds alone."""
 
 
