@@ -6,10 +6,10 @@ the clocks differ. A block is 2 s of PPG; its lead is the middle of the smallest
 in half steps (`low + high`). The first block holds how the sensors started; the lead of the second
 is the reference, and `error` that of a later block less it.
 
-* Until the error leaves what the swing explains, `widest / 16 + 1` steps, nothing is done: at the
-  nominal rates the output is that of the nominal rates, to the last bit. `widest` is the largest
-  16 (high - low) that two blocks in a row had, one less each block. Half of the slack bounds it;
-  where the lead has gone beyond 3/4 of the slack there is no such freedom.
+* Until the error leaves what the swing explains, `widest / 16 - 1` steps, 2 at least and half of
+  the slack at most, nothing is done: at the nominal rates the output is that of the nominal rates,
+  to the last bit. `widest` is the largest 16 (high - low) that two blocks in a row had, one less
+  each block. Where the lead goes beyond 3/4 of the slack there is no such freedom.
 * A block that swings further, by more than clocks can run apart in it, is not judged: samples came
   late once, or were lost.
 * From then on the acceleration is read at `2^24 + correction` for `2^24` of its nominal pace:
@@ -18,11 +18,12 @@ is the reference, and `error` that of a later block less it.
       rate      += error RATE                                                    each block
       correction = rate + error LEAD
 
-  a loop that is critically damped, with a time constant of 32 s. |rate| is at most 1/16,
+  a loop that is critically damped, with a time constant of 16 s. |rate| is at most 1/16,
   |correction| 1/8.
 * A lead beyond the slack is a loss, and so is an error above 7/8 of it, or one that differs from
   the last by more than `widest / 16 + JUMP / 8` steps: clocks do not run apart that fast. Invalid
-  samples stand in for the missing ones.
+  samples stand in for the missing ones, until the lead is within `widest / 32` steps, or a quarter
+  of the slack, of the reference.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ ONE = 2**ONE_BITS
 """Parts of a position between samples, beside those of the nominal ratio."""
 
 RATE_LIMIT = ONE // 16
-_LEAD_SHARE, _RATE_SHARE = 16, 1024  # of an error that a block takes away; 4 * 16^2: critical
+_LEAD_SHARE, _RATE_SHARE = 8, 256  # of an error that a block takes away; 4 * 8^2: critical
 
 
 def constants(*, slack_steps: int, block_steps: int) -> dict[str, int]:
@@ -43,6 +44,7 @@ def constants(*, slack_steps: int, block_steps: int) -> dict[str, int]:
         "FRONT_FOLLOW_LEAD": ONE // (2 * _LEAD_SHARE * block_steps),
         "FRONT_FOLLOW_RATE": ONE // (2 * _RATE_SHARE * block_steps),
         "FRONT_JUMP": 16 * (block_steps // 16 + 1),
+        "FRONT_SWING_STEPS": slack_steps // 4,
         "FRONT_LOSS_STEPS": max(3, 7 * slack_steps // 8),
         "FRONT_NEAR_STEPS": 3 * slack_steps // 4,
         "FRONT_FREE_STEPS": max(2, slack_steps // 2 - 1),

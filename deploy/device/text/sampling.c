@@ -98,13 +98,15 @@ static int32_t front_lead(const ppg_state_t *state)
 /* How far the lead is outside its usual swing. */
 static int32_t front_apart(const ppg_state_t *state)
 {
-    const ppg_follow_t *const follow = &state->follow;
-    const int32_t apart = front_lead(state) - front_half(follow->reference);
-    const int32_t swing = follow->widest / 32;
-    if (apart > swing) {
-        return apart - swing;
+    const int32_t lead = front_lead(state);
+    const int32_t middle = front_half(state->follow.reference);
+    const int32_t swing = front_limit(state->follow.widest / 32, FRONT_SWING_STEPS);
+    const int32_t high = front_limit(middle + swing, PPG_SLACK_STEPS);
+    const int32_t low = front_limit(middle - swing, PPG_SLACK_STEPS);
+    if (lead > high) {
+        return lead - high;
     }
-    return apart < -swing ? apart + swing : 0;
+    return lead < low ? lead - low : 0;
 }
 
 /* Invalid output samples in the place of lost ones; the sensor's next sample is a first one. */
@@ -118,10 +120,16 @@ static void front_stand_in(ppg_state_t *state, int acceleration, int32_t count)
     }
 }
 
-/* One of the sensors lost samples: `apart` is how many more than usual the acceleration is ahead. */
+/* One of the sensors lost samples: `apart` is how many more than usual the acceleration is ahead.
+ * Nobody overtakes the other here, a window may be due; the next sample makes up the rest. */
 static void front_lost(ppg_state_t *state, int32_t apart)
 {
-    front_stand_in(state, apart < 0, apart < 0 ? -apart : apart);
+    const int32_t lead = front_lead(state);
+    if (apart < 0) {
+        front_stand_in(state, 1, -(apart > lead ? apart : lead));
+    } else {
+        front_stand_in(state, 0, apart < lead ? apart : lead);
+    }
     front_begin_block(&state->follow);
     state->follow.last = 0;
     state->follow.lost = 1;
@@ -132,13 +140,14 @@ static void front_follow(ppg_state_t *state)
 {
     ppg_follow_t *const follow = &state->follow;
     const int32_t lead = front_lead(state);
+    int32_t low;
+    int32_t high;
     int32_t error;
     int32_t range;
     int32_t usual;
     int32_t jump;
     int32_t free;
     int32_t early;
-    int strained;
     if (lead > PPG_SLACK_STEPS || lead < -PPG_SLACK_STEPS) {
         front_lost(state, front_apart(state));
         return;
@@ -148,9 +157,10 @@ static void front_follow(ppg_state_t *state)
     if (follow->left > 0) {
         return;
     }
-    error = follow->low + follow->high - follow->reference; /* in half steps */
-    range = 16 * (follow->high - follow->low);
-    strained = follow->high > FRONT_NEAR_STEPS || follow->low < -FRONT_NEAR_STEPS;
+    low = follow->low;
+    high = follow->high;
+    error = low + high - follow->reference; /* in half steps */
+    range = 16 * (high - low);
     front_begin_block(follow);
     follow->blocks += follow->blocks < INT32_MAX;
     if (follow->blocks <= 2) { /* the first holds how the sensors started */
@@ -171,7 +181,9 @@ static void front_follow(ppg_state_t *state)
         front_lost(state, front_half(error));
         return;
     }
-    free = strained ? 0 : front_limit(follow->widest / 16 + 1, FRONT_FREE_STEPS);
+    free = front_limit(follow->widest / 16 - 1, FRONT_FREE_STEPS);
+    free = free > 2 ? free : 2;
+    free = high > FRONT_NEAR_STEPS || low < -FRONT_NEAR_STEPS ? 0 : free;
     if (!follow->following && (error > 2 * free || error < -2 * free)) {
         follow->following = 1;
         follow->rate = front_limit(

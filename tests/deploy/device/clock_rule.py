@@ -171,11 +171,17 @@ class Clocks:
         return 0 if self.acc is None else self.acc.count - self.ppg.count
 
     def _apart(self) -> int:
-        apart, swing = self._lead() - (self.reference >> 1), self.widest // 32
-        return max(apart - swing, min(apart + swing, 0))
+        middle = self.reference >> 1
+        swing = min(self.widest // 32, self.by["FRONT_SWING_STEPS"])
+        low, high = (_limit(middle + by, self.slack) for by in (-swing, swing))
+        return self._lead() - max(low, min(high, self._lead()))
 
     def _lost(self, acc: Sensor, apart: int) -> None:
-        (acc if apart < 0 else self.ppg).stand_in(abs(apart))
+        lead = self._lead()
+        if apart < 0:
+            acc.stand_in(max(0, -max(apart, lead)))
+        else:
+            self.ppg.stand_in(max(0, min(apart, lead)))
         self._begin_block()
         self.last = 0
         self.report = True
@@ -188,7 +194,6 @@ class Clocks:
             return None
         low, high, by = min(self.leads), max(self.leads), self.by
         error = low + high - self.reference
-        strained = max(high, -low) > by["FRONT_NEAR_STEPS"]
         self._begin_block()
         self.blocks += 1
         if self.blocks <= 2:
@@ -203,7 +208,8 @@ class Clocks:
         sudden = abs(error - self.last) > self.widest // 8 + by["FRONT_JUMP"] // 4
         if abs(error) > 2 * by["FRONT_LOSS_STEPS"] or sudden:
             return self._lost(acc, error >> 1)
-        free = 0 if strained else min(self.widest // 16 + 1, by["FRONT_FREE_STEPS"])
+        free = max(2, min(self.widest // 16 - 1, by["FRONT_FREE_STEPS"]))
+        free = 0 if max(high, -low) > by["FRONT_NEAR_STEPS"] else free
         if not self.following and abs(error) > 2 * free:
             self.following = True
             start = error * by["FRONT_FOLLOW_START"] // (self.blocks - 2)
