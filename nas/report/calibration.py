@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hwmodels.fit.calibrate import Calibration
-from nas.report.page import BLUE, GREY, figure, label, render_page, section
+from nas.report.figures import BLUE, GREY, figure, label
+from nas.report.page import render_page, section
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go

@@ -1,32 +1,21 @@
-"""What the pages share: colours, number formats, figures, menus, sections, and the templates.
+"""What the pages share: number formats, menus, sections, and the templates.
 
-HTML stands in `templates/` alone. Jinja escapes every string that it is given; strings in a
-figure pass `label`, as Plotly's labels are a small HTML of their own.
+HTML stands in `templates/` alone. Jinja escapes every string that it is given.
 """
 
 from __future__ import annotations
 
-import html
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    import plotly.graph_objects as go
     from jinja2 import Environment
     from markupsafe import Markup
 
-# Okabe and Ito (2008): distinguishable with every common colour vision.
-BLUE, ORANGE, GREEN, RED = "#0072B2", "#E69F00", "#007A5A", "#C44F00"
-PURPLE, SKY, GREY, INK = "#A5518A", "#56B4E9", "#A9B2BD", "#1B2430"
-SERIES = (BLUE, ORANGE, GREEN, PURPLE, RED, SKY, "#8A6D00", INK)
 NONE = "\u2013"  # shown for what is not known
-LONGEST_LABEL = 26
 
 # Costs: key in candidates.json -> (label, unit shown, divisor, decimals)
 COSTS: dict[str, tuple[str, str, float, int]] = {
@@ -36,14 +25,6 @@ COSTS: dict[str, tuple[str, str, float, int]] = {
     "power_mw": ("Power", "mW", 1.0, 2),
     "weight_bytes": ("Weights", "KB", 1024.0, 1),
 }
-
-
-def label(value: object) -> str:
-    """For Plotly: one line, shortened in the middle, its pseudo-HTML escaped."""
-    line = " ".join("".join(c if c.isprintable() else " " for c in str(value)).split())
-    if len(line) > LONGEST_LABEL:
-        line = f"{line[: LONGEST_LABEL - 10]}…{line[-9:]}"
-    return html.escape(line, quote=False) or "(no name)"
 
 
 def word(key: str) -> str:
@@ -65,69 +46,6 @@ def cost(key: str, value: float | None, *, bare: bool = False) -> str:
     """A cost in the unit people use for it; `bare` leaves the unit out."""
     _, unit, divisor, decimals = COSTS[key]
     return fixed(None if value is None else value / divisor, decimals, unit="" if bare else unit)
-
-
-def figure(
-    height_px: int, x: str = "", y: str = "", *, synthetic: bool, **layout: Any
-) -> go.Figure:
-    """An empty figure in the report's look.
-
-    Args:
-        height_px: of the whole figure.
-        x, y: titles of the axes.
-        synthetic: True stamps the figure, so that a saved picture says so, too.
-        **layout: Plotly layout, laid over the common one.
-    """
-    import plotly.graph_objects as go
-
-    axis = {
-        "gridcolor": "#E6E9ED",
-        "linecolor": "#C3CAD2",
-        "zeroline": False,
-        "automargin": True,
-        "title_standoff": 8,
-    }
-    drawn = go.Figure()
-    drawn.update_layout(
-        template=go.layout.Template(),
-        font={"family": "system-ui, -apple-system, 'Segoe UI', sans-serif", "color": INK},
-        paper_bgcolor="white",
-        plot_bgcolor="white",
-        margin={"l": 8, "r": 12, "t": 24, "b": 8},
-        hoverlabel={"align": "left", "bgcolor": "white", "font": {"color": INK}},
-        legend={
-            "orientation": "h",
-            "itemwidth": 30,
-            "xref": "container",
-            "yref": "container",
-            "x": 0,
-            "y": 0,
-            "yanchor": "bottom",
-        },
-        colorway=list(SERIES),
-        height=height_px,
-    )
-    drawn.update_xaxes(**axis, title_text=x or None)
-    drawn.update_yaxes(**axis, title_text=y or None)
-    drawn.update_layout(**layout)
-    if synthetic:
-        drawn.add_annotation(
-            text="synthetic data",
-            xref="paper",
-            yref="paper",
-            x=1,
-            y=1,
-            xanchor="right",
-            yanchor="bottom",
-            showarrow=False,
-            font={"color": RED, "size": 12},
-        )
-    return drawn
-
-
-def evenly(count: int, most: int) -> NDArray[np.int64]:
-    """Indices of at most `most` of `count` things, evenly spaced."""
-    return np.linspace(0, count - 1, min(count, most)).astype(np.int64)
 
 
 @dataclass(frozen=True)

@@ -9,20 +9,8 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Literal
 
 from nas.explore.rescored import Rescored, Row
-from nas.report.page import (
-    COSTS,
-    GREY,
-    INK,
-    RED,
-    SERIES,
-    Menu,
-    Section,
-    cost,
-    figure,
-    label,
-    render_page,
-    section,
-)
+from nas.report.figures import GREY, INK, RED, SERIES, figure, label
+from nas.report.page import COSTS, Menu, Section, cost, render_page, section
 from nas.report.rescore_text import change, limit_name, margin, summary, tightest
 
 if TYPE_CHECKING:

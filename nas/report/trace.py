@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nas.models.predict import Trace
-from nas.report.page import BLUE, GREY, INK, figure, render_page, section
+from nas.report.figures import BLUE, GREY, INK, figure
+from nas.report.page import render_page, section
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go

@@ -11,20 +11,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from nas.report.figures import BLUE, GREY, INK, ORANGE, PURPLE, RED, evenly, figure, label
 from nas.report.loading import Finalist, RunData
-from nas.report.page import (
-    BLUE,
-    GREY,
-    INK,
-    ORANGE,
-    PURPLE,
-    RED,
-    Section,
-    evenly,
-    figure,
-    label,
-    section,
-)
+from nas.report.page import Section, section
 from nas.report.sections.people import finalist_menu, places
 
 if TYPE_CHECKING:

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from nas.report.figures import BLUE, GREY, ORANGE, figure
 from nas.report.loading import Finalist, RunData
-from nas.report.page import BLUE, GREY, ORANGE, Section, figure, fixed, section
+from nas.report.page import Section, fixed, section
 from nas.report.sections.people import finalist_menu
 from ppg.readout.confidence import reliability, risk_coverage
 

@@ -6,8 +6,9 @@ import shlex
 from dataclasses import dataclass
 from typing import get_args
 
+from nas.report.figures import BLUE, GREY, ORANGE
 from nas.report.loading import Finalist, RunData
-from nas.report.page import BLUE, COSTS, GREY, ORANGE, Section, section
+from nas.report.page import COSTS, Section, section
 from nas.report.sections.verdict import Bound, broken_budgets, cost_of
 from nas.run.card import Card
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from nas.report.figures import BLUE, figure
 from nas.report.loading import RunData
-from nas.report.page import BLUE, COSTS, Section, cost, figure, fixed, section
+from nas.report.page import COSTS, Section, cost, fixed, section
 from nas.run.candidates import Candidate
 
 if TYPE_CHECKING:

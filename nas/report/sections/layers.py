@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from nas.report.figures import BLUE, GREEN, ORANGE
 from nas.report.loading import Finalist, RunData
-from nas.report.page import BLUE, GREEN, ORANGE, Section, section
+from nas.report.page import Section, section
 from nas.report.sections.people import finalist_menu
 from nas.run.card import Layer
 

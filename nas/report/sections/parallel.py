@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nas.report.figures import evenly, figure
 from nas.report.loading import RunData
-from nas.report.page import COSTS, Menu, Section, evenly, figure, section
+from nas.report.page import COSTS, Menu, Section, section
 from nas.run.candidates import Candidate
 from search_spaces.arch import Arch
 

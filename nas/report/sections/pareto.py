@@ -14,20 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nas.pareto import nondominated
+from nas.report.figures import BLUE, GREY, INK, RED, SKY, evenly, figure
 from nas.report.loading import RunData
-from nas.report.page import (
-    BLUE,
-    COSTS,
-    GREY,
-    INK,
-    RED,
-    SKY,
-    Menu,
-    Section,
-    evenly,
-    figure,
-    section,
-)
+from nas.report.page import COSTS, Menu, Section, section
 from nas.report.sections.verdict import cost_of
 from nas.run.candidates import Candidate
 

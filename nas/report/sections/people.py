@@ -5,20 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from nas.report.figures import BLUE, INK, ORANGE, RED, SERIES, figure, label
 from nas.report.loading import RunData
-from nas.report.page import (
-    BLUE,
-    INK,
-    ORANGE,
-    RED,
-    SERIES,
-    Menu,
-    Section,
-    figure,
-    fixed,
-    label,
-    section,
-)
+from nas.report.page import Menu, Section, fixed, section
 from nas.run.card import ReportErrors
 from ppg.people.metrics import DataSetErrors, PersonErrors
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from nas.report.figures import BLUE
 from nas.report.loading import RunData
-from nas.report.page import BLUE, Section, section
+from nas.report.page import Section, section
 from nas.run.units import format_duration
 
 # Shown on their own, above the rest of run.toml.

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from nas.report.figures import label
 from nas.report.loading import Finalist, Predictions, RunData, load_run
-from nas.report.page import cost, fixed, label
+from nas.report.page import cost, fixed
 from nas.report.sections.bland_altman import (
     MOST_POINTS,
     _bland_altman_info,

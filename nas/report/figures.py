@@ -1,0 +1,72 @@
+"""Colours, labels and the look of every figure.
+
+Strings in a figure pass `label`, as Plotly's labels are a small HTML of their own.
+"""
+
+from __future__ import annotations
+
+import html
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
+# Okabe and Ito (2008): distinguishable with every common colour vision.
+BLUE, ORANGE, GREEN, RED = "#0072B2", "#E69F00", "#007A5A", "#C44F00"
+PURPLE, SKY, GREY, INK = "#A5518A", "#56B4E9", "#A9B2BD", "#1B2430"
+SERIES = (BLUE, ORANGE, GREEN, PURPLE, RED, SKY, "#8A6D00", INK)
+LONGEST_LABEL = 26
+
+
+def label(value: object) -> str:
+    """For Plotly: one line, shortened in the middle, its pseudo-HTML escaped."""
+    line = " ".join("".join(c if c.isprintable() else " " for c in str(value)).split())
+    if len(line) > LONGEST_LABEL:
+        line = f"{line[: LONGEST_LABEL - 10]}…{line[-9:]}"
+    return html.escape(line, quote=False) or "(no name)"
+
+
+def figure(
+    height_px: int, x: str = "", y: str = "", *, synthetic: bool, **layout: Any
+) -> go.Figure:
+    """An empty figure in the report's look.
+
+    Args:
+        height_px: of the whole figure.
+        x, y: titles of the axes.
+        synthetic: True stamps the figure, so that a saved picture says so, too.
+        **layout: Plotly layout, laid over the common one.
+    """
+    import plotly.graph_objects as go
+
+    drawn = go.Figure()
+    drawn.update_layout(
+        template=go.layout.Template(),
+        font={"family": "system-ui, -apple-system, 'Segoe UI', sans-serif", "color": INK},
+        paper_bgcolor="white",
+        plot_bgcolor="white",
+        margin={"l": 8, "r": 12, "t": 24, "b": 8},
+        hoverlabel={"align": "left", "bgcolor": "white", "font": {"color": INK}},
+        legend={"orientation": "h", "itemwidth": 30, "x": 0, "y": 0, "yanchor": "bottom"},
+        legend_xref="container",
+        legend_yref="container",
+        colorway=list(SERIES),
+        height=height_px,
+    )
+    for update, title in ((drawn.update_xaxes, x), (drawn.update_yaxes, y)):
+        update(gridcolor="#E6E9ED", linecolor="#C3CAD2", zeroline=False, automargin=True)
+        update(title={"standoff": 8, "text": title or None})
+    drawn.update_layout(**layout)
+    if synthetic:
+        paper = {"xref": "paper", "yref": "paper", "x": 1, "y": 1, "xanchor": "right"}
+        words = {"text": "synthetic data", "font": {"color": RED, "size": 12}}
+        drawn.add_annotation(**paper, **words, yanchor="bottom", showarrow=False)
+    return drawn
+
+
+def evenly(count: int, most: int) -> NDArray[np.int64]:
+    """Indices of at most `most` of `count` things, evenly spaced."""
+    return np.linspace(0, count - 1, min(count, most)).astype(np.int64)
