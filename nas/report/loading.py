@@ -12,6 +12,7 @@ import io
 import math
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +24,7 @@ from nas.run.folder import RunDir
 from nas.run.run_toml import RunDocument
 from ppgnas.errors import RunError
 
+Bound = Literal["value", "low", "high"]
 AGAIN = "pass a folder that `ppgnas search` wrote, or run the search again"
 
 
@@ -57,6 +59,12 @@ class Finalist:
     def key(self) -> str:
         """Names this finalist in selectors."""
         return str(self.number)
+
+    def cost(self, key: str, bound: Bound = "value") -> float:
+        """A cost from the card; `weight_bytes` is counted, not estimated."""
+        if key == "weight_bytes":
+            return self.card.weight_bytes
+        return float(getattr(getattr(self.card.costs, key), bound))
 
 
 @dataclass(frozen=True)
@@ -98,6 +106,10 @@ class RunData:
         if budgets.scope == "model" and "flash_bytes" in limits:
             limits["weight_bytes"] = limits.pop("flash_bytes")
         return limits
+
+    def broken_budgets(self, finalist: Finalist, bound: Bound = "value") -> list[str]:
+        """Budgets that the finalist's cost (or with `high` its high end) exceeds."""
+        return [key for key, limit in self.budgets.items() if finalist.cost(key, bound) > limit]
 
     @property
     def board(self) -> str:

@@ -36,20 +36,25 @@ class Sureness:
     Attributes:
         risk_bpm: error of the surest readings, at each share of `COVERAGE`.
         parts: see `ppg.readout.confidence.reliability`.
-        mean_expected_bpm, mae_bpm: over all readings.
+        mean_expected_bpm: over all readings.
     """
 
     risk_bpm: list[float]
     parts: list[dict[str, float]]
     mean_expected_bpm: float
-    mae_bpm: float
+
+    @property
+    def shown_bpm(self) -> list[float]:
+        """Error of the surest readings, at each share of `SHOWN`."""
+        at = dict(zip(COVERAGE.tolist(), self.risk_bpm, strict=True))
+        return [at[share] for share in SHOWN]
 
 
-def _confidence_info(finalist: Finalist) -> dict[str, Sureness] | None:
-    """Plain data of `raw` and `smoothed`, where known; None without calibrated predictions."""
+def _confidence_info(finalist: Finalist) -> dict[str, Sureness]:
+    """Plain data of `raw` and `smoothed`, where known: neither without calibrated predictions."""
     seen = finalist.predictions
     if seen is None or len(seen.bpm) == 0:
-        return None
+        return {}
     columns = {
         "raw": (seen.bpm, seen.expected_error_bpm),
         "smoothed": (seen.bpm_smoothed, seen.expected_error_smoothed_bpm),
@@ -68,9 +73,8 @@ def _confidence_info(finalist: Finalist) -> dict[str, Sureness] | None:
             risk_coverage(expected[known], error, person, COVERAGE).tolist(),
             parts,
             mean_expected_bpm=sum(p["expected_bpm"] * p["share"] for p in parts),
-            mae_bpm=sum(p["error_bpm"] * p["share"] for p in parts),
         )
-    return info or None
+    return info
 
 
 def _draw_risk(info: dict[str, Sureness], *, synthetic: bool) -> go.Figure:
@@ -116,17 +120,11 @@ def _draw_reliability(info: dict[str, Sureness], *, synthetic: bool) -> go.Figur
     return drawn
 
 
-def _shown_risks(row: Sureness) -> list[float]:
-    """Error of the surest readings, at each share of `SHOWN`."""
-    at = dict(zip(COVERAGE.tolist(), row.risk_bpm, strict=True))
-    return [at[share] for share in SHOWN]
-
-
 def _order_words(risks: Sequence[float]) -> str:
     """What leaving out the least sure readings does to the error of the others.
 
     Args:
-        risks: as `_shown_risks` gives them.
+        risks: `Sureness.shown_bpm`.
     """
     rounded = [round(risk, 6) for risk in risks]  # equal ones differ in their last digits
     whole, half = rounded[0], rounded[-1]
@@ -146,19 +144,9 @@ def _order_words(risks: Sequence[float]) -> str:
 
 def confidence_section(run: RunData) -> Section | None:
     """Risk against coverage, and reliability, of each finalist."""
-    infos = {f.key: info for f in run.finalists if (info := _confidence_info(f)) is not None}
+    infos = {f.key: info for f in run.finalists if (info := _confidence_info(f))}
     if not infos:
         return None
-    tables = {
-        key: {
-            name: {
-                "order": _order_words(risks := _shown_risks(row)),
-                "cells": [fixed(row.mean_expected_bpm), *map(fixed, risks)],
-            }
-            for name, row in info.items()
-        }
-        for key, info in infos.items()
-    }
     return section(
         "report/confidence.html",
         "Confidence",
@@ -167,6 +155,8 @@ def confidence_section(run: RunData) -> Section | None:
         reliability={
             k: _draw_reliability(info, synthetic=run.synthetic) for k, info in infos.items()
         },
-        tables=tables,
+        infos=infos,
+        order=_order_words,
+        cells=lambda row: [fixed(row.mean_expected_bpm), *map(fixed, row.shown_bpm)],
         head=["Reading", "Expected error (BPM)", *(f"MAE of {s:.0%} (BPM)" for s in SHOWN)],
     )

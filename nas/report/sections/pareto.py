@@ -15,9 +15,8 @@ from numpy.typing import NDArray
 
 from nas.pareto import nondominated
 from nas.report.figures import BLUE, GREY, INK, RED, SKY, evenly, figure
-from nas.report.loading import RunData
+from nas.report.loading import Finalist, RunData
 from nas.report.page import COSTS, Menu, Section, section
-from nas.report.sections.verdict import cost_of
 from nas.run.candidates import Candidate
 
 if TYPE_CHECKING:
@@ -44,16 +43,6 @@ class Axis:
 
 
 @dataclass(frozen=True)
-class Mark:
-    """A finalist, in shown units."""
-
-    finalist: int
-    inherited_bpm: float | None
-    retrained_bpm: float
-    costs: dict[str, float]
-
-
-@dataclass(frozen=True)
 class Pareto:
     """Plain data of the scatter.
 
@@ -68,7 +57,7 @@ class Pareto:
     counts: dict[str, int]
     axes: dict[str, Axis]
     first_axis: str
-    finalists: list[Mark]
+    finalists: tuple[Finalist, ...]
     mae_range_bpm: list[float] | None
 
 
@@ -101,30 +90,22 @@ def _pareto_info(run: RunData) -> Pareto:
             front=np.unique(pairs[nondominated(pairs)], axis=0).tolist(),
             log=bool(len(seen) and seen.max() / seen.min() > _LOG_ABOVE),
         )
-    finalists = [
-        Mark(
-            f.number,
-            f.card.search_mae_bpm.inherited,
-            f.card.search_mae_bpm.retrained_int8,
-            {key: (cost_of(f, key) or 0.0) / entry[2] for key, entry in COSTS.items()},
-        )
-        for f in run.finalists
-    ]
     return Pareto(
         groups={key: found[evenly(len(found), MOST_POINTS)] for key, found in groups.items()},
         counts={key: len(found) for key, found in groups.items()},
         axes=axes,
         # A cost with a limit is the most telling one.
         first_axis=next(key for key in COSTS if key in run.budgets),
-        finalists=finalists,
-        mae_range_bpm=_mae_range(evaluated[:, 1], finalists),
+        finalists=run.finalists,
+        mae_range_bpm=_mae_range(evaluated[:, 1], run.finalists),
     )
 
 
-def _mae_range(mae: NDArray[np.float64], finalists: Sequence[Mark]) -> list[float] | None:
+def _mae_range(mae: NDArray[np.float64], finalists: Sequence[Finalist]) -> list[float] | None:
     """Shown range: everything of interest; a few hopeless candidates must not squeeze the rest."""
-    marks = [f.retrained_bpm for f in finalists]
-    marks += [f.inherited_bpm for f in finalists if f.inherited_bpm is not None]
+    errors = [f.card.search_mae_bpm for f in finalists]
+    marks = [e.retrained_int8 for e in errors]
+    marks += [e.inherited for e in errors if e.inherited is not None]
     if len(mae) == 0 and not marks:
         return None
     low = min([*mae.tolist(), *marks])
@@ -147,9 +128,11 @@ def _points(
     )
 
 
-def _arrows(drawn: go.Figure, finalists: Sequence[Mark], key: str) -> None:
+def _arrows(drawn: go.Figure, finalists: Sequence[Finalist], key: str) -> None:
     """What retraining did to each finalist, and its number where it ended."""
-    known = [f for f in finalists if f.inherited_bpm is not None]
+    errors = [f.card.search_mae_bpm for f in finalists]
+    costs = [f.cost(key) / COSTS[key][2] for f in finalists]
+    known = [(x, e) for x, e in zip(costs, errors, strict=True) if e.inherited is not None]
     if known:
         drawn.add_scatter(
             mode="lines+markers",
@@ -163,16 +146,16 @@ def _arrows(drawn: go.Figure, finalists: Sequence[Mark], key: str) -> None:
                 "standoff": [0, 8, 0] * len(known),
                 "color": INK,
             },
-            x=[x for f in known for x in (f.costs[key], f.costs[key], None)],
-            y=[y for f in known for y in (f.inherited_bpm, f.retrained_bpm, None)],
+            x=[x for cost, _ in known for x in (cost, cost, None)],
+            y=[y for _, e in known for y in (e.inherited, e.retrained_int8, None)],
         )
     if finalists:
         drawn.add_scatter(
             mode="markers+text",
             name="finalist (retrained, int8)",
-            x=[f.costs[key] for f in finalists],
-            y=[f.retrained_bpm for f in finalists],
-            text=[f"<b>{f.finalist}</b>" for f in finalists],
+            x=costs,
+            y=[e.retrained_int8 for e in errors],
+            text=[f"<b>{f.number}</b>" for f in finalists],
             textposition="middle center",
             textfont={"color": "white", "size": 11},
             marker={"size": 19, "color": RED, "line": {"color": "white", "width": 1}},

@@ -3,45 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 
 from nas.report.loading import Finalist, RunData
-from nas.report.page import COSTS, Section, cost, fixed, section, word
-from nas.run.card import ReportErrors
+from nas.report.page import Section, cost, fixed, section, word
 from ppg.people.metrics import person_weights
 
 FEW_PEOPLE = 5
 CLEARLY_WORSE = 1.1  # times the inherited error
 EQUAL_BPM = 0.005  # errors that two decimals do not tell apart
-
-Bound = Literal["value", "low", "high"]
-
-
-def cost_of(finalist: Finalist, key: str, bound: Bound = "value") -> float | None:
-    """A cost of a finalist from its card; `weight_bytes` stands outside the score document."""
-    if key == "weight_bytes":  # counted, not estimated: no low and high
-        return finalist.card.weight_bytes if bound == "value" else None
-    return float(getattr(getattr(finalist.card.costs, key), bound))
-
-
-def broken_budgets(run: RunData, finalist: Finalist, *, bound: Bound = "value") -> list[str]:
-    """Budgets that the finalist's cost (or, with `bound="high"`, its high end) exceeds."""
-    return [
-        key
-        for key, limit in run.budgets.items()
-        if (seen := cost_of(finalist, key, bound)) is not None and seen > limit
-    ]
-
-
-@dataclass(frozen=True)
-class Facts:
-    """What the page says of one finalist at once."""
-
-    finalist: int
-    report: ReportErrors
-    costs: dict[str, float | None]
 
 
 @dataclass(frozen=True)
@@ -60,7 +31,7 @@ class Verdict:
     finalists: int
     fitting: int
     inherited_best_bpm: float | None
-    cards: dict[str, Facts]
+    cards: dict[str, Finalist]
     cautions: list[str]
 
 
@@ -108,8 +79,8 @@ def _cautions(run: RunData, best: Finalist | None) -> list[str]:
         shared.setdefault(caution, []).append(finalist.number)
 
     for finalist in run.finalists:
-        over = broken_budgets(run, finalist)
-        unsure = [k for k in broken_budgets(run, finalist, bound="high") if k not in over]
+        over = run.broken_budgets(finalist)
+        unsure = [k for k in run.broken_budgets(finalist, "high") if k not in over]
         if over:
             add(f"Budget of {_names(over)} exceeded", finalist)
         if unsure:
@@ -134,10 +105,10 @@ def _names(keys: list[str]) -> str:
 
 
 def _verdict_info(run: RunData) -> Verdict:
-    fitting = [f for f in run.finalists if not broken_budgets(run, f)]
-    chosen: dict[str, Finalist] = {}
+    fitting = [f for f in run.finalists if not run.broken_budgets(f)]
+    cards = {}
     if fitting:
-        chosen = {
+        cards = {
             # chosen on search people, so that its error on report people is not flattered
             "best": min(fitting, key=lambda f: f.card.search_mae_bpm.retrained_int8),
             "smallest": min(fitting, key=lambda f: f.card.costs.flash_bytes.value),
@@ -150,21 +121,18 @@ def _verdict_info(run: RunData) -> Verdict:
         finalists=len(run.finalists),
         fitting=len(fitting),
         inherited_best_bpm=min(inherited, default=None),
-        cards={
-            key: Facts(f.number, f.card.report, {cost: cost_of(f, cost) for cost in COSTS})
-            for key, f in chosen.items()
-        },
-        cautions=_cautions(run, chosen.get("best")),
+        cards=cards,
+        cautions=_cautions(run, cards.get("best")),
     )
 
 
-def _smallest_words(best: Facts, small: Facts) -> str:
+def _smallest_words(best: Finalist, small: Finalist) -> str:
     """What the smallest finalist saves against the best one, and what that costs."""
-    saved = (best.costs["flash_bytes"] or 0.0) - (small.costs["flash_bytes"] or 0.0)
-    more = small.report.mae_bpm - best.report.mae_bpm
+    saved = best.cost("flash_bytes") - small.cost("flash_bytes")
+    more = small.card.report.mae_bpm - best.card.report.mae_bpm
     if saved <= 0:
         return ""
-    words = f"Finalist {small.finalist} saves {cost('flash_bytes', saved)} of flash"
+    words = f"Finalist {small.number} saves {cost('flash_bytes', saved)} of flash"
     if abs(more) < EQUAL_BPM:
         return f"{words} and errs as much on report people."
     if more < 0:

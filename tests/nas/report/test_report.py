@@ -12,7 +12,7 @@ import pytest
 
 from nas.report.loading import load_run
 from nas.report.report import build_report, write_report
-from nas.report.sections.finalists import _table_info
+from nas.report.sections.finalists import export_command
 from nas.run.config import Budgets, SearchConfig
 from nas.run.folder import RunDir
 from ppgnas.errors import RunError
@@ -113,8 +113,9 @@ def test_command_of_each_finalist_names_the_run(run: Path, document: str) -> Non
 
 def test_command_is_quoted_for_a_shell(tmp_path: Path) -> None:
     run = make_run(tmp_path / "my run; rm $HOME", finalists=1, people=2, windows=20)
-    (row,) = _table_info(load_run(run))
-    assert row.command.startswith(f"ppgnas export '{run}:1' --format")
+    data = load_run(run)
+    command = export_command(data, data.finalists[0])
+    assert command.startswith(f"ppgnas export '{run}:1' --format")
 
 
 def test_synthetic_is_said_wherever_a_result_is(tmp_path: Path) -> None:

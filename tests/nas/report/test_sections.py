@@ -19,14 +19,14 @@ from nas.report.sections.bland_altman import (
     _draw_limits,
     _draw_windows,
 )
-from nas.report.sections.finalists import _table_info
+from nas.report.sections.finalists import best_first
 from nas.report.sections.history import _draw_history, _nearly_final
-from nas.report.sections.layers import _layers_info
+from nas.report.sections.layers import layers_section
 from nas.report.sections.parallel import _draw_parallel, _parallel_info
 from nas.report.sections.pareto import _draw_pareto, _pareto_info
 from nas.report.sections.people import _draw_datasets, _draw_people, worst_first
 from nas.report.sections.provenance import _provenance_info
-from nas.report.sections.verdict import _verdict_info, broken_budgets
+from nas.report.sections.verdict import _verdict_info
 from nas.run.candidates import Candidate
 from nas.run.card import SearchErrors
 from nas.run.config import Budgets, SearchConfig
@@ -86,7 +86,7 @@ def test_pareto_info_sorts_candidates_into_groups() -> None:
 def test_budget_of_the_model_alone_limits_the_weights() -> None:
     run = small(made_candidate(), budgets=Budgets(flash_bytes=4096, scope="model"))
     assert run.budgets == {"weight_bytes": 4096.0}
-    assert broken_budgets(run, finalist(weight_bytes=5000)) == ["weight_bytes"]
+    assert run.broken_budgets(finalist(weight_bytes=5000)) == ["weight_bytes"]
     assert _pareto_info(run).axes["weight_bytes"].budget == 4.0
 
 
@@ -99,12 +99,15 @@ def test_pareto_front_is_per_cost() -> None:
 
 
 def test_pareto_finalists_are_inherited_and_retrained(data: RunData) -> None:
-    first = _pareto_info(data).finalists[0]
-    card = data.finalists[0].card
-    assert first.finalist == 1
-    assert first.inherited_bpm == card.search_mae_bpm.inherited
-    assert first.retrained_bpm == card.search_mae_bpm.retrained_int8
-    assert first.costs["flash_bytes"] == card.costs.flash_bytes.value / 1024
+    info = _pareto_info(data)
+    first = data.finalists[0]
+    drawn = _draw_pareto(info, "flash_bytes", synthetic=False)
+    arrows = next(t for t in drawn.data if t.name == "inherited → retrained")
+    errors, flash = first.card.search_mae_bpm, first.card.costs.flash_bytes.value / 1024
+    assert arrows.y[:2] == (errors.inherited, errors.retrained_int8)
+    assert arrows.x[:2] == (flash, flash)
+    ended = next(t for t in drawn.data if t.name == "finalist (retrained, int8)")
+    assert (ended.x[0], ended.y[0], ended.text[0]) == (flash, errors.retrained_int8, "<b>1</b>")
 
 
 def test_pareto_draws_budget_and_arrows(data: RunData) -> None:
@@ -270,11 +273,12 @@ def test_table_is_sorted_and_marks_budgets() -> None:
         budgets=Budgets(flash_bytes=100),
         finalists=(one(1, 9.0, 50), one(2, 3.0, 98), one(3, 2.0, 101)),
     )
-    lines = _table_info(run)
-    assert [line.finalist for line in lines] == [3, 2, 1]
-    assert [line.over for line in lines] == [["flash_bytes"], [], []]
+    rows = best_first(run)
+    assert [row.number for row in rows] == [3, 2, 1]
+    assert [run.broken_budgets(row) for row in rows] == [["flash_bytes"], [], []]
+    assert [run.broken_budgets(row, "high") for row in rows[1:]] == [["flash_bytes"], []]
     info = _verdict_info(run)
-    assert {key: facts.finalist for key, facts in info.cards.items()} == {
+    assert {key: best.number for key, best in info.cards.items()} == {
         "best": 2,
         "smallest": 1,
         "fastest": 1,
@@ -285,13 +289,19 @@ def test_table_is_sorted_and_marks_budgets() -> None:
     ]
 
 
-def test_layers_info_sums_and_finds_the_peak(data: RunData) -> None:
-    info = _layers_info(data.finalists[0])
+def test_layers_are_added_up_and_the_peak_is_marked(data: RunData) -> None:
+    shown = layers_section(data)
+    assert shown is not None
+    panel = shown.body.split("<div data-panel=")[1]
     costs = data.finalists[0].card.costs
-    assert info.layers == costs.layers
-    assert info.total["cycles"] == pytest.approx(costs.cycles.value, rel=1e-3)
-    peak = next(layer for layer in info.layers if layer.name == info.peak_layer)
-    assert peak.live_bytes == info.largest["live_bytes"]
+    assert panel.count('<tr><th scope="row">') == len(costs.layers) + 1
+    assert panel.count("sets the SRAM peak") == 1
+    total = panel[panel.index(">total</th>") :]
+    for column in ("cycles", "macs", "weight_bytes"):
+        added = sum(getattr(layer, column) for layer in costs.layers)
+        assert f"<td>{fixed(added, 0)}</td>" in total
+    peak = max(layer.live_bytes for layer in costs.layers)
+    assert f"<td>peak {fixed(peak, 0)}</td>" in total
 
 
 def test_history_says_when_it_was_nearly_there() -> None:
