@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from nas.explore.rescored import Rescored, Row
 from nas.report.figures import GREY, INK, RED, SERIES, figure, label
@@ -27,32 +27,13 @@ _Kind = Literal["stays", "enters", "leaves", "finalist"]
 
 
 @dataclass(frozen=True)
-class _Line:
-    """A candidate's cost before and after; a finalist's has its number among them."""
-
-    number: int
-    finalist: int | None
-    kind: _Kind
-    before: float
-    after: float
-
-
-@dataclass(frozen=True)
-class _Chart:
-    """Lines of one cost, finalists last, its budget, and whether its axis is logarithmic."""
-
-    lines: tuple[_Line, ...]
-    budget: float | None
-    log: bool
-
-
-@dataclass(frozen=True)
 class _SlopeInfo:
-    """What the two sides are called, and a chart for each cost that is known."""
+    """What the two sides are called, candidates with finalists last, and budgets by cost."""
 
     left: str
     right: str
-    charts: dict[str, _Chart]
+    lines: tuple[tuple[Row, _Kind], ...]
+    budgets: dict[str, float]
     synthetic: bool
 
 
@@ -66,33 +47,14 @@ def _slope_info(found: Rescored) -> _SlopeInfo:
     }
     others = [(r, kind) for kind, rows in kinds.items() for r in rows if r.number not in numbers]
     step = max(1, math.ceil(len(others) / MOST_LINES))
-    drawn: list[tuple[Row, _Kind]] = [
-        *others[::step],
-        *((row, "finalist") for row in found.finalists),
-    ]
-    charts = {}
-    for key in CHARTED:
-        lines = tuple(
-            _Line(
-                row.number,
-                row.finalist if kind == "finalist" else None,
-                kind,
-                row.before[key],
-                row.after[key],
-            )
-            for row, kind in drawn
-        )
-        values = [value for line in lines for value in (line.before, line.after) if value > 0]
-        budget = found.budgets.get(key)
-        if key == "flash_bytes" and found.budget_scope == "model":
-            budget = None
-        log = bool(values) and max(values) / min(values) > _LOG_ABOVE
-        if lines:
-            charts[key] = _Chart(lines, budget, log)
+    finalists: list[tuple[Row, _Kind]] = [(row, "finalist") for row in found.finalists]
+    budgets = dict(found.budgets)
+    if found.budget_scope == "model":
+        budgets.pop("flash_bytes", None)
     left, right = (found.before.board, found.after.board)
     if left == right:
         left, right = (found.before.engine, found.after.engine)
-    return _SlopeInfo(left, right, charts, found.synthetic)
+    return _SlopeInfo(left, right, (*others[::step], *finalists), budgets, found.synthetic)
 
 
 def _spread(wanted: Sequence[float]) -> list[float]:
@@ -106,15 +68,14 @@ def _spread(wanted: Sequence[float]) -> list[float]:
 
 
 def _draw_slope(info: _SlopeInfo, key: str) -> go.Figure:
-    chart = info.charts[key]
-    lines, budget = chart.lines, chart.budget
     title, unit, divisor, _ = COSTS[key]
-    values = [value for line in lines for value in (line.before, line.after)]
+    budget = info.budgets.get(key)
+    values = [value for row, _ in info.lines for value in (row.before[key], row.after[key])]
+    log = min(values) > 0 and max(values) / min(values) > _LOG_ABOVE
     # A budget far away would squeeze the lines.
     if budget is not None and budget > 3 * max(values):
         budget = None
     values += [] if budget is None else [budget]
-    log = chart.log and min(values) > 0
 
     def level(value: float) -> float:
         """Where a value stands; Plotly counts along a logarithmic axis in exponents."""
@@ -152,33 +113,33 @@ def _draw_slope(info: _SlopeInfo, key: str) -> go.Figure:
         drawn.add_hline(y=budget / divisor, line={"color": RED, "width": 2, "dash": "dash"})
         y_px = (top - level(budget)) / span * _PLOT_PX - 10
         write(f"budget {cost(key, budget)}", 0.5, y_px, RED)
-    for line in lines:
-        look, name = _look(line)
+    for row, kind in info.lines:
+        look, name = _look(row, kind)
         drawn.add_scatter(
             **look,
             x=[0, 1],
-            y=[line.before / divisor, line.after / divisor],
+            y=[row.before[key] / divisor, row.after[key] / divisor],
             hovertemplate=f"%{{y:.4g}} {unit}<extra>{name}</extra>",
             cliponaxis=False,
         )
-    named = [line for line in lines if line.finalist is not None]
-    for x, values in ((0, [line.before for line in named]), (1, [line.after for line in named])):
+    named = [row for row, kind in info.lines if kind == "finalist"]
+    for x, values in ((0, [r.before[key] for r in named]), (1, [r.after[key] for r in named])):
         wanted = [(top - level(value)) / span * _PLOT_PX for value in values]
-        for line, value, y_px in zip(named, values, _spread(wanted), strict=True):
-            write(f"finalist {line.finalist}: {cost(key, value)}", x, y_px)
+        for row, value, y_px in zip(named, values, _spread(wanted), strict=True):
+            write(f"finalist {row.finalist}: {cost(key, value)}", x, y_px)
     return drawn
 
 
-def _look(line: _Line) -> tuple[dict[str, Any], str]:
+def _look(row: Row, kind: _Kind) -> tuple[dict[str, object], str]:
     """How a line is drawn, and its name."""
-    if line.finalist is not None:
-        color = SERIES[(line.finalist - 1) % len(SERIES)]
+    if kind == "finalist" and row.finalist is not None:
+        color = SERIES[(row.finalist - 1) % len(SERIES)]
         look = {"mode": "lines+markers", "line": {"color": color, "width": 2.5}, "marker_size": 9}
-        return look, f"finalist {line.finalist}"
-    color = INK if line.kind == "enters" else GREY
-    dash = "dot" if line.kind == "leaves" else "solid"
+        return look, f"finalist {row.finalist}"
+    color = INK if kind == "enters" else GREY
+    dash = "dot" if kind == "leaves" else "solid"
     thin = {"color": color, "width": 1, "dash": dash}
-    return {"mode": "lines", "line": thin, "opacity": 0.7}, f"candidate {line.number}"
+    return {"mode": "lines", "line": thin, "opacity": 0.7}, f"candidate {row.number}"
 
 
 def _changes_section(found: Rescored) -> Section:
@@ -189,16 +150,16 @@ def _changes_section(found: Rescored) -> Section:
 def _slope_section(found: Rescored) -> Section | None:
     """One slope chart a cost, with a selector; left out without a front and finalists."""
     info = _slope_info(found)
-    if not info.charts:
+    if not info.lines:
         return None
-    options = {key: COSTS[key][0] for key in info.charts}
+    options = {key: COSTS[key][0] for key in CHARTED}
     return section(
         "rescore/slope.html",
         "From one to the other",
         left=info.left,
         right=info.right,
-        menu=Menu("slope", "Cost", options, next(iter(options))),
-        figures={key: _draw_slope(info, key) for key in info.charts},
+        menu=Menu("slope", "Cost", options, CHARTED[0]),
+        figures={key: _draw_slope(info, key) for key in CHARTED},
     )
 
 
@@ -247,9 +208,6 @@ def rescore_page(found: Rescored) -> str:
             _finalists_section(found),
             _front_section(found),
         ],
-        chips=[
-            f"{before.board}, {before.engine}",
-            f"→ {after.board}, {after.engine}",
-        ],
+        chips=[f"{before.board}, {before.engine}", f"→ {after.board}, {after.engine}"],
         synthetic=found.synthetic,
     )

@@ -65,12 +65,7 @@ def _limits(found: Rescored) -> str:
 
 def _front_rows(rows: Sequence[Row], costs: Sequence[str]) -> list[list[object]]:
     return [
-        [
-            row.number,
-            fixed(row.mae_bpm),
-            *(change(row, key) for key in costs),
-            row.why or "",
-        ]
+        [row.number, fixed(row.mae_bpm), *(change(row, key) for key in costs), row.why or ""]
         for row in rows[:MOST_ROWS]
     ]
 
