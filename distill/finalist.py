@@ -18,19 +18,20 @@ from dataclasses import asdict, dataclass
 from multiprocessing.queues import Queue
 from pathlib import Path
 
-import torch
 from torch import Tensor, nn
 
 from distill.evaluation import Retrained, predict_windows
 from distill.inputs import inputs_of
 from distill.losses import distillation_loss
-from distill.pool import FACTS, Pool, open_pool
+from distill.pool import FACTS, open_pool
 from distill.qat import QatNetwork
 from distill.training.checkpoint import Checkpoint, load_checkpoint
 from distill.training.effort import Effort
-from distill.training.fit import Schedule, fit, make_optimiser
+from distill.training.fit import ALONE, Schedule, fit, make_optimiser
+from distill.training.norms import settle_norms
 from distill.training.processes import become_worker, worker_processes
 from distill.training.progress import Progress
+from distill.training.team import Team, team
 from ppg.people.metrics import mean_over_people
 from ppg.windows import WindowSet
 from search_spaces.arch import Arch
@@ -56,6 +57,7 @@ class FinalistJob:
         weights: checkpoint of the extracted network.
         pool: folder of the pool, whose targets come from the teacher and the largest network.
         effort, seed: see `Effort`.
+        shards: of each batch of the float training; see `distill.training.team`.
     """
 
     arch: Arch
@@ -63,49 +65,68 @@ class FinalistJob:
     pool: Path
     effort: Effort
     seed: int
+    shards: int = 1
 
 
-def retrain(job: FinalistJob, search: WindowSet, progress: Progress) -> Retrained:
+def retrain(
+    job: FinalistJob, search: WindowSet, progress: Progress, *, processes: int = 1
+) -> Retrained:
     """Fine-tune, quantise, and measure on `search` (windows at the rate of the arch).
 
     Raises:
         RunError: a checkpoint is damaged or of another network.
     """
     pool = open_pool(job.pool, blend=True)
-    effort = job.effort
-    float_phase, int8_phase = (_checkpoint(job, phase) for phase in ("float", "int8"))
-
-    def train(module: nn.Module, at: Checkpoint, *, first: int, steps: int, rate: float) -> None:
-        def losses(step: int) -> Iterator[Tensor]:
-            if isinstance(module, QatNetwork):
-                module.observing = step < steps // 2
-            x, labels, teacher = pool.batch_at(first + step, seed=job.seed)
-            yield distillation_loss(module(inputs_of(x, job.arch)), labels, teacher)
-
-        total = effort.finetune_steps + effort.qat_steps
-        fit(
-            module,
-            losses,
-            optimiser=make_optimiser(module),
-            schedule=Schedule(steps, rate, CHECKPOINT_EVERY),
-            checkpoint=at,
-            progress=lambda done, _, note: progress(first + done, total, note),
-        )
-
+    int8_phase = _checkpoint(job, "int8")
     network = Network(job.arch)
     quantising = int8_phase.steps() is not None
     if not quantising:
         load_checkpoint(job.weights, network)
-        train(network, float_phase, first=0, steps=effort.finetune_steps, rate=FINETUNE_RATE)
-        _recalibrate(network, pool, job.arch)
+        with team(processes, _take_part, job, shards=job.shards) as whole:
+            _fit(job, network, whole, progress)
+        settle_norms(network, (inputs_of(x, job.arch) for x in pool.inputs(OBSERVED_BATCHES)))
     qat = QatNetwork(network.eval())
     if not quantising:
         qat.observe(inputs_of(x, job.arch) for x in pool.inputs(OBSERVED_BATCHES))
         int8_phase.save(qat, 0)
-    train(qat, int8_phase, first=effort.finetune_steps, steps=effort.qat_steps, rate=QAT_RATE)
+
+    _fit(job, qat, ALONE, progress)
     net = qat.quantized()
     error = predict_windows(net, search).raw.bpm - search.hr_bpm
     return Retrained(net, mean_over_people(abs(error), search.person))
+
+
+def _fit(job: FinalistJob, module: nn.Module, own: Team, progress: Progress) -> None:
+    """The float training of a network, or the second phase of one that simulates integers."""
+    pool, effort = open_pool(job.pool, blend=True), job.effort
+    if isinstance(module, QatNetwork):
+        phase, first, steps, rate = "int8", effort.finetune_steps, effort.qat_steps, QAT_RATE
+    else:
+        phase, first, steps, rate = "float", 0, effort.finetune_steps, FINETUNE_RATE
+
+    def losses(step: int, shard: int) -> Iterator[Tensor]:
+        if isinstance(module, QatNetwork):
+            module.observing = step < steps // 2
+        rows = own.rows(shard, pool.batch)
+        x, labels, teacher = pool.batch_at(first + step, seed=job.seed, rows=rows)
+        yield distillation_loss(module(inputs_of(x, job.arch)), labels, teacher)
+
+    total = effort.finetune_steps + effort.qat_steps
+    fit(
+        module,
+        losses,
+        optimiser=make_optimiser(module),
+        schedule=Schedule(steps, rate, CHECKPOINT_EVERY),
+        checkpoint=_checkpoint(job, phase),
+        progress=lambda done, _, note: progress(first + done, total, note),
+        team=own,
+    )
+
+
+def _take_part(own: Team, job: FinalistJob) -> None:
+    network = Network(job.arch)
+    load_checkpoint(job.weights, network)
+    _fit(job, network, own, lambda *_: None)
 
 
 def _checkpoint(job: FinalistJob, phase: str) -> Checkpoint:
@@ -118,21 +139,9 @@ def _checkpoint(job: FinalistJob, phase: str) -> Checkpoint:
             "seed": job.seed,
             "pool": json.loads((job.pool / FACTS).read_text(encoding="utf-8")),
             "phase": phase,
+            "shards": job.shards,
         },
     )
-
-
-@torch.no_grad()
-def _recalibrate(network: Network, pool: Pool, arch: Arch) -> None:
-    """Cumulative statistics over fixed batches, so that no moving average lags behind."""
-    norms = [m for m in network.modules() if isinstance(m, nn.BatchNorm2d)]
-    for norm in norms:
-        norm.reset_running_stats()
-        norm.momentum = None
-    network.train()
-    for x in pool.inputs(OBSERVED_BATCHES):
-        network(inputs_of(x, arch))
-    network.eval()
 
 
 def _start(reports: Queue[tuple[int, int]]) -> None:

@@ -20,6 +20,7 @@ from distill.teacher import TEACHER_HZ, teacher_of
 from distill.training.checkpoint import save_checkpoint
 from distill.training.effort import effort_by_name
 from distill.training.progress import Progress
+from distill.training.team import SHARDS
 from ppg.augment.bank import TrainingBank
 from ppg.recording import Recording
 from ppg.windows import windows_of
@@ -36,6 +37,7 @@ def train_fixed(
     seed: int,
     teacher: str,
     cache: Path,
+    processes: int,
     progress: Progress,
 ) -> Retrained:
     """Train `arch`.
@@ -48,6 +50,7 @@ def train_fixed(
         seed: decides everything that is drawn.
         teacher: `none`, `resnet-small`, or the path of a teacher's file.
         cache: folder for what can be made again; a finished teacher and pool in it are taken.
+        processes: how many may share the training; the result is the same for any number.
         progress: sees the steps of each part.
 
     Raises:
@@ -68,6 +71,7 @@ def train_fixed(
         effort=amount,
         seed=seed,
         path=cache / "teacher.safetensors",
+        processes=processes,
         progress=progress,
     )
     pool = cache / "pool"
@@ -85,4 +89,5 @@ def train_fixed(
     weights = cache / "initial.safetensors"
     save_checkpoint(weights, Network(arch))
     windows = windows_of(search, arch)
-    return retrain(FinalistJob(arch, weights, pool, amount, seed), windows, progress)
+    job = FinalistJob(arch, weights, pool, amount, seed, shards=SHARDS)
+    return retrain(job, windows, progress, processes=processes)

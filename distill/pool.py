@@ -48,11 +48,18 @@ class Pool:
         """Batches in one pass."""
         return len(self.hr_bpm) // self.batch
 
-    def batch_at(self, step: int, *, seed: int) -> tuple[Tensor, Tensor, Tensor | None]:
-        """Windows, soft labels and teacher logits of a step; every pass has its own order."""
+    def batch_at(
+        self, step: int, *, seed: int, rows: slice = slice(None)
+    ) -> tuple[Tensor, Tensor, Tensor | None]:
+        """Windows, soft labels and teacher logits of a step; every pass has its own order.
+
+        `rows` are those of the batch that are wanted.
+        """
         epoch, index = divmod(step, self.batches)
         order = np.random.default_rng((seed, 3, epoch)).permutation(self.batches)
-        part = slice(int(order[index]) * self.batch, (int(order[index]) + 1) * self.batch)
+        first, last, _ = rows.indices(self.batch)
+        start = int(order[index]) * self.batch
+        part = slice(start + first, start + last)
         x = torch.from_numpy(self.x[part].astype(np.float32))
         labels = torch.from_numpy(soft_labels(self.hr_bpm[part]))
         teacher = None

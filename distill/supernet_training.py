@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -18,11 +18,12 @@ from torch import Tensor
 
 from distill.inputs import inputs_of
 from distill.losses import distillation_loss, soft_target_loss
-from distill.pool import Pool
+from distill.pool import Pool, open_pool
 from distill.training.checkpoint import Checkpoint, load_checkpoint
 from distill.training.effort import Effort
 from distill.training.fit import Schedule, fit, make_optimiser
 from distill.training.progress import Progress
+from distill.training.team import SHARDS, Team, team
 from search_spaces.arch import Arch
 from search_spaces.space import SearchSpace
 from search_spaces.supernet import Supernet
@@ -36,45 +37,83 @@ TRIES = 200
 Accept = Callable[[Arch], bool]
 
 
+@dataclass(frozen=True)
+class SupernetJob:
+    """What every process of the training needs.
+
+    Attributes:
+        space: of the supernet.
+        pool: folder of the pool.
+        effort, seed: see `Effort`.
+        path: where checkpoints are kept; an unfinished one is continued.
+    """
+
+    space: SearchSpace
+    pool: Path
+    effort: Effort
+    seed: int
+    path: Path
+
+    def supernet(self) -> Supernet:
+        """The supernet before its first step."""
+        torch.manual_seed(self.seed)
+        return Supernet(self.space)
+
+
 def train_supernet(
-    supernet: Supernet,
-    pool: Pool,
-    *,
-    effort: Effort,
-    seed: int,
-    path: Path,
-    accept: Accept,
-    progress: Progress,
+    job: SupernetJob, supernet: Supernet, *, accept: Accept, processes: int, progress: Progress
 ) -> None:
-    """Train `supernet` in place, keeping checkpoints in `path`; continues an unfinished one."""
-    steps = effort.warmup_steps + effort.supernet_steps
+    """Train `supernet`, made by `job`, in place; what is finished is loaded."""
+    checkpoint, steps = _checkpoint(job)
+    if checkpoint.steps() == steps:
+        load_checkpoint(job.path, supernet)
+        return
+    with team(processes, _take_part, job) as whole:
+        _fit(job, supernet, whole, accept, progress)
+    supernet.eval()
+    checkpoint.save(supernet, steps)
+
+
+def _take_part(own: Team, job: SupernetJob) -> None:
+    _fit(job, job.supernet(), own, lambda _: True, lambda *_: None)
+
+
+def _checkpoint(job: SupernetJob) -> tuple[Checkpoint, int]:
+    """The file of the training, and its number of steps."""
+    pool = open_pool(job.pool)
+    steps = job.effort.warmup_steps + job.effort.supernet_steps
     identity = {
-        "seed": seed,
+        "seed": job.seed,
         "steps": steps,
         "pool": [len(pool.hr_bpm), pool.teacher is not None],
-        "space": str(supernet.space),
+        "space": str(job.space),
+        "shards": SHARDS,
     }
-    checkpoint = Checkpoint(path, identity)
-    if checkpoint.steps() == steps:
-        load_checkpoint(path, supernet)
-        return
+    return Checkpoint(job.path, identity), steps
+
+
+def _fit(
+    job: SupernetJob, supernet: Supernet, own: Team, accept: Accept, progress: Progress
+) -> None:
+    pool, seed, warmup = open_pool(job.pool), job.seed, job.effort.warmup_steps
+    checkpoint, steps = _checkpoint(job)
     optimiser = make_optimiser(supernet)
     largest, smallest = supernet.space.largest(), supernet.space.smallest()
 
-    def losses(step: int) -> Iterator[Tensor]:
-        if step == effort.warmup_steps:
+    def losses(step: int, shard: int) -> Iterator[Tensor]:
+        if step == warmup:  # for a second shard that changes nothing more
             supernet.sort_channels()
             optimiser.state.clear()  # the moments belong to the channels' former places
-        x, labels, teacher = pool.batch_at(step, seed=seed)
+        x, labels, teacher = pool.batch_at(step, seed=seed, rows=own.rows(shard, pool.batch))
         logits = supernet(inputs_of(x, largest), largest)
         yield distillation_loss(logits, labels, teacher)
-        if step < effort.warmup_steps:
+        if step < warmup:
             return
         target = logits.detach()
         rng = random.Random(f"{seed} sandwich {step}")
-        drawn = draw_networks(supernet.space, rng, accept=accept)
+        drawn = own.share(lambda: draw_networks(supernet.space, rng, accept=accept))
         # the smallest takes turns through the front ends: each has a stem of its own
-        front = supernet.space.sample(rng)
+        front = supernet.space.sample(random.Random(f"{seed} front end {step}"))
         least = replace(smallest, acceleration=front.acceleration, rate_hz=front.rate_hz)
         for arch in [supernet.space.canonical(least), *drawn]:
             yield soft_target_loss(supernet(inputs_of(x, arch), arch), target)
@@ -86,9 +125,8 @@ def train_supernet(
         schedule=Schedule(steps, PEAK_RATE, CHECKPOINT_EVERY),
         checkpoint=checkpoint,
         progress=progress,
+        team=own,
     )
-    supernet.eval()
-    checkpoint.save(supernet, steps)
 
 
 def draw_networks(

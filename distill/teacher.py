@@ -22,7 +22,9 @@ from distill.losses import fit_temperature, label_loss
 from distill.training.checkpoint import Checkpoint, load_checkpoint, read_facts
 from distill.training.effort import Effort
 from distill.training.fit import Schedule, fit, make_optimiser
+from distill.training.norms import settle_norms
 from distill.training.progress import Progress
+from distill.training.team import SHARDS, Team, team
 from ppg.augment.bank import PREPARATION, TrainingBank
 from ppg.frontend import FRONT_END
 from ppg.identity import known_people
@@ -35,6 +37,8 @@ from ppgnas.task import CLASSES
 TEACHER_HZ = 32
 PEAK_RATE = 3e-3
 CHECKPOINT_EVERY = 200
+NORM_BATCHES = 16
+SETTLING = SHARDS  # draws of no shard of the training
 
 
 @dataclass(frozen=True)
@@ -112,13 +116,14 @@ def teacher_of(
     effort: Effort,
     seed: int,
     path: Path,
+    processes: int,
     progress: Progress,
 ) -> ResNetTeacher | None:
     """The teacher that a name means.
 
     Args:
         name: `none`, `resnet-small`, which is trained, or the path of a teacher's file.
-        bank, search, effort, seed, path, progress: see `train_teacher`.
+        bank, search, effort, seed, path, processes, progress: see `train_teacher`.
         rate_hz: what one that is trained reads.
 
     Raises:
@@ -135,6 +140,7 @@ def teacher_of(
             effort=effort,
             seed=seed,
             path=path,
+            processes=processes,
             progress=progress,
         )
     teacher = load_teacher(Path(name))
@@ -146,6 +152,51 @@ def teacher_of(
     return teacher
 
 
+def _fit(
+    own: Team,
+    teacher: ResNetTeacher,
+    bank: TrainingBank,
+    effort: Effort,
+    seed: int,
+    checkpoint: Checkpoint,
+    progress: Progress,
+) -> None:
+    def losses(step: int, shard: int) -> Iterator[Tensor]:
+        x, labels = _draw(bank, teacher.shape, effort, seed, step, shard)
+        yield label_loss(teacher(x), labels)
+
+    fit(
+        teacher,
+        losses,
+        optimiser=make_optimiser(teacher),
+        schedule=Schedule(effort.teacher_steps, PEAK_RATE, CHECKPOINT_EVERY),
+        checkpoint=checkpoint,
+        progress=progress,
+        team=own,
+    )
+
+
+def _draw(
+    bank: TrainingBank, shape: TeacherShape, effort: Effort, seed: int, step: int, shard: int
+) -> tuple[Tensor, Tensor]:
+    """Windows and soft labels of a shard."""
+    rng = np.random.default_rng((seed, 1, step, shard))
+    x, hr_bpm = bank.draw(rng, effort.batch // SHARDS, rate_hz=shape.rate_hz)
+    return torch.from_numpy(x), torch.from_numpy(soft_labels(hr_bpm))
+
+
+def _take_part(
+    own: Team,
+    bank: TrainingBank,
+    shape: TeacherShape,
+    effort: Effort,
+    seed: int,
+    checkpoint: Checkpoint,
+) -> None:
+    torch.manual_seed(seed)
+    _fit(own, ResNetTeacher(shape), bank, effort, seed, checkpoint, lambda *_: None)
+
+
 def train_teacher(
     bank: TrainingBank,
     search: WindowSet,
@@ -154,6 +205,7 @@ def train_teacher(
     effort: Effort,
     seed: int,
     path: Path,
+    processes: int,
     progress: Progress,
 ) -> ResNetTeacher:
     """Train on `bank`, fit the temperature on `search`, keep the result in `path`.
@@ -168,6 +220,7 @@ def train_teacher(
         "steps": steps,
         "batch": effort.batch,
         "shape": str(shape),
+        "shards": SHARDS,
         "people": list(bank.people),
         "also_in": list(bank.also_in),
         **PREPARATION,
@@ -176,21 +229,10 @@ def train_teacher(
     if checkpoint.steps() == steps:
         load_checkpoint(path, teacher)
         return teacher.eval()
-
-    def losses(step: int) -> Iterator[Tensor]:
-        rng = np.random.default_rng((seed, 1, step))
-        x, hr_bpm = bank.draw(rng, effort.batch, rate_hz=shape.rate_hz)
-        yield label_loss(teacher(torch.from_numpy(x)), torch.from_numpy(soft_labels(hr_bpm)))
-
-    fit(
-        teacher,
-        losses,
-        optimiser=make_optimiser(teacher),
-        schedule=Schedule(steps, PEAK_RATE, CHECKPOINT_EVERY),
-        checkpoint=checkpoint,
-        progress=progress,
-    )
-    teacher.eval()
+    with team(processes, _take_part, bank, shape, effort, seed, checkpoint) as whole:
+        _fit(whole, teacher, bank, effort, seed, checkpoint, progress)
+    batches = (_draw(bank, shape, effort, seed, step, SETTLING) for step in range(NORM_BATCHES))
+    settle_norms(teacher, (x for x, _ in batches))
     with torch.no_grad():
         logits = torch.cat(
             [teacher(part) for part in torch.split(torch.from_numpy(search.x), 256)]

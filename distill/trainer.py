@@ -8,14 +8,12 @@ from dataclasses import KW_ONLY, dataclass
 from functools import cached_property
 from pathlib import Path
 
-import torch
-
 from distill.evaluation import Retrained
 from distill.finalist import CHECKPOINT_NAME, FinalistJob, retrain_all
 from distill.inherited import InheritedAccuracy
 from distill.inputs import inputs_of, stored_rate_hz
 from distill.pool import Pool, make_pool, open_pool
-from distill.supernet_training import Accept, largest_logits, train_supernet
+from distill.supernet_training import Accept, SupernetJob, largest_logits, train_supernet
 from distill.teacher import TEACHER_HZ, teacher_of
 from distill.training.checkpoint import save_checkpoint
 from distill.training.effort import Effort, effort_by_name
@@ -57,9 +55,6 @@ class Trainer:
     threads: int
     accept: Accept
 
-    def __post_init__(self) -> None:
-        torch.set_num_threads(self.threads)
-
     @property
     def _cache(self) -> Path:
         return self.folder / "cache"
@@ -72,10 +67,14 @@ class Trainer:
     def _inputs(self) -> InputSpec:
         return InputSpec(stored_rate_hz(self.space.rate_hz), True in self.space.acceleration)
 
+    @property
+    def _supernet_job(self) -> SupernetJob:
+        pool, path = self._cache / "pool", self.folder / "supernet.safetensors"
+        return SupernetJob(self.space, pool, self._effort, self.seed, path)
+
     @cached_property
     def _supernet(self) -> Supernet:
-        torch.manual_seed(self.seed)
-        return Supernet(self.space)
+        return self._supernet_job.supernet()
 
     @cached_property
     def _bank(self) -> TrainingBank:
@@ -91,6 +90,7 @@ class Trainer:
             effort=self._effort,
             seed=self.seed,
             path=self._cache / "teacher.safetensors",
+            processes=self.threads,
             progress=progress,
         )
         make_pool(
@@ -111,12 +111,10 @@ class Trainer:
     def train_supernet(self, progress: Progress) -> None:
         """Train the supernet, or load it when it is finished."""
         train_supernet(
+            self._supernet_job,
             self._supernet,
-            self._pool,
-            effort=self._effort,
-            seed=self.seed,
-            path=self.folder / "supernet.safetensors",
             accept=self.accept,
+            processes=self.threads,
             progress=progress,
         )
 

@@ -1,7 +1,7 @@
 """The loop of every training, with its optimiser and its schedule.
 
-A training is what its losses say: a function of the step alone, whose draws are seeded by (seed,
-phase, step). So one that was killed goes on from its checkpoint to the same weights.
+A training is what its losses say: a function of step and shard alone, whose draws are seeded by
+(seed, phase, step). So one that was killed goes on from its checkpoint to the same weights.
 """
 
 from __future__ import annotations
@@ -16,14 +16,16 @@ from torch.optim import AdamW
 
 from distill.training.checkpoint import Checkpoint
 from distill.training.progress import Progress
+from distill.training.team import Team
 
 GRADIENT_NORM = 1.0
 WARMUP_SHARE = 0.03
 WEIGHT_DECAY = 1e-2
+ALONE = Team()
 
-Losses = Callable[[int], Iterable[Tensor]]
-"""The losses of a step. Each goes back through its graph before the next is made, so that one
-graph is held at a time; their gradients add up. The first is shown."""
+Losses = Callable[[int, int], Iterable[Tensor]]
+"""The losses of a step on a shard of its batch. Each goes back through its graph before the next
+is made, so that one graph is held at a time; their gradients add up. The first is shown."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,7 @@ def fit(
     schedule: Schedule,
     checkpoint: Checkpoint,
     progress: Progress,
+    team: Team = ALONE,
 ) -> None:
     """Train `module` in place, from the checkpoint on where there is one.
 
@@ -70,22 +73,28 @@ def fit(
         schedule: see `Schedule`.
         checkpoint: where the state is kept.
         progress: sees every step; what it raises ends the training.
+        team: the processes that share it; the first alone keeps the checkpoint.
 
     Raises:
         RunError: the checkpoint is damaged or of another network.
     """
     module.train()
     for step in range(checkpoint.restore(module, optimiser), schedule.steps):
-        optimiser.zero_grad(set_to_none=True)
         seen: list[Tensor] = []
-        for loss in losses(step):
-            torch.autograd.backward(loss)
-            seen.append(loss.detach())
+        gradients: list[list[Tensor]] = []
+        for shard in team.own:
+            optimiser.zero_grad(set_to_none=True)
+            for loss in losses(step, shard):
+                torch.autograd.backward(loss)
+                seen.append(loss.detach())
+            gradients.append([p.grad for p in module.parameters() if p.grad is not None])
+        if team.shards > 1:
+            team.average(module, gradients)
         nn.utils.clip_grad_norm_(module.parameters(), GRADIENT_NORM)
         for group in optimiser.param_groups:
             group["lr"] = schedule.rate(step)
         optimiser.step()
         done = step + 1
         progress(done, schedule.steps, f"loss {seen[0].item():.2f}")
-        if done % schedule.save_every == 0 and done < schedule.steps:
+        if team.rank == 0 and done % schedule.save_every == 0 and done < schedule.steps:
             checkpoint.save(module, done, optimiser=optimiser)

@@ -34,7 +34,7 @@ def become_worker() -> None:
 
 
 @contextmanager
-def _one_quiet_thread() -> Iterator[None]:
+def one_quiet_thread() -> Iterator[None]:
     """Processes that start within the block use one OpenMP thread, which never spins.
 
     The variables act where the library is loaded, so only in the new processes.
@@ -71,7 +71,7 @@ def worker_processes(
         count, mp_context=context, initializer=initializer, initargs=values
     )
     try:
-        with _one_quiet_thread():
+        with one_quiet_thread():
             yield executor
     except BrokenProcessPool as error:
         raise RunError(killed) from error

@@ -39,12 +39,9 @@ def train_with_torch(
     arch: Arch, config: TrainConfig, people: People, cache: Path, progress: Progress
 ) -> Retrained:
     """The real training; imports torch."""
-    import torch
-
     from distill.fixed import train_fixed
 
     check_judges(config.teacher, [*people.search, *people.report])
-    torch.set_num_threads(available_cores())
     with progress.phase("training") as tick:
         return train_fixed(
             arch,
@@ -54,6 +51,7 @@ def train_with_torch(
             seed=config.seed,
             teacher=config.teacher,
             cache=cache,
+            processes=available_cores(),
             progress=tick,
         )
 

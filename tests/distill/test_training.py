@@ -15,7 +15,7 @@ from distill.evaluation import Retrained
 from distill.fixed import train_fixed
 from distill.inherited import InheritedAccuracy, thin
 from distill.pool import make_pool, open_pool
-from distill.supernet_training import draw_networks, train_supernet
+from distill.supernet_training import SupernetJob, draw_networks, train_supernet
 from distill.teacher import ResNetTeacher, TeacherShape, check_unseen, load_teacher, train_teacher
 from distill.trainer import Trainer
 from distill.training.checkpoint import load_checkpoint, read_facts, save_checkpoint
@@ -68,7 +68,7 @@ def test_teacher_learns_and_is_taken_from_its_file(
     def keep(done: int, total: int, note: str) -> None:
         notes.append(float(note.split()[-1]))
 
-    arguments = {"shape": shape, "effort": SMOKE, "seed": 0, "path": path}
+    arguments = {"shape": shape, "effort": SMOKE, "seed": 0, "path": path, "processes": 1}
     first = train_teacher(bank, search, progress=keep, **arguments)  # type: ignore[arg-type]
     assert notes[-1] < notes[0]
     again = train_teacher(bank, search, progress=_kill_at(1), **arguments)  # type: ignore[arg-type]
@@ -184,7 +184,7 @@ def test_a_killed_supernet_training_continues(
     monkeypatch.setattr("distill.supernet_training.CHECKPOINT_EVERY", 2)
     space = SearchSpace.preset("tiny")
     bank = TrainingBank(people[:2], acceleration=True)
-    pool = make_pool(
+    make_pool(
         bank,
         None,
         folder=tmp_path / "pool",
@@ -195,12 +195,10 @@ def test_a_killed_supernet_training_continues(
         progress=silent,
     )
 
-    def train(path: Path, progress):  # type: ignore[no-untyped-def]
-        torch.manual_seed(0)
-        net = Supernet(space)
-        train_supernet(
-            net, pool, effort=SMOKE, seed=0, path=path, accept=lambda a: True, progress=progress
-        )
+    def train(path: Path, progress, processes: int = 1):  # type: ignore[no-untyped-def]
+        job = SupernetJob(space, tmp_path / "pool", SMOKE, 0, path)
+        net = job.supernet()
+        train_supernet(job, net, accept=lambda a: True, processes=processes, progress=progress)
         return net
 
     whole = train(tmp_path / "whole.safetensors", silent)
@@ -210,6 +208,10 @@ def test_a_killed_supernet_training_continues(
     for (name, one), two in zip(whole.named_parameters(), continued.parameters(), strict=True):
         assert torch.equal(one, two), name
     assert read_facts(tmp_path / "killed.safetensors")["step"] == 12
+    if stop == 10:  # two processes come to the same bits as one
+        shared = train(tmp_path / "shared.safetensors", silent, processes=2)
+        for (name, one), two in zip(whole.named_parameters(), shared.parameters(), strict=True):
+            assert torch.equal(one, two), name
 
 
 def test_random_networks_fit_where_any_does() -> None:
@@ -303,6 +305,7 @@ def test_a_fixed_network_is_trained_from_scratch(
             seed=seed,
             teacher=teacher,
             cache=folder,
+            processes=1,
             progress=silent,
         )
 
@@ -359,6 +362,7 @@ def test_a_killed_training_continues_to_the_same_integers(
             seed=0,
             teacher="none",
             cache=tmp_path / folder,
+            processes=1,
             progress=progress,
         )
 
@@ -398,5 +402,6 @@ def test_a_fixed_network_of_ppg_alone_refuses_a_teacher_that_reads_more(
             seed=0,
             teacher=str(path),
             cache=tmp_path / "cache",
+            processes=1,
             progress=silent,
         )

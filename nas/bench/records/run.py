@@ -7,6 +7,7 @@ written when its job is done, atomically.
 
 from __future__ import annotations
 
+import multiprocessing
 import shutil
 import time
 from collections.abc import Callable, Sequence
@@ -22,7 +23,7 @@ from nas.bench.records.record import Errors, Measured, PersonErrors, Record, Rec
 from nas.models.backend import check_judges
 from nas.models.readout import calibrate
 from nas.run import interrupt
-from nas.run.machine import versions
+from nas.run.machine import available_cores, versions
 from nas.run.progress import Tick
 from ppg.baselines.registry import RATE_HZ, baseline, reads_slope
 from ppg.npz.folder import fingerprint
@@ -98,6 +99,8 @@ def _network(job: Job, arch: Arch, fold: Fold, recordings: Sequence[Recording]) 
         seed=job.seed,
         teacher=config.teacher,
         cache=cache,
+        # Folds side by side are processes that work for this one.
+        processes=available_cores() if multiprocessing.parent_process() is None else 1,
         progress=lambda done, total, note: interrupt.check(),
     )
     transitions = fit_transitions(parts["train"])

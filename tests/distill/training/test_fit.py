@@ -28,7 +28,7 @@ def made() -> nn.Module:
 
 
 def losses_of(module: nn.Module) -> Losses:
-    def losses(step: int) -> Iterator[Tensor]:
+    def losses(step: int, _: int) -> Iterator[Tensor]:
         x = torch.randn(8, 3, generator=torch.Generator().manual_seed(step))
         yield (module(x) - x[:, :1]).square().mean()
         yield module(x).abs().mean()
@@ -67,7 +67,7 @@ def test_gradients_of_all_losses_of_a_step_add_up(tmp_path: Path) -> None:
     module = made()
     gradients: list[Tensor] = []
     summed = made()
-    torch.stack(list(losses_of(summed)(0))).sum().backward()
+    torch.stack(list(losses_of(summed)(0, 0))).sum().backward()
     norm = nn.utils.clip_grad_norm_(summed.parameters(), 1.0)
     assert norm > 0
 
