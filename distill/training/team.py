@@ -89,7 +89,7 @@ class Team:
         total = total / self.shards
         taking_part = [p for p in module.parameters() if p.grad is not None]
         sizes = [p.numel() for p in taking_part]
-        for parameter, part in zip(taking_part, total.split(sizes), strict=True):
+        for parameter, part in zip(taking_part, torch.split(total, sizes), strict=True):
             parameter.grad = part.view_as(parameter)
 
 
