@@ -29,21 +29,11 @@ class Predictions:
 
     def summary(self) -> Summary:
         """The errors: `ppg.people.metrics.summary`."""
-        at = self.windows
-        return summary(at.hr_bpm, self.raw.bpm, self.smoothed.bpm, at.person, at.people)
+        return summary(self.windows, self.raw.bpm, self.smoothed.bpm)
 
     def by_activity(self) -> dict[str, ActivityErrors]:
         """The errors within each activity: `ppg.people.metrics.by_activity`."""
-        at = self.windows
-        return by_activity(
-            at.hr_bpm,
-            self.raw.bpm,
-            self.smoothed.bpm,
-            at.person,
-            at.people,
-            at.activity,
-            at.activity_names,
-        )
+        return by_activity(self.windows, self.raw.bpm, self.smoothed.bpm)
 
 
 @dataclass(frozen=True)

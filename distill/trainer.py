@@ -132,10 +132,7 @@ class Trainer:
         return self._inherited.mae_bpm(arch)
 
     def retrain_many(
-        self,
-        archs: Sequence[Arch],
-        progress: Progress,
-        on_done: Callable[[int, Retrained], None],
+        self, archs: Sequence[Arch], progress: Progress, on_done: Callable[[int, Retrained], None]
     ) -> None:
         """Retrain and quantise finalists in worker processes."""
         pool = self._cache / "pool"

@@ -40,13 +40,11 @@ class Lag:
     Attributes:
         shift_s: to add to the clock of the labels.
         low_s, high_s: 90 % interval.
-        gain: mean log share of spectrum at the label, best shift over none.
     """
 
     shift_s: float
     low_s: float
     high_s: float
-    gain: float
 
     @property
     def known(self) -> bool:
@@ -91,10 +89,8 @@ def best_shift(scores: NDArray[np.float64], *, seed: int = 0) -> Lag | None:
     draws = np.random.default_rng(seed).integers(len(blocks), size=(DRAWS, len(blocks)))
     sums = blocks[draws].sum(axis=1)  # (draws, shifts)
     drawn = np.array([_peak(row) for row in sums])
-    best = int(mean.argmax())
     low_s, high_s = np.quantile(drawn, (0.05, 0.95))
-    gain = float(mean[best] - mean[len(SHIFTS_S) // 2])
-    return Lag(_peak(mean), float(low_s), float(high_s), gain)
+    return Lag(_peak(mean), float(low_s), float(high_s))
 
 
 def aligned(recording: Recording) -> Recording:

@@ -79,10 +79,7 @@ def require_acceleration(recordings: Sequence[Recording]) -> None:
 
 
 def windows_of(
-    recordings: Sequence[Recording],
-    inputs: InputLike,
-    *,
-    slope: bool = True,
+    recordings: Sequence[Recording], inputs: InputLike, *, slope: bool = True
 ) -> WindowSet:
     """Cut all usable windows.
 
@@ -98,7 +95,7 @@ def windows_of(
     samples = int(WINDOW_S * inputs.rate_hz)
     grid_s = np.arange(samples) / inputs.rate_hz
     activity_names = tuple(sorted({name for r in recordings for name in r.activity_names}))
-    x, hr, person, index, start, activity = [], [], [], [], [], []
+    rows = []
     for number, recording in enumerate(recordings):
         keep = np.flatnonzero(recording.usable)
         if len(keep) == 0:
@@ -111,29 +108,31 @@ def windows_of(
         if inputs.acceleration and signals.acc is not None:
             axes = normalise_acc(interpolate(signals.acc, STREAM_HZ, at_s).astype(np.float32))
             channels.append(axes.transpose(0, 2, 1))
-        x.append(np.concatenate(channels, axis=1))
-        hr.append(recording.hr_bpm[keep])
-        person.append(np.full(len(keep), people.index(recording.person)))
-        index.append(np.full(len(keep), number))
-        start.append(recording.window_start_s[keep])
-        lookup = np.array(
-            [activity_names.index(name) for name in recording.activity_names] + [-1],
-            dtype=np.int64,
+        lookup = np.array([*map(activity_names.index, recording.activity_names), -1])
+        rows.append(
+            (
+                np.concatenate(channels, axis=1),
+                recording.hr_bpm[keep],
+                np.full(len(keep), people.index(recording.person)),
+                np.full(len(keep), number),
+                recording.window_start_s[keep],
+                lookup[np.clip(recording.activity[keep], -1, len(lookup) - 2)],
+            )
         )
-        activity.append(lookup[np.clip(recording.activity[keep], -1, len(lookup) - 2)])
-    if not x:
+    if not rows:
         raise DataError(
             "no usable window in the recordings: every reference value is invalid or outside the "
             "signal; check hr_valid, hr_start_s and hr_lag_s"
         )
+    x, hr_bpm, person, index, start_s, activity = map(np.concatenate, zip(*rows, strict=True))
     return WindowSet(
-        x=np.concatenate(x).astype(np.float32),
-        hr_bpm=np.concatenate(hr).astype(np.float64),
-        person=np.concatenate(person),
+        x=x.astype(np.float32),
+        hr_bpm=hr_bpm.astype(np.float64),
+        person=person,
         people=people,
-        recording=np.concatenate(index),
+        recording=index,
         recordings=names,
-        start_s=np.concatenate(start),
-        activity=np.concatenate(activity),
+        start_s=start_s,
+        activity=activity,
         activity_names=activity_names,
     )

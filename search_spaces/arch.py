@@ -18,6 +18,7 @@ RATES_HZ = (16, 25, 32, 64)
 POOLINGS = ("avg", "max")
 # Divisors of CLASSES that leave an even number of outputs: kernels compute them in pairs.
 HEAD_SPACINGS = (1, 2, 3, 5, 6, 9, 10)
+_ALLOWED = {"rate_hz": RATES_HZ, "pooling": POOLINGS, "head_spacing": HEAD_SPACINGS}
 
 
 @dataclass(frozen=True, order=True, slots=True)
@@ -36,6 +37,11 @@ class StageArch:
     expansion: int
     stride: int
     residual: bool
+
+
+def stem_stride(rate_hz: int) -> int:
+    """Stride that brings the input rate to the trunk's rate."""
+    return max(1, round(rate_hz / 16))
 
 
 @dataclass(frozen=True, order=True, slots=True)
@@ -64,22 +70,14 @@ class Arch:
     head_spacing: int = 1
 
     def __post_init__(self) -> None:
-        if self.rate_hz not in RATES_HZ:
-            raise SpaceError(f"arch: rate_hz is {self.rate_hz}; allowed: {RATES_HZ}")
-        if self.pooling not in POOLINGS:
-            raise SpaceError(f"arch: pooling is {self.pooling!r}; allowed: {POOLINGS}")
+        for name, allowed in _ALLOWED.items():
+            if getattr(self, name) not in allowed:
+                raise SpaceError(f"arch: {name} is {getattr(self, name)!r}; allowed: {allowed}")
         if self.stem_width < 1 or self.stem_kernel < 1 or self.head_width < 0:
             raise SpaceError("arch: stem_width and stem_kernel must be at least 1, head_width 0")
-        if self.head_spacing not in HEAD_SPACINGS:
-            raise SpaceError(
-                f"arch: head_spacing is {self.head_spacing}; allowed: {HEAD_SPACINGS}"
-            )
         for index, stage in enumerate(self.stages):
-            if stage.depth < 0 or (
-                stage.depth > 0
-                and min(stage.width, stage.kernel, stage.dilation, stage.expansion, stage.stride)
-                < 1
-            ):
+            acts = stage.width, stage.kernel, stage.dilation, stage.expansion, stage.stride
+            if stage.depth < 0 or (stage.depth > 0 and min(acts) < 1):
                 raise SpaceError(f"arch: stage {index} has a choice below 1: {stage}")
 
     @property
@@ -91,11 +89,6 @@ class Arch:
     def samples(self) -> int:
         """Input time steps."""
         return WINDOW_S * self.rate_hz
-
-    @property
-    def stem_stride(self) -> int:
-        """Stride that brings the input rate to the trunk's rate."""
-        return max(1, round(self.rate_hz / 16))
 
     @property
     def id(self) -> str:

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from ppgnas.task import CLASSES
-from search_spaces.arch import Arch, StageArch
+from search_spaces.arch import Arch, StageArch, stem_stride
 
 UPSAMPLE_TAPS = 3  # the place itself and its two neighbours: not causal, as classes are no time
 
@@ -123,7 +123,7 @@ def _block(number: int, index: int, width: int, stage: StageArch) -> Block:
 @lru_cache(maxsize=4096)
 def plan(arch: Arch) -> Plan:
     """Lay out a canonical arch."""
-    stride = arch.stem_stride
+    stride = stem_stride(arch.rate_hz)
     stem = Conv(
         "stem", "full", arch.channels, arch.stem_width, arch.stem_kernel, stride, 1, relu=True
     )

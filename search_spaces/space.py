@@ -18,7 +18,7 @@ from typing import Any, Protocol
 from ppgnas.errors import SpaceError
 from ppgnas.task import WINDOW_S
 from ppgnas.toml_file import read_toml
-from search_spaces.arch import HEAD_SPACINGS, POOLINGS, RATES_HZ, Arch, StageArch
+from search_spaces.arch import HEAD_SPACINGS, POOLINGS, RATES_HZ, Arch, StageArch, stem_stride
 from search_spaces.plan import residual_possible
 
 PRESETS = ("tiny", "default", "wide")
@@ -160,7 +160,7 @@ class SearchSpace:
 
     def canonical(self, arch: Arch) -> Arch:
         """Clamp the choices that cannot act."""
-        time = -(-arch.samples // arch.stem_stride)
+        time = _trunk_steps(arch.rate_hz)
         width = arch.stem_width
         stages = []
         for stage in arch.stages:
@@ -202,15 +202,12 @@ class SearchSpace:
 
     def choices_of(self, arch: Arch) -> dict[str, Any]:
         """Choices that build `arch` again; what a depth-0 stage left open takes the smallest."""
-        choices: dict[str, Any] = {}
-        for name, values in self.dimensions.items():
-            if name.startswith("stage"):
-                number, item = name[5:].split(".")
-                stage = arch.stages[int(number)]
-                value = getattr(stage, item)
-                choices[name] = value if value in values else values[0]
-            else:
-                choices[name] = getattr(arch, name)
+        choices: dict[str, Any] = {name: getattr(arch, name) for name in (*_FRONT, *_END)}
+        for number, stage in enumerate(arch.stages):
+            for item in fields(StageArch):
+                name, value = f"stage{number}.{item.name}", getattr(stage, item.name)
+                allowed = self.dimensions[name]
+                choices[name] = value if value in allowed else allowed[0]
         return choices
 
     def sample(self, rng: random.Random) -> Arch:
@@ -232,19 +229,19 @@ class SearchSpace:
         Strides and spacings take their largest value, which makes the fewest time steps and
         outputs.
         """
-        lowest = {name: values[0] for name, values in self.dimensions.items()}
-        for name, values in self.dimensions.items():
-            if name.endswith(("stride", "spacing")):
-                lowest[name] = values[-1]
-        return self.build(lowest)
+        return self._end(0, "stride", "spacing")
 
     def largest(self) -> Arch:
         """The highest choice everywhere: the sandwich's top and the students' teacher."""
-        highest = {name: values[-1] for name, values in self.dimensions.items()}
-        for name, values in self.dimensions.items():
-            if name.endswith(("stride", "spacing")) or name == "pooling":
-                highest[name] = values[0]
-        return self.build(highest)
+        return self._end(-1, "stride", "spacing", "pooling")
+
+    def _end(self, index: int, *turned: str) -> Arch:
+        """The first (0) or last (-1) choices, and the opposite of names that end as `turned`."""
+        chosen = {
+            name: values[-1 - index if name.endswith(turned) else index]
+            for name, values in self.dimensions.items()
+        }
+        return self.build(chosen)
 
     # ---- counting -----------------------------------------------------------------------------
 
@@ -254,9 +251,7 @@ class SearchSpace:
         total = 0
         for rate in self.rate_hz:
             for stem_width in self.stem_width:
-                stride = max(1, round(rate / 16))
-                time = -(-WINDOW_S * rate // stride)
-                total += _count_stages(self.stages, stem_width, time)
+                total += _count_stages(self.stages, stem_width, _trunk_steps(rate))
         heads = len(self.pooling) * len(self.head_width) * len(self.head_spacing)
         return total * len(self.stem_kernel) * heads * len(self.acceleration)
 
@@ -266,12 +261,15 @@ class SearchSpace:
         for acceleration, rate, stem_width in itertools.product(
             self.acceleration, self.rate_hz, self.stem_width
         ):
-            time = -(-WINDOW_S * rate // max(1, round(rate / 16)))
-            for stages in _all_stages(self.stages, stem_width, time):
+            for stages in _all_stages(self.stages, stem_width, _trunk_steps(rate)):
                 for kernel, pooling, head, spacing in itertools.product(*ends):
                     yield Arch(
                         acceleration, rate, stem_width, kernel, stages, pooling, head, spacing
                     )
+
+
+def _trunk_steps(rate_hz: int) -> int:
+    return -(-WINDOW_S * rate_hz // stem_stride(rate_hz))
 
 
 def _check_keys(where: str, document: dict[str, Any], wanted: set[str]) -> None:

@@ -118,10 +118,5 @@ class Checkpoint:
     def save(self, module: nn.Module, step: int, *, optimiser: Optimizer | None = None) -> None:
         """Keep the state after `step` steps."""
         save_checkpoint(
-            self.path,
-            module,
-            optimiser=optimiser,
-            identity=self.identity,
-            step=step,
-            **self.facts,
+            self.path, module, optimiser=optimiser, identity=self.identity, step=step, **self.facts
         )

@@ -121,20 +121,16 @@ def inspect(recordings: Sequence[Recording], *, seed: int = 0, unread: str = "")
         seed: of the bootstrap of the lags.
         unread: a sentence on files beside them that were not read.
     """
-    rows: list[Looked] = []
-    own: list[Caution] = []
+    looked = [_look(recording, seed=seed) for recording in recordings]
+    rows = [row for row, _, _ in looked]
+    own = [Caution(row.recording, *caution) for row, _, found in looked for caution in found]
     members: dict[str, list[int]] = {}
-    scores: list[NDArray[np.float64]] = []
     for index, recording in enumerate(recordings):
-        row, score, cautions = _look(recording, seed=seed)
-        rows.append(row)
-        scores.append(score)
-        own += [Caution(row.recording, *caution) for caution in cautions]
         members.setdefault(recording.dataset, []).append(index)
     shared = [Caution(None, "not read", unread)] if unread else []
     sets = {}
     for name, of in members.items():
-        lag = best_shift(np.concatenate([scores[i] for i in of]), seed=seed)
+        lag = best_shift(np.concatenate([looked[i][1] for i in of]), seed=seed)
         if lag is not None and lag.wrong and len(of) > 1:
             shared.append(Caution(None, "label clock", f"{name}: {lag_sentence(lag)}"))
         sets[name] = _look_at_set(name, [recordings[i] for i in of], [rows[i] for i in of], lag)

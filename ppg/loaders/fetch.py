@@ -112,17 +112,13 @@ def _check_taken(archive: Path, known: DataSet, expected: str | None) -> None:
             f"{archive}: {'a folder' if archive.is_dir() else 'no such file'}. Give the archive "
             "that you downloaded."
         )
-    size = archive.stat().st_size
-    # Another packing has another checksum: then its size is no evidence either.
-    if expected is None:
-        return
-    found = _sha256(archive)
+    found = None if expected is None else _sha256(archive)
     if found != expected:
-        short = f"{size} bytes"
-        if known.size_bytes:
-            short += f" (published: {known.size_bytes})"
+        # Another packing has another checksum: then its size is no evidence either.
+        size = f"{archive.stat().st_size} bytes"
+        size += f" (published: {known.size_bytes})" if known.size_bytes else ""
         raise FetchError(
-            f"{archive}: SHA-256 {found}, {short}; allowed: {expected}. It is truncated, damaged "
+            f"{archive}: SHA-256 {found}, {size}; allowed: {expected}. It is truncated, damaged "
             f"or another version: download it again, or name its checksum with `sha256` if you "
             f"trust it."
         )
@@ -150,8 +146,6 @@ def _download(
             path=out,
             downloader=transfer,
         )
-    except FetchError:
-        raise
     except ValueError as error:  # what pooch raises where the SHA-256 differs
         raise FetchError(
             f"{url}: what arrived is not the published file: {transfer.arrived} bytes with "
@@ -161,17 +155,15 @@ def _download(
     return Path(found)
 
 
+@dataclass
 class _Resumable:
     """Transfers one file for pooch, beginning with what is already there."""
 
-    def __init__(
-        self, part: Path, size: int | None, say: Callable[[str], None], patience: Patience
-    ) -> None:
-        self.arrived = 0
-        self._part = part
-        self._size = size
-        self._say = say
-        self._patience = patience
+    part: Path
+    size: int | None
+    say: Callable[[str], None]
+    patience: Patience
+    arrived: int = 0
 
     def __call__(self, url: str, output_file: Any, pooch: Any, check_only: bool = False) -> None:
         failures = 0
@@ -182,7 +174,7 @@ class _Resumable:
             except urllib.error.HTTPError as error:
                 error.close()
                 if error.code == 416 and before:  # nothing after what we have: begin anew
-                    self._part.unlink(missing_ok=True)
+                    self.part.unlink(missing_ok=True)
                     failures += 1
                 elif error.code < 500 and error.code not in (408, 429):
                     raise FetchError(
@@ -198,46 +190,45 @@ class _Resumable:
                 break
             have = self._have()
             failures = 0 if have > before else failures + 1
-            if failures >= self._patience.tries:
+            if failures >= self.patience.tries:
                 raise FetchError(
                     f"{url}: stopped after {have} bytes"
-                    + (f" of {self._size}" if self._size else "")
+                    + (f" of {self.size}" if self.size else "")
                     + f" and {failures} tries without a new one ({why}). What arrived is kept: "
                     f"run the command again to go on."
                 )
-            self._say(f"Broken off after {have} bytes ({why}); going on")
-            time.sleep(self._patience.pause_s * 2 ** max(failures - 1, 0))
+            self.say(f"Broken off after {have} bytes ({why}); going on")
+            time.sleep(self.patience.pause_s * 2 ** max(failures - 1, 0))
         self.arrived = self._have()
-        if self._size is not None and self.arrived != self._size:
-            self._part.unlink(missing_ok=True)
+        if self.size is not None and self.arrived != self.size:
+            self.part.unlink(missing_ok=True)
             raise FetchError(
-                f"{url}: the file has {self.arrived} bytes; allowed: {self._size}. It was thrown "
+                f"{url}: the file has {self.arrived} bytes; allowed: {self.size}. It was thrown "
                 f"away. Run the command again; if it stays so, the publisher changed the file."
             )
         # pooch owns the name that it gives, and compares the SHA-256 after this.
-        self._part.replace(output_file)
+        self.part.replace(output_file)
 
     def _have(self) -> int:
-        return self._part.stat().st_size if self._part.is_file() else 0
+        return self.part.stat().st_size if self.part.is_file() else 0
 
     def _go_on(self, url: str) -> bool:
         """Take what comes; True if that is all of it."""
         have = self._have()
-        if self._size is not None and have == self._size:
+        if self.size is not None and have == self.size:
             return True
         request = urllib.request.Request(url, headers={"User-Agent": "ppgnas"})
         if have:
             request.add_header("Range", f"bytes={have}-")
-        with urllib.request.urlopen(request, timeout=self._patience.stall_s) as answer:
+        with urllib.request.urlopen(request, timeout=self.patience.stall_s) as answer:
             resumed = answer.status == 206
-            if resumed and not str(answer.headers.get("Content-Range", "")).startswith(
-                f"bytes {have}-"
-            ):
-                self._part.unlink(missing_ok=True)
+            span = str(answer.headers.get("Content-Range", ""))
+            if resumed and not span.startswith(f"bytes {have}-"):
+                self.part.unlink(missing_ok=True)
                 return False
             length = answer.headers.get("Content-Length")
-            total = int(length) + (have if resumed else 0) if length else self._size
-            with self._part.open("ab" if resumed else "wb") as stream:
+            total = int(length) + (have if resumed else 0) if length else self.size
+            with self.part.open("ab" if resumed else "wb") as stream:
                 while content := answer.read1(CHUNK_BYTES):
                     stream.write(content)
         return total is None or self._have() >= total

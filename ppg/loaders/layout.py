@@ -122,9 +122,8 @@ def checked(path: Path, recording: Recording, *, labelled: bool = True) -> Recor
         finite = bpm[np.isfinite(bpm)]
         median = float(np.median(finite)) if len(finite) else float("nan")
         raise DataError(
-            f"{path}: none of the {len(bpm)} reference heart rates is within "
-            f"{HR_RANGE_BPM[0]:g} to {HR_RANGE_BPM[1]:g} BPM; their median is {median:.4g}. "
-            f"{heart_rate_guess(median)}"
+            f"{path}: none of the {len(bpm)} reference heart rates is within {HR_RANGE_BPM[0]:g} "
+            f"to {HR_RANGE_BPM[1]:g} BPM; their median is {median:.4g}. {heart_rate_guess(median)}"
         )
     check_durations(str(path), recording)
     check_unit(str(path), recording)

@@ -3,8 +3,8 @@
 PPG-DaLiA and WESAD are published as Python 2 pickles. A pickle is a program: it may name any
 function and call it. Here it may name only what numpy needs to rebuild an array, and even those
 names are bound to stand-ins that check their arguments and never let the pickle set the state of
-a real numpy object. Everything else is refused by its name, before a single step runs: the opcodes
-are scanned first.
+a real numpy object. Everything else is refused by its name: the opcodes are scanned before any of
+them runs, and a name that the pickle puts together is refused where it is looked up.
 
 Convention: texts of Python 2 are decoded as Latin-1; samples stay bytes until numpy reads them.
 Reference: https://docs.python.org/3/library/pickle.html#restricting-globals
@@ -16,6 +16,7 @@ import io
 import pickle
 import pickletools
 import warnings
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -85,18 +86,13 @@ def _damaged(path: Path, error: Exception) -> DataError:
 
 
 def _scan(path: Path, content: bytes) -> None:
-    """Walk the opcodes without running them: names, lengths and memo places."""
+    """Walk the opcodes without running them: steps, names and memo places."""
     if not content:
         raise DataError(f"{path}: the file is empty; allowed: a pickle. Fetch the file again.")
     if not content.endswith(pickle.STOP):
         raise _damaged(path, ValueError("it does not end as one"))
-    texts: list[str] = []  # STACK_GLOBAL takes the two latest texts, or memoised ones
-    memo: dict[int, str] = {}
-    latest = ""
-    steps = 0
     try:
-        for code, argument, _ in pickletools.genops(io.BytesIO(content)):
-            steps += 1
+        for steps, (code, argument, _) in enumerate(pickletools.genops(content), start=1):
             if code.name in _REFUSED:
                 raise DataError(
                     f"{path}: the pickle holds the step {code.name}, which builds objects other "
@@ -104,23 +100,12 @@ def _scan(path: Path, content: bytes) -> None:
                 )
             if code.name == "GLOBAL":
                 _allowed(path, *str(argument).split(" ", 1))
-            if code.name == "STACK_GLOBAL" and len(texts) >= 2:
-                _allowed(path, texts[-2], texts[-1])
             if isinstance(argument, int) and code.name.endswith("PUT") and argument > steps:
                 # A huge place makes the reader reserve a table of that size.
                 raise DataError(
                     f"{path}: the pickle puts a value into place {argument} after {steps} steps; "
                     f"allowed: places in order. {_STEP}"
                 )
-            if code.name == "MEMOIZE":
-                memo[len(memo)] = latest
-            elif isinstance(argument, int) and code.name.endswith("PUT"):
-                memo[argument] = latest
-            elif isinstance(argument, int) and code.name.endswith("GET"):
-                texts.append(memo.get(argument, ""))
-            latest = argument if isinstance(argument, str) and len(argument) < 200 else ""
-            if latest:
-                texts.append(latest)
     except DataError:
         raise
     except (ValueError, IndexError, KeyError, MemoryError, OverflowError) as error:
@@ -148,9 +133,6 @@ class _Reader(pickle.Unpickler):
 
     def find_class(self, module: str, name: str) -> Any:
         return _allowed(self._path, module, name)
-
-    def persistent_load(self, pid: Any) -> Any:
-        raise DataError(f"{self._path}: the pickle points outside of itself ({pid!r}). {_STEP}")
 
 
 class _StandIn:
@@ -261,22 +243,13 @@ def _plain(path: Path, value: Any, made: dict[int, Any], depth: int = 0) -> Any:
         return value.decode("latin-1")
     if isinstance(value, dict | list | tuple):
         if id(value) not in made:
-            made[id(value)] = _container(path, value, made, depth + 1)
+            plain = partial(_plain, path, made=made, depth=depth + 1)
+            made[id(value)] = (
+                {plain(key): plain(item) for key, item in value.items()}
+                if isinstance(value, dict)
+                else type(value)(map(plain, value))
+            )
         return made[id(value)]
     if isinstance(value, _StandIn | _Type):
         raise DataError(f"{path}: the pickle holds a bare {type(value).__name__[1:]}. {_STEP}")
     return value
-
-
-def _container(
-    path: Path,
-    value: dict[Any, Any] | list[Any] | tuple[Any, ...],
-    made: dict[int, Any],
-    depth: int,
-) -> Any:
-    if isinstance(value, dict):
-        return {
-            _plain(path, key, made, depth): _plain(path, item, made, depth)
-            for key, item in value.items()
-        }
-    return type(value)([_plain(path, item, made, depth) for item in value])

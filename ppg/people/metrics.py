@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ppg.recording import data_set_of
+from ppg.windows import WindowSet
 from ppgnas.errors import DataError
 
 Series = NDArray[np.float64]
@@ -75,30 +76,29 @@ def bootstrap_mean(
 
 
 @dataclass(frozen=True)
-class PersonErrors:
-    """Mean absolute errors on one person in BPM."""
-
+class _Errors:
     mae_bpm: float
     mae_bpm_smoothed: float
+
+
+@dataclass(frozen=True)
+class PersonErrors(_Errors):
+    """Mean absolute errors on one person in BPM."""
+
     windows: int
 
 
 @dataclass(frozen=True)
-class DataSetErrors:
+class DataSetErrors(_Errors):
     """Mean absolute errors in BPM, mean over the people of a data set."""
 
-    mae_bpm: float
-    mae_bpm_smoothed: float
     people: int
 
 
 @dataclass(frozen=True)
-class ActivityErrors:
+class ActivityErrors(PersonErrors):
     """Mean absolute errors within an activity in BPM, mean over the people who did it."""
 
-    mae_bpm: float
-    mae_bpm_smoothed: float
-    windows: int
     people: int
 
 
@@ -135,67 +135,51 @@ class Summary:
 
 
 def by_activity(
-    reference_bpm: ArrayLike,
-    bpm: ArrayLike,
-    bpm_smoothed: ArrayLike,
-    person: ArrayLike,
-    people: Sequence[str],
-    activity: ArrayLike,
-    activity_names: Sequence[str],
+    windows: WindowSet, bpm: ArrayLike, bpm_smoothed: ArrayLike
 ) -> dict[str, ActivityErrors]:
     """Errors within each activity, mean over the people who did it.
 
     Args:
-        reference_bpm, bpm, bpm_smoothed, person, people: as `summary`.
-        activity: `(windows,)` index into `activity_names`; -1 is unknown.
-        activity_names: names of the activities.
+        windows, bpm, bpm_smoothed: as `summary`.
 
     Returns:
         By activity; unknown windows stand under `unknown`, and activities without a window are
         left out.
     """
-    numbers = np.asarray(activity, dtype=np.int64)
-    series = [np.asarray(row) for row in (reference_bpm, bpm, bpm_smoothed, person)]
+    series = [np.asarray(row) for row in (windows.hr_bpm, bpm, bpm_smoothed, windows.person)]
     found = {}
-    for number in np.unique(numbers):
-        reference, raw, smooth, who = (row[numbers == number] for row in series)
-        by_person = mae_by_person(reference, raw, who, people)
-        found["unknown" if number < 0 else activity_names[number]] = ActivityErrors(
+    for number in np.unique(windows.activity):
+        reference, raw, smooth, who = (row[windows.activity == number] for row in series)
+        by_person = mae_by_person(reference, raw, who, windows.people)
+        found["unknown" if number < 0 else windows.activity_names[number]] = ActivityErrors(
             mean_mae(by_person),
-            mean_mae(mae_by_person(reference, smooth, who, people)),
+            mean_mae(mae_by_person(reference, smooth, who, windows.people)),
             len(reference),
             len(by_person),
         )
     return dict(sorted(found.items()))
 
 
-def summary(
-    reference_bpm: ArrayLike,
-    bpm: ArrayLike,
-    bpm_smoothed: ArrayLike,
-    person: ArrayLike,
-    people: Sequence[str],
-) -> Summary:
+def summary(windows: WindowSet, bpm: ArrayLike, bpm_smoothed: ArrayLike) -> Summary:
     """All figures.
 
     Args:
-        reference_bpm: `(windows,)` reference heart rate.
+        windows: what was read, with its reference.
         bpm: `(windows,)` read from each window alone.
         bpm_smoothed: `(windows,)` after causal smoothing; only for `mae_bpm_smoothed`.
-        person: `(windows,)` index into `people`.
-        people: names as `dataset/subject`.
 
     Raises:
         DataError: as `mae_by_person`, or a reference of 0 or below.
     """
-    error, index = _errors(reference_bpm, bpm, person, people)
-    reference, weights = np.asarray(reference_bpm, np.float64), person_weights(person)
+    reference, person, people = windows.hr_bpm, windows.person, windows.people
+    error, index = _errors(reference, bpm, person, people)
+    weights = person_weights(person)
     if (reference <= 0).any():
         raise DataError(
             f"metrics: a reference heart rate is {reference.min():g}; allowed: above 0."
         )
-    raw = mae_by_person(reference_bpm, bpm, person, people)
-    smooth = mae_by_person(reference_bpm, bpm_smoothed, person, people)
+    raw = mae_by_person(reference, bpm, person, people)
+    smooth = mae_by_person(reference, bpm_smoothed, person, people)
     low, high = bootstrap_mean(list(raw.values()))
     bias = float(np.sum(weights * error))
     # Bland and Altman, J Biopharm Stat 17, 2007: the sample variance where weights are equal.
@@ -203,7 +187,6 @@ def summary(
     spread = float(np.sum(weights * (error - bias) ** 2))
     reach = float(1.96 * np.sqrt(spread / freedom)) if freedom > 1e-12 else 0.0
     counts = np.bincount(index, minlength=len(people))
-    windows = dict(zip(people, counts.tolist(), strict=True))
     members: dict[str, list[str]] = {}
     for name in raw:
         members.setdefault(data_set_of(name), []).append(name)
@@ -219,7 +202,11 @@ def summary(
         within_5_bpm=float(np.sum(weights * (np.abs(error) <= 5))),
         bias_bpm=bias,
         limits_bpm=(bias - reach, bias + reach),
-        people={name: PersonErrors(raw[name], smooth[name], windows[name]) for name in raw},
+        people={
+            name: PersonErrors(raw[name], smooth[name], count)
+            for name, count in zip(people, counts.tolist(), strict=True)
+            if count
+        },
         datasets={
             name: DataSetErrors(
                 float(np.mean([raw[who] for who in of])),

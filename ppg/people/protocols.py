@@ -181,14 +181,10 @@ def _with_others(
 ) -> list[Fold]:
     """The folds of some data sets, with the people of all others to train on as well."""
     others = people_of(r for r in recordings if r.dataset not in tested)
+    folds = plain([r for r in recordings if r.dataset in tested], seed)
     return [
-        Fold(
-            fold.name,
-            _split(
-                sorted((*fold.split.train, *fold.split.search, *others)), fold.split.report, seed
-            ),
-        )
-        for fold in plain([r for r in recordings if r.dataset in tested], seed)
+        Fold(name, _split(sorted((*parts.train, *parts.search, *others)), parts.report, seed))
+        for name, parts in ((fold.name, fold.split) for fold in folds)
     ]
 
 
@@ -247,11 +243,8 @@ def dalia_groups(recordings: Sequence[Recording], seed: int) -> list[Fold]:
     Raises:
         DataError: not the fifteen subjects.
     """
-    by_number: dict[int, str] = {}
-    for person in people_of(recordings):
-        found = re.search(r"(\d+)$", person)
-        if found:
-            by_number[int(found[1])] = person
+    numbered = ((re.search(r"(\d+)$", person), person) for person in people_of(recordings))
+    by_number = {int(found[1]): person for found, person in numbered if found}
     if sorted(by_number) != list(range(1, 16)):
         raise DataError(
             f"protocol dalia-groups: the subjects are {sorted(by_number)}; needed: 1 to 15 of "

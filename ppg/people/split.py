@@ -62,13 +62,11 @@ class Split:
                 raise DataError(f"split: nobody is in {part}; each part needs at least 1 person.")
             for person in people:
                 if person in seen:
-                    where = (
-                        f"in {part} twice"
-                        if seen[person] == part
-                        else (f"in both {seen[person]} and {part}")
-                    )
+                    where = f"both {seen[person]} and {part}"
+                    where = f"{part} twice" if seen[person] == part else where
                     raise DataError(
-                        f"split: {person!r} is {where}; each person may stand once, in one part."
+                        f"split: {person!r} is in {where}; each person may stand once, in one "
+                        "part."
                     )
                 seen[person] = part
         for name in UNMAPPED:
@@ -107,10 +105,7 @@ class Split:
 
 
 def draw_split(
-    recordings: Iterable[Recording],
-    *,
-    seed: int,
-    report_from: str | None = None,
+    recordings: Iterable[Recording], *, seed: int, report_from: str | None = None
 ) -> Split:
     """Draw people by seed, each data set in proportion.
 
@@ -134,16 +129,18 @@ def draw_split(
             f"split: no labelled person in data set {report_from!r}; allowed: {', '.join(names)}."
         )
     eligible = mapped(people)
-    if report_from is None:
-        _check_count(len(eligible))
-        count = int(np.clip(round(REPORT_SHARE * len(eligible)), 1, len(eligible) - 2))
-        report = _draw(eligible, count=count, seed=seed, purpose="report")
-    elif report_from in UNMAPPED:
-        report = [person for person in people if data_set_of(person) == report_from]
-    else:
-        _check_count(len(eligible))
-        home = [person for person in eligible if data_set_of(person) == report_from]
-        count = int(np.clip(round(REPORT_FROM_SHARE * len(home)), 1, len(eligible) - 2))
+    home = [p for p in people if report_from in (None, data_set_of(p))]
+    report = home
+    if report_from not in UNMAPPED:
+        if len(eligible) < 3:
+            raise DataError(
+                f"split: {len(eligible)} people with usable windows; at least 3 are needed, one "
+                f"each to train, to search and to report on. Add recordings of other people "
+                f"({', '.join(sorted(UNMAPPED))} does not count)."
+            )
+        share = REPORT_SHARE if report_from is None else REPORT_FROM_SHARE
+        home = mapped(home)
+        count = int(np.clip(round(share * len(home)), 1, len(eligible) - 2))
         report = _draw(home, count=count, seed=seed, purpose="report")
     rest = sorted(set(eligible) - set(report))
     search = _draw_search(rest, seed=seed)
@@ -152,10 +149,7 @@ def draw_split(
 
 
 def split_before_report(
-    recordings: Iterable[Recording],
-    report_recordings: Iterable[Recording],
-    *,
-    seed: int,
+    recordings: Iterable[Recording], report_recordings: Iterable[Recording], *, seed: int
 ) -> Split:
     """Split `recordings` into train and search; everybody of `report_recordings` is report.
 
@@ -217,15 +211,6 @@ _LISTS = "exactly the lists " + ", ".join(PARTS)
 def _check_seed(seed: int) -> None:
     if seed < 0:
         raise DataError(f"split: seed is {seed}; allowed: 0 or more.")
-
-
-def _check_count(count: int) -> None:
-    if count < 3:
-        raise DataError(
-            f"split: {count} people with usable windows; at least 3 are needed, one each "
-            f"to train, to search and to report on. Add recordings of other people "
-            f"({', '.join(sorted(UNMAPPED))} does not count)."
-        )
 
 
 def _draw_search(eligible: Sequence[str], *, seed: int) -> list[str]:

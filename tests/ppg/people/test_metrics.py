@@ -21,6 +21,7 @@ from ppg.people.metrics import (
     mean_over_people,
     summary,
 )
+from ppg.windows import WindowSet
 from ppgnas.errors import DataError
 
 PEOPLE = ("x/ann", "x/bob", "y/cid", "y/nobody")
@@ -36,7 +37,25 @@ def _message(call: Callable[[], object]) -> str:
 
 
 def _of(true: ArrayLike, read: ArrayLike, person: ArrayLike, people: Sequence[str]) -> Summary:
-    return summary(true, read, read, person, people)
+    return summary(_windows(true, person, people), read, read)
+
+
+def _windows(
+    true: ArrayLike, person: ArrayLike, people: Sequence[str], activity: ArrayLike = ()
+) -> WindowSet:
+    reference = np.asarray(true, dtype=np.float64)
+    none = np.zeros(len(reference))
+    return WindowSet(
+        x=np.zeros((len(reference), 1, 1), np.float32),
+        hr_bpm=reference,
+        person=np.asarray(person, dtype=np.int64),
+        people=tuple(people),
+        recording=none.astype(np.int64),
+        recordings=("r",),
+        start_s=none,
+        activity=np.asarray(activity, dtype=np.int64),
+        activity_names=("rest", "walk", "run"),
+    )
 
 
 def test_hand_computed() -> None:
@@ -117,7 +136,7 @@ def test_bootstrap_of_two_people_by_enumeration() -> None:
 
 def test_summary_is_the_report_block() -> None:
     smooth = [60.0, 80, 101, 120, 120, 120, 120]  # bob 1, the others 0
-    block = summary(TRUE, READ, smooth, PERSON, PEOPLE).to_json()
+    block = summary(_windows(TRUE, PERSON, PEOPLE), READ, smooth).to_json()
     assert list(block) == [
         "windows",
         "mae_bpm",
@@ -155,7 +174,7 @@ def test_summary_is_the_report_block() -> None:
 
 def test_summary_takes_float32_as_networks_give_it() -> None:
     read = np.array(READ, dtype=np.float32)
-    block = summary(np.array(TRUE), read, read, np.array(PERSON), PEOPLE).to_json()
+    block = _of(TRUE, read, PERSON, PEOPLE).to_json()
     assert json.dumps(block)
     assert block["mae_bpm"] == block["mae_bpm_smoothed"] == 5.0
 
@@ -172,7 +191,7 @@ def test_order_of_windows_does_not_matter(rows: list[tuple[int, float, float]]) 
     results = []
     for order in (rows, rows[::-1]):
         person, true, read = zip(*order, strict=True)
-        results.append(summary(true, read, true, person, PEOPLE).to_json())
+        results.append(summary(_windows(true, person, PEOPLE), read, true).to_json())
     for key in ("windows", "mae_bpm", "mae_bpm_low", "mae_bpm_high", "within_5_bpm", "bias_bpm"):
         assert results[0][key] == pytest.approx(results[1][key], abs=1e-9)
     block = results[0]
@@ -197,15 +216,8 @@ def test_bad_input() -> None:
 
 def test_activities_weigh_people_alike() -> None:
     """Walking: a errs by 1 and 3, b by 5; resting: b alone, by 2; one window is unknown."""
-    table = by_activity(
-        np.full(5, 70.0),
-        70 + np.array([1.0, 3.0, 5.0, 2.0, 9.0]),
-        np.full(5, 71.0),
-        np.array([0, 0, 1, 1, 1]),
-        ("d/a", "d/b"),
-        np.array([1, 1, 1, 0, -1]),
-        ("rest", "walk", "run"),
-    )
+    windows = _windows(np.full(5, 70.0), [0, 0, 1, 1, 1], ("d/a", "d/b"), [1, 1, 1, 0, -1])
+    table = by_activity(windows, 70 + np.array([1.0, 3.0, 5.0, 2.0, 9.0]), np.full(5, 71.0))
     assert list(table) == ["rest", "unknown", "walk"]
     assert table["walk"] == ActivityErrors((2 + 5) / 2, 1.0, windows=3, people=2)
     assert (table["rest"].people, table["unknown"].mae_bpm) == (1, 9.0)
