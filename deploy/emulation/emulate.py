@@ -10,36 +10,24 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from deploy.emulation.counting import Counter
+from deploy.emulation.counting import Counter, Counts
 from deploy.emulation.image import Image, read_image
 from deploy.emulation.linking import AN500, MemoryMap
 from deploy.emulation.machine import Machine
 
 
 @dataclass(frozen=True)
-class EmulationResult:
-    """What one call did.
+class EmulationResult(Counts):
+    """What one call did, beside the counts.
 
     Attributes:
         result: r0 at the return, unsigned.
         outputs: bytes of the objects asked for, after the call.
-        instructions: executed, exact.
-        by_class: instructions by `instructions.CLASSES`.
-        by_function: instructions by function, callees not included.
-        cycles: of the pipeline model; no caches and no wait states.
-        cycles_by_function: the same by function, callees not included.
-        mispredicted: branches that the model holds to be predicted wrongly.
         stack_bytes: deepest stack written by the call.
     """
 
     result: int
     outputs: Mapping[str, bytes] = field(repr=False)
-    instructions: int
-    by_class: Mapping[str, int]
-    by_function: Mapping[str, int]
-    cycles: float
-    cycles_by_function: Mapping[str, float]
-    mispredicted: int
     stack_bytes: int
 
     @property
@@ -93,40 +81,5 @@ class Emulator:
         }
         counts = self._counter.count(record.edges)
         return EmulationResult(
-            result=record.result,
-            outputs=found,
-            instructions=counts.instructions,
-            by_class=counts.by_class,
-            by_function=counts.by_function,
-            cycles=counts.cycles,
-            cycles_by_function=counts.cycles_by_function,
-            mispredicted=counts.mispredicted,
-            stack_bytes=record.stack_bytes,
+            **vars(counts), result=record.result, outputs=found, stack_bytes=record.stack_bytes
         )
-
-
-def emulate_call(
-    image: Image | Path,
-    function: str,
-    inputs: Mapping[str, bytes] | None = None,
-    *,
-    arguments: Sequence[int] = (),
-    outputs: Mapping[str, int] | None = None,
-    memory: MemoryMap = AN500,
-) -> EmulationResult:
-    """Run one function of an image once, in a machine of its own.
-
-    Args:
-        image: the image, or the path of it.
-        function: what to call.
-        inputs: bytes to write before, by symbol.
-        arguments: integers and addresses for r0 and on.
-        outputs: how many bytes to read after, by symbol.
-        memory: the map that the image was built for.
-
-    Raises:
-        DependencyError: a package of the extra `emulate` is not installed.
-        ToolError: an unknown name, a fault, or no return in time.
-    """
-    emulator = Emulator(image, memory=memory)
-    return emulator.call(function, inputs, arguments=arguments, outputs=outputs)

@@ -127,7 +127,6 @@ class Machine:
         self._core.mem_write(stack, pushed)
         names = self._registers
         # CPACR gives access to the FPU on the chip; this is the switch that unicorn has for it.
-        #        self._core.reg_write(names.UC_ARM_REG_C1_C0_2, 0xF << 20)
         self._core.reg_write(names.UC_ARM_REG_FPEXC, 1 << 30)
         for index in range(_REGISTER_ARGUMENTS):
             value = arguments[index] if index < len(arguments) else 0
@@ -162,28 +161,20 @@ class Machine:
             self.write(segment.address, segment.content + zeros)
 
     def _stack_floor(self) -> int:
-        ends = [
-            segment.address + segment.memory_bytes
-            for segment in self.image.segments
-            if segment.address >= self.memory.sram_address
-        ]
-        return (max(ends, default=self.memory.sram_address) + 7) // 8 * 8
+        sram, top = self.memory.sram_address, self.memory.stack_top
+        held = (s for s in self.image.segments if s.address >= sram)
+        end = max((segment.address + segment.memory_bytes for segment in held), default=sram)
+        return max((end + 7) // 8 * 8, top - _STACK_BYTES)  # below it a caller may keep inputs
 
     def _paint(self) -> int:
         floor, top = self._stack_floor(), self.memory.stack_top
-        floor = max(floor, top - _STACK_BYTES)  # below it a caller may keep inputs
-        count = top - floor
-        self._core.mem_write(floor, (_PAINT * (count // len(_PAINT) + 1))[:count])
+        self._core.mem_write(floor, _painted(top - floor))
         return top
 
     def _depth(self, stack: int) -> int:
-        floor = max(self._stack_floor(), self.memory.stack_top - _STACK_BYTES)
-        count = stack - floor
-        now = bytes(self._core.mem_read(floor, count))
-        fresh = (_PAINT * (count // len(_PAINT) + 1))[:count]
-        if now == fresh:
-            return 0
-        low = next(index for index, byte in enumerate(now) if byte != fresh[index])
+        count = stack - self._stack_floor()
+        now = zip(self._core.mem_read(stack - count, count), _painted(count), strict=True)
+        low = next((index for index, (byte, fresh) in enumerate(now) if byte != fresh), count)
         return count - low // 4 * 4
 
     def _place(self, where: str | int, count: int) -> int:
@@ -206,3 +197,7 @@ class Machine:
         found = self.image.function_at(address)
         inside = f" ({found.name} + {address - found.address})" if found is not None else ""
         return f"{address:#010x}{inside}"
+
+
+def _painted(count: int) -> bytes:
+    return (_PAINT * (count // len(_PAINT) + 1))[:count]

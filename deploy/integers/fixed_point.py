@@ -216,7 +216,9 @@ class Requantizer:
         factor = mantissa * 2.0 ** (left - 31)
         self._factor = np.tile(factor, repeat)
         self._offset = np.tile(bias * factor + 0.5, repeat)
-        self._second = np.tile(2.0 ** np.minimum(shift, 0) * (1.0 + 2.0**-40), repeat)
+        self._second: NDArray[np.float64] | None = np.tile(
+            2.0 ** np.minimum(shift, 0) * (1.0 + 2.0**-40), repeat
+        )
 
     def __call__(self, accumulators: NDArray[Any]) -> NDArray[np.float32]:
         """Centred int8 outputs as float32.
@@ -225,12 +227,16 @@ class Requantizer:
             accumulators: `(rows, repeat * channels)` integers in float32 or float64.
         """
         if not self.exact_in_float64:
-            whole = self._multiply(accumulators.astype(np.int64) + self._bias, self._multiplier)
+            whole = self._in_integers(accumulators.astype(np.int64) + self._bias)
             return np.clip(whole, self._low, self._high).astype(np.float32)
         value = np.multiply(accumulators, self._factor, dtype=np.float64)
         np.add(value, self._offset, out=value)
         np.floor(value, out=value)
-        np.multiply(value, self._second, out=value)
+        if self._second is not None:
+            np.multiply(value, self._second, out=value)
         centred = np.empty(value.shape, np.float32)
         np.rint(value, out=centred, casting="same_kind")
         return np.clip(centred, self._low, self._high, out=centred)
+
+    def _in_integers(self, accumulators: Ints) -> Ints:
+        return self._multiply(accumulators, self._multiplier)

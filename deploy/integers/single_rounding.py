@@ -17,10 +17,8 @@ Pools and MEAN are those of TFLite.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from deploy.integers import fixed_point
 from deploy.integers.fixed_point import Ints
@@ -113,7 +111,7 @@ def add(first: Ints, second: Ints, by: AddFactors) -> Ints:
     return (total + half) >> by.shift
 
 
-class Requantizer:
+class Requantizer(fixed_point.Requantizer):
     """Accumulators to centred outputs of one layer; fast where float64 is exact.
 
     `acc * m * 2^(left - 32)` has at most 53 bits while `|acc + bias| * 2^left < 2^22`: then its
@@ -139,19 +137,7 @@ class Requantizer:
         factor = by.mantissa * 2.0 ** (by.left - 32)
         self._factor = np.tile(factor, repeat)
         self._offset = np.tile(bias * factor + 0.5, repeat)
+        self._second = None
 
-    def __call__(self, accumulators: NDArray[Any]) -> NDArray[np.float32]:
-        """Centred int8 outputs as float32.
-
-        Args:
-            accumulators: `(rows, repeat * channels)` integers in float32 or float64.
-        """
-        if not self.exact_in_float64:
-            whole = rescale(accumulators.astype(np.int64) + self._bias, self._by)
-            return np.clip(whole, self._low, self._high).astype(np.float32)
-        value = np.multiply(accumulators, self._factor, dtype=np.float64)
-        np.add(value, self._offset, out=value)
-        np.floor(value, out=value)
-        centred = value.astype(np.float32)
-        result: NDArray[np.float32] = np.clip(centred, self._low, self._high, out=centred)
-        return result
+    def _in_integers(self, accumulators: Ints) -> Ints:
+        return rescale(accumulators, self._by)

@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 
 from ppgnas.errors import DependencyError, ExportError
 
-KERNELS = ("reference", "optimized", "xnnpack")
 _RESOLVERS = {
     "reference": "BUILTIN_REF",
     "optimized": "BUILTIN_WITHOUT_DEFAULT_DELEGATES",
@@ -59,8 +58,8 @@ def schema() -> ModuleType:
 
 
 def _interpreter(model: bytes, *, kernels: str, preserve_all: bool = False) -> Any:
-    if kernels not in KERNELS:
-        raise ExportError(f"kernels is {kernels!r}; allowed: {', '.join(KERNELS)}")
+    if kernels not in _RESOLVERS:
+        raise ExportError(f"kernels is {kernels!r}; allowed: {', '.join(_RESOLVERS)}")
     module = interpreter_module()
     try:
         interpreter = module.Interpreter(
@@ -75,16 +74,13 @@ def _interpreter(model: bytes, *, kernels: str, preserve_all: bool = False) -> A
     return interpreter
 
 
-def run(
-    model: bytes, x: NDArray[np.int8], *, kernels: str = "reference", delegate: bool = False
-) -> NDArray[np.int8]:
+def run(model: bytes, x: NDArray[np.int8], *, kernels: str = "reference") -> NDArray[np.int8]:
     """Run a file of one window a call over many windows.
 
     Args:
         model: a `.tflite` file's content.
         x: int8 `(windows, 1, time, channels)`.
         kernels: `reference`, `optimized` or `xnnpack`; see the module.
-        delegate: the same as `kernels="xnnpack"`.
 
     Returns:
         int8 `(windows, classes)`.
@@ -93,7 +89,7 @@ def run(
         DependencyError: no runtime is installed.
         ExportError: the runtime refuses the file or the input.
     """
-    interpreter = _interpreter(model, kernels="xnnpack" if delegate else kernels)
+    interpreter = _interpreter(model, kernels=kernels)
     source, target = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
     _check_input(source["shape"], source["dtype"], x)
     if target["dtype"] != np.int8:

@@ -99,7 +99,7 @@ def measure(name: str, net: QuantizedNet, x: Int8, *, trained: bool) -> Row:
         )
     parity, emulated, error = verified.parity, verified.emulated, verified.error_percent
     truth = reference.run(net, x)
-    xnnpack = tflite_runtime.run(tflite.write(net), x, delegate=True)
+    xnnpack = tflite_runtime.run(tflite.write(net), x, kernels="xnnpack")
     return Row(
         name=name,
         macs=net.graph.total_macs,

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from deploy.emulation.emulate import Emulator, emulate_call
+from deploy.emulation.emulate import Emulator
 from deploy.emulation.linking import STM32H743
 from deploy.emulation.toolchain import Compiler
 from ppgnas.errors import ToolError
@@ -107,7 +107,7 @@ def test_data_is_initialised_and_state_stays(machine: Emulator) -> None:
     fresh = Emulator(machine.image)
     assert [fresh.call("total").result for _ in range(3)] == [6, 7, 8]
     assert fresh.machine.read("initial", 4) == (4).to_bytes(4, "little")
-    assert emulate_call(machine.image, "total").result == 6
+    assert Emulator(machine.image).call("total").result == 6
 
 
 def test_an_unaligned_load(machine: Emulator) -> None:
@@ -170,7 +170,7 @@ def test_another_memory_map(compiler: Compiler, tmp_path: Path) -> None:
     elf = compiler.build(
         [tmp_path / "small.c"], tmp_path / "h743.elf", keep=["total"], memory=STM32H743
     )
-    found = emulate_call(elf, "total", memory=STM32H743)
+    found = Emulator(elf, memory=STM32H743).call("total")
     assert found.result == 6
 
 

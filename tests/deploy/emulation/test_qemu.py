@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from deploy.emulation.emulate import emulate_call
+from deploy.emulation.emulate import Emulator
 from deploy.emulation.image import read_image
 from ppgnas.errors import DependencyError, ToolError
 from tests.deploy.emulation.qemu import find_qemu, qemu_call
@@ -44,12 +44,12 @@ def test_outputs_and_instructions_agree(qemu: str, build: Build, optimise: str) 
     rng = np.random.default_rng(3)
     given = {name: rng.integers(-300, 300, 512).astype(np.int16).tobytes() for name in ("a", "b")}
     for rows in (1, 50):
-        ours = emulate_call(image, "dots", given, arguments=[rows], outputs={"sums": 256})
+        ours = Emulator(image).call("dots", given, arguments=[rows], outputs={"sums": 256})
         theirs = qemu_call(image, "dots", given, arguments=[rows], outputs={"sums": 256})
         assert ours.outputs["sums"] == theirs.outputs["sums"]
         assert ours.result == theirs.result
         assert abs(ours.instructions - theirs.instructions) <= 2
-    assert qemu_call(image, "once").instructions == emulate_call(image, "once").instructions
+    assert qemu_call(image, "once").instructions == Emulator(image).call("once").instructions
 
 
 def test_wrong_calls(qemu: str, build: Build) -> None:
