@@ -145,15 +145,27 @@ def plan(buffers: tuple[Buffer, ...], times: int) -> Plan:
         buffers: what must be placed.
         times: one more than the last time (layers + 1).
     """
-    sizes = [aligned(buffer.bytes) for buffer in buffers]
-    offsets = place(sizes, [(buffer.first, buffer.last) for buffer in buffers], times)
-    tops, live = [0] * times, [0] * times
-    for buffer, size, offset in zip(buffers, sizes, offsets, strict=True):
-        for time in range(buffer.first, buffer.last + 1):
-            tops[time] = max(tops[time], offset + size)
-            live[time] += buffer.bytes
+    raw = [buffer.bytes for buffer in buffers]
+    spans = [(buffer.first, buffer.last) for buffer in buffers]
+    offsets = place([aligned(size) for size in raw], spans, times)
+    return _planned(buffers, offsets, offsets, raw, spans, times)
+
+
+def _planned(
+    buffers: tuple[Buffer, ...],
+    of_buffers: Sequence[int],
+    offsets: Sequence[int],
+    raw: Sequence[int],
+    spans: Sequence[tuple[int, int]],
+    times: int,
+) -> Plan:
+    """The plan of buffers at `of_buffers`, in places of `raw` bytes at `offsets`."""
+    tops, live = [0] * times, live_bytes(raw, spans, times)
+    for offset, size, (first, last) in zip(offsets, raw, spans, strict=True):
+        for time in range(first, last + 1):
+            tops[time] = max(tops[time], offset + aligned(size))
     peak = max(range(times), key=lambda time: (tops[time], live[time]))
-    return Plan(buffers, tuple(offsets), max(tops), peak, tuple(live))
+    return Plan(buffers, tuple(of_buffers), max(tops), peak, tuple(live))
 
 
 def portable_scratch_bytes(graph: Graph) -> list[int]:
@@ -208,18 +220,9 @@ def lower_bound_plan(graph: Graph, scratch_bytes: Sequence[int] | None = None) -
     names = {tensor.name for tensor in graph.tensors}
     tensors = [i for i, m in enumerate(members) if m[0].name in names]
     best = _search(tensors, sizes, spans, times)
-    ends = [offset + size for offset, size in zip(best, sizes, strict=True)]
-    if max(ends) > greedy.arena_bytes:
-        return greedy
-    place_of = {group: index for index, group in enumerate(groups)}
-    live = live_bytes(raw, spans, times)
-    tops = [
-        max(end for end, (first, last) in zip(ends, spans, strict=True) if first <= time <= last)
-        for time in range(times)
-    ]
-    peak = max(range(times), key=lambda time: (tops[time], live[time]))
-    offsets = tuple(best[place_of[group]] for group in owner)
-    return Plan(buffers, offsets, max(ends), peak, tuple(live))
+    of_buffers = [best[groups.index(group)] for group in owner]
+    found = _planned(buffers, of_buffers, best, raw, spans, times)
+    return found if found.arena_bytes <= greedy.arena_bytes else greedy
 
 
 def _owners(graph: Graph, buffers: Sequence[Buffer]) -> list[int]:

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from math import prod
 from operator import add
 
 from hwmodels.arena import aligned, place
 from hwmodels.boards import Board
 from hwmodels.engines.engine import Engine
-from hwmodels.engines.known_layers import elements, known_layers
+from hwmodels.engines.known_layers import known_layers
 from hwmodels.generated_c import cost as c_cost
 from hwmodels.graph import Graph
 from hwmodels.power import PERIOD_S, average
@@ -71,7 +72,7 @@ def costs_many(
         macs = weights = channels = weighted_ops = 0
         kernels = set()
         first, last = {graph.input: 0}, {graph.input: 0}
-        sizes = {graph.input: aligned(elements(graph.shape(graph.input)))}
+        sizes = {graph.input: aligned(prod(graph.shape(graph.input)))}
         scratch_sizes, scratch_spans = [], []
         time = 0
         for layer, k in zip(graph.layers, known, strict=True):

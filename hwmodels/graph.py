@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from math import prod
 from typing import Any
 
@@ -237,22 +237,8 @@ class Graph:
             "version": 1,
             "input": self.input,
             "output": self.output,
-            "tensors": [{"name": t.name, "shape": list(t.shape)} for t in self.tensors],
-            "layers": [
-                {
-                    "name": layer.name,
-                    "op": layer.op,
-                    "inputs": list(layer.inputs),
-                    "output": layer.output,
-                    "kernel": list(layer.kernel),
-                    "stride": list(layer.stride),
-                    "dilation": list(layer.dilation),
-                    "padding": layer.padding,
-                    "pads": list(layer.pads),
-                    "activation": layer.activation,
-                }
-                for layer in self.layers
-            ],
+            "tensors": [asdict(tensor) for tensor in self.tensors],
+            "layers": [asdict(layer) for layer in self.layers],
         }
 
     @staticmethod

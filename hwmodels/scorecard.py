@@ -10,6 +10,7 @@ runtime, `sram_bytes` the arena and the runtime. Layer cycles are those of the b
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -18,7 +19,7 @@ from hwmodels.boards import Board
 from hwmodels.engines.engine import Engine
 from hwmodels.engines.known_layers import known_layers
 from hwmodels.estimate import Estimate, total
-from hwmodels.flash import flash_parts
+from hwmodels.flash import FlashParts, flash_parts
 from hwmodels.generated_c import cost as c_cost
 from hwmodels.graph import Graph
 from hwmodels.power import PERIOD_S, average_power_mw, inference_energy_mj
@@ -161,14 +162,10 @@ def score(
     known = known_layers(graph, engine, profile)
     placed = plan(buffers_of(graph, [k.scratch for k in known]), len(known) + 1)
     factor = profile.factor(board)
-    per_layer = [k.work.cycles.times(factor) for k in known]
-    cycles = total(per_layer)
-    latency = cycles.times(1e3 / board.clock_hz)
     channels = sum(k.channels for k in known)
-    weight_bytes = sum(k.weight_bytes for k in known)
     flash = flash_parts(
         engine,
-        weight_bytes=weight_bytes,
+        weight_bytes=graph.total_weight_bytes,
         channels=channels,
         ops=len(known),
         weighted_ops=sum(k.weight_bytes > 0 for k in known),
@@ -176,10 +173,63 @@ def score(
     )
     if file_bytes is not None and engine.flash.model_base.value > 0:
         flash = replace(flash, weights=Estimate.exact(file_bytes))
-    arena = _arena(engine, placed, channels, len(known))
     values = sum(k.cycles for k in known)
     assumed = sum(k.cycles for k in known if k.work.assumed)
     outside = sum(k.cycles for k in known if not (k.work.calibrated or k.work.assumed))
+    layers = [
+        (k.work.cycles.times(factor), live, k.work.calibrated)
+        for k, live in zip(known, placed.live_bytes[1:], strict=True)
+    ]
+    return _card(
+        graph,
+        board,
+        engine,
+        layers=layers,
+        cycles=total(cycles for cycles, _, _ in layers),
+        flash=flash,
+        arena=_arena(engine, placed, channels, len(known)),
+        peak_layer=graph.layers[max(placed.peak_time - 1, 0)].name,
+        in_range=outside <= OUTSIDE_SHARE * values and assumed <= ASSUMED_SHARE * values,
+        period_s=period_s,
+    )
+
+
+def _score_program(graph: Graph, board: Board, engine: Engine, period_s: float) -> Scorecard:
+    """`score` of generated C: no interpreter, no file, a scratch buffer instead of an arena."""
+    found = c_cost.cost(graph, engine.law)
+    factor = engine.profile(board).factor(board)
+    layers = [(c.cycles.times(factor), c.live_bytes, c.in_range) for c in found.layers]
+    call = Estimate.exact(found.call_cycles).times(factor)
+    tables = Estimate.exact(found.tables_bytes)
+    return _card(
+        graph,
+        board,
+        engine,
+        layers=layers,
+        cycles=total([*(cycles for cycles, _, _ in layers), call]),
+        flash=FlashParts(tables, found.code_bytes, Estimate.exact(0.0)),
+        arena=Estimate.exact(found.scratch_bytes),
+        peak_layer=found.peak_layer,
+        in_range=found.outside_share <= OUTSIDE_SHARE and found.plain_share <= ASSUMED_SHARE,
+        period_s=period_s,
+    )
+
+
+def _card(
+    graph: Graph,
+    board: Board,
+    engine: Engine,
+    *,
+    layers: Sequence[tuple[Estimate, int, bool]],
+    cycles: Estimate,
+    flash: FlashParts,
+    arena: Estimate,
+    peak_layer: str,
+    in_range: bool,
+    period_s: float,
+) -> Scorecard:
+    """The card of a graph; `layers` are cycles, live bytes and whether each lies in range."""
+    latency = cycles.times(1e3 / board.clock_hz)
     return Scorecard(
         board=board.name,
         engine=engine.name,
@@ -192,65 +242,16 @@ def score(
         sram_bytes=arena + engine.sram.runtime,
         arena_bytes=arena.value,
         sram_runtime_bytes=engine.sram.runtime.value,
-        peak_layer=graph.layers[max(placed.peak_time - 1, 0)].name,
-        energy_mj=inference_energy_mj(board, latency),
-        power_mw=average_power_mw(board, latency, period_s=period_s),
-        weight_bytes=weight_bytes,
-        macs=sum(k.macs for k in known),
-        layers=tuple(
-            LayerCost(
-                layer.name, layer.op, k.macs, layer_cycles, k.weight_bytes, live, k.work.calibrated
-            )
-            for layer, k, layer_cycles, live in zip(
-                graph.layers, known, per_layer, placed.live_bytes[1:], strict=True
-            )
-        ),
-        in_calibrated_range=outside <= OUTSIDE_SHARE * values
-        and assumed <= ASSUMED_SHARE * values,
-    )
-
-
-def _score_program(graph: Graph, board: Board, engine: Engine, period_s: float) -> Scorecard:
-    """`score` of generated C: no interpreter, no file, a scratch buffer instead of an arena."""
-    found = c_cost.cost(graph, engine.law)
-    factor = engine.profile(board).factor(board)
-    per_layer = [layer.cycles.times(factor) for layer in found.layers]
-    cycles = total([*per_layer, Estimate.exact(found.call_cycles).times(factor)])
-    latency = cycles.times(1e3 / board.clock_hz)
-    tables = Estimate.exact(found.tables_bytes)
-    return Scorecard(
-        board=board.name,
-        engine=engine.name,
-        latency_ms=latency,
-        cycles=cycles,
-        flash_bytes=tables + found.code_bytes,
-        flash_weights_bytes=tables.value,
-        flash_code_bytes=found.code_bytes.value,
-        flash_runtime_bytes=0.0,
-        sram_bytes=Estimate.exact(found.scratch_bytes),
-        arena_bytes=found.scratch_bytes,
-        sram_runtime_bytes=0.0,
-        peak_layer=found.peak_layer,
+        peak_layer=peak_layer,
         energy_mj=inference_energy_mj(board, latency),
         power_mw=average_power_mw(board, latency, period_s=period_s),
         weight_bytes=graph.total_weight_bytes,
         macs=graph.total_macs,
         layers=tuple(
-            LayerCost(
-                layer.name,
-                layer.op,
-                graph.macs(layer),
-                layer_cycles,
-                graph.weight_bytes(layer),
-                cost.live_bytes,
-                cost.in_range,
-            )
-            for layer, cost, layer_cycles in zip(
-                graph.layers, found.layers, per_layer, strict=True
-            )
+            LayerCost(x.name, x.op, graph.macs(x), own, graph.weight_bytes(x), live, inside)
+            for x, (own, live, inside) in zip(graph.layers, layers, strict=True)
         ),
-        in_calibrated_range=found.outside_share <= OUTSIDE_SHARE
-        and found.plain_share <= ASSUMED_SHARE,
+        in_calibrated_range=in_range,
     )
 
 

@@ -76,6 +76,15 @@ def _start(storage: Storage) -> int | None:
     return None if storage.paired else 0
 
 
+def _weights(c: Context, layer: Layer, *, widened_inputs: bool) -> tuple[str | Table, ...]:
+    """Weights, rescaling and zero point of a dot product."""
+    weights = c.net.weights[layer.name]
+    matrix = weights.reshape(len(weights), -1)
+    words = packing.pointwise_words(matrix, widened_inputs=widened_inputs)
+    requant = table("int32_t", packing.requant_pairs(c.net, layer))
+    return table("uint32_t", words), requant, str(c.zero_point(layer.output))
+
+
 def _window(c: Context) -> Call:
     (layer,) = c.step.layers
     shape = c.net.graph.shape(layer.inputs[0])
@@ -107,14 +116,11 @@ def _window(c: Context) -> Call:
             f"                   y + {_at(to, to.pad_steps)}, at);",
             "    }",
         ]
-    matrix = c.net.weights[layer.name].reshape(outputs, -1)
     arguments: list[str | Table] = [
         c.place(c.step.source, step=-c.step.lead),
         c.place(c.step.target, step=_start(to)),
         c.room,
-        table("uint32_t", packing.pointwise_words(matrix, widened_inputs=True)),
-        table("int32_t", packing.requant_pairs(c.net, layer)),
-        str(c.zero_point(layer.output)),
+        *_weights(c, layer, widened_inputs=True),
     ]
     if c.step.lead:
         arguments.append(str(c.zero_point(c.step.source)))
@@ -158,7 +164,6 @@ def _separable(c: Context) -> Call:
         kernels[name] = depthwise.function(taps, stride, count)
         lines += _block_loop(finish, name, first, count, columns, fold, stride, pair_row)
     weights = c.net.weights[depth.name][0].reshape(taps, channels)
-    matrix = c.net.weights[project.name].reshape(outputs, channels)
     arguments: list[str | Table] = [
         c.place(c.step.source),
         c.place(c.step.target, step=_start(to)),
@@ -166,9 +171,7 @@ def _separable(c: Context) -> Call:
         table("uint32_t", packing.depthwise_words(weights)),
         table("int32_t", packing.requant_pairs(c.net, depth)),
         str(c.zero_point(depth.output)),
-        table("uint32_t", packing.pointwise_words(matrix, widened_inputs=False)),
-        table("int32_t", packing.requant_pairs(c.net, project)),
-        str(c.zero_point(project.output)),
+        *_weights(c, project, widened_inputs=False),
     ]
     if pad_rows:
         arguments.append(str(c.zero_point(c.step.source)))
@@ -304,14 +307,11 @@ def _dense(c: Context) -> Call:
         else f"    pointwise1(room, 1, weights, requant, {words}, {outputs}, end, y, 2);",
         "}",
     ]
-    matrix = c.net.weights[layer.name].reshape(outputs, run)
     arguments: tuple[str | Table, ...] = (
         c.place(c.step.source, step=0),
         c.place(c.step.target, step=0),
         c.room,
-        table("uint32_t", packing.pointwise_words(matrix, widened_inputs=True)),
-        table("int32_t", packing.requant_pairs(c.net, layer)),
-        str(c.zero_point(layer.output)),
+        *_weights(c, layer, widened_inputs=True),
     )
     return Call("dense", "\n".join(body), arguments, ("pointwise", "dense"))
 

@@ -119,7 +119,7 @@ class Engine:
         cmsis_nn_scratch: kernels ask the arena for CMSIS-NN's scratch buffers.
         errors: kernel class -> mean relative error of held-out layers; `networks CORE` -> of
             held-out networks.
-        profiles: by core and part; without any, `_work` stands for a Cortex-M7.
+        profiles: by core and part, a Cortex-M7's among them.
     """
 
     name: str
@@ -133,8 +133,7 @@ class Engine:
     flash: FlashRules
     sram: SramRules
     errors: dict[str, float]
-    _work: Callable[[str, Geometry], Work] = field(repr=False, compare=False)
-    profiles: tuple[Profile, ...] = field(default=(), repr=False, compare=False)
+    profiles: tuple[Profile, ...] = field(repr=False, compare=False)
     _law: CLaw | None = field(default=None, repr=False, compare=False)
     # Profiles and costs of layers seen before; a pure function's memory, never part of the value.
     memo: dict[object, object] = field(default_factory=dict, repr=False, compare=False)
@@ -154,20 +153,15 @@ class Engine:
             GraphError: the engine has no cost for the operator.
         """
         shape = geometry(layer, source, target)
-        law = self._work if profile is None else profile.work
-        return law(kernel_class(layer.op, shape), shape)
+        law = profile or nearest(self.profiles, "Cortex-M7", "")
+        return law.work(kernel_class(layer.op, shape), shape)
 
     def profile(self, board: Board) -> Profile:
         """The timings that stand for a board: of its part, its family, its core, a Cortex-M7."""
         key = (board.core, board.part)
         found = self.memo.get(key)
         if not isinstance(found, Profile):
-            if self.profiles:
-                found = nearest(self.profiles, board.core, board.part)
-            else:
-                exact = Estimate.exact(1.0)
-                found = Profile("Cortex-M7", "", "", exact, self._work, self.memo)
-            self.memo[key] = found
+            found = self.memo[key] = nearest(self.profiles, board.core, board.part)
         return found
 
     def check(self, board: Board) -> None:

@@ -6,6 +6,7 @@ A search asks for the same few thousand kinds of layers all the time.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import prod
 
 from hwmodels.arena import aligned
 from hwmodels.engines.engine import Engine, Profile, Work
@@ -50,15 +51,8 @@ def _know(
         channels=target[-1] if known.weighted and known.shape == "window" else 0,
         scratch=scratch,
         scratch_aligned=aligned(scratch),
-        output_aligned=aligned(elements(target)),
+        output_aligned=aligned(prod(target)),
     )
-
-
-def elements(shape: Shape) -> int:
-    count = 1
-    for size in shape:
-        count *= size
-    return count
 
 
 def known_layers(graph: Graph, engine: Engine, profile: Profile) -> list[KnownLayer]:

@@ -105,7 +105,6 @@ def read_engine(path: Path) -> Engine:
         flash=_with_assumed(file.flash or _NO_FLASH),
         sram=file.sram or _NO_SRAM,
         errors=errors,
-        _work=next(p.work for p in profiles if p.core == "Cortex-M7"),
         profiles=profiles,
         _law=law,
     )

@@ -37,13 +37,13 @@ class StepShape(NamedTuple):
     fold: int
     channels: int
     outputs: int
-    taps: int
-    stride: int
-    pad: int
-    adds: int
-    paired: int
-    layout: int
-    work: int
+    taps: int = 0
+    stride: int = 0
+    pad: int = 0
+    adds: int = 0
+    paired: int = 0
+    layout: int = 0
+    work: int = 0
 
     @property
     def plain(self) -> bool:
@@ -102,7 +102,6 @@ def step_shape(graph: Graph, program: Program, step: Step) -> StepShape:
             taps=taps,
             stride=stride,
             adds=int(step.shortcut is not None),
-            work=0,
             **(common | {"layout": common["layout"] * 1_000_003 + shortcut}),
         )
     if step.kind == "window":
@@ -112,31 +111,22 @@ def step_shape(graph: Graph, program: Program, step: Step) -> StepShape:
             fold=1,
             channels=layer.kernel[1] * source[3],
             outputs=to.channels,
-            taps=0,
             stride=layer.stride[1] * source[3],
-            adds=0,
-            work=0,
             **common,
         )
     if step.kind == "dense":
-        return StepShape(
-            "dense", 1, 1, prod(source), graph.shape(layer.output)[-1], 0, 0, 0, 0, 0, 0, 0
-        )
+        return StepShape("dense", 1, 1, prod(source), graph.shape(layer.output)[-1])
     if step.kind == "pool":
-        return StepShape(
-            layer.op, origin.steps, 1, origin.channels, origin.channels, 0, 0, 0, 0, 0, 0, 0
-        )
+        return StepShape(layer.op, origin.steps, 1, origin.channels, origin.channels)
     work = graph.macs(layer) or max(prod(source), prod(graph.shape(layer.output)))
     row = layer.op == "conv" and source[1] == source[3] == 1 and layer.stride == (1, 1)
     kind = "row" if row else f"plain {layer.op}"
-    return StepShape(kind, to.steps, 1, source[-1], to.channels, 0, 0, 0, 0, 0, 0, work)
+    return StepShape(kind, to.steps, 1, source[-1], to.channels, work=work)
 
 
 def infer_shape(graph: Graph, program: Program) -> StepShape:
     """The function that calls the steps: `steps` of them, after `work` bytes of input."""
-    calls = len(program.steps)
-    work = prod(graph.shape(graph.input))
-    return StepShape("infer", calls, 1, 0, 0, 0, 0, 0, 0, 0, 0, work)
+    return StepShape("infer", len(program.steps), 1, 0, 0, work=prod(graph.shape(graph.input)))
 
 
 def _layout(storage: Storage) -> int:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from hwmodels.boards import Board, load_board
 from hwmodels.costs import costs, costs_many
-from hwmodels.engines.engine import Engine, FlashRules, SramRules, Work
+from hwmodels.engines.engine import Engine, FlashRules, Profile, SramRules, Work
 from hwmodels.engines.kernels import Geometry
 from hwmodels.engines.load import load_engine
 from hwmodels.estimate import Estimate
@@ -64,7 +64,7 @@ def paper_engine() -> Engine:
             runtime=exact(4000),
         ),
         errors={},
-        _work=work,
+        profiles=(Profile("Cortex-M7", "Cortex-M7", "", exact(1.0), work),),
     )
 
 
