@@ -226,16 +226,13 @@ def markdown(rows: Sequence[Row], command: str) -> str:
 
     compiler = find_compiler()
     networks = [[form.format(row) for _, form in _COLUMNS] for row in rows]
-    lines = [
+    parts = [
         "# Files for the device",
-        "",
         f"`{command}`, on Python {platform.python_version()}; C built by {compiler.name} "
         f"{compiler.version} at -O2 for a Cortex-M7. Emulated, not measured: instructions, stack "
         "and outputs are exact for the image, cycles are those of the pipeline model of "
         "docs/emulation.md.",
-        "",
         markdown_table(("what", "goal", "here"), summary(rows)),
-        "",
         markdown_table([title for title, _ in _COLUMNS], networks),
     ]
-    return "\n".join(lines) + "\n"
+    return "\n\n".join(parts) + "\n"

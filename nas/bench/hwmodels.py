@@ -5,10 +5,16 @@ from __future__ import annotations
 import platform
 import random
 import time
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Any
 
+from hwmodels.boards import load_board
+from hwmodels.costs import costs_many
+from hwmodels.engines.load import load_engine
+from hwmodels.fit.held_out import Row, rows
 from ppgnas.tables import markdown_table
+from search_spaces.lower import lower
+from search_spaces.space import load_space
 
 ARCHITECTURES = 10_000
 BATCHES = 5
@@ -16,19 +22,49 @@ GOAL_PER_SECOND = 20_000
 COMMAND = "ppgnas bench hwmodels"
 
 
-def speed(*, architectures: int = ARCHITECTURES, space: str = "default") -> dict[str, float]:
-    """Seconds a batch of new architectures takes, on one core.
+@dataclass(frozen=True)
+class Speed:
+    """How fast the four costs of one architecture are computed, on one core.
+
+    Attributes:
+        architectures: in a batch.
+        layers: of one, on average.
+        costs_per_second, costs_us: of ready graphs, in the fastest of `BATCHES` batches.
+        lowering_us: what making a graph takes.
+    """
+
+    architectures: int
+    layers: float
+    costs_per_second: float
+    costs_us: float
+    lowering_us: float
+    goal_per_second: int = GOAL_PER_SECOND
+
+
+@dataclass(frozen=True)
+class HardwareErrors:
+    """Held-out errors, and speed."""
+
+    rows: list[Row]
+    speed: Speed
+
+    def to_json(self) -> dict[str, Any]:
+        """The document of `ppgnas bench hwmodels --json`."""
+        return {
+            "command": COMMAND,
+            "rows": [{**asdict(row), "met": row.met} for row in self.rows],
+            "speed": asdict(self.speed),
+            "python": platform.python_version(),
+            "machine": platform.machine(),
+        }
+
+
+def speed(*, architectures: int = ARCHITECTURES, space: str = "default") -> Speed:
+    """Seconds a batch of new architectures takes.
 
     Half as many other architectures go first, as they would in a search: kinds of layers are
-    remembered, networks are not. The graphs are ready before the clock of the four costs starts;
-    `lowering_us` is what making one takes.
+    remembered, networks are not. The graphs are ready before the clock of the four costs starts.
     """
-    from hwmodels.boards import load_board
-    from hwmodels.costs import costs_many
-    from hwmodels.engines.load import load_engine
-    from search_spaces.lower import lower
-    from search_spaces.space import load_space
-
     networks, rng = load_space(space), random.Random(0)
     archs = [networks.sample(rng) for _ in range(architectures + architectures // 2)]
     start_s = time.perf_counter()
@@ -36,88 +72,63 @@ def speed(*, architectures: int = ARCHITECTURES, space: str = "default") -> dict
     lowering_s = time.perf_counter() - start_s
     board, engine = load_board("stm32h743"), load_engine("tflm-cmsis-nn")
     costs_many(graphs[architectures:], board, engine)
-    best_s = min(_timed_s(graphs[:architectures], board, engine) for _ in range(BATCHES))
-    return {
-        "architectures": architectures,
-        "layers": sum(len(graph.layers) for graph in graphs) / len(graphs),
-        "costs_per_second": architectures / best_s,
-        "costs_us": best_s / architectures * 1e6,
-        "lowering_us": lowering_s / len(archs) * 1e6,
-    }
+
+    def batch_s() -> float:
+        start_s = time.perf_counter()
+        costs_many(graphs[:architectures], board, engine)
+        return time.perf_counter() - start_s
+
+    best_s = min(batch_s() for _ in range(BATCHES))
+    return Speed(
+        architectures,
+        layers=sum(len(graph.layers) for graph in graphs) / len(graphs),
+        costs_per_second=architectures / best_s,
+        costs_us=best_s / architectures * 1e6,
+        lowering_us=lowering_s / len(archs) * 1e6,
+    )
 
 
-def _timed_s(graphs: Any, board: Any, engine: Any) -> float:
-    from hwmodels.costs import costs_many
-
-    start_s = time.perf_counter()
-    costs_many(graphs, board, engine)
-    return time.perf_counter() - start_s
+def bench_hwmodels(*, architectures: int = ARCHITECTURES) -> HardwareErrors:
+    """Errors and speed."""
+    return HardwareErrors(rows(), speed(architectures=architectures))
 
 
-def bench_hwmodels(*, architectures: int = ARCHITECTURES) -> dict[str, Any]:
-    """The table as a document."""
-    from hwmodels.fit.held_out import rows
-
-    return {
-        "command": COMMAND,
-        "rows": [{**asdict(row), "met": row.met} for row in rows()],
-        "speed": {**speed(architectures=architectures), "goal_per_second": GOAL_PER_SECOND},
-        "python": platform.python_version(),
-        "machine": platform.machine(),
-    }
-
-
-def table_rows(document: dict[str, Any]) -> list[tuple[str, ...]]:
+def table_rows(found: HardwareErrors) -> list[tuple[str, ...]]:
     """What, points (groups), goal, measured, inside; the speed last."""
-    found = [
+    table = [
         (
-            row["what"],
-            f"{row['points']} ({row['groups']})",
-            "-" if row["goal"] is None else f"{row['goal']:g} {row['unit']}",
-            f"{row['measured']:.2f} {row['unit']}",
-            f"{100 * row['inside']:.1f} %",
+            row.what,
+            f"{row.points} ({row.groups})",
+            "-" if row.goal is None else f"{row.goal:g} {row.unit}",
+            f"{row.measured:.2f} {row.unit}",
+            f"{100 * row.inside:.1f} %",
         )
-        for row in document["rows"]
+        for row in found.rows
     ]
-    figures = document["speed"]
-    return [
-        *found,
-        (
-            "four costs of one architecture, batch, one core",
-            f"{figures['architectures']}",
-            f"{figures['goal_per_second']} /s",
-            f"{figures['costs_per_second']:.0f} /s",
-            "-",
-        ),
-    ]
+    goal, per_second = found.speed.goal_per_second, found.speed.costs_per_second
+    what = "four costs of one architecture, batch, one core"
+    last = (what, f"{found.speed.architectures}", f"{goal} /s", f"{per_second:.0f} /s", "-")
+    return [*table, last]
 
 
 HEADER = ("what", "points (groups)", "goal", "measured", "inside 90 %")
 
 
-def markdown(document: dict[str, Any]) -> str:
+def markdown(found: HardwareErrors) -> str:
     """`results/reference/hwmodels.md`."""
-    lines = [
+    fast = found.speed
+    parts = [
         "# Errors of the hardware models",
-        "",
-        f"Made by `{document['command']}`. Every figure is of held-out points; see",
-        "`hwmodels/fit/held_out.py` for how, and `hwmodels/data/README.md` for their sources.",
+        f"Made by `{COMMAND}`. Every figure is of held-out points; see\n"
+        "`hwmodels/fit/held_out.py` for how, and `hwmodels/data/README.md` for their sources.\n"
         "The share inside the 90 % interval shall be 85-95 %.",
-        "",
-        markdown_table(HEADER, table_rows(document)),
-        "",
+        markdown_table(HEADER, table_rows(found)),
         "## What counts",
-        "",
-        *[f"- {row['what']} (`{row['data']}`): {row['note']}." for row in document["rows"]],
-        "",
+        "\n".join(f"- {row.what} (`{row.data}`): {row.note}." for row in found.rows),
+        f"Speed: {fast.architectures} random architectures of the default space, "
+        f"{fast.layers:.0f} layers on average, not seen before; latency, flash, SRAM and "
+        f"power of a ready graph take {fast.costs_us:.0f} us, fastest of five batches. "
+        f"Making the graph of an architecture takes another {fast.lowering_us:.0f} us and is not "
+        f"in the figure. Python {platform.python_version()} on {platform.machine()}, one core.",
     ]
-    figures = document["speed"]
-    lines += [
-        f"Speed: {figures['architectures']} random architectures of the default space, "
-        f"{figures['layers']:.0f} layers on average, not seen before; latency, flash, SRAM and "
-        f"power of a ready graph take {figures['costs_us']:.0f} us, fastest of five batches. "
-        f"Making the graph of an architecture takes another {figures['lowering_us']:.0f} us and "
-        f"is not in the figure. Python {document['python']} on {document['machine']}, one core.",
-        "",
-    ]
-    return "\n".join(lines)
+    return "\n\n".join(parts) + "\n"

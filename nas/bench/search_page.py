@@ -81,37 +81,31 @@ def search_page(run: RunDir, baseline: RunDir | None = None) -> str:
     split, config = document.split, document.config
     counts = ", ".join(f"{len(people)} {role}" for role, people in split.to_json().items())
     synthetic = "**Synthetic recordings.** " if document.synthetic else ""
-    lines = [
+    parts = [
         "# A search, from recordings to int8 files",
-        "",
         f"    {document.command}",
-        "",
         f"{synthetic}Seed {config.seed}; {counts} people, report people: "
         f"{', '.join(map(markdown_cell, split.report))}. Board {candidates.board}, engine "
         f"{candidates.engine}. {candidates.considered} architectures considered, "
         f"{candidates.evaluated} evaluated. Wall time: {_times(document.time_s)}.",
-        "",
         "MAE in BPM is the mean over people, int8 integer arithmetic; report people were read "
         "once, after everything was chosen. Finalist 1 is the best on search people. Latency, "
         "flash, SRAM and power are estimates.",
-        "",
         finalists_table(run),
-        "",
         "Raw MAE of each report person, by finalist:",
-        "",
         _people_table(run),
     ]
     if baseline is not None:
-        lines += ["", *_baseline_lines(run, baseline)]
+        parts += _baseline_parts(run, baseline)
     versions = ", ".join(f"{name} {value}" for name, value in document.versions.items())
     command = f"ppgnas bench search {run.path}"
     if baseline is not None:
         command += f" --baseline {shlex.quote(str(baseline.path))}"
-    lines += ["", f"Versions: {versions}. Page: `{command} --page FILE`.", ""]
-    return "\n".join(lines)
+    parts.append(f"Versions: {versions}. Page: `{command} --page FILE`.")
+    return "\n\n".join(parts) + "\n"
 
 
-def _baseline_lines(run: RunDir, baseline: RunDir) -> list[str]:
+def _baseline_parts(run: RunDir, baseline: RunDir) -> list[str]:
     ours, theirs = run.candidates(), baseline.candidates()
     if ours.reference_point != theirs.reference_point:
         raise RunError(
@@ -123,14 +117,11 @@ def _baseline_lines(run: RunDir, baseline: RunDir) -> list[str]:
     own = run.document().config.sampler
     return [
         f"## {sampler} as a baseline",
-        "",
         f"    {baseline.document().command}",
-        "",
         f"{theirs.considered} architectures considered, {theirs.evaluated} evaluated. "
         f"Hypervolume of inherited accuracy after the same {both} evaluations: {own} "
         f"{hypervolume_after(ours, both):.4f}, {sampler} {hypervolume_after(theirs, both):.4f}; "
         f"at the end {own} {hypervolume_after(ours, ours.evaluated):.4f} "
         f"({ours.evaluated} evaluations).",
-        "",
         finalists_table(baseline),
     ]

@@ -53,20 +53,16 @@ def windows_for(model: Model, net: QuantizedNet, *, data: str | None, limit: int
         rng = np.random.default_rng(0)
         noise = rng.integers(-128, 128, (limit, *shape[1:])).astype(np.int8)
         return Windows(noise, "noise (the input is no PPG window)")
-    wanted = [data] if data is not None else _own_source(model)
-    for source in wanted:
+    source = data
+    if source is None and model.run is not None:
+        source = model.run.document().config.data
+    if source is not None:
         try:
             return Windows(_cut(net, inputs, source, limit), source)
         except DataError:
             if data is not None:
                 raise
     return Windows(_cut(net, inputs, _SYNTHETIC, limit), _SYNTHETIC)
-
-
-def _own_source(model: Model) -> list[str]:
-    if model.run is None:
-        return []
-    return [model.run.document().config.data]
 
 
 def _cut(net: QuantizedNet, inputs: InputSpec, source: str, limit: int) -> Int8:

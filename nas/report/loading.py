@@ -122,13 +122,6 @@ class RunData:
         return self.document.config.engine
 
 
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise RunError(f"report: {path} cannot be read ({error}); {AGAIN}") from error
-
-
 def _float(text: str | None) -> float:
     try:
         return float(text or "nan")
@@ -138,18 +131,24 @@ def _float(text: str | None) -> float:
 
 def _predictions(path: Path) -> Predictions:
     try:
-        rows = list(csv.DictReader(io.StringIO(_text(path), newline="")))
+        text = path.read_text(encoding="utf-8")
+        rows = list(csv.DictReader(io.StringIO(text, newline="")))
+    except (OSError, UnicodeDecodeError) as error:
+        raise RunError(f"report: {path} cannot be read ({error}); {AGAIN}") from error
     except csv.Error as error:
         raise RunError(f"report: {path} is not CSV ({error}); {AGAIN}") from error
     missing = {"person", "reference_bpm", "bpm"} - set(rows[0] if rows else ())
     if rows and missing:
         raise RunError(f"report: {path} has no column {', '.join(sorted(missing))}; {AGAIN}")
-    reference = np.array([_float(row["reference_bpm"]) for row in rows], dtype=np.float64)
-    bpm = np.array([_float(row["bpm"]) for row in rows], dtype=np.float64)
+
+    def column(key: str) -> NDArray[np.float64]:
+        return np.array([_float(row[key]) for row in rows], dtype=np.float64)
+
+    reference, bpm = column("reference_bpm"), column("bpm")
     good = np.isfinite(reference) & np.isfinite(bpm)
     person = np.array([row["person"] or "" for row in rows], dtype=np.str_)
     further = {
-        key: np.array([_float(row[key]) for row in rows], dtype=np.float64)[good]
+        key: column(key)[good]
         for key in ("bpm_smoothed", "expected_error_bpm", "expected_error_smoothed_bpm")
         if rows and key in rows[0]
     }

@@ -24,12 +24,12 @@ def bench_hwmodels(
     from nas.bench.hwmodels import bench_hwmodels as measure
     from ppgnas.files import write_text_atomic
 
-    document = measure()
+    found = measure()
     path = Path(out)
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_text_atomic(path, markdown(document))
+    write_text_atomic(path, markdown(found))
     if as_json:
-        emit(document)
+        emit(found.to_json())
         return
-    print(text_table(HEADER, table_rows(document)))
+    print(text_table(HEADER, table_rows(found)))
     print(f"\nWhich rows count, and how: {path}")

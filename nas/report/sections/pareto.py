@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -114,20 +114,6 @@ def _mae_range(mae: NDArray[np.float64], finalists: Sequence[Finalist]) -> list[
     return [max(0.0, low - pad), high + pad]
 
 
-def _points(
-    drawn: go.Figure, rows: NDArray[np.float64], column: int, *, name: str, marker: dict[str, Any]
-) -> None:
-    drawn.add_scatter(
-        mode="markers",
-        name=name,
-        x=rows[:, column].astype(np.float32),
-        y=rows[:, 1].astype(np.float32),
-        customdata=rows.astype(np.float32),
-        hovertemplate=_HOVER,
-        marker=marker,
-    )
-
-
 def _arrows(drawn: go.Figure, finalists: Sequence[Finalist], key: str) -> None:
     """What retraining did to each finalist, and its number where it ended."""
     errors = [f.card.search_mae_bpm for f in finalists]
@@ -163,7 +149,7 @@ def _arrows(drawn: go.Figure, finalists: Sequence[Finalist], key: str) -> None:
         )
 
 
-_LOOKS: dict[str, tuple[str, dict[str, Any]]] = {
+_LOOKS: dict[str, tuple[str, dict[str, object]]] = {
     "not evaluated": (
         "does not fit (accuracy not computed)",
         {"color": GREY, "size": 9, "symbol": "line-ns-open", "line": {"width": 1}},
@@ -189,13 +175,21 @@ def _draw_pareto(info: Pareto, key: str, *, synthetic: bool) -> go.Figure:
         yaxis2={"domain": [0.94, 1], "visible": False, "fixedrange": True, "range": [-1, 1]},
     )
     for group, (name, marker) in _LOOKS.items():
-        rows = info.groups[group]
-        if len(rows):
-            _points(drawn, rows, axis.column, name=name, marker=marker)
-            if group == "not evaluated":  # a row of ticks above
-                hover = _HOVER.replace("MAE %{customdata[1]:.2f} BPM (inherited)<br>", "")
-                level = np.zeros(len(rows), dtype=np.float32)
-                drawn.data[-1].update(y=level, yaxis="y2", hovertemplate=hover)
+        rows = info.groups[group].astype(np.float32)
+        if not len(rows):
+            continue
+        drawn.add_scatter(
+            mode="markers",
+            name=name,
+            x=rows[:, axis.column],
+            y=rows[:, 1],
+            customdata=rows,
+            hovertemplate=_HOVER,
+            marker=marker,
+        )
+        if group == "not evaluated":  # a row of ticks above
+            hover = _HOVER.replace("MAE %{customdata[1]:.2f} BPM (inherited)<br>", "")
+            drawn.data[-1].update(y=0 * rows[:, 0], yaxis="y2", hovertemplate=hover)
     if len(axis.front) > 1:
         stairs = np.array(axis.front)
         drawn.add_scatter(
@@ -208,16 +202,8 @@ def _draw_pareto(info: Pareto, key: str, *, synthetic: bool) -> go.Figure:
         )
     _arrows(drawn, info.finalists, key)
     if axis.budget is not None:
-        drawn.add_shape(
-            type="line",
-            xref="x",
-            yref="paper",
-            x0=axis.budget,
-            x1=axis.budget,
-            y0=0,
-            y1=1,
-            line={"color": RED, "width": 2, "dash": "dash"},
-        )
+        drawn.add_vline(x=axis.budget, line={"color": RED, "width": 2, "dash": "dash"})
+        drawn.update_shapes(yref="paper")  # through the ticks above, too
         drawn.add_annotation(
             # annotations on a logarithmic axis are placed by exponent
             x=float(np.log10(axis.budget)) if axis.log else axis.budget,
