@@ -1,8 +1,8 @@
 """Who is one person, whatever the recordings are called.
 
 What shows it, in the order in which it is asked: the same name (`dataset/subject`), the same PPG
-samples, the same reference heart rates, a note (`also_in`) of one that names the other, and
-heart rates that agree at some shift. Names alone do not: they can differ
+samples or a stretch of them, the same reference heart rates, a note (`also_in`) of one that names
+the other, and heart rates that agree at some shift. Names alone do not: they can differ
 (`bidmc_sample/BIDMC_s01182`, `bidmc/BIDMC_01`), and two data sets may both have a subject S1.
 
 Two people at rest can look alike, so heart rates at a shift count only where they move by 5 BPM
@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import combinations
 from pathlib import Path
@@ -21,7 +21,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import signal
+from scipy import ndimage, signal
 
 from ppg.recording import Entry, Recording
 from ppgnas.errors import DataError
@@ -31,6 +31,8 @@ DECIMALS = 2  # labels that differ by less were rounded differently
 SHORTEST = 120  # windows that agree at a shift
 SPREAD_BPM = 5.0
 APART_BPM = 1.0
+STRETCH_S = 4.0  # of PPG samples that are equal to the last bit
+FEWEST_VALUES = 20  # in such a stretch; a drop into zeros looks alike in anybody
 
 Series = NDArray[np.float64]
 
@@ -48,6 +50,44 @@ class OnePerson(NamedTuple):
 
     people: tuple[str, ...]
     links: tuple[Link, ...]
+
+    @property
+    def note(self) -> str:
+        """What is done with them, and why."""
+        left, right, why = self.links[0]
+        more = f", and {len(self.links) - 1} more pairs" if len(self.links) > 1 else ""
+        return (
+            f"{' and '.join(self.people)} are one person ({left.name} and {right.name} have "
+            f"{why}{more}): they count as {self.people[0]} and stay in one part."
+        )
+
+
+class United(NamedTuple):
+    """Recordings in which a person has one name, and the other names that people had."""
+
+    recordings: list[Recording]
+    groups: list[OnePerson]
+
+    @property
+    def also(self) -> dict[str, tuple[str, ...]]:
+        """Their other names, by the name that they keep."""
+        return {group.people[0]: group.people[1:] for group in self.groups}
+
+
+def united(recordings: Sequence[Recording]) -> United:
+    """Give people who stand under several names the first of them; `also_in` holds the others."""
+    groups = one_person_groups(recordings)
+    group_of = {person: group.people for group in groups for person in group.people}
+
+    def renamed(recording: Recording) -> Recording:
+        people = group_of.get(recording.person)
+        if people is None:
+            return recording
+        dataset, subject = people[0].split("/", 1)
+        also = (*recording.also_in, *people[1:])
+        return replace(recording, dataset=dataset, subject=subject, also_in=also)
+
+    return United([renamed(recording) for recording in recordings], groups)
 
 
 def one_person_groups(recordings: Sequence[Recording]) -> list[OnePerson]:
@@ -103,7 +143,7 @@ def known_people(
         `dataset/subject` of the recordings, sorted.
     """
     known = set(people)
-    names = _Names({person.split("/", 1)[-1] for person in known}, set(notes))
+    names = _Names({person.split("/", 1)[-1] for person in known} | known, set(notes))
     return sorted(
         {r.person for r in recordings if r.person in known or _note(names, _names_of(r))}
     )
@@ -218,6 +258,26 @@ class _Traits:
         return hashlib.sha256(np.ascontiguousarray(self.recording.ppg).tobytes()).digest()
 
     @cached_property
+    def stretches(self) -> frozenset[bytes]:
+        """Stretches of the first channel that begin at their one highest sample.
+
+        Where a stretch begins depends on its samples alone, so that a recording that was cut
+        elsewhere has the same ones.
+        """
+        trace = np.ascontiguousarray(self.recording.ppg[:, 0])
+        count = round(STRETCH_S * self.recording.ppg_hz)
+        if len(trace) <= count:
+            return frozenset()
+        after = ndimage.maximum_filter1d(trace, count, origin=-(count // 2))  # from each on
+        starts = np.flatnonzero(trace[:-count] > after[1 : len(trace) - count + 1])
+        found = (trace[start : start + count] for start in starts)
+        return frozenset(
+            hashlib.sha256(stretch.tobytes()).digest()
+            for stretch in found
+            if len(np.unique(stretch)) >= FEWEST_VALUES
+        )
+
+    @cached_property
     def rates(self) -> bytes | None:
         """The reference heart rates; None where they are too few or too flat to tell."""
         rates = np.round(self.recording.hr_bpm[self.recording.valid], DECIMALS)
@@ -234,7 +294,7 @@ class _Traits:
 
 
 def _names_of(recording: Recording) -> _Names:
-    return _Names({recording.subject, recording.name}, set(recording.also_in))
+    return _Names({recording.subject, recording.name, recording.person}, set(recording.also_in))
 
 
 def _note(left: _Names, right: _Names) -> str | None:
@@ -249,6 +309,8 @@ def _why(left: _Traits, right: _Traits) -> str | None:
         return "the same name"
     if left.samples == right.samples:
         return "the same PPG samples"
+    if not left.stretches.isdisjoint(right.stretches):
+        return f"the same PPG samples for {STRETCH_S:.0f} s or more"
     if left.rates is not None and left.rates == right.rates:
         return "the same reference heart rates"
     if _note(left.names, right.names) is not None:

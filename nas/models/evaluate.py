@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from nas.models.names import Model, ModelError
 from nas.models.readout import decoding_of
-from ppg.identity import known_people
+from ppg.identity import known_people, united
 from ppg.people import metrics
 from ppg.people.split import UNMAPPED
 from ppg.readout.smoothing import Smoothing
@@ -58,6 +58,7 @@ class Evaluation(Shown):
         expected_error_bpm, expected_error_smoothed_bpm: what the network itself expects, mean over
             people; None for a network that was never calibrated.
         synthetic: whether any recording is generated.
+        one_person: other names that people have in the recordings, by the name they count under.
     """
 
     windows: int
@@ -76,6 +77,7 @@ class Evaluation(Shown):
     expected_error_bpm: float | None
     expected_error_smoothed_bpm: float | None
     synthetic: bool
+    one_person: dict[str, tuple[str, ...]]
 
     def to_json(self) -> dict[str, Any]:
         """The document of `ppgnas evaluate --json`."""
@@ -105,6 +107,10 @@ class Evaluation(Shown):
                 "nothing about others. Their role is shown with them, and `unseen` leaves them "
                 "out."
             )
+        notes += [
+            f"{' and '.join((name, *also))} are one person by their recordings, and count as one."
+            for name, also in self.one_person.items()
+        ]
         unmapped = sorted({data_set_of(person) for person in self.people} & UNMAPPED)
         if unmapped:
             notes.append(
@@ -149,6 +155,8 @@ def evaluate(
     from distill.evaluation import predict_windows
 
     check_file(file)
+    one = united(recordings)
+    recordings = one.recordings
     decoding = decoding_of(model.card())
     read = predict_windows(
         model.net(),
@@ -188,15 +196,23 @@ def evaluate(
         expected_error_bpm=raw,
         expected_error_smoothed_bpm=smoothed,
         synthetic=any(recording.synthetic for recording in recordings),
+        one_person=one.also,
     )
 
 
 def _split_of(model: Model) -> Mapping[str, Sequence[str]]:
-    """Who trained, ranked and was reported on; empty where nobody knows, as of a bare file."""
-    if model.run is not None:
-        return model.run.document().split.to_json()
-    card = model.card()
-    return {} if card is None or card.split is None else card.split.to_json()
+    """Who trained, ranked and was reported on, under all of their names.
+
+    Empty where nobody knows, as of a bare file.
+    """
+    document = model.card() if model.run is None else model.run.document()
+    if document is None or document.split is None:
+        return {}
+    also = document.one_person or {}
+    return {
+        part: [name for person in people for name in (person, *also.get(person, ()))]
+        for part, people in document.split.to_json().items()
+    }
 
 
 def _roles(

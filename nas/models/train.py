@@ -105,6 +105,7 @@ def train_model(
         command=command,
         training=asdict(config),
         split=people.split,
+        one_person=people.one_person,
         fingerprint=people.fingerprint,
         search_mae_bpm=SearchErrors(retrained_int8=float(result.search_mae_bpm)),
     )

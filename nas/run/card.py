@@ -148,7 +148,8 @@ class Origin:
 
     Attributes:
         finalist: its number in a run.
-        command, training, split, fingerprint: of `ppgnas train`.
+        command, training, split, one_person, fingerprint: of `ppgnas train`; see
+            `nas.run.people.People`.
         search_mae_bpm: errors on search people, in int8.
     """
 
@@ -156,6 +157,7 @@ class Origin:
     command: str | None = None
     training: dict[str, str | Number | None] | None = None
     split: Split | None = None
+    one_person: dict[str, tuple[str, ...]] | None = None
     fingerprint: str | None = None
     search_mae_bpm: SearchErrors
 

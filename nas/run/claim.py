@@ -89,6 +89,7 @@ def claim(
         recordings=len(people.recordings),
         people=len({recording.person for recording in people.recordings}),
         split=people.split,
+        one_person=people.one_person,
         smoothing=fit_transitions(people.train),
         versions=versions(),
     )

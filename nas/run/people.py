@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from nas.run.config import SYNTHETIC, TrainConfig
-from ppg.identity import shared_people
+from ppg.identity import United, shared_people, united
 from ppg.loaders.registry import read_folder, unread_beside
 from ppg.npz import folder as npz
 from ppg.people.split import Split, draw_split, read_split, split_before_report
@@ -25,6 +25,7 @@ class People:
         train, search, report: their recordings.
         fingerprint: of all recordings, split or not.
         notes: what a user should know about who is used, in sentences.
+        one_person: other names that people have in the data, by the name that they are used by.
     """
 
     split: Split
@@ -33,6 +34,7 @@ class People:
     report: list[Recording]
     fingerprint: str
     notes: tuple[str, ...] = ()
+    one_person: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def recordings(self) -> list[Recording]:
@@ -112,20 +114,23 @@ def _divided(
     further: list[Recording],
     notes: list[str],
 ) -> People:
+    # Nobody is in both folders (`_check_apart`).
+    (recordings, groups), (further, others) = united(recordings), united(further)
+    everything = United([*recordings, *further], [*groups, *others])
     if config.report_data is not None:
         split = split_before_report(recordings, further, seed=config.seed)
     elif config.split is not None:
-        split = read_split(Path(config.split), recordings)
+        split = read_split(Path(config.split), recordings, also=everything.also)
     else:
         split = draw_split(recordings, seed=config.seed, report_from=config.report_from)
-    everything = [*recordings, *further]
     return People(
         split=split,
-        train=split.select(everything, "train"),
-        search=split.select(everything, "search"),
-        report=split.select(everything, "report"),
-        fingerprint=npz.fingerprint(everything),
-        notes=tuple(notes),
+        train=split.select(everything.recordings, "train"),
+        search=split.select(everything.recordings, "search"),
+        report=split.select(everything.recordings, "report"),
+        fingerprint=npz.fingerprint(everything.recordings),
+        notes=(*notes, *(group.note for group in everything.groups)),
+        one_person=everything.also,
     )
 
 

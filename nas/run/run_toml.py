@@ -31,6 +31,8 @@ class RunDocument:
             None in a run of an older version, as is `smoothing`.
         recordings, people: their numbers.
         split: who is where.
+        one_person: other names of people in the data, see `nas.run.people.People`; None in a run
+            of an older version, which did not look for them.
         smoothing: how heart rate moves, from training people.
         versions: of what the result depends on.
         time_s: seconds by phase.
@@ -50,6 +52,7 @@ class RunDocument:
     front_end: str | None = None
     recipe: str | None = None
     smoothing: Transitions | None = None
+    one_person: dict[str, tuple[str, ...]] | None = None
     time_s: dict[str, float] = field(default_factory=dict)
     finished: str | None = None
 
@@ -78,6 +81,8 @@ class RunDocument:
             "people": self.people,
         }
         tables["split"] = {**self.split.to_json()}
+        if self.one_person is not None:
+            tables["one_person"] = {name: [*also] for name, also in self.one_person.items()}
         if self.smoothing is not None:
             tables["smoothing"] = {**self.smoothing.to_json()}
         tables |= {"versions": {**self.versions}, "time_s": {**self.time_s}}

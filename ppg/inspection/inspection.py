@@ -138,7 +138,8 @@ def inspect(recordings: Sequence[Recording], *, seed: int = 0, unread: str = "")
     for left, right, why in links:
         message = (
             f"{left.dataset}/{left.name} ({left.person}) and {right.dataset}/{right.name} "
-            f"({right.person}) have {why}: give both one subject, or leave one out"
+            f"({right.person}) have {why}: they count as one person; give both one "
+            "subject, or leave one out"
         )
         shared.append(Caution(None, "one person twice", message))
     return Inspection(npz.fingerprint(recordings), dict(sorted(sets.items())), rows, shared + own)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -165,16 +165,22 @@ def split_before_report(
     return Split(tuple(train), tuple(search), tuple(report))
 
 
-def read_split(path: Path, recordings: Iterable[Recording] | None = None) -> Split:
+def read_split(
+    path: Path,
+    recordings: Iterable[Recording] | None = None,
+    *,
+    also: Mapping[str, tuple[str, ...]] | None = None,
+) -> Split:
     """Read `{"train": [...], "search": [...], "report": [...]}`; people not listed are left out.
 
     Args:
         path: a JSON file; people are `dataset/subject`.
         recordings: if given, each listed person must have one with a usable window.
+        also: other names of people, see `ppg.identity.United`; the split has none of them.
 
     Raises:
         DataError: the file is missing or malformed, a part is missing or empty, a person stands
-            in two parts or is unknown.
+            in two parts, under one name or several, or is unknown.
     """
     try:
         document: Any = json.loads(path.read_text(encoding="utf-8"))
@@ -192,17 +198,43 @@ def read_split(path: Path, recordings: Iterable[Recording] | None = None) -> Spl
             raise DataError(f"{path}: {part} is {people!r:.60}; allowed: a list of people.")
     try:
         split = Split(**{part: tuple(document[part]) for part in PARTS})
+        split = _united(split, also or {})
     except DataError as error:
         raise DataError(f"{path}: {error}") from error
     if recordings is not None:
         known = people_of(recordings)
-        unknown = [p for part in PARTS for p in document[part] if p not in set(known)]
+        unknown = [p for part in PARTS for p in getattr(split, part) if p not in set(known)]
         if unknown:
             raise DataError(
                 f"{path}: unknown people {', '.join(unknown)}; the data hold "
                 f"{', '.join(known) or 'nobody'}. Names are dataset/subject."
             )
     return split
+
+
+def _united(split: Split, also: Mapping[str, tuple[str, ...]]) -> Split:
+    """The split with one name a person.
+
+    Raises:
+        DataError: a person is in two parts under two names.
+    """
+    name_of = {other: name for name, others in also.items() for other in others}
+    placed: dict[str, tuple[str, Part]] = {}
+    for part in PARTS:
+        for person in getattr(split, part):
+            first, where = placed.setdefault(name_of.get(person, person), (person, part))
+            if where != part:
+                raise DataError(
+                    f"split: {first!r} is in {where} and {person!r} in {part}, and their "
+                    "recordings show that they are one person (`ppgnas data inspect` says how). "
+                    "Put both into one part."
+                )
+    return Split(
+        **{
+            part: tuple(name for name, (_, where) in placed.items() if where == part)
+            for part in PARTS
+        }
+    )
 
 
 _LISTS = "exactly the lists " + ", ".join(PARTS)

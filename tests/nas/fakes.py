@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from deploy.integers.quantized import QuantizedNet, quantize
 from distill.evaluation import Retrained
 from nas.run.progress import Tick
 from ppg.npz.folder import write_recording
+from ppg.recording import Recording
 from ppg.synthetic.recordings import synthesize
 from search_spaces.arch import Arch
 from search_spaces.lower import lower
@@ -100,3 +102,39 @@ def write_people(folder: Path, *, people: int = 6, minutes: float = 0.5) -> Path
     for recording in synthesize(people=people, minutes=minutes, seed=3):
         write_recording(folder / "synthetic" / f"{recording.subject}.npz", recording)
     return folder
+
+
+def halves(recording: Recording, *, overlap_s: float = 20.0) -> tuple[Recording, Recording]:
+    """The first and the last part of a recording, which overlap, as of two people."""
+    middle_s, end_s = recording.duration_s / 2, recording.duration_s
+    first = _part(recording, 0.0, middle_s + overlap_s / 2, f"{recording.subject}-first")
+    return first, _part(recording, middle_s - overlap_s / 2, end_s, f"zz-{recording.subject}")
+
+
+def _part(recording: Recording, start_s: float, end_s: float, subject: str) -> Recording:
+    assert recording.acc is not None and recording.acc_hz is not None
+    ppg, acc = (
+        slice(round(start_s * hz), round(end_s * hz))
+        for hz in (recording.ppg_hz, recording.acc_hz)
+    )
+    inside = (recording.window_start_s >= start_s) & (recording.window_start_s + 8 <= end_s)
+    return replace(
+        recording,
+        subject=subject,
+        name=subject,
+        ppg=recording.ppg[ppg],
+        acc=recording.acc[acc],
+        window_start_s=recording.window_start_s[inside] - start_s,
+        hr_bpm=recording.hr_bpm[inside],
+        valid=recording.valid[inside],
+        activity=recording.activity[inside],
+    )
+
+
+def write_one_person_twice(folder: Path) -> tuple[str, str]:
+    """Four people and a fifth in two overlapping recordings; the two names of the fifth."""
+    *others, cut = synthesize(people=5, minutes=1.0, seed=3)
+    both = halves(cut)
+    for recording in (*others, *both):
+        write_recording(folder / "synthetic" / f"{recording.name}.npz", recording)
+    return both[0].person, both[1].person

@@ -18,6 +18,7 @@ from nas.run.config import TrainingChoice, check_choice, teacher_file
 from nas.run.people import read_source
 from ppg.augment.bank import PREPARATION
 from ppg.baselines.registry import BASELINES, baseline
+from ppg.identity import united
 from ppg.npz.folder import fingerprint
 from ppg.people.protocols import FOLDS, Protocol, protocol
 from ppg.recording import Recording
@@ -115,8 +116,8 @@ def network_of(name: str) -> Arch | None:
 def read_for(config: RecordsConfig, arch: Arch | None, say: Say = _nothing) -> list[Recording]:
     """The recordings of the protocol on the clock that is asked for.
 
-    Where the network reads acceleration and the protocol takes all data sets, recordings without
-    it are left out, and `say` is told.
+    One person under several names is one. Where the network reads acceleration and the protocol
+    takes all data sets, recordings without it are left out. `say` is told of both.
 
     Raises:
         DataError: none of them is there, or a data set that was named lacks acceleration.
@@ -124,7 +125,9 @@ def read_for(config: RecordsConfig, arch: Arch | None, say: Say = _nothing) -> l
     recordings = read_source(config.data, seed=0)
     if config.clock == "published":
         recordings = [recording.with_lag(0.0) for recording in recordings]
-    recordings = config.rules.select(recordings)
+    recordings, groups = united(config.rules.select(recordings))
+    for group in groups:
+        say(group.note)
     if arch is None or arch.acceleration:
         having = [recording for recording in recordings if recording.acc is not None]
         lost = {r.dataset for r in recordings} - {r.dataset for r in having}

@@ -11,7 +11,7 @@ from nas.report.page import Section, section
 from nas.run.units import format_duration
 
 # Shown on their own, above the rest of run.toml.
-_OWN = {"split", "versions", "time_s"}
+_OWN = {"split", "one_person", "versions", "time_s"}
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from nas.bench.records.jobs import (
     is_done,
     network_of,
     plan_jobs,
+    read_for,
 )
 from nas.bench.records.record import Errors, Identity, PersonErrors, Record
 from nas.bench.records.run import run_job, run_jobs
@@ -31,7 +32,7 @@ from ppg.npz.folder import read_folder, read_recording, write_recording
 from ppgnas.errors import DataError, RunError
 from ppgnas.files import write_json_atomic
 from search_spaces.published import published
-from tests.nas.fakes import write_people
+from tests.nas.fakes import write_one_person_twice, write_people
 
 
 @pytest.fixture(scope="module")
@@ -66,6 +67,19 @@ def test_every_fold_and_seed_is_a_job(data: str, tmp_path: Path) -> None:
     assert [(job.fold, job.seed) for job in jobs] == [(0, 0), (1, 0), (0, 1), (1, 1)]
     assert len({job.out for job in jobs}) == 4
     assert len(plan_jobs(config(data, network="baseline:wiener"), tmp_path)) == 2  # no seeds
+
+
+def test_one_person_under_two_names_is_in_one_fold(tmp_path: Path) -> None:
+    name, other = write_one_person_twice(tmp_path)
+    told: list[str] = []
+    loso = config(str(tmp_path), protocol="loso")
+    jobs = plan_jobs(loso, tmp_path / "out", told.append)
+    assert {job.identity.fold for job in jobs} == {
+        person.replace("/", "_") for person in (*(f"synthetic/s3p0{n}" for n in range(4)), name)
+    }
+    assert len(told) == 1 and told[0].startswith(f"{name} and {other} are one person")
+    for fold in loso.rules.folds(read_for(loso, jobs[0].arch), 0):
+        assert other not in (*fold.split.train, *fold.split.search, *fold.split.report)
 
 
 def test_what_is_done_is_not_done_again(data: str, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from io import StringIO
 from pathlib import Path
 
 import pytest
@@ -13,12 +14,12 @@ from nas.models.names import ModelError, find_model
 from nas.models.train import train_model
 from nas.run.config import ConfigError, TrainConfig
 from nas.run.people import People
-from nas.run.progress import Progress, Silent
+from nas.run.progress import Lines, Progress, Silent
 from ppg.windows import InputSpec
 from ppgnas.errors import DataError, ExportError, RunError
 from search_spaces.arch import Arch
 from search_spaces.published import published
-from tests.nas.fakes import fake_net, write_people
+from tests.nas.fakes import fake_net, write_one_person_twice, write_people
 
 ARCH = published("small")
 
@@ -56,6 +57,23 @@ def test_the_folder_is_a_model(model: Path) -> None:
     assert card.split is not None and set(card.report.people) == set(card.split.report)
     assert card.synthetic is True and card.smoothing and card.confidence["raw"]
     assert [p.name for p in model.parent.iterdir() if p.name.startswith(".")] == []
+
+
+def test_a_card_says_who_is_one_person(tmp_path: Path) -> None:
+    name, other = write_one_person_twice(tmp_path / "data")
+    told = StringIO()
+    card = train_model(
+        ARCH,
+        TrainConfig(data=str(tmp_path / "data")),
+        tmp_path / "model",
+        command="ppgnas train",
+        progress=Lines(told),
+        train=train_nothing,
+    )
+    assert card.one_person == {name: (other,)}
+    assert f"{name} and {other} are one person" in told.getvalue()
+    read = find_model(str(tmp_path / "model")).card()
+    assert read is not None and read.one_person == card.one_person
 
 
 def test_its_files_are_handed_out(model: Path, tmp_path: Path) -> None:

@@ -224,6 +224,27 @@ def test_one_person_under_two_names() -> None:
     assert len(found.people) == 3 and len(found.links) == 2
 
 
+def test_a_stretch_of_equal_samples_tells_one_person() -> None:
+    first, other = _recording(seed=1), _recording(seed=2)
+    for recording in (first, other):  # falls into zeros, as anybody's
+        recording.ppg[3000:4000] = 0
+    short = replace(
+        first,
+        subject="x",
+        name="y",
+        ppg=first.ppg[10_007:11_000],
+        acc=None,
+        acc_hz=None,
+        window_start_s=first.window_start_s[:6],
+        hr_bpm=first.hr_bpm[:6],
+        valid=first.valid[:6],
+        activity=first.activity[:6],
+    )
+    (found,) = one_person_groups([other, first, short])
+    assert found.people == ("lab/p1", "lab/x")
+    assert found.links[0].why == "the same PPG samples for 4 s or more"
+
+
 def test_trace_distance_by_hand() -> None:
     rng = np.random.default_rng(0)
     trace = 80 + np.cumsum(rng.normal(size=400))
