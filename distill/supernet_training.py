@@ -129,12 +129,10 @@ def _fit(
     )
 
 
-def draw_networks(
-    space: SearchSpace, rng: random.Random, *, accept: Accept, count: int = RANDOM_NETWORKS
-) -> list[Arch]:
+def draw_networks(space: SearchSpace, rng: random.Random, *, accept: Accept) -> list[Arch]:
     """Random acceptable networks, most of them with acceleration where the space has both."""
     drawn: list[Arch] = []
-    for _ in range(count):
+    for _ in range(RANDOM_NETWORKS):
         plain = rng.random() < PPG_ONLY_SHARE
         for _ in range(TRIES):
             arch = space.sample(rng)

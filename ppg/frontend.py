@@ -40,12 +40,10 @@ class Stream:
         ppg: `(samples, channels)` float32, each channel scaled to unit spread over the recording
             (a gain only; windows are normalised again); 0 for a channel that carries nothing.
         acc: `(samples, 3)` float32 in g, or None.
-        hz: rate of both.
     """
 
     ppg: NDArray[np.float32]
     acc: NDArray[np.float32] | None
-    hz: float
 
 
 def band_sections(hz: float, *, slope: bool) -> NDArray[np.float64]:
@@ -116,7 +114,7 @@ def stream(recording: Recording, *, hz: float, slope: bool = True) -> Stream:
     if recording.acc is not None and recording.acc_hz is not None:
         filtered = band_pass(recording.acc, recording.acc_hz)
         acc = interpolate(filtered, recording.acc_hz, at_s).astype(np.float32)
-    return Stream((ppg / gain).astype(np.float32), acc, hz)
+    return Stream((ppg / gain).astype(np.float32), acc)
 
 
 def normalise_ppg(

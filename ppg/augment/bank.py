@@ -155,39 +155,31 @@ class TrainingBank:
         trace[composed:] = normalise_ppg(
             _gather(self._ppg, position[composed:]), weights[composed:]
         )
+        pulse = _mix(_unit(_gather(self._pulse, position[:composed])), weights[:composed])
+        donor = _pick(rng, self._cumulative_people, composed)
+        speed = _speeds(rng, COMPOSED_STRETCH, composed)
         moving = position.copy()  # where the acceleration is read
-        if composed:
-            pulse = _mix(_unit(_gather(self._pulse, position[:composed])), weights[:composed])
-            donor = _pick(rng, self._cumulative_people, composed)
-            speed = _speeds(rng, COMPOSED_STRETCH, composed)
-            moving[:composed], _, _ = self._place(
-                donor, speed, np.zeros(composed), rate_hz=rate_hz
-            )
-            rest = self._rests(rng, moving[:composed], mix=how.mix_channels)
-            trace[:composed] = _unit(_unit(pulse) + rest)
-        if how.noise > 0:
-            sigma = how.noise * rng.random((count, 1), dtype=np.float32) ** 2
-            trace = trace + sigma * rng.standard_normal(trace.shape, dtype=np.float32)
+        moving[:composed], _, _ = self._place(donor, speed, np.zeros(composed), rate_hz=rate_hz)
+        rest = self._rests(rng, moving[:composed], mix=how.mix_channels)
+        trace[:composed] = _unit(_unit(pulse) + rest)
+        sigma = how.noise * rng.random((count, 1), dtype=np.float32) ** 2
+        trace = trace + sigma * rng.standard_normal(trace.shape, dtype=np.float32)
         acc = _gather(self._acc, moving)
-        if how.foreign_motion > 0:
-            calm = np.sqrt((acc**2).mean(axis=(1, 2))) < CALM_G
-            moved = np.flatnonzero(calm & (rng.random(count) < how.foreign_motion))
-            acc[moved] = acc[rng.integers(0, count, len(moved))]
-        if how.artefact > 0:
-            disturbed = np.flatnonzero(rng.random(count) < how.artefact)
-            strength = ARTEFACT_MAX * rng.random((len(disturbed), 1), dtype=np.float32) ** 2
-            trace[disturbed] += strength * artefacts(rng, acc[disturbed])
+        calm = np.sqrt((acc**2).mean(axis=(1, 2))) < CALM_G
+        moved = np.flatnonzero(calm & (rng.random(count) < how.foreign_motion))
+        acc[moved] = acc[rng.integers(0, count, len(moved))]
+        disturbed = np.flatnonzero(rng.random(count) < how.artefact)
+        strength = ARTEFACT_MAX * rng.random((len(disturbed), 1), dtype=np.float32) ** 2
+        trace[disturbed] += strength * artefacts(rng, acc[disturbed])
         trace = _vary_sensor(rng, trace, how, rate_hz=rate_hz)
         if not self.acceleration:
             return trace[:, None].astype(np.float32), hr_bpm
         if how.rotate_acc:
             acc = np.einsum("wtc,wcd->wtd", acc, rotations(rng, count))
-        if how.acc_gain > 0:
-            gain = np.exp(rng.uniform(-how.acc_gain, how.acc_gain, (count, 1, 1)))
-            acc = acc * gain.astype(np.float32)
-        if how.acc_noise_g > 0:
-            sigma = how.acc_noise_g * rng.random((count, 1, 1), dtype=np.float32) ** 2
-            acc = acc + sigma * rng.standard_normal(acc.shape, dtype=np.float32)
+        gain = np.exp(rng.uniform(-how.acc_gain, how.acc_gain, (count, 1, 1)))
+        sigma = how.acc_noise_g * rng.random((count, 1, 1), dtype=np.float32) ** 2
+        acc = acc * gain.astype(np.float32)
+        acc = acc + sigma * rng.standard_normal(acc.shape, dtype=np.float32)
         axes = normalise_acc(acc).transpose(0, 2, 1)
         return np.concatenate([trace[:, None], axes], axis=1, dtype=np.float32), hr_bpm
 
@@ -274,12 +266,9 @@ def _vary_sensor(
     rng: np.random.Generator, trace: NDArray[np.float32], how: Augmentation, *, rate_hz: int
 ) -> NDArray[np.float32]:
     """Another sensor, and the normalisation of a window after it."""
-    if how.bend > 0:
-        trace = bend(rng, _unit(trace), largest=how.bend)
-    if how.tilt > 0:
-        trace = tilt(rng, trace, rate_hz=rate_hz, largest=how.tilt)
-    if how.polarity > 0:
-        trace = polarity(rng, trace, share=how.polarity)
+    trace = bend(rng, _unit(trace), largest=how.bend)
+    trace = tilt(rng, trace, rate_hz=rate_hz, largest=how.tilt)
+    trace = polarity(rng, trace, share=how.polarity)
     return np.clip(_unit(trace), -PPG_CLIP, PPG_CLIP)
 
 

@@ -22,6 +22,7 @@ from ppg.windows import WindowSet
 from ppgnas.errors import DataError
 
 Series = NDArray[np.float64]
+LEVEL, DRAWS = 0.9, 4000  # of an interval
 
 
 def person_weights(person: ArrayLike) -> Series:
@@ -56,22 +57,17 @@ def mean_mae(by_person: dict[str, float]) -> float:
     return float(np.mean(list(by_person.values())))
 
 
-def bootstrap_mean(
-    values: ArrayLike, *, level: float = 0.9, draws: int = 4000, seed: int = 0
-) -> tuple[float, float]:
-    """Percentile interval of the mean of `values` `(people,)` when people are drawn anew.
+def bootstrap_mean(values: ArrayLike) -> tuple[float, float]:
+    """90 % percentile interval of the mean of `values` `(people,)` when people are drawn anew.
 
     One person gives an interval of no width: nothing is known about other people then.
 
     Raises:
-        DataError: no person, a value that is not finite, or `level` outside (0, 1).
+        DataError: no person, or a value that is not finite.
     """
     row = _finite("values", values)
-    if not 0 < level < 1:
-        raise DataError(f"metrics: level is {level}; allowed: above 0 and below 1.")
-    rng = np.random.default_rng(seed)
-    means = row[rng.integers(0, len(row), (draws, len(row)))].mean(axis=1)  # (draws,)
-    low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
+    drawn = np.random.default_rng(0).integers(0, len(row), (DRAWS, len(row)))
+    low, high = np.quantile(row[drawn].mean(axis=1), [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return float(low), float(high)
 
 

@@ -112,15 +112,13 @@ def test_bootstrap_agrees_with_the_normal_interval_for_many_people() -> None:
     half = 1.6449 * values.std() / np.sqrt(len(values))
     assert low == pytest.approx(values.mean() - half, abs=0.02)
     assert high == pytest.approx(values.mean() + half, abs=0.02)
-    wide = bootstrap_mean(values, level=0.99)
-    assert wide[0] < low < high < wide[1]
 
 
 def test_bootstrap_covers_the_truth_about_as_often_as_it_says() -> None:
     rng = np.random.default_rng(2)
     hits = 0
     for _ in range(200):
-        low, high = bootstrap_mean(rng.normal(4, 2, 25), draws=500)
+        low, high = bootstrap_mean(rng.normal(4, 2, 25))
         hits += low <= 4 <= high
     assert 0.80 <= hits / 200 <= 0.96
 
@@ -131,7 +129,6 @@ def test_bootstrap_of_two_people_by_enumeration() -> None:
     assert bootstrap_mean([3.0]) == (3.0, 3.0)
     values = [1.0, 2.0, 4.0]
     assert bootstrap_mean(values) == bootstrap_mean(values)
-    assert bootstrap_mean(np.arange(50), seed=1) != bootstrap_mean(np.arange(50), seed=2)
 
 
 def test_summary_is_the_report_block() -> None:
@@ -210,7 +207,6 @@ def test_bad_input() -> None:
     assert "a person is 4 or 4; allowed: 0 to 3" in text
     assert "a name stands twice" in _message(lambda: mae_by_person([60], [6], [0], ["a", "a"]))
     assert "reference heart rate is 0" in _message(lambda: _of([0.0], [60], [0], ["a"]))
-    assert "level is 90" in _message(lambda: bootstrap_mean([1.0], level=90))
     assert "values has the shape (0,)" in _message(lambda: bootstrap_mean([]))
 
 
