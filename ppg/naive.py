@@ -76,10 +76,9 @@ def still(recording: Recording, start_s: NDArray[np.float64]) -> NDArray[np.bool
     if recording.acc is None or recording.acc_hz is None:
         return None
     size = np.linalg.norm(recording.acc.astype(np.float64), axis=1)
-    sums = np.concatenate([[0.0], np.cumsum(size)])
-    squares = np.concatenate([[0.0], np.cumsum(size**2)])
-    first = np.clip(np.rint(start_s * recording.acc_hz).astype(np.int64), 0, len(size))
-    last = np.clip(np.rint((start_s + WINDOW_S) * recording.acc_hz).astype(np.int64), 0, len(size))
+    sums, squares = (np.r_[0.0, np.cumsum(part)] for part in (size, size**2))
+    edges = np.rint(np.stack([start_s, start_s + WINDOW_S]) * recording.acc_hz).astype(np.int64)
+    first, last = np.clip(edges, 0, len(size))
     count = np.maximum(last - first, 1)
     mean = (sums[last] - sums[first]) / count
     spread = np.sqrt(np.maximum((squares[last] - squares[first]) / count - mean**2, 0))

@@ -44,17 +44,28 @@ def median_acc_g(recording: Recording) -> float | None:
     return float(np.median(np.linalg.norm(recording.acc, axis=1)))
 
 
-def check_durations(where: str, recording: Recording, *, truncated: bool = False) -> None:
-    """Refuse PPG and acceleration that cannot both have the rates that they are said to have.
+def check_signals(where: str, recording: Recording, *, truncated: bool = False) -> None:
+    """Refuse an acceleration that is not in g, and rates that cannot both be what they are said.
 
     Args:
         where: the file, for the message.
-        recording: with both.
-        truncated: allow that one of them ends early, but not that their rates are swapped.
+        recording: as it was read.
+        truncated: allow that one signal ends early, but not that their rates are swapped.
 
     Raises:
-        DataError: they last differently long; says so if their rates look swapped.
+        DataError: they last differently long, and whether their rates look swapped; or the median
+            size of the acceleration is above 4, and which unit it may be.
     """
+    _check_durations(where, recording, truncated=truncated)
+    median = median_acc_g(recording)
+    if median is not None and median > LARGEST_ACC_G:
+        raise DataError(
+            f"{where}: the median size of the acceleration is {median:.4g}; allowed: g, so about "
+            f"1 and at most {LARGEST_ACC_G:g}. {unit_guess(median)}"
+        )
+
+
+def _check_durations(where: str, recording: Recording, *, truncated: bool) -> None:
     apart = apart_s(recording)
     if apart is None or recording.acc is None or recording.acc_hz is None:
         return
@@ -72,21 +83,6 @@ def check_durations(where: str, recording: Recording, *, truncated: bool = False
             if swapped
             else "Check both rates, and that the file is whole."
         )
-    )
-
-
-def check_unit(where: str, recording: Recording) -> None:
-    """Refuse an acceleration that is not in g.
-
-    Raises:
-        DataError: its median size is above 4; says which unit it may be.
-    """
-    median = median_acc_g(recording)
-    if median is None or median <= LARGEST_ACC_G:
-        return
-    raise DataError(
-        f"{where}: the median size of the acceleration is {median:.4g}; allowed: g, so about 1 "
-        f"and at most {LARGEST_ACC_G:g}. {unit_guess(median)}"
     )
 
 

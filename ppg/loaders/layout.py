@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ppg.plausible import HR_RANGE_BPM, check_durations, check_unit, heart_rate_guess, not_finite
+from ppg.plausible import HR_RANGE_BPM, check_signals, heart_rate_guess, not_finite
 from ppg.recording import Recording
 from ppgnas.errors import DataError
 from ppgnas.task import STRIDE_S, WINDOW_S
@@ -125,8 +125,7 @@ def checked(path: Path, recording: Recording, *, labelled: bool = True) -> Recor
             f"{path}: none of the {len(bpm)} reference heart rates is within {HR_RANGE_BPM[0]:g} "
             f"to {HR_RANGE_BPM[1]:g} BPM; their median is {median:.4g}. {heart_rate_guess(median)}"
         )
-    check_durations(str(path), recording)
-    check_unit(str(path), recording)
+    check_signals(str(path), recording)
     return replace(recording, valid=good)
 
 

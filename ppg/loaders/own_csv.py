@@ -153,15 +153,15 @@ def read_csv(
         if acc_rate_hz:
             series = _Series(series.time_s + begin_s, series.values)
         gaps += _gaps(series, origin_s)
-        acc = _even(series, acc_hz, origin_s, end_s, source, "acceleration") / acc_per_g
-    even = _even(ppg, ppg_hz, origin_s, end_s, path, "PPG")
+        even = _even(series, acc_hz, origin_s, end_s, source, "acceleration")
+        acc = samples(path, "acceleration", even / acc_per_g)
     recording = Recording(
         subject=subject,
         dataset=dataset,
         name=path.stem,
-        ppg=samples(path, "PPG", even),
+        ppg=samples(path, "PPG", _even(ppg, ppg_hz, origin_s, end_s, path, "PPG")),
         ppg_hz=ppg_hz,
-        acc=None if acc is None else samples(path, "acceleration", acc),
+        acc=acc,
         acc_hz=acc_hz,
     )
     if columns.hr is None:

@@ -159,13 +159,12 @@ def data_set(name: str) -> DataSet:
     Raises:
         DataError: no such name.
     """
-    for known in DATA_SETS:
-        if known.name == name:
-            return known
-    raise DataError(
-        f"no data set {name!r}; allowed: {', '.join(known.name for known in DATA_SETS)}. "
-        f"See: ppgnas data list."
-    )
+    known = {data.name: data for data in DATA_SETS}
+    if name not in known:
+        raise DataError(
+            f"no data set {name!r}; allowed: {', '.join(known)}. See: ppgnas data list."
+        )
+    return known[name]
 
 
 def read_folder(path: Path, *, lag_s: float | None = None) -> list[Recording]:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ppg.plausible import HR_RANGE_BPM, SLOWEST_HZ, check_durations, check_unit, not_finite
+from ppg.plausible import HR_RANGE_BPM, SLOWEST_HZ, check_signals, not_finite
 from ppg.recording import Recording
 from ppgnas.errors import DataError
 from ppgnas.task import STRIDE_S, WINDOW_S
@@ -72,8 +72,7 @@ def recording_of(path: Path, arrays: Arrays) -> Recording:
         also_in=file.aliases(),
         label_lag_s=lag_s,
     )
-    check_durations(str(path), recording, truncated=True)
-    check_unit(str(path), recording)
+    check_signals(str(path), recording, truncated=True)
     return recording
 
 

@@ -137,14 +137,7 @@ def simulate_heart(
     premature[0] = False
     early = 0.28 * np.diff(beat_s, prepend=beat_s[0])
     beat_s = beat_s - np.where(premature, early, 0.0)
-    return Heart(
-        time_s=time_s,
-        rate_bpm=rate_bpm,
-        breath_rad=breath_rad,
-        breathing_hz=breathing_hz,
-        beat_s=beat_s,
-        premature=premature,
-    )
+    return Heart(time_s, rate_bpm, breath_rad, breathing_hz, beat_s, premature)
 
 
 def _rate(

@@ -50,11 +50,8 @@ def episodes(
     """Poisson events as (start, end) in seconds, lengths drawn uniformly; they may overlap."""
     count = int(rng.poisson(per_minute * duration_s / 60))
     starts = np.sort(rng.uniform(0, duration_s, count))
-    lengths = rng.uniform(shortest_s, longest_s, count)
-    return [
-        (float(start), float(start + length))
-        for start, length in zip(starts, lengths, strict=True)
-    ]
+    ends = starts + rng.uniform(shortest_s, longest_s, count)
+    return list(zip(starts.tolist(), ends.tolist(), strict=True))
 
 
 def bump(time_s: Series, start_s: float, end_s: float, *, edge_s: float) -> Series:
