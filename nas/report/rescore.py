@@ -142,11 +142,6 @@ def _look(row: Row, kind: _Kind) -> tuple[dict[str, object], str]:
     return {"mode": "lines", "line": thin, "opacity": 0.7}, f"candidate {row.number}"
 
 
-def _changes_section(found: Rescored) -> Section:
-    words = summary(found)
-    return section("rescore/changes.html", "What changes", notes=found.notes, summary=words)
-
-
 def _slope_section(found: Rescored) -> Section | None:
     """One slope chart a cost, with a selector; left out without a front and finalists."""
     info = _slope_info(found)
@@ -197,13 +192,13 @@ def _front_section(found: Rescored) -> Section | None:
 
 def rescore_page(found: Rescored) -> str:
     """The result as one self-contained HTML document."""
-    before, after = found.before, found.after
+    before, after, words = found.before, found.after, summary(found)
     title = f"{found.run} on {after.board}"
     return render_page(
         f"ppgnas: {title}",
         title,
         [
-            _changes_section(found),
+            section("rescore/changes.html", "What changes", notes=found.notes, summary=words),
             _slope_section(found),
             _finalists_section(found),
             _front_section(found),

@@ -116,16 +116,12 @@ def _draw_windows(info: Agreement, *, synthetic: bool) -> go.Figure:
         )
     low, high = info.limits_bpm
     for value, dash in ((low, "dash"), (info.bias_bpm, "solid"), (high, "dash")):
-        drawn.add_hline(y=value, line={"color": INK, "width": 1.5, "dash": dash})
-        drawn.add_annotation(
-            x=1,
-            xref="paper",
+        drawn.add_hline(
             y=value,
-            text=f"{value:+.1f}",
-            showarrow=False,
-            xanchor="right",
-            yanchor="top" if value == low else "bottom",
-            bgcolor="rgba(255,255,255,0.7)",
+            line={"color": INK, "width": 1.5, "dash": dash},
+            annotation_text=f"{value:+.1f}",
+            annotation_position=f"{'bottom' if value == low else 'top'} right",
+            annotation_bgcolor="rgba(255,255,255,0.7)",
         )
     return drawn
 

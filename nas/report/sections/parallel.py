@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -92,7 +92,7 @@ def _draw_parallel(info: Parallel, kind: str, *, synthetic: bool) -> go.Figure:
     for column, axis in enumerate(info.axes):
         values = np.unique(everything[:, column])
         low, high = float(values[0]), float(values[-1])
-        dimension: dict[str, Any] = {
+        dimension: dict[str, object] = {
             "label": axis,
             "values": lines[:, column].astype(np.float32),
             # One range for every kind, so that switching does not move the axes.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from nas.report.figures import BLUE, INK, ORANGE, RED, SERIES, figure, label
 from nas.report.loading import RunData
@@ -29,7 +29,7 @@ def worst_first(report: ReportErrors) -> list[tuple[str, PersonErrors]]:
     return sorted(report.people.items(), key=lambda item: -item[1].mae_bpm)
 
 
-def places(labels: list[str], *, pad: float) -> dict[str, Any]:
+def places(labels: list[str], *, pad: float) -> dict[str, object]:
     """A vertical axis of positions, first on top: two shortened names may be equal."""
     ends = [len(labels) - 1 + pad, -pad]
     return {"tickvals": list(range(len(labels))), "ticktext": labels, "range": ends}
@@ -62,17 +62,13 @@ def _draw_people(report: ReportErrors, *, synthetic: bool) -> go.Figure:
     )
     mean, median = report.mae_bpm, report.median_person_mae_bpm
     for value, color, words in ((mean, RED, "mean"), (median, INK, "median")):
-        drawn.add_vline(x=value, line={"color": color, "width": 1.5, "dash": "dash"})
-        drawn.add_annotation(
+        drawn.add_vline(
             x=value,
-            y=0,
-            yref="paper",
-            text=words,
-            textangle=-90,
-            showarrow=False,
-            xanchor="left" if value == max(mean, median) else "right",
-            yanchor="bottom",
-            font={"color": color, "size": 11},
+            line={"color": color, "width": 1.5, "dash": "dash"},
+            annotation_text=words,
+            annotation_textangle=-90,
+            annotation_position=f"bottom {'right' if value == max(mean, median) else 'left'}",
+            annotation_font={"color": color, "size": 11},
         )
     return drawn
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from nas.report.figures import BLUE
 from nas.report.loading import RunData
@@ -12,14 +11,6 @@ from nas.run.units import format_duration
 
 # Shown on their own, above the rest of run.toml.
 _OWN = {"split", "one_person", "versions", "time_s"}
-
-
-@dataclass(frozen=True)
-class Provenance:
-    """The facts in words, and every other key of run.toml."""
-
-    facts: dict[str, str]
-    rest: dict[str, str]
 
 
 def _flat(document: Mapping[str, object], prefix: str = "") -> dict[str, str]:
@@ -36,9 +27,9 @@ def _flat(document: Mapping[str, object], prefix: str = "") -> dict[str, str]:
     return found
 
 
-def _provenance_info(run: RunData) -> Provenance:
+def _facts(run: RunData) -> dict[str, str]:
     document = run.document
-    facts = {
+    return {
         "command": document.command,
         "run": str(run.path),
         "seed": str(document.config.seed),
@@ -50,8 +41,12 @@ def _provenance_info(run: RunData) -> Provenance:
         "synthetic": "yes" if run.synthetic else "no",
         "data fingerprint": document.fingerprint,
     }
-    rest = {key: value for key, value in document.to_toml().items() if key not in _OWN}
-    return Provenance(facts, _flat(rest))
+
+
+def _rest(run: RunData) -> dict[str, str]:
+    """Every other key of run.toml, dotted."""
+    document = run.document.to_toml()
+    return _flat({key: value for key, value in document.items() if key not in _OWN})
 
 
 def provenance_section(run: RunData) -> Section:
@@ -60,7 +55,8 @@ def provenance_section(run: RunData) -> Section:
         "report/provenance.html",
         "Provenance",
         results=False,
-        info=_provenance_info(run),
+        facts=_facts(run),
+        rest=_rest(run),
         document=run.document,
         people=run.document.split.to_json(),
         duration=format_duration,

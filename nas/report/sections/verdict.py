@@ -17,19 +17,13 @@ EQUAL_BPM = 0.005  # errors that two decimals do not tell apart
 
 @dataclass(frozen=True)
 class Verdict:
-    """Counts, the three finalists worth a card, cautions.
+    """The three finalists worth a card, and cautions.
 
     Attributes:
-        considered, evaluated: candidates; None before the search wrote them.
-        finalists, fitting: their numbers.
         inherited_best_bpm: the lowest inherited MAE; None before there is one.
         cards: of `best`, `smallest` and `fastest`; empty where no finalist fits.
     """
 
-    considered: int | None
-    evaluated: int | None
-    finalists: int
-    fitting: int
     inherited_best_bpm: float | None
     cards: dict[str, Finalist]
     cautions: list[str]
@@ -116,10 +110,6 @@ def _verdict_info(run: RunData) -> Verdict:
         }
     inherited = (c.mae_bpm for c in run.candidates if c.feasible and c.mae_bpm is not None)
     return Verdict(
-        considered=None if run.search is None else run.search.considered,
-        evaluated=None if run.search is None else run.search.evaluated,
-        finalists=len(run.finalists),
-        fitting=len(fitting),
         inherited_best_bpm=min(inherited, default=None),
         cards=cards,
         cautions=_cautions(run, cards.get("best")),

@@ -25,7 +25,7 @@ from nas.report.sections.layers import layers_section
 from nas.report.sections.parallel import _draw_parallel, _parallel_info
 from nas.report.sections.pareto import _draw_pareto, _pareto_info
 from nas.report.sections.people import _draw_datasets, _draw_people, worst_first
-from nas.report.sections.provenance import _provenance_info
+from nas.report.sections.provenance import _facts, _rest
 from nas.report.sections.verdict import _verdict_info
 from nas.run.candidates import Candidate
 from nas.run.card import SearchErrors
@@ -317,11 +317,11 @@ def test_history_axis_stays_a_share() -> None:
 
 
 def test_provenance_shows_all(data: RunData) -> None:
-    info = _provenance_info(data)
-    assert info.facts["seed"] == "7"
-    assert info.facts["data fingerprint"] == "sha256:9b1c44f0a2"
-    assert info.rest["search.objectives"] == "mae, latency, sram"
-    assert not any(key.startswith(("split", "versions", "time_s")) for key in info.rest)
+    facts, rest = _facts(data), _rest(data)
+    assert facts["seed"] == "7"
+    assert facts["data fingerprint"] == "sha256:9b1c44f0a2"
+    assert rest["search.objectives"] == "mae, latency, sram"
+    assert not any(key.startswith(("split", "versions", "time_s")) for key in rest)
 
 
 def test_numbers() -> None:
