@@ -11,8 +11,8 @@ Time is counted in layers; the input is written at time 0 and layer i runs at ti
 
 Measured against tflite-micro 0.dev20261023182759 on a host: the arena head equals the plan in 60
 of 60 random networks of the default space and in graphs of a mean (tests/hwmodels/
-test_arena_tflm.py). A host build asks for `portable_scratch_bytes` only: CMSIS-NN's scratch
-exists on the device alone.
+test_arena_tflm.py). A host build asks for the scratch of TFLM's own kernels only:
+CMSIS-NN's exists on the device alone.
 
 `lower_bound_plan` is the better plan that a file can carry: TFLM takes offsets from the metadata
 of a file where it has them, and accepts a reshape whose input and output are the same bytes.
@@ -23,7 +23,6 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import prod
 
 from hwmodels.graph import Graph
 
@@ -166,18 +165,6 @@ def _planned(
             tops[time] = max(tops[time], offset + aligned(size))
     peak = max(range(times), key=lambda time: (tops[time], live[time]))
     return Plan(buffers, tuple(of_buffers), max(tops), peak, tuple(live))
-
-
-def portable_scratch_bytes(graph: Graph) -> list[int]:
-    """`(layers,)` scratch that TFLM's own kernels ask for on every build.
-
-    `MEAN` sums in int32 and keeps its axes and an index beside the sums. Source: heads of
-    tflite-micro 0.dev20261023182759, 4 to 1024 outputs.
-    """
-    return [
-        4 * prod(graph.shape(layer.output)) + 32 if layer.op == "mean" else 0
-        for layer in graph.layers
-    ]
 
 
 def live_bytes(sizes: Sequence[int], spans: Sequence[tuple[int, int]], times: int) -> list[int]:

@@ -1,4 +1,4 @@
-"""The compiler of the machine itself: shared objects for ctypes, and programs with sanitizers.
+"""The compiler of the machine itself, with sanitizers.
 
 gcc, clang or cc of the PATH come first, because they bring the runtimes of AddressSanitizer and
 UBSan. Which sanitizers work is found out: programs with a fault of each kind are built and run.
@@ -38,23 +38,21 @@ class HostCompiler:
     command: tuple[str, ...]
     is_zig: bool = field(default=False, repr=False)
 
-    def build_shared(
+    def build(
         self,
         sources: Sequence[Path],
         out: Path,
         *,
         include: Sequence[Path] = (),
-        optimise: str = "-O2",
         flags: Sequence[str] = (),
     ) -> Path:
-        """Compile files in C to one shared object.
+        """Compile files in C.
 
         Args:
             sources: the files.
-            out: where it goes.
+            out: where the result goes; a program, unless flags say otherwise.
             include: folders of headers.
-            optimise: one `-O` flag.
-            flags: further flags, after `toolchain.C_FLAGS`.
+            flags: after `toolchain.C_FLAGS`.
 
         Returns:
             `out`.
@@ -62,7 +60,18 @@ class HostCompiler:
         Raises:
             ToolError: the compiler fails; its own words are in the message.
         """
-        return self._build(sources, out, include, (optimise, "-shared", "-fPIC", *flags))
+        if not sources:
+            raise ToolError("build: no sources; give at least one file in C")
+        out.parent.mkdir(parents=True, exist_ok=True)
+        headers = [f"-I{path}" for path in include]
+        names = ", ".join(Path(source).name for source in sources)
+        with tempfile.TemporaryDirectory(prefix="ppgnas-build-") as folder:
+            run_tool(
+                [*self.command, *C_FLAGS, *flags, *headers, *sources, "-o", out, "-lm"],
+                f"compiling {names} with {self.name} ({self.version})",
+                env=zig_environment(Path(folder)) if self.is_zig else None,
+            )
+        return out
 
     def build_program(
         self,
@@ -96,7 +105,8 @@ class HostCompiler:
                 f"{self.name} has no working sanitizer here; install gcc or clang with their "
                 "sanitizer runtimes, or build with sanitize=False"
             )
-        return self._build(sources, out, include, (optimise, *_sanitizing(chosen), *flags))
+        flags = (optimise, *_sanitizing(chosen), *flags)
+        return self.build(sources, out, include=include, flags=flags)
 
     def sanitizers(self) -> tuple[str, ...]:
         """Those that work here: a program with a fault of each kind was built, run and caught."""
@@ -104,29 +114,13 @@ class HostCompiler:
             for chosen in _SANITIZERS:
                 program = Path(folder) / "-".join(chosen)
                 try:
-                    self._build([SUPPORT / "probe.c"], program, (), ("-O1", *_sanitizing(chosen)))
+                    self.build([SUPPORT / "probe.c"], program, flags=("-O1", *_sanitizing(chosen)))
                     run_generated([program], "running a program without faults", sanitized=True)
                 except ToolError:
                     continue
                 if all(_finds(program, sanitizer) for sanitizer in chosen):
                     return chosen
         return ()
-
-    def _build(
-        self, sources: Sequence[Path], out: Path, include: Sequence[Path], flags: Sequence[str]
-    ) -> Path:
-        if not sources:
-            raise ToolError("build: no sources; give at least one file in C")
-        out.parent.mkdir(parents=True, exist_ok=True)
-        headers = [f"-I{path}" for path in include]
-        names = ", ".join(Path(source).name for source in sources)
-        with tempfile.TemporaryDirectory(prefix="ppgnas-build-") as folder:
-            run_tool(
-                [*self.command, *C_FLAGS, *flags, *headers, *sources, "-o", out, "-lm"],
-                f"compiling {names} with {self.name} ({self.version})",
-                env=zig_environment(Path(folder)) if self.is_zig else None,
-            )
-        return out
 
 
 def _finds(program: Path, sanitizer: str) -> bool:

@@ -69,7 +69,6 @@ class MemoryMap:
 
 
 AN500 = MemoryMap()
-STM32H743 = MemoryMap(0x08000000, 2 << 20, 0x24000000, 512 << 10)
 
 
 def object_label(stem: str) -> str:

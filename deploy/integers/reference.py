@@ -71,26 +71,9 @@ def run(net: QuantizedNet, x: NDArray[np.int8], *, rule: Rule = "tflm") -> NDArr
     """
     target = net.graph.shape(net.graph.output)
     output = np.empty((len(x), *target[1:]), np.int8)
-    for start, stop, values in _batches(net, x, rule=rule, keep_all=False):
+    for start, stop, values in _batches(net, x, rule=rule):
         output[start:stop] = _stored(net, net.graph.output, values[net.graph.output])
     return output
-
-
-def run_all(
-    net: QuantizedNet, x: NDArray[np.int8], *, rule: Rule = "tflm"
-) -> dict[str, NDArray[np.int8]]:
-    """Every tensor of the network, see `run`.
-
-    Returns:
-        tensor name -> int8 `(windows, ...)`, the input included.
-    """
-    outputs = {
-        tensor.name: np.empty((len(x), *tensor.shape[1:]), np.int8) for tensor in net.graph.tensors
-    }
-    for start, stop, values in _batches(net, x, rule=rule, keep_all=True):
-        for name, value in values.items():
-            outputs[name][start:stop] = _stored(net, name, value)
-    return outputs
 
 
 def _stored(net: QuantizedNet, tensor: str, value: Centred) -> NDArray[np.int8]:
@@ -99,7 +82,7 @@ def _stored(net: QuantizedNet, tensor: str, value: Centred) -> NDArray[np.int8]:
 
 
 def _batches(
-    net: QuantizedNet, x: NDArray[np.int8], *, rule: Rule, keep_all: bool
+    net: QuantizedNet, x: NDArray[np.int8], *, rule: Rule
 ) -> Iterator[tuple[int, int, dict[str, Centred]]]:
     graph = net.graph
     expected = graph.shape(graph.input)[1:]
@@ -119,10 +102,9 @@ def _batches(
         values: dict[str, Centred] = {graph.input: batch.astype(np.float32) - zero_point}
         for index, (layer, kernel) in enumerate(kernels):
             values[layer.output] = kernel(*(values[name] for name in layer.inputs))
-            if not keep_all:
-                for name in layer.inputs:
-                    if last_use[name] == index and name != graph.output:
-                        values.pop(name, None)
+            for name in layer.inputs:
+                if last_use[name] == index and name != graph.output:
+                    values.pop(name, None)
         yield start, start + len(batch), values
 
 

@@ -57,7 +57,7 @@ def schema() -> ModuleType:
     )
 
 
-def _interpreter(model: bytes, *, kernels: str, preserve_all: bool = False) -> Any:
+def _interpreter(model: bytes, *, kernels: str) -> Any:
     if kernels not in _RESOLVERS:
         raise ExportError(f"kernels is {kernels!r}; allowed: {', '.join(_RESOLVERS)}")
     module = interpreter_module()
@@ -66,7 +66,6 @@ def _interpreter(model: bytes, *, kernels: str, preserve_all: bool = False) -> A
             model_content=model,
             num_threads=1,
             experimental_op_resolver_type=module.OpResolverType[_RESOLVERS[kernels]],
-            experimental_preserve_all_tensors=preserve_all,
         )
         interpreter.allocate_tensors()
     except (ValueError, RuntimeError) as error:
@@ -102,25 +101,6 @@ def run(model: bytes, x: NDArray[np.int8], *, kernels: str = "reference") -> NDA
         interpreter.invoke()
         output[index] = interpreter.get_tensor(target["index"])[0]
     return output
-
-
-def run_all(
-    model: bytes, x: NDArray[np.int8], *, kernels: str = "reference"
-) -> dict[str, NDArray[np.int8]]:
-    """Every int8 activation, by the tensor's name in the file; see `run`."""
-    interpreter = _interpreter(model, kernels=kernels, preserve_all=True)
-    source = interpreter.get_input_details()[0]
-    _check_input(source["shape"], source["dtype"], x)
-    rows: dict[str, list[NDArray[np.int8]]] = {}
-    for index in range(len(x)):
-        interpreter.set_tensor(source["index"], x[index : index + 1])
-        interpreter.invoke()
-        for detail in interpreter.get_tensor_details():
-            if detail["dtype"] == np.int8:
-                value = interpreter.get_tensor(detail["index"])
-                if detail["name"]:  # constants have none
-                    rows.setdefault(detail["name"], []).append(value)
-    return {name: np.stack(values) for name, values in rows.items()}
 
 
 def _check_input(shape: Sequence[int], dtype: type, x: NDArray[np.int8]) -> None:

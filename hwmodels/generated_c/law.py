@@ -109,7 +109,19 @@ class CLaw:
         Raises:
             GraphError: a kind of step without a law.
         """
-        return self._parts(shape, instructions=False)
+        if shape.plain:
+            return Parts(PLAIN_CYCLES_PER_MAC.value * shape.work, 0.0, 0.0)
+        law = self._law(shape.kind)
+        sums = {"pointwise": 0.0, "depthwise": 0.0, "add": 0.0}
+        parts = PARTS.get(shape.kind, {})
+        owner = {feature: part for part, features in parts.items() for feature in features}
+        counts = cycle_features(shape)
+        for name, coefficient, count in zip(law.features, law.cycles, counts, strict=True):
+            sums[owner.get(name, "pointwise")] += coefficient * count
+        if shape.kind == "separable":
+            table = self._table(shape.stride)
+            sums["depthwise"] += runs(shape) * _between(shape.taps, table.taps, table.cycles)
+        return Parts(**sums)
 
     def quick(self, shape: StepShape) -> tuple[float, float]:
         """Cycles and bytes of code of a step, remembered: the search's fast path."""
@@ -117,30 +129,9 @@ class CLaw:
         if found is None:
             if len(self._quick) > _MEMO_ENTRIES:
                 self._quick.clear()
-            found = self._parts(shape, instructions=False).total, self.code_bytes(shape)
+            found = self.cycles(shape).total, self.code_bytes(shape)
             self._quick[shape] = found
         return found
-
-    def instructions(self, shape: StepShape) -> float:
-        """Instructions of one call of a step."""
-        return self._parts(shape, instructions=True).total
-
-    def _parts(self, shape: StepShape, *, instructions: bool) -> Parts:
-        kind = shape.kind
-        if shape.plain:
-            return Parts(PLAIN_CYCLES_PER_MAC.value * shape.work, 0.0, 0.0)
-        law = self._law(kind)
-        by = law.instructions if instructions else law.cycles
-        elsewhere = PARTS.get(kind, {})
-        sums = {"pointwise": 0.0, "depthwise": 0.0, "add": 0.0}
-        owner = {feature: part for part, features in elsewhere.items() for feature in features}
-        for name, coefficient, count in zip(law.features, by, cycle_features(shape), strict=True):
-            sums[owner.get(name, "pointwise")] += coefficient * count
-        if kind == "separable":
-            table = self._table(shape.stride)
-            column = table.instructions if instructions else table.cycles
-            sums["depthwise"] += runs(shape) * _between(shape.taps, table.taps, column)
-        return Parts(**sums)
 
     def code_bytes(self, shape: StepShape) -> float:
         """Bytes of the function of a step, literal pools included."""

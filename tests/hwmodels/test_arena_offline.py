@@ -16,9 +16,9 @@ from hwmodels.arena import (
     place,
     place_in_order,
     plan,
-    portable_scratch_bytes,
 )
 from hwmodels.graph import Graph, Layer, Tensor
+from tests.hwmodels.portable import portable_scratch_bytes
 from tests.hwmodels.random_nets import random_graph
 from tests.hwmodels.small import one_layer, small_graph
 

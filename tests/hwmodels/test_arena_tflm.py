@@ -17,8 +17,9 @@ from deploy.fuzz.random_net import random_net
 from deploy.integers import reference
 from deploy.integers.quantized import QuantizedNet, quantize
 from deploy.tflite import writer as tflite
-from hwmodels.arena import buffers_of, lower_bound_plan, plan, portable_scratch_bytes
+from hwmodels.arena import buffers_of, lower_bound_plan, plan
 from hwmodels.graph import Graph
+from tests.hwmodels.portable import portable_scratch_bytes
 from tests.hwmodels.random_nets import random_graph
 from tests.hwmodels.small import one_layer
 

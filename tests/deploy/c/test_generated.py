@@ -30,6 +30,7 @@ from hwmodels.graph import Graph, Layer, Tensor
 from ppgnas.errors import ExportError, ToolError
 from search_spaces.lower import lower
 from search_spaces.space import PRESETS, SearchSpace
+from tests.deploy.shared import build_shared
 
 MakeBuilder = Callable[[int, tuple[int, ...]], Any]
 
@@ -309,7 +310,7 @@ def test_null_and_unaligned_memory_are_errors(tmp_path: Path, host: HostCompiler
 
     net = sample("tiny", 0)
     files = model_files(net, tmp_path)
-    library = host.build_shared([files.source], tmp_path / "model.so", include=[tmp_path])
+    library = build_shared(host, [files.source], tmp_path / "model.so", include=[tmp_path])
     infer = ctypes.CDLL(str(library)).ppg_infer
     infer.argtypes = [ctypes.c_void_p] * 3
     room = np.zeros(files.scratch_bytes + 16, np.uint8)

@@ -30,6 +30,7 @@ from search_spaces.space import SearchSpace
 from tests.deploy.device.c_device import NOT_RESET, OUT_OF_STEP, FrontEndC, ReadingC
 from tests.deploy.device.recordings import stream_windows
 from tests.deploy.device.rule import normalise
+from tests.deploy.shared import build_shared
 
 
 def network(*, acceleration: bool, rate_hz: int) -> tuple[Arch, QuantizedNet]:
@@ -61,7 +62,7 @@ def test_raw_samples_to_readings(
     (tmp_path / "model.c").write_text(source, encoding="utf-8")
     (tmp_path / "model.h").write_text(head, encoding="utf-8")
     library = CDLL(
-        str(host.build_shared([tmp_path / "model.c"], tmp_path / "m.so", include=[tmp_path]))
+        str(build_shared(host, [tmp_path / "model.c"], tmp_path / "m.so", include=[tmp_path]))
     )
     sizes = reading_texts(net, made, header(net, made.program), reading)
     assert defined(head, "PPG_MEMORY_BYTES") == sizes.memory_bytes
@@ -130,7 +131,8 @@ def test_the_code_of_the_readme_compiles_and_reads(
     (tmp_path / "sensors.c").write_text(code)
     library = CDLL(
         str(
-            host.build_shared(
+            build_shared(
+                host,
                 [tmp_path / "model.c", tmp_path / "sensors.c"],
                 tmp_path / "sensors.so",
                 include=[tmp_path],

@@ -20,6 +20,7 @@ from ppg.recording import Recording
 from ppgnas.errors import DependencyError
 from tests.deploy.device.c_device import DecoderC, FrontEndC, standalone
 from tests.deploy.device.pushing import RUN
+from tests.deploy.shared import build_shared
 
 SIZES = """
 unsigned long device_sizeof_state(void);
@@ -54,8 +55,11 @@ def build(compiler: HostCompiler, tmp_path: Path) -> Build:
         (folder / "device.h").write_text(header)
         (folder / "device.c").write_text(source)
         (folder / "sizes.c").write_text('#include "device.h"\n' + extra)
-        out = compiler.build_shared(
-            [folder / "device.c", folder / "sizes.c"], folder / "device.so", include=[folder]
+        out = build_shared(
+            compiler,
+            [folder / "device.c", folder / "sizes.c"],
+            folder / "device.so",
+            include=[folder],
         )
         return CDLL(str(out))
 

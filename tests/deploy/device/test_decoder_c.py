@@ -21,6 +21,7 @@ from deploy.emulation.processes import run_tool
 from ppgnas.errors import DependencyError, ToolError
 from ppgnas.task import CLASSES
 from tests.deploy.device.c_device import DecoderC, random_logits, standalone
+from tests.deploy.shared import build_shared
 
 SCALE = 0.17826053500175476
 CALIBRATION = calibration_of([0.5, 2.0, 40.0], [0.25, 1.5, 25.0])
@@ -181,4 +182,4 @@ def test_clang_finds_nothing_to_warn_about(tmp_path: Path) -> None:
     (tmp_path / "device.c").write_text(source)
     (tmp_path / "device.h").write_text(header)
     flags = ["-pedantic", "-Wsign-conversion", "-Wshadow", "-Wundef"]
-    clang.build_shared([tmp_path / "device.c"], tmp_path / "device.so", flags=flags)
+    build_shared(clang, [tmp_path / "device.c"], tmp_path / "device.so", flags=flags)

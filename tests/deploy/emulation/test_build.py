@@ -19,6 +19,7 @@ from deploy.emulation.image import Sizes, read_image
 from deploy.emulation.linking import MemoryMap, linker_script
 from deploy.emulation.toolchain import Compiler
 from ppgnas.errors import DependencyError, ToolError
+from tests.deploy.shared import build_shared
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -210,7 +211,7 @@ def host_compiler() -> host.HostCompiler:
 
 def test_shared_objects_for_ctypes(host_compiler: host.HostCompiler, tmp_path: Path) -> None:
     (tmp_path / "twice.c").write_text("int twice(int x); int twice(int x) { return 2 * x; }\n")
-    library = host_compiler.build_shared([tmp_path / "twice.c"], tmp_path / "twice.so")
+    library = build_shared(host_compiler, [tmp_path / "twice.c"], tmp_path / "twice.so")
     assert ctypes.CDLL(str(library)).twice(21) == 42
 
 

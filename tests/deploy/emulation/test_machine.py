@@ -10,11 +10,13 @@ import numpy as np
 import pytest
 
 from deploy.emulation.emulate import Emulator
-from deploy.emulation.linking import STM32H743
+from deploy.emulation.linking import MemoryMap
 from deploy.emulation.toolchain import Compiler
 from ppgnas.errors import ToolError
 
 Make = Callable[..., Emulator]
+
+STM32H743 = MemoryMap(0x08000000, 2 << 20, 0x24000000, 512 << 10)
 
 SOURCE = r"""
 #include <stdint.h>

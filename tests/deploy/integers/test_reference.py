@@ -98,18 +98,6 @@ def test_batches_do_not_matter(
     whole = reference.run(net, x)
     monkeypatch.setattr(reference, "_BATCH_ELEMENTS", 1)
     np.testing.assert_array_equal(reference.run(net, x), whole)
-    np.testing.assert_array_equal(reference.run_all(net, x)[net.graph.output], whole)
-
-
-def test_run_all_has_every_tensor(make_lowered: Make, make_windows: Make) -> None:
-    net = make_lowered(3).net()
-    x = make_windows(net, 5)
-    seen = reference.run_all(net, x)
-    assert list(seen) == [tensor.name for tensor in net.graph.tensors]
-    for tensor in net.graph.tensors:
-        assert seen[tensor.name].shape == (5, *tensor.shape[1:])
-        assert seen[tensor.name].dtype == np.int8
-    np.testing.assert_array_equal(seen["input"], x)
 
 
 def test_no_windows(make_lowered: Make, make_windows: Make) -> None:
