@@ -189,23 +189,24 @@ class _Writer:
         return real
 
     def _quantized(self, inputs: list[str], layer: Layer, **attributes: Any) -> None:
-        """The float operator; its result is quantised, and clamped where int8 itself does not."""
+        """The float operator, its result quantised."""
         op = OPERATORS[layer.op].onnx
         real = self._node(op, inputs, f"{layer.output}:real", **attributes)
+        self._clamped("QuantizeLinear", [real, *self._scale(layer.output)], layer)
+
+    def _clamped(self, op: str, inputs: list[str], layer: Layer, **attributes: Any) -> None:
+        """An operator that gives int8, clamped where the activation's limits are not int8's."""
         scale, zero_point = self._net.activations[layer.output]
         low, high = fixed_point.activation_range(layer.activation, scale, zero_point)
-        clamps = (low, high) != (fixed_point.INT8_MIN, fixed_point.INT8_MAX)
-        name = f"{layer.output}:wide" if clamps else layer.output
-        self._node("QuantizeLinear", [real, *self._scale(layer.output)], name)
-        if clamps:
-            self._clip(name, layer.output, low, high)
-
-    def _clip(self, source: str, output: str, low: int, high: int) -> None:
+        if (low, high) == (fixed_point.INT8_MIN, fixed_point.INT8_MAX):
+            self._node(op, inputs, layer.output, **attributes)
+            return
+        wide = self._node(op, inputs, f"{layer.output}:wide", **attributes)
         limits = [
-            self._constant(f"{output}:low", np.array(low, np.int8)),
-            self._constant(f"{output}:high", np.array(high, np.int8)),
+            self._constant(f"{layer.output}:{name}", np.array(limit, np.int8))
+            for name, limit in (("low", low), ("high", high))
         ]
-        self._node("Clip", [source, *limits], output)
+        self._node("Clip", [wide, *limits], layer.output)
 
     def _window(self, layer: Layer) -> dict[str, list[int]]:
         """Attributes of a sliding window; `same` becomes explicit padding."""
@@ -290,13 +291,7 @@ class _Writer:
         self._of_all(layer, **self._window(layer))
 
     def _max_pool(self, layer: Layer) -> None:
-        scale, zero_point = self._net.activations[layer.output]
-        low, high = fixed_point.activation_range(layer.activation, scale, zero_point)
-        clamps = (low, high) != (fixed_point.INT8_MIN, fixed_point.INT8_MAX)
-        name = f"{layer.output}:wide" if clamps else layer.output
-        self._node("MaxPool", [layer.inputs[0]], name, **self._window(layer))
-        if clamps:
-            self._clip(name, layer.output, low, high)
+        self._clamped("MaxPool", [layer.inputs[0]], layer, **self._window(layer))
 
     def _mean(self, layer: Layer) -> None:
         shapes = [self._net.graph.shape(name) for name in (layer.inputs[0], layer.output)]

@@ -16,10 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from hwmodels.engines.load import DATA_DIR
-from hwmodels.fit.regression import half_width, solve
+from hwmodels.fit.regression import Array, HeldOut, half_width, solve
 from hwmodels.generated_c.law import DepthwiseTable, KindLaw, LawFile, NetworkErrors
 from hwmodels.generated_c.shapes import (
     CODE,
@@ -35,8 +34,6 @@ STEPS_CSV = DATA_DIR / "c_steps_m7.csv"
 LAW_TOML = DATA_DIR / "c_law_m7.toml"
 FOLDS = 10
 _LARGEST = ("steps", "channels", "outputs")
-
-Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -72,8 +69,7 @@ def read_rows(path: Path = STEPS_CSV) -> list[Row]:
 
 def _keys(rows: Sequence[Row]) -> list[tuple[int, int]]:
     """`(stride, taps)` of the depthwise kernels."""
-    shapes = {(row.shape.stride, row.shape.taps) for row in rows}
-    return sorted(shapes)
+    return sorted({(row.shape.stride, row.shape.taps) for row in rows})
 
 
 def _design(rows: Sequence[Row], keys: Sequence[tuple[int, int]], *, code: bool) -> Array:
@@ -128,23 +124,11 @@ def by_kind(rows: Sequence[Row]) -> dict[str, list[Row]]:
     return dict(found)
 
 
-@dataclass(frozen=True)
-class HeldOutNetworks:
-    """Whole networks, each predicted by laws that did not see it: `(networks,)` each."""
+def held_out(rows: Sequence[Row]) -> tuple[HeldOut, HeldOut]:
+    """Cycles and code of whole networks, in `FOLDS` folds.
 
-    cycles: Array
-    predicted_cycles: Array
-    code: Array
-    predicted_code: Array
-
-    @property
-    def errors(self) -> Array:
-        """Relative errors of the cycles."""
-        return np.asarray(self.predicted_cycles / self.cycles - 1, dtype=np.float64)
-
-
-def held_out(rows: Sequence[Row]) -> HeldOutNetworks:
-    """Networks in `FOLDS` folds; the kernels of a fold that no other has are left out of it."""
+    Networks of a fold with kernels that no other fold has are left out.
+    """
     networks = sorted({row.network for row in rows})
     totals: dict[int, list[float]] = {}
     for fold in range(FOLDS):
@@ -155,16 +139,17 @@ def held_out(rows: Sequence[Row]) -> HeldOutNetworks:
             members = [row for row in rows if row.network == network]
             if any(not _covered(row, fits) for row in members):
                 continue
-            cycles = [float(fits[r.shape.kind].predict([r], "cycles")[0]) for r in members]
-            code = [float(fits[r.shape.kind].predict([r], "code")[0]) for r in members]
+            of_cycles = [float(fits[r.shape.kind].predict([r], "cycles")[0]) for r in members]
+            of_code = [float(fits[r.shape.kind].predict([r], "code")[0]) for r in members]
             totals[network] = [
                 sum(row.cycles * row.calls for row in members),
-                sum(c * row.calls for c, row in zip(cycles, members, strict=True)),
+                sum(c * row.calls for c, row in zip(of_cycles, members, strict=True)),
                 sum(row.code_bytes for row in members),
-                sum(code),
+                sum(of_code),
             ]
-    table = np.array([totals[network] for network in sorted(totals)])
-    return HeldOutNetworks(*(table[:, column] for column in range(4)))
+    groups = tuple(sorted(totals))
+    cycles, predicted, code, predicted_code = np.array([totals[network] for network in groups]).T
+    return HeldOut(cycles, predicted, groups), HeldOut(code, predicted_code, groups)
 
 
 def _covered(row: Row, fits: dict[str, KindFit]) -> bool:
@@ -180,8 +165,8 @@ def document(rows: Sequence[Row]) -> LawFile:
     tables: list[DepthwiseTable] = []
     for kind, members in sorted(by_kind(rows).items()):
         fit = fit_kind(members)
-        cycles = np.array([row.cycles for row in members])
-        error = float(np.mean(np.abs(fit.predict(members, "cycles") / cycles - 1)))
+        measured = np.array([row.cycles for row in members])
+        error = float(np.mean(np.abs(fit.predict(members, "cycles") / measured - 1)))
         size, code_size = len(CYCLES[kind]), len(CODE[kind])
         kinds[kind] = KindLaw(
             functions=len(members),
@@ -204,13 +189,13 @@ def document(rows: Sequence[Row]) -> LawFile:
                     code=_rounded(fit.code[code_size:][chosen]),
                 )
             )
-    out = held_out(rows)
+    cycles, code = held_out(rows)
     errors = NetworkErrors(
-        networks=len(out.cycles),
-        mean_error=round(float(np.mean(np.abs(out.errors))), 5),
-        worst_error=round(float(np.max(np.abs(out.errors))), 5),
-        half_width=round(half_width(np.log(out.cycles / out.predicted_cycles)), 5),
-        code_half_width=round(half_width(np.log(out.code / out.predicted_code)), 5),
+        networks=len(cycles.groups),
+        mean_error=round(cycles.mape, 5),
+        worst_error=round(float(np.max(np.abs(cycles.errors))), 5),
+        half_width=round(half_width(cycles.residuals), 5),
+        code_half_width=round(half_width(code.residuals), 5),
     )
     return LawFile(
         source="python -m hwmodels.fit, from c_steps_m7.csv (python -m deploy.fuzz.counting)",

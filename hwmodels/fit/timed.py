@@ -122,17 +122,8 @@ def m7_networks() -> list[TimedNetwork]:
     return [n for n in timed_networks("TFLM+CMSIS-NN") if n.core == CORTEX_M7]
 
 
-@dataclass(frozen=True)
-class _Terms:
-    """Sums over one network, see `SCALES`; instructions of all kernels and of the unscaled."""
-
-    scaled: tuple[float, float, float]
-    instructions: float
-    unscaled_instructions: float
-    fixed_cycles: float
-
-
-def _terms(network: TimedNetwork, laws: dict[str, Array], counted: dict[str, fit.Law]) -> _Terms:
+def _terms(network: TimedNetwork, laws: dict[str, Array], counted: dict[str, fit.Law]) -> Array:
+    """Sums over one network: `SCALES`, instructions (all, and unscaled ones), other cycles."""
     scaled = dict.fromkeys(SCALES, 0.0)
     unscaled = 0.0
     instructions, fixed = fit.counted_instructions(counted, network.layers)
@@ -150,12 +141,7 @@ def _terms(network: TimedNetwork, laws: dict[str, Array], counted: dict[str, fit
         else:
             key = name if name == "conv_1x1" else "window"
             scaled[key] += float(np.dot(TIMED[name].features(shape), laws[name]))
-    return _Terms(
-        (scaled["window"], scaled["conv_1x1"], scaled["depthwise_window"]),
-        instructions,
-        unscaled,
-        fixed,
-    )
+    return np.array([*scaled.values(), instructions, unscaled, fixed])
 
 
 def fit_networks(
@@ -168,12 +154,9 @@ def fit_networks(
         laws: coefficients of the reference part by kernel in `TIMED`.
         counted: laws of counted instructions.
     """
-    terms = [_terms(network, laws, counted) for network in networks]
+    terms = np.array([_terms(network, laws, counted) for network in networks])
     cycles = np.array([network.cycles for network in networks])
-    scaled = np.array([t.scaled for t in terms])
-    instructions = np.array([t.instructions for t in terms])
-    unscaled = np.array([t.unscaled_instructions for t in terms])
-    fixed = np.array([t.fixed_cycles for t in terms])
+    scaled, (instructions, unscaled, fixed) = terms[:, : len(SCALES)], terms[:, len(SCALES) :].T
 
     def parameters(rows: NDArray[np.int64]) -> tuple[Array, float]:
         per_instruction = float(np.median((cycles[rows] - fixed[rows]) / instructions[rows]))
@@ -255,16 +238,9 @@ def _build(
     ratios = [1.0]
     for network in timed_networks("TFLM+CMSIS-NN"):
         if network.mcu == REFERENCE:
-            terms = _terms(network, laws, counted)
-            window, pointwise, macs = terms.scaled
-            predicted = (
-                window
-                + pointwise
-                + depthwise * macs
-                + per_instruction * terms.unscaled_instructions
-                + terms.fixed_cycles
-            )
-            ratios.append(network.cycles / predicted)
+            window, pointwise, macs, _, unscaled, fixed = _terms(network, laws, counted)
+            predicted = window + pointwise + depthwise * macs + per_instruction * unscaled + fixed
+            ratios.append(float(network.cycles / predicted))
     return Estimate(1.0, min(ratios), max(ratios))
 
 
