@@ -17,6 +17,7 @@ from ppgnas.task import WINDOW_S
 
 RATES_BPM = np.arange(30.0, 211.0)
 STEP_S = 0.5  # between spectra; labels lie on every second or fourth
+RESTING = ("rest", "resting", "relax", "baseline", "sit", "sitting", "lying", "meditation")
 STILL_G = 0.05  # spread of |a| in a window; walking has 0.1 to 0.3
 _HZ = 32.0
 _BAND_HZ = (0.4, 5.0)
@@ -83,3 +84,13 @@ def still(recording: Recording, start_s: NDArray[np.float64]) -> NDArray[np.bool
     mean = (sums[last] - sums[first]) / count
     spread = np.sqrt(np.maximum((squares[last] - squares[first]) / count - mean**2, 0))
     return np.asarray((last > first) & (spread < STILL_G))
+
+
+def at_rest(recording: Recording) -> NDArray[np.bool_]:
+    """`(windows,)` True where the wrist hardly moves, or without acceleration where an annotated
+    activity is rest; nowhere where neither is known."""
+    moved = still(recording, recording.window_start_s)
+    if moved is not None:
+        return moved
+    resting = [i for i, name in enumerate(recording.activity_names) if name.lower() in RESTING]
+    return np.isin(recording.activity, resting)

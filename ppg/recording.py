@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
@@ -104,6 +105,19 @@ class Recording:
             & (start >= 0)
             & (start + WINDOW_S <= self.duration_s + 1e-6)
         )
+
+
+def with_reference(recordings: Sequence[Recording]) -> tuple[list[Recording], str]:
+    """The recordings that have a usable window, and a sentence on the others; empty if none."""
+    kept = [recording for recording in recordings if recording.usable.any()]
+    lost = len(recordings) - len(kept)
+    if not lost:
+        return kept, ""
+    have = "recording has" if lost == 1 else "recordings have"
+    return kept, (
+        f"{lost} of {len(recordings)} {have} no usable reference heart rate: ppgnas predict "
+        "reads them, searches, training and evaluation leave them out"
+    )
 
 
 def data_set_of(person: str) -> str:

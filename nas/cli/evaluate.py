@@ -36,17 +36,17 @@ def evaluate(
     from nas.models.evaluate import check_file, readable
     from nas.models.evaluate import evaluate as measure
     from nas.models.names import find_model
-    from nas.run.people import read_source
+    from nas.run.people import read_labelled
     from ppg.readout.smoothing import smoothing_of
 
     how = smoothing_of(smoothing)
     check_file(file)
     found = find_model(model)
     found.net()  # says that weights are missing before anything is read
-    recordings = read_source(data, seed=seed)
+    recordings, lost = read_labelled(data, seed=seed)
     kept = readable(found, recordings)
     result = measure(found, kept, smoothing=how, file=file)
-    notes = list(result.notes)
+    notes = [*([lost] if lost else []), *result.notes]
     if len(kept) < len(recordings):
         notes.insert(
             0,

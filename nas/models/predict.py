@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from nas.models.readout import Decoding
 from nas.run.people import read_source
-from ppg.npz.folder import read_signals
+from ppg.npz.folder import read_recording
 from ppg.readout.smoothing import Smoothing
 from ppg.recording import Recording
 from ppgnas.errors import DataError
@@ -98,7 +98,7 @@ def find_recording(source: str, *, name: str | None = None) -> Recording:
     """
     path = Path(source)
     of_file = path.is_file() and path.suffix.lower() == ".npz"
-    found = [read_signals(path)] if of_file else read_source(source, seed=0)
+    found = [read_recording(path)] if of_file else read_source(source, seed=0)
     chosen = [r for r in found if name in (None, r.name, f"{r.dataset}/{r.name}")]
     if len(chosen) != 1:
         shown = ", ".join(f"{r.dataset}/{r.name}" for r in found[:5])

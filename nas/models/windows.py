@@ -66,6 +66,7 @@ def windows_for(model: Model, net: QuantizedNet, *, data: str | None, limit: int
 
 
 def _cut(net: QuantizedNet, inputs: InputSpec, source: str, limit: int) -> Int8:
+    from nas.models.predict import every_window
     from nas.run.people import read_source
     from ppg.synthetic.recordings import synthesize
     from ppg.windows import windows_of
@@ -78,6 +79,7 @@ def _cut(net: QuantizedNet, inputs: InputSpec, source: str, limit: int) -> Int8:
         recordings = [r for r in recordings if r.acc is not None]
     if not recordings:
         raise DataError(f"{source}: no recording has acceleration, and this network reads it")
+    recordings = [r if r.usable.any() else every_window(r) for r in recordings]
     # Enough recordings for the windows asked for, spread over all of them.
     few = max(1, min(len(recordings), limit))
     chosen = [recordings[i] for i in np.linspace(0, len(recordings) - 1, few).astype(int)]

@@ -10,7 +10,7 @@ from ppg.identity import United, shared_people, united
 from ppg.loaders.registry import read_folder, unread_beside
 from ppg.npz import folder as npz
 from ppg.people.split import Split, draw_split, read_split, split_before_report
-from ppg.recording import Recording
+from ppg.recording import Recording, with_reference
 from ppg.synthetic import recordings as synthetic
 from ppgnas.errors import DataError
 from search_spaces.space import SearchSpace
@@ -98,14 +98,15 @@ def gather(config: TrainConfig, space: SearchSpace) -> People:
 
 def _read(config: TrainConfig) -> tuple[list[Recording], list[Recording], list[str]]:
     """Recordings of `data` and of `report_data`, and notes on files that are not read."""
-    recordings = read_source(config.data, seed=config.seed)
+    recordings, lost = read_labelled(config.data, seed=config.seed)
     further: list[Recording] = []
+    lost_further = ""
     if config.report_data is not None:
-        further = read_source(config.report_data, seed=config.seed)
+        further, lost_further = read_labelled(config.report_data, seed=config.seed)
         _check_apart(config, recordings, further)
     folders = (config.data, config.report_data)
-    notes = [unread_beside(Path(folder)) for folder in folders if folder not in (None, SYNTHETIC)]
-    return recordings, further, [note for note in notes if note]
+    unread = [unread_beside(Path(folder)) for folder in folders if folder not in (None, SYNTHETIC)]
+    return recordings, further, [note for note in (lost, lost_further, *unread) if note]
 
 
 def _divided(
@@ -192,6 +193,23 @@ def read_source(source: str, *, seed: int) -> list[Recording]:
     if source == SYNTHETIC:
         return synthetic.synthesize(seed=seed)
     return read_folder(Path(source))
+
+
+def read_labelled(source: str, *, seed: int) -> tuple[list[Recording], str]:
+    """The recordings of `read_source` that have a reference, and a sentence on the others.
+
+    Raises:
+        DataError: as `read_source`, or none has a reference.
+    """
+    recordings = read_source(source, seed=seed)
+    kept, note = with_reference(recordings)
+    if not kept:
+        raise DataError(
+            f"{source}: none of its {len(recordings)} recordings has a usable reference heart "
+            "rate; allowed: one at least. Read them with ppgnas predict, or add hr_bpm, "
+            "hr_start_s and hr_valid (ppgnas data inspect says what is there)."
+        )
+    return kept, note and f"{source}: {note}."
 
 
 def without_acceleration(people: People) -> list[Recording]:

@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from ppg.identity import one_person_groups
 from ppg.inspection.signals import reference_noise_bpm, signal_warnings
 from ppg.label_lag import Lag, agreement, best_shift
-from ppg.naive import spectra, still
+from ppg.naive import at_rest, spectra
 from ppg.npz import folder as npz
 from ppg.people.split import UNMAPPED
 from ppg.plausible import median_acc_g
-from ppg.recording import Recording
+from ppg.recording import Recording, with_reference
 
 BIN_BPM = 10
 POOR_BPM = 15.0  # naive error at rest; there it is 1 to 8 where signal and reference are fine
@@ -40,7 +40,8 @@ class Looked:
 
     Attributes:
         naive_mae_bpm: of the naive estimator over usable windows, or None.
-        naive_still_mae_bpm: the same where the wrist is still (everywhere without acceleration).
+        naive_still_mae_bpm: the same where the wrist is still or, without acceleration, where the
+            activity is rest.
         lag: None where too few windows tell.
     """
 
@@ -66,7 +67,8 @@ class LookedSet:
 
     Attributes:
         people_known: False where one person may stand under several names.
-        acceleration: how many recordings have it.
+        unlabelled: how many recordings have no usable window.
+        acceleration: how many have it.
         synthetic: whether any is generated.
         hr_histogram: usable windows by heart rate, see `histogram`.
     """
@@ -77,6 +79,7 @@ class LookedSet:
     hours: float
     usable_windows: int
     windows: int
+    unlabelled: int
     acceleration: int
     synthetic: bool
     ppg_hz: list[float]
@@ -134,6 +137,9 @@ def inspect(recordings: Sequence[Recording], *, seed: int = 0, unread: str = "")
         if lag is not None and lag.wrong and len(of) > 1:
             shared.append(Caution(None, "label clock", f"{name}: {lag_sentence(lag)}"))
         sets[name] = _look_at_set(name, [recordings[i] for i in of], [rows[i] for i in of], lag)
+        note = with_reference([recordings[i] for i in of])[1]
+        if note:
+            shared.append(Caution(None, "no reference", f"{name}: {note}"))
     links = [link for group in one_person_groups(recordings) for link in group.links]
     for left, right, why in links:
         message = (
@@ -153,8 +159,7 @@ def _look(
     place = found.at(recording.window_start_s)
     used = recording.usable & (place >= 0)
     error = np.abs(found.peak_bpm[place[used]] - recording.hr_bpm[used])
-    resting = still(recording, recording.window_start_s[used])
-    at_rest = error if resting is None else error[resting]
+    resting = error[at_rest(recording)[used]]
     score = agreement(recording, found)
     lag = best_shift(score, seed=seed)
     row = Looked(
@@ -167,8 +172,8 @@ def _look(
         windows=len(recording.usable),
         usable_windows=int(recording.usable.sum()),
         naive_mae_bpm=_mean(error),
-        naive_still_mae_bpm=_mean(at_rest),
-        still_windows=len(at_rest),
+        naive_still_mae_bpm=_mean(resting),
+        still_windows=len(resting),
         reference_noise_bpm=reference_noise_bpm(recording),
         label_lag_s=float(recording.label_lag_s),
         lag=_shift(lag),
@@ -181,10 +186,11 @@ def _label_warnings(row: Looked, lag: Lag | None) -> Iterator[tuple[str, str]]:
         yield "label clock", lag_sentence(lag)
     error = row.naive_still_mae_bpm
     if error is not None and error > POOR_BPM and row.still_windows >= FEWEST_STILL:
+        how = "annotated as rest" if row.acc_hz is None else "without movement"
         yield (
             "poor at rest",
-            f"the strongest peak is {error:.1f} BPM off in {row.still_windows} windows without "
-            "movement: a poor signal, a wrong reference or a wrong rate",
+            f"the strongest peak is {error:.1f} BPM off in {row.still_windows} windows {how}: "
+            "a poor signal, a wrong reference or a wrong rate",
         )
 
 
@@ -198,6 +204,7 @@ def _look_at_set(
         hours=round(sum(row.duration_s for row in rows) / 3600, 3),
         usable_windows=sum(row.usable_windows for row in rows),
         windows=sum(row.windows for row in rows),
+        unlabelled=sum(row.usable_windows == 0 for row in rows),
         acceleration=sum(recording.acc is not None for recording in recordings),
         synthetic=any(recording.synthetic for recording in recordings),
         ppg_hz=sorted({row.ppg_hz for row in rows}),

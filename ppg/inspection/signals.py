@@ -117,7 +117,7 @@ def _labels(recording: Recording) -> Iterator[tuple[str, str]]:
     if outside > max(INVALID_SHARE * count, 5):
         yield "reference", f"{outside} of {count} labelled windows lie outside of the signal"
     covered_s = float(np.ptp(recording.window_start_s)) + WINDOW_S if count else 0.0
-    if covered_s < COVERED_SHARE * recording.duration_s:
+    if count and covered_s < COVERED_SHARE * recording.duration_s:
         yield (
             "reference",
             f"labels cover {covered_s:.0f} of {recording.duration_s:.0f} s: the reference ends "

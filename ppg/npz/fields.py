@@ -27,17 +27,21 @@ HOW_TO_FIX = "Add the arrays, or take the file out of the folder."
 Arrays = dict[str, NDArray[Any]]
 
 
+def labelled(arrays: Arrays) -> bool:
+    """Whether there are heart rates."""
+    return "hr_bpm" in arrays and arrays["hr_bpm"].shape != (0,)
+
+
 def recording_of(path: Path, arrays: Arrays) -> Recording:
-    """A recording with its reference."""
+    """A recording with its reference, if it has one."""
     file = _File(path, arrays)
     signals = signals_of(path, arrays)
+    if not labelled(arrays):
+        return signals
     window_s = file.number("hr_window_s")
     if window_s != WINDOW_S:
         raise file.bad("hr_window_s", f"is {window_s:g} s", f"{WINDOW_S:g} s")
     hr_bpm = file.row("hr_bpm", None)
-    if not len(hr_bpm):
-        allowed = "one heart rate per labelled window, at least one"
-        raise file.bad("hr_bpm", "is empty", allowed)
     start_s = file.row("hr_start_s", len(hr_bpm))
     good = np.isfinite(start_s) & np.r_[True, np.diff(start_s) > 0]
     if not good.all():

@@ -37,8 +37,8 @@ from ppg.npz.fields import (
     REQUIRED,
     SIGNALS,
     Arrays,
+    labelled,
     recording_of,
-    signals_of,
 )
 from ppg.recording import Entry, Recording
 from ppgnas.errors import DataError
@@ -93,7 +93,7 @@ def read_folder(path: Path) -> list[Recording]:
             f"{path}: no .npz file in this folder or below it. Recordings are .npz files with the "
             f"arrays {', '.join(REQUIRED)}."
         )
-    entries = [Entry(file, recording_of(file, _load(file))) for file in files]
+    entries = [Entry(file, read_recording(file)) for file in files]
     check_people(path, entries)
     return [entry.recording for entry in entries]
 
@@ -110,6 +110,8 @@ def has_recordings(path: Path) -> bool:
 def read_recording(path: Path) -> Recording:
     """Read and check one .npz file.
 
+    Where it holds no heart rate, the reference may be missing altogether, and names too.
+
     Raises:
         DataError: the file is missing, unreadable, not a recording, or holds values that cannot
             be used; the message names the file, the array and what is allowed.
@@ -117,24 +119,10 @@ def read_recording(path: Path) -> Recording:
     return recording_of(path, _load(path))
 
 
-def read_signals(path: Path) -> Recording:
-    """Read one .npz file for its signals: the reference may be missing, and names too.
-
-    A file that has any heart rate is read as `read_recording` does.
-
-    Raises:
-        DataError: as `read_recording`.
-    """
-    arrays = _load(path, required=SIGNALS)
-    if "hr_bpm" not in arrays:
-        return signals_of(path, arrays)
-    return read_recording(path)
-
-
 def write_recording(path: Path, recording: Recording) -> None:
     """Write a file that `read_recording` reads back equal; atomic.
 
-    One without labels has no arrays of them, and is read by `read_signals`.
+    One without labels has no arrays of them.
 
     Raises:
         DataError: `path` does not end in .npz, so that `read_folder` would skip it.
@@ -258,7 +246,7 @@ def _npz_files(path: Path) -> Iterator[Path]:
                 yield Path(folder) / name
 
 
-def _load(path: Path, *, required: tuple[str, ...] = REQUIRED) -> Arrays:
+def _load(path: Path) -> Arrays:
     """The known arrays of a file, read with pickles refused."""
     if not path.is_file():
         raise DataError(f"{path}: no such file. Give the path of an .npz recording.")
@@ -274,7 +262,7 @@ def _load(path: Path, *, required: tuple[str, ...] = REQUIRED) -> Arrays:
                 )
             stream.seek(0)
             with np.load(stream, allow_pickle=False) as archive:
-                return _members(path, archive, required)
+                return _members(path, archive)
     except DataError:  # a DataError is a ValueError
         raise
     except _UNREADABLE as error:
@@ -285,21 +273,16 @@ def _load(path: Path, *, required: tuple[str, ...] = REQUIRED) -> Arrays:
         ) from error
 
 
-def _members(path: Path, archive: Any, required: tuple[str, ...]) -> Arrays:
+def _members(path: Path, archive: Any) -> Arrays:
     names = tuple(archive.files)
-    missing = [key for key in required if key not in names]
+    arrays = {key: _member(path, archive, key) for key in REQUIRED + OPTIONAL if key in names}
+    missing = [key for key in (REQUIRED if labelled(arrays) else SIGNALS) if key not in arrays]
     if missing:
-        if "hr_bpm" in missing and set(SIGNALS) <= set(names):
-            raise DataError(
-                f"{path}: signals without a reference (no {', '.join(missing)}), which `ppgnas "
-                f"predict` alone reads. {HOW_TO_FIX}"
-            )
         raise DataError(
             f"{path}: not a recording: missing {', '.join(missing)}; it holds "
             f"{', '.join(names) or 'nothing'}. {HOW_TO_FIX}"
         )
-    known = (key for key in REQUIRED + OPTIONAL if key in names)
-    return {key: _member(path, archive, key) for key in known}
+    return arrays
 
 
 def _member(path: Path, archive: Any, key: str) -> NDArray[Any]:

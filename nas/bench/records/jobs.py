@@ -15,7 +15,7 @@ from pathlib import Path
 from nas.bench.records.record import Identity, read_record
 from nas.models.names import ModelError, find_model
 from nas.run.config import TrainingChoice, check_choice, teacher_file
-from nas.run.people import read_source
+from nas.run.people import read_labelled
 from ppg.augment.bank import PREPARATION
 from ppg.baselines.registry import BASELINES, baseline
 from ppg.identity import united
@@ -122,7 +122,9 @@ def read_for(config: RecordsConfig, arch: Arch | None, say: Say = _nothing) -> l
     Raises:
         DataError: none of them is there, or a data set that was named lacks acceleration.
     """
-    recordings = read_source(config.data, seed=0)
+    recordings, lost = read_labelled(config.data, seed=0)
+    if lost:
+        say(lost)
     if config.clock == "published":
         recordings = [recording.with_lag(0.0) for recording in recordings]
     recordings, groups = united(config.rules.select(recordings))

@@ -21,12 +21,20 @@ def as_text(found: Inspection, *, each: bool = False) -> str:
     sets = found.datasets
     parts = [
         text_table(
-            ("data set", "people", "recordings", "usable windows", "with acceleration"),
+            (
+                "data set",
+                "people",
+                "recordings",
+                "unlabelled",
+                "usable windows",
+                "with acceleration",
+            ),
             [
                 (
                     name,
                     row.people if row.people_known else "unknown",
                     row.recordings,
+                    row.unlabelled,
                     f"{row.usable_windows} of {row.windows}",
                     f"{row.acceleration} of {row.recordings}",
                 )

@@ -129,9 +129,12 @@ def test_a_file_without_a_reference_can_be_predicted(
     recording = find_recording(str(file))
     assert recording.person == "own/walk" and len(recording.hr_bpm) == 0
     assert len(every_window(recording).usable) == 27
-    assert leave("data", "inspect", str(out)) == 2
+    assert leave("data", "inspect", str(out)) == 0
+    said = capsys.readouterr().out
+    assert "no reference: own: 1 of 1 recording has no usable reference heart rate" in said
+    assert leave("search", "--budget", "80KB", "--data", str(out), "--out", str(out / "run")) == 2
     said = capsys.readouterr().err
-    assert "signals without a reference (no hr_bpm" in said and "`ppgnas predict` alone" in said
+    assert f"{out}: none of its 1 recordings has a usable reference heart rate" in said
     with pytest.raises(DataError, match="Convert it first: ppgnas data convert"):
         find_recording(str(source))
 

@@ -31,8 +31,28 @@ def _write(folder: Path, recordings: list[Recording], dataset: str, **changes: A
     return folder
 
 
+LABELS = ("window_start_s", "hr_bpm", "valid", "activity")
+
+
 def _config(data: Path, **given: Any) -> SearchConfig:
     return resolve({"budget": "80KB", "data": str(data), **given})
+
+
+def test_people_without_a_reference_are_left_out(
+    recordings: list[Recording], tmp_path: Path
+) -> None:
+    """Unlabelled recordings among labelled ones change nothing but a line that says so."""
+    data = _write(tmp_path / "a", recordings[:5], "home")
+    alone = gather(_config(data), load_space("default"))
+    empty: dict[str, Any] = {key: getattr(recordings[0], key)[:0] for key in LABELS}
+    _write(tmp_path / "a", recordings[5:], "ward", **empty)
+    people = gather(_config(data), load_space("default"))
+    assert (people.split, people.fingerprint) == (alone.split, alone.fingerprint)
+    (note,) = people.notes
+    assert note.startswith(f"{data}: 3 of 8 recordings have no usable reference heart rate")
+    assert len(read_source(str(data), seed=0)) == 8
+    with pytest.raises(DataError, match="none of its 3 recordings has a usable reference"):
+        gather(_config(tmp_path / "a" / "ward"), load_space("default"))
 
 
 BARE: dict[str, Any] = {"acc": None, "acc_hz": None}

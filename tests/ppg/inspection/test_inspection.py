@@ -134,6 +134,38 @@ def test_labels_of_somebody_else_are_poor_not_shifted() -> None:
     assert "poor at rest" in [caution.kind for caution in inspect([foreign]).warnings]
 
 
+def test_rest_is_claimed_where_it_is_known_alone() -> None:
+    """Without acceleration nobody knows who sits still, unless it was written down."""
+    walking = replace(_recording(acc=False), hr_bpm=_recording(seed=2).hr_bpm[::-1] + 35)
+    found = inspect([walking])
+    (one,) = found.recordings
+    assert one.naive_mae_bpm is not None and one.naive_mae_bpm > 15
+    assert (one.still_windows, one.naive_still_mae_bpm) == (0, None)
+    assert "rest" not in " ".join(c.kind for c in found.warnings)
+    activity = np.repeat([0, 1, -1], 99)
+    noted = replace(walking, activity=activity, activity_names=("Sitting", "walk"))
+    found = inspect([noted])
+    assert found.recordings[0].still_windows == 99
+    (poor,) = [c.message for c in found.warnings if c.kind == "poor at rest"]
+    assert "in 99 windows annotated as rest: a poor signal" in poor
+    moved = replace(noted, activity_names=("cycling", "walk"))
+    assert inspect([moved]).recordings[0].still_windows == 0
+
+
+def test_recordings_without_a_reference_are_looked_at() -> None:
+    bare = replace(_recording(), **{key: getattr(_recording(), key)[:0] for key in _LABELS})
+    wrong = replace(_recording(seed=1), valid=np.zeros(297, np.bool_))
+    found = inspect([bare, wrong, _recording(seed=2)])
+    row = found.datasets["lab"]
+    assert (row.recordings, row.unlabelled, row.usable_windows) == (3, 2, 297)
+    (caution,) = [c for c in found.warnings if c.kind == "no reference"]
+    assert caution.message.startswith("lab: 2 of 3 recordings have no usable reference heart rate")
+    assert found.recordings[0].naive_mae_bpm is None and found.recordings[0].lag is None
+    assert not [c for c in found.warnings if c.recording == "lab/r0"]
+    railed = replace(bare, ppg=np.clip(bare.ppg, -0.5, 0.5))
+    assert [c.kind for c in inspect([railed]).warnings] == ["no reference", "railed"]
+
+
 def test_rails_and_dead_channels() -> None:
     recording = _recording()
     clipped = np.clip(recording.ppg, -0.8, 0.8)

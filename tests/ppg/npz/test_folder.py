@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ppg.npz.folder import read_folder, read_recording, read_signals, write_recording
+from ppg.npz.folder import read_folder, read_recording, write_recording
 from ppg.recording import Recording
 from tests.ppg.npz.npz_files import arrays, equal, message, save
 
@@ -40,17 +40,18 @@ def test_signals_need_no_reference_and_no_names(tmp_path: Path) -> None:
     labels = ("hr_bpm", "hr_start_s", "hr_lag_s", "hr_valid", "hr_window_s")
     names = ("subject", "recording", "dataset")
     path = save(tmp_path / "mine.npz", **dict.fromkeys((*labels, *names)))
-    found = read_signals(path)
+    found = read_recording(path)
     assert (found.person, found.name) == ("unlabelled/mine", "mine")
     assert len(found.usable) == 0 and found.acc is not None
-    named = read_signals(save(tmp_path / "named.npz", **dict.fromkeys(labels)))
+    named = read_recording(save(tmp_path / "named.npz", **dict.fromkeys(labels)))
     assert (named.person, named.name) == ("lab/S1", "R1")
+    empty = read_recording(save(tmp_path / "empty.npz", hr_bpm=np.zeros(0)))
+    assert equal(empty, named)
     # with a reference it is a recording like any other, and must be whole
-    assert equal(read_signals(save(tmp_path / "r.npz")), read_recording(tmp_path / "r.npz"))
     half = save(tmp_path / "half.npz", hr_valid=None)
-    assert "missing hr_valid" in message(lambda: read_signals(half))
+    assert "missing hr_valid" in message(lambda: read_recording(half))
     none = save(tmp_path / "none.npz", ppg=None)
-    assert "missing ppg" in message(lambda: read_signals(none))
+    assert "missing ppg" in message(lambda: read_recording(none))
 
 
 def test_acceleration_and_activity_may_be_absent(tmp_path: Path) -> None:

@@ -56,7 +56,7 @@ def test_bare_array_and_text_are_not_archives(tmp_path: Path) -> None:
 def test_foreign_archive_lists_what_is_missing(tmp_path: Path) -> None:
     np.savez(tmp_path / "foreign.npz", ppg=np.zeros((9, 1)), weights=np.zeros(3))
     text = message(lambda: read_folder(tmp_path))
-    assert "foreign.npz: not a recording: missing ppg_scale, ppg_fs, hr_bpm" in text
+    assert "foreign.npz: not a recording: missing ppg_scale, ppg_fs; it holds" in text
     assert "it holds ppg, weights" in text
 
 
@@ -108,7 +108,6 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"hr_bpm": np.array([60, 60, 60, 251])}, "`hr_bpm` is 251 at window 3"),
     ({"hr_bpm": np.array([np.nan, 60, 60, 60])}, "`hr_bpm` is nan at window 0"),
     ({"hr_bpm": np.zeros((4, 1))}, "`hr_bpm` has the shape (4, 1)"),
-    ({"hr_bpm": np.zeros(0)}, "`hr_bpm` is empty"),
     ({"hr_start_s": np.array([0, 2, 2, 6])}, "`hr_start_s` is 2 s at window 2 after 2 s"),
     ({"hr_start_s": np.array([0, 4, 2, 6])}, "`hr_start_s` is 2 s at window 2 after 4 s"),
     ({"hr_start_s": np.array([0, np.nan, 4, 6])}, "`hr_start_s` is nan s at window 1"),
