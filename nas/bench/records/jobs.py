@@ -122,9 +122,9 @@ def read_for(config: RecordsConfig, arch: Arch | None, say: Say = _nothing) -> l
     Raises:
         DataError: none of them is there, or a data set that was named lacks acceleration.
     """
-    recordings, lost = read_labelled(config.data, seed=0)
-    if lost:
-        say(lost)
+    recordings, unlabelled = read_labelled(config.data, seed=0)
+    if unlabelled:
+        say(unlabelled)
     if config.clock == "published":
         recordings = [recording.with_lag(0.0) for recording in recordings]
     recordings, groups = united(config.rules.select(recordings))
