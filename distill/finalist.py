@@ -83,20 +83,20 @@ def retrain(
     if not quantising:
         load_checkpoint(job.weights, network)
         with team(processes, _take_part, job, shards=job.shards) as whole:
-            _fit(job, network, whole, progress)
+            fit_finalist(job, network, whole, progress)
         settle_norms(network, (inputs_of(x, job.arch) for x in pool.inputs(OBSERVED_BATCHES)))
     qat = QatNetwork(network.eval())
     if not quantising:
         qat.observe(inputs_of(x, job.arch) for x in pool.inputs(OBSERVED_BATCHES))
         int8_phase.save(qat, 0)
 
-    _fit(job, qat, ALONE, progress)
+    fit_finalist(job, qat, ALONE, progress)
     net = qat.quantized()
     error = predict_windows(net, search).raw.bpm - search.hr_bpm
     return Retrained(net, mean_over_people(abs(error), search.person))
 
 
-def _fit(job: FinalistJob, module: nn.Module, own: Team, progress: Progress) -> None:
+def fit_finalist(job: FinalistJob, module: nn.Module, own: Team, progress: Progress) -> None:
     """The float training of a network, or the second phase of one that simulates integers."""
     pool, effort = open_pool(job.pool, blend=True), job.effort
     if isinstance(module, QatNetwork):
@@ -126,7 +126,7 @@ def _fit(job: FinalistJob, module: nn.Module, own: Team, progress: Progress) -> 
 def _take_part(own: Team, job: FinalistJob) -> None:
     network = Network(job.arch)
     load_checkpoint(job.weights, network)
-    _fit(job, network, own, lambda *_: None)
+    fit_finalist(job, network, own, lambda *_: None)
 
 
 def _checkpoint(job: FinalistJob, phase: str) -> Checkpoint:

@@ -69,13 +69,13 @@ def train_supernet(
         load_checkpoint(job.path, supernet)
         return
     with team(processes, _take_part, job) as whole:
-        _fit(job, supernet, whole, accept, progress)
+        fit_supernet(job, supernet, whole, accept, progress)
     supernet.eval()
     checkpoint.save(supernet, steps)
 
 
 def _take_part(own: Team, job: SupernetJob) -> None:
-    _fit(job, job.supernet(), own, lambda _: True, lambda *_: None)
+    fit_supernet(job, job.supernet(), own, lambda _: True, lambda *_: None)
 
 
 def _checkpoint(job: SupernetJob) -> tuple[Checkpoint, int]:
@@ -92,9 +92,10 @@ def _checkpoint(job: SupernetJob) -> tuple[Checkpoint, int]:
     return Checkpoint(job.path, identity), steps
 
 
-def _fit(
+def fit_supernet(
     job: SupernetJob, supernet: Supernet, own: Team, accept: Accept, progress: Progress
 ) -> None:
+    """One process's part of the training; the first one's `accept` and `progress` count."""
     pool, seed, warmup = open_pool(job.pool), job.seed, job.effort.warmup_steps
     checkpoint, steps = _checkpoint(job)
     optimiser = make_optimiser(supernet)

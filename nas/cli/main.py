@@ -13,6 +13,7 @@ from nas.cli.bench.deploy import bench_deploy
 from nas.cli.bench.hwmodels import bench_hwmodels
 from nas.cli.bench.records import records
 from nas.cli.bench.search import bench_search
+from nas.cli.bench.training import bench_training
 from nas.cli.boards.check import check_board
 from nas.cli.boards.list import list_boards
 from nas.cli.boards.new import new_board
@@ -64,6 +65,7 @@ GROUPS: tuple[tuple[str, str, dict[str, Callable[..., None]]], ...] = (
             "search": bench_search,
             "deploy": bench_deploy,
             "hwmodels": bench_hwmodels,
+            "training": bench_training,
             "records": records,
         },
     ),

@@ -45,6 +45,7 @@ VERBS = (
     "bench search",
     "bench hwmodels",
     "bench records",
+    "bench training",
 )
 
 
