@@ -72,12 +72,7 @@ class Judging:
 
 
 def write_model(
-    folder: Path,
-    net: QuantizedNet,
-    arch: Arch,
-    *,
-    judging: Judging,
-    origin: Origin,
+    folder: Path, net: QuantizedNet, arch: Arch, *, judging: Judging, origin: Origin
 ) -> Card:
     """Write all files of a network, its card last: a folder with a card is complete.
 

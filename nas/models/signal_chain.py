@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from nas.models.names import ModelError
 from nas.models.readout import decoding_of
 from nas.run.card import Card
+from ppg.readout.confidence import Confidence
 from ppg.readout.smoothing import SMOOTHINGS
 from ppgnas.task import WINDOW_S
 
@@ -71,7 +72,7 @@ def reading_of(net: QuantizedNet, card: Card | None, sensors: Sensors) -> Sensor
     decoding = decoding_of(card)
     how = decoding.transitions
 
-    def knots(table: Any) -> Calibration | None:
+    def knots(table: Confidence | None) -> Calibration | None:
         return None if table is None else calibration_of(table.spread_bpm, table.error_bpm)
 
     by = None
