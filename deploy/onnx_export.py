@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from deploy.integers import fixed_point
 from deploy.integers.quantized import QuantizedNet
-from hwmodels.graph import Layer
+from hwmodels.graph import Layer, dense_rows
 from hwmodels.operators import OPERATORS, Op
 from ppgnas.errors import DependencyError, ExportError
 
@@ -169,7 +169,7 @@ class _Writer:
             weights = weights.transpose(0, 3, 1, 2)
         elif layer.op == "depthwise_conv":
             weights = weights[0].transpose(2, 0, 1)[:, None]
-        else:
+        elif not layer.channel_scales:
             scales = scales[0]
         # (out_channels, in_channels / groups, height, width) or (out_channels, inputs)
         bias_scales = net.activations[layer.inputs[0]][0] * scales
@@ -188,27 +188,33 @@ class _Writer:
             real.append(self._node("DequantizeLinear", inputs, f"{name}:real", **axis))
         return real
 
-    def _quantized(self, inputs: list[str], layer: Layer, **attributes: Any) -> None:
-        """The float operator, its result quantised."""
+    def _quantized(
+        self, inputs: list[str], layer: Layer, *, output: str = "", **attributes: Any
+    ) -> None:
+        """The float operator, its result quantised; it is the layer's output unless named."""
+        output = output or layer.output
         op = OPERATORS[layer.op].onnx
-        real = self._node(op, inputs, f"{layer.output}:real", **attributes)
-        self._clamped("QuantizeLinear", [real, *self._scale(layer.output)], layer)
+        real = self._node(op, inputs, f"{output}:real", **attributes)
+        self._clamped("QuantizeLinear", [real, *self._scale(layer.output)], layer, output=output)
 
-    def _clamped(self, op: str, inputs: list[str], layer: Layer, **attributes: Any) -> None:
+    def _clamped(
+        self, op: str, inputs: list[str], layer: Layer, *, output: str = "", **attributes: Any
+    ) -> None:
         """An operator that gives int8, clamped where the activation's limits are not int8's."""
+        output = output or layer.output
         scale, zero_point = self._net.activations[layer.output]
         low, high = fixed_point.activation_range(layer.activation, scale, zero_point)
         if (low, high) == (fixed_point.INT8_MIN, fixed_point.INT8_MAX):
-            self._node(op, inputs, layer.output, **attributes)
+            self._node(op, inputs, output, **attributes)
             return
-        wide = self._node(op, inputs, f"{layer.output}:wide", **attributes)
+        wide = self._node(op, inputs, f"{output}:wide", **attributes)
         limits = [
-            self._constant(f"{layer.output}:{name}", np.array(limit, np.int8))
+            self._constant(f"{output}:{name}", np.array(limit, np.int8))
             for name, limit in (("low", low), ("high", high))
         ]
-        self._node("Clip", [wide, *limits], layer.output)
+        self._node("Clip", [wide, *limits], output)
 
-    def _window(self, layer: Layer) -> dict[str, list[int]]:
+    def _window(self, layer: Layer) -> dict[str, Any]:
         """Attributes of a sliding window; `same` becomes explicit padding."""
         (top, bottom), (left, right) = self._net.graph.padding(layer)
         return {
@@ -227,7 +233,15 @@ class _Writer:
             "avg_pool": self._avg_pool,
             "max_pool": self._max_pool,
             "mean": self._mean,
+            "reduce_max": self._mean,
             "softmax": self._softmax,
+            "add": self._joined,
+            "sub": self._joined,
+            "mul": self._joined,
+            "concat": self._concat,
+            "transpose": self._transpose,
+            "slice": self._slice,
+            "leaky_relu": self._leaky_relu,
         }
         makers.get(layer.op, self._of_all)(layer)
 
@@ -236,20 +250,82 @@ class _Writer:
         self._quantized([self._real(name, layer) for name in layer.inputs], layer, **attributes)
 
     def _conv(self, layer: Layer) -> None:
-        groups = 1
+        groups, window = layer.groups, self._window(layer)
         if layer.op == "depthwise_conv":
             groups = self._net.graph.shape(layer.inputs[0])[3]
         inputs = [self._real(layer.inputs[0], layer), *self._weights(layer)]
-        dilations = list(layer.dilation)
-        self._quantized(inputs, layer, group=groups, dilations=dilations, **self._window(layer))
+        window["dilations"] = list(layer.dilation)
+        self._quantized(inputs, layer, group=groups, **window)
 
     def _fully_connected(self, layer: Layer) -> None:
-        shape = self._net.graph.shape(layer.inputs[0])
-        flat = self._flat(layer.inputs[0], layer, prod(shape))
+        graph = self._net.graph
+        source, target = graph.shape(layer.inputs[0]), graph.shape(layer.output)
+        rows = dense_rows(target)
+        flat = self._flat(layer.inputs[0], layer, prod(source))
+        if rows > 1:
+            sizes = np.array([-1, prod(source) // rows], np.int64)
+            shape = self._constant(f"{flat}:rows:shape", sizes)
+            flat = self._node("Reshape", [flat, shape], f"{flat}:rows")
         real = self._node(
             "DequantizeLinear", [flat, *self._scale(layer.inputs[0])], f"{flat}:real"
         )
-        self._quantized([real, *self._weights(layer)], layer, transB=1)
+        inputs = [real, *self._weights(layer)]
+        if rows == 1:
+            self._quantized(inputs, layer, transB=1)
+            return
+        output = f"{layer.output}:rows"
+        self._quantized(inputs, layer, output=output, transB=1)
+        shape = self._constant(f"{output}:shape", np.array([-1, *target[1:]], np.int64))
+        self._back(self._node("Reshape", [output, shape], f"{output}:nhwc"), layer)
+
+    def _nhwc(self, tensor: str, layer: Layer) -> str:
+        """Stored values with the channels last."""
+        if len(self._net.graph.shape(tensor)) < 4:
+            return tensor
+        name = f"{layer.name}:{tensor}:nhwc{len(self._nodes)}"
+        return self._node("Transpose", [tensor], name, perm=_TO_NHWC)
+
+    def _back(self, name: str, layer: Layer) -> None:
+        """The layer's output from stored values with the channels last."""
+        if len(self._net.graph.shape(layer.output)) == 4:
+            self._node("Transpose", [name], layer.output, perm=_TO_NCHW)
+        else:
+            self._node("Identity", [name], layer.output)
+
+    def _concat(self, layer: Layer) -> None:
+        parts = [self._nhwc(name, layer) for name in layer.inputs]
+        self._back(self._node("Concat", parts, f"{layer.output}:all", axis=layer.axes[0]), layer)
+
+    def _transpose(self, layer: Layer) -> None:
+        source = self._nhwc(layer.inputs[0], layer)
+        turned = self._node("Transpose", [source], f"{layer.output}:turned", perm=layer.axes)
+        self._back(turned, layer)
+
+    def _slice(self, layer: Layer) -> None:
+        axes = range(1, len(layer.rows))
+        columns = (*zip(*layer.rows[1:], strict=True),)
+        names = ("first", "end", "step")
+        first, end, step = (
+            self._constant(f"{layer.output}:{name}", np.array(column, np.int64))
+            for name, column in zip(names, columns, strict=True)
+        )
+        on = self._constant(f"{layer.output}:axes", np.array(axes, np.int64))
+        inputs = [self._nhwc(layer.inputs[0], layer), first, end, on, step]
+        rows = self._node("Slice", inputs, f"{layer.output}:rows")
+        shape = self._net.graph.shape(layer.output)[1:]
+        self._back(self._reshaped(rows, f"{layer.output}:nhwc", shape), layer)
+
+    def _joined(self, layer: Layer) -> None:
+        graph = self._net.graph
+        real = [self._real(name, layer) for name in layer.inputs]
+        for index, name in enumerate(layer.inputs):
+            shape = graph.shape(name)
+            if len(shape) == 2 and len(graph.shape(layer.output)) == 4:
+                real[index] = self._reshaped(real[index], f"{real[index]}4", (shape[1], 1, 1))
+        self._quantized(real, layer)
+
+    def _leaky_relu(self, layer: Layer) -> None:
+        self._of_all(layer, alpha=layer.slope)
 
     def _flat(self, tensor: str, layer: Layer, size: int) -> str:
         """Stored values `(windows, size)` in the order height, width, channels."""

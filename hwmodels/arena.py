@@ -123,7 +123,7 @@ def buffers_of(graph: Graph, scratch_bytes: Sequence[int]) -> tuple[Buffer, ...]
         first[layer.output] = last[layer.output] = time
         for name in layer.inputs:
             last[name] = time
-    last[graph.output] = len(layers)
+    last |= dict.fromkeys(graph.outputs, len(layers))
     activations = tuple(
         Buffer(tensor.name, tensor.bytes, first[tensor.name], last[tensor.name])
         for tensor in graph.tensors

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from math import prod
 from operator import add
 
 from hwmodels.arena import aligned, place
 from hwmodels.boards import Board
 from hwmodels.engines.engine import Engine
-from hwmodels.engines.known_layers import known_layers
+from hwmodels.engines.known_layers import input_bytes, known_layers
 from hwmodels.generated_c import cost as c_cost
 from hwmodels.graph import Graph
 from hwmodels.power import PERIOD_S, average
@@ -72,7 +71,7 @@ def costs_many(
         macs = weights = channels = weighted_ops = 0
         kernels = set()
         first, last = {graph.input: 0}, {graph.input: 0}
-        sizes = {graph.input: aligned(prod(graph.shape(graph.input)))}
+        sizes = {graph.input: aligned(input_bytes(graph))}
         scratch_sizes, scratch_spans = [], []
         time = 0
         for layer, k in zip(graph.layers, known, strict=True):
@@ -92,7 +91,8 @@ def costs_many(
             if k.scratch_aligned:
                 scratch_sizes.append(k.scratch_aligned)
                 scratch_spans.append((time, time))
-        last[graph.output] = time
+        for output in graph.outputs:
+            last[output] = time
         names = [tensor.name for tensor in graph.tensors if tensor.name in first]
         all_sizes = [sizes[name] for name in names] + scratch_sizes
         spans = [(first[name], last[name]) for name in names] + scratch_spans

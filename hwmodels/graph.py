@@ -17,77 +17,40 @@ from dataclasses import asdict, dataclass, field
 from math import prod
 from typing import Any
 
-from hwmodels.operators import ACTIVATIONS, OPERATORS, OPS, PADDINGS, Activation, Op, Padding
+from hwmodels.layer import (
+    Layer,
+    Shape,
+    Sides,
+    Tensor,
+    check_words,
+    dense_rows,
+    follows,
+    window_padding,
+)
+from hwmodels.operators import KINDS, OPERATORS
 from ppgnas.errors import GraphError
 
-Shape = tuple[int, ...]
-Sides = tuple[tuple[int, int], tuple[int, int]]
+__all__ = ["Graph", "Layer", "Shape", "Sides", "Tensor", "dense_rows", "window_padding"]
 
-
-@dataclass(frozen=True, slots=True)
-class Tensor:
-    """An int8 activation: `shape` is `(1, height, width, channels)`."""
-
-    name: str
-    shape: tuple[int, ...]
-
-    @property
-    def bytes(self) -> int:
-        """Size in memory; one byte an element."""
-        return prod(self.shape)
-
-
-@dataclass(frozen=True, slots=True)
-class Layer:
-    """One operator.
-
-    Attributes:
-        name: unique in the graph; keys the weights of a `QuantizedNet`.
-        op: a row of `hwmodels.operators`.
-        inputs: names of the activation inputs (two for `add`).
-        output: name of the output tensor.
-        kernel, stride, dilation: `(height, width)`.
-        padding: of a convolution or pool: `valid` or TFLite's `same`.
-        pads: of a `pad` layer: rows and columns added `(top, bottom, left, right)`.
-        activation: fused activation of the output.
-    """
-
-    name: str
-    op: Op
-    inputs: tuple[str, ...]
-    output: str
-    kernel: tuple[int, int] = (1, 1)
-    stride: tuple[int, int] = (1, 1)
-    dilation: tuple[int, int] = (1, 1)
-    padding: Padding = "valid"
-    pads: tuple[int, int, int, int] = (0, 0, 0, 0)
-    activation: Activation = "none"
-
-
-def window_padding(layer: Layer, source: Shape, target: Shape) -> Sides:
-    """Padding of a sliding window, `((top, bottom), (left, right))`: the smaller half in front.
-
-    TFLite's `same` adds what the last window reaches beyond the input; that of `valid` does not.
-    """
-    sides = []
-    for axis in (0, 1):
-        reach = (target[axis + 1] - 1) * layer.stride[axis]
-        reach += (layer.kernel[axis] - 1) * layer.dilation[axis] + 1
-        total = max(reach - source[axis + 1], 0)
-        sides.append((total // 2, total - total // 2))
-    return sides[0], sides[1]
-
-
-def _window_positions(layer: Layer, size: int, axis: int) -> int:
-    stride = layer.stride[axis]
-    if layer.padding == "same":
-        return -(-size // stride)
-    return (size - (layer.kernel[axis] - 1) * layer.dilation[axis] - 1) // stride + 1
+_RARE = {
+    "kind": "int8",
+    "groups": 1,
+    "channel_scales": False,
+    "axes": (),
+    "rows": (),
+    "slope": 0.0,
+}
+"""Fields that a document holds only where they differ from this."""
 
 
 @dataclass(frozen=True, slots=True)
 class Graph:
     """Layers in execution order and the activations between them.
+
+    Attributes:
+        layers, tensors: see there.
+        input, output: names of tensors.
+        also: further outputs, which live to the end as well.
 
     Raises:
         GraphError: an unknown op, padding or activation, a tensor that is read before it is
@@ -98,6 +61,7 @@ class Graph:
     tensors: tuple[Tensor, ...]
     input: str
     output: str
+    also: tuple[str, ...] = ()
     _shapes: dict[str, tuple[int, ...]] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -106,8 +70,14 @@ class Graph:
         if len(shapes) != len(self.tensors):
             raise GraphError("graph: two tensors have one name; names must be unique")
         written = {self.input}
+        for tensor in self.tensors:
+            if tensor.kind not in KINDS:
+                raise GraphError(
+                    f"graph: tensor {tensor.name!r} is of kind {tensor.kind!r}; known kinds: "
+                    f"{', '.join(KINDS)}"
+                )
         for layer in self.layers:
-            _check_words(layer)
+            check_words(layer)
             for name in layer.inputs:
                 if name not in written:
                     raise GraphError(
@@ -120,8 +90,9 @@ class Graph:
                 )
             written.add(layer.output)
             self._check_shape(layer)
-        if self.output not in written:
-            raise GraphError(f"graph: no layer writes the output {self.output!r}")
+        for name in self.outputs:
+            if name not in written:
+                raise GraphError(f"graph: no layer writes the output {name!r}")
         if len({layer.name for layer in self.layers}) != len(self.layers):
             raise GraphError("graph: two layers have one name; names must be unique")
 
@@ -136,16 +107,17 @@ class Graph:
         put(graph, "tensors", tensors)
         put(graph, "input", input)
         put(graph, "output", output)
+        put(graph, "also", ())
         put(graph, "_shapes", {tensor.name: tensor.shape for tensor in tensors})
         return graph
 
     def _check_shape(self, layer: Layer) -> None:
         known = OPERATORS[layer.op]
         sources, seen = [self._shapes[name] for name in layer.inputs], self._shapes[layer.output]
-        if len(sources) != known.inputs:
+        if len(sources) != (known.inputs or max(len(sources), 1)):
             raise GraphError(
                 f"graph: layer {layer.name!r} ({layer.op}) has {len(sources)} inputs; "
-                f"allowed: {known.inputs}"
+                f"allowed: {known.inputs or 'one or more'}"
             )
         for shape in (*sources, seen):
             if len(shape) not in known.ranks or min(shape) < 1:
@@ -154,23 +126,7 @@ class Graph:
                     f"{[*sources, seen]}; allowed: {' or '.join(map(str, known.ranks))} sizes "
                     "of at least 1"
                 )
-        source = sources[0]
-        if any(shape != source for shape in sources):
-            raise GraphError(f"graph: {layer.op} {layer.name!r} joins two shapes")
-        expected = source
-        if known.shape == "window":
-            channels = seen[3] if known.weighted else source[3]
-            positions = (_window_positions(layer, source[axis + 1], axis) for axis in (0, 1))
-            expected = (1, *positions, channels)
-        elif known.shape == "pads":
-            top, bottom, left, right = layer.pads
-            expected = (1, source[1] + top + bottom, source[2] + left + right, source[3])
-        elif (
-            known.shape == "dense"
-            or (known.shape == "view" and prod(seen) == prod(source))
-            or (known.shape == "mean" and seen[-1] == source[-1])
-        ):
-            expected = seen
+        expected = follows(layer, sources, seen)
         if seen != expected:
             raise GraphError(
                 f"graph: layer {layer.name!r} ({layer.op}) gives shape {expected}, "
@@ -181,6 +137,41 @@ class Graph:
     def names(self) -> Collection[str]:
         """Names of the tensors."""
         return self._shapes.keys()
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """Names of all outputs, the first one first."""
+        return (self.output, *self.also)
+
+    @property
+    def core(self) -> Graph:
+        """The int8 network between float or uint8 ends; the graph itself where it has none.
+
+        Raises:
+            GraphError: other operators than `quantize` and `dequantize` stand there.
+        """
+        other = {tensor.name for tensor in self.tensors if tensor.kind != "int8"}
+        if not other:
+            return self
+        ends = [layer for layer in self.layers if other & {*layer.inputs, layer.output}]
+        swap = {
+            layer.inputs[0] if layer.inputs[0] in other else layer.output: layer.output
+            if layer.inputs[0] in other
+            else layer.inputs[0]
+            for layer in ends
+        }
+        if len(swap) != len(ends) or not other <= {self.input, *self.outputs}:
+            raise GraphError(
+                f"graph: the tensors {', '.join(sorted(other))} are not int8; allowed: one "
+                "quantize or dequantize at each end"
+            )
+        return Graph(
+            tuple(layer for layer in self.layers if layer not in ends),
+            tuple(tensor for tensor in self.tensors if tensor.name not in other),
+            swap.get(self.input, self.input),
+            swap.get(self.output, self.output),
+            tuple(swap.get(name, name) for name in self.also),
+        )
 
     def shape(self, tensor: str) -> tuple[int, ...]:
         """Shape of a tensor by name."""
@@ -197,11 +188,11 @@ class Graph:
         """TFLite weight layout: conv OHWI, depthwise 1HWC, fully connected OI; else empty."""
         source, target = self._shapes[layer.inputs[0]], self._shapes[layer.output]
         if layer.op == "conv":
-            return (target[3], *layer.kernel, source[3])
+            return (target[3], *layer.kernel, source[3] // layer.groups)
         if layer.op == "depthwise_conv":
             return (1, *layer.kernel, target[3])
         if layer.op == "fully_connected":
-            return (target[-1], prod(source))
+            return (target[-1], prod(source) // dense_rows(target))
         return ()
 
     def macs(self, layer: Layer) -> int:
@@ -209,10 +200,7 @@ class Graph:
         if not OPERATORS[layer.op].weighted:
             return 0
         weights = prod(self.weight_shape(layer))
-        if layer.op == "fully_connected":
-            return weights
-        _, height, width, _ = self._shapes[layer.output]
-        return weights * height * width
+        return weights * dense_rows(self._shapes[layer.output])
 
     def weight_bytes(self, layer: Layer) -> int:
         """int8 weights and int32 biases of one layer."""
@@ -237,8 +225,9 @@ class Graph:
             "version": 1,
             "input": self.input,
             "output": self.output,
-            "tensors": [asdict(tensor) for tensor in self.tensors],
-            "layers": [asdict(layer) for layer in self.layers],
+            **({"also": self.also} if self.also else {}),
+            "tensors": [_document(tensor) for tensor in self.tensors],
+            "layers": [_document(layer) for layer in self.layers],
         }
 
     @staticmethod
@@ -264,16 +253,22 @@ class Graph:
                     stride=_pair(item.get("stride", (1, 1))),
                     dilation=_pair(item.get("dilation", (1, 1))),
                     padding=item.get("padding", "valid"),
-                    pads=tuple(int(n) for n in item.get("pads", (0, 0, 0, 0))),  # type: ignore[arg-type]
+                    pads=_whole(item.get("pads", (0, 0, 0, 0))),  # type: ignore[arg-type]
                     activation=item.get("activation", "none"),
+                    groups=int(item.get("groups", 1)),
+                    channel_scales=bool(item.get("channel_scales", False)),
+                    axes=_whole(item.get("axes", ())),
+                    rows=tuple(_whole(row) for row in item.get("rows", ())),  # type: ignore[misc]
+                    slope=float(item.get("slope", 0.0)),
                 )
                 for item in document["layers"]
             )
             tensors = tuple(
-                Tensor(str(item["name"]), tuple(int(n) for n in item["shape"]))
+                Tensor(str(item["name"]), _whole(item["shape"]), item.get("kind", "int8"))
                 for item in document["tensors"]
             )
-            return Graph(layers, tensors, str(document["input"]), str(document["output"]))
+            ends = str(document["input"]), str(document["output"])
+            return Graph(layers, tensors, *ends, tuple(map(str, document.get("also", ()))))
         except (KeyError, TypeError) as error:
             raise GraphError(f"graph: the document is malformed at {error}") from error
 
@@ -283,22 +278,16 @@ class Graph:
         return Graph.from_json(json.loads(text))
 
 
-def _check_words(layer: Layer) -> None:
-    """Refuse words that a file may hold and the table does not know."""
-    for what, word, allowed in (
-        ("op", layer.op, OPS),
-        ("padding", layer.padding, PADDINGS),
-        ("activation", layer.activation, ACTIVATIONS),
-    ):
-        if word not in allowed:
-            raise GraphError(
-                f"graph: layer {layer.name!r} has {what} {word!r}; known {what}s: "
-                f"{', '.join(allowed)}"
-            )
-    if layer.activation != "none" and not OPERATORS[layer.op].activates:
-        raise GraphError(
-            f"graph: layer {layer.name!r} has activation {layer.activation!r}; {layer.op} has none"
-        )
+def _document(part: Tensor | Layer) -> dict[str, Any]:
+    return {
+        key: value
+        for key, value in asdict(part).items()
+        if key not in _RARE or value != _RARE[key]
+    }
+
+
+def _whole(values: Iterable[int]) -> tuple[int, ...]:
+    return tuple(int(value) for value in values)
 
 
 def _pair(values: Iterable[int]) -> tuple[int, int]:

@@ -4,6 +4,10 @@ A new operator is a row here and one function for each purpose, registered under
 `deploy.integers.reference`, `deploy.c.plain` and `deploy.onnx_export`. One that maps a single
 int8 value to another needs a table of 256 results in `deploy.integers.lookup` instead, and
 nothing more. Kernels that were counted or timed have laws in `hwmodels.engines.kernels`.
+
+Ranks: a tensor has one to four sizes, `(1, height, width, channels)` or its last ones; `ranks` is
+what an operator takes, in every stage. The reader makes `(1, 1, time, channels)` of the
+`(1, time, channels)` that Keras writes, so that no stage has a rule for three sizes.
 """
 
 from __future__ import annotations
@@ -25,12 +29,27 @@ Op = Literal[
     "mean",
     "softmax",
     "logistic",
+    "tanh",
+    "relu",
+    "leaky_relu",
+    "hard_swish",
+    "quantize",
+    "dequantize",
+    "mul",
+    "sub",
+    "concat",
+    "transpose",
+    "slice",
+    "reduce_max",
 ]
 Activation = Literal["none", "relu", "relu6"]
 Padding = Literal["valid", "same"]
+Kind = Literal["int8", "uint8", "float32"]
 OPS: tuple[Op, ...] = get_args(Op)
 ACTIVATIONS: tuple[Activation, ...] = get_args(Activation)
 PADDINGS: tuple[Padding, ...] = get_args(Padding)
+KINDS: dict[Kind, int] = {"int8": 1, "uint8": 1, "float32": 4}
+"""Types of a tensor and their bytes; all but int8 stand at the ends of a network alone."""
 
 ANY_RANK = (1, 2, 3, 4)
 IMAGE = (4,)
@@ -58,14 +77,15 @@ class Operator:
         version: the lowest one that takes int8 in TFLM and LiteRT.
         options: TFLite's table of options, which is written and read.
         onnx: name of the float operator.
-        shape: how the output's shape follows: of a sliding `window`, wider by the `pads`, the
-            `same` as every input, another `view` of it, its channels (`mean`), or outputs alone
-            (`dense`).
+        shape: how the output's shape follows: of a sliding `window`, wider by the `pads`, that
+            of its inputs (`same`; a size of 1 stands for any), another `view` of them, their
+            channels (`mean`), outputs in the place of channels (`dense`), `joined` along an axis,
+            axes in another order (`turned`), or some `rows` of each axis.
         ranks: of its tensors, in every stage: graph, costs, reference, C and files.
-        inputs: activations that it reads.
+        inputs: activations that it reads; None for any number.
         weighted: it has weights and a bias.
         activates: it may have a fused activation.
-        keeps_scale: its kernel moves or averages stored values: output scale = input scale.
+        keeps_scale: its kernel moves or averages stored values: output scale = input scales.
         fixed_scale: scale and zero point that TFLite asks of the output.
         pairs: attributes `(height, width)` of a layer, by TFLite's names.
         table_bytes: constants of its generated C beside weights.
@@ -76,9 +96,9 @@ class Operator:
     version: int
     options: str
     onnx: str
-    shape: Literal["window", "pads", "same", "view", "mean", "dense"]
+    shape: Literal["window", "pads", "same", "view", "mean", "dense", "joined", "turned", "rows"]
     ranks: tuple[int, ...] = ANY_RANK
-    inputs: int = 1
+    inputs: int | None = 1
     weighted: bool = False
     activates: bool = False
     keeps_scale: bool = False
@@ -91,8 +111,17 @@ class Operator:
 _STRIDE = ("stride", "StrideH", "StrideW")
 _DILATED = (_STRIDE, ("dilation", "DilationHFactor", "DilationWFactor"))
 _POOLED = (_STRIDE, ("kernel", "FilterHeight", "FilterWidth"))
+
+
+def _assumed(cycles: tuple[float, float, float], code_bytes: float) -> Assumed:
+    """Cycles `(value, low, high)`, and code within a factor of two."""
+    return Assumed(Estimate(*cycles), Estimate(code_bytes, code_bytes / 2, code_bytes * 2))
+
+
 # A fixed-point exponential and a division by Newton's method; ST's tools may look it up.
-_SIGMOID = Assumed(Estimate(400.0, 5.0, 900.0), Estimate(2048.0, 1024.0, 4096.0))
+_SIGMOID = _assumed((400.0, 5.0, 900.0), 2048.0)
+_RESCALED = _assumed((30.0, 5.0, 120.0), 1536.0)  # one or two 64-bit products, or a table
+_MOVED = _assumed((8.0, 0.25, 60.0), 1536.0)  # words at once, or an index of four axes a byte
 
 OPERATORS: dict[Op, Operator] = {
     "conv": Operator(("CONV_2D",), 3, "Conv2DOptions", "Conv", "window", IMAGE, weighted=True,
@@ -111,9 +140,34 @@ OPERATORS: dict[Op, Operator] = {
     "max_pool": Operator(("MAX_POOL_2D",), 2, "Pool2DOptions", "MaxPool", "window", IMAGE,
                          activates=True, keeps_scale=True, pairs=_POOLED),
     "mean": Operator(("MEAN",), 2, "ReducerOptions", "ReduceMean", "mean", (2, 3, 4)),
-    "softmax": Operator(("SOFTMAX",), 2, "SoftmaxOptions", "Softmax", "same"),
+    "softmax": Operator(("SOFTMAX",), 2, "SoftmaxOptions", "Softmax", "same",
+                        fixed_scale=(1 / 256, -128)),
     "logistic": Operator(("LOGISTIC",), 2, "", "Sigmoid", "same", fixed_scale=(1 / 256, -128),
                          table_bytes=256, assumed=_SIGMOID),
+    "tanh": Operator(("TANH",), 2, "", "Tanh", "same", fixed_scale=(1 / 128, 0), table_bytes=256,
+                     assumed=_SIGMOID),
+    "relu": Operator(("RELU", "RELU6"), 2, "", "Relu", "same", activates=True, table_bytes=256,
+                     assumed=_RESCALED),
+    "leaky_relu": Operator(("LEAKY_RELU",), 2, "LeakyReluOptions", "LeakyRelu", "same",
+                           table_bytes=256, assumed=_RESCALED),
+    "hard_swish": Operator(("HARD_SWISH",), 1, "", "HardSwish", "same", table_bytes=256,
+                           assumed=_RESCALED),
+    "quantize": Operator(("QUANTIZE",), 2, "", "Identity", "same", table_bytes=256,
+                         assumed=_assumed((50.0, 8.0, 150.0), 1536.0)),
+    "dequantize": Operator(("DEQUANTIZE",), 2, "", "", "same",
+                           assumed=_assumed((12.0, 3.0, 40.0), 768.0)),
+    "mul": Operator(("MUL",), 2, "MulOptions", "Mul", "same", inputs=2, activates=True,
+                    assumed=_RESCALED),
+    "sub": Operator(("SUB",), 2, "SubOptions", "Sub", "same", inputs=2, activates=True,
+                    table_bytes=12, assumed=_assumed((60.0, 10.0, 180.0), 2048.0)),
+    "concat": Operator(("CONCATENATION",), 2, "ConcatenationOptions", "Concat", "joined",
+                       inputs=None, keeps_scale=True, assumed=_MOVED),
+    "transpose": Operator(("TRANSPOSE",), 2, "TransposeOptions", "Transpose", "turned",
+                          keeps_scale=True, assumed=_MOVED),
+    "slice": Operator(("STRIDED_SLICE",), 2, "StridedSliceOptions", "Slice", "rows",
+                      keeps_scale=True, assumed=_MOVED),
+    "reduce_max": Operator(("REDUCE_MAX",), 2, "ReducerOptions", "ReduceMax", "mean", (2, 3, 4),
+                           keeps_scale=True, assumed=_assumed((20.0, 3.0, 120.0), 2048.0)),
 }  # fmt: skip
 
 WEIGHTED_OPS = frozenset(op for op, known in OPERATORS.items() if known.weighted)

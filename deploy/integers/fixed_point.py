@@ -135,16 +135,17 @@ def add_multipliers(
     )
 
 
-def add(first: Ints, second: Ints, by: AddMultipliers) -> Ints:
-    """int8 ADD without output zero point and clamp.
+def add(first: Ints, second: Ints, by: AddMultipliers, *, minus: bool = False) -> Ints:
+    """int8 ADD, or SUB, without output zero point and clamp.
 
     Args:
         first, second: inputs with their zero points already subtracted.
         by: see `add_multipliers`.
+        minus: subtract the second input.
     """
     a = multiply(np.asarray(first, np.int64) << ADD_LEFT_SHIFT, by.first)
     b = multiply(np.asarray(second, np.int64) << ADD_LEFT_SHIFT, by.second)
-    return multiply(a + b, by.output)
+    return multiply(a - b if minus else a + b, by.output)
 
 
 def rounded_mean(total: Ints, count: ArrayLike) -> Ints:

@@ -4,32 +4,54 @@ A table holds what TFLM's kernel gives, bit for bit; the integer reference and t
 both look it up. LiteRT fills such tables in float32: that is its rule, see `reference.RULES`. A
 new operator of this kind is a function here and a row of `hwmodels.operators`.
 
-References: tensorflow/lite/kernels/internal/reference/integer_ops/logistic.h;
-tensorflow/lite/micro/kernels/logistic_common.cc; gemmlowp/fixedpoint/fixedpoint.h.
+References: tensorflow/lite/kernels/internal/reference/integer_ops/{logistic.h, tanh.h},
+reference/{leaky_relu.h, hard_swish.h, requantize.h}; tensorflow/lite/micro/kernels.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from deploy.integers import fixed_point
-from deploy.integers.fixed_point import Ints, divide_by_power_of_two, high_mul
+from deploy.integers.exponential import (
+    ONE,
+    exp_of_minus,
+    one_minus_over_one_plus,
+    one_over_one_plus,
+)
+from deploy.integers.fixed_point import Ints, divide_by_power_of_two
 from deploy.integers.quantized import QuantizedNet
 from hwmodels.graph import Layer
 from hwmodels.operators import Op
 
 _INPUT_BITS = 4  # before the point of the argument; 27 behind it
-_ONE = fixed_point.INT32_MAX
-# exp(-2^n) for n = -2 .. 3 as 31-bit fractions.
-_EXP_OF_POWERS = (1672461947, 1302514674, 790015084, 290630308, 39332535, 720401)
 
 
 def table(net: QuantizedNet, layer: Layer, *, litert: bool = False) -> NDArray[np.int8]:
     """`(256,)` stored results of the stored inputs -128 .. 127, by TFLM's or LiteRT's rule."""
     return TABLES[layer.op](net, layer, litert)
+
+
+def _argument(net: QuantizedNet, layer: Layer) -> tuple[Ints, NDArray[np.bool_], Ints]:
+    """Centred inputs, which of them lie within 16, and those with 4 bits before the point."""
+    scale, zero_point = net.activations[layer.inputs[0]]
+    centred = np.arange(-128, 128, dtype=np.int64) - zero_point
+    by = fixed_point.quantize_multiplier(scale * 2.0 ** (31 - _INPUT_BITS))
+    radius = np.floor((2.0**_INPUT_BITS - 1) * 2.0 ** (31 - _INPUT_BITS) / 2.0 ** float(by.shift))
+    inside = np.abs(centred) < radius
+    return centred, inside, fixed_point.multiply(np.where(inside, centred, 0), by)
+
+
+def _in_float(net: QuantizedNet, layer: Layer) -> NDArray[np.float32]:
+    """Real inputs, as LiteRT computes them."""
+    scale, zero_point = net.activations[layer.inputs[0]]
+    centred = np.arange(-128, 128, dtype=np.int64) - zero_point
+    real: NDArray[np.float32] = centred.astype(np.float32) * np.float32(scale)
+    return np.clip(real, np.float32(-80), np.float32(80))
 
 
 def _logistic(net: QuantizedNet, layer: Layer, litert: bool) -> NDArray[np.int8]:
@@ -38,51 +60,103 @@ def _logistic(net: QuantizedNet, layer: Layer, litert: bool) -> NDArray[np.int8]
     Measured on 300 scales: 0 of 76,800 results differ from TFLM, 0 from LiteRT; the two rules are
     a step apart in 15 of them.
     """
-    scale, zero_point = net.activations[layer.inputs[0]]
-    centred = np.arange(-128, 128, dtype=np.int64) - zero_point
     if litert:
-        x = np.clip(centred.astype(np.float32) * np.float32(scale), -80, 80)
-        stored = np.rint(256 / (1 + np.exp(-x))) - 128
-        result: NDArray[np.int8] = np.clip(stored, -128, 127).astype(np.int8)
-        return result
-    by = fixed_point.quantize_multiplier(scale * 2.0 ** (31 - _INPUT_BITS))
-    radius = np.floor((2.0**_INPUT_BITS - 1) * 2.0 ** (31 - _INPUT_BITS) / 2.0 ** float(by.shift))
-    inside = np.abs(centred) < radius
-    argument = fixed_point.multiply(np.where(inside, centred, 0), by)
-    positive = _one_over_one_plus(_exp_of_minus(np.abs(argument)))
-    fraction = np.where(argument > 0, positive, _ONE - positive)
+        return _int8(np.rint(256 / (1 + np.exp(-_in_float(net, layer)))) - 128)
+    centred, inside, argument = _argument(net, layer)
+    positive = one_over_one_plus(exp_of_minus(np.abs(argument), bits=_INPUT_BITS))
+    fraction = np.where(argument > 0, positive, ONE - positive)
     fraction = np.where(argument == 0, 2**30, fraction)
-    stored = np.clip(divide_by_power_of_two(fraction, 23) - 128, -128, 127)
+    stored = _int8(divide_by_power_of_two(fraction, 23) - 128)
     return np.where(inside, stored, np.where(centred > 0, 127, -128)).astype(np.int8)
 
 
-def _exp_of_minus(x: Ints) -> Ints:
-    """exp(-x) as a 31-bit fraction of x >= 0 with `_INPUT_BITS` before its point."""
-    quarter = 1 << (31 - _INPUT_BITS - 2)
-    near = (-x & (quarter - 1)) - quarter  # in [-1/4, 0)
-    a = (near << _INPUT_BITS) + (1 << 28)  # + 1/8: Taylor around -1/8
-    a2 = high_mul(a, a)
-    a3, a4 = high_mul(a2, a), high_mul(a2, a2)
-    third = 715827883
-    tail = high_mul(divide_by_power_of_two(a4, 2) + a3, third) + a2
-    tail = divide_by_power_of_two(tail, 1)
-    middle = 1895147668  # exp(-1/8)
-    result = middle + high_mul(a + tail, middle)
-    rest = near + x
-    for power, factor in enumerate(_EXP_OF_POWERS, start=-2):
-        bit = 1 << (31 - _INPUT_BITS + power)
-        result = np.where(rest & bit, high_mul(result, factor), result)
-    return np.where(x == 0, _ONE, result)
+def _tanh(net: QuantizedNet, layer: Layer, litert: bool) -> NDArray[np.int8]:
+    """tanh at scale 1/128 and zero point 0: (1 - exp(-2x)) / (1 + exp(-2x)), odd."""
+    if litert:
+        return _int8(np.rint(128 * np.tanh(_in_float(net, layer))))
+    centred, inside, argument = _argument(net, layer)
+    # One bit more before the point doubles the argument.
+    positive = one_minus_over_one_plus(exp_of_minus(np.abs(argument), bits=_INPUT_BITS + 1))
+    fraction = np.sign(argument) * positive
+    stored = _int8(divide_by_power_of_two(fraction, 24))
+    return np.where(inside, stored, np.where(centred > 0, 127, -128)).astype(np.int8)
 
 
-def _one_over_one_plus(a: Ints) -> Ints:
-    """1 / (1 + a) of 31-bit fractions in [0, 1]: Newton's division, two bits before the point."""
-    half = (a + _ONE + 1) >> 1
-    x = 1515870810 + high_mul(half, -1010580540)  # 48/17 - 32/17 of it
-    for _ in range(3):
-        x = x + (high_mul(x, (1 << 29) - high_mul(half, x)) << 2)
-    result: Ints = np.minimum(x << 1, _ONE)
+def _relu(net: QuantizedNet, layer: Layer, litert: bool) -> NDArray[np.int8]:
+    """Another scale, and the limits of the activation."""
+    low, high = fixed_point.activation_range(layer.activation, *net.activations[layer.output])
+    return np.clip(_rescaled(net, layer), low, high).astype(np.int8)
+
+
+def _quantize(net: QuantizedNet, layer: Layer, litert: bool) -> NDArray[np.int8]:
+    """int8 at another scale."""
+    return _int8(_rescaled(net, layer))
+
+
+def _leaky_relu(net: QuantizedNet, layer: Layer, litert: bool) -> NDArray[np.int8]:
+    """Two rescalings, one for each sign."""
+    centred = np.arange(-128, 128) - net.activations[layer.inputs[0]][1]
+    below = _rescaled(net, layer, float(np.float32(layer.slope)))
+    return _int8(np.where(centred >= 0, _rescaled(net, layer), below))
+
+
+def _rescaled(net: QuantizedNet, layer: Layer, factor: float = 1.0) -> Ints:
+    """Stored inputs times a factor, at the output's scale."""
+    (scale, zero_point), (out_scale, out_zero) = (
+        net.activations[name] for name in (layer.inputs[0], layer.output)
+    )
+    by = fixed_point.quantize_multiplier(scale * factor / out_scale)
+    return fixed_point.multiply(np.arange(-128, 128) - zero_point, by) + out_zero
+
+
+def _hard_swish(net: QuantizedNet, layer: Layer, litert: bool) -> NDArray[np.int8]:
+    """x * relu6(x + 3) / 6 in 16 bits; see reference_ops::HardSwish."""
+    (scale, zero_point), (out_scale, out_zero) = (
+        net.activations[name] for name in (layer.inputs[0], layer.output)
+    )
+    high = (np.arange(-128, 128, dtype=np.int64) - zero_point) << 7
+    fine = float(np.float32(scale)) / 128
+    to_output = _sixteen_bits(fixed_point.quantize_multiplier(np.float32(fine / out_scale)))
+    to_relu = _sixteen_bits(fixed_point.quantize_multiplier(np.float32(fine / (3 / 32768))))
+    value = _high_mul16(high, int(to_output.mantissa))
+    relu, shift = high, int(to_relu.shift)
+    if shift > 0:
+        relu = np.clip(relu << (shift - 1), -32768, 32767)
+    relu = _high_mul16(relu, int(to_relu.mantissa))
+    if shift > 0:
+        relu = np.clip(relu << 1, -32768, 32767)
+    if shift < 0:
+        relu = divide_by_power_of_two(relu, -shift)
+    relu = (relu + 32768) >> 1
+    # The product is cut here, towards zero.
+    product = np.sign(value) * ((relu * np.abs(value)) >> 15)
+    right = -int(to_output.shift)
+    out = divide_by_power_of_two(product, right) if right >= 0 else product << -right
+    return _int8(out + out_zero)
+
+
+def _sixteen_bits(by: fixed_point.Multiplier) -> fixed_point.Multiplier:
+    """A mantissa rounded to 15 bits."""
+    mantissa = np.minimum((by.mantissa + (1 << 15)) >> 16, 32767)
+    return fixed_point.Multiplier(mantissa, by.shift)
+
+
+def _high_mul16(a: Ints, b: int) -> Ints:
+    """gemmlowp's `SaturatingRoundingDoublingHighMul` of int16."""
+    result: Ints = np.minimum((a * b + (1 << 14)) >> 15, 32767)
     return result
 
 
-TABLES: dict[Op, Callable[[QuantizedNet, Layer, bool], NDArray[np.int8]]] = {"logistic": _logistic}
+def _int8(values: NDArray[Any]) -> NDArray[np.int8]:
+    result: NDArray[np.int8] = np.clip(values, -128, 127).astype(np.int8)
+    return result
+
+
+TABLES: dict[Op, Callable[[QuantizedNet, Layer, bool], NDArray[np.int8]]] = {
+    "logistic": _logistic,
+    "tanh": _tanh,
+    "relu": _relu,
+    "leaky_relu": _leaky_relu,
+    "hard_swish": _hard_swish,
+    "quantize": _quantize,
+}

@@ -2,8 +2,9 @@
 
 Convention (TFLite's int8 specification): real = scale * (stored - zero_point). Activations are
 int8 with one scale and zero point a tensor. Weights are int8 in [-127, 127] with zero point 0 and
-one scale an output channel; a fully connected layer has one scale for all, because that is what
-every runtime accepts. Biases are int32 at scale `input scale * weight scale`.
+one scale an output channel, 0 where a converter found no weight. A fully connected layer that
+`quantize` makes has one scale for all, because that is what every runtime accepts. Biases are
+int32 at scale `input scale * weight scale`.
 All scales are float32 values, since that is what a file can hold: the integer arithmetic that is
 derived from them is then the same before and after a file.
 
@@ -41,8 +42,7 @@ class QuantizedNet:
         activations: tensor name -> (scale, zero point).
         weights: layer name -> int8 in TFLite's layout (`Graph.weight_shape`).
         biases: layer name -> int32 `(out_channels,)`.
-        weight_scales: layer name -> float64 `(out_channels,)`; all equal for a fully connected
-            layer.
+        weight_scales: layer name -> float64 `(out_channels,)`.
 
     Raises:
         ExportError: a tensor without scale, weights of a wrong shape or type, scales that TFLite
@@ -89,11 +89,10 @@ class QuantizedNet:
 
         scales = self.weight_scales[layer.name]
         as_stored = scales.astype(np.float32).astype(np.float64)
-        uneven = layer.op == "fully_connected" and np.ptp(scales) != 0
-        if not (np.isfinite(scales) & (scales > 0) & (scales == as_stored)).all() or uneven:
+        if not (np.isfinite(scales) & (scales >= 0) & (scales == as_stored)).all():
             raise ExportError(
-                f"layer {layer.name!r}: the weight scales {scales} are not positive float32 "
-                "values, or differ in a fully connected layer; make networks with `quantize`"
+                f"layer {layer.name!r}: the weight scales {scales} are not float32 values from 0 "
+                "on; make networks with `quantize`"
             )
 
     def _check_range(self, layer: Layer) -> None:
@@ -339,18 +338,20 @@ def _check_activation(
 
 
 def _check_scales(layer: Layer, activations: Mapping[str, tuple[float, int]]) -> None:
-    before, after = activations[layer.inputs[0]], activations[layer.output]
+    after = activations[layer.output]
     known = OPERATORS[layer.op]
     if known.fixed_scale not in (None, after):
         raise ExportError(
             f"layer {layer.name!r} ({layer.op}): output (scale, zero point) is {after}; "
             f"TFLite's {layer.op} has {known.fixed_scale}"
         )
-    if known.keeps_scale and before != after:
-        raise ExportError(
-            f"layer {layer.name!r} ({layer.op}): input (scale, zero point) {before} and output "
-            f"{after} differ; TFLite's {layer.op} keeps them, so give both tensors the same"
-        )
+    for name in layer.inputs:
+        if known.keeps_scale and activations[name] != after:
+            raise ExportError(
+                f"layer {layer.name!r} ({layer.op}): input (scale, zero point) "
+                f"{activations[name]} and output {after} differ; TFLite's {layer.op} keeps them, "
+                "so give both tensors the same"
+            )
 
 
 def _out_channels(graph: Graph, layer: Layer) -> int:

@@ -85,7 +85,7 @@ def rescale(accumulators: Ints, by: Factors) -> Ints:
 
 
 def add_factors(net: QuantizedNet, layer: Layer) -> AddFactors:
-    """Factors of an addition.
+    """Factors of an addition or, the second one negative, of a subtraction.
 
     Raises:
         ExportError: an input scale beyond 2^15 output scales.
@@ -101,7 +101,7 @@ def add_factors(net: QuantizedNet, layer: Layer) -> AddFactors:
             f"at most {_FACTOR_MAX} can be added: calibrate the activation ranges again"
         )
     first, second = (int(np.floor(value * 2.0**shift + 0.5)) for value in real)
-    return AddFactors(first, second, shift)
+    return AddFactors(first, -second if layer.op == "sub" else second, shift)
 
 
 def add(first: Ints, second: Ints, by: AddFactors) -> Ints:

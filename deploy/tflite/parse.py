@@ -23,6 +23,17 @@ from ppgnas.errors import GraphError
 
 IDENTIFIER = b"TFL3"
 _CUSTOM = 32
+_OWN_OPTIONS = (
+    "WeightsFormat",
+    "Axis",
+    "Alpha",
+    "BeginMask",
+    "EndMask",
+    "EllipsisMask",
+    "NewAxisMask",
+    "ShrinkAxisMask",
+)
+"""Numbers that one operator has; pairs of several stand in `hwmodels.operators`."""
 _PLACEHOLDER = 127  # in the old one-byte field: the code stands in the newer field
 
 
@@ -60,7 +71,7 @@ class StoredOperator:
     name: str
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
-    options: dict[str, int] = field(default_factory=dict)
+    options: dict[str, float] = field(default_factory=dict)
     words: dict[str, str] = field(default_factory=dict)
 
 
@@ -207,8 +218,8 @@ class _Parser:
             stored = operator.BuiltinOptions() or self._empty_table()
             options.Init(stored.Bytes, stored.Pos)
             read = [field for _, *pair in known.pairs for field in pair]
-            read += ["WeightsFormat"] if hasattr(options, "WeightsFormat") else []
-            values = {key: int(getattr(options, key)()) for key in read}
+            read += [key for key in _OWN_OPTIONS if hasattr(options, key)]
+            values = {key: getattr(options, key)() for key in read}
             for key, meaning in self._words.items():
                 if hasattr(options, key):
                     code = int(getattr(options, key)())

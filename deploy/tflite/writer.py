@@ -20,7 +20,7 @@ from deploy.integers.quantized import QuantizedNet
 from deploy.tflite import runtime as tflite_runtime
 from hwmodels.arena import ALIGNMENT, Plan
 from hwmodels.graph import Layer
-from hwmodels.operators import OPERATORS, Op
+from hwmodels.operators import OPERATORS
 from ppgnas.errors import ExportError
 
 _ALIGNMENT_BYTES = 16
@@ -91,7 +91,7 @@ class _Writer:
         subgraph.operators = [self._operator(layer) for layer in graph.layers]
         subgraph.tensors = self._tensors
         subgraph.inputs = np.array([self._index[graph.input]], np.int32)
-        subgraph.outputs = np.array([self._index[graph.output]], np.int32)
+        subgraph.outputs = np.array([self._index[name] for name in graph.outputs], np.int32)
         model = s.ModelT()
         model.version = 3
         model.description = "ppgnas"
@@ -161,7 +161,7 @@ class _Writer:
         weights: NDArray[np.int8] = net.weights[layer.name]
         scales = net.weight_scales[layer.name]
         axis = weights.ndim - 1 if layer.op == "depthwise_conv" else 0
-        if layer.op == "fully_connected":
+        if layer.op == "fully_connected" and not layer.channel_scales:
             scales = scales[:1]
         points = [0] * len(scales)
         input_scale = net.activations[layer.inputs[0]][0]
@@ -184,7 +184,7 @@ class _Writer:
 
     def _operator(self, layer: Layer) -> Any:
         operator = self._s.OperatorT()
-        operator.opcodeIndex = self._opcode(layer.op)
+        operator.opcodeIndex = self._opcode(layer)
         inputs = [self._index[name] for name in layer.inputs]
         if OPERATORS[layer.op].weighted:
             inputs += self._weights(layer)
@@ -195,9 +195,13 @@ class _Writer:
         elif layer.op == "reshape":
             shape = self._net.graph.shape(layer.output)
             inputs.append(self._constant(shape))
-        elif layer.op == "mean":
+        elif OPERATORS[layer.op].shape == "mean":
             rank = len(self._net.graph.shape(layer.inputs[0]))
             inputs.append(self._constant(range(1, rank - 1)))
+        elif layer.op == "transpose":
+            inputs.append(self._constant(layer.axes))
+        elif layer.op == "slice":
+            inputs += [self._constant(column) for column in zip(*layer.rows, strict=True)]
         operator.inputs = np.array(inputs, np.int32)
         operator.outputs = np.array([self._index[layer.output]], np.int32)
         name = OPERATORS[layer.op].options
@@ -206,9 +210,12 @@ class _Writer:
             operator.builtinOptions = self._options(layer, getattr(self._s, f"{name}T")())
         return operator
 
-    def _opcode(self, op: Op) -> int:
-        known = OPERATORS[op]
-        code = getattr(self._s.BuiltinOperator, known.tflite[0])
+    def _opcode(self, layer: Layer) -> int:
+        known = OPERATORS[layer.op]
+        name = known.tflite[0]
+        if layer.activation.upper() in known.tflite:  # `relu` stands for both
+            name = layer.activation.upper()
+        code = getattr(self._s.BuiltinOperator, name)
         for index, written in enumerate(self._codes):
             if written.builtinCode == code:
                 return index
@@ -235,7 +242,19 @@ class _Writer:
         if layer.op == "depthwise_conv":
             channels = graph.shape(layer.inputs[0])[3]
             options.depthMultiplier = graph.shape(layer.output)[3] // channels
-        if layer.op == "mean":
+        if layer.op == "fully_connected":
+            options.keepNumDims = len(graph.shape(layer.output)) > 2
+        if layer.op == "concat":
+            options.axis = layer.axes[0]
+        if layer.op == "leaky_relu":
+            options.alpha = layer.slope
+        if layer.op == "slice":
+            source, target = graph.shape(layer.inputs[0]), graph.shape(layer.output)
+            if len(source) != len(target):
+                single = [i for i, row in enumerate(layer.rows) if len(range(*row)) == 1]
+                gone = single[1 : 1 + len(source) - len(target)]
+                options.shrinkAxisMask = sum(1 << axis for axis in gone)
+        if known.shape == "mean":
             source, target = graph.shape(layer.inputs[0]), graph.shape(layer.output)
             options.keepDims = len(source) == len(target)
         if layer.op == "softmax":

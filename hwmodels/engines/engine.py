@@ -154,7 +154,11 @@ class Engine:
         """
         shape = geometry(layer, source, target)
         law = profile or nearest(self.profiles, "Cortex-M7", "")
-        return law.work(kernel_class(layer.op, shape), shape)
+        work = law.work(kernel_class(layer.op, shape), shape)
+        if layer.groups == 1:
+            return work
+        # No law was fitted on groups.
+        return Work(work.kernel, work.cycles.times(layer.groups), False, work.assumed)
 
     def profile(self, board: Board) -> Profile:
         """The timings that stand for a board: of its part, its family, its core, a Cortex-M7."""

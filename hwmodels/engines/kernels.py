@@ -16,7 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from math import prod
 
-from hwmodels.graph import Layer, Shape, window_padding
+from hwmodels.graph import Layer, Shape, dense_rows, window_padding
 from hwmodels.operators import OPERATORS
 from ppgnas.errors import GraphError
 
@@ -62,9 +62,13 @@ def real_taps(layer: Layer, source: Shape, target: Shape) -> int:
 
 
 def geometry(layer: Layer, source: Shape, target: Shape) -> Geometry:
-    """Geometry of a layer between tensors of shape `source` and `target` (NHWC)."""
+    """Geometry of a layer between tensors of shape `source` and `target` (NHWC).
+
+    Of a grouped convolution it is that of one group: CMSIS-NN runs them one after the other.
+    """
     if layer.op == "fully_connected":
-        return Geometry(1, 1, 1, 1, 1, prod(source), target[-1])
+        rows = dense_rows(target)
+        return Geometry(1, rows, 1, 1, rows, prod(source) // rows, target[-1])
     known = OPERATORS.get(layer.op)  # files of timings hold operators that no graph has
     if known is not None and known.shape == "window":
         return Geometry(
@@ -72,13 +76,13 @@ def geometry(layer: Layer, source: Shape, target: Shape) -> Geometry:
             target[2],
             *layer.kernel,
             real_taps(layer, source, target),
-            source[3],
-            target[3],
+            source[3] // layer.groups,
+            target[3] // layer.groups,
             strided=max(layer.stride) > 1,
             dilated=max(layer.dilation) > 1,
         )
     # Element-wise and copying operators: one position per element; a mean is paid by its input.
-    elements = prod(source if layer.op == "mean" else target)
+    elements = prod(source if known is not None and known.shape == "mean" else target)
     return Geometry(1, elements, 1, 1, elements, source[-1], target[-1])
 
 
@@ -112,8 +116,9 @@ def _depthwise_general(g: Geometry) -> tuple[float, ...]:
 
 
 def _fully_connected(g: Geometry) -> tuple[float, ...]:
-    return (g.cout, g.cout * (g.cin // 4), g.cout * (g.cin // 16), g.cout * (g.cin % 4),
-            (g.cout % 2) * g.cin, 1.0)  # fmt: skip
+    n, o, k = g.positions, g.cout, g.cin
+    return (n * o, n * o * (k // 4), n * o * (k // 16), n * o * (k % 4), n * (o % 2) * k,
+            1.0)  # fmt: skip
 
 
 def _pool(g: Geometry) -> tuple[float, ...]:

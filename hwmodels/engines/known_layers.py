@@ -36,7 +36,6 @@ class KnownLayer:
 def _know(
     graph: Graph, layer: Layer, engine: Engine, profile: Profile, source: Shape, target: Shape
 ) -> KnownLayer:
-    known = OPERATORS[layer.op]
     work = engine.work(layer, source, target, profile)
     scratch = 0
     if engine.cmsis_nn_scratch:
@@ -47,12 +46,22 @@ def _know(
         cycles=work.cycles.value,
         macs=graph.macs(layer),
         weight_bytes=graph.weight_bytes(layer),
-        # A convolution has a weight scale for each output, a fully connected layer one for all.
-        channels=target[-1] if known.weighted and known.shape == "window" else 0,
+        channels=target[-1] if _channel_scales(layer) else 0,
         scratch=scratch,
         scratch_aligned=aligned(scratch),
-        output_aligned=aligned(prod(target)),
+        output_aligned=aligned(prod(target) * (4 if layer.op == "dequantize" else 1)),
     )
+
+
+def _channel_scales(layer: Layer) -> bool:
+    """A convolution has a weight scale for each output, a dense layer one for all or each."""
+    known = OPERATORS[layer.op]
+    return known.weighted and (known.shape == "window" or layer.channel_scales)
+
+
+def input_bytes(graph: Graph) -> int:
+    """Bytes of the network's input, which may be float."""
+    return next(tensor.bytes for tensor in graph.tensors if tensor.name == graph.input)
 
 
 def known_layers(graph: Graph, engine: Engine, profile: Profile) -> list[KnownLayer]:
@@ -61,7 +70,16 @@ def known_layers(graph: Graph, engine: Engine, profile: Profile) -> list[KnownLa
     known = []
     for layer in graph.layers:
         source, target = shapes[layer.inputs[0]], shapes[layer.output]
-        key = (layer.op, source, target, layer.kernel, layer.stride, layer.dilation)
+        key = (
+            layer.op,
+            source,
+            target,
+            layer.kernel,
+            layer.stride,
+            layer.dilation,
+            layer.groups,
+            layer.channel_scales,
+        )
         found = memo.get(key)
         if found is None:
             found = _know(graph, layer, engine, profile, source, target)

@@ -65,6 +65,7 @@ def table_bytes(graph: Graph, step: Step) -> int:
 
 def fast_cost(graph: Graph, law: CLaw) -> tuple[float, int, float, int]:
     """`(cycles, tables_bytes, code_bytes, scratch_bytes)` on a Cortex-M7, values alone."""
+    graph = graph.core  # the ends of a foreign file: the caller of the C has int8
     plan = program(graph)
     cycles, code = law.quick(infer_shape(graph, plan))
     tables = 0
@@ -95,15 +96,16 @@ def shape_tables(shape: StepShape) -> int:
 
 def cost(graph: Graph, law: CLaw) -> CCost:
     """The cost of a graph with bounds and by layer."""
-    plan = program(graph)
-    call = law.cycles(infer_shape(graph, plan)).total
+    core = graph.core
+    plan = program(core)
+    call = law.cycles(infer_shape(core, plan)).total
     by_name: dict[str, tuple[Estimate, bool]] = {}
     live: dict[str, int] = {}
     plain = outside = total = call
     plain = outside = 0.0
     seen: dict[StepShape, float] = {}
     for step, used in zip(plan.steps, plan.live_bytes, strict=True):
-        shape = step_shape(graph, plan, step)
+        shape = step_shape(core, plan, step)
         parts, inside = law.cycles(shape), law.in_range(shape)
         seen.setdefault(shape, law.code_bytes(shape))
         for layer, cycles in _shares(step, parts.pointwise, parts.depthwise, parts.add):

@@ -23,7 +23,7 @@ from math import prod
 
 from hwmodels.arena import aligned, live_bytes, place
 from hwmodels.generated_c.steps import BLOCK, UNROLLED_K, Program, Step, StepKind, Storage, widened
-from hwmodels.graph import Graph, Layer, Shape
+from hwmodels.graph import Graph, Layer, Shape, dense_rows
 
 
 def program(graph: Graph) -> Program:
@@ -65,6 +65,8 @@ def prefix_steps(layer: Layer, source: Shape) -> int | None:
 def window_taps(layer: Layer, source: Shape) -> tuple[int, int] | None:
     """`(taps, stride)` of a convolution that reads one run of bytes a position, else None."""
     if layer.op != "conv" or layer.padding != "valid" or layer.dilation != (1, 1):
+        return None
+    if layer.groups != 1:
         return None
     if layer.kernel == (1, 1) and layer.stride == (1, 1):
         return 1, 1
@@ -226,14 +228,18 @@ class _Drafter:
             if taps is not None:
                 kind, scratch = "window", 2 * BLOCK * widened(taps[0] * source[3])
         elif op == "fully_connected" and target[-1] % 2 == 0:
-            kind, scratch = "dense", 2 * widened(prod(source))
+            rows = dense_rows(target)
+            if rows == 1:
+                kind, scratch = "dense", 2 * widened(prod(source))
+            elif len(source) == 4 and source[3] * rows == prod(source):
+                kind, scratch = "window", 2 * BLOCK * widened(source[3])
         elif op in ("avg_pool", "max_pool") and target[1:3] == (1, 1):
             if layer.kernel == source[1:3] and source[3] % 4 == 0 and layer.padding == "valid":
                 kind = "pool"
-        second = self.roots[layer.inputs[1]] if len(layer.inputs) > 1 else None
-        return Step(
-            kind, (layer,), self.roots[name], layer.output, second, self.leads[name], scratch
-        )
+        first, *others = (self.roots[name] for name in layer.inputs)
+        second = others[0] if others else None
+        lead, more = self.leads[name], tuple(others[1:])
+        return Step(kind, (layer,), first, layer.output, second, lead, scratch, None, more)
 
     def _storages(self, steps: list[Step]) -> dict[str, Storage]:
         pads: dict[str, int] = {}
@@ -272,9 +278,8 @@ def _placed(source: str, output: str, steps: list[Step], storages: dict[str, Sto
     first, last = {source: 0}, {source: 0}
     for time, step in enumerate(steps, start=1):
         first[step.target] = last[step.target] = time
-        last[step.source] = time
-        if step.shortcut is not None:
-            last[step.shortcut] = time
+        for name in step.reads:
+            last[name] = time
     last[output] = count
     owner = {name: name for name in storages}
     final: list[Step] = []

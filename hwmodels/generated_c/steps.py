@@ -62,6 +62,7 @@ class Step(NamedTuple):
             unless the step is generic.
         source, target: tensors (roots) that are read and written.
         shortcut: the tensor that is added, or None.
+        more: further tensors that are read.
         lead: steps of padding that this step reads in front of its source.
         scratch_bytes: room beside its tensors.
         in_place: the target takes the bytes of the source or of the shortcut.
@@ -75,6 +76,13 @@ class Step(NamedTuple):
     lead: int = 0
     scratch_bytes: int = 0
     in_place: str | None = None
+    more: tuple[str, ...] = ()
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """All tensors that are read."""
+        second = () if self.shortcut is None else (self.shortcut,)
+        return (self.source, *second, *self.more)
 
 
 class Program(NamedTuple):

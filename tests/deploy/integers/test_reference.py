@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from deploy.integers import fixed_point, reference
 from deploy.integers.quantized import QuantizedNet, quantize
+from deploy.tflite import runtime, writer
 from hwmodels.graph import Graph, Layer, Tensor
 from ppgnas.errors import ExportError
 
@@ -134,9 +135,15 @@ def test_refusals(make_lowered: Make) -> None:
         reference.run(net, np.zeros((2, 1, 128, 4), np.int8), rule="nearest")  # type: ignore[arg-type]
 
 
-def test_refuses_softmax(make_builder: Make) -> None:
-    builder = make_builder(0, (1, 1, 2, 2))
-    builder.weighted("fully_connected", 3)
-    builder.add("softmax", (1, 3), scale=1 / 256)
-    with pytest.raises(ExportError, match="layer 'softmax1': the integer reference has no soft"):
-        reference.run(builder.net(), np.zeros((1, 1, 2, 2), np.int8))
+def test_softmax_is_tflite_s(make_builder: Make) -> None:
+    """Wide and narrow ranges; the interpreter is the oracle."""
+    rng = np.random.default_rng(0)
+    for scale in (0.001, 0.02, 0.1, 0.7):
+        builder = make_builder(0, (1, 1, 3, 7))
+        builder.activations["input"] = (float(np.float32(scale)), -5)
+        builder.add("softmax", (1, 1, 3, 7))
+        builder.activations[builder.last] = (1 / 256, -128)
+        net = builder.net()
+        x = rng.integers(-128, 128, (200, 1, 3, 7)).astype(np.int8)
+        expected = runtime.run(writer.write(net), x)
+        np.testing.assert_array_equal(reference.run(net, x), expected)

@@ -11,6 +11,7 @@ from hwmodels.engines.load import engine_text, load_engine
 from hwmodels.fit.calibrate import from_layers, from_networks, raw_cycles, render
 from hwmodels.fit.calibration_csv import LayerTiming, NetworkTiming, read_timings
 from hwmodels.fit.timings import timed_layers
+from hwmodels.operators import OPS
 from hwmodels.scorecard import score
 from ppgnas.errors import BoardError, DataError
 from tests.hwmodels.small import one_layer, small_graph
@@ -200,8 +201,7 @@ HELP = (
          "line 2, column in_shape is '1x4xx4'; a shape such as 1x16x30x8 is expected. Correct the "
          "cell or remove the line"),
         ("op,in_shape,out_shape,cycles\nlstm,1x1x4x4,1x1x4x4,9\n",
-         "line 2, column op is 'lstm'; known ops: conv, depthwise_conv, fully_connected, add, "
-         "pad, reshape, avg_pool, max_pool, mean, softmax, logistic. Correct the cell or remove "
+         f"line 2, column op is 'lstm'; known ops: {', '.join(OPS)}. Correct the cell or remove "
          "the line"),
         ("model,latency_ms\na,1\nb,2\n",
          "2 rows are too few to fit; at least 3 networks are needed. Add rows, or pass one "

@@ -1,0 +1,314 @@
+"""What each operator computes, for `deploy.integers.reference`, whose module has the formulas."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import prod
+from typing import Any, Literal, get_args
+
+import numpy as np
+from numpy.lib.stride_tricks import as_strided
+from numpy.typing import NDArray
+
+from deploy.integers import fixed_point, lookup, single_rounding
+from deploy.integers.quantized import QuantizedNet
+from deploy.integers.softmax import softmax as fixed_softmax
+from hwmodels.graph import Layer
+from hwmodels.operators import Op
+from ppgnas.errors import ExportError
+
+Centred = NDArray[np.float32]
+Kernel = Callable[..., Centred]
+
+Rule = Literal["tflm", "litert", "c"]
+RULES: tuple[Rule, ...] = get_args(Rule)
+"""`tflm`: TFLM on the device, the truth of a TFLite file. `litert`: LiteRT's reference kernels on
+a host, equal to it except that FULLY_CONNECTED rounds once and LOGISTIC is computed in float32
+(measured with ai-edge-litert 2.3): a step apart in less than one output of a hundred, and used to
+prove that a file differs in nothing else. `c`: the generated C, whose weighted layers and
+additions round once, see `deploy.integers.single_rounding`."""
+
+
+def _taps(net: QuantizedNet, layer: Layer, x: Centred, *, fill: float = 0.0) -> NDArray[Any]:
+    """A view `(windows, out_height, out_width, kernel_height, kernel_width, channels)`."""
+    rows, columns = net.graph.padding(layer)
+    if rows != (0, 0) or columns != (0, 0):
+        x = np.pad(x, ((0, 0), rows, columns, (0, 0)), constant_values=fill)
+    n, row, column, channel = x.strides
+    return as_strided(
+        x,
+        shape=(len(x), *net.graph.shape(layer.output)[1:3], *layer.kernel, x.shape[3]),
+        strides=(
+            n,
+            row * layer.stride[0],
+            column * layer.stride[1],
+            row * layer.dilation[0],
+            column * layer.dilation[1],
+            channel,
+        ),
+        writeable=False,
+    )
+
+
+def _limits(net: QuantizedNet, layer: Layer) -> tuple[int, int]:
+    """Limits of the centred output."""
+    scale, zero_point = net.activations[layer.output]
+    low, high = fixed_point.activation_range(layer.activation, scale, zero_point)
+    return low - zero_point, high - zero_point
+
+
+def _requantizer(
+    net: QuantizedNet, layer: Layer, *, repeat: int, rule: Rule
+) -> Callable[[NDArray[Any]], Centred]:
+    low, high = _limits(net, layer)
+    if rule == "c":
+        return single_rounding.Requantizer(net, layer, low=low, high=high, repeat=repeat)
+    return fixed_point.Requantizer(
+        net.multiplier(layer),
+        net.biases[layer.name],
+        low=low,
+        high=high,
+        bound=net.accumulator_bound(layer),
+        repeat=repeat,
+        round_once=rule == "litert" and layer.op == "fully_connected",
+    )
+
+
+def _exact_dtype(net: QuantizedNet, layer: Layer) -> type[np.float32] | type[np.float64]:
+    """The smallest float type in which every partial sum is a whole number held exactly."""
+    return np.float32 if net.accumulator_bound(layer).max() < 2**24 else np.float64
+
+
+def _conv(net: QuantizedNet, layer: Layer, rule: Rule) -> Kernel:
+    dtype = _exact_dtype(net, layer)
+    weights = _ungrouped(net.weights[layer.name], layer.groups)
+    matrix = np.ascontiguousarray(weights.reshape(len(weights), -1).T.astype(dtype))
+    # (kernel_height * kernel_width * in_channels, out_channels)
+    shape = net.graph.shape(layer.output)[1:]
+    requantize = _requantizer(net, layer, repeat=shape[0] * shape[1], rule=rule)
+    pointwise = layer.kernel == (1, 1) and layer.stride == (1, 1)
+
+    def conv(x: Centred) -> Centred:
+        columns = x if pointwise else _taps(net, layer, x)
+        sums = columns.reshape(-1, len(matrix)).astype(dtype, copy=False) @ matrix
+        return requantize(sums.reshape(len(x), -1)).reshape(len(x), *shape)
+
+    return conv
+
+
+def _ungrouped(weights: NDArray[np.int8], groups: int) -> NDArray[np.int8]:
+    """Weights over all input channels, 0 outside of an output's group."""
+    if groups == 1:
+        return weights
+    outputs, height, width, channels = weights.shape
+    full = np.zeros((outputs, height, width, groups, channels), np.int8)
+    own = np.arange(outputs) // (outputs // groups)
+    full[np.arange(outputs), :, :, own] = weights
+    return full.reshape(outputs, height, width, groups * channels)
+
+
+def _depthwise_conv(net: QuantizedNet, layer: Layer, rule: Rule) -> Kernel:
+    dtype = _exact_dtype(net, layer)
+    weights = net.weights[layer.name][0].astype(dtype)
+    # (kernel_height, kernel_width, out_channels)
+    channels = weights.shape[2]
+    repeated = channels // net.graph.shape(layer.inputs[0])[3]
+    shape = net.graph.shape(layer.output)[1:]
+    # Weights are spread over all positions: numpy then runs one long loop instead of many loops
+    # of `channels` steps.
+    spread = [
+        (row, column, np.ascontiguousarray(np.broadcast_to(weights[row, column], shape)))
+        for row in range(layer.kernel[0])
+        for column in range(layer.kernel[1])
+    ]
+    requantize = _requantizer(net, layer, repeat=shape[0] * shape[1], rule=rule)
+
+    def depthwise_conv(x: Centred) -> Centred:
+        if repeated != 1:
+            x = np.repeat(x, repeated, axis=3)
+        taps = _taps(net, layer, x)
+        sums = np.zeros((len(x), *shape), dtype)
+        product = np.empty_like(sums)
+        for row, column, weight in spread:
+            np.multiply(taps[:, :, :, row, column], weight, out=product)
+            np.add(sums, product, out=sums)
+        return requantize(sums.reshape(len(x), -1)).reshape(sums.shape)
+
+    return depthwise_conv
+
+
+def _fully_connected(net: QuantizedNet, layer: Layer, rule: Rule) -> Kernel:
+    dtype = _exact_dtype(net, layer)
+    matrix = np.ascontiguousarray(net.weights[layer.name].T.astype(dtype))
+    # (inputs, out_channels)
+    shape = net.graph.shape(layer.output)[1:]
+    requantize = _requantizer(net, layer, repeat=prod(shape[:-1]), rule=rule)
+
+    def fully_connected(x: Centred) -> Centred:
+        sums = x.reshape(-1, len(matrix)).astype(dtype, copy=False) @ matrix
+        return requantize(sums.reshape(len(x), -1)).reshape(len(x), *shape)
+
+    return fully_connected
+
+
+def _joined(net: QuantizedNet, layer: Layer, rule: Rule) -> Kernel:
+    """`add`, `sub` and `mul`: all 256 x 256 results, looked up."""
+    (first_scale, first_zero), (second_scale, second_zero) = (
+        net.activations[name] for name in layer.inputs
+    )
+    stored = np.arange(fixed_point.INT8_MIN, fixed_point.INT8_MAX + 1, dtype=np.int64)
+    low, high = _limits(net, layer)
+    first, second = (stored - first_zero)[:, None], (stored - second_zero)[None]
+    output_scale = net.activations[layer.output][0]
+    if layer.op == "mul":
+        real = first_scale * second_scale / output_scale
+        results = fixed_point.multiply(first * second, fixed_point.quantize_multiplier(real))
+    elif rule == "c":
+        results = single_rounding.add(first, second, single_rounding.add_factors(net, layer))
+    else:
+        by = fixed_point.add_multipliers(first_scale, second_scale, output_scale)
+        results = fixed_point.add(first, second, by, minus=layer.op == "sub")
+    table = np.clip(results, low, high).astype(np.float32).ravel()
+    # (256 * 256,): row = first input, column = second, both counted from the smallest int8
+    origin = np.float32((first_zero + 128) * 256 + (second_zero + 128))
+    rank = len(net.graph.shape(layer.output))
+
+    def join(first: Centred, second: Centred) -> Centred:
+        # Sizes are aligned at the channels; one of 1 stands for any.
+        first, second = (x.reshape(len(x), *(1,) * (rank - x.ndim), *x.shape[1:])
+                         for x in (first, second))  # fmt: skip
+        index = first * np.float32(256) + second
+        index += origin
+        # "wrap" spares numpy a check of every index; they are in range by construction.
+        return np.take(table, index.astype(np.intp), mode="wrap")
+
+    return join
+
+
+def _pad(net: QuantizedNet, layer: Layer, rule: Rule) -> Kernel:
+    top, bottom, left, right = layer.pads
+    target = net.graph.shape(layer.output)
+
+    def pad(x: Centred) -> Centred:
+        out = np.zeros((len(x), *target[1:]), np.float32)
+        out[:, top : target[1] - bottom, left : target[2] - right] = x
+        return out
+
+    return pad
+
+
+def _reshape(net: QuantizedNet, layer: Layer, rule: Rule) -> Kernel:
+    target = net.graph.shape(layer.output)[1:]
+    return lambda x: x.reshape(len(x), *target)
+
+
+def _concat(net: QuantizedNet, layer: Layer, rule: Rule) -> Kernel:
+    return lambda *parts: np.concatenate(parts, axis=layer.axes[0])
+
+
+def _transpose(net: QuantizedNet, layer: Layer, rule: Rule) -> Kernel:
+    if layer.axes[0] != 0:
+        raise ExportError(
+            f"layer {layer.name!r}: transpose moves the batch; it must stay in front"
+        )
+    return lambda x: np.ascontiguousarray(x.transpose(layer.axes))
+
+
+def _slice(net: QuantizedNet, layer: Layer, rule: Rule) -> Kernel:
+    target = net.graph.shape(layer.output)[1:]
+    chosen = (slice(None), *(slice(*row) for row in layer.rows[1:]))
+    return lambda x: x[chosen].reshape(len(x), *target)
+
+
+def _reduce_max(net: QuantizedNet, layer: Layer, rule: Rule) -> Kernel:
+    target = net.graph.shape(layer.output)[1:]
+    return lambda x: x.max(axis=tuple(range(1, x.ndim - 1))).reshape(len(x), *target)
+
+
+def _softmax(net: QuantizedNet, layer: Layer, rule: Rule) -> Kernel:
+    scale = net.activations[layer.inputs[0]][0]
+    zero_point = net.activations[layer.output][1]
+
+    def softmax(x: Centred) -> Centred:
+        stored = fixed_softmax(x.astype(np.int64), scale)
+        return (stored - zero_point).astype(np.float32)
+
+    return softmax
+
+
+def _avg_pool(net: QuantizedNet, layer: Layer, rule: Rule) -> Kernel:
+    zero_point = net.activations[layer.output][1]
+    low, high = _limits(net, layer)
+    source = net.graph.shape(layer.inputs[0])
+    ones = np.ones((1, source[1], source[2], 1), np.float32)
+    count = _taps(net, layer, ones).sum(axis=(3, 4)).astype(np.int64)
+    # (1, out_height, out_width, 1): elements inside the image
+
+    def avg_pool(x: Centred) -> Centred:
+        # At most 2^16 elements of at most 255 each: exact in float32.
+        centred = _taps(net, layer, x).sum(axis=(3, 4)).astype(np.int64)
+        mean = fixed_point.rounded_mean(centred + zero_point * count, count)
+        return np.clip(mean - zero_point, low, high).astype(np.float32)
+
+    return avg_pool
+
+
+def _max_pool(net: QuantizedNet, layer: Layer, rule: Rule) -> Kernel:
+    low, high = _limits(net, layer)
+
+    def max_pool(x: Centred) -> Centred:
+        largest = _taps(net, layer, x, fill=-np.inf).max(axis=(3, 4))
+        result: Centred = np.clip(largest, low, high).astype(np.float32)
+        return result
+
+    return max_pool
+
+
+def _mean(net: QuantizedNet, layer: Layer, rule: Rule) -> Kernel:
+    source, target = net.graph.shape(layer.inputs[0]), net.graph.shape(layer.output)
+    by = fixed_point.mean_multiplier(
+        net.activations[layer.inputs[0]][0],
+        net.activations[layer.output][0],
+        prod(source[1:-1]),
+    )
+    low, high = _limits(net, layer)
+
+    def mean(x: Centred) -> Centred:
+        total = x.sum(axis=tuple(range(1, x.ndim - 1)), dtype=np.float64).astype(np.int64)
+        out = np.clip(fixed_point.multiply(total, by), low, high).astype(np.float32)
+        return out.reshape(len(x), *target[1:])
+
+    return mean
+
+
+def _lookup(net: QuantizedNet, layer: Layer, rule: Rule) -> Kernel:
+    before, after = (net.activations[name][1] for name in (layer.inputs[0], layer.output))
+    table = lookup.table(net, layer, litert=rule == "litert").astype(np.float32) - np.float32(
+        after
+    )
+
+    def look_up(x: Centred) -> Centred:
+        return table[(x + np.float32(before + 128)).astype(np.intp)]
+
+    return look_up
+
+
+MAKERS: dict[Op, Callable[[QuantizedNet, Layer, Rule], Kernel]] = {
+    "conv": _conv,
+    "depthwise_conv": _depthwise_conv,
+    "fully_connected": _fully_connected,
+    "add": _joined,
+    "sub": _joined,
+    "mul": _joined,
+    "concat": _concat,
+    "transpose": _transpose,
+    "slice": _slice,
+    "reduce_max": _reduce_max,
+    "softmax": _softmax,
+    "pad": _pad,
+    "reshape": _reshape,
+    "avg_pool": _avg_pool,
+    "max_pool": _max_pool,
+    "mean": _mean,
+    **dict.fromkeys(lookup.TABLES, _lookup),
+}

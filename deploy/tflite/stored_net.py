@@ -1,0 +1,77 @@
+"""The integers of a `.tflite` file that was read: weights, biases, scales."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deploy.integers.quantized import QuantizedNet
+from deploy.tflite.parse import StoredModel, StoredOperator, StoredTensor
+from deploy.tflite.translate import unique_names
+from hwmodels.graph import Graph, Layer
+from hwmodels.operators import OPERATORS
+from ppgnas.errors import ExportError
+
+
+def net_of(graph: Graph, stored: StoredModel) -> QuantizedNet:
+    """The network between the ends of a file, with its integers.
+
+    Args:
+        graph: int8 throughout, see `Graph.core`.
+        stored: what the file says.
+
+    Raises:
+        ExportError: a constant is missing or the file is quantised in a way that the integer
+            reference does not know.
+    """
+    names = unique_names(stored)
+    indices = {name: index for index, name in enumerate(names)}
+    writers = {names[o.outputs[0]]: o for o in stored.operators if o.outputs}
+    activations = {}
+    for tensor in graph.tensors:
+        found = stored.tensors[indices[tensor.name]]
+        if len(found.scales) != 1 or len(found.zero_points) != 1:
+            raise ExportError(
+                f"tensor {tensor.name!r} has {len(found.scales)} scales and "
+                f"{len(found.zero_points)} zero points; one of each is allowed"
+            )
+        activations[tensor.name] = float(found.scales[0]), int(found.zero_points[0])
+    weights, biases, scales = {}, {}, {}
+    for layer in graph.layers:
+        operator: StoredOperator = writers[layer.output]
+        if not OPERATORS[layer.op].weighted:
+            continue
+        shape = graph.weight_shape(layer)
+        channels = shape[-1] if layer.op == "depthwise_conv" else shape[0]
+        kernel = stored.tensors[operator.inputs[1]]
+        weights[layer.name] = np.frombuffer(kernel.content or b"", np.int8).reshape(shape)
+        scales[layer.name] = _weight_scales(layer, kernel, channels)
+        bias = operator.inputs[2] if len(operator.inputs) > 2 else -1
+        biases[layer.name] = _bias(layer, stored.tensors[bias] if bias >= 0 else None, channels)
+    return QuantizedNet(graph, activations, weights, biases, scales)
+
+
+def _weight_scales(layer: Layer, kernel: StoredTensor, channels: int) -> NDArray[np.float64]:
+    if (
+        np.any(kernel.zero_points)
+        or len(kernel.scales) not in (1, channels)
+        or not (np.isfinite(kernel.scales) & (kernel.scales >= 0)).all()
+    ):
+        raise ExportError(
+            f"layer {layer.name!r}: its weights have {len(kernel.scales)} scales, zero points up "
+            f"to {np.abs(kernel.zero_points).max(initial=0)}; allowed: 1 or {channels} scales "
+            "from 0 on, zero points of 0"
+        )
+    return np.broadcast_to(kernel.scales.astype(np.float64), (channels,)).copy()
+
+
+def _bias(layer: Layer, bias: StoredTensor | None, channels: int) -> NDArray[np.int32]:
+    if bias is None:
+        return np.zeros(channels, np.int32)
+    content = bias.content or b""
+    if bias.kind != "INT32" or len(content) != 4 * channels:
+        raise ExportError(
+            f"layer {layer.name!r}: its bias is {bias.kind} of {len(content)} bytes; allowed: "
+            f"INT32 of {4 * channels}"
+        )
+    return np.frombuffer(content, "<i4").astype(np.int32)

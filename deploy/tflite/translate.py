@@ -1,0 +1,323 @@
+"""The layer graph of what a `.tflite` file says; everything that has no cost is refused by name.
+
+A tensor of three sizes, `(1, time, channels)` as Keras writes sequences, is read as `(1, 1, time,
+channels)`, and rows in the place of the batch, `(rows, channels)`, as `(1, 1, rows, channels)`:
+the same bytes. Operators that compute shapes (`SHAPE`, and what follows it in INT32) are left
+out: with a batch of one their results are constants. An interpreter runs them all the same, a
+dispatch each.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from math import prod
+from typing import TypeVar
+
+import numpy as np
+
+from deploy.tflite.parse import StoredModel, StoredOperator
+from hwmodels.graph import Graph, Layer, Shape, Tensor, dense_rows
+from hwmodels.operators import (
+    ACTIVATIONS,
+    OPERATORS,
+    PADDINGS,
+    TFLITE_OPS,
+    Activation,
+    Kind,
+)
+from ppgnas.errors import GraphError
+
+Word = TypeVar("Word", bound=str)
+_QUANTISE = (
+    "only fully quantised int8 files have costs. Convert with a representative data set and "
+    "int8 operators only; float or uint8 may be at the ends, behind QUANTIZE and DEQUANTIZE"
+)
+_KINDS: dict[str, Kind] = {"INT8": "int8", "UINT8": "uint8", "FLOAT32": "float32"}
+_SHAPES = ("INT32", "INT64")
+
+
+def unique_names(stored: StoredModel) -> list[str]:
+    names: list[str] = []
+    taken: set[str] = set()
+    for index, tensor in enumerate(stored.tensors):
+        name = tensor.name or f"tensor{index}"
+        if name in taken:
+            name = f"{name}#{index}"
+        taken.add(name)
+        names.append(name)
+    return names
+
+
+class Translator:
+    def __init__(self, stored: StoredModel) -> None:
+        self._stored = stored
+        self._names = unique_names(stored)
+        self._where = ""
+
+    def graph(self) -> Graph:
+        """The graph of all operators but those that compute shapes."""
+        stored = self._stored
+        source = self._input()
+        used = [source]
+        layers = []
+        operators = [o for o in enumerate(stored.operators) if not self._computes_a_shape(o[1])]
+        for index, operator in operators:
+            layers.append(self._layer(index, operator))
+            used += operator.outputs
+        tensors = tuple(
+            Tensor(self._names[index], self._shape(index), _KINDS[stored.tensors[index].kind])
+            for index in sorted(set(used))
+        )
+        names = [self._names[index] for index in stored.outputs if index >= 0]
+        if not names:
+            raise GraphError("the network has no output; convert the model again")
+        graph = Graph(tuple(layers), tensors, self._names[source], names[0], tuple(names[1:]))
+        for layer, (_, operator) in zip(graph.layers, operators, strict=True):
+            self._check_weights(graph, layer, operator)
+        return graph
+
+    def _input(self) -> int:
+        inputs = self._stored.inputs
+        if len(inputs) != 1 or inputs[0] < 0:
+            raise GraphError(
+                f"the network has {len(inputs)} inputs; one is allowed. Convert a model with "
+                "one input"
+            )
+        shape = self._stored.tensors[inputs[0]].shape
+        if len(shape) > 1 and shape[0] != 1:
+            raise GraphError(
+                f"tensor {self._names[inputs[0]]!r} has shape {shape}: a batch of {shape[0]}; "
+                "allowed: 1. Convert with a batch of one"
+            )
+        return inputs[0]
+
+    def _computes_a_shape(self, operator: StoredOperator) -> bool:
+        kinds = {self._stored.tensors[index].kind for index in operator.outputs if index >= 0}
+        return bool(kinds) and kinds <= set(_SHAPES)
+
+    def _shape(self, index: int) -> Shape:
+        """A tensor's sizes, the first one 1; see the module."""
+        shape = self._stored.tensors[index].shape
+        return (1,) * self._lifted(shape) + shape
+
+    @staticmethod
+    def _lifted(shape: Shape) -> int:
+        """How many sizes of 1 stand in front of a tensor's own in the graph."""
+        if len(shape) == 1:
+            return 1
+        return 0 if len(shape) == 2 and shape[0] == 1 else max(4 - len(shape), 0)
+
+    def _check_activation(self, index: int, *, end: bool = False) -> None:
+        tensor, name = self._stored.tensors[index], self._names[index]
+        allowed = tuple(_KINDS) if end else ("INT8",)
+        if tensor.kind not in allowed:
+            raise self._fail(
+                f"tensor {name!r} is {tensor.kind}; allowed: {', '.join(allowed)}; {_QUANTISE}"
+            )
+        if not tensor.shape or min(tensor.shape) < 1:
+            raise self._fail(
+                f"tensor {name!r} has shape {tensor.shape}; every size must be known and at "
+                "least 1. Convert with a fixed input shape"
+            )
+
+    def _fail(self, problem: str) -> GraphError:
+        return GraphError(f"{self._where}: {problem}")
+
+    def _layer(self, index: int, operator: StoredOperator) -> Layer:
+        output = self._names[operator.outputs[0]] if operator.outputs else "nothing"
+        self._where = f"operator {index} {operator.name} ({output!r})"
+        if operator.name not in TFLITE_OPS:
+            raise self._fail(
+                f"{operator.name} has no cost; allowed: {', '.join(TFLITE_OPS)}. "
+                "To add it, extend hwmodels/operators.py"
+            )
+        op = TFLITE_OPS[operator.name]
+        known = OPERATORS[op]
+        if len(operator.outputs) != 1 or operator.outputs[0] < 0:
+            raise self._fail(f"it has {len(operator.outputs)} outputs; allowed: 1")
+        wanted = known.inputs or max(len(operator.inputs), 1)
+        inputs = operator.inputs[:wanted]
+        if len(inputs) < wanted or min(inputs) < 0:
+            raise self._fail(f"it has {len(operator.inputs)} inputs; needed: {wanted}")
+        target = operator.outputs[0]
+        converts = op in ("quantize", "dequantize")
+        for tensor in inputs:
+            if self._stored.tensors[tensor].content is not None:
+                raise self._fail(
+                    f"it reads the constant {self._names[tensor]!r}; only activations have a "
+                    "cost there. Fold the constant into a layer before conversion"
+                )
+            self._check_activation(tensor, end=converts and tensor in self._stored.inputs)
+        self._check_activation(target, end=converts and target in self._stored.outputs)
+        shapes = [self._shape(tensor) for tensor in (*inputs, target)]
+        if not {len(shape) for shape in shapes} <= set(known.ranks):
+            raise self._fail(
+                f"its tensors have shapes {shapes}; allowed: "
+                f"{' or '.join(map(str, known.ranks))} sizes, the channels last"
+            )
+        layer = Layer(output, op, tuple(self._names[tensor] for tensor in inputs), output)
+        return self._with_options(self._with_constants(layer, operator), operator)
+
+    def _with_constants(self, layer: Layer, operator: StoredOperator) -> Layer:
+        """The layer with what constants and options of its own say."""
+        stored = self._stored.tensors[operator.inputs[0]].shape
+        lifted = self._lifted(stored)
+        if layer.op == "pad":
+            return replace(layer, pads=self._pads(operator, lifted))
+        if layer.op in ("mean", "reduce_max"):
+            self._check_mean(operator)
+        elif layer.op == "fully_connected":
+            return replace(layer, channel_scales=self._check_dense(operator))
+        elif layer.op == "concat":
+            return replace(layer, axes=(int(operator.options["Axis"]) % len(stored) + lifted,))
+        elif layer.op == "transpose":
+            order = self._constant(operator, 1, "order of axes")
+            axes = (*range(lifted), *(axis % len(stored) + lifted for axis in order))
+            return replace(layer, axes=axes)
+        elif layer.op == "slice":
+            return replace(layer, rows=(*((0, 1, 1),) * lifted, *self._rows(operator, stored)))
+        elif layer.op == "leaky_relu":
+            return replace(layer, slope=float(operator.options["Alpha"]))
+        elif layer.op == "relu":
+            activation: Activation = "relu6" if operator.name == "RELU6" else "relu"
+            return replace(layer, activation=activation)
+        elif layer.op == "conv":
+            weights = self._constant_shape(operator, 1, "weights")
+            if len(weights) == 4 and weights[3] > 0 and stored[3] % weights[3] == 0:
+                return replace(layer, groups=stored[3] // weights[3])
+        return layer
+
+    def _rows(self, operator: StoredOperator, shape: Shape) -> list[tuple[int, int, int]]:
+        """`(first, end, step)` of each axis of a STRIDED_SLICE."""
+        options = {key: int(value) for key, value in operator.options.items()}
+        if options["EllipsisMask"] or options["NewAxisMask"]:
+            raise self._fail("it has an ellipsis or a new axis; allowed: a range of each axis")
+        parts = [
+            self._constant(operator, place, what)
+            for place, what in ((1, "first rows"), (2, "ends"), (3, "steps"))
+        ]
+        rows = [(0, size, 1) for size in shape]
+        for axis, (first, end, step) in enumerate(zip(*parts, strict=False)):
+            size = shape[axis] if axis < len(shape) else 0
+            if step < 1 or not size:
+                raise self._fail(f"its steps are {parts[2]} for {shape}; allowed: 1 and above")
+            bit = 1 << axis
+            first = 0 if options["BeginMask"] & bit else min(first + size * (first < 0), size)
+            end = size if options["EndMask"] & bit else min(end + size * (end < 0), size)
+            if options["ShrinkAxisMask"] & bit:
+                end = first + 1
+            rows[axis] = (first, end, step)
+        return rows
+
+    def _with_options(self, layer: Layer, operator: StoredOperator) -> Layer:
+        """The layer with its kernel, strides, padding and fused activation."""
+        words, known = operator.words, OPERATORS[layer.op]
+        if known.activates and known.options:
+            activation: Activation = self._word(
+                "fused activation", words["FusedActivationFunction"], ACTIVATIONS
+            )
+            layer = replace(layer, activation=activation)
+        if known.shape != "window":
+            return layer
+        pairs = {
+            what: self._positive(what, int(operator.options[height]), int(operator.options[width]))
+            for what, height, width in known.pairs
+        }
+        if known.weighted:
+            shape = self._constant_shape(operator, 1, "weights")
+            if len(shape) != 4:
+                raise self._fail(f"its weights have shape {shape}; allowed: four sizes")
+            pairs["kernel"] = self._positive("kernel", shape[1], shape[2])
+        return replace(
+            layer,
+            padding=self._word("padding", words["Padding"], PADDINGS),
+            kernel=pairs["kernel"],
+            stride=pairs["stride"],
+            dilation=pairs.get("dilation", (1, 1)),
+        )
+
+    def _word(self, what: str, stored: str, allowed: tuple[Word, ...]) -> Word:
+        for word in allowed:
+            if word.upper() == stored:
+                return word
+        raise self._fail(
+            f"its {what} is {stored}; allowed: {', '.join(word.upper() for word in allowed)}"
+        )
+
+    def _positive(self, what: str, height: int, width: int) -> tuple[int, int]:
+        if min(height, width) < 1:
+            raise self._fail(f"its {what} is {(height, width)}; both must be at least 1")
+        return height, width
+
+    def _constant_shape(self, operator: StoredOperator, place: int, what: str) -> tuple[int, ...]:
+        index = operator.inputs[place] if len(operator.inputs) > place else -1
+        if index < 0 or self._stored.tensors[index].content is None:
+            raise self._fail(f"its {what} are not constants of the file; convert the model again")
+        return self._stored.tensors[index].shape
+
+    def _constant(self, operator: StoredOperator, place: int, what: str) -> list[int]:
+        """An integer parameter, flat."""
+        self._constant_shape(operator, place, what)
+        tensor = self._stored.tensors[operator.inputs[place]]
+        types = {"INT32": "<i4", "INT64": "<i8"}
+        if tensor.kind not in types:
+            raise self._fail(f"its {what} are {tensor.kind}; allowed: INT32, INT64")
+        values = np.frombuffer(tensor.content or b"", np.uint8)
+        if values.size != prod(tensor.shape) * np.dtype(types[tensor.kind]).itemsize:
+            raise self._fail(f"its {what} hold {values.size} bytes for shape {tensor.shape}")
+        return [int(n) for n in values.view(types[tensor.kind])]
+
+    def _pads(self, operator: StoredOperator, lifted: int) -> tuple[int, int, int, int]:
+        pads = [0, 0] * lifted + self._constant(operator, 1, "paddings")
+        if len(pads) != 8 or min(pads) < 0 or any(pads[:2] + pads[6:]):
+            raise self._fail(
+                f"its paddings are {pads}; allowed: rows and columns of a tensor, not batch or "
+                "channels"
+            )
+        return pads[2], pads[3], pads[4], pads[5]
+
+    def _check_mean(self, operator: StoredOperator) -> None:
+        source = self._stored.tensors[operator.inputs[0]].shape
+        target = self._stored.tensors[operator.outputs[0]].shape
+        axes = {axis % len(source) for axis in self._constant(operator, 1, "axes")}
+        kept = {axis for axis, size in enumerate(source) if size > 1} - axes
+        channels = len(source) - 1
+        if kept - {channels} or channels in axes or prod(target) != source[-1]:
+            raise self._fail(
+                f"it reduces axes {sorted(axes)} of {source}; allowed: all of height and width"
+            )
+
+    def _check_dense(self, operator: StoredOperator) -> bool:
+        """Whether the weights have a scale for each output."""
+        if operator.options["WeightsFormat"]:
+            raise self._fail("its weights are shuffled; allowed: the default format")
+        shape = self._constant_shape(operator, 1, "weights")
+        source = self._shape(operator.inputs[0])
+        rows = dense_rows(self._shape(operator.outputs[0]))
+        if len(shape) != 2 or shape[1] * rows != prod(source):
+            raise self._fail(
+                f"its weights have shape {shape} for an input of {source}; allowed: "
+                f"{prod(source) // rows} inputs"
+            )
+        return len(self._stored.tensors[operator.inputs[1]].scales) > 1
+
+    def _check_weights(self, graph: Graph, layer: Layer, operator: StoredOperator) -> None:
+        if not OPERATORS[layer.op].weighted:
+            return
+        expected = graph.weight_shape(layer)
+        tensor = self._stored.tensors[operator.inputs[1]]
+        if tensor.kind != "INT8":
+            raise GraphError(
+                f"layer {layer.name!r}: its weights are {tensor.kind}; allowed: INT8; {_QUANTISE}"
+            )
+        if tensor.shape != expected or len(tensor.content or b"") != prod(expected):
+            raise GraphError(
+                f"layer {layer.name!r}: its weights have shape {tensor.shape} and "
+                f"{len(tensor.content or b'')} bytes; expected {expected}: packed weights "
+                "have no cost"
+            )
+        channels, source = expected[-1], graph.shape(layer.inputs[0])[-1]
+        if layer.op == "depthwise_conv" and channels % source:
+            raise GraphError(
+                f"layer {layer.name!r}: {channels} outputs are no multiple of {source} inputs"
+            )

@@ -1,0 +1,164 @@
+"""One layer and its tensors, and the shape that follows from its inputs; see `hwmodels.graph`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import prod
+
+from hwmodels.operators import (
+    ACTIVATIONS,
+    KINDS,
+    OPERATORS,
+    OPS,
+    PADDINGS,
+    Activation,
+    Kind,
+    Op,
+    Padding,
+)
+from ppgnas.errors import GraphError
+
+Shape = tuple[int, ...]
+Sides = tuple[tuple[int, int], tuple[int, int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Tensor:
+    """An activation: `shape` is `(1, height, width, channels)`; int8 but for a network's ends."""
+
+    name: str
+    shape: tuple[int, ...]
+    kind: Kind = "int8"
+
+    @property
+    def bytes(self) -> int:
+        """Size in memory."""
+        return prod(self.shape) * KINDS[self.kind]
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """One operator.
+
+    Attributes:
+        name: unique in the graph; keys the weights of a `QuantizedNet`.
+        op: a row of `hwmodels.operators`.
+        inputs: names of the activation inputs.
+        output: name of the output tensor.
+        kernel, stride, dilation: `(height, width)`.
+        padding: of a convolution or pool: `valid` or TFLite's `same`.
+        pads: of a `pad` layer: rows and columns added `(top, bottom, left, right)`.
+        activation: fused activation of the output.
+        groups: of a convolution.
+        channel_scales: a dense layer has one weight scale an output, not one for all.
+        axes: the order of the axes of a `transpose`; the axis of a `concat`.
+        rows: of a `slice`: `(first, end, step)` of each axis of its input.
+        slope: of a `leaky_relu` below 0.
+    """
+
+    name: str
+    op: Op
+    inputs: tuple[str, ...]
+    output: str
+    kernel: tuple[int, int] = (1, 1)
+    stride: tuple[int, int] = (1, 1)
+    dilation: tuple[int, int] = (1, 1)
+    padding: Padding = "valid"
+    pads: tuple[int, int, int, int] = (0, 0, 0, 0)
+    activation: Activation = "none"
+    groups: int = 1
+    channel_scales: bool = False
+    axes: tuple[int, ...] = ()
+    rows: tuple[tuple[int, int, int], ...] = ()
+    slope: float = 0.0
+
+
+def window_padding(layer: Layer, source: Shape, target: Shape) -> Sides:
+    """Padding of a sliding window, `((top, bottom), (left, right))`: the smaller half in front.
+
+    TFLite's `same` adds what the last window reaches beyond the input; that of `valid` does not.
+    """
+    sides = []
+    for axis in (0, 1):
+        reach = (target[axis + 1] - 1) * layer.stride[axis]
+        reach += (layer.kernel[axis] - 1) * layer.dilation[axis] + 1
+        total = max(reach - source[axis + 1], 0)
+        sides.append((total // 2, total - total // 2))
+    return sides[0], sides[1]
+
+
+def dense_rows(target: Shape) -> int:
+    """How often the weights of a layer run over its input: positions of its output."""
+    return prod(target[:-1])
+
+
+def follows(layer: Layer, sources: list[Shape], seen: Shape) -> Shape | str:
+    """The output's shape, or what is wrong; `seen` where the operator leaves it open."""
+    known, source = OPERATORS[layer.op], sources[0]
+    if known.shape == "window":
+        channels = seen[3] if known.weighted else source[3]
+        if layer.groups < 1 or source[3] % layer.groups or channels % layer.groups:
+            return f"{layer.groups} groups of {source[3]} and {channels} channels"
+        positions = (_window_positions(layer, source[axis + 1], axis) for axis in (0, 1))
+        return (1, *positions, channels)
+    if known.shape == "pads":
+        top, bottom, left, right = layer.pads
+        return (1, source[1] + top + bottom, source[2] + left + right, source[3])
+    if known.shape == "same":
+        rank = max(map(len, sources))
+        whole = [(1,) * (rank - len(shape)) + shape for shape in sources]
+        sizes = tuple(map(max, *whole)) if len(whole) > 1 else whole[0]
+        fits = all(size in (1, most) for s in whole for size, most in zip(s, sizes, strict=True))
+        return sizes if fits else f"sizes of {sources}"
+    if known.shape == "joined":
+        axis = layer.axes[0] if layer.axes else -1
+        if not 0 < axis < len(source) or len({_without(shape, axis) for shape in sources}) != 1:
+            return f"{sources} along axis {axis}"
+        return (*source[:axis], sum(shape[axis] for shape in sources), *source[axis + 1 :])
+    if known.shape == "turned":
+        if sorted(layer.axes) != list(range(len(source))):
+            return f"the axes {layer.axes}"
+        return tuple(source[axis] for axis in layer.axes)
+    if known.shape == "rows":
+        if len(layer.rows) != len(source) or any(
+            not (0 <= first < end <= size and step > 0)
+            for (first, end, step), size in zip(layer.rows, source, strict=False)
+        ):
+            return f"the rows {layer.rows} of {source}"
+        count = prod(len(range(*row)) for row in layer.rows)
+        return seen if prod(seen) == count else f"{count} elements"
+    if known.shape == "view":
+        return seen if prod(seen) == prod(source) else source
+    if known.shape == "mean":
+        return seen if prod(seen) == seen[-1] == source[-1] else source
+    rest = prod(source) % dense_rows(seen)
+    return f"{dense_rows(seen)} rows of {prod(source)} elements" if rest else seen
+
+
+def _without(shape: Shape, axis: int) -> Shape:
+    return (*shape[:axis], *shape[axis + 1 :])
+
+
+def _window_positions(layer: Layer, size: int, axis: int) -> int:
+    stride = layer.stride[axis]
+    if layer.padding == "same":
+        return -(-size // stride)
+    return (size - (layer.kernel[axis] - 1) * layer.dilation[axis] - 1) // stride + 1
+
+
+def check_words(layer: Layer) -> None:
+    """Refuse words that a file may hold and the table does not know."""
+    for what, word, allowed in (
+        ("op", layer.op, OPS),
+        ("padding", layer.padding, PADDINGS),
+        ("activation", layer.activation, ACTIVATIONS),
+    ):
+        if word not in allowed:
+            raise GraphError(
+                f"graph: layer {layer.name!r} has {what} {word!r}; known {what}s: "
+                f"{', '.join(allowed)}"
+            )
+    if layer.activation != "none" and not OPERATORS[layer.op].activates:
+        raise GraphError(
+            f"graph: layer {layer.name!r} has activation {layer.activation!r}; {layer.op} has none"
+        )

@@ -1,0 +1,231 @@
+"""Int8 files as Keras and TFLite's converter write them: what `score` and `verify` must read.
+
+    python -m venv tf && tf/bin/pip install tensorflow-cpu
+    tf/bin/python tests/deploy/tflite/make_foreign.py tests/deploy/tflite/files
+
+Not a dependency of the tests, which read the stored files (see files/README.md). Weights are
+random; a file is a few kilobytes.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import keras  # type: ignore[import-not-found]
+import numpy as np
+import tensorflow as tf  # type: ignore[import-untyped]
+from keras import layers as k
+
+Tensor = Any
+
+
+def mlp(x: Tensor) -> Tensor:
+    """Dense layers alone: one weight scale a channel."""
+    for units in (24, 17):
+        x = k.Dense(units, activation="relu")(x)
+    return k.Dense(10)(x)
+
+
+def zero_channel(x: Tensor) -> Tensor:
+    x = k.Conv1D(8, 3, padding="same", activation="relu", name="dead")(x)
+    x = k.GlobalAveragePooling1D()(x)
+    return k.Dense(6, name="dead_dense")(x)
+
+
+def tcn(x: Tensor) -> Tensor:
+    """Causal, dilated, with residuals."""
+    x = k.Conv1D(8, 5, padding="causal", activation="relu")(x)
+    for dilation in (1, 2, 4):
+        y = k.Conv1D(8, 3, padding="causal", dilation_rate=dilation, activation="relu")(x)
+        x = k.Add()([x, y])
+    return k.Dense(10)(k.GlobalAveragePooling1D()(x))
+
+
+def separable(x: Tensor) -> Tensor:
+    x = k.SeparableConv1D(12, 5, strides=2, padding="same", activation="relu")(x)
+    x = k.MaxPooling1D(2)(x)
+    x = k.SeparableConv1D(16, 3, padding="same", depth_multiplier=2, activation="relu6")(x)
+    x = k.AveragePooling1D(2)(x)
+    return k.Dense(10)(k.Flatten()(x))
+
+
+def mobilenet(x: Tensor) -> Tensor:
+    x = k.Conv2D(8, 3, strides=2, padding="same")(x)
+    x = k.ReLU(6.0)(k.BatchNormalization()(x))
+    for width, stride in ((8, 1), (16, 2), (16, 1)):
+        y = k.ZeroPadding2D(((0, 1), (0, 1)))(x) if stride == 2 else x
+        y = k.DepthwiseConv2D(3, strides=stride, padding="valid" if stride == 2 else "same")(y)
+        y = k.ReLU(6.0)(k.BatchNormalization()(y))
+        y = k.BatchNormalization()(k.Conv2D(width, 1)(y))
+        x = k.Add()([x, y]) if x.shape == y.shape else y
+    return k.Softmax()(k.Dense(5)(k.GlobalAveragePooling2D()(x)))
+
+
+def convolutions(x: Tensor) -> Tensor:
+    """Plain 2-D convolutions and pools, then dense layers."""
+    x = k.MaxPooling2D(2)(k.Conv2D(8, 3, activation="relu")(x))
+    x = k.AveragePooling2D(2)(k.Conv2D(12, 3, padding="same", activation="relu")(x))
+    return k.Dense(10)(k.Dense(32, activation="relu")(k.Flatten()(x)))
+
+
+def grouped(x: Tensor) -> Tensor:
+    x = k.Conv2D(8, 1, activation="relu")(x)
+    x = k.Conv2D(12, 3, groups=4, padding="same", activation="relu")(x)
+    return k.Dense(5)(k.GlobalAveragePooling2D()(x))
+
+
+def multiplier(x: Tensor) -> Tensor:
+    x = k.DepthwiseConv2D(3, depth_multiplier=3, strides=2, activation="relu")(x)
+    return k.Dense(5)(k.Flatten()(k.MaxPooling2D(2)(x)))
+
+
+def concatenated(x: Tensor) -> Tensor:
+    """Inception: branches of other ranges, requantised and joined."""
+    branches = [k.Conv1D(4, n, padding="same", activation="relu")(x) for n in (1, 3, 7)]
+    x = k.Concatenate()([*branches, k.MaxPooling1D(3, 1, padding="same")(x)])
+    return k.Dense(10)(k.GlobalAveragePooling1D()(x))
+
+
+def gated(x: Tensor) -> Tensor:
+    """Squeeze and excite."""
+    x = k.Conv1D(8, 3, padding="same", activation="relu")(x)
+    gate = k.Dense(4, activation="relu")(k.GlobalAveragePooling1D()(x))
+    gate = k.Reshape((1, 8))(k.Dense(8, activation="sigmoid")(gate))
+    return k.Dense(10)(k.GlobalMaxPooling1D()(k.Multiply()([x, gate])))
+
+
+def squashed(x: Tensor) -> Tensor:
+    """Activations that are operators of their own."""
+    for activation in ("tanh", "hard_swish", "sigmoid"):
+        x = k.Activation(activation)(k.Conv1D(8, 3, padding="same")(x))
+    x = k.LeakyReLU(negative_slope=0.2)(k.Conv1D(8, 3, padding="same")(x))
+    x = k.ReLU()(k.AveragePooling1D(2)(x))
+    return k.Dense(10)(k.Flatten()(x))
+
+
+def gated_product(x: Tensor) -> Tensor:
+    """WaveNet's gate: tanh times sigmoid, both of a slice of the channels."""
+    x = k.Conv1D(16, 3, padding="same")(x)
+    x = k.Multiply()([k.Activation("tanh")(x[:, :, :8]), k.Activation("sigmoid")(x[:, :, 8:])])
+    return k.Dense(10)(k.GlobalAveragePooling1D()(x))
+
+
+def sliced(x: Tensor) -> Tensor:
+    x = k.Conv1D(8, 3, padding="same", activation="relu")(x)
+    return k.Dense(10)(k.Flatten()(k.Cropping1D((3, 2))(x)[:, ::2]))
+
+
+def last_step(x: Tensor) -> Tensor:
+    """The end of a causal network: the last step alone."""
+    return k.Dense(10)(k.Conv1D(8, 3, padding="causal", activation="relu")(x)[:, -1])
+
+
+def permuted(x: Tensor) -> Tensor:
+    x = k.Conv1D(8, 3, padding="same", activation="relu")(k.Permute((2, 1))(x))
+    return k.Dense(10)(k.Flatten()(k.Permute((2, 1))(x)))
+
+
+def subtracted(x: Tensor) -> Tensor:
+    x = k.Subtract()([k.Conv1D(8, 3, padding="same")(x), k.Conv1D(8, 5, padding="same")(x)])
+    return k.Dense(10)(k.GlobalMaxPooling1D()(x))
+
+
+def two_outputs(x: Tensor) -> list[Tensor]:
+    x = k.GlobalAveragePooling1D()(k.Conv1D(8, 3, padding="same", activation="relu")(x))
+    return [k.Dense(10)(x), k.Dense(1, activation="sigmoid")(x)]
+
+
+def rows(x: Tensor) -> Tensor:
+    """Dense layers over each step."""
+    x = k.Dense(8, activation="relu")(x)
+    return k.Dense(10)(k.GlobalAveragePooling1D()(k.Dense(6)(x)))
+
+
+def attention(x: Tensor) -> Tensor:
+    """Holds what has no cost: products of two activations."""
+    x = k.Conv1D(8, 3, padding="same")(x)
+    return k.Dense(4)(k.GlobalAveragePooling1D()(k.Attention()([x, x])))
+
+
+def gelu(x: Tensor) -> Tensor:
+    return k.Dense(4)(k.Flatten()(k.Activation("gelu")(k.Conv1D(8, 3, padding="same")(x))))
+
+
+SERIES, IMAGE = (48, 4), (16, 16, 3)
+MODELS: tuple[tuple[Callable[[Tensor], Any], tuple[int, ...], tuple[str, ...]], ...] = (
+    (mlp, (40,), ("int8", "float", "uint8")),
+    (zero_channel, SERIES, ("int8",)),
+    (tcn, SERIES, ("int8", "float")),
+    (separable, SERIES, ("int8", "dynamic")),
+    (mobilenet, IMAGE, ("int8", "uint8")),
+    (convolutions, IMAGE, ("int8",)),
+    (grouped, IMAGE, ("int8",)),
+    (multiplier, IMAGE, ("int8",)),
+    (concatenated, SERIES, ("int8",)),
+    (gated, SERIES, ("int8", "dynamic")),
+    (squashed, SERIES, ("int8",)),
+    (gated_product, SERIES, ("int8",)),
+    (sliced, SERIES, ("int8",)),
+    (last_step, SERIES, ("int8",)),
+    (permuted, SERIES, ("int8",)),
+    (subtracted, SERIES, ("int8",)),
+    (two_outputs, SERIES, ("int8", "float")),
+    (rows, SERIES, ("int8",)),
+    (attention, SERIES, ("int8",)),
+    (gelu, SERIES, ("int8",)),
+)
+
+
+def _model(make: Callable[[Tensor], Any], shape: tuple[int, ...], batch: int | None) -> Any:
+    keras.utils.set_random_seed(1)
+    source = keras.Input(shape, batch_size=batch)
+    model = keras.Model(source, make(source))
+    rng = np.random.default_rng(1)
+    for layer in model.layers:
+        # Biases of 0 and averages of 0 would hide what they do.
+        weights = layer.get_weights()
+        for index, variable in enumerate(layer.weights):
+            if weights[index].ndim == 1 and "variance" not in variable.name:
+                weights[index] = weights[index] + rng.normal(size=weights[index].shape) * 0.2
+        if layer.name.startswith("dead"):
+            weights[0][..., 2], weights[1][2] = 0, 0
+        if weights:
+            layer.set_weights(weights)
+    return model
+
+
+def convert(make: Callable[[Tensor], Any], shape: tuple[int, ...], ends: str) -> bytes:
+    """A file whose ends are `int8`, `uint8`, `float`, or int8 with a free batch (`dynamic`)."""
+    model = _model(make, shape, None if ends == "dynamic" else 1)
+    rng = np.random.default_rng(2)
+
+    def samples() -> Iterator[list[np.ndarray]]:
+        for _ in range(40):
+            yield [rng.normal(size=(1, *shape)).astype(np.float32)]
+
+    converter = tf.lite.TFLiteConverter.from_keras_model(model)
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    converter.representative_dataset = samples
+    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+    kinds = {"float": tf.float32, "uint8": tf.uint8}
+    converter.inference_input_type = converter.inference_output_type = kinds.get(ends, tf.int8)
+    return bytes(converter.convert())
+
+
+def main(folder: Path) -> None:
+    """Write every file, and which operators it holds."""
+    for make, shape, kinds in MODELS:
+        for ends in kinds:
+            content = convert(make, shape, ends)
+            name = f"{make.__name__}_{ends}.tflite"
+            (folder / name).write_bytes(content)
+            interpreter = tf.lite.Interpreter(model_content=content)
+            found = [o["op_name"] for o in interpreter._get_ops_details()]
+            print(f"{name}: {len(content)} bytes: {' '.join(found)}", flush=True)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

@@ -1,0 +1,151 @@
+"""Files that Keras and TFLite's converter wrote (`make_foreign.py`), through every stage."""
+
+from __future__ import annotations
+
+import importlib.util
+import math
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from deploy import onnx_export
+from deploy.integers import reference
+from deploy.integers.quantized import QuantizedNet
+from deploy.tflite import micro, runtime, writer
+from deploy.tflite.reader import TfliteModel, read, without_ends
+from hwmodels.boards import load_board
+from hwmodels.costs import costs
+from hwmodels.engines.load import engine_names, load_engine
+from hwmodels.scorecard import score
+from ppgnas.errors import GraphError
+
+FILES = {path.stem: path for path in sorted((Path(__file__).parent / "files").glob("*.tflite"))}
+REFUSED = {"attention_int8": "BATCH_MATMUL", "gelu_int8": "GELU"}
+READ = sorted(FILES.keys() - REFUSED.keys())
+# Other roundings go their own way: separable layers pass a step on.
+ONNX_MAX_LSB = 2
+
+
+@cache
+def foreign(name: str) -> tuple[TfliteModel, QuantizedNet, bytes]:
+    """The file, its integers, and the file without float or uint8 ends."""
+    model = read(FILES[name])
+    return model, model.net(), without_ends(FILES[name].read_bytes())
+
+
+def noise(net: QuantizedNet, count: int) -> NDArray[np.int8]:
+    shape = net.graph.shape(net.graph.input)[1:]
+    return np.random.default_rng(0).integers(-128, 128, (count, *shape)).astype(np.int8)
+
+
+@pytest.mark.parametrize("name", READ)
+def test_every_engine_has_a_cost(name: str) -> None:
+    graph = foreign(name)[0].graph
+    board = load_board("stm32h743")
+    for engine in map(load_engine, engine_names()):
+        card, fast = score(graph, board, engine), costs(graph, board, engine)
+        assert card.latency_ms.low <= card.latency_ms.value <= card.latency_ms.high
+        assert card.latency_ms.value > 0 and len(card.layers) == len(graph.layers)
+        for key in ("latency_ms", "flash_bytes", "sram_bytes"):
+            assert math.isclose(getattr(card, key).value, getattr(fast, key), rel_tol=1e-6)
+
+
+@pytest.mark.parametrize("name", READ)
+def test_the_reference_is_the_interpreter(name: str) -> None:
+    _, net, content = foreign(name)
+    x = noise(net, 100)
+    expected = runtime.run(content, x)
+    seen = reference.run(net, x, rule="litert")
+    np.testing.assert_array_equal(seen.reshape(expected.shape), expected)
+
+
+@pytest.mark.skipif(importlib.util.find_spec("tflite_micro") is None, reason="no tflite-micro")
+@pytest.mark.parametrize("name", READ)
+def test_the_reference_is_tflite_micro(name: str) -> None:
+    _, net, content = foreign(name)
+    x = noise(net, 50)
+    truth = reference.run(net, x)
+    np.testing.assert_array_equal(micro.run(content, x).reshape(truth.shape), truth)
+
+
+@pytest.mark.parametrize("name", READ)
+def test_written_again_it_computes_the_same(name: str) -> None:
+    _, net, content = foreign(name)
+    x = noise(net, 30)
+    again = writer.write(net)
+    assert read(again).graph.layers == net.graph.layers
+    expected = runtime.run(content, x)
+    np.testing.assert_array_equal(runtime.run(again, x).reshape(expected.shape), expected)
+    truth = reference.run(net, x).astype(int)
+    by_onnx = onnx_export.run(onnx_export.write(net), x).reshape(truth.shape)
+    assert np.abs(by_onnx - truth).max() <= ONNX_MAX_LSB
+
+
+@pytest.mark.parametrize("name", READ)
+def test_a_graph_document_gives_it_back(name: str) -> None:
+    graph = foreign(name)[0].graph
+    assert type(graph).from_json(graph.to_json()) == graph
+
+
+@pytest.mark.parametrize(("name", "operator"), REFUSED.items())
+def test_what_has_no_cost_is_named(name: str, operator: str) -> None:
+    with pytest.raises(GraphError, match=rf"operator \d+ {operator} .*: {operator} has no cost"):
+        read(FILES[name])
+
+
+@pytest.mark.parametrize("name", ["mlp_float", "tcn_float", "two_outputs_float"])
+def test_float_ends_are_the_quantised_network_s(name: str) -> None:
+    """The file as it is: real inputs, and outputs that are the integers times their scale."""
+    _, net, _ = foreign(name)
+    x = noise(net, 20)
+    scale, zero_point = net.activations[net.graph.input]
+    real = (x.astype(np.float32) - zero_point) * np.float32(scale)
+    interpreter = runtime.interpreter_module().Interpreter(
+        model_content=FILES[name].read_bytes(),
+        experimental_op_resolver_type=runtime.interpreter_module().OpResolverType.BUILTIN_REF,
+    )
+    interpreter.allocate_tensors()
+    source, target = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
+    expected = net.dequantize_output(reference.run(net, x, rule="litert"))
+    for window, wanted in zip(real, expected, strict=True):
+        interpreter.set_tensor(source["index"], window.reshape(source["shape"]))
+        interpreter.invoke()
+        np.testing.assert_array_equal(interpreter.get_tensor(target["index"])[0], wanted)
+
+
+def test_float_ends_take_memory_and_time() -> None:
+    """An input of 40 floats: 160 bytes that live beside their int8 copy."""
+    board, engine = load_board("stm32h743"), load_engine("tflm-cmsis-nn")
+    ends, core = (score(foreign(n)[0].graph, board, engine) for n in ("mlp_float", "mlp_int8"))
+    assert [layer.op for layer in ends.layers[:: len(ends.layers) - 1]] == [
+        "quantize",
+        "dequantize",
+    ]
+    assert ends.layers[0].live_bytes == 160 + 40
+    assert ends.cycles.value > core.cycles.value
+    generated = load_engine("ppgnas-c")  # its caller hands it int8
+    assert score(foreign("mlp_float")[0].graph, board, generated).cycles == (
+        score(foreign("mlp_int8")[0].graph, board, generated).cycles
+    )
+
+
+def test_a_scale_a_channel_takes_eight_bytes_of_arena() -> None:
+    """24 + 17 + 10 outputs; TFLM keeps a multiplier and a shift of each."""
+    board, engine = load_board("stm32h743"), load_engine("tflm-cmsis-nn")
+    graph = foreign("mlp_int8")[0].graph
+    document = graph.to_json()
+    for layer in document["layers"]:
+        assert layer.pop("channel_scales")
+    whole = type(graph).from_json(document)
+    seen, one = (score(g, board, engine).arena_bytes for g in (graph, whole))
+    assert seen - one == 8 * (24 + 17 + 10)
+
+
+def test_shape_arithmetic_is_left_out() -> None:
+    fixed, free = (foreign(f"gated_{kind}")[0].graph for kind in ("int8", "dynamic"))
+    assert [layer.op for layer in free.layers if layer.op != "reshape"] == [
+        layer.op for layer in fixed.layers if layer.op != "reshape"
+    ]
