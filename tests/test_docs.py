@@ -128,3 +128,24 @@ def test_the_tour_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         exec(compile(code, "docs/tour.ipynb", "exec"), known)
     assert (tmp_path / "firmware" / "model.c").is_file()
     assert "SYNTHETIC" in known["run"]._repr_html_()  # type: ignore[attr-defined]
+
+
+def test_modules_named_in_the_documentation_exist() -> None:
+    """`room.module` is a file or a folder, `room.module.name` something that the file defines."""
+    pages = [*PAGES, "CHANGELOG.md", "hwmodels/data/README.md"]
+    named = re.compile(r"`(?:python -m )?((?:ppgnas|ppg|hwmodels|search_spaces|distill|deploy|nas)"
+                       r"(?:\.\w+)+)[`(\s]")  # fmt: skip
+    for page in pages:
+        for name in set(named.findall((ROOT / page).read_text(encoding="utf-8"))):
+            parts = name.split(".")
+            found = ROOT
+            while parts and (found / parts[0]).is_dir():
+                found /= parts.pop(0)
+            if not parts:
+                continue
+            file = found / f"{parts[0]}.py"
+            file, rest = (file, parts[1:]) if file.is_file() else (found / "__init__.py", parts)
+            text = file.read_text(encoding="utf-8")
+            if file == ROOT / "ppgnas" / "__init__.py":
+                text += (ROOT / "ppgnas" / "__init__.pyi").read_text(encoding="utf-8")
+            assert all(re.search(rf"\b{word}\b", text) for word in rest[:1]), f"{page}: {name}"
