@@ -50,24 +50,9 @@ class Counted:
     instructions: Array
 
 
-@dataclass(frozen=True)
-class Law:
-    """A fitted law.
-
-    Attributes:
-        coefficients: instructions per feature, in the order of the class's names.
-        layers: how many it was fitted on.
-        mean_error, p90_error, max_error: leave-one-layer-out relative errors (0.01 is 1 %).
-        limits: largest positions, cin, cout and kernel taps of these layers and, where larger, of
-            the timed Cortex-M7 networks.
-    """
-
-    coefficients: Array
-    layers: int
-    mean_error: float
-    p90_error: float
-    max_error: float
-    limits: LimitsFile
+Law = KernelFile
+"""A law of one kernel class, its errors of layers left out one by one. Its limits hold the timed
+Cortex-M7 networks too; a file has fewer digits, see `document`."""
 
 
 def read_counts(path: Path = COUNTS_CSV) -> dict[str, Counted]:
@@ -112,12 +97,13 @@ def fit_law(name: str, counted: Counted, timed: tuple[Geometry, ...] = ()) -> La
         predicted = features[index] @ solve(features[others], counts[others])
         errors.append(abs(predicted / counts[index] - 1))
     return Law(
-        coefficients=solve(features, counts),
         layers=len(counts),
         mean_error=float(np.mean(errors)),
         p90_error=float(np.quantile(errors, 0.9)),
         max_error=float(np.max(errors)),
         limits=LimitsFile.of(counted.geometries + timed),
+        features=CLASSES[name].names,
+        instructions=tuple(map(float, solve(features, counts))),
     )
 
 
@@ -136,7 +122,7 @@ def counted_instructions(
             outside += assumed[op] * shape.positions
         elif op in COUNTED_OPS:
             name = kernel_class(op, shape)
-            inside += float(np.dot(CLASSES[name].features(shape), laws[name].coefficients))
+            inside += float(np.dot(CLASSES[name].features(shape), laws[name].instructions))
     return inside, outside
 
 
@@ -186,14 +172,13 @@ def document(laws: dict[str, Law], ratios: list[tuple[str, str, float]]) -> FitF
             high=round(max(values), 4),
         ),
         kernels={
-            name: KernelFile(
-                layers=law.layers,
-                mean_error=round(law.mean_error, 4),
-                p90_error=round(law.p90_error, 4),
-                max_error=round(law.max_error, 4),
-                limits=law.limits,
-                features=CLASSES[name].names,
-                instructions=significant(law.coefficients, 5),
+            name: law.model_copy(
+                update={
+                    "mean_error": round(law.mean_error, 4),
+                    "p90_error": round(law.p90_error, 4),
+                    "max_error": round(law.max_error, 4),
+                    "instructions": significant(law.instructions, 5),
+                }
             )
             for name, law in laws.items()
         },

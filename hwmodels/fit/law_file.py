@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable
 from typing import Any
 
 from hwmodels.engines.file import Bounds, LimitsFile, TimedKernel
@@ -13,7 +14,7 @@ from hwmodels.fit.regression import Array, HeldOut, half_width
 from ppgnas.toml_file import FileModel
 
 
-def significant(values: Array, digits: int) -> tuple[float, ...]:
+def significant(values: Iterable[float], digits: int) -> tuple[float, ...]:
     """Coefficients with that many significant digits."""
     return tuple(float(f"{value:.{digits}g}") for value in values)
 

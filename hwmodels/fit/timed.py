@@ -134,7 +134,7 @@ def _terms(network: TimedNetwork, laws: dict[str, Array], counted: dict[str, fit
         name = timed_class(kernel, shape)
         if name is None:
             unscaled += float(
-                np.dot(CLASSES[kernel].features(shape), counted[kernel].coefficients)
+                np.dot(CLASSES[kernel].features(shape), counted[kernel].instructions)
             )
         elif name == "depthwise_window":
             scaled[name] += TIMED[name].features(shape)[0]
@@ -182,10 +182,8 @@ def per_counted_instruction(layers: list[TimedLayer], counted: dict[str, fit.Law
     ratios = []
     for row in layers:
         kernel = kernel_class("conv", row.geometry)
-        law = counted[kernel]
-        ratios.append(
-            row.cycles / np.dot(CLASSES[kernel].features(row.geometry), law.coefficients)
-        )
+        features = CLASSES[kernel].features(row.geometry)
+        ratios.append(row.cycles / np.dot(features, counted[kernel].instructions))
     low, value, high = np.quantile(ratios, (0.05, 0.5, 0.95))
     return Estimate(float(value), float(low), float(high))
 
