@@ -17,31 +17,10 @@ from typing import Literal, get_args
 
 from hwmodels.estimate import Estimate
 
-Op = Literal[
-    "conv",
-    "depthwise_conv",
-    "fully_connected",
-    "add",
-    "pad",
-    "reshape",
-    "avg_pool",
-    "max_pool",
-    "mean",
-    "softmax",
-    "logistic",
-    "tanh",
-    "relu",
-    "leaky_relu",
-    "hard_swish",
-    "quantize",
-    "dequantize",
-    "mul",
-    "sub",
-    "concat",
-    "transpose",
-    "slice",
-    "reduce_max",
-]
+Op = Literal["conv", "depthwise_conv", "fully_connected", "add", "pad", "reshape", "avg_pool",
+             "max_pool", "mean", "softmax", "logistic", "tanh", "relu", "leaky_relu",
+             "hard_swish", "quantize", "dequantize", "mul", "sub", "concat", "transpose", "slice",
+             "reduce_max"]  # fmt: skip
 Activation = Literal["none", "relu", "relu6"]
 Padding = Literal["valid", "same"]
 Kind = Literal["int8", "uint8", "float32"]

@@ -262,10 +262,9 @@ def _may_pair(older: Instruction, younger: Instruction) -> bool:
         return False  # one multiplier, and it shares ports with stores [J]
     if _uses_shifter(older) and _uses_shifter(younger):
         return False  # [J: matrix of operand 2]
-    if "float" in groups and (older.accumulators or younger.accumulators):
-        moves = [x for x in (older, younger) if x.name.startswith(("vldr", "vstr", "vmov"))]
-        if moves:
-            return False  # [J]
+    moves = any(x.name.startswith(("vldr", "vstr", "vmov")) for x in (older, younger))
+    if moves and "float" in groups and (older.accumulators or younger.accumulators):
+        return False  # [J]
     if older.group == younger.group == "load":
         # An address that the first one writes back is not there in the same cycle [J].
         return not (older.base_update and older.base_update in younger.addressing)

@@ -24,24 +24,14 @@ from deploy.emulation.processes import run_tool
 from ppgnas.errors import DependencyError, ToolError
 
 C_FLAGS = ("-std=c99", "-Wall", "-Wextra", "-Wconversion", "-Werror")
-_LAYOUT_FLAGS = (
-    "-ffreestanding",
-    "-ffunction-sections",
-    "-fdata-sections",
-    "-fomit-frame-pointer",
-    "-fno-unwind-tables",
-    "-fno-asynchronous-unwind-tables",
-)
+_LAYOUT_FLAGS = ("-ffreestanding", "-ffunction-sections", "-fdata-sections",
+                 "-fomit-frame-pointer", "-fno-unwind-tables",
+                 "-fno-asynchronous-unwind-tables")  # fmt: skip
 _GCC_CORE = ("-mcpu=cortex-m7", "-mthumb", "-mfloat-abi=hard", "-mfpu=fpv5-sp-d16")
 # zig spells features of a core with +; without this one it falls back to floats in software. Its
 # default adds traps for undefined behaviour at -O0, and a stack protector elsewhere.
-_ZIG_CORE = (
-    "-target",
-    "thumb-freestanding-eabihf",
-    "-mcpu=cortex_m7+fp_armv8d16sp",
-    "-fno-sanitize=undefined",
-    "-fno-stack-protector",
-)
+_ZIG_CORE = ("-target", "thumb-freestanding-eabihf", "-mcpu=cortex_m7+fp_armv8d16sp",
+             "-fno-sanitize=undefined", "-fno-stack-protector")  # fmt: skip
 _MEMORY = SUPPORT / "memory.c"
 _STARTUP = SUPPORT / "startup.c"
 _ENTRY = "ppgnas_reset"

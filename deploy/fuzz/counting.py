@@ -14,6 +14,7 @@ import argparse
 import csv
 import random
 import tempfile
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -24,7 +25,7 @@ from deploy.c.build import emulator_of, model_files
 from deploy.c.source import generate
 from deploy.emulation.toolchain import Compiler, find_compiler
 from deploy.fuzz.random_net import random_net
-from hwmodels.generated_c.shapes import COLUMNS, infer_shape, step_shape
+from hwmodels.generated_c.shapes import COLUMNS, StepShape, infer_shape, step_shape
 from hwmodels.graph import Graph
 from search_spaces.arch import HEAD_SPACINGS, Arch
 from search_spaces.lower import lower
@@ -73,24 +74,18 @@ def count(graph: Graph, seed: int, compiler: Compiler) -> list[tuple[object, ...
     with tempfile.TemporaryDirectory() as folder:
         emulator = emulator_of(net, model_files(net, Path(folder)), compiler)
         result = emulator.call("ppg_run", {"ppg_input": window.tobytes()})
-        rows = {}
-        for (function, _), step in zip(source.calls, source.program.steps, strict=True):
-            times = sum(name == function for name, _ in source.calls)
-            rows[function] = (
-                *step_shape(graph, source.program, step),
-                times,
-                result.by_function[function] // times,
-                result.cycles_by_function[function] / times,
-                emulator.image.symbol(function).size_bytes,
-            )
-        rows["ppg_infer"] = (
-            *infer_shape(graph, source.program),
-            1,
-            result.by_function["ppg_infer"],
-            result.cycles_by_function["ppg_infer"],
-            emulator.image.symbol("ppg_infer").size_bytes,
-        )
-    return list(rows.values())
+
+        def row(function: str, shape: StepShape, times: int) -> tuple[object, ...]:
+            instructions = result.by_function[function] // times
+            cycles = result.cycles_by_function[function] / times
+            return *shape, times, instructions, cycles, emulator.image.symbol(function).size_bytes
+
+        times = Counter(function for function, _ in source.calls)
+        rows = {
+            function: row(function, step_shape(graph, source.program, step), times[function])
+            for (function, _), step in zip(source.calls, source.program.steps, strict=True)
+        }
+        return [*rows.values(), row("ppg_infer", infer_shape(graph, source.program), 1)]
 
 
 def main() -> None:

@@ -31,6 +31,7 @@ from ppgnas.files import write_bytes_atomic, write_json_atomic
 
 GRAPH_FILE = "graph.json"
 WEIGHTS_FILE = "weights.safetensors"
+_PARTS = ("weights", "biases", "weight_scales")
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ class QuantizedNet:
 
     def _check_weights(self, layer: Layer) -> None:
         shape = self.graph.weight_shape(layer)
-        channels = (_out_channels(self.graph, layer),)
+        channels = self.graph.shape(layer.output)[-1:]
         for what, values, dtype, expected in (
             ("weights", self.weights, np.int8, shape),
             ("biases", self.biases, np.int32, channels),
@@ -182,12 +183,8 @@ class QuantizedNet:
         from safetensors.numpy import save
 
         arrays: dict[str, NDArray[Any]] = {}
-        for key, values in (
-            ("weights", self.weights),
-            ("biases", self.biases),
-            ("weight_scales", self.weight_scales),
-        ):
-            for name, array in values.items():
+        for key in _PARTS:
+            for name, array in getattr(self, key).items():
                 arrays[f"{key}/{name}"] = np.ascontiguousarray(array)
         pairs = [self.activations[tensor.name] for tensor in self.graph.tensors]
         arrays["activation_scales"] = np.array([scale for scale, _ in pairs], np.float64)
@@ -225,22 +222,15 @@ class QuantizedNet:
                 f"{folder}: {WEIGHTS_FILE} has {len(scales)} activation scales, {GRAPH_FILE} has "
                 f"{len(graph.tensors)} tensors; the two files belong to different networks"
             )
-        parts: dict[str, dict[str, NDArray[Any]]] = {
-            key: {} for key in ("weights", "biases", "weight_scales")
-        }
+        parts: dict[str, dict[str, NDArray[Any]]] = {key: {} for key in _PARTS}
         for key, array in arrays.items():
             part, _, name = key.partition("/")
             if part not in parts:
                 raise ExportError(f"{folder}: {WEIGHTS_FILE} holds an unknown entry {key!r}")
             parts[part][name] = array
-        return QuantizedNet(
-            graph,
-            {
-                tensor.name: (float(scale), int(point))
-                for tensor, scale, point in zip(graph.tensors, scales, points, strict=True)
-            },
-            **parts,
-        )
+        pairs = zip(map(float, scales), map(int, points), strict=True)
+        names = (tensor.name for tensor in graph.tensors)
+        return QuantizedNet(graph, dict(zip(names, pairs, strict=True)), **parts)
 
 
 def quantize(
@@ -281,7 +271,9 @@ def quantize(
             layer, weight, bias, input_scale=input_scale, output_scale=output_scale
         )
         weight_scales[layer.name] = scales
-        spread = scales if layer.op == "depthwise_conv" else _first_axis(scales, weight.ndim)
+        # Channels are the last axis of a depthwise layer's weights, the first of others'.
+        axis = (-1,) if layer.op == "depthwise_conv" else (-1, *(1,) * (weight.ndim - 1))
+        spread = scales.reshape(axis)
         stored = np.clip(np.rint(weight / spread), -WEIGHT_MAX, WEIGHT_MAX)
         weights[layer.name] = stored.astype(np.int8)
         biases[layer.name] = _quantize_bias(layer, bias, input_scale * scales)
@@ -306,11 +298,11 @@ def _check_float(
     graph: Graph, layer: Layer, weight: NDArray[np.float64], bias: NDArray[np.float64]
 ) -> None:
     expected = graph.weight_shape(layer)
-    channels = _out_channels(graph, layer)
-    if weight.shape != expected or bias.shape != (channels,):
+    channels = graph.shape(layer.output)[-1:]
+    if weight.shape != expected or bias.shape != channels:
         raise ExportError(
             f"layer {layer.name!r} ({layer.op}): weights have shape {weight.shape} and bias "
-            f"{bias.shape}; expected {expected} and {(channels,)}"
+            f"{bias.shape}; expected {expected} and {channels}"
         )
     if not (np.isfinite(weight).all() and np.isfinite(bias).all()):
         raise ExportError(
@@ -352,11 +344,3 @@ def _check_scales(layer: Layer, activations: Mapping[str, tuple[float, int]]) ->
                 f"{activations[name]} and output {after} differ; TFLite's {layer.op} keeps them, "
                 "so give both tensors the same"
             )
-
-
-def _out_channels(graph: Graph, layer: Layer) -> int:
-    return graph.shape(layer.output)[-1]
-
-
-def _first_axis(values: NDArray[np.float64], ndim: int) -> NDArray[np.float64]:
-    return values.reshape(-1, *(1,) * (ndim - 1))

@@ -23,17 +23,11 @@ from ppgnas.errors import GraphError
 
 IDENTIFIER = b"TFL3"
 _CUSTOM = 32
-_OWN_OPTIONS = (
-    "WeightsFormat",
-    "Axis",
-    "Alpha",
-    "BeginMask",
-    "EndMask",
-    "EllipsisMask",
-    "NewAxisMask",
-    "ShrinkAxisMask",
-)
+_OWN_OPTIONS = ("WeightsFormat", "Axis", "Alpha", "BeginMask", "EndMask", "EllipsisMask",
+                "NewAxisMask", "ShrinkAxisMask")  # fmt: skip
 """Numbers that one operator has; pairs of several stand in `hwmodels.operators`."""
+# What reading a table of flatbuffers beyond its end, or a code that nobody knows, may raise.
+_DAMAGED = (struct.error, LookupError, TypeError, ValueError, OverflowError, AttributeError)
 _PLACEHOLDER = 127  # in the old one-byte field: the code stands in the newer field
 
 
@@ -104,15 +98,7 @@ def parse(content: bytes, *, name: str) -> StoredModel:
     schema = tflite_runtime.schema()
     try:
         return _Parser(schema, content).model(name)
-    except (
-        struct.error,
-        IndexError,
-        KeyError,
-        TypeError,
-        ValueError,
-        OverflowError,
-        AttributeError,
-    ) as error:
+    except _DAMAGED as error:
         if isinstance(error, GraphError):
             raise
         raise GraphError(
