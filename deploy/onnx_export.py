@@ -14,6 +14,7 @@ Reference: https://onnxruntime.ai/docs/performance/model-optimizations/quantizat
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from math import prod
 from typing import TYPE_CHECKING, Any
@@ -69,6 +70,7 @@ def run(model: bytes, x: NDArray[np.int8], *, optimize: bool = True) -> NDArray[
         ExportError: onnxruntime refuses the file or the input.
     """
     try:
+        os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # else it keeps a device id in HOME
         import onnxruntime as ort
         from onnxruntime.capi import onnxruntime_pybind11_state as state
     except ImportError as error:

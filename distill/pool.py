@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from distill.training.progress import Progress
 from ppg.augment.bank import TrainingBank
 from ppg.readout.classes import soft_labels
-from ppgnas.files import write_json_atomic
+from ppgnas.files import is_sealed, seal, write_json_atomic
 from ppgnas.task import CLASSES
 
 
@@ -93,6 +93,7 @@ class Pool:
             start = stop
         out.flush()
         temporary.replace(folder / BLEND)
+        seal(folder / BLEND)
 
 
 BLEND = "blend.npy"
@@ -145,10 +146,15 @@ def make_pool(
     seed: int,
     progress: Progress,
 ) -> Pool:
-    """Draw the pool, or open it if `folder` has it finished with the same settings."""
+    """Draw the pool, or open it if `folder` has it finished with the same settings, undamaged."""
     identity = {"batches": batches, "batch": batch, "rate_hz": rate_hz, "seed": seed}
     done = folder / FACTS
-    if done.exists() and json.loads(done.read_text()) == identity:
+    arrays = [folder / "x.npy", folder / "hr_bpm.npy"]
+    if teacher is not None:
+        arrays.append(folder / "teacher.npy")
+    if not is_sealed(folder / BLEND):
+        (folder / BLEND).unlink(missing_ok=True)
+    if all(map(is_sealed, (done, *arrays))) and json.loads(done.read_text()) == identity:
         return open_pool(folder)
     folder.mkdir(parents=True, exist_ok=True)
     for stale in (done, folder / BLEND, folder / "teacher.npy"):
@@ -174,4 +180,6 @@ def make_pool(
         logits.flush()
     np.save(folder / "hr_bpm.npy", hr)
     write_json_atomic(done, identity)
+    for path in (*arrays, done):
+        seal(path)
     return open_pool(folder)

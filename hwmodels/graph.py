@@ -11,11 +11,12 @@ Conventions
 
 from __future__ import annotations
 
-import json
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from dataclasses import asdict, dataclass, field
 from math import prod
 from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
 
 from hwmodels.layer import (
     Layer,
@@ -29,9 +30,11 @@ from hwmodels.layer import (
 )
 from hwmodels.operators import KINDS, OPERATORS
 from ppgnas.errors import GraphError
+from ppgnas.parsing import mistake, parse_json
 
 __all__ = ["Graph", "Layer", "Shape", "Sides", "Tensor", "dense_rows", "window_padding"]
 
+LARGEST_SIZE = 2**31 - 1  # of the files that a graph is written to
 _RARE = {
     "kind": "int8",
     "groups": 1,
@@ -243,39 +246,29 @@ class Graph:
                 "pass a graph.json that ppgnas wrote"
             )
         try:
-            layers = tuple(
-                Layer(
-                    name=str(item["name"]),
-                    op=item["op"],
-                    inputs=tuple(item["inputs"]),
-                    output=str(item["output"]),
-                    kernel=_pair(item.get("kernel", (1, 1))),
-                    stride=_pair(item.get("stride", (1, 1))),
-                    dilation=_pair(item.get("dilation", (1, 1))),
-                    padding=item.get("padding", "valid"),
-                    pads=_whole(item.get("pads", (0, 0, 0, 0))),  # type: ignore[arg-type]
-                    activation=item.get("activation", "none"),
-                    groups=int(item.get("groups", 1)),
-                    channel_scales=bool(item.get("channel_scales", False)),
-                    axes=_whole(item.get("axes", ())),
-                    rows=tuple(_whole(row) for row in item.get("rows", ())),  # type: ignore[misc]
-                    slope=float(item.get("slope", 0.0)),
+            read = _DOCUMENT.validate_python(document)
+        except ValidationError as error:
+            raise GraphError(f"graph: the document is malformed at {mistake(error)}") from error
+        for layer in read.layers:
+            sizes = (*layer.kernel, *layer.stride, *layer.dilation, layer.groups)
+            if min(sizes) < 1 or max(*sizes, *layer.pads) > LARGEST_SIZE or min(layer.pads) < 0:
+                raise GraphError(
+                    f"graph: layer {layer.name!r} has kernel {layer.kernel}, stride "
+                    f"{layer.stride}, dilation {layer.dilation}, groups {layer.groups}, pads "
+                    f"{layer.pads}; allowed: 1 to {LARGEST_SIZE}, pads from 0"
                 )
-                for item in document["layers"]
-            )
-            tensors = tuple(
-                Tensor(str(item["name"]), _whole(item["shape"]), item.get("kind", "int8"))
-                for item in document["tensors"]
-            )
-            ends = str(document["input"]), str(document["output"])
-            return Graph(layers, tensors, *ends, tuple(map(str, document.get("also", ()))))
-        except (KeyError, TypeError) as error:
-            raise GraphError(f"graph: the document is malformed at {error}") from error
+        for tensor in read.tensors:
+            if not 1 <= min(tensor.shape, default=1) <= prod(tensor.shape) <= LARGEST_SIZE:
+                raise GraphError(
+                    f"graph: tensor {tensor.name!r} has shape {tensor.shape}; allowed: sizes from "
+                    f"1, up to {LARGEST_SIZE} elements"
+                )
+        return Graph(read.layers, read.tensors, read.input, read.output, read.also)
 
     @staticmethod
     def loads(text: str) -> Graph:
         """Read a graph from JSON text."""
-        return Graph.from_json(json.loads(text))
+        return Graph.from_json(parse_json(text))
 
 
 def _document(part: Tensor | Layer) -> dict[str, Any]:
@@ -286,10 +279,13 @@ def _document(part: Tensor | Layer) -> dict[str, Any]:
     }
 
 
-def _whole(values: Iterable[int]) -> tuple[int, ...]:
-    return tuple(int(value) for value in values)
+@dataclass(frozen=True)
+class _Document:
+    layers: tuple[Layer, ...]
+    tensors: tuple[Tensor, ...]
+    input: str
+    output: str
+    also: tuple[str, ...] = ()
 
 
-def _pair(values: Iterable[int]) -> tuple[int, int]:
-    height, width = (int(value) for value in values)
-    return height, width
+_DOCUMENT = TypeAdapter(_Document)

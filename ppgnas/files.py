@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import json
 import os
 import shutil
@@ -41,6 +42,28 @@ def write_text_atomic(path: Path, content: str) -> None:
 def write_json_atomic(path: Path, content: Any) -> None:
     """Write indented JSON without NaN, see `write_bytes_atomic`."""
     write_text_atomic(path, json.dumps(content, indent=2, allow_nan=False) + "\n")
+
+
+def seal(path: Path) -> None:
+    """Keep the SHA-256 of a file beside it, for `is_sealed`."""
+    write_text_atomic(path.with_name(f"{path.name}.sha256"), _sha256(path))
+
+
+def is_sealed(path: Path) -> bool:
+    """Whether a file is there and what it was when it was sealed, to the last bit."""
+    try:
+        kept = path.with_name(f"{path.name}.sha256").read_bytes()
+        return kept == _sha256(path).encode()
+    except OSError:
+        return False
+
+
+def _sha256(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as stream:
+        while part := stream.read(1 << 20):
+            digest.update(part)
+    return digest.hexdigest()
 
 
 def cache_folder(path: Path, identity: Any) -> Path:

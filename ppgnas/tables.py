@@ -8,10 +8,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
+from ppgnas.parsing import printable
+
 
 def text_table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     """Columns as wide as their widest cell."""
-    cells = [[str(cell) for cell in row] for row in (header, *rows)]
+    cells = [[printable(str(cell)) for cell in row] for row in (header, *rows)]
     widths = [max(len(row[column]) for row in cells) for column in range(len(header))]
     return "\n".join(
         "  ".join(

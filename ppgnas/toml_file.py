@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 import difflib
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
-
 from ppgnas.errors import BoardError, PpgnasError
+from ppgnas.parsing import parse_toml
 
 
 class FileModel(BaseModel):
     """A table of a file: it holds these keys and no others."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 Document = TypeVar("Document", bound=FileModel)
@@ -79,14 +74,14 @@ def read_toml(path: Path, refusal: type[PpgnasError] = BoardError) -> dict[str, 
         refusal: the file is missing, is not UTF-8 or is not TOML.
     """
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return parse_toml(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise refusal(f"{path}: there is no such file; pass the path of a TOML file") from error
     except OSError as error:
         raise refusal(f"{path}: the file cannot be read ({error.strerror})") from error
     except UnicodeDecodeError as error:
         raise refusal(f"{path}: the file is not text; a UTF-8 TOML file is expected") from error
-    except (ValueError, RecursionError) as error:  # numbers of thousands of digits, deep nesting
+    except ValueError as error:
         raise refusal(f"{path}: this is not TOML: {error}; correct the line named") from error
 
 

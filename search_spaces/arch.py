@@ -18,6 +18,7 @@ RATES_HZ = (16, 25, 32, 64)
 POOLINGS = ("avg", "max")
 # Divisors of CLASSES that leave an even number of outputs: kernels compute them in pairs.
 HEAD_SPACINGS = (1, 2, 3, 5, 6, 9, 10)
+LARGEST_CHOICE = 1024
 _ALLOWED = {"rate_hz": RATES_HZ, "pooling": POOLINGS, "head_spacing": HEAD_SPACINGS}
 
 
@@ -75,10 +76,26 @@ class Arch:
                 raise SpaceError(f"arch: {name} is {getattr(self, name)!r}; allowed: {allowed}")
         if self.stem_width < 1 or self.stem_kernel < 1 or self.head_width < 0:
             raise SpaceError("arch: stem_width and stem_kernel must be at least 1, head_width 0")
+        if max(self.stem_width, self.stem_kernel, self.head_width) > LARGEST_CHOICE:
+            raise SpaceError(f"arch: a choice is above {LARGEST_CHOICE}: {self}")
+        if self.stem_kernel < stem_stride(self.rate_hz):
+            raise SpaceError(
+                f"arch: stem_kernel is {self.stem_kernel}, below the stem's stride "
+                f"{stem_stride(self.rate_hz)}, which would skip samples; raise it"
+            )
         for index, stage in enumerate(self.stages):
             acts = stage.width, stage.kernel, stage.dilation, stage.expansion, stage.stride
             if stage.depth < 0 or (stage.depth > 0 and min(acts) < 1):
                 raise SpaceError(f"arch: stage {index} has a choice below 1: {stage}")
+            if max(stage.depth, *acts) > LARGEST_CHOICE:
+                raise SpaceError(
+                    f"arch: stage {index} has a choice above {LARGEST_CHOICE}: {stage}"
+                )
+            if stage.depth and stage.kernel < stage.stride:
+                raise SpaceError(
+                    f"arch: stage {index} has kernel {stage.kernel} below stride {stage.stride}, "
+                    "which would skip samples; raise the kernel"
+                )
 
     @property
     def channels(self) -> int:

@@ -13,7 +13,6 @@ Reference: https://ai.google.dev/edge/litert/models/quantization_spec
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,8 +25,9 @@ from deploy.integers import fixed_point
 from deploy.integers.weight_scales import WEIGHT_MAX, choose_scales
 from hwmodels.graph import Graph, Layer
 from hwmodels.operators import OPERATORS
-from ppgnas.errors import ExportError
+from ppgnas.errors import ExportError, GraphError
 from ppgnas.files import write_bytes_atomic, write_json_atomic
+from ppgnas.parsing import parse_json
 
 GRAPH_FILE = "graph.json"
 WEIGHTS_FILE = "weights.safetensors"
@@ -204,14 +204,16 @@ class QuantizedNet:
         from safetensors.numpy import load
 
         try:
-            graph = Graph.from_json(json.loads((folder / GRAPH_FILE).read_text("utf-8")))
+            graph = Graph.from_json(parse_json((folder / GRAPH_FILE).read_text("utf-8")))
             arrays = load((folder / WEIGHTS_FILE).read_bytes())
         except FileNotFoundError as error:
             raise ExportError(
                 f"{error.filename}: not found; a quantised network is a folder with "
                 f"{GRAPH_FILE} and {WEIGHTS_FILE}"
             ) from error
-        except (json.JSONDecodeError, UnicodeDecodeError, SafetensorError) as error:
+        except GraphError:  # a GraphError is a ValueError
+            raise
+        except (ValueError, SafetensorError) as error:
             raise ExportError(
                 f"{folder}: {GRAPH_FILE} or {WEIGHTS_FILE} is damaged ({error}); export again"
             ) from error

@@ -5,9 +5,8 @@ Draws are seeded by (seed, phase, step), so nothing about random state needs to 
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from torch.optim import Optimizer
 
 from ppgnas.errors import RunError
 from ppgnas.files import write_bytes_atomic
+from ppgnas.parsing import parse_json
 
 
 def save_checkpoint(
@@ -32,7 +32,10 @@ def save_checkpoint(
             for name, value in state.items():
                 tensors[f"optimiser/{index}/{name}"] = torch.as_tensor(value)
     tensors = {k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()}
-    write_bytes_atomic(path, save(tensors, metadata={"facts": json.dumps(facts)}))
+    text = json.dumps(facts)
+    write_bytes_atomic(
+        path, save(tensors, metadata={"facts": text, "sha256": _digest(tensors, text)})
+    )
 
 
 def load_checkpoint(path: Path, module: nn.Module, *, optimiser: Optimizer | None = None) -> None:
@@ -41,8 +44,7 @@ def load_checkpoint(path: Path, module: nn.Module, *, optimiser: Optimizer | Non
     Raises:
         RunError: the file is missing, damaged, or of another network.
     """
-    with _opened(path) as stored:
-        tensors = {name: stored.get_tensor(name) for name in stored.keys()}
+    tensors, _ = _read(path)
     weights = {k[6:]: v for k, v in tensors.items() if k.startswith("model/")}
     try:
         module.load_state_dict(weights)
@@ -69,20 +71,35 @@ def read_facts(path: Path) -> dict[str, Any]:
     """
     if not path.exists():
         return {}
-    with _opened(path) as stored:
-        facts: dict[str, Any] = json.loads((stored.metadata() or {}).get("facts", "{}"))
-    return facts
+    return _read(path)[1]
 
 
-@contextmanager
-def _opened(path: Path) -> Iterator[Any]:  # safetensors has no types
+def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Tensors and facts; a file of before there were checksums is taken as it is."""
     try:
         with safe_open(path, framework="pt") as stored:
-            yield stored
-    except (OSError, SafetensorError, json.JSONDecodeError) as error:
+            tensors = {name: stored.get_tensor(name) for name in stored.keys()}
+            kept = stored.metadata() or {}
+        text = kept.get("facts", "{}")
+        if kept.get("sha256", "") not in ("", _digest(tensors, text)):
+            raise ValueError("its checksum is another")
+        facts = parse_json(text)
+        if not isinstance(facts, dict):
+            raise ValueError("its facts are no table")
+        return tensors, facts
+    except (OSError, SafetensorError, ValueError) as error:
         raise RunError(
             f"checkpoint {path} cannot be read: {error}; remove it to start over"
         ) from error
+
+
+def _digest(tensors: dict[str, Tensor], facts: str) -> str:
+    digest = hashlib.sha256(facts.encode())
+    for name in sorted(tensors):
+        values = tensors[name].numpy()
+        digest.update(f"{name} {values.dtype} {values.shape};".encode())
+        digest.update(values.tobytes())
+    return digest.hexdigest()
 
 
 @dataclass(frozen=True)

@@ -37,7 +37,7 @@ from hwmodels.fit.regression import (
 )
 from hwmodels.generated_c.cost import fast_cost
 from hwmodels.graph import Graph
-from ppgnas.errors import GraphError
+from ppgnas.errors import DataError, GraphError
 
 # A law is fitted where there are this many layers and shapes of weights per feature.
 _LAYERS_PER_FEATURE = 3
@@ -80,6 +80,7 @@ def raw_cycles(graph: Graph, board: Board, engine: Engine) -> float:
     """Cycles of a graph before the profile's factor and with a Cortex-M7's own ratio.
 
     Raises:
+        DataError: all layers are alike.
         GraphError: the engine has no cost for an operator.
     """
     ratio = board.core_ratio.value if board.core == "Cortex-M7" else 1.0
@@ -145,6 +146,7 @@ def from_layers(layers: Sequence[LayerTiming], board: Board, engine: Engine) -> 
     """Calibrate with single layers.
 
     Raises:
+        DataError: all layers are alike.
         GraphError: the engine has no cost for an operator, or runs several layers as one.
     """
     if engine.kind == "program":
@@ -165,6 +167,12 @@ def from_layers(layers: Sequence[LayerTiming], board: Board, engine: Engine) -> 
     )
     raw *= ratio
     keys = tuple(_group(layer) for layer in layers)
+    if len(set(keys)) == 1:
+        alike = ", ".join(map(str, keys[0]))
+        raise DataError(
+            f"all {len(layers)} layers have one kind, kernel and channels ({alike}), so none "
+            "says how far the others can be trusted; time layers of other channels too"
+        )
     ratios = np.log(measured / raw)
     held_out = leave_groups_out(
         keys, measured, lambda seen, out: raw[out] * math.exp(float(np.median(ratios[seen])))
@@ -184,7 +192,8 @@ def from_layers(layers: Sequence[LayerTiming], board: Board, engine: Engine) -> 
         ):
             continue
         own = leave_groups_out_linear(_design(name, layers, rows), measured[rows] / ratio, groups)
-        if own.mape < float(np.mean(np.abs(held_out.errors[rows]))):
+        # A line through few points may cross 0 at the one that is held out.
+        if own.predicted.min() > 0 and own.mape < float(np.mean(np.abs(held_out.errors[rows]))):
             predicted[rows] = own.predicted * ratio
             limits = LimitsFile.of([layers[row].geometry for row in rows])
             coefficients = solve(_design(name, layers, rows), own.measured)

@@ -10,7 +10,6 @@ in either is the clock of the timing, the board's if left out. Shapes read `1x16
 from __future__ import annotations
 
 import csv
-import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ from ppgnas.errors import DataError
 
 MINIMUM_NETWORKS = 3
 MINIMUM_LAYERS = 8
+LARGEST = 1e12  # cycles of half an hour at 600 MHz
 _ALIASES = {
     "kh": "kernel_h", "kw": "kernel_w", "sh": "stride_h", "sw": "stride_w", "dh": "dilation_h",
     "dw": "dilation_w", "pad": "padding", "cyc_op": "cycles", "freq_mhz": "clock_mhz",
@@ -146,8 +146,10 @@ class _Row:
             value = float(self.cells[column])
         except ValueError as error:
             raise self.wrong(column, "a number above 0 is expected") from error
-        if not (math.isfinite(value) and value > 0):
+        if not value > 0:
             raise self.wrong(column, "a number above 0 is expected")
+        if value > LARGEST:
+            raise self.wrong(column, f"a number up to {LARGEST:g} is expected")
         return value
 
     def whole(self, column: str) -> int:
@@ -187,8 +189,10 @@ class _Row:
 
     def shape(self, column: str) -> tuple[int, ...]:
         text = self.text(column)
+        if not re.fullmatch(r"[\[(]?\s*\d{1,9}(\s*[x,]\s*\d{1,9})*\s*[\])]?", text):
+            raise self.wrong(column, "a shape such as 1x16x30x8 is expected")
         sizes = tuple(int(size) for size in re.findall(r"\d+", text))
-        if not re.fullmatch(r"[\[(]?\s*\d+(\s*[x,]\s*\d+)*\s*[\])]?", text) or 0 in sizes:
+        if 0 in sizes:
             raise self.wrong(column, "a shape such as 1x16x30x8 is expected")
         if len(sizes) == 2:
             sizes = (1, 1, 1, sizes[1])

@@ -16,6 +16,7 @@ import typer
 from typer.models import OptionInfo
 
 from ppgnas.errors import PpgnasError
+from ppgnas.parsing import printable
 
 Parameters = ParamSpec("Parameters")
 
@@ -63,7 +64,7 @@ def _with_options(message: str, function: Callable[..., None]) -> str:
 
 
 def _leave(message: str, code: int) -> None:
-    print(f"ppgnas: {message}", file=sys.stderr)
+    print(f"ppgnas: {printable(message)}", file=sys.stderr)
     raise typer.Exit(code)
 
 

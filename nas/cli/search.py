@@ -145,7 +145,7 @@ def as_text(run: RunDir) -> str:
     header = ("model", "MAE BPM", "smoothed", "weights", "flash", "SRAM", "ms", "mW")
     return (
         f"\n{candidates.considered} networks considered, {candidates.evaluated} evaluated, "
-        f"{len(rows)} finalists in {format_duration(document.time_s['total'])}.\n"
+        f"{len(rows)} finalists in {format_duration(document.time_s.get('total', 0.0))}.\n"
         f"MAE of report people, int8{' (SYNTHETIC recordings)' if document.synthetic else ''}:\n\n"
         f"{text_table(header, rows)}\n\nReport: {run.report}"
     )

@@ -9,6 +9,7 @@ where it would fit now, but it cannot stand on the front.
 from __future__ import annotations
 
 import gc
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -251,5 +252,5 @@ def report_path(run: RunDir, before: Names, after: Names) -> Path:
     parts = [after.board]
     if after.engine != before.engine:
         parts.append(after.engine)
-    name = "-".join("".join(c if c.isalnum() or c in "._" else "_" for c in p) for p in parts)
+    name = "-".join(re.sub(r"[^A-Za-z0-9._]", "_", part) for part in parts)
     return run.path / f"rescore-{name}.html"

@@ -9,8 +9,7 @@ of a folder that `ppgnas train` wrote, of an int8 `.tflite` file, of whatever or
 from __future__ import annotations
 
 import hashlib
-import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +20,7 @@ from nas.run.documents import read_document
 from nas.run.folder import RunDir
 from ppg.windows import InputSpec
 from ppgnas.errors import PpgnasError, RunError
+from ppgnas.parsing import parse_json
 from ppgnas.task import CLASSES, WINDOW_S
 from search_spaces.arch import RATES_HZ, Arch
 from search_spaces.lower import lower
@@ -166,14 +166,15 @@ def find_model(name: str) -> Model:
         file = read(content, name=name)
         return Model(name, file.graph, file=file, beside=path.parent)
     try:
-        document = json.loads(content.decode("utf-8"))
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        document = parse_json(content.decode("utf-8"))
+    except ValueError as error:
         raise ModelError(f"{name} is not JSON ({error}); {_ALLOWED}") from error
     if isinstance(document, dict) and document.get("format") == "ppgnas-graph":
         return Model(name, Graph.from_json(document))
     if isinstance(document, dict) and "stages" in document:
         arch = Arch.from_json(document)
-        return Model(name, lower(arch), arch)
+        # With the checks of a graph, which searches do without.
+        return Model(name, replace(lower(arch)), arch)
     raise ModelError(
         f"{name} is neither an architecture (no key stages) nor a graph "
         f'(no "format": "ppgnas-graph"); {_ALLOWED}'

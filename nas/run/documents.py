@@ -6,9 +6,6 @@ to the `from_json` of its type, which names the key that is wrong.
 
 from __future__ import annotations
 
-import json
-import math
-import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -16,11 +13,7 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from ppgnas.errors import RunError
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
+from ppgnas.parsing import finite, mistake, parse_json, parse_toml
 
 AGAIN = (
     "pass a folder that `ppgnas search` wrote, use the ppgnas that wrote it, or start a new run "
@@ -49,10 +42,10 @@ def read_document(
     except OSError as error:
         raise RunError(f"{path} cannot be read ({error.strerror}); {AGAIN}") from error
     except ValidationError as error:
-        raise RunError(f"{path} is damaged ({_first(error)}); {AGAIN}") from error
+        raise RunError(f"{path} is damaged ({mistake(error)}); {AGAIN}") from error
     except KeyError as error:
         raise RunError(f"{path} is damaged (the key {error} is missing); {AGAIN}") from error
-    except (ValueError, TypeError, RecursionError) as error:
+    except (ValueError, TypeError) as error:
         raise RunError(f"{path} is damaged ({error}); {AGAIN}") from error
 
 
@@ -70,23 +63,8 @@ def check_format(document: Mapping[str, Any], name: str) -> None:
 def _plain(path: Path) -> dict[str, Any]:
     text = path.read_text(encoding="utf-8")
     if path.suffix == ".toml":
-        return tomllib.loads(text, parse_float=_finite)
-    document = json.loads(text, parse_float=_finite, parse_constant=_finite)
+        return parse_toml(text, parse_float=finite)
+    document = parse_json(text)
     if not isinstance(document, dict):
         raise ValueError(f"no JSON object but {type(document).__name__}")
     return document
-
-
-def _finite(text: str) -> float:
-    value = float(text)
-    if not math.isfinite(value):
-        raise ValueError(f"{text} is no finite number")
-    return value
-
-
-def _first(error: ValidationError) -> str:
-    """The first mistake: where, what, and the value seen."""
-    found = error.errors(include_url=False)[0]
-    place = ".".join(map(str, found["loc"])) or "document"
-    seen = "" if found["type"] == "missing" else f", found {found['input']!r:.60}"
-    return f"{place}: {found['msg']}{seen}"

@@ -22,6 +22,7 @@ from pathlib import Path
 from hwmodels.costs import Costs
 from nas.run.candidates import COLUMNS, Candidate
 from ppgnas.errors import RunError
+from ppgnas.parsing import parse_json
 
 _SQL = {"int": "integer not null", "float": "real not null"}
 _TABLE = f"""create table if not exists candidate (
@@ -53,6 +54,9 @@ class Journal:
             self._database.execute("pragma synchronous = normal")
             self._database.execute(_TABLE)
             self._database.commit()
+            columns = self._database.execute("select * from candidate limit 0").description
+            if tuple(column[0] for column in columns) != COLUMNS:
+                raise ValueError("its columns are not those of a study")
 
     def close(self) -> None:
         """Fold the write-ahead log into the file and let go of it."""
@@ -77,8 +81,12 @@ class Journal:
         """
         with self._translated():
             rows = self._database.execute("select * from candidate order by number").fetchall()
+            # SQLite holds infinities and texts in columns of numbers; a document does not.
             return [
-                Candidate.from_json({**dict(row), "arch": json.loads(row["arch"])}) for row in rows
+                Candidate.from_json(
+                    {**parse_json(json.dumps(dict(row))), "arch": parse_json(row["arch"])}
+                )
+                for row in rows
             ]
 
     @contextmanager

@@ -20,10 +20,12 @@ import hashlib
 import io
 import os
 import re
+import sys
 import tokenize
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -51,12 +53,14 @@ _UNREADABLE = (
     EOFError,
     ValueError,
     MemoryError,
+    OverflowError,
     RuntimeError,
     zipfile.BadZipFile,
     zlib.error,
     tokenize.TokenError,  # a damaged .npy header, which numpy parses as Python text
     SyntaxError,
 )
+LARGEST_ARRAY = 50_000_000  # numbers: 70 hours of three channels at 64 Hz
 _ZIP_START = b"PK\x03\x04"
 
 
@@ -286,8 +290,17 @@ def _members(path: Path, archive: Any) -> Arrays:
 
 
 def _member(path: Path, archive: Any, key: str) -> NDArray[Any]:
+    with archive.zip.open(f"{key}.npy") as member:  # its header alone
+        version = np.lib.format.read_magic(member)
+        headers = {(1, 0): np.lib.format.read_array_header_1_0}
+        shape, _, dtype = headers.get(version, np.lib.format.read_array_header_2_0)(member)
+    if prod(shape) * max(dtype.itemsize, 8) > 8 * LARGEST_ARRAY:
+        raise DataError(
+            f"{path}: `{key}` has the shape {shape} ({dtype}); allowed: up to {LARGEST_ARRAY} "
+            f"numbers. Cut the recording in two."
+        )
     try:
-        return np.asarray(archive[key])
+        array = np.asarray(archive[key])
     except ValueError as error:
         if "allow_pickle" not in str(error):
             raise
@@ -295,3 +308,8 @@ def _member(path: Path, archive: Any, key: str) -> NDArray[Any]:
             f"{path}: `{key}` is a pickled object array; allowed: plain arrays of numbers or "
             f"text, because unpickling runs code. Save it again with a plain dtype."
         ) from error
+    if array.dtype.kind == "U":
+        codes = np.frombuffer(array.astype(array.dtype.newbyteorder("=")).tobytes(), np.uint32)
+        if ((codes > sys.maxunicode) | ((codes >= 0xD800) & (codes < 0xE000))).any():
+            raise DataError(f"{path}: `{key}` is no Unicode text. Save it again as text.")
+    return array

@@ -9,7 +9,6 @@ on one side of a split, as a whole.
 
 from __future__ import annotations
 
-import json
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -20,6 +19,7 @@ import numpy as np
 
 from ppg.recording import Recording, data_set_of
 from ppgnas.errors import DataError
+from ppgnas.parsing import parse_json
 
 Part = Literal["train", "search", "report"]
 PARTS: tuple[Part, ...] = get_args(Part)
@@ -183,8 +183,8 @@ def read_split(
             in two parts, under one name or several, or is unknown.
     """
     try:
-        document: Any = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
+        document: Any = parse_json(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
         raise DataError(
             f"{path}: the split cannot be read: {error}. It is a JSON file with the lists "
             f"{', '.join(PARTS)}."

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,12 +18,28 @@ from deploy.integers.quantized import QuantizedNet
 from deploy.parity import max_lsb
 from ppgnas.errors import ExportError
 
+ROOT = Path(__file__).parents[2]
 Make = Callable[..., Any]
 
 
 def apart(net: QuantizedNet, x: Any) -> int:
     """Largest difference, in steps of the output."""
     return max_lsb(onnx_export.run(onnx_export.write(net), x), reference.run(net, x))
+
+
+def test_onnxruntime_keeps_nothing_of_the_user(tmp_path: Path) -> None:
+    """Its telemetry would write a device id and a database of events below HOME."""
+    lines = """
+from deploy import onnx_export
+try:
+    onnx_export.run(b"no model", None)
+except Exception as error:
+    assert type(error).__name__ == "ExportError"
+"""
+    environment = {**os.environ, "HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path / "c")}
+    environment.pop("ORT_DISABLE_TELEMETRY", None)
+    subprocess.run([sys.executable, "-c", lines], check=True, env=environment, cwd=ROOT)
+    assert not list(tmp_path.rglob("*"))
 
 
 @pytest.mark.parametrize("padding", ["valid", "same"])

@@ -140,6 +140,18 @@ def test_checkpoint_restores_weights_and_moments(tmp_path: Path) -> None:
     assert read_facts(tmp_path / "none") == {}
 
 
+@pytest.mark.parametrize("share", [0.2, 0.6, 0.9])
+def test_a_flipped_bit_in_a_checkpoint_is_told(tmp_path: Path, share: float) -> None:
+    path = tmp_path / "c.safetensors"
+    save_checkpoint(path, torch.nn.Linear(30, 20), step=7)
+    content = bytearray(path.read_bytes())
+    content[int(share * len(content))] ^= 1
+    path.write_bytes(content)
+    for read in (lambda: load_checkpoint(path, torch.nn.Linear(30, 20)), lambda: read_facts(path)):
+        with pytest.raises(RunError, match="cannot be read: its checksum is another; remove"):
+            read()
+
+
 def test_pool_is_drawn_once_and_blends_targets(people: list[Recording], tmp_path: Path) -> None:
     bank = TrainingBank(people[:2], acceleration=True)
 
@@ -163,11 +175,22 @@ def test_pool_is_drawn_once_and_blends_targets(people: list[Recording], tmp_path
     assert pool.x.shape == (24, 4, 256) and pool.batches == 3
     again = make(_kill_at(1))  # nothing is drawn: no progress, no kill
     np.testing.assert_array_equal(again.x, pool.x)
+    drawn = np.array(pool.x)
+    for name in ("x.npy", "hr_bpm.npy", "teacher.npy", "pool.json"):
+        content = (tmp_path / name).read_bytes()
+        flipped = content[:-3] + bytes([content[-3] ^ 1]) + content[-2:]
+        for damaged in (b"", content[:-1], flipped):
+            (tmp_path / name).write_bytes(damaged)
+            pool = make(silent)
+            np.testing.assert_array_equal(pool.x, drawn)
+            assert (tmp_path / name).read_bytes() == content
     sure = torch.full((24, 180), -30.0)
     sure[:, 5] = 30.0
     pool.blended(tmp_path, iter(sure.split(8)))
     blend = open_pool(tmp_path, blend=True).teacher
     assert blend is not None
+    make(_kill_at(1))
+    assert (tmp_path / "blend.npy").exists()  # whole, and kept
     p = np.exp(blend.astype(np.float64))
     np.testing.assert_allclose(p.sum(axis=1), 1, atol=5e-3)
     np.testing.assert_allclose(p[:, 5], 0.5 + 0.5 / 180, rtol=5e-3)

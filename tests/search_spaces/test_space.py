@@ -63,6 +63,10 @@ def test_presets_have_the_promised_sizes() -> None:
     assert sizes["wide"] > sizes["default"]
 
 
+STAGE = {"depth": 1, "width": 8, "kernel": 5, "dilation": 1, "expansion": 1, "stride": 4}
+STAGE |= {"residual": False}
+
+
 @pytest.mark.parametrize(
     ("key", "value", "message"),
     [
@@ -70,6 +74,10 @@ def test_presets_have_the_promised_sizes() -> None:
         ("acceleration", 1, "acceleration is 1; allowed: bool"),
         ("stages", [3], "the document is malformed"),
         ("width", 8, "the document is malformed"),
+        ("stem_width", 10**18, "a choice is above 1024"),
+        ("stem_kernel", 1, "stem_kernel is 1, below the stem's stride"),
+        ("stages", [STAGE | {"width": 4096}], "stage 0 has a choice above 1024"),
+        ("stages", [STAGE | {"kernel": 2}], "stage 0 has kernel 2 below stride 4"),
     ],
 )
 def test_an_arch_of_wrong_types_is_refused(key: str, value: object, message: str) -> None:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 from ppgnas.errors import RunError
+from ppgnas.parsing import parse_json
 
 FORMAT = "ppgnas-record"
 VERSION = 2
@@ -58,6 +58,11 @@ class PersonErrors(Errors):
     """The same for one report person, and in each of their activities."""
 
     activities: dict[str, Errors]
+
+    def __post_init__(self) -> None:
+        parts = (self, *self.activities.values())
+        if "raw" not in self.mae_bpm or len({frozenset(part.mae_bpm) for part in parts}) > 1:
+            raise ValueError("every mae_bpm of a person holds raw, and the same columns")
 
 
 @dataclass(frozen=True)
@@ -125,7 +130,7 @@ def read_record(path: Path) -> Record:
         RunError: it cannot be read.
     """
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
+        document = parse_json(path.read_text(encoding="utf-8"))
         if not isinstance(document, dict) or document.get("format") != FORMAT:
             raise RunError(f"{path} is no file of `ppgnas bench records`; choose another `out`")
         if document.get("version") != VERSION:
@@ -134,5 +139,5 @@ def read_record(path: Path) -> Record:
                 "Remove it to make it again, or choose another `out`"
             )
         return Record.from_json(document)
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError, ValidationError) as error:
+    except (OSError, ValueError) as error:  # a RunError is neither
         raise RunError(f"{path} cannot be read ({error}); remove it to make it again") from error

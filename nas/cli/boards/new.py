@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated
 
@@ -25,13 +26,14 @@ def new_board(
     from ppgnas.errors import BoardError
     from ppgnas.files import write_text_atomic
 
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", name.removesuffix(".toml")):
+        raise BoardError(
+            f"{name!r} is no name of a part; use up to 64 of a-z, 0-9, - and _, for example "
+            "stm32g474. The file is written to the working folder"
+        )
     path = Path(name if name.endswith(".toml") else f"{name.lower()}.toml")
     if path.exists():
         raise BoardError(f"{path} exists; choose another name, or remove the file")
-    if not path.stem.replace("_", "").replace("-", "").isalnum():
-        raise BoardError(
-            f"{name!r} is no name of a part; use letters, digits, - and _, for example stm32g474"
-        )
     write_text_atomic(path, template(path.stem))
     if as_json:
         emit({"path": str(path)})

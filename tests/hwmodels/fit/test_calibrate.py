@@ -109,6 +109,18 @@ def test_few_layers_fit_one_factor() -> None:
     assert found.scale == pytest.approx(2.0, rel=0.05)
 
 
+def test_layers_that_are_all_alike(tmp_path: Path) -> None:
+    path = tmp_path / "alike.csv"
+    rows = [f"1x1x{16 * n}x4,1x1x{8 * n}x8,3,2,{5000 * n}" for n in range(1, 10)]
+    header = "in_shape,out_shape,kernel_w,stride_w,cycles"
+    path.write_text("\n".join([header, *rows]))
+    board = load_board("stm32f767")
+    timings = read_timings(path, clock_hz=board.clock_hz, part=board.part)
+    layers = [timing for timing in timings if isinstance(timing, LayerTiming)]
+    with pytest.raises(DataError, match="all 9 layers have one kind, kernel and channels"):
+        from_layers(layers, board, load_engine("tflm-cmsis-nn"))
+
+
 def test_interval_of_noisy_networks_holds_them() -> None:
     board, engine = load_board("stm32h743"), load_engine("tflm-cmsis-nn")
     rng = np.random.default_rng(0)

@@ -105,7 +105,9 @@ def test_boards_new_and_check(folder: Path, capsys: pytest.CaptureFixture[str]) 
     assert "stm32g474.toml: STM32G474 is complete" in printed
     assert leave("boards", "new", "stm32g474") == 2
     assert "stm32g474.toml exists" in capsys.readouterr().err
-    assert leave("boards", "new", "../x y") == 2
+    for name in ("../x", "a/b.toml", "x y", "<b>", "caf\u00e9", ".toml", "-x.toml", "x" * 65):
+        assert leave("boards", "new", "--", name) == 2
+        assert "is no name of a part; use up to 64 of a-z" in capsys.readouterr().err
     path = folder / "stm32g474.toml"
     path.write_text(path.read_text(encoding="utf-8").replace('unit = "KiB"', 'unit = "KB"', 1))
     assert leave("boards", "check", "stm32g474.toml") == 2

@@ -349,6 +349,10 @@ def test_a_foreign_database_is_refused(tmp_path: Path) -> None:
     (tmp_path / "s.db").write_text("this is not a database, but long enough to look like one" * 9)
     with pytest.raises(RunError, match=r"s\.db is damaged"):
         Journal(tmp_path / "s.db")
+    with closing(sqlite3.connect(tmp_path / "other.db")) as database, database:
+        database.execute("create table candidate (number integer)")
+    with pytest.raises(RunError, match="its columns are not those of a study"):
+        Journal(tmp_path / "other.db")
 
 
 @pytest.mark.parametrize(
@@ -357,6 +361,8 @@ def test_a_foreign_database_is_refused(tmp_path: Path) -> None:
         ("update candidate set arch = '{'", r"s\.db is damaged \(Expecting property name"),
         ("update candidate set arch = '{}'", r"s\.db is damaged \("),
         ("update candidate set latency_ms = 'soon'", r"s\.db is damaged \("),
+        ("update candidate set latency_ms = 9e999", "Infinity is no finite number"),
+        ("update candidate set arch = x'ff'", r"s\.db is damaged \("),
         ("alter table candidate drop column macs", r"s\.db is damaged \("),
     ],
 )

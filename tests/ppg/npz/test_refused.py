@@ -71,6 +71,24 @@ def test_pickles_are_refused_and_not_run(tmp_path: Path) -> None:
     assert not (tmp_path / "ran").exists()
 
 
+def test_an_array_that_fills_the_memory_is_not_read(tmp_path: Path) -> None:
+    path = save(tmp_path / "bomb.npz")
+    with zipfile.ZipFile(path) as whole, zipfile.ZipFile(tmp_path / "b.npz", "w") as bomb:
+        for name in whole.namelist():
+            raw = whole.read(name)
+            if name == "ppg.npy":
+                raw = raw.replace(b"(1000, 2)", b"(900000000, 2)")
+            bomb.writestr(name, raw)
+    text = message(lambda: read_recording(tmp_path / "b.npz"))
+    assert "b.npz: `ppg` has the shape (900000000, 2) (uint16); allowed: up to 50000000" in text
+
+
+@pytest.mark.parametrize("code", [0xD800, 0x110000, 0x7FFFFFFF])
+def test_text_beyond_unicode(tmp_path: Path, code: int) -> None:
+    path = save(tmp_path / "odd.npz", subject=np.array([code], np.uint32).view("<U1").reshape(()))
+    assert "odd.npz: `subject` is no Unicode text" in message(lambda: read_recording(path))
+
+
 def _with(array: Any, index: Any, value: float) -> Any:
     changed = np.array(array, dtype=np.float64)
     changed[index] = value

@@ -1,0 +1,92 @@
+"""Text that came from elsewhere to plain values: numbers that can be computed with, text to print.
+
+What `json` and `tomllib` take beyond that (NaN, numbers of thousands of digits, nesting without
+end) is refused here, so that nobody behind has to think of it.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+
+def parse_json(text: str) -> Any:
+    """JSON whose numbers are finite, and within 64 bits where they are whole.
+
+    Raises:
+        ValueError: it is not, is no JSON, or is nested without end.
+    """
+    try:
+        return json.loads(text, parse_float=finite, parse_constant=finite, parse_int=_whole)
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
+
+
+def parse_toml(text: str, *, parse_float: Callable[[str], Any] = float) -> dict[str, Any]:
+    """TOML whose whole numbers are within 64 bits.
+
+    Args:
+        text: the document.
+        parse_float: `finite`, where no type behind says which key holds the NaN.
+
+    Raises:
+        ValueError: it is not, is no TOML, or is nested without end.
+    """
+    try:
+        document = tomllib.loads(text, parse_float=parse_float)
+        _check_whole(document)
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
+    return document
+
+
+def mistake(error: ValidationError) -> str:
+    """The first mistake of a document: where, what, and the value seen."""
+    found = error.errors(include_url=False)[0]
+    place = ".".join(map(str, found["loc"])) or "document"
+    seen = "" if found["type"] == "missing" else f", found {found['input']!r:.60}"
+    return f"{place}: {found['msg']}{seen}"
+
+
+def printable(text: str) -> str:
+    """A text as it can stand on a terminal: lines, without controls and lone surrogates."""
+    return "".join(c if c.isprintable() or c == "\n" else "\ufffd" for c in text)
+
+
+def finite(text: str) -> float:
+    """A number from its text.
+
+    Raises:
+        ValueError: it is NaN, infinite or too large.
+    """
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"{text:.20} is no finite number")
+    return value
+
+
+def _whole(text: str) -> int:
+    if len(text) > 20 or abs(int(text)) >= 2**63:
+        raise ValueError(f"{text:.20} is no whole number of 64 bits")
+    return int(text)
+
+
+def _check_whole(value: Any) -> None:
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, list):
+        for inner in value:
+            _check_whole(inner)
+    elif isinstance(value, int) and abs(value) >= 2**63:
+        raise ValueError("a whole number is beyond 64 bits")
