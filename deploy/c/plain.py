@@ -8,8 +8,9 @@ from math import prod
 from deploy.c import packing
 from deploy.c.calls import Call, Context, Table, joint, table
 from deploy.integers import fixed_point, lookup, single_rounding
-from hwmodels.graph import Layer
+from hwmodels.graph import Layer, Shape, dense_rows
 from hwmodels.operators import Op
+from ppgnas.errors import ExportError
 
 
 def generic(c: Context) -> Call:
@@ -42,21 +43,113 @@ def _weighted(c: Context, layer: Layer) -> Call:
     )
 
 
-def _add(c: Context, layer: Layer) -> Call:
-    low, high = c.limits(layer)
-    assert c.step.shortcut is not None
-    body = [
-        "(const int8_t *x, const int8_t *other, int8_t *y, const int32_t *joint)",
-        "{",
-        f"    const addition add = {{joint[0], joint[1], joint[2], {low}, {high}, "
-        f"{single_rounding.add_factors(c.net, layer).shift}}};",
-        f"    plain_add(x, other, y, {prod(c.net.graph.shape(layer.output))}, add);",
+def _gather(c: Context, lines: list[str], *arguments: str | Table, extra: str = "") -> Call:
+    """A call that reads several tensors, `x0`, `x1`, ..., and writes `y`."""
+    sources = c.step.reads
+    names = ", ".join(f"const int8_t *x{index}" for index in range(len(sources)))
+    body = [f"({names}, int8_t *y{extra})", "{", *(f"    {line}" for line in lines), "}"]
+    places = [c.place(name, step=0) for name in (*sources, c.step.target)]
+    return Call("plain", "\n".join(body), (*places, *arguments), ("pointwise", "generic"))
+
+
+def _index(shape: Shape, whole: Shape, layer: Layer) -> str:
+    """C expression of the element that stands for element `i` of the output."""
+    shape = (1,) * (len(whole) - len(shape)) + shape
+    used = [axis for axis, size in enumerate(shape) if size > 1]
+    if not used:
+        return "0"
+    first, last = used[0], used[-1]
+    if shape[first : last + 1] != whole[first : last + 1]:
+        raise ExportError(
+            f"layer {layer.name!r}: {layer.op} of shapes {shape} and {whole} has no generated C; "
+            "one tensor may lack axes in front or behind, not between"
+        )
+    inner, size = prod(whole[last + 1 :]), prod(shape[first : last + 1])
+    index = "i" if inner == 1 else f"i / {inner}"
+    return index if prod(whole[:first]) == 1 else f"{index} % {size}"
+
+
+def _pairwise(
+    c: Context, layer: Layer, result: str, *arguments: str | Table, extra: str, declared: str = ""
+) -> Call:
+    """A loop over the output; `result` is C with places for one element of each input."""
+    graph = c.net.graph
+    whole = graph.shape(layer.output)
+    own, other = (_index(graph.shape(name), whole, layer) for name in layer.inputs)
+    lines = [
+        *([declared] if declared else []),
+        f"for (int i = 0; i < {prod(whole)}; i++) {{",
+        f"    y[i] = (int8_t){result.format(f'x0[{own}]', f'x1[{other}]')};",
         "}",
     ]
-    places = (c.step.source, c.step.shortcut, c.step.target)
+    return _gather(c, lines, *arguments, extra=extra)
+
+
+def _add(c: Context, layer: Layer) -> Call:
+    """`add`, and `sub` with a negative factor."""
+    low, high = c.limits(layer)
+    shift = single_rounding.add_factors(c.net, layer).shift
     weighed = table("int32_t", joint(c, layer, layer.inputs[0]))
-    arguments: tuple[str | Table, ...] = (*(c.place(n, step=0) for n in places), weighed)
-    return Call("plain", "\n".join(body), arguments, ("pointwise", "generic"))
+    return _pairwise(
+        c,
+        layer,
+        "joined({}, {}, add)",
+        weighed,
+        extra=", const int32_t *joint",
+        declared=f"const addition add = {{joint[0], joint[1], joint[2], {low}, {high}, {shift}}};",
+    )
+
+
+def _mul(c: Context, layer: Layer) -> Call:
+    low, high = c.limits(layer)
+    (first, first_zero), (second, second_zero), (scale, zero) = (
+        c.net.activations[name] for name in (*layer.inputs, layer.output)
+    )
+    by = fixed_point.quantize_multiplier(first * second / scale)
+    product = f"clamp(rescaled(({{}} - a) * ({{}} - b), mantissa, shift) + zero, {low}, {high})"
+    return _pairwise(
+        c,
+        layer,
+        product,
+        *map(str, (first_zero, second_zero, by.mantissa, by.shift, zero)),
+        extra=", int32_t a, int32_t b, int32_t mantissa, int shift, int32_t zero",
+    )
+
+
+def _concat(c: Context, layer: Layer) -> Call:
+    """Runs of bytes of each input in turn."""
+    shapes = [c.net.graph.shape(name) for name in layer.inputs]
+    axis = layer.axes[0]
+    runs = [prod(shape[axis:]) for shape in shapes]
+    lines = [f"for (int i = 0; i < {prod(shapes[0][:axis])}; i++) {{"]
+    for index, run in enumerate(runs):
+        before = sum(runs[:index])
+        lines.append(
+            f"    copy_bytes(y + i * {sum(runs)} + {before}, x{index} + i * {run}, {run});"
+        )
+    return _gather(c, [*lines, "}"])
+
+
+def _strided(c: Context, layer: Layer) -> Call:
+    """`transpose` and `slice`: nested loops over the output, steps of their own in the input."""
+    shape = c.net.graph.shape(layer.inputs[0])
+    apart = [prod(shape[axis + 1 :]) for axis in range(len(shape))]
+    if layer.op == "transpose":
+        start, loops = 0, [(shape[axis], apart[axis]) for axis in layer.axes]
+    else:
+        start = sum(row[0] * by for row, by in zip(layer.rows, apart, strict=True))
+        loops = [
+            (len(range(*row)), row[2] * by) for row, by in zip(layer.rows, apart, strict=True)
+        ]
+    loops = [(size, by) for size, by in loops if size > 1] or [(1, 1)]
+    lines = [
+        f"{'    ' * depth}for (int i{depth} = 0; i{depth} < {size}; i{depth}++) {{"
+        for depth, (size, _) in enumerate(loops)
+    ]
+    index = " + ".join(f"i{depth} * {by}" for depth, (_, by) in enumerate(loops))
+    lines.append(f"{'    ' * len(loops)}*y++ = x[{start} + {index}];")
+    lines += [f"{'    ' * depth}}}" for depth in reversed(range(len(loops)))]
+    return _call(c, "", lines)
 
 
 def _pad(c: Context, layer: Layer) -> Call:
@@ -68,6 +161,15 @@ def _pool(c: Context, layer: Layer) -> Call:
     low, high = c.limits(layer)
     largest = int(layer.op == "max_pool")
     return _call(c, "", [_shape(c, layer), f"plain_pool(x, y, shape, {largest}, {low}, {high});"])
+
+
+def _reduce_max(c: Context, layer: Layer) -> Call:
+    low, high = c.limits(layer)
+    shape = c.net.graph.shape(layer.inputs[0])
+    positions, channels = prod(shape[:-1]), shape[-1]
+    sizes = (1, positions, channels, 1, 1, channels, 1, positions, 1, 1, 1, 1, 0, 0, 1)
+    declared = f"const shape_t shape = {{{', '.join(map(str, sizes))}}};"
+    return _call(c, "", [declared, f"plain_pool(x, y, shape, 1, {low}, {high});"])
 
 
 def _mean(c: Context, layer: Layer) -> Call:
@@ -101,6 +203,12 @@ MAKERS: dict[Op, Callable[[Context, Layer], Call]] = {
     "depthwise_conv": _weighted,
     "fully_connected": _weighted,
     "add": _add,
+    "sub": _add,
+    "mul": _mul,
+    "concat": _concat,
+    "transpose": _strided,
+    "slice": _strided,
+    "reduce_max": _reduce_max,
     "pad": _pad,
     "avg_pool": _pool,
     "max_pool": _pool,
@@ -113,9 +221,11 @@ def _shape(c: Context, layer: Layer) -> str:
     """Declaration of a `shape_t`."""
     source, target = (c.net.graph.shape(name) for name in (layer.inputs[0], layer.output))
     if layer.op == "fully_connected":
-        sizes: tuple[int, ...] = (1, 1, prod(source), 1, 1, target[-1], 1, 1, 1, 1, 1, 1, 0, 0)
+        rows = dense_rows(target)
+        inputs, outputs = prod(source) // rows, target[-1]
+        sizes: tuple[int, ...] = (1, rows, inputs, 1, rows, outputs, 1, 1, 1, 1, 1, 1, 0, 0, 1)
     else:
         (top, _), (left, _) = c.net.graph.padding(layer)
         window = (*layer.kernel, *layer.stride, *layer.dilation)
-        sizes = (*source[1:4], *target[1:4], *window, top, left)
+        sizes = (*source[1:4], *target[1:4], *window, top, left, layer.groups)
     return f"const shape_t shape = {{{', '.join(map(str, sizes))}}};"

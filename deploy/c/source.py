@@ -17,7 +17,6 @@ from deploy.integers.quantized import QuantizedNet
 from hwmodels.generated_c.program import program
 from hwmodels.generated_c.steps import Program
 from hwmodels.graph import Graph, Layer
-from hwmodels.operators import OPERATORS
 from ppgnas.errors import ExportError
 
 TEXT_DIR = Path(__file__).parent / "text"
@@ -103,17 +102,21 @@ def generate(net: QuantizedNet, *, max_scratch_bytes: int | None = None) -> Sour
 
 def _writes_logits(plan: Program) -> bool:
     """Whether the output's bytes can go to the caller at once: nothing else reads them."""
-    read = {name for step in plan.steps for name in (step.source, step.shortcut)}
+    read = {name for step in plan.steps for name in step.reads}
     return plan.output not in read and plan.steps[-1].target == plan.output
 
 
 def check(net: QuantizedNet) -> None:
-    """Refuse what a device should not carry.
+    """Refuse what the C cannot compute.
 
     Raises:
-        ExportError: an operator without C, an output channel whose weights are all zero, or a
-            MEAN whose sums leave int32.
+        ExportError: an operator without C, several outputs, or a MEAN whose sums leave int32.
     """
+    if net.graph.also:
+        raise ExportError(
+            f"the network has {len(net.graph.outputs)} outputs, {', '.join(net.graph.outputs)}; "
+            "generated C gives one: end the graph at the one that is needed"
+        )
     for layer in net.graph.layers:
         if layer.op not in (*MAKERS, "reshape"):
             raise ExportError(
@@ -121,17 +124,6 @@ def check(net: QuantizedNet) -> None:
             )
         if layer.op == "mean":
             _check_mean(net, layer)
-        if OPERATORS[layer.op].weighted:
-            weights = net.weights[layer.name]
-            axis = weights.ndim - 1 if layer.op == "depthwise_conv" else 0
-            rest = tuple(index for index in range(weights.ndim) if index != axis)
-            dead = (weights == 0).all(axis=rest).nonzero()[0]
-            if len(dead):
-                shown = ", ".join(map(str, dead[:5])) + (", ..." if len(dead) > 5 else "")
-                raise ExportError(
-                    f"layer {layer.name!r}: all weights of channel {shown} are zero, so its "
-                    "output never changes; retrain the network or prune the channel"
-                )
 
 
 def _check_mean(net: QuantizedNet, layer: Layer) -> None:

@@ -2,7 +2,7 @@
 
 typedef struct {
     int in_h, in_w, in_c, out_h, out_w, out_c;
-    int kernel_h, kernel_w, stride_h, stride_w, dilation_h, dilation_w, top, left;
+    int kernel_h, kernel_w, stride_h, stride_w, dilation_h, dilation_w, top, left, groups;
 } shape_t;
 
 PPG_INLINE int inside(int position, int size)
@@ -10,24 +10,26 @@ PPG_INLINE int inside(int position, int size)
     return position >= 0 && position < size;
 }
 
-/* `weights` [out][h][w][in]; `requant` bias and factor of each output; `base` is the zero point
+/* `weights` [out][h][w][in of a group]; `requant` bias and factor of each output; `base` is the zero point
  * of the input, which padding holds. */
 PPG_INLINE void plain_conv(const int8_t *from, int8_t *to, const int8_t *weights,
                            const int32_t *requant, const shape_t s, int32_t base, ending end)
 {
+    const int channels = s.in_c / s.groups;
     for (int y = 0; y < s.out_h; y++) {
         for (int x = 0; x < s.out_w; x++) {
             for (int o = 0; o < s.out_c; o++) {
-                const int8_t *w = weights + o * s.kernel_h * s.kernel_w * s.in_c;
+                const int8_t *w = weights + o * s.kernel_h * s.kernel_w * channels;
+                const int first = s.groups == 1 ? 0 : o / (s.out_c / s.groups) * channels;
                 int32_t sum = requant[2 * o];
                 for (int i = 0; i < s.kernel_h; i++) {
                     const int row = y * s.stride_h + i * s.dilation_h - s.top;
                     for (int j = 0; j < s.kernel_w; j++) {
                         const int column = x * s.stride_w + j * s.dilation_w - s.left;
                         if (inside(row, s.in_h) && inside(column, s.in_w)) {
-                            const int8_t *f = from + (row * s.in_w + column) * s.in_c;
-                            for (int c = 0; c < s.in_c; c++) {
-                                sum += w[(i * s.kernel_w + j) * s.in_c + c] * (f[c] - base);
+                            const int8_t *f = from + (row * s.in_w + column) * s.in_c + first;
+                            for (int c = 0; c < channels; c++) {
+                                sum += w[(i * s.kernel_w + j) * channels + c] * (f[c] - base);
                             }
                         }
                     }
@@ -61,14 +63,6 @@ PPG_INLINE void plain_depthwise(const int8_t *from, int8_t *to, const int8_t *we
                 *to++ = (int8_t)finish(sum, requant[2 * o + 1], end);
             }
         }
-    }
-}
-
-PPG_INLINE void plain_add(const int8_t *first, const int8_t *second, int8_t *to, int count,
-                          addition add)
-{
-    for (int index = 0; index < count; index++) {
-        to[index] = (int8_t)joined(first[index], second[index], add);
     }
 }
 
@@ -112,7 +106,19 @@ PPG_INLINE void plain_pool(const int8_t *from, int8_t *to, const shape_t s, int 
     }
 }
 
-/* TFLite's MEAN: the sum of centred values times a factor, rounded twice. */
+/* A value times a factor, rounded twice as TFLite does. */
+PPG_INLINE int32_t rescaled(int32_t value, int32_t mantissa, int shift)
+{
+    const int left = shift > 0 ? shift : 0;
+    const int right = shift < 0 ? -shift : 0;
+    const int64_t product = (int64_t)value * (1 << left) * mantissa + (INT64_C(1) << 30);
+    const int32_t high = (int32_t)(product >> 31);
+    const int32_t mask = (int32_t)((INT64_C(1) << right) - 1);
+    const int32_t threshold = (mask >> 1) + (high < 0);
+    return (high >> right) + ((high & mask) > threshold);
+}
+
+/* TFLite's MEAN: the sum of centred values times a factor. */
 PPG_INLINE void plain_mean(const int8_t *from, int8_t *to, int count, int channels, int32_t base,
                            int32_t mantissa, int shift, ending end)
 {
@@ -121,13 +127,6 @@ PPG_INLINE void plain_mean(const int8_t *from, int8_t *to, int count, int channe
         for (int index = 0; index < count; index++) {
             sum += from[index * channels + c] - base;
         }
-        const int left = shift > 0 ? shift : 0;
-        const int right = shift < 0 ? -shift : 0;
-        const int64_t product = (int64_t)sum * (1 << left) * mantissa + (INT64_C(1) << 30);
-        const int32_t value = (int32_t)(product >> 31);
-        const int32_t mask = (int32_t)((INT64_C(1) << right) - 1);
-        const int32_t threshold = (mask >> 1) + (value < 0);
-        const int32_t rounded = (value >> right) + ((value & mask) > threshold);
-        to[c] = (int8_t)clamp(rounded + end.zero, end.low, end.high);
+        to[c] = (int8_t)clamp(rescaled(sum, mantissa, shift) + end.zero, end.low, end.high);
     }
 }
