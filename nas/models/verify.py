@@ -302,7 +302,9 @@ def _content(
 ) -> bytes:
     """A stored file of the model, else a new one; for a TFLite file, that file."""
     if model.file is not None and name == "model.tflite":
-        return Path(model.name).read_bytes()
+        from deploy.tflite.reader import without_ends
+
+        return without_ends(Path(model.name).read_bytes())
     path = None if model.folder is None else model.folder / name
     return path.read_bytes() if path is not None and path.is_file() else write(net)
 

@@ -34,8 +34,8 @@ int main(int count, char **words)
         if (n.infer(input, logits, scratch) != 0) {
             return 3;
         }
-        filler = filler * 5 + 1;
-        memset(scratch, filler & 255, n.scratch);
+        filler = (filler * 5 + 1) & 255;
+        memset(scratch, filler, n.scratch);
         memcpy(scratch + n.at, input, n.input);
         if (n.infer(scratch + n.at, again, scratch) != 0 || memcmp(logits, again, n.logits) != 0) {
             return 4;

@@ -249,15 +249,6 @@ def test_softmax_is_refused() -> None:
         generate(net)
 
 
-def test_a_channel_of_zeros_is_refused(make_builder: MakeBuilder) -> None:
-    b = make_builder(0, (1, 1, 8, 4))
-    b.weighted("depthwise_conv", 4, kernel=(1, 2))
-    net = b.net()
-    net.weights["depthwise_conv0"][..., 2] = 0
-    with pytest.raises(ExportError, match=r"'depthwise_conv0': all weights of channel 2 are zero"):
-        generate(net)
-
-
 def test_a_multiplier_that_leaves_int32_is_refused() -> None:
     """Weights of both sizes in one layer: its shift is that of the largest multiplier."""
     graph = Graph(

@@ -12,6 +12,9 @@ import pytest
 from numpy.typing import NDArray
 
 from deploy import onnx_export
+from deploy.c.build import model_files
+from deploy.c.host import host_program
+from deploy.emulation.host import HostCompiler
 from deploy.integers import reference
 from deploy.integers.quantized import QuantizedNet
 from deploy.tflite import micro, runtime, writer
@@ -20,11 +23,17 @@ from hwmodels.boards import load_board
 from hwmodels.costs import costs
 from hwmodels.engines.load import engine_names, load_engine
 from hwmodels.scorecard import score
-from ppgnas.errors import GraphError
+from ppgnas.errors import ExportError, GraphError
 
 FILES = {path.stem: path for path in sorted((Path(__file__).parent / "files").glob("*.tflite"))}
 REFUSED = {"attention_int8": "BATCH_MATMUL", "gelu_int8": "GELU"}
 READ = sorted(FILES.keys() - REFUSED.keys())
+NO_C = {
+    "mobilenet_int8": "softmax has no generated C; end the graph at the logits",
+    "mobilenet_uint8": "softmax has no generated C; end the graph at the logits",
+    "two_outputs_int8": "the network has 2 outputs, .*; generated C gives one",
+    "two_outputs_float": "the network has 2 outputs, .*; generated C gives one",
+}
 # Other roundings go their own way: separable layers pass a step on.
 ONNX_MAX_LSB = 2
 
@@ -82,6 +91,21 @@ def test_written_again_it_computes_the_same(name: str) -> None:
     truth = reference.run(net, x).astype(int)
     by_onnx = onnx_export.run(onnx_export.write(net), x).reshape(truth.shape)
     assert np.abs(by_onnx - truth).max() <= ONNX_MAX_LSB
+
+
+@pytest.mark.parametrize("name", READ)
+def test_the_c_is_the_reference(name: str, tmp_path: Path, host: HostCompiler) -> None:
+    _, net, _ = foreign(name)
+    if name in NO_C:
+        with pytest.raises(ExportError, match=NO_C[name]):
+            model_files(net, tmp_path)
+        return
+    program = host_program(
+        [model_files(net, tmp_path)], tmp_path, host, flags=["-DPPG_SEPARATE", "-g0"]
+    )
+    x = noise(net, 20)
+    truth = reference.run(net, x, rule="c")
+    np.testing.assert_array_equal(program.run(0, net, x).reshape(truth.shape), truth)
 
 
 @pytest.mark.parametrize("name", READ)
