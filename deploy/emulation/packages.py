@@ -12,13 +12,13 @@ from pathlib import Path
 from types import ModuleType
 
 from ppgnas.errors import DependencyError
-
-INSTALL = "pip install 'ppgnas[emulate]'"
+from ppgnas.extras import install_line
 
 
 def _missing(package: str, purpose: str) -> DependencyError:
     return DependencyError(
-        f"the package {package} is not installed; {purpose} needs it. Install the extra: {INSTALL}"
+        f"the package {package} is not installed; {purpose} needs it. Install it: "
+        f"{install_line('emulate')}"
     )
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ppgnas.errors import DependencyError
+from ppgnas.extras import install_line
 
 _MODULE = "tflite_micro.python.tflite_micro.runtime"
 
@@ -33,7 +34,7 @@ def run(model: bytes, x: NDArray[np.int8]) -> NDArray[np.int8]:
     except ImportError as error:
         raise DependencyError(
             "tflite-micro is not installed; running a file in TFLite Micro needs it: "
-            "pip install 'ppgnas[tflm]' (Linux, x86-64)"
+            f"{install_line('tflm')} (Linux, x86-64)"
         ) from error
     interpreter = runtime.Interpreter.from_bytes(model)
     outputs = []

@@ -11,6 +11,11 @@ from contextlib import contextmanager
 
 from ppgnas.errors import RunError
 
+NOT_STARTED = (
+    "a worker process ended as it started: it runs the script that started it once more. A script "
+    "that searches or trains must do so below `if __name__ == '__main__':`"
+)
+
 
 def become_worker() -> None:
     """Make this process one that works for its parent, in one thread, and ends with it."""
@@ -70,11 +75,15 @@ def worker_processes(
     executor = ProcessPoolExecutor(
         count, mp_context=context, initializer=initializer, initargs=values
     )
+    started = executor._processes  # the executor forgets it when it breaks
     try:
         with one_quiet_thread():
             yield executor
     except BrokenProcessPool as error:
-        raise RunError(killed) from error
+        for process in started.values():
+            process.join()
+        failed = any(process.exitcode == 1 for process in started.values())
+        raise RunError(NOT_STARTED if failed else killed) from error
     except BaseException:
         for process in list((executor._processes or {}).values()):
             process.terminate()

@@ -18,6 +18,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import TypeVar
 
@@ -25,7 +26,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
-from distill.training.processes import become_worker, one_quiet_thread
+from distill.training.processes import NOT_STARTED, become_worker, one_quiet_thread
 from ppgnas.errors import RunError
 
 Value = TypeVar("Value")
@@ -125,9 +126,12 @@ def team(
     context = multiprocessing.get_context("spawn")
     with tempfile.TemporaryDirectory(prefix="ppgnas-team-") as folder:
         meeting = (Path(folder) / "meeting").as_uri()
+        arrivals, here = context.Pipe(duplex=False)
         others = [
             context.Process(
-                target=_join, args=(Team(shards, rank, size), meeting, work, values), daemon=True
+                target=_join,
+                args=(Team(shards, rank, size), here, meeting, work, values),
+                daemon=True,
             )
             for rank in range(1, size)
         ]
@@ -135,6 +139,11 @@ def team(
             with one_quiet_thread():
                 for process in others:
                     process.start()
+            for _ in others:  # one that ends before it arrives would be waited for in vain
+                wait([arrivals, *(process.sentinel for process in others)])
+                if not arrivals.poll():
+                    raise RunError(NOT_STARTED)
+                arrivals.recv_bytes()
             with _told():
                 dist.init_process_group("gloo", init_method=meeting, rank=0, world_size=size)
             yield Team(shards, 0, size)
@@ -147,8 +156,15 @@ def team(
                 process.join()
 
 
-def _join(own: Team, meeting: str, work: Callable[..., None], values: tuple[object, ...]) -> None:
+def _join(
+    own: Team,
+    here: Connection,
+    meeting: str,
+    work: Callable[..., None],
+    values: tuple[object, ...],
+) -> None:
     become_worker()
+    here.send_bytes(b"here")
     dist.init_process_group("gloo", init_method=meeting, rank=own.rank, world_size=own.size)
     work(own, *values)
     dist.destroy_process_group()

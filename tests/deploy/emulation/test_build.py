@@ -155,7 +155,7 @@ def test_images_that_are_none(tmp_path: Path) -> None:
         read_image(Path(sys.executable).resolve())
 
 
-INSTALL = r"pip install 'ppgnas\[emulate\]'"
+INSTALL = r"-m pip install 'capstone>=.*unicorn>=.*ziglang>="
 
 
 def test_missing_packages_say_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

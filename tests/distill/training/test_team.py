@@ -5,6 +5,8 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -99,3 +101,39 @@ def test_what_fails_here_ends_the_others(tmp_path: Path) -> None:
         with team(2, take_part, tmp_path / "none"):
             raise KeyboardInterrupt
     assert multiprocessing.active_children() == []
+
+
+GUARDLESS = """
+from pathlib import Path
+from distill.training.processes import worker_processes, become_worker
+from distill.training.team import team
+from ppgnas.errors import RunError
+from tests.distill.training.test_team import take_part
+
+def by_team():
+    with team(2, take_part, Path("none")):
+        pass
+
+def by_workers():
+    with worker_processes(2, become_worker, killed="killed") as executor:
+        executor.submit(print).result()
+
+for start in (by_team, by_workers):
+    try:
+        start()
+    except RunError as error:
+        print(error)
+"""
+
+
+def test_a_script_without_a_main_guard_is_told(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(GUARDLESS)
+    done = subprocess.run(
+        [sys.executable, str(script)],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])},
+    )
+    told = [line for line in done.stdout.splitlines() if "below `if __name__ ==" in line]
+    assert len(told) >= 2 and done.returncode == 0

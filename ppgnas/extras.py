@@ -1,0 +1,22 @@
+"""How to get what an optional feature needs, from where the user is."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import sys
+from importlib import metadata
+
+
+def install_line(extra: str) -> str:
+    """The command that installs the packages of an extra into this Python.
+
+    Args:
+        extra: a name of `[project.optional-dependencies]`.
+    """
+    wanted = [
+        requirement.split(";")[0].strip()
+        for requirement in metadata.requires("ppgnas") or []
+        if re.search(rf"extra == .{extra}\b", requirement)
+    ]
+    return shlex.join([sys.executable, "-m", "pip", "install", *wanted])
