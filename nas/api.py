@@ -7,7 +7,7 @@ Results are typed, show themselves in a notebook and convert to pandas (`ppgnas.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -294,7 +294,10 @@ class Run(Shown):
 
     def to_json(self) -> dict[str, Any]:
         """The document of `ppgnas search --json`."""
+        from nas.report.order import order_of
+
         document, candidates = self.folder.document(), self.folder.candidates()
+        order = order_of({number: self.folder.card(number) for number in self.folder.finalists()})
         return {
             "run": str(self.path),
             "report": str(self.report),
@@ -302,6 +305,7 @@ class Run(Shown):
             "considered": candidates.considered,
             "evaluated": candidates.evaluated,
             "finalists": self.rows(),
+            "order": order and asdict(order),
             "time_s": document.time_s,
         }
 

@@ -126,6 +126,7 @@ def search(
 
 def as_text(run: RunDir) -> str:
     """The same for people."""
+    from nas.report.order import order_of
     from nas.run.units import format_bytes, format_duration
 
     document, candidates = run.document(), run.candidates()
@@ -142,12 +143,14 @@ def as_text(run: RunDir) -> str:
         )
         for number, card in _cards(run)
     ]
+    order = order_of(dict(_cards(run)))
+    said = f"{order.sentence}\n\n" if order else ""
     header = ("model", "MAE BPM", "smoothed", "weights", "flash", "SRAM", "ms", "mW")
     return (
         f"\n{candidates.considered} networks considered, {candidates.evaluated} evaluated, "
         f"{len(rows)} finalists in {format_duration(document.time_s.get('total', 0.0))}.\n"
         f"MAE of report people, int8{' (SYNTHETIC recordings)' if document.synthetic else ''}:\n\n"
-        f"{text_table(header, rows)}\n\nReport: {run.report}"
+        f"{text_table(header, rows)}\n\n{said}Report: {run.report}"
     )
 
 

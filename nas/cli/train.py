@@ -84,6 +84,8 @@ def train(
             "The same command goes on from the last checkpoint, if there is one yet."
         ) from None
     report = card.report
+    for told in card.cautions or ():
+        print(f"Note: {told}", file=sys.stderr)
     if as_json:
         plain = card.to_json()
         emit({"model": out, **{key: plain[key] for key in ("id", "report", "costs", "synthetic")}})

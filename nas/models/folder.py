@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nas.models.readout import Decoding, calibrate
+from nas.models.readout import Decoding, calibrate, cautions
 from nas.run.card import (
     Card,
     CardCosts,
@@ -116,6 +116,9 @@ def write_model(
         synthetic=people.synthetic,
         smoothing=decoding.transitions,
         confidence=decoding.confidence,
+        confidence_held_out=decoding.held_out,
+        search_people_mae_bpm=decoding.search_people_mae_bpm,
+        cautions=cautions(decoding.held_out),
         report=ReportErrors(**vars(predictions.summary()), activities=predictions.by_activity()),
         costs=CardCosts.from_json(costs.to_json()),
         weight_bytes=costs.weight_bytes,

@@ -1,11 +1,12 @@
 """How a network's logits become heart rates: what a card says about smoothing and confidence.
 
 The smoother's width comes from training people, what a reading's spread means in BPM from search
-people. Report people choose nothing.
+people and, while they are few, from how other networks erred. Report people choose nothing.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nas.run.card import Card, Reading
-from ppg.readout.confidence import Confidence
+from ppg.readout.confidence import PRIOR_PEOPLE, Confidence, HeldOut
 from ppg.readout.smoothing import Smoothing
 from ppg.readout.transitions import Transitions
 
@@ -30,11 +31,15 @@ class Decoding:
     Attributes:
         transitions: of the smoother.
         raw, smoothed: expected errors of raw and of smoothed (`hmm`) readings, None if unknown.
+        held_out: how these tables hold on search people who are left out of them.
+        search_people_mae_bpm: error of raw readings of each search person.
     """
 
     transitions: Transitions = field(default_factory=Transitions)
     raw: Confidence | None = None
     smoothed: Confidence | None = None
+    held_out: dict[Reading, HeldOut] = field(default_factory=dict, compare=False)
+    search_people_mae_bpm: dict[str, float] = field(default_factory=dict, compare=False)
 
     def expected_error_bpm(self, predictions: Predictions) -> NDArray[np.float64] | None:
         """Expected absolute error of each raw reading; None if it was never calibrated."""
@@ -59,6 +64,26 @@ class Decoding:
         return {key: table for key, table in tables.items() if table is not None}
 
 
+def cautions(held_out: Mapping[Reading, HeldOut]) -> tuple[str, ...]:
+    """Why expected errors may not hold, in sentences; empty where nothing speaks against them."""
+    found = []
+    people = max((row.people for row in held_out.values()), default=PRIOR_PEOPLE + 1)
+    if people <= PRIOR_PEOPLE:
+        who = "person" if people == 1 else "people"
+        found.append(
+            f"Expected errors rest on {people} search {who}, and as much or more on how other "
+            f"networks erred on {PRIOR_PEOPLE} people: they may be off by a factor of two. More "
+            "search people make them surer."
+        )
+    found += [
+        f"Expected errors of {reading} readings do not hold: for search people who are left out "
+        f"they say {row.expected_bpm:.1f} BPM, and the error is {row.error_bpm:.1f}."
+        for reading, row in held_out.items()
+        if not row.holds
+    ]
+    return tuple(found)
+
+
 def decoding_of(card: Card | None) -> Decoding:
     """What a card says; a card of an older version says nothing."""
     if card is None:
@@ -76,11 +101,15 @@ def calibrate(net: QuantizedNet, windows: WindowSet, *, transitions: Transitions
         transitions: fitted to training people.
     """
     from distill.evaluation import predict_windows
-    from ppg.readout.confidence import fit_confidence
+    from ppg.readout import typical
+    from ppg.readout.confidence import fit_confidence, leave_one_out
 
     read = predict_windows(net, windows, transitions=transitions)
-    raw, smoothed = (
-        fit_confidence(of.spread_bpm, of.bpm - windows.hr_bpm, windows.person)
-        for of in (read.raw, read.smoothed)
+    (raw, of_raw), (smoothed, of_smoothed) = (
+        (fit_confidence(*seen, prior=prior), leave_one_out(*seen, prior=prior))
+        for of, prior in ((read.raw, typical.RAW), (read.smoothed, typical.SMOOTHED))
+        for seen in [(of.spread_bpm, of.bpm - windows.hr_bpm, windows.person)]
     )
-    return Decoding(transitions, raw, smoothed)
+    people = {name: row.mae_bpm for name, row in read.summary().people.items()}
+    held_out: dict[Reading, HeldOut] = {"raw": of_raw, "smoothed": of_smoothed}
+    return Decoding(transitions, raw, smoothed, held_out, people)

@@ -11,7 +11,7 @@ from pydantic import TypeAdapter
 from nas.run.documents import check_format
 from ppg.people.metrics import ActivityErrors, Summary
 from ppg.people.split import Split
-from ppg.readout.confidence import Confidence
+from ppg.readout.confidence import Confidence, HeldOut
 from ppg.readout.transitions import Transitions
 from search_spaces.arch import Arch
 
@@ -176,6 +176,10 @@ class Card(Origin):
         versions: of what the result depends on.
         c: the generated C, None in a card of an older version.
         smoothing, confidence: how its outputs become readings; empty in an older card.
+        confidence_held_out: how `confidence` holds on search people who are left out of it.
+        search_people_mae_bpm: raw MAE of each search person.
+        cautions: what to know before its figures are relied on, in sentences; these three are
+            None in an older card.
     """
 
     id: str
@@ -184,6 +188,9 @@ class Card(Origin):
     arithmetic: str = "int8"
     smoothing: Transitions | None = None
     confidence: dict[Reading, Confidence] = field(default_factory=dict)
+    confidence_held_out: dict[Reading, HeldOut] | None = None
+    search_people_mae_bpm: dict[str, float] | None = None
+    cautions: tuple[str, ...] | None = None
     report: ReportErrors
     costs: CardCosts
     weight_bytes: int

@@ -8,6 +8,12 @@ spread had. A dozen knots are enough, and fit on a chip.
 Fit: windows sorted by spread are cut at fixed quantiles, finer where the spread is large and
 errors are rare but heavy; the mean error of each part is made monotone by pooling adjacent
 violators (Ayer et al., Ann. Math. Stat. 26, 1955). Each person weighs the same.
+
+People differ more than networks: a person's mean error is anything from 1 to 20 BPM, so that two
+people who happen to be easy make a table that is too sure by a factor of three. `PRIOR_PEOPLE`
+people of a typical table (`ppg.readout.typical`) are therefore counted with them. On a dozen other
+people the mean expected error was then 0.7 to 1.4 times the true one in 91 of 100 draws of 2 to 8
+search people for raw readings, and in 73 to 79 for smoothed ones (52 to 75 and 32 to 59 without).
 """
 
 from __future__ import annotations
@@ -20,12 +26,15 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import isotonic_regression
 
-from ppg.people.metrics import person_weights
+from ppg.people.metrics import mean_over_people, person_weights
 from ppgnas.errors import DataError
 
 QUANTILES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.88, 0.94, 0.98, 1.0)
 
 DECIMALS = 4
+
+PRIOR_PEOPLE = 6
+HOLDS = (0.7, 1.4)  # mean expected over mean true error where a table holds
 
 Series = NDArray[np.float64]
 
@@ -83,22 +92,35 @@ class Confidence:
         return Confidence(*rows)
 
 
-def fit_confidence(spread_bpm: ArrayLike, error_bpm: ArrayLike, person: ArrayLike) -> Confidence:
+def fit_confidence(
+    spread_bpm: ArrayLike,
+    error_bpm: ArrayLike,
+    person: ArrayLike,
+    *,
+    prior: Confidence | None = None,
+) -> Confidence:
     """Fit the map.
 
     Args:
         spread_bpm: `(windows,)` spread of each reading.
         error_bpm: `(windows,)` its error, signed or not.
         person: `(windows,)` whose it is.
+        prior: a table with a knot for each part of `QUANTILES`, which counts as `PRIOR_PEOPLE`
+            further people.
 
     Raises:
-        DataError: no window.
+        DataError: no window, and no prior.
     """
     spread = np.asarray(spread_bpm, dtype=np.float64)
     error = np.abs(np.asarray(error_bpm, dtype=np.float64))
+    weight = person_weights(person)
+    if prior is not None:
+        spread, error = np.append(spread, prior.spread_bpm), np.append(error, prior.error_bpm)
+        shares = PRIOR_PEOPLE * np.diff(QUANTILES)
+        weight = np.append(len(np.unique(person)) * weight, shares)
+        weight /= weight.sum()
     if not len(spread):
         raise DataError("confidence: there is no window to learn from; give search people.")
-    weight = person_weights(person)
     order = np.argsort(spread, kind="stable")
     spread, error, weight = spread[order], error[order], weight[order]
     done = np.cumsum(weight) - weight / 2
@@ -116,6 +138,47 @@ def fit_confidence(spread_bpm: ArrayLike, error_bpm: ArrayLike, person: ArrayLik
         knots.append((place, mean, total))
     errors = isotonic_regression([k[1] for k in knots], weights=[k[2] for k in knots]).x
     return Confidence(tuple(k[0] for k in knots), tuple(round(float(e), DECIMALS) for e in errors))
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """How a table holds on people who are left out of it one at a time.
+
+    Attributes:
+        people: how many.
+        expected_bpm: mean over people of what the table of the others expects.
+        error_bpm: mean over people of their mean absolute error.
+    """
+
+    people: int
+    expected_bpm: float
+    error_bpm: float
+
+    @property
+    def holds(self) -> bool:
+        """Whether expected and true error agree within `HOLDS`."""
+        low, high = HOLDS
+        return low * self.error_bpm <= self.expected_bpm <= high * self.error_bpm
+
+
+def leave_one_out(
+    spread_bpm: ArrayLike, error_bpm: ArrayLike, person: ArrayLike, *, prior: Confidence
+) -> HeldOut:
+    """Fit the map without each person in turn, and ask it about that person.
+
+    Args:
+        spread_bpm, error_bpm, person, prior: see `fit_confidence`.
+    """
+    spread = np.asarray(spread_bpm, dtype=np.float64)
+    error, who = np.abs(np.asarray(error_bpm, dtype=np.float64)), np.asarray(person)
+    expected = np.zeros(len(spread))
+    people = np.unique(who)
+    for one in people:
+        own = who == one
+        others = fit_confidence(spread[~own], error[~own], who[~own], prior=prior)
+        expected[own] = others.expected_error_bpm(spread[own])
+    means = (round(float(mean_over_people(row, who)), DECIMALS) for row in (expected, error))
+    return HeldOut(len(people), *means)
 
 
 def _tie_blocks(

@@ -156,6 +156,7 @@ def confidence_section(run: RunData) -> Section | None:
             k: _draw_reliability(info, synthetic=run.synthetic) for k, info in infos.items()
         },
         infos=infos,
+        held_out={f.key: f.card.confidence_held_out or {} for f in run.finalists},
         order=_order_words,
         cells=lambda row: [fixed(row.mean_expected_bpm), *map(fixed, row.shown_bpm)],
         head=["Reading", "Expected error (BPM)", *(f"MAE of {s:.0%} (BPM)" for s in SHOWN)],

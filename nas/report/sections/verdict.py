@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from nas.report.loading import Finalist, RunData
+from nas.report.order import order_of
 from nas.report.page import Section, cost, fixed, section, word
 from ppg.people.metrics import person_weights
 
@@ -82,6 +83,8 @@ def _cautions(run: RunData, best: Finalist | None) -> list[str]:
         lsb = finalist.card.parity.tflite_rule_max_lsb
         if lsb:
             add(f"TFLite file up to {lsb} LSB off the reference in its rounding", finalist)
+        for told in finalist.card.cautions or ():
+            add(told.rstrip("."), finalist)
         if not finalist.card.costs.in_calibrated_range:
             add("Costs outside the range in which they were calibrated", finalist)
     found = [*run.notes, *_training_cautions(run, best)]
@@ -135,4 +138,12 @@ def verdict_section(run: RunData) -> Section:
     info = _verdict_info(run)
     cards = info.cards
     words = _smallest_words(cards["best"], cards["smallest"]) if cards else ""
-    return section("report/verdict.html", "Verdict", run=run, info=info, smallest_words=words)
+    order = order_of({f.number: f.card for f in run.finalists})
+    return section(
+        "report/verdict.html",
+        "Verdict",
+        run=run,
+        info=info,
+        smallest_words=words,
+        order_words=order.sentence if order else "",
+    )

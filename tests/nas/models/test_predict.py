@@ -18,11 +18,11 @@ from nas.models.predict import (
     trace_of,
     trace_summary,
 )
-from nas.models.readout import Decoding, calibrate, decoding_of
+from nas.models.readout import Decoding, calibrate, cautions, decoding_of
 from nas.report.trace import _draw_trace, trace_page
 from nas.run.card import Card
 from ppg.npz.folder import write_recording
-from ppg.readout.confidence import Confidence
+from ppg.readout.confidence import Confidence, HeldOut
 from ppg.readout.transitions import Transitions
 from ppg.recording import Recording
 from ppg.synthetic.recordings import synthesize
@@ -157,12 +157,28 @@ def test_the_plot_shows_what_is_known() -> None:
     assert "<r>" not in page.split("<script")[0] and "&lt;r&gt;" in page
 
 
+def test_cautions_name_few_people_and_tables_that_do_not_hold() -> None:
+    good, bad = HeldOut(9, 2.0, 2.1), HeldOut(9, 1.0, 2.5)
+    assert cautions({}) == cautions({"raw": good, "smoothed": good}) == ()
+    (told,) = cautions({"raw": good, "smoothed": bad})
+    assert told == (
+        "Expected errors of smoothed readings do not hold: for search people who are left out "
+        "they say 1.0 BPM, and the error is 2.5."
+    )
+    (few,) = cautions({"raw": HeldOut(2, 2.0, 2.1)})
+    assert few.startswith("Expected errors rest on 2 search people, and as much or more on how")
+    (one,) = cautions({"raw": HeldOut(1, 2.0, 2.1)})
+    assert "rest on 1 search person" in one
+
+
 def test_decoding_is_calibrated_and_kept() -> None:
     people = synthesize(people=2, minutes=0.5, seed=3)
     windows = windows_of(people, ARCH)
     found = calibrate(fake_net(ARCH), windows, transitions=Transitions(1.0))
     assert found.transitions == Transitions(1.0)
     assert found.raw is not None and found.smoothed is not None
+    assert set(found.held_out) == {"raw", "smoothed"} and found.held_out["raw"].people == 2
+    assert list(found.search_people_mae_bpm) == ["synthetic/s3p00", "synthetic/s3p01"]
     card = made_card(smoothing=found.transitions, confidence=found.confidence)
     assert decoding_of(Card.from_json(json.loads(json.dumps(card.to_json())))) == found
     assert decoding_of(None) == decoding_of(made_card()) == Decoding()

@@ -8,7 +8,17 @@ import numpy as np
 import pytest
 
 from ppg.people.metrics import mae_by_person, mean_mae
-from ppg.readout.confidence import Confidence, fit_confidence, reliability, risk_coverage
+from ppg.readout import typical
+from ppg.readout.confidence import (
+    PRIOR_PEOPLE,
+    QUANTILES,
+    Confidence,
+    HeldOut,
+    fit_confidence,
+    leave_one_out,
+    reliability,
+    risk_coverage,
+)
 from ppgnas.errors import DataError
 
 
@@ -36,6 +46,64 @@ def test_a_falling_law_becomes_a_flat_one() -> None:
     spread = np.linspace(1, 10, 1000)
     found = fit_confidence(spread, 11 - spread, np.zeros(1000, int))
     assert np.ptp(found.error_bpm) == pytest.approx(0, abs=1e-3)
+
+
+def flat(error_bpm: float) -> Confidence:
+    """A prior that says one thing, from 1 to 12 BPM of spread."""
+    knots = len(QUANTILES) - 1
+    return Confidence(tuple(range(1, knots + 1)), (error_bpm,) * knots)
+
+
+def test_typical_people_count_beside_few() -> None:
+    """Two people who err by 1, and four of a prior who err by 7: 2 / 6 + 7 * 4 / 6 = 5."""
+    spread, error = np.tile(np.arange(1.0, 13), 2), np.ones(24)
+    share = np.diff(QUANTILES)
+    shares = np.rint(1000 * np.tile(share, 2)).astype(int)
+    person = np.repeat(np.repeat([0, 1], 12), shares)
+    found = fit_confidence(
+        np.repeat(spread, shares), np.repeat(error, shares), person, prior=flat(7)
+    )
+    expected = (2 * 1 + PRIOR_PEOPLE * 7) / (2 + PRIOR_PEOPLE)
+    assert found.expected_error_bpm(spread) @ np.tile(share, 2) / 2 == pytest.approx(
+        expected, rel=0.02
+    )
+    alone = fit_confidence([], [], [], prior=flat(7))
+    np.testing.assert_allclose(alone.error_bpm, 7)
+
+
+@pytest.mark.parametrize("prior", [typical.RAW, typical.SMOOTHED])
+def test_many_people_outweigh_the_typical_table(prior: Confidence) -> None:
+    assert len(prior.spread_bpm) == len(QUANTILES) - 1
+    rng = np.random.default_rng(0)
+    person = np.repeat(np.arange(200), 50)
+    spread = rng.uniform(1, 40, person.size)
+    found = fit_confidence(spread, 3 * spread, person, prior=prior)
+    np.testing.assert_allclose(found.expected_error_bpm([10, 30]), [30, 90], rtol=0.1)
+
+
+def test_two_easy_people_do_not_make_a_sure_table() -> None:
+    """A hard person's spread lies beyond what the easy ones show: the typical table knows it."""
+    easy, hard = np.linspace(2, 6, 200), np.linspace(10, 40, 200)
+    alone = fit_confidence(easy, 0.2 * easy, np.arange(200) % 2)
+    with_prior = fit_confidence(easy, 0.2 * easy, np.arange(200) % 2, prior=typical.RAW)
+    assert alone.expected_error_bpm(hard).mean() < 2
+    assert with_prior.expected_error_bpm(hard).mean() > 8
+
+
+def test_each_person_is_left_out_once() -> None:
+    spread, person = np.full(6, 5.0), np.repeat(["a", "b", "c"], 2)
+    error = np.array([1.0, -1, 2, -2, 6, -6])
+    prior = flat(0.0)
+    held_out = leave_one_out(spread, error, person, prior=prior)
+    assert (held_out.people, held_out.error_bpm) == (3, 3.0)
+    each = [
+        fit_confidence(
+            spread[person != one], error[person != one], person[person != one], prior=prior
+        ).expected_error_bpm([5.0])[0]
+        for one in "abc"
+    ]
+    assert held_out.expected_bpm == pytest.approx(np.mean(each), abs=1e-4)
+    assert not held_out.holds and HeldOut(3, 2.2, 3.0).holds and not HeldOut(3, 4.3, 3.0).holds
 
 
 def test_risk_at_full_coverage_is_the_mae() -> None:

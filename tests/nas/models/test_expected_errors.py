@@ -1,0 +1,83 @@
+"""Expected errors of a trained network hold on real people who never calibrated it."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from distill.evaluation import predict_windows
+from nas.models.names import find_model
+from nas.models.readout import calibrate
+from nas.models.train import train_model
+from nas.run.config import TrainConfig
+from nas.run.progress import Silent
+from ppg.npz.folder import read_folder
+from ppg.people.metrics import mean_over_people
+from ppg.people.split import mapped, people_of
+from ppg.readout.confidence import HOLDS
+from ppg.readout.transitions import fit_transitions
+from ppg.windows import windows_of
+from search_spaces.published import published
+
+DATA = os.environ.get("PPGNAS_TEST_DATA")
+DRAWS = 10
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(DATA is None, reason="set PPGNAS_TEST_DATA to a folder of .npz recordings")
+def test_expected_errors_hold_on_unseen_people(tmp_path: Path) -> None:
+    """Half of the people train; a few of the others calibrate, the rest are read."""
+    assert DATA is not None
+    recordings = [r for r in read_folder(Path(DATA)) if r.acc is not None]
+    people = mapped(people_of(recordings))
+    train, others = people[::2], people[1::2]
+    split = tmp_path / "split.json"
+    split.write_text(json.dumps({"train": train, "search": others[:7], "report": others[7:]}))
+    train_model(
+        published("tiny"),
+        TrainConfig(data=DATA, split=str(split), effort="quick", teacher="none"),
+        tmp_path / "model",
+        command="",
+        progress=Silent(),
+    )
+    model = find_model(str(tmp_path / "model"))
+    transitions = fit_transitions([r for r in recordings if r.person in train])
+    rng = np.random.default_rng(0)
+    ratios = []
+    for _ in range(DRAWS):
+        search = set(rng.permutation(others)[:7])
+        decoding, read = (
+            calibrate(
+                model.net(),
+                windows_of([r for r in recordings if r.person in search], model.inputs),
+                transitions=transitions,
+            ),
+            predict_windows(
+                model.net(),
+                windows_of(
+                    [r for r in recordings if r.person in set(others) - search], model.inputs
+                ),
+                transitions=transitions,
+            ),
+        )
+        windows = read.windows
+        ratios.append(
+            [
+                mean_over_people(expected, windows.person)
+                / mean_over_people(np.abs(of.bpm - windows.hr_bpm), windows.person)
+                for of, expected in (
+                    (read.raw, decoding.expected_error_bpm(read)),
+                    (read.smoothed, decoding.expected_error_smoothed_bpm(read)),
+                )
+                if expected is not None
+            ]
+        )
+    print("expected over true error, raw and smoothed:", np.round(ratios, 2).tolist())
+    low, high = HOLDS
+    held = (np.array(ratios) >= low) & (np.array(ratios) <= high)  # (draws, raw and smoothed)
+    assert (held.mean(axis=0) >= 0.6).all()
+    assert (low <= np.median(ratios, axis=0)).all() and (np.median(ratios, axis=0) <= high).all()
