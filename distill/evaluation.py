@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from deploy.integers import reference
 from deploy.integers.quantized import QuantizedNet
 from ppg.people.metrics import ActivityErrors, Summary, by_activity, summary
@@ -51,12 +54,13 @@ def predict_windows(
     smoothing: Smoothing = "hmm",
     transitions: Transitions | None = None,
     rule: reference.Rule = "tflm",
+    measured: NDArray[np.bool_] | None = None,
 ) -> Predictions:
     """Integer inference, decoding and causal smoothing.
 
     Args:
         net, windows: the network, and windows as it reads them.
-        smoothing, transitions: see `ppg.readout.smoothing.read_series`.
+        smoothing, transitions, measured: see `ppg.readout.smoothing.read_series`.
         rule: the arithmetic, of `deploy.integers.reference`.
     """
     out = reference.run(net, net.quantize_input(windows.x), rule=rule)
@@ -66,5 +70,6 @@ def predict_windows(
         windows.start_s,
         smoothing=smoothing,
         transitions=transitions,
+        measured=measured,
     )
     return Predictions(windows, raw, smoothed)

@@ -33,6 +33,8 @@ class Recording:
         activity_names: names of the activities.
         synthetic: True for a generated recording.
         also_in: names that the person has in other data sets.
+        gaps: begin and end in s of holes in the signals, where samples are invented; windows that
+            touch one are not usable.
         label_lag_s: offset between the clocks of labels and signal; `window_start_s` has it.
     """
 
@@ -51,6 +53,7 @@ class Recording:
     synthetic: bool = False
     also_in: tuple[str, ...] = ()
     label_lag_s: float = 0.0
+    gaps: tuple[tuple[float, float], ...] = ()
 
     def __post_init__(self) -> None:
         where = f"{self.dataset}/{self.name}"
@@ -71,6 +74,8 @@ class Recording:
                 raise DataError(
                     f"{where}: {key} has {len(getattr(self, key))} entries, hr_bpm has {count}"
                 )
+        if any(not begin < end for begin, end in self.gaps):
+            raise DataError(f"{where}: gaps are {self.gaps}; each must end after it begins")
         if self.duration_s < WINDOW_S:
             raise DataError(
                 f"{where}: the recording lasts {self.duration_s:.1f} s; one window needs "
@@ -95,12 +100,20 @@ class Recording:
             duration = min(duration, len(self.acc) / self.acc_hz)
         return duration
 
+    def measured(self, start_s: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """`(windows,)` True where a window that begins at `start_s` touches no gap."""
+        clear = np.ones(len(start_s), np.bool_)
+        for begin, end in self.gaps:
+            clear &= (start_s + WINDOW_S <= begin) | (start_s >= end)
+        return clear
+
     @property
     def usable(self) -> NDArray[np.bool_]:
         """`(windows,)` True where the label is valid and the window lies in the signal."""
         start = self.window_start_s
         return (
             self.valid
+            & self.measured(start)
             & np.isfinite(self.hr_bpm)
             & (start >= 0)
             & (start + WINDOW_S <= self.duration_s + 1e-6)

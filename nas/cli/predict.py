@@ -76,6 +76,8 @@ def trace_text(summary: TraceSummary) -> str:
         f"{summary.recording}: {summary.readings} readings, "
         f"{summary.lowest_bpm:.0f} to {summary.highest_bpm:.0f} BPM"
     )
+    if summary.flagged:
+        text += f", {summary.flagged} flagged (their windows touch a gap in the signals)"
     if summary.expected_error_bpm is not None:
         text += f", expected error {summary.expected_error_bpm:.2f} BPM"
     if summary.mae_bpm is not None:

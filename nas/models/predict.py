@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -36,7 +37,9 @@ COLUMNS = (
     "expected_error_bpm",
     "expected_error_smoothed_bpm",
     "reference_bpm",
+    "flag",
 )
+GAP = "gap"  # of a reading whose window touches a hole in the signals
 SAME_WINDOW_S = 0.5  # a reference whose window begins so near belongs to a reading
 
 Series = NDArray[np.float64]
@@ -53,6 +56,9 @@ class Trace(Shown):
         expected_error_bpm, expected_error_smoothed_bpm: None for a network that was never
             calibrated.
         reference_bpm: heart rate of the reference.
+        measured: False where the window touches a gap; such a reading is flagged and not used by
+            the smoother, and nothing is known of its error.
+        gaps: begin and end of each.
         synthetic: whether the recording is generated.
     """
 
@@ -64,6 +70,8 @@ class Trace(Shown):
     expected_error_bpm: Series | None
     expected_error_smoothed_bpm: Series | None
     reference_bpm: Series
+    measured: NDArray[np.bool_]
+    gaps: tuple[tuple[float, float], ...]
     synthetic: bool
 
     @property
@@ -73,10 +81,12 @@ class Trace(Shown):
             f"{self.name}: {len(self.time_s)} readings{' (SYNTHETIC)' if self.synthetic else ''}"
         )
 
-    def rows(self) -> list[dict[str, float | None]]:
-        """One row a reading, keyed by `COLUMNS`; None where nothing is known."""
+    def rows(self) -> list[dict[str, float | str | None]]:
+        """One row a reading, keyed by `COLUMNS`; None where nothing is known or to be said."""
 
-        def column(key: str) -> list[float | None]:
+        def column(key: str) -> Sequence[float | str | None]:
+            if key == "flag":
+                return [None if measured else GAP for measured in self.measured]
             values = getattr(self, key)
             if values is None:
                 return [None] * len(self.time_s)
@@ -124,6 +134,7 @@ def every_window(recording: Recording) -> Recording:
         window_start_s=first_s + STRIDE_S * np.arange(count, dtype=np.float64),
         hr_bpm=np.full(count, 60.0),
         valid=np.ones(count, dtype=np.bool_),
+        gaps=(),
         activity=np.full(count, -1, dtype=np.int64),
     )
 
@@ -152,18 +163,31 @@ def trace_of(
     from ppg.windows import windows_of
 
     windows = windows_of([every_window(recording)], inputs)
-    read = predict_windows(net, windows, smoothing=smoothing, transitions=decoding.transitions)
+    measured = recording.measured(windows.start_s)
+    read = predict_windows(
+        net,
+        windows,
+        smoothing=smoothing,
+        transitions=decoding.transitions,
+        measured=measured,
+    )
+
+    def known(expected: Series | None) -> Series | None:
+        return None if expected is None else np.where(measured, expected, np.nan)
+
     return Trace(
         name=f"{recording.dataset}/{recording.name}",
         time_s=windows.start_s + WINDOW_S,
         bpm=read.raw.bpm,
         bpm_smoothed=read.smoothed.bpm,
         spread_bpm=read.raw.spread_bpm,
-        expected_error_bpm=decoding.expected_error_bpm(read),
-        expected_error_smoothed_bpm=decoding.expected_error_smoothed_bpm(
-            read, smoothing=smoothing
+        expected_error_bpm=known(decoding.expected_error_bpm(read)),
+        expected_error_smoothed_bpm=known(
+            decoding.expected_error_smoothed_bpm(read, smoothing=smoothing)
         ),
         reference_bpm=_reference(recording, windows.start_s),
+        measured=measured,
+        gaps=recording.gaps,
         synthetic=recording.synthetic,
     )
 
@@ -194,6 +218,7 @@ class TraceSummary:
 
     recording: str
     readings: int
+    flagged: int
     lowest_bpm: float
     highest_bpm: float
     expected_error_bpm: float | None
@@ -206,6 +231,7 @@ class TraceSummary:
 def trace_summary(trace: Trace) -> TraceSummary:
     """What can be said of the whole."""
     known = np.isfinite(trace.reference_bpm)
+    shown = trace.bpm_smoothed[trace.measured] if trace.measured.any() else trace.bpm_smoothed
     expected = trace.expected_error_smoothed_bpm
 
     def mae(bpm: Series) -> float | None:
@@ -215,9 +241,14 @@ def trace_summary(trace: Trace) -> TraceSummary:
     return TraceSummary(
         recording=trace.name,
         readings=len(trace.time_s),
-        lowest_bpm=float(trace.bpm_smoothed.min()),
-        highest_bpm=float(trace.bpm_smoothed.max()),
-        expected_error_bpm=None if expected is None else float(expected.mean()),
+        flagged=int((~trace.measured).sum()),
+        lowest_bpm=float(shown.min()),
+        highest_bpm=float(shown.max()),
+        expected_error_bpm=(
+            None
+            if expected is None or not np.isfinite(expected).any()
+            else float(np.nanmean(expected))
+        ),
         reference_readings=int(known.sum()),
         mae_bpm=mae(trace.bpm),
         mae_bpm_smoothed=mae(trace.bpm_smoothed),

@@ -9,6 +9,7 @@ import numpy as np
 from nas.models.predict import Trace
 from nas.report.figures import BLUE, GREY, INK, figure
 from nas.report.page import render_page, section
+from ppgnas.task import WINDOW_S
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -20,6 +21,7 @@ def trace_page(trace: Trace) -> str:
         "trace.html",
         trace.name,
         drawn=_draw_trace(trace),
+        gaps=bool(trace.gaps),
         calibrated=trace.expected_error_smoothed_bpm is not None,
     )
     return render_page(f"ppgnas: {trace.name}", trace.name, [shown], synthetic=trace.synthetic)
@@ -29,8 +31,11 @@ def _draw_trace(trace: Trace) -> go.Figure:
     axes = ("time (s)", "heart rate (BPM)")
     drawn = figure(480, *axes, synthetic=trace.synthetic, hovermode="x unified")
     time_s = trace.time_s.tolist()
+    for begin, end in trace.gaps:  # until no window reaches back into it
+        drawn.add_vrect(x0=begin, x1=end + WINDOW_S, fillcolor=GREY, opacity=0.3, line_width=0)
     expected = trace.expected_error_smoothed_bpm
     if expected is not None:
+        expected = np.nan_to_num(expected)
         edges = [trace.bpm_smoothed + expected, (trace.bpm_smoothed - expected)[::-1]]
         drawn.add_scatter(
             name="expected error",

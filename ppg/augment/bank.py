@@ -99,8 +99,7 @@ class TrainingBank:
                     signals.ppg[:, order],
                     pulse_part(recording, signals.ppg, hz=STREAM_HZ)[:, order],
                     np.zeros((count, 3), np.float32) if signals.acc is None else signals.acc,
-                    np.full(len(keep), offset),
-                    np.full(len(keep), offset + count - 2),
+                    *_bounds(recording, recording.window_start_s[keep], offset, count),
                     offset + recording.window_start_s[keep] * STREAM_HZ,
                     recording.hr_bpm[keep],
                     _slopes(recording)[keep],
@@ -229,6 +228,17 @@ class TrainingBank:
         strength *= np.exp(REST_SPREAD * rng.standard_normal(len(position)))
         strength = np.minimum(strength, REST_MAX)[:, None].astype(np.float32)
         return np.asarray(strength * _unit(rest))
+
+
+def _bounds(
+    recording: Recording, start_s: NDArray[np.float64], offset: int, count: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """First and last sample that each window may be moved or stretched to: up to the gaps."""
+    edges = np.array(recording.gaps).reshape(-1, 2) * STREAM_HZ
+    at = start_s[:, None] * STREAM_HZ
+    first = np.where(edges[:, 1] <= at, edges[:, 1], 0.0).max(axis=1, initial=0.0)
+    last = np.where(edges[:, 0] > at, edges[:, 0], np.inf).min(axis=1, initial=np.inf)
+    return offset + np.ceil(first), offset + np.minimum(np.floor(last), count) - 2
 
 
 def _pick(

@@ -30,6 +30,13 @@ def signal_warnings(recording: Recording) -> Iterator[tuple[str, str]]:
             yield from _channel(f"acceleration {name}", channel)
         yield from _gravity(recording)
         yield from _durations(recording)
+    if recording.gaps:
+        lengths_s = [end - begin for begin, end in recording.gaps]
+        yield (
+            "gaps",
+            f"{len(lengths_s)} gaps of {sum(lengths_s):.1f} s in all, the longest of "
+            f"{max(lengths_s):.1f} s: windows that touch one are left out, predict flags them",
+        )
     yield from _labels(recording)
 
 

@@ -118,6 +118,11 @@ def checked(path: Path, recording: Recording, *, labelled: bool = True) -> Recor
     """
     bpm = recording.hr_bpm
     good = recording.valid & plausible(bpm)
+    if labelled and plausible(bpm).any() and not good.any():
+        raise DataError(
+            f"{path}: none of the {int(plausible(bpm).sum())} reference heart rates is marked as "
+            f"valid; allowed: one at least. Leave the recording out, or read it without them."
+        )
     if labelled and not good.any():
         finite = bpm[np.isfinite(bpm)]
         median = float(np.median(finite)) if len(finite) else float("nan")

@@ -2,8 +2,8 @@
 
 One file with everything on one clock, or one each for PPG, acceleration and heart rate whose time
 columns share a zero. Cells may be empty where a signal has no value in a row. The rate of a signal
-is the median step of its times (or given); samples are interpolated to that even rate, and windows
-over a gap longer than `GAP_S` are invalid.
+is found in its times (`ppg.loaders.row_times`) or given; samples are interpolated to that even
+rate, and holes longer than half a second are gaps of the recording.
 
 Heart rate is either a value at a time (`instant`, as a chest strap shows it: the label of a window
 is the mean of the values in its 8 s, which must cover them; a value that no person can have, such
@@ -14,20 +14,21 @@ has no reference: it can be predicted, not trained on.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ppg.loaders.csv_numbers import read_columns
+from ppg.loaders.csv_numbers import read_table
 from ppg.loaders.layout import checked, plausible, samples, windows_of_signal
+from ppg.loaders.row_times import UnclearTimesError, row_times
 from ppg.plausible import SLOWEST_HZ
 from ppg.recording import Recording
 from ppgnas.errors import DataError
 from ppgnas.task import STRIDE_S, WINDOW_S
 
-GAP_S = 0.5
 LONGEST_GAP_S = 3600.0  # beyond it these are two recordings, or the clock was set
 HR_GAP_S = 4.0  # the longest step between instants of one window
 HR_STEP_S = 0.5  # of the mean between instants
@@ -71,10 +72,20 @@ class Columns:
 
 @dataclass(frozen=True)
 class _Series:
-    """Rows of one signal: `(rows,)` times in s, `(rows, columns)` values."""
+    """Rows of one signal: `(rows,)` times in s, `(rows, columns)` values, lines of the file."""
 
     time_s: NDArray[np.float64]
     values: NDArray[np.float64]
+    line: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class _Signal:
+    """Rows at their true times, their rate, and holes (begin and end) on that clock."""
+
+    series: _Series
+    hz: float
+    gaps: tuple[tuple[float, float], ...]
 
 
 def read_csv(
@@ -90,6 +101,7 @@ def read_csv(
     hr_file: Path | None = None,
     hr_rate_hz: float | None = None,
     lag_s: float = 0.0,
+    say: Callable[[str], None] = lambda _: None,
 ) -> Recording:
     """Read one recording.
 
@@ -102,6 +114,7 @@ def read_csv(
         acc_per_g: values per g.
         hr_file, hr_rate_hz: of the heart rate, if it has its own file.
         lag_s: to add to the clock of the heart rate.
+        say: is told which rates were found and how.
 
     Returns:
         The recording; its clock begins with the first PPG sample.
@@ -136,11 +149,11 @@ def read_csv(
         if not name.strip() or not name.isprintable() or "/" in name:
             raise DataError(f"{option} is {name!r}; allowed: one printable name without /.")
     scale = TIME_UNITS[columns.time_unit]
-    ppg = _series(path, columns.ppg, columns.time, rate_hz, scale, "`rate_hz`")
-    origin_s = ppg.time_s[0]
-    ppg_hz = _rate(path, "the PPG", ppg, rate_hz, columns)
-    end_s = ppg.time_s[-1] - origin_s + 1 / ppg_hz
-    gaps = _gaps(ppg, origin_s)
+    rows = _series(path, columns.ppg, columns.time, rate_hz, scale, "`rate_hz`")
+    ppg = _signal(path, "the PPG", rows, rate_hz, columns, say)
+    origin_s = ppg.series.time_s[0]
+    end_s = ppg.series.time_s[-1] - origin_s + 1 / ppg.hz
+    gaps = list(ppg.gaps)
     # Rows of a file of their own that have a rate alone begin with the PPG, whatever its zero.
     begin_s = 0.0 if columns.time is None else origin_s
     acc, acc_hz = None, None
@@ -148,21 +161,24 @@ def read_csv(
         source = acc_file or path
         given = acc_rate_hz if acc_file else rate_hz
         time = None if acc_rate_hz else columns.time
-        series = _series(source, columns.acc, time, given, scale, "`acc_rate_hz`")
-        acc_hz = acc_rate_hz or _rate(source, "the acceleration", series, given, columns)
+        rows = _series(source, columns.acc, time, given, scale, "`acc_rate_hz`")
         if acc_rate_hz:
-            series = _Series(series.time_s + begin_s, series.values)
-        gaps += _gaps(series, origin_s)
-        even = _even(series, acc_hz, origin_s, end_s, source, "acceleration")
-        acc = samples(path, "acceleration", even / acc_per_g)
+            moved = _Signal(replace(rows, time_s=rows.time_s + begin_s), acc_rate_hz, ())
+        else:
+            moved = _signal(source, "the acceleration", rows, given, columns, say)
+        acc_hz = moved.hz
+        gaps += moved.gaps
+        even = _even(moved, origin_s, end_s, source, "acceleration")
+        acc = samples(source, "acceleration", even / acc_per_g)
     recording = Recording(
         subject=subject,
         dataset=dataset,
         name=path.stem,
-        ppg=samples(path, "PPG", _even(ppg, ppg_hz, origin_s, end_s, path, "PPG")),
-        ppg_hz=ppg_hz,
+        ppg=samples(path, "PPG", _even(ppg, origin_s, end_s, path, "PPG")),
+        ppg_hz=ppg.hz,
         acc=acc,
         acc_hz=acc_hz,
+        gaps=tuple(sorted({(begin - origin_s, end - origin_s) for begin, end in gaps})),
     )
     if columns.hr is None:
         return checked(path, recording, labelled=False)
@@ -186,15 +202,21 @@ def read_csv(
             f"values at most {HR_GAP_S:g} s apart in the same time. Check `time_unit` and the "
             f"zero of the clocks."
         )
-    whole = np.array([not any(a < s + WINDOW_S and b > s for a, b in gaps) for s in start_s])
     recording = replace(
         recording,
         window_start_s=start_s,
         hr_bpm=label,
-        valid=whole,
+        valid=recording.measured(start_s),
         activity=np.full(len(label), -1),
         label_lag_s=lag_s if columns.hr_is == "window" else 0.0,
     )
+    known = np.isfinite(label)
+    if not recording.valid[known].any():
+        raise DataError(
+            f"{path}: each of the {int(known.sum())} windows with a heart rate touches a gap: "
+            f"{len(recording.gaps)} holes in the signals; allowed: {WINDOW_S:g} s without one. "
+            f"Do the files have every row?"
+        )
     recording = checked(path, recording)
     if not recording.usable.any():
         raise DataError(
@@ -229,65 +251,105 @@ def _series(
             f"with `time`, or give {option}."
         )
     asked = names if time is None else (time, *names)
-    table = read_columns(path, tuple(dict.fromkeys(asked)))
+    table, line = read_table(path, tuple(dict.fromkeys(asked)))
     values = np.stack([table[name] for name in names], axis=1)
-    time_s = np.arange(len(values)) / (rate_hz or 1) if time is None else table[time] * scale
-    whole = np.isfinite(values).all(axis=1) & np.isfinite(time_s)
+    whole = np.asarray(np.isfinite(values).all(axis=1))
+    if time is None:
+        time_s = np.arange(len(values)) / (rate_hz or 1)
+    else:
+        time_s = _filled(table[time], whole) * scale
+    whole &= np.isfinite(time_s)
     if whole.sum() < 2:
         raise DataError(
             f"{path}: {', '.join(names)} have {int(whole.sum())} whole rows; allowed: at least 2. "
             f"Are they the right columns?"
         )
-    time_s, values = time_s[whole], values[whole]
-    back = np.flatnonzero(np.diff(time_s) <= 0)
-    if len(back):
-        at = int(back[0])
-        raise DataError(
-            f"{path}: the time column {time} goes from {time_s[at]:g} to {time_s[at + 1]:g} s; "
-            f"allowed: times that increase from row to row. Sort the rows, and take doubled ones "
-            f"out."
-        )
+    time_s, values, line = time_s[whole], values[whole], line[whole]
     steps_s = np.diff(time_s)
+    if steps_s.min() < 0:
+        at = int(np.argmax(steps_s < 0))
+        raise DataError(
+            f"{path}: the time column {time} goes back from {time_s[at]:.15g} s in line "
+            f"{line[at]} to {time_s[at + 1]:.15g} s in line {line[at + 1]} "
+            f"({int((steps_s < 0).sum())} such steps); allowed: times that increase from row to "
+            f"row, or stay within a packet. Sort the rows, or cut the file there."
+        )
     if steps_s.max() > LONGEST_GAP_S:
         at = int(np.argmax(steps_s))
         raise DataError(
-            f"{path}: the time column {time} jumps by {steps_s[at]:.4g} s, from {time_s[at]:.10g} "
-            f"to {time_s[at + 1]:.10g} s; allowed: up to {LONGEST_GAP_S:g} s. Cut the file in two "
-            f"there, or check `time_unit`."
+            f"{path}: the time column {time} jumps by {steps_s[at]:.4g} s, from "
+            f"{time_s[at]:.15g} s in line {line[at]} to {time_s[at + 1]:.15g} s in line "
+            f"{line[at + 1]}; allowed: up to {LONGEST_GAP_S:g} s. Cut the file in two there, or "
+            f"check `time_unit`."
         )
-    return _Series(time_s, values)
+    return _Series(time_s, values, line)
 
 
-def _rate(
-    path: Path, what: str, series: _Series, given_hz: float | None, columns: Columns
-) -> float:
+def _filled(time: NDArray[np.float64], whole: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Rows of values without a time have that of the row before: a packet is stamped once."""
+    known = np.isfinite(time)
+    before = np.maximum.accumulate(np.where(known, np.arange(len(time)), -1))
+    return np.where(known | ~whole | (before < 0), time, time[before])
+
+
+def _signal(
+    path: Path,
+    what: str,
+    series: _Series,
+    given_hz: float | None,
+    columns: Columns,
+    say: Callable[[str], None],
+) -> _Signal:
+    """Rows at the times at which they were measured; says what was found."""
     if columns.time is None and given_hz is not None:
-        return given_hz
-    found_hz = float(1 / np.median(np.diff(series.time_s)))
-    mean_hz = (len(series.time_s) - 1) / float(series.time_s[-1] - series.time_s[0])
-    # Times are often rounded to ms: the mean is finer, the median does not see gaps.
-    if abs(mean_hz / found_hz - 1) < 0.05:
-        found_hz = mean_hz
-    rounded = round(found_hz)
-    if rounded and abs(found_hz / rounded - 1) < 0.002:
-        found_hz = float(rounded)
-    if not SLOWEST_HZ <= found_hz <= 10_000:
+        return _Signal(series, given_hz, ())
+    try:
+        found = row_times(series.time_s)
+    except UnclearTimesError as error:
+        if given_hz is None:
+            raise DataError(
+                f"{path}: the times of {what} do not tell its rate: {error}; allowed: times of "
+                f"rows or of packets of one rate. Give `rate_hz`, the rows a second of the sensor."
+            ) from error
+        say(
+            f"{path.name}: {what} has {given_hz:g} rows a second as given; its times are not used."
+        )
+        time_s = series.time_s[0] + np.arange(len(series.time_s)) / given_hz
+        return _Signal(replace(series, time_s=time_s), given_hz, ())
+    if not SLOWEST_HZ <= found.rate_hz <= 10_000:
         raise DataError(
-            f"{path}: {what} has {found_hz:.4g} rows a second by its times; allowed: "
+            f"{path}: {what} has {found.rate_hz:.4g} rows a second by its times; allowed: "
             f"{SLOWEST_HZ:g} to 10000. Are the times in {columns.time_unit}? See `time_unit`."
         )
-    if given_hz is not None and abs(found_hz / given_hz - 1) > 0.02:
+    if given_hz is not None and abs(found.rate_hz / given_hz - 1) > 0.02:
         raise DataError(
-            f"{path}: {what} has {found_hz:.4g} rows a second by its times and {given_hz:g} by "
-            f"the option; allowed: the same. Leave one of the two out."
+            f"{path}: {what} has {found.rate_hz:.4g} rows a second by its times"
+            f"{f' ({found.packets})' if found.packets else ''} and {given_hz:g} by the option; "
+            f"allowed: the same. Leave one of the two out."
         )
-    return found_hz
+    doubled = np.flatnonzero(np.diff(series.time_s) == 0)
+    if len(doubled) and not found.packets:
+        first, second = series.line[doubled[0]], series.line[doubled[0] + 1]
+        raise DataError(
+            f"{path}: lines {first} and {second} have one time, "
+            f"{series.time_s[doubled[0]]:.15g} s ({len(doubled)} such pairs); allowed: times that "
+            f"increase from row to row, or whole packets with one time. Take doubled rows out."
+        )
+    lost_s = sum(end - begin for begin, end in found.gaps)
+    say(
+        f"{path.name}: {what} has {found.rate_hz:.6g} rows a second by its times"
+        + (f", in {found.packets}" if found.packets else "")
+        + (f"; {len(found.gaps)} holes of {lost_s:.1f} s in all" if found.gaps else "")
+        + "."
+    )
+    return _Signal(replace(series, time_s=found.time_s), found.rate_hz, found.gaps)
 
 
 def _even(
-    series: _Series, hz: float, origin_s: float, end_s: float, path: Path, what: str
+    signal: _Signal, origin_s: float, end_s: float, path: Path, what: str
 ) -> NDArray[np.float64]:
     """`(samples, columns)` at an even rate from the origin to the end of both."""
+    series, hz = signal.series, signal.hz
     first, last = series.time_s[0] - origin_s, series.time_s[-1] - origin_s + 1 / hz
     if last - first < WINDOW_S:
         raise DataError(
@@ -300,11 +362,6 @@ def _even(
         )
     at_s = origin_s + np.arange(int(np.floor(min(end_s, last) * hz + 1e-6))) / hz
     return np.stack([np.interp(at_s, series.time_s, column) for column in series.values.T], axis=1)
-
-
-def _gaps(series: _Series, origin_s: float) -> list[tuple[float, float]]:
-    places = np.flatnonzero(np.diff(series.time_s) > GAP_S)
-    return [(series.time_s[i] - origin_s, series.time_s[i + 1] - origin_s) for i in places]
 
 
 def _window_means(

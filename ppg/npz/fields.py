@@ -22,7 +22,7 @@ SIGNALS = ("ppg", "ppg_scale", "ppg_fs")
 NAMES = ("subject", "recording", "dataset")
 REQUIRED = (*SIGNALS, "hr_bpm", "hr_start_s", "hr_lag_s", "hr_valid", "hr_window_s", *NAMES)
 ACCELERATION = ("acc", "acc_scale", "acc_fs", "acc_unit")
-OPTIONAL = (*ACCELERATION, "activity", "activity_names", "also_in", "synthetic")
+OPTIONAL = (*ACCELERATION, "activity", "activity_names", "also_in", "synthetic", "gaps_s")
 HOW_TO_FIX = "Add the arrays, or take the file out of the folder."
 Arrays = dict[str, NDArray[Any]]
 
@@ -94,6 +94,7 @@ def signals_of(path: Path, arrays: Arrays) -> Recording:
         acc=acc,
         acc_hz=acc_hz,
         synthetic=file.synthetic(),
+        gaps=file.gaps(),
     )
 
 
@@ -152,7 +153,7 @@ class _File(NamedTuple):
         scaled = stored.astype(np.float64) * self.number(f"{key}_scale", positive=True)
         wrong = not_finite(scaled)
         if wrong:
-            step = "Fill the gap and set hr_valid to False there, or leave the recording out."
+            step = "Fill the gap and name it in `gaps_s`, or leave the recording out."
             raise self.bad(key, wrong, "finite numbers", step)
         physical = scaled.astype(np.float32)
         if (physical == physical[0]).all():
@@ -215,6 +216,20 @@ class _File(NamedTuple):
         return tuple(
             word for text in array.ravel() for word in str(text).replace(",", " ").split()
         )
+
+    def gaps(self) -> tuple[tuple[float, float], ...]:
+        if "gaps_s" not in self.arrays:
+            return ()
+        array = self.numeric("gaps_s")
+        if array.ndim != 2 or array.shape[1] != 2:
+            allowed = "the shape (gaps, 2): begin and end"
+            raise self.bad("gaps_s", f"has the shape {array.shape}", allowed)
+        wrong = ~(np.isfinite(array).all(axis=1) & (array[:, 0] < array[:, 1]))
+        if wrong.any():
+            begin, end = array[int(np.argmax(wrong))].tolist()
+            seen = f"is {begin:g} to {end:g} s at gap {int(np.argmax(wrong))}"
+            raise self.bad("gaps_s", seen, "seconds, each gap ending after it begins")
+        return tuple((float(begin), float(end)) for begin, end in array)
 
     def synthetic(self) -> bool:
         array = self.arrays.get("synthetic", np.array(False))

@@ -10,6 +10,7 @@ Arrays of a file (no pickled objects; extra arrays are ignored):
     activity (windows,), activity_names              optional; -1 is unknown
     also_in                                          optional note: the person's name elsewhere
     synthetic                                        optional, True for a generated recording
+    gaps_s (gaps, 2)                                 optional, begin and end of invented samples
 
 Two files with one `dataset` and one `subject` are two recordings of one person.
 """
@@ -154,6 +155,8 @@ def write_recording(path: Path, recording: Recording) -> None:
             "activity": recording.activity,
             "activity_names": np.array(recording.activity_names, dtype=np.str_),
         }
+    if recording.gaps:
+        arrays["gaps_s"] = np.array(recording.gaps, dtype=np.float64)
     if recording.also_in:
         arrays["also_in"] = np.array(recording.also_in, dtype=np.str_)
     if recording.acc is not None:
@@ -211,6 +214,8 @@ def _digest(recording: Recording) -> str:
     for text in (recording.dataset, recording.subject, recording.name, *recording.activity_names):
         digest.update(f"{len(text)}:{text};".encode())
     digest.update(f"{recording.ppg_hz!r} {recording.acc_hz!r} {recording.synthetic};".encode())
+    if recording.gaps:
+        digest.update(f"{recording.gaps!r};".encode())
     arrays: list[tuple[NDArray[Any] | None, str]] = [
         (recording.ppg, "<f4"),
         (recording.acc, "<f4"),

@@ -63,6 +63,7 @@ def read_series(
     *,
     smoothing: Smoothing = "hmm",
     transitions: Transitions | None = None,
+    measured: NDArray[np.bool_] | None = None,
 ) -> tuple[Decoded, Decoded]:
     """Raw and smoothed heart rate of a series of windows.
 
@@ -71,6 +72,7 @@ def read_series(
         recording, start_s: `(windows,)`, see `clip`.
         smoothing: one of `SMOOTHINGS`.
         transitions: of `hmm`; the default ones if None.
+        measured: `(windows,)` False where a window says nothing to `hmm`; everywhere True if None.
 
     Returns:
         Raw and smoothed; with `none` and `clip` the spread stays that of the raw reading.
@@ -81,6 +83,8 @@ def read_series(
     smoothing = smoothing_of(smoothing)
     p = probabilities(logits)
     raw = expectation(p)
+    if measured is not None:
+        p = np.where(measured[:, None], p, 1 / p.shape[1])
     if smoothing == "hmm":
         return raw, smooth(p, recording, start_s, transitions=transitions)
     if smoothing == "clip":

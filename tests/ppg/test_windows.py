@@ -66,6 +66,16 @@ def test_invalid_and_outside_windows_are_left_out() -> None:
     assert len(windows) == 25 and 6.0 not in windows.start_s
 
 
+def test_windows_that_touch_a_gap_are_left_out() -> None:
+    whole = _tone(90)
+    holed = replace(whole, gaps=((10.0, 11.0),))
+    start_s = windows_of([holed], InputSpec(32, acceleration=False)).start_s
+    clear = (whole.window_start_s + 8 <= 10) | (whole.window_start_s >= 11)
+    assert start_s.tolist() == whole.window_start_s[whole.usable & clear].tolist()
+    with pytest.raises(DataError, match="each must end after it begins"):
+        replace(whole, gaps=((3.0, 3.0),))
+
+
 def test_people_and_recordings_are_indexed() -> None:
     recordings = [_tone(60, subject="b"), _tone(90, subject="a")]
     windows = windows_of(recordings, InputSpec(32, acceleration=True))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -139,6 +140,7 @@ def convert(
             subject=subject or path.stem,
             dataset="own" if dataset is None else dataset,
             lag_s=lag_s or 0.0,
+            say=lambda text: print(f"Note: {text}", file=sys.stderr),
         )
         recordings = [recording]
     else:

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from nas.cli.predict import trace_text
 from nas.models.predict import (
     COLUMNS,
     Trace,
@@ -86,10 +87,39 @@ def test_a_recording_without_labels(tmp_path: Path, recording: Recording) -> Non
     trace = trace_of(fake_net(ARCH), found, inputs=INPUTS, decoding=Decoding())
     assert trace_summary(trace).mae_bpm is None
     assert trace_summary(trace).expected_error_bpm is None
-    assert [line for line in trace_csv(trace).splitlines()[1:] if not line.endswith(",,,")] == []
+    assert [line for line in trace_csv(trace).splitlines()[1:] if not line.endswith(",,,,")] == []
     with pytest.raises(DataError, match="have no acceleration"):
         bare = replace(found, acc=None, acc_hz=None)
         trace_of(fake_net(ARCH), bare, inputs=INPUTS, decoding=Decoding())
+
+
+def test_readings_over_a_gap_are_flagged(tmp_path: Path) -> None:
+    """From the file to rows, summary and plot; the others stay as they are without the gap."""
+    whole = synthesize(people=1, minutes=1.0, seed=3)[0]
+    write_recording(tmp_path / "r.npz", replace(whole, gaps=((20.0, 32.0),)))
+    found = find_recording(str(tmp_path / "r.npz"))
+    assert found.gaps == ((20.0, 32.0),)
+    decoding = Decoding(Transitions(), SURE, SURE)
+    trace = trace_of(fake_net(ARCH), found, inputs=INPUTS, decoding=decoding)
+    plain = trace_of(fake_net(ARCH), whole, inputs=INPUTS, decoding=decoding)
+    touched = (trace.time_s > 20) & (trace.time_s - 8 < 32)
+    flags = [row["flag"] for row in trace.rows()]
+    assert flags == ["gap" if hit else None for hit in touched]
+    assert {row["expected_error_smoothed_bpm"] for row in trace.rows() if row["flag"]} == {None}
+    np.testing.assert_array_equal(trace.bpm, plain.bpm)
+    before = trace.time_s <= 20
+    np.testing.assert_array_equal(trace.bpm_smoothed[before], plain.bpm_smoothed[before])
+    assert not np.isfinite(trace.reference_bpm[touched]).any()
+    summary = trace_summary(trace)
+    assert summary.flagged == touched.sum() and summary.expected_error_bpm is not None
+    assert (
+        summary.reference_readings == (whole.usable & found.measured(whole.window_start_s)).sum()
+    )
+    said = f"{summary.flagged} flagged (their windows touch a gap in the signals)"
+    assert said in trace_text(summary) and "flagged" not in trace_text(trace_summary(plain))
+    (band,) = _draw_trace(trace).layout.shapes
+    assert (band.x0, band.x1) == (20.0, 40.0)
+    assert "grey band" in trace_page(trace) and "grey band" not in trace_page(plain)
 
 
 def test_one_of_a_folder_is_named(tmp_path: Path) -> None:
@@ -115,7 +145,7 @@ def test_a_labelled_file_is_read_whole(tmp_path: Path, recording: Recording) -> 
 
 def made(**columns: np.ndarray | None) -> Trace:
     two = np.array([60.0, 62.0])
-    values = {
+    values: dict[str, object] = {
         "time_s": np.array([8.0, 10.0]),
         "bpm": two,
         "bpm_smoothed": two + 1,
@@ -123,6 +153,8 @@ def made(**columns: np.ndarray | None) -> Trace:
         "expected_error_bpm": None,
         "expected_error_smoothed_bpm": None,
         "reference_bpm": np.array([61.0, np.nan]),
+        "measured": np.array([True, True]),
+        "gaps": (),
     }
     return Trace(name="d/<r>", synthetic=False, **(values | columns))  # type: ignore[arg-type]
 
@@ -139,6 +171,7 @@ def test_rows_csv_and_summary() -> None:
         "expected_error_bpm": "2.0",
         "expected_error_smoothed_bpm": "",
         "reference_bpm": "",
+        "flag": "",
     }
     assert trace.rows()[1]["reference_bpm"] is None
     summary = trace_summary(trace)

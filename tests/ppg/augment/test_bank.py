@@ -46,6 +46,20 @@ def test_labels_stay_inside_the_classes() -> None:
     assert hr_bpm.max() <= 209 and hr_bpm.min() >= 30
 
 
+def test_no_draw_reads_in_a_gap() -> None:
+    """However a window is moved or stretched."""
+    person = replace(synthesize(people=1, minutes=2, seed=3)[0], gaps=((30.0, 42.0), (70, 71)))
+    assert not person.usable[(person.window_start_s > 22) & (person.window_start_s < 42)].any()
+    bank = TrainingBank([person], acceleration=True)
+    rng = np.random.default_rng(0)
+    pick = rng.integers(len(bank), size=2000)
+    factor, shift_s = rng.uniform(0.5, 2.0, 2000), rng.uniform(-3, 3, 2000)
+    position, factor, _ = bank._place(pick, factor, shift_s, rate_hz=32)
+    for begin, end in person.gaps:
+        assert not ((position > begin * 64 - 1) & (position < end * 64)).any()
+    assert factor.max() > 1.5
+
+
 def test_plain_draws_are_evaluation_windows() -> None:
     people = synthesize(people=1, minutes=2, seed=3)
     windows = windows_of(people, InputSpec(32, True))

@@ -166,6 +166,12 @@ def test_recordings_without_a_reference_are_looked_at() -> None:
     assert [c.kind for c in inspect([railed]).warnings] == ["no reference", "railed"]
 
 
+def test_gaps_are_told() -> None:
+    holed = replace(_recording(), gaps=((20.0, 32.0), (90.0, 91.5)))
+    ((kind, message),) = signal_warnings(holed)
+    assert kind == "gaps" and message.startswith("2 gaps of 13.5 s in all, the longest of 12.0 s")
+
+
 def test_rails_and_dead_channels() -> None:
     recording = _recording()
     clipped = np.clip(recording.ppg, -0.8, 0.8)

@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 
 from ppg.loaders.own_csv import Columns, read_csv
+from ppg.naive import spectra
 from ppg.recording import Recording
 from ppgnas.errors import DataError
 from tests.ppg.loaders.upstream import gravity, pulse
+from tests.ppg.npz.npz_files import equal
 
 COLUMNS = Columns(ppg=("green",), acc=("ax", "ay", "az"), hr="hr", time="t")
 
@@ -121,6 +123,78 @@ def test_gaps_mark_windows(tmp_path: Path) -> None:
     # Windows that meet the gap from 19.98 to 23 s.
     assert start.tolist() == [12.0, 14.0, 16.0, 18.0, 20.0, 22.0]
     assert recording.ppg_hz == 50.0
+    ((begin, end),) = recording.gaps
+    assert [begin, end] == pytest.approx([19.98, 23.0])
+    assert not recording.measured(np.array([12.0, 22.9])).any()
+    assert recording.measured(np.array([11.9, 23.1])).all()
+
+
+def _beats(time_s: np.ndarray[Any, Any], bpm: float) -> np.ndarray[Any, Any]:
+    return 500 + np.sin(2 * np.pi * bpm / 60 * time_s)
+
+
+def test_times_of_packets_give_the_rate_of_the_sensor(tmp_path: Path) -> None:
+    """8 rows 1 ms apart, as a radio hands them over, are no 1000 Hz."""
+    true_s = np.arange(25 * 120) / 25
+    packet, place = np.divmod(np.arange(len(true_s)), 8)
+    table = {"t": 1.7e9 + packet * 0.32 + place * 1e-3, "green": _beats(true_s, 72)}
+    path = _write(tmp_path / "a.csv", table | {"hr": np.full(len(true_s), 72.0)})
+    said: list[str] = []
+    recording = _read(path, Columns(("green",), (), "hr", time="t"), say=said.append)
+    assert recording.ppg_hz == 25.0
+    assert said == ["a.csv: the PPG has 25 rows a second by its times, in packets of 8 rows."]
+    found = spectra(recording)
+    assert np.abs(found.peak_bpm - 72).max() <= 1
+    wrong = _message(path, Columns(("green",), (), "hr", time="t"), rate_hz=50.0)
+    assert "25 rows a second by its times (packets of 8 rows" in wrong
+
+
+@pytest.mark.parametrize("stamp", ["whole seconds", "one a packet", "the first of a packet"])
+def test_rows_that_share_a_time(stamp: str, tmp_path: Path) -> None:
+    true_s = np.arange(25 * 120) / 25
+    packet_s = np.floor(true_s) if stamp == "whole seconds" else np.floor(true_s / 0.4) * 0.4
+    if stamp == "the first of a packet":
+        packet_s = np.where(np.diff(packet_s, prepend=-1.0) > 0, packet_s, np.nan)
+    hr = np.where(np.arange(len(true_s)) % 25 == 0, 84.0, np.nan)
+    path = _write(tmp_path / "a.csv", {"t": packet_s, "green": _beats(true_s, 84), "hr": hr})
+    recording = _read(path, Columns(("green",), (), "hr", time="t"))
+    assert recording.ppg_hz == 25.0 and recording.gaps == () and recording.usable.sum() > 50
+    assert np.abs(spectra(recording).peak_bpm - 84).max() <= 1
+
+
+def test_times_that_do_not_tell_the_rate_ask_for_it(tmp_path: Path) -> None:
+    true_s = np.arange(25 * 120) / 25
+    path = _write(
+        tmp_path / "a.csv", {"t": np.floor(true_s / 30) * 30, "green": _beats(true_s, 72)}
+    )
+    columns = Columns(("green",), (), None, time="t")
+    message = _message(path, columns)
+    assert "do not tell its rate: 3000 rows come in 4 packets of 750 rows" in message
+    assert "Give `rate_hz`, the rows a second of the sensor." in message
+    said: list[str] = []
+    recording = _read(path, columns, rate_hz=25.0, say=said.append)
+    assert recording.ppg_hz == 25.0 and recording.duration_s == 120
+    assert said == ["a.csv: the PPG has 25 rows a second as given; its times are not used."]
+
+
+def test_doubled_and_turned_times_are_named_by_their_lines(tmp_path: Path) -> None:
+    table = _table() | {"t": 1.76e9 + _table()["t"]}
+    for change, said in (
+        (0.02, "lines 57 and 58 have one time, 1760000001.1 s (1 such pairs)"),
+        (1.0, "goes back from 1760000001.1 s in line 57 to 1760000000.12 s in line 58 (1 such"),
+    ):
+        time_s = table["t"].copy()
+        time_s[56] -= change
+        message = _message(_write(tmp_path / "a.csv", table | {"t": time_s}))
+        assert said in message and "allowed: times that increase" in message
+
+
+def test_gaps_everywhere_are_the_cause_that_is_named(tmp_path: Path) -> None:
+    table = _table(seconds=120)
+    kept = table["t"] % 6 < 5
+    message = _message(_write(tmp_path / "a.csv", {k: v[kept] for k, v in table.items()}))
+    assert "each of the 56 windows with a heart rate touches a gap: 19 holes" in message
+    assert "median" not in message
 
 
 def test_uneven_times_are_made_even(tmp_path: Path) -> None:
@@ -195,6 +269,10 @@ def test_wrong_cells(tmp_path: Path) -> None:
     assert "no row below the column names" in _message(path)
     path.write_text("\n".join(lines[:100]))
     assert "the acceleration lasts 2.0 s; allowed: 8 s or more" in _message(path)
+    path.write_text("\n".join(lines), encoding="utf-16")
+    assert equal(_read(path), _read(_write(tmp_path / "a.csv", _table())))
+    path.write_bytes(b"\xff\xfe\x00\xd8")
+    assert "begins as UTF-16 text and is not" in _message(path)
     path.write_bytes(b"PK\x03\x04\0\0")
     assert "binary, not text" in _message(path)
     assert "no such file" in _message(tmp_path / "none.csv")

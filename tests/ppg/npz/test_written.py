@@ -63,6 +63,15 @@ def test_round_trip_of_any_recording(
     assert fingerprint([read_recording(path)]) == fingerprint([recording])
 
 
+def test_gaps_are_kept_and_count_in_the_fingerprint(tmp_path: Path) -> None:
+    plain = read_recording(save(tmp_path / "r.npz"))
+    holed = replace(plain, gaps=((1.0, 2.5), (9.0, 9.75)))
+    write_recording(tmp_path / "g.npz", holed)
+    again = read_recording(tmp_path / "g.npz")
+    assert again.gaps == holed.gaps and equal(again, holed)
+    assert fingerprint([again]) == fingerprint([holed]) != fingerprint([plain])
+
+
 def test_write_wants_npz(tmp_path: Path) -> None:
     recording = read_recording(save(tmp_path / "r.npz"))
     text = message(lambda: write_recording(tmp_path / "r.mat", recording))

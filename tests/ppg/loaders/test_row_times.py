@@ -1,0 +1,144 @@
+"""Rates and times of rows from what recorders write beside them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from ppg.loaders.row_times import RowTimes, UnclearTimesError, row_times
+
+Times = NDArray[np.float64]
+
+
+def _grid(hz: float, seconds: float = 300.0) -> Times:
+    return np.arange(int(hz * seconds)) / hz
+
+
+def _packets(
+    true_s: Times,
+    rows: int,
+    *,
+    apart_s: float = 0.0,
+    late_s: float = 0.0,
+    lost: float = 0.0,
+    tick_s: float = 0.0,
+    stalls: int = 0,
+) -> tuple[Times, Times]:
+    """True times and stamps of rows that a radio sends when the last of a packet is measured."""
+    rng = np.random.default_rng(rows)
+    packet, place = np.divmod(np.arange(len(true_s)), rows)
+    arrived = np.maximum.reduceat(true_s, np.arange(0, len(true_s), rows))
+    arrived = arrived + rng.exponential(late_s, len(arrived)) if late_s else arrived
+    if tick_s:
+        arrived = np.ceil(arrived / tick_s) * tick_s
+    for at in rng.uniform(20, true_s[-1] - 20, stalls):
+        held = (arrived >= at) & (arrived < at + 2)
+        arrived[held] = at + 2
+    kept = (rng.random(len(arrived)) >= lost)[packet]
+    stamp = np.maximum.accumulate(np.maximum.accumulate(arrived)[packet] + place * apart_s)
+    return true_s[kept], stamp[kept]
+
+
+def _errors_s(found: RowTimes, true_s: Times) -> Times:
+    """How far the times are from the truth; a constant delay belongs to the radio."""
+    error = found.time_s - true_s
+    return np.asarray(np.abs(error - np.median(error)))
+
+
+@pytest.mark.parametrize(
+    ("hz", "tick_s"), [(50, 1e-3), (64, 1e-3), (128, 1e-2), (400, 1e-3), (25.6, 1e-3), (50, 0.05)]
+)
+def test_rounded_times(hz: float, tick_s: float) -> None:
+    true_s = 1.7e9 + _grid(hz)
+    found = row_times(np.round(true_s / tick_s) * tick_s)
+    assert found.rate_hz == pytest.approx(hz, rel=1e-5) and found.gaps == ()
+    assert np.quantile(_errors_s(found, true_s), 0.95) < 1e-3
+
+
+@pytest.mark.parametrize("hz", [25, 25.6, 32, 50, 64])
+@pytest.mark.parametrize("hole", [False, True])
+def test_whole_seconds(hz: float, hole: bool) -> None:
+    true_s = _grid(hz) + 0.37
+    if hole:
+        true_s = true_s[(true_s < 100) | (true_s > 112.5)]
+    found = row_times(np.floor(true_s))
+    assert found.rate_hz == pytest.approx(hz, rel=0.003)
+    assert np.quantile(_errors_s(found, true_s), 0.95) < 0.01
+    if hole:  # its ends are known to a second
+        begin, end = max(found.gaps, key=lambda gap: gap[1] - gap[0])
+        assert begin == pytest.approx(100, abs=1) and end == pytest.approx(112.5, abs=1)
+
+
+@pytest.mark.parametrize("hole_every_s", [60.0, 150.0])
+def test_holes_do_not_slow_the_rate(hole_every_s: float) -> None:
+    """Each 12 s: 50 Hz by the mean of all steps would be 40 to 48."""
+    true_s = _grid(50)
+    true_s = true_s[true_s % hole_every_s < hole_every_s - 12]
+    found = row_times(true_s)
+    assert found.rate_hz == 50.0 and not found.packets
+    assert all(end - begin == pytest.approx(12.02, abs=0.03) for begin, end in found.gaps)
+    assert len(found.gaps) == 300 / hole_every_s - 1
+
+
+@pytest.mark.parametrize(
+    ("hz", "rows", "how"),
+    [
+        (25, 8, {"apart_s": 1e-3}),
+        (25, 8, {"apart_s": 1e-3, "late_s": 0.02}),
+        (25, 8, {"apart_s": 1e-3, "lost": 0.05}),
+        (25, 8, {"apart_s": 2e-3, "late_s": 0.03, "lost": 0.15}),
+        (25, 8, {"apart_s": 1e-3, "late_s": 0.02, "lost": 0.05, "stalls": 4}),
+        (50, 5, {"late_s": 0.005, "lost": 0.1}),
+        (50, 10, {"stalls": 8}),
+        (64, 16, {"lost": 0.02, "tick_s": 0.03}),
+        (100, 20, {"tick_s": 0.015}),
+        (100, 7, {"late_s": 0.01}),
+        (104, 3, {"tick_s": 0.015}),
+        (130, 36, {}),
+        (50, 2, {"apart_s": 1e-3, "late_s": 0.005}),
+        (50, 1, {"late_s": 0.01}),
+        (50, 1, {"lost": 0.2}),
+        (50, 100, {}),
+    ],
+)
+def test_packets(hz: float, rows: int, how: dict[str, float]) -> None:
+    true_s, stamp_s = _packets(_grid(hz), rows, **how)  # type: ignore[arg-type]
+    found = row_times(stamp_s)
+    assert found.rate_hz == pytest.approx(hz, rel=1e-4)
+    errors_s = _errors_s(found, true_s)
+    assert np.median(errors_s) < 0.01 and np.quantile(errors_s, 0.95) < 0.05
+    assert (np.diff(found.time_s) >= 0).all()
+    lost = round(hz * 300) - len(true_s)
+    if lost:
+        told = int(found.packets.split(", ")[-1].split()[0])
+        longest = sum(round((end - begin) * hz) - 1 for begin, end in found.gaps)
+        assert told + longest == pytest.approx(lost, abs=0.1 * lost + rows)
+
+
+def test_packets_of_many_sizes() -> None:
+    """What a phone hands over when it likes: 1, 4, 2, 6 rows with the time of the last."""
+    true_s = _grid(25)
+    ends = np.cumsum(np.resize([1, 4, 2, 6], 2400))
+    ends = ends[ends <= len(true_s)]
+    packet = np.searchsorted(ends, np.arange(ends[-1]), side="right")
+    found = row_times(true_s[ends - 1][packet])
+    assert found.rate_hz == 25.0 and "packets of 1 to 6 rows" in found.packets
+    assert _errors_s(found, true_s[: ends[-1]]).max() < 0.001
+
+
+def test_a_long_pause_is_a_hole_and_no_reason_to_doubt() -> None:
+    true_s, stamp_s = _packets(_grid(25), 8, apart_s=1e-3)
+    later = np.where(true_s > 150, 900.0, 0.0)
+    found = row_times(stamp_s + later)
+    assert found.rate_hz == 25.0
+    ((begin, end),) = found.gaps
+    assert end - begin == pytest.approx(900, abs=0.1)
+
+
+def test_times_that_no_rate_explains() -> None:
+    half = _packets(_grid(25), 8, apart_s=1e-3)[1], 300 + _packets(_grid(50), 8, apart_s=1e-3)[1]
+    with pytest.raises(UnclearTimesError, match=r"rows a second in its halves, 7.* rows lost"):
+        row_times(np.concatenate(half))
+    with pytest.raises(UnclearTimesError, match="3000 rows come in 3 packets of 1000 rows"):
+        row_times(np.repeat([0.0, 20.0, 40.0], 1000))
