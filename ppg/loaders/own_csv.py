@@ -2,7 +2,7 @@
 
 One file with everything on one clock, or one each for PPG, acceleration and heart rate whose time
 columns share a zero. Cells may be empty where a signal has no value in a row. The rate of a signal
-is found in its times (`ppg.loaders.row_times`) or given; samples are interpolated to that even
+is found in its times (`ppg.row_times`) or given; samples are interpolated to that even
 rate, and holes longer than half a second are gaps of the recording.
 
 Heart rate is either a value at a time (`instant`, as a chest strap shows it: the label of a window
@@ -23,9 +23,9 @@ from numpy.typing import NDArray
 
 from ppg.loaders.csv_numbers import read_table
 from ppg.loaders.layout import checked, plausible, samples, windows_of_signal
-from ppg.loaders.row_times import UnclearTimesError, row_times
 from ppg.plausible import SLOWEST_HZ
 from ppg.recording import Recording
+from ppg.row_times import UnclearTimesError, row_times
 from ppgnas.errors import DataError
 from ppgnas.task import STRIDE_S, WINDOW_S
 

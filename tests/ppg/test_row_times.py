@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from ppg.loaders.row_times import RowTimes, UnclearTimesError, row_times
+from ppg.row_times import RowTimes, UnclearTimesError, row_times
 
 Times = NDArray[np.float64]
 
