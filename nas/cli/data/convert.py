@@ -108,6 +108,7 @@ def convert(
     from ppg.npz.folder import write_folder
     from ppgnas.errors import DataError
 
+    notes: list[str] = []
     path = Path(source)
     if not path.exists() and (given or path.suffix.lower() == ".csv"):
         raise DataError(f"{path}: no such file. Give the path of a .csv file.")
@@ -140,7 +141,7 @@ def convert(
             subject=subject or path.stem,
             dataset="own" if dataset is None else dataset,
             lag_s=lag_s or 0.0,
-            say=lambda text: print(f"Note: {text}", file=sys.stderr),
+            say=notes.append,
         )
         recordings = [recording]
     else:
@@ -160,6 +161,8 @@ def convert(
             )
         recordings = read_folder(path, lag_s=lag_s)
     files = write_folder(Path(out), recordings)
+    for note in notes:
+        print(f"Note: {note}", file=sys.stderr)
     if as_json:
         emit({"folder": out, "files": [str(file) for file in files]})
         return
