@@ -20,6 +20,7 @@ from pathlib import Path
 
 from torch import Tensor, nn
 
+from deploy.integers.reference import Rule
 from distill.evaluation import Retrained, predict_windows
 from distill.inputs import inputs_of
 from distill.losses import distillation_loss
@@ -58,6 +59,7 @@ class FinalistJob:
         pool: folder of the pool, whose targets come from the teacher and the largest network.
         effort, seed: see `Effort`.
         shards: of each batch of the float training; see `distill.training.team`.
+        rule: the arithmetic of the error in the result, see `distill.evaluation`.
     """
 
     arch: Arch
@@ -66,6 +68,7 @@ class FinalistJob:
     effort: Effort
     seed: int
     shards: int = 1
+    rule: Rule = "tflm"
 
 
 def retrain(
@@ -92,7 +95,7 @@ def retrain(
 
     fit_finalist(job, qat, ALONE, progress)
     net = qat.quantized()
-    error = predict_windows(net, search).raw.bpm - search.hr_bpm
+    error = predict_windows(net, search, rule=job.rule).raw.bpm - search.hr_bpm
     return Retrained(net, mean_over_people(abs(error), search.person))
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import torch
 
+from deploy.integers.reference import Rule
 from distill.evaluation import Retrained
 from distill.finalist import FinalistJob, retrain
 from distill.inputs import stored_rate_hz
@@ -39,6 +40,7 @@ def train_fixed(
     cache: Path,
     processes: int,
     progress: Progress,
+    rule: Rule = "tflm",
 ) -> Retrained:
     """Train `arch`.
 
@@ -52,6 +54,7 @@ def train_fixed(
         cache: folder for what can be made again; a finished teacher and pool in it are taken.
         processes: how many may share the training; the result is the same for any number.
         progress: sees the steps of each part.
+        rule: the arithmetic of the error in the result, see `distill.evaluation`.
 
     Raises:
         DataError: no usable window.
@@ -89,5 +92,5 @@ def train_fixed(
     weights = cache / "initial.safetensors"
     save_checkpoint(weights, Network(arch))
     windows = windows_of(search, arch)
-    job = FinalistJob(arch, weights, pool, amount, seed, shards=SHARDS)
+    job = FinalistJob(arch, weights, pool, amount, seed, shards=SHARDS, rule=rule)
     return retrain(job, windows, progress, processes=processes)

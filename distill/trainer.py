@@ -8,6 +8,7 @@ from dataclasses import KW_ONLY, dataclass
 from functools import cached_property
 from pathlib import Path
 
+from deploy.integers.reference import Rule
 from distill.evaluation import Retrained
 from distill.finalist import CHECKPOINT_NAME, FinalistJob, retrain_all
 from distill.inherited import InheritedAccuracy
@@ -42,6 +43,7 @@ class Trainer:
         folder: the run directory; `cache/` in it holds what can be made again.
         threads: cores to use.
         accept: whether an architecture fits the budgets.
+        rule: the arithmetic of retrained networks' errors, see `distill.evaluation`.
     """
 
     space: SearchSpace
@@ -54,6 +56,7 @@ class Trainer:
     folder: Path
     threads: int
     accept: Accept
+    rule: Rule = "tflm"
 
     @property
     def _cache(self) -> Path:
@@ -145,7 +148,7 @@ class Trainer:
             network = self._supernet.extract(arch, self._supernet.recalibrate(arch, calibration))
             save_checkpoint(weights, network)
             effort = self._effort.of_finalist(lower(arch).total_macs)
-            jobs.append(FinalistJob(arch, weights, pool, effort, self.seed))
+            jobs.append(FinalistJob(arch, weights, pool, effort, self.seed, rule=self.rule))
 
         def search(job: FinalistJob) -> WindowSet:
             return windows_of(self.search, job.arch)

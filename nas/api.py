@@ -110,6 +110,7 @@ class Model(Shown):
             recording,
             inputs=self.found.inputs,
             decoding=decoding_of(self.found.card()),
+            file=self.found.runs,
             smoothing=smoothing,
         )
 
@@ -118,14 +119,14 @@ class Model(Shown):
         data: Sequence[Recording] | Name,
         *,
         smoothing: Smoothing = "hmm",
-        file: str = "tflite",
+        file: str | None = None,
     ) -> Evaluation:
         """Heart-rate errors on recordings, in the integer arithmetic of the device.
 
         Args:
             data: recordings, or what `read` takes.
             smoothing: `hmm`, `clip` or `none`.
-            file: whose rounding: `tflite` or `c`.
+            file: whose rounding: `tflite` or `c`; that of the card's errors unless given.
 
         Raises:
             ModelError: the model has no weights or reads no heart rates.
@@ -272,7 +273,11 @@ class Run(Shown):
         return f"{self.path}: MAE of report people, int8{synthetic}"
 
     def rows(self) -> list[dict[str, object]]:
-        """One row a finalist: errors in BPM on report people, costs on the run's board."""
+        """One row a finalist: errors in BPM on report people, costs on the run's board.
+
+        `mae_bpm`, `search_mae_bpm` and costs are those of `file`; `mae_bpm_c` and
+        `mae_bpm_tflite` those of either file.
+        """
         rows: list[dict[str, object]] = []
         for number in self.folder.finalists():
             card = self.folder.card(number)
@@ -282,6 +287,7 @@ class Run(Shown):
                     "id": card.id,
                     "mae_bpm": card.report.mae_bpm,
                     "mae_bpm_smoothed": card.report.mae_bpm_smoothed,
+                    **card.errors_by_file(),
                     "search_mae_bpm": card.search_mae_bpm and card.search_mae_bpm.retrained_int8,
                     "weight_bytes": card.weight_bytes,
                     "flash_bytes": card.costs.flash_bytes.value,

@@ -25,6 +25,7 @@ from nas.explore.problem import Probe, probe
 from nas.explore.study import StudySettings, front_of, run_study
 from nas.models.backend import MakeTrainer, Trainer, check_judges, torch_trainer
 from nas.models.folder import Judging
+from nas.models.readout import RULES
 from nas.run.candidates import Candidate, Candidates
 from nas.run.claim import check_same, claim
 from nas.run.config import SearchConfig, teacher_file
@@ -174,6 +175,7 @@ class _Search:
             folder=self.run.path,
             threads=available_cores(),
             accept=accept,
+            rule=RULES[self.target.file],
         )
 
     def _train(self, trainer: Trainer) -> None:

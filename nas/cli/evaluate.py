@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nas.cli.common import emit, verb
-from nas.cli.options import AsJson, Data, Smoothing, Weights
+from nas.cli.options import AsJson, Data, Smoothing, Text, Weights
 from ppgnas.tables import text_table
 
 if TYPE_CHECKING:
@@ -21,8 +21,12 @@ def evaluate(
     data: Data,
     smoothing: Smoothing = "hmm",
     file: Annotated[
-        str, typer.Option(help="Whose rounding: tflite (model.tflite in TFLM) or c (model.c).")
-    ] = "tflite",
+        Text,
+        typer.Option(
+            help="Whose rounding: tflite (model.tflite in TFLM) or c (model.c).",
+            show_default="the file of the card's errors",
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option(help="Of synthetic recordings.")] = 1,
     as_json: AsJson = False,
 ) -> None:
@@ -30,18 +34,18 @@ def evaluate(
 
     \b
     ppgnas evaluate results/run:1 --data recordings/
-    ppgnas evaluate results/run:1 --data recordings/ --file c
+    ppgnas evaluate results/run:1 --data recordings/ --file tflite
     ppgnas evaluate model.tflite --data recordings/ --smoothing clip --json
     """
-    from nas.models.evaluate import check_file, readable
     from nas.models.evaluate import evaluate as measure
+    from nas.models.evaluate import file_of, readable
     from nas.models.names import find_model
     from nas.run.people import read_labelled
     from ppg.readout.smoothing import smoothing_of
 
     how = smoothing_of(smoothing)
-    check_file(file)
     found = find_model(model)
+    file_of(found, file)
     found.net()  # says that weights are missing before anything is read
     recordings, lost = read_labelled(data, seed=seed)
     kept = readable(found, recordings)
@@ -68,7 +72,7 @@ def as_text(result: Evaluation) -> str:
     lines = [
         f"MAE {result.mae_bpm:.2f} BPM raw, {result.mae_bpm_smoothed:.2f} smoothed by "
         f"{result.smoothing} (mean of {len(result.people)} people, {result.windows} windows, "
-        f"int8{', SYNTHETIC recordings' if result.synthetic else ''}); "
+        f"int8, model.{result.file}{', SYNTHETIC recordings' if result.synthetic else ''}); "
         f"median person {result.median_person_mae_bpm:.2f}; RMSE {result.rmse_bpm:.2f}; "
         f"MAPE {result.mape_percent:.1f} %; {result.within_5_bpm:.0%} within 5 BPM"
     ]

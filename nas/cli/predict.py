@@ -55,6 +55,7 @@ def predict(
         find_recording(recording, name=name),
         inputs=found.inputs,
         decoding=decoding_of(found.card()),
+        file=found.runs,
         smoothing=how,
     )
     summary = trace_summary(trace)

@@ -133,8 +133,7 @@ def as_text(run: RunDir) -> str:
     rows = [
         (
             f"{run.path}:{number}",
-            f"{card.report.mae_bpm:.2f}",
-            f"{card.report.mae_bpm_smoothed:.2f}",
+            *_errors(card),
             format_bytes(card.weight_bytes),
             format_bytes(card.costs.flash_bytes.value),
             format_bytes(card.costs.sram_bytes.value),
@@ -145,13 +144,23 @@ def as_text(run: RunDir) -> str:
     ]
     order = order_of(dict(_cards(run)))
     said = f"{order.sentence}\n\n" if order else ""
-    header = ("model", "MAE BPM", "smoothed", "weights", "flash", "SRAM", "ms", "mW")
+    errors = ("file", "MAE BPM", "smoothed", "other file", "search people")
+    header = ("model", *errors, "weights", "flash", "SRAM", "ms", "mW")
     return (
         f"\n{candidates.considered} networks considered, {candidates.evaluated} evaluated, "
         f"{len(rows)} finalists in {format_duration(document.time_s.get('total', 0.0))}.\n"
-        f"MAE of report people, int8{' (SYNTHETIC recordings)' if document.synthetic else ''}:\n\n"
+        "MAE of report people, and of search people, who chose; errors and costs of a row are "
+        f"those of its file, int8{' (SYNTHETIC recordings)' if document.synthetic else ''}:\n\n"
         f"{text_table(header, rows)}\n\n{said}Report: {run.report}"
     )
+
+
+def _errors(card: Card) -> tuple[str, ...]:
+    """File, its errors, those of the other one, and its error on search people."""
+    (file, (raw, smoothed)), *others = card.report_mae_bpm.items()
+    other = "".join(f"{mae:.2f} {name}" for name, (mae, _) in others)
+    chose = card.search_mae_bpm.retrained_int8
+    return file, f"{raw:.2f}", f"{smoothed:.2f}", other, f"{chose:.2f}"
 
 
 def _cards(run: RunDir) -> list[tuple[int, Card]]:

@@ -88,11 +88,15 @@ def train(
         print(f"Note: {told}", file=sys.stderr)
     if as_json:
         plain = card.to_json()
-        emit({"model": out, **{key: plain[key] for key in ("id", "report", "costs", "synthetic")}})
+        kept = {key: plain[key] for key in ("id", "report", "costs", "synthetic")}
+        emit({"model": out, **kept, **card.errors_by_file()})
         return
+    files = [
+        f"{mae:.2f} BPM raw, {smoothed:.2f} smoothed as {file}"
+        for file, (mae, smoothed) in card.report_mae_bpm.items()
+    ]
     print(
-        f"{out}: report people {report.mae_bpm:.2f} BPM raw, "
-        f"{report.mae_bpm_smoothed:.2f} smoothed (int8, mean of {len(report.people)} people"
+        f"{out}: report people {'; '.join(files)} (int8, mean of {len(report.people)} people"
         f"{', SYNTHETIC recordings' if card.synthetic else ''}); {card.weight_bytes} B of "
-        f"weights, {card.macs} MAC, {card.costs.latency_ms.value:.2f} ms"
+        f"weights, {card.macs} MAC, {card.costs.latency_ms.value:.2f} ms ({card.costs.engine})"
     )

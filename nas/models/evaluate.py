@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from statistics import fmean
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from nas.models.names import Model, ModelError
-from nas.models.readout import decoding_of
+from nas.models.readout import RULES, decoding_of
+from nas.run.card import ModelFile
 from ppg.identity import known_people, united
 from ppg.people import metrics
 from ppg.people.split import UNMAPPED
@@ -17,11 +18,7 @@ from ppg.recording import Recording, data_set_of
 from ppg.windows import windows_of
 from ppgnas.notebook import Shown
 
-if TYPE_CHECKING:
-    from deploy.integers.reference import Rule
-
-# Files, and the rule of `deploy.integers.reference` that each computes.
-RULES: dict[str, Rule] = {"tflite": "tflm", "c": "c"}
+FILES: dict[str, ModelFile] = {"tflite": "model.tflite", "c": "model.c"}
 
 
 @dataclass(frozen=True)
@@ -120,10 +117,15 @@ class Evaluation(Shown):
         return tuple(notes)
 
 
-def check_file(file: str) -> None:
-    """Refuse a file whose rounding nobody knows."""
-    if file not in RULES:
-        raise ModelError(f"`file` is {file!r}; allowed: {', '.join(RULES)}")
+def file_of(model: Model, file: str | None) -> ModelFile:
+    """The file whose rounding is asked for: of `FILES`, or the model's own where None is.
+
+    Raises:
+        ModelError: it is none of them.
+    """
+    if file is not None and file not in FILES:
+        raise ModelError(f"`file` is {file!r}; allowed: {', '.join(FILES)}")
+    return model.runs if file is None else FILES[file]
 
 
 def readable(model: Model, recordings: Sequence[Recording]) -> Sequence[Recording]:
@@ -138,7 +140,7 @@ def evaluate(
     recordings: Sequence[Recording],
     *,
     smoothing: Smoothing = "hmm",
-    file: str = "tflite",
+    file: str | None = None,
 ) -> Evaluation:
     """Measure a model in the integer arithmetic of the device.
 
@@ -146,7 +148,7 @@ def evaluate(
         model: from `find_model`, with weights.
         recordings: that it can read, see `readable`.
         smoothing: of `ppg.readout.smoothing.SMOOTHINGS`.
-        file: whose rounding, of `RULES`.
+        file: whose rounding, see `file_of`.
 
     Raises:
         ModelError: an unknown file, no weights, or a model that reads no heart rates.
@@ -154,7 +156,7 @@ def evaluate(
     """
     from distill.evaluation import predict_windows
 
-    check_file(file)
+    runs = file_of(model, file)
     one = united(recordings)
     recordings = one.recordings
     decoding = decoding_of(model.card())
@@ -163,7 +165,7 @@ def evaluate(
         windows_of(recordings, model.inputs),
         smoothing=smoothing,
         transitions=decoding.transitions,
-        rule=RULES[file],
+        rule=RULES[runs],
     )
     measured = read.summary()
     split = _split_of(model)
@@ -190,7 +192,7 @@ def evaluate(
         people=people,
         unseen=_unseen(people) if split else None,
         arithmetic="int8",
-        file=file,
+        file=runs.removeprefix("model."),
         smoothing=smoothing,
         activities=read.by_activity(),
         expected_error_bpm=raw,

@@ -8,20 +8,22 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nas.models.readout import Decoding, calibrate, cautions
+from nas.models.readout import RULES, Decoding, calibrate, cautions
 from nas.run.card import (
     Card,
     CardCosts,
     CardParity,
     ErrorsInC,
+    ErrorsInTflite,
     FileFacts,
     InC,
+    InTflite,
+    ModelFile,
     NotInC,
     Origin,
     ReportErrors,
@@ -34,9 +36,9 @@ from ppgnas.errors import ExportError
 from ppgnas.files import write_json_atomic, write_text_atomic
 
 if TYPE_CHECKING:
-    from deploy import package
-    from deploy.c.build import ModelFiles
     from deploy.integers.quantized import QuantizedNet
+    from deploy.package import FileFacts as PackageFacts
+    from deploy.package import Package
     from distill.evaluation import Predictions
     from search_spaces.arch import Arch
 
@@ -97,9 +99,16 @@ def write_model(
     write_json_atomic(folder / "arch.json", arch.to_json())
     search, report = (windows_of(part, arch) for part in (people.search, people.report))
     written = write_package(folder, net, name=arch.id, x=search.spread(PARITY_WINDOWS))
-    decoding = calibrate(net, search, transitions=judging.transitions)
-    read = partial(predict_windows, net, transitions=decoding.transitions)
-    predictions = read(report)
+    by_file = {
+        file: (
+            predict_windows(net, search, transitions=judging.transitions, rule=RULES[file]),
+            predict_windows(net, report, transitions=judging.transitions, rule=RULES[file]),
+        )
+        for file in _files(written)
+    }
+    file = target.file if target.file in by_file else "model.tflite"
+    ranked, predictions = by_file[file]
+    decoding = calibrate(ranked, transitions=judging.transitions)
     write_text_atomic(folder / "predictions.csv", predictions_csv(predictions, decoding))
     files = fingerprints(folder)
     costs = score(
@@ -109,10 +118,14 @@ def write_model(
         period_s=target.period_s,
         file_bytes=written.tflite_bytes,
     )
+    if file != target.file:  # no C: the error that ranked it is that of another file
+        errors = replace(origin.search_mae_bpm, retrained_int8=ranked.summary().mae_bpm)
+        origin = replace(origin, search_mae_bpm=errors)
     card = Card(
         **vars(origin),
         id=arch.id,
         arch=arch,
+        file=file,
         synthetic=people.synthetic,
         smoothing=decoding.transitions,
         confidence=decoding.confidence,
@@ -124,7 +137,8 @@ def write_model(
         weight_bytes=costs.weight_bytes,
         macs=costs.macs,
         parity=CardParity(**written.parity),
-        c=_in_c(written.c, files, partial(read, search), partial(read, report)),
+        tflite=_in_tflite(*by_file["model.tflite"]),
+        c=_in_c(written, files, by_file),
         files={name: FileFacts(**facts) for name, facts in files.items()},
         versions=versions(),
     )
@@ -132,26 +146,35 @@ def write_model(
     return card
 
 
+def _files(written: Package) -> tuple[ModelFile, ...]:
+    return ("model.tflite",) if isinstance(written.c, ExportError) else ("model.tflite", "model.c")
+
+
+def _in_tflite(search: Predictions, report: Predictions) -> InTflite:
+    return InTflite(
+        *(
+            ErrorsInTflite(errors.mae_bpm, errors.mae_bpm_smoothed)
+            for errors in (search.summary(), report.summary())
+        )
+    )
+
+
 def _in_c(
-    c: ModelFiles | ExportError,
-    files: Mapping[str, package.FileFacts],
-    *readers: Callable[..., Predictions],
+    written: Package,
+    files: Mapping[str, PackageFacts],
+    by_file: Mapping[ModelFile, tuple[Predictions, Predictions]],
 ) -> InC | NotInC:
-    """What the card says of `model.c` and `model.h`, or why they are not there.
-
-    `readers` read the windows of search and of report people by a rule.
-    """
-    from deploy.integers.single_rounding import RULE
-
+    """What the card says of `model.c` and `model.h`, or why they are not there."""
+    c = written.c
     if isinstance(c, ExportError):
         return NotInC(str(c))
     search, report = (
         ErrorsInC(errors.mae_bpm, errors.mae_bpm_smoothed)
-        for errors in (read(rule=RULE).summary() for read in readers)
+        for errors in (read.summary() for read in by_file["model.c"])
     )
     return InC(
         c.scratch_bytes,
-        RULE,
+        RULES["model.c"],
         {path.name: files[path.name]["sha256"] for path in (c.source, c.header)},
         search,
         report,

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hwmodels.graph import Graph
-from nas.run.card import Card
+from nas.run.card import Card, ModelFile
 from nas.run.documents import read_document
 from nas.run.folder import RunDir
 from ppg.windows import InputSpec
@@ -105,6 +105,12 @@ class Model:
         described = card.files.get(Path(self.name).name)
         seen = hashlib.sha256(Path(self.name).read_bytes()).hexdigest()
         return card if described is not None and described.sha256 == seen else None
+
+    @property
+    def runs(self) -> ModelFile:
+        """Whose arithmetic stands for it: a TFLite file's own, else that of its card's errors."""
+        card = self.card() if self.file is None else None
+        return "model.tflite" if card is None else card.file or "model.tflite"
 
     @property
     def file_bytes(self) -> int | None:

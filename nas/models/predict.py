@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from nas.models.readout import Decoding
+from nas.models.readout import RULES, Decoding
+from nas.run.card import ModelFile
 from nas.run.people import read_source
 from ppg.npz.folder import read_recording
 from ppg.readout.smoothing import Smoothing
@@ -145,6 +146,7 @@ def trace_of(
     *,
     inputs: InputSpec,
     decoding: Decoding,
+    file: ModelFile = "model.tflite",
     smoothing: Smoothing = "hmm",
 ) -> Trace:
     """Run a network along a recording.
@@ -154,6 +156,7 @@ def trace_of(
         recording: its signals; labels only serve as the reference.
         inputs: what the network reads.
         decoding: see `Decoding`.
+        file: whose rounding.
         smoothing: one of `ppg.readout.smoothing.SMOOTHINGS`.
 
     Raises:
@@ -170,6 +173,7 @@ def trace_of(
         smoothing=smoothing,
         transitions=decoding.transitions,
         measured=measured,
+        rule=RULES[file],
     )
 
     def known(expected: Series | None) -> Series | None:

@@ -13,15 +13,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from nas.run.card import Card, Reading
+from nas.run.card import Card, ModelFile, Reading
 from ppg.readout.confidence import PRIOR_PEOPLE, Confidence, HeldOut
 from ppg.readout.smoothing import Smoothing
 from ppg.readout.transitions import Transitions
 
 if TYPE_CHECKING:
-    from deploy.integers.quantized import QuantizedNet
+    from deploy.integers.reference import Rule
     from distill.evaluation import Predictions
-    from ppg.windows import WindowSet
+
+RULES: dict[ModelFile, Rule] = {"model.tflite": "tflm", "model.c": "c"}
+"""Files, and the rule of `deploy.integers.reference` that each computes."""
 
 
 @dataclass(frozen=True)
@@ -92,19 +94,17 @@ def decoding_of(card: Card | None) -> Decoding:
     return Decoding(card.smoothing or Transitions(), tables.get("raw"), tables.get("smoothed"))
 
 
-def calibrate(net: QuantizedNet, windows: WindowSet, *, transitions: Transitions) -> Decoding:
+def calibrate(read: Predictions, *, transitions: Transitions) -> Decoding:
     """Fit a network's decoding on search people.
 
     Args:
-        net: the network.
-        windows: of search people, as it reads them.
-        transitions: fitted to training people.
+        read: readings of search people, of the file that will run.
+        transitions: of their smoother, fitted to training people.
     """
-    from distill.evaluation import predict_windows
     from ppg.readout import typical
     from ppg.readout.confidence import fit_confidence, leave_one_out
 
-    read = predict_windows(net, windows, transitions=transitions)
+    windows = read.windows
     (raw, of_raw), (smoothed, of_smoothed) = (
         (fit_confidence(*seen, prior=prior), leave_one_out(*seen, prior=prior))
         for of, prior in ((read.raw, typical.RAW), (read.smoothed, typical.SMOOTHED))

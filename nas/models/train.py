@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from nas.models.backend import check_judges
 from nas.models.folder import Judging, write_model
+from nas.models.readout import RULES
 from nas.run.card import Card, Origin, SearchErrors
 from nas.run.config import TrainConfig, teacher_file
 from nas.run.folder import new_folder
@@ -53,6 +54,7 @@ def train_with_torch(
             cache=cache,
             processes=available_cores(),
             progress=tick,
+            rule=RULES[load_target(config.board, config.engine).file],
         )
 
 

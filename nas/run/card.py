@@ -18,6 +18,7 @@ from search_spaces.arch import Arch
 FORMAT = "ppgnas-card"
 Number = int | float
 Reading = Literal["raw", "smoothed"]
+ModelFile = Literal["model.tflite", "model.c"]
 
 
 @dataclass(frozen=True)
@@ -128,6 +129,22 @@ class InC:
 
 
 @dataclass(frozen=True)
+class ErrorsInTflite:
+    """MAE in BPM with the rounding of TensorFlow Lite."""
+
+    mae_bpm_tflite: float
+    mae_bpm_tflite_smoothed: float
+
+
+@dataclass(frozen=True)
+class InTflite:
+    """`model.tflite`."""
+
+    search: ErrorsInTflite
+    report: ErrorsInTflite
+
+
+@dataclass(frozen=True)
 class NotInC:
     """Why the network has no C."""
 
@@ -150,7 +167,7 @@ class Origin:
         finalist: its number in a run.
         command, training, split, one_person, fingerprint: of `ppgnas train`; see
             `nas.run.people.People`.
-        search_mae_bpm: errors on search people, in int8.
+        search_mae_bpm: errors on search people, in int8; in a card those of its `file`.
     """
 
     finalist: int | None = None
@@ -169,12 +186,14 @@ class Card(Origin):
     Attributes:
         id, arch: the network.
         synthetic: whether any recording was generated.
+        file: what the target runs. Errors, confidence and predictions.csv are those of this file,
+            by its rounding. None in a card of an older version: they are those of model.tflite.
         report: errors on report people, in int8.
         costs, weight_bytes, macs: on the target.
         parity: how far the files are from the integer reference.
         files: by name.
         versions: of what the result depends on.
-        c: the generated C, None in a card of an older version.
+        c, tflite: both files with their errors; None in a card of an older version.
         smoothing, confidence: how its outputs become readings; empty in an older card.
         confidence_held_out: how `confidence` holds on search people who are left out of it.
         search_people_mae_bpm: raw MAE of each search person.
@@ -186,6 +205,7 @@ class Card(Origin):
     arch: Arch
     synthetic: bool
     arithmetic: str = "int8"
+    file: ModelFile | None = None
     smoothing: Transitions | None = None
     confidence: dict[Reading, Confidence] = field(default_factory=dict)
     confidence_held_out: dict[Reading, HeldOut] | None = None
@@ -196,9 +216,32 @@ class Card(Origin):
     weight_bytes: int
     macs: int
     parity: CardParity
+    tflite: InTflite | None = None
     c: InC | NotInC | None = None
     files: dict[str, FileFacts]
     versions: dict[str, str]
+
+    @property
+    def report_mae_bpm(self) -> dict[ModelFile, tuple[float, float]]:
+        """Raw and smoothed MAE on report people by file; that of `report` comes first."""
+        own: ModelFile = self.file or "model.tflite"
+        found: dict[ModelFile, tuple[float, float]] = {
+            own: (self.report.mae_bpm, self.report.mae_bpm_smoothed)
+        }
+        if own == "model.c" and self.tflite is not None:
+            errors = self.tflite.report
+            found["model.tflite"] = (errors.mae_bpm_tflite, errors.mae_bpm_tflite_smoothed)
+        elif own == "model.tflite" and isinstance(self.c, InC) and self.c.report is not None:
+            found["model.c"] = (self.c.report.mae_bpm_c, self.c.report.mae_bpm_c_smoothed)
+        return found
+
+    def errors_by_file(self) -> dict[str, str | float]:
+        """`report_mae_bpm` in flat keys, and `file`: whose errors `report` holds."""
+        plain: dict[str, str | float] = {"file": self.file or "model.tflite"}
+        for file, (raw, smoothed) in self.report_mae_bpm.items():
+            key = f"mae_bpm_{file.removeprefix('model.')}"
+            plain |= {key: raw, f"{key}_smoothed": smoothed}
+        return plain
 
     def to_json(self) -> dict[str, Any]:
         """Plain values; `from_json` gives the same back."""

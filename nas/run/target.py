@@ -9,6 +9,7 @@ from hwmodels.boards import Board, load_board
 from hwmodels.costs import Costs, costs_many
 from hwmodels.engines.engine import Engine
 from hwmodels.engines.load import load_engine
+from nas.run.card import ModelFile
 from search_spaces.arch import Arch
 from search_spaces.lower import lower
 
@@ -20,6 +21,11 @@ class Target:
     board: Board
     engine: Engine
     period_s: float
+
+    @property
+    def file(self) -> ModelFile:
+        """What the engine runs: the generated C, or the TFLite file."""
+        return "model.c" if self.engine.kind == "program" else "model.tflite"
 
     def costs(self, arch: Arch) -> Costs:
         """Costs of an architecture, without bounds."""

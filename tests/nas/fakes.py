@@ -28,8 +28,8 @@ def fake_mae(arch: Arch) -> float:
     return 1.5 + 800 / (capacity + 80) + 0.2 * noise
 
 
-def fake_net(arch: Arch) -> QuantizedNet:
-    """Random weights, the same for the same architecture."""
+def fake_net(arch: Arch, *, spread: float = 0.1) -> QuantizedNet:
+    """Random weights, the same for the same architecture; wide ones tell roundings apart."""
     graph = lower(arch)
     rng = np.random.default_rng(int(arch.id, 16) % 2**32)
     weights: dict[str, Any] = {}
@@ -37,7 +37,10 @@ def fake_net(arch: Arch) -> QuantizedNet:
         shape = graph.weight_shape(layer)
         if shape:
             channels = graph.shape(layer.output)[-1]
-            weights[layer.name] = (rng.normal(size=shape) * 0.1, rng.normal(size=channels) * 0.1)
+            weights[layer.name] = (
+                rng.normal(size=shape) * spread,
+                rng.normal(size=channels) * 0.1,
+            )
     return quantize(graph, weights, {tensor.name: (0.05, 0) for tensor in graph.tensors})
 
 

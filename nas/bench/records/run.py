@@ -104,9 +104,11 @@ def _network(job: Job, arch: Arch, fold: Fold, recordings: Sequence[Recording]) 
         progress=lambda done, total, note: interrupt.check(),
     )
     transitions = fit_transitions(parts["train"])
-    decoding = calibrate(result.net, windows_of(parts["search"], arch), transitions=transitions)
-    windows = windows_of(parts["report"], arch)
-    read = predict_windows(result.net, windows, transitions=decoding.transitions)
+    search, windows = (windows_of(parts[part], arch) for part in ("search", "report"))
+    ranked, read = (
+        predict_windows(result.net, each, transitions=transitions) for each in (search, windows)
+    )
+    decoding = calibrate(ranked, transitions=transitions)
     raw = read.raw.bpm
     clipped = clip(raw, windows.recording, windows.start_s)
     return Measured(

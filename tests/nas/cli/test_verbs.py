@@ -157,7 +157,7 @@ def test_a_whole_search(
     (unseen,) = [row for row in measured["people"].values() if row["role"] == "report"]
     keys = ("windows", "mae_bpm", "mae_bpm_smoothed")
     assert measured["unseen"] == {"people": 1, **{key: unseen[key] for key in keys}}
-    read_series(out, people, tmp_path, measured, capsys)
+    read_series(out, people, tmp_path, capsys)
 
     assert leave("export", f"{out}:1", "--format", "tflite,onnx", "--out", str(tmp_path)) == 0
     assert (tmp_path / "model.tflite").is_file()
@@ -170,12 +170,13 @@ def read_series(
     run: str,
     people: Path,
     tmp_path: Path,
-    measured: dict[str, Any],
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """The bare file with its card beside it, another smoothing, and one recording."""
     file = f"{run}/front/1/model.tflite"
     bare = run_json(capsys, "evaluate", file, "--data", str(people))
+    asked = ("evaluate", f"{run}:1", "--data", str(people), "--file", bare["file"])
+    measured = run_json(capsys, *asked)
     assert bare.pop("unseen") is None  # nobody knows who trained it
     assert {row.pop("role") for row in bare["people"].values()} == {None}
     told = {key: value for key, value in measured.items() if key != "unseen"}

@@ -124,8 +124,8 @@ def test_only_what_is_missing_is_retrained(tmp_path: Path) -> None:
         np.testing.assert_array_equal(reference.run(finalist.net, x), expected)
 
 
-def judging() -> Judging:
-    target = load_target("stm32h743", "tflm-cmsis-nn")
+def judging(engine: str = "tflm-cmsis-nn") -> Judging:
+    target = load_target("stm32h743", engine)
     first, second, third = synthesize(people=3, minutes=0.5)
     split = Split((first.person,), (second.person,), (third.person,))
     people = People(split, [first], [second], [third], fingerprint="")
@@ -176,11 +176,16 @@ def test_a_network_without_c_stays_a_finalist(
     run = RunDir(tmp_path)
     write_finalists(
         [Finalist(chosen, fake_net(chosen.arch), 4.0)],
-        judging(),
+        judging("ppgnas-c"),
         run=run,
         progress=tick,
     )
     assert run.card(1).c == NotInC("layer 'stem': all weights of channel 3 are zero")
+    # What runs is then the TFLite file, and nothing is said of another.
+    card = run.card(1)
+    assert card.file == "model.tflite" and list(card.report_mae_bpm) == ["model.tflite"]
+    assert card.tflite is not None
+    assert card.search_mae_bpm.retrained_int8 == card.tflite.search.mae_bpm_tflite
     assert not (run.finalist(1) / "model.c").exists()
     assert (run.finalist(1) / "model.tflite").is_file()
 

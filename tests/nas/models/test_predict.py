@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from distill.evaluation import predict_windows
 from nas.cli.predict import trace_text
 from nas.models.predict import (
     COLUMNS,
@@ -207,7 +208,8 @@ def test_cautions_name_few_people_and_tables_that_do_not_hold() -> None:
 def test_decoding_is_calibrated_and_kept() -> None:
     people = synthesize(people=2, minutes=0.5, seed=3)
     windows = windows_of(people, ARCH)
-    found = calibrate(fake_net(ARCH), windows, transitions=Transitions(1.0))
+    read = predict_windows(fake_net(ARCH), windows, transitions=Transitions(1.0))
+    found = calibrate(read, transitions=Transitions(1.0))
     assert found.transitions == Transitions(1.0)
     assert found.raw is not None and found.smoothed is not None
     assert set(found.held_out) == {"raw", "smoothed"} and found.held_out["raw"].people == 2

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from io import StringIO
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from distill.evaluation import Retrained
+from nas.models.evaluate import evaluate
 from nas.models.export import export_files
 from nas.models.names import ModelError, find_model
 from nas.models.train import train_model
+from nas.run.card import Card, InC
 from nas.run.config import ConfigError, TrainConfig
-from nas.run.people import People
+from nas.run.people import People, read_source
 from nas.run.progress import Lines, Progress, Silent
+from ppg.people.metrics import mean_over_people
 from ppg.windows import InputSpec
 from ppgnas.errors import DataError, ExportError, RunError
 from search_spaces.arch import Arch
@@ -57,6 +62,44 @@ def test_the_folder_is_a_model(model: Path) -> None:
     assert card.split is not None and set(card.report.people) == set(card.split.report)
     assert card.synthetic is True and card.smoothing and card.confidence["raw"]
     assert [p.name for p in model.parent.iterdir() if p.name.startswith(".")] == []
+
+
+@pytest.mark.parametrize(
+    ("engine", "file"), [("ppgnas-c", "model.c"), ("tflm-cmsis-nn", "model.tflite")]
+)
+def test_all_of_a_card_belongs_to_the_file_of_its_engine(
+    engine: str, file: str, tmp_path: Path
+) -> None:
+    people = write_people(tmp_path / "people")
+    config = TrainConfig(data=str(people), engine=engine)
+    out = tmp_path / "model"
+
+    def train_wide(*_: object) -> Retrained:
+        return Retrained(fake_net(ARCH, spread=1.0), 7.0)
+
+    card = train_model(ARCH, config, out, command="", progress=Silent(), train=train_wide)
+    own, other = card.report_mae_bpm.items()
+    assert (card.file, own[0]) == (file, file) and other[0] != file
+    assert own[1] == (card.report.mae_bpm, card.report.mae_bpm_smoothed) != other[1]
+    assert isinstance(card.c, InC) and card.c.report and card.tflite
+    in_c, in_tflite = card.c.report.mae_bpm_c, card.tflite.report.mae_bpm_tflite
+    assert (own[1][0], other[1][0]) in ((in_c, in_tflite), (in_tflite, in_c))
+    assert card.errors_by_file()["mae_bpm_c"] == in_c
+    assert card.errors_by_file()["mae_bpm_tflite"] == in_tflite
+    # Readings and their expected errors, too; the other file's are asked for by name.
+    with (out / "predictions.csv").open() as stream:
+        rows = list(csv.DictReader(stream))
+    errors = [abs(float(row["bpm"]) - float(row["reference_bpm"])) for row in rows]
+    who = np.unique([row["person"] for row in rows], return_inverse=True)[1]
+    assert mean_over_people(np.array(errors), who) == pytest.approx(own[1][0], abs=0.01)
+    model = find_model(str(out))
+    reported = [r for r in read_source(str(people), seed=0) if r.person in card.report.people]
+    measured = evaluate(model, reported)
+    assert (measured.file, measured.mae_bpm) == (file.removeprefix("model."), own[1][0])
+    asked = evaluate(model, reported, file=other[0].removeprefix("model."))
+    assert asked.mae_bpm == other[1][0]
+    assert find_model(str(out / "model.tflite")).runs == "model.tflite"
+    assert Card.from_json(json.loads((out / "card.json").read_text())) == card
 
 
 def test_a_card_says_who_is_one_person(tmp_path: Path) -> None:

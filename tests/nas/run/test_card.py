@@ -17,8 +17,8 @@ from tests.nas.run.made import made_card
 from tests.nas.run.test_candidates import change
 
 KEYS = (
-    "format version finalist search_mae_bpm id arch synthetic arithmetic smoothing confidence "
-    "report costs weight_bytes macs parity c files versions"
+    "format version finalist search_mae_bpm id arch synthetic arithmetic file smoothing "
+    "confidence report costs weight_bytes macs parity tflite c files versions"
 ).split()
 
 
@@ -41,6 +41,21 @@ def test_a_card_comes_back_to_the_byte() -> None:
         "code": 30000,
         "runtime": 8000,
     }
+
+
+def test_a_card_of_an_older_version_is_of_the_tflite_file() -> None:
+    document = made_card().to_json()
+    del document["file"], document["tflite"]
+    card = Card.from_json(document)
+    assert card.report_mae_bpm == {"model.tflite": (4.0, 3.2), "model.c": (4.0, 3.5)}
+    assert card.errors_by_file() == {
+        "file": "model.tflite",
+        "mae_bpm_tflite": 4.0,
+        "mae_bpm_tflite_smoothed": 3.2,
+        "mae_bpm_c": 4.0,
+        "mae_bpm_c_smoothed": 3.5,
+    }
+    assert "file" not in card.to_json() and "tflite" not in card.to_json()
 
 
 def test_a_card_of_train_says_how(tmp_path: Path) -> None:
