@@ -139,6 +139,17 @@ def _without(shape: Shape, axis: int) -> Shape:
     return (*shape[:axis], *shape[axis + 1 :])
 
 
+def real_taps(layer: Layer, source: Shape, target: Shape) -> int:
+    """Taps of a window that read the input, over all output positions."""
+    counts = [0, 0]
+    for axis, (front, _) in enumerate(window_padding(layer, source, target)):
+        size, kernel = source[axis + 1], layer.kernel[axis]
+        stride, dilation = layer.stride[axis], layer.dilation[axis]
+        for start in range(-front, target[axis + 1] * stride - front, stride):
+            counts[axis] += sum(0 <= start + tap * dilation < size for tap in range(kernel))
+    return counts[0] * counts[1]
+
+
 def _window_positions(layer: Layer, size: int, axis: int) -> int:
     stride = layer.stride[axis]
     if layer.padding == "same":

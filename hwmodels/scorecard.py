@@ -210,7 +210,7 @@ def _score_program(graph: Graph, board: Board, engine: Engine, period_s: float) 
         flash=FlashParts(tables, found.code_bytes, Estimate.exact(0.0)),
         arena=Estimate.exact(found.scratch_bytes),
         peak_layer=found.peak_layer,
-        in_range=found.outside_share <= OUTSIDE_SHARE and found.plain_share <= ASSUMED_SHARE,
+        in_range=found.outside_share <= OUTSIDE_SHARE and found.uncounted_share <= ASSUMED_SHARE,
         period_s=period_s,
     )
 

@@ -1,11 +1,12 @@
 """Counts of generated steps on the emulated Cortex-M7: what the engine `ppgnas-c` is fitted on.
 
-    python -m deploy.fuzz.counting --networks 200 --out hwmodels/data/c_steps_m7.csv
+    python -m deploy.fuzz.counting --networks 240 --foreign 220 --out hwmodels/data/c_steps_m7.csv
 
 draws networks of the presets and of a space of longer kernels and all heads, generates and builds
 each, runs one window in emulation and writes one row for each function: the shape of its step, how
 many steps call it, instructions and cycles (of the pipeline model) of one call, bytes of code.
-Then `python -m hwmodels.fit` makes the laws of it.
+With `--foreign` as many graphs that no search draws follow (`deploy.fuzz.foreign`), for the
+plain loops. Then `python -m hwmodels.fit` makes the laws of it.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +26,7 @@ import numpy as np
 from deploy.c.build import emulator_of, model_files
 from deploy.c.source import generate
 from deploy.emulation.toolchain import Compiler, find_compiler
+from deploy.fuzz.foreign import foreign_graph
 from deploy.fuzz.random_net import random_net
 from hwmodels.generated_c.shapes import COLUMNS, StepShape, infer_shape, step_shape
 from hwmodels.graph import Graph
@@ -92,6 +95,7 @@ def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--networks", type=int, default=120)
+    parser.add_argument("--foreign", type=int, default=0)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args()
@@ -99,11 +103,13 @@ def main() -> None:
     with arguments.out.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(["network", *COLUMNS, *MEASURED])
-        for number, graph in enumerate(draw(arguments.networks, arguments.seed)):
+        foreign = map(foreign_graph, range(arguments.foreign))
+        graphs = chain(draw(arguments.networks, arguments.seed), foreign)
+        for number, graph in enumerate(graphs):
             for row in count(graph, arguments.seed + number, compiler):
                 writer.writerow([number, *row])
             file.flush()
-            print(f"{number + 1} of {arguments.networks}: {graph.total_macs} MACs", flush=True)
+            print(f"{number + 1}: {graph.total_macs} MACs", flush=True)
 
 
 if __name__ == "__main__":

@@ -39,7 +39,8 @@ class _Grower:
 
     def grow(self) -> None:
         rng = self.rng
-        kinds = ("conv", "depthwise", "causal", "causal", "pool", "pad", "view", "join", "skip")
+        kinds = ("conv", "depthwise", "causal", "causal", "pool", "pad", "view", "join", "skip",
+                 "table", "move", "concat", "rows")  # fmt: skip
         getattr(self, "_" + rng.choice(kinds))()
 
     def _window(self, *, dilates: bool) -> tuple[dict[str, object], tuple[int, int]]:
@@ -68,7 +69,10 @@ class _Grower:
 
     def _conv(self) -> None:
         options, sizes = self._window(dilates=True)
-        self.put("conv", (1, *sizes, self.rng.choice((1, 2, 3, 4, 6, 7, 8, 12))), **options)
+        outputs = self.rng.choice((1, 2, 3, 4, 6, 7, 8, 12))
+        both = [n for n in range(1, outputs + 1) if outputs % n == self.last.shape[3] % n == 0]
+        groups = self.rng.choice(both) if self.rng.random() < 0.3 else 1
+        self.put("conv", (1, *sizes, outputs), groups=groups, **options)
 
     def _depthwise(self) -> None:
         options, sizes = self._window(dilates=True)
@@ -122,9 +126,50 @@ class _Grower:
         self.put("reshape", (1, positions // fold, fold, channels))
 
     def _join(self) -> None:
-        """Add any earlier tensor of the same shape, or itself."""
-        alike = [tensor.name for tensor in self.tensors if tensor.shape == self.last.shape]
-        self.put("add", self.last.shape, self.rng.choice(alike), self.last.name)
+        """Add, subtract or multiply any earlier tensor of the same shape, itself or a gate."""
+        now, rng = self.last, self.rng
+        op = rng.choice(("add", "add", "sub", "mul"))
+        alike = [tensor.name for tensor in self.tensors if tensor.shape == now.shape]
+        if rng.random() < 0.3:
+            self.put("mean", (1, 1, 1, now.shape[3]))
+            alike = [self.last.name]
+        self.put(op, now.shape, *rng.sample([rng.choice(alike), now.name], 2))
+
+    def _table(self) -> None:
+        op = self.rng.choice(("logistic", "tanh", "relu", "leaky_relu", "hard_swish", "quantize"))
+        activation = self.rng.choice(("relu", "relu6")) if op == "relu" else "none"
+        self.put(op, self.last.shape, slope=0.1 * (op == "leaky_relu"), activation=activation)
+
+    def _move(self) -> None:
+        """Other axes in front, or some rows."""
+        shape, rng = self.last.shape, self.rng
+        if rng.random() < 0.3:
+            axes = (0, *rng.sample((1, 2, 3), 3))
+            self.put("transpose", tuple(shape[axis] for axis in axes), axes=axes)
+            return
+        rows = []
+        for size in shape:
+            first = rng.randrange(size)
+            rows.append((first, rng.randrange(first, size) + 1, rng.choice((1, 1, 2))))
+        self.put("slice", tuple(len(range(*row)) for row in rows), rows=tuple(rows))
+
+    def _concat(self) -> None:
+        """The last tensor twice, or its first channel beside it: one scale."""
+        now = self.last
+        _, rows, columns, channels = now.shape
+        if self.rng.random() < 0.5:
+            chosen = ((0, 1, 1), (0, rows, 1), (0, columns, 1), (0, 1, 1))
+            self.put("slice", (1, rows, columns, 1), rows=chosen)
+            self.put(
+                "concat", (1, rows, columns, channels + 1), self.last.name, now.name, axes=(3,)
+            )
+        else:
+            self.put("concat", (1, rows, 2 * columns, channels), now.name, now.name, axes=(2,))
+
+    def _rows(self) -> None:
+        """A dense layer over each position."""
+        outputs = self.rng.choice((3, 4, 7, 8))
+        self.put("fully_connected", (*self.last.shape[:3], outputs), activation="relu")
 
     def _skip(self) -> None:
         """A parallel 1 x 1 branch from an earlier tensor, joined with what stands now."""
@@ -138,11 +183,12 @@ class _Grower:
         rng = self.rng
         shape = self.last.shape
         if rng.random() < 0.6:
-            kind = rng.choice(("mean", "avg_pool", "max_pool"))
-            options = {} if kind == "mean" else {"kernel": shape[1:3]}
+            kind = rng.choice(("mean", "reduce_max", "avg_pool", "max_pool"))
+            options = {"kernel": shape[1:3]} if kind.endswith("pool") else {}
             self.put(kind, (1, 1, 1, shape[3]), **options)
         if rng.random() < 0.8:
-            self.put("fully_connected", (1, rng.choice((5, 6, 8, 16))))
+            for _ in range(rng.choice((1, 1, 2))):
+                self.put("fully_connected", (1, rng.choice((5, 6, 8, 10, 14, 16, 30, 31, 64))))
 
 
 def foreign_graph(seed: int) -> Graph:

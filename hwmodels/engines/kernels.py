@@ -16,7 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from math import prod
 
-from hwmodels.graph import Layer, Shape, dense_rows, window_padding
+from hwmodels.layer import Layer, Shape, dense_rows, real_taps
 from hwmodels.operators import OPERATORS
 from ppgnas.errors import GraphError
 
@@ -48,17 +48,6 @@ class Geometry:
     def positions(self) -> int:
         """Output positions."""
         return self.rows * self.columns
-
-
-def real_taps(layer: Layer, source: Shape, target: Shape) -> int:
-    """Taps of a window that read the input, over all output positions."""
-    counts = [0, 0]
-    for axis, (front, _) in enumerate(window_padding(layer, source, target)):
-        size, kernel = source[axis + 1], layer.kernel[axis]
-        stride, dilation = layer.stride[axis], layer.dilation[axis]
-        for start in range(-front, target[axis + 1] * stride - front, stride):
-            counts[axis] += sum(0 <= start + tap * dilation < size for tap in range(kernel))
-    return counts[0] * counts[1]
 
 
 def geometry(layer: Layer, source: Shape, target: Shape) -> Geometry:

@@ -125,11 +125,13 @@ def by_kind(rows: Sequence[Row]) -> dict[str, list[Row]]:
 
 
 def held_out(rows: Sequence[Row]) -> tuple[HeldOut, HeldOut]:
-    """Cycles and code of whole networks, in `FOLDS` folds.
+    """Cycles and code of whole networks as a search draws them, in `FOLDS` folds.
 
-    Networks of a fold with kernels that no other fold has are left out.
+    Networks of a fold with kernels that no other fold has are left out; so are those with plain
+    loops, of which each step has bounds of its own (`KindLaw.half_width`).
     """
-    networks = sorted({row.network for row in rows})
+    foreign = {row.network for row in rows if row.shape.plain}
+    networks = sorted({row.network for row in rows} - foreign)
     totals: dict[int, list[float]] = {}
     for fold in range(FOLDS):
         out = set(networks[fold::FOLDS])
@@ -150,6 +152,22 @@ def held_out(rows: Sequence[Row]) -> tuple[HeldOut, HeldOut]:
     groups = tuple(sorted(totals))
     cycles, predicted, code, predicted_code = np.array([totals[network] for network in groups]).T
     return HeldOut(cycles, predicted, groups), HeldOut(code, predicted_code, groups)
+
+
+def _half_width(rows: Sequence[Row], what: str) -> float:
+    """Half width of 90 % of single functions, in logs, each predicted without its network's."""
+    networks = sorted({row.network for row in rows})
+    logs: list[Array] = []
+    for fold in range(min(FOLDS, len(networks))):
+        out = set(networks[fold::FOLDS])
+        seen = [row for row in rows if row.network not in out]
+        fit = fit_kind(seen)
+        left = [row for row in rows if row.network in out and _covered(row, {row.shape.kind: fit})]
+        if left:
+            known = "cycles" if what == "cycles" else "code_bytes"
+            measured = np.array([getattr(row, known) for row in left])
+            logs.append(np.log(measured / np.maximum(fit.predict(left, what), 1.0)))
+    return round(half_width(np.concatenate(logs)), 4)
 
 
 def _covered(row: Row, fits: dict[str, KindFit]) -> bool:
@@ -177,6 +195,8 @@ def document(rows: Sequence[Row]) -> LawFile:
             code_features=CODE[kind],
             code=_rounded(fit.code[:code_size]),
             largest={key: max(getattr(row.shape, key) for row in members) for key in _LARGEST},
+            half_width=_half_width(members, "cycles"),
+            code_half_width=_half_width(members, "code"),
         )
         for stride in sorted({stride for stride, _ in fit.keys}):
             chosen = [index for index, key in enumerate(fit.keys) if key[0] == stride]

@@ -7,10 +7,11 @@ Cycles and code follow the fitted laws of `hwmodels.generated_c.law`.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from hwmodels.estimate import Estimate
-from hwmodels.generated_c.law import PLAIN_CODE_BYTES, PLAIN_CYCLES_PER_MAC, CLaw
+from hwmodels.estimate import Estimate, total
+from hwmodels.generated_c.law import CLaw
 from hwmodels.generated_c.program import program
 from hwmodels.generated_c.shapes import StepShape, infer_shape, step_shape
 from hwmodels.generated_c.steps import Program, Step
@@ -41,7 +42,7 @@ class CCost:
         code_bytes: functions.
         scratch_bytes: exact.
         peak_layer: name of the layer during which the scratch buffer is fullest.
-        plain_share: share of the cycles in steps without a fitted law.
+        uncounted_share: share of the cycles in steps without a fitted law.
         outside_share: share of the cycles in steps larger than the counted ones.
     """
 
@@ -51,7 +52,7 @@ class CCost:
     code_bytes: Estimate
     scratch_bytes: int
     peak_layer: str
-    plain_share: float
+    uncounted_share: float
     outside_share: float
 
 
@@ -101,19 +102,19 @@ def cost(graph: Graph, law: CLaw) -> CCost:
     call = law.cycles(infer_shape(core, plan)).total
     by_name: dict[str, tuple[Estimate, bool]] = {}
     live: dict[str, int] = {}
-    plain = outside = total = call
-    plain = outside = 0.0
-    seen: dict[StepShape, float] = {}
-    for step, used in zip(plan.steps, plan.live_bytes, strict=True):
-        shape = step_shape(core, plan, step)
+    cycles_sum, uncounted, outside = call, 0.0, 0.0
+    shapes = [step_shape(core, plan, step) for step in plan.steps]
+    # Errors of steps cancel in networks as they were fitted, whose bounds come with the profile.
+    searched = _as_fitted(shapes)
+    for step, shape, used in zip(plan.steps, shapes, plan.live_bytes, strict=True):
         parts, inside = law.cycles(shape), law.in_range(shape)
-        seen.setdefault(shape, law.code_bytes(shape))
         for layer, cycles in _shares(step, parts.pointwise, parts.depthwise, parts.add):
-            by_name[layer.name] = (_bounds(cycles, shape), inside)
+            bounds = Estimate.exact(cycles) if searched else law.bounds(shape, cycles)
+            by_name[layer.name] = (bounds, inside)
             live[layer.name] = used
-        total += parts.total
-        plain += parts.total * shape.plain
-        outside += parts.total * (not shape.plain and not inside)
+        cycles_sum += parts.total
+        uncounted += parts.total * (not law.counted(shape))
+        outside += parts.total * (law.counted(shape) and not inside)
     nothing = Estimate.exact(0.0)
     layers = []
     used = plan.live_bytes[0]
@@ -126,11 +127,11 @@ def cost(graph: Graph, law: CLaw) -> CCost:
         tuple(layers),
         call,
         tables,
-        _code_bounds(code, seen, law),
+        _code_bounds(code, shapes, law, searched=searched),
         scratch,
         _peak(plan),
-        plain / total,
-        outside / total,
+        uncounted / cycles_sum,
+        outside / cycles_sum,
     )
 
 
@@ -143,19 +144,21 @@ def _shares(
     return list(zip(step.layers, (depthwise, pointwise, add), strict=False))
 
 
-def _bounds(cycles: float, shape: StepShape) -> Estimate:
-    """Of a layer: the network's bounds come with the profile; plain loops are assumed."""
-    if not shape.plain:
-        return Estimate.exact(cycles)
-    guess = PLAIN_CYCLES_PER_MAC
-    return Estimate(cycles, cycles * guess.low / guess.value, cycles * guess.high / guess.value)
+def _as_fitted(shapes: Sequence[StepShape]) -> bool:
+    """Whether a network is of the kind that the errors of whole networks are known of."""
+    kinds = {shape.kind for shape in shapes}
+    return "separable" in kinds and not any(shape.plain for shape in shapes)
 
 
-def _code_bounds(code: float, seen: dict[StepShape, float], law: CLaw) -> Estimate:
-    plain = sum(shape.plain for shape in seen)
-    counted = code - plain * PLAIN_CODE_BYTES.value
-    spread = math.exp(law.errors.code_half_width)
-    return Estimate(counted, counted / spread, counted * spread) + PLAIN_CODE_BYTES.times(plain)
+def _code_bounds(
+    code: float, shapes: Sequence[StepShape], law: CLaw, *, searched: bool
+) -> Estimate:
+    if searched:
+        spread = math.exp(law.errors.code_half_width)
+        return Estimate(code, code / spread, code * spread)
+    parts = total(law.code_bounds(shape) for shape in dict.fromkeys(shapes))
+    rest = code - parts.value  # of the function that calls the steps
+    return parts + Estimate.exact(rest)
 
 
 def _peak(plan: Program) -> str:

@@ -6,6 +6,7 @@ emulation. Cycles are those of the pipeline model of `deploy.emulation`: emulate
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,11 +26,11 @@ from ppgnas.errors import BoardError, GraphError
 from ppgnas.toml_file import FileModel, read_as
 
 _MEMO_ENTRIES = 200_000
-PLAIN_CYCLES_PER_MAC = Estimate(9.0, 5.0, 16.0)
-"""Cycles for one product or element of a `generic` step. Assumption: its plain loops were not
-counted; an index test, two loads and a product a tap."""
-PLAIN_CODE_BYTES = Estimate(450.0, 200.0, 900.0)
-"""Bytes of a `generic` step's function. Assumption, as above."""
+UNCOUNTED_CYCLES = Estimate(9.0, 0.3, 900.0)
+"""Cycles for one element of a plain loop that was never counted, as of an operator without C.
+Assumption: from a copied word to an exponential in fixed point."""
+UNCOUNTED_CODE_BYTES = Estimate(450.0, 100.0, 2500.0)
+"""Bytes of its function. Assumption, as above."""
 
 
 class DepthwiseTable(FileModel):
@@ -49,6 +50,8 @@ class KindLaw(FileModel):
     code_features: tuple[str, ...]
     code: tuple[float, ...]
     largest: dict[str, int]
+    half_width: float
+    code_half_width: float
 
 
 class NetworkErrors(FileModel):
@@ -109,8 +112,8 @@ class CLaw:
         Raises:
             GraphError: a kind of step without a law.
         """
-        if shape.plain:
-            return Parts(PLAIN_CYCLES_PER_MAC.value * shape.work, 0.0, 0.0)
+        if not self.counted(shape):
+            return Parts(UNCOUNTED_CYCLES.value * shape.work, 0.0, 0.0)
         law = self._law(shape.kind)
         sums = {"pointwise": 0.0, "depthwise": 0.0, "add": 0.0}
         parts = PARTS.get(shape.kind, {})
@@ -135,8 +138,8 @@ class CLaw:
 
     def code_bytes(self, shape: StepShape) -> float:
         """Bytes of the function of a step, literal pools included."""
-        if shape.plain:
-            return PLAIN_CODE_BYTES.value
+        if not self.counted(shape):
+            return UNCOUNTED_CODE_BYTES.value
         law = self._law(shape.kind)
         size = sum(c * f for c, f in zip(law.code, code_features(shape), strict=True))
         if shape.kind == "separable":
@@ -144,9 +147,32 @@ class CLaw:
             size += _between(shape.taps, table.taps, table.code)
         return max(float(size), 0.0)
 
+    def counted(self, shape: StepShape) -> bool:
+        """Whether there is a law: all but plain loops of operators that have no C."""
+        return not shape.plain or shape.kind in self.file.kinds
+
+    def bounds(self, shape: StepShape, cycles: float) -> Estimate:
+        """Of one step alone: nine functions in ten lie within; see `KindLaw.half_width`."""
+        if not self.counted(shape):
+            guess = UNCOUNTED_CYCLES
+            return Estimate(
+                cycles, cycles * guess.low / guess.value, cycles * guess.high / guess.value
+            )
+        # Twice as wide beyond the sizes that were counted.
+        width = self._law(shape.kind).half_width * (1 if self.in_range(shape) else 2)
+        spread = math.exp(width)
+        return Estimate(cycles, cycles / spread, cycles * spread)
+
+    def code_bounds(self, shape: StepShape) -> Estimate:
+        """Bytes of the function of one step alone."""
+        if not self.counted(shape):
+            return UNCOUNTED_CODE_BYTES
+        size, spread = self.code_bytes(shape), math.exp(self._law(shape.kind).code_half_width)
+        return Estimate(size, size / spread, size * spread)
+
     def in_range(self, shape: StepShape) -> bool:
         """Whether the step is no larger than those that were counted."""
-        if shape.plain:
+        if not self.counted(shape):
             return False
         largest = self._law(shape.kind).largest
         if shape.kind == "separable" and shape.taps > max(self._table(shape.stride).taps):

@@ -59,7 +59,7 @@ def prefix_steps(layer: Layer, source: Shape) -> int | None:
     top, bottom, left, right = layer.pads
     if bottom or right or (left and source[1] != 1):
         return None
-    return top * source[2] + left
+    return top * (source[2] + left) + left
 
 
 def window_taps(layer: Layer, source: Shape) -> tuple[int, int] | None:

@@ -12,6 +12,8 @@ from typing import NamedTuple
 from hwmodels.generated_c.program import depthwise_taps
 from hwmodels.generated_c.steps import BLOCK, Program, Step, Storage, dot_words, widened
 from hwmodels.graph import Graph
+from hwmodels.layer import Layer, dense_rows, real_taps
+from hwmodels.operators import OPERATORS
 
 
 class StepShape(NamedTuple):
@@ -19,17 +21,20 @@ class StepShape(NamedTuple):
 
     Attributes:
         kind: see `hwmodels.generated_c.program.Step`; `row` for a plain convolution along one row
-            of one channel (the upsampling of a spaced head), else for `generic` the operator.
+            of one channel (the upsampling of a spaced head), else for `generic` `plain` and the
+            operator.
         steps: output positions.
         fold: columns of the folded view.
-        channels: input channels of a separable step, or length of a dot product.
+        channels: input channels of a separable step, of a tap of a plain step, or length of a dot
+            product.
         outputs: output channels.
         taps, stride: of the depthwise part, or of the window's step in bytes (`stride`).
-        pad: bytes of padding that are filled.
+        pad: bytes of padding that are filled, or taps of a plain step that read padding.
         adds: 1 where the block's input is added.
         paired: 1 where the target lies in pairs of rows.
         layout: what else tells functions apart.
-        work: multiply-accumulates, or elements, of a generic step.
+        work: multiply-accumulates or compared values of a generic step, padding left out, or
+            elements.
     """
 
     kind: str
@@ -47,7 +52,7 @@ class StepShape(NamedTuple):
 
     @property
     def plain(self) -> bool:
-        """Whether its loops were never counted."""
+        """Whether it is a plain loop nest of one operator."""
         return self.kind.startswith("plain ")
 
     @property
@@ -118,9 +123,29 @@ def step_shape(graph: Graph, program: Program, step: Step) -> StepShape:
         return StepShape("dense", 1, 1, prod(source), graph.shape(layer.output)[-1])
     if step.kind == "pool":
         return StepShape(layer.op, origin.steps, 1, origin.channels, origin.channels)
-    work = graph.macs(layer) or max(prod(source), prod(graph.shape(layer.output)))
-    row = layer.op == "conv" and source[1] == source[3] == 1 and layer.stride == (1, 1)
-    kind = "row" if row else f"plain {layer.op}"
+    target = graph.shape(layer.output)
+    if layer.op == "conv" and source[1] == source[3] == 1 and layer.stride == (1, 1):
+        return StepShape("row", to.steps, 1, 1, to.channels, work=graph.macs(layer))
+    kind = f"plain {layer.op}"
+    if OPERATORS[layer.op].shape == "window":
+        taps = real_taps(layer, source, target)
+        skipped = to.steps * prod(layer.kernel) - taps
+        channels = source[3] // layer.groups if layer.op == "conv" else 1
+        return StepShape(
+            kind,
+            to.steps,
+            1,
+            channels,
+            to.channels,
+            prod(layer.kernel),
+            pad=skipped * to.channels,
+            layout=_window_layout(layer),
+            work=taps * to.channels * channels,
+        )
+    if layer.op == "fully_connected":
+        inputs = prod(source) // dense_rows(target)
+        return StepShape(kind, to.steps, 1, inputs, to.channels, 1, work=graph.macs(layer))
+    work = max(prod(source), prod(target)) if OPERATORS[layer.op].shape == "mean" else prod(target)
     return StepShape(kind, to.steps, 1, source[-1], to.channels, work=work)
 
 
@@ -134,6 +159,14 @@ def _layout(storage: Storage) -> int:
     if not storage.paired:
         return 0
     return 1 + storage.fold + 1_009 * storage.pad_steps
+
+
+def _window_layout(layer: Layer) -> int:
+    """A number that differs where kernels, strides or dilations do."""
+    number = 0
+    for value in (*layer.kernel, *layer.stride, *layer.dilation):
+        number = 31 * number + value
+    return number
 
 
 def rounds(words: int) -> int:
@@ -168,8 +201,11 @@ def cycle_features(shape: StepShape) -> tuple[float, ...]:
         return (*pointwise, blocks * pairs * shape.adds, blocks * pairs * shape.adds * (loops > 1),
                 blocks * shape.adds, blocks * (shape.fold > 1), shape.pad, 1)  # fmt: skip
     if kind == "dense":
-        fours = shape.outputs // 4
-        return (fours, fours * words, fours * loops, fours * (loops == 1), fours * (loops > 1), 1)
+        # Outputs that are no multiple of four run in pairs, as a window's single position does.
+        fours = 0 if shape.outputs % 4 else shape.outputs // 4
+        pairs = 0 if fours else pairs
+        return (fours, fours * words, fours * loops, fours * (loops == 1), fours * (loops > 1),
+                pairs, pairs * words, pairs * (loops > 1), shape.channels / 4, 1)  # fmt: skip
     if kind in ("avg_pool", "max_pool"):
         fours = shape.channels // 4
         return (fours * shape.steps, fours, 1)
@@ -178,22 +214,30 @@ def cycle_features(shape: StepShape) -> tuple[float, ...]:
         return (shape.work * few, shape.work * (not few), shape.steps, 1)
     if kind == "infer":
         return (shape.work // 4, shape.steps, 1)
-    return (shape.work, shape.steps, 1)
+    if kind in _PLAIN_WINDOWS:
+        results = shape.steps * shape.outputs
+        return (shape.work, shape.work / shape.channels, shape.pad, results, 1)
+    return (shape.work, 1)
 
 
+_PLAIN_WINDOWS = tuple(
+    f"plain {op}" for op, known in OPERATORS.items() if known.weighted or known.shape == "window"
+)
 _POINTWISE = ("b", "b*p", "b*p*w", "b*p*r", "b*p*(r=1)", "b*p*(r>1)", "s", "s*p", "s*p*w")
 CYCLES: dict[str, tuple[str, ...]] = {
     "window": (*_POINTWISE, "b*k/4", "b*paired", "s*k/4", "pad", "1"),
     "separable": (*_POINTWISE, "b*p*adds", "b*p*adds*(r>1)", "b*adds", "b*(fold>1)", "pad", "1"),
-    "dense": ("f", "f*w", "f*r", "f*(r=1)", "f*(r>1)", "1"),
+    "dense": ("f", "f*w", "f*r", "f*(r=1)", "f*(r>1)", "p", "p*w", "p*(r>1)", "k/4", "1"),
     "avg_pool": ("f*t", "f", "1"),
     "max_pool": ("f*t", "f", "1"),
     "row": ("m*(o<=3)", "m*(o>3)", "t", "1"),
     "infer": ("bytes/4", "steps", "1"),
+    **{f"plain {op}": ("e", "1") for op in OPERATORS},
+    **dict.fromkeys(_PLAIN_WINDOWS, ("m", "m/c", "skipped", "n*o", "1")),
 }
 """What each feature counts: b blocks of four positions, s single positions, p pairs of outputs,
 w words of a dot product, r rounds of its loop, k its length, f fours of channels, t positions,
-o outputs, m products."""
+o outputs, m products, m/c taps, skipped those in the padding, n*o results, e elements."""
 
 PARTS: dict[str, dict[str, tuple[str, ...]]] = {
     "separable": {
@@ -243,5 +287,6 @@ CODE: dict[str, tuple[str, ...]] = {
     "max_pool": ("1",),
     "row": ("1", "o<=3"),
     "infer": ("1", "steps"),
+    **{f"plain {op}": ("1",) for op in OPERATORS},
 }
 """`straight`: words of a dot product outside of its loop."""

@@ -36,6 +36,7 @@ _ALLOWED = (
 )
 # Telling a TFLite file by its content, whatever it is called.
 _TFLITE_MARK = b"TFL3"
+_ONNX_MARK = b"\x08"  # the field `ir_version`, which comes first
 
 
 class ModelError(PpgnasError, ValueError):
@@ -171,6 +172,12 @@ def find_model(name: str) -> Model:
 
         file = read(content, name=name)
         return Model(name, file.graph, file=file, beside=path.parent)
+    if path.suffix == ".onnx" or content[:1] == _ONNX_MARK:
+        same = path.with_suffix(".tflite")
+        raise ModelError(
+            f"{name} is an ONNX file, which is written for other runtimes and not read; pass "
+            f"{same if same.is_file() else 'the .tflite file of the same network'} instead"
+        )
     try:
         document = parse_json(content.decode("utf-8"))
     except ValueError as error:

@@ -12,9 +12,12 @@ import pytest
 from numpy.typing import NDArray
 
 from deploy import onnx_export
-from deploy.c.build import model_files
+from deploy.c.build import emulator_of, model_files
 from deploy.c.host import host_program
 from deploy.emulation.host import HostCompiler
+from deploy.emulation.toolchain import find_compiler
+from deploy.fuzz.foreign import foreign_graph
+from deploy.fuzz.random_net import random_net
 from deploy.integers import reference
 from deploy.integers.quantized import QuantizedNet
 from deploy.tflite import micro, runtime, writer
@@ -106,6 +109,27 @@ def test_the_c_is_the_reference(name: str, tmp_path: Path, host: HostCompiler) -
     x = noise(net, 20)
     truth = reference.run(net, x, rule="c")
     np.testing.assert_array_equal(program.run(0, net, x).reshape(truth.shape), truth)
+
+
+def assert_cycles_within_bounds(net: QuantizedNet, folder: Path) -> None:
+    """The emulated cycles of one window lie within the scorecard's, whose width is no excuse."""
+    pytest.importorskip("unicorn", reason="pip install -e .[emulate]")
+    pytest.importorskip("ziglang", reason="pip install -e .[emulate]")
+    card = score(net.graph, load_board("stm32h743"), load_engine("ppgnas-c"))
+    emulator = emulator_of(net, model_files(net, folder), find_compiler())
+    cycles = emulator.call("ppg_run", {"ppg_input": noise(net, 1).tobytes()}).cycles
+    assert card.cycles.low <= cycles <= card.cycles.high
+    assert card.cycles.high < 4 * card.cycles.value < 12 * card.cycles.low
+
+
+@pytest.mark.parametrize("name", sorted({n for n in READ if n.endswith("_int8")} - NO_C.keys()))
+def test_emulated_cycles_lie_within_the_bounds(name: str, tmp_path: Path) -> None:
+    assert_cycles_within_bounds(foreign(name)[1], tmp_path)
+
+
+@pytest.mark.parametrize("seed", range(5000, 5006))
+def test_so_do_those_of_networks_that_were_not_counted(seed: int, tmp_path: Path) -> None:
+    assert_cycles_within_bounds(random_net(foreign_graph(seed), seed), tmp_path)
 
 
 @pytest.mark.parametrize("name", READ)

@@ -9,11 +9,11 @@ from hwmodels.engines.kernels import (
     Geometry,
     geometry,
     kernel_class,
-    real_taps,
     scratch_bytes,
 )
 from hwmodels.fit.counted import COUNTS_CSV
 from hwmodels.graph import Layer
+from hwmodels.layer import real_taps
 from hwmodels.operators import OPS
 from ppgnas.errors import GraphError
 

@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from deploy.fuzz.foreign import foreign_graph
-from hwmodels.generated_c.program import program
+from hwmodels.generated_c.program import prefix_steps, program
 from hwmodels.generated_c.steps import Program, Storage, dot_words, widened
-from hwmodels.graph import Graph
+from hwmodels.graph import Graph, Layer
 from search_spaces.lower import lower
 from search_spaces.space import PRESETS, SearchSpace
 
@@ -31,9 +31,8 @@ def lives(plan: Program, source: str) -> dict[str, tuple[int, int]]:
     first, last = {source: 0}, {source: 0}
     for time, step in enumerate(plan.steps, start=1):
         first[step.target] = time
-        for name in (step.source, step.shortcut, step.target):
-            if name is not None:
-                last[name] = time
+        for name in (*step.reads, step.target):
+            last[name] = time
     last[plan.output] = len(plan.steps)
     return {name: (first[name], last[name]) for name in first}
 
@@ -148,3 +147,10 @@ def test_words_of_a_dot_product(taps: int, four: int, two_by_two: int) -> None:
     assert dot_words(taps, widened_inputs=True) == four
     assert dot_words(taps, widened_inputs=False) == two_by_two
     assert widened(taps) == (4 if taps <= 4 else 8)
+
+
+def test_padding_in_front_of_both_axes() -> None:
+    """One row above (a step and the nine of the row) and one step before each row."""
+    pad = Layer("p", "pad", ("x",), "y", pads=(1, 0, 1, 0))
+    assert prefix_steps(pad, (1, 1, 9, 1)) == 11
+    assert prefix_steps(pad, (1, 2, 9, 1)) is None

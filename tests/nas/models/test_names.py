@@ -75,6 +75,13 @@ def test_a_tflite_file_by_its_content(run: RunDir, tmp_path: Path) -> None:
     [
         ("m.json", None, ModelError, "there is no such file; name RUN:ID"),
         ("m.json", "{", ModelError, "is not JSON"),
+        (
+            "m.onnx",
+            "....",
+            ModelError,
+            r"m\.onnx is an ONNX file, .* pass the \.tflite file",
+        ),
+        ("m.bin", "\x08\x08", ModelError, r"m\.bin is an ONNX file, which is written for other"),
         ("m.json", "{}", ModelError, "is neither an architecture"),
         ("m.json", '{"stages": 3}', SpaceError, "malformed"),
         ("m.json", '{"format": "ppgnas-graph"}', GraphError, "malformed"),
