@@ -263,6 +263,7 @@ def _compare(
 ) -> Parity:
     """Files and C against the reference; `emulated` are the outputs of the first windows."""
     from deploy import onnx_export
+    from deploy.apart import apart
     from deploy.integers import reference
     from deploy.parity import max_lsb
     from deploy.tflite import micro as tflm_runtime
@@ -274,18 +275,20 @@ def _compare(
     few_by_c = by_c[: len(emulated)]
     tflite_file = _content(model, net, "model.tflite", tflite.write)
     onnx_file = _content(model, net, "model.onnx", onnx_export.write)
-    by_tflite = tflite_runtime.run(tflite_file, x).reshape(truth.shape)
     litert = reference.run(net, x, rule="litert")
-    try:
-        by_tflm = tflm_runtime.run(tflite_file, x).reshape(truth.shape)
-        tflm_differences = int((by_tflm != truth).sum())
-    except DependencyError:
-        tflm_differences = None
+    with apart() as there:
+        by_tflite = there(tflite_runtime.run, tflite_file, x).reshape(truth.shape)
+        by_onnx = there(onnx_export.run, onnx_file, x).reshape(truth.shape)
+        try:
+            by_tflm = there(tflm_runtime.run, tflite_file, x).reshape(truth.shape)
+            tflm_differences = int((by_tflm != truth).sum())
+        except DependencyError:
+            tflm_differences = None
     return Parity(
         windows=len(x),
         tflite_max_lsb=max_lsb(by_tflite, truth),
         tflite_rule_differences=int((by_tflite != litert).sum()),
-        onnx_max_lsb=max_lsb(onnx_export.run(onnx_file, x).reshape(truth.shape), truth),
+        onnx_max_lsb=max_lsb(by_onnx, truth),
         c_max_lsb=max(max_lsb(host, by_c), max_lsb(emulated, few_by_c)),
         c_host_differences=int((host != by_c).sum()),
         c_emulated_differences=int((emulated != few_by_c).sum()),

@@ -18,6 +18,7 @@ def main() -> int:
     parser.add_argument("--first", type=int, default=0, help="Number of the first, to repeat one.")
     parser.add_argument("--verbose", action="store_true")
     asked = parser.parse_args()
+    sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     began_s, inputs, misses = time.monotonic(), Counter[str](), Counter[str]()
     seconds: Counter[str] = Counter()
     for result in run(asked.inputs, seed=asked.seed, first=asked.first):

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import random
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
 from tests.mutation.damage import damage
+
+ODD_NAMES = (
+    os.fsdecode(b"\xff\xfe"), "a b", "-x", "\x1b[31m", "a\nb", "<b>&", "n\u00e4me", "x" * 200, "%s", "a:b", ".x", "'\"`$(id)`",
+)  # fmt: skip
 
 # Document -> command lines that read it, by how often each is drawn. {run}, {model}, ... stand
 # for the damaged copy, {world} for what is whole, {out} for where a verb may write.
@@ -23,6 +28,16 @@ _MODEL = (
     (3, "export {it} --format c --out {out} --ppg-hz 50 --smoothing clip"),
     (2, "calibrate --anchor {it}=5ms --out {out}/e.toml"),
     (0.12, "verify {it} --windows 2"),
+)
+_FOREIGN = (
+    (6, "score {it}"),
+    (3, "score {it} --board nrf5340 --engine tflm-cmsis-nn --json"),
+    (1, "score {it} --engine st-edge-ai"),
+    (3, "export {it} --format c --out {out}"),
+    (1, "export {it} --format tflite,onnx,c --out {out}"),
+    (1, "predict {it} {world}/people/synthetic/s3p00.npz"),
+    (2, "calibrate --anchor {it}=5ms --out {out}/e.toml --engine tflm-cmsis-nn"),
+    (0.3, "verify {it} --windows 2"),
 )
 _FINALIST = tuple((share, line.replace("{it}", "{it}:1")) for share, line in _MODEL)
 _RUN = (
@@ -109,6 +124,7 @@ DOCUMENTS: tuple[tuple[float, str, str, Lines], ...] = (
     (1, "unfinished", "run.toml", (_RUN[3],)),
     (0.5, "unfinished", "front/1/card.json", (_RUN[3],)),
     (5, "model.tflite", "", _MODEL),
+    (8, "foreign", "", _FOREIGN),
     (3, "arch.json", "", _ARCH),
     (3, "graph.json", "", _GRAPH),
     (4, "board.toml", "", _BOARD),
@@ -170,6 +186,12 @@ def make_case(world: Path, folder: Path, *, seed: int, number: int) -> Case:
     way, content = damage(rng, file.read_bytes(), file.suffix)
     file.write_bytes(content)
     ((_, line),) = rng.choices(lines, [share for share, _ in lines])
+    if source == "foreign":
+        it = file
+    elif rng.random() < 0.06:  # a name that is no word
+        odd = it.with_name(rng.choice(ODD_NAMES) + it.suffix)
+        file, it = odd / file.relative_to(it), it.rename(odd)
+        way = f"{way} of {odd.name!a}"
     values = {"it": it, "world": world, "out": out, "file": file}
     arguments = [word.format(**values) for word in line.split()]
     name = f"{source}/{inner}" if inner else source

@@ -26,6 +26,7 @@ from nas.run.progress import Progress
 from tests.nas.fakes import FakeTrainer, write_people
 from tests.ppg.loaders import upstream
 
+ROOT = Path(__file__).parents[2]
 _SEARCH = nas.search.search
 
 
@@ -51,6 +52,8 @@ def make_world(folder: Path) -> Path:
     upstream.write_bami(folder / "bami")
     upstream.write_bidmc(folder / "bidmc", 1)
     upstream.write_welltory(folder / "welltory")
+    shutil.copytree(ROOT / "tests" / "deploy" / "tflite" / "files", folder / "foreign")
+    (folder / "foreign" / "README.md").unlink()
     _archive(folder / "dalia.zip", folder / "dalia")
     return folder
 
@@ -87,8 +90,7 @@ def _run(folder: Path, people: Path) -> None:
 
 
 def _hardware(folder: Path) -> None:
-    root = Path(__file__).parents[2]
-    board_text = (root / "hwmodels" / "boards" / "stm32f767.toml").read_bytes()
+    board_text = (ROOT / "hwmodels" / "boards" / "stm32f767.toml").read_bytes()
     (folder / "board.toml").write_bytes(board_text)
     (folder / "template.toml").write_text(template("mine"), encoding="utf-8")
     (folder / "engine.toml").write_text(
@@ -100,7 +102,7 @@ def _hardware(folder: Path) -> None:
     found = from_networks(["a"], [graph], cycles, board, engine)
     text = render(found, "tflm-cmsis-nn", name="fitted", source="a test")
     (folder / "fitted.toml").write_text(text, encoding="utf-8")
-    space = (root / "search_spaces" / "presets" / "tiny.toml").read_bytes()
+    space = (ROOT / "search_spaces" / "presets" / "tiny.toml").read_bytes()
     (folder / "space.toml").write_bytes(space)
     names = ("graph.json", "model.tflite", "published:tiny", "published:small")
     timed = [(name, f"{2 + i}.5") for i, name in enumerate(names)]
