@@ -14,6 +14,7 @@ from typing import Protocol, TextIO
 
 from nas.run import interrupt
 from nas.run.units import format_duration
+from ppgnas.parsing import printable
 
 Tick = Callable[[int, int, str], None]
 """`tick(done, total, note)`"""
@@ -53,7 +54,7 @@ class Lines:
 
     def say(self, message: str) -> None:
         """Write one line."""
-        print(message, file=self._stream or sys.stderr, flush=True)
+        print(printable(message), file=self._stream or sys.stderr, flush=True)
 
     @contextmanager
     def phase(self, label: str) -> Iterator[Tick]:
@@ -84,7 +85,7 @@ class Bars:
 
     def say(self, message: str) -> None:
         """Write one line."""
-        print(message, file=sys.stderr, flush=True)
+        print(printable(message), file=sys.stderr, flush=True)
 
     @contextmanager
     def phase(self, label: str) -> Iterator[Tick]:

@@ -2,13 +2,15 @@
 
 `pooch` keeps the file and compares its SHA-256; it hands the transfer to `_Resumable`, which keeps
 what has arrived in `NAME.part`, asks the server for the rest (HTTP Range), and tries again after a
-stall or a break.
+stall or a break. A server that drips, begins anew each time or sends without end is given up.
 """
 
 from __future__ import annotations
 
 import hashlib
 import http.client
+import queue
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -20,10 +22,12 @@ from typing import Any
 from ppg.loaders.archive import unpack
 from ppg.loaders.registry import DataSet
 from ppgnas.errors import DataError, DependencyError, PpgnasError
+from ppgnas.parsing import printable
 
 STALL_S = 30.0
 TRIES = 5
 CHUNK_BYTES = 1 << 18
+LARGEST_BYTES = 3 << 30  # of a file whose size nobody published; the largest known has 2.9 GB
 _BROKEN = (OSError, http.client.HTTPException)  # what a transfer raises that may work again
 
 
@@ -38,12 +42,14 @@ class Patience:
     """How long a transfer is tried.
 
     Attributes:
-        stall_s: without a byte until the connection is given up.
-        tries: in a row without a new byte.
+        stall_s: without `least_bytes` until the connection is given up.
+        least_bytes: fewer are no progress.
+        tries: in a row without progress, or altogether from the begin.
         pause_s: before the second try; doubled with each.
     """
 
     stall_s: float = STALL_S
+    least_bytes: int = 1 << 16
     tries: int = TRIES
     pause_s: float = 1.0
 
@@ -164,9 +170,10 @@ class _Resumable:
     say: Callable[[str], None]
     patience: Patience
     arrived: int = 0
+    restarts: int = 0
 
     def __call__(self, url: str, output_file: Any, pooch: Any, check_only: bool = False) -> None:
-        failures = 0
+        failures, best = 0, self._have()
         while True:
             before = self._have()
             try:
@@ -178,36 +185,42 @@ class _Resumable:
                     failures += 1
                 elif error.code < 500 and error.code not in (408, 429):
                     raise FetchError(
-                        f"{url}: the server answers {error.code} {error.reason}; allowed: 200. "
-                        f"Has the address changed? Download it by hand and use `archive`."
+                        f"{url}: the server answers {error.code} {printable(error.reason)}; "
+                        "allowed: 200. Has the address changed? Download it by hand and use "
+                        "`archive`."
                     ) from error
-                whole, why = False, f"{error.code} {error.reason}"
+                whole, why = False, f"{error.code} {printable(error.reason)}"
             except _BROKEN as error:
-                whole, why = False, str(error) or type(error).__name__
+                whole, why = False, printable(str(error)) or type(error).__name__
             else:
                 why = "the connection ended early"
             if whole:
                 break
             have = self._have()
-            failures = 0 if have > before else failures + 1
-            if failures >= self.patience.tries:
+            failures = 0 if have >= best + self.patience.least_bytes else failures + 1
+            best = max(best, have)
+            if max(failures, self.restarts) >= self.patience.tries:
                 raise FetchError(
                     f"{url}: stopped after {have} bytes"
                     + (f" of {self.size}" if self.size else "")
-                    + f" and {failures} tries without a new one ({why}). What arrived is kept: "
-                    f"run the command again to go on."
+                    + f" and {max(failures, self.restarts)} tries without progress ({why}). What "
+                    "arrived is kept: run the command again to go on."
                 )
             self.say(f"Broken off after {have} bytes ({why}); going on")
             time.sleep(self.patience.pause_s * 2 ** max(failures - 1, 0))
         self.arrived = self._have()
-        if self.size is not None and self.arrived != self.size:
+        if self.arrived > self._most or self.arrived != (self.size or self.arrived):
             self.part.unlink(missing_ok=True)
             raise FetchError(
-                f"{url}: the file has {self.arrived} bytes; allowed: {self.size}. It was thrown "
+                f"{url}: the file has {self.arrived} bytes; allowed: {self._most}. It was thrown "
                 f"away. Run the command again; if it stays so, the publisher changed the file."
             )
         # pooch owns the name that it gives, and compares the SHA-256 after this.
         self.part.replace(output_file)
+
+    @property
+    def _most(self) -> int:
+        return LARGEST_BYTES if self.size is None else self.size
 
     def _have(self) -> int:
         return self.part.stat().st_size if self.part.is_file() else 0
@@ -220,18 +233,48 @@ class _Resumable:
         request = urllib.request.Request(url, headers={"User-Agent": "ppgnas"})
         if have:
             request.add_header("Range", f"bytes={have}-")
-        with urllib.request.urlopen(request, timeout=self.patience.stall_s) as answer:
+        with self._answer(request) as answer:
             resumed = answer.status == 206
+            self.restarts += bool(have) and not resumed
             span = str(answer.headers.get("Content-Range", ""))
             if resumed and not span.startswith(f"bytes {have}-"):
                 self.part.unlink(missing_ok=True)
                 return False
-            length = answer.headers.get("Content-Length")
-            total = int(length) + (have if resumed else 0) if length else self.size
+            length = str(answer.headers.get("Content-Length", ""))
+            have *= resumed
+            total = int(length) + have if length.isdecimal() and len(length) < 19 else self.size
             with self.part.open("ab" if resumed else "wb") as stream:
-                while content := answer.read1(CHUNK_BYTES):
+                seen, seen_s = have, time.monotonic()
+                while have <= self._most and (content := answer.read1(CHUNK_BYTES)):
                     stream.write(content)
-        return total is None or self._have() >= total
+                    have += len(content)
+                    if time.monotonic() - seen_s > self.patience.stall_s:
+                        if have - seen < self.patience.least_bytes:
+                            raise TimeoutError(
+                                f"{have - seen} bytes in {time.monotonic() - seen_s:.0f} s"
+                            )
+                        seen, seen_s = have, time.monotonic()
+        return total is None or have >= total or have > self._most
+
+    def _answer(self, request: urllib.request.Request) -> Any:
+        """The head of an answer; a socket's own limit is of each byte, which may come for ever."""
+        stall_s = self.patience.stall_s
+        found: queue.Queue[Any] = queue.Queue(1)
+
+        def ask() -> None:
+            try:
+                found.put(urllib.request.urlopen(request, timeout=stall_s))
+            except (*_BROKEN, ValueError) as error:
+                found.put(error)
+
+        threading.Thread(target=ask, daemon=True).start()
+        try:
+            answer = found.get(timeout=2 * stall_s)
+        except queue.Empty:
+            raise TimeoutError(f"no answer in {2 * stall_s:g} s") from None
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
 
 
 def _sha256(path: Path) -> str:

@@ -11,7 +11,8 @@ from pathlib import Path
 from tests.mutation.damage import damage
 
 ODD_NAMES = (
-    os.fsdecode(b"\xff\xfe"), "a b", "-x", "\x1b[31m", "a\nb", "<b>&", "n\u00e4me", "x" * 200, "%s", "a:b", ".x", "'\"`$(id)`",
+    os.fsdecode(b"\xff\xfe"), "a b", "-x", "a\nb", "<b>&", "n\u00e4me", "x" * 200,
+    "%s", "a:b", ".x", "'\"`$(id)`",
 )  # fmt: skip
 
 # Document -> command lines that read it, by how often each is drawn. {run}, {model}, ... stand

@@ -10,6 +10,7 @@ import typer
 
 from nas.cli.common import emit, verb
 from nas.cli.options import AsJson, Text
+from ppgnas.parsing import printable
 
 
 @verb
@@ -47,4 +48,4 @@ def fetch_data(
 
 
 def _say(text: str) -> None:
-    print(text, file=sys.stderr)
+    print(printable(text), file=sys.stderr)

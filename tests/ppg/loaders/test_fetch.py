@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import re
 import threading
 import zipfile
 from collections.abc import Iterator
@@ -19,7 +20,7 @@ from ppg.loaders.registry import DataSet, data_set, read_folder
 from ppgnas.errors import DataError, PpgnasError
 from tests.ppg.loaders import upstream
 
-QUICK = Patience(stall_s=0.4, tries=3, pause_s=0.01)
+QUICK = Patience(stall_s=0.4, least_bytes=100, tries=3, pause_s=0.01)
 
 
 def _zip(members: dict[str, bytes]) -> bytes:
@@ -48,7 +49,9 @@ class Server:
     """What to serve, how to misbehave, and what was asked.
 
     `faults` is used up, one a request: "truncate" closes half way and "stall" stops sending;
-    "corrupt" flips a byte; "ignore" answers a Range with everything; "503", "404".
+    "corrupt" flips a byte; "ignore" answers a Range with everything and "restart" with half of it;
+    "drip" sends a byte at a time, "drip head" the head so; "endless" never stops and tells no
+    length; "rude" puts controls into its words; "503", "404".
     """
 
     def __init__(self, content: bytes, *faults: str) -> None:
@@ -68,8 +71,14 @@ def serving(server: Server) -> Iterator[str]:
             if fault.isdigit():
                 self.send_error(int(fault))
                 return
+            if fault == "rude":
+                self.wfile.write(b"HTTP/1.0 503 \x1b[2Jno\x07\r\n\r\n")
+                return
+            if fault == "drip head":
+                self.drip(b"HTTP/1.0 200 " + b"y" * 10_000)
+                return
             body = server.content
-            first = int(wanted[6:-1]) if wanted and fault != "ignore" else 0
+            first = int(wanted[6:-1]) if wanted and fault not in ("ignore", "restart") else 0
             if first >= len(body):
                 self.send_error(416)
                 return
@@ -77,11 +86,17 @@ def serving(server: Server) -> Iterator[str]:
             if fault == "corrupt":
                 part[len(part) // 2] ^= 1
             self.send_response(206 if first else 200)
-            self.send_header("Content-Length", str(len(part)))
+            if fault != "endless":
+                self.send_header("Content-Length", str(len(part)))
             if first:
                 self.send_header("Content-Range", f"bytes {first}-{len(body) - 1}/{len(body)}")
             self.end_headers()
-            if fault in ("truncate", "stall"):
+            if fault == "drip":
+                self.drip(bytes(part))
+                return
+            while fault == "endless" and not server.stop.is_set():
+                self.wfile.write(bytes(10_000))
+            if fault in ("truncate", "stall", "restart"):
                 self.wfile.write(part[: len(part) // 2])
                 self.wfile.flush()
                 if fault == "stall":
@@ -89,6 +104,13 @@ def serving(server: Server) -> Iterator[str]:
                 self.close_connection = True
                 return
             self.wfile.write(part)
+
+        def drip(self, content: bytes) -> None:
+            for place in range(len(content)):
+                if server.stop.wait(0.02):
+                    return
+                self.wfile.write(content[place : place + 1])
+                self.wfile.flush()
 
         def log_message(self, format: str, *args: object) -> None:
             pass
@@ -201,6 +223,42 @@ def test_a_server_that_never_recovers(content: bytes, tmp_path: Path) -> None:
     assert f"stopped after {len(content) // 2} bytes of {len(content)}" in message
     assert "run the command again to go on" in message
     assert (tmp_path / "ppg+dalia.zip.part").stat().st_size == len(content) // 2
+
+
+@pytest.mark.parametrize(
+    ("fault", "why"),
+    [("drip", r"\d+ bytes in"), ("drip head", "no answer in"), ("restart", "ended early")],
+)
+def test_a_server_without_progress_is_given_up(
+    fault: str, why: str, content: bytes, tmp_path: Path
+) -> None:
+    server = Server(content, *[fault] * 20)
+    with serving(server) as url:
+        message = _message(_known(url, content), tmp_path)
+    assert re.search(f"and 3 tries without progress \\(.*{why}.*What arrived is kept", message)
+    assert len(server.asked) <= 5
+
+
+@pytest.mark.parametrize("known_size", [True, False])
+def test_a_server_without_an_end_fills_no_disk(
+    known_size: bool, content: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ppg.loaders.fetch.LARGEST_BYTES", 2_000_000)
+    limit = len(content) if known_size else 2_000_000
+    with serving(Server(content, "endless")) as url:
+        known = _known(url, content)
+        message = _message(known if known_size else replace(known, size_bytes=None), tmp_path)
+    assert f"bytes; allowed: {limit}. It was thrown away" in message
+    assert int(message.split("has ")[1].split()[0]) < limit + 300_000
+    assert not list(tmp_path.iterdir())
+
+
+def test_controls_of_a_server_are_not_shown(content: bytes, tmp_path: Path) -> None:
+    said: list[str] = []
+    with serving(Server(content, "rude")) as url:
+        fetch(_known(url, content), tmp_path, say=said.append, patience=QUICK)
+    (line,) = [line for line in said if "going on" in line]
+    assert "503 \ufffd[2Jno\ufffd" in line and line.isprintable()
 
 
 def test_a_missing_page(content: bytes, tmp_path: Path) -> None:
