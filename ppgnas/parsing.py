@@ -20,6 +20,8 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
+MOST_DOTS = 100
+
 
 def parse_json(text: str) -> Any:
     """JSON whose numbers are finite, and within 64 bits where they are whole.
@@ -43,6 +45,9 @@ def parse_toml(text: str, *, parse_float: Callable[[str], Any] = float) -> dict[
     Raises:
         ValueError: it is not, is no TOML, or is nested without end.
     """
+    # A dotted key of n parts takes n * n words of memory.
+    if any(line.partition("=")[0].count(".") > MOST_DOTS for line in text.splitlines()):
+        raise ValueError(f"a key has more than {MOST_DOTS} dots")
     try:
         document = tomllib.loads(text, parse_float=parse_float)
         _check_whole(document)

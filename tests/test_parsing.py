@@ -32,6 +32,8 @@ def test_json_that_is_refused(text: str, message: str) -> None:
         ("a = " + "9" * 5000, "Exceeds the limit"),
         ("a = [{b = 9223372036854775808}]", "a whole number is beyond 64 bits"),
         ("a = " + "[" * 5000, "nested too deeply"),
+        ("a." * 5000 + "a = 1", "a key has more than 100 dots"),
+        ("[" + "a." * 5000 + "a]", "a key has more than 100 dots"),
         ("a = ", "Invalid value"),
     ],
 )
