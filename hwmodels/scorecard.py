@@ -10,8 +10,9 @@ runtime, `sram_bytes` the arena and the runtime. Layer cycles are those of the b
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from math import ceil
 from typing import Any
 
 from hwmodels.arena import Plan, buffers_of, plan
@@ -51,6 +52,7 @@ class Scorecard(Shown):
     Attributes:
         board, engine: names.
         latency_ms, cycles, energy_mj, power_mw: see the module.
+        board_flash_bytes, board_sram_bytes: what the board has.
         flash_bytes: sum of `flash_weights_bytes` (the stored model), `flash_code_bytes` (kernels)
             and `flash_runtime_bytes`.
         sram_bytes: sum of `arena_bytes` and `sram_runtime_bytes`.
@@ -79,6 +81,31 @@ class Scorecard(Shown):
     macs: int
     layers: tuple[LayerCost, ...]
     in_calibrated_range: bool
+    board_flash_bytes: int
+    board_sram_bytes: int
+
+    @property
+    def room(self) -> dict[str, float]:
+        """How many times its flash and SRAM the board has; below 1 the network does not fit."""
+        return {
+            "flash": self.board_flash_bytes / self.flash_bytes.value,
+            "SRAM": self.board_sram_bytes / self.sram_bytes.value,
+        }
+
+    @property
+    def fit(self) -> str:
+        """Whether it fits the board, in words."""
+        room = self.room
+        high = {
+            "flash": self.flash_bytes.high / self.board_flash_bytes,
+            "SRAM": self.sram_bytes.high / self.board_sram_bytes,
+        }
+        if min(room.values()) < 1:
+            over = _needs({name: 1 / share for name, share in room.items()})
+            return f"does not fit: needs {over} of {self.board}"
+        left = ", ".join(f"{name} {share:.3g}x" for name, share in room.items())
+        unsure = _needs(high)
+        return f"room left: {left}" + (unsure and f"; at the high end it needs {unsure}")
 
     @property
     def caption(self) -> str:
@@ -86,7 +113,7 @@ class Scorecard(Shown):
         return (
             f"{self.board} with {self.engine}: {self.latency_ms.value:.3g} ms, "
             f"{self.flash_bytes.value:.0f} B flash, {self.sram_bytes.value:.0f} B SRAM, "
-            f"{self.power_mw.value:.3g} mW"
+            f"{self.power_mw.value:.3g} mW; {self.fit}"
         )
 
     def rows(self) -> list[dict[str, object]]:
@@ -127,6 +154,14 @@ class Scorecard(Shown):
             "in_calibrated_range": self.in_calibrated_range,
             "layers": self.rows(),
         }
+
+
+def _needs(shares: Mapping[str, float]) -> str:
+    """Those of a board's memories that are exceeded, rounded up."""
+    over = {name: share for name, share in shares.items() if share > 1}
+    return " and ".join(
+        f"{ceil(100 * share) / 100:.4g}x the {name}" for name, share in over.items()
+    )
 
 
 def _whole(estimate: Estimate) -> dict[str, int]:
@@ -252,6 +287,8 @@ def _card(
             for x, (own, live, inside) in zip(graph.layers, layers, strict=True)
         ),
         in_calibrated_range=in_range,
+        board_flash_bytes=board.flash_bytes,
+        board_sram_bytes=board.sram_bytes,
     )
 
 

@@ -300,6 +300,7 @@ class Run(Shown):
 
     def to_json(self) -> dict[str, Any]:
         """The document of `ppgnas search --json`."""
+        from nas.explore.room import room_left
         from nas.report.order import order_of
 
         document, candidates = self.folder.document(), self.folder.candidates()
@@ -311,6 +312,7 @@ class Run(Shown):
             "considered": candidates.considered,
             "evaluated": candidates.evaluated,
             "finalists": self.rows(),
+            "room_left": room_left(candidates),
             "order": order and asdict(order),
             "time_s": document.time_s,
         }

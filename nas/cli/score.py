@@ -59,7 +59,7 @@ def score(
         file_bytes=found.file_bytes,
     )
     if as_json:
-        emit(card.to_json())
+        emit({**card.to_json(), "room": {name.lower(): row for name, row in card.room.items()}})
         return
     print(scorecard_text(card))
     print(f"\n{_placement_text(target.board, round(card.sram_bytes.high))}")
@@ -127,7 +127,8 @@ def scorecard_text(card: Scorecard) -> str:
         f"flash    {flash}\n"
         f"SRAM     {sram}, fullest in {card.peak_layer}\n"
         f"energy   {spread(card.energy_mj, 'mJ')} a reading\n"
-        f"power    {spread(card.power_mw, 'mW')} on average"
+        f"power    {spread(card.power_mw, 'mW')} on average\n"
+        f"fit      {card.fit}"
         f"{'' if card.in_calibrated_range else outside}\n\n"
         + text_table(("layer", "op", "MACs", "cycles", "weight B", "live B"), rows)
     )

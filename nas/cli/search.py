@@ -126,6 +126,7 @@ def search(
 
 def as_text(run: RunDir) -> str:
     """The same for people."""
+    from nas.explore.room import room_words
     from nas.report.order import order_of
     from nas.run.units import format_bytes, format_duration
 
@@ -143,7 +144,8 @@ def as_text(run: RunDir) -> str:
         for number, card in _cards(run)
     ]
     order = order_of(dict(_cards(run)))
-    said = f"{order.sentence}\n\n" if order else ""
+    told = (order.sentence if order else "", room_words(candidates))
+    said = "".join(f"{sentence}\n\n" for sentence in told if sentence)
     errors = ("file", "MAE BPM", "smoothed", "other file", "search people")
     header = ("model", *errors, "weights", "flash", "SRAM", "ms", "mW")
     return (

@@ -184,14 +184,15 @@ def _walk(
 _COSTS = frozenset(FIELDS.values()) - {"mae_bpm"}
 
 
-def _cost(costs: Costs, name: str, scope: Scope) -> float:
+def cost_of_limit(costs: Costs, name: str, scope: Scope) -> float:
+    """What a limit of this name (see `Problem`) is compared with."""
     if name == "flash":
         return float(costs.weight_bytes if scope == "model" else costs.flash_bytes)
     return float(getattr(costs, FIELDS[name.removeprefix("board ")]))
 
 
 def _constraints(costs: Costs, limits: Mapping[str, float], scope: Scope) -> dict[str, float]:
-    return {name: _cost(costs, name, scope) / limit - 1 for name, limit in limits.items()}
+    return {name: cost_of_limit(costs, name, scope) / limit - 1 for name, limit in limits.items()}
 
 
 def _excess(costs: Costs, limits: Mapping[str, float], scope: Scope) -> float:
@@ -212,7 +213,7 @@ def _nothing_fits(
             arch: Arch, name: str = name, others: Mapping[str, float] = others
         ) -> tuple[float, float]:
             found = cost_of(arch)
-            return _excess(found, others, scope), _cost(found, name, scope)
+            return _excess(found, others, scope), cost_of_limit(found, name, scope)
 
         cheapest = descend(space, (closest, space.smallest()), badness)
         excess, needed = badness(cheapest)

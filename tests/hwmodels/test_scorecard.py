@@ -94,6 +94,39 @@ def test_case_on_paper() -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("flash_bytes", "sram_bytes", "said"),
+    [
+        (14_069 * 6, 5084 * 3, "room left: flash 6x, SRAM 3x"),
+        (14_069 // 50, 5084 * 3, "does not fit: needs 50.07x the flash of stm32h743"),
+        (14_000, 4000, "does not fit: needs 1.01x the flash and 1.28x the SRAM of stm32h743"),
+        (
+            14_200,
+            5084,
+            "room left: flash 1.01x, SRAM 1x; "
+            "at the high end it needs 1.01x the flash and 1.11x the SRAM",
+        ),
+    ],
+)
+def test_what_the_board_has_room_for(flash_bytes: int, sram_bytes: int, said: str) -> None:
+    card = replace(
+        score(small_graph(), load_board("stm32h743"), load_engine("tflm-cmsis-nn")),
+        flash_bytes=Estimate(14_069, 13_949, 14_309),
+        sram_bytes=Estimate(5084, 5084, 5596),
+        board_flash_bytes=flash_bytes,
+        board_sram_bytes=sram_bytes,
+    )
+    assert card.fit == said and card.caption.endswith(said)
+
+
+def test_a_network_of_100_mb_does_not_fit() -> None:
+    card = score(
+        small_graph(channels=10_000), load_board("stm32h743"), load_engine("tflm-cmsis-nn")
+    )
+    assert card.fit.startswith("does not fit: needs 4")
+    assert card.fit.endswith("x the flash of stm32h743")
+
+
 def test_document_has_the_keys_that_scripts_read() -> None:
     card = score(small_graph(), load_board("stm32h743"), load_engine("tflm-cmsis-nn"))
     document = json.loads(json.dumps(card.to_json(), allow_nan=False))

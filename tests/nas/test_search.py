@@ -19,6 +19,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from nas.cli.search import as_text
+from nas.explore.room import room_words
 from nas.models.evaluate import evaluate
 from nas.models.names import find_model
 from nas.run.card import FileFacts
@@ -112,6 +114,16 @@ def test_run_toml_says_what_was_done(finished: RunDir, people: Path) -> None:
     assert set(times) == {"teacher", "supernet", "search", "finalists", "total"}
     assert times["total"] >= times["search"]
     assert {"torch", "optuna", "python", "ppgnas"} <= set(document.versions)
+
+
+def test_a_budget_that_never_acts_is_said(finished: RunDir) -> None:
+    candidates = finished.candidates()
+    assert all(c.feasible for c in candidates.candidates)
+    words = (
+        "The budget of flash never acted: the largest of 70 networks keeps it (room left: flash "
+    )
+    assert words in room_words(candidates) and words in as_text(finished)
+    assert words in finished.report.read_text(encoding="utf-8")
 
 
 def test_candidates_are_marked(finished: RunDir) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from nas.explore.room import room_words
 from nas.report.loading import Finalist, RunData
 from nas.report.order import order_of
 from nas.report.page import Section, cost, fixed, section, word
@@ -87,7 +88,8 @@ def _cautions(run: RunData, best: Finalist | None) -> list[str]:
             add(told.rstrip("."), finalist)
         if not finalist.card.costs.in_calibrated_range:
             add("Costs outside the range in which they were calibrated", finalist)
-    found = [*run.notes, *_training_cautions(run, best)]
+    room = room_words(run.search) if run.search else ""
+    found = [*run.notes, *([room] if room else []), *_training_cautions(run, best)]
     for caution, numbers in shared.items():
         word = "finalist" if len(numbers) == 1 else "finalists"
         found.append(f"{caution}: {word} {', '.join(map(str, numbers))}.")

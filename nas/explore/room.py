@@ -1,0 +1,34 @@
+"""Which budgets of a search never acted, and how much room the largest network leaves."""
+
+from __future__ import annotations
+
+from nas.explore.problem import cost_of_limit
+from nas.run.candidates import Candidates
+
+
+def room_left(candidates: Candidates) -> dict[str, float]:
+    """Budgets that every considered network keeps: the limit over the largest cost met."""
+    budgets = candidates.budgets
+    largest = {
+        name: max(cost_of_limit(c.costs, name, budgets.scope) for c in candidates.candidates)
+        for name in (budgets.limits if candidates.candidates else ())
+    }
+    return {
+        name: budgets.limits[name] / cost
+        for name, cost in largest.items()
+        if 0 < cost <= budgets.limits[name]
+    }
+
+
+def room_words(candidates: Candidates) -> str:
+    """The same in a sentence; empty where every budget acted."""
+    room = room_left(candidates)
+    if not room:
+        return ""
+    listed = ", ".join(f"{name} {share:.2g}x" for name, share in room.items())
+    which = "budget" if len(room) == 1 else "budgets"
+    return (
+        f"The {which} of {' and '.join(room)} never acted: the largest of "
+        f"{len(candidates.candidates):,} networks keeps {'it' if len(room) == 1 else 'them'} "
+        f"(room left: {listed}). A tighter one, or a `space` of larger networks, would use it."
+    )
