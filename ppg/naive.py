@@ -20,20 +20,23 @@ STEP_S = 0.5  # between spectra; labels lie on every second or fourth
 RESTING = ("rest", "resting", "relax", "baseline", "sit", "sitting", "lying", "meditation")
 STILL_G = 0.05  # spread of |a| in a window; walking has 0.1 to 0.3
 _HZ = 32.0
+_LEAST = 1e-30
 _BAND_HZ = (0.4, 5.0)
 
 
 @dataclass(frozen=True)
 class Spectra:
-    """Spectra of 8 s windows every `STEP_S`, each with the sum 1.
+    """Spectra of 8 s windows, each with the sum 1.
 
     Attributes:
         start_s: `(times,)` begin of each window.
         power: `(times, rates)` share of each of `RATES_BPM`.
+        step_s: from window to window.
     """
 
     start_s: NDArray[np.float64]
     power: NDArray[np.float64]
+    step_s: float = STEP_S
 
     @property
     def peak_bpm(self) -> NDArray[np.float64]:
@@ -42,12 +45,19 @@ class Spectra:
 
     def at(self, start_s: NDArray[np.float64]) -> NDArray[np.int64]:
         """`(windows,)` index of the spectrum that begins nearest; -1 outside."""
-        index = np.rint(start_s / STEP_S).astype(np.int64)
+        index = np.rint(start_s / self.step_s).astype(np.int64)
         return np.where((index >= 0) & (index < len(self.start_s)), index, -1)
 
 
-def spectra(recording: Recording) -> Spectra:
-    """Mean of the normalised spectra of all channels."""
+def spectra(recording: Recording, *, step_s: float = STEP_S, mixed: bool = False) -> Spectra:
+    """Spectra of all windows.
+
+    Args:
+        recording: any.
+        step_s: from window to window.
+        mixed: of the mean of the channels' traces, which is what networks read; else the mean of
+            the channels' spectra, in which a channel that is noise or inverted hides.
+    """
     hz = recording.ppg_hz
     count = int(len(recording.ppg) / hz * _HZ)
     high = min(_BAND_HZ[1], 0.45 * hz)
@@ -55,21 +65,31 @@ def spectra(recording: Recording) -> Spectra:
     filtered = signal.sosfiltfilt(sections, recording.ppg.astype(np.float64), axis=0)
     at = np.arange(count) / _HZ * hz
     rows = np.arange(len(filtered))
-    samples, step = int(WINDOW_S * _HZ), int(STEP_S * _HZ)
+    samples, step = int(WINDOW_S * _HZ), int(step_s * _HZ)
     if count < samples:
-        return Spectra(np.zeros(0), np.zeros((0, len(RATES_BPM))))
+        return Spectra(np.zeros(0), np.zeros((0, len(RATES_BPM))), step_s)
     time_s = np.arange(samples) / _HZ
     waves = np.exp(-2j * np.pi * time_s[:, None] * RATES_BPM / 60)  # (time, rates)
-    taper = np.hanning(samples)[:, None]
-    total = np.zeros(((count - samples) // step + 1, len(RATES_BPM)))
-    for channel in filtered.T:
-        even = np.interp(at, rows, channel)
-        windows = np.lib.stride_tricks.sliding_window_view(even, samples)[::step]
-        centred = windows - windows.mean(axis=1, keepdims=True)
-        power = np.abs(centred @ (waves * taper)) ** 2  # (times, rates)
-        total += power / np.maximum(power.sum(axis=1, keepdims=True), 1e-30)
-    total /= np.maximum(total.sum(axis=1, keepdims=True), 1e-30)
-    return Spectra(np.arange(len(total), dtype=np.float64) * STEP_S, total)
+    waves *= np.hanning(samples)[:, None]
+    even = np.stack([np.interp(at, rows, channel) for channel in filtered.T])
+    windows = np.lib.stride_tricks.sliding_window_view(even, samples, axis=1)[:, ::step]
+    total = np.zeros((windows.shape[1], len(RATES_BPM)))
+    mean = np.zeros(windows.shape[1:])
+    for channel in windows:
+        centred = channel - channel.mean(axis=1, keepdims=True)
+        if mixed:
+            mean += centred / np.maximum(centred.std(axis=1, keepdims=True), _LEAST)
+        else:
+            total += _shares(centred @ waves)
+    total = (
+        _shares(mean @ waves) if mixed else total / np.maximum(total.sum(axis=1)[:, None], _LEAST)
+    )
+    return Spectra(np.arange(len(total), dtype=np.float64) * step_s, total, step_s)
+
+
+def _shares(waves: NDArray[np.complex128]) -> NDArray[np.float64]:
+    power = np.abs(waves) ** 2  # (times, rates)
+    return np.asarray(power / np.maximum(power.sum(axis=1, keepdims=True), _LEAST))
 
 
 def still(recording: Recording, start_s: NDArray[np.float64]) -> NDArray[np.bool_] | None:

@@ -87,6 +87,26 @@ class Recording:
         start_s = self.window_start_s - self.label_lag_s + lag_s
         return replace(self, window_start_s=start_s, label_lag_s=lag_s)
 
+    def with_channels(self, chosen: Sequence[int]) -> Recording:
+        """The same with some of its PPG channels.
+
+        Args:
+            chosen: their numbers from 1; a negative one is turned over.
+
+        Raises:
+            DataError: a number that no channel has, or one twice.
+        """
+        places = [abs(number) - 1 for number in chosen]
+        count = self.ppg.shape[1]
+        twice = len(set(places)) < len(places)
+        if not chosen or twice or not all(0 <= place < count for place in places):
+            raise DataError(
+                f"{self.dataset}/{self.name}: `channels` is {','.join(map(str, chosen))}; "
+                f"allowed: numbers from 1 to {count}, each once, with a minus to turn a channel "
+                f"over."
+            )
+        return replace(self, ppg=self.ppg[:, places] * np.sign(chosen).astype(np.float32))
+
     @property
     def person(self) -> str:
         """`dataset/subject`: the unit of every split and every mean."""
@@ -131,6 +151,21 @@ def with_reference(recordings: Sequence[Recording]) -> tuple[list[Recording], st
         f"{lost} of {len(recordings)} {have} no usable reference heart rate: ppgnas predict "
         "reads them, searches, training and evaluation leave them out"
     )
+
+
+def channels_of(text: str) -> tuple[int, ...]:
+    """Numbers of PPG channels from `1,-3`.
+
+    Raises:
+        DataError: the text is something else.
+    """
+    try:
+        return tuple(int(part) for part in text.split(","))
+    except ValueError:
+        raise DataError(
+            f"`channels` is {text!r}; allowed: numbers from 1 with commas, with a minus to turn a "
+            "channel over, such as 1,-3."
+        ) from None
 
 
 def data_set_of(person: str) -> str:

@@ -47,4 +47,10 @@ Smoothing = Annotated[
         "ten readings, as published networks are reported) or none."
     ),
 ]
+Channels = Annotated[
+    Text,
+    typer.Option(
+        help="PPG channels to use, numbers from 1 with commas; a minus turns one over: 1,-3."
+    ),
+]
 MarkdownOut = Annotated[str, typer.Option(help="Markdown file to write.")]

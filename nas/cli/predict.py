@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nas.cli.common import emit, verb
-from nas.cli.options import AsJson, Smoothing, Text, Weights
+from nas.cli.options import AsJson, Channels, Smoothing, Text, Weights
 
 if TYPE_CHECKING:
     from nas.models.predict import TraceSummary
@@ -24,6 +24,7 @@ def predict(
         typer.Argument(metavar="RECORDING", help="An .npz file (no labels needed), or a folder."),
     ],
     name: Annotated[Text, typer.Option("--recording", help="Which recording of a folder.")] = None,
+    channels: Channels = None,
     smoothing: Smoothing = "hmm",
     out: Annotated[Text, typer.Option(help="CSV file to write; default: stdout.")] = None,
     plot: Annotated[Text, typer.Option(help="HTML file with the plot to write.")] = None,
@@ -44,21 +45,29 @@ def predict(
     )
     from nas.models.readout import decoding_of
     from nas.report.trace import trace_page
+    from ppg.inspection.channels import channel_warnings
     from ppg.readout.smoothing import smoothing_of
+    from ppg.recording import channels_of
     from ppgnas.files import write_text_atomic
 
     how = smoothing_of(smoothing)
+    chosen = None if channels is None else channels_of(channels)
     found = find_model(model)
     net = found.net()
+    read = find_recording(recording, name=name)
+    if chosen is not None:
+        read = read.with_channels(chosen)
     trace = trace_of(
         net,
-        find_recording(recording, name=name),
+        read,
         inputs=found.inputs,
         decoding=decoding_of(found.card()),
         file=found.runs,
         smoothing=how,
     )
     summary = trace_summary(trace)
+    for _, message in channel_warnings(read):
+        print(f"Note: {message}", file=sys.stderr)
     if out is not None:
         write_text_atomic(Path(out), trace_csv(trace))
     if plot is not None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from nas.run.config import SYNTHETIC, TrainConfig
 from ppg.identity import United, shared_people, united
+from ppg.inspection.channels import channels_note
 from ppg.loaders.registry import read_folder, unread_beside
 from ppg.npz import folder as npz
 from ppg.people.split import Split, draw_split, read_split, split_before_report
@@ -118,6 +119,7 @@ def _divided(
     # Nobody is in both folders (`_check_apart`).
     (recordings, groups), (further, others) = united(recordings), united(further)
     everything = United([*recordings, *further], [*groups, *others])
+    wrong = channels_note(everything.recordings)
     if config.report_data is not None:
         split = split_before_report(recordings, further, seed=config.seed)
     elif config.split is not None:
@@ -130,7 +132,7 @@ def _divided(
         search=split.select(everything.recordings, "search"),
         report=split.select(everything.recordings, "report"),
         fingerprint=npz.fingerprint(everything.recordings),
-        notes=(*notes, *(group.note for group in everything.groups)),
+        notes=(*notes, *(group.note for group in everything.groups), *filter(None, [wrong])),
         one_person=everything.also,
     )
 

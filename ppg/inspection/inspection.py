@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ppg.identity import one_person_groups
+from ppg.inspection.channels import channel_warnings, pulse
 from ppg.inspection.signals import reference_noise_bpm, signal_warnings
 from ppg.label_lag import Lag, agreement, best_shift
 from ppg.naive import at_rest, spectra
@@ -42,6 +43,9 @@ class Looked:
         naive_mae_bpm: of the naive estimator over usable windows, or None.
         naive_still_mae_bpm: the same where the wrist is still or, without acceleration, where the
             activity is rest.
+        steady_share: of windows whose strongest peak is that of the window before: how much of
+            a pulse (or of a rhythm of movement) there is, with or without a reference; about 0.06
+            of noise.
         lag: None where too few windows tell.
     """
 
@@ -56,6 +60,7 @@ class Looked:
     naive_mae_bpm: float | None
     naive_still_mae_bpm: float | None
     still_windows: int
+    steady_share: float
     reference_noise_bpm: float | None
     label_lag_s: float
     lag: Shift | None
@@ -156,9 +161,11 @@ def _look(
 ) -> tuple[Looked, NDArray[np.float64], list[tuple[str, str]]]:
     """A recording's row, its agreement at all shifts, and kinds and sentences of cautions."""
     found = spectra(recording)
-    place = found.at(recording.window_start_s)
+    # Networks read the mean of the channels; labels are aligned by each channel's own spectrum.
+    read = found if recording.ppg.shape[1] == 1 else spectra(recording, mixed=True)
+    place = read.at(recording.window_start_s)
     used = recording.usable & (place >= 0)
-    error = np.abs(found.peak_bpm[place[used]] - recording.hr_bpm[used])
+    error = np.abs(read.peak_bpm[place[used]] - recording.hr_bpm[used])
     resting = error[at_rest(recording)[used]]
     score = agreement(recording, found)
     lag = best_shift(score, seed=seed)
@@ -174,11 +181,13 @@ def _look(
         naive_mae_bpm=_mean(error),
         naive_still_mae_bpm=_mean(resting),
         still_windows=len(resting),
+        steady_share=round(pulse(recording, read).steady, 3),
         reference_noise_bpm=reference_noise_bpm(recording),
         label_lag_s=float(recording.label_lag_s),
         lag=_shift(lag),
     )
-    return row, score, [*signal_warnings(recording), *_label_warnings(row, lag)]
+    cautions = [*signal_warnings(recording), *channel_warnings(recording)]
+    return row, score, [*cautions, *_label_warnings(row, lag)]
 
 
 def _label_warnings(row: Looked, lag: Lag | None) -> Iterator[tuple[str, str]]:

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from nas.cli.common import emit, verb
-from nas.cli.options import AsJson, Text
+from nas.cli.options import AsJson, Channels, Text
 
 
 @verb
@@ -89,6 +89,7 @@ def convert(
     dataset: Annotated[
         Text, typer.Option(help="CSV: name of your data set; default: own.")
     ] = None,
+    channels: Channels = None,
     as_json: AsJson = False,
 ) -> None:
     """Write a data set, or a .csv of your own, as .npz recordings.
@@ -96,16 +97,18 @@ def convert(
     \b
     ppgnas data convert PPG_FieldStudy/ recordings/ppg_dalia
     ppgnas data convert BAMI/ recordings/bami --lag 0
+    ppgnas data convert recordings/ chosen/ --channels 1,-3
     ppgnas data convert anna.csv recordings/own --ppg-column green --acc-columns ax,ay,az \\
         --hr-column hr --time-column t --subject anna
     """
     given = [
         f"`{name}`"
         for name, value in locals().items()
-        if value is not None and name not in ("source", "out", "lag_s", "as_json")
+        if value is not None and name not in ("source", "out", "lag_s", "channels", "as_json")
     ]  # what is for a .csv alone
 
     from ppg.npz.folder import write_folder
+    from ppg.recording import channels_of
     from ppgnas.errors import DataError
 
     notes: list[str] = []
@@ -160,6 +163,9 @@ def convert(
                 "on; name a folder outside of it."
             )
         recordings = read_folder(path, lag_s=lag_s)
+    if channels is not None:
+        chosen = channels_of(channels)
+        recordings = [recording.with_channels(chosen) for recording in recordings]
     files = write_folder(Path(out), recordings)
     for note in notes:
         print(f"Note: {note}", file=sys.stderr)

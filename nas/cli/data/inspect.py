@@ -8,30 +8,36 @@ from typing import Annotated
 import typer
 
 from nas.cli.common import emit, verb
-from nas.cli.options import AsJson
+from nas.cli.options import AsJson, Channels
 
 
 @verb
 def inspect(
     folder: Annotated[str, typer.Argument(help="Folder of recordings, or synthetic.")],
     each: Annotated[bool, typer.Option("--each", help="A line for each recording.")] = False,
+    channels: Channels = None,
     as_json: AsJson = False,
 ) -> None:
     """People, rates, heart rates and how hard a folder is, and what looks wrong in it.
 
-    Warns of railed or dead channels, acceleration that is not in g, labels that are shifted
-    against the signal, and one person under two names.
+    Warns of railed, dead, inverted or noisy channels, gaps, acceleration that is not in g, labels
+    that are shifted against the signal, and one person under two names.
 
     \b
     ppgnas data inspect recordings/
     ppgnas data inspect PPG_FieldStudy/ --each
+    ppgnas data inspect recordings/ --channels 1,-3
     """
     from nas.cli.data.inspect_text import as_text
     from nas.run.people import read_source
     from ppg.inspection.inspection import inspect as look
     from ppg.loaders.registry import unread_beside
+    from ppg.recording import channels_of
 
     recordings = read_source(folder, seed=0)
+    if channels is not None:
+        chosen = channels_of(channels)
+        recordings = [recording.with_channels(chosen) for recording in recordings]
     found = look(recordings, unread=unread_beside(Path(folder)))
     if as_json:
         emit(found.to_json())

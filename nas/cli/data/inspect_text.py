@@ -68,9 +68,10 @@ def as_text(found: Inspection, *, each: bool = False) -> str:
                 for name, row in sets.items()
             ],
         ),
-        "Naive: the strongest spectral peak of each window, BPM, mean over recordings. Label "
-        "noise: what\nan exact reading would err against these labels, BPM. Lag: the shift of the "
-        "labels that fits\nthe signal best, with its 90 % interval; ? where it cannot be told.",
+        "Naive: the strongest spectral peak of each window of the channels' mean, BPM, mean over\n"
+        "recordings. Label noise: what an exact reading would err against these labels, BPM.\n"
+        "Lag: the shift of the labels that fits the signal best, with its 90 % interval; ? where\n"
+        "it cannot be told.",
         _histogram(sets),
     ]
     if any(row.synthetic for row in sets.values()):
@@ -90,13 +91,14 @@ def _each(recordings: Sequence[Looked]) -> str:
             "-" if row.median_acc_g is None else f"{row.median_acc_g:.2f}",
             _bpm(row.naive_mae_bpm),
             _bpm(row.naive_still_mae_bpm),
+            f"{row.steady_share:.0%}",
             _noise(row.reference_noise_bpm),
             f"{row.label_lag_s:+g}",
             _lag(row.lag),
         )
         for row in recordings
     ]
-    header = ("recording", "s", "windows", "|a| g", "naive", "at rest", "noise")
+    header = ("recording", "s", "windows", "|a| g", "naive", "at rest", "steady", "noise")
     return text_table((*header, "lag used", "lag left"), rows)
 
 

@@ -1,0 +1,203 @@
+"""Each PPG channel judged alone: networks read the mean of all, and one that is noise spoils it.
+
+Without a pulse: the strongest peak of its spectrum is seldom the reference's where another
+channel's often is; without a reference, it jumps from window to window or lies at the lower end.
+Against the others: inverted. In its samples: steps (of the LED's current), spikes, zeros.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from ppg.frontend import band_pass
+from ppg.naive import RATES_BPM, Spectra, spectra
+from ppg.recording import Recording
+from ppgnas.task import STRIDE_S, WINDOW_S
+
+NEAR_BPM = 6.0  # a peak that is the reference's, or the one before's
+FEWEST = 30  # windows
+BEHIND = 0.3  # of the windows that the best channel reads and this one does not
+SELDOM = 0.15  # of the windows; noise reads 0.07
+JUMPING = 0.12  # of the peaks stay from window to window; of noise 0.06, of pulses 0.3 to 1
+DRIFT_BPM = 33.0  # the usual peak of drift, or of light from outside;
+WANDER_BPM, WANDERING = 48.0, 0.5  # or below this where no more peaks stay: a heart at rest stays
+INVERTED = -0.3  # median correlation within windows
+JUMP = 8.0  # pulses; from sample to sample
+ALONE = 10.0  # times as large as the steps around it
+FEWEST_JUMPS = 3
+AWAY = 10.0  # pulses; a channel so far from 0 never is 0
+
+Samples = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Pulse:
+    """What a channel's spectrum shows.
+
+    Attributes:
+        read: share of usable windows whose peak is the reference's; None where they are few.
+        steady: share of windows whose peak is that of the window before (8 s apart).
+        usual_bpm: median of the peaks.
+    """
+
+    read: float | None
+    steady: float
+    usual_bpm: float
+
+
+def pulse(recording: Recording, found: Spectra) -> Pulse:
+    """Of one trace.
+
+    Args:
+        recording: gives the reference.
+        found: spectra of the trace.
+    """
+    place = found.at(recording.window_start_s)
+    used = recording.usable & (place >= 0)
+    peak, apart = found.peak_bpm, round(WINDOW_S / found.step_s)
+    error = np.abs(peak[place[used]] - recording.hr_bpm[used])
+    read = float((error <= NEAR_BPM).mean()) if used.sum() >= FEWEST else None
+    kept = np.abs(peak[apart:] - peak[:-apart]) <= NEAR_BPM
+    usual = float(np.median(peak)) if len(peak) else float(RATES_BPM[-1])
+    return Pulse(read, float(kept.mean()) if len(kept) >= FEWEST else 1.0, usual)
+
+
+def channel_warnings(recording: Recording) -> Iterator[tuple[str, str]]:
+    """Kind and sentence of each channel that spoils the mean of all."""
+    count = recording.ppg.shape[1]
+    alive = [index for index in range(count) if np.ptp(recording.ppg[:, index]) > 0]
+    pulses = {index: _alone(recording, index) for index in alive}
+    dead = dict(_without_pulse(pulses))
+    for index, why in dead.items():
+        yield (
+            "no pulse",
+            f"PPG channel {index + 1} shows no pulse: {why}{_leave_out(index, count)}",
+        )
+    for index in _inverted(recording, [index for index in alive if index not in dead]):
+        chosen = ",".join(str(-n if n == index + 1 else n) for n in range(1, count + 1))
+        yield (
+            "inverted",
+            f"PPG channel {index + 1} is inverted against the others, and their mean loses the "
+            f"pulse: turn it over with --channels {chosen}",
+        )
+    for index in alive:
+        for kind, text in sample_faults(recording.ppg[:, index], recording.ppg_hz):
+            yield kind, f"PPG channel {index + 1} {text}"
+
+
+def _alone(recording: Recording, index: int) -> Pulse:
+    one = replace(recording, ppg=recording.ppg[:, [index]])
+    return pulse(one, spectra(one, step_s=STRIDE_S))
+
+
+def _leave_out(index: int, count: int) -> str:
+    if count == 1:
+        return ""
+    others = ",".join(str(number + 1) for number in range(count) if number != index)
+    return f"; networks read the mean of the channels: leave it out with --channels {others}"
+
+
+def _without_pulse(pulses: dict[int, Pulse]) -> Iterator[tuple[int, str]]:
+    best = max((found.read or 0.0 for found in pulses.values()), default=0.0)
+    for index, found in pulses.items():
+        if found.read is not None and found.read < min(SELDOM, best - BEHIND):
+            yield (
+                index,
+                f"its strongest peak is the reference's in {found.read:.0%} of the windows, the "
+                f"best channel's in {best:.0%}",
+            )
+        elif found.steady < JUMPING:
+            yield index, f"its strongest peak stays in {found.steady:.0%} of the windows, as noise"
+        elif found.read is None and (
+            found.usual_bpm < DRIFT_BPM
+            or (found.usual_bpm < WANDER_BPM and found.steady < WANDERING)
+        ):
+            yield (
+                index,
+                f"its strongest peak lies at {found.usual_bpm:.0f} BPM and stays in "
+                f"{found.steady:.0%} of the windows, as of light from outside",
+            )
+
+
+def _inverted(recording: Recording, chosen: list[int]) -> list[int]:
+    """Channels whose traces go against those of most others; of two, the second."""
+    samples = int(WINDOW_S * recording.ppg_hz)
+    count = len(recording.ppg) // samples
+    if len(chosen) < 2 or count == 0:
+        return []
+    trace = band_pass(recording.ppg[:, chosen], recording.ppg_hz)[: count * samples]
+    parts = trace.reshape(count, samples, len(chosen))
+    parts = parts - parts.mean(axis=1, keepdims=True)
+    parts /= np.maximum(parts.std(axis=1, keepdims=True), 1e-30)
+    like = np.median(np.einsum("wtc,wtd->wcd", parts, parts) / samples, axis=0)
+    against = like < INVERTED
+    return [
+        index
+        for place, index in enumerate(chosen)
+        if against[place].sum() > (len(chosen) - 1) / 2 and (len(chosen) > 2 or place == 1)
+    ]
+
+
+def sample_faults(channel: NDArray[np.float32], hz: float) -> Iterator[tuple[str, str]]:
+    """Zeros, steps and spikes of one channel, measured in sizes of its pulse."""
+    values = channel.astype(np.float64)
+    trace = band_pass(values[:, None], hz)[:, 0]
+    size = 3 * float(np.median(np.abs(trace - np.median(trace))))  # about from top to bottom
+    if size == 0:
+        return
+    zero = values == 0
+    if zero.any() and abs(float(np.median(values))) > AWAY * size:
+        yield (
+            "zeros",
+            f"holds {int(zero.sum())} samples of 0 among values of {np.median(values):.6g}",
+        )
+        known = np.flatnonzero(~zero)
+        values = np.interp(np.arange(len(values)), known, values[known])
+    steps, spikes = _jumps(values, hz, size)
+    if steps >= FEWEST_JUMPS:
+        yield (
+            "stepping",
+            f"jumps to another level {steps} times, as when the current of an LED is set: "
+            "windows over a jump say little",
+        )
+    if spikes >= FEWEST_JUMPS:
+        yield "spikes", f"holds {spikes} spikes of a sample or two, above {JUMP:g} times its pulse"
+
+
+def _jumps(values: Samples, hz: float, size: float) -> tuple[int, int]:
+    """How many jumps stay, and how many come back at once."""
+    jump = np.diff(values)
+    around = ndimage.median_filter(np.abs(jump), max(3, round(0.5 * hz) | 1))
+    places = np.flatnonzero((np.abs(jump) > JUMP * size) & (np.abs(jump) > ALONE * around))
+    reach = max(2, round(0.3 * hz))
+    steps = spikes = 0
+    last = -reach
+    for place in places.tolist():
+        if place - last < reach:
+            continue  # the way back of a spike
+        last = place
+        before = np.median(values[max(place - reach, 0) : place + 1])
+        after = np.median(values[place + 1 : place + 1 + reach])
+        stays = (after - before) / jump[place] > 0.5
+        steps, spikes = steps + stays, spikes + (not stays)
+    return steps, spikes
+
+
+def channels_note(recordings: Sequence[Recording]) -> str:
+    """A sentence on recordings of several channels one of which looks wrong; empty if none."""
+    several = [recording for recording in recordings if recording.ppg.shape[1] > 1]
+    found = [(one, message) for one in several for _, message in channel_warnings(one)]
+    if not found:
+        return ""
+    first, message = found[0]
+    count = len({(one.dataset, one.name) for one, _ in found})
+    return (
+        f"{count} of {len(several)} recordings have a PPG channel that looks wrong (the first is "
+        f"{first.dataset}/{first.name}: {message}). ppgnas data inspect lists them, ppgnas data "
+        "convert --channels writes recordings without it."
+    )

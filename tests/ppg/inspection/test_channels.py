@@ -1,0 +1,112 @@
+"""Channels whose faults are known, each named; and what networks read without them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from ppg.inspection.channels import channel_warnings, channels_note
+from ppg.inspection.inspection import inspect
+from ppg.recording import Recording, channels_of
+from ppgnas.errors import DataError
+from tests.ppg.inspection.test_inspection import _LABELS, _recording
+
+Channel = NDArray[np.floating]
+
+
+def _with(*channels: Channel, labelled: bool = True) -> Recording:
+    """The known recording with its channel first and others after it."""
+    whole = _recording()
+    ppg = np.column_stack([1000 + whole.ppg[:, 0], *channels]).astype(np.float32)
+    labels = {} if labelled else {key: getattr(whole, key)[:0] for key in _LABELS}
+    return replace(whole, ppg=ppg, **labels)
+
+
+def _pulse(gain: float = 1.0, *, seed: int = 9) -> Channel:
+    whole = _recording().ppg[:, 0]
+    noise = np.random.default_rng(seed).standard_normal(len(whole))
+    return np.asarray(5000 + gain * (whole + 0.2 * noise))
+
+
+def _light() -> Channel:
+    """Slow light from outside, with hum: what an ambient channel sees."""
+    rng = np.random.default_rng(3)
+    walk = np.cumsum(rng.standard_normal(30000))
+    return np.asarray(walk * 5 + rng.standard_normal(30000))
+
+
+def _noise() -> Channel:
+    return np.random.default_rng(4).standard_normal(30000)
+
+
+@pytest.mark.parametrize("labelled", [True, False])
+@pytest.mark.parametrize("make", [_noise, _light])
+@pytest.mark.parametrize("gain", [1.0, 300.0])
+def test_a_channel_without_a_pulse(labelled: bool, make: object, gain: float) -> None:
+    recording = _with(gain * make(), _pulse(), labelled=labelled)  # type: ignore[operator]
+    ((kind, message),) = channel_warnings(recording)
+    assert kind == "no pulse" and message.startswith("PPG channel 2 shows no pulse: its strongest")
+    assert message.endswith("leave it out with --channels 1,3")
+    assert list(channel_warnings(recording.with_channels((1, 3)))) == []
+
+
+def test_the_naive_error_is_of_what_networks_read() -> None:
+    """Their mean of the channels' traces, not the mean of the channels' spectra."""
+    good, spoilt = _recording(), _with(_noise(), -_pulse())
+    errors = [inspect([one]).recordings[0].naive_mae_bpm for one in (good, spoilt)]
+    assert errors[0] is not None and errors[1] is not None
+    assert errors[0] < 2 and errors[1] > 10
+    mended = inspect([spoilt.with_channels((1, -3))]).recordings[0]
+    assert mended.naive_mae_bpm is not None and mended.naive_mae_bpm < 2
+    assert mended.steady_share > 0.6 > 0.3 > inspect([spoilt]).recordings[0].steady_share
+
+
+@pytest.mark.parametrize(("channels", "said"), [((-1,), "1,-2"), ((1, -1), "1,2,-3")])
+def test_an_inverted_channel(channels: tuple[int, ...], said: str) -> None:
+    recording = _with(*(_pulse(gain, seed=seed) for seed, gain in enumerate(channels)))
+    ((kind, message),) = channel_warnings(recording)
+    assert kind == "inverted" and message.endswith(f"turn it over with --channels {said}")
+    assert list(channel_warnings(recording.with_channels(channels_of(said)))) == []
+    assert list(channel_warnings(recording.with_channels((-1,)))) == []  # alone it may be
+
+
+def test_steps_spikes_and_zeros() -> None:
+    pulse = _pulse()
+    steps, spikes, zeros = pulse.copy(), pulse.copy(), pulse.copy()
+    for place in range(2500, 30000, 2500):
+        steps[place:] += 200 if place % 5000 else -150
+        spikes[place] += 300
+        zeros[place : place + 3] = 0
+    for channel, kind, said in (
+        (steps, "stepping", "PPG channel 2 jumps to another level 11 times"),
+        (spikes, "spikes", "PPG channel 2 holds 11 spikes of a sample or two"),
+        (zeros, "zeros", "PPG channel 2 holds 33 samples of 0 among values of 500"),
+    ):
+        ((found, message),) = channel_warnings(_with(channel))
+        assert found == kind and message.startswith(said)
+    moved = pulse + 40 * np.sin(np.arange(30000) / 50 * 2 * np.pi * 1.9)  # movement is no step
+    assert [kind for kind, _ in channel_warnings(_with(moved))] in ([], ["no pulse"])
+
+
+def test_a_search_says_that_channels_look_wrong() -> None:
+    spoilt, good = _with(_noise()), replace(_with(_pulse()), name="good")
+    assert channels_note([good, _recording(seed=1)]) == ""
+    note = channels_note([good, spoilt, _recording(seed=1)])
+    assert note.startswith("1 of 2 recordings have a PPG channel that looks wrong (the first is ")
+    assert "lab/r0: PPG channel 2 shows no pulse" in note
+
+
+def test_channels_are_chosen_by_number() -> None:
+    recording = _with(_noise(), _pulse())
+    chosen = recording.with_channels((3, -1))
+    np.testing.assert_array_equal(chosen.ppg[:, 0], recording.ppg[:, 2])
+    np.testing.assert_array_equal(chosen.ppg[:, 1], -recording.ppg[:, 0])
+    for wrong in ((), (0,), (4,), (1, -1)):
+        with pytest.raises(DataError, match="allowed: numbers from 1 to 3, each once"):
+            recording.with_channels(wrong)
+    assert channels_of("1, -3") == (1, -3)
+    with pytest.raises(DataError, match="`channels` is 'green'; allowed: numbers from 1"):
+        channels_of("green")
