@@ -152,6 +152,8 @@ def find_model(name: str) -> Model:
         RunError: there is no such run or finalist.
         SpaceError, GraphError: the file is malformed.
     """
+    if "\0" in name:
+        raise ModelError(f"{name!r} can be no path; {_ALLOWED}")
     if name.startswith(PUBLISHED_PREFIX):
         arch = published(name.removeprefix(PUBLISHED_PREFIX))
         return Model(name, lower(arch), arch)

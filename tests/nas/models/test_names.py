@@ -186,3 +186,8 @@ def test_a_file_that_was_changed_is_not_handed_out(run: RunDir, tmp_path: Path) 
     finally:
         path.write_bytes(content)
     assert not (tmp_path / "out").exists()
+
+
+def test_a_name_that_no_system_takes_is_refused() -> None:
+    with pytest.raises(ModelError, match=r"'a\\x00b' can be no path; name RUN:ID"):
+        find_model("a\0b")
