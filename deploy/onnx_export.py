@@ -115,6 +115,8 @@ class _Writer:
             self._node("Transpose", [x], graph.input, perm=_TO_NCHW)
         else:
             self._node("Identity", [x], graph.input)
+        for name, values in self._net.constants.items():
+            self._constant(name, values.transpose(_TO_NCHW) if values.ndim == 4 else values)
         for layer in graph.layers:
             self._layer(layer)
         if len(target) == 4:

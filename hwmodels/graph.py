@@ -37,6 +37,7 @@ __all__ = ["Graph", "Layer", "Shape", "Sides", "Tensor", "dense_rows", "window_p
 LARGEST_SIZE = 2**31 - 1  # of the files that a graph is written to
 _RARE = {
     "kind": "int8",
+    "constant": False,
     "groups": 1,
     "channel_scales": False,
     "axes": (),
@@ -65,14 +66,17 @@ class Graph:
     input: str
     output: str
     also: tuple[str, ...] = ()
+    _constants: frozenset[str] = field(init=False, repr=False, compare=False)
     _shapes: dict[str, tuple[int, ...]] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         shapes = {tensor.name: tensor.shape for tensor in self.tensors}
         object.__setattr__(self, "_shapes", shapes)
+        constants = frozenset(tensor.name for tensor in self.tensors if tensor.constant)
+        object.__setattr__(self, "_constants", constants)
         if len(shapes) != len(self.tensors):
             raise GraphError("graph: two tensors have one name; names must be unique")
-        written = {self.input}
+        written = {self.input, *self.constants}
         for tensor in self.tensors:
             if tensor.kind not in KINDS:
                 raise GraphError(
@@ -111,6 +115,7 @@ class Graph:
         put(graph, "input", input)
         put(graph, "output", output)
         put(graph, "also", ())
+        put(graph, "_constants", frozenset())
         put(graph, "_shapes", {tensor.name: tensor.shape for tensor in tensors})
         return graph
 
@@ -130,6 +135,8 @@ class Graph:
                     "of at least 1"
                 )
         expected = follows(layer, sources, seen)
+        if isinstance(expected, str):
+            raise GraphError(f"graph: layer {layer.name!r} ({layer.op}) cannot have {expected}")
         if seen != expected:
             raise GraphError(
                 f"graph: layer {layer.name!r} ({layer.op}) gives shape {expected}, "
@@ -205,10 +212,17 @@ class Graph:
         weights = prod(self.weight_shape(layer))
         return weights * dense_rows(self._shapes[layer.output])
 
+    @property
+    def constants(self) -> frozenset[str]:
+        """Names of the tensors that are stored with the network."""
+        return self._constants
+
     def weight_bytes(self, layer: Layer) -> int:
-        """int8 weights and int32 biases of one layer."""
+        """int8 weights and int32 biases of one layer, or the constants that it joins."""
         if not OPERATORS[layer.op].weighted:
-            return 0
+            if len(layer.inputs) == 1:
+                return 0
+            return sum(prod(self._shapes[name]) for name in self._constants & {*layer.inputs})
         return prod(self.weight_shape(layer)) + 4 * self._shapes[layer.output][-1]
 
     @property

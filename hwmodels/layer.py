@@ -24,11 +24,15 @@ Sides = tuple[tuple[int, int], tuple[int, int]]
 
 @dataclass(frozen=True, slots=True)
 class Tensor:
-    """An activation: `shape` is `(1, height, width, channels)`; int8 but for a network's ends."""
+    """An activation, or a constant that is joined with one, stored with the network.
+
+    `shape` is `(1, height, width, channels)`; int8 but for a network's ends.
+    """
 
     name: str
     shape: tuple[int, ...]
     kind: Kind = "int8"
+    constant: bool = False
 
     @property
     def bytes(self) -> int:
@@ -109,11 +113,11 @@ def follows(layer: Layer, sources: list[Shape], seen: Shape) -> Shape | str:
         whole = [(1,) * (rank - len(shape)) + shape for shape in sources]
         sizes = tuple(map(max, *whole)) if len(whole) > 1 else whole[0]
         fits = all(size in (1, most) for s in whole for size, most in zip(s, sizes, strict=True))
-        return sizes if fits else f"sizes of {sources}"
+        return sizes if fits else f"inputs of shapes {sources}"
     if known.shape == "joined":
         axis = layer.axes[0] if layer.axes else -1
         if not 0 < axis < len(source) or len({_without(shape, axis) for shape in sources}) != 1:
-            return f"{sources} along axis {axis}"
+            return f"inputs of shapes {sources} along axis {axis}"
         return (*source[:axis], sum(shape[axis] for shape in sources), *source[axis + 1 :])
     if known.shape == "turned":
         if sorted(layer.axes) != list(range(len(source))):
@@ -126,7 +130,7 @@ def follows(layer: Layer, sources: list[Shape], seen: Shape) -> Shape | str:
         ):
             return f"the rows {layer.rows} of {source}"
         count = prod(len(range(*row)) for row in layer.rows)
-        return seen if prod(seen) == count else f"{count} elements"
+        return seen if prod(seen) == count else f"{count} elements in {seen}"
     if known.shape == "view":
         return seen if prod(seen) == prod(source) else source
     if known.shape == "mean":

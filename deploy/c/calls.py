@@ -9,7 +9,7 @@ import numpy as np
 
 from deploy.integers import fixed_point, single_rounding
 from deploy.integers.quantized import QuantizedNet
-from hwmodels.generated_c.steps import Program, Step
+from hwmodels.generated_c.steps import Program, Step, Storage
 from hwmodels.graph import Layer
 
 
@@ -45,11 +45,21 @@ class Context:
 
     def __init__(self, net: QuantizedNet, program: Program, step: Step, target: str) -> None:
         self.net, self.program, self.step = net, program, step
-        self.source = program.storages[step.source]
         self.storage = program.storages[step.target]
         self.target = target
         index = program.steps.index(step)
         self.room = f"(uint32_t *)(void *)(scratch + {program.scratch_offsets[index]})"
+
+    @property
+    def source(self) -> Storage:
+        """How the first tensor that is read lies."""
+        return self.program.storages[self.step.source]
+
+    def read(self, tensor: str) -> str | Table:
+        """Where a tensor that a plain loop reads begins."""
+        if tensor in self.net.constants:
+            return table("int8_t", self.net.constants[tensor].ravel())
+        return self.place(tensor, step=0)
 
     def place(self, tensor: str, *, step: int | None = None) -> str:
         """Pointer to a tensor's first byte, or to a time step of it."""

@@ -48,7 +48,7 @@ def _gather(c: Context, lines: list[str], *arguments: str | Table, extra: str = 
     sources = c.step.reads
     names = ", ".join(f"const int8_t *x{index}" for index in range(len(sources)))
     body = [f"({names}, int8_t *y{extra})", "{", *(f"    {line}" for line in lines), "}"]
-    places = [c.place(name, step=0) for name in (*sources, c.step.target)]
+    places = [*map(c.read, sources), c.place(c.step.target, step=0)]
     return Call("plain", "\n".join(body), (*places, *arguments), ("pointwise", "generic"))
 
 

@@ -126,7 +126,7 @@ def _program(made: Source) -> str:
     rows = []
     for index, step in enumerate(plan.steps):
         names = ", ".join(plain_name(layer.name) for layer in step.layers)
-        reads = [_range(made, name) for name in dict.fromkeys(step.reads)]
+        reads = [_range(made, name) for name in dict.fromkeys(step.reads) if name in plan.storages]
         direct = made.writes_logits and step.target == plan.output
         target = "logits" if direct else _range(made, step.target)
         room = plan.scratch_offsets[index]

@@ -203,7 +203,12 @@ def _reshape(net: QuantizedNet, layer: Layer, rule: Rule) -> Kernel:
 
 
 def _concat(net: QuantizedNet, layer: Layer, rule: Rule) -> Kernel:
-    return lambda *parts: np.concatenate(parts, axis=layer.axes[0])
+    def concat(*parts: Centred) -> Centred:
+        windows = max(map(len, parts))  # a constant stands for all of them
+        whole = [np.broadcast_to(part, (windows, *part.shape[1:])) for part in parts]
+        return np.concatenate(whole, axis=layer.axes[0])
+
+    return concat
 
 
 def _transpose(net: QuantizedNet, layer: Layer, rule: Rule) -> Kernel:

@@ -14,7 +14,7 @@ Reference: https://ai.google.dev/edge/litert/models/quantization_spec
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,7 @@ from ppgnas.parsing import parse_json
 
 GRAPH_FILE = "graph.json"
 WEIGHTS_FILE = "weights.safetensors"
-_PARTS = ("weights", "biases", "weight_scales")
+_PARTS = ("weights", "biases", "weight_scales", "constants")
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,7 @@ class QuantizedNet:
         weights: layer name -> int8 in TFLite's layout (`Graph.weight_shape`).
         biases: layer name -> int32 `(out_channels,)`.
         weight_scales: layer name -> float64 `(out_channels,)`.
+        constants: name of a constant tensor -> int8 of its shape.
 
     Raises:
         ExportError: a tensor without scale, weights of a wrong shape or type, scales that TFLite
@@ -55,6 +56,7 @@ class QuantizedNet:
     weights: dict[str, NDArray[np.int8]]
     biases: dict[str, NDArray[np.int32]]
     weight_scales: dict[str, NDArray[np.float64]]
+    constants: dict[str, NDArray[np.int8]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for tensor in self.graph.tensors:
@@ -64,6 +66,15 @@ class QuantizedNet:
                 raise ExportError(
                     f"tensor {tensor.name!r}: the scale {scale!r} is no float32 value, so a file "
                     "cannot hold it; make networks with `quantize`"
+                )
+            if tensor.constant and (
+                tensor.name not in self.constants
+                or self.constants[tensor.name].shape != tensor.shape
+                or self.constants[tensor.name].dtype != np.int8
+            ):
+                raise ExportError(
+                    f"tensor {tensor.name!r}: its values are missing or not int8 of shape "
+                    f"{tensor.shape}"
                 )
         for layer in self.graph.layers:
             _check_scales(layer, self.activations)

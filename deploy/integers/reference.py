@@ -88,9 +88,14 @@ def _batches(
     last_use = {name: index for index, layer in enumerate(graph.layers) for name in layer.inputs}
     size = max(1, min(_MAX_BATCH, _BATCH_ELEMENTS // max(prod(t.shape) for t in graph.tensors)))
     zero_point = np.float32(net.activations[graph.input][1])
+    constants = {
+        name: values.astype(np.float32) - np.float32(net.activations[name][1])
+        for name, values in net.constants.items()
+    }
     for start in range(0, len(x), size):
         batch = x[start : start + size]
         values: dict[str, Centred] = {graph.input: batch.astype(np.float32) - zero_point}
+        values |= constants
         for index, (layer, kernel) in enumerate(kernels):
             values[layer.output] = kernel(*(values[name] for name in layer.inputs))
             for name in layer.inputs:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from math import prod
+
 import numpy as np
 from numpy.typing import NDArray
 
 from deploy.integers.quantized import QuantizedNet
 from deploy.tflite.parse import StoredModel, StoredOperator, StoredTensor
 from deploy.tflite.translate import unique_names
-from hwmodels.graph import Graph, Layer
+from hwmodels.graph import Graph, Layer, Tensor
 from hwmodels.operators import OPERATORS
 from ppgnas.errors import ExportError
 
@@ -48,7 +50,21 @@ def net_of(graph: Graph, stored: StoredModel) -> QuantizedNet:
         scales[layer.name] = _weight_scales(layer, kernel, channels)
         bias = operator.inputs[2] if len(operator.inputs) > 2 else -1
         biases[layer.name] = _bias(layer, stored.tensors[bias] if bias >= 0 else None, channels)
-    return QuantizedNet(graph, activations, weights, biases, scales)
+    constants = {
+        tensor.name: _constant(tensor, stored.tensors[indices[tensor.name]])
+        for tensor in graph.tensors
+        if tensor.constant
+    }
+    return QuantizedNet(graph, activations, weights, biases, scales, constants)
+
+
+def _constant(tensor: Tensor, found: StoredTensor) -> NDArray[np.int8]:
+    content = found.content or b""
+    if len(content) != prod(tensor.shape):
+        raise ExportError(
+            f"tensor {tensor.name!r} holds {len(content)} bytes for shape {tensor.shape}"
+        )
+    return np.frombuffer(content, np.int8).reshape(tensor.shape)
 
 
 def _weight_scales(layer: Layer, kernel: StoredTensor, channels: int) -> NDArray[np.float64]:

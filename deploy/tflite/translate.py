@@ -64,8 +64,15 @@ class Translator:
         for index, operator in operators:
             layers.append(self._layer(index, operator))
             used += operator.outputs
+            count = len(layers[-1].inputs)
+            used += [i for i in operator.inputs[:count] if stored.tensors[i].content is not None]
         tensors = tuple(
-            Tensor(self._names[index], self._shape(index), _KINDS[stored.tensors[index].kind])
+            Tensor(
+                self._names[index],
+                self._shape(index),
+                _KINDS[stored.tensors[index].kind],
+                stored.tensors[index].content is not None,
+            )
             for index in sorted(set(used))
         )
         names = [self._names[index] for index in stored.outputs if index >= 0]
@@ -103,18 +110,18 @@ class Translator:
     @staticmethod
     def _lifted(shape: Shape) -> int:
         """How many sizes of 1 stand in front of a tensor's own in the graph."""
-        if len(shape) == 1:
+        if len(shape) < 2:
             return 1
         return 0 if len(shape) == 2 and shape[0] == 1 else max(4 - len(shape), 0)
 
-    def _check_activation(self, index: int, *, end: bool = False) -> None:
+    def _check_activation(self, index: int, *, end: bool = False, scalar: bool = False) -> None:
         tensor, name = self._stored.tensors[index], self._names[index]
         allowed = tuple(_KINDS) if end else ("INT8",)
         if tensor.kind not in allowed:
             raise self._fail(
                 f"tensor {name!r} is {tensor.kind}; allowed: {', '.join(allowed)}; {_QUANTISE}"
             )
-        if not tensor.shape or min(tensor.shape) < 1:
+        if min(tensor.shape, default=int(scalar)) < 1:
             raise self._fail(
                 f"tensor {name!r} has shape {tensor.shape}; every size must be known and at "
                 "least 1. Convert with a fixed input shape"
@@ -142,12 +149,15 @@ class Translator:
         target = operator.outputs[0]
         converts = op in ("quantize", "dequantize")
         for tensor in inputs:
-            if self._stored.tensors[tensor].content is not None:
+            constant = self._stored.tensors[tensor].content is not None
+            if constant and len(inputs) == 1:
                 raise self._fail(
                     f"it reads the constant {self._names[tensor]!r}; only activations have a "
                     "cost there. Fold the constant into a layer before conversion"
                 )
-            self._check_activation(tensor, end=converts and tensor in self._stored.inputs)
+            self._check_activation(
+                tensor, end=converts and tensor in self._stored.inputs, scalar=constant
+            )
         self._check_activation(target, end=converts and target in self._stored.outputs)
         shapes = [self._shape(tensor) for tensor in (*inputs, target)]
         if not {len(shape) for shape in shapes} <= set(known.ranks):

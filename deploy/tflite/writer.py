@@ -52,14 +52,15 @@ def write(net: QuantizedNet, *, plan: Plan | None = None) -> bytes:
 def _planned_offsets(net: QuantizedNet, plan: Plan) -> dict[str, int]:
     """Tensor name -> byte offset in the arena, checked."""
     offsets = {b.name: offset for b, offset in zip(plan.buffers, plan.offsets, strict=True)}
-    for tensor in net.graph.tensors:
+    planned = [tensor for tensor in net.graph.tensors if not tensor.constant]
+    for tensor in planned:
         offset = offsets.get(tensor.name)
         if offset is None or offset < 0 or offset % ALIGNMENT:
             raise ExportError(
                 f"plan: tensor {tensor.name!r} lies at {offset}; allowed: a multiple of "
                 f"{ALIGNMENT} for every tensor. Make the plan with lower_bound_plan of this graph"
             )
-    return {tensor.name: offsets[tensor.name] for tensor in net.graph.tensors}
+    return {tensor.name: offsets[tensor.name] for tensor in planned}
 
 
 class _Writer:
@@ -85,6 +86,7 @@ class _Writer:
                 tensor.shape,
                 s.TensorType.INT8,
                 quantization=self._quantization([scale], [zero_point]),
+                content=self._net.constants[tensor.name].tobytes() if tensor.constant else None,
             )
         subgraph = s.SubGraphT()
         subgraph.name = "main"

@@ -67,6 +67,7 @@ def input_bytes(graph: Graph) -> int:
 def known_layers(graph: Graph, engine: Engine, profile: Profile) -> list[KnownLayer]:
     memo = profile.memo
     shapes = {tensor.name: tensor.shape for tensor in graph.tensors}
+    constants = graph.constants
     known = []
     for layer in graph.layers:
         source, target = shapes[layer.inputs[0]], shapes[layer.output]
@@ -79,6 +80,8 @@ def known_layers(graph: Graph, engine: Engine, profile: Profile) -> list[KnownLa
             layer.dilation,
             layer.groups,
             layer.channel_scales,
+            # What an element-wise layer joins may be stored with the network.
+            graph.weight_bytes(layer) if constants and len(layer.inputs) > 1 else 0,
         )
         found = memo.get(key)
         if found is None:

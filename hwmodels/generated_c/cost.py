@@ -60,7 +60,7 @@ def table_bytes(graph: Graph, step: Step) -> int:
     """Bytes of constants of a generic step or a pool."""
     layer = step.layers[0]
     if not OPERATORS[layer.op].weighted:
-        return OPERATORS[layer.op].table_bytes
+        return OPERATORS[layer.op].table_bytes + graph.weight_bytes(layer)
     return math.prod(graph.weight_shape(layer)) + _REQUANT_BYTES * graph.shape(layer.output)[-1]
 
 

@@ -109,6 +109,8 @@ class _Drafter:
         self.leads = {graph.input: 0}
         # Position of the layer that writes a root.
         self.written = {graph.input: -1}
+        for name in graph.constants:
+            self.roots[name], self.leads[name] = name, 0
         # Readers of a tensor, and of a root through views and absorbed padding.
         self.direct: dict[str, list[Layer]] = {}
         self.readers: dict[str, list[Layer]] = {}
@@ -202,8 +204,11 @@ class _Drafter:
             add = after[0]
             first, second = (self.roots[name] for name in add.inputs)
             other = second if first == target else first
+            whole = self.shapes[add.output]
+            alike = all(self.shapes[name] == whole for name in add.inputs)
             # The shortcut must stand before this step: only what is already stored can be read.
-            if other != target and self.written[other] < self.written[layer.output]:
+            stands = self.written.get(other, len(self.written)) < self.written[layer.output]
+            if alike and other != target and stands:
                 layers, target, shortcut = (layer, project, add), add.output, other
         for reader in self.readers[source]:
             if reader not in layers:

@@ -89,7 +89,6 @@ def step_shape(graph: Graph, program: Program, step: Step) -> StepShape:
     layer = step.layers[0]
     source = graph.shape(layer.inputs[0])
     to = program.storages[step.target]
-    origin = program.storages[step.source]
     common = {"pad": step.lead * source[-1], "paired": int(to.paired), "layout": _layout(to)}
     if step.kind == "separable":
         found = depthwise_taps(layer, source)
@@ -102,7 +101,7 @@ def step_shape(graph: Graph, program: Program, step: Step) -> StepShape:
             kind="separable",
             steps=to.steps,
             fold=fold,
-            channels=origin.channels,
+            channels=program.storages[step.source].channels,
             outputs=to.channels,
             taps=taps,
             stride=stride,
@@ -122,6 +121,7 @@ def step_shape(graph: Graph, program: Program, step: Step) -> StepShape:
     if step.kind == "dense":
         return StepShape("dense", 1, 1, prod(source), graph.shape(layer.output)[-1])
     if step.kind == "pool":
+        origin = program.storages[step.source]
         return StepShape(layer.op, origin.steps, 1, origin.channels, origin.channels)
     target = graph.shape(layer.output)
     if layer.op == "conv" and source[1] == source[3] == 1 and layer.stride == (1, 1):

@@ -22,6 +22,7 @@ from deploy.integers import reference
 from deploy.integers.quantized import QuantizedNet
 from deploy.tflite import micro, runtime, writer
 from deploy.tflite.reader import TfliteModel, read, without_ends
+from hwmodels.arena import buffers_of
 from hwmodels.boards import load_board
 from hwmodels.costs import costs
 from hwmodels.engines.load import engine_names, load_engine
@@ -190,6 +191,15 @@ def test_a_scale_a_channel_takes_eight_bytes_of_arena() -> None:
     whole = type(graph).from_json(document)
     seen, one = (score(g, board, engine).arena_bytes for g in (graph, whole))
     assert seen - one == 8 * (24 + 17 + 10)
+
+
+def test_constants_lie_in_flash_and_not_in_the_arena() -> None:
+    """One scale and offset for all, one for each of 8 channels, two numbers for the gate."""
+    graph = foreign("constants_int8")[0].graph
+    joined = [layer for layer in graph.layers if layer.op in ("mul", "add", "sub")]
+    assert [graph.weight_bytes(layer) for layer in joined] == [1, 1, 8, 8, 1, 1, 0, 0]
+    buffers = buffers_of(graph, [0] * len(graph.layers))
+    assert {buffer.name for buffer in buffers} == set(graph.names) - graph.constants
 
 
 def test_shape_arithmetic_is_left_out() -> None:
