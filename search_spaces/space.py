@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 import random
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -22,10 +22,11 @@ from search_spaces.arch import HEAD_SPACINGS, POOLINGS, RATES_HZ, Arch, StageArc
 from search_spaces.plan import residual_possible
 
 PRESETS = ("tiny", "default", "wide")
+Choice = bool | int | str
 # Choices before the stages and after them, by their names in `Arch`.
 _FRONT = ("acceleration", "rate_hz", "stem_width", "stem_kernel")
 _END = ("pooling", "head_width", "head_spacing")
-_ALLOWED: dict[str, Any] = {
+_ALLOWED: dict[str, Collection[Choice]] = {
     "acceleration": (False, True),
     "rate_hz": RATES_HZ,
     "pooling": POOLINGS,
@@ -34,7 +35,7 @@ _ALLOWED: dict[str, Any] = {
     "head_width": range(0, 513, 4),
     "head_spacing": HEAD_SPACINGS,
 }
-_ALLOWED_IN_STAGES: dict[str, Any] = {
+_ALLOWED_IN_STAGES: dict[str, Collection[Choice]] = {
     "depth": range(0, 9),
     "width": range(4, 257, 4),
     "kernel": range(2, 33),
@@ -179,17 +180,14 @@ class SearchSpace:
                 named[f"stage{number}.{item.name}"] = getattr(stage, item.name)
         return named | {name: getattr(self, name) for name in _END}
 
-    def build(self, choices: dict[str, Any]) -> Arch:
+    def build(self, choices: Mapping[str, Choice]) -> Arch:
         """The canonical arch of one choice per dimension."""
-        stages = tuple(
-            StageArch(
-                **{item.name: choices[f"stage{number}.{item.name}"] for item in fields(StageArch)}
-            )
-            for number in range(len(self.stages))
-        )
-        return self.canonical(
-            Arch(stages=stages, **{name: choices[name] for name in (*_FRONT, *_END)})
-        )
+        stages = []
+        for number in range(len(self.stages)):
+            of_stage: Any = {f.name: choices[f"stage{number}.{f.name}"] for f in fields(StageArch)}
+            stages.append(StageArch(**of_stage))
+        others: Any = {name: choices[name] for name in (*_FRONT, *_END)}
+        return self.canonical(Arch(stages=tuple(stages), **others))
 
     def suggest(self, trial: Trial) -> Arch:
         """The architecture that an Optuna trial proposes."""
@@ -200,9 +198,9 @@ class SearchSpace:
             }
         )
 
-    def choices_of(self, arch: Arch) -> dict[str, Any]:
+    def choices_of(self, arch: Arch) -> dict[str, Choice]:
         """Choices that build `arch` again; what a depth-0 stage left open takes the smallest."""
-        choices: dict[str, Any] = {name: getattr(arch, name) for name in (*_FRONT, *_END)}
+        choices: dict[str, Choice] = {name: getattr(arch, name) for name in (*_FRONT, *_END)}
         for number, stage in enumerate(arch.stages):
             for item in fields(StageArch):
                 name, value = f"stage{number}.{item.name}", getattr(stage, item.name)
@@ -272,7 +270,7 @@ def _trunk_steps(rate_hz: int) -> int:
     return -(-WINDOW_S * rate_hz // stem_stride(rate_hz))
 
 
-def _check_keys(where: str, document: dict[str, Any], wanted: set[str]) -> None:
+def _check_keys(where: str, document: Mapping[str, object], wanted: set[str]) -> None:
     for problem, keys in (
         ("lacks", wanted - document.keys()),
         ("has the unknown key", document.keys() - wanted),
