@@ -21,7 +21,7 @@ def write_bytes_atomic(path: Path, content: bytes) -> None:
     if path.is_dir():
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
     try:
         with os.fdopen(handle, "wb") as stream:
             stream.write(content)
@@ -35,8 +35,8 @@ def write_bytes_atomic(path: Path, content: bytes) -> None:
 
 
 def write_text_atomic(path: Path, content: str) -> None:
-    """Write UTF-8 text, see `write_bytes_atomic`."""
-    write_bytes_atomic(path, content.encode())
+    """Write UTF-8 text, see `write_bytes_atomic`; what is no Unicode, as in paths, becomes ?."""
+    write_bytes_atomic(path, content.encode(errors="replace"))
 
 
 def write_json_atomic(path: Path, content: Any) -> None:

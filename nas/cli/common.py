@@ -15,6 +15,7 @@ from typing import Any, ParamSpec, get_type_hints
 import typer
 from typer.models import OptionInfo
 
+from nas.run import interrupt
 from ppgnas.errors import PpgnasError
 from ppgnas.parsing import printable
 
@@ -36,6 +37,7 @@ def verb(function: Callable[Parameters, None]) -> Callable[Parameters, None]:
         except PpgnasError as error:
             _leave(_with_options(str(error), function), error.exit_code)
         except KeyboardInterrupt as stop:
+            interrupt.leave()
             _leave(f"Stopped.{f' {stop}' if stop.args else ''}", INTERRUPTED)
         except BrokenPipeError:
             # The reader of stdout went away (`| head`); Python would complain at exit.

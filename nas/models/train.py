@@ -19,7 +19,7 @@ from nas.models.folder import Judging, write_model
 from nas.models.readout import RULES
 from nas.run.card import Card, Origin, SearchErrors
 from nas.run.config import TrainConfig, teacher_file
-from nas.run.folder import new_folder
+from nas.run.folder import held, new_folder
 from nas.run.machine import available_cores
 from nas.run.people import People, gather_for
 from nas.run.progress import Progress
@@ -81,37 +81,46 @@ def train_model(
         The card.
 
     Raises:
-        RunError: `out` exists.
+        RunError: `out` exists, or another training writes it.
         PpgnasError: bad input.
     """
-    if out.exists():
-        raise RunError(f"`out` {out} exists and stays as it is; name a folder that does not")
+    _check_free(out)
     teacher_file(config.teacher)  # refused before anything is read
     target = load_target(config.board, config.engine, period_s=config.period_s)
     progress.say(f"Reading the recordings: {config.data}")
     people = gather_for(config, acceleration=arch.acceleration)
     for note in people.notes:
         progress.say(note)
-    cache = cache_folder(
-        out.with_name(f".{out.name}.cache"),
-        {
-            "arch": arch.to_json(),
-            "training": asdict(config),
-            "fingerprint": people.fingerprint,
-            **PREPARATION,
-        },
-    )
-    result = train(arch, config, people, cache, progress)
-    judging = Judging(target, people, fit_transitions(people.train))
-    origin = Origin(
-        command=command,
-        training=asdict(config),
-        split=people.split,
-        one_person=people.one_person,
-        fingerprint=people.fingerprint,
-        search_mae_bpm=SearchErrors(retrained_int8=float(result.search_mae_bpm)),
-    )
-    with new_folder(out) as folder:
-        card = write_model(folder, result.net, arch, judging=judging, origin=origin)
-    shutil.rmtree(cache, ignore_errors=True)
+    lock = out.with_name(f".{out.name}.lock")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with held(lock, out):
+        _check_free(out)  # another training may have ended meanwhile
+        cache = cache_folder(
+            out.with_name(f".{out.name}.cache"),
+            {
+                "arch": arch.to_json(),
+                "training": asdict(config),
+                "fingerprint": people.fingerprint,
+                **PREPARATION,
+            },
+        )
+        result = train(arch, config, people, cache, progress)
+        judging = Judging(target, people, fit_transitions(people.train))
+        origin = Origin(
+            command=command,
+            training=asdict(config),
+            split=people.split,
+            one_person=people.one_person,
+            fingerprint=people.fingerprint,
+            search_mae_bpm=SearchErrors(retrained_int8=float(result.search_mae_bpm)),
+        )
+        with new_folder(out) as folder:
+            card = write_model(folder, result.net, arch, judging=judging, origin=origin)
+        shutil.rmtree(cache, ignore_errors=True)
+        lock.unlink(missing_ok=True)
     return card
+
+
+def _check_free(out: Path) -> None:
+    if out.exists():
+        raise RunError(f"`out` {out} exists and stays as it is; name a folder that does not")

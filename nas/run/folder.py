@@ -124,18 +124,18 @@ class RunDir:
 
     @contextmanager
     def lock(self) -> Iterator[None]:
-        """Hold the folder for this process; the system lets go when the process ends.
+        """Hold the folder for this process, without what a killed one left half done in it.
 
         Raises:
             RunError: another process holds it.
         """
-        try:
-            with FileLock(self.path / ".lock", timeout=0):
-                yield
-        except Timeout as error:
-            raise RunError(
-                f"{self.path} is in use by another ppgnas; wait for it or choose another `out`"
-            ) from error
+        with held(self.path / ".lock", self.path):
+            for leftover in [*self.path.rglob(".*.part"), *self.path.rglob(".*.old")]:
+                if leftover.is_dir():
+                    shutil.rmtree(leftover, ignore_errors=True)
+                else:
+                    leftover.unlink(missing_ok=True)
+            yield
 
 
 def choose(out: Path | None, *, resume: bool) -> RunDir:
@@ -188,6 +188,26 @@ def _default(*, resume: bool) -> RunDir:
 
 def _numbered(number: int) -> Path:
     return DEFAULT_OUT if number == 1 else DEFAULT_OUT.with_name(f"{DEFAULT_OUT.name}-{number}")
+
+
+@contextmanager
+def held(lock: Path, what: Path) -> Iterator[None]:
+    """Hold a lock file for this process; the system lets go when the process ends.
+
+    Args:
+        lock: the file, in a folder that exists.
+        what: it stands for, for the message.
+
+    Raises:
+        RunError: another process holds it.
+    """
+    try:
+        with FileLock(lock, timeout=0):
+            yield
+    except Timeout as error:
+        raise RunError(
+            f"{what} is in use by another ppgnas; wait for it or choose another `out`"
+        ) from error
 
 
 @contextmanager

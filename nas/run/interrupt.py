@@ -11,6 +11,7 @@ import signal
 from types import FrameType
 
 _asked = False
+_leaving = False
 
 
 def listen() -> None:
@@ -19,8 +20,8 @@ def listen() -> None:
     SIGTERM is what schedulers and `timeout` send. Where SIGINT is ignored, as a shell does for
     jobs in the background, it stays ignored. Call it in the main thread.
     """
-    global _asked
-    _asked = False
+    global _asked, _leaving
+    _asked = _leaving = False
     signal.signal(signal.SIGTERM, _interrupted)
     if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
         signal.signal(signal.SIGINT, _interrupted)
@@ -36,7 +37,14 @@ def check() -> None:
         raise KeyboardInterrupt
 
 
+def leave() -> None:
+    """From here on nothing interrupts: the process is about to end, and says so."""
+    global _leaving
+    _leaving = True
+
+
 def _interrupted(number: int, frame: FrameType | None) -> None:
     global _asked
     _asked = True
-    raise KeyboardInterrupt
+    if not _leaving:
+        raise KeyboardInterrupt

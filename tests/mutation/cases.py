@@ -95,11 +95,9 @@ _ARCH = (
     (4, "score {it}"),
     (1, "score {it} --engine tflm-cmsis-nn --json"),
     (1, "train {it} --data {world}/people --out {out}/net --effort smoke"),
-    (1, "bench records loso --data {world}/people --network {it} --out {out}/records "
-        "--effort smoke --seeds 1"),
     (1, "calibrate --anchor {it}=5ms --out {out}/e.toml"),
 )  # fmt: skip
-_GRAPH = (_ARCH[0], _ARCH[1], _ARCH[4])
+_GRAPH = (_ARCH[0], _ARCH[1], _ARCH[3])
 _TIMINGS = ((1, "calibrate {it} --out {out}/e.toml"), (1, "calibrate {it} --json --board nrf5340 "
              "--out {out}/e.toml"))  # fmt: skip
 _RECORDS = (

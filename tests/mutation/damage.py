@@ -109,6 +109,11 @@ def noise(rng: random.Random, content: bytes) -> bytes:
     return rng.randbytes(rng.choice((1, 100, 5000)))
 
 
+def untouched(rng: random.Random, content: bytes) -> bytes:
+    """As it was: the verb goes to its end."""
+    return content
+
+
 BYTES: tuple[Damage, ...] = (
     half,
     half,
@@ -534,5 +539,5 @@ def damage(rng: random.Random, content: bytes, suffix: str) -> tuple[str, bytes]
     Returns:
         Name of the way, and the new content.
     """
-    way = rng.choice((*_OF_SUFFIX.get(suffix, ()), *BYTES))
+    way = untouched if rng.random() < 0.04 else rng.choice((*_OF_SUFFIX.get(suffix, ()), *BYTES))
     return way.__name__, way(rng, content)

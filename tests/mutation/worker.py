@@ -54,8 +54,9 @@ def _prepare(world: Path) -> None:
     from tests.mutation import world as worlds
     from tests.nas.fakes import fake_net
 
-    os.environ["HOME"] = str(world.parent / "home")
-    Path(os.environ["HOME"]).mkdir(exist_ok=True)
+    for name in ("HOME", "TMPDIR"):
+        os.environ[name] = str(world.parent / name)
+        Path(os.environ[name]).mkdir(exist_ok=True)
 
     def train(arch: Any, *rest: Any) -> Any:
         from distill.evaluation import Retrained
@@ -159,6 +160,8 @@ def _wrong(case: Case, code: object, printed: bytes, told: bytes) -> str | None:
     for text in (printed, told):
         if any(byte < 32 and byte not in b"\n\t\r" for byte in text):
             return "control characters reach the terminal"
+    if b"Aborted!" in told:  # what click makes of an EOFError
+        return "ended without a word of its own"
     if code == 2 and not told.strip():
         return "refused without a message"
     if code == 0 and "--json" in case.arguments:
@@ -190,12 +193,12 @@ def _changed(
         allowed = any(path == Path(name) or path in Path(name).parents for path in case.may_change)
         if not allowed and before.get(name) != after.get(name):
             return f"{name} {'changed' if name in before and name in after else 'made or gone'}"
-    home = [path for path in Path(os.environ["HOME"]).rglob("*") if path.is_file()]
-    for path in home:
+    left = [*Path(os.environ["HOME"]).rglob("*"), *Path(os.environ["TMPDIR"]).rglob("*")]
+    for path in filter(Path.is_file, left):
         # The compiler's cache of `verify` is shared between builds on purpose.
         if "zig" not in path.parts:
             path.unlink()
-            return f"written to HOME: {path}"
+            return f"left outside: {path}"
     return None
 
 

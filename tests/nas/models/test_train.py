@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 
@@ -190,6 +191,23 @@ def test_a_training_goes_on_with_the_windows_it_began_with_alone(
     monkeypatch.setattr("nas.models.train.PREPARATION", {"recipe": "another"})
     again()
     assert found == [False, True, False]
+
+
+def test_two_trainings_into_one_folder(tmp_path: Path) -> None:
+    """The second is told, and harms nothing; where the first has ended, the folder is there."""
+    config = TrainConfig(data=str(write_people(tmp_path / "people")))
+    out = tmp_path / "further" / "model"
+
+    def second(
+        arch: Arch, config: TrainConfig, people: People, cache: Path, progress: Progress
+    ) -> Retrained:
+        other = replace(config, seed=1)  # would empty the cache of the first
+        with pytest.raises(RunError, match="model is in use by another ppgnas; wait for it or"):
+            train_model(ARCH, other, out, command="", progress=Silent(), train=train_nothing)
+        return train_nothing(arch, config, people, cache, progress)
+
+    train_model(ARCH, config, out, command="", progress=Silent(), train=second)
+    assert [path.name for path in out.parent.iterdir()] == ["model"]
 
 
 def test_mistakes_are_refused(model: Path, tmp_path: Path) -> None:

@@ -97,6 +97,19 @@ def test_only_one_process_writes(tmp_path: Path) -> None:
         pass
 
 
+def test_what_a_killed_process_left_is_removed_by_the_next(tmp_path: Path) -> None:
+    run = made(tmp_path / "run")
+    whole = run.toml.read_bytes()
+    for name in (".run.toml.ab12.part", "front/1/.card.json.x.part", "front/.2.part/card.json"):
+        (run.path / name).parent.mkdir(parents=True, exist_ok=True)
+        (run.path / name).write_text("half")
+    (run.path / "front" / ".1.old").mkdir()
+    with run.lock():
+        left = {str(path.relative_to(run.path)) for path in run.path.rglob("*")}
+    assert left == {".lock", "run.toml", "front", "front/1"}
+    assert run.toml.read_bytes() == whole
+
+
 def test_finalists_are_the_complete_ones(tmp_path: Path) -> None:
     run = RunDir(tmp_path)
     for name in ("10", "2", ".3.part", "notes"):

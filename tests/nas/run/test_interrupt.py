@@ -10,7 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import typer
 
+from nas.cli.common import verb
 from nas.run import interrupt
 from nas.run.progress import Bars, Lines, Progress
 
@@ -76,6 +78,25 @@ def test_a_dropped_interrupt_ends_the_job_at_its_next_step(
         assert dropped == [KeyboardInterrupt]
         tick(1, 2, "")
         pytest.fail("the job goes on")
+
+
+@pytest.mark.usefixtures("listening")
+def test_a_second_interrupt_does_not_break_the_message(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @verb
+    def job() -> None:
+        monkeypatch.setattr("nas.cli.common.printable", second)
+        signal.raise_signal(signal.SIGINT)
+
+    def second(text: str) -> str:
+        signal.raise_signal(signal.SIGINT)
+        return text
+
+    with pytest.raises(typer.Exit) as left:
+        job()
+    assert left.value.exit_code == 130
+    assert capsys.readouterr().err == "ppgnas: Stopped.\n"
 
 
 @pytest.mark.usefixtures("listening")
