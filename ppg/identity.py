@@ -259,23 +259,20 @@ class _Traits:
 
     @cached_property
     def stretches(self) -> frozenset[bytes]:
-        """Stretches of the first channel that begin at their one highest sample.
+        """Stretches of any channel that begin at their one highest sample.
 
         Where a stretch begins depends on its samples alone, so that a recording that was cut
         elsewhere has the same ones.
         """
-        trace = np.ascontiguousarray(self.recording.ppg[:, 0])
         count = round(STRETCH_S * self.recording.ppg_hz)
-        if len(trace) <= count:
-            return frozenset()
-        after = ndimage.maximum_filter1d(trace, count, origin=-(count // 2))  # from each on
-        starts = np.flatnonzero(trace[:-count] > after[1 : len(trace) - count + 1])
-        found = (trace[start : start + count] for start in starts)
-        return frozenset(
-            hashlib.sha256(stretch.tobytes()).digest()
-            for stretch in found
-            if len(np.unique(stretch)) >= FEWEST_VALUES
-        )
+        found = set()
+        for trace in np.ascontiguousarray(self.recording.ppg.T):
+            after = ndimage.maximum_filter1d(trace, count, origin=-(count // 2))  # from each on
+            for start in np.flatnonzero(trace[:-count] > after[1 : len(trace) - count + 1]):
+                stretch = trace[start : start + count]
+                if len(np.unique(stretch)) >= FEWEST_VALUES:
+                    found.add(hashlib.sha256(stretch.tobytes()).digest())
+        return frozenset(found)
 
     @cached_property
     def rates(self) -> bytes | None:

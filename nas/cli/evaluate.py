@@ -50,7 +50,8 @@ def evaluate(
     recordings, lost = read_labelled(data, seed=seed)
     kept = readable(found, recordings)
     result = measure(found, kept, smoothing=how, file=file)
-    notes = [*([lost] if lost else []), *result.notes]
+    card = found.card()
+    notes = [*([lost] if lost else []), *result.notes, *((card and card.cautions) or ())]
     if len(kept) < len(recordings):
         notes.insert(
             0,

@@ -57,17 +57,19 @@ def predict(
     read = find_recording(recording, name=name)
     if chosen is not None:
         read = read.with_channels(chosen)
+    card = found.card()
     trace = trace_of(
         net,
         read,
         inputs=found.inputs,
-        decoding=decoding_of(found.card()),
+        decoding=decoding_of(card),
         file=found.runs,
         smoothing=how,
     )
     summary = trace_summary(trace)
-    for _, message in channel_warnings(read):
-        print(f"Note: {message}", file=sys.stderr)
+    told = (message for _, message in channel_warnings(read))
+    for note in (*told, *((card and card.cautions) or ())):
+        print(f"Note: {note}", file=sys.stderr)
     if out is not None:
         write_text_atomic(Path(out), trace_csv(trace))
     if plot is not None:

@@ -131,7 +131,10 @@ def write_model(
         confidence=decoding.confidence,
         confidence_held_out=decoding.held_out,
         search_people_mae_bpm=decoding.search_people_mae_bpm,
-        cautions=cautions(decoding.held_out),
+        cautions=(
+            *cautions(decoding.held_out),
+            *([f"The network {costs.fit}."] if min(costs.room.values()) < 1 else []),
+        ),
         report=ReportErrors(**vars(predictions.summary()), activities=predictions.by_activity()),
         costs=CardCosts.from_json(costs.to_json()),
         weight_bytes=costs.weight_bytes,

@@ -20,6 +20,7 @@ from nas.run.card import Card, InC
 from nas.run.config import ConfigError, TrainConfig
 from nas.run.people import People, read_source
 from nas.run.progress import Lines, Progress, Silent
+from nas.run.target import load_target
 from ppg.people.metrics import mean_over_people
 from ppg.windows import InputSpec
 from ppgnas.errors import DataError, ExportError, RunError
@@ -118,6 +119,28 @@ def test_a_card_says_who_is_one_person(tmp_path: Path) -> None:
     assert f"{name} and {other} are one person" in told.getvalue()
     read = find_model(str(tmp_path / "model")).card()
     assert read is not None and read.one_person == card.one_person
+
+
+def test_a_card_says_what_does_not_fit_and_what_few_people_know(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = load_target("stm32h743", "ppgnas-c")
+    board = replace(target.board, flash_bytes=5000)
+    small = replace(target, board=board)
+    monkeypatch.setattr("nas.models.train.load_target", lambda *_, **__: small)
+    card = train_model(
+        ARCH,
+        TrainConfig(data=str(write_people(tmp_path / "data"))),
+        tmp_path / "model",
+        command="ppgnas train",
+        progress=Silent(),
+        train=train_nothing,
+    )
+    assert card.cautions is not None
+    few, *_, large = card.cautions
+    assert few.startswith("Expected errors rest on 1 search person, and as much or more on how")
+    assert large.startswith("The network does not fit: needs ")
+    assert large.endswith("x the flash of stm32h743.")
 
 
 def test_its_files_are_handed_out(model: Path, tmp_path: Path) -> None:
