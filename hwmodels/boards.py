@@ -167,6 +167,7 @@ def read_board(path: Path) -> Board:
         values["clock_limit"].value if "clock_limit" in values else _known_limit_hz(file.part)
     )
     _check_clocks(path, values["clock"].value, settings, limit_hz, file.part)
+    _check_sleep(path, values)
     memories = {key: round(values[f"memory.{key}"].value) for key in file.memory}
     if sum(memories.values()) > values["sram"].value:
         raise BoardError(
@@ -226,6 +227,19 @@ def _check_clocks(
             raise BoardError(
                 f"{path}: {key} is {value / 1e6:g} MHz, above the board's own "
                 f"{clock_hz / 1e6:g} MHz; clocks lists the lower settings. Raise clock instead"
+            )
+
+
+def _check_sleep(path: Path, values: dict[str, Estimate]) -> None:
+    """The average power lies between the two, so what is called sleep must draw less."""
+    pairs = [("sleep_power", key) for key in values if key.endswith("active_power")]
+    pairs += [(key, "active_power") for key in values if key.startswith("sleep.")]
+    for sleep, active in pairs:
+        if values[sleep].value > values[active].value:
+            raise BoardError(
+                f"{path}: {sleep} is {values[sleep].value:g} mW, above {active} of "
+                f"{values[active].value:g} mW; a core that sleeps draws less than one that "
+                "computes. Correct one, or its unit"
             )
 
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from ppg.readout.classes import FIRST_BPM, LAST_BPM
 from ppg.recording import Recording
 from ppgnas.errors import DataError
 
-HR_RANGE_BPM = (20.0, 250.0)  # what a person can have
+HR_RANGE_BPM = (FIRST_BPM, LAST_BPM)  # what a network can say
+FAR = 2.0**20  # a level beyond it,
+RESOLVED = 1000.0  # and changes of fewer steps of float32: the level is not stored
 DURATION_SLACK = 0.02  # PPG and acceleration of one recording end together, to this share
 SLACK_S = 2.0
 SLOWEST_HZ = 10.5  # what the front end's band needs
@@ -25,6 +28,19 @@ def not_finite(values: NDArray[np.float64]) -> str:
         f"is {values[sample, channel]:g} at sample {sample}, channel {channel} ({len(wrong)} such "
         "values)"
     )
+
+
+def as_stored(values: NDArray[np.float64]) -> NDArray[np.float32]:
+    """Samples `(samples, channels)` as a recording holds them.
+
+    A channel whose level is so far from 0 that float32 would round its changes away (a pulse of 20
+    counts on 1.9e9) loses its level; the front end takes it off in any case.
+    """
+    largest = np.abs(values).max(axis=0)
+    span = np.ptp(values, axis=0)
+    coarse = (span > 0) & (span < RESOLVED * np.spacing(largest.astype(np.float32)))
+    level = np.where(coarse & (largest > FAR), np.median(values, axis=0), 0.0)
+    return np.asarray(values - level, dtype=np.float32)
 
 
 def apart_s(recording: Recording) -> tuple[float, float, float] | None:

@@ -44,6 +44,8 @@ _LAYERS_PER_FEATURE = 3
 _GROUPS_PER_FEATURE = 1.5
 # Held-out residual of networks where the engine has no timed Cortex-M7.
 _UNKNOWN_NETWORK = 0.3
+# Measured over predicted: kernels without SIMD or a poor build may take this much longer.
+_LARGEST_FACTOR = 20.0
 # What a kernel's layers leave out, where an engine is fitted on layers alone.
 _LEAST_WIDTH = 0.02
 
@@ -152,7 +154,8 @@ def from_layers(layers: Sequence[LayerTiming], board: Board, engine: Engine) -> 
     if engine.kind == "program":
         raise GraphError(
             f"engine {engine.name!r} runs several layers as one, so timings of single layers say "
-            "nothing of it; time a whole network and give it with `anchor`"
+            "nothing of it; time a whole network and give it with `anchor`, or calibrate an "
+            "`engine` that runs layer by layer, such as tflm-cmsis-nn"
         )
     profile = engine.profile(board)
     # Laws, like all cycles of a profile, are those of a Cortex-M7 of ratio 1.
@@ -220,6 +223,28 @@ def _group(layer: LayerTiming) -> tuple[object, ...]:
 def _design(name: str, layers: Sequence[LayerTiming], rows: Sequence[int]) -> Array:
     features = [TIMED[name].features(layers[row].geometry) for row in rows]
     return np.array(features, dtype=np.float64)
+
+
+def check_factor(found: Calibration, board: Board, engine: Engine) -> None:
+    """Refuse timings that no build of the engine can have.
+
+    Raises:
+        DataError: they are 20 times what the engine predicts, or a 20th; says which unit fits.
+    """
+    factor = math.exp(float(np.median(found.before.residuals)))
+    if 1 / _LARGEST_FACTOR <= factor <= _LARGEST_FACTOR:
+        return
+    units = {1e3: "microseconds", 1e-3: "seconds"}
+    units[board.clock_hz / 1e3] = "cycles"
+    unit = min(units, key=lambda size: abs(math.log(factor / size)))
+    near = abs(math.log(factor / unit)) < math.log(_LARGEST_FACTOR)
+    raise DataError(
+        f"the timings are {factor:.4g} times what {engine.name} predicts on {board.name}; "
+        f"allowed: 1/{_LARGEST_FACTOR:g} to {_LARGEST_FACTOR:g}. "
+        + (f"They look like {units[unit]}, not ms. " if near else "")
+        + "Check their unit, the clock of `board`, and that the networks are those that ran; if "
+        "all are right, another `engine` is nearer."
+    )
 
 
 def render(found: Calibration, base: str, *, name: str, source: str) -> str:

@@ -9,7 +9,7 @@ import typer
 
 from nas.cli.common import emit, verb
 from nas.cli.options import AsJson, BoardName, EngineName, Text
-from ppgnas.defaults import DEFAULT_BOARD
+from ppgnas.defaults import DEFAULT_BOARD, DEFAULT_ENGINE
 
 if TYPE_CHECKING:
     from hwmodels.boards import Board
@@ -29,7 +29,7 @@ def calibrate(
     ] = None,
     out: Annotated[str, typer.Option(help="Engine file to write.")] = "my_engine.toml",
     board: BoardName = DEFAULT_BOARD,
-    engine: EngineName = "tflm-cmsis-nn",
+    engine: EngineName = DEFAULT_ENGINE,
     plot: Annotated[
         Text, typer.Option(help="Parity plot to write; OUT with .html by default.")
     ] = None,
@@ -38,11 +38,12 @@ def calibrate(
     """Fit an engine to timings of your board; its errors are of held-out points.
 
     \b
-    ppgnas calibrate measurements.csv --board stm32f767 --out my_engine.toml
+    ppgnas calibrate networks.csv --board stm32f767 --out my_engine.toml
+    ppgnas calibrate layers.csv --board stm32f767 --engine tflm-cmsis-nn
     ppgnas calibrate --anchor model.tflite=12.3ms --board stm32f767
     ppgnas score model.tflite --board stm32f767 --engine my_engine.toml
     """
-    from hwmodels.fit.calibrate import render
+    from hwmodels.fit.calibrate import check_factor, render
     from nas.report.calibration import calibration_page
     from nas.run.target import load_target
     from ppgnas.errors import DataError
@@ -63,6 +64,7 @@ def calibrate(
     else:
         found = _from_anchors(anchor or [], target.board, target.engine)
         source = "anchored by " + ", ".join(anchor or [])
+    check_factor(found, target.board, target.engine)
     write_text_atomic(path, render(found, engine, name=path.stem, source=source))
     drawn = Path(plot) if plot is not None else path.with_suffix(".html")
     title = f"{path.stem}: {engine} on {target.board.name}"

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ppg.plausible import HR_RANGE_BPM, check_signals, heart_rate_guess, not_finite
+from ppg.plausible import HR_RANGE_BPM, as_stored, check_signals, heart_rate_guess, not_finite
 from ppg.recording import Recording
 from ppgnas.errors import DataError
 from ppgnas.task import STRIDE_S, WINDOW_S
@@ -152,4 +152,4 @@ def samples(path: Path, what: str, values: NDArray[Any]) -> NDArray[np.float32]:
             f"{path}: the {what} is constant ({values[0, 0]:g}); allowed: a signal that varies. "
             f"The sensor was off: leave the recording out."
         )
-    return values.astype(np.float32)
+    return as_stored(values) if len(values) else values.astype(np.float32)

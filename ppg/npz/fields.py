@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ppg.plausible import HR_RANGE_BPM, SLOWEST_HZ, check_signals, not_finite
+from ppg.plausible import HR_RANGE_BPM, SLOWEST_HZ, as_stored, check_signals, not_finite
 from ppg.recording import Recording
 from ppgnas.errors import DataError
 from ppgnas.task import STRIDE_S, WINDOW_S
@@ -155,7 +155,7 @@ class _File(NamedTuple):
         if wrong:
             step = "Fill the gap and name it in `gaps_s`, or leave the recording out."
             raise self.bad(key, wrong, "finite numbers", step)
-        physical = scaled.astype(np.float32)
+        physical = as_stored(scaled)
         if (physical == physical[0]).all():
             seen = f"is constant ({physical[0, 0]:g}) in all {physical.shape[1]} channels"
             step = "The sensor was off: leave the recording out"

@@ -1,6 +1,7 @@
 """The verbs of the hardware models: `calibrate`, `bench hwmodels`, `boards new` and `check`."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,7 @@ def test_timings_make_an_engine_that_scores(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     words = ("calibrate", "timings.csv", "--board", "stm32f767", "--out", "mine.toml")
+    words += ("--engine", "tflm-cmsis-nn")
     assert leave(*words, "--json") == 0
     document = json.loads(capsys.readouterr().out)
     assert document["scale"] == pytest.approx(1.33)
@@ -62,12 +64,50 @@ def test_timings_make_an_engine_that_scores(
 
 
 def test_an_anchor(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert leave("calibrate", "--anchor", "g1.json=12.3ms", "--board", "stm32f767") == 0
+    assert leave("calibrate", "--anchor", "g1.json=1.3ms", "--board", "stm32f767") == 0
     assert "not known from so few" in capsys.readouterr().out
     words = ("score", "g1.json", "--board", "stm32f767", "--engine", "my_engine.toml", "--json")
     assert leave(*words) == 0
     document = json.loads(capsys.readouterr().out)
-    assert document["latency_ms"]["value"] == pytest.approx(12.3)
+    assert document["latency_ms"]["value"] == pytest.approx(1.3)
+
+
+def test_timings_in_another_unit_are_questioned(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of a whole table as of one anchor; nothing is written."""
+    name, ms = (folder / "timings.csv").read_text(encoding="utf-8").splitlines()[2].split(",")
+    for factor, unit in ((1e3, "microseconds"), (1e-3, "seconds"), (216e3, "cycles")):
+        lines = (folder / "timings.csv").read_text(encoding="utf-8").splitlines()
+        rows = (line.split(",") for line in lines[1:])
+        wrong = [lines[0], *(f"{model},{float(time) * factor}" for model, time in rows)]
+        (folder / "wrong.csv").write_text("\n".join(wrong), encoding="utf-8")
+        for words in (["wrong.csv"], ["--anchor", f"{name}={float(ms) * factor}ms"]):
+            for engine in ([], ["--engine", "tflm-cmsis-nn"]):
+                assert leave("calibrate", *words, *engine, "--board", "stm32f767") == 2
+                said = capsys.readouterr().err
+                assert "times what " in said and "allowed: 1/20 to 20" in said
+                assert f"They look like {unit}, not ms" in said
+    assert not (folder / "my_engine.toml").exists()
+
+
+@pytest.mark.parametrize("key", ["sleep_power", "sleep.stop2"])
+def test_sleep_draws_less_than_work(
+    folder: Path, capsys: pytest.CaptureFixture[str], key: str
+) -> None:
+    assert leave("boards", "new", "STM32G474") == 0
+    path = folder / "stm32g474.toml"
+    text = path.read_text(encoding="utf-8")
+    figure = '{ value = 900, unit = "mW", source = "typed" }'
+    text = (
+        re.sub(r"(?m)^sleep_power = .*$", f"sleep_power = {figure}", text)
+        if (key == "sleep_power")
+        else f"{text}\n[sleep]\nstop2 = {figure}\n"
+    )
+    path.write_text(text, encoding="utf-8")
+    for words in (["boards", "check", path.name], ["score", "g1.json", "--board", path.name]):
+        assert leave(*words) == 2
+        assert f"{key} is 900 mW, above active_power of" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

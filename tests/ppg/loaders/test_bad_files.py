@@ -112,7 +112,7 @@ def _swap(person: dict[str, Any]) -> None:
         (lambda p: p.update(label=np.zeros((0,))), "allowed: numbers of the shape (any)"),
         (lambda p: p.update(label=p["label"][:5]), "5 labels for a PPG of 60.0 s; allowed: about"),
         (lambda p: p.update(label=p["label"] * np.nan), "none of the 27 reference heart rates"),
-        (lambda p: p.update(label=p["label"] + 900), "within 20 to 250 BPM"),
+        (lambda p: p.update(label=p["label"] + 900), "within 30 to 209 BPM"),
         (lambda p: p["signal"]["wrist"].update(ACC=np.zeros((9, 2))), "shape (any, 3)"),
         (lambda p: p["signal"]["wrist"].update(BVP=np.array([["a"]])), "signal.wrist.BVP is <U1"),
         (lambda p: p["signal"]["wrist"]["BVP"].__setitem__(7, np.nan), "nan at sample 7"),

@@ -54,6 +54,17 @@ def test_signals_need_no_reference_and_no_names(tmp_path: Path) -> None:
     assert "missing ppg" in message(lambda: read_recording(none))
 
 
+def test_a_pulse_on_a_far_level_is_kept(tmp_path: Path) -> None:
+    """Counts of 1.9e9 with a pulse of 20: float32 steps there are 128 wide."""
+    ppg = 1_900_000_000 + np.rint(10 * np.sin(np.arange(1000) / 8)).astype(np.int64)[:, None]
+    recording = read_recording(save(tmp_path / "r.npz", ppg=ppg, ppg_scale=np.float32(1)))
+    np.testing.assert_array_equal(np.diff(recording.ppg[:, 0]), np.diff(ppg[:, 0]))
+    write_recording(tmp_path / "again.npz", recording)
+    assert equal(read_recording(tmp_path / "again.npz"), recording)
+    near = read_recording(save(tmp_path / "n.npz", ppg=ppg - 1_899_950_000, ppg_scale=1.0))
+    assert near.ppg.min() > 49_000  # others keep their level
+
+
 def test_acceleration_and_activity_may_be_absent(tmp_path: Path) -> None:
     gone = dict.fromkeys(("acc", "acc_scale", "acc_fs", "acc_unit", "activity", "activity_names"))
     recording = read_recording(save(tmp_path / "r.npz", **gone))

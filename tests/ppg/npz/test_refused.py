@@ -122,8 +122,11 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"hr_lag_s": np.float64(1e30)}, "`hr_lag_s` reaches 1e+30 s"),
     ({"ppg_fs": np.float64(5)}, "`ppg_fs` is 5; allowed: a rate of 10.5 Hz or more"),
     ({"hr_lag_s": np.float32(np.inf)}, "`hr_lag_s` is inf"),
-    ({"hr_bpm": np.array([60, 19.9, 60, 60])}, "`hr_bpm` is 19.9 at window 1 (1 such windows)"),
-    ({"hr_bpm": np.array([60, 60, 60, 251])}, "`hr_bpm` is 251 at window 3"),
+    ({"hr_bpm": np.array([60, 29.9, 60, 60])}, "`hr_bpm` is 29.9 at window 1 (1 such windows)"),
+    (
+        {"hr_bpm": np.array([60, 60, 60, 210])},
+        "is 210 at window 3 (1 such windows); allowed: 30",
+    ),
     ({"hr_bpm": np.array([np.nan, 60, 60, 60])}, "`hr_bpm` is nan at window 0"),
     ({"hr_bpm": np.zeros((4, 1))}, "`hr_bpm` has the shape (4, 1)"),
     ({"hr_start_s": np.array([0, 2, 2, 6])}, "`hr_start_s` is 2 s at window 2 after 2 s"),
