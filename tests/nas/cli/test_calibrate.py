@@ -40,8 +40,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_timings_make_an_engine_that_scores(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    words = ("calibrate", "timings.csv", "--board", "stm32f767", "--out", "mine.toml")
-    words += ("--engine", "tflm-cmsis-nn")
+    words = ["calibrate", "timings.csv", "--board", "stm32f767", "--out", "mine.toml"]
+    words += ["--engine", "tflm-cmsis-nn"]
     assert leave(*words, "--json") == 0
     document = json.loads(capsys.readouterr().out)
     assert document["scale"] == pytest.approx(1.33)
