@@ -203,6 +203,8 @@ def test_cautions_name_few_people_and_tables_that_do_not_hold() -> None:
     assert few.startswith("Expected errors rest on 2 search people, and as much or more on how")
     (one,) = cautions({"raw": HeldOut(1, 2.0, 2.1)})
     assert "rest on 1 search person" in one
+    assert len(cautions({"raw": HeldOut(2, 1.0, 2.5)})) == 1  # two people say nothing of others
+    assert len(cautions({"raw": HeldOut(3, 1.0, 2.5)})) == 2
 
 
 def test_decoding_is_calibrated_and_kept() -> None:
