@@ -3,8 +3,9 @@
 `hwmodels.costs` gives the values alone and is the fast path of a search. Both read the same
 remembered layer costs and the same planner, so they agree to rounding.
 
-Conventions: latency is `cycles / clock`; `energy_mj` is one inference without sleep; `power_mw`
-is the average at one inference per period; `flash_bytes` holds the model, its kernels and the
+Conventions: latency is `cycles / clock`; `energy_mj` is one inference without sleep; `sleep_mw`
+is what the board takes between two, whatever the network, and most of `power_mw`, the average of
+both at one inference per period; `flash_bytes` holds the model, its kernels and the
 runtime, `sram_bytes` the arena and the runtime. Layer cycles are those of the board's core.
 """
 
@@ -51,7 +52,7 @@ class Scorecard(Shown):
 
     Attributes:
         board, engine: names.
-        latency_ms, cycles, energy_mj, power_mw: see the module.
+        latency_ms, cycles, energy_mj, sleep_mw, power_mw: see the module.
         board_flash_bytes, board_sram_bytes: what the board has.
         flash_bytes: sum of `flash_weights_bytes` (the stored model), `flash_code_bytes` (kernels)
             and `flash_runtime_bytes`.
@@ -76,6 +77,7 @@ class Scorecard(Shown):
     sram_runtime_bytes: float
     peak_layer: str
     energy_mj: Estimate
+    sleep_mw: Estimate
     power_mw: Estimate
     weight_bytes: int
     macs: int
@@ -113,7 +115,7 @@ class Scorecard(Shown):
         return (
             f"{self.board} with {self.engine}: {self.latency_ms.value:.3g} ms, "
             f"{self.flash_bytes.value:.0f} B flash, {self.sram_bytes.value:.0f} B SRAM, "
-            f"{self.power_mw.value:.3g} mW; {self.fit}"
+            f"{self.energy_mj.value:.3g} mJ a reading; {self.fit}"
         )
 
     def rows(self) -> list[dict[str, object]]:
@@ -150,6 +152,7 @@ class Scorecard(Shown):
                 "peak_layer": self.peak_layer,
             },
             "energy_mj": self.energy_mj.to_json(),
+            "sleep_mw": self.sleep_mw.to_json(),
             "power_mw": self.power_mw.to_json(),
             "in_calibrated_range": self.in_calibrated_range,
             "layers": self.rows(),
@@ -279,6 +282,7 @@ def _card(
         sram_runtime_bytes=engine.sram.runtime.value,
         peak_layer=peak_layer,
         energy_mj=inference_energy_mj(board, latency),
+        sleep_mw=board.sleep_mw,
         power_mw=average_power_mw(board, latency, period_s=period_s),
         weight_bytes=graph.total_weight_bytes,
         macs=graph.total_macs,

@@ -293,6 +293,7 @@ class Run(Shown):
                     "flash_bytes": card.costs.flash_bytes.value,
                     "sram_bytes": card.costs.sram_bytes.value,
                     "latency_ms": card.costs.latency_ms.value,
+                    "energy_mj": card.costs.energy_mj.value,
                     "power_mw": card.costs.power_mw.value,
                 }
             )
@@ -301,8 +302,11 @@ class Run(Shown):
     def to_json(self) -> dict[str, Any]:
         """The document of `ppgnas search --json`."""
         from nas.explore.room import room_left
+        from nas.report.choice import choose
+        from nas.report.loading import cards_of
         from nas.report.order import order_of
 
+        choice = choose(cards_of(self.folder))
         document, candidates = self.folder.document(), self.folder.candidates()
         order = order_of({number: self.folder.card(number) for number in self.folder.finalists()})
         return {
@@ -311,6 +315,7 @@ class Run(Shown):
             "synthetic": document.synthetic,
             "considered": candidates.considered,
             "evaluated": candidates.evaluated,
+            "recommended": choice and f"{self.path}:{choice.finalist.number}",
             "finalists": self.rows(),
             "room_left": room_left(candidates),
             "order": order and asdict(order),

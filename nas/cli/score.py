@@ -126,8 +126,9 @@ def scorecard_text(card: Scorecard) -> str:
         f"latency  {spread(card.latency_ms, 'ms')}\n"
         f"flash    {flash}\n"
         f"SRAM     {sram}, fullest in {card.peak_layer}\n"
-        f"energy   {spread(card.energy_mj, 'mJ')} a reading\n"
-        f"power    {spread(card.power_mw, 'mW')} on average\n"
+        f"energy   {spread(card.energy_mj, 'mJ')} a reading, sleep not counted\n"
+        f"sleep    {spread(card.sleep_mw, 'mW')} between readings, whatever the network\n"
+        f"power    {card.power_mw.value:.3g} mW on average of both: what budgets count\n"
         f"fit      {card.fit}"
         f"{'' if card.in_calibrated_range else outside}\n\n"
         + text_table(("layer", "op", "MACs", "cycles", "weight B", "live B"), rows)

@@ -25,7 +25,9 @@ def search(
     ] = None,
     latency: Annotated[Text, typer.Option(help="Time of one inference, for example 50ms.")] = None,
     sram: Annotated[Text, typer.Option(help="Memory while it runs, for example 256KB.")] = None,
-    power: Annotated[Text, typer.Option(help="Average power, for example 5mW.")] = None,
+    power: Annotated[
+        Text, typer.Option(help="Average power, sleep included, for example 5mW.")
+    ] = None,
     budget_scope: Annotated[
         Text,
         typer.Option(help="total: weights + code + runtime (default); model: the weights alone."),
@@ -46,7 +48,11 @@ def search(
         Text, typer.Option(help="Runtime; default ppgnas-c. See: ppgnas engines list.")
     ] = None,
     objectives: Annotated[
-        Text, typer.Option(help="From mae,latency,flash,sram,power; default mae,latency,sram.")
+        Text,
+        typer.Option(
+            help="From mae,latency,flash,sram,power; default mae,latency,sram. power is the "
+            "average, sleep included; the energy of a reading goes with latency."
+        ),
     ] = None,
     sampler: Annotated[
         Text,
@@ -127,6 +133,8 @@ def search(
 def as_text(run: RunDir) -> str:
     """The same for people."""
     from nas.explore.room import room_words
+    from nas.report.choice import choose, floor_words
+    from nas.report.loading import cards_of
     from nas.report.order import order_of
     from nas.run.units import format_bytes, format_duration
 
@@ -139,21 +147,25 @@ def as_text(run: RunDir) -> str:
             format_bytes(card.costs.flash_bytes.value),
             format_bytes(card.costs.sram_bytes.value),
             f"{card.costs.latency_ms.value:.2f}",
-            f"{card.costs.power_mw.value:.2f}",
+            f"{card.costs.energy_mj.value:.3g}",
         )
         for number, card in _cards(run)
     ]
     order = order_of(dict(_cards(run)))
-    told = (order.sentence if order else "", room_words(candidates))
-    said = "".join(f"{sentence}\n\n" for sentence in told if sentence)
+    whole = cards_of(run)
+    choice = choose(whole)
+    told = [floor_words(whole), order.sentence if order else "", room_words(candidates)]
+    if choice is not None:
+        told += [f"Recommended: {run.path}:{choice.finalist.number}", *choice.sentences]
+    said = "".join(f"{sentence}\n" for sentence in told if sentence)
     errors = ("file", "MAE BPM", "smoothed", "other file", "search people")
-    header = ("model", *errors, "weights", "flash", "SRAM", "ms", "mW")
+    header = ("model", *errors, "weights", "flash", "SRAM", "ms", "mJ a reading")
     return (
         f"\n{candidates.considered} networks considered, {candidates.evaluated} evaluated, "
         f"{len(rows)} finalists in {format_duration(document.time_s.get('total', 0.0))}.\n"
         "MAE of report people, and of search people, who chose; errors and costs of a row are "
         f"those of its file, int8{' (SYNTHETIC recordings)' if document.synthetic else ''}:\n\n"
-        f"{text_table(header, rows)}\n\n{said}Report: {run.report}"
+        f"{text_table(header, rows)}\n\n{said}\nReport: {run.report}"
     )
 
 

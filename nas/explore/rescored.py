@@ -9,7 +9,7 @@ from typing import Any
 from nas.run.config import Objective, Scope
 from ppgnas.notebook import Shown
 
-SHOWN = ("latency_ms", "flash_bytes", "sram_bytes", "power_mw", "weight_bytes")
+SHOWN = ("latency_ms", "flash_bytes", "sram_bytes", "energy_mj", "power_mw", "weight_bytes")
 """Costs of a candidate that the document holds."""
 
 

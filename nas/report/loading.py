@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from nas.explore.problem import FIELDS
 from nas.run.candidates import Candidate, Candidates
-from nas.run.card import Card
+from nas.run.card import Bounds, Card
 from nas.run.folder import RunDir
 from nas.run.run_toml import RunDocument
 from ppgnas.errors import RunError
@@ -107,6 +107,12 @@ class RunData:
             limits["weight_bytes"] = limits.pop("flash_bytes")
         return limits
 
+    @property
+    def sleep_mw(self) -> Bounds | None:
+        """What the board takes between readings, whatever the network; None in older cards."""
+        known = (finalist.card.costs.sleep_mw for finalist in self.finalists)
+        return next((floor for floor in known if floor is not None), None)
+
     def broken_budgets(self, finalist: Finalist, bound: Bound = "value") -> list[str]:
         """Budgets that the finalist's cost (or with `high` its high end) exceeds."""
         return [key for key, limit in self.budgets.items() if finalist.cost(key, bound) > limit]
@@ -167,6 +173,13 @@ def _finalists(run: RunDir) -> tuple[list[Finalist], list[str]]:
             notes.append(f"Finalist {number} has no predictions.csv.")
         finalists.append(Finalist(number, run.card(number), predictions))
     return finalists, notes
+
+
+def cards_of(run: RunDir) -> RunData:
+    """Budgets and cards of a run that is there; no candidates and no predictions."""
+    cards = {number: run.card(number) for number in run.finalists()}
+    finalists = tuple(Finalist(number, card, None) for number, card in cards.items())
+    return RunData(run.path, run.document(), finalists=finalists)
 
 
 def load_run(run: Path) -> RunData:

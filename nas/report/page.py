@@ -22,7 +22,8 @@ COSTS: dict[str, tuple[str, str, float, int]] = {
     "latency_ms": ("Latency", "ms", 1.0, 2),
     "flash_bytes": ("Flash", "KB", 1024.0, 1),
     "sram_bytes": ("SRAM", "KB", 1024.0, 1),
-    "power_mw": ("Power", "mW", 1.0, 2),
+    "energy_mj": ("Energy", "mJ", 1.0, 3),  # of one reading
+    "power_mw": ("Power with sleep", "mW", 1.0, 2),  # mostly the board's sleep
     "weight_bytes": ("Weights", "KB", 1024.0, 1),
 }
 
@@ -46,6 +47,17 @@ def cost(key: str, value: float | None, *, bare: bool = False) -> str:
     """A cost in the unit people use for it; `bare` leaves the unit out."""
     _, unit, divisor, decimals = COSTS[key]
     return fixed(None if value is None else value / divisor, decimals, unit="" if bare else unit)
+
+
+def sleep_words(
+    board: str, value_mw: float, low_mw: float, high_mw: float, *, period_s: float
+) -> str:
+    """What a board takes between readings, which says nothing of a network."""
+    return (
+        f"Between readings {board} sleeps at {cost('power_mw', value_mw)} ({fixed(low_mw)} to "
+        f"{fixed(high_mw)}), whatever the network; power with sleep, which budgets and "
+        f"objectives of power mean, adds the energy of a reading every {period_s:g} s."
+    )
 
 
 @dataclass(frozen=True)

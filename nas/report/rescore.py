@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Literal
 from nas.explore.rescored import Rescored, Row
 from nas.report.figures import GREY, INK, RED, SERIES, figure, label
 from nas.report.page import COSTS, Menu, Section, cost, render_page, section
-from nas.report.rescore_text import change, limit_name, margin, summary, tightest
+from nas.report.rescore_text import change, floor, limit_name, margin, summary, tightest
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
-CHARTED = ("latency_ms", "power_mw", "flash_bytes", "sram_bytes")
+CHARTED = ("latency_ms", "energy_mj", "power_mw", "flash_bytes", "sram_bytes")
 MOST_LINES = 80
 _PLOT_PX = 380  # from the top of the chart to its bottom
 _LABEL_PX = 17
@@ -167,6 +167,7 @@ def _finalists_section(found: Rescored) -> Section | None:
         "Finalists",
         head=["Finalist", ("MAE", "report people, BPM"), *costs, "Room", "Fits"],
         rows=found.finalists,
+        floor=floor(found),
         charted=CHARTED,
         change=change,
         limit_name=limit_name,

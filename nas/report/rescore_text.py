@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from nas.explore.rescored import FinalistRow, Rescored, Row
-from nas.report.page import COSTS, cost, fixed
+from nas.report.page import COSTS, cost, fixed, sleep_words
 from ppgnas.tables import markdown_cell, markdown_table
 
 MOST_ROWS = 20
@@ -52,6 +52,25 @@ def change(row: Row, key: str) -> str:
     return f"{cost(key, row.before[key], bare=True)} → {cost(key, row.after[key])}"
 
 
+def bounded(row: FinalistRow, key: str) -> str:
+    """The same with the bounds of the estimate after."""
+    estimates = row.estimates or {}
+    if key not in estimates:
+        return change(row, key)
+    low, high = (cost(key, estimates[key][end], bare=True) for end in ("low", "high"))
+    return f"{change(row, key)} ({low} to {high})"
+
+
+def floor(found: Rescored) -> str:
+    """What the new board takes between readings; empty where no finalist says it."""
+    for row in found.finalists:
+        if row.estimates and "sleep_mw" in row.estimates:
+            sleep = row.estimates["sleep_mw"]
+            ends = (sleep["value"], sleep["low"], sleep["high"])
+            return sleep_words(found.after.board, *ends, period_s=found.period_s)
+    return ""
+
+
 def _limits(found: Rescored) -> str:
     scope = " (model alone)" if found.budget_scope == "model" else ""
     budgets = [
@@ -73,7 +92,7 @@ def _front_rows(rows: Sequence[Row], costs: Sequence[str]) -> list[list[object]]
 def markdown(found: Rescored) -> str:
     """The whole result for the terminal or a pull request."""
     before, after = found.before, found.after
-    costs = ("latency_ms", "flash_bytes", "sram_bytes", "power_mw")
+    costs = ("latency_ms", "flash_bytes", "sram_bytes", "energy_mj", "power_mw")
     parts = [
         f"# {markdown_cell(found.run)}: {before.board} ({before.engine}) → "
         f"{after.board} ({after.engine})",
@@ -89,13 +108,14 @@ def markdown(found: Rescored) -> str:
             [
                 row.finalist,
                 fixed(row.report_mae_bpm),
-                *(change(row, key) for key in costs),
+                *(bounded(row, key) for key in costs),
                 tightest(row),
                 _fits(row),
             ]
             for row in found.finalists
         ]
         parts += ["## Finalists", markdown_table([*head, "least room", "fits"], rows)]
+        parts += [part for part in (floor(found),) if part]
     head = ["candidate", "MAE, inherited", *(COSTS[key][0] for key in costs), "because"]
     front = found.front
     for listed, title in ((front.enters, "Enter the front"), (front.leaves, "Leave the front")):

@@ -74,6 +74,7 @@ class CardCosts:
     power_mw: Bounds
     in_calibrated_range: bool
     layers: tuple[Layer, ...]
+    sleep_mw: Bounds | None = None
 
     @staticmethod
     def from_json(document: Mapping[str, Any]) -> CardCosts:
@@ -246,7 +247,7 @@ class Card(Origin):
     def to_json(self) -> dict[str, Any]:
         """Plain values; `from_json` gives the same back."""
         plain = {**asdict(self), "arch": self.arch.to_json()}
-        for part in ("search_mae_bpm", "c"):
+        for part in ("search_mae_bpm", "c", "costs"):
             plain[part] = plain[part] and _known(plain[part])
         return {"format": FORMAT, "version": 1, **_known(plain)}
 

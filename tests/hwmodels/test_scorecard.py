@@ -133,9 +133,9 @@ def test_document_has_the_keys_that_scripts_read() -> None:
     interval = {"value", "low", "high"}
     assert list(document) == [
         "board", "engine", "latency_ms", "cycles", "flash_bytes", "sram_bytes", "energy_mj",
-        "power_mw", "in_calibrated_range", "layers",
+        "sleep_mw", "power_mw", "in_calibrated_range", "layers",
     ]  # fmt: skip
-    for key in ("latency_ms", "cycles", "energy_mj", "power_mw"):
+    for key in ("latency_ms", "cycles", "energy_mj", "sleep_mw", "power_mw"):
         assert set(document[key]) == interval
     assert set(document["flash_bytes"]) == interval | {"weights", "code", "runtime"}
     assert set(document["sram_bytes"]) == interval | {"arena", "runtime", "peak_layer"}

@@ -56,6 +56,7 @@ def _values(candidate: Candidate) -> dict[str, float]:
     costs = {
         f"{title}<br>({unit})": getattr(candidate.costs, key) / divisor
         for key, (title, unit, divisor, _) in COSTS.items()
+        if key != "power_mw"  # the board's sleep, and the energy
     }
     return {**_choices(candidate.arch), **costs, _MAE: candidate.mae_bpm or 0.0}
 

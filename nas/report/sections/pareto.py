@@ -1,7 +1,7 @@
 """Accuracy against each cost: candidates, front, budgets, and what retraining did to finalists.
 
 The accuracies are on the search people: inherited from the supernet for candidates, after
-retraining in int8 for finalists. (The report people's are in the table.)
+retraining in int8 for finalists. Diamonds: finalists on report people, as in the table.
 """
 
 from __future__ import annotations
@@ -26,8 +26,9 @@ MOST_POINTS = 4000
 _LOG_ABOVE = 30.0  # ratio of largest to smallest cost from which the axis is logarithmic
 _HOVER = (
     "candidate %{customdata[0]:.0f}<br>MAE %{customdata[1]:.2f} BPM (inherited)<br>"
-    "%{customdata[2]:.2f} ms · %{customdata[5]:.2f} mW<br>flash %{customdata[3]:.1f} KB · SRAM "
-    "%{customdata[4]:.1f} KB · weights %{customdata[6]:.1f} KB<extra></extra>"
+    "%{customdata[2]:.2f} ms · %{customdata[5]:.3f} mJ a reading<br>"
+    "flash %{customdata[3]:.1f} KB · SRAM %{customdata[4]:.1f} KB · "
+    "weights %{customdata[7]:.1f} KB<extra></extra>"
 )
 
 
@@ -47,7 +48,7 @@ class Pareto:
     """Plain data of the scatter.
 
     Attributes:
-        groups: name -> `(points, 7)` of number, mae_bpm, then the costs in the order of `COSTS`
+        groups: name -> `(points, 8)` of number, mae_bpm, then the costs in the order of `COSTS`
             in shown units (NaN unknown); `counts` before they were thinned.
         axes: by cost; `first_axis` is shown first.
         mae_range_bpm: shown.
@@ -104,7 +105,7 @@ def _pareto_info(run: RunData) -> Pareto:
 def _mae_range(mae: NDArray[np.float64], finalists: Sequence[Finalist]) -> list[float] | None:
     """Shown range: everything of interest; a few hopeless candidates must not squeeze the rest."""
     errors = [f.card.search_mae_bpm for f in finalists]
-    marks = [e.retrained_int8 for e in errors]
+    marks = [e.retrained_int8 for e in errors] + [f.card.report.mae_bpm for f in finalists]
     marks += [e.inherited for e in errors if e.inherited is not None]
     if len(mae) == 0 and not marks:
         return None
@@ -115,7 +116,7 @@ def _mae_range(mae: NDArray[np.float64], finalists: Sequence[Finalist]) -> list[
 
 
 def _arrows(drawn: go.Figure, finalists: Sequence[Finalist], key: str) -> None:
-    """What retraining did to each finalist, and its number where it ended."""
+    """What retraining did to each finalist, its number where it ended, and report people."""
     errors = [f.card.search_mae_bpm for f in finalists]
     costs = [f.cost(key) / COSTS[key][2] for f in finalists]
     known = [(x, e) for x, e in zip(costs, errors, strict=True) if e.inherited is not None]
@@ -136,16 +137,28 @@ def _arrows(drawn: go.Figure, finalists: Sequence[Finalist], key: str) -> None:
             y=[y for _, e in known for y in (e.inherited, e.retrained_int8, None)],
         )
     if finalists:
+        reported = [f.card.report.mae_bpm for f in finalists]
+        drawn.add_scatter(
+            mode="markers",
+            name="the same on report people",
+            x=costs,
+            y=reported,
+            text=[f"<b>{f.number}</b>" for f in finalists],
+            marker={"size": 11, "symbol": "diamond-open", "color": RED, "line": {"width": 2}},
+            hovertemplate="finalist %{text}<br>MAE %{y:.2f} BPM on report people<extra></extra>",
+        )
         drawn.add_scatter(
             mode="markers+text",
-            name="finalist (retrained, int8)",
+            name="finalist (retrained, int8, search people)",
             x=costs,
             y=[e.retrained_int8 for e in errors],
             text=[f"<b>{f.number}</b>" for f in finalists],
             textposition="middle center",
             textfont={"color": "white", "size": 11},
             marker={"size": 19, "color": RED, "line": {"color": "white", "width": 1}},
-            hovertemplate="finalist %{text}<br>MAE %{y:.2f} BPM after retraining<extra></extra>",
+            customdata=reported,
+            hovertemplate="finalist %{text}<br>retrained: MAE %{y:.2f} BPM on search people<br>"
+            "%{customdata:.2f} BPM on report people<extra></extra>",
         )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from nas.report.choice import choose
 from nas.report.figures import BLUE, INK, ORANGE, RED, SERIES, figure, label
 from nas.report.loading import RunData
 from nas.report.page import Menu, Section, fixed, section
@@ -18,10 +19,12 @@ MOST_BARS = 30
 
 
 def finalist_menu(run: RunData) -> Menu:
-    """The selector that people, Bland-Altman and layers share; the lowest raw MAE comes first."""
+    """The selector that people, Bland-Altman and layers share; the recommended one is chosen."""
     errors = {f.key: f.card.report.mae_bpm for f in run.finalists}
     options = {key: f"{key} ({fixed(mae, unit='BPM')})" for key, mae in errors.items()}
-    return Menu("finalist", "Finalist", options, min(errors, key=errors.__getitem__))
+    choice = choose(run)
+    first = next(iter(errors)) if choice is None else choice.finalist.key
+    return Menu("finalist", "Finalist", options, first)
 
 
 def worst_first(report: ReportErrors) -> list[tuple[str, PersonErrors]]:

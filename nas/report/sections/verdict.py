@@ -7,14 +7,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from nas.explore.room import room_words
+from nas.report.choice import Choice, choose, floor_words
 from nas.report.loading import Finalist, RunData
 from nas.report.order import order_of
-from nas.report.page import Section, cost, fixed, section, word
+from nas.report.page import Section, fixed, section, word
 from ppg.people.metrics import person_weights
 
 FEW_PEOPLE = 5
 CLEARLY_WORSE = 1.1  # times the inherited error
-EQUAL_BPM = 0.005  # errors that two decimals do not tell apart
 
 
 @dataclass(frozen=True)
@@ -23,16 +23,18 @@ class Verdict:
 
     Attributes:
         inherited_best_bpm: the lowest inherited MAE; None before there is one.
-        cards: of `best`, `smallest` and `fastest`; empty where no finalist fits.
+        choice: the recommendation; None where no finalist fits.
+        cards: of `best` (the recommended one), `smallest` and `fastest`; empty where none fits.
     """
 
     inherited_best_bpm: float | None
+    choice: Choice | None
     cards: dict[str, Finalist]
     cautions: list[str]
 
 
 def _training_cautions(run: RunData, best: Finalist | None) -> list[str]:
-    """Sentences on how well the networks were trained; `best` is the most accurate."""
+    """Sentences on how well the networks were trained; `best` is the recommended one."""
     found = []
     if run.document.config.effort == "smoke":
         found.append(
@@ -68,7 +70,7 @@ def _constant(finalist: Finalist) -> tuple[float, float] | None:
 
 
 def _cautions(run: RunData, best: Finalist | None) -> list[str]:
-    """Sentences, one for all finalists that share it; `best` is the most accurate."""
+    """Sentences, one for all finalists that share it; `best` is the recommended one."""
     shared: dict[str, list[int]] = {}
 
     def add(caution: str, finalist: Finalist) -> None:
@@ -105,47 +107,31 @@ def _names(keys: list[str]) -> str:
 
 def _verdict_info(run: RunData) -> Verdict:
     fitting = [f for f in run.finalists if not run.broken_budgets(f)]
-    cards = {}
-    if fitting:
+    choice, cards = choose(run), {}
+    if choice is not None:
         cards = {
             # chosen on search people, so that its error on report people is not flattered
-            "best": min(fitting, key=lambda f: f.card.search_mae_bpm.retrained_int8),
+            "best": choice.finalist,
             "smallest": min(fitting, key=lambda f: f.card.costs.flash_bytes.value),
             "fastest": min(fitting, key=lambda f: f.card.costs.latency_ms.value),
         }
     inherited = (c.mae_bpm for c in run.candidates if c.feasible and c.mae_bpm is not None)
     return Verdict(
         inherited_best_bpm=min(inherited, default=None),
+        choice=choice,
         cards=cards,
         cautions=_cautions(run, cards.get("best")),
     )
 
 
-def _smallest_words(best: Finalist, small: Finalist) -> str:
-    """What the smallest finalist saves against the best one, and what that costs."""
-    saved = best.cost("flash_bytes") - small.cost("flash_bytes")
-    more = small.card.report.mae_bpm - best.card.report.mae_bpm
-    if saved <= 0:
-        return ""
-    words = f"Finalist {small.number} saves {cost('flash_bytes', saved)} of flash"
-    if abs(more) < EQUAL_BPM:
-        return f"{words} and errs as much on report people."
-    if more < 0:
-        return f"{words} and errs by {fixed(-more)} BPM less on report people."
-    return f"{words} for {fixed(more)} BPM more on report people."
-
-
 def verdict_section(run: RunData) -> Section:
     """The first thing to read."""
     info = _verdict_info(run)
-    cards = info.cards
-    words = _smallest_words(cards["best"], cards["smallest"]) if cards else ""
     order = order_of({f.number: f.card for f in run.finalists})
     return section(
         "report/verdict.html",
         "Verdict",
         run=run,
         info=info,
-        smallest_words=words,
-        order_words=order.sentence if order else "",
+        further=[order.sentence if order else "", floor_words(run)],
     )

@@ -97,7 +97,12 @@ def test_a_whole_search(
     document = json.loads(printed.out)
     assert document["considered"] == 30
     assert document["synthetic"] is True
-    assert [item["model"] for item in document["finalists"]] == [f"{out}:1", f"{out}:2"]
+    models = [item["model"] for item in document["finalists"]]
+    assert models == [f"{out}:1", f"{out}:2"]
+    assert document["recommended"] in models
+    for item in document["finalists"]:  # one file, one row; the other file's error beside it
+        assert item["file"] == "model.c"
+        assert item["mae_bpm"] == item["mae_bpm_c"] and item["mae_bpm_tflite"] > 0
     assert "search: done in" in printed.err
 
     # Once more without --resume: refused, nothing harmed. With it: nothing left to do.
@@ -110,6 +115,11 @@ def test_a_whole_search(
     assert "is finished already" in printed.err
     assert f"{out}:1" in printed.out
     assert "SYNTHETIC" in printed.out
+    head = next(line for line in printed.out.splitlines() if line.lstrip().startswith("model"))
+    for column in ("file", "MAE BPM", "other file", "search people", "mJ a reading"):
+        assert column in head
+    assert f"Recommended: {document['recommended']}" in printed.out
+    assert "Between readings stm32h743 sleeps at 1.00 mW (0.02 to 16.00)" in printed.out
     assert leave("search", "--out", out, "--resume", "--seed", "3", "--budget", "64KB") == 2
     message = capsys.readouterr().err
     assert "budgets.flash_bytes: 81920 in the run, 65536 asked" in message
@@ -132,7 +142,10 @@ def test_a_whole_search(
     } <= set(card)
     assert set(card["layers"][0]) >= {"name", "op", "macs", "cycles", "weight_bytes", "live_bytes"}
     assert leave("score", f"{out}:1", "--board", "nrf5340") == 0
-    assert "stage0.block0.depthwise" in capsys.readouterr().out
+    printed = capsys.readouterr()
+    assert "stage0.block0.depthwise" in printed.out
+    assert re.search(r"energy .* mJ \(.* to .*\) a reading, sleep not counted", printed.out)
+    assert re.search(r"sleep .* mW \(.* to .*\) between readings, whatever", printed.out)
 
     assert leave("evaluate", f"{out}:1", "--data", str(people), "--json") == 0
     printed = capsys.readouterr()

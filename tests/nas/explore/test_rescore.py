@@ -19,6 +19,7 @@ from hwmodels.engines.load import load_engine
 from nas.cli.main import main
 from nas.explore.rescore import report_path, rescore
 from nas.explore.rescored import SHOWN, Names
+from nas.report.page import cost
 from nas.report.rescore import _PLOT_PX, _draw_slope, _slope_info, _spread, rescore_page
 from nas.report.rescore_text import MOST_ROWS, markdown
 from nas.run.card import SearchErrors
@@ -298,6 +299,18 @@ def test_markdown_is_tables_of_equal_width(run: RunDir) -> None:
         assert len(part.splitlines()) <= MOST_ROWS + 2
 
 
+def test_markdown_holds_the_bounds_of_the_document(run: RunDir) -> None:
+    found = rescore(run, board="nrf5340")
+    words = markdown(found)
+    for row in found.finalists:
+        assert row.estimates is not None
+        for key in ("latency_ms", "flash_bytes", "sram_bytes", "energy_mj", "power_mw"):
+            low, high = (cost(key, row.estimates[key][end], bare=True) for end in ("low", "high"))
+            assert f"{cost(key, row.after[key])} ({low} to {high})" in words
+    assert "Between readings nrf5340 sleeps at " in words
+    assert "Between readings nrf5340 sleeps at " in rescore_page(found)
+
+
 def test_slope_info_is_what_was_found(run: RunDir) -> None:
     found = rescore(run, board="nrf5340")
     info = _slope_info(found)
@@ -333,7 +346,8 @@ def test_the_page_holds_a_chart_a_cost_and_inert_names(run: RunDir) -> None:
     found = rescore(run, board="nrf5340")
     page = rescore_page(replace(found, run="<script>alert(1)</script>"))
     (figures,) = re.findall(r'data-plot="plot-slope">(.*?)</script>', page)
-    assert list(json.loads(figures)) == ["latency_ms", "power_mw", "flash_bytes", "sram_bytes"]
+    charted = ["latency_ms", "energy_mj", "power_mw", "flash_bytes", "sram_bytes"]
+    assert list(json.loads(figures)) == charted
     assert "<script>alert" not in page
     assert "&lt;script&gt;alert(1)&lt;/script&gt; on nrf5340</h1>" in page
 

@@ -135,8 +135,8 @@ def test_fits_the_width_and_every_choice_works(page: Path, tmp_path: Path, width
     assert seen["width"] == width
     assert seen["overflow"] == 0
     assert seen["wide"] == []
-    # cost 5, lines 3, finalist 4 menus of 6, data sets 2
-    assert seen["chosen"] == [True] * (5 + 3 + 4 * 6 + 2)
+    # cost 6, lines 3, finalist 4 menus of 6, data sets 2
+    assert seen["chosen"] == [True] * (6 + 3 + 4 * 6 + 2)
     assert seen["panels"] == 4
     assert seen["cut"] == 0  # every entry of the navigation is in sight
     assert all(seen["shadows"])

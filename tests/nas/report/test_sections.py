@@ -76,7 +76,7 @@ def test_pareto_info_sorts_candidates_into_groups() -> None:
         "infeasible": [2],
         "not evaluated": [3],
     }
-    assert info.groups["front"].tolist() == [[0, 2.0, 2.0, 2.0, 1.0, 1.0, 0.5]]
+    assert info.groups["front"].tolist() == [[0, 2.0, 2.0, 2.0, 1.0, 0.1, 1.0, 0.5]]
     assert info.axes["flash_bytes"].budget == 4.0
     assert info.axes["latency_ms"].budget is None
     assert info.axes["latency_ms"].front == [[2.0, 2.0]]
@@ -106,8 +106,12 @@ def test_pareto_finalists_are_inherited_and_retrained(data: RunData) -> None:
     errors, flash = first.card.search_mae_bpm, first.card.costs.flash_bytes.value / 1024
     assert arrows.y[:2] == (errors.inherited, errors.retrained_int8)
     assert arrows.x[:2] == (flash, flash)
-    ended = next(t for t in drawn.data if t.name == "finalist (retrained, int8)")
+    ended = next(t for t in drawn.data if t.name == "finalist (retrained, int8, search people)")
     assert (ended.x[0], ended.y[0], ended.text[0]) == (flash, errors.retrained_int8, "<b>1</b>")
+    # Both errors of a finalist, named: who chose, and who was read at the end.
+    reported = next(t for t in drawn.data if t.name == "the same on report people")
+    assert (reported.x[0], reported.y[0]) == (flash, first.card.report.mae_bpm)
+    assert ended.customdata[0] == first.card.report.mae_bpm
 
 
 def test_pareto_draws_budget_and_arrows(data: RunData) -> None:
@@ -154,7 +158,7 @@ def test_parallel_info_summarises_the_arch() -> None:
         "Latency<br>(ms)": 1.5,
         "Flash<br>(KB)": 2.0,
         "SRAM<br>(KB)": 1.0,
-        "Power<br>(mW)": 1.0,
+        "Energy<br>(mJ)": 0.1,
         "Weights<br>(KB)": 0.5,
         "MAE<br>(BPM)": 2.5,
     }

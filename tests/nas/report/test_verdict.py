@@ -7,11 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pytest
 
 from nas.report.loading import Finalist, Predictions, RunData
 from nas.report.sections.verdict import FEW_PEOPLE, _verdict_info, verdict_section
-from nas.run.card import SearchErrors
+from nas.run.card import Bounds, SearchErrors
 from nas.run.config import Budgets, SearchConfig
 from tests.nas.run.made import made_card, made_report, run_document
 
@@ -62,25 +61,22 @@ def test_verdict_cautions_about_files_and_people() -> None:
     ]
 
 
-@pytest.mark.parametrize(
-    ("mae_bpm", "words"),
-    [
-        (2.50, "for 0.50 BPM more on report people."),
-        (1.62, "and errs by 0.38 BPM less on report people."),
-        (2.001, "and errs as much on report people."),
-    ],
-)
-def test_smallest_finalist_may_be_as_accurate_or_more(mae_bpm: float, words: str) -> None:
-    page = verdict_of(scored(1), scored(2, mae_bpm, 4096))
-    assert f"\nFinalist 2 saves 4.0 KB of flash {words}\n" in page
-
-
-def test_nothing_is_saved_where_both_are_as_large() -> None:
-    assert "saves" not in verdict_of(scored(1), scored(2))
-
-
-def scored(number: int, mae_bpm: float = 2.0, flash: float = 8192) -> Finalist:
-    return finalist(number=number, mae_bpm=mae_bpm, retrained=float(number), flash=flash)
+def test_the_headline_names_the_file_both_groups_of_people_and_the_floor() -> None:
+    made = made_card()
+    costs = replace(
+        made.costs, sleep_mw=Bounds(1.0, 0.02, 16.0), energy_mj=Bounds(0.06, 0.05, 0.07)
+    )
+    page = verdict_of(finalist(retrained=3.5, costs=costs))
+    assert "<strong>Finalist 1 is recommended: 2.00 BPM on report people</strong>" in page
+    assert "as the int8 file model.c on 5 simulated people" in page
+    assert "3.50 BPM on search people, who chose." in page
+    assert "40.0 KB of flash, 8.8 KB of SRAM, 0.75 ms and 0.060 mJ a reading." in page
+    assert (
+        "Between readings stm32h743 sleeps at 1.00 mW (0.02 to 16.00), whatever the network; "
+        "power with sleep, which budgets and objectives of power mean, adds the energy of a "
+        "reading every 2 s."
+    ) in page
+    assert "sleeps" not in verdict_of(finalist())  # a card of an older version
 
 
 def test_caution_about_smoke() -> None:

@@ -1,0 +1,156 @@
+"""Which finalist to recommend, and what that gains and loses against others.
+
+Errors on search people and costs choose; errors on report people are told, and choose nothing. The
+rule is that of one standard error (Breiman et al., Classification and Regression Trees, 1984): a
+finalist gives way to one that costs no more in anything and less in something, if the errors of
+both cannot be told apart. Everybody who beats another costs less, so somebody stays unbeaten.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from nas.report.loading import Finalist, RunData
+from nas.report.page import cost, fixed, sleep_words, word
+
+COMPARED = ("flash_bytes", "sram_bytes", "latency_ms", "energy_mj")
+SEED_SHARE = 0.08
+"""Another seed moves the difference of two errors by so much of them: 1.21 +- 0.07 BPM over five
+seeds (results/reference/records.md), times the root of two."""
+
+
+def search_mae_bpm(finalist: Finalist) -> float:
+    """Raw MAE on search people, retrained, in int8."""
+    return finalist.card.search_mae_bpm.retrained_int8
+
+
+def uncertainty_bpm(one: Finalist, other: Finalist) -> float:
+    """How far two errors on search people may lie apart and say nothing.
+
+    The standard error of their mean difference, person by person, and at least what another seed
+    does.
+    """
+    least = SEED_SHARE * min(search_mae_bpm(one), search_mae_bpm(other))
+    first, second = (each.card.search_people_mae_bpm or {} for each in (one, other))
+    both = sorted(set(first) & set(second))
+    if len(both) < 2:
+        return least
+    apart = np.array([first[person] - second[person] for person in both])
+    return max(least, float(apart.std(ddof=1)) / math.sqrt(len(both)))
+
+
+def beats(one: Finalist, other: Finalist) -> bool:
+    """Whether one costs less, nowhere more, and does not err clearly more on search people."""
+    costs = [(one.cost(key), other.cost(key)) for key in COMPARED]
+    return (
+        all(mine <= its for mine, its in costs)
+        and any(mine < its for mine, its in costs)
+        and search_mae_bpm(one) - search_mae_bpm(other) <= uncertainty_bpm(one, other)
+    )
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The recommended finalist beside others.
+
+    Attributes:
+        finalist: the lowest error on search people of those whom nobody beats.
+        others: what each is known for -> finalist, without the recommended one.
+    """
+
+    finalist: Finalist
+    others: dict[str, Finalist]
+
+    @property
+    def sentences(self) -> list[str]:
+        """Why it is this one, and what it gains and loses against the others."""
+        return list(self._sentences())
+
+    def _sentences(self) -> Iterator[str]:
+        mine = self.finalist
+        lowest = self.others.get(LOWEST)
+        if lowest is None:
+            yield f"Finalist {mine.number} has {LOWEST}, and no other costs less and errs as much."
+        else:
+            yield (
+                f"Finalist {lowest.number} has {LOWEST}, {fixed(search_mae_bpm(lowest))} BPM "
+                f"against {fixed(search_mae_bpm(mine))}, but is beaten: others cost less in "
+                "everything or as much, and no error on search people tells them apart (other "
+                f"people or another seed move this one by {fixed(uncertainty_bpm(mine, lowest))} "
+                "BPM)."
+            )
+        for number, other in {other.number: other for other in self.others.values()}.items():
+            known_for = [what for what, one in self.others.items() if one is other]
+            better, worse = differences(mine, other)
+            yield (
+                f"Against finalist {number} ({', '.join(known_for)}) it gains "
+                f"{', '.join(better) or 'nothing'}; it loses {', '.join(worse) or 'nothing'}."
+            )
+
+
+LOWEST = "the lowest error on search people"
+
+
+def floor_words(run: RunData) -> str:
+    """What the board takes between readings; empty for cards of an older version."""
+    floor = run.sleep_mw
+    if floor is None:
+        return ""
+    ends, period_s = (floor.value, floor.low, floor.high), run.document.config.period_s
+    return sleep_words(run.board, *ends, period_s=period_s)
+
+
+def choose(run: RunData) -> Choice | None:
+    """The recommendation among the finalists that keep the budgets; None where there is none."""
+    fitting = [finalist for finalist in run.finalists if not run.broken_budgets(finalist)]
+    if not fitting:
+        return None
+    unbeaten = [one for one in fitting if not any(beats(other, one) for other in fitting)]
+    chosen = min(unbeaten, key=search_mae_bpm)
+    lowest_of: dict[str, Callable[[Finalist], float]] = {
+        LOWEST: search_mae_bpm,
+        "the smallest": lambda one: one.cost("flash_bytes"),
+        "the fastest": lambda one: one.cost("latency_ms"),
+        "the lowest error on report people": lambda one: one.card.report.mae_bpm,
+    }
+    others = {what: min(fitting, key=value) for what, value in lowest_of.items()}
+    return Choice(chosen, {what: one for what, one in others.items() if one is not chosen})
+
+
+def differences(one: Finalist, other: Finalist) -> tuple[list[str], list[str]]:
+    """Every column of the table in which two finalists differ: where one is better, and worse."""
+    better: list[str] = []
+    worse: list[str] = []
+    for words, values, shown in _columns(one, other):
+        mine, its = values
+        if shown(mine) != shown(its):
+            (better if mine < its else worse).append(f"{shown(abs(mine - its))} {words}")
+    return better, worse
+
+
+_Column = tuple[str, tuple[float, float], Callable[[float], str]]
+
+
+def _columns(one: Finalist, other: Finalist) -> Iterator[_Column]:
+    """What a column is about, both values (lower is better), and how they are shown."""
+
+    def bpm(value: float) -> str:
+        return fixed(value, unit="BPM")
+
+    mine, its = one.card.report, other.card.report
+    yield "raw on search people", (search_mae_bpm(one), search_mae_bpm(other)), bpm
+    yield "raw on report people", (mine.mae_bpm, its.mae_bpm), bpm
+    yield "smoothed on report people", (mine.mae_bpm_smoothed, its.mae_bpm_smoothed), bpm
+    yield "of the median person", (mine.median_person_mae_bpm, its.median_person_mae_bpm), bpm
+    shares = (-100 * mine.within_5_bpm, -100 * its.within_5_bpm)
+    yield "of readings within 5 BPM", shares, lambda value: fixed(value, 1, unit="%")
+    for key in ("weight_bytes", *COMPARED):
+
+        def shown(value: float, key: str = key) -> str:
+            return cost(key, value)
+
+        yield f"of {word(key)}", (one.cost(key), other.cost(key)), shown
