@@ -33,9 +33,10 @@ class Order:
     def sentence(self) -> str:
         """The same for people."""
         little = self.people < FEW_PEOPLE or self.another_first > OFTEN
-        who = "person" if self.people == 1 else "people"
+        if self.people == 1:
+            return "One search person chose the order of the finalists: it says nothing of others."
         return (
-            f"{self.people} search {who} chose the order of the finalists: with as many drawn "
+            f"{self.people} search people chose the order of the finalists: with as many drawn "
             f"from them again, another one than finalist {self.first} comes first in "
             f"{100 * self.another_first:.0f} of 100 draws."
             + (" The order says little." if little else "")

@@ -116,6 +116,13 @@ def test_run_toml_says_what_was_done(finished: RunDir, people: Path) -> None:
     assert {"torch", "optuna", "python", "ppgnas"} <= set(document.versions)
 
 
+def test_few_search_people_are_said(finished: RunDir) -> None:
+    words = "One search person chose the order of the finalists: it says nothing of others."
+    page = finished.report.read_text(encoding="utf-8")
+    assert words in as_text(finished) and words in page
+    assert "Expected errors rest on 1 search person" in page
+
+
 def test_a_budget_that_never_acts_is_said(finished: RunDir) -> None:
     candidates = finished.candidates()
     assert all(c.feasible for c in candidates.candidates)

@@ -27,6 +27,13 @@ def test_a_finalist_that_is_better_on_everybody_always_wins() -> None:
     assert Order(9, 1, 0.0).sentence.endswith("comes first in 0 of 100 draws.")
 
 
+def test_one_person_alone() -> None:
+    order = order_of({n: made_card(search_people_mae_bpm={"a": float(n)}) for n in (1, 2)})
+    assert order is not None and order.sentence == (
+        "One search person chose the order of the finalists: it says nothing of others."
+    )
+
+
 def test_nothing_is_claimed_where_nothing_is_known() -> None:
     known = made_card(search_people_mae_bpm={"a": 1.0})
     assert order_of({1: known}) is order_of({1: made_card(), 2: made_card()}) is None
