@@ -7,10 +7,15 @@ says nothing. How sure: windows are drawn anew in blocks of a minute (bootstrap)
 is found each time; 90 % of these lie in the interval.
 
 A positive shift is what must be added to the labels' clock (`hr_lag_s`).
+
+Two clocks never run alike. Where a shift that changes evenly from begin to end fits surely better
+than any constant one, the clock drifts; where the beats themselves come some percent faster than
+the labels say, a rate is wrong.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -30,6 +35,14 @@ NOTICED_S = 2.0  # a shift that is reported as wrong; smaller ones come with the
 APART_S = 1.0  # and its interval stays away from no shift by this much
 WIDEST_S = 4.0  # half of the interval, for a shift to be called known
 SURE_S = 0.65  # and for labels to be moved before a network is trained on them
+LARGEST_DRIFT = 0.06
+END_STEP_S = 1.0  # of the shift at the end, from one drift that is tried to the next
+NOTICED_DRIFT_S = 2.0  # from begin to end
+MOST_WINDOWS = 1200  # for a drift to be looked for in
+GAIN = 3.0  # in the sum of log shares, what a line must surely gain over a constant
+FAR_SHARE = 0.12  # beyond it a peak is another thing than the label
+NOTICED_RATE = 0.012
+READ_SHARE = 0.75  # of the windows, for peaks to be the heart's
 _FLOOR = 0.02
 
 
@@ -59,20 +72,117 @@ class Lag:
         return self.known and apart and abs(self.shift_s) >= NOTICED_S
 
 
+@dataclass(frozen=True)
+class Drift:
+    """A shift that changes evenly along the recording, as that of two clocks does.
+
+    Attributes:
+        begin_s, end_s: to add to the clock of the labels at the first and the last of them.
+        offset_s, slope: the same as a line: `offset_s + slope * start_s`.
+    """
+
+    begin_s: float
+    end_s: float
+    offset_s: float
+    slope: float
+
+    def corrected(self, recording: Recording) -> Recording:
+        """The recording with its labels on the clock of the signal."""
+        moved_s = self.offset_s + (1 + self.slope) * recording.window_start_s
+        return replace(recording, window_start_s=moved_s)
+
+
 def agreement(recording: Recording, found: Spectra) -> NDArray[np.float64]:
     """`(windows, shifts)` log share of the spectrum near the label, for windows in all shifts."""
-    chosen = recording.valid & np.isfinite(recording.hr_bpm)
-    chosen &= (recording.hr_bpm >= RATES_BPM[0]) & (recording.hr_bpm <= RATES_BPM[-1])
+    chosen = _comparable(recording)
     start = np.rint(recording.window_start_s / STEP_S).astype(np.int64)
     reach = int(FARTHEST_S / STEP_S)
     chosen &= (start >= reach) & (start + reach < len(found.start_s))
     if not chosen.any():
         return np.zeros((0, len(SHIFTS_S)))
-    near = ndimage.uniform_filter1d(found.power, 2 * NEAR_BPM + 1, axis=1, mode="constant")
-    score = np.log(_FLOOR + near * (2 * NEAR_BPM + 1))
     rate = np.rint(recording.hr_bpm[chosen] - RATES_BPM[0]).astype(np.int64)
     places = start[chosen][:, None] + np.arange(-reach, reach + 1)
-    return np.asarray(score[places, rate[:, None]])
+    return np.asarray(_near(found)[places, rate[:, None]])
+
+
+def _comparable(recording: Recording) -> NDArray[np.bool_]:
+    """`(windows,)` True where a label can be looked for in spectra."""
+    known = recording.valid & np.isfinite(recording.hr_bpm)
+    known &= (recording.hr_bpm >= RATES_BPM[0]) & (recording.hr_bpm <= RATES_BPM[-1])
+    return np.asarray(known)
+
+
+def _near(found: Spectra) -> NDArray[np.float64]:
+    """`(times, rates)` log share of the spectrum within `NEAR_BPM`."""
+    near = ndimage.uniform_filter1d(found.power, 2 * NEAR_BPM + 1, axis=1, mode="constant")
+    return np.asarray(np.log(_FLOOR + near * (2 * NEAR_BPM + 1)))
+
+
+def drift(recording: Recording, found: Spectra, *, seed: int = 0) -> Drift | None:
+    """The drift of the labels' clock, if there surely is one.
+
+    Args:
+        recording: with labels.
+        found: its spectra.
+        seed: of the bootstrap.
+    """
+    chosen = np.flatnonzero(_comparable(recording))
+    if len(chosen) < 2 * FEWEST:
+        return None
+    chosen = chosen[:: -(-len(chosen) // MOST_WINDOWS)]
+    start_s = recording.window_start_s[chosen]
+    rate = np.rint(recording.hr_bpm[chosen] - RATES_BPM[0]).astype(np.int64)
+    near = _near(found)
+    outside = near.mean()
+    lasts_s = float(start_s[-1] - start_s[0])
+    from_begin_s = start_s - start_s[0]
+
+    def scores(begin_s: float, slope: float) -> NDArray[np.float64]:
+        place = np.rint((start_s + begin_s + slope * from_begin_s) / STEP_S).astype(np.int64)
+        inside = (place >= 0) & (place < len(near))
+        found_there = near[np.clip(place, 0, len(near) - 1), rate]
+        return np.asarray(np.where(inside, found_there, outside))
+
+    def best(begins_s: Iterable[float], ends_s: Iterable[float]) -> tuple[float, float]:
+        """Shifts at begin and end; the second ones are added to the first."""
+        tried = [(b, e) for b in begins_s for e in ends_s]
+        sums = [scores(b, e / lasts_s).sum() for b, e in tried]
+        return tried[int(np.argmax(sums))]
+
+    most_s = LARGEST_DRIFT * lasts_s
+    begins_s = np.arange(-FARTHEST_S, FARTHEST_S + 0.1, 1.0)
+    begin_s, more_s = best(begins_s, np.arange(-most_s, most_s + 0.1, END_STEP_S))
+    around = np.arange(-1.0, 1.01, STEP_S / 2)
+    begin_s, more_s = best(begin_s + around, more_s + around)
+    constant_s, _ = best(SHIFTS_S, [0.0])
+    gain = scores(begin_s, more_s / lasts_s) - scores(constant_s, 0.0)
+    blocks = np.add.reduceat(gain, np.arange(0, len(gain), BLOCK))
+    draws = np.random.default_rng(seed).integers(len(blocks), size=(DRAWS, len(blocks)))
+    if abs(more_s) < NOTICED_DRIFT_S or np.quantile(blocks[draws].sum(axis=1), 0.05) < GAIN:
+        return None
+    slope = float(more_s / lasts_s)
+    offset_s = float(begin_s - slope * start_s[0])
+    return Drift(float(begin_s), float(begin_s + more_s), offset_s, slope)
+
+
+def rate_error(recording: Recording, found: Spectra, *, seed: int = 0) -> float | None:
+    """By what share the beats of the PPG are faster than the labels, if they surely are.
+
+    A rate of samples that is some percent too high makes every beat as much faster.
+    """
+    place = found.at(recording.window_start_s)
+    chosen = _comparable(recording) & (place >= 0)
+    ratio = found.peak_bpm[place[chosen]] / recording.hr_bpm[chosen] - 1
+    ratio = ratio[np.abs(ratio) < FAR_SHARE]
+    if len(ratio) < FEWEST or len(ratio) < READ_SHARE * chosen.sum():
+        return None
+    blocks = np.array_split(ratio, max(len(ratio) // BLOCK, 1))
+    draws = np.random.default_rng(seed).integers(len(blocks), size=(DRAWS, len(blocks)))
+    medians = [float(np.median(np.concatenate([blocks[i] for i in draw]))) for draw in draws]
+    low, high = np.quantile(medians, (0.05, 0.95))
+    if low > NOTICED_RATE or high < -NOTICED_RATE:
+        return float(np.median(ratio))
+    return None
 
 
 def best_shift(scores: NDArray[np.float64], *, seed: int = 0) -> Lag | None:

@@ -82,9 +82,15 @@ class Recording:
                 f"{WINDOW_S:.0f} s"
             )
 
-    def with_lag(self, lag_s: float) -> Recording:
-        """The same with another offset of the label clock; 0 is the published clock."""
-        start_s = self.window_start_s - self.label_lag_s + lag_s
+    def with_lag(self, lag_s: float, *, drift_ppm: float = 0.0) -> Recording:
+        """The same with another offset of the label clock; 0 is the published clock.
+
+        Args:
+            lag_s: to add at the begin of the signal.
+            drift_ppm: by how many millionths of itself the published time must grow besides.
+        """
+        published_s = self.window_start_s - self.label_lag_s
+        start_s = published_s * (1 + drift_ppm * 1e-6) + lag_s
         return replace(self, window_start_s=start_s, label_lag_s=lag_s)
 
     def with_channels(self, chosen: Sequence[int]) -> Recording:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ppg.identity import one_person_groups
 from ppg.inspection.channels import channel_warnings, pulse
 from ppg.inspection.signals import reference_noise_bpm, signal_warnings
-from ppg.label_lag import Lag, agreement, best_shift
+from ppg.label_lag import Drift, Lag, agreement, best_shift, drift, rate_error
 from ppg.naive import at_rest, spectra
 from ppg.npz import folder as npz
 from ppg.people.split import UNMAPPED
@@ -47,6 +47,8 @@ class Looked:
             a pulse (or of a rhythm of movement) there is, with or without a reference; about 0.06
             of noise.
         lag: None where too few windows tell.
+        drift: of the labels' clock, None where there is none.
+        rate_error: share by which the PPG's beats are faster than the labels, None where it is 0.
     """
 
     recording: str
@@ -64,6 +66,8 @@ class Looked:
     reference_noise_bpm: float | None
     label_lag_s: float
     lag: Shift | None
+    drift: Drift | None
+    rate_error: float | None
 
 
 @dataclass(frozen=True)
@@ -169,6 +173,8 @@ def _look(
     resting = error[at_rest(recording)[used]]
     score = agreement(recording, found)
     lag = best_shift(score, seed=seed)
+    drifts = drift(recording, found, seed=seed)
+    aligned = recording if drifts is None else drifts.corrected(recording)
     row = Looked(
         recording=f"{recording.dataset}/{recording.name}",
         person=recording.person,
@@ -185,13 +191,19 @@ def _look(
         reference_noise_bpm=reference_noise_bpm(recording),
         label_lag_s=float(recording.label_lag_s),
         lag=_shift(lag),
+        drift=drifts,
+        rate_error=rate_error(aligned, found, seed=seed),
     )
     cautions = [*signal_warnings(recording), *channel_warnings(recording)]
     return row, score, [*cautions, *_label_warnings(row, lag)]
 
 
 def _label_warnings(row: Looked, lag: Lag | None) -> Iterator[tuple[str, str]]:
-    if lag is not None and lag.wrong:
+    if row.rate_error is not None:
+        yield "rate", _rate_sentence(row, row.rate_error)
+    elif row.drift is not None:
+        yield "label clock drifts", _drift_sentence(row, row.drift)
+    elif lag is not None and lag.wrong:
         yield "label clock", lag_sentence(lag)
     error = row.naive_still_mae_bpm
     if error is not None and error > POOR_BPM and row.still_windows >= FEWEST_STILL:
@@ -235,6 +247,29 @@ def lag_sentence(lag: Lag) -> str:
         f"labels come {abs(lag.shift_s):.1f} s too {late} (90 % interval of the shift "
         f"{lag.low_s:+.1f} to {lag.high_s:+.1f} s): add {lag.shift_s:+.1f} s to hr_lag_s if the "
         f"reference allows it"
+    )
+
+
+def _drift_sentence(row: Looked, found: Drift) -> str:
+    """What a drift means and what to do."""
+    ppm, lag_s = 1e6 * found.slope, row.label_lag_s * (1 + found.slope) + found.offset_s
+    return (
+        f"the clock of the labels drifts by {ppm:+.0f} ppm against the signal: what must be added "
+        f"to it goes from {found.begin_s:+.1f} to {found.end_s:+.1f} s; ppgnas data convert --lag "
+        f"{lag_s:.1f} --drift {ppm:.0f} corrects it"
+    )
+
+
+def _rate_sentence(row: Looked, error: float) -> str:
+    """What beats that are faster than the labels mean; a clock that drifts as much supports it."""
+    likely_hz = row.ppg_hz / (1 + error)
+    clock = ""
+    if row.drift is not None and abs(row.drift.slope + error) < abs(error) / 3:
+        clock = f", and its clock runs as much ahead ({row.drift.end_s:+.1f} s at the end)"
+    return (
+        f"the beats of the PPG are {abs(error):.1%} {'faster' if error > 0 else 'slower'} than "
+        f"the labels{clock}: its rate is {likely_hz:.4g} Hz rather than {row.ppg_hz:g}, or the "
+        f"reference counts with a wrong clock"
     )
 
 

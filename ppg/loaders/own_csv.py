@@ -101,6 +101,7 @@ def read_csv(
     hr_file: Path | None = None,
     hr_rate_hz: float | None = None,
     lag_s: float = 0.0,
+    drift_ppm: float = 0.0,
     say: Callable[[str], None] = lambda _: None,
 ) -> Recording:
     """Read one recording.
@@ -113,7 +114,7 @@ def read_csv(
         acc_file, acc_rate_hz: of the acceleration, if it has its own file.
         acc_per_g: values per g.
         hr_file, hr_rate_hz: of the heart rate, if it has its own file.
-        lag_s: to add to the clock of the heart rate.
+        lag_s, drift_ppm: to add to the clock of the heart rate, see `Recording.with_lag`.
         say: is told which rates were found and how.
 
     Returns:
@@ -187,6 +188,7 @@ def read_csv(
     hr_time = None if hr_rate_hz else (columns.hr_time or columns.time)
     found = _series(source, (columns.hr,), hr_time, given, scale, "`hr_rate_hz`")
     hr_s = found.time_s + (begin_s if hr_rate_hz else 0.0) - origin_s
+    hr_s *= 1 + drift_ppm * 1e-6
     hr_bpm = found.values[:, 0]
     if columns.hr_is == "window":
         kept = _apart(hr_s)

@@ -167,12 +167,15 @@ def data_set(name: str) -> DataSet:
     return known[name]
 
 
-def read_folder(path: Path, *, lag_s: float | None = None) -> list[Recording]:
+def read_folder(
+    path: Path, *, lag_s: float | None = None, drift_ppm: float = 0.0
+) -> list[Recording]:
     """Recordings of a folder: .npz files if it has any, else the upstream files of data sets.
 
     Args:
         path: a folder.
         lag_s: offset of the label clock to use instead of the one of each recording.
+        drift_ppm: its drift, see `Recording.with_lag`.
 
     Returns:
         At least one recording.
@@ -196,7 +199,12 @@ def read_folder(path: Path, *, lag_s: float | None = None) -> list[Recording]:
         entries = [Entry(file, known.read(file, path)) for known, file in found]
         check_recordings(entries)
         recordings = [entry.recording for entry in entries]
-    return recordings if lag_s is None else [r.with_lag(lag_s) for r in recordings]
+    if lag_s is None and drift_ppm == 0:
+        return recordings
+    return [
+        r.with_lag(r.label_lag_s if lag_s is None else lag_s, drift_ppm=drift_ppm)
+        for r in recordings
+    ]
 
 
 def unread_beside(path: Path) -> str:

@@ -12,6 +12,9 @@ import typer
 from nas.cli.common import emit, verb
 from nas.cli.options import AsJson, Channels, Text
 
+MOST_PPM = 50_000
+FOR_BOTH = ("source", "out", "lag_s", "drift_ppm", "channels", "as_json")
+
 
 @verb
 def convert(
@@ -25,6 +28,14 @@ def convert(
             "--lag", help="Seconds to add to the clock of the labels; default: as documented."
         ),
     ] = None,
+    drift_ppm: Annotated[
+        float,
+        typer.Option(
+            "--drift",
+            help="Millionths by which the clock of the labels must run faster, as data inspect "
+            "says; with --lag.",
+        ),
+    ] = 0.0,
     ppg: Annotated[
         Text,
         typer.Option("--ppg-column", help="CSV: column of the PPG; several with commas."),
@@ -98,19 +109,26 @@ def convert(
     ppgnas data convert PPG_FieldStudy/ recordings/ppg_dalia
     ppgnas data convert BAMI/ recordings/bami --lag 0
     ppgnas data convert recordings/ chosen/ --channels 1,-3
+    ppgnas data convert recordings/ right/ --lag -0.7 --drift 1215
     ppgnas data convert anna.csv recordings/own --ppg-column green --acc-columns ax,ay,az \\
         --hr-column hr --time-column t --subject anna
     """
     given = [
         f"`{name}`"
         for name, value in locals().items()
-        if value is not None and name not in ("source", "out", "lag_s", "channels", "as_json")
+        if value is not None
+        and name not in ("source", "out", "lag_s", "drift_ppm", "channels", "as_json")
     ]  # what is for a .csv alone
 
     from ppg.npz.folder import write_folder
     from ppg.recording import channels_of
     from ppgnas.errors import DataError
 
+    if not abs(drift_ppm) <= MOST_PPM:
+        raise DataError(
+            f"`drift_ppm` is {drift_ppm:g}; allowed: -{MOST_PPM} to {MOST_PPM}, so 5 %. Clocks "
+            "that run farther apart have a wrong rate."
+        )
     notes: list[str] = []
     path = Path(source)
     if not path.exists() and (given or path.suffix.lower() == ".csv"):
@@ -144,6 +162,7 @@ def convert(
             subject=subject or path.stem,
             dataset="own" if dataset is None else dataset,
             lag_s=lag_s or 0.0,
+            drift_ppm=drift_ppm,
             say=notes.append,
         )
         recordings = [recording]
@@ -162,7 +181,7 @@ def convert(
                 f"{out} lies in {path}, where the copies would stand for the originals from then "
                 "on; name a folder outside of it."
             )
-        recordings = read_folder(path, lag_s=lag_s)
+        recordings = read_folder(path, lag_s=lag_s, drift_ppm=drift_ppm)
     if channels is not None:
         chosen = channels_of(channels)
         recordings = [recording.with_channels(chosen) for recording in recordings]

@@ -14,7 +14,8 @@ import pytest
 from nas.cli.main import main
 from nas.models.predict import every_window, find_recording
 from ppg.loaders import registry
-from ppg.npz.folder import read_folder
+from ppg.npz.folder import read_folder, write_recording
+from ppg.synthetic.recordings import synthesize
 from ppgnas.errors import DataError
 from tests.ppg.loaders import upstream
 
@@ -116,6 +117,33 @@ def test_a_file_of_ones_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
         assert leave("data", "convert", *wrong) == 2
         printed = capsys.readouterr()
         assert said in printed.err and printed.err.count("\n") == 1 and not printed.out
+
+
+def test_channels_lag_and_drift_are_corrected(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source, out = tmp_path / "in", tmp_path / "out"
+    whole = synthesize(people=1, minutes=1.0, seed=3)[0]
+    ppg = np.column_stack([whole.ppg[:, 0], -whole.ppg[:, 0]])
+    write_recording(source / "r.npz", replace(whole, ppg=ppg))
+    options = ["--channels", "1,-2", "--lag", "-0.5", "--drift", "2000"]
+    assert leave("data", "convert", str(source), str(out), *options) == 0
+    (found,) = read_folder(out)
+    np.testing.assert_array_equal(found.ppg[:, 1], found.ppg[:, 0])
+    published_s = whole.window_start_s - whole.label_lag_s
+    np.testing.assert_allclose(found.window_start_s, published_s * 1.002 - 0.5)
+    capsys.readouterr()
+    assert leave("data", "inspect", str(source)) == 0
+    assert "inverted: synthetic/" in capsys.readouterr().out
+    assert leave("data", "inspect", str(source), "--channels", "1,-2") == 0
+    assert "inverted" not in capsys.readouterr().out
+    for wrong, said in (
+        (["--drift", "1e6"], "--drift is 1e+06; allowed: -50000 to 50000"),
+        (["--channels", "3"], "--channels is 3; allowed: numbers from 1 to 2"),
+        (["--channels", "red"], "--channels is 'red'; allowed: numbers"),
+    ):
+        assert leave("data", "convert", str(source), str(tmp_path / "x"), *wrong) == 2
+        assert said in capsys.readouterr().err
 
 
 def test_a_file_without_a_reference_can_be_predicted(
