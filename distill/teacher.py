@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
+from pydantic import TypeAdapter, ValidationError
 from torch import Tensor, nn
 
 from distill.losses import fit_temperature, label_loss
@@ -32,12 +33,14 @@ from ppg.readout.classes import soft_labels
 from ppg.recording import Recording
 from ppg.windows import InputSpec, WindowSet, windows_of
 from ppgnas.errors import RunError
+from ppgnas.parsing import mistake
 from ppgnas.task import CLASSES
 
 TEACHER_HZ = 32
 PEAK_RATE = 3e-3
 CHECKPOINT_EVERY = 200
 NORM_BATCHES = 16
+_TEACHER = "pass a teacher.safetensors of a run"
 SETTLING = SHARDS  # draws of no shard of the training
 
 
@@ -51,6 +54,13 @@ class TeacherShape:
     widths: tuple[int, ...] = (48, 64, 96)
     blocks: tuple[int, ...] = (2, 2, 2)
     kernel: int = 5
+
+    def __post_init__(self) -> None:
+        sizes = (self.channels, self.rate_hz, self.stem, self.kernel, *self.widths, *self.blocks)
+        if not 1 <= min(sizes) <= max(sizes) <= 512 or sum(self.blocks) > 16:
+            raise ValueError(f"{self} has a size outside of 1 to 512, or more than 16 blocks")
+        if len(self.widths) != len(self.blocks):
+            raise ValueError(f"{self} has other numbers of widths and blocks")
 
 
 class _Residual(nn.Module):
@@ -251,17 +261,20 @@ def load_teacher(path: Path) -> ResNetTeacher:
     """
     if not path.is_file():
         raise RunError(f"teacher {str(path)!r} is neither a file nor one of: resnet-small, none")
-    facts = read_facts(path)
-    if "shape" not in facts or facts["step"] != facts["identity"]["steps"]:
-        raise RunError(f"{path} is not a finished teacher; pass a teacher.safetensors of a run")
-    if facts["identity"].get("front_end") != FRONT_END:
+    try:
+        facts = _FACTS.validate_python(read_facts(path))
+    except ValidationError as error:
+        raise RunError(
+            f"{path} is not a finished teacher ({mistake(error)}); {_TEACHER}"
+        ) from error
+    if facts.step != facts.identity.steps:
+        raise RunError(f"{path} is not a finished teacher; {_TEACHER}")
+    if facts.identity.front_end != FRONT_END:
         raise RunError(
             f"{path} was made by another ppgnas, whose networks read another front end; train it "
             "again with `teacher` resnet-small"
         )
-    stored = facts["shape"]
-    stored |= {key: tuple(stored[key]) for key in ("widths", "blocks")}
-    teacher = ResNetTeacher(TeacherShape(**stored))
+    teacher = ResNetTeacher(facts.shape)
     load_checkpoint(path, teacher)
     return teacher.eval()
 
@@ -276,17 +289,40 @@ def check_unseen(path: Path, recordings: Iterable[Recording]) -> None:
     Raises:
         RunError: it knows one of them, or does not say whom it was trained on.
     """
-    identity = read_facts(path).get("identity", {})
-    taught = identity.get("people")
-    if taught is None:
+    try:
+        identity = _IDENTITY.validate_python(read_facts(path).get("identity", {}))
+    except ValidationError as error:
+        raise RunError(f"{path} is no teacher ({mistake(error)}); {_TEACHER}") from error
+    if identity.people is None:
         raise RunError(
             f"{path} does not say whom the teacher was trained on; pass a teacher.safetensors "
             "that this version made, or `teacher` resnet-small"
         )
-    known = known_people(recordings, taught, identity.get("also_in", ()))
+    known = known_people(recordings, identity.people, identity.also_in)
     if known:
         raise RunError(
             f"{path} was trained on {', '.join(known[:3])}, who is a search or report person "
             f"here ({len(known)} such people); use the split of the run that made it, or "
             "`teacher` resnet-small"
         )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Identity:
+    """What a teacher's file says of its training, of what is read here."""
+
+    steps: int = 0
+    front_end: str = ""
+    people: tuple[str, ...] | None = None
+    also_in: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Facts:
+    identity: _Identity
+    step: int
+    shape: TeacherShape
+
+
+_FACTS = TypeAdapter(_Facts)
+_IDENTITY = TypeAdapter(_Identity)

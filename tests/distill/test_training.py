@@ -6,6 +6,7 @@ import errno
 import os
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -108,7 +109,26 @@ def test_a_file_that_is_no_teacher_is_refused(tmp_path: Path) -> None:
     save_checkpoint(path, torch.nn.Linear(2, 2))
     with pytest.raises(RunError, match="is not a finished teacher"):
         load_teacher(path)
-    save_checkpoint(path, torch.nn.Linear(2, 2), identity={"steps": 4}, step=4, shape={})
+    facts: dict[str, Any] = {
+        "identity": {"steps": 4},
+        "step": 4,
+        "shape": {"channels": 4, "rate_hz": 32},
+    }
+    for odd, message in (
+        ({"step": 3}, "is not a finished teacher; pass"),
+        ({"step": "x"}, r"is not a finished teacher \(step: Input should be a valid integer"),
+        ({"identity": 3}, r"is not a finished teacher \(identity: "),
+        ({"shape": {"channels": 4}}, r"\(shape.rate_hz: Field required"),
+        ({"shape": {"channels": 4, "rate_hz": 10**9}}, "has a size outside of 1 to 512"),
+        ({"shape": {"channels": 4, "rate_hz": 32, "widths": [8]}}, "other numbers of widths"),
+    ):
+        save_checkpoint(path, torch.nn.Linear(2, 2), **{**facts, **odd})
+        with pytest.raises(RunError, match=message):
+            load_teacher(path)
+    save_checkpoint(path, torch.nn.Linear(2, 2), identity={"people": 3}, step=4)
+    with pytest.raises(RunError, match=r"is no teacher \(people: Input should be a valid tuple"):
+        check_unseen(path, [])
+    save_checkpoint(path, torch.nn.Linear(2, 2), **facts)
     with pytest.raises(RunError, match="whose networks read another front end; train it again"):
         load_teacher(path)
     path.write_bytes(b"garbage")

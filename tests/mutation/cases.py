@@ -98,6 +98,7 @@ _ARCH = (
     (1, "calibrate --anchor {it}=5ms --out {out}/e.toml"),
 )  # fmt: skip
 _GRAPH = (_ARCH[0], _ARCH[1], _ARCH[3])
+_TEACHER = ((1, "train {world}/arch.json --data {world}/people --out {out}/net --teacher {it}"),)
 _TIMINGS = ((1, "calibrate {it} --out {out}/e.toml"), (1, "calibrate {it} --json --board nrf5340 "
              "--out {out}/e.toml"))  # fmt: skip
 _RECORDS = (
@@ -132,6 +133,7 @@ DOCUMENTS: tuple[tuple[float, str, str, Lines], ...] = (
     (2, "fitted.toml", "", _ENGINE),
     (2, "space.toml", "", _SPACE),
     (2, "split.json", "", _SPLIT),
+    (2, "teacher.safetensors", "", _TEACHER),
     (2, "networks.csv", "", _TIMINGS),
     (2, "layers.csv", "", _TIMINGS),
     (4, "own.csv", "", _OWN),

@@ -60,7 +60,12 @@ def _prepare(world: Path) -> None:
 
     def train(arch: Any, *rest: Any) -> Any:
         from distill.evaluation import Retrained
+        from distill.teacher import check_unseen, load_teacher
+        from nas.run.config import teacher_file
 
+        if (teacher := teacher_file(rest[0].teacher)) is not None:
+            check_unseen(teacher, rest[1].report)
+            load_teacher(teacher)
         return Retrained(fake_net(arch), 5.0)
 
     mock.patch.object(nas.search, "search", worlds.fake_search).start()

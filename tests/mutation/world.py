@@ -9,13 +9,15 @@ import shutil
 import zipfile
 from collections.abc import Sequence
 from contextlib import redirect_stderr, redirect_stdout
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from unittest import mock
 
 import numpy as np
 
 import nas.search
+from distill.teacher import ResNetTeacher, TeacherShape
+from distill.training.checkpoint import save_checkpoint
 from hwmodels.boards import load_board, template
 from hwmodels.engines.load import engine_text, load_engine
 from hwmodels.fit.calibrate import from_networks, raw_cycles, render
@@ -23,6 +25,7 @@ from hwmodels.graph import Graph
 from nas.run.config import SearchConfig
 from nas.run.folder import RunDir
 from nas.run.progress import Progress
+from ppg.augment.bank import PREPARATION
 from tests.nas.fakes import FakeTrainer, write_people
 from tests.ppg.loaders import upstream
 
@@ -46,6 +49,7 @@ def make_world(folder: Path) -> Path:
     _run(folder, people)
     _hardware(folder)
     _csv(folder / "own.csv")
+    _teacher(folder / "teacher.safetensors")
     upstream.write_wesad(folder / "wesad", 2)
     upstream.write_dalia(folder / "dalia", 1)
     upstream.write_spc(folder / "spc")
@@ -113,6 +117,12 @@ def _hardware(folder: Path) -> None:
         for i in range(1, 10)
     ]
     _table(folder / "layers.csv", [header, *layers])
+
+
+def _teacher(path: Path) -> None:
+    shape = TeacherShape(4, 32, stem=8, widths=(8,), blocks=(1,))
+    identity = {"steps": 1, "people": ["synthetic/nobody"], **PREPARATION}
+    save_checkpoint(path, ResNetTeacher(shape), shape=asdict(shape), step=1, identity=identity)
 
 
 def _csv(path: Path) -> None:
