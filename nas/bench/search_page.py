@@ -30,8 +30,8 @@ def hypervolume_after(candidates: Candidates, evaluations: int) -> float:
 def finalists_table(run: RunDir) -> str:
     """A run's finalists, best on search people first."""
     head = (
-        *("finalist", "MAE, report people (90 %)", "smoothed", "median person"),
-        *("MAE, search people", "weights", "flash", "SRAM", "latency", "power", "TFLite off by"),
+        *("finalist", "file", "MAE, report people (90 %)", "smoothed", "median person"),
+        *("MAE, search people", "weights", "flash", "SRAM", "latency", "energy", "TFLite off by"),
     )
     rows = []
     for number in run.finalists():
@@ -40,6 +40,7 @@ def finalists_table(run: RunDir) -> str:
         low, high = report.mae_bpm_low, report.mae_bpm_high
         row = (
             number,
+            next(iter(card.report_mae_bpm)),
             f"{report.mae_bpm:.2f} ({low:.2f} to {high:.2f})",
             f"{report.mae_bpm_smoothed:.2f}",
             f"{report.median_person_mae_bpm:.2f}",
@@ -48,7 +49,7 @@ def finalists_table(run: RunDir) -> str:
             format_bytes(costs.flash_bytes.value),
             format_bytes(costs.sram_bytes.value),
             f"{costs.latency_ms.value:.2f} ms",
-            f"{costs.power_mw.value:.2f} mW",
+            f"{costs.energy_mj.value:.3g} mJ",
             f"{card.parity.tflite_max_lsb} LSB",
         )
         rows.append(row)

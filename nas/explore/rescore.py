@@ -169,6 +169,9 @@ def _finalist(run: RunDir, one: _Costed, problem: Problem, target: Target) -> Fi
     """A row with the bounds of every cost and the accuracies of the card."""
     place = one.candidate.finalist or 0
     card = run.card(place) if place in run.finalists() else None
+    errors = {} if card is None else card.report_mae_bpm
+    file = target.file if target.file in errors else next(iter(errors), None)
+    others = [raw for name, (raw, _) in errors.items() if name != file]
     full = score(lower(one.candidate.arch), target.board, target.engine, period_s=target.period_s)
     estimates = full.to_json()
     del estimates["layers"]
@@ -179,8 +182,10 @@ def _finalist(run: RunDir, one: _Costed, problem: Problem, target: Target) -> Fi
     }
     return FinalistRow(
         **vars(one.row()),
-        retrained_mae_bpm=None if card is None else card.search_mae_bpm.retrained_int8,
-        report_mae_bpm=None if card is None else card.report.mae_bpm,
+        retrained_mae_bpm=None if card is None or file is None else card.search_mae_of(file),
+        report_mae_bpm=None if file is None else errors[file][0],
+        file=file,
+        other_file_mae_bpm=others[0] if others else None,
         estimates=estimates,
         high_end_exceeds=tuple(
             name for name, cost in estimated.items() if cost.high > problem.limits[name]

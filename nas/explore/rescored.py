@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from nas.run.card import ModelFile
 from nas.run.config import Objective, Scope
 from ppgnas.notebook import Shown
 
@@ -48,12 +49,16 @@ class FinalistRow(Row):
     """A finalist, with the accuracies of its card.
 
     Attributes:
+        file: what the new engine runs where its errors are known: they are this file's.
+        other_file_mae_bpm: raw, on report people, of the other one.
         estimates: the scorecard, without layers.
         high_end_exceeds: limits that the high end of an estimate exceeds.
     """
 
     retrained_mae_bpm: float | None = None
     report_mae_bpm: float | None = None
+    file: ModelFile | None = None
+    other_file_mae_bpm: float | None = None
     estimates: Mapping[str, Any] | None = None
     high_end_exceeds: tuple[str, ...] = ()
 
@@ -113,6 +118,7 @@ class Rescored(Shown):
             {
                 "finalist": row.finalist,
                 "report_mae_bpm": row.report_mae_bpm,
+                "file": row.file,
                 **row.after,
                 "fits": row.fits,
             }

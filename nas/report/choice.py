@@ -59,10 +59,12 @@ class Choice:
 
     Attributes:
         finalist: the lowest error on search people of those whom nobody beats.
+        beater: who beats the lowest error on search people, itself where it can; None for nobody.
         others: what each is known for -> finalist, without the recommended one.
     """
 
     finalist: Finalist
+    beater: Finalist | None
     others: dict[str, Finalist]
 
     @property
@@ -72,17 +74,21 @@ class Choice:
 
     def _sentences(self) -> Iterator[str]:
         mine = self.finalist
-        lowest = self.others.get(LOWEST)
-        if lowest is None:
+        lowest, beater = self.others.get(LOWEST), self.beater
+        if lowest is None or beater is None:
             yield f"Finalist {mine.number} has {LOWEST}, and no other costs less and errs as much."
         else:
             yield (
-                f"Finalist {lowest.number} has {LOWEST}, {fixed(search_mae_bpm(lowest))} BPM "
-                f"against {fixed(search_mae_bpm(mine))}, but is beaten: others cost less in "
-                "everything or as much, and no error on search people tells them apart (other "
-                f"people or another seed move this one by {fixed(uncertainty_bpm(mine, lowest))} "
-                "BPM)."
+                f"Finalist {lowest.number} has {LOWEST}, {fixed(search_mae_bpm(lowest))} BPM, but "
+                f"finalist {beater.number} costs less, nowhere more, and errs as much: "
+                f"{fixed(search_mae_bpm(beater))}, where other people or another seed move the "
+                f"difference by {fixed(uncertainty_bpm(beater, lowest))}."
             )
+            if beater is not mine:
+                yield (
+                    f"Of those that no other beats so, finalist {mine.number} errs least on "
+                    f"search people: {fixed(search_mae_bpm(mine))} BPM."
+                )
         for number, other in {other.number: other for other in self.others.values()}.items():
             known_for = [what for what, one in self.others.items() if one is other]
             better, worse = differences(mine, other)
@@ -110,7 +116,9 @@ def choose(run: RunData) -> Choice | None:
     if not fitting:
         return None
     unbeaten = [one for one in fitting if not any(beats(other, one) for other in fitting)]
-    chosen = min(unbeaten, key=search_mae_bpm)
+    chosen, lowest = (min(some, key=search_mae_bpm) for some in (unbeaten, fitting))
+    beaters = [one for one in fitting if beats(one, lowest)]
+    beater = chosen if chosen in beaters else min(beaters, key=search_mae_bpm, default=None)
     lowest_of: dict[str, Callable[[Finalist], float]] = {
         LOWEST: search_mae_bpm,
         "the smallest": lambda one: one.cost("flash_bytes"),
@@ -118,7 +126,7 @@ def choose(run: RunData) -> Choice | None:
         "the lowest error on report people": lambda one: one.card.report.mae_bpm,
     }
     others = {what: min(fitting, key=value) for what, value in lowest_of.items()}
-    return Choice(chosen, {what: one for what, one in others.items() if one is not chosen})
+    return Choice(chosen, beater, {what: one for what, one in others.items() if one is not chosen})
 
 
 def differences(one: Finalist, other: Finalist) -> tuple[list[str], list[str]]:

@@ -161,11 +161,12 @@ def _slope_section(found: Rescored) -> Section | None:
 def _finalists_section(found: Rescored) -> Section | None:
     if not found.finalists:
         return None
+    errors = [("Finalist", "and its file"), ("MAE", "report people"), ("Other file", "MAE")]
     costs = [(COSTS[key][0], "low to high after") for key in CHARTED]
     return section(
         "rescore/finalists.html",
         "Finalists",
-        head=["Finalist", ("MAE", "report people, BPM"), *costs, "Room", "Fits"],
+        head=[*errors, *costs, "Room", "Fits"],
         rows=found.finalists,
         floor=floor(found),
         charted=CHARTED,

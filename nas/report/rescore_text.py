@@ -103,11 +103,19 @@ def markdown(found: Rescored) -> str:
         parts.append("**Synthetic data**: errors say that the tool works, nothing about people.")
     parts += [f"Note: {note}" for note in found.notes]
     if found.finalists:
-        head = ["finalist", "MAE, report people", *(COSTS[key][0] for key in costs)]
+        head = [
+            "finalist",
+            "file",
+            "MAE, report people",
+            "other file",
+            *(COSTS[key][0] for key in costs),
+        ]
         rows = [
             [
                 row.finalist,
+                row.file or "",
                 fixed(row.report_mae_bpm),
+                fixed(row.other_file_mae_bpm),
                 *(bounded(row, key) for key in costs),
                 tightest(row),
                 _fits(row),

@@ -236,6 +236,14 @@ class Card(Origin):
             found["model.c"] = (self.c.report.mae_bpm_c, self.c.report.mae_bpm_c_smoothed)
         return found
 
+    def search_mae_of(self, file: ModelFile) -> float:
+        """Raw MAE on search people by file; that of the card's own where the other is unknown."""
+        if file == "model.c" and isinstance(self.c, InC) and self.c.search is not None:
+            return self.c.search.mae_bpm_c
+        if file == "model.tflite" and self.tflite is not None:
+            return self.tflite.search.mae_bpm_tflite
+        return self.search_mae_bpm.retrained_int8
+
     def errors_by_file(self) -> dict[str, str | float]:
         """`report_mae_bpm` in flat keys, and `file`: whose errors `report` holds."""
         plain: dict[str, str | float] = {"file": self.file or "model.tflite"}

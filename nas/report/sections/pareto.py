@@ -181,7 +181,8 @@ _LOOKS: dict[str, tuple[str, dict[str, object]]] = {
 
 def _draw_pareto(info: Pareto, key: str, *, synthetic: bool) -> go.Figure:
     axis = info.axes[key]
-    drawn = figure(520, axis.title, "MAE on search people (BPM)", synthetic=synthetic)
+    errors = "MAE on search people (BPM); diamonds: report people"
+    drawn = figure(520, axis.title, errors, synthetic=synthetic)
     drawn.update_layout(
         xaxis_type="log" if axis.log else "linear",
         yaxis={"domain": [0, 0.91], "range": info.mae_range_bpm},

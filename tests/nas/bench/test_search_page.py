@@ -32,7 +32,7 @@ def test_the_page_shows_every_finalist_and_says_synthetic(tmp_path: Path) -> Non
     assert "Synthetic recordings" in page
     for number in run.finalists():
         card = run.card(number)
-        assert f"| {number} | {card.report.mae_bpm:.2f} (" in page
+        assert f"| {number} | model.tflite | {card.report.mae_bpm:.2f} (" in page
     for person in run.card(1).report.people:
         assert f"\n| {' '.join(person.split()).replace('<', '&lt;')} | " in page
     assert "<script>" not in page

@@ -22,7 +22,7 @@ from nas.explore.rescored import SHOWN, Names
 from nas.report.page import cost
 from nas.report.rescore import _PLOT_PX, _draw_slope, _slope_info, _spread, rescore_page
 from nas.report.rescore_text import MOST_ROWS, markdown
-from nas.run.card import SearchErrors
+from nas.run.card import ErrorsInTflite, InTflite, SearchErrors
 from nas.run.folder import RunDir
 from ppgnas.errors import BoardError, RunError
 from search_spaces.arch import Arch
@@ -115,6 +115,8 @@ def with_card(run: RunDir, number: int, mae_bpm: float) -> None:
         made,
         search_mae_bpm=SearchErrors(retrained_int8=mae_bpm - 0.1),
         report=replace(made.report, mae_bpm=mae_bpm),
+        file="model.tflite",
+        tflite=InTflite(ErrorsInTflite(mae_bpm - 0.1, 2.0), ErrorsInTflite(mae_bpm, 2.0)),
     )
     (folder / "card.json").write_text(json.dumps(card.to_json()))
 
@@ -297,6 +299,20 @@ def test_markdown_is_tables_of_equal_width(run: RunDir) -> None:
     for part in tables:
         assert len({line.count("|") for line in part.splitlines()}) == 1
         assert len(part.splitlines()) <= MOST_ROWS + 2
+
+
+def test_errors_are_those_of_the_file_that_the_new_engine_runs(run: RunDir) -> None:
+    with_card(run, 1, 2.5)
+    for engine, file, *told in (
+        ("ppgnas-c", "model.c", 4.0, 3.5, 2.5),
+        ("tflm-cmsis-nn", "model.tflite", 2.5, 2.4, 4.0),
+    ):
+        found = rescore(run, board="nrf5340", engine=engine)
+        row = next(row for row in found.finalists if row.finalist == 1)
+        errors = [row.report_mae_bpm, row.retrained_mae_bpm, row.other_file_mae_bpm]
+        assert (row.file, errors) == (file, told)
+        assert f"| 1 | {file} | {told[0]:.2f} | {told[2]:.2f} |" in markdown(found)
+        assert file in rescore_page(found)
 
 
 def test_markdown_holds_the_bounds_of_the_document(run: RunDir) -> None:

@@ -144,9 +144,9 @@ def test_the_sentences_say_why_and_against_whom() -> None:
     assert choice is not None and choice.finalist is third
     why, against = choice.sentences
     assert why == (
-        "Finalist 1 has the lowest error on search people, 2.00 BPM against 2.10, but is beaten: "
-        "others cost less in everything or as much, and no error on search people tells them "
-        "apart (other people or another seed move this one by 0.16 BPM)."
+        "Finalist 1 has the lowest error on search people, 2.00 BPM, but finalist 3 costs less, "
+        "nowhere more, and errs as much: 2.10, where other people or another seed move the "
+        "difference by 0.16."
     )
     assert against == (
         "Against finalist 1 (the lowest error on search people, the smallest) it gains 1.00 BPM "
@@ -158,3 +158,14 @@ def test_the_sentences_say_why_and_against_whom() -> None:
         "Finalist 1 has the lowest error on search people, and no other costs less and errs as "
         "much."
     ]
+
+
+def test_a_beater_may_be_beaten_in_turn() -> None:
+    three = (one(1, 2.0), one(2, 2.1, ms=0.5), one(3, 2.25, ms=0.25))
+    choice = choose(run_of(*three))
+    assert choice is not None and choice.finalist is three[2] and choice.beater is three[1]
+    assert not beats(three[2], three[0])
+    assert "but finalist 2 costs less, nowhere more, and errs as much: 2.10" in choice.sentences[0]
+    assert choice.sentences[1] == (
+        "Of those that no other beats so, finalist 3 errs least on search people: 2.25 BPM."
+    )
