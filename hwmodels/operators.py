@@ -120,7 +120,7 @@ OPERATORS: dict[Op, Operator] = {
                          activates=True, keeps_scale=True, pairs=_POOLED),
     "mean": Operator(("MEAN",), 2, "ReducerOptions", "ReduceMean", "mean", (2, 3, 4)),
     "softmax": Operator(("SOFTMAX",), 2, "SoftmaxOptions", "Softmax", "same",
-                        fixed_scale=(1 / 256, -128)),
+                        fixed_scale=(1 / 256, -128), table_bytes=1024),
     "logistic": Operator(("LOGISTIC",), 2, "", "Sigmoid", "same", fixed_scale=(1 / 256, -128),
                          table_bytes=256, assumed=_SIGMOID),
     "tanh": Operator(("TANH",), 2, "", "Tanh", "same", fixed_scale=(1 / 128, 0), table_bytes=256,

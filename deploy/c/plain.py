@@ -8,6 +8,7 @@ from math import prod
 from deploy.c import packing
 from deploy.c.calls import Call, Context, Table, joint, table
 from deploy.integers import fixed_point, lookup, single_rounding
+from deploy.integers.softmax import exponentials
 from hwmodels.graph import Layer, Shape, dense_rows
 from hwmodels.operators import Op
 from ppgnas.errors import ExportError
@@ -191,6 +192,13 @@ def _mean(c: Context, layer: Layer) -> Call:
     )
 
 
+def _softmax(c: Context, layer: Layer) -> Call:
+    shape = c.net.graph.shape(layer.output)
+    values = table("int32_t", exponentials(c.net.activations[layer.inputs[0]][0]))
+    line = f"plain_softmax(x, y, {prod(shape[:-1])}, {shape[-1]}, exponentials);"
+    return _call(c, ", const int32_t *exponentials", [line], values)
+
+
 def _lookup(c: Context, layer: Layer) -> Call:
     size = prod(c.net.graph.shape(layer.output))
     lines = [f"for (int i = 0; i < {size}; i++) {{", "    y[i] = results[x[i] + 128];", "}"]
@@ -213,6 +221,7 @@ MAKERS: dict[Op, Callable[[Context, Layer], Call]] = {
     "avg_pool": _pool,
     "max_pool": _pool,
     "mean": _mean,
+    "softmax": _softmax,
     **dict.fromkeys(lookup.TABLES, _lookup),
 }
 

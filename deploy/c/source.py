@@ -19,6 +19,7 @@ from hwmodels.generated_c.steps import Program
 from hwmodels.graph import Graph, Layer
 from ppgnas.errors import ExportError
 
+_SOFTMAX_CHANNELS = 4095
 TEXT_DIR = Path(__file__).parent / "text"
 PARTS = ("arithmetic", "padding", "pointwise", "dense", "pool", "generic")
 """Parts of the C library beside this module, in the order in which they need each other."""
@@ -121,6 +122,11 @@ def check(net: QuantizedNet) -> None:
         if layer.op not in (*MAKERS, "reshape"):
             raise ExportError(
                 f"layer {layer.name!r}: {layer.op} has no generated C; end the graph at the logits"
+            )
+        if layer.op == "softmax" and net.graph.shape(layer.output)[-1] > _SOFTMAX_CHANNELS:
+            raise ExportError(
+                f"layer {layer.name!r}: softmax over {net.graph.shape(layer.output)[-1]} channels "
+                f"leaves int32; allowed: {_SOFTMAX_CHANNELS}"
             )
         if layer.op == "mean":
             _check_mean(net, layer)

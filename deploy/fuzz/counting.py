@@ -1,6 +1,6 @@
 """Counts of generated steps on the emulated Cortex-M7: what the engine `ppgnas-c` is fitted on.
 
-    python -m deploy.fuzz.counting --networks 240 --foreign 220 --out hwmodels/data/c_steps_m7.csv
+    python -m deploy.fuzz.counting --networks 240 --foreign 240 --out hwmodels/data/c_steps_m7.csv
 
 draws networks of the presets and of a space of longer kernels and all heads, generates and builds
 each, runs one window in emulation and writes one row for each function: the shape of its step, how

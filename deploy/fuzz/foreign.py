@@ -136,7 +136,10 @@ class _Grower:
         self.put(op, now.shape, *rng.sample([rng.choice(alike), now.name], 2))
 
     def _table(self) -> None:
-        op = self.rng.choice(("logistic", "tanh", "relu", "leaky_relu", "hard_swish", "quantize"))
+        ops = ("logistic", "tanh", "relu", "leaky_relu", "hard_swish", "quantize", "softmax")
+        op = self.rng.choice(
+            ops[: 6 + (self.last.shape[3] > 1)]
+        )  # of one channel it is a constant
         activation = self.rng.choice(("relu", "relu6")) if op == "relu" else "none"
         self.put(op, self.last.shape, slope=0.1 * (op == "leaky_relu"), activation=activation)
 

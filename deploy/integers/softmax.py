@@ -17,22 +17,28 @@ _INPUT_BITS = 5  # before the point of a difference
 _SUM_BITS = 12  # before the point of the sum
 
 
-def softmax(x: Ints, scale: float) -> Ints:
-    """Stored outputs of inputs `(..., channels)` at a scale, beta 1."""
+def exponentials(scale: float) -> Ints:
+    """`(256,)` exp(-scale * d) of the distance d from the largest input, as 31-bit fractions.
+
+    0 where a distance leaves the five bits before the point.
+    """
     real = min(scale * 2.0 ** (31 - _INPUT_BITS), 2.0**31 - 1)
     by = fixed_point.quantize_multiplier(real)
     radius = math.floor(
         (2.0**_INPUT_BITS - 1) * 2.0 ** (31 - _INPUT_BITS) / 2.0 ** float(by.shift)
     )
-    difference = x - x.max(axis=-1, keepdims=True)
-    inside = difference >= -radius
-    argument = fixed_point.multiply(np.where(inside, difference, 0), by)
-    exponential = exp_of_minus(-argument, bits=_INPUT_BITS)
-    parts = np.where(inside, divide_by_power_of_two(exponential, _SUM_BITS), 0)
-    total = parts.sum(axis=-1, keepdims=True)
+    distance = np.arange(256, dtype=np.int64)
+    argument = fixed_point.multiply(np.where(distance <= radius, distance, 0), by)
+    return np.where(distance <= radius, exp_of_minus(argument, bits=_INPUT_BITS), 0)
+
+
+def softmax(x: Ints, scale: float) -> Ints:
+    """Stored outputs of inputs `(..., channels)` at a scale, beta 1."""
+    exponential = exponentials(scale)[x.max(axis=-1, keepdims=True) - x]
+    total = divide_by_power_of_two(exponential, _SUM_BITS).sum(axis=-1, keepdims=True)
     # Leading zeros of the sum, as 32 bits; then the sum as 1 + a fraction.
     zeros = 32 - (np.floor(np.log2(total)).astype(np.int64) + 1)
     inverse = one_over_one_plus((total << zeros) - (1 << 31))
     product = high_mul(inverse, exponential)
     stored = divide_by_power_of_two(product, _SUM_BITS - zeros + 31 - 8) - 128
-    return np.where(inside, np.clip(stored, -128, 127), -128)
+    return np.clip(stored, -128, 127)

@@ -217,7 +217,7 @@ def cycle_features(shape: StepShape) -> tuple[float, ...]:
     if kind in _PLAIN_WINDOWS:
         results = shape.steps * shape.outputs
         return (shape.work, shape.work / shape.channels, shape.pad, results, 1)
-    return (shape.work, 1)
+    return (shape.work, shape.steps, 1)
 
 
 _PLAIN_WINDOWS = tuple(
@@ -232,7 +232,7 @@ CYCLES: dict[str, tuple[str, ...]] = {
     "max_pool": ("f*t", "f", "1"),
     "row": ("m*(o<=3)", "m*(o>3)", "t", "1"),
     "infer": ("bytes/4", "steps", "1"),
-    **{f"plain {op}": ("e", "1") for op in OPERATORS},
+    **{f"plain {op}": ("e", "t", "1") for op in OPERATORS},
     **dict.fromkeys(_PLAIN_WINDOWS, ("m", "m/c", "skipped", "n*o", "1")),
 }
 """What each feature counts: b blocks of four positions, s single positions, p pairs of outputs,

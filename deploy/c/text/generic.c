@@ -106,16 +106,64 @@ PPG_INLINE void plain_pool(const int8_t *from, int8_t *to, const shape_t s, int 
     }
 }
 
+/* The high half of twice a product, ties up. */
+PPG_INLINE int32_t high_product(int64_t a, int32_t b)
+{
+    return (int32_t)((a * b + (INT64_C(1) << 30)) >> 31);
+}
+
+/* A value over a power of two, ties away from zero. */
+PPG_INLINE int32_t over_power(int32_t value, int power)
+{
+    const int32_t mask = (int32_t)((INT64_C(1) << power) - 1);
+    const int32_t threshold = (mask >> 1) + (value < 0);
+    return (value >> power) + ((value & mask) > threshold);
+}
+
 /* A value times a factor, rounded twice as TFLite does. */
 PPG_INLINE int32_t rescaled(int32_t value, int32_t mantissa, int shift)
 {
     const int left = shift > 0 ? shift : 0;
     const int right = shift < 0 ? -shift : 0;
-    const int64_t product = (int64_t)value * (1 << left) * mantissa + (INT64_C(1) << 30);
-    const int32_t high = (int32_t)(product >> 31);
-    const int32_t mask = (int32_t)((INT64_C(1) << right) - 1);
-    const int32_t threshold = (mask >> 1) + (high < 0);
-    return (high >> right) + ((high & mask) > threshold);
+    return over_power(high_product((int64_t)value * (1 << left), mantissa), right);
+}
+
+/* 1 / (1 + a) of 31-bit fractions: Newton's division. */
+PPG_INLINE int32_t reciprocal(int32_t a)
+{
+    const int32_t half = (int32_t)(((int64_t)a + INT32_MAX + 1) >> 1);
+    int32_t x = 1515870810 + high_product(half, -1010580540);
+    for (int round = 0; round < 3; round++) {
+        x += high_product(x, (1 << 29) - high_product(half, x)) * 4;
+    }
+    return x >= 1 << 30 ? INT32_MAX : x * 2;
+}
+
+/* `exponentials` of the distance from the largest input; fewer than 4096 channels. */
+PPG_INLINE void plain_softmax(const int8_t *from, int8_t *to, int rows, int channels,
+                              const int32_t *exponentials)
+{
+    for (int row = 0; row < rows; row++) {
+        int best = from[0];
+        for (int c = 1; c < channels; c++) {
+            best = from[c] > best ? from[c] : best;
+        }
+        uint32_t total = 0;
+        for (int c = 0; c < channels; c++) {
+            total += (uint32_t)over_power(exponentials[best - from[c]], 12);
+        }
+        int power = 35;
+        for (; total < 0x80000000u; total *= 2) {
+            power--;
+        }
+        const int32_t inverse = reciprocal((int32_t)(total - 0x80000000u));
+        for (int c = 0; c < channels; c++) {
+            const int32_t share = high_product(inverse, exponentials[best - from[c]]);
+            to[c] = (int8_t)clamp((power > 31 ? 0 : over_power(share, power)) - 128, -128, 127);
+        }
+        from += channels;
+        to += channels;
+    }
 }
 
 /* TFLite's MEAN: the sum of centred values times a factor. */

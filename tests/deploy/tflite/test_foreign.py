@@ -33,8 +33,6 @@ FILES = {path.stem: path for path in sorted((Path(__file__).parent / "files").gl
 REFUSED = {"attention_int8": "BATCH_MATMUL", "gelu_int8": "GELU"}
 READ = sorted(FILES.keys() - REFUSED.keys())
 NO_C = {
-    "mobilenet_int8": "softmax has no generated C; end the graph at the logits",
-    "mobilenet_uint8": "softmax has no generated C; end the graph at the logits",
     "two_outputs_int8": "the network has 2 outputs, .*; generated C gives one",
     "two_outputs_float": "the network has 2 outputs, .*; generated C gives one",
 }

@@ -48,13 +48,23 @@ def verified(file: Path) -> Verification:
 FOREIGN = Path(__file__).parents[2] / "deploy" / "tflite" / "files"
 
 
-@pytest.mark.parametrize("name", ["tcn_float", "mlp_uint8", "gated_dynamic", "zero_channel_int8"])
+@pytest.mark.parametrize("name", ["tcn_float", "mlp_uint8", "gated_dynamic", "mobilenet_uint8"])
 def test_files_of_a_converter(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     """All of `verify`: nothing differs, the emulated cycles lie within the bounds."""
     assert leave("verify", str(FOREIGN / f"{name}.tflite"), "--windows", "2", "--json") == 0
     parity = json.loads(capsys.readouterr().out)["parity"]
     for key in ("c_host", "c_emulated", "tflite_rule"):
         assert parity[f"{key}_differences"] == 0
+
+
+def test_evaluate_reads_a_sequence_network(capsys: pytest.CaptureFixture[str]) -> None:
+    """`(1, time, channels)` as Keras writes it; float ends change nothing."""
+    errors = []
+    for ends in ("int8", "float"):
+        name = str(FOREIGN / f"heart_{ends}.tflite")
+        assert leave("evaluate", name, "--data", "synthetic", "--json") == 0
+        errors.append(json.loads(capsys.readouterr().out)["mae_bpm"])
+    assert errors[0] == errors[1] > 0
 
 
 @pytest.mark.parametrize("path", sorted(FOREIGN.glob("*.tflite")), ids=lambda path: path.stem)
@@ -206,9 +216,9 @@ def test_what_cannot_be_verified(
     assert leave("verify", str(file), "--compiler", "icc") == 1
     assert "allowed are zig and gcc" in capsys.readouterr().err
 
-    foreign = FOREIGN / "mobilenet_int8.tflite"
+    foreign = FOREIGN / "two_outputs_int8.tflite"
     assert leave("verify", str(foreign), "--windows", "1") == 1
-    assert "softmax has no generated C; end the graph at the logits" in capsys.readouterr().err
+    assert "generated C gives one: end the graph at the one" in capsys.readouterr().err
 
     def missing(_: str | None = None) -> None:
         raise DependencyError("ziglang is not installed; pip install ziglang")
