@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import os
+import sys
 import threading
 from collections.abc import Callable
 from typing import Annotated
@@ -110,6 +112,8 @@ def main(arguments: list[str] | None = None) -> None:
     # numpy's matrices are small here: more than one BLAS thread only waits for the others, which
     # slows the integer reference down several times on a busy machine. Before numpy is imported.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a path may hold bytes that are no UTF-8
+        sys.stdout.reconfigure(errors="surrogateescape")
     if threading.current_thread() is threading.main_thread():
         interrupt.listen()
     app(args=arguments, prog_name="ppgnas")

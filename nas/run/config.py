@@ -122,6 +122,8 @@ class TrainConfig(TrainingChoice):
         super().__post_init__()
         if not 0 <= self.seed <= LARGEST_SEED:
             raise ConfigError(f"`seed` is {self.seed}; allowed: 0 to {LARGEST_SEED}")
+        if not self.period_s > 0:
+            raise ConfigError(f"`rate` is {self.period_s:g} s; it must be above 0")
         if self.split and (self.report_data or self.report_from):
             raise ConfigError(
                 f"`split` {self.split} already names the report people; leave out "

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -101,3 +102,5 @@ def test_resuming_takes_what_is_left_out_and_sees_what_differs() -> None:
 def test_a_seed_beyond_the_samplers_is_refused() -> None:
     with pytest.raises(ConfigError, match=r"`seed` is 4294967296; allowed: 0 to 2147483647"):
         resolve({"budget": "80KB", "seed": 2**32})
+    with pytest.raises(ConfigError, match=r"`rate` is -1 s; it must be above 0"):
+        replace(resolve({"budget": "80KB"}), period_s=-1.0)
