@@ -9,6 +9,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from nas.run.card import ModelFile
 from ppgnas.errors import RunError
 from ppgnas.parsing import parse_json
 
@@ -80,9 +81,13 @@ class RecordCosts:
 
 @dataclass(frozen=True)
 class Measured:
-    """What a baseline or a network did; only a network has more than people."""
+    """What a baseline or a network did; only a network has more than people.
+
+    `file` is whose errors they are; records of an older version are of model.tflite.
+    """
 
     people: dict[str, PersonErrors]
+    file: ModelFile | None = None
     search_mae_bpm: float | None = None
     costs: RecordCosts | None = None
     smoothing: dict[str, float] | None = None

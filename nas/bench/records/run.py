@@ -21,10 +21,11 @@ from numpy.typing import NDArray
 from nas.bench.records.jobs import BASELINE_PREFIX, Job, is_done, read_for
 from nas.bench.records.record import Errors, Measured, PersonErrors, Record, RecordCosts
 from nas.models.backend import check_judges
-from nas.models.readout import calibrate
+from nas.models.readout import RULES, calibrate
 from nas.run import interrupt
 from nas.run.machine import available_cores, versions
 from nas.run.progress import Tick
+from nas.run.target import Target, load_target
 from ppg.baselines.registry import RATE_HZ, baseline, reads_slope
 from ppg.npz.folder import fingerprint
 from ppg.people.protocols import Fold
@@ -88,6 +89,8 @@ def _network(job: Job, arch: Arch, fold: Fold, recordings: Sequence[Recording]) 
     from distill.fixed import train_fixed
 
     config = job.config
+    target = load_target(DEFAULT_BOARD, DEFAULT_ENGINE)
+    rule = RULES[target.file]  # errors and costs are those of one file
     parts = {part: fold.split.select(recordings, part) for part in PARTS}
     check_judges(config.teacher, [*parts["search"], *parts["report"]])
     cache = cache_folder(_cache_of(job), asdict(job.identity))
@@ -102,28 +105,28 @@ def _network(job: Job, arch: Arch, fold: Fold, recordings: Sequence[Recording]) 
         # Folds side by side are processes that work for this one.
         processes=available_cores() if multiprocessing.parent_process() is None else 1,
         progress=lambda done, total, note: interrupt.check(),
+        rule=rule,
     )
     transitions = fit_transitions(parts["train"])
     search, windows = (windows_of(parts[part], arch) for part in ("search", "report"))
     ranked, read = (
-        predict_windows(result.net, each, transitions=transitions) for each in (search, windows)
+        predict_windows(result.net, each, transitions=transitions, rule=rule)
+        for each in (search, windows)
     )
     decoding = calibrate(ranked, transitions=transitions)
     raw = read.raw.bpm
     clipped = clip(raw, windows.recording, windows.start_s)
     return Measured(
         _people(windows, {"raw": raw, "clip": clipped, "hmm": read.smoothed.bpm}),
+        file=target.file,
         search_mae_bpm=float(result.search_mae_bpm),
-        costs=_costs(arch),
+        costs=_costs(arch, target),
         smoothing=decoding.transitions.to_json(),
         confidence={key: table.to_json() for key, table in decoding.confidence.items()},
     )
 
 
-def _costs(arch: Arch) -> RecordCosts:
-    from nas.run.target import load_target
-
-    target = load_target(DEFAULT_BOARD, DEFAULT_ENGINE)
+def _costs(arch: Arch, target: Target) -> RecordCosts:
     costs = target.costs(arch)
     return RecordCosts(
         board=target.board.name,

@@ -193,7 +193,8 @@ def markdown(entries: Sequence[Entry], *, data: str, left_out: Sequence[str] = (
         "raw: each window alone (but baseline:wiener follows the heart rate); clip: within 10 % "
         "of the mean of the last ten readings; hmm: causal hidden-Markov smoother. Clock: whether "
         "the lag of the labels is corrected. ms: estimated for an STM32H743 with the "
-        "generated C. Below each heading: what makes it.",
+        "generated C, whose rounding gives the errors (`file` of a record; model.tflite in those "
+        "of an older version). Below each heading: what makes it.",
     ]
     if any(entry.synthetic for entry in entries):
         lines += ["", "**Some of these recordings are SYNTHETIC.**"]

@@ -11,6 +11,7 @@ from nas.report.choice import Choice, choose, floor_words
 from nas.report.loading import Finalist, RunData
 from nas.report.order import order_of
 from nas.report.page import Section, fixed, section, word
+from nas.run.card import NotInC
 from ppg.people.metrics import person_weights
 
 FEW_PEOPLE = 5
@@ -86,6 +87,18 @@ def _cautions(run: RunData, best: Finalist | None) -> list[str]:
         lsb = finalist.card.parity.tflite_rule_max_lsb
         if lsb:
             add(f"TFLite file up to {lsb} LSB off the reference in its rounding", finalist)
+        if finalist.card.file is None:
+            add(
+                "Errors are those of model.tflite, whatever the costs are of: an older version "
+                "wrote the card",
+                finalist,
+            )
+        if isinstance(finalist.card.c, NotInC):
+            add(
+                "No C could be written, so errors are those of model.tflite; costs of an engine "
+                "that runs C are those of no file",
+                finalist,
+            )
         for told in finalist.card.cautions or ():
             add(told.rstrip("."), finalist)
         if not finalist.card.costs.in_calibrated_range:

@@ -10,7 +10,7 @@ import numpy as np
 
 from nas.report.loading import Finalist, Predictions, RunData
 from nas.report.sections.verdict import FEW_PEOPLE, _verdict_info, verdict_section
-from nas.run.card import Bounds, SearchErrors
+from nas.run.card import Bounds, NotInC, SearchErrors
 from nas.run.config import Budgets, SearchConfig
 from tests.nas.run.made import made_card, made_report, run_document
 
@@ -77,6 +77,17 @@ def test_the_headline_names_the_file_both_groups_of_people_and_the_floor() -> No
         "reading every 2 s."
     ) in page
     assert "sleeps" not in verdict_of(finalist())  # a card of an older version
+
+
+def test_cautions_about_whose_errors_these_are() -> None:
+    assert cautions(finalist(file=None)) == [
+        "Errors are those of model.tflite, whatever the costs are of: an older version wrote the "
+        "card: finalist 1."
+    ]
+    assert cautions(finalist(file="model.tflite", c=NotInC("a rate"))) == [
+        "No C could be written, so errors are those of model.tflite; costs of an engine that runs "
+        "C are those of no file: finalist 1."
+    ]
 
 
 def test_caution_about_smoke() -> None:
