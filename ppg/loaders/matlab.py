@@ -77,8 +77,11 @@ def read_matrices(
     order = _check_version(path)
     try:
         content = memoryview(path.read_bytes())[_HEADER_BYTES:]
-        found = {matrix.name: matrix for matrix in _matrices(content, order)}
+        unread: list[_Damaged] = []
+        found = {matrix.name: matrix for matrix in _matrices(content, order, unread)}
         missing = [name for name in shapes if name not in found]
+        if missing and unread:
+            raise unread[0]
         if missing:
             raise DataError(
                 f"{path}: no variable {', '.join(missing)}; it holds "
@@ -143,7 +146,10 @@ def _elements(content: memoryview, order: str) -> Iterator[tuple[int, memoryview
         content = content[end:]
 
 
-def _matrices(content: memoryview, order: str, *, inside: bool = False) -> Iterator[_Matrix]:
+def _matrices(
+    content: memoryview, order: str, unread: list[_Damaged], *, inside: bool = False
+) -> Iterator[_Matrix]:
+    """Variables; those of other forms (strings, objects) go to `unread`: nobody asks for them."""
     for kind, part, _ in _elements(content, order):
         if kind == _COMPRESSED:
             if inside:
@@ -152,11 +158,14 @@ def _matrices(content: memoryview, order: str, *, inside: bool = False) -> Itera
             whole = plain.decompress(part, _LARGEST_BYTES)
             if not plain.eof:
                 raise _Damaged("a compressed variable does not end, or is above 1 GiB")
-            yield from _matrices(memoryview(whole), order, inside=True)
+            yield from _matrices(memoryview(whole), order, unread, inside=True)
         elif kind == _MATRIX and len(part):
-            yield _matrix(part, order)
+            try:
+                yield _matrix(part, order)
+            except _Damaged as error:
+                unread.append(error)
         elif kind != _MATRIX:
-            raise _Damaged(f"an element of the type {kind} between variables")
+            unread.append(_Damaged(f"an element of the type {kind} between variables"))
 
 
 def _matrix(content: memoryview, order: str) -> _Matrix:

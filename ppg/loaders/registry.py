@@ -14,6 +14,7 @@ from pathlib import Path
 
 from ppg.identity import check_recordings
 from ppg.loaders import bami, bidmc, dalia, spc, welltory, wesad
+from ppg.loaders.devices import empatica_e4
 from ppg.loaders.layout import files_like
 from ppg.npz import folder as npz
 from ppg.npz.fields import REQUIRED
@@ -186,10 +187,12 @@ def read_folder(
     """
     if not path.is_dir() or npz.has_recordings(path):
         recordings = npz.read_folder(path)
+    elif empatica_e4.is_session(path):
+        recordings = [empatica_e4.read(path)]
     else:
         found = [(known, file) for known in DATA_SETS for file in known.find(path)]
         if not found:
-            hint = where_it_lies(path)
+            hint = where_it_lies(path) or empatica_e4.unread_sessions(path)
             raise DataError(
                 hint
                 or f"{path}: no .npz file in this folder or below it, and no files of a data set "
@@ -208,7 +211,7 @@ def read_folder(
 
 
 def unread_beside(path: Path) -> str:
-    """What to say of data sets' own files among .npz recordings, which are read alone.
+    """What to say of files that are not read: of data sets among .npz recordings, of an E4.
 
     Args:
         path: what `read_folder` reads.
@@ -216,15 +219,19 @@ def unread_beside(path: Path) -> str:
     Returns:
         A sentence; empty if there are none.
     """
-    if not path.is_dir() or not npz.has_recordings(path):
+    if not path.is_dir():
         return ""
+    sessions = empatica_e4.unread_sessions(path)
+    if not npz.has_recordings(path):
+        return sessions
     found = {known.title: known.find(path)[:1] for known in DATA_SETS}
     lost = [f"{title} ({files[0].parent})" for title, files in found.items() if files]
     if not lost:
-        return ""
+        return sessions
     return (
         f"{path}: its .npz recordings are read, its files of {' and '.join(lost)} are not; "
         "convert them to .npz too (ppgnas data convert), or keep them in a folder of their own."
+        f"{' ' + sessions if sessions else ''}"
     )
 
 

@@ -211,6 +211,32 @@ def test_matlab_as_scipy_reads_it(kind: str, compressed: bool, tmp_path: Path) -
         assert np.array_equal(found[name], oracle[name]) and found[name].dtype == np.float64
 
 
+def _element(kind: int, content: bytes) -> bytes:
+    return struct.pack("<II", kind, len(content)) + content + bytes(-len(content) % 8)
+
+
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("first", [False, True])
+def test_matlab_variables_that_nobody_asked_for(packed: bool, first: bool, tmp_path: Path) -> None:
+    """A string of MATLAB's own ("..." rather than '...') is an object without dimensions."""
+    path = tmp_path / "a.mat"
+    savemat(path, {"sig": np.ones((5, 7))})
+    header, signal = path.read_bytes()[:128], path.read_bytes()[128:]
+    parts = [struct.pack("<II", 17, 0), b"note", b"MCOS", b"string", bytes(24)]
+    text = b"".join(_element(k, part) for k, part in zip((6, 1, 1, 1, 6), parts, strict=True))
+    text = _element(14, text)
+    text = (
+        struct.pack("<II", 15, len(zlib.compress(text))) + zlib.compress(text) if packed else text
+    )
+    path.write_bytes(header + (text + signal if first else signal + text))
+    assert read_matrices(path, {"sig": (5, None)})["sig"].shape == (5, 7)
+    with pytest.raises(DataError, match="a variable without class or dimensions"):
+        read_matrices(path, {"note": (None, 1)})
+    path.write_bytes(header + text + signal[:-40])
+    with pytest.raises(DataError, match="truncated or damaged"):
+        read_matrices(path, {"sig": (5, None)})
+
+
 def test_matlab_of_a_huge_declared_size(tmp_path: Path) -> None:
     path = tmp_path / "a.mat"
     savemat(path, {"sig": np.ones((5, 7))}, do_compression=False)
