@@ -53,7 +53,7 @@ def test_round_trip_of_any_recording(
         acc=acc,
         acc_hz=acc_hz,
         window_start_s=np.cumsum(rng.uniform(1.9, 4, windows)) - 3,
-        hr_bpm=rng.uniform(30, 210, windows),
+        hr_bpm=rng.uniform(30, 209, windows),
         valid=rng.random(windows) < 0.5,
         activity=np.full(windows, -1, dtype=np.int64),
     )
