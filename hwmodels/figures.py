@@ -80,6 +80,11 @@ def in_unit(figure: Figure, kind: str, *, where: str) -> Estimate:
             f"{where}.unit is {figure.unit!r}; allowed: {', '.join(units)}. "
             "Write the unit that the figure's source uses"
         )
+    if kind in ("clock", "memory") and figure.value * units[figure.unit] < 1:
+        raise BoardError(
+            f"{where}.value is {figure.value:g} {figure.unit}; it must be at least 1 "
+            f"{min(units, key=lambda unit: units[unit])}. Give the figure of the part"
+        )
     try:
         return figure.estimate(units[figure.unit])
     except ValueError as error:

@@ -47,6 +47,7 @@ _UNKNOWN_NETWORK = 0.3
 # Measured over predicted: kernels without SIMD or a poor build may take this much longer.
 _LARGEST_FACTOR = 20.0
 # What a kernel's layers leave out, where an engine is fitted on layers alone.
+WIDEST = 1000
 _LEAST_WIDTH = 0.02
 
 
@@ -123,12 +124,22 @@ def from_networks(
         core=board.core,
         part=board.part,
         scale=scale,
-        network=Estimate(1.0, math.exp(-width), math.exp(width)),
+        network=_interval(width),
         kernels={},
         before=HeldOut(measured, _before(raw, board, engine), keys),
         held_out=held_out,
         names=keys,
     )
+
+
+def _interval(width: float) -> Estimate:
+    """The factor to expect, from a half width in logs."""
+    if width > math.log(WIDEST):
+        raise DataError(
+            f"the timings stray from the engine by more than {WIDEST} times once its factor is "
+            "fitted, so they say nothing; check their unit and shapes"
+        )
+    return Estimate(1.0, math.exp(-width), math.exp(width))
 
 
 def _before(raw: Array, board: Board, engine: Engine) -> Array:
@@ -207,7 +218,7 @@ def from_layers(layers: Sequence[LayerTiming], board: Board, engine: Engine) -> 
         core=board.core,
         part=board.part,
         scale=math.exp(float(np.median(ratios))),
-        network=Estimate(1.0, math.exp(-width), math.exp(width)),
+        network=_interval(width),
         kernels=laws,
         before=HeldOut(measured, _before(raw, board, engine), keys),
         held_out=final,

@@ -121,6 +121,12 @@ def test_layers_that_are_all_alike(tmp_path: Path) -> None:
         from_layers(layers, board, load_engine("tflm-cmsis-nn"))
 
 
+def test_timings_that_say_nothing() -> None:
+    board, engine = load_board("stm32f767"), load_engine("tflm-cmsis-nn")
+    with pytest.raises(DataError, match="stray from the engine by more than 1000 times"):
+        from_networks(list("abcd"), GRAPHS, [1e-3, 1e12, 1e-3, 1e12], board, engine)
+
+
 def test_interval_of_noisy_networks_holds_them() -> None:
     board, engine = load_board("stm32h743"), load_engine("tflm-cmsis-nn")
     rng = np.random.default_rng(0)
