@@ -30,5 +30,6 @@ def room_words(candidates: Candidates) -> str:
     return (
         f"The {which} of {' and '.join(room)} never acted: the largest of "
         f"{len(candidates.candidates):,} networks keeps {'it' if len(room) == 1 else 'them'} "
-        f"(room left: {listed}). A tighter one, or a `space` of larger networks, would use it."
+        f"(room left: {listed}). A tighter one, or a search space of larger networks, would "
+        "use it."
     )

@@ -31,7 +31,7 @@ def test_what_is_said() -> None:
     one = replace(MADE, budgets=Budgets(flash_bytes=81920, latency_ms=45.0))
     assert room_words(one) == (
         "The budget of latency never acted: the largest of 2 networks keeps it (room left: "
-        "latency 6x). A tighter one, or a `space` of larger networks, would use it."
+        "latency 6x). A tighter one, or a search space of larger networks, would use it."
     )
     both = replace(MADE, budgets=Budgets(flash_bytes=182000, latency_ms=45.0))
     assert "The budgets of flash and latency never acted" in room_words(both)
