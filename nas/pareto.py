@@ -143,28 +143,6 @@ def hypervolume_share(values: ArrayLike, reference: ArrayLike) -> float:
     return hypervolume(matrix / corner, np.ones_like(corner))
 
 
-def hypervolume_contributions(values: ArrayLike, reference: ArrayLike) -> Floats:
-    """Volume that would be lost without each point.
-
-    Args:
-        values: `(points, objectives)`, minimised.
-        reference: `(objectives,)`.
-
-    Returns:
-        `(points,)`; 0 for dominated and repeated points and outside the reference box.
-
-    Raises:
-        ValueError: as `hypervolume`.
-    """
-    matrix, corner = _checked(values, reference)
-    result = np.zeros(len(matrix))
-    inside = np.flatnonzero((matrix < corner).all(axis=1))
-    for index in inside:
-        others = matrix[inside[inside != index]]
-        result[index] = max(0.0, _exclusive(matrix[index], others, corner))
-    return result
-
-
 def pick_spread(
     values: ArrayLike, reference: ArrayLike, count: int, *, include: Sequence[int] = ()
 ) -> list[int]:

@@ -12,7 +12,6 @@ from hypothesis.extra.numpy import arrays
 
 from nas.pareto import (
     hypervolume,
-    hypervolume_contributions,
     hypervolume_share,
     nondominated,
     pick_spread,
@@ -80,20 +79,6 @@ def test_hypervolume_against_monte_carlo(objectives: int) -> None:
     expected = covered.mean() * 1.1**objectives
     error = 5 * 1.1**objectives * np.sqrt(covered.mean() * (1 - covered.mean()) / len(points))
     assert hypervolume(values, np.full(objectives, 1.1)) == pytest.approx(expected, abs=error)
-
-
-@settings(max_examples=40)
-@given(st.integers(2, 4).flatmap(grids))
-def test_contribution_is_what_is_lost(values: np.ndarray) -> None:
-    reference = np.full(values.shape[1], 5)
-    whole = hypervolume(values, reference)
-    rest = [np.delete(values, i, axis=0) for i in range(len(values))]
-    lost = [whole - hypervolume(others, reference) for others in rest]
-    assert hypervolume_contributions(values, reference) == pytest.approx(lost)
-
-
-def test_contributions_hand_case() -> None:
-    assert hypervolume_contributions([*STAIRS, [9.0, 9.0]], [4, 4]).tolist() == [1, 1, 1, 0]
 
 
 def test_share_of_the_box() -> None:
