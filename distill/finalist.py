@@ -10,12 +10,8 @@ lies beside the initial weights, to the same result.
 from __future__ import annotations
 
 import json
-import multiprocessing
-import queue
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import asdict, dataclass
-from multiprocessing.queues import Queue
 from pathlib import Path
 
 from torch import Tensor, nn
@@ -29,8 +25,8 @@ from distill.qat import QatNetwork
 from distill.training.checkpoint import Checkpoint, load_checkpoint
 from distill.training.effort import Effort
 from distill.training.fit import ALONE, Schedule, fit, make_optimiser
+from distill.training.jobs import run_jobs
 from distill.training.norms import settle_norms
-from distill.training.processes import become_worker, worker_processes
 from distill.training.progress import Progress
 from distill.training.team import Team, team
 from ppg.people.metrics import mean_over_people
@@ -43,10 +39,6 @@ QAT_RATE = 4e-4
 OBSERVED_BATCHES = 16
 CHECKPOINT_EVERY = 500
 CHECKPOINT_NAME = "training"
-REPORT_EVERY = 20
-
-# A worker's way to its parent: a queue can be inherited by a process, but not sent in a job.
-_reports: list[Queue[tuple[int, int]]] = []
 
 
 @dataclass(frozen=True)
@@ -80,7 +72,7 @@ def retrain(
         RunError: a checkpoint is damaged or of another network.
     """
     pool = open_pool(job.pool, blend=True)
-    int8_phase = _checkpoint(job, "int8")
+    int8_phase = checkpoint_of(job, "int8")
     network = Network(job.arch)
     quantising = int8_phase.steps() is not None
     if not quantising:
@@ -120,7 +112,7 @@ def fit_finalist(job: FinalistJob, module: nn.Module, own: Team, progress: Progr
         losses,
         optimiser=make_optimiser(module),
         schedule=Schedule(steps, rate, CHECKPOINT_EVERY),
-        checkpoint=_checkpoint(job, phase),
+        checkpoint=checkpoint_of(job, phase),
         progress=lambda done, _, note: progress(first + done, total, note),
         team=own,
     )
@@ -132,8 +124,8 @@ def _take_part(own: Team, job: FinalistJob) -> None:
     fit_finalist(job, network, own, lambda *_: None)
 
 
-def _checkpoint(job: FinalistJob, phase: str) -> Checkpoint:
-    """One file for both phases: the second replaces the first."""
+def checkpoint_of(job: FinalistJob, phase: str) -> Checkpoint:
+    """One file for all phases: each replaces the one before."""
     return Checkpoint(
         job.weights.with_name(f"{CHECKPOINT_NAME}-{job.arch.id}.safetensors"),
         {
@@ -145,19 +137,6 @@ def _checkpoint(job: FinalistJob, phase: str) -> Checkpoint:
             "shards": job.shards,
         },
     )
-
-
-def _start(reports: Queue[tuple[int, int]]) -> None:
-    become_worker()
-    _reports[:] = [reports]
-
-
-def _work(index: int, job: FinalistJob, search: WindowSet) -> Retrained:
-    def progress(done: int, total: int, note: str) -> None:
-        if done % REPORT_EVERY == 0 or done == total:
-            _reports[0].put((index, done))
-
-    return retrain(job, search, progress)
 
 
 def retrain_all(
@@ -177,35 +156,12 @@ def retrain_all(
         progress: sees steps summed over all jobs.
         on_done: called in this process.
     """
-    if not jobs:
-        return
-    context = multiprocessing.get_context("spawn")
-    reports: Queue[tuple[int, int]] = context.Queue()
-    steps = [job.effort.finetune_steps + job.effort.qat_steps for job in jobs]
-    done = [0] * len(jobs)
-    with worker_processes(
-        min(processes, len(jobs)),
-        _start,
-        reports,
-        killed="a worker that retrains a finalist was killed, perhaps for want of memory; "
-        "continue with `resume`",
-    ) as executor:
-        waiting: dict[Future[Retrained], int] = {
-            executor.submit(_work, index, job, search(job)): index
-            for index, job in enumerate(jobs)
-        }
-        while waiting:
-            finished, _ = wait(waiting, timeout=0.5, return_when=FIRST_COMPLETED)
-            while True:
-                try:
-                    index, step = reports.get_nowait()
-                except queue.Empty:
-                    break
-                done[index] = step
-            for future in finished:
-                index = waiting.pop(future)
-                result = future.result()
-                done[index] = steps[index]
-                on_done(index, result)
-            count = sum(step == total for step, total in zip(done, steps, strict=True))
-            progress(sum(done), sum(steps), f"{count} of {len(jobs)} finalists done")
+    run_jobs(
+        retrain,
+        [(job, search(job)) for job in jobs],
+        steps=[job.effort.finetune_steps + job.effort.qat_steps for job in jobs],
+        what="finalists",
+        processes=processes,
+        progress=progress,
+        on_done=on_done,
+    )

@@ -145,12 +145,10 @@ def draw_networks(space: SearchSpace, rng: random.Random, *, accept: Accept) -> 
     return drawn
 
 
-def largest_logits(supernet: Supernet, pool: Pool, *, progress: Progress) -> Iterator[Tensor]:
+def largest_logits(supernet: Supernet, pool: Pool) -> Iterator[Tensor]:
     """Logits of the largest network on every batch of the pool, in stored order."""
     largest = supernet.space.largest()
     statistics = supernet.recalibrate(largest, [inputs_of(x, largest) for x in pool.inputs(16)])
-    for index, x in enumerate(pool.inputs()):
+    for x in pool.inputs():
         with torch.no_grad():
-            logits = supernet(inputs_of(x, largest), largest, statistics=statistics)
-        yield logits
-        progress(index + 1, pool.batches, "asking the largest network")
+            yield supernet(inputs_of(x, largest), largest, statistics=statistics)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Sequence
-from dataclasses import KW_ONLY, dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import KW_ONLY, dataclass, replace
 from functools import cached_property
 from pathlib import Path
+
+from torch import Tensor
 
 from deploy.integers.reference import Rule
 from distill.evaluation import Retrained
 from distill.finalist import CHECKPOINT_NAME, FinalistJob, retrain_all
+from distill.first_rung import Begun, begin_all, first_steps, further_steps, read_begun
 from distill.inherited import InheritedAccuracy
 from distill.inputs import inputs_of, stored_rate_hz
 from distill.pool import Pool, make_pool, open_pool
@@ -21,12 +24,13 @@ from distill.training.effort import Effort, effort_by_name
 from distill.training.progress import Progress
 from ppg.augment.bank import TrainingBank
 from ppg.recording import Recording
-from ppg.windows import InputSpec, WindowSet, windows_of
+from ppg.windows import InputSpec, windows_of
 from search_spaces.arch import Arch
 from search_spaces.lower import lower
 from search_spaces.space import SearchSpace
 from search_spaces.supernet import Supernet
 
+BEGUN_NAME = "begun"
 CALIBRATION_BATCHES = 2
 
 
@@ -130,34 +134,95 @@ class Trainer:
             count=self._effort.search_windows,
         )
 
+    def batches(self, count: int) -> Iterator[Tensor]:
+        """The first training windows of the pool, `(batch, channels, time)` at the stored rate."""
+        return self._pool.inputs(count)
+
     def search_mae(self, arch: Arch) -> float:
         """Inherited raw MAE in BPM on search people."""
         return self._inherited.mae_bpm(arch)
 
+    def _jobs(self, archs: Sequence[Arch]) -> Iterator[FinalistJob]:
+        """The whole training of each from inherited weights, which are written where missing."""
+        pool = self._cache / "pool"
+        if not (pool / "blend.npy").exists():
+            self._pool.blended(pool, largest_logits(self._supernet, self._pool))
+        for arch in archs:
+            weights = self._cache / f"inherited-{arch.id}.safetensors"
+            if not weights.exists():
+                calibration = [inputs_of(x, arch) for x in self._pool.inputs(CALIBRATION_BATCHES)]
+                statistics = self._supernet.recalibrate(arch, calibration)
+                save_checkpoint(weights, self._supernet.extract(arch, statistics))
+            effort = self._effort.of_finalist(lower(arch).total_macs)
+            yield FinalistJob(arch, weights, pool, effort, self.seed, rule=self.rule)
+
+    def _begun_file(self, arch: Arch) -> Path:
+        return self._cache / f"{BEGUN_NAME}-{arch.id}.safetensors"
+
+    def begin_many(self, archs: Sequence[Arch], progress: Progress) -> list[Begun]:
+        """Train the first rung of each, in worker processes; what is there is taken."""
+        missing = [arch for arch in archs if not self._begun_file(arch).exists()]
+        begin_all(
+            [
+                (
+                    replace(job, effort=first_steps(job.effort)),
+                    windows_of(self.search, job.arch),
+                    self._begun_file(job.arch),
+                )
+                for job in self._jobs(missing)
+            ],
+            processes=self.threads,
+            progress=progress,
+        )
+        return [read_begun(self._begun_file(arch)) for arch in archs]
+
     def retrain_many(
         self, archs: Sequence[Arch], progress: Progress, on_done: Callable[[int, Retrained], None]
     ) -> None:
-        """Retrain and quantise finalists in worker processes."""
-        pool = self._cache / "pool"
-        if not (pool / "blend.npy").exists():
-            self._pool.blended(pool, largest_logits(self._supernet, self._pool, progress=progress))
+        """Retrain and quantise finalists in workers, each from its first rung if it has one."""
         jobs = []
-        for arch in archs:
-            weights = self._cache / f"inherited-{arch.id}.safetensors"
-            calibration = [inputs_of(x, arch) for x in self._pool.inputs(CALIBRATION_BATCHES)]
-            network = self._supernet.extract(arch, self._supernet.recalibrate(arch, calibration))
-            save_checkpoint(weights, network)
-            effort = self._effort.of_finalist(lower(arch).total_macs)
-            jobs.append(FinalistJob(arch, weights, pool, effort, self.seed, rule=self.rule))
+        for job in self._jobs(archs):
+            if self._begun_file(job.arch).exists():
+                left = further_steps(job.effort)
+                job = replace(job, weights=self._begun_file(job.arch), effort=left)
+            jobs.append(job)
+        self._retrain(jobs, progress, on_done)
 
-        def search(job: FinalistJob) -> WindowSet:
-            return windows_of(self.search, job.arch)
+    def _retrain(
+        self,
+        jobs: Sequence[FinalistJob],
+        progress: Progress,
+        on_done: Callable[[int, Retrained], None],
+    ) -> None:
+        retrain_all(
+            jobs,
+            lambda job: windows_of(self.search, job.arch),
+            processes=self.threads,
+            progress=progress,
+            on_done=on_done,
+        )
 
-        retrain_all(jobs, search, processes=self.threads, progress=progress, on_done=on_done)
+    def train_alone(
+        self,
+        archs: Sequence[Arch],
+        progress: Progress,
+        on_done: Callable[[int, Retrained], None],
+        *,
+        seed: int,
+    ) -> None:
+        """Whole trainings from inherited weights with a seed of their own: what the bench needs."""
+        folder = self._cache / f"seed-{seed}"
+        folder.mkdir(parents=True, exist_ok=True)
+        jobs = []
+        for job in self._jobs(archs):
+            own = folder / job.weights.name
+            shutil.copyfile(job.weights, own)
+            jobs.append(replace(job, weights=own, seed=seed))
+        self._retrain(jobs, progress, on_done)
 
     def drop_cache(self) -> None:
         """Remove what only an unfinished run needs; the teacher stays."""
         shutil.rmtree(self._cache / "pool", ignore_errors=True)
-        for name in ("inherited", CHECKPOINT_NAME):
+        for name in ("inherited", BEGUN_NAME, CHECKPOINT_NAME):
             for weights in self._cache.glob(f"{name}-*.safetensors"):
                 weights.unlink()

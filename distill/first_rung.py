@@ -1,0 +1,136 @@
+"""The first rung of a finalist's training: a fifth of its float steps, and what they say.
+
+Inherited weights do not rank networks: what they share is what hides the differences. A fifth of a
+training, with a schedule of its own that ends at rate zero, does. It is scored by the expected
+absolute error under the network's distribution, which orders networks better than the error of the
+decoded reading (results/reference/ranking.md). A finalist goes on from the weights that are kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from pydantic import TypeAdapter
+from torch import Tensor
+
+from distill.finalist import OBSERVED_BATCHES, FinalistJob, fit_finalist
+from distill.inputs import inputs_of
+from distill.pool import open_pool
+from distill.training.checkpoint import load_checkpoint, read_facts, save_checkpoint
+from distill.training.effort import Effort
+from distill.training.fit import ALONE
+from distill.training.jobs import run_jobs
+from distill.training.norms import settle_norms
+from distill.training.progress import Progress
+from ppg.people.metrics import mean_over_people
+from ppg.readout.classes import bin_centres_bpm
+from ppg.readout.decode import decode, probabilities
+from ppg.windows import WindowSet
+from search_spaces.network import Network
+
+SHARE = 5
+"""A first rung is one of so many parts of the float steps."""
+
+
+@dataclass(frozen=True)
+class Begun:
+    """What a network says after its first rung, in BPM, in floating point.
+
+    Attributes:
+        expected_bpm: mean over search people of the expected absolute error of a window.
+        mae_bpm: mean over search people of the error of the decoded reading.
+        train_bpm: expected absolute error on windows that it was trained on.
+    """
+
+    expected_bpm: float
+    mae_bpm: float
+    train_bpm: float
+
+
+def first_steps(effort: Effort) -> Effort:
+    """The effort of a first rung."""
+    return replace(effort, finetune_steps=max(1, effort.finetune_steps // SHARE), qat_steps=0)
+
+
+def further_steps(effort: Effort) -> Effort:
+    """What is left for a network that has climbed it."""
+    left = effort.finetune_steps - first_steps(effort).finetune_steps
+    return replace(effort, finetune_steps=max(1, left))
+
+
+def begin(job: FinalistJob, search: WindowSet, kept: Path, progress: Progress) -> Begun:
+    """Train `job.effort.finetune_steps`, keep the weights and what they say in `kept`.
+
+    Args:
+        job: with the effort of `first_steps`.
+        search: windows of search people at the rate of the arch.
+        kept: file for the weights.
+        progress: sees every step.
+    """
+    pool, network = open_pool(job.pool, blend=True), Network(job.arch)
+    load_checkpoint(job.weights, network)
+    fit_finalist(job, network, ALONE, progress)
+    batches = [inputs_of(x, job.arch) for x in pool.inputs(OBSERVED_BATCHES)]
+    settle_norms(network, batches)
+    logits, trained = _logits(network, torch.from_numpy(search.x)), _logits(network, *batches)
+    error = abs(decode(logits).bpm - search.hr_bpm)
+    begun = Begun(
+        mean_over_people(expected_error(logits, search.hr_bpm), search.person),
+        mean_over_people(error, search.person),
+        float(expected_error(trained, pool.hr_bpm[: len(trained)]).mean()),
+    )
+    save_checkpoint(kept, network, begun=asdict(begun))
+    return begun
+
+
+@torch.no_grad()
+def _logits(network: Network, *x: Tensor) -> NDArray[np.float32]:
+    parts = [network(part) for each in x for part in torch.split(each, 256)]
+    found: NDArray[np.float32] = torch.cat(parts).numpy()
+    return found
+
+
+def expected_error(
+    logits: NDArray[np.float32], hr_bpm: NDArray[np.floating]
+) -> NDArray[np.float64]:
+    """`sum_k p_k |c_k - hr|` of each window, in BPM.
+
+    Args:
+        logits: `(windows, classes)`.
+        hr_bpm: `(windows,)`.
+    """
+    distance = np.abs(bin_centres_bpm() - np.asarray(hr_bpm, np.float64)[:, None])
+    found: NDArray[np.float64] = (probabilities(logits) * distance).sum(axis=1)
+    return found
+
+
+def read_begun(kept: Path) -> Begun:
+    """What `begin` kept in a file.
+
+    Raises:
+        RunError: the file is damaged.
+    """
+    return _BEGUN.validate_python(read_facts(kept)["begun"])
+
+
+_BEGUN = TypeAdapter(Begun)
+
+
+def begin_all(
+    jobs: Sequence[tuple[FinalistJob, WindowSet, Path]], *, processes: int, progress: Progress
+) -> None:
+    """Run `begin` for all jobs, in workers; what each says lies in its file."""
+    run_jobs(
+        begin,
+        jobs,
+        steps=[job.effort.finetune_steps for job, *_ in jobs],
+        what="networks",
+        processes=processes,
+        progress=progress,
+        on_done=lambda *_: None,
+    )

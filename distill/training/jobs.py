@@ -1,0 +1,90 @@
+"""Many small trainings side by side, each in a worker process of one thread."""
+
+from __future__ import annotations
+
+import multiprocessing
+import queue
+from collections.abc import Callable, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from multiprocessing.queues import Queue
+from typing import TypeVar, TypeVarTuple, Unpack
+
+from distill.training.processes import become_worker, worker_processes
+from distill.training.progress import Progress
+
+REPORT_EVERY = 20
+
+Result = TypeVar("Result")
+Values = TypeVarTuple("Values")
+
+# A worker's way to its parent: a queue can be inherited by a process, but not sent in a job.
+_reports: list[Queue[tuple[int, int]]] = []
+
+
+def _start(reports: Queue[tuple[int, int]]) -> None:
+    become_worker()
+    _reports[:] = [reports]
+
+
+def _work(work: Callable[..., Result], index: int, values: tuple[object, ...]) -> Result:
+    def progress(done: int, total: int, note: str) -> None:
+        if done % REPORT_EVERY == 0 or done == total:
+            _reports[0].put((index, done))
+
+    return work(*values, progress)
+
+
+def run_jobs(
+    work: Callable[[Unpack[Values], Progress], Result],
+    jobs: Sequence[tuple[Unpack[Values]]],
+    *,
+    steps: Sequence[int],
+    what: str,
+    processes: int,
+    progress: Progress,
+    on_done: Callable[[int, Result], None],
+) -> None:
+    """Run all jobs, calling `on_done(index, result)` here as each one ends.
+
+    Args:
+        work: runs as `work(*values, progress)` in a worker; a function of a module.
+        jobs: the values of each, as they can be sent.
+        steps: of each job, as its progress counts them.
+        what: the jobs in words, for messages.
+        processes: how many at once, at most.
+        progress: sees steps summed over all jobs.
+        on_done: called in this process.
+
+    Raises:
+        RunError: a worker was killed.
+    """
+    if not jobs:
+        return
+    context = multiprocessing.get_context("spawn")
+    reports: Queue[tuple[int, int]] = context.Queue()
+    done = [0] * len(jobs)
+    with worker_processes(
+        min(processes, len(jobs)),
+        _start,
+        reports,
+        killed=f"a worker that trains {what} was killed, perhaps for want of memory; "
+        "continue with `resume`",
+    ) as executor:
+        waiting: dict[Future[Result], int] = {
+            executor.submit(_work, work, index, values): index for index, values in enumerate(jobs)
+        }
+        while waiting:
+            finished, _ = wait(waiting, timeout=0.5, return_when=FIRST_COMPLETED)
+            while True:
+                try:
+                    index, step = reports.get_nowait()
+                except queue.Empty:
+                    break
+                done[index] = step
+            for future in finished:
+                index = waiting.pop(future)
+                result = future.result()
+                done[index] = steps[index]
+                on_done(index, result)
+            count = sum(step == total for step, total in zip(done, steps, strict=True))
+            progress(sum(done), sum(steps), f"{count} of {len(jobs)} {what} done")

@@ -1,0 +1,1 @@
+"""How well cheap figures order networks, against networks that were trained alone."""

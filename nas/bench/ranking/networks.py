@@ -1,0 +1,92 @@
+"""The networks of the bench: spread over the space, and pairs that differ in one dimension."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from search_spaces.arch import Arch
+from search_spaces.figures import figures_matrix
+from search_spaces.space import SearchSpace
+
+DRAWN, TRIES = 1500, 15000
+PAIRED = ("rate_hz", "dilation", "depth", "kernel", "width", "stride")
+"""Dimensions of which there is a pair; those of the stages change in all stages at once."""
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two networks, by their place in the list, that differ in one dimension alone."""
+
+    dimension: str
+    low: int
+    high: int
+
+
+def bench_networks(
+    space: SearchSpace, accept: Callable[[Arch], bool], *, count: int, seed: int
+) -> tuple[list[Arch], list[Pair]]:
+    """Networks for the bench.
+
+    They are stratified by multiply-accumulates; within a class the one is taken that is furthest
+    from those already there in the other figures (rate, dilation, depth, kernels and so on).
+
+    Args:
+        space: to draw from.
+        accept: whether a network fits the budgets; others are not taken.
+        count: of networks, pairs included; where a space gives fewer, there are fewer.
+        seed: of the draw.
+    """
+    rng = random.Random(f"{seed} networks of the bench")
+    drawn: dict[str, Arch] = {}
+    for _ in range(TRIES):
+        arch = space.sample(rng)
+        if arch.acceleration == max(space.acceleration) and arch.id not in drawn and accept(arch):
+            drawn[arch.id] = arch
+        if len(drawn) == DRAWN:
+            break
+    archs = spread(list(drawn.values()), count - 2 * len(PAIRED))
+    pairs = []
+    bases = sorted(archs, key=lambda arch: abs(archs.index(arch) - len(archs) // 2))
+    for dimension in PAIRED:
+        for base in bases:
+            low, high = (_with_end(space, base, dimension, end) for end in (0, -1))
+            if low != high and not {low, high} & set(archs) and accept(low) and accept(high):
+                pairs.append(Pair(dimension, len(archs), len(archs) + 1))
+                archs += [low, high]
+                break
+    return archs, pairs
+
+
+def spread(archs: list[Arch], count: int) -> list[Arch]:
+    """`count` of `archs`: one of each class of multiply-accumulates, far apart in all else."""
+    x = figures_matrix(archs)
+    x = (x - x.mean(axis=0)) / np.maximum(x.std(axis=0), 1e-9)
+    low, high = np.percentile(x[:, 0], [0.5, 99.5])
+    place = np.clip(((x[:, 0] - low) / max(high - low, 1e-9) * count).astype(int), 0, count - 1)
+    picked: list[int] = []
+    for number in range(count):
+        inside = np.flatnonzero(place == number)
+        if len(inside) == 0:
+            continue
+        if picked:
+            distance = np.linalg.norm(x[inside, None, 1:] - x[None, picked, 1:], axis=2).min(
+                axis=1
+            )
+        else:
+            distance = -np.linalg.norm(x[inside, 1:], axis=1)
+        picked.append(int(inside[distance.argmax()]))
+    return [archs[index] for index in picked]
+
+
+def _with_end(space: SearchSpace, base: Arch, dimension: str, end: int) -> Arch:
+    """With the lowest (0) or highest (-1) choice of a dimension everywhere; depth is never 0."""
+    chosen = {
+        name: [value for value in values if value != 0 or dimension != "depth"][end]
+        for name, values in space.dimensions.items()
+        if name == dimension or name.endswith(f".{dimension}")
+    }
+    return space.build({**space.choices_of(base), **chosen})

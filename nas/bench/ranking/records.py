@@ -1,0 +1,67 @@
+"""What is measured of the networks: one JSON file each, so that a killed bench goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from nas.run.documents import read_document
+from ppgnas.files import write_json_atomic
+from search_spaces.arch import Arch
+
+
+@dataclass(frozen=True)
+class FullTraining:
+    """Int8 MAE in BPM by person after a whole training."""
+
+    search: Mapping[str, float]
+    report: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class NetworkRecord:
+    """One network of the bench; every error in BPM.
+
+    Attributes:
+        arch: the network.
+        macs, weights: multiply-accumulates; weights in bytes.
+        latency_ms: on the default board.
+        inherited_bpm: raw error on search people with the supernet's weights.
+        jacobian: covariance score at random weights; higher is better.
+        first_expected_bpm, first_mae_bpm, first_train_bpm: see `distill.first_rung.Begun`.
+        full: by seed.
+    """
+
+    arch: Arch
+    macs: int
+    weights: int
+    latency_ms: float
+    inherited_bpm: float
+    jacobian: float
+    first_expected_bpm: float
+    first_mae_bpm: float
+    first_train_bpm: float
+    full: Mapping[int, FullTraining] = field(default_factory=dict)
+
+    def write(self, folder: Path) -> None:
+        """Keep it as `ID.json`."""
+        plain: dict[str, Any] = {**asdict(self), "arch": self.arch.to_json()}
+        plain["full"] = {str(seed): asdict(found) for seed, found in self.full.items()}
+        write_json_atomic(folder / f"{self.arch.id}.json", plain)
+
+
+def read_record(folder: Path, arch: Arch) -> NetworkRecord | None:
+    """The record of a network, or None where there is none yet.
+
+    Raises:
+        RunError: the file is damaged.
+    """
+    path = folder / f"{arch.id}.json"
+    return read_document(path, _RECORD.validate_python) if path.exists() else None
+
+
+_RECORD = TypeAdapter(NetworkRecord)
