@@ -210,7 +210,7 @@ class Trainer:
         *,
         seed: int,
     ) -> None:
-        """Whole trainings from inherited weights with a seed of their own: what the bench needs."""
+        """Whole trainings from inherited weights with a seed of their own, for the bench."""
         folder = self._cache / f"seed-{seed}"
         folder.mkdir(parents=True, exist_ok=True)
         jobs = []
