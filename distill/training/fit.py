@@ -49,7 +49,7 @@ def make_optimiser(module: nn.Module) -> AdamW:
         {"params": [p for p in parameters if p.ndim > 1], "weight_decay": WEIGHT_DECAY},
         {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
     ]
-    return AdamW(groups, betas=(0.9, 0.98))
+    return AdamW(groups, betas=(0.9, 0.98), fused=True)
 
 
 def fit(

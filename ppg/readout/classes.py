@@ -34,6 +34,7 @@ def soft_labels(
         `(windows, classes)` rows that sum to 1.
     """
     centre = np.clip(hr_bpm, FIRST_BPM, LAST_BPM)[:, None]
-    exponent = -0.5 * ((bin_centres_bpm()[None, :] - centre) / width_bpm) ** 2
+    away = ((bin_centres_bpm()[None, :] - centre) / width_bpm).astype(np.float32)
+    exponent = np.float32(-0.5) * away**2
     weight = np.exp(exponent - exponent.max(axis=1, keepdims=True))
     return np.asarray(weight / weight.sum(axis=1, keepdims=True), dtype=np.float32)
