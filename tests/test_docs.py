@@ -23,6 +23,7 @@ PAGES = (
     "docs/emulation.md",
     "docs/evaluate.md",
     "docs/own_data.md",
+    "docs/ranking.md",
     "docs/records.md",
     "docs/recordings.md",
     "docs/rescore.md",

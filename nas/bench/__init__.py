@@ -1,1 +1,1 @@
-"""Measurements of the tool itself: searches, hardware models, deployment, published protocols."""
+"""Measurements of the tool itself: searches, orders, cost models, files, published protocols."""

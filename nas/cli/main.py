@@ -13,6 +13,7 @@ import typer
 
 from nas.cli.bench.deploy import bench_deploy
 from nas.cli.bench.hwmodels import bench_hwmodels
+from nas.cli.bench.ranking import bench_ranking
 from nas.cli.bench.records import records
 from nas.cli.bench.search import bench_search
 from nas.cli.bench.training import bench_training
@@ -62,12 +63,13 @@ GROUPS: tuple[tuple[str, str, dict[str, Callable[..., None]]], ...] = (
     ),
     (
         "bench",
-        "Speed figures.",
+        "Measurements of the tool itself.",
         {
             "search": bench_search,
             "deploy": bench_deploy,
             "hwmodels": bench_hwmodels,
             "training": bench_training,
+            "ranking": bench_ranking,
             "records": records,
         },
     ),

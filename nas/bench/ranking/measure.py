@@ -2,63 +2,65 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
-from functools import lru_cache
 from pathlib import Path
 
 from distill.evaluation import Retrained, predict_windows
 from distill.jacobian import jacobian_score
 from distill.trainer import Trainer
-from nas.bench.ranking.networks import Pair, bench_networks
-from nas.bench.ranking.records import FullTraining, NetworkRecord, read_record
-from nas.explore.problem import probe
+from hwmodels.costs import Costs
+from nas.bench.ranking.records import SEEDS, FullTraining, NetworkRecord, read_record
 from nas.run.config import SearchConfig
+from nas.run.folder import RunDir
 from nas.run.machine import available_cores
-from nas.run.people import People, fitting_space, gather
-from nas.run.progress import Progress
-from nas.run.target import load_target
+from nas.run.people import People
+from nas.run.progress import Progress, Tick
 from ppg.people.metrics import mae_by_person
 from ppg.recording import Recording
 from ppg.windows import windows_of
 from search_spaces.arch import Arch
-from search_spaces.space import load_space
-
-SEEDS = (0, 1)
+from search_spaces.space import SearchSpace
 
 
 def measure(
-    config: SearchConfig, folder: Path, *, count: int, progress: Progress
-) -> tuple[list[NetworkRecord], list[Pair]]:
-    """Measure what `folder` does not hold yet.
+    archs: Sequence[Arch],
+    run: RunDir,
+    *,
+    config: SearchConfig,
+    space: SearchSpace,
+    people: People,
+    cost_of: Callable[[Arch], Costs],
+    accept: Callable[[Arch], bool],
+    progress: Progress,
+) -> list[NetworkRecord]:
+    """Measure what the folder does not hold yet.
 
     Args:
-        config: people, space, budgets, effort and teacher; networks are judged alone.
-        folder: one JSON file a network, and a cache.
-        count: networks.
+        archs: the networks, which are judged alone.
+        run: a claimed folder; one JSON file a network, and a cache.
+        config: effort, seed and teacher.
+        space: of the supernet.
+        people: whom it trains on, and whose errors are measured.
+        cost_of, accept: costs of a network, and whether it fits the budgets.
         progress: where to say how far it is.
 
     Raises:
         PpgnasError: as a search.
     """
-    target, space = load_target(config.board, config.engine), load_space(config.space)
-    people = gather(config, space)
-    space = fitting_space(space, people)
-    cost_of = lru_cache(maxsize=1 << 16)(target.costs)
-    problem = probe(
-        space,
-        cost_of,
-        budgets=config.budgets,
-        objectives=config.objectives,
-        board_flash_bytes=target.board.flash_bytes,
-        board_sram_bytes=target.board.sram_bytes,
-    ).problem
+    folder = run.path
 
-    def accept(arch: Arch) -> bool:
-        return max(problem.constraints(cost_of(arch)).values()) <= 0
+    @contextmanager
+    def timed(label: str) -> Iterator[Tick]:
+        start_s = time.monotonic()
+        try:
+            with progress.phase(label) as tick:
+                yield tick
+        finally:
+            run.record_time(label, time.monotonic() - start_s)
 
-    archs, pairs = bench_networks(space, accept, count=count, seed=config.seed)
-    folder.mkdir(parents=True, exist_ok=True)
     trainer = Trainer(
         space,
         train=people.train,
@@ -70,11 +72,11 @@ def measure(
         threads=available_cores(),
         accept=accept,
     )
-    with progress.phase("teacher") as tick:
+    with timed("teacher") as tick:
         trainer.prepare_teacher(tick)
-    with progress.phase("supernet") as tick:
+    with timed("supernet") as tick:
         trainer.train_supernet(tick)
-    with progress.phase("first rungs") as tick:
+    with timed("first rungs") as tick:
         begun = trainer.begin_many(archs, tick)
     batch = next(trainer.batches(1))
     records = []
@@ -97,8 +99,9 @@ def measure(
         )
         records[-1].write(folder)
     for seed in SEEDS:
-        _train_alone(records, trainer, people, seed=seed, folder=folder, progress=progress)
-    return records, pairs
+        with timed(f"networks alone, seed {seed}") as tick:
+            _train_alone(records, trainer, people, seed=seed, folder=folder, tick=tick)
+    return records
 
 
 def _train_alone(
@@ -108,7 +111,7 @@ def _train_alone(
     *,
     seed: int,
     folder: Path,
-    progress: Progress,
+    tick: Tick,
 ) -> None:
     """Whole trainings with a seed, of the networks that lack one."""
     missing = [place for place, record in enumerate(records) if seed not in record.full]
@@ -123,8 +126,7 @@ def _train_alone(
         records[place] = replace(record, full={**record.full, seed: found})
         records[place].write(folder)
 
-    with progress.phase(f"networks alone, seed {seed}") as tick:
-        trainer.train_alone([records[place].arch for place in missing], tick, keep, seed=seed)
+    trainer.train_alone([records[place].arch for place in missing], tick, keep, seed=seed)
 
 
 def _errors(result: Retrained, arch: Arch, recordings: Sequence[Recording]) -> dict[str, float]:

@@ -52,12 +52,20 @@ def bench_networks(
     pairs = []
     bases = sorted(archs, key=lambda arch: abs(archs.index(arch) - len(archs) // 2))
     for dimension in PAIRED:
-        for base in bases:
-            low, high = (_with_end(space, base, dimension, end) for end in (0, -1))
-            if low != high and not {low, high} & set(archs) and accept(low) and accept(high):
-                pairs.append(Pair(dimension, len(archs), len(archs) + 1))
-                archs += [low, high]
-                break
+        both = [
+            (_with_end(space, base, dimension, 0), _with_end(space, base, dimension, -1))
+            for base in bases
+        ]
+        fitting = [
+            ends
+            for ends in both
+            if _differing(space, *ends) == {dimension} and all(map(accept, ends))
+        ]
+        if fitting:
+            # Of a dimension with two choices one end is the base itself; two new ones add more.
+            ends = max(fitting, key=lambda ends: len(set(ends) - set(archs)))
+            archs += [arch for arch in ends if arch not in archs]
+            pairs.append(Pair(dimension, *map(archs.index, ends)))
     return archs, pairs
 
 
@@ -90,3 +98,9 @@ def _with_end(space: SearchSpace, base: Arch, dimension: str, end: int) -> Arch:
         if name == dimension or name.endswith(f".{dimension}")
     }
     return space.build({**space.choices_of(base), **chosen})
+
+
+def _differing(space: SearchSpace, low: Arch, high: Arch) -> set[str]:
+    """Dimensions in which two differ: a choice can take away what makes another act."""
+    here, there = space.choices_of(low), space.choices_of(high)
+    return {name.split(".")[-1] for name in here if here[name] != there[name]}

@@ -13,6 +13,9 @@ from nas.run.documents import read_document
 from ppgnas.files import write_json_atomic
 from search_spaces.arch import Arch
 
+SEEDS = (0, 1)
+"""Of the whole trainings."""
+
 
 @dataclass(frozen=True)
 class FullTraining:
@@ -47,11 +50,20 @@ class NetworkRecord:
     first_train_bpm: float
     full: Mapping[int, FullTraining] = field(default_factory=dict)
 
+    @property
+    def complete(self) -> bool:
+        """Whether it was trained with every seed."""
+        return set(SEEDS) <= set(self.full)
+
     def write(self, folder: Path) -> None:
         """Keep it as `ID.json`."""
+        write_json_atomic(folder / f"{self.arch.id}.json", self.to_json())
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values, as in its file."""
         plain: dict[str, Any] = {**asdict(self), "arch": self.arch.to_json()}
         plain["full"] = {str(seed): asdict(found) for seed, found in self.full.items()}
-        write_json_atomic(folder / f"{self.arch.id}.json", plain)
+        return plain
 
 
 def read_record(folder: Path, arch: Arch) -> NetworkRecord | None:

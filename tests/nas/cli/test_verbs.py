@@ -46,6 +46,7 @@ VERBS = (
     "bench hwmodels",
     "bench records",
     "bench training",
+    "bench ranking",
 )
 
 
@@ -248,6 +249,7 @@ def read_series(
             2,
             "baseline 'y' is unknown; allowed: spectral-peak",
         ),
+        (["bench", "ranking", "--data", "x"], 2, "x: no such folder"),
         (["report", "nowhere"], 2, "holds no run"),
         (["boards", "show", "esp32"], 2, "board 'esp32' is unknown"),
         (["data", "inspect", "nowhere"], 2, "nowhere"),

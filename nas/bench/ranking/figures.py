@@ -1,0 +1,119 @@
+"""What the bench says: every score against networks trained alone, and what can be said at all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Literal
+
+import numpy as np
+
+from nas.bench.ranking.agreement import Agreement, Figure, Values, agreement, alike, tau
+from nas.bench.ranking.networks import Pair
+from nas.bench.ranking.records import SEEDS, NetworkRecord
+from search_spaces.figures import figures
+
+Who = Literal["search", "report"]
+WHO: tuple[Who, ...] = ("search", "report")
+DIMENSIONS = (
+    *("rate_hz", "dilation", "depth", "kernel", "width", "stride"),
+    *("expansion", "residual", "stem", "neck", "spacing", "max_pooling"),
+)
+"""Fields of `ArchFigures` within which networks are compared."""
+
+
+@dataclass(frozen=True)
+class Against:
+    """One score against the truth on one group of people.
+
+    Attributes:
+        overall: on all networks.
+        small, large: on the halves by multiply-accumulates.
+        within: tau among networks alike in a dimension (`agreement.alike`), by dimension.
+        pairs: whether each pair that differs in one dimension alone is ordered as the truth does.
+    """
+
+    overall: Agreement
+    small: Agreement
+    large: Agreement
+    within: Mapping[str, Figure]
+    pairs: tuple[bool, ...]
+
+
+@dataclass(frozen=True)
+class RankingFigures:
+    """All scores by name, each by people; the ceiling as well."""
+
+    scores: Mapping[str, Mapping[Who, Against]]
+    ceiling: Mapping[str, Mapping[Who, Agreement]]
+
+
+def trained_bpm(
+    records: Sequence[NetworkRecord], who: Who, seeds: Sequence[int] = SEEDS
+) -> Values:
+    """`(networks,)` int8 MAE after training alone: mean over people, then over seeds."""
+    return np.array(
+        [
+            np.mean(
+                [
+                    np.mean(list((found.search if who == "search" else found.report).values()))
+                    for found in (record.full[seed] for seed in seeds)
+                ]
+            )
+            for record in records
+        ]
+    )
+
+
+def scores_of(records: Sequence[NetworkRecord]) -> dict[str, Values]:
+    """What is cheap to know, by name; lower is better, so what should be large is negative."""
+    named = {
+        "inherited error": [record.inherited_bpm for record in records],
+        "first rung, expected error": [record.first_expected_bpm for record in records],
+        "first rung, decoded error": [record.first_mae_bpm for record in records],
+        "first rung, training windows": [record.first_train_bpm for record in records],
+        "parameters": [-record.weights for record in records],
+        "MACs": [-record.macs for record in records],
+        "latency": [-record.latency_ms for record in records],
+        "jacobian covariance": [-record.jacobian for record in records],
+    }
+    return {name: np.array(values, dtype=np.float64) for name, values in named.items()}
+
+
+def ranking_figures(
+    records: Sequence[NetworkRecord], pairs: Sequence[Pair], scores: Mapping[str, Values]
+) -> RankingFigures:
+    """Compare.
+
+    Args:
+        records: trained with every seed.
+        pairs: see `networks.bench_networks`.
+        scores: `(networks,)` by name, lower is better.
+    """
+    truth = {who: trained_bpm(records, who) for who in WHO}
+    seeds = {who: [trained_bpm(records, who, [seed]) for seed in SEEDS] for who in WHO}
+    other: dict[Who, Who] = {"search": "report", "report": "search"}
+    small, large = np.array_split(np.argsort([record.macs for record in records]), 2)
+    known = [asdict(figures(record.arch)) for record in records]
+    classes = {name: alike(np.array([each[name] for each in known])) for name in DIMENSIONS}
+
+    def against(score: Values, truth: Values) -> Against:
+        return Against(
+            overall=agreement(score, truth),
+            small=agreement(score[small], truth[small]),
+            large=agreement(score[large], truth[large]),
+            within={name: tau(score, truth, among) for name, among in classes.items()},
+            pairs=tuple(bool(_sign(score, pair) == _sign(truth, pair) != 0) for pair in pairs),
+        )
+
+    return RankingFigures(
+        {name: {who: against(score, truth[who]) for who in WHO} for name, score in scores.items()},
+        {
+            "another seed": {who: agreement(seeds[who][1], seeds[who][0]) for who in WHO},
+            "the other people": {who: agreement(truth[other[who]], truth[who]) for who in WHO},
+        },
+    )
+
+
+def _sign(values: Values, pair: Pair) -> float:
+    return float(np.sign(values[pair.high] - values[pair.low]))

@@ -1,0 +1,112 @@
+"""The bench from recordings to records: what is measured already is not measured again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+from nas.bench.ranking.networks import PAIRED, Pair, bench_networks
+from nas.bench.ranking.records import NetworkRecord, read_record
+from nas.explore.problem import probe
+from nas.run.claim import claim
+from nas.run.config import ConfigError, SearchConfig, differences, teacher_file
+from nas.run.folder import RunDir
+from nas.run.people import fitting_space, gather
+from nas.run.progress import Progress
+from nas.run.run_toml import RunDocument
+from nas.run.target import load_target
+from ppgnas.errors import RunError
+from search_spaces.arch import Arch
+from search_spaces.space import load_space
+
+FEWEST = 2 * len(PAIRED) + 4
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """A finished bench.
+
+    Attributes:
+        document: what was asked, with whose recordings, and how long it took.
+        records: one a network, each trained with every seed.
+        pairs: see `networks.bench_networks`.
+    """
+
+    document: RunDocument
+    records: list[NetworkRecord]
+    pairs: list[Pair]
+
+
+def bench_ranking(
+    config: SearchConfig, run: RunDir, *, networks: int, command: str, progress: Progress
+) -> Ranking:
+    """Measure what the folder does not hold yet.
+
+    Args:
+        config: people, space, budgets, effort and teacher; networks are judged alone.
+        run: `run.toml`, one JSON file a network, and a cache.
+        networks: how many, pairs included.
+        command: how the user said it, for provenance.
+        progress: where to say how far it is.
+
+    Raises:
+        PpgnasError: as a search; too few networks, or the folder was measured otherwise.
+    """
+    if networks < FEWEST:
+        raise ConfigError(f"`networks` is {networks}; allowed: {FEWEST} or more, 48 say something")
+    teacher_file(config.teacher)
+    if run.exists:
+        _check_same(config, run)
+    target, space = load_target(config.board, config.engine), load_space(config.space)
+    people = gather(config, space)
+    for note in people.notes:
+        progress.say(note)
+    space = fitting_space(space, people)
+    cost_of = lru_cache(maxsize=1 << 16)(target.costs)
+    problem = probe(
+        space,
+        cost_of,
+        budgets=config.budgets,
+        objectives=config.objectives,
+        board_flash_bytes=target.board.flash_bytes,
+        board_sram_bytes=target.board.sram_bytes,
+    ).problem
+
+    def accept(arch: Arch) -> bool:
+        return max(problem.constraints(cost_of(arch)).values()) <= 0
+
+    archs, pairs = bench_networks(space, accept, count=networks, seed=config.seed)
+    run.path.mkdir(parents=True, exist_ok=True)
+    with run.lock():
+        claim(run, config, space, people, command=command)
+        found = [read_record(run.path, arch) for arch in archs]
+        records = [record for record in found if record is not None and record.complete]
+        if len(records) < len(archs):
+            from nas.bench.ranking.measure import measure  # brings torch
+
+            records = measure(
+                archs,
+                run,
+                config=config,
+                space=space,
+                people=people,
+                cost_of=cost_of,
+                accept=accept,
+                progress=progress,
+            )
+            run.finish()
+        return Ranking(run.document(), records, pairs)
+
+
+def _check_same(config: SearchConfig, run: RunDir) -> None:
+    if run.database.exists():
+        raise RunError(f"`out` {run.path} holds a search, which stays as it is; choose another")
+    different = differences(config, run.document().config)
+    if different:
+        listed = "; ".join(
+            f"{key}: {old!r} there, {new!r} asked" for key, (new, old) in different.items()
+        )
+        raise RunError(
+            f"`out` {run.path} holds networks that were measured otherwise ({listed}). Ask for "
+            "the same to go on with them, or choose another `out`"
+        )

@@ -1,0 +1,98 @@
+"""The verb `bench ranking`."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from nas.cli.common import emit, verb
+from nas.cli.options import AsJson, Data, Effort, ReportData, ReportFrom, Split, Text
+from ppgnas.tables import text_table
+
+
+@verb
+def bench_ranking(
+    data: Data,
+    report_data: ReportData = None,
+    report_from: ReportFrom = None,
+    split: Split = None,
+    networks: Annotated[
+        int, typer.Option(help="How many to train alone; six pairs are among them.")
+    ] = 52,
+    effort: Effort = "quick",
+    seed: Annotated[int, typer.Option(help="Of networks, split and supernet.")] = 0,
+    space: Annotated[str, typer.Option(help="default, tiny, wide, or a .toml file.")] = "default",
+    budget: Annotated[str, typer.Option(help="Flash that each network may take.")] = "80KB",
+    out: Annotated[
+        str, typer.Option(help="Folder of the records; networks in it are not trained again.")
+    ] = "results/ranking",
+    page: Annotated[Text, typer.Option(help="Write a Markdown page to this file.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """How well cheap figures order networks that were trained alone; goes on where it stopped.
+
+    \b
+    ppgnas bench ranking --data recordings/
+    ppgnas bench ranking --data recordings/ --report-from mine --page ranking.md
+    ppgnas bench ranking --data synthetic --networks 16 --effort smoke --space tiny --json
+    """
+    from dataclasses import asdict
+
+    from nas.bench.ranking.figures import WHO, ranking_figures, scores_of
+    from nas.bench.ranking.page import ranking_page
+    from nas.bench.ranking.run import bench_ranking as measure
+    from nas.run.config import resolve
+    from nas.run.folder import RunDir
+    from nas.run.progress import for_terminal
+    from ppgnas.errors import DataError
+    from ppgnas.files import write_text_atomic
+
+    if page is not None and Path(page).is_dir():
+        raise DataError(f"`page` {page} is a folder; name a file, such as {page}/ranking.md")
+    asked = {
+        **{"data": data, "report_data": report_data, "report_from": report_from, "split": split},
+        **{"effort": effort, "seed": seed, "space": space, "budget": budget},
+    }
+    command = "ppgnas " + shlex.join(sys.argv[1:])
+    try:
+        ranking = measure(
+            resolve(asked),
+            RunDir(Path(out)),
+            networks=networks,
+            command=command,
+            progress=for_terminal(),
+        )
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt("The same command goes on where this one was.") from None
+    found = ranking_figures(ranking.records, ranking.pairs, scores_of(ranking.records))
+    if page is not None:
+        write_text_atomic(Path(page), ranking_page(ranking, found))
+    if as_json:
+        plain = [record.to_json() for record in ranking.records]
+        pairs = [asdict(pair) for pair in ranking.pairs]
+        emit({"out": out, "page": page, **asdict(found), "pairs": pairs, "networks": plain})
+        return
+    synthetic = " (SYNTHETIC recordings)" if ranking.document.synthetic else ""
+    print(
+        f"{len(ranking.records)} networks trained alone{synthetic}; Kendall's tau-b to their "
+        "errors with 90 % intervals; halves by MACs and regret are on search people:\n"
+    )
+    head = ("score", *(f"{who} people" for who in WHO), "small half", "large half", "regret")
+    rows = [
+        (
+            name,
+            *(by[who].overall.tau for who in WHO),
+            *(f"{half.tau.value:.2f}" for half in (by["search"].small, by["search"].large)),
+            f"{by['search'].overall.regret_bpm.value:.2f} BPM",
+        )
+        for name, by in found.scores.items()
+    ]
+    ceiling = [
+        (f"ceiling: {name}", *(by[who].tau for who in WHO), "", "", "")
+        for name, by in found.ceiling.items()
+    ]
+    print(text_table(head, [*rows, *ceiling]))

@@ -1,0 +1,58 @@
+"""One JSON file a network."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from nas.bench.ranking.records import read_record
+from ppgnas.errors import RunError
+from tests.nas.bench.ranking.made import made_archs, made_record
+
+(ARCH,) = made_archs(1)
+
+
+def test_what_is_written_is_read(tmp_path: Path) -> None:
+    record = made_record(ARCH, 3)
+    record.write(tmp_path)
+    assert read_record(tmp_path, ARCH) == record
+    assert record.complete
+    assert not replace(record, full={0: record.full[0]}).complete
+
+
+def test_none_where_there_is_none(tmp_path: Path) -> None:
+    assert read_record(tmp_path, ARCH) is None
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda text: text[:100], "is damaged"),
+        (lambda text: text.replace('"macs"', '"mac"'), "macs"),
+        (lambda text: text.replace('"macs": ', '"macs": "x'), "is damaged"),
+        (lambda text: "[]", "no JSON object but list"),
+    ],
+)
+def test_a_damaged_file_is_one_message(
+    tmp_path: Path, change: Callable[[str], str], message: str
+) -> None:
+    made_record(ARCH).write(tmp_path)
+    path = tmp_path / f"{ARCH.id}.json"
+    path.write_text(change(path.read_text()))
+    with pytest.raises(RunError, match=message) as caught:
+        read_record(tmp_path, ARCH)
+    assert str(path) in str(caught.value)
+
+
+def test_a_number_that_is_not_finite_is_refused(tmp_path: Path) -> None:
+    made_record(ARCH).write(tmp_path)
+    path = tmp_path / f"{ARCH.id}.json"
+    document = json.loads(path.read_text())
+    document["inherited_bpm"] = float("nan")
+    path.write_text(json.dumps(document))
+    with pytest.raises(RunError, match="is damaged"):
+        read_record(tmp_path, ARCH)

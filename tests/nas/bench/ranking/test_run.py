@@ -1,0 +1,198 @@
+"""The bench from recordings to figures: it goes on after a kill, and never mixes two."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+import pytest
+import torch
+
+import nas.bench.ranking.measure as measuring
+from distill.evaluation import Retrained
+from distill.first_rung import Begun
+from nas.bench.ranking.run import Ranking, bench_ranking
+from nas.cli.main import main
+from nas.run.config import resolve
+from nas.run.folder import RunDir
+from nas.run.progress import Silent, Tick
+from ppgnas.errors import PpgnasError, RunError
+from search_spaces.arch import Arch
+from search_spaces.space import SearchSpace
+from tests.nas.fakes import FakeTrainer, fake_mae, fake_net, write_people
+
+
+@dataclass
+class Log:
+    """Trainings that were done, and how many there are before the bench is killed."""
+
+    trained: list[tuple[str, int]] = field(default_factory=list)
+    dies_at: int | None = None
+
+
+class BenchTrainer(FakeTrainer):
+    """Trains nothing, and notes it."""
+
+    def __init__(self, space: SearchSpace, *, log: Log, folder: Path, **_: object) -> None:
+        super().__init__(space, folder=folder)
+        self.log = log
+
+    def batches(self, count: int) -> Iterator[torch.Tensor]:
+        generator = torch.Generator().manual_seed(0)
+        yield from (torch.randn(4, 4, 256, generator=generator) for _ in range(count))
+
+    def begin_many(self, archs: Sequence[Arch], progress: Tick) -> list[Begun]:
+        return [Begun(fake_mae(arch), fake_mae(arch), fake_mae(arch)) for arch in archs]
+
+    def train_alone(
+        self,
+        archs: Sequence[Arch],
+        progress: Tick,
+        on_done: Callable[[int, Retrained], None],
+        *,
+        seed: int,
+    ) -> None:
+        for index, arch in enumerate(archs):
+            if len(self.log.trained) == self.log.dies_at:
+                raise KeyboardInterrupt
+            self.log.trained.append((arch.id, seed))
+            on_done(index, Retrained(fake_net(arch), fake_mae(arch)))
+
+
+@pytest.fixture
+def log(monkeypatch: pytest.MonkeyPatch) -> Log:
+    kept = Log()
+    monkeypatch.setattr(measuring, "Trainer", partial(BenchTrainer, log=kept))
+    return kept
+
+
+@pytest.fixture(scope="module")
+def people(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return str(write_people(tmp_path_factory.mktemp("ranking")))
+
+
+def ask(people: str, out: Path, **changes: object) -> Ranking:
+    asked = {"data": people, "space": "tiny", "effort": "smoke", "budget": "80KB", **changes}
+    return bench_ranking(
+        resolve(asked),
+        RunDir(out),
+        networks=16,
+        command="ppgnas bench ranking",
+        progress=Silent(),
+    )
+
+
+def test_a_killed_bench_goes_on(log: Log, people: str, tmp_path: Path) -> None:
+    log.dies_at = 5
+    with pytest.raises(KeyboardInterrupt):
+        ask(people, tmp_path / "out")
+    assert len(log.trained) == 5
+    log.dies_at = None
+    found = ask(people, tmp_path / "out")
+    # Each network with each seed, and none twice.
+    wanted = {(record.arch.id, seed) for record in found.records for seed in (0, 1)}
+    assert set(log.trained) == wanted and len(log.trained) == len(wanted)
+    assert all(record.complete for record in found.records)
+    assert set(found.document.time_s) >= {"teacher", "networks alone, seed 1"}
+    assert found.document.finished is not None
+    for full in found.records[0].full.values():
+        assert set(full.search) == set(found.document.split.search)
+        assert set(full.report) == set(found.document.split.report)
+
+    again = ask(people, tmp_path / "out")
+    assert len(log.trained) == len(wanted)  # all is there
+    assert (again.records, again.pairs) == (found.records, found.pairs)
+    assert again.document == found.document
+
+
+def test_networks_measured_otherwise_are_not_mixed(log: Log, people: str, tmp_path: Path) -> None:
+    ask(people, tmp_path / "out")
+    with pytest.raises(
+        RunError, match=r"measured otherwise.*search\.effort: 'smoke' there, 'quick' asked"
+    ):
+        ask(people, tmp_path / "out", effort="quick")
+    (tmp_path / "out" / "study.db").touch()
+    with pytest.raises(RunError, match="holds a search, which stays as it is"):
+        ask(people, tmp_path / "out")
+
+
+def test_a_damaged_record_is_named(log: Log, people: str, tmp_path: Path) -> None:
+    found = ask(people, tmp_path / "out")
+    path = tmp_path / "out" / f"{found.records[3].arch.id}.json"
+    path.write_text("{")
+    with pytest.raises(PpgnasError, match=f"{path.name} is damaged"):
+        ask(people, tmp_path / "out")
+
+
+def options(people: str, out: Path) -> list[str]:
+    given = ["--data", people, "--space", "tiny", "--networks", "16", "--effort", "smoke"]
+    return ["bench", "ranking", *given, "--out", str(out)]
+
+
+def leave(*arguments: str) -> int:
+    with pytest.raises(SystemExit) as caught:
+        main(list(arguments))
+    assert isinstance(caught.value.code, int)
+    return caught.value.code
+
+
+def test_the_verb_with_records_ready(
+    log: Log, people: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ready = ask(people, tmp_path / "out")
+    count, page = len(ready.records), tmp_path / "ranking.md"
+    log.dies_at = len(log.trained)  # nothing more is trained
+    assert leave(*options(people, tmp_path / "out"), "--page", str(page)) == 0
+    printed = capsys.readouterr().out
+    assert f"{count} networks trained alone (SYNTHETIC recordings)" in printed
+    for row in ("inherited error", "MACs", "ceiling: another seed", "ceiling: the other people"):
+        assert f"\n{row} " in printed
+    assert page.read_text().startswith("# How well cheap figures order networks\n")
+
+    assert leave(*options(people, tmp_path / "out"), "--json") == 0
+    document = json.loads(capsys.readouterr().out)
+    assert [network["macs"] for network in document["networks"]] == [
+        record.macs for record in ready.records
+    ]
+    assert len(document["pairs"]) == len(ready.pairs)
+    tau = document["scores"]["MACs"]["search"]["overall"]["tau"]
+    assert tau["low"] <= tau["value"] <= tau["high"]
+    assert set(document["ceiling"]) == {"another seed", "the other people"}
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (["--networks", "3"], "--networks is 3; allowed: 16 or more"),
+        (["--effort", "z"], "--effort is 'z'; allowed: smoke"),
+        (["--budget", "few"], "--budget"),
+        (["--page", "."], "--page . is a folder"),
+        (["--split", "a", "--report-from", "b"], "--report-from"),
+    ],
+)
+def test_a_mistake_is_one_message(
+    given: list[str], message: str, people: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert leave(*options(people, tmp_path / "out"), *given) == 2
+    printed = capsys.readouterr().err
+    assert message in printed and "Traceback" not in printed
+    assert not (tmp_path / "out").exists()
+
+
+def test_torch_waits_until_something_is_measured(tmp_path: Path) -> None:
+    script = (
+        "import sys\n"
+        "from nas.cli.main import main\n"
+        "try:\n"
+        f"    main(['bench', 'ranking', '--data', {str(tmp_path)!r}])\n"
+        "except SystemExit as left:\n"
+        "    assert left.code == 2\n"
+        "assert 'nas.bench.ranking.run' in sys.modules\n"
+        "assert 'torch' not in sys.modules\n"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True)
