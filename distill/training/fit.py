@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.optim import AdamW
 
 from distill.training.checkpoint import Checkpoint
+from distill.training.memory import keep_freed_memory
 from distill.training.progress import Progress
 from distill.training.team import Team
 
@@ -78,6 +79,7 @@ def fit(
     Raises:
         RunError: the checkpoint is damaged or of another network.
     """
+    keep_freed_memory()
     module.train()
     for step in range(checkpoint.restore(module, optimiser), schedule.steps):
         seen: list[Tensor] = []

@@ -325,7 +325,7 @@ def test_network_folds_its_normalisation() -> None:
     network.eval()
     conv = network.plan.stem
     weight, bias = network.folded(conv)
-    x = torch.randn(2, 4, 1, 256)
+    x = torch.randn(256, 4, 1, 2)  # (time, channels, 1, batch)
     from search_spaces.blocks import causal_conv
 
     torch.testing.assert_close(

@@ -63,7 +63,7 @@ def test_lowering_agrees_with_the_extracted_network_layer_by_layer(
             name: str, x: torch.Tensor, seen: dict[str, NDArray[np.float32]] = seen
         ) -> torch.Tensor:
             value = x.detach().numpy()
-            seen[name] = value.transpose(0, 2, 3, 1) if value.ndim == 4 else value
+            seen[name] = value.transpose(3, 0, 2, 1) if value.ndim == 4 else value
             return x
 
         x = torch.randn(1, arch.channels, arch.samples)
@@ -176,7 +176,7 @@ def test_networks_are_causal(supernets: dict[str, Supernet]) -> None:
 
         def tap(name: str, x: torch.Tensor, last: dict[str, torch.Tensor] = last) -> torch.Tensor:
             if x.ndim == 4:
-                last["value"] = x.permute(0, 2, 3, 1).flatten(1, 2)  # (batch, time, channels)
+                last["value"] = x.squeeze(2).permute(2, 0, 1)  # (batch, time, channels)
             return x
 
         x = torch.randn(1, arch.channels, arch.samples)
