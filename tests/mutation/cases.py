@@ -105,6 +105,10 @@ _RECORDS = (
     (1, "bench records loso --data {world}/people --network baseline:spectral-peak --out {it} "
         "--page {out}/page.md"),
 )  # fmt: skip
+_RANKING = (
+    (1, "bench ranking --data {world}/people --space tiny --networks 16 --effort smoke "
+        "--out {it} --page {out}/page.md"),
+)  # fmt: skip
 _FETCH = ((1, "data fetch ppg_dalia --from {it} --out {out}/set"),)
 
 Lines = tuple[tuple[float, str], ...]
@@ -147,6 +151,7 @@ DOCUMENTS: tuple[tuple[float, str, str, Lines], ...] = (
     (1, "welltory", "subject_07/PPG.csv", _DATA[:3]),
     (1, "welltory", "subject_07/RR.txt", _DATA[:3]),
     (1, "records", "", _RECORDS),
+    (1, "ranking", "", _RANKING),
     (1, "dalia.zip", "", _FETCH),
 )
 
@@ -201,6 +206,6 @@ def make_case(world: Path, folder: Path, *, seed: int, number: int) -> Case:
         may_change.append(it / "report.html")
     if arguments[0] == "rescore" and "--out" not in arguments:
         may_change += [it / f"rescore-{arguments[3]}.html"]
-    if "--resume" in arguments or (arguments[:2] == ["bench", "records"] and str(it) in arguments):
+    if "--out" in arguments and arguments[arguments.index("--out") + 1] == str(it):
         may_change.append(it)
     return Case(name, way, file, arguments, tuple(may_change))

@@ -49,9 +49,11 @@ def _prepare(world: Path) -> None:
     """Load what all cases load, then bound the memory, and stand in for trainings."""
     import torch  # noqa: F401
 
+    import nas.bench.ranking.measure
     import nas.models.train
     import nas.search
     from tests.mutation import world as worlds
+    from tests.nas.bench.ranking.made import BenchTrainer
     from tests.nas.fakes import fake_net
 
     for name in ("HOME", "TMPDIR"):
@@ -69,6 +71,7 @@ def _prepare(world: Path) -> None:
         return Retrained(fake_net(arch), 5.0)
 
     mock.patch.object(nas.search, "search", worlds.fake_search).start()
+    mock.patch.object(nas.bench.ranking.measure, "Trainer", BenchTrainer).start()
     trained = partial(nas.models.train.train_model, train=train)
     mock.patch.object(nas.models.train, "train_model", trained).start()
     sys.addaudithook(_watch)

@@ -15,6 +15,7 @@ from unittest import mock
 
 import numpy as np
 
+import nas.bench.ranking.measure
 import nas.search
 from distill.teacher import ResNetTeacher, TeacherShape
 from distill.training.checkpoint import save_checkpoint
@@ -26,6 +27,7 @@ from nas.run.config import SearchConfig
 from nas.run.folder import RunDir
 from nas.run.progress import Progress
 from ppg.augment.bank import PREPARATION
+from tests.nas.bench.ranking.made import BenchTrainer
 from tests.nas.fakes import FakeTrainer, write_people
 from tests.ppg.loaders import upstream
 
@@ -83,6 +85,11 @@ def _run(folder: Path, people: Path) -> None:
         f"bench records loso --data {people} --network baseline:spectral-peak "
         f"--out {folder / 'records'}"
     )
+    with mock.patch.object(nas.bench.ranking.measure, "Trainer", BenchTrainer):
+        _call(
+            f"bench ranking --data {people} --space tiny --networks 16 --effort smoke "
+            f"--out {folder / 'ranking'}"
+        )
     (run / "report.html").unlink()  # large, and nothing reads it
     unfinished = shutil.copytree(run, folder / "unfinished")
     document = RunDir(unfinished).document()

@@ -1,13 +1,22 @@
-"""Made-up records of networks that were never trained."""
+"""Records of networks that were never trained, and a trainer that trains none."""
 
 from __future__ import annotations
 
 import random
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
 
+import torch
+
+from distill.evaluation import Retrained
+from distill.first_rung import Begun
 from nas.bench.ranking.records import FullTraining, NetworkRecord
+from nas.run.progress import Tick
 from search_spaces.arch import Arch
 from search_spaces.lower import lower
 from search_spaces.space import SearchSpace
+from tests.nas.fakes import FakeTrainer, fake_mae, fake_net
 
 
 def made_archs(count: int, space: str = "tiny") -> list[Arch]:
@@ -50,3 +59,42 @@ def made_record(arch: Arch, place: int = 0) -> NetworkRecord:
 def made_records(count: int, space: str = "tiny") -> list[NetworkRecord]:
     """Records of different networks, best first."""
     return [made_record(arch, place) for place, arch in enumerate(made_archs(count, space))]
+
+
+@dataclass
+class Log:
+    """Trainings that were done, and how many there are before the bench is killed."""
+
+    trained: list[tuple[str, int]] = field(default_factory=list)
+    dies_at: int | None = None
+
+
+class BenchTrainer(FakeTrainer):
+    """Trains nothing, and notes it."""
+
+    def __init__(
+        self, space: SearchSpace, *, folder: Path, log: Log | None = None, **_: object
+    ) -> None:
+        super().__init__(space, folder=folder)
+        self.log = log or Log()
+
+    def batches(self, count: int) -> Iterator[torch.Tensor]:
+        generator = torch.Generator().manual_seed(0)
+        yield from (torch.randn(4, 4, 256, generator=generator) for _ in range(count))
+
+    def begin_many(self, archs: Sequence[Arch], progress: Tick) -> list[Begun]:
+        return [Begun(fake_mae(arch), fake_mae(arch), fake_mae(arch)) for arch in archs]
+
+    def train_alone(
+        self,
+        archs: Sequence[Arch],
+        progress: Tick,
+        on_done: Callable[[int, Retrained], None],
+        *,
+        seed: int,
+    ) -> None:
+        for index, arch in enumerate(archs):
+            if len(self.log.trained) == self.log.dies_at:
+                raise KeyboardInterrupt
+            self.log.trained.append((arch.id, seed))
+            on_done(index, Retrained(fake_net(arch), fake_mae(arch)))

@@ -5,63 +5,20 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
 import pytest
-import torch
 
 import nas.bench.ranking.measure as measuring
-from distill.evaluation import Retrained
-from distill.first_rung import Begun
 from nas.bench.ranking.run import Ranking, bench_ranking
 from nas.cli.main import main
 from nas.run.config import resolve
 from nas.run.folder import RunDir
-from nas.run.progress import Silent, Tick
+from nas.run.progress import Silent
 from ppgnas.errors import PpgnasError, RunError
-from search_spaces.arch import Arch
-from search_spaces.space import SearchSpace
-from tests.nas.fakes import FakeTrainer, fake_mae, fake_net, write_people
-
-
-@dataclass
-class Log:
-    """Trainings that were done, and how many there are before the bench is killed."""
-
-    trained: list[tuple[str, int]] = field(default_factory=list)
-    dies_at: int | None = None
-
-
-class BenchTrainer(FakeTrainer):
-    """Trains nothing, and notes it."""
-
-    def __init__(self, space: SearchSpace, *, log: Log, folder: Path, **_: object) -> None:
-        super().__init__(space, folder=folder)
-        self.log = log
-
-    def batches(self, count: int) -> Iterator[torch.Tensor]:
-        generator = torch.Generator().manual_seed(0)
-        yield from (torch.randn(4, 4, 256, generator=generator) for _ in range(count))
-
-    def begin_many(self, archs: Sequence[Arch], progress: Tick) -> list[Begun]:
-        return [Begun(fake_mae(arch), fake_mae(arch), fake_mae(arch)) for arch in archs]
-
-    def train_alone(
-        self,
-        archs: Sequence[Arch],
-        progress: Tick,
-        on_done: Callable[[int, Retrained], None],
-        *,
-        seed: int,
-    ) -> None:
-        for index, arch in enumerate(archs):
-            if len(self.log.trained) == self.log.dies_at:
-                raise KeyboardInterrupt
-            self.log.trained.append((arch.id, seed))
-            on_done(index, Retrained(fake_net(arch), fake_mae(arch)))
+from tests.nas.bench.ranking.made import BenchTrainer, Log
+from tests.nas.fakes import write_people
 
 
 @pytest.fixture
