@@ -24,6 +24,10 @@ class FullTraining:
     search: Mapping[str, float]
     report: Mapping[str, float]
 
+    def __post_init__(self) -> None:
+        if not self.search or not self.report:
+            raise ValueError("a training has errors of no search person, or of no report person")
+
 
 @dataclass(frozen=True)
 class NetworkRecord:
@@ -70,10 +74,17 @@ def read_record(folder: Path, arch: Arch) -> NetworkRecord | None:
     """The record of a network, or None where there is none yet.
 
     Raises:
-        RunError: the file is damaged.
+        RunError: the file is damaged, or of another network.
     """
+
+    def parse(document: object) -> NetworkRecord:
+        record = _RECORD.validate_python(document)
+        if record.arch != arch:
+            raise ValueError(f"it is of network {record.arch.id}")
+        return record
+
     path = folder / f"{arch.id}.json"
-    return read_document(path, _RECORD.validate_python) if path.exists() else None
+    return read_document(path, parse) if path.exists() else None
 
 
 _RECORD = TypeAdapter(NetworkRecord)
