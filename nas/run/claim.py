@@ -104,20 +104,20 @@ def _check_same_people(run: RunDir, now: RunDocument) -> None:
     began = run.document()
     if began.fingerprint != now.fingerprint:
         raise RunError(
-            f"`resume`: the recordings changed since {run.path} was started (fingerprint "
+            f"the recordings changed since {run.path} was started (fingerprint "
             f"{began.fingerprint[:12]} in the run, {now.fingerprint[:12]} now). Bring them back, "
             "or choose another `out` for a new run"
         )
     if began.preparation != now.preparation:
         raise RunError(
-            f"`resume`: {run.path} was started by a ppgnas that prepared training windows in "
+            f"{run.path} was started by a ppgnas that prepared training windows in "
             f"another way ({_listed(began.preparation)}; here {_listed(now.preparation)}), and "
             "its teacher and supernet do not fit what would follow. Finish it with that version, "
             "or choose another `out` for a new run"
         )
     if began.split != now.split:
         raise RunError(
-            f"`resume`: the split of people is not the one {run.path} was started with, and "
+            f"the split of people is not the one {run.path} was started with, and "
             "somebody it trained on may now be a report person. Bring the split file back, or "
             "choose another `out` for a new run"
         )

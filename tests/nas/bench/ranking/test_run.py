@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from functools import partial
@@ -76,6 +77,19 @@ def test_networks_measured_otherwise_are_not_mixed(log: Log, people: str, tmp_pa
     (tmp_path / "out" / "study.db").touch()
     with pytest.raises(RunError, match="holds a search, which stays as it is"):
         ask(people, tmp_path / "out")
+
+
+def test_other_recordings_are_refused(
+    log: Log, people: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    own = tmp_path / "people"
+    shutil.copytree(people, own)
+    ask(str(own), tmp_path / "out")
+    min(own.rglob("*.npz")).unlink()
+    assert leave(*options(str(own), tmp_path / "out")) == 2
+    message = capsys.readouterr().err.splitlines()[-1]
+    assert message.startswith("ppgnas: the recordings changed since")
+    assert "choose another --out" in message
 
 
 def test_a_damaged_record_is_named(log: Log, people: str, tmp_path: Path) -> None:
