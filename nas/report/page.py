@@ -142,7 +142,7 @@ def render_page(
         title, heading: plain text.
         sections: in order; what is None is left out.
         chips: facts in the header.
-        synthetic: True marks every section that shows results.
+        synthetic: True marks every section that shows results, where no figure in it does.
     """
     shown = [part for part in sections if part is not None]
     page = render(

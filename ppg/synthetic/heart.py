@@ -20,14 +20,16 @@ ACTIVITIES = ("rest", "walk", "run", "recovery")
 REST, WALK, RUN, RECOVERY = range(4)
 # Heart rate is simulated this long before and after the recording, so that its edges hold beats.
 MARGIN_S = 4.0
+# One walks before one runs.
 _ORDERS = (
     (REST, WALK, RUN, RECOVERY),
     (REST, WALK, RUN, WALK, RECOVERY),
-    (REST, RUN, RECOVERY, WALK, RECOVERY),
-    (REST, WALK, RECOVERY, RUN, RECOVERY),
+    (REST, WALK, RECOVERY, WALK, RUN),
 )
+# How long an activity lasts relative to the others: a run is long enough for the heart to follow.
+_LENGTH = {REST: 0.6, WALK: 0.9, RUN: 1.7, RECOVERY: 0.8}
 # Share of the heart-rate reserve that an effort asks for (low, high).
-_EFFORT = {REST: (0.0, 0.04), WALK: (0.18, 0.45), RUN: (0.55, 0.90), RECOVERY: (0.04, 0.15)}
+_EFFORT = {REST: (0.0, 0.04), WALK: (0.18, 0.45), RUN: (0.66, 0.94), RECOVERY: (0.04, 0.15)}
 
 
 @dataclass(frozen=True)
@@ -85,7 +87,7 @@ def draw_session(
     """
     rounds = max(1, round(duration_s / 360))
     order = [a for _ in range(rounds) for a in _ORDERS[rng.integers(len(_ORDERS))]]
-    weights = rng.uniform(0.7, 1.3, len(order))
+    weights = rng.uniform(0.7, 1.3, len(order)) * [_LENGTH[activity] for activity in order]
     edges = np.r_[0.0, np.cumsum(weights)] * (duration_s / weights.sum())
     segments = []
     for index, activity in enumerate(order):
@@ -162,6 +164,6 @@ def _rate(
         constant_s = person.on_s if wanted > now else person.off_s
         now += (float(wanted) - now) / (constant_s * coarse_hz)
         coarse[step] = now
-    slow = wander(rng, len(time_s), time_constant_s=15, sd=1.8)
+    slow = wander(rng, len(time_s), time_constant_s=15, sd=2.4)
     rate = np.interp(time_s, coarse_s, coarse) + follow(slow, time_constant_s=3)
     return np.asarray(np.clip(rate, 42, person.highest_bpm), dtype=np.float64)

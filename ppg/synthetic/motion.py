@@ -20,6 +20,10 @@ from ppg.synthetic.person import Person
 
 LOCKED_SHARE = 0.3
 STEP_RANGE_HZ = {WALK: (1.4, 2.4), RUN: (2.2, 3.3)}
+# Movement that no accelerometer sees, relative to that which one does.
+UNSEEN_SHARE = 0.08
+# From this RMS on, harder movement hardly adds to the artefact: tissue and strap come to a stop.
+STIFF_G = 0.25
 _LIMIT = 6.0  # pulse heights: the strap can only move so far
 _FIDGETS_PER_MINUTE = {REST: 0.8, WALK: 2.0, RUN: 1.0, RECOVERY: 1.5}
 
@@ -160,7 +164,8 @@ def artefact(
     omega = 2 * np.pi * person.artefact_hz
     tissue = signal.bilinear([omega**2], [1, omega / person.artefact_q, omega**2], fs=PPG_HZ)
     felt = signal.lfilter(*tissue, felt, axis=0)
-    level = np.sqrt(np.mean(moving**2, axis=1))
+    level = follow(np.sqrt(np.mean(moving**2, axis=1)), time_constant_s=0.5)
+    gives = 1 / (1 + level / STIFF_G)
     loose = np.exp(wander(rng, len(time_s), time_constant_s=20, sd=0.3))
     muscle = signal.butter(2, (0.6, 3.5), btype="bandpass", fs=PPG_HZ, output="sos")
     result = np.empty((len(time_s), channels))
@@ -168,7 +173,7 @@ def artefact(
         late = np.interp(time_s - person.artefact_delay_s, time_s, felt[:, channel])
         bent = late + person.artefact_bend * late * np.abs(late)
         own = signal.sosfilt(muscle, rng.standard_normal(len(time_s)))
-        unseen = 0.25 * follow(level, time_constant_s=0.5) * own / own.std()
-        driven = person.artefact_gain[channel] * loose * (bent + unseen)
+        unseen = UNSEEN_SHARE * level * own / own.std()
+        driven = person.artefact_gain[channel] * loose * gives * (bent + unseen)
         result[:, channel] = _LIMIT * np.tanh(driven / _LIMIT)
     return result

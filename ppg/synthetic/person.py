@@ -87,13 +87,13 @@ def draw_person(rng: np.random.Generator, *, channels: int = 2) -> Person:
     mount /= np.linalg.norm(mount)
     axes = mount + 0.45 * rng.standard_normal((channels, 3))
     axes /= np.linalg.norm(axes, axis=1, keepdims=True)
-    shared_gain = rng.lognormal(np.log(ARTEFACT_GAIN), 0.35)
+    shared_gain = rng.lognormal(np.log(ARTEFACT_GAIN), 0.2)
     return Person(
         age_years=age_years,
         resting_bpm=float(rng.uniform(50, 80)),
         highest_bpm=208 - 0.7 * age_years,
-        on_s=float(rng.uniform(15, 32)),
-        off_s=float(rng.uniform(30, 70)),
+        on_s=float(rng.uniform(25, 45)),
+        off_s=float(rng.uniform(40, 80)),
         fitness=float(rng.lognormal(0, 0.15)),
         breathing_hz=float(rng.uniform(0.18, 0.28)),
         arrhythmia=float((0.02 + 0.05 * youth) * rng.lognormal(0, 0.25)),

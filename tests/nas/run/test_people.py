@@ -55,6 +55,17 @@ def test_people_without_a_reference_are_left_out(
         gather(_config(tmp_path / "a" / "ward"), load_space("default"))
 
 
+@pytest.mark.parametrize("seed", [0, 1])
+def test_default_data_have_people_enough_to_search_and_to_report_on(seed: int) -> None:
+    people = gather(resolve({"budget": "80KB", "seed": seed}), load_space("default"))
+    split = people.split
+    assert people.synthetic
+    assert len(split.train) >= 24 and len(split.search) >= 8 and len(split.report) >= 8
+    assert {r.person for r in people.report}.isdisjoint(r.person for r in people.train)
+    windows = sum(int(r.usable.sum()) for r in (*people.search, *people.report))
+    assert windows < 2000  # the integer reference reads them all, for every finalist
+
+
 BARE: dict[str, Any] = {"acc": None, "acc_hz": None}
 
 

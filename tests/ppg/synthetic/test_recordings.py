@@ -43,12 +43,12 @@ def test_shape_of_the_data_set(made: list[tuple[Recording, Truth]]) -> None:
     rates = set()
     for recording, _ in made:
         assert recording.synthetic and recording.dataset == "synthetic"
-        assert recording.ppg.shape == (6 * 60 * 64, 2) and recording.ppg.dtype == np.float32
+        assert recording.ppg.shape == (3 * 60 * 64, 2) and recording.ppg.dtype == np.float32
         assert recording.acc is not None and recording.acc.dtype == np.float32
         assert recording.acc_hz is not None
-        assert len(recording.acc) == 6 * 60 * recording.acc_hz
+        assert len(recording.acc) == 3 * 60 * recording.acc_hz
         rates.add(recording.acc_hz)
-        assert recording.window_start_s.tolist() == list(range(0, 353, 2))
+        assert recording.window_start_s.tolist() == list(range(0, 173, 2))
         assert recording.activity_names == ("rest", "walk", "run", "recovery")
         assert set(recording.activity.tolist()) == {REST, WALK, RUN, RECOVERY}
     assert rates == {32.0, 50.0}

@@ -22,7 +22,7 @@ REST, WALK, RUN, RECOVERY = range(4)
 
 @pytest.fixture(scope="module")
 def made() -> list[tuple[Recording, Truth]]:
-    return [synthesize_person(number, seed=5) for number in range(20)]
+    return [synthesize_person(number, minutes=6, seed=5) for number in range(20)]
 
 
 def _heart(person: Person, *segments: Segment, seed: int = 0) -> Heart:
@@ -195,13 +195,14 @@ def test_accelerometer_reads_gravity_and_cadence(made: list[tuple[Recording, Tru
         segment = truth.segments[0]
         assert np.median(size_g[time_s < segment.end_s]) == pytest.approx(1, abs=0.05)
         run = next(s for s in truth.segments if s.activity == RUN)
-        inside = (time_s > run.start_s + 3) & (time_s < run.end_s)
+        settle_s = run.end_s - run.start_s - 20  # a locked cadence has settled, as the heart has
+        inside = (time_s > run.start_s + settle_s) & (time_s < run.end_s)
         moving = recording.acc[inside] - recording.acc[inside].mean(axis=0)
         assert 0.25 < moving.std(axis=0).max() < 2.0
         frequency, power = signal.welch(
             moving, fs=recording.acc_hz, nperseg=256, nfft=4096, axis=0
         )
-        step_hz = np.median(truth.motion.step_hz[_within(truth, RUN, settle_s=3)])
+        step_hz = np.median(truth.motion.step_hz[_within(truth, RUN, settle_s=settle_s)])
         peak_hz = frequency[np.argmax(power.sum(axis=1))]
         ratio = peak_hz / (step_hz / 2)  # a multiple of the stride rate
         assert ratio == pytest.approx(round(ratio), abs=0.12) and 1 <= round(ratio) <= 4
@@ -239,14 +240,17 @@ def test_ppg_follows_the_accelerometer_in_motion(made: list[tuple[Recording, Tru
 def test_artefact_differs_between_channels_and_grows_with_motion(
     made: list[tuple[Recording, Truth]],
 ) -> None:
-    ratio = []
+    ratio, strong = [], []
     for _, truth in made:
         rest, run = _within(truth, REST), _within(truth, RUN, settle_s=3)
         sizes = truth.artefact[run].std(axis=0)
         ratio.append(sizes.max() / sizes.min())
+        strong.append(sizes.mean())
         assert sizes.mean() > 4 * np.median(np.abs(truth.artefact[rest]))
         assert np.abs(truth.artefact).max() <= 6
     assert np.median(ratio) > 1.15
+    # Above the pulse, which is 1 tall, and not so far that nothing of it is left.
+    assert 0.3 < np.median(strong) < 1.5 and max(strong) < 3
 
 
 def test_cadence_is_sometimes_locked_near_the_heart_rate(
