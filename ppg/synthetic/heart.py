@@ -20,11 +20,11 @@ ACTIVITIES = ("rest", "walk", "run", "recovery")
 REST, WALK, RUN, RECOVERY = range(4)
 # Heart rate is simulated this long before and after the recording, so that its edges hold beats.
 MARGIN_S = 4.0
-# One walks before one runs.
+# One walks before one runs, and comes to rest after it.
 _ORDERS = (
     (REST, WALK, RUN, RECOVERY),
     (REST, WALK, RUN, WALK, RECOVERY),
-    (REST, WALK, RECOVERY, WALK, RUN),
+    (REST, WALK, RECOVERY, WALK, RUN, RECOVERY),
 )
 # How long an activity lasts relative to the others: a run is long enough for the heart to follow.
 _LENGTH = {REST: 0.6, WALK: 0.9, RUN: 1.7, RECOVERY: 0.8}
