@@ -1,8 +1,9 @@
 """Steps a second of the trainings, on idle cores and beside one busy process.
 
-Every figure is measured in a process of its own, because how threads wait is decided where the
+Every way is measured in processes of its own, because how threads wait is decided where the
 library is loaded. `threads` is one process whose threads spin, as torch comes; `processes` is what
-a search does: one quiet thread each.
+a search does: one quiet thread each. The fixed networks take one thread, as a finalist does, and
+beside them stands the same network in plain torch (`nas.bench.plain`), on the same windows.
 """
 
 from __future__ import annotations
@@ -17,16 +18,28 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from nas.run.machine import available_cores
 from ppgnas.errors import RunError
-from ppgnas.task import WINDOW_S
+from ppgnas.task import CLASSES, WINDOW_S
 
-How = Literal["threads", "processes"]
-What = Literal["supernet", "finalists"]
-WHATS: tuple[What, ...] = ("supernet", "finalists")
-HOWS: tuple[How, ...] = ("threads", "processes")
+if TYPE_CHECKING:
+    from distill.training.effort import Effort
+    from distill.training.progress import Progress
+    from search_spaces.network import Network
+
+How = Literal["threads", "processes", "one core", "plain torch"]
+What = Literal["supernet", "finalists", "fixed"]
+WAYS: tuple[tuple[What, How], ...] = (
+    ("supernet", "threads"),
+    ("supernet", "processes"),
+    ("finalists", "threads"),
+    ("finalists", "processes"),
+    ("fixed", "one core"),
+    ("fixed", "plain torch"),
+)
+FIXED = ("tiny", "small", "medium", "large")
 BATCH, POOL_BATCHES, RATE_HZ = 128, 4, 32
 FIRST_STEPS = 5  # a library loads, memory is taken
 NETWORK = "medium"
@@ -34,9 +47,15 @@ NETWORK = "medium"
 
 @dataclass(frozen=True)
 class TrainingSpeed:
-    """Steps a second of one kind of training, all processes together."""
+    """Steps a second of one kind of training, all processes together.
 
-    what: What
+    Attributes:
+        what: `supernet`, `finalists`, or the name of a fixed network.
+        how: see the module.
+        idle, busy: steps a second, alone and beside a busy process.
+    """
+
+    what: str
     how: How
     idle: float
     busy: float
@@ -52,7 +71,7 @@ class TrainingSpeed:
 
 
 def bench_training(*, steps: int) -> list[TrainingSpeed]:
-    """Measure both trainings both ways.
+    """Measure each training in each way.
 
     Args:
         steps: of each measurement.
@@ -61,13 +80,18 @@ def bench_training(*, steps: int) -> list[TrainingSpeed]:
         RunError: a measurement failed.
     """
     found = []
-    for what in WHATS:
-        for how in HOWS:
-            idle = _measured(what, how, steps)
-            with _busy_neighbour():
-                busy = _measured(what, how, steps)
-            found.append(TrainingSpeed(what, how, idle, busy))
+    for what, how in WAYS:
+        idle = _measured(what, how, steps)
+        with _busy_neighbour():
+            busy = _measured(what, how, steps)
+        found += [TrainingSpeed(name, how, idle[name], busy[name]) for name in idle]
     return found
+
+
+def times_plain(found: list[TrainingSpeed]) -> dict[str, float]:
+    """How many times the steps of plain torch each fixed network takes on an idle core."""
+    idle = {(row.what, row.how): row.idle for row in found}
+    return {name: idle[name, "one core"] / idle[name, "plain torch"] for name in FIXED}
 
 
 @contextmanager
@@ -80,11 +104,11 @@ def _busy_neighbour() -> Iterator[None]:
         process.wait()
 
 
-def _measured(what: What, how: How, steps: int) -> float:
+def _measured(what: What, how: How, steps: int) -> dict[str, float]:
     """Steps a second, in processes of their own; finalists stand side by side, one a core."""
     plain = {key: value for key, value in os.environ.items() if not key.startswith("OMP_")}
     count = 1
-    if how == "processes":
+    if how != "threads":
         plain |= {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}
         count = available_cores() if what == "finalists" else 1
     command = [sys.executable, "-m", "nas.bench.training", what, how, str(steps)]
@@ -94,12 +118,13 @@ def _measured(what: What, how: How, steps: int) -> float:
         )
         for _ in range(count)
     ]
-    total = 0.0
+    total: dict[str, float] = {}
     for process in running:
         printed, complaint = process.communicate()
         if process.returncode:
             raise RunError(f"bench training: {what} by {how} failed: {complaint.strip()[-300:]}")
-        total += float(printed.splitlines()[-1])
+        for name, rate in json.loads(printed.splitlines()[-1]).items():
+            total[name] = total.get(name, 0.0) + rate
     return total
 
 
@@ -119,32 +144,76 @@ class _Clock:
         return (last - first) / (stop_s - start_s)
 
 
-def _run(what: What, how: How, steps: int, folder: Path) -> float:
+def _run(what: What, how: How, steps: int, folder: Path) -> dict[str, float]:
     import torch
 
-    from distill.finalist import FinalistJob, fit_finalist
-    from distill.supernet_training import SupernetJob, fit_supernet, train_supernet
+    pool = _random_pool(folder / "pool")
+    torch.set_num_threads(available_cores() if how == "threads" else 1)
+    if what == "supernet":
+        return {what: _supernet(how, steps, pool)}
+    if what == "finalists":
+        return {what: _network(NETWORK, how, steps, pool)}
+    return {name: _network(name, how, steps, pool) for name in FIXED}
+
+
+def _effort(steps: int) -> Effort:
     from distill.training.effort import Effort
+
+    return Effort("smoke", 0, POOL_BATCHES, 0, steps, steps, 0, 0, BATCH)
+
+
+def _supernet(how: How, steps: int, pool: Path) -> float:
+    from distill.supernet_training import SupernetJob, fit_supernet, train_supernet
     from distill.training.fit import ALONE
-    from search_spaces.network import Network
-    from search_spaces.published import published
     from search_spaces.space import load_space
 
-    cores, clock, pool = available_cores(), _Clock(), _random_pool(folder / "pool")
-    effort = Effort("smoke", 0, POOL_BATCHES, 0, steps, steps, 0, 0, BATCH)
-    torch.set_num_threads(cores if how == "threads" else 1)
-    if what == "finalists":
-        arch = published(NETWORK)
-        job = FinalistJob(arch, folder / "weights.safetensors", pool, effort, 0)
-        fit_finalist(job, Network(arch), ALONE, clock)
-        return clock.per_second
-    task = SupernetJob(load_space("default"), pool, effort, 0, folder / "supernet.safetensors")
+    clock, path = _Clock(), pool.with_name("supernet.safetensors")
+    task = SupernetJob(load_space("default"), pool, _effort(steps), 0, path)
     supernet = task.supernet()
     if how == "threads":
         fit_supernet(task, supernet, ALONE, lambda _: True, clock)
     else:
+        cores = available_cores()
         train_supernet(task, supernet, accept=lambda _: True, processes=cores, progress=clock)
     return clock.per_second
+
+
+def _network(name: str, how: How, steps: int, pool: Path) -> float:
+    from distill.finalist import FinalistJob, fit_finalist
+    from distill.training.fit import ALONE
+    from search_spaces.network import Network
+    from search_spaces.published import published
+
+    clock, arch = _Clock(), published(name)
+    if how == "plain torch":
+        _fit_plainly(Network(arch), steps, pool, clock)
+    else:
+        job = FinalistJob(arch, pool.with_name("weights.safetensors"), pool, _effort(steps), 0)
+        fit_finalist(job, Network(arch), ALONE, clock)
+    return clock.per_second
+
+
+def _fit_plainly(network: Network, steps: int, pool: Path, progress: Progress) -> None:
+    """The steps of `distill.training.fit` without what makes them faster."""
+    from torch import nn
+    from torch.optim import AdamW
+
+    from distill.inputs import inputs_of
+    from distill.losses import distillation_loss
+    from distill.pool import open_pool
+    from distill.training.fit import GRADIENT_NORM
+    from nas.bench.plain import PlainNetwork
+
+    plain, windows = PlainNetwork(network), open_pool(pool)
+    optimiser = AdamW(plain.parameters())
+    for step in range(steps):
+        x, labels, teacher = windows.batch_at(step, seed=0)
+        optimiser.zero_grad()
+        logits = plain(inputs_of(x, network.arch))
+        distillation_loss(logits, labels, teacher).backward()
+        nn.utils.clip_grad_norm_(plain.parameters(), GRADIENT_NORM)
+        optimiser.step()
+        progress(step + 1, steps, "")
 
 
 def _random_pool(folder: Path) -> Path:
@@ -158,6 +227,7 @@ def _random_pool(folder: Path) -> Path:
     x = rng.standard_normal((count, 4, WINDOW_S * RATE_HZ)).astype(np.float16)
     np.save(folder / "x.npy", x)
     np.save(folder / "hr_bpm.npy", rng.uniform(50, 180, count).astype(np.float32))
+    np.save(folder / "teacher.npy", rng.standard_normal((count, CLASSES)).astype(np.float16))
     (folder / FACTS).write_text(json.dumps({"batch": BATCH}), encoding="utf-8")
     return folder
 
@@ -165,5 +235,4 @@ def _random_pool(folder: Path) -> Path:
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory(prefix="ppgnas-bench-") as place:
         kind, way, number = sys.argv[1:]
-        assert kind in WHATS and way in HOWS
-        print(_run(kind, way, int(number), Path(place)))
+        print(json.dumps(_run(cast("What", kind), cast("How", way), int(number), Path(place))))

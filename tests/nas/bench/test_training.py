@@ -1,0 +1,44 @@
+"""The bench of trainings: plain torch computes the same, and every way is measured."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from nas.bench.plain import PlainNetwork
+from nas.bench.training import FIXED, TrainingSpeed, _measured, times_plain
+from search_spaces.network import Network
+from search_spaces.published import published
+
+
+@pytest.mark.parametrize("name", [*FIXED, "timeppg-small", "kd-pulse-student"])
+@pytest.mark.parametrize("training", [True, False])
+def test_plain_torch_computes_the_same_logits_and_gradients(name: str, training: bool) -> None:
+    torch.manual_seed(0)
+    arch = published(name)
+    network = Network(arch)
+    network(torch.randn(8, arch.channels, arch.samples))  # running statistics of their own
+    plain = PlainNetwork(network)
+    x, towards = torch.randn(8, arch.channels, arch.samples), torch.randn(8, 180)
+    found = []
+    for module in (network.train(training), plain.train(training)):
+        network.zero_grad()
+        logits = module(x)
+        (logits * towards).sum().backward()
+        gradients = [network.weights[name].grad for name in network.weights]
+        found.append((logits.detach(), *(g.clone() for g in gradients if g is not None)))
+    assert len(found[0]) == 1 + len(network.plan.convs)
+    for own, other in zip(*found, strict=True):
+        scale = float(other.abs().max())
+        torch.testing.assert_close(own, other, rtol=1e-3, atol=1e-4 * scale)
+
+
+def test_all_fixed_networks_are_measured_in_both_ways() -> None:
+    found = []
+    for how in ("one core", "plain torch"):
+        rates = _measured("fixed", how, 10)
+        assert tuple(rates) == FIXED and min(rates.values()) > 0
+        found += [TrainingSpeed(name, how, rate, rate / 2) for name, rate in rates.items()]
+    assert [row.kept for row in found] == [0.5] * 8
+    times = times_plain(found)
+    assert times["tiny"] == found[0].idle / found[4].idle and tuple(times) == FIXED
