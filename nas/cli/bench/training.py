@@ -13,7 +13,7 @@ from ppgnas.tables import text_table
 
 @verb
 def bench_training(
-    steps: Annotated[int, typer.Option(min=10, help="Of each measurement.")] = 100,
+    steps: Annotated[int, typer.Option(min=10, help="Of the supernet, each time.")] = 30,
     as_json: AsJson = False,
 ) -> None:
     """Steps a second of supernet, finalists and fixed networks, idle and beside a busy process.
@@ -22,7 +22,7 @@ def bench_training(
 
     \b
     ppgnas bench training
-    ppgnas bench training --steps 300 --json
+    ppgnas bench training --steps 100 --json
     """
     from nas.bench.training import bench_training as measure
     from nas.bench.training import times_plain
