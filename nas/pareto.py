@@ -125,6 +125,21 @@ def hypervolume(values: ArrayLike, reference: ArrayLike) -> float:
     return _volume(np.unique(inside[nondominated(inside)], axis=0), corner)
 
 
+def gain(point: Sequence[float], front: ArrayLike, reference: ArrayLike) -> float:
+    """Hypervolume that a further point adds, as a share of the box from zero to `reference`.
+
+    Args:
+        point: `(objectives,)`, minimised.
+        front: `(points, objectives)`.
+        reference: `(objectives,)`, above zero.
+    """
+    matrix, corner = _checked(front, reference)
+    scaled = np.asarray(point, np.float64) / corner
+    if not (scaled < 1).all():
+        return 0.0
+    return _exclusive(scaled, matrix / corner, np.ones_like(corner))
+
+
 def hypervolume_share(values: ArrayLike, reference: ArrayLike) -> float:
     """Hypervolume as a share of the box from zero to `reference`, for objectives >= 0.
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from hwmodels.costs import Costs
+from nas.explore.evidence import AMOUNTS, Explorer
 from nas.explore.finalists import (
     choose_finalists,
     is_retrained,
@@ -22,7 +23,7 @@ from nas.explore.finalists import (
     write_finalists,
 )
 from nas.explore.problem import Probe, probe
-from nas.explore.study import StudySettings, front_of, run_study
+from nas.explore.study import StudySettings, front_of
 from nas.models.backend import MakeTrainer, Trainer, check_judges, torch_trainer
 from nas.models.folder import Judging
 from nas.models.readout import RULES
@@ -128,23 +129,25 @@ class _Search:
                 self._train(trainer)
                 trained = True
 
+        explorer = Explorer(
+            self.space,
+            self.probed,
+            StudySettings(config.sampler, config.trials, config.seed),
+            self.cost_of,
+            trainer,
+            progress,
+        )
         journal = Journal(run.database)
         try:
-            if len(journal.read()) < min(config.trials, self.space.size):
-                train()
-                with self._timed("search"), progress.phase("search") as tick:
-                    run_study(
-                        self.space,
-                        self.probed,
-                        settings=StudySettings(config.sampler, config.trials, config.seed),
-                        cost_of=self.cost_of,
-                        mae_of=trainer.search_mae,
-                        journal=journal,
-                        progress=tick,
-                    )
             candidates = journal.read()
+            if not candidates:
+                train()
+                with self._timed("search"):
+                    candidates = explorer.explore(AMOUNTS[config.effort])
+                journal.write(candidates)
         finally:
             journal.close()
+        explorer.begun.update((c.arch, c.first_bpm) for c in candidates if c.first_bpm is not None)
         chosen = choose_finalists(candidates, self.probed.problem, config.finalists)
         self._write_candidates(candidates, {})
         with self._timed("finalists"):
@@ -156,7 +159,8 @@ class _Search:
             with progress.phase("writing finalists") as tick:
                 write_finalists(finalists, self._judging(), run=run, progress=tick)
         numbers = {f.candidate.number: index + 1 for index, f in enumerate(finalists)}
-        self._write_candidates(candidates, numbers)
+        whole = {f.candidate.arch: f.search_mae_bpm for f in finalists}
+        self._write_candidates(explorer.judged(candidates, whole), numbers)
         return trainer
 
     def _trainer(self) -> Trainer:

@@ -8,18 +8,18 @@ all its files are; a killed run redoes only what is missing.
 
 from __future__ import annotations
 
-import math
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pydantic import TypeAdapter
+
 from nas.explore.problem import Problem
-from nas.explore.study import front_of
+from nas.explore.study import representatives
 from nas.models.backend import Trainer
 from nas.models.folder import Judging, write_model
-from nas.pareto import pick_spread
 from nas.run.candidates import Candidate
 from nas.run.card import Origin, SearchErrors
 from nas.run.documents import read_document
@@ -33,61 +33,16 @@ if TYPE_CHECKING:
     from distill.evaluation import Retrained
 
 
-CLEARLY_LARGER = 2  # times the MAC of the best of the front; below it are its neighbours
-
-
 def choose_finalists(
     candidates: Sequence[Candidate], problem: Problem, count: int
 ) -> list[Candidate]:
-    """Up to `count`: a quarter from the front, spread by hypervolume; for the rest see `larger`.
-
-    The lowest inherited MAE is always among them. The front gives more where there are fewer
-    larger networks.
+    """Up to `count` of those that were begun: what stands for their front, by what is foretold.
 
     Returns:
-        In the order of picking, larger networks last; fewer when there is no more to offer.
+        In the order of picking, the lowest error first; fewer when there is no more to offer.
     """
-    front = front_of(list(candidates), problem)
-    judged = [(c, c.mae_bpm) for c in front if c.mae_bpm is not None]
-    if not judged:
-        return []
-    values = [problem.objective_values(mae_bpm, c.costs) for c, mae_bpm in judged]
-    best = min(range(len(judged)), key=lambda index: (judged[index][1], judged[index][0].number))
-    picked = pick_spread(values, problem.reference_values, count, include=[best])
-    chosen = [judged[index][0] for index in picked]
-    of_front = math.ceil(count / 4)
-    further = larger(candidates, CLEARLY_LARGER * judged[best][0].costs.macs, count - of_front)
-    further = [candidate for candidate in further if candidate not in chosen]
-    return [*chosen[: count - len(further)], *further]
-
-
-def larger(candidates: Sequence[Candidate], macs: int, count: int) -> list[Candidate]:
-    """The lowest inherited MAE in each of `count` classes of size above `macs`, largest first.
-
-    A supernet that was trained for minutes under-rates its large networks: they inherit weights
-    that need more steps. So the front of inherited MAE ends at small networks, while after
-    retraining the larger ones that fit the budgets are the more accurate ones: the eight finalists
-    of results/reference/third_search.md stand in the order of their weights, but for one of them.
-
-    Args:
-        candidates: of a search.
-        macs: multiply-accumulates where the classes begin; they end at the largest candidate's.
-        count: classes, of equal width in log MAC.
-    """
-    judged = [c for c in candidates if c.feasible and c.mae_bpm is not None]
-    most = max((c.costs.macs for c in judged), default=0)
-    if count < 1 or most <= macs:
-        return []
-    found: dict[int, Candidate] = {}
-    width = math.log(most / macs) / count
-    for candidate in judged:
-        if candidate.costs.macs <= macs:
-            continue
-        size = min(int(math.log(candidate.costs.macs / macs) / width), count - 1)
-        known = found.get(size)
-        if known is None or (candidate.mae_bpm, candidate.number) < (known.mae_bpm, known.number):
-            found[size] = candidate
-    return [found[size] for size in sorted(found, reverse=True)]
+    begun = [c for c in candidates if c.feasible and c.first_bpm is not None]
+    return representatives(begun, problem, count)
 
 
 @dataclass(frozen=True)
@@ -97,6 +52,18 @@ class Finalist:
     candidate: Candidate
     net: QuantizedNet
     search_mae_bpm: float
+    inherited_bpm: float | None = None
+
+
+@dataclass(frozen=True)
+class _Result:
+    """`result.json` of a retrained network."""
+
+    search_mae_bpm: float
+    inherited_bpm: float | None = None
+
+
+_RESULT = TypeAdapter(_Result)
 
 
 def retrain_finalists(
@@ -113,7 +80,11 @@ def retrain_finalists(
             result.net.save(folder)
             write_json_atomic(
                 folder / "result.json",
-                {"id": candidate.arch.id, "search_mae_bpm": float(result.search_mae_bpm)},
+                {
+                    "id": candidate.arch.id,
+                    "search_mae_bpm": float(result.search_mae_bpm),
+                    "inherited_bpm": trainer.search_mae(candidate.arch),
+                },
             )
 
     trainer.retrain_many([c.arch for c in missing], progress, keep)
@@ -134,8 +105,9 @@ def ranked(chosen: Sequence[Candidate], run: RunDir) -> list[Finalist]:
     finalists = []
     for candidate in chosen:
         folder = run.retrained / candidate.arch.id
-        error = read_document(folder / "result.json", lambda plain: float(plain["search_mae_bpm"]))
-        finalists.append(Finalist(candidate, QuantizedNet.load(folder), error))
+        result = read_document(folder / "result.json", _RESULT.validate_python)
+        net = QuantizedNet.load(folder)
+        finalists.append(Finalist(candidate, net, result.search_mae_bpm, result.inherited_bpm))
     return sorted(finalists, key=lambda f: (f.search_mae_bpm, f.candidate.number))
 
 
@@ -172,7 +144,9 @@ def _write_finalist(folder: Path, number: int, finalist: Finalist, judging: Judg
         origin=Origin(
             finalist=number,
             search_mae_bpm=SearchErrors(
-                inherited=finalist.candidate.mae_bpm, retrained_int8=finalist.search_mae_bpm
+                inherited=finalist.inherited_bpm,
+                foretold=finalist.candidate.mae_bpm,
+                retrained_int8=finalist.search_mae_bpm,
             ),
         ),
     )

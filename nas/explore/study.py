@@ -1,31 +1,30 @@
-"""The search itself: Optuna proposes, the cost model refuses, the supernet judges.
+"""The search itself: Optuna proposes, the cost model refuses, the forecast judges.
 
 Rules
 -----
 * Costs come first. An architecture that exceeds a limit gets its constraints and a penalty; its
   accuracy is never computed.
-* No architecture is evaluated twice. A repeated proposal is answered from memory and does not
+* No architecture is judged twice. A repeated proposal is answered from memory and does not
   count as considered. A space with no more networks than trials is gone through in order.
-* The candidates lie in the journal, not in Optuna. NSGA and random search are deterministic by
-  seed, so a resumed study replays the journal and then goes on exactly as it would have done. TPE
-  and GP are too slow for that: they get the old trials and a new seed.
+* A study takes seconds, as nothing is trained in it: one that was killed is made again, to the
+  same candidates.
 """
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nas.explore.problem import CostOf, Probe, Problem
-from nas.pareto import hypervolume_share, nondominated
+from nas.pareto import hypervolume_share, nondominated, pick_spread
 from nas.run.candidates import Candidate
 from nas.run.config import SAMPLERS, Sampler
-from nas.run.journal import Journal
 from nas.run.progress import Tick
 from search_spaces.arch import Arch
 from search_spaces.space import SearchSpace
@@ -36,7 +35,6 @@ if TYPE_CHECKING:
 # Told to the sampler for what does not fit: worse than any network.
 _PENALTY_MAE_BPM = 100.0
 _POPULATION = 50
-_REPLAYED = ("nsga2", "nsga3", "random")
 # After so many repeats in a row proposals are drawn at random until one is new, and after so many
 # the search ends: hardly anything new is left.
 _REPEATS_BEFORE_RANDOM = 10
@@ -59,44 +57,40 @@ def run_study(
     settings: StudySettings,
     cost_of: CostOf,
     mae_of: Callable[[Arch], float],
-    journal: Journal,
+    first: Sequence[Arch],
     progress: Tick,
 ) -> list[Candidate]:
-    """Consider architectures until there are `settings.trials` of them in the journal.
+    """Consider `settings.trials` architectures.
 
     Args:
         space: where to search.
         probed: the problem, and one architecture that fits; it is proposed first.
         settings: sampler, trials, seed.
         cost_of: costs of an architecture on the target.
-        mae_of: its inherited MAE on search people in BPM; called once for each that fits.
-        journal: read first, then appended to.
+        mae_of: its MAE on search people in BPM; called once for each that fits.
+        first: what to consider next, before the sampler proposes anything.
         progress: called after each new candidate.
 
     Returns:
         All candidates, in the order of consideration; fewer than asked for when the space is
         used up.
     """
-    state = _State(probed.problem, journal.read())
+    state = _State(probed.problem)
     wanted = min(settings.trials, space.size)
 
     def consider(arch: Arch) -> Candidate:
         candidate = state.by_arch.get(arch)
         if candidate is None:
-            candidate = state.judge(arch, cost_of, mae_of)
-            journal.append(candidate)
-            state.add(candidate)
+            candidate = state.add(state.judge(arch, cost_of, mae_of))
             progress(len(state.candidates), wanted, state.note)
         return candidate
 
-    if len(state.candidates) >= wanted:
-        return state.candidates
     if settings.trials >= space.size:
         for arch in space:
             consider(arch)
         return state.candidates
-    sampler = _Sampler(space, probed, settings, state.candidates)
-    seen = set(sampler.restored)
+    sampler = _Sampler(space, probed, settings, first)
+    seen: set[Arch] = set()
     repeats = 0
     while len(state.candidates) < wanted and repeats < _REPEATS_BEFORE_END:
         trial = sampler.ask(at_random=repeats >= _REPEATS_BEFORE_RANDOM)
@@ -108,39 +102,26 @@ def run_study(
 
 
 class _Sampler:
-    """An Optuna study in memory that knows nothing of journals.
-
-    Attributes:
-        restored: architectures that were handed to the study instead of being replayed.
-    """
+    """An Optuna study in memory."""
 
     def __init__(
-        self,
-        space: SearchSpace,
-        probed: Probe,
-        settings: StudySettings,
-        recorded: Sequence[Candidate],
+        self, space: SearchSpace, probed: Probe, settings: StudySettings, first: Sequence[Arch]
     ) -> None:
         import optuna
 
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         self._problem = probed.problem
-        replay = settings.sampler in _REPLAYED
-        seed = settings.seed if replay else settings.seed + len(recorded)
         with warnings.catch_warnings():
             # NSGA-III and GP are experimental in Optuna 5; the version is pinned.
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-            self._sampler = make_sampler(settings.sampler, seed)
-        self._random = optuna.samplers.RandomSampler(seed=seed + 1)
+            self._sampler = make_sampler(settings.sampler, settings.seed)
+        self._random = optuna.samplers.RandomSampler(seed=settings.seed + 1)
         self._study = optuna.create_study(
             directions=["minimize"] * len(self._problem.objectives), sampler=self._sampler
         )
-        self.restored: list[Arch] = []
-        if not replay and recorded:
-            self._restore(space, recorded)
-        else:
-            # Something that fits, so that the front is never empty.
-            self._study.enqueue_trial(space.choices_of(probed.start))
+        # Something that fits, so that the front is never empty.
+        for arch in (probed.start, *first):
+            self._study.enqueue_trial(space.choices_of(arch))
 
     def ask(self, *, at_random: bool) -> optuna.trial.Trial:
         self._study.sampler = self._random if at_random else self._sampler
@@ -154,23 +135,6 @@ class _Sampler:
     def _values(self, candidate: Candidate) -> tuple[float, ...]:
         mae_bpm = _PENALTY_MAE_BPM if candidate.mae_bpm is None else candidate.mae_bpm
         return self._problem.objective_values(mae_bpm, candidate.costs)
-
-    def _restore(self, space: SearchSpace, recorded: Sequence[Candidate]) -> None:
-        import optuna
-
-        distributions: dict[str, optuna.distributions.BaseDistribution] = {
-            name: optuna.distributions.CategoricalDistribution(values)
-            for name, values in space.dimensions.items()
-        }
-        for candidate in recorded:
-            trial = optuna.trial.create_trial(
-                params=space.choices_of(candidate.arch),
-                distributions=distributions,
-                values=list(self._values(candidate)),
-                constraints=self._problem.constraints(candidate.costs),
-            )
-            self._study.add_trial(trial)
-            self.restored.append(candidate.arch)
 
 
 def make_sampler(name: str, seed: int) -> optuna.samplers.BaseSampler:
@@ -193,15 +157,13 @@ def make_sampler(name: str, seed: int) -> optuna.samplers.BaseSampler:
 class _State:
     """Candidates so far, their front and its hypervolume."""
 
-    def __init__(self, problem: Problem, recorded: list[Candidate]) -> None:
+    def __init__(self, problem: Problem) -> None:
         self.problem = problem
         self.candidates: list[Candidate] = []
         self.by_arch: dict[Arch, Candidate] = {}
         self._front = np.empty((0, len(problem.objectives)))
         self.hypervolume = 0.0
         self.best_mae_bpm: float | None = None
-        for candidate in recorded:
-            self.add(candidate)
 
     @property
     def note(self) -> str:
@@ -214,25 +176,22 @@ class _State:
         costs = cost_of(arch)
         feasible = max(self.problem.constraints(costs).values()) <= 0
         mae_bpm = float(mae_of(arch)) if feasible else None
-        number = len(self.candidates)
-        hypervolume = self.hypervolume
-        if mae_bpm is not None:
-            front = self._front_with(self.problem.objective_values(mae_bpm, costs))
-            if front is not None:
-                hypervolume = hypervolume_share(front, self.problem.reference_values)
-        return Candidate(number, arch, costs, feasible, mae_bpm, hypervolume)
+        return Candidate(len(self.candidates), arch, costs, feasible, mae_bpm, 0.0)
 
-    def add(self, candidate: Candidate) -> None:
+    def add(self, candidate: Candidate) -> Candidate:
+        """Take a candidate in; it comes back with the hypervolume of all so far."""
+        mae_bpm = candidate.mae_bpm
+        if mae_bpm is not None:
+            front = self._front_with(self.problem.objective_values(mae_bpm, candidate.costs))
+            if front is not None:
+                self._front = front
+                self.hypervolume = hypervolume_share(front, self.problem.reference_values)
+            if self.best_mae_bpm is None or mae_bpm < self.best_mae_bpm:
+                self.best_mae_bpm = mae_bpm
+        candidate = replace(candidate, hypervolume=self.hypervolume)
         self.candidates.append(candidate)
         self.by_arch[candidate.arch] = candidate
-        self.hypervolume = candidate.hypervolume
-        if candidate.mae_bpm is None:
-            return
-        front = self._front_with(self.problem.objective_values(candidate.mae_bpm, candidate.costs))
-        if front is not None:
-            self._front = front
-        if self.best_mae_bpm is None or candidate.mae_bpm < self.best_mae_bpm:
-            self.best_mae_bpm = candidate.mae_bpm
+        return candidate
 
     def _front_with(self, values: tuple[float, ...]) -> NDArray[np.float64] | None:
         """The front with a further point, or None if the front stays what it is."""
@@ -243,6 +202,12 @@ class _State:
         return np.vstack([kept, point])
 
 
+def recounted(candidates: Sequence[Candidate], problem: Problem) -> list[Candidate]:
+    """The candidates with the hypervolume that follows from their errors."""
+    state = _State(problem)
+    return [state.add(candidate) for candidate in candidates]
+
+
 def front_of(candidates: list[Candidate], problem: Problem) -> list[Candidate]:
     """The feasible candidates that no other dominates, in the order of consideration."""
     judged = [(c, c.mae_bpm) for c in candidates if c.mae_bpm is not None]
@@ -251,3 +216,17 @@ def front_of(candidates: list[Candidate], problem: Problem) -> list[Candidate]:
     values = [problem.objective_values(mae_bpm, c.costs) for c, mae_bpm in judged]
     keep = nondominated(values)
     return [c for (c, _), on_front in zip(judged, keep, strict=True) if on_front]
+
+
+def representatives(
+    candidates: Sequence[Candidate], problem: Problem, count: int
+) -> list[Candidate]:
+    """Up to `count` that stand for the whole front, the lowest error first."""
+    front = front_of(list(candidates), problem)
+    if not front:
+        return []
+    errors = [math.inf if c.mae_bpm is None else c.mae_bpm for c in front]
+    values = [problem.objective_values(e, c.costs) for e, c in zip(errors, front, strict=True)]
+    best = min(range(len(front)), key=lambda index: (errors[index], front[index].number))
+    picked = pick_spread(values, problem.reference_values, count, include=[best])
+    return [front[index] for index in picked]

@@ -15,6 +15,7 @@ from search_spaces.space import SearchSpace
 
 if TYPE_CHECKING:
     from distill.evaluation import Retrained
+    from distill.first_rung import Begun
 
 
 class Trainer(Protocol):
@@ -28,6 +29,9 @@ class Trainer(Protocol):
 
     def search_mae(self, arch: Arch) -> float:
         """Inherited MAE on search people in BPM; the same for the same arch."""
+
+    def begin_many(self, archs: Sequence[Arch], progress: Tick) -> Sequence[Begun]:
+        """Train the first rung of each; what was begun before costs nothing."""
 
     def retrain_many(
         self, archs: Sequence[Arch], progress: Tick, on_done: Callable[[int, Retrained], None]

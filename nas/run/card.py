@@ -84,9 +84,16 @@ class CardCosts:
 
 @dataclass(frozen=True, kw_only=True)
 class SearchErrors:
-    """MAE on search people in BPM; `inherited` with the weights of the supernet."""
+    """MAE on search people in BPM.
+
+    Attributes:
+        inherited: with the weights of the supernet.
+        foretold: before it was retrained, see `nas.explore.forecast`.
+        retrained_int8: of the network as it is.
+    """
 
     inherited: float | None = None
+    foretold: float | None = None
     retrained_int8: float
 
 

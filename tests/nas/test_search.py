@@ -26,7 +26,6 @@ from nas.models.names import find_model
 from nas.run.card import FileFacts
 from nas.run.config import Budgets, SearchConfig, resolve
 from nas.run.folder import RunDir, choose
-from nas.run.journal import Journal
 from nas.run.people import fitting_space, gather
 from nas.run.progress import Silent
 from nas.search import search
@@ -34,7 +33,7 @@ from ppg.npz.folder import read_folder, write_recording
 from ppg.people.split import PARTS
 from ppgnas.errors import DataError, NothingFitsError, RunError
 from search_spaces.space import load_space
-from tests.nas.fakes import FakeTrainer, fake_mae, write_one_person_twice, write_people
+from tests.nas.fakes import FakeTrainer, write_one_person_twice, write_people
 
 ROOT = Path(__file__).parents[2]
 TRIALS = 70
@@ -380,7 +379,7 @@ def test_killed_again_and_again_it_ends_where_an_unharmed_run_ends(
         )
 
     moments: list[Any] = [
-        lambda: rows_of(run) >= 5,
+        lambda: len(list(run.path.glob("begun-*.done"))) >= 5,
         lambda: rows_of(run) >= 30,
         lambda: any(run.retrained.glob("*/result.json")),
     ]
@@ -395,13 +394,8 @@ def test_killed_again_and_again_it_ends_where_an_unharmed_run_ends(
         process.send_signal(signal.SIGKILL)
         process.wait()
         # Nothing that was recorded is lost.
-        journal = Journal(run.database)
-        candidates = journal.read()
-        journal.close()
-        assert len(candidates) >= kept
-        assert [c.number for c in candidates] == list(range(len(candidates)))
-        assert all(c.mae_bpm == fake_mae(c.arch) for c in candidates if c.feasible)
-        kept = len(candidates)
+        assert rows_of(run) >= kept
+        kept = rows_of(run)
         assert not run.finished
     assert start(0.0).wait() == 0
     assert run.finished

@@ -6,10 +6,8 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import numpy as np
-
+from nas.explore.spread import spread
 from search_spaces.arch import Arch
-from search_spaces.figures import figures_matrix
 from search_spaces.space import SearchSpace
 
 DRAWN, TRIES = 1500, 15000
@@ -67,27 +65,6 @@ def bench_networks(
             archs += [arch for arch in ends if arch not in archs]
             pairs.append(Pair(dimension, *map(archs.index, ends)))
     return archs, pairs
-
-
-def spread(archs: list[Arch], count: int) -> list[Arch]:
-    """`count` of `archs`: one of each class of multiply-accumulates, far apart in all else."""
-    x = figures_matrix(archs)
-    x = (x - x.mean(axis=0)) / np.maximum(x.std(axis=0), 1e-9)
-    low, high = np.percentile(x[:, 0], [0.5, 99.5])
-    place = np.clip(((x[:, 0] - low) / max(high - low, 1e-9) * count).astype(int), 0, count - 1)
-    picked: list[int] = []
-    for number in range(count):
-        inside = np.flatnonzero(place == number)
-        if len(inside) == 0:
-            continue
-        if picked:
-            distance = np.linalg.norm(x[inside, None, 1:] - x[None, picked, 1:], axis=2).min(
-                axis=1
-            )
-        else:
-            distance = -np.linalg.norm(x[inside, 1:], axis=1)
-        picked.append(int(inside[distance.argmax()]))
-    return [archs[index] for index in picked]
 
 
 def _with_end(space: SearchSpace, base: Arch, dimension: str, end: int) -> Arch:
