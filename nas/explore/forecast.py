@@ -1,10 +1,10 @@
 """What a whole training would give, from figures of the architecture and first rungs.
 
 Two levels, as in multi-fidelity kriging (Kennedy and O'Hagan 2000). The first is a Gaussian
-process over the log error after the first rung: ridge regression on the figures (`ArchFigures`), or
-on the size alone, and where that pays a smooth remainder; leave-one-out chooses. A network that was
-begun itself pulls the process to what it said, as far as the noise allows. The second level is a
-line from there, and from the size, to the log error of a whole training. It starts from what the
+process over the log error after the first rung: ridge regression on the figures (`ArchFigures`),
+or on the size alone, and where that pays a smooth remainder; leave-one-out chooses. A network that
+was begun itself pulls the process to what it said, as far as the noise allows. The second level is
+a line from there, and from the size, to the log error of a whole training. It starts from what the
 ranking bench found (results/reference/ranking.md) and is corrected by every finalist.
 """
 
@@ -134,13 +134,14 @@ class Forecaster:
     ) -> None:
         drawn = figures_matrix(scale)
         self._centre, self._spread = drawn.mean(axis=0), np.maximum(drawn.std(axis=0), 1e-9)
-        self._process = _best(self._figures(list(begun)), np.log(list(begun.values())))
+        known, trained = sorted(begun), sorted(whole)  # the order must not touch the last digits
+        self._process = _best(self._figures(known), np.log([begun[arch] for arch in known]))
         precision = np.diag(1 / np.square(PRIOR_SD))
         pulled = precision @ np.array(PRIOR_LINE)
         if whole:
-            rows, _ = self._rows(list(whole))
+            rows, _ = self._rows(trained)
             precision = precision + rows.T @ rows / RESIDUAL**2
-            pulled = pulled + rows.T @ np.log(list(whole.values())) / RESIDUAL**2
+            pulled = pulled + rows.T @ np.log([whole[arch] for arch in trained]) / RESIDUAL**2
         self._covariance = np.linalg.inv(precision)
         self._line = self._covariance @ pulled
 
