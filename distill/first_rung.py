@@ -8,8 +8,9 @@ decoded reading (results/reference/ranking.md). A finalist goes on from the weig
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +23,6 @@ from distill.finalist import OBSERVED_BATCHES, FinalistJob, fit_finalist
 from distill.inputs import inputs_of
 from distill.pool import open_pool
 from distill.training.checkpoint import load_checkpoint, read_facts, save_checkpoint
-from distill.training.effort import Effort
 from distill.training.fit import ALONE
 from distill.training.jobs import run_jobs
 from distill.training.norms import settle_norms
@@ -33,9 +33,6 @@ from ppg.readout.decode import decode, probabilities
 from ppg.windows import WindowSet
 from search_spaces.network import Network
 
-SHARE = 5
-"""A first rung is one of so many parts of the float steps."""
-
 
 @dataclass(frozen=True)
 class Begun:
@@ -45,36 +42,29 @@ class Begun:
         expected_bpm: mean over search people of the expected absolute error of a window.
         mae_bpm: mean over search people of the error of the decoded reading.
         train_bpm: expected absolute error on windows that it was trained on.
+        step_s: seconds that a step of it took, of its core.
     """
 
     expected_bpm: float
     mae_bpm: float
     train_bpm: float
-
-
-def first_steps(effort: Effort) -> Effort:
-    """The effort of a first rung."""
-    return replace(effort, finetune_steps=max(1, effort.finetune_steps // SHARE), qat_steps=0)
-
-
-def further_steps(effort: Effort) -> Effort:
-    """What is left for a network that has climbed it."""
-    left = effort.finetune_steps - first_steps(effort).finetune_steps
-    return replace(effort, finetune_steps=max(1, left))
+    step_s: float
 
 
 def begin(job: FinalistJob, search: WindowSet, kept: Path, progress: Progress) -> Begun:
     """Train `job.effort.finetune_steps`, keep the weights and what they say in `kept`.
 
     Args:
-        job: with the effort of `first_steps`.
+        job: with the effort of its first rung.
         search: windows of search people at the rate of the arch.
         kept: file for the weights.
         progress: sees every step.
     """
     pool, network = open_pool(job.pool, blend=True), Network(job.arch)
     load_checkpoint(job.weights, network)
+    start_s = time.perf_counter()
     fit_finalist(job, network, ALONE, progress)
+    step_s = (time.perf_counter() - start_s) / job.effort.finetune_steps
     batches = [inputs_of(x, job.arch) for x in pool.inputs(OBSERVED_BATCHES)]
     settle_norms(network, batches)
     logits, trained = _logits(network, torch.from_numpy(search.x)), _logits(network, *batches)
@@ -83,6 +73,7 @@ def begin(job: FinalistJob, search: WindowSet, kept: Path, progress: Progress) -
         mean_over_people(expected_error(logits, search.hr_bpm), search.person),
         mean_over_people(error, search.person),
         float(expected_error(trained, pool.hr_bpm[: len(trained)]).mean()),
+        step_s,
     )
     save_checkpoint(kept, network, begun=asdict(begun))
     return begun

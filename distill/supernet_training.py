@@ -1,9 +1,10 @@
 """Training the supernet: a warm-up of the largest network, then the sandwich rule.
 
-Each sandwich step trains the largest, the smallest and two random networks on one batch. The
-largest learns from labels and the teacher; the others learn from the largest's soft output of the
-same step (in-place distillation; Yu and Huang 2019, arXiv 1903.05134). Random networks are drawn
-among those that fit the budgets, since no other will ever be used.
+Each step trains the smallest and two random networks on one batch, and every few steps the
+largest (Yu and Huang 2019, arXiv 1903.05134, who train it in each): a step of the largest takes as
+long as all the others together, and what it hands down is there in the teacher's targets, from
+which all learn. Random networks are drawn among those that fit the budgets, since no other will
+ever be used.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import torch
 from torch import Tensor
 
 from distill.inputs import inputs_of
-from distill.losses import distillation_loss, soft_target_loss
+from distill.losses import distillation_loss
 from distill.pool import Pool, open_pool
 from distill.training.checkpoint import Checkpoint, load_checkpoint
 from distill.training.effort import Effort
@@ -30,6 +31,7 @@ from search_spaces.supernet import Supernet
 
 PEAK_RATE = 12e-3
 RANDOM_NETWORKS = 2
+LARGEST_EVERY = 4
 PPG_ONLY_SHARE = 0.15
 CHECKPOINT_EVERY = 100
 TRIES = 200
@@ -106,18 +108,19 @@ def fit_supernet(
             supernet.sort_channels()
             optimiser.state.clear()  # the moments belong to the channels' former places
         x, labels, teacher = pool.batch_at(step, seed=seed, rows=own.rows(shard, pool.batch))
-        logits = supernet(inputs_of(x, largest), largest)
-        yield distillation_loss(logits, labels, teacher)
         if step < warmup:
-            return
-        target = logits.detach()
-        rng = random.Random(f"{seed} sandwich {step}")
-        drawn = own.share(lambda: draw_networks(supernet.space, rng, accept=accept))
-        # the smallest takes turns through the front ends: each has a stem of its own
-        front = supernet.space.sample(random.Random(f"{seed} front end {step}"))
-        least = replace(smallest, acceleration=front.acceleration, rate_hz=front.rate_hz)
-        for arch in [supernet.space.canonical(least), *drawn]:
-            yield soft_target_loss(supernet(inputs_of(x, arch), arch), target)
+            archs = [largest]
+        else:
+            rng = random.Random(f"{seed} sandwich {step}")
+            archs = own.share(lambda: draw_networks(supernet.space, rng, accept=accept))
+            # the smallest takes turns through the front ends: each has a stem of its own
+            front = supernet.space.sample(random.Random(f"{seed} front end {step}"))
+            least = replace(smallest, acceleration=front.acceleration, rate_hz=front.rate_hz)
+            archs = [*archs, supernet.space.canonical(least)]
+            if step % LARGEST_EVERY == 0:
+                archs.append(largest)
+        for arch in archs:
+            yield distillation_loss(supernet(inputs_of(x, arch), arch), labels, teacher)
 
     fit(
         supernet,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import KW_ONLY, dataclass, replace
@@ -13,14 +14,15 @@ from torch import Tensor
 from deploy.integers.reference import Rule
 from distill.evaluation import Retrained
 from distill.finalist import CHECKPOINT_NAME, FinalistJob, retrain_all
-from distill.first_rung import Begun, begin_all, first_steps, further_steps, read_begun
+from distill.first_rung import Begun, begin_all, read_begun
 from distill.inherited import InheritedAccuracy
 from distill.inputs import inputs_of, stored_rate_hz
+from distill.pace import Pace, measure_pace
 from distill.pool import Pool, make_pool, open_pool
 from distill.supernet_training import Accept, SupernetJob, largest_logits, train_supernet
 from distill.teacher import TEACHER_HZ, teacher_of
 from distill.training.checkpoint import save_checkpoint
-from distill.training.effort import Effort, effort_by_name
+from distill.training.effort import Effort
 from distill.training.progress import Progress
 from ppg.augment.bank import TrainingBank
 from ppg.recording import Recording
@@ -32,6 +34,7 @@ from search_spaces.supernet import Supernet
 
 BEGUN_NAME = "begun"
 CALIBRATION_BATCHES = 2
+PACED = 5
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,7 +44,7 @@ class Trainer:
     Attributes:
         space: the search space.
         train, search: recordings of training and of search people.
-        effort: name of an `Effort`.
+        effort: how long everything is trained.
         seed: decides everything that is drawn.
         teacher: `resnet-small`, `none`, or the path of a teacher's file.
         folder: the run directory; `cache/` in it holds what can be made again.
@@ -54,7 +57,7 @@ class Trainer:
     _: KW_ONLY
     train: Sequence[Recording]
     search: Sequence[Recording]
-    effort: str
+    effort: Effort
     seed: int
     teacher: str
     folder: Path
@@ -67,17 +70,13 @@ class Trainer:
         return self.folder / "cache"
 
     @cached_property
-    def _effort(self) -> Effort:
-        return effort_by_name(self.effort)
-
-    @cached_property
     def _inputs(self) -> InputSpec:
         return InputSpec(stored_rate_hz(self.space.rate_hz), True in self.space.acceleration)
 
     @property
     def _supernet_job(self) -> SupernetJob:
         pool, path = self._cache / "pool", self.folder / "supernet.safetensors"
-        return SupernetJob(self.space, pool, self._effort, self.seed, path)
+        return SupernetJob(self.space, pool, self.effort, self.seed, path)
 
     @cached_property
     def _supernet(self) -> Supernet:
@@ -87,6 +86,25 @@ class Trainer:
     def _bank(self) -> TrainingBank:
         return TrainingBank(self.train, acceleration=self._inputs.acceleration)
 
+    def at(self, effort: Effort) -> Trainer:
+        """The same trainer with other numbers of steps."""
+        return replace(self, effort=effort)
+
+    def pace(self) -> Pace:
+        """Seconds that a step of each training takes here and now."""
+        rng, archs = random.Random(self.seed), []
+        while len(archs) < PACED:
+            arch = self.space.sample(rng)
+            if self.accept(arch):
+                archs.append(arch)
+        return measure_pace(
+            self.space,
+            self._bank,
+            archs=archs,
+            rate_hz=self._inputs.rate_hz,
+            batch=self.effort.batch,
+        )
+
     def prepare_teacher(self, progress: Progress) -> None:
         """Train or load the teacher, and let it label the pool."""
         teacher = teacher_of(
@@ -94,7 +112,7 @@ class Trainer:
             self._bank,
             self.search,
             rate_hz=min(self._inputs.rate_hz, TEACHER_HZ),
-            effort=self._effort,
+            effort=self.effort,
             seed=self.seed,
             path=self._cache / "teacher.safetensors",
             processes=self.threads,
@@ -104,8 +122,8 @@ class Trainer:
             self._bank,
             teacher,
             folder=self._cache / "pool",
-            batches=self._effort.pool_batches,
-            batch=self._effort.batch,
+            batches=self.effort.pool_batches,
+            batch=self.effort.batch,
             rate_hz=self._inputs.rate_hz,
             seed=self.seed,
             progress=progress,
@@ -131,7 +149,7 @@ class Trainer:
             self._supernet,
             list(self._pool.inputs(CALIBRATION_BATCHES)),
             windows_of(self.search, self._inputs),
-            count=self._effort.search_windows,
+            count=self.effort.search_windows,
         )
 
     def batches(self, count: int) -> Iterator[Tensor]:
@@ -153,7 +171,7 @@ class Trainer:
                 calibration = [inputs_of(x, arch) for x in self._pool.inputs(CALIBRATION_BATCHES)]
                 statistics = self._supernet.recalibrate(arch, calibration)
                 save_checkpoint(weights, self._supernet.extract(arch, statistics))
-            effort = self._effort.of_finalist(lower(arch).total_macs)
+            effort = self.effort.of_finalist(lower(arch).total_macs)
             yield FinalistJob(arch, weights, pool, effort, self.seed, rule=self.rule)
 
     def _begun_file(self, arch: Arch) -> Path:
@@ -165,7 +183,7 @@ class Trainer:
         begin_all(
             [
                 (
-                    replace(job, effort=first_steps(job.effort)),
+                    replace(job, effort=job.effort.first_rung()),
                     windows_of(self.search, job.arch),
                     self._begun_file(job.arch),
                 )
@@ -183,7 +201,7 @@ class Trainer:
         jobs = []
         for job in self._jobs(archs):
             if self._begun_file(job.arch).exists():
-                left = further_steps(job.effort)
+                left = job.effort.after_first_rung()
                 job = replace(job, weights=self._begun_file(job.arch), effort=left)
             jobs.append(job)
         self._retrain(jobs, progress, on_done)

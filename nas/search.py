@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
+from distill.training.effort import effort_by_name
 from hwmodels.costs import Costs
 from nas.explore.evidence import AMOUNTS, Explorer
 from nas.explore.finalists import (
@@ -22,6 +23,7 @@ from nas.explore.finalists import (
     retrain_finalists,
     write_finalists,
 )
+from nas.explore.pacing import Pacing
 from nas.explore.problem import Probe, probe
 from nas.explore.study import StudySettings, front_of
 from nas.models.backend import MakeTrainer, Trainer, check_judges, torch_trainer
@@ -89,10 +91,21 @@ def search(
         board_flash_bytes=target.board.flash_bytes,
         board_sram_bytes=target.board.sram_bytes,
     )
-    whole = _Search(config, run, target, fitting, people, probed, cost_of, progress, make_trainer)
     run.path.mkdir(parents=True, exist_ok=True)
     with run.lock():
         claim(run, config, fitting, people, command=command)
+        whole = _Search(
+            config,
+            run,
+            target,
+            fitting,
+            people,
+            probed,
+            cost_of,
+            progress,
+            make_trainer,
+            _pacing(config, run, began_s=started_s),
+        )
         try:
             trainer = whole.go()
         finally:
@@ -101,6 +114,15 @@ def search(
         run.finish()
         trainer.drop_cache()
         shutil.rmtree(run.retrained, ignore_errors=True)
+
+
+def _pacing(config: SearchConfig, run: RunDir, *, began_s: float) -> Pacing | None:
+    if config.time_s is None:
+        return None
+    spent_s = run.document().time_s.get("total", 0.0)
+    ends_s = began_s + config.time_s - spent_s
+    path = run.path / "effort.json"
+    return Pacing(path, config.time_s, ends_s, available_cores(), config.finalists)
 
 
 @dataclass(frozen=True)
@@ -116,11 +138,15 @@ class _Search:
     cost_of: Callable[[Arch], Costs]
     progress: Progress
     make_trainer: MakeTrainer
+    pacing: Pacing | None
 
     def go(self) -> Trainer:
         """All phases up to the report, or what is left of them."""
         config, run, progress = self.config, self.run, self.progress
+        amount = AMOUNTS[config.effort]
         trainer = self._trainer()
+        if self.pacing is not None:
+            trainer = self.pacing.from_the_start(trainer, amount)
         trained = False
 
         def train() -> None:
@@ -129,30 +155,26 @@ class _Search:
                 self._train(trainer)
                 trained = True
 
-        explorer = Explorer(
-            self.space,
-            self.probed,
-            StudySettings(config.sampler, config.trials, config.seed),
-            self.cost_of,
-            trainer,
-            progress,
-        )
         journal = Journal(run.database)
         try:
             candidates = journal.read()
             if not candidates:
                 train()
+                if self.pacing is not None:
+                    trainer = self.pacing.before_first_rungs(trainer, amount)
                 with self._timed("search"):
-                    candidates = explorer.explore(AMOUNTS[config.effort])
+                    candidates = self._explorer(trainer).explore(amount)
                 journal.write(candidates)
         finally:
             journal.close()
-        explorer.begun.update((c.arch, c.first_bpm) for c in candidates if c.first_bpm is not None)
         chosen = choose_finalists(candidates, self.probed.problem, config.finalists)
         self._write_candidates(candidates, {})
         with self._timed("finalists"):
             if not all(is_retrained(run, candidate) for candidate in chosen):
                 train()
+                if self.pacing is not None:
+                    archs = [candidate.arch for candidate in chosen]
+                    trainer = self.pacing.before_finalists(trainer, archs)
                 with progress.phase("retraining finalists") as tick:
                     retrain_finalists(chosen, trainer, run, tick)
             finalists = ranked(chosen, run)
@@ -160,8 +182,15 @@ class _Search:
                 write_finalists(finalists, self._judging(), run=run, progress=tick)
         numbers = {f.candidate.number: index + 1 for index, f in enumerate(finalists)}
         whole = {f.candidate.arch: f.search_mae_bpm for f in finalists}
+        explorer = self._explorer(trainer)
+        explorer.begun.update((c.arch, c.first_bpm) for c in candidates if c.first_bpm is not None)
         self._write_candidates(explorer.judged(candidates, whole), numbers)
         return trainer
+
+    def _explorer(self, trainer: Trainer) -> Explorer:
+        config = self.config
+        settings = StudySettings(config.sampler, config.trials, config.seed)
+        return Explorer(self.space, self.probed, settings, self.cost_of, trainer, self.progress)
 
     def _trainer(self) -> Trainer:
         config = self.config
@@ -173,7 +202,7 @@ class _Search:
             self.space,
             train=self.people.train,
             search=self.people.search,
-            effort=config.effort,
+            effort=effort_by_name(config.effort),
             seed=config.seed,
             teacher=config.teacher,
             folder=self.run.path,

@@ -9,6 +9,8 @@ from ppgnas.errors import SpaceError
 
 EffortName = Literal["smoke", "quick", "standard", "thorough"]
 FULL_STEPS_MACS = 1_200_000
+FIRST_RUNG = 5
+"""A first rung is one of so many parts of a finalist's float steps."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,15 @@ class Effort:
             return self
         finetune, qat = (max(1, round(n * share)) for n in (self.finetune_steps, self.qat_steps))
         return replace(self, finetune_steps=finetune, qat_steps=qat)
+
+    def first_rung(self) -> Effort:
+        """The float steps that say how good a network will be."""
+        return replace(self, finetune_steps=max(1, self.finetune_steps // FIRST_RUNG), qat_steps=0)
+
+    def after_first_rung(self) -> Effort:
+        """What is left of a whole training."""
+        left = self.finetune_steps - self.first_rung().finetune_steps
+        return replace(self, finetune_steps=max(1, left))
 
 
 EFFORTS: dict[str, Effort] = {

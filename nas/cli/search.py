@@ -78,6 +78,13 @@ def search(
             "standard (default on recordings) or thorough (a night)."
         ),
     ] = None,
+    time: Annotated[
+        Text,
+        typer.Option(
+            help="Time for the whole search, for example 10min, instead of an effort: it ends in "
+            "time, with what could be trained in it."
+        ),
+    ] = None,
     teacher: Annotated[
         Text, typer.Option(help="resnet-small (default), none, or the path of a teacher.")
     ] = None,
@@ -98,6 +105,7 @@ def search(
 
     \b
     ppgnas search --budget 80KB
+    ppgnas search --budget 80KB --time 10min
     ppgnas search --budget 80KB --latency 20ms --board nrf5340 --data recordings/
     ppgnas search --out results/run --resume
     """

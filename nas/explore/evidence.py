@@ -48,6 +48,11 @@ class Amount:
     each: int
     last: int
 
+    @property
+    def most(self) -> int:
+        """That can be begun in all."""
+        return self.spread + self.rounds * self.each + self.last
+
 
 AMOUNTS = {
     "smoke": Amount(6, 1, 2, 4),

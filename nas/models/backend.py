@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
+from distill.training.effort import Effort
 from nas.run.config import teacher_file
 from nas.run.progress import Tick
 from ppg.recording import Recording
@@ -16,10 +17,21 @@ from search_spaces.space import SearchSpace
 if TYPE_CHECKING:
     from distill.evaluation import Retrained
     from distill.first_rung import Begun
+    from distill.pace import Pace
 
 
 class Trainer(Protocol):
     """Teacher, supernet, ranking and retraining of one run; see `distill.trainer.Trainer`."""
+
+    @property
+    def effort(self) -> Effort:
+        """How long everything is trained."""
+
+    def pace(self) -> Pace:
+        """Seconds that a step of each training takes here and now."""
+
+    def at(self, effort: Effort) -> Trainer:
+        """The same trainer with other numbers of steps."""
 
     def prepare_teacher(self, progress: Tick) -> None:
         """Train the teacher, or return at once when it is there."""

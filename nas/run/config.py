@@ -26,6 +26,7 @@ SCOPES: tuple[Scope, ...] = get_args(Scope)
 # Architectures considered unless `trials` says otherwise.
 EFFORT_TRIALS = {"smoke": 60, "quick": 1500, "standard": 3000, "thorough": 6000}
 GP_TRIALS = 150  # a Gaussian process takes seconds a trial once it has a few hundred
+SHORTEST_S = 60.0  # nothing useful is trained in less
 LARGEST_SEED = 2**31 - 1  # what the samplers take, with room to count on from it
 TEACHERS = ("resnet-small", "none")
 SYNTHETIC = "synthetic"
@@ -147,6 +148,8 @@ class SearchConfig(TrainConfig):
         sampler: one of `SAMPLERS`.
         trials: architectures to consider.
         finalists: how many of the front to retrain at most.
+        time_s: of the whole search, which decides how long everything is trained; None leaves
+            that to `effort`.
     """
 
     budgets: Budgets
@@ -155,6 +158,7 @@ class SearchConfig(TrainConfig):
     sampler: Sampler = "nsga2"
     trials: int = EFFORT_TRIALS["quick"]
     finalists: int = 8
+    time_s: float | None = None
     effort: str = "quick"
     teacher: str = "resnet-small"
 
@@ -172,6 +176,11 @@ class SearchConfig(TrainConfig):
         for name, value in (("trials", self.trials), ("finalists", self.finalists)):
             if value < 1:
                 raise ConfigError(f"`{name}` is {value}; it must be at least 1")
+        if self.time_s is not None and not self.time_s >= SHORTEST_S:
+            raise ConfigError(
+                f"`time` is {self.time_s:g} s; it must be at least {SHORTEST_S:g} s. "
+                "Write for example `time` 10min"
+            )
         if not self.budgets.limits:
             raise BudgetError(
                 "no budget is given; allowed: `budget` (flash), `latency`, `sram`, `power`. "
@@ -197,6 +206,7 @@ class SearchConfig(TrainConfig):
                 "finalists": self.finalists,
                 "effort": self.effort,
                 "teacher": self.teacher,
+                **({} if self.time_s is None else {"time_s": self.time_s}),
             },
             "budgets": budgets,
             "target": {"board": self.board, "engine": self.engine, "period_s": self.period_s},
@@ -223,7 +233,11 @@ class SearchConfig(TrainConfig):
             "seed": document["run"]["seed"],
             "budgets": document["budgets"],
         }
-        written = {each.name for each in fields(SearchConfig)} - {"report_data", "report_from"}
+        written = {each.name for each in fields(SearchConfig)} - {
+            "report_data",
+            "report_from",
+            "time_s",
+        }
         if not written <= set(values):
             raise KeyError(min(written - set(values)))
         return TypeAdapter(SearchConfig).validate_python(values)
@@ -243,8 +257,8 @@ def resolve(given: Mapping[str, Any], base: SearchConfig | None = None) -> Searc
 
     Args:
         given: every argument of a search by its name, as fields of `SearchConfig` but for
-            `budget`, `latency`, `sram`, `power`, `budget_scope` and `rate`; quantities and lists
-            as text, None where it was not given.
+            `budget`, `latency`, `sram`, `power`, `budget_scope`, `rate` and `time`; quantities and
+            lists as text, None where it was not given.
         base: the configuration of the run to resume, or None for a new one.
 
     Returns:
@@ -262,6 +276,13 @@ def resolve(given: Mapping[str, Any], base: SearchConfig | None = None) -> Searc
     budgets["scope"] = values.pop("budget_scope", budgets["scope"])
     if "objectives" in values:
         values["objectives"] = tuple(part.strip() for part in values["objectives"].split(","))
+    if "time" in values:
+        if "effort" in values:
+            raise ConfigError(
+                f"`effort` {values['effort']} and `time` {values['time']} both say how long to "
+                "train; give one of them"
+            )
+        values["time_s"] = units.parse_s(values.pop("time"), name="time")
     if "rate" in values:
         values["period_s"] = units.parse_ms(values.pop("rate"), name="rate") / 1000
     if base is not None:

@@ -38,6 +38,7 @@ BYTES = Quantity(
     "80KB",
 )
 MILLISECONDS = Quantity("a time", {"ms": 1.0, "us": 1e-3, "s": 1e3}, "50ms")
+SECONDS = Quantity("a time", {"min": 60.0, "s": 1.0, "h": 3600.0}, "10min")
 MILLIWATTS = Quantity("a power", {"mW": 1.0, "uW": 1e-3, "W": 1e3}, "5mW", any_case=False)
 
 
@@ -46,11 +47,11 @@ def parse(text: str, quantity: Quantity, *, name: str) -> float:
 
     Args:
         text: for example `80KB` or `1.5 ms`.
-        quantity: `BYTES`, `MILLISECONDS` or `MILLIWATTS`.
+        quantity: `BYTES`, `MILLISECONDS`, `SECONDS` or `MILLIWATTS`.
         name: of the argument, for the message: `budget`.
 
     Returns:
-        The value in the base unit: bytes, milliseconds or milliwatts.
+        The value in the base unit: bytes, milliseconds, seconds or milliwatts.
 
     Raises:
         BudgetError: no number, no unit, an unknown unit, or a value that is not above zero.
@@ -90,6 +91,11 @@ def parse_bytes(text: str, *, name: str) -> int:
 def parse_ms(text: str, *, name: str) -> float:
     """Read a time such as `50ms` in milliseconds. See `parse`."""
     return parse(text, MILLISECONDS, name=name)
+
+
+def parse_s(text: str, *, name: str) -> float:
+    """Read a time such as `10min` in seconds. See `parse`."""
+    return parse(text, SECONDS, name=name)
 
 
 def parse_mw(text: str, *, name: str) -> float:

@@ -293,7 +293,7 @@ def test_the_whole_trainer(people: list[Recording], tmp_path: Path) -> None:
         space,
         train=people[:3],
         search=people[3:],
-        effort="smoke",
+        effort=SMOKE,
         seed=0,
         teacher="resnet-small",
         folder=tmp_path,

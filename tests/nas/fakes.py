@@ -13,6 +13,8 @@ import numpy as np
 from deploy.integers.quantized import QuantizedNet, quantize
 from distill.evaluation import Retrained
 from distill.first_rung import Begun
+from distill.pace import Pace
+from distill.training.effort import EFFORTS, Effort
 from nas.run.progress import Tick
 from ppg.npz.folder import write_recording
 from ppg.recording import Recording
@@ -58,14 +60,24 @@ class FakeTrainer:
         space: SearchSpace,
         *,
         folder: Path,
+        effort: Effort = EFFORTS["smoke"],
         calls: list[str] | None = None,
         delay_s: float = 0.0,
         **_: object,
     ) -> None:
         self.space = space
         self.folder = folder
+        self.effort = effort
         self.calls = calls if calls is not None else []
         self.delay_s = delay_s
+
+    def pace(self) -> Pace:
+        return Pace(teacher=0.06, pool=0.02, supernet=0.1, network=0.02)
+
+    def at(self, effort: Effort) -> FakeTrainer:
+        return FakeTrainer(
+            self.space, folder=self.folder, effort=effort, calls=self.calls, delay_s=self.delay_s
+        )
 
     def _once(self, name: str, progress: Tick) -> None:
         mark = self.folder / f"{name}.done"
@@ -94,7 +106,7 @@ class FakeTrainer:
                 time.sleep(self.delay_s)
                 mark.touch()
             error = fake_mae(arch)
-            found.append(Begun(1.5 * error, 1.2 * error, error))
+            found.append(Begun(1.5 * error, 1.2 * error, error, 0.02))
             progress(index + 1, len(archs), "")
         return found
 

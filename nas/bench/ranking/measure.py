@@ -11,6 +11,7 @@ from pathlib import Path
 from distill.evaluation import Retrained, predict_windows
 from distill.jacobian import jacobian_score
 from distill.trainer import Trainer
+from distill.training.effort import effort_by_name
 from hwmodels.costs import Costs
 from nas.bench.ranking.records import SEEDS, FullTraining, NetworkRecord, read_record
 from nas.run.config import SearchConfig
@@ -65,7 +66,7 @@ def measure(
         space,
         train=people.train,
         search=people.search,
-        effort=config.effort,
+        effort=effort_by_name(config.effort),
         seed=config.seed,
         teacher=config.teacher,
         folder=folder,

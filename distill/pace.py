@@ -1,0 +1,96 @@
+"""Seconds that a step of each training takes here and now."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from distill.inputs import inputs_of
+from distill.losses import label_loss
+from distill.supernet_training import LARGEST_EVERY, RANDOM_NETWORKS
+from distill.teacher import ResNetTeacher, TeacherShape
+from distill.training.fit import make_optimiser
+from ppg.augment.bank import TrainingBank
+from ppg.readout.classes import soft_labels
+from search_spaces.arch import Arch
+from search_spaces.network import Network
+from search_spaces.space import SearchSpace
+from search_spaces.supernet import Supernet
+
+STEPS = 3
+
+
+@dataclass(frozen=True)
+class Pace:
+    """Seconds of one core.
+
+    Attributes:
+        teacher: of a step of the teacher's training.
+        pool: of a batch of the pool, with the teacher's answer.
+        supernet: of a step of the supernet's.
+        network: of a float step of a network of middle size.
+    """
+
+    teacher: float
+    pool: float
+    supernet: float
+    network: float
+
+
+def measure_pace(
+    space: SearchSpace, bank: TrainingBank, *, archs: Sequence[Arch], rate_hz: int, batch: int
+) -> Pace:
+    """Take a few steps of each training; takes seconds itself.
+
+    Args:
+        space, bank: of the search.
+        archs: some networks of the space, of all sizes.
+        rate_hz, batch: of the pool.
+    """
+    torch.set_num_threads(1)
+    rng = np.random.default_rng(0)
+    drawing = _seconds(lambda: bank.draw(rng, batch, rate_hz=rate_hz))
+    drawn, hr_bpm = bank.draw(rng, batch, rate_hz=rate_hz)
+    x, labels = torch.from_numpy(drawn), torch.from_numpy(soft_labels(hr_bpm))
+    supernet, teacher = Supernet(space), ResNetTeacher(TeacherShape(x.shape[1], rate_hz))
+
+    def of_supernet(arch: Arch) -> float:
+        return _step(supernet, labels, lambda: supernet(inputs_of(x, arch), arch))
+
+    def alone(network: Network) -> float:
+        return _step(network, labels, lambda: network(inputs_of(x, network.arch)))
+
+    teaching = _step(teacher, labels, lambda: teacher(x))
+    with torch.no_grad():
+        asking = _seconds(lambda: teacher(x))
+    largest = of_supernet(space.largest()) / LARGEST_EVERY
+    others = (RANDOM_NETWORKS + 1) * float(np.mean([of_supernet(arch) for arch in archs]))
+    middle = float(np.median([alone(Network(arch)) for arch in archs]))
+    return Pace(drawing + teaching, drawing + asking, largest + others, middle)
+
+
+def _step(module: nn.Module, labels: Tensor, forward: Callable[[], Tensor]) -> float:
+    optimiser = make_optimiser(module)
+
+    def step() -> None:
+        optimiser.zero_grad(set_to_none=True)
+        torch.autograd.backward(label_loss(forward(), labels))
+        optimiser.step()
+
+    return _seconds(step)
+
+
+def _seconds(work: Callable[[], object]) -> float:
+    """The middle one of `STEPS`, after one that loads what is needed."""
+    work()
+    found = []
+    for _ in range(STEPS):
+        start_s = time.perf_counter()
+        work()
+        found.append(time.perf_counter() - start_s)
+    return sorted(found)[STEPS // 2]

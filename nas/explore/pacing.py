@@ -1,0 +1,116 @@
+"""A search that ends in time: how many steps each training gets, from what a step takes.
+
+Shares of the time are fixed, steps are not: they follow from the pace that is measured before the
+teacher, and again before the first rungs and before the finalists, so that each phase makes up for
+those before it. What was decided lies in the run directory: a run that goes on keeps to it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+from pydantic import TypeAdapter
+
+from distill.training.effort import FIRST_RUNG, Effort
+from nas.explore.evidence import Amount
+from nas.models.backend import Trainer
+from nas.run.documents import read_document
+from ppgnas.files import write_json_atomic
+from search_spaces.arch import Arch
+
+Stage = Literal["all", "first rungs", "finalists"]
+
+TEACHER, POOL, SUPERNET, RESERVE = 0.14, 0.06, 0.12, 0.12
+"""Shares of the time; the networks share what is left. The reserve is for proposals and files."""
+
+LEAST = 0.05
+"""The share of the time that the networks get however late it is."""
+
+QAT_SHARE, QAT_COST = 0.2, 2.0
+"""Quantisation-aware steps to a float step, and the time of one in that of a float step."""
+
+
+@dataclass(frozen=True)
+class Pacing:
+    """The time of one search.
+
+    Attributes:
+        path: where decisions are kept.
+        time_s: of the whole search.
+        ends_s: when the search is to be over, by `clock`.
+        cores: that train networks; a teacher or a supernet uses two at most.
+        finalists: that will be retrained.
+        clock: seconds from any origin.
+    """
+
+    path: Path
+    time_s: float
+    ends_s: float
+    cores: int
+    finalists: int
+    clock: Callable[[], float] = time.monotonic
+
+    def from_the_start(self, trainer: Trainer, amount: Amount) -> Trainer:
+        """With steps of every training that fill the time."""
+
+        def decide(left_s: float) -> Effort:
+            pace, pair = trainer.pace(), min(2, self.cores)
+            supernet = _steps(SUPERNET * self.time_s * pair / pace.supernet)
+            effort = replace(
+                trainer.effort,
+                teacher_steps=_steps(TEACHER * self.time_s * pair / pace.teacher),
+                pool_batches=_steps(POOL * self.time_s / pace.pool),
+                warmup_steps=supernet // 6,
+                supernet_steps=supernet - supernet // 6,
+            )
+            left_s -= (TEACHER + POOL + SUPERNET) * self.time_s
+            return self._networks(effort, pace.network, rungs=amount.most, left_s=left_s)
+
+        return self._decided("all", trainer, decide)
+
+    def before_first_rungs(self, trainer: Trainer, amount: Amount) -> Trainer:
+        """With steps of networks that fill the time which is left."""
+
+        def decide(left_s: float) -> Effort:
+            step_s = trainer.pace().network
+            return self._networks(trainer.effort, step_s, rungs=amount.most, left_s=left_s)
+
+        return self._decided("first rungs", trainer, decide)
+
+    def before_finalists(self, trainer: Trainer, archs: Sequence[Arch]) -> Trainer:
+        """The same, at the seconds a step that the first rungs of these finalists took."""
+
+        def decide(left_s: float) -> Effort:
+            begun = trainer.begin_many(archs, lambda *_: None)
+            step_s = sum(said.step_s for said in begun) / len(begun)
+            return self._networks(trainer.effort, step_s, rungs=0, left_s=left_s)
+
+        return self._decided("finalists", trainer, decide)
+
+    def _decided(
+        self, stage: Stage, trainer: Trainer, decide: Callable[[float], Effort]
+    ) -> Trainer:
+        """What was decided once, or what follows from the seconds left without the reserve."""
+        known = read_document(self.path, _DECIDED.validate_python) if self.path.exists() else {}
+        if stage not in known:
+            left_s = self.ends_s - self.clock() - RESERVE * self.time_s
+            known = {**known, stage: decide(max(left_s, LEAST * self.time_s))}
+            write_json_atomic(self.path, {name: asdict(each) for name, each in known.items()})
+        return trainer.at(known[stage])
+
+    def _networks(self, effort: Effort, step_s: float, *, rungs: int, left_s: float) -> Effort:
+        whole = self.finalists * (1 - 1 / FIRST_RUNG + QAT_SHARE * QAT_COST)
+        left_s = max(left_s, LEAST * self.time_s)
+        steps = _steps(left_s * self.cores / step_s / (rungs / FIRST_RUNG + whole))
+        return replace(effort, finetune_steps=steps, qat_steps=_steps(QAT_SHARE * steps))
+
+
+def _steps(count: float) -> int:
+    return max(1, round(count))
+
+
+_DECIDED = TypeAdapter(dict[Stage, Effort])
