@@ -92,7 +92,8 @@ class Trainer:
 
     def pace(self) -> Pace:
         """Seconds that a step of each training takes here and now."""
-        rng, archs = random.Random(self.seed), []
+        rng = random.Random(self.seed)
+        archs: list[Arch] = []
         while len(archs) < PACED:
             arch = self.space.sample(rng)
             if self.accept(arch):
