@@ -146,6 +146,8 @@ def _write_finalist(folder: Path, number: int, finalist: Finalist, judging: Judg
             search_mae_bpm=SearchErrors(
                 inherited=finalist.inherited_bpm,
                 foretold=finalist.candidate.mae_bpm,
+                foretold_low=finalist.candidate.mae_low_bpm,
+                foretold_high=finalist.candidate.mae_high_bpm,
                 retrained_int8=finalist.search_mae_bpm,
             ),
         ),

@@ -89,11 +89,14 @@ class SearchErrors:
     Attributes:
         inherited: with the weights of the supernet.
         foretold: before it was retrained, see `nas.explore.forecast`.
+        foretold_low, foretold_high: ends of the 90 % interval of the same.
         retrained_int8: of the network as it is.
     """
 
     inherited: float | None = None
     foretold: float | None = None
+    foretold_low: float | None = None
+    foretold_high: float | None = None
     retrained_int8: float
 
 

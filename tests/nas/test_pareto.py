@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from nas.pareto import (
+    gain,
     hypervolume,
     hypervolume_share,
     nondominated,
@@ -141,3 +142,21 @@ def test_pick_spread_first_pick_is_best_and_set_is_front(values: np.ndarray, cou
 def test_bad_input(values: list, reference: list, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         hypervolume(values, reference)
+
+
+@given(st.integers(1, 4).flatmap(lambda n: st.tuples(grids(n), grids(n))))
+def test_gain_is_a_difference_of_hypervolumes(both: tuple[np.ndarray, np.ndarray]) -> None:
+    front, points = both
+    corner = [5.0] * front.shape[1]
+    before = hypervolume_share(front, corner)
+    for point in points:
+        after = hypervolume_share(np.vstack([front, point]), corner)
+        assert gain(tuple(point), front, corner) == pytest.approx(after - before, abs=1e-12)
+
+
+def test_gain_by_hand() -> None:
+    """A square of 1 by 1 in a box of 4 by 4; nothing where dominated, equal or outside."""
+    assert gain((1.0, 2.0), STAIRS, (4.0, 4.0)) == pytest.approx(1 / 16)
+    assert gain((2.0, 2.0), STAIRS, (4.0, 4.0)) == 0.0
+    assert gain((0.0, 4.0), STAIRS, (4.0, 4.0)) == 0.0
+    assert gain((2.0, 2.0), np.empty((0, 2)), (4.0, 4.0)) == 0.25

@@ -13,7 +13,6 @@ from hwmodels.costs import Costs
 from nas.explore.finalists import (
     Finalist,
     choose_finalists,
-    larger,
     ranked,
     retrain_finalists,
     write_finalists,
@@ -23,7 +22,7 @@ from nas.models.folder import Judging, predictions_csv
 from nas.models.readout import Decoding
 from nas.pareto import hypervolume
 from nas.run.candidates import Candidate
-from nas.run.card import NotInC
+from nas.run.card import NotInC, SearchErrors
 from nas.run.folder import RunDir
 from nas.run.people import People
 from nas.run.target import load_target
@@ -43,9 +42,13 @@ PROBLEM = Problem(
 ARCHS = tuple(itertools.islice(SearchSpace.preset("tiny"), 40))
 
 
-def candidate(number: int, mae_bpm: float | None, latency_ms: float, macs: int = 100) -> Candidate:
-    costs = Costs(latency_ms, 1e3, 1e3, 1.0, 1.0, 100, macs)
-    return Candidate(number, ARCHS[number], costs, mae_bpm is not None, mae_bpm, 0.0)
+def candidate(
+    number: int, mae_bpm: float | None, latency_ms: float, first_bpm: float | None = 7.0
+) -> Candidate:
+    costs = Costs(latency_ms, 1e3, 1e3, 1.0, 1.0, 100, 100)
+    return Candidate(
+        number, ARCHS[number], costs, mae_bpm is not None, mae_bpm, 0.0, first_bpm=first_bpm
+    )
 
 
 def tick(done: int, total: int, note: str) -> None:
@@ -81,28 +84,12 @@ def test_the_choice_covers_the_front_better_than_most() -> None:
     assert np.searchsorted(every, volume(chosen)) > 0.75 * len(every)
 
 
-def test_larger_networks_are_chosen_by_class_of_size() -> None:
-    front = [candidate(i, 8.0 - i, 0.1 * (i + 1), macs=1000 * (i + 1)) for i in range(4)]
-    behind = [  # dominated by the front: slower and, as inherited, no better
-        candidate(10, 6.0, 3.0, macs=5_000),
-        candidate(11, 5.5, 3.1, macs=6_000),
-        candidate(12, 7.0, 5.0, macs=40_000),
-        candidate(13, 6.5, 5.1, macs=30_000),
-        candidate(14, None, 5.1, macs=90_000),
-    ]
-    assert [c.number for c in larger([*front, *behind], 4000, 2)] == [13, 11]
-    chosen = choose_finalists([*front, *behind], PROBLEM, 4)
-    assert chosen[0].number == 3
-    assert [c.number for c in chosen[3:]] == [13]  # 11 has less than twice the MAC of 3
-    assert larger(front, 4000, 2) == [] == larger([], 1, 2)
-
-
-def test_three_in_four_finalists_are_larger_than_the_front() -> None:
-    front = [candidate(i, 8.0 - i, 0.1 * (i + 1), macs=1000 * (i + 1)) for i in range(4)]
-    behind = [candidate(10 + i, 9.0 - i / 10, 5.0 + i / 10, macs=6000 * 2**i) for i in range(10)]
-    chosen = choose_finalists([*front, *behind], PROBLEM, 8)
-    assert [c.number in range(4) for c in chosen] == [True] * 2 + [False] * 6
-    assert chosen[0].number == 3 and chosen[2].number == 19  # the most accurate, the largest
+def test_finalists_are_chosen_from_what_was_begun() -> None:
+    """The best as foretold was never begun: it is the front of the others."""
+    never = candidate(4, 2.0, 9.9, first_bpm=None)
+    begun = [candidate(0, 9.0, 1.0), candidate(3, 4.0, 2.0), candidate(5, 5.0, 3.0)]
+    chosen = choose_finalists([never, *begun], PROBLEM, 8)
+    assert [c.number for c in chosen] == [3, 0]
 
 
 def test_only_what_is_missing_is_retrained(tmp_path: Path) -> None:
@@ -112,10 +99,12 @@ def test_only_what_is_missing_is_retrained(tmp_path: Path) -> None:
     trainer = FakeTrainer(SearchSpace.preset("tiny"), folder=tmp_path, calls=calls)
     retrain_finalists(chosen[:1], trainer, run, tick)
     retrain_finalists(chosen, trainer, run, tick)
-    assert sorted(calls) == sorted(f"retrain {c.arch.id}" for c in chosen)
+    retrained = [call for call in calls if call.startswith("retrain ")]
+    assert sorted(retrained) == sorted(f"retrain {c.arch.id}" for c in chosen)
     order = ranked(chosen, run)
     errors = [finalist.search_mae_bpm for finalist in order]
     assert errors == sorted(fake_mae(c.arch) - 0.5 for c in chosen)
+    assert [f.inherited_bpm for f in order] == [fake_mae(f.candidate.arch) for f in order]
     x = np.zeros((2, 1, 256, 4), np.int8)
     from deploy.integers import reference
 
@@ -147,6 +136,16 @@ def test_a_file_that_computes_something_else_is_refused(
     assert "LiteRT's rounding by 2 LSB on 12 windows; it must equal it" in str(caught.value)
     assert run.finalists() == []
     assert list(run.front.iterdir()) == []
+
+
+def test_a_card_says_what_was_foretold(tmp_path: Path) -> None:
+    run = RunDir(tmp_path)
+    chosen = replace(candidate(5, 5.0, 1.0), mae_low_bpm=3.5, mae_high_bpm=7.5)
+    one = Finalist(chosen, fake_net(chosen.arch), 4.0, 9.0)
+    write_finalists([one], judging(), run=run, progress=tick)
+    assert run.card(1).search_mae_bpm == SearchErrors(
+        inherited=9.0, foretold=5.0, foretold_low=3.5, foretold_high=7.5, retrained_int8=4.0
+    )
 
 
 def test_complete_finalists_stay_and_surplus_ones_go(tmp_path: Path) -> None:

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import random
 import sqlite3
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import replace
 from functools import lru_cache
@@ -46,21 +48,17 @@ def probed(
 
 
 class Judge:
-    """Fake accuracy that remembers what it was asked, and may give up."""
+    """Fake accuracy that remembers what it was asked."""
 
-    def __init__(self, *, give_up_after: int | None = None) -> None:
+    def __init__(self) -> None:
         self.asked: list[Arch] = []
-        self.give_up_after = give_up_after
 
     def __call__(self, arch: Arch) -> float:
-        if len(self.asked) == self.give_up_after:
-            raise KeyboardInterrupt
         self.asked.append(arch)
         return fake_mae(arch)
 
 
 def study(
-    path: Path,
     *,
     sampler: Sampler = "nsga2",
     trials: int = 150,
@@ -68,26 +66,23 @@ def study(
     space: SearchSpace = DEFAULT,
     judge: Judge | None = None,
     objectives: tuple[Objective, ...] = OBJECTIVES,
+    first: Sequence[Arch] = (),
 ) -> list[Candidate]:
-    journal = Journal(path)
-    try:
-        return run_study(
-            space,
-            probed(space, objectives=objectives),
-            settings=StudySettings(sampler, trials, seed),
-            cost_of=cost_of,
-            mae_of=judge or Judge(),
-            journal=journal,
-            progress=lambda done, total, note: None,
-        )
-    finally:
-        journal.close()
+    return run_study(
+        space,
+        probed(space, objectives=objectives),
+        settings=StudySettings(sampler, trials, seed),
+        cost_of=cost_of,
+        mae_of=judge or Judge(),
+        first=first,
+        progress=lambda done, total, note: None,
+    )
 
 
 @pytest.mark.parametrize("sampler", [name for name in SAMPLERS if name != "gp"])
-def test_every_sampler_considers_what_it_was_asked_for(sampler: Sampler, tmp_path: Path) -> None:
+def test_every_sampler_considers_what_it_was_asked_for(sampler: Sampler) -> None:
     judge = Judge()
-    candidates = study(tmp_path / "s.db", sampler=sampler, trials=70, judge=judge)
+    candidates = study(sampler=sampler, trials=70, judge=judge)
     assert [c.number for c in candidates] == list(range(70))
     assert len({c.arch for c in candidates}) == 70
     assert all(DEFAULT.build(DEFAULT.choices_of(c.arch)) == c.arch for c in candidates)
@@ -98,75 +93,55 @@ def test_every_sampler_considers_what_it_was_asked_for(sampler: Sampler, tmp_pat
 
 
 @pytest.mark.slow
-def test_gp_works(tmp_path: Path) -> None:
-    assert len(study(tmp_path / "s.db", sampler="gp", trials=13, space=TINY)) == 13
+def test_gp_works() -> None:
+    assert len(study(sampler="gp", trials=13, space=TINY)) == 13
 
 
-def test_feasible_means_within_every_limit(tmp_path: Path) -> None:
-    for candidate in study(tmp_path / "s.db"):
+def test_feasible_means_within_every_limit() -> None:
+    for candidate in study():
         assert candidate.costs == TARGET.costs(candidate.arch)
         assert candidate.feasible == (candidate.costs.flash_bytes <= 80 * 1024)
 
 
-def test_the_seed_decides_the_study(tmp_path: Path) -> None:
-    first = study(tmp_path / "a.db", seed=4)
-    assert study(tmp_path / "b.db", seed=4) == first
-    assert study(tmp_path / "c.db", seed=5) != first
+def test_the_seed_decides_the_study() -> None:
+    first = study(seed=4)
+    assert study(seed=4) == first
+    assert study(seed=5) != first
 
 
-@pytest.mark.parametrize("sampler", ["nsga2", "nsga3", "random", "tpe"])
-@pytest.mark.parametrize("stop", [3, 55])
-def test_an_interrupted_study_loses_nothing(sampler: Sampler, stop: int, tmp_path: Path) -> None:
-    path = tmp_path / "s.db"
-    trials = 110
-    first = Judge(give_up_after=stop)
-    with pytest.raises(KeyboardInterrupt):
-        study(path, sampler=sampler, space=TINY, trials=trials, judge=first)
-    journal = Journal(path)
-    kept = journal.read()
-    journal.close()
-    assert [c.arch for c in kept if c.feasible] == first.asked
-    second = Judge()
-    resumed = study(path, sampler=sampler, space=TINY, trials=trials, judge=second)
-    assert resumed[: len(kept)] == kept
-    assert len(resumed) == trials
-    assert not set(first.asked) & set(second.asked)
-    if sampler != "tpe":
-        # Replayed: exactly what would have come without the interruption.
-        assert resumed == study(tmp_path / "whole.db", sampler=sampler, space=TINY, trials=trials)
+@pytest.mark.parametrize("sampler", ["nsga2", "tpe"])
+def test_what_comes_first_is_considered_before_any_proposal(sampler: Sampler) -> None:
+    start = probed().start
+    first = [DEFAULT.largest(), start, DEFAULT.sample(random.Random(1))]
+    candidates = study(sampler=sampler, trials=20, first=first)
+    assert [c.arch for c in candidates[:3]] == [start, first[0], first[2]]
+    assert len(candidates) == 20
 
 
-def test_a_complete_study_asks_for_nothing(tmp_path: Path) -> None:
-    done = study(tmp_path / "s.db", trials=30)
-    judge = Judge()
-    assert study(tmp_path / "s.db", trials=30, judge=judge) == done
-    assert judge.asked == []
-
-
-def test_a_small_space_is_gone_through_once(tmp_path: Path) -> None:
+def test_a_small_space_is_gone_through_once() -> None:
     small = replace(
         TINY,
         stages=tuple(replace(stage, kernel=(5,), depth=stage.depth[:1]) for stage in TINY.stages),
     )
     judge = Judge()
-    candidates = study(tmp_path / "s.db", space=small, trials=10_000, judge=judge)
+    candidates = study(space=small, trials=10_000, judge=judge)
     assert {c.arch for c in candidates} == set(small)
     assert len(candidates) == small.size < 200
     assert len(judge.asked) == len(set(judge.asked))
 
 
-def test_a_sampler_that_repeats_itself_still_finds_new_ones(tmp_path: Path) -> None:
+def test_a_sampler_that_repeats_itself_still_finds_new_ones() -> None:
     small = replace(
         TINY,
         stages=tuple(replace(stage, kernel=(5,), depth=stage.depth[:1]) for stage in TINY.stages),
     )
     wanted = small.size - 1
-    candidates = study(tmp_path / "s.db", space=small, trials=wanted)
+    candidates = study(space=small, trials=wanted)
     assert len({c.arch for c in candidates}) == wanted
 
 
-def test_hypervolume_and_front_against_a_direct_count(tmp_path: Path) -> None:
-    candidates = study(tmp_path / "s.db", trials=120)
+def test_hypervolume_and_front_against_a_direct_count() -> None:
+    candidates = study(trials=120)
     problem = probed().problem
     values = np.array(
         [problem.objective_values(c.mae_bpm, c.costs) for c in candidates if c.mae_bpm is not None]
@@ -188,8 +163,8 @@ def test_hypervolume_and_front_against_a_direct_count(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("objectives", [("mae",), ("mae", "latency", "flash", "sram", "power")])
-def test_one_to_five_objectives(objectives: tuple[Objective, ...], tmp_path: Path) -> None:
-    candidates = study(tmp_path / "s.db", trials=60, space=TINY, objectives=objectives)
+def test_one_to_five_objectives(objectives: tuple[Objective, ...]) -> None:
+    candidates = study(trials=60, space=TINY, objectives=objectives)
     assert len(candidates) == 60
     front = front_of(candidates, probed(TINY, objectives=objectives).problem)
     errors = [c.mae_bpm for c in candidates if c.mae_bpm is not None]
@@ -199,9 +174,9 @@ def test_one_to_five_objectives(objectives: tuple[Objective, ...], tmp_path: Pat
         assert candidates[-1].hypervolume == pytest.approx(1 - min(errors) / 30)
 
 
-def test_nsga2_beats_random_search(tmp_path: Path) -> None:
-    guided = study(tmp_path / "a.db", trials=600)
-    blind = study(tmp_path / "b.db", trials=600, sampler="random")
+def test_nsga2_beats_random_search() -> None:
+    guided = study(trials=600)
+    blind = study(trials=600, sampler="random")
     assert guided[-1].hypervolume > blind[-1].hypervolume
 
 
@@ -328,21 +303,32 @@ def test_descend_finds_the_cheapest_of_a_small_space() -> None:
 # ---- the journal ------------------------------------------------------------------------------
 
 
+CANDIDATES = [
+    Candidate(0, TINY.smallest(), COSTS, True, 0.1 + 0.2, 1 / 3, 0.1, 0.7, first_bpm=2 / 3),
+    Candidate(1, TINY.largest(), COSTS, False, None, 1 / 3),
+]
+
+
 def test_the_journal_gives_back_what_it_was_given(tmp_path: Path) -> None:
-    candidates = [
-        Candidate(0, TINY.smallest(), COSTS, True, 0.1 + 0.2, 1 / 3),
-        Candidate(1, TINY.largest(), COSTS, False, None, 1 / 3),
-    ]
     journal = Journal(tmp_path / "s.db")
-    for candidate in candidates:
-        journal.append(candidate)
+    assert journal.read() == []
+    journal.write(CANDIDATES)
     other = Journal(tmp_path / "s.db")
-    assert other.read() == candidates
+    assert other.read() == CANDIDATES
     other.close()
     journal.close()
     with closing(sqlite3.connect(tmp_path / "s.db")) as database:
-        rows = database.execute("select id, mae_bpm from candidate").fetchall()
-    assert rows == [(TINY.smallest().id, 0.1 + 0.2), (TINY.largest().id, None)]
+        rows = database.execute("select id, mae_bpm, first_bpm from candidate").fetchall()
+    assert rows == [(TINY.smallest().id, 0.1 + 0.2, 2 / 3), (TINY.largest().id, None, None)]
+
+
+def test_writing_replaces_all_rows(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "s.db")
+    journal.write(CANDIDATES)
+    judged = [replace(CANDIDATES[0], mae_bpm=0.2)]
+    journal.write(judged)
+    assert journal.read() == judged
+    journal.close()
 
 
 def test_a_foreign_database_is_refused(tmp_path: Path) -> None:
@@ -368,7 +354,7 @@ def test_a_foreign_database_is_refused(tmp_path: Path) -> None:
 )
 def test_a_damaged_row_is_refused(damage: str, message: str, tmp_path: Path) -> None:
     journal = Journal(tmp_path / "s.db")
-    journal.append(Candidate(0, TINY.smallest(), COSTS, True, 1.0, 0.1))
+    journal.write(CANDIDATES[:1])
     with closing(sqlite3.connect(tmp_path / "s.db")) as database, database:
         database.execute(damage)
     with pytest.raises(RunError, match=message):
@@ -376,14 +362,12 @@ def test_a_damaged_row_is_refused(damage: str, message: str, tmp_path: Path) -> 
     journal.close()
 
 
-def test_a_full_disk_is_an_os_error_and_keeps_earlier_rows(tmp_path: Path) -> None:
+def test_a_full_disk_is_an_os_error_and_keeps_the_old_rows(tmp_path: Path) -> None:
     journal = Journal(tmp_path / "s.db")
-    journal._database.execute("pragma max_page_count = 4")
-    kept = 0
+    journal.write(CANDIDATES)
+    journal._database.execute("pragma max_page_count = 5")
+    many = [Candidate(i, arch, COSTS, True, 1.0, 0.1) for i, arch in enumerate(TINY)]
     with pytest.raises(OSError, match="full"):
-        for index, arch in enumerate(TINY):
-            journal.append(Candidate(index, arch, COSTS, True, 1.0, 0.1))
-            kept += 1
-    assert kept > 0
-    assert len(journal.read()) == kept
+        journal.write(many)
+    assert journal.read() == CANDIDATES
     journal.close()

@@ -65,7 +65,19 @@ def made_candidates() -> Candidates:
         synthetic=True,
         reference_point={"mae_bpm": 30.0, "latency_ms": 10.0},
         candidates=(
-            Candidate(0, space.smallest(), small, True, 4.5, 0.25, on_front=True, finalist=1),
+            Candidate(
+                number=0,
+                arch=space.smallest(),
+                costs=small,
+                feasible=True,
+                mae_bpm=4.5,
+                mae_low_bpm=3.5,
+                mae_high_bpm=5.5,
+                first_bpm=7.5,
+                hypervolume=0.25,
+                on_front=True,
+                finalist=1,
+            ),
             Candidate(1, space.largest(), large, False, None, 0.25),
         ),
     )

@@ -14,10 +14,10 @@ from ppgnas.errors import RunError
 from tests.nas.run.made import made_candidates
 
 CSV = """\
-number,id,feasible,mae_bpm,latency_ms,flash_bytes,sram_bytes,power_mw,energy_mj,weight_bytes,macs,\
+number,id,feasible,mae_bpm,mae_low_bpm,mae_high_bpm,first_bpm,latency_ms,flash_bytes,sram_bytes,power_mw,energy_mj,weight_bytes,macs,\
 hypervolume,on_front,finalist
-0,b7c2a39a12,True,4.5,0.75,41000,9001,1.25,0.125,3000,150000,0.25,True,1
-1,3f095c7edc,False,,7.5,91000,19000,2.25,1.125,30000,1500000,0.25,False,
+0,b7c2a39a12,True,4.5,3.5,5.5,7.5,0.75,41000,9001,1.25,0.125,3000,150000,0.25,True,1
+1,3f095c7edc,False,,,,,7.5,91000,19000,2.25,1.125,30000,1500000,0.25,False,
 """
 HEAD = (
     '{"format": "ppgnas-candidates", "version": 1, "objectives": ["mae", "latency"], '
@@ -29,6 +29,7 @@ HEAD = (
 )
 TAIL = (
     '"pooling": "avg", "head_width": 16, "head_spacing": 3}, "feasible": false, "mae_bpm": null, '
+    '"mae_low_bpm": null, "mae_high_bpm": null, "first_bpm": null, '
     '"latency_ms": 7.5, "flash_bytes": 91000, "sram_bytes": 19000, "power_mw": 2.25, '
     '"energy_mj": 1.125, "weight_bytes": 30000, "macs": 1500000, "hypervolume": 0.25, '
     '"on_front": false, "finalist": null}]}'
@@ -49,6 +50,14 @@ def test_a_document_comes_back() -> None:
     assert read.to_json() == document
     del document["budget_scope"]  # as in runs before there was a scope
     assert Candidates.from_json(document).budgets.scope == "total"
+
+
+def test_a_document_of_before_the_forecast_is_read() -> None:
+    document = made_candidates().to_json()
+    for row in document["candidates"]:
+        del row["mae_low_bpm"], row["mae_high_bpm"], row["first_bpm"]
+    first = Candidates.from_json(document).candidates[0]
+    assert (first.mae_bpm, first.mae_low_bpm, first.first_bpm) == (4.5, None, None)
 
 
 def change(document: Any, path: str, value: object) -> None:

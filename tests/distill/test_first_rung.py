@@ -1,0 +1,158 @@
+"""First rungs: what they say, that they continue, and where the finalist goes on."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from distill.evaluation import Retrained
+from distill.finalist import FinalistJob
+from distill.first_rung import (
+    SHARE,
+    Begun,
+    begin,
+    expected_error,
+    first_steps,
+    further_steps,
+    read_begun,
+)
+from distill.trainer import Trainer
+from distill.training.checkpoint import load_checkpoint
+from distill.training.effort import EFFORTS, Effort
+from ppg.recording import Recording
+from ppg.windows import windows_of
+from ppgnas.task import CLASSES
+from search_spaces.arch import Arch
+from search_spaces.network import Network
+from search_spaces.space import SearchSpace
+
+SPACE = SearchSpace.preset("tiny")
+ARCH = SPACE.smallest()
+
+
+class _Killed(Exception):
+    pass
+
+
+def silent(done: int, total: int, note: str) -> None:
+    """No progress display."""
+
+
+@pytest.fixture(scope="module")
+def trainer(people: list[Recording], tmp_path_factory: pytest.TempPathFactory) -> Trainer:
+    made = Trainer(
+        SPACE,
+        train=people[:3],
+        search=people[3:],
+        effort="smoke",
+        seed=0,
+        teacher="none",
+        folder=tmp_path_factory.mktemp("run"),
+        threads=2,
+        accept=lambda arch: True,
+    )
+    made.prepare_teacher(silent)
+    made.train_supernet(silent)
+    return made
+
+
+def weights(path: Path, arch: Arch = ARCH) -> dict[str, torch.Tensor]:
+    network = Network(arch)
+    load_checkpoint(path, network)
+    return dict(network.state_dict())
+
+
+def test_expected_error_by_hand() -> None:
+    """A quarter on 60 BPM and three on 100; all on one class; nothing known."""
+    logits = np.full((3, CLASSES), -1e9, np.float32)
+    logits[0, [30, 70]] = np.log([0.25, 0.75])
+    logits[1, 50] = 0.0
+    logits[2] = 0.0
+    hr_bpm = np.array([70.0, 81.5, 30.0])
+    every = (CLASSES - 1) / 2
+    expected = [0.25 * 10 + 0.75 * 30, 1.5, every]
+    np.testing.assert_allclose(expected_error(logits, hr_bpm), expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("effort", EFFORTS.values(), ids=EFFORTS)
+@pytest.mark.parametrize("macs", [1, 10**6, 10**7])
+def test_a_first_rung_and_what_is_left_are_the_whole(effort: Effort, macs: int) -> None:
+    whole = effort.of_finalist(macs)
+    first, left = first_steps(whole), further_steps(whole)
+    assert first.finetune_steps + left.finetune_steps == whole.finetune_steps
+    assert first.finetune_steps == whole.finetune_steps // SHARE
+    assert (first.qat_steps, left.qat_steps) == (0, whole.qat_steps)
+
+
+def test_a_killed_first_rung_continues_to_the_same_weights(
+    trainer: Trainer,
+    people: list[Recording],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("distill.finalist.CHECKPOINT_EVERY", 2)
+    search = windows_of(people[3:], ARCH)
+    (given,) = trainer._jobs([ARCH])
+    steps: list[int] = []
+
+    def job(name: str) -> tuple[FinalistJob, Path]:
+        """With 5 steps, and a folder of its own for its checkpoint."""
+        own = tmp_path / name / given.weights.name
+        own.parent.mkdir()
+        own.write_bytes(given.weights.read_bytes())
+        effort = replace(given.effort, finetune_steps=5, qat_steps=0)
+        return replace(given, weights=own, effort=effort), own.with_name("begun.safetensors")
+
+    def kill(done: int, total: int, note: str) -> None:
+        if done == 4:
+            raise _Killed
+
+    whole, whole_kept = job("whole")
+    said = begin(whole, search, whole_kept, silent)
+    killed, kept = job("killed")
+    with pytest.raises(_Killed):
+        begin(killed, search, kept, kill)
+    assert not kept.exists()
+    assert begin(killed, search, kept, lambda done, *_: steps.append(done)) == said
+    assert steps == [3, 4, 5]  # the state after 2 steps was kept
+    assert read_begun(kept) == said == read_begun(whole_kept)
+    own, other = weights(kept), weights(whole_kept)
+    assert all(torch.equal(own[name], other[name]) for name in own)
+    before = weights(given.weights)
+    assert any(not torch.equal(own[name], before[name]) for name in own)
+
+
+def test_what_was_begun_is_taken_and_a_finalist_goes_on_from_it(
+    trainer: Trainer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trained: list[int] = []
+    archs = [ARCH, SPACE.largest()]
+    said = trainer.begin_many(archs, lambda done, total, note: trained.append(total))
+    assert trained and all(isinstance(each, Begun) for each in said)
+    assert all(0 < each.mae_bpm < 180 and each.expected_bpm > 0 for each in said)
+    again: list[int] = []
+    assert trainer.begin_many(archs, lambda *_: again.append(1)) == said and again == []
+
+    given: list[FinalistJob] = []
+    monkeypatch.setattr("distill.trainer.retrain_all", lambda jobs, *_, **__: given.extend(jobs))
+    never = SPACE.sample(random.Random(1))
+
+    def ignore(index: int, result: Retrained) -> None:
+        """Nothing is trained."""
+
+    trainer.retrain_many([*archs, never], silent, ignore)
+    whole = [EFFORTS["smoke"]] * 3
+    assert [job.weights.name for job in given] == [
+        f"begun-{archs[0].id}.safetensors",
+        f"begun-{archs[1].id}.safetensors",
+        f"inherited-{never.id}.safetensors",
+    ]
+    assert [job.effort for job in given] == [*map(further_steps, whole[:2]), whole[2]]
+    assert all(job.weights.is_file() for job in given)
+    trainer.drop_cache()
+    assert list((trainer.folder / "cache").glob("*begun*")) == []

@@ -1,0 +1,70 @@
+"""Many small trainings side by side: every result comes back, and a death is told."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+import pytest
+
+from distill.training.jobs import REPORT_EVERY, run_jobs
+from distill.training.progress import Progress
+from ppgnas.errors import RunError
+
+
+def count_to(steps: int, factor: int, progress: Progress) -> int:
+    for step in range(1, steps + 1):
+        progress(step, steps, "")
+    return steps * factor
+
+
+def fail(steps: int, factor: int, progress: Progress) -> int:
+    raise RunError(f"{steps} steps of {factor}")
+
+
+def die(steps: int, factor: int, progress: Progress) -> int:
+    os.kill(os.getpid(), signal.SIGKILL)
+    return 0
+
+
+def run(
+    work: object, jobs: list[tuple[int, int]], seen: list[tuple[int, int, str]]
+) -> dict[int, int]:
+    results: dict[int, int] = {}
+    run_jobs(
+        work,  # type: ignore[arg-type]
+        jobs,
+        steps=[steps for steps, _ in jobs],
+        what="toys",
+        processes=2,
+        progress=lambda *said: seen.append(said),
+        on_done=lambda index, result: results.update({index: result}),
+    )
+    return results
+
+
+def test_results_come_by_job_and_steps_are_summed() -> None:
+    seen: list[tuple[int, int, str]] = []
+    jobs = [(2 * REPORT_EVERY, 1), (3, 10), (REPORT_EVERY + 1, 100)]
+    assert run(count_to, jobs, seen) == {0: 40, 1: 30, 2: 2100}
+    assert seen[-1] == (64, 64, "3 of 3 toys done")
+    done = [each[0] for each in seen]
+    assert done == sorted(done) and {total for _, total, _ in seen} == {64}
+
+
+def test_no_jobs_start_no_process() -> None:
+    seen: list[tuple[int, int, str]] = []
+    assert run(die, [], seen) == {} and seen == []
+
+
+def test_an_error_of_a_job_is_raised_here() -> None:
+    with pytest.raises(RunError, match="3 steps of 7"):
+        run(fail, [(3, 7)], [])
+
+
+def test_a_killed_worker_is_told() -> None:
+    message = (
+        "a worker that trains toys was killed, perhaps for want of memory; continue with `resume`"
+    )
+    with pytest.raises(RunError, match=message):
+        run(die, [(1, 1)], [])

@@ -1,0 +1,160 @@
+"""What is begun, and what becomes of it, with trainings that take no time."""
+
+from __future__ import annotations
+
+import io
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy.stats import norm
+
+from nas.explore.evidence import INTERVAL_SDS, Amount, Explorer, most_gain
+from nas.explore.finalists import choose_finalists
+from nas.explore.forecast import Forecaster
+from nas.explore.problem import probe
+from nas.explore.spread import spread
+from nas.explore.study import StudySettings, front_of
+from nas.pareto import hypervolume_share
+from nas.run.candidates import Candidate
+from nas.run.config import Budgets
+from nas.run.progress import Lines
+from nas.run.target import load_target
+from search_spaces.arch import Arch
+from search_spaces.figures import figures_matrix
+from search_spaces.space import SearchSpace
+from tests.nas.fakes import FakeTrainer, fake_mae
+
+TARGET = load_target("stm32h743", "tflm-cmsis-nn")
+TINY = SearchSpace.preset("tiny")
+AMOUNT = Amount(spread=6, rounds=2, each=3, last=5)
+cost_of = lru_cache(maxsize=None)(TARGET.costs)
+PROBED = probe(
+    TINY,
+    cost_of,
+    budgets=Budgets(flash_bytes=66 * 1024),
+    objectives=("mae", "latency", "flash"),
+    board_flash_bytes=TARGET.board.flash_bytes,
+    board_sram_bytes=TARGET.board.sram_bytes,
+)
+PROBLEM = PROBED.problem
+
+
+def explorer(folder: Path, calls: list[str], *, seed: int = 0) -> Explorer:
+    folder.mkdir(exist_ok=True)
+    trainer = FakeTrainer(TINY, folder=folder, calls=calls)
+    settings = StudySettings("nsga2", 120, seed)
+    return Explorer(TINY, PROBED, settings, cost_of, trainer, Lines(io.StringIO()))
+
+
+def fits(arch: Arch) -> bool:
+    return max(PROBLEM.constraints(cost_of(arch)).values()) <= 0
+
+
+def test_networks_are_begun_in_the_amounts_and_each_once(tmp_path: Path) -> None:
+    calls: list[str] = []
+    one = explorer(tmp_path, calls)
+    candidates = one.explore(AMOUNT)
+    assert len(calls) == len(set(calls)) and all(call.startswith("begin ") for call in calls)
+    least = AMOUNT.rounds * AMOUNT.each
+    most = AMOUNT.spread + least + AMOUNT.last
+    assert least < len(calls) == len(one.begun) <= most
+    spread_over = spread(one.drawn, AMOUNT.spread)
+    assert calls[: len(spread_over)] == [f"begin {arch.id}" for arch in spread_over]
+    assert {c.arch for c in candidates if c.first_bpm is not None} == set(one.begun)
+    assert all(fits(arch) for arch in one.begun)
+    assert len(candidates) == 120
+
+
+def test_what_stands_for_the_front_was_begun_and_finalists_are_among_it(tmp_path: Path) -> None:
+    one = explorer(tmp_path, [])
+    candidates = one.explore(AMOUNT)
+    finalists = choose_finalists(candidates, PROBLEM, 4)
+    assert finalists and all(c.first_bpm is not None for c in finalists)
+    assert {c.arch for c in finalists} <= set(one.begun)
+
+
+def test_the_seed_decides_everything(tmp_path: Path) -> None:
+    calls: tuple[list[str], ...] = ([], [], [])
+    seeds = (3, 3, 4)
+    first, again, other = (
+        explorer(tmp_path / str(index), calls[index], seed=seed).explore(AMOUNT)
+        for index, seed in enumerate(seeds)
+    )
+    assert first == again and calls[0] == calls[1]
+    assert calls[0] != calls[2] and first != other
+
+
+def test_candidates_are_judged_by_the_forecast(tmp_path: Path) -> None:
+    one = explorer(tmp_path, [])
+    candidates = one.explore(AMOUNT)
+    feasible = [c for c in candidates if c.feasible]
+    found = Forecaster(one.begun, {}, one.drawn).forecast([c.arch for c in feasible])
+    assert [c.mae_bpm for c in feasible] == pytest.approx(found.bpm.tolist())
+    assert [c.mae_low_bpm for c in feasible] == pytest.approx(found.quantile(-INTERVAL_SDS))
+    assert [c.mae_high_bpm for c in feasible] == pytest.approx(found.quantile(INTERVAL_SDS))
+    assert all(c.first_bpm in (None, 1.5 * fake_mae(c.arch)) for c in feasible)
+    unfit = [c for c in candidates if not c.feasible]
+    assert unfit and all(c.mae_bpm is None and c.first_bpm is None for c in unfit)
+    values = [PROBLEM.objective_values(c.mae_bpm or 0.0, c.costs) for c in feasible]
+    assert candidates[-1].hypervolume == pytest.approx(
+        hypervolume_share(values, PROBLEM.reference_values)
+    )
+
+
+def test_whole_trainings_move_what_is_foretold(tmp_path: Path) -> None:
+    one = explorer(tmp_path, [])
+    candidates = one.explore(AMOUNT)
+    finalist = choose_finalists(candidates, PROBLEM, 1)[0]
+    assert finalist.mae_bpm is not None
+    worse = one.judged(candidates, {finalist.arch: 2 * finalist.mae_bpm})
+    moved = worse[finalist.number].mae_bpm
+    assert moved is not None and moved > 1.1 * finalist.mae_bpm
+    assert one.judged(worse, {}) == candidates
+
+
+def test_drawn_networks_are_different_and_fit(tmp_path: Path) -> None:
+    drawn = explorer(tmp_path, []).drawn
+    assert drawn[0] == PROBED.start and len(drawn) == len(set(drawn)) > 100
+    assert all(fits(arch) for arch in drawn)
+
+
+def test_picks_promise_the_largest_gain_one_after_the_other(tmp_path: Path) -> None:
+    """Against hypervolumes with and without each network, over 25 parts of its distribution."""
+    one = explorer(tmp_path, [])
+    one._begin(spread(one.drawn, 6), "first")
+    candidates = one._study("search")
+    forecaster = Forecaster(one.begun, {}, one.drawn)
+    picked = most_gain(candidates, forecaster, PROBLEM, 3)
+    assert len(set(picked)) == 3
+    assert all(fits(arch) and arch not in one.begun for arch in picked)
+
+    corner = PROBLEM.reference_values
+    draws = norm.ppf((np.arange(25) + 0.5) / 25)
+    known = front_of(candidates, PROBLEM)
+    front = [PROBLEM.objective_values(c.mae_bpm or 0.0, c.costs) for c in known]
+    before = hypervolume_share(front, corner)
+
+    def expected(candidate: Candidate) -> float:
+        found = forecaster.forecast([candidate.arch])
+        errors = (float(found.quantile(sds)[0]) for sds in draws)
+        after = [[*front, PROBLEM.objective_values(e, candidate.costs)] for e in errors]
+        return float(np.mean([hypervolume_share(each, corner) - before for each in after]))
+
+    new = {c.arch: c for c in candidates if c.feasible and c.first_bpm is None}
+    for arch in picked[:2]:
+        best = max(expected(candidate) for candidate in new.values())
+        assert expected(new[arch]) > 0.95 * best > 0
+        foretold = new.pop(arch)
+        front.append(PROBLEM.objective_values(foretold.mae_bpm or 0.0, foretold.costs))
+        before = hypervolume_share(front, corner)
+
+
+def test_a_spread_holds_small_and_large_once_each(tmp_path: Path) -> None:
+    drawn = explorer(tmp_path, []).drawn
+    picked = spread(drawn, 8)
+    macs = np.sort(figures_matrix(picked)[:, 0])
+    assert len(set(picked)) == len(picked) > 5
+    low, high = np.percentile(figures_matrix(drawn)[:, 0], [25, 75])
+    assert macs[0] < low and macs[-1] > high
