@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol, TextIO
@@ -20,6 +21,7 @@ Tick = Callable[[int, int, str], None]
 """`tick(done, total, note)`"""
 
 _LINE_EVERY_S = 10.0
+RECENT_S = 60.0
 
 
 class Progress(Protocol):
@@ -61,18 +63,17 @@ class Lines:
         """Report a phase; the last tick and the time it took are always written."""
         start_s = self._clock()
         last_s = start_s
-        first: int | None = None
+        pace = RecentPace()
 
         def tick(done: int, total: int, note: str) -> None:
-            nonlocal last_s, first
+            nonlocal last_s
             interrupt.check()
             now_s = self._clock()
-            if first is None:
-                first = done  # a resumed phase starts with work done earlier
+            pace.saw(done, now_s)
             if now_s - last_s < self._every_s:
                 return
             last_s = now_s
-            left = remaining_s(done - first, total - first, now_s - start_s)
+            left = pace.remaining_s(total)
             tail = f", {format_duration(left)} left" if left is not None else ""
             self.say(f"{label}: {done} of {total}{tail}{f' ({note})' if note else ''}")
 
@@ -109,7 +110,8 @@ class Bars:
             TimeRemainingColumn(),
             TextColumn("{task.fields[note]}"),
         )
-        with RichProgress(*columns, console=Console(stderr=True)) as bars:
+        console = Console(stderr=True)
+        with RichProgress(*columns, console=console, speed_estimate_period=RECENT_S) as bars:
             task = bars.add_task(label, total=None, note="")
 
             def tick(done: int, total: int, note: str) -> None:
@@ -131,11 +133,24 @@ class Silent:
         yield lambda done, total, note: None
 
 
-def remaining_s(done: int, total: int, elapsed_s: float) -> float | None:
-    """Seconds left at the pace so far; None before anything is done."""
-    if done <= 0:
-        return None
-    return elapsed_s / done * max(0, total - done)
+class RecentPace:
+    """The time left, from the last minute: what a machine did before that says little."""
+
+    def __init__(self) -> None:
+        self._seen: deque[tuple[float, int]] = deque()
+
+    def saw(self, done: int, at_s: float) -> None:
+        """Remember how far a job was; the first time may be the middle of a resumed one."""
+        self._seen.append((at_s, done))
+        while len(self._seen) > 2 and self._seen[1][0] <= at_s - RECENT_S:
+            self._seen.popleft()
+
+    def remaining_s(self, total: int) -> float | None:
+        """Seconds until all is done; None before anything moved."""
+        (from_s, first), (to_s, last) = self._seen[0], self._seen[-1]
+        if last <= first:
+            return None
+        return (to_s - from_s) / (last - first) * max(0, total - last)
 
 
 def for_terminal() -> Progress:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import io
 
-from nas.run.progress import Bars, Lines, Silent, remaining_s
+from nas.run.progress import Bars, Lines, RecentPace, Silent
 
 
 class Clock:
@@ -41,10 +41,16 @@ def test_a_resumed_phase_counts_its_own_pace() -> None:
     assert stream.getvalue().splitlines()[0] == "search: 95 of 100, 10 s left"
 
 
-def test_remaining() -> None:
-    assert remaining_s(0, 10, 5.0) is None
-    assert remaining_s(5, 10, 5.0) == 5.0
-    assert remaining_s(12, 10, 5.0) == 0.0
+def test_time_left_is_learnt_from_the_last_minute() -> None:
+    pace = RecentPace()
+    pace.saw(50, 0.0)  # a resumed job
+    assert pace.remaining_s(100) is None
+    pace.saw(60, 10.0)
+    assert pace.remaining_s(100) == 40.0
+    for second in range(20, 200, 10):  # a neighbour came: one in ten seconds
+        pace.saw(58 + second // 10, float(second))
+    assert pace.remaining_s(100) == (100 - 77) * 10.0
+    assert pace.remaining_s(70) == 0.0
 
 
 def test_bars_and_silence_accept_the_same_calls() -> None:

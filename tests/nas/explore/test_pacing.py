@@ -1,0 +1,104 @@
+"""Steps that fill a time: from the pace, within it, and the same again when a run goes on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from distill.pace import Pace
+from distill.training.effort import EFFORTS, FIRST_RUNG, Effort
+from nas.explore.evidence import AMOUNTS
+from nas.explore.pacing import QAT_COST, QAT_SHARE, Pacing
+from nas.run.config import ConfigError, SearchConfig, resolve
+from ppgnas.errors import BudgetError
+from search_spaces.space import SearchSpace
+from tests.nas.fakes import FakeTrainer
+
+PACE = Pace(teacher=0.06, pool=0.02, supernet=0.1, network=0.02)
+AMOUNT = AMOUNTS["quick"]
+
+
+class Clock:
+    """Seconds that a test moves on by hand."""
+
+    def __init__(self) -> None:
+        self.now_s = 0.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+def pacing(folder: Path, clock: Clock, *, time_s: float = 600.0, cores: int = 2) -> Pacing:
+    return Pacing(folder / "effort.json", time_s, time_s, cores, 8, clock)
+
+
+def trainer(folder: Path) -> FakeTrainer:
+    return FakeTrainer(SearchSpace.preset("tiny"), folder=folder, effort=EFFORTS["quick"])
+
+
+def core_seconds(effort: Effort, rungs: int, finalists: int) -> float:
+    """What the networks of a search take by the pace."""
+    begun = rungs * effort.first_rung().finetune_steps
+    further = finalists * (effort.after_first_rung().finetune_steps + QAT_COST * effort.qat_steps)
+    return (begun + further) * PACE.network
+
+
+@pytest.mark.parametrize("cores", [1, 2, 16])
+@pytest.mark.parametrize("time_s", [60.0, 600.0, 3600.0])
+def test_the_steps_fill_the_time(tmp_path: Path, time_s: float, cores: int) -> None:
+    paced = pacing(tmp_path, Clock(), time_s=time_s, cores=cores)
+    effort = paced.from_the_start(trainer(tmp_path), AMOUNT).effort
+    pair = min(2, cores)
+    seconds = (
+        effort.teacher_steps * PACE.teacher / pair
+        + effort.pool_batches * PACE.pool
+        + (effort.warmup_steps + effort.supernet_steps) * PACE.supernet / pair
+        + core_seconds(effort, AMOUNT.most, 8) / cores
+    )
+    assert 0.82 * time_s < seconds < 0.9 * time_s  # the rest is the reserve
+
+
+def test_later_phases_make_up_for_earlier_ones(tmp_path: Path) -> None:
+    clock = Clock()
+    paced = pacing(tmp_path, clock)
+    first = paced.from_the_start(trainer(tmp_path), AMOUNT)
+    clock.now_s = 400.0  # much later than planned
+    second = paced.before_first_rungs(first, AMOUNT)
+    assert second.effort.finetune_steps < first.effort.finetune_steps
+    assert second.effort.supernet_steps == first.effort.supernet_steps  # its checkpoint goes on
+    assert core_seconds(second.effort, AMOUNT.most, 8) / 2 == pytest.approx(128, rel=0.03)
+    archs = [SearchSpace.preset("tiny").smallest()]
+    clock.now_s = 420.0  # few had to be begun
+    third = paced.before_finalists(second, archs)
+    assert third.effort.finetune_steps > second.effort.finetune_steps
+    further = 8 * third.effort.finetune_steps * (1 - 1 / FIRST_RUNG + QAT_SHARE * QAT_COST)
+    assert further * PACE.network / 2 == pytest.approx(108, rel=0.03)
+
+
+def test_a_search_that_is_late_still_trains(tmp_path: Path) -> None:
+    clock = Clock()
+    paced = pacing(tmp_path, clock)
+    clock.now_s = 700.0
+    late = paced.before_finalists(trainer(tmp_path), [SearchSpace.preset("tiny").smallest()])
+    assert late.effort.finetune_steps > 100
+
+
+def test_what_was_decided_stays(tmp_path: Path) -> None:
+    clock = Clock()
+    first = pacing(tmp_path, clock).from_the_start(trainer(tmp_path), AMOUNT).effort
+    clock.now_s = 300.0
+    assert pacing(tmp_path, clock).from_the_start(trainer(tmp_path), AMOUNT).effort == first
+
+
+def test_the_time_is_an_argument() -> None:
+    config = resolve({"budget": "80KB", "time": "10min"})
+    assert config.time_s == 600.0
+    assert SearchConfig.from_tables(config.to_tables()) == config
+    assert resolve({"budget": "80KB"}).time_s is None
+    with pytest.raises(ConfigError, match="`effort` quick and `time` 10min both say how long"):
+        resolve({"budget": "80KB", "time": "10min", "effort": "quick"})
+    with pytest.raises(ConfigError, match="`time` is 20 s; it must be at least 60 s"):
+        resolve({"budget": "80KB", "time": "20s"})
+    with pytest.raises(BudgetError, match="`time` '10' has no unit; allowed units: min, s, h"):
+        resolve({"budget": "80KB", "time": "10"})
