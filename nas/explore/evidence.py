@@ -27,6 +27,7 @@ from search_spaces.space import SearchSpace
 
 DRAWN, TRIES = 400, 8000
 SHORTLIST = 60
+SHOWN = 4  # of the front, between two rounds
 INTERVAL_SDS = 1.645  # 5 % on each side
 OPTIMISM_SDS = -1.0
 # Nodes of the forecast's distribution, in deviations, of equal weight.
@@ -149,7 +150,11 @@ class Explorer:
                 first=list(self.begun),
                 progress=tick,
             )
-        return self.judged(found, {})
+        candidates = self.judged(found, {})
+        shown = representatives(candidates, self.probed.problem, SHOWN)
+        words = (f"{c.mae_bpm:.2f} BPM at {c.costs.latency_ms:.2f} ms" for c in shown)
+        self.progress.say(f"Front so far, foretold: {', '.join(words)}")
+        return candidates
 
 
 def most_gain(

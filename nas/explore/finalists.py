@@ -8,6 +8,7 @@ all its files are; a killed run redoes only what is missing.
 
 from __future__ import annotations
 
+import math
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -73,8 +74,15 @@ def retrain_finalists(
     missing = [c for c in chosen if not is_retrained(run, c)]
     if not missing:
         return
+    best_bpm = math.inf
+
+    def tick(done: int, total: int, note: str) -> None:
+        so_far = f"{note}, best {best_bpm:.2f} BPM" if best_bpm < math.inf else note
+        progress(done, total, so_far)
 
     def keep(index: int, result: Retrained) -> None:
+        nonlocal best_bpm
+        best_bpm = min(best_bpm, result.search_mae_bpm)
         candidate = missing[index]
         with new_folder(run.retrained / candidate.arch.id) as folder:
             result.net.save(folder)
@@ -87,7 +95,7 @@ def retrain_finalists(
                 },
             )
 
-    trainer.retrain_many([c.arch for c in missing], progress, keep)
+    trainer.retrain_many([c.arch for c in missing], tick, keep)
     lost = [c.arch.id for c in missing if not is_retrained(run, c)]
     if lost:
         raise RunError(f"finalists: {', '.join(lost)} were not retrained; continue with `resume`")
