@@ -43,6 +43,7 @@ def bench_ranking(
     from dataclasses import asdict
 
     from nas.bench.ranking.figures import WHO, ranking_figures, scores_of
+    from nas.bench.ranking.orders import search_orders
     from nas.bench.ranking.page import ranking_page
     from nas.bench.ranking.run import bench_ranking as measure
     from nas.run.config import resolve
@@ -68,7 +69,8 @@ def bench_ranking(
         )
     except KeyboardInterrupt:
         raise KeyboardInterrupt("The same command goes on where this one was.") from None
-    found = ranking_figures(ranking.records, ranking.pairs, scores_of(ranking.records))
+    scores = {**scores_of(ranking.records), **search_orders(ranking.records)}
+    found = ranking_figures(ranking.records, ranking.pairs, scores)
     if page is not None:
         write_text_atomic(Path(page), ranking_page(ranking, found))
     if as_json:
