@@ -113,6 +113,11 @@ def _baseline_parts(run: RunDir, baseline: RunDir) -> list[str]:
             f"{baseline.path} has another reference point than {run.path}; their hypervolumes do "
             "not compare. Use the same space, board, engine, budgets and objectives"
         )
+    if ours.judged_by != theirs.judged_by:
+        raise RunError(
+            f"{baseline.path} holds {theirs.judged_by} errors, {run.path} {ours.judged_by} ones; "
+            "their hypervolumes do not compare. Search both with one version"
+        )
     both = min(ours.evaluated, theirs.evaluated)
     sampler = baseline.document().config.sampler
     own = run.document().config.sampler
@@ -120,7 +125,7 @@ def _baseline_parts(run: RunDir, baseline: RunDir) -> list[str]:
         f"## {sampler} as a baseline",
         f"    {baseline.document().command}",
         f"{theirs.considered} architectures considered, {theirs.evaluated} evaluated. "
-        f"Hypervolume of inherited accuracy after the same {both} evaluations: {own} "
+        f"Hypervolume of {ours.judged_by} accuracy after the same {both} evaluations: {own} "
         f"{hypervolume_after(ours, both):.4f}, {sampler} {hypervolume_after(theirs, both):.4f}; "
         f"at the end {own} {hypervolume_after(ours, ours.evaluated):.4f} "
         f"({ours.evaluated} evaluations).",

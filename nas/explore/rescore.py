@@ -1,6 +1,7 @@
 """All candidates of a finished run under another board or engine, without training.
 
-Accuracies are those of the run: inherited ones rank the candidates, the cards give the finalists'.
+Accuracies are those of the run: what is foretold (in a run of an older version inherited) orders
+the candidates, the cards give the finalists'.
 Costs are estimated anew from each architecture, and the limits are the run's budgets and what the
 new board holds. A candidate that did not fit the run's own budgets has no accuracy: it is counted
 where it would fit now, but it cannot stand on the front.
@@ -132,6 +133,7 @@ def rescore(
         },
         candidates=len(costed),
         evaluated=len(judged),
+        judged_by=recorded.judged_by,
         feasible=Change(len(judged), len(fitting)),
         fit_without_accuracy=sum(one.fits for one in costed) - len(fitting),
         front=Front(

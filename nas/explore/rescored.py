@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from nas.run.candidates import JudgedBy
 from nas.run.card import ModelFile
 from nas.run.config import Objective, Scope
 from ppgnas.notebook import Shown
@@ -95,6 +96,7 @@ class Rescored(Shown):
     board_limits: dict[str, float]
     candidates: int
     evaluated: int
+    judged_by: JudgedBy
     feasible: Change
     fit_without_accuracy: int
     front: Front

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nas.explore.problem import FIELDS
-from nas.run.candidates import Candidate, Candidates
+from nas.run.candidates import Candidate, Candidates, JudgedBy
 from nas.run.card import Bounds, Card
 from nas.run.folder import RunDir
 from nas.run.run_toml import RunDocument
@@ -89,6 +89,11 @@ class RunData:
     def candidates(self) -> tuple[Candidate, ...]:
         """In order of trial."""
         return () if self.search is None else self.search.candidates
+
+    @property
+    def judged_by(self) -> JudgedBy:
+        """What the errors of candidates are."""
+        return "foretold" if self.search is None else self.search.judged_by
 
     @property
     def synthetic(self) -> bool:

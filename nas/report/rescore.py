@@ -151,6 +151,7 @@ def _slope_section(found: Rescored) -> Section | None:
     return section(
         "rescore/slope.html",
         "From one to the other",
+        judged_by=found.judged_by,
         left=info.left,
         right=info.right,
         menu=Menu("slope", "Cost", options, CHARTED[0]),
@@ -183,8 +184,8 @@ def _front_section(found: Rescored) -> Section | None:
     costs = [COSTS[key][0] for key in CHARTED]
     return section(
         "rescore/front.html",
-        "The front by inherited error",
-        head=["Candidate", ("MAE", "inherited, BPM"), *costs, "Least room", "Because"],
+        f"The front by {found.judged_by} error",
+        head=["Candidate", ("MAE", f"{found.judged_by}, BPM"), *costs, "Least room", "Because"],
         front=front,
         charted=CHARTED,
         change=change,

@@ -18,9 +18,9 @@ def summary(found: Rescored) -> str:
     fitting = sum(row.fits for row in found.finalists)
     words = (
         f"Of {found.evaluated:,} evaluated candidates {found.feasible.after:,} fit "
-        f"{found.after.board} with {found.after.engine}. The front by inherited "
-        f"error had {front.before} and has {front.after}: {len(front.stays)} stay, "
-        f"{len(front.enters)} enter, {len(front.leaves)} leave. "
+        f"{found.after.board} with {found.after.engine}. The front by "
+        f"{found.judged_by} error had {front.before} and has {front.after}: "
+        f"{len(front.stays)} stay, {len(front.enters)} enter, {len(front.leaves)} leave. "
         f"{fitting} of {len(found.finalists)} finalists fit."
     )
     if lost:
@@ -124,7 +124,7 @@ def markdown(found: Rescored) -> str:
         ]
         parts += ["## Finalists", markdown_table([*head, "least room", "fits"], rows)]
         parts += [part for part in (floor(found),) if part]
-    head = ["candidate", "MAE, inherited", *(COSTS[key][0] for key in costs), "because"]
+    head = ["candidate", f"MAE, {found.judged_by}", *(COSTS[key][0] for key in costs), "because"]
     front = found.front
     for listed, title in ((front.enters, "Enter the front"), (front.leaves, "Leave the front")):
         if listed:

@@ -10,7 +10,7 @@ import csv
 import io
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, TypeAdapter
 
@@ -20,6 +20,7 @@ from nas.run.documents import check_format
 from search_spaces.arch import Arch
 
 FORMAT = "ppgnas-candidates"
+JudgedBy = Literal["foretold", "inherited"]
 
 
 @dataclass(frozen=True)
@@ -129,6 +130,12 @@ class Candidates:
     def evaluated(self) -> int:
         """How many of them have an accuracy."""
         return sum(candidate.mae_bpm is not None for candidate in self.candidates)
+
+    @property
+    def judged_by(self) -> JudgedBy:
+        """What their errors are; inherited ones hold no interval."""
+        known = any(candidate.mae_low_bpm is not None for candidate in self.candidates)
+        return "foretold" if known else "inherited"
 
     def to_json(self) -> dict[str, Any]:
         """Plain values; `from_json` gives the same back."""

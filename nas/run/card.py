@@ -99,6 +99,11 @@ class SearchErrors:
     foretold_high: float | None = None
     retrained_int8: float
 
+    @property
+    def before(self) -> float | None:
+        """What was known before it was retrained: foretold, or in an older card inherited."""
+        return self.inherited if self.foretold is None else self.foretold
+
 
 @dataclass(frozen=True)
 class ReportErrors(Summary):

@@ -50,6 +50,7 @@ def history_section(run: RunData) -> Section | None:
     return section(
         "report/history.html",
         "Progress of the search",
+        judged_by=run.judged_by,
         final=run.candidates[-1].hypervolume,
         nearly_final_at=_nearly_final(run.candidates),
         corner=_corner_words(run.search.reference_point),

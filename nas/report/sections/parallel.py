@@ -135,6 +135,7 @@ def parallel_section(run: RunData) -> Section | None:
     return section(
         "report/parallel.html",
         "Choices and costs",
+        judged_by=run.judged_by,
         menu=Menu("lines", "Lines", {kind: _KINDS[kind] for kind in kinds}, first),
         figures={kind: _draw_parallel(info, kind, synthetic=run.synthetic) for kind in kinds},
     )

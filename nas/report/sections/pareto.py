@@ -1,7 +1,8 @@
 """Accuracy against each cost: candidates, front, budgets, and what retraining did to finalists.
 
-The accuracies are on the search people: inherited from the supernet for candidates, after
-retraining in int8 for finalists. Diamonds: finalists on report people, as in the table.
+The accuracies are on the search people: foretold for candidates (in a run of an older version
+inherited from the supernet), after retraining in int8 for finalists. Diamonds: finalists on report
+people, as in the table.
 """
 
 from __future__ import annotations
@@ -11,21 +12,25 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from nas.pareto import nondominated
 from nas.report.figures import BLUE, GREY, INK, RED, SKY, evenly, figure
 from nas.report.loading import Finalist, RunData
 from nas.report.page import COSTS, Menu, Section, section
-from nas.run.candidates import Candidate
+from nas.run.candidates import Candidate, JudgedBy
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
 MOST_POINTS = 4000
 _LOG_ABOVE = 30.0  # ratio of largest to smallest cost from which the axis is logarithmic
-_HOVER = (
-    "candidate %{customdata[0]:.0f}<br>MAE %{customdata[1]:.2f} BPM (inherited)<br>"
+_MAE_HOVER = {
+    "foretold": "MAE %{customdata[1]:.2f} BPM (foretold; 90 %: "
+    "%{customdata[8]:.2f} to %{customdata[9]:.2f})<br>",
+    "inherited": "MAE %{customdata[1]:.2f} BPM (inherited)<br>",
+}
+_COST_HOVER = (
     "%{customdata[2]:.2f} ms · %{customdata[5]:.3f} mJ a reading<br>"
     "flash %{customdata[3]:.1f} KB · SRAM %{customdata[4]:.1f} KB · "
     "weights %{customdata[7]:.1f} KB<extra></extra>"
@@ -48,8 +53,9 @@ class Pareto:
     """Plain data of the scatter.
 
     Attributes:
-        groups: name -> `(points, 8)` of number, mae_bpm, then the costs in the order of `COSTS`
-            in shown units (NaN unknown); `counts` before they were thinned.
+        groups: name -> `(points, 10)` of number, mae_bpm, the costs in the order of `COSTS` in
+            shown units, and the ends of the interval of the MAE (NaN unknown); `counts` before
+            they were thinned.
         axes: by cost; `first_axis` is shown first.
         mae_range_bpm: shown.
     """
@@ -60,6 +66,7 @@ class Pareto:
     first_axis: str
     finalists: tuple[Finalist, ...]
     mae_range_bpm: list[float] | None
+    judged_by: JudgedBy
 
 
 def _group(candidate: Candidate) -> str:
@@ -73,10 +80,11 @@ def _group(candidate: Candidate) -> str:
 def _pareto_info(run: RunData) -> Pareto:
     rows: dict[str, list[list[float]]] = {group: [] for group in reversed(_LOOKS)}
     for candidate in run.candidates:
-        mae_bpm = np.nan if candidate.mae_bpm is None else candidate.mae_bpm
+        mae = (candidate.mae_bpm, candidate.mae_low_bpm, candidate.mae_high_bpm)
+        mae_bpm, *ends = (np.nan if bpm is None else bpm for bpm in mae)
         costs = (getattr(candidate.costs, key) / entry[2] for key, entry in COSTS.items())
-        rows[_group(candidate)].append([candidate.number, mae_bpm, *costs])
-    groups = {key: np.array(found).reshape(-1, 2 + len(COSTS)) for key, found in rows.items()}
+        rows[_group(candidate)].append([candidate.number, mae_bpm, *costs, *ends])
+    groups = {key: np.array(found).reshape(-1, 4 + len(COSTS)) for key, found in rows.items()}
     evaluated = np.concatenate([groups["front"], groups["feasible"]])
     axes = {}
     for column, (key, (title, unit, divisor, _)) in enumerate(COSTS.items(), start=2):
@@ -88,7 +96,7 @@ def _pareto_info(run: RunData) -> Pareto:
             title=f"{title} ({unit})",
             column=column,
             budget=None if limit is None else limit / divisor,
-            front=np.unique(pairs[nondominated(pairs)], axis=0).tolist(),
+            front=_front(pairs[:, 0], pairs[:, 1]),
             log=bool(len(seen) and seen.max() / seen.min() > _LOG_ABOVE),
         )
     return Pareto(
@@ -99,14 +107,22 @@ def _pareto_info(run: RunData) -> Pareto:
         first_axis=next(key for key in COSTS if key in run.budgets),
         finalists=run.finalists,
         mae_range_bpm=_mae_range(evaluated[:, 1], run.finalists),
+        judged_by=run.judged_by,
     )
+
+
+def _front(costs: ArrayLike, mae_bpm: ArrayLike) -> list[list[float]]:
+    """Cost and error of what no other beats in both, the cheapest first."""
+    pairs = np.column_stack([costs, mae_bpm])
+    found: list[list[float]] = np.unique(pairs[nondominated(pairs)], axis=0).tolist()
+    return found
 
 
 def _mae_range(mae: NDArray[np.float64], finalists: Sequence[Finalist]) -> list[float] | None:
     """Shown range: everything of interest; a few hopeless candidates must not squeeze the rest."""
     errors = [f.card.search_mae_bpm for f in finalists]
     marks = [e.retrained_int8 for e in errors] + [f.card.report.mae_bpm for f in finalists]
-    marks += [e.inherited for e in errors if e.inherited is not None]
+    marks += [e.before for e in errors if e.before is not None]
     if len(mae) == 0 and not marks:
         return None
     low = min([*mae.tolist(), *marks])
@@ -115,15 +131,28 @@ def _mae_range(mae: NDArray[np.float64], finalists: Sequence[Finalist]) -> list[
     return [max(0.0, low - pad), high + pad]
 
 
-def _arrows(drawn: go.Figure, finalists: Sequence[Finalist], key: str) -> None:
+def _stairs(drawn: go.Figure, front: list[list[float]], color: str, what: str) -> None:
+    if len(front) > 1:
+        drawn.add_scatter(
+            mode="lines",
+            x=[cost for cost, _ in front],
+            y=[mae for _, mae in front],
+            line={"shape": "hv", "color": color, "width": 1.5, "dash": "dot"},
+            name=f"best for this cost, {what}",
+            hoverinfo="skip",
+        )
+
+
+def _arrows(drawn: go.Figure, info: Pareto, key: str) -> None:
     """What retraining did to each finalist, its number where it ended, and report people."""
+    finalists = info.finalists
     errors = [f.card.search_mae_bpm for f in finalists]
     costs = [f.cost(key) / COSTS[key][2] for f in finalists]
-    known = [(x, e) for x, e in zip(costs, errors, strict=True) if e.inherited is not None]
+    known = [(x, e) for x, e in zip(costs, errors, strict=True) if e.before is not None]
     if known:
         drawn.add_scatter(
             mode="lines+markers",
-            name="inherited → retrained",
+            name=f"{info.judged_by} → retrained",
             hoverinfo="skip",
             line={"color": INK, "width": 1.5},
             marker={
@@ -134,9 +163,10 @@ def _arrows(drawn: go.Figure, finalists: Sequence[Finalist], key: str) -> None:
                 "color": INK,
             },
             x=[x for cost, _ in known for x in (cost, cost, None)],
-            y=[y for _, e in known for y in (e.inherited, e.retrained_int8, None)],
+            y=[y for _, e in known for y in (e.before, e.retrained_int8, None)],
         )
     if finalists:
+        _stairs(drawn, _front(costs, [e.retrained_int8 for e in errors]), RED, "retrained")
         reported = [f.card.report.mae_bpm for f in finalists]
         drawn.add_scatter(
             mode="markers",
@@ -171,7 +201,7 @@ _LOOKS: dict[str, tuple[str, dict[str, object]]] = {
         "over budget",
         {"color": GREY, "size": 6, "symbol": "x-thin", "line": {"width": 1, "color": GREY}},
     ),
-    "feasible": ("evaluated (inherited)", {"color": SKY, "size": 6, "opacity": 0.75}),
+    "feasible": ("evaluated", {"color": SKY, "size": 6, "opacity": 0.75}),
     "front": (
         "on the front of the search",
         {"color": BLUE, "size": 8, "line": {"color": "white", "width": 1}},
@@ -188,6 +218,7 @@ def _draw_pareto(info: Pareto, key: str, *, synthetic: bool) -> go.Figure:
         yaxis={"domain": [0, 0.91], "range": info.mae_range_bpm},
         yaxis2={"domain": [0.94, 1], "visible": False, "fixedrange": True, "range": [-1, 1]},
     )
+    head = "candidate %{customdata[0]:.0f}<br>"
     for group, (name, marker) in _LOOKS.items():
         rows = info.groups[group].astype(np.float32)
         if not len(rows):
@@ -198,23 +229,14 @@ def _draw_pareto(info: Pareto, key: str, *, synthetic: bool) -> go.Figure:
             x=rows[:, axis.column],
             y=rows[:, 1],
             customdata=rows,
-            hovertemplate=_HOVER,
+            hovertemplate=head + _MAE_HOVER[info.judged_by] + _COST_HOVER,
             marker=marker,
         )
         if group == "not evaluated":  # a row of ticks above
-            hover = _HOVER.replace("MAE %{customdata[1]:.2f} BPM (inherited)<br>", "")
+            hover = head + _COST_HOVER
             drawn.data[-1].update(y=0 * rows[:, 0], yaxis="y2", hovertemplate=hover)
-    if len(axis.front) > 1:
-        stairs = np.array(axis.front)
-        drawn.add_scatter(
-            mode="lines",
-            x=stairs[:, 0],
-            y=stairs[:, 1],
-            line={"shape": "hv", "color": BLUE, "width": 1.5, "dash": "dot"},
-            name="best for this cost",
-            hoverinfo="skip",
-        )
-    _arrows(drawn, info.finalists, key)
+    _stairs(drawn, axis.front, BLUE, info.judged_by)
+    _arrows(drawn, info, key)
     if axis.budget is not None:
         drawn.add_vline(x=axis.budget, line={"color": RED, "width": 2, "dash": "dash"})
         drawn.update_shapes(yref="paper")  # through the ticks above, too
@@ -244,6 +266,8 @@ def pareto_section(run: RunData) -> Section | None:
         "report/pareto.html",
         "Accuracy against cost",
         counts=info.counts,
+        judged_by=run.judged_by,
+        begun=sum(candidate.first_bpm is not None for candidate in run.candidates),
         drawn=sum(len(rows) for rows in info.groups.values()),
         finalists=run.finalists,
         menu=Menu("cost", "Cost", options, info.first_axis),

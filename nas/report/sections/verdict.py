@@ -8,6 +8,7 @@ import numpy as np
 
 from nas.explore.room import room_words
 from nas.report.choice import Choice, choose, floor_words
+from nas.report.foretold import foretold_of
 from nas.report.loading import Finalist, RunData
 from nas.report.order import order_of
 from nas.report.page import Section, fixed, section, word
@@ -15,7 +16,6 @@ from nas.run.card import NotInC
 from ppg.people.metrics import person_weights
 
 FEW_PEOPLE = 5
-CLEARLY_WORSE = 1.1  # times the inherited error
 
 
 @dataclass(frozen=True)
@@ -23,12 +23,12 @@ class Verdict:
     """The three finalists worth a card, and cautions.
 
     Attributes:
-        inherited_best_bpm: the lowest inherited MAE; None before there is one.
+        lowest_bpm: MAE of the best candidate; None before there is one.
         choice: the recommendation; None where no finalist fits.
         cards: of `best` (the recommended one), `smallest` and `fastest`; empty where none fits.
     """
 
-    inherited_best_bpm: float | None
+    lowest_bpm: float | None
     choice: Choice | None
     cards: dict[str, Finalist]
     cautions: list[str]
@@ -44,13 +44,8 @@ def _training_cautions(run: RunData, best: Finalist | None) -> list[str]:
         )
     if best is None:
         return found
-    inherited = best.card.search_mae_bpm.inherited
-    retrained = best.card.search_mae_bpm.retrained_int8
-    if inherited is not None and retrained > CLEARLY_WORSE * inherited:
-        found.append(
-            f"Retraining made finalist {best.number} worse: {fixed(retrained)} BPM on search "
-            f"people, {fixed(inherited)} with the weights that it inherited."
-        )
+    foretold = foretold_of({f.number: f.card for f in run.finalists})
+    found += foretold.cautions if foretold else ()
     error, constant = best.card.report.mae_bpm, _constant(best)
     if constant is not None and error >= constant[1]:
         found.append(
@@ -128,9 +123,9 @@ def _verdict_info(run: RunData) -> Verdict:
             "smallest": min(fitting, key=lambda f: f.card.costs.flash_bytes.value),
             "fastest": min(fitting, key=lambda f: f.card.costs.latency_ms.value),
         }
-    inherited = (c.mae_bpm for c in run.candidates if c.feasible and c.mae_bpm is not None)
+    errors = (c.mae_bpm for c in run.candidates if c.feasible and c.mae_bpm is not None)
     return Verdict(
-        inherited_best_bpm=min(inherited, default=None),
+        lowest_bpm=min(errors, default=None),
         choice=choice,
         cards=cards,
         cautions=_cautions(run, cards.get("best")),
@@ -140,11 +135,16 @@ def _verdict_info(run: RunData) -> Verdict:
 def verdict_section(run: RunData) -> Section:
     """The first thing to read."""
     info = _verdict_info(run)
-    order = order_of({f.number: f.card for f in run.finalists})
+    cards = {f.number: f.card for f in run.finalists}
+    order, foretold = order_of(cards), foretold_of(cards)
     return section(
         "report/verdict.html",
         "Verdict",
         run=run,
         info=info,
-        further=[order.sentence if order else "", floor_words(run)],
+        further=[
+            order.sentence if order else "",
+            foretold.sentence if foretold else "",
+            floor_words(run),
+        ],
     )

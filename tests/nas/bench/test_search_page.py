@@ -38,6 +38,21 @@ def test_the_page_shows_every_finalist_and_says_synthetic(tmp_path: Path) -> Non
     assert "<script>" not in page
 
 
+def test_a_baseline_of_the_same_errors_is_compared_and_no_other(tmp_path: Path) -> None:
+    runs = [
+        RunDir(make_run(tmp_path / name, finalists=1, calibrated=known))
+        for name, known in (("run", True), ("like", True), ("older", False))
+    ]
+    for run in runs:
+        run.finish()
+    run, like, older = runs
+    assert "Hypervolume of foretold accuracy after the same" in search_page(run, like)
+    with pytest.raises(
+        RunError, match=r"older holds inherited errors, .*run foretold ones; their"
+    ):
+        search_page(run, older)
+
+
 def test_an_unfinished_run_is_refused(tmp_path: Path) -> None:
     with pytest.raises(RunError):
         search_page(RunDir(tmp_path))

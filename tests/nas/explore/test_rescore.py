@@ -159,6 +159,22 @@ def test_under_its_own_board_nothing_changes(run: RunDir, listed: list[dict[str,
     assert document["evaluated"] == document["feasible"]["after"]
 
 
+def test_the_front_is_named_by_the_errors_that_make_it(
+    listed: list[dict[str, Any]], tmp_path: Path
+) -> None:
+    """Without intervals they are those of a run of an older version: inherited."""
+    rows = [{**row, "mae_low_bpm": row["mae_bpm"]} for row in listed]
+    named = (("inherited", listed), ("foretold", rows))
+    for word, candidates_ in named:
+        found = rescore(write_run(tmp_path / word, candidates_), board="nrf5340")
+        assert found.to_json()["judged_by"] == word
+        assert f"The front by {word} error had" in markdown(found)
+        page = rescore_page(found)
+        assert (
+            f"The front by {word} error" in page and f"candidates of the front by {word}" in page
+        )
+
+
 @pytest.mark.parametrize(
     ("board", "engine"),
     [("nrf5340", None), ("stm32u575", None), ("stm32u575", "st-edge-ai"), (BOARD, "st-edge-ai")],

@@ -188,7 +188,14 @@ def test_run_without_finalists(tmp_path: Path) -> None:
     page = Page(build_report(run))
     assert page.ids("section") == ["verdict", "pareto", "parallel", "history", "provenance"]
     assert "No finalist is finished yet" in page.words
-    assert "with weights inherited from the supernet" in page.words
+    assert "BPM on the search people, as foretold of a whole training." in page.words
+    assert "are foretold, from first rungs (a fifth of a float training) of" in page.words
+    assert "inherited" not in page.words
+    older = make_run(tmp_path / "older", finalists=0, calibrated=False)
+    words = Page(build_report(older)).words
+    assert "BPM on the search people, with weights inherited from the supernet." in words
+    assert "They were evaluated with weights inherited from the supernet." in words
+    assert "dark where its inherited MAE is low" in words and "foretold" not in words
 
 
 def test_one_finalist_of_one_person(tmp_path: Path) -> None:

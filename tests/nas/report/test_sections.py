@@ -76,7 +76,8 @@ def test_pareto_info_sorts_candidates_into_groups() -> None:
         "infeasible": [2],
         "not evaluated": [3],
     }
-    assert info.groups["front"].tolist() == [[0, 2.0, 2.0, 2.0, 1.0, 0.1, 1.0, 0.5]]
+    assert info.groups["front"].shape == (1, 10)
+    assert info.groups["front"][0, :8].tolist() == [0, 2.0, 2.0, 2.0, 1.0, 0.1, 1.0, 0.5]
     assert info.axes["flash_bytes"].budget == 4.0
     assert info.axes["latency_ms"].budget is None
     assert info.axes["latency_ms"].front == [[2.0, 2.0]]
@@ -98,13 +99,13 @@ def test_pareto_front_is_per_cost() -> None:
     assert not info.axes["latency_ms"].log
 
 
-def test_pareto_finalists_are_inherited_and_retrained(data: RunData) -> None:
+def test_pareto_finalists_are_foretold_and_retrained(data: RunData) -> None:
     info = _pareto_info(data)
     first = data.finalists[0]
     drawn = _draw_pareto(info, "flash_bytes", synthetic=False)
-    arrows = next(t for t in drawn.data if t.name == "inherited → retrained")
+    arrows = next(t for t in drawn.data if t.name == "foretold → retrained")
     errors, flash = first.card.search_mae_bpm, first.card.costs.flash_bytes.value / 1024
-    assert arrows.y[:2] == (errors.inherited, errors.retrained_int8)
+    assert arrows.y[:2] == (errors.foretold, errors.retrained_int8)
     assert arrows.x[:2] == (flash, flash)
     ended = next(t for t in drawn.data if t.name == "finalist (retrained, int8, search people)")
     assert (ended.x[0], ended.y[0], ended.text[0]) == (flash, errors.retrained_int8, "<b>1</b>")
@@ -119,11 +120,46 @@ def test_pareto_draws_budget_and_arrows(data: RunData) -> None:
     drawn = _draw_pareto(info, "flash_bytes", synthetic=False)
     assert [shape.x0 for shape in drawn.layout.shapes] == [80.0]
     assert _draw_pareto(info, "latency_ms", synthetic=False).layout.shapes == ()
-    arrows = next(t for t in drawn.data if t.name == "inherited → retrained")
+    arrows = next(t for t in drawn.data if t.name == "foretold → retrained")
     assert len(arrows.x) == 3 * 6
     assert info.mae_range_bpm is not None
     low, high = info.mae_range_bpm
     assert all(low <= y <= high for y in arrows.y if y is not None)
+
+
+def test_pareto_hover_says_the_interval(data: RunData) -> None:
+    drawn = _draw_pareto(_pareto_info(data), "flash_bytes", synthetic=False)
+    points = next(t for t in drawn.data if t.name == "evaluated")
+    assert "(foretold; 90 %: %{customdata[8]:.2f} to %{customdata[9]:.2f})" in points.hovertemplate
+    number, mae, *_, low, high = points.customdata[0]
+    candidate = data.candidates[int(number)]
+    assert [mae, low, high] == pytest.approx(
+        [candidate.mae_bpm, candidate.mae_low_bpm, candidate.mae_high_bpm]
+    )
+
+
+def test_pareto_front_after_retraining(data: RunData) -> None:
+    drawn = _draw_pareto(_pareto_info(data), "latency_ms", synthetic=False)
+    before, after = (
+        next(t for t in drawn.data if t.name == f"best for this cost, {what}")
+        for what in ("foretold", "retrained")
+    )
+    errors = [f.card.search_mae_bpm.retrained_int8 for f in data.finalists]
+    assert min(after.y) == min(errors) and set(after.y) <= set(errors)
+    assert list(after.y) == sorted(after.y, reverse=True) and list(after.x) == sorted(after.x)
+    assert min(before.y) > min(after.y)
+
+
+def test_pareto_of_an_older_version_is_inherited(tmp_path: Path) -> None:
+    older = _pareto_info(load_run(make_run(tmp_path / "run", calibrated=False)))
+    drawn = _draw_pareto(older, "flash_bytes", synthetic=False)
+    names = {trace.name for trace in drawn.data}
+    assert {"inherited → retrained", "best for this cost, inherited"} <= names
+    points = next(t for t in drawn.data if t.name == "evaluated")
+    assert "(inherited)" in points.hovertemplate and "90 %" not in points.hovertemplate
+    errors = older.finalists[0].card.search_mae_bpm
+    arrows = next(t for t in drawn.data if t.name == "inherited → retrained")
+    assert arrows.y[:2] == (errors.inherited, errors.retrained_int8)
 
 
 def test_pareto_range_ignores_a_few_hopeless_candidates() -> None:

@@ -99,15 +99,43 @@ def test_caution_about_smoke() -> None:
     assert cautions(effort="quick") == []
 
 
-def test_caution_about_retraining_that_hurt() -> None:
-    def one(number: int, inherited: float | None, retrained: float) -> Finalist:
-        return finalist(number=number, inherited=inherited, retrained=retrained)
+def test_finalists_against_what_was_foretold_of_them() -> None:
+    def one(number: int, foretold: float, retrained: float, inherited: float) -> Finalist:
+        errors = SearchErrors(
+            inherited=inherited,
+            foretold=foretold,
+            foretold_low=foretold - 1,
+            foretold_high=foretold + 1,
+            retrained_int8=retrained,
+        )
+        return finalist(number=number, search_mae_bpm=errors)
 
-    assert cautions(one(1, 13.61, 32.69), one(2, 1.0, 40.0)) == [
-        "Retraining made finalist 1 worse: 32.69 BPM on search people, 13.61 with the weights "
-        "that it inherited."
+    good = [one(1, 2.0, 2.5, 9.0), one(2, 3.0, 3.1, 8.0), one(3, 4.0, 5.5, 7.0)]
+    assert cautions(*good) == []
+    assert (
+        "2 of 3 finalists lie within their foretold 90 % interval; Kendall&#39;s tau of the "
+        "foretold order to the retrained one is 1.00, of the order by inherited weights -1.00."
+    ) in verdict_of(*good)
+    bad = [one(1, 4.0, 2.0, 1.0), one(2, 3.5, 3.0, 1.0), one(3, 2.0, 4.0, 1.0)]
+    assert cautions(*bad) == [
+        "Retraining contradicts the order that was foretold of the finalists (Kendall's tau "
+        "-1.00): others of the candidates may be better than they.",
+        "Retraining gave errors outside of the 90 % interval that was foretold: finalists 1, 3. "
+        "What is foretold of other candidates is as doubtful.",
     ]
-    assert cautions(one(1, 2.0, 2.1)) == cautions(one(1, None, 2.0)) == []
+    page = verdict_of(*bad)
+    assert "to the retrained one is -1.00." in page and "inherited weights" not in page
+    # Two have no order, and one alone outside is no surprise.
+    assert cautions(one(1, 4.0, 2.0, 1.0), one(2, 2.5, 3.0, 1.0)) == []
+    assert "1 of 2 finalists lie within their foretold 90 % interval." in verdict_of(
+        one(1, 4.0, 2.0, 1.0), one(2, 2.5, 3.0, 1.0)
+    )
+
+
+def test_an_older_card_foretells_nothing() -> None:
+    older = [finalist(number=n, inherited=1.0 + n, retrained=5.0 - n) for n in (1, 2, 3)]
+    assert cautions(*older) == []
+    assert "foretold" not in verdict_of(*older)
 
 
 def test_caution_about_an_error_that_a_constant_has() -> None:
