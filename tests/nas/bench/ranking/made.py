@@ -83,7 +83,8 @@ class BenchTrainer(FakeTrainer):
         yield from (torch.randn(4, 4, 256, generator=generator) for _ in range(count))
 
     def begin_many(self, archs: Sequence[Arch], progress: Tick) -> list[Begun]:
-        return [Begun(*[fake_mae(arch)] * 3, step_s=0.02) for arch in archs]
+        errors = map(fake_mae, archs)
+        return [Begun(error, error, error, 0.02) for error in errors]
 
     def train_alone(
         self,
