@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import itertools
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -10,10 +12,11 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
+from hwmodels.costs import Costs
 from nas.explore.evidence import INTERVAL_SDS, Amount, Explorer, most_gain
 from nas.explore.finalists import choose_finalists
-from nas.explore.forecast import Forecaster
-from nas.explore.problem import probe
+from nas.explore.forecast import Forecast, Forecaster
+from nas.explore.problem import Problem, probe
 from nas.explore.spread import spread
 from nas.explore.study import StudySettings, front_of
 from nas.pareto import hypervolume_share
@@ -149,6 +152,38 @@ def test_picks_promise_the_largest_gain_one_after_the_other(tmp_path: Path) -> N
         foretold = new.pop(arch)
         front.append(PROBLEM.objective_values(foretold.mae_bpm or 0.0, foretold.costs))
         before = hypervolume_share(front, corner)
+
+
+class Told(Forecaster):
+    """Median error in BPM and deviation of each network, as told."""
+
+    def __init__(self, told: dict[Arch, tuple[float, float]]) -> None:
+        self.told = told
+
+    def forecast(self, archs: Sequence[Arch]) -> Forecast:
+        bpm, sd = np.array([self.told[arch] for arch in archs]).T
+        return Forecast(np.log(bpm), sd)
+
+
+def test_the_gain_is_expected_over_the_whole_distribution_by_hand() -> None:
+    """The sure one gains (0.24 + 0.59) / 5 BPM below 9.5, the doubtful one 1.0 / 5."""
+    problem = Problem(("mae", "latency"), {}, "total", {"mae_bpm": 30.0, "latency_ms": 10.0})
+    begun, sure, doubtful = itertools.islice(TINY, 3)
+    told = {begun: (10.0, 0.1), sure: (9.5, 0.05), doubtful: (12.0, 0.27)}
+    candidates = [
+        Candidate(
+            number=number,
+            arch=arch,
+            costs=Costs(1.0 if arch == begun else 5.0, 1e3, 1e3, 1.0, 1.0, 100, 100),
+            feasible=True,
+            mae_bpm=mae_bpm,
+            hypervolume=0.0,
+            first_bpm=7.0 if arch == begun else None,
+        )
+        for number, (arch, (mae_bpm, _)) in enumerate(told.items())
+    ]
+    assert most_gain(candidates, Told(told), problem, 2) == [doubtful, sure]
+    assert most_gain(candidates, Told({**told, doubtful: (12.0, 0.2)}), problem, 1) == [sure]
 
 
 def test_a_spread_holds_small_and_large_once_each(tmp_path: Path) -> None:
