@@ -52,6 +52,7 @@ class FinalistJob:
         effort, seed: see `Effort`.
         shards: of each batch of the float training; see `distill.training.team`.
         rule: the arithmetic of the error in the result, see `distill.evaluation`.
+        seen: batches of the pool that the starting weights have learnt from.
     """
 
     arch: Arch
@@ -61,6 +62,7 @@ class FinalistJob:
     seed: int
     shards: int = 1
     rule: Rule = "tflm"
+    seen: int = 0
 
 
 def retrain(
@@ -103,7 +105,7 @@ def fit_finalist(job: FinalistJob, module: nn.Module, own: Team, progress: Progr
         if isinstance(module, QatNetwork):
             module.observing = step < steps // 2
         rows = own.rows(shard, pool.batch)
-        x, labels, teacher = pool.batch_at(first + step, seed=job.seed, rows=rows)
+        x, labels, teacher = pool.batch_at(job.seen + first + step, seed=job.seed, rows=rows)
         yield distillation_loss(module(inputs_of(x, job.arch)), labels, teacher)
 
     total = effort.finetune_steps + effort.qat_steps

@@ -202,8 +202,12 @@ class Trainer:
         jobs = []
         for job in self._jobs(archs):
             if self._begun_file(job.arch).exists():
-                left = job.effort.after_first_rung()
-                job = replace(job, weights=self._begun_file(job.arch), effort=left)
+                job = replace(
+                    job,
+                    weights=self._begun_file(job.arch),
+                    effort=job.effort.after_first_rung(),
+                    seen=job.effort.first_rung().finetune_steps,
+                )
             jobs.append(job)
         self._retrain(jobs, progress, on_done)
 

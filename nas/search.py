@@ -25,7 +25,7 @@ from nas.explore.finalists import (
 )
 from nas.explore.pacing import Pacing
 from nas.explore.problem import Probe, probe
-from nas.explore.study import StudySettings, front_of
+from nas.explore.study import StudySettings, front_of, recounted
 from nas.models.backend import MakeTrainer, Trainer, check_judges, torch_trainer
 from nas.models.folder import Judging
 from nas.models.readout import RULES
@@ -164,6 +164,7 @@ class _Search:
                     trainer = self.pacing.before_first_rungs(trainer, amount)
                 with self._timed("search"):
                     candidates = self._explorer(trainer).explore(amount)
+                    candidates = recounted(candidates, self.probed.problem)
                 journal.write(candidates)
         finally:
             journal.close()
@@ -184,7 +185,8 @@ class _Search:
         whole = {f.candidate.arch: f.search_mae_bpm for f in finalists}
         explorer = self._explorer(trainer)
         explorer.begun.update((c.arch, c.first_bpm) for c in candidates if c.first_bpm is not None)
-        self._write_candidates(explorer.judged(candidates, whole), numbers)
+        after = recounted(explorer.judged(candidates, whole), self.probed.problem)
+        self._write_candidates(after, numbers)
         return trainer
 
     def _explorer(self, trainer: Trainer) -> Explorer:

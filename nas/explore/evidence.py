@@ -14,19 +14,20 @@ from functools import cached_property
 
 import numpy as np
 
-from nas.explore.forecast import Forecaster
+from nas.explore.forecast import Forecast, Forecaster
 from nas.explore.problem import CostOf, Probe, Problem
 from nas.explore.spread import spread
-from nas.explore.study import StudySettings, front_of, recounted, representatives, run_study
+from nas.explore.study import StudySettings, representatives, run_study
 from nas.models.backend import Trainer
-from nas.pareto import gain
+from nas.pareto import gain, nondominated
 from nas.run.candidates import Candidate
 from nas.run.progress import Progress
 from search_spaces.arch import Arch
 from search_spaces.space import SearchSpace
 
 DRAWN, TRIES = 400, 8000
-SHORTLIST = 60
+PROPOSALS_SHARE = 0.3  # of the trials, before a round
+HOPEFUL, SHORTLIST = 150, 15
 SHOWN = 4  # of the front, between two rounds
 INTERVAL_SDS = 1.645  # 5 % on each side
 OPTIMISM_SDS = -1.0
@@ -97,10 +98,11 @@ class Explorer:
         problem = self.probed.problem
         self._begin(spread(self.drawn, amount.spread), "networks spread over the space")
         for number in range(amount.rounds):
-            candidates = self._study(f"proposals, round {number + 1} of {amount.rounds}")
+            label = f"proposals, round {number + 1} of {amount.rounds}"
+            candidates = self._study(label, PROPOSALS_SHARE)
             picked = most_gain(candidates, self._forecaster({}), problem, amount.each)
             self._begin(picked, f"networks of round {number + 1}")
-        candidates = self._study("search")
+        candidates = self._study("search", 1.0)
         last = representatives(candidates, problem, amount.last)
         self._begin([candidate.arch for candidate in last], "networks for the last choice")
         return self.judged(candidates, {})
@@ -126,7 +128,7 @@ class Explorer:
                 mae_high_bpm=float(high[row]),
                 first_bpm=self.begun.get(candidates[place].arch),
             )
-        return recounted(out, self.probed.problem)
+        return out
 
     def _forecaster(self, whole: Mapping[Arch, float]) -> Forecaster:
         return Forecaster(self.begun, whole, self.drawn)
@@ -138,13 +140,14 @@ class Explorer:
                 said = self.trainer.begin_many(new, tick)
             self.begun.update((a, s.expected_bpm) for a, s in zip(new, said, strict=True))
 
-    def _study(self, label: str) -> list[Candidate]:
+    def _study(self, label: str, share: float) -> list[Candidate]:
         forecaster = self._forecaster({})
+        trials = max(len(self.begun) + 1, round(share * self.settings.trials))
         with self.progress.phase(label) as tick:
             found = run_study(
                 self.space,
                 self.probed,
-                settings=self.settings,
+                settings=replace(self.settings, trials=trials),
                 cost_of=self.cost_of,
                 mae_of=lambda arch: float(forecaster.forecast([arch]).bpm[0]),
                 first=list(self.begun),
@@ -163,32 +166,43 @@ def most_gain(
     """Networks whose training promises the largest gain in hypervolume, one after the other.
 
     The gain is expected over the forecast's distribution, against the front of the foretold
-    errors; what is picked counts as trained, with the error foretold (kriging believer).
+    errors. What is picked counts as begun, so that its neighbours promise less.
 
     Returns:
         Up to `count` that were not begun.
     """
-    fitting = [c for c in candidates if c.feasible]
-    found = forecaster.forecast([c.arch for c in fitting])
-    middle, corner = found.bpm, problem.reference_values
-    numbers = {candidate.number: row for row, candidate in enumerate(fitting)}
+    fitting = [candidate for candidate in candidates if candidate.feasible]
+    picked: list[Arch] = []
+    for _ in range(count):
+        new = [row for row, c in enumerate(fitting) if c.first_bpm is None]
+        new = [row for row in new if fitting[row].arch not in picked]
+        if not new:
+            break
+        found = forecaster.forecast([candidate.arch for candidate in fitting])
+        best = fitting[_most_promising(fitting, found, new, problem)].arch
+        picked.append(best)
+        forecaster = forecaster.believing(best)
+    return picked
+
+
+def _most_promising(
+    fitting: Sequence[Candidate], found: Forecast, new: Sequence[int], problem: Problem
+) -> int:
+    """The row of `new` of the largest expected gain."""
 
     def values(row: int, sds: float) -> tuple[float, ...]:
-        bpm = float(middle[row] * np.exp(sds * found.sd[row]))
+        bpm = float(np.exp(found.mean[row] + sds * found.sd[row]))
         return problem.objective_values(bpm, fitting[row].costs)
 
-    front = [values(numbers[c.number], 0.0) for c in front_of(fitting, problem)]
-
-    def expected(row: int) -> float:
-        return float(np.mean([gain(values(row, sds), front, corner) for sds in _NODES]))
-
-    new = [row for row, candidate in enumerate(fitting) if candidate.first_bpm is None]
-    hopes = {row: gain(values(row, OPTIMISM_SDS), front, corner) for row in new}
-    short = sorted(new, key=lambda row: -hopes[row])[:SHORTLIST]
-    picked: list[int] = []
-    while short and len(picked) < count:
-        best = max(short, key=expected)
-        short.remove(best)
-        picked.append(best)
-        front.append(values(best, 0.0))
-    return [fitting[row].arch for row in picked]
+    middle = np.array([values(row, 0.0) for row in range(len(fitting))])
+    front = middle[nondominated(middle)]
+    # what the front dominates even with luck gains nothing
+    lucky = {row: values(row, OPTIMISM_SDS) for row in new}
+    hopeful = [row for row in new if not (front <= np.array(lucky[row])).all(axis=1).any()]
+    corner = problem.reference_values
+    hopes = {row: gain(lucky[row], front, corner) for row in (hopeful or new)[:HOPEFUL]}
+    short = sorted(hopes, key=lambda row: -hopes[row])[:SHORTLIST]
+    return max(
+        short,
+        key=lambda row: np.mean([gain(values(row, sds), front, corner) for sds in _NODES]),
+    )

@@ -132,6 +132,7 @@ class Forecaster:
         whole: Mapping[Arch, float],
         scale: Sequence[Arch],
     ) -> None:
+        self._given = begun, whole, scale
         drawn = figures_matrix(scale)
         self._centre, self._spread = drawn.mean(axis=0), np.maximum(drawn.std(axis=0), 1e-9)
         known, trained = sorted(begun), sorted(whole)  # the order must not touch the last digits
@@ -153,6 +154,12 @@ class Forecaster:
         x = self._figures(archs)
         first, variance = self._process.at(x)
         return np.column_stack([np.ones(len(x)), first, x[:, 0]]), variance
+
+    def believing(self, arch: Arch) -> Forecaster:
+        """As if a network had been begun and had said what is expected (kriging believer)."""
+        begun, whole, scale = self._given
+        said, _ = self._process.at(self._figures([arch]))
+        return Forecaster({**begun, arch: float(np.exp(said[0]))}, whole, scale)
 
     def forecast(self, archs: Sequence[Arch]) -> Forecast:
         """The errors of networks, begun or not."""

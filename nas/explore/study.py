@@ -72,8 +72,8 @@ def run_study(
         progress: called after each new candidate.
 
     Returns:
-        All candidates, in the order of consideration; fewer than asked for when the space is
-        used up.
+        All candidates, in the order of consideration, without hypervolume (see `recounted`);
+        fewer than asked for when the space is used up.
     """
     state = _State(probed.problem)
     wanted = min(settings.trials, space.size)
@@ -81,7 +81,8 @@ def run_study(
     def consider(arch: Arch) -> Candidate:
         candidate = state.by_arch.get(arch)
         if candidate is None:
-            candidate = state.add(state.judge(arch, cost_of, mae_of))
+            candidate = state.judge(arch, cost_of, mae_of)
+            state.add(candidate)
             progress(len(state.candidates), wanted, state.note)
         return candidate
 
@@ -155,14 +156,13 @@ def make_sampler(name: str, seed: int) -> optuna.samplers.BaseSampler:
 
 
 class _State:
-    """Candidates so far, their front and its hypervolume."""
+    """Candidates so far and their front."""
 
     def __init__(self, problem: Problem) -> None:
         self.problem = problem
         self.candidates: list[Candidate] = []
         self.by_arch: dict[Arch, Candidate] = {}
-        self._front = np.empty((0, len(problem.objectives)))
-        self.hypervolume = 0.0
+        self.front = np.empty((0, len(problem.objectives)))
         self.best_mae_bpm: float | None = None
 
     @property
@@ -170,7 +170,7 @@ class _State:
         """For the progress display."""
         if self.best_mae_bpm is None:
             return "nothing fits yet"
-        return f"best {self.best_mae_bpm:.2f} BPM, {len(self._front)} on the front"
+        return f"best {self.best_mae_bpm:.2f} BPM, {len(self.front)} on the front"
 
     def judge(self, arch: Arch, cost_of: CostOf, mae_of: Callable[[Arch], float]) -> Candidate:
         costs = cost_of(arch)
@@ -178,34 +178,38 @@ class _State:
         mae_bpm = float(mae_of(arch)) if feasible else None
         return Candidate(len(self.candidates), arch, costs, feasible, mae_bpm, 0.0)
 
-    def add(self, candidate: Candidate) -> Candidate:
-        """Take a candidate in; it comes back with the hypervolume of all so far."""
-        mae_bpm = candidate.mae_bpm
-        if mae_bpm is not None:
-            front = self._front_with(self.problem.objective_values(mae_bpm, candidate.costs))
-            if front is not None:
-                self._front = front
-                self.hypervolume = hypervolume_share(front, self.problem.reference_values)
-            if self.best_mae_bpm is None or mae_bpm < self.best_mae_bpm:
-                self.best_mae_bpm = mae_bpm
-        candidate = replace(candidate, hypervolume=self.hypervolume)
+    def add(self, candidate: Candidate) -> bool:
+        """Take a candidate in; returns whether the front moved."""
         self.candidates.append(candidate)
         self.by_arch[candidate.arch] = candidate
-        return candidate
+        mae_bpm = candidate.mae_bpm
+        if mae_bpm is None:
+            return False
+        if self.best_mae_bpm is None or mae_bpm < self.best_mae_bpm:
+            self.best_mae_bpm = mae_bpm
+        front = self._front_with(self.problem.objective_values(mae_bpm, candidate.costs))
+        if front is None:
+            return False
+        self.front = front
+        return True
 
     def _front_with(self, values: tuple[float, ...]) -> NDArray[np.float64] | None:
         """The front with a further point, or None if the front stays what it is."""
         point = np.asarray(values)
-        if len(self._front) and (self._front <= point).all(axis=1).any():
+        if len(self.front) and (self.front <= point).all(axis=1).any():
             return None
-        kept = self._front[~(point <= self._front).all(axis=1)]
+        kept = self.front[~(point <= self.front).all(axis=1)]
         return np.vstack([kept, point])
 
 
 def recounted(candidates: Sequence[Candidate], problem: Problem) -> list[Candidate]:
-    """The candidates with the hypervolume that follows from their errors."""
-    state = _State(problem)
-    return [state.add(candidate) for candidate in candidates]
+    """The candidates with the hypervolume of all up to each."""
+    state, volume, out = _State(problem), 0.0, []
+    for candidate in candidates:
+        if state.add(candidate):
+            volume = hypervolume_share(state.front, problem.reference_values)
+        out.append(replace(candidate, hypervolume=volume))
+    return out
 
 
 def front_of(candidates: list[Candidate], problem: Problem) -> list[Candidate]:

@@ -13,7 +13,7 @@ import pytest
 
 from hwmodels.costs import Costs
 from nas.explore.problem import Probe, Problem, descend, probe
-from nas.explore.study import StudySettings, front_of, run_study
+from nas.explore.study import StudySettings, front_of, recounted, run_study
 from nas.pareto import hypervolume_share, nondominated
 from nas.run.candidates import Candidate
 from nas.run.config import SAMPLERS, Budgets, Objective, Sampler
@@ -68,15 +68,17 @@ def study(
     objectives: tuple[Objective, ...] = OBJECTIVES,
     first: Sequence[Arch] = (),
 ) -> list[Candidate]:
-    return run_study(
+    problem = probed(space, objectives=objectives)
+    candidates = run_study(
         space,
-        probed(space, objectives=objectives),
+        problem,
         settings=StudySettings(sampler, trials, seed),
         cost_of=cost_of,
         mae_of=judge or Judge(),
         first=first,
         progress=lambda done, total, note: None,
     )
+    return recounted(candidates, problem.problem)
 
 
 @pytest.mark.parametrize("sampler", [name for name in SAMPLERS if name != "gp"])
