@@ -1,13 +1,14 @@
 """The first rung of a finalist's training: a fifth of its float steps, and what they say.
 
 Inherited weights do not rank networks: what they share is what hides the differences. A fifth of a
-training, with a schedule of its own that ends at rate zero, does. It is scored by the expected
-absolute error under the network's distribution, which orders networks better than the error of the
-decoded reading (results/reference/ranking.md). A finalist goes on from the weights that are kept.
+training, with a schedule of its own that ends at rate zero, does. It is scored by the error of its
+readings and the expected error under its distribution together, which order networks better than
+either (results/reference/ranking.md). A finalist goes on from the weights that are kept.
 """
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -49,6 +50,11 @@ class Begun:
     mae_bpm: float
     train_bpm: float
     step_s: float
+
+    @property
+    def score_bpm(self) -> float:
+        """What networks are ordered by: geometric mean of the expected and the decoded error."""
+        return math.sqrt(self.expected_bpm * self.mae_bpm)
 
 
 def begin(job: FinalistJob, search: WindowSet, kept: Path, progress: Progress) -> Begun:

@@ -69,7 +69,7 @@ class Explorer:
     """The search of one run.
 
     Attributes:
-        begun: expected error after the first rung in BPM; grows as networks are begun.
+        begun: `Begun.score_bpm` of networks; grows as they are begun.
     """
 
     space: SearchSpace
@@ -138,7 +138,7 @@ class Explorer:
         if new:
             with self.progress.phase(label) as tick:
                 said = self.trainer.begin_many(new, tick)
-            self.begun.update((a, s.expected_bpm) for a, s in zip(new, said, strict=True))
+            self.begun.update((a, s.score_bpm) for a, s in zip(new, said, strict=True))
 
     def _study(self, label: str, share: float) -> list[Candidate]:
         forecaster = self._forecaster({})
@@ -191,7 +191,7 @@ def _most_promising(
     """The row of `new` of the largest expected gain."""
 
     def values(row: int, sds: float) -> tuple[float, ...]:
-        bpm = float(np.exp(found.mean[row] + sds * found.sd[row]))
+        bpm = float(np.exp(found.mean[row] + sds * found.own_sd[row]))
         return problem.objective_values(bpm, fitting[row].costs)
 
     middle = np.array([values(row, 0.0) for row in range(len(fitting))])

@@ -36,7 +36,8 @@ class Candidate:
             fit. In a run of before version 0.2 it is the inherited one.
         hypervolume: of all candidates so far, as a share of the reference box.
         mae_low_bpm, mae_high_bpm: where the MAE lies in 90 of 100 cases, as foretold.
-        first_bpm: expected error after its first rung; None where it was not begun.
+        first_bpm: its error after the first rung, see `distill.first_rung.Begun`; None where it
+            was not begun.
         on_front: whether no other is better in every objective, once all are there.
         finalist: its number among the finalists, None for most.
     """

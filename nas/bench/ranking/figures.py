@@ -71,6 +71,7 @@ def scores_of(records: Sequence[NetworkRecord]) -> dict[str, Values]:
         "inherited error": [record.inherited_bpm for record in records],
         "first rung, expected error": [record.first_expected_bpm for record in records],
         "first rung, decoded error": [record.first_mae_bpm for record in records],
+        "first rung, both errors": [record.first_score_bpm for record in records],
         "first rung, training windows": [record.first_train_bpm for record in records],
         "parameters": [-record.weights for record in records],
         "MACs": [-record.macs for record in records],

@@ -23,7 +23,7 @@ def search_orders(records: Sequence[NetworkRecord]) -> dict[str, NDArray[np.floa
     if len(records) < 3:
         return {}
     archs = [record.arch for record in records]
-    begun = {record.arch: record.first_expected_bpm for record in records}
+    begun = {record.arch: record.first_score_bpm for record in records}
     alone = []
     for arch in archs:
         others = {other: error for other, error in begun.items() if other != arch}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -62,6 +63,11 @@ class NetworkRecord:
     def write(self, folder: Path) -> None:
         """Keep it as `ID.json`."""
         write_json_atomic(folder / f"{self.arch.id}.json", self.to_json())
+
+    @property
+    def first_score_bpm(self) -> float:
+        """See `distill.first_rung.Begun.score_bpm`."""
+        return math.sqrt(self.first_expected_bpm * self.first_mae_bpm)
 
     def to_json(self) -> dict[str, Any]:
         """Plain values, as in its file."""
