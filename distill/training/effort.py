@@ -9,8 +9,8 @@ from ppgnas.errors import SpaceError
 
 EffortName = Literal["smoke", "quick", "standard", "thorough"]
 FULL_STEPS_MACS = 1_200_000
-FIRST_RUNG = 5
-"""A first rung is one of so many parts of a finalist's float steps."""
+FIRST_RUNG, MOST_FIRST_STEPS = 5, 800
+"""A first rung is one of so many parts of a finalist's float steps, but never longer."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,8 @@ class Effort:
 
         Steps fall with the size of networks above `FULL_STEPS_MACS`, so that none holds up a
         search. Below it they pay: a network of 1.6 M MAC erred by 1.61 BPM on search people after
-        3,768 steps and by 1.20 after 15,073 (results/reference/third_search.md).
+        3,768 steps and by 1.20 after 15,073 (results/reference/third_search.md), so `thorough` has
+        many.
         """
         share = min(1.0, FULL_STEPS_MACS / macs)
         if share == 1.0:
@@ -53,7 +54,8 @@ class Effort:
 
     def first_rung(self) -> Effort:
         """The float steps that say how good a network will be."""
-        return replace(self, finetune_steps=max(1, self.finetune_steps // FIRST_RUNG), qat_steps=0)
+        steps = min(self.finetune_steps // FIRST_RUNG, MOST_FIRST_STEPS)
+        return replace(self, finetune_steps=max(1, steps), qat_steps=0)
 
     def after_first_rung(self) -> Effort:
         """What is left of a whole training."""
@@ -65,8 +67,8 @@ EFFORTS: dict[str, Effort] = {
     effort.name: effort
     for effort in (
         Effort("smoke", 8, 4, 4, 8, 8, 8, 64, 32),
-        Effort("quick", 1200, 700, 150, 1800, 1500, 400, 384),
-        Effort("standard", 4500, 2400, 400, 5000, 17500, 2500, 768),
+        Effort("quick", 900, 500, 100, 600, 1000, 150, 384),
+        Effort("standard", 3500, 1800, 200, 1600, 7500, 900, 768),
         Effort("thorough", 20000, 8000, 2000, 40000, 90000, 10000, 1536),
     )
 }

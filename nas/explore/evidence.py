@@ -58,9 +58,9 @@ class Amount:
 
 AMOUNTS = {
     "smoke": Amount(6, 1, 2, 4),
-    "quick": Amount(12, 1, 6, 12),
-    "standard": Amount(24, 2, 8, 16),
-    "thorough": Amount(48, 4, 12, 24),
+    "quick": Amount(10, 1, 4, 10),
+    "standard": Amount(14, 2, 4, 12),
+    "thorough": Amount(40, 4, 10, 24),
 }
 
 

@@ -15,7 +15,7 @@ from typing import Literal
 
 from pydantic import TypeAdapter
 
-from distill.training.effort import FIRST_RUNG, Effort
+from distill.training.effort import FIRST_RUNG, MOST_FIRST_STEPS, Effort
 from nas.explore.evidence import Amount
 from nas.models.backend import Trainer
 from nas.run.documents import read_document
@@ -103,9 +103,12 @@ class Pacing:
         return trainer.at(known[stage])
 
     def _networks(self, effort: Effort, step_s: float, *, rungs: int, left_s: float) -> Effort:
-        whole = self.finalists * (1 - 1 / FIRST_RUNG + QAT_SHARE * QAT_COST)
-        left_s = max(left_s, LEAST * self.time_s)
-        steps = _steps(left_s * self.cores / step_s / (rungs / FIRST_RUNG + whole))
+        room = max(left_s, LEAST * self.time_s) * self.cores / step_s  # float steps of all
+        further = self.finalists * (1 + QAT_SHARE * QAT_COST)
+        more = rungs - self.finalists  # first rungs beside those of the finalists
+        steps = _steps(room / (further + more / FIRST_RUNG))
+        if steps // FIRST_RUNG > MOST_FIRST_STEPS:
+            steps = _steps((room - more * MOST_FIRST_STEPS) / further)
         return replace(effort, finetune_steps=steps, qat_steps=_steps(QAT_SHARE * steps))
 
 

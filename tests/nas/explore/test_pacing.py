@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from distill.pace import Pace
-from distill.training.effort import EFFORTS, FIRST_RUNG, Effort
+from distill.training.effort import EFFORTS, Effort
 from nas.explore.evidence import AMOUNTS
-from nas.explore.pacing import QAT_COST, QAT_SHARE, Pacing
+from nas.explore.pacing import QAT_COST, Pacing
 from nas.run.config import ConfigError, SearchConfig, resolve
 from ppgnas.errors import BudgetError
 from search_spaces.space import SearchSpace
@@ -72,8 +72,7 @@ def test_later_phases_make_up_for_earlier_ones(tmp_path: Path) -> None:
     clock.now_s = 420.0  # few had to be begun
     third = paced.before_finalists(second, archs)
     assert third.effort.finetune_steps > second.effort.finetune_steps
-    further = 8 * third.effort.finetune_steps * (1 - 1 / FIRST_RUNG + QAT_SHARE * QAT_COST)
-    assert further * PACE.network / 2 == pytest.approx(108, rel=0.03)
+    assert core_seconds(third.effort, 0, 8) / 2 == pytest.approx(108, rel=0.03)
 
 
 def test_a_search_that_is_late_still_trains(tmp_path: Path) -> None:
