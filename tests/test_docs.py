@@ -17,6 +17,7 @@ PAGES = (
     "CONTRIBUTING.md",
     "docs/boards.md",
     "docs/calibration.md",
+    "docs/contest.md",
     "docs/deploy.md",
     "docs/datasets.md",
     "docs/device.md",

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from nas.cli.common import emit, verb
-from nas.cli.options import AsJson, Text
+from nas.cli.options import AsJson, ReportData, ReportFrom, Split, Text
 
 
 @verb
@@ -19,23 +21,110 @@ def bench_search(
     baseline: Annotated[
         Text, typer.Option(help="With --page: a run to compare with, say of random search.")
     ] = None,
-    page: Annotated[Text, typer.Option(help="Write RUN as a Markdown page to this file.")] = None,
+    seeds: Annotated[
+        Text, typer.Option(help="Hold a contest with these seeds, such as 0,1,2.")
+    ] = None,
+    out: Annotated[
+        Text,
+        typer.Option(help="Folder of the contest; what is in it is not trained again."),
+    ] = None,
+    budget: Annotated[Text, typer.Option(help="As of a search; default 80KB.")] = None,
+    latency: Annotated[Text, typer.Option(help="As of a search.")] = None,
+    sram: Annotated[Text, typer.Option(help="As of a search.")] = None,
+    data: Annotated[
+        Text, typer.Option(help="Folder of recordings, or synthetic (default).")
+    ] = None,
+    report_data: ReportData = None,
+    report_from: ReportFrom = None,
+    split: Split = None,
+    space: Annotated[Text, typer.Option(help="As of a search.")] = None,
+    board: Annotated[Text, typer.Option(help="As of a search.")] = None,
+    engine: Annotated[Text, typer.Option(help="As of a search.")] = None,
+    effort: Annotated[
+        Text, typer.Option(help="smoke, quick (default), standard or thorough.")
+    ] = None,
+    page: Annotated[
+        Text, typer.Option(help="Write RUN, or the contest, as a Markdown page to this file.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Time to judge one architecture, time of --help, and what a run took.
+    """Speed figures, and what RUN took; or with --seeds: does searching pay?
+
+    A contest holds a search for each seed, and trains for as long what nobody searched for: random
+    networks, networks spread over the sizes, hand-made ones. It goes on where it stopped.
 
     \b
     ppgnas bench search results/run
     ppgnas bench search results/run --baseline results/random --page run.md
+    ppgnas bench search --seeds 0,1,2 --data recordings/ --out results/contest --page contest.md
     """
+    given = {
+        name: value
+        for name, value in locals().items()
+        if name not in ("run", "baseline", "seeds", "out", "page", "as_json") and value is not None
+    }
+    from ppgnas.errors import RunError
+
+    if page is not None and Path(page).is_dir():
+        raise RunError(f"`page` {page} is a folder; name a file, such as {page}/search.md")
+    if seeds is not None:
+        if run is not None or baseline is not None:
+            raise RunError(
+                "`seeds` holds a contest, which searches itself; leave out RUN and `baseline`"
+            )
+        _contest(given, seeds, Path(out or "results/contest"), page, as_json=as_json)
+        return
+    if out is not None or given:
+        name = "out" if out is not None else min(given)
+        raise RunError(f"`{name}` is for a contest; name its `seeds`, such as 0,1,2")
+    _speed(run, baseline, page, as_json=as_json)
+
+
+def _contest(
+    given: dict[str, object], seeds: str, out: Path, page: str | None, *, as_json: bool
+) -> None:
     from dataclasses import asdict
 
-    from nas.bench.search import bench_search as measure
+    from nas.bench.search.attainment import bands, draw_bands
+    from nas.bench.search.contest import contest
+    from nas.bench.search.figures import figures
+    from nas.bench.search.page import contest_page, contest_text
+    from nas.run.config import resolve
+    from nas.run.progress import for_terminal
+    from ppgnas.errors import RunError
+    from ppgnas.files import write_text_atomic
+
+    try:
+        numbers = [int(part) for part in seeds.split(",")]
+    except ValueError as error:
+        raise RunError(f"`seeds` is {seeds!r}; allowed: numbers with commas, 0,1,2") from error
+    config = resolve({"budget": "80KB", "effort": "quick", **given})
+    command = "ppgnas " + shlex.join(sys.argv[1:])
+    try:
+        held = contest(config, out, seeds=numbers, command=command, progress=for_terminal())
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt("The same command goes on where this one was.") from None
+    found, drawn = figures(held), bands(held)
+    if page is not None:
+        plot = Path(page).with_suffix(".html")
+        text = contest_page(found, drawn, command=command, plot=plot.name)
+        write_text_atomic(Path(page), text)
+        write_text_atomic(plot, draw_bands(drawn, synthetic=found.synthetic).to_html())
+    if as_json:
+        emit({**asdict(found), "attainment": [asdict(band) for band in drawn]})
+        return
+    print(contest_text(found))
+
+
+def _speed(run: str | None, baseline: str | None, page: str | None, *, as_json: bool) -> None:
+    from dataclasses import asdict
+
+    from nas.bench.search.speed import bench_search as measure
     from nas.run.folder import RunDir
     from nas.run.units import format_duration
 
     if page is not None:
-        from nas.bench.search_page import search_page
+        from nas.bench.search.run_page import search_page
         from ppgnas.errors import RunError
         from ppgnas.files import write_text_atomic
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from nas.bench.search_page import hypervolume_after, search_page
+from nas.bench.search.run_page import hypervolume_after, search_page
 from nas.run.folder import RunDir
 from ppgnas.errors import RunError
 from tests.nas.report.report_run import make_run

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from nas.bench import search as bench
+from nas.bench.search import speed as bench
 from nas.run.folder import RunDir
 from ppgnas.errors import RunError
 from tests.nas.run.made import made_candidates, run_document

@@ -1,0 +1,141 @@
+"""Whole trainings from random weights, one after the other while time is left, for the bench.
+
+What a network learns from is the teacher alone: nothing of a supernet is in weights or targets.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from dataclasses import dataclass
+
+import torch
+
+from distill.evaluation import predict_windows
+from distill.finalist import FinalistJob, retrain
+from distill.trainer import Trainer
+from distill.training.checkpoint import save_checkpoint
+from distill.training.processes import become_worker, worker_processes
+from distill.training.progress import Progress
+from ppg.people.metrics import mae_by_person
+from ppg.readout.transitions import Transitions
+from ppg.recording import Recording
+from ppg.windows import WindowSet, windows_of
+from search_spaces.arch import Arch
+from search_spaces.lower import lower
+from search_spaces.network import Network
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What became of a network, in int8; errors are MAE in BPM.
+
+    Attributes:
+        seconds: of one core for the training; after a kill, from where it went on.
+        search_bpm: mean over search people, of raw readings.
+        report_bpm, report_smoothed_bpm: by person.
+    """
+
+    seconds: float
+    search_bpm: float
+    report_bpm: dict[str, float]
+    report_smoothed_bpm: dict[str, float]
+
+
+@dataclass(frozen=True, eq=False)
+class ScratchTrainer:
+    """Trains networks of one pool and reads report people with them.
+
+    Attributes:
+        trainer: of the teacher and the pool.
+        report: recordings of report people, which each network reads once, after its training.
+        transitions: of the smoother.
+    """
+
+    trainer: Trainer
+    report: Sequence[Recording]
+    transitions: Transitions
+
+    def prepare_teacher(self, progress: Progress) -> None:
+        """As `Trainer.prepare_teacher`."""
+        self.trainer.prepare_teacher(progress)
+
+    def train(
+        self,
+        archs: Iterator[Arch],
+        *,
+        go_on: Callable[[float], bool],
+        beat: Callable[[float], None],
+        on_done: Callable[[Arch, Trained], None],
+    ) -> None:
+        """Train as many as `go_on` allows, in one worker process a core.
+
+        Args:
+            archs: in the order of training.
+            go_on: whether to begin one more; is told the seconds of those in training, summed.
+            beat: called twice a second, with the same.
+            on_done: called in this process.
+
+        Raises:
+            RunError: a worker was killed.
+        """
+        count = self.trainer.threads
+        running: dict[Future[Trained], tuple[Arch, float]] = {}
+
+        def running_s() -> float:
+            now_s = time.perf_counter()
+            return sum(now_s - began_s for _, began_s in running.values())
+
+        with worker_processes(
+            count,
+            become_worker,
+            killed="a worker that trains networks was killed, perhaps for want of memory; "
+            "the same command goes on",
+        ) as executor:
+            while True:
+                while len(running) < count and go_on(running_s()):
+                    arch = next(archs, None)
+                    if arch is None:
+                        break
+                    future = executor.submit(
+                        _train_and_read,
+                        self._job(arch),
+                        windows_of(self.trainer.search, arch),
+                        windows_of(self.report, arch),
+                        self.transitions,
+                    )
+                    running[future] = arch, time.perf_counter()
+                if not running:
+                    return
+                finished, _ = wait(running, timeout=0.5, return_when=FIRST_COMPLETED)
+                beat(running_s())
+                for future in finished:
+                    arch, _ = running.pop(future)
+                    on_done(arch, future.result())
+
+    def _job(self, arch: Arch) -> FinalistJob:
+        """The whole training, from random weights that are written where missing."""
+        trainer = self.trainer
+        cache = trainer.folder / "cache"
+        weights = cache / f"initial-{arch.id}.safetensors"
+        if not weights.exists():
+            torch.manual_seed(trainer.seed)
+            save_checkpoint(weights, Network(arch))
+        effort = trainer.effort.of_finalist(lower(arch).total_macs)
+        return FinalistJob(arch, weights, cache / "pool", effort, trainer.seed, rule=trainer.rule)
+
+
+def _train_and_read(
+    job: FinalistJob, search: WindowSet, report: WindowSet, transitions: Transitions
+) -> Trained:
+    """In a worker, so that reading takes no core from the trainings beside it."""
+    start_s = time.perf_counter()
+    result = retrain(job, search, lambda *_: None)
+    seconds = time.perf_counter() - start_s
+    read = predict_windows(result.net, report, transitions=transitions, rule=job.rule)
+    raw, smoothed = (
+        mae_by_person(report.hr_bpm, bpm, report.person, report.people)
+        for bpm in (read.raw.bpm, read.smoothed.bpm)
+    )
+    return Trained(seconds, result.search_mae_bpm, raw, smoothed)

@@ -1,0 +1,162 @@
+"""A contest as a Markdown page and as text; every figure is computed from the records."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Sequence
+
+import numpy as np
+
+from nas.bench.search.attainment import Band
+from nas.bench.search.figures import Figures, HandMade, Interval
+from nas.run.units import format_bytes
+from ppgnas.tables import markdown_table, text_table
+
+LATENCIES = 8
+Table = tuple[tuple[str, ...], list[tuple[str, ...]]]
+"""Head and rows."""
+
+SIDE_HEAD = (
+    *("side", "networks by seed", "on the front", "core-minutes"),
+    *("best on search people: MAE", "smoothed"),
+)
+HAND_MADE_HEAD = (
+    *("hand-made", "weights", "flash", "latency", "MAE", "smoothed", "seeds"),
+    *("found: MAE", "smoothed", "difference BPM", "difference %"),
+)
+
+
+def _percent(found: Interval | None) -> str:
+    if found is None:
+        return "-"
+    return f"{found.value:+.1f} % ({found.low:+.1f} to {found.high:+.1f})"
+
+
+def side_table(found: Figures) -> Table:
+    """One row a side."""
+    head = (*SIDE_HEAD, *(f"hypervolume, {name}" for name in found.corners))
+    return head, [
+        (
+            row.side,
+            ", ".join(map(str, row.networks)),
+            ", ".join(map(str, row.on_front)),
+            ", ".join(f"{seconds / 60:.1f}" for seconds in row.core_s),
+            f"{row.best_bpm:.2f}",
+            f"{row.best_smoothed_bpm:.2f}",
+            *(f"{v.value:.4f} ({v.low:.4f} to {v.high:.4f})" for v in row.volumes.values()),
+        )
+        for row in found.sides
+    ]
+
+
+def against_table(found: Figures) -> Table:
+    """Found against each other side."""
+    volumes = (f"hypervolume, {name}" for name in found.corners)
+    return ("found against", *volumes, "MAE at equal latency"), [
+        (row.side, *map(_percent, row.volumes.values()), _percent(row.error))
+        for row in found.against
+    ]
+
+
+def hand_made_table(found: Figures) -> Table:
+    """One row a hand-made network."""
+    return HAND_MADE_HEAD, [
+        (
+            row.name + ("" if row.fits else " (over budget)"),
+            format_bytes(row.weight_bytes),
+            format_bytes(row.flash_bytes),
+            f"{row.latency_ms:.2f} ms",
+            f"{row.report_bpm:.2f}",
+            f"{row.report_smoothed_bpm:.2f}",
+            f"{row.seeds} of {len(found.seeds)}",
+            *_difference(row),
+        )
+        for row in found.hand_made
+    ]
+
+
+def _difference(row: HandMade) -> tuple[str, ...]:
+    found = row.difference_bpm
+    if found is None or row.found_bpm is None or row.found_smoothed_bpm is None:
+        return "none found that is as small", "-", "-", "-"
+    return (
+        f"{row.found_bpm:.2f}",
+        f"{row.found_smoothed_bpm:.2f}",
+        f"{found.value:+.2f} ({found.low:+.2f} to {found.high:+.2f})",
+        _percent(row.difference_percent),
+    )
+
+
+def band_table(drawn: Sequence[Band]) -> Table:
+    """Median, best and worst seed of each side at some latencies."""
+    first = min(band.latency_ms[0] for band in drawn)
+    last = max(band.latency_ms[-1] for band in drawn)
+    grid = [*np.geomspace(first, last, LATENCIES)[:-1].tolist(), last]
+    return ("within", *(band.side for band in drawn)), [
+        (f"{latency_ms:.2f} ms", *(_within(band, latency_ms) for band in drawn))
+        for latency_ms in grid
+    ]
+
+
+def _within(band: Band, latency_ms: float) -> str:
+    step = bisect_right(band.latency_ms, latency_ms) - 1
+    if step < 0:
+        return "-"
+    middle, low, high = (row[step] for row in (band.median_bpm, band.best_bpm, band.worst_bpm))
+    return f"{middle:.2f} ({low:.2f} to {high:.2f})"
+
+
+def contest_page(found: Figures, drawn: Sequence[Band], *, command: str, plot: str) -> str:
+    """The page.
+
+    Args:
+        found: the figures.
+        drawn: attainment.
+        command: that made it.
+        plot: file name of the plot beside the page.
+    """
+    synthetic = "**Synthetic recordings.** " if found.synthetic else ""
+    corners = "; ".join(
+        f"{name}: " + ", ".join(f"{field} {value:.4g}" for field, value in corner.items())
+        for name, corner in found.corners.items()
+    )
+    parts = [
+        "# Does searching pay?",
+        f"    {command}",
+        f"{synthetic}Seeds {', '.join(map(str, found.seeds))}; {len(found.report_people)} report "
+        "people. For each seed a whole search (found), then as many core-seconds as its supernet, "
+        "search and finalists took for random networks under the same budgets, and for networks "
+        "that are spread over the sizes, largest first; a training that had begun when they were "
+        "spent counts. Hand-made networks are trained without a limit. Teacher, windows, steps "
+        "and quantisation are the same; only found networks begin from a supernet's weights.",
+        "Errors are int8 MAE in BPM, mean over people. The front of a side is chosen on search "
+        "people (error, latency), and then read on report people. Hypervolumes are shares of the "
+        f"box from zero to a fixed corner ({corners}). Brackets: 90 % of the Bayesian bootstrap "
+        "over report people and seeds.",
+        markdown_table(*side_table(found)),
+        "Found against the others. A larger hypervolume is better, a lower error is better; "
+        "errors at equal latency are compared by their geometric mean:",
+        markdown_table(*against_table(found)),
+        "Against each hand-made network the found one with the lowest error on search people "
+        "among those with at most its flash and at most its latency. Differences are found less "
+        "hand-made:",
+        markdown_table(*hand_made_table(found)),
+        "## Error within a latency",
+        "What the network that search people choose within a latency errs on report people: the "
+        f"median over seeds, and the best and the worst of them. Drawn in [{plot}]({plot}).",
+        *([markdown_table(*band_table(drawn))] if drawn else []),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def contest_text(found: Figures) -> str:
+    """The tables for a terminal."""
+    synthetic = " (SYNTHETIC recordings)" if found.synthetic else ""
+    return "\n\n".join(
+        (
+            f"Report people, int8 MAE in BPM{synthetic}:",
+            text_table(*side_table(found)),
+            text_table(*against_table(found)),
+            text_table(*hand_made_table(found)),
+        )
+    )
