@@ -15,7 +15,7 @@ from distill.finalist import FinalistJob
 from distill.first_rung import Begun, begin, expected_error, read_begun
 from distill.trainer import Trainer
 from distill.training.checkpoint import load_checkpoint
-from distill.training.effort import EFFORTS, FIRST_RUNG, Effort
+from distill.training.effort import EFFORTS, FIRST_RUNG, MOST_FIRST_STEPS, Effort
 from ppg.recording import Recording
 from ppg.windows import windows_of
 from ppgnas.task import CLASSES
@@ -77,7 +77,7 @@ def test_a_first_rung_and_what_is_left_are_the_whole(effort: Effort, macs: int) 
     whole = effort.of_finalist(macs)
     first, left = whole.first_rung(), whole.after_first_rung()
     assert first.finetune_steps + left.finetune_steps == whole.finetune_steps
-    assert first.finetune_steps == whole.finetune_steps // FIRST_RUNG
+    assert first.finetune_steps == min(whole.finetune_steps // FIRST_RUNG, MOST_FIRST_STEPS)
     assert (first.qat_steps, left.qat_steps) == (0, whole.qat_steps)
 
 
