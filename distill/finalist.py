@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import torch
 from torch import Tensor, nn
 
 from deploy.integers.reference import Rule
@@ -23,6 +24,7 @@ from distill.losses import distillation_loss
 from distill.pool import FACTS, open_pool
 from distill.qat import QatNetwork
 from distill.training.checkpoint import Checkpoint, load_checkpoint
+from distill.training.device import CPU, mixed_precision, placed
 from distill.training.effort import Effort
 from distill.training.fit import ALONE, Schedule, fit, make_optimiser
 from distill.training.jobs import run_jobs
@@ -53,6 +55,7 @@ class FinalistJob:
         shards: of each batch of the float training; see `distill.training.team`.
         rule: the arithmetic of the error in the result, see `distill.evaluation`.
         seen: batches of the pool that the starting weights have learnt from.
+        device: where it runs, which no checkpoint knows.
     """
 
     arch: Arch
@@ -63,6 +66,7 @@ class FinalistJob:
     shards: int = 1
     rule: Rule = "tflm"
     seen: int = 0
+    device: torch.device = CPU
 
 
 def retrain(
@@ -73,9 +77,9 @@ def retrain(
     Raises:
         RunError: a checkpoint is damaged or of another network.
     """
-    pool = open_pool(job.pool, blend=True)
+    pool = open_pool(job.pool, blend=True, device=job.device)
     int8_phase = checkpoint_of(job, "int8")
-    network = Network(job.arch)
+    network = placed(Network(job.arch), job.device)
     quantising = int8_phase.steps() is not None
     if not quantising:
         load_checkpoint(job.weights, network)
@@ -88,14 +92,14 @@ def retrain(
         int8_phase.save(qat, 0)
 
     fit_finalist(job, qat, ALONE, progress)
-    net = qat.quantized()
+    net = qat.cpu().quantized()
     error = predict_windows(net, search, rule=job.rule).raw.bpm - search.hr_bpm
     return Retrained(net, mean_over_people(abs(error), search.person))
 
 
 def fit_finalist(job: FinalistJob, module: nn.Module, own: Team, progress: Progress) -> None:
     """The float training of a network, or the second phase of one that simulates integers."""
-    pool, effort = open_pool(job.pool, blend=True), job.effort
+    pool, effort = open_pool(job.pool, blend=True, device=job.device), job.effort
     if isinstance(module, QatNetwork):
         phase, first, steps, rate = "int8", effort.finetune_steps, effort.qat_steps, QAT_RATE
     else:
@@ -106,7 +110,12 @@ def fit_finalist(job: FinalistJob, module: nn.Module, own: Team, progress: Progr
             module.observing = step < steps // 2
         rows = own.rows(shard, pool.batch)
         x, labels, teacher = pool.batch_at(job.seen + first + step, seed=job.seed, rows=rows)
-        yield distillation_loss(module(inputs_of(x, job.arch)), labels, teacher)
+        own_x = inputs_of(x, job.arch)
+        if isinstance(module, QatNetwork):
+            logits = module(own_x)  # integers up to 255 times a scale: bfloat16 holds 8 bits
+        else:
+            logits = mixed_precision(job.device, module, own_x)
+        yield distillation_loss(logits, labels, teacher)
 
     total = effort.finetune_steps + effort.qat_steps
     fit(

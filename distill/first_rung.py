@@ -24,6 +24,7 @@ from distill.finalist import OBSERVED_BATCHES, FinalistJob, fit_finalist
 from distill.inputs import inputs_of
 from distill.pool import open_pool
 from distill.training.checkpoint import load_checkpoint, read_facts, save_checkpoint
+from distill.training.device import placed
 from distill.training.fit import ALONE
 from distill.training.jobs import run_jobs
 from distill.training.norms import settle_norms
@@ -66,14 +67,18 @@ def begin(job: FinalistJob, search: WindowSet, kept: Path, progress: Progress) -
         kept: file for the weights.
         progress: sees every step.
     """
-    pool, network = open_pool(job.pool, blend=True), Network(job.arch)
+    pool = open_pool(job.pool, blend=True, device=job.device)
+    network = placed(Network(job.arch), job.device)
     load_checkpoint(job.weights, network)
     start_s = time.perf_counter()
     fit_finalist(job, network, ALONE, progress)
     step_s = (time.perf_counter() - start_s) / job.effort.finetune_steps
     batches = [inputs_of(x, job.arch) for x in pool.inputs(OBSERVED_BATCHES)]
     settle_norms(network, batches)
-    logits, trained = _logits(network, torch.from_numpy(search.x)), _logits(network, *batches)
+    logits, trained = (
+        _logits(network, torch.from_numpy(search.x).to(job.device)),
+        _logits(network, *batches),
+    )
     error = abs(decode(logits).bpm - search.hr_bpm)
     begun = Begun(
         mean_over_people(expected_error(logits, search.hr_bpm), search.person),
@@ -88,7 +93,7 @@ def begin(job: FinalistJob, search: WindowSet, kept: Path, progress: Progress) -
 @torch.no_grad()
 def _logits(network: Network, *x: Tensor) -> NDArray[np.float32]:
     parts = [network(part) for each in x for part in torch.split(each, 256)]
-    found: NDArray[np.float32] = torch.cat(parts).numpy()
+    found: NDArray[np.float32] = torch.cat(parts).cpu().numpy()
     return found
 
 

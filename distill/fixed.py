@@ -19,6 +19,7 @@ from distill.inputs import stored_rate_hz
 from distill.pool import make_pool
 from distill.teacher import TEACHER_HZ, teacher_of
 from distill.training.checkpoint import save_checkpoint
+from distill.training.device import Site
 from distill.training.effort import effort_by_name
 from distill.training.progress import Progress
 from distill.training.team import SHARDS
@@ -38,7 +39,7 @@ def train_fixed(
     seed: int,
     teacher: str,
     cache: Path,
-    processes: int,
+    site: Site,
     progress: Progress,
     rule: Rule = "tflm",
 ) -> Retrained:
@@ -52,7 +53,7 @@ def train_fixed(
         seed: decides everything that is drawn.
         teacher: `none`, `resnet-small`, or the path of a teacher's file.
         cache: folder for what can be made again; a finished teacher and pool in it are taken.
-        processes: how many may share the training; the result is the same for any number.
+        site: the device and its cores; the result is the same for any number of these.
         progress: sees the steps of each part.
         rule: the arithmetic of the error in the result, see `distill.evaluation`.
 
@@ -74,8 +75,9 @@ def train_fixed(
         effort=amount,
         seed=seed,
         path=cache / "teacher.safetensors",
-        processes=processes,
+        processes=site.processes,
         progress=progress,
+        device=site.device,
     )
     pool = cache / "pool"
     make_pool(
@@ -92,5 +94,7 @@ def train_fixed(
     weights = cache / "initial.safetensors"
     save_checkpoint(weights, Network(arch))
     windows = windows_of(search, arch)
-    job = FinalistJob(arch, weights, pool, amount, seed, shards=SHARDS, rule=rule)
-    return retrain(job, windows, progress, processes=processes)
+    job = FinalistJob(
+        arch, weights, pool, amount, seed, shards=SHARDS, rule=rule, device=site.device
+    )
+    return retrain(job, windows, progress, processes=site.processes)

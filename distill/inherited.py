@@ -32,7 +32,8 @@ class InheritedAccuracy:
 
     Args:
         supernet: trained.
-        calibration: batches of training windows at the stored rate; recalibrate normalisation.
+        calibration: batches of training windows at the stored rate, where the supernet lies;
+            recalibrate normalisation.
         search: windows of search people at the stored rate.
         count: about how many of them are used.
     """
@@ -43,7 +44,8 @@ class InheritedAccuracy:
         picked = thin(search, count)
         self._supernet = supernet
         self._calibration = calibration
-        self._x = torch.from_numpy(search.x[picked])
+        device = next(supernet.parameters()).device
+        self._x = torch.from_numpy(search.x[picked]).to(device)
         self._hr_bpm = search.hr_bpm[picked]
         self._person = search.person[picked]
 
@@ -57,5 +59,5 @@ class InheritedAccuracy:
         logits = torch.cat(
             [self._supernet(part, arch, statistics=statistics) for part in torch.split(x, 256)]
         )
-        error = decode(logits.numpy()).bpm - self._hr_bpm
+        error = decode(logits.cpu().numpy()).bpm - self._hr_bpm
         return mean_over_people(np.abs(error), self._person)

@@ -27,7 +27,7 @@ def inputs_of(x: Tensor, arch: Arch) -> Tensor:
         return x
     if gcd(have, arch.rate_hz) == arch.rate_hz:
         return x[:, :, :: have // arch.rate_hz]
-    position = torch.arange(arch.samples) * (have / arch.rate_hz)
+    position = torch.arange(arch.samples, device=x.device) * (have / arch.rate_hz)
     left = position.long().clamp(max=x.shape[2] - 2)
     share = position - left
     return x[:, :, left] * (1 - share) + x[:, :, left + 1] * share

@@ -14,6 +14,7 @@ from distill.inputs import inputs_of
 from distill.losses import label_loss
 from distill.supernet_training import LARGEST_EVERY, RANDOM_NETWORKS
 from distill.teacher import ResNetTeacher, TeacherShape
+from distill.training.device import CPU, placed
 from distill.training.fit import make_optimiser
 from ppg.augment.bank import TrainingBank
 from ppg.readout.classes import soft_labels
@@ -43,7 +44,13 @@ class Pace:
 
 
 def measure_pace(
-    space: SearchSpace, bank: TrainingBank, *, archs: Sequence[Arch], rate_hz: int, batch: int
+    space: SearchSpace,
+    bank: TrainingBank,
+    *,
+    archs: Sequence[Arch],
+    rate_hz: int,
+    batch: int,
+    device: torch.device = CPU,
 ) -> Pace:
     """Take a few steps of each training; takes seconds itself.
 
@@ -51,13 +58,15 @@ def measure_pace(
         space, bank: of the search.
         archs: some networks of the space, of all sizes.
         rate_hz, batch: of the pool.
+        device: that trains.
     """
     torch.set_num_threads(1)
     rng = np.random.default_rng(0)
     drawing = _seconds(lambda: bank.draw(rng, batch, rate_hz=rate_hz))
     drawn, hr_bpm = bank.draw(rng, batch, rate_hz=rate_hz)
-    x, labels = torch.from_numpy(drawn), torch.from_numpy(soft_labels(hr_bpm))
-    supernet, teacher = Supernet(space), ResNetTeacher(TeacherShape(x.shape[1], rate_hz))
+    x, labels = (torch.from_numpy(each).to(device) for each in (drawn, soft_labels(hr_bpm)))
+    supernet = placed(Supernet(space), device)
+    teacher = placed(ResNetTeacher(TeacherShape(x.shape[1], rate_hz)), device)
 
     def of_supernet(arch: Arch) -> float:
         return _step(supernet, labels, lambda: supernet(inputs_of(x, arch), arch))
@@ -67,10 +76,10 @@ def measure_pace(
 
     teaching = _step(teacher, labels, lambda: teacher(x))
     with torch.no_grad():
-        asking = _seconds(lambda: teacher(x))
+        asking = _seconds(lambda: teacher(x).cpu())
     largest = of_supernet(space.largest()) / LARGEST_EVERY
     others = (RANDOM_NETWORKS + 1) * float(np.mean([of_supernet(arch) for arch in archs]))
-    middle = float(np.median([alone(Network(arch)) for arch in archs]))
+    middle = float(np.median([alone(placed(Network(arch), device)) for arch in archs]))
     return Pace(drawing + teaching, drawing + asking, largest + others, middle)
 
 
@@ -81,6 +90,8 @@ def _step(module: nn.Module, labels: Tensor, forward: Callable[[], Tensor]) -> f
         optimiser.zero_grad(set_to_none=True)
         torch.autograd.backward(label_loss(forward(), labels))
         optimiser.step()
+        if labels.is_cuda:
+            torch.cuda.synchronize()  # what was launched is not done yet
 
     return _seconds(step)
 

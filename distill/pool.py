@@ -20,6 +20,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from distill.training.device import CPU, moved
 from distill.training.progress import Progress
 from ppg.augment.bank import TrainingBank
 from ppg.readout.classes import soft_labels
@@ -36,12 +37,14 @@ class Pool:
         hr_bpm: `(windows,)` float32.
         teacher: `(windows, classes)` float16 logits, or None without a teacher.
         batch: windows a step.
+        device: where batches are handed out.
     """
 
     x: NDArray[np.float16]
     hr_bpm: NDArray[np.float32]
     teacher: NDArray[np.float16] | None
     batch: int
+    device: torch.device = CPU
 
     @property
     def batches(self) -> int:
@@ -60,15 +63,15 @@ class Pool:
         first, last, _ = rows.indices(self.batch)
         start = int(order[index]) * self.batch
         part = slice(start + first, start + last)
-        x = _floats(self.x[part])
-        labels = torch.from_numpy(soft_labels(self.hr_bpm[part]))
-        teacher = None if self.teacher is None else _floats(self.teacher[part])
+        x = self._floats(self.x[part])
+        labels = moved(torch.from_numpy(soft_labels(self.hr_bpm[part])), self.device)
+        teacher = None if self.teacher is None else self._floats(self.teacher[part])
         return x, labels, teacher
 
     def inputs(self, batches: int | None = None) -> Iterator[Tensor]:
         """The windows of the first `batches`, all of them if None, in stored order."""
         for start in range(0, len(self.x), self.batch)[:batches]:
-            yield _floats(self.x[start : start + self.batch])
+            yield self._floats(self.x[start : start + self.batch])
 
     def blended(self, folder: Path, logits: Iterable[Tensor]) -> None:
         """Keep targets that average the teacher's and another network's probabilities.
@@ -84,32 +87,32 @@ class Pool:
             own = F.log_softmax(part, dim=1)
             stop = start + len(own)
             if self.teacher is not None:
-                other = _floats(self.teacher[start:stop])
+                other = self._floats(self.teacher[start:stop])
                 pair = torch.stack([own, F.log_softmax(other, dim=1)])
                 own = torch.logsumexp(pair, dim=0) - math.log(2)
-            out[start:stop] = own.numpy()
+            out[start:stop] = own.cpu().numpy()
             start = stop
         out.flush()
         temporary.replace(folder / BLEND)
         seal(folder / BLEND)
 
-
-def _floats(values: NDArray[np.float16]) -> Tensor:
-    """In float32; torch converts twenty times faster than numpy, and warns of read-only memory."""
-    return torch.from_numpy(np.array(values)).float()
+    def _floats(self, values: NDArray[np.float16]) -> Tensor:
+        """In float32; torch converts twenty times faster than numpy, warns of read-only memory."""
+        return moved(torch.from_numpy(np.array(values)), self.device).float()
 
 
 BLEND = "blend.npy"
 FACTS = "pool.json"
 
 
-def open_pool(folder: Path, *, blend: bool = False) -> Pool:
+def open_pool(folder: Path, *, blend: bool = False, device: torch.device = CPU) -> Pool:
     """Map a finished pool into memory.
 
     Args:
         folder: of the pool.
         blend: take the targets that `Pool.blended` has kept where there are any, not the
             teacher's alone.
+        device: where batches are handed out.
     """
     facts = json.loads((folder / FACTS).read_text())
     teacher = folder / "teacher.npy"
@@ -120,6 +123,7 @@ def open_pool(folder: Path, *, blend: bool = False) -> Pool:
         hr_bpm=np.load(folder / "hr_bpm.npy"),
         teacher=np.load(teacher, mmap_mode="r") if teacher.exists() else None,
         batch=facts["batch"],
+        device=device,
     )
 
 
@@ -176,7 +180,8 @@ def make_pool(
         x[part] = drawn
         if teacher is not None and logits is not None:
             with torch.no_grad():
-                logits[part] = teacher(torch.from_numpy(drawn)).numpy()
+                own = moved(torch.from_numpy(drawn), next(teacher.parameters()).device)
+                logits[part] = teacher(own).cpu().numpy()
         progress(index + 1, batches, "augmenting" if teacher is None else "asking the teacher")
     x.flush()
     if logits is not None:

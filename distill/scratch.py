@@ -80,7 +80,7 @@ class ScratchTrainer:
         Raises:
             RunError: a worker was killed.
         """
-        count = self.trainer.threads
+        count = self.trainer.site.side_by_side
         running: dict[Future[Trained], tuple[Arch, float]] = {}
 
         def running_s() -> float:
@@ -123,7 +123,15 @@ class ScratchTrainer:
             torch.manual_seed(trainer.seed)
             save_checkpoint(weights, Network(arch))
         effort = trainer.effort.of_finalist(lower(arch).total_macs)
-        return FinalistJob(arch, weights, cache / "pool", effort, trainer.seed, rule=trainer.rule)
+        return FinalistJob(
+            arch,
+            weights,
+            cache / "pool",
+            effort,
+            trainer.seed,
+            rule=trainer.rule,
+            device=trainer.site.device,
+        )
 
 
 def _train_and_read(

@@ -21,6 +21,7 @@ from distill.inputs import inputs_of
 from distill.losses import distillation_loss
 from distill.pool import Pool, open_pool
 from distill.training.checkpoint import Checkpoint, load_checkpoint
+from distill.training.device import CPU, mixed_precision, placed
 from distill.training.effort import Effort
 from distill.training.fit import Schedule, fit, make_optimiser
 from distill.training.progress import Progress
@@ -48,6 +49,7 @@ class SupernetJob:
         pool: folder of the pool.
         effort, seed: see `Effort`.
         path: where checkpoints are kept; an unfinished one is continued.
+        device: where the supernet lies.
     """
 
     space: SearchSpace
@@ -55,11 +57,12 @@ class SupernetJob:
     effort: Effort
     seed: int
     path: Path
+    device: torch.device = CPU
 
     def supernet(self) -> Supernet:
         """The supernet before its first step."""
         torch.manual_seed(self.seed)
-        return Supernet(self.space)
+        return placed(Supernet(self.space), self.device)
 
 
 def train_supernet(
@@ -98,7 +101,7 @@ def fit_supernet(
     job: SupernetJob, supernet: Supernet, own: Team, accept: Accept, progress: Progress
 ) -> None:
     """One process's part of the training; the first one's `accept` and `progress` count."""
-    pool, seed, warmup = open_pool(job.pool), job.seed, job.effort.warmup_steps
+    pool, seed, warmup = open_pool(job.pool, device=job.device), job.seed, job.effort.warmup_steps
     checkpoint, steps = _checkpoint(job)
     optimiser = make_optimiser(supernet)
     largest, smallest = supernet.space.largest(), supernet.space.smallest()
@@ -120,7 +123,8 @@ def fit_supernet(
             if step % LARGEST_EVERY == 0:
                 archs.append(largest)
         for arch in archs:
-            yield distillation_loss(supernet(inputs_of(x, arch), arch), labels, teacher)
+            logits = mixed_precision(job.device, supernet, inputs_of(x, arch), arch)
+            yield distillation_loss(logits, labels, teacher)
 
     fit(
         supernet,

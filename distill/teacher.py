@@ -21,6 +21,7 @@ from torch import Tensor, nn
 
 from distill.losses import fit_temperature, label_loss
 from distill.training.checkpoint import Checkpoint, load_checkpoint, read_facts
+from distill.training.device import CPU, mixed_precision, moved, placed
 from distill.training.effort import Effort
 from distill.training.fit import Schedule, fit, make_optimiser
 from distill.training.norms import settle_norms
@@ -128,12 +129,13 @@ def teacher_of(
     path: Path,
     processes: int,
     progress: Progress,
+    device: torch.device = CPU,
 ) -> ResNetTeacher | None:
     """The teacher that a name means.
 
     Args:
         name: `none`, `resnet-small`, which is trained, or the path of a teacher's file.
-        bank, search, effort, seed, path, processes, progress: see `train_teacher`.
+        bank, search, effort, seed, path, processes, progress, device: see `train_teacher`.
         rate_hz: what one that is trained reads.
 
     Raises:
@@ -152,8 +154,9 @@ def teacher_of(
             path=path,
             processes=processes,
             progress=progress,
+            device=device,
         )
-    teacher = load_teacher(Path(name))
+    teacher = placed(load_teacher(Path(name)), device)
     if teacher.shape.channels > 1 and not bank.acceleration:
         raise RunError(
             f"teacher {name} reads acceleration, and its students read PPG alone; use "
@@ -171,9 +174,12 @@ def _fit(
     checkpoint: Checkpoint,
     progress: Progress,
 ) -> None:
+    device = teacher.temperature.device
+
     def losses(step: int, shard: int) -> Iterator[Tensor]:
-        x, labels = _draw(bank, teacher.shape, effort, seed, step, shard)
-        yield label_loss(teacher(x), labels)
+        drawn = _draw(bank, teacher.shape, effort, seed, step, shard)
+        x, labels = (moved(each, device) for each in drawn)
+        yield label_loss(mixed_precision(device, teacher, x), labels)
 
     fit(
         teacher,
@@ -217,13 +223,14 @@ def train_teacher(
     path: Path,
     processes: int,
     progress: Progress,
+    device: torch.device = CPU,
 ) -> ResNetTeacher:
     """Train on `bank`, fit the temperature on `search`, keep the result in `path`.
 
     A finished file of the same seed, effort and shape is taken; an unfinished one goes on.
     """
     torch.manual_seed(seed)
-    teacher = ResNetTeacher(shape)
+    teacher = placed(ResNetTeacher(shape), device)
     steps = effort.teacher_steps
     identity = {
         "seed": seed,
@@ -242,10 +249,10 @@ def train_teacher(
     with team(processes, _take_part, bank, shape, effort, seed, checkpoint) as whole:
         _fit(whole, teacher, bank, effort, seed, checkpoint, progress)
     batches = (_draw(bank, shape, effort, seed, step, SETTLING) for step in range(NORM_BATCHES))
-    settle_norms(teacher, (x for x, _ in batches))
+    settle_norms(teacher, (x.to(device) for x, _ in batches))
     with torch.no_grad():
         logits = torch.cat(
-            [teacher(part) for part in torch.split(torch.from_numpy(search.x), 256)]
+            [teacher(x.to(device)).cpu() for x in torch.split(torch.from_numpy(search.x), 256)]
         )
         labels = torch.from_numpy(soft_labels(search.hr_bpm))
         teacher.temperature.fill_(fit_temperature(logits, labels))

@@ -22,6 +22,7 @@ from distill.pool import Pool, make_pool, open_pool
 from distill.supernet_training import Accept, SupernetJob, largest_logits, train_supernet
 from distill.teacher import TEACHER_HZ, teacher_of
 from distill.training.checkpoint import save_checkpoint
+from distill.training.device import Site
 from distill.training.effort import Effort
 from distill.training.progress import Progress
 from ppg.augment.bank import TrainingBank
@@ -48,7 +49,7 @@ class Trainer:
         seed: decides everything that is drawn.
         teacher: `resnet-small`, `none`, or the path of a teacher's file.
         folder: the run directory; `cache/` in it holds what can be made again.
-        threads: cores to use.
+        site: the device and its cores.
         accept: whether an architecture fits the budgets.
         rule: the arithmetic of retrained networks' errors, see `distill.evaluation`.
     """
@@ -61,7 +62,7 @@ class Trainer:
     seed: int
     teacher: str
     folder: Path
-    threads: int
+    site: Site
     accept: Accept
     rule: Rule = "tflm"
 
@@ -76,7 +77,7 @@ class Trainer:
     @property
     def _supernet_job(self) -> SupernetJob:
         pool, path = self._cache / "pool", self.folder / "supernet.safetensors"
-        return SupernetJob(self.space, pool, self.effort, self.seed, path)
+        return SupernetJob(self.space, pool, self.effort, self.seed, path, self.site.device)
 
     @cached_property
     def _supernet(self) -> Supernet:
@@ -104,6 +105,7 @@ class Trainer:
             archs=archs,
             rate_hz=self._inputs.rate_hz,
             batch=self.effort.batch,
+            device=self.site.device,
         )
 
     def prepare_teacher(self, progress: Progress) -> None:
@@ -116,8 +118,9 @@ class Trainer:
             effort=self.effort,
             seed=self.seed,
             path=self._cache / "teacher.safetensors",
-            processes=self.threads,
+            processes=self.site.processes,
             progress=progress,
+            device=self.site.device,
         )
         make_pool(
             self._bank,
@@ -132,7 +135,7 @@ class Trainer:
 
     @cached_property
     def _pool(self) -> Pool:
-        return open_pool(self._cache / "pool")
+        return open_pool(self._cache / "pool", device=self.site.device)
 
     def train_supernet(self, progress: Progress) -> None:
         """Train the supernet, or load it when it is finished."""
@@ -140,7 +143,7 @@ class Trainer:
             self._supernet_job,
             self._supernet,
             accept=self.accept,
-            processes=self.threads,
+            processes=self.site.processes,
             progress=progress,
         )
 
@@ -155,7 +158,7 @@ class Trainer:
 
     def batches(self, count: int) -> Iterator[Tensor]:
         """The first training windows of the pool, `(batch, channels, time)` at the stored rate."""
-        return self._pool.inputs(count)
+        return (x.cpu() for x in self._pool.inputs(count))
 
     def search_mae(self, arch: Arch) -> float:
         """Inherited raw MAE in BPM on search people."""
@@ -173,7 +176,9 @@ class Trainer:
                 statistics = self._supernet.recalibrate(arch, calibration)
                 save_checkpoint(weights, self._supernet.extract(arch, statistics))
             effort = self.effort.of_finalist(lower(arch).total_macs)
-            yield FinalistJob(arch, weights, pool, effort, self.seed, rule=self.rule)
+            yield FinalistJob(
+                arch, weights, pool, effort, self.seed, rule=self.rule, device=self.site.device
+            )
 
     def _begun_file(self, arch: Arch) -> Path:
         return self._cache / f"{BEGUN_NAME}-{arch.id}.safetensors"
@@ -190,7 +195,7 @@ class Trainer:
                 )
                 for job in self._jobs(missing)
             ],
-            processes=self.threads,
+            processes=self.site.side_by_side,
             progress=progress,
         )
         return [read_begun(self._begun_file(arch)) for arch in archs]
@@ -220,7 +225,7 @@ class Trainer:
         retrain_all(
             jobs,
             lambda job: windows_of(self.search, job.arch),
-            processes=self.threads,
+            processes=self.site.side_by_side,
             progress=progress,
             on_done=on_done,
         )

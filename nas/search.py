@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from distill.training.effort import effort_by_name
 from hwmodels.costs import Costs
@@ -26,7 +27,7 @@ from nas.explore.finalists import (
 from nas.explore.pacing import Pacing
 from nas.explore.problem import Probe, probe
 from nas.explore.study import StudySettings, front_of, recounted
-from nas.models.backend import MakeTrainer, Trainer, check_judges, torch_trainer
+from nas.models.backend import MakeTrainer, Trainer, check_judges, site_of, torch_trainer
 from nas.models.folder import Judging
 from nas.models.readout import RULES
 from nas.run.candidates import Candidate, Candidates
@@ -34,13 +35,15 @@ from nas.run.claim import check_same, claim
 from nas.run.config import SearchConfig, teacher_file
 from nas.run.folder import RunDir
 from nas.run.journal import Journal
-from nas.run.machine import available_cores
 from nas.run.people import People, fitting_space, gather, without_acceleration
 from nas.run.progress import Progress
 from nas.run.target import Target, load_target
 from ppg.readout.transitions import fit_transitions
 from search_spaces.arch import Arch
 from search_spaces.space import SearchSpace, load_space
+
+if TYPE_CHECKING:
+    from distill.training.device import Site
 
 
 def search(
@@ -91,9 +94,11 @@ def search(
         board_flash_bytes=target.board.flash_bytes,
         board_sram_bytes=target.board.sram_bytes,
     )
+    site = site_of(config.device)
     run.path.mkdir(parents=True, exist_ok=True)
     with run.lock():
         claim(run, config, fitting, people, command=command)
+        run.record_device(site.name)
         whole = _Search(
             config,
             run,
@@ -104,7 +109,8 @@ def search(
             cost_of,
             progress,
             make_trainer,
-            _pacing(config, run, began_s=started_s),
+            site,
+            _pacing(config, run, site, began_s=started_s),
         )
         try:
             trainer = whole.go()
@@ -116,13 +122,15 @@ def search(
         shutil.rmtree(run.retrained, ignore_errors=True)
 
 
-def _pacing(config: SearchConfig, run: RunDir, *, began_s: float) -> Pacing | None:
+def _pacing(config: SearchConfig, run: RunDir, site: Site, *, began_s: float) -> Pacing | None:
     if config.time_s is None:
         return None
     spent_s = run.document().time_s.get("total", 0.0)
     ends_s = began_s + config.time_s - spent_s
     path = run.path / "effort.json"
-    return Pacing(path, config.time_s, ends_s, available_cores(), config.finalists)
+    return Pacing(
+        path, config.time_s, ends_s, site.side_by_side, config.finalists, team=site.processes
+    )
 
 
 @dataclass(frozen=True)
@@ -138,6 +146,7 @@ class _Search:
     cost_of: Callable[[Arch], Costs]
     progress: Progress
     make_trainer: MakeTrainer
+    site: Site
     pacing: Pacing | None
 
     def go(self) -> Trainer:
@@ -208,7 +217,7 @@ class _Search:
             seed=config.seed,
             teacher=config.teacher,
             folder=self.run.path,
-            threads=available_cores(),
+            site=self.site,
             accept=accept,
             rule=RULES[self.target.file],
         )

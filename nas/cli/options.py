@@ -40,6 +40,9 @@ Effort = Annotated[
     str, typer.Option(help="Training time: smoke (tries the path), quick, standard, thorough.")
 ]
 Teacher = Annotated[str, typer.Option(help="none, resnet-small, or the path of a teacher.")]
+Device = Annotated[
+    str, typer.Option(help="What trains: auto (a GPU if there is one), cpu or cuda.")
+]
 Smoothing = Annotated[
     str,
     typer.Option(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nas.cli.common import emit, verb
-from nas.cli.options import AsJson, ReportData, ReportFrom, Split, Text
+from nas.cli.options import AsJson, Device, ReportData, ReportFrom, Split, Text
 from ppgnas.tables import text_table
 
 if TYPE_CHECKING:
@@ -92,6 +92,7 @@ def search(
         Text,
         typer.Option("--rate", "--period", help="Time from one reading to the next; default 2s."),
     ] = None,
+    device: Device = "auto",
     out: Annotated[
         Text,
         typer.Option(help="Run directory; default results/run, or the next free results/run-N."),

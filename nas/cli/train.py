@@ -14,6 +14,7 @@ from nas.cli.options import (
     ANY_NETWORK,
     AsJson,
     Data,
+    Device,
     Effort,
     ReportData,
     ReportFrom,
@@ -44,6 +45,7 @@ def train(
     seed: Annotated[int, typer.Option(help="Decides everything that is drawn.")] = 0,
     board: Annotated[str, typer.Option(help="Board of the card: name or .toml.")] = DEFAULT_BOARD,
     engine: Annotated[str, typer.Option(help="Runtime of the card.")] = DEFAULT_ENGINE,
+    device: Device = "auto",
     as_json: AsJson = False,
 ) -> None:
     """Train one architecture into a folder that evaluate, predict, score and export take.
@@ -70,6 +72,7 @@ def train(
         teacher=teacher,
         board=board,
         engine=engine,
+        device=device,
     )
     try:
         card = training.train_model(

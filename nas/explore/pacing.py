@@ -42,9 +42,10 @@ class Pacing:
         path: where decisions are kept.
         time_s: of the whole search.
         ends_s: when the search is to be over, by `clock`.
-        cores: that train networks; a teacher or a supernet uses two at most.
+        cores: that train networks side by side, or the processes that share a GPU.
         finalists: that will be retrained.
         clock: seconds from any origin.
+        team: processes of a teacher or a supernet; two at most are used.
     """
 
     path: Path
@@ -53,12 +54,13 @@ class Pacing:
     cores: int
     finalists: int
     clock: Callable[[], float] = time.monotonic
+    team: int = 2
 
     def from_the_start(self, trainer: Trainer, amount: Amount) -> Trainer:
         """With steps of every training that fill the time."""
 
         def decide(left_s: float) -> Effort:
-            pace, pair = trainer.pace(), min(2, self.cores)
+            pace, pair = trainer.pace(), min(2, self.team, self.cores)
             supernet = _steps(SUPERNET * self.time_s * pair / pace.supernet)
             effort = replace(
                 trainer.effort,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from distill.training.effort import Effort
 from nas.run.config import teacher_file
+from nas.run.machine import available_cores
 from nas.run.progress import Tick
 from ppg.recording import Recording
 from search_spaces.arch import Arch
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from distill.evaluation import Retrained
     from distill.first_rung import Begun
     from distill.pace import Pace
+    from distill.training.device import Site
 
 
 class Trainer(Protocol):
@@ -63,6 +65,20 @@ def torch_trainer(space: SearchSpace, **options: Any) -> Trainer:
     from distill.trainer import Trainer
 
     return Trainer(space, **options)
+
+
+def site_of(device: str) -> Site:
+    """What trains, with the cores of this process; imports torch.
+
+    Args:
+        device: of `nas.run.config.DEVICES`.
+
+    Raises:
+        DependencyError: `cuda` is asked for, and there is none.
+    """
+    from distill.training import device as training
+
+    return training.site_of(device, cores=available_cores())
 
 
 def check_judges(teacher: str, judges: Iterable[Recording]) -> None:

@@ -14,13 +14,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nas.models.backend import check_judges
+from nas.models.backend import check_judges, site_of
 from nas.models.folder import Judging, write_model
 from nas.models.readout import RULES
 from nas.run.card import Card, Origin, SearchErrors
 from nas.run.config import TrainConfig, teacher_file
 from nas.run.folder import held, new_folder
-from nas.run.machine import available_cores
 from nas.run.people import People, gather_for
 from nas.run.progress import Progress
 from nas.run.target import load_target
@@ -52,7 +51,7 @@ def train_with_torch(
             seed=config.seed,
             teacher=config.teacher,
             cache=cache,
-            processes=available_cores(),
+            site=site_of(config.device),
             progress=tick,
             rule=RULES[load_target(config.board, config.engine).file],
         )
@@ -86,6 +85,7 @@ def train_model(
     """
     _check_free(out)
     teacher_file(config.teacher)  # refused before anything is read
+    device = site_of(config.device).name
     target = load_target(config.board, config.engine, period_s=config.period_s)
     progress.say(f"Reading the recordings: {config.data}")
     people = gather_for(config, acceleration=arch.acceleration)
@@ -95,11 +95,12 @@ def train_model(
     out.parent.mkdir(parents=True, exist_ok=True)
     with held(lock, out):
         _check_free(out)  # another training may have ended meanwhile
+        asked = {name: value for name, value in asdict(config).items() if name != "device"}
         cache = cache_folder(
             out.with_name(f".{out.name}.cache"),
             {
                 "arch": arch.to_json(),
-                "training": asdict(config),
+                "training": asked,
                 "fingerprint": people.fingerprint,
                 **PREPARATION,
             },
@@ -108,7 +109,7 @@ def train_model(
         judging = Judging(target, people, fit_transitions(people.train))
         origin = Origin(
             command=command,
-            training=asdict(config),
+            training={**asked, "device": device},
             split=people.split,
             one_person=people.one_person,
             fingerprint=people.fingerprint,

@@ -9,7 +9,7 @@ Messages name arguments in backticks; the command line shows them as its options
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -28,6 +28,7 @@ EFFORT_TRIALS = {"smoke": 60, "quick": 1500, "standard": 3000, "thorough": 6000}
 GP_TRIALS = 150  # a Gaussian process takes seconds a trial once it has a few hundred
 SHORTEST_S = 60.0  # nothing useful is trained in less
 LARGEST_SEED = 2**31 - 1  # what the samplers take, with room to count on from it
+DEVICES = ("auto", "cpu", "cuda")
 TEACHERS = ("resnet-small", "none")
 SYNTHETIC = "synthetic"
 
@@ -109,6 +110,8 @@ class TrainConfig(TrainingChoice):
         seed: of everything that is drawn.
         board, engine: names or paths.
         period_s: time from one reading to the next, for the average power.
+        device: one of `DEVICES`, that trains: `auto` is a GPU where torch sees one. A run may go
+            on on another, so it is no part of what a run was asked.
     """
 
     report_data: str | None = None
@@ -118,9 +121,11 @@ class TrainConfig(TrainingChoice):
     board: str = DEFAULT_BOARD
     engine: str = DEFAULT_ENGINE
     period_s: float = 2.0
+    device: str = field(default="auto", compare=False)
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        check_choice("device", self.device, DEVICES)
         if not 0 <= self.seed <= LARGEST_SEED:
             raise ConfigError(f"`seed` is {self.seed}; allowed: 0 to {LARGEST_SEED}")
         if not self.period_s > 0:
@@ -237,6 +242,7 @@ class SearchConfig(TrainConfig):
             "report_data",
             "report_from",
             "time_s",
+            "device",
         }
         if not written <= set(values):
             raise KeyError(min(written - set(values)))
@@ -270,9 +276,9 @@ def resolve(given: Mapping[str, Any], base: SearchConfig | None = None) -> Searc
     """
     values = {key: value for key, value in given.items() if value is not None}
     budgets = asdict(base.budgets) if base else asdict(Budgets())
-    for name, (field, read) in _LIMITS.items():
+    for name, (limit, read) in _LIMITS.items():
         if name in values:
-            budgets[field] = read(values.pop(name), name=name)
+            budgets[limit] = read(values.pop(name), name=name)
     budgets["scope"] = values.pop("budget_scope", budgets["scope"])
     if "objectives" in values:
         values["objectives"] = tuple(part.strip() for part in values["objectives"].split(","))

@@ -78,6 +78,12 @@ class RunDir:
         total = round(document.time_s.get(phase, 0.0) + seconds, 2)
         self.write_document(replace(document, time_s={**document.time_s, phase: total}))
 
+    def record_device(self, name: str) -> None:
+        """Note a device that trains."""
+        document = self.document()
+        if name not in document.devices:
+            self.write_document(replace(document, devices=(*document.devices, name)))
+
     def finish(self) -> None:
         """Mark the run as complete."""
         self.write_document(replace(self.document(), finished=timestamp()))

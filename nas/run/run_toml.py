@@ -35,6 +35,7 @@ class RunDocument:
             of an older version, which did not look for them.
         smoothing: how heart rate moves, from training people.
         versions: of what the result depends on.
+        devices: that trained, in the order of their first use: `cpu`, or the name of a GPU.
         time_s: seconds by phase.
     """
 
@@ -49,6 +50,7 @@ class RunDocument:
     people: int
     split: Split
     versions: dict[str, str]
+    devices: tuple[str, ...] = ()
     front_end: str | None = None
     recipe: str | None = None
     smoothing: Transitions | None = None
@@ -70,6 +72,7 @@ class RunDocument:
             "command": self.command,
             "created": self.created,
             **tables["run"],
+            "devices": [*self.devices] or None,
             "finished": self.finished,
         }
         tables["search"]["space_size"] = self.space_size

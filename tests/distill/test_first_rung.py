@@ -15,6 +15,7 @@ from distill.finalist import FinalistJob
 from distill.first_rung import Begun, begin, expected_error, read_begun
 from distill.trainer import Trainer
 from distill.training.checkpoint import load_checkpoint
+from distill.training.device import Site
 from distill.training.effort import EFFORTS, FIRST_RUNG, MOST_FIRST_STEPS, Effort
 from ppg.recording import Recording
 from ppg.windows import windows_of
@@ -45,7 +46,7 @@ def trainer(people: list[Recording], tmp_path_factory: pytest.TempPathFactory) -
         seed=0,
         teacher="none",
         folder=tmp_path_factory.mktemp("run"),
-        threads=2,
+        site=Site(cores=2),
         accept=lambda arch: True,
     )
     made.prepare_teacher(silent)

@@ -20,6 +20,7 @@ from distill.supernet_training import SupernetJob, draw_networks, train_supernet
 from distill.teacher import ResNetTeacher, TeacherShape, check_unseen, load_teacher, train_teacher
 from distill.trainer import Trainer
 from distill.training.checkpoint import load_checkpoint, read_facts, save_checkpoint
+from distill.training.device import Site
 from distill.training.effort import EFFORTS, effort_by_name
 from distill.training.progress import Progress
 from ppg.augment.bank import TrainingBank
@@ -297,7 +298,7 @@ def test_the_whole_trainer(people: list[Recording], tmp_path: Path) -> None:
         seed=0,
         teacher="resnet-small",
         folder=tmp_path,
-        threads=2,
+        site=Site(cores=2),
         accept=lambda arch: True,
     )
     trainer.prepare_teacher(silent)
@@ -348,7 +349,7 @@ def test_a_fixed_network_is_trained_from_scratch(
             seed=seed,
             teacher=teacher,
             cache=folder,
-            processes=1,
+            site=Site(),
             progress=silent,
         )
 
@@ -405,7 +406,7 @@ def test_a_killed_training_continues_to_the_same_integers(
             seed=0,
             teacher="none",
             cache=tmp_path / folder,
-            processes=1,
+            site=Site(),
             progress=progress,
         )
 
@@ -445,6 +446,6 @@ def test_a_fixed_network_of_ppg_alone_refuses_a_teacher_that_reads_more(
             seed=0,
             teacher=str(path),
             cache=tmp_path / "cache",
-            processes=1,
+            site=Site(),
             progress=silent,
         )

@@ -41,6 +41,7 @@ TRIALS = 70
 
 def config_for(data: Path, **given: Any) -> SearchConfig:
     options = {
+        "device": "cpu",
         "budget": "80KB",
         "data": str(data),
         "space": "tiny",
@@ -113,6 +114,7 @@ def test_run_toml_says_what_was_done(finished: RunDir, people: Path) -> None:
     assert set(times) == {"teacher", "supernet", "search", "finalists", "total"}
     assert times["total"] >= times["search"]
     assert {"torch", "optuna", "python", "ppgnas"} <= set(document.versions)
+    assert document.devices == ("cpu",)
 
 
 def test_few_search_people_are_said(finished: RunDir) -> None:

@@ -14,9 +14,9 @@ from distill.trainer import Trainer
 from distill.training.effort import effort_by_name
 from hwmodels.costs import Costs
 from nas.bench.ranking.records import SEEDS, FullTraining, NetworkRecord, read_record
+from nas.models.backend import site_of
 from nas.run.config import SearchConfig
 from nas.run.folder import RunDir
-from nas.run.machine import available_cores
 from nas.run.people import People
 from nas.run.progress import Progress, Tick
 from ppg.people.metrics import mae_by_person
@@ -62,6 +62,8 @@ def measure(
         finally:
             run.record_time(label, time.monotonic() - start_s)
 
+    site = site_of(config.device)
+    run.record_device(site.name)
     trainer = Trainer(
         space,
         train=people.train,
@@ -70,7 +72,7 @@ def measure(
         seed=config.seed,
         teacher=config.teacher,
         folder=folder,
-        threads=available_cores(),
+        site=site,
         accept=accept,
     )
     with timed("teacher") as tick:

@@ -87,6 +87,7 @@ def _baseline(name: str, fold: Fold, recordings: Sequence[Recording]) -> Measure
 def _network(job: Job, arch: Arch, fold: Fold, recordings: Sequence[Recording]) -> Measured:
     from distill.evaluation import predict_windows
     from distill.fixed import train_fixed
+    from distill.training.device import Site
 
     config = job.config
     target = load_target(DEFAULT_BOARD, DEFAULT_ENGINE)
@@ -103,7 +104,7 @@ def _network(job: Job, arch: Arch, fold: Fold, recordings: Sequence[Recording]) 
         teacher=config.teacher,
         cache=cache,
         # Folds side by side are processes that work for this one.
-        processes=available_cores() if multiprocessing.parent_process() is None else 1,
+        site=Site(cores=available_cores() if multiprocessing.parent_process() is None else 1),
         progress=lambda done, total, note: interrupt.check(),
         rule=rule,
     )

@@ -101,7 +101,8 @@ def contest(
     if not seeds or len(set(seeds)) != len(seeds):
         said = ",".join(map(str, seeds))
         raise DataError(f"`seeds` is {said!r}; name one or more, each once, such as 0,1,2")
-    configs = [replace(config, seed=seed) for seed in seeds]  # refused before anything is trained
+    # Refused before anything is trained; minutes are those of cores, so no GPU takes part.
+    configs = [replace(config, seed=seed, device="cpu") for seed in seeds]
     out.mkdir(parents=True, exist_ok=True)
     results = []
     with held(out / ".lock", out):

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from nas.models.backend import site_of
 from nas.models.readout import RULES
 from nas.run.config import SearchConfig
-from nas.run.machine import available_cores
 from nas.run.people import People
 from nas.run.progress import Tick
 from nas.run.target import Target
@@ -64,7 +64,7 @@ def torch_side_trainer(
         seed=config.seed,
         teacher=teacher,
         folder=folder,
-        threads=available_cores(),
+        site=site_of(config.device),
         accept=lambda _: True,  # only a supernet asks
         rule=RULES[target.file],
     )

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from nas.cli.common import emit, verb
-from nas.cli.options import AsJson, Data, Effort, ReportData, ReportFrom, Split, Text
+from nas.cli.options import AsJson, Data, Device, Effort, ReportData, ReportFrom, Split, Text
 from ppgnas.tables import text_table
 
 
@@ -27,6 +27,7 @@ def bench_ranking(
     seed: Annotated[int, typer.Option(help="Of networks, split and supernet.")] = 0,
     space: Annotated[str, typer.Option(help="default, tiny, wide, or a .toml file.")] = "default",
     budget: Annotated[str, typer.Option(help="Flash that each network may take.")] = "80KB",
+    device: Device = "auto",
     out: Annotated[
         str, typer.Option(help="Folder of the records; networks in it are not trained again.")
     ] = "results/ranking",
@@ -56,7 +57,7 @@ def bench_ranking(
         raise DataError(f"`page` {page} is a folder; name a file, such as {page}/ranking.md")
     asked = {
         **{"data": data, "report_data": report_data, "report_from": report_from, "split": split},
-        **{"effort": effort, "seed": seed, "space": space, "budget": budget},
+        **{"effort": effort, "seed": seed, "space": space, "budget": budget, "device": device},
     }
     command = "ppgnas " + shlex.join(sys.argv[1:])
     try:

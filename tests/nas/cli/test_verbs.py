@@ -242,6 +242,11 @@ def read_series(
         (["train", "nothing.json", "--data", "x", "--out", "y"], 2, "there is no such file"),
         (["train", "published:small", "--data", "x", "--out", "y"], 2, "x: no such folder"),
         (["train", "published:small", "--data", "x", "--out", "y", "--effort", "z"], 2, "'z'"),
+        (
+            ["train", "published:small", "--data", "x", "--out", "y", "--device", "g"],
+            2,
+            "--device",
+        ),
         (["bench", "records", "loso", "--data", "x"], 2, "x: no such folder"),
         (["bench", "records", "all", "--data", "x"], 2, "protocol 'all' is unknown; allowed"),
         (

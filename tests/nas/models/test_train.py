@@ -23,7 +23,7 @@ from nas.run.progress import Lines, Progress, Silent
 from nas.run.target import load_target
 from ppg.people.metrics import mean_over_people
 from ppg.windows import InputSpec
-from ppgnas.errors import DataError, ExportError, RunError
+from ppgnas.errors import DataError, DependencyError, ExportError, RunError
 from search_spaces.arch import Arch
 from search_spaces.published import published
 from tests.nas.fakes import fake_net, write_one_person_twice, write_people
@@ -41,7 +41,7 @@ def train_nothing(
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("train")
-    config = TrainConfig(data=str(write_people(folder / "people")))
+    config = TrainConfig(data=str(write_people(folder / "people")), device="cpu")
     train_model(
         ARCH,
         config,
@@ -61,6 +61,7 @@ def test_the_folder_is_a_model(model: Path) -> None:
     assert card is not None
     assert card.to_json()["search_mae_bpm"] == {"retrained_int8": 7.0}
     assert card.training is not None and card.training["effort"] == "standard"
+    assert card.training["device"] == "cpu"
     assert card.split is not None and set(card.report.people) == set(card.split.report)
     assert card.synthetic is True and card.smoothing and card.confidence["raw"]
     assert [p.name for p in model.parent.iterdir() if p.name.startswith(".")] == []
@@ -231,6 +232,17 @@ def test_two_trainings_into_one_folder(tmp_path: Path) -> None:
 
     train_model(ARCH, config, out, command="", progress=Silent(), train=second)
     assert [path.name for path in out.parent.iterdir()] == ["model"]
+
+
+def test_a_gpu_that_is_not_there_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    config = TrainConfig(data="nowhere", device="cuda")
+    with pytest.raises(DependencyError, match=r"`device` is 'cuda', and torch .* sees no GPU"):
+        train_model(
+            ARCH, config, tmp_path / "x", command="", progress=Silent(), train=train_nothing
+        )
 
 
 def test_mistakes_are_refused(model: Path, tmp_path: Path) -> None:

@@ -61,6 +61,7 @@ def test_every_quantity_is_read() -> None:
         ({"objectives": "mae,mae"}, "each once"),
         ({"objectives": "mae,joy"}, "`objectives` is 'joy'; allowed: mae, latency"),
         ({"trials": 0}, "`trials` is 0; it must be at least 1"),
+        ({"device": "gpu"}, "`device` is 'gpu'; allowed: auto, cpu, cuda"),
         ({"finalists": 0}, "`finalists` is 0; it must be at least 1"),
         ({"seed": -1}, "`seed` is -1; allowed: 0 to 2147483647"),
         ({"split": "s.json", "report_from": "bami2"}, "`split` s.json already names"),
@@ -97,6 +98,15 @@ def test_resuming_takes_what_is_left_out_and_sees_what_differs() -> None:
     }
     added = resolve({"sram": "20KB"}, base)
     assert differences(added, base) == {"budgets.sram_bytes": (20480, None)}
+
+
+def test_a_run_may_go_on_on_another_device() -> None:
+    base = resolve({"budget": "80KB", "device": "cuda"})
+    assert base.device == "cuda" and resolve({"budget": "80KB"}).device == "auto"
+    stored = SearchConfig.from_tables(base.to_tables())
+    assert stored == base and stored.device == "auto"
+    asked = resolve({"device": "cpu"}, stored)
+    assert asked.device == "cpu" and differences(asked, base) == {}
 
 
 def test_a_seed_beyond_the_samplers_is_refused() -> None:

@@ -33,6 +33,15 @@ def test_a_run_knows_its_state(tmp_path: Path) -> None:
     assert run.document().time_s == {"search": 3.25}
 
 
+def test_devices_are_kept_in_the_order_of_their_use(tmp_path: Path) -> None:
+    run = RunDir(tmp_path)
+    run.write_document(run_document())
+    assert run.document().devices == ()  # as in a run of an older version
+    for name in ("cpu", "NVIDIA H100", "cpu"):
+        run.record_device(name)
+    assert run.document() == run_document(devices=("cpu", "NVIDIA H100"))
+
+
 def test_choose_refuses_what_is_there(tmp_path: Path) -> None:
     unfinished, finished = made(tmp_path / "a"), made(tmp_path / "b", finished=True)
     with pytest.raises(RunError) as caught:
