@@ -50,7 +50,7 @@ class FinalistJob:
     Attributes:
         arch: the architecture.
         weights: checkpoint of the extracted network.
-        pool: folder of the pool, whose targets come from the teacher and the largest network.
+        pool: folder of the pool, whose targets come from the teacher.
         effort, seed: see `Effort`.
         shards: of each batch of the float training; see `distill.training.team`.
         rule: the arithmetic of the error in the result, see `distill.evaluation`.
@@ -77,7 +77,7 @@ def retrain(
     Raises:
         RunError: a checkpoint is damaged or of another network.
     """
-    pool = open_pool(job.pool, blend=True, device=job.device)
+    pool = open_pool(job.pool, device=job.device)
     int8_phase = checkpoint_of(job, "int8")
     network = placed(Network(job.arch), job.device)
     quantising = int8_phase.steps() is not None
@@ -99,7 +99,7 @@ def retrain(
 
 def fit_finalist(job: FinalistJob, module: nn.Module, own: Team, progress: Progress) -> None:
     """The float training of a network, or the second phase of one that simulates integers."""
-    pool, effort = open_pool(job.pool, blend=True, device=job.device), job.effort
+    pool, effort = open_pool(job.pool, device=job.device), job.effort
     if isinstance(module, QatNetwork):
         phase, first, steps, rate = "int8", effort.finetune_steps, effort.qat_steps, QAT_RATE
     else:

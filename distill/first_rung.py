@@ -67,7 +67,7 @@ def begin(job: FinalistJob, search: WindowSet, kept: Path, progress: Progress) -
         kept: file for the weights.
         progress: sees every step.
     """
-    pool = open_pool(job.pool, blend=True, device=job.device)
+    pool = open_pool(job.pool, device=job.device)
     network = placed(Network(job.arch), job.device)
     load_checkpoint(job.weights, network)
     start_s = time.perf_counter()

@@ -7,16 +7,14 @@ lies in `.npy` files that worker processes map into memory, so it is held once h
 from __future__ import annotations
 
 import json
-import math
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
@@ -73,51 +71,23 @@ class Pool:
         for start in range(0, len(self.x), self.batch)[:batches]:
             yield self._floats(self.x[start : start + self.batch])
 
-    def blended(self, folder: Path, logits: Iterable[Tensor]) -> None:
-        """Keep targets that average the teacher's and another network's probabilities.
-
-        Args:
-            folder: of the pool; the file there is replaced at the end, in one move.
-            logits: `(batch, classes)` of the other network, in stored order.
-        """
-        temporary = folder / "blend.tmp.npy"
-        out = _new_array(temporary, (len(self.hr_bpm), CLASSES))
-        start = 0
-        for part in logits:
-            own = F.log_softmax(part, dim=1)
-            stop = start + len(own)
-            if self.teacher is not None:
-                other = self._floats(self.teacher[start:stop])
-                pair = torch.stack([own, F.log_softmax(other, dim=1)])
-                own = torch.logsumexp(pair, dim=0) - math.log(2)
-            out[start:stop] = own.cpu().numpy()
-            start = stop
-        out.flush()
-        temporary.replace(folder / BLEND)
-        seal(folder / BLEND)
-
     def _floats(self, values: NDArray[np.float16]) -> Tensor:
         """In float32; torch converts twenty times faster than numpy, warns of read-only memory."""
         return moved(torch.from_numpy(np.array(values)), self.device).float()
 
 
-BLEND = "blend.npy"
 FACTS = "pool.json"
 
 
-def open_pool(folder: Path, *, blend: bool = False, device: torch.device = CPU) -> Pool:
+def open_pool(folder: Path, *, device: torch.device = CPU) -> Pool:
     """Map a finished pool into memory.
 
     Args:
         folder: of the pool.
-        blend: take the targets that `Pool.blended` has kept where there are any, not the
-            teacher's alone.
         device: where batches are handed out.
     """
     facts = json.loads((folder / FACTS).read_text())
     teacher = folder / "teacher.npy"
-    if blend and (folder / BLEND).exists():
-        teacher = folder / BLEND
     return Pool(
         x=np.load(folder / "x.npy", mmap_mode="r"),
         hr_bpm=np.load(folder / "hr_bpm.npy"),
@@ -159,12 +129,10 @@ def make_pool(
     arrays = [folder / "x.npy", folder / "hr_bpm.npy"]
     if teacher is not None:
         arrays.append(folder / "teacher.npy")
-    if not is_sealed(folder / BLEND):
-        (folder / BLEND).unlink(missing_ok=True)
     if all(map(is_sealed, (done, *arrays))) and json.loads(done.read_text()) == identity:
         return open_pool(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    for stale in (done, folder / BLEND, folder / "teacher.npy"):
+    for stale in (done, folder / "teacher.npy"):
         stale.unlink(missing_ok=True)
     count, channels = batches * batch, 4 if bank.acceleration else 1
     x = _new_array(folder / "x.npy", (count, channels, 8 * rate_hz))

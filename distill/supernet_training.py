@@ -19,7 +19,7 @@ from torch import Tensor
 
 from distill.inputs import inputs_of
 from distill.losses import distillation_loss
-from distill.pool import Pool, open_pool
+from distill.pool import open_pool
 from distill.training.checkpoint import Checkpoint, load_checkpoint
 from distill.training.device import CPU, mixed_precision, placed
 from distill.training.effort import Effort
@@ -150,12 +150,3 @@ def draw_networks(space: SearchSpace, rng: random.Random, *, accept: Accept) -> 
                 break
         drawn.append(arch)  # after TRIES misses the last one serves: training must go on
     return drawn
-
-
-def largest_logits(supernet: Supernet, pool: Pool) -> Iterator[Tensor]:
-    """Logits of the largest network on every batch of the pool, in stored order."""
-    largest = supernet.space.largest()
-    statistics = supernet.recalibrate(largest, [inputs_of(x, largest) for x in pool.inputs(16)])
-    for x in pool.inputs():
-        with torch.no_grad():
-            yield supernet(inputs_of(x, largest), largest, statistics=statistics)

@@ -19,7 +19,7 @@ from distill.inherited import InheritedAccuracy
 from distill.inputs import inputs_of, stored_rate_hz
 from distill.pace import Pace, measure_pace
 from distill.pool import Pool, make_pool, open_pool
-from distill.supernet_training import Accept, SupernetJob, largest_logits, train_supernet
+from distill.supernet_training import Accept, SupernetJob, train_supernet
 from distill.teacher import TEACHER_HZ, teacher_of
 from distill.training.checkpoint import save_checkpoint
 from distill.training.device import Site
@@ -167,8 +167,6 @@ class Trainer:
     def _jobs(self, archs: Sequence[Arch]) -> Iterator[FinalistJob]:
         """The whole training of each from inherited weights, which are written where missing."""
         pool = self._cache / "pool"
-        if not (pool / "blend.npy").exists():
-            self._pool.blended(pool, largest_logits(self._supernet, self._pool))
         for arch in archs:
             weights = self._cache / f"inherited-{arch.id}.safetensors"
             if not weights.exists():

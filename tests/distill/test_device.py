@@ -23,7 +23,7 @@ from distill.first_rung import begin
 from distill.inherited import InheritedAccuracy
 from distill.pace import measure_pace
 from distill.pool import make_pool, open_pool
-from distill.supernet_training import SupernetJob, largest_logits, train_supernet
+from distill.supernet_training import SupernetJob, train_supernet
 from distill.teacher import ResNetTeacher, TeacherShape, train_teacher
 from distill.training import fit
 from distill.training.checkpoint import save_checkpoint
@@ -143,7 +143,7 @@ def test_teacher_and_pool(people: list[Recording], tmp_path: Path, elsewhere: El
 def test_supernet(
     people: list[Recording], pool: Path, tmp_path: Path, elsewhere: Elsewhere
 ) -> None:
-    """Training, ranking, and what the largest network says of the pool, on which others train."""
+    """Training and ranking."""
     space = SearchSpace.preset("wide")  # has 25 Hz, whose inputs are interpolated
     job = SupernetJob(space, pool, SHORT, 0, tmp_path / "supernet.safetensors", META)
     supernet = job.supernet()
@@ -152,9 +152,6 @@ def test_supernet(
     search = windows_of(people[3:], InputSpec(64, True))
     inherited = InheritedAccuracy(supernet, list(batches.inputs(1)), search, count=8)
     assert inherited.mae_bpm(space.largest()) > 0
-    own = tmp_path / "pool"
-    own.mkdir()
-    batches.blended(own, largest_logits(supernet, batches))
     assert elsewhere.there > 100
 
 

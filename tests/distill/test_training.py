@@ -173,7 +173,7 @@ def test_a_flipped_bit_in_a_checkpoint_is_told(tmp_path: Path, share: float) -> 
             read()
 
 
-def test_pool_is_drawn_once_and_blends_targets(people: list[Recording], tmp_path: Path) -> None:
+def test_pool_is_drawn_once(people: list[Recording], tmp_path: Path) -> None:
     bank = TrainingBank(people[:2], acceleration=True)
 
     class Uniform(torch.nn.Module):
@@ -205,16 +205,6 @@ def test_pool_is_drawn_once_and_blends_targets(people: list[Recording], tmp_path
             pool = make(silent)
             np.testing.assert_array_equal(pool.x, drawn)
             assert (tmp_path / name).read_bytes() == content
-    sure = torch.full((24, 180), -30.0)
-    sure[:, 5] = 30.0
-    pool.blended(tmp_path, iter(sure.split(8)))
-    blend = open_pool(tmp_path, blend=True).teacher
-    assert blend is not None
-    make(_kill_at(1))
-    assert (tmp_path / "blend.npy").exists()  # whole, and kept
-    p = np.exp(blend.astype(np.float64))
-    np.testing.assert_allclose(p.sum(axis=1), 1, atol=5e-3)
-    np.testing.assert_allclose(p[:, 5], 0.5 + 0.5 / 180, rtol=5e-3)
     seen = [pool.batch_at(step, seed=0)[0] for step in range(3)]
     flat = torch.cat(seen).sum(dim=(1, 2)).sort().values
     stored = torch.from_numpy(pool.x.astype(np.float32)).sum(dim=(1, 2)).sort().values
@@ -360,7 +350,7 @@ def test_a_fixed_network_is_trained_from_scratch(
     np.testing.assert_array_equal(first.net.weights["head"], again.net.weights["head"])
     # the pool stands at the teacher's rate, so that a slow network has a teacher that sees more
     rate = {"none": 16, "resnet-small": 32}[teacher]
-    pool = open_pool(tmp_path / "a" / "pool", blend=True)
+    pool = open_pool(tmp_path / "a" / "pool")
     assert pool.x.shape[2] == 8 * rate
     assert (pool.teacher is not None) == (teacher != "none")
 
