@@ -176,14 +176,14 @@ def test_a_flipped_bit_in_a_checkpoint_is_told(tmp_path: Path, share: float) -> 
 def test_pool_is_drawn_once(people: list[Recording], tmp_path: Path) -> None:
     bank = TrainingBank(people[:2], acceleration=True)
 
-    class Uniform(torch.nn.Module):
+    class Uniform(torch.nn.Linear):
         def forward(self, x: torch.Tensor) -> torch.Tensor:
             return torch.zeros(len(x), 180)
 
     def make(progress):  # type: ignore[no-untyped-def]
         return make_pool(
             bank,
-            Uniform(),
+            Uniform(1, 1),
             folder=tmp_path,
             batches=3,
             batch=8,
