@@ -67,7 +67,7 @@ EFFORTS: dict[str, Effort] = {
     effort.name: effort
     for effort in (
         Effort("smoke", 8, 4, 4, 8, 8, 8, 64, 32),
-        Effort("quick", 900, 500, 100, 600, 1000, 150, 384),
+        Effort("quick", 900, 500, 100, 600, 1300, 200, 384),
         Effort("standard", 3500, 1800, 200, 1600, 7500, 900, 768),
         Effort("thorough", 20000, 8000, 2000, 40000, 90000, 10000, 1536),
     )
