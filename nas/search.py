@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from distill.training.effort import effort_by_name
 from hwmodels.costs import Costs
-from nas.explore.evidence import AMOUNTS, Explorer
+from nas.explore.evidence import Explorer, amount_for
 from nas.explore.finalists import (
     choose_finalists,
     is_retrained,
@@ -152,7 +152,7 @@ class _Search:
     def go(self) -> Trainer:
         """All phases up to the report, or what is left of them."""
         config, run, progress = self.config, self.run, self.progress
-        amount = AMOUNTS[config.effort]
+        amount = amount_for(config.effort, config.time_s)
         trainer = self._trainer()
         if self.pacing is not None:
             trainer = self.pacing.from_the_start(trainer, amount)

@@ -26,6 +26,7 @@ from search_spaces.arch import Arch
 from search_spaces.space import SearchSpace
 
 DRAWN, TRIES = 400, 8000
+LONG_S = 600.0
 PROPOSALS_SHARE = 0.3  # of the trials, before a round
 HOPEFUL, SHORTLIST = 150, 15
 SHOWN = 4  # of the front, between two rounds
@@ -62,6 +63,13 @@ AMOUNTS = {
     "standard": Amount(14, 2, 4, 12),
     "thorough": Amount(40, 4, 10, 24),
 }
+
+
+def amount_for(effort: str, time_s: float | None) -> Amount:
+    """Of a search with this effort; of one with a time instead, by whether that is long."""
+    if time_s is None:
+        return AMOUNTS[effort]
+    return AMOUNTS["quick" if time_s < LONG_S else "standard"]
 
 
 @dataclass(frozen=True)

@@ -89,7 +89,8 @@ class Pacing:
         def decide(left_s: float) -> Effort:
             begun = trainer.begin_many(archs, lambda *_: None)
             step_s = sum(said.step_s for said in begun) / len(begun)
-            return self._networks(trainer.effort, step_s, rungs=0, left_s=left_s)
+            fewer = replace(self, finalists=len(archs))  # a front may have few networks
+            return fewer._networks(trainer.effort, step_s, rungs=0, left_s=left_s)
 
         return self._decided("finalists", trainer, decide)
 

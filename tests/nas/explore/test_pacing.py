@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import pytest
@@ -68,11 +69,14 @@ def test_later_phases_make_up_for_earlier_ones(tmp_path: Path) -> None:
     assert second.effort.finetune_steps < first.effort.finetune_steps
     assert second.effort.supernet_steps == first.effort.supernet_steps  # its checkpoint goes on
     assert core_seconds(second.effort, AMOUNT.most, 8) / 2 == pytest.approx(128, rel=0.03)
-    archs = [SearchSpace.preset("tiny").smallest()]
+    archs = list(itertools.islice(SearchSpace.preset("tiny"), 8))
     clock.now_s = 420.0  # few had to be begun
     third = paced.before_finalists(second, archs)
     assert third.effort.finetune_steps > second.effort.finetune_steps
     assert core_seconds(third.effort, 0, 8) / 2 == pytest.approx(108, rel=0.03)
+    (tmp_path / "effort.json").unlink()
+    few = paced.before_finalists(second, archs[:2])
+    assert core_seconds(few.effort, 0, 2) / 2 == pytest.approx(108, rel=0.03)
 
 
 def test_a_search_that_is_late_still_trains(tmp_path: Path) -> None:
