@@ -157,6 +157,7 @@ def retrain_all(
     processes: int,
     progress: Progress,
     on_done: Callable[[int, Retrained], None],
+    enough: Callable[[], bool] = lambda: False,
 ) -> None:
     """Run all jobs, calling `on_done(index, result)` here as each one ends.
 
@@ -166,6 +167,7 @@ def retrain_all(
         processes: how many at once, at most.
         progress: sees steps summed over all jobs.
         on_done: called in this process.
+        enough: see `run_jobs`.
     """
     run_jobs(
         retrain,
@@ -175,4 +177,5 @@ def retrain_all(
         processes=processes,
         progress=progress,
         on_done=on_done,
+        enough=enough,
     )

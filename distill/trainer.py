@@ -199,9 +199,17 @@ class Trainer:
         return [read_begun(self._begun_file(arch)) for arch in archs]
 
     def retrain_many(
-        self, archs: Sequence[Arch], progress: Progress, on_done: Callable[[int, Retrained], None]
+        self,
+        archs: Sequence[Arch],
+        progress: Progress,
+        on_done: Callable[[int, Retrained], None],
+        *,
+        enough: Callable[[], bool],
     ) -> None:
-        """Retrain and quantise finalists in workers, each from its first rung if it has one."""
+        """Retrain and quantise finalists in workers, each from its first rung if it has one.
+
+        Where it is `enough`, no further one begins once one has ended.
+        """
         jobs = []
         for job in self._jobs(archs):
             if self._begun_file(job.arch).exists():
@@ -212,13 +220,14 @@ class Trainer:
                     seen=job.effort.first_rung().finetune_steps,
                 )
             jobs.append(job)
-        self._retrain(jobs, progress, on_done)
+        self._retrain(jobs, progress, on_done, enough)
 
     def _retrain(
         self,
         jobs: Sequence[FinalistJob],
         progress: Progress,
         on_done: Callable[[int, Retrained], None],
+        enough: Callable[[], bool] = lambda: False,
     ) -> None:
         retrain_all(
             jobs,
@@ -226,6 +235,7 @@ class Trainer:
             processes=self.site.side_by_side,
             progress=progress,
             on_done=on_done,
+            enough=enough,
         )
 
     def train_alone(

@@ -185,8 +185,9 @@ class _Search:
                 if self.pacing is not None:
                     archs = [candidate.arch for candidate in chosen]
                     trainer = self.pacing.before_finalists(trainer, archs)
+                enough = self.pacing.over if self.pacing is not None else lambda: False
                 with progress.phase("retraining finalists") as tick:
-                    retrain_finalists(chosen, trainer, run, tick)
+                    chosen = retrain_finalists(chosen, trainer, run, tick, enough=enough)
             finalists = ranked(chosen, run)
             with progress.phase("writing finalists") as tick:
                 write_finalists(finalists, self._judging(), run=run, progress=tick)

@@ -43,6 +43,7 @@ def run_jobs(
     processes: int,
     progress: Progress,
     on_done: Callable[[int, Result], None],
+    enough: Callable[[], bool] = lambda: False,
 ) -> None:
     """Run all jobs, calling `on_done(index, result)` here as each one ends.
 
@@ -54,6 +55,7 @@ def run_jobs(
         processes: how many at once, at most.
         progress: sees steps summed over all jobs.
         on_done: called in this process.
+        enough: whether no further job shall begin, once one has ended.
 
     Raises:
         RunError: a worker was killed.
@@ -86,5 +88,9 @@ def run_jobs(
                 result = future.result()
                 done[index] = steps[index]
                 on_done(index, result)
+            if len(waiting) < len(jobs) and enough():
+                waiting = {
+                    future: index for future, index in waiting.items() if not future.cancel()
+                }
             count = sum(step == total for step, total in zip(done, steps, strict=True))
             progress(sum(done), sum(steps), f"{count} of {len(jobs)} {what} done")

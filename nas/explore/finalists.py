@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -68,12 +68,19 @@ _RESULT = TypeAdapter(_Result)
 
 
 def retrain_finalists(
-    chosen: Sequence[Candidate], trainer: Trainer, run: RunDir, progress: Tick
-) -> None:
-    """Retrain what `retrained/` does not hold yet, and keep each as soon as it is there."""
+    chosen: Sequence[Candidate],
+    trainer: Trainer,
+    run: RunDir,
+    progress: Tick,
+    *,
+    enough: Callable[[], bool] = lambda: False,
+) -> list[Candidate]:
+    """Retrain what `retrained/` does not hold yet, and keep each as soon as it is there.
+
+    Returns:
+        Those that are retrained: all, or one at least where it is `enough`.
+    """
     missing = [c for c in chosen if not is_retrained(run, c)]
-    if not missing:
-        return
     best_bpm = math.inf
 
     def tick(done: int, total: int, note: str) -> None:
@@ -95,10 +102,13 @@ def retrain_finalists(
                 },
             )
 
-    trainer.retrain_many([c.arch for c in missing], tick, keep)
-    lost = [c.arch.id for c in missing if not is_retrained(run, c)]
-    if lost:
+    if missing:
+        trainer.retrain_many([c.arch for c in missing], tick, keep, enough=enough)
+    done = [c for c in chosen if is_retrained(run, c)]
+    lost = [c.arch.id for c in chosen if c not in done]
+    if lost and not (done and enough()):
         raise RunError(f"finalists: {', '.join(lost)} were not retrained; continue with `resume`")
+    return done
 
 
 def is_retrained(run: RunDir, candidate: Candidate) -> bool:

@@ -56,6 +56,10 @@ class Pacing:
     clock: Callable[[], float] = time.monotonic
     team: int = 2
 
+    def over(self) -> bool:
+        """Whether only the reserve is left: no further finalist begins."""
+        return self.clock() > self.ends_s - RESERVE * self.time_s
+
     def from_the_start(self, trainer: Trainer, amount: Amount) -> Trainer:
         """With steps of every training that fill the time."""
 

@@ -48,9 +48,17 @@ class Trainer(Protocol):
         """Train the first rung of each; what was begun before costs nothing."""
 
     def retrain_many(
-        self, archs: Sequence[Arch], progress: Tick, on_done: Callable[[int, Retrained], None]
+        self,
+        archs: Sequence[Arch],
+        progress: Tick,
+        on_done: Callable[[int, Retrained], None],
+        *,
+        enough: Callable[[], bool],
     ) -> None:
-        """Retrain all; `on_done(index, result)` in this process, in any order."""
+        """Retrain all; `on_done(index, result)` in this process, in any order.
+
+        Where it is `enough`, no further one begins once one has ended.
+        """
 
     def drop_cache(self) -> None:
         """Remove what only an unfinished run needs."""

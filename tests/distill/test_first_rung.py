@@ -139,7 +139,7 @@ def test_what_was_begun_is_taken_and_a_finalist_goes_on_from_it(
     def ignore(index: int, result: Retrained) -> None:
         """Nothing is trained."""
 
-    trainer.retrain_many([*archs, never], silent, ignore)
+    trainer.retrain_many([*archs, never], silent, ignore, enough=bool)
     whole = [EFFORTS["smoke"]] * 3
     assert [job.weights.name for job in given] == [
         f"begun-{archs[0].id}.safetensors",

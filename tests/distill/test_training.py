@@ -295,7 +295,9 @@ def test_the_whole_trainer(people: list[Recording], tmp_path: Path) -> None:
     trainer.train_supernet(silent)
     archs = [space.smallest(), space.largest()]
     results = {}
-    trainer.retrain_many(archs, silent, lambda index, result: results.update({index: result}))
+    trainer.retrain_many(
+        archs, silent, lambda index, result: results.update({index: result}), enough=bool
+    )
     assert sorted(results) == [0, 1]
     for index, arch in enumerate(archs):
         net = results[index].net

@@ -52,6 +52,21 @@ def test_results_come_by_job_and_steps_are_summed() -> None:
     assert done == sorted(done) and {total for _, total, _ in seen} == {64}
 
 
+def test_where_it_is_enough_no_further_job_begins() -> None:
+    ended: list[int] = []
+    run_jobs(
+        count_to,
+        [(1, 1)] * 40,
+        steps=[1] * 40,
+        what="toys",
+        processes=2,
+        progress=lambda *_: None,
+        on_done=lambda index, _: ended.append(index),
+        enough=lambda: True,
+    )
+    assert 1 <= len(ended) < 40
+
+
 def test_no_jobs_start_no_process() -> None:
     seen: list[tuple[int, int, str]] = []
     assert run(die, [], seen) == {} and seen == []

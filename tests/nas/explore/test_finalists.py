@@ -113,6 +113,16 @@ def test_only_what_is_missing_is_retrained(tmp_path: Path) -> None:
         np.testing.assert_array_equal(reference.run(finalist.net, x), expected)
 
 
+def test_where_the_time_is_over_one_finalist_is_enough(tmp_path: Path) -> None:
+    run, calls = RunDir(tmp_path), list[str]()
+    chosen = [candidate(i, 5.0, 1.0 + i) for i in range(3)]
+    trainer = FakeTrainer(SearchSpace.preset("tiny"), folder=tmp_path, calls=calls)
+    done = retrain_finalists(chosen, trainer, run, tick, enough=lambda: True)
+    assert [c.number for c in done] == [2]
+    assert [call for call in calls if "retrain" in call] == [f"retrain {chosen[2].arch.id}"]
+    assert retrain_finalists(chosen, trainer, run, tick) == chosen
+
+
 def judging(engine: str = "tflm-cmsis-nn") -> Judging:
     target = load_target("stm32h743", engine)
     first, second, third = synthesize(people=3, minutes=0.5)
