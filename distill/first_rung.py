@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from pydantic import TypeAdapter
 from torch import Tensor
 
-from distill.finalist import OBSERVED_BATCHES, FinalistJob, fit_finalist
+from distill.finalist import OBSERVED_BATCHES, FinalistJob, checkpoint_of, fit_finalist
 from distill.inputs import inputs_of
 from distill.pool import open_pool
 from distill.training.checkpoint import load_checkpoint, read_facts, save_checkpoint
@@ -70,9 +70,10 @@ def begin(job: FinalistJob, search: WindowSet, kept: Path, progress: Progress) -
     pool = open_pool(job.pool, device=job.device)
     network = placed(Network(job.arch), job.device)
     load_checkpoint(job.weights, network)
+    steps = job.effort.finetune_steps - (checkpoint_of(job, "float").steps() or 0)
     start_s = time.perf_counter()
     fit_finalist(job, network, ALONE, progress)
-    step_s = (time.perf_counter() - start_s) / job.effort.finetune_steps
+    step_s = (time.perf_counter() - start_s) / steps
     batches = [inputs_of(x, job.arch) for x in pool.inputs(OBSERVED_BATCHES)]
     settle_norms(network, batches)
     logits, trained = (

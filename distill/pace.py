@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from distill.inputs import inputs_of
 from distill.losses import label_loss
 from distill.supernet_training import LARGEST_EVERY, RANDOM_NETWORKS
-from distill.teacher import ResNetTeacher, TeacherShape
+from distill.teacher import TEACHER_HZ, ResNetTeacher, TeacherShape
 from distill.training.device import CPU, placed
 from distill.training.fit import make_optimiser
 from ppg.augment.bank import TrainingBank
@@ -66,7 +66,7 @@ def measure_pace(
     drawn, hr_bpm = bank.draw(rng, batch, rate_hz=rate_hz)
     x, labels = (torch.from_numpy(each).to(device) for each in (drawn, soft_labels(hr_bpm)))
     supernet = placed(Supernet(space), device)
-    teacher = placed(ResNetTeacher(TeacherShape(x.shape[1], rate_hz)), device)
+    teacher = placed(ResNetTeacher(TeacherShape(x.shape[1], min(rate_hz, TEACHER_HZ))), device)
 
     def of_supernet(arch: Arch) -> float:
         return _step(supernet, labels, lambda: supernet(inputs_of(x, arch), arch))

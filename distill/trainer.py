@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import KW_ONLY, dataclass, replace
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 
 from torch import Tensor
@@ -19,7 +20,7 @@ from distill.inherited import InheritedAccuracy
 from distill.inputs import inputs_of, stored_rate_hz
 from distill.pace import Pace, measure_pace
 from distill.pool import Pool, make_pool, open_pool
-from distill.supernet_training import Accept, SupernetJob, train_supernet
+from distill.supernet_training import TRIES, Accept, SupernetJob, train_supernet
 from distill.teacher import TEACHER_HZ, teacher_of
 from distill.training.checkpoint import save_checkpoint
 from distill.training.device import Site
@@ -40,7 +41,7 @@ PACED = 5
 
 @dataclass(frozen=True, eq=False)
 class Trainer:
-    """Teacher, supernet, ranking and retraining of one run.
+    """Teacher, supernet, first rungs and retraining of one run.
 
     Attributes:
         space: the search space.
@@ -88,17 +89,18 @@ class Trainer:
         return TrainingBank(self.train, acceleration=self._inputs.acceleration)
 
     def at(self, effort: Effort) -> Trainer:
-        """The same trainer with other numbers of steps."""
-        return replace(self, effort=effort)
+        """The same trainer with other numbers of steps; a supernet in memory stays what it is."""
+        other = replace(self, effort=effort)
+        kept = {name: made for name, made in vars(self).items() if name in ("_bank", "_supernet")}
+        vars(other).update(kept)
+        return other
 
     def pace(self) -> Pace:
         """Seconds that a step of each training takes here and now."""
         rng = random.Random(self.seed)
-        archs: list[Arch] = []
-        while len(archs) < PACED:
-            arch = self.space.sample(rng)
-            if self.accept(arch):
-                archs.append(arch)
+        drawn = (self.space.sample(rng) for _ in range(TRIES))
+        # where hardly anything fits, the smallest network is nearest to what does
+        archs = [*islice(filter(self.accept, drawn), PACED)] or [self.space.smallest()]
         return measure_pace(
             self.space,
             self._bank,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ import torch
 from distill.evaluation import Retrained
 from distill.finalist import FinalistJob
 from distill.first_rung import Begun, begin, expected_error, read_begun
-from distill.trainer import Trainer
+from distill.trainer import CALIBRATION_BATCHES, Trainer
 from distill.training.checkpoint import load_checkpoint
 from distill.training.device import Site
 from distill.training.effort import EFFORTS, FIRST_RUNG, MOST_FIRST_STEPS, Effort
@@ -23,6 +24,7 @@ from ppgnas.task import CLASSES
 from search_spaces.arch import Arch
 from search_spaces.network import Network
 from search_spaces.space import SearchSpace
+from search_spaces.supernet import Supernet
 
 SPACE = SearchSpace.preset("tiny")
 ARCH = SPACE.smallest()
@@ -111,7 +113,10 @@ def test_a_killed_first_rung_continues_to_the_same_weights(
     with pytest.raises(_Killed):
         begin(killed, search, kept, kill)
     assert not kept.exists()
+    clock = SimpleNamespace(perf_counter=iter([10.0, 16.0]).__next__)
+    monkeypatch.setattr("distill.first_rung.time", clock)
     again = begin(killed, search, kept, lambda done, *_: steps.append(done))
+    assert again.step_s == 2.0  # of the steps that were left
     assert replace(again, step_s=said.step_s) == said
     assert steps == [3, 4, 5]  # the state after 2 steps was kept
     assert read_begun(kept) == again and read_begun(whole_kept) == said
@@ -119,6 +124,24 @@ def test_a_killed_first_rung_continues_to_the_same_weights(
     assert all(torch.equal(own[name], other[name]) for name in own)
     before = weights(given.weights)
     assert any(not torch.equal(own[name], before[name]) for name in own)
+
+
+def test_with_other_steps_the_supernet_is_the_trained_one(trainer: Trainer) -> None:
+    """A search with a time changes the steps of networks after the supernet was trained."""
+    other = trainer.at(replace(trainer.effort, finetune_steps=20))
+    assert other.effort.finetune_steps == 20 and trainer.effort.finetune_steps == 8
+    trained = Supernet(SPACE)
+    load_checkpoint(trainer.folder / "supernet.safetensors", trained)
+    (job,) = other._jobs([SPACE.largest()])
+    calibration = list(trainer.batches(CALIBRATION_BATCHES))
+    network = trained.extract(job.arch, trained.recalibrate(job.arch, calibration))
+    own = weights(job.weights, job.arch)
+    assert all(torch.equal(own[name], value) for name, value in network.state_dict().items())
+
+
+def test_the_pace_is_known_where_nothing_drawn_fits(trainer: Trainer) -> None:
+    pace = replace(trainer, accept=lambda _: False).pace()
+    assert min(vars(pace).values()) > 0
 
 
 def test_what_was_begun_is_taken_and_a_finalist_goes_on_from_it(
