@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import queue
+from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from multiprocessing.queues import Queue
@@ -72,11 +73,13 @@ def run_jobs(
         killed=f"a worker that trains {what} was killed, perhaps for want of memory; "
         "continue with `resume`",
     ) as executor:
-        waiting: dict[Future[Result], int] = {
-            executor.submit(_work, work, index, values): index for index, values in enumerate(jobs)
-        }
-        while waiting:
-            finished, _ = wait(waiting, timeout=0.5, return_when=FIRST_COMPLETED)
+        left, running = deque(enumerate(jobs)), dict[Future[Result], int]()
+        while left or running:
+            # One a process: what an executor holds ready beyond that cannot be taken back.
+            while left and len(running) < processes:
+                index, values = left.popleft()
+                running[executor.submit(_work, work, index, values)] = index
+            finished, _ = wait(running, timeout=0.5, return_when=FIRST_COMPLETED)
             while True:
                 try:
                     index, step = reports.get_nowait()
@@ -84,13 +87,11 @@ def run_jobs(
                     break
                 done[index] = step
             for future in finished:
-                index = waiting.pop(future)
+                index = running.pop(future)
                 result = future.result()
                 done[index] = steps[index]
                 on_done(index, result)
-            if len(waiting) < len(jobs) and enough():
-                waiting = {
-                    future: index for future, index in waiting.items() if not future.cancel()
-                }
+            if len(left) + len(running) < len(jobs) and enough():
+                left.clear()
             count = sum(step == total for step, total in zip(done, steps, strict=True))
             progress(sum(done), sum(steps), f"{count} of {len(jobs)} {what} done")

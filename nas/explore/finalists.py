@@ -102,7 +102,7 @@ def retrain_finalists(
                 },
             )
 
-    if missing:
+    if missing and not (len(missing) < len(chosen) and enough()):
         trainer.retrain_many([c.arch for c in missing], tick, keep, enough=enough)
     done = [c for c in chosen if is_retrained(run, c)]
     lost = [c.arch.id for c in chosen if c not in done]

@@ -56,15 +56,15 @@ def test_where_it_is_enough_no_further_job_begins() -> None:
     ended: list[int] = []
     run_jobs(
         count_to,
-        [(1, 1)] * 40,
-        steps=[1] * 40,
+        [(1, 1)] * 6,
+        steps=[1] * 6,
         what="toys",
         processes=2,
         progress=lambda *_: None,
         on_done=lambda index, _: ended.append(index),
         enough=lambda: True,
     )
-    assert 1 <= len(ended) < 40
+    assert set(ended) <= {0, 1}
 
 
 def test_no_jobs_start_no_process() -> None:

@@ -120,6 +120,9 @@ def test_where_the_time_is_over_one_finalist_is_enough(tmp_path: Path) -> None:
     done = retrain_finalists(chosen, trainer, run, tick, enough=lambda: True)
     assert [c.number for c in done] == [2]
     assert [call for call in calls if "retrain" in call] == [f"retrain {chosen[2].arch.id}"]
+    calls.clear()
+    again = retrain_finalists(chosen, trainer, run, tick, enough=lambda: True)
+    assert again == done and calls == []  # a run that goes on after its time
     assert retrain_finalists(chosen, trainer, run, tick) == chosen
 
 
