@@ -34,6 +34,9 @@ PRIOR_LINE = (-0.77, 1.1, -0.03)
 PRIOR_SD = (0.25, 0.25, 0.03)
 RESIDUAL = 0.12
 
+LEAST_SD = 0.1
+"""Of a figure: where few networks fit, one that hardly varies must not stretch the others."""
+
 
 @dataclass(frozen=True)
 class Forecast:
@@ -87,12 +90,6 @@ class _Process:
         spread = own - np.einsum("ij,jk,ik->i", cross, self.inverse, cross)
         return self.mean + cross @ self.pull, self.scale * np.maximum(spread, 1e-9)
 
-    def left_out(self) -> tuple[Floats, Floats]:
-        """Mean and variance at what was seen, each foretold from the others alone."""
-        precision = np.diag(self.inverse)
-        y = self.mean + np.linalg.solve(self.inverse, self.pull)
-        return y - self.pull / precision, self.scale * (1 / precision)
-
 
 def _covariance(a: Floats, b: Floats, shape: tuple[str, float, float, float]) -> Floats:
     linear, smooth, length, _ = shape
@@ -142,7 +139,7 @@ class Forecaster:
     ) -> None:
         self._given = begun, whole, scale
         drawn = figures_matrix(scale)
-        self._centre, self._spread = drawn.mean(axis=0), np.maximum(drawn.std(axis=0), 1e-9)
+        self._centre, self._spread = drawn.mean(axis=0), np.maximum(drawn.std(axis=0), LEAST_SD)
         known, trained = sorted(begun), sorted(whole)  # the order must not touch the last digits
         self._process = _best(self._figures(known), np.log([begun[arch] for arch in known]))
         precision = np.diag(1 / np.square(PRIOR_SD))

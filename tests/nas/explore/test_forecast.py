@@ -68,21 +68,25 @@ def test_leave_one_out_takes_the_size_alone_where_the_rest_is_noise() -> None:
     assert Forecaster(first_of(BEGUN), {}, DRAWN)._process.shape[0] == "all"
 
 
-def test_what_is_left_out_is_foretold_from_the_others_alone() -> None:
+def test_the_surprise_is_that_of_each_foretold_from_the_others_alone() -> None:
     """Against covariances of the others, solved anew."""
     x, y = figures_of(BEGUN), np.log(list(first_of(BEGUN).values()))
     shape = ("all", 0.3, 0.7, 0.3)
-    process = _process(x, y, shape)
-    mean, variance = process.left_out()
-    for place in (0, 7, 39):
+    missed, left = np.empty(len(x)), np.empty(len(x))
+    for place in range(len(x)):
         rest = np.arange(len(x)) != place
         own, others = x[place : place + 1], x[rest]
         covariance = _covariance(others, others, shape) + 0.3 * np.eye(len(others))
         cross = _covariance(own, others, shape)
         alone = y.mean() + cross @ np.linalg.solve(covariance, y[rest] - y.mean())
-        left = _covariance(own, own, shape) - cross @ np.linalg.solve(covariance, cross.T) + 0.3
-        assert mean[place] == pytest.approx(float(alone[0]), abs=1e-9)
-        assert variance[place] == pytest.approx(process.scale * float(left[0, 0]))
+        within = cross @ np.linalg.solve(covariance, cross.T)
+        missed[place] = y[place] - alone[0]
+        left[place] = (_covariance(own, own, shape) - within)[0, 0] + 0.3
+    process = _process(x, y, shape)
+    scale = np.mean(missed**2 / left)
+    assert process.scale == pytest.approx(scale)
+    variance = scale * left
+    assert process.surprise == pytest.approx(np.mean(missed**2 / variance + np.log(variance)) / 2)
 
 
 def test_whole_trainings_shift_the_line() -> None:
@@ -109,6 +113,13 @@ def test_a_forecast_of_nothing_but_the_prior_by_hand() -> None:
     spread = (rows**2) @ np.square(PRIOR_SD) + RESIDUAL**2
     np.testing.assert_allclose(found.sd, np.sqrt(spread), rtol=1e-2)
     np.testing.assert_allclose(found.quantile(1.0), np.exp(found.mean + found.sd))
+
+
+def test_a_network_far_from_the_few_that_are_known_stays_in_sight() -> None:
+    """Where one network was drawn no figure varies; another still errs by some BPM."""
+    one, *others = BEGUN
+    found = Forecaster(first_of([one]), {}, [one]).forecast(others)
+    assert ((found.bpm > 0.1) & (found.bpm < 100)).all()
 
 
 def test_the_order_of_what_was_begun_plays_no_role() -> None:
