@@ -1,3 +1,3 @@
-"""Training: the teacher, the pool of augmented windows it labels, the supernet, the accuracy that
-subnetworks inherit, and the quantisation-aware retraining of finalists.
+"""Training: the teacher, the pool of augmented windows it labels, the supernet, first
+rungs, and the quantisation-aware retraining of finalists.
 """

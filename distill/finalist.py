@@ -1,4 +1,4 @@
-"""Retraining finalists: inherited weights, float fine-tuning, then quantisation-aware training.
+"""Retraining finalists: float training on from a first rung, then quantisation-aware training.
 
 Small networks gain little from a second thread, so two worker processes finish nearly twice as
 much as one of two threads.
@@ -49,7 +49,7 @@ class FinalistJob:
 
     Attributes:
         arch: the architecture.
-        weights: checkpoint of the extracted network.
+        weights: checkpoint of the network before, extracted or after its first rung.
         pool: folder of the pool, whose targets come from the teacher.
         effort, seed: see `Effort`.
         shards: of each batch of the float training; see `distill.training.team`.

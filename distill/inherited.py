@@ -28,7 +28,7 @@ def thin(windows: WindowSet, count: int) -> NDArray[np.int64]:
 
 
 class InheritedAccuracy:
-    """Ranks architectures by mean-of-people MAE.
+    """Mean-of-people MAE of architectures, which does not order them.
 
     Args:
         supernet: trained.

@@ -1,7 +1,7 @@
 """A search from budgets to report, in phases that each continue where a killed run stopped.
 
 Order: read the people, check that something fits (before anything is trained), teacher, supernet,
-study, finalists, report. Only the finalists' cards ever see report people.
+first rungs, finalists, report. Only the finalists' cards ever see report people.
 """
 
 from __future__ import annotations

@@ -222,7 +222,7 @@ class SearchSpace:
         return self.build(choices)
 
     def smallest(self) -> Arch:
-        """The lowest choice everywhere: the sandwich's bottom.
+        """The lowest choice everywhere.
 
         Strides and spacings take their largest value, which makes the fewest time steps and
         outputs.
@@ -230,7 +230,7 @@ class SearchSpace:
         return self._end(0, "stride", "spacing")
 
     def largest(self) -> Arch:
-        """The highest choice everywhere: the sandwich's top and the students' teacher."""
+        """The highest choice everywhere."""
         return self._end(-1, "stride", "spacing", "pooling")
 
     def _end(self, index: int, *turned: str) -> Arch:

@@ -20,12 +20,12 @@ class Effort:
     Attributes:
         teacher_steps: of the teacher.
         pool_batches: augmented batches that are drawn once, labelled by the teacher, and shared by
-            the supernet and the finalists.
+            the supernet and the networks.
         warmup_steps: supernet steps on the largest network alone.
-        supernet_steps: sandwich steps after the warm-up.
+        supernet_steps: steps after the warm-up.
         finetune_steps: float steps of a finalist, see `of_finalist`.
         qat_steps: quantisation-aware steps of a finalist, likewise.
-        search_windows: windows of search people that rank a candidate.
+        search_windows: windows of search people that an inherited error is measured on.
     """
 
     name: EffortName

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class Trainer(Protocol):
-    """Teacher, supernet, ranking and retraining of one run; see `distill.trainer.Trainer`."""
+    """Teacher, supernet, first rungs and retraining of one run; see `distill.trainer.Trainer`."""
 
     @property
     def effort(self) -> Effort:
