@@ -104,7 +104,8 @@ class RunDocument:
         run = document.get("run")
         if not isinstance(run, dict) or run.get("format") != FORMAT:
             raise ValueError(f"no format = {FORMAT!r} in [run]: it is not a ppgnas run")
-        own = {**document, **document["search"], **document["data"], **run}
+        # The tables last: [time_s] is of phases, `time_s` in [search] is what was asked.
+        own = {**document["search"], **document["data"], **run, **document}
         return _ADAPTER.validate_python({**own, "config": SearchConfig.from_tables(document)})
 
 

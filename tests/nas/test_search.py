@@ -202,6 +202,20 @@ def test_nothing_is_written_when_nothing_fits(people: Path, tmp_path: Path) -> N
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.parametrize("latency", ["5ms", "0.19695ms"])  # all fit; the smallest alone does
+def test_a_search_with_a_time(people: Path, tmp_path: Path, latency: str) -> None:
+    config = config_for(people, time="60s", latency=latency)
+    calls: list[str] = []
+    run = go(config, tmp_path / "run", calls)
+    assert run.finished and run.finalists() and calls.count("supernet") == 1
+    document = run.document()
+    assert document.config == config and "finalists" in document.time_s
+    decided = json.loads((run.path / "effort.json").read_text())
+    assert list(decided) == ["all", "first rungs", "finalists"]
+    steps = [effort["supernet_steps"] for effort in decided.values()]
+    assert len(set(steps)) == 1
+
+
 def test_changed_recordings_are_noticed(people: Path, tmp_path: Path) -> None:
     data = tmp_path / "data"
     shutil.copytree(people, data)
