@@ -16,7 +16,7 @@ import numpy as np
 
 from nas.explore.forecast import Forecast, Forecaster
 from nas.explore.problem import CostOf, Probe, Problem
-from nas.explore.spread import spread
+from nas.explore.spread import evenly, spread
 from nas.explore.study import StudySettings, representatives, run_study
 from nas.models.backend import Trainer
 from nas.pareto import gain, nondominated
@@ -207,8 +207,10 @@ def _most_promising(
     # what the front dominates even with luck gains nothing
     lucky = {row: values(row, OPTIMISM_SDS) for row in new}
     hopeful = [row for row in new if not (front <= np.array(lucky[row])).all(axis=1).any()]
+    some = hopeful or list(new)
+    some = [some[place] for place in evenly(len(some), HOPEFUL)]
     corner = problem.reference_values
-    hopes = {row: gain(lucky[row], front, corner) for row in (hopeful or new)[:HOPEFUL]}
+    hopes = {row: gain(lucky[row], front, corner) for row in some}
     short = sorted(hopes, key=lambda row: -hopes[row])[:SHORTLIST]
     return max(
         short,

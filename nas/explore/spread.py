@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from search_spaces.arch import Arch
 from search_spaces.figures import figures_matrix
@@ -29,3 +30,8 @@ def spread(archs: Sequence[Arch], count: int) -> list[Arch]:
             distance = -np.linalg.norm(x[inside, 1:], axis=1)
         picked.append(int(inside[distance.argmax()]))
     return [archs[index] for index in picked]
+
+
+def evenly(count: int, most: int) -> NDArray[np.int64]:
+    """Indices of at most `most` of `count` things, evenly spaced."""
+    return np.linspace(0, count - 1, min(count, most)).astype(np.int64)

@@ -8,9 +8,6 @@ from __future__ import annotations
 import html
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
@@ -65,8 +62,3 @@ def figure(
         words = {"text": "synthetic data", "font": {"color": RED, "size": 12}}
         drawn.add_annotation(**paper, **words, yanchor="bottom", showarrow=False)
     return drawn
-
-
-def evenly(count: int, most: int) -> NDArray[np.int64]:
-    """Indices of at most `most` of `count` things, evenly spaced."""
-    return np.linspace(0, count - 1, min(count, most)).astype(np.int64)

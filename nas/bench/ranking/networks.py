@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from nas.explore.spread import spread
+from ppgnas.errors import NothingFitsError
 from search_spaces.arch import Arch
 from search_spaces.space import SearchSpace
 
@@ -37,6 +38,9 @@ def bench_networks(
         accept: whether a network fits the budgets; others are not taken.
         count: of networks, pairs included; where a space gives fewer, there are fewer.
         seed: of the draw.
+
+    Raises:
+        NothingFitsError: no network that was drawn fits.
     """
     rng = random.Random(f"{seed} networks of the bench")
     drawn: dict[str, Arch] = {}
@@ -46,6 +50,11 @@ def bench_networks(
             drawn[arch.id] = arch
         if len(drawn) == DRAWN:
             break
+    if not drawn:
+        raise NothingFitsError(
+            f"none of {TRIES:,} networks drawn from the space {space.name!r} fits the budget; "
+            "raise `budget`"
+        )
     archs = spread(list(drawn.values()), count - 2 * len(PAIRED))
     pairs = []
     bases = sorted(archs, key=lambda arch: abs(archs.index(arch) - len(archs) // 2))

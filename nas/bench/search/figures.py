@@ -142,7 +142,7 @@ def figures(contest: Contest) -> Figures:
         }
         for side in sides
     }
-    names = {r.name for seed in seeds for r in seed.records if r.side == "hand-made"}
+    names = sorted({r.name for seed in seeds for r in seed.records if r.side == "hand-made"})
     made = [_hand_made(name, seeds, weights) for name in names]
     return Figures(
         seeds=tuple(seed.document.config.seed for seed in seeds),

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from nas.report.figures import BLUE, GREY, INK, ORANGE, PURPLE, RED, evenly, figure, label
+from nas.explore.spread import evenly
+from nas.report.figures import BLUE, GREY, INK, ORANGE, PURPLE, RED, figure, label
 from nas.report.loading import Finalist, RunData
 from nas.report.page import Section, section
 from nas.report.sections.people import finalist_menu, places

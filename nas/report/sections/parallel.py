@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from nas.report.figures import evenly, figure
+from nas.explore.spread import evenly
+from nas.report.figures import figure
 from nas.report.loading import RunData
 from nas.report.page import COSTS, Menu, Section, section
 from nas.run.candidates import Candidate

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from nas.explore.spread import evenly
 from nas.pareto import nondominated
-from nas.report.figures import BLUE, GREY, INK, RED, SKY, evenly, figure
+from nas.report.figures import BLUE, GREY, INK, RED, SKY, figure
 from nas.report.loading import Finalist, RunData
 from nas.report.page import COSTS, Menu, Section, section
 from nas.run.candidates import Candidate, JudgedBy

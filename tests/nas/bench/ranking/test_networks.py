@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from nas.bench.ranking.networks import PAIRED, bench_networks
+from ppgnas.errors import NothingFitsError
 from search_spaces.arch import Arch
 from search_spaces.lower import lower
 from search_spaces.space import SearchSpace
@@ -52,3 +53,9 @@ def test_each_pair_differs_in_its_dimension_alone() -> None:
 def test_the_same_seed_gives_the_same_networks(chosen: list[Arch]) -> None:
     assert bench_networks(SPACE, accept, count=52, seed=0)[0] == chosen
     assert bench_networks(SPACE, accept, count=52, seed=1)[0] != chosen
+
+
+def test_a_budget_that_nothing_drawn_fits_is_told() -> None:
+    space = SearchSpace.preset("tiny")
+    with pytest.raises(NothingFitsError, match="none of 15,000 networks drawn from the space"):
+        bench_networks(space, lambda _: False, count=20, seed=0)
