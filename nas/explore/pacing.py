@@ -24,7 +24,7 @@ from search_spaces.arch import Arch
 
 Stage = Literal["all", "first rungs", "finalists"]
 
-TEACHER, POOL, SUPERNET, RESERVE = 0.14, 0.06, 0.12, 0.12
+TEACHER, POOL, SUPERNET, RESERVE = 0.11, 0.05, 0.07, 0.12
 """Shares of the time; the networks share what is left. The reserve is for proposals and files."""
 
 LEAST = 0.05
