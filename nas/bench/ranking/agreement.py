@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-from ppg.people.metrics import LEVEL
+from nas.bench.interval import Interval
 
 DRAWS = 1000
 TIE_BPM = 0.1
@@ -27,18 +27,6 @@ CHOSEN = 4
 """Networks of `regret_bpm`."""
 
 Values = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Figure:
-    """A value and its 90 % interval."""
-
-    value: float
-    low: float
-    high: float
-
-    def __str__(self) -> str:
-        return f"{self.value:.2f} ({self.low:.2f} to {self.high:.2f})"
 
 
 @dataclass(frozen=True)
@@ -53,11 +41,11 @@ class Agreement:
         regret_bpm: least true error among the `CHOSEN` best by score, above the least of all.
     """
 
-    tau: Figure
-    sparse_tau: Figure
-    spearman: Figure
-    precision: Figure
-    regret_bpm: Figure
+    tau: Interval
+    sparse_tau: Interval
+    spearman: Interval
+    precision: Interval
+    regret_bpm: Interval
 
 
 def agreement(score: Values, truth: Values) -> Agreement:
@@ -76,13 +64,13 @@ def agreement(score: Values, truth: Values) -> Agreement:
     return Agreement(
         tau=tau(score, truth),
         sparse_tau=tau(score, np.rint(truth / TIE_BPM)),
-        spearman=_figure(_correlation(rankdata(scores, axis=1), rankdata(errors, axis=1))),
-        precision=_figure((by_score[:, :BEST] <= quarter[:, None]).mean(axis=1)),
-        regret_bpm=_figure(regret),
+        spearman=Interval.of(_correlation(rankdata(scores, axis=1), rankdata(errors, axis=1))),
+        precision=Interval.of((by_score[:, :BEST] <= quarter[:, None]).mean(axis=1)),
+        regret_bpm=Interval.of(regret),
     )
 
 
-def tau(score: Values, truth: Values, among: NDArray[np.int64] | None = None) -> Figure:
+def tau(score: Values, truth: Values, among: NDArray[np.int64] | None = None) -> Interval:
     """Kendall's tau-b.
 
     Args:
@@ -100,7 +88,7 @@ def tau(score: Values, truth: Values, among: NDArray[np.int64] | None = None) ->
         found: Values = ((times @ signs) * times).sum(axis=1)
         return found
 
-    return _figure(_share(pairs(here * there), pairs(abs(here)) * pairs(abs(there))))
+    return Interval.of(_share(pairs(here * there), pairs(abs(here)) * pairs(abs(there))))
 
 
 def alike(values: Values) -> NDArray[np.int64]:
@@ -133,8 +121,3 @@ def _correlation(here: Values, there: Values) -> Values:
 def _share(above: Values, below_squared: Values) -> Values:
     below = np.sqrt(below_squared)
     return np.divide(above, below, out=np.zeros_like(below), where=below > 0)
-
-
-def _figure(rows: Values) -> Figure:
-    low, high = np.quantile(rows[1:], [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return Figure(float(rows[0]), float(low), float(high))

@@ -8,7 +8,8 @@ from typing import Literal
 
 import numpy as np
 
-from nas.bench.ranking.agreement import Agreement, Figure, Values, agreement, alike, tau
+from nas.bench.interval import Interval
+from nas.bench.ranking.agreement import Agreement, Values, agreement, alike, tau
 from nas.bench.ranking.networks import Pair
 from nas.bench.ranking.records import SEEDS, NetworkRecord
 from search_spaces.figures import figures
@@ -36,7 +37,7 @@ class Against:
     overall: Agreement
     small: Agreement
     large: Agreement
-    within: Mapping[str, Figure]
+    within: Mapping[str, Interval]
     pairs: tuple[bool, ...]
 
 

@@ -71,6 +71,8 @@ def draw_bands(drawn: list[Band], *, synthetic: bool) -> go.Figure:
     """Step curves: the median over seeds, and the area from the best seed to the worst."""
     error = "MAE on report people (BPM): median, best and worst seed"
     out = figure(560, "Latency (ms)", error, synthetic=synthetic)
+    from plotly.colors import hex_to_rgb
+
     out.update_layout(xaxis_type="log", yaxis_domain=[0.08, 1])
     if not drawn:
         return out
@@ -84,6 +86,8 @@ def draw_bands(drawn: list[Band], *, synthetic: bool) -> go.Figure:
         line = {"shape": "hv", "color": _COLOURS[band.side]}
         of_area = {"mode": "lines", "hoverinfo": "skip", "showlegend": False, "opacity": 0.5}
         out.add_scatter(x=x, y=low, line={**line, "width": 0.5}, **of_area)
-        out.add_scatter(x=x, y=high, line={**line, "width": 0.5}, fill="tonexty", **of_area)
+        shade = f"rgba{(*hex_to_rgb(_COLOURS[band.side]), 0.12)}"  # four areas lie on each other
+        edge = {**line, "width": 0.5}
+        out.add_scatter(x=x, y=high, line=edge, fill="tonexty", fillcolor=shade, **of_area)
         out.add_scatter(x=x, y=middle, mode="lines", line={**line, "width": 2.5}, name=band.side)
     return out

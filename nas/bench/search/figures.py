@@ -15,30 +15,15 @@ from statistics import fmean
 import numpy as np
 from numpy.typing import NDArray
 
+from nas.bench.interval import Interval
 from nas.bench.search.contest import Contest, SeedResult
 from nas.bench.search.records import SIDES, NetworkRecord, Side
 from nas.explore.problem import Problem
 from nas.pareto import hypervolume_share, nondominated
-from ppg.people.metrics import LEVEL
 
 DRAWS = 500
 GRID = 50
 Floats = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Interval:
-    """A figure with its 90 % interval."""
-
-    value: float
-    low: float
-    high: float
-
-    @staticmethod
-    def of(drawn: Floats) -> Interval:
-        """From the figure `drawn[0]` and what it is under the weights of each draw."""
-        low, high = np.quantile(drawn[1:], [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-        return Interval(float(drawn[0]), float(low), float(high))
 
 
 @dataclass(frozen=True)

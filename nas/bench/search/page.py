@@ -7,8 +7,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from nas.bench.interval import Interval
 from nas.bench.search.attainment import Band
-from nas.bench.search.figures import Figures, HandMade, Interval
+from nas.bench.search.figures import Figures, HandMade
 from nas.run.units import format_bytes
 from ppgnas.tables import markdown_table, text_table
 

@@ -1,0 +1,28 @@
+"""A figure of a bench with its 90 % interval."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ppg.people.metrics import LEVEL
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A figure, and where it lies in 90 of 100 draws."""
+
+    value: float
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        return f"{self.value:.2f} ({self.low:.2f} to {self.high:.2f})"
+
+    @staticmethod
+    def of(drawn: NDArray[np.float64]) -> Interval:
+        """From the figure `drawn[0]` and what it is in each further draw."""
+        low, high = np.quantile(drawn[1:], [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+        return Interval(float(drawn[0]), float(low), float(high))
