@@ -29,6 +29,9 @@ class StageArch:
     A block is [expand 1x1 if expansion > 1] -> causal depthwise (kernel, dilation) -> project 1x1
     (-> add the block's input, where `residual` and the shapes allow it). `depth` 0 leaves the
     stage out; its other choices are then 0 or False.
+
+    `inner` are the channels of the depthwise layer after an expand layer, where they are no
+    multiple of the input's: pruning leaves such blocks. 0 is `expansion` times the input's.
     """
 
     depth: int
@@ -38,6 +41,7 @@ class StageArch:
     expansion: int
     stride: int
     residual: bool
+    inner: int = 0
 
 
 def stem_stride(rate_hz: int) -> int:
@@ -87,7 +91,7 @@ class Arch:
             acts = stage.width, stage.kernel, stage.dilation, stage.expansion, stage.stride
             if stage.depth < 0 or (stage.depth > 0 and min(acts) < 1):
                 raise SpaceError(f"arch: stage {index} has a choice below 1: {stage}")
-            if max(stage.depth, *acts) > LARGEST_CHOICE:
+            if max(stage.depth, stage.inner, *acts) > LARGEST_CHOICE:
                 raise SpaceError(
                     f"arch: stage {index} has a choice above {LARGEST_CHOICE}: {stage}"
                 )
@@ -95,6 +99,11 @@ class Arch:
                 raise SpaceError(
                     f"arch: stage {index} has kernel {stage.kernel} below stride {stage.stride}, "
                     "which would skip samples; raise the kernel"
+                )
+            if stage.inner < 0 or (stage.inner and stage.expansion < 2):
+                raise SpaceError(
+                    f"arch: stage {index} has inner {stage.inner} with expansion "
+                    f"{stage.expansion}; only a block that expands has inner channels of its own"
                 )
 
     @property
@@ -115,11 +124,15 @@ class Arch:
     def to_json(self) -> dict[str, Any]:
         """Plain values; `from_json` gives the same arch back.
 
-        A head without spacing is left out, as ids of before it existed stay what they were.
+        A head without spacing and inner channels without a number are left out, as ids of before
+        they existed stay what they were.
         """
         document = asdict(self)
         if self.head_spacing == 1:
             del document["head_spacing"]
+        for stage in document["stages"]:
+            if not stage["inner"]:
+                del stage["inner"]
         return document
 
     def dumps(self) -> str:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from search_spaces.arch import Arch, stem_stride
 from search_spaces.lower import lower
-from search_spaces.plan import Conv, plan
+from search_spaces.plan import plan
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ def figures(arch: Arch) -> ArchFigures:
     for tap in taps:
         reach += (tap.kernel - 1) * tap.dilation * stride * step
         stride *= tap.stride
-    weights = sum(map(_weights, what.convs))
+    weights = sum(conv.weights for conv in what.convs)
     return ArchFigures(
         macs=math.log2(lower(arch).total_macs),
         weights=math.log2(weights + what.features * what.coarse),
@@ -85,10 +85,6 @@ def figures(arch: Arch) -> ArchFigures:
         spacing=math.log2(arch.head_spacing),
         max_pooling=float(arch.pooling == "max"),
     )
-
-
-def _weights(conv: Conv) -> int:
-    return conv.outputs * conv.kernel * (1 if conv.kind == "depthwise" else conv.inputs)
 
 
 def figures_matrix(archs: Sequence[Arch]) -> NDArray[np.float64]:

@@ -38,6 +38,11 @@ class Conv:
     dilation: int
     relu: bool
 
+    @property
+    def weights(self) -> int:
+        """How many it has, without biases."""
+        return self.outputs * self.kernel * (1 if self.kind == "depthwise" else self.inputs)
+
 
 @dataclass(frozen=True, slots=True)
 class Block:
@@ -94,6 +99,13 @@ class Plan:
         """Time steps that are pooled."""
         return self.times[-1] if self.times else self.stem_time
 
+    @property
+    def parameters(self) -> int:
+        """Weights and biases, normalisation folded."""
+        layers = self.convs if self.upsample is None else (*self.convs, self.upsample)
+        count = sum(conv.weights + conv.outputs for conv in layers)
+        return count + (self.features + 1) * self.coarse
+
 
 def residual_possible(*, inputs: int, outputs: int, stride: int) -> bool:
     """An identity shortcut needs equal shapes."""
@@ -107,7 +119,7 @@ def _block(number: int, index: int, width: int, stage: StageArch) -> Block:
     name = f"stage{number}.block{index}"
     stride = stage.stride if index == 0 else 1
     dilation = 1 if stride > 1 else stage.dilation
-    inner = width * stage.expansion
+    inner = stage.inner or width * stage.expansion
     expand = None
     if stage.expansion > 1:
         expand = Conv(f"{name}.expand", "pointwise", width, inner, 1, 1, 1, relu=True)

@@ -184,7 +184,9 @@ class SearchSpace:
         """The canonical arch of one choice per dimension."""
         stages = []
         for number in range(len(self.stages)):
-            of_stage: Any = {f.name: choices[f"stage{number}.{f.name}"] for f in fields(StageArch)}
+            of_stage: Any = {
+                f.name: choices[f"stage{number}.{f.name}"] for f in fields(StageSpace)
+            }
             stages.append(StageArch(**of_stage))
         others: Any = {name: choices[name] for name in (*_FRONT, *_END)}
         return self.canonical(Arch(stages=tuple(stages), **others))
@@ -202,7 +204,7 @@ class SearchSpace:
         """Choices that build `arch` again; what a depth-0 stage left open takes the smallest."""
         choices: dict[str, Choice] = {name: getattr(arch, name) for name in (*_FRONT, *_END)}
         for number, stage in enumerate(arch.stages):
-            for item in fields(StageArch):
+            for item in fields(StageSpace):
                 name, value = f"stage{number}.{item.name}", getattr(stage, item.name)
                 allowed = self.dimensions[name]
                 choices[name] = value if value in allowed else allowed[0]
@@ -307,7 +309,7 @@ def _canonical_stage(stage: StageArch, width: int, time: int) -> tuple[StageArch
 def _stage_choices(
     space: StageSpace, width: int, time: int
 ) -> tuple[tuple[StageArch, int, int], ...]:
-    choices = itertools.product(*(getattr(space, item.name) for item in fields(StageArch)))
+    choices = itertools.product(*(getattr(space, item.name) for item in fields(StageSpace)))
     seen = {_canonical_stage(StageArch(*choice), width, time) for choice in choices}
     return tuple(sorted(seen))
 

@@ -66,6 +66,21 @@ def test_a_head_without_spacing_keeps_its_id_and_its_document() -> None:
         replace(arch, head_spacing=7)
 
 
+def test_inner_channels_need_no_multiple_and_keep_older_ids() -> None:
+    stage = StageArch(1, 8, 5, 1, 2, 1, False)
+    arch = Arch(True, 16, 8, 9, (stage,), "avg", 0)
+    assert "inner" not in arch.to_json()["stages"][0]
+    assert arch.id == "2bf8ba99fe"  # what the version before inner channels gave
+    narrow = replace(arch, stages=(replace(stage, inner=5),))
+    assert Arch.from_json(narrow.to_json()) == narrow
+    shapes = {layer.name: lower(narrow).weight_shape(layer) for layer in lower(narrow).layers}
+    assert shapes["stage0.block0.expand"] == (5, 1, 1, 8)
+    assert shapes["stage0.block0.depthwise"] == (1, 1, 5, 5)
+    assert shapes["stage0.block0.project"] == (8, 1, 1, 5)
+    with pytest.raises(SpaceError, match=r"stage 0 has inner 5 with expansion 1; only a block"):
+        replace(arch, stages=(replace(stage, inner=5, expansion=1),))
+
+
 def test_all_graphs_are_legal_and_survive_json(random_archs: list[Arch]) -> None:
     for arch in random_archs:
         graph = lower(arch)

@@ -1,0 +1,1 @@
+"""Smaller than it was trained: structured pruning of a network's channels."""
