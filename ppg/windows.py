@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ppg.frontend import interpolate, normalise_acc, normalise_ppg, stream
 from ppg.recording import Recording
 from ppgnas.errors import DataError
-from ppgnas.task import WINDOW_S
+from ppgnas.task import STRIDE_S, WINDOW_S
 
 STREAM_HZ = 64.0
 
@@ -76,6 +76,25 @@ def require_acceleration(recordings: Sequence[Recording]) -> None:
             f"{', ...' if len(lacking) > 3 else ''}), and this network reads it; "
             "leave them out or choose a search space with acceleration = [false]"
         )
+
+
+def every_window(recording: Recording) -> Recording:
+    """The same signals with a window every 2 s, all valid; labels play no role.
+
+    Windows fall on those of the reference where there is one.
+    """
+    labelled = recording.window_start_s[np.isfinite(recording.window_start_s)]
+    first_s = float(np.mod(labelled[0], STRIDE_S)) if len(labelled) else 0.0
+    count = int((recording.duration_s - WINDOW_S - first_s + 1e-6) // STRIDE_S) + 1
+    if count < 1:  # a label's phase may not fit in a recording of barely one window
+        first_s, count = 0.0, 1
+    return replace(
+        recording,
+        window_start_s=first_s + STRIDE_S * np.arange(count, dtype=np.float64),
+        hr_bpm=np.full(count, 60.0),
+        valid=np.ones(count, dtype=np.bool_),
+        activity=np.full(count, -1, dtype=np.int64),
+    )
 
 
 def windows_of(

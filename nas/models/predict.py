@@ -22,9 +22,10 @@ from nas.run.people import read_source
 from ppg.npz.folder import read_recording
 from ppg.readout.smoothing import Smoothing
 from ppg.recording import Recording
+from ppg.windows import every_window, windows_of
 from ppgnas.errors import DataError
 from ppgnas.notebook import Shown
-from ppgnas.task import STRIDE_S, WINDOW_S
+from ppgnas.task import WINDOW_S
 
 if TYPE_CHECKING:
     from deploy.integers.quantized import QuantizedNet
@@ -120,26 +121,6 @@ def find_recording(source: str, *, name: str | None = None) -> Recording:
     return chosen[0]
 
 
-def every_window(recording: Recording) -> Recording:
-    """The same signals with a window every 2 s, all usable; labels play no role.
-
-    Windows fall on those of the reference where there is one.
-    """
-    labelled = recording.window_start_s[np.isfinite(recording.window_start_s)]
-    first_s = float(np.mod(labelled[0], STRIDE_S)) if len(labelled) else 0.0
-    count = int((recording.duration_s - WINDOW_S - first_s + 1e-6) // STRIDE_S) + 1
-    if count < 1:  # a label's phase may not fit in a recording of barely one window
-        first_s, count = 0.0, 1
-    return replace(
-        recording,
-        window_start_s=first_s + STRIDE_S * np.arange(count, dtype=np.float64),
-        hr_bpm=np.full(count, 60.0),
-        valid=np.ones(count, dtype=np.bool_),
-        gaps=(),
-        activity=np.full(count, -1, dtype=np.int64),
-    )
-
-
 def trace_of(
     net: QuantizedNet,
     recording: Recording,
@@ -163,9 +144,10 @@ def trace_of(
         DataError: the network reads an acceleration that the recording does not have.
     """
     from distill.evaluation import predict_windows
-    from ppg.windows import windows_of
 
-    windows = windows_of([every_window(recording)], inputs)
+    # a window that touches a gap is read too, and flagged
+    whole = replace(every_window(recording), gaps=())
+    windows = windows_of([whole], inputs)
     measured = recording.measured(windows.start_s)
     read = predict_windows(
         net,

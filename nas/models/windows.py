@@ -66,10 +66,9 @@ def windows_for(model: Model, net: QuantizedNet, *, data: str | None, limit: int
 
 
 def _cut(net: QuantizedNet, inputs: InputSpec, source: str, limit: int) -> Int8:
-    from nas.models.predict import every_window
     from nas.run.people import read_source
     from ppg.synthetic.recordings import synthesize
-    from ppg.windows import windows_of
+    from ppg.windows import every_window, windows_of
 
     if source == _SYNTHETIC:
         recordings = synthesize(people=3, minutes=2.0, seed=1)

@@ -12,10 +12,11 @@ import numpy as np
 import pytest
 
 from nas.cli.main import main
-from nas.models.predict import every_window, find_recording
+from nas.models.predict import find_recording
 from ppg.loaders import registry
 from ppg.npz.folder import read_folder, write_recording
 from ppg.synthetic.recordings import synthesize
+from ppg.windows import every_window
 from ppgnas.errors import DataError
 from tests.ppg.loaders import upstream
 

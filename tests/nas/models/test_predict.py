@@ -14,7 +14,6 @@ from nas.cli.predict import trace_text
 from nas.models.predict import (
     COLUMNS,
     Trace,
-    every_window,
     find_recording,
     trace_csv,
     trace_of,
@@ -28,7 +27,7 @@ from ppg.readout.confidence import Confidence, HeldOut
 from ppg.readout.transitions import Transitions
 from ppg.recording import Recording
 from ppg.synthetic.recordings import synthesize
-from ppg.windows import InputSpec, windows_of
+from ppg.windows import InputSpec, every_window, windows_of
 from ppgnas.errors import DataError
 from search_spaces.published import published
 from tests.nas.fakes import fake_net, write_people

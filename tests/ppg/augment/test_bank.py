@@ -7,7 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from ppg.augment.bank import Augmentation, TrainingBank, _rarity
+from ppg.augment.bank import TrainingBank, _rarity
+from ppg.augment.streams import Augmentation
 from ppg.recording import Recording
 from ppg.synthetic.recordings import synthesize
 from ppg.windows import InputSpec, windows_of
@@ -54,7 +55,7 @@ def test_no_draw_reads_in_a_gap() -> None:
     rng = np.random.default_rng(0)
     pick = rng.integers(len(bank), size=2000)
     factor, shift_s = rng.uniform(0.5, 2.0, 2000), rng.uniform(-3, 3, 2000)
-    position, factor, _ = bank._place(pick, factor, shift_s, rate_hz=32)
+    position, factor, _ = bank._streams.place(pick, factor, shift_s, rate_hz=32)
     for begin, end in person.gaps:
         assert not ((position > begin * 64 - 1) & (position < end * 64)).any()
     assert factor.max() > 1.5

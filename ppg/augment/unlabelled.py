@@ -1,0 +1,61 @@
+"""Windows of recordings that have no reference, drawn at random for a teacher to label.
+
+As those of `ppg.augment.bank`, but for what a label is needed for: no heart rate is balanced or
+scaled, nothing is composed of a pulse and a rest, no clock of labels is moved. The teacher reads
+each window as it is drawn, so a stretch needs no label to follow it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ppg.augment.streams import Augmentation, Streams, gather, person_weights, pick, speeds
+from ppg.frontend import normalise_ppg
+from ppg.recording import Recording
+from ppg.windows import every_window
+
+
+class UnlabelledBank:
+    """Every window of every recording, at any time that the signal was measured.
+
+    Args:
+        recordings: of any people but those who judge; a reference they may have is not used. Each
+            must have acceleration where `acceleration` is set.
+        acceleration: whether batches have the three axes, see `ppg.augment.bank.TrainingBank`.
+
+    Raises:
+        DataError: there is no window.
+    """
+
+    def __init__(self, recordings: Sequence[Recording], *, acceleration: bool) -> None:
+        whole = [each for each in map(every_window, recordings) if each.usable.any()]
+        self._streams = Streams.of(whole, acceleration=acceleration)
+        weights = person_weights(whole, whole)
+        self._cumulative = np.cumsum(weights / weights.sum())
+
+    def __len__(self) -> int:
+        return len(self._cumulative)
+
+    def draw(
+        self,
+        rng: np.random.Generator,
+        count: int,
+        *,
+        rate_hz: int,
+        augmentation: Augmentation | None = None,
+    ) -> NDArray[np.float32]:
+        """Draw `x (count, channels, time)`."""
+        how = Augmentation() if augmentation is None else augmentation
+        chosen = pick(rng, self._cumulative, count)
+        position, _, _ = self._streams.place(
+            chosen,
+            speeds(rng, how.stretch, count),
+            rng.uniform(-how.shift_s, how.shift_s, count),
+            rate_hz=rate_hz,
+        )
+        weights = self._streams.mixtures(rng, count, mix=how.mix_channels)
+        trace = normalise_ppg(gather(self._streams.ppg, position), weights)
+        return self._streams.disturbed(rng, trace, position, how, rate_hz=rate_hz)
