@@ -17,7 +17,7 @@ from distill.evaluation import Retrained
 from distill.finalist import FinalistJob, retrain
 from distill.inputs import stored_rate_hz
 from distill.pool import make_pool
-from distill.teacher import TEACHER_HZ, teacher_of
+from distill.teachers.choice import TEACHER_HZ, teacher_of
 from distill.training.checkpoint import save_checkpoint
 from distill.training.device import Site
 from distill.training.effort import effort_by_name
@@ -51,7 +51,7 @@ def train_fixed(
             temperature and give the error in the result.
         effort: name of an `Effort`.
         seed: decides everything that is drawn.
-        teacher: `none`, `resnet-small`, or the path of a teacher's file.
+        teacher: its name, see `distill.teachers.names.files_of`.
         cache: folder for what can be made again; a finished teacher and pool in it are taken.
         site: the device and its cores; the result is the same for any number of these.
         progress: sees the steps of each part.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -13,8 +14,9 @@ from torch import Tensor, nn
 from distill.inputs import inputs_of
 from distill.losses import label_loss
 from distill.supernet_training import LARGEST_EVERY, RANDOM_NETWORKS
-from distill.teacher import TEACHER_HZ, ResNetTeacher, TeacherShape
+from distill.teachers.choice import TEACHER_HZ, steps_and_networks
 from distill.training.device import CPU, placed
+from distill.training.effort import Effort
 from distill.training.fit import make_optimiser
 from ppg.augment.bank import TrainingBank
 from ppg.readout.classes import soft_labels
@@ -31,7 +33,7 @@ class Pace:
     """Seconds of one core.
 
     Attributes:
-        teacher: of a step of the teacher's training.
+        teacher: of one of `Effort.teacher_steps`, of all members of an ensemble together.
         pool: of a batch of the pool, with the teacher's answer.
         supernet: of a step of the supernet's.
         network: of a float step of a network of middle size.
@@ -50,6 +52,8 @@ def measure_pace(
     archs: Sequence[Arch],
     rate_hz: int,
     batch: int,
+    teacher: str,
+    effort: Effort,
     device: torch.device = CPU,
 ) -> Pace:
     """Take a few steps of each training; takes seconds itself.
@@ -58,6 +62,8 @@ def measure_pace(
         space, bank: of the search.
         archs: some networks of the space, of all sizes.
         rate_hz, batch: of the pool.
+        teacher: its name.
+        effort: that says what `auto` is.
         device: that trains.
     """
     torch.set_num_threads(1)
@@ -66,7 +72,10 @@ def measure_pace(
     drawn, hr_bpm = bank.draw(rng, batch, rate_hz=rate_hz)
     x, labels = (torch.from_numpy(each).to(device) for each in (drawn, soft_labels(hr_bpm)))
     supernet = placed(Supernet(space), device)
-    teacher = placed(ResNetTeacher(TeacherShape(x.shape[1], min(rate_hz, TEACHER_HZ))), device)
+    own_hz = min(rate_hz, TEACHER_HZ)
+    teachers = steps_and_networks(
+        teacher, acceleration=bank.acceleration, rate_hz=own_hz, effort=effort
+    )
 
     def of_supernet(arch: Arch) -> float:
         return _step(supernet, labels, lambda: supernet(inputs_of(x, arch), arch))
@@ -74,13 +83,17 @@ def measure_pace(
     def alone(network: Network) -> float:
         return _step(network, labels, lambda: network(inputs_of(x, network.arch)))
 
-    teaching = _step(teacher, labels, lambda: teacher(x))
-    with torch.no_grad():
-        asking = _seconds(lambda: teacher(x).cpu())
+    teaching = asking = 0.0
+    for steps, network in teachers:
+        placed(network, device)
+        if steps:
+            teaching += steps * (drawing + _step(network, labels, partial(network, x)))
+        with torch.no_grad():
+            asking += _seconds(lambda: network.eval()(x).cpu())  # noqa: B023
     largest = of_supernet(space.largest()) / LARGEST_EVERY
     others = (RANDOM_NETWORKS + 1) * float(np.mean([of_supernet(arch) for arch in archs]))
     middle = float(np.median([alone(placed(Network(arch), device)) for arch in archs]))
-    return Pace(drawing + teaching, drawing + asking, largest + others, middle)
+    return Pace(teaching or drawing, drawing + asking, largest + others, middle)
 
 
 def _step(module: nn.Module, labels: Tensor, forward: Callable[[], Tensor]) -> float:

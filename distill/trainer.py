@@ -21,7 +21,8 @@ from distill.inputs import inputs_of, stored_rate_hz
 from distill.pace import Pace, measure_pace
 from distill.pool import Pool, make_pool, open_pool
 from distill.supernet_training import TRIES, Accept, SupernetJob, train_supernet
-from distill.teacher import TEACHER_HZ, teacher_of
+from distill.teachers.choice import TEACHER_HZ, teacher_of
+from distill.teachers.facts import TeacherFacts
 from distill.training.checkpoint import save_checkpoint
 from distill.training.device import Site
 from distill.training.effort import Effort
@@ -48,7 +49,7 @@ class Trainer:
         train, search: recordings of training and of search people.
         effort: how long everything is trained.
         seed: decides everything that is drawn.
-        teacher: `resnet-small`, `none`, or the path of a teacher's file.
+        teacher: its name, see `distill.teachers.names.files_of`.
         folder: the run directory; `cache/` in it holds what can be made again.
         site: the device and its cores.
         accept: whether an architecture fits the budgets.
@@ -108,10 +109,16 @@ class Trainer:
             rate_hz=self._inputs.rate_hz,
             batch=self.effort.batch,
             device=self.site.device,
+            teacher=self.teacher,
+            effort=self.effort,
         )
 
-    def prepare_teacher(self, progress: Progress) -> None:
-        """Train or load the teacher, and let it label the pool."""
+    def prepare_teacher(self, progress: Progress) -> TeacherFacts | None:
+        """Train or load the teacher, and let it label the pool.
+
+        Returns:
+            What is known of it; None without one, or of a file that says nothing.
+        """
         teacher = teacher_of(
             self.teacher,
             self._bank,
@@ -134,6 +141,7 @@ class Trainer:
             seed=self.seed,
             progress=progress,
         )
+        return None if teacher is None else teacher.facts
 
     @cached_property
     def _pool(self) -> Pool:

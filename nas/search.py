@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from distill.teachers.names import files_of
 from distill.training.effort import effort_by_name
 from hwmodels.costs import Costs
 from nas.explore.evidence import Explorer, amount_for
@@ -32,7 +33,7 @@ from nas.models.folder import Judging
 from nas.models.readout import RULES
 from nas.run.candidates import Candidate, Candidates
 from nas.run.claim import check_same, claim
-from nas.run.config import SearchConfig, teacher_file
+from nas.run.config import SearchConfig
 from nas.run.folder import RunDir
 from nas.run.journal import Journal
 from nas.run.people import People, fitting_space, gather, without_acceleration
@@ -74,7 +75,7 @@ def search(
     from nas.report.report import write_report
 
     started_s = time.monotonic()
-    teacher_file(config.teacher)  # refused before anything is read
+    files_of(config.teacher)  # refused before anything is read
     target = load_target(config.board, config.engine, period_s=config.period_s)
     space = load_space(config.space)
     progress.say(f"Reading the recordings: {config.data}")

@@ -39,7 +39,13 @@ Split = Annotated[Text, typer.Option(help="JSON file with the lists train, searc
 Effort = Annotated[
     str, typer.Option(help="Training time: smoke (tries the path), quick, standard, thorough.")
 ]
-Teacher = Annotated[str, typer.Option(help="none, resnet-small, or the path of a teacher.")]
+Teacher = Annotated[
+    str,
+    typer.Option(
+        help="none, auto, resnet-small, resnet-medium or resnet-50 (each also with -ppg: no "
+        "acceleration), the path of a teacher, or ensemble:A,B,C of these."
+    ),
+]
 Device = Annotated[
     str, typer.Option(help="What trains: auto (a GPU if there is one), cpu or cuda.")
 ]

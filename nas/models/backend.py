@@ -7,8 +7,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
+from distill.teachers.names import files_of
 from distill.training.effort import Effort
-from nas.run.config import teacher_file
 from nas.run.machine import available_cores
 from nas.run.progress import Tick
 from ppg.recording import Recording
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from distill.evaluation import Retrained
     from distill.first_rung import Begun
     from distill.pace import Pace
+    from distill.teachers.facts import TeacherFacts
     from distill.training.device import Site
 
 
@@ -35,8 +36,8 @@ class Trainer(Protocol):
     def at(self, effort: Effort) -> Trainer:
         """The same trainer with other numbers of steps."""
 
-    def prepare_teacher(self, progress: Tick) -> None:
-        """Train the teacher, or return at once when it is there."""
+    def prepare_teacher(self, progress: Tick) -> TeacherFacts | None:
+        """Train the teacher, or return at once when it is there; what is known of it."""
 
     def train_supernet(self, progress: Tick) -> None:
         """Train the supernet, or return at once when it is there."""
@@ -90,13 +91,15 @@ def site_of(device: str) -> Site:
 
 
 def check_judges(teacher: str, judges: Iterable[Recording]) -> None:
-    """Refuse a teacher's file that was made from people who judge: search and report people.
+    """Refuse a teacher's files that were made from people who judge: search and report people.
 
     Raises:
-        ConfigError: it is neither a name nor a file.
+        TeacherNameError: it is neither a name nor a file.
         RunError: it knows one of them, or does not say whom it was trained on.
     """
-    if (path := teacher_file(teacher)) is not None:
-        from distill.teacher import check_unseen
+    if paths := files_of(teacher):
+        from distill.teachers.files import check_unseen
 
-        check_unseen(path, judges)
+        judging = [*judges]
+        for path in paths:
+            check_unseen(path, judging)

@@ -14,11 +14,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from distill.teachers.names import files_of
 from nas.models.backend import check_judges, site_of
 from nas.models.folder import Judging, write_model
 from nas.models.readout import RULES
 from nas.run.card import Card, Origin, SearchErrors
-from nas.run.config import TrainConfig, teacher_file
+from nas.run.config import TrainConfig
 from nas.run.folder import held, new_folder
 from nas.run.people import People, gather_for
 from nas.run.progress import Progress
@@ -84,7 +85,7 @@ def train_model(
         PpgnasError: bad input.
     """
     _check_free(out)
-    teacher_file(config.teacher)  # refused before anything is read
+    files_of(config.teacher)  # refused before anything is read
     device = site_of(config.device).name
     target = load_target(config.board, config.engine, period_s=config.period_s)
     progress.say(f"Reading the recordings: {config.data}")

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields
-from pathlib import Path
 from typing import Any, Literal, get_args
 
 from nas.run import units
@@ -29,28 +28,11 @@ GP_TRIALS = 150  # a Gaussian process takes seconds a trial once it has a few hu
 SHORTEST_S = 60.0  # nothing useful is trained in less
 LARGEST_SEED = 2**31 - 1  # what the samplers take, with room to count on from it
 DEVICES = ("auto", "cpu", "cuda")
-TEACHERS = ("resnet-small", "none")
 SYNTHETIC = "synthetic"
 
 
 class ConfigError(PpgnasError, ValueError):
     """An argument has a value that is not allowed, or contradicts another."""
-
-
-def teacher_file(teacher: str) -> Path | None:
-    """The file of a teacher; None for a name of `TEACHERS`.
-
-    Raises:
-        ConfigError: it is neither a name nor a file.
-    """
-    if teacher in TEACHERS:
-        return None
-    if not Path(teacher).is_file():
-        raise ConfigError(
-            f"`teacher` {teacher!r} is neither {' nor '.join(TEACHERS)} nor a file; name one of "
-            "them, or the path of a teacher that a run left in its cache"
-        )
-    return Path(teacher)
 
 
 @dataclass(frozen=True)
@@ -88,7 +70,7 @@ class TrainingChoice:
     Attributes:
         data: `synthetic` or a folder of recordings.
         effort: training time, a name of `EFFORT_TRIALS`; `smoke` only tries the path.
-        teacher: `resnet-small`, `none` or the path of a teacher.
+        teacher: its name, see `distill.teachers.names.files_of`.
     """
 
     data: str = SYNTHETIC

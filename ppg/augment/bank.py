@@ -13,8 +13,9 @@ here.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
-from functools import partial
+from functools import cached_property, partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -78,6 +79,15 @@ class TrainingBank:
 
     def __len__(self) -> int:
         return len(self._label)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 of the signals and labels that are drawn from."""
+        digest = hashlib.sha256()
+        signals = self._streams
+        for values in (signals.ppg, signals.acc, signals.start, self._label):
+            digest.update(np.ascontiguousarray(values).tobytes())
+        return digest.hexdigest()
 
     def draw(
         self,

@@ -24,7 +24,8 @@ from distill.inherited import InheritedAccuracy
 from distill.pace import measure_pace
 from distill.pool import make_pool, open_pool
 from distill.supernet_training import SupernetJob, train_supernet
-from distill.teacher import ResNetTeacher, TeacherShape, train_teacher
+from distill.teachers.resnet import ResNetShape, ResNetTeacher
+from distill.teachers.training import train_teacher
 from distill.training import fit
 from distill.training.checkpoint import save_checkpoint
 from distill.training.device import CPU, GPU_PROCESSES, Site, mixed_precision, site_of
@@ -105,7 +106,7 @@ def pool(people: list[Recording], tmp_path_factory: pytest.TempPathFactory) -> P
     folder = tmp_path_factory.mktemp("device") / "pool"
     make_pool(
         TrainingBank(people[:3], acceleration=True),
-        ResNetTeacher(TeacherShape(4, 32)).eval(),
+        ResNetTeacher(ResNetShape(4, 32)).eval(),
         folder=folder,
         batches=3,
         batch=16,
@@ -126,7 +127,7 @@ def test_teacher_and_pool(people: list[Recording], tmp_path: Path, elsewhere: El
     teacher = train_teacher(
         bank,
         windows_of(people[3:], InputSpec(32, True)),
-        shape=TeacherShape(4, 32),
+        shape=ResNetShape(4, 32),
         effort=SHORT,
         seed=0,
         path=tmp_path / "teacher.safetensors",
@@ -171,7 +172,16 @@ def test_first_rung_and_finalist(
 def test_pace(people: list[Recording], elsewhere: Elsewhere) -> None:
     space, bank = SearchSpace.preset("tiny"), TrainingBank(people[:3], acceleration=True)
     archs = [space.smallest()]
-    found = measure_pace(space, bank, archs=archs, rate_hz=64, batch=8, device=META)
+    found = measure_pace(
+        space,
+        bank,
+        archs=archs,
+        rate_hz=64,
+        batch=8,
+        teacher="ensemble:resnet-small,resnet-small-ppg",
+        effort=SHORT,
+        device=META,
+    )
     assert found.network > 0 and elsewhere.there > 100
 
 

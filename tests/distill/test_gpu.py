@@ -18,7 +18,9 @@ from distill.finalist import FinalistJob, checkpoint_of, fit_finalist, retrain, 
 from distill.first_rung import begin
 from distill.pool import make_pool
 from distill.supernet_training import SupernetJob, train_supernet
-from distill.teacher import TeacherShape, load_teacher, train_teacher
+from distill.teachers.files import load_teacher
+from distill.teachers.resnet import ResNetShape
+from distill.teachers.training import train_teacher
 from distill.training.checkpoint import load_checkpoint, save_checkpoint
 from distill.training.device import CPU, GPU_PROCESSES, placed, site_of
 from distill.training.effort import EFFORTS
@@ -107,7 +109,7 @@ def test_teacher(people: list[Recording], tmp_path: Path) -> None:
         taught = train_teacher(
             bank,
             search,
-            shape=TeacherShape(4, 32),
+            shape=ResNetShape(4, 32),
             effort=SMOKE,
             seed=0,
             path=path,

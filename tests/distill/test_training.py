@@ -17,7 +17,10 @@ from distill.fixed import train_fixed
 from distill.inherited import InheritedAccuracy, thin
 from distill.pool import make_pool, open_pool
 from distill.supernet_training import SupernetJob, draw_networks, train_supernet
-from distill.teacher import ResNetTeacher, TeacherShape, check_unseen, load_teacher, train_teacher
+from distill.teachers.files import check_unseen, load_teacher
+from distill.teachers.names import TeacherNameError
+from distill.teachers.resnet import ResNetShape, ResNetTeacher
+from distill.teachers.training import train_teacher
 from distill.trainer import Trainer
 from distill.training.checkpoint import load_checkpoint, read_facts, save_checkpoint
 from distill.training.device import Site
@@ -63,7 +66,7 @@ def test_teacher_learns_and_is_taken_from_its_file(
 ) -> None:
     bank = TrainingBank(people[:3], acceleration=True)
     search = windows_of(people[3:], InputSpec(32, True))
-    shape = TeacherShape(4, 32, stem=8, widths=(8, 8), blocks=(1, 1))
+    shape = ResNetShape(4, 32, stem=8, widths=(8, 8), blocks=(1, 1))
     path = tmp_path / "teacher.safetensors"
     notes: list[float] = []
 
@@ -104,7 +107,7 @@ def test_a_teacher_remembers_the_other_names_of_its_people(people: list[Recordin
 
 
 def test_a_file_that_is_no_teacher_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(RunError, match="neither a file nor one of: resnet-small, none"):
+    with pytest.raises(TeacherNameError, match="nor none nor a file; name"):
         load_teacher(tmp_path / "missing")
     path = tmp_path / "other.safetensors"
     save_checkpoint(path, torch.nn.Linear(2, 2))
@@ -119,7 +122,7 @@ def test_a_file_that_is_no_teacher_is_refused(tmp_path: Path) -> None:
         ({"step": 3}, "is not a finished teacher; pass"),
         ({"step": "x"}, r"is not a finished teacher \(step: Input should be a valid integer"),
         ({"identity": 3}, r"is not a finished teacher \(identity: "),
-        ({"shape": {"channels": 4}}, r"\(shape.rate_hz: Field required"),
+        ({"shape": {"channels": 4}}, r"\(rate_hz: Field required"),
         ({"shape": {"channels": 4, "rate_hz": 10**9}}, "has a size outside of 1 to 512"),
         ({"shape": {"channels": 4, "rate_hz": 32, "widths": [8]}}, "other numbers of widths"),
     ):
@@ -425,9 +428,9 @@ def test_a_fixed_network_of_ppg_alone_refuses_a_teacher_that_reads_more(
     people: list[Recording], tmp_path: Path
 ) -> None:
     path = tmp_path / "teacher.safetensors"
-    teacher = ResNetTeacher(TeacherShape(4, 32))
+    teacher = ResNetTeacher(ResNetShape(4, 32))
     identity = {"steps": 1, "people": [], "front_end": FRONT_END}
-    shape = {**TeacherShape(4, 32).__dict__}
+    shape = {**ResNetShape(4, 32).__dict__}
     save_checkpoint(path, teacher, identity=identity, step=1, shape=shape)
     with pytest.raises(RunError, match="reads acceleration, and its students read PPG alone"):
         train_fixed(

@@ -62,10 +62,10 @@ def _prepare(world: Path) -> None:
 
     def train(arch: Any, *rest: Any) -> Any:
         from distill.evaluation import Retrained
-        from distill.teacher import check_unseen, load_teacher
-        from nas.run.config import teacher_file
+        from distill.teachers.files import check_unseen, load_teacher
+        from distill.teachers.names import files_of
 
-        if (teacher := teacher_file(rest[0].teacher)) is not None:
+        for teacher in files_of(rest[0].teacher):
             check_unseen(teacher, rest[1].report)
             load_teacher(teacher)
         return Retrained(fake_net(arch), 5.0)

@@ -17,7 +17,7 @@ import numpy as np
 
 import nas.bench.ranking.measure
 import nas.search
-from distill.teacher import ResNetTeacher, TeacherShape
+from distill.teachers.resnet import ResNetShape, ResNetTeacher
 from distill.training.checkpoint import save_checkpoint
 from hwmodels.boards import load_board, template
 from hwmodels.engines.load import engine_text, load_engine
@@ -127,7 +127,7 @@ def _hardware(folder: Path) -> None:
 
 
 def _teacher(path: Path) -> None:
-    shape = TeacherShape(4, 32, stem=8, widths=(8,), blocks=(1,))
+    shape = ResNetShape(4, 32, stem=8, widths=(8,), blocks=(1,))
     identity = {"steps": 1, "people": ["synthetic/nobody"], **PREPARATION}
     save_checkpoint(path, ResNetTeacher(shape), shape=asdict(shape), step=1, identity=identity)
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 
+from distill.teachers.names import files_of
 from nas.bench.ranking.networks import PAIRED, Pair, bench_networks
 from nas.bench.ranking.records import NetworkRecord, read_record
 from nas.explore.problem import probe
 from nas.run.claim import claim
-from nas.run.config import ConfigError, SearchConfig, differences, teacher_file
+from nas.run.config import ConfigError, SearchConfig, differences
 from nas.run.folder import RunDir
 from nas.run.people import fitting_space, gather
 from nas.run.progress import Progress
@@ -54,7 +55,7 @@ def bench_ranking(
     """
     if networks < FEWEST:
         raise ConfigError(f"`networks` is {networks}; allowed: {FEWEST} or more, 48 say something")
-    teacher_file(config.teacher)
+    files_of(config.teacher)
     if run.exists:
         _check_same(config, run)
     target, space = load_target(config.board, config.engine), load_space(config.space)

@@ -12,9 +12,10 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from distill.teachers.names import NONE, files_of, members_of
 from nas.bench.records.record import Identity, read_record
 from nas.models.names import ModelError, find_model
-from nas.run.config import TrainingChoice, check_choice, teacher_file
+from nas.run.config import TrainingChoice, check_choice
 from nas.run.people import read_labelled
 from ppg.augment.bank import PREPARATION
 from ppg.baselines.registry import BASELINES, baseline
@@ -61,7 +62,7 @@ class RecordsConfig(TrainingChoice):
         if not self.seeds or min(self.seeds) < 0 or len(set(self.seeds)) != len(self.seeds):
             raise DataError(f"`seeds` are {self.seeds}; allowed: different numbers of 0 or more")
         _ = self.rules
-        teacher_file(self.teacher)
+        files_of(self.teacher)
 
     @property
     def rules(self) -> Protocol:
@@ -162,9 +163,10 @@ def plan_jobs(config: RecordsConfig, out: Path, say: Say = _nothing) -> list[Job
     print_of_data = fingerprint(recordings)
     network = config.network.removeprefix(PUBLISHED_PREFIX)
     taught = ""
-    if (teacher := teacher_file(config.teacher)) is not None:
-        taught = hashlib.sha256(teacher.read_bytes()).hexdigest()
-    how = f"{config.effort}-{Path(config.teacher).stem}" + (f"-{taught[:8]}" if taught else "")
+    if files := files_of(config.teacher):
+        taught = hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
+    stems = "+".join(Path(member).stem for member in members_of(config.teacher)) or NONE
+    how = f"{config.effort}-{stems}" + (f"-{taught[:8]}" if taught else "")
     name = network.replace(":", "-").replace("/", "_")
     name += "-baseline" if arch is None else f"-{how}"
     folder = out / f"{config.rules.name}-{config.clock}" / name

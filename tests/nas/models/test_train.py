@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from distill.evaluation import Retrained
+from distill.teachers.names import TeacherNameError
 from nas.models.evaluate import evaluate
 from nas.models.export import export_files
 from nas.models.names import ModelError, find_model
@@ -251,7 +252,7 @@ def test_mistakes_are_refused(model: Path, tmp_path: Path) -> None:
             ARCH, TrainConfig(data="synthetic"), model, command="", progress=Silent(),
             train=train_nothing,
         )  # fmt: skip
-    with pytest.raises(ConfigError, match="`teacher` 'x' is neither resnet-small nor none"):
+    with pytest.raises(TeacherNameError, match="`teacher` 'x' is neither resnet-small, "):
         train_model(
             ARCH, TrainConfig(teacher="x"), tmp_path / "x", command="", progress=Silent(),
             train=train_nothing,

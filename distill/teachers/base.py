@@ -1,0 +1,90 @@
+"""What every teacher is: a network that answers with calibrated logits and shows its features."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from distill.teachers.facts import TeacherFacts
+from ppgnas.task import WINDOW_S
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What a teacher reads; families add their sizes.
+
+    Attributes:
+        channels: 1 (PPG) or 4 (and acceleration).
+        rate_hz: of its input.
+    """
+
+    channels: int
+    rate_hz: int
+
+    def __post_init__(self) -> None:
+        self.check(self.channels, self.rate_hz)
+
+    def check(self, *sizes: int, most: int = 512) -> None:
+        """Refuse sizes that no teacher has: a file may say anything."""
+        if not 1 <= min(sizes) <= max(sizes) <= most:
+            raise ValueError(f"{self} has a size outside of 1 to {most}")
+
+
+class Teacher(nn.Module):
+    """`(batch, channels, time)` to `(batch, classes)` logits, already divided by `temperature`.
+
+    A family gives `encode` and, where a mean over steps and `head` are not all, `classify`.
+
+    Attributes:
+        shape: what it reads and its sizes.
+        facts: what is known of it; None before its training ends and in files of older versions.
+        peak_rate: highest learning rate of its training.
+    """
+
+    shape: Shape
+    head: nn.Module
+    peak_rate: float = 3e-3
+
+    def __init__(self, shape: Shape) -> None:
+        super().__init__()
+        self.shape = shape
+        self.facts: TeacherFacts | None = None
+        self.temperature: Tensor
+        self.register_buffer("temperature", torch.ones(()))
+
+    @property
+    def inputs(self) -> Shape:
+        """Channels and rate."""
+        return self.shape
+
+    def encode(self, x: Tensor) -> Tensor:
+        """`(batch, channels, steps)` features of windows that are as `inputs` says."""
+        raise NotImplementedError
+
+    def classify(self, features: Tensor) -> Tensor:
+        """Logits before they are divided by the temperature."""
+        logits: Tensor = self.head(features.mean(dim=2))
+        return logits
+
+    def read(self, x: Tensor) -> Tensor:
+        """Windows `(batch, channels, time)` of any rate, brought to what `inputs` says."""
+        x = x[:, : self.inputs.channels]
+        samples = WINDOW_S * self.inputs.rate_hz
+        if x.shape[2] != samples:
+            x = F.interpolate(x, size=samples, mode="linear", align_corners=False)
+        return x
+
+    def features(self, x: Tensor) -> Tensor:
+        """`(batch, channels, steps)` before they are pooled."""
+        return self.encode(self.read(x))
+
+    def view(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits and features, computed at once."""
+        features = self.features(x)
+        return self.classify(features) / self.temperature, features
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.view(x)[0]

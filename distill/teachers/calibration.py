@@ -1,0 +1,109 @@
+"""How far a teacher's probabilities can be believed, and what it errs by."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.flop_counter import FlopCounterMode
+
+from distill.losses import fit_temperature
+from distill.teachers.base import Teacher
+from distill.teachers.ensemble import Ensemble
+from distill.teachers.facts import TeacherFacts
+from ppg.people.metrics import mean_over_people
+from ppg.readout.classes import FIRST_BPM, soft_labels
+from ppg.readout.decode import decode, probabilities
+from ppg.windows import WindowSet
+from ppgnas.task import CLASSES, WINDOW_S
+
+NEAR_BPM = 3
+BINS = 15
+
+
+def answers(teacher: Teacher, windows: WindowSet) -> Tensor:
+    """Logits `(windows, classes)` on the CPU."""
+    device = teacher.temperature.device
+    with torch.no_grad():
+        parts = torch.split(torch.from_numpy(windows.x), 256)
+        return torch.cat([teacher(x.to(device)).float().cpu() for x in parts])
+
+
+def calibrate(teacher: Teacher, windows: WindowSet) -> None:
+    """Set the temperature by people that the teacher was not trained on."""
+    labels = torch.from_numpy(soft_labels(windows.hr_bpm))
+    teacher.temperature.fill_(1.0)
+    teacher.temperature.fill_(fit_temperature(answers(teacher, windows), labels))
+
+
+def expected_calibration_error(logits: Tensor, hr_bpm: NDArray[np.float64]) -> float:
+    """How far confidence is from how often a reading is right (Guo et al. 2017, arXiv 1706.04599).
+
+    A reading is the mode, right within 3 BPM; its confidence is the probability of the classes
+    within 3 BPM of the mode. Over 15 bins of confidence,
+    `sum n_b / n abs(right_b - confidence_b)`.
+
+    Args:
+        logits: `(windows, classes)`.
+        hr_bpm: `(windows,)` reference.
+
+    Returns:
+        0 (calibrated) to 1.
+    """
+    p = probabilities(logits.numpy())
+    mode = p.argmax(axis=1)
+    near = np.abs(np.arange(CLASSES)[None, :] - mode[:, None]) <= NEAR_BPM
+    confidence = (p * near).sum(axis=1)
+    right = np.abs(FIRST_BPM + mode - hr_bpm) <= NEAR_BPM
+    bins = np.minimum((confidence * BINS).astype(np.int64), BINS - 1)
+    gap = np.bincount(bins, right - confidence, minlength=BINS)
+    return float(np.abs(gap).sum() / len(p))
+
+
+def search_mae_bpm(logits: Tensor, windows: WindowSet) -> float:
+    """Raw MAE of readings from `(windows, classes)` logits, mean over people."""
+    error = np.abs(decode(logits.numpy()).bpm - windows.hr_bpm)
+    return mean_over_people(error, windows.person)
+
+
+def uncalibrated(teacher: Teacher, windows: WindowSet) -> Tensor:
+    """`answers` as they would be without any temperature."""
+    if not isinstance(teacher, Ensemble):
+        return answers(teacher, windows) * teacher.temperature.cpu()
+    told = [F.softmax(uncalibrated(member, windows), dim=1) for member in teacher.teachers]
+    return torch.stack(told).mean(dim=0).log()
+
+
+def measured(teacher: Teacher, windows: WindowSet, *, name: str, train_s: float) -> TeacherFacts:
+    """What is to be known of a finished teacher.
+
+    Args:
+        teacher: calibrated, in evaluation mode.
+        windows: of search people, as it reads them.
+        name: what it was asked for by.
+        train_s: seconds of its training.
+    """
+    after = answers(teacher, windows)
+    members = teacher.teachers if isinstance(teacher, Ensemble) else []
+    return TeacherFacts(
+        name=name,
+        parameters=sum(p.numel() for p in teacher.parameters()),
+        macs=macs_of(teacher),
+        train_s=round(train_s, 1),
+        temperature=float(teacher.temperature),
+        search_mae_bpm=search_mae_bpm(after, windows),
+        ece_before=expected_calibration_error(uncalibrated(teacher, windows), windows.hr_bpm),
+        ece_after=expected_calibration_error(after, windows.hr_bpm),
+        members=tuple(member.facts for member in members if member.facts is not None),
+    )
+
+
+def macs_of(teacher: Teacher) -> int:
+    """Multiply-accumulate operations of matrix products and convolutions for one window."""
+    inputs = teacher.inputs
+    x = torch.zeros(1, inputs.channels, WINDOW_S * inputs.rate_hz)
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        teacher(x.to(teacher.temperature.device))
+    return int(counter.get_total_flops()) // 2

@@ -1,0 +1,152 @@
+"""What a name of a teacher means, trained or read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import torch
+
+from distill.teachers.base import Teacher
+from distill.teachers.calibration import measured
+from distill.teachers.ensemble import Ensemble
+from distill.teachers.files import identity_of, load_teacher
+from distill.teachers.names import ENSEMBLE, PRESETS, chosen, is_preset, members_of, plain
+from distill.teachers.registry import build, description, shape_of
+from distill.teachers.training import train_teacher
+from distill.training.checkpoint import Checkpoint
+from distill.training.device import CPU, placed
+from distill.training.effort import Effort
+from distill.training.progress import Progress
+from ppg.augment.bank import PREPARATION, TrainingBank
+from ppg.recording import Recording
+from ppg.windows import InputSpec, windows_of
+from ppgnas.errors import RunError
+
+TEACHER_HZ = 32
+"""What a teacher reads that is trained here; more holds nothing below 5 Hz."""
+
+
+def teacher_of(
+    name: str,
+    bank: TrainingBank,
+    search: Sequence[Recording],
+    *,
+    rate_hz: int,
+    effort: Effort,
+    seed: int,
+    path: Path,
+    processes: int,
+    progress: Progress,
+    device: torch.device = CPU,
+) -> Teacher | None:
+    """The teacher that a name means, calibrated and in evaluation mode.
+
+    Args:
+        name: see `names.files_of`.
+        bank, search, seed, processes, progress, device: see `train_teacher`.
+        rate_hz: what one that is trained reads.
+        effort: `teacher_steps` are those of `resnet-small`; others take their share of them.
+        path: file of the teacher. Members of an ensemble that are trained lie beside it, and it
+            holds them all.
+
+    Raises:
+        RunError: a file cannot be used, or reads more than the students.
+    """
+    name = chosen(name, effort=effort.name)
+    members = members_of(name)
+    if not members:
+        return None
+    found = []
+    for member in members:
+        if not is_preset(member):
+            found.append(placed(_read(Path(member), bank), device))
+            continue
+        shape = shape_of(member, acceleration=bank.acceleration, rate_hz=rate_hz)
+        steps = steps_of(member, effort)
+        found.append(
+            train_teacher(
+                bank,
+                windows_of(search, InputSpec(rate_hz, shape.channels > 1)),
+                shape=shape,
+                name=member,
+                effort=replace(effort, teacher_steps=steps),
+                seed=seed,
+                path=path if len(members) == 1 else path.with_stem(f"{path.stem}-{member}"),
+                processes=processes,
+                progress=progress,
+                device=device,
+            )
+        )
+    if not name.startswith(ENSEMBLE):
+        return found[0]
+    return _together(found, members, bank, search, name=name, path=path)
+
+
+def steps_of(name: str, effort: Effort) -> int:
+    """Training steps of a preset."""
+    return max(1, round(PRESETS[plain(name)].steps * effort.teacher_steps))
+
+
+def steps_and_networks(
+    name: str, *, acceleration: bool, rate_hz: int, effort: Effort
+) -> list[tuple[float, Teacher]]:
+    """Untrained networks of a name with their steps to one of `teacher_steps`, to measure pace.
+
+    A teacher from a file takes none.
+    """
+    found = []
+    for member in members_of(chosen(name, effort=effort.name)):
+        if is_preset(member):
+            shape = shape_of(member, acceleration=acceleration, rate_hz=rate_hz)
+            found.append((PRESETS[plain(member)].steps, build(shape)))
+        else:
+            found.append((0.0, load_teacher(Path(member))))
+    return found
+
+
+def _read(path: Path, bank: TrainingBank) -> Teacher:
+    teacher = load_teacher(path)
+    if teacher.inputs.channels > 1 and not bank.acceleration:
+        raise RunError(
+            f"teacher {path} reads acceleration, and its students read PPG alone; use "
+            "resnet-small or none"
+        )
+    return teacher
+
+
+def _together(
+    found: Sequence[Teacher],
+    members: Sequence[str],
+    bank: TrainingBank,
+    search: Sequence[Recording],
+    *,
+    name: str,
+    path: Path,
+) -> Teacher:
+    """An ensemble, kept in `path` with everybody that one of its members was trained on."""
+    for member, teacher in zip(members, found, strict=True):
+        if isinstance(teacher, Ensemble):
+            raise RunError(f"{member} is an ensemble itself; name its members instead")
+    whole = Ensemble(found).eval()
+    inputs = InputSpec(whole.inputs.rate_hz, whole.inputs.channels > 1)
+    told = [member.facts.train_s for member in found if member.facts is not None]
+    whole.facts = measured(whole, windows_of(search, inputs), name=name, train_s=sum(told))
+    known = [identity_of(Path(member)) for member in members if not is_preset(member)]
+    said = [bank.people, *(each.people for each in known)]
+    people = None  # one that does not say whom it knows may know anybody
+    if None not in said:
+        people = sorted({person for each in said for person in each or ()})
+    also_in = {*bank.also_in}.union(*(each.also_in for each in known))
+    identity = {
+        "steps": 1,
+        "members": list(members),
+        "people": people,
+        "also_in": sorted(also_in),
+        "fingerprint": bank.fingerprint,
+        **PREPARATION,
+    }
+    facts = {**description(whole), "measured": asdict(whole.facts)}
+    Checkpoint(path, identity, facts).save(whole, 1)
+    return whole

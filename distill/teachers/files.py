@@ -1,0 +1,111 @@
+"""A teacher's file: weights, what the network is, whom it was trained on, what it errs by."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import TypeAdapter, ValidationError
+
+from distill.teachers.base import Teacher
+from distill.teachers.ensemble import Ensemble
+from distill.teachers.facts import TeacherFacts
+from distill.teachers.names import files_of
+from distill.teachers.registry import from_description
+from distill.training.checkpoint import load_checkpoint, read_facts
+from ppg.frontend import FRONT_END
+from ppg.identity import known_people
+from ppg.recording import Recording
+from ppgnas.errors import RunError
+from ppgnas.parsing import mistake
+
+_TEACHER = "pass a teacher.safetensors of a run"
+
+
+def load_teacher(path: Path) -> Teacher:
+    """Read a finished teacher.
+
+    Raises:
+        RunError: not a teacher, or one whose training did not end.
+        TeacherNameError: no such file.
+    """
+    files_of(str(path))
+    raw = read_facts(path)
+    try:
+        facts = _FACTS.validate_python(raw)
+        teacher = from_description(raw)
+    except ValueError as error:
+        why = mistake(error) if isinstance(error, ValidationError) else error
+        raise RunError(f"{path} is not a finished teacher ({why}); {_TEACHER}") from error
+    if facts.step != facts.identity.steps:
+        raise RunError(f"{path} is not a finished teacher; {_TEACHER}")
+    if facts.identity.front_end != FRONT_END:
+        raise RunError(
+            f"{path} was made by another ppgnas, whose networks read another front end; train it "
+            "again with `teacher` resnet-small"
+        )
+    load_checkpoint(path, teacher)
+    teacher.facts = facts.measured
+    if isinstance(teacher, Ensemble) and facts.measured is not None:
+        for member, told in zip(teacher.teachers, facts.measured.members, strict=False):
+            member.facts = told
+    return teacher.eval()
+
+
+def check_unseen(path: Path, recordings: Iterable[Recording]) -> None:
+    """Refuse a teacher that was trained on people who judge this search.
+
+    Args:
+        path: of a finished teacher.
+        recordings: of search and report people.
+
+    Raises:
+        RunError: it knows one of them, or does not say whom it was trained on.
+    """
+    identity = identity_of(path)
+    if identity.people is None:
+        raise RunError(
+            f"{path} does not say whom the teacher was trained on; pass a teacher.safetensors "
+            "that this version made, or `teacher` resnet-small"
+        )
+    known = known_people(recordings, identity.people, identity.also_in)
+    if known:
+        raise RunError(
+            f"{path} was trained on {', '.join(known[:3])}, who is a search or report person "
+            f"here ({len(known)} such people); use the split of the run that made it, or "
+            "`teacher` resnet-small"
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Identity:
+    """What a teacher's file says of its training, of what is read here."""
+
+    steps: int = 0
+    front_end: str = ""
+    people: tuple[str, ...] | None = None
+    also_in: tuple[str, ...] = ()
+
+
+def identity_of(path: Path) -> Identity:
+    """Whom a teacher was trained on.
+
+    Raises:
+        RunError: no teacher.
+    """
+    try:
+        return _IDENTITY.validate_python(read_facts(path).get("identity", {}))
+    except ValidationError as error:
+        raise RunError(f"{path} is no teacher ({mistake(error)}); {_TEACHER}") from error
+
+
+@dataclass(frozen=True)
+class _Facts:
+    identity: Identity
+    step: int
+    measured: TeacherFacts | None = None
+
+
+_FACTS = TypeAdapter(_Facts)
+_IDENTITY = TypeAdapter(Identity)

@@ -1,0 +1,72 @@
+"""From a name or a description in a file to a network that knows nothing yet."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from distill.teachers import resnet
+from distill.teachers.base import Shape, Teacher
+from distill.teachers.ensemble import Ensemble
+from distill.teachers.names import WITHOUT_ACCELERATION, plain
+from distill.teachers.resnet import ResNetShape, ResNetTeacher
+
+_FAMILIES: Mapping[str, tuple[type[Shape], Callable[[Any], Teacher]]] = {
+    "resnet": (ResNetShape, ResNetTeacher),
+}
+_SIZES: Mapping[str, tuple[type[Shape], Mapping[str, Any]]] = {
+    **{name: (ResNetShape, sizes) for name, sizes in resnet.SIZES.items()},
+}
+FIRST_FAMILY = "resnet"  # of files that name none
+
+
+def shape_of(name: str, *, acceleration: bool, rate_hz: int) -> Shape:
+    """Of a preset.
+
+    Args:
+        name: of `names.PRESETS`, with or without `-ppg`.
+        acceleration: whether there is any.
+        rate_hz: of the input.
+    """
+    kind, sizes = _SIZES[plain(name)]
+    reads = acceleration and not name.endswith(WITHOUT_ACCELERATION)
+    return kind(channels=4 if reads else 1, rate_hz=rate_hz, **sizes)
+
+
+def build(shape: Shape) -> Teacher:
+    """The network of a shape, with weights from torch's random state."""
+    make = next(make for kind, make in _FAMILIES.values() if kind is type(shape))
+    return make(shape)
+
+
+def description(teacher: Teacher) -> dict[str, Any]:
+    """What a file says of the network; JSON values."""
+    if isinstance(teacher, Ensemble):
+        return {"members": [description(member) for member in teacher.teachers]}
+    family = next(name for name, (_, make) in _FAMILIES.items() if make is type(teacher))
+    return {"family": family, "shape": asdict(teacher.shape)}
+
+
+def from_description(facts: Mapping[str, Any]) -> Teacher:
+    """The network that `description` describes, with random weights.
+
+    Raises:
+        ValueError: nothing that this version can build; pydantic's is one.
+    """
+    if isinstance(members := facts.get("members"), list) and members:
+        singles = [_single(_TABLE.validate_python(member)) for member in members]
+        return Ensemble(singles)
+    return _single(facts)
+
+
+def _single(facts: Mapping[str, Any]) -> Teacher:
+    family = facts.get("family", FIRST_FAMILY)
+    if family not in _FAMILIES:
+        raise ValueError(f"family: {family!r}; known: {', '.join(_FAMILIES)}")
+    return build(TypeAdapter(_FAMILIES[family][0]).validate_python(facts.get("shape")))
+
+
+_TABLE = TypeAdapter(dict[str, Any])
