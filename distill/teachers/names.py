@@ -40,6 +40,7 @@ PRESETS: Mapping[str, Preset] = {
     "resnet-small": Preset("residual network, three stages"),
     "resnet-medium": Preset("residual network, four stages", 0.7),
     "resnet-50": Preset("residual network of 50 layers in bottlenecks", 0.5),
+    "spectral": Preset("spectra of PPG and acceleration, convolutions over heart rates"),
 }
 
 

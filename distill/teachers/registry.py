@@ -8,17 +8,20 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from distill.teachers import resnet
+from distill.teachers import resnet, spectral
 from distill.teachers.base import Shape, Teacher
 from distill.teachers.ensemble import Ensemble
 from distill.teachers.names import WITHOUT_ACCELERATION, plain
 from distill.teachers.resnet import ResNetShape, ResNetTeacher
+from distill.teachers.spectral import SpectralShape, SpectralTeacher
 
 _FAMILIES: Mapping[str, tuple[type[Shape], Callable[[Any], Teacher]]] = {
     "resnet": (ResNetShape, ResNetTeacher),
+    "spectral": (SpectralShape, SpectralTeacher),
 }
 _SIZES: Mapping[str, tuple[type[Shape], Mapping[str, Any]]] = {
     **{name: (ResNetShape, sizes) for name, sizes in resnet.SIZES.items()},
+    **{name: (SpectralShape, sizes) for name, sizes in spectral.SIZES.items()},
 }
 FIRST_FAMILY = "resnet"  # of files that name none
 

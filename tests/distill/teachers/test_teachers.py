@@ -17,6 +17,7 @@ from distill.teachers.ensemble import Ensemble
 from distill.teachers.files import check_unseen, load_teacher
 from distill.teachers.names import AUTOMATIC, PRESETS, TeacherNameError, files_of
 from distill.teachers.registry import build, shape_of
+from distill.teachers.spectral import SpectralTeacher
 from distill.training.checkpoint import read_facts, save_checkpoint
 from distill.training.effort import EFFORTS
 from distill.training.progress import Progress
@@ -80,6 +81,27 @@ def test_sizes() -> None:
     assert len(layers) - shortcuts == 50
     # stem: 128 steps x 9 taps x 4 channels x 32 outputs, and so on; a lower bound by hand
     assert macs_of(small) > 128 * 9 * 4 * 32 + 96 * 180
+
+
+def test_a_spectral_teacher_sees_a_rate_and_its_harmonics() -> None:
+    shape = shape_of("spectral", acceleration=True, rate_hz=32)
+    teacher = build(shape)
+    assert isinstance(teacher, SpectralTeacher)
+    time_s = torch.arange(256) / 32
+    x = torch.zeros(1, 4, 256)
+    x[0, 0] = torch.sin(2 * torch.pi * time_s * 90 / 60)
+    x[0, 2] = torch.cos(2 * torch.pi * time_s * 160 / 60)
+    power = teacher.spectra(x).reshape(2, 4, 4, 180)  # kinds, pieces, harmonics, classes
+    peaks = power.argmax(dim=3) + 30
+    whole, last = 0, 3
+    # half of a rate, the rate itself, one and a half and twice: 90 = 0.5 * 180 = 2 * 45
+    assert peaks[0, whole].tolist() == pytest.approx([180, 90, 60, 45], abs=1)
+    assert peaks[0, last, 1] == pytest.approx(90, abs=3)
+    assert peaks[1, whole, 1:].tolist() == pytest.approx([160, 107, 80], abs=1)
+    # the axes are summed: how the sensor sits does not matter
+    turned = x.clone()
+    turned[0, 1], turned[0, 2] = 0.6 * x[0, 2], 0.8 * x[0, 2]
+    torch.testing.assert_close(teacher.spectra(turned), teacher.spectra(x), atol=1e-3, rtol=1e-3)
 
 
 def test_an_ensemble_is_the_mean_of_probabilities() -> None:
