@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from deploy.c.pointwise import DOT_PREFIX
 from deploy.c.reading import SensorChain, reading_texts
 from deploy.c.source import Source, generate, header, text_of
 from deploy.emulation.emulate import Emulator
@@ -80,6 +81,5 @@ def emulator_of(net: QuantizedNet, files: ModelFiles, compiler: Compiler) -> Emu
         folder / "model.elf",
         keep=("ppg_run",),
         include=[folder],
-        defines=("PPG_NO_FRAME_POINTER",),
     )
-    return Emulator(image)
+    return Emulator(image, shared=(DOT_PREFIX,))

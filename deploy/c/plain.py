@@ -97,7 +97,7 @@ def _add(c: Context, layer: Layer) -> Call:
         "joined({}, {}, add)",
         weighed,
         extra=", const int32_t *joint",
-        declared=f"const addition add = {{joint[0], joint[1], joint[2], {low}, {high}, {shift}}};",
+        declared=f"const addition add = {{joint[0], joint[1], joint[2], {shift}, {low}, {high}}};",
     )
 
 

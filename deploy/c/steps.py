@@ -12,6 +12,7 @@ from math import prod
 from deploy.c import depthwise, packing
 from deploy.c.calls import Call, Context, Table, joint, table
 from deploy.c.plain import generic
+from deploy.c.pointwise import Kernel
 from deploy.integers import single_rounding
 from deploy.integers.quantized import QuantizedNet
 from hwmodels.generated_c.program import depthwise_taps
@@ -53,10 +54,10 @@ def _at(storage: Storage, pad: int) -> str:
     return f"paired_offset(step + {pad}, {storage.fold}, {storage.channels})"
 
 
-def _positions(storage: Storage, firsts: Sequence[int], apart: Sequence[int]) -> str:
-    """C initialiser of `positions4` of four time steps `step + apart[i]`.
+def _positions(storage: Storage, firsts: Sequence[int], apart: Sequence[int]) -> tuple[str, bool]:
+    """C initialiser of `positions4` of four time steps `step + apart[i]`; whether it is constant.
 
-    Constants where the four lie alike at every `first`.
+    It is where the four lie alike at every `first`.
     """
     pair = 4 if storage.paired else 2
     seen = {
@@ -64,11 +65,25 @@ def _positions(storage: Storage, firsts: Sequence[int], apart: Sequence[int]) ->
         for first in firsts
     }
     if len(seen) == 1:
-        return "{" + ", ".join(map(str, (*seen.pop(), pair))) + "}"
+        return "{" + ", ".join(map(str, (*seen.pop(), pair))) + "}", True
     pad, fold, channels = storage.pad_steps, storage.fold, storage.channels
     base = f"paired_offset(step + {pad}, {fold}, {channels})"
     others = [f"paired_offset(step + {pad + by}, {fold}, {channels}) - {base}" for by in apart[1:]]
-    return "{" + ", ".join((*others, str(pair))) + "}"
+    return "{" + ", ".join((*others, str(pair))) + "}", False
+
+
+def _kernel(c: Context, layer: Layer, words: int, add: Layer | None = None) -> Kernel:
+    """The function that computes four positions of a 1 x 1 part."""
+    lifted = single_rounding.weighted_factors(c.net, layer).left != 0
+    tight = any(c.limits(part) != (-128, 127) for part in (layer, add) if part is not None)
+    return Kernel(words, add is not None, lifted or tight)
+
+
+def _begin(words: int, outputs: int) -> list[str]:
+    return [
+        "    block4 block;",
+        f"    begin4(&block, room, weights, requant, {words}, {outputs}, end);",
+    ]
 
 
 def _start(storage: Storage) -> int | None:
@@ -106,14 +121,19 @@ def _window(c: Context) -> Call:
             f"y + {_at(to, to.pad_steps)}, {pair});",
             "    }",
         ]
+    kernel = _kernel(c, layer, words)
     if blocks:
         firsts = range(0, BLOCK * blocks, BLOCK)
+        at, constant = _positions(to, firsts, (0, 1, 2, 3))
+        place = [f"block.at = (positions4){at};"]
         lines += [
+            *_begin(words, outputs),
+            *(f"    {line}" for line in place if constant),
             f"    for (int step = {BLOCK * (blocks - 1)}; step >= 0; step -= {BLOCK}) {{",
-            f"        const positions4 at = {_positions(to, firsts, (0, 1, 2, 3))};",
+            *(f"        {line}" for line in place if not constant),
             f"        widen4(x + step * {stride}, {stride}, {taps}, room);",
-            f"        pointwise4(room, weights, requant, {words}, {outputs}, end,",
-            f"                   y + {_at(to, to.pad_steps)}, at);",
+            f"        block.to = y + {_at(to, to.pad_steps)};",
+            f"        {kernel.name}(&block);",
             "    }",
         ]
     arguments: list[str | Table] = [
@@ -124,7 +144,13 @@ def _window(c: Context) -> Call:
     ]
     if c.step.lead:
         arguments.append(str(c.zero_point(c.step.source)))
-    return Call("window", "\n".join([*lines, "}"]), tuple(arguments), ("padding", "pointwise"))
+    return Call(
+        "window",
+        "\n".join([*lines, "}"]),
+        tuple(arguments),
+        ("padding", "pointwise"),
+        ((kernel.name, kernel.text()),) if blocks else (),
+    )
 
 
 def _separable(c: Context) -> Call:
@@ -154,12 +180,17 @@ def _separable(c: Context) -> Call:
         low, high = c.limits(add)
         factors = single_rounding.add_factors(c.net, add)
         lines.append(
-            f"    const addition add = {{joint[0], joint[1], joint[2], {low}, {high}, "
-            f"{factors.shift}}};"
+            f"    const addition add = {{joint[0], joint[1], joint[2], {factors.shift}, "
+            f"{low}, {high}}};"
         )
     kernels: dict[str, str] = {}
-    finish = _Finish(c, channels, outputs, add is not None)
-    for first, count, columns in _blocks(rows, fold):
+    finish = _Finish(c, project, channels, add)
+    blocks = _blocks(rows, fold)
+    if any(count * columns == BLOCK for _, count, columns in blocks):
+        kernels[finish.kernel.name] = finish.kernel.text()
+        lines += _begin(finish.words, outputs)
+        lines += ["    block.add = add;"] if add else []
+    for first, count, columns in blocks:
         name = depthwise.name_of(taps, stride, count)
         kernels[name] = depthwise.function(taps, stride, count)
         lines += _block_loop(finish, name, first, count, columns, fold, stride, pair_row)
@@ -215,30 +246,32 @@ def _blocks(rows: int, fold: int) -> list[tuple[range, int, int]]:
 class _Finish:
     """Text of what follows the depthwise part of a block: 1 x 1 convolution and addition."""
 
-    def __init__(self, c: Context, channels: int, outputs: int, adds: bool) -> None:
+    def __init__(self, c: Context, project: Layer, channels: int, add: Layer | None) -> None:
         self.to = c.storage
         self.other = None
-        if adds:
+        if add is not None:
             assert c.step.shortcut is not None
             self.other = c.program.storages[c.step.shortcut]
-        self.channels, self.outputs = channels, outputs
+        self.channels, self.outputs = channels, c.net.graph.shape(project.output)[3]
         self.words = dot_words(channels, widened_inputs=False)
+        self.kernel = _kernel(c, project, self.words, add)
 
-    def four(self, firsts: Sequence[int], apart: Sequence[int]) -> list[str]:
-        """Statements for four time steps `step + apart[i]`."""
-        to, other = self.to, self.other
-        head = f"room, weights, requant, {self.words}, {self.outputs}, end"
-        lines = [f"const positions4 at = {_positions(to, firsts, apart)};"]
-        place = f"y + {_at(to, to.pad_steps)}"
-        if other is None:
-            return [*lines, f"pointwise4({head},", f"           {place}, at);"]
-        return [
-            *lines,
-            f"const positions4 behind = {_positions(other, firsts, apart)};",
-            f"pointwise4_add({head},",
-            f"               {place}, at,",
-            f"               other + {_at(other, other.pad_steps)}, behind, add);",
-        ]
+    def places(self, firsts: Sequence[int], apart: Sequence[int], *, constant: bool) -> list[str]:
+        """Statements that say how four time steps lie: those that hold for all blocks, or not."""
+        storages = {"at": self.to, **({"behind": self.other} if self.other is not None else {})}
+        lines = []
+        for name, storage in storages.items():
+            text, alike = _positions(storage, firsts, apart)
+            if alike == constant:
+                lines.append(f"block.{name} = (positions4){text};")
+        return lines
+
+    def four(self) -> list[str]:
+        """Statements for the four time steps at `step`."""
+        lines = [f"block.to = y + {_at(self.to, self.to.pad_steps)};"]
+        if self.other is not None:
+            lines.append(f"block.from = other + {_at(self.other, self.other.pad_steps)};")
+        return [*lines, f"{self.kernel.name}(&block);"]
 
     def one(self, index: int, by: int) -> list[str]:
         """Statements for the time step `step + by`, the block's position `index`."""
@@ -270,7 +303,9 @@ def _block_loop(
     channels = finish.channels
     apart = [row * fold + column for column in range(columns) for row in range(rows)]
     firsts = [row * fold + column for row in first for column in range(0, fold, columns)]
-    lines = [
+    four = len(apart) == BLOCK
+    lines = finish.places(firsts, apart, constant=True) if four else []
+    lines += [
         f"for (int row = {first[-1]}; row >= {first[0]}; row -= {BLOCK}) {{",
         f"    for (int column = {fold - columns}; column >= 0; column -= {columns}) {{",
         f"        const int step = row * {fold} + column;",
@@ -283,8 +318,9 @@ def _block_loop(
         lines.append(
             f"        {kernel}({at}, {pair_row}, taps, taps_requant, {channels}, middle, {room});"
         )
-    if len(apart) == BLOCK:
-        lines += ["        " + line for line in finish.four(firsts, apart)]
+    if four:
+        inner = [*finish.places(firsts, apart, constant=False), *finish.four()]
+        lines += ["        " + line for line in inner]
     else:
         for index, by in enumerate(apart):
             lines += ["        " + line for line in finish.one(index, by)]

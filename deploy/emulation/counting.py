@@ -5,7 +5,7 @@ and multiplied. A branch that goes several ways is predicted to go its most freq
 times cost `pipeline.MISPREDICT_CYCLES`. The predictor of the chip learns and forgets; for loops
 this gives one miss for each time they end.
 
-Cycles of a run belong to the function that it begins in.
+Cycles of a run belong to the function that it begins in; those of a shared one to its caller.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from deploy.emulation.image import Image
 from deploy.emulation.instructions import CLASSES, Decoder, Instruction
-from deploy.emulation.machine import OUTSIDE, Block
+from deploy.emulation.machine import OUTSIDE, Block, Edge
 from deploy.emulation.pipeline import MISPREDICT_CYCLES, block_cycles
 from ppgnas.errors import ToolError
 
@@ -61,7 +61,7 @@ class Counter:
         self._cycles: dict[tuple[Block, Block], float] = {}
         self._names: dict[int, str] = {}
 
-    def count(self, edges: Mapping[tuple[Block, Block], int]) -> Counts:
+    def count(self, edges: Mapping[Edge, int]) -> Counts:
         """Add up one call.
 
         Args:
@@ -73,21 +73,21 @@ class Counter:
         by_class = dict.fromkeys(CLASSES, 0)
         by_function: dict[str, int] = defaultdict(int)
         cycles_by_function: dict[str, float] = defaultdict(float)
-        ways: dict[int, dict[int, int]] = defaultdict(lambda: defaultdict(int))
-        for (before, entered), times in edges.items():
+        ways: dict[tuple[int, int], dict[int, int]] = defaultdict(lambda: defaultdict(int))
+        for (before, entered, caller), times in edges.items():
             for instruction in self._block(entered):
                 by_class[instruction.group] += times
-                by_function[self._name(instruction.address)] += times
+                by_function[self._name(caller or instruction.address)] += times
             cost = self._edge_cycles(before, entered)
-            cycles_by_function[self._name(entered[0])] += cost * times
+            cycles_by_function[self._name(caller or entered[0])] += cost * times
             last = self._block(before)[-1:]
             if last and last[0].ends_block:
-                ways[last[0].address][entered[0]] += times
+                ways[last[0].address, caller][entered[0]] += times
         mispredicted = 0
-        for address, targets in ways.items():
+        for (address, caller), targets in ways.items():
             missed = sum(targets.values()) - max(targets.values())
             mispredicted += missed
-            cycles_by_function[self._name(address)] += missed * MISPREDICT_CYCLES
+            cycles_by_function[self._name(caller or address)] += missed * MISPREDICT_CYCLES
         return Counts(
             instructions=sum(by_class.values()),
             by_class=by_class,

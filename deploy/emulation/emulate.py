@@ -42,14 +42,17 @@ class Emulator:
     Args:
         image: the image, or the path of it.
         memory: the map that the image was built for.
+        shared: how names of functions begin that count as part of their caller.
 
     Raises:
         DependencyError: a package of the extra `emulate` is not installed.
     """
 
-    def __init__(self, image: Image | Path, *, memory: MemoryMap = AN500) -> None:
+    def __init__(
+        self, image: Image | Path, *, memory: MemoryMap = AN500, shared: tuple[str, ...] = ()
+    ) -> None:
         self.image = read_image(image) if isinstance(image, Path) else image
-        self.machine = Machine(self.image, memory=memory)
+        self.machine = Machine(self.image, memory=memory, shared=shared)
         self._counter = Counter(self.image)
 
     def call(

@@ -23,6 +23,8 @@ from ppgnas.errors import ToolError
 # (address, bytes) of a translated run; before the first one stands OUTSIDE.
 Block = tuple[int, int]
 OUTSIDE: Block = (0, 0)
+# Run before, run entered, and the function that called a shared one; 0 outside of such.
+Edge = tuple[Block, Block, int]
 
 _RETURN_PAGE = 0x1FFFF000  # executable by the default map of Armv7-M, used by neither region
 _PAGE_BYTES = 4096
@@ -38,12 +40,12 @@ class CallRecord:
 
     Attributes:
         result: r0 at the return, unsigned.
-        edges: how often each pair (run before, run entered) happened.
+        edges: how often each pair (run before, run entered) happened, shared functions by caller.
         stack_bytes: deepest byte of stack written, counted from where the call found it.
     """
 
     result: int
-    edges: Mapping[tuple[Block, Block], int] = field(repr=False)
+    edges: Mapping[Edge, int] = field(repr=False)
     stack_bytes: int
 
 
@@ -53,13 +55,16 @@ class Machine:
     Args:
         image: what to load; data and bss are initialised as start-up code would.
         memory: the regions; the stack begins at the end of the SRAM.
+        shared: how names of functions begin that count as part of their caller; they call none.
 
     Raises:
         DependencyError: unicorn is not installed.
         ToolError: the image does not fit the regions.
     """
 
-    def __init__(self, image: Image, *, memory: MemoryMap = AN500) -> None:
+    def __init__(
+        self, image: Image, *, memory: MemoryMap = AN500, shared: tuple[str, ...] = ()
+    ) -> None:
         unicorn = load("unicorn", package="unicorn", purpose="running code of a Cortex-M7")
         registers = load("unicorn.arm_const", package="unicorn", purpose="running code")
         self.image = image
@@ -73,8 +78,10 @@ class Machine:
         self._core.mem_map(memory.flash_address, memory.flash_bytes)
         self._core.mem_map(memory.sram_address, memory.sram_bytes)
         self._core.mem_map(_RETURN_PAGE, _PAGE_BYTES)
-        self._edges: dict[tuple[Block, Block], int] = {}
-        self._previous = OUTSIDE
+        self._edges: dict[Edge, int] = {}
+        self._shared = shared
+        self._is_shared: dict[int, bool] = {}
+        self._previous, self._caller = OUTSIDE, 0
         self._core.hook_add(unicorn.UC_HOOK_BLOCK, self._on_block)
         self._load()
 
@@ -134,7 +141,7 @@ class Machine:
         self._core.reg_write(names.UC_ARM_REG_SP, stack)
         self._core.reg_write(names.UC_ARM_REG_LR, _RETURN_PAGE | 1)
         self._edges = {}
-        self._previous = OUTSIDE
+        self._previous, self._caller = OUTSIDE, 0
         try:
             self._core.emu_start(
                 symbol.address | 1, _RETURN_PAGE, timeout=int(timeout_s * 1_000_000)
@@ -150,9 +157,21 @@ class Machine:
 
     def _on_block(self, core: object, address: int, size: int, data: object) -> None:
         entered = (address, size)
-        edge = (self._previous, entered)
+        shared = self._shares(address)
+        if shared and not self._caller:
+            caller = self.image.function_at(self._previous[0])
+            self._caller = caller.address if caller is not None else 0
+        edge = (self._previous, entered, self._caller)
         self._edges[edge] = self._edges.get(edge, 0) + 1
+        if not shared:  # back in the caller, whose branches are told apart by it no more
+            self._caller = 0
         self._previous = entered
+
+    def _shares(self, address: int) -> bool:
+        if address not in self._is_shared:
+            found = self.image.function_at(address)
+            self._is_shared[address] = found is not None and found.name.startswith(self._shared)
+        return self._is_shared[address]
 
     def _load(self) -> None:
         for segment in self.image.segments:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hwmodels.estimate import Estimate, total
+from hwmodels.generated_c.dots import dot_bytes
 from hwmodels.generated_c.law import CLaw
 from hwmodels.generated_c.program import program
 from hwmodels.generated_c.shapes import StepShape, infer_shape, step_shape
@@ -71,6 +72,7 @@ def fast_cost(graph: Graph, law: CLaw) -> tuple[float, int, float, int]:
     cycles, code = law.quick(infer_shape(graph, plan))
     tables = 0
     seen: set[StepShape] = set()
+    dots: set[tuple[int, bool]] = set()
     for step in plan.steps:
         shape = step_shape(graph, plan, step)
         own_cycles, own_code = law.quick(shape)
@@ -79,6 +81,9 @@ def fast_cost(graph: Graph, law: CLaw) -> tuple[float, int, float, int]:
         if shape not in seen:
             seen.add(shape)
             code += own_code
+        if (dot := shape.dot) is not None and dot not in dots:
+            dots.add(dot)
+            code += dot_bytes(dot[0], adds=dot[1])
     return cycles, tables, code, plan.bytes
 
 
@@ -157,7 +162,7 @@ def _code_bounds(
         spread = math.exp(law.errors.code_half_width)
         return Estimate(code, code / spread, code * spread)
     parts = total(law.code_bounds(shape) for shape in dict.fromkeys(shapes))
-    rest = code - parts.value  # of the function that calls the steps
+    rest = code - parts.value  # of the function that calls the steps, and of dot products
     return parts + Estimate.exact(rest)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from math import prod
 from typing import NamedTuple
 
+from hwmodels.generated_c.dots import dot_rounds
 from hwmodels.generated_c.program import depthwise_taps
 from hwmodels.generated_c.steps import BLOCK, Program, Step, Storage, dot_words, widened
 from hwmodels.graph import Graph
@@ -73,6 +74,13 @@ class StepShape(NamedTuple):
     def rest(self) -> int:
         """Positions that are computed one by one."""
         return self.steps - BLOCK * self.blocks
+
+    @property
+    def dot(self) -> tuple[int, bool] | None:
+        """Words and addition of the shared function that computes its blocks, if any does."""
+        if self.kind not in ("window", "separable") or not self.blocks:
+            return None
+        return self.words, bool(self.adds)
 
     @property
     def words(self) -> int:
@@ -170,7 +178,7 @@ def _window_layout(layer: Layer) -> int:
 
 
 def rounds(words: int) -> int:
-    """Rounds of the loop of four words; what is left over by them comes first, without a loop."""
+    """Rounds of the head's loop of four words; what they leave over comes first."""
     return (words - (4 if words % 4 == 0 else words % 4)) // 4
 
 
@@ -181,7 +189,7 @@ def cycle_features(shape: StepShape) -> tuple[float, ...]:
     """
     kind = shape.kind
     blocks, pairs, words = shape.blocks, shape.outputs // 2, shape.words
-    loops = rounds(words)
+    loops = rounds(words) if kind == "dense" else dot_rounds(words)
     if kind in ("window", "separable"):
         pointwise = (
             blocks,
@@ -257,20 +265,22 @@ def depthwise_count(shape: StepShape) -> int:
 
 
 def code_features(shape: StepShape) -> tuple[float, ...]:
-    """Counts that the bytes of a function are linear in, in the order of `CODE[kind]`."""
+    """Counts that the bytes of a function are linear in, in the order of `CODE[kind]`.
+
+    The functions of dot products, which steps share, are not among them: `dots.dot_bytes`.
+    """
     words = shape.words
     loops = rounds(words)
     straight = words - 4 * loops + (4 if loops else 0)
-    dot = (1, straight, loops == 1, loops > 1)
     if shape.kind == "window":
         fours = widened(shape.channels) // 4
-        return (*dot, shape.paired, min(fours, 4), shape.rest > 0, shape.pad > 0)
+        return (1, shape.paired, min(fours, 4), shape.rest > 0, shape.pad > 0)
     if shape.kind == "separable":
         rows = shape.steps // shape.fold
-        return (*dot, shape.paired, shape.adds, shape.fold > 1, shape.adds * shape.paired,
+        return (1, shape.paired, shape.adds, shape.fold > 1, shape.adds * shape.paired,
                 rows % BLOCK > 0 and rows >= BLOCK)  # fmt: skip
     if shape.kind == "dense":
-        return dot
+        return (1, straight, loops == 1, loops > 1)
     if shape.kind == "row":
         return (1, shape.outputs <= _UNROLLED_OUTPUTS)
     if shape.kind == "infer":
@@ -278,11 +288,10 @@ def code_features(shape: StepShape) -> tuple[float, ...]:
     return (1,)
 
 
-_DOT = ("1", "straight", "r=1", "r>1")
 CODE: dict[str, tuple[str, ...]] = {
-    "window": (*_DOT, "paired", "k/4", "rest", "pad"),
-    "separable": (*_DOT, "paired", "adds", "fold>1", "adds*paired", "rest"),
-    "dense": _DOT,
+    "window": ("1", "paired", "k/4", "rest", "pad"),
+    "separable": ("1", "paired", "adds", "fold>1", "adds*paired", "rest"),
+    "dense": ("1", "straight", "r=1", "r>1"),
     "avg_pool": ("1",),
     "max_pool": ("1",),
     "row": ("1", "o<=3"),

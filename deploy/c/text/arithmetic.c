@@ -11,11 +11,9 @@
 #else
 #define PPG_INLINE static inline __attribute__((always_inline, unused))
 #endif
-#define PPG_STEP static __attribute__((noinline))
+#define PPG_STEP static __attribute__((noinline, unused))
 /* Keeps loads where they are written: hoisted ones spill the accumulators. */
 #define PPG_ORDER() __asm__ volatile("" ::: "memory")
-/* Reads a constant here and not earlier. */
-#define PPG_LATE(constant) (*(const volatile int32_t *)&(constant))
 /* Hides a loop's trip count, so that it is neither unrolled further nor rewritten. */
 #define PPG_OPAQUE(value) __asm__("" : "+r"(value))
 /* One load or store where the compiler knows the size, even in a freestanding build. */
@@ -25,7 +23,6 @@
 #define PPG_STEP static
 #define PPG_ORDER() ((void)0)
 #define PPG_OPAQUE(value) ((void)0)
-#define PPG_LATE(constant) (constant)
 #define PPG_COPY(to, from, size) memcpy(to, from, size)
 #endif
 
@@ -41,6 +38,11 @@ PPG_INLINE void store16(void *to, uint32_t value)
     const uint16_t half = (uint16_t)(value & 0xffffu);
     PPG_COPY(to, &half, sizeof half);
 }
+
+#if defined(__ARM_FEATURE_SIMD32) && defined(__thumb2__) && defined(__GNUC__) && \
+    !defined(PPG_PORTABLE) && !defined(PPG_NO_ASSEMBLY)
+#define PPG_ASSEMBLY
+#endif
 
 #if defined(__ARM_FEATURE_SIMD32) && !defined(PPG_PORTABLE)
 

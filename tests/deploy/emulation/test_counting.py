@@ -168,7 +168,7 @@ def counted(emulator: Emulator, name: str, argument: int) -> tuple[Tally[int], s
     decoder = Decoder()
     times: Tally[int] = Tally()
     under_it: set[int] = set()
-    for (_, (address, size)), count in fresh.machine.call(name, argument).edges.items():
+    for (_, (address, size), _), count in fresh.machine.call(name, argument).edges.items():
         code = fresh.machine.read(address, size)
         left = 0
         for instruction in decoder.decode(code, address):

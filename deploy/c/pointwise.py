@@ -1,0 +1,203 @@
+"""The 1 x 1 part of a step as a function of assembly: two outputs at four positions at a time.
+
+One function for each length of the dot product, shared by all steps that have it. It stands at the
+top level of `model.c` and follows the calling convention, so no compiler, level or flag can take a
+register from it; what it works on comes in a `block4`. Weights of the next word are loaded beside
+the products of this one. `text/pointwise.c` has the same in C, for cores without these
+instructions and for `PPG_NO_ASSEMBLY`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from hwmodels.generated_c.dots import LOOP, straight_words
+
+DOT_PREFIX = "ppg_dot4_"
+"""How the names of these functions begin."""
+
+_INPUTS, _WEIGHTS, _X, _Y, _W0, _W1 = "r0", "r1", "r2", "r3", "r4", "r5"
+_A = ("r6", "r7", "r8", "r9")
+_B = ("r10", "r11", "r12", "lr")
+_FIELDS = (
+    "inputs last requant weights to at1 at2 at3 pair end zero lift low high "
+    "cursor from from1 from2 from3 from_pair own other offset shift sum_low sum_high"
+).split()
+_BLOCK = {name: 4 * index for index, name in enumerate(_FIELDS)}
+
+
+class Kernel(NamedTuple):
+    """One function.
+
+    Attributes:
+        words: of the dot product.
+        adds: the block's input is added.
+        bounded: sums are shifted to the left, or results clamped more tightly than to int8.
+    """
+
+    words: int
+    adds: bool
+    bounded: bool
+
+    @property
+    def name(self) -> str:
+        """Of the C function."""
+        return f"{DOT_PREFIX}{self.words}" + "_add" * self.adds + "_bounded" * self.bounded
+
+    def text(self) -> str:
+        """Assembly, and what stands for it in C."""
+        lines = "\n".join(f'    "{line}\\n"' for line in _function(self))
+        shared = "pointwise4_add" if self.adds else "pointwise4"
+        return (
+            "#if defined(PPG_ASSEMBLY)\n"
+            f"__asm__(\n{lines});\nvoid {self.name}(block4 *block);\n"
+            f"#else\n#define {self.name}(block) {shared}(block, {self.words})\n#endif\n"
+        )
+
+
+def _function(kernel: Kernel) -> Iterator[str]:
+    """On the stack: the block, its `last`, and where the biases of these outputs stand."""
+    name = kernel.name
+    yield f'.pushsection .text.{name},\\"ax\\",%progbits'
+    yield from (".syntax unified", ".thumb", ".thumb_func", ".p2align 2")
+    yield from (f".global {name}", f".hidden {name}", f".type {name}, %function", f"{name}:")
+    yield from ("ldrd r1, r2, [r0, #4]", "push {r0, r1, r2, r4-r11, lr}", "ldr r1, [r0, #12]")
+    yield from ("ldr r0, [r0]", "1:")
+    yield from _dot(kernel.words)
+    yield from _rescale(kernel.bounded)
+    if kernel.adds:
+        yield from _add(kernel.bounded)
+    yield from _store()
+    yield from ("add sp, #12", "pop {r4-r11, pc}", f".size {name}, .-{name}", ".popsection")
+
+
+def _dot(words: int) -> Iterator[str]:
+    """r2: biases and factors of these two outputs, which become x."""
+    a3, b3 = _A[3], _B[3]
+    yield f"ldrd {a3}, {b3}, [r2]"
+    yield f"ldr {_W1}, [{_WEIGHTS}]"
+    yield f"ldrd {_X}, {_Y}, [{_INPUTS}]"
+    yield f"sxtb16 {_W0}, {_W1}"
+    straight = straight_words(words)
+    before = straight - LOOP - 1 if words > straight else words - 1
+    for word in range(before):
+        yield from _word(word, fresh=word == 0)
+    at = before
+    if words > straight:
+        if before:
+            yield f"adds {_INPUTS}, #{16 * before}"
+            yield f"adds {_WEIGHTS}, #{4 * before}"
+        yield "2:"
+        for word in range(LOOP):
+            yield from _word(word, again=word == LOOP - 1)
+        yield "bne 2b"
+        at = 0
+    yield from _word(at, fresh=words == 1, last=True)
+    yield f"adds {_WEIGHTS}, #{4 * (at + 1)}"
+
+
+def _word(at: int, *, fresh: bool = False, again: bool = False, last: bool = False) -> list[str]:
+    """The products of one word, and loads for the next.
+
+    Args:
+        at: its place behind the pointers.
+        fresh: the sums begin, with the biases that a3 and b3 hold.
+        again: the last word of a round: the pointers move on, and are compared with the end.
+        last: no word follows.
+    """
+    a, b = (_A[3],) * 4 if fresh else _A, (_B[3],) * 4 if fresh else _B
+    weights, inputs = 4 * (at + 1), 16 * (at + 1)
+    lines = [
+        f"sxtb16 {_W1}, {_W1}, ror #8",
+        f"smlad {_A[0]}, {_X}, {_W0}, {a[0]}",
+        f"smlad {_B[0]}, {_X}, {_W1}, {b[0]}",
+        f"ldr {_X}, [{_INPUTS}, #{inputs - 8}]",
+        f"smlad {_A[1]}, {_Y}, {_W0}, {a[1]}",
+        f"smlad {_B[1]}, {_Y}, {_W1}, {b[1]}",
+        f"ldr {_Y}, [{_INPUTS}, #{inputs - 4}]",
+        f"smlad {_B[2]}, {_X}, {_W1}, {b[2]}",
+        f"smlad {_B[3]}, {_Y}, {_W1}, {b[3]}",
+    ]
+    if again:
+        lines += [f"adds {_INPUTS}, #{inputs}", f"ldr {_W1}, [sp, #4]", f"cmp {_INPUTS}, {_W1}"]
+        lines.append(f"ldr {_W1}, [{_WEIGHTS}, #{weights}]!")
+        inputs = 0
+    elif not last:
+        lines.append(f"ldr {_W1}, [{_WEIGHTS}, #{weights}]")
+    lines.append(f"smlad {_A[2]}, {_X}, {_W0}, {a[2]}")
+    if not last:
+        lines.append(f"ldr {_X}, [{_INPUTS}, #{inputs}]")
+    lines.append(f"smlad {_A[3]}, {_Y}, {_W0}, {a[3]}")
+    if not last:
+        lines += [f"ldr {_Y}, [{_INPUTS}, #{inputs + 4}]", f"sxtb16 {_W0}, {_W1}"]
+    return lines
+
+
+def _rescale(bounded: bool) -> Iterator[str]:
+    """Sums become int8; the next biases are r2 and on the stack, the block is r5."""
+    yield from ("ldr r2, [sp, #8]", "ldr r5, [sp]")
+    if bounded:
+        yield _load("r3", "lift")
+        yield from (f"lsl {sum_}, {sum_}, r3" for sum_ in (*_A, *_B))
+    yield from ("ldrd r3, r4, [r2, #8]", _load("r0", "zero"), "adds r2, #16", "str r2, [sp, #8]")
+    yield from (f"smmlar {sum_}, {sum_}, r3, r0" for sum_ in _A)
+    for before, sum_ in zip(_A, _B, strict=True):
+        yield from (f"ssat {before}, #8, {before}", f"smmlar {sum_}, {sum_}, r4, r0")
+    yield from (f"ssat {sum_}, #8, {sum_}" for sum_ in _B)
+    if bounded:
+        yield from _clamp("low", "high")
+
+
+def _add(bounded: bool) -> Iterator[str]:
+    """(own * value + other * shortcut + offset) >> shift, two values at a time."""
+    yield from (_store_to("r1", "cursor"), _load("r0", "from"), _load("r1", "own"))
+    yield from (_load("r2", "other"), _load("r5", "offset"))
+    block = "ldr r3, [sp]"
+    first = ["ldrsb r3, [r0]", "ldrsb r4, [r0, #1]"]
+    middle = [block, f"ldrd r3, r4, [r3, #{_BLOCK['from1']}]"]
+    middle += ["ldrsb r3, [r0, r3]", "ldrsb r4, [r0, r4]"]
+    fourth = [block, _load("r3", "from3", "r3"), "adds r4, r0, r3"]
+    fourth += ["ldrsb r3, [r0, r3]", "ldrsb r4, [r4, #1]"]
+    for load, one, two in (
+        (first, _A[0], _B[0]),
+        (middle, _A[1], _A[2]),
+        (fourth, _A[3], _B[3]),
+        (["adds r0, #1", *middle], _B[1], _B[2]),
+    ):
+        yield from load
+        yield from ("mla r3, r3, r2, r5", "mla r4, r4, r2, r5")
+        yield from (f"mla {one}, {one}, r1, r3", f"mla {two}, {two}, r1, r4")
+    yield from ("ldr r5, [sp]", _load("r3", "shift"), _load("r4", "from_pair"))
+    yield from (f"asr {sum_}, {sum_}, r3" for sum_ in (*_A, *_B))
+    yield from ("subs r0, #1", "add r0, r4", _store_to("r0", "from"))
+    yield from (f"ssat {sum_}, #8, {sum_}" for sum_ in (*_A, *_B))
+    if bounded:
+        yield from _clamp("sum_low", "sum_high")
+    yield from (_load("r1", "cursor"), "ldr r2, [sp, #8]")
+
+
+def _clamp(low: str, high: str) -> Iterator[str]:
+    yield from (_load("r0", low), _load("r3", high))
+    for sum_ in (*_A, *_B):
+        yield from (f"cmp {sum_}, r0", "it lt", f"movlt {sum_}, r0")
+        yield from (f"cmp {sum_}, r3", "it gt", f"movgt {sum_}, r3")
+
+
+def _store() -> Iterator[str]:
+    """Both outputs of each position; then on to the next pair of outputs, if there is one."""
+    (a0, a1, a2, a3), (b0, b1, b2, b3) = _A, _B
+    yield from (_load("r3", "to"), f"ldrd r0, r4, [r5, #{_BLOCK['at1']}]")
+    yield from (f"strb {a0}, [r3]", f"adds {a0}, r3, #1", f"strb {b0}, [r3, #1]")
+    yield from (f"strb {a1}, [r3, r0]", _load(a1, "at3"), f"strb {b1}, [{a0}, r0]")
+    yield from (f"strb {a2}, [r3, r4]", _load("r0", "pair"), f"strb {b2}, [{a0}, r4]")
+    yield from (f"strb {a3}, [r3, {a1}]", _load("r4", "end"), f"strb {b3}, [{a0}, {a1}]")
+    yield from ("add r3, r0", "cmp r1, r4", "ldr r0, [r5]", _store_to("r3", "to"), "bne 1b")
+
+
+def _load(register: str, field: str, block: str = "r5") -> str:
+    return f"ldr {register}, [{block}, #{_BLOCK[field]}]"
+
+
+def _store_to(register: str, field: str) -> str:
+    return f"str {register}, [r5, #{_BLOCK[field]}]"
