@@ -231,6 +231,14 @@ class Graph:
         return sum(self.macs(layer) for layer in self.layers)
 
     @property
+    def total_parameters(self) -> int:
+        """Weights and biases of all layers."""
+        weighted = [layer for layer in self.layers if OPERATORS[layer.op].weighted]
+        return sum(
+            prod(self.weight_shape(layer)) + self._shapes[layer.output][-1] for layer in weighted
+        )
+
+    @property
     def total_weight_bytes(self) -> int:
         """int8 weights and int32 biases of all layers."""
         return sum(self.weight_bytes(layer) for layer in self.layers)

@@ -23,6 +23,7 @@ PAGES = (
     "docs/device.md",
     "docs/emulation.md",
     "docs/evaluate.md",
+    "docs/distillation_benches.md",
     "docs/gpu.md",
     "docs/own_data.md",
     "docs/ranking.md",

@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from nas.cli.bench.cells import CELL_VERBS
 from nas.cli.bench.deploy import bench_deploy
 from nas.cli.bench.hwmodels import bench_hwmodels
 from nas.cli.bench.ranking import bench_ranking
@@ -71,6 +72,7 @@ GROUPS: tuple[tuple[str, str, dict[str, Callable[..., None]]], ...] = (
             "training": bench_training,
             "ranking": bench_ranking,
             "records": records,
+            **CELL_VERBS,
         },
     ),
 )

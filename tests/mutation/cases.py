@@ -109,6 +109,10 @@ _RANKING = (
     (1, "bench ranking --data {world}/people --space tiny --networks 16 --effort smoke "
         "--out {it} --page {out}/page.md"),
 )  # fmt: skip
+_LABELS = (
+    (1, "bench labels --data {world}/people --effort smoke --seeds 0 --minutes 1 --out {it} "
+        "--page {out}/page.md"),
+)  # fmt: skip
 _FETCH = ((1, "data fetch ppg_dalia --from {it} --out {out}/set"),)
 
 Lines = tuple[tuple[float, str], ...]
@@ -152,6 +156,7 @@ DOCUMENTS: tuple[tuple[float, str, str, Lines], ...] = (
     (1, "welltory", "subject_07/RR.txt", _DATA[:3]),
     (1, "records", "", _RECORDS),
     (1, "ranking", "", _RANKING),
+    (1, "labels", "", _LABELS),
     (1, "dalia.zip", "", _FETCH),
 )
 

@@ -15,6 +15,7 @@ from unittest import mock
 
 import numpy as np
 
+import nas.bench.distillation.worker
 import nas.bench.ranking.measure
 import nas.search
 from distill.teachers.resnet import ResNetShape, ResNetTeacher
@@ -27,6 +28,7 @@ from nas.run.config import SearchConfig
 from nas.run.folder import RunDir
 from nas.run.progress import Progress
 from ppg.augment.bank import PREPARATION
+from tests.nas.bench.distillation.made import FakeWorker
 from tests.nas.bench.ranking.made import BenchTrainer
 from tests.nas.fakes import FakeTrainer, write_people
 from tests.ppg.loaders import upstream
@@ -89,6 +91,11 @@ def _run(folder: Path, people: Path) -> None:
         _call(
             f"bench ranking --data {people} --space tiny --networks 16 --effort smoke "
             f"--out {folder / 'ranking'}"
+        )
+    with mock.patch.object(nas.bench.distillation.worker, "Processes", lambda _: FakeWorker()):
+        _call(
+            f"bench labels --data {people} --effort smoke --seeds 0 --minutes 1 "
+            f"--out {folder / 'labels'}"
         )
     (run / "report.html").unlink()  # large, and nothing reads it
     unfinished = shutil.copytree(run, folder / "unfinished")

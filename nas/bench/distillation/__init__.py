@@ -1,0 +1,1 @@
+"""What distillation brings: benches that are tables of cells, each a training of its own."""

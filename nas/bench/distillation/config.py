@@ -1,0 +1,51 @@
+"""What a bench is asked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from distill.teachers.names import chosen, files_of
+from nas.bench.distillation.cells import NO_TEACHER
+from nas.bench.distillation.tables import BENCHES, Bench, Ingredients, Preset, Row
+from nas.run.config import ConfigError, TrainConfig, check_choice
+
+
+@dataclass(frozen=True, kw_only=True)
+class BenchConfig(TrainConfig):
+    """What to run.
+
+    Attributes:
+        bench: one of `BENCHES`.
+        preset: of `tables.PRESETS`.
+        minutes: of one core, see `nas.bench.distillation.plan`.
+        mix: of a bench that compares no mixes.
+    """
+
+    bench: str
+    preset: Preset = "small"
+    minutes: float = 0.0
+    mix: str = "soft"
+    teacher: str = "resnet-small"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_choice("bench", self.bench, tuple(BENCHES))
+        if self.minutes <= 0:
+            raise ConfigError(f"`minutes` is {self.minutes:g}; it must be above 0")
+        if self.teacher == NO_TEACHER:
+            raise ConfigError(
+                "`teacher` is none, and the bench compares with labels alone anyway; name a "
+                "teacher, or the path of one"
+            )
+        files_of(self.teacher)
+
+    @property
+    def rows(self) -> list[Row]:
+        """Of the bench."""
+        teacher = chosen(self.teacher, effort=self.effort)
+        return self.table.rows(Ingredients(self.preset, teacher, self.mix))
+
+    @property
+    def table(self) -> Bench:
+        """The bench."""
+        return BENCHES[self.bench]

@@ -1,0 +1,75 @@
+"""What worker processes take: plain values, recordings and paths."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from deploy.integers.reference import Rule
+from distill.training.effort import Effort
+from hwmodels.costs import Costs
+from nas.bench.distillation.cells import Cell, Ground
+from nas.bench.distillation.plan import Steps
+from ppg.readout.transitions import Transitions
+from ppg.recording import Recording
+from search_spaces.arch import Arch
+
+
+@dataclass(frozen=True)
+class Judges:
+    """Who judges, and how readings are smoothed; `rule` is the arithmetic of the file."""
+
+    search: Sequence[Recording]
+    report: Sequence[Recording]
+    transitions: Transitions
+    rule: Rule
+
+
+@dataclass(frozen=True)
+class GroundJob:
+    """A teacher and a pool to be made, or opened.
+
+    Attributes:
+        ground: which.
+        train: all recordings of training people.
+        judges: search people fit the temperature; report people are read by a finished teacher.
+        effort: steps of the teacher, batches of the pool.
+        rate_hz: of the pool.
+        acceleration: whether any student reads it.
+        folder: of the pool.
+        teachers: of the teachers of its people and seed; members of an ensemble are shared.
+    """
+
+    ground: Ground
+    train: Sequence[Recording]
+    judges: Judges
+    effort: Effort
+    rate_hz: int
+    acceleration: bool
+    folder: Path
+    teachers: Path
+
+
+@dataclass(frozen=True)
+class CellJob:
+    """A cell to be trained.
+
+    Attributes:
+        cell: which.
+        arch, costs: of the student.
+        steps: of its training.
+        judges: search and report people.
+        effort: the batch.
+        pool: of its ground.
+        folder: for what can be made again.
+    """
+
+    cell: Cell
+    arch: Arch
+    costs: Costs
+    steps: Steps
+    judges: Judges
+    effort: Effort
+    pool: Path
+    folder: Path

@@ -1,0 +1,168 @@
+"""What is kept of a bench: what it was asked and how fast it was, and one JSON file a cell."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from distill.teachers.facts import TeacherFacts
+from hwmodels.costs import Costs
+from nas.bench.distillation.cells import Cell, Ground
+from nas.bench.distillation.plan import RecipePace, Steps
+from nas.run.documents import read_document
+from ppgnas.files import write_json_atomic
+from search_spaces.arch import Arch
+
+
+@dataclass(frozen=True)
+class PeopleErrors:
+    """MAE in BPM by report person, of raw and of smoothed readings."""
+
+    raw: Mapping[str, float]
+    smoothed: Mapping[str, float]
+
+    def __post_init__(self) -> None:
+        if not self.raw or set(self.raw) != set(self.smoothed):
+            raise ValueError("raw and smoothed errors are of no report person, or of others")
+
+
+@dataclass(frozen=True, kw_only=True)
+class GroundRecord:
+    """A ground that is ready, or was.
+
+    Attributes:
+        teacher_s, pool_s: seconds of one core for the teacher, and for drawing and asking.
+        teacher_parameters, teacher_errors: None without a teacher.
+        teacher_facts: None also of a teacher's file that has none.
+    """
+
+    ground: Ground
+    teacher_s: float
+    pool_s: float
+    teacher_parameters: int | None = None
+    teacher_facts: TeacherFacts | None = None
+    teacher_errors: PeopleErrors | None = None
+
+    @property
+    def seconds(self) -> float:
+        """All of it."""
+        return self.teacher_s + self.pool_s
+
+    def write(self, folder: Path) -> None:
+        """Keep it."""
+        write_json_atomic(ground_file(folder, self.ground), asdict(self))
+
+
+@dataclass(frozen=True, kw_only=True)
+class CellRecord:
+    """A cell that is done.
+
+    Attributes:
+        arch: of the network.
+        parameters: its weights and biases.
+        costs: of the int8 network on the target.
+        steps: of its training.
+        seconds: of one core that the training took.
+        search_bpm: MAE on search people, raw.
+        errors: on report people, whom the finished network read once.
+    """
+
+    cell: Cell
+    arch: Arch
+    parameters: int
+    costs: Costs
+    steps: Steps
+    seconds: float
+    search_bpm: float
+    errors: PeopleErrors
+
+    def write(self, folder: Path) -> None:
+        """Keep it."""
+        document = {**asdict(self), "arch": self.arch.to_json()}
+        write_json_atomic(cell_file(folder, self.cell), document)
+
+
+@dataclass(frozen=True, kw_only=True)
+class BenchDocument:
+    """`bench.json`.
+
+    Attributes:
+        asked: everything that changes a cell, by name.
+        command: how the user said it.
+        synthetic: whether any recording is generated.
+        people: part -> its people.
+        versions: of what the result depends on.
+        pace, steps: of each row, by its id; the steps are planned once.
+    """
+
+    asked: dict[str, Any]
+    command: str
+    synthetic: bool
+    people: dict[str, list[str]]
+    versions: dict[str, str]
+    pace: dict[str, RecipePace] = field(default_factory=dict)
+    steps: dict[str, Steps] = field(default_factory=dict)
+
+    def write(self, folder: Path) -> None:
+        """Keep it."""
+        write_json_atomic(document_file(folder), asdict(self))
+
+
+def cell_file(folder: Path, cell: Cell) -> Path:
+    """Of a cell."""
+    return folder / "cells" / f"{cell.id}.json"
+
+
+def ground_file(folder: Path, ground: Ground) -> Path:
+    """Of a ground."""
+    return folder / "grounds" / f"{ground.id}.json"
+
+
+def document_file(folder: Path) -> Path:
+    """Of a bench."""
+    return folder / "bench.json"
+
+
+def read_cell(folder: Path, cell: Cell) -> CellRecord | None:
+    """The record of a cell; None where there is none yet.
+
+    Raises:
+        RunError: the file is damaged, or of another cell.
+    """
+
+    def parse(document: object) -> CellRecord:
+        record = _CELL.validate_python(document)
+        if record.cell != cell:
+            raise ValueError(f"it is of {record.cell}")
+        return record
+
+    path = cell_file(folder, cell)
+    return read_document(path, parse) if path.exists() else None
+
+
+def read_ground(folder: Path, ground: Ground) -> GroundRecord | None:
+    """The record of a ground; likewise."""
+
+    def parse(document: object) -> GroundRecord:
+        record = _GROUND.validate_python(document)
+        if record.ground != ground:
+            raise ValueError(f"it is of {record.ground}")
+        return record
+
+    path = ground_file(folder, ground)
+    return read_document(path, parse) if path.exists() else None
+
+
+def read_bench(folder: Path) -> BenchDocument | None:
+    """The document of a bench; likewise."""
+    path = document_file(folder)
+    return read_document(path, _BENCH.validate_python) if path.exists() else None
+
+
+_CELL = TypeAdapter(CellRecord)
+_GROUND = TypeAdapter(GroundRecord)
+_BENCH = TypeAdapter(BenchDocument)

@@ -1,0 +1,248 @@
+"""What a bench says: errors of rows, and differences paired over people and seeds.
+
+Errors are `(seeds, people)`; a row's figure is the mean of all. Intervals are 90 % percentile
+intervals of people and seeds that are drawn anew, the same draws for every row. A difference whose
+interval holds zero is within noise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from statistics import fmean
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hwmodels.costs import Costs
+from nas.bench.distillation.cells import Cell, Ground, Recipe
+from nas.bench.distillation.records import CellRecord, PeopleErrors
+from nas.bench.distillation.run import Finished
+from nas.bench.interval import Interval
+
+DRAWS = 2000
+Errors = NDArray[np.float64]
+Verdict = Literal["better", "worse", "within noise"]
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A row less its control in BPM, and what that says."""
+
+    bpm: Interval
+
+    @property
+    def verdict(self) -> Verdict:
+        """Below zero is better."""
+        if self.bpm.low <= 0 <= self.bpm.high:
+            return "within noise"
+        return "better" if self.bpm.high < 0 else "worse"
+
+
+@dataclass(frozen=True, kw_only=True)
+class RowFigures:
+    """One row; errors are MAE on report people in BPM, everything is the mean over seeds.
+
+    Attributes:
+        recipe: the row.
+        against: its control, or None.
+        parameters, costs: of the network.
+        float_steps, int8_steps: of its training.
+        teacher_min, pool_min, student_min: minutes of one core.
+        raw, smoothed: errors.
+        search_bpm: raw error on search people.
+        raw_difference, smoothed_difference: to the control; None without one.
+        gap_closed: share of the distance from labels alone to the teacher, raw; None without a
+            teacher, or where labels alone are within noise of the teacher.
+        gap_known: whether that distance is clear of zero; None without a teacher.
+    """
+
+    recipe: Recipe
+    against: Recipe | None
+    parameters: int
+    costs: Costs
+    float_steps: int
+    int8_steps: int
+    teacher_min: float
+    pool_min: float
+    student_min: float
+    raw: Interval
+    smoothed: Interval
+    search_bpm: float
+    raw_difference: Difference | None = None
+    smoothed_difference: Difference | None = None
+    gap_closed: Interval | None = None
+    gap_known: bool | None = None
+
+    @property
+    def minutes(self) -> float:
+        """Of all."""
+        return self.teacher_min + self.pool_min + self.student_min
+
+
+@dataclass(frozen=True, kw_only=True)
+class TeacherFigures:
+    """A teacher, unrounded, on report people; means over seeds.
+
+    Attributes:
+        ece_before, ece_after: expected calibration error on search people without and with its
+            temperature; None where its file does not say.
+    """
+
+    name: str
+    people: int | None
+    parameters: int
+    minutes: float
+    ece_before: float | None
+    ece_after: float | None
+    raw: Interval
+    smoothed: Interval
+
+
+@dataclass(frozen=True)
+class BenchFigures:
+    """Everything that is printed."""
+
+    bench: str
+    seeds: tuple[int, ...]
+    report_people: tuple[str, ...]
+    synthetic: bool
+    rows: tuple[RowFigures, ...]
+    teachers: tuple[TeacherFigures, ...]
+
+
+def bench_figures(found: Finished) -> BenchFigures:
+    """Compute them."""
+    of = {row.recipe: _cells(found, row.recipe) for row in found.config.rows}
+    people = tuple(next(iter(found.cells.values())).errors.raw)
+    raw, smoothed = (
+        {
+            recipe: _matrix([cell.errors for cell in cells], people, kind)
+            for recipe, cells in of.items()
+        }
+        for kind in ("raw", "smoothed")
+    )
+    rows = []
+    for row in found.config.rows:
+        recipe, base, cells = row.recipe, row.against, of[row.recipe]
+        grounds = [found.grounds[cell.cell.ground] for cell in cells]
+        known, closed = None, None
+        taught = [each.teacher_errors for each in grounds if each.teacher_errors is not None]
+        if taught and base is not None and base.teacher != recipe.teacher:
+            teacher = _matrix(taught, people, "raw")
+            known, closed = gap(raw[base], raw[recipe], teacher)
+        rows.append(
+            RowFigures(
+                recipe=recipe,
+                against=base,
+                parameters=cells[0].parameters,
+                costs=cells[0].costs,
+                float_steps=cells[0].steps.float_steps,
+                int8_steps=cells[0].steps.int8_steps,
+                teacher_min=fmean(each.teacher_s for each in grounds) / 60,
+                pool_min=fmean(each.pool_s for each in grounds) / 60,
+                student_min=fmean(cell.seconds for cell in cells) / 60,
+                raw=interval(raw[recipe]),
+                smoothed=interval(smoothed[recipe]),
+                search_bpm=fmean(cell.search_bpm for cell in cells),
+                raw_difference=_difference(raw, recipe, base),
+                smoothed_difference=_difference(smoothed, recipe, base),
+                gap_closed=closed,
+                gap_known=known,
+            )
+        )
+    return BenchFigures(
+        found.config.bench,
+        found.seeds,
+        people,
+        found.document.synthetic,
+        tuple(rows),
+        tuple(_teachers(found, people)),
+    )
+
+
+def errors_of(found: Finished, recipe: Recipe) -> tuple[int, Errors]:
+    """Parameters of a row, and its raw errors `(seeds, people)`."""
+    cells = _cells(found, recipe)
+    people = tuple(cells[0].errors.raw)
+    return cells[0].parameters, _matrix([cell.errors for cell in cells], people, "raw")
+
+
+def interval(errors: Errors) -> Interval:
+    """Mean of `(seeds, people)`, with its interval."""
+    return Interval.of(resampled(errors))
+
+
+def resampled(errors: Errors) -> Errors:
+    """`(1 + DRAWS,)` means of `(seeds, people)`; the first is of all as they are."""
+    seeds, people = draws(*errors.shape)
+    found: Errors = errors[seeds[:, :, None], people[:, None, :]].mean(axis=(1, 2))
+    return found
+
+
+@lru_cache(maxsize=8)
+def draws(seeds: int, people: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Places that are drawn: `(1 + DRAWS, seeds)` and `(1 + DRAWS, people)`."""
+    rng = np.random.default_rng(0)
+    drawn = [
+        np.vstack([np.arange(count), rng.integers(0, count, (DRAWS, count))])
+        for count in (seeds, people)
+    ]
+    return drawn[0], drawn[1]
+
+
+def gap(alone: Errors, taught: Errors, teacher: Errors) -> tuple[bool, Interval | None]:
+    """Share of the distance from a student alone to its teacher that the teacher closes.
+
+    Returns:
+        Whether the distance is clear of zero, and the share; None where it is not, as a share of
+        a distance within noise says nothing.
+    """
+    distance = resampled(alone - teacher)
+    if Interval.of(distance).low <= 0 <= Interval.of(distance).high:
+        return False, None
+    return True, Interval.of(resampled(alone - taught) / distance)
+
+
+def _cells(found: Finished, recipe: Recipe) -> list[CellRecord]:
+    return [found.cells[Cell(recipe, seed)] for seed in found.seeds]
+
+
+def _matrix(errors: Sequence[PeopleErrors], people: Sequence[str], kind: str) -> Errors:
+    rows = [each.raw if kind == "raw" else each.smoothed for each in errors]
+    return np.array([[row[person] for person in people] for row in rows], dtype=np.float64)
+
+
+def _difference(
+    errors: Mapping[Recipe, Errors], recipe: Recipe, base: Recipe | None
+) -> Difference | None:
+    return None if base is None else Difference(interval(errors[recipe] - errors[base]))
+
+
+def _teachers(found: Finished, people: Sequence[str]) -> list[TeacherFigures]:
+    by_source: dict[tuple[str, int | None], list[Ground]] = {}
+    for ground in found.grounds:
+        by_source.setdefault((ground.teacher, ground.people), []).append(ground)
+    rows = []
+    for (name, count), grounds in by_source.items():
+        records = [found.grounds[ground] for ground in grounds]
+        errors = [each.teacher_errors for each in records if each.teacher_errors is not None]
+        if not errors:
+            continue
+        raw, smoothed = (_matrix(errors, people, kind) for kind in ("raw", "smoothed"))
+        facts = [each.teacher_facts for each in records if each.teacher_facts is not None]
+        rows.append(
+            TeacherFigures(
+                name=name,
+                people=count,
+                parameters=records[0].teacher_parameters or 0,
+                minutes=fmean(each.teacher_s for each in records) / 60,
+                ece_before=fmean(each.ece_before for each in facts) if facts else None,
+                ece_after=fmean(each.ece_after for each in facts) if facts else None,
+                raw=interval(raw),
+                smoothed=interval(smoothed),
+            )
+        )
+    return rows

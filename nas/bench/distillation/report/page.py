@@ -1,0 +1,227 @@
+"""A bench as a Markdown page and as text; every figure is computed from the records."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from distill.teachers.names import members_of
+from nas.bench.distillation.cells import NO_TEACHER, Recipe
+from nas.bench.distillation.report.figures import BenchFigures, Difference, RowFigures
+from nas.bench.distillation.report.scaling import Fitted
+from nas.bench.distillation.run import Finished
+from nas.run.units import format_bytes
+from ppgnas.tables import markdown_table, text_table
+
+Table = tuple[tuple[str, ...], list[tuple[str, ...]]]
+"""Head and rows."""
+
+ERRORS = (
+    "Errors are MAE in BPM on report people, each finished network read them once; int8 with the "
+    "arithmetic of the file unless the row is float. Mean over people and seeds; in brackets 90 % "
+    "intervals of people and seeds drawn anew. A difference is to the row that the column "
+    "*against* names, on the same people and seeds; where its interval holds zero it is within "
+    "noise. Flash, SRAM, ms and mJ are estimates of the cost model."
+)
+MINUTES = (
+    "Minutes of one core. Every row may spend the same: teacher, pool (drawing windows, asking "
+    "the teacher) and its own training together. A row without a teacher trains as much longer as "
+    "others pay for theirs: measured seconds a step give the steps. The teacher is trained once "
+    "for all rows that share it and counted in each of them."
+)
+TEACHERS = (
+    "Not rounded, on report people. ECE: expected calibration error on search people, before and "
+    "after the temperature."
+)
+GAP = (
+    "Gap closed: (labels alone - this row) / (labels alone - teacher), raw errors; undefined "
+    "where labels alone are within noise of the teacher."
+)
+
+
+def bench_page(finished: Finished, found: BenchFigures, fitted: Fitted | None, plot: str) -> str:
+    """The page.
+
+    Args:
+        finished: the bench.
+        found: its figures.
+        fitted: laws of error against size, of a bench that has them.
+        plot: file name of the plot beside the page.
+    """
+    document, table = finished.document, finished.config.table
+    counts = ", ".join(f"{len(who)} {part}" for part, who in document.people.items())
+    versions = ", ".join(f"{name} {value}" for name, value in document.versions.items())
+    parts = [
+        f"# {table.title}",
+        f"    {document.command}",
+        f"{'**Synthetic recordings.** ' if found.synthetic else ''}{table.question} Seeds "
+        f"{', '.join(map(str, found.seeds))}; {counts} people; {finished.config.minutes:g} "
+        "minutes for the training of the row with the costliest teacher.",
+        ERRORS,
+        markdown_table(*error_table(found)),
+        f"Drawn in [{plot}]({plot}). {GAP}",
+        "## What it takes",
+        MINUTES,
+        markdown_table(*cost_table(found)),
+    ]
+    if found.teachers:
+        parts += [
+            "## Teachers",
+            "Not rounded, on report people:",
+            markdown_table(*_teachers(found)),
+        ]
+    if fitted is not None:
+        parts += scaling_parts(fitted)
+    parts.append(f"Versions: {versions}. Page: the same command with `--page FILE`.")
+    return "\n\n".join(parts) + "\n"
+
+
+def bench_text(found: BenchFigures) -> str:
+    """The first table for a terminal."""
+    synthetic = " (SYNTHETIC recordings)" if found.synthetic else ""
+    return f"Report people, MAE in BPM{synthetic}:\n\n{text_table(*error_table(found))}"
+
+
+def error_table(found: BenchFigures) -> Table:
+    """Errors and differences, one row a recipe."""
+    names = row_names(found)
+    head = (
+        "row",
+        "parameters",
+        "raw",
+        "smoothed",
+        "against",
+        "difference, raw",
+        "difference, smoothed",
+    )
+    return (*head, "gap closed"), [
+        (
+            names[row.recipe],
+            str(row.parameters),
+            str(row.raw),
+            str(row.smoothed),
+            "-" if row.against is None else names[row.against],
+            _difference(row.raw_difference),
+            _difference(row.smoothed_difference),
+            _gap(row),
+        )
+        for row in found.rows
+    ]
+
+
+def cost_table(found: BenchFigures) -> Table:
+    """Minutes, steps and what the chip pays."""
+    names = row_names(found)
+    head = ("row", "minutes", "teacher", "pool", "training", "float steps", "int8 steps")
+    return (*head, "search people, raw", "flash", "SRAM", "ms", "mJ"), [
+        (
+            names[row.recipe],
+            *(
+                f"{minutes:.1f}"
+                for minutes in (row.minutes, row.teacher_min, row.pool_min, row.student_min)
+            ),
+            str(row.float_steps),
+            str(row.int8_steps),
+            f"{row.search_bpm:.2f}",
+            *_on_chip(row),
+        )
+        for row in found.rows
+    ]
+
+
+def row_names(found: BenchFigures) -> dict[Recipe, str]:
+    """Each recipe by what tells it from the others, the student first."""
+    recipes = [row.recipe for row in found.rows]
+    several: list[Callable[[Recipe], object]] = [
+        part for part in _PARTS if len({part(recipe) for recipe in recipes}) > 1
+    ]
+    named = {}
+    for recipe in recipes:
+        said = [str(part(recipe)) for part in several if part(recipe) is not None]
+        named[recipe] = ", ".join(dict.fromkeys([recipe.student, *said]))
+    return named
+
+
+def teacher_name(name: str) -> str:
+    """A teacher by the names of its members; of a file its stem."""
+    return " + ".join(Path(member).stem for member in members_of(name))
+
+
+_PARTS: tuple[Callable[[Recipe], object], ...] = (
+    lambda recipe: "all people" if recipe.people is None else f"{recipe.people} people",
+    lambda recipe: (
+        "labels alone" if recipe.teacher == NO_TEACHER else teacher_name(recipe.teacher)
+    ),
+    lambda recipe: None if recipe.teacher == NO_TEACHER else recipe.mix,
+    lambda recipe: recipe.quantisation,
+)
+
+
+def _difference(found: Difference | None) -> str:
+    if found is None:
+        return "-"
+    bpm = found.bpm
+    return f"{bpm.value:+.2f} ({bpm.low:+.2f} to {bpm.high:+.2f}), {found.verdict}"
+
+
+def _gap(row: RowFigures) -> str:
+    if row.gap_known is None:
+        return "-"
+    return "undefined: within noise" if row.gap_closed is None else str(row.gap_closed)
+
+
+def _on_chip(row: RowFigures) -> Sequence[str]:
+    if row.recipe.quantisation == "float":
+        return ("-", "-", "-", "-")
+    costs = row.costs
+    return (
+        format_bytes(costs.flash_bytes),
+        format_bytes(costs.sram_bytes),
+        f"{costs.latency_ms:.2f}",
+        f"{costs.energy_mj:.3g}",
+    )
+
+
+def _teachers(found: BenchFigures) -> Table:
+    head = ("teacher", "people", "parameters", "minutes", "raw", "smoothed")
+    return (*head, "ECE before", "ECE after"), [
+        (
+            teacher_name(row.name),
+            "all" if row.people is None else str(row.people),
+            str(row.parameters),
+            f"{row.minutes:.1f}",
+            str(row.raw),
+            str(row.smoothed),
+            *("-" if e is None else f"{e:.3f}" for e in (row.ece_before, row.ece_after)),
+        )
+        for row in found.teachers
+    ]
+
+
+def scaling_parts(fitted: Fitted) -> list[str]:
+    """The section on laws."""
+    rows = [
+        (
+            series,
+            law.law.name,
+            "-" if law.floor_bpm is None else str(law.floor_bpm),
+            str(law.rate),
+            str(law.left_out_bpm),
+            "yes" if law is min(laws, key=lambda each: each.left_out_bpm.value) else "",
+        )
+        for series, laws in fitted.laws.items()
+        for law in laws
+    ]
+    return [
+        "## Laws",
+        "Error against parameters N, fitted on the means of people and seeds. The published law "
+        "c + a exp(-b log10 N) is a power law with a floor under another name, as exp(-b log10 N) "
+        "= N^(-b / ln 10): no data tell the two apart. *power* is both of them, c + a N^-b; "
+        "*exponential* is c + a exp(-b N / M) with M the geometric mean of the sizes; *no floor* "
+        "is a N^-b. Left out: the mean error in BPM on a size of a law that was fitted on the "
+        "others. Intervals as above.",
+        markdown_table(
+            ("rows", "law", "floor c, BPM", "rate b", "left out, BPM", "best on a left-out size"),
+            rows,
+        ),
+    ]

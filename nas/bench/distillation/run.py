@@ -1,0 +1,253 @@
+"""A bench from recordings to records: seed by seed grounds, paces, cells; what is kept stays.
+
+All cells of a seed are trained before the next seed begins, so that a bench that was stopped early
+has whole seeds.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from distill.inputs import stored_rate_hz
+from distill.teachers.names import files_of
+from distill.training.effort import effort_by_name
+from nas.bench.distillation.cells import Cell, Ground
+from nas.bench.distillation.config import BenchConfig
+from nas.bench.distillation.jobs import CellJob, GroundJob, Judges
+from nas.bench.distillation.plan import RecipePace, Steps, planned
+from nas.bench.distillation.records import (
+    BenchDocument,
+    CellRecord,
+    GroundRecord,
+    cell_file,
+    read_bench,
+    read_cell,
+    read_ground,
+)
+from nas.bench.distillation.students import student_arch
+from nas.bench.distillation.worker import Worker
+from nas.models.backend import check_judges
+from nas.models.readout import RULES
+from nas.run.folder import held
+from nas.run.machine import versions
+from nas.run.people import People, gather_for
+from nas.run.progress import Progress
+from nas.run.target import load_target
+from ppg.augment.bank import PREPARATION
+from ppg.readout.transitions import fit_transitions
+from ppgnas.errors import DataError, RunError
+from search_spaces.arch import Arch
+
+TEACHER_HZ = 32
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A finished bench."""
+
+    config: BenchConfig
+    document: BenchDocument
+    seeds: tuple[int, ...]
+    grounds: dict[Ground, GroundRecord]
+    cells: dict[Cell, CellRecord]
+
+
+def run_bench(
+    config: BenchConfig,
+    out: Path,
+    *,
+    seeds: Sequence[int],
+    worker: Worker,
+    command: str,
+    progress: Progress,
+) -> Finished:
+    """Do what the folder does not hold yet.
+
+    Args:
+        config: what to run.
+        out: `bench.json`, one JSON file a ground and a cell, and a cache.
+        seeds: of the trainings; people are split by the seed of the configuration.
+        worker: does the work.
+        command: how the user said it, for provenance.
+        progress: where to say how far it is.
+
+    Raises:
+        PpgnasError: the data or a student cannot be used, or the folder holds another bench.
+    """
+    if not seeds or len(set(seeds)) != len(seeds) or min(seeds) < 0:
+        said = ",".join(map(str, seeds))
+        raise DataError(f"`seeds` is {said!r}; name one or more, each once, such as 0,1,2")
+    archs = {row.recipe.student: student_arch(row.recipe.student) for row in config.rows}
+    people = gather_for(config, acceleration=any(a.acceleration for a in archs.values()))
+    for note in people.notes:
+        progress.say(note)
+    check_judges(config.teacher, [*people.search, *people.report])
+    out.mkdir(parents=True, exist_ok=True)
+    with held(out / ".lock", out):
+        document = _claimed(config, out, people, command)
+        bench = _Bench(config, out, people, archs, worker, progress)
+        grounds: dict[Ground, GroundRecord] = {}
+        cells: dict[Cell, CellRecord] = {}
+        for seed in seeds:
+            own = bench.grounds(seed)
+            if not document.steps:
+                document = bench.planned(document, own)
+                document.write(out)
+            grounds |= own
+            cells |= bench.cells(seed, document.steps)
+            shutil.rmtree(bench.cache(seed), ignore_errors=True)
+        return Finished(config, document, tuple(seeds), grounds, cells)
+
+
+def _claimed(config: BenchConfig, out: Path, people: People, command: str) -> BenchDocument:
+    """`bench.json`: written, or checked."""
+    asked = {key: value for key, value in asdict(config).items() if key != "device"}
+    asked |= {"fingerprint": people.fingerprint, **PREPARATION}
+    for file in files_of(config.teacher):
+        asked[f"sha256 of {file}"] = hashlib.sha256(file.read_bytes()).hexdigest()
+    known = read_bench(out)
+    if known is None:
+        new = BenchDocument(
+            asked=asked,
+            command=command,
+            synthetic=people.synthetic,
+            people=people.split.to_json(),
+            versions=versions(),
+        )
+        new.write(out)
+        return new
+    different = [key for key in asked | known.asked if asked.get(key) != known.asked.get(key)]
+    if different:
+        listed = "; ".join(
+            f"{key}: {known.asked.get(key)!r} there, {asked.get(key)!r} asked" for key in different
+        )
+        raise RunError(
+            f"`out` {out} holds a bench that was measured otherwise ({listed}). Ask for the same "
+            "to go on with it, or choose another `out`"
+        )
+    if known.steps and known.steps.keys() != {row.recipe.id for row in config.rows}:
+        raise RunError(
+            f"`out` {out} holds a bench with other rows, of another ppgnas; choose another `out`"
+        )
+    return known
+
+
+class _Bench:
+    """A bench that is being run."""
+
+    def __init__(
+        self,
+        config: BenchConfig,
+        out: Path,
+        people: People,
+        archs: dict[str, Arch],
+        worker: Worker,
+        progress: Progress,
+    ) -> None:
+        self.out, self.people, self.archs = out, people, archs
+        self.worker, self.progress = worker, progress
+        self.minutes, self.effort = config.minutes, effort_by_name(config.effort)
+        self.recipes = [row.recipe for row in config.rows]
+        self.target = load_target(config.board, config.engine, period_s=config.period_s)
+        transitions, rule = fit_transitions(people.train), RULES[self.target.file]
+        self.judges = Judges(people.search, people.report, transitions, rule)
+
+    def cache(self, seed: int) -> Path:
+        """What can be made again, of a seed."""
+        return self.out / "cache" / f"seed-{seed}"
+
+    def grounds(self, seed: int) -> dict[Ground, GroundRecord]:
+        """The grounds of a seed; teacher and pool are there for cells that are missing."""
+        cells = [Cell(recipe, seed) for recipe in self.recipes]
+        known: dict[Ground, GroundRecord] = {}
+        for ground in dict.fromkeys(cell.ground for cell in cells):
+            record = read_ground(self.out, ground)
+            if record is not None:
+                known[ground] = record
+        missing = [cell for cell in cells if not cell_file(self.out, cell).exists()]
+        jobs = [self._ground_job(g) for g in dict.fromkeys(cell.ground for cell in missing)]
+
+        def keep(index: int, record: GroundRecord) -> None:
+            # What it took the first time stays: a pool that is made again adds nothing.
+            if record.ground not in known:
+                known[record.ground] = record
+                record.write(self.out)
+
+        with self.progress.phase(f"teachers and pools, seed {seed}") as tick:
+            self.worker.prepare(jobs, tick, keep)
+        return known
+
+    def planned(
+        self, document: BenchDocument, grounds: dict[Ground, GroundRecord]
+    ) -> BenchDocument:
+        """The document with paces and steps, measured on the grounds of a seed."""
+        seed = next(iter(grounds)).seed
+        jobs = [self._cell_job(Cell(recipe, seed), Steps(1, 0)) for recipe in self.recipes]
+        pace: dict[str, RecipePace] = {}
+
+        def keep(index: int, found: RecipePace) -> None:
+            pace[jobs[index].cell.recipe.id] = found
+
+        with self.progress.phase("paces") as tick:
+            self.worker.pace(jobs, tick, keep)
+        share = self.effort.qat_steps / self.effort.finetune_steps
+        ground_s = {ground.source: record.seconds for ground, record in grounds.items()}
+        steps = {
+            recipe.id: planned(
+                recipe, pace[recipe.id], ground_s, minutes=self.minutes, int8_share=share
+            )
+            for recipe in self.recipes
+        }
+        return replace(document, pace=pace, steps=steps)
+
+    def cells(self, seed: int, steps: dict[str, Steps]) -> dict[Cell, CellRecord]:
+        """The cells of a seed."""
+        known: dict[Cell, CellRecord] = {}
+        for recipe in self.recipes:
+            cell = Cell(recipe, seed)
+            record = read_cell(self.out, cell)
+            if record is not None:
+                known[cell] = record
+        wanted = [Cell(recipe, seed) for recipe in self.recipes]
+        jobs = [self._cell_job(c, steps[c.recipe.id]) for c in wanted if c not in known]
+
+        def keep(index: int, record: CellRecord) -> None:
+            known[record.cell] = record
+            record.write(self.out)
+            shutil.rmtree(jobs[index].folder, ignore_errors=True)
+
+        with self.progress.phase(f"networks, seed {seed}") as tick:
+            self.worker.train(jobs, tick, keep)
+        return known
+
+    def _ground_job(self, ground: Ground) -> GroundJob:
+        return GroundJob(
+            ground,
+            self.people.train,
+            self.judges,
+            self.effort,
+            rate_hz=stored_rate_hz(
+                tuple(sorted({TEACHER_HZ, *(arch.rate_hz for arch in self.archs.values())}))
+            ),
+            acceleration=any(arch.acceleration for arch in self.archs.values()),
+            folder=self.cache(ground.seed) / f"ground-{ground.id}",
+            teachers=self.cache(ground.seed) / f"teachers-{ground.people or 'all'}",
+        )
+
+    def _cell_job(self, cell: Cell, steps: Steps) -> CellJob:
+        arch = self.archs[cell.recipe.student]
+        cache = self.cache(cell.seed)
+        return CellJob(
+            cell,
+            arch,
+            self.target.costs(arch),
+            steps,
+            self.judges,
+            self.effort,
+            pool=cache / f"ground-{cell.ground.id}" / "pool",
+            folder=cache / f"cell-{cell.id}",
+        )

@@ -1,0 +1,170 @@
+"""The benches: each is a question, rows, and what every row is compared with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Literal, get_args
+
+from nas.bench.distillation.cells import LABELS_ALONE, NO_TEACHER, Recipe
+from nas.bench.distillation.students import SIZES
+from nas.run.config import check_choice
+
+Preset = Literal["small", "full"]
+PRESETS: tuple[Preset, ...] = get_args(Preset)
+PRESET_EFFORT: Mapping[Preset, str] = {"small": "quick", "full": "standard"}
+"""Of the teacher, and of the size of the pool."""
+SEED_STUDENT = "medium@1.85"
+"""As many parameters as the network that the table of `distillation` is about: 18 k."""
+
+
+@dataclass(frozen=True)
+class Ingredients:
+    """What the rows of a bench are made from.
+
+    Attributes:
+        preset: `small` or `full`.
+        teacher, mix: where a bench does not compare teachers, or mixes.
+    """
+
+    preset: Preset
+    teacher: str
+    mix: str
+
+
+@dataclass(frozen=True)
+class Row:
+    """A recipe, and the one that it is compared with; None where others are compared with it."""
+
+    recipe: Recipe
+    against: Recipe | None = None
+
+
+@dataclass(frozen=True)
+class Bench:
+    """One bench.
+
+    Attributes:
+        title: of its page.
+        question: that it answers, in a sentence.
+        rows: what is trained.
+        minutes: by preset, see `nas.bench.distillation.plan`.
+        scaling: whether laws of error against size are fitted.
+    """
+
+    title: str
+    question: str
+    rows: Callable[[Ingredients], list[Row]]
+    minutes: Mapping[Preset, float]
+    scaling: bool = False
+
+
+def preset_of(name: str) -> Preset:
+    """A preset by its name.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    check_choice("preset", name, PRESETS)
+    return next(preset for preset in PRESETS if preset == name)
+
+
+def alone(recipe: Recipe) -> Recipe:
+    """The same from labels alone."""
+    return replace(recipe, teacher=NO_TEACHER, mix=LABELS_ALONE)
+
+
+def against(control: Callable[[Recipe], Recipe], recipes: Iterable[Recipe]) -> list[Row]:
+    """Rows of recipes, each below its control; a recipe that is its own control stands alone."""
+    rows: dict[Recipe, Row] = {}
+    for recipe in recipes:
+        base = control(recipe)
+        rows.setdefault(base, Row(base))
+        if recipe != base:
+            rows.setdefault(recipe, Row(recipe, base))
+    return list(rows.values())
+
+
+def _strategies(of: Ingredients) -> list[Row]:
+    small = of.preset == "small"
+    students = ("tiny", "medium") if small else ("tiny", "medium", "large")
+    return against(
+        alone,
+        [
+            Recipe(student=student, teacher=of.teacher, mix=mix)
+            for student in students
+            for mix in ("soft",)
+        ],
+    )
+
+
+def _distillation(of: Ingredients) -> list[Row]:
+    taught = Recipe(student=SEED_STUDENT, teacher=of.teacher, mix=of.mix)
+    smaller = Recipe(student="medium", teacher=of.teacher, mix=of.mix)
+    return against(
+        lambda recipe: alone(replace(recipe, quantisation="aware")),
+        [replace(taught, quantisation="float"), taught, smaller],
+    )
+
+
+def _scaling(of: Ingredients) -> list[Row]:
+    return against(alone, [Recipe(student=size, teacher=of.teacher, mix=of.mix) for size in SIZES])
+
+
+def _quantisation(of: Ingredients) -> list[Row]:
+    students = ("tiny", "medium") if of.preset == "small" else ("tiny", "medium", "large")
+    return against(
+        lambda recipe: replace(recipe, quantisation="float"),
+        [
+            Recipe(student=student, teacher=of.teacher, mix=of.mix, quantisation=how)
+            for student in students
+            for how in ("post", "aware")
+        ],
+    )
+
+
+def _labels(of: Ingredients) -> list[Row]:
+    students = ("tiny",) if of.preset == "small" else ("tiny", "medium")
+    return against(
+        alone,
+        [
+            Recipe(student=student, teacher=of.teacher, mix=of.mix, people=people)
+            for student in students
+            for people in (4, 8, 16, None)
+        ],
+    )
+
+
+BENCHES: dict[str, Bench] = {
+    "distillation": Bench(
+        "What a teacher, a smaller network and integers do",
+        "What does each step from 18 k parameters to a small int8 network cost and bring?",
+        _distillation,
+        {"small": 4, "full": 20},
+    ),
+    "strategies": Bench(
+        "Losses of distillation",
+        "Which loss makes a small network better than its labels alone do in equal minutes?",
+        _strategies,
+        {"small": 2, "full": 10},
+    ),
+    "scaling": Bench(
+        "Error against size",
+        "How does the error fall with the parameters, with and without a teacher?",
+        _scaling,
+        {"small": 2, "full": 10},
+        scaling=True,
+    ),
+    "quantisation": Bench(
+        "Float, rounded and trained for integers",
+        "What do integers cost after training, and when the training knows of them?",
+        _quantisation,
+        {"small": 3, "full": 10},
+    ),
+    "labels": Bench(
+        "Few labelled people",
+        "Does a teacher help more where few people have a reference?",
+        _labels,
+        {"small": 2, "full": 10},
+    ),
+}

@@ -1,0 +1,136 @@
+"""The verbs of benches that are tables of cells, such as `bench strategies`: one for each."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from nas.cli.common import emit, verb
+from nas.cli.options import AsJson, Data, ReportData, ReportFrom, Split, Text
+from ppgnas.errors import RunError
+
+if TYPE_CHECKING:
+    from nas.bench.distillation.config import BenchConfig
+
+
+def cell_verb(bench: str, help_text: str) -> Callable[..., None]:
+    """The verb of a bench; its help is `help_text` and an example."""
+
+    def run(
+        data: Data,
+        report_data: ReportData = None,
+        report_from: ReportFrom = None,
+        split: Split = None,
+        preset: Annotated[
+            str, typer.Option(help="small (under an hour on two cores) or full.")
+        ] = "small",
+        minutes: Annotated[
+            float | None,
+            typer.Option(help="Of one core for a training; default: of the preset."),
+        ] = None,
+        seeds: Annotated[str, typer.Option(help="Of the trainings.")] = "0,1,2",
+        jobs: Annotated[int, typer.Option(help="Trainings side by side.")] = 1,
+        teacher: Annotated[
+            str, typer.Option(help="Where the bench compares no teachers: name or path.")
+        ] = "resnet-small",
+        effort: Annotated[
+            Text, typer.Option(help="Of the teacher: quick (small preset), standard (full), ...")
+        ] = None,
+        out: Annotated[
+            Text, typer.Option(help="Folder; what is in it is not trained again.")
+        ] = None,
+        page: Annotated[Text, typer.Option(help="Write a Markdown page to this file.")] = None,
+        as_json: AsJson = False,
+    ) -> None:
+        from nas.bench.distillation.config import BenchConfig
+        from nas.bench.distillation.tables import BENCHES, PRESET_EFFORT, preset_of
+
+        numbers = _numbers(seeds)
+        if jobs < 1:
+            raise RunError(f"`jobs` is {jobs}; it must be at least 1")
+        if page is not None and Path(page).is_dir():
+            raise RunError(f"`page` {page} is a folder; name a file, such as {page}/{bench}.md")
+        size = preset_of(preset)
+        config = BenchConfig(
+            bench=bench,
+            preset=size,
+            minutes=BENCHES[bench].minutes[size] if minutes is None else minutes,
+            effort=effort or PRESET_EFFORT[size],
+            data=data,
+            report_data=report_data,
+            report_from=report_from,
+            split=split,
+            teacher=teacher,
+        )
+        _run(config, Path(out or f"results/{bench}"), numbers, jobs, page, as_json=as_json)
+
+    run.__doc__ = (
+        f"{help_text} Goes on where it stopped.\n\n\b\n"
+        f"ppgnas bench {bench} --data recordings/ --jobs 2 --page {bench}.md\n"
+        f"ppgnas bench {bench} --data recordings/ --preset full --seeds 0,1,2,3,4 --minutes 5\n"
+    )
+    return verb(run)
+
+
+def _numbers(seeds: str) -> list[int]:
+    try:
+        return [int(part) for part in seeds.split(",")]
+    except ValueError as error:
+        raise RunError(f"`seeds` is {seeds!r}; allowed: numbers with commas, 0,1,2") from error
+
+
+def _run(
+    config: BenchConfig, out: Path, seeds: list[int], jobs: int, page: str | None, *, as_json: bool
+) -> None:
+    from dataclasses import asdict
+
+    from nas.bench.distillation.report.figures import bench_figures
+    from nas.bench.distillation.report.page import bench_page, bench_text
+    from nas.bench.distillation.report.plot import bars, draw_bars, draw_sizes
+    from nas.bench.distillation.report.scaling import fitted_laws
+    from nas.bench.distillation.run import run_bench
+    from nas.bench.distillation.worker import Processes
+    from nas.run.progress import for_terminal
+    from ppgnas.files import write_text_atomic
+
+    command = "ppgnas " + shlex.join(sys.argv[1:])
+    try:
+        finished = run_bench(
+            config,
+            out,
+            seeds=seeds,
+            worker=Processes(jobs),
+            command=command,
+            progress=for_terminal(),
+        )
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt("The same command goes on where this one was.") from None
+    found = bench_figures(finished)
+    fitted = fitted_laws(finished) if config.table.scaling else None
+    if page is not None:
+        plot = Path(page).with_suffix(".html")
+        write_text_atomic(Path(page), bench_page(finished, found, fitted, plot.name))
+        if fitted is None:
+            drawn = draw_bars(bars(found), synthetic=found.synthetic)
+        else:
+            drawn = draw_sizes(fitted, synthetic=found.synthetic)
+        write_text_atomic(plot, drawn.to_html())
+    if as_json:
+        emit({**asdict(found), "laws": None if fitted is None else asdict(fitted)})
+        return
+    print(bench_text(found))
+
+
+CELL_BENCHES = {
+    "distillation": "What a teacher, a smaller network and integers do, step by step.",
+    "strategies": "Losses of distillation against labels alone, in equal minutes.",
+    "scaling": "Error against parameters with and without a teacher, and laws of it.",
+    "quantisation": "Float networks against rounded ones, and against training for integers.",
+    "labels": "Whether a teacher helps more where few people have a reference.",
+}
+CELL_VERBS = {name: cell_verb(name, text) for name, text in CELL_BENCHES.items()}

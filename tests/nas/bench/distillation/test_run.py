@@ -1,0 +1,136 @@
+"""A bench from recordings to records: it goes on after a kill, and never mixes two."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from nas.bench.distillation.cells import NO_TEACHER
+from nas.bench.distillation.report import laws
+from nas.bench.distillation.report.figures import bench_figures
+from nas.bench.distillation.report.page import bench_page, bench_text
+from nas.bench.distillation.report.plot import bars
+from nas.bench.distillation.report.scaling import fitted_laws
+from nas.cli.main import main
+from ppgnas.errors import PpgnasError, RunError
+from tests.nas.bench.distillation.made import POOL_S, TEACHER_S, FakeWorker, ask
+from tests.nas.fakes import write_people
+
+
+@pytest.fixture(scope="module")
+def people(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return str(write_people(tmp_path_factory.mktemp("distillation")))
+
+
+def test_a_killed_bench_goes_on(people: str, tmp_path: Path) -> None:
+    worker = FakeWorker(dies_at=5)
+    with pytest.raises(KeyboardInterrupt):
+        ask(people, tmp_path / "out", worker)
+    assert len(worker.trained) == 5
+    worker.dies_at = None
+    found = ask(people, tmp_path / "out", worker)
+    assert len(worker.trained) == len(set(worker.trained)) == len(found.cells)
+    assert {cell.seed for cell in found.cells} == {0, 1}
+    assert not list((tmp_path / "out" / "cache").iterdir())
+
+    prepared = len(worker.prepared)
+    again = ask(people, tmp_path / "out", worker)
+    assert (again.cells, again.grounds) == (found.cells, found.grounds)
+    assert len(worker.prepared) == prepared  # no pool is drawn where no cell is missing
+
+    more = ask(people, tmp_path / "out", worker, seeds=(0, 1, 2))
+    assert len(more.cells) == len(found.cells) * 3 // 2
+    assert more.document.steps == found.document.steps
+
+
+def test_labels_alone_train_as_much_longer_as_the_teacher_takes(
+    people: str, tmp_path: Path
+) -> None:
+    found = ask(people, tmp_path / "out", FakeWorker(), seeds=(0,))
+    assert found.document.people["report"]
+    ratio = 8 / 8  # int8 to float steps of smoke
+    second_a_step = 0.01 + ratio * 0.02
+    for cell, record in found.cells.items():
+        seconds = 120.0 + (TEACHER_S if cell.recipe.teacher == NO_TEACHER else 0.0)
+        assert record.steps.float_steps == int(seconds / second_a_step)
+        assert record.steps.int8_steps == record.steps.float_steps
+    assert {record.pool_s for record in found.grounds.values()} == {POOL_S}
+
+
+def test_rounding_after_training_takes_all_steps_in_float(people: str, tmp_path: Path) -> None:
+    found = ask(people, tmp_path / "out", FakeWorker(), seeds=(0,), bench="quantisation")
+    steps = {cell.recipe.quantisation: record.steps for cell, record in found.cells.items()}
+    assert steps["float"] == steps["post"]
+    assert steps["post"].int8_steps == 0 < steps["aware"].int8_steps
+    assert steps["post"].float_steps > steps["aware"].float_steps
+
+
+def test_a_bench_measured_otherwise_is_not_mixed(people: str, tmp_path: Path) -> None:
+    ask(people, tmp_path / "out", FakeWorker(), seeds=(0,))
+    with pytest.raises(RunError, match=r"measured otherwise \(minutes: 2\.0 there, 3\.0 asked\)"):
+        ask(people, tmp_path / "out", FakeWorker(), seeds=(0,), minutes=3.0)
+    own = tmp_path / "people"
+    shutil.copytree(people, own)
+    min(own.rglob("*.npz")).unlink()
+    with pytest.raises(RunError, match="measured otherwise"):
+        ask(str(own), tmp_path / "out", FakeWorker(), seeds=(0,))
+
+
+def test_a_damaged_record_is_named(people: str, tmp_path: Path) -> None:
+    ask(people, tmp_path / "out", FakeWorker(), seeds=(0,))
+    for kind in ("cells", "grounds"):
+        path, other = sorted((tmp_path / "out" / kind).glob("*.json"))[:2]
+        whole = path.read_bytes()
+        for content, message in ((b"{", ""), (other.read_bytes(), "it is of")):
+            path.write_bytes(content)
+            with pytest.raises(PpgnasError, match=rf"{path.name} is damaged.*{message}"):
+                ask(people, tmp_path / "out", FakeWorker(), seeds=(0,))
+        path.write_bytes(whole)
+
+
+@pytest.mark.parametrize("bench", ["strategies", "scaling", "labels"])
+def test_a_page_says_what_is_better(
+    bench: str, people: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(laws, "FITS", 20)
+    finished = ask(people, tmp_path / "out", FakeWorker(), bench=bench)
+    found = bench_figures(finished)
+    fitted = fitted_laws(finished) if finished.config.table.scaling else None
+    page = bench_page(finished, found, fitted, "plot.html")
+    taught = [row for row in found.rows if row.against is not None]
+    for row in taught:
+        assert row.raw_difference is not None
+        assert row.raw_difference.bpm.value == pytest.approx(-0.5)
+        assert row.raw_difference.verdict == "better"
+        assert row.gap_closed is not None
+    assert len(bars(found)) == len(taught)
+    assert "-0.50 (-0.50 to -0.50), better" in page
+    assert "**Synthetic recordings.**" in page and "[plot.html](plot.html)" in page
+    assert ("## Laws" in page) == (bench == "scaling")
+    assert bench_text(found).startswith("Report people, MAE in BPM (SYNTHETIC recordings):")
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (["--seeds", "0,x"], "--seeds is '0,x'; allowed: numbers with commas"),
+        (["--seeds", "0,0"], "--seeds is '0,0'; name one or more, each once"),
+        (["--preset", "huge"], "--preset is 'huge'; allowed: small, full"),
+        (["--minutes", "0"], "--minutes is 0; it must be above 0"),
+        (["--teacher", "none"], "--teacher is none, and the bench compares with labels alone"),
+        (["--jobs", "0"], "--jobs is 0; it must be at least 1"),
+        (["--page", "."], "--page . is a folder"),
+    ],
+)
+def test_a_mistake_is_one_message(
+    given: list[str], message: str, people: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    with pytest.raises(SystemExit) as caught:
+        main(["bench", "strategies", "--data", people, "--out", str(out), *given])
+    assert caught.value.code == 2
+    printed = capsys.readouterr().err
+    assert message in printed and "Traceback" not in printed
+    assert not out.exists()

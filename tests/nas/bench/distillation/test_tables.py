@@ -1,0 +1,43 @@
+"""Rows of all benches, and the students that they name."""
+
+from __future__ import annotations
+
+import pytest
+
+from nas.bench.distillation.cells import Cell, Recipe
+from nas.bench.distillation.students import SIZES, scaled, student_arch
+from nas.bench.distillation.tables import BENCHES, PRESETS, Ingredients, Preset
+from nas.cli.bench.cells import CELL_VERBS
+from nas.models.names import ModelError
+from ppgnas.errors import DataError
+from search_spaces.lower import lower
+from search_spaces.published import MEDIUM
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize("name", BENCHES)
+def test_every_control_is_a_row_above(name: str, preset: Preset) -> None:
+    rows = BENCHES[name].rows(Ingredients(preset, "resnet-small", "soft"))
+    recipes = [row.recipe for row in rows]
+    assert len({recipe.id for recipe in recipes}) == len(recipes)
+    for place, row in enumerate(rows):
+        assert row.against is None or row.against in recipes[:place]
+        student_arch(row.recipe.student)
+    assert set(CELL_VERBS) == set(BENCHES)
+
+
+def test_sizes_are_spread_from_one_to_eighty_kilobytes() -> None:
+    sizes = [lower(student_arch(name)).total_weight_bytes for name in SIZES]
+    assert sizes == sorted(sizes) and len(sizes) >= 6
+    assert sizes[0] < 1000 and 75_000 < sizes[-1] < 85_000
+    assert scaled(MEDIUM, 1) == MEDIUM
+    with pytest.raises(ModelError, match="mediocre: there is no such file"):
+        student_arch("mediocre")
+
+
+def test_a_mix_needs_a_teacher() -> None:
+    with pytest.raises(DataError, match="teacher 'none' and mix 'soft' do not go together"):
+        Recipe(student="tiny", mix="soft")
+    one, other = (Recipe(student="tiny", people=people) for people in (4, None))
+    assert Cell(one, 0).ground != Cell(other, 0).ground
+    assert Cell(one, 0).ground.id != Cell(one, 1).ground.id

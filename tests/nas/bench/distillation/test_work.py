@@ -1,0 +1,68 @@
+"""One cell, trained for a few steps."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from distill.training.effort import EFFORTS
+from hwmodels.costs import Costs
+from nas.bench.distillation import work
+from nas.bench.distillation.cells import Cell, Recipe
+from nas.bench.distillation.jobs import CellJob, GroundJob, Judges
+from nas.bench.distillation.plan import Steps
+from nas.bench.distillation.spent import Spent
+from nas.bench.distillation.students import student_arch
+from nas.bench.distillation.work import measure_pace, prepare_ground, train_cell
+from nas.run.target import load_target
+from ppg.readout.transitions import fit_transitions
+from ppg.synthetic.recordings import synthesize
+from ppgnas.defaults import DEFAULT_BOARD, DEFAULT_ENGINE
+
+
+def nothing(done: int, total: int, note: str) -> None:
+    """Watch nothing."""
+
+
+def test_a_cell_from_ground_to_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(work, "PACE_STEPS", 8)
+    people = synthesize(people=4, minutes=0.5, seed=3)
+    judges = Judges(people[2:3], people[3:], fit_transitions(people[:2]), "c")
+    arch = student_arch("medium@0.2")
+    recipe = Recipe(student="medium@0.2", people=1, quantisation="float")
+    cell = Cell(recipe, 0)
+    effort = EFFORTS["smoke"]
+    ground = prepare_ground(
+        GroundJob(
+            cell.ground, people[:2], judges, effort, 32, True, tmp_path / "ground", tmp_path
+        ),
+        nothing,
+    )
+    assert ground.teacher_s == 0 < ground.pool_s and ground.teacher_errors is None
+    costs: Costs = load_target(DEFAULT_BOARD, DEFAULT_ENGINE).costs(arch)
+
+    def job(cell: Cell, folder: str) -> CellJob:
+        pool = tmp_path / "ground" / "pool"
+        return CellJob(cell, arch, costs, Steps(3, 0), judges, effort, pool, tmp_path / folder)
+
+    unrounded = train_cell(job(cell, "float"), nothing)
+    rounded = train_cell(
+        job(Cell(Recipe(student="medium@0.2", people=1, quantisation="post"), 0), "post"), nothing
+    )
+    assert set(unrounded.errors.raw) == {people[3].person}
+    # The same weights, read before and after rounding: near each other, and not the same.
+    assert unrounded.errors != rounded.errors
+    pace = measure_pace(job(cell, "pace"), nothing)
+    assert 0 < pace.float_s < 1 and 0 < pace.int8_s < 1
+
+
+def test_seconds_go_on_after_a_kill(tmp_path: Path) -> None:
+    path = tmp_path / "work" / "seconds.json"
+    first = Spent(path)
+    sum(range(300_000))
+    first.keep()
+    kept_s = json.loads(path.read_text())["seconds"]
+    assert kept_s > 0
+    assert Spent(path).seconds > kept_s
