@@ -14,6 +14,8 @@ from hwmodels.arena import aligned, place
 from hwmodels.boards import Board
 from hwmodels.engines.engine import Engine
 from hwmodels.engines.known_layers import input_bytes, known_layers
+from hwmodels.engines.st import live_bytes
+from hwmodels.flash import linked_kernels
 from hwmodels.generated_c import cost as c_cost
 from hwmodels.graph import Graph
 from hwmodels.power import PERIOD_S, average
@@ -59,9 +61,11 @@ def costs_many(
     ms_per_cycle = profile.factor(board).value * 1e3 / board.clock_hz
     code_bytes = {kernel: figure.value for kernel, figure in flash.kernels.items()}
     flash_base = flash.model_base.value + flash.interpreter.value
-    flash_op, flash_weighted = flash.model_per_op.value, flash.model_per_weighted_op.value
+    flash_op = flash.model_per_op.value + flash.code_per_op.value
+    flash_weighted = flash.model_per_weighted_op.value
     flash_channel = flash.model_per_channel.value
-    sram_base, sram_op = sram.arena_base.value + sram.runtime.value, sram.arena_per_op.value
+    sram_base = sram.arena_base.value + sram.runtime.value
+    sram_op = sram.arena_per_op.value + sram.runtime_per_op.value
     sram_channel, sram_factor = sram.arena_per_channel.value, sram.arena_factor.value
     active_mw, sleep_mw = board.active_mw.value, board.sleep_mw.value
     found = []
@@ -91,13 +95,17 @@ def costs_many(
             if k.scratch_aligned:
                 scratch_sizes.append(k.scratch_aligned)
                 scratch_spans.append((time, time))
-        for output in graph.outputs:
-            last[output] = time
-        names = [tensor.name for tensor in graph.tensors if tensor.name in first]
-        all_sizes = [sizes[name] for name in names] + scratch_sizes
-        spans = [(first[name], last[name]) for name in names] + scratch_spans
-        offsets = place(all_sizes, spans, time + 1)
-        planned = max(map(add, offsets, all_sizes))
+        if engine.in_place:
+            planned = max(live_bytes(graph))
+            kernels = set(linked_kernels(flash, kernels))
+        else:
+            for output in graph.outputs:
+                last[output] = time
+            names = [tensor.name for tensor in graph.tensors if tensor.name in first]
+            all_sizes = [sizes[name] for name in names] + scratch_sizes
+            spans = [(first[name], last[name]) for name in names] + scratch_spans
+            offsets = place(all_sizes, spans, time + 1)
+            planned = max(map(add, offsets, all_sizes))
         latency_ms = cycles * ms_per_cycle
         found.append(
             Costs(

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from hwmodels.engines.engine import Engine
+from hwmodels.engines.engine import Engine, FlashRules
 from hwmodels.estimate import Estimate, total
 
 
@@ -20,6 +20,12 @@ class FlashParts:
     weights: Estimate
     code: Estimate
     runtime: Estimate
+
+
+def linked_kernels(rules: FlashRules, kernels: Iterable[str]) -> list[str]:
+    """Kernels with code of their own that these link, each once."""
+    used = {name for kernel in kernels for name in (kernel, *rules.needs.get(kernel, ()))}
+    return sorted(used & set(rules.kernels))
 
 
 def flash_parts(
@@ -49,6 +55,6 @@ def flash_parts(
         + rules.model_per_weighted_op.times(weighted_ops)
         + rules.model_per_channel.times(channels)
     )
-    used = sorted(set(kernels) & set(rules.kernels))
-    code = total(rules.kernels[kernel] for kernel in used)
+    linked = linked_kernels(rules, kernels)
+    code = total(rules.kernels[kernel] for kernel in linked) + rules.code_per_op.times(ops)
     return FlashParts(model, code, rules.interpreter)

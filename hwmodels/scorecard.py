@@ -16,10 +16,11 @@ from dataclasses import dataclass, replace
 from math import ceil
 from typing import Any
 
-from hwmodels.arena import Plan, buffers_of, plan
+from hwmodels.arena import buffers_of, plan
 from hwmodels.boards import Board
 from hwmodels.engines.engine import Engine
 from hwmodels.engines.known_layers import known_layers
+from hwmodels.engines.st import live_bytes
 from hwmodels.estimate import Estimate, total
 from hwmodels.flash import FlashParts, flash_parts
 from hwmodels.generated_c import cost as c_cost
@@ -198,8 +199,8 @@ def score(
         return _score_program(graph, board, engine, period_s)
     profile = engine.profile(board)
     known = known_layers(graph, engine, profile)
-    placed = plan(buffers_of(graph, [k.scratch for k in known]), len(known) + 1)
-    factor = profile.factor(board)
+    live, planned, peak = _activations(graph, engine, [k.scratch for k in known])
+    factor = profile.factor(board, macs=graph.total_macs)
     channels = sum(k.channels for k in known)
     flash = flash_parts(
         engine,
@@ -215,8 +216,8 @@ def score(
     assumed = sum(k.cycles for k in known if k.work.assumed)
     outside = sum(k.cycles for k in known if not (k.work.calibrated or k.work.assumed))
     layers = [
-        (k.work.cycles.times(factor), live, k.work.calibrated)
-        for k, live in zip(known, placed.live_bytes[1:], strict=True)
+        (k.work.cycles.times(factor), bytes_, k.work.calibrated)
+        for k, bytes_ in zip(known, live, strict=True)
     ]
     return _card(
         graph,
@@ -225,8 +226,9 @@ def score(
         layers=layers,
         cycles=total(cycles for cycles, _, _ in layers),
         flash=flash,
-        arena=_arena(engine, placed, channels, len(known)),
-        peak_layer=graph.layers[max(placed.peak_time - 1, 0)].name,
+        arena=_arena(engine, planned, channels, len(known)),
+        runtime=engine.sram.runtime + engine.sram.runtime_per_op.times(len(known)),
+        peak_layer=graph.layers[peak].name,
         in_range=outside <= OUTSIDE_SHARE * values and assumed <= ASSUMED_SHARE * values,
         period_s=period_s,
     )
@@ -247,6 +249,7 @@ def _score_program(graph: Graph, board: Board, engine: Engine, period_s: float) 
         cycles=total([*(cycles for cycles, _, _ in layers), call]),
         flash=FlashParts(tables, found.code_bytes, Estimate.exact(0.0)),
         arena=Estimate.exact(found.scratch_bytes),
+        runtime=engine.sram.runtime,
         peak_layer=found.peak_layer,
         in_range=found.outside_share <= OUTSIDE_SHARE and found.uncounted_share <= ASSUMED_SHARE,
         period_s=period_s,
@@ -262,6 +265,7 @@ def _card(
     cycles: Estimate,
     flash: FlashParts,
     arena: Estimate,
+    runtime: Estimate,
     peak_layer: str,
     in_range: bool,
     period_s: float,
@@ -277,9 +281,9 @@ def _card(
         flash_weights_bytes=flash.weights.value,
         flash_code_bytes=flash.code.value,
         flash_runtime_bytes=flash.runtime.value,
-        sram_bytes=arena + engine.sram.runtime,
+        sram_bytes=arena + runtime,
         arena_bytes=arena.value,
-        sram_runtime_bytes=engine.sram.runtime.value,
+        sram_runtime_bytes=runtime.value,
         peak_layer=peak_layer,
         energy_mj=inference_energy_mj(board, latency),
         sleep_mw=board.sleep_mw,
@@ -296,11 +300,22 @@ def _card(
     )
 
 
-def _arena(engine: Engine, placed: Plan, channels: int, ops: int) -> Estimate:
+def _activations(
+    graph: Graph, engine: Engine, scratch: Sequence[int]
+) -> tuple[Sequence[int], int, int]:
+    """Live bytes of each layer, bytes in all, and the fullest layer."""
+    if engine.in_place:
+        live = live_bytes(graph)
+        return live, max(live), live.index(max(live))
+    placed = plan(buffers_of(graph, scratch), len(graph.layers) + 1)
+    return placed.live_bytes[1:], placed.arena_bytes, max(placed.peak_time - 1, 0)
+
+
+def _arena(engine: Engine, planned: int, channels: int, ops: int) -> Estimate:
     """Planned tensors and what the runtime keeps beside them."""
     rules = engine.sram
     return (
-        rules.arena_factor.times(placed.arena_bytes)
+        rules.arena_factor.times(planned)
         + rules.arena_base
         + rules.arena_per_op.times(ops)
         + rules.arena_per_channel.times(channels)

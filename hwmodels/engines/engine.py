@@ -27,6 +27,9 @@ from ppgnas.toml_file import FileModel
 EngineKind = Literal["layers", "program"]
 """`layers`: one kernel runs one layer. `program`: generated C, whose steps take several."""
 
+SMALL_MACS = 5_000_000
+"""Networks below are small: overheads weigh more, so their errors are apart."""
+
 
 @dataclass(frozen=True, slots=True)
 class Work:
@@ -54,6 +57,9 @@ class FlashRules(FileModel):
     model_per_op: Measured
     model_per_weighted_op: Measured
     model_per_channel: Measured
+    code_per_op: Measured = Estimate.exact(0)
+    needs: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    """Kernels that link others beside themselves."""
     kernels: dict[str, Measured] = Field(default_factory=dict)
 
 
@@ -65,6 +71,28 @@ class SramRules(FileModel):
     arena_per_channel: Measured
     arena_factor: Measured
     runtime: Measured
+    runtime_per_op: Measured = Estimate.exact(0)
+
+
+@dataclass(frozen=True)
+class Regimes:
+    """Measured over predicted cycles of whole networks, 90 %, from networks held out in that way.
+
+    Attributes:
+        seen_small, seen_large: below and from `SMALL_MACS` on, on a board of the fit.
+        new_small, new_large: on a board that the fit does not know.
+    """
+
+    seen_small: Estimate
+    seen_large: Estimate
+    new_small: Estimate
+    new_large: Estimate
+
+    def of(self, *, small: bool, seen: bool) -> Estimate:
+        """The interval of one regime."""
+        if seen:
+            return self.seen_small if small else self.seen_large
+        return self.new_small if small else self.new_large
 
 
 @dataclass(frozen=True)
@@ -77,6 +105,8 @@ class Profile:
         part: prefix of the parts that it stands for; empty is every part of the core.
         network: measured over predicted cycles of whole networks, 90 % (value 1 unless a user's
             calibration moved it).
+        regimes: the same by size and board, where enough networks were timed to tell.
+        parts: parts whose networks are in the fit.
         memo: costs of layers seen before; a pure function's memory, never part of the value.
     """
 
@@ -85,16 +115,26 @@ class Profile:
     part: str
     network: Estimate
     work: Callable[[str, Geometry], Work] = field(repr=False, compare=False)
+    regimes: Regimes | None = None
+    parts: tuple[str, ...] = ()
     memo: dict[object, object] = field(default_factory=dict, repr=False, compare=False)
 
-    def factor(self, board: Board) -> Estimate:
+    def factor(self, board: Board, *, macs: int | None = None) -> Estimate:
         """What the cycles of a network are multiplied by on a board.
+
+        Args:
+            board: where it runs.
+            macs: of the network; one of any size where it is None.
 
         The errors of the laws (`network`) and of the part (`Board.core_ratio`) are independent:
         their logs add in squares.
         """
         ratio, network = board.core_ratio, self.network
-        if board.part == self.name:
+        if self.regimes is not None:
+            small = macs is not None and macs < SMALL_MACS
+            network = self.regimes.of(small=small, seen=board.part in self.parts)
+        # How parts of one core differ is in the regimes already.
+        if board.part == self.name or self.regimes is not None:
             part = Estimate.exact(ratio.value if self.core == "Cortex-M7" else 1.0)
         elif board.core == self.core != "Cortex-M7":
             # Timed on this core: of the board's ratio only its spread is left.
@@ -117,6 +157,7 @@ class Engine:
         cores: cores that it has a figure for.
         parts: prefixes of supported parts; empty is every part.
         cmsis_nn_scratch: kernels ask the arena for CMSIS-NN's scratch buffers.
+        in_place: activations lie as ST's tools plan them (`hwmodels.engines.st`).
         errors: kernel class -> mean relative error of held-out layers; `networks CORE` -> of
             held-out networks.
         profiles: by core and part, a Cortex-M7's among them.
@@ -133,6 +174,7 @@ class Engine:
     flash: FlashRules
     sram: SramRules
     errors: dict[str, float]
+    in_place: bool = field(default=False, kw_only=True)
     profiles: tuple[Profile, ...] = field(repr=False, compare=False)
     _law: CLaw | None = field(default=None, repr=False, compare=False)
     # Profiles and costs of layers seen before; a pure function's memory, never part of the value.

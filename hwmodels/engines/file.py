@@ -93,18 +93,43 @@ class TimedFit(FileModel):
 
 
 class StLaw(FileModel):
+    """Cycles on one core, and the intervals of `hwmodels.engines.engine.Regimes`."""
+
     note: str = ""
-    per_mac: float = Field(ge=0)
-    per_output: float = Field(ge=0)
-    network: Bounds
+    ratio: float = Field(gt=0)
+    features: tuple[str, ...]
+    cycles: tuple[float, ...]
+    seen_small: Bounds
+    seen_large: Bounds
+    new_small: Bounds
+    new_large: Bounds
     mean_error: float
     networks: int
+    parts: tuple[str, ...]
     limits: LimitsFile
+
+
+class StMemory(FileModel):
+    """Bytes of code and of the runtime's RAM, and the 90 % of what all three sizes missed."""
+
+    activations: Bounds
+    code: Bounds
+    code_base: float = Field(ge=0)
+    code_per_op: float = Field(ge=0)
+    kernels: dict[str, float]
+    runtime: Bounds
+    runtime_base: float = Field(ge=0)
+    runtime_per_op: float = Field(ge=0)
+
+
+class StVersion(FileModel):
+    memory: StMemory
+    cores: dict[str, StLaw]
 
 
 class StFit(FileModel):
     source: str
-    versions: dict[str, dict[str, StLaw]]
+    versions: dict[str, StVersion]
 
 
 class CalibrationFile(FileModel):
@@ -147,7 +172,9 @@ class EngineFile(FileModel):
     @model_validator(mode="after")
     def _complete(self) -> EngineFile:
         if self.kind == "layers":
-            for key in ("cycles", "flash", "sram"):
+            # The memory of ST's tools is in the file of the fit.
+            needed = ("cycles", "flash", "sram") if self.st_version is None else ("cycles",)
+            for key in needed:
                 if getattr(self, key) is None:
                     raise ValueError(f"the table [{key}] is missing")
         elif self.memory_waits is None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from hwmodels.engines.engine import Engine, FlashRules, Profile, SramRules
-from hwmodels.engines.file import EngineFile, FitFile, TimedFit
+from hwmodels.engines.file import EngineFile, FitFile, StFit, StVersion, TimedFit
 from hwmodels.engines.kernels import CLASSES, TIMED
 from hwmodels.engines.profiles import (
     REFIT,
@@ -18,9 +18,11 @@ from hwmodels.engines.profiles import (
     check_features,
     counted_profiles,
     generated_profiles,
+    st_memory,
     st_profiles,
     timed_profiles,
 )
+from hwmodels.engines.st import FEATURES
 from hwmodels.estimate import Estimate
 from hwmodels.generated_c.law import CLaw
 from hwmodels.operators import OPERATORS
@@ -77,12 +79,15 @@ def read_engine(path: Path) -> Engine:
     fit = None if file.fit is None else read_fit(DATA_DIR / file.fit)
     law = None if file.generated is None else CLaw(DATA_DIR / file.generated)
     errors = {} if fit is None else {name: law.mean_error for name, law in fit.kernels.items()}
+    flash, sram = file.flash or _NO_FLASH, file.sram or _NO_SRAM
     profiles: tuple[Profile, ...]
     if law is not None:
         profiles = generated_profiles(file, law)
         errors["emulated networks Cortex-M7"] = law.errors.mean_error
     elif file.st_version is not None:
-        profiles = st_profiles(file, file.st_version, DATA_DIR / "st_tools.toml", errors)
+        version = _st_version(file.name, file.st_version)
+        profiles = st_profiles(file, version, errors)
+        flash, sram = st_memory(version.memory)
     elif fit is None:
         raise BoardError(f"{path}: it has none of fit, st_version and generated; give one of them")
     elif file.timed is not None:
@@ -102,8 +107,9 @@ def read_engine(path: Path) -> Engine:
         cores=file.cores,
         parts=file.parts,
         cmsis_nn_scratch=file.cmsis_nn_scratch,
-        flash=_with_assumed(file.flash or _NO_FLASH),
-        sram=file.sram or _NO_SRAM,
+        flash=_with_assumed(flash),
+        sram=sram,
+        in_place=file.st_version is not None,
         errors=errors,
         profiles=profiles,
         _law=law,
@@ -129,6 +135,21 @@ def read_fit(path: Path) -> FitFile:
     for name, law in fit.kernels.items():
         check_features(law.features, CLASSES, name, where=f"{path}: kernels.{name}")
     return fit
+
+
+def _st_version(name: str, version: str) -> StVersion:
+    path = DATA_DIR / "st_tools.toml"
+    found = read_as(path, StFit, help_text=REFIT).versions
+    if version not in found:
+        raise BoardError(
+            f"engine {name!r}: st_version is {version!r}; fitted versions: {', '.join(found)}"
+        )
+    for core, law in found[version].cores.items():
+        if law.features != FEATURES:
+            raise BoardError(
+                f"{path}: {core} was fitted with other features than the program has; {REFIT}"
+            )
+    return found[version]
 
 
 def _read_timed(path: Path) -> TimedFit:

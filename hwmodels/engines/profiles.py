@@ -6,13 +6,15 @@ import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from hwmodels.engines.engine import Profile, Work, nearest
+from hwmodels.engines import st
+from hwmodels.engines.engine import FlashRules, Profile, Regimes, SramRules, Work, nearest
 from hwmodels.engines.file import (
     CalibrationFile,
     EngineFile,
     FitFile,
-    StFit,
     StLaw,
+    StMemory,
+    StVersion,
     TimedFit,
     TimedKernel,
 )
@@ -21,7 +23,6 @@ from hwmodels.estimate import Estimate
 from hwmodels.generated_c.law import CLaw
 from hwmodels.operators import OPERATORS
 from ppgnas.errors import BoardError, GraphError
-from ppgnas.toml_file import read_as
 
 Law = Callable[[str, Geometry], Work]
 _FIT = "`python -m hwmodels.fit`"
@@ -157,33 +158,58 @@ def _laws(kernels: dict[str, TimedKernel], dispatch: Estimate, others: Law) -> L
 
 
 def st_profiles(
-    file: EngineFile, version: str, path: Path, errors: dict[str, float]
+    file: EngineFile, version: StVersion, errors: dict[str, float]
 ) -> tuple[Profile, ...]:
     """Laws of ST's tools of one version, from the file of the fit."""
-    laws = read_as(path, StFit, help_text=REFIT).versions
-    if version not in laws:
-        raise BoardError(
-            f"engine {file.name!r}: st_version is {version!r}; fitted versions: {', '.join(laws)}"
-        )
     profiles = []
-    for core, law in laws[version].items():
-        work = _by_macs(law, file.kernel_cycles.dispatch, _assumed(file))
-        profiles.append(Profile(core, core, "", law.network.estimate(), work))
+    for core, law in version.cores.items():
+        dispatch = file.kernel_cycles.dispatch.times(law.ratio)
+        work = _by_features(law, dispatch, _assumed(file, law.ratio))
+        regimes = Regimes(
+            law.seen_small.estimate(),
+            law.seen_large.estimate(),
+            law.new_small.estimate(),
+            law.new_large.estimate(),
+        )
+        profiles.append(Profile(core, core, "", regimes.seen_large, work, regimes, law.parts))
         errors[f"networks {core}"] = law.mean_error
     return tuple(profiles)
 
 
-def _by_macs(law: StLaw, dispatch: Estimate, assumed: Law) -> Law:
+def st_memory(found: StMemory) -> tuple[FlashRules, SramRules]:
+    """Memory rules of ST's tools of one version; weights are stored as they are."""
+    zero = Estimate.exact(0)
+    code, runtime = found.code.estimate(), found.runtime.estimate()
+    flash = FlashRules.model_construct(
+        interpreter=code.times(found.code_base),
+        model_base=zero, model_per_op=zero, model_per_weighted_op=zero, model_per_channel=zero,
+        code_per_op=code.times(found.code_per_op),
+        needs={"conv_2d": ("conv",), "sub": ("add",), "mul": ("add",)},
+        kernels={**{name: code.times(n) for name, n in found.kernels.items()}, "mul": zero,
+                 "sub": zero},
+    )  # fmt: skip
+    sram = SramRules.model_construct(
+        arena_base=zero, arena_per_op=zero, arena_per_channel=zero,
+        arena_factor=found.activations.estimate(),
+        runtime=runtime.times(found.runtime_base),
+        runtime_per_op=runtime.times(found.runtime_per_op),
+    )  # fmt: skip
+    return flash, sram
+
+
+def _by_features(law: StLaw, dispatch: Estimate, assumed: Law) -> Law:
     def work(kernel: str, shape: Geometry) -> Work:
-        outputs = shape.positions * shape.cout
-        if kernel.startswith("conv") or kernel == "fully_connected":
-            count = outputs * shape.kernel_h * shape.kernel_w * shape.cin
+        if kernel.startswith("conv"):
+            op = "conv"
         elif kernel.startswith("depthwise"):
-            count = outputs * shape.kernel_h * shape.kernel_w
+            op = "depthwise_conv"
+        elif kernel == "fully_connected":
+            op = kernel
         else:
             return assumed(kernel, shape)
-        cycles = Estimate.exact(law.per_mac * count + law.per_output * outputs)
-        return Work(kernel, dispatch + cycles, law.limits.hold(shape), False)
+        cycles = sum(c * n for c, n in zip(law.cycles, st.features(op, shape), strict=True))
+        own = dispatch + Estimate.exact(cycles)
+        return Work(st.code_kernel(op, shape), own, law.limits.hold(shape), False)
 
     return work
 

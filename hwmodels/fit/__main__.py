@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from hwmodels.fit import counted, generated_c, st, timed
+from hwmodels.fit import counted, generated_c, timed
 from hwmodels.fit.law_file import toml
+from hwmodels.fit.st import law as st
 from ppgnas.files import write_text_atomic
 from ppgnas.toml_file import FileModel
 
@@ -33,7 +34,8 @@ def main() -> None:
     )
     laws, ratios = counted.fit_all()
     _write(timed.TIMED_TOML, timed.document(timed.fit_all(laws)))
-    _write(st.ST_TOML, st.document(st.fit_all()))
+    points = st.points()
+    _write(st.ST_TOML, st.document(points, st.fit(points), st.held_out(points)))
     _write(counted.FIT_TOML, counted.document(laws, ratios))
     for name, fitted in laws.items():
         print(f"{name:18} {fitted.layers:4} layers  mean {fitted.mean_error:6.2%}  "

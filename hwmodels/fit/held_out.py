@@ -11,18 +11,14 @@ from __future__ import annotations
 import csv
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from hwmodels.arena import aligned
-from hwmodels.boards import Board, load_board
-from hwmodels.engines.engine import Engine
+from hwmodels.boards import load_board
 from hwmodels.engines.kernels import kernel_class, scratch_bytes
 from hwmodels.engines.load import DATA_DIR, load_engine
-from hwmodels.estimate import Estimate, total
 from hwmodels.fit import counted as fit
-from hwmodels.fit import st as fit_st
 from hwmodels.fit import timed as fit_timed
 from hwmodels.fit.regression import (
     HeldOut,
@@ -30,49 +26,13 @@ from hwmodels.fit.regression import (
     share_inside,
     share_within_others,
 )
-from hwmodels.fit.timings import (
-    ST_CURRENT,
-    TimedLayer,
-    TimedNetwork,
-    timed_layers,
-    timed_networks,
-)
-from hwmodels.operators import OPS
+from hwmodels.fit.rows import Row, joined, network_cycles, percent
+from hwmodels.fit.st.rows import st_rows
+from hwmodels.fit.timings import TimedLayer, timed_layers, timed_networks
 
 POWER_CSV = DATA_DIR / "active_power.csv"
 # A network that runs on a stream: its published power is an average with sleep.
 _STREAMING = "mlcommons_tiny____str_ww_ref_model"
-
-
-@dataclass(frozen=True)
-class Row:
-    """One line of the table.
-
-    Attributes:
-        what: what was predicted.
-        data: the file of `hwmodels/data` that holds the measurements.
-        points, groups: measurements, and groups of them that were left out in turn.
-        goal, measured: in `unit`; the measured figure must not be above the goal. None where the
-            project set none.
-        unit: `%` of the measured value, or `B`.
-        inside: share of held-out points inside the 90 % interval.
-        note: which rows count, and how.
-    """
-
-    what: str
-    data: str
-    points: int
-    groups: int
-    goal: float | None
-    measured: float
-    unit: str
-    inside: float
-    note: str
-
-    @property
-    def met(self) -> bool:
-        """The goal is reached."""
-        return self.goal is None or self.measured <= self.goal
 
 
 def rows() -> list[Row]:
@@ -81,12 +41,12 @@ def rows() -> list[Row]:
     timed = fit_timed.fit_all(counted)
     return [
         networks_row(timed.networks),
-        st_row(fit_st.fit_all()[ST_CURRENT][fit_timed.CORTEX_M7]),
         *[layers_row(mcu, timed) for mcu in timed.laws],
         counted_row(),
         arena_row(timed_layers()),
         power_row(),
         foreign_row(),
+        *st_rows(),
     ]
 
 
@@ -94,7 +54,7 @@ def networks_row(found: fit_timed.NetworkFit) -> Row:
     """Whole networks under TFLM with CMSIS-NN on a Cortex-M7."""
     toy = [abs(e) for n, e in zip(found.networks, found.held_out.errors, strict=True)
            if n.latency_ms >= 10]  # fmt: skip
-    return _percent(
+    return percent(
         "TFLM + CMSIS-NN whole networks, Cortex-M7, leave one network out",
         "whole_networks.csv",
         found.held_out,
@@ -105,22 +65,10 @@ def networks_row(found: fit_timed.NetworkFit) -> Row:
     )
 
 
-def st_row(law: fit_st.StLaw) -> Row:
-    """ST's current tools on a Cortex-M7."""
-    return _percent(
-        "ST tools, current versions, Cortex-M7, leave one network out",
-        "whole_networks.csv",
-        law.held_out,
-        8.0,
-        f"int8 rows of X-CUBE-AI 10 and ST Edge AI 3, 4 with known layers: {law.models} networks "
-        "on STM32H747 and STM32F769; a network is left out with all of its rows",
-    )
-
-
 def layers_row(mcu: str, timed: fit_timed.TimedFit) -> Row:
     """Single layers of one part."""
     laws = timed.laws[mcu]
-    held_out = _joined([law.held_out for law in laws.values()], list(laws))
+    held_out = joined([law.held_out for law in laws.values()], list(laws))
     kernels = ", ".join(f"{name} {100 * law.held_out.mape:.2f} %" for name, law in laws.items())
     # Every kernel has an interval of its own.
     inside = np.average(
@@ -128,7 +76,7 @@ def layers_row(mcu: str, timed: fit_timed.TimedFit) -> Row:
         weights=[law.layers for law in laws.values()],
     )
     core = next(row.core for row in timed.layers if row.mcu == mcu)
-    return _percent(
+    return percent(
         f"single layers on {core} ({mcu}), leave one shape group out",
         "layer_cycles_tflm.csv",
         held_out,
@@ -153,9 +101,9 @@ def counted_row() -> Row:
         parts.append(held_out)
         names.append(name)
         shares.append(share_inside(held_out))
-    held_out = _joined(parts, names)
+    held_out = joined(parts, names)
     weights = [len(part.groups) for part in parts]
-    return _percent(
+    return percent(
         "emulated CMSIS-NN instructions, Cortex-M7, leave one shape group out",
         "layer_counts_cmsisnn_m7.csv",
         held_out,
@@ -221,7 +169,7 @@ def power_row() -> Row:
                 groups.append((state, model))
     held_out = HeldOut(np.array(measured), np.array(predicted), tuple(groups))
     parts = sorted({key[0] for key, _ in groups})
-    return _percent(
+    return percent(
         "active power of the measured boards, leave one network out",
         "active_power.csv",
         held_out,
@@ -239,7 +187,7 @@ def foreign_row() -> Row:
     estimates = [network_cycles(n, load_board(n.mcu.lower()), engine) for n in networks]
     measured = np.array([n.cycles for n in networks])
     inside = [e.low <= n.cycles <= e.high for e, n in zip(estimates, networks, strict=True)]
-    return _percent(
+    return percent(
         "whole networks on two boards that nothing was fitted to",
         "whole_networks.csv",
         HeldOut(
@@ -250,43 +198,4 @@ def foreign_row() -> Row:
         "Tiny v1.0 and v1.1, all submissions (one build of v1.0 is a fifth to a third faster than "
         "the others), by tflm-cmsis-nn, whose layers were timed on other parts",
         inside=float(np.mean(inside)),
-    )
-
-
-def network_cycles(network: TimedNetwork, board: Board, engine: Engine) -> Estimate:
-    """Cycles of a timed network on a board, operators without a figure left out."""
-    profile = engine.profile(board)
-    known = [(op, g) for op, g in network.layers if op in OPS]
-    return total(profile.work(kernel_class(op, g), g).cycles for op, g in known).times(
-        profile.factor(board)
-    )
-
-
-def _percent(
-    what: str,
-    data: str,
-    held_out: HeldOut,
-    goal: float | None,
-    note: str,
-    *,
-    inside: float | None = None,
-) -> Row:
-    return Row(
-        what,
-        data,
-        len(held_out.measured),
-        len(set(held_out.groups)),
-        goal,
-        100 * held_out.mape,
-        "%",
-        share_inside(held_out) if inside is None else inside,
-        note,
-    )
-
-
-def _joined(parts: Sequence[HeldOut], names: Sequence[str]) -> HeldOut:
-    return HeldOut(
-        np.concatenate([part.measured for part in parts]),
-        np.concatenate([part.predicted for part in parts]),
-        tuple((name, key) for part, name in zip(parts, names, strict=True) for key in part.groups),
     )

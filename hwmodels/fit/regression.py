@@ -24,19 +24,27 @@ Array = NDArray[np.float64]
 LEVEL = 0.9
 
 
-def solve(features: Array, measured: Array, fixed: Array | None = None) -> Array:
+def solve(
+    features: Array,
+    measured: Array,
+    fixed: Array | None = None,
+    *,
+    weights: Array | float = 1.0,
+) -> Array:
     """Non-negative coefficients of least squared relative error.
 
     Args:
         features: `(points, features)`.
         measured: `(points,)`, above 0.
         fixed: `(points,)` what is known and not fitted; 0 if None.
+        weights: `(points,)` of the relative errors.
 
     Returns:
         `(features,)`.
     """
     target = np.ones(len(measured)) if fixed is None else 1 - fixed / measured
-    coefficients, _ = nnls(features / measured[:, None], target, maxiter=50 * features.shape[1])
+    relative = features * (weights / measured)[:, None]
+    coefficients, _ = nnls(relative, target * weights, maxiter=50 * features.shape[1])
     return np.asarray(coefficients, dtype=np.float64)
 
 
@@ -117,6 +125,14 @@ def share_inside(held_out: HeldOut, level: float = LEVEL) -> float:
     the law meets, not a property of the quantile.
     """
     return share_within_others(held_out.residuals, held_out.groups, level)
+
+
+def share_inside_of(held_out: HeldOut, group: Hashable, pool: HeldOut) -> float:
+    """Share of the points of one group inside the interval of a pool's other groups."""
+    own = np.array([key == group for key in held_out.groups])
+    others = np.array([key != group for key in pool.groups])
+    reach = half_width(pool.residuals[others]) * (1 + 1e-9)
+    return float(np.mean(np.abs(held_out.residuals[own]) <= reach))
 
 
 def share_within_others(

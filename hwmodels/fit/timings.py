@@ -21,7 +21,6 @@ LAYERS_CSV = DATA_DIR / "layer_cycles_tflm.csv"
 NETWORKS_CSV = DATA_DIR / "whole_networks.csv"
 NETWORK_LAYERS_CSV = DATA_DIR / "whole_network_layers.csv"
 
-ST_CURRENT = "current"
 # ST's tools from 8.1 on pruned this network (its source: 4,646,932 MACs are left of 7.5 million),
 # so its layers are not what was timed.
 _PRUNED = "st_v2.0.1__VisualWakeWord__mobilenet_v1_0.25_96_int8"
@@ -59,7 +58,7 @@ class TimedNetwork:
 
     Attributes:
         model: name of the network; keys its layers.
-        version: `current`, `8.1` or `7.3` of ST's tools; the build of TFLM.
+        version: `3`, `10`, `8.1` or `7.3` of ST's tools (see `st_version`); the build of TFLM.
         layers: `(op, geometry)` in execution order.
         latency_ms, cycles: as published.
     """
@@ -105,14 +104,18 @@ def network_layers(path: Path = NETWORK_LAYERS_CSV) -> dict[str, tuple[tuple[str
     for row in _rows(path):
         if not row["in_shape"] or not row["out_shape"]:
             continue
-        kernel, stride, dilation = (
-            (int(row[f"{key}_h"] or 1), int(row[f"{key}_w"] or 1))
-            for key in ("kernel", "stride", "dilation")
-        )
-        layer = Layer("", cast(Op, row["op"]), (), "", kernel, stride, dilation)
         shapes = shape_of(row["in_shape"]), shape_of(row["out_shape"])
-        layers[row["model"]].append((row["op"], geometry(layer, *shapes)))
+        layers[row["model"]].append((row["op"], geometry(layer_of(row), *shapes)))
     return {model: tuple(rows) for model, rows in layers.items()}
+
+
+def layer_of(row: dict[str, str]) -> Layer:
+    """The layer of a row of `whole_network_layers.csv`."""
+    kernel, stride, dilation = (
+        (int(row[f"{key}_h"] or 1), int(row[f"{key}_w"] or 1))
+        for key in ("kernel", "stride", "dilation")
+    )
+    return Layer("", cast(Op, row["op"]), (), "", kernel, stride, dilation)
 
 
 def timed_networks(runtime: str, path: Path = NETWORKS_CSV) -> list[TimedNetwork]:
@@ -121,7 +124,8 @@ def timed_networks(runtime: str, path: Path = NETWORKS_CSV) -> list[TimedNetwork
     found = []
     for row in _rows(path):
         name = "ST" if row["runtime"] in ("X-CUBE-AI", "STEdgeAI") else row["runtime"]
-        pruned = name == "ST" and row["model"] == _PRUNED and _version(row) in (ST_CURRENT, "8.1")
+        version = st_version(row) if name == "ST" else row["runtime_version"]
+        pruned = row["model"] == _PRUNED and version in ("3", "10", "8.1")
         if name == runtime and not pruned:
             found.append(
                 TimedNetwork(
@@ -129,7 +133,7 @@ def timed_networks(runtime: str, path: Path = NETWORKS_CSV) -> list[TimedNetwork
                     mcu=row["mcu"],
                     core=row["core"],
                     runtime=row["runtime"],
-                    version=_version(row),
+                    version=version,
                     latency_ms=float(row["latency_ms"]),
                     cycles=float(row["cycles"]),
                     layers=layers[row["model"]],
@@ -138,12 +142,15 @@ def timed_networks(runtime: str, path: Path = NETWORKS_CSV) -> list[TimedNetwork
     return found
 
 
-def _version(row: dict[str, str]) -> str:
-    """ST's versions of one speed are one version: 9, 10 and ST Edge AI 3, 4 are current."""
+def st_version(row: dict[str, str]) -> str:
+    """Versions of ST's tools that run alike are one: 9 and 10 of X-CUBE-AI are `10`, ST Edge AI 3
+    and 4 are `3`. What a source does not know stays by itself."""
+    if row["runtime"] == "STEdgeAI":
+        return "3"
     version = row["runtime_version"]
-    if row["runtime"] == "STEdgeAI" or version.startswith(("9.", "10.")):
-        return ST_CURRENT
-    return version[:3] if row["runtime"] == "X-CUBE-AI" else version
+    if "?" in version:
+        return version
+    return "10" if version.startswith(("9.", "10.")) else version[:3]
 
 
 def _rows(path: Path) -> Iterator[dict[str, str]]:

@@ -11,7 +11,8 @@ from typing import Any
 from hwmodels.boards import load_board
 from hwmodels.costs import costs_many
 from hwmodels.engines.load import load_engine
-from hwmodels.fit.held_out import Row, rows
+from hwmodels.fit.held_out import rows
+from hwmodels.fit.rows import Row
 from ppgnas.tables import markdown_table
 from search_spaces.lower import lower
 from search_spaces.space import load_space

@@ -55,14 +55,18 @@ def test_kernels_are_linked_once_and_unknown_ones_are_free_of_code() -> None:
     assert parts.weights.value == 100 + 1160 + 3 * 160 + 2 * 174 + 104
     assert parts.code.value == 6144 + 2048
     assert parts.runtime.value == 37 * 1024
-    assert (
-        flash_parts(
-            load_engine("st-edge-ai"),
-            weight_bytes=7,
-            channels=1,
-            ops=1,
-            weighted_ops=1,
-            kernels=["conv"],
-        ).code.value
-        == 0
-    )  # its code is one figure with the runtime
+
+
+def test_code_of_st_tools_follows_the_operators() -> None:
+    """A window along two axes links what every convolution links, and a routine of its own."""
+    engine = load_engine("st-edge-ai")
+    kernels = {name: engine.flash.kernels[name].value for name in ("conv", "conv_2d", "add")}
+
+    def code(*used: str) -> float:
+        counts = {"weight_bytes": 7, "channels": 1, "ops": len(used), "weighted_ops": 1}
+        return flash_parts(engine, kernels=used, **counts).code.value
+
+    an_op = engine.flash.code_per_op.value
+    assert code("conv") == kernels["conv"] + an_op
+    assert code("conv_2d") == kernels["conv"] + kernels["conv_2d"] + an_op
+    assert code("conv", "mul", "sub", "add") == kernels["conv"] + kernels["add"] + 4 * an_op

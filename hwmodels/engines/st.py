@@ -1,0 +1,98 @@
+"""What ST's tools make of a layer: features of its cycles, its kernel, the memory it holds.
+
+The features follow the loops: a product of a convolution, one of a dense layer (whose weights are
+read once), the requantisation of an output, the copy of a tap of a window to int16, a position of
+a 1 x 1 layer, and the products whose weights are read again for every pair of positions while they
+do not fit the 8 KiB of instruction cache through which an STM32U5 reads its flash.
+
+Memory, with nothing fitted: what maps single values, pools, adds or pads works in place; a window
+reads a padded copy of its input, and 4 bytes a tap and input channel beside it; a dense layer
+reads an int16 copy of its inputs, a product with a constant works on 4 bytes an element. A strided
+window writes over the rows that it has read.
+"""
+
+from __future__ import annotations
+
+from math import prod
+
+from hwmodels.engines.kernels import Geometry
+from hwmodels.graph import Graph
+from hwmodels.layer import Layer, Shape, window_padding
+from hwmodels.operators import OPERATORS
+
+FEATURES = ("macs", "dense_macs", "outputs", "taps", "pointwise_positions", "streamed_macs")
+ARITHMETIC = ("macs", "dense_macs")
+CACHE_BYTES = 8 * 1024
+_IN_PLACE = ("same", "pads", "view")
+
+
+def features(op: str, g: Geometry) -> tuple[float, ...]:
+    """`FEATURES` of one layer; 0 of an operator without weights."""
+    window = g.kernel_h * g.kernel_w
+    outputs = g.positions * g.cout
+    if op == "fully_connected":
+        return (0.0, float(outputs * g.cin), 0.0, 0.0, 0.0, 0.0)
+    if op == "depthwise_conv":
+        return (float(outputs * window), 0.0, 0.0, float(g.positions * window), 0.0, 0.0)
+    if op != "conv":
+        return (0.0,) * len(FEATURES)
+    macs = float(outputs * window * g.cin)
+    pointwise = float(g.positions) if window == 1 else 0.0
+    streamed = macs if g.cout * window * g.cin > CACHE_BYTES else 0.0
+    taps = float(g.positions * window) if window > 1 else 0.0
+    return (macs, 0.0, float(outputs), taps, pointwise, streamed)
+
+
+def code_kernel(op: str, g: Geometry) -> str:
+    """The part of the library that a layer links; windows along two axes have one of their own."""
+    if op not in ("conv", "depthwise_conv"):
+        return op
+    return "conv_2d" if min(g.kernel_h, g.kernel_w) > 1 else "conv"
+
+
+def layer_bytes(layer: Layer, sources: list[Shape], target: Shape) -> int:
+    """Bytes that a layer needs while it runs: inputs, output and copies, in place where it can."""
+    read, written = sum(map(prod, sources)), prod(target)
+    shape = OPERATORS[layer.op].shape if layer.op in OPERATORS else "view"
+    if layer.op == "mul" and len(sources) == 1:
+        return max(read, 4 * written)
+    if shape in (*_IN_PLACE, "joined") or layer.op.endswith("pool"):
+        return max(read, written * (4 if layer.op == "dequantize" else 1))
+    if layer.op == "fully_connected":
+        return read + written + 2 * read // prod(target[:-1])
+    if shape != "window":
+        return read + written
+    source, taps = sources[0], prod(layer.kernel)
+    rows, columns = source[1], source[2]
+    if taps > 1:
+        sides = window_padding(layer, source, target)
+        rows, columns = rows + sum(sides[0]), columns + sum(sides[1])
+    read = rows * columns * source[3]
+    copies = 4 * taps * source[3]
+    if taps == 1 or max(layer.stride) == 1 or layer.op != "conv" or target[1] == 1:
+        return read + written + copies
+    # The output begins so far below the input that no row is overwritten before it was read.
+    out_row, in_row = written // target[1], read // source[1]
+    ahead = max((row + 1) * out_row - row * layer.stride[0] * in_row for row in (0, target[1] - 1))
+    return min(max(written, ahead + read), written + read) + copies
+
+
+def live_bytes(graph: Graph) -> list[int]:
+    """`(layers,)` bytes of activations while each layer runs; the largest is reserved."""
+    shapes = {tensor.name: tensor.shape for tensor in graph.tensors}
+    sizes = {tensor.name: tensor.bytes for tensor in graph.tensors if not tensor.constant}
+    last = {name: time for time, layer in enumerate(graph.layers) for name in layer.inputs}
+    last |= dict.fromkeys(graph.outputs, len(graph.layers))
+    alive = {graph.input}
+    found = []
+    for time, layer in enumerate(graph.layers):
+        kept = sum(sizes[name] for name in alive if name not in layer.inputs)
+        # What is read again later cannot be worked on in place.
+        again = sum(sizes[n] for n in {*layer.inputs} & alive if last[n] > time)
+        inputs = [name for name in layer.inputs if name in sizes]
+        own = layer_bytes(layer, [shapes[n] for n in inputs], shapes[layer.output])
+        both = sum(sizes[n] for n in inputs) + sizes[layer.output]
+        own = max(own, min(both, again + sizes[layer.output]), *(sizes[n] for n in inputs))
+        found.append(kept + own)
+        alive = {name for name in (*alive, layer.output) if last.get(name, -1) > time}
+    return found

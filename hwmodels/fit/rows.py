@@ -1,0 +1,101 @@
+"""Lines of the error table: one regime of one model, judged on points that it never saw.
+
+A regime is what an interval must know: the engine and its version, the core, the size of the
+network, whether its board and its build are among those of the fit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from hwmodels.boards import Board
+from hwmodels.engines.engine import Engine
+from hwmodels.engines.kernels import kernel_class
+from hwmodels.estimate import Estimate, total
+from hwmodels.fit.regression import HeldOut, share_inside
+from hwmodels.fit.timings import TimedNetwork
+from hwmodels.operators import OPS
+
+Evidence = Literal["timed", "counted", "published", "computed"]
+"""`timed` on a board by others, `counted` in emulation, `published` sizes and powers."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table.
+
+    Attributes:
+        what: what was predicted.
+        data: the file of `hwmodels/data` that holds the measurements.
+        points, groups: measurements, and groups of them that were left out in turn.
+        goal, measured: in `unit`; the measured figure must not be above the goal. None where the
+            project set none.
+        unit: `%` of the measured value, or `B`.
+        inside: share of held-out points inside the 90 % interval.
+        note: which rows count, and how.
+        evidence: what the measurements are.
+    """
+
+    what: str
+    data: str
+    points: int
+    groups: int
+    goal: float | None
+    measured: float
+    unit: str
+    inside: float
+    note: str
+    evidence: Evidence = "timed"
+
+    @property
+    def met(self) -> bool:
+        """The goal is reached."""
+        return self.goal is None or self.measured <= self.goal
+
+
+def percent(
+    what: str,
+    data: str,
+    held_out: HeldOut,
+    goal: float | None,
+    note: str,
+    *,
+    inside: float | None = None,
+    evidence: Evidence = "timed",
+) -> Row:
+    """A line of relative errors; the share inside is nested unless it is given."""
+    return Row(
+        what,
+        data,
+        len(held_out.measured),
+        len(set(held_out.groups)),
+        goal,
+        100 * held_out.mape,
+        "%",
+        share_inside(held_out) if inside is None else inside,
+        note,
+        evidence,
+    )
+
+
+def network_cycles(network: TimedNetwork, board: Board, engine: Engine) -> Estimate:
+    """Cycles of a timed network on a board, operators without a figure left out."""
+    profile = engine.profile(board)
+    known = [(op, g) for op, g in network.layers if op in OPS]
+    macs = sum(g.macs(op) for op, g in known)
+    return total(profile.work(kernel_class(op, g), g).cycles for op, g in known).times(
+        profile.factor(board, macs=macs)
+    )
+
+
+def joined(parts: Sequence[HeldOut], names: Sequence[str]) -> HeldOut:
+    """Several laws' points as one; groups stay apart."""
+    return HeldOut(
+        np.concatenate([part.measured for part in parts]),
+        np.concatenate([part.predicted for part in parts]),
+        tuple((name, key) for part, name in zip(parts, names, strict=True) for key in part.groups),
+    )

@@ -1,0 +1,85 @@
+"""What ST's tools make of a layer, by hand and against sizes that they published."""
+
+import pytest
+
+from hwmodels.boards import load_board
+from hwmodels.costs import costs
+from hwmodels.engines.kernels import geometry
+from hwmodels.engines.load import load_engine
+from hwmodels.engines.st import FEATURES, code_kernel, features, layer_bytes, live_bytes
+from hwmodels.graph import Graph, Layer, Tensor
+from hwmodels.scorecard import score
+
+
+def test_features_of_each_kind_by_hand() -> None:
+    wide = Layer("", "conv", (), "", (1, 8), padding="same")
+    wide_8 = features("conv", geometry(wide, (1, 1, 512, 6), (1, 1, 512, 6)))
+    assert FEATURES[:4] == ("macs", "dense_macs", "outputs", "taps")
+    assert list(wide_8) == [512 * 6 * 48, 0, 512 * 6, 512 * 8, 0, 0]
+    point = features("conv", geometry(Layer("", "conv", (), ""), (1, 3, 3, 256), (1, 3, 3, 256)))
+    assert list(point) == [9 * 65536, 0, 9 * 256, 0, 9, 9 * 65536]  # 64 KiB of weights: read again
+    depth = Layer("", "depthwise_conv", (), "", (5, 1))
+    found = features("depthwise_conv", geometry(depth, (1, 28, 1, 128), (1, 24, 1, 128)))
+    assert list(found) == [24 * 5 * 128, 0, 0, 24 * 5, 0, 0]
+    dense = Layer("", "fully_connected", (), "")
+    assert features("fully_connected", geometry(dense, (1, 640), (1, 128)))[1] == 640 * 128
+    assert not any(features("add", geometry(Layer("", "add", (), ""), (1, 8), (1, 8))))
+
+
+def test_code_knows_windows_along_two_axes() -> None:
+    shapes = (1, 8, 8, 4), (1, 8, 8, 4)
+    along = Layer("", "conv", (), "", (5, 1), padding="same")
+    across = Layer("", "conv", (), "", (3, 3), padding="same")
+    assert code_kernel("conv", geometry(along, *shapes)) == "conv"
+    assert code_kernel("conv", geometry(across, *shapes)) == "conv_2d"
+
+
+@pytest.mark.parametrize(
+    ("layer", "source", "target", "expected"),
+    [
+        # MLPerf Tiny's autoencoder: 2,048 B published.
+        (Layer("", "fully_connected", (), ""), (1, 640), (1, 128), 640 + 128 + 1280),
+        # Its streaming wake word: 10,117 B published, this layer is the largest.
+        (Layer("", "depthwise_conv", (), "", (10, 1)), (1, 24, 1, 128), (1, 15, 1, 128),
+         3072 + 1920 + 4 * 10 * 128),
+        # A window reads a padded copy of its input.
+        (Layer("", "conv", (), "", (3, 3), padding="same"), (1, 32, 32, 16), (1, 32, 32, 16),
+         34 * 34 * 16 + 16384 + 4 * 9 * 16),
+        (Layer("", "pad", (), ""), (1, 1, 60, 8), (1, 1, 64, 8), 64 * 8),
+        (Layer("", "max_pool", (), "", (2, 1), (2, 1)), (1, 8, 1, 4), (1, 4, 1, 4), 32),
+    ],
+)  # fmt: skip
+def test_bytes_of_a_layer_by_hand(
+    layer: Layer, source: tuple[int, ...], target: tuple[int, ...], expected: int
+) -> None:
+    assert layer_bytes(layer, [source], target) == expected
+
+
+def test_a_strided_window_writes_over_what_it_has_read() -> None:
+    """224 x 224 x 3 to 112 x 112 x 8: about the input alone (155,699 B published under 8.1)."""
+    layer = Layer("", "conv", (), "", (3, 3), (2, 2), padding="same")
+    found = layer_bytes(layer, [(1, 224, 224, 3)], (1, 112, 112, 8))
+    assert 224 * 224 * 3 < found < 155_699
+
+
+def test_a_pad_takes_no_room_of_its_own_and_a_shortcut_stays() -> None:
+    names = (("x", 60, 8), ("p", 64, 8), ("y", 60, 8), ("z", 60, 8))
+    graph = Graph(
+        (
+            Layer("pad", "pad", ("x",), "p", pads=(0, 0, 4, 0)),
+            Layer("conv", "conv", ("p",), "y", (1, 5)),
+            Layer("add", "add", ("x", "y"), "z"),
+        ),
+        tuple(Tensor(name, (1, 1, time, channels)) for name, time, channels in names),
+        "x",
+        "z",
+    )
+    # The input is added again later: the padded copy cannot stand in its place.
+    assert live_bytes(graph) == [480 + 512, 480 + 512 + 480 + 4 * 5 * 8, 480 + 480]
+    board, engine = load_board("stm32h743"), load_engine("st-edge-ai")
+    card = score(graph, board, engine)
+    assert card.arena_bytes == max(live_bytes(graph))
+    assert card.peak_layer == "conv"
+    fast = costs(graph, board, engine)
+    assert fast.sram_bytes == pytest.approx(card.sram_bytes.value)
+    assert fast.flash_bytes == pytest.approx(card.flash_bytes.value)
