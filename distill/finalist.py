@@ -11,17 +11,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from deploy.integers.reference import Rule
 from distill.evaluation import Retrained, predict_windows
 from distill.inputs import inputs_of
-from distill.losses import distillation_loss
-from distill.pool import FACTS, open_pool
+from distill.losses.adaptor import Adaptor, beside
+from distill.losses.batch import View
+from distill.losses.mix import AUTO, Mix, chosen_mix
+from distill.pool import FACTS, Pool, open_pool
 from distill.qat import QatNetwork
 from distill.training.checkpoint import Checkpoint, load_checkpoint
 from distill.training.device import CPU, mixed_precision, placed
@@ -35,6 +37,7 @@ from ppg.people.metrics import mean_over_people
 from ppg.windows import WindowSet
 from search_spaces.arch import Arch
 from search_spaces.network import Network
+from search_spaces.plan import plan
 
 FINETUNE_RATE = 6e-3
 QAT_RATE = 4e-4
@@ -56,6 +59,7 @@ class FinalistJob:
         rule: the arithmetic of the error in the result, see `distill.evaluation`.
         seen: batches of the pool that the starting weights have learnt from.
         device: where it runs, which no checkpoint knows.
+        distill: the mix, see `distill.losses.mix.chosen_mix`.
     """
 
     arch: Arch
@@ -67,6 +71,19 @@ class FinalistJob:
     rule: Rule = "tflm"
     seen: int = 0
     device: torch.device = CPU
+    distill: str = AUTO
+
+    def mix(self, pool: Pool) -> Mix:
+        """What the network learns from."""
+        return chosen_mix(self.distill, effort=self.effort, taught=pool.teacher is not None)
+
+    def adaptor(self, pool: Pool) -> Adaptor | None:
+        """What the training learns beside the network, before its first step."""
+        if not self.mix(pool).adapted:
+            return None
+        assert pool.features is not None
+        channels = plan(self.arch).features
+        return placed(Adaptor(channels, pool.features.shape[1], seed=self.seed), self.device)
 
 
 def retrain(
@@ -80,26 +97,34 @@ def retrain(
     pool = open_pool(job.pool, device=job.device)
     int8_phase = checkpoint_of(job, "int8")
     network = placed(Network(job.arch), job.device)
+    adaptor = job.adaptor(pool)
     quantising = int8_phase.steps() is not None
     if not quantising:
         load_checkpoint(job.weights, network)
         with team(processes, _take_part, job, shards=job.shards) as whole:
-            fit_finalist(job, network, whole, progress)
+            fit_finalist(job, network, adaptor, whole, progress)
         settle_norms(network, (inputs_of(x, job.arch) for x in pool.inputs(OBSERVED_BATCHES)))
     qat = QatNetwork(network.eval())
     if not quantising:
         qat.observe(inputs_of(x, job.arch) for x in pool.inputs(OBSERVED_BATCHES))
-        int8_phase.save(qat, 0)
+        int8_phase.save(beside(qat, adaptor), 0)
 
-    fit_finalist(job, qat, ALONE, progress)
+    fit_finalist(job, qat, adaptor, ALONE, progress)
     net = qat.cpu().quantized()
     error = predict_windows(net, search, rule=job.rule).raw.bpm - search.hr_bpm
     return Retrained(net, mean_over_people(abs(error), search.person))
 
 
-def fit_finalist(job: FinalistJob, module: nn.Module, own: Team, progress: Progress) -> None:
+def fit_finalist(
+    job: FinalistJob,
+    module: Network | QatNetwork,
+    adaptor: Adaptor | None,
+    own: Team,
+    progress: Progress,
+) -> None:
     """The float training of a network, or the second phase of one that simulates integers."""
     pool, effort = open_pool(job.pool, device=job.device), job.effort
+    mix = job.mix(pool)
     if isinstance(module, QatNetwork):
         phase, first, steps, rate = "int8", effort.finetune_steps, effort.qat_steps, QAT_RATE
     else:
@@ -109,19 +134,18 @@ def fit_finalist(job: FinalistJob, module: nn.Module, own: Team, progress: Progr
         if isinstance(module, QatNetwork):
             module.observing = step < steps // 2
         rows = own.rows(shard, pool.batch)
-        x, labels, teacher = pool.batch_at(job.seen + first + step, seed=job.seed, rows=rows)
-        own_x = inputs_of(x, job.arch)
-        if isinstance(module, QatNetwork):
-            logits = module(own_x)  # integers up to 255 times a scale: bfloat16 holds 8 bits
-        else:
-            logits = mixed_precision(job.device, module, own_x)
-        yield distillation_loss(logits, labels, teacher)
+        batch = pool.batch_at(job.seen + first + step, seed=job.seed, rows=rows)
+        student = _look(job, module, inputs_of(batch.x, job.arch), features=mix.features)
+        if adaptor is not None and student.features is not None:
+            student = replace(student, adapted=adaptor(student.features))
+        yield mix.loss(student, batch)
 
     total = effort.finetune_steps + effort.qat_steps
+    trained = beside(module, adaptor)
     fit(
-        module,
+        trained,
         losses,
-        optimiser=make_optimiser(module),
+        optimiser=make_optimiser(trained),
         schedule=Schedule(steps, rate, CHECKPOINT_EVERY),
         checkpoint=checkpoint_of(job, phase),
         progress=lambda done, _, note: progress(first + done, total, note),
@@ -129,10 +153,20 @@ def fit_finalist(job: FinalistJob, module: nn.Module, own: Team, progress: Progr
     )
 
 
+def _look(job: FinalistJob, module: Network | QatNetwork, x: Tensor, *, features: bool) -> View:
+    """What the terms see of the student; features only where they are wanted."""
+    # integers up to 255 times a scale: bfloat16 holds 8 bits
+    device = CPU if isinstance(module, QatNetwork) else job.device
+    if not features:
+        return View(mixed_precision(device, module, x))
+    return View(*mixed_precision(device, module.view, x))
+
+
 def _take_part(own: Team, job: FinalistJob) -> None:
     network = Network(job.arch)
     load_checkpoint(job.weights, network)
-    fit_finalist(job, network, own, lambda *_: None)
+    adaptor = job.adaptor(open_pool(job.pool))
+    fit_finalist(job, network, adaptor, own, lambda *_: None)
 
 
 def checkpoint_of(job: FinalistJob, phase: str) -> Checkpoint:
@@ -146,6 +180,7 @@ def checkpoint_of(job: FinalistJob, phase: str) -> Checkpoint:
             "pool": json.loads((job.pool / FACTS).read_text(encoding="utf-8")),
             "phase": phase,
             "shards": job.shards,
+            "distill": job.mix(open_pool(job.pool)).text,
         },
     )
 

@@ -16,6 +16,7 @@ from deploy.integers.reference import Rule
 from distill.evaluation import Retrained
 from distill.finalist import FinalistJob, retrain
 from distill.inputs import stored_rate_hz
+from distill.losses.mix import AUTO, chosen_mix
 from distill.pool import make_pool
 from distill.teachers.choice import TEACHER_HZ, teacher_of
 from distill.training.checkpoint import save_checkpoint
@@ -42,6 +43,7 @@ def train_fixed(
     site: Site,
     progress: Progress,
     rule: Rule = "tflm",
+    distill: str = AUTO,
 ) -> Retrained:
     """Train `arch`.
 
@@ -56,12 +58,15 @@ def train_fixed(
         site: the device and its cores; the result is the same for any number of these.
         progress: sees the steps of each part.
         rule: the arithmetic of the error in the result, see `distill.evaluation`.
+        distill: the mix of losses, see `distill.losses.mix.chosen_mix`.
 
     Raises:
+        MixError: the mix cannot be read, or needs a teacher that is not there.
         DataError: no usable window.
         RunError: the teacher cannot be used.
     """
     amount = effort_by_name(effort)
+    mix = chosen_mix(distill, effort=amount, taught=teacher != "none")
     cache.mkdir(parents=True, exist_ok=True)
     bank = TrainingBank(train, acceleration=arch.acceleration)
     rate_hz = arch.rate_hz
@@ -89,12 +94,21 @@ def train_fixed(
         rate_hz=rate_hz,
         seed=seed,
         progress=progress,
+        features=mix.features,
     )
     torch.manual_seed(seed)
     weights = cache / "initial.safetensors"
     save_checkpoint(weights, Network(arch))
     windows = windows_of(search, arch)
     job = FinalistJob(
-        arch, weights, pool, amount, seed, shards=SHARDS, rule=rule, device=site.device
+        arch,
+        weights,
+        pool,
+        amount,
+        seed,
+        shards=SHARDS,
+        rule=rule,
+        device=site.device,
+        distill=mix.text,
     )
     return retrain(job, windows, progress, processes=site.processes)

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from distill.inputs import inputs_of
-from distill.losses import label_loss
+from distill.losses.labels import label_loss
 from distill.supernet_training import LARGEST_EVERY, RANDOM_NETWORKS
 from distill.teachers.choice import TEACHER_HZ, steps_and_networks
 from distill.training.device import CPU, placed

@@ -15,15 +15,20 @@ from typing import Any
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from distill.losses.batch import Batch, View, Viewed
 from distill.training.device import CPU, moved
 from distill.training.progress import Progress
 from ppg.augment.bank import TrainingBank
 from ppg.readout.classes import soft_labels
+from ppgnas.errors import MixError
 from ppgnas.files import is_sealed, seal, write_json_atomic
-from ppgnas.task import CLASSES
+
+MOST_STEPS = 16
+"""Of a teacher's features that are kept: a step is half a second at least."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +39,8 @@ class Pool:
         x: `(windows, channels, time)` float16.
         hr_bpm: `(windows,)` float32.
         teacher: `(windows, classes)` float16 logits, or None without a teacher.
+        features: `(windows, channels, steps)` float16 of the teacher, or None where no student
+            learns from them.
         batch: windows a step.
         device: where batches are handed out.
     """
@@ -41,6 +48,7 @@ class Pool:
     x: NDArray[np.float16]
     hr_bpm: NDArray[np.float32]
     teacher: NDArray[np.float16] | None
+    features: NDArray[np.float16] | None
     batch: int
     device: torch.device = CPU
 
@@ -49,10 +57,8 @@ class Pool:
         """Batches in one pass."""
         return len(self.hr_bpm) // self.batch
 
-    def batch_at(
-        self, step: int, *, seed: int, rows: slice = slice(None)
-    ) -> tuple[Tensor, Tensor, Tensor | None]:
-        """Windows, soft labels and teacher logits of a step; every pass has its own order.
+    def batch_at(self, step: int, *, seed: int, rows: slice = slice(None)) -> Batch:
+        """The windows of a step; every pass has its own order.
 
         `rows` are those of the batch that are wanted.
         """
@@ -61,10 +67,20 @@ class Pool:
         first, last, _ = rows.indices(self.batch)
         start = int(order[index]) * self.batch
         part = slice(start + first, start + last)
-        x = self._floats(self.x[part])
-        labels = moved(torch.from_numpy(soft_labels(self.hr_bpm[part])), self.device)
-        teacher = None if self.teacher is None else self._floats(self.teacher[part])
-        return x, labels, teacher
+        hr_bpm = self.hr_bpm[part]
+        return Batch(
+            self._floats(self.x[part]),
+            moved(torch.from_numpy(hr_bpm), self.device),
+            moved(torch.from_numpy(soft_labels(hr_bpm)), self.device),
+            torch.ones(len(hr_bpm), dtype=torch.bool),
+            self._view(part),
+        )
+
+    def _view(self, part: slice) -> View | None:
+        if self.teacher is None:
+            return None
+        features = None if self.features is None else self._floats(self.features[part])
+        return View(self._floats(self.teacher[part]), features)
 
     def inputs(self, batches: int | None = None) -> Iterator[Tensor]:
         """The windows of the first `batches`, all of them if None, in stored order."""
@@ -87,11 +103,15 @@ def open_pool(folder: Path, *, device: torch.device = CPU) -> Pool:
         device: where batches are handed out.
     """
     facts = json.loads((folder / FACTS).read_text())
-    teacher = folder / "teacher.npy"
+    teacher, features = (
+        np.load(file, mmap_mode="r") if file.exists() else None
+        for file in (folder / "teacher.npy", folder / "features.npy")
+    )
     return Pool(
         x=np.load(folder / "x.npy", mmap_mode="r"),
         hr_bpm=np.load(folder / "hr_bpm.npy"),
-        teacher=np.load(teacher, mmap_mode="r") if teacher.exists() else None,
+        teacher=teacher,
+        features=features,
         batch=facts["batch"],
         device=device,
     )
@@ -122,40 +142,74 @@ def make_pool(
     rate_hz: int,
     seed: int,
     progress: Progress,
+    features: bool = False,
 ) -> Pool:
-    """Draw the pool, or open it if `folder` has it finished with the same settings, undamaged."""
+    """Draw the pool, or open it if `folder` has it finished with the same settings, undamaged.
+
+    Args:
+        bank: of the windows.
+        teacher: that labels them, or None.
+        folder: of the pool.
+        batches, batch: how many there are, of how many windows.
+        rate_hz: of the windows.
+        seed: of the draws.
+        progress: sees every batch.
+        features: whether those of the teacher are kept, too.
+
+    Raises:
+        MixError: a teacher without features is asked for them.
+    """
     identity = {"batches": batches, "batch": batch, "rate_hz": rate_hz, "seed": seed}
+    if features:
+        identity["features"] = MOST_STEPS
     done = folder / FACTS
-    arrays = [folder / "x.npy", folder / "hr_bpm.npy"]
-    if teacher is not None:
-        arrays.append(folder / "teacher.npy")
+    answers = [] if teacher is None else [folder / "teacher.npy"]
+    if features:
+        answers.append(folder / "features.npy")
+    arrays = [folder / "x.npy", folder / "hr_bpm.npy", *answers]
     if all(map(is_sealed, (done, *arrays))) and json.loads(done.read_text()) == identity:
         return open_pool(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    for stale in (done, folder / "teacher.npy"):
+    for stale in (done, folder / "teacher.npy", folder / "features.npy"):
         stale.unlink(missing_ok=True)
     count, channels = batches * batch, 4 if bank.acceleration else 1
     x = _new_array(folder / "x.npy", (count, channels, 8 * rate_hz))
     hr = np.empty(count, np.float32)
-    logits = None
-    if teacher is not None:
-        logits = _new_array(folder / "teacher.npy", (count, CLASSES))
+    stored: list[np.memmap[Any, np.dtype[np.float16]]] = []
     for index in range(batches):
         part = slice(index * batch, (index + 1) * batch)
         drawn, hr[part] = bank.draw(
             np.random.default_rng((seed, 2, index)), batch, rate_hz=rate_hz
         )
         x[part] = drawn
-        if teacher is not None and logits is not None:
-            with torch.no_grad():
-                own = moved(torch.from_numpy(drawn), next(teacher.parameters()).device)
-                logits[part] = teacher(own).cpu().numpy()
+        if teacher is not None:
+            answer = _answer(teacher, torch.from_numpy(drawn), features=features)
+            if not stored:
+                shapes = [(count, *each.shape[1:]) for each in answer]
+                stored = [_new_array(*each) for each in zip(answers, shapes, strict=True)]
+            for array, each in zip(stored, answer, strict=True):
+                array[part] = each.numpy()
         progress(index + 1, batches, "augmenting" if teacher is None else "asking the teacher")
-    x.flush()
-    if logits is not None:
-        logits.flush()
+    for array in (x, *stored):
+        array.flush()
     np.save(folder / "hr_bpm.npy", hr)
     write_json_atomic(done, identity)
     for path in (*arrays, done):
         seal(path)
     return open_pool(folder)
+
+
+@torch.no_grad()
+def _answer(teacher: nn.Module, x: Tensor, *, features: bool) -> list[Tensor]:
+    """Logits, and the features if they are wanted, on the CPU."""
+    x = moved(x, next(teacher.parameters()).device)
+    if not features:
+        return [teacher(x).cpu()]
+    if not isinstance(teacher, Viewed):
+        raise MixError(
+            f"`distill` names a term that reads features, and the teacher "
+            f"({type(teacher).__name__}) shows none; leave out feature, attention and relation, "
+            "or name another `teacher`"
+        )
+    logits, seen = teacher.view(x)
+    return [logits.cpu(), F.adaptive_avg_pool1d(seen, min(seen.shape[2], MOST_STEPS)).cpu()]

@@ -21,7 +21,7 @@ from deploy.integers.quantized import QuantizedNet, quantize
 from hwmodels.graph import Graph
 from hwmodels.operators import OPERATORS
 from search_spaces.arch import Arch
-from search_spaces.blocks import Head, causal_conv, run_network
+from search_spaces.blocks import Head, causal_conv, run_head, run_network, run_trunk
 from search_spaces.lower import lower, stored_weight
 from search_spaces.network import Network, key
 from search_spaces.plan import Conv
@@ -75,6 +75,11 @@ class QatNetwork(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Logits `(batch, classes)`."""
         return run_network(self.plan, x, self._convolve, self._head(), self._tap)
+
+    def view(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits, and the features before they are pooled, `(batch, features, steps)`."""
+        steps = run_trunk(self.plan, x, self._convolve, self._tap)
+        return run_head(self.plan, steps, self._head(), self._tap), steps.permute(1, 2, 0)
 
     def _convolve(self, x: Tensor, conv: Conv) -> Tensor:
         name = key(conv.name)

@@ -123,15 +123,7 @@ class ScratchTrainer:
             torch.manual_seed(trainer.seed)
             save_checkpoint(weights, Network(arch))
         effort = trainer.effort.of_finalist(lower(arch).total_macs)
-        return FinalistJob(
-            arch,
-            weights,
-            cache / "pool",
-            effort,
-            trainer.seed,
-            rule=trainer.rule,
-            device=trainer.site.device,
-        )
+        return trainer.job(arch, weights, effort)
 
 
 def _train_and_read(

@@ -5,6 +5,9 @@ largest (Yu and Huang 2019, arXiv 1903.05134, who train it in each): a step of t
 long as all the others together, and what it hands down is there in the teacher's targets, from
 which all learn. Random networks are drawn among those that fit the budgets, since no other will
 ever be used.
+
+A mix of losses is used less its terms that need features (`Mix.without_features`): subnetworks
+differ in width, so none could share an adaptor with another.
 """
 
 from __future__ import annotations
@@ -18,8 +21,9 @@ import torch
 from torch import Tensor
 
 from distill.inputs import inputs_of
-from distill.losses import distillation_loss
-from distill.pool import open_pool
+from distill.losses.batch import View
+from distill.losses.mix import AUTO, Mix, chosen_mix
+from distill.pool import Pool, open_pool
 from distill.training.checkpoint import Checkpoint, load_checkpoint
 from distill.training.device import CPU, mixed_precision, placed
 from distill.training.effort import Effort
@@ -50,6 +54,7 @@ class SupernetJob:
         effort, seed: see `Effort`.
         path: where checkpoints are kept; an unfinished one is continued.
         device: where the supernet lies.
+        distill: the mix, see `distill.losses.mix.chosen_mix`.
     """
 
     space: SearchSpace
@@ -58,6 +63,12 @@ class SupernetJob:
     seed: int
     path: Path
     device: torch.device = CPU
+    distill: str = AUTO
+
+    def mix(self, pool: Pool) -> Mix:
+        """What subnetworks learn from, of those targets that the pool has."""
+        taught = pool.teacher is not None
+        return chosen_mix(self.distill, effort=self.effort, taught=taught).without_features()
 
     def supernet(self) -> Supernet:
         """The supernet before its first step."""
@@ -93,6 +104,7 @@ def _checkpoint(job: SupernetJob) -> tuple[Checkpoint, int]:
         "pool": [len(pool.hr_bpm), pool.teacher is not None],
         "space": str(job.space),
         "shards": SHARDS,
+        "distill": job.mix(pool).text,
     }
     return Checkpoint(job.path, identity), steps
 
@@ -103,6 +115,7 @@ def fit_supernet(
     """One process's part of the training; the first one's `accept` and `progress` count."""
     pool, seed, warmup = open_pool(job.pool, device=job.device), job.seed, job.effort.warmup_steps
     checkpoint, steps = _checkpoint(job)
+    mix = job.mix(pool)
     optimiser = make_optimiser(supernet)
     largest, smallest = supernet.space.largest(), supernet.space.smallest()
 
@@ -110,7 +123,7 @@ def fit_supernet(
         if step == warmup:  # for a second shard that changes nothing more
             supernet.sort_channels()
             optimiser.state.clear()  # the moments belong to the channels' former places
-        x, labels, teacher = pool.batch_at(step, seed=seed, rows=own.rows(shard, pool.batch))
+        batch = pool.batch_at(step, seed=seed, rows=own.rows(shard, pool.batch))
         if step < warmup:
             archs = [largest]
         else:
@@ -123,8 +136,8 @@ def fit_supernet(
             if step % LARGEST_EVERY == 0:
                 archs.append(largest)
         for arch in archs:
-            logits = mixed_precision(job.device, supernet, inputs_of(x, arch), arch)
-            yield distillation_loss(logits, labels, teacher)
+            logits = mixed_precision(job.device, supernet, inputs_of(batch.x, arch), arch)
+            yield mix.loss(View(logits), batch)
 
     fit(
         supernet,

@@ -18,6 +18,7 @@ from distill.finalist import CHECKPOINT_NAME, FinalistJob, retrain_all
 from distill.first_rung import Begun, begin_all, read_begun
 from distill.inherited import InheritedAccuracy
 from distill.inputs import inputs_of, stored_rate_hz
+from distill.losses.mix import AUTO, chosen_mix
 from distill.pace import Pace, measure_pace
 from distill.pool import Pool, make_pool, open_pool
 from distill.supernet_training import TRIES, Accept, SupernetJob, train_supernet
@@ -54,6 +55,7 @@ class Trainer:
         site: the device and its cores.
         accept: whether an architecture fits the budgets.
         rule: the arithmetic of retrained networks' errors, see `distill.evaluation`.
+        distill: the mix of losses, see `distill.losses.mix.chosen_mix`.
     """
 
     space: SearchSpace
@@ -67,6 +69,7 @@ class Trainer:
     site: Site
     accept: Accept
     rule: Rule = "tflm"
+    distill: str = AUTO
 
     @property
     def _cache(self) -> Path:
@@ -79,7 +82,9 @@ class Trainer:
     @property
     def _supernet_job(self) -> SupernetJob:
         pool, path = self._cache / "pool", self.folder / "supernet.safetensors"
-        return SupernetJob(self.space, pool, self.effort, self.seed, path, self.site.device)
+        return SupernetJob(
+            self.space, pool, self.effort, self.seed, path, self.site.device, self.distill
+        )
 
     @cached_property
     def _supernet(self) -> Supernet:
@@ -119,6 +124,8 @@ class Trainer:
         Returns:
             What is known of it; None without one, or of a file that says nothing.
         """
+        taught = self.teacher != "none"
+        mix = chosen_mix(self.distill, effort=self.effort, taught=taught)
         teacher = teacher_of(
             self.teacher,
             self._bank,
@@ -140,6 +147,7 @@ class Trainer:
             rate_hz=self._inputs.rate_hz,
             seed=self.seed,
             progress=progress,
+            features=mix.features,
         )
         return None if teacher is None else teacher.facts
 
@@ -174,9 +182,21 @@ class Trainer:
         """Inherited raw MAE in BPM on search people."""
         return self._inherited.mae_bpm(arch)
 
+    def job(self, arch: Arch, weights: Path, effort: Effort) -> FinalistJob:
+        """A training that starts from weights, on the pool of this run."""
+        return FinalistJob(
+            arch,
+            weights,
+            self._cache / "pool",
+            effort,
+            self.seed,
+            rule=self.rule,
+            device=self.site.device,
+            distill=self.distill,
+        )
+
     def _jobs(self, archs: Sequence[Arch]) -> Iterator[FinalistJob]:
         """The whole training of each from inherited weights, which are written where missing."""
-        pool = self._cache / "pool"
         for arch in archs:
             weights = self._cache / f"inherited-{arch.id}.safetensors"
             if not weights.exists():
@@ -184,9 +204,7 @@ class Trainer:
                 statistics = self._supernet.recalibrate(arch, calibration)
                 save_checkpoint(weights, self._supernet.extract(arch, statistics))
             effort = self.effort.of_finalist(lower(arch).total_macs)
-            yield FinalistJob(
-                arch, weights, pool, effort, self.seed, rule=self.rule, device=self.site.device
-            )
+            yield self.job(arch, weights, effort)
 
     def _begun_file(self, arch: Arch) -> Path:
         return self._cache / f"{BEGUN_NAME}-{arch.id}.safetensors"

@@ -37,6 +37,10 @@ class SpaceError(PpgnasError, ValueError):
     """A search space or an architecture is malformed or not a member."""
 
 
+class MixError(PpgnasError, ValueError):
+    """A mix of losses cannot be read, or needs a teacher that is not there."""
+
+
 class ExportError(PpgnasError, ValueError):
     """A network cannot be written as, or does not agree with, a file for the device."""
 

@@ -124,6 +124,11 @@ def run_network(what: Plan, x: Tensor, convolve: Convolve, head: Head, tap: Tap 
     Returns:
         `(batch, classes)` logits.
     """
+    return run_head(what, run_trunk(what, x, convolve, tap), head, tap)
+
+
+def run_trunk(what: Plan, x: Tensor, convolve: Convolve, tap: Tap = _same) -> Tensor:
+    """The features of `run_network` before they are pooled, `(steps, batch, features)`."""
     x = x.permute(2, 0, 1)[:, None].contiguous().permute(0, 3, 1, 2)  # (time, channels, 1, batch)
 
     def layer(value: Tensor, conv: Conv) -> Tensor:
@@ -139,9 +144,13 @@ def run_network(what: Plan, x: Tensor, convolve: Convolve, head: Head, tap: Tap 
             x = tap(f"{block.name}.add", x + shortcut)
     if what.neck is not None:
         x = layer(x, what.neck)
-    # (time, batch, features), as in memory: the pool's gradient is laid out in the order of its
+    # (steps, batch, features), as in memory: the pool's gradient is laid out in the order of its
     # input's dimensions, and in another one every operator before it would be slow.
-    steps = x.squeeze(2).transpose(1, 2)
+    return x.squeeze(2).transpose(1, 2)
+
+
+def run_head(what: Plan, steps: Tensor, head: Head, tap: Tap = _same) -> Tensor:
+    """The logits of `run_network` from what `run_trunk` gave."""
     pooled = steps.mean(dim=0) if what.pooling == "avg" else steps.amax(dim=0)
     coarse = F.linear(tap("pool", pooled), head.weight, head.bias)
     if head.upsample is None:

@@ -8,7 +8,14 @@ import torch
 from torch import Tensor, nn
 
 from search_spaces.arch import Arch
-from search_spaces.blocks import Head, causal_conv, linear_upsample, run_network
+from search_spaces.blocks import (
+    Head,
+    causal_conv,
+    linear_upsample,
+    run_head,
+    run_network,
+    run_trunk,
+)
 from search_spaces.plan import Conv, plan
 
 NORM_EPS = 1e-5
@@ -55,6 +62,11 @@ class Network(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Logits `(batch, classes)` of windows `(batch, channels, time)`."""
         return run_network(self.plan, x, self._convolve, self._head())
+
+    def view(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits, and the features before they are pooled, `(batch, features, steps)`."""
+        steps = run_trunk(self.plan, x, self._convolve)
+        return run_head(self.plan, steps, self._head()), steps.permute(1, 2, 0)
 
     def _convolve(self, x: Tensor, conv: Conv) -> Tensor:
         name = key(conv.name)

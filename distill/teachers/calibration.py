@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
-from distill.losses import fit_temperature
+from distill.losses.labels import fit_temperature
 from distill.teachers.base import Teacher
 from distill.teachers.ensemble import Ensemble
 from distill.teachers.facts import TeacherFacts

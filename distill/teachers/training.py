@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from distill.losses import label_loss
+from distill.losses.labels import label_loss
 from distill.teachers.base import Shape, Teacher
 from distill.teachers.calibration import calibrate, measured
 from distill.teachers.files import load_teacher

@@ -24,6 +24,7 @@ GPU_PROCESSES = 4
 """Networks that share a GPU. Each process holds a CUDA context in its memory."""
 
 Module = TypeVar("Module", bound=nn.Module)
+Given = TypeVar("Given", Tensor, tuple[Tensor, Tensor])
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,7 @@ def moved(x: Tensor, device: torch.device) -> Tensor:
     return x.to(device, non_blocking=True)
 
 
-def mixed_precision(device: torch.device, run: Callable[..., Tensor], *values: object) -> Tensor:
+def mixed_precision(device: torch.device, run: Callable[..., Given], *values: object) -> Given:
     """`run(*values)` in float32, on a GPU with convolutions and linear layers in bfloat16.
 
     Weights, gradients and the statistics of normalisation are float32 all the same: kernels of
@@ -99,4 +100,8 @@ def mixed_precision(device: torch.device, run: Callable[..., Tensor], *values: o
     if device.type != "cuda" or not torch.cuda.is_bf16_supported(including_emulation=False):
         return run(*values)
     with torch.autocast("cuda", dtype=torch.bfloat16):
-        return run(*values).float()
+        given = run(*values)
+    if isinstance(given, Tensor):
+        return given.float()
+    first, second = given
+    return first.float(), second.float()

@@ -26,6 +26,8 @@ class Effort:
         finetune_steps: float steps of a finalist, see `of_finalist`.
         qat_steps: quantisation-aware steps of a finalist, likewise.
         search_windows: windows of search people that an inherited error is measured on.
+        mix: what a student of a teacher learns from where `distill` is `auto`, see
+            `distill.losses.mix`.
     """
 
     name: EffortName
@@ -37,6 +39,7 @@ class Effort:
     qat_steps: int
     search_windows: int
     batch: int = 128
+    mix: str = "label:0.5,soft:0.5"
 
     def of_finalist(self, macs: int) -> Effort:
         """The effort on a finalist of a size.

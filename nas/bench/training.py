@@ -190,7 +190,7 @@ def _network(name: str, how: How, steps: int, pool: Path) -> float:
         _fit_plainly(Network(arch), steps, pool, clock)
     else:
         job = FinalistJob(arch, pool.with_name("weights.safetensors"), pool, _effort(steps), 0)
-        fit_finalist(job, Network(arch), ALONE, clock)
+        fit_finalist(job, Network(arch), None, ALONE, clock)
     return clock.per_second
 
 
@@ -201,18 +201,20 @@ def _fit_plainly(network: Network, steps: int, pool: Path, progress: Progress) -
     from torch.optim import AdamW
 
     from distill.inputs import inputs_of
-    from distill.losses import distillation_loss
+    from distill.losses.batch import View
+    from distill.losses.mix import AUTO, chosen_mix
     from distill.pool import open_pool
     from distill.training.fit import GRADIENT_NORM
     from nas.bench.plain import PlainNetwork
 
     plain, windows = PlainNetwork(network), open_pool(pool)
+    mix = chosen_mix(AUTO, effort=_effort(steps), taught=True)
     optimiser = AdamW(plain.parameters())
     for step in range(steps):
-        x, labels, teacher = windows.batch_at(step, seed=0)
+        batch = windows.batch_at(step, seed=0)
         optimiser.zero_grad()
-        logits = plain(inputs_of(x, network.arch))
-        torch.autograd.backward(distillation_loss(logits, labels, teacher))
+        logits = plain(inputs_of(batch.x, network.arch))
+        torch.autograd.backward(mix.loss(View(logits), batch))
         nn.utils.clip_grad_norm_(plain.parameters(), GRADIENT_NORM)
         optimiser.step()
         progress(step + 1, steps, "")

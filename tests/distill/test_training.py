@@ -208,7 +208,7 @@ def test_pool_is_drawn_once(people: list[Recording], tmp_path: Path) -> None:
             pool = make(silent)
             np.testing.assert_array_equal(pool.x, drawn)
             assert (tmp_path / name).read_bytes() == content
-    seen = [pool.batch_at(step, seed=0)[0] for step in range(3)]
+    seen = [pool.batch_at(step, seed=0).x for step in range(3)]
     flat = torch.cat(seen).sum(dim=(1, 2)).sort().values
     stored = torch.from_numpy(pool.x.astype(np.float32)).sum(dim=(1, 2)).sort().values
     torch.testing.assert_close(flat, stored)  # a pass sees every window once

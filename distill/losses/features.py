@@ -1,0 +1,44 @@
+"""Learning what a teacher sees before it pools over time.
+
+Student and teacher halve time differently, so both are averaged over equal parts of the window to
+the shorter length.
+"""
+
+from __future__ import annotations
+
+import torch.nn.functional as F
+from torch import Tensor
+
+VARIANCE_FLOOR = 1e-6
+
+
+def feature(adapted: Tensor, teacher: Tensor) -> Tensor:
+    """Mean squared difference to the teacher's features, each channel of mean 0 and deviation 1.
+
+    So 1 is what a student reaches that gives each channel's mean, whatever the teacher. Romero et
+    al. 2015 (arXiv 1412.6550, FitNets).
+
+    Args:
+        adapted: `(batch, channels, steps)` of the student, in the teacher's channels.
+        teacher: `(batch, channels, steps)`; its mean and deviation are the batch's.
+    """
+    guess, target = _of_one_length(adapted, teacher)
+    # What batch normalisation does, by its own formula: mean and variance of the batch.
+    target = F.batch_norm(target, None, None, training=True, eps=VARIANCE_FLOOR)
+    return F.mse_loss(guess, target)
+
+
+def attention(student: Tensor, teacher: Tensor) -> Tensor:
+    """Mean squared difference of where in time the energy lies, `mean_c f^2` of norm 1.
+
+    Zagoruyko and Komodakis 2017 (arXiv 1612.03928), with a weight of about 1000. Features
+    `(batch, channels, steps)`; the channels may differ.
+    """
+    energies = (f.square().mean(dim=1, keepdim=True) for f in (student, teacher))
+    guess, target = (F.normalize(each[:, 0], dim=1) for each in _of_one_length(*energies))
+    return F.mse_loss(guess, target)
+
+
+def _of_one_length(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
+    steps = min(a.shape[2], b.shape[2])
+    return F.adaptive_avg_pool1d(a, steps), F.adaptive_avg_pool1d(b, steps)
