@@ -102,14 +102,14 @@ def retrain(
     if not quantising:
         load_checkpoint(job.weights, network)
         with team(processes, _take_part, job, shards=job.shards) as whole:
-            fit_finalist(job, network, adaptor, whole, progress)
+            fit_finalist(job, network, whole, progress, adaptor=adaptor)
         settle_norms(network, (inputs_of(x, job.arch) for x in pool.inputs(OBSERVED_BATCHES)))
     qat = QatNetwork(network.eval())
     if not quantising:
         qat.observe(inputs_of(x, job.arch) for x in pool.inputs(OBSERVED_BATCHES))
         int8_phase.save(beside(qat, adaptor), 0)
 
-    fit_finalist(job, qat, adaptor, ALONE, progress)
+    fit_finalist(job, qat, ALONE, progress, adaptor=adaptor)
     net = qat.cpu().quantized()
     error = predict_windows(net, search, rule=job.rule).raw.bpm - search.hr_bpm
     return Retrained(net, mean_over_people(abs(error), search.person))
@@ -118,13 +118,17 @@ def retrain(
 def fit_finalist(
     job: FinalistJob,
     module: Network | QatNetwork,
-    adaptor: Adaptor | None,
     own: Team,
     progress: Progress,
+    *,
+    adaptor: Adaptor | None = None,
 ) -> None:
-    """The float training of a network, or the second phase of one that simulates integers."""
+    """The float training of a network, or the second phase of one that simulates integers.
+
+    `adaptor` is that of the phase before; where a mix needs one and there is none, a new one.
+    """
     pool, effort = open_pool(job.pool, device=job.device), job.effort
-    mix = job.mix(pool)
+    mix, adaptor = job.mix(pool), adaptor or job.adaptor(pool)
     if isinstance(module, QatNetwork):
         phase, first, steps, rate = "int8", effort.finetune_steps, effort.qat_steps, QAT_RATE
     else:
@@ -165,8 +169,7 @@ def _look(job: FinalistJob, module: Network | QatNetwork, x: Tensor, *, features
 def _take_part(own: Team, job: FinalistJob) -> None:
     network = Network(job.arch)
     load_checkpoint(job.weights, network)
-    adaptor = job.adaptor(open_pool(job.pool))
-    fit_finalist(job, network, adaptor, own, lambda *_: None)
+    fit_finalist(job, network, own, lambda *_: None)
 
 
 def checkpoint_of(job: FinalistJob, phase: str) -> Checkpoint:

@@ -72,7 +72,7 @@ def begin(job: FinalistJob, search: WindowSet, kept: Path, progress: Progress) -
     load_checkpoint(job.weights, network)
     steps = job.effort.finetune_steps - (checkpoint_of(job, "float").steps() or 0)
     start_s = time.perf_counter()
-    fit_finalist(job, network, job.adaptor(pool), ALONE, progress)
+    fit_finalist(job, network, ALONE, progress)
     step_s = (time.perf_counter() - start_s) / steps
     batches = [inputs_of(x, job.arch) for x in pool.inputs(OBSERVED_BATCHES)]
     settle_norms(network, batches)

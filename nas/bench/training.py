@@ -190,7 +190,7 @@ def _network(name: str, how: How, steps: int, pool: Path) -> float:
         _fit_plainly(Network(arch), steps, pool, clock)
     else:
         job = FinalistJob(arch, pool.with_name("weights.safetensors"), pool, _effort(steps), 0)
-        fit_finalist(job, Network(arch), None, ALONE, clock)
+        fit_finalist(job, Network(arch), ALONE, clock)
     return clock.per_second
 
 

@@ -172,10 +172,10 @@ def test_a_training_of_the_cpu_goes_on_on_a_gpu_and_back(
         network = placed(Network(ARCH), device)
         load_checkpoint(job.weights, network)
         if kill_at is None:
-            fit_finalist(job, network, None, ALONE, losses)
+            fit_finalist(job, network, ALONE, losses)
         else:
             with pytest.raises(_Killed):
-                fit_finalist(job, network, None, ALONE, losses)
+                fit_finalist(job, network, ALONE, losses)
             assert checkpoint_of(job, "float").steps() == kill_at - 1
         return losses
 

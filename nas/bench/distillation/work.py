@@ -18,6 +18,7 @@ from torch import nn
 from distill.evaluation import predict_windows
 from distill.finalist import FinalistJob, checkpoint_of, fit_finalist, retrain
 from distill.inputs import inputs_of
+from distill.losses.adaptor import beside
 from distill.pool import make_pool, open_pool
 from distill.qat import QatNetwork
 from distill.teachers.base import Teacher
@@ -173,7 +174,7 @@ def _finalist(job: CellJob) -> FinalistJob:
     return FinalistJob(job.arch, weights, job.pool, effort, job.cell.seed, rule=job.judges.rule)
 
 
-def _seconds_a_step(job: FinalistJob, module: nn.Module) -> float:
+def _seconds_a_step(job: FinalistJob, module: Network | QatNetwork) -> float:
     at_s: list[float] = []
     fit_finalist(job, module, ALONE, lambda *_: at_s.append(time.process_time()))
     return median(np.diff(at_s[PACE_WARMUP:]).tolist())
@@ -196,7 +197,8 @@ class _Float(nn.Module):
         super().__init__()
         self.arch = job.arch
         self.qat = QatNetwork(Network(job.arch).eval())
-        load_checkpoint(checkpoint_of(job, "int8").path, self.qat)
+        trained = beside(self.qat, job.adaptor(open_pool(job.pool)))
+        load_checkpoint(checkpoint_of(job, "int8").path, trained)
         self.qat.quantising = self.qat.observing = False
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
