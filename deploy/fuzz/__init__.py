@@ -1,1 +1,1 @@
-"""Networks nobody designed: differences of the C, the reference and the interpreter."""
+"""Networks nobody designed, and builds nobody uses: differences of C, reference, interpreter."""
