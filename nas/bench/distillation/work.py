@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from distill.evaluation import predict_windows
-from distill.finalist import FinalistJob, checkpoint_of, fit_finalist, retrain
+from distill.finalist import FinalistJob, checkpoint_of, retrain
 from distill.inputs import inputs_of
 from distill.losses.adaptor import beside
 from distill.pool import make_pool, open_pool
@@ -26,7 +26,6 @@ from distill.teachers.choice import TEACHER_HZ, teacher_of
 from distill.teachers.files import load_teacher
 from distill.teachers.names import is_preset, members_of
 from distill.training.checkpoint import load_checkpoint, save_checkpoint
-from distill.training.fit import ALONE
 from nas.bench.distillation.cells import Ground
 from nas.bench.distillation.jobs import CellJob, GroundJob, Judges
 from nas.bench.distillation.plan import RecipePace
@@ -92,14 +91,19 @@ def measure_pace(job: CellJob, progress: Tick) -> RecipePace:
     torch.manual_seed(0)
     with tempfile.TemporaryDirectory() as folder:
         weights = Path(folder) / "initial.safetensors"
-        network = Network(job.arch)
-        save_checkpoint(weights, network)
+        save_checkpoint(weights, Network(job.arch))
         few = replace(job.effort, finetune_steps=PACE_STEPS, qat_steps=PACE_STEPS)
-        own = replace(_finalist(job), weights=weights, effort=few)
-        float_s = _seconds_a_step(own, network)
-        qat = QatNetwork(network.eval())
-        qat.observe(inputs_of(x, job.arch) for x in open_pool(job.pool).inputs(1))
-        return RecipePace(float_s, _seconds_a_step(own, qat))
+        at_s: list[float] = []
+        retrain(
+            replace(_finalist(job), weights=weights, effort=few),
+            windows_of(job.judges.search[:1], job.arch),
+            lambda *_: at_s.append(time.process_time()),
+        )
+    float_s, int8_s = (
+        median(np.diff(part[PACE_WARMUP:]).tolist())
+        for part in (at_s[:PACE_STEPS], at_s[PACE_STEPS:])
+    )
+    return RecipePace(float_s, int8_s)
 
 
 def train_cell(job: CellJob, progress: Tick) -> CellRecord:
@@ -172,12 +176,6 @@ def _finalist(job: CellJob) -> FinalistJob:
     effort = replace(job.effort, finetune_steps=steps.float_steps, qat_steps=steps.int8_steps)
     weights = job.folder / "initial.safetensors"
     return FinalistJob(job.arch, weights, job.pool, effort, job.cell.seed, rule=job.judges.rule)
-
-
-def _seconds_a_step(job: FinalistJob, module: Network | QatNetwork) -> float:
-    at_s: list[float] = []
-    fit_finalist(job, module, ALONE, lambda *_: at_s.append(time.process_time()))
-    return median(np.diff(at_s[PACE_WARMUP:]).tolist())
 
 
 def _drawn_people(train: Sequence[Recording], ground: Ground) -> list[Recording]:
