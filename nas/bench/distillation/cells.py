@@ -1,7 +1,7 @@
 """What is trained: a recipe is a row of a bench, a cell is a recipe with a seed.
 
-Cells of one ground (teacher, people, recordings without a reference, seed) share a pool, so that
-the teacher is trained and asked once for all of them.
+Cells of one ground (source of the targets, seed) share a pool, so that the teacher is trained and
+asked once for all of them.
 """
 
 from __future__ import annotations
@@ -11,9 +11,10 @@ import json
 from dataclasses import asdict, dataclass, fields
 from typing import Literal, get_args
 
+from distill.teachers.names import NONE
 from ppgnas.errors import DataError
 
-NO_TEACHER, LABELS_ALONE = "none", "none"
+LABELS_ALONE = "none"
 Quantisation = Literal["aware", "post", "float"]
 QUANTISATIONS: tuple[Quantisation, ...] = get_args(Quantisation)
 
@@ -23,12 +24,26 @@ class Source:
     """Where the targets of a training come from.
 
     Attributes:
-        teacher: `none`, or a name or file of a teacher.
+        teacher: see `distill.teachers.names.files_of`.
+        calibrated: whether its logits are divided by the temperature that search people ask for.
         people: how many training people, drawn by the seed; None is all.
     """
 
-    teacher: str = NO_TEACHER
+    teacher: str = NONE
+    calibrated: bool = True
     people: int | None = None
+
+    @property
+    def id(self) -> str:
+        """Ten hexadecimal digits from what is no default, so that a new field changes none."""
+        told = {f.name: getattr(self, f.name) for f in fields(self)}
+        said = {f.name: told[f.name] for f in fields(self) if told[f.name] != f.default}
+        return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:10]
+
+    @property
+    def source(self) -> Source:
+        """It alone, without what a ground or a recipe adds."""
+        return Source(**{f.name: getattr(self, f.name) for f in fields(Source)})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,16 +52,6 @@ class Ground(Source):
 
     seed: int
 
-    @property
-    def source(self) -> Source:
-        """It without the seed."""
-        return source_of(self)
-
-    @property
-    def id(self) -> str:
-        """Ten hexadecimal digits from the content."""
-        return _digest(asdict(self))
-
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe(Source):
@@ -54,7 +59,7 @@ class Recipe(Source):
 
     Attributes:
         student: see `nas.bench.distillation.students`.
-        mix: what is learnt from the teacher; `none` is from labels alone.
+        mix: what is learnt, see `distill.losses.mix`; `none` is from labels alone.
         quantisation: `aware` simulates the integers at the end of the training, `post` rounds the
             trained network, `float` is the network before it is rounded.
     """
@@ -64,21 +69,11 @@ class Recipe(Source):
     quantisation: Quantisation = "aware"
 
     def __post_init__(self) -> None:
-        if (self.teacher == NO_TEACHER) != (self.mix == LABELS_ALONE):
+        if self.teacher != NONE and self.mix == LABELS_ALONE:
             raise DataError(
-                f"teacher {self.teacher!r} and mix {self.mix!r} do not go together; without a "
-                "teacher both are none"
+                f"teacher {self.teacher!r} has nothing to teach, as `distill` is none; name a "
+                "term, such as soft"
             )
-
-    @property
-    def source(self) -> Source:
-        """What it learns from."""
-        return source_of(self)
-
-    @property
-    def id(self) -> str:
-        """Ten hexadecimal digits from the content."""
-        return _digest(asdict(self))
 
 
 @dataclass(frozen=True)
@@ -97,12 +92,3 @@ class Cell:
     def ground(self) -> Ground:
         """What it shares with others."""
         return Ground(**asdict(self.recipe.source), seed=self.seed)
-
-
-def source_of(more: Source) -> Source:
-    """The source alone."""
-    return Source(**{each.name: getattr(more, each.name) for each in fields(Source)})
-
-
-def _digest(values: object) -> str:
-    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:10]

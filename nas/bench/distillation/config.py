@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from distill.teachers.names import chosen, files_of
-from nas.bench.distillation.cells import NO_TEACHER
+from distill.teachers.names import NONE, chosen, files_of
+from distill.training.effort import effort_by_name
 from nas.bench.distillation.tables import BENCHES, Bench, Ingredients, Preset, Row
 from nas.run.config import ConfigError, TrainConfig, check_choice
 
@@ -18,13 +18,13 @@ class BenchConfig(TrainConfig):
         bench: one of `BENCHES`.
         preset: of `tables.PRESETS`.
         minutes: of one core, see `nas.bench.distillation.plan`.
-        mix: of a bench that compares no mixes.
+        distill: the mix where a bench compares none; `auto` is that of the effort.
     """
 
     bench: str
     preset: Preset = "small"
     minutes: float = 0.0
-    mix: str = "soft"
+    distill: str = "auto"
     teacher: str = "resnet-small"
 
     def __post_init__(self) -> None:
@@ -32,7 +32,7 @@ class BenchConfig(TrainConfig):
         check_choice("bench", self.bench, tuple(BENCHES))
         if self.minutes <= 0:
             raise ConfigError(f"`minutes` is {self.minutes:g}; it must be above 0")
-        if self.teacher == NO_TEACHER:
+        if self.teacher == NONE:
             raise ConfigError(
                 "`teacher` is none, and the bench compares with labels alone anyway; name a "
                 "teacher, or the path of one"
@@ -43,7 +43,8 @@ class BenchConfig(TrainConfig):
     def rows(self) -> list[Row]:
         """Of the bench."""
         teacher = chosen(self.teacher, effort=self.effort)
-        return self.table.rows(Ingredients(self.preset, teacher, self.mix))
+        mix = effort_by_name(self.effort).mix if self.distill == "auto" else self.distill
+        return self.table.rows(Ingredients(self.preset, teacher, mix))
 
     @property
     def table(self) -> Bench:

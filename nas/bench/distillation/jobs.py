@@ -37,6 +37,7 @@ class GroundJob:
         effort: steps of the teacher, batches of the pool.
         rate_hz: of the pool.
         acceleration: whether any student reads it.
+        features: whether any learns from the teacher's features.
         folder: of the pool.
         teachers: of the teachers of its people and seed; members of an ensemble are shared.
     """
@@ -47,6 +48,7 @@ class GroundJob:
     effort: Effort
     rate_hz: int
     acceleration: bool
+    features: bool
     folder: Path
     teachers: Path
 

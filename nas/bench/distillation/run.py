@@ -9,13 +9,14 @@ from __future__ import annotations
 import hashlib
 import shutil
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from distill.inputs import stored_rate_hz
-from distill.teachers.names import files_of
+from distill.teachers.names import NONE, files_of
 from distill.training.effort import effort_by_name
-from nas.bench.distillation.cells import Cell, Ground
+from nas.bench.distillation.cells import Cell, Ground, Recipe
 from nas.bench.distillation.config import BenchConfig
 from nas.bench.distillation.jobs import CellJob, GroundJob, Judges
 from nas.bench.distillation.plan import RecipePace, Steps, planned
@@ -41,6 +42,9 @@ from ppg.augment.bank import PREPARATION
 from ppg.readout.transitions import fit_transitions
 from ppgnas.errors import DataError, RunError
 from search_spaces.arch import Arch
+
+if TYPE_CHECKING:
+    from distill.losses.mix import Mix
 
 TEACHER_HZ = 32
 
@@ -81,6 +85,8 @@ def run_bench(
     if not seeds or len(set(seeds)) != len(seeds) or min(seeds) < 0:
         said = ",".join(map(str, seeds))
         raise DataError(f"`seeds` is {said!r}; name one or more, each once, such as 0,1,2")
+    for row in config.rows:
+        _mix(row.recipe)
     archs = {row.recipe.student: student_arch(row.recipe.student) for row in config.rows}
     people = gather_for(config, acceleration=any(a.acceleration for a in archs.values()))
     for note in people.notes:
@@ -105,7 +111,10 @@ def run_bench(
 
 def _claimed(config: BenchConfig, out: Path, people: People, command: str) -> BenchDocument:
     """`bench.json`: written, or checked."""
-    asked = {key: value for key, value in asdict(config).items() if key != "device"}
+    told = asdict(config)
+    # Defaults are not told, so that an option that is new changes no bench of before.
+    asked = {f.name: told[f.name] for f in fields(config) if told[f.name] != f.default}
+    asked.pop("device", None)
     asked |= {"fingerprint": people.fingerprint, **PREPARATION}
     for file in files_of(config.teacher):
         asked[f"sha256 of {file}"] = hashlib.sha256(file.read_bytes()).hexdigest()
@@ -136,6 +145,12 @@ def _claimed(config: BenchConfig, out: Path, people: People, command: str) -> Be
     return known
 
 
+def _mix(recipe: Recipe) -> Mix:
+    from distill.losses.mix import chosen_mix  # brings torch
+
+    return chosen_mix(recipe.mix, effort=effort_by_name("quick"), taught=recipe.teacher != NONE)
+
+
 class _Bench:
     """A bench that is being run."""
 
@@ -154,6 +169,7 @@ class _Bench:
         self.recipes = [row.recipe for row in config.rows]
         self.target = load_target(config.board, config.engine, period_s=config.period_s)
         transitions, rule = fit_transitions(people.train), RULES[self.target.file]
+        self.featured = {recipe.source for recipe in self.recipes if _mix(recipe).features}
         self.judges = Judges(people.search, people.report, transitions, rule)
 
     def cache(self, seed: int) -> Path:
@@ -234,6 +250,7 @@ class _Bench:
                 tuple(sorted({TEACHER_HZ, *(arch.rate_hz for arch in self.archs.values())}))
             ),
             acceleration=any(arch.acceleration for arch in self.archs.values()),
+            features=ground.source in self.featured,
             folder=self.cache(ground.seed) / f"ground-{ground.id}",
             teachers=self.cache(ground.seed) / f"teachers-{ground.people or 'all'}",
         )

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
-from nas.bench.distillation.cells import LABELS_ALONE, NO_TEACHER, Recipe
+from distill.teachers.names import NONE
+from nas.bench.distillation.cells import LABELS_ALONE, Recipe
 from nas.bench.distillation.students import SIZES
 from nas.run.config import check_choice
 
@@ -16,6 +17,17 @@ PRESET_EFFORT: Mapping[Preset, str] = {"small": "quick", "full": "standard"}
 """Of the teacher, and of the size of the pool."""
 SEED_STUDENT = "medium@1.85"
 """As many parameters as the network that the table of `distillation` is about: 18 k."""
+STUDENTS = ("tiny", "medium", "large")
+SPECTRAL, MEDIUM_TEACHER = "spectral", "resnet-medium"
+ENSEMBLE = "ensemble:resnet-small,resnet-small-ppg,spectral"
+TODAY = "label:0.5,soft:0.5"
+SMALL_MIXES = (TODAY, "standard", "dkd", "w1", "feature")
+MIXES = (
+    *(TODAY, "hard", "soft", "soft@t=2", "standard", "dkd@k=0", "dkd", "dist", "w1", "rps"),
+    *("feature", "attention", "relation", "pulse", "bounded", "label:0,soft", "dkd,feature,w1"),
+)
+FREE = ("mse", "huber")
+"""Mixes that need no teacher."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +83,7 @@ def preset_of(name: str) -> Preset:
 
 def alone(recipe: Recipe) -> Recipe:
     """The same from labels alone."""
-    return replace(recipe, teacher=NO_TEACHER, mix=LABELS_ALONE)
+    return replace(recipe, teacher=NONE, calibrated=True, mix=LABELS_ALONE)
 
 
 def against(control: Callable[[Recipe], Recipe], recipes: Iterable[Recipe]) -> list[Row]:
@@ -87,13 +99,26 @@ def against(control: Callable[[Recipe], Recipe], recipes: Iterable[Recipe]) -> l
 
 def _strategies(of: Ingredients) -> list[Row]:
     small = of.preset == "small"
-    students = ("tiny", "medium") if small else ("tiny", "medium", "large")
+    taught = [
+        Recipe(student=student, teacher=teacher, mix=mix)
+        for student in (STUDENTS[:2] if small else STUDENTS)
+        for teacher in ((of.teacher,) if small else (of.teacher, MEDIUM_TEACHER, ENSEMBLE))
+        for mix in (SMALL_MIXES if small else MIXES)
+    ]
+    free = [] if small else [Recipe(student=each, mix=mix) for each in STUDENTS for mix in FREE]
+    return against(alone, [*taught, *free])
+
+
+def _teachers(of: Ingredients) -> list[Row]:
+    students = STUDENTS[:1] if of.preset == "small" else STUDENTS[:2]
+    more = () if of.preset == "small" else ("resnet-small-ppg", MEDIUM_TEACHER, "resnet-50")
     return against(
         alone,
         [
-            Recipe(student=student, teacher=of.teacher, mix=mix)
+            Recipe(student=student, teacher=name, mix=of.mix, calibrated=calibrated)
             for student in students
-            for mix in ("soft",)
+            for name in (of.teacher, SPECTRAL, *more, ENSEMBLE)
+            for calibrated in (True, False)
         ],
     )
 
@@ -112,7 +137,7 @@ def _scaling(of: Ingredients) -> list[Row]:
 
 
 def _quantisation(of: Ingredients) -> list[Row]:
-    students = ("tiny", "medium") if of.preset == "small" else ("tiny", "medium", "large")
+    students = STUDENTS[:2] if of.preset == "small" else STUDENTS
     return against(
         lambda recipe: replace(recipe, quantisation="float"),
         [
@@ -124,7 +149,7 @@ def _quantisation(of: Ingredients) -> list[Row]:
 
 
 def _labels(of: Ingredients) -> list[Row]:
-    students = ("tiny",) if of.preset == "small" else ("tiny", "medium")
+    students = STUDENTS[:1] if of.preset == "small" else STUDENTS[:2]
     return against(
         alone,
         [
@@ -160,6 +185,12 @@ BENCHES: dict[str, Bench] = {
         "What do integers cost after training, and when the training knows of them?",
         _quantisation,
         {"small": 3, "full": 10},
+    ),
+    "teachers": Bench(
+        "Teachers",
+        "Which teacher teaches best, alone or with others, with and without its temperature?",
+        _teachers,
+        {"small": 2, "full": 10},
     ),
     "labels": Bench(
         "Few labelled people",

@@ -70,6 +70,7 @@ def prepare_ground(job: GroundJob, progress: Tick) -> GroundRecord:
         rate_hz=job.rate_hz,
         seed=job.ground.seed,
         progress=spent.watching(progress),
+        features=job.features,
     )
     spent.keep()
     if teacher is None:
@@ -144,7 +145,7 @@ def _bank(job: GroundJob) -> TrainingBank:
 
 def _teacher(job: GroundJob, bank: TrainingBank, progress: Tick) -> Teacher | None:
     """What the ground names, from its members' files where they are there."""
-    return teacher_of(
+    teacher = teacher_of(
         job.ground.teacher,
         bank,
         job.judges.search,
@@ -155,6 +156,11 @@ def _teacher(job: GroundJob, bank: TrainingBank, progress: Tick) -> Teacher | No
         processes=1,
         progress=progress,
     )
+    if teacher is not None and not job.ground.calibrated:
+        for each in teacher.modules():
+            if isinstance(each, Teacher):
+                each.temperature.fill_(1.0)
+    return teacher
 
 
 def _file_of(job: GroundJob, name: str) -> Path:
@@ -175,7 +181,15 @@ def _finalist(job: CellJob) -> FinalistJob:
     steps = job.steps
     effort = replace(job.effort, finetune_steps=steps.float_steps, qat_steps=steps.int8_steps)
     weights = job.folder / "initial.safetensors"
-    return FinalistJob(job.arch, weights, job.pool, effort, job.cell.seed, rule=job.judges.rule)
+    return FinalistJob(
+        job.arch,
+        weights,
+        job.pool,
+        effort,
+        job.cell.seed,
+        rule=job.judges.rule,
+        distill=job.cell.recipe.mix,
+    )
 
 
 def _drawn_people(train: Sequence[Recording], ground: Ground) -> list[Recording]:

@@ -38,6 +38,9 @@ def cell_verb(bench: str, help_text: str) -> Callable[..., None]:
         teacher: Annotated[
             str, typer.Option(help="Where the bench compares no teachers: name or path.")
         ] = "resnet-small",
+        distill: Annotated[
+            str, typer.Option(help="Where the bench compares no mixes: a mix of losses.")
+        ] = "auto",
         effort: Annotated[
             Text, typer.Option(help="Of the teacher: quick (small preset), standard (full), ...")
         ] = None,
@@ -66,6 +69,7 @@ def cell_verb(bench: str, help_text: str) -> Callable[..., None]:
             report_from=report_from,
             split=split,
             teacher=teacher,
+            distill=distill,
         )
         _run(config, Path(out or f"results/{bench}"), numbers, jobs, page, as_json=as_json)
 
@@ -131,6 +135,7 @@ CELL_BENCHES = {
     "strategies": "Losses of distillation against labels alone, in equal minutes.",
     "scaling": "Error against parameters with and without a teacher, and laws of it.",
     "quantisation": "Float networks against rounded ones, and against training for integers.",
+    "teachers": "Teachers alone and together, with and without their temperature.",
     "labels": "Whether a teacher helps more where few people have a reference.",
 }
 CELL_VERBS = {name: cell_verb(name, text) for name, text in CELL_BENCHES.items()}

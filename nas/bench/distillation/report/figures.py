@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwmodels.costs import Costs
-from nas.bench.distillation.cells import Cell, Ground, Recipe
+from nas.bench.distillation.cells import Cell, Ground, Recipe, Source
 from nas.bench.distillation.records import CellRecord, PeopleErrors
 from nas.bench.distillation.run import Finished
 from nas.bench.interval import Interval
@@ -92,6 +92,7 @@ class TeacherFigures:
     """
 
     name: str
+    calibrated: bool
     people: int | None
     parameters: int
     minutes: float
@@ -222,11 +223,11 @@ def _difference(
 
 
 def _teachers(found: Finished, people: Sequence[str]) -> list[TeacherFigures]:
-    by_source: dict[tuple[str, int | None], list[Ground]] = {}
+    by_source: dict[Source, list[Ground]] = {}
     for ground in found.grounds:
-        by_source.setdefault((ground.teacher, ground.people), []).append(ground)
+        by_source.setdefault(ground.source, []).append(ground)
     rows = []
-    for (name, count), grounds in by_source.items():
+    for source, grounds in by_source.items():
         records = [found.grounds[ground] for ground in grounds]
         errors = [each.teacher_errors for each in records if each.teacher_errors is not None]
         if not errors:
@@ -235,8 +236,9 @@ def _teachers(found: Finished, people: Sequence[str]) -> list[TeacherFigures]:
         facts = [each.teacher_facts for each in records if each.teacher_facts is not None]
         rows.append(
             TeacherFigures(
-                name=name,
-                people=count,
+                name=source.teacher,
+                calibrated=source.calibrated,
+                people=source.people,
                 parameters=records[0].teacher_parameters or 0,
                 minutes=fmean(each.teacher_s for each in records) / 60,
                 ece_before=fmean(each.ece_before for each in facts) if facts else None,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from distill.teachers.names import members_of
-from nas.bench.distillation.cells import NO_TEACHER, Recipe
+from distill.teachers.names import NONE, members_of
+from nas.bench.distillation.cells import LABELS_ALONE, Recipe
 from nas.bench.distillation.report.figures import BenchFigures, Difference, RowFigures
 from nas.bench.distillation.report.scaling import Fitted
 from nas.bench.distillation.run import Finished
@@ -137,7 +137,7 @@ def row_names(found: BenchFigures) -> dict[Recipe, str]:
     ]
     named = {}
     for recipe in recipes:
-        said = [str(part(recipe)) for part in several if part(recipe) is not None]
+        said = [str(part(recipe)) for part in several if part(recipe) not in (None, LABELS_ALONE)]
         named[recipe] = ", ".join(dict.fromkeys([recipe.student, *said]))
     return named
 
@@ -149,10 +149,9 @@ def teacher_name(name: str) -> str:
 
 _PARTS: tuple[Callable[[Recipe], object], ...] = (
     lambda recipe: "all people" if recipe.people is None else f"{recipe.people} people",
-    lambda recipe: (
-        "labels alone" if recipe.teacher == NO_TEACHER else teacher_name(recipe.teacher)
-    ),
-    lambda recipe: None if recipe.teacher == NO_TEACHER else recipe.mix,
+    lambda recipe: "labels alone" if recipe.teacher == NONE else teacher_name(recipe.teacher),
+    lambda recipe: recipe.mix,
+    lambda recipe: None if recipe.calibrated else "no temperature",
     lambda recipe: recipe.quantisation,
 )
 
@@ -186,7 +185,7 @@ def _teachers(found: BenchFigures) -> Table:
     head = ("teacher", "people", "parameters", "minutes", "raw", "smoothed")
     return (*head, "ECE before", "ECE after"), [
         (
-            teacher_name(row.name),
+            teacher_name(row.name) + ("" if row.calibrated else ", no temperature"),
             "all" if row.people is None else str(row.people),
             str(row.parameters),
             f"{row.minutes:.1f}",

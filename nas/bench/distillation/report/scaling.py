@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nas.bench.distillation.cells import NO_TEACHER
+from distill.teachers.names import NONE
 from nas.bench.distillation.report.figures import Errors, errors_of
 from nas.bench.distillation.report.laws import LAWS, LawFigures, law_figures
 from nas.bench.distillation.run import Finished
@@ -30,7 +30,7 @@ def fitted_laws(finished: Finished) -> Fitted | None:
     series: dict[str, dict[int, Errors]] = {ALONE: {}, TAUGHT: {}}
     for row in finished.config.rows:
         recipe = row.recipe
-        own = series[ALONE if recipe.teacher == NO_TEACHER else TAUGHT]
+        own = series[ALONE if recipe.teacher == NONE else TAUGHT]
         parameters, errors = errors_of(finished, recipe)
         own[parameters] = errors
     series = {name: sizes for name, sizes in series.items() if len(sizes) > FEWEST_SIZES}

@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from nas.bench.distillation.cells import NO_TEACHER, Cell
+from distill.teachers.names import NONE
+from nas.bench.distillation.cells import Cell
 from nas.bench.distillation.config import BenchConfig
 from nas.bench.distillation.jobs import CellJob, GroundJob
 from nas.bench.distillation.plan import RecipePace
@@ -31,7 +32,7 @@ class FakeWorker:
     ) -> None:
         for index, job in enumerate(jobs):
             job.folder.mkdir(parents=True, exist_ok=True)
-            taught = job.ground.teacher != NO_TEACHER
+            taught = job.ground.teacher != NONE
             self.prepared.append(f"{job.ground.teacher} {job.ground.people} {job.ground.seed}")
             people = [recording.person for recording in job.judges.report]
             keep(
@@ -59,7 +60,7 @@ class FakeWorker:
                 raise KeyboardInterrupt
             self.trained.append(job.cell)
             parameters = lower(job.arch).total_parameters
-            alone = job.cell.recipe.teacher == NO_TEACHER
+            alone = job.cell.recipe.teacher == NONE
             error = 1.5 + 0.5 * alone + 0.01 * job.cell.seed + 500 / parameters
             people = [recording.person for recording in job.judges.report]
             keep(

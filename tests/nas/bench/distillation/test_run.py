@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from nas.bench.distillation.cells import NO_TEACHER
+from distill.teachers.names import NONE
 from nas.bench.distillation.report import laws
 from nas.bench.distillation.report.figures import bench_figures
 from nas.bench.distillation.report.page import bench_page, bench_text
@@ -53,7 +53,7 @@ def test_labels_alone_train_as_much_longer_as_the_teacher_takes(
     ratio = 8 / 8  # int8 to float steps of smoke
     second_a_step = 0.01 + ratio * 0.02
     for cell, record in found.cells.items():
-        seconds = 120.0 + (TEACHER_S if cell.recipe.teacher == NO_TEACHER else 0.0)
+        seconds = 120.0 + (TEACHER_S if cell.recipe.teacher == NONE else 0.0)
         assert record.steps.float_steps == int(seconds / second_a_step)
         assert record.steps.int8_steps == record.steps.float_steps
     assert {record.pool_s for record in found.grounds.values()} == {POOL_S}
@@ -120,6 +120,7 @@ def test_a_page_says_what_is_better(
         (["--preset", "huge"], "--preset is 'huge'; allowed: small, full"),
         (["--minutes", "0"], "--minutes is 0; it must be above 0"),
         (["--teacher", "none"], "--teacher is none, and the bench compares with labels alone"),
+        (["--distill", "sof"], "--distill 'sof' names 'sof', which is no term"),
         (["--jobs", "0"], "--jobs is 0; it must be at least 1"),
         (["--page", "."], "--page . is a folder"),
     ],
@@ -129,7 +130,7 @@ def test_a_mistake_is_one_message(
 ) -> None:
     out = tmp_path / "out"
     with pytest.raises(SystemExit) as caught:
-        main(["bench", "strategies", "--data", people, "--out", str(out), *given])
+        main(["bench", "labels", "--data", people, "--out", str(out), *given])
     assert caught.value.code == 2
     printed = capsys.readouterr().err
     assert message in printed and "Traceback" not in printed

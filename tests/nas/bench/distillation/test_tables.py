@@ -35,9 +35,14 @@ def test_sizes_are_spread_from_one_to_eighty_kilobytes() -> None:
         student_arch("mediocre")
 
 
-def test_a_mix_needs_a_teacher() -> None:
-    with pytest.raises(DataError, match="teacher 'none' and mix 'soft' do not go together"):
-        Recipe(student="tiny", mix="soft")
+def test_a_teacher_needs_a_mix() -> None:
+    with pytest.raises(DataError, match="teacher 'resnet-small' has nothing to teach"):
+        Recipe(student="tiny", teacher="resnet-small")
     one, other = (Recipe(student="tiny", people=people) for people in (4, None))
     assert Cell(one, 0).ground != Cell(other, 0).ground
     assert Cell(one, 0).ground.id != Cell(one, 1).ground.id
+
+
+def test_an_id_is_of_what_is_not_the_default() -> None:
+    plain, told = Recipe(student="tiny"), Recipe(student="tiny", calibrated=True, people=None)
+    assert plain.id == told.id != Recipe(student="tiny", quantisation="post").id
