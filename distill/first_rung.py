@@ -84,7 +84,7 @@ def begin(job: FinalistJob, search: WindowSet, kept: Path, progress: Progress) -
     begun = Begun(
         mean_over_people(expected_error(logits, search.hr_bpm), search.person),
         mean_over_people(error, search.person),
-        float(expected_error(trained, pool.hr_bpm[: len(trained)]).mean()),
+        float(np.nanmean(expected_error(trained, pool.hr_bpm[: len(trained)]))),
         step_s,
     )
     save_checkpoint(kept, network, begun=asdict(begun))

@@ -7,7 +7,7 @@ optional.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
@@ -24,6 +24,7 @@ from distill.training.device import Site
 from distill.training.effort import effort_by_name
 from distill.training.progress import Progress
 from distill.training.team import SHARDS
+from distill.unlabelled import unlabelled_bank
 from ppg.augment.bank import TrainingBank
 from ppg.recording import Recording
 from ppg.windows import windows_of
@@ -36,6 +37,7 @@ def train_fixed(
     *,
     train: Sequence[Recording],
     search: Sequence[Recording],
+    unlabelled: Sequence[Recording] = (),
     effort: str,
     seed: int,
     teacher: str,
@@ -44,6 +46,7 @@ def train_fixed(
     progress: Progress,
     rule: Rule = "tflm",
     distill: str = AUTO,
+    say: Callable[[str], None] = lambda _: None,
 ) -> Retrained:
     """Train `arch`.
 
@@ -51,6 +54,7 @@ def train_fixed(
         arch: the architecture.
         train, search: recordings of training people, and of those who fit the teacher's
             temperature and give the error in the result.
+        unlabelled: recordings that the teacher alone labels.
         effort: name of an `Effort`.
         seed: decides everything that is drawn.
         teacher: its name, see `distill.teachers.names.files_of`.
@@ -59,14 +63,17 @@ def train_fixed(
         progress: sees the steps of each part.
         rule: the arithmetic of the error in the result, see `distill.evaluation`.
         distill: the mix of losses, see `distill.losses.mix.chosen_mix`.
+        say: is told what a user should know.
 
     Raises:
-        MixError: the mix cannot be read, or needs a teacher that is not there.
+        MixError: the mix cannot be read, needs a teacher that is not there, or learns nothing
+            from unlabelled recordings.
         DataError: no usable window.
         RunError: the teacher cannot be used.
     """
     amount = effort_by_name(effort)
     mix = chosen_mix(distill, effort=amount, taught=teacher != "none")
+    further = unlabelled_bank(unlabelled, arch, mix)
     cache.mkdir(parents=True, exist_ok=True)
     bank = TrainingBank(train, acceleration=arch.acceleration)
     rate_hz = arch.rate_hz
@@ -84,11 +91,11 @@ def train_fixed(
         progress=progress,
         device=site.device,
     )
-    pool = cache / "pool"
-    make_pool(
+    pool = make_pool(
         bank,
         taught,
-        folder=pool,
+        unlabelled=further,
+        folder=cache / "pool",
         batches=amount.pool_batches,
         batch=amount.batch,
         rate_hz=rate_hz,
@@ -96,6 +103,8 @@ def train_fixed(
         progress=progress,
         features=mix.features,
     )
+    if pool.left_out is not None:
+        say(pool.left_out.sentence)
     torch.manual_seed(seed)
     weights = cache / "initial.safetensors"
     save_checkpoint(weights, Network(arch))
@@ -103,7 +112,7 @@ def train_fixed(
     job = FinalistJob(
         arch,
         weights,
-        pool,
+        cache / "pool",
         amount,
         seed,
         shards=SHARDS,

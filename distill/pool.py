@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,9 @@ from torch import Tensor, nn
 from distill.losses.batch import Batch, View, Viewed
 from distill.training.device import CPU, moved
 from distill.training.progress import Progress
+from distill.unlabelled import LeftOut, draw, surest
 from ppg.augment.bank import TrainingBank
+from ppg.augment.unlabelled import UnlabelledBank
 from ppg.readout.classes import soft_labels
 from ppgnas.errors import MixError
 from ppgnas.files import is_sealed, seal, write_json_atomic
@@ -37,12 +39,13 @@ class Pool:
 
     Attributes:
         x: `(windows, channels, time)` float16.
-        hr_bpm: `(windows,)` float32.
+        hr_bpm: `(windows,)` float32, NaN where only the teacher knows.
         teacher: `(windows, classes)` float16 logits, or None without a teacher.
         features: `(windows, channels, steps)` float16 of the teacher, or None where no student
             learns from them.
         batch: windows a step.
         device: where batches are handed out.
+        left_out: of windows that only the teacher labels; None where there are none.
     """
 
     x: NDArray[np.float16]
@@ -51,6 +54,7 @@ class Pool:
     features: NDArray[np.float16] | None
     batch: int
     device: torch.device = CPU
+    left_out: LeftOut | None = None
 
     @property
     def batches(self) -> int:
@@ -72,7 +76,7 @@ class Pool:
             self._floats(self.x[part]),
             moved(torch.from_numpy(hr_bpm), self.device),
             moved(torch.from_numpy(soft_labels(hr_bpm)), self.device),
-            torch.ones(len(hr_bpm), dtype=torch.bool),
+            torch.from_numpy(np.isfinite(hr_bpm)),
             self._view(part),
         )
 
@@ -114,6 +118,7 @@ def open_pool(folder: Path, *, device: torch.device = CPU) -> Pool:
         features=features,
         batch=facts["batch"],
         device=device,
+        left_out=LeftOut(**facts["left_out"]) if "left_out" in facts else None,
     )
 
 
@@ -142,6 +147,7 @@ def make_pool(
     rate_hz: int,
     seed: int,
     progress: Progress,
+    unlabelled: UnlabelledBank | None = None,
     features: bool = False,
 ) -> Pool:
     """Draw the pool, or open it if `folder` has it finished with the same settings, undamaged.
@@ -154,45 +160,60 @@ def make_pool(
         rate_hz: of the windows.
         seed: of the draws.
         progress: sees every batch.
+        unlabelled: windows that only the teacher labels, for every second place of a batch.
         features: whether those of the teacher are kept, too.
 
     Raises:
         MixError: a teacher without features is asked for them.
     """
-    identity = {"batches": batches, "batch": batch, "rate_hz": rate_hz, "seed": seed}
+    identity: dict[str, object] = {
+        "batches": batches,
+        "batch": batch,
+        "rate_hz": rate_hz,
+        "seed": seed,
+    }
     if features:
         identity["features"] = MOST_STEPS
+    if unlabelled is not None:
+        identity["unlabelled"] = len(unlabelled)
     done = folder / FACTS
     answers = [] if teacher is None else [folder / "teacher.npy"]
     if features:
         answers.append(folder / "features.npy")
     arrays = [folder / "x.npy", folder / "hr_bpm.npy", *answers]
-    if all(map(is_sealed, (done, *arrays))) and json.loads(done.read_text()) == identity:
-        return open_pool(folder)
+    if all(map(is_sealed, (done, *arrays))):
+        found = json.loads(done.read_text())
+        if {key: value for key, value in found.items() if key != "left_out"} == identity:
+            return open_pool(folder)
     folder.mkdir(parents=True, exist_ok=True)
     for stale in (done, folder / "teacher.npy", folder / "features.npy"):
         stale.unlink(missing_ok=True)
     count, channels = batches * batch, 4 if bank.acceleration else 1
     x = _new_array(folder / "x.npy", (count, channels, 8 * rate_hz))
     hr = np.empty(count, np.float32)
+    left_out = LeftOut()
     stored: list[np.memmap[Any, np.dtype[np.float16]]] = []
     for index in range(batches):
         part = slice(index * batch, (index + 1) * batch)
-        drawn, hr[part] = bank.draw(
-            np.random.default_rng((seed, 2, index)), batch, rate_hz=rate_hz
-        )
-        x[part] = drawn
+        rng = np.random.default_rng((seed, 2, index))
+        drawn, hr_bpm = draw(bank, unlabelled, rng, batch, rate_hz=rate_hz)
         if teacher is not None:
             answer = _answer(teacher, torch.from_numpy(drawn), features=features)
+            if unlabelled is not None:
+                rows, left_out = surest(answer[0].numpy(), hr_bpm, batch, left_out)
+                drawn, hr_bpm, answer = drawn[rows], hr_bpm[rows], [a[rows] for a in answer]
             if not stored:
                 shapes = [(count, *each.shape[1:]) for each in answer]
                 stored = [_new_array(*each) for each in zip(answers, shapes, strict=True)]
             for array, each in zip(stored, answer, strict=True):
                 array[part] = each.numpy()
+        x[part], hr[part] = drawn, hr_bpm
         progress(index + 1, batches, "augmenting" if teacher is None else "asking the teacher")
     for array in (x, *stored):
         array.flush()
     np.save(folder / "hr_bpm.npy", hr)
+    if unlabelled is not None:
+        identity["left_out"] = asdict(left_out)
     write_json_atomic(done, identity)
     for path in (*arrays, done):
         seal(path)

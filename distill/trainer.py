@@ -28,6 +28,7 @@ from distill.training.checkpoint import save_checkpoint
 from distill.training.device import Site
 from distill.training.effort import Effort
 from distill.training.progress import Progress
+from distill.unlabelled import LeftOut, unlabelled_bank
 from ppg.augment.bank import TrainingBank
 from ppg.recording import Recording
 from ppg.windows import InputSpec, windows_of
@@ -48,6 +49,7 @@ class Trainer:
     Attributes:
         space: the search space.
         train, search: recordings of training and of search people.
+        unlabelled: recordings that the teacher alone labels.
         effort: how long everything is trained.
         seed: decides everything that is drawn.
         teacher: its name, see `distill.teachers.names.files_of`.
@@ -62,6 +64,7 @@ class Trainer:
     _: KW_ONLY
     train: Sequence[Recording]
     search: Sequence[Recording]
+    unlabelled: Sequence[Recording] = ()
     effort: Effort
     seed: int
     teacher: str
@@ -126,6 +129,7 @@ class Trainer:
         """
         taught = self.teacher != "none"
         mix = chosen_mix(self.distill, effort=self.effort, taught=taught)
+        further = unlabelled_bank(self.unlabelled, self._inputs, mix)
         teacher = teacher_of(
             self.teacher,
             self._bank,
@@ -141,6 +145,7 @@ class Trainer:
         make_pool(
             self._bank,
             teacher,
+            unlabelled=further,
             folder=self._cache / "pool",
             batches=self.effort.pool_batches,
             batch=self.effort.batch,
@@ -150,6 +155,11 @@ class Trainer:
             features=mix.features,
         )
         return None if teacher is None else teacher.facts
+
+    @property
+    def left_out(self) -> LeftOut | None:
+        """Windows of unlabelled recordings that the teacher is least sure of, once it labelled."""
+        return self._pool.left_out
 
     @cached_property
     def _pool(self) -> Pool:

@@ -215,6 +215,7 @@ class _Search:
             self.space,
             train=self.people.train,
             search=self.people.search,
+            unlabelled=self.people.unlabelled.recordings if self.people.unlabelled else (),
             effort=effort_by_name(config.effort),
             seed=config.seed,
             teacher=config.teacher,
@@ -228,6 +229,8 @@ class _Search:
         check_judges(self.config.teacher, [*self.people.search, *self.people.report])
         with self._timed("teacher"), self.progress.phase("teacher") as tick:
             trainer.prepare_teacher(tick)
+        if trainer.left_out is not None:
+            self.progress.say(trainer.left_out.sentence)
         with self._timed("supernet"), self.progress.phase("supernet") as tick:
             trainer.train_supernet(tick)
 

@@ -46,6 +46,13 @@ Teacher = Annotated[
         "acceleration), the path of a teacher, or ensemble:A,B,C of these."
     ),
 ]
+Unlabelled = Annotated[
+    Text,
+    typer.Option(
+        help="Folder of recordings that a teacher alone labels, without a reference; see "
+        "docs/distillation.md."
+    ),
+]
 Device = Annotated[
     str, typer.Option(help="What trains: auto (a GPU if there is one), cpu or cuda.")
 ]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nas.cli.common import emit, verb
-from nas.cli.options import AsJson, Device, ReportData, ReportFrom, Split, Text
+from nas.cli.options import AsJson, Device, ReportData, ReportFrom, Split, Text, Unlabelled
 from ppgnas.tables import text_table
 
 if TYPE_CHECKING:
@@ -88,6 +88,7 @@ def search(
     teacher: Annotated[
         Text, typer.Option(help="resnet-small (default), none, or the path of a teacher.")
     ] = None,
+    unlabelled: Unlabelled = None,
     rate: Annotated[
         Text,
         typer.Option("--rate", "--period", help="Time from one reading to the next; default 2s."),

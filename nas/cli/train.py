@@ -20,6 +20,7 @@ from nas.cli.options import (
     ReportFrom,
     Split,
     Teacher,
+    Unlabelled,
 )
 from ppgnas.defaults import DEFAULT_BOARD, DEFAULT_ENGINE
 
@@ -42,6 +43,7 @@ def train(
     split: Split = None,
     effort: Effort = "standard",
     teacher: Teacher = "none",
+    unlabelled: Unlabelled = None,
     seed: Annotated[int, typer.Option(help="Decides everything that is drawn.")] = 0,
     board: Annotated[str, typer.Option(help="Board of the card: name or .toml.")] = DEFAULT_BOARD,
     engine: Annotated[str, typer.Option(help="Runtime of the card.")] = DEFAULT_ENGINE,
@@ -70,6 +72,7 @@ def train(
         seed=seed,
         effort=effort,
         teacher=teacher,
+        unlabelled=unlabelled,
         board=board,
         engine=engine,
         device=device,

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from distill.pace import Pace
     from distill.teachers.facts import TeacherFacts
     from distill.training.device import Site
+    from distill.unlabelled import LeftOut
 
 
 class Trainer(Protocol):
@@ -38,6 +39,10 @@ class Trainer(Protocol):
 
     def prepare_teacher(self, progress: Tick) -> TeacherFacts | None:
         """Train the teacher, or return at once when it is there; what is known of it."""
+
+    @property
+    def left_out(self) -> LeftOut | None:
+        """Windows of unlabelled recordings that the teacher is least sure of, once it labelled."""
 
     def train_supernet(self, progress: Tick) -> None:
         """Train the supernet, or return at once when it is there."""

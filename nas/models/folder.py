@@ -127,6 +127,7 @@ def write_model(
         arch=arch,
         file=file,
         synthetic=people.synthetic,
+        unlabelled=people.unlabelled.facts if people.unlabelled else None,
         smoothing=decoding.transitions,
         confidence=decoding.confidence,
         confidence_held_out=decoding.held_out,

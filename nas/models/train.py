@@ -48,12 +48,14 @@ def train_with_torch(
             arch,
             train=people.train,
             search=people.search,
+            unlabelled=people.unlabelled.recordings if people.unlabelled else (),
             effort=config.effort,
             seed=config.seed,
             teacher=config.teacher,
             cache=cache,
             site=site_of(config.device),
             progress=tick,
+            say=progress.say,
             rule=RULES[load_target(config.board, config.engine).file],
         )
 
@@ -103,6 +105,7 @@ def train_model(
                 "arch": arch.to_json(),
                 "training": asked,
                 "fingerprint": people.fingerprint,
+                "unlabelled": people.unlabelled.facts.fingerprint if people.unlabelled else None,
                 **PREPARATION,
             },
         )

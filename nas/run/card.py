@@ -9,6 +9,7 @@ from typing import Any, Literal
 from pydantic import TypeAdapter
 
 from nas.run.documents import check_format
+from nas.run.unlabelled import UnlabelledFacts
 from ppg.people.metrics import ActivityErrors, Summary
 from ppg.people.split import Split
 from ppg.readout.confidence import Confidence, HeldOut
@@ -213,6 +214,7 @@ class Card(Origin):
         smoothing, confidence: how its outputs become readings; empty in an older card.
         confidence_held_out: how `confidence` holds on search people who are left out of it.
         search_people_mae_bpm: raw MAE of each search person.
+        unlabelled: of the recordings that the teacher alone labelled, if there were any.
         cautions: what to know before its figures are relied on, in sentences; these three are
             None in an older card.
     """
@@ -226,6 +228,7 @@ class Card(Origin):
     confidence: dict[Reading, Confidence] = field(default_factory=dict)
     confidence_held_out: dict[Reading, HeldOut] | None = None
     search_people_mae_bpm: dict[str, float] | None = None
+    unlabelled: UnlabelledFacts | None = None
     cautions: tuple[str, ...] | None = None
     report: ReportErrors
     costs: CardCosts

@@ -90,6 +90,7 @@ def claim(
         people=len({recording.person for recording in people.recordings}),
         split=people.split,
         one_person=people.one_person,
+        unlabelled=people.unlabelled.facts if people.unlabelled else None,
         smoothing=fit_transitions(people.train),
         versions=versions(),
     )
@@ -102,12 +103,16 @@ def claim(
 
 def _check_same_people(run: RunDir, now: RunDocument) -> None:
     began = run.document()
-    if began.fingerprint != now.fingerprint:
-        raise RunError(
-            f"the recordings changed since {run.path} was started (fingerprint "
-            f"{began.fingerprint[:12]} in the run, {now.fingerprint[:12]} now). Bring them back, "
-            "or choose another `out` for a new run"
-        )
+    pairs = [("recordings", began.fingerprint, now.fingerprint)]
+    if began.unlabelled is not None and now.unlabelled is not None:
+        prints = began.unlabelled.fingerprint, now.unlabelled.fingerprint
+        pairs.append(("recordings without a reference", *prints))
+    for what, old, new in pairs:
+        if old != new:
+            raise RunError(
+                f"the {what} changed since {run.path} was started (fingerprint {old[:12]} in the "
+                f"run, {new[:12]} now). Bring them back, or choose another `out` for a new run"
+            )
     if began.preparation != now.preparation:
         raise RunError(
             f"{run.path} was started by a ppgnas that prepared training windows in "

@@ -90,6 +90,7 @@ class TrainConfig(TrainingChoice):
         report_from: data set that report people are drawn from, or None for any.
         split: file with the three lists of people, or None to draw them.
         seed: of everything that is drawn.
+        unlabelled: folder of recordings that a teacher alone labels, or None.
         board, engine: names or paths.
         period_s: time from one reading to the next, for the average power.
         device: one of `DEVICES`, that trains: `auto` is a GPU where torch sees one. A run may go
@@ -99,6 +100,7 @@ class TrainConfig(TrainingChoice):
     report_data: str | None = None
     report_from: str | None = None
     split: str | None = None
+    unlabelled: str | None = None
     seed: int = 0
     board: str = DEFAULT_BOARD
     engine: str = DEFAULT_ENGINE
@@ -110,6 +112,12 @@ class TrainConfig(TrainingChoice):
         check_choice("device", self.device, DEVICES)
         if not 0 <= self.seed <= LARGEST_SEED:
             raise ConfigError(f"`seed` is {self.seed}; allowed: 0 to {LARGEST_SEED}")
+        if self.unlabelled and self.teacher == "none":
+            raise ConfigError(
+                f"`unlabelled` {self.unlabelled} needs a teacher, and `teacher` is none: without "
+                "a reference its labels are all there is to learn from. Name one, such as "
+                "`teacher` resnet-small, or leave `unlabelled` out"
+            )
         if not self.period_s > 0:
             raise ConfigError(f"`rate` is {self.period_s:g} s; it must be above 0")
         if self.split and (self.report_data or self.report_from):
@@ -198,6 +206,7 @@ class SearchConfig(TrainConfig):
             "budgets": budgets,
             "target": {"board": self.board, "engine": self.engine, "period_s": self.period_s},
             "data": {key: value for key, value in data.items() if value is not None},
+            **({} if self.unlabelled is None else {"unlabelled": {"source": self.unlabelled}}),
         }
 
     @staticmethod
@@ -217,6 +226,7 @@ class SearchConfig(TrainConfig):
             **data,
             "data": data["source"],
             "split": data.get("split_file"),
+            "unlabelled": document.get("unlabelled", {}).get("source"),
             "seed": document["run"]["seed"],
             "budgets": document["budgets"],
         }

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from nas.run.config import SYNTHETIC, TrainConfig
+from nas.run.unlabelled import Unlabelled, gather_unlabelled
 from ppg.identity import United, shared_people, united
 from ppg.inspection.channels import channels_note
 from ppg.loaders.registry import read_folder, unread_beside
@@ -27,6 +28,7 @@ class People:
         fingerprint: of all recordings, split or not.
         notes: what a user should know about who is used, in sentences.
         one_person: other names that people have in the data, by the name that they are used by.
+        unlabelled: recordings that the teacher alone labels.
     """
 
     split: Split
@@ -36,6 +38,7 @@ class People:
     fingerprint: str
     notes: tuple[str, ...] = ()
     one_person: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    unlabelled: Unlabelled | None = None
 
     @property
     def recordings(self) -> list[Recording]:
@@ -61,7 +64,8 @@ def gather_for(config: TrainConfig, *, acceleration: bool) -> People:
         further = [r for r in further if r.acc is not None]
         if lacking:
             notes.append(f"{lacking} recordings without acceleration are left out.")
-    return _divided(config, recordings, further, notes)
+    people = _divided(config, recordings, further, notes)
+    return _with_unlabelled(config, people, acceleration=acceleration)
 
 
 def gather(config: TrainConfig, space: SearchSpace) -> People:
@@ -73,8 +77,8 @@ def gather(config: TrainConfig, space: SearchSpace) -> People:
     acceleration, and everybody is used. A split that names people is taken as it stands.
 
     Raises:
-        DataError: a folder or file cannot be used, there are too few people, or somebody is in
-            both `data` and `report_data`.
+        DataError: a folder or file cannot be used, there are too few people, somebody is in
+            both `data` and `report_data`, or a search or report person is in `unlabelled`.
     """
     recordings, further, notes = _read(config)
     if config.split is None and True in space.acceleration:
@@ -94,7 +98,9 @@ def gather(config: TrainConfig, space: SearchSpace) -> People:
                     f"{len(left_out) + len(dropped)} recordings have no acceleration and are left "
                     "out (most have it; to use them too, choose a space that reads PPG alone)."
                 )
-    return _divided(config, recordings, further, notes)
+    people = _divided(config, recordings, further, notes)
+    acceleration = True in space.acceleration and not without_acceleration(people)
+    return _with_unlabelled(config, people, acceleration=acceleration)
 
 
 def _read(config: TrainConfig) -> tuple[list[Recording], list[Recording], list[str]]:
@@ -135,6 +141,14 @@ def _divided(
         notes=(*notes, *(group.note for group in everything.groups), *filter(None, [wrong])),
         one_person=everything.also,
     )
+
+
+def _with_unlabelled(config: TrainConfig, people: People, *, acceleration: bool) -> People:
+    if config.unlabelled is None:
+        return people
+    judges = [*people.search, *people.report]
+    found, notes = gather_unlabelled(config.unlabelled, judges, acceleration=acceleration)
+    return replace(people, unlabelled=found, notes=(*people.notes, *notes))
 
 
 def _asked(

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from pydantic import TypeAdapter
 
 from nas.run.config import SearchConfig
+from nas.run.unlabelled import UnlabelledFacts
 from ppg.people.split import Split
 from ppg.readout.transitions import Transitions
 
@@ -33,6 +34,7 @@ class RunDocument:
         split: who is where.
         one_person: other names of people in the data, see `nas.run.people.People`; None in a run
             of an older version, which did not look for them.
+        unlabelled: of the recordings that the teacher alone labels.
         smoothing: how heart rate moves, from training people.
         versions: of what the result depends on.
         devices: that trained, in the order of their first use: `cpu`, or the name of a GPU.
@@ -55,6 +57,7 @@ class RunDocument:
     recipe: str | None = None
     smoothing: Transitions | None = None
     one_person: dict[str, tuple[str, ...]] | None = None
+    unlabelled: UnlabelledFacts | None = None
     time_s: dict[str, float] = field(default_factory=dict)
     finished: str | None = None
 
@@ -86,6 +89,8 @@ class RunDocument:
         tables["split"] = {**self.split.to_json()}
         if self.one_person is not None:
             tables["one_person"] = {name: [*also] for name, also in self.one_person.items()}
+        if self.unlabelled is not None:
+            tables["unlabelled"] = asdict(self.unlabelled)
         if self.smoothing is not None:
             tables["smoothing"] = {**self.smoothing.to_json()}
         tables |= {"versions": {**self.versions}, "time_s": {**self.time_s}}

@@ -73,7 +73,6 @@ def recording_of(path: Path, arrays: Arrays) -> Recording:
         valid=valid,
         activity=file.activity(len(hr_bpm), names),
         activity_names=names,
-        also_in=file.aliases(),
         label_lag_s=lag_s,
     )
     check_signals(str(path), recording, truncated=True)
@@ -94,6 +93,7 @@ def signals_of(path: Path, arrays: Arrays) -> Recording:
         acc=acc,
         acc_hz=acc_hz,
         synthetic=file.synthetic(),
+        also_in=file.aliases(),
         gaps=file.gaps(),
     )
 

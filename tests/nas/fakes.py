@@ -89,6 +89,8 @@ class FakeTrainer:
     def prepare_teacher(self, progress: Tick) -> None:
         self._once("teacher", progress)
 
+    left_out = None
+
     def train_supernet(self, progress: Tick) -> None:
         self._once("supernet", progress)
 
@@ -130,9 +132,9 @@ class FakeTrainer:
         self.calls.append("drop_cache")
 
 
-def write_people(folder: Path, *, people: int = 6, minutes: float = 0.5) -> Path:
+def write_people(folder: Path, *, people: int = 6, minutes: float = 0.5, seed: int = 3) -> Path:
     """Short synthetic recordings as .npz files."""
-    for recording in synthesize(people=people, minutes=minutes, seed=3):
+    for recording in synthesize(people=people, minutes=minutes, seed=seed):
         write_recording(folder / "synthetic" / f"{recording.subject}.npz", recording)
     return folder
 

@@ -29,6 +29,7 @@ def _flat(document: Mapping[str, object], prefix: str = "") -> dict[str, str]:
 
 def _facts(run: RunData) -> dict[str, str]:
     document = run.document
+    without = document.unlabelled
     return {
         "command": document.command,
         "run": str(run.path),
@@ -40,6 +41,7 @@ def _facts(run: RunData) -> dict[str, str]:
         "data": document.config.data,
         "synthetic": "yes" if run.synthetic else "no",
         "data fingerprint": document.fingerprint,
+        **({} if without is None else {"labelled by the teacher alone": without.sentence}),
     }
 
 

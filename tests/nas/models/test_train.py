@@ -106,12 +106,13 @@ def test_all_of_a_card_belongs_to_the_file_of_its_engine(
     assert Card.from_json(json.loads((out / "card.json").read_text())) == card
 
 
-def test_a_card_says_who_is_one_person(tmp_path: Path) -> None:
+def test_a_card_says_who_is_one_person_and_whom_the_teacher_labels(tmp_path: Path) -> None:
     name, other = write_one_person_twice(tmp_path / "data")
+    ward = write_people(tmp_path / "ward", people=2, seed=8)
     told = StringIO()
     card = train_model(
         ARCH,
-        TrainConfig(data=str(tmp_path / "data")),
+        TrainConfig(data=str(tmp_path / "data"), teacher="resnet-small", unlabelled=str(ward)),
         tmp_path / "model",
         command="ppgnas train",
         progress=Lines(told),
@@ -119,8 +120,11 @@ def test_a_card_says_who_is_one_person(tmp_path: Path) -> None:
     )
     assert card.one_person == {name: (other,)}
     assert f"{name} and {other} are one person" in told.getvalue()
+    assert card.unlabelled is not None and card.unlabelled.people == 2
+    assert f"The teacher alone labels {card.unlabelled.sentence}." in told.getvalue()
     read = find_model(str(tmp_path / "model")).card()
     assert read is not None and read.one_person == card.one_person
+    assert read.unlabelled == card.unlabelled
 
 
 def test_a_card_says_what_does_not_fit_and_what_few_people_know(

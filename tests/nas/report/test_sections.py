@@ -30,6 +30,7 @@ from nas.report.sections.verdict import _verdict_info
 from nas.run.candidates import Candidate
 from nas.run.card import SearchErrors
 from nas.run.config import Budgets, SearchConfig
+from nas.run.unlabelled import UnlabelledFacts
 from search_spaces.arch import Arch, StageArch
 from tests.nas.report.report_run import make_run
 from tests.nas.run.made import (
@@ -362,6 +363,11 @@ def test_provenance_shows_all(data: RunData) -> None:
     assert facts["data fingerprint"] == "sha256:9b1c44f0a2"
     assert rest["search.objectives"] == "mae, latency, sram"
     assert not any(key.startswith(("split", "versions", "time_s")) for key in rest)
+    whose = UnlabelledFacts(source="ward", fingerprint="1", recordings=40, people=35, hours=32.24)
+    document = replace(data.document, unlabelled=whose)
+    told = _facts(replace(data, document=document))
+    assert told.pop("labelled by the teacher alone") == "35 people, 32.2 h of ward"
+    assert told == facts
 
 
 def test_numbers() -> None:
