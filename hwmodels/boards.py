@@ -19,6 +19,7 @@ from ppgnas.defaults import DEFAULT_BOARD
 from ppgnas.errors import BoardError
 from ppgnas.toml_file import FileModel, named_file, read_as
 
+LOWEST_HZ = 1e6
 BOARDS_DIR = Path(__file__).parent / "boards"
 
 _HELP = (
@@ -218,6 +219,12 @@ def _check_clocks(
     clocks = {"clock": clock_hz}
     clocks |= {f"clocks.{n}.clock": s.clock_hz for n, s in enumerate(settings, start=1)}
     for key, value in clocks.items():
+        if value < LOWEST_HZ:
+            raise BoardError(
+                f"{path}: {key} is {value:g} Hz; networks were timed from 16 MHz on, and below "
+                f"{LOWEST_HZ / 1e6:g} MHz a reading takes longer than its window. Correct the "
+                "unit, or give the clock at which the network runs"
+            )
         if limit_hz is not None and value > limit_hz * (1 + 1e-9):
             raise BoardError(
                 f"{path}: {key} is {value / 1e6:g} MHz; {part} runs at up to "

@@ -149,8 +149,12 @@ def real_taps(layer: Layer, source: Shape, target: Shape) -> int:
     for axis, (front, _) in enumerate(window_padding(layer, source, target)):
         size, kernel = source[axis + 1], layer.kernel[axis]
         stride, dilation = layer.stride[axis], layer.dilation[axis]
-        for start in range(-front, target[axis + 1] * stride - front, stride):
-            counts[axis] += sum(0 <= start + tap * dilation < size for tap in range(kernel))
+        for tap in range(kernel):
+            # Positions at which this tap lies on the input: the first, and one past the last.
+            ahead = front - tap * dilation
+            first = max(0, -(-ahead // stride))
+            end = min(target[axis + 1], (size - 1 + ahead) // stride + 1)
+            counts[axis] += max(0, end - first)
     return counts[0] * counts[1]
 
 

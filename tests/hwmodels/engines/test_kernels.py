@@ -26,6 +26,8 @@ from ppgnas.errors import GraphError
         (4, 2, 3, 2, 1, 5),  # same, stride 2: one padded sample, behind
         (6, 6, 3, 1, 2, 14),  # same, dilation 2: 4 + 6 + 4
         (7, 1, 7, 1, 1, 7),  # a pool over everything
+        (3, 3, 9, 1, 1, 9),  # same, a window wider than its input
+        (10**9, 10**9, 3, 1, 1, 3 * 10**9 - 2),  # as fast as a small one
     ],
 )
 def test_real_taps(
