@@ -111,6 +111,11 @@ def _depthwise_general(g: Geometry) -> tuple[float, ...]:
     return (n * g.cout, n * g.cin, n * g.kernel_h * g.cout, g.taps * g.cout, 1.0)
 
 
+def _depthwise_mult_4(g: Geometry) -> tuple[float, ...]:
+    n = g.positions
+    return (n, n * g.cin, n * g.cout, g.taps * g.cout)
+
+
 def _fully_connected(g: Geometry) -> tuple[float, ...]:
     n, o, k = g.positions, g.cout, g.cin
     return (n * o, n * o * (k // 4), n * o * (k // 16), n * o * (k % 4), n * (o % 2) * k,
@@ -151,6 +156,7 @@ CLASSES: dict[str, KernelClass] = {
         "n", "n*kh", "taps", "taps*(c//4)", "taps*(c%4)", "n*(c//4)", "n*(c//4)*(k//2)",
         "n*(c//4)*(k%2)", "n*(c%4)", "n*(c%4)*k", "rows", "1")),
     "depthwise_general": KernelClass(_depthwise_general, ("n*o", "n*c", "n*kh*o", "taps*o", "1")),
+    "depthwise_mult_4": KernelClass(_depthwise_mult_4, ("n", "n*c", "n*o", "taps*o")),
     "fully_connected": KernelClass(
         _fully_connected, ("o", "o*(k//4)", "o*(k//16)", "o*(k%4)", "(o%2)*k", "1")),
     "avg_pool": KernelClass(_pool, _POOL_NAMES),
@@ -190,13 +196,14 @@ TIMED: dict[str, KernelClass] = {
     "conv_row": KernelClass(_timed_conv, _CONV_NAMES),
     "conv_window": KernelClass(_timed_conv, _CONV_NAMES),
     "depthwise_window": KernelClass(_timed_depthwise, ("macs",)),
+    "fully_connected": CLASSES["fully_connected"],
 }
 
 
 def timed_class(kernel: str, g: Geometry) -> str | None:
     """Name in `TIMED` of a kernel (see `kernel_class`) with a geometry; None if it has none."""
     tall, wide = g.kernel_h > 1, g.kernel_w > 1
-    if kernel == "conv_1x1":
+    if kernel in ("conv_1x1", "fully_connected"):
         return kernel
     if kernel == "conv":
         return "conv_window" if tall and wide else "conv_column" if tall else "conv_row"
@@ -217,7 +224,11 @@ def kernel_class(op: str, g: Geometry) -> str:
         pointwise = g.kernel_h * g.kernel_w == 1 and not g.dilated
         return "conv_1x1" if pointwise else "conv"
     if op == "depthwise_conv":
-        return "depthwise" if g.cin == g.cout and not g.dilated else "depthwise_general"
+        if g.dilated:
+            return "depthwise_general"
+        # Channels that each make a multiple of four others have a kernel of their own.
+        several = "depthwise_general" if g.cout % (4 * g.cin) else "depthwise_mult_4"
+        return "depthwise" if g.cin == g.cout else several
     if op in OPERATORS:
         return op
     raise GraphError(

@@ -33,8 +33,6 @@ FIT_TOML = DATA_DIR / "cmsis_nn_m7.toml"
 
 _OPS = {"dw": "depthwise_conv", "fc": "fully_connected", "avgpool": "avg_pool",
         "maxpool": "max_pool"}  # fmt: skip
-# A kernel of its own (channel multiplier 4) with too few layers for a law.
-_LEFT_OUT = frozenset({"depthwise_conv_s8_mult_4"})
 
 
 @dataclass(frozen=True)
@@ -60,8 +58,6 @@ def read_counts(path: Path = COUNTS_CSV) -> dict[str, Counted]:
     groups: dict[str, list[tuple[Geometry, float]]] = defaultdict(list)
     with path.open(encoding="utf-8", newline="") as stream:
         for row in csv.DictReader(stream):
-            if row["function"] in _LEFT_OUT:
-                continue
             op = _OPS.get(row["op"], row["op"])
             columns, kernel = int(row["positions"]), int(row["kernel"])
             cin, dilation = int(row["cin"]), int(row["dilation"])

@@ -108,8 +108,8 @@ def counted_row() -> Row:
         "layer_counts_cmsisnn_m7.csv",
         held_out,
         1.5,
-        "all rows but 8 of channel multiplier 4; a group is all layers with weights of one shape "
-        "(one length for add); softmax (3 rows) and max_pool (4) are the worst",
+        "all rows; a group is all layers with weights of one shape (one length for add); softmax "
+        "(3 rows) and max_pool (4) are the worst",
         inside=float(np.average(shares, weights=weights)),
     )
 

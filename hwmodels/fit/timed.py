@@ -69,12 +69,14 @@ class NetworkFit:
     Attributes:
         scales: of `SCALES`.
         per_instruction: cycles per counted instruction.
+        dense: the same of fully connected layers, from the networks that have no others.
         held_out: leave-one-network-out predictions.
         networks: in the order of the predictions.
     """
 
     scales: Array
     per_instruction: float
+    dense: float
     held_out: HeldOut
     networks: tuple[TimedNetwork, ...]
 
@@ -123,25 +125,25 @@ def m7_networks() -> list[TimedNetwork]:
 
 
 def _terms(network: TimedNetwork, laws: dict[str, Array], counted: dict[str, fit.Law]) -> Array:
-    """Sums over one network: `SCALES`, instructions (all, and unscaled ones), other cycles."""
+    """Sums over one network: `SCALES`, instructions (all, unscaled, of dense layers), others."""
     scaled = dict.fromkeys(SCALES, 0.0)
-    unscaled = 0.0
+    unscaled = dense = 0.0
     instructions, fixed = fit.counted_instructions(counted, network.layers)
     for op, shape in network.layers:
         if op not in fit.COUNTED_OPS:
             continue
         kernel = kernel_class(op, shape)
         name = timed_class(kernel, shape)
-        if name is None:
-            unscaled += float(
-                np.dot(CLASSES[kernel].features(shape), counted[kernel].instructions)
-            )
+        if name is None or name == "fully_connected":
+            own = float(np.dot(CLASSES[kernel].features(shape), counted[kernel].instructions))
+            unscaled += own if name is None else 0.0
+            dense += 0.0 if name is None else own
         elif name == "depthwise_window":
             scaled[name] += TIMED[name].features(shape)[0]
         else:
             key = name if name == "conv_1x1" else "window"
             scaled[key] += float(np.dot(TIMED[name].features(shape), laws[name]))
-    return np.array([*scaled.values(), instructions, unscaled, fixed])
+    return np.array([*scaled.values(), instructions, unscaled, dense, fixed])
 
 
 def fit_networks(
@@ -156,25 +158,29 @@ def fit_networks(
     """
     terms = np.array([_terms(network, laws, counted) for network in networks])
     cycles = np.array([network.cycles for network in networks])
-    scaled, (instructions, unscaled, fixed) = terms[:, : len(SCALES)], terms[:, len(SCALES) :].T
+    scaled, (instructions, unscaled, dense, fixed) = (
+        terms[:, : len(SCALES)],
+        terms[:, len(SCALES) :].T,
+    )
 
-    def parameters(rows: NDArray[np.int64]) -> tuple[Array, float]:
-        per_instruction = float(np.median((cycles[rows] - fixed[rows]) / instructions[rows]))
-        # A network of fully connected layers says nothing of the scales.
-        rows = rows[scaled[rows].sum(axis=1) > 0]
-        known = fixed[rows] + per_instruction * unscaled[rows]
-        return solve(scaled[rows], cycles[rows], known), per_instruction
+    def parameters(rows: NDArray[np.int64]) -> tuple[Array, float, float]:
+        ratios = (cycles[rows] - fixed[rows]) / instructions[rows]
+        per_instruction = float(np.median(ratios))
+        # A network of fully connected layers says nothing of the scales, and alone of its own.
+        alone = scaled[rows].sum(axis=1) == 0
+        per_dense = float(np.median(ratios[alone])) if alone.any() else per_instruction
+        rows = rows[~alone]
+        known = fixed[rows] + per_instruction * unscaled[rows] + per_dense * dense[rows]
+        return solve(scaled[rows], cycles[rows], known), per_instruction, per_dense
 
     def predict(seen: NDArray[np.int64], left_out: NDArray[np.int64]) -> Array:
-        scales, per_instruction = parameters(seen)
-        result: Array = (
-            scaled[left_out] @ scales + per_instruction * unscaled[left_out] + fixed[left_out]
-        )
-        return result
+        scales, per_instruction, per_dense = parameters(seen)
+        others = per_instruction * unscaled[left_out] + per_dense * dense[left_out]
+        return np.asarray(scaled[left_out] @ scales + others + fixed[left_out])
 
-    scales, per_instruction = parameters(np.arange(len(networks)))
+    scales, per_instruction, per_dense = parameters(np.arange(len(networks)))
     held_out = leave_groups_out([network.model for network in networks], cycles, predict)
-    return NetworkFit(scales, per_instruction, held_out, tuple(networks))
+    return NetworkFit(scales, per_instruction, per_dense, held_out, tuple(networks))
 
 
 def per_counted_instruction(layers: list[TimedLayer], counted: dict[str, fit.Law]) -> Estimate:
@@ -197,6 +203,7 @@ class TimedFit:
     windows: dict[str, Array]
     per_instruction: dict[str, Estimate]
     networks: NetworkFit
+    dense_instructions: Array
     m7_extremes: tuple[float, float]
     build: Estimate
 
@@ -221,6 +228,7 @@ def fit_all(counted: dict[str, fit.Law]) -> TimedFit:
         windows=windows,
         per_instruction=per_instruction,
         networks=networks,
+        dense_instructions=np.array(counted["fully_connected"].instructions),
         m7_extremes=(min(seen), max(seen)),
         build=_build(reference, counted, per_instruction[REFERENCE].value, float(depthwise)),
     )
@@ -236,8 +244,9 @@ def _build(
     ratios = [1.0]
     for network in timed_networks("TFLM+CMSIS-NN"):
         if network.mcu == REFERENCE:
-            window, pointwise, macs, _, unscaled, fixed = _terms(network, laws, counted)
-            predicted = window + pointwise + depthwise * macs + per_instruction * unscaled + fixed
+            window, pointwise, macs, _, *others, fixed = _terms(network, laws, counted)
+            predicted = window + pointwise + depthwise * macs + per_instruction * sum(others)
+            predicted += fixed
             ratios.append(float(network.cycles / predicted))
     return Estimate(1.0, min(ratios), max(ratios))
 
@@ -267,6 +276,9 @@ def _m7_profile(found: TimedFit) -> file.TimedProfile:
         kernels[name] = timed_kernel(name, law * scales[int(pointwise)], LimitsFile.of(shapes))
     limits = LimitsFile.of(timed["depthwise"])
     kernels["depthwise_window"] = timed_kernel("depthwise_window", scales[2:], limits)
+    dense = found.dense_instructions * networks.dense
+    limits = LimitsFile.of(timed["fully_connected"])
+    kernels["fully_connected"] = timed_kernel("fully_connected", dense, limits)
     return file.TimedProfile(
         note=f"{len(networks.networks)} whole networks, leave one out; laws of {REFERENCE} times "
         f"{scales[0]:.4f} (windows) and {scales[1]:.4f} (1 x 1)",
