@@ -221,7 +221,7 @@ def _check_clocks(
     for key, value in clocks.items():
         if value < LOWEST_HZ:
             raise BoardError(
-                f"{path}: {key} is {value:g} Hz; networks were timed from 16 MHz on, and below "
+                f"{path}: {key} is {value:g} Hz; networks were timed from 60 MHz on, and below "
                 f"{LOWEST_HZ / 1e6:g} MHz a reading takes longer than its window. Correct the "
                 "unit, or give the clock at which the network runs"
             )

@@ -81,12 +81,15 @@ class Regimes:
     Attributes:
         seen_small, seen_large: below and from `SMALL_MACS` on, on a board of the fit.
         new_small, new_large: on a board that the fit does not know.
+        anchored_small, anchored_large: after another network was measured on the same board.
     """
 
     seen_small: Estimate
     seen_large: Estimate
     new_small: Estimate
     new_large: Estimate
+    anchored_small: Estimate
+    anchored_large: Estimate
 
     def of(self, *, small: bool, seen: bool) -> Estimate:
         """The interval of one regime."""
@@ -107,6 +110,8 @@ class Profile:
             calibration moved it).
         regimes: the same by size and board, where enough networks were timed to tell.
         parts: parts whose networks are in the fit.
+        anchored: half width in logs of a network after another one was measured on the same board
+            and build: 90 % of the pairs of timed networks; None where none were.
         memo: costs of layers seen before; a pure function's memory, never part of the value.
     """
 
@@ -117,6 +122,7 @@ class Profile:
     work: Callable[[str, Geometry], Work] = field(repr=False, compare=False)
     regimes: Regimes | None = None
     parts: tuple[str, ...] = ()
+    anchored: float | None = None
     memo: dict[object, object] = field(default_factory=dict, repr=False, compare=False)
 
     def factor(self, board: Board, *, macs: int | None = None) -> Estimate:

@@ -60,6 +60,7 @@ class Bounds(FileModel):
 
 class ScaleFile(Bounds):
     networks: int
+    anchored: float | None = None
 
 
 class FitFile(FileModel):
@@ -84,6 +85,7 @@ class TimedProfile(FileModel):
     per_instruction: Bounds
     network: Bounds
     mean_error: float | None = None
+    anchored: float | None = None
     kernels: dict[str, TimedKernel]
 
 
@@ -103,6 +105,8 @@ class StLaw(FileModel):
     seen_large: Bounds
     new_small: Bounds
     new_large: Bounds
+    anchored_small: Bounds
+    anchored_large: Bounds
     mean_error: float
     networks: int
     parts: tuple[str, ...]

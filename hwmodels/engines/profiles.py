@@ -94,7 +94,8 @@ def counted_profiles(file: EngineFile, fit: FitFile, path: Path) -> tuple[Profil
     # The interval holds every network that was timed, whatever its build.
     wide = Estimate(scale.value, min(scale.low, seen.low), max(scale.high, seen.high))
     work = _counted(fit, wide, file.kernel_cycles.dispatch, _assumed(file))
-    return (Profile("Cortex-M7", "Cortex-M7", "", Estimate.exact(1.0), work),)
+    one = Estimate.exact(1.0)
+    return (Profile("Cortex-M7", "Cortex-M7", "", one, work, anchored=seen.anchored),)
 
 
 def _counted(fit: FitFile, scale: Estimate, dispatch: Estimate, assumed: Law) -> Law:
@@ -130,7 +131,10 @@ def timed_profiles(
         dispatch = file.kernel_cycles.dispatch.times(ratio)
         counted = _counted(fit, found.per_instruction.estimate(), dispatch, _assumed(file, ratio))
         work = _laws(found.kernels, dispatch, counted)
-        profiles.append(Profile(name, found.core, found.part, found.network.estimate(), work))
+        network = found.network.estimate()
+        profiles.append(
+            Profile(name, found.core, found.part, network, work, anchored=found.anchored)
+        )
         if found.mean_error is not None:
             errors[f"networks {found.core}"] = found.mean_error
         for kernel, law in found.kernels.items():
@@ -170,6 +174,8 @@ def st_profiles(
             law.seen_large.estimate(),
             law.new_small.estimate(),
             law.new_large.estimate(),
+            law.anchored_small.estimate(),
+            law.anchored_large.estimate(),
         )
         profiles.append(Profile(core, core, "", regimes.seen_large, work, regimes, law.parts))
         errors[f"networks {core}"] = law.mean_error

@@ -25,7 +25,7 @@ from hwmodels.engines.file import FitFile, KernelFile, LimitsFile, ScaleFile
 from hwmodels.engines.kernels import CLASSES, Geometry, kernel_class
 from hwmodels.engines.load import DATA_DIR, assumed_cycles
 from hwmodels.fit.law_file import significant
-from hwmodels.fit.regression import Array, solve
+from hwmodels.fit.regression import Array, pair_width, solve
 from hwmodels.fit.timings import NETWORKS_CSV, timed_networks
 
 COUNTS_CSV = DATA_DIR / "layer_counts_cmsisnn_m7.csv"
@@ -166,6 +166,7 @@ def document(laws: dict[str, Law], ratios: list[tuple[str, str, float]]) -> FitF
             value=round(statistics.median(values), 4),
             low=round(min(values), 4),
             high=round(max(values), 4),
+            anchored=round(pair_width(np.log(values)), 4),
         ),
         kernels={
             name: law.model_copy(

@@ -118,6 +118,12 @@ def half_width(residuals: Array, level: float = LEVEL) -> float:
     return float(sizes[min(rank, len(sizes)) - 1])
 
 
+def pair_width(residuals: Array, level: float = LEVEL) -> float:
+    """Half width in logs of a point once another one is known: of all pairs of residuals."""
+    first, second = np.triu_indices(len(residuals), 1)
+    return half_width(residuals[first] - residuals[second], level)
+
+
 def share_inside(held_out: HeldOut, level: float = LEVEL) -> float:
     """Share of points inside the interval that the *other* groups' residuals give.
 

@@ -34,6 +34,7 @@ from hwmodels.fit.regression import (
     half_width,
     leave_groups_out,
     leave_groups_out_linear,
+    pair_width,
     solve,
 )
 from hwmodels.fit.timings import TimedLayer, TimedNetwork, timed_layers, timed_networks
@@ -287,6 +288,7 @@ def _m7_profile(found: TimedFit) -> file.TimedProfile:
         per_instruction=bounds(Estimate(middle, min(low, middle), max(high, middle))),
         network=bounds(Estimate(1.0, float(np.exp(-width)), float(np.exp(width)))),
         mean_error=round(networks.held_out.mape, 4),
+        anchored=round(pair_width(networks.held_out.residuals), 4),
         kernels=kernels,
     )
 

@@ -99,6 +99,9 @@ def test_unknown_name_lists_the_known_and_the_close() -> None:
          "clock.value is 0; it must be above 0. Give the figure of the part"),
         ("value = 100,", "value = 1e-9,",
          "clock.value is 1e-09 MHz; it must be at least 1 Hz. Give the figure of the part"),
+        ("value = 100,", "value = 0.1,",
+         "clock is 100000 Hz; networks were timed from 60 MHz on, and below 1 MHz a reading takes "
+         "longer than its window. Correct the unit, or give the clock at which the network runs"),
         ("value = 96,", "value = 1e-300,",
          "sram.value is 1e-300 KiB; it must be at least 1 B. Give the figure of the part"),
         ("value = 100,", 'value = "fast",',

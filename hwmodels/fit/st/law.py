@@ -29,7 +29,7 @@ from hwmodels.engines.load import DATA_DIR, assumed_cycles
 from hwmodels.engines.st import ARITHMETIC, FEATURES, features
 from hwmodels.estimate import Estimate
 from hwmodels.fit.law_file import bounds, significant
-from hwmodels.fit.regression import Array, HeldOut, half_width, solve
+from hwmodels.fit.regression import Array, HeldOut, half_width, pair_width, solve
 from hwmodels.fit.st import memory as st_memory
 from hwmodels.fit.timings import TimedNetwork, timed_networks
 from hwmodels.operators import WEIGHTED_OPS
@@ -267,6 +267,11 @@ def _entry(version: str, core: str, law: Law, errors: Errors) -> file.StLaw:
         width = float(np.exp(half_width(pool.residuals)))
         return bounds(Estimate(1.0, 1 / width, width))
 
+    def anchored(*, small: bool) -> file.Bounds:
+        pool = regime(errors, version, small=small, seen=True)
+        width = float(np.exp(pair_width(pool.residuals)))
+        return bounds(Estimate(1.0, 1 / width, width))
+
     return file.StLaw(
         note=f"{len(every)} measurements, leave one network out",
         ratio=round(ratio, 4),
@@ -276,6 +281,8 @@ def _entry(version: str, core: str, law: Law, errors: Errors) -> file.StLaw:
         seen_large=interval(small=False, seen=True),
         new_small=interval(small=True, seen=False),
         new_large=interval(small=False, seen=False),
+        anchored_small=anchored(small=True),
+        anchored_large=anchored(small=False),
         mean_error=round(own.mape, 4),
         networks=len({p.group for p in every}),
         parts=tuple(sorted({p.network.mcu for p in every})),

@@ -60,6 +60,23 @@ def test_every_core_and_engine_can_be_anchored(
     assert after == pytest.approx(before, rel=1e-6)
 
 
+@pytest.mark.parametrize(
+    "engine_name", ["ppgnas-c", "tflm-cmsis-nn", "tflm-cmsis-nn-99f736a", "st-edge-ai-10"]
+)
+@pytest.mark.parametrize("name", ["stm32h743", "stm32f446", "stm32u585"])
+def test_an_anchor_narrows(tmp_path: Path, name: str, engine_name: str) -> None:
+    board, engine = load_board(name), load_engine(engine_name)
+    found = from_networks(["a"], GRAPHS[:1], [123_456.0], board, engine)
+    path = tmp_path / "anchored.toml"
+    path.write_text(render(found, engine_name, name="anchored", source="a"))
+    card = score(GRAPHS[1], board, load_engine(str(path)))
+    factor = load_engine(str(path)).profile(board).factor(board)
+    before = engine.profile(board).factor(board, macs=GRAPHS[0].total_macs)
+    assert factor.high / factor.low <= before.high / before.low * (1 + 1e-4)
+    # One anchor says something of the next network, not all: 90 % of pairs lie this far apart.
+    assert 1.1 < card.cycles.high / card.cycles.low
+
+
 def test_an_anchor_leaves_other_cores_alone(tmp_path: Path) -> None:
     board, engine = load_board("stm32l4r5"), load_engine("tflm-cmsis-nn")
     found = from_networks(["a"], GRAPHS[:1], [1e6], board, engine)

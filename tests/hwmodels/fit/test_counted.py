@@ -49,7 +49,7 @@ def test_cross_validated_error(
 
 def test_every_counted_kernel_has_a_law(laws: dict[str, Law]) -> None:
     assert set(laws) == set(read_counts())
-    assert sum(law.layers for law in laws.values()) == 457 - 8  # less the multiplier-4 kernel
+    assert sum(law.layers for law in laws.values()) == 457
 
 
 def test_committed_coefficients_are_those_of_the_data(laws: dict[str, Law]) -> None:

@@ -10,6 +10,7 @@ from hwmodels.fit.regression import (
     half_width,
     leave_groups_out,
     leave_groups_out_linear,
+    pair_width,
     share_inside,
     solve,
 )
@@ -62,3 +63,10 @@ def test_share_inside_is_the_level_for_any_noise(seed: int, points: int) -> None
     noise = np.random.default_rng(seed).standard_t(3, points)
     held_out = HeldOut(np.exp(noise / 10), np.ones(points), tuple(range(points)))
     assert 0.88 <= share_inside(held_out) <= 0.92
+
+
+def test_pairs_of_residuals_by_hand() -> None:
+    """0, 1, 3 lie 1, 2 and 3 apart; 90 % of three pairs is the widest, a half the middle one."""
+    residuals = np.array([0.0, 1.0, 3.0])
+    assert pair_width(residuals) == 3
+    assert pair_width(residuals, 0.5) == 2
