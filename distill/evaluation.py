@@ -14,6 +14,7 @@ from ppg.readout.decode import Decoded
 from ppg.readout.smoothing import Smoothing, read_series
 from ppg.readout.transitions import Transitions
 from ppg.windows import WindowSet
+from search_spaces.arch import Arch
 
 
 @dataclass(frozen=True)
@@ -41,10 +42,11 @@ class Predictions:
 
 @dataclass(frozen=True)
 class Retrained:
-    """A network in integers, and its int8 MAE on search people."""
+    """A network in integers, its int8 MAE on search people, and the arch that it is."""
 
     net: QuantizedNet
     search_mae_bpm: float
+    arch: Arch
 
 
 def predict_windows(

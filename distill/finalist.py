@@ -1,4 +1,4 @@
-"""Retraining finalists: float training on from a first rung, then quantisation-aware training.
+"""Training of one network on the pool, in float and with simulated integers.
 
 Small networks gain little from a second thread, so two worker processes finish nearly twice as
 much as one of two threads.
@@ -10,15 +10,14 @@ lies beside the initial weights, to the same result.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from deploy.integers.reference import Rule
-from distill.evaluation import Retrained, predict_windows
 from distill.inputs import inputs_of
 from distill.losses.adaptor import Adaptor, beside
 from distill.losses.batch import View
@@ -28,13 +27,10 @@ from distill.qat import QatNetwork
 from distill.training.checkpoint import Checkpoint, load_checkpoint
 from distill.training.device import CPU, mixed_precision, placed
 from distill.training.effort import Effort
-from distill.training.fit import ALONE, Schedule, fit, make_optimiser
-from distill.training.jobs import run_jobs
-from distill.training.norms import settle_norms
+from distill.training.fit import Schedule, fit, make_optimiser
 from distill.training.progress import Progress
-from distill.training.team import Team, team
-from ppg.people.metrics import mean_over_people
-from ppg.windows import WindowSet
+from distill.training.recipe import Recipe, direct
+from distill.training.team import Team
 from search_spaces.arch import Arch
 from search_spaces.network import Network
 from search_spaces.plan import plan
@@ -60,6 +56,7 @@ class FinalistJob:
         seen: batches of the pool that the starting weights have learnt from.
         device: where it runs, which no checkpoint knows.
         distill: the mix, see `distill.losses.mix.chosen_mix`.
+        recipe: the stages of a whole training, see `distill.compression.retrain`.
     """
 
     arch: Arch
@@ -72,6 +69,7 @@ class FinalistJob:
     seen: int = 0
     device: torch.device = CPU
     distill: str = AUTO
+    recipe: Recipe = field(default_factory=direct)
 
     def mix(self, pool: Pool) -> Mix:
         """What the network learns from."""
@@ -84,35 +82,6 @@ class FinalistJob:
         assert pool.features is not None
         channels = plan(self.arch).features
         return placed(Adaptor(channels, pool.features.shape[1], seed=self.seed), self.device)
-
-
-def retrain(
-    job: FinalistJob, search: WindowSet, progress: Progress, *, processes: int = 1
-) -> Retrained:
-    """Fine-tune, quantise, and measure on `search` (windows at the rate of the arch).
-
-    Raises:
-        RunError: a checkpoint is damaged or of another network.
-    """
-    pool = open_pool(job.pool, device=job.device)
-    int8_phase = checkpoint_of(job, "int8")
-    network = placed(Network(job.arch), job.device)
-    adaptor = job.adaptor(pool)
-    quantising = int8_phase.steps() is not None
-    if not quantising:
-        load_checkpoint(job.weights, network)
-        with team(processes, _take_part, job, shards=job.shards) as whole:
-            fit_finalist(job, network, whole, progress, adaptor=adaptor)
-        settle_norms(network, (inputs_of(x, job.arch) for x in pool.inputs(OBSERVED_BATCHES)))
-    qat = QatNetwork(network.eval())
-    if not quantising:
-        qat.observe(inputs_of(x, job.arch) for x in pool.inputs(OBSERVED_BATCHES))
-        int8_phase.save(beside(qat, adaptor), 0)
-
-    fit_finalist(job, qat, ALONE, progress, adaptor=adaptor)
-    net = qat.cpu().quantized()
-    error = predict_windows(net, search, rule=job.rule).raw.bpm - search.hr_bpm
-    return Retrained(net, mean_over_people(abs(error), search.person))
 
 
 def fit_finalist(
@@ -166,7 +135,8 @@ def _look(job: FinalistJob, module: Network | QatNetwork, x: Tensor, *, features
     return View(*mixed_precision(device, module.view, x))
 
 
-def _take_part(own: Team, job: FinalistJob) -> None:
+def take_part(own: Team, job: FinalistJob) -> None:
+    """What the other processes of a team do in a float training."""
     network = Network(job.arch)
     load_checkpoint(job.weights, network)
     fit_finalist(job, network, own, lambda *_: None)
@@ -180,40 +150,10 @@ def checkpoint_of(job: FinalistJob, phase: str) -> Checkpoint:
             "arch": job.arch.id,
             "effort": asdict(job.effort),
             "seed": job.seed,
+            "seen": job.seen,
             "pool": json.loads((job.pool / FACTS).read_text(encoding="utf-8")),
             "phase": phase,
             "shards": job.shards,
             "distill": job.mix(open_pool(job.pool)).text,
         },
-    )
-
-
-def retrain_all(
-    jobs: Sequence[FinalistJob],
-    search: Callable[[FinalistJob], WindowSet],
-    *,
-    processes: int,
-    progress: Progress,
-    on_done: Callable[[int, Retrained], None],
-    enough: Callable[[], bool] = lambda: False,
-) -> None:
-    """Run all jobs, calling `on_done(index, result)` here as each one ends.
-
-    Args:
-        jobs: the finalists.
-        search: windows of search people for a job's front end.
-        processes: how many at once, at most.
-        progress: sees steps summed over all jobs.
-        on_done: called in this process.
-        enough: see `run_jobs`.
-    """
-    run_jobs(
-        retrain,
-        [(job, search(job)) for job in jobs],
-        steps=[job.effort.finetune_steps + job.effort.qat_steps for job in jobs],
-        what="finalists",
-        processes=processes,
-        progress=progress,
-        on_done=on_done,
-        enough=enough,
     )

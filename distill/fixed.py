@@ -1,7 +1,7 @@
 """Training one architecture from scratch: no supernet, the same pool, schedule and integers.
 
 What a finalist of a search gets after it was extracted, a fixed architecture gets from random
-weights: float training with soft labels, quantisation-aware training, integers. A teacher is
+weights: the stages of a recipe, integers at the end. A teacher is
 optional.
 """
 
@@ -13,8 +13,9 @@ from pathlib import Path
 import torch
 
 from deploy.integers.reference import Rule
+from distill.compression.retrain import retrain
 from distill.evaluation import Retrained
-from distill.finalist import FinalistJob, retrain
+from distill.finalist import FinalistJob
 from distill.inputs import stored_rate_hz
 from distill.losses.mix import AUTO, chosen_mix
 from distill.pool import make_pool
@@ -23,6 +24,7 @@ from distill.training.checkpoint import save_checkpoint
 from distill.training.device import Site
 from distill.training.effort import effort_by_name
 from distill.training.progress import Progress
+from distill.training.recipe import load_recipe
 from distill.training.team import SHARDS
 from distill.unlabelled import unlabelled_bank
 from ppg.augment.bank import TrainingBank
@@ -47,6 +49,7 @@ def train_fixed(
     rule: Rule = "tflm",
     distill: str = AUTO,
     say: Callable[[str], None] = lambda _: None,
+    recipe: str = "direct",
 ) -> Retrained:
     """Train `arch`.
 
@@ -64,21 +67,23 @@ def train_fixed(
         rule: the arithmetic of the error in the result, see `distill.evaluation`.
         distill: the mix of losses, see `distill.losses.mix.chosen_mix`.
         say: is told what a user should know.
+        recipe: name or path of the stages, see `distill.training.recipe`.
 
     Raises:
         MixError: the mix cannot be read, needs a teacher that is not there, or learns nothing
             from unlabelled recordings.
         DataError: no usable window.
         RunError: the teacher cannot be used.
+        SpaceError: the recipe cannot be read.
     """
     amount = effort_by_name(effort)
     mix = chosen_mix(distill, effort=amount, taught=teacher != "none")
     further = unlabelled_bank(unlabelled, arch, mix)
     cache.mkdir(parents=True, exist_ok=True)
     bank = TrainingBank(train, acceleration=arch.acceleration)
-    rate_hz = arch.rate_hz
-    if teacher != "none":
-        rate_hz = stored_rate_hz(tuple(sorted({arch.rate_hz, TEACHER_HZ})))
+    stages = load_recipe(recipe)
+    rates_hz = {arch.rate_hz, *stages.rates_hz} | ({TEACHER_HZ} if teacher != "none" else set())
+    rate_hz = stored_rate_hz(tuple(rates_hz))
     taught = teacher_of(
         teacher,
         bank,
@@ -118,6 +123,7 @@ def train_fixed(
         shards=SHARDS,
         rule=rule,
         device=site.device,
-        distill=mix.text,
+        distill=distill,
+        recipe=stages,
     )
     return retrain(job, windows, progress, processes=site.processes)

@@ -97,6 +97,8 @@ class Pool:
 
 
 FACTS = "pool.json"
+ANSWERS = ("teacher.npy", "features.npy")
+"""Files of the teacher: its logits, its features."""
 
 
 def open_pool(folder: Path, *, device: torch.device = CPU) -> Pool:
@@ -109,7 +111,7 @@ def open_pool(folder: Path, *, device: torch.device = CPU) -> Pool:
     facts = json.loads((folder / FACTS).read_text())
     teacher, features = (
         np.load(file, mmap_mode="r") if file.exists() else None
-        for file in (folder / "teacher.npy", folder / "features.npy")
+        for file in (folder / name for name in ANSWERS)
     )
     return Pool(
         x=np.load(folder / "x.npy", mmap_mode="r"),
@@ -177,16 +179,14 @@ def make_pool(
     if unlabelled is not None:
         identity["unlabelled"] = len(unlabelled)
     done = folder / FACTS
-    answers = [] if teacher is None else [folder / "teacher.npy"]
-    if features:
-        answers.append(folder / "features.npy")
+    answers = [folder / name for name in ANSWERS[: 0 if teacher is None else 1 + features]]
     arrays = [folder / "x.npy", folder / "hr_bpm.npy", *answers]
     if all(map(is_sealed, (done, *arrays))):
         found = json.loads(done.read_text())
         if {key: value for key, value in found.items() if key != "left_out"} == identity:
             return open_pool(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    for stale in (done, folder / "teacher.npy", folder / "features.npy"):
+    for stale in (done, *(folder / name for name in ANSWERS)):
         stale.unlink(missing_ok=True)
     count, channels = batches * batch, 4 if bank.acceleration else 1
     x = _new_array(folder / "x.npy", (count, channels, 8 * rate_hz))
@@ -198,14 +198,14 @@ def make_pool(
         rng = np.random.default_rng((seed, 2, index))
         drawn, hr_bpm = draw(bank, unlabelled, rng, batch, rate_hz=rate_hz)
         if teacher is not None:
-            answer = _answer(teacher, torch.from_numpy(drawn), features=features)
+            said = answer(teacher, torch.from_numpy(drawn), features=features)
             if unlabelled is not None:
-                rows, left_out = surest(answer[0].numpy(), hr_bpm, batch, left_out)
-                drawn, hr_bpm, answer = drawn[rows], hr_bpm[rows], [a[rows] for a in answer]
+                rows, left_out = surest(said[0].numpy(), hr_bpm, batch, left_out)
+                drawn, hr_bpm, said = drawn[rows], hr_bpm[rows], [a[rows] for a in said]
             if not stored:
-                shapes = [(count, *each.shape[1:]) for each in answer]
+                shapes = [(count, *each.shape[1:]) for each in said]
                 stored = [_new_array(*each) for each in zip(answers, shapes, strict=True)]
-            for array, each in zip(stored, answer, strict=True):
+            for array, each in zip(stored, said, strict=True):
                 array[part] = each.numpy()
         x[part], hr[part] = drawn, hr_bpm
         progress(index + 1, batches, "augmenting" if teacher is None else "asking the teacher")
@@ -221,7 +221,7 @@ def make_pool(
 
 
 @torch.no_grad()
-def _answer(teacher: nn.Module, x: Tensor, *, features: bool) -> list[Tensor]:
+def answer(teacher: nn.Module, x: Tensor, *, features: bool) -> list[Tensor]:
     """Logits, and the features if they are wanted, on the CPU."""
     x = moved(x, next(teacher.parameters()).device)
     if not features:

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 
 import torch
 
+from distill.compression.retrain import retrain
 from distill.evaluation import predict_windows
-from distill.finalist import FinalistJob, retrain
+from distill.finalist import FinalistJob
 from distill.trainer import Trainer
 from distill.training.checkpoint import save_checkpoint
 from distill.training.processes import become_worker, worker_processes

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import shutil
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import KW_ONLY, dataclass, replace
+from dataclasses import KW_ONLY, dataclass, field, replace
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
@@ -13,8 +13,9 @@ from pathlib import Path
 from torch import Tensor
 
 from deploy.integers.reference import Rule
+from distill.compression.retrain import FOLDER_NAME, retrain_all
 from distill.evaluation import Retrained
-from distill.finalist import CHECKPOINT_NAME, FinalistJob, retrain_all
+from distill.finalist import CHECKPOINT_NAME, FinalistJob
 from distill.first_rung import Begun, begin_all, read_begun
 from distill.inherited import InheritedAccuracy
 from distill.inputs import inputs_of, stored_rate_hz
@@ -28,6 +29,7 @@ from distill.training.checkpoint import save_checkpoint
 from distill.training.device import Site
 from distill.training.effort import Effort
 from distill.training.progress import Progress
+from distill.training.recipe import Recipe, direct
 from distill.unlabelled import LeftOut, unlabelled_bank
 from ppg.augment.bank import TrainingBank
 from ppg.recording import Recording
@@ -58,6 +60,7 @@ class Trainer:
         accept: whether an architecture fits the budgets.
         rule: the arithmetic of retrained networks' errors, see `distill.evaluation`.
         distill: the mix of losses, see `distill.losses.mix.chosen_mix`.
+        recipe: the stages of a finalist's training.
     """
 
     space: SearchSpace
@@ -73,6 +76,7 @@ class Trainer:
     accept: Accept
     rule: Rule = "tflm"
     distill: str = AUTO
+    recipe: Recipe = field(default_factory=direct)
 
     @property
     def _cache(self) -> Path:
@@ -80,7 +84,8 @@ class Trainer:
 
     @cached_property
     def _inputs(self) -> InputSpec:
-        return InputSpec(stored_rate_hz(self.space.rate_hz), True in self.space.acceleration)
+        rates_hz = {*self.space.rate_hz, *self.recipe.rates_hz}
+        return InputSpec(stored_rate_hz(tuple(rates_hz)), True in self.space.acceleration)
 
     @property
     def _supernet_job(self) -> SupernetJob:
@@ -203,6 +208,7 @@ class Trainer:
             rule=self.rule,
             device=self.site.device,
             distill=self.distill,
+            recipe=self.recipe,
         )
 
     def _jobs(self, archs: Sequence[Arch]) -> Iterator[FinalistJob]:
@@ -300,3 +306,5 @@ class Trainer:
         for name in ("inherited", BEGUN_NAME, CHECKPOINT_NAME):
             for weights in self._cache.glob(f"{name}-*.safetensors"):
                 weights.unlink()
+        for folder in self._cache.glob(f"{FOLDER_NAME}-*"):
+            shutil.rmtree(folder)

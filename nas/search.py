@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from distill.teachers.names import files_of
 from distill.training.effort import effort_by_name
+from distill.training.recipe import load_recipe
 from hwmodels.costs import Costs
 from nas.explore.evidence import Explorer, amount_for
 from nas.explore.finalists import (
@@ -76,6 +77,7 @@ def search(
 
     started_s = time.monotonic()
     files_of(config.teacher)  # refused before anything is read
+    load_recipe(config.recipe)
     target = load_target(config.board, config.engine, period_s=config.period_s)
     space = load_space(config.space)
     progress.say(f"Reading the recordings: {config.data}")
@@ -223,6 +225,7 @@ class _Search:
             site=self.site,
             accept=accept,
             rule=RULES[self.target.file],
+            recipe=load_recipe(config.recipe),
         )
 
     def _train(self, trainer: Trainer) -> None:

@@ -23,7 +23,13 @@ Document = TypeVar("Document", bound=FileModel)
 
 
 def named_file(
-    kind: str, name_or_path: str | Path, folder: Path, names: Sequence[str], *, otherwise: str
+    kind: str,
+    name_or_path: str | Path,
+    folder: Path,
+    names: Sequence[str],
+    *,
+    otherwise: str,
+    refusal: type[PpgnasError] = BoardError,
 ) -> Path:
     """The file of a name, or the path that was given.
 
@@ -33,9 +39,10 @@ def named_file(
         folder: where the files of the names lie.
         names: those that are known.
         otherwise: how else it can be given, for the message.
+        refusal: what is raised.
 
     Raises:
-        BoardError: an unknown name.
+        refusal: an unknown name.
     """
     text = str(name_or_path)
     if isinstance(name_or_path, Path) or text.endswith(".toml") or "/" in text or "\\" in text:
@@ -43,28 +50,35 @@ def named_file(
     if text.lower() not in names:
         close = difflib.get_close_matches(text.lower(), names, n=3, cutoff=0.4)
         hint = f" Did you mean {' or '.join(close)}?" if close else ""
-        raise BoardError(
+        raise refusal(
             f"{kind} {text!r} is unknown; known {kind}s: {', '.join(names)}.{hint} {otherwise}"
         )
     return folder / f"{text.lower()}.toml"
 
 
-def read_as(path: Path, kind: type[Document], *, help_text: str) -> Document:
+def read_as(
+    path: Path,
+    kind: type[Document],
+    *,
+    help_text: str,
+    refusal: type[PpgnasError] = BoardError,
+) -> Document:
     """Read and check a file.
 
     Args:
         path: the file.
         kind: what it must hold.
         help_text: the next step, as a sentence without a full stop.
+        refusal: what is raised.
 
     Raises:
-        BoardError: the file is missing, is not UTF-8 or is not TOML; or names the first wrong key,
+        refusal: the file is missing, is not UTF-8 or is not TOML; or names the first wrong key,
             the value and what is allowed.
     """
     try:
-        return kind.model_validate(read_toml(path))
+        return kind.model_validate(read_toml(path, refusal))
     except ValidationError as error:
-        raise explain(error, path, help_text) from error
+        raise refusal(explain(error, path, help_text)) from error
 
 
 def read_toml(path: Path, refusal: type[PpgnasError] = BoardError) -> dict[str, Any]:
@@ -100,7 +114,7 @@ _EXPECTED = {
 }
 
 
-def explain(error: ValidationError, path: Path, help_text: str) -> BoardError:
+def explain(error: ValidationError, path: Path, help_text: str) -> str:
     """One message that names the file, the first wrong key, the value and what is allowed.
 
     Args:
@@ -112,4 +126,4 @@ def explain(error: ValidationError, path: Path, help_text: str) -> BoardError:
     key = ".".join(str(part) for part in first["loc"])
     expected = _EXPECTED.get(first["type"], first["msg"])
     seen = "" if first["type"] in ("missing", "extra_forbidden") else f" is {first['input']!r} and"
-    return BoardError(f"{path}: {key}{seen} {expected}. {help_text}")
+    return f"{path}: {key}{seen} {expected}. {help_text}"

@@ -99,13 +99,6 @@ class Plan:
         """Time steps that are pooled."""
         return self.times[-1] if self.times else self.stem_time
 
-    @property
-    def parameters(self) -> int:
-        """Weights and biases, normalisation folded."""
-        layers = self.convs if self.upsample is None else (*self.convs, self.upsample)
-        count = sum(conv.weights + conv.outputs for conv in layers)
-        return count + (self.features + 1) * self.coarse
-
 
 def residual_possible(*, inputs: int, outputs: int, stride: int) -> bool:
     """An identity shortcut needs equal shapes."""

@@ -21,6 +21,7 @@ PAGES = (
     "docs/deploy.md",
     "docs/datasets.md",
     "docs/device.md",
+    "docs/distillation.md",
     "docs/emulation.md",
     "docs/evaluate.md",
     "docs/distillation_benches.md",

@@ -17,8 +17,8 @@ from torch import Tensor
 from distill.compression.channels import flow, narrower, without_channels
 from ppgnas.errors import SpaceError
 from search_spaces.arch import Arch
+from search_spaces.lower import lower
 from search_spaces.network import Network
-from search_spaces.plan import plan
 
 LANES = 4
 """Channels that leave together, and the fewest that a group keeps."""
@@ -41,7 +41,7 @@ def prune(network: Network, parameters: int) -> Network:
 
     Args:
         network: a trained one; it stays as it is.
-        parameters: weights and biases with normalisation folded, see `Plan.parameters`.
+        parameters: weights and biases with normalisation folded, see `Graph.total_parameters`.
 
     Raises:
         SpaceError: so few cannot be reached.
@@ -77,7 +77,7 @@ def _fewer(width: int) -> int:
 
 
 def _parameters(arch: Arch, widths: Mapping[str, int]) -> int:
-    return plan(narrower(arch, widths)).parameters
+    return lower(narrower(arch, widths)).total_parameters
 
 
 def goals(parameters: int, removed: float, rounds: int) -> list[int]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -34,7 +35,7 @@ def save_checkpoint(
     tensors = {k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()}
     text = json.dumps(facts)
     write_bytes_atomic(
-        path, save(tensors, metadata={"facts": text, "sha256": _digest(tensors, text)})
+        path, save(tensors, metadata={"facts": text, "sha256": digest_of(tensors, text)})
     )
 
 
@@ -81,7 +82,7 @@ def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
             tensors = {name: stored.get_tensor(name) for name in stored.keys()}
             kept = stored.metadata() or {}
         text = kept.get("facts", "{}")
-        if kept.get("sha256", "") not in ("", _digest(tensors, text)):
+        if kept.get("sha256", "") not in ("", digest_of(tensors, text)):
             raise ValueError("its checksum is another")
         facts = parse_json(text)
         if not isinstance(facts, dict):
@@ -93,10 +94,11 @@ def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         ) from error
 
 
-def _digest(tensors: dict[str, Tensor], facts: str) -> str:
+def digest_of(tensors: Mapping[str, Tensor], facts: str = "") -> str:
+    """SHA-256 of tensors with their names, and of a text."""
     digest = hashlib.sha256(facts.encode())
     for name in sorted(tensors):
-        values = tensors[name].numpy()
+        values = tensors[name].cpu().numpy()
         digest.update(f"{name} {values.dtype} {values.shape};".encode())
         digest.update(values.tobytes())
     return digest.hexdigest()

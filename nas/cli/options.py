@@ -53,6 +53,8 @@ Unlabelled = Annotated[
         "docs/distillation.md."
     ),
 ]
+RECIPE_HELP = "born-again, direct, post-training, progressive, prune-70, or a .toml of stages."
+Recipe = Annotated[str, typer.Option(help=f"Stages of the training: {RECIPE_HELP}")]
 Device = Annotated[
     str, typer.Option(help="What trains: auto (a GPU if there is one), cpu or cuda.")
 ]

@@ -10,7 +10,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nas.cli.common import emit, verb
-from nas.cli.options import AsJson, Device, ReportData, ReportFrom, Split, Text, Unlabelled
+from nas.cli.options import (
+    RECIPE_HELP,
+    AsJson,
+    Device,
+    ReportData,
+    ReportFrom,
+    Split,
+    Text,
+    Unlabelled,
+)
 from ppgnas.tables import text_table
 
 if TYPE_CHECKING:
@@ -89,6 +98,10 @@ def search(
         Text, typer.Option(help="resnet-small (default), none, or the path of a teacher.")
     ] = None,
     unlabelled: Unlabelled = None,
+    recipe: Annotated[
+        Text,
+        typer.Option(help=f"Stages of a finalist's training; default direct. {RECIPE_HELP}"),
+    ] = None,
     rate: Annotated[
         Text,
         typer.Option("--rate", "--period", help="Time from one reading to the next; default 2s."),

@@ -16,6 +16,7 @@ from nas.cli.options import (
     Data,
     Device,
     Effort,
+    Recipe,
     ReportData,
     ReportFrom,
     Split,
@@ -44,6 +45,7 @@ def train(
     effort: Effort = "standard",
     teacher: Teacher = "none",
     unlabelled: Unlabelled = None,
+    recipe: Recipe = "direct",
     seed: Annotated[int, typer.Option(help="Decides everything that is drawn.")] = 0,
     board: Annotated[str, typer.Option(help="Board of the card: name or .toml.")] = DEFAULT_BOARD,
     engine: Annotated[str, typer.Option(help="Runtime of the card.")] = DEFAULT_ENGINE,
@@ -55,6 +57,7 @@ def train(
     \b
     ppgnas train published:timeppg-small --data recordings/ --out timeppg
     ppgnas train results/run:1 --data recordings/ --out again --teacher resnet-small --seed 3
+    ppgnas train published:large --data recordings/ --out small --recipe prune-70
     """
     from nas.models import train as training
     from nas.models.names import ModelError, find_model
@@ -73,6 +76,7 @@ def train(
         effort=effort,
         teacher=teacher,
         unlabelled=unlabelled,
+        recipe=recipe,
         board=board,
         engine=engine,
         device=device,

@@ -13,7 +13,7 @@ import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pydantic import TypeAdapter
 
@@ -28,6 +28,7 @@ from nas.run.folder import RunDir, new_folder
 from nas.run.progress import Tick
 from ppgnas.errors import RunError
 from ppgnas.files import write_json_atomic
+from search_spaces.arch import Arch
 
 if TYPE_CHECKING:
     from deploy.integers.quantized import QuantizedNet
@@ -48,12 +49,18 @@ def choose_finalists(
 
 @dataclass(frozen=True)
 class Finalist:
-    """A retrained network and where it came from."""
+    """A retrained network and where it came from; `pruned` is what it became if channels left."""
 
     candidate: Candidate
     net: QuantizedNet
     search_mae_bpm: float
     inherited_bpm: float | None = None
+    pruned: Arch | None = None
+
+    @property
+    def arch(self) -> Arch:
+        """What the network is."""
+        return self.pruned or self.candidate.arch
 
 
 @dataclass(frozen=True)
@@ -62,6 +69,7 @@ class _Result:
 
     search_mae_bpm: float
     inherited_bpm: float | None = None
+    arch: Any = None
 
 
 _RESULT = TypeAdapter(_Result)
@@ -99,6 +107,7 @@ def retrain_finalists(
                     "id": candidate.arch.id,
                     "search_mae_bpm": float(result.search_mae_bpm),
                     "inherited_bpm": trainer.search_mae(candidate.arch),
+                    "arch": result.arch.to_json(),
                 },
             )
 
@@ -125,7 +134,10 @@ def ranked(chosen: Sequence[Candidate], run: RunDir) -> list[Finalist]:
         folder = run.retrained / candidate.arch.id
         result = read_document(folder / "result.json", _RESULT.validate_python)
         net = QuantizedNet.load(folder)
-        finalists.append(Finalist(candidate, net, result.search_mae_bpm, result.inherited_bpm))
+        arch = candidate.arch if result.arch is None else Arch.from_json(result.arch)
+        pruned = None if arch == candidate.arch else arch
+        errors = result.search_mae_bpm, result.inherited_bpm
+        finalists.append(Finalist(candidate, net, *errors, pruned))
     return sorted(finalists, key=lambda f: (f.search_mae_bpm, f.candidate.number))
 
 
@@ -144,7 +156,7 @@ def write_finalists(
     """
     for index, finalist in enumerate(finalists):
         number = index + 1
-        if number not in run.finalists() or run.card(number).id != finalist.candidate.arch.id:
+        if number not in run.finalists() or run.card(number).id != finalist.arch.id:
             with new_folder(run.finalist(number)) as folder:
                 _write_finalist(folder, number, finalist, judging)
         progress(number, len(finalists), f"finalist {number}")
@@ -157,7 +169,7 @@ def _write_finalist(folder: Path, number: int, finalist: Finalist, judging: Judg
     write_model(
         folder,
         finalist.net,
-        finalist.candidate.arch,
+        finalist.arch,
         judging=judging,
         origin=Origin(
             finalist=number,

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from distill.teachers.names import files_of
+from distill.training.recipe import load_recipe
 from nas.models.backend import check_judges, site_of
 from nas.models.folder import Judging, write_model
 from nas.models.readout import RULES
@@ -52,6 +53,7 @@ def train_with_torch(
             effort=config.effort,
             seed=config.seed,
             teacher=config.teacher,
+            recipe=config.recipe,
             cache=cache,
             site=site_of(config.device),
             progress=tick,
@@ -88,6 +90,7 @@ def train_model(
     """
     _check_free(out)
     files_of(config.teacher)  # refused before anything is read
+    load_recipe(config.recipe)
     device = site_of(config.device).name
     target = load_target(config.board, config.engine, period_s=config.period_s)
     progress.say(f"Reading the recordings: {config.data}")
@@ -120,7 +123,7 @@ def train_model(
             search_mae_bpm=SearchErrors(retrained_int8=float(result.search_mae_bpm)),
         )
         with new_folder(out) as folder:
-            card = write_model(folder, result.net, arch, judging=judging, origin=origin)
+            card = write_model(folder, result.net, result.arch, judging=judging, origin=origin)
         shutil.rmtree(cache, ignore_errors=True)
         lock.unlink(missing_ok=True)
     return card

@@ -71,11 +71,13 @@ class TrainingChoice:
         data: `synthetic` or a folder of recordings.
         effort: training time, a name of `EFFORT_TRIALS`; `smoke` only tries the path.
         teacher: its name, see `distill.teachers.names.files_of`.
+        recipe: stages of a network's training, a name or a path; see `distill.training.recipe`.
     """
 
     data: str = SYNTHETIC
     effort: str = "standard"
     teacher: str = "none"
+    recipe: str = "direct"
 
     def __post_init__(self) -> None:
         check_choice("effort", self.effort, tuple(EFFORT_TRIALS))
@@ -201,6 +203,7 @@ class SearchConfig(TrainConfig):
                 "finalists": self.finalists,
                 "effort": self.effort,
                 "teacher": self.teacher,
+                **({} if self.recipe == "direct" else {"recipe": self.recipe}),
                 **({} if self.time_s is None else {"time_s": self.time_s}),
             },
             "budgets": budgets,
@@ -227,6 +230,7 @@ class SearchConfig(TrainConfig):
             "data": data["source"],
             "split": data.get("split_file"),
             "unlabelled": document.get("unlabelled", {}).get("source"),
+            "recipe": document["search"].get("recipe", "direct"),  # `data` has another one
             "seed": document["run"]["seed"],
             "budgets": document["budgets"],
         }

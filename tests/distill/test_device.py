@@ -18,7 +18,8 @@ from torch.optim import AdamW
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from distill.finalist import FinalistJob, retrain
+from distill.compression.retrain import retrain
+from distill.finalist import FinalistJob
 from distill.first_rung import begin
 from distill.inherited import InheritedAccuracy
 from distill.pace import measure_pace

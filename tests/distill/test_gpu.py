@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 import torch
 
+from distill.compression.retrain import retrain, retrain_all
 from distill.evaluation import Retrained
-from distill.finalist import FinalistJob, checkpoint_of, fit_finalist, retrain, retrain_all
+from distill.finalist import FinalistJob, checkpoint_of, fit_finalist
 from distill.first_rung import begin
 from distill.pool import make_pool
 from distill.supernet_training import SupernetJob, train_supernet

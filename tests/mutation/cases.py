@@ -86,6 +86,9 @@ _SPACE = (
     (1, "search --budget 80KB --trials 8 --finalists 1 --data {world}/people --space {it} "
         "--out {out}/run"),
 )  # fmt: skip
+_RECIPE = (
+    (1, "train {world}/arch.json --data {world}/people --recipe {it} --out {out}/net"),
+)  # fmt: skip
 _SPLIT = (
     (1, "search --budget 80KB --trials 8 --finalists 1 --space tiny --data {world}/people "
         "--split {it} --out {out}/run"),
@@ -140,6 +143,7 @@ DOCUMENTS: tuple[tuple[float, str, str, Lines], ...] = (
     (4, "engine.toml", "", _ENGINE),
     (2, "fitted.toml", "", _ENGINE),
     (2, "space.toml", "", _SPACE),
+    (2, "recipe.toml", "", _RECIPE),
     (2, "split.json", "", _SPLIT),
     (2, "teacher.safetensors", "", _TEACHER),
     (2, "networks.csv", "", _TIMINGS),

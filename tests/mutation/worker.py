@@ -68,7 +68,7 @@ def _prepare(world: Path) -> None:
         for teacher in files_of(rest[0].teacher):
             check_unseen(teacher, rest[1].report)
             load_teacher(teacher)
-        return Retrained(fake_net(arch), 5.0)
+        return Retrained(fake_net(arch), 5.0, arch)
 
     mock.patch.object(nas.search, "search", worlds.fake_search).start()
     mock.patch.object(nas.bench.ranking.measure, "Trainer", BenchTrainer).start()

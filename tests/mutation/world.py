@@ -122,6 +122,8 @@ def _hardware(folder: Path) -> None:
     (folder / "fitted.toml").write_text(text, encoding="utf-8")
     space = (ROOT / "search_spaces" / "presets" / "tiny.toml").read_bytes()
     (folder / "space.toml").write_bytes(space)
+    recipe = (ROOT / "distill" / "training" / "recipes" / "prune-70.toml").read_bytes()
+    (folder / "recipe.toml").write_bytes(recipe)
     names = ("graph.json", "model.tflite", "published:tiny", "published:small")
     timed = [(name, f"{2 + i}.5") for i, name in enumerate(names)]
     _table(folder / "networks.csv", [("model", "latency_ms"), *timed])

@@ -125,7 +125,10 @@ class FakeTrainer:
                 return
             self.calls.append(f"retrain {archs[index].id}")
             time.sleep(self.delay_s)
-            on_done(index, Retrained(fake_net(archs[index]), fake_mae(archs[index]) - 0.5))
+            on_done(
+                index,
+                Retrained(fake_net(archs[index]), fake_mae(archs[index]) - 0.5, archs[index]),
+            )
             progress(len(archs) - index, len(archs), "")
 
     def drop_cache(self) -> None:

@@ -15,17 +15,15 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from distill.compression.retrain import float_network, retrain
 from distill.evaluation import predict_windows
-from distill.finalist import FinalistJob, checkpoint_of, retrain
-from distill.inputs import inputs_of
-from distill.losses.adaptor import beside
-from distill.pool import make_pool, open_pool
-from distill.qat import QatNetwork
+from distill.finalist import FinalistJob
+from distill.pool import make_pool
 from distill.teachers.base import Teacher
 from distill.teachers.choice import TEACHER_HZ, teacher_of
 from distill.teachers.files import load_teacher
 from distill.teachers.names import is_preset, members_of
-from distill.training.checkpoint import load_checkpoint, save_checkpoint
+from distill.training.checkpoint import save_checkpoint
 from nas.bench.distillation.cells import Ground
 from nas.bench.distillation.jobs import CellJob, GroundJob, Judges
 from nas.bench.distillation.plan import RecipePace
@@ -118,7 +116,7 @@ def train_cell(job: CellJob, progress: Tick) -> CellRecord:
     result = retrain(finalist, search, spent.watching(progress))
     seconds, search_bpm = spent.seconds, result.search_mae_bpm
     if job.cell.recipe.quantisation == "float":
-        unrounded = _Float(finalist)
+        unrounded = float_network(finalist)
         read = _raw(_logits(unrounded, search), search)
         search_bpm = mean_over_people(abs(read - search.hr_bpm), search.person)
         errors = _errors_of_logits(_logits(unrounded, report), report, job.judges)
@@ -200,22 +198,6 @@ def _drawn_people(train: Sequence[Recording], ground: Ground) -> list[Recording]
     count = min(ground.people, len(everybody))
     chosen = set(random.Random(f"{ground.seed} people").sample(everybody, count))
     return [recording for recording in train if recording.person in chosen]
-
-
-class _Float(nn.Module):
-    """The trained network before it is rounded: what `retrain` kept before its int8 phase."""
-
-    def __init__(self, job: FinalistJob) -> None:
-        super().__init__()
-        self.arch = job.arch
-        self.qat = QatNetwork(Network(job.arch).eval())
-        trained = beside(self.qat, job.adaptor(open_pool(job.pool)))
-        load_checkpoint(checkpoint_of(job, "int8").path, trained)
-        self.qat.quantising = self.qat.observing = False
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        out: torch.Tensor = self.qat(inputs_of(x, self.arch))
-        return out
 
 
 def _logits(module: nn.Module, windows: WindowSet) -> NDArray[np.float32]:

@@ -47,8 +47,10 @@ def test_the_smallest_filters_leave() -> None:
         for conv in network.plan.convs:
             if groups.writes[conv.name] == "stage1.block1.expand":
                 network.weights[conv.name.replace(".", "_")][[3, 50, 51, 90]] *= 1e-3
-    pruned = prune(network, network.plan.parameters - 1)
-    assert pruned.plan.parameters == network.plan.parameters - 4 * (48 + 7 + 48 + 2)
+    pruned = prune(network, lower(network.arch).total_parameters - 1)
+    assert lower(pruned.arch).total_parameters == lower(network.arch).total_parameters - 4 * (
+        48 + 7 + 48 + 2
+    )
     kept = [n for n in range(96) if n not in (3, 50, 51, 90)]
     expected = network.weights["stage1_block1_expand"][kept]
     assert torch.equal(pruned.weights["stage3_block0_expand"], expected)
@@ -57,9 +59,9 @@ def test_the_smallest_filters_leave() -> None:
 @pytest.mark.parametrize("name", ["tiny", "small", "medium", "large", "kd-pulse-student"])
 def test_the_goal_is_reached_and_hardly_passed(name: str) -> None:
     network = of(published(name))
-    goal = round(0.3 * network.plan.parameters)
+    goal = round(0.3 * lower(network.arch).total_parameters)
     pruned = prune(network, goal)
-    assert 0.8 * goal < pruned.plan.parameters <= goal
+    assert 0.8 * goal < lower(pruned.arch).total_parameters <= goal
     assert all(size % 4 == 0 for size in flow(pruned.plan).sizes.values())
     assert Arch.from_json(pruned.arch.to_json()) == pruned.arch
 
@@ -76,7 +78,7 @@ def test_every_round_takes_the_same_share() -> None:
 
 def test_a_pruned_network_is_written_like_any_other(tmp_path: Path) -> None:
     """Files equal the integer reference; the integers follow the floats."""
-    pruned = prune(of(LARGE), round(0.3 * of(LARGE).plan.parameters))
+    pruned = prune(of(LARGE), round(0.3 * lower(LARGE).total_parameters))
     x = torch.randn(8, 4, LARGE.samples)
     qat = QatNetwork(pruned)
     qat.observe([x])

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from deploy import parity
-from distill.evaluation import Predictions
+from distill.evaluation import Predictions, Retrained
 from hwmodels.costs import Costs
 from nas.explore.finalists import (
     Finalist,
@@ -159,6 +159,26 @@ def test_a_card_says_what_was_foretold(tmp_path: Path) -> None:
     assert run.card(1).search_mae_bpm == SearchErrors(
         inherited=9.0, foretold=5.0, foretold_low=3.5, foretold_high=7.5, retrained_int8=4.0
     )
+
+
+def test_a_pruned_finalist_is_written_as_what_it_became(tmp_path: Path) -> None:
+    run, chosen = RunDir(tmp_path), candidate(5, 5.0, 1.0)
+    pruned = replace(chosen.arch, head_width=4)
+
+    class Pruning(FakeTrainer):
+        def retrain_many(self, archs, progress, on_done, *, enough=lambda: False):  # type: ignore[no-untyped-def]
+            on_done(0, Retrained(fake_net(pruned), 4.0, pruned))
+
+    trainer = Pruning(SearchSpace.preset("tiny"), folder=tmp_path)
+    done = retrain_finalists([chosen], trainer, run, tick)
+    found = ranked(done, run)
+    assert [(f.candidate, f.arch) for f in found] == [(chosen, pruned)]
+    write_finalists(found, judging(), run=run, progress=tick)
+    card = run.card(1)
+    assert card.arch == pruned and card.id == pruned.id
+    made = run.finalist(1).stat().st_mtime_ns
+    write_finalists(ranked(done, run), judging(), run=run, progress=tick)
+    assert run.finalist(1).stat().st_mtime_ns == made
 
 
 def test_complete_finalists_stay_and_surplus_ones_go(tmp_path: Path) -> None:

@@ -36,7 +36,7 @@ def train_nothing(
     arch: Arch, config: TrainConfig, people: People, cache: Path, progress: Progress
 ) -> Retrained:
     (cache / "pool").touch()
-    return Retrained(fake_net(arch), 7.0)
+    return Retrained(fake_net(arch), 7.0, arch)
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +79,7 @@ def test_all_of_a_card_belongs_to_the_file_of_its_engine(
     out = tmp_path / "model"
 
     def train_wide(*_: object) -> Retrained:
-        return Retrained(fake_net(ARCH, spread=1.0), 7.0)
+        return Retrained(fake_net(ARCH, spread=1.0), 7.0, ARCH)
 
     card = train_model(ARCH, config, out, command="", progress=Silent(), train=train_wide)
     own, other = card.report_mae_bpm.items()

@@ -88,6 +88,13 @@ def test_tables_give_the_configuration_back() -> None:
     assert SearchConfig.from_tables(tables) == config
 
 
+def test_a_recipe_is_kept_where_it_is_not_the_usual_one() -> None:
+    assert "recipe" not in resolve({"budget": "80KB"}).to_tables()["search"]
+    tables = resolve({"budget": "80KB", "recipe": "prune-70"}).to_tables()
+    tables["data"]["recipe"] = "of training windows"
+    assert SearchConfig.from_tables(tables).recipe == "prune-70"
+
+
 def test_resuming_takes_what_is_left_out_and_sees_what_differs() -> None:
     base = resolve({"budget": "80KB", "trials": 33, "seed": 5})
     assert resolve({}, base) == base

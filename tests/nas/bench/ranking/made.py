@@ -98,4 +98,4 @@ class BenchTrainer(FakeTrainer):
             if len(self.log.trained) == self.log.dies_at:
                 raise KeyboardInterrupt
             self.log.trained.append((arch.id, seed))
-            on_done(index, Retrained(fake_net(arch), fake_mae(arch)))
+            on_done(index, Retrained(fake_net(arch), fake_mae(arch), arch))
