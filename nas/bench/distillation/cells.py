@@ -27,11 +27,13 @@ class Source:
         teacher: see `distill.teachers.names.files_of`.
         calibrated: whether its logits are divided by the temperature that search people ask for.
         people: how many training people, drawn by the seed; None is all.
+        unlabelled: whether the bench's recordings without a reference teach, too.
     """
 
     teacher: str = NONE
     calibrated: bool = True
     people: int | None = None
+    unlabelled: bool = False
 
     @property
     def id(self) -> str:

@@ -9,6 +9,8 @@ from distill.training.effort import effort_by_name
 from nas.bench.distillation.tables import BENCHES, Bench, Ingredients, Preset, Row
 from nas.run.config import ConfigError, TrainConfig, check_choice
 
+UNLABELLED = "unlabelled"
+
 
 @dataclass(frozen=True, kw_only=True)
 class BenchConfig(TrainConfig):
@@ -38,6 +40,11 @@ class BenchConfig(TrainConfig):
                 "teacher, or the path of one"
             )
         files_of(self.teacher)
+        if (self.unlabelled is not None) != (self.bench == UNLABELLED):
+            raise ConfigError(
+                f"`unlabelled` is {self.unlabelled or 'not given'}; the bench {UNLABELLED} needs "
+                "a folder of recordings there, and the others take none"
+            )
 
     @property
     def rows(self) -> list[Row]:

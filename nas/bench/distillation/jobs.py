@@ -33,6 +33,7 @@ class GroundJob:
     Attributes:
         ground: which.
         train: all recordings of training people.
+        unlabelled: recordings that the teacher alone labels.
         judges: search people fit the temperature; report people are read by a finished teacher.
         effort: steps of the teacher, batches of the pool.
         rate_hz: of the pool.
@@ -44,6 +45,7 @@ class GroundJob:
 
     ground: Ground
     train: Sequence[Recording]
+    unlabelled: Sequence[Recording]
     judges: Judges
     effort: Effort
     rate_hz: int

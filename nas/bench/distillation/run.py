@@ -40,6 +40,7 @@ from nas.run.progress import Progress
 from nas.run.target import load_target
 from ppg.augment.bank import PREPARATION
 from ppg.readout.transitions import fit_transitions
+from ppg.recording import Recording
 from ppgnas.errors import DataError, RunError
 from search_spaces.arch import Arch
 
@@ -116,6 +117,8 @@ def _claimed(config: BenchConfig, out: Path, people: People, command: str) -> Be
     asked = {f.name: told[f.name] for f in fields(config) if told[f.name] != f.default}
     asked.pop("device", None)
     asked |= {"fingerprint": people.fingerprint, **PREPARATION}
+    if people.unlabelled is not None:
+        asked["unlabelled_fingerprint"] = people.unlabelled.facts.fingerprint
     for file in files_of(config.teacher):
         asked[f"sha256 of {file}"] = hashlib.sha256(file.read_bytes()).hexdigest()
     known = read_bench(out)
@@ -166,7 +169,7 @@ class _Bench:
         self.out, self.people, self.archs = out, people, archs
         self.worker, self.progress = worker, progress
         self.minutes, self.effort = config.minutes, effort_by_name(config.effort)
-        self.recipes = [row.recipe for row in config.rows]
+        self.recipes = [*dict.fromkeys(row.recipe for row in config.rows)]
         self.target = load_target(config.board, config.engine, period_s=config.period_s)
         transitions, rule = fit_transitions(people.train), RULES[self.target.file]
         self.featured = {recipe.source for recipe in self.recipes if _mix(recipe).features}
@@ -244,6 +247,7 @@ class _Bench:
         return GroundJob(
             ground,
             self.people.train,
+            self._unlabelled(ground),
             self.judges,
             self.effort,
             rate_hz=stored_rate_hz(
@@ -254,6 +258,10 @@ class _Bench:
             folder=self.cache(ground.seed) / f"ground-{ground.id}",
             teachers=self.cache(ground.seed) / f"teachers-{ground.people or 'all'}",
         )
+
+    def _unlabelled(self, ground: Ground) -> list[Recording]:
+        found = self.people.unlabelled
+        return found.recordings if ground.unlabelled and found is not None else []
 
     def _cell_job(self, cell: Cell, steps: Steps) -> CellJob:
         arch = self.archs[cell.recipe.student]

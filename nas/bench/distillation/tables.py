@@ -83,7 +83,7 @@ def preset_of(name: str) -> Preset:
 
 def alone(recipe: Recipe) -> Recipe:
     """The same from labels alone."""
-    return replace(recipe, teacher=NONE, calibrated=True, mix=LABELS_ALONE)
+    return replace(recipe, teacher=NONE, calibrated=True, unlabelled=False, mix=LABELS_ALONE)
 
 
 def against(control: Callable[[Recipe], Recipe], recipes: Iterable[Recipe]) -> list[Row]:
@@ -148,6 +148,17 @@ def _quantisation(of: Ingredients) -> list[Row]:
     )
 
 
+def _unlabelled(of: Ingredients) -> list[Row]:
+    students = STUDENTS[:1] if of.preset == "small" else STUDENTS[:2]
+    rows = []
+    for student in students:
+        for people in (8, None):
+            taught = Recipe(student=student, teacher=of.teacher, mix=of.mix, people=people)
+            more = replace(taught, unlabelled=True)
+            rows += [*against(alone, [taught, more]), Row(more, taught)]
+    return rows
+
+
 def _labels(of: Ingredients) -> list[Row]:
     students = STUDENTS[:1] if of.preset == "small" else STUDENTS[:2]
     return against(
@@ -190,6 +201,12 @@ BENCHES: dict[str, Bench] = {
         "Teachers",
         "Which teacher teaches best, alone or with others, with and without its temperature?",
         _teachers,
+        {"small": 2, "full": 10},
+    ),
+    "unlabelled": Bench(
+        "People without a reference",
+        "Do windows that the teacher alone labels help, with few labelled people and with all?",
+        _unlabelled,
         {"small": 2, "full": 10},
     ),
     "labels": Bench(

@@ -31,6 +31,7 @@ from nas.bench.distillation.records import CellRecord, GroundRecord, PeopleError
 from nas.bench.distillation.spent import Spent
 from nas.run.progress import Tick
 from ppg.augment.bank import TrainingBank
+from ppg.augment.unlabelled import UnlabelledBank
 from ppg.people.metrics import mae_by_person, mean_over_people
 from ppg.people.split import people_of
 from ppg.readout.smoothing import read_series
@@ -59,6 +60,9 @@ def prepare_ground(job: GroundJob, progress: Tick) -> GroundRecord:
     bank = _bank(job)
     spent = Spent(job.folder / "pool.json")
     teacher = _teacher(job, bank, progress)
+    more = None
+    if job.unlabelled:
+        more = UnlabelledBank(job.unlabelled, acceleration=job.acceleration)
     make_pool(
         bank,
         teacher,
@@ -68,6 +72,7 @@ def prepare_ground(job: GroundJob, progress: Tick) -> GroundRecord:
         rate_hz=job.rate_hz,
         seed=job.ground.seed,
         progress=spent.watching(progress),
+        unlabelled=more,
         features=job.features,
     )
     spent.keep()

@@ -57,7 +57,7 @@ class Processes:
             for job in jobs
             for name in members_of(job.ground.teacher)
             if is_preset(name)
-            for ground in [replace(job.ground, teacher=name, calibrated=True)]
+            for ground in [replace(job.ground, teacher=name, calibrated=True, unlabelled=False)]
         }
         single = [*members.values()]
         steps = [steps_of(job.ground.teacher, job.effort) for job in single]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nas.cli.common import emit, verb
-from nas.cli.options import AsJson, Data, ReportData, ReportFrom, Split, Text
+from nas.cli.options import AsJson, Data, ReportData, ReportFrom, Split, Text, Unlabelled
 from ppgnas.errors import RunError
 
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ def cell_verb(bench: str, help_text: str) -> Callable[..., None]:
         distill: Annotated[
             str, typer.Option(help="Where the bench compares no mixes: a mix of losses.")
         ] = "auto",
+        unlabelled: Unlabelled = None,
         effort: Annotated[
             Text, typer.Option(help="Of the teacher: quick (small preset), standard (full), ...")
         ] = None,
@@ -70,6 +71,7 @@ def cell_verb(bench: str, help_text: str) -> Callable[..., None]:
             split=split,
             teacher=teacher,
             distill=distill,
+            unlabelled=unlabelled,
         )
         _run(config, Path(out or f"results/{bench}"), numbers, jobs, page, as_json=as_json)
 
@@ -136,6 +138,7 @@ CELL_BENCHES = {
     "scaling": "Error against parameters with and without a teacher, and laws of it.",
     "quantisation": "Float networks against rounded ones, and against training for integers.",
     "teachers": "Teachers alone and together, with and without their temperature.",
+    "unlabelled": "Whether windows that the teacher alone labels help.",
     "labels": "Whether a teacher helps more where few people have a reference.",
 }
 CELL_VERBS = {name: cell_verb(name, text) for name, text in CELL_BENCHES.items()}

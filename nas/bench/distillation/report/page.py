@@ -151,6 +151,7 @@ _PARTS: tuple[Callable[[Recipe], object], ...] = (
     lambda recipe: "all people" if recipe.people is None else f"{recipe.people} people",
     lambda recipe: "labels alone" if recipe.teacher == NONE else teacher_name(recipe.teacher),
     lambda recipe: recipe.mix,
+    lambda recipe: "unlabelled people" if recipe.unlabelled else None,
     lambda recipe: None if recipe.calibrated else "no temperature",
     lambda recipe: recipe.quantisation,
 )

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from distill.teachers.names import NONE
-from nas.bench.distillation.cells import Cell
+from nas.bench.distillation.cells import Cell, Ground
 from nas.bench.distillation.config import BenchConfig
 from nas.bench.distillation.jobs import CellJob, GroundJob
 from nas.bench.distillation.plan import RecipePace
@@ -26,12 +26,14 @@ class FakeWorker:
     prepared: list[str] = field(default_factory=list)
     trained: list[Cell] = field(default_factory=list)
     dies_at: int | None = None
+    unlabelled: dict[Ground, int] = field(default_factory=dict)
 
     def prepare(
         self, jobs: Sequence[GroundJob], tick: Tick, keep: Callable[[int, GroundRecord], None]
     ) -> None:
         for index, job in enumerate(jobs):
             job.folder.mkdir(parents=True, exist_ok=True)
+            self.unlabelled[job.ground] = len(job.unlabelled)
             taught = job.ground.teacher != NONE
             self.prepared.append(f"{job.ground.teacher} {job.ground.people} {job.ground.seed}")
             people = [recording.person for recording in job.judges.report]

@@ -67,6 +67,17 @@ def test_rounding_after_training_takes_all_steps_in_float(people: str, tmp_path:
     assert steps["post"].float_steps > steps["aware"].float_steps
 
 
+def test_unlabelled_recordings_teach_where_a_row_says_so(people: str, tmp_path: Path) -> None:
+    folder = write_people(tmp_path / "more", people=2, minutes=1.0, seed=9)
+    worker = FakeWorker()
+    asked = {"bench": "unlabelled", "unlabelled": str(folder), "teacher": "resnet-small"}
+    ask(people, tmp_path / "out", worker, seeds=(0,), **asked)
+    assert {ground.unlabelled: count for ground, count in worker.unlabelled.items()} == {
+        False: 0,
+        True: 2,
+    }
+
+
 def test_a_bench_measured_otherwise_is_not_mixed(people: str, tmp_path: Path) -> None:
     ask(people, tmp_path / "out", FakeWorker(), seeds=(0,))
     with pytest.raises(RunError, match=r"measured otherwise \(minutes: 2\.0 there, 3\.0 asked\)"):
@@ -121,6 +132,7 @@ def test_a_page_says_what_is_better(
         (["--minutes", "0"], "--minutes is 0; it must be above 0"),
         (["--teacher", "none"], "--teacher is none, and the bench compares with labels alone"),
         (["--distill", "sof"], "--distill 'sof' names 'sof', which is no term"),
+        (["--unlabelled", "."], "--unlabelled is .; the bench unlabelled needs a folder"),
         (["--jobs", "0"], "--jobs is 0; it must be at least 1"),
         (["--page", "."], "--page . is a folder"),
     ],

@@ -19,7 +19,8 @@ from search_spaces.published import MEDIUM
 def test_every_control_is_a_row_above(name: str, preset: Preset) -> None:
     rows = BENCHES[name].rows(Ingredients(preset, "resnet-small", "soft"))
     recipes = [row.recipe for row in rows]
-    assert len({recipe.id for recipe in recipes}) == len(recipes)
+    assert len(set(rows)) == len(rows)
+    assert len({recipe.id for recipe in recipes}) == len(set(recipes))
     for place, row in enumerate(rows):
         assert row.against is None or row.against in recipes[:place]
         student_arch(row.recipe.student)

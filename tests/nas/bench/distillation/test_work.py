@@ -36,7 +36,16 @@ def test_a_cell_from_ground_to_record(tmp_path: Path, monkeypatch: pytest.Monkey
     effort = EFFORTS["smoke"]
     ground = prepare_ground(
         GroundJob(
-            cell.ground, people[:2], judges, effort, 32, True, False, tmp_path / "ground", tmp_path
+            cell.ground,
+            people[:2],
+            [],
+            judges,
+            effort,
+            32,
+            True,
+            False,
+            tmp_path / "ground",
+            tmp_path,
         ),
         nothing,
     )
