@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from deploy.c import naming
+from deploy.c.naming import Identity
 from deploy.c.pointwise import DOT_PREFIX
 from deploy.c.reading import SensorChain, reading_texts
 from deploy.c.source import Source, generate, header, text_of
@@ -24,24 +26,29 @@ class ModelFiles:
 
 
 def model_texts(
-    net: QuantizedNet, made: Source, reading: SensorChain | None = None
+    net: QuantizedNet,
+    made: Source,
+    reading: SensorChain | None = None,
+    *,
+    identity: Identity | None = None,
 ) -> tuple[str, str]:
     """Contents of `model.c` and of `model.h`.
 
     Args:
         net, made: the network and what the generator made of it.
         reading: front end and decoder; the network alone without.
+        identity: what the files say of themselves.
 
     Raises:
         ExportError: front end or decoder do not fit the network.
     """
-    guard = "#ifndef PPG_MODEL_H\n#define PPG_MODEL_H\n\n#include <stdint.h>\n\n{}\n#endif\n"
     own = header(net, made.program)
+    start = naming.opening(identity) + text_of("preamble.c")
     if reading is None:
-        return text_of("preamble.c") + made.functions, guard.format(own)
+        return start + made.functions, naming.header(own, identity)
     around = reading_texts(net, made, own, reading)
-    source = "\n".join([text_of("preamble.c") + around.before, made.functions, around.after])
-    return source, guard.format(own + "\n" + around.header)
+    source = "\n".join([start + around.before, made.functions, around.after])
+    return source, naming.header(own + "\n" + around.header, identity)
 
 
 def model_files(

@@ -1,5 +1,7 @@
 """A folder that a firmware engineer can build: model.c, model.h, an example, README.md.
 
+CMake, Zephyr, PlatformIO, the Arduino IDE and tools that read CMSIS packs find their files in it.
+
 The example runs one window on the host, on an emulated board, or in a project of one's own, and
 says whether the logits are those of the integer reference.
 """
@@ -17,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deploy.c.build import model_texts
+from deploy.c.naming import PREFIX, Identity, prefixed
 from deploy.c.reading import SensorChain, reading_texts
 from deploy.c.source import Source, generate
 from deploy.device.c_text import plain_name, resolve
@@ -25,7 +28,10 @@ from deploy.integers.quantized import QuantizedNet
 from ppgnas.tables import markdown_table
 
 _EXAMPLE = Path(__file__).parent / "example"
+_PACKAGING = Path(__file__).parent / "packaging"
 EXAMPLE_FILES = ("main.c", "startup.c", "an500.ld", "Makefile")
+PLAIN_FILES = ("CMakeLists.txt", "zephyr/CMakeLists.txt", "zephyr/Kconfig", "zephyr/module.yml")
+FILLED_FILES = ("library.json", "library.properties", "ppgnas.ppg_model.pdsc")
 
 
 @dataclass(frozen=True)
@@ -33,7 +39,7 @@ class Project:
     """Files of an exported network.
 
     Attributes:
-        texts: by file name.
+        texts: by path in the folder.
         source: what the generator says of them.
     """
 
@@ -48,6 +54,8 @@ def project(
     title: str,
     reading: SensorChain | None = None,
     max_scratch_bytes: int | None = None,
+    identity: Identity | None = None,
+    prefix: str = PREFIX,
 ) -> Project:
     """All files.
 
@@ -57,17 +65,31 @@ def project(
         title: what the README calls the network.
         reading: front end and decoder around it; the network alone without.
         max_scratch_bytes: what the device has for the scratch buffer.
+        identity: what the files say of themselves.
+        prefix: of functions, types, macros and files, see `naming.prefixed`.
 
     Raises:
-        ExportError: a layer that the C cannot compute, or a scratch buffer that is too long.
+        ExportError: a layer that the C cannot compute, a scratch buffer that is too long, or a
+            prefix that cannot be.
     """
     made = generate(net, max_scratch_bytes=max_scratch_bytes)
-    model, header = model_texts(net, made, reading)
-    texts = {name: (_EXAMPLE / name).read_text(encoding="utf-8") for name in EXAMPLE_FILES}
+    model, header = model_texts(net, made, reading, identity=identity)
+    texts = {f"example/{name}": _text(_EXAMPLE / name) for name in EXAMPLE_FILES}
     texts["model.c"], texts["model.h"] = model, header
-    texts["window.h"] = _window_text(net, window)
+    texts["example/window.h"] = _window_text(net, window)
     texts["README.md"] = _readme(net, made, title, reading)
-    return Project(texts, made)
+    texts |= {name: _text(_PACKAGING / name) for name in PLAIN_FILES}
+    about = {
+        "version": "0.0.0" if identity is None else plain_name(identity.version),
+        "model": "of ppgnas" if identity is None else plain_name(identity.model),
+    }
+    for name in FILLED_FILES:
+        texts[name] = Template(_text(_PACKAGING / name)).substitute(about)
+    return Project(prefixed(texts, prefix), made)
+
+
+def _text(path: Path) -> str:
+    return path.read_text(encoding="utf-8")
 
 
 def _window_text(net: QuantizedNet, window: NDArray[np.int8]) -> str:
@@ -142,7 +164,7 @@ def _reading(net: QuantizedNet, made: Source, reading: SensorChain) -> str:
     sensors = f"PPG of {front.ppg_channels} channel(s) at {front.ppg_hz} Hz"
     if front.acceleration:
         sensors += f", acceleration at {front.acc_hz} Hz with {front.counts_per_g} counts to 1 g"
-    calls = (_EXAMPLE / "sensors.c").read_text(encoding="utf-8")
+    calls = _text(_EXAMPLE / "sensors.c")
     return _filled(
         "sensors.md",
         sensors=sensors,
@@ -156,7 +178,7 @@ def _reading(net: QuantizedNet, made: Source, reading: SensorChain) -> str:
 
 
 def _filled(name: str, **values: object) -> str:
-    return Template((_EXAMPLE / name).read_text(encoding="utf-8")).substitute(values)
+    return Template(_text(_EXAMPLE / name)).substitute(values)
 
 
 def _range(made: Source, tensor: str) -> str:

@@ -29,23 +29,36 @@ def export(
         int, typer.Option(help="c: counts of the acceleration sensor to 1 g.")
     ] = 4096,
     smoothing: Annotated[str, typer.Option(help="c: none, clip or hmm.")] = "hmm",
+    prefix: Annotated[
+        str, typer.Option(help="c: of its names; two of them link into one image.")
+    ] = "ppg",
+    force: Annotated[bool, typer.Option("--force", help="Write over files of before.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Hand out the files of a finalist, checked against the fingerprints in its card.
 
     c writes model.c and model.h (from raw samples of the sensors to a heart rate) with a README.md
-    (memory map, how to call) and an example project.
+    (memory map, how to call), an example project, and files for CMake, Zephyr, PlatformIO, Arduino
+    and CMSIS packs.
 
     \b
     ppgnas export results/run:1 --format tflite,onnx --out firmware/
     ppgnas export results/run:1 --format c --out firmware/ --ppg-hz 64 --acc-hz 32
+    ppgnas export results/run:2 --format c --out second/ --prefix second
     """
     from nas.models.export import export_files
     from nas.models.names import find_model
     from nas.models.signal_chain import Sensors
 
     sensors = Sensors(ppg_hz, acc_hz, ppg_channels, counts_per_g, smoothing)
-    written = export_files(find_model(model), formats.split(","), Path(out), sensors=sensors)
+    written = export_files(
+        find_model(model),
+        formats.split(","),
+        Path(out),
+        sensors=sensors,
+        prefix=prefix,
+        force=force,
+    )
     if as_json:
         emit({"files": [str(path) for path in written]})
     else:

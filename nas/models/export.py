@@ -15,6 +15,7 @@ from pathlib import Path
 from nas.models.names import Model, ModelError
 from nas.models.signal_chain import Sensors, reading_of
 from nas.run.card import Card, InC
+from ppgnas import __version__
 from ppgnas.errors import BoardError, ExportError
 from ppgnas.files import write_bytes_atomic
 
@@ -25,7 +26,13 @@ _INTEGERS = ("graph.json", "weights.safetensors")
 
 
 def export_files(
-    model: Model, formats: Sequence[str], out: Path, *, sensors: Sensors | None = None
+    model: Model,
+    formats: Sequence[str],
+    out: Path,
+    *,
+    sensors: Sensors | None = None,
+    prefix: str = "ppg",
+    force: bool = False,
 ) -> list[Path]:
     """Write files of a finalist to a folder.
 
@@ -34,10 +41,12 @@ def export_files(
         formats: of `FORMATS`.
         out: where to; made if it does not exist.
         sensors: of the device, for c; those of `Sensors()` if None.
+        prefix: of every name in the C, so that several models link into one image.
+        force: write over other files of the same names.
 
     Raises:
-        ModelError: an unknown format, a model without files, or another file of the same name is
-            there already; nothing is then written.
+        ModelError: an unknown format, a model without files, or, without `force`, another file of
+            the same name is there already; nothing is then written.
         ExportError: a file of the run is missing or is not the one that its card describes, or the
             network cannot be written in C for the run's board.
     """
@@ -57,14 +66,17 @@ def export_files(
         FILES[name]: _checked(model.folder / FILES[name], card) for name in names if name != C
     }
     if C in names:
-        contents |= _c_files(model, model.folder, card, sensors or Sensors())
+        contents |= _c_files(model, model.folder, card, sensors or Sensors(), prefix)
     targets = {out / name: content for name, content in contents.items()}
     for target, content in targets.items():
-        if target.exists() and (not target.is_file() or target.read_bytes() != content):
+        other = target.is_file() and target.read_bytes() != content
+        if (other and not force) or (target.exists() and not target.is_file()):
             raise ModelError(
-                f"{target} exists and differs; it stays as it is. Choose another `out`"
+                f"{target} exists and differs; it stays as it is. Choose another `out`, or write "
+                "over it with `force`"
             )
     for target, content in targets.items():
+        target.parent.mkdir(parents=True, exist_ok=True)
         write_bytes_atomic(target, content)
     return list(targets)
 
@@ -83,8 +95,11 @@ def _checked(path: Path, card: Card) -> bytes:
     return content
 
 
-def _c_files(model: Model, folder: Path, card: Card, sensors: Sensors) -> dict[str, bytes]:
+def _c_files(
+    model: Model, folder: Path, card: Card, sensors: Sensors, prefix: str
+) -> dict[str, bytes]:
     """model.c, model.h, README.md, the example around them, and the card."""
+    from deploy.c.naming import Identity
     from deploy.c.project import project
     from deploy.integers.single_rounding import RULE
     from nas.models.windows import windows_for
@@ -99,13 +114,24 @@ def _c_files(model: Model, folder: Path, card: Card, sensors: Sensors) -> dict[s
         title=f"ppgnas {card.id}",
         reading=reading_of(net, card, sensors),
         max_scratch_bytes=_sram_bytes(card),
+        identity=Identity(
+            card.id,
+            (folder if model.run is None else model.run.path).name,
+            __version__,
+            card.files[_INTEGERS[1]].sha256,
+        ),
+        prefix=prefix,
     )
     texts = {name: text.encode() for name, text in made.texts.items()}
     # The run's own errors by this rule stay; bytes and fingerprints are those of these files.
     in_c = InC(
         made.source.program.bytes,
         RULE,
-        {name: hashlib.sha256(texts[name]).hexdigest() for name in ("model.c", "model.h")},
+        {
+            name: hashlib.sha256(content).hexdigest()
+            for name, content in texts.items()
+            if name.endswith(("model.c", "model.h"))
+        },
         search=card.c.search if isinstance(card.c, InC) else None,
         report=card.c.report if isinstance(card.c, InC) else None,
         sensors=asdict(sensors),

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from deploy.c.project import EXAMPLE_FILES, Project, project
+from deploy.c.project import EXAMPLE_FILES, FILLED_FILES, PLAIN_FILES, Project, project
 from deploy.emulation.host import HostCompiler
 from deploy.fuzz.random_net import random_net
 from deploy.integers import reference
@@ -32,9 +32,14 @@ def written(net: QuantizedNet, folder: Path) -> Project:
     shape = net.graph.shape(net.graph.input)[1:]
     window = np.random.default_rng(0).integers(-128, 128, shape).astype(np.int8)
     made = project(net, window, title="a network")
-    for name, text in made.texts.items():
-        (folder / name).write_text(text)
+    write(made, folder)
     return made
+
+
+def write(made: Project, folder: Path) -> None:
+    for name, text in made.texts.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
 
 
 def make(folder: Path, *words: str) -> str:
@@ -44,7 +49,7 @@ def make(folder: Path, *words: str) -> str:
         pytest.skip("no make on the PATH")
     done = subprocess.run(
         [program, *words],
-        cwd=folder,
+        cwd=folder / "example",
         capture_output=True,
         text=True,
         env={"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": str(folder), "MAKEFLAGS": ""},
@@ -56,7 +61,9 @@ def make(folder: Path, *words: str) -> str:
 
 def test_the_folder_holds_all(net: QuantizedNet, tmp_path: Path) -> None:
     made = written(net, tmp_path)
-    assert set(made.texts) == {*EXAMPLE_FILES, "model.c", "model.h", "window.h", "README.md"}
+    example = {f"example/{name}" for name in (*EXAMPLE_FILES, "window.h")}
+    packaging = {*PLAIN_FILES, *FILLED_FILES}
+    assert set(made.texts) == {*example, *packaging, "model.c", "model.h", "README.md"}
 
 
 def test_the_example_passes_here(net: QuantizedNet, tmp_path: Path) -> None:
@@ -70,7 +77,7 @@ def test_the_example_fails_on_another_expectation(
     net: QuantizedNet, tmp_path: Path, host: HostCompiler
 ) -> None:
     written(net, tmp_path)
-    window = tmp_path / "window.h"
+    window = tmp_path / "example" / "window.h"
     head, tail = window.read_text().split("ppg_expected", 1)
     first = re.search(r"-?\d+,", tail.split("{", 1)[1])
     assert first is not None
@@ -78,7 +85,10 @@ def test_the_example_fails_on_another_expectation(
     text = tail.replace(first[0], f"{value + 1 if value < 127 else value - 1},", 1)
     window.write_text(f"{head}ppg_expected{text}")
     example = host.build_program(
-        [tmp_path / "main.c", tmp_path / "model.c"], tmp_path / "example", sanitize=False
+        [tmp_path / "example" / "main.c", tmp_path / "model.c"],
+        tmp_path / "checked",
+        include=[tmp_path],
+        sanitize=False,
     )
     done = subprocess.run([example], capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (1, "FAIL\n")
@@ -98,7 +108,7 @@ def test_the_arm_image_runs(compiler: str, net: QuantizedNet, tmp_path: Path) ->
         command = compiler
     made = written(net, tmp_path)
     make(tmp_path, "arm", f"ARM_CC={command}")
-    emulator = Emulator(tmp_path / "example.elf")
+    emulator = Emulator(tmp_path / "example" / "example.elf")
     result = emulator.call("ppg_check", outputs={"logits": 180})
     assert result.result == 0
     assert np.frombuffer(result.outputs["logits"], np.int8).any()
@@ -109,7 +119,7 @@ def test_the_arm_image_runs(compiler: str, net: QuantizedNet, tmp_path: Path) ->
 
 def test_the_window_and_its_logits(net: QuantizedNet, tmp_path: Path) -> None:
     written(net, tmp_path)
-    text = (tmp_path / "window.h").read_text()
+    text = (tmp_path / "example" / "window.h").read_text()
     arrays = {
         name: np.array([int(n) for n in body.replace("\n", " ").split(",") if n.strip()], np.int8)
         for name, body in re.findall(r"int8_t (\w+)\[\d+\] = \{(.*?)\};", text, re.DOTALL)

@@ -117,6 +117,9 @@ def test_export(run: RunDir, tmp_path: Path) -> None:
     assert export_files(model, ["tflite"], out) == [out / "model.tflite"]
     with pytest.raises(ModelError, match="exists and differs; it stays as it is"):
         export_files(find_model(f"{run.path}:2"), ["tflite"], out)
+    other = find_model(f"{run.path}:2")
+    assert export_files(other, ["tflite"], out, force=True) == [out / "model.tflite"]
+    assert (out / "model.tflite").read_bytes() == (run.finalist(2) / "model.tflite").read_bytes()
     with pytest.raises(ModelError, match="`formats` is 'elf'; allowed: tflite, onnx, c"):
         export_files(model, ["elf"], out)
 
@@ -136,6 +139,12 @@ def test_export_of_c(run: RunDir, tmp_path: Path) -> None:
         "window.h",
         "README.md",
         "card.json",
+        "CMakeLists.txt",
+        "Kconfig",
+        "module.yml",
+        "library.json",
+        "library.properties",
+        "ppgnas.ppg_model.pdsc",
     }
     # The finalist's own functions, with front end and decoder around them.
     own = (run.finalist(1) / "model.c").read_text(encoding="utf-8")
@@ -156,6 +165,12 @@ def test_export_of_c(run: RunDir, tmp_path: Path) -> None:
     for who in ("search", "report"):
         assert card["c"][who]["mae_bpm_c"] > 0
     assert export_files(model, ["c"], tmp_path) == [p for p in written if p.suffix != ".tflite"]
+    named = export_files(model, ["c"], tmp_path / "two", prefix="two")
+    assert {"two_model.c", "two_model.h"} < {path.name for path in named}
+    header = (tmp_path / "two" / "two_model.h").read_text(encoding="utf-8")
+    assert f'#define TWO_MODEL_ID "{card["id"]}"' in header
+    assert f'#define TWO_MODEL_RUN "{run.path.name}"' in header
+    assert card["files"]["weights.safetensors"]["sha256"] in header
 
 
 def test_c_comes_from_the_integers_that_the_card_describes(run: RunDir, tmp_path: Path) -> None:
