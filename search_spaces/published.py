@@ -13,6 +13,11 @@ layers that regress one value: 4,764 parameters, 63,552 MAC.
 nearly all time steps, and attention between the PPG and the acceleration. Here both enter one
 trunk without attention: 28,352 parameters, 3,250,288 MAC.
 
+`mobilenet-1d` after Howard et al. 2017 (arXiv 1704.04861): a full convolution, then depthwise
+separable ones of three taps without shortcuts, whose channels double where time is halved. Nothing
+of it was published for heart rate; it is a plain student as large as `medium`: 6,826 parameters,
+233,916 MAC.
+
 `tiny`, `small`, `medium` and `large` (2.5, 4, 7 and 34 KB of weights) are networks of this tool's
 own kind, for protocols that need a fixed architecture rather than a search. With `-ppg` behind the
 name each of the four reads no acceleration.
@@ -54,6 +59,16 @@ KD_PULSE_STUDENT = _arch(
     (1, 64, 5, 8, 2, 1, False),
     head_width=12,
 )
+MOBILENET_1D = _arch(
+    32,
+    (8, 9),
+    (1, 12, 3, 1, 1, 1, False),
+    (1, 24, 3, 1, 1, 2, False),
+    (1, 24, 3, 1, 1, 1, False),
+    (1, 48, 3, 1, 1, 2, False),
+    (1, 48, 3, 1, 1, 1, False),
+    head_spacing=6,
+)
 TINY = _arch(
     16,
     (8, 9),
@@ -84,6 +99,7 @@ OWN = {"tiny": TINY, "small": SMALL, "medium": MEDIUM, "large": LARGE}
 PUBLISHED = {
     "timeppg-small": TIMEPPG_SMALL,
     "kd-pulse-student": KD_PULSE_STUDENT,
+    "mobilenet-1d": MOBILENET_1D,
     **OWN,
     **{f"{name}-ppg": replace(arch, acceleration=False) for name, arch in OWN.items()},
 }

@@ -17,7 +17,7 @@ def settle_norms(network: nn.Module, batches: Iterable[Tensor]) -> None:
         batches: inputs.
     """
     for norm in network.modules():
-        if isinstance(norm, nn.BatchNorm2d):
+        if isinstance(norm, nn.BatchNorm1d | nn.BatchNorm2d):
             norm.reset_running_stats()
             norm.momentum = None
     network.train()

@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 
 ANY_NETWORK = (
-    "NAME timeppg-small, kd-pulse-student, tiny, small, medium or large (these four also with "
-    "-ppg: no acceleration)."
+    "NAME timeppg-small, kd-pulse-student, mobilenet-1d, tiny, small, medium or large (these four "
+    "also with -ppg: no acceleration)."
 )
 Text = str | None
 

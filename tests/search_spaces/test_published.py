@@ -39,6 +39,13 @@ def test_sizes_are_those_that_the_docstring_says() -> None:
     assert size("kd-pulse-student") == (28_352, 3_250_288)
 
 
+def test_mobilenet_is_as_large_as_medium() -> None:
+    mobile, medium = lower(published("mobilenet-1d")), lower(published("medium"))
+    assert (mobile.total_parameters, mobile.total_macs) == (6_826, 233_916)
+    assert mobile.total_parameters == pytest.approx(medium.total_parameters, rel=0.1)
+    assert all(not block.residual for block in plan(published("mobilenet-1d")).blocks)
+
+
 def test_sizes_are_near_those_published() -> None:
     parameters, macs = size("timeppg-small")
     assert 4_500 <= parameters <= 5_000 and macs == pytest.approx(62_000, rel=0.05)

@@ -13,8 +13,8 @@ from nas.cli.options import AsJson, Data, Effort, Teacher, Text
 from ppgnas.tables import text_table
 
 NETWORK_HELP = (
-    "What to run, comma-separated: timeppg-small, kd-pulse-student, tiny, small, medium, large "
-    "(these four also with -ppg: no acceleration), an arch.json, RUN:ID, or "
+    "What to run, comma-separated: timeppg-small, kd-pulse-student, mobilenet-1d, tiny, small, "
+    "medium, large (these four also with -ppg: no acceleration), an arch.json, RUN:ID, or "
     "baseline:NAME with NAME spectral-peak, spectral-motion or wiener (these three also with "
     "-slope: of the input of networks)."
 )
