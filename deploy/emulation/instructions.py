@@ -29,9 +29,11 @@ _MAC |= {"smlabt", "smlatb", "smlatt", "smlawb", "smlawt", "smlad", "smladx", "s
 _MAC |= {"smlald", "smlaldx", "smlsld", "smlsldx", "smlalbb", "smlalbt", "smlaltb", "smlaltt"}
 # These take two accumulators, the first two operands, which they also write.
 LONG_MAC = {name for name in _MAC if name.startswith(("smlal", "umlal", "umaal", "smlsld"))}
+_TIED = {*LONG_MAC, "bfi", "bfc"}  # read what they write
 _BIT_FIELD = {"bfi", "bfc", "ubfx", "sbfx", "rbit", "rev", "rev16", "revsh", "pkhbt", "pkhtb"}
 _EXTEND_ADD = {f"{sign}xta{part}" for sign in "su" for part in ("b", "h", "b16")}
 _EXTEND = {f"{sign}xt{part}" for sign in "su" for part in ("b", "h", "b16")}
+SHIFTED_LAST = _EXTEND_ADD | {"pkhbt", "pkhtb"}
 _SATURATE = {"ssat", "usat", "ssat16", "usat16", "qadd", "qsub", "qdadd", "qdsub"}
 _PACKED = {
     f"{prefix}{name}"
@@ -175,12 +177,16 @@ class Decoder:
             transferred = [op.reg for op in operands[:place] if op.type == arm.ARM_OP_REG]
             if name.startswith("strex"):
                 transferred = transferred[1:]
+        if group in ("mac", "multiply", "divide", "dsp"):
+            reads = sources(name, registers)
         moves = group in ("load", "store")
         shifted = {
             op.reg
             for op in operands
             if op.type == arm.ARM_OP_REG and op.shift.type != arm.ARM_SFT_INVALID
         }
+        if name in SHIFTED_LAST:
+            shifted |= {registers[2]}
         branch = group == "branch" or arm.ARM_REG_PC in writes
         predicated = raw.cc not in (arm.ARM_CC_AL, arm.ARM_CC_INVALID) and name != "it"
         offset = None
@@ -193,7 +199,7 @@ class Decoder:
             group=group,
             reads=frozenset(reads - flags),
             writes=frozenset(writes - flags),
-            accumulators=frozenset(_accumulators(name, registers)),
+            accumulators=frozenset(accumulators(name, registers)),
             stored=frozenset(transferred) if group == "store" else frozenset(),
             addressing=frozenset(addressing),
             shifted=frozenset(shifted),
@@ -211,7 +217,18 @@ class Decoder:
         )
 
 
-def _accumulators(name: str, registers: Sequence[int]) -> Sequence[int]:
+def sources(name: str, registers: Sequence[int]) -> set[int]:
+    """Registers that a product, a division or a packed operation reads, from its own operands.
+
+    capstone 5 loses some: SSAT reads nothing by it, SMLAL not its accumulators, PKHBT and SXTAB
+    not the last one. Results stand first: two of a long product, else one.
+    """
+    results = 2 if name in LONG_MAC or name in ("smull", "umull") else 1
+    return set(registers if name in _TIED else registers[results:])
+
+
+def accumulators(name: str, registers: Sequence[int]) -> Sequence[int]:
+    """Registers that a multiply-accumulate adds to, from its own operands."""
     if name in LONG_MAC:
         return registers[:2]
     if name in _MAC:

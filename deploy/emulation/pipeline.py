@@ -21,7 +21,7 @@ of the time: that pair costs half a cycle more.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from deploy.emulation.instructions import Instruction
 
@@ -62,7 +62,7 @@ _DOUBLE = ("ldrd", "strd", "ldm", "stm", "push", "pop", "vldm", "vstm", "vpush",
 
 
 @dataclass
-class _State:
+class State:
     """Where the pipeline stands between two instructions.
 
     Attributes:
@@ -84,6 +84,10 @@ class _State:
     extra: float = 0.0
     floor: int = 0
 
+    def copy(self) -> State:
+        """The same, to be tried from."""
+        return replace(self, ready=dict(self.ready), slow=dict(self.slow))
+
     def end(self) -> float:
         """Cycles until the next group can issue."""
         return self.floor + self.extra
@@ -102,23 +106,24 @@ def block_cycles(block: Sequence[Instruction], before: Sequence[Instruction] = (
     """
     if not block:
         return 0.0
-    state = _State()
+    state = State()
     for instruction in before:
-        _issue(state, instruction)
+        issue(state, instruction)
     first, last = block[0], block[-1]
     falls_through = bool(before) and before[-1].address + before[-1].size_bytes == first.address
     if not falls_through:
         state.older = None  # sharing a cycle with the target of a branch is unreliable [J]
     start = state.end()
     for instruction in block:
-        _issue(state, instruction)
+        issue(state, instruction)
     fetched = (last.address + last.size_bytes - 1) // FETCH_BYTES - first.address // FETCH_BYTES
     if not falls_through or first.address % FETCH_BYTES == 0:
         fetched += 1
     return max(state.end() - start, float(fetched))
 
 
-def _issue(state: _State, now: Instruction) -> None:
+def issue(state: State, now: Instruction) -> None:
+    """Let an instruction enter the pipeline."""
     earliest = max(_operands_ready(state, now), 0)
     older = state.older
     paired = older is not None and earliest <= state.cycle and _may_pair(older, now)
@@ -147,7 +152,7 @@ def _need(now: Instruction, register: int) -> int:
     return 0
 
 
-def _operands_ready(state: _State, now: Instruction) -> int:
+def _operands_ready(state: State, now: Instruction) -> int:
     slow = now.group in ("mac", "multiply") or bool(now.shifted) or now.name in _SHIFTER_DSP
     earliest = 0
     for register in now.reads:
@@ -162,24 +167,25 @@ def _operands_ready(state: _State, now: Instruction) -> int:
 
 
 def _finish(
-    state: _State, now: Instruction, cycle: int, *, paired: bool, beside: Instruction | None
+    state: State, now: Instruction, cycle: int, *, paired: bool, beside: Instruction | None
 ) -> None:
-    latency = _latency(now, paired=paired, beside=beside)
-    if latency == EARLY_ALU_LATENCY and now.group == "alu":
+    takes = latency(now, paired=paired, beside=beside)
+    if takes == EARLY_ALU_LATENCY and now.group == "alu":
         # The early ALU takes it only if its operands were there a cycle before.
         late = any(state.ready.get(register, 0) > cycle - 1 for register in now.reads)
-        latency = ALU_LATENCY if late else EARLY_ALU_LATENCY
+        takes = ALU_LATENCY if late else EARLY_ALU_LATENCY
     for register in now.writes:
         updated = register == now.base_update
-        state.ready[register] = cycle + (0 if updated else latency)
+        state.ready[register] = cycle + (0 if updated else takes)
         state.slow.pop(register, None)
         if now.group == "load" and not updated and now.access_bytes >= 4:
-            state.slow[register] = cycle + latency + LOAD_TO_SLOW_CONSUMER
+            state.slow[register] = cycle + takes + LOAD_TO_SLOW_CONSUMER
     if now.sets_flags:
         state.flags = cycle + ALU_LATENCY
 
 
-def _latency(now: Instruction, *, paired: bool, beside: Instruction | None) -> int:
+def latency(now: Instruction, *, paired: bool, beside: Instruction | None) -> int:
+    """Cycles from its issue to its result, if its operands were there early enough."""
     if now.group == "load":
         slots = _issue_cycles(now) - 1
         return slots + (WORD_LOAD_LATENCY if now.access_bytes >= 4 else NARROW_LOAD_LATENCY)

@@ -11,6 +11,9 @@ from hwmodels.engines.kernels import CLASSES, geometry, kernel_class
 from hwmodels.engines.load import DATA_DIR, read_fit
 from hwmodels.graph import Graph
 
+CYCLES_PER_INSTRUCTION = 0.87
+"""On a Cortex-M7; +-0.06, published whole networks 0.82-0.91 (data/README.md)."""
+
 
 def cmsis_nn_instructions(graph: Graph) -> float:
     """Instructions of one inference in CMSIS-NN kernels."""

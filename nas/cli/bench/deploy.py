@@ -14,7 +14,9 @@ from ppgnas.tables import text_table
 
 @verb
 def bench_deploy(
-    networks: Annotated[int, typer.Option(min=1, help="Random networks to try.")] = 20,
+    networks: Annotated[
+        int, typer.Option(min=1, help="Random networks to try beside the hand-made ones.")
+    ] = 20,
     run: Annotated[
         Text, typer.Option(help="Run whose finalists are tried too; needs --data.")
     ] = None,
@@ -30,7 +32,14 @@ def bench_deploy(
     """
     from dataclasses import asdict
 
-    from nas.bench.deploy import COMMAND, finalist_rows, markdown, random_rows, summary
+    from nas.bench.deploy import (
+        COMMAND,
+        finalist_rows,
+        hand_made_rows,
+        markdown,
+        random_rows,
+        summary,
+    )
     from nas.run.folder import RunDir
     from ppgnas.errors import RunError
     from ppgnas.files import write_text_atomic
@@ -39,7 +48,7 @@ def bench_deploy(
         raise RunError(
             "`run` and `data` go together: the finalists of the run read windows of the recordings"
         )
-    rows = random_rows(networks)
+    rows = [*hand_made_rows(), *random_rows(networks)]
     command = f"{COMMAND} --networks {networks}"
     if run is not None and data is not None:
         rows += finalist_rows(RunDir(Path(run)), data)
