@@ -10,6 +10,7 @@ from deploy.c.naming import Identity
 from deploy.c.pointwise import DOT_PREFIX
 from deploy.c.reading import SensorChain, reading_texts
 from deploy.c.source import Source, generate, header, text_of
+from deploy.c.taps import TAPS_PREFIX
 from deploy.emulation.emulate import Emulator
 from deploy.emulation.toolchain import Compiler
 from deploy.integers.quantized import QuantizedNet
@@ -89,4 +90,4 @@ def emulator_of(net: QuantizedNet, files: ModelFiles, compiler: Compiler) -> Emu
         keep=("ppg_run",),
         include=[folder],
     )
-    return Emulator(image, shared=(DOT_PREFIX,))
+    return Emulator(image, shared=(DOT_PREFIX, TAPS_PREFIX))

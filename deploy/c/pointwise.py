@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from deploy.c.schedule import foot, head, in_order, quoted
 from hwmodels.generated_c.dots import LOOP, straight_words
 
 DOT_PREFIX = "ppg_dot4_"
@@ -47,7 +48,7 @@ class Kernel(NamedTuple):
 
     def text(self) -> str:
         """Assembly, and what stands for it in C."""
-        lines = "\n".join(f'    "{line}\\n"' for line in _function(self))
+        lines = quoted(_function(self))
         shared = "pointwise4_add" if self.adds else "pointwise4"
         return (
             "#if defined(PPG_ASSEMBLY)\n"
@@ -58,43 +59,40 @@ class Kernel(NamedTuple):
 
 def _function(kernel: Kernel) -> Iterator[str]:
     """On the stack: the block, its `last`, and where the biases of these outputs stand."""
-    name = kernel.name
-    yield f'.pushsection .text.{name},\\"ax\\",%progbits'
-    yield from (".syntax unified", ".thumb", ".thumb_func", ".p2align 2")
-    yield from (f".global {name}", f".hidden {name}", f".type {name}, %function", f"{name}:")
+    body = [*_dot(kernel.words), *_rescale(kernel.bounded)]
+    if kernel.adds:
+        body += _add(kernel.bounded)
+    body += _store()
+    yield from head(kernel.name)
     yield from ("ldrd r1, r2, [r0, #4]", "push {r0, r1, r2, r4-r11, lr}", "ldr r1, [r0, #12]")
     yield from ("ldr r0, [r0]", "1:")
-    yield from _dot(kernel.words)
-    yield from _rescale(kernel.bounded)
-    if kernel.adds:
-        yield from _add(kernel.bounded)
-    yield from _store()
-    yield from ("add sp, #12", "pop {r4-r11, pc}", f".size {name}, .-{name}", ".popsection")
+    yield from body if kernel.bounded else in_order(body)
+    yield from ("add sp, #12", "pop {r4-r11, pc}", *foot(kernel.name))
 
 
 def _dot(words: int) -> Iterator[str]:
-    """r2: biases and factors of these two outputs, which become x."""
-    a3, b3 = _A[3], _B[3]
-    yield f"ldrd {a3}, {b3}, [r2]"
-    yield f"ldr {_W1}, [{_WEIGHTS}]"
-    yield f"ldrd {_X}, {_Y}, [{_INPUTS}]"
-    yield f"sxtb16 {_W0}, {_W1}"
+    """The sums of two outputs at four positions; r0 moves, and r1 to the next outputs."""
     straight = straight_words(words)
     before = straight - LOOP - 1 if words > straight else words - 1
+    yield from (f"ldr {_W0}, [sp, #8]", f"ldr {_A[3]}, [{_W0}]", f"ldr {_B[3]}, [{_W0}, #4]")
+    yield from (f"ldr {_W1}, [{_WEIGHTS}]", f"ldr {_X}, [{_INPUTS}]", f"ldr {_Y}, [{_INPUTS}, #4]")
+    yield f"sxtb16 {_W0}, {_W1}"
     for word in range(before):
         yield from _word(word, fresh=word == 0)
-    at = before
     if words > straight:
-        if before:
-            yield f"adds {_INPUTS}, #{16 * before}"
-            yield f"adds {_WEIGHTS}, #{4 * before}"
+        yield from _move(before)
         yield "2:"
-        for word in range(LOOP):
-            yield from _word(word, again=word == LOOP - 1)
+        for word in range(LOOP - 1):
+            yield from _word(word)
+        yield from _word(LOOP - 1, again=True)
         yield "bne 2b"
-        at = 0
-    yield from _word(at, fresh=words == 1, last=True)
-    yield f"adds {_WEIGHTS}, #{4 * (at + 1)}"
+        before = 0
+    yield from _word(before, fresh=words == 1, last=True)
+    yield f"add {_WEIGHTS}, {_WEIGHTS}, #{4 * (before + 1)}"
+
+
+def _move(words: int) -> tuple[str, str]:
+    return f"add {_INPUTS}, {_INPUTS}, #{16 * words}", f"add {_WEIGHTS}, {_WEIGHTS}, #{4 * words}"
 
 
 def _word(at: int, *, fresh: bool = False, again: bool = False, last: bool = False) -> list[str]:
@@ -120,10 +118,9 @@ def _word(at: int, *, fresh: bool = False, again: bool = False, last: bool = Fal
         f"smlad {_B[3]}, {_Y}, {_W1}, {b[3]}",
     ]
     if again:
-        lines += [f"adds {_INPUTS}, #{inputs}", f"ldr {_W1}, [sp, #4]", f"cmp {_INPUTS}, {_W1}"]
-        lines.append(f"ldr {_W1}, [{_WEIGHTS}, #{weights}]!")
-        inputs = 0
-    elif not last:
+        lines += [*_move(at + 1), f"ldr {_W1}, [sp, #4]", f"cmp {_INPUTS}, {_W1}"]
+        weights = inputs = 0
+    if not last:
         lines.append(f"ldr {_W1}, [{_WEIGHTS}, #{weights}]")
     lines.append(f"smlad {_A[2]}, {_X}, {_W0}, {a[2]}")
     if not last:
@@ -135,46 +132,46 @@ def _word(at: int, *, fresh: bool = False, again: bool = False, last: bool = Fal
 
 
 def _rescale(bounded: bool) -> Iterator[str]:
-    """Sums become int8; the next biases are r2 and on the stack, the block is r5."""
+    """Sums become int8; the block is r5, the next biases are on the stack."""
     yield from ("ldr r2, [sp, #8]", "ldr r5, [sp]")
     if bounded:
         yield _load("r3", "lift")
         yield from (f"lsl {sum_}, {sum_}, r3" for sum_ in (*_A, *_B))
-    yield from ("ldrd r3, r4, [r2, #8]", _load("r0", "zero"), "adds r2, #16", "str r2, [sp, #8]")
+    yield from ("ldr r3, [r2, #8]", "ldr r4, [r2, #12]", _load("r0", "zero"))
+    yield from ("add r2, r2, #16", "str r2, [sp, #8]")
     yield from (f"smmlar {sum_}, {sum_}, r3, r0" for sum_ in _A)
-    for before, sum_ in zip(_A, _B, strict=True):
-        yield from (f"ssat {before}, #8, {before}", f"smmlar {sum_}, {sum_}, r4, r0")
-    yield from (f"ssat {sum_}, #8, {sum_}" for sum_ in _B)
+    yield from (f"smmlar {sum_}, {sum_}, r4, r0" for sum_ in _B)
+    yield from (f"ssat {sum_}, #8, {sum_}" for sum_ in (*_A, *_B))
     if bounded:
         yield from _clamp("low", "high")
 
 
 def _add(bounded: bool) -> Iterator[str]:
-    """(own * value + other * shortcut + offset) >> shift, two values at a time."""
-    yield from (_store_to("r1", "cursor"), _load("r0", "from"), _load("r1", "own"))
-    yield from (_load("r2", "other"), _load("r5", "offset"))
-    block = "ldr r3, [sp]"
-    first = ["ldrsb r3, [r0]", "ldrsb r4, [r0, #1]"]
-    middle = [block, f"ldrd r3, r4, [r3, #{_BLOCK['from1']}]"]
-    middle += ["ldrsb r3, [r0, r3]", "ldrsb r4, [r0, r4]"]
-    fourth = [block, _load("r3", "from3", "r3"), "adds r4, r0, r3"]
-    fourth += ["ldrsb r3, [r0, r3]", "ldrsb r4, [r4, #1]"]
-    for load, one, two in (
-        (first, _A[0], _B[0]),
-        (middle, _A[1], _A[2]),
-        (fourth, _A[3], _B[3]),
-        (["adds r0, #1", *middle], _B[1], _B[2]),
+    """(own * value + other * shortcut + offset) >> shift; two bytes of the shortcut a load."""
+    yield from (_load("r0", "from"), _load("r2", "other"))
+    yield from (_load("r3", "own"), _load("r4", "offset"))
+    yield from (f"mla {sum_}, {sum_}, r3, r4" for sum_ in (*_A, *_B))
+    yield _store_to("r1", "cursor")
+    for place, one, two, both, low in zip(
+        ("", "from1", "from2", "from3"),
+        _A,
+        _B,
+        ("r3", "r1", "r3", "r1"),
+        ("r4", "r4", "r4", "r4"),
+        strict=True,
     ):
-        yield from load
-        yield from ("mla r3, r3, r2, r5", "mla r4, r4, r2, r5")
-        yield from (f"mla {one}, {one}, r1, r3", f"mla {two}, {two}, r1, r4")
-    yield from ("ldr r5, [sp]", _load("r3", "shift"), _load("r4", "from_pair"))
+        if place:
+            yield from (_load(both, place), f"ldrsh {both}, [r0, {both}]")
+        else:
+            yield f"ldrsh {both}, [r0]"
+        yield from (f"sxtb {low}, {both}", f"asr {both}, {both}, #8")
+        yield from (f"mla {one}, {low}, r2, {one}", f"mla {two}, {both}, r2, {two}")
+    yield from (_load("r3", "shift"), _load("r4", "from_pair"))
     yield from (f"asr {sum_}, {sum_}, r3" for sum_ in (*_A, *_B))
-    yield from ("subs r0, #1", "add r0, r4", _store_to("r0", "from"))
+    yield from ("add r0, r0, r4", _store_to("r0", "from"), _load("r1", "cursor"))
     yield from (f"ssat {sum_}, #8, {sum_}" for sum_ in (*_A, *_B))
     if bounded:
         yield from _clamp("sum_low", "sum_high")
-    yield from (_load("r1", "cursor"), "ldr r2, [sp, #8]")
 
 
 def _clamp(low: str, high: str) -> Iterator[str]:
@@ -186,13 +183,12 @@ def _clamp(low: str, high: str) -> Iterator[str]:
 
 def _store() -> Iterator[str]:
     """Both outputs of each position; then on to the next pair of outputs, if there is one."""
-    (a0, a1, a2, a3), (b0, b1, b2, b3) = _A, _B
-    yield from (_load("r3", "to"), f"ldrd r0, r4, [r5, #{_BLOCK['at1']}]")
-    yield from (f"strb {a0}, [r3]", f"adds {a0}, r3, #1", f"strb {b0}, [r3, #1]")
-    yield from (f"strb {a1}, [r3, r0]", _load(a1, "at3"), f"strb {b1}, [{a0}, r0]")
-    yield from (f"strb {a2}, [r3, r4]", _load("r0", "pair"), f"strb {b2}, [{a0}, r4]")
-    yield from (f"strb {a3}, [r3, {a1}]", _load("r4", "end"), f"strb {b3}, [{a0}, {a1}]")
-    yield from ("add r3, r0", "cmp r1, r4", "ldr r0, [r5]", _store_to("r3", "to"), "bne 1b")
+    yield from (f"bfi {a}, {b}, #8, #8" for a, b in zip(_A, _B, strict=True))
+    yield from (_load("r3", "to"), _load("r0", "at1"), _load("r4", "at2"), _load("r2", "at3"))
+    yield from (f"strh {_A[0]}, [r3]", f"strh {_A[1]}, [r3, r0]")
+    yield from (f"strh {_A[2]}, [r3, r4]", f"strh {_A[3]}, [r3, r2]")
+    yield from (_load("r0", "pair"), "add r3, r3, r0", _store_to("r3", "to"))
+    yield from (_load("r4", "end"), "cmp r1, r4", "ldr r0, [r5]", "bne 1b")
 
 
 def _load(register: str, field: str, block: str = "r5") -> str:

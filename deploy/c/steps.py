@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from math import prod
 
 from deploy.c import depthwise, packing
+from deploy.c import taps as unrolled
 from deploy.c.calls import Call, Context, Table, joint, table
 from deploy.c.plain import generic
 from deploy.c.pointwise import Kernel
@@ -17,6 +18,7 @@ from deploy.integers import single_rounding
 from deploy.integers.quantized import QuantizedNet
 from hwmodels.generated_c.program import depthwise_taps
 from hwmodels.generated_c.steps import BLOCK, Program, Step, Storage, dot_words, widened
+from hwmodels.generated_c.taps import Taps
 from hwmodels.graph import Layer
 
 
@@ -74,9 +76,14 @@ def _positions(storage: Storage, firsts: Sequence[int], apart: Sequence[int]) ->
 
 def _kernel(c: Context, layer: Layer, words: int, add: Layer | None = None) -> Kernel:
     """The function that computes four positions of a 1 x 1 part."""
+    tight = add is not None and c.limits(add) != (-128, 127)
+    return Kernel(words, add is not None, tight or _bounded(c, layer))
+
+
+def _bounded(c: Context, layer: Layer) -> bool:
+    """Whether more becomes of a sum than one factor and int8."""
     lifted = single_rounding.weighted_factors(c.net, layer).left != 0
-    tight = any(c.limits(part) != (-128, 127) for part in (layer, add) if part is not None)
-    return Kernel(words, add is not None, lifted or tight)
+    return lifted or c.limits(layer) != (-128, 127)
 
 
 def _begin(words: int, outputs: int) -> list[str]:
@@ -193,7 +200,14 @@ def _separable(c: Context) -> Call:
     for first, count, columns in blocks:
         name = depthwise.name_of(taps, stride, count)
         kernels[name] = depthwise.function(taps, stride, count)
-        lines += _block_loop(finish, name, first, count, columns, fold, stride, pair_row)
+        call = f"{name}({{}}, {pair_row}, taps, taps_requant, {channels}, middle, {{}});"
+        wanted = Taps(taps, stride, count, pair_row)
+        if wanted.possible and not _bounded(c, depth):
+            own = unrolled.name_of(wanted)
+            kernels[own] = unrolled.function(wanted, name)
+            stop = f"taps_requant + {2 * channels}"
+            call = f"{own}({{}}, taps, taps_requant, {{}}, {stop}, middle.zero);"
+        lines += _block_loop(finish, call, first, count, columns, fold, stride, pair_row)
     weights = c.net.weights[depth.name][0].reshape(taps, channels)
     arguments: list[str | Table] = [
         c.place(c.step.source),
@@ -299,7 +313,10 @@ def _block_loop(
     stride: int,
     pair_row: int,
 ) -> list[str]:
-    """Loop over blocks of `rows` rows and `columns` columns, backwards."""
+    """Loop over blocks of `rows` rows and `columns` columns, backwards.
+
+    `kernel` is the call of the depthwise part, with room for where it reads and writes.
+    """
     channels = finish.channels
     apart = [row * fold + column for column in range(columns) for row in range(rows)]
     firsts = [row * fold + column for row in first for column in range(0, fold, columns)]
@@ -315,9 +332,7 @@ def _block_loop(
     for column in range(columns):
         at = "from" if column == 0 else f"from + {column * 2 * channels}"
         room = "room" if column == 0 else f"room + {column * rows}"
-        lines.append(
-            f"        {kernel}({at}, {pair_row}, taps, taps_requant, {channels}, middle, {room});"
-        )
+        lines.append("        " + kernel.format(at, room))
     if four:
         inner = [*finish.places(firsts, apart, constant=False), *finish.four()]
         lines += ["        " + line for line in inner]

@@ -5,6 +5,7 @@
 draws networks of the presets and of a space of longer kernels and all heads, generates and builds
 each, runs one window in emulation and writes one row for each function: the shape of its step, how
 many steps call it, instructions and cycles (of the pipeline model) of one call, bytes of code.
+Outputs must equal the reference.
 With `--foreign` as many graphs that no search draws follow (`deploy.fuzz.foreign`), for the
 plain loops. Then `python -m hwmodels.fit` makes the laws of it.
 """
@@ -28,8 +29,10 @@ from deploy.c.source import generate
 from deploy.emulation.toolchain import Compiler, find_compiler
 from deploy.fuzz.foreign import foreign_graph
 from deploy.fuzz.random_net import random_net
+from deploy.integers import reference
 from hwmodels.generated_c.shapes import COLUMNS, StepShape, infer_shape, step_shape
 from hwmodels.graph import Graph
+from ppgnas.errors import ToolError
 from search_spaces.arch import HEAD_SPACINGS, Arch
 from search_spaces.lower import lower
 from search_spaces.space import PRESETS, SearchSpace, StageSpace
@@ -74,9 +77,14 @@ def count(graph: Graph, seed: int, compiler: Compiler) -> list[tuple[object, ...
     source = generate(net)
     rng = np.random.default_rng(seed)
     window = rng.integers(-128, 128, graph.shape(graph.input)).astype(np.int8)
+    expected = reference.run(net, window, rule="c")
     with tempfile.TemporaryDirectory() as folder:
         emulator = emulator_of(net, model_files(net, Path(folder)), compiler)
-        result = emulator.call("ppg_run", {"ppg_input": window.tobytes()})
+        result = emulator.call(
+            "ppg_run", {"ppg_input": window.tobytes()}, outputs={"ppg_logits": expected.nbytes}
+        )
+        if result.outputs["ppg_logits"] != expected.tobytes():
+            raise ToolError(f"seed {seed}: outputs in emulation differ from the reference")
 
         def row(function: str, shape: StepShape, times: int) -> tuple[object, ...]:
             instructions = result.by_function[function] // times

@@ -16,6 +16,7 @@ from hwmodels.generated_c.law import CLaw
 from hwmodels.generated_c.program import program
 from hwmodels.generated_c.shapes import StepShape, infer_shape, step_shape
 from hwmodels.generated_c.steps import Program, Step
+from hwmodels.generated_c.taps import Taps
 from hwmodels.graph import Graph, Layer
 from hwmodels.operators import OPERATORS
 
@@ -73,6 +74,7 @@ def fast_cost(graph: Graph, law: CLaw) -> tuple[float, int, float, int]:
     tables = 0
     seen: set[StepShape] = set()
     dots: set[tuple[int, bool]] = set()
+    taps: set[Taps] = set()
     for step in plan.steps:
         shape = step_shape(graph, plan, step)
         own_cycles, own_code = law.quick(shape)
@@ -84,6 +86,8 @@ def fast_cost(graph: Graph, law: CLaw) -> tuple[float, int, float, int]:
         if (dot := shape.dot) is not None and dot not in dots:
             dots.add(dot)
             code += dot_bytes(dot[0], adds=dot[1])
+        taps.update(shape.unrolled)
+    code += sum(one.bytes for one in taps)
     return cycles, tables, code, plan.bytes
 
 

@@ -12,6 +12,7 @@ from typing import NamedTuple
 from hwmodels.generated_c.dots import dot_rounds
 from hwmodels.generated_c.program import depthwise_taps
 from hwmodels.generated_c.steps import BLOCK, Program, Step, Storage, dot_words, widened
+from hwmodels.generated_c.taps import Taps
 from hwmodels.graph import Graph
 from hwmodels.layer import Layer, dense_rows, real_taps
 from hwmodels.operators import OPERATORS
@@ -81,6 +82,17 @@ class StepShape(NamedTuple):
         if self.kind not in ("window", "separable") or not self.blocks:
             return None
         return self.words, bool(self.adds)
+
+    @property
+    def unrolled(self) -> tuple[Taps, ...]:
+        """The shared functions of its depthwise part."""
+        if self.kind != "separable":
+            return ()
+        whole, rest = divmod(self.steps // self.fold, BLOCK)
+        rows = [1] * (rest % 2) + [2] * (rest >= 2) + [BLOCK] * (whole > 0)
+        pair = 2 * self.fold * self.channels
+        found = (Taps(self.taps, self.stride, count, pair) for count in rows)
+        return tuple(taps for taps in found if taps.possible)
 
     @property
     def words(self) -> int:
@@ -267,7 +279,7 @@ def depthwise_count(shape: StepShape) -> int:
 def code_features(shape: StepShape) -> tuple[float, ...]:
     """Counts that the bytes of a function are linear in, in the order of `CODE[kind]`.
 
-    The functions of dot products, which steps share, are not among them: `dots.dot_bytes`.
+    The functions that steps share are not among them: `dots.dot_bytes`, `taps.Taps.bytes`.
     """
     words = shape.words
     loops = rounds(words)
