@@ -38,9 +38,12 @@ class Preset:
 
 PRESETS: Mapping[str, Preset] = {
     "resnet-small": Preset("residual network, three stages"),
-    "resnet-medium": Preset("residual network, four stages", 0.7),
-    "resnet-50": Preset("residual network of 50 layers in bottlenecks", 0.5),
+    "resnet-medium": Preset("residual network, four stages"),
+    "resnet-50": Preset("residual network of 50 layers in bottlenecks"),
+    "transformer-small": Preset("transformer over patches, four blocks"),
+    "transformer-large": Preset("transformer over patches, six blocks", 0.4),
     "spectral": Preset("spectra of PPG and acceleration, convolutions over heart rates"),
+    "recurrent": Preset("convolutions, then recurrent units both ways"),
 }
 
 

@@ -8,20 +8,26 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from distill.teachers import resnet, spectral
+from distill.teachers import recurrent, resnet, spectral, transformer
 from distill.teachers.base import Shape, Teacher
 from distill.teachers.ensemble import Ensemble
 from distill.teachers.names import WITHOUT_ACCELERATION, plain
+from distill.teachers.recurrent import RecurrentShape, RecurrentTeacher
 from distill.teachers.resnet import ResNetShape, ResNetTeacher
 from distill.teachers.spectral import SpectralShape, SpectralTeacher
+from distill.teachers.transformer import TransformerShape, TransformerTeacher
 
 _FAMILIES: Mapping[str, tuple[type[Shape], Callable[[Any], Teacher]]] = {
     "resnet": (ResNetShape, ResNetTeacher),
+    "transformer": (TransformerShape, TransformerTeacher),
     "spectral": (SpectralShape, SpectralTeacher),
+    "recurrent": (RecurrentShape, RecurrentTeacher),
 }
 _SIZES: Mapping[str, tuple[type[Shape], Mapping[str, Any]]] = {
     **{name: (ResNetShape, sizes) for name, sizes in resnet.SIZES.items()},
+    **{name: (TransformerShape, sizes) for name, sizes in transformer.SIZES.items()},
     **{name: (SpectralShape, sizes) for name, sizes in spectral.SIZES.items()},
+    **{name: (RecurrentShape, sizes) for name, sizes in recurrent.SIZES.items()},
 }
 FIRST_FAMILY = "resnet"  # of files that name none
 

@@ -80,7 +80,9 @@ class SpectralTeacher(Teacher):
         return ((logs - MEAN_LOG) / SPREAD_LOG)[..., self.places].flatten(1, 3)
 
     def encode(self, x: Tensor) -> Tensor:
-        value = self.spectra(x)[:, :, None].contiguous(memory_format=torch.channels_last)
+        with torch.autocast("cuda", enabled=False):  # powers span more than bfloat16 resolves
+            spectra = self.spectra(x.float())
+        value = spectra[:, :, None].contiguous(memory_format=torch.channels_last)
         value = F.relu(self.stem_norm(self.stem(value)))
         for index, block in enumerate(self.blocks):
             value = block(value)

@@ -79,6 +79,8 @@ def test_sizes() -> None:
     layers = [m for m in deep.modules() if isinstance(m, torch.nn.Conv2d | torch.nn.Linear)]
     shortcuts = 4
     assert len(layers) - shortcuts == 50
+    large = build(shape_of("transformer-large", acceleration=True, rate_hz=32))
+    assert 4.5e6 < sum(p.numel() for p in large.parameters()) < 5.2e6
     # stem: 128 steps x 9 taps x 4 channels x 32 outputs, and so on; a lower bound by hand
     assert macs_of(small) > 128 * 9 * 4 * 32 + 96 * 180
 
@@ -192,11 +194,14 @@ def test_names(tmp_path: Path) -> None:
 
 def test_large_teachers_take_fewer_steps() -> None:
     effort = replace(EFFORTS["quick"], teacher_steps=1000)
-    assert (steps_of("resnet-small", effort), steps_of("resnet-50-ppg", effort)) == (1000, 500)
-    paced = steps_and_networks(
-        "ensemble:resnet-small,resnet-50", acceleration=True, rate_hz=32, effort=effort
+    assert (steps_of("resnet-small", effort), steps_of("transformer-large-ppg", effort)) == (
+        1000,
+        400,
     )
-    assert [steps for steps, _ in paced] == [1.0, 0.5]
+    paced = steps_and_networks(
+        "ensemble:resnet-small,transformer-large", acceleration=True, rate_hz=32, effort=effort
+    )
+    assert [steps for steps, _ in paced] == [1.0, 0.4]
 
 
 def test_calibration_error_of_a_case_by_hand() -> None:
