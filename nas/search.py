@@ -231,7 +231,9 @@ class _Search:
     def _train(self, trainer: Trainer) -> None:
         check_judges(self.config.teacher, [*self.people.search, *self.people.report])
         with self._timed("teacher"), self.progress.phase("teacher") as tick:
-            trainer.prepare_teacher(tick)
+            taught_by = trainer.prepare_teacher(tick)
+        if taught_by is not None:
+            self.run.record_teacher(taught_by)
         if trainer.left_out is not None:
             self.progress.say(trainer.left_out.sentence)
         with self._timed("supernet"), self.progress.phase("supernet") as tick:

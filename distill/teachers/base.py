@@ -60,6 +60,11 @@ class Teacher(nn.Module):
         """Channels and rate."""
         return self.shape
 
+    @property
+    def size(self) -> int:
+        """Parameters."""
+        return sum(each.numel() for each in self.parameters())
+
     def encode(self, x: Tensor) -> Tensor:
         """`(batch, channels, steps)` features of windows that are as `inputs` says."""
         raise NotImplementedError

@@ -13,6 +13,7 @@ from distill.losses.labels import fit_temperature
 from distill.teachers.base import Teacher
 from distill.teachers.ensemble import Ensemble
 from distill.teachers.facts import TeacherFacts
+from distill.teachers.foreign import ForeignTeacher
 from ppg.people.metrics import mean_over_people
 from ppg.readout.classes import FIRST_BPM, soft_labels
 from ppg.readout.decode import decode, probabilities
@@ -89,7 +90,7 @@ def measured(teacher: Teacher, windows: WindowSet, *, name: str, train_s: float)
     members = teacher.teachers if isinstance(teacher, Ensemble) else []
     return TeacherFacts(
         name=name,
-        parameters=sum(p.numel() for p in teacher.parameters()),
+        parameters=teacher.size,
         macs=macs_of(teacher),
         train_s=round(train_s, 1),
         temperature=float(teacher.temperature),
@@ -100,8 +101,13 @@ def measured(teacher: Teacher, windows: WindowSet, *, name: str, train_s: float)
     )
 
 
-def macs_of(teacher: Teacher) -> int:
-    """Multiply-accumulate operations of matrix products and convolutions for one window."""
+def macs_of(teacher: Teacher) -> int | None:
+    """Multiply-accumulate operations of matrix products and convolutions for one window.
+
+    None where a part of it runs in an ONNX file.
+    """
+    if any(isinstance(part, ForeignTeacher) for part in teacher.modules()):
+        return None
     inputs = teacher.inputs
     x = torch.zeros(1, inputs.channels, WINDOW_S * inputs.rate_hz)
     with FlopCounterMode(display=False) as counter, torch.no_grad():

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, replace
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import torch
 
-from distill.teachers.base import Teacher
+from distill.teachers.base import Shape, Teacher
 from distill.teachers.calibration import measured
 from distill.teachers.ensemble import Ensemble
 from distill.teachers.files import identity_of, load_teacher
-from distill.teachers.names import ENSEMBLE, PRESETS, chosen, is_preset, members_of, plain
+from distill.teachers.foreign import declared, foreign_teacher
+from distill.teachers.names import ENSEMBLE, ONNX, PRESETS, chosen, is_preset, members_of, plain
 from distill.teachers.registry import build, description, shape_of
 from distill.teachers.training import train_teacher
 from distill.training.checkpoint import Checkpoint
 from distill.training.device import CPU, placed
 from distill.training.effort import Effort
 from distill.training.progress import Progress
+from distill.training.team import Team
 from ppg.augment.bank import PREPARATION, TrainingBank
 from ppg.recording import Recording
 from ppg.windows import InputSpec, windows_of
@@ -40,12 +43,13 @@ def teacher_of(
     processes: int,
     progress: Progress,
     device: torch.device = CPU,
+    launched: Team | None = None,
 ) -> Teacher | None:
     """The teacher that a name means, calibrated and in evaluation mode.
 
     Args:
         name: see `names.files_of`.
-        bank, search, seed, processes, progress, device: see `train_teacher`.
+        bank, search, seed, processes, progress, device, launched: see `train_teacher`.
         rate_hz: what one that is trained reads.
         effort: `teacher_steps` are those of `resnet-small`; others take their share of them.
         path: file of the teacher. Members of an ensemble that are trained lie beside it, and it
@@ -60,28 +64,41 @@ def teacher_of(
         return None
     found = []
     for member in members:
-        if not is_preset(member):
-            found.append(placed(_read(Path(member), bank), device))
+        own = path if len(members) == 1 else path.with_stem(f"{path.stem}-{Path(member).stem}")
+        known: tuple[str, ...] = ()
+        if is_preset(member):
+            shape = shape_of(member, acceleration=bank.acceleration, rate_hz=rate_hz)
+            make: Callable[[], Teacher] = partial(build, shape)
+            steps = steps_of(member, effort)
+        elif Path(member).suffix == ONNX:
+            make, steps = partial(foreign_teacher, Path(member)), effort.teacher_steps
+            shape, known = make().shape, declared(Path(member)).people
+            _check_channels(shape, Path(member), bank)
+        else:
+            teacher = load_teacher(Path(member))
+            _check_channels(teacher.shape, Path(member), bank)
+            found.append(placed(teacher, device))
             continue
-        shape = shape_of(member, acceleration=bank.acceleration, rate_hz=rate_hz)
-        steps = steps_of(member, effort)
         found.append(
             train_teacher(
                 bank,
-                windows_of(search, InputSpec(rate_hz, shape.channels > 1)),
-                shape=shape,
+                windows_of(search, InputSpec(shape.rate_hz, shape.channels > 1)),
+                make=make,
                 name=member,
                 effort=replace(effort, teacher_steps=steps),
                 seed=seed,
-                path=path if len(members) == 1 else path.with_stem(f"{path.stem}-{member}"),
+                path=own,
                 processes=processes,
                 progress=progress,
                 device=device,
+                known=known,
+                launched=launched,
             )
         )
     if not name.startswith(ENSEMBLE):
         return found[0]
-    return _together(found, members, bank, search, name=name, path=path)
+    write = launched is None or launched.rank == 0
+    return _together(found, members, bank, search, name=name, path=path if write else None)
 
 
 def steps_of(name: str, effort: Effort) -> int:
@@ -94,7 +111,7 @@ def steps_and_networks(
 ) -> list[tuple[float, Teacher]]:
     """Untrained networks of a name with their steps to one of `teacher_steps`, to measure pace.
 
-    A teacher from a file takes none.
+    A finished teacher takes none, an ONNX file those of its head.
     """
     found = []
     for member in members_of(chosen(name, effort=effort.name)):
@@ -102,18 +119,19 @@ def steps_and_networks(
             shape = shape_of(member, acceleration=acceleration, rate_hz=rate_hz)
             found.append((PRESETS[plain(member)].steps, build(shape)))
         else:
-            found.append((0.0, load_teacher(Path(member))))
+            is_foreign = Path(member).suffix == ONNX
+            network = (foreign_teacher if is_foreign else load_teacher)(Path(member))
+            trains = is_foreign and any(p.requires_grad for p in network.parameters())
+            found.append((float(trains), network))
     return found
 
 
-def _read(path: Path, bank: TrainingBank) -> Teacher:
-    teacher = load_teacher(path)
-    if teacher.inputs.channels > 1 and not bank.acceleration:
+def _check_channels(shape: Shape, path: Path, bank: TrainingBank) -> None:
+    if shape.channels > 1 and not bank.acceleration:
         raise RunError(
             f"teacher {path} reads acceleration, and its students read PPG alone; use "
             "resnet-small or none"
         )
-    return teacher
 
 
 def _together(
@@ -123,7 +141,7 @@ def _together(
     search: Sequence[Recording],
     *,
     name: str,
-    path: Path,
+    path: Path | None,
 ) -> Teacher:
     """An ensemble, kept in `path` with everybody that one of its members was trained on."""
     for member, teacher in zip(members, found, strict=True):
@@ -147,6 +165,7 @@ def _together(
         "fingerprint": bank.fingerprint,
         **PREPARATION,
     }
-    facts = {**description(whole), "measured": asdict(whole.facts)}
-    Checkpoint(path, identity, facts).save(whole, 1)
+    facts = {**description(whole), "measured": whole.facts.to_json()}
+    if path is not None:
+        Checkpoint(path, identity, facts).save(whole, 1)
     return whole

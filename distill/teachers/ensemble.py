@@ -29,6 +29,10 @@ class Ensemble(Teacher):
         """The members."""
         return [member for member in self.members if isinstance(member, Teacher)]
 
+    @property
+    def size(self) -> int:
+        return sum(member.size for member in self.teachers)
+
     def features(self, x: Tensor) -> Tensor:
         """Of the first member."""
         return self.teachers[0].features(x)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -12,7 +13,7 @@ class TeacherFacts:
     Attributes:
         name: what it was asked for by.
         parameters: weights and biases.
-        macs: multiply-accumulate operations for one window.
+        macs: multiply-accumulate operations for one window; None of an ONNX file.
         train_s: seconds that its training took, of its members together.
         temperature: its logits are divided by; 1 for an ensemble, whose members have their own.
         search_mae_bpm: raw error on search people, mean over people.
@@ -23,10 +24,17 @@ class TeacherFacts:
 
     name: str
     parameters: int
-    macs: int
     train_s: float
     temperature: float
     search_mae_bpm: float
     ece_before: float
     ece_after: float
+    macs: int | None = None
     members: tuple[TeacherFacts, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """The fields as a file has them: what is not known or not there is left out."""
+        told = {key: value for key, value in vars(self).items() if value is not None}
+        if not self.members:
+            return {key: value for key, value in told.items() if key != "members"}
+        return {**told, "members": [member.to_json() for member in self.members]}

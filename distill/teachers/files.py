@@ -11,7 +11,8 @@ from pydantic import TypeAdapter, ValidationError
 from distill.teachers.base import Teacher
 from distill.teachers.ensemble import Ensemble
 from distill.teachers.facts import TeacherFacts
-from distill.teachers.names import files_of
+from distill.teachers.foreign import declared
+from distill.teachers.names import ONNX, files_of
 from distill.teachers.registry import from_description
 from distill.training.checkpoint import load_checkpoint, read_facts
 from ppg.frontend import FRONT_END
@@ -94,6 +95,8 @@ def identity_of(path: Path) -> Identity:
     Raises:
         RunError: no teacher.
     """
+    if path.suffix == ONNX:
+        return Identity(people=declared(path).people)
     try:
         return _IDENTITY.validate_python(read_facts(path).get("identity", {}))
     except ValidationError as error:

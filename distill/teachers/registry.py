@@ -11,6 +11,7 @@ from pydantic import TypeAdapter
 from distill.teachers import recurrent, resnet, spectral, transformer
 from distill.teachers.base import Shape, Teacher
 from distill.teachers.ensemble import Ensemble
+from distill.teachers.foreign import ForeignShape, ForeignTeacher
 from distill.teachers.names import WITHOUT_ACCELERATION, plain
 from distill.teachers.recurrent import RecurrentShape, RecurrentTeacher
 from distill.teachers.resnet import ResNetShape, ResNetTeacher
@@ -22,6 +23,7 @@ _FAMILIES: Mapping[str, tuple[type[Shape], Callable[[Any], Teacher]]] = {
     "transformer": (TransformerShape, TransformerTeacher),
     "spectral": (SpectralShape, SpectralTeacher),
     "recurrent": (RecurrentShape, RecurrentTeacher),
+    "onnx": (ForeignShape, ForeignTeacher),
 }
 _SIZES: Mapping[str, tuple[type[Shape], Mapping[str, Any]]] = {
     **{name: (ResNetShape, sizes) for name, sizes in resnet.SIZES.items()},

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from dataclasses import asdict
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from distill.losses.labels import label_loss
 from distill.teachers.base import Shape, Teacher
 from distill.teachers.calibration import calibrate, measured
 from distill.teachers.files import load_teacher
-from distill.teachers.registry import build, description
+from distill.teachers.registry import description
 from distill.training.checkpoint import Checkpoint, read_facts
 from distill.training.device import CPU, mixed_precision, moved, placed
 from distill.training.effort import Effort
@@ -29,14 +30,13 @@ from ppg.windows import WindowSet
 
 CHECKPOINT_EVERY = 200
 NORM_BATCHES = 16
-SETTLING = SHARDS  # draws of no shard of the training
 
 
 def train_teacher(
     bank: TrainingBank,
     search: WindowSet,
     *,
-    shape: Shape,
+    make: Callable[[], Teacher],
     effort: Effort,
     seed: int,
     path: Path,
@@ -44,27 +44,47 @@ def train_teacher(
     progress: Progress,
     name: str = "teacher",
     device: torch.device = CPU,
+    known: Sequence[str] = (),
+    launched: Team | None = None,
 ) -> Teacher:
     """Train on `bank`, fit the temperature on `search`, keep the result in `path`.
 
     A finished file of the same seed, effort, people and shape is taken; an unfinished one goes on.
+
+    Args:
+        bank: training people.
+        search: windows of search people, as the teacher reads them.
+        make: gives the network with random weights, as it can be sent to a process.
+        effort, seed: of the training.
+        path: of its file.
+        processes: that may share the training.
+        progress: sees every step.
+        name: for its facts.
+        device: that trains.
+        known: further people whom the network has learnt from.
+        launched: the processes of `torchrun`, which all call this; only the first writes.
+
+    Raises:
+        RunError: the file is damaged, or a process was killed.
     """
     torch.manual_seed(seed)
-    teacher = placed(build(shape), device)
+    teacher = placed(make(), device)
     steps = effort.teacher_steps
+    first = Team() if launched is None else launched
+    shards = SHARDS if launched is None else launched.shards
     identity = {
         "seed": seed,
         "steps": steps,
         "batch": effort.batch,
-        "shape": str(shape),
-        "shards": SHARDS,
-        "people": list(bank.people),
+        "shape": str(teacher.shape),
+        "shards": shards,
+        "people": sorted({*bank.people, *known}),
         "also_in": list(bank.also_in),
         "fingerprint": bank.fingerprint,
         **PREPARATION,
     }
     checkpoint = Checkpoint(path, identity, description(teacher))
-    if checkpoint.steps() == steps:
+    if first.share(lambda: checkpoint.steps() == steps):
         return placed(load_teacher(path), device)
     spent_s = float(read_facts(path).get("train_s", 0.0)) if checkpoint.steps() else 0.0
     began_s = time.monotonic() - spent_s
@@ -73,15 +93,20 @@ def train_teacher(
         checkpoint.facts["train_s"] = time.monotonic() - began_s
         progress(done, total, note)
 
-    with team(processes, _take_part, bank, shape, effort, seed, checkpoint) as whole:
-        _fit(whole, teacher, bank, effort, seed, checkpoint, timed)
-    batches = (_draw(bank, shape, effort, seed, step, SETTLING) for step in range(NORM_BATCHES))
+    if any(each.requires_grad for each in teacher.parameters()):
+        together = team(processes, _take_part, bank, make, effort, seed, checkpoint)
+        with nullcontext(launched) if launched is not None else together as whole:
+            _fit(whole, teacher, bank, effort, seed, checkpoint, timed)
+    draw = partial(_draw, bank, teacher.shape, effort.batch // shards, seed)
+    batches = (draw(step, shards) for step in range(NORM_BATCHES))  # of no shard of the training
     settle_norms(teacher, (x.to(device) for x, _ in batches))
     calibrate(teacher, search)
     train_s = time.monotonic() - began_s
     teacher.facts = measured(teacher, search, name=name, train_s=train_s)
-    checkpoint.facts["measured"] = asdict(teacher.facts)
-    checkpoint.save(teacher, steps)
+    checkpoint.facts["measured"] = teacher.facts.to_json()
+    if first.rank == 0:
+        checkpoint.save(teacher, steps)
+    first.share(lambda: True)  # nobody reads it before it is there
     return teacher
 
 
@@ -97,7 +122,7 @@ def _fit(
     device = teacher.temperature.device
 
     def losses(step: int, shard: int) -> Iterator[Tensor]:
-        drawn = _draw(bank, teacher.shape, effort, seed, step, shard)
+        drawn = _draw(bank, teacher.shape, effort.batch // own.shards, seed, step, shard)
         x, labels = (moved(each, device) for each in drawn)
         torch.manual_seed(_dropout_seed(seed, step, shard))
         yield label_loss(mixed_precision(device, teacher, x), labels)
@@ -119,21 +144,21 @@ def _dropout_seed(seed: int, step: int, shard: int) -> int:
 
 
 def _draw(
-    bank: TrainingBank, shape: Shape, effort: Effort, seed: int, step: int, shard: int
+    bank: TrainingBank, shape: Shape, count: int, seed: int, step: int, shard: int
 ) -> tuple[Tensor, Tensor]:
     """Windows and soft labels of a shard."""
     rng = np.random.default_rng((seed, 1, step, shard))
-    x, hr_bpm = bank.draw(rng, effort.batch // SHARDS, rate_hz=shape.rate_hz)
+    x, hr_bpm = bank.draw(rng, count, rate_hz=shape.rate_hz)
     return torch.from_numpy(x), torch.from_numpy(soft_labels(hr_bpm))
 
 
 def _take_part(
     own: Team,
     bank: TrainingBank,
-    shape: Shape,
+    make: Callable[[], Teacher],
     effort: Effort,
     seed: int,
     checkpoint: Checkpoint,
 ) -> None:
     torch.manual_seed(seed)
-    _fit(own, build(shape), bank, effort, seed, checkpoint, lambda *_: None)
+    _fit(own, make(), bank, effort, seed, checkpoint, lambda *_: None)

@@ -10,6 +10,7 @@ step of a small one is mostly launching kernels, which processes do at the same 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
@@ -70,7 +71,12 @@ def site_of(name: str, *, cores: int) -> Site:
             "auto, cpu, cuda. Leave `device` out to train on the CPU; for a GPU install its "
             "driver and the CUDA build of torch (in a fresh .venv: make install TORCH_INDEX=)"
         )
-    return Site(torch.device("cuda", torch.cuda.current_device()) if seen else CPU, cores)
+    if not seen:
+        return Site(CPU, cores)
+    # torchrun numbers the processes of a machine, and each takes a GPU.
+    number = int(os.environ.get("LOCAL_RANK", torch.cuda.current_device()))
+    torch.cuda.set_device(number)
+    return Site(torch.device("cuda", number), cores)
 
 
 def placed(module: Module, device: torch.device) -> Module:

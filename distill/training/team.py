@@ -13,6 +13,7 @@ batch normalisation are those of a shard.
 from __future__ import annotations
 
 import multiprocessing
+import os
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -154,6 +155,29 @@ def team(
                 if sys.exc_info()[0] is not None:
                     process.terminate()
                 process.join()
+
+
+@contextmanager
+def launched(device: torch.device) -> Iterator[Team | None]:
+    """The processes that `torchrun` started, of which this is one; None where it did not.
+
+    A batch has `SHARDS` shards where that many processes can share them, and else one a process,
+    which is another training.
+
+    Args:
+        device: of this process; each has a GPU of its own.
+    """
+    if "RANK" not in os.environ or "WORLD_SIZE" not in os.environ:
+        yield None
+        return
+    rank, size = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
+    torch.set_num_threads(1)
+    with _told():
+        dist.init_process_group("cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo")
+    try:
+        yield Team(size if SHARDS % size else SHARDS, rank, size)
+    finally:
+        dist.destroy_process_group()
 
 
 def _join(

@@ -35,6 +35,7 @@ from nas.cli.report import report
 from nas.cli.rescore import rescore
 from nas.cli.score import score
 from nas.cli.search import search
+from nas.cli.teachers.list import list_teachers
 from nas.cli.train import train
 from nas.cli.verify import verify
 from nas.run import interrupt
@@ -57,6 +58,7 @@ GROUPS: tuple[tuple[str, str, dict[str, Callable[..., None]]], ...] = (
         {"list": list_boards, "show": show_board, "check": check_board, "new": new_board},
     ),
     ("engines", "Runtimes that execute a network.", {"list": list_engines}),
+    ("teachers", "Networks that students learn from.", {"list": list_teachers}),
     (
         "data",
         "Recordings.",

@@ -39,13 +39,11 @@ Split = Annotated[Text, typer.Option(help="JSON file with the lists train, searc
 Effort = Annotated[
     str, typer.Option(help="Training time: smoke (tries the path), quick, standard, thorough.")
 ]
-Teacher = Annotated[
-    str,
-    typer.Option(
-        help="none, auto, resnet-small, resnet-medium or resnet-50 (each also with -ppg: no "
-        "acceleration), the path of a teacher, or ensemble:A,B,C of these."
-    ),
-]
+TEACHERS = (
+    "auto, a name of `ppgnas teachers list` (with -ppg: no acceleration), a .safetensors or .onnx "
+    "file, or ensemble:A,B,C."
+)
+Teacher = Annotated[str, typer.Option(help=f"none, {TEACHERS}")]
 Unlabelled = Annotated[
     Text,
     typer.Option(

@@ -12,6 +12,7 @@ import typer
 from nas.cli.common import emit, verb
 from nas.cli.options import (
     RECIPE_HELP,
+    TEACHERS,
     AsJson,
     Device,
     ReportData,
@@ -94,9 +95,7 @@ def search(
             "time, with what could be trained in it."
         ),
     ] = None,
-    teacher: Annotated[
-        Text, typer.Option(help="resnet-small (default), none, or the path of a teacher.")
-    ] = None,
+    teacher: Annotated[Text, typer.Option(help=f"Default resnet-small; none, {TEACHERS}")] = None,
     unlabelled: Unlabelled = None,
     recipe: Annotated[
         Text,

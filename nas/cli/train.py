@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -21,29 +24,36 @@ from nas.cli.options import (
     ReportFrom,
     Split,
     Teacher,
+    Text,
     Unlabelled,
 )
 from ppgnas.defaults import DEFAULT_BOARD, DEFAULT_ENGINE
+
+if TYPE_CHECKING:
+    from nas.run.config import TrainConfig
 
 ARCH_HELP = f"An arch.json, RUN:ID, or published:NAME with {ANY_NETWORK}"
 
 
 @verb
 def train(
-    arch: Annotated[str, typer.Argument(metavar="ARCH", help=ARCH_HELP)],
     data: Data,
     out: Annotated[
         str,
         typer.Option(
-            help="Folder to write; it must not exist. Where a training was stopped, the same "
-            "command goes on."
+            help="Folder to write, or file of a teacher; it must not exist. Where a training was "
+            "stopped, the same command goes on."
         ),
     ],
+    arch: Annotated[Text, typer.Argument(metavar="ARCH", help=ARCH_HELP)] = None,
     report_data: ReportData = None,
     report_from: ReportFrom = None,
     split: Split = None,
     effort: Effort = "standard",
     teacher: Teacher = "none",
+    teacher_only: Annotated[
+        bool, typer.Option("--teacher-only", help="Train the teacher alone; no ARCH.")
+    ] = False,
     unlabelled: Unlabelled = None,
     recipe: Recipe = "direct",
     seed: Annotated[int, typer.Option(help="Decides everything that is drawn.")] = 0,
@@ -58,15 +68,15 @@ def train(
     ppgnas train published:timeppg-small --data recordings/ --out timeppg
     ppgnas train results/run:1 --data recordings/ --out again --teacher resnet-small --seed 3
     ppgnas train published:large --data recordings/ --out small --recipe prune-70
+    ppgnas train --teacher-only --teacher resnet-50 --data recordings/ --out teacher.safetensors
     """
-    from nas.models import train as training
-    from nas.models.names import ModelError, find_model
-    from nas.run.config import TrainConfig
-    from nas.run.progress import for_terminal
+    from nas.run.config import ConfigError, TrainConfig
 
-    found = find_model(arch)
-    if found.arch is None:
-        raise ModelError(f"{arch} has no architecture to train; allowed: {ARCH_HELP}")
+    if (arch is None) != teacher_only:
+        raise ConfigError(
+            "an ARCH and `teacher_only` exclude each other, and one of them is needed: name what "
+            f"to train. ARCH: {ARCH_HELP}"
+        )
     config = TrainConfig(
         data=data,
         report_data=report_data,
@@ -81,7 +91,49 @@ def train(
         engine=engine,
         device=device,
     )
+    if arch is None:
+        _teacher(config, out, as_json=as_json)
+    else:
+        _network(arch, config, out, as_json=as_json)
+
+
+def _teacher(config: TrainConfig, out: str, *, as_json: bool) -> None:
+    from nas.models.teach import teach
+    from nas.run.progress import for_terminal
+
+    with _goes_on():
+        facts = teach(config, Path(out), progress=for_terminal())
+    if os.environ.get("RANK", "0") != "0":
+        return  # one of several processes says it for all
+    if as_json:
+        emit({"teacher": out, **facts.to_json()})
+        return
+    print(
+        f"{out}: {facts.name}, {facts.parameters:,} parameters; search people "
+        f"{facts.search_mae_bpm:.2f} BPM raw; calibration error {facts.ece_before:.3f}, "
+        f"{facts.ece_after:.3f} with its temperature"
+    )
+
+
+@contextmanager
+def _goes_on() -> Iterator[None]:
     try:
+        yield
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(
+            "The same command goes on from the last checkpoint, if there is one yet."
+        ) from None
+
+
+def _network(arch: str, config: TrainConfig, out: str, *, as_json: bool) -> None:
+    from nas.models import train as training
+    from nas.models.names import ModelError, find_model
+    from nas.run.progress import for_terminal
+
+    found = find_model(arch)
+    if found.arch is None:
+        raise ModelError(f"{arch} has no architecture to train; allowed: {ARCH_HELP}")
+    with _goes_on():
         card = training.train_model(
             found.arch,
             config,
@@ -89,10 +141,6 @@ def train(
             command="ppgnas " + shlex.join(sys.argv[1:]),
             progress=for_terminal(),
         )
-    except KeyboardInterrupt:
-        raise KeyboardInterrupt(
-            "The same command goes on from the last checkpoint, if there is one yet."
-        ) from None
     report = card.report
     for told in card.cautions or ():
         print(f"Note: {told}", file=sys.stderr)

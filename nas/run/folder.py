@@ -17,6 +17,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from distill.teachers.facts import TeacherFacts
 from nas.run.candidates import Candidates
 from nas.run.card import Card
 from nas.run.documents import read_document
@@ -83,6 +84,10 @@ class RunDir:
         document = self.document()
         if name not in document.devices:
             self.write_document(replace(document, devices=(*document.devices, name)))
+
+    def record_teacher(self, facts: TeacherFacts) -> None:
+        """Note what is known of the teacher."""
+        self.write_document(replace(self.document(), taught_by=facts))
 
     def finish(self) -> None:
         """Mark the run as complete."""

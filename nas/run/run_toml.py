@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from distill.teachers.facts import TeacherFacts
 from nas.run.config import SearchConfig
 from nas.run.unlabelled import UnlabelledFacts
 from ppg.people.split import Split
@@ -39,6 +40,8 @@ class RunDocument:
         versions: of what the result depends on.
         devices: that trained, in the order of their first use: `cpu`, or the name of a GPU.
         time_s: seconds by phase.
+        taught_by: what is known of the teacher; None before it is trained, without one, and in a
+            run of an older version.
     """
 
     config: SearchConfig
@@ -59,6 +62,7 @@ class RunDocument:
     one_person: dict[str, tuple[str, ...]] | None = None
     unlabelled: UnlabelledFacts | None = None
     time_s: dict[str, float] = field(default_factory=dict)
+    taught_by: TeacherFacts | None = None
     finished: str | None = None
 
     @property
@@ -93,6 +97,8 @@ class RunDocument:
             tables["unlabelled"] = asdict(self.unlabelled)
         if self.smoothing is not None:
             tables["smoothing"] = {**self.smoothing.to_json()}
+        if self.taught_by is not None:
+            tables["taught_by"] = self.taught_by.to_json()
         tables |= {"versions": {**self.versions}, "time_s": {**self.time_s}}
         return {
             name: {key: value for key, value in table.items() if value is not None}

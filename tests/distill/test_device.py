@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -128,7 +129,7 @@ def test_teacher_and_pool(people: list[Recording], tmp_path: Path, elsewhere: El
     teacher = train_teacher(
         bank,
         windows_of(people[3:], InputSpec(32, True)),
-        shape=ResNetShape(4, 32),
+        make=partial(ResNetTeacher, ResNetShape(4, 32)),
         effort=SHORT,
         seed=0,
         path=tmp_path / "teacher.safetensors",

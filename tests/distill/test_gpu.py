@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,7 @@ from distill.first_rung import begin
 from distill.pool import make_pool
 from distill.supernet_training import SupernetJob, train_supernet
 from distill.teachers.files import load_teacher
-from distill.teachers.resnet import ResNetShape
+from distill.teachers.resnet import ResNetShape, ResNetTeacher
 from distill.teachers.training import train_teacher
 from distill.training.checkpoint import load_checkpoint, save_checkpoint
 from distill.training.device import CPU, GPU_PROCESSES, placed, site_of
@@ -110,7 +111,7 @@ def test_teacher(people: list[Recording], tmp_path: Path) -> None:
         taught = train_teacher(
             bank,
             search,
-            shape=ResNetShape(4, 32),
+            make=partial(ResNetTeacher, ResNetShape(4, 32)),
             effort=SMOKE,
             seed=0,
             path=path,

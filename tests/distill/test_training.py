@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -73,7 +74,13 @@ def test_teacher_learns_and_is_taken_from_its_file(
     def keep(done: int, total: int, note: str) -> None:
         notes.append(float(note.split()[-1]))
 
-    arguments = {"shape": shape, "effort": SMOKE, "seed": 0, "path": path, "processes": 1}
+    arguments = {
+        "make": partial(ResNetTeacher, shape),
+        "effort": SMOKE,
+        "seed": 0,
+        "path": path,
+        "processes": 1,
+    }
     first = train_teacher(bank, search, progress=keep, **arguments)  # type: ignore[arg-type]
     assert notes[-1] < notes[0]
     again = train_teacher(bank, search, progress=_kill_at(1), **arguments)  # type: ignore[arg-type]

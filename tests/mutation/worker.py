@@ -141,7 +141,7 @@ def run_case(world: Path, *, seed: int, number: int) -> dict[str, Any]:
     return result
 
 
-GROUPS = ("data", "boards", "bench", "engines")
+GROUPS = ("data", "boards", "bench", "engines", "teachers")
 
 
 def _hung(*_: object) -> None:

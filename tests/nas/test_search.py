@@ -33,7 +33,7 @@ from ppg.npz.folder import read_folder, write_recording
 from ppg.people.split import PARTS
 from ppgnas.errors import DataError, NothingFitsError, RunError
 from search_spaces.space import load_space
-from tests.nas.fakes import FakeTrainer, write_one_person_twice, write_people
+from tests.nas.fakes import TAUGHT_BY, FakeTrainer, write_one_person_twice, write_people
 
 ROOT = Path(__file__).parents[2]
 TRIALS = 70
@@ -115,6 +115,10 @@ def test_run_toml_says_what_was_done(finished: RunDir, people: Path) -> None:
     assert times["total"] >= times["search"]
     assert {"torch", "optuna", "python", "ppgnas"} <= set(document.versions)
     assert document.devices == ("cpu",)
+    assert document.taught_by == TAUGHT_BY
+    page = finished.report.read_text(encoding="utf-8")
+    for told in (TAUGHT_BY.name, "2,000,000", "1 min 15 s", "1.25", "0.125", "0.062"):
+        assert told in page
 
 
 def test_few_search_people_are_said(finished: RunDir) -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from distill.teachers.facts import TeacherFacts
 from nas.report.figures import BLUE
 from nas.report.loading import RunData
 from nas.report.page import Section, section
 from nas.run.units import format_duration
 
 # Shown on their own, above the rest of run.toml.
-_OWN = {"split", "one_person", "versions", "time_s"}
+_OWN = {"split", "one_person", "versions", "time_s", "taught_by"}
 
 
 def _flat(document: Mapping[str, object], prefix: str = "") -> dict[str, str]:
@@ -51,6 +52,12 @@ def _rest(run: RunData) -> dict[str, str]:
     return _flat({key: value for key, value in document.items() if key not in _OWN})
 
 
+def _teachers(run: RunData) -> list[TeacherFacts]:
+    """The teacher and, where it is an ensemble, its members."""
+    whole = run.document.taught_by
+    return [] if whole is None else [whole, *whole.members]
+
+
 def provenance_section(run: RunData) -> Section:
     """The last section."""
     return section(
@@ -62,5 +69,6 @@ def provenance_section(run: RunData) -> Section:
         document=run.document,
         people=run.document.split.to_json(),
         duration=format_duration,
+        teachers=_teachers(run),
         color=BLUE,
     )

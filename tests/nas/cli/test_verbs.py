@@ -38,6 +38,7 @@ VERBS = (
     "boards check",
     "boards new",
     "engines list",
+    "teachers list",
     "data list",
     "data fetch",
     "data inspect",

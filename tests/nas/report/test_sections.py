@@ -362,7 +362,7 @@ def test_provenance_shows_all(data: RunData) -> None:
     assert facts["seed"] == "7"
     assert facts["data fingerprint"] == "sha256:9b1c44f0a2"
     assert rest["search.objectives"] == "mae, latency, sram"
-    assert not any(key.startswith(("split", "versions", "time_s")) for key in rest)
+    assert not any(key.startswith(("split", "versions", "time_s", "taught_by")) for key in rest)
     whose = UnlabelledFacts(source="ward", fingerprint="1", recordings=40, people=35, hours=32.24)
     document = replace(data.document, unlabelled=whose)
     told = _facts(replace(data, document=document))

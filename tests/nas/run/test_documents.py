@@ -10,6 +10,7 @@ import pytest
 from nas.run.documents import read_document
 from nas.run.folder import RunDir
 from ppgnas.errors import RunError
+from tests.nas.fakes import TAUGHT_BY
 from tests.nas.run.made import run_document
 
 RUN_TOML = """\
@@ -85,6 +86,8 @@ def test_run_toml_is_what_others_script_against(tmp_path: Path) -> None:
     run.write_document(made)
     assert run.toml.read_text() == RUN_TOML
     assert run.document() == made
+    run.record_teacher(TAUGHT_BY)
+    assert run.document() == replace(made, taught_by=TAUGHT_BY)
 
 
 def test_a_run_of_an_older_version_is_read(tmp_path: Path) -> None:

@@ -1,0 +1,137 @@
+"""Training a teacher alone, into one file that `teacher` takes in searches and trainings.
+
+The file appears whole or not at all; a training that was killed finds its checkpoint, and the
+members of an ensemble theirs, in the hidden folder beside it.
+"""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from distill.teachers.names import (
+    ONNX,
+    WITHOUT_ACCELERATION,
+    chosen,
+    files_of,
+    is_preset,
+    members_of,
+)
+from distill.training.effort import effort_by_name
+from nas.models.backend import check_judges, site_of
+from nas.run.config import ConfigError, TrainConfig
+from nas.run.folder import held
+from nas.run.people import People, gather_for
+from nas.run.progress import Progress, Silent
+from ppg.augment.bank import PREPARATION
+from ppgnas.errors import RunError
+from ppgnas.files import cache_folder
+
+if TYPE_CHECKING:
+    from distill.teachers.facts import TeacherFacts
+    from distill.training.device import Site
+    from distill.training.team import Team
+
+FILE = "teacher.safetensors"
+
+
+def teach(config: TrainConfig, out: Path, *, progress: Progress) -> TeacherFacts:
+    """Train the teacher that `config.teacher` names.
+
+    Under `torchrun` every process calls this, and they share the training; the first one writes.
+
+    Args:
+        config: on what, and how long; board, engine and period mean nothing here.
+        out: the file to write; it must not exist.
+        progress: where to say how far it is.
+
+    Returns:
+        What is known of the teacher.
+
+    Raises:
+        ConfigError: no teacher is named, or a finished file.
+        RunError: `out` exists, or another training writes it.
+        PpgnasError: bad input.
+    """
+    from distill.training.team import launched
+
+    files_of(config.teacher)  # refused before anything is read
+    members = members_of(chosen(config.teacher, effort=config.effort))
+    if len(members) < 2 and not any(is_preset(m) or Path(m).suffix == ONNX for m in members):
+        raise ConfigError(
+            f"`teacher` {config.teacher} is nothing to train; name a teacher (`ppgnas teachers "
+            "list` shows them)"
+        )
+    if config.unlabelled is not None:
+        raise ConfigError(
+            "`unlabelled` is for students: a teacher learns from labels; leave it out"
+        )
+    site = site_of(config.device)
+    with launched(site.device) as together:
+        if together is not None and together.rank > 0:
+            progress = Silent()
+        _check_free(out)
+        progress.say(f"Reading the recordings: {config.data}")
+        acceleration = not all(name.endswith(WITHOUT_ACCELERATION) for name in members)
+        people = gather_for(config, acceleration=acceleration)
+        for note in people.notes:
+            progress.say(note)
+        check_judges(config.teacher, [*people.search, *people.report])
+        if together is not None and together.rank > 0:
+            cache = together.share(Path)
+            return _train(config, people, cache, site, progress, acceleration, together)
+        out.parent.mkdir(parents=True, exist_ok=True)
+        lock = out.with_name(f".{out.name}.lock")
+        with held(lock, out):
+            _check_free(out)  # another training may have ended meanwhile
+            cache = _cache(out, config, people)
+            if together is not None:
+                together.share(lambda: cache)
+            facts = _train(config, people, cache, site, progress, acceleration, together)
+            (cache / FILE).replace(out)
+            shutil.rmtree(cache, ignore_errors=True)
+            lock.unlink(missing_ok=True)
+    return facts
+
+
+def _cache(out: Path, config: TrainConfig, people: People) -> Path:
+    asked = {name: value for name, value in asdict(config).items() if name != "device"}
+    made_for = {"training": asked, "fingerprint": people.fingerprint, **PREPARATION}
+    return cache_folder(out.with_name(f".{out.name}.cache"), made_for)
+
+
+def _train(
+    config: TrainConfig,
+    people: People,
+    cache: Path,
+    site: Site,
+    progress: Progress,
+    acceleration: bool,
+    together: Team | None,
+) -> TeacherFacts:
+    from distill.teachers.choice import TEACHER_HZ, teacher_of
+    from ppg.augment.bank import TrainingBank
+
+    with progress.phase("teacher") as tick:
+        teacher = teacher_of(
+            config.teacher,
+            TrainingBank(people.train, acceleration=acceleration),
+            people.search,
+            rate_hz=TEACHER_HZ,
+            effort=effort_by_name(config.effort),
+            seed=config.seed,
+            path=cache / FILE,
+            processes=site.processes,
+            progress=tick,
+            device=site.device,
+            launched=together,
+        )
+    assert teacher is not None and teacher.facts is not None  # it was trained just now
+    return teacher.facts
+
+
+def _check_free(out: Path) -> None:
+    if out.exists():
+        raise RunError(f"`out` {out} exists and stays as it is; name a file that does not")

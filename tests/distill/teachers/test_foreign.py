@@ -1,0 +1,132 @@
+"""Teachers from ONNX files: what they read, their head, and whom they know."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from onnx import TensorProto, helper, numpy_helper
+
+from distill.teachers.base import Teacher
+from distill.teachers.choice import steps_and_networks, teacher_of
+from distill.teachers.files import check_unseen, load_teacher
+from distill.teachers.foreign import foreign_teacher
+from distill.training.effort import EFFORTS
+from ppg.augment.bank import TrainingBank
+from ppg.recording import Recording
+from ppgnas.errors import RunError
+
+TINY = replace(EFFORTS["smoke"], teacher_steps=3, batch=8)
+SAID = 'rate_hz = 16\nchannels = 1\noutput = "{}"\npeople = ["bami1/7"]\n'
+
+
+def write(path: Path, *, width: int, batch: str | int = "batch", said: str = "") -> np.ndarray:
+    """Windows of 8 s at 16 Hz times a matrix."""
+    matrix = np.random.default_rng(0).normal(size=(128, width)).astype(np.float32)
+    graph = helper.make_graph(
+        [
+            helper.make_node("Flatten", ["x"], ["flat"]),
+            helper.make_node("MatMul", ["flat", "w"], ["y"]),
+        ],
+        "foreign",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [batch, 1, 128])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, [batch, width])],
+        [numpy_helper.from_array(matrix, "w")],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    if said:
+        helper.set_model_props(model, {"ppgnas": said})
+    onnx.save(model, path)
+    return matrix
+
+
+def taught(name: str, people: list[Recording], path: Path) -> Teacher:
+    found = teacher_of(
+        name,
+        TrainingBank(people[:3], acceleration=True),
+        people[3:],
+        rate_hz=32,
+        effort=TINY,
+        seed=0,
+        path=path,
+        processes=1,
+        progress=lambda *_: None,
+    )
+    assert found is not None
+    return found
+
+
+def test_a_head_is_fitted_on_an_embedding(people: list[Recording], tmp_path: Path) -> None:
+    file, path = tmp_path / "model.onnx", tmp_path / "teacher.safetensors"
+    matrix = write(file, width=5)
+    (tmp_path / "model.toml").write_text(SAID.format("embedding"))
+    teacher = taught(str(file), people, path)
+    x = torch.randn(3, 4, 256)
+    logits, features = teacher.view(x)
+    read = torch.nn.functional.interpolate(x[:, :1], size=128, mode="linear")
+    torch.testing.assert_close(features[:, :, 0], read[:, 0] @ torch.from_numpy(matrix))
+    torch.testing.assert_close(logits * teacher.temperature, teacher.head(features[:, :, 0]))
+    assert teacher.facts is not None and teacher.facts.macs is None
+    assert teacher.facts.parameters == 128 * 5 + 6 * 180
+    # the file of the teacher holds all of it, and everybody that either part has learnt from
+    file.unlink()
+    assert torch.equal(load_teacher(path)(x), logits)
+    for judges in (people[:1], [replace(people[0], dataset="bami1", subject="7")]):
+        with pytest.raises(RunError, match="was trained on"):
+            check_unseen(path, judges)
+    check_unseen(path, people[3:])
+
+
+def test_logits_are_taken_as_they_are_but_for_the_temperature(
+    people: list[Recording], tmp_path: Path
+) -> None:
+    file = tmp_path / "model.onnx"
+    write(file, width=180, batch=1, said=SAID.format("logits"))
+    before = foreign_teacher(file).eval()
+    teacher = taught(f"ensemble:{file},resnet-small", people, tmp_path / "teacher.safetensors")
+    x = torch.randn(3, 4, 256)
+    with torch.no_grad():
+        member = load_teacher(tmp_path / "teacher-model.safetensors")
+        torch.testing.assert_close(member(x) * member.temperature, before(x))
+        assert torch.equal(load_teacher(tmp_path / "teacher.safetensors")(x), teacher(x))
+    with pytest.raises(RunError, match="was trained on bami1/7"):
+        check_unseen(file, [replace(people[0], dataset="bami1", subject="7")])
+    paced = steps_and_networks(str(file), acceleration=True, rate_hz=32, effort=TINY)
+    assert [steps for steps, _ in paced] == [0.0]
+
+
+def test_a_wave_is_the_slope_summed_up(tmp_path: Path) -> None:
+    file = tmp_path / "model.onnx"
+    matrix = write(file, width=2, said=SAID.format("embedding") + 'signal = "wave"\n')
+    angle = 2 * torch.pi * torch.arange(128) / 16
+    slope, wave = torch.cos(angle), torch.sin(angle + torch.pi / 16)
+    features = foreign_teacher(file).features(slope[None, None])
+    expected = wave / wave.std() @ torch.from_numpy(matrix)
+    torch.testing.assert_close(features[0, :, 0], expected, rtol=1e-3, atol=1e-3)
+
+
+def test_what_cannot_teach_is_refused(tmp_path: Path) -> None:
+    file, beside = tmp_path / "model.onnx", tmp_path / "model.toml"
+    write(file, width=5)
+    with pytest.raises(
+        RunError, match=r"does not say what it reads; write .*model.toml with rate"
+    ):
+        foreign_teacher(file)
+    for said, message in (
+        (SAID.format("rates"), r"is not told as it must be \(output: Input should be 'logits' or"),
+        (SAID.format("logits"), r"is no teacher \(logits of 5 classes; there are 180\)"),
+        (SAID.format("embedding") + "x = 1", r"\(x: Unexpected keyword argument"),
+        ("rate_hz = 16", r"\(channels: Field required"),
+        (SAID.format("embedding").replace("16", "32"), r"is no teacher \(.*"),
+    ):
+        beside.write_text(said)
+        with pytest.raises(RunError, match=message):
+            foreign_teacher(file)
+    beside.write_text(SAID.format("embedding"))
+    file.write_bytes(b"garbage")
+    with pytest.raises(RunError, match="is no teacher"):
+        foreign_teacher(file)

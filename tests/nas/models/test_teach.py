@@ -1,0 +1,82 @@
+"""`ppgnas train --teacher-only`: one file, whole or not at all, alone and by several processes."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import socket
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from distill.teachers.names import TeacherNameError
+from distill.training.checkpoint import read_facts
+from distill.training.effort import EFFORTS
+from nas.models.teach import teach
+from nas.run.config import ConfigError, TrainConfig
+from nas.run.progress import Silent
+from ppgnas.errors import RunError
+from tests.nas.fakes import write_people
+
+TINY = replace(EFFORTS["smoke"], teacher_steps=2, batch=8)
+
+
+@pytest.fixture(scope="module")
+def config(tmp_path_factory: pytest.TempPathFactory) -> TrainConfig:
+    data = write_people(tmp_path_factory.mktemp("teach") / "people")
+    return TrainConfig(data=str(data), effort="smoke", teacher="resnet-small", device="cpu")
+
+
+def run(config: TrainConfig, out: Path) -> None:
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setitem(EFFORTS, "smoke", TINY)
+        teach(config, out, progress=Silent())
+
+
+def join(config: TrainConfig, out: Path, environment: dict[str, str]) -> None:
+    os.environ.update(environment)
+    run(config, out)
+
+
+@pytest.mark.slow
+def test_one_file_is_written(
+    config: TrainConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By one process, and to the same weights by two that something else has started."""
+    out, shared = tmp_path / "out" / "teacher.safetensors", tmp_path / "shared.safetensors"
+    monkeypatch.setattr("nas.models.backend.available_cores", lambda: 1)
+    run(config, out)
+    assert [path.name for path in out.parent.iterdir()] == [out.name]
+    with pytest.raises(RunError, match="exists and stays as it is; name a file that does not"):
+        run(config, out)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    meeting = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": "2"}
+    other = multiprocessing.get_context("spawn").Process(
+        target=join, args=(config, shared, {**meeting, "RANK": "1"})
+    )
+    other.start()
+    for name, value in {**meeting, "RANK": "0"}.items():
+        monkeypatch.setenv(name, value)
+    run(config, shared)
+    other.join()
+    assert other.exitcode == 0
+    one, two = (read_facts(path) for path in (out, shared))
+    assert one["identity"] == two["identity"]
+    for facts in (one, two):
+        del facts["measured"]["train_s"], facts["train_s"]
+    assert one == two
+
+
+def test_what_cannot_be_trained_is_refused(config: TrainConfig, tmp_path: Path) -> None:
+    finished = tmp_path / "teacher.safetensors"
+    finished.touch()
+    for name in ("none", str(finished)):
+        with pytest.raises(ConfigError, match="is nothing to train; name a teacher"):
+            run(replace(config, teacher=name), tmp_path / "out")
+    with pytest.raises(ConfigError, match="`unlabelled` is for students"):
+        run(replace(config, unlabelled="ward"), tmp_path / "out")
+    with pytest.raises(TeacherNameError, match="`teacher` 'x' is neither"):
+        run(replace(config, teacher="x"), tmp_path / "out")
