@@ -51,7 +51,9 @@ Unlabelled = Annotated[
         "docs/distillation.md."
     ),
 ]
-RECIPE_HELP = "born-again, direct, post-training, progressive, prune-70, or a .toml of stages."
+RECIPE_HELP = (
+    "born-again, direct, post-training, progressive, prune-60, prune-70 or a .toml of stages."
+)
 Recipe = Annotated[str, typer.Option(help=f"Stages of the training: {RECIPE_HELP}")]
 Device = Annotated[
     str, typer.Option(help="What trains: auto (a GPU if there is one), cpu or cuda.")

@@ -14,7 +14,7 @@ from typing import Literal, get_args
 from distill.teachers.names import NONE
 from ppgnas.errors import DataError
 
-LABELS_ALONE = "none"
+LABELS_ALONE, DIRECT = "none", "direct"
 Quantisation = Literal["aware", "post", "float"]
 QUANTISATIONS: tuple[Quantisation, ...] = get_args(Quantisation)
 
@@ -62,12 +62,14 @@ class Recipe(Source):
     Attributes:
         student: see `nas.bench.distillation.students`.
         mix: what is learnt, see `distill.losses.mix`; `none` is from labels alone.
+        stages: of the training, see `distill.training.recipe`.
         quantisation: `aware` simulates the integers at the end of the training, `post` rounds the
             trained network, `float` is the network before it is rounded.
     """
 
     student: str
     mix: str = LABELS_ALONE
+    stages: str = DIRECT
     quantisation: Quantisation = "aware"
 
     def __post_init__(self) -> None:

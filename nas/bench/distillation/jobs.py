@@ -8,9 +8,9 @@ from pathlib import Path
 
 from deploy.integers.reference import Rule
 from distill.training.effort import Effort
-from hwmodels.costs import Costs
 from nas.bench.distillation.cells import Cell, Ground
 from nas.bench.distillation.plan import Steps
+from nas.run.target import Target
 from ppg.readout.transitions import Transitions
 from ppg.recording import Recording
 from search_spaces.arch import Arch
@@ -61,7 +61,8 @@ class CellJob:
 
     Attributes:
         cell: which.
-        arch, costs: of the student.
+        arch: of the student.
+        target: what it is for.
         steps: of its training.
         judges: search and report people.
         effort: the batch.
@@ -71,7 +72,7 @@ class CellJob:
 
     cell: Cell
     arch: Arch
-    costs: Costs
+    target: Target
     steps: Steps
     judges: Judges
     effort: Effort

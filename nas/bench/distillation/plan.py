@@ -5,8 +5,8 @@ machine does not cut a training short. A row pays for its ground (training the t
 pool, asking the teacher for its answers) as if it were trained alone, and for its own training.
 `minutes` is what is left for the training of the row with the costliest ground; every other row,
 labels alone above all, trains as much longer as its ground is cheaper. Grounds and the pace of
-each row, in seconds a step, are measured with the first seed and then stay, so that a seed repeats
-a bench. The steps of both phases keep the proportion of the effort.
+each row, in seconds a step of its stages, are measured with the first seed and then stay, so that
+a seed repeats a bench. The steps of float and int8 training keep the proportion of the effort.
 """
 
 from __future__ import annotations

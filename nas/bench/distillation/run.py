@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from distill.inputs import stored_rate_hz
 from distill.teachers.names import NONE, files_of
 from distill.training.effort import effort_by_name
+from distill.training.recipe import load_recipe
 from nas.bench.distillation.cells import Cell, Ground, Recipe
 from nas.bench.distillation.config import BenchConfig
 from nas.bench.distillation.jobs import CellJob, GroundJob, Judges
@@ -172,6 +173,9 @@ class _Bench:
         self.recipes = [*dict.fromkeys(row.recipe for row in config.rows)]
         self.target = load_target(config.board, config.engine, period_s=config.period_s)
         transitions, rule = fit_transitions(people.train), RULES[self.target.file]
+        assistants = [load_recipe(recipe.stages).rates_hz for recipe in self.recipes]
+        own = {arch.rate_hz for arch in archs.values()}
+        self.rates_hz = {TEACHER_HZ} | own.union(*assistants)
         self.featured = {recipe.source for recipe in self.recipes if _mix(recipe).features}
         self.judges = Judges(people.search, people.report, transitions, rule)
 
@@ -250,9 +254,7 @@ class _Bench:
             self._unlabelled(ground),
             self.judges,
             self.effort,
-            rate_hz=stored_rate_hz(
-                tuple(sorted({TEACHER_HZ, *(arch.rate_hz for arch in self.archs.values())}))
-            ),
+            rate_hz=stored_rate_hz(tuple(sorted(self.rates_hz))),
             acceleration=any(arch.acceleration for arch in self.archs.values()),
             features=ground.source in self.featured,
             folder=self.cache(ground.seed) / f"ground-{ground.id}",
@@ -269,7 +271,7 @@ class _Bench:
         return CellJob(
             cell,
             arch,
-            self.target.costs(arch),
+            self.target,
             steps,
             self.judges,
             self.effort,

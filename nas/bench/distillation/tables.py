@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 from distill.teachers.names import NONE
-from nas.bench.distillation.cells import LABELS_ALONE, Recipe
+from nas.bench.distillation.cells import DIRECT, LABELS_ALONE, Recipe
 from nas.bench.distillation.students import SIZES
 from nas.run.config import check_choice
 
@@ -17,6 +17,8 @@ PRESET_EFFORT: Mapping[Preset, str] = {"small": "quick", "full": "standard"}
 """Of the teacher, and of the size of the pool."""
 SEED_STUDENT = "medium@1.85"
 """As many parameters as the network that the table of `distillation` is about: 18 k."""
+SEED_PRUNING = "prune-60"
+"""To 7 k."""
 STUDENTS = ("tiny", "medium", "large")
 SPECTRAL, MEDIUM_TEACHER = "spectral", "resnet-medium"
 ENSEMBLE = "ensemble:resnet-small,resnet-small-ppg,spectral"
@@ -125,11 +127,26 @@ def _teachers(of: Ingredients) -> list[Row]:
 
 def _distillation(of: Ingredients) -> list[Row]:
     taught = Recipe(student=SEED_STUDENT, teacher=of.teacher, mix=of.mix)
-    smaller = Recipe(student="medium", teacher=of.teacher, mix=of.mix)
-    return against(
-        lambda recipe: alone(replace(recipe, quantisation="aware")),
-        [replace(taught, quantisation="float"), taught, smaller],
-    )
+    pruned = replace(taught, stages=SEED_PRUNING)
+
+    def control(recipe: Recipe) -> Recipe:
+        return alone(replace(recipe, quantisation="aware", stages=DIRECT))
+
+    rounded = [replace(taught, quantisation="float"), taught, pruned, alone(pruned)]
+    return [*against(control, rounded), Row(pruned, taught)]
+
+
+def _stages(of: Ingredients) -> list[Row]:
+    students = STUDENTS[:1] if of.preset == "small" else STUDENTS[:2]
+    direct = [Recipe(student=each, teacher=of.teacher, mix=of.mix) for each in students]
+    staged = [replace(one, stages=how) for one in direct for how in ("progressive", "born-again")]
+    large = Recipe(student=STUDENTS[-1], teacher=of.teacher, mix=of.mix)
+    return [
+        *against(alone, direct),
+        *(Row(each, replace(each, stages=DIRECT)) for each in staged),
+        Row(large),
+        Row(replace(large, stages="prune-70"), large),
+    ]
 
 
 def _scaling(of: Ingredients) -> list[Row]:
@@ -195,6 +212,12 @@ BENCHES: dict[str, Bench] = {
         "Float, rounded and trained for integers",
         "What do integers cost after training, and when the training knows of them?",
         _quantisation,
+        {"small": 3, "full": 10},
+    ),
+    "stages": Bench(
+        "Stages of a training",
+        "Do an assistant, a second generation or pruning beat one direct training as long?",
+        _stages,
         {"small": 3, "full": 10},
     ),
     "teachers": Bench(

@@ -7,15 +7,15 @@ import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import accumulate
 from pathlib import Path
-from statistics import median
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from distill.compression.retrain import float_network, retrain
+from distill.compression.retrain import float_network, parts_of, retrain
 from distill.evaluation import predict_windows
 from distill.finalist import FinalistJob
 from distill.pool import make_pool
@@ -24,6 +24,7 @@ from distill.teachers.choice import TEACHER_HZ, teacher_of
 from distill.teachers.files import load_teacher
 from distill.teachers.names import is_preset, members_of
 from distill.training.checkpoint import save_checkpoint
+from distill.training.recipe import load_recipe
 from nas.bench.distillation.cells import Ground
 from nas.bench.distillation.jobs import CellJob, GroundJob, Judges
 from nas.bench.distillation.plan import RecipePace
@@ -40,7 +41,7 @@ from ppg.windows import InputSpec, WindowSet, windows_of
 from search_spaces.lower import lower
 from search_spaces.network import Network
 
-PACE_STEPS, PACE_WARMUP = 40, 5
+PACE_STEPS, PACE_WARMUP = 60, 5
 TEACHER_STEM = "teacher"
 READ_AT_ONCE = 256
 
@@ -91,23 +92,27 @@ def prepare_ground(job: GroundJob, progress: Tick) -> GroundRecord:
 
 
 def measure_pace(job: CellJob, progress: Tick) -> RecipePace:
-    """A few steps of both trainings; what the network learns is thrown away."""
+    """A few steps of all stages; what the network learns is thrown away."""
     torch.manual_seed(0)
     with tempfile.TemporaryDirectory() as folder:
         weights = Path(folder) / "initial.safetensors"
         save_checkpoint(weights, Network(job.arch))
         few = replace(job.effort, finetune_steps=PACE_STEPS, qat_steps=PACE_STEPS)
+        own = replace(_finalist(job), weights=weights, effort=few)
+        parts = [part.steps for part in parts_of(own)]
+        windows = windows_of(job.judges.search[:1], job.arch)
         at_s: list[float] = []
-        retrain(
-            replace(_finalist(job), weights=weights, effort=few),
-            windows_of(job.judges.search[:1], job.arch),
-            lambda *_: at_s.append(time.process_time()),
-        )
-    float_s, int8_s = (
-        median(np.diff(part[PACE_WARMUP:]).tolist())
-        for part in (at_s[:PACE_STEPS], at_s[PACE_STEPS:])
-    )
-    return RecipePace(float_s, int8_s)
+        retrain(own, windows, lambda *_: at_s.append(time.process_time()))
+    ends = [*accumulate(parts)]
+    pace_s = [_middle(at_s[end - part : end]) for part, end in zip(parts, ends, strict=True)]
+    float_s = sum(s * part for s, part in zip(pace_s[:-1], parts[:-1], strict=True))
+    return RecipePace(float_s / PACE_STEPS, pace_s[-1])
+
+
+def _middle(at_s: Sequence[float]) -> float:
+    """Seconds between two steps, the first ones of a few left out."""
+    seconds = np.diff(at_s[min(PACE_WARMUP, len(at_s) // 2) :])
+    return float(np.median(seconds)) if len(seconds) else 0.0
 
 
 def train_cell(job: CellJob, progress: Tick) -> CellRecord:
@@ -132,9 +137,9 @@ def train_cell(job: CellJob, progress: Tick) -> CellRecord:
         errors = _errors(report, found.raw.bpm, found.smoothed.bpm)
     return CellRecord(
         cell=job.cell,
-        arch=job.arch,
-        parameters=lower(job.arch).total_parameters,
-        costs=job.costs,
+        arch=result.arch,
+        parameters=lower(result.arch).total_parameters,
+        costs=job.target.costs(result.arch),
         steps=job.steps,
         seconds=seconds,
         search_bpm=search_bpm,
@@ -192,6 +197,7 @@ def _finalist(job: CellJob) -> FinalistJob:
         job.cell.seed,
         rule=job.judges.rule,
         distill=job.cell.recipe.mix,
+        recipe=load_recipe(job.cell.recipe.stages),
     )
 
 

@@ -137,6 +137,7 @@ CELL_BENCHES = {
     "strategies": "Losses of distillation against labels alone, in equal minutes.",
     "scaling": "Error against parameters with and without a teacher, and laws of it.",
     "quantisation": "Float networks against rounded ones, and against training for integers.",
+    "stages": "An assistant, a second generation and pruning against one direct training.",
     "teachers": "Teachers alone and together, with and without their temperature.",
     "unlabelled": "Whether windows that the teacher alone labels help.",
     "labels": "Whether a teacher helps more where few people have a reference.",

@@ -26,7 +26,9 @@ how = "aware"
 
 
 def test_what_comes_with_the_package_can_be_read() -> None:
-    assert recipe_names() == ["born-again", "direct", "post-training", "progressive", "prune-70"]
+    assert recipe_names() == [
+        *("born-again", "direct", "post-training", "progressive", "prune-60", "prune-70")
+    ]
     for name in recipe_names():
         stages = load_recipe(name).stages
         floats = [stage.steps for stage in stages if stage.do != "quantise"]

@@ -153,6 +153,7 @@ _PARTS: tuple[Callable[[Recipe], object], ...] = (
     lambda recipe: recipe.mix,
     lambda recipe: "unlabelled people" if recipe.unlabelled else None,
     lambda recipe: None if recipe.calibrated else "no temperature",
+    lambda recipe: recipe.stages,
     lambda recipe: recipe.quantisation,
 )
 

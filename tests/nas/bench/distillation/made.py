@@ -71,7 +71,7 @@ class FakeWorker:
                     cell=job.cell,
                     arch=job.arch,
                     parameters=parameters,
-                    costs=job.costs,
+                    costs=job.target.costs(job.arch),
                     steps=job.steps,
                     seconds=120.0,
                     search_bpm=error,

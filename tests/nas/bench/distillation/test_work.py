@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from distill.training.effort import EFFORTS
-from hwmodels.costs import Costs
 from nas.bench.distillation import work
 from nas.bench.distillation.cells import Cell, Recipe
 from nas.bench.distillation.jobs import CellJob, GroundJob, Judges
@@ -50,11 +49,11 @@ def test_a_cell_from_ground_to_record(tmp_path: Path, monkeypatch: pytest.Monkey
         nothing,
     )
     assert ground.teacher_s == 0 < ground.pool_s and ground.teacher_errors is None
-    costs: Costs = load_target(DEFAULT_BOARD, DEFAULT_ENGINE).costs(arch)
+    target = load_target(DEFAULT_BOARD, DEFAULT_ENGINE)
 
     def job(cell: Cell, folder: str) -> CellJob:
         pool = tmp_path / "ground" / "pool"
-        return CellJob(cell, arch, costs, Steps(3, 0), judges, effort, pool, tmp_path / folder)
+        return CellJob(cell, arch, target, Steps(3, 0), judges, effort, pool, tmp_path / folder)
 
     unrounded = train_cell(job(cell, "float"), nothing)
     rounded = train_cell(
