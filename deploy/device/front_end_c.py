@@ -28,9 +28,21 @@ _ERRORS = {
     "PPG_ERROR_OUT_OF_STEP": "(-3)",
     "PPG_ERROR_NO_WINDOW": "(-4)",
     "PPG_ERROR_NOT_RESET": "(-5)",
+    "PPG_ERROR_BUSY": "(-6)",
 }
 _STATES = {"FRONT_LOST": "(-1)", "FRONT_RESET": 0x50504701, "FRONT_READY": 0x50504702}
 """A clock whose sensor lost samples; what `ready` is before and after the first window is due."""
+_BARRIER = """\
+/* Keeps what a push writes, and a window reads, between two looks at `pushes`. */
+#if defined(FRONT_BARRIER)
+#elif defined(__GNUC__) || defined(__ICCARM__)
+#define FRONT_BARRIER() __asm__ volatile("" ::: "memory")
+#else
+#define FRONT_BARRIER() ((void)0)
+#endif
+#define FRONT_TRIES 8
+
+"""
 
 
 def front_end_c(front_end: FrontEnd, *, scale: float, zero_point: int) -> CPart:
@@ -51,7 +63,7 @@ def front_end_c(front_end: FrontEnd, *, scale: float, zero_point: int) -> CPart:
     helpers = _HELPERS if front_end.acceleration else _without_acceleration()
     return CPart(
         header=_header(front_end, flags),
-        functions=_constants(front_end, by) + "\n" + text,
+        functions=_BARRIER + _constants(front_end, by) + "\n" + text,
         helpers=helpers,
         table_bytes=table_bytes,
         state_bytes=_state_bytes(front_end),
@@ -192,6 +204,7 @@ def state_structure(front_end: FrontEnd) -> type[Structure]:
             *acc_first,
             ("ppg_clock", Clock),
             ("ready", c_int32),
+            ("pushes", c_uint32),
             ("ppg_ring", c_int32 * channels * steps),
             ("ppg_marks", marks),
             *acc_last,

@@ -263,6 +263,9 @@ class _Drafter:
                 run = prod(shape) if step.kind == "dense" else layer.kernel[1] * shape[3]
                 if run % UNROLLED_K:
                     slack[source] = max(slack.get(source, 0), widened(run) - run)
+        channels = self.shapes[self.graph.input][-1]
+        if pads.get(self.graph.input, 0) * channels % 2:
+            pads[self.graph.input] += 1  # a caller's input does not lie at an odd byte
         storages = {}
         for name in (self.graph.input, *[step.target for step in steps]):
             shape = self.shapes[name]

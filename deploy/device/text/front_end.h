@@ -42,6 +42,7 @@ typedef struct {
 #endif
     ppg_clock_t ppg_clock;
     int32_t ready;
+    volatile uint32_t pushes; /* odd while one is under way */
     int32_t ppg_ring[PPG_RING_STEPS][PPG_PPG_CHANNELS];
     uint32_t ppg_marks[(PPG_RING_STEPS + 31) / 32];
 #if FRONT_ACC
@@ -50,7 +51,7 @@ typedef struct {
 #endif
 } ppg_state_t;
 
-/* Forgets everything: call it before the first sample. */
+/* Forgets everything: call it before the first sample, and not while samples are pushed. */
 void ppg_reset(ppg_state_t *state);
 
 /* One sample of all PPG channels, in counts of the sensor; NULL for one that is missing, railed or
@@ -62,7 +63,9 @@ void ppg_reset(ppg_state_t *state);
  *      Invalid ones stand in for them, the windows that hold these say so, and nothing has to be
  *      done. While a sensor is silent this comes about once a second;
 #endif
- *   PPG_ERROR_NOT_RESET  ppg_reset was never called; the sample is not taken. */
+ *   PPG_ERROR_BUSY  it interrupts another push of this state; the sample is not taken;
+ *   PPG_ERROR_NOT_RESET  ppg_reset was never called; the sample is not taken.
+ * It may be called from an interrupt: both pushes from interrupts of one priority. */
 int ppg_push_ppg(ppg_state_t *state, const int32_t *sample);
 #if FRONT_ACC
 
@@ -80,7 +83,9 @@ int ppg_push_acc(ppg_state_t *state, const int16_t *sample);
  * and nothing else,
 #endif
  * then how many of its PPG_STEPS steps are invalid.
- * Returns PPG_OK, or PPG_ERROR_NO_WINDOW where none was due yet or it waited too long. */
+ * Samples may be pushed meanwhile, from an interrupt: what is copied is whole, or nothing.
+ * Returns PPG_OK; PPG_ERROR_NO_WINDOW where none was due yet or it waited too long; PPG_ERROR_BUSY
+ * where it interrupts a push, or pushes interrupt it without an end. */
 int ppg_window(const ppg_state_t *state, int16_t *window);
 
 /* Normalises a window and quantises it for the network: [PPG_STEPS][PPG_CHANNELS]. */

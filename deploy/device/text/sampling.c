@@ -30,6 +30,7 @@ void ppg_reset(ppg_state_t *state)
     state->follow.last = 0;
     state->follow.lost = 0;
 #endif
+    state->pushes = 0;
     state->ready = FRONT_RESET;
 }
 
@@ -340,13 +341,34 @@ static int front_is_reset(const ppg_state_t *state)
     return state->ready == FRONT_RESET || state->ready == FRONT_READY;
 }
 
+/* One sample of either sensor, unless another push is under way. */
+static int front_take_sample(ppg_state_t *state, int acceleration, const int32_t *sample)
+{
+    const uint32_t pushes = state->pushes;
+    int status;
+    if ((pushes & 1u) != 0u) {
+        return PPG_ERROR_BUSY;
+    }
+    state->pushes = pushes + 1u;
+    FRONT_BARRIER();
+#if FRONT_ACC
+    if (acceleration) {
+        front_push(state, 1, state->acc_lane, &state->acc_clock, sample);
+    } else {
+        front_push(state, 0, state->ppg_lane, &state->ppg_clock, sample);
+    }
+#else
+    front_push(state, acceleration, state->ppg_lane, &state->ppg_clock, sample);
+#endif
+    status = front_due(state);
+    FRONT_BARRIER();
+    state->pushes = pushes + 2u;
+    return status;
+}
+
 int ppg_push_ppg(ppg_state_t *state, const int32_t *sample)
 {
-    if (!front_is_reset(state)) {
-        return PPG_ERROR_NOT_RESET;
-    }
-    front_push(state, 0, state->ppg_lane, &state->ppg_clock, sample);
-    return front_due(state);
+    return front_is_reset(state) ? front_take_sample(state, 0, sample) : PPG_ERROR_NOT_RESET;
 }
 #if FRONT_ACC
 
@@ -360,8 +382,7 @@ int ppg_push_acc(ppg_state_t *state, const int16_t *sample)
     for (axis = 0; axis < 3 && sample; axis++) {
         wide[axis] = sample[axis];
     }
-    front_push(state, 1, state->acc_lane, &state->acc_clock, sample ? wide : 0);
-    return front_due(state);
+    return front_take_sample(state, 1, sample ? wide : 0);
 }
 #endif
 

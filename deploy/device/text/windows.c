@@ -86,7 +86,7 @@ static int32_t front_marked(const uint32_t *marks, int32_t at)
     return (int32_t)(marks[at / 32] >> ((uint32_t)at & 31u) & 1u);
 }
 
-int ppg_window(const ppg_state_t *state, int16_t *window)
+static int front_copy(const ppg_state_t *state, int16_t *window)
 {
     int32_t start = front_window_start(&state->ppg_clock);
     int32_t invalid = 0;
@@ -98,7 +98,7 @@ int ppg_window(const ppg_state_t *state, int16_t *window)
         return PPG_ERROR_NO_WINDOW;
     }
 #endif
-    if (state->ready != FRONT_READY || start < 0) {
+    if (start < 0) {
         return PPG_ERROR_NO_WINDOW;
     }
     for (lane = 0; lane < PPG_PPG_CHANNELS; lane++) {
@@ -118,6 +118,28 @@ int ppg_window(const ppg_state_t *state, int16_t *window)
     }
     window[PPG_WINDOW_WORDS - 1] = (int16_t)invalid;
     return PPG_OK;
+}
+
+int ppg_window(const ppg_state_t *state, int16_t *window)
+{
+    int tries;
+    if (state->ready != FRONT_READY) {
+        return PPG_ERROR_NO_WINDOW;
+    }
+    for (tries = 0; tries < FRONT_TRIES; tries++) {
+        const uint32_t pushes = state->pushes;
+        int status;
+        if ((pushes & 1u) != 0u) {
+            break;
+        }
+        FRONT_BARRIER();
+        status = front_copy(state, window);
+        FRONT_BARRIER();
+        if (state->pushes == pushes) {
+            return status;
+        }
+    }
+    return PPG_ERROR_BUSY;
 }
 
 /* 1 / sqrt(squares / PPG_STEPS) = mantissa * 2^(half - 56); 0 < squares < 2^62. */

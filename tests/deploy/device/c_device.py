@@ -15,7 +15,7 @@ from deploy.device.front_end_c import state_structure
 from deploy.device.settings import FrontEnd
 from ppgnas.task import CLASSES
 
-DUE, OK, OUT_OF_STEP, NO_WINDOW, NOT_RESET = 1, 0, -3, -4, -5
+DUE, OK, OUT_OF_STEP, NO_WINDOW, NOT_RESET, BUSY = 1, 0, -3, -4, -5, -6
 
 
 class ReadingC(Structure):
