@@ -121,6 +121,7 @@ def _c_files(
             card.files[_INTEGERS[1]].sha256,
         ),
         prefix=prefix,
+        speed=_speed(card),
     )
     texts = {name: text.encode() for name, text in made.texts.items()}
     # The run's own errors by this rule stay; bytes and fingerprints are those of these files.
@@ -138,6 +139,17 @@ def _c_files(
     )
     document = json.dumps(replace(card, c=in_c).to_json(), indent=2, allow_nan=False) + "\n"
     return {**texts, "card.json": document.encode()}
+
+
+def _speed(card: Card) -> str:
+    """What the card says of a call's time, for the README."""
+    costs = card.costs
+    cycles, latency = costs.cycles, costs.latency_ms
+    return (
+        f"`ppg_infer` on {costs.board}, predicted by engine {costs.engine}: {cycles.value:.0f} "
+        f"cycles ({cycles.low:.0f} to {cycles.high:.0f}), {latency.value:.3g} ms "
+        f"({latency.low:.3g} to {latency.high:.3g})."
+    )
 
 
 def _sram_bytes(card: Card) -> int | None:

@@ -10,6 +10,7 @@ import pytest
 
 from deploy.c.build import emulator_of, model_files
 from deploy.c.pointwise import DOT_PREFIX, Kernel
+from deploy.c.project import STACK_BYTES
 from deploy.emulation.image import read_image
 from deploy.emulation.toolchain import find_compiler
 from deploy.fuzz.random_net import random_net
@@ -53,4 +54,5 @@ def test_a_shared_function_counts_for_its_caller(tmp_path: Path) -> None:
     found = emulator.call("ppg_run", {"ppg_input": x.tobytes()}, outputs={"ppg_logits": 180})
     assert found.outputs["ppg_logits"] == expected
     assert not any(name.startswith(DOT_PREFIX) for name in found.by_function)
+    assert found.stack_bytes <= STACK_BYTES[0][1] + 32  # of the harness that calls it
     assert found.cycles == pytest.approx(sum(found.cycles_by_function.values()))

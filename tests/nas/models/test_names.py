@@ -165,6 +165,8 @@ def test_export_of_c(run: RunDir, tmp_path: Path) -> None:
     for who in ("search", "report"):
         assert card["c"][who]["mae_bpm_c"] > 0
     assert export_files(model, ["c"], tmp_path) == [p for p in written if p.suffix != ".tflite"]
+    cycles = card["costs"]["cycles"]["value"]
+    assert f"{cycles} cycles (" in (tmp_path / "README.md").read_text(encoding="utf-8")
     named = export_files(model, ["c"], tmp_path / "two", prefix="two")
     assert {"two_model.c", "two_model.h"} < {path.name for path in named}
     header = (tmp_path / "two" / "two_model.h").read_text(encoding="utf-8")
