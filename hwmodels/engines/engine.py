@@ -216,6 +216,10 @@ class Engine:
             found = self.memo[key] = nearest(self.profiles, board.core, board.part)
         return found
 
+    def knows(self, board: Board) -> bool:
+        """Whether there are figures for a board."""
+        return board.core in self.cores and board.part.startswith(self.parts or ("",))
+
     def check(self, board: Board) -> None:
         """Whether the engine runs on a board.
 
@@ -227,7 +231,7 @@ class Engine:
                 f"engine {self.name!r} has no figures for the core {board.core!r} of board "
                 f"{board.name!r}; supported cores: {', '.join(self.cores)}"
             )
-        if self.parts and not board.part.startswith(self.parts):
+        if not self.knows(board):
             raise BoardError(
                 f"engine {self.name!r} does not run on {board.part}; supported parts: "
                 f"{', '.join(part + '*' for part in self.parts)}. Use {DEFAULT_ENGINE!r}"

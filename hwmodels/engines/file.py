@@ -169,6 +169,8 @@ class EngineFile(FileModel):
     cmsis_nn_scratch: bool = False
     generated: str | None = None
     memory_waits: Measured | None = None
+    core_ratios: dict[str, Measured] = Field(default_factory=dict)
+    """Cycles relative to the Cortex-M7 of cores that nothing was fitted on."""
     cycles: CyclesFile | None = None
     flash: FlashRules | None = None
     sram: SramRules | None = None

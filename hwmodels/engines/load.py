@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from hwmodels.boards import Board
 from hwmodels.engines.engine import Engine, FlashRules, Profile, SramRules
 from hwmodels.engines.file import EngineFile, FitFile, StFit, StVersion, TimedFit
 from hwmodels.engines.kernels import CLASSES, TIMED
 from hwmodels.engines.profiles import (
     REFIT,
     calibrated,
+    carried,
     check_features,
     counted_profiles,
     generated_profiles,
@@ -53,6 +55,16 @@ def engine_names() -> tuple[str, ...]:
     """Names of the engines, the default first."""
     names = sorted(path.stem for path in ENGINES_DIR.glob("*.toml"))
     return (DEFAULT_ENGINE, *(name for name in names if name != DEFAULT_ENGINE))
+
+
+def engines_for(board: Board) -> list[str]:
+    """Names of the engines that have figures for a board."""
+    return [name for name in engine_names() if load_engine(name).knows(board)]
+
+
+def known_cores() -> list[str]:
+    """Cores that some engine has figures for."""
+    return sorted({core for name in engine_names() for core in load_engine(name).cores})
 
 
 def load_engine(name: str) -> Engine:
@@ -94,6 +106,7 @@ def read_engine(path: Path) -> Engine:
         profiles = timed_profiles(file, _read_timed(DATA_DIR / file.timed), fit, errors)
     else:
         profiles = counted_profiles(file, fit, path)
+    profiles = (*profiles, *carried(profiles, file))
     if file.calibration is not None:
         profiles = calibrated(profiles, file, file.calibration, path)
         if file.calibration.mean_error is not None:

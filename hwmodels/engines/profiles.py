@@ -220,6 +220,15 @@ def _by_features(law: StLaw, dispatch: Estimate, assumed: Law) -> Law:
     return work
 
 
+def carried(profiles: tuple[Profile, ...], file: EngineFile) -> tuple[Profile, ...]:
+    """Profiles of cores that have a ratio to the Cortex-M7 and nothing else."""
+    base = nearest(profiles, "Cortex-M7", "")
+    return tuple(
+        Profile(core, core, "", base.network.times(ratio), base.work)
+        for core, ratio in file.core_ratios.items()
+    )
+
+
 def calibrated(
     profiles: tuple[Profile, ...], file: EngineFile, found: CalibrationFile, path: Path
 ) -> tuple[Profile, ...]:

@@ -37,6 +37,7 @@ def test_every_shipped_board_loads() -> None:
         "stm32h743", "stm32h747", "stm32h7a3", "stm32f746", "stm32f767", "stm32f769", "imxrt1062",
         "samv71", "same70", "stm32wb55", "stm32l4r5", "stm32u575", "stm32u585", "stm32u385",
         "nrf52840", "nrf5340", "apollo4", "stm32f446", "nrf52832", "stm32l552",
+        "apollo510", "r7fa8d1", "nrf54l15", "max32690", "stm32g0b1", "esp32-s3", "esp32-c3",
     }  # fmt: skip
     for name in board_names():
         board = load_board(name)

@@ -22,11 +22,19 @@ def check_board(
     ppgnas boards check my_board.toml
     """
     from hwmodels.boards import read_board
+    from hwmodels.engines.load import engines_for, known_cores
 
     board = read_board(Path(file))
+    engines = engines_for(board)
     if as_json:
-        emit({"ok": True, **board.to_json()})
+        emit({"ok": True, "engines": engines, **board.to_json()})
         return
     print(f"{file}: {board.part} is complete, {len(board.sources)} figures")
     if board.assumptions:
         print(f"without a source, so with wide bounds: {', '.join(board.assumptions)}")
+    print(
+        f"engines that know it: {', '.join(engines)}"
+        if engines
+        else f"no engine knows the core {board.core!r}, so nothing can be costed on it; known "
+        f"cores: {', '.join(known_cores())}"
+    )

@@ -1,6 +1,7 @@
 """Engines: what they support and how their laws grow with a layer."""
 
 import math
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -8,8 +9,9 @@ from hypothesis import strategies as st
 
 from hwmodels.boards import Board, load_board
 from hwmodels.engines.engine import Engine
-from hwmodels.engines.load import engine_names, load_engine
+from hwmodels.engines.load import engine_names, engines_for, known_cores, load_engine
 from hwmodels.operators import Op
+from hwmodels.scorecard import score
 from ppgnas.errors import BoardError
 from tests.hwmodels.small import one_layer
 
@@ -113,13 +115,14 @@ def test_names_and_support() -> None:
         "st-edge-ai-8.1",
         "tflm-cmsis-nn",
         "tflm-cmsis-nn-99f736a",
+        "tflm-esp-nn",
     )
     with pytest.raises(BoardError) as caught:
         load_engine("tflm")
     assert str(caught.value) == (
         "engine 'tflm' is unknown; known engines: ppgnas-c, st-edge-ai, st-edge-ai-10, "
-        "st-edge-ai-7.3, st-edge-ai-8.1, tflm-cmsis-nn, tflm-cmsis-nn-99f736a. Did you mean "
-        "tflm-cmsis-nn? "
+        "st-edge-ai-7.3, st-edge-ai-8.1, tflm-cmsis-nn, tflm-cmsis-nn-99f736a, tflm-esp-nn. "
+        "Did you mean tflm-esp-nn or tflm-cmsis-nn? "
         "A calibrated engine is given by the path of its TOML file"
     )
     with pytest.raises(BoardError) as caught:
@@ -179,3 +182,27 @@ def test_timed_and_counted_versions_are_apart() -> None:
         for name in ("tflm-cmsis-nn", "tflm-cmsis-nn-99f736a")
     )
     assert 0.5 < counted / timed < 0.9
+
+
+def test_cores_of_today_are_carried_over_by_one_ratio() -> None:
+    """From four networks on a Cortex-M85, eight on an M0+, one on each ESP32: wide bounds."""
+    graph = one_layer("conv", (1, 1, 64, 16), (1, 1, 64, 32))
+    on_m7 = score(graph, load_board("stm32h743"), load_engine("tflm-cmsis-nn")).cycles
+    for name, engine_name, low, high in (
+        ("r7fa8d1", "tflm-cmsis-nn", 0.1, 0.39),
+        ("stm32g0b1", "tflm-cmsis-nn", 6.9, 10.6),
+        ("esp32-s3", "tflm-esp-nn", 0.54, 0.54),
+        ("esp32-c3", "tflm-esp-nn", 2.86, 2.86),
+    ):
+        found = score(graph, load_board(name), load_engine(engine_name)).cycles
+        assert low <= found.value / on_m7.value <= high, name
+        assert found.low < low * on_m7.value
+        assert found.high > high * on_m7.value
+        assert found.high / found.low > 2 * on_m7.high / on_m7.low
+
+
+def test_engines_for_a_board() -> None:
+    assert engines_for(load_board("esp32-s3")) == ["tflm-esp-nn"]
+    assert "st-edge-ai" in engines_for(load_board("stm32u385"))
+    assert engines_for(replace(load_board("stm32u385"), core="Cortex-M23")) == []
+    assert {"Cortex-M55", "RISC-V RV32IMC"} <= set(known_cores())
