@@ -112,6 +112,7 @@ class Profile:
         parts: parts whose networks are in the fit.
         anchored: half width in logs of a network after another one was measured on the same board
             and build: 90 % of the pairs of timed networks; None where none were.
+        holds_boards: `network` holds how parts of the core differ too.
         memo: costs of layers seen before; a pure function's memory, never part of the value.
     """
 
@@ -123,6 +124,7 @@ class Profile:
     regimes: Regimes | None = None
     parts: tuple[str, ...] = ()
     anchored: float | None = None
+    holds_boards: bool = False
     memo: dict[object, object] = field(default_factory=dict, repr=False, compare=False)
 
     def factor(self, board: Board, *, macs: int | None = None) -> Estimate:
@@ -140,7 +142,7 @@ class Profile:
             small = macs is not None and macs < SMALL_MACS
             network = self.regimes.of(small=small, seen=board.part in self.parts)
         # How parts of one core differ is in the regimes already.
-        if board.part == self.name or self.regimes is not None:
+        if board.part == self.name or self.regimes is not None or self.holds_boards:
             part = Estimate.exact(ratio.value if self.core == "Cortex-M7" else 1.0)
         elif board.core == self.core != "Cortex-M7":
             # Timed on this core: of the board's ratio only its spread is left.
@@ -164,6 +166,7 @@ class Engine:
         parts: prefixes of supported parts; empty is every part.
         cmsis_nn_scratch: kernels ask the arena for CMSIS-NN's scratch buffers.
         in_place: activations lie as ST's tools plan them (`hwmodels.engines.st`).
+        carried: cores that have one ratio to the Cortex-M7 and nothing else.
         errors: kernel class -> mean relative error of held-out layers; `networks CORE` -> of
             held-out networks.
         profiles: by core and part, a Cortex-M7's among them.
@@ -181,6 +184,7 @@ class Engine:
     sram: SramRules
     errors: dict[str, float]
     in_place: bool = field(default=False, kw_only=True)
+    carried: tuple[str, ...] = field(default=(), kw_only=True)
     profiles: tuple[Profile, ...] = field(repr=False, compare=False)
     _law: CLaw | None = field(default=None, repr=False, compare=False)
     # Profiles and costs of layers seen before; a pure function's memory, never part of the value.

@@ -86,6 +86,8 @@ class TimedProfile(FileModel):
     network: Bounds
     mean_error: float | None = None
     anchored: float | None = None
+    holds_boards: bool = False
+    """The interval of networks holds how parts of the core differ too."""
     kernels: dict[str, TimedKernel]
 
 

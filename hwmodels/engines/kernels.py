@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from math import prod
 
 from hwmodels.layer import Layer, Shape, dense_rows, real_taps
-from hwmodels.operators import OPERATORS, WEIGHTED_OPS
+from hwmodels.operators import OPERATORS
 from ppgnas.errors import GraphError
 
 
@@ -48,13 +48,6 @@ class Geometry:
     def positions(self) -> int:
         """Output positions."""
         return self.rows * self.columns
-
-    def macs(self, op: str) -> int:
-        """Multiply-accumulates of an operator of these sizes; 0 of one without weights."""
-        if op not in WEIGHTED_OPS:
-            return 0
-        depth = 1 if op == "depthwise_conv" else self.cin
-        return self.positions * self.cout * self.kernel_h * self.kernel_w * depth
 
 
 def geometry(layer: Layer, source: Shape, target: Shape) -> Geometry:

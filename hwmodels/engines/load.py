@@ -123,6 +123,7 @@ def read_engine(path: Path) -> Engine:
         flash=_with_assumed(flash),
         sram=sram,
         in_place=file.st_version is not None,
+        carried=tuple(file.core_ratios),
         errors=errors,
         profiles=profiles,
         _law=law,

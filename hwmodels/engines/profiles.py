@@ -133,7 +133,15 @@ def timed_profiles(
         work = _laws(found.kernels, dispatch, counted)
         network = found.network.estimate()
         profiles.append(
-            Profile(name, found.core, found.part, network, work, anchored=found.anchored)
+            Profile(
+                name,
+                found.core,
+                found.part,
+                network,
+                work,
+                anchored=found.anchored,
+                holds_boards=found.holds_boards,
+            )
         )
         if found.mean_error is not None:
             errors[f"networks {found.core}"] = found.mean_error

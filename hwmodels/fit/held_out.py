@@ -10,25 +10,26 @@ from __future__ import annotations
 
 import csv
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 
 import numpy as np
 
 from hwmodels.arena import aligned
-from hwmodels.boards import load_board
 from hwmodels.engines.kernels import kernel_class, scratch_bytes
 from hwmodels.engines.load import DATA_DIR, load_engine
 from hwmodels.fit import counted as fit
+from hwmodels.fit import generated_c
 from hwmodels.fit import timed as fit_timed
 from hwmodels.fit.regression import (
+    Array,
     HeldOut,
     leave_groups_out_linear,
     share_inside,
     share_within_others,
 )
-from hwmodels.fit.rows import Row, joined, network_cycles, percent
+from hwmodels.fit.rows import Row, joined, percent, share_by_group
 from hwmodels.fit.st.rows import st_rows
-from hwmodels.fit.timings import TimedLayer, timed_layers, timed_networks
+from hwmodels.fit.timings import TimedLayer, timed_layers
 
 POWER_CSV = DATA_DIR / "active_power.csv"
 # A network that runs on a stream: its published power is an average with sleep.
@@ -37,7 +38,7 @@ _STREAMING = "mlcommons_tiny____str_ww_ref_model"
 
 def rows() -> list[Row]:
     """The whole table, a few seconds."""
-    counted, _ = fit.fit_all()
+    counted, ratios = fit.fit_all()
     timed = fit_timed.fit_all(counted)
     return [
         networks_row(timed.networks),
@@ -45,9 +46,31 @@ def rows() -> list[Row]:
         counted_row(),
         arena_row(timed_layers()),
         power_row(),
-        foreign_row(),
+        *[other_builds_row(core, found) for core, found in timed.builds.items()],
+        *anchored_rows(timed, ratios),
+        *generated_rows(),
         *st_rows(),
     ]
+
+
+def anchored_rows(
+    timed: fit_timed.TimedFit, ratios: Sequence[tuple[str, str, float]]
+) -> list[Row]:
+    """After one network was measured: timed and counted laws, by pairs of networks."""
+    networks = timed.networks.held_out.residuals
+    return [
+        anchored_row("tflm-cmsis-nn anchored, Cortex-M7", networks, [""] * len(networks),
+                     "pairs of the networks of the first line"),
+        *[
+            anchored_row(f"tflm-cmsis-nn anchored, {core}", found.held_out.residuals,
+                         found.builds, "pairs of networks in one build on one board")
+            for core, found in timed.builds.items()
+        ],
+        anchored_row(
+            "tflm-cmsis-nn-99f736a anchored, Cortex-M7",
+            np.log([ratio for _, _, ratio in ratios]), [""] * len(ratios),
+            "pairs of measured over counted, the same networks: of other builds than the counts"),
+    ]  # fmt: skip
 
 
 def networks_row(found: fit_timed.NetworkFit) -> Row:
@@ -111,6 +134,7 @@ def counted_row() -> Row:
         "all rows; a group is all layers with weights of one shape (one length for add); softmax "
         "(3 rows) and max_pool (4) are the worst",
         inside=float(np.average(shares, weights=weights)),
+        evidence="counted",
     )
 
 
@@ -177,25 +201,40 @@ def power_row() -> Row:
         f"{', '.join(parts)} in {len({key for key, _ in groups})} states (clock, supply, tool "
         "version): a network's power from the mean of the other networks' in that state; left "
         "out: a streaming network whose figure is an average with sleep",
+        evidence="published",
     )
 
 
-def foreign_row() -> Row:
-    """Whole networks of a runtime, and on boards, that nothing was fitted to."""
-    engine = load_engine("tflm-cmsis-nn")
-    networks = timed_networks("microTVM-CMSIS-NN")
-    estimates = [network_cycles(n, load_board(n.mcu.lower()), engine) for n in networks]
-    measured = np.array([n.cycles for n in networks])
-    inside = [e.low <= n.cycles <= e.high for e, n in zip(estimates, networks, strict=True)]
+def other_builds_row(core: str, found: fit_timed.OtherBuilds) -> Row:
+    """Whole networks in builds, and on boards, that nothing was fitted to."""
+    builds = sorted({f"{mcu} {runtime} {version}" for mcu, runtime, version in found.builds})
     return percent(
-        "whole networks on two boards that nothing was fitted to",
+        f"TFLM + CMSIS-NN whole networks, {core}, build and board not seen",
         "whole_networks.csv",
-        HeldOut(
-            measured, np.array([e.value for e in estimates]), tuple(n.model for n in networks)
-        ),
+        found.held_out,
         None,
-        "4 networks on STM32L4R5 and nRF5340 under microTVM with the kernels of CMSIS-NN, MLPerf "
-        "Tiny v1.0 and v1.1, all submissions (one build of v1.0 is a fifth to a third faster than "
-        "the others), by tflm-cmsis-nn, whose layers were timed on other parts",
-        inside=float(np.mean(inside)),
+        f"by single layers of another part: {', '.join(builds)}; all submissions",
+        inside=share_by_group(found.held_out),
     )
+
+
+def anchored_row(what: str, residuals: Array, together: Sequence[Hashable], note: str) -> Row:
+    """One network foretold from another one that was measured on the same board and build."""
+    pairs = [
+        (i, j) for i in range(len(residuals)) for j in range(i)
+        if together[i] == together[j]
+    ]  # fmt: skip
+    off = [float(residuals[i] - residuals[j]) for i, j in pairs]
+    held_out = HeldOut(np.exp(off), np.ones(len(off)), tuple(pairs))
+    return percent(what, "whole_networks.csv", held_out, None, note)
+
+
+def generated_rows() -> list[Row]:
+    """Generated C: cycles and code, both emulated."""
+    cycles, code = generated_c.held_out(generated_c.read_rows())
+    note = "functions of networks that ran in emulation; a network is left out; no chip was timed"
+    return [
+        percent(f"generated C, {what}, emulated Cortex-M7, leave one network out",
+                "c_steps_m7.csv", held_out, None, note, evidence="counted")
+        for what, held_out in (("cycles", cycles), ("code", code))
+    ]  # fmt: skip

@@ -118,9 +118,21 @@ def half_width(residuals: Array, level: float = LEVEL) -> float:
     return float(sizes[min(rank, len(sizes)) - 1])
 
 
-def pair_width(residuals: Array, level: float = LEVEL) -> float:
-    """Half width in logs of a point once another one is known: of all pairs of residuals."""
+def pair_width(
+    residuals: Array, together: Sequence[Hashable] | None = None, level: float = LEVEL
+) -> float:
+    """Half width in logs of a point once another one is known, from pairs of residuals.
+
+    Args:
+        residuals: `(points,)`.
+        together: `(points,)` keys; only points of one key make a pair. All do if None.
+        level: share of the pairs.
+    """
     first, second = np.triu_indices(len(residuals), 1)
+    if together is not None:
+        keys = list(together)
+        same = [keys[int(i)] == keys[int(j)] for i, j in zip(first, second, strict=True)]
+        first, second = first[same], second[same]
     return half_width(residuals[first] - residuals[second], level)
 
 

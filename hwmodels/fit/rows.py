@@ -12,16 +12,10 @@ from typing import Literal
 
 import numpy as np
 
-from hwmodels.boards import Board
-from hwmodels.engines.engine import Engine
-from hwmodels.engines.kernels import kernel_class
-from hwmodels.estimate import Estimate, total
-from hwmodels.fit.regression import HeldOut, share_inside
-from hwmodels.fit.timings import TimedNetwork
-from hwmodels.operators import OPS
+from hwmodels.fit.regression import HeldOut, share_inside, share_inside_of
 
-Evidence = Literal["timed", "counted", "published", "computed"]
-"""`timed` on a board by others, `counted` in emulation, `published` sizes and powers."""
+Evidence = Literal["timed", "counted", "published"]
+"""`timed` on boards by others, `counted` in emulation, `published` sizes and powers."""
 
 
 @dataclass(frozen=True)
@@ -82,14 +76,11 @@ def percent(
     )
 
 
-def network_cycles(network: TimedNetwork, board: Board, engine: Engine) -> Estimate:
-    """Cycles of a timed network on a board, operators without a figure left out."""
-    profile = engine.profile(board)
-    known = [(op, g) for op, g in network.layers if op in OPS]
-    macs = sum(g.macs(op) for op, g in known)
-    return total(profile.work(kernel_class(op, g), g).cycles for op, g in known).times(
-        profile.factor(board, macs=macs)
-    )
+def share_by_group(held_out: HeldOut, pool: HeldOut | None = None) -> float:
+    """Share inside the interval of the pool's other groups; a network on six boards is one."""
+    every = held_out if pool is None else pool
+    groups = dict.fromkeys(held_out.groups)
+    return float(np.mean([share_inside_of(held_out, group, every) for group in groups]))
 
 
 def joined(parts: Sequence[HeldOut], names: Sequence[str]) -> HeldOut:

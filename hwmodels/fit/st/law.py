@@ -229,19 +229,15 @@ def document(rows: list[Point], laws: Laws, errors: Errors) -> file.StFit:
     return file.StFit(source="whole_networks.csv, network_memory.csv", versions=versions)
 
 
-def regime(errors: Errors, version: str, *, small: bool, seen: bool) -> HeldOut:
-    """The points that make an interval: of one size, over all cores; few are small on one core.
+def regime_rows(errors: Errors, version: str, *, small: bool) -> list[int]:
+    """Indices of the points that make an interval: of one size, over all cores.
 
     Where a version has fewer than `FEWEST_NETWORKS`, those of all versions stand for it.
     """
-
-    def of_size(point: Point) -> bool:
-        return (point.macs < SMALL_MACS) == small
-
-    own = errors.of(lambda p: of_size(p) and is_version(p, version), board_known=seen)
-    if len(set(own.groups)) >= FEWEST_NETWORKS:
-        return own
-    return errors.of(of_size, board_known=seen)
+    size = [i for i, p in enumerate(errors.points) if (p.macs < SMALL_MACS) == small]
+    own = [i for i in size if is_version(errors.points[i], version)]
+    enough = len({errors.points[i].group for i in own}) >= FEWEST_NETWORKS
+    return own if enough else size
 
 
 def is_version(point: Point, version: str) -> bool:
@@ -263,13 +259,15 @@ def _entry(version: str, core: str, law: Law, errors: Errors) -> file.StLaw:
     shapes = [g for p in every for op, g in p.network.layers if op in WEIGHTED_OPS]
 
     def interval(*, small: bool, seen: bool) -> file.Bounds:
-        pool = regime(errors, version, small=small, seen=seen)
+        pool = errors.at(regime_rows(errors, version, small=small), board_known=seen)
         width = float(np.exp(half_width(pool.residuals)))
         return bounds(Estimate(1.0, 1 / width, width))
 
     def anchored(*, small: bool) -> file.Bounds:
-        pool = regime(errors, version, small=small, seen=True)
-        width = float(np.exp(pair_width(pool.residuals)))
+        pool = regime_rows(errors, version, small=small)
+        networks = [errors.points[i].network for i in pool]
+        boards = [(n.mcu, n.version) for n in networks]
+        width = float(np.exp(pair_width(errors.at(pool).residuals, boards)))
         return bounds(Estimate(1.0, 1 / width, width))
 
     return file.StLaw(

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from hwmodels.engines.engine import SMALL_MACS
 from hwmodels.engines.load import load_engine
-from hwmodels.fit.regression import HeldOut, share_inside_of
-from hwmodels.fit.rows import Row, percent
+from hwmodels.fit.rows import Row, percent, share_by_group
 from hwmodels.fit.st import law, memory
-from hwmodels.fit.st.law import CORES, CURRENT, VERSIONS, Errors, is_version, regime
+from hwmodels.fit.st.law import CORES, CURRENT, VERSIONS, Errors, is_version, regime_rows
 
 _TITLES = {"3": "X-CUBE-AI 9-10, ST Edge AI 3-4", "8.1": "X-CUBE-AI 8.1", "7.3": "X-CUBE-AI 7.3"}
 _GOALS = {("3", True): 10.0, ("3", False): 6.0}
@@ -50,22 +47,13 @@ def _of_size(errors: Errors, version: str, title: str, *, small: bool) -> list[R
                     if small
                     else "from 5 million MACs on; a network is left out with all of its rows"
                     + ("" if known else ", and with all other networks on its board"),
-                    inside=_by_group(held_out, regime(errors, version, small=small, seen=known)),
+                    inside=share_by_group(
+                        held_out,
+                        errors.at(regime_rows(errors, version, small=small), board_known=known),
+                    ),
                 )
             )
     return found
-
-
-def _by_group(held_out: HeldOut, pool: HeldOut | None = None) -> float:
-    """Share inside the interval of the pool's other groups; a network on six boards is one."""
-    return float(
-        np.mean(
-            [
-                share_inside_of(held_out, group, held_out if pool is None else pool)
-                for group in dict.fromkeys(held_out.groups)
-            ]
-        )
-    )
 
 
 def _by_core(errors: Errors, version: str, title: str) -> list[Row]:
@@ -85,7 +73,7 @@ def _by_core(errors: Errors, version: str, title: str) -> list[Row]:
                     held_out,
                     None,
                     f"all sizes, on {', '.join(parts)}",
-                    inside=_by_group(held_out),
+                    inside=share_by_group(held_out),
                 )
             )
     return found
@@ -107,7 +95,7 @@ def _memory_rows() -> list[Row]:
                     held_out,
                     goal if version in CURRENT else None,
                     note,
-                    inside=_by_group(held_out),
+                    inside=share_by_group(held_out),
                     evidence="published",
                 )
             )

@@ -31,13 +31,12 @@ def test_intervals_hold_nine_of_ten(table: list[Row]) -> None:
             assert 0.8 <= row.inside <= (0.98 if row.groups >= 8 else 1), row.what
 
 
-def test_boards_that_nothing_was_fitted_to(table: list[Row]) -> None:
-    """17 timings on STM32L4R5 and nRF5340: 11 %, 15 inside; the two outside are of one build that
-    is a third faster than the others."""
-    row = next(row for row in table if "two boards that nothing was fitted to" in row.what)
-    assert row.points == 17
-    assert row.measured < 13
-    assert row.inside >= 0.85
+def test_builds_and_boards_that_nothing_was_fitted_to(table: list[Row]) -> None:
+    """27 timings: 17 % on a Cortex-M4F, 8.6 % on a Cortex-M33, by layers of another part."""
+    found = [row for row in table if "build and board not seen" in row.what]
+    assert [row.points for row in found] == [19, 8]
+    assert found[0].measured < 18
+    assert found[1].measured < 9
 
 
 def test_what_counts() -> None:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from hwmodels.boards import load_board
-from hwmodels.engines.load import load_engine
+from hwmodels.boards import board_names, load_board
+from hwmodels.engines.load import engine_names, load_engine
 from hwmodels.scorecard import score
 from nas.bench.hwmodels import bench_hwmodels, markdown
 from nas.cli.main import main
@@ -160,5 +160,8 @@ def test_table_of_errors() -> None:
     assert all(row["met"] for row in document["rows"])
     text = markdown(found)
     assert "| TFLM + CMSIS-NN whole networks, Cortex-M7" in text
-    assert text.count("\n| ") == len(document["rows"]) + 2
+    others = len(board_names()) + len(engine_names()) + 2  # with their headings
+    assert text.count("\n| ") == len(document["rows"]) + 2 + others
+    assert "| tflm-esp-nn | esp-tflite-micro, as published | by ratio: Xtensa LX7" in text
+    assert document["engines"][0]["cores"]["Cortex-M7"] == "emulated"
     assert json.loads(json.dumps(document, allow_nan=False)) == document
