@@ -14,7 +14,7 @@ from hwmodels.arena import aligned, place
 from hwmodels.boards import Board
 from hwmodels.engines.engine import Engine
 from hwmodels.engines.known_layers import input_bytes, known_layers
-from hwmodels.engines.st import live_bytes
+from hwmodels.engines.st import live_bytes, run_ops
 from hwmodels.flash import linked_kernels
 from hwmodels.generated_c import cost as c_cost
 from hwmodels.graph import Graph
@@ -61,11 +61,11 @@ def costs_many(
     ms_per_cycle = profile.factor(board).value * 1e3 / board.clock_hz
     code_bytes = {kernel: figure.value for kernel, figure in flash.kernels.items()}
     flash_base = flash.model_base.value + flash.interpreter.value
-    flash_op = flash.model_per_op.value + flash.code_per_op.value
+    flash_op, flash_call = flash.model_per_op.value, flash.code_per_op.value
     flash_weighted = flash.model_per_weighted_op.value
     flash_channel = flash.model_per_channel.value
     sram_base = sram.arena_base.value + sram.runtime.value
-    sram_op = sram.arena_per_op.value + sram.runtime_per_op.value
+    sram_op, sram_call = sram.arena_per_op.value, sram.runtime_per_op.value
     sram_channel, sram_factor = sram.arena_per_channel.value, sram.arena_factor.value
     active_mw, sleep_mw = board.active_mw.value, board.sleep_mw.value
     found = []
@@ -95,7 +95,9 @@ def costs_many(
             if k.scratch_aligned:
                 scratch_sizes.append(k.scratch_aligned)
                 scratch_spans.append((time, time))
+        calls = time
         if engine.in_place:
+            calls = run_ops(graph)
             planned = max(live_bytes(graph))
             kernels = set(linked_kernels(flash, kernels))
         else:
@@ -113,12 +115,14 @@ def costs_many(
                 flash_bytes=weights
                 + flash_base
                 + flash_op * time
+                + flash_call * calls
                 + flash_weighted * weighted_ops
                 + flash_channel * channels
                 + sum([code_bytes.get(kernel, 0.0) for kernel in kernels]),
                 sram_bytes=planned * sram_factor
                 + sram_base
                 + sram_op * time
+                + sram_call * calls
                 + sram_channel * channels,
                 power_mw=average(active_mw, sleep_mw, latency_ms, period_s),
                 energy_mj=latency_ms * active_mw * 1e-3,

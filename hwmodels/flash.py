@@ -36,6 +36,7 @@ def flash_parts(
     ops: int,
     weighted_ops: int,
     kernels: Iterable[str],
+    calls: int | None = None,
 ) -> FlashParts:
     """Flash of a network under an engine.
 
@@ -46,6 +47,7 @@ def flash_parts(
         ops: operators.
         weighted_ops: those of them with weights.
         kernels: kernel classes that run them.
+        calls: operators that are calls of their own; all if None.
     """
     rules = engine.flash
     model = (
@@ -56,5 +58,7 @@ def flash_parts(
         + rules.model_per_channel.times(channels)
     )
     linked = linked_kernels(rules, kernels)
-    code = total(rules.kernels[kernel] for kernel in linked) + rules.code_per_op.times(ops)
+    code = total(rules.kernels[kernel] for kernel in linked) + rules.code_per_op.times(
+        ops if calls is None else calls
+    )
     return FlashParts(model, code, rules.interpreter)

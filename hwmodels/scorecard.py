@@ -20,7 +20,7 @@ from hwmodels.arena import buffers_of, plan
 from hwmodels.boards import Board
 from hwmodels.engines.engine import Engine
 from hwmodels.engines.known_layers import known_layers
-from hwmodels.engines.st import live_bytes
+from hwmodels.engines.st import live_bytes, run_ops
 from hwmodels.estimate import Estimate, total
 from hwmodels.flash import FlashParts, flash_parts
 from hwmodels.generated_c import cost as c_cost
@@ -202,6 +202,7 @@ def score(
     live, planned, peak = _activations(graph, engine, [k.scratch for k in known])
     factor = profile.factor(board, macs=graph.total_macs)
     channels = sum(k.channels for k in known)
+    calls = run_ops(graph) if engine.in_place else len(known)
     flash = flash_parts(
         engine,
         weight_bytes=graph.total_weight_bytes,
@@ -209,6 +210,7 @@ def score(
         ops=len(known),
         weighted_ops=sum(k.weight_bytes > 0 for k in known),
         kernels=(k.work.kernel for k in known),
+        calls=calls,
     )
     if file_bytes is not None and engine.flash.model_base.value > 0:
         flash = replace(flash, weights=Estimate.exact(file_bytes))
@@ -227,7 +229,7 @@ def score(
         cycles=total(cycles for cycles, _, _ in layers),
         flash=flash,
         arena=_arena(engine, planned, channels, len(known)),
-        runtime=engine.sram.runtime + engine.sram.runtime_per_op.times(len(known)),
+        runtime=engine.sram.runtime + engine.sram.runtime_per_op.times(calls),
         peak_layer=graph.layers[peak].name,
         in_range=outside <= OUTSIDE_SHARE * values and assumed <= ASSUMED_SHARE * values,
         period_s=period_s,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from hwmodels.engines import st
@@ -231,8 +232,12 @@ def _by_features(law: StLaw, dispatch: Estimate, assumed: Law) -> Law:
 def carried(profiles: tuple[Profile, ...], file: EngineFile) -> tuple[Profile, ...]:
     """Profiles of cores that have a ratio to the Cortex-M7 and nothing else."""
     base = nearest(profiles, "Cortex-M7", "")
+
+    def work(kernel: str, shape: Geometry) -> Work:
+        return replace(base.work(kernel, shape), calibrated=False)
+
     return tuple(
-        Profile(core, core, "", base.network.times(ratio), base.work)
+        Profile(core, core, "", base.network.times(ratio), work)
         for core, ratio in file.core_ratios.items()
     )
 

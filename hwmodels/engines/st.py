@@ -23,6 +23,8 @@ from hwmodels.operators import OPERATORS
 FEATURES = ("macs", "dense_macs", "outputs", "taps", "pointwise_positions", "streamed_macs")
 ARITHMETIC = ("macs", "dense_macs")
 CACHE_BYTES = 8 * 1024
+# A pad is part of its reader, a change of view nothing: neither has code or an object at run time.
+FOLDED = ("pad", "reshape")
 _IN_PLACE = ("same", "pads", "view")
 
 
@@ -48,6 +50,11 @@ def code_kernel(op: str, g: Geometry) -> str:
     if op not in ("conv", "depthwise_conv"):
         return op
     return "conv_2d" if min(g.kernel_h, g.kernel_w) > 1 else "conv"
+
+
+def run_ops(graph: Graph) -> int:
+    """Operators that are calls of their own."""
+    return sum(layer.op not in FOLDED for layer in graph.layers)
 
 
 def layer_bytes(layer: Layer, sources: list[Shape], target: Shape) -> int:

@@ -37,9 +37,9 @@ class BoardEvidence:
 
     name: str
     core: str
-    engines: tuple[str, ...]
+    engines: list[str]
     sourced: int
-    assumed: tuple[str, ...]
+    assumed: list[str]
 
 
 def of_engines() -> list[EngineEvidence]:
@@ -69,9 +69,9 @@ def of_boards() -> list[BoardEvidence]:
             BoardEvidence(
                 name,
                 board.core,
-                tuple(engines_for(board)),
+                engines_for(board),
                 len(board.sources) - len(assumed),
-                tuple(key for key in assumed if not key.startswith("clocks.")),
+                [key for key in assumed if not key.startswith("clocks.")],
             )
         )
     return found

@@ -17,7 +17,7 @@ import numpy as np
 from hwmodels.engines import file
 from hwmodels.engines.kernels import geometry
 from hwmodels.engines.load import DATA_DIR
-from hwmodels.engines.st import code_kernel, layer_bytes
+from hwmodels.engines.st import FOLDED, code_kernel, layer_bytes
 from hwmodels.estimate import Estimate
 from hwmodels.fit.law_file import bounds
 from hwmodels.fit.regression import Array, HeldOut, half_width, leave_groups_out, solve
@@ -27,7 +27,6 @@ from hwmodels.operators import Op
 MEMORY_CSV = DATA_DIR / "network_memory.csv"
 CODE = ("conv", "conv_2d", "add")
 _ADDS = ("add", "sub", "mul")
-_FREE = ("reshape",)
 
 
 @dataclass(frozen=True)
@@ -131,5 +130,5 @@ def _network(rows: list[dict[str, str]]) -> _Network:
         peak = max(peak, layer_bytes(layer, inputs, target) + int(row["kept_bytes"] or 0))
         kernel = code_kernel(cast(Op, row["op"]), geometry(layer, source, target))
         kernels |= {"add"} if kernel in _ADDS else {"conv", kernel} if "conv" in kernel else set()
-        ops += row["op"] not in _FREE
+        ops += row["op"] not in FOLDED
     return _Network(peak, frozenset(kernels), ops)
