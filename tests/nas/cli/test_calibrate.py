@@ -64,12 +64,12 @@ def test_timings_make_an_engine_that_scores(
 
 
 def test_an_anchor(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert leave("calibrate", "--anchor", "g1.json=1.3ms", "--board", "stm32f767") == 0
+    assert leave("calibrate", "--anchor", "g1.json=0.3ms", "--board", "stm32f767") == 0
     assert "not known from so few" in capsys.readouterr().out
     words = ("score", "g1.json", "--board", "stm32f767", "--engine", "my_engine.toml", "--json")
     assert leave(*words) == 0
     document = json.loads(capsys.readouterr().out)
-    assert document["latency_ms"]["value"] == pytest.approx(1.3)
+    assert document["latency_ms"]["value"] == pytest.approx(0.3)
 
 
 def test_timings_in_another_unit_are_questioned(
