@@ -17,12 +17,12 @@ from distill.compression.retrain import retrain
 from distill.evaluation import Retrained
 from distill.finalist import FinalistJob
 from distill.inputs import stored_rate_hz
-from distill.losses.mix import AUTO, chosen_mix
+from distill.losses.mix import chosen_mix
 from distill.pool import make_pool
 from distill.teachers.choice import TEACHER_HZ, teacher_of
 from distill.training.checkpoint import save_checkpoint
 from distill.training.device import Site
-from distill.training.effort import effort_by_name
+from distill.training.effort import AUTO, effort_by_name
 from distill.training.progress import Progress
 from distill.training.recipe import load_recipe
 from distill.training.team import SHARDS

@@ -22,11 +22,11 @@ from torch import Tensor
 
 from distill.inputs import inputs_of
 from distill.losses.batch import View
-from distill.losses.mix import AUTO, Mix, chosen_mix
+from distill.losses.mix import Mix, chosen_mix
 from distill.pool import Pool, open_pool
 from distill.training.checkpoint import Checkpoint, load_checkpoint
 from distill.training.device import CPU, mixed_precision, placed
-from distill.training.effort import Effort
+from distill.training.effort import AUTO, Effort
 from distill.training.fit import Schedule, fit, make_optimiser
 from distill.training.progress import Progress
 from distill.training.team import SHARDS, Team, team

@@ -19,7 +19,7 @@ from distill.finalist import CHECKPOINT_NAME, FinalistJob
 from distill.first_rung import Begun, begin_all, read_begun
 from distill.inherited import InheritedAccuracy
 from distill.inputs import inputs_of, stored_rate_hz
-from distill.losses.mix import AUTO, chosen_mix
+from distill.losses.mix import chosen_mix
 from distill.pace import Pace, measure_pace
 from distill.pool import Pool, make_pool, open_pool
 from distill.supernet_training import TRIES, Accept, SupernetJob, train_supernet
@@ -27,7 +27,7 @@ from distill.teachers.choice import TEACHER_HZ, teacher_of
 from distill.teachers.facts import TeacherFacts
 from distill.training.checkpoint import save_checkpoint
 from distill.training.device import Site
-from distill.training.effort import Effort
+from distill.training.effort import AUTO, Effort
 from distill.training.progress import Progress
 from distill.training.recipe import Recipe, direct
 from distill.unlabelled import LeftOut, unlabelled_bank

@@ -29,7 +29,7 @@ from nas.explore.finalists import (
 from nas.explore.pacing import Pacing
 from nas.explore.problem import Probe, probe
 from nas.explore.study import StudySettings, front_of, recounted
-from nas.models.backend import MakeTrainer, Trainer, check_judges, site_of, torch_trainer
+from nas.models.backend import MakeTrainer, Trainer, check_judges, mix_of, site_of, torch_trainer
 from nas.models.folder import Judging
 from nas.models.readout import RULES
 from nas.run.candidates import Candidate, Candidates
@@ -78,6 +78,7 @@ def search(
     started_s = time.monotonic()
     files_of(config.teacher)  # refused before anything is read
     load_recipe(config.recipe)
+    mix_of(config)
     target = load_target(config.board, config.engine, period_s=config.period_s)
     space = load_space(config.space)
     progress.say(f"Reading the recordings: {config.data}")
@@ -226,6 +227,7 @@ class _Search:
             accept=accept,
             rule=RULES[self.target.file],
             recipe=load_recipe(config.recipe),
+            distill=config.distill,
         )
 
     def _train(self, trainer: Trainer) -> None:

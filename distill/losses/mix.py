@@ -26,7 +26,7 @@ from distill.losses.terms import TERMS, Compute, Term
 from distill.training.effort import Effort
 from ppgnas.errors import MixError
 
-AUTO, NONE, LABEL, GATE = "auto", "none", "label", "gate"
+NONE, LABEL, GATE = "none", "label", "gate"
 _EXAMPLE = "Write for example soft:1,dkd@k=3:0.5"
 
 
@@ -163,16 +163,14 @@ def chosen_mix(text: str, *, effort: Effort, taught: bool) -> Mix:
     """The mix that a training asks for.
 
     Args:
-        text: for `parse_mix`; or `auto`, which is the mix of the effort with a teacher, and the
-            labels without.
+        text: for `parse_mix`, or `auto`, see `Effort.mix_of`.
         effort: of the training.
         taught: whether there is a teacher.
 
     Raises:
         MixError: it cannot be read, or needs a teacher that is not there.
     """
-    if text == AUTO:
-        text = effort.mix if taught else NONE
+    text = effort.mix_of(text, taught=taught)
     mix = parse_mix(text)
     needing = [part.name for part in mix.parts if part.term.teacher]
     if needing and not taught:

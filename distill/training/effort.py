@@ -8,6 +8,7 @@ from typing import Literal
 from ppgnas.errors import SpaceError
 
 EffortName = Literal["smoke", "quick", "standard", "thorough"]
+AUTO = "auto"
 FULL_STEPS_MACS = 1_200_000
 FIRST_RUNG, MOST_FIRST_STEPS = 5, 800
 """A first rung is one of so many parts of a finalist's float steps, but never longer."""
@@ -40,6 +41,12 @@ class Effort:
     search_windows: int
     batch: int = 128
     mix: str = "label:0.5,soft:0.5"
+
+    def mix_of(self, distill: str, *, taught: bool) -> str:
+        """What `distill` names: where it is `auto`, `mix` with a teacher and `none` without."""
+        if distill != AUTO:
+            return distill
+        return self.mix if taught else "none"
 
     def of_finalist(self, macs: int) -> Effort:
         """The effort on a finalist of a size.

@@ -51,6 +51,13 @@ Unlabelled = Annotated[
         "docs/distillation.md."
     ),
 ]
+Distill = Annotated[
+    Text,
+    typer.Option(
+        help="What a student learns from beside its labels: terms with weights, for example "
+        "soft:1,dkd@k=3:0.5; none; or auto (default). See docs/distillation.md."
+    ),
+]
 RECIPE_HELP = (
     "born-again, direct, post-training, progressive, prune-60, prune-70 or a .toml of stages."
 )

@@ -15,6 +15,7 @@ from nas.cli.options import (
     TEACHERS,
     AsJson,
     Device,
+    Distill,
     ReportData,
     ReportFrom,
     Split,
@@ -96,6 +97,7 @@ def search(
         ),
     ] = None,
     teacher: Annotated[Text, typer.Option(help=f"Default resnet-small; none, {TEACHERS}")] = None,
+    distill: Distill = None,
     unlabelled: Unlabelled = None,
     recipe: Annotated[
         Text,

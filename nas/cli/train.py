@@ -18,6 +18,7 @@ from nas.cli.options import (
     AsJson,
     Data,
     Device,
+    Distill,
     Effort,
     Recipe,
     ReportData,
@@ -54,6 +55,7 @@ def train(
     teacher_only: Annotated[
         bool, typer.Option("--teacher-only", help="Train the teacher alone; no ARCH.")
     ] = False,
+    distill: Distill = None,
     unlabelled: Unlabelled = None,
     recipe: Recipe = "direct",
     seed: Annotated[int, typer.Option(help="Decides everything that is drawn.")] = 0,
@@ -68,8 +70,10 @@ def train(
     ppgnas train published:timeppg-small --data recordings/ --out timeppg
     ppgnas train results/run:1 --data recordings/ --out again --teacher resnet-small --seed 3
     ppgnas train published:large --data recordings/ --out small --recipe prune-70
+    ppgnas train published:tiny --data recordings/ --out t --teacher auto --distill soft:1,w1:0.1
     ppgnas train --teacher-only --teacher resnet-50 --data recordings/ --out teacher.safetensors
     """
+    from distill.training.effort import AUTO
     from nas.run.config import ConfigError, TrainConfig
 
     if (arch is None) != teacher_only:
@@ -85,6 +89,7 @@ def train(
         seed=seed,
         effort=effort,
         teacher=teacher,
+        distill=distill or AUTO,
         unlabelled=unlabelled,
         recipe=recipe,
         board=board,

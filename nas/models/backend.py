@@ -7,8 +7,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
-from distill.teachers.names import files_of
-from distill.training.effort import Effort
+from distill.teachers.names import NONE, files_of
+from distill.training.effort import Effort, effort_by_name
+from nas.run.config import TrainConfig
 from nas.run.machine import available_cores
 from nas.run.progress import Tick
 from ppg.recording import Recording
@@ -93,6 +94,18 @@ def site_of(device: str) -> Site:
     from distill.training import device as training
 
     return training.site_of(device, cores=available_cores())
+
+
+def mix_of(config: TrainConfig) -> str:
+    """The mix of losses that a training learns from, said in full; imports torch.
+
+    Raises:
+        MixError: it cannot be read, or needs a teacher that is not there.
+    """
+    from distill.losses.mix import chosen_mix
+
+    effort, taught = effort_by_name(config.effort), config.teacher != NONE
+    return chosen_mix(config.distill, effort=effort, taught=taught).text
 
 
 def check_judges(teacher: str, judges: Iterable[Recording]) -> None:

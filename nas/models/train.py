@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from distill.teachers.names import files_of
 from distill.training.recipe import load_recipe
-from nas.models.backend import check_judges, site_of
+from nas.models.backend import check_judges, mix_of, site_of
 from nas.models.folder import Judging, write_model
 from nas.models.readout import RULES
 from nas.run.card import Card, Origin, SearchErrors
@@ -59,6 +59,7 @@ def train_with_torch(
             progress=tick,
             say=progress.say,
             rule=RULES[load_target(config.board, config.engine).file],
+            distill=config.distill,
         )
 
 
@@ -91,6 +92,7 @@ def train_model(
     _check_free(out)
     files_of(config.teacher)  # refused before anything is read
     load_recipe(config.recipe)
+    config = replace(config, distill=mix_of(config))
     device = site_of(config.device).name
     target = load_target(config.board, config.engine, period_s=config.period_s)
     progress.say(f"Reading the recordings: {config.data}")

@@ -9,9 +9,11 @@ Messages name arguments in backticks; the command line shows them as its options
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Literal, get_args
 
+from distill.teachers.names import NONE
+from distill.training.effort import AUTO, effort_by_name
 from nas.run import units
 from ppgnas.defaults import DEFAULT_BOARD, DEFAULT_ENGINE
 from ppgnas.errors import BudgetError, PpgnasError
@@ -97,6 +99,8 @@ class TrainConfig(TrainingChoice):
         period_s: time from one reading to the next, for the average power.
         device: one of `DEVICES`, that trains: `auto` is a GPU where torch sees one. A run may go
             on on another, so it is no part of what a run was asked.
+        distill: what a student learns from, see `distill.losses.mix`; `auto` leaves it to
+            `effort`.
     """
 
     report_data: str | None = None
@@ -108,6 +112,7 @@ class TrainConfig(TrainingChoice):
     engine: str = DEFAULT_ENGINE
     period_s: float = 2.0
     device: str = field(default="auto", compare=False)
+    distill: str = AUTO
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -204,6 +209,7 @@ class SearchConfig(TrainConfig):
                 "effort": self.effort,
                 "teacher": self.teacher,
                 **({} if self.recipe == "direct" else {"recipe": self.recipe}),
+                "distill": self.distill,
                 **({} if self.time_s is None else {"time_s": self.time_s}),
             },
             "budgets": budgets,
@@ -234,6 +240,8 @@ class SearchConfig(TrainConfig):
             "seed": document["run"]["seed"],
             "budgets": document["budgets"],
         }
+        # Runs of before mixes had names learnt from this one.
+        values.setdefault("distill", NONE if values["teacher"] == NONE else "label:0.5,soft:0.5")
         written = {each.name for each in fields(SearchConfig)} - {
             "report_data",
             "report_from",
@@ -296,7 +304,9 @@ def resolve(given: Mapping[str, Any], base: SearchConfig | None = None) -> Searc
         kept = {"effort": effort, "trials": trials}
         if values.get("sampler") == "gp":
             kept["trials"] = GP_TRIALS
-    return SearchConfig(**{**kept, **values, "budgets": Budgets(**budgets)})
+    asked = SearchConfig(**{**kept, **values, "budgets": Budgets(**budgets)})
+    mix = effort_by_name(asked.effort).mix_of(asked.distill, taught=asked.teacher != NONE)
+    return replace(asked, distill=mix)
 
 
 def differences(asked: SearchConfig, found: SearchConfig) -> dict[str, tuple[Any, Any]]:

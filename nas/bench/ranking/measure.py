@@ -74,6 +74,7 @@ def measure(
         folder=folder,
         site=site,
         accept=accept,
+        distill=config.distill,
     )
     with timed("teacher") as tick:
         trainer.prepare_teacher(tick)

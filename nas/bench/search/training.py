@@ -67,5 +67,6 @@ def torch_side_trainer(
         site=site_of(config.device),
         accept=lambda _: True,  # only a supernet asks
         rule=RULES[target.file],
+        distill=config.distill,
     )
     return ScratchTrainer(trainer, people.report, transitions)

@@ -10,11 +10,11 @@ import torch
 from distill.losses.adaptor import Adaptor, beside
 from distill.losses.batch import Batch, View
 from distill.losses.labels import label_loss
-from distill.losses.mix import AUTO, Mix, chosen_mix, parse_mix
+from distill.losses.mix import Mix, chosen_mix, parse_mix
 from distill.losses.regression import mse
 from distill.losses.soft import soft
 from distill.losses.terms import TERMS
-from distill.training.effort import EFFORTS
+from distill.training.effort import AUTO, EFFORTS
 from ppg.readout.classes import soft_labels
 from ppgnas.errors import MixError
 from ppgnas.task import CLASSES

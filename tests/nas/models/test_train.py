@@ -24,7 +24,7 @@ from nas.run.progress import Lines, Progress, Silent
 from nas.run.target import load_target
 from ppg.people.metrics import mean_over_people
 from ppg.windows import InputSpec
-from ppgnas.errors import DataError, DependencyError, ExportError, RunError
+from ppgnas.errors import DataError, DependencyError, ExportError, MixError, RunError
 from search_spaces.arch import Arch
 from search_spaces.published import published
 from tests.nas.fakes import fake_net, write_one_person_twice, write_people
@@ -62,7 +62,7 @@ def test_the_folder_is_a_model(model: Path) -> None:
     assert card is not None
     assert card.to_json()["search_mae_bpm"] == {"retrained_int8": 7.0}
     assert card.training is not None and card.training["effort"] == "standard"
-    assert card.training["device"] == "cpu"
+    assert card.training["device"] == "cpu" and card.training["distill"] == "none"
     assert card.split is not None and set(card.report.people) == set(card.split.report)
     assert card.synthetic is True and card.smoothing and card.confidence["raw"]
     assert [p.name for p in model.parent.iterdir() if p.name.startswith(".")] == []
@@ -259,6 +259,11 @@ def test_mistakes_are_refused(model: Path, tmp_path: Path) -> None:
     with pytest.raises(TeacherNameError, match="`teacher` 'x' is neither resnet-small, "):
         train_model(
             ARCH, TrainConfig(teacher="x"), tmp_path / "x", command="", progress=Silent(),
+            train=train_nothing,
+        )  # fmt: skip
+    with pytest.raises(MixError, match="soft needs a teacher, and `teacher` is none"):
+        train_model(
+            ARCH, TrainConfig(distill="soft:1"), tmp_path / "x", command="", progress=Silent(),
             train=train_nothing,
         )  # fmt: skip
     with pytest.raises(ConfigError, match="`effort` is 'x'; allowed: smoke, quick"):

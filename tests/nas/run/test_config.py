@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from distill.training.effort import EFFORTS
 from nas.run.config import Budgets, ConfigError, SearchConfig, differences, resolve
 from ppgnas.errors import BudgetError
 
@@ -93,6 +94,17 @@ def test_a_recipe_is_kept_where_it_is_not_the_usual_one() -> None:
     tables = resolve({"budget": "80KB", "recipe": "prune-70"}).to_tables()
     tables["data"]["recipe"] = "of training windows"
     assert SearchConfig.from_tables(tables).recipe == "prune-70"
+
+
+def test_the_mix_is_said_in_full_and_is_that_of_before_in_runs_of_before() -> None:
+    config = resolve({"budget": "80KB"})
+    assert config.distill == EFFORTS["quick"].mix
+    assert resolve({"budget": "80KB", "teacher": "none"}).distill == "none"
+    assert resolve({"budget": "80KB", "distill": "soft:2"}).distill == "soft:2"
+    for teacher, before in (("resnet-small", "label:0.5,soft:0.5"), ("none", "none")):
+        tables = resolve({"budget": "80KB", "teacher": teacher, "distill": "w1:1"}).to_tables()
+        assert tables["search"].pop("distill") == "w1:1"
+        assert SearchConfig.from_tables(tables).distill == before
 
 
 def test_resuming_takes_what_is_left_out_and_sees_what_differs() -> None:
