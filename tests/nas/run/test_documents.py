@@ -34,6 +34,7 @@ objectives = [
 finalists = 8
 effort = "quick"
 teacher = "resnet-small"
+distill = "auto"
 space_size = "7680"
 
 [budgets]
