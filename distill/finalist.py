@@ -21,6 +21,7 @@ from deploy.integers.reference import Rule
 from distill.inputs import inputs_of
 from distill.losses.adaptor import Adaptor, beside
 from distill.losses.batch import View
+from distill.losses.features import shortened
 from distill.losses.mix import Mix, chosen_mix
 from distill.pool import FACTS, Pool, open_pool
 from distill.qat import QatNetwork
@@ -132,7 +133,8 @@ def _look(job: FinalistJob, module: Network | QatNetwork, x: Tensor, *, features
     device = CPU if isinstance(module, QatNetwork) else job.device
     if not features:
         return View(mixed_precision(device, module, x))
-    return View(*mixed_precision(device, module.view, x))
+    logits, seen = mixed_precision(device, module.view, x)
+    return View(logits, shortened(seen))
 
 
 def take_part(own: Team, job: FinalistJob) -> None:

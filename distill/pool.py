@@ -15,11 +15,11 @@ from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from distill.losses.batch import Batch, View, Viewed
+from distill.losses.features import MOST_STEPS, shortened
 from distill.training.device import CPU, moved
 from distill.training.progress import Progress
 from distill.unlabelled import LeftOut, draw, surest
@@ -28,9 +28,6 @@ from ppg.augment.unlabelled import UnlabelledBank
 from ppg.readout.classes import soft_labels
 from ppgnas.errors import MixError
 from ppgnas.files import is_sealed, seal, write_json_atomic
-
-MOST_STEPS = 16
-"""Of a teacher's features that are kept: a step is half a second at least."""
 
 
 @dataclass(frozen=True)
@@ -233,4 +230,4 @@ def answer(teacher: nn.Module, x: Tensor, *, features: bool) -> list[Tensor]:
             "or name another `teacher`"
         )
     logits, seen = teacher.view(x)
-    return [logits.cpu(), F.adaptive_avg_pool1d(seen, min(seen.shape[2], MOST_STEPS)).cpu()]
+    return [logits.cpu(), shortened(seen).cpu()]

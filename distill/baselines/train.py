@@ -13,10 +13,10 @@ from torch import Tensor
 from distill.baselines.networks import Baseline, baseline
 from distill.finalist import CHECKPOINT_EVERY, FINETUNE_RATE, OBSERVED_BATCHES
 from distill.losses.batch import View
-from distill.losses.mix import AUTO, chosen_mix
+from distill.losses.mix import chosen_mix
 from distill.pool import FACTS, open_pool
 from distill.training.checkpoint import Checkpoint
-from distill.training.effort import Effort
+from distill.training.effort import AUTO, Effort
 from distill.training.fit import Schedule, fit, make_optimiser
 from distill.training.norms import settle_norms
 from distill.training.progress import Progress

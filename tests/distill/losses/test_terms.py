@@ -14,7 +14,7 @@ from torch import Tensor
 
 from distill.losses.correlation import dist
 from distill.losses.decoupled import dkd, parts
-from distill.losses.features import attention, feature
+from distill.losses.features import attention, feature, shortened
 from distill.losses.labels import fit_temperature, label_loss
 from distill.losses.line import expected_bpm, rps, w1
 from distill.losses.regression import bounded, huber, mse, pulse
@@ -137,6 +137,13 @@ def test_feature_of_each_channel_s_mean_is_one_and_of_equals_nothing() -> None:
     mean, deviation = teacher.mean((0, 2), keepdim=True), teacher.std((0, 2), False, keepdim=True)
     own = ((teacher - mean) / deviation).repeat_interleave(2, dim=2)  # twice as many steps
     assert feature(own, teacher).item() == pytest.approx(0, abs=1e-6)
+
+
+@pytest.mark.parametrize(("steps", "kept"), [(7, 7), (32, 16), (40, 16)])
+def test_features_are_shortened_as_torch_pools(steps: int, kept: int) -> None:
+    features = _features(0, 3, steps).transpose(1, 2).contiguous().transpose(1, 2)
+    pooled = F.adaptive_avg_pool1d(features, kept)
+    torch.testing.assert_close(shortened(features), pooled)
 
 
 def test_attention_looks_at_where_the_energy_lies_alone() -> None:
