@@ -24,7 +24,6 @@ PAGES = (
     "docs/distillation.md",
     "docs/emulation.md",
     "docs/evaluate.md",
-    "docs/distillation.md",
     "docs/distillation_benches.md",
     "docs/gpu.md",
     "docs/own_data.md",
