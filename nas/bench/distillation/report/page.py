@@ -132,14 +132,23 @@ def cost_table(found: BenchFigures) -> Table:
 def row_names(found: BenchFigures) -> dict[Recipe, str]:
     """Each recipe by what tells it from the others, the student first."""
     recipes = [row.recipe for row in found.rows]
-    several: list[Callable[[Recipe], object]] = [
-        part for part in _PARTS if len({part(recipe) for recipe in recipes}) > 1
-    ]
-    named = {}
-    for recipe in recipes:
-        said = [str(part(recipe)) for part in several if part(recipe) not in (None, LABELS_ALONE)]
-        named[recipe] = ", ".join(dict.fromkeys([recipe.student, *said]))
-    return named
+    several = [part for part in _PARTS if len({part(recipe) for recipe in recipes}) > 1]
+    teachers = {recipe.teacher for recipe in recipes} - {NONE}
+    mixes = {recipe.mix for recipe in recipes} - {LABELS_ALONE}
+
+    def learnt(recipe: Recipe) -> list[str]:
+        if recipe.mix == LABELS_ALONE:
+            return ["labels alone"] if mixes else []
+        many = [recipe.mix] if len(mixes) > 1 else []
+        named = recipe.teacher != NONE and (len(teachers) > 1 or not many)
+        return [teacher_name(recipe.teacher), *many] if named else many
+
+    return {
+        recipe: ", ".join(
+            [recipe.student, *learnt(recipe), *filter(None, (part(recipe) for part in several))]
+        )
+        for recipe in recipes
+    }
 
 
 def teacher_name(name: str) -> str:
@@ -147,10 +156,8 @@ def teacher_name(name: str) -> str:
     return " + ".join(Path(member).stem for member in members_of(name))
 
 
-_PARTS: tuple[Callable[[Recipe], object], ...] = (
+_PARTS: tuple[Callable[[Recipe], str | None], ...] = (
     lambda recipe: "all people" if recipe.people is None else f"{recipe.people} people",
-    lambda recipe: "labels alone" if recipe.teacher == NONE else teacher_name(recipe.teacher),
-    lambda recipe: recipe.mix,
     lambda recipe: "unlabelled people" if recipe.unlabelled else None,
     lambda recipe: None if recipe.calibrated else "no temperature",
     lambda recipe: recipe.stages,
