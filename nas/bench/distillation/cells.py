@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Literal, get_args
 
 from distill.teachers.names import NONE
+from nas.bench.distillation.students import plain_kind
 from ppgnas.errors import DataError
 
 LABELS_ALONE, DIRECT = "none", "direct"
@@ -73,6 +74,8 @@ class Recipe(Source):
     quantisation: Quantisation = "aware"
 
     def __post_init__(self) -> None:
+        if plain_kind(self.student) is not None and self.quantisation != "float":
+            raise DataError(f"student {self.student} is a network in float alone")
         if self.teacher != NONE and self.mix == LABELS_ALONE:
             raise DataError(
                 f"teacher {self.teacher!r} has nothing to teach, as `distill` is none; name a "

@@ -62,9 +62,9 @@ class CellRecord:
     """A cell that is done.
 
     Attributes:
-        arch: of the network.
+        arch: of the network; None of a plain one.
         parameters: its weights and biases.
-        costs: of the int8 network on the target.
+        costs: of the int8 network on the target; None of a plain one.
         steps: of its training.
         seconds: of one core that the training took.
         search_bpm: MAE on search people, raw.
@@ -72,9 +72,9 @@ class CellRecord:
     """
 
     cell: Cell
-    arch: Arch
+    arch: Arch | None
     parameters: int
-    costs: Costs
+    costs: Costs | None
     steps: Steps
     seconds: float
     search_bpm: float
@@ -82,7 +82,7 @@ class CellRecord:
 
     def write(self, folder: Path) -> None:
         """Keep it."""
-        document = {**asdict(self), "arch": self.arch.to_json()}
+        document = {**asdict(self), "arch": self.arch and self.arch.to_json()}
         write_json_atomic(cell_file(folder, self.cell), document)
 
 

@@ -9,12 +9,23 @@ from search_spaces.arch import Arch
 from search_spaces.published import PUBLISHED, PUBLISHED_PREFIX
 
 WIDTH = "@"
+PLAIN = ("mlp", "cornet")
+"""See `distill.baselines`."""
 SIZES = tuple(f"medium{WIDTH}{width}" for width in (0.2, 0.4, 0.75, 1.4, 2.4, 4.2))
 """One shape at 0.9, 2.1, 4.9, 12, 30 and 80 KB of weights."""
 
 
+def plain_kind(name: str) -> str | None:
+    """The kind of a student such as `mlp:medium`; None for one with an architecture.
+
+    That is a perceptron with as many parameters as `medium`, in float alone.
+    """
+    kind, colon, _ = name.partition(":")
+    return kind if colon and kind in PLAIN else None
+
+
 def student_arch(name: str) -> Arch:
-    """The architecture of a student.
+    """The architecture of a student; of a plain one, that which it has the parameters of.
 
     Args:
         name: of `search_spaces.published`, as `medium@0.5` with half its channels, or what
@@ -23,6 +34,8 @@ def student_arch(name: str) -> Arch:
     Raises:
         ModelError, SpaceError: there is none.
     """
+    if (kind := plain_kind(name)) is not None:
+        name = name.removeprefix(f"{kind}:")
     base, _, factor = name.partition(WIDTH)
     if base in PUBLISHED and factor:
         return scaled(PUBLISHED[base], float(factor))

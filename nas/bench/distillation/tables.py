@@ -28,6 +28,9 @@ MIXES = (
     *(TODAY, "hard", "soft", "soft@t=2", "standard", "dkd@k=0", "dkd", "dist", "w1", "rps"),
     *("feature", "attention", "relation", "pulse", "bounded", "label:0,soft", "dkd,feature,w1"),
 )
+PLAIN_STUDENTS = ("medium", "mlp:medium", "cornet:medium")
+"""A residual network, a perceptron and a recurrent one of equal parameters, all in float."""
+PLAIN_MIXES = (TODAY, "standard", "dkd")
 FREE = ("mse", "huber")
 """Mixes that need no teacher."""
 
@@ -108,7 +111,12 @@ def _strategies(of: Ingredients) -> list[Row]:
         for mix in (SMALL_MIXES if small else MIXES)
     ]
     free = [] if small else [Recipe(student=each, mix=mix) for each in STUDENTS for mix in FREE]
-    return against(alone, [*taught, *free])
+    plain = [
+        Recipe(student=each, teacher=of.teacher, mix=mix, quantisation="float")
+        for each in ([] if small else PLAIN_STUDENTS)
+        for mix in PLAIN_MIXES
+    ]
+    return against(alone, [*taught, *free, *plain])
 
 
 def _teachers(of: Ingredients) -> list[Row]:

@@ -62,7 +62,7 @@ class RowFigures:
     recipe: Recipe
     against: Recipe | None
     parameters: int
-    costs: Costs
+    costs: Costs | None
     float_steps: int
     int8_steps: int
     teacher_min: float

@@ -179,9 +179,9 @@ def _gap(row: RowFigures) -> str:
 
 
 def _on_chip(row: RowFigures) -> Sequence[str]:
-    if row.recipe.quantisation == "float":
-        return ("-", "-", "-", "-")
     costs = row.costs
+    if costs is None or row.recipe.quantisation == "float":
+        return ("-", "-", "-", "-")
     return (
         format_bytes(costs.flash_bytes),
         format_bytes(costs.sram_bytes),

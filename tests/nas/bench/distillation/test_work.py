@@ -8,17 +8,20 @@ from pathlib import Path
 import pytest
 
 from distill.training.effort import EFFORTS
-from nas.bench.distillation import work
 from nas.bench.distillation.cells import Cell, Recipe
 from nas.bench.distillation.jobs import CellJob, GroundJob, Judges
 from nas.bench.distillation.plan import Steps
 from nas.bench.distillation.spent import Spent
 from nas.bench.distillation.students import student_arch
-from nas.bench.distillation.work import measure_pace, prepare_ground, train_cell
+from nas.bench.distillation.work import cell as cells
+from nas.bench.distillation.work.cell import measure_pace, train_cell
+from nas.bench.distillation.work.ground import prepare_ground
 from nas.run.target import load_target
 from ppg.readout.transitions import fit_transitions
 from ppg.synthetic.recordings import synthesize
 from ppgnas.defaults import DEFAULT_BOARD, DEFAULT_ENGINE
+from ppgnas.errors import DataError
+from search_spaces.lower import lower
 
 
 def nothing(done: int, total: int, note: str) -> None:
@@ -26,7 +29,7 @@ def nothing(done: int, total: int, note: str) -> None:
 
 
 def test_a_cell_from_ground_to_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(work, "PACE_STEPS", 8)
+    monkeypatch.setattr(cells, "PACE_STEPS", 8)
     people = synthesize(people=4, minutes=0.5, seed=3)
     judges = Judges(people[2:3], people[3:], fit_transitions(people[:2]), "c")
     arch = student_arch("medium@0.2")
@@ -74,3 +77,24 @@ def test_seconds_go_on_after_a_kill(tmp_path: Path) -> None:
     kept_s = json.loads(path.read_text())["seconds"]
     assert kept_s > 0
     assert Spent(path).seconds > kept_s
+
+
+def test_a_plain_student_has_as_many_parameters(tmp_path: Path) -> None:
+    people = synthesize(people=4, minutes=0.5, seed=3)
+    judges = Judges(people[2:3], people[3:], fit_transitions(people[:2]), "c")
+    cell = Cell(Recipe(student="mlp:medium", quantisation="float"), 0)
+    effort = EFFORTS["smoke"]
+    folders = tmp_path / "ground", tmp_path
+    prepare_ground(
+        GroundJob(cell.ground, people[:2], [], judges, effort, 32, True, False, *folders), nothing
+    )
+    target = load_target(DEFAULT_BOARD, DEFAULT_ENGINE)
+    arch = student_arch("mlp:medium")
+    pool = tmp_path / "ground" / "pool"
+    job = CellJob(cell, arch, target, Steps(2, 0), judges, effort, pool, tmp_path / "cell")
+    record = train_cell(job, nothing)
+    assert record.arch is None and record.costs is None
+    assert 0.8 < record.parameters / lower(arch).total_parameters <= 1
+    assert measure_pace(job, nothing).float_s > 0
+    with pytest.raises(DataError, match="student mlp:medium is a network in float alone"):
+        Recipe(student="mlp:medium")

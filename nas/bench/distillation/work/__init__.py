@@ -1,0 +1,1 @@
+"""The work of a bench, as worker processes do it."""

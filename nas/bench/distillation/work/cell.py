@@ -1,0 +1,150 @@
+"""One training, and the pace of it."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import accumulate
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from distill.baselines.networks import Baseline
+from distill.baselines.train import train_baseline
+from distill.compression.retrain import float_network, parts_of, retrain
+from distill.evaluation import predict_windows
+from distill.finalist import FinalistJob
+from distill.training.checkpoint import save_checkpoint
+from distill.training.effort import Effort
+from distill.training.recipe import load_recipe
+from nas.bench.distillation.jobs import CellJob
+from nas.bench.distillation.plan import RecipePace, Steps
+from nas.bench.distillation.records import CellRecord
+from nas.bench.distillation.spent import Spent
+from nas.bench.distillation.students import plain_kind
+from nas.bench.distillation.work.readings import errors_of, judged
+from nas.run.progress import Tick
+from ppg.windows import windows_of
+from search_spaces.lower import lower
+from search_spaces.network import Network
+
+PACE_STEPS, PACE_WARMUP = 60, 5
+
+
+def measure_pace(job: CellJob, progress: Tick) -> RecipePace:
+    """A few steps of all stages; what the network learns is thrown away."""
+    if plain_kind(job.cell.recipe.student) is not None:
+        return _plain_pace(job)
+    torch.manual_seed(0)
+    with tempfile.TemporaryDirectory() as folder:
+        weights = Path(folder) / "initial.safetensors"
+        save_checkpoint(weights, Network(job.arch))
+        few = replace(job.effort, finetune_steps=PACE_STEPS, qat_steps=PACE_STEPS)
+        own = replace(_finalist(job), weights=weights, effort=few)
+        parts = [part.steps for part in parts_of(own)]
+        windows = windows_of(job.judges.search[:1], job.arch)
+        at_s: list[float] = []
+        retrain(own, windows, lambda *_: at_s.append(time.process_time()))
+    ends = [*accumulate(parts)]
+    pace_s = [_middle(at_s[end - part : end]) for part, end in zip(parts, ends, strict=True)]
+    float_s = sum(s * part for s, part in zip(pace_s[:-1], parts[:-1], strict=True))
+    return RecipePace(float_s / PACE_STEPS, pace_s[-1])
+
+
+def _plain_pace(job: CellJob) -> RecipePace:
+    at_s: list[float] = []
+    with tempfile.TemporaryDirectory() as folder:
+        own = replace(job, steps=Steps(PACE_STEPS, 0), folder=Path(folder))
+        _train_plain(own, lambda *_: at_s.append(time.process_time()))
+    return RecipePace(_middle(at_s), 0.0)
+
+
+def _middle(at_s: Sequence[float]) -> float:
+    """Seconds between two steps, the first ones of a few left out."""
+    seconds = np.diff(at_s[min(PACE_WARMUP, len(at_s) // 2) :])
+    return float(np.median(seconds)) if len(seconds) else 0.0
+
+
+def train_cell(job: CellJob, progress: Tick) -> CellRecord:
+    """Train, then read report people once."""
+    if plain_kind(job.cell.recipe.student) is not None:
+        return _plain_cell(job, progress)
+    finalist = _finalist(job)
+    spent = Spent(job.folder / "seconds.json")
+    if not finalist.weights.exists():
+        torch.manual_seed(job.cell.seed)
+        save_checkpoint(finalist.weights, Network(job.arch))
+    search, report = (windows_of(r, job.arch) for r in (job.judges.search, job.judges.report))
+    result = retrain(finalist, search, spent.watching(progress))
+    seconds, search_bpm = spent.seconds, result.search_mae_bpm
+    if job.cell.recipe.quantisation == "float":
+        search_bpm, errors = judged(float_network(finalist), search, report, job.judges)
+    else:
+        found = predict_windows(
+            result.net, report, transitions=job.judges.transitions, rule=job.judges.rule
+        )
+        errors = errors_of(report, found.raw.bpm, found.smoothed.bpm)
+    return CellRecord(
+        cell=job.cell,
+        arch=result.arch,
+        parameters=lower(result.arch).total_parameters,
+        costs=job.target.costs(result.arch),
+        steps=job.steps,
+        seconds=seconds,
+        search_bpm=search_bpm,
+        errors=errors,
+    )
+
+
+def _plain_cell(job: CellJob, progress: Tick) -> CellRecord:
+    spent = Spent(job.folder / "seconds.json")
+    network = _train_plain(job, spent.watching(progress))
+    seconds = spent.seconds
+    search, report = (windows_of(r, job.arch) for r in (job.judges.search, job.judges.report))
+    search_bpm, errors = judged(network, search, report, job.judges)
+    return CellRecord(
+        cell=job.cell,
+        arch=None,
+        parameters=network.parameters_folded,
+        costs=None,
+        steps=job.steps,
+        seconds=seconds,
+        search_bpm=search_bpm,
+        errors=errors,
+    )
+
+
+def _train_plain(job: CellJob, progress: Tick) -> Baseline:
+    recipe = job.cell.recipe
+    return train_baseline(
+        plain_kind(recipe.student) or "",
+        lower(job.arch).total_parameters,
+        pool=job.pool,
+        effort=_effort(job),
+        seed=job.cell.seed,
+        folder=job.folder,
+        progress=progress,
+        distill=recipe.mix,
+    )
+
+
+def _finalist(job: CellJob) -> FinalistJob:
+    weights = job.folder / "initial.safetensors"
+    return FinalistJob(
+        job.arch,
+        weights,
+        job.pool,
+        _effort(job),
+        job.cell.seed,
+        rule=job.judges.rule,
+        distill=job.cell.recipe.mix,
+        recipe=load_recipe(job.cell.recipe.stages),
+    )
+
+
+def _effort(job: CellJob) -> Effort:
+    steps = job.steps
+    return replace(job.effort, finetune_steps=steps.float_steps, qat_steps=steps.int8_steps)

@@ -1,0 +1,56 @@
+"""Report and search people read with a network, in floats or integers."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from nas.bench.distillation.jobs import Judges
+from nas.bench.distillation.records import PeopleErrors
+from ppg.people.metrics import mae_by_person, mean_over_people
+from ppg.readout.smoothing import read_series
+from ppg.windows import WindowSet
+
+READ_AT_ONCE = 256
+
+
+def logits_of(module: nn.Module, windows: WindowSet) -> NDArray[np.float32]:
+    """`(windows, classes)`."""
+    with torch.no_grad():
+        parts = torch.split(torch.from_numpy(windows.x), READ_AT_ONCE)
+        found: NDArray[np.float32] = torch.cat([module(x) for x in parts]).numpy()
+        return found
+
+
+def _raw(logits: NDArray[np.float32], windows: WindowSet) -> NDArray[np.float64]:
+    return read_series(logits, windows.recording, windows.start_s, smoothing="none")[0].bpm
+
+
+def errors_of_logits(
+    logits: NDArray[np.float32], windows: WindowSet, judges: Judges
+) -> PeopleErrors:
+    raw, smoothed = read_series(
+        logits, windows.recording, windows.start_s, transitions=judges.transitions
+    )
+    return errors_of(windows, raw.bpm, smoothed.bpm)
+
+
+def errors_of(
+    windows: WindowSet, raw: NDArray[np.float64], smoothed: NDArray[np.float64]
+) -> PeopleErrors:
+    raw_by, smoothed_by = (
+        mae_by_person(windows.hr_bpm, bpm, windows.person, windows.people)
+        for bpm in (raw, smoothed)
+    )
+    return PeopleErrors(raw_by, smoothed_by)
+
+
+def judged(
+    network: nn.Module, search: WindowSet, report: WindowSet, judges: Judges
+) -> tuple[float, PeopleErrors]:
+    """Raw error on search people, and the errors of report people, of a network in float."""
+    read = _raw(logits_of(network, search), search)
+    search_bpm = mean_over_people(abs(read - search.hr_bpm), search.person)
+    return search_bpm, errors_of_logits(logits_of(network, report), report, judges)
