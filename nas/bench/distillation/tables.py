@@ -21,7 +21,8 @@ SEED_PRUNING = "prune-60"
 """To 7 k."""
 STUDENTS = ("tiny", "medium", "large")
 SPECTRAL, MEDIUM_TEACHER = "spectral", "resnet-medium"
-ENSEMBLE = "ensemble:resnet-small,resnet-small-ppg,spectral"
+ENSEMBLE = "ensemble:resnet-small,transformer-small,spectral"
+MORE_TEACHERS = ("resnet-small-ppg", MEDIUM_TEACHER, "resnet-50", "transformer-small", "recurrent")
 TODAY = "label:0.5,soft:0.5"
 SMALL_MIXES = (TODAY, "standard", "dkd", "w1", "feature")
 MIXES = (
@@ -121,7 +122,7 @@ def _strategies(of: Ingredients) -> list[Row]:
 
 def _teachers(of: Ingredients) -> list[Row]:
     students = STUDENTS[:1] if of.preset == "small" else STUDENTS[:2]
-    more = () if of.preset == "small" else ("resnet-small-ppg", MEDIUM_TEACHER, "resnet-50")
+    more = () if of.preset == "small" else MORE_TEACHERS
     return against(
         alone,
         [

@@ -9,7 +9,7 @@ from pathlib import Path
 from distill.pool import make_pool
 from distill.teachers.base import Teacher
 from distill.teachers.choice import TEACHER_HZ, teacher_of
-from distill.teachers.files import load_teacher
+from distill.teachers.ensemble import Ensemble
 from distill.teachers.names import is_preset, members_of
 from nas.bench.distillation.cells import Ground
 from nas.bench.distillation.jobs import GroundJob
@@ -63,7 +63,7 @@ def prepare_ground(job: GroundJob, progress: Tick) -> GroundRecord:
     windows = windows_of(job.judges.report, inputs)
     return GroundRecord(
         ground=job.ground,
-        teacher_s=sum(_seconds_of(job, name) for name in members_of(job.ground.teacher)),
+        teacher_s=_seconds_of(job, teacher),
         pool_s=spent.seconds,
         teacher_parameters=sum(weights.numel() for weights in teacher.parameters()),
         teacher_facts=teacher.facts,
@@ -101,12 +101,18 @@ def _file_of(job: GroundJob, name: str) -> Path:
     return job.teachers / f"{stem}.safetensors"
 
 
-def _seconds_of(job: GroundJob, name: str) -> float:
-    """What a member took; one from a file, what that says of the machine that trained it."""
-    if is_preset(name):
-        return Spent(_file_of(job, name).with_suffix(".json")).seconds
-    facts = load_teacher(Path(name)).facts
-    return 0.0 if facts is None else facts.train_s
+def _seconds_of(job: GroundJob, teacher: Teacher) -> float:
+    """What the members took; one from a file, what that says of the machine that trained it."""
+    names = members_of(job.ground.teacher)
+    # A file may hold a whole ensemble: it is one name.
+    members = [teacher]
+    if isinstance(teacher, Ensemble) and len(names) > 1:
+        members = teacher.teachers
+    told = [member.facts.train_s if member.facts is not None else 0.0 for member in members]
+    return sum(
+        Spent(_file_of(job, name).with_suffix(".json")).seconds if is_preset(name) else train_s
+        for name, train_s in zip(names, told, strict=True)
+    )
 
 
 def _drawn_people(train: Sequence[Recording], ground: Ground) -> list[Recording]:
