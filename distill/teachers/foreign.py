@@ -15,6 +15,8 @@ gives `(batch, width)` or `(batch, width, steps)`.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -60,7 +62,7 @@ class Declared:
     """What the author of a file says of it, see the module."""
 
     rate_hz: int
-    channels: int
+    channels: Literal[1, 4]
     output: Output
     people: tuple[str, ...]
     signal: Signal = "slope"
@@ -133,7 +135,8 @@ def foreign_teacher(path: Path) -> ForeignTeacher:
     said = declared(path)
     model = path.read_bytes()
     try:
-        x = torch.zeros(2, said.channels, WINDOW_S * said.rate_hz)
+        reads = Shape(said.channels, said.rate_hz)
+        x = torch.zeros(2, reads.channels, WINDOW_S * reads.rate_hz)
         width = _run(_session(model), x).shape[1]
         shape = ForeignShape(
             channels=said.channels,
@@ -155,14 +158,29 @@ def _session(model: bytes) -> InferenceSession:
         ValueError: no ONNX file that can be run.
     """
     import onnxruntime
-    from onnxruntime.capi import onnxruntime_pybind11_state as errors
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
-    try:
+    with _told():
         return onnxruntime.InferenceSession(model, options, ["CPUExecutionProvider"])
-    except (errors.Fail, errors.InvalidGraph, errors.InvalidProtobuf, errors.NotImplemented) as e:
-        raise ValueError(str(e).splitlines()[0]) from e
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """What onnxruntime cannot do is a ValueError."""
+    from onnxruntime.capi import onnxruntime_pybind11_state as errors
+
+    try:
+        yield
+    except (
+        errors.Fail,
+        errors.InvalidArgument,
+        errors.InvalidGraph,
+        errors.InvalidProtobuf,
+        errors.NotImplemented,
+        errors.RuntimeException,
+    ) as error:
+        raise ValueError(str(error).splitlines()[0]) from error
 
 
 def _run(session: InferenceSession, x: Tensor) -> Tensor:
@@ -171,17 +189,13 @@ def _run(session: InferenceSession, x: Tensor) -> Tensor:
     Raises:
         ValueError: the file does not take such windows, or gives something else.
     """
-    from onnxruntime.capi import onnxruntime_pybind11_state as errors
-
     inputs = session.get_inputs()
     if len(inputs) != 1:
         raise ValueError(f"it has {len(inputs)} inputs; one is allowed")
     rows = x.float().cpu().numpy()
     parts = np.split(rows, len(rows)) if inputs[0].shape[0] == 1 else [rows]
-    try:
+    with _told():
         made: list[Any] = [session.run(None, {inputs[0].name: part})[0] for part in parts]
-    except (errors.InvalidArgument, errors.Fail, errors.RuntimeException) as error:
-        raise ValueError(str(error).splitlines()[0]) from error
     found = np.concatenate(made)
     if found.ndim not in (2, 3) or len(found) != len(rows):
         raise ValueError(f"it gives {found.shape}; allowed: (batch, width) or (.., .., steps)")

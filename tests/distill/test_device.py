@@ -26,11 +26,13 @@ from distill.inherited import InheritedAccuracy
 from distill.pace import measure_pace
 from distill.pool import make_pool, open_pool
 from distill.supernet_training import SupernetJob, train_supernet
+from distill.teachers.names import PRESETS
+from distill.teachers.registry import build, shape_of
 from distill.teachers.resnet import ResNetShape, ResNetTeacher
 from distill.teachers.training import train_teacher
 from distill.training import fit
 from distill.training.checkpoint import save_checkpoint
-from distill.training.device import CPU, GPU_PROCESSES, Site, mixed_precision, site_of
+from distill.training.device import CPU, GPU_PROCESSES, Site, mixed_precision, placed, site_of
 from distill.training.effort import EFFORTS
 from ppg.augment.bank import TrainingBank
 from ppg.recording import Recording
@@ -246,3 +248,11 @@ def test_what_a_device_means(monkeypatch: pytest.MonkeyPatch) -> None:
     assert site_of("cuda", cores=2).side_by_side == 2
     cpu = site_of("cpu", cores=8)
     assert (cpu.name, cpu.processes, cpu.side_by_side) == ("cpu", 8, 8)
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_every_teacher_stays_on_its_device(name: str, elsewhere: Elsewhere) -> None:
+    teacher = placed(build(shape_of(name, acceleration=True, rate_hz=32)), META)
+    logits, features = teacher.view(torch.zeros(2, 4, 256, device=META))
+    (logits.sum() + features.sum()).backward()
+    assert elsewhere.there > 50

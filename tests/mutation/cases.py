@@ -102,6 +102,10 @@ _ARCH = (
 )  # fmt: skip
 _GRAPH = (_ARCH[0], _ARCH[1], _ARCH[3])
 _TEACHER = ((1, "train {world}/arch.json --data {world}/people --out {out}/net --teacher {it}"),)
+_FOREIGN_TEACHER = (
+    (1, "train {world}/arch.json --data {world}/people --out {out}/net "
+        "--teacher {it}/model.onnx"),
+)  # fmt: skip
 _TIMINGS = ((1, "calibrate {it} --out {out}/e.toml"), (1, "calibrate {it} --json --board nrf5340 "
              "--out {out}/e.toml"))  # fmt: skip
 _RECORDS = (
@@ -146,6 +150,8 @@ DOCUMENTS: tuple[tuple[float, str, str, Lines], ...] = (
     (2, "recipe.toml", "", _RECIPE),
     (2, "split.json", "", _SPLIT),
     (2, "teacher.safetensors", "", _TEACHER),
+    (1, "taught", "model.onnx", _FOREIGN_TEACHER),
+    (1, "taught", "model.toml", _FOREIGN_TEACHER),
     (2, "networks.csv", "", _TIMINGS),
     (2, "layers.csv", "", _TIMINGS),
     (4, "own.csv", "", _OWN),

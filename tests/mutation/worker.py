@@ -63,11 +63,12 @@ def _prepare(world: Path) -> None:
     def train(arch: Any, *rest: Any) -> Any:
         from distill.evaluation import Retrained
         from distill.teachers.files import check_unseen, load_teacher
-        from distill.teachers.names import files_of
+        from distill.teachers.foreign import foreign_teacher
+        from distill.teachers.names import ONNX, files_of
 
         for teacher in files_of(rest[0].teacher):
             check_unseen(teacher, rest[1].report)
-            load_teacher(teacher)
+            (foreign_teacher if teacher.suffix == ONNX else load_teacher)(teacher)
         return Retrained(fake_net(arch), 5.0, arch)
 
     mock.patch.object(nas.search, "search", worlds.fake_search).start()

@@ -28,6 +28,8 @@ from nas.run.config import SearchConfig
 from nas.run.folder import RunDir
 from nas.run.progress import Progress
 from ppg.augment.bank import PREPARATION
+from tests.distill.teachers.made import SAID
+from tests.distill.teachers.made import write as write_foreign
 from tests.nas.bench.distillation.made import FakeWorker
 from tests.nas.bench.ranking.made import BenchTrainer
 from tests.nas.fakes import FakeTrainer, write_people
@@ -54,6 +56,9 @@ def make_world(folder: Path) -> Path:
     _hardware(folder)
     _csv(folder / "own.csv")
     _teacher(folder / "teacher.safetensors")
+    (folder / "taught").mkdir()
+    write_foreign(folder / "taught" / "model.onnx", width=5)
+    (folder / "taught" / "model.toml").write_text(SAID.format("embedding"), encoding="utf-8")
     upstream.write_wesad(folder / "wesad", 2)
     upstream.write_dalia(folder / "dalia", 1)
     upstream.write_spc(folder / "spc")

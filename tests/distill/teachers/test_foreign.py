@@ -5,11 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-import onnx
 import pytest
 import torch
-from onnx import TensorProto, helper, numpy_helper
 
 from distill.teachers.base import Teacher
 from distill.teachers.choice import steps_and_networks, teacher_of
@@ -19,29 +16,9 @@ from distill.training.effort import EFFORTS
 from ppg.augment.bank import TrainingBank
 from ppg.recording import Recording
 from ppgnas.errors import RunError
+from tests.distill.teachers.made import SAID, write
 
 TINY = replace(EFFORTS["smoke"], teacher_steps=3, batch=8)
-SAID = 'rate_hz = 16\nchannels = 1\noutput = "{}"\npeople = ["bami1/7"]\n'
-
-
-def write(path: Path, *, width: int, batch: str | int = "batch", said: str = "") -> np.ndarray:
-    """Windows of 8 s at 16 Hz times a matrix."""
-    matrix = np.random.default_rng(0).normal(size=(128, width)).astype(np.float32)
-    graph = helper.make_graph(
-        [
-            helper.make_node("Flatten", ["x"], ["flat"]),
-            helper.make_node("MatMul", ["flat", "w"], ["y"]),
-        ],
-        "foreign",
-        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [batch, 1, 128])],
-        [helper.make_tensor_value_info("y", TensorProto.FLOAT, [batch, width])],
-        [numpy_helper.from_array(matrix, "w")],
-    )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
-    if said:
-        helper.set_model_props(model, {"ppgnas": said})
-    onnx.save(model, path)
-    return matrix
 
 
 def taught(name: str, people: list[Recording], path: Path) -> Teacher:
@@ -120,6 +97,8 @@ def test_what_cannot_teach_is_refused(tmp_path: Path) -> None:
         (SAID.format("rates"), r"is not told as it must be \(output: Input should be 'logits' or"),
         (SAID.format("logits"), r"is no teacher \(logits of 5 classes; there are 180\)"),
         (SAID.format("embedding") + "x = 1", r"\(x: Unexpected keyword argument"),
+        (SAID.format("embedding").replace("channels = 1", "channels = 3"), r"\(channels: Input"),
+        (SAID.format("embedding").replace("16", "16000"), "has a size outside of 1 to 512"),
         ("rate_hz = 16", r"\(channels: Field required"),
         (SAID.format("embedding").replace("16", "32"), r"is no teacher \(.*"),
     ):
