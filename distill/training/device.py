@@ -75,7 +75,6 @@ def site_of(name: str, *, cores: int) -> Site:
         return Site(CPU, cores)
     # torchrun numbers the processes of a machine, and each takes a GPU.
     number = int(os.environ.get("LOCAL_RANK", torch.cuda.current_device()))
-    torch.cuda.set_device(number)
     return Site(torch.device("cuda", number), cores)
 
 

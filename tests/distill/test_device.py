@@ -242,6 +242,9 @@ def test_what_a_device_means(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "current_device", lambda: 1)
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: f"GPU {device.index}")
+    monkeypatch.setenv("LOCAL_RANK", "3")  # torchrun gives each of its processes a GPU
+    assert site_of("cuda", cores=8).device == torch.device("cuda", 3)
+    monkeypatch.delenv("LOCAL_RANK")
     site = site_of("auto", cores=8)
     assert site == site_of("cuda", cores=8) and site.device == torch.device("cuda", 1)
     assert (site.name, site.processes, site.side_by_side) == ("GPU 1", 1, GPU_PROCESSES)
