@@ -22,6 +22,7 @@ from deploy.c.build import model_texts
 from deploy.c.naming import PREFIX, Identity, prefixed
 from deploy.c.reading import SensorChain, reading_texts
 from deploy.c.source import Source, generate
+from deploy.c.vectors import path_header
 from deploy.device.c_text import plain_name, resolve
 from deploy.integers import reference
 from deploy.integers.quantized import QuantizedNet
@@ -88,6 +89,9 @@ def project(
     texts["model.c"], texts["model.h"] = model, header
     texts["example/window.h"] = _window_text(net, window)
     texts["README.md"] = _readme(net, made, title, reading, speed)
+    if reading is not None:
+        texts["example/path.c"] = _text(_EXAMPLE / "path.c")
+        texts["example/path.h"] = path_header(net, reading)
     texts |= {name: _text(_PACKAGING / name) for name in PLAIN_FILES}
     about = {
         "version": "0.0.0" if identity is None else plain_name(identity.version),

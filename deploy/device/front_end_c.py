@@ -16,7 +16,7 @@ from deploy.device.normalising import (
     Normaliser,
     normaliser,
 )
-from deploy.device.resampling import ratio
+from deploy.device.rule import ratio
 from deploy.device.settings import ACC_G_BITS, FrontEnd
 from deploy.device.windows import DEAD_SPAN, MANTISSA_BITS
 from ppg.windows import STREAM_HZ

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from ctypes import CDLL, byref, c_uint32, c_uint64, c_void_p, create_string_buffer
 from fractions import Fraction
 from pathlib import Path
@@ -17,6 +18,7 @@ from deploy.c.source import generate, header
 from deploy.device.decoder import Decoder
 from deploy.device.front_end_c import front_end_c
 from deploy.device.normalising import normaliser
+from deploy.device.rule import normalise, stream_windows
 from deploy.device.settings import FrontEnd
 from deploy.device.smoothing import smoother
 from deploy.emulation.host import HostCompiler
@@ -28,8 +30,6 @@ from search_spaces.arch import Arch
 from search_spaces.lower import lower
 from search_spaces.space import SearchSpace
 from tests.deploy.device.c_device import NOT_RESET, OUT_OF_STEP, FrontEndC, ReadingC
-from tests.deploy.device.recordings import stream_windows
-from tests.deploy.device.rule import normalise
 from tests.deploy.shared import build_shared
 
 
@@ -112,6 +112,33 @@ def test_what_does_not_fit_is_refused() -> None:
     ):
         with pytest.raises(ExportError, match=r"the network reads \(1, 256, 4\)"):
             model_texts(net, made, around(net, wrong, "none"))
+
+
+@pytest.mark.parametrize("acceleration", [True, False])
+def test_the_vectors_of_the_whole_path(
+    acceleration: bool, tmp_path: Path, host: HostCompiler
+) -> None:
+    """Two minutes of samples give every window, all logits and every reading of the rules."""
+    _, net = network(acceleration=acceleration, rate_hz=16)
+    end = FrontEnd(Fraction(50), Fraction(25) if acceleration else None, 16, ppg_channels=1)
+    window = np.zeros(net.graph.shape(net.graph.input)[1:], np.int8)
+    made = project(net, window, title="a network", reading=around(net, end, "hmm"), prefix="own")
+    names = {name: tmp_path / Path(name).name for name in made.texts if "zephyr" not in name}
+    for name, path in names.items():
+        path.write_text(made.texts[name])
+    assert made.texts["example/path.h"].count("u, {") == (120 - 8) // 2 + 1
+
+    def passes() -> bool:
+        sources = [tmp_path / "path.c", tmp_path / "own_model.c"]
+        program = host.build_program(sources, tmp_path / "path", sanitize=False)
+        return subprocess.run([program], capture_output=True).stdout == b"PASS\n"
+
+    assert passes()
+    text = made.texts["example/path.h"]
+    digit = text.rindex("{0x") + 3
+    other = "1" if text[digit] == "0" else "0"
+    (tmp_path / "path.h").write_text(text[:digit] + other + text[digit + 1 :])
+    assert not passes()
 
 
 @pytest.mark.parametrize("acceleration", [True, False])

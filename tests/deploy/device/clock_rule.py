@@ -15,11 +15,10 @@ from numpy.typing import NDArray
 from deploy.device.filtering import band_pass, hold_samples
 from deploy.device.following import ONE, ONE_BITS, RATE_LIMIT, constants
 from deploy.device.integers import Ints, multiply_shift
-from deploy.device.resampling import ratio
+from deploy.device.rule import Windows, acc_units, filter_lanes, pack, ratio, windows_of
 from deploy.device.settings import FrontEnd
 from ppg.windows import STREAM_HZ
 from tests.deploy.device.c_device import DUE, OK, OUT_OF_STEP
-from tests.deploy.device.rule import Windows, acc_units, filter_lanes, pack, windows_of
 
 NOTHING = (-1, 0)
 """Where an output step stands that stands in for lost samples."""

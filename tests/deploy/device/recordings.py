@@ -18,12 +18,7 @@ from numpy.typing import NDArray
 from deploy.device.filtering import BandPass, band_pass
 from deploy.device.integers import Ints
 from deploy.device.normalising import normaliser
-from deploy.device.settings import FrontEnd, exact_hz
-from ppg.recording import Recording
-from ppg.windows import STREAM_HZ
-from ppgnas.errors import DataError
-from ppgnas.task import WINDOW_S
-from tests.deploy.device.rule import (
+from deploy.device.rule import (
     Windows,
     acc_units,
     filter_lanes,
@@ -33,6 +28,11 @@ from tests.deploy.device.rule import (
     sample_at,
     windows_of,
 )
+from deploy.device.settings import FrontEnd, exact_hz
+from ppg.recording import Recording
+from ppg.windows import STREAM_HZ
+from ppgnas.errors import DataError
+from ppgnas.task import WINDOW_S
 
 PPG_BITS = 24
 _STREAM_HZ = Fraction(STREAM_HZ)
@@ -68,39 +68,6 @@ def window_starts(recording: Recording) -> list[Fraction]:
     """Start of each usable window in s, exact to a microsecond."""
     starts = recording.window_start_s[recording.usable]
     return [Fraction(float(start)).limit_denominator(10**6) for start in starts]
-
-
-def stream_windows(
-    front_end: FrontEnd, ppg: NDArray[np.integer], acc: NDArray[np.integer] | None = None
-) -> Windows:
-    """Every window that the device takes from raw samples: from 0 s, every 2 s.
-
-    Args:
-        front_end: sensors and rate.
-        ppg: `(samples, channels)` int32 counts at `front_end.ppg_hz`.
-        acc: `(samples, 3)` int16 counts at `front_end.acc_hz`; None without acceleration.
-
-    """
-    words = pack(_at_network_rate(front_end, ppg, front_end.ppg_hz, slope=True))
-    units = None
-    shortest = len(words)
-    if front_end.acc_hz is not None and acc is not None:
-        filtered = _at_network_rate(front_end, acc, front_end.acc_hz, slope=False)
-        units = acc_units(filtered, front_end.counts_per_g)
-        shortest = min(shortest, len(units))
-    count = max(0, (shortest - front_end.steps) // front_end.stride_steps + 1)
-    at = np.arange(count)[:, None] * front_end.stride_steps + np.arange(front_end.steps)
-    return windows_of(words[at], None if units is None else units[at])
-
-
-def _at_network_rate(
-    front_end: FrontEnd, raw: NDArray[np.integer], hz: Fraction, *, slope: bool
-) -> Ints:
-    filtered = filter_lanes(raw, band_pass(hz, slope=slope))
-    to_hz = Fraction(front_end.rate_hz)
-    if front_end.two_stages:
-        filtered, hz = resample(filtered, hz, _STREAM_HZ), _STREAM_HZ
-    return resample(filtered, hz, to_hz)
 
 
 def int16_windows(

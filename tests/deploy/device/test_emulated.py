@@ -12,6 +12,7 @@ from deploy.device.decoder import Decoder
 from deploy.device.decoder_c import decoder_c
 from deploy.device.front_end_c import front_end_c
 from deploy.device.normalising import normaliser
+from deploy.device.rule import normalise, stream_windows
 from deploy.device.settings import FrontEnd
 from deploy.device.smoothing import smoother
 from deploy.emulation.emulate import Emulator
@@ -19,8 +20,6 @@ from deploy.emulation.toolchain import find_compiler
 from ppgnas.errors import DependencyError
 from ppgnas.task import CLASSES
 from tests.deploy.device.c_device import random_logits, standalone
-from tests.deploy.device.recordings import stream_windows
-from tests.deploy.device.rule import normalise
 
 END = FrontEnd(Fraction(25), Fraction(26), 16, 2)
 DECODER = Decoder(0.178, "hmm", smoother(4.0, jump=1e-3, floor=1e-9, exponent=0.7))

@@ -12,6 +12,19 @@ from numpy.typing import NDArray
 
 from deploy.device.filtering import FRACTION_BITS, band_pass
 from deploy.device.normalising import normaliser
+from deploy.device.rule import (
+    Windows,
+    acc_units,
+    acc_window,
+    filter_lanes,
+    normalise,
+    pack,
+    ppg_window,
+    resample,
+    sample_at,
+    stream_windows,
+    unpack,
+)
 from deploy.device.settings import FrontEnd, exact_hz
 from ppg import frontend
 from ppg.recording import Recording
@@ -23,20 +36,7 @@ from tests.deploy.device.recordings import (
     network_inputs,
     ppg_counts,
     sensor_counts_per_g,
-    stream_windows,
     window_starts,
-)
-from tests.deploy.device.rule import (
-    Windows,
-    acc_units,
-    acc_window,
-    filter_lanes,
-    normalise,
-    pack,
-    ppg_window,
-    resample,
-    sample_at,
-    unpack,
 )
 
 SCALE, ZERO_POINT = float(np.float32(5 / 127)), -4

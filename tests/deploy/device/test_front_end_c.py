@@ -16,12 +16,12 @@ from numpy.typing import NDArray
 from deploy.device.c_text import resolve
 from deploy.device.front_end_c import front_end_c, state_structure
 from deploy.device.normalising import normaliser
+from deploy.device.rule import Windows, normalise, stream_windows
 from deploy.device.settings import FrontEnd, exact_hz
 from ppg.synthetic.recordings import synthesize
 from ppgnas.errors import ExportError
 from tests.deploy.device.c_device import DUE, NO_WINDOW, OK, OUT_OF_STEP, FrontEndC
-from tests.deploy.device.recordings import acc_counts, ppg_counts, stream_windows
-from tests.deploy.device.rule import Windows, normalise
+from tests.deploy.device.recordings import acc_counts, ppg_counts
 
 Make = Callable[..., FrontEndC]
 SCALE, ZERO_POINT = 0.0375, -3  # what the fixture `front_end` takes

@@ -17,8 +17,8 @@ from deploy.device.integers import (
     scale_of,
     square_root,
 )
+from deploy.device.rule import round_shift
 from ppgnas.errors import ExportError
-from tests.deploy.device.rule import round_shift
 
 INT64 = st.integers(-(2**63), 2**63 - 1)
 INT32 = st.integers(-(2**31) + 1, 2**31 - 1)

@@ -137,6 +137,8 @@ def test_export_of_c(run: RunDir, tmp_path: Path) -> None:
         "an500.ld",
         "Makefile",
         "window.h",
+        "path.c",
+        "path.h",
         "README.md",
         "card.json",
         "CMakeLists.txt",

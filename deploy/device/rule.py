@@ -1,6 +1,15 @@
 """The front end in numpy: the rule that the C follows bit for bit.
 
-Formulas stand in `deploy.device.filtering`, `resampling`, `windows` and `normalising`.
+Formulas stand in `deploy.device.filtering`, `windows` and `normalising`. Rates are changed by
+linear interpolation with exact rational time. Output sample n stands at `n * N / D` input samples,
+`N / D = from_hz / to_hz` in lowest terms; its left neighbour is `floor(n * N / D)` and
+`part = (n * N) mod D`:
+
+    y[n] = x[left]                                                             part = 0
+    y[n] = x[left] + (2 (x[left+1] - x[left]) * floor(part 2^31 / D) / 2^32)      otherwise
+
+The product in parentheses is rounded as `integers.multiply_shift` says. The device keeps `part`
+alone and adds N - D or -D to it, so nothing grows and nothing drifts.
 """
 
 from __future__ import annotations
@@ -11,7 +20,7 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from deploy.device.filtering import FRACTION_BITS, PRE_SHIFT, BandPass, Coefficient
+from deploy.device.filtering import FRACTION_BITS, PRE_SHIFT, BandPass, Coefficient, band_pass
 from deploy.device.integers import (
     Ints,
     bit_length,
@@ -19,9 +28,9 @@ from deploy.device.integers import (
     multiply_shift,
 )
 from deploy.device.normalising import LARGEST_ACC_SHIFT, MIXED_FLOOR, Z_SHIFT, Normaliser
-from deploy.device.resampling import ratio
-from deploy.device.settings import ACC_G_BITS
+from deploy.device.settings import ACC_G_BITS, FrontEnd
 from deploy.device.windows import DEAD_SPAN, MANTISSA_BITS
+from ppg.windows import STREAM_HZ
 
 EXPONENT_BITS = 5
 INT16_MAX = 32767
@@ -70,6 +79,12 @@ def filter_lanes(samples: NDArray[np.integer], coefficients: BandPass) -> Ints:
         v1, v2, w1, w2 = v, v1, w, w1
         out[index] = w
     return out
+
+
+def ratio(from_hz: Fraction, to_hz: Fraction) -> tuple[int, int]:
+    """`(N, D)`: an output sample is N / D input samples."""
+    step = from_hz / to_hz
+    return step.numerator, step.denominator
 
 
 def interpolate(x: Ints, left: Ints, part: Ints, whole: int) -> Ints:
@@ -156,7 +171,7 @@ def pack(y: Ints) -> Ints:
 
 def unpack(words: Ints) -> Ints:
     """Values of packed words."""
-    return (words >> EXPONENT_BITS) << (words & (2**EXPONENT_BITS - 1))
+    return np.asarray((words >> EXPONENT_BITS) << (words & (2**EXPONENT_BITS - 1)), np.int64)
 
 
 def _block(y: Ints, axes: tuple[int, ...]) -> tuple[NDArray[np.int16], Ints]:
@@ -177,7 +192,8 @@ def ppg_window(words: Ints) -> NDArray[np.int16]:
 def acc_units(y: Ints, counts_per_g: int) -> Ints:
     """Filtered acceleration in units of 2^-20 counts to 2^-20 g, saturating at int32."""
     one_g = counts_per_g << FRACTION_BITS
-    return np.clip(((y << ACC_G_BITS) + one_g // 2) // one_g, -ACC_MAX, ACC_MAX)
+    units = ((y << ACC_G_BITS) + one_g // 2) // one_g
+    return np.asarray(np.clip(units, -ACC_MAX, ACC_MAX), np.int64)
 
 
 def acc_window(units: Ints) -> tuple[NDArray[np.int16], Ints]:
@@ -195,6 +211,39 @@ def windows_of(words: Ints, units: Ints | None) -> Windows:
     return Windows(np.concatenate([ppg, acc], axis=2), shift)
 
 
+def stream_windows(
+    front_end: FrontEnd, ppg: NDArray[np.integer], acc: NDArray[np.integer] | None = None
+) -> Windows:
+    """Every window that the device takes from raw samples: from 0 s, every 2 s.
+
+    Args:
+        front_end: sensors and rate.
+        ppg: `(samples, channels)` int32 counts at `front_end.ppg_hz`.
+        acc: `(samples, 3)` int16 counts at `front_end.acc_hz`; None without acceleration.
+
+    """
+    words = pack(_at_network_rate(front_end, ppg, front_end.ppg_hz, slope=True))
+    units = None
+    shortest = len(words)
+    if front_end.acc_hz is not None and acc is not None:
+        filtered = _at_network_rate(front_end, acc, front_end.acc_hz, slope=False)
+        units = acc_units(filtered, front_end.counts_per_g)
+        shortest = min(shortest, len(units))
+    count = max(0, (shortest - front_end.steps) // front_end.stride_steps + 1)
+    at = np.arange(count)[:, None] * front_end.stride_steps + np.arange(front_end.steps)
+    return windows_of(words[at], None if units is None else units[at])
+
+
+def _at_network_rate(
+    front_end: FrontEnd, raw: NDArray[np.integer], hz: Fraction, *, slope: bool
+) -> Ints:
+    filtered = filter_lanes(raw, band_pass(hz, slope=slope))
+    to_hz = Fraction(front_end.rate_hz)
+    if front_end.two_stages:
+        filtered, hz = resample(filtered, hz, Fraction(STREAM_HZ)), Fraction(STREAM_HZ)
+    return resample(filtered, hz, to_hz)
+
+
 def normalise(windows: Windows, by: Normaliser, *, ppg_channels: int) -> NDArray[np.int8]:
     """Int16 windows to int8 `(windows, time, 1 or 4)`."""
     centred = _centre(windows.samples.astype(np.int64))
@@ -207,7 +256,7 @@ def normalise(windows: Windows, by: Normaliser, *, ppg_channels: int) -> NDArray
 
 
 def _centre(x: Ints) -> Ints:
-    return x * x.shape[1] - x.sum(axis=1, keepdims=True)
+    return np.asarray(x * x.shape[1] - x.sum(axis=1, keepdims=True), np.int64)
 
 
 def _ppg(d: Ints, by: Normaliser) -> Ints:
