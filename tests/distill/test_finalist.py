@@ -13,6 +13,7 @@ from torch import nn
 from distill.compression.retrain import retrain
 from distill.finalist import FinalistJob
 from distill.pool import make_pool, open_pool
+from distill.supernet_training import SupernetJob
 from distill.teachers.resnet import ResNetShape, ResNetTeacher
 from distill.training.checkpoint import load_checkpoint, read_facts, save_checkpoint
 from distill.training.effort import EFFORTS
@@ -23,6 +24,7 @@ from ppgnas.errors import MixError, RunError
 from search_spaces.blocks import upsample
 from search_spaces.network import Network
 from search_spaces.published import published
+from search_spaces.space import SearchSpace
 
 ARCH = published("tiny")
 SHORT = replace(EFFORTS["smoke"], finetune_steps=4, qat_steps=4, batch=16)
@@ -134,3 +136,9 @@ def test_a_network_shows_what_it_pools() -> None:
     up = network.upsample
     whole = coarse if up is None else upsample(coarse, up.weight, up.bias)
     torch.testing.assert_close(logits, whole)
+
+
+def test_a_supernet_leaves_out_what_needs_features(pool: Path, tmp_path: Path) -> None:
+    for asked, learnt in (("soft:1,feature:1", "soft:1"), ("label:0,attention:1", "none")):
+        job = SupernetJob(SearchSpace.preset("tiny"), pool, SHORT, 0, tmp_path, distill=asked)
+        assert job.mix(open_pool(pool)).text == learnt
