@@ -34,8 +34,8 @@ EXAMPLE_FILES = ("main.c", "startup.c", "an500.ld", "Makefile")
 PLAIN_FILES = ("CMakeLists.txt", "zephyr/CMakeLists.txt", "zephyr/Kconfig", "zephyr/module.yml")
 FILLED_FILES = ("library.json", "library.properties", "ppgnas.ppg_model.pdsc")
 STACK_BYTES = (
-    ("`ppg_infer`", 296, 2608),
-    ("`ppg_predict`", 376, 2664),
+    ("`ppg_infer`", 256, 1652),
+    ("`ppg_predict`", 320, 1708),
     ("`ppg_push_ppg`, `ppg_push_acc`", 268, 772),
     ("`ppg_window`", 136, 268),
 )
