@@ -96,7 +96,7 @@ def search(
             "time, with what could be trained in it."
         ),
     ] = None,
-    teacher: Annotated[Text, typer.Option(help=f"Default resnet-small; none, {TEACHERS}")] = None,
+    teacher: Annotated[Text, typer.Option(help=f"Default auto; none, {TEACHERS}")] = None,
     distill: Distill = None,
     unlabelled: Unlabelled = None,
     recipe: Annotated[

@@ -123,7 +123,7 @@ class TrainConfig(TrainingChoice):
             raise ConfigError(
                 f"`unlabelled` {self.unlabelled} needs a teacher, and `teacher` is none: without "
                 "a reference its labels are all there is to learn from. Name one, such as "
-                "`teacher` resnet-small, or leave `unlabelled` out"
+                "`teacher` auto, or leave `unlabelled` out"
             )
         if not self.period_s > 0:
             raise ConfigError(f"`rate` is {self.period_s:g} s; it must be above 0")
@@ -162,7 +162,7 @@ class SearchConfig(TrainConfig):
     finalists: int = 8
     time_s: float | None = None
     effort: str = "quick"
-    teacher: str = "resnet-small"
+    teacher: str = "auto"
 
     def __post_init__(self) -> None:
         super().__post_init__()

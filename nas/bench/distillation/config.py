@@ -27,7 +27,7 @@ class BenchConfig(TrainConfig):
     preset: Preset = "small"
     minutes: float = 0.0
     distill: str = "auto"
-    teacher: str = "resnet-small"
+    teacher: str = "auto"
 
     def __post_init__(self) -> None:
         super().__post_init__()

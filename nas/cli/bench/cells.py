@@ -37,7 +37,7 @@ def cell_verb(bench: str, help_text: str) -> Callable[..., None]:
         jobs: Annotated[int, typer.Option(help="Trainings side by side.")] = 1,
         teacher: Annotated[
             str, typer.Option(help="Where the bench compares no teachers: name or path.")
-        ] = "resnet-small",
+        ] = "auto",
         distill: Annotated[
             str, typer.Option(help="Where the bench compares no mixes: a mix of losses.")
         ] = "auto",

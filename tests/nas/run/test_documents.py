@@ -33,7 +33,7 @@ objectives = [
 ]
 finalists = 8
 effort = "quick"
-teacher = "resnet-small"
+teacher = "auto"
 distill = "auto"
 space_size = "7680"
 

@@ -116,7 +116,7 @@ def test_nothing_to_learn_without_a_teacher() -> None:
         TrainConfig(unlabelled="ward", teacher="none")
     assert str(caught.value) == (
         "`unlabelled` ward needs a teacher, and `teacher` is none: without a reference its labels "
-        "are all there is to learn from. Name one, such as `teacher` resnet-small, or leave "
+        "are all there is to learn from. Name one, such as `teacher` auto, or leave "
         "`unlabelled` out"
     )
 
