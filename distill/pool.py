@@ -10,6 +10,7 @@ import json
 import os
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -220,7 +221,8 @@ def make_pool(
 @torch.no_grad()
 def answer(teacher: nn.Module, x: Tensor, *, features: bool) -> list[Tensor]:
     """Logits, and the features if they are wanted, on the CPU."""
-    x = moved(x, next(teacher.parameters()).device)
+    own = chain(teacher.parameters(), teacher.buffers())  # a whole ONNX file has no parameters
+    x = moved(x, next(own).device)
     if not features:
         return [teacher(x).cpu()]
     if not isinstance(teacher, Viewed):

@@ -73,10 +73,10 @@ def teacher_of(
         elif Path(member).suffix == ONNX:
             make, steps = partial(foreign_teacher, Path(member)), effort.teacher_steps
             shape, known = make().shape, declared(Path(member)).people
-            _check_channels(shape, Path(member), bank)
+            _check_channels(shape, Path(member), acceleration=bank.acceleration)
         else:
             teacher = load_teacher(Path(member))
-            _check_channels(teacher.shape, Path(member), bank)
+            _check_channels(teacher.shape, Path(member), acceleration=bank.acceleration)
             found.append(placed(teacher, device))
             continue
         found.append(
@@ -112,6 +112,9 @@ def steps_and_networks(
     """Untrained networks of a name with their steps to one of `teacher_steps`, to measure pace.
 
     A finished teacher takes none, an ONNX file those of its head.
+
+    Raises:
+        RunError: as `teacher_of`.
     """
     found = []
     for member in members_of(chosen(name, effort=effort.name)):
@@ -121,13 +124,14 @@ def steps_and_networks(
         else:
             is_foreign = Path(member).suffix == ONNX
             network = (foreign_teacher if is_foreign else load_teacher)(Path(member))
+            _check_channels(network.shape, Path(member), acceleration=acceleration)
             trains = is_foreign and any(p.requires_grad for p in network.parameters())
             found.append((float(trains), network))
     return found
 
 
-def _check_channels(shape: Shape, path: Path, bank: TrainingBank) -> None:
-    if shape.channels > 1 and not bank.acceleration:
+def _check_channels(shape: Shape, path: Path, *, acceleration: bool) -> None:
+    if shape.channels > 1 and not acceleration:
         raise RunError(
             f"teacher {path} reads acceleration, and its students read PPG alone; use "
             "resnet-small or none"

@@ -13,10 +13,10 @@ SAID = 'rate_hz = 16\nchannels = 1\noutput = "{}"\npeople = ["bami1/7"]\n'
 
 
 def write(
-    path: Path, *, width: int, batch: str | int = "batch", said: str = ""
+    path: Path, *, width: int, batch: str | int = "batch", said: str = "", seed: int = 0
 ) -> NDArray[np.float32]:
     """Windows of 8 s at 16 Hz times a matrix."""
-    matrix = np.random.default_rng(0).normal(size=(128, width)).astype(np.float32)
+    matrix = np.random.default_rng(seed).normal(size=(128, width)).astype(np.float32)
     graph = helper.make_graph(
         [
             helper.make_node("Flatten", ["x"], ["flat"]),

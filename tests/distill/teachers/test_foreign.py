@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 import torch
 
+from distill.pool import answer
 from distill.teachers.base import Teacher
 from distill.teachers.choice import steps_and_networks, teacher_of
+from distill.teachers.ensemble import Ensemble
 from distill.teachers.files import check_unseen, load_teacher
 from distill.teachers.foreign import foreign_teacher
 from distill.training.effort import EFFORTS
@@ -109,3 +111,37 @@ def test_what_cannot_teach_is_refused(tmp_path: Path) -> None:
     file.write_bytes(b"garbage")
     with pytest.raises(RunError, match="is no teacher"):
         foreign_teacher(file)
+
+
+def test_a_file_of_logits_labels_a_pool_alone(people: list[Recording], tmp_path: Path) -> None:
+    file = tmp_path / "model.onnx"
+    write(file, width=180, said=SAID.format("logits"))
+    teacher = taught(str(file), people, tmp_path / "teacher.safetensors")
+    x = torch.randn(3, 4, 256)
+    assert torch.equal(answer(teacher, x, features=False)[0], teacher(x))
+
+
+def test_files_of_one_name_and_length_are_told_apart(
+    people: list[Recording], tmp_path: Path
+) -> None:
+    files = [tmp_path / part / "model.onnx" for part in "ab"]
+    for seed, file in enumerate(files):
+        file.parent.mkdir()
+        write(file, width=180, said=SAID.format("logits"), seed=seed)
+    path, x = tmp_path / "teacher.safetensors", torch.randn(3, 4, 256)
+    whole = taught(f"ensemble:{files[0]},{files[1]}", people, path)
+    assert isinstance(whole, Ensemble)
+    one, two = whole.teachers
+    assert not torch.equal(one(x), two(x))
+    files[0].write_bytes(files[1].read_bytes())  # another network where one was
+    again = taught(str(files[0]), people, tmp_path / "teacher-model.safetensors")
+    assert torch.equal(again(x), two(x))
+
+
+def test_acceleration_that_students_lack_is_told_before_a_pace_is_measured(
+    people: list[Recording], tmp_path: Path
+) -> None:
+    path = tmp_path / "teacher.safetensors"
+    taught("resnet-small", people, path)
+    with pytest.raises(RunError, match="reads acceleration, and its students read PPG alone"):
+        steps_and_networks(str(path), acceleration=False, rate_hz=32, effort=TINY)
