@@ -127,8 +127,11 @@ def _keep(
 ) -> FinalistJob:
     """Write what the next training starts from; the job that starts from it."""
     path = _folder(job) / STATE_NAME
+    beside_it = path.with_name(ADAPTOR_NAME)
     if adaptor is not None:
-        save_checkpoint(path.with_name(ADAPTOR_NAME), adaptor)
+        save_checkpoint(beside_it, adaptor)
+    else:  # one of before is of another teacher's features: an assistant labels now
+        beside_it.unlink(missing_ok=True)
     save_checkpoint(
         path,
         network,
@@ -228,8 +231,9 @@ def _quantised(job: FinalistJob, steps: int, search: WindowSet, progress: Progre
     pool = open_pool(job.pool, device=job.device)
     adaptor = job.adaptor(pool)
     if checkpoint.steps() is None:
-        if adaptor is not None:
-            load_checkpoint(job.weights.with_name(ADAPTOR_NAME), adaptor)
+        learnt = job.weights.with_name(ADAPTOR_NAME)
+        if adaptor is not None and learnt.exists():
+            load_checkpoint(learnt, adaptor)
         qat.observe(inputs_of(x, job.arch) for x in pool.inputs(OBSERVED_BATCHES))
         checkpoint.save(beside(qat, adaptor), 0)
     fit_finalist(job, qat, ALONE, progress, adaptor=adaptor)

@@ -14,7 +14,16 @@ from distill.teachers.calibration import measured
 from distill.teachers.ensemble import Ensemble
 from distill.teachers.files import identity_of, load_teacher
 from distill.teachers.foreign import declared, foreign_teacher
-from distill.teachers.names import ENSEMBLE, ONNX, PRESETS, chosen, is_preset, members_of, plain
+from distill.teachers.names import (
+    ENSEMBLE,
+    ONNX,
+    PRESETS,
+    WITHOUT_ACCELERATION,
+    chosen,
+    is_preset,
+    members_of,
+    plain,
+)
 from distill.teachers.registry import build, description, shape_of
 from distill.teachers.training import train_teacher
 from distill.training.checkpoint import Checkpoint
@@ -62,6 +71,12 @@ def teacher_of(
     members = members_of(name)
     if not members:
         return None
+    if not bank.acceleration and len({*map(plain, members)}) < len(members):
+        raise RunError(
+            f"`teacher` {name!r} names one network twice: these students read PPG alone, where "
+            f"{members[0]} and the same with {WITHOUT_ACCELERATION} do not differ; name members "
+            "that read in different ways, such as resnet-small,spectral"
+        )
     found = []
     for member in members:
         own = path if len(members) == 1 else path.with_stem(f"{path.stem}-{Path(member).stem}")
@@ -128,6 +143,21 @@ def steps_and_networks(
             trains = is_foreign and any(p.requires_grad for p in network.parameters())
             found.append((float(trains), network))
     return found
+
+
+def reads_acceleration(member: str) -> bool:
+    """Whether a single teacher of `members_of` does, where there is any.
+
+    Raises:
+        RunError: a file cannot be used.
+    """
+    if is_preset(member):
+        return not member.endswith(WITHOUT_ACCELERATION)
+    path = Path(member)
+    channels = (
+        declared(path).channels if path.suffix == ONNX else load_teacher(path).shape.channels
+    )
+    return channels > 1
 
 
 def _check_channels(shape: Shape, path: Path, *, acceleration: bool) -> None:

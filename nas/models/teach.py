@@ -13,13 +13,12 @@ from typing import TYPE_CHECKING
 
 from distill.teachers.names import (
     ONNX,
-    WITHOUT_ACCELERATION,
     chosen,
     files_of,
     is_preset,
     members_of,
 )
-from distill.training.effort import effort_by_name
+from distill.training.effort import AUTO, effort_by_name
 from nas.models.backend import check_judges, site_of
 from nas.run.config import ConfigError, TrainConfig
 from nas.run.folder import held
@@ -51,10 +50,11 @@ def teach(config: TrainConfig, out: Path, *, progress: Progress) -> TeacherFacts
         What is known of the teacher.
 
     Raises:
-        ConfigError: no teacher is named, or a finished file.
+        ConfigError: no teacher is named, or a finished file, or an option of students.
         RunError: `out` exists, or another training writes it.
         PpgnasError: bad input.
     """
+    from distill.teachers.choice import reads_acceleration
     from distill.training.team import launched
 
     files_of(config.teacher)  # refused before anything is read
@@ -68,13 +68,18 @@ def teach(config: TrainConfig, out: Path, *, progress: Progress) -> TeacherFacts
         raise ConfigError(
             "`unlabelled` is for students: a teacher learns from labels; leave it out"
         )
+    if (config.distill, config.recipe) != (AUTO, "direct"):
+        raise ConfigError(
+            f"`distill` {config.distill} and `recipe` {config.recipe} are for students: a teacher "
+            "learns from labels, in one stage; leave them out"
+        )
     site = site_of(config.device)
     with launched(site.device) as together:
         if together is not None and together.rank > 0:
             progress = Silent()
         _check_free(out)
         progress.say(f"Reading the recordings: {config.data}")
-        acceleration = not all(name.endswith(WITHOUT_ACCELERATION) for name in members)
+        acceleration = any(map(reads_acceleration, members))
         people = gather_for(config, acceleration=acceleration)
         for note in people.notes:
             progress.say(note)

@@ -170,6 +170,18 @@ def test_what_is_learnt_beside_a_network_goes_on_into_the_integers(
     assert features is not None and features.shape[1:] == (20, 16)  # of the assistant
 
 
+def test_an_assistant_between_training_and_integers_gets_an_adaptor_of_its_own(
+    people: list[Recording], tmp_path: Path
+) -> None:
+    torch.manual_seed(1)  # a teacher of 16 channels, an assistant of 20
+    taught = make(tmp_path / "pool", people, Network(published("timeppg-small")).eval())
+    assistant, train, *_, quantise = EVERYTHING.stages
+    job = job_in(tmp_path, taught, Recipe(stages=(train, assistant, quantise)))
+    search = windows_of(people[3:], ARCH)
+    found = retrain(replace(job, distill="feature:1"), search, lambda *_: None)
+    assert np.isfinite(found.search_mae_bpm)
+
+
 def test_integers_without_training_are_those_of_the_float_network(
     people: list[Recording], pool: Path, tmp_path: Path
 ) -> None:

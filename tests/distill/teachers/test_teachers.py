@@ -158,6 +158,21 @@ def test_an_ensemble_is_trained_once_and_read_whole(
         made(f"ensemble:resnet-small,{path}", people, tmp_path / "nested.safetensors")
 
 
+def test_a_network_is_not_averaged_with_itself(people: list[Recording], tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="names one network twice: these students read PPG alone"):
+        teacher_of(
+            "ensemble:resnet-small,resnet-small-ppg",
+            TrainingBank(people[:3], acceleration=False),
+            people[3:],
+            rate_hz=32,
+            effort=EFFORTS["smoke"],
+            seed=0,
+            path=tmp_path / "teacher.safetensors",
+            processes=1,
+            progress=kill,
+        )
+
+
 def test_a_teacher_is_not_taken_for_other_recordings(
     people: list[Recording], tmp_path: Path
 ) -> None:

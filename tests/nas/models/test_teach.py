@@ -16,7 +16,10 @@ from distill.training.effort import EFFORTS
 from nas.models.teach import teach
 from nas.run.config import ConfigError, TrainConfig
 from nas.run.progress import Silent
+from ppg.npz.folder import write_recording
+from ppg.synthetic.recordings import synthesize
 from ppgnas.errors import RunError
+from tests.distill.teachers.made import SAID, write
 from tests.nas.fakes import write_people
 
 TINY = replace(EFFORTS["smoke"], teacher_steps=2, batch=8)
@@ -80,3 +83,21 @@ def test_what_cannot_be_trained_is_refused(config: TrainConfig, tmp_path: Path) 
         run(replace(config, unlabelled="ward"), tmp_path / "out")
     with pytest.raises(TeacherNameError, match="`teacher` 'x' is neither"):
         run(replace(config, teacher="x"), tmp_path / "out")
+    for asked in (replace(config, distill="soft:1"), replace(config, recipe="prune-70")):
+        with pytest.raises(
+            ConfigError, match="are for students: a teacher learns from labels, in"
+        ):
+            run(asked, tmp_path / "out")
+
+
+def test_a_file_that_reads_ppg_alone_learns_from_everybody(
+    config: TrainConfig, tmp_path: Path
+) -> None:
+    for recording in synthesize(people=4, minutes=0.5, seed=3):
+        bare = replace(recording, acc=None, acc_hz=None)
+        write_recording(tmp_path / "people" / "ward" / f"{recording.subject}.npz", bare)
+    model = tmp_path / "model.onnx"
+    write(model, width=5, said=SAID.format("embedding"))
+    out = tmp_path / "teacher.safetensors"
+    run(replace(config, data=str(tmp_path / "people"), teacher=str(model)), out)
+    assert read_facts(out)["shape"]["channels"] == 1
