@@ -97,8 +97,7 @@ def _channel(of: Taps, channel: int) -> list[str]:
                 added = _SUMS[row] if row in begun else bias
                 begun.add(row)
                 lines.append(f"{product[0]} {_SUMS[row]}, {value}, {product[1]}, {added}")
-    if base:
-        lines.append(f"sub r0, r0, #{base}")
+    lines += [f"sub r0, r0, #{part}" for part in _constants(base)]
     factor, zero = even[:2]
     lines += [f"ldr {factor}, [r2, #{8 + 4 * channel}]", f"ldr {zero}, {_ZERO}"]
     for row, total in enumerate(_SUMS[: of.rows]):
@@ -108,6 +107,13 @@ def _channel(of: Taps, channel: int) -> list[str]:
             f"strh {total}, [r3, #{4 * row + 2 * channel}]",
         ]
     return lines
+
+
+def _constants(value: int) -> list[int]:
+    """Parts that an instruction can hold: 12 bits, or 8 with zeros behind them."""
+    if value > REACH and value % (1 << (value.bit_length() - 8)):
+        return [value & ~REACH, value & REACH]
+    return [value] if value else []
 
 
 def _product(
