@@ -165,7 +165,9 @@ def _laws(kernels: dict[str, TimedKernel], dispatch: Estimate, others: Law) -> L
         features, coefficients, limits, spread = laws[name]
         value = sum(c * f for c, f in zip(coefficients, features(shape), strict=True))
         cycles = Estimate(value, value / spread, value * spread)
-        return Work(kernel, dispatch + cycles, limits.hold(shape), False)
+        # ST's tools call the code that a layer links by another name.
+        linked = others(kernel, shape).kernel
+        return Work(linked, dispatch + cycles, limits.hold(shape), False)
 
     return work
 
@@ -263,7 +265,7 @@ def calibrated(
 
     def scaled(kernel: str, shape: Geometry) -> Work:
         work = base.work(kernel, shape)
-        return Work(kernel, work.cycles.times(found.scale), work.calibrated, work.assumed)
+        return replace(work, cycles=work.cycles.times(found.scale))
 
     laws = _laws(found.kernels, dispatch, scaled) if found.kernels else scaled
     own = Profile(found.part, found.core, "", found.network.estimate(), laws)

@@ -60,6 +60,17 @@ def test_every_core_and_engine_can_be_anchored(
     assert after == pytest.approx(before, rel=1e-6)
 
 
+def test_an_anchor_leaves_the_code_of_sts_tools_as_it_is(tmp_path: Path) -> None:
+    board, engine = load_board("stm32h743"), load_engine("st-edge-ai")
+    shape = (1, 16, 16, 8)
+    graph = one_layer("conv", shape, shape, kernel=(3, 3), padding="same")
+    found = from_networks(["a"], [graph], [1e6], board, engine)
+    path = tmp_path / "anchored.toml"
+    path.write_text(render(found, "st-edge-ai", name="anchored", source="a"))
+    anchored = score(graph, board, load_engine(str(path)))
+    assert anchored.flash_code_bytes == score(graph, board, engine).flash_code_bytes
+
+
 @pytest.mark.parametrize(
     "engine_name", ["ppgnas-c", "tflm-cmsis-nn", "tflm-cmsis-nn-99f736a", "st-edge-ai-10"]
 )
