@@ -14,6 +14,10 @@ API_VERSION = 1
 PREFIX = "ppg"
 LICENCE = "MIT"
 _ALLOWED = re.compile(r"[a-z][a-z0-9_]{0,29}[a-z0-9]")
+_ORIGIN = re.compile(
+    r'((?<=PPG_MODEL_RUN )".*"|(?<=PPG_MODEL_ID )".*"|(?<= \* Model ).* of run .*)'
+)
+"""What the files say of a run, which may be called like a name of the C."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +93,7 @@ def prefixed(texts: Mapping[str, str], prefix: str) -> dict[str, str]:
         )
     taken = re.compile(rf"\b(?:{prefix}|{prefix.upper()})_\w+")
     for text in texts.values():
-        if found := taken.search(text):
+        if found := taken.search(_ORIGIN.sub("", text)):
             raise ExportError(f"`prefix` {prefix!r} begins {found[0]} already; choose another")
 
     def renamed(text: str) -> str:
@@ -97,4 +101,9 @@ def prefixed(texts: Mapping[str, str], prefix: str) -> dict[str, str]:
         text = re.sub(r"\bppg_", f"{prefix}_", text)
         return re.sub(r"\bmodel\.([ch])\b", rf"{prefix}_model.\1", text)
 
-    return {renamed(name): renamed(text) for name, text in texts.items()}
+    def around_origin(text: str) -> str:
+        parts = _ORIGIN.split(text)
+        parts[::2] = map(renamed, parts[::2])
+        return "".join(parts)
+
+    return {renamed(name): around_origin(text) for name, text in texts.items()}

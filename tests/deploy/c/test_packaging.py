@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from deploy.c.naming import API_VERSION, Identity
+from deploy.c.naming import API_VERSION, Identity, header, prefixed
 from deploy.c.project import project
 from deploy.emulation.host import HostCompiler
 from deploy.fuzz.random_net import random_net
@@ -97,6 +97,14 @@ def test_prefixes_that_are_no_names(prefix: str, tmp_path: Path) -> None:
 def test_a_prefix_that_is_taken(tmp_path: Path) -> None:
     with pytest.raises(ExportError, match="`prefix` 'table' begins table_0 already"):
         export(tmp_path, 5, "table")
+
+
+def test_a_run_may_be_called_like_the_prefix() -> None:
+    origin = Identity("model.c", "wrist_ppg_a", "0.1.0", "ab" * 32)
+    texts = prefixed({"model.h": header("int ppg_infer(void);\n", origin)}, "wrist")
+    text = texts["wrist_model.h"]
+    assert '#define WRIST_MODEL_ID "model.c"\n#define WRIST_MODEL_RUN "wrist_ppg_a"\n' in text
+    assert " * Model model.c of run wrist_ppg_a.\n" in text and "int wrist_infer(void);" in text
 
 
 def cmake(*words: str | Path) -> str:
