@@ -21,6 +21,7 @@ from torch import Tensor, nn
 
 from distill.losses.batch import Batch, View, Viewed
 from distill.losses.features import MOST_STEPS, shortened
+from distill.training.checkpoint import digest_of
 from distill.training.device import CPU, moved
 from distill.training.progress import Progress
 from distill.unlabelled import LeftOut, draw, surest
@@ -150,7 +151,9 @@ def make_pool(
     unlabelled: UnlabelledBank | None = None,
     features: bool = False,
 ) -> Pool:
-    """Draw the pool, or open it if `folder` has it finished with the same settings, undamaged.
+    """Draw the pool, or open it if `folder` has it finished, undamaged, of the same settings.
+
+    The teacher is one of these, by its weights.
 
     Args:
         bank: of the windows.
@@ -172,6 +175,8 @@ def make_pool(
         "rate_hz": rate_hz,
         "seed": seed,
     }
+    if teacher is not None:  # its file may have become another one
+        identity["teacher"] = digest_of(teacher.state_dict())
     if features:
         identity["features"] = MOST_STEPS
     if unlabelled is not None:

@@ -190,10 +190,12 @@ def test_pool_is_drawn_once(people: list[Recording], tmp_path: Path) -> None:
         def forward(self, x: torch.Tensor) -> torch.Tensor:
             return torch.zeros(len(x), 180)
 
+    teacher = Uniform(1, 1)
+
     def make(progress):  # type: ignore[no-untyped-def]
         return make_pool(
             bank,
-            Uniform(1, 1),
+            teacher,
             folder=tmp_path,
             batches=3,
             batch=8,
@@ -206,6 +208,11 @@ def test_pool_is_drawn_once(people: list[Recording], tmp_path: Path) -> None:
     assert pool.x.shape == (24, 4, 256) and pool.batches == 3
     again = make(_kill_at(1))  # nothing is drawn: no progress, no kill
     np.testing.assert_array_equal(again.x, pool.x)
+    with torch.no_grad():
+        teacher.bias.add_(1)  # whose file became another one: it is asked anew
+    with pytest.raises(_Killed):
+        make(_kill_at(1))
+    make(silent)
     drawn = np.array(pool.x)
     for name in ("x.npy", "hr_bpm.npy", "teacher.npy", "pool.json"):
         content = (tmp_path / name).read_bytes()
