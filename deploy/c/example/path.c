@@ -104,7 +104,7 @@ int ppg_check_path(void)
         int status = push_ppg();
         wrong += status < 0 || (status == 1 && different());
 #if PPG_CHANNELS == 4
-        for (; taken * PATH_PPG_HZ <= i * PATH_ACC_HZ; taken++) {
+        for (; (int64_t)taken * PATH_PPG_HZ <= (int64_t)i * PATH_ACC_HZ; taken++) {
             status = push_acc();
             wrong += status < 0 || (status == 1 && different());
         }
