@@ -217,6 +217,8 @@ def _settings(text: str, name: str, given: list[str]) -> dict[str, float]:
                 f"`distill` {text!r}: {name} has no setting {key!r}; it has "
                 f"{known or 'none'}. {_EXAMPLE}"
             )
+        if key in found:
+            raise MixError(f"`distill` {text!r} sets {key} of {name} twice; set it once")
         found[key] = _number(text, f"{key} of {name}", value, allowed[key].low, allowed[key].high)
     return {
         key: found[key] for key in allowed if key in found and found[key] != allowed[key].default

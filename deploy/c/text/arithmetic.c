@@ -40,7 +40,7 @@ PPG_INLINE void store16(void *to, uint32_t value)
 }
 
 #if defined(__ARM_FEATURE_SIMD32) && defined(__thumb2__) && defined(__GNUC__) && \
-    !defined(PPG_PORTABLE) && !defined(PPG_NO_ASSEMBLY)
+    !defined(PPG_PORTABLE) && !defined(PPG_NO_ASSEMBLY) && !defined(__ARM_RWPI)
 #define PPG_ASSEMBLY
 #endif
 

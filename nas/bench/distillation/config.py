@@ -39,7 +39,12 @@ class BenchConfig(TrainConfig):
                 "`teacher` is none, and the bench compares with labels alone anyway; name a "
                 "teacher, or the path of one"
             )
-        files_of(self.teacher)
+        if files_of(self.teacher) and any(row.recipe.people is not None for row in self.rows):
+            raise ConfigError(
+                f"`teacher` {self.teacher} is a file, and rows of the bench {self.bench} learn "
+                "from few people: a teacher that knows more would answer for them. Name a "
+                "teacher that is trained anew for each row, such as auto"
+            )
         if (self.unlabelled is not None) != (self.bench == UNLABELLED):
             raise ConfigError(
                 f"`unlabelled` is {self.unlabelled or 'not given'}; the bench {UNLABELLED} needs "

@@ -83,6 +83,7 @@ def test_a_mix_is_read_and_has_one_text(text: str, canonical: str) -> None:
         ("soft:1,soft@t=2:1", "names soft twice; name each term once"),
         ("label:1,label:2", "names label twice"),
         ("soft@k=3", r"soft has no setting 'k'; it has t \(usually 1\). Write for"),
+        ("dkd@k=3@k=5", "sets k of dkd twice; set it once"),
         ("w1@k=3", "w1 has no setting 'k'; it has none"),
         ("soft@t=0", r"t of soft is '0'; allowed: a number at least 0.1 and at most 100"),
         ("label:0", "teaches nothing; name a term beside label:0"),

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from nas.bench.distillation.cells import Cell, Recipe
+from nas.bench.distillation.config import BenchConfig
 from nas.bench.distillation.students import SIZES, scaled, student_arch
 from nas.bench.distillation.tables import BENCHES, PRESETS, Ingredients, Preset
 from nas.cli.bench.cells import CELL_VERBS
 from nas.models.names import ModelError
+from nas.run.config import ConfigError
 from ppgnas.errors import DataError
 from search_spaces.lower import lower
 from search_spaces.published import MEDIUM
@@ -42,6 +46,14 @@ def test_a_teacher_needs_a_mix() -> None:
     one, other = (Recipe(student="tiny", people=people) for people in (4, None))
     assert Cell(one, 0).ground != Cell(other, 0).ground
     assert Cell(one, 0).ground.id != Cell(one, 1).ground.id
+
+
+def test_few_people_are_not_answered_for_by_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "teacher.safetensors"
+    file.touch()
+    with pytest.raises(ConfigError, match="rows of the bench labels learn from few people"):
+        BenchConfig(bench="labels", minutes=1, teacher=str(file))
+    assert BenchConfig(bench="scaling", minutes=1, teacher=str(file)).rows
 
 
 def test_an_id_is_of_what_is_not_the_default() -> None:
