@@ -81,7 +81,8 @@ def worker_processes(
             yield executor
     except BrokenProcessPool as error:
         for process in started.values():
-            process.join()
+            while process.exitcode is None:  # the executor's thread may be told of it first
+                process.join(0.01)
         failed = any(process.exitcode == 1 for process in started.values())
         raise RunError(NOT_STARTED if failed else killed) from error
     except BaseException:

@@ -145,6 +145,7 @@ def team(
                 if not arrivals.poll():
                     raise RunError(NOT_STARTED)
                 arrivals.recv_bytes()
+            _forget_failed_meetings()
             with _told():
                 dist.init_process_group("gloo", init_method=meeting, rank=0, world_size=size)
             yield Team(shards, 0, size)
@@ -180,6 +181,16 @@ def launched(device: torch.device) -> Iterator[Team | None]:
         yield Team(size if SHARDS % size else SHARDS, rank, size)
     finally:
         dist.destroy_process_group()
+
+
+def _forget_failed_meetings() -> None:
+    """Bring torch's count of groups back to 0.
+
+    The count is a part of the name under which processes meet. One that failed to meet, as the
+    other was killed, was counted, and a new process begins with 0: both would wait in vain.
+    """
+    dist.init_process_group("gloo", store=dist.HashStore(), rank=0, world_size=1)
+    dist.destroy_process_group()
 
 
 def _join(

@@ -8,10 +8,12 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 import torch
+import torch.distributed as dist
 from torch import Tensor, nn
 
 from distill.training.checkpoint import Checkpoint
@@ -94,6 +96,19 @@ def test_a_killed_process_is_told(tmp_path: Path) -> None:
         with team(2, die, tmp_path / "none") as whole:
             train(whole, tmp_path / "none")
     assert multiprocessing.active_children() == []
+
+
+def test_a_meeting_that_failed_is_forgotten(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError):  # nobody else comes
+        dist.init_process_group(
+            "gloo",
+            init_method=(tmp_path / "meeting").as_uri(),
+            rank=0,
+            world_size=2,
+            timeout=timedelta(seconds=0.2),
+        )
+    with team(2, take_part, tmp_path / "none") as whole:
+        train(whole, tmp_path / "none")
 
 
 def test_what_fails_here_ends_the_others(tmp_path: Path) -> None:
