@@ -25,7 +25,7 @@ from ppgnas.errors import RunError
 from ppgnas.task import CLASSES, WINDOW_S
 
 if TYPE_CHECKING:
-    from distill.training.effort import AUTO, Effort
+    from distill.training.effort import Effort
     from distill.training.progress import Progress
     from search_spaces.network import Network
 
@@ -203,6 +203,7 @@ def _fit_plainly(network: Network, steps: int, pool: Path, progress: Progress) -
     from distill.inputs import inputs_of
     from distill.losses.batch import View
     from distill.losses.mix import chosen_mix
+    from distill.training.effort import AUTO
     from distill.pool import open_pool
     from distill.training.fit import GRADIENT_NORM
     from nas.bench.plain import PlainNetwork

@@ -79,9 +79,9 @@ def test_through_files_c_and_costs(rank: int, tmp_path: Path, host: HostCompiler
     assert np.abs(by_onnx - truth).max() <= 1
     made = host_program([model_files(net, tmp_path)], tmp_path, host, sanitize=False)
     np.testing.assert_array_equal(made.run(0, net, x), truth)
-    board = load_board("stm32h743")
     for name in engine_names():
         engine = load_engine(name)
+        board = load_board("stm32h743" if "Cortex-M7" in engine.cores else "esp32-s3")
         card = score(net.graph, board, engine)
         assert card.layers[0].cycles.low < card.layers[0].cycles.value
         assert costs(net.graph, board, engine).flash_bytes >= OPERATORS["logistic"].table_bytes
