@@ -203,8 +203,8 @@ def _fit_plainly(network: Network, steps: int, pool: Path, progress: Progress) -
     from distill.inputs import inputs_of
     from distill.losses.batch import View
     from distill.losses.mix import chosen_mix
-    from distill.training.effort import AUTO
     from distill.pool import open_pool
+    from distill.training.effort import AUTO
     from distill.training.fit import GRADIENT_NORM
     from nas.bench.plain import PlainNetwork
 
