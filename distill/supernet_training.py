@@ -12,6 +12,7 @@ differ in width, so none could share an adaptor with another.
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -23,7 +24,7 @@ from torch import Tensor
 from distill.inputs import inputs_of
 from distill.losses.batch import View
 from distill.losses.mix import Mix, chosen_mix
-from distill.pool import Pool, open_pool
+from distill.pool import FACTS, Pool, open_pool
 from distill.training.checkpoint import Checkpoint, load_checkpoint
 from distill.training.device import CPU, mixed_precision, placed
 from distill.training.effort import AUTO, Effort
@@ -101,7 +102,7 @@ def _checkpoint(job: SupernetJob) -> tuple[Checkpoint, int]:
     identity = {
         "seed": job.seed,
         "steps": steps,
-        "pool": [len(pool.hr_bpm), pool.teacher is not None],
+        "pool": json.loads((job.pool / FACTS).read_text(encoding="utf-8")),
         "space": str(job.space),
         "shards": SHARDS,
         "distill": job.mix(pool).text,

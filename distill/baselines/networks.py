@@ -6,6 +6,7 @@ classes would take all parameters of a small network.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 
 import torch
@@ -21,7 +22,7 @@ RATE_HZ, SPACING = 16, 9
 WIDEST = 1024
 
 
-class Baseline(nn.Module):
+class Baseline(nn.Module, ABC):
     """Reads windows `(batch, channels, time)` at `RATE_HZ`, gives `(batch, classes)` logits.
 
     Args:
@@ -36,9 +37,9 @@ class Baseline(nn.Module):
         self.fine = nn.Parameter(linear_upsample(SPACING, UPSAMPLE_TAPS))
         self.fine_bias = nn.Parameter(torch.zeros(SPACING))
 
+    @abstractmethod
     def pooled(self, x: Tensor) -> Tensor:
         """`(batch, features)`."""
-        raise NotImplementedError
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits of windows at any multiple of `RATE_HZ`; further channels are not read."""

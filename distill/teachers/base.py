@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 import torch
@@ -33,7 +34,7 @@ class Shape:
             raise ValueError(f"{self} has a size outside of 1 to {most}")
 
 
-class Teacher(nn.Module):
+class Teacher(nn.Module, ABC):
     """`(batch, channels, time)` to `(batch, classes)` logits, already divided by `temperature`.
 
     A family gives `encode` and, where a mean over steps and `head` are not all, `classify`.
@@ -65,9 +66,9 @@ class Teacher(nn.Module):
         """Parameters."""
         return sum(each.numel() for each in self.parameters())
 
+    @abstractmethod
     def encode(self, x: Tensor) -> Tensor:
-        """`(batch, channels, steps)` features of windows that are as `inputs` says."""
-        raise NotImplementedError
+        """`(batch, channels, steps)` features of windows that `read` has brought to `inputs`."""
 
     def classify(self, features: Tensor) -> Tensor:
         """Logits before they are divided by the temperature."""

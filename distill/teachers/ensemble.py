@@ -33,7 +33,11 @@ class Ensemble(Teacher):
     def size(self) -> int:
         return sum(member.size for member in self.teachers)
 
-    def features(self, x: Tensor) -> Tensor:
+    def read(self, x: Tensor) -> Tensor:
+        """As they are: each member brings them to what it reads."""
+        return x
+
+    def encode(self, x: Tensor) -> Tensor:
         """Of the first member."""
         return self.teachers[0].features(x)
 

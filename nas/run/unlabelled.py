@@ -33,7 +33,8 @@ class UnlabelledFacts:
     @property
     def sentence(self) -> str:
         """The same for people."""
-        return f"{self.people} people, {self.hours:.1f} h of {self.source}"
+        who = "person" if self.people == 1 else "people"
+        return f"{self.people} {who}, {self.hours:.1f} h of {self.source}"
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 from dataclasses import replace
 from functools import partial
@@ -16,7 +17,7 @@ import torch
 from distill.evaluation import Retrained
 from distill.fixed import train_fixed
 from distill.inherited import InheritedAccuracy, thin
-from distill.pool import make_pool, open_pool
+from distill.pool import FACTS, make_pool, open_pool
 from distill.supernet_training import SupernetJob, draw_networks, train_supernet
 from distill.teachers.files import check_unseen, load_teacher
 from distill.teachers.names import TeacherNameError
@@ -259,6 +260,10 @@ def test_a_killed_supernet_training_continues(
     for (name, one), two in zip(whole.named_parameters(), continued.parameters(), strict=True):
         assert torch.equal(one, two), name
     assert read_facts(tmp_path / "killed.safetensors")["step"] == 12
+    facts = tmp_path / "pool" / FACTS  # answers of another teacher are another training
+    facts.write_text(json.dumps({**json.loads(facts.read_text()), "teacher": "other"}))
+    with pytest.raises(_Killed):
+        train(tmp_path / "killed.safetensors", _kill_at(stop))
     if stop == 10:  # two processes come to the same bits as one
         shared = train(tmp_path / "shared.safetensors", silent, processes=2)
         for (name, one), two in zip(whole.named_parameters(), shared.parameters(), strict=True):

@@ -1,7 +1,8 @@
-"""A network that somebody else has trained."""
+"""Teachers that are hardly trained, and a network that somebody else has trained."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,14 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
+from distill.teachers.base import Teacher
+from distill.teachers.choice import teacher_of
+from distill.training.effort import EFFORTS
+from distill.training.progress import Progress
+from ppg.augment.bank import TrainingBank
+from ppg.recording import Recording
+
+TINY = replace(EFFORTS["smoke"], teacher_steps=2, batch=8)
 SAID = 'rate_hz = 16\nchannels = 1\noutput = "{}"\npeople = ["bami1/7"]\n'
 
 
@@ -32,3 +41,25 @@ def write(
         helper.set_model_props(model, {"ppgnas": said})
     onnx.save(model, path)
     return matrix
+
+
+def silent(done: int, total: int, note: str) -> None:
+    """No progress display."""
+
+
+def taught(
+    name: str, people: list[Recording], path: Path, *, progress: Progress = silent
+) -> Teacher:
+    found = teacher_of(
+        name,
+        TrainingBank(people[:3], acceleration=True),
+        people[3:],
+        rate_hz=32,
+        effort=TINY,
+        seed=0,
+        path=path,
+        processes=1,
+        progress=progress,
+    )
+    assert found is not None
+    return found

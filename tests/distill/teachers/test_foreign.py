@@ -9,34 +9,13 @@ import pytest
 import torch
 
 from distill.pool import answer
-from distill.teachers.base import Teacher
-from distill.teachers.choice import steps_and_networks, teacher_of
+from distill.teachers.choice import steps_and_networks
 from distill.teachers.ensemble import Ensemble
 from distill.teachers.files import check_unseen, load_teacher
 from distill.teachers.foreign import foreign_teacher
-from distill.training.effort import EFFORTS
-from ppg.augment.bank import TrainingBank
 from ppg.recording import Recording
 from ppgnas.errors import RunError
-from tests.distill.teachers.made import SAID, write
-
-TINY = replace(EFFORTS["smoke"], teacher_steps=3, batch=8)
-
-
-def taught(name: str, people: list[Recording], path: Path) -> Teacher:
-    found = teacher_of(
-        name,
-        TrainingBank(people[:3], acceleration=True),
-        people[3:],
-        rate_hz=32,
-        effort=TINY,
-        seed=0,
-        path=path,
-        processes=1,
-        progress=lambda *_: None,
-    )
-    assert found is not None
-    return found
+from tests.distill.teachers.made import SAID, TINY, taught, write
 
 
 def test_a_head_is_fitted_on_an_embedding(people: list[Recording], tmp_path: Path) -> None:

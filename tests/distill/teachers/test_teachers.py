@@ -10,7 +10,6 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from distill.teachers.base import Teacher
 from distill.teachers.calibration import expected_calibration_error, macs_of
 from distill.teachers.choice import steps_and_networks, steps_of, teacher_of
 from distill.teachers.ensemble import Ensemble
@@ -20,38 +19,14 @@ from distill.teachers.registry import build, shape_of
 from distill.teachers.spectral import SpectralTeacher
 from distill.training.checkpoint import read_facts, save_checkpoint
 from distill.training.effort import EFFORTS
-from distill.training.progress import Progress
 from ppg.augment.bank import TrainingBank
 from ppg.recording import Recording
 from ppgnas.errors import RunError
-
-TINY = replace(EFFORTS["smoke"], teacher_steps=2, batch=8)
-
-
-def silent(done: int, total: int, note: str) -> None:
-    """No progress display."""
+from tests.distill.teachers.made import taught
 
 
 def kill(done: int, total: int, note: str) -> None:
     raise AssertionError("trained again")
-
-
-def made(
-    name: str, people: list[Recording], path: Path, *, progress: Progress = silent
-) -> Teacher:
-    found = teacher_of(
-        name,
-        TrainingBank(people[:3], acceleration=True),
-        people[3:],
-        rate_hz=32,
-        effort=TINY,
-        seed=0,
-        path=path,
-        processes=1,
-        progress=progress,
-    )
-    assert found is not None
-    return found
 
 
 @pytest.mark.parametrize("name", PRESETS)
@@ -127,14 +102,14 @@ def test_an_ensemble_is_trained_once_and_read_whole(
     people: list[Recording], tmp_path: Path
 ) -> None:
     path, name = tmp_path / "teacher.safetensors", "ensemble:resnet-small,resnet-small-ppg"
-    first = made(name, people, path)
+    first = taught(name, people, path)
     member = tmp_path / "teacher-resnet-small-ppg.safetensors"
     x = torch.randn(2, 4, 256)
     assert load_teacher(path).facts == first.facts
     for again in (
-        made(name, people, path, progress=kill),
-        made(str(path), people, tmp_path / "other.safetensors"),
-        made(f"ensemble:resnet-small,{member}", people, path, progress=kill),
+        taught(name, people, path, progress=kill),
+        taught(str(path), people, tmp_path / "other.safetensors"),
+        taught(f"ensemble:resnet-small,{member}", people, path, progress=kill),
     ):
         assert torch.equal(again(x), first(x))
     facts = first.facts
@@ -151,11 +126,11 @@ def test_an_ensemble_is_trained_once_and_read_whole(
     identity = {**read_facts(member)["identity"], "people": None}
     rest = {k: v for k, v in read_facts(member).items() if k != "identity"}
     save_checkpoint(member, load_teacher(member), identity=identity, **rest)
-    made(f"ensemble:resnet-small,{member}", people, path)
+    taught(f"ensemble:resnet-small,{member}", people, path)
     with pytest.raises(RunError, match="does not say whom the teacher was trained on"):
         check_unseen(path, people[3:])
     with pytest.raises(RunError, match="is an ensemble itself; name its members"):
-        made(f"ensemble:resnet-small,{path}", people, tmp_path / "nested.safetensors")
+        taught(f"ensemble:resnet-small,{path}", people, tmp_path / "nested.safetensors")
 
 
 def test_a_network_is_not_averaged_with_itself(people: list[Recording], tmp_path: Path) -> None:
@@ -177,13 +152,13 @@ def test_a_teacher_is_not_taken_for_other_recordings(
     people: list[Recording], tmp_path: Path
 ) -> None:
     path = tmp_path / "teacher.safetensors"
-    first = made("resnet-small", people, path)
+    first = taught("resnet-small", people, path)
     assert torch.equal(
-        made("auto", people, path, progress=kill).head.weight,  # type: ignore[arg-type]
+        taught("auto", people, path, progress=kill).head.weight,  # type: ignore[arg-type]
         first.head.weight,  # type: ignore[arg-type]
     )
     changed = [replace(people[0], ppg=people[0].ppg[::-1].copy()), *people[1:]]
-    other = made("resnet-small", changed, path)
+    other = taught("resnet-small", changed, path)
     assert not torch.equal(other.head.weight, first.head.weight)  # type: ignore[arg-type]
 
 
