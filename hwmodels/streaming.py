@@ -1,0 +1,157 @@
+"""A network over one block of 2 s instead of its window, or over a long signal.
+
+Streaming runs a causal network over the block that is new. What a convolution reads of the past is
+kept: where its window puts zeros in front, there is *history*, the last positions of the block
+before. Pooling takes the last `BLOCKS` blocks. So layers, weights and scales are those of the
+window, and padding stands for history: `over` gives the graph of any number of blocks.
+
+A tensor's new positions are a quarter of the window's. They must be whole rows of its view, so
+every stride and dilation divides them, and what stands in front of a convolution must be exactly
+what its next block reads again: kernel less stride.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import NamedTuple
+
+from hwmodels.graph import Graph, Layer, Shape, Tensor
+from ppgnas.errors import GraphError
+from ppgnas.task import BLOCKS
+
+_TRUNK_OPS = ("conv", "depthwise_conv", "add", "pad", "reshape")
+_POOLS = ("avg_pool", "max_pool")
+
+
+class Parts(NamedTuple):
+    """Layers before the pool, the pool, and those behind it."""
+
+    trunk: tuple[Layer, ...]
+    pool: Layer
+    head: tuple[Layer, ...]
+
+
+def parts(graph: Graph) -> Parts:
+    """Where a network is cut.
+
+    Raises:
+        GraphError: it cannot stream; says which layer and why.
+    """
+    at = next((i for i, layer in enumerate(graph.layers) if layer.op in _POOLS), None)
+    if at is None or graph.also:
+        raise GraphError(
+            _refusal("the network", "has no pool over its window, or several outputs")
+        )
+    trunk, pool, head = graph.layers[:at], graph.layers[at], graph.layers[at + 1 :]
+    source = graph.shape(pool.inputs[0])
+    if pool.kernel != source[1:3] or graph.shape(pool.output)[1:3] != (1, 1):
+        raise GraphError(_refusal(f"layer {pool.name!r}", "does not pool over the whole window"))
+    known = {pool.output}
+    for layer in head:
+        if not known.issuperset(layer.inputs):
+            raise GraphError(_refusal(f"layer {layer.name!r}", "reads around the pool"))
+        known.add(layer.output)
+    for layer in trunk:
+        if reason := _against(graph, layer, trunk):
+            raise GraphError(_refusal(f"layer {layer.name!r}", reason))
+    return Parts(trunk, pool, head)
+
+
+def _refusal(what: str, why: str) -> str:
+    return f"streaming: {what} {why}; run this network with mode window"
+
+
+def _against(graph: Graph, layer: Layer, trunk: tuple[Layer, ...]) -> str:
+    """Why a layer before the pool cannot stream; empty where it can."""
+    if layer.op not in _TRUNK_OPS or graph.constants.intersection(layer.inputs):
+        return f"is {layer.op}; allowed before the pool: {', '.join(_TRUNK_OPS)} of activations"
+    pads = {before.output: before for before in trunk if before.op == "pad"}
+    for name in (*layer.inputs, layer.output):
+        if name in pads:
+            continue
+        shape = graph.shape(name)
+        rows = shape[1] if shape[1] > 1 else shape[2]
+        if len(shape) != 4 or rows % BLOCKS:
+            return (
+                f"has {rows} rows of {shape[2] if shape[1] > 1 else 1} positions a window; a "
+                f"block of 2 s must hold whole ones, so {BLOCKS} must divide them"
+            )
+    if layer.op == "reshape" and graph.shape(layer.inputs[0])[3] != graph.shape(layer.output)[3]:
+        return "changes channels by a view"
+    if layer.op not in ("conv", "depthwise_conv"):
+        return ""
+    pad = pads.get(layer.inputs[0])
+    top, bottom, left, right = pad.pads if pad is not None else (0, 0, 0, 0)
+    source = graph.shape(layer.inputs[0] if pad is None else pad.inputs[0])
+    inside = graph.padding(layer)
+    wanted = tuple(k - s for k, s in zip(layer.kernel, layer.stride, strict=True))
+    folded = source[1] > 1
+    if (
+        layer.dilation != (1, 1)
+        or bottom
+        or right
+        or inside != ((0, 0), (0, 0))
+        or (top, left) != wanted
+        or (left and folded)
+        or (top and not folded)
+    ):
+        return "does not read just the positions before it, kernel less stride of them"
+    return ""
+
+
+def over(graph: Graph, blocks: int) -> Graph:
+    """The network over `blocks` blocks of 2 s: `BLOCKS` of them give the graph itself.
+
+    Raises:
+        GraphError: it cannot stream.
+    """
+    trunk, pool, head = parts(graph)
+    shapes = {graph.input: _stretched(graph.shape(graph.input), blocks)}
+    for layer in trunk:
+        if layer.op == "pad":
+            (_, height, width, channels), (top, _, left, _) = shapes[layer.inputs[0]], layer.pads
+            shapes[layer.output] = (1, height + top, width + left, channels)
+        else:
+            shapes[layer.output] = _stretched(graph.shape(layer.output), blocks)
+    tensors = tuple(
+        replace(tensor, shape=shapes.get(tensor.name, tensor.shape)) for tensor in graph.tensors
+    )
+    pool = replace(pool, kernel=shapes[pool.inputs[0]][1:3])
+    return Graph((*trunk, pool, *head), tensors, graph.input, graph.output)
+
+
+def _stretched(shape: tuple[int, ...], blocks: int) -> Shape:
+    _, height, width, channels = shape
+    if height > 1:
+        return (1, height // BLOCKS * blocks, width, channels)
+    return (1, 1, width // BLOCKS * blocks, channels)
+
+
+def trunk_over(graph: Graph, blocks: int) -> Graph:
+    """The layers before the pool alone, over `blocks` blocks; the output is what is pooled."""
+    trunk, pool, _ = parts(graph)
+    return _cut(over(graph, blocks), trunk, graph.input, pool.inputs[0])
+
+
+def head_of(graph: Graph) -> Graph:
+    """The pool and all behind it; the input is what is pooled."""
+    _, pool, head = parts(graph)
+    return _cut(graph, (pool, *head), pool.inputs[0], graph.output)
+
+
+def _cut(graph: Graph, layers: tuple[Layer, ...], source: str, target: str) -> Graph:
+    names = {source, *(layer.output for layer in layers)}
+    names |= {name for layer in layers for name in layer.inputs}
+    tensors: tuple[Tensor, ...] = tuple(t for t in graph.tensors if t.name in names)
+    return Graph(layers, tensors, source, target)
+
+
+def past_positions(graph: Graph) -> int:
+    """How many input positions before a block what is pooled of it can depend on."""
+    past, stride = 0, 1
+    for layer in parts(graph).trunk:
+        if layer.op == "pad":
+            top, _, left, _ = layer.pads
+            past += (top * graph.shape(layer.inputs[0])[2] + left) * stride
+        stride *= layer.stride[0] * layer.stride[1]
+    return past
