@@ -15,7 +15,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import NamedTuple
 
-from hwmodels.graph import Graph, Layer, Shape, Tensor
+from hwmodels.graph import Graph, Layer, Tensor
 from ppgnas.errors import GraphError
 from ppgnas.task import BLOCKS
 
@@ -106,7 +106,9 @@ def over(graph: Graph, blocks: int) -> Graph:
         GraphError: it cannot stream.
     """
     trunk, pool, head = parts(graph)
-    shapes = {graph.input: _stretched(graph.shape(graph.input), blocks)}
+    shapes: dict[str, tuple[int, int, int, int]] = {
+        graph.input: _stretched(graph.shape(graph.input), blocks)
+    }
     for layer in trunk:
         if layer.op == "pad":
             (_, height, width, channels), (top, _, left, _) = shapes[layer.inputs[0]], layer.pads
@@ -116,11 +118,12 @@ def over(graph: Graph, blocks: int) -> Graph:
     tensors = tuple(
         replace(tensor, shape=shapes.get(tensor.name, tensor.shape)) for tensor in graph.tensors
     )
-    pool = replace(pool, kernel=shapes[pool.inputs[0]][1:3])
+    _, height, width, _ = shapes[pool.inputs[0]]
+    pool = replace(pool, kernel=(height, width))
     return Graph((*trunk, pool, *head), tensors, graph.input, graph.output)
 
 
-def _stretched(shape: tuple[int, ...], blocks: int) -> Shape:
+def _stretched(shape: tuple[int, ...], blocks: int) -> tuple[int, int, int, int]:
     _, height, width, channels = shape
     if height > 1:
         return (1, height // BLOCKS * blocks, width, channels)
