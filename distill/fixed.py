@@ -29,7 +29,7 @@ from distill.training.team import SHARDS
 from distill.unlabelled import unlabelled_bank
 from ppg.augment.bank import TrainingBank
 from ppg.recording import Recording
-from ppg.windows import windows_of
+from ppg.windows import InputSpec, windows_of
 from search_spaces.arch import Arch
 from search_spaces.network import Network
 
@@ -50,6 +50,7 @@ def train_fixed(
     distill: str = AUTO,
     say: Callable[[str], None] = lambda _: None,
     recipe: str = "direct",
+    taught_with_acceleration: bool = False,
 ) -> Retrained:
     """Train `arch`.
 
@@ -68,6 +69,7 @@ def train_fixed(
         distill: the mix of losses, see `distill.losses.mix.chosen_mix`.
         say: is told what a user should know.
         recipe: name or path of the stages, see `distill.training.recipe`.
+        taught_with_acceleration: whether windows hold it for the teacher where `arch` reads none.
 
     Raises:
         MixError: the mix cannot be read, needs a teacher that is not there, or learns nothing
@@ -78,9 +80,10 @@ def train_fixed(
     """
     amount = effort_by_name(effort)
     mix = chosen_mix(distill, effort=amount, taught=teacher != "none")
-    further = unlabelled_bank(unlabelled, arch, mix)
+    acceleration = arch.acceleration or taught_with_acceleration
+    further = unlabelled_bank(unlabelled, InputSpec(arch.rate_hz, acceleration), mix)
     cache.mkdir(parents=True, exist_ok=True)
-    bank = TrainingBank(train, acceleration=arch.acceleration)
+    bank = TrainingBank(train, acceleration=acceleration)
     stages = load_recipe(recipe)
     rates_hz = {arch.rate_hz, *stages.rates_hz} | ({TEACHER_HZ} if teacher != "none" else set())
     rate_hz = stored_rate_hz(tuple(rates_hz))

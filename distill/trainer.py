@@ -61,6 +61,7 @@ class Trainer:
         rule: the arithmetic of retrained networks' errors, see `distill.evaluation`.
         distill: the mix of losses, see `distill.losses.mix.chosen_mix`.
         recipe: the stages of a finalist's training.
+        taught_with_acceleration: whether the teacher reads it where no network of the space does.
     """
 
     space: SearchSpace
@@ -77,6 +78,7 @@ class Trainer:
     rule: Rule = "tflm"
     distill: str = AUTO
     recipe: Recipe = field(default_factory=direct)
+    taught_with_acceleration: bool = False
 
     @property
     def _cache(self) -> Path:
@@ -85,7 +87,8 @@ class Trainer:
     @cached_property
     def _inputs(self) -> InputSpec:
         rates_hz = {*self.space.rate_hz, *self.recipe.rates_hz}
-        return InputSpec(stored_rate_hz(tuple(rates_hz)), True in self.space.acceleration)
+        acceleration = True in self.space.acceleration or self.taught_with_acceleration
+        return InputSpec(stored_rate_hz(tuple(rates_hz)), acceleration)
 
     @property
     def _supernet_job(self) -> SupernetJob:

@@ -14,7 +14,6 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from distill.teachers.names import files_of
 from distill.training.effort import effort_by_name
 from distill.training.recipe import load_recipe
 from hwmodels.costs import Costs
@@ -29,18 +28,27 @@ from nas.explore.finalists import (
 from nas.explore.pacing import Pacing
 from nas.explore.problem import Probe, probe
 from nas.explore.study import StudySettings, front_of, recounted
-from nas.models.backend import MakeTrainer, Trainer, check_judges, mix_of, site_of, torch_trainer
+from nas.models.backend import (
+    MakeTrainer,
+    Trainer,
+    check_judges,
+    check_teacher,
+    mix_of,
+    site_of,
+    torch_trainer,
+)
 from nas.models.folder import Judging
 from nas.models.readout import RULES
 from nas.run.candidates import Candidate, Candidates
 from nas.run.claim import check_same, claim
-from nas.run.config import SearchConfig
+from nas.run.config import ConfigError, SearchConfig
 from nas.run.folder import RunDir
 from nas.run.journal import Journal
 from nas.run.people import People, fitting_space, gather, without_acceleration
 from nas.run.progress import Progress
 from nas.run.target import Target, load_target
 from ppg.readout.transitions import fit_transitions
+from ppgnas.task import PPG_ACC
 from search_spaces.arch import Arch
 from search_spaces.space import SearchSpace, load_space
 
@@ -76,11 +84,11 @@ def search(
     from nas.report.report import write_report
 
     started_s = time.monotonic()
-    files_of(config.teacher)  # refused before anything is read
+    check_teacher(config)  # before anything is read
     load_recipe(config.recipe)
     mix_of(config)
     target = load_target(config.board, config.engine, period_s=config.period_s)
-    space = load_space(config.space)
+    space = _asked_space(config)
     progress.say(f"Reading the recordings: {config.data}")
     people = gather(config, space)
     for note in people.notes:
@@ -124,6 +132,21 @@ def search(
         run.finish()
         trainer.drop_cache()
         shutil.rmtree(run.retrained, ignore_errors=True)
+
+
+def _asked_space(config: SearchConfig) -> SearchSpace:
+    """The space, with those networks alone that read `student_inputs`."""
+    space = load_space(config.space)
+    if config.student_inputs is None:
+        return space
+    acceleration = config.student_inputs == PPG_ACC
+    if acceleration not in space.acceleration:
+        raise ConfigError(
+            f"`student_inputs` is {config.student_inputs}, and no network of the space "
+            f"{space.name!r} reads {'acceleration' if acceleration else 'PPG alone'}; choose a "
+            "`space` that has some, such as default, or leave `student_inputs` out"
+        )
+    return space.restricted(acceleration=acceleration)
 
 
 def _pacing(config: SearchConfig, run: RunDir, site: Site, *, began_s: float) -> Pacing | None:
@@ -221,7 +244,8 @@ class _Search:
             unlabelled=self.people.unlabelled.recordings if self.people.unlabelled else (),
             effort=effort_by_name(config.effort),
             seed=config.seed,
-            teacher=config.teacher,
+            teacher=config.taught_by,
+            taught_with_acceleration=config.taught_with_acceleration,
             folder=self.run.path,
             site=self.site,
             accept=accept,

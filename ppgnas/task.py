@@ -16,3 +16,6 @@ BLOCKS = 4
 """Strides a window: what streaming pools over."""
 
 Mode = Literal["window", "streaming"]
+
+PPG, PPG_ACC = INPUTS = ("ppg", "ppg+acc")
+"""What a network or a teacher reads: the PPG alone, or three axes of acceleration beside it."""

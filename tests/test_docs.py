@@ -31,6 +31,7 @@ PAGES = (
     "docs/records.md",
     "docs/recordings.md",
     "docs/rescore.md",
+    "docs/sensors.md",
 )
 
 

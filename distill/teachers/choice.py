@@ -163,8 +163,8 @@ def reads_acceleration(member: str) -> bool:
 def _check_channels(shape: Shape, path: Path, *, acceleration: bool) -> None:
     if shape.channels > 1 and not acceleration:
         raise RunError(
-            f"teacher {path} reads acceleration, and its students read PPG alone; use "
-            "resnet-small or none"
+            f"teacher {path} reads acceleration, and its students read PPG alone; let it by "
+            "`teacher_inputs` ppg+acc, or name one that does not, such as resnet-small-ppg"
         )
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ppgnas.errors import PpgnasError
+from ppgnas.task import PPG
 
 NONE, AUTO = "none", "auto"
 WITHOUT_ACCELERATION = "-ppg"
@@ -87,6 +88,24 @@ def chosen(name: str, *, effort: str) -> str:
     return AUTOMATIC[effort] if name == AUTO else name
 
 
+def reading(name: str, inputs: str | None) -> str:
+    """The name of the same teacher that reads these inputs: PPG alone is `NAME-ppg`.
+
+    Files stay what they are.
+
+    Args:
+        name: see `files_of`, but not `auto`.
+        inputs: of `ppgnas.task.INPUTS`, or None for what the name says.
+    """
+    if inputs != PPG or name == NONE:
+        return name
+    members = [
+        plain(each) + WITHOUT_ACCELERATION if is_preset(each) else each
+        for each in members_of(name)
+    ]
+    return f"{ENSEMBLE if name.startswith(ENSEMBLE) else ''}{','.join(members)}"
+
+
 def files_of(name: str) -> tuple[Path, ...]:
     """The files that a name means; empty where everything is trained here.
 
@@ -106,7 +125,7 @@ def files_of(name: str) -> tuple[Path, ...]:
         raise TeacherNameError(
             f"`teacher` {name!r} names {len(members)} members; an ensemble has 2 to "
             f"{MOST_MEMBERS} different ones. Write for example "
-            f"{ENSEMBLE}resnet-small,resnet-small-ppg"
+            f"{ENSEMBLE}resnet-small,spectral"
         )
     files = []
     for member in members:

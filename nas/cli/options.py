@@ -62,6 +62,19 @@ RECIPE_HELP = (
     "born-again, direct, post-training, progressive, prune-60, prune-70 or a .toml of stages."
 )
 Recipe = Annotated[str, typer.Option(help=f"Stages of the training: {RECIPE_HELP}")]
+StudentInputs = Annotated[
+    Text,
+    typer.Option(
+        help="What a network reads: ppg, or ppg+acc (acceleration beside it). See docs/sensors.md."
+    ),
+]
+TeacherInputs = Annotated[
+    Text,
+    typer.Option(
+        help="What its teacher reads; default: as the networks. With ppg+acc a network that reads "
+        "PPG alone learns from one that sees the movement."
+    ),
+]
 Device = Annotated[
     str, typer.Option(help="What trains: auto (a GPU if there is one), cpu or cuda.")
 ]

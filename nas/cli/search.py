@@ -19,6 +19,8 @@ from nas.cli.options import (
     ReportData,
     ReportFrom,
     Split,
+    StudentInputs,
+    TeacherInputs,
     Text,
     Unlabelled,
 )
@@ -103,6 +105,8 @@ def search(
         Text,
         typer.Option(help=f"Stages of a finalist's training; default direct. {RECIPE_HELP}"),
     ] = None,
+    student_inputs: StudentInputs = None,
+    teacher_inputs: TeacherInputs = None,
     rate: Annotated[
         Text,
         typer.Option("--rate", "--period", help="Time from one reading to the next; default 2s."),
@@ -123,6 +127,7 @@ def search(
     ppgnas search --budget 80KB
     ppgnas search --budget 80KB --time 10min
     ppgnas search --budget 80KB --latency 20ms --board nrf5340 --data recordings/
+    ppgnas search --budget 80KB --data recordings/ --student-inputs ppg --teacher-inputs ppg+acc
     ppgnas search --out results/run --resume
     """
     # All options but three are arguments of the search, by the same names.

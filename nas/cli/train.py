@@ -24,7 +24,9 @@ from nas.cli.options import (
     ReportData,
     ReportFrom,
     Split,
+    StudentInputs,
     Teacher,
+    TeacherInputs,
     Text,
     Unlabelled,
 )
@@ -58,6 +60,8 @@ def train(
     distill: Distill = None,
     unlabelled: Unlabelled = None,
     recipe: Recipe = "direct",
+    student_inputs: StudentInputs = None,
+    teacher_inputs: TeacherInputs = None,
     seed: Annotated[int, typer.Option(help="Decides everything that is drawn.")] = 0,
     board: Annotated[str, typer.Option(help="Board of the card: name or .toml.")] = DEFAULT_BOARD,
     engine: Annotated[str, typer.Option(help="Runtime of the card.")] = DEFAULT_ENGINE,
@@ -71,6 +75,7 @@ def train(
     ppgnas train results/run:1 --data recordings/ --out again --teacher resnet-small --seed 3
     ppgnas train published:large --data recordings/ --out small --recipe prune-70
     ppgnas train published:tiny --data recordings/ --out t --teacher auto --distill soft:1,w1:0.1
+    ppgnas train published:tiny-ppg --data rec/ --out t --teacher auto --teacher-inputs ppg+acc
     ppgnas train --teacher-only --teacher resnet-50 --data recordings/ --out teacher.safetensors
     """
     from distill.training.effort import AUTO
@@ -92,6 +97,8 @@ def train(
         distill=distill or AUTO,
         unlabelled=unlabelled,
         recipe=recipe,
+        student_inputs=student_inputs,
+        teacher_inputs=teacher_inputs,
         board=board,
         engine=engine,
         device=device,

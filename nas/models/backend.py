@@ -7,9 +7,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
-from distill.teachers.names import NONE, files_of
+from distill.teachers.names import NONE, files_of, members_of
 from distill.training.effort import Effort, effort_by_name
-from nas.run.config import TrainConfig
+from nas.run.config import ConfigError, TrainConfig
 from nas.run.machine import available_cores
 from nas.run.progress import Tick
 from ppg.recording import Recording
@@ -106,6 +106,33 @@ def mix_of(config: TrainConfig) -> str:
 
     effort, taught = effort_by_name(config.effort), config.teacher != NONE
     return chosen_mix(config.distill, effort=effort, taught=taught).text
+
+
+def check_teacher(config: TrainConfig) -> None:
+    """Refuse a teacher that is not there, or reads other inputs than it is asked to.
+
+    Raises:
+        TeacherNameError: it is neither a name nor a file.
+        ConfigError: its inputs are not `teacher_inputs`.
+        RunError: a file cannot be used.
+    """
+    files_of(config.taught_by)
+    if config.teacher_inputs is None:
+        return
+    from distill.teachers.choice import reads_acceleration
+
+    asked = f"`teacher_inputs` is {config.teacher_inputs}"
+    reading = [m for m in members_of(config.taught_by) if reads_acceleration(m)]
+    if config.taught_with_acceleration and not reading:
+        raise ConfigError(
+            f"`teacher` {config.teacher} reads PPG alone, and {asked}; name one that reads "
+            "acceleration, such as `teacher` auto, or leave `teacher_inputs` out"
+        )
+    if reading and not config.taught_with_acceleration:
+        raise ConfigError(
+            f"`teacher` {reading[0]} reads acceleration, and {asked}: a finished network cannot "
+            "do without. Name one that reads PPG alone or is trained here, such as `teacher` auto"
+        )
 
 
 def check_judges(teacher: str, judges: Iterable[Recording]) -> None:

@@ -11,15 +11,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from distill.teachers.names import (
-    ONNX,
-    chosen,
-    files_of,
-    is_preset,
-    members_of,
-)
+from distill.teachers.names import ONNX, is_preset, members_of
 from distill.training.effort import AUTO, effort_by_name
-from nas.models.backend import check_judges, site_of
+from nas.models.backend import check_judges, check_teacher, site_of
 from nas.run.config import ConfigError, TrainConfig
 from nas.run.folder import held
 from nas.run.people import People, gather_for
@@ -57,8 +51,8 @@ def teach(config: TrainConfig, out: Path, *, progress: Progress) -> TeacherFacts
     from distill.teachers.choice import reads_acceleration
     from distill.training.team import launched
 
-    files_of(config.teacher)  # refused before anything is read
-    members = members_of(chosen(config.teacher, effort=config.effort))
+    check_teacher(config)  # before anything is read
+    members = members_of(config.taught_by)
     if len(members) < 2 and not any(is_preset(m) or Path(m).suffix == ONNX for m in members):
         raise ConfigError(
             f"`teacher` {config.teacher} is nothing to train; name a teacher (`ppgnas teachers "
@@ -67,6 +61,11 @@ def teach(config: TrainConfig, out: Path, *, progress: Progress) -> TeacherFacts
     if config.unlabelled is not None:
         raise ConfigError(
             "`unlabelled` is for students: a teacher learns from labels; leave it out"
+        )
+    if config.student_inputs is not None:
+        raise ConfigError(
+            f"`student_inputs` is {config.student_inputs}, and no student is trained; say "
+            "`teacher_inputs`"
         )
     if (config.distill, config.recipe) != (AUTO, "direct"):
         raise ConfigError(
@@ -121,7 +120,7 @@ def _train(
 
     with progress.phase("teacher") as tick:
         teacher = teacher_of(
-            config.teacher,
+            config.taught_by,
             TrainingBank(people.train, acceleration=acceleration),
             people.search,
             rate_hz=TEACHER_HZ,

@@ -14,9 +14,8 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from distill.teachers.names import files_of
 from distill.training.recipe import load_recipe
-from nas.models.backend import check_judges, mix_of, site_of
+from nas.models.backend import check_judges, check_teacher, mix_of, site_of
 from nas.models.folder import Judging, write_model
 from nas.models.readout import RULES
 from nas.run.card import Card, Origin, SearchErrors
@@ -29,6 +28,7 @@ from ppg.augment.bank import PREPARATION
 from ppg.readout.transitions import fit_transitions
 from ppgnas.errors import RunError
 from ppgnas.files import cache_folder
+from ppgnas.task import PPG_ACC
 from search_spaces.arch import Arch
 
 if TYPE_CHECKING:
@@ -52,7 +52,8 @@ def train_with_torch(
             unlabelled=people.unlabelled.recordings if people.unlabelled else (),
             effort=config.effort,
             seed=config.seed,
-            teacher=config.teacher,
+            teacher=config.taught_by,
+            taught_with_acceleration=config.taught_with_acceleration,
             recipe=config.recipe,
             cache=cache,
             site=site_of(config.device),
@@ -75,7 +76,7 @@ def train_model(
     """Train an architecture and write its folder.
 
     Args:
-        arch: the architecture.
+        arch: the architecture; what it reads is what `config.student_inputs` says, if anything.
         config: on what, and how long.
         out: the folder; it must not exist.
         command: how the user said it, for provenance.
@@ -90,8 +91,10 @@ def train_model(
         PpgnasError: bad input.
     """
     _check_free(out)
-    files_of(config.teacher)  # refused before anything is read
+    check_teacher(config)  # before anything is read
     load_recipe(config.recipe)
+    if config.student_inputs is not None:
+        arch = replace(arch, acceleration=config.student_inputs == PPG_ACC)
     config = replace(config, distill=mix_of(config))
     device = site_of(config.device).name
     target = load_target(config.board, config.engine, period_s=config.period_s)

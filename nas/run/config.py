@@ -12,11 +12,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Literal, get_args
 
-from distill.teachers.names import NONE
+from distill.teachers.names import NONE, chosen, reading
 from distill.training.effort import AUTO, effort_by_name
 from nas.run import units
 from ppgnas.defaults import DEFAULT_BOARD, DEFAULT_ENGINE
 from ppgnas.errors import BudgetError, PpgnasError
+from ppgnas.task import INPUTS, PPG_ACC
 
 Objective = Literal["mae", "latency", "flash", "sram", "power"]
 OBJECTIVES: tuple[Objective, ...] = get_args(Objective)
@@ -101,6 +102,10 @@ class TrainConfig(TrainingChoice):
             on on another, so it is no part of what a run was asked.
         distill: what a student learns from, see `distill.losses.mix`; `auto` leaves it to
             `effort`.
+        student_inputs: what a network reads, or None for what its architecture says, in a search
+            the space.
+        teacher_inputs: what its teacher reads, or None for what the students read; see
+            `taught_by`.
     """
 
     report_data: str | None = None
@@ -113,10 +118,20 @@ class TrainConfig(TrainingChoice):
     period_s: float = 2.0
     device: str = field(default="auto", compare=False)
     distill: str = AUTO
+    student_inputs: str | None = None
+    teacher_inputs: str | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
         check_choice("device", self.device, DEVICES)
+        for name in ("student_inputs", "teacher_inputs"):
+            if (inputs := getattr(self, name)) is not None:
+                check_choice(name, inputs, INPUTS)
+        if self.teacher_inputs and self.teacher == NONE:
+            raise ConfigError(
+                f"`teacher_inputs` is {self.teacher_inputs}, and `teacher` is none: name one, "
+                "such as `teacher` auto, or leave `teacher_inputs` out"
+            )
         if not 0 <= self.seed <= LARGEST_SEED:
             raise ConfigError(f"`seed` is {self.seed}; allowed: 0 to {LARGEST_SEED}")
         if self.unlabelled and self.teacher == "none":
@@ -137,6 +152,16 @@ class TrainConfig(TrainingChoice):
                 f"`report_data` {self.report_data} and `report_from` {self.report_from} both "
                 "choose the report people; give one of them"
             )
+
+    @property
+    def taught_by(self) -> str:
+        """The name of the teacher, which says what it reads."""
+        return reading(chosen(self.teacher, effort=self.effort), self.teacher_inputs)
+
+    @property
+    def taught_with_acceleration(self) -> bool:
+        """Whether windows must hold acceleration for the teacher, whoever else reads it."""
+        return self.teacher_inputs == PPG_ACC
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -198,6 +223,7 @@ class SearchConfig(TrainConfig):
             "report_from": self.report_from,
             "split_file": self.split,
         }
+        inputs = {"student_inputs": self.student_inputs, "teacher_inputs": self.teacher_inputs}
         return {
             "run": {"seed": self.seed},
             "search": {
@@ -210,6 +236,7 @@ class SearchConfig(TrainConfig):
                 "teacher": self.teacher,
                 **({} if self.recipe == "direct" else {"recipe": self.recipe}),
                 "distill": self.distill,
+                **{name: value for name, value in inputs.items() if value is not None},
                 **({} if self.time_s is None else {"time_s": self.time_s}),
             },
             "budgets": budgets,
@@ -247,6 +274,8 @@ class SearchConfig(TrainConfig):
             "report_from",
             "time_s",
             "device",
+            "student_inputs",
+            "teacher_inputs",
         }
         if not written <= set(values):
             raise KeyError(min(written - set(values)))

@@ -52,20 +52,80 @@ class People:
 
 
 def gather_for(config: TrainConfig, *, acceleration: bool) -> People:
-    """People for one network: recordings without an acceleration that it reads are left out.
+    """People for networks of one kind.
+
+    Recordings without an acceleration that networks read are left out; one that only the teacher
+    reads must be there to train and to search, and who is reported on may lack it.
+
+    Args:
+        config: what is asked.
+        acceleration: whether networks read it.
 
     Raises:
         DataError: as `gather`.
     """
-    recordings, further, notes = _read(config)
-    if acceleration:
-        lacking = sum(recording.acc is None for recording in (*recordings, *further))
-        recordings = [r for r in recordings if r.acc is not None]
-        further = [r for r in further if r.acc is not None]
-        if lacking:
-            notes.append(f"{lacking} recordings without acceleration are left out.")
-    people = _divided(config, recordings, further, notes)
-    return _with_unlabelled(config, people, acceleration=acceleration)
+    return _gathered(config, *_read(config), acceleration=acceleration)
+
+
+def _gathered(
+    config: TrainConfig,
+    recordings: list[Recording],
+    further: list[Recording],
+    notes: list[str],
+    *,
+    acceleration: bool,
+) -> People:
+    if not (acceleration or config.taught_with_acceleration):
+        people = _divided(config, recordings, further, notes)
+        return _with_unlabelled(config, people, acceleration=False)
+    if all(recording.acc is None for recording in recordings):
+        who = "the network" if acceleration else "the teacher (`teacher_inputs` ppg+acc)"
+        raise DataError(
+            f"`data` {config.data}: none of its {len(recordings)} recordings has acceleration, "
+            f"and {who} reads it; choose one that reads PPG alone, or other data"
+        )
+
+    def stays(recording: Recording, asked: bool) -> bool:
+        """Whom the user asked to report on stays where the network can read them."""
+        return recording.acc is not None or (asked and not acceleration)
+
+    by_name = config.split is not None
+    kept = [r for r in recordings if stays(r, by_name or r.dataset == config.report_from)]
+    kept_further = [r for r in further if stays(r, True)]
+    people = _divided(config, kept, kept_further, notes)
+    if not acceleration:
+        people = _taught(people)
+    bare = sum(recording.acc is None for recording in (*recordings, *further))
+    lost = bare - len(without_acceleration(people))
+    if lost:
+        note = f"{lost} recordings without acceleration are left out."
+        people = replace(people, notes=(*people.notes, note))
+    return _with_unlabelled(config, people, acceleration=True)
+
+
+def _taught(people: People) -> People:
+    """Without those who have nothing to show a teacher that reads acceleration.
+
+    Raises:
+        DataError: nobody is left to train or to search.
+    """
+    train, search = (
+        [recording for recording in part if recording.acc is not None]
+        for part in (people.train, people.search)
+    )
+    for name, left in (("train", train), ("search", search)):
+        if not left:
+            raise DataError(
+                f"nobody in {name} has acceleration, and the teacher (`teacher_inputs` ppg+acc) "
+                "reads it; put people with acceleration there by a `split`"
+            )
+    seen = {recording.person for recording in (*train, *search)}
+    split = replace(
+        people.split,
+        train=tuple(name for name in people.split.train if name in seen),
+        search=tuple(name for name in people.split.search if name in seen),
+    )
+    return replace(people, split=split, train=train, search=search)
 
 
 def gather(config: TrainConfig, space: SearchSpace) -> People:
@@ -80,26 +140,31 @@ def gather(config: TrainConfig, space: SearchSpace) -> People:
         DataError: a folder or file cannot be used, there are too few people, somebody is in
             both `data` and `report_data`, or a search or report person is in `unlabelled`.
     """
+    if True not in space.acceleration:
+        return gather_for(config, acceleration=False)
     recordings, further, notes = _read(config)
-    if config.split is None and True in space.acceleration:
-        who, asked = _asked(config, recordings, further)
-        bare = [recording for recording in asked if recording.acc is None]
-        if bare and not _with_acceleration(asked)[1]:
+    taught, named = config.taught_with_acceleration, config.split is not None
+    who, asked = ("", []) if named else _asked(config, recordings, further)
+    bare = [recording for recording in asked if recording.acc is None]
+    plain = bool(bare) and not _with_acceleration(asked)[1]
+    if plain:
+        notes.append(
+            f"{len(bare)} of {len(asked)} recordings of the report people ({who}) have no "
+            "acceleration, so only networks that read PPG alone can be reported on: the "
+            f"acceleration of all others {'is for the teacher' if taught else 'goes unused'}."
+        )
+    if taught:
+        return _gathered(config, recordings, further, notes, acceleration=not (plain or named))
+    if not (plain or named):
+        recordings, left_out = _with_acceleration(recordings)
+        further, dropped = _with_acceleration(further) if further else ([], [])
+        if left_out or dropped:
             notes.append(
-                f"{len(bare)} of {len(asked)} recordings of the report people ({who}) have no "
-                "acceleration, so only networks that read PPG alone can be reported on: the "
-                "acceleration of all others goes unused."
+                f"{len(left_out) + len(dropped)} recordings have no acceleration and are left "
+                "out (most have it; to use them too, choose a space that reads PPG alone)."
             )
-        else:
-            recordings, left_out = _with_acceleration(recordings)
-            further, dropped = _with_acceleration(further) if further else ([], [])
-            if left_out or dropped:
-                notes.append(
-                    f"{len(left_out) + len(dropped)} recordings have no acceleration and are left "
-                    "out (most have it; to use them too, choose a space that reads PPG alone)."
-                )
     people = _divided(config, recordings, further, notes)
-    acceleration = True in space.acceleration and not without_acceleration(people)
+    acceleration = not without_acceleration(people)
     return _with_unlabelled(config, people, acceleration=acceleration)
 
 
@@ -247,6 +312,6 @@ def fitting_space(space: SearchSpace, people: People) -> SearchSpace:
     first = f"{lacking[0].dataset}/{lacking[0].name}"
     raise DataError(
         f"{len(lacking)} recordings have no acceleration (the first is {first}), and every "
-        f"network of the space {space.name!r} reads it; leave those recordings out, or choose a "
-        "`space` with networks that read PPG alone, such as default"
+        f"network of the space {space.name!r} that was asked for reads it; leave those recordings "
+        "out, or search networks that read PPG alone: `student_inputs` ppg, `space` default"
     )

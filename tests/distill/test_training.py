@@ -443,23 +443,38 @@ def test_a_killed_training_continues_to_the_same_integers(
     assert whole.search_mae_bpm == continued.search_mae_bpm
 
 
-def test_a_fixed_network_of_ppg_alone_refuses_a_teacher_that_reads_more(
+_PPG_ALONE = torch.tensor([1.0, 0.0, 0.0, 0.0])[:, None]
+
+
+def test_a_network_of_ppg_alone_learns_from_one_that_reads_more_if_that_is_asked_for(
     people: list[Recording], tmp_path: Path
 ) -> None:
+    """The teacher answers for the very windows of which the student gets the PPG."""
     path = tmp_path / "teacher.safetensors"
     teacher = ResNetTeacher(ResNetShape(4, 32))
     identity = {"steps": 1, "people": [], "front_end": FRONT_END}
     shape = {**ResNetShape(4, 32).__dict__}
     save_checkpoint(path, teacher, identity=identity, step=1, shape=shape)
-    with pytest.raises(RunError, match="reads acceleration, and its students read PPG alone"):
-        train_fixed(
-            replace(published("small"), acceleration=False),
-            train=people[:3],
-            search=people[3:],
-            effort="smoke",
-            seed=0,
-            teacher=str(path),
-            cache=tmp_path / "cache",
-            site=Site(),
-            progress=silent,
-        )
+    train = partial(
+        train_fixed,
+        replace(published("small"), acceleration=False),
+        train=people[:3],
+        search=people[3:],
+        effort="smoke",
+        seed=0,
+        teacher=str(path),
+        cache=tmp_path / "cache",
+        site=Site(),
+        progress=silent,
+    )
+    with pytest.raises(RunError, match=r"its students read PPG alone; let it by `teacher_inputs`"):
+        train()
+    result = train(taught_with_acceleration=True)
+    assert result.net.graph.shape(result.net.graph.input)[-1] == 1
+    pool = open_pool(tmp_path / "cache" / "pool")
+    assert pool.teacher is not None
+    x = torch.from_numpy(np.array(pool.x[:8])).float()
+    with torch.no_grad():
+        own, still = (load_teacher(path)(each).numpy() for each in (x, x[:, :1] * _PPG_ALONE))
+    np.testing.assert_allclose(pool.teacher[:8], own, atol=1e-3)
+    assert abs(own - still).max() > 5e-3  # it does read the movement

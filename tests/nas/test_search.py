@@ -24,7 +24,7 @@ from nas.explore.room import room_words
 from nas.models.evaluate import evaluate
 from nas.models.names import find_model
 from nas.run.card import FileFacts
-from nas.run.config import Budgets, SearchConfig, resolve
+from nas.run.config import Budgets, ConfigError, SearchConfig, resolve
 from nas.run.folder import RunDir, choose
 from nas.run.people import fitting_space, gather
 from nas.run.progress import Silent
@@ -349,6 +349,30 @@ def test_the_few_without_acceleration_are_left_out(people: Path, tmp_path: Path)
     assert gathered.notes[0].startswith("2 recordings have no acceleration and are left out")
     assert all(recording.acc is not None for recording in gathered.recordings)
     assert fitting_space(load_space("default"), gathered) == load_space("default")
+
+
+def test_networks_of_ppg_alone_are_searched_with_a_teacher_that_reads_more(
+    people: Path, tmp_path: Path
+) -> None:
+    asked = {"space": "default", "trials": 30, "finalists": 1}
+    inputs = {"student_inputs": "ppg", "teacher_inputs": "ppg+acc"}
+    told: list[dict[str, Any]] = []
+
+    def make(*space: Any, **options: Any) -> FakeTrainer:
+        told.append(options)
+        return FakeTrainer(*space, **options)
+
+    run, config = RunDir(tmp_path / "run"), config_for(people, **asked, **inputs)
+    search(config, run, command="", progress=Silent(), make_trainer=make)
+    assert {row.arch.acceleration for row in run.candidates().candidates} == {False}
+    assert told[0]["taught_with_acceleration"] and told[0]["teacher"] == "spectral"
+    assert run.document().config == config
+    model = find_model(f"{run.path}:1")
+    assert evaluate(model, read_folder(people)).windows > 0
+    with pytest.raises(RunError, match=r"teacher_inputs: 'ppg.acc' in the run, 'ppg' asked"):
+        go(config_for(people, **asked, student_inputs="ppg", teacher_inputs="ppg"), run.path)
+    with pytest.raises(ConfigError, match="no network of the space 'tiny' reads PPG alone; choo"):
+        go(config_for(people, **inputs), tmp_path / "tiny")
 
 
 # ---- killed -----------------------------------------------------------------------------------

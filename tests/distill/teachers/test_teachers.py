@@ -14,7 +14,7 @@ from distill.teachers.calibration import expected_calibration_error, macs_of
 from distill.teachers.choice import steps_and_networks, steps_of, teacher_of
 from distill.teachers.ensemble import Ensemble
 from distill.teachers.files import check_unseen, load_teacher
-from distill.teachers.names import AUTOMATIC, PRESETS, TeacherNameError, files_of
+from distill.teachers.names import AUTOMATIC, PRESETS, TeacherNameError, files_of, reading
 from distill.teachers.registry import build, shape_of
 from distill.teachers.spectral import SpectralTeacher
 from distill.training.checkpoint import read_facts, save_checkpoint
@@ -181,6 +181,18 @@ def test_names(tmp_path: Path) -> None:
     assert set(AUTOMATIC) == set(EFFORTS)
     for name in AUTOMATIC.values():
         assert files_of(name) == ()
+
+
+def test_a_name_says_what_a_teacher_reads() -> None:
+    for name, ppg in (
+        ("none", "none"),
+        ("spectral", "spectral-ppg"),
+        ("spectral-ppg", "spectral-ppg"),
+        ("t.safetensors", "t.safetensors"),
+        ("ensemble:spectral,t.onnx", "ensemble:spectral-ppg,t.onnx"),
+    ):
+        assert reading(name, "ppg") == ppg
+        assert reading(name, "ppg+acc") == reading(name, None) == name
 
 
 def test_large_teachers_take_fewer_steps() -> None:

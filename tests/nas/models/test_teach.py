@@ -11,11 +11,14 @@ from pathlib import Path
 import pytest
 
 from distill.teachers.names import TeacherNameError
-from distill.training.checkpoint import read_facts
+from distill.teachers.resnet import ResNetShape, ResNetTeacher
+from distill.training.checkpoint import read_facts, save_checkpoint
 from distill.training.effort import EFFORTS
+from nas.models.backend import check_teacher
 from nas.models.teach import teach
 from nas.run.config import ConfigError, TrainConfig
 from nas.run.progress import Silent
+from ppg.frontend import FRONT_END
 from ppg.npz.folder import write_recording
 from ppg.synthetic.recordings import synthesize
 from ppgnas.errors import RunError
@@ -83,6 +86,8 @@ def test_what_cannot_be_trained_is_refused(config: TrainConfig, tmp_path: Path) 
         run(replace(config, unlabelled="ward"), tmp_path / "out")
     with pytest.raises(TeacherNameError, match="`teacher` 'x' is neither"):
         run(replace(config, teacher="x"), tmp_path / "out")
+    with pytest.raises(ConfigError, match="no student is trained; say `teacher_inputs`"):
+        run(replace(config, student_inputs="ppg"), tmp_path / "out")
     for asked in (replace(config, distill="soft:1"), replace(config, recipe="prune-70")):
         with pytest.raises(
             ConfigError, match="are for students: a teacher learns from labels, in"
@@ -101,3 +106,28 @@ def test_a_file_that_reads_ppg_alone_learns_from_everybody(
     out = tmp_path / "teacher.safetensors"
     run(replace(config, data=str(tmp_path / "people"), teacher=str(model)), out)
     assert read_facts(out)["shape"]["channels"] == 1
+
+
+def test_a_teacher_reads_what_it_is_asked_to(
+    config: TrainConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(name: str, *_: object, **__: object) -> None:
+        raise InterruptedError(name)
+
+    monkeypatch.setattr("distill.teachers.choice.teacher_of", stop)
+    with pytest.raises(InterruptedError, match=r"^resnet-small-ppg$"):
+        run(replace(config, teacher_inputs="ppg"), tmp_path / "out")
+    one, four = (str(_finished(tmp_path, channels)) for channels in (1, 4))
+    check_teacher(replace(config, teacher=four, teacher_inputs="ppg+acc"))
+    check_teacher(replace(config, teacher=f"ensemble:{one},spectral", teacher_inputs="ppg+acc"))
+    with pytest.raises(ConfigError, match=r"1.safetensors reads PPG alone, and `teacher_inputs"):
+        check_teacher(replace(config, teacher=one, teacher_inputs="ppg+acc"))
+    with pytest.raises(ConfigError, match=r"4.safetensors reads acceleration, and `teacher_in"):
+        check_teacher(replace(config, teacher=f"ensemble:{four},spectral", teacher_inputs="ppg"))
+
+
+def _finished(folder: Path, channels: int) -> Path:
+    path, shape = folder / f"{channels}.safetensors", ResNetShape(channels, 32)
+    identity = {"steps": 1, "people": [], "front_end": FRONT_END}
+    save_checkpoint(path, ResNetTeacher(shape), identity=identity, step=1, shape=vars(shape))
+    return path

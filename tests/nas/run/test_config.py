@@ -64,6 +64,8 @@ def test_every_quantity_is_read() -> None:
         ({"trials": 0}, "`trials` is 0; it must be at least 1"),
         ({"device": "gpu"}, "`device` is 'gpu'; allowed: auto, cpu, cuda"),
         ({"finalists": 0}, "`finalists` is 0; it must be at least 1"),
+        ({"student_inputs": "acc"}, "`student_inputs` is 'acc'; allowed: ppg, ppg+acc"),
+        ({"teacher_inputs": "ppg", "teacher": "none"}, "`teacher_inputs` is ppg, and `teacher`"),
         ({"seed": -1}, "`seed` is -1; allowed: 0 to 2147483647"),
         ({"split": "s.json", "report_from": "bami2"}, "`split` s.json already names"),
         ({"report_data": "d", "report_from": "bami2"}, "both choose the report people"),
@@ -83,7 +85,8 @@ def test_without_any_budget() -> None:
 
 
 def test_tables_give_the_configuration_back() -> None:
-    config = resolve({"budget": "80KB", "sram": "20KB", "data": "d", "split": "s.json"})
+    inputs = {"student_inputs": "ppg", "teacher_inputs": "ppg+acc"}
+    config = resolve({"budget": "80KB", "sram": "20KB", "data": "d", "split": "s.json", **inputs})
     tables = config.to_tables()
     assert all(value is not None for table in tables.values() for value in table.values())
     assert SearchConfig.from_tables(tables) == config

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 
 from nas.run.config import SearchConfig, resolve
-from nas.run.people import fitting_space, gather, read_source
+from nas.run.people import fitting_space, gather, gather_for, read_source
 from ppg.npz.folder import write_recording
 from ppg.recording import Recording
 from ppg.synthetic.recordings import synthesize
@@ -155,6 +156,58 @@ def test_report_from_a_set_without_acceleration(
     assert len(people.recordings) == len(recordings)
     with pytest.raises(DataError, match="no labelled person in data set 'ring'; allowed: watch"):
         gather(_config(data, report_from="ring"), load_space("default"))
+
+
+TAUGHT = {"student_inputs": "ppg", "teacher_inputs": "ppg+acc"}
+
+
+@pytest.mark.parametrize("report", ["data", "from"])
+def test_a_teacher_sees_acceleration_that_report_people_lack(
+    report: str, recordings: list[Recording], tmp_path: Path
+) -> None:
+    data = _write(tmp_path / "a", recordings[:5], "watch")
+    finger = tmp_path / "b" if report == "data" else data
+    _write(finger, recordings[5:], "finger", **BARE)
+    asked = {"report_data": str(finger)} if report == "data" else {"report_from": "finger"}
+    for config in (
+        _config(data, **asked, **TAUGHT),
+        _config(data, **asked, teacher_inputs="ppg+acc"),
+    ):
+        people = gather(config, load_space("default"))
+        assert {r.dataset for r in people.report} == {"finger"}
+        assert all(r.acc is not None for r in (*people.train, *people.search))
+        parts = (people.train, people.search, people.report)
+        assert [{r.person for r in part} for part in parts] == [
+            set(part) for part in people.split.to_json().values()
+        ]
+        assert fitting_space(load_space("default"), people).acceleration == (False,)
+    assert "the acceleration of all others is for the teacher." in people.notes[0]
+    lost = len(recordings) - len(people.recordings)
+    assert lost == (0 if report == "data" else 2)
+    assert not lost or people.notes[-1] == "2 recordings without acceleration are left out."
+
+
+def test_nothing_to_show_a_teacher_that_reads_acceleration(
+    recordings: list[Recording], tmp_path: Path
+) -> None:
+    bare = _write(tmp_path / "a", recordings[:5], "finger", **BARE)
+    config = _config(bare, **TAUGHT)
+    with pytest.raises(DataError, match=r"none of its 5 recordings has acceleration, and the t"):
+        gather_for(config, acceleration=False)
+    with pytest.raises(DataError, match=r"recordings has acceleration, and the network reads it"):
+        gather_for(config, acceleration=True)
+    _write(bare, recordings[5:], "watch")
+    people = gather_for(config, acceleration=False)
+    assert {r.dataset for r in people.recordings} == {"watch"}
+    names = [f"finger/{r.subject}" for r in recordings[:2]], [f"watch/{recordings[5].subject}"]
+    split = tmp_path / "split.json"
+    split.write_text(
+        json.dumps(
+            {"train": names[1], "search": names[0], "report": [f"watch/{recordings[6].subject}"]}
+        )
+    )
+    with pytest.raises(DataError, match=r"nobody in search has acceleration, and the teacher"):
+        gather_for(replace(config, split=str(split)), acceleration=False)
 
 
 def test_upstream_folders_are_sources(tmp_path: Path) -> None:
