@@ -19,6 +19,8 @@ from hwmodels.flash import linked_kernels
 from hwmodels.generated_c import cost as c_cost
 from hwmodels.graph import Graph
 from hwmodels.power import PERIOD_S, average
+from hwmodels.streaming import over
+from ppgnas.task import Mode
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,28 +36,41 @@ class Costs:
     macs: int
 
 
-def costs(graph: Graph, board: Board, engine: Engine, *, period_s: float = PERIOD_S) -> Costs:
+def costs(
+    graph: Graph,
+    board: Board,
+    engine: Engine,
+    *,
+    period_s: float = PERIOD_S,
+    mode: Mode = "window",
+) -> Costs:
     """The values of `score`, fast: plain arithmetic on remembered layers.
 
     Raises:
-        BoardError: the engine does not run on the board.
-        GraphError: the engine has no cost for an operator.
+        BoardError: the engine does not run on the board, or has no streaming.
+        GraphError: the engine has no cost for an operator, or the network cannot stream.
     """
-    return costs_many((graph,), board, engine, period_s=period_s)[0]
+    return costs_many((graph,), board, engine, period_s=period_s, mode=mode)[0]
 
 
 def costs_many(
-    graphs: Iterable[Graph], board: Board, engine: Engine, *, period_s: float = PERIOD_S
+    graphs: Iterable[Graph],
+    board: Board,
+    engine: Engine,
+    *,
+    period_s: float = PERIOD_S,
+    mode: Mode = "window",
 ) -> list[Costs]:
     """`costs` of a batch: what depends on board and engine alone is read once.
 
     Raises:
-        BoardError: the engine does not run on the board.
-        GraphError: the engine has no cost for an operator.
+        BoardError: the engine does not run on the board, or has no streaming.
+        GraphError: the engine has no cost for an operator, or a network cannot stream.
     """
     engine.check(board)
+    engine.check_mode(mode)
     if engine.kind == "program":
-        return _costs_of_programs(graphs, board, engine, period_s)
+        return _costs_of_programs(graphs, board, engine, period_s, mode)
     profile = engine.profile(board)
     flash, sram = engine.flash, engine.sram
     ms_per_cycle = profile.factor(board).value * 1e3 / board.clock_hz
@@ -134,23 +149,24 @@ def costs_many(
 
 
 def _costs_of_programs(
-    graphs: Iterable[Graph], board: Board, engine: Engine, period_s: float
+    graphs: Iterable[Graph], board: Board, engine: Engine, period_s: float, mode: Mode
 ) -> list[Costs]:
     ms_per_cycle = engine.profile(board).factor(board).value * 1e3 / board.clock_hz
     active_mw, sleep_mw = board.active_mw.value, board.sleep_mw.value
     found = []
     for graph in graphs:
-        cycles, tables, code, scratch = c_cost.fast_cost(graph, engine.law)
+        cycles, tables, code, memory = c_cost.fast_cost(graph, engine.law, mode)
+        macs = (graph if mode == "window" else over(graph.core, 1)).total_macs
         latency_ms = cycles * ms_per_cycle
         found.append(
             Costs(
                 latency_ms=latency_ms,
                 flash_bytes=tables + code,
-                sram_bytes=float(scratch),
+                sram_bytes=float(memory),
                 power_mw=average(active_mw, sleep_mw, latency_ms, period_s),
                 energy_mj=latency_ms * active_mw * 1e-3,
                 weight_bytes=graph.total_weight_bytes,
-                macs=graph.total_macs,
+                macs=macs,
             )
         )
     return found

@@ -26,7 +26,9 @@ from hwmodels.flash import FlashParts, flash_parts
 from hwmodels.generated_c import cost as c_cost
 from hwmodels.graph import Graph
 from hwmodels.power import PERIOD_S, average_power_mw, inference_energy_mj
+from hwmodels.streaming import over
 from ppgnas.notebook import Shown
+from ppgnas.task import Mode
 
 # Above this share of the cycles, kernels without a fitted law put a network out of range.
 ASSUMED_SHARE = 0.25
@@ -179,6 +181,7 @@ def score(
     *,
     period_s: float = PERIOD_S,
     file_bytes: int | None = None,
+    mode: Mode = "window",
 ) -> Scorecard:
     """All costs of a graph, per layer and with bounds.
 
@@ -189,14 +192,17 @@ def score(
         period_s: seconds between two inferences.
         file_bytes: size of the model's TFLite file where there is one; an engine that keeps the
             file in flash as it is then has no error there.
+        mode: over each window anew, or over what is new; layers, MACs and cycles are then those
+            of one block of 2 s.
 
     Raises:
-        BoardError: the engine does not run on the board.
-        GraphError: the engine has no cost for an operator.
+        BoardError: the engine does not run on the board, or has no streaming.
+        GraphError: the engine has no cost for an operator, or the network cannot stream.
     """
     engine.check(board)
+    engine.check_mode(mode)
     if engine.kind == "program":
-        return _score_program(graph, board, engine, period_s)
+        return _score_program(graph, board, engine, period_s, mode)
     profile = engine.profile(board)
     known = known_layers(graph, engine, profile)
     live, planned, peak = _activations(graph, engine, [k.scratch for k in known])
@@ -236,9 +242,12 @@ def score(
     )
 
 
-def _score_program(graph: Graph, board: Board, engine: Engine, period_s: float) -> Scorecard:
+def _score_program(
+    graph: Graph, board: Board, engine: Engine, period_s: float, mode: Mode
+) -> Scorecard:
     """`score` of generated C: no interpreter, no file, a scratch buffer instead of an arena."""
-    found = c_cost.cost(graph, engine.law)
+    found = c_cost.cost(graph, engine.law, mode)
+    graph = graph if mode == "window" else over(graph.core, 1)
     factor = engine.profile(board).factor(board)
     layers = [(c.cycles.times(factor), c.live_bytes, c.in_range) for c in found.layers]
     call = Estimate.exact(found.call_cycles).times(factor)
@@ -250,7 +259,7 @@ def _score_program(graph: Graph, board: Board, engine: Engine, period_s: float) 
         layers=layers,
         cycles=total([*(cycles for cycles, _, _ in layers), call]),
         flash=FlashParts(tables, found.code_bytes, Estimate.exact(0.0)),
-        arena=Estimate.exact(found.scratch_bytes),
+        arena=Estimate.exact(found.memory_bytes),
         runtime=engine.sram.runtime,
         peak_layer=found.peak_layer,
         in_range=found.outside_share <= OUTSIDE_SHARE and found.uncounted_share <= ASSUMED_SHARE,

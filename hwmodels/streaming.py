@@ -120,7 +120,7 @@ def over(graph: Graph, blocks: int) -> Graph:
     )
     _, height, width, _ = shapes[pool.inputs[0]]
     pool = replace(pool, kernel=(height, width))
-    return Graph((*trunk, pool, *head), tensors, graph.input, graph.output)
+    return Graph.trusted((*trunk, pool, *head), tensors, graph.input, graph.output)
 
 
 def _stretched(shape: tuple[int, ...], blocks: int) -> tuple[int, int, int, int]:

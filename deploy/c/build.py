@@ -15,15 +15,20 @@ from deploy.emulation.emulate import Emulator
 from deploy.emulation.toolchain import Compiler
 from deploy.integers.quantized import QuantizedNet
 from ppgnas.files import write_text_atomic
+from ppgnas.task import Mode
 
 
 @dataclass(frozen=True)
 class ModelFiles:
-    """Where `model.c` and `model.h` lie, and the scratch buffer that they want."""
+    """Where `model.c` and `model.h` lie, and the scratch buffer that they want.
+
+    Streaming C has a state as well, of `state_bytes`.
+    """
 
     source: Path
     header: Path
     scratch_bytes: int
+    state_bytes: int = 0
 
 
 def model_texts(
@@ -43,7 +48,7 @@ def model_texts(
     Raises:
         ExportError: front end or decoder do not fit the network.
     """
-    own = header(net, made.program)
+    own = header(net, made)
     start = naming.opening(identity) + text_of("preamble.c")
     if reading is None:
         return start + made.functions, naming.header(own, identity)
@@ -53,29 +58,38 @@ def model_texts(
 
 
 def model_files(
-    net: QuantizedNet, folder: Path, *, max_scratch_bytes: int | None = None
+    net: QuantizedNet,
+    folder: Path,
+    *,
+    mode: Mode = "window",
+    max_scratch_bytes: int | None = None,
 ) -> ModelFiles:
     """Write `model.c` and `model.h` into a folder.
 
     Args:
         net: the network.
         folder: where they go.
+        mode: see `generate`.
         max_scratch_bytes: what the device has for the scratch buffer; no limit unless given.
 
     Raises:
         ExportError: a layer that the C cannot compute, by name, or a scratch buffer that is too
             long.
+        GraphError: a network that cannot stream.
         OSError: the folder cannot be written.
     """
-    made = generate(net, max_scratch_bytes=max_scratch_bytes)
+    made = generate(net, mode=mode, max_scratch_bytes=max_scratch_bytes)
     model, head = model_texts(net, made)
     write_text_atomic(folder / "model.h", head)
     write_text_atomic(folder / "model.c", model)
-    return ModelFiles(folder / "model.c", folder / "model.h", made.program.bytes)
+    state_bytes = 0 if made.stream is None else made.stream.state_bytes
+    return ModelFiles(folder / "model.c", folder / "model.h", made.program.bytes, state_bytes)
 
 
 def emulator_of(net: QuantizedNet, files: ModelFiles, compiler: Compiler) -> Emulator:
     """An emulated Cortex-M7 with `ppg_run`, `ppg_input` and `ppg_logits`.
+
+    Of streaming C `ppg_start` forgets the past, and `ppg_run` returns 1 where there are logits.
 
     Raises:
         ToolError: the compiler fails.
@@ -87,7 +101,7 @@ def emulator_of(net: QuantizedNet, files: ModelFiles, compiler: Compiler) -> Emu
     image = compiler.build(
         [files.source, harness],
         folder / "model.elf",
-        keep=("ppg_run",),
+        keep=("ppg_run", "ppg_start") if files.state_bytes else ("ppg_run",),
         include=[folder],
     )
-    return Emulator(image, shared=(DOT_PREFIX, TAPS_PREFIX))
+    return Emulator(image, shared=(DOT_PREFIX, TAPS_PREFIX, "keep_"))

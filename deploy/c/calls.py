@@ -41,12 +41,20 @@ class Call:
 
 
 class Context:
-    """What the makers of calls share."""
+    """What the makers of calls share.
 
-    def __init__(self, net: QuantizedNet, program: Program, step: Step, target: str) -> None:
+    Args:
+        net, program, step: the network, its program and one step of it.
+        target: C expression of the place that takes the output, or empty for the scratch buffer.
+        history: C expression of what a streaming step keeps between blocks; empty for a window.
+    """
+
+    def __init__(
+        self, net: QuantizedNet, program: Program, step: Step, target: str, history: str
+    ) -> None:
         self.net, self.program, self.step = net, program, step
         self.storage = program.storages[step.target]
-        self.target = target
+        self.target, self.history = target, history
         index = program.steps.index(step)
         self.room = f"(uint32_t *)(void *)(scratch + {program.scratch_offsets[index]})"
 
@@ -75,6 +83,13 @@ class Context:
     def limits(self, layer: Layer) -> tuple[int, int]:
         scale, zero_point = self.net.activations[layer.output]
         return fixed_point.activation_range(layer.activation, scale, zero_point)
+
+    @property
+    def front(self) -> tuple[str, str]:
+        """Parameter and argument for what stands in front of the source: zeros, or history."""
+        if self.history:
+            return ", int8_t *history", self.history
+        return ", int8_t pad", str(self.zero_point(self.step.source))
 
     def ending(self, layer: Layer) -> str:
         """C initialiser of an `ending` whose zero point is the argument `zero`."""

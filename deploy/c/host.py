@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,34 @@ from deploy.emulation.processes import run_generated
 from deploy.integers.quantized import QuantizedNet
 from ppgnas.errors import ToolError
 from ppgnas.files import write_text_atomic
+
+_NAMES = ("infer", "step", "network_reset")
+_DECLARED = """
+void NETWORK_start(void *state);
+int NETWORK_run(void *state, const int8_t *input, int8_t *logits, void *memory);
+"""
+_WINDOW = (
+    _DECLARED
+    + """
+void NETWORK_start(void *state) { (void)state; }
+int NETWORK_run(void *state, const int8_t *input, int8_t *logits, void *memory)
+{
+    const int status = ppg_infer(input, logits, memory);
+    (void)state;
+    return status == PPG_OK ? 1 : status;
+}
+"""
+)
+_STREAM = (
+    _DECLARED
+    + """
+void NETWORK_start(void *state) { ppg_network_reset(state); }
+int NETWORK_run(void *state, const int8_t *input, int8_t *logits, void *memory)
+{
+    return ppg_step(state, input, logits, memory);
+}
+"""
+)
 
 
 @dataclass(frozen=True)
@@ -55,6 +84,23 @@ class HostProgram:
                 f"input is {x.dtype} of shape {x.shape}; this network takes int8 of shape "
                 f"(windows, {', '.join(map(str, expected))})"
             )
+        return self._answer(number, x).reshape(len(x), *net.graph.shape(net.graph.output)[1:])
+
+    def stream(self, number: int, net: QuantizedNet, x: NDArray[np.int8]) -> NDArray[np.int8]:
+        """Readings of a streaming network after each block from the fourth one on.
+
+        Two states run beside each other, as `run` calls a network twice.
+
+        Args:
+            number, net: see `run`.
+            x: int8 `(blocks * hop_samples, channels)`.
+
+        Raises:
+            ToolError: see `run`.
+        """
+        return self._answer(number, x).reshape(-1, prod(net.graph.shape(net.graph.output)))
+
+    def _answer(self, number: int, x: NDArray[np.int8]) -> NDArray[np.int8]:
         given = self.path.with_name(f"windows-{number}.bin")
         answer = self.path.with_name(f"logits-{number}.bin")
         given.write_bytes(np.ascontiguousarray(x).tobytes())
@@ -63,8 +109,7 @@ class HostProgram:
             f"running network {number} on the host",
             sanitized=self.sanitized,
         )
-        shape = net.graph.shape(net.graph.output)[1:]
-        return np.frombuffer(answer.read_bytes(), np.int8).reshape(len(x), *shape)
+        return np.frombuffer(answer.read_bytes(), np.int8)
 
 
 def host_program(
@@ -85,17 +130,19 @@ def host_program(
     for number, written in enumerate(files):
         source = folder / f"network_{number}.c"
         name = f"network_{number}"
-        write_text_atomic(
-            source, f'#define ppg_infer {name}_infer\n#include "{written.source.resolve()}"\n'
-        )
+        renamed = "\n".join(f"#define ppg_{what} {name}_{what}" for what in _NAMES)
+        calls = _STREAM if written.state_bytes else _WINDOW
+        text = f'{renamed}\n#include "{written.source.resolve()}"\n{calls}'
+        write_text_atomic(source, text.replace("NETWORK", name))
         sources.append(source)
-        declarations.append(f"int {name}_infer(const int8_t *, int8_t *, void *);")
+        declarations.append(f"void {name}_start(void *);")
+        declarations.append(f"int {name}_run(void *, const int8_t *, int8_t *, void *);")
         text = written.header.read_text(encoding="utf-8")
         sizes = [defined(text, key) for key in ("PPG_STEPS", "PPG_CHANNELS", "PPG_CLASSES")]
         at = defined(text, "PPG_INPUT_OFFSET")
         rows.append(
-            f"    {{{name}_infer, {sizes[0] * sizes[1]}, {sizes[2]}, {written.scratch_bytes}, "
-            f"{at}}},"
+            f"    {{{name}_start, {name}_run, {sizes[0] * sizes[1]}, {sizes[2]}, "
+            f"{written.scratch_bytes}, {at}, {written.state_bytes}}},"
         )
     main = folder / "check.c"
     text = text_of("check.c", declarations="\n".join(declarations), rows="\n".join(rows) + "\n")

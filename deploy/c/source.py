@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from math import prod
 from pathlib import Path
 from string import Template
@@ -16,12 +16,23 @@ from deploy.integers import fixed_point
 from deploy.integers.quantized import QuantizedNet
 from hwmodels.generated_c.program import program
 from hwmodels.generated_c.steps import Program
-from hwmodels.graph import Graph, Layer
+from hwmodels.generated_c.streaming import COUNT_BYTES, StreamProgram, stream_program
+from hwmodels.graph import Layer
 from ppgnas.errors import ExportError
+from ppgnas.task import Mode
 
 _SOFTMAX_CHANNELS = 4095
 TEXT_DIR = Path(__file__).parent / "text"
-PARTS = ("arithmetic", "padding", "pointwise", "dense", "pool", "generic")
+PARTS = (
+    "arithmetic",
+    "padding",
+    "history",
+    "pointwise",
+    "dense",
+    "pool",
+    "pool_blocks",
+    "generic",
+)
 """Parts of the C library beside this module, in the order in which they need each other."""
 
 
@@ -31,11 +42,12 @@ class Source:
 
     Attributes:
         functions: definitions for `model.c`: parts of the library, kernels, tables, steps and
-            `ppg_infer`.
+            `ppg_infer` or `ppg_step`.
         calls: `(function, layers)` of each step in order: which function computes what.
         program: the steps and the plan of the scratch buffer.
         tables: the constants, each once.
         writes_logits: the last step writes to the caller's logits, not into the scratch buffer.
+        stream: what steps keep between blocks; None for a window.
     """
 
     functions: str
@@ -43,35 +55,51 @@ class Source:
     program: Program
     tables: tuple[Table, ...]
     writes_logits: bool
+    stream: StreamProgram | None = None
 
 
-def generate(net: QuantizedNet, *, max_scratch_bytes: int | None = None) -> Source:
+def generate(
+    net: QuantizedNet, *, mode: Mode = "window", max_scratch_bytes: int | None = None
+) -> Source:
     """C functions that compute a network: `int ppg_infer(input, logits, scratch)`.
+
+    Streaming, they are `int ppg_step(network, block, logits, scratch)` over 2 s that are new.
 
     Args:
         net: the network.
+        mode: whether it runs over each window, or over each block of 2 s.
         max_scratch_bytes: what the device has for the scratch buffer; no limit unless given.
 
     Raises:
         ExportError: a layer that the C cannot compute, by name, or a scratch buffer that is too
             long, with the layer in which most of it is in use.
+        GraphError: a network that cannot stream.
     """
     graph = net.graph
     if not any(layer.op != "reshape" for layer in graph.layers):
         raise ExportError("the graph has no layer that computes; there is nothing to write in C")
     check(net)
-    plan = program(graph)
+    stream = stream_program(graph) if mode == "streaming" else None
+    if stream is not None:
+        graph, plan = stream.graph, stream.program
+        net = replace(net, graph=graph)
+    else:
+        plan = program(graph)
     check_scratch(plan, max_scratch_bytes)
     names: dict[str, str] = {}
     kernels: dict[str, str] = {}
     tables: dict[Table, str] = {}
-    needs = {"arithmetic", "padding"}
+    needs = {"arithmetic", "padding"} if stream is None else {"arithmetic", "padding", "history"}
     calls: list[tuple[str, Call]] = []
     direct = _writes_logits(plan)
-    for step in plan.steps:
+    for index, step in enumerate(plan.steps):
         target = "logits" if direct and step.target == plan.output else ""
-        call = call_of(net, plan, step, target)
+        history = ""
+        if stream is not None and index in stream.kept:
+            history = f"kept + {stream.kept[index].offset}"
+        call = call_of(net, plan, step, target=target, history=history)
         needs.update(call.needs)
+        needs.update(("pool_blocks",) if history and step.kind == "pool" else ())
         kernels.update(call.kernels)
         name = names.setdefault(call.body, f"{call.stem}_{len(names)}")
         calls.append((name, call))
@@ -93,12 +121,12 @@ def generate(net: QuantizedNet, *, max_scratch_bytes: int | None = None) -> Sour
         size = output.steps * output.channels
         statements.append(f"    copy_bytes(logits, scratch + {offset}, {size});")
     lines += [_definition(table, name) for table, name in tables.items()]
-    lines.append(_infer(graph, plan, statements))
+    lines.append(_entry(net, plan, statements, stream))
     parts = tuple(
         (name, tuple(layer.name for layer in step.layers))
         for (name, _), step in zip(calls, plan.steps, strict=True)
     )
-    return Source("\n".join(lines), parts, plan, tuple(tables), direct)
+    return Source("\n".join(lines), parts, plan, tuple(tables), direct, stream)
 
 
 def _writes_logits(plan: Program) -> bool:
@@ -188,22 +216,46 @@ def _rows(values: Iterable[str]) -> str:
     return "\n".join([*lines, line]) + "\n"
 
 
-def _infer(graph: Graph, plan: Program, statements: list[str]) -> str:
-    storage = plan.storages[graph.input]
-    offset = plan.offsets[graph.input] + storage.offset(0)
+def _entry(
+    net: QuantizedNet, plan: Program, statements: list[str], stream: StreamProgram | None
+) -> str:
+    """The function that calls the steps."""
+    storage = plan.storages[net.graph.input]
+    offset = plan.offsets[net.graph.input] + storage.offset(0)
     size = storage.steps * storage.channels
-    return text_of("infer.c", offset=offset, size=size, statements="\n".join(statements))
-
-
-def header(net: QuantizedNet, plan: Program) -> str:
-    """Declarations of the network alone."""
-    graph = net.graph
-    storage = plan.storages[graph.input]
+    if stream is None:
+        return text_of("infer.c", offset=offset, size=size, statements="\n".join(statements))
     return text_of(
-        "network.h",
+        "step.c",
+        parts="\n".join(_kept(net, stream)),
+        offset=offset,
+        size=size,
+        statements="\n".join(statements[: stream.pool + 1]),
+        head="\n".join(statements[stream.pool + 1 :]),
+    )
+
+
+def _kept(net: QuantizedNet, stream: StreamProgram) -> Iterator[str]:
+    """Rows of what each part of the state holds after a reset: bytes and their value."""
+    starts = [part.offset for part in stream.kept.values()]
+    ends = [*starts[1:], stream.state_bytes - COUNT_BYTES]
+    for index, start, end in zip(stream.kept, starts, ends, strict=True):
+        source = stream.program.steps[index].source
+        value = 0 if index == stream.pool else net.activations[source][1]
+        yield f"        {{{end - start}, {value}}},"
+
+
+def header(net: QuantizedNet, made: Source) -> str:
+    """Declarations of the network alone."""
+    plan, source = made.program, net.graph.input
+    storage = plan.storages[source]
+    state = {} if made.stream is None else {"words": (made.stream.state_bytes - COUNT_BYTES) // 4}
+    return text_of(
+        "network.h" if made.stream is None else "network_stream.h",
         steps=storage.steps,
         channels=storage.channels,
-        classes=prod(graph.shape(graph.output)),
+        classes=prod(net.graph.shape(net.graph.output)),
         scratch_bytes=plan.bytes,
-        offset=plan.offsets[graph.input] + storage.offset(0),
+        offset=plan.offsets[source] + storage.offset(0),
+        **state,
     )

@@ -22,13 +22,10 @@ from hwmodels.generated_c.taps import Taps
 from hwmodels.graph import Layer
 
 
-def call_of(net: QuantizedNet, program: Program, step: Step, target: str) -> Call:
-    """The call of a step.
-
-    Args:
-        net, program: the network and its program.
-        step: one of its steps.
-        target: C expression of the place that takes the output, or empty for the scratch buffer.
+def call_of(
+    net: QuantizedNet, program: Program, step: Step, *, target: str = "", history: str = ""
+) -> Call:
+    """The call of a step; for the arguments see `Context`.
 
     Raises:
         ExportError: a layer whose integers the C cannot hold.
@@ -40,13 +37,17 @@ def call_of(net: QuantizedNet, program: Program, step: Step, target: str) -> Cal
         "pool": _pool,
         "generic": generic,
     }
-    return makers[step.kind](Context(net, program, step, target))
+    return makers[step.kind](Context(net, program, step, target, history))
 
 
 _PARAMETERS = (
     "int8_t *x, int8_t *y, uint32_t *room, const uint32_t *weights, "
     "const int32_t *requant, int32_t zero"
 )
+
+
+SLOT = "network->blocks % 3u"
+"""Which of the last three blocks a streaming pool lets go."""
 
 
 def _at(storage: Storage, pad: int) -> str:
@@ -118,8 +119,13 @@ def _window(c: Context) -> Call:
     pair = 4 if to.paired else 2
     lines = [f"({_PARAMETERS})", "{", f"    const ending end = {c.ending(layer)};"]
     if c.step.lead:
-        lines[0] = f"({_PARAMETERS}, int8_t pad)"
-        lines.append(f"    pad_plain(x, {c.step.lead * shape[3]}, pad);")
+        lead = c.step.lead * shape[3]
+        lines[0] = f"({_PARAMETERS}{c.front[0]})"
+        lines.append(
+            f"    keep_plain(x, history, {lead}, {c.source.steps * shape[3]});"
+            if c.history
+            else f"    pad_plain(x, {lead}, pad);"
+        )
     if rest:
         lines += [
             f"    for (int step = {steps - 1}; step >= {steps - rest}; step--) {{",
@@ -150,7 +156,7 @@ def _window(c: Context) -> Call:
         *_weights(c, layer, widened_inputs=True),
     ]
     if c.step.lead:
-        arguments.append(str(c.zero_point(c.step.source)))
+        arguments.append(c.front[1])
     return Call(
         "window",
         "\n".join([*lines, "}"]),
@@ -174,7 +180,7 @@ def _separable(c: Context) -> Call:
         "(int8_t *x, int8_t *y, uint32_t *room, const uint32_t *taps, "
         "const int32_t *taps_requant, int32_t taps_zero, const uint32_t *weights, "
         "const int32_t *requant, int32_t zero"
-        + (", int8_t pad" if pad_rows else "")
+        + (c.front[0] if pad_rows else "")
         + (", const int8_t *other, const int32_t *joint" if add else "")
         + ")",
         "{",
@@ -182,7 +188,12 @@ def _separable(c: Context) -> Call:
         f"    const ending end = {c.ending(project)};",
     ]
     if pad_rows:
-        lines.append(f"    pad_paired(x, {pad_rows}, {fold * channels}, pad);")
+        lines.append(
+            f"    keep_paired(x, history, {pad_rows}, {fold * channels}, "
+            f"{c.source.steps // fold});"
+            if c.history
+            else f"    pad_paired(x, {pad_rows}, {fold * channels}, pad);"
+        )
     if add is not None:
         low, high = c.limits(add)
         factors = single_rounding.add_factors(c.net, add)
@@ -219,7 +230,7 @@ def _separable(c: Context) -> Call:
         *_weights(c, project, widened_inputs=False),
     ]
     if pad_rows:
-        arguments.append(str(c.zero_point(c.step.source)))
+        arguments.append(c.front[1])
     if add is not None:
         assert c.step.shortcut is not None
         shortcut = c.program.storages[c.step.shortcut]
@@ -378,4 +389,10 @@ def _pool(c: Context) -> Call:
         "}",
     ]
     places = c.place(c.step.source, step=0), c.place(c.step.target, step=0)
+    if c.history:
+        body[0] = "(const int8_t *x, int8_t *y, int8_t *history, uint32_t slot)"
+        body[2] = (
+            f"    {layer.op}_blocks(x, y, history, slot, {positions}, {channels}, {low}, {high});"
+        )
+        return Call("pool", "\n".join(body), (*places, c.history, SLOT), ("pool",))
     return Call("pool", "\n".join(body), places, ("pool",))

@@ -5,9 +5,10 @@
 draws networks of the presets and of a space of longer kernels and all heads, generates and builds
 each, runs one window in emulation and writes one row for each function: the shape of its step, how
 many steps call it, instructions and cycles (of the pipeline model) of one call, bytes of code.
-Outputs must equal the reference.
-With `--foreign` as many graphs that no search draws follow (`deploy.fuzz.foreign`), for the
-plain loops. Then `python -m hwmodels.fit` makes the laws of it.
+Outputs must equal the reference. With `--mode streaming` the networks run block by block, and each
+row also says what its step keeps of the past (`c_streaming_m7.csv`). With `--foreign` as many
+graphs that no search draws follow (`deploy.fuzz.foreign`), for the plain loops. Then
+`python -m hwmodels.fit` makes the laws of it.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 
@@ -31,14 +33,17 @@ from deploy.fuzz.foreign import foreign_graph
 from deploy.fuzz.random_net import random_net
 from deploy.integers import reference
 from hwmodels.generated_c.shapes import COLUMNS, StepShape, infer_shape, step_shape
+from hwmodels.generated_c.streaming import stream_program
 from hwmodels.graph import Graph
-from ppgnas.errors import ToolError
+from ppgnas.errors import GraphError, ToolError
+from ppgnas.task import BLOCKS, Mode
 from search_spaces.arch import HEAD_SPACINGS, Arch
 from search_spaces.lower import lower
 from search_spaces.space import PRESETS, SearchSpace, StageSpace
 
 MAX_MACS = 4_000_000
 MEASURED = ("calls", "instructions", "cycles", "code_bytes")
+KEPT = ("kept_bytes", "kept_apart")
 _KERNELS = StageSpace(
     depth=(1, 2),
     width=(8, 16, 24),
@@ -50,8 +55,8 @@ _KERNELS = StageSpace(
 )
 
 
-def draw(networks: int, seed: int) -> Iterator[Graph]:
-    """Graphs of the spaces in turn, different ones, up to `MAX_MACS`."""
+def draw(networks: int, seed: int, mode: Mode) -> Iterator[Graph]:
+    """Graphs of the spaces in turn, different ones, up to `MAX_MACS`; those that can stream."""
     rng = random.Random(seed)
     presets = [SearchSpace.preset(name) for name in PRESETS]
     kernels = replace(
@@ -66,37 +71,53 @@ def draw(networks: int, seed: int) -> Iterator[Graph]:
     while len(seen) < networks:
         arch = spaces[len(seen) % len(spaces)].sample(rng)
         graph = lower(arch)
-        if arch not in seen and graph.total_macs <= MAX_MACS:
-            seen.add(arch)
-            yield graph
+        if arch in seen or graph.total_macs > MAX_MACS:
+            continue
+        if mode == "streaming":
+            try:
+                stream_program(graph)
+            except GraphError:
+                continue
+        seen.add(arch)
+        yield graph
 
 
-def count(graph: Graph, seed: int, compiler: Compiler) -> list[tuple[object, ...]]:
-    """Rows of one network: `COLUMNS`, then `MEASURED`."""
+def count(graph: Graph, seed: int, compiler: Compiler, mode: Mode) -> list[tuple[object, ...]]:
+    """Rows of one network: `COLUMNS`, then `MEASURED`, and of streaming `KEPT`."""
     net = random_net(graph, seed)
-    source = generate(net)
+    source = generate(net, mode=mode)
+    stream = source.stream
     rng = np.random.default_rng(seed)
     window = rng.integers(-128, 128, graph.shape(graph.input)).astype(np.int8)
     expected = reference.run(net, window, rule="c")
     with tempfile.TemporaryDirectory() as folder:
-        emulator = emulator_of(net, model_files(net, Path(folder)), compiler)
-        result = emulator.call(
-            "ppg_run", {"ppg_input": window.tobytes()}, outputs={"ppg_logits": expected.nbytes}
-        )
+        emulator = emulator_of(net, model_files(net, Path(folder), mode=mode), compiler)
+        if stream is not None:
+            emulator.call("ppg_start")
+        for part in np.split(window, 1 if stream is None else BLOCKS, axis=2):
+            result = emulator.call(
+                "ppg_run", {"ppg_input": part.tobytes()}, outputs={"ppg_logits": expected.nbytes}
+            )
         if result.outputs["ppg_logits"] != expected.tobytes():
             raise ToolError(f"seed {seed}: outputs in emulation differ from the reference")
+        graph = graph if stream is None else stream.graph
 
-        def row(function: str, shape: StepShape, times: int) -> tuple[object, ...]:
+        def row(function: str, shape: StepShape, times: int, *kept: int) -> tuple[object, ...]:
             instructions = result.by_function[function] // times
             cycles = result.cycles_by_function[function] / times
-            return *shape, times, instructions, cycles, emulator.image.symbol(function).size_bytes
+            size = emulator.image.symbol(function).size_bytes
+            return *shape, times, instructions, cycles, size, *kept
 
         times = Counter(function for function, _ in source.calls)
-        rows = {
-            function: row(function, step_shape(graph, source.program, step), times[function])
-            for (function, _), step in zip(source.calls, source.program.steps, strict=True)
-        }
-        return [*rows.values(), row("ppg_infer", infer_shape(graph, source.program), 1)]
+        rows = {}
+        for index, step in enumerate(source.program.steps):
+            function = source.calls[index][0]
+            shape = step_shape(graph, source.program, step)
+            kept = () if stream is None else stream.kept.get(index, (0, 0, 0))[1:]
+            rows[function] = row(function, shape, times[function], *kept)
+        entry = infer_shape(graph, source.program)
+        last = ("ppg_infer", entry, 1) if stream is None else ("ppg_step", entry, 1, 0, 0)
+        return [*rows.values(), row(*last)]
 
 
 def main() -> None:
@@ -105,16 +126,18 @@ def main() -> None:
     parser.add_argument("--networks", type=int, default=120)
     parser.add_argument("--foreign", type=int, default=0)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--mode", choices=get_args(Mode), default="window")
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args()
     compiler = find_compiler()
     with arguments.out.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["network", *COLUMNS, *MEASURED])
+        streaming = arguments.mode == "streaming"
+        writer.writerow(["network", *COLUMNS, *MEASURED, *(KEPT if streaming else ())])
         foreign = map(foreign_graph, range(arguments.foreign))
-        graphs = chain(draw(arguments.networks, arguments.seed), foreign)
+        graphs = chain(draw(arguments.networks, arguments.seed, arguments.mode), foreign)
         for number, graph in enumerate(graphs):
-            for row in count(graph, arguments.seed + number, compiler):
+            for row in count(graph, arguments.seed + number, compiler, arguments.mode):
                 writer.writerow([number, *row])
             file.flush()
             print(f"{number + 1}: {graph.total_macs} MACs", flush=True)

@@ -6,8 +6,9 @@ Three of four networks are samples of the presets in turn (up to `MAX_MACS`), ev
 foreign graph (`deploy.fuzz.foreign`) with scales from far below to far above the usual ones. Each
 runs on noise, on smooth signals and on extremes; every output must equal rule `c` of
 `deploy.integers.reference` to the bit, and AddressSanitizer and UBSan must find nothing. A foreign
-network that the C refuses by name is counted as refused. The last line says how many failed; the
-exit code is then 1.
+network that the C refuses by name is counted as refused. What can stream is written a second time
+and pushed block by block; each reading must equal `deploy.integers.streaming.long_pass`. The last
+line says how many failed; the exit code is then 1.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import random
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -29,16 +31,17 @@ from deploy.c.host import host_program
 from deploy.emulation.host import HostCompiler, find_host_compiler
 from deploy.fuzz.foreign import foreign_graph
 from deploy.fuzz.random_net import random_net
-from deploy.integers import reference
+from deploy.integers import reference, streaming
 from deploy.integers.quantized import QuantizedNet
 from hwmodels.graph import Graph
-from ppgnas.errors import ExportError, ToolError
+from ppgnas.errors import ExportError, GraphError, ToolError
 from search_spaces.lower import lower
 from search_spaces.space import PRESETS, SearchSpace
 
 MAX_MACS = 3_000_000
 FOREIGN_STRETCH = 100.0
 BATCH = 16
+Int8 = NDArray[np.int8]
 
 
 @dataclass(frozen=True)
@@ -58,9 +61,10 @@ class Case:
 
 @dataclass
 class Tally:
-    """What came of the networks so far."""
+    """What came of the networks so far; `streamed` of them block by block as well."""
 
     equal: int = 0
+    streamed: int = 0
     refused: int = 0
     failed: int = 0
 
@@ -98,7 +102,7 @@ def cases(networks: int, seed: int) -> Iterator[Case | ExportError]:
         yield Case(number, "foreign", net)
 
 
-def windows(net: QuantizedNet, seed: int) -> NDArray[np.int8]:
+def windows(net: QuantizedNet, seed: int) -> Int8:
     """Four int8 inputs: noise, a smooth walk, noise at both ends of the range, all -128."""
     rng = np.random.default_rng(seed)
     shape = net.graph.shape(net.graph.input)[1:]
@@ -106,6 +110,12 @@ def windows(net: QuantizedNet, seed: int) -> NDArray[np.int8]:
     walk = np.clip(np.cumsum(rng.normal(size=shape) * 20, axis=-2), -128, 127)
     ends = rng.choice((-128, 127), shape)
     return np.stack([noise, walk, ends, np.full(shape, -128)]).astype(np.int8)
+
+
+def signal(net: QuantizedNet, seed: int) -> Int8:
+    """Nine blocks `(blocks * hop_samples, channels)` of noise, a smooth walk and extremes."""
+    three = windows(net, seed)[:3, 0]
+    return three.reshape(-1, three.shape[2])[: 9 * streaming.hop_samples(net.graph)]
 
 
 def run(networks: int, seed: int, compiler: HostCompiler) -> Tally:
@@ -117,8 +127,8 @@ def run(networks: int, seed: int, compiler: HostCompiler) -> Tally:
         _run_batch(batch, seed, compiler, tally)
         done += len(batch)
         print(
-            f"{done} of {networks}: {tally.equal} equal, {tally.refused} refused, "
-            f"{tally.failed} failed",
+            f"{done} of {networks}: {tally.equal} equal, {tally.streamed} of them streaming too, "
+            f"{tally.refused} refused, {tally.failed} failed",
             flush=True,
         )
     return tally
@@ -128,6 +138,7 @@ def _run_batch(
     batch: list[Case | ExportError], seed: int, compiler: HostCompiler, tally: Tally
 ) -> None:
     ready: list[tuple[Case, ModelFiles]] = []
+    streams: list[tuple[Case, ModelFiles]] = []
     with tempfile.TemporaryDirectory(prefix="ppgnas-fuzz-") as name:
         folder = Path(name)
         for case in batch:
@@ -143,11 +154,19 @@ def _run_batch(
                     tally.refused += 1
                 else:
                     _failed(case, str(error), tally)
+                continue
+            own = own / "streaming"
+            own.mkdir()
+            with suppress(GraphError):
+                streams.append((case, model_files(case.net, own, mode="streaming")))
         if not ready:
             return
         try:
             program = host_program(
-                [files for _, files in ready], folder, compiler, flags=["-DPPG_SEPARATE", "-g0"]
+                [files for _, files in ready + streams],
+                folder,
+                compiler,
+                flags=["-DPPG_SEPARATE", "-g0"],
             )
         except ToolError as error:
             for case, _ in ready:
@@ -160,11 +179,22 @@ def _run_batch(
             except ToolError as error:
                 _failed(case, str(error), tally)
                 continue
-            different = int((found != reference.run(case.net, x, rule="c")).sum())
-            if different:
-                _failed(case, f"{different} of {found.size} outputs differ", tally)
-            else:
-                tally.equal += 1
+            tally.equal += _equal(case, found, reference.run(case.net, x, rule="c"), tally)
+        for index, (case, _) in enumerate(streams, start=len(ready)):
+            long = signal(case.net, seed + case.number)
+            try:
+                found = program.stream(index, case.net, long)
+            except ToolError as error:
+                _failed(case, f"streaming: {error}", tally)
+                continue
+            tally.streamed += _equal(case, found, streaming.long_pass(case.net, long), tally)
+
+
+def _equal(case: Case, found: Int8, expected: Int8, tally: Tally) -> bool:
+    different = int((found != expected).sum())
+    if different:
+        _failed(case, f"{different} of {found.size} outputs differ", tally)
+    return not different
 
 
 def _failed(case: Case, why: str, tally: Tally) -> None:
@@ -187,7 +217,8 @@ def main() -> None:
     tally = run(arguments.networks, arguments.seed, compiler)
     print(
         f"fuzz: {arguments.networks} networks, seed {arguments.seed}: {tally.equal} equal to the "
-        f"integer reference, {tally.refused} refused, {tally.failed} failed"
+        f"integer reference, {tally.streamed} of them streaming too, {tally.refused} refused, "
+        f"{tally.failed} failed"
     )
     sys.exit(1 if tally.failed else 0)
 

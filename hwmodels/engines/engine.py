@@ -22,6 +22,7 @@ from hwmodels.generated_c.law import CLaw
 from hwmodels.graph import Layer, Shape
 from ppgnas.defaults import DEFAULT_ENGINE
 from ppgnas.errors import BoardError
+from ppgnas.task import Mode
 from ppgnas.toml_file import FileModel
 
 EngineKind = Literal["layers", "program"]
@@ -239,6 +240,18 @@ class Engine:
             raise BoardError(
                 f"engine {self.name!r} does not run on {board.part}; supported parts: "
                 f"{', '.join(part + '*' for part in self.parts)}. Use {DEFAULT_ENGINE!r}"
+            )
+
+    def check_mode(self, mode: Mode) -> None:
+        """Whether the engine runs networks in this way.
+
+        Raises:
+            BoardError: it has no streaming.
+        """
+        if mode == "streaming" and self.kind != "program":
+            raise BoardError(
+                f"engine {self.name!r} has no streaming: its files keep nothing between windows. "
+                f"Use {DEFAULT_ENGINE!r}, or mode window"
             )
 
 

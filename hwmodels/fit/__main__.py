@@ -25,12 +25,19 @@ def _write(path: Path, document: FileModel) -> None:
 
 def main() -> None:
     """Fit, write the coefficients and print the errors."""
-    law = generated_c.document(generated_c.read_rows())
+    law = generated_c.document(
+        generated_c.read_rows(), generated_c.read_rows(generated_c.STREAMING_CSV)
+    )
     _write(generated_c.LAW_TOML, law)
     networks = law.networks
     print(
         f"generated C: {networks.networks} networks held out, mean error "
         f"{networks.mean_error:.2%}, worst {networks.worst_error:.2%}"
+    )
+    blocks = law.streaming
+    print(
+        f"generated C, streaming: {blocks.networks} networks, mean error {blocks.mean_error:.2%}, "
+        f"worst {blocks.worst_error:.2%}"
     )
     laws, ratios = counted.fit_all()
     _write(timed.TIMED_TOML, timed.document(timed.fit_all(laws)))

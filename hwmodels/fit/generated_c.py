@@ -19,7 +19,13 @@ import numpy as np
 
 from hwmodels.engines.load import DATA_DIR
 from hwmodels.fit.regression import Array, HeldOut, half_width, solve
-from hwmodels.generated_c.law import DepthwiseTable, KindLaw, LawFile, NetworkErrors
+from hwmodels.generated_c.law import (
+    DepthwiseTable,
+    KindLaw,
+    LawFile,
+    NetworkErrors,
+    StreamingLaw,
+)
 from hwmodels.generated_c.shapes import (
     CODE,
     COLUMNS,
@@ -31,6 +37,7 @@ from hwmodels.generated_c.shapes import (
 )
 
 STEPS_CSV = DATA_DIR / "c_steps_m7.csv"
+STREAMING_CSV = DATA_DIR / "c_streaming_m7.csv"
 LAW_TOML = DATA_DIR / "c_law_m7.toml"
 FOLDS = 10
 _LARGEST = ("steps", "channels", "outputs")
@@ -38,7 +45,10 @@ _LARGEST = ("steps", "channels", "outputs")
 
 @dataclass(frozen=True)
 class Row:
-    """One function in emulation: its shape, and what one call of it took."""
+    """One function in emulation: its shape, and what one call of it took.
+
+    Streaming, it keeps `kept` bytes between blocks, of which `apart` move two by two.
+    """
 
     network: int
     shape: StepShape
@@ -46,6 +56,8 @@ class Row:
     instructions: float
     cycles: float
     code_bytes: float
+    kept: int = 0
+    apart: int = 0
 
 
 def read_rows(path: Path = STEPS_CSV) -> list[Row]:
@@ -62,6 +74,8 @@ def read_rows(path: Path = STEPS_CSV) -> list[Row]:
                     float(line["instructions"]),
                     float(line["cycles"]),
                     float(line["code_bytes"]),
+                    int(line.get("kept_bytes", 0)),
+                    int(line.get("kept_apart", 0)),
                 )
             )
     return rows
@@ -177,8 +191,13 @@ def _covered(row: Row, fits: dict[str, KindFit]) -> bool:
     return not fit.keys or (row.shape.stride, row.shape.taps) in fit.keys
 
 
-def document(rows: Sequence[Row]) -> LawFile:
-    """The law file."""
+def document(rows: Sequence[Row], streaming: Sequence[Row]) -> LawFile:
+    """The law file.
+
+    Args:
+        rows: of windows.
+        streaming: of blocks.
+    """
     kinds: dict[str, KindLaw] = {}
     tables: list[DepthwiseTable] = []
     for kind, members in sorted(by_kind(rows).items()):
@@ -220,8 +239,57 @@ def document(rows: Sequence[Row]) -> LawFile:
     return LawFile(
         source="python -m hwmodels.fit, from c_steps_m7.csv (python -m deploy.fuzz.counting)",
         networks=errors,
+        streaming=streaming_law(streaming, by_kind(rows)),
         depthwise=tuple(tables),
         kinds=kinds,
+    )
+
+
+def streaming_law(rows: Sequence[Row], windows: dict[str, list[Row]]) -> StreamingLaw:
+    """What keeping a past adds to the laws of windows; its errors are those of whole networks.
+
+    The laws of `windows` never saw a block. What is fitted here are six numbers, on rows of more
+    than a hundred networks: no folds.
+    """
+    fits = {kind: fit_kind(members) for kind, members in windows.items()}
+    rows = [row for row in rows if _covered(row, fits)]
+    keeps = [row for row in rows if row.kept and row.shape.kind in ("window", "separable")]
+    pools = [row for row in rows if row.shape.kind in ("avg_pool", "max_pool")]
+
+    def known(row: Row, what: str) -> float:
+        return float(fits[row.shape.kind].predict([row], what)[0])
+
+    def solved(some: Sequence[Row], features: Sequence[Sequence[float]]) -> Array:
+        measured = np.array([row.cycles for row in some])
+        return solve(
+            np.array(features, float), measured, np.array([known(row, "cycles") for row in some])
+        )
+
+    def more_code(some: Sequence[Row]) -> float:
+        return round(float(np.mean([row.code_bytes - known(row, "code") for row in some])), 1)
+
+    kept = solved(keeps, [(1, row.kept, row.apart) for row in keeps])
+    pool = solved(pools, [(1, row.shape.channels) for row in pools])
+    totals: dict[int, list[float]] = defaultdict(lambda: [0.0, 0.0])
+    for row in rows:
+        more = kept @ (1, row.kept, row.apart) if row.kept else 0.0
+        if row.shape.kind in ("avg_pool", "max_pool"):
+            more = pool @ (1, row.shape.channels)
+        totals[row.network][0] += row.cycles * row.calls
+        totals[row.network][1] += (known(row, "cycles") + float(more)) * row.calls
+    measured, predicted = np.array(list(totals.values())).T
+    errors = HeldOut(measured, predicted, tuple(totals))
+    first, byte, apart = _rounded(kept)
+    call, channel = _rounded(pool)
+    return StreamingLaw(
+        networks=len(totals),
+        mean_error=round(errors.mape, 5),
+        worst_error=round(float(np.max(np.abs(errors.errors))), 5),
+        half_width=round(half_width(errors.residuals), 5),
+        kept=(first, byte, apart),
+        pool=(call, channel),
+        kept_code=more_code(keeps),
+        pool_code=more_code(pools),
     )
 
 

@@ -12,13 +12,15 @@ from dataclasses import dataclass
 
 from hwmodels.estimate import Estimate, total
 from hwmodels.generated_c.dots import dot_bytes
-from hwmodels.generated_c.law import CLaw
+from hwmodels.generated_c.law import SHARED_CODE_BYTES, CLaw
 from hwmodels.generated_c.program import program
 from hwmodels.generated_c.shapes import StepShape, infer_shape, step_shape
 from hwmodels.generated_c.steps import Program, Step
+from hwmodels.generated_c.streaming import StreamProgram, stream_program
 from hwmodels.generated_c.taps import Taps
 from hwmodels.graph import Graph, Layer
 from hwmodels.operators import OPERATORS
+from ppgnas.task import Mode
 
 _REQUANT_BYTES = 8  # a bias and a factor of an output
 _JOINT_BYTES = OPERATORS["add"].table_bytes
@@ -42,7 +44,7 @@ class CCost:
         call_cycles: of the function that calls the steps.
         tables_bytes: constants; exact but for tables that happen to be equal.
         code_bytes: functions.
-        scratch_bytes: exact.
+        memory_bytes: exact; the scratch buffer, and the state where it streams.
         peak_layer: name of the layer during which the scratch buffer is fullest.
         uncounted_share: share of the cycles in steps without a fitted law.
         outside_share: share of the cycles in steps larger than the counted ones.
@@ -52,7 +54,7 @@ class CCost:
     call_cycles: float
     tables_bytes: int
     code_bytes: Estimate
-    scratch_bytes: int
+    memory_bytes: int
     peak_layer: str
     uncounted_share: float
     outside_share: float
@@ -66,11 +68,30 @@ def table_bytes(graph: Graph, step: Step) -> int:
     return math.prod(graph.weight_shape(layer)) + _REQUANT_BYTES * graph.shape(layer.output)[-1]
 
 
-def fast_cost(graph: Graph, law: CLaw) -> tuple[float, int, float, int]:
-    """`(cycles, tables_bytes, code_bytes, scratch_bytes)` on a Cortex-M7, values alone."""
+def planned(graph: Graph, mode: Mode) -> tuple[Graph, Program, StreamProgram | None]:
+    """What runs at once, its program, and what it keeps where it streams.
+
+    Raises:
+        GraphError: the graph cannot stream.
+    """
     graph = graph.core  # the ends of a foreign file: the caller of the C has int8
-    plan = program(graph)
+    if mode == "window":
+        return graph, program(graph), None
+    stream = stream_program(graph)
+    return stream.graph, stream.program, stream
+
+
+def fast_cost(graph: Graph, law: CLaw, mode: Mode = "window") -> tuple[float, int, float, int]:
+    """`(cycles, tables_bytes, code_bytes, memory_bytes)` on a Cortex-M7, values alone.
+
+    Memory is the scratch buffer, and the state where it streams.
+
+    Raises:
+        GraphError: the graph cannot stream.
+    """
+    graph, plan, stream = planned(graph, mode)
     cycles, code = law.quick(infer_shape(graph, plan))
+    cycles += sum(_kept_cycles(stream, law).values())
     tables = 0
     seen: set[StepShape] = set()
     dots: set[tuple[int, bool]] = set()
@@ -88,7 +109,32 @@ def fast_cost(graph: Graph, law: CLaw) -> tuple[float, int, float, int]:
             code += dot_bytes(dot[0], adds=dot[1])
         taps.update(shape.unrolled)
     code += sum(one.bytes for one in taps)
-    return cycles, tables, code, plan.bytes
+    if stream is None:
+        return cycles, tables, code, plan.bytes
+    code += _kept_code(stream, law)
+    return cycles, tables, code, plan.bytes + stream.state_bytes
+
+
+def _kept_cycles(stream: StreamProgram | None, law: CLaw) -> dict[int, float]:
+    """Cycles that keeping a past adds, by position of the step."""
+    if stream is None:
+        return {}
+    found = {}
+    for index, kept in stream.kept.items():
+        source = stream.program.storages[stream.program.steps[index].source]
+        found[index] = law.kept_cycles(kept, source.channels if index == stream.pool else 0)
+    return found
+
+
+def _kept_code(stream: StreamProgram, law: CLaw) -> float:
+    """Bytes of code that keeping a past adds; steps of one shape are one function."""
+    shapes = {
+        step_shape(stream.graph, stream.program, stream.program.steps[index])
+        for index in stream.kept
+        if index != stream.pool
+    }
+    own = law.file.streaming
+    return SHARED_CODE_BYTES + own.pool_code + own.kept_code * len(shapes)
 
 
 def shape_tables(shape: StepShape) -> int:
@@ -104,10 +150,14 @@ def shape_tables(shape: StepShape) -> int:
     return 0
 
 
-def cost(graph: Graph, law: CLaw) -> CCost:
-    """The cost of a graph with bounds and by layer."""
-    core = graph.core
-    plan = program(core)
+def cost(graph: Graph, law: CLaw, mode: Mode = "window") -> CCost:
+    """The cost of a graph with bounds and by layer.
+
+    Raises:
+        GraphError: the graph cannot stream.
+    """
+    core, plan, stream = planned(graph, mode)
+    kept = _kept_cycles(stream, law)
     call = law.cycles(infer_shape(core, plan)).total
     by_name: dict[str, tuple[Estimate, bool]] = {}
     live: dict[str, int] = {}
@@ -115,10 +165,16 @@ def cost(graph: Graph, law: CLaw) -> CCost:
     shapes = [step_shape(core, plan, step) for step in plan.steps]
     # Errors of steps cancel in networks as they were fitted, whose bounds come with the profile.
     searched = _as_fitted(shapes)
-    for step, shape, used in zip(plan.steps, shapes, plan.live_bytes, strict=True):
+    state = 0 if stream is None else stream.state_bytes
+    for index, (step, shape) in enumerate(zip(plan.steps, shapes, strict=True)):
         parts, inside = law.cycles(shape), law.in_range(shape)
-        for layer, cycles in _shares(step, parts.pointwise, parts.depthwise, parts.add):
+        more, used = kept.get(index, 0.0), plan.live_bytes[index] + state
+        cycles_sum += more
+        for layer, cycles in _shares(step, parts.pointwise, parts.depthwise + more, parts.add):
             bounds = Estimate.exact(cycles) if searched else law.bounds(shape, cycles)
+            if stream is not None and searched:
+                spread = math.exp(law.file.streaming.half_width)
+                bounds = Estimate(cycles, cycles / spread, cycles * spread)
             by_name[layer.name] = (bounds, inside)
             live[layer.name] = used
         cycles_sum += parts.total
@@ -126,18 +182,18 @@ def cost(graph: Graph, law: CLaw) -> CCost:
         outside += parts.total * (law.counted(shape) and not inside)
     nothing = Estimate.exact(0.0)
     layers = []
-    used = plan.live_bytes[0]
+    used = plan.live_bytes[0] + state
     for layer in graph.layers:
         found, inside = by_name.get(layer.name, (nothing, True))
         used = live.get(layer.name, used)
         layers.append(LayerCycles(found, inside, used))
-    _, tables, code, scratch = fast_cost(graph, law)
+    _, tables, code, memory = fast_cost(graph, law, mode)
     return CCost(
         tuple(layers),
         call,
         tables,
         _code_bounds(code, shapes, law, searched=searched),
-        scratch,
+        memory,
         _peak(plan),
         uncounted / cycles_sum,
         outside / cycles_sum,

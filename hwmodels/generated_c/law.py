@@ -22,6 +22,7 @@ from hwmodels.generated_c.shapes import (
     cycle_features,
 )
 from hwmodels.generated_c.shapes import depthwise_count as runs
+from hwmodels.generated_c.streaming import Kept
 from ppgnas.errors import BoardError, GraphError
 from ppgnas.toml_file import FileModel, read_as
 
@@ -62,9 +63,36 @@ class NetworkErrors(FileModel):
     code_half_width: float
 
 
+SHARED_CODE_BYTES = 250.0
+"""The functions that move a past, and the reset: by zig 86 + 122 bytes, and `keep_row` where rows
+change their place in a pair."""
+
+
+class StreamingLaw(FileModel):
+    """What a step that keeps a past takes beside its law over one block.
+
+    Attributes:
+        kept: cycles of such a step, of a byte of history, and of one that moves two by two.
+        pool: cycles of the pool, and of one of its channels.
+        kept_code, pool_code: bytes of code more in such a function, and in the pool's.
+        networks, mean_error, worst_error, half_width: errors of whole networks; see
+            `NetworkErrors`.
+    """
+
+    networks: int
+    mean_error: float
+    worst_error: float
+    half_width: float
+    kept: tuple[float, float, float]
+    pool: tuple[float, float]
+    kept_code: float
+    pool_code: float
+
+
 class LawFile(FileModel):
     source: str
     networks: NetworkErrors
+    streaming: StreamingLaw
     depthwise: tuple[DepthwiseTable, ...]
     kinds: dict[str, KindLaw]
 
@@ -150,6 +178,13 @@ class CLaw:
     def counted(self, shape: StepShape) -> bool:
         """Whether there is a law: all but plain loops of operators that have no C."""
         return not shape.plain or shape.kind in self.file.kinds
+
+    def kept_cycles(self, kept: Kept, channels: int) -> float:
+        """Cycles that keeping a past adds to a step; `channels` are those that it pools, or 0."""
+        law = self.file.streaming
+        if channels:
+            return law.pool[0] + law.pool[1] * channels
+        return law.kept[0] + law.kept[1] * kept.bytes + law.kept[2] * kept.apart
 
     def bounds(self, shape: StepShape, cycles: float) -> Estimate:
         """Of one step alone: nine functions in ten lie within; see `KindLaw.half_width`."""

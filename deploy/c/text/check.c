@@ -4,15 +4,17 @@
 #include <stdint.h>
 
 typedef struct {
-    int (*infer)(const int8_t *, int8_t *, void *);
-    size_t input, logits, scratch, at;
+    void (*start)(void *);
+    int (*run)(void *, const int8_t *, int8_t *, void *);
+    size_t input, logits, scratch, at, state;
 } network;
 
 $declarations
 static const network networks[] = {
 $rows};
 
-/* program NUMBER WINDOWS LOGITS: every block is as long as the header says and no byte longer. */
+/* program NUMBER INPUTS LOGITS: windows, or blocks of one long signal. Every piece of memory is as
+ * long as the header says and no byte longer. */
 int main(int count, char **words)
 {
     if (count != 4) {
@@ -25,22 +27,30 @@ int main(int count, char **words)
     int8_t *logits = malloc(n.logits);
     int8_t *again = malloc(n.logits);
     int8_t *scratch = malloc(n.scratch);
+    void *state = malloc(n.state);
+    void *other = malloc(n.state);
     int filler = 165;
-    if (from == NULL || to == NULL || !input || !logits || !again || !scratch) {
+    if (from == NULL || to == NULL || !input || !logits || !again || !scratch || !state || !other) {
         return 2;
     }
+    memset(state, filler, n.state);
+    memset(other, 255 - filler, n.state);
+    n.start(state);
+    n.start(other);
     while (fread(input, 1, n.input, from) == n.input) {
         memset(scratch, filler, n.scratch);
-        if (n.infer(input, logits, scratch) != 0) {
+        const int due = n.run(state, input, logits, scratch);
+        if (due < 0) {
             return 3;
         }
         filler = (filler * 5 + 1) & 255;
         memset(scratch, filler, n.scratch);
         memcpy(scratch + n.at, input, n.input);
-        if (n.infer(scratch + n.at, again, scratch) != 0 || memcmp(logits, again, n.logits) != 0) {
+        if (n.run(other, scratch + n.at, again, scratch) != due ||
+            (due && memcmp(logits, again, n.logits) != 0)) {
             return 4;
         }
-        if (fwrite(logits, 1, n.logits, to) != n.logits) {
+        if (due && fwrite(logits, 1, n.logits, to) != n.logits) {
             return 2;
         }
     }
@@ -48,5 +58,7 @@ int main(int count, char **words)
     free(logits);
     free(again);
     free(scratch);
+    free(state);
+    free(other);
     return fclose(from) | fclose(to);
 }

@@ -64,7 +64,7 @@ def test_raw_samples_to_readings(
     library = CDLL(
         str(build_shared(host, [tmp_path / "model.c"], tmp_path / "m.so", include=[tmp_path]))
     )
-    sizes = reading_texts(net, made, header(net, made.program), reading)
+    sizes = reading_texts(net, made, header(net, made), reading)
     assert defined(head, "PPG_MEMORY_BYTES") == sizes.memory_bytes
 
     rng = np.random.default_rng(3)
