@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from distill.teachers.names import NONE, chosen, files_of
+from distill.teachers.names import NONE, files_of, reading
 from distill.training.effort import effort_by_name
 from nas.bench.distillation.tables import BENCHES, Bench, Ingredients, Preset, Row
 from nas.run.config import ConfigError, TrainConfig, check_choice
+from ppgnas.task import PPG
 
-UNLABELLED = "unlabelled"
+UNLABELLED, SENSORS = "unlabelled", "sensors"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +46,14 @@ class BenchConfig(TrainConfig):
                 "from few people: a teacher that knows more would answer for them. Name a "
                 "teacher that is trained anew for each row, such as auto"
             )
+        if self.bench == SENSORS and (
+            files_of(self.teacher) or reading(self.taught_by, PPG) == self.taught_by
+        ):
+            raise ConfigError(
+                f"`teacher` {self.teacher} is a file or reads PPG alone, and the bench {SENSORS} "
+                "compares it with itself without acceleration; name one that is trained here, "
+                "such as auto"
+            )
         if (self.unlabelled is not None) != (self.bench == UNLABELLED):
             raise ConfigError(
                 f"`unlabelled` is {self.unlabelled or 'not given'}; the bench {UNLABELLED} needs "
@@ -54,9 +63,8 @@ class BenchConfig(TrainConfig):
     @property
     def rows(self) -> list[Row]:
         """Of the bench."""
-        teacher = chosen(self.teacher, effort=self.effort)
         mix = effort_by_name(self.effort).mix if self.distill == "auto" else self.distill
-        return self.table.rows(Ingredients(self.preset, teacher, mix))
+        return self.table.rows(Ingredients(self.preset, self.taught_by, mix))
 
     @property
     def table(self) -> Bench:

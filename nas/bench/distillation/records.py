@@ -20,10 +20,16 @@ from search_spaces.arch import Arch
 
 @dataclass(frozen=True)
 class PeopleErrors:
-    """MAE in BPM by report person, of raw and of smoothed readings."""
+    """MAE in BPM by report person, of raw and of smoothed readings.
+
+    Attributes:
+        activities: the same within each activity, of the people who did it; see
+            `nas.bench.distillation.work.readings.errors_of`. Empty in records of before.
+    """
 
     raw: Mapping[str, float]
     smoothed: Mapping[str, float]
+    activities: Mapping[str, PeopleErrors] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not self.raw or set(self.raw) != set(self.smoothed):

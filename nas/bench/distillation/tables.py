@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
-from distill.teachers.names import NONE
+from distill.teachers.names import NONE, WITHOUT_ACCELERATION, reading
 from nas.bench.distillation.cells import DIRECT, LABELS_ALONE, Recipe
 from nas.bench.distillation.students import SIZES
 from nas.run.config import check_choice
+from ppgnas.task import PPG
 
 Preset = Literal["small", "full"]
 PRESETS: tuple[Preset, ...] = get_args(Preset)
@@ -68,6 +69,7 @@ class Bench:
         rows: what is trained.
         minutes: by preset, see `nas.bench.distillation.plan`.
         scaling: whether laws of error against size are fitted.
+        activities: whether differences are shown by activity.
     """
 
     title: str
@@ -75,6 +77,7 @@ class Bench:
     rows: Callable[[Ingredients], list[Row]]
     minutes: Mapping[Preset, float]
     scaling: bool = False
+    activities: bool = False
 
 
 def preset_of(name: str) -> Preset:
@@ -197,6 +200,16 @@ def _labels(of: Ingredients) -> list[Row]:
     )
 
 
+def _sensors(of: Ingredients) -> list[Row]:
+    rows = []
+    for student in STUDENTS[:1] if of.preset == "small" else STUDENTS[:2]:
+        watch = Recipe(student=student, teacher=of.teacher, mix=of.mix)
+        bare = replace(watch, student=student + WITHOUT_ACCELERATION)
+        same = replace(bare, teacher=reading(of.teacher, PPG))
+        rows += [*against(alone, [same, bare]), Row(bare, same), Row(watch, bare)]
+    return rows
+
+
 BENCHES: dict[str, Bench] = {
     "distillation": Bench(
         "What a teacher, a smaller network and integers do",
@@ -240,6 +253,13 @@ BENCHES: dict[str, Bench] = {
         "Do windows that the teacher alone labels help, with few labelled people and with all?",
         _unlabelled,
         {"small": 2, "full": 10},
+    ),
+    "sensors": Bench(
+        "Fewer sensors",
+        "Does a teacher that sees PPG and acceleration help a student that sees PPG alone?",
+        _sensors,
+        {"small": 2, "full": 10},
+        activities=True,
     ),
     "labels": Bench(
         "Few labelled people",

@@ -140,6 +140,7 @@ CELL_BENCHES = {
     "stages": "An assistant, a second generation and pruning against one direct training.",
     "teachers": "Teachers alone and together, with and without their temperature.",
     "unlabelled": "Whether windows that the teacher alone labels help.",
+    "sensors": "Whether a teacher that sees the movement helps a network that reads PPG alone.",
     "labels": "Whether a teacher helps more where few people have a reference.",
 }
 CELL_VERBS = {name: cell_verb(name, text) for name, text in CELL_BENCHES.items()}

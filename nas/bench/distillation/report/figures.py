@@ -1,44 +1,25 @@
-"""What a bench says: errors of rows, and differences paired over people and seeds.
-
-Errors are `(seeds, people)`; a row's figure is the mean of all. Intervals are 90 % percentile
-intervals of people and seeds that are drawn anew, the same draws for every row. A difference whose
-interval holds zero is within noise.
-"""
+"""What a bench says: errors of rows, and differences paired over people and seeds."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from statistics import fmean
-from typing import Literal
-
-import numpy as np
-from numpy.typing import NDArray
 
 from hwmodels.costs import Costs
-from nas.bench.distillation.cells import Cell, Ground, Recipe, Source
-from nas.bench.distillation.records import CellRecord, PeopleErrors
+from nas.bench.distillation.cells import Ground, Recipe, Source
+from nas.bench.distillation.report.activities import Comparison, comparisons
+from nas.bench.distillation.report.errors import (
+    KINDS,
+    Difference,
+    Errors,
+    cells_of,
+    interval,
+    matrix,
+    resampled,
+)
 from nas.bench.distillation.run import Finished
 from nas.bench.interval import Interval
-
-DRAWS = 2000
-Errors = NDArray[np.float64]
-Verdict = Literal["better", "worse", "within noise"]
-
-
-@dataclass(frozen=True)
-class Difference:
-    """A row less its control in BPM, and what that says."""
-
-    bpm: Interval
-
-    @property
-    def verdict(self) -> Verdict:
-        """Below zero is better."""
-        if self.bpm.low <= 0 <= self.bpm.high:
-            return "within noise"
-        return "better" if self.bpm.high < 0 else "worse"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,7 +85,7 @@ class TeacherFigures:
 
 @dataclass(frozen=True)
 class BenchFigures:
-    """Everything that is printed."""
+    """Everything that is printed; comparisons by activity where the bench has them."""
 
     bench: str
     seeds: tuple[int, ...]
@@ -112,18 +93,19 @@ class BenchFigures:
     synthetic: bool
     rows: tuple[RowFigures, ...]
     teachers: tuple[TeacherFigures, ...]
+    comparisons: tuple[Comparison, ...] = ()
 
 
 def bench_figures(found: Finished) -> BenchFigures:
     """Compute them."""
-    of = {row.recipe: _cells(found, row.recipe) for row in found.config.rows}
+    of = {row.recipe: cells_of(found, row.recipe) for row in found.config.rows}
     people = tuple(next(iter(found.cells.values())).errors.raw)
     raw, smoothed = (
         {
-            recipe: _matrix([cell.errors for cell in cells], people, kind)
+            recipe: matrix([cell.errors for cell in cells], people, kind)
             for recipe, cells in of.items()
         }
-        for kind in ("raw", "smoothed")
+        for kind in KINDS
     )
     rows = []
     for row in found.config.rows:
@@ -132,7 +114,7 @@ def bench_figures(found: Finished) -> BenchFigures:
         known, closed = None, None
         taught = [each.teacher_errors for each in grounds if each.teacher_errors is not None]
         if taught and base is not None and base.teacher != recipe.teacher:
-            teacher = _matrix(taught, people, "raw")
+            teacher = matrix(taught, people, "raw")
             known, closed = gap(raw[base], raw[recipe], teacher)
         rows.append(
             RowFigures(
@@ -161,37 +143,8 @@ def bench_figures(found: Finished) -> BenchFigures:
         found.document.synthetic,
         tuple(rows),
         tuple(_teachers(found, people)),
+        comparisons(found) if found.config.table.activities else (),
     )
-
-
-def errors_of(found: Finished, recipe: Recipe) -> tuple[int, Errors]:
-    """Parameters of a row, and its raw errors `(seeds, people)`."""
-    cells = _cells(found, recipe)
-    people = tuple(cells[0].errors.raw)
-    return cells[0].parameters, _matrix([cell.errors for cell in cells], people, "raw")
-
-
-def interval(errors: Errors) -> Interval:
-    """Mean of `(seeds, people)`, with its interval."""
-    return Interval.of(resampled(errors))
-
-
-def resampled(errors: Errors) -> Errors:
-    """`(1 + DRAWS,)` means of `(seeds, people)`; the first is of all as they are."""
-    seeds, people = draws(*errors.shape)
-    found: Errors = errors[seeds[:, :, None], people[:, None, :]].mean(axis=(1, 2))
-    return found
-
-
-@lru_cache(maxsize=8)
-def draws(seeds: int, people: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Places that are drawn: `(1 + DRAWS, seeds)` and `(1 + DRAWS, people)`."""
-    rng = np.random.default_rng(0)
-    drawn = [
-        np.vstack([np.arange(count), rng.integers(0, count, (DRAWS, count))])
-        for count in (seeds, people)
-    ]
-    return drawn[0], drawn[1]
 
 
 def gap(alone: Errors, taught: Errors, teacher: Errors) -> tuple[bool, Interval | None]:
@@ -205,15 +158,6 @@ def gap(alone: Errors, taught: Errors, teacher: Errors) -> tuple[bool, Interval 
     if Interval.of(distance).low <= 0 <= Interval.of(distance).high:
         return False, None
     return True, Interval.of(resampled(alone - taught) / distance)
-
-
-def _cells(found: Finished, recipe: Recipe) -> list[CellRecord]:
-    return [found.cells[Cell(recipe, seed)] for seed in found.seeds]
-
-
-def _matrix(errors: Sequence[PeopleErrors], people: Sequence[str], kind: str) -> Errors:
-    rows = [each.raw if kind == "raw" else each.smoothed for each in errors]
-    return np.array([[row[person] for person in people] for row in rows], dtype=np.float64)
 
 
 def _difference(
@@ -232,7 +176,7 @@ def _teachers(found: Finished, people: Sequence[str]) -> list[TeacherFigures]:
         errors = [each.teacher_errors for each in records if each.teacher_errors is not None]
         if not errors:
             continue
-        raw, smoothed = (_matrix(errors, people, kind) for kind in ("raw", "smoothed"))
+        raw, smoothed = (matrix(errors, people, kind) for kind in KINDS)
         facts = [each.teacher_facts for each in records if each.teacher_facts is not None]
         rows.append(
             TeacherFigures(

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar, nnls
 
-from nas.bench.distillation.report.figures import draws
+from nas.bench.distillation.report.errors import draws
 from nas.bench.interval import Interval
 
 LawName = Literal["power", "exponential", "no floor"]

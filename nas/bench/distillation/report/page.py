@@ -7,9 +7,11 @@ from pathlib import Path
 
 from distill.teachers.names import NONE, members_of
 from nas.bench.distillation.cells import LABELS_ALONE, Recipe
-from nas.bench.distillation.report.figures import BenchFigures, Difference, RowFigures
+from nas.bench.distillation.report.errors import Difference
+from nas.bench.distillation.report.figures import BenchFigures, RowFigures
 from nas.bench.distillation.report.scaling import Fitted
 from nas.bench.distillation.run import Finished
+from nas.bench.interval import Interval
 from nas.run.units import format_bytes
 from ppgnas.tables import markdown_table, text_table
 
@@ -36,6 +38,12 @@ TEACHERS = (
 GAP = (
     "Gap closed: (labels alone - this row) / (labels alone - teacher), raw errors; undefined "
     "where labels alone are within noise of the teacher."
+)
+
+ACTIVITIES = (
+    "Within each activity, of the report people who did it; windows whose activity is not known "
+    "count in *all* alone. In percent: the difference over the error of the control, means of "
+    "people and seeds each; below zero is less error. Intervals as above."
 )
 
 
@@ -70,6 +78,8 @@ def bench_page(finished: Finished, found: BenchFigures, fitted: Fitted | None, p
             "Not rounded, on report people:",
             markdown_table(*_teachers(found)),
         ]
+    if found.comparisons:
+        parts += comparison_parts(found)
     if fitted is not None:
         parts += scaling_parts(fitted)
     parts.append(f"Versions: {versions}. Page: the same command with `--page FILE`.")
@@ -204,6 +214,34 @@ def _teachers(found: BenchFigures) -> Table:
         )
         for row in found.teachers
     ]
+
+
+def comparison_parts(found: BenchFigures) -> list[str]:
+    """The section by activity: a table for each row and its control."""
+    names = row_names(found)
+    head = ("activity", "people", "control, raw", "row, raw", "difference, raw")
+    parts = ["## By activity", ACTIVITIES]
+    for each in found.comparisons:
+        rows = [
+            (
+                of.name,
+                str(of.people),
+                str(of.raw.control),
+                str(of.raw.row),
+                _difference(of.raw.difference),
+                *(_percent(change.percent) for change in (of.raw, of.smoothed)),
+            )
+            for of in each.activities
+        ]
+        parts += [
+            f"### {names[each.recipe]} against {names[each.against]}",
+            markdown_table((*head, "raw, %", "smoothed, %"), rows),
+        ]
+    return parts
+
+
+def _percent(found: Interval) -> str:
+    return f"{found.value:+.0f} ({found.low:+.0f} to {found.high:+.0f})"
 
 
 def scaling_parts(fitted: Fitted) -> list[str]:

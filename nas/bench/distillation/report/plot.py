@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nas.bench.distillation.report.figures import BenchFigures, Verdict
+from nas.bench.distillation.report.errors import Verdict
+from nas.bench.distillation.report.figures import BenchFigures
 from nas.bench.distillation.report.page import row_names
 from nas.bench.distillation.report.scaling import ALONE, Fitted
 from nas.bench.interval import Interval
@@ -32,8 +33,18 @@ class Bar:
 
 
 def bars(found: BenchFigures) -> list[Bar]:
-    """All differences, in the order of the table."""
+    """All differences, in the order of the table; by activity where the bench compares so."""
     names = row_names(found)
+    if found.comparisons:
+        return [
+            Bar(
+                f"{names[each.recipe]} - {names[each.against]}: {of.name}",
+                of.raw.difference.bpm,
+                of.raw.difference.verdict,
+            )
+            for each in found.comparisons
+            for of in each.activities
+        ]
     return [
         Bar(names[row.recipe], row.raw_difference.bpm, row.raw_difference.verdict)
         for row in found.rows

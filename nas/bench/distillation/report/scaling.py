@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from distill.teachers.names import NONE
-from nas.bench.distillation.report.figures import Errors, errors_of
+from nas.bench.distillation.report.errors import Errors, errors_of
 from nas.bench.distillation.report.laws import LAWS, LawFigures, law_figures
 from nas.bench.distillation.run import Finished
 

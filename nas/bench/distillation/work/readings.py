@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -14,6 +16,7 @@ from ppg.readout.smoothing import read_series
 from ppg.windows import WindowSet
 
 READ_AT_ONCE = 256
+REST, IN_MOTION = "rest", "all but rest"
 
 
 def logits_of(module: nn.Module, windows: WindowSet) -> NDArray[np.float32]:
@@ -40,11 +43,20 @@ def errors_of_logits(
 def errors_of(
     windows: WindowSet, raw: NDArray[np.float64], smoothed: NDArray[np.float64]
 ) -> PeopleErrors:
-    raw_by, smoothed_by = (
-        mae_by_person(windows.hr_bpm, bpm, windows.person, windows.people)
-        for bpm in (raw, smoothed)
-    )
-    return PeopleErrors(raw_by, smoothed_by)
+    """Of all windows, within each activity that is known, and of all but those at rest."""
+
+    def within(rows: NDArray[np.bool_]) -> PeopleErrors:
+        raw_by, smoothed_by = (
+            mae_by_person(windows.hr_bpm[rows], bpm[rows], windows.person[rows], windows.people)
+            for bpm in (raw, smoothed)
+        )
+        return PeopleErrors(raw_by, smoothed_by)
+
+    done = {name: windows.activity == code for code, name in enumerate(windows.activity_names)}
+    moving = (windows.activity >= 0) & ~done.get(REST, np.zeros(len(windows), np.bool_))
+    done = {IN_MOTION: moving, **done}
+    activities = {name: within(rows) for name, rows in done.items() if rows.any()}
+    return replace(within(np.ones(len(windows), np.bool_)), activities=activities)
 
 
 def judged(

@@ -82,7 +82,10 @@ class FakeWorker:
 
 def _errors(people: Sequence[str], bpm: float) -> PeopleErrors:
     raw = {person: bpm + 0.1 * place for place, person in enumerate(people)}
-    return PeopleErrors(raw, {person: each / 2 for person, each in raw.items()})
+    half = {person: each / 2 for person, each in raw.items()}
+    first = people[0]  # the only one who runs, with twice the error
+    run = PeopleErrors({first: 2 * raw[first]}, {first: raw[first]})
+    return PeopleErrors(raw, half, {"run": run})
 
 
 def ask(

@@ -123,6 +123,31 @@ def test_a_page_says_what_is_better(
     assert bench_text(found).startswith("Report people, MAE in BPM (SYNTHETIC recordings):")
 
 
+def test_a_comparison_of_sensors_goes_by_activity(people: str, tmp_path: Path) -> None:
+    finished = ask(people, tmp_path / "out", FakeWorker(), bench="sensors")
+    found = bench_figures(finished)
+    alone, same, more, watch = dict.fromkeys(row.recipe for row in found.rows)
+    assert [recipe.teacher for recipe in (alone, same, more)] == [
+        "none",
+        "resnet-small-ppg",
+        "resnet-small",
+    ]
+    pairs = [(each.recipe, each.against) for each in found.comparisons]
+    assert pairs == [(same, alone), (more, alone), (more, same), (watch, more)]
+    whole, run = found.comparisons[1].activities
+    assert (whole.name, run.name, run.people) == ("all", "run", 1)
+    assert whole.raw.difference.bpm.value == pytest.approx(-0.5)
+    assert whole.smoothed.difference.bpm.value == pytest.approx(-0.25)
+    assert run.raw.difference.bpm.value == pytest.approx(-1.0)
+    assert run.raw.percent.value == pytest.approx(-100 / run.raw.control.value)
+    assert found.comparisons[2].activities[0].raw.difference.verdict == "within noise"
+    page = bench_page(finished, found, None, "plot.html")
+    assert "### tiny-ppg, resnet-small against tiny-ppg, labels alone" in page
+    assert "| run | 1 | " in page and "-1.00 (-1.00 to -1.00), better" in page
+    drawn = bars(found)
+    assert len(drawn) == len({bar.name for bar in drawn}) == 8
+
+
 @pytest.mark.parametrize(
     ("given", "message"),
     [

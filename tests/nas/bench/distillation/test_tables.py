@@ -56,6 +56,14 @@ def test_few_people_are_not_answered_for_by_a_file(tmp_path: Path) -> None:
     assert BenchConfig(bench="scaling", minutes=1, teacher=str(file)).rows
 
 
+@pytest.mark.parametrize("name", ["FILE", "spectral-ppg", "ensemble:spectral,FILE"])
+def test_a_teacher_is_compared_with_itself_without_acceleration(name: str, tmp_path: Path) -> None:
+    file = tmp_path / "teacher.safetensors"
+    file.touch()
+    with pytest.raises(ConfigError, match="is a file or reads PPG alone, and the bench sensors"):
+        BenchConfig(bench="sensors", minutes=1, teacher=name.replace("FILE", str(file)))
+
+
 def test_an_id_is_of_what_is_not_the_default() -> None:
     plain, told = Recipe(student="tiny"), Recipe(student="tiny", calibrated=True, people=None)
     assert plain.id == told.id != Recipe(student="tiny", quantisation="post").id

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from distill.training.effort import EFFORTS
@@ -16,9 +17,11 @@ from nas.bench.distillation.students import student_arch
 from nas.bench.distillation.work import cell as cells
 from nas.bench.distillation.work.cell import measure_pace, train_cell
 from nas.bench.distillation.work.ground import prepare_ground
+from nas.bench.distillation.work.readings import errors_of
 from nas.run.target import load_target
 from ppg.readout.transitions import fit_transitions
 from ppg.synthetic.recordings import synthesize
+from ppg.windows import WindowSet
 from ppgnas.defaults import DEFAULT_BOARD, DEFAULT_ENGINE
 from ppgnas.errors import DataError
 from search_spaces.lower import lower
@@ -67,6 +70,30 @@ def test_a_cell_from_ground_to_record(tmp_path: Path, monkeypatch: pytest.Monkey
     assert unrounded.errors != rounded.errors
     pace = measure_pace(job(cell, "pace"), nothing)
     assert 0 < pace.float_s < 1 and 0 < pace.int8_s < 1
+
+
+def test_errors_by_activity() -> None:
+    """Two people; one never runs, one window is of nobody knows what."""
+    windows = WindowSet(
+        x=np.zeros((6, 1, 8), np.float32),
+        hr_bpm=np.full(6, 60.0),
+        person=np.array([0, 0, 0, 0, 1, 1]),
+        people=("a", "b"),
+        recording=np.array([0, 0, 0, 0, 1, 1]),
+        recordings=("d/a", "d/b"),
+        start_s=np.arange(6.0),
+        activity=np.array([0, 1, 2, -1, 0, 2]),
+        activity_names=("rest", "run", "walk", "swim"),
+    )
+    bpm = 60.0 + np.array([1, 4, 2, 9, 3, 5])
+    found = errors_of(windows, bpm, np.full(6, 61.0))
+    assert found.raw == {"a": 4.0, "b": 4.0} and found.smoothed == {"a": 1.0, "b": 1.0}
+    assert {name: dict(each.raw) for name, each in found.activities.items()} == {
+        "all but rest": {"a": 3.0, "b": 5.0},
+        "rest": {"a": 1.0, "b": 3.0},
+        "run": {"a": 4.0},
+        "walk": {"a": 2.0, "b": 5.0},
+    }
 
 
 def test_seconds_go_on_after_a_kill(tmp_path: Path) -> None:

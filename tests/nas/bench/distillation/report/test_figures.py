@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from nas.bench.distillation.report import laws
-from nas.bench.distillation.report.figures import Difference, gap, interval
+from nas.bench.distillation.report.errors import Difference, interval
+from nas.bench.distillation.report.figures import gap
 from nas.bench.distillation.report.laws import LAWS, fit_law, law_figures, left_out_bpm
 from nas.bench.distillation.report.scaling import FEWEST_SIZES
 from nas.bench.interval import Interval

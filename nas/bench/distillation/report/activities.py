@@ -1,0 +1,88 @@
+"""What a teacher brings by what people do: within each activity, paired as all rows are.
+
+Only people who did an activity count in it, so its people may be few. A figure in percent is a
+ratio of means, the difference over the error of the control, both of the same draws.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from nas.bench.distillation.cells import Recipe
+from nas.bench.distillation.report.errors import (
+    Difference,
+    Kind,
+    cells_of,
+    interval,
+    matrix,
+    resampled,
+)
+from nas.bench.distillation.run import Finished
+from nas.bench.interval import Interval
+
+ALL = "all"
+
+
+@dataclass(frozen=True)
+class Change:
+    """Errors of a row and of its control in BPM, one less the other, and in percent of it."""
+
+    control: Interval
+    row: Interval
+    difference: Difference
+    percent: Interval
+
+
+@dataclass(frozen=True)
+class Activity:
+    """Changes within an activity, of the people who did it."""
+
+    name: str
+    people: int
+    raw: Change
+    smoothed: Change
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A row with its control."""
+
+    recipe: Recipe
+    against: Recipe
+    activities: tuple[Activity, ...]
+
+
+def comparisons(found: Finished) -> tuple[Comparison, ...]:
+    """Of all rows that have a control: over everything first, then by activity."""
+    return tuple(
+        Comparison(row.recipe, row.against, _activities(found, row.recipe, row.against))
+        for row in found.config.rows
+        if row.against is not None
+    )
+
+
+def _activities(found: Finished, recipe: Recipe, base: Recipe) -> tuple[Activity, ...]:
+    names = cells_of(found, recipe)[0].errors.activities
+    return tuple(_activity(found, recipe, base, name) for name in (ALL, *names))
+
+
+def _activity(found: Finished, recipe: Recipe, base: Recipe, name: str) -> Activity:
+    of = {
+        each: [
+            cell.errors if name == ALL else cell.errors.activities[name]
+            for cell in cells_of(found, each)
+        ]
+        for each in (recipe, base)
+    }
+    people = tuple(of[recipe][0].raw)
+
+    def change(kind: Kind) -> Change:
+        row, control = (matrix(of[each], people, kind) for each in (recipe, base))
+        return Change(
+            interval(control),
+            interval(row),
+            Difference(interval(row - control)),
+            Interval.of(100 * resampled(row - control) / resampled(control)),
+        )
+
+    return Activity(name, len(people), change("raw"), change("smoothed"))
