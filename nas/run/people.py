@@ -78,12 +78,16 @@ def _gathered(
     if not (acceleration or config.taught_with_acceleration):
         people = _divided(config, recordings, further, notes)
         return _with_unlabelled(config, people, acceleration=False)
-    if all(recording.acc is None for recording in recordings):
-        who = "the network" if acceleration else "the teacher (`teacher_inputs` ppg+acc)"
-        raise DataError(
-            f"`data` {config.data}: none of its {len(recordings)} recordings has acceleration, "
-            f"and {who} reads it; choose one that reads PPG alone, or other data"
-        )
+    who = "the network" if acceleration else "the teacher (`teacher_inputs` ppg+acc)"
+    read = [("`data`", config.data, recordings)]
+    if acceleration and further:
+        read.append(("`report_data`", config.report_data or "", further))
+    for option, source, found in read:
+        if all(recording.acc is None for recording in found):
+            raise DataError(
+                f"{option} {source}: none of its {len(found)} recordings has acceleration, and "
+                f"{who} reads it; choose one that reads PPG alone, or other data"
+            )
 
     def stays(recording: Recording, asked: bool) -> bool:
         """Whom the user asked to report on stays where the network can read them."""

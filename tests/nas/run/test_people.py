@@ -196,6 +196,11 @@ def test_nothing_to_show_a_teacher_that_reads_acceleration(
         gather_for(config, acceleration=False)
     with pytest.raises(DataError, match=r"recordings has acceleration, and the network reads it"):
         gather_for(config, acceleration=True)
+    watch = _write(tmp_path / "b", recordings[5:], "watch")
+    config = _config(watch, report_data=str(bare), **TAUGHT)
+    with pytest.raises(DataError, match=r"^`report_data` .*: none of its 5 recordings has accel"):
+        gather_for(config, acceleration=True)
+    config = _config(bare, **TAUGHT)
     _write(bare, recordings[5:], "watch")
     people = gather_for(config, acceleration=False)
     assert {r.dataset for r in people.recordings} == {"watch"}
