@@ -6,9 +6,11 @@ ratio of means, the difference over the error of the control, both of the same d
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from nas.bench.distillation.cells import Recipe
+from nas.bench.distillation.records import PeopleErrors
 from nas.bench.distillation.report.errors import (
     Difference,
     Kind,
@@ -59,6 +61,14 @@ def comparisons(found: Finished) -> tuple[Comparison, ...]:
         for row in found.config.rows
         if row.against is not None
     )
+
+
+def by_activity(errors: Sequence[PeopleErrors]) -> dict[str, Interval]:
+    """Raw errors within each activity, of one network a seed."""
+    return {
+        name: interval(matrix([each.activities[name] for each in errors], tuple(of.raw), "raw"))
+        for name, of in errors[0].activities.items()
+    }
 
 
 def _activities(found: Finished, recipe: Recipe, base: Recipe) -> tuple[Activity, ...]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from statistics import fmean
 
 from hwmodels.costs import Costs
 from nas.bench.distillation.cells import Ground, Recipe, Source
-from nas.bench.distillation.report.activities import Comparison, comparisons
+from nas.bench.distillation.report.activities import Comparison, by_activity, comparisons
 from nas.bench.distillation.report.errors import (
     KINDS,
     Difference,
@@ -70,6 +70,7 @@ class TeacherFigures:
     Attributes:
         ece_before, ece_after: expected calibration error on search people without and with its
             temperature; None where its file does not say.
+        activities: raw errors within each activity, where the bench compares so.
     """
 
     name: str
@@ -81,6 +82,7 @@ class TeacherFigures:
     ece_after: float | None
     raw: Interval
     smoothed: Interval
+    activities: dict[str, Interval] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -189,6 +191,7 @@ def _teachers(found: Finished, people: Sequence[str]) -> list[TeacherFigures]:
                 ece_after=fmean(each.ece_after for each in facts) if facts else None,
                 raw=interval(raw),
                 smoothed=interval(smoothed),
+                activities=by_activity(errors) if found.config.table.activities else {},
             )
         )
     return rows

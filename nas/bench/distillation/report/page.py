@@ -237,6 +237,11 @@ def comparison_parts(found: BenchFigures) -> list[str]:
             f"### {names[each.recipe]} against {names[each.against]}",
             markdown_table((*head, "raw, %", "smoothed, %"), rows),
         ]
+    names_of = {teacher_name(each.name): each.activities for each in found.teachers}
+    done = [*dict.fromkeys(name for of in names_of.values() for name in of)]
+    rows = [(name, *(str(of[name]) for of in names_of.values())) for name in done]
+    if rows:  # recordings may not say what people did
+        parts += ["### Teachers, raw", markdown_table(("activity", *names_of), rows)]
     return parts
 
 

@@ -143,6 +143,8 @@ def test_a_comparison_of_sensors_goes_by_activity(people: str, tmp_path: Path) -
     assert found.comparisons[2].activities[0].raw.difference.verdict == "within noise"
     page = bench_page(finished, found, None, "plot.html")
     assert "### tiny-ppg, resnet-small against tiny-ppg, labels alone" in page
+    assert "| activity | resnet-small-ppg | resnet-small |" in page
+    assert "| run | 2.00 (2.00 to 2.00) | 2.00 (2.00 to 2.00) |" in page
     assert "| run | 1 | " in page and "-1.00 (-1.00 to -1.00), better" in page
     drawn = bars(found)
     assert len(drawn) == len({bar.name for bar in drawn}) == 8
