@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from deploy.device import clipping, smoothing
+from deploy.device import smoothing
 from deploy.device.c_text import CPart, macros, read_text, resolve, table
-from deploy.device.decoder import Decoder
+from deploy.device.decoder import CLIP_GAP_STEPS, CLIP_PERCENT, CLIP_READINGS, Decoder
 from deploy.device.decoding import Calibration
 from deploy.device.smoothing import START, Smoother
 from deploy.device.weights import EXP2, exponent_of
@@ -27,10 +27,10 @@ def decoder_c(decoder: Decoder) -> CPart:
     if decoder.smoothing == "hmm":
         state_bytes, helpers = 4 * CLASSES + 4, (*_HELPERS, "bit_length")
     elif decoder.smoothing == "clip":
-        state_bytes = 2 * clipping.READINGS + 6
+        state_bytes = 2 * CLIP_READINGS + 6
     sizes: dict[str, object] = {"PPG_CLASSES": CLASSES, "PPG_DECODE_WORDS": CLASSES}
     if decoder.smoothing == "clip":
-        sizes["DECODER_CLIP_READINGS"] = clipping.READINGS
+        sizes["DECODER_CLIP_READINGS"] = CLIP_READINGS
     header = resolve(read_text("decoder.h"), flags).replace("DECODER_NAME", decoder.smoothing)
     functions = resolve(read_text("decoder.c"), flags).replace("DECODER_TABLES\n", text)
     return CPart(
@@ -51,8 +51,8 @@ def _constants(decoder: Decoder) -> dict[str, object]:
     }
     if decoder.smoothing == "clip":
         values |= {
-            "DECODER_CLIP_PERCENT": f"{clipping.PERCENT}u",
-            "DECODER_LONGEST_GAP": f"{clipping.LONGEST_GAP_STEPS}u",
+            "DECODER_CLIP_PERCENT": f"{CLIP_PERCENT}u",
+            "DECODER_LONGEST_GAP": f"{CLIP_GAP_STEPS}u",
         }
     if decoder.smoother is not None:
         by = decoder.smoother

@@ -7,6 +7,7 @@ from fractions import Fraction
 from typing import Any
 
 from deploy.device import following
+from deploy.device.blocks import LEAST_SQUARES
 from deploy.device.c_text import CPart, macros, read_text, resolve, table
 from deploy.device.filtering import FRACTION_BITS, PRE_SHIFT, band_pass, hold_samples
 from deploy.device.normalising import (
@@ -48,6 +49,8 @@ _BARRIER = """\
 def front_end_c(front_end: FrontEnd, *, scale: float, zero_point: int) -> CPart:
     """`ppg_reset`, `ppg_push_ppg`, `ppg_push_acc`, `ppg_window`, `ppg_quantise`.
 
+    Streaming, windows are blocks of 2 s, and `ppg_gain_reset` stands beside them.
+
     Args:
         front_end: sensors and rate.
         scale, zero_point: of the network's input tensor.
@@ -56,23 +59,33 @@ def front_end_c(front_end: FrontEnd, *, scale: float, zero_point: int) -> CPart:
         ExportError: a rate or a scale that the integer arithmetic does not reach.
     """
     by = normaliser(front_end, scale=scale, zero_point=zero_point)
-    flags = {"FRONT_ACC": front_end.acceleration, "FRONT_TWO_STAGES": front_end.two_stages}
+    streaming = front_end.mode == "streaming"
+    flags = {
+        "FRONT_ACC": front_end.acceleration,
+        "FRONT_TWO_STAGES": front_end.two_stages,
+        "FRONT_STREAMING": streaming,
+        "FRONT_WINDOW": not streaming,
+        "FRONT_MIXED": front_end.ppg_channels > 1,
+    }
     tables, table_bytes = _tables(front_end, by)
-    text = resolve("".join(read_text(name) for name in _TEXTS), flags)
+    texts = [*_TEXTS, "blocks.c"] if streaming else _TEXTS
+    text = resolve("".join(read_text(name) for name in texts), flags)
     text = text.replace("FRONT_TABLES\n", tables)
-    helpers = _HELPERS if front_end.acceleration else _without_acceleration()
     return CPart(
         header=_header(front_end, flags),
         functions=_BARRIER + _constants(front_end, by) + "\n" + text,
-        helpers=helpers,
+        helpers=_helpers(front_end),
         table_bytes=table_bytes,
         state_bytes=_state_bytes(front_end),
         scratch_bytes=0,
     )
 
 
-def _without_acceleration() -> tuple[str, ...]:
-    return tuple(name for name in _HELPERS if name not in ("floor_divide", "line"))
+def _helpers(front_end: FrontEnd) -> tuple[str, ...]:
+    if front_end.acceleration:
+        return _HELPERS
+    unused = ("line",) if front_end.mode == "streaming" else ("floor_divide", "line")
+    return tuple(name for name in _HELPERS if name not in unused)
 
 
 def _header(front_end: FrontEnd, flags: dict[str, bool]) -> str:
@@ -86,6 +99,8 @@ def _header(front_end: FrontEnd, flags: dict[str, bool]) -> str:
         "PPG_RING_STEPS": front_end.ring_steps,
         "PPG_SLACK_STEPS": front_end.slack_steps,
     }
+    if front_end.mode == "streaming":
+        sizes["PPG_WINDOW_STEPS"] = front_end.window_steps
     text = macros(_ERRORS) + macros(sizes)
     if front_end.acceleration:
         name = "PPG_ACC_COUNTS_PER_G"
@@ -113,6 +128,13 @@ def _constants(front_end: FrontEnd, by: Normaliser) -> str:
         "FRONT_LOW": f"({by.low})",
         "FRONT_HIGH": f"({by.high})",
     }
+    if front_end.mode == "streaming":
+        values |= {
+            "FRONT_PPG_EXPONENT": front_end.steps * front_end.channels,
+            "FRONT_BLOCK_SHIFT": 16 + by.inverse_scale.shift,
+            "FRONT_MIXED_SHIFT": 29 + by.inverse_scale.shift,
+            "FRONT_LEAST_SQUARES": LEAST_SQUARES,
+        }
     if front_end.two_stages:
         step, grid = ratio(Fraction(STREAM_HZ), Fraction(front_end.rate_hz))
         values |= {"FRONT_STREAM_STEP": step, "FRONT_STREAM_GRID": grid}
@@ -122,7 +144,7 @@ def _constants(front_end: FrontEnd, by: Normaliser) -> str:
             "FRONT_ACC_SHIFT_LIMIT": LARGEST_ACC_SHIFT,
             "FRONT_ACC_FLOOR": f"UINT64_C({by.acc_floor})",
             "FRONT_FIRST_OCTAVE": by.first_octave,
-            "FRONT_ACC_EXPONENT": front_end.steps * front_end.channels,
+            "FRONT_ACC_EXPONENT": front_end.window_words - 2,
         }
         values |= following.constants(
             slack_steps=front_end.slack_steps, block_steps=front_end.stride_steps

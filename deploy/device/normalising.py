@@ -75,7 +75,7 @@ def normaliser(front_end: FrontEnd, *, scale: float, zero_point: int) -> Normali
     Raises:
         ExportError: a scale beyond what the shifts can express.
     """
-    steps = front_end.steps
+    steps = front_end.window_steps
     if not 2.0**-12 <= scale <= 1.0:
         raise ExportError(
             f"the network's input has scale {scale:g}; the integer front end takes "

@@ -31,6 +31,7 @@ from deploy.device.normalising import LARGEST_ACC_SHIFT, MIXED_FLOOR, Z_SHIFT, N
 from deploy.device.settings import ACC_G_BITS, FrontEnd
 from deploy.device.windows import DEAD_SPAN, MANTISSA_BITS
 from ppg.windows import STREAM_HZ
+from ppgnas.task import Mode
 
 EXPONENT_BITS = 5
 INT16_MAX = 32767
@@ -145,21 +146,24 @@ class Windows:
         samples: `(windows, time, channels)`: PPG, each channel with a block exponent of its own
             that nobody needs, then three axes in `2^(acc_shift - 20)` g.
         acc_shift: `(windows,)` 0 to 16; None without acceleration.
+        ppg_shift: `(windows, channels)` the exponents of the PPG, where they count: of blocks.
         invalid_steps: `(windows,)` time steps between or on invalid samples; None: all are valid.
     """
 
     samples: NDArray[np.int16]
     acc_shift: Ints | None = None
     invalid_steps: Ints | None = None
+    ppg_shift: Ints | None = None
 
     def __len__(self) -> int:
         return len(self.samples)
 
     def words(self) -> NDArray[np.int16]:
-        """`(windows, words)` as the C holds them: samples, exponent, invalid steps."""
+        """`(windows, words)` as the C holds them: samples, exponents, invalid steps."""
         invalid = np.zeros(len(self)) if self.invalid_steps is None else self.invalid_steps
+        ppg = np.zeros((len(self), 0)) if self.ppg_shift is None else self.ppg_shift
         last = [invalid] if self.acc_shift is None else [self.acc_shift, invalid]
-        columns = [self.samples.reshape(len(self), -1), *(word[:, None] for word in last)]
+        columns = [self.samples.reshape(len(self), -1), ppg, *(word[:, None] for word in last)]
         return np.concatenate(columns, axis=1).astype(np.int16)
 
 
@@ -181,12 +185,12 @@ def _block(y: Ints, axes: tuple[int, ...]) -> tuple[NDArray[np.int16], Ints]:
     return np.minimum(rounded, INT16_MAX).astype(np.int16), shift
 
 
-def ppg_window(words: Ints) -> NDArray[np.int16]:
-    """Packed samples `(windows, time, channels)` to int16 with a block exponent a channel."""
+def ppg_window(words: Ints) -> tuple[NDArray[np.int16], Ints]:
+    """Packed samples `(windows, time, channels)` to int16, and the exponents of each channel."""
     y = unpack(words)
     span = y.max(axis=1, keepdims=True) - y.min(axis=1, keepdims=True)
-    values, _ = _block(y, (1,))
-    return np.where(span < DEAD_SPAN, 0, values).astype(np.int16)
+    values, shift = _block(y, (1,))
+    return np.where(span < DEAD_SPAN, 0, values).astype(np.int16), shift[:, 0]
 
 
 def acc_units(y: Ints, counts_per_g: int) -> Ints:
@@ -202,19 +206,20 @@ def acc_window(units: Ints) -> tuple[NDArray[np.int16], Ints]:
     return values, shift[:, 0, 0]
 
 
-def windows_of(words: Ints, units: Ints | None) -> Windows:
-    """Windows from packed PPG and, where there is any, acceleration."""
-    ppg = ppg_window(words)
+def windows_of(words: Ints, units: Ints | None, mode: Mode = "window") -> Windows:
+    """Windows or blocks from packed PPG and, where there is any, acceleration."""
+    ppg, exponents = ppg_window(words)
+    ppg_shift = exponents if mode == "streaming" else None
     if units is None:
-        return Windows(ppg)
+        return Windows(ppg, ppg_shift=ppg_shift)
     acc, shift = acc_window(units)
-    return Windows(np.concatenate([ppg, acc], axis=2), shift)
+    return Windows(np.concatenate([ppg, acc], axis=2), shift, ppg_shift=ppg_shift)
 
 
 def stream_windows(
     front_end: FrontEnd, ppg: NDArray[np.integer], acc: NDArray[np.integer] | None = None
 ) -> Windows:
-    """Every window that the device takes from raw samples: from 0 s, every 2 s.
+    """Every window, or block, that the device takes from raw samples: from 0 s, every 2 s.
 
     Args:
         front_end: sensors and rate.
@@ -231,7 +236,7 @@ def stream_windows(
         shortest = min(shortest, len(units))
     count = max(0, (shortest - front_end.steps) // front_end.stride_steps + 1)
     at = np.arange(count)[:, None] * front_end.stride_steps + np.arange(front_end.steps)
-    return windows_of(words[at], None if units is None else units[at])
+    return windows_of(words[at], None if units is None else units[at], front_end.mode)
 
 
 def _at_network_rate(
@@ -271,7 +276,18 @@ def _ppg(d: Ints, by: Normaliser) -> Ints:
 
 
 def _acc(d: Ints, up: Ints, by: Normaliser) -> Ints:
-    squares = np.maximum((d * d).sum(axis=(1, 2), keepdims=True), by.acc_floor >> (2 * up))
+    return compressed(d, (d * d).sum(axis=(1, 2), keepdims=True), up, by)
+
+
+def compressed(d: Ints, squares: Ints, up: Ints, by: Normaliser) -> Ints:
+    """Acceleration over its spread to the power P, see `deploy.device.normalising`.
+
+    Args:
+        d: `(windows, time, 3)`.
+        squares: `(windows, 1, 1)` V, before its floor.
+        up: `(windows, 1, 1)` h.
+    """
+    squares = np.maximum(squares, by.acc_floor >> (2 * up))
     octave = bit_length(squares) - 1
     # 30 bits below the leading one: 6 choose the step, 24 stand between two of them.
     fraction = ((squares << (61 - octave)) >> 31) & (2**30 - 1)

@@ -9,7 +9,7 @@ from fractions import Fraction
 from ppg.frontend import BAND_HZ
 from ppg.windows import STREAM_HZ
 from ppgnas.errors import ExportError
-from ppgnas.task import STRIDE_S, WINDOW_S
+from ppgnas.task import STRIDE_S, WINDOW_S, Mode
 
 MAX_RATE_HZ = 2000
 MAX_STEPS = 1024
@@ -31,6 +31,7 @@ class FrontEnd:
         rate_hz: rate of the network's input.
         ppg_channels: 1 to 3; they are averaged into one.
         counts_per_g: of the acceleration sensor; a macro that a build can override.
+        mode: whether the network reads windows, or blocks of 2 s; see `deploy.device.blocks`.
         slack_s: how far one sensor's samples may run ahead of the other's, and how long a due
             window may wait.
     """
@@ -41,6 +42,7 @@ class FrontEnd:
     ppg_channels: int = 1
     counts_per_g: int = 4096
     slack_s: Fraction = Fraction(1)
+    mode: Mode = "window"
 
     def __post_init__(self) -> None:
         for name, hz in (("ppg_hz", self.ppg_hz), ("acc_hz", self.acc_hz)):
@@ -51,7 +53,7 @@ class FrontEnd:
                     f"front end: {name} is {hz}; allowed: more than {2 * BAND_HZ[1]:g} and up to "
                     f"{MAX_RATE_HZ} Hz, a fraction with a denominator of at most 1000"
                 )
-        if self.rate_hz < 1 or self.steps > MAX_STEPS:
+        if self.rate_hz < 1 or self.window_steps > MAX_STEPS:
             raise ExportError(
                 f"front end: rate_hz is {self.rate_hz}; allowed: 1 to {int(MAX_STEPS / WINDOW_S)}"
             )
@@ -67,9 +69,14 @@ class FrontEnd:
             raise ExportError(f"front end: slack_s is {self.slack_s}; allowed: 0 to {WINDOW_S:g}")
 
     @property
-    def steps(self) -> int:
+    def window_steps(self) -> int:
         """Samples of a window at the network's rate."""
         return int(WINDOW_S * self.rate_hz)
+
+    @property
+    def steps(self) -> int:
+        """Samples that are handed over at once: of a window, or of a block of 2 s."""
+        return self.window_steps if self.mode == "window" else self.stride_steps
 
     @property
     def stride_steps(self) -> int:
@@ -83,7 +90,7 @@ class FrontEnd:
 
     @property
     def ring_steps(self) -> int:
-        """Samples that are kept: a window, the slack, and what one push can bring beyond it."""
+        """Samples that are kept: of `steps`, the slack, and what one push can bring beyond it."""
         slowest = self.ppg_hz if self.acc_hz is None else min(self.ppg_hz, self.acc_hz)
         at_once = math.ceil(Fraction(9, 8) * self.rate_hz / slowest)
         return self.steps + self.slack_steps + at_once - 1
@@ -100,8 +107,12 @@ class FrontEnd:
 
     @property
     def window_words(self) -> int:
-        """int16 words of a window: samples, exponent of the acceleration if any, invalid steps."""
-        return self.steps * self.channels + int(self.acceleration) + 1
+        """int16 words of a window: samples, exponent of the acceleration if any, invalid steps.
+
+        A block has those of the PPG channels before that of the acceleration.
+        """
+        exponents = int(self.acceleration) + self.ppg_channels * (self.mode == "streaming")
+        return self.steps * self.channels + exponents + 1
 
     @property
     def two_stages(self) -> bool:

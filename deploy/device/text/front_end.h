@@ -31,6 +31,29 @@ typedef struct {
     int32_t last, lost;
 } ppg_follow_t;
 #endif
+#if FRONT_STREAMING
+
+/* Sums of one block: of products of channels, and of samples, with the exponents of both. */
+typedef struct {
+    int64_t pairs[PPG_PPG_CHANNELS * (PPG_PPG_CHANNELS + 1) / 2];
+#if FRONT_ACC
+    int64_t acc_pairs;
+    int32_t acc_level[3];
+#endif
+    int32_t level[PPG_PPG_CHANNELS];
+    int16_t shift[PPG_PPG_CHANNELS];
+#if FRONT_ACC
+    int16_t acc_shift;
+#endif
+    int16_t invalid;
+} ppg_sums_t;
+
+/* What a block is normalised by: the last four. */
+typedef struct {
+    ppg_sums_t block[4];
+    uint32_t blocks;
+} ppg_gain_t;
+#endif
 
 /* State of the front end; the caller's, any place in SRAM that is aligned to 8. */
 typedef struct {
@@ -56,7 +79,11 @@ void ppg_reset(ppg_state_t *state);
 
 /* One sample of all PPG channels, in counts of the sensor; NULL for one that is missing, railed or
  * otherwise invalid. Returns
+#if FRONT_STREAMING
+ *   1  a block of 2 s is due, 2 s after a reset and then every 2 s;
+#else
  *   1  a window is due, 8 s after a reset and then every 2 s;
+#endif
  *   0  nothing is;
 #if FRONT_ACC
  *   PPG_ERROR_OUT_OF_STEP  samples of one sensor were lost, 0.4 s or more (docs/device.md).
@@ -75,8 +102,13 @@ int ppg_push_ppg(ppg_state_t *state, const int32_t *sample);
 int ppg_push_acc(ppg_state_t *state, const int16_t *sample);
 #endif
 
+#if FRONT_STREAMING
+/* The block that was last due, PPG_WINDOW_WORDS words: [PPG_STEPS][PPG_WINDOW_CHANNELS], then the
+ * exponent of each PPG channel
+#else
 /* The window that was last due, PPG_WINDOW_WORDS words: [PPG_STEPS][PPG_WINDOW_CHANNELS], PPG
  * channels with a block exponent each (their size carries nothing)
+#endif
 #if FRONT_ACC
  * and the axes in 2^(h - 20) g, then h, 0 to 16: 8 stands for 1/4096 g,
 #else
@@ -88,5 +120,17 @@ int ppg_push_acc(ppg_state_t *state, const int16_t *sample);
  * where it interrupts a push, or pushes interrupt it without an end. */
 int ppg_window(const ppg_state_t *state, int16_t *window);
 
+#if FRONT_STREAMING
+/* Forgets the blocks before: call it with ppg_reset, and where a block is missing. */
+void ppg_gain_reset(ppg_gain_t *gain);
+
+/* Normalises a block by itself and the three before it, and quantises it for the network:
+ * [PPG_STEPS][PPG_CHANNELS]. Call it once for each block. */
+void ppg_quantise(ppg_gain_t *gain, const int16_t *window, int8_t *input);
+
+/* How many of the steps of these blocks are invalid. */
+uint16_t ppg_invalid_steps(const ppg_gain_t *gain);
+#else
 /* Normalises a window and quantises it for the network: [PPG_STEPS][PPG_CHANNELS]. */
 void ppg_quantise(const int16_t *window, int8_t *input);
+#endif

@@ -41,6 +41,9 @@ static void front_take(const ppg_state_t *state, int lane, int32_t start, int16_
         at = at + 1 < PPG_RING_STEPS ? at + 1 : 0;
     }
     up = front_exponent(high > -low ? high : -low);
+#if FRONT_STREAMING
+    window[FRONT_PPG_EXPONENT + lane] = (int16_t)up;
+#endif
     at = start;
     for (t = 0; t < PPG_STEPS; t++) {
         window[t * PPG_WINDOW_CHANNELS + lane] =
@@ -142,6 +145,7 @@ int ppg_window(const ppg_state_t *state, int16_t *window)
     return PPG_ERROR_BUSY;
 }
 
+#if FRONT_WINDOW
 /* 1 / sqrt(squares / PPG_STEPS) = mantissa * 2^(half - 56); 0 < squares < 2^62. */
 static uint32_t front_inverse_deviation(uint64_t squares, int *half)
 {
@@ -150,6 +154,7 @@ static uint32_t front_inverse_deviation(uint64_t squares, int *half)
     return (uint32_t)(((uint64_t)1 << 56) / fixed_square_root((squares << up) / PPG_STEPS));
 }
 
+#endif
 /* floor(x / 2^shift + 1/2), 1 <= shift <= 62. */
 static int64_t front_round_shift(int64_t x, int shift)
 {
@@ -162,6 +167,7 @@ static int8_t front_output(int64_t value)
     value = value > FRONT_HIGH ? FRONT_HIGH : value;
     return (int8_t)(value < FRONT_LOW ? FRONT_LOW : value);
 }
+#if FRONT_WINDOW
 
 /* PPG_STEPS times the mean of a channel, and the squares of what differs from it. */
 static int32_t front_sum(const int16_t *window, int channel, uint64_t *squares)
@@ -267,3 +273,4 @@ void ppg_quantise(const int16_t *window, int8_t *input)
     front_quantise_acc(window, input);
 #endif
 }
+#endif

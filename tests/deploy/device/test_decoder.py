@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from deploy.device import decoding, smoothing
-from deploy.device.clipping import clip
-from deploy.device.decoder import Decoder, strides
+from deploy.device.decoder import Decoder, clip, strides
 from deploy.device.decoding import calibration_of, expected_error
 from deploy.device.smoothing import smoother
 from deploy.device.weights import evidence, evidence_of, exp2, exponent_of, weights

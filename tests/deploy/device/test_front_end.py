@@ -121,7 +121,7 @@ def test_subsampling_the_stream_is_interpolating_at_once() -> None:
 def test_windows_keep_twelve_bits_whatever_the_gain(gain: float) -> None:
     rng = np.random.default_rng(2)
     y = np.rint(rng.normal(size=(1, 256, 1)) * 4 * gain * 2**FRACTION_BITS).astype(np.int64)
-    window = ppg_window(pack(y))
+    window, _ = ppg_window(pack(y))
     assert 2**14 <= np.abs(window.astype(np.int64)).max() <= 2**15
     ratio = y[0, :, 0] @ window[0, :, 0] / (window[0, :, 0].astype(np.int64) ** 2).sum()
     error = np.abs(window[0, :, 0] * ratio - y[0, :, 0]).max() / np.abs(y).max()
