@@ -21,8 +21,8 @@ from ppgnas.task import INPUTS, PPG_ACC
 
 Objective = Literal["mae", "latency", "flash", "sram", "power"]
 OBJECTIVES: tuple[Objective, ...] = get_args(Objective)
-Sampler = Literal["nsga2", "nsga3", "tpe", "gp", "random"]
-SAMPLERS: tuple[Sampler, ...] = get_args(Sampler)
+SAMPLERS = ("nsga2", "nsga3", "tpe", "gp", "random")
+HUB = "optunahub:"
 Scope = Literal["total", "model"]
 SCOPES: tuple[Scope, ...] = get_args(Scope)
 # Architectures considered unless `trials` says otherwise.
@@ -172,7 +172,8 @@ class SearchConfig(TrainConfig):
         budgets: see `Budgets`.
         space: preset or path of a TOML file.
         objectives: names of `OBJECTIVES`, minimised together.
-        sampler: one of `SAMPLERS`.
+        sampler: one of `SAMPLERS`, a class of Optuna, or a package of OptunaHub; see
+            `nas.explore.samplers.make_sampler`.
         trials: architectures to consider.
         finalists: how many of the front to retrain at most.
         time_s: of the whole search, which decides how long everything is trained; None leaves
@@ -182,7 +183,7 @@ class SearchConfig(TrainConfig):
     budgets: Budgets
     space: str = "default"
     objectives: tuple[Objective, ...] = ("mae", "latency", "sram")
-    sampler: Sampler = "nsga2"
+    sampler: str = "nsga2"
     trials: int = EFFORT_TRIALS["quick"]
     finalists: int = 8
     time_s: float | None = None
@@ -191,7 +192,8 @@ class SearchConfig(TrainConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_choice("sampler", self.sampler, SAMPLERS)
+        if not (self.sampler.endswith("Sampler") or self.sampler.startswith(HUB)):
+            check_choice("sampler", self.sampler, SAMPLERS)
         check_choice("budget_scope", self.budgets.scope, SCOPES)
         for objective in self.objectives:
             check_choice("objectives", objective, OBJECTIVES)
@@ -331,7 +333,7 @@ def resolve(given: Mapping[str, Any], base: SearchConfig | None = None) -> Searc
         effort = values.get("effort", "quick" if synthetic else "standard")
         trials = EFFORT_TRIALS.get(effort, 1)  # an unknown effort is refused below
         kept = {"effort": effort, "trials": trials}
-        if values.get("sampler") == "gp":
+        if values.get("sampler") in ("gp", "GPSampler"):
             kept["trials"] = GP_TRIALS
     asked = SearchConfig(**{**kept, **values, "budgets": Budgets(**budgets)})
     mix = effort_by_name(asked.effort).mix_of(asked.distill, taught=asked.teacher != NONE)
