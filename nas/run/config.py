@@ -8,9 +8,12 @@ Messages name arguments in backticks; the command line shows them as its options
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
-from typing import Any, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
+
+from pydantic import StringConstraints
 
 from distill.teachers.names import NONE, chosen, reading
 from distill.training.effort import AUTO, effort_by_name
@@ -23,6 +26,7 @@ Objective = Literal["mae", "latency", "flash", "sram", "power"]
 OBJECTIVES: tuple[Objective, ...] = get_args(Objective)
 SAMPLERS = ("nsga2", "nsga3", "tpe", "gp", "random")
 HUB = "optunahub:"
+_SAMPLER = f"^({'|'.join(SAMPLERS)}|[A-Za-z]+Sampler|{HUB}.+)$"
 Scope = Literal["total", "model"]
 SCOPES: tuple[Scope, ...] = get_args(Scope)
 # Architectures considered unless `trials` says otherwise.
@@ -183,7 +187,7 @@ class SearchConfig(TrainConfig):
     budgets: Budgets
     space: str = "default"
     objectives: tuple[Objective, ...] = ("mae", "latency", "sram")
-    sampler: str = "nsga2"
+    sampler: Annotated[str, StringConstraints(pattern=_SAMPLER)] = "nsga2"
     trials: int = EFFORT_TRIALS["quick"]
     finalists: int = 8
     time_s: float | None = None
@@ -192,8 +196,8 @@ class SearchConfig(TrainConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not (self.sampler.endswith("Sampler") or self.sampler.startswith(HUB)):
-            check_choice("sampler", self.sampler, SAMPLERS)
+        if not re.fullmatch(_SAMPLER, self.sampler):
+            check_choice("sampler", self.sampler, (*SAMPLERS, "NAMESampler", f"{HUB}PACKAGE"))
         check_choice("budget_scope", self.budgets.scope, SCOPES)
         for objective in self.objectives:
             check_choice("objectives", objective, OBJECTIVES)
