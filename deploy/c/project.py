@@ -27,6 +27,7 @@ from deploy.device.c_text import plain_name, resolve
 from deploy.integers import reference
 from deploy.integers.quantized import QuantizedNet
 from ppgnas.tables import markdown_table
+from ppgnas.task import Mode
 
 _EXAMPLE = Path(__file__).parent / "example"
 _PACKAGING = Path(__file__).parent / "packaging"
@@ -61,6 +62,7 @@ def project(
     window: NDArray[np.int8],
     *,
     title: str,
+    mode: Mode = "window",
     reading: SensorChain | None = None,
     max_scratch_bytes: int | None = None,
     identity: Identity | None = None,
@@ -73,6 +75,7 @@ def project(
         net: the network.
         window: int8 `(1, time, channels)` for the example; no recording of a person.
         title: what the README calls the network.
+        mode: whether the C runs over each window, or over what is new.
         reading: front end and decoder around it; the network alone without.
         max_scratch_bytes: what the device has for the scratch buffer.
         identity: what the files say of themselves.
@@ -82,8 +85,9 @@ def project(
     Raises:
         ExportError: a layer that the C cannot compute, a scratch buffer that is too long, or a
             prefix that cannot be.
+        GraphError: the network cannot stream.
     """
-    made = generate(net, max_scratch_bytes=max_scratch_bytes)
+    made = generate(net, mode=mode, max_scratch_bytes=max_scratch_bytes)
     model, header = model_texts(net, made, reading, identity=identity)
     texts = {f"example/{name}": _text(_EXAMPLE / name) for name in EXAMPLE_FILES}
     texts["model.c"], texts["model.h"] = model, header
@@ -136,13 +140,13 @@ def _table_bytes(made: Source) -> dict[str, int]:
 def _readme(
     net: QuantizedNet, made: Source, title: str, reading: SensorChain | None, speed: str
 ) -> str:
-    graph = net.graph
+    stream = made.stream
+    graph = net.graph if stream is None else stream.graph
     scale, point = net.activations[graph.input]
     out_scale, out_point = net.activations[graph.output]
     _, _, steps, channels = graph.shape(graph.input)
-    return _filled(
-        "README.md",
-        title=" ".join(map(plain_name, title.split())),
+    call = _filled(
+        "call.md" if stream is None else "call_stream.md",
         macs=graph.total_macs,
         steps=steps,
         channels=channels,
@@ -151,6 +155,12 @@ def _readme(
         classes=prod(graph.shape(graph.output)),
         out_point=f"{-out_point:+d}",
         out_scale=f"{out_scale:.9g}",
+        state_bytes="" if stream is None else stream.state_bytes,
+    )
+    return _filled(
+        "README.md",
+        title=" ".join(map(plain_name, title.split())),
+        call=call,
         reading="" if reading is None else _reading(net, made, reading),
         tables=markdown_table(("part", "bytes"), list(_table_bytes(made).items())),
         scratch_bytes=made.program.bytes,
@@ -187,8 +197,18 @@ def _reading(net: QuantizedNet, made: Source, reading: SensorChain) -> str:
         "sensors.md",
         sensors=sensors,
         smoothing=reading.decoder.smoothing,
-        calls=indent(resolve(calls, {"SENSORS_ACC": front.acceleration}), "    "),
+        calls=indent(
+            resolve(
+                calls,
+                {
+                    "SENSORS_ACC": front.acceleration,
+                    "SENSORS_STREAMING": front.mode == "streaming",
+                },
+            ),
+            "    ",
+        ),
         state_bytes=around.state_bytes[0],
+        stream=f"{around.stream_bytes} of the stream, " if around.stream_bytes else "",
         smoother_bytes=around.state_bytes[1],
         memory_bytes=around.memory_bytes,
         table_bytes=around.table_bytes,

@@ -6,15 +6,17 @@ caller-owned memory: 184 bytes of logits, then the scratch buffer, which the dec
 
 from __future__ import annotations
 
+from ctypes import sizeof
 from dataclasses import dataclass
 
 from deploy.c.source import Source, text_of
 from deploy.device.c_text import helpers_c
 from deploy.device.decoder import Decoder
 from deploy.device.decoder_c import decoder_c
-from deploy.device.front_end_c import front_end_c
+from deploy.device.front_end_c import front_end_c, gain_structure
 from deploy.device.settings import FrontEnd
 from deploy.integers.quantized import QuantizedNet
+from hwmodels.generated_c.streaming import StreamProgram
 from ppgnas.errors import ExportError
 from ppgnas.task import CLASSES
 
@@ -43,6 +45,7 @@ class ReadingTexts:
         before, after: definitions that stand before and after those of the network.
         memory_bytes: what `ppg_predict` wants.
         state_bytes: of the front end's and of the smoother's state.
+        stream_bytes: of what a stream keeps between blocks; 0 for windows.
         table_bytes: constants of both.
     """
 
@@ -51,6 +54,7 @@ class ReadingTexts:
     after: str
     memory_bytes: int
     state_bytes: tuple[int, int]
+    stream_bytes: int
     table_bytes: int
 
 
@@ -70,32 +74,41 @@ def reading_texts(
             rate or a scale that the integers do not reach.
     """
     _check(net, reading)
+    if (made.stream is not None) != (reading.front_end.mode == "streaming"):
+        raise ExportError("front end and network have different modes; give both the same")
     scale, zero_point = net.activations[net.graph.input]
     front = front_end_c(reading.front_end, scale=scale, zero_point=zero_point)
     decoder = decoder_c(reading.decoder)
     memory = _LOGITS_BYTES + max(made.program.bytes, decoder.scratch_bytes)
+    predict = "predict" if made.stream is None else "predict_stream"
     declared = {line for line in network_header.splitlines() if line.startswith("#define")}
     header = "\n".join(
         [
             _without(front.header, declared),
             _without(decoder.header, declared),
-            text_of("predict.h", memory=memory),
+            text_of(f"{predict}.h", memory=memory),
         ]
     )
     return ReadingTexts(
         header=header,
         before=helpers_c([front, decoder]) + "\n" + front.functions,
-        after=decoder.functions + "\n" + text_of("predict.c", logits=_LOGITS_BYTES),
+        after=decoder.functions + "\n" + text_of(f"{predict}.c", logits=_LOGITS_BYTES),
         memory_bytes=memory,
         state_bytes=(front.state_bytes, decoder.state_bytes),
+        stream_bytes=0 if made.stream is None else _stream_bytes(made.stream, reading.front_end),
         table_bytes=front.table_bytes + decoder.table_bytes,
     )
+
+
+def _stream_bytes(stream: StreamProgram, front_end: FrontEnd) -> int:
+    """Size of `ppg_stream_t`, whose sums are aligned to 8."""
+    return -(-(sizeof(gain_structure(front_end)) + stream.state_bytes) // 8) * 8
 
 
 def _check(net: QuantizedNet, reading: SensorChain) -> None:
     graph, front = net.graph, reading.front_end
     channels = 4 if front.acceleration else 1
-    expected = (1, 1, front.steps, channels)
+    expected = (1, 1, front.window_steps, channels)
     if graph.shape(graph.input) != expected:
         raise ExportError(
             f"the network reads {graph.shape(graph.input)[1:]} (1, time, channels); a front end "

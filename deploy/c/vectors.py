@@ -14,12 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deploy.c.reading import SensorChain
+from deploy.device.blocks import quantised
 from deploy.device.decoding import Reading
 from deploy.device.normalising import normaliser
 from deploy.device.rule import normalise, stream_windows
 from deploy.device.settings import FrontEnd
-from deploy.integers import reference
+from deploy.integers import reference, streaming
 from deploy.integers.quantized import QuantizedNet
+from ppgnas.task import BLOCKS
 
 SECONDS = 120
 _FIRST_HZ, _LAST_HZ = 1.0, 2.5
@@ -35,13 +37,21 @@ def path_header(net: QuantizedNet, around: SensorChain) -> str:
     windows = stream_windows(front, ppg, acc)
     scale, zero_point = net.activations[net.graph.input]
     by = normaliser(front, scale=scale, zero_point=zero_point)
-    x = normalise(windows, by, ppg_channels=front.ppg_channels)
-    logits = reference.run(net, x[:, None], rule="c").reshape(len(x), -1)
-    strides = np.r_[0, np.ones(len(x) - 1, np.int64)]
-    readings = around.decoder.read(logits, strides)
     words = windows.words()
     rows = []
-    for index in range(len(x)):
+    if front.mode == "window":
+        x = normalise(windows, by, ppg_channels=front.ppg_channels)
+        logits = reference.run(net, x[:, None], rule="c").reshape(len(x), -1)
+    else:
+        x = quantised(windows, by, ppg_channels=front.ppg_channels)
+        logits = streaming.long_pass(net, x.reshape(-1, x.shape[2]))
+        none = "{0, 0, 0, 0}"
+        for block in words[: BLOCKS - 1]:
+            rows.append(f"    {{0x{fnv(block):08x}u, 0, {none}, {none}}},")
+        words = words[BLOCKS - 1 :]
+    strides = np.r_[0, np.ones(len(logits) - 1, np.int64)]
+    readings = around.decoder.read(logits, strides)
+    for index in range(len(logits)):
         hashes = [f"0x{fnv(data[index]):08x}u" for data in (words, logits)]
         fields = ["{" + ", ".join(_fields(reading, index)) + "}" for reading in readings]
         rows.append(f"    {{{', '.join([*hashes, *fields])}}},")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ctypes import Structure, c_int32, c_int64, c_uint32, sizeof
+from ctypes import Structure, c_int16, c_int32, c_int64, c_uint32, sizeof
 from fractions import Fraction
 from typing import Any
 
@@ -233,6 +233,31 @@ def state_structure(front_end: FrontEnd) -> type[Structure]:
         ]
 
     return State
+
+
+def gain_structure(front_end: FrontEnd) -> type[Structure]:
+    """`ppg_gain_t`, see `state_structure`."""
+    channels = front_end.ppg_channels
+    acc: list[tuple[str, Any]] = []
+    acc_shift: list[tuple[str, Any]] = []
+    if front_end.acceleration:
+        acc = [("acc_pairs", c_int64), ("acc_level", c_int32 * 3)]
+        acc_shift = [("acc_shift", c_int16)]
+
+    class Sums(Structure):
+        _fields_ = [
+            ("pairs", c_int64 * (channels * (channels + 1) // 2)),
+            *acc,
+            ("level", c_int32 * channels),
+            ("shift", c_int16 * channels),
+            *acc_shift,
+            ("invalid", c_int16),
+        ]
+
+    class Gain(Structure):
+        _fields_ = [("block", Sums * 4), ("blocks", c_uint32)]
+
+    return Gain
 
 
 def _state_bytes(front_end: FrontEnd) -> int:

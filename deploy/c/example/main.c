@@ -14,8 +14,11 @@ void say(const char *text);
 /* 8 bytes of alignment by the type. It may lie in any SRAM, and holds nothing between calls. */
 static uint64_t memory[(PPG_SCRATCH_BYTES + 7) / 8];
 int8_t logits[PPG_CLASSES];
+#if defined(PPG_STREAMING)
+static ppg_network_t network; /* what it keeps of the blocks before */
+#endif
 
-/* How many logits differ, or an error of `ppg_infer`, which is negative. */
+/* How many logits differ, or an error of the network, which is negative. */
 #if defined(__GNUC__)
 __attribute__((noinline)) /* so that a debugger or an emulator finds it */
 #endif
@@ -23,10 +26,22 @@ int ppg_check(void);
 int ppg_check(void)
 {
     int different = 0;
+#if defined(PPG_STREAMING)
+    int status = 0;
+    ppg_network_reset(&network);
+    for (int block = 0; block < 4 && status == 0; block++) {
+        const int8_t *two_seconds = ppg_example + block * PPG_STEPS * PPG_CHANNELS;
+        status = ppg_step(&network, two_seconds, logits, memory);
+    }
+    if (status != 1) {
+        return status - 1;
+    }
+#else
     const int status = ppg_infer(ppg_example, logits, memory);
     if (status != PPG_OK) {
         return status;
     }
+#endif
     for (int index = 0; index < PPG_CLASSES; index++) {
         different += logits[index] != ppg_expected[index];
     }

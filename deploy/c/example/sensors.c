@@ -4,6 +4,9 @@
 
 static ppg_state_t state;       /* of the front end */
 static ppg_smoother_t smoother;
+#if SENSORS_STREAMING
+static ppg_stream_t stream;     /* what is kept of the blocks before */
+#endif
 static uint64_t memory[(PPG_MEMORY_BYTES + 7) / 8];
 static int16_t window[PPG_WINDOW_WORDS];
 static uint32_t strides;        /* of 2 s since the last reading; 0: there was none */
@@ -18,6 +21,9 @@ void sensors_start(void)
 {
     ppg_reset(&state);
     ppg_smoother_reset(&smoother);
+#if SENSORS_STREAMING
+    ppg_stream_reset(&stream);
+#endif
     strides = 0;
 }
 
@@ -34,6 +40,19 @@ static int reading_after(int pushed, ppg_reading_t *raw, ppg_reading_t *smoothed
 #endif
     }
     status = ppg_window(&state, window);
+#if SENSORS_STREAMING
+    if (status == PPG_OK) {
+        status = ppg_predict(window, strides, &stream, memory, &smoother, raw, smoothed);
+    } else {
+        ppg_stream_reset(&stream); /* PPG_ERROR_NO_WINDOW: it waited too long, a block is lost */
+    }
+    if (status == 1) {
+        strides = 1;
+    } else if (strides > 0) {
+        strides++; /* the next reading is 2 s further on: it comes with the fourth block in a row */
+    }
+    return status;
+#else
     if (status == PPG_OK) {
         status = ppg_predict(window, strides, memory, &smoother, raw, smoothed);
     }
@@ -45,6 +64,7 @@ static int reading_after(int pushed, ppg_reading_t *raw, ppg_reading_t *smoothed
         strides++; /* PPG_ERROR_NO_WINDOW: it waited too long. The next reading is 2 s further on. */
     }
     return status;
+#endif
 }
 
 /* counts: one of each PPG channel, or NULL if the sample is missing, railed or otherwise invalid. */

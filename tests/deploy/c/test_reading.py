@@ -26,6 +26,7 @@ from deploy.fuzz.random_net import random_net
 from deploy.integers import reference
 from deploy.integers.quantized import QuantizedNet
 from ppgnas.errors import ExportError
+from ppgnas.task import Mode
 from search_spaces.arch import Arch
 from search_spaces.lower import lower
 from search_spaces.space import SearchSpace
@@ -114,21 +115,25 @@ def test_what_does_not_fit_is_refused() -> None:
             model_texts(net, made, around(net, wrong, "none"))
 
 
-@pytest.mark.parametrize("acceleration", [True, False])
+@pytest.mark.parametrize(
+    ("acceleration", "mode"), [(True, "window"), (False, "window"), (True, "streaming")]
+)
 def test_the_vectors_of_the_whole_path(
-    acceleration: bool, tmp_path: Path, host: HostCompiler
+    acceleration: bool, mode: Mode, tmp_path: Path, host: HostCompiler
 ) -> None:
     """Two minutes of samples give every window, all logits and every reading of the rules."""
     _, net = network(acceleration=acceleration, rate_hz=16)
     acc_hz = Fraction(24_999, 998) if acceleration else None  # beside many samples of the PPG
-    end = FrontEnd(Fraction(49_999, 999), acc_hz, 16, ppg_channels=1)
+    end = FrontEnd(Fraction(49_999, 999), acc_hz, 16, ppg_channels=1, mode=mode)
     window = np.zeros(net.graph.shape(net.graph.input)[1:], np.int8)
-    made = project(net, window, title="a network", reading=around(net, end, "hmm"), prefix="own")
+    reading = around(net, end, "hmm")
+    made = project(net, window, title="a network", reading=reading, prefix="own", mode=mode)
     names = {name: tmp_path / Path(name).name for name in made.texts if "zephyr" not in name}
     for name, path in names.items():
         path.write_text(made.texts[name])
     # The last window is due at 120 s, and the acceleration ends before.
-    assert made.texts["example/path.h"].count("u, {") == (120 - 8) // 2 + (not acceleration)
+    rows = made.texts["example/path.h"].count("{0x")
+    assert rows == (120 - 8) // 2 + (not acceleration) + 3 * (mode == "streaming")
 
     def passes() -> bool:
         sources = [tmp_path / "path.c", tmp_path / "own_model.c"]
@@ -143,14 +148,17 @@ def test_the_vectors_of_the_whole_path(
     assert not passes()
 
 
-@pytest.mark.parametrize("acceleration", [True, False])
+@pytest.mark.parametrize(
+    ("acceleration", "mode"), [(True, "window"), (False, "window"), (True, "streaming")]
+)
 def test_the_code_of_the_readme_compiles_and_reads(
-    acceleration: bool, tmp_path: Path, host: HostCompiler
+    acceleration: bool, mode: Mode, tmp_path: Path, host: HostCompiler
 ) -> None:
     _, net = network(acceleration=acceleration, rate_hz=32)
-    end = FrontEnd(Fraction(64), Fraction(32) if acceleration else None, 32, ppg_channels=1)
+    acc_hz = Fraction(32) if acceleration else None
+    end = FrontEnd(Fraction(64), acc_hz, 32, ppg_channels=1, mode=mode)
     window = np.zeros(net.graph.shape(net.graph.input)[1:], np.int8)
-    made = project(net, window, title="a network", reading=around(net, end, "hmm"))
+    made = project(net, window, title="a network", reading=around(net, end, "hmm"), mode=mode)
     for name in ("model.c", "model.h"):
         (tmp_path / name).write_text(made.texts[name])
     readme = made.texts["README.md"].split("## From raw samples", 1)[1].split("\n## ", 1)[0]

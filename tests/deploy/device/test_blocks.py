@@ -123,3 +123,23 @@ def test_invalid_steps_of_the_last_four_blocks(front_end: Make) -> None:
         device.library.ppg_quantise(gain, address(block), create_string_buffer(end.steps))
         seen.append(device.library.ppg_invalid_steps(gain))
     assert seen == [1, 3, 7, 15, 30, 60]
+
+
+@pytest.mark.parametrize("chunks", [(1, 63), (17, 47)])
+def test_chunks_of_pushes_change_nothing(front_end: Make, chunks: tuple[int, int]) -> None:
+    end = replace(STREAMS["50 Hz, 32 Hz network, three colours"], ppg_hz=Fraction(64))
+    end = replace(end, acc_hz=Fraction(64))
+    ppg, acc = signals(end, 14.5, seed=3, kind="walk")
+    assert acc is not None
+    device = front_end(end)
+    found: list[NDArray[np.int16]] = []
+    at = 0
+    while at < len(ppg):
+        for count in chunks:
+            results = [device.push_acc(sample) for sample in acc[at : at + count]]
+            results += [device.push_ppg(sample) for sample in ppg[at : at + count]]
+            at += count
+            if 1 in results:
+                found.append(device.window()[1])
+    assert len(found) == 7
+    np.testing.assert_array_equal(found, stream_windows(end, ppg, acc).words()[:7])
