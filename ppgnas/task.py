@@ -7,7 +7,7 @@ layers read of the past.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, get_args
 
 WINDOW_S = 8
 STRIDE_S = 2.0
@@ -19,3 +19,4 @@ Mode = Literal["window", "streaming"]
 
 PPG, PPG_ACC = INPUTS = ("ppg", "ppg+acc")
 """What a network or a teacher reads: the PPG alone, or three axes of acceleration beside it."""
+MODES: tuple[Mode, ...] = get_args(Mode)

@@ -22,7 +22,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
-from typing import get_args
 
 import numpy as np
 
@@ -36,7 +35,7 @@ from hwmodels.generated_c.shapes import COLUMNS, StepShape, infer_shape, step_sh
 from hwmodels.generated_c.streaming import stream_program
 from hwmodels.graph import Graph
 from ppgnas.errors import GraphError, ToolError
-from ppgnas.task import BLOCKS, Mode
+from ppgnas.task import BLOCKS, MODES, Mode
 from search_spaces.arch import HEAD_SPACINGS, Arch
 from search_spaces.lower import lower
 from search_spaces.space import PRESETS, SearchSpace, StageSpace
@@ -126,7 +125,7 @@ def main() -> None:
     parser.add_argument("--networks", type=int, default=120)
     parser.add_argument("--foreign", type=int, default=0)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--mode", choices=get_args(Mode), default="window")
+    parser.add_argument("--mode", choices=MODES, default="window")
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args()
     compiler = find_compiler()

@@ -2,6 +2,7 @@
 
     python -m deploy.fuzz.matrix --networks 14
     python -m deploy.fuzz.matrix --networks 2 --compiler gcc
+    python -m deploy.fuzz.matrix --networks 14 --mode streaming
 
 Each network of the presets in turn is compiled by each compiler that is here, for each core of
 `CORES` at each level, and with the flags of `FURTHER`; warnings are errors. Images for cores whose
@@ -12,6 +13,7 @@ compared with the integer reference. A line for each build; the exit code is 1 i
 from __future__ import annotations
 
 import argparse
+import itertools
 import random
 import sys
 import tempfile
@@ -30,10 +32,12 @@ from deploy.emulation.image import read_image
 from deploy.emulation.machine import Machine
 from deploy.emulation.toolchain import Compiler, arm_gcc, zig
 from deploy.fuzz.random_net import random_net
-from deploy.integers import reference
+from deploy.integers import reference, streaming
 from deploy.integers.quantized import QuantizedNet
-from ppgnas.errors import ToolError
+from hwmodels.generated_c.streaming import stream_program
+from ppgnas.errors import GraphError, ToolError
 from ppgnas.files import write_text_atomic
+from ppgnas.task import BLOCKS, MODES, Mode
 from search_spaces.lower import lower
 from search_spaces.space import PRESETS, SearchSpace
 
@@ -110,8 +114,13 @@ class Build:
         """For the table."""
         return f"{self.compiler.name:18} {self.core:4} {' '.join(self.flags)}"
 
-    def run(self, source: Path, windows: NDArray[np.int8]) -> NDArray[np.int8] | None:
+    def run(self, source: Path, x: NDArray[np.int8], mode: Mode) -> NDArray[np.int8] | None:
         """Compile, link and run; None where the emulator has not this core.
+
+        Args:
+            source: `model.c`, with `harness.c` beside it.
+            x: windows, or the blocks of one signal.
+            mode: which of them.
 
         Raises:
             ToolError: a warning, an error, or a fault.
@@ -125,7 +134,7 @@ class Build:
         image = compiler.build(
             [source, folder / "harness.c"],
             folder / "model.elf",
-            keep=("ppg_run",),
+            keep=("ppg_run", "ppg_start") if mode == "streaming" else ("ppg_run",),
             include=[folder],
             optimise=level,
             flags=flags,
@@ -134,11 +143,14 @@ class Build:
             return None
         machine = Machine(read_image(image))
         found = []
-        for window in windows:
-            machine.write("ppg_input", window.tobytes())
-            machine.call("ppg_run")
+        if mode == "streaming":
+            machine.call("ppg_start")
+        for part in x:
+            machine.write("ppg_input", part.tobytes())
+            due = machine.call("ppg_run").result
             count = machine.image.symbol("ppg_logits").size_bytes
-            found.append(np.frombuffer(machine.read("ppg_logits", count), np.int8))
+            if due or mode == "window":
+                found.append(np.frombuffer(machine.read("ppg_logits", count), np.int8))
         return np.array(found)
 
 
@@ -154,23 +166,34 @@ def builds(compilers: Sequence[Compiler]) -> Iterator[Build]:
             yield Build(compiler, "M7", _UNDEFINED)
 
 
-def networks(count: int) -> Iterator[tuple[str, QuantizedNet]]:
-    """Samples of the presets in turn, their weights made up."""
-    for number in range(count):
+def networks(count: int, mode: Mode = "window") -> Iterator[tuple[str, QuantizedNet]]:
+    """Samples of the presets in turn, their weights made up; those that can stream."""
+    found = 0
+    for number in itertools.count():
+        if found == count:
+            return
         name = PRESETS[number % len(PRESETS)]
-        arch = SearchSpace.preset(name).sample(random.Random(number))
-        yield f"{name} {number}", random_net(lower(arch), number)
+        graph = lower(SearchSpace.preset(name).sample(random.Random(number)))
+        if mode == "streaming":
+            try:
+                stream_program(graph)
+            except GraphError:
+                continue
+        found += 1
+        yield f"{name} {number}", random_net(graph, number)
 
 
-def failures(net: QuantizedNet, chosen: Sequence[Build], folder: Path) -> dict[str, str]:
+def failures(
+    net: QuantizedNet, chosen: Sequence[Build], folder: Path, mode: Mode = "window"
+) -> dict[str, str]:
     """What went wrong, by the build's name."""
-    files = model_files(net, folder)
+    files = model_files(net, folder, mode=mode)
     write_text_atomic(folder / "harness.c", text_of("harness.c"))
-    x, expected = _expected(net)
+    x, expected = _expected(net, mode)
     found = {}
     for build in chosen:
         try:
-            outputs = build.run(files.source, x)
+            outputs = build.run(files.source, x, mode)
         except ToolError as error:
             found[build.name] = str(error)
         else:
@@ -179,21 +202,30 @@ def failures(net: QuantizedNet, chosen: Sequence[Build], folder: Path) -> dict[s
     return found
 
 
-def sanitized(net: QuantizedNet, folder: Path) -> str:
+def sanitized(net: QuantizedNet, folder: Path, mode: Mode = "window") -> str:
     """What went wrong on the host under sanitizers; empty if nothing."""
-    x, expected = _expected(net)
+    x, expected = _expected(net, mode)
     try:
-        program = host_program([model_files(net, folder)], folder, find_host_compiler())
-        found = program.run(0, net, x).reshape(len(x), -1)
+        files = model_files(net, folder, mode=mode)
+        program = host_program([files], folder, find_host_compiler())
+        if mode == "streaming":
+            found = program.stream(0, net, x.reshape(-1, x.shape[2]))
+        else:
+            found = program.run(0, net, x).reshape(len(x), -1)
     except ToolError as error:
         return str(error)
     return "" if np.array_equal(found, expected) else "logits differ"
 
 
-def _expected(net: QuantizedNet) -> tuple[NDArray[np.int8], NDArray[np.int8]]:
-    """Two windows, and the logits that the C must give, `(2, classes)`."""
+def _expected(net: QuantizedNet, mode: Mode) -> tuple[NDArray[np.int8], NDArray[np.int8]]:
+    """Two windows, or five blocks, and the logits that the C must give, `(2, classes)`."""
     shape = net.graph.shape(net.graph.input)
-    x = np.random.default_rng(0).integers(-128, 128, (2, *shape[1:]), np.int8)
+    rng = np.random.default_rng(0)
+    if mode == "streaming":
+        blocks = (BLOCKS + 1, streaming.hop_samples(net.graph), shape[3])
+        x = rng.integers(-128, 128, blocks, np.int8)
+        return x, streaming.long_pass(net, x.reshape(-1, shape[3]))
+    x = rng.integers(-128, 128, (2, *shape[1:]), np.int8)
     return x, reference.run(net, x, rule="c").reshape(len(x), -1)
 
 
@@ -201,6 +233,7 @@ def main() -> int:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--networks", type=int, default=14)
+    parser.add_argument("--mode", choices=MODES, default="window")
     parser.add_argument("--compiler", choices=("gcc", "zig"))
     arguments = parser.parse_args()
     gcc = arm_gcc()
@@ -209,10 +242,10 @@ def main() -> int:
     chosen = list(builds(compilers))
     failed: dict[str, list[str]] = {build.name: [] for build in chosen}
     failed[_HOST] = []
-    for name, net in networks(arguments.networks):
+    for name, net in networks(arguments.networks, arguments.mode):
         with tempfile.TemporaryDirectory(prefix="ppgnas-matrix-") as folder:
-            found = failures(net, chosen, Path(folder))
-            if why := sanitized(net, Path(folder)):
+            found = failures(net, chosen, Path(folder), arguments.mode)
+            if why := sanitized(net, Path(folder), arguments.mode):
                 found[_HOST] = why
             for build, why in found.items():
                 failed[build].append(name)

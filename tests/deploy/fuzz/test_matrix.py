@@ -11,6 +11,7 @@ from deploy.emulation import toolchain
 from deploy.emulation.toolchain import Compiler
 from deploy.fuzz.matrix import CORES, FURTHER, LEVELS, Build, builds, failures
 from deploy.fuzz.random_net import random_net
+from ppgnas.task import Mode
 from search_spaces.lower import lower
 from search_spaces.space import SearchSpace
 
@@ -25,12 +26,16 @@ def compiler(name: str) -> Compiler:
     return found
 
 
-@pytest.mark.parametrize("name", ["zig", "gcc"])
-def test_without_optimisation_and_with_a_frame_pointer(name: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("name", "mode"), [("zig", "window"), ("gcc", "window"), ("gcc", "streaming")]
+)
+def test_without_optimisation_and_with_a_frame_pointer(
+    name: str, mode: Mode, tmp_path: Path
+) -> None:
     """It builds without a warning, and its logits are those of the reference."""
     net = random_net(lower(SearchSpace.preset("tiny").sample(random.Random(5))), 5)
     build = Build(compiler(name), "M7", ("-O0", "-fno-omit-frame-pointer"))
-    assert failures(net, [build], tmp_path) == {}
+    assert failures(net, [build], tmp_path, mode) == {}
 
 
 def test_what_fails_is_named(tmp_path: Path) -> None:
