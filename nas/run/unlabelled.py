@@ -53,7 +53,7 @@ def gather_unlabelled(
     Args:
         source: the folder, of anything that `ppgnas predict` reads.
         judges: recordings of search and report people.
-        acceleration: whether networks read it: recordings without are left out.
+        acceleration: whether networks or their teacher read it: recordings without are left out.
 
     Raises:
         DataError: the folder cannot be used, nothing is left of it, or a judge is in it.
@@ -66,8 +66,8 @@ def gather_unlabelled(
         if not found:
             raise DataError(
                 f"`unlabelled` {source}: none of its {lost} recordings has acceleration, and "
-                "networks that read it are trained; choose an architecture or a space that reads "
-                "PPG alone, or leave `unlabelled` out"
+                "networks or their teacher read it; choose some that read PPG alone, or leave "
+                "`unlabelled` out"
             )
         notes.append(f"{source}: {lost} recordings without acceleration are left out.")
     shared = shared_people(judges, found)
