@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from deploy.integers import reference
 from deploy.integers.quantized import QuantizedNet
+from deploy.integers.streaming import long_pass
 from ppg.people.metrics import ActivityErrors, Summary, by_activity, summary
 from ppg.readout.decode import Decoded
 from ppg.readout.smoothing import Smoothing, read_series
@@ -65,9 +66,8 @@ def predict_windows(
         smoothing, transitions, measured: see `ppg.readout.smoothing.read_series`.
         rule: the arithmetic, of `deploy.integers.reference`.
     """
-    out = reference.run(net, net.quantize_input(windows.x), rule=rule)
     raw, smoothed = read_series(
-        net.dequantize_output(out),
+        _logits(net, windows, rule),
         windows.recording,
         windows.start_s,
         smoothing=smoothing,
@@ -75,3 +75,14 @@ def predict_windows(
         measured=measured,
     )
     return Predictions(windows, raw, smoothed)
+
+
+def _logits(net: QuantizedNet, windows: WindowSet, rule: reference.Rule) -> NDArray[np.float32]:
+    """`(windows, classes)`, of windows or of passes over whole signals."""
+    if windows.passes is None:
+        return net.dequantize_output(reference.run(net, net.quantize_input(windows.x), rule=rule))
+
+    def read(x: NDArray[np.float32]) -> NDArray[np.float32]:
+        return net.dequantize_output(long_pass(net, net.quantize_signal(x), rule=rule))
+
+    return windows.passes.read(read)

@@ -18,7 +18,6 @@ import torch
 from torch import Tensor
 
 from deploy.integers.reference import Rule
-from distill.inputs import inputs_of
 from distill.losses.adaptor import Adaptor, beside
 from distill.losses.batch import View
 from distill.losses.features import shortened
@@ -109,7 +108,7 @@ def fit_finalist(
             module.observing = step < steps // 2
         rows = own.rows(shard, pool.batch)
         batch = pool.batch_at(job.seen + first + step, seed=job.seed, rows=rows)
-        student = _look(job, module, inputs_of(batch.x, job.arch), features=mix.features)
+        student = _look(job, module, pool.of(batch.x, job.arch), features=mix.features)
         if adaptor is not None and student.features is not None:
             student = replace(student, adapted=adaptor(student.features))
         yield mix.loss(student, batch)

@@ -21,7 +21,6 @@ from pydantic import TypeAdapter
 from torch import Tensor
 
 from distill.finalist import OBSERVED_BATCHES, FinalistJob, checkpoint_of, fit_finalist
-from distill.inputs import inputs_of
 from distill.pool import open_pool
 from distill.training.checkpoint import load_checkpoint, read_facts, save_checkpoint
 from distill.training.device import placed
@@ -74,12 +73,9 @@ def begin(job: FinalistJob, search: WindowSet, kept: Path, progress: Progress) -
     start_s = time.perf_counter()
     fit_finalist(job, network, ALONE, progress)
     step_s = (time.perf_counter() - start_s) / steps
-    batches = [inputs_of(x, job.arch) for x in pool.inputs(OBSERVED_BATCHES)]
+    batches = [pool.of(x, job.arch) for x in pool.inputs(OBSERVED_BATCHES)]
     settle_norms(network, batches)
-    logits, trained = (
-        _logits(network, torch.from_numpy(search.x).to(job.device)),
-        _logits(network, *batches),
-    )
+    logits, trained = float_logits(network, search), _logits(network, *batches)
     error = abs(decode(logits).bpm - search.hr_bpm)
     begun = Begun(
         mean_over_people(expected_error(logits, search.hr_bpm), search.person),
@@ -89,6 +85,17 @@ def begin(job: FinalistJob, search: WindowSet, kept: Path, progress: Progress) -
     )
     save_checkpoint(kept, network, begun=asdict(begun))
     return begun
+
+
+def float_logits(network: Network, windows: WindowSet) -> NDArray[np.float32]:
+    """`(windows, classes)` in floating point, of windows or of passes over whole signals."""
+    device = next(network.parameters()).device
+    if windows.passes is None:
+        return _logits(network, torch.from_numpy(windows.x).to(device))
+    with torch.no_grad():
+        return windows.passes.read(
+            lambda x: network.read(torch.from_numpy(x).to(device)).cpu().numpy()
+        )
 
 
 @torch.no_grad()

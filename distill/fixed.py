@@ -30,8 +30,10 @@ from distill.unlabelled import unlabelled_bank
 from ppg.augment.bank import TrainingBank
 from ppg.recording import Recording
 from ppg.windows import InputSpec, windows_of
+from ppgnas.task import STRIDE_S, Mode
 from search_spaces.arch import Arch
 from search_spaces.network import Network
+from search_spaces.streaming import past_blocks, require_streamable
 
 
 def train_fixed(
@@ -51,6 +53,7 @@ def train_fixed(
     say: Callable[[str], None] = lambda _: None,
     recipe: str = "direct",
     taught_with_acceleration: bool = False,
+    mode: Mode = "window",
 ) -> Retrained:
     """Train `arch`.
 
@@ -70,14 +73,17 @@ def train_fixed(
         say: is told what a user should know.
         recipe: name or path of the stages, see `distill.training.recipe`.
         taught_with_acceleration: whether windows hold it for the teacher where `arch` reads none.
+        mode: whether the network reads windows, or streams.
 
     Raises:
         MixError: the mix cannot be read, needs a teacher that is not there, or learns nothing
             from unlabelled recordings.
         DataError: no usable window.
         RunError: the teacher cannot be used.
-        SpaceError: the recipe cannot be read.
+        SpaceError: the recipe cannot be read, or the network cannot stream.
     """
+    if mode == "streaming":
+        require_streamable(arch)
     amount = effort_by_name(effort)
     mix = chosen_mix(distill, effort=amount, taught=teacher != "none")
     acceleration = arch.acceleration or taught_with_acceleration
@@ -110,13 +116,14 @@ def train_fixed(
         seed=seed,
         progress=progress,
         features=mix.features,
+        past_s=0.0 if mode == "window" else past_blocks(arch) * STRIDE_S,
     )
     if pool.left_out is not None:
         say(pool.left_out.sentence)
     torch.manual_seed(seed)
     weights = cache / "initial.safetensors"
     save_checkpoint(weights, Network(arch))
-    windows = windows_of(search, arch)
+    windows = windows_of(search, arch, mode=mode)
     job = FinalistJob(
         arch,
         weights,

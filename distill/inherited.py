@@ -7,10 +7,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from distill.inputs import inputs_of
+from distill.inputs import at_rate, inputs_of
 from ppg.people.metrics import mean_over_people
 from ppg.readout.decode import decode
 from ppg.windows import WindowSet
+from ppgnas.task import WINDOW_S
 from search_spaces.arch import Arch
 from search_spaces.supernet import Supernet
 
@@ -36,16 +37,25 @@ class InheritedAccuracy:
             recalibrate normalisation.
         search: windows of search people at the stored rate.
         count: about how many of them are used.
+        past_s: before each window of `calibration`.
     """
 
     def __init__(
-        self, supernet: Supernet, calibration: list[Tensor], search: WindowSet, *, count: int
+        self,
+        supernet: Supernet,
+        calibration: list[Tensor],
+        search: WindowSet,
+        *,
+        count: int,
+        past_s: float = 0.0,
     ) -> None:
         picked = thin(search, count)
         self._supernet = supernet
         self._calibration = calibration
-        device = next(supernet.parameters()).device
-        self._x = torch.from_numpy(search.x[picked]).to(device)
+        self._past_s = past_s
+        self._device = next(supernet.parameters()).device
+        self._x = torch.from_numpy(search.x[picked]).to(self._device)
+        self._passes = search.passes and search.passes.only(picked)
         self._hr_bpm = search.hr_bpm[picked]
         self._person = search.person[picked]
 
@@ -53,11 +63,19 @@ class InheritedAccuracy:
     def mae_bpm(self, arch: Arch) -> float:
         """Raw MAE in BPM; the same value for the same architecture, whatever came before."""
         statistics = self._supernet.recalibrate(
-            arch, [inputs_of(batch, arch) for batch in self._calibration]
+            arch, [inputs_of(batch, arch, past_s=self._past_s) for batch in self._calibration]
         )
-        x = inputs_of(self._x, arch)
-        logits = torch.cat(
-            [self._supernet(part, arch, statistics=statistics) for part in torch.split(x, 256)]
-        )
-        error = decode(logits.cpu().numpy()).bpm - self._hr_bpm
-        return mean_over_people(np.abs(error), self._person)
+        have_hz = self._x.shape[2] // WINDOW_S
+
+        def logits(x: Tensor, *, whole: bool) -> NDArray[np.float32]:
+            x = at_rate(x.to(self._device), arch, have_hz)
+            found: Tensor = self._supernet(x, arch, statistics=statistics, whole=whole)
+            return found.cpu().numpy()
+
+        if self._passes is None:
+            read = [logits(part, whole=False) for part in torch.split(self._x, 256)]
+            bpm = decode(np.concatenate(read)).bpm
+        else:
+            read_pass = lambda x: logits(torch.from_numpy(x[None]), whole=True)  # noqa: E731
+            bpm = decode(self._passes.read(read_pass)).bpm
+        return mean_over_people(np.abs(bpm - self._hr_bpm), self._person)

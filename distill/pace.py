@@ -18,6 +18,7 @@ from distill.teachers.choice import TEACHER_HZ, steps_and_networks
 from distill.training.device import CPU, placed
 from distill.training.effort import Effort
 from distill.training.fit import make_optimiser
+from distill.unlabelled import draw
 from ppg.augment.bank import TrainingBank
 from ppg.readout.classes import soft_labels
 from search_spaces.arch import Arch
@@ -55,6 +56,7 @@ def measure_pace(
     teacher: str,
     effort: Effort,
     device: torch.device = CPU,
+    past_s: float = 0.0,
 ) -> Pace:
     """Take a few steps of each training; takes seconds itself.
 
@@ -65,12 +67,14 @@ def measure_pace(
         teacher: its name.
         effort: that says what `auto` is.
         device: that trains.
+        past_s: before each window of the pool.
     """
     torch.set_num_threads(1)
     rng = np.random.default_rng(0)
-    drawing = _seconds(lambda: bank.draw(rng, batch, rate_hz=rate_hz))
-    drawn, hr_bpm = bank.draw(rng, batch, rate_hz=rate_hz)
-    x, labels = (torch.from_numpy(each).to(device) for each in (drawn, soft_labels(hr_bpm)))
+    drawn = partial(draw, bank, None, rng, batch, rate_hz=rate_hz, past_s=past_s)
+    drawing = _seconds(drawn)
+    *both, hr_bpm = drawn()
+    x, shown, labels = (torch.from_numpy(a).to(device) for a in (*both, soft_labels(hr_bpm)))
     supernet = placed(Supernet(space), device)
     own_hz = min(rate_hz, TEACHER_HZ)
     teachers = steps_and_networks(
@@ -78,18 +82,18 @@ def measure_pace(
     )
 
     def of_supernet(arch: Arch) -> float:
-        return _step(supernet, labels, lambda: supernet(inputs_of(x, arch), arch))
+        return _step(supernet, labels, lambda: supernet(inputs_of(x, arch, past_s=past_s), arch))
 
     def alone(network: Network) -> float:
-        return _step(network, labels, lambda: network(inputs_of(x, network.arch)))
+        return _step(network, labels, lambda: network(inputs_of(x, network.arch, past_s=past_s)))
 
     teaching = asking = 0.0
     for steps, network in teachers:
         placed(network, device)
         if steps:
-            teaching += steps * (drawing + _step(network, labels, partial(network, x)))
+            teaching += steps * (drawing + _step(network, labels, partial(network, shown)))
         with torch.no_grad():
-            asking += _seconds(lambda: network.eval()(x).cpu())  # noqa: B023
+            asking += _seconds(lambda: network.eval()(shown).cpu())  # noqa: B023
     largest = of_supernet(space.largest()) / LARGEST_EVERY
     others = (RANDOM_NETWORKS + 1) * float(np.mean([of_supernet(arch) for arch in archs]))
     middle = float(np.median([alone(placed(Network(arch), device)) for arch in archs]))

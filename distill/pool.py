@@ -1,5 +1,8 @@
 """A pool of augmented windows, drawn and labelled by the teacher once, read many times.
 
+For students that stream each window lies there with the past before it; the teacher is asked
+about the window alone.
+
 Drawing and asking the teacher would otherwise cost as much as training a small student. The pool
 lies in `.npy` files that worker processes map into memory, so it is held once however many read.
 """
@@ -19,6 +22,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from distill.inputs import inputs_of
 from distill.losses.batch import Batch, View, Viewed
 from distill.losses.features import MOST_STEPS, shortened
 from distill.training.checkpoint import digest_of
@@ -30,6 +34,8 @@ from ppg.augment.unlabelled import UnlabelledBank
 from ppg.readout.classes import soft_labels
 from ppgnas.errors import MixError
 from ppgnas.files import is_sealed, seal, write_json_atomic
+from ppgnas.task import WINDOW_S
+from search_spaces.arch import Arch
 
 
 @dataclass(frozen=True)
@@ -45,6 +51,7 @@ class Pool:
         batch: windows a step.
         device: where batches are handed out.
         left_out: of windows that only the teacher labels; None where there are none.
+        past_s: of the signal before each window; students that stream read it.
     """
 
     x: NDArray[np.float16]
@@ -54,6 +61,7 @@ class Pool:
     batch: int
     device: torch.device = CPU
     left_out: LeftOut | None = None
+    past_s: float = 0.0
 
     @property
     def batches(self) -> int:
@@ -90,6 +98,10 @@ class Pool:
         for start in range(0, len(self.x), self.batch)[:batches]:
             yield self._floats(self.x[start : start + self.batch])
 
+    def of(self, x: Tensor, arch: Arch) -> Tensor:
+        """What a network reads of windows of the pool."""
+        return inputs_of(x, arch, past_s=self.past_s)
+
     def _floats(self, values: NDArray[np.float16]) -> Tensor:
         """In float32; torch converts twenty times faster than numpy, warns of read-only memory."""
         return moved(torch.from_numpy(np.array(values)), self.device).float()
@@ -120,6 +132,7 @@ def open_pool(folder: Path, *, device: torch.device = CPU) -> Pool:
         batch=facts["batch"],
         device=device,
         left_out=LeftOut(**facts["left_out"]) if "left_out" in facts else None,
+        past_s=facts.get("past_s", 0.0),
     )
 
 
@@ -150,6 +163,7 @@ def make_pool(
     progress: Progress,
     unlabelled: UnlabelledBank | None = None,
     features: bool = False,
+    past_s: float = 0.0,
 ) -> Pool:
     """Draw the pool, or open it if `folder` has it finished, undamaged, of the same settings.
 
@@ -165,6 +179,7 @@ def make_pool(
         progress: sees every batch.
         unlabelled: windows that only the teacher labels, for every second place of a batch.
         features: whether those of the teacher are kept, too.
+        past_s: of the signal before each window, for students that stream.
 
     Raises:
         MixError: a teacher without features is asked for them.
@@ -181,6 +196,8 @@ def make_pool(
         identity["features"] = MOST_STEPS
     if unlabelled is not None:
         identity["unlabelled"] = len(unlabelled)
+    if past_s:
+        identity["past_s"] = past_s
     done = folder / FACTS
     answers = [folder / name for name in ANSWERS[: 0 if teacher is None else 1 + features]]
     arrays = [folder / "x.npy", folder / "hr_bpm.npy", *answers]
@@ -192,16 +209,17 @@ def make_pool(
     for stale in (done, *(folder / name for name in ANSWERS)):
         stale.unlink(missing_ok=True)
     count, channels = batches * batch, 4 if bank.acceleration else 1
-    x = _new_array(folder / "x.npy", (count, channels, 8 * rate_hz))
+    samples = round((WINDOW_S + past_s) * rate_hz)
+    x = _new_array(folder / "x.npy", (count, channels, samples))
     hr = np.empty(count, np.float32)
     left_out = LeftOut()
     stored: list[np.memmap[Any, np.dtype[np.float16]]] = []
     for index in range(batches):
         part = slice(index * batch, (index + 1) * batch)
         rng = np.random.default_rng((seed, 2, index))
-        drawn, hr_bpm = draw(bank, unlabelled, rng, batch, rate_hz=rate_hz)
+        drawn, shown, hr_bpm = draw(bank, unlabelled, rng, batch, rate_hz=rate_hz, past_s=past_s)
         if teacher is not None:
-            said = answer(teacher, torch.from_numpy(drawn), features=features)
+            said = answer(teacher, torch.from_numpy(shown), features=features)
             if unlabelled is not None:
                 rows, left_out = surest(said[0].numpy(), hr_bpm, batch, left_out)
                 drawn, hr_bpm, said = drawn[rows], hr_bpm[rows], [a[rows] for a in said]

@@ -79,7 +79,8 @@ class QatNetwork(nn.Module):
     def view(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Logits, and the features before they are pooled, `(batch, features, steps)`."""
         steps = run_trunk(self.plan, x, self._convolve, self._tap)
-        return run_head(self.plan, steps, self._head(), self._tap), steps.permute(1, 2, 0)
+        seen = steps[-self.plan.time :].permute(1, 2, 0)
+        return run_head(self.plan, steps, self._head(), self._tap), seen
 
     def _convolve(self, x: Tensor, conv: Conv) -> Tensor:
         name = key(conv.name)

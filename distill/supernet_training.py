@@ -21,7 +21,6 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from distill.inputs import inputs_of
 from distill.losses.batch import View
 from distill.losses.mix import Mix, chosen_mix
 from distill.pool import FACTS, Pool, open_pool
@@ -137,7 +136,7 @@ def fit_supernet(
             if step % LARGEST_EVERY == 0:
                 archs.append(largest)
         for arch in archs:
-            logits = mixed_precision(job.device, supernet, inputs_of(batch.x, arch), arch)
+            logits = mixed_precision(job.device, supernet, pool.of(batch.x, arch), arch)
             yield mix.loss(View(logits), batch)
 
     fit(

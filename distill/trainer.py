@@ -18,7 +18,7 @@ from distill.evaluation import Retrained
 from distill.finalist import CHECKPOINT_NAME, FinalistJob
 from distill.first_rung import Begun, begin_all, read_begun
 from distill.inherited import InheritedAccuracy
-from distill.inputs import inputs_of, stored_rate_hz
+from distill.inputs import stored_rate_hz
 from distill.losses.mix import chosen_mix
 from distill.pace import Pace, measure_pace
 from distill.pool import Pool, make_pool, open_pool
@@ -34,9 +34,11 @@ from distill.unlabelled import LeftOut, unlabelled_bank
 from ppg.augment.bank import TrainingBank
 from ppg.recording import Recording
 from ppg.windows import InputSpec, windows_of
+from ppgnas.task import STRIDE_S, Mode
 from search_spaces.arch import Arch
 from search_spaces.lower import lower
 from search_spaces.space import SearchSpace
+from search_spaces.streaming import MOST_PAST_BLOCKS
 from search_spaces.supernet import Supernet
 
 BEGUN_NAME = "begun"
@@ -79,6 +81,16 @@ class Trainer:
     distill: str = AUTO
     recipe: Recipe = field(default_factory=direct)
     taught_with_acceleration: bool = False
+
+    @property
+    def mode(self) -> Mode:
+        """Whether networks read windows, or stream."""
+        return "streaming" if self.space.streams else "window"
+
+    @property
+    def _past_s(self) -> float:
+        """What the pool has before each window."""
+        return MOST_PAST_BLOCKS * STRIDE_S if self.space.streams else 0.0
 
     @property
     def _cache(self) -> Path:
@@ -127,6 +139,7 @@ class Trainer:
             device=self.site.device,
             teacher=self.teacher,
             effort=self.effort,
+            past_s=self._past_s,
         )
 
     def prepare_teacher(self, progress: Progress) -> TeacherFacts | None:
@@ -161,6 +174,7 @@ class Trainer:
             seed=self.seed,
             progress=progress,
             features=mix.features,
+            past_s=self._past_s,
         )
         return None if teacher is None else teacher.facts
 
@@ -188,8 +202,9 @@ class Trainer:
         return InheritedAccuracy(
             self._supernet,
             list(self._pool.inputs(CALIBRATION_BATCHES)),
-            windows_of(self.search, self._inputs),
+            windows_of(self.search, self._inputs, mode=self.mode),
             count=self.effort.search_windows,
+            past_s=self._pool.past_s,
         )
 
     def batches(self, count: int) -> Iterator[Tensor]:
@@ -219,7 +234,8 @@ class Trainer:
         for arch in archs:
             weights = self._cache / f"inherited-{arch.id}.safetensors"
             if not weights.exists():
-                calibration = [inputs_of(x, arch) for x in self._pool.inputs(CALIBRATION_BATCHES)]
+                pool = self._pool
+                calibration = [pool.of(x, arch) for x in pool.inputs(CALIBRATION_BATCHES)]
                 statistics = self._supernet.recalibrate(arch, calibration)
                 save_checkpoint(weights, self._supernet.extract(arch, statistics))
             effort = self.effort.of_finalist(lower(arch).total_macs)
@@ -235,7 +251,7 @@ class Trainer:
             [
                 (
                     replace(job, effort=job.effort.first_rung()),
-                    windows_of(self.search, job.arch),
+                    windows_of(self.search, job.arch, mode=self.mode),
                     self._begun_file(job.arch),
                 )
                 for job in self._jobs(missing)
@@ -278,7 +294,7 @@ class Trainer:
     ) -> None:
         retrain_all(
             jobs,
-            lambda job: windows_of(self.search, job.arch),
+            lambda job: windows_of(self.search, job.arch, mode=self.mode),
             processes=self.site.side_by_side,
             progress=progress,
             on_done=on_done,

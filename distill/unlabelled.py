@@ -57,18 +57,32 @@ def draw(
     batch: int,
     *,
     rate_hz: int,
-) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+    past_s: float = 0.0,
+) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float64]]:
     """Windows for a batch, more than it takes where there are unlabelled ones: see `surest`.
 
+    Args:
+        bank, unlabelled: where they come from.
+        rng: draws.
+        batch: windows to keep.
+        rate_hz: of them.
+        past_s: what students that stream are shown before each window.
+
     Returns:
-        `x (windows, channels, time)` and `hr_bpm (windows,)`, NaN where only a teacher knows.
+        What students are shown and what a teacher is, `(windows, channels, time)`: the same
+        without past; and `hr_bpm (windows,)`, NaN where only a teacher knows.
     """
-    if unlabelled is None:
-        return bank.draw(rng, batch, rate_hz=rate_hz)
-    count = math.floor(SHARE * batch)
-    x, hr_bpm = bank.draw(rng, batch - count, rate_hz=rate_hz)
-    more = unlabelled.draw(rng, math.ceil(count / KEPT), rate_hz=rate_hz)
-    return np.concatenate([x, more]), np.concatenate([hr_bpm, np.full(len(more), np.nan)])
+    count = 0 if unlabelled is None else math.floor(SHARE * batch)
+    labelled, hr_bpm = bank.drawn(rng, batch - count, rate_hz=rate_hz, past_s=past_s)
+    parts = [labelled]
+    if unlabelled is not None:
+        more = math.ceil(count / KEPT)
+        parts.append(unlabelled.drawn(rng, more, rate_hz=rate_hz, past_s=past_s))
+        hr_bpm = np.concatenate([hr_bpm, np.full(more, np.nan)])
+    windows = np.concatenate([part.windows for part in parts])
+    if not past_s:
+        return windows, windows, hr_bpm
+    return np.concatenate([part.stretches for part in parts]), windows, hr_bpm
 
 
 @dataclass(frozen=True)

@@ -112,6 +112,7 @@ class Model(Shown):
             decoding=decoding_of(self.found.card()),
             file=self.found.runs,
             smoothing=smoothing,
+            mode=self.found.mode,
         )
 
     def evaluate(

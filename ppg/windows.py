@@ -1,4 +1,7 @@
-"""Fixed windows for evaluation: 8 s every 2 s, label clock corrected, invalid ones left out."""
+"""Windows for evaluation: 8 s every 2 s, label clock corrected, invalid ones left out.
+
+In streaming they are cut from passes over the whole signal (`ppg.passes`), which come with them.
+"""
 
 from __future__ import annotations
 
@@ -9,10 +12,11 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ppg.frontend import interpolate, normalise_acc, normalise_ppg, stream
+from ppg.frontend import Stream, interpolate, normalise_acc, normalise_ppg, stream
+from ppg.passes import Passes, by_block, grids
 from ppg.recording import Recording
 from ppgnas.errors import DataError
-from ppgnas.task import STRIDE_S, WINDOW_S
+from ppgnas.task import BLOCKS, STRIDE_S, WINDOW_S, Mode
 
 STREAM_HZ = 64.0
 
@@ -47,6 +51,7 @@ class WindowSet:
         recordings: `dataset/name` of each recording.
         start_s, activity: `(windows,)`.
         activity_names: names, common to all.
+        passes: where a network streams, what it runs over; `x` are the windows in it.
     """
 
     x: NDArray[np.float32]
@@ -58,6 +63,7 @@ class WindowSet:
     start_s: NDArray[np.float64]
     activity: NDArray[np.int64]
     activity_names: tuple[str, ...]
+    passes: Passes | None = None
 
     def __len__(self) -> int:
         return len(self.hr_bpm)
@@ -98,7 +104,11 @@ def every_window(recording: Recording) -> Recording:
 
 
 def windows_of(
-    recordings: Sequence[Recording], inputs: InputLike, *, slope: bool = True
+    recordings: Sequence[Recording],
+    inputs: InputLike,
+    *,
+    slope: bool = True,
+    mode: Mode = "window",
 ) -> WindowSet:
     """Cut all usable windows.
 
@@ -106,35 +116,32 @@ def windows_of(
         recordings: in any order.
         inputs: what the network reads.
         slope: see `ppg.frontend.stream`; networks read the slope.
+        mode: whether it reads windows, or streams.
     """
     if inputs.acceleration:
         require_acceleration(recordings)
     people = tuple(sorted({r.person for r in recordings}))
     names = tuple(f"{r.dataset}/{r.name}" for r in recordings)
-    samples = int(WINDOW_S * inputs.rate_hz)
-    grid_s = np.arange(samples) / inputs.rate_hz
     activity_names = tuple(sorted({name for r in recordings for name in r.activity_names}))
-    rows = []
+    rows, passes = [], _Passes()
     for number, recording in enumerate(recordings):
         keep = np.flatnonzero(recording.usable)
         if len(keep) == 0:
             continue
         signals = stream(recording, hz=STREAM_HZ, slope=slope)
-        at_s = recording.window_start_s[keep][:, None] + grid_s  # (windows, time)
-        channels = [
-            normalise_ppg(interpolate(signals.ppg, STREAM_HZ, at_s).astype(np.float32))[:, None]
-        ]
-        if inputs.acceleration and signals.acc is not None:
-            axes = normalise_acc(interpolate(signals.acc, STREAM_HZ, at_s).astype(np.float32))
-            channels.append(axes.transpose(0, 2, 1))
+        start_s = recording.window_start_s[keep]
+        if mode == "window":
+            x = _read(signals, inputs, start_s, int(WINDOW_S * inputs.rate_hz), mode)
+        else:
+            x = passes.add(recording, signals, inputs, start_s)
         lookup = np.array([*map(activity_names.index, recording.activity_names), -1])
         rows.append(
             (
-                np.concatenate(channels, axis=1),
+                x,
                 recording.hr_bpm[keep],
                 np.full(len(keep), people.index(recording.person)),
                 np.full(len(keep), number),
-                recording.window_start_s[keep],
+                start_s,
                 lookup[np.clip(recording.activity[keep], -1, len(lookup) - 2)],
             )
         )
@@ -154,4 +161,59 @@ def windows_of(
         start_s=start_s,
         activity=activity,
         activity_names=activity_names,
+        passes=None if mode == "window" else passes.together(),
     )
+
+
+def _read(
+    signals: Stream, inputs: InputLike, start_s: NDArray[np.float64], samples: int, mode: Mode
+) -> NDArray[np.float32]:
+    """What a network reads, `(starts, channels, samples)`: windows, or streams from each start."""
+    at_s = start_s[:, None] + np.arange(samples) / inputs.rate_hz  # (starts, time)
+    ppg = interpolate(signals.ppg, STREAM_HZ, at_s).astype(np.float32)
+    acc = None
+    if inputs.acceleration and signals.acc is not None:
+        acc = interpolate(signals.acc, STREAM_HZ, at_s).astype(np.float32)
+    if mode == "window":
+        trace, axes = normalise_ppg(ppg), None if acc is None else normalise_acc(acc)
+    else:
+        block = round(STRIDE_S * inputs.rate_hz)
+        trace = by_block(ppg, block, normalise_ppg)
+        axes = None if acc is None else by_block(acc, block, normalise_acc)
+    channels = [trace[:, None]] + ([] if axes is None else [axes.transpose(0, 2, 1)])
+    return np.concatenate(channels, axis=1)
+
+
+class _Passes:
+    """Passes of one recording after the other."""
+
+    def __init__(self) -> None:
+        self._x: list[NDArray[np.float32]] = []
+        self._of: list[NDArray[np.int64]] = []
+        self._reading: list[NDArray[np.int64]] = []
+
+    def add(
+        self,
+        recording: Recording,
+        signals: Stream,
+        inputs: InputLike,
+        start_s: NDArray[np.float64],
+    ) -> NDArray[np.float32]:
+        """The passes of another recording; its windows `(windows, channels, time)` in them."""
+        block = round(STRIDE_S * inputs.rate_hz)
+        of, reading = np.zeros((2, len(start_s)), np.int64)
+        x = np.empty((len(start_s), 4 if inputs.acceleration else 1, BLOCKS * block), np.float32)
+        for begin_s, windows, number in grids(recording, start_s, inputs.rate_hz):
+            samples = (int(number.max()) + BLOCKS) * block
+            (whole,) = _read(signals, inputs, np.array([begin_s]), samples, "streaming")
+            of[windows], reading[windows] = len(self._x), number
+            at = (number * block)[:, None] + np.arange(BLOCKS * block)
+            x[windows] = whole[:, at].transpose(1, 0, 2)
+            self._x.append(whole)
+        self._of.append(of)
+        self._reading.append(reading)
+        return x
+
+    def together(self) -> Passes:
+        """Those of all recordings."""
+        return Passes(tuple(self._x), np.concatenate(self._of), np.concatenate(self._reading))

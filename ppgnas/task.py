@@ -16,7 +16,7 @@ BLOCKS = 4
 """Strides a window: what streaming pools over."""
 
 Mode = Literal["window", "streaming"]
+MODES: tuple[Mode, ...] = get_args(Mode)
 
 PPG, PPG_ACC = INPUTS = ("ppg", "ppg+acc")
 """What a network or a teacher reads: the PPG alone, or three axes of acceleration beside it."""
-MODES: tuple[Mode, ...] = get_args(Mode)

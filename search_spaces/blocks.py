@@ -18,6 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ppgnas.task import BLOCKS
 from search_spaces.plan import Conv, Plan
 
 Convolve = Callable[[Tensor, Conv], Tensor]
@@ -116,7 +117,7 @@ def run_network(what: Plan, x: Tensor, convolve: Convolve, head: Head, tap: Tap 
 
     Args:
         what: the plan.
-        x: `(batch, channels, time)`.
+        x: `(batch, channels, time)`: 8 s, and in streaming the past before them.
         convolve: applies a named convolution with its normalisation, before the activation.
         head: from the pooled features `(batch, features)` to logits.
         tap: sees (and may replace) each activation under its tensor name in the lowered graph.
@@ -150,8 +151,27 @@ def run_trunk(what: Plan, x: Tensor, convolve: Convolve, tap: Tap = _same) -> Te
 
 
 def run_head(what: Plan, steps: Tensor, head: Head, tap: Tap = _same) -> Tensor:
-    """The logits of `run_network` from what `run_trunk` gave."""
-    pooled = steps.mean(dim=0) if what.pooling == "avg" else steps.amax(dim=0)
+    """The logits of `run_network` from what `run_trunk` gave: of the last 8 s of it."""
+    steps = steps[-what.time :]
+    return _logits(steps.mean(dim=0) if what.pooling == "avg" else steps.amax(dim=0), head, tap)
+
+
+def run_pass(what: Plan, x: Tensor, convolve: Convolve, head: Head, tap: Tap = _same) -> Tensor:
+    """Run a network that can stream over a whole signal once.
+
+    Args:
+        what, convolve, head, tap: see `run_network`.
+        x: `(1, channels, time)`, whole blocks of 2 s.
+
+    Returns:
+        `(readings, classes)` logits after each block from the fourth one on.
+    """
+    steps = run_trunk(what, x, convolve, tap)[:, 0]
+    blocks = steps.reshape(-1, what.time // BLOCKS, what.features).mean(dim=1)
+    return _logits(blocks.unfold(0, BLOCKS, 1).mean(dim=2), head, tap)
+
+
+def _logits(pooled: Tensor, head: Head, tap: Tap) -> Tensor:
     coarse = F.linear(tap("pool", pooled), head.weight, head.bias)
     if head.upsample is None:
         return tap("logits", coarse)

@@ -14,6 +14,7 @@ from search_spaces.blocks import (
     linear_upsample,
     run_head,
     run_network,
+    run_pass,
     run_trunk,
 )
 from search_spaces.plan import Conv, plan
@@ -63,10 +64,15 @@ class Network(nn.Module):
         """Logits `(batch, classes)` of windows `(batch, channels, time)`."""
         return run_network(self.plan, x, self._convolve, self._head())
 
+    def read(self, x: Tensor) -> Tensor:
+        """Logits `(readings, classes)` of one pass over a whole signal `(channels, time)`."""
+        return run_pass(self.plan, x[None], self._convolve, self._head())
+
     def view(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Logits, and the features before they are pooled, `(batch, features, steps)`."""
         steps = run_trunk(self.plan, x, self._convolve)
-        return run_head(self.plan, steps, self._head()), steps.permute(1, 2, 0)
+        seen = steps[-self.plan.time :].permute(1, 2, 0)
+        return run_head(self.plan, steps, self._head()), seen
 
     def _convolve(self, x: Tensor, conv: Conv) -> Tensor:
         name = key(conv.name)

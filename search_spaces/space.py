@@ -10,16 +10,17 @@ from __future__ import annotations
 import itertools
 import random
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, Protocol
 
 from ppgnas.errors import SpaceError
-from ppgnas.task import WINDOW_S
+from ppgnas.task import BLOCKS, WINDOW_S
 from ppgnas.toml_file import read_toml
 from search_spaces.arch import HEAD_SPACINGS, POOLINGS, RATES_HZ, Arch, StageArch, stem_stride
 from search_spaces.plan import residual_possible
+from search_spaces.streaming import MOST_PAST_BLOCKS, past_blocks, shortened
 
 PRESETS = ("tiny", "default", "wide")
 Choice = bool | int | str
@@ -76,6 +77,7 @@ class SearchSpace:
         acceleration, rate_hz: front ends.
         stem_width, stem_kernel, pooling, head_width, head_spacing: see `Arch`.
         stages: see `StageSpace`.
+        streams: whether all networks can stream, see `search_spaces.streaming`.
     """
 
     name: str
@@ -87,6 +89,7 @@ class SearchSpace:
     pooling: tuple[str, ...]
     head_width: tuple[int, ...]
     head_spacing: tuple[int, ...]
+    streams: bool = field(default=False, repr=False)  # checkpoints know spaces by their text
 
     def __post_init__(self) -> None:
         for choice, allowed in _ALLOWED.items():
@@ -141,7 +144,7 @@ class SearchSpace:
         for number, stage in enumerate(stages):
             _check_keys(f"{path}: stages[{number}]", stage, set(_ALLOWED_IN_STAGES))
             parsed.append(StageSpace(**{key: tuple(value) for key, value in stage.items()}))
-        choices = {key: tuple(value) for key, value in document.items()}
+        choices: dict[str, Any] = {key: tuple(value) for key, value in document.items()}
         return SearchSpace(name=path.stem, stages=tuple(parsed), **choices)
 
     def restricted(self, *, acceleration: bool) -> SearchSpace:
@@ -153,21 +156,41 @@ class SearchSpace:
             )
         return replace(self, acceleration=(acceleration,))
 
+    def streaming(self) -> SearchSpace:
+        """The same space, of networks that can stream.
+
+        Raises:
+            SpaceError: every network pools in a way that cannot.
+        """
+        if "avg" not in self.pooling:
+            raise SpaceError(
+                f"space {self.name}: pooling is {self.pooling}, and streaming pools by avg; add "
+                "it, or choose `mode` window"
+            )
+        return replace(self, pooling=("avg",), streams=True)
+
     def to_json(self) -> dict[str, Any]:
-        """Plain values, for provenance and fingerprints."""
-        return asdict(self)
+        """Plain values, for provenance and fingerprints; `streams` where it is so."""
+        document = asdict(self)
+        if not self.streams:
+            del document["streams"]
+        return document
 
     # ---- canonical form -----------------------------------------------------------------------
 
     def canonical(self, arch: Arch) -> Arch:
-        """Clamp the choices that cannot act."""
+        """Clamp the choices that cannot act, and in streaming those that reach too far back."""
         time = _trunk_steps(arch.rate_hz)
         width = arch.stem_width
         stages = []
         for stage in arch.stages:
-            stage, width, time = _canonical_stage(stage, width, time)
+            stage, width, time = _canonical_stage(stage, width, time, self.streams)
             stages.append(stage)
-        return replace(arch, stages=tuple(stages))
+        arch = replace(arch, stages=tuple(stages))
+        if self.streams and past_blocks(arch) > MOST_PAST_BLOCKS:
+            shorter = shortened(arch)
+            return arch if shorter == arch else self.canonical(shorter)
+        return arch
 
     # ---- choosing -----------------------------------------------------------------------------
 
@@ -247,11 +270,14 @@ class SearchSpace:
 
     @cached_property
     def size(self) -> int:
-        """Exact number of different (canonical) networks."""
+        """Exact number of different (canonical) networks.
+
+        Where they stream, those that reach too far back count as well: no other is shorter.
+        """
         total = 0
         for rate in self.rate_hz:
             for stem_width in self.stem_width:
-                total += _count_stages(self.stages, stem_width, _trunk_steps(rate))
+                total += _count_stages(self.stages, stem_width, _trunk_steps(rate), self.streams)
         heads = len(self.pooling) * len(self.head_width) * len(self.head_spacing)
         return total * len(self.stem_kernel) * heads * len(self.acceleration)
 
@@ -261,11 +287,14 @@ class SearchSpace:
         for acceleration, rate, stem_width in itertools.product(
             self.acceleration, self.rate_hz, self.stem_width
         ):
-            for stages in _all_stages(self.stages, stem_width, _trunk_steps(rate)):
+            steps = _trunk_steps(rate)
+            for stages in _all_stages(self.stages, stem_width, steps, self.streams):
                 for kernel, pooling, head, spacing in itertools.product(*ends):
-                    yield Arch(
+                    arch = Arch(
                         acceleration, rate, stem_width, kernel, stages, pooling, head, spacing
                     )
+                    if not self.streams or self.canonical(arch) == arch:
+                        yield arch
 
 
 def _trunk_steps(rate_hz: int) -> int:
@@ -289,14 +318,21 @@ def _check_keys(where: str, document: Mapping[str, object], wanted: set[str]) ->
             )
 
 
-def _canonical_stage(stage: StageArch, width: int, time: int) -> tuple[StageArch, int, int]:
+def _canonical_stage(
+    stage: StageArch, width: int, time: int, streams: bool
+) -> tuple[StageArch, int, int]:
     """The stage as it acts on `time` steps of `width` channels, and what it hands on."""
     if stage.depth == 0:
         return _ABSENT, width, time
-    time = -(-time // stage.stride)
+    parts = BLOCKS if streams else 1  # each must hold whole steps, and whole rows of a view
+    stride = stage.stride
+    while streams and stride > 1 and time // parts % stride:
+        stride //= 2
+    time = -(-time // stride)
     dilation = stage.dilation
-    while dilation > 1 and (time % dilation or time // dilation < 2):
+    while dilation > 1 and (time // parts % dilation or time // dilation < 2):
         dilation //= 2
+    stage = replace(stage, stride=stride)
     residual = stage.residual and (
         stage.depth > 1
         or residual_possible(inputs=width, outputs=stage.width, stride=stage.stride)
@@ -307,15 +343,15 @@ def _canonical_stage(stage: StageArch, width: int, time: int) -> tuple[StageArch
 
 
 def _stage_choices(
-    space: StageSpace, width: int, time: int
+    space: StageSpace, width: int, time: int, streams: bool
 ) -> tuple[tuple[StageArch, int, int], ...]:
     choices = itertools.product(*(getattr(space, item.name) for item in fields(StageSpace)))
-    seen = {_canonical_stage(StageArch(*choice), width, time) for choice in choices}
+    seen = {_canonical_stage(StageArch(*choice), width, time, streams) for choice in choices}
     return tuple(sorted(seen))
 
 
 @lru_cache(maxsize=1024)
-def _count_stages(stages: tuple[StageSpace, ...], width: int, time: int) -> int:
+def _count_stages(stages: tuple[StageSpace, ...], width: int, time: int, streams: bool) -> int:
     if not stages:
         return 1
     # Kernel and expansion never interact with the others: count one of each, then multiply.
@@ -323,19 +359,19 @@ def _count_stages(stages: tuple[StageSpace, ...], width: int, time: int) -> int:
     core = replace(first, kernel=first.kernel[:1], expansion=first.expansion[:1])
     free = len(first.kernel) * len(first.expansion)
     return sum(
-        _count_stages(stages[1:], out, steps) * (free if stage.depth else 1)
-        for stage, out, steps in _stage_choices(core, width, time)
+        _count_stages(stages[1:], out, steps, streams) * (free if stage.depth else 1)
+        for stage, out, steps in _stage_choices(core, width, time, streams)
     )
 
 
 def _all_stages(
-    stages: tuple[StageSpace, ...], width: int, time: int
+    stages: tuple[StageSpace, ...], width: int, time: int, streams: bool
 ) -> Iterator[tuple[StageArch, ...]]:
     if not stages:
         yield ()
         return
-    for stage, out, steps in _stage_choices(stages[0], width, time):
-        for rest in _all_stages(stages[1:], out, steps):
+    for stage, out, steps in _stage_choices(stages[0], width, time, streams):
+        for rest in _all_stages(stages[1:], out, steps, streams):
             yield (stage, *rest)
 
 

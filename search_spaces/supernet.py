@@ -36,7 +36,7 @@ from torch import Tensor, nn
 
 from ppgnas.task import CLASSES
 from search_spaces.arch import Arch, StageArch
-from search_spaces.blocks import Head, causal_conv, linear_upsample, run_network
+from search_spaces.blocks import Head, causal_conv, linear_upsample, run_network, run_pass
 from search_spaces.network import NORM_EPS, Network, key
 from search_spaces.plan import UPSAMPLE_TAPS, Conv, plan, residual_possible
 from search_spaces.space import SearchSpace, StageSpace
@@ -199,16 +199,24 @@ class Supernet(nn.Module):
                 matrix = _resampling(kernel, TRUNK_HZ / 12.5)
                 self.transforms[f"{name}_k{kernel}_25hz"] = nn.Parameter(matrix)
 
-    def forward(self, x: Tensor, arch: Arch, *, statistics: Statistics | None = None) -> Tensor:
+    def forward(
+        self,
+        x: Tensor,
+        arch: Arch,
+        *,
+        statistics: Statistics | None = None,
+        whole: bool = False,
+    ) -> Tensor:
         """Logits of one subnetwork.
 
         Args:
             x: `(batch, channels, time)` at the arch's rate.
             arch: a member of the space.
             statistics: mean and variance per layer from `recalibrate`; the batch's own when None.
+            whole: whether `x` is one whole signal, see `search_spaces.blocks.run_pass`.
 
         Returns:
-            `(batch, classes)`.
+            `(batch, classes)`; of a whole signal `(readings, classes)`.
         """
 
         def convolve(value: Tensor, conv: Conv) -> Tensor:
@@ -216,7 +224,8 @@ class Supernet(nn.Module):
             moments = None if statistics is None else statistics[conv.name]
             return self._normalise(value, conv, arch, moments)
 
-        return run_network(plan(arch), x, convolve, self._head(arch))
+        run = run_pass if whole else run_network
+        return run(plan(arch), x, convolve, self._head(arch))
 
     def _normalise(
         self, x: Tensor, conv: Conv, arch: Arch, moments: tuple[Tensor, Tensor] | None

@@ -170,11 +170,27 @@ class QuantizedNet:
                 f"input windows have shape {values.shape}; this network takes "
                 f"(windows, {channels}, {time})"
             )
+        return self._stored(values)[:, None]
+
+    def quantize_signal(self, x: ArrayLike) -> NDArray[np.int8]:
+        """A real signal `(channels, time)` of any length as a stream of inputs.
+
+        Returns:
+            int8 `(time, channels)`.
+
+        Raises:
+            ExportError: a value that is not finite.
+        """
+        (stored,) = self._stored(np.asarray(x, dtype=np.float32)[None])
+        return np.asarray(stored)
+
+    def _stored(self, values: NDArray[np.float32]) -> NDArray[np.int8]:
+        """`(windows, time, channels)` of `(windows, channels, time)`."""
         if not np.isfinite(values).all():
             raise ExportError("input windows hold NaN or infinity; leave those windows out")
         scale, zero_point = self.activations[self.graph.input]
         # A copy of its own: the steps below work in place.
-        stored = np.ascontiguousarray(values.transpose(0, 2, 1))[:, None] / np.float32(scale)
+        stored = np.ascontiguousarray(values.transpose(0, 2, 1)) / np.float32(scale)
         np.rint(stored, out=stored)
         stored += zero_point
         np.clip(stored, fixed_point.INT8_MIN, fixed_point.INT8_MAX, out=stored)

@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from distill.inputs import inputs_of
 from distill.pool import ANSWERS, FACTS, answer, open_pool
 from distill.training.checkpoint import digest_of
 from ppgnas.files import is_sealed, seal, write_json_atomic
@@ -40,7 +39,7 @@ def label(pool: Path, network: Network, folder: Path) -> None:
         if path.name not in ANSWERS and not shared.exists():
             os.link(path, shared)
     said = (
-        answer(network, inputs_of(x, network.arch), features=features) for x in windows.inputs()
+        answer(network, windows.of(x, network.arch), features=features) for x in windows.inputs()
     )
     batches = [[part.half() for part in parts] for parts in said]
     for path, parts in zip(answers, zip(*batches, strict=True), strict=True):

@@ -24,7 +24,6 @@ from distill.finalist import (
     fit_finalist,
     take_part,
 )
-from distill.inputs import inputs_of
 from distill.losses.adaptor import Adaptor, beside
 from distill.pool import open_pool
 from distill.qat import QatNetwork
@@ -217,7 +216,7 @@ def _fitted(
     adaptor = job.adaptor(pool)
     with team(processes, take_part, job, shards=job.shards) as whole:
         fit_finalist(job, network, whole, progress, adaptor=adaptor)
-    settle_norms(network, (inputs_of(x, job.arch) for x in pool.inputs(OBSERVED_BATCHES)))
+    settle_norms(network, (pool.of(x, job.arch) for x in pool.inputs(OBSERVED_BATCHES)))
     return network, adaptor
 
 
@@ -234,7 +233,7 @@ def _quantised(job: FinalistJob, steps: int, search: WindowSet, progress: Progre
         learnt = job.weights.with_name(ADAPTOR_NAME)
         if adaptor is not None and learnt.exists():
             load_checkpoint(learnt, adaptor)
-        qat.observe(inputs_of(x, job.arch) for x in pool.inputs(OBSERVED_BATCHES))
+        qat.observe(pool.of(x, job.arch) for x in pool.inputs(OBSERVED_BATCHES))
         checkpoint.save(beside(qat, adaptor), 0)
     fit_finalist(job, qat, ALONE, progress, adaptor=adaptor)
     net = qat.cpu().quantized()

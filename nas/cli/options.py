@@ -75,6 +75,11 @@ TeacherInputs = Annotated[
         "PPG alone learns from one that sees the movement."
     ),
 ]
+MODE_HELP = (
+    "window: networks read 8 s anew every 2 s. streaming: they run over the 2 s that are new and "
+    "keep what they need of the past; see docs/streaming.md."
+)
+Mode = Annotated[str, typer.Option(help=MODE_HELP)]
 Device = Annotated[
     str, typer.Option(help="What trains: auto (a GPU if there is one), cpu or cuda.")
 ]

@@ -65,6 +65,7 @@ def predict(
         decoding=decoding_of(card),
         file=found.runs,
         smoothing=how,
+        mode=found.mode,
     )
     summary = trace_summary(trace)
     told = (message for _, message in channel_warnings(read))

@@ -11,6 +11,7 @@ import typer
 
 from nas.cli.common import emit, verb
 from nas.cli.options import (
+    MODE_HELP,
     RECIPE_HELP,
     TEACHERS,
     AsJson,
@@ -70,9 +71,8 @@ def search(
     sampler: Annotated[
         Text,
         typer.Option(
-            help="nsga2 (default), nsga3, tpe, gp, random, a class of Optuna such as "
-            "QMCSampler, or optunahub:PACKAGE where that is installed. gp takes seconds a trial "
-            "and is meant for some 150 trials, its default."
+            help="nsga2 (default), nsga3, tpe, gp or random. gp takes seconds a trial and is "
+            "meant for some 150 trials, its default."
         ),
     ] = None,
     trials: Annotated[
@@ -106,6 +106,7 @@ def search(
         Text,
         typer.Option(help=f"Stages of a finalist's training; default direct. {RECIPE_HELP}"),
     ] = None,
+    mode: Annotated[Text, typer.Option(help=f"Default window. {MODE_HELP}")] = None,
     student_inputs: StudentInputs = None,
     teacher_inputs: TeacherInputs = None,
     rate: Annotated[

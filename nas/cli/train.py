@@ -20,6 +20,7 @@ from nas.cli.options import (
     Device,
     Distill,
     Effort,
+    Mode,
     Recipe,
     ReportData,
     ReportFrom,
@@ -62,6 +63,7 @@ def train(
     recipe: Recipe = "direct",
     student_inputs: StudentInputs = None,
     teacher_inputs: TeacherInputs = None,
+    mode: Mode = "window",
     seed: Annotated[int, typer.Option(help="Decides everything that is drawn.")] = 0,
     board: Annotated[str, typer.Option(help="Board of the card: name or .toml.")] = DEFAULT_BOARD,
     engine: Annotated[str, typer.Option(help="Runtime of the card.")] = DEFAULT_ENGINE,
@@ -74,12 +76,13 @@ def train(
     ppgnas train published:timeppg-small --data recordings/ --out timeppg
     ppgnas train results/run:1 --data recordings/ --out again --teacher resnet-small --seed 3
     ppgnas train published:large --data recordings/ --out small --recipe prune-70
+    ppgnas train published:tiny --data recordings/ --out s --mode streaming
     ppgnas train published:tiny --data recordings/ --out t --teacher auto --distill soft:1,w1:0.1
     ppgnas train published:tiny-ppg --data rec/ --out t --teacher auto --teacher-inputs ppg+acc
     ppgnas train --teacher-only --teacher resnet-50 --data recordings/ --out teacher.safetensors
     """
     from distill.training.effort import AUTO
-    from nas.run.config import ConfigError, TrainConfig
+    from nas.run.config import ConfigError, TrainConfig, mode_of
 
     if (arch is None) != teacher_only:
         raise ConfigError(
@@ -99,6 +102,7 @@ def train(
         recipe=recipe,
         student_inputs=student_inputs,
         teacher_inputs=teacher_inputs,
+        mode=mode_of(mode),
         board=board,
         engine=engine,
         device=device,

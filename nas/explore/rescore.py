@@ -90,7 +90,10 @@ def rescore(
     """
     document, recorded = run.document(), run.candidates()
     target = load_target(
-        board, engine or recorded.engine, period_s=period_s or document.config.period_s
+        board,
+        engine or recorded.engine,
+        period_s=period_s or document.config.period_s,
+        mode=document.config.mode,
     )
     limits = {
         **recorded.budgets.limits,
@@ -233,7 +236,10 @@ def _notes(document: RunDocument, recorded: Candidates) -> Iterator[str]:
     if document.finished is None:
         yield "The run is not finished: its front may still change."
     try:
-        own = load_target(recorded.board, recorded.engine, period_s=document.config.period_s)
+        asked = document.config
+        own = load_target(
+            recorded.board, recorded.engine, period_s=asked.period_s, mode=asked.mode
+        )
     except (PpgnasError, OSError):
         yield (
             f"The run's own board {recorded.board} or engine {recorded.engine} cannot be read "

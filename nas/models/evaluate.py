@@ -17,6 +17,7 @@ from ppg.readout.smoothing import Smoothing
 from ppg.recording import Recording, data_set_of
 from ppg.windows import windows_of
 from ppgnas.notebook import Shown
+from ppgnas.task import Mode
 
 FILES: dict[str, ModelFile] = {"tflite": "model.tflite", "c": "model.c"}
 
@@ -50,7 +51,7 @@ class Evaluation(Shown):
     Attributes:
         people: by `dataset/subject`.
         unseen: None where nobody is left, or where the split is not known, as of a bare file.
-        arithmetic, file, smoothing: what was computed.
+        mode, arithmetic, file, smoothing: what was computed.
         activities: see `ppg.people.metrics.by_activity`.
         expected_error_bpm, expected_error_smoothed_bpm: what the network itself expects, mean over
             people; None for a network that was never calibrated.
@@ -67,6 +68,7 @@ class Evaluation(Shown):
     within_5_bpm: float
     people: dict[str, PersonErrors]
     unseen: Unseen | None
+    mode: Mode
     arithmetic: str
     file: str
     smoothing: Smoothing
@@ -162,7 +164,7 @@ def evaluate(
     decoding = decoding_of(model.card())
     read = predict_windows(
         model.net(),
-        windows_of(recordings, model.inputs),
+        windows_of(recordings, model.inputs, mode=model.mode),
         smoothing=smoothing,
         transitions=decoding.transitions,
         rule=RULES[runs],
@@ -191,6 +193,7 @@ def evaluate(
         within_5_bpm=measured.within_5_bpm,
         people=people,
         unseen=_unseen(people) if split else None,
+        mode=model.mode,
         arithmetic="int8",
         file=runs.removeprefix("model."),
         smoothing=smoothing,

@@ -97,7 +97,9 @@ def write_model(
 
     target, people = judging.target, judging.people
     write_json_atomic(folder / "arch.json", arch.to_json())
-    search, report = (windows_of(part, arch) for part in (people.search, people.report))
+    search, report = (
+        windows_of(part, arch, mode=target.mode) for part in (people.search, people.report)
+    )
     written = write_package(folder, net, name=arch.id, x=search.spread(PARITY_WINDOWS))
     by_file = {
         file: (
@@ -117,6 +119,7 @@ def write_model(
         target.engine,
         period_s=target.period_s,
         file_bytes=written.tflite_bytes,
+        mode=target.mode,
     )
     if file != target.file:  # no C: the error that ranked it is that of another file
         errors = replace(origin.search_mae_bpm, retrained_int8=ranked.summary().mae_bpm)
@@ -126,6 +129,7 @@ def write_model(
         id=arch.id,
         arch=arch,
         file=file,
+        mode=target.mode,
         synthetic=people.synthetic,
         unlabelled=people.unlabelled.facts if people.unlabelled else None,
         smoothing=decoding.transitions,

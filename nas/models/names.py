@@ -21,7 +21,7 @@ from nas.run.folder import RunDir
 from ppg.windows import InputSpec
 from ppgnas.errors import PpgnasError, RunError
 from ppgnas.parsing import parse_json
-from ppgnas.task import CLASSES, WINDOW_S
+from ppgnas.task import CLASSES, WINDOW_S, Mode
 from search_spaces.arch import RATES_HZ, Arch
 from search_spaces.lower import lower
 from search_spaces.published import PUBLISHED_PREFIX, published
@@ -112,6 +112,12 @@ class Model:
         """Whose arithmetic stands for it: a TFLite file's own, else that of its card's errors."""
         card = self.card() if self.file is None else None
         return "model.tflite" if card is None else card.file or "model.tflite"
+
+    @property
+    def mode(self) -> Mode:
+        """Whether the network reads windows, or streams: as its card says."""
+        card = self.card()
+        return "window" if card is None else card.mode
 
     @property
     def file_bytes(self) -> int | None:

@@ -25,7 +25,7 @@ from ppg.recording import Recording
 from ppg.windows import every_window, windows_of
 from ppgnas.errors import DataError
 from ppgnas.notebook import Shown
-from ppgnas.task import WINDOW_S
+from ppgnas.task import WINDOW_S, Mode
 
 if TYPE_CHECKING:
     from deploy.integers.quantized import QuantizedNet
@@ -129,6 +129,7 @@ def trace_of(
     decoding: Decoding,
     file: ModelFile = "model.tflite",
     smoothing: Smoothing = "hmm",
+    mode: Mode = "window",
 ) -> Trace:
     """Run a network along a recording.
 
@@ -139,15 +140,18 @@ def trace_of(
         decoding: see `Decoding`.
         file: whose rounding.
         smoothing: one of `ppg.readout.smoothing.SMOOTHINGS`.
+        mode: whether it reads windows, or streams. In a gap a stream says nothing, and begins
+            anew after it.
 
     Raises:
         DataError: the network reads an acceleration that the recording does not have.
     """
     from distill.evaluation import predict_windows
 
-    # a window that touches a gap is read too, and flagged
-    whole = replace(every_window(recording), gaps=())
-    windows = windows_of([whole], inputs)
+    whole = every_window(recording)
+    if mode == "window":  # one that touches a gap is read too, and flagged
+        whole = replace(whole, gaps=())
+    windows = windows_of([whole], inputs, mode=mode)
     measured = recording.measured(windows.start_s)
     read = predict_windows(
         net,

@@ -30,6 +30,7 @@ from ppgnas.errors import RunError
 from ppgnas.files import cache_folder
 from ppgnas.task import PPG_ACC
 from search_spaces.arch import Arch
+from search_spaces.streaming import require_streamable
 
 if TYPE_CHECKING:
     from distill.evaluation import Retrained
@@ -61,6 +62,7 @@ def train_with_torch(
             say=progress.say,
             rule=RULES[load_target(config.board, config.engine).file],
             distill=config.distill,
+            mode=config.mode,
         )
 
 
@@ -95,9 +97,13 @@ def train_model(
     load_recipe(config.recipe)
     if config.student_inputs is not None:
         arch = replace(arch, acceleration=config.student_inputs == PPG_ACC)
+    if config.mode == "streaming":
+        require_streamable(arch)
     config = replace(config, distill=mix_of(config))
     device = site_of(config.device).name
-    target = load_target(config.board, config.engine, period_s=config.period_s)
+    target = load_target(config.board, config.engine, period_s=config.period_s, mode=config.mode)
+    if config.mode == "streaming":
+        target.costs(arch)  # refuses what the engine cannot stream
     progress.say(f"Reading the recordings: {config.data}")
     people = gather_for(config, acceleration=arch.acceleration)
     for note in people.notes:

@@ -14,6 +14,7 @@ from ppg.people.metrics import ActivityErrors, Summary
 from ppg.people.split import Split
 from ppg.readout.confidence import Confidence, HeldOut
 from ppg.readout.transitions import Transitions
+from ppgnas.task import Mode
 from search_spaces.arch import Arch
 
 FORMAT = "ppgnas-card"
@@ -205,6 +206,7 @@ class Card(Origin):
         synthetic: whether any recording was generated.
         file: what the target runs. Errors, confidence and predictions.csv are those of this file,
             by its rounding. None in a card of an older version: they are those of model.tflite.
+        mode: whether the network reads windows, or streams: its errors are of that.
         report: errors on report people, in int8.
         costs, weight_bytes, macs: on the target.
         parity: how far the files are from the integer reference.
@@ -224,6 +226,7 @@ class Card(Origin):
     synthetic: bool
     arithmetic: str = "int8"
     file: ModelFile | None = None
+    mode: Mode = "window"
     smoothing: Transitions | None = None
     confidence: dict[Reading, Confidence] = field(default_factory=dict)
     confidence_held_out: dict[Reading, HeldOut] | None = None

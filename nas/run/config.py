@@ -8,25 +8,21 @@ Messages name arguments in backticks; the command line shows them as its options
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
-from typing import Annotated, Any, Literal, get_args
-
-from pydantic import StringConstraints
+from typing import Any, Literal, get_args
 
 from distill.teachers.names import NONE, chosen, reading
 from distill.training.effort import AUTO, effort_by_name
 from nas.run import units
 from ppgnas.defaults import DEFAULT_BOARD, DEFAULT_ENGINE
 from ppgnas.errors import BudgetError, PpgnasError
-from ppgnas.task import INPUTS, PPG_ACC
+from ppgnas.task import INPUTS, MODES, PPG_ACC, STRIDE_S, Mode
 
 Objective = Literal["mae", "latency", "flash", "sram", "power"]
 OBJECTIVES: tuple[Objective, ...] = get_args(Objective)
-SAMPLERS = ("nsga2", "nsga3", "tpe", "gp", "random")
-HUB = "optunahub:"
-_SAMPLER = f"^({'|'.join(SAMPLERS)}|[A-Za-z]+Sampler|{HUB}.+)$"
+Sampler = Literal["nsga2", "nsga3", "tpe", "gp", "random"]
+SAMPLERS: tuple[Sampler, ...] = get_args(Sampler)
 Scope = Literal["total", "model"]
 SCOPES: tuple[Scope, ...] = get_args(Scope)
 # Architectures considered unless `trials` says otherwise.
@@ -79,15 +75,18 @@ class TrainingChoice:
         effort: training time, a name of `EFFORT_TRIALS`; `smoke` only tries the path.
         teacher: its name, see `distill.teachers.names.files_of`.
         recipe: stages of a network's training, a name or a path; see `distill.training.recipe`.
+        mode: whether networks read windows, or stream; see `ppgnas.task`.
     """
 
     data: str = SYNTHETIC
     effort: str = "standard"
     teacher: str = "none"
     recipe: str = "direct"
+    mode: Mode = "window"
 
     def __post_init__(self) -> None:
         check_choice("effort", self.effort, tuple(EFFORT_TRIALS))
+        mode_of(self.mode)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,6 +145,11 @@ class TrainConfig(TrainingChoice):
             )
         if not self.period_s > 0:
             raise ConfigError(f"`rate` is {self.period_s:g} s; it must be above 0")
+        if self.mode == "streaming" and self.period_s != STRIDE_S:
+            raise ConfigError(
+                f"`rate` is {self.period_s:g} s, and a network that streams gives a reading every "
+                f"{STRIDE_S:g} s; leave `rate` out, or choose `mode` window"
+            )
         if self.split and (self.report_data or self.report_from):
             raise ConfigError(
                 f"`split` {self.split} already names the report people; leave out "
@@ -176,8 +180,7 @@ class SearchConfig(TrainConfig):
         budgets: see `Budgets`.
         space: preset or path of a TOML file.
         objectives: names of `OBJECTIVES`, minimised together.
-        sampler: one of `SAMPLERS`, a class of Optuna, or a package of OptunaHub; see
-            `nas.explore.samplers.make_sampler`.
+        sampler: one of `SAMPLERS`.
         trials: architectures to consider.
         finalists: how many of the front to retrain at most.
         time_s: of the whole search, which decides how long everything is trained; None leaves
@@ -187,7 +190,7 @@ class SearchConfig(TrainConfig):
     budgets: Budgets
     space: str = "default"
     objectives: tuple[Objective, ...] = ("mae", "latency", "sram")
-    sampler: Annotated[str, StringConstraints(pattern=_SAMPLER)] = "nsga2"
+    sampler: Sampler = "nsga2"
     trials: int = EFFORT_TRIALS["quick"]
     finalists: int = 8
     time_s: float | None = None
@@ -196,8 +199,7 @@ class SearchConfig(TrainConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not re.fullmatch(_SAMPLER, self.sampler):
-            check_choice("sampler", self.sampler, (*SAMPLERS, "NAMESampler", f"{HUB}PACKAGE"))
+        check_choice("sampler", self.sampler, SAMPLERS)
         check_choice("budget_scope", self.budgets.scope, SCOPES)
         for objective in self.objectives:
             check_choice("objectives", objective, OBJECTIVES)
@@ -241,6 +243,7 @@ class SearchConfig(TrainConfig):
                 "effort": self.effort,
                 "teacher": self.teacher,
                 **({} if self.recipe == "direct" else {"recipe": self.recipe}),
+                **({} if self.mode == "window" else {"mode": self.mode}),
                 "distill": self.distill,
                 **{name: value for name, value in inputs.items() if value is not None},
                 **({} if self.time_s is None else {"time_s": self.time_s}),
@@ -282,6 +285,7 @@ class SearchConfig(TrainConfig):
             "device",
             "student_inputs",
             "teacher_inputs",
+            "mode",
         }
         if not written <= set(values):
             raise KeyError(min(written - set(values)))
@@ -337,7 +341,7 @@ def resolve(given: Mapping[str, Any], base: SearchConfig | None = None) -> Searc
         effort = values.get("effort", "quick" if synthetic else "standard")
         trials = EFFORT_TRIALS.get(effort, 1)  # an unknown effort is refused below
         kept = {"effort": effort, "trials": trials}
-        if values.get("sampler") in ("gp", "GPSampler"):
+        if values.get("sampler") == "gp":
             kept["trials"] = GP_TRIALS
     asked = SearchConfig(**{**kept, **values, "budgets": Budgets(**budgets)})
     mix = effort_by_name(asked.effort).mix_of(asked.distill, taught=asked.teacher != NONE)
@@ -358,6 +362,14 @@ def _flat(tables: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     return {
         f"{name}.{key}": value for name, table in tables.items() for key, value in table.items()
     }
+
+
+def mode_of(name: str) -> Mode:
+    """The mode of a name; refuses one that is none of `MODES`."""
+    for known in MODES:
+        if known == name:
+            return known
+    raise ConfigError(f"`mode` is {name!r}; allowed: {', '.join(MODES)}")
 
 
 def check_choice(name: str, value: str, allowed: tuple[str, ...]) -> None:

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from ppg.augment.separation import pulse_part
 from ppg.augment.streams import (
     Augmentation,
+    Drawn,
     Streams,
     gather,
     person_weights,
@@ -102,6 +103,19 @@ class TrainingBank:
         Returns:
             `x (count, channels, time)` and `hr_bpm (count,)`.
         """
+        drawn, hr_bpm = self.drawn(rng, count, rate_hz=rate_hz, augmentation=augmentation)
+        return drawn.windows, hr_bpm
+
+    def drawn(
+        self,
+        rng: np.random.Generator,
+        count: int,
+        *,
+        rate_hz: int,
+        augmentation: Augmentation | None = None,
+        past_s: float = 0.0,
+    ) -> tuple[Drawn, NDArray[np.float64]]:
+        """The same before it is normalised, each window after `past_s` of what came before it."""
         how = Augmentation() if augmentation is None else augmentation
         chosen = pick(rng, self._cumulative, count)
         composed = round(how.composed * count)  # the first ones; the order means nothing
@@ -114,7 +128,7 @@ class TrainingBank:
         # A stretch that leaves the classes is drawn back to what fits.
         factor = np.clip(factor, (FIRST_BPM + 2) / label, (LAST_BPM - 2) / label)
         shift_s = rng.uniform(-how.shift_s, how.shift_s, count)
-        place = partial(self._streams.place, rate_hz=rate_hz)
+        place = partial(self._streams.place, rate_hz=rate_hz, past_s=past_s)
         position, factor, moved_s = place(chosen, factor, shift_s)
         hr_bpm = (label + self._slope[chosen] * np.clip(moved_s, -2, 2)) * factor
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,10 +19,11 @@ from numpy.typing import NDArray
 from ppg.augment.motion import artefacts, rotations
 from ppg.augment.sensor import bend, polarity, tilt
 from ppg.frontend import PPG_CLIP, PPG_FLOOR, normalise_acc, stream
+from ppg.passes import by_block
 from ppg.recording import Recording
 from ppg.windows import STREAM_HZ
 from ppgnas.errors import DataError
-from ppgnas.task import WINDOW_S
+from ppgnas.task import STRIDE_S, WINDOW_S
 
 CALM_G = 0.04  # root-mean-square movement below which the PPG holds no artefact of its own
 ARTEFACT_MAX = 2.0  # in standard deviations of the PPG
@@ -44,6 +46,47 @@ class Augmentation:
     bend: float = 0.3  # see `ppg.augment.sensor` for these three
     tilt: float = 0.7
     polarity: float = 0.5
+
+
+@dataclass(frozen=True, eq=False)
+class Drawn:
+    """Signals of a batch before they are normalised: windows, each after the past it is read with.
+
+    Attributes:
+        trace: `(windows, time)` of the PPG.
+        acc: `(windows, time, 3)` in g, or None where networks read PPG alone.
+        rate_hz: of both.
+    """
+
+    trace: NDArray[np.float32]
+    acc: NDArray[np.float32] | None
+    rate_hz: int
+
+    @cached_property
+    def windows(self) -> NDArray[np.float32]:
+        """The last 8 s, `(windows, channels, time)`: what reads windows is shown these."""
+        samples = WINDOW_S * self.rate_hz
+        acc = None if self.acc is None else normalise_acc(self.acc[:, -samples:])
+        return _channels(_unit_and_clipped(self.trace[:, -samples:]), acc)
+
+    @cached_property
+    def stretches(self) -> NDArray[np.float32]:
+        """All of it, by block, `(windows, channels, time)`: what a streaming network is shown."""
+        block = round(STRIDE_S * self.rate_hz)
+        trace = by_block(self.trace[..., None], block, lambda x: _unit_and_clipped(x[..., 0]))
+        return _channels(
+            trace, None if self.acc is None else by_block(self.acc, block, normalise_acc)
+        )
+
+
+def _unit_and_clipped(trace: NDArray[np.float32]) -> NDArray[np.float32]:
+    return np.clip(unit(trace), -PPG_CLIP, PPG_CLIP)
+
+
+def _channels(trace: NDArray[np.float32], acc: NDArray[np.float32] | None) -> NDArray[np.float32]:
+    if acc is None:
+        return trace[:, None].astype(np.float32)
+    return np.concatenate([trace[:, None], acc.transpose(0, 2, 1)], axis=1, dtype=np.float32)
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,8 +148,12 @@ class Streams:
         shift_s: NDArray[np.float64],
         *,
         rate_hz: int,
+        past_s: float = 0.0,
     ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
         """Where to read windows that are shifted and played `factor` times as fast.
+
+        Before each lie `past_s` more, played as fast. What was not measured, before the start of a
+        recording or in a gap, is filled with what comes after it, read backwards.
 
         Returns:
             positions `(windows, time)` in the concatenated streams, the factors that fit the
@@ -120,7 +167,13 @@ class Streams:
         moved_s = (begin - centre) / STREAM_HZ + factor * WINDOW_S / 2 + shift_s
         step = factor * STREAM_HZ / rate_hz
         samples = int(WINDOW_S * rate_hz)
-        return begin[:, None] + np.arange(samples) * step[:, None], factor, moved_s
+        position = begin[:, None] + np.arange(samples) * step[:, None]
+        if past_s:
+            before = begin[:, None] + np.arange(-int(past_s * rate_hz), 0) * step[:, None]
+            first, last = self.first[pick][:, None], self.last[pick][:, None]
+            before = np.minimum(first + abs(before - first), last)
+            position = np.concatenate([before, position], axis=1)
+        return position, factor, moved_s
 
     def mixtures(self, rng: np.random.Generator, count: int, *, mix: bool) -> NDArray[np.float32]:
         """`(windows, channels)` share of each PPG channel."""
@@ -137,8 +190,8 @@ class Streams:
         how: Augmentation,
         *,
         rate_hz: int,
-    ) -> NDArray[np.float32]:
-        """What a network reads of traces.
+    ) -> Drawn:
+        """What is shown of traces.
 
         Args:
             rng: draws.
@@ -146,9 +199,6 @@ class Streams:
             moving: `(windows, time)` where the acceleration of each is read.
             how: strengths.
             rate_hz: of the windows.
-
-        Returns:
-            `(windows, channels, time)`.
         """
         count = len(trace)
         sigma = how.noise * rng.random((count, 1), dtype=np.float32) ** 2
@@ -162,15 +212,14 @@ class Streams:
         trace[disturbed] += strength * artefacts(rng, acc[disturbed])
         trace = _vary_sensor(rng, trace, how, rate_hz=rate_hz)
         if not self.acceleration:
-            return trace[:, None].astype(np.float32)
+            return Drawn(trace, None, rate_hz)
         if how.rotate_acc:
             acc = np.einsum("wtc,wcd->wtd", acc, rotations(rng, count))
         gain = np.exp(rng.uniform(-how.acc_gain, how.acc_gain, (count, 1, 1)))
         sigma = how.acc_noise_g * rng.random((count, 1, 1), dtype=np.float32) ** 2
         acc = acc * gain.astype(np.float32)
         acc = acc + sigma * rng.standard_normal(acc.shape, dtype=np.float32)
-        axes = normalise_acc(acc).transpose(0, 2, 1)
-        return np.concatenate([trace[:, None], axes], axis=1, dtype=np.float32)
+        return Drawn(trace, acc, rate_hz)
 
 
 def person_weights(
@@ -234,8 +283,7 @@ def unit(values: NDArray[np.float32]) -> NDArray[np.float32]:
 def _vary_sensor(
     rng: np.random.Generator, trace: NDArray[np.float32], how: Augmentation, *, rate_hz: int
 ) -> NDArray[np.float32]:
-    """Another sensor, and the normalisation of a window after it."""
+    """Another sensor."""
     trace = bend(rng, unit(trace), largest=how.bend)
     trace = tilt(rng, trace, rate_hz=rate_hz, largest=how.tilt)
-    trace = polarity(rng, trace, share=how.polarity)
-    return np.clip(unit(trace), -PPG_CLIP, PPG_CLIP)
+    return polarity(rng, trace, share=how.polarity)

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from ppg.augment.streams import Augmentation, Streams, gather, person_weights, pick, speeds
+from ppg.augment.streams import Augmentation, Drawn, Streams, gather, person_weights, pick, speeds
 from ppg.frontend import normalise_ppg
 from ppg.recording import Recording
 from ppg.windows import every_window
@@ -48,6 +48,18 @@ class UnlabelledBank:
         augmentation: Augmentation | None = None,
     ) -> NDArray[np.float32]:
         """Draw `x (count, channels, time)`."""
+        return self.drawn(rng, count, rate_hz=rate_hz, augmentation=augmentation).windows
+
+    def drawn(
+        self,
+        rng: np.random.Generator,
+        count: int,
+        *,
+        rate_hz: int,
+        augmentation: Augmentation | None = None,
+        past_s: float = 0.0,
+    ) -> Drawn:
+        """The same before it is normalised, see `ppg.augment.bank.TrainingBank.drawn`."""
         how = Augmentation() if augmentation is None else augmentation
         chosen = pick(rng, self._cumulative, count)
         position, _, _ = self._streams.place(
@@ -55,6 +67,7 @@ class UnlabelledBank:
             speeds(rng, how.stretch, count),
             rng.uniform(-how.shift_s, how.shift_s, count),
             rate_hz=rate_hz,
+            past_s=past_s,
         )
         weights = self._streams.mixtures(rng, count, mix=how.mix_channels)
         trace = normalise_ppg(gather(self._streams.ppg, position), weights)

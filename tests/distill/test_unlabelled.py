@@ -38,10 +38,10 @@ def _logits(spread_bpm: list[float]) -> np.ndarray:
 def test_more_is_drawn_than_a_batch_takes(people: list[Recording]) -> None:
     bank = TrainingBank(people[:2], acceleration=True)
     more = unlabelled_bank(people[2:], INPUTS, parse_mix("soft"))
-    x, hr_bpm = draw(bank, more, np.random.default_rng(0), 40, rate_hz=16)
+    x, _, hr_bpm = draw(bank, more, np.random.default_rng(0), 40, rate_hz=16)
     assert x.shape == (20 + 23, 4, 128)  # 20 of 23 are nine tenths, rounded up
     assert np.isfinite(hr_bpm[:20]).all() and np.isnan(hr_bpm[20:]).all()
-    alone, rates = draw(bank, None, np.random.default_rng(0), 40, rate_hz=16)
+    alone, _, rates = draw(bank, None, np.random.default_rng(0), 40, rate_hz=16)
     assert alone.shape == (40, 4, 128) and np.isfinite(rates).all()
 
 

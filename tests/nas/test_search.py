@@ -7,9 +7,11 @@ import os
 import re
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -26,11 +28,13 @@ from nas.run.config import Budgets, ConfigError, SearchConfig, resolve
 from nas.run.folder import RunDir, choose
 from nas.run.people import fitting_space, gather
 from nas.run.progress import Silent
+from nas.run.target import load_target
 from nas.search import search
 from ppg.npz.folder import read_folder, write_recording
 from ppg.people.split import PARTS
-from ppgnas.errors import DataError, NothingFitsError, RunError
+from ppgnas.errors import BoardError, DataError, NothingFitsError, RunError
 from search_spaces.space import load_space
+from search_spaces.streaming import streamable
 from tests.nas.fakes import TAUGHT_BY, FakeTrainer, write_one_person_twice, write_people
 
 ROOT = Path(__file__).parents[2]
@@ -76,7 +80,7 @@ def test_the_run_directory_is_complete(finished: RunDir) -> None:
     names = {path.name for path in finished.path.iterdir() if not path.name.startswith(".")}
     assert names >= {
         "run.toml",
-        "study.journal",
+        "study.db",
         "candidates.json",
         "candidates.csv",
         "front",
@@ -96,6 +100,38 @@ def test_the_run_directory_is_complete(finished: RunDir) -> None:
             "card.json",
             "predictions.csv",
         }
+
+
+def test_a_search_in_streaming_takes_what_can_stream(people: Path, tmp_path: Path) -> None:
+    few = {"trials": 12, "finalists": 1}
+    asked = config_for(people, mode="streaming", space="default", **few)
+    run = go(asked, tmp_path / "run")
+    document, candidates = run.document(), run.candidates()
+    assert document.config == asked and document.config.mode == "streaming"
+    assert {streamable(candidate.arch) for candidate in candidates.candidates} == {None}
+    first = candidates.candidates[0]
+    target = load_target("stm32h743", "ppgnas-c", mode="streaming")
+    assert first.costs.latency_ms == pytest.approx(target.costs(first.arch).latency_ms)
+    assert [run.card(number).mode for number in run.finalists()] == ["streaming"]
+    assert "mode" not in config_for(people).to_tables()["search"]
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"mode": "stream"}, "`mode` is 'stream'; allowed: window, streaming"),
+        ({"mode": "streaming", "rate": "4s"}, r"gives a reading every 2 s; leave `rate` out"),
+    ],
+)
+def test_modes_that_are_none_are_refused(given: dict[str, str], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        config_for(Path("data"), **given)
+
+
+def test_an_engine_of_windows_does_not_stream(people: Path, tmp_path: Path) -> None:
+    asked = config_for(people, mode="streaming", engine="tflm-cmsis-nn")
+    with pytest.raises(BoardError, match="engine 'tflm-cmsis-nn' has no streaming"):
+        go(asked, tmp_path / "run")
 
 
 def test_run_toml_says_what_was_done(finished: RunDir, people: Path) -> None:
@@ -399,10 +435,13 @@ search(config, RunDir(Path(sys.argv[2])), command="ppgnas search", progress=Sile
 
 
 def rows_of(run: RunDir) -> int:
-    """Trials of all studies that the journal holds."""
-    if not run.study.exists():
+    if not run.database.exists():
         return 0
-    return sum(b'"op_code":4' in line for line in run.study.read_bytes().splitlines())
+    with closing(sqlite3.connect(run.database)) as database:
+        try:
+            return int(database.execute("select count(*) from candidate").fetchone()[0])
+        except sqlite3.OperationalError:  # the table is not there yet
+            return 0
 
 
 def test_killed_again_and_again_it_ends_where_an_unharmed_run_ends(

@@ -39,6 +39,7 @@ def _facts(run: RunData) -> dict[str, str]:
         "created": document.created,
         "board": run.board,
         "engine": run.engine,
+        "mode": document.config.mode,
         "data": document.config.data,
         "synthetic": "yes" if run.synthetic else "no",
         "data fingerprint": document.fingerprint,

@@ -107,6 +107,9 @@ def test_readings_over_a_gap_are_flagged(tmp_path: Path) -> None:
     assert flags == ["gap" if hit else None for hit in touched]
     assert {row["expected_error_smoothed_bpm"] for row in trace.rows() if row["flag"]} == {None}
     np.testing.assert_array_equal(trace.bpm, plain.bpm)
+    streamed = trace_of(fake_net(ARCH), found, inputs=INPUTS, decoding=decoding, mode="streaming")
+    np.testing.assert_array_equal(streamed.time_s, trace.time_s[~touched])
+    assert not any(row["flag"] for row in streamed.rows())
     before = trace.time_s <= 20
     np.testing.assert_array_equal(trace.bpm_smoothed[before], plain.bpm_smoothed[before])
     assert not np.isfinite(trace.reference_bpm[touched]).any()

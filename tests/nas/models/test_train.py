@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from distill.evaluation import Retrained
+from distill.evaluation import Retrained, predict_windows
 from distill.teachers.names import TeacherNameError
 from nas.models.evaluate import evaluate
 from nas.models.export import export_files
@@ -23,8 +23,16 @@ from nas.run.people import People, read_source
 from nas.run.progress import Lines, Progress, Silent
 from nas.run.target import load_target
 from ppg.people.metrics import mean_over_people
-from ppg.windows import InputSpec
-from ppgnas.errors import DataError, DependencyError, ExportError, MixError, RunError
+from ppg.windows import InputSpec, windows_of
+from ppgnas.errors import (
+    DataError,
+    DependencyError,
+    ExportError,
+    GraphError,
+    MixError,
+    RunError,
+    SpaceError,
+)
 from search_spaces.arch import Arch
 from search_spaces.published import published
 from tests.nas.fakes import fake_net, write_one_person_twice, write_people
@@ -104,6 +112,33 @@ def test_all_of_a_card_belongs_to_the_file_of_its_engine(
     assert asked.mae_bpm == other[1][0]
     assert find_model(str(out / "model.tflite")).runs == "model.tflite"
     assert Card.from_json(json.loads((out / "card.json").read_text())) == card
+
+
+def test_a_streaming_model_is_read_by_passes(tmp_path: Path) -> None:
+    data = str(write_people(tmp_path / "people"))
+    arch, config = published("tiny"), TrainConfig(data=data, mode="streaming")
+
+    def train(which: Arch, out: str) -> Card:
+        def nothing(*_: object) -> Retrained:
+            return Retrained(fake_net(arch, spread=1.0), 7.0, arch)
+
+        out_folder = tmp_path / out
+        return train_model(which, config, out_folder, command="", progress=Silent(), train=nothing)
+
+    card = train(arch, "model")
+    model = find_model(str(tmp_path / "model"))
+    assert card.mode == model.mode == "streaming"
+    assert card.training is not None and card.training["mode"] == "streaming"
+    reported = [r for r in read_source(data, seed=0) if r.person in card.report.people]
+    measured = evaluate(model, reported)
+    assert (measured.mode, measured.mae_bpm) == ("streaming", card.report.mae_bpm)
+    windows = windows_of(reported, arch)
+    assert measured.mae_bpm != predict_windows(model.net(), windows, rule="c").summary().mae_bpm
+    assert find_model("published:tiny").mode == "window"
+    with pytest.raises(SpaceError, match="cannot stream"):
+        train(published("timeppg-small"), "other")
+    with pytest.raises(GraphError, match=r"streaming: .* widths must be multiples of 4"):
+        train(ARCH, "other")  # the C of 10 channels keeps no past
 
 
 def test_a_card_says_who_is_one_person_and_whom_the_teacher_labels(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from tests.nas.run.made import made_card
 from tests.nas.run.test_candidates import change
 
 KEYS = (
-    "format version finalist search_mae_bpm id arch synthetic arithmetic file smoothing "
+    "format version finalist search_mae_bpm id arch synthetic arithmetic file mode smoothing "
     "confidence report costs weight_bytes macs parity tflite c files versions"
 ).split()
 

@@ -1,0 +1,82 @@
+"""Which networks can stream: run over the 2 s that are new, with the real past before them.
+
+Every layer must put out whole steps in a block of 2 s, or blocks of different time would differ
+in what they compute. Layers of dilation d stand over time viewed as rows of d steps, so d must
+divide the steps of a block as well, or the view would turn from one block to the next. The head
+pools over the last four blocks by their sums.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from ppgnas.errors import SpaceError
+from ppgnas.task import STRIDE_S
+from search_spaces.arch import Arch
+from search_spaces.plan import Conv, plan
+
+MOST_PAST_BLOCKS = 6
+"""Training shows so many before the 8 s that are pooled; no layer may read further back."""
+
+
+def streamable(arch: Arch) -> str | None:
+    """Why a network cannot stream; None where it can."""
+    if arch.pooling != "avg":
+        return f"its head pools by {arch.pooling}, and streaming pools by avg"
+    block = round(STRIDE_S * arch.rate_hz)
+    for conv, spacing in _spaced(arch):
+        if block % (spacing * conv.stride * conv.dilation):
+            return (
+                f"{conv.name} steps over {spacing * conv.stride} samples with dilation "
+                f"{conv.dilation}, and their product does not divide the {block} of 2 s"
+            )
+    if past_blocks(arch) > MOST_PAST_BLOCKS:
+        return (
+            f"it reads {past_samples(arch) / arch.rate_hz:.1f} s back; allowed: "
+            f"{MOST_PAST_BLOCKS * STRIDE_S:g} s"
+        )
+    return None
+
+
+def require_streamable(arch: Arch) -> None:
+    """Refuse a network that cannot stream."""
+    reason = streamable(arch)
+    if reason is not None:
+        raise SpaceError(
+            f"network {arch.id} cannot stream: {reason}; choose another, or `mode` window"
+        )
+
+
+def past_samples(arch: Arch) -> int:
+    """Input samples before the newest one that a step of the last layer depends on."""
+    return sum((conv.kernel - 1) * conv.dilation * spacing for conv, spacing in _spaced(arch))
+
+
+def past_blocks(arch: Arch) -> int:
+    """The same in blocks of 2 s, rounded up: what a window needs before it."""
+    return -(-past_samples(arch) // round(STRIDE_S * arch.rate_hz))
+
+
+def shortened(arch: Arch) -> Arch:
+    """One that reads less far back: half the dilation of the last stage that has one, else a
+    block less of the last stage that has several, else the same.
+    """
+    stages = list(arch.stages)
+    for number, stage in reversed([*enumerate(stages)]):
+        if stage.dilation > 1:
+            stages[number] = replace(stage, dilation=stage.dilation // 2)
+            return replace(arch, stages=tuple(stages))
+    for number, stage in reversed([*enumerate(stages)]):
+        if stage.depth > 1:
+            stages[number] = replace(stage, depth=stage.depth - 1)
+            return replace(arch, stages=tuple(stages))
+    return arch
+
+
+def _spaced(arch: Arch) -> Iterator[tuple[Conv, int]]:
+    """Convolutions over time, each with the input samples between two steps that it reads."""
+    spacing = 1
+    for conv in plan(arch).convs:
+        yield conv, spacing
+        spacing *= conv.stride
