@@ -36,6 +36,8 @@ class Recording:
         gaps: begin and end in s of holes in the signals, where samples are invented; windows that
             touch one are not usable.
         label_lag_s: offset between the clocks of labels and signal; `window_start_s` has it.
+        started: when sample 0 was measured, ISO 8601; without a zone where only a local time is
+            known, a time of day where no date is; empty where nothing is.
     """
 
     subject: str
@@ -54,6 +56,7 @@ class Recording:
     also_in: tuple[str, ...] = ()
     label_lag_s: float = 0.0
     gaps: tuple[tuple[float, float], ...] = ()
+    started: str = ""
 
     def __post_init__(self) -> None:
         where = f"{self.dataset}/{self.name}"

@@ -24,6 +24,7 @@ PAGES = (
     "docs/distillation.md",
     "docs/emulation.md",
     "docs/evaluate.md",
+    "docs/forms.md",
     "docs/distillation_benches.md",
     "docs/gpu.md",
     "docs/own_data.md",

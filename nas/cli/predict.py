@@ -21,7 +21,10 @@ def predict(
     model: Weights,
     recording: Annotated[
         str,
-        typer.Argument(metavar="RECORDING", help="An .npz file (no labels needed), or a folder."),
+        typer.Argument(
+            metavar="RECORDING",
+            help="A file (.npz, or of any form in docs/forms.md; no labels needed), or a folder.",
+        ),
     ],
     name: Annotated[Text, typer.Option("--recording", help="Which recording of a folder.")] = None,
     channels: Channels = None,
@@ -35,6 +38,7 @@ def predict(
     \b
     ppgnas predict results/run:1 recordings/anna_1.npz --out trace.csv --plot trace.html
     ppgnas predict results/run:1 unlabelled.npz --json
+    ppgnas predict results/run:1 anna_walk.csv
     """
     from nas.models.names import find_model
     from nas.models.predict import (
@@ -54,7 +58,8 @@ def predict(
     chosen = None if channels is None else channels_of(channels)
     found = find_model(model)
     net = found.net()
-    read = find_recording(recording, name=name)
+    notes: list[str] = []
+    read = find_recording(recording, name=name, say=notes.append)
     if chosen is not None:
         read = read.with_channels(chosen)
     card = found.card()
@@ -69,7 +74,7 @@ def predict(
     )
     summary = trace_summary(trace)
     told = (message for _, message in channel_warnings(read))
-    for note in (*told, *((card and card.cautions) or ())):
+    for note in dict.fromkeys((*notes, *told, *((card and card.cautions) or ()))):
         print(f"Note: {note}", file=sys.stderr)
     if out is not None:
         write_text_atomic(Path(out), trace_csv(trace))
@@ -85,8 +90,9 @@ def predict(
 
 def trace_text(summary: TraceSummary) -> str:
     """The summary of a trace in a line."""
+    began = f" (began {summary.started})" if summary.started else ""
     text = (
-        f"{summary.recording}: {summary.readings} readings, "
+        f"{summary.recording}{began}: {summary.readings} readings, "
         f"{summary.lowest_bpm:.0f} to {summary.highest_bpm:.0f} BPM"
     )
     if summary.flagged:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -61,6 +61,7 @@ class Trace(Shown):
         measured: False where the window touches a gap; such a reading is flagged and not used by
             the smoother, and nothing is known of its error.
         gaps: begin and end of each.
+        started: when the recording began, as it says; empty where it does not.
         synthetic: whether the recording is generated.
     """
 
@@ -75,6 +76,7 @@ class Trace(Shown):
     measured: NDArray[np.bool_]
     gaps: tuple[tuple[float, float], ...]
     synthetic: bool
+    started: str = ""
 
     @property
     def caption(self) -> str:
@@ -98,19 +100,22 @@ class Trace(Shown):
         return [dict(zip(COLUMNS, row, strict=True)) for row in zip(*columns, strict=True)]
 
 
-def find_recording(source: str, *, name: str | None = None) -> Recording:
+def find_recording(
+    source: str, *, name: str | None = None, say: Callable[[str], None] = lambda _: None
+) -> Recording:
     """One recording: an .npz file, labelled or not, or one of any other source.
 
     Args:
         source: a file, or a folder as `data` takes it.
         name: which one of a folder, as `name` or `dataset/name`; not needed where there is one.
+        say: is told what was found in a file and not stated.
 
     Raises:
         DataError: it cannot be read, or there are several and none is named.
     """
     path = Path(source)
     of_file = path.is_file() and path.suffix.lower() == ".npz"
-    found = [read_recording(path)] if of_file else read_source(source, seed=0)
+    found = [read_recording(path)] if of_file else read_source(source, seed=0, say=say)
     chosen = [r for r in found if name in (None, r.name, f"{r.dataset}/{r.name}")]
     if len(chosen) != 1:
         shown = ", ".join(f"{r.dataset}/{r.name}" for r in found[:5])
@@ -179,6 +184,7 @@ def trace_of(
         measured=measured,
         gaps=recording.gaps,
         synthetic=recording.synthetic,
+        started=recording.started,
     )
 
 
@@ -216,6 +222,7 @@ class TraceSummary:
     mae_bpm: float | None
     mae_bpm_smoothed: float | None
     synthetic: bool
+    started: str = ""
 
 
 def trace_summary(trace: Trace) -> TraceSummary:
@@ -243,4 +250,5 @@ def trace_summary(trace: Trace) -> TraceSummary:
         mae_bpm=mae(trace.bpm),
         mae_bpm_smoothed=mae(trace.bpm_smoothed),
         synthetic=trace.synthetic,
+        started=trace.started,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -262,13 +263,16 @@ def _with_acceleration(
     return (having, lacking) if windows[0] > windows[1] else (recordings, [])
 
 
-def read_source(source: str, *, seed: int) -> list[Recording]:
+def read_source(
+    source: str, *, seed: int, say: Callable[[str], None] = lambda _: None
+) -> list[Recording]:
     """The recordings of a folder, or generated ones for `synthetic`.
 
     Args:
-        source: `synthetic`, a folder of .npz recordings, or a folder of the files of data sets
-            that `ppg.loaders.registry` knows.
+        source: `synthetic`, a folder of .npz recordings, a folder of the files of data sets
+            that `ppg.loaders.registry` knows, or a file of one of `ppg.loaders.forms`.
         seed: of generated ones.
+        say: is told what was found in a file and not stated.
 
     Raises:
         DataError: the folder or a file in it cannot be used, or the seed is below 0.
@@ -277,7 +281,7 @@ def read_source(source: str, *, seed: int) -> list[Recording]:
         raise DataError(f"`seed` is {seed}; allowed: 0 or more.")
     if source == SYNTHETIC:
         return synthetic.synthesize(seed=seed)
-    return read_folder(Path(source))
+    return read_folder(Path(source), say=say)
 
 
 def read_labelled(source: str, *, seed: int) -> tuple[list[Recording], str]:

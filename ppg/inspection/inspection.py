@@ -48,6 +48,7 @@ class Looked:
             of noise.
         lag: None where too few windows tell.
         drift: of the labels' clock, None where there is none.
+        started: when it began, ISO 8601; empty where nobody knows.
         rate_error: share by which the PPG's beats are faster than the labels, None where it is 0.
     """
 
@@ -68,6 +69,7 @@ class Looked:
     lag: Shift | None
     drift: Drift | None
     rate_error: float | None
+    started: str = ""
 
 
 @dataclass(frozen=True)
@@ -178,6 +180,7 @@ def _look(
     row = Looked(
         recording=f"{recording.dataset}/{recording.name}",
         person=recording.person,
+        started=recording.started,
         duration_s=float(recording.duration_s),
         ppg_hz=float(recording.ppg_hz),
         acc_hz=None if recording.acc_hz is None else float(recording.acc_hz),

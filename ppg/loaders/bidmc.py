@@ -16,9 +16,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ppg.loaders.csv_numbers import read_columns
 from ppg.loaders.ecg import heart_rate, r_peaks
 from ppg.loaders.layout import checked, name_parts, samples, windows_of_signal
+from ppg.loaders.own.text import read_columns
 from ppg.recording import Recording
 from ppgnas.errors import DataError
 

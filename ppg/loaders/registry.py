@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 
 from ppg.identity import check_recordings
-from ppg.loaders import bami, bidmc, dalia, spc, welltory, wesad
+from ppg.loaders import bami, bidmc, dalia, forms, spc, welltory, wesad
 from ppg.loaders.devices import empatica_e4
 from ppg.loaders.layout import files_like
 from ppg.npz import folder as npz
@@ -169,14 +169,21 @@ def data_set(name: str) -> DataSet:
 
 
 def read_folder(
-    path: Path, *, lag_s: float | None = None, drift_ppm: float = 0.0
+    path: Path,
+    *,
+    lag_s: float | None = None,
+    drift_ppm: float = 0.0,
+    say: Callable[[str], None] = lambda _: None,
 ) -> list[Recording]:
     """Recordings of a folder: .npz files if it has any, else the upstream files of data sets.
 
+    A file or folder of one of `ppg.loaders.forms` is one recording of its own.
+
     Args:
-        path: a folder.
+        path: a folder, or a file of a form.
         lag_s: offset of the label clock to use instead of the one of each recording.
         drift_ppm: its drift, see `Recording.with_lag`.
+        say: is told what was found in a file and not stated.
 
     Returns:
         At least one recording.
@@ -185,10 +192,10 @@ def read_folder(
         DataError: nothing to read here (says which folder is expected, if a data set is near),
             a file is damaged, or people could be mixed up.
     """
-    if not path.is_dir() or npz.has_recordings(path):
+    if forms.is_own(path) and not (path.is_dir() and npz.has_recordings(path)):
+        recordings = forms.read_own(path, say=say)
+    elif not path.is_dir() or npz.has_recordings(path):
         recordings = npz.read_folder(path)
-    elif empatica_e4.is_session(path):
-        recordings = [empatica_e4.read(path)]
     else:
         found = [(known, file) for known in DATA_SETS for file in known.find(path)]
         if not found:

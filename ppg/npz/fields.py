@@ -5,6 +5,7 @@ The format is described in `ppg.npz.folder`.
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -22,9 +23,18 @@ SIGNALS = ("ppg", "ppg_scale", "ppg_fs")
 NAMES = ("subject", "recording", "dataset")
 REQUIRED = (*SIGNALS, "hr_bpm", "hr_start_s", "hr_lag_s", "hr_valid", "hr_window_s", *NAMES)
 ACCELERATION = ("acc", "acc_scale", "acc_fs", "acc_unit")
-OPTIONAL = (*ACCELERATION, "activity", "activity_names", "also_in", "synthetic", "gaps_s")
+OPTIONAL = (
+    *ACCELERATION,
+    "activity",
+    "activity_names",
+    "also_in",
+    "synthetic",
+    "gaps_s",
+    "started",
+)
 HOW_TO_FIX = "Add the arrays, or take the file out of the folder."
 Arrays = dict[str, NDArray[Any]]
+_ISO = re.compile(r"(?:\d{4}-\d\d-\d\dT)?\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:\d\d)?")
 
 
 def labelled(arrays: Arrays) -> bool:
@@ -95,6 +105,7 @@ def signals_of(path: Path, arrays: Arrays) -> Recording:
         synthetic=file.synthetic(),
         also_in=file.aliases(),
         gaps=file.gaps(),
+        started=file.started(),
     )
 
 
@@ -230,6 +241,14 @@ class _File(NamedTuple):
             seen = f"is {begin:g} to {end:g} s at gap {int(np.argmax(wrong))}"
             raise self.bad("gaps_s", seen, "seconds, each gap ending after it begins")
         return tuple((float(begin), float(end)) for begin, end in array)
+
+    def started(self) -> str:
+        array = self.arrays.get("started", np.array(""))
+        text = str(array.reshape(())) if array.size == 1 and array.dtype.kind == "U" else "?"
+        if text and not _ISO.fullmatch(text):
+            allowed = "ISO 8601, such as 2024-05-31T14:05:09.250+00:00"
+            raise self.bad("started", f"is {array!s:.40} ({array.dtype})", allowed)
+        return text
 
     def synthetic(self) -> bool:
         array = self.arrays.get("synthetic", np.array(False))

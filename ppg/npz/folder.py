@@ -11,6 +11,7 @@ Arrays of a file (no pickled objects; extra arrays are ignored):
     also_in                                          optional note: the person's name elsewhere
     synthetic                                        optional, True for a generated recording
     gaps_s (gaps, 2)                                 optional, begin and end of invented samples
+    started                                          optional, ISO time of sample 0
 
 Two files with one `dataset` and one `subject` are two recordings of one person.
 """
@@ -84,14 +85,7 @@ def read_folder(path: Path) -> list[Recording]:
     if not path.exists():
         raise DataError(f"{path}: no such folder. Give the folder that holds the recordings.")
     if not path.is_dir():
-        raise DataError(
-            f"{path}: a file, not a folder. "
-            + (
-                "Convert it first: ppgnas data convert."
-                if path.suffix.lower() == ".csv"
-                else "Give the folder that holds it."
-            )
-        )
+        raise DataError(f"{path}: a file, not a folder. Give the folder that holds it.")
     files = sorted(_npz_files(path))
     if not files:
         raise DataError(
@@ -157,6 +151,8 @@ def write_recording(path: Path, recording: Recording) -> None:
         }
     if recording.gaps:
         arrays["gaps_s"] = np.array(recording.gaps, dtype=np.float64)
+    if recording.started:
+        arrays["started"] = np.array(recording.started)
     if recording.also_in:
         arrays["also_in"] = np.array(recording.also_in, dtype=np.str_)
     if recording.acc is not None:

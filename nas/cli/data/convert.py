@@ -10,18 +10,34 @@ from typing import Annotated
 import typer
 
 from nas.cli.common import emit, verb
+from nas.cli.data.guess import names_of, write_guess
 from nas.cli.options import AsJson, Channels, Text
 
 MOST_PPM = 50_000
-FOR_BOTH = ("source", "out", "lag_s", "drift_ppm", "channels", "as_json")
+SHARED = ("source", "out", "guess", "lag_s", "drift_ppm", "channels", "as_json")
 
 
 @verb
 def convert(
     source: Annotated[
-        str, typer.Argument(metavar="SOURCE", help="Folder of a data set, or a .csv.")
+        str,
+        typer.Argument(
+            metavar="SOURCE",
+            help="Folder of a data set or with a recordings.toml, or a file of any form.",
+        ),
     ],
-    out: Annotated[str, typer.Argument(metavar="OUT", help="Folder to write .npz recordings to.")],
+    out: Annotated[
+        str | None,
+        typer.Argument(metavar="OUT", help="Folder to write .npz recordings to."),
+    ] = None,
+    guess: Annotated[
+        bool,
+        typer.Option(
+            "--guess",
+            help="Write how the files of the folder look to be meant to its recordings.toml, for "
+            "you to check, and convert nothing.",
+        ),
+    ] = False,
     lag_s: Annotated[
         float | None,
         typer.Option(
@@ -38,36 +54,54 @@ def convert(
     ] = 0.0,
     ppg: Annotated[
         Text,
-        typer.Option("--ppg-column", help="CSV: column of the PPG; several with commas."),
+        typer.Option(
+            "--ppg-column",
+            help="Column of the PPG; several with commas. Left out, columns are guessed by name.",
+        ),
     ] = None,
     acc: Annotated[
         Text,
         typer.Option(
-            "--acc-columns", help="CSV: three columns with commas; leave out if there is none."
+            "--acc-columns", help="Three columns with commas; leave out if there is none."
         ),
     ] = None,
     hr: Annotated[
         Text,
         typer.Option(
             "--hr-column",
-            help="CSV: column of the reference heart rate in BPM; without one the recording can "
-            "be predicted alone.",
+            help="Column of the reference heart rate in BPM; without a reference the recording "
+            "can be predicted alone.",
         ),
+    ] = None,
+    rr: Annotated[
+        Text,
+        typer.Option("--rr-column", help="Instead of it: intervals from beat to beat, s or ms."),
+    ] = None,
+    ecg: Annotated[
+        Text, typer.Option("--ecg-column", help="Instead of it: an electrocardiogram.")
     ] = None,
     time: Annotated[
         Text,
-        typer.Option("--time-column", help="CSV: column of the time; it gives the rates."),
+        typer.Option(
+            "--time-column", help="Column of the time, numbers or dates; it gives the rates."
+        ),
     ] = None,
     time_unit: Annotated[
-        Text, typer.Option(help="CSV: s (the default) or ms, of all time columns.")
+        Text, typer.Option(help="s, ms, us, ns or min, of all time columns; default: as found.")
+    ] = None,
+    activity: Annotated[
+        Text, typer.Option("--activity-column", help="Column that says what the person does.")
+    ] = None,
+    subject_column: Annotated[
+        Text, typer.Option("--subject-column", help="Column of people: a recording for each.")
     ] = None,
     rate_hz: Annotated[
         float | None,
-        typer.Option("--rate", help="CSV: rows a second where there is no time column."),
+        typer.Option("--rate", help="Rows a second where there is no time column."),
     ] = None,
     acc_file: Annotated[
         Text,
-        typer.Option("--acc-csv", help="CSV of the acceleration if it has its own."),
+        typer.Option("--acc-csv", help="File of the acceleration if it has its own."),
     ] = None,
     acc_rate_hz: Annotated[
         float | None,
@@ -75,11 +109,13 @@ def convert(
     ] = None,
     acc_per_g: Annotated[
         float | None,
-        typer.Option(help="CSV: values per g; 9.80665 for m/s2, 64 for counts of 1/64 g."),
+        typer.Option(
+            help="Values per g; 9.80665 for m/s2, 64 for counts of 1/64 g; default: as found."
+        ),
     ] = None,
     hr_file: Annotated[
         Text,
-        typer.Option("--hr-csv", help="CSV of the heart rate if it has its own."),
+        typer.Option("--hr-csv", help="File of the reference, of any form, if it has its own."),
     ] = None,
     hr_time: Annotated[
         Text,
@@ -92,90 +128,94 @@ def convert(
     hr_is: Annotated[
         Text,
         typer.Option(
-            help="CSV: instant (the default: a rate at a time, averaged over 8 s) or window (the "
+            help="instant (the default: a rate at a time, averaged over 8 s) or window (the "
             "mean of the 8 s from a time)."
         ),
     ] = None,
-    subject: Annotated[Text, typer.Option(help="CSV: who; default: the file's name.")] = None,
-    dataset: Annotated[
-        Text, typer.Option(help="CSV: name of your data set; default: own.")
-    ] = None,
+    subject: Annotated[Text, typer.Option(help="Who; default: the file's name.")] = None,
+    dataset: Annotated[Text, typer.Option(help="Name of your data set; default: own.")] = None,
     channels: Channels = None,
     as_json: AsJson = False,
 ) -> None:
-    """Write a data set, or a .csv of your own, as .npz recordings.
+    """Write a data set, or recordings of your own, as .npz recordings.
 
     \b
     ppgnas data convert PPG_FieldStudy/ recordings/ppg_dalia
     ppgnas data convert BAMI/ recordings/bami --lag 0
     ppgnas data convert recordings/ chosen/ --channels 1,-3
     ppgnas data convert recordings/ right/ --lag -0.7 --drift 1215
-    ppgnas data convert anna.csv recordings/own --ppg-column green --acc-columns ax,ay,az \\
-        --hr-column hr --time-column t --subject anna
+    ppgnas data convert anna.csv recordings/own --subject anna
+    ppgnas data convert anna.csv recordings/own --ppg-column adc1 --time-column t --hr-column hr
+    ppgnas data convert e4_session/ recordings/own --hr-csv polar_RR.txt
+    ppgnas data convert study/ --guess
     """
+    # What is for single files alone.
     given = [
-        f"`{name}`"
-        for name, value in locals().items()
-        if value is not None
-        and name not in ("source", "out", "lag_s", "drift_ppm", "channels", "as_json")
-    ]  # what is for a .csv alone
+        f"`{name}`" for name, value in locals().items() if value is not None and name not in SHARED
+    ]
 
+    from ppg.loaders.forms import is_own, read_own
     from ppg.npz.folder import write_folder
     from ppg.recording import channels_of
     from ppgnas.errors import DataError
 
+    path = Path(source)
+    if guess:
+        write_guess(path, as_json=as_json)
+        return
+    if out is None:
+        raise DataError("OUT is not given; name the folder to write .npz recordings to.")
     if not abs(drift_ppm) <= MOST_PPM:
         raise DataError(
             f"`drift_ppm` is {drift_ppm:g}; allowed: -{MOST_PPM} to {MOST_PPM}, so 5 %. Clocks "
             "that run farther apart have a wrong rate."
         )
+    if lag_s is not None and not math.isfinite(lag_s):
+        raise DataError(f"`lag_s` is {lag_s:g}; allowed: a number of seconds.")
     notes: list[str] = []
-    path = Path(source)
-    if not path.exists() and (given or path.suffix.lower() == ".csv"):
-        raise DataError(f"{path}: no such file. Give the path of a .csv file.")
-    if path.is_file() and not given and path.suffix.lower() != ".csv":
-        raise DataError(
-            f"{path}: neither the folder of a data set nor a .csv; give the folder that holds it "
-            "(ppgnas data list says which)."
-        )
-    if path.is_file():
-        from ppg.loaders.own_csv import Columns, read_csv
+    if not path.exists() and (given or path.suffix):
+        raise DataError(f"{path}: no such file. Give the path of a file or folder.")
+    if is_own(path):
+        recipe = None
+        if given or lag_s is not None or drift_ppm:
+            from ppg.loaders.own.columns import Columns
+            from ppg.loaders.own.recipe import Recipe
 
-        columns = Columns(
-            ppg=_names("--ppg-column", ppg),
-            acc=_names("--acc-columns", acc) if acc else (),
-            hr=_names("--hr-column", hr)[0] if hr is not None else None,
-            time=time,
-            hr_time=hr_time,
-            time_unit=time_unit or "s",
-            hr_is=hr_is or "instant",
-        )
-        recording = read_csv(
-            path,
-            columns,
-            rate_hz=rate_hz,
-            acc_file=Path(acc_file) if acc_file else None,
-            acc_rate_hz=acc_rate_hz,
-            acc_per_g=1.0 if acc_per_g is None else acc_per_g,
-            hr_file=Path(hr_file) if hr_file else None,
-            hr_rate_hz=hr_rate_hz,
-            subject=subject or path.stem,
-            dataset="own" if dataset is None else dataset,
-            lag_s=lag_s or 0.0,
-            drift_ppm=drift_ppm,
-            say=notes.append,
-        )
-        recordings = [recording]
+            columns = Columns(
+                ppg=names_of(ppg),
+                acc=names_of(acc),
+                hr=hr,
+                time=time,
+                hr_time=hr_time,
+                time_unit=time_unit,
+                hr_is=hr_is or "instant",
+                rr=rr,
+                ecg=ecg,
+                activity=activity,
+                subject=subject_column,
+            )
+            recipe = Recipe(
+                columns,
+                subject=subject,
+                dataset=dataset,
+                rate_hz=rate_hz,
+                acc_file=Path(acc_file) if acc_file else None,
+                acc_rate_hz=acc_rate_hz,
+                acc_per_g=acc_per_g,
+                hr_file=Path(hr_file) if hr_file else None,
+                hr_rate_hz=hr_rate_hz,
+                lag_s=lag_s or 0.0,
+                drift_ppm=drift_ppm,
+            )
+        recordings = read_own(path, recipe, say=notes.append)
     else:
         from ppg.loaders.registry import read_folder
 
         if given:
             raise DataError(
-                f"{', '.join(given)} is for a .csv file, and {path} is a folder; leave the option "
-                "out, or name the .csv file."
+                f"{', '.join(given)} is for a single file, and {path} is a folder; leave the "
+                "option out, or name the file."
             )
-        if lag_s is not None and not math.isfinite(lag_s):
-            raise DataError(f"`lag_s` is {lag_s:g}; allowed: a number of seconds.")
         if path.resolve() in (Path(out).resolve(), *Path(out).resolve().parents):
             raise DataError(
                 f"{out} lies in {path}, where the copies would stand for the originals from then "
@@ -186,24 +226,12 @@ def convert(
         chosen = channels_of(channels)
         recordings = [recording.with_channels(chosen) for recording in recordings]
     files = write_folder(Path(out), recordings)
-    for note in notes:
+    for note in dict.fromkeys(notes):
         print(f"Note: {note}", file=sys.stderr)
     if as_json:
-        emit({"folder": out, "files": [str(file) for file in files]})
+        emit({"folder": out, "files": [str(file) for file in files], "notes": notes})
         return
     if not any(len(recording.hr_bpm) for recording in recordings):
         print(f"1 recording without a reference; read it with: ppgnas predict MODEL {files[0]}")
         return
     print(f"{len(files)} recordings in {out}; look at them with: ppgnas data inspect {out}")
-
-
-def _names(option: str, text: str | None) -> tuple[str, ...]:
-    from ppgnas.errors import DataError
-
-    names = tuple(part.strip() for part in (text or "").split(",") if part.strip())
-    if not names:
-        raise DataError(
-            f"a .csv file needs {option}; name the column as the first line of the file does, for "
-            f"example --ppg-column green --hr-column hr --time-column t."
-        )
-    return names

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -13,7 +14,9 @@ from nas.cli.options import AsJson, Channels
 
 @verb
 def inspect(
-    folder: Annotated[str, typer.Argument(help="Folder of recordings, or synthetic.")],
+    folder: Annotated[
+        str, typer.Argument(help="Folder of recordings, a file of any form, or synthetic.")
+    ],
     each: Annotated[bool, typer.Option("--each", help="A line for each recording.")] = False,
     channels: Channels = None,
     as_json: AsJson = False,
@@ -34,7 +37,10 @@ def inspect(
     from ppg.loaders.registry import unread_beside
     from ppg.recording import channels_of
 
-    recordings = read_source(folder, seed=0)
+    notes: list[str] = []
+    recordings = read_source(folder, seed=0, say=notes.append)
+    for note in dict.fromkeys(notes):
+        print(f"Note: {note}", file=sys.stderr)
     if channels is not None:
         chosen = channels_of(channels)
         recordings = [recording.with_channels(chosen) for recording in recordings]

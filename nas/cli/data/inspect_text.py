@@ -74,6 +74,9 @@ def as_text(found: Inspection, *, each: bool = False) -> str:
         "it cannot be told.",
         _histogram(sets),
     ]
+    begun = sorted(row.started for row in found.recordings if len(row.started) > 12)
+    if begun:
+        parts.append(f"Began: {begun[0]}{f' to {begun[-1]}' if len(begun) > 1 else ''}.")
     if any(row.synthetic for row in sets.values()):
         parts.append("SYNTHETIC recordings: figures say nothing about people.")
     if each:
@@ -95,11 +98,12 @@ def _each(recordings: Sequence[Looked]) -> str:
             _noise(row.reference_noise_bpm),
             f"{row.label_lag_s:+g}",
             _lag(row.lag),
+            row.started or "-",
         )
         for row in recordings
     ]
     header = ("recording", "s", "windows", "|a| g", "naive", "at rest", "steady", "noise")
-    return text_table((*header, "lag used", "lag left"), rows)
+    return text_table((*header, "lag used", "lag left", "began"), rows)
 
 
 def _histogram(sets: Mapping[str, LookedSet]) -> str:

@@ -8,11 +8,12 @@ from nas.cli.options import AsJson
 
 @verb
 def list_data(as_json: AsJson = False) -> None:
-    """Data sets that can be read as their authors publish them.
+    """Data sets that can be read as their authors publish them, and forms of single files.
 
     \b
     ppgnas data list
     """
+    from ppg.loaders.forms import FORMS
     from ppg.loaders.registry import DATA_SETS
 
     if as_json:
@@ -31,7 +32,11 @@ def list_data(as_json: AsJson = False) -> None:
                         "sha256": known.sha256,
                     }
                     for known in DATA_SETS
-                ]
+                ],
+                "forms": [
+                    {"title": form.title, "what": form.what, "tried_on": form.tried_on}
+                    for form in FORMS
+                ],
             }
         )
         return
@@ -41,3 +46,6 @@ def list_data(as_json: AsJson = False) -> None:
             f"{known.name}: {known.title}\n  {known.summary}\n  licence  {known.licence}\n"
             f"  folder   {known.level}\n  get it   {how}; {known.home}"
         )
+    print("\nForms of single recordings, beside text with rows of cells (docs/forms.md):")
+    for form in FORMS:
+        print(f"{form.title}: {form.what}; tried on {form.tried_on}")

@@ -17,7 +17,6 @@ from ppg.loaders import registry
 from ppg.npz.folder import read_folder, write_recording
 from ppg.synthetic.recordings import synthesize
 from ppg.windows import every_window
-from ppgnas.errors import DataError
 from tests.ppg.loaders import upstream
 
 
@@ -69,7 +68,7 @@ def test_convert_and_inspect(tmp_path: Path, capsys: pytest.CaptureFixture[str])
         assert "the copies would stand for the originals" in capsys.readouterr().err
     assert not list(source.rglob("*.npz"))
     assert leave("data", "convert", str(source / "S1" / "S1.pkl"), str(tmp_path / "x")) == 2
-    assert "neither the folder of a data set nor a .csv" in capsys.readouterr().err
+    assert "a file, not a folder" in capsys.readouterr().err
 
 
 def test_convert_with_the_published_clock(tmp_path: Path) -> None:
@@ -104,14 +103,18 @@ def test_a_file_of_ones_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     np.testing.assert_allclose(recording.hr_bpm, 72)
     capsys.readouterr()
     for wrong, said in (
-        ([str(source), str(out / "x")], "needs --ppg-column"),
         ([str(source), str(out / "x"), *options[:2]], "neither a time column nor a rate"),
+        ([str(source), str(out / "x"), "--hr-column", "pulse"], "column 'pulse' is missing"),
+        ([str(source)], "OUT is not given"),
         ([str(source), str(out / "x"), *options, "--acc-rate", "50"], "without --acc-csv"),
         ([str(source), str(out / "x"), *options, "--lag", "nan"], "--lag is nan"),
         ([str(out), str(out / "x"), "--lag", "nan"], "--lag is nan"),
-        ([str(out), str(out / "x"), "--rate", "3", "--dataset", "a"], "--rate, --dataset is for"),
+        (
+            [str(out), str(out / "x"), "--rate", "3", "--dataset", "a"],
+            "--rate, --dataset is for a",
+        ),
         ([str(source), str(out / "x"), *options, "--acc-columns", "ax,ay"], "names 2 columns"),
-        ([str(tmp_path), str(out / "x"), *options], "is for a .csv file"),
+        ([str(tmp_path), str(out / "x"), *options], "is for a single file"),
         ([str(tmp_path / "none.csv"), str(out / "x"), *options], "no such file"),
         ([str(source), str(source), *options], "a file, not a folder"),
     ):
@@ -164,8 +167,10 @@ def test_a_file_without_a_reference_can_be_predicted(
     assert leave("search", "--budget", "80KB", "--data", str(out), "--out", str(out / "run")) == 2
     said = capsys.readouterr().err
     assert f"{out}: none of its 1 recordings has a usable reference heart rate" in said
-    with pytest.raises(DataError, match="Convert it first: ppgnas data convert"):
-        find_recording(str(source))
+    notes: list[str] = []
+    asis = find_recording(str(source), say=notes.append)
+    assert asis.usable.any() and asis.ppg.shape == recording.ppg.shape
+    assert notes[0].startswith("walk.csv: read as PPG green; acceleration ax, ay, az; heart rate")
 
 
 def test_fetch_from_an_archive(

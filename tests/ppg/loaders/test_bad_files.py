@@ -15,8 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.io import loadmat, savemat
 
-from ppg.loaders.csv_numbers import read_columns
 from ppg.loaders.matlab import read_matrices
+from ppg.loaders.own.text import read_columns
 from ppg.loaders.registry import read_folder
 from ppgnas.errors import DataError
 from tests.ppg.loaders import upstream

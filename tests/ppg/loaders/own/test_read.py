@@ -8,7 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ppg.loaders.own_csv import Columns, read_csv
+from ppg.loaders.own.columns import Columns
+from ppg.loaders.own.read import read_recordings
+from ppg.loaders.own.recipe import Recipe
+from ppg.loaders.own.text import read_text
 from ppg.naive import spectra
 from ppg.recording import Recording
 from ppgnas.errors import DataError
@@ -39,7 +42,10 @@ def _table(*, hz: float = 50.0, seconds: float = 60.0) -> dict[str, Any]:
 
 
 def _read(path: Path, columns: Columns = COLUMNS, **options: Any) -> Recording:
-    return read_csv(path, columns, subject="anna", dataset="own", **options)
+    said = options.pop("say", lambda _: None)
+    recipe = Recipe(columns, **({"subject": "anna"} | options))
+    (found,) = read_recordings(path, recipe, open_table=read_text, say=said)
+    return found
 
 
 def _message(path: Path, columns: Columns = COLUMNS, **options: Any) -> str:
@@ -177,16 +183,24 @@ def test_times_that_do_not_tell_the_rate_ask_for_it(tmp_path: Path) -> None:
     assert said == ["a.csv: the PPG has 25 rows a second as given; its times are not used."]
 
 
-def test_doubled_and_turned_times_are_named_by_their_lines(tmp_path: Path) -> None:
+def test_doubled_rows_are_left_out_and_turned_times_named_by_their_lines(tmp_path: Path) -> None:
     table = _table() | {"t": 1.76e9 + _table()["t"]}
-    for change, said in (
-        (0.02, "lines 57 and 58 have one time, 1760000001.1 s (1 such pairs)"),
-        (1.0, "goes back from 1760000001.1 s in line 57 to 1760000000.12 s in line 58 (1 such"),
-    ):
-        time_s = table["t"].copy()
-        time_s[56] -= change
-        message = _message(_write(tmp_path / "a.csv", table | {"t": time_s}))
-        assert said in message and "allowed: times that increase" in message
+    twice = np.sort(np.r_[np.arange(3000), 55, 700])
+    said: list[str] = []
+    path = _write(tmp_path / "a.csv", {name: cells[twice] for name, cells in table.items()})
+    doubled = _read(path, say=said.append)
+    assert any(
+        "2 rows of the PPG have the time of the row before (the first in line 58, 1760000001.1 s)"
+        in line
+        for line in said
+    )
+    assert equal(doubled, _read(_write(tmp_path / "a.csv", table)))
+    table["t"][56] -= 1.0
+    message = _message(_write(tmp_path / "a.csv", table))
+    assert (
+        "goes back from 1760000001.1 s in line 57 to 1760000000.12 s in line 58 (1 such" in message
+    )
+    assert "allowed: times that increase" in message
 
 
 def test_gaps_everywhere_are_the_cause_that_is_named(tmp_path: Path) -> None:
@@ -239,8 +253,6 @@ def test_wrong_options(tmp_path: Path) -> None:
 
 def test_options_that_would_do_nothing(tmp_path: Path) -> None:
     path = _write(tmp_path / "a.csv", _table())
-    bare = Columns(("green",), (), "hr", time="t")
-    assert "`acc_file` is given without `acc`" in _message(path, bare, acc_file=path)
     assert "`acc_rate_hz` is given without `acc_file`" in _message(path, acc_rate_hz=50.0)
     assert "`hr_rate_hz` is given without `hr_file`" in _message(path, hr_rate_hz=1.0)
     timed = Columns(("green",), (), "hr", time="t", hr_time="t")
@@ -254,7 +266,7 @@ def test_options_that_would_do_nothing(tmp_path: Path) -> None:
 
 def _raises(path: Path, subject: str) -> DataError:
     with pytest.raises(DataError) as caught:
-        read_csv(path, COLUMNS, subject=subject, dataset="own")
+        _read(path, subject=subject)
     return caught.value
 
 
@@ -262,13 +274,13 @@ def test_wrong_cells(tmp_path: Path) -> None:
     path = _write(tmp_path / "a.csv", _table())
     lines = path.read_text().splitlines()
     path.write_text("\n".join([*lines[:5], lines[5].replace(".", "x", 1), *lines[6:]]))
-    assert "in line 6; allowed: a number, with a decimal point, or an empty cell" in _message(path)
+    assert "in line 6; allowed: a number, with a decimal point or with" in _message(path)
     path.write_text("\n".join([*lines[:5], *reversed(lines[5:])]))
     assert "allowed: times that increase" in _message(path)
     path.write_text(lines[0])
     assert "no row below the column names" in _message(path)
     path.write_text("\n".join(lines[:100]))
-    assert "the acceleration lasts 2.0 s; allowed: 8 s or more" in _message(path)
+    assert "the PPG lasts 2.0 s; allowed: 8 s or more" in _message(path)
     path.write_text("\n".join(lines), encoding="utf-16")
     assert equal(_read(path), _read(_write(tmp_path / "a.csv", _table())))
     path.write_bytes(b"\xff\xfe\x00\xd8")

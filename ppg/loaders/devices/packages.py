@@ -1,0 +1,27 @@
+"""Packages of the field, imported where a form needs them."""
+
+from __future__ import annotations
+
+import importlib
+import warnings
+from typing import Any
+
+from ppgnas.errors import DependencyError
+from ppgnas.extras import install_line
+
+
+def package(name: str, form: str) -> Any:
+    """A module of an optional package.
+
+    Raises:
+        DependencyError: it is not installed; the message has the line that installs it.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what packages say to each other
+            return importlib.import_module(name)
+    except ImportError as error:
+        raise DependencyError(
+            f"{form} needs the package {name.split('.')[0]}, which is not installed; install what "
+            f"all forms need with: {install_line('formats')}"
+        ) from error

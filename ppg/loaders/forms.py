@@ -1,0 +1,150 @@
+"""The forms in which single recordings come: which one a file or folder has, and its reader.
+
+A file that no form claims is read as text with rows of cells (`ppg.loaders.own.text`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from ppg.loaders.devices import empatica_e4
+from ppg.loaders.own.grouping import group
+from ppg.loaders.own.mapping import MAPPING, mapping_text, read_mapping
+from ppg.loaders.own.read import read_recordings
+from ppg.loaders.own.recipe import Recipe, Say
+from ppg.loaders.own.table import Table
+from ppg.loaders.own.text import read_text
+from ppg.recording import Recording
+from ppgnas.errors import DataError
+
+TEXT = (".csv", ".txt", ".tsv", ".tab", ".log", ".dat", ".asc")
+SNIFFED_BYTES = 512
+
+
+@dataclass(frozen=True)
+class Form:
+    """One form of files or folders.
+
+    Attributes:
+        title: for people.
+        what: the file or folder to name, in words.
+        tried_on: "real files", or the documentation that the reader was written to.
+        fits: whether a path is one, from its name and its first bytes (none of a folder).
+        read: makes a table of it.
+    """
+
+    title: str
+    what: str
+    tried_on: str
+    fits: Callable[[Path, bytes], bool]
+    read: Callable[[Path], Table]
+
+
+FORMS = (
+    Form(
+        "Empatica E4",
+        "a session's folder or .zip with BVP.csv",
+        "real files",
+        empatica_e4.is_session,
+        empatica_e4.read,
+    ),
+    Form(
+        "Empatica E4 beats",
+        "IBI.csv, for --hr-csv",
+        "real files",
+        empatica_e4.is_beats,
+        empatica_e4.read_beats,
+    ),
+)
+
+
+def form_of(path: Path) -> Form | None:
+    """The form of a file or folder, or None.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    start = b""
+    if path.is_file():
+        with path.open("rb") as stream:
+            start = stream.read(SNIFFED_BYTES)
+    elif not path.is_dir():
+        return None
+    return next((form for form in FORMS if form.fits(path, start)), None)
+
+
+def open_table(path: Path) -> Table:
+    """The columns of a file or folder of any form.
+
+    Raises:
+        DataError: it has no form that is known, or is damaged.
+        DependencyError: its form needs a package that is not installed.
+    """
+    form = form_of(path)
+    if form is None and path.is_dir():
+        raise DataError(
+            f"{path}: a folder of no form that ppgnas knows (ppgnas data list); name the file."
+        )
+    return read_text(path) if form is None else form.read(path)
+
+
+def is_own(path: Path) -> bool:
+    """Whether a path is a recording of a known form, or a folder with a mapping file."""
+    if path.is_dir():
+        return (path / MAPPING).is_file() or form_of(path) is not None
+    return path.is_file() and (
+        path.name == MAPPING or path.suffix.lower() in TEXT or form_of(path) is not None
+    )
+
+
+def read_own(path: Path, recipe: Recipe | None = None, *, say: Say) -> list[Recording]:
+    """The recordings of a file or folder of any form, or of a mapping file.
+
+    Args:
+        path: of one, see `is_own`.
+        recipe: what is known of it; None: everything is told from the file.
+        say: is told what was found and not stated.
+
+    Raises:
+        DataError: it cannot be read; says which file and what to do.
+    """
+    mapping = path / MAPPING if path.is_dir() else path
+    if mapping.name == MAPPING and mapping.is_file():
+        if recipe is not None:
+            raise DataError(
+                f"{mapping} says how its files are read; options beside it would not count. Write "
+                "them in it, or name one file."
+            )
+        return [
+            recording
+            for file, one in read_mapping(mapping)
+            for recording in read_recordings(file, one, open_table=open_table, say=say)
+        ]
+    return read_recordings(path, recipe or Recipe(), open_table=open_table, say=say)
+
+
+def guess_mapping(folder: Path, *, say: Say) -> tuple[str, int]:
+    """The text of a mapping file for a folder, and how many recordings it names.
+
+    Args:
+        folder: looked through, and the folders below it.
+        say: is told of files that are left out.
+
+    Raises:
+        DataError: no file has a PPG.
+    """
+    found = group(folder, list(_candidates(folder)), open_table, say)
+    return mapping_text(found, folder.resolve().name), len(found)
+
+
+def _candidates(folder: Path) -> Iterator[Path]:
+    """Files and folders below that may be of a form; a folder of one is not looked into."""
+    for path in sorted(folder.iterdir()):
+        if path.name.startswith((".", "__MACOSX")) or path.name == MAPPING:
+            continue
+        if path.is_dir() and form_of(path) is None:
+            yield from _candidates(path)
+        elif is_own(path):
+            yield path

@@ -1,0 +1,190 @@
+"""Times of rows: numbers of any unit, dates and times of day."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta, timezone
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ppg.loaders.own.table import Base, Table
+from ppg.loaders.own.units import TIME_UNITS, time_unit, time_unit_of_name, unit_by_rate
+from ppgnas.errors import DataError
+
+UNIX_S = (8e8, 4.2e9)  # 1995 to 2103: what else begins so late counts from another zero
+DAY_S = 86400.0
+HOUR_S = 3600.0
+_DATE = re.compile(r"(\d{1,4})[-/.](\d{1,2})[-/.](\d{1,4})(?:[T ]+|$)")
+_CLOCK = re.compile(r"(\d{1,2}):(\d{2})(?::(\d{2})(?:[.,:](\d{1,9}))?)?\s*([AaPp]\.?[Mm]\.?)?")
+_ZONE = re.compile(r"\s*(?:(Z|UTC)|([+-])(\d{2}):?(\d{2}))?\s*")
+
+
+@dataclass(frozen=True)
+class Clock:
+    """Times of rows on one clock.
+
+    Attributes:
+        time_s: `(rows,)` NaN where a cell is empty.
+        base: see `ppg.loaders.own.table.Table.base`.
+        said: what was found and not stated, in words; empty if nothing.
+    """
+
+    time_s: NDArray[np.float64]
+    base: Base
+    said: str = ""
+
+
+def read_clock(table: Table, name: str, *, unit: str | None, slowest_hz: float) -> Clock:
+    """Times of a column, or of a column of dates and one of times of day (`date,time`).
+
+    Args:
+        table: of the file.
+        name: of the column.
+        unit: one of `TIME_UNITS`, or None: the header or the numbers tell it.
+        slowest_hz: rows a second that there are at least.
+
+    Raises:
+        DataError: a cell is no time, or the unit cannot be told.
+    """
+    if name not in table.cells and "," in name:
+        date, clock = (table.texts(part.strip()) for part in name.split(",", 1))
+        joined = [f"{a} {b}".strip() for a, b in zip(date, clock, strict=True)]
+        return _of_texts(table, name, joined)
+    cells = table.texts(name) if isinstance(table.cells.get(name), list) else []
+    first = next((cell for cell in cells if cell), "")
+    if ":" in first or _DATE.match(first):
+        return _of_texts(table, name, cells)
+    values = table.numbers((name,))[name]
+    known = values[np.isfinite(values)]
+    if not len(known):
+        return Clock(values, "zero")
+    named = time_unit(table.units.get(name, "")) or time_unit_of_name(name)
+    every = np.interp(np.arange(len(values)), np.flatnonzero(np.isfinite(values)), known)
+    found = unit or named or unit_by_rate(every, slowest_hz)
+    if found is None:
+        raise DataError(
+            f"{table.path}: the unit of the time column {name} cannot be told: {len(known)} "
+            f"times; allowed: {', '.join(TIME_UNITS)}. Give `time_unit`."
+        )
+    time_s = values * TIME_UNITS[found]
+    absolute = UNIX_S[0] <= known[0] * TIME_UNITS[found] <= UNIX_S[1]
+    said = "" if found in ("s", unit) else f"{name} is in {found}"
+    return Clock(time_s, "utc" if absolute else "zero", said)
+
+
+def _of_texts(table: Table, name: str, cells: list[str]) -> Clock:
+    order = _order(cells)
+    time_s = np.full(len(cells), np.nan)
+    bases: set[Base] = set()
+    for index, cell in enumerate(cells):
+        if not cell:
+            continue
+        found = _seconds(cell, order)
+        if found is None:
+            raise DataError(
+                f"{table.path}: {name} is {cell[:40]!r} in line {table.line[index]}; allowed: "
+                "times such as 2024-05-31T14:05:09.250, 31.05.2024 14:05:09 or 14:05:09.250, or "
+                "numbers."
+            )
+        time_s[index], base = found
+        bases.add(base)
+    if len(bases) > 1:
+        raise DataError(
+            f"{table.path}: {name} holds times with a date and times without, or with a zone and "
+            "without; allowed: one form throughout."
+        )
+    (base,) = bases or {"zero"}
+    if base == "day":  # past midnight it begins anew
+        known = np.flatnonzero(np.isfinite(time_s))
+        turns = np.cumsum(np.diff(time_s[known], prepend=time_s[known[0]]) < -DAY_S / 2)
+        time_s[known] += turns * DAY_S
+    said = f"{name} has dates read as {order}" if order in ("day/month", "month/day") else ""
+    return Clock(time_s, base, said)
+
+
+def _order(cells: list[str]) -> str:
+    """Which of day and month comes first in dates that end with the year."""
+    dates = [_DATE.match(cell) for cell in cells[:: max(len(cells) // 500, 1)] if cell]
+    parts = [(d[1], d[2], d[0]) for d in dates if d and len(d[3]) == 4]
+    if not parts or "/" not in parts[0][2]:
+        return "year first" if not parts else "day first"
+    return "month/day" if any(int(second) > 12 for _, second, _ in parts) else "day/month"
+
+
+def _seconds(cell: str, order: str) -> tuple[float, Base] | None:
+    date = _DATE.match(cell)
+    rest = cell[date.end() :] if date else cell
+    clock = _CLOCK.match(rest)
+    if clock is None and not (date and not rest):
+        return None
+    seconds = 0.0
+    if clock is not None:
+        hour = int(clock[1])
+        if clock[5]:
+            hour = hour % 12 + (12 if clock[5][0] in "pP" else 0)
+        fraction = float(f"0.{clock[4]}") if clock[4] else 0.0
+        seconds = hour * HOUR_S + int(clock[2]) * 60 + int(clock[3] or 0) + fraction
+    zone = _ZONE.fullmatch(rest[clock.end() :] if clock else "")
+    if zone is None:
+        return None
+    if date is None:
+        return seconds, "day"
+    parts = [int(part) for part in date.groups()]
+    if len(date[3]) == 4:
+        parts = [parts[2], parts[0], parts[1]] if order == "month/day" else parts[::-1]
+    try:
+        day = datetime(parts[0], parts[1], parts[2], tzinfo=timezone.utc)
+    except ValueError:
+        return None
+    if zone[2]:
+        east = (int(zone[3]) * 60 + int(zone[4])) * 60 * (1 if zone[2] == "+" else -1)
+        return day.timestamp() + seconds - east, "utc"
+    return day.timestamp() + seconds, "utc" if zone[1] else "local"
+
+
+def started(time_s: float, base: Base) -> str:
+    """A moment as a recording keeps it: ISO 8601, without a zone where none is known."""
+    if base == "zero" or not np.isfinite(time_s):
+        return ""
+    if base == "day":
+        return (
+            (datetime(2000, 1, 1) + timedelta(seconds=time_s % DAY_S))
+            .time()
+            .isoformat("milliseconds")
+        )
+    moment = datetime(1970, 1, 1, tzinfo=timezone.utc) + timedelta(seconds=time_s)
+    return (moment if base == "utc" else moment.replace(tzinfo=None)).isoformat(
+        timespec="milliseconds"
+    )
+
+
+def on_one_clock(clock: Clock, base: Base, begin_s: float, end_s: float) -> tuple[Clock, str]:
+    """Times on the clock of a recording, and a sentence where hours had to be added.
+
+    Clocks of two time zones differ by whole hours (some by half ones): those are added that make
+    most of the times fall into the recording, as few as will do.
+
+    Args:
+        clock: of the reference.
+        base, begin_s, end_s: of the recording.
+    """
+    if "zero" in (clock.base, base):
+        return clock, ""
+    time_s = clock.time_s
+    if "day" in (clock.base, base) and clock.base != base:
+        nearest = np.round((begin_s - time_s[0]) / DAY_S) * DAY_S
+        time_s = time_s + nearest
+    inside = [
+        (int(((time_s + h * HOUR_S >= begin_s) & (time_s + h * HOUR_S <= end_s)).sum()), h)
+        for h in np.arange(-26, 26.5, 0.5).tolist()
+    ]
+    most = max(count for count, _ in inside)
+    hours = min((h for count, h in inside if count >= 0.98 * most), key=lambda h: (abs(h), h % 1))
+    same = clock.base == base and any(c and h == 0 for c, h in inside)
+    if most == 0 or same or hours == 0:
+        return replace(clock, time_s=time_s, base=base), ""
+    return replace(clock, time_s=time_s + hours * HOUR_S, base=base), (
+        f"its clock is taken as {-hours:+g} h from that of the PPG, another time zone"
+    )

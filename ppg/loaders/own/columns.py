@@ -1,0 +1,175 @@
+"""What the columns of a file are: named by its owner, or guessed from their names."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+
+from ppg.loaders.own.units import TIME_UNITS
+from ppgnas.errors import DataError
+
+HR_KINDS = ("instant", "window")
+_TIME = (
+    "phone timestamp", "unix timestamp", "timestamp", "timestamps", "time stamp", "datetime",
+    "date time", "utc", "unix time", "unix", "epoch", "time", "t", "ts", "elapsed", "elapsed time",
+    "elapsed seconds", "seconds", "clock", "milliseconds", "timestamp local", "local time",
+)  # fmt: skip
+_HR = (
+    "hr", "heart rate", "heartrate", "bpm", "ecg hr", "hr ecg", "hr gt", "hr ref", "ref hr",
+    "reference", "polar hr", "chest hr", "reference hr", "hr polar", "heart rate bpm", "hr bpm",
+)  # fmt: skip
+_RR = ("rr", "rri", "rr interval", "rr intervals", "ibi", "nn", "interbeat interval", "rr ms")
+_ECG = ("ecg", "ekg", "ecg uv", "ecg mv", "ecg ii", "lead ii", "ii", "chest ecg")
+_ACTIVITY = ("activity", "activity label", "condition", "task", "label", "session", "phase")
+_SUBJECT = ("subject", "subject id", "participant", "participant id", "person", "pid", "user",
+            "user id", "patient", "sid")  # fmt: skip
+_LIGHT = ("green", "infrared", "ir", "red")  # the first of them that there is, alone
+_PPG_WORDS = {"ppg", "bvp", "pleth", "plethysmogram", "photoplethysmogram"}
+_NOT_PPG = {"hr", "heart", "rate", "ibi", "rr", "status", "quality", "time", "timestamp", "sqi"}
+_ACC_WORDS = {"acc", "accel", "acceleration", "accelerometer", "accl", "a"}
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Names of columns, and what they mean.
+
+    Attributes:
+        ppg: one or more; none where the columns are guessed and only others are named.
+        acc: three, or none.
+        hr: the reference heart rate in BPM, or None.
+        time: of PPG and acceleration, or None where their rates are given; two names with a comma
+            are a date and a time of day.
+        hr_time: of the reference; `time` if None.
+        time_unit: one of `TIME_UNITS`, or None: the times tell it.
+        hr_is: "instant" or "window".
+        rr: instead of `hr`, intervals from beat to beat.
+        ecg: instead of `hr`, an electrocardiogram.
+        activity: what the person does, in words or numbers.
+        subject: whose row it is.
+    """
+
+    ppg: tuple[str, ...] = ()
+    acc: tuple[str, ...] = ()
+    hr: str | None = None
+    time: str | None = None
+    hr_time: str | None = None
+    time_unit: str | None = None
+    hr_is: str = "instant"
+    rr: str | None = None
+    ecg: str | None = None
+    activity: str | None = None
+    subject: str | None = None
+
+    def __post_init__(self) -> None:
+        for name, allowed in (("time_unit", tuple(TIME_UNITS)), ("hr_is", HR_KINDS)):
+            if getattr(self, name) not in (*allowed, *((None,) if name == "time_unit" else ())):
+                seen = repr(getattr(self, name))
+                raise DataError(f"`{name}` is {seen}; allowed: {', '.join(allowed)}.")
+        if len(self.acc) not in (0, 3):
+            raise DataError(
+                f"`acc` names {len(self.acc)} columns ({', '.join(self.acc)}); allowed: 3 "
+                f"with commas, or leave the option out."
+            )
+        references = [n for n in ("hr", "rr", "ecg") if getattr(self, n) is not None]
+        if len(references) > 1:
+            raise DataError(
+                f"{' and '.join(f'`{name}`' for name in references)} are given; allowed: one "
+                "reference. Leave the others out."
+            )
+
+    @property
+    def reference(self) -> str | None:
+        """The column of the reference, whichever it is."""
+        return self.hr or self.rr or self.ecg
+
+    def in_words(self) -> str:
+        """What is read from which column."""
+        said = {
+            "PPG": ", ".join(self.ppg),
+            "acceleration": ", ".join(self.acc),
+            "heart rate": self.hr,
+            "RR intervals": self.rr,
+            "ECG": self.ecg,
+            "time": self.time,
+            "activity": self.activity,
+            "person": self.subject,
+        }
+        return "; ".join(f"{what} {name}" for what, name in said.items() if name)
+
+
+def overridden(found: Columns, named: Columns) -> Columns:
+    """Columns that were found, but those that a user named."""
+    changes = {
+        one.name: getattr(named, one.name)
+        for one in fields(Columns)
+        if getattr(named, one.name) != one.default
+    }
+    if named.reference is not None:
+        found = replace(found, hr=None, rr=None, ecg=None)
+    return replace(found, **changes)
+
+
+def guess(names: Sequence[str]) -> Columns:
+    """What columns of these names probably are; one without PPG has only a reference."""
+    plain = {_plain(name): name for name in reversed(names)}
+
+    def first(wanted: Sequence[str]) -> str | None:
+        return next((plain[word] for word in wanted if word in plain), None)
+
+    time = first(_TIME) or next(
+        (plain[word] for word in plain if {"timestamp", "timestampsync"} & set(word.split())), None
+    )
+    if "date" in plain and time is not None and _plain(time) == "time":
+        time = f"{plain['date']},{time}"
+    ppg = _ppg(names)
+    rr, ecg, hr = first(_RR), first(_ECG), first(_HR)
+    if rr is None and not ppg:
+        rr = first(("duration", "interval", "intervals"))
+    return Columns(
+        ppg=ppg,
+        acc=_acc(names),
+        time=time,
+        rr=rr,
+        ecg=ecg if rr is None else None,
+        hr=hr if rr is None and ecg is None else None,
+        activity=first(_ACTIVITY),
+        subject=first(_SUBJECT),
+    )
+
+
+def _plain(name: str) -> str:
+    """Words of a name in small letters, without its unit."""
+    text = re.sub(r"[\[(][^\])]*[\])]", " ", name)
+    text = re.sub(r"([a-z])([A-Z])", r"\1 \2", text)
+    words = re.findall(r"[a-z0-9]+", text.lower())
+    while len(words) > 1 and words[-1] in (*TIME_UNITS, "cal", "g", "mg", "mv"):
+        words.pop()
+    return " ".join(words)
+
+
+def _ppg(names: Sequence[str]) -> tuple[str, ...]:
+    words = {name: re.findall(r"[a-z]+|\d+", _plain(name)) for name in names}
+    found = [n for n in names if _PPG_WORDS & set(words[n]) and not _NOT_PPG & set(words[n])]
+    found = found or [n for n in names if words[n][:1] == ["channel"] and len(words[n]) == 2]
+    found = found or [n for n in names if set(words[n]) & set(_LIGHT) and len(words[n]) <= 2]
+    for light in _LIGHT:
+        of_light = [name for name in found if light in words[name]]
+        if of_light:
+            return tuple(of_light)
+    return tuple(found)
+
+
+def _acc(names: Sequence[str]) -> tuple[str, ...]:
+    """Three names that differ in x, y, z alone; of several the first with a word of it."""
+    groups: dict[str, dict[str, str]] = {}
+    for name in names:
+        match = re.fullmatch(r"(.*?)[ ]?([xyz])((?: \S+)?)", _plain(name))
+        if match:
+            groups.setdefault(f"{match[1]}|{match[3]}", {})[match[2]] = name
+    whole = {key: axes for key, axes in groups.items() if len(axes) == 3}
+    for key in sorted(whole, key=lambda key: key != "|"):
+        words = set(re.findall(r"[a-z]+", key))
+        if words & _ACC_WORDS or key == "|":
+            return tuple(whole[key][axis] for axis in "xyz")
+    return ()

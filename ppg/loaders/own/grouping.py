@@ -1,0 +1,120 @@
+"""Which files of a folder belong to one recording, guessed for a hand to check.
+
+A file with a PPG begins a recording. Acceleration and reference in files of their own go with the
+PPG whose name is the same apart from words such as `ppg`, `acc` and `polar`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ppg.loaders.own.columns import Columns, guess
+from ppg.loaders.own.read import Opener
+from ppgnas.errors import DataError, DependencyError
+
+MOST_FILES = 2000
+_ROLE = {
+    "ppg", "bvp", "pleth", "acc", "accel", "acceleration", "imu", "hr", "rr", "ibi", "ecg", "ref",
+    "reference", "polar", "h10", "strap", "watch", "wrist", "chest", "heartrate", "heart", "rate",
+    "garmin", "label", "labels", "data", "raw", "signals", "green", "sensor", "ble", "band",
+}  # fmt: skip
+_SKIPPED = {"readme", "license", "subjects", "participants", "demographics", "meta", "info"}
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """A file and what its columns are."""
+
+    path: Path
+    key: tuple[str, ...]
+    columns: Columns
+    form: bool
+
+
+def group(
+    root: Path, paths: Sequence[Path], open_table: Opener, say: Callable[[str], None]
+) -> list[dict[str, object]]:
+    """Keys and values of `recordings.toml` for each recording.
+
+    Args:
+        root: the folder.
+        paths: files and folders of a form in it.
+        open_table: reads one.
+        say: is told of files that are left out.
+
+    Raises:
+        DataError: no file has a PPG.
+    """
+    seen: list[_Seen] = []
+    for path in paths[:MOST_FILES]:
+        if path.stem.lower() in _SKIPPED:
+            continue
+        try:
+            table = open_table(path)
+        except (DataError, DependencyError) as error:
+            say(f"{path.relative_to(root)} is left out: {error}")
+            continue
+        columns = table.columns or guess(table.names)
+        seen.append(_Seen(path, _key(root, path), columns, table.columns is not None))
+    signals = [one for one in seen if one.columns.ppg]
+    if not signals:
+        raise DataError(
+            f"{root}: none of its {len(seen)} files has a column that is called as a PPG is; "
+            "allowed: names such as ppg, bvp, green. Convert one file with --ppg-column, or write "
+            "recordings.toml by hand."
+        )
+    people = _people([one.key for one in signals])
+    found = []
+    used: set[Path] = set()
+    for one, person in zip(signals, people, strict=True):
+        near = [other for other in seen if other.key == one.key and not other.columns.ppg]
+        found.append(_table(root, one, person, near))
+        used |= {one.path, *(other.path for other in near)}
+    for other in seen:
+        if other.path not in used:
+            say(f"{other.path.relative_to(root)} is left out: it goes with no file of a PPG.")
+    return found
+
+
+def _table(root: Path, one: _Seen, person: str, near: Sequence[_Seen]) -> dict[str, object]:
+    columns = one.columns
+    table: dict[str, object] = {"file": one.path.relative_to(root).as_posix()}
+    if columns.subject is None:
+        table["subject"] = person
+    if not one.form:
+        names = {"ppg": list(columns.ppg), "acc": list(columns.acc)}
+        texts = {
+            "hr": columns.hr, "rr": columns.rr, "ecg": columns.ecg, "time": columns.time,
+            "activity": columns.activity, "subject_column": columns.subject,
+        }  # fmt: skip
+        table |= {key: value for key, value in {**names, **texts}.items() if value}
+    for other in near:
+        file = other.path.relative_to(root).as_posix()
+        if other.columns.acc and not columns.acc and "acc_file" not in table:
+            table |= {"acc_file": file}
+            if not one.form:
+                table["acc"] = list(other.columns.acc)
+        elif "hr_file" not in table and columns.reference is None:
+            table["hr_file"] = file
+            kind = next((k for k in ("rr", "ecg", "hr") if getattr(other.columns, k)), None)
+            if kind is not None and not one.form:
+                table[kind] = getattr(other.columns, kind)
+    return table
+
+
+def _key(root: Path, path: Path) -> tuple[str, ...]:
+    """Folder and words of a name, without those that say what is in the file."""
+    words = re.findall(r"[^\W_]+", path.stem if path.is_file() else path.name)
+    kept = [word for word in words if word.lower() not in _ROLE]
+    return (*path.parent.relative_to(root).parts, *(kept or ()))
+
+
+def _people(keys: Sequence[tuple[str, ...]]) -> list[str]:
+    """Who: the first word of the names, unless it is the same in all."""
+    firsts = {key[0] if key else "" for key in keys}
+    if len(firsts) > 1 or len(keys) == 1:
+        return [key[0] if key else "someone" for key in keys]
+    return ["_".join(key[1:] or key) or "someone" for key in keys]

@@ -1,0 +1,101 @@
+"""The heart rate and the activity of 8 s windows, from what a file of one's own has of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ppgnas.task import STRIDE_S, WINDOW_S
+
+HR_GAP_S = 4.0  # the longest step between instants of one window
+HR_STEP_S = 0.5  # of the mean between instants
+LOST_CONTACT_S = 2.5  # between the times of beats and the sum of their intervals
+_SEEN = 7  # beats that tell a jump from one late notification
+
+
+def window_means(
+    time_s: NDArray[np.float64], hr_bpm: NDArray[np.float64], start_s: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Mean over the time of each window; NaN where instants leave a hole of `HR_GAP_S`."""
+    middles_s = np.arange(HR_STEP_S / 2, WINDOW_S, HR_STEP_S)
+    means = np.full(len(start_s), np.nan)
+    for index, start in enumerate(start_s):
+        inside = (time_s >= start) & (time_s < start + WINDOW_S)
+        if not inside.any():
+            continue
+        edges = np.concatenate([[start], time_s[inside], [start + WINDOW_S]])
+        if np.diff(edges).max() <= HR_GAP_S:
+            means[index] = np.interp(start + middles_s, time_s, hr_bpm).mean()
+    return means
+
+
+def apart(start_s: NDArray[np.float64]) -> list[int]:
+    """Windows that begin at least a stride after the one before."""
+    kept: list[int] = []
+    for index, start in enumerate(start_s):
+        if not kept or start - start_s[kept[-1]] >= 0.95 * STRIDE_S:
+            kept.append(index)
+    return kept
+
+
+def beats_of_intervals(
+    rr_s: NDArray[np.float64], stamp_s: NDArray[np.float64] | None
+) -> NDArray[np.float64]:
+    """Times of beats.
+
+    The sum of the intervals is exact, the times beside them are when a radio handed them over: so
+    the sum counts, set to the median distance from the times, and anew where the two part for
+    good, as a strap that lost contact does.
+
+    Args:
+        rr_s: `(intervals,)`.
+        stamp_s: `(intervals,)` when each was told, or None: the first begins at 0.
+
+    Returns:
+        `(beats,)` increasing; one more than intervals, and one for each further beginning.
+    """
+    ends_s = np.cumsum(rr_s)
+    if stamp_s is None:
+        return np.concatenate([[0.0], ends_s])
+    late_s = stamp_s - ends_s
+    begins = [0]
+    for index in range(1, len(late_s) - _SEEN):
+        here = float(np.median(late_s[max(begins[-1], index - 2 * _SEEN) : index]))
+        ahead = late_s[index : index + _SEEN]
+        if np.abs(ahead - here).min() > LOST_CONTACT_S:
+            begins.append(index)
+    beats: list[NDArray[np.float64]] = []
+    for first, last in zip(begins, [*begins[1:], len(rr_s)], strict=True):
+        offset_s = float(np.median(late_s[first:last]))
+        part = np.concatenate([[ends_s[first] - rr_s[first]], ends_s[first:last]]) + offset_s
+        beats.append(part if not beats else part[part > beats[-1][-1]])
+    return np.concatenate(beats)
+
+
+def activity_of_windows(
+    names: Sequence[str], time_s: NDArray[np.float64], start_s: NDArray[np.float64]
+) -> tuple[NDArray[np.int64], tuple[str, ...]]:
+    """Which activity fills more than half of each window, and their names.
+
+    Args:
+        names: `(rows,)` of each row; empty where nothing is said.
+        time_s: `(rows,)` on the clock of the windows, increasing.
+        start_s: `(windows,)`.
+
+    Returns:
+        `(windows,)` index, -1 where none does; and the names in their order of appearance.
+    """
+    known = tuple(dict.fromkeys(name for name in names if name))
+    index = {name: place for place, name in enumerate(known)}
+    ids = np.array([index.get(name, len(known)) for name in names], np.int64)
+    found = np.full(len(start_s), -1, np.int64)
+    first = np.searchsorted(time_s, start_s)
+    last = np.searchsorted(time_s, start_s + WINDOW_S)
+    for window, (a, b) in enumerate(zip(first, last, strict=True)):
+        counts = np.bincount(ids[a:b], minlength=len(known) + 1)
+        best = int(np.argmax(counts))
+        if best < len(known) and counts[best] > (b - a) / 2:
+            found[window] = best
+    return found, known

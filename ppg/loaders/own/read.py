@@ -1,0 +1,234 @@
+"""Recordings of one's own from files with named columns.
+
+One file with everything on one clock, or one each for PPG, acceleration and reference, whose time
+columns share a zero or are dates. Cells may be empty where a signal has no value in a row. The
+rate of a signal is found in its times (`ppg.row_times`) or given; samples are interpolated to that
+even rate, and holes longer than half a second are gaps of the recording.
+
+The reference is a heart rate at a time (`instant`, as a chest strap shows it: the label of a
+window is the mean of the values in its 8 s, which must cover them; a value that no person can
+have, such as the 0 of a strap without contact, counts as none), or already the mean of the 8 s
+that begin at a time (`window`; where these are less than 2 s apart, some are left out), or the
+intervals from beat to beat, or an electrocardiogram. Without it the recording can be predicted,
+not trained on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ppg.loaders.layout import checked, samples
+from ppg.loaders.own.clocks import started
+from ppg.loaders.own.columns import Columns, guess, overridden
+from ppg.loaders.own.labels import activity_of_windows
+from ppg.loaders.own.recipe import Recipe, Say
+from ppg.loaders.own.reference import Labels, labels_of
+from ppg.loaders.own.signals import (
+    SLOWEST_ROWS_HZ,
+    Series,
+    Signal,
+    Timing,
+    even,
+    read_series,
+    true_times,
+)
+from ppg.loaders.own.table import Table
+from ppg.loaders.own.units import per_g, per_g_of
+from ppg.recording import Recording
+from ppgnas.errors import DataError
+from ppgnas.task import WINDOW_S
+
+EVENTS = 0.1  # of the rows have an activity: then it goes on until the next one
+Opener = Callable[[Path], Table]
+
+
+def read_recordings(
+    path: Path,
+    recipe: Recipe,
+    *,
+    open_table: Opener,
+    say: Say = lambda _: None,
+) -> list[Recording]:
+    """The recordings of a file: one, or one a person where a column says who.
+
+    Args:
+        path: of the PPG, and of everything that has no file of its own.
+        recipe: what is known of it.
+        open_table: reads a file of any form.
+        say: is told what was found and not stated.
+
+    Raises:
+        DataError: a file, a column, a rate or a unit is wrong; says which and what to do.
+    """
+    table = open_table(path)
+    named = recipe.columns or Columns()
+    columns = named
+    if not named.ppg:
+        columns = table.columns or guess(table.names)
+        if recipe.hr_file is not None:  # of the two references that was asked for
+            columns = replace(columns, hr=None, rr=None, ecg=None)
+        columns = overridden(columns, named)
+        if not columns.ppg:
+            raise DataError(
+                f"{path}: no column is called as a PPG is; its columns: "
+                f"{', '.join(table.names)[:300]}. A .csv file needs --ppg-column; name the column "
+                "as the file does, for example --ppg-column green --hr-column hr --time-column t."
+            )
+        if table.columns is None:
+            say(f"{path.name}: read as {columns.in_words()}, by their names.")
+    for note in table.notes:
+        say(note)
+    if columns.subject is None or recipe.subject is not None:
+        return [_recording(table, columns, recipe, open_table, say)]
+    people = table.texts(columns.subject)
+    found = []
+    for person in dict.fromkeys(name for name in people if name):
+        rows = table.where(np.array([name == person for name in people]))
+        plain = person.replace("/", "_")
+        his = replace(recipe, subject=plain, name=f"{recipe.name or path.stem}_{plain}")
+        found.append(_recording(rows, columns, his, open_table, say))
+    return found
+
+
+def _recording(
+    table: Table, columns: Columns, recipe: Recipe, open_table: Opener, say: Say
+) -> Recording:
+    path = table.path
+    slow = SLOWEST_ROWS_HZ
+    timing = Timing(columns.time, columns.time_unit, recipe.rate_hz, slow, "`rate_hz`")
+    series = read_series(table, columns.ppg, timing, say)
+    ppg = true_times(path, "the PPG", series, recipe.rate_hz, say)
+    origin_s, base = float(ppg.series.time_s[0]), ppg.series.base
+    last_s = float(ppg.series.time_s[-1]) + 1 / ppg.hz
+    # Rows of a file of their own that have a rate alone begin with the PPG, whatever its zero.
+    begin_s = 0.0 if columns.time is None and not table.rows else origin_s
+    acc_signal = None
+    if columns.acc or recipe.acc_file is not None:
+        acc_signal, per = _acceleration(table, columns, recipe, begin_s, open_table, say)
+        if table.rows:  # a device starts its sensors one after the other
+            origin_s = max(origin_s, float(acc_signal.series.time_s[0]))
+    end_s = last_s - origin_s
+    gaps = [*ppg.gaps, *(acc_signal.gaps if acc_signal else ())]
+    recording = Recording(
+        subject=recipe.subject or table.subject or path.stem,
+        dataset=recipe.dataset or table.dataset or "own",
+        name=recipe.name or path.stem,
+        ppg=samples(path, "PPG", even(ppg, origin_s, end_s, path, "PPG")),
+        ppg_hz=ppg.hz,
+        gaps=tuple(sorted({(begin - origin_s, end - origin_s) for begin, end in gaps})),
+        started=started(origin_s, base),
+    )
+    if acc_signal is not None:
+        source = recipe.acc_file or path
+        values = even(acc_signal, origin_s, end_s, source, "acceleration") / per
+        acc = samples(source, "acceleration", values)
+        recording = replace(recording, acc=acc, acc_hz=acc_signal.hz)
+    if columns.reference is None and recipe.hr_file is None:
+        return checked(path, recording, labelled=False)
+    labels = labels_of(
+        table if recipe.hr_file is None else open_table(recipe.hr_file),
+        columns,
+        recipe,
+        signal=(origin_s, end_s, begin_s, base),
+        own_file=recipe.hr_file is not None,
+        say=say,
+    )
+    activity, names = _activity(table, columns, series, origin_s, labels)
+    return _labelled(path, recording, labels, activity, names)
+
+
+def _acceleration(
+    table: Table,
+    columns: Columns,
+    recipe: Recipe,
+    begin_s: float,
+    open_table: Opener,
+    say: Say,
+) -> tuple[Signal, float]:
+    """The acceleration in its own unit, and values per g."""
+    own = open_table(recipe.acc_file) if recipe.acc_file else table
+    names, time = columns.acc, columns.time
+    if recipe.acc_file and (not names or names[0] not in own.cells or time not in own.cells):
+        here = own.columns or guess(own.names)
+        names = names if recipe.columns is not None and recipe.columns.acc else here.acc
+        time = time if time in own.cells else here.time
+    if not names:
+        raise DataError(
+            f"{own.path}: no three columns are called as an acceleration is; its columns: "
+            f"{', '.join(own.names)[:300]}. Name them with `acc`."
+        )
+    given = recipe.acc_rate_hz if recipe.acc_file else recipe.rate_hz
+    time = None if recipe.acc_rate_hz else time
+    timing = Timing(time, columns.time_unit, given, SLOWEST_ROWS_HZ, "`acc_rate_hz`")
+    series = read_series(own, names, timing, say)
+    if recipe.acc_rate_hz:
+        moved = replace(series, time_s=series.time_s + begin_s)
+        signal = Signal(moved, recipe.acc_rate_hz, ())
+    else:
+        signal = true_times(own.path, "the acceleration", series, given, say)
+    if recipe.acc_per_g is not None:
+        return signal, recipe.acc_per_g
+    per = per_g(own.units.get(names[0], ""))
+    if per is not None:
+        return signal, per
+    per, unit = per_g_of(series.values)
+    if unit:
+        say(f"{own.path.name}: the acceleration is in {unit}, as gravity is {per:g} in it.")
+    return signal, per
+
+
+def _activity(
+    table: Table,
+    columns: Columns,
+    series: Series,
+    origin_s: float,
+    labels: Labels,
+) -> tuple[NDArray[np.int64], tuple[str, ...]]:
+    """Activity of each window and the names."""
+    if columns.activity is None:
+        return np.full(len(labels.hr_bpm), -1), ()
+    told = dict(zip(table.line.tolist(), table.texts(columns.activity), strict=False))
+    names = [told.get(number, "") for number in series.line.tolist()]
+    if 0 < sum(map(bool, names)) < EVENTS * len(names):
+        for index in range(1, len(names)):
+            names[index] = names[index] or names[index - 1]
+    return activity_of_windows(names, series.time_s - origin_s, labels.start_s)
+
+
+def _labelled(
+    path: Path,
+    recording: Recording,
+    labels: Labels,
+    activity: NDArray[np.int64],
+    names: tuple[str, ...],
+) -> Recording:
+    start_s = labels.start_s
+    recording = replace(
+        recording,
+        window_start_s=start_s,
+        hr_bpm=labels.hr_bpm,
+        valid=recording.measured(start_s) & labels.valid,
+        activity=activity,
+        activity_names=names,
+        label_lag_s=labels.lag_s,
+    )
+    known = np.isfinite(labels.hr_bpm)
+    if not recording.measured(start_s)[known].any():
+        raise DataError(
+            f"{path}: each of the {int(known.sum())} windows with a heart rate touches a gap: "
+            f"{len(recording.gaps)} holes in the signals; allowed: {WINDOW_S:g} s without one. "
+            f"Do the files have every row?"
+        )
+    recording = checked(path, recording)
+    if not recording.usable.any():
+        raise DataError(
+            f"{labels.path}: no window lies in the signal: they begin from {start_s[0]:.1f} to "
+            f"{start_s[-1]:.1f} s, the PPG lasts {recording.duration_s:.1f} s; allowed: whole "
+            "windows without a gap. Check `lag_s`, `time_unit` and the zero of the clocks."
+        )
+    return recording

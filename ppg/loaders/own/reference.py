@@ -1,0 +1,195 @@
+"""The reference of a recording of one's own: windows with a heart rate, from whatever is there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ppg.loaders.ecg import heart_rate, r_peaks
+from ppg.loaders.layout import plausible, windows_of_signal
+from ppg.loaders.own.clocks import Clock, on_one_clock
+from ppg.loaders.own.columns import Columns, guess
+from ppg.loaders.own.labels import HR_GAP_S, apart, beats_of_intervals, window_means
+from ppg.loaders.own.recipe import Recipe, Say
+from ppg.loaders.own.signals import (
+    SLOWEST_REFERENCE_HZ,
+    SLOWEST_ROWS_HZ,
+    Series,
+    Timing,
+    read_series,
+    true_times,
+)
+from ppg.loaders.own.table import Base, Table
+from ppgnas.errors import DataError
+
+RR_S = (0.25, 3.0)  # the median of intervals
+RR_PER_S = {"s": 1.0, "ms": 1e-3}
+
+
+@dataclass(frozen=True)
+class Labels:
+    """Windows with a heart rate, on the clock of the signal.
+
+    Attributes:
+        path: of the reference.
+        start_s, hr_bpm, valid: `(windows,)`.
+        lag_s: what was added to their published clock.
+    """
+
+    path: Path
+    start_s: NDArray[np.float64]
+    hr_bpm: NDArray[np.float64]
+    valid: NDArray[np.bool_]
+    lag_s: float
+
+
+def labels_of(
+    table: Table,
+    columns: Columns,
+    recipe: Recipe,
+    *,
+    signal: tuple[float, float, float, Base],
+    own_file: bool,
+    say: Say,
+) -> Labels:
+    """Windows with the heart rate that a table has.
+
+    Args:
+        table: of the reference.
+        columns: what they are; where none is named, those of the table are guessed.
+        recipe: lag, drift and rate.
+        signal: begin of the PPG on its clock, how long it lasts, where rows of a rate alone
+            begin, and the base of its clock.
+        own_file: whether it is another file than that of the PPG.
+        say: is told what was found and not stated.
+
+    Raises:
+        DataError: nothing there is a reference, or it does not lie in the signal.
+    """
+    origin_s, end_s, begin_s, base = signal
+    columns = _with_reference(table, columns) if own_file else columns
+    kind = next(k for k in ("rr", "ecg", "hr") if getattr(columns, k) is not None)
+    name = columns.reference or ""
+    if own_file:
+        for note in table.notes:
+            say(note)
+        say(f"{table.path.name}: {name} is read as the reference, {_KINDS[kind]}.")
+    time = None if recipe.hr_rate_hz else (columns.hr_time or columns.time)
+    given = recipe.hr_rate_hz if own_file else recipe.rate_hz
+    slow = SLOWEST_REFERENCE_HZ if own_file and kind != "ecg" else SLOWEST_ROWS_HZ
+    alone = kind == "rr" and time is None and given is None and name not in table.rows
+    rate = 1.0 if alone else given
+    series = read_series(
+        table, (name,), Timing(time, columns.time_unit, rate, slow, "`hr_rate_hz`"), say
+    )
+    clock, note = on_one_clock(Clock(series.time_s, series.base), base, origin_s, origin_s + end_s)
+    if note:
+        say(f"{table.path.name}: {note}.")
+    moved_s = begin_s if own_file and time is None and name not in table.rows else 0.0
+    series = replace(series, time_s=(clock.time_s + moved_s - origin_s) * _slope(recipe))
+    if kind == "hr":
+        labels = _of_rates(table.path, series, columns.hr_is, recipe.lag_s, end_s)
+    else:
+        beats_s = (
+            _of_intervals(table, name, series, alone, say)
+            if kind == "rr"
+            else _of_ecg(table.path, series, given, say)
+        )
+        start_s = windows_of_signal(end_s)
+        hr_bpm, valid = heart_rate(beats_s + recipe.lag_s, start_s, of="intervals")
+        labels = Labels(table.path, start_s, hr_bpm, valid, 0.0)
+    if not np.isfinite(labels.hr_bpm).any():
+        begin, last = float(series.time_s[0]), float(series.time_s[-1])
+        raise DataError(
+            f"{table.path}: no window has a heart rate: {name} runs from {begin:.1f} to "
+            f"{last:.1f} s on the clock of the PPG, which lasts {end_s:.1f} s; allowed: "
+            f"values at most {HR_GAP_S:g} s apart in the same time. Check `time_unit` and the "
+            f"zero of the clocks."
+        )
+    return labels
+
+
+_KINDS = {"hr": "a heart rate", "rr": "intervals from beat to beat", "ecg": "an ECG"}
+
+
+def _slope(recipe: Recipe) -> float:
+    return 1 + recipe.drift_ppm * 1e-6
+
+
+def _with_reference(table: Table, columns: Columns) -> Columns:
+    """The columns of a file that has the reference alone."""
+    here = table.columns or guess(table.names)
+    if columns.reference is not None and columns.reference in table.cells:
+        time = columns.hr_time or (columns.time if columns.time in table.cells else here.time)
+        return replace(columns, hr_time=time, time=time)
+    if columns.reference is not None:
+        table.check((columns.reference,))
+    if here.reference is None:
+        here = _by_size(table, here)
+    return replace(here, time_unit=columns.time_unit, hr_is=columns.hr_is, hr_time=columns.hr_time)
+
+
+def _by_size(table: Table, columns: Columns) -> Columns:
+    """Which column is a reference by its numbers: a rate of 30 to 220, intervals of a beat."""
+    for name in table.names:
+        try:
+            values = table.numbers((name,))[name]
+        except DataError:
+            continue
+        values = values[np.isfinite(values)]
+        if name == columns.time or not len(values):
+            continue
+        median = float(np.median(values))
+        if RR_S[0] <= median <= RR_S[1] or 1e3 * RR_S[0] <= median <= 1e3 * RR_S[1]:
+            return replace(columns, rr=name)
+        if 30 <= median <= 220:
+            return replace(columns, hr=name)
+    raise DataError(
+        f"{table.path}: none of its columns ({', '.join(table.names)[:200]}) is called as a heart "
+        "rate, intervals or an ECG is; name it with `hr`, `rr` or `ecg`."
+    )
+
+
+def _of_rates(path: Path, series: Series, hr_is: str, lag_s: float, end_s: float) -> Labels:
+    hr_s, hr_bpm = series.time_s, series.values[:, 0]
+    if hr_is == "window":
+        kept = apart(hr_s)
+        start_s, label, lag = hr_s[kept] + lag_s, hr_bpm[kept], lag_s
+    else:  # windows lie on the clock of the PPG, whatever the lag of the instants
+        start_s, lag = windows_of_signal(end_s), 0.0
+        known = plausible(hr_bpm) if plausible(hr_bpm).any() else np.ones(len(hr_bpm), np.bool_)
+        label = window_means(hr_s[known] + lag_s, hr_bpm[known], start_s)
+    return Labels(path, start_s, label, np.ones(len(label), np.bool_), lag)
+
+
+def _of_intervals(
+    table: Table, name: str, series: Series, alone: bool, say: Say
+) -> NDArray[np.float64]:
+    """Times of beats, on the clock of the PPG."""
+    rr = series.values[:, 0]
+    fitting = rr > 0
+    median = float(np.median(rr[fitting])) if fitting.any() else float("nan")
+    unit = next((u for u, f in RR_PER_S.items() if RR_S[0] <= median * f <= RR_S[1]), None)
+    if unit is None:
+        raise DataError(
+            f"{table.path}: the median of {name} is {median:.4g}; allowed: intervals from beat to "
+            f"beat, {RR_S[0]:g} to {RR_S[1]:g} s or the same in ms. Is it the right column?"
+        )
+    said = table.units.get(name, "")
+    if said.lower() != unit:
+        say(f"{table.path.name}: the intervals are in {unit}, as their median is {median:.4g}.")
+    stamp_s = None if alone else series.time_s[fitting]
+    return beats_of_intervals(rr[fitting] * RR_PER_S[unit], stamp_s)
+
+
+def _of_ecg(path: Path, series: Series, given: float | None, say: Say) -> NDArray[np.float64]:
+    """Times of R peaks, on the clock of the PPG."""
+    signal = true_times(path, "the ECG", series, given, say)
+    begin_s = float(signal.series.time_s[0])
+    last_s = float(signal.series.time_s[-1]) - begin_s
+    at_s = begin_s + np.arange(int(last_s * signal.hz) + 1) / signal.hz
+    ecg = np.interp(at_s, signal.series.time_s, signal.series.values[:, 0])
+    return begin_s + r_peaks(ecg, signal.hz)

@@ -1,0 +1,253 @@
+"""Rows of a signal: which of them are whole, when each was measured, and at which even rate."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ppg.loaders.own.clocks import Clock, read_clock
+from ppg.loaders.own.table import Base, Table
+from ppg.plausible import SLOWEST_HZ
+from ppg.row_times import UnclearTimesError, row_times
+from ppgnas.errors import DataError
+from ppgnas.task import WINDOW_S
+
+LONGEST_GAP_S = 3600.0  # beyond it these are two recordings, or the clock was set
+SLOWEST_ROWS_HZ = 4.0  # of signals, for their unit of time to be told
+SLOWEST_REFERENCE_HZ = 0.03
+DOUBLED = 0.1  # of the rows at most, for a time that comes twice to be a row that came twice
+
+
+@dataclass(frozen=True)
+class Series:
+    """Rows in which all columns have a value.
+
+    Attributes:
+        time_s: `(rows,)` on the clock of `base`.
+        values: `(rows, columns)`.
+        line: `(rows,)` lines of the file.
+        base: see `ppg.loaders.own.table.Table.base`.
+        stamped: whether the times were written beside the rows, and not made of a rate.
+        hz: the rate that the form says.
+    """
+
+    time_s: NDArray[np.float64]
+    values: NDArray[np.float64]
+    line: NDArray[np.int64]
+    base: Base
+    stamped: bool
+    hz: float | None = None
+
+
+@dataclass(frozen=True)
+class Signal:
+    """Rows at their true times, their rate, and holes (begin and end) on that clock."""
+
+    series: Series
+    hz: float
+    gaps: tuple[tuple[float, float], ...]
+
+
+@dataclass(frozen=True)
+class Timing:
+    """How the times of a signal are told: a column and its unit, or a rate.
+
+    Attributes:
+        column: of times, or None.
+        unit: of it, or None: told from the numbers.
+        rate_hz: rows a second, or None.
+        slowest_hz: rows a second that there are at least.
+        option: the name of the rate's option, for messages.
+    """
+
+    column: str | None
+    unit: str | None
+    rate_hz: float | None
+    slowest_hz: float
+    option: str
+
+
+def read_series(
+    table: Table, names: tuple[str, ...], timing: Timing, say: Callable[[str], None]
+) -> Series:
+    """The rows in which all columns have a value.
+
+    Raises:
+        DataError: a column or its times are missing or wrong.
+    """
+    found = table.numbers(names)
+    values = np.stack([found[name] for name in names], axis=1)
+    whole = np.asarray(np.isfinite(values).all(axis=1))
+    known = table.rows.get(names[0])
+    base: Base = "zero"
+    line = table.line[: len(values)]
+    hz = None
+    if timing.column is not None:
+        clock = read_clock(table, timing.column, unit=timing.unit, slowest_hz=timing.slowest_hz)
+        if len(clock.time_s) != len(values):
+            raise DataError(
+                f"{table.path}: {timing.column} has {len(clock.time_s)} times, {names[0]} "
+                f"{len(values)} rows; allowed: one time a row. Give {timing.option} instead."
+            )
+        if clock.said:
+            say(f"{table.path.name}: {clock.said}.")
+        time_s, base = _filled(clock, whole), clock.base
+    elif timing.rate_hz is not None:
+        time_s = np.arange(len(values)) / timing.rate_hz
+        if known is not None:
+            time_s, base = time_s + known.time_s[0], table.base
+    elif known is not None:
+        time_s, base, hz = known.time_s, table.base, known.hz
+    else:
+        raise DataError(
+            f"{table.path}: neither a time column nor a rate of {', '.join(names)} is given; name "
+            f"one with `time`, or give {timing.option}."
+        )
+    whole &= np.isfinite(time_s)
+    if whole.sum() < 2:
+        raise DataError(
+            f"{table.path}: {', '.join(names)} have {int(whole.sum())} whole rows; allowed: at "
+            f"least 2. Are they the right columns?"
+        )
+    stamped = timing.column is not None or (known is not None and hz is None)
+    series = Series(time_s[whole], values[whole], line[whole], base, stamped, hz)
+    _check_order(table.path, timing.column or "", series)
+    return series
+
+
+def _filled(clock: Clock, whole: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Rows of values without a time have that of the row before: a packet is stamped once."""
+    time = clock.time_s
+    known = np.isfinite(time)
+    before = np.maximum.accumulate(np.where(known, np.arange(len(time)), -1))
+    return np.where(known | ~whole | (before < 0), time, time[before])
+
+
+def _check_order(path: Path, time: str, series: Series) -> None:
+    time_s, line = series.time_s, series.line
+    steps_s = np.diff(time_s)
+    if steps_s.min() < 0:
+        at = int(np.argmax(steps_s < 0))
+        raise DataError(
+            f"{path}: the time column {time} goes back from {time_s[at]:.15g} s in line "
+            f"{line[at]} to {time_s[at + 1]:.15g} s in line {line[at + 1]} "
+            f"({int((steps_s < 0).sum())} such steps); allowed: times that increase from row to "
+            f"row, or stay within a packet. Sort the rows, or cut the file there."
+        )
+    if steps_s.max() > LONGEST_GAP_S:
+        at = int(np.argmax(steps_s))
+        raise DataError(
+            f"{path}: the time column {time} jumps by {steps_s[at]:.4g} s, from "
+            f"{time_s[at]:.15g} s in line {line[at]} to {time_s[at + 1]:.15g} s in line "
+            f"{line[at + 1]}; allowed: up to {LONGEST_GAP_S:g} s. Cut the file in two there, or "
+            f"check `time_unit`."
+        )
+
+
+def true_times(
+    path: Path,
+    what: str,
+    series: Series,
+    given_hz: float | None,
+    say: Callable[[str], None],
+) -> Signal:
+    """Rows at the times at which they were measured; says what was found.
+
+    Args:
+        path: for messages.
+        what: the signal, in words.
+        series: its rows.
+        given_hz: rows a second as the user says, or None.
+        say: is told the rate and how it was found.
+
+    Raises:
+        DataError: the times tell no rate, or another one than is given.
+    """
+    if not series.stamped:
+        hz = series.hz or given_hz
+        assert hz is not None
+        return Signal(series, hz, ())
+    series = _without_doubled(path, what, series, say)
+    try:
+        found = row_times(series.time_s)
+    except UnclearTimesError as error:
+        if given_hz is None:
+            raise DataError(
+                f"{path}: the times of {what} do not tell its rate: {error}; allowed: times of "
+                f"rows or of packets of one rate. Give `rate_hz`, the rows a second of the sensor."
+            ) from error
+        say(
+            f"{path.name}: {what} has {given_hz:g} rows a second as given; its times are not used."
+        )
+        time_s = series.time_s[0] + np.arange(len(series.time_s)) / given_hz
+        return Signal(replace(series, time_s=time_s), given_hz, ())
+    if not SLOWEST_HZ <= found.rate_hz <= 10_000:
+        raise DataError(
+            f"{path}: {what} has {found.rate_hz:.4g} rows a second by its times; allowed: "
+            f"{SLOWEST_HZ:g} to 10000. Are the times in the unit that was taken? See `time_unit`."
+        )
+    if given_hz is not None and abs(found.rate_hz / given_hz - 1) > 0.02:
+        raise DataError(
+            f"{path}: {what} has {found.rate_hz:.4g} rows a second by its times"
+            f"{f' ({found.packets})' if found.packets else ''} and {given_hz:g} by the option; "
+            f"allowed: the same. Leave one of the two out."
+        )
+    lost_s = sum(end - begin for begin, end in found.gaps)
+    say(
+        f"{path.name}: {what} has {found.rate_hz:.6g} rows a second by its times"
+        + (f", in {found.packets}" if found.packets else "")
+        + (f"; {len(found.gaps)} holes of {lost_s:.1f} s in all" if found.gaps else "")
+        + "."
+    )
+    return Signal(replace(series, time_s=found.time_s), found.rate_hz, found.gaps)
+
+
+def _without_doubled(path: Path, what: str, series: Series, say: Callable[[str], None]) -> Series:
+    """Without rows that were written twice; packets, whose rows share a time, stay whole."""
+    again = np.flatnonzero(np.diff(series.time_s) == 0) + 1
+    if not 0 < len(again) <= DOUBLED * len(series.time_s):
+        return series
+    keep = np.ones(len(series.time_s), np.bool_)
+    keep[again] = False
+    steps = np.diff(series.time_s[keep])
+    usual = float(np.median(steps))
+    if np.mean((steps > 0.4 * usual) & (steps < 1.6 * usual)) < 0.8:
+        return series  # packets
+    one = int(again[0])
+    say(
+        f"{path.name}: {len(again)} rows of {what} have the time of the row before (the first in "
+        f"line {series.line[one]}, {series.time_s[one]:.15g} s) and are left out."
+    )
+    return replace(
+        series,
+        time_s=series.time_s[keep],
+        values=series.values[keep],
+        line=series.line[keep],
+    )
+
+
+def even(
+    signal: Signal, origin_s: float, end_s: float, path: Path, what: str
+) -> NDArray[np.float64]:
+    """`(samples, columns)` at an even rate from the origin to the end of both.
+
+    Raises:
+        DataError: the signal is too short, or does not lie there.
+    """
+    series, hz = signal.series, signal.hz
+    first, last = series.time_s[0] - origin_s, series.time_s[-1] - origin_s + 1 / hz
+    if last - first < WINDOW_S:
+        raise DataError(
+            f"{path}: the {what} lasts {last - first:.1f} s; allowed: {WINDOW_S:g} s or more."
+        )
+    if first > 2.0 or last < WINDOW_S:
+        raise DataError(
+            f"{path}: the {what} runs from {first:.1f} to {last:.1f} s on the clock of the PPG; "
+            f"allowed: from its begin, for at least {WINDOW_S:g} s. Do the clocks have one zero?"
+        )
+    at_s = origin_s + np.arange(int(np.floor(min(end_s, last) * hz + 1e-6))) / hz
+    return np.stack([np.interp(at_s, series.time_s, column) for column in series.values.T], axis=1)

@@ -1,0 +1,160 @@
+"""A file as named columns: what every reader of a form of one's own makes.
+
+A column of text keeps its cells until somebody asks for numbers, so that a column of notes harms
+nobody. Columns of one file may be of different length and rate, where their form says how each was
+sampled; then each brings its own times.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ppg.loaders.own.columns import Columns
+from ppgnas.errors import DataError
+
+Base = Literal["zero", "utc", "local", "day"]
+_EMPTY = {"", "nan", "na", "n/a", "null", "none", "-"}
+
+
+@dataclass(frozen=True)
+class Rows:
+    """When the rows of a column were measured.
+
+    Attributes:
+        time_s: `(rows,)` on the clock of the table.
+        hz: rows a second where the form says it; None: the times tell it.
+    """
+
+    time_s: NDArray[np.float64]
+    hz: float | None = None
+
+
+@dataclass(frozen=True)
+class Table:
+    """Columns of a file, or of a folder whose files belong together.
+
+    Attributes:
+        path: the file.
+        cells: name -> `(rows,)` numbers or texts.
+        line: `(rows,)` line of each row, for messages.
+        units: name -> what the file says of its unit.
+        rows: name -> when it was measured, where the form says so without a column of times.
+        base: what the zero of those times is: the recording's begin, 1970 in UTC, 1970 by a local
+            clock, or midnight.
+        decimal_comma: whether numbers are written so.
+        columns: what each column is, where the form leaves no choice.
+        subject, dataset: who, and of which data set, where the form says so.
+        notes: what a user should know, in sentences.
+    """
+
+    path: Path
+    cells: Mapping[str, NDArray[Any] | list[str]]
+    line: NDArray[np.int64]
+    units: Mapping[str, str] = field(default_factory=dict)
+    rows: Mapping[str, Rows] = field(default_factory=dict)
+    base: Base = "zero"
+    decimal_comma: bool = False
+    columns: Columns | None = None
+    subject: str = ""
+    dataset: str = ""
+    notes: tuple[str, ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of all columns."""
+        return tuple(self.cells)
+
+    def check(self, names: Sequence[str]) -> None:
+        """Refuse a name that is no column.
+
+        Raises:
+            DataError: with the names that are.
+        """
+        for name in names:
+            if name not in self.cells:
+                raise DataError(
+                    f"{self.path}: the column {name!r} is missing; allowed: one of "
+                    f"{', '.join(self.names)[:400]}. Name the columns as the file does."
+                )
+
+    def numbers(self, names: Sequence[str]) -> dict[str, NDArray[np.float64]]:
+        """Name -> `(rows,)` float64, NaN where a cell is empty.
+
+        Raises:
+            DataError: a column is missing, or a cell is no number.
+        """
+        self.check(names)
+        found = {name: self._numbers(name) for name in names}
+        if len({len(column) for column in found.values()}) > 1:
+            lengths = ", ".join(f"{name} {len(column)}" for name, column in found.items())
+            raise DataError(
+                f"{self.path}: the columns differ in length ({lengths}); allowed: one length for "
+                "columns that are read together. Name columns of one signal."
+            )
+        return found
+
+    def texts(self, name: str) -> list[str]:
+        """`(rows,)` cells as text.
+
+        Raises:
+            DataError: no such column.
+        """
+        self.check((name,))
+        cells = self.cells[name]
+        if isinstance(cells, list):
+            return [cell.strip() for cell in cells]
+        return [f"{cell:.15g}" if cells.dtype.kind == "f" else str(cell) for cell in cells]
+
+    def where(self, chosen: NDArray[np.bool_]) -> Table:
+        """The table with some of its rows; columns of another length stay as they are."""
+        kept: dict[str, NDArray[Any] | list[str]] = {}
+        for name, cells in self.cells.items():
+            if len(cells) != len(chosen):
+                kept[name] = cells
+            elif isinstance(cells, list):
+                kept[name] = [cell for cell, keep in zip(cells, chosen, strict=True) if keep]
+            else:
+                kept[name] = cells[chosen]
+        rows = {
+            name: replace(one, time_s=one.time_s[chosen], hz=None)
+            if len(one.time_s) == len(chosen)
+            else one
+            for name, one in self.rows.items()
+        }
+        line = self.line[chosen] if len(self.line) == len(chosen) else self.line
+        return replace(self, cells=kept, rows=rows, line=line)
+
+    def _numbers(self, name: str) -> NDArray[np.float64]:
+        cells = self.cells[name]
+        if not isinstance(cells, list):
+            return np.asarray(cells, np.float64)
+        point = (lambda cell: cell.replace(",", ".")) if self.decimal_comma else str
+        try:
+            return np.array([float(point(cell)) if cell else np.nan for cell in cells])
+        except ValueError:
+            numbers = [self._number(i, name, point(cell)) for i, cell in enumerate(cells)]
+            return np.array(numbers)
+
+    def _number(self, row: int, name: str, cell: str) -> float:
+        text = cell.strip()
+        if text.lower() in _EMPTY:
+            return float("nan")
+        try:
+            return float(text)
+        except ValueError:
+            raise DataError(
+                f"{self.path}: {name} is {text[:40]!r} in line {self.line[row]}; allowed: a "
+                "number, with a decimal point or with decimal commas throughout, or an empty cell."
+            ) from None
+
+
+def table_of(path: Path, cells: Mapping[str, NDArray[Any] | list[str]], **rest: Any) -> Table:
+    """A table of a form without lines: rows are counted from 1."""
+    longest = max((len(column) for column in cells.values()), default=0)
+    return Table(path, cells, np.arange(1, longest + 1), **rest)

@@ -1,0 +1,256 @@
+"""Text files with rows of cells: the forms in which loggers and spreadsheets write them.
+
+Found and not asked for: UTF-8, UTF-16 with or without its mark, or Latin-1; commas, semicolons,
+tabs, bars or spaces between cells (`sep=;` in a first line is obeyed); decimal commas where the
+cells are not parted by them; lines of comment; a preamble above the names; a line of units below
+them, or names over two lines; no names at all, whose columns are then called 1, 2, 3.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ppg.loaders.own.table import Table
+from ppgnas.errors import DataError
+
+LOOKED = 200  # lines that tell the form
+MOST_HEADER = 4  # lines of names and units
+_SPACES = " "
+_COMMENT = re.compile(r'^\s*"?(?:#|%|//)')
+_NUMBER = re.compile(r"[+-]?(?:\d+(?:[.,]\d*)?|[.,]\d+)(?:[eE][+-]?\d+)?|[Nn]a[Nn]")
+_COMMA = re.compile(r"[+-]?\d*,\d+(?:[eE][+-]?\d+)?")
+_POINT = re.compile(r"[+-]?\d*\.\d+(?:[eE][+-]?\d+)?")
+_TIME = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}(?:[T ].*)?|\d{1,2}:\d{2}(?::\d{2}.*)?")
+_UNIT = re.compile(
+    r"[\[(].*[\])]|-|%|s|secs?|seconds|[mun]s|[mun]?secs?|min|g|mg|m/\(?s\^?2\)?|m/s.?|"
+    r"[mu\u00b5]?v(?:olts?)?|bpm|hz|counts?|adc|lsb|a\.?u\.?|n\.?u\.?|no.units?|unix|unitless|"
+    r"raw|cal|deg.*|[k\u03bc]?ohms?|.{0,2}c|yyyy.*|hh.*|beats/min",
+    re.IGNORECASE,
+)
+_UNIT_IN_NAME = re.compile(r"[\[(]([^\])]*)[\])]\s*$")
+
+
+def read_columns(path: Path, names: Sequence[str]) -> dict[str, NDArray[np.float64]]:
+    """Named columns of a text file as numbers, NaN where a cell is empty.
+
+    Raises:
+        DataError: as `read_text`, or a column is missing or a cell no number.
+    """
+    return read_text(path).numbers(names)
+
+
+@dataclass(frozen=True)
+class _Form:
+    """How a file is written: between cells, where rows begin, and what stands above them."""
+
+    separator: str
+    names: tuple[str, ...]
+    units: tuple[str, ...]
+    first: int  # index of the first row
+    decimal_comma: bool
+
+
+def read_text(path: Path) -> Table:
+    """Read a text file.
+
+    Raises:
+        DataError: no such file, no text, no rows, a name twice, or a row is short or long.
+    """
+    numbered = _lines(path)
+    lines = [text for _, text in numbered]
+    form = _form(lines)
+    for name in form.names:
+        if form.names.count(name) > 1 and name:
+            raise DataError(
+                f"{path}: the column {name!r} is twice in {', '.join(form.names)[:200]}; allowed: "
+                "each name once. Name the columns apart."
+            )
+    columns: list[list[str]] = [[] for _ in form.names]
+    at: list[int] = []
+    width, names = len(form.names), list(form.names)
+    for index, cells in _rows(path, lines, form):
+        line = numbered[index][0]
+        if not any(cell.strip() for cell in cells) or [c.strip() for c in cells] == names:
+            continue
+        long = any(cell.strip() for cell in cells[width:])
+        if long or len(cells) < width - 1:
+            why = "Are the numbers written with decimal commas? Part cells by semicolons."
+            raise DataError(
+                f"{path}: line {line} has {len(cells)} cells; allowed: {width}, as the line of "
+                f"names. {why if long else 'Is the file truncated?'}"
+            )
+        at.append(line)
+        for column, cell in zip(columns, (*cells, "")[:width], strict=True):
+            column.append(cell)
+    if not at:
+        raise DataError(f"{path}: no row below the column names. Is the file truncated?")
+    cells_of = {n: c for n, c in zip(form.names, columns, strict=True) if n}
+    units = {n: u for n, u in zip(form.names, form.units, strict=True) if n and u}
+    return Table(path, cells_of, np.array(at), units=units, decimal_comma=form.decimal_comma)
+
+
+def _rows(path: Path, lines: list[str], form: _Form) -> Iterator[tuple[int, list[str]]]:
+    """Index of the line and cells of each row."""
+    if form.separator == _SPACES:
+        yield from ((i, lines[i].split()) for i in range(form.first, len(lines)))
+        return
+    reader = csv.reader(lines[form.first :], delimiter=form.separator)
+    try:
+        for cells in reader:
+            yield form.first + reader.line_num - 1, cells
+    except csv.Error as error:
+        raise DataError(
+            f"{path}: the rows cannot be told apart ({error}); allowed: cells between separators. "
+            f"Is there a lone quotation mark?"
+        ) from error
+
+
+def _lines(path: Path) -> list[tuple[int, str]]:
+    """Number and text of each line that is neither empty nor a comment."""
+    if not path.is_file():
+        raise DataError(f"{path}: no such file. Give the path of a .csv file.")
+    lines = enumerate(_decoded(path, path.read_bytes()).splitlines(), start=1)
+    kept = [(number, text) for number, text in lines if text.strip() and not _COMMENT.match(text)]
+    if not kept:
+        raise DataError(
+            f"{path}: the file is empty; allowed: a line of names and rows of numbers."
+        )
+    return kept
+
+
+def _decoded(path: Path, content: bytes) -> str:
+    start = content[:4096]
+    encoding = "utf-8-sig"
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")):  # as spreadsheets save "Unicode text"
+        encoding = "utf-16"
+    elif b"\0" in start:
+        zeros = [start[place::2].count(0) / max(len(start[place::2]), 1) for place in (0, 1)]
+        if max(zeros) < 0.9 or min(zeros) > 0.1:
+            raise DataError(
+                f"{path}: binary, not text, and no form that ppgnas knows by this name (ppgnas "
+                "data forms); allowed: a text file of rows. Save it as UTF-8."
+            )
+        encoding = "utf-16-le" if zeros[1] > zeros[0] else "utf-16-be"
+    try:
+        return content.decode(encoding)
+    except UnicodeDecodeError as error:
+        if encoding == "utf-8-sig":
+            return content.decode("latin-1")
+        raise DataError(
+            f"{path}: begins as UTF-16 text and is not ({error}); allowed: UTF-8 or whole "
+            "UTF-16. Save it again as UTF-8."
+        ) from error
+
+
+def _form(lines: list[str]) -> _Form:
+    said = re.fullmatch(r'"?sep=(.|\\t)"?\s*', lines[0], re.IGNORECASE)
+    begin = 1 if said else 0
+    looked = lines[begin : begin + LOOKED]
+    separator = said[1].replace("\\t", "\t") if said else _separator(looked)
+    split = [_split(line, separator) for line in looked]
+    widths = Counter(len(cells) for cells in split)
+    width = max(widths, key=lambda size: (widths[size], size)) if widths else 1
+    first = next((i for i in range(len(split)) if _begins(split[i : i + 10], width)), None)
+    if first is None:  # names alone, or cells that are no numbers: told where they are read
+        first = 1
+    while first > 1 and _values(split[first - 1]):  # a row of another width: told as such
+        first -= 1
+    names, units = _names(split[:first], width)
+    rows = [cell for cells in split[first:] for cell in cells]
+    commas = any(_COMMA.fullmatch(cell) for cell in rows)
+    points = any(_POINT.fullmatch(cell) for cell in rows)
+    comma = separator != "," and commas and not points
+    return _Form(separator, names, units, begin + first, comma)
+
+
+def _separator(lines: list[str]) -> str:
+    """What parts the cells: the same number of times in nearly every line."""
+    rows = [line for line in lines if re.search(r"\d", line)][-50:] or lines
+    for separator in "\t;|,":
+        counts = Counter(line.count(separator) for line in rows)
+        most, lines_of = counts.most_common(1)[0]
+        if most and lines_of >= 0.8 * len(rows):
+            # One number with a decimal comma a line is no row of two cells.
+            alone = separator == "," and most == 1 and "," not in lines[0]
+            if not (alone and all(_COMMA.fullmatch(line.strip()) for line in rows[1:])):
+                return separator
+    if any(lines[0].count(separator) for separator in ";\t,"):
+        return max(",;\t", key=lines[0].count)
+    spaced = Counter(len(line.split()) for line in rows).most_common(1)[0]
+    numbers = all(_NUMBER.fullmatch(cell) for line in rows[1:] for cell in line.split())
+    return _SPACES if spaced[0] > 1 and numbers else ","
+
+
+def _split(line: str, separator: str) -> list[str]:
+    if separator == _SPACES:
+        return line.split()
+    try:
+        return [cell.strip() for cell in next(csv.reader([line], delimiter=separator))]
+    except (csv.Error, StopIteration):
+        return [line]
+
+
+def _begins(rows: list[list[str]], width: int) -> bool:
+    """Whether the first is a row of values of the usual width, and so are most of the others."""
+    fine = [abs(len(cells) - width) <= 1 and _values(cells) for cells in rows]
+    return fine[0] and sum(fine) > 0.6 * len(fine)
+
+
+def _values(cells: list[str]) -> bool:
+    """Whether a third of the cells are numbers or times."""
+    known = [cell for cell in cells if cell]
+    values = sum(bool(_NUMBER.fullmatch(cell) or _TIME.fullmatch(cell)) for cell in known)
+    return values >= max(1, len(known) / 3)
+
+
+def _names(above: list[list[str]], width: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Names and units of the columns, from the lines above the rows."""
+    header: list[list[str]] = []
+    units = [""] * width
+    for cells in reversed(above[-MOST_HEADER:]):
+        if abs(len(cells) - width) > 1:
+            break
+        known = [cell for cell in cells if cell]
+        if known and above[0] is not cells and all(_UNIT.fullmatch(cell) for cell in known):
+            if not all(re.fullmatch("raw|cal", cell, re.IGNORECASE) for cell in known):
+                units = [cell.strip("[]()") for cell in _wide(cells, width)]
+            continue
+        if header and width == 1:
+            break
+        header.insert(0, _wide(cells, width))
+    if not header:
+        return tuple(str(place + 1) for place in range(width)), tuple(units)
+    last = [cell for cell in header[-1] if cell]
+    if len(header) == 1 or len(set(last)) == len(last) >= width - 1:
+        names = header[-1]
+    else:  # groups over names: a group goes on until the next one begins
+        lines = [*map(_carried, header[:-1]), header[-1]]
+        names = [_joined(parts) for parts in zip(*lines, strict=False)]
+    units += [""] * (len(names) - len(units))
+    for place, name in enumerate(names):
+        told = _UNIT_IN_NAME.search(name)
+        units[place] = units[place] or (told[1].strip() if told else "")
+    return tuple(names), tuple(units)
+
+
+def _wide(cells: list[str], width: int) -> list[str]:
+    return (cells + [""] * width)[: max(width, len(cells) if cells[-1:] != [""] else width)]
+
+
+def _carried(cells: list[str]) -> list[str]:
+    found: list[str] = []
+    for cell in cells:
+        found.append(cell or (found[-1] if found else ""))
+    return found
+
+
+def _joined(parts: Sequence[str]) -> str:
+    return " ".join(dict.fromkeys(part for part in parts if part))

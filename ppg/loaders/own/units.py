@@ -1,0 +1,69 @@
+"""Units of times and accelerations, from what a file says or from the numbers themselves."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+TIME_UNITS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9, "min": 60.0}
+STANDARD_GRAVITY = 9.80665
+LONGEST_PACKET = 1000.0  # of the mean step
+_SPELT = {
+    "sec": "s", "secs": "s", "second": "s", "seconds": "s", "msec": "ms", "msecs": "ms",
+    "millisec": "ms", "milliseconds": "ms", "millisecond": "ms", "\u00b5s": "us", "usec": "us",
+    "microseconds": "us", "nsec": "ns", "nanoseconds": "ns", "minutes": "min", "minute": "min",
+}  # fmt: skip
+_PER_G = {
+    "g": 1.0, "mg": 1000.0, "milli g": 1000.0, "m/s2": STANDARD_GRAVITY,
+    "m/s^2": STANDARD_GRAVITY, "m/(s^2)": STANDARD_GRAVITY, "m/(sec^2)": STANDARD_GRAVITY,
+    "m/s\u00b2": STANDARD_GRAVITY, "ms-2": STANDARD_GRAVITY, "1/64 g": 64.0,
+}  # fmt: skip
+
+
+def time_unit(named: str) -> str | None:
+    """A unit of time as a header spells it; None where it is none."""
+    word = named.strip().lower()
+    word = _SPELT.get(word, word)
+    return word if word in TIME_UNITS else None
+
+
+def time_unit_of_name(name: str) -> str | None:
+    """The unit that the end of a column's name says, as in `time_ms`."""
+    word = name.replace("-", "_").replace(" ", "_").rpartition("_")[2]
+    return time_unit(word) if word != name else None
+
+
+def unit_by_rate(time: NDArray[np.float64], slowest_hz: float) -> str | None:
+    """The one unit in which rows come between a rate and a thousand times that rate.
+
+    Args:
+        time: `(rows,)` finite.
+        slowest_hz: rows a second at least.
+    """
+    steps = np.diff(time)
+    steps = steps[steps >= 0]
+    for _ in range(2):  # without the holes, which are few and longer than any packet
+        steps = steps[steps <= LONGEST_PACKET * steps.mean()] if len(steps) else steps
+    usual = float(steps.mean()) if len(steps) else 0.0
+    fitting = (u for u in ("s", "ms", "us", "ns") if usual * TIME_UNITS[u] <= 1 / slowest_hz)
+    return next(fitting, None) if usual > 0 else None
+
+
+def per_g(named: str) -> float | None:
+    """Values per g of a unit as a header spells it; None where it is none."""
+    return _PER_G.get(named.strip().lower())
+
+
+def per_g_of(acc: NDArray[np.float64]) -> tuple[float, str]:
+    """Values per g told from `(rows, 3)`, as gravity is in them; and the unit in words.
+
+    Only where no other unit is near: 1 and "" where it is g or nobody can tell.
+    """
+    median = float(np.median(np.linalg.norm(acc, axis=1)))
+    for size, unit in ((STANDARD_GRAVITY, "m/s2"), (1000.0, "mg")):
+        if abs(median / size - 1) < 0.1:
+            return size, unit
+    power = 2.0 ** float(np.round(np.log2(max(median, 1e-9))))
+    if power >= 16 and abs(median / power - 1) < 0.06:
+        return power, f"counts of 1/{power:.0f} g"
+    return 1.0, ""

@@ -1,0 +1,106 @@
+"""`recordings.toml`: written for a folder of files, read back, and what is wrong with it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from nas.cli.main import main
+from nas.models.predict import find_recording
+from ppg.loaders.forms import guess_mapping, read_own
+from ppg.loaders.own.mapping import read_mapping
+from ppg.npz.folder import read_folder
+from ppgnas.errors import DataError
+from tests.ppg.loaders.own.test_raw_forms import (
+    ALONE,
+    INTERVALS,
+    POLAR,
+    PPG,
+    TIME_S,
+    TWO_PEOPLE,
+    UNIX,
+)
+
+
+@pytest.fixture
+def study(tmp_path: Path) -> Path:
+    """Two people with a strap each, and files that belong to nobody."""
+    folder = tmp_path / "study"
+    folder.mkdir()
+    for who, sign in (("anna", 1), ("ben", -1)):
+        rows = [f"{UNIX + t:.2f},{sign * p:.0f}" for t, p in zip(TIME_S, PPG, strict=True)]
+        (folder / f"{who}_walk_ppg.csv").write_text("\n".join(["t,green", *rows]))
+        (folder / f"{who}_walk_rr.txt").write_text(
+            "rr\n" + "\n".join(f"{1000 * interval:.0f}" for interval in INTERVALS)
+        )
+    (folder / "readme.txt").write_text("nothing to see")
+    (folder / "photo.csv").write_bytes(b"\x89PNG\0\0\1\2")
+    (folder / "lonely_polar.txt").write_text("Phone timestamp;RR-interval [ms]\n" + POLAR)
+    return folder
+
+
+def _leave(*arguments: str) -> int:
+    with pytest.raises(SystemExit) as left:
+        main(list(arguments))
+    assert isinstance(left.value.code, int)
+    return left.value.code
+
+
+def test_a_folder_of_files_in_two_commands(
+    study: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert _leave("data", "convert", str(study), "--guess") == 0
+    printed = capsys.readouterr()
+    assert "2 recordings in" in printed.out and "check who is who" in printed.out
+    assert "photo.csv is left out: " in printed.err
+    assert "lonely_polar.txt is left out: it goes with no file of a PPG" in printed.err
+    text = (study / "recordings.toml").read_text()
+    assert 'dataset = "study"\nppg = ["green"]\ntime = "t"\n' in text
+    assert 'file = "anna_walk_ppg.csv"\nsubject = "anna"\nhr_file = "anna_walk_rr.txt"' in text
+    out = tmp_path / "out"
+    assert _leave("data", "convert", str(study), str(out)) == 0
+    recordings = read_folder(out)
+    assert [r.person for r in recordings] == ["study/anna", "study/ben"]
+    assert all(r.usable.sum() >= 40 for r in recordings)
+    found = find_recording(str(study), name="ben_walk_ppg")
+    assert found.person == "study/ben" and found.started.startswith("2024-05-27T08:53:20")
+    assert _leave("data", "convert", str(study), "--guess") == 2
+    assert "recordings.toml is there already" in capsys.readouterr().err
+    assert _leave("data", "convert", str(study), str(tmp_path / "x"), "--rate", "50") == 2
+    assert "says how its files are read" in capsys.readouterr().err
+
+
+def test_a_column_of_people_needs_no_names(tmp_path: Path) -> None:
+    (tmp_path / "all.csv").write_text("subject,activity,t,green,hr\n" + TWO_PEOPLE)
+    text, count = guess_mapping(tmp_path, say=lambda _: None)
+    assert count == 1 and 'subject_column = "subject"' in text and "\nsubject =" not in text
+    (tmp_path / "recordings.toml").write_text(text)
+    said: list[str] = []
+    recordings = read_own(tmp_path, say=said.append)
+    assert [r.subject for r in recordings] == ["anna", "ben"]
+    assert {r.dataset for r in recordings} == {tmp_path.name}
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[[recording", "no mapping file"),
+        ("", "`recording` is NoneType; allowed: a [[recording]] table for each recording"),
+        ("recording = []", "names no recording"),
+        ('[[recording]]\nfile = "a.csv"\nrate = 3', "has the key 'rate'; allowed: file"),
+        ('[[recording]]\nfile = "a.csv"\nhz_file = "b"', "Is 'hr_file' meant?"),
+        ('ppg = "green"\n[[recording]]\nfile = "a.csv"', "has ppg = 'green'; allowed: a list"),
+        ('[[recording]]\nfile = "a.csv"\nlag_s = "1"', "has lag_s = '1'; allowed: a number"),
+        ('[[recording]]\nsubject = "a"', "recording 1 (no file) has no `file`"),
+        ('[[recording]]\nfile = "none.csv"', "recording 1 (none.csv): no such file: none.csv"),
+        ('[[recording]]\nfile = "a.csv"\nrate_hz = 3', "`rate_hz` is 3; allowed: 10.5 or more"),
+        ('[[recording]]\nfile = "a.csv"\nhr = "a"\nrr = "b"', "`hr` and `rr` are given"),
+    ],
+)
+def test_what_is_wrong_is_said(text: str, said: str, tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text(ALONE)
+    (tmp_path / "recordings.toml").write_text(text)
+    with pytest.raises(DataError) as caught:
+        read_mapping(tmp_path / "recordings.toml")
+    assert said in str(caught.value) and str(tmp_path) in str(caught.value)
