@@ -73,8 +73,8 @@ def read(path: Path) -> Table:
             cells[name], rows[name], units[name] = acc[:, axis], times, "1/64 g"
     own = [name for name in ("HR.csv", "IBI.csv") if name in there]
     notes = (
-        f"{path.name}: {' and '.join(own)} {'are' if len(own) > 1 else 'is'} no reference: the E4 "
-        "computes it from this PPG. Give one of another device with --hr-csv.",
+        f"{path.name}: no reference is {' nor '.join(own)}, which the E4 computes from this PPG. "
+        "Give one of another device with --hr-csv.",
     )
     return table_of(
         path,

@@ -66,6 +66,9 @@ def read_text(path: Path) -> Table:
     """
     numbered = _lines(path)
     lines = [text for _, text in numbered]
+    if len(lines) == 1 and len(alone := re.split(r"[\s,;]+", lines[0].strip())) > 3:
+        if all(_NUMBER.fullmatch(cell) for cell in alone):  # intervals, one after the other
+            return Table(path, {"1": alone}, np.ones(len(alone), np.int64))
     form = _form(lines)
     for name in form.names:
         if form.names.count(name) > 1 and name:

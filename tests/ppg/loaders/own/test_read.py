@@ -351,6 +351,14 @@ def test_a_clock_that_was_set(tmp_path: Path) -> None:
         assert "jumps by" in message and "Cut the file in two there" in message
 
 
+def test_intervals_in_one_line(tmp_path: Path) -> None:
+    table = _table()
+    path = _write(tmp_path / "a.csv", {"t": table["t"], "green": table["green"]})
+    (tmp_path / "rr.txt").write_text(" ".join(["800"] * 80))
+    recording = _read(path, Columns(("green",), time="t"), hr_file=tmp_path / "rr.txt")
+    np.testing.assert_allclose(recording.hr_bpm, 75)
+
+
 def test_rows_that_do_not_fit_the_names(tmp_path: Path) -> None:
     path = _write(tmp_path / "a.csv", _table())
     lines = path.read_text().splitlines()
