@@ -29,10 +29,11 @@ _KINDS = {"front": "candidates on the front", "all": "all evaluated", "finalists
 
 @dataclass(frozen=True)
 class Parallel:
-    """Names of the axes, and per kind of candidate a `(lines, axes)` array."""
+    """Names of the axes, and per kind of candidate a `(lines, axes)` array and their numbers."""
 
     axes: list[str]
     kinds: dict[str, NDArray[np.float64]]
+    numbers: dict[str, NDArray[np.int64]]
 
 
 def _choices(arch: Arch) -> dict[str, float]:
@@ -68,13 +69,17 @@ def _parallel_info(run: RunData) -> Parallel | None:
     if not judged:
         return None
     matrix = np.array([list(_values(candidate).values()) for candidate in judged])
-    kinds = {
-        "front": matrix[[candidate.on_front for candidate in judged]],
-        "all": matrix[evenly(len(judged), MOST_LINES)],
-        "finalists": matrix[[candidate.finalist is not None for candidate in judged]],
+    numbers = np.array([candidate.number for candidate in judged])
+    places = {
+        "front": np.flatnonzero([candidate.on_front for candidate in judged]),
+        "all": np.asarray(evenly(len(judged), MOST_LINES)),
+        "finalists": np.flatnonzero([candidate.finalist is not None for candidate in judged]),
     }
+    kinds = {kind: found for kind, found in places.items() if len(found)}
     return Parallel(
-        list(_values(judged[0])), {kind: lines for kind, lines in kinds.items() if len(lines)}
+        list(_values(judged[0])),
+        {kind: matrix[found] for kind, found in kinds.items()},
+        {kind: numbers[found] for kind, found in kinds.items()},
     )
 
 
@@ -114,6 +119,7 @@ def _draw_parallel(info: Parallel, kind: str, *, synthetic: bool) -> go.Figure:
     drawn = figure(430, synthetic=synthetic, margin=margin)
     return drawn.add_parcoords(
         dimensions=dimensions,
+        customdata=info.numbers[kind],
         line={
             "color": np.log10(lines[:, -1]).astype(np.float32),
             "colorscale": _COLORS,

@@ -31,6 +31,7 @@ _MAE_HOVER = {
     "%{customdata[8]:.2f} to %{customdata[9]:.2f})<br>",
     "inherited": "MAE %{customdata[1]:.2f} BPM (inherited)<br>",
 }
+AGAINST = {"mae": "MAE", **{key: entry[0] for key, entry in COSTS.items()}}
 _COST_HOVER = (
     "%{customdata[2]:.2f} ms · %{customdata[5]:.3f} mJ a reading<br>"
     "flash %{customdata[3]:.1f} KB · SRAM %{customdata[4]:.1f} KB · "
@@ -167,30 +168,60 @@ def _arrows(drawn: go.Figure, info: Pareto, key: str) -> None:
             y=[y for _, e in known for y in (e.before, e.retrained_int8, None)],
         )
     if finalists:
-        _stairs(drawn, _front(costs, [e.retrained_int8 for e in errors]), RED, "retrained")
+        retrained = [e.retrained_int8 for e in errors]
+        _stairs(drawn, _front(costs, retrained), RED, "retrained")
         reported = [f.card.report.mae_bpm for f in finalists]
+        facts = [
+            [f.number, mine, *(f.cost(k) / entry[2] for k, entry in COSTS.items()), its]
+            for f, mine, its in zip(finalists, retrained, reported, strict=True)
+        ]
+        names = [f"<b>{f.number}</b>" for f in finalists]
+        hover = (
+            "finalist %{customdata[0]:.0f}<br>retrained: MAE %{customdata[1]:.2f} BPM on search "
+            "people<br>%{customdata[8]:.2f} BPM on report people<br>" + _COST_HOVER
+        )
         drawn.add_scatter(
             mode="markers",
             name="the same on report people",
+            meta="reported",
             x=costs,
             y=reported,
-            text=[f"<b>{f.number}</b>" for f in finalists],
+            text=names,
             marker={"size": 11, "symbol": "diamond-open", "color": RED, "line": {"width": 2}},
-            hovertemplate="finalist %{text}<br>MAE %{y:.2f} BPM on report people<extra></extra>",
+            customdata=facts,
+            hovertemplate=hover,
         )
         drawn.add_scatter(
             mode="markers+text",
             name="finalist (retrained, int8, search people)",
+            meta="finalists",
             x=costs,
-            y=[e.retrained_int8 for e in errors],
-            text=[f"<b>{f.number}</b>" for f in finalists],
+            y=retrained,
+            text=names,
             textposition="middle center",
             textfont={"color": "white", "size": 11},
             marker={"size": 19, "color": RED, "line": {"color": "white", "width": 1}},
-            customdata=reported,
-            hovertemplate="finalist %{text}<br>retrained: MAE %{y:.2f} BPM on search people<br>"
-            "%{customdata:.2f} BPM on report people<extra></extra>",
+            customdata=facts,
+            hovertemplate=hover,
         )
+
+
+def knee(costs: Sequence[float], mae_bpm: Sequence[float]) -> int | None:
+    """The place where a front bends most: what lies farthest below the line between its ends.
+
+    Both in logarithms, from 0 to 1; None with fewer than three networks on the front, or where it
+    bends nowhere.
+    """
+    front = _front(costs, mae_bpm)
+    if len(front) < 3 or front[0][0] <= 0 or front[-1][1] <= 0:
+        return None
+    x, y = np.log(np.array(front)).T
+    x, y = (x - x[0]) / (x[-1] - x[0]), (y - y[-1]) / (y[0] - y[-1])
+    below = 1 - x - y
+    best = front[int(below.argmax())]
+    if below.max() <= 1e-9:
+        return None
+    return next(i for i, pair in enumerate(zip(costs, mae_bpm, strict=True)) if [*pair] == best)
 
 
 _LOOKS: dict[str, tuple[str, dict[str, object]]] = {
@@ -229,6 +260,7 @@ def _draw_pareto(info: Pareto, key: str, *, synthetic: bool) -> go.Figure:
             name=name,
             x=rows[:, axis.column],
             y=rows[:, 1],
+            meta="unjudged" if group == "not evaluated" else "candidates",
             customdata=rows,
             hovertemplate=head + _MAE_HOVER[info.judged_by] + _COST_HOVER,
             marker=marker,
@@ -238,6 +270,14 @@ def _draw_pareto(info: Pareto, key: str, *, synthetic: bool) -> go.Figure:
             drawn.data[-1].update(y=0 * rows[:, 0], yaxis="y2", hovertemplate=hover)
     _stairs(drawn, axis.front, BLUE, info.judged_by)
     _arrows(drawn, info, key)
+    finalists = info.finalists
+    costs = [f.cost(key) / COSTS[key][2] for f in finalists]
+    errors_bpm = [f.card.search_mae_bpm.retrained_int8 for f in finalists]
+    bend = knee(costs, errors_bpm)
+    if bend is not None:
+        x = float(np.log10(costs[bend])) if axis.log else costs[bend]
+        words = {"text": "knee", "font": {"color": RED}, "arrowcolor": RED}
+        drawn.add_annotation(x=x, y=errors_bpm[bend], ax=-28, ay=32, standoff=10, **words)
     if axis.budget is not None:
         drawn.add_vline(x=axis.budget, line={"color": RED, "width": 2, "dash": "dash"})
         drawn.update_shapes(yref="paper")  # through the ticks above, too
@@ -271,6 +311,8 @@ def pareto_section(run: RunData) -> Section | None:
         begun=sum(candidate.first_bpm is not None for candidate in run.candidates),
         drawn=sum(len(rows) for rows in info.groups.values()),
         finalists=run.finalists,
-        menu=Menu("cost", "Cost", options, info.first_axis),
+        menu=Menu("cost", "Across", options, info.first_axis),
+        against=Menu("against", "Up", AGAINST, "mae"),
+        colour=Menu("colour", "Colour", {"": "kind", **AGAINST}, ""),
         figures={key: _draw_pareto(info, key, synthetic=run.synthetic) for key in COSTS},
     )

@@ -45,6 +45,7 @@
     }
   }
 
+  window.redraw = (group) => choose(group, document.querySelector(`select[data-group=${group}]`).value);
   for (const plot of document.querySelectorAll(".plot")) {
     const menus = [...document.querySelectorAll("select[data-group]")];
     const menu = menus.find((item) => item.dataset.group === plot.dataset.group);
@@ -67,6 +68,7 @@
     });
   }
   addEventListener("beforeprint", () => {
+    for (const part of document.querySelectorAll("details")) part.open = true; // paper cannot unfold
     for (const plot of document.querySelectorAll(".js-plotly-plot")) Plotly.Plots.resize(plot);
   });
 })();

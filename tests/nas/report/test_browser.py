@@ -6,6 +6,7 @@ WebGL driver of a machine without a GPU.
 
 from __future__ import annotations
 
+import html
 import json
 import os
 import re
@@ -135,8 +136,8 @@ def test_fits_the_width_and_every_choice_works(page: Path, tmp_path: Path, width
     assert seen["width"] == width
     assert seen["overflow"] == 0
     assert seen["wide"] == []
-    # cost 6, lines 3, finalist 4 menus of 6, data sets 2
-    assert seen["chosen"] == [True] * (6 + 3 + 4 * 6 + 2)
+    # cost 6, against and colour 7 and 8, lines 3, finalist 4 menus of 6, data sets 2
+    assert seen["chosen"] == [True] * (6 + 7 + 8 + 3 + 4 * 6 + 2)
     assert seen["panels"] == 4
     assert seen["cut"] == 0  # every entry of the navigation is in sight
     assert all(seen["shadows"])
@@ -162,3 +163,108 @@ def test_a_broken_page_is_noticed(tmp_path: Path) -> None:
     _, console = visit(page, tmp_path / "profile")
     assert len(console) == 1
     assert "missing is not defined" in console[0]
+
+
+# What an engineer asks, and the clicks that answer it; each answer is read off the page.
+_TASKS = """<script>addEventListener("load", async () => {
+  const rest = () => new Promise((done) => setTimeout(done, 200));
+  const one = (query) => document.querySelector(query);
+  const numbers = () => [...one("#choose").tBodies[0].rows].filter((row) => !row.hidden)
+    .map((row) => Number(row.dataset.number));
+  const slide = (key, most) => {
+    const slider = one(`input[data-limit=${key}]`);
+    const stops = slider.dataset.stops.split(" ").map(Number);
+    slider.value = stops.filter((stop) => stop <= most).length - 1;
+    slider.dispatchEvent(new Event("input"));
+    return stops[slider.value];
+  };
+  const pareto = one("#plot-pareto"), parallel = one("#plot-parallel"), seen = {};
+  const kept = () => pareto._fullData.filter((trace) => trace.meta === "candidates")
+    .map(({ selectedpoints, customdata }) => {
+      return selectedpoints ? selectedpoints.map((at) => customdata[at][0]) : null;
+    });
+  await rest();
+  const rows = JSON.parse(one("#rows").textContent);
+  const middle = (key) => {
+    return rows.map((row) => row[key]).sort((a, b) => a - b)[Math.floor(rows.length / 2)];
+  };
+  const finalist = () => one("select[data-group=finalist]").value;
+  seen.limits = [slide("mae_bpm", middle("mae_bpm")), slide("latency_ms", middle("latency_ms"))];
+  seen.smallest = [numbers(), one("#fits").textContent, kept()];
+  one("button[data-reset]").click();
+  seen.reset = [numbers().length, kept()];
+  one("button[data-sort=worst_bpm]").click();
+  one("button[data-sort=worst_bpm]").click();
+  seen.worst = [numbers(), one("#choose tbody tr .person").textContent];
+  one("button[data-sort=latency_ms]").click();
+  one("#choose tbody tr button[data-select]").click();
+  await rest();
+  seen.fastest = [numbers(), one(".command.chosen code").textContent, finalist()];
+  const data = pareto._fullData.find((trace) => trace.meta === "finalists");
+  const point = { data, customdata: data.customdata[0] };
+  pareto.emit("plotly_click", { points: [point] });
+  await rest();
+  seen.clicked = [point.customdata[0], one("tr.chosen").dataset.number, finalist()];
+  const axis = parallel._fullData[0].dimensions.length - 1;
+  const ends = parallel._fullData[0].dimensions[axis].range;
+  const low = [ends[0], (ends[0] + ends[1]) / 2];
+  await Plotly.restyle(parallel, { [`dimensions[${axis}].constraintrange`]: [low] });
+  await rest();
+  seen.brushed = [kept().flat().length, [...parallel._fullData[0].dimensions[axis].values]
+    .filter((value) => value <= low[1]).length];
+  const up = one("select[data-group=against]");
+  up.value = "flash_bytes";
+  up.dispatchEvent(new Event("change"));
+  await rest();
+  const { y, customdata } = pareto._fullData.find((trace) => trace.meta === "candidates");
+  const hidden = pareto._fullData.filter((trace) => trace.visible === false);
+  seen.against = [pareto.layout.yaxis.title.text, Array.from(y),
+    Array.from(customdata, (row) => row[3]), hidden.map((trace) => trace.meta ?? "line")];
+  dispatchEvent(new Event("beforeprint"));
+  seen.printed = [...document.querySelectorAll("details")].every((part) => part.open);
+  document.body.dataset.seen = JSON.stringify(seen);
+});</script>"""
+
+
+def test_tasks_take_two_interactions(page: Path, tmp_path: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    (tmp_path / "tasks.html").write_text(text.replace("</body>", f"{_TASKS}</body>"))
+    dom, console = visit(tmp_path / "tasks.html", tmp_path / "profile")
+    assert console == []
+    found = re.search(r'<body data-seen="([^"]*)"', dom)
+    assert found, "the tasks were not done"
+    seen = json.loads(html.unescape(found.group(1)))
+    written = re.search(r'id="rows">(.*?)</script>', text)
+    assert written
+    rows = {row["number"]: row for row in json.loads(written.group(1))}
+
+    # the smallest network below an error and a latency: two sliders
+    error_bpm, latency_ms = seen["limits"]
+    fitting = {
+        n for n, r in rows.items() if r["mae_bpm"] <= error_bpm and r["latency_ms"] <= latency_ms
+    }
+    assert 0 < len(fitting) < len(rows)
+    visible, sentence, kept = seen["smallest"]
+    assert set(visible) == fitting
+    smallest = min(fitting, key=lambda number: rows[number]["flash_bytes"])
+    assert f"Smallest: finalist {smallest} ({rows[smallest]['flash_bytes']:.1f} KB)" in sentence
+    assert kept and all(places is not None for places in kept)
+    assert seen["reset"] == [len(rows), [None] * len(kept)]
+    # who is worst, and under which network: one heading, twice
+    order, person = seen["worst"]
+    assert order == sorted(rows, key=lambda number: -rows[number]["worst_bpm"]) and person
+    # the command of the fastest: a heading and a number
+    order, command, shown = seen["fastest"]
+    assert order == sorted(rows, key=lambda number: rows[number]["latency_ms"])
+    assert f":{order[0]} " in command and shown == str(order[0])
+    # a marker shows its network everywhere: one click
+    number, row, shown = seen["clicked"]
+    assert str(number) == row == shown
+    # which candidates err least: one brush
+    bright, inside = seen["brushed"]
+    assert bright == inside > 0
+    # flash against latency: one menu
+    title, drawn, flash, hidden = seen["against"]
+    assert title == "Flash" and drawn == flash
+    assert "reported" in hidden and "finalists" not in hidden and "candidates" not in hidden
+    assert seen["printed"]

@@ -23,7 +23,7 @@ from nas.report.sections.finalists import best_first
 from nas.report.sections.history import _draw_history, _nearly_final
 from nas.report.sections.layers import layers_section
 from nas.report.sections.parallel import _draw_parallel, _parallel_info
-from nas.report.sections.pareto import _draw_pareto, _pareto_info
+from nas.report.sections.pareto import _draw_pareto, _pareto_info, knee
 from nas.report.sections.people import _draw_datasets, _draw_people, worst_first
 from nas.report.sections.provenance import _facts, _rest
 from nas.report.sections.verdict import _verdict_info
@@ -113,7 +113,16 @@ def test_pareto_finalists_are_foretold_and_retrained(data: RunData) -> None:
     # Both errors of a finalist, named: who chose, and who was read at the end.
     reported = next(t for t in drawn.data if t.name == "the same on report people")
     assert (reported.x[0], reported.y[0]) == (flash, first.card.report.mae_bpm)
-    assert ended.customdata[0] == first.card.report.mae_bpm
+    assert ended.customdata[0][0] == 1
+    assert ended.customdata[0][8] == first.card.report.mae_bpm == reported.customdata[0][8]
+
+
+def test_the_knee_by_hand() -> None:
+    # The one at (10, 2) lies far below the line from (1, 16) to (100, 1); (5, 9) is dominated by none.
+    assert knee([100.0, 10.0, 5.0, 1.0, 50.0], [1.0, 2.0, 9.0, 16.0, 3.0]) == 1
+    assert knee([1.0, 2.0], [2.0, 1.0]) is None
+    assert knee([1.0, 10.0, 100.0], [100.0, 10.0, 1.0]) is None  # a straight line
+    assert knee([1.0, 2.0, 3.0], [1.0, 1.0, 1.0]) is None
 
 
 def test_pareto_draws_budget_and_arrows(data: RunData) -> None:
