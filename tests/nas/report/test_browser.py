@@ -210,8 +210,9 @@ _TASKS = """<script>addEventListener("load", async () => {
   const low = [ends[0], (ends[0] + ends[1]) / 2];
   await Plotly.restyle(parallel, { [`dimensions[${axis}].constraintrange`]: [low] });
   await rest();
-  seen.brushed = [kept().flat().length, [...parallel._fullData[0].dimensions[axis].values]
-    .filter((value) => value <= low[1]).length];
+  const { values, constraintrange } = parallel._fullData[0].dimensions[axis]; // snapped to ticks
+  const inside = [...values].filter((value) => value <= constraintrange[1]);
+  seen.brushed = [kept().flat().length, inside.length];
   const up = one("select[data-group=against]");
   up.value = "flash_bytes";
   up.dispatchEvent(new Event("change"));

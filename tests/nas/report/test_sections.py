@@ -118,7 +118,7 @@ def test_pareto_finalists_are_foretold_and_retrained(data: RunData) -> None:
 
 
 def test_the_knee_by_hand() -> None:
-    # The one at (10, 2) lies far below the line from (1, 16) to (100, 1); (5, 9) is dominated by none.
+    # (10, 2) lies farthest below the line from (1, 16) to (100, 1)
     assert knee([100.0, 10.0, 5.0, 1.0, 50.0], [1.0, 2.0, 9.0, 16.0, 3.0]) == 1
     assert knee([1.0, 2.0], [2.0, 1.0]) is None
     assert knee([1.0, 10.0, 100.0], [100.0, 10.0, 1.0]) is None  # a straight line
