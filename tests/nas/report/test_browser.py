@@ -218,7 +218,7 @@ _TASKS = """<script>addEventListener("load", async () => {
   up.dispatchEvent(new Event("change"));
   await rest();
   const { y, customdata } = pareto._fullData.find((trace) => trace.meta === "candidates");
-  const hidden = pareto._fullData.filter((trace) => trace.visible === false);
+  const hidden = pareto.data.filter((trace) => trace.visible === false);
   seen.against = [pareto.layout.yaxis.title.text, Array.from(y),
     Array.from(customdata, (row) => row[3]), hidden.map((trace) => trace.meta ?? "line")];
   dispatchEvent(new Event("beforeprint"));
