@@ -18,6 +18,7 @@ from typer.models import OptionInfo
 from nas.run import interrupt
 from ppgnas.errors import PpgnasError
 from ppgnas.parsing import printable
+from ppgnas.task import Mode
 
 Parameters = ParamSpec("Parameters")
 
@@ -79,6 +80,11 @@ def _describe(error: OSError) -> str:
             "(a search continues with --resume)"
         )
     return f"{what}{where}. Check the path and its permissions, then run the command again"
+
+
+def arithmetic_of(mode: Mode) -> str:
+    """How errors were computed, in words."""
+    return "int8" if mode == "window" else "int8, streaming"
 
 
 def emit(document: Any) -> None:

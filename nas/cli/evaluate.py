@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nas.cli.common import emit, verb
+from nas.cli.common import arithmetic_of, emit, verb
 from nas.cli.options import AsJson, Data, Smoothing, Text, Weights
 from ppgnas.tables import text_table
 
@@ -73,7 +73,8 @@ def as_text(result: Evaluation) -> str:
     lines = [
         f"MAE {result.mae_bpm:.2f} BPM raw, {result.mae_bpm_smoothed:.2f} smoothed by "
         f"{result.smoothing} (mean of {len(result.people)} people, {result.windows} windows, "
-        f"int8, model.{result.file}{', SYNTHETIC recordings' if result.synthetic else ''}); "
+        f"{arithmetic_of(result.mode)}, model.{result.file}"
+        f"{', SYNTHETIC recordings' if result.synthetic else ''}); "
         f"median person {result.median_person_mae_bpm:.2f}; RMSE {result.rmse_bpm:.2f}; "
         f"MAPE {result.mape_percent:.1f} %; {result.within_5_bpm:.0%} within 5 BPM"
     ]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nas.cli.common import emit, verb
+from nas.cli.common import arithmetic_of, emit, verb
 from nas.cli.options import (
     MODE_HELP,
     RECIPE_HELP,
@@ -195,7 +195,8 @@ def as_text(run: RunDir) -> str:
         f"\n{candidates.considered} networks considered, {candidates.evaluated} evaluated, "
         f"{len(rows)} finalists in {format_duration(document.time_s.get('total', 0.0))}.\n"
         "MAE of report people, and of search people, who chose; errors and costs of a row are "
-        f"those of its file, int8{' (SYNTHETIC recordings)' if document.synthetic else ''}:\n\n"
+        f"those of its file, {arithmetic_of(document.config.mode)}"
+        f"{' (SYNTHETIC recordings)' if document.synthetic else ''}:\n\n"
         f"{text_table(header, rows)}\n\n{said}\nReport: {run.report}"
     )
 

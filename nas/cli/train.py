@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nas.cli.common import emit, verb
+from nas.cli.common import arithmetic_of, emit, verb
 from nas.cli.options import (
     ANY_NETWORK,
     AsJson,
@@ -170,7 +170,8 @@ def _network(arch: str, config: TrainConfig, out: str, *, as_json: bool) -> None
         for file, (mae, smoothed) in card.report_mae_bpm.items()
     ]
     print(
-        f"{out}: report people {'; '.join(files)} (int8, mean of {len(report.people)} people"
+        f"{out}: report people {'; '.join(files)} ({arithmetic_of(card.mode)}, "
+        f"mean of {len(report.people)} people"
         f"{', SYNTHETIC recordings' if card.synthetic else ''}); {card.weight_bytes} B of "
         f"weights, {card.macs} MAC, {card.costs.latency_ms.value:.2f} ms ({card.costs.engine})"
     )
