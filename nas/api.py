@@ -345,7 +345,8 @@ def search(
         latency, sram, power: further budgets, for example `50ms`, `256KB`, `5mW`.
         resume: continue the run in `out`; options left out are taken from it.
         quiet: do not say how far it is.
-        options: any other field of `nas.run.config.SearchConfig`, and `rate`, for example `5s`.
+        options: any other field of `nas.run.config.SearchConfig`; `rate`, for example `5s`;
+            `config`, the run.toml of another search.
 
     Raises:
         PpgnasError: bad input, nothing fits, or the folder holds another run.
@@ -366,9 +367,9 @@ def search(
         "data": None if data is None else str(data),
         **options,
     }
-    config, folder = asked_search(given, None if out is None else Path(out), resume=resume)
+    asked, folder = asked_search(given, None if out is None else Path(out), resume=resume)
     progress = Silent() if quiet else for_terminal()
-    searching.search(config, folder, command="ppgnas.search", progress=progress)
+    searching.search(asked, folder, command="ppgnas.search", progress=progress)
     return Run(folder)
 
 

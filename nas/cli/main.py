@@ -27,6 +27,7 @@ from nas.cli.data.convert import convert
 from nas.cli.data.fetch import fetch_data
 from nas.cli.data.inspect import inspect
 from nas.cli.data.list import list_data
+from nas.cli.doctor import doctor
 from nas.cli.engines.list import list_engines
 from nas.cli.evaluate import evaluate
 from nas.cli.export import export
@@ -44,13 +45,24 @@ from ppgnas import __version__
 app = typer.Typer(
     name="ppgnas",
     no_args_is_help=True,
-    add_completion=False,
     # Plain help: the rich one costs a quarter of a second and breaks the examples' lines.
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 99},
 )
-VERBS = (search, score, rescore, evaluate, predict, train, export, verify, report, calibrate)
+VERBS = (
+    search,
+    score,
+    rescore,
+    evaluate,
+    predict,
+    train,
+    export,
+    verify,
+    report,
+    calibrate,
+    doctor,
+)
 GROUPS: tuple[tuple[str, str, dict[str, Callable[..., None]]], ...] = (
     (
         "boards",

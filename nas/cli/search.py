@@ -118,6 +118,12 @@ def search(
         Text,
         typer.Option(help="Run directory; default results/run, or the next free results/run-N."),
     ] = None,
+    config: Annotated[
+        Text,
+        typer.Option(
+            help="run.toml of another search, or its folder: options left out are taken from it."
+        ),
+    ] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Continue a run; options left out are taken from it.")
     ] = False,
@@ -130,6 +136,7 @@ def search(
     ppgnas search --budget 80KB --time 10min
     ppgnas search --budget 80KB --latency 20ms --board nrf5340 --data recordings/
     ppgnas search --budget 80KB --data recordings/ --student-inputs ppg --teacher-inputs ppg+acc
+    ppgnas search --config results/run --seed 1
     ppgnas search --out results/run --resume
     """
     # All options but three are arguments of the search, by the same names.
@@ -143,12 +150,12 @@ def search(
     from nas.run.progress import for_terminal
 
     progress = for_terminal()
-    config, run = asked_search(given, Path(out) if out is not None else None, resume=resume)
+    asked, run = asked_search(given, Path(out) if out is not None else None, resume=resume)
     if out is None and run.path != DEFAULT_OUT and not resume:
         progress.say(f"{DEFAULT_OUT} holds a finished run; writing to {run.path}")
     command = "ppgnas " + shlex.join(sys.argv[1:])
     try:
-        searching.search(config, run, command=command, progress=progress)
+        searching.search(asked, run, command=command, progress=progress)
     except KeyboardInterrupt:
         raise KeyboardInterrupt(
             f"Continue with: ppgnas search --out {shlex.quote(str(run.path))} --resume"

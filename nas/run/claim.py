@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from nas.run.config import SearchConfig, differences, resolve
+from nas.run.config import ConfigError, SearchConfig, differences, resolve
+from nas.run.documents import read_document
 from nas.run.folder import RunDir, choose, timestamp
 from nas.run.machine import versions
 from nas.run.people import People
@@ -45,20 +46,38 @@ def asked_search(
     """The configuration of a search and its folder, checked but not touched.
 
     Args:
-        given: see `nas.run.config.resolve`.
+        given: see `nas.run.config.resolve`; `config` beside it is the path of a `run.toml`, or of
+            a folder that holds one, from which comes what is not given.
         out: the folder; the next free one of `results/` unless given.
         resume: continue the run that is there; what is not given is taken from it.
 
     Raises:
         BudgetError, ConfigError, RunError: as `resolve`, `choose` and `check_same`.
     """
+    asked = {name: value for name, value in given.items() if name != "config"}
+    source = given.get("config")
     if not resume:
-        config = resolve(given)  # before anybody looks at folders
+        # before anybody looks at folders
+        config = resolve(asked, None if source is None else _config_of(Path(source)))
         return config, choose(out, resume=False)
+    if source is not None:
+        raise ConfigError(
+            "`resume` takes what is not given from the run; leave `config` out, or choose another "
+            "`out` for a new run with it"
+        )
     run = choose(out, resume=True)
-    config = resolve(given, run.document().config)
+    config = resolve(asked, run.document().config)
     check_same(config, run)
     return config, run
+
+
+def _config_of(path: Path) -> SearchConfig:
+    """What the run was asked whose `run.toml` this is, or lies in this folder."""
+    file = path / "run.toml" if path.is_dir() else path
+    if file.suffix != ".toml":
+        raise ConfigError(f"`config` is {path}; pass a run.toml, or the folder of a run")
+    missing = "pass the run.toml that a search wrote"
+    return read_document(file, RunDocument.from_toml, missing=missing).config
 
 
 def claim(

@@ -308,7 +308,7 @@ def resolve(given: Mapping[str, Any], base: SearchConfig | None = None) -> Searc
         given: every argument of a search by its name, as fields of `SearchConfig` but for
             `budget`, `latency`, `sram`, `power`, `budget_scope`, `rate` and `time`; quantities and
             lists as text, None where it was not given.
-        base: the configuration of the run to resume, or None for a new one.
+        base: the configuration of the run to resume or repeat, or None.
 
     Returns:
         The resolved configuration.
@@ -336,6 +336,8 @@ def resolve(given: Mapping[str, Any], base: SearchConfig | None = None) -> Searc
         values["period_s"] = units.parse_ms(values.pop("rate"), name="rate") / 1000
     if base is not None:
         kept = {f.name: getattr(base, f.name) for f in fields(SearchConfig)}
+        if "effort" in values:
+            kept["time_s"] = None  # an effort says how long to train, in its stead
     else:
         synthetic = values.get("data", SYNTHETIC) == SYNTHETIC
         effort = values.get("effort", "quick" if synthetic else "standard")
