@@ -37,11 +37,11 @@ $(VENV)/.installed: pyproject.toml constraints.txt $(VENV)/.torch | $(BIN)/pytho
 	@touch $@
 
 $(VENV)/.installed-test: pyproject.toml constraints.txt $(VENV)/.torch | $(BIN)/python
-	$(PIP_INSTALL) '.[test,emulate]'
+	$(PIP_INSTALL) '.[test,emulate,formats]'
 	@touch $@ $(VENV)/.installed
 
 $(VENV)/.installed-dev: pyproject.toml constraints.txt $(VENV)/.torch | $(BIN)/python
-	$(PIP_INSTALL) '.[test,emulate,dev]'
+	$(PIP_INSTALL) '.[test,emulate,formats,dev]'
 	@touch $@ $(VENV)/.installed-test $(VENV)/.installed
 
 search: install

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from nas.models.readout import RULES, Decoding
 from nas.run.card import ModelFile
 from nas.run.people import read_source
+from ppg.loaders.forms import is_own
 from ppg.npz.folder import read_recording
 from ppg.readout.smoothing import Smoothing
 from ppg.recording import Recording
@@ -114,7 +115,7 @@ def find_recording(
         DataError: it cannot be read, or there are several and none is named.
     """
     path = Path(source)
-    of_file = path.is_file() and path.suffix.lower() == ".npz"
+    of_file = path.is_file() and path.suffix.lower() == ".npz" and not is_own(path)
     found = [read_recording(path)] if of_file else read_source(source, seed=0, say=say)
     chosen = [r for r in found if name in (None, r.name, f"{r.dataset}/{r.name}")]
     if len(chosen) != 1:

@@ -9,7 +9,21 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from ppg.loaders.devices import empatica_e4
+from ppg.loaders.devices import (
+    biopac,
+    bluetooth,
+    edf,
+    embrace_plus,
+    empatica_e4,
+    fit,
+    galaxy_ppg,
+    hdf5,
+    multisite_ppg,
+    parquet,
+    polar_flow,
+    wfdb_record,
+    wild_ppg,
+)
 from ppg.loaders.own.grouping import group
 from ppg.loaders.own.mapping import MAPPING, mapping_text, read_mapping
 from ppg.loaders.own.read import read_recordings
@@ -20,7 +34,9 @@ from ppg.recording import Recording
 from ppgnas.errors import DataError
 
 TEXT = (".csv", ".txt", ".tsv", ".tab", ".log", ".dat", ".asc")
-SNIFFED_BYTES = 512
+SNIFFED_BYTES = 1 << 16
+
+NO_FILE = "no file seen"
 
 
 @dataclass(frozen=True)
@@ -30,7 +46,7 @@ class Form:
     Attributes:
         title: for people.
         what: the file or folder to name, in words.
-        tried_on: "real files", or the documentation that the reader was written to.
+        tried_on: "real files", or what the reader was written to.
         fits: whether a path is one, from its name and its first bytes (none of a folder).
         read: makes a table of it.
     """
@@ -53,9 +69,69 @@ FORMS = (
     Form(
         "Empatica E4 beats",
         "IBI.csv, for --hr-csv",
-        "real files",
+        "files made in tests",
         empatica_e4.is_beats,
         empatica_e4.read_beats,
+    ),
+    Form(
+        "Empatica EmbracePlus",
+        "a raw .avro file",
+        f"its schema; {NO_FILE}",
+        embrace_plus.is_avro,
+        embrace_plus.read,
+    ),
+    Form(
+        "Bluetooth heart-rate log",
+        "the text of nRF Connect, for --hr-csv",
+        f"its documentation; {NO_FILE}",
+        bluetooth.is_log,
+        bluetooth.read,
+    ),
+    Form(
+        "Polar Flow",
+        "the .csv, for --hr-csv",
+        f"its documentation; {NO_FILE}",
+        polar_flow.is_session,
+        polar_flow.read,
+    ),
+    Form(
+        "GalaxyPPG",
+        "a person's folder with GalaxyWatch/ and PolarH10/",
+        f"its documentation; {NO_FILE}",
+        galaxy_ppg.is_person,
+        galaxy_ppg.read,
+    ),
+    Form(
+        "Multisite-PPG",
+        "P<N>_<Site>_raw.npz",
+        f"its documentation; {NO_FILE}",
+        multisite_ppg.is_site,
+        multisite_ppg.read,
+    ),
+    Form(
+        "WildPPG",
+        "WildPPG_Part_<id>.mat",
+        f"its authors' code; {NO_FILE}",
+        wild_ppg.is_person,
+        wild_ppg.read,
+    ),
+    Form(
+        "WFDB (PhysioNet)",
+        "the .hea of a record",
+        "files written by wfdb",
+        wfdb_record.is_record,
+        wfdb_record.read,
+    ),
+    Form("EDF, BDF", "the file", "files written by pyEDFlib", edf.is_edf, edf.read),
+    Form("Parquet", "the file", "files written by pyarrow", parquet.is_parquet, parquet.read),
+    Form("HDF5, MATLAB 7.3", "the file", "files written by h5py", hdf5.is_hdf5, hdf5.read),
+    Form("FIT", "the activity, for --hr-csv", "files made by hand", fit.is_fit, fit.read),
+    Form(
+        "BIOPAC AcqKnowledge",
+        "the text export",
+        f"exports described by others; {NO_FILE}",
+        biopac.is_export,
+        biopac.read,
     ),
 )
 

@@ -4,10 +4,20 @@ from __future__ import annotations
 
 import importlib
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from ppgnas.errors import DependencyError
 from ppgnas.extras import install_line
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """What packages say to each other is not for our users."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
 
 
 def package(name: str, form: str) -> Any:
@@ -17,8 +27,7 @@ def package(name: str, form: str) -> Any:
         DependencyError: it is not installed; the message has the line that installs it.
     """
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # what packages say to each other
+        with quiet():
             return importlib.import_module(name)
     except ImportError as error:
         raise DependencyError(

@@ -81,7 +81,7 @@ def _of_texts(table: Table, name: str, cells: list[str]) -> Clock:
     for index, cell in enumerate(cells):
         if not cell:
             continue
-        found = _seconds(cell, order)
+        found = moment(cell, order)
         if found is None:
             raise DataError(
                 f"{table.path}: {name} is {cell[:40]!r} in line {table.line[index]}; allowed: "
@@ -113,7 +113,13 @@ def _order(cells: list[str]) -> str:
     return "month/day" if any(int(second) > 12 for _, second, _ in parts) else "day/month"
 
 
-def _seconds(cell: str, order: str) -> tuple[float, Base] | None:
+def moment(cell: str, order: str) -> tuple[float, Base] | None:
+    """Seconds of a date, a time of day or both, and from where they count; None if it is none.
+
+    Args:
+        cell: the text.
+        order: of day and month where the year comes last: "month/day", or day first.
+    """
     date = _DATE.match(cell)
     rest = cell[date.end() :] if date else cell
     clock = _CLOCK.match(rest)

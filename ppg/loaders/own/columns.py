@@ -123,7 +123,7 @@ def guess(names: Sequence[str]) -> Columns:
     if "date" in plain and time is not None and _plain(time) == "time":
         time = f"{plain['date']},{time}"
     ppg = _ppg(names)
-    rr, ecg, hr = first(_RR), first(_ECG), first(_HR)
+    rr, ecg, hr = first(_RR), first(_ECG) or _lead(plain), first(_HR)
     if rr is None and not ppg:
         rr = first(("duration", "interval", "intervals"))
     return Columns(
@@ -136,6 +136,12 @@ def guess(names: Sequence[str]) -> Columns:
         activity=first(_ACTIVITY),
         subject=first(_SUBJECT),
     )
+
+
+def _lead(plain: dict[str, str]) -> str | None:
+    """The first column with the word ECG that is no rate and no status."""
+    leads = [p for p in plain if "ecg" in p.split() and not _NOT_PPG & set(p.split())]
+    return plain[leads[-1]] if leads else None  # names stand in reverse
 
 
 def _plain(name: str) -> str:

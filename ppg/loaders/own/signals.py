@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ppg.loaders.own.clocks import Clock, read_clock
 from ppg.loaders.own.table import Base, Table
 from ppg.plausible import SLOWEST_HZ
-from ppg.row_times import UnclearTimesError, row_times
+from ppg.row_times import GAP_S, UnclearTimesError, row_times
 from ppgnas.errors import DataError
 from ppgnas.task import WINDOW_S
 
@@ -86,11 +86,15 @@ def read_series(
     base: Base = "zero"
     line = table.line[: len(values)]
     hz = None
-    if timing.column is not None:
-        clock = read_clock(table, timing.column, unit=timing.unit, slowest_hz=timing.slowest_hz)
+    column = timing.column
+    if column is not None and column in table.cells and known is not None:
+        # Times of another signal of the file are not this one's.
+        column = column if len(table.cells[column]) == len(values) else None
+    if column is not None:
+        clock = read_clock(table, column, unit=timing.unit, slowest_hz=timing.slowest_hz)
         if len(clock.time_s) != len(values):
             raise DataError(
-                f"{table.path}: {timing.column} has {len(clock.time_s)} times, {names[0]} "
+                f"{table.path}: {column} has {len(clock.time_s)} times, {names[0]} "
                 f"{len(values)} rows; allowed: one time a row. Give {timing.option} instead."
             )
         if clock.said:
@@ -113,7 +117,7 @@ def read_series(
             f"{table.path}: {', '.join(names)} have {int(whole.sum())} whole rows; allowed: at "
             f"least 2. Are they the right columns?"
         )
-    stamped = timing.column is not None or (known is not None and hz is None)
+    stamped = column is not None or (known is not None and hz is None)
     series = Series(time_s[whole], values[whole], line[whole], base, stamped, hz)
     _check_order(table.path, timing.column or "", series)
     return series
@@ -170,7 +174,9 @@ def true_times(
     if not series.stamped:
         hz = series.hz or given_hz
         assert hz is not None
-        return Signal(series, hz, ())
+        holes = np.flatnonzero(np.diff(series.time_s) > GAP_S)
+        gaps = [(float(series.time_s[i]), float(series.time_s[i + 1])) for i in holes]
+        return Signal(series, hz, tuple(gaps))
     series = _without_doubled(path, what, series, say)
     try:
         found = row_times(series.time_s)

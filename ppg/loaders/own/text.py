@@ -35,6 +35,7 @@ _UNIT = re.compile(
     r"raw|cal|deg.*|[k\u03bc]?ohms?|.{0,2}c|yyyy.*|hh.*|beats/min",
     re.IGNORECASE,
 )
+_ENCLOSED = re.compile(r"^[\[(](.*)[\])]$")
 _UNIT_IN_NAME = re.compile(r"[\[(]([^\])]*)[\])]\s*$")
 
 
@@ -224,7 +225,7 @@ def _names(above: list[list[str]], width: int) -> tuple[tuple[str, ...], tuple[s
         known = [cell for cell in cells if cell]
         if known and above[0] is not cells and all(_UNIT.fullmatch(cell) for cell in known):
             if not all(re.fullmatch("raw|cal", cell, re.IGNORECASE) for cell in known):
-                units = [cell.strip("[]()") for cell in _wide(cells, width)]
+                units = [_ENCLOSED.sub(r"\1", cell) for cell in _wide(cells, width)]
             continue
         if header and width == 1:
             break

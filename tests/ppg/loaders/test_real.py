@@ -12,7 +12,10 @@ import pytest
 from ppg.identity import shared_people
 from ppg.inspection.inspection import inspect
 from ppg.loaders.ecg import heart_rate, r_peaks
+from ppg.loaders.forms import read_own
 from ppg.loaders.matlab import read_matrices
+from ppg.loaders.own.columns import Columns
+from ppg.loaders.own.recipe import Recipe
 from ppg.loaders.registry import read_folder
 from ppg.npz.folder import read_folder as read_npz
 from ppg.recording import Recording
@@ -96,3 +99,31 @@ def test_a_shift_is_found_in_real_recordings(folder: Path) -> None:
     shifted = [replace(r, window_start_s=r.window_start_s - 6.0) for r in recordings]
     for one in inspect(shifted).recordings:
         assert one.lag is not None and one.lag.wrong and abs(one.lag.shift_s - 6) < 1
+
+
+def test_real_files_as_text_of_ones_own(
+    folder: Path, pairs: list[tuple[Recording, Recording]]
+) -> None:
+    """Read without their loaders: guessed columns and an ECG; intervals in a file of their own."""
+    known = {(native.dataset, native.name): native for native, _ in pairs}
+    bidmc = folder / "native" / "bidmc" / "bidmc_csv" / "bidmc_01_Signals.csv"
+    phone = folder / "native" / "welltory" / "subject_01"
+    recipe = Recipe(Columns(ppg=("R", "G", "B"), time="time"), hr_file=phone / "RR.txt")
+    for path, how, which in (
+        (bidmc, None, ("bidmc", "bidmc_01")),
+        (phone / "PPG.csv", recipe, ("welltory", "subject_01")),
+    ):
+        (own,) = read_own(path, how, say=lambda _: None)
+        loaded = known[which]
+        both = min(len(own.hr_bpm), len(loaded.hr_bpm))
+        good = own.usable[:both] & loaded.usable[:both]
+        apart = np.abs(own.hr_bpm[:both] - loaded.hr_bpm[:both])[good]
+        assert good.sum() >= 35 and np.median(apart) < 0.1, which
+
+
+def test_a_real_session_of_an_e4(folder: Path) -> None:
+    said: list[str] = []
+    (found,) = read_own(folder / "native" / "empatica_e4", say=said.append)
+    assert (found.ppg_hz, found.acc_hz, found.duration_s) == (64.0, 32.0, 600.0)
+    assert found.started == "2022-02-14T09:27:05.000+00:00"
+    assert any("no reference is HR.csv nor IBI.csv" in note for note in said)

@@ -1,0 +1,49 @@
+"""A Parquet file: columns as in a text file. Read with the package pyarrow."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ppg.loaders.devices.packages import package
+from ppg.loaders.own.table import Table, table_of
+from ppgnas.errors import DataError
+
+_INDEX = "__index_level_0__"  # as pandas calls an index without a name
+
+
+def is_parquet(path: Path, start: bytes) -> bool:
+    """Whether a file is Parquet."""
+    return start.startswith(b"PAR1")
+
+
+def read(path: Path) -> Table:
+    """Read a file.
+
+    Raises:
+        DataError: it is damaged.
+        DependencyError: pyarrow is not installed.
+    """
+    parquet = package("pyarrow.parquet", "Parquet")
+    arrow = package("pyarrow", "Parquet")
+    try:
+        table = parquet.read_table(str(path))
+    except (OSError, ValueError, arrow.ArrowException) as error:
+        raise DataError(f"{path}: unreadable as Parquet ({error}); copy it again.") from error
+    cells: dict[str, NDArray[Any] | list[str]] = {}
+    for name in table.column_names:
+        values = table.column(name).to_numpy()
+        plain = "timestamp" if name == _INDEX else name
+        if values.dtype.kind == "M":
+            seconds = values.astype("datetime64[ns]").astype(np.int64) / 1e9
+            cells[plain] = np.where(np.isnat(values), np.nan, seconds)
+        elif values.dtype.kind == "m":
+            cells[plain] = values / np.timedelta64(1, "s")
+        elif values.dtype.kind in "iufb":
+            cells[plain] = values.astype(np.float64)
+        else:
+            cells[plain] = ["" if value is None else str(value) for value in values]
+    return table_of(path, cells)
