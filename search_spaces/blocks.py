@@ -20,6 +20,7 @@ from torch import Tensor
 
 from ppgnas.task import BLOCKS
 from search_spaces.plan import Conv, Plan
+from search_spaces.streaming import past_read
 
 Convolve = Callable[[Tensor, Conv], Tensor]
 Tap = Callable[[str, Tensor], Tensor]
@@ -128,8 +129,18 @@ def run_network(what: Plan, x: Tensor, convolve: Convolve, head: Head, tap: Tap 
     return run_head(what, run_trunk(what, x, convolve, tap), head, tap)
 
 
-def run_trunk(what: Plan, x: Tensor, convolve: Convolve, tap: Tap = _same) -> Tensor:
-    """The features of `run_network` before they are pooled, `(steps, batch, features)`."""
+def run_trunk(
+    what: Plan, x: Tensor, convolve: Convolve, tap: Tap = _same, *, whole: bool = False
+) -> Tensor:
+    """The features of `run_network` before they are pooled, `(steps, batch, features)`.
+
+    Args:
+        what, x, convolve, tap: see `run_network`.
+        whole: whether all steps are wanted; if not, each block computes no more of the past than
+            the last 8 s of features need.
+    """
+    past = past_read(what)
+    blocks = BLOCKS * x.shape[2] // what.samples
     x = x.permute(2, 0, 1)[:, None].contiguous().permute(0, 3, 1, 2)  # (time, channels, 1, batch)
 
     def layer(value: Tensor, conv: Conv) -> Tensor:
@@ -137,7 +148,12 @@ def run_trunk(what: Plan, x: Tensor, convolve: Convolve, tap: Tap = _same) -> Te
         return tap(conv.name, F.relu(value) if conv.relu else value)
 
     x = layer(tap("input", x), what.stem)
+    before = what.stem.name
     for block in what.blocks:
+        if not whole and blocks > BLOCKS + past[before]:
+            x = _latest(x, len(x) // blocks * (BLOCKS + past[before]))
+            blocks = BLOCKS + past[before]
+        before = block.project.name
         shortcut = x
         for conv in block.convs:
             x = layer(x, conv)
@@ -148,6 +164,11 @@ def run_trunk(what: Plan, x: Tensor, convolve: Convolve, tap: Tap = _same) -> Te
     # (steps, batch, features), as in memory: the pool's gradient is laid out in the order of its
     # input's dimensions, and in another one every operator before it would be slow.
     return x.squeeze(2).transpose(1, 2)
+
+
+def _latest(x: Tensor, steps: int) -> Tensor:
+    """The last steps of `(time, channels, 1, batch)`, cut so that gradients keep the layout."""
+    return x.permute(0, 2, 3, 1)[-steps:].permute(0, 3, 1, 2)
 
 
 def run_head(what: Plan, steps: Tensor, head: Head, tap: Tap = _same) -> Tensor:
@@ -166,7 +187,7 @@ def run_pass(what: Plan, x: Tensor, convolve: Convolve, head: Head, tap: Tap = _
     Returns:
         `(readings, classes)` logits after each block from the fourth one on.
     """
-    steps = run_trunk(what, x, convolve, tap)[:, 0]
+    steps = run_trunk(what, x, convolve, tap, whole=True)[:, 0]
     blocks = steps.reshape(-1, what.time // BLOCKS, what.features).mean(dim=1)
     return _logits(blocks.unfold(0, BLOCKS, 1).mean(dim=2), head, tap)
 

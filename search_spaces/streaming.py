@@ -10,11 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import lru_cache
 
 from ppgnas.errors import SpaceError
-from ppgnas.task import STRIDE_S
+from ppgnas.task import BLOCKS, STRIDE_S
 from search_spaces.arch import Arch
-from search_spaces.plan import Conv, plan
+from search_spaces.plan import Conv, Plan, plan
 
 MOST_PAST_BLOCKS = 6
 """Training shows so many before the 8 s that are pooled; no layer may read further back."""
@@ -25,7 +26,7 @@ def streamable(arch: Arch) -> str | None:
     if arch.pooling != "avg":
         return f"its head pools by {arch.pooling}, and streaming pools by avg"
     block = round(STRIDE_S * arch.rate_hz)
-    for conv, spacing in _spaced(arch):
+    for conv, spacing in _spaced(plan(arch)):
         if block % (spacing * conv.stride * conv.dilation):
             return (
                 f"{conv.name} steps over {spacing * conv.stride} samples with dilation "
@@ -50,7 +51,8 @@ def require_streamable(arch: Arch) -> None:
 
 def past_samples(arch: Arch) -> int:
     """Input samples before the newest one that a step of the last layer depends on."""
-    return sum((conv.kernel - 1) * conv.dilation * spacing for conv, spacing in _spaced(arch))
+    layers = _spaced(plan(arch))
+    return sum((conv.kernel - 1) * conv.dilation * spacing for conv, spacing in layers)
 
 
 def past_blocks(arch: Arch) -> int:
@@ -74,9 +76,19 @@ def shortened(arch: Arch) -> Arch:
     return arch
 
 
-def _spaced(arch: Arch) -> Iterator[tuple[Conv, int]]:
+@lru_cache(maxsize=4096)
+def past_read(what: Plan) -> dict[str, int]:
+    """Blocks before the window that layers read of each convolution's output, by its name."""
+    block, left, found = what.samples // BLOCKS, 0, {}
+    for conv, spacing in reversed([*_spaced(what)]):
+        found[conv.name] = -(-left // block)
+        left += (conv.kernel - 1) * conv.dilation * spacing
+    return found
+
+
+def _spaced(what: Plan) -> Iterator[tuple[Conv, int]]:
     """Convolutions over time, each with the input samples between two steps that it reads."""
     spacing = 1
-    for conv in plan(arch).convs:
+    for conv in what.convs:
         yield conv, spacing
         spacing *= conv.stride
