@@ -31,6 +31,7 @@ from nas.cli.doctor import doctor
 from nas.cli.engines.list import list_engines
 from nas.cli.evaluate import evaluate
 from nas.cli.export import export
+from nas.cli.personalize import personalize
 from nas.cli.predict import predict
 from nas.cli.report import report
 from nas.cli.rescore import rescore
@@ -56,6 +57,7 @@ VERBS = (
     rescore,
     evaluate,
     predict,
+    personalize,
     train,
     export,
     verify,

@@ -177,6 +177,25 @@ class FileFacts:
     sha256: str
 
 
+@dataclass(frozen=True)
+class Personal:
+    """Whom a network was adapted to.
+
+    Attributes:
+        recording: whose first minutes taught.
+        kind, minutes: what was adapted, and the length of the calibration.
+        kept: whether the guard let the adapted head stay.
+        before_bpm, after_bpm: raw MAE on the rest of the recording; None where nothing is left.
+    """
+
+    recording: str
+    kind: str
+    minutes: float
+    kept: bool
+    before_bpm: float | None = None
+    after_bpm: float | None = None
+
+
 @dataclass(frozen=True, kw_only=True)
 class Origin:
     """Where a network comes from.
@@ -219,6 +238,7 @@ class Card(Origin):
         unlabelled: of the recordings that the teacher alone labelled, if there were any.
         cautions: what to know before its figures are relied on, in sentences; these three are
             None in an older card.
+        personal: of a network that was adapted to one wearer.
     """
 
     id: str
@@ -233,6 +253,7 @@ class Card(Origin):
     search_people_mae_bpm: dict[str, float] | None = None
     unlabelled: UnlabelledFacts | None = None
     cautions: tuple[str, ...] | None = None
+    personal: Personal | None = None
     report: ReportErrors
     costs: CardCosts
     weight_bytes: int

@@ -1,0 +1,114 @@
+"""The verb `personalize`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from nas.cli.common import emit, verb
+from nas.cli.options import AsJson, Channels, Text, Weights
+
+if TYPE_CHECKING:
+    from nas.personal.adapt import Adaptation
+
+
+@verb
+def personalize(
+    model: Weights,
+    recording: Annotated[
+        str, typer.Option(help="An .npz file of the wearer with a reference, or a folder.")
+    ],
+    name: Annotated[Text, typer.Option(help="Which recording of a folder.")] = None,
+    minutes: Annotated[
+        float, typer.Option(help="The first so many minutes teach; the rest judges.")
+    ] = 5.0,
+    kind: Annotated[
+        str,
+        typer.Option(
+            help="What changes: auto, none, prior, bias, scale-bias, head or low-rank; see "
+            "docs/personalisation.md."
+        ),
+    ] = "auto",
+    channels: Channels = None,
+    out: Annotated[
+        Text, typer.Option(help="Folder of the adapted network; it must not exist.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Adapt an int8 network to one wearer, from minutes in which the heart rate is known.
+
+    The last fifth of these minutes teaches nothing: unless errors fall there, the network stays
+    as it is.
+
+    \b
+    ppgnas personalize results/run:1 --recording recordings/anna_1.npz --minutes 5 --out anna
+    ppgnas personalize results/run:1 --recording recordings/ --name anna_1 --kind low-rank --json
+    """
+    from nas.models.names import find_model
+    from nas.models.predict import find_recording
+    from nas.models.readout import decoding_of
+    from nas.personal.adapt import adapt
+    from nas.personal.calibration import wearer_of
+    from nas.personal.kinds import check_minutes, kind_of
+    from nas.personal.write import write_adapted
+    from ppg.recording import channels_of
+
+    chosen_kind = kind_of(kind)
+    check_minutes(minutes)
+    chosen = None if channels is None else channels_of(channels)
+    found = find_model(model)
+    net = found.net()
+    read = find_recording(recording, name=name)
+    if chosen is not None:
+        read = read.with_channels(chosen)
+    card = found.card()
+    wearer = wearer_of(net, read, inputs=found.inputs, transitions=decoding_of(card).transitions)
+    adapted = adapt(wearer, minutes=minutes, kind=chosen_kind)
+    shown = f"{read.dataset}/{read.name}"
+    if card is not None and card.split is not None:
+        if read.person in (*card.split.train, *card.split.search):
+            print(
+                f"Note: {read.person} trained or ranked this network; what adapting does here "
+                "says nothing about others.",
+                file=sys.stderr,
+            )
+    if out is not None:
+        write_adapted(Path(out), found, wearer, adapted, recording=shown)
+    if as_json:
+        emit({"recording": shown, "synthetic": read.synthetic, **adapted.to_json(), "out": out})
+        return
+    synthetic = " (SYNTHETIC)" if read.synthetic else ""
+    print("\n".join([f"{shown}{synthetic}: {adapted_text(adapted)}"]))
+    if out is not None:
+        print(f"{out}: the network as it runs for this wearer")
+
+
+def adapted_text(adapted: Adaptation) -> str:
+    """What came of it, in lines."""
+    lines = [f"kind {adapted.kind}, {adapted.windows} windows of {adapted.minutes:g} min teach"]
+    guard = adapted.guard
+    if guard is not None:
+        said = "the adapted head stays" if guard.kept else "the factory head stays"
+        lines.append(
+            f"guard: {guard.before_bpm:.2f} BPM expected before, {guard.after_bpm:.2f} after on "
+            f"{guard.windows} windows that taught nothing: {said}"
+        )
+    if adapted.before is None or adapted.after is None or adapted.unguarded is None:
+        lines.append("nothing of the recording is left to judge on")
+    else:
+        before, after = adapted.before, adapted.after
+        lines.append(
+            f"the rest, {before.windows} windows: {before.mae_bpm:.2f} BPM raw before, "
+            f"{after.mae_bpm:.2f} after; smoothed {before.mae_bpm_smoothed:.2f} and "
+            f"{after.mae_bpm_smoothed:.2f}"
+        )
+    if adapted.memory is not None:
+        memory = adapted.memory
+        lines.append(
+            f"on the device: {memory.total} bytes of SRAM ({memory.windows} windows, "
+            f"{memory.parameters} parameters, {memory.head} head, {memory.step} a step)"
+        )
+    return "\n  ".join(lines)

@@ -1,0 +1,99 @@
+"""Adapting a network to one wearer, and what it does on the rest of the recording."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deploy.personal.fit import SETTINGS, Guard, check_count, judge, learn
+from deploy.personal.kinds import change_of
+from deploy.personal.memory import Memory, check_memory, memory_of
+from deploy.personal.prior import class_prior, prior_biases
+from nas.personal.calibration import Errors, Wearer
+from nas.personal.kinds import PersonalKind
+
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Adaptation:
+    """What came of a calibration.
+
+    Attributes:
+        kind: what was adapted.
+        minutes: of the calibration.
+        windows: that taught.
+        guard: what those say that were kept from teaching; None for `none`.
+        memory: of the step on the device; None where nothing is learnt there.
+        before, after: errors on the rest of the recording with the factory head, and with the
+            head that the guard leaves; None where nothing is left.
+        unguarded: errors as if the guard had always said yes; None likewise.
+        weights, biases: of the dense layer that the guard leaves.
+    """
+
+    kind: PersonalKind
+    minutes: float
+    windows: int
+    guard: Guard | None
+    memory: Memory | None
+    before: Errors | None
+    after: Errors | None
+    unguarded: Errors | None
+    weights: Ints = field(repr=False)
+    biases: Ints = field(repr=False)
+
+    @property
+    def kept(self) -> bool:
+        """Whether the head is another one than the factory's."""
+        return self.guard is not None and self.guard.kept
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values, without the head."""
+        told = {key: value for key, value in asdict(self).items() if key not in _HEAD}
+        memory = None if self.memory is None else {**told["memory"], "total": self.memory.total}
+        return {**told, "memory": memory}
+
+
+_HEAD = ("weights", "biases")
+
+
+def adapt(wearer: Wearer, *, minutes: float, kind: PersonalKind) -> Adaptation:
+    """Adapt the head to the first minutes; the windows after a gap judge.
+
+    Raises:
+        DataError: too few windows in these minutes.
+        ExportError: the kind takes more memory than allowed.
+    """
+    head, chosen = wearer.head, wearer.calibration(minutes)
+    count = int(chosen.sum())
+    taught = count - check_count(count)
+    features, labels = wearer.features[chosen], wearer.bpm_q8[chosen]
+    memory: Memory | None = None
+    guard: Guard | None = None
+    weights, biases = head.weights, head.biases
+    if kind == "prior":
+        biases = prior_biases(head, class_prior(labels[:taught] / 256))
+    elif kind != "none":
+        change = change_of(kind, head)
+        memory = memory_of(head, change, windows=count)
+        check_memory(memory, kind=kind)
+        settings = SETTINGS[kind]
+        weights, biases = change.fold(
+            learn(head, change, features[:taught], labels[:taught], settings=settings)
+        )
+    if kind != "none":
+        guard = judge(head, weights, biases, features[taught:], labels[taught:])
+    rest = wearer.rest(minutes)
+    before = after = unguarded = None
+    if rest.any():
+        before = wearer.errors(head.weights, head.biases, rest)
+        unguarded = wearer.errors(weights, biases, rest)
+        after = unguarded if guard is not None and guard.kept else before
+    if guard is None or not guard.kept:
+        weights, biases = head.weights, head.biases
+    return Adaptation(
+        kind, minutes, taught, guard, memory, before, after, unguarded, weights, biases
+    )

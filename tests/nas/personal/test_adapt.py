@@ -1,0 +1,149 @@
+"""One wearer from a recording to an adapted folder, on synthetic people."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from distill.evaluation import Retrained
+from nas.cli.main import main
+from nas.models.names import Model, ModelError, find_model
+from nas.models.train import train_model
+from nas.personal.adapt import adapt
+from nas.personal.calibration import GAP_S, Wearer, wearer_of
+from nas.personal.kinds import PERSONAL_KINDS, PersonalKind, kind_of
+from nas.personal.write import write_adapted
+from nas.run.card import Card
+from nas.run.config import TrainConfig
+from nas.run.people import People
+from nas.run.progress import Progress, Silent
+from ppg.npz.folder import write_recording
+from ppg.recording import Recording
+from ppg.synthetic.recordings import synthesize
+from ppg.windows import InputSpec
+from ppgnas.errors import DataError
+from ppgnas.task import WINDOW_S
+from search_spaces.arch import Arch
+from tests.deploy.personal.shared import SPACED, random_net
+from tests.nas.fakes import write_people
+
+INPUTS = InputSpec(SPACED.rate_hz, SPACED.acceleration)
+
+
+@pytest.fixture(scope="module")
+def recording() -> Recording:
+    return synthesize(people=1, minutes=4.0, seed=5)[0]
+
+
+@pytest.fixture(scope="module")
+def wearer(recording: Recording) -> Wearer:
+    return wearer_of(random_net(SPACED), recording, inputs=INPUTS)
+
+
+def train_nothing(
+    arch: Arch, config: TrainConfig, people: People, cache: Path, progress: Progress
+) -> Retrained:
+    return Retrained(random_net(arch), 7.0, arch)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("personal")
+    config = TrainConfig(data=str(write_people(folder / "people")), device="cpu")
+    out = folder / "model"
+    train_model(SPACED, config, out, command="train", progress=Silent(), train=train_nothing)
+    return out
+
+
+def test_first_minutes_gap_and_rest(wearer: Wearer) -> None:
+    start_s, taught, rest = wearer.windows.start_s, wearer.calibration(1.0), wearer.rest(1.0)
+    ends = start_s[taught] + WINDOW_S - start_s[0]
+    assert ends.max() == pytest.approx(60) and taught.sum() == 27
+    assert start_s[rest].min() - start_s[0] == pytest.approx(60 + GAP_S)
+    assert not (taught & rest).any()
+
+
+@pytest.mark.parametrize("kind", PERSONAL_KINDS)
+def test_each_kind(wearer: Wearer, kind: PersonalKind) -> None:
+    found = adapt(wearer, minutes=2.0, kind=kind)
+    head = wearer.head
+    assert found.windows + (0 if found.guard is None else found.guard.windows) in (46, 57)
+    assert (found.memory is None) == (kind in ("none", "prior"))
+    assert found.before is not None and found.after is not None
+    same = np.array_equal(found.weights, head.weights) and np.array_equal(
+        found.biases, head.biases
+    )
+    assert same != found.kept
+    if not found.kept:
+        assert found.after == found.before
+    assert found.before == adapt(wearer, minutes=2.0, kind="none").after
+    assert "weights" not in found.to_json()
+
+
+def test_nothing_left_to_judge(wearer: Wearer) -> None:
+    found = adapt(wearer, minutes=60.0, kind="bias")
+    assert found.before is None and found.after is None and found.guard is not None
+
+
+def test_what_is_refused(recording: Recording, wearer: Wearer) -> None:
+    with pytest.raises(DataError, match=r"`minutes` is -1; allowed: above 0, at most 1440"):
+        wearer.calibration(-1)
+    with pytest.raises(DataError, match="`kind` is 'all'; allowed: auto, none, prior, bias"):
+        kind_of("all")
+    assert kind_of("auto") == "low-rank"
+    with pytest.raises(DataError, match="13 windows with a heart rate to learn from"):
+        adapt(wearer, minutes=0.55, kind="bias")
+    bare = replace(recording, valid=np.zeros_like(recording.valid))
+    with pytest.raises(DataError, match="no usable reference heart rate; a network learns"):
+        wearer_of(random_net(SPACED), bare, inputs=INPUTS)
+
+
+def test_the_folder_is_a_model(tmp_path: Path, trained: Path, recording: Recording) -> None:
+    model = find_model(str(trained))
+    wearer = wearer_of(model.net(), recording, inputs=model.inputs)
+    found = adapt(wearer, minutes=2.0, kind="head")
+    forced = replace(found, guard=found.guard and replace(found.guard, kept=True))
+    biases = wearer.head.biases + 5
+    card = write_adapted(
+        tmp_path / "anna", model, wearer, replace(forced, biases=biases), recording="s/anna"
+    )
+    again = find_model(str(tmp_path / "anna"))
+    assert isinstance(again, Model) and again.card() == card
+    name = wearer.head.layer
+    assert (again.net().biases[name] - model.net().biases[name] == 5).all()
+    assert isinstance(card, Card) and card.personal is not None
+    assert card.personal.kind == "head" and card.personal.kept
+    assert card.cautions is not None and card.cautions[-1].startswith("Adapted to the wearer of s")
+    with pytest.raises(ModelError, match="exists and stays as it is"):
+        write_adapted(tmp_path / "anna", model, wearer, found, recording="s/anna")
+
+
+def test_the_verb(
+    tmp_path: Path, trained: Path, recording: Recording, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "anna.npz"
+    write_recording(file, recording)
+    words = ["personalize", str(trained), "--recording", str(file), "--minutes", "2"]
+
+    def run(*more: str) -> tuple[int, str, str]:
+        with pytest.raises(SystemExit) as left:
+            main([*words, *more])
+        said = capsys.readouterr()
+        return int(str(left.value.code)), said.out, said.err
+
+    code, out, _ = run("--out", str(tmp_path / "anna"))
+    assert code == 0 and "kind low-rank, 46 windows of 2 min teach" in out
+    assert "(SYNTHETIC)" in out and "bytes of SRAM" in out
+    assert (tmp_path / "anna" / "model.tflite").is_file()
+    code, out, _ = run("--kind", "prior", "--json")
+    document = json.loads(out)
+    assert code == 0 and document["kind"] == "prior" and document["memory"] is None
+    assert set(document["guard"]) == {"kept", "windows", "before_bpm", "after_bpm"}
+    code, _, err = run("--kind", "everything")
+    assert code == 2 and "`" not in err and "--kind is 'everything'; allowed: auto" in err
+    code, _, err = run("--minutes", "0.2")
+    assert code == 2 and "windows with a heart rate to learn from; at least 20" in err
