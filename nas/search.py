@@ -298,5 +298,6 @@ class _Search:
                 synthetic=self.people.synthetic,
                 reference_point=dict(problem.reference),
                 candidates=tuple(marked),
+                mode=self.config.mode,
             )
         )

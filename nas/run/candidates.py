@@ -17,6 +17,7 @@ from pydantic import BeforeValidator, Field, TypeAdapter
 from hwmodels.costs import Costs
 from nas.run.config import Budgets, Objective
 from nas.run.documents import check_format
+from ppgnas.task import Mode
 from search_spaces.arch import Arch
 
 FORMAT = "ppgnas-candidates"
@@ -112,6 +113,7 @@ class Candidates:
         synthetic: whether any recording is generated.
         reference_point: field -> the corner of the hypervolume box.
         candidates: in the order of consideration.
+        mode: of their costs and errors; a file of before modes is of windows.
     """
 
     objectives: Annotated[tuple[Objective, ...], Field(min_length=1)]
@@ -121,6 +123,7 @@ class Candidates:
     synthetic: bool
     reference_point: dict[str, float]
     candidates: Annotated[tuple[_Row, ...], Field(min_length=1)]
+    mode: Mode = "window"
 
     @property
     def considered(self) -> int:
@@ -150,6 +153,7 @@ class Candidates:
             "budget_scope": scope,
             "board": self.board,
             "engine": self.engine,
+            "mode": self.mode,
             "synthetic": self.synthetic,
             "considered": self.considered,
             "evaluated": self.evaluated,

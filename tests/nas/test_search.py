@@ -108,6 +108,7 @@ def test_a_search_in_streaming_takes_what_can_stream(people: Path, tmp_path: Pat
     run = go(asked, tmp_path / "run")
     document, candidates = run.document(), run.candidates()
     assert document.config == asked and document.config.mode == "streaming"
+    assert candidates.mode == "streaming"
     assert {streamable(candidate.arch) for candidate in candidates.candidates} == {None}
     first = candidates.candidates[0]
     target = load_target("stm32h743", "ppgnas-c", mode="streaming")
