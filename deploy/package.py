@@ -21,6 +21,7 @@ from deploy.tflite import writer as tflite
 from hwmodels.arena import lower_bound_plan
 from ppgnas.errors import ExportError
 from ppgnas.files import write_bytes_atomic
+from ppgnas.task import Mode
 
 
 class FileFacts(TypedDict):
@@ -46,7 +47,12 @@ class Package:
 
 
 def write_package(
-    folder: Path, net: QuantizedNet, *, name: str, x: NDArray[np.float32]
+    folder: Path,
+    net: QuantizedNet,
+    *,
+    name: str,
+    x: NDArray[np.float32],
+    mode: Mode = "window",
 ) -> Package:
     """Write `graph.json`, `weights.safetensors`, `model.tflite`, `.onnx`, `.c` and `.h`.
 
@@ -55,6 +61,7 @@ def write_package(
         net: the network.
         name: what a message calls it.
         x: inputs `(windows, channels, time)` on which files and reference are compared.
+        mode: of the C; other files hold the window's form, the one that their formats have.
 
     Raises:
         ExportError: the TFLite file does not equal the integer reference in LiteRT's rounding.
@@ -73,12 +80,12 @@ def write_package(
             "windows; it must equal it. Check the installed TFLite runtime against "
             "constraints.txt, then continue with `resume`"
         )
-    return Package(len(model), agreement, _write_c(folder, net))
+    return Package(len(model), agreement, _write_c(folder, net, mode))
 
 
-def _write_c(folder: Path, net: QuantizedNet) -> build.ModelFiles | ExportError:
+def _write_c(folder: Path, net: QuantizedNet, mode: Mode) -> build.ModelFiles | ExportError:
     try:
-        return build.model_files(net, folder)
+        return build.model_files(net, folder, mode=mode)
     except ExportError as error:
         return error
 

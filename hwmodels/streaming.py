@@ -6,8 +6,8 @@ before. Pooling takes the last `BLOCKS` blocks. So layers, weights and scales ar
 window, and padding stands for history: `over` gives the graph of any number of blocks.
 
 A tensor's new positions are a quarter of the window's. They must be whole rows of its view, so
-every stride and dilation divides them, and what stands in front of a convolution must be exactly
-what its next block reads again: kernel less stride.
+every stride and dilation divides them, and what stands in front of a convolution must be what its
+next block reads again: at least kernel less stride, and less than the kernel.
 """
 
 from __future__ import annotations
@@ -84,18 +84,18 @@ def _against(graph: Graph, layer: Layer, trunk: tuple[Layer, ...]) -> str:
     top, bottom, left, right = pad.pads if pad is not None else (0, 0, 0, 0)
     source = graph.shape(layer.inputs[0] if pad is None else pad.inputs[0])
     inside = graph.padding(layer)
-    wanted = tuple(k - s for k, s in zip(layer.kernel, layer.stride, strict=True))
+    sizes = zip(layer.kernel, layer.stride, (top, left), strict=True)
     folded = source[1] > 1
     if (
         layer.dilation != (1, 1)
         or bottom
         or right
         or inside != ((0, 0), (0, 0))
-        or (top, left) != wanted
+        or not all(k - s <= pad < k for k, s, pad in sizes)
         or (left and folded)
         or (top and not folded)
     ):
-        return "does not read just the positions before it, kernel less stride of them"
+        return "does not read just the positions before it, from kernel less stride of them on"
     return ""
 
 

@@ -18,6 +18,7 @@ from nas.run.people import read_source
 from ppg.recording import Recording
 from ppgnas.defaults import DEFAULT_BOARD, DEFAULT_ENGINE
 from ppgnas.notebook import Shown
+from ppgnas.task import Mode
 from search_spaces.arch import Arch
 from search_spaces.lower import lower
 
@@ -187,10 +188,10 @@ class Model(Shown):
         """
         from hwmodels.boards import load_board
         from nas.models.verify import verify
-        from nas.models.windows import windows_for
+        from nas.models.windows import compared_on
 
         source = None if data is None else str(data)
-        chosen = windows_for(self.found, self.found.net(), data=source, limit=windows)
+        chosen = compared_on(self.found, self.found.net(), data=source, limit=windows)
         return verify(self.found, chosen, board=load_board(board), compiler=compiler)
 
 
@@ -217,6 +218,7 @@ def score(
     board: str = DEFAULT_BOARD,
     engine: str = DEFAULT_ENGINE,
     period_s: float = 2.0,
+    mode: Mode | None = None,
 ) -> Scorecard:
     """Latency, flash, SRAM, energy and power of a network, layer by layer; no weights needed.
 
@@ -224,6 +226,7 @@ def score(
         model: a network, or the name of one.
         board, engine: by name or .toml.
         period_s: time from one reading to the next.
+        mode: `window` or `streaming`; a model's own unless given.
 
     Raises:
         BoardError: unknown, malformed, or the engine does not run on the board.
@@ -238,12 +241,12 @@ def score(
     target = load_target(board, engine, period_s=period_s)
     if isinstance(model, str | Path):
         model = load(model)
-    if isinstance(model, Arch):
-        model = lower(model)
-    graph, size = (
-        (model, None) if isinstance(model, Graph) else (model.graph, model.found.file_bytes)
+    graph = lower(model) if isinstance(model, Arch) else model
+    own = names.Model("", graph) if isinstance(graph, Graph) else graph.found
+    size, how = own.file_bytes, mode or own.mode
+    return score_graph(
+        own.graph, target.board, target.engine, period_s=period_s, file_bytes=size, mode=how
     )
-    return score_graph(graph, target.board, target.engine, period_s=period_s, file_bytes=size)
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from nas.cli.common import emit, verb
-from nas.cli.options import AsJson
+from nas.cli.options import AsJson, ModelMode
 
 
 @verb
@@ -32,6 +32,7 @@ def export(
     prefix: Annotated[
         str, typer.Option(help="c: of its names; two of them link into one image.")
     ] = "ppg",
+    mode: ModelMode = None,
     force: Annotated[bool, typer.Option("--force", help="Write over files of before.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -45,10 +46,12 @@ def export(
     ppgnas export results/run:1 --format tflite,onnx --out firmware/
     ppgnas export results/run:1 --format c --out firmware/ --ppg-hz 64 --acc-hz 32
     ppgnas export results/run:2 --format c --out second/ --prefix second
+    ppgnas export results/run:1 --format c --out firmware/ --mode streaming
     """
     from nas.models.export import export_files
     from nas.models.names import find_model
     from nas.models.signal_chain import Sensors
+    from nas.run.config import mode_of
 
     sensors = Sensors(ppg_hz, acc_hz, ppg_channels, counts_per_g, smoothing)
     written = export_files(
@@ -57,6 +60,7 @@ def export(
         Path(out),
         sensors=sensors,
         prefix=prefix,
+        mode=None if mode is None else mode_of(mode),
         force=force,
     )
     if as_json:

@@ -80,6 +80,10 @@ MODE_HELP = (
     "keep what they need of the past; see docs/streaming.md."
 )
 Mode = Annotated[str, typer.Option(help=MODE_HELP)]
+ModelMode = Annotated[
+    Text,
+    typer.Option("--mode", help=f"Default: the model's own. {MODE_HELP}"),
+]
 Device = Annotated[
     str, typer.Option(help="What trains: auto (a GPU if there is one), cpu or cuda.")
 ]

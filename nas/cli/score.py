@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nas.cli.common import emit, verb
-from nas.cli.options import AsJson, BoardName, EngineName, Text
+from nas.cli.options import AsJson, BoardName, EngineName, ModelMode, Text
 from ppgnas.defaults import DEFAULT_BOARD, DEFAULT_ENGINE
 from ppgnas.tables import text_table
 
@@ -34,6 +34,7 @@ def score(
     latency: Annotated[
         Text, typer.Option(help="Longest latency, for the suggested clock; or the period.")
     ] = None,
+    mode: ModelMode = None,
     as_json: AsJson = False,
 ) -> None:
     """Latency, flash, SRAM and power of a model, layer by layer; no weights needed.
@@ -41,9 +42,11 @@ def score(
     \b
     ppgnas score results/run:1 --board nrf5340
     ppgnas score somebody.tflite --board stm32u575 --json
+    ppgnas score published:tiny --mode streaming
     """
     from hwmodels.scorecard import score as score_graph
     from nas.models.names import find_model
+    from nas.run.config import mode_of
     from nas.run.target import load_target
     from nas.run.units import parse_ms
 
@@ -57,6 +60,7 @@ def score(
         target.engine,
         period_s=period_s,
         file_bytes=found.file_bytes,
+        mode=found.mode if mode is None else mode_of(mode),
     )
     if as_json:
         emit({**card.to_json(), "room": {name.lower(): row for name, row in card.room.items()}})

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nas.cli.common import emit, verb
-from nas.cli.options import AsJson, BoardName, Text
+from nas.cli.options import AsJson, BoardName, ModelMode, Text
 from ppgnas.defaults import DEFAULT_BOARD
 from ppgnas.tables import text_table
 
@@ -29,6 +29,7 @@ def verify(
     compiler: Annotated[
         Text, typer.Option(help="zig or gcc; what is installed unless given.")
     ] = None,
+    mode: ModelMode = None,
     as_json: AsJson = False,
 ) -> None:
     """Compile a model's C for a Cortex-M7, emulate it, compare bit for bit, count.
@@ -37,15 +38,18 @@ def verify(
     ppgnas verify results/run:3
     ppgnas verify results/run:3 --data recordings/ --windows 100 --json
     ppgnas verify somebody.tflite --board stm32f746 --compiler zig
+    ppgnas verify results/run:3 --mode streaming --data recordings/
     """
     from hwmodels.boards import load_board
     from nas.models.names import find_model
     from nas.models.verify import verify as run
-    from nas.models.windows import windows_for
+    from nas.models.windows import compared_on
+    from nas.run.config import mode_of
 
     target = load_board(board)
     found = find_model(model)
-    chosen = windows_for(found, found.net(), data=data, limit=windows)
+    how = None if mode is None else mode_of(mode)
+    chosen = compared_on(found, found.net(), data=data, limit=windows, mode=how)
     verified = run(found, chosen, board=target, compiler=compiler)
     if as_json:
         emit(verified.to_json())
@@ -63,6 +67,11 @@ def verify_text(verified: Verification) -> str:
     rows = [
         ("C on this machine, reference rule c", parity.c_host_differences, ""),
         ("C emulated, reference rule c", parity.c_emulated_differences, ""),
+        *(
+            [("its first reading, the window's", parity.first_window_differences, "")]
+            if verified.mode == "streaming"
+            else []
+        ),
         ("TFLite file, LiteRT's rule", parity.tflite_rule_differences, ""),
         ("TFLite Micro", "not installed" if micro is None else micro, ""),
         ("TFLite file, TFLM's rule", "", f"{parity.tflite_max_lsb} LSB"),
@@ -79,6 +88,7 @@ def verify_text(verified: Verification) -> str:
             ("SRAM B", "sram_bytes", "d", emulated.sram_bytes, predicted.sram_bytes),
         )
     ]
+    kept = f", kept between blocks {emulated.state_bytes} B" if emulated.state_bytes else ""
     classes = ", ".join(f"{name} {count}" for name, count in emulated.by_class.items() if count)
     layers = [
         (", ".join(row.layers) or row.function, row.instructions, row.cycles, row.shared_by)
@@ -86,13 +96,14 @@ def verify_text(verified: Verification) -> str:
     ]
     return (
         f"{verified.model} on {verified.board}; everything here is emulated, not measured\n"
-        f"{parity.windows} windows ({parity.source}), {parity.outputs} outputs; "
+        f"{parity.windows} {'windows' if verified.mode == 'window' else 'readings of one stream'} "
+        f"({parity.source}), {parity.outputs} outputs; "
         f"C {'of the run' if parity.stored_c else 'generated now'}, "
         f"{emulated.compiler}\n\n"
         + text_table(("compared", "differences", "largest"), rows)
         + f"\n\n{emulated.instructions} instructions ({classes})\n"
         f"stack {emulated.stack_bytes} B at most, "
-        f"scratch {format_bytes(emulated.scratch_bytes)}\n\n"
+        f"scratch {format_bytes(emulated.scratch_bytes)}{kept}\n\n"
         + text_table((predicted.engine, "emulated", "predicted", "error"), costs)
         + "\n\n"
         + text_table(("layers", "instructions", "cycles", "calls share"), layers)

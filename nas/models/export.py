@@ -18,6 +18,7 @@ from nas.run.card import Card, InC
 from ppgnas import __version__
 from ppgnas.errors import BoardError, ExportError
 from ppgnas.files import write_bytes_atomic
+from ppgnas.task import Mode
 
 FILES = {"tflite": "model.tflite", "onnx": "model.onnx"}
 C = "c"
@@ -32,6 +33,7 @@ def export_files(
     *,
     sensors: Sensors | None = None,
     prefix: str = "ppg",
+    mode: Mode | None = None,
     force: bool = False,
 ) -> list[Path]:
     """Write files of a finalist to a folder.
@@ -42,6 +44,7 @@ def export_files(
         out: where to; made if it does not exist.
         sensors: of the device, for c; those of `Sensors()` if None.
         prefix: of every name in the C, so that several models link into one image.
+        mode: of the C, whether it runs over windows or over what is new; the model's own if None.
         force: write over other files of the same names.
 
     Raises:
@@ -49,6 +52,7 @@ def export_files(
             the same name is there already; nothing is then written.
         ExportError: a file of the run is missing or is not the one that its card describes, or the
             network cannot be written in C for the run's board.
+        GraphError: the network cannot stream.
     """
     names = [name.strip() for name in formats]
     for name in names:
@@ -66,7 +70,9 @@ def export_files(
         FILES[name]: _checked(model.folder / FILES[name], card) for name in names if name != C
     }
     if C in names:
-        contents |= _c_files(model, model.folder, card, sensors or Sensors(), prefix)
+        contents |= _c_files(
+            model, model.folder, card, sensors or Sensors(), prefix, mode or model.mode
+        )
     targets = {out / name: content for name, content in contents.items()}
     for target, content in targets.items():
         other = target.is_file() and target.read_bytes() != content
@@ -96,7 +102,7 @@ def _checked(path: Path, card: Card) -> bytes:
 
 
 def _c_files(
-    model: Model, folder: Path, card: Card, sensors: Sensors, prefix: str
+    model: Model, folder: Path, card: Card, sensors: Sensors, prefix: str, mode: Mode
 ) -> dict[str, bytes]:
     """model.c, model.h, README.md, the example around them, and the card."""
     from deploy.c.naming import Identity
@@ -112,7 +118,8 @@ def _c_files(
         net,
         window,
         title=f"ppgnas {card.id}",
-        reading=reading_of(net, card, sensors),
+        mode=mode,
+        reading=reading_of(net, card, sensors, mode=mode),
         max_scratch_bytes=_sram_bytes(card),
         identity=Identity(
             card.id,
@@ -121,10 +128,11 @@ def _c_files(
             card.files[_INTEGERS[1]].sha256,
         ),
         prefix=prefix,
-        speed=_speed(card),
+        speed=_speed(card, mode),
     )
     texts = {name: text.encode() for name, text in made.texts.items()}
     # The run's own errors by this rule stay; bytes and fingerprints are those of these files.
+    judged = card.c if isinstance(card.c, InC) and mode == card.mode else None
     in_c = InC(
         made.source.program.bytes,
         RULE,
@@ -133,20 +141,26 @@ def _c_files(
             for name, content in texts.items()
             if name.endswith(("model.c", "model.h"))
         },
-        search=card.c.search if isinstance(card.c, InC) else None,
-        report=card.c.report if isinstance(card.c, InC) else None,
+        search=None if judged is None else judged.search,
+        report=None if judged is None else judged.report,
         sensors=asdict(sensors),
     )
     document = json.dumps(replace(card, c=in_c).to_json(), indent=2, allow_nan=False) + "\n"
     return {**texts, "card.json": document.encode()}
 
 
-def _speed(card: Card) -> str:
-    """What the card says of a call's time, for the README."""
+def _speed(card: Card, mode: Mode) -> str:
+    """What the card says of a call's time, for the README; or that it is of the other mode."""
+    if mode != card.mode:
+        return (
+            f"This network was trained and judged in mode {card.mode}: no error of its card holds "
+            f"for this C, which is of mode {mode}."
+        )
     costs = card.costs
+    call = "ppg_infer" if mode == "window" else "ppg_step"
     cycles, latency = costs.cycles, costs.latency_ms
     return (
-        f"`ppg_infer` on {costs.board}, predicted by engine {costs.engine}: {cycles.value:.0f} "
+        f"`{call}` on {costs.board}, predicted by engine {costs.engine}: {cycles.value:.0f} "
         f"cycles ({cycles.low:.0f} to {cycles.high:.0f}), {latency.value:.3g} ms "
         f"({latency.low:.3g} to {latency.high:.3g})."
     )

@@ -100,7 +100,9 @@ def write_model(
     search, report = (
         windows_of(part, arch, mode=target.mode) for part in (people.search, people.report)
     )
-    written = write_package(folder, net, name=arch.id, x=search.spread(PARITY_WINDOWS))
+    written = write_package(
+        folder, net, name=arch.id, x=search.spread(PARITY_WINDOWS), mode=target.mode
+    )
     by_file = {
         file: (
             predict_windows(net, search, transitions=judging.transitions, rule=RULES[file]),

@@ -10,7 +10,7 @@ from nas.models.readout import decoding_of
 from nas.run.card import Card
 from ppg.readout.confidence import Confidence
 from ppg.readout.smoothing import SMOOTHINGS
-from ppgnas.task import WINDOW_S
+from ppgnas.task import WINDOW_S, Mode
 
 if TYPE_CHECKING:
     from deploy.c.reading import SensorChain
@@ -41,13 +41,16 @@ class Sensors:
             )
 
 
-def reading_of(net: QuantizedNet, card: Card | None, sensors: Sensors) -> SensorChain:
+def reading_of(
+    net: QuantizedNet, card: Card | None, sensors: Sensors, *, mode: Mode = "window"
+) -> SensorChain:
     """Front end and decoder of a network.
 
     Args:
         net: reads `(1, 1, time, 1 or 4)`.
         card: of the network: smoother and confidence; the defaults where it says nothing.
         sensors: of the device.
+        mode: of the network on it.
 
     Raises:
         ExportError: a rate, a scale or a number of channels that the device's integers do not
@@ -68,6 +71,7 @@ def reading_of(net: QuantizedNet, card: Card | None, sensors: Sensors) -> Sensor
         int(rate_hz),
         ppg_channels=sensors.ppg_channels,
         counts_per_g=sensors.counts_per_g,
+        mode=mode,
     )
     decoding = decoding_of(card)
     how = decoding.transitions

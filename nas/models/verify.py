@@ -3,22 +3,28 @@
 The C is built for this machine and for a Cortex-M7, which is emulated: instructions, stack, sizes
 and outputs are exact for the image, cycles are those of a pipeline model (docs/emulation.md).
 Nothing here was measured on a chip.
+
+C of a streaming network is pushed one recording block by block. Each reading must be that of one
+long pass of the integer reference, the first also that of the window; the TFLite and ONNX files
+hold the window's form and are compared on the windows of that recording.
 """
 
 from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from nas.models.by_layer import LayerCount, by_layer
 from nas.models.names import Model
 from nas.models.windows import Int8, Windows
 from ppgnas.errors import DependencyError, ExportError, RunError
 from ppgnas.notebook import Shown
+from ppgnas.task import BLOCKS, Mode
 
 if TYPE_CHECKING:
     from deploy.c.build import ModelFiles
@@ -36,7 +42,9 @@ class Parity:
     Attributes:
         windows, outputs: how many were compared.
         c_host_differences, c_emulated_differences: outputs of the C on this machine and in
-            emulation that are not those of the reference's rule `c`.
+            emulation that are not those of the reference's rule `c`; streaming, of its long pass.
+        first_window_differences: outputs of the first streamed reading that are not those of the
+            window; None where nothing streams.
         tflite_rule_differences: of the TFLite file in the interpreter, against LiteRT's rule.
         tflm_differences: of TFLite Micro; None where it is not installed.
         tflite_max_lsb, onnx_max_lsb: largest differences to TFLM's rule.
@@ -57,22 +65,15 @@ class Parity:
     outputs: int
     source: str
     stored_c: bool
-
-
-@dataclass(frozen=True)
-class LayerCount:
-    """Emulated counts of one call: the layers that it computes, and how many calls share it."""
-
-    layers: tuple[str, ...]
-    function: str
-    shared_by: int
-    instructions: int
-    cycles: int
+    first_window_differences: int | None = None
 
 
 @dataclass(frozen=True)
 class Emulated:
-    """One window in emulation, and what it comes to on the board's clock and power."""
+    """One reading in emulation, and what it comes to on the board's clock and power.
+
+    `sram_bytes` are what is linked, the scratch buffer, and what a stream keeps (`state_bytes`).
+    """
 
     instructions: int
     cycles: int
@@ -83,6 +84,7 @@ class Emulated:
     flash_bytes: int
     sram_bytes: int
     scratch_bytes: int
+    state_bytes: int
     core: str
     compiler: str
     by_class: Mapping[str, int]
@@ -108,12 +110,14 @@ class Verification(Shown):
 
     Attributes:
         model, board: names.
+        mode: whether windows were read, or a stream.
         parity, emulated, predicted: see there.
         error_percent: of the prediction, by figure.
     """
 
     model: str
     board: str
+    mode: Mode
     parity: Parity
     emulated: Emulated
     predicted: Predicted
@@ -153,6 +157,7 @@ class Verification(Shown):
             for what, differences in (
                 ("the C on this machine", parity.c_host_differences),
                 ("the C in emulation", parity.c_emulated_differences),
+                ("the long pass of the first 8 s", parity.first_window_differences),
                 ("TFLite Micro", parity.tflm_differences),
                 ("the TFLite file in the interpreter", parity.tflite_rule_differences),
             )
@@ -177,13 +182,15 @@ def verify(
 
     Args:
         model: a finalist, or a TFLite file that the C can compute.
-        windows: at least one.
+        windows: at least one. Where they come with a signal (`nas.models.windows.stream_for`), the
+            C streams.
         board: which figures in time and energy are told for.
         compiler: `zig` or `gcc`; what is there unless given.
         emulate: how many of the windows run in emulation; all unless given.
 
     Raises:
         ExportError: a layer that the C cannot compute, by name.
+        GraphError: a network that cannot stream.
         DependencyError, ToolError: no compiler or emulator, or it fails.
     """
     from deploy.c.build import emulator_of, model_files
@@ -192,21 +199,31 @@ def verify(
     from deploy.emulation.toolchain import find_compiler
 
     net = model.net()
+    mode: Mode = "window" if windows.signal is None else "streaming"
     # Before anything is built: these say what is missing.
     cross, host = find_compiler(compiler), find_host_compiler()
     with tempfile.TemporaryDirectory(prefix="ppgnas-verify-") as name:
-        own = model_files(net, Path(name))
+        own = model_files(net, Path(name), mode=mode)
         # Only what was written here runs on this machine; a stored file runs in emulation.
         program = host_program([own], Path(name), host, optimise="-O2", sanitize=False)
-        on_host = program.run(0, net, windows.x)
-        files, calls, stored = _files(model, net, own)
+        if windows.signal is None:
+            on_host = program.run(0, net, windows.x)
+            parts = windows.x[:emulate]
+        else:
+            on_host = program.stream(0, net, windows.signal)
+            parts = windows.signal.reshape(len(windows.x) + BLOCKS - 1, -1)
+            parts = parts if emulate is None else parts[: emulate + BLOCKS - 1]
+        files, calls, stored = _files(model, net, own, mode)
         emulator = emulator_of(net, files, cross)
+        if mode == "streaming":
+            emulator.call("ppg_start")
         results = [
             emulator.call(
-                "ppg_run", {"ppg_input": x.tobytes()}, outputs={"ppg_logits": on_host[0].size}
+                "ppg_run", {"ppg_input": part.tobytes()}, outputs={"ppg_logits": on_host[0].size}
             )
-            for x in windows.x[:emulate]
+            for part in parts
         ]
+        results = results[BLOCKS - 1 :] if mode == "streaming" else results
         linked = emulator.image.sizes_of("model")
     logits = b"".join(result.outputs["ppg_logits"] for result in results)
     in_emulation = np.frombuffer(logits, np.int8).reshape(len(results), *on_host.shape[1:])
@@ -222,29 +239,29 @@ def verify(
         energy_mj=latency_ms * board.active_mw.value * 1e-3,
         stack_bytes=max(result.stack_bytes for result in results),
         flash_bytes=linked.flash_bytes,
-        sram_bytes=linked.sram_bytes + files.scratch_bytes,
+        sram_bytes=linked.sram_bytes + files.scratch_bytes + files.state_bytes,
         scratch_bytes=files.scratch_bytes,
+        state_bytes=files.state_bytes,
         core="Cortex-M7 (emulated, not measured)",
         compiler=f"{cross.name} {cross.version} -O2",
         by_class=dict(result.by_class),
         layers=by_layer(calls, result.by_function, result.cycles_by_function),
     )
-    predicted = _predicted(net.graph, board)
+    predicted = _predicted(net.graph, board, mode)
     return Verification(
-        model.name, board.name, parity, emulated, predicted, _errors(predicted, emulated)
+        model.name, board.name, mode, parity, emulated, predicted, _errors(predicted, emulated)
     )
 
 
 def _files(
-    model: Model, net: QuantizedNet, made: ModelFiles
+    model: Model, net: QuantizedNet, made: ModelFiles, mode: Mode
 ) -> tuple[ModelFiles, Sequence[tuple[str, tuple[str, ...]]], bool]:
     """The finalist's own C where it has one, else new C; the calls; whether it is the own one."""
-    from deploy.c.build import ModelFiles
     from deploy.c.host import defined
     from deploy.c.source import generate
 
-    calls = generate(net).calls
-    own = None if model.folder is None else model.folder / "model.c"
+    calls = generate(net, mode=mode).calls
+    own = None if model.folder is None or mode != model.mode else model.folder / "model.c"
     if own is None or not own.is_file():
         return made, calls, False
     header = own.with_name("model.h")
@@ -255,7 +272,7 @@ def _files(
     made.source.write_bytes(own.read_bytes())
     made.header.write_bytes(header.read_bytes())
     scratch = defined(header.read_text(encoding="utf-8"), "PPG_SCRATCH_BYTES")
-    return ModelFiles(made.source, made.header, scratch), calls, True
+    return replace(made, scratch_bytes=scratch), calls, True
 
 
 def _compare(
@@ -264,7 +281,7 @@ def _compare(
     """Files and C against the reference; `emulated` are the outputs of the first windows."""
     from deploy import onnx_export
     from deploy.apart import apart
-    from deploy.integers import reference
+    from deploy.integers import reference, streaming
     from deploy.parity import max_lsb
     from deploy.tflite import micro as tflm_runtime
     from deploy.tflite import runtime as tflite_runtime
@@ -272,6 +289,10 @@ def _compare(
 
     x = windows.x
     truth, by_c = reference.run(net, x), reference.run(net, x, rule="c")
+    first, rules_max_lsb = None, max_lsb(by_c, truth)
+    if windows.signal is not None:
+        window, by_c = by_c[0].ravel(), streaming.long_pass(net, windows.signal)
+        first = int((by_c[0] != window).sum())
     few_by_c = by_c[: len(emulated)]
     tflite_file = _content(model, net, "model.tflite", tflite.write)
     onnx_file = _content(model, net, "model.onnx", onnx_export.write)
@@ -293,10 +314,11 @@ def _compare(
         c_host_differences=int((host != by_c).sum()),
         c_emulated_differences=int((emulated != few_by_c).sum()),
         tflm_differences=tflm_differences,
-        rules_max_lsb=max_lsb(by_c, truth),
+        rules_max_lsb=rules_max_lsb,
         outputs=int(by_c.size),
         source=windows.source,
         stored_c=stored,
+        first_window_differences=first,
     )
 
 
@@ -312,53 +334,11 @@ def _content(
     return path.read_bytes() if path is not None and path.is_file() else write(net)
 
 
-def by_layer(
-    calls: Sequence[tuple[str, tuple[str, ...]]],
-    instructions: Mapping[str, int],
-    cycles: Mapping[str, float],
-) -> tuple[LayerCount, ...]:
-    """Counts of functions, told by the layers that they compute.
-
-    Layers of one shape share a function, whose counts are split evenly between its calls. What is
-    left (copying the input, the calls themselves) is the last row.
-
-    Args:
-        calls: `(function, layers)` in order, of `deploy.c.source.Source`.
-        instructions, cycles: by function; `name.constprop.0` is gcc's copy of `name`.
-    """
-    counted, clocked = _whole(instructions), _whole(cycles)
-    times = {name: sum(other == name for other, _ in calls) for name, _ in calls}
-    rows = [
-        LayerCount(
-            layers,
-            name,
-            times[name],
-            round(counted.get(name, 0) / times[name]),
-            round(clocked.get(name, 0.0) / times[name]),
-        )
-        for name, layers in calls
-    ]
-    rest = (
-        round(sum(n for name, n in counts.items() if name not in times))
-        for counts in (counted, clocked)
-    )
-    return (*rows, LayerCount((), "rest", 1, *rest))
-
-
-def _whole(counts: Mapping[str, float]) -> dict[str, float]:
-    """Counts with the copies that a compiler makes of a function added to it."""
-    found: dict[str, float] = {}
-    for name, count in counts.items():
-        base = name.split(".")[0]
-        found[base] = found.get(base, 0) + count
-    return found
-
-
-def _predicted(graph: Graph, board: Board) -> Predicted:
+def _predicted(graph: Graph, board: Board, mode: Mode) -> Predicted:
     from hwmodels.engines.load import load_engine
     from hwmodels.scorecard import score
 
-    card = score(graph, board, load_engine(ENGINE))
+    card = score(graph, board, load_engine(ENGINE), mode=mode)
     return Predicted(
         engine=ENGINE,
         cycles=round(card.cycles.value),

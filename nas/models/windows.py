@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -10,13 +11,16 @@ from numpy.typing import NDArray
 
 from nas.models.names import Model, ModelError
 from ppgnas.errors import DataError
+from ppgnas.task import BLOCKS, Mode
 
 if TYPE_CHECKING:
     from deploy.integers.quantized import QuantizedNet
+    from ppg.recording import Recording
     from ppg.windows import InputSpec
 
 Int8 = NDArray[np.int8]
 _SYNTHETIC = "synthetic"
+_NOISE = "noise (the input is no PPG window)"
 
 
 @dataclass(frozen=True)
@@ -26,10 +30,65 @@ class Windows:
     Attributes:
         x: int8 `(windows, 1, time, channels)`.
         source: where it comes from, in words.
+        signal: int8 `(time, channels)`, whole blocks, what a streaming network is pushed; None for
+            windows.
     """
 
     x: Int8
     source: str
+    signal: Int8 | None = None
+
+
+def stream_for(model: Model, net: QuantizedNet, *, data: str | None, limit: int) -> Windows:
+    """One recording as a streaming network reads it, and the windows in it.
+
+    Args:
+        model, net: what will read it.
+        data: see `windows_for`; the longest recording of it.
+        limit: how many readings, from the start on.
+
+    Raises:
+        DataError, ModelError: see `windows_for`.
+    """
+    if data is None and not _reads_windows(model):
+        shape = net.graph.shape(net.graph.input)
+        blocks = np.random.default_rng(0).integers(
+            -128, 128, (limit + BLOCKS - 1, shape[2] // BLOCKS, shape[3])
+        )
+        return _in_blocks(net, blocks.astype(np.int8), _NOISE)
+    return _first(model, data, lambda source: _signal(net, model.inputs, source, limit))
+
+
+def _signal(net: QuantizedNet, inputs: InputSpec, source: str, limit: int) -> Windows:
+    from ppg.windows import every_window, windows_of
+
+    recording = max(_recordings(inputs, source), key=lambda r: r.duration_s)
+    passes = windows_of([every_window(recording)], inputs, mode="streaming").passes
+    assert passes is not None
+    signal = net.quantize_signal(max(passes.x, key=lambda x: x.shape[1]))
+    hop = net.graph.shape(net.graph.input)[2] // BLOCKS
+    blocks = signal[: (limit + BLOCKS - 1) * hop].reshape(-1, hop, signal.shape[1])
+    return _in_blocks(net, blocks, source)
+
+
+def _in_blocks(net: QuantizedNet, blocks: Int8, source: str) -> Windows:
+    at = np.arange(len(blocks) - BLOCKS + 1)[:, None] + np.arange(BLOCKS)
+    shape = net.graph.shape(net.graph.input)[1:]
+    signal = blocks.reshape(-1, blocks.shape[2])
+    return Windows(blocks[at].reshape(-1, *shape), source, signal)
+
+
+def compared_on(
+    model: Model,
+    net: QuantizedNet,
+    *,
+    data: str | None,
+    limit: int,
+    mode: Mode | None = None,
+) -> Windows:
+    """`windows_for`, or `stream_for` in mode streaming; in the model's own unless given."""
+    cut = stream_for if (mode or model.mode) == "streaming" else windows_for
+    return cut(model, net, data=data, limit=limit)
 
 
 def windows_for(model: Model, net: QuantizedNet, *, data: str | None, limit: int) -> Windows:
@@ -44,31 +103,39 @@ def windows_for(model: Model, net: QuantizedNet, *, data: str | None, limit: int
         DataError: the folder cannot be used.
         ModelError: `data` is given and the network does not read heart-rate windows.
     """
-    try:
-        inputs = model.inputs
-    except ModelError:
-        if data is not None:
-            raise
+    if data is None and not _reads_windows(model):
         shape = net.graph.shape(net.graph.input)
         rng = np.random.default_rng(0)
-        noise = rng.integers(-128, 128, (limit, *shape[1:])).astype(np.int8)
-        return Windows(noise, "noise (the input is no PPG window)")
+        return Windows(rng.integers(-128, 128, (limit, *shape[1:])).astype(np.int8), _NOISE)
+    return _first(
+        model, data, lambda source: Windows(_cut(net, model.inputs, source, limit), source)
+    )
+
+
+def _reads_windows(model: Model) -> bool:
+    try:
+        return model.inputs is not None
+    except ModelError:
+        return False
+
+
+def _first(model: Model, data: str | None, cut: Callable[[str], Windows]) -> Windows:
+    """From `data`, from the run's recordings where those can be used, from synthetic ones."""
     source = data
     if source is None and model.run is not None:
         source = model.run.document().config.data
     if source is not None:
         try:
-            return Windows(_cut(net, inputs, source, limit), source)
+            return cut(source)
         except DataError:
             if data is not None:
                 raise
-    return Windows(_cut(net, inputs, _SYNTHETIC, limit), _SYNTHETIC)
+    return cut(_SYNTHETIC)
 
 
-def _cut(net: QuantizedNet, inputs: InputSpec, source: str, limit: int) -> Int8:
+def _recordings(inputs: InputSpec, source: str) -> list[Recording]:
     from nas.run.people import read_source
     from ppg.synthetic.recordings import synthesize
-    from ppg.windows import every_window, windows_of
 
     if source == _SYNTHETIC:
         recordings = synthesize(people=3, minutes=2.0, seed=1)
@@ -78,6 +145,13 @@ def _cut(net: QuantizedNet, inputs: InputSpec, source: str, limit: int) -> Int8:
         recordings = [r for r in recordings if r.acc is not None]
     if not recordings:
         raise DataError(f"{source}: no recording has acceleration, and this network reads it")
+    return recordings
+
+
+def _cut(net: QuantizedNet, inputs: InputSpec, source: str, limit: int) -> Int8:
+    from ppg.windows import every_window, windows_of
+
+    recordings = _recordings(inputs, source)
     recordings = [r if r.usable.any() else every_window(r) for r in recordings]
     # Enough recordings for the windows asked for, spread over all of them.
     few = max(1, min(len(recordings), limit))

@@ -49,7 +49,7 @@ def test_files_and_what_is_said_of_them(tmp_path: Path, make_lowered: Make) -> N
 def test_a_network_without_c_keeps_its_other_files(
     tmp_path: Path, make_lowered: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(*_: object) -> None:
+    def refuse(*_: object, **__: object) -> None:
         raise ExportError("layer 'stem': all weights of channel 3 are zero")
 
     monkeypatch.setattr(build, "model_files", refuse)
@@ -57,3 +57,10 @@ def test_a_network_without_c_keeps_its_other_files(
     package = write_package(tmp_path, net, name="a", x=inputs(net))
     assert str(package.c) == "layer 'stem': all weights of channel 3 are zero"
     assert set(fingerprints(tmp_path)) == FILES - {"model.c", "model.h"}
+
+
+def test_the_c_of_a_streaming_network_streams(tmp_path: Path, make_lowered: Make) -> None:
+    net = make_lowered(0).net()
+    package = write_package(tmp_path, net, name="a", x=inputs(net), mode="streaming")
+    assert isinstance(package.c, build.ModelFiles) and package.c.state_bytes > 0
+    assert "int ppg_step(" in (tmp_path / "model.h").read_text(encoding="utf-8")

@@ -30,8 +30,8 @@ int ppg_check(void)
     int status = 0;
     ppg_network_reset(&network);
     for (int block = 0; block < 4 && status == 0; block++) {
-        const int8_t *two_seconds = ppg_example + block * PPG_STEPS * PPG_CHANNELS;
-        status = ppg_step(&network, two_seconds, logits, memory);
+        const int8_t *part = ppg_example + block * PPG_STEPS * PPG_CHANNELS;
+        status = ppg_step(&network, part, logits, memory);
     }
     if (status != 1) {
         return status - 1;

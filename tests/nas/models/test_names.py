@@ -177,6 +177,19 @@ def test_export_of_c(run: RunDir, tmp_path: Path) -> None:
     assert card["files"]["weights.safetensors"]["sha256"] in header
 
 
+def test_export_of_streaming_c(run: RunDir, tmp_path: Path) -> None:
+    """Errors of windows are not said of it, and its README says how to call it."""
+    model = find_model(f"{run.path}:1")
+    export_files(model, ["c"], tmp_path, mode="streaming")
+    card = json.loads((tmp_path / "card.json").read_text())
+    assert "search" not in card["c"] or card["c"]["search"] is None
+    readme = (tmp_path / "README.md").read_text(encoding="utf-8")
+    assert "`int ppg_step(ppg_network_t *network" in readme and "ppg_infer" not in readme
+    assert "trained and judged in mode window: no error of its card holds" in readme
+    assert "ppg_stream_reset(&stream);" in readme
+    assert "int ppg_step(" in (tmp_path / "model.c").read_text(encoding="utf-8")
+
+
 def test_c_comes_from_the_integers_that_the_card_describes(run: RunDir, tmp_path: Path) -> None:
     path = run.finalist(2) / "weights.safetensors"
     content = path.read_bytes()

@@ -18,9 +18,10 @@ from hwmodels.boards import load_board
 from hwmodels.engines.load import engine_names, load_engine
 from hwmodels.graph import Graph, Layer, Tensor
 from nas.cli.main import main
+from nas.models.by_layer import LayerCount, by_layer
 from nas.models.names import Model, ModelError, find_model
-from nas.models.verify import LayerCount, Verification, by_layer, verify
-from nas.models.windows import windows_for
+from nas.models.verify import Verification, verify
+from nas.models.windows import stream_for, windows_for
 from ppgnas.errors import DataError, DependencyError, ExportError
 from search_spaces.lower import lower
 from search_spaces.space import SearchSpace
@@ -100,6 +101,26 @@ def test_everything_agrees_and_is_counted(verified: Verification) -> None:
     )
     board = load_board("stm32h743")
     assert emulated.latency_ms == pytest.approx(emulated.cycles * 1e3 / board.clock_hz, 1e-4)
+
+
+def test_a_stream_equals_its_long_pass(file: Path, tmp_path: Path) -> None:
+    """Real blocks, the first reading the window's, figures of one block; a difference is told."""
+    model = find_model(str(file))
+    people = write_people(tmp_path / "people", people=2)
+    stream = stream_for(model, model.net(), data=str(people), limit=5)
+    assert stream.signal is not None and len(stream.x) == 5
+    hop = len(stream.signal) // 8
+    np.testing.assert_array_equal(stream.x[1, 0], stream.signal[hop : 5 * hop])
+    found = verify(model, stream, board=load_board("stm32h743"))
+    parity = found.parity
+    assert parity.c_host_differences == parity.c_emulated_differences == 0
+    assert parity.first_window_differences == parity.tflite_rule_differences == 0
+    assert found.mode == "streaming" and parity.windows == 5
+    assert found.error_percent["sram_bytes"] == 0 and abs(found.error_percent["cycles"]) < 5
+    assert found.emulated.state_bytes > 0
+    wrong = replace(found, parity=replace(parity, first_window_differences=3))
+    with pytest.raises(ExportError, match="the long pass of the first 8 s differs from the int"):
+        wrong.check()
 
 
 def test_the_prediction_is_near(verified: Verification) -> None:
@@ -182,6 +203,8 @@ def test_windows_of_recordings_of_noise_and_of_nothing(file: Path, tmp_path: Pat
         "y",
     )
     other = random_net(graph, 0)
+    with pytest.raises(ModelError, match="recordings can be read by a"):
+        stream_for(wrap(other), other, data="synthetic", limit=2)
     noise = windows_for(wrap(other), other, data=None, limit=2)
     assert noise.source.startswith("noise") and len(np.unique(noise.x)) > 10
     with pytest.raises(ModelError, match="recordings can be read by a"):
@@ -199,6 +222,12 @@ def test_the_command(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert leave("verify", str(file), "--windows", "2", "--compiler", "zig", "--json") == 0
     found = json.loads(capsys.readouterr().out)
     assert set(found) >= {"parity", "emulated", "predicted", "error_percent"}
+    assert leave("verify", str(file), "--windows", "2", "--mode", "streaming", "--json") == 0
+    streamed = json.loads(capsys.readouterr().out)
+    assert streamed["mode"] == "streaming" and found["mode"] == "window"
+    assert 3 * streamed["emulated"]["cycles"] < found["emulated"]["cycles"]
+    assert leave("verify", str(file), "--mode", "half") == 2
+    assert "--mode is 'half'; allowed: window, streaming" in capsys.readouterr().err
     assert leave("verify", str(file), "--windows", "1") == 0
     printed = capsys.readouterr().out
     assert "emulated, not measured" in printed and "C emulated, reference rule c" in printed
