@@ -6,12 +6,13 @@ HTML stands in `templates/` alone. Jinja escapes every string that it is given.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import plotly.graph_objects as go
     from jinja2 import Environment
     from markupsafe import Markup
 
@@ -79,12 +80,21 @@ class Menu:
 
 @dataclass(frozen=True)
 class Section:
-    """One part of the page. `body` is HTML; `results` says whether numbers of people are shown."""
+    """One part of the page.
+
+    Attributes:
+        key: the anchor.
+        title: plain text.
+        body: HTML.
+        results: whether numbers of people are shown.
+        figures: name -> value of the menu that chooses it -> figure.
+    """
 
     key: str
     title: str
     body: Markup
     results: bool = True
+    figures: Mapping[str, Mapping[str, go.Figure]] = field(default_factory=dict)
 
 
 def section(template: str, title: str, *, results: bool = True, **values: object) -> Section:
@@ -96,7 +106,18 @@ def section(template: str, title: str, *, results: bool = True, **values: object
         results: see `Section`.
         **values: what the template reads; figures by the value of the menu that chooses them.
     """
-    return Section(PurePosixPath(template).stem, title, render(template, **values), results)
+    import plotly.graph_objects as go
+
+    figures: dict[str, Mapping[str, go.Figure]] = {}
+    for name, value in values.items():
+        if isinstance(value, go.Figure):
+            figures[name] = {"": value}
+        elif isinstance(value, dict) and any(
+            isinstance(each, go.Figure) for each in value.values()
+        ):
+            figures[name] = value
+    key = PurePosixPath(template).stem
+    return Section(key, title, render(template, **values), results, figures)
 
 
 @cache

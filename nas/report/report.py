@@ -7,11 +7,13 @@ the error of a constant. The page needs no network. The sections live in `nas.re
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
-from nas.report.loading import load_run
-from nas.report.page import COSTS, cost, render_page
+from nas.report.loading import RunData, load_run
+from nas.report.page import COSTS, Section, cost, render_page
 from nas.report.sections.bland_altman import bland_altman_section
+from nas.report.sections.conditions import conditions_section
 from nas.report.sections.confidence import confidence_section
 from nas.report.sections.finalists import finalists_section
 from nas.report.sections.history import history_section
@@ -29,6 +31,7 @@ _SECTIONS = (
     pareto_section,
     parallel_section,
     people_section,
+    conditions_section,
     bland_altman_section,
     confidence_section,
     datasets_section,
@@ -48,12 +51,21 @@ def build_report(run: Path) -> str:
         RunError: `run` is no run directory, or a file in it is foreign or damaged.
     """
     data = load_run(run)
+    return _page(data, run.name, sections_of(data))
+
+
+def sections_of(data: RunData) -> list[Section]:
+    """The parts of the page that this run has something for, in order."""
+    return [part for part in (build(data) for build in _SECTIONS) if part is not None]
+
+
+def _page(data: RunData, name: str, sections: Sequence[Section]) -> str:
     limits = [f"{COSTS[k][0]} ≤ {cost(k, v)}" for k, v in data.budgets.items() if k in COSTS]
-    title = f"ppgnas: {data.board}, {run.name}" + (" (synthetic data)" if data.synthetic else "")
+    title = f"ppgnas: {data.board}, {name}" + (" (synthetic data)" if data.synthetic else "")
     return render_page(
         title,
         f"Heart-rate networks for {data.board}",
-        [build(data) for build in _SECTIONS],
+        sections,
         chips=[data.board, data.engine, *limits],
         synthetic=data.synthetic,
     )

@@ -22,6 +22,7 @@ MOST_LINES = 3000
 # MAE from best to worst; the light end of viridis is left out, it vanishes on white.
 _COLORS = [[0, "#440154"], [0.35, "#31688e"], [0.7, "#35b779"], [1, "#b5c933"]]
 _MAE = "MAE<br>(BPM)"
+LOGARITHM = "log10"  # names an axis whose values are logarithms
 _MAE_TICKS_BPM = (0.2, 0.5, 1, 1.5, 2, 3, 5, 7, 10, 20, 50)
 _TICK_ROOM = 0.06  # of the axis, for one label
 _KINDS = {"front": "candidates on the front", "all": "all evaluated", "finalists": "finalists"}
@@ -106,6 +107,7 @@ def _draw_parallel(info: Parallel, kind: str, *, synthetic: bool) -> go.Figure:
             "range": [low, high] if high > low else [low - 1, high + 1],
         }
         if axis == _MAE:  # logarithmic: the differences that matter are at the low end
+            dimension["name"] = LOGARITHM
             dimension["values"] = np.log10(lines[:, column]).astype(np.float32)
             dimension["range"] = [np.log10(low), np.log10(max(high, 1.01 * low))]
             ticks = _mae_ticks_bpm(low, high)

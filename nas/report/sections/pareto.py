@@ -18,13 +18,14 @@ from nas.explore.spread import evenly
 from nas.pareto import nondominated
 from nas.report.figures import BLUE, GREY, INK, RED, SKY, figure
 from nas.report.loading import Finalist, RunData
-from nas.report.page import COSTS, Menu, Section, section
+from nas.report.page import COSTS, Menu, Section, cost, section
 from nas.run.candidates import Candidate, JudgedBy
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
 MOST_POINTS = 4000
+_FAR = 1.3  # of the largest cost: a budget beyond it would squeeze the plot
 _LOG_ABOVE = 30.0  # ratio of largest to smallest cost from which the axis is logarithmic
 _MAE_HOVER = {
     "foretold": "MAE %{customdata[1]:.2f} BPM (foretold; 90 %: "
@@ -69,6 +70,10 @@ class Pareto:
     finalists: tuple[Finalist, ...]
     mae_range_bpm: list[float] | None
     judged_by: JudgedBy
+
+    def most(self, axis: Axis) -> float:
+        """The largest cost on an axis."""
+        return max(float(rows[:, axis.column].max()) for rows in self.groups.values() if len(rows))
 
 
 def _group(candidate: Candidate) -> str:
@@ -278,7 +283,14 @@ def _draw_pareto(info: Pareto, key: str, *, synthetic: bool) -> go.Figure:
         x = float(np.log10(costs[bend])) if axis.log else costs[bend]
         words = {"text": "knee", "font": {"color": RED}, "arrowcolor": RED}
         drawn.add_annotation(x=x, y=errors_bpm[bend], ax=-28, ay=32, standoff=10, **words)
-    if axis.budget is not None:
+    if axis.budget is not None and axis.budget > _FAR * info.most(axis):
+        # the axis ends where the data do
+        beyond = f"budget {cost(key, axis.budget * COSTS[key][2])} →"
+        place = {"x": 1, "y": 0.91, "xref": "paper", "yref": "paper", "xanchor": "right"}
+        drawn.add_annotation(
+            text=beyond, yanchor="top", showarrow=False, font={"color": RED}, **place
+        )
+    elif axis.budget is not None:
         drawn.add_vline(x=axis.budget, line={"color": RED, "width": 2, "dash": "dash"})
         drawn.update_shapes(yref="paper")  # through the ticks above, too
         drawn.add_annotation(

@@ -36,7 +36,17 @@ _FLAGS = (
 )
 _DRIVER = re.compile(r'"\[(\]Automatic fallback to software WebGL|\.WebGL-\w+\])')
 _CONSOLE = re.compile(r":CONSOLE:\d+\] (.*)")
-_PLOTS = ["pareto", "parallel", "people", "agreement", "limits", "risk", "reliability"]
+_PLOTS = [
+    "pareto",
+    "parallel",
+    "people",
+    "rates",
+    "shares",
+    "agreement",
+    "limits",
+    "risk",
+    "reliability",
+]
 _PLOTS += ["datasets", "history"]
 
 # Runs within the page: chooses every option of every selector, then tells what it sees.
@@ -136,9 +146,9 @@ def test_fits_the_width_and_every_choice_works(page: Path, tmp_path: Path, width
     assert seen["width"] == width
     assert seen["overflow"] == 0
     assert seen["wide"] == []
-    # cost 6, against and colour 7 and 8, lines 3, finalist 4 menus of 6, data sets 2
-    assert seen["chosen"] == [True] * (6 + 7 + 8 + 3 + 4 * 6 + 2)
-    assert seen["panels"] == 4
+    # cost 6, against and colour 7 and 8, lines 3, finalist 5 menus of 6, data sets 2
+    assert seen["chosen"] == [True] * (6 + 7 + 8 + 3 + 5 * 6 + 2)
+    assert seen["panels"] == 5
     assert seen["cut"] == 0  # every entry of the navigation is in sight
     assert all(seen["shadows"])
     assert seen["shadows"] or width > 400
