@@ -28,6 +28,16 @@ def test_the_c_is_the_reference_and_costs_what_was_said(row: Row) -> None:
     assert abs(row.cycles_error) < 0.15 and abs(row.flash_error) < 0.1
 
 
+def test_a_streamed_reading_takes_a_fraction_of_a_windows(row: Row) -> None:
+    by = row.streamed
+    assert by is not None and by.differences == 0
+    assert 3 * by.instructions < row.instructions and 3 * by.cycles < row.cycles
+    assert 0 < by.memory_bytes < row.scratch_bytes
+    assert row.fewer.startswith(f"{row.instructions / by.instructions:.2f}, ")
+    never = replace(row, streamed=None)
+    assert never.fewer == never.streamed_memory == "-"
+
+
 def test_the_page(row: Row) -> None:
     worse = replace(row, name="other", host_differences=3, xnnpack_bpm_share=0.5)
     made = replace(row, name="medium", macs=1000, cycles=1337)
