@@ -204,7 +204,8 @@ def read_folder(
                 hint
                 or f"{path}: no .npz file in this folder or below it, and no files of a data set "
                 f"that ppgnas reads (ppgnas data list). Recordings are .npz files with the arrays "
-                f"{', '.join(REQUIRED)}."
+                f"{', '.join(REQUIRED)}. Other files of your own: ppgnas data convert {path} "
+                "--guess"
             )
         entries = [Entry(file, known.read(file, path)) for known, file in found]
         check_recordings(entries)

@@ -82,6 +82,18 @@ _OWN = (
     (1, f"{_CSV} --hr-column hr --hr-is window"),
     (1, "data convert {it} {out}/npz --ppg-column green --rate 25"),
 )
+_FORMS = (
+    (3, "data convert {file} {out}/npz"),
+    (2, "data convert {file} {out}/npz --lag 1"),
+    (2, "data inspect {file} --json"),
+    (1, "predict {world}/run:1 {file}"),
+    (2, "data convert {world}/own.csv {out}/npz --hr-csv {file}"),
+)
+_MAPPING = (
+    (3, "data convert {it} {out}/npz"),
+    (1, "data inspect {it}"),
+    (1, "predict {world}/run:1 {it} --recording own"),
+)
 _SPACE = (
     (1, "search --budget 80KB --trials 8 --finalists 1 --data {world}/people --space {it} "
         "--out {out}/run"),
@@ -155,6 +167,9 @@ DOCUMENTS: tuple[tuple[float, str, str, Lines], ...] = (
     (2, "networks.csv", "", _TIMINGS),
     (2, "layers.csv", "", _TIMINGS),
     (4, "own.csv", "", _OWN),
+    (8, "forms", "", _FORMS),
+    (2, "study", "recordings.toml", _MAPPING),
+    (1, "study", "own.csv", (*_MAPPING, (1, "data convert {it} {out}/x.toml --guess"))),
     (8, "people", "synthetic/s3p02.npz", (*_DATA, (3, "predict {world}/run:1 {file}"))),
     (1, "wesad", "WESAD/S2/S2.pkl", _DATA[:3]),
     (1, "dalia", "PPG_FieldStudy/S1/S1.pkl", _DATA[:3]),

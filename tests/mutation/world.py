@@ -28,12 +28,14 @@ from nas.run.config import SearchConfig
 from nas.run.folder import RunDir
 from nas.run.progress import Progress
 from ppg.augment.bank import PREPARATION
+from ppg.loaders.forms import guess_mapping
 from tests.distill.teachers.made import SAID
 from tests.distill.teachers.made import write as write_foreign
 from tests.nas.bench.distillation.made import FakeWorker
 from tests.nas.bench.ranking.made import BenchTrainer
 from tests.nas.fakes import FakeTrainer, write_people
 from tests.ppg.loaders import upstream
+from tests.ppg.loaders.devices import made
 
 ROOT = Path(__file__).parents[2]
 _SEARCH = nas.search.search
@@ -55,6 +57,13 @@ def make_world(folder: Path) -> Path:
     _run(folder, people)
     _hardware(folder)
     _csv(folder / "own.csv")
+    (folder / "forms").mkdir()
+    for write in made.WRITERS:
+        write(folder / "forms")
+    (folder / "study").mkdir()
+    shutil.copy(folder / "own.csv", folder / "study" / "own.csv")
+    text, _ = guess_mapping(folder / "study", say=lambda _: None)
+    (folder / "study" / "recordings.toml").write_text(text)
     _teacher(folder / "teacher.safetensors")
     (folder / "taught").mkdir()
     write_foreign(folder / "taught" / "model.onnx", width=5)

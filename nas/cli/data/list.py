@@ -48,4 +48,4 @@ def list_data(as_json: AsJson = False) -> None:
         )
     print("\nForms of single recordings, beside text with rows of cells (docs/forms.md):")
     for form in FORMS:
-        print(f"{form.title}: {form.what}; tried on {form.tried_on}")
+        print(f"{form.title}: {form.what} ({form.tried_on})")

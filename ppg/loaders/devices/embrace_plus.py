@@ -8,6 +8,8 @@ package fastavro.
 
 from __future__ import annotations
 
+import struct
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,10 @@ from ppg.loaders.own.table import Rows, Table, table_of
 from ppgnas.errors import DataError
 
 NAME = "embrace_plus"
+_WRONG = (
+    LookupError, TypeError, ValueError, ArithmeticError, AttributeError, StopIteration, OSError,
+    EOFError, MemoryError, RecursionError, struct.error, zlib.error,
+)  # fmt: skip
 AXES = ("acc_x", "acc_y", "acc_z")
 
 
@@ -46,7 +52,7 @@ def read(path: Path) -> Table:
             for name in AXES:
                 cells[name], rows[name] = _signal(acc, name[-1], _per_count(acc["imuParams"]))
         enrolled = document.get("enrollment") or {}
-    except (KeyError, TypeError, ValueError, StopIteration, OSError, EOFError) as error:
+    except _WRONG as error:
         raise DataError(
             f"{path}: no raw file of an EmbracePlus ({type(error).__name__}: {error}); allowed: "
             "Avro with rawData.bvp."

@@ -11,6 +11,7 @@ from __future__ import annotations
 import io
 import warnings
 import zipfile
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +25,9 @@ from ppgnas.errors import DataError
 
 NAME = "empatica_e4"
 COUNTS_PER_G = 64.0
+_WRONG = (
+    OSError, ValueError, EOFError, RuntimeError, StopIteration, zipfile.BadZipFile, zlib.error,
+)  # fmt: skip
 AXES = ("acc_x", "acc_y", "acc_z")
 LARGEST_BYTES = 1 << 30  # of a file in an archive: two weeks
 
@@ -120,6 +124,10 @@ def read_beats(path: Path) -> Table:
     )
 
 
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]
+
+
 def _members(path: Path) -> set[str]:
     """Names of the files of a session."""
     if path.is_dir():
@@ -152,8 +160,8 @@ def _rows(path: Path, name: str, *, columns: int) -> tuple[float, float, NDArray
             warnings.simplefilter("ignore")  # numpy warns of an empty file, which is told below
             text = io.StringIO(_content(path, name).decode("utf-8-sig"))
             rows = np.loadtxt(text, delimiter=",", ndmin=2)
-    except (ValueError, zipfile.BadZipFile, RuntimeError) as error:
-        raise DataError(f"{file}: {str(error).splitlines()[0]}; allowed: {allowed}.") from error
+    except _WRONG as error:
+        raise DataError(f"{file}: {_first_line(error)}; allowed: {allowed}.") from error
     whole = rows.shape[1] == columns and len(rows) > 2 and bool(np.isfinite(rows[:2]).all())
     if not whole or not SLOWEST_HZ <= rows[1, 0] <= 1000:
         second = rows[1:2, :1].ravel()

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ppg.loaders.devices.packages import package
+from ppg.loaders.devices.packages import package, quiet
 from ppg.loaders.own.columns import Columns
 from ppg.loaders.own.table import Rows, Table, table_of
 from ppgnas.errors import DataError
@@ -34,7 +34,7 @@ def read(path: Path) -> Table:
     intervals: list[tuple[float, float]] = []
     now_s = float("nan")
     try:
-        with fit.FitReader(str(path)) as reader:
+        with quiet(), fit.FitReader(str(path)) as reader:
             for frame in reader:
                 if frame.frame_type != fit.FIT_FRAME_DATA:
                     continue

@@ -20,6 +20,7 @@ from ppgnas.errors import DataError
 MOST_COLUMNS = 16  # of one dataset
 FEWEST_ROWS = 2
 LARGEST = 50_000_000  # numbers of one dataset
+SLOWEST_HZ, FASTEST_HZ = 1e-3, 1e6  # what can be a rate
 _RATES = ("fs", "sampling_rate", "sample_rate", "samplingrate", "samplerate", "rate",
           "sampling_frequency", "samplingfrequency", "frequency", "hz")  # fmt: skip
 
@@ -73,6 +74,8 @@ def read(path: Path) -> Table:
         rate = rates.get(name) or _beside(name, single)
         short = name.rpartition("/")[2]
         alone = sum(other.rpartition("/")[2] == short for other in found) == 1
+        if rate is not None and not SLOWEST_HZ <= rate <= FASTEST_HZ:
+            rate = None
         for column, cells_of in _columns(short if alone else name, values):
             cells[column] = cells_of
             if rate is not None:

@@ -20,7 +20,7 @@ from ppgnas.errors import DataError
 
 ANNOTATIONS = ("atr", "qrs", "ecg")
 BEATS = set("NLRBAaJSVrFejnE/fQ?")  # the codes of beats
-_WRONG = (ValueError, OSError, KeyError, IndexError, TypeError)
+_WRONG = (ValueError, OSError, KeyError, IndexError, TypeError, AttributeError)
 
 
 def is_record(path: Path, start: bytes) -> bool:
@@ -49,12 +49,13 @@ def read(path: Path) -> Table:
         begin_s, base = found.base_datetime.replace(tzinfo=timezone.utc).timestamp(), "local"
     cells: dict[str, Any] = {}
     rows, units = {}, {}
-    for index, name in enumerate(found.sig_name):
+    names = [name or f"signal {i + 1}" for i, name in enumerate(found.sig_name or ())]
+    for index, name in enumerate(names):
         hz = float(found.fs) * found.samps_per_frame[index]
         cells[name] = np.asarray(found.e_p_signal[index], np.float64)
         rows[name] = Rows(begin_s + np.arange(len(cells[name])) / hz, hz)
         units[name] = found.units[index]
-    columns = guess(found.sig_name)
+    columns = guess(names)
     for ending in ANNOTATIONS:
         if not path.with_suffix(f".{ending}").is_file():
             continue

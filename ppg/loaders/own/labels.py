@@ -70,7 +70,9 @@ def beats_of_intervals(
     for first, last in zip(begins, [*begins[1:], len(rr_s)], strict=True):
         offset_s = float(np.median(late_s[first:last]))
         part = np.concatenate([[ends_s[first] - rr_s[first]], ends_s[first:last]]) + offset_s
-        beats.append(part if not beats else part[part > beats[-1][-1]])
+        part = part if not beats else part[part > beats[-1][-1]]
+        if len(part):
+            beats.append(part)
     return np.concatenate(beats)
 
 

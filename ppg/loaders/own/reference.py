@@ -26,6 +26,8 @@ from ppg.loaders.own.table import Base, Table
 from ppgnas.errors import DataError
 
 RR_S = (0.25, 3.0)  # the median of intervals
+LARGEST_ECG = 1e30
+SLOWEST_ECG_HZ = 50.0
 RR_PER_S = {"s": 1.0, "ms": 1e-3}
 
 
@@ -188,6 +190,14 @@ def _of_intervals(
 def _of_ecg(path: Path, series: Series, given: float | None, say: Say) -> NDArray[np.float64]:
     """Times of R peaks, on the clock of the PPG."""
     signal = true_times(path, "the ECG", series, given, say)
+    largest = float(np.abs(signal.series.values).max())
+    if not largest < LARGEST_ECG:
+        raise DataError(f"{path}: the ECG reaches {largest:g}; allowed: up to {LARGEST_ECG:g}.")
+    if signal.hz < SLOWEST_ECG_HZ:
+        raise DataError(
+            f"{path}: the ECG has {signal.hz:.4g} rows a second; allowed: {SLOWEST_ECG_HZ:g} or "
+            "more, for its R peaks to be found."
+        )
     begin_s = float(signal.series.time_s[0])
     last_s = float(signal.series.time_s[-1]) - begin_s
     at_s = begin_s + np.arange(int(last_s * signal.hz) + 1) / signal.hz

@@ -17,8 +17,10 @@ from ppgnas.errors import DataError
 from ppgnas.task import WINDOW_S
 
 LONGEST_GAP_S = 3600.0  # beyond it these are two recordings, or the clock was set
+FASTEST_HZ = 10_000.0
 SLOWEST_ROWS_HZ = 4.0  # of signals, for their unit of time to be told
 SLOWEST_REFERENCE_HZ = 0.03
+WRITTEN_TWICE = 0.95  # of the rows with the time of the row before have its values, too
 DOUBLED = 0.1  # of the rows at most, for a time that comes twice to be a row that came twice
 
 
@@ -174,6 +176,11 @@ def true_times(
     if not series.stamped:
         hz = series.hz or given_hz
         assert hz is not None
+        if not SLOWEST_HZ <= hz <= FASTEST_HZ:
+            raise DataError(
+                f"{path}: {what} has {hz:.4g} rows a second as the file says; allowed: "
+                f"{SLOWEST_HZ:g} to {FASTEST_HZ:g}. Give `rate_hz`, or copy the file again."
+            )
         holes = np.flatnonzero(np.diff(series.time_s) > GAP_S)
         gaps = [(float(series.time_s[i]), float(series.time_s[i + 1])) for i in holes]
         return Signal(series, hz, tuple(gaps))
@@ -191,10 +198,11 @@ def true_times(
         )
         time_s = series.time_s[0] + np.arange(len(series.time_s)) / given_hz
         return Signal(replace(series, time_s=time_s), given_hz, ())
-    if not SLOWEST_HZ <= found.rate_hz <= 10_000:
+    if not SLOWEST_HZ <= found.rate_hz <= FASTEST_HZ:
         raise DataError(
             f"{path}: {what} has {found.rate_hz:.4g} rows a second by its times; allowed: "
-            f"{SLOWEST_HZ:g} to 10000. Are the times in the unit that was taken? See `time_unit`."
+            f"{SLOWEST_HZ:g} to {FASTEST_HZ:g}. Are the times in the unit that was taken? See "
+            "`time_unit`."
         )
     if given_hz is not None and abs(found.rate_hz / given_hz - 1) > 0.02:
         raise DataError(
@@ -215,7 +223,9 @@ def true_times(
 def _without_doubled(path: Path, what: str, series: Series, say: Callable[[str], None]) -> Series:
     """Without rows that were written twice; packets, whose rows share a time, stay whole."""
     again = np.flatnonzero(np.diff(series.time_s) == 0) + 1
-    if not 0 < len(again) <= DOUBLED * len(series.time_s):
+    same = (series.values[again] == series.values[again - 1]).all(axis=1)
+    written_twice = len(again) > 0 and same.mean() > WRITTEN_TWICE
+    if not len(again) or not (written_twice or len(again) <= DOUBLED * len(series.time_s)):
         return series
     keep = np.ones(len(series.time_s), np.bool_)
     keep[again] = False

@@ -59,7 +59,10 @@ def per_g_of(acc: NDArray[np.float64]) -> tuple[float, str]:
 
     Only where no other unit is near: 1 and "" where it is g or nobody can tell.
     """
-    median = float(np.median(np.linalg.norm(acc, axis=1)))
+    with np.errstate(over="ignore"):
+        median = float(np.median(np.linalg.norm(acc, axis=1)))
+    if not np.isfinite(median):
+        return 1.0, ""
     for size, unit in ((STANDARD_GRAVITY, "m/s2"), (1000.0, "mg")):
         if abs(median / size - 1) < 0.1:
             return size, unit

@@ -11,6 +11,7 @@ import pytest
 from ppg.loaders.devices import biopac
 from ppg.loaders.devices.bluetooth import notification
 from ppgnas.errors import DataError
+from tests.ppg.loaders.devices import made
 from tests.ppg.loaders.devices import session as s
 from tests.ppg.loaders.test_empatica_e4 import write_session
 
@@ -30,18 +31,9 @@ def test_a_notification_by_hand() -> None:
 
 
 def test_a_bluetooth_log_of_local_times(tmp_path: Path) -> None:
-    lines = ["nRF Connect, 2024-05-27", "Polar H10"]
-    for beat, rr in zip(s.BEATS_S, s.RR_S, strict=True):
-        value = bytes([0x10, 72, *round(rr * 1024).to_bytes(2, "little")]).hex("-").upper()
-        lines.append(
-            f"I\t{_local(beat + 0.3):%H:%M:%S.%f}\tNotification received from "
-            f"00002a37-0000-1000-8000-00805f9b34fb, value: (0x) {value}"
-        )
-        lines.append('A\t10:13:41.954\t"Heart Rate Measurement: 72 bpm" received')
-    log = tmp_path / "strap.txt"
-    log.write_text("\n".join(lines))
+    log = made.bluetooth(tmp_path)
     s.check(s.with_reference(tmp_path, log), 50)
-    log.write_text("\n".join(lines[:3]))
+    log.write_text("\n".join(log.read_text().splitlines()[:3]))
     with pytest.raises(DataError, match="1 heart-rate notifications; allowed: lines such as"):
         s.with_reference(tmp_path, log)
 
@@ -126,19 +118,10 @@ def test_shimmer(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("counted", [True, False])
 def test_biopac(counted: bool, tmp_path: Path) -> None:
-    time = s.time_of(125)
-    rows = [
-        f"{t / 60:.6f},{v:.4f},{e:.4f},"
-        for t, v, e in zip(time, s.ppg(125), s.ecg(125), strict=True)
-    ]
-    lines = ["lab.acq", "Recording on: 2024-05-27 10:53:20.500", "8 msec/sample", "2 channels"]
-    lines += ["PPG - PPG100C", "Volts", "ECG - ECG100C", "mV", "min,CH1,CH2,"]
-    lines += [f",{len(time)},{len(time)},"] if counted else []
-    file = tmp_path / "lab.txt"
-    file.write_text("\n".join([*lines, *rows]))
+    file = made.biopac(tmp_path, counted=counted)
     found = s.read(file)
     s.check(found, 125)
-    assert found.started == "2024-05-27T10:53:20.500" and len(found.ppg) == len(time)
-    file.write_text("\n".join([*lines, rows[0], "x,1,2,", *rows[1:]]))
+    assert found.started == "2024-05-27T10:53:20.500" and len(found.ppg) == 125 * s.SECONDS
+    file.write_text(file.read_text().replace("\n0.000133", "\nx"))
     with pytest.raises(DataError, match="among the rows; export it again"):
         biopac.read(file)

@@ -195,6 +195,8 @@ def test_doubled_rows_are_left_out_and_turned_times_named_by_their_lines(tmp_pat
         for line in said
     )
     assert equal(doubled, _read(_write(tmp_path / "a.csv", table)))
+    every = {name: np.repeat(cells, 2) for name, cells in table.items()}
+    assert equal(_read(_write(tmp_path / "a.csv", every)), doubled)
     table["t"][56] -= 1.0
     message = _message(_write(tmp_path / "a.csv", table))
     assert (
