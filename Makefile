@@ -37,11 +37,11 @@ $(VENV)/.installed: pyproject.toml constraints.txt $(VENV)/.torch | $(BIN)/pytho
 	@touch $@
 
 $(VENV)/.installed-test: pyproject.toml constraints.txt $(VENV)/.torch | $(BIN)/python
-	$(PIP_INSTALL) '.[test,emulate,formats]'
+	$(PIP_INSTALL) '.[test,emulate,formats,cluster]'
 	@touch $@ $(VENV)/.installed
 
 $(VENV)/.installed-dev: pyproject.toml constraints.txt $(VENV)/.torch | $(BIN)/python
-	$(PIP_INSTALL) '.[test,emulate,formats,dev]'
+	$(PIP_INSTALL) '.[test,emulate,formats,cluster,dev]'
 	@touch $@ $(VENV)/.installed-test $(VENV)/.installed
 
 search: install

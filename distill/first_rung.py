@@ -132,7 +132,11 @@ _BEGUN = TypeAdapter(Begun)
 
 
 def begin_all(
-    jobs: Sequence[tuple[FinalistJob, WindowSet, Path]], *, processes: int, progress: Progress
+    jobs: Sequence[tuple[FinalistJob, WindowSet, Path]],
+    *,
+    processes: int,
+    progress: Progress,
+    dask: str | None = None,
 ) -> None:
     """Run `begin` for all jobs, in workers; what each says lies in its file."""
     run_jobs(
@@ -143,4 +147,5 @@ def begin_all(
         processes=processes,
         progress=progress,
         on_done=lambda *_: None,
+        dask=dask,
     )

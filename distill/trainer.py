@@ -257,6 +257,7 @@ class Trainer:
                 for job in self._jobs(missing)
             ],
             processes=self.site.side_by_side,
+            dask=self.site.dask,
             progress=progress,
         )
         return [read_begun(self._begun_file(arch)) for arch in archs]
@@ -296,6 +297,7 @@ class Trainer:
             jobs,
             lambda job: windows_of(self.search, job.arch, mode=self.mode),
             processes=self.site.side_by_side,
+            dask=self.site.dask,
             progress=progress,
             on_done=on_done,
             enough=enough,

@@ -23,6 +23,7 @@ _EXTRAS = {
     "emulate": "verify, bench deploy: C for a Cortex-M in emulation",
     "tflm": "verify: TFLite Micro itself (Linux, x86-64)",
     "formats": "recordings in the formats of other tools",
+    "cluster": "search --dask: trainings on several machines",
     "figures": "report --figures as PNG and SVG",
     "test": "make test",
     "dev": "make test, checks of types and style",

@@ -106,7 +106,7 @@ def search(
         board_flash_bytes=target.board.flash_bytes,
         board_sram_bytes=target.board.sram_bytes,
     )
-    site = site_of(config.device)
+    site = site_of(config.device, dask=config.dask)
     run.path.mkdir(parents=True, exist_ok=True)
     with run.lock():
         claim(run, config, fitting, people, command=command)
@@ -248,7 +248,8 @@ class _Search:
             seed=config.seed,
             teacher=config.taught_by,
             taught_with_acceleration=config.taught_with_acceleration,
-            folder=self.run.path,
+            # the machines of a cluster share it, and stand in folders of their own
+            folder=self.run.path if config.dask is None else self.run.path.resolve(),
             site=self.site,
             accept=accept,
             rule=RULES[self.target.file],

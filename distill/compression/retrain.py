@@ -249,6 +249,7 @@ def retrain_all(
     progress: Progress,
     on_done: Callable[[int, Retrained], None],
     enough: Callable[[], bool] = lambda: False,
+    dask: str | None = None,
 ) -> None:
     """Run all jobs, calling `on_done(index, result)` here as each one ends.
 
@@ -258,7 +259,7 @@ def retrain_all(
         processes: how many at once, at most.
         progress: sees steps summed over all jobs.
         on_done: called in this process.
-        enough: see `run_jobs`.
+        enough, dask: see `run_jobs`.
     """
     run_jobs(
         retrain,
@@ -269,4 +270,5 @@ def retrain_all(
         progress=progress,
         on_done=on_done,
         enough=enough,
+        dask=dask,
     )

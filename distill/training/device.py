@@ -30,10 +30,16 @@ Given = TypeVar("Given", Tensor, tuple[Tensor, Tensor])
 
 @dataclass(frozen=True)
 class Site:
-    """A device, and the cores that feed it or do the work themselves."""
+    """A device, and the cores that feed it or do the work themselves.
+
+    Attributes:
+        dask: the cluster that trains networks side by side in their stead, see
+            `distill.training.cluster`; teacher and supernet stay here.
+    """
 
     device: torch.device = CPU
     cores: int = 1
+    dask: str | None = None
 
     @property
     def name(self) -> str:

@@ -45,6 +45,7 @@ def run_jobs(
     progress: Progress,
     on_done: Callable[[int, Result], None],
     enough: Callable[[], bool] = lambda: False,
+    dask: str | None = None,
 ) -> None:
     """Run all jobs, calling `on_done(index, result)` here as each one ends.
 
@@ -57,11 +58,28 @@ def run_jobs(
         progress: sees steps summed over all jobs.
         on_done: called in this process.
         enough: whether no further job shall begin, once one has ended.
+        dask: the scheduler of a cluster that does the work instead, see
+            `distill.training.cluster.client_of`.
 
     Raises:
         RunError: a worker was killed.
     """
     if not jobs:
+        return
+    if dask is not None:
+        from distill.training.cluster import client_of, run_on_cluster
+
+        with client_of(dask, cores=min(processes, len(jobs))) as client:
+            run_on_cluster(
+                client,
+                work,
+                jobs,
+                steps=steps,
+                what=what,
+                progress=progress,
+                on_done=on_done,
+                enough=enough,
+            )
         return
     context = multiprocessing.get_context("spawn")
     reports: Queue[tuple[int, int]] = context.Queue()

@@ -114,6 +114,14 @@ def search(
         typer.Option("--rate", "--period", help="Time from one reading to the next; default 2s."),
     ] = None,
     device: Device = "auto",
+    dask: Annotated[
+        Text,
+        typer.Option(
+            metavar="ADDRESS",
+            help="Train networks side by side on a cluster of dask.distributed: tcp://HOST:8786, "
+            "or local; see docs/cluster.md.",
+        ),
+    ] = None,
     out: Annotated[
         Text,
         typer.Option(help="Run directory; default results/run, or the next free results/run-N."),

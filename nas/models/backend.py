@@ -5,6 +5,7 @@ can hand in something that takes no time.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from distill.teachers.names import NONE, files_of, members_of
@@ -82,18 +83,19 @@ def torch_trainer(space: SearchSpace, **options: Any) -> Trainer:
     return Trainer(space, **options)
 
 
-def site_of(device: str) -> Site:
+def site_of(device: str, *, dask: str | None = None) -> Site:
     """What trains, with the cores of this process; imports torch.
 
     Args:
         device: of `nas.run.config.DEVICES`.
+        dask: see `distill.training.device.Site`.
 
     Raises:
         DependencyError: `cuda` is asked for, and there is none.
     """
     from distill.training import device as training
 
-    return training.site_of(device, cores=available_cores())
+    return replace(training.site_of(device, cores=available_cores()), dask=dask)
 
 
 def mix_of(config: TrainConfig) -> str:

@@ -183,6 +183,8 @@ class SearchConfig(TrainConfig):
         sampler: one of `SAMPLERS`.
         trials: architectures to consider.
         finalists: how many of the front to retrain at most.
+        dask: the cluster that trains networks side by side, or None for the cores of this
+            machine; as `device` no part of what a run was asked.
         time_s: of the whole search, which decides how long everything is trained; None leaves
             that to `effort`.
     """
@@ -194,6 +196,7 @@ class SearchConfig(TrainConfig):
     trials: int = EFFORT_TRIALS["quick"]
     finalists: int = 8
     time_s: float | None = None
+    dask: str | None = field(default=None, compare=False)
     effort: str = "quick"
     teacher: str = "auto"
 
@@ -283,6 +286,7 @@ class SearchConfig(TrainConfig):
             "report_from",
             "time_s",
             "device",
+            "dask",
             "student_inputs",
             "teacher_inputs",
             "mode",

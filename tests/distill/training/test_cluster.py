@@ -1,0 +1,117 @@
+"""Jobs on a real scheduler with worker processes, one of which is killed."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from distill.training.cluster import client_of
+from distill.training.jobs import run_jobs
+from distill.training.progress import Progress
+from ppgnas.errors import RunError
+
+distributed = pytest.importorskip("distributed", reason="needs the extra cluster")
+WORKERS, JOB_S = 4, 0.3
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Any]:
+    with distributed.LocalCluster(
+        n_workers=WORKERS, threads_per_worker=1, processes=True, dashboard_address=":0"
+    ) as made:
+        yield made
+
+
+def evaluate(number: int, folder: Path, progress: Progress) -> int:
+    """What a candidate takes; tells the worker that does it, and who did it to the end."""
+    (folder / f"{number}.begun").write_text(str(os.getpid()))
+    time.sleep(JOB_S)
+    with (folder / f"{number}.done").open("a") as file:
+        file.write(f"{os.getpid()}\n")
+    progress(1, 1, "")
+    return number * number
+
+
+def run(address: str, count: int, folder: Path, killed: bool = False) -> tuple[list[Any], float]:
+    seen: list[Any] = []
+
+    def on_done(index: int, result: int) -> None:
+        seen.append((index, result))
+        if killed and len(seen) == WORKERS:
+            running = [p for p in folder.glob("*.begun") if not p.with_suffix(".done").exists()]
+            os.kill(int(running[0].read_text()), signal.SIGKILL)
+
+    started_s = time.monotonic()
+    run_jobs(
+        evaluate,
+        [(number, folder) for number in range(count)],
+        steps=[1] * count,
+        what="candidates",
+        processes=2,
+        progress=lambda *_: None,
+        on_done=on_done,
+        dask=address,
+    )
+    return seen, time.monotonic() - started_s
+
+
+def test_a_killed_worker_loses_nothing_and_nothing_is_told_twice(
+    cluster: Any, tmp_path: Path
+) -> None:
+    seen, _ = run(cluster.scheduler_address, 16, tmp_path, killed=True)
+    assert sorted(seen) == [(number, number**2) for number in range(16)]
+    done = [len(path.read_text().splitlines()) for path in tmp_path.glob("*.done")]
+    assert done == [1] * 16
+
+
+def test_four_workers_do_more_at_a_time(cluster: Any, tmp_path: Path) -> None:
+    run(cluster.scheduler_address, WORKERS, tmp_path)  # whoever was killed before is back
+    (tmp_path / "on").mkdir()
+    seen, _ = run(cluster.scheduler_address, 12, tmp_path / "on")
+    who = {path.read_text() for path in (tmp_path / "on").glob("*.done")}
+    assert len(seen) == 12 and len(who) == WORKERS
+
+
+def test_where_it_is_enough_no_further_job_begins(cluster: Any, tmp_path: Path) -> None:
+    ended: list[int] = []
+    run_jobs(
+        evaluate,
+        [(number, tmp_path) for number in range(3 * WORKERS)],
+        steps=[1] * 3 * WORKERS,
+        what="candidates",
+        processes=2,
+        progress=lambda *_: None,
+        on_done=lambda index, _: ended.append(index),
+        enough=lambda: True,
+        dask=cluster.scheduler_address,
+    )
+    assert len(ended) <= WORKERS
+
+
+def test_who_does_not_answer_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("distill.training.cluster._CONNECT_S", 0.5)
+    with (
+        pytest.raises(RunError, match=r"`dask` is 'tcp://127\.0\.0\.1:9', and no scheduler"),
+        client_of("tcp://127.0.0.1:9", cores=1),
+    ):
+        pass
+    with (
+        pytest.raises(RunError, match=r"`dask` is 'here', and no scheduler answers"),
+        client_of("here", cores=1),
+    ):
+        pass
+
+
+def test_a_scheduler_without_workers_is_named() -> None:
+    with (
+        distributed.LocalCluster(n_workers=0, processes=False, dashboard_address=":0") as empty,
+        pytest.raises(RunError, match="has no workers; start some with `dask worker"),
+        client_of(empty.scheduler_address, cores=1),
+    ):
+        pass
