@@ -27,7 +27,9 @@ from nas.explore.finalists import (
 )
 from nas.explore.pacing import Pacing
 from nas.explore.problem import Probe, probe
+from nas.explore.samplers import check_sampler
 from nas.explore.study import StudySettings, front_of, recounted
+from nas.explore.study_file import CANDIDATES, FINALISTS, StudyFile
 from nas.models.backend import (
     MakeTrainer,
     Trainer,
@@ -43,7 +45,6 @@ from nas.run.candidates import Candidate, Candidates
 from nas.run.claim import check_same, claim
 from nas.run.config import ConfigError, SearchConfig
 from nas.run.folder import RunDir
-from nas.run.journal import Journal
 from nas.run.people import People, fitting_space, gather, without_acceleration
 from nas.run.progress import Progress
 from nas.run.target import Target, load_target
@@ -87,6 +88,7 @@ def search(
     check_teacher(config)  # before anything is read
     load_recipe(config.recipe)
     mix_of(config)
+    check_sampler(config.sampler, len(config.objectives))
     target = load_target(config.board, config.engine, period_s=config.period_s, mode=config.mode)
     space = _asked_space(config)
     progress.say(f"Reading the recordings: {config.data}")
@@ -180,6 +182,10 @@ class _Search:
 
     def go(self) -> Trainer:
         """All phases up to the report, or what is left of them."""
+        with StudyFile(self.run.study, self.probed.problem, self.space) as file:
+            return self._go(file)
+
+    def _go(self, file: StudyFile) -> Trainer:
         config, run, progress = self.config, self.run, self.progress
         amount = amount_for(config.effort, config.time_s)
         trainer = self._trainer()
@@ -193,19 +199,15 @@ class _Search:
                 self._train(trainer)
                 trained = True
 
-        journal = Journal(run.database)
-        try:
-            candidates = journal.read()
-            if not candidates:
-                train()
-                if self.pacing is not None:
-                    trainer = self.pacing.before_first_rungs(trainer, amount)
-                with self._timed("search"):
-                    candidates = self._explorer(trainer).explore(amount)
-                    candidates = recounted(candidates, self.probed.problem)
-                journal.write(candidates)
-        finally:
-            journal.close()
+        candidates = file.candidates()
+        if not candidates:
+            train()
+            if self.pacing is not None:
+                trainer = self.pacing.before_first_rungs(trainer, amount)
+            with self._timed("search"):
+                candidates = self._explorer(trainer, file).explore(amount)
+                candidates = recounted(candidates, self.probed.problem)
+            file.write(CANDIDATES, candidates)
         chosen = choose_finalists(candidates, self.probed.problem, config.finalists)
         self._write_candidates(candidates, {})
         with self._timed("finalists"):
@@ -222,16 +224,25 @@ class _Search:
                 write_finalists(finalists, self._judging(), run=run, progress=tick)
         numbers = {f.candidate.number: index + 1 for index, f in enumerate(finalists)}
         whole = {f.candidate.arch: f.search_mae_bpm for f in finalists}
-        explorer = self._explorer(trainer)
+        file.write(
+            FINALISTS,
+            [
+                replace(f.candidate, mae_bpm=f.search_mae_bpm, finalist=index + 1)
+                for index, f in enumerate(finalists)
+            ],
+        )
+        explorer = self._explorer(trainer, file)
         explorer.begun.update((c.arch, c.first_bpm) for c in candidates if c.first_bpm is not None)
         after = recounted(explorer.judged(candidates, whole), self.probed.problem)
         self._write_candidates(after, numbers)
         return trainer
 
-    def _explorer(self, trainer: Trainer) -> Explorer:
+    def _explorer(self, trainer: Trainer, file: StudyFile) -> Explorer:
         config = self.config
         settings = StudySettings(config.sampler, config.trials, config.seed)
-        return Explorer(self.space, self.probed, settings, self.cost_of, trainer, self.progress)
+        return Explorer(
+            self.space, self.probed, settings, self.cost_of, trainer, self.progress, file
+        )
 
     def _trainer(self) -> Trainer:
         config = self.config

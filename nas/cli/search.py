@@ -71,8 +71,9 @@ def search(
     sampler: Annotated[
         Text,
         typer.Option(
-            help="nsga2 (default), nsga3, tpe, gp or random. gp takes seconds a trial and is "
-            "meant for some 150 trials, its default."
+            help="nsga2 (default), nsga3, tpe, gp, random, a class of Optuna such as "
+            "QMCSampler, or optunahub:PACKAGE where that is installed. gp takes seconds a trial "
+            "and is meant for some 150 trials, its default."
         ),
     ] = None,
     trials: Annotated[

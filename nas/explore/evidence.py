@@ -18,6 +18,7 @@ from nas.explore.forecast import Forecast, Forecaster
 from nas.explore.problem import CostOf, Probe, Problem
 from nas.explore.spread import evenly, spread
 from nas.explore.study import StudySettings, representatives, run_study
+from nas.explore.study_file import StudyFile
 from nas.models.backend import Trainer
 from nas.pareto import gain, nondominated
 from nas.run.candidates import Candidate
@@ -77,6 +78,7 @@ class Explorer:
     """The search of one run.
 
     Attributes:
+        file: where each round's study is kept.
         begun: `Begun.score_bpm` of networks; grows as they are begun.
     """
 
@@ -86,6 +88,7 @@ class Explorer:
     cost_of: CostOf
     trainer: Trainer
     progress: Progress
+    file: StudyFile
     begun: dict[Arch, float] = field(default_factory=dict)
 
     @cached_property
@@ -107,10 +110,10 @@ class Explorer:
         self._begin(spread(self.drawn, amount.spread), "networks spread over the space")
         for number in range(amount.rounds):
             label = f"proposals, round {number + 1} of {amount.rounds}"
-            candidates = self._study(label, PROPOSALS_SHARE)
+            candidates = self._study(label, PROPOSALS_SHARE, f"round {number + 1}")
             picked = most_gain(candidates, self._forecaster({}), problem, amount.each)
             self._begin(picked, f"networks of round {number + 1}")
-        candidates = self._study("search", 1.0)
+        candidates = self._study("search", 1.0, "search")
         last = representatives(candidates, problem, amount.last)
         self._begin([candidate.arch for candidate in last], "networks for the last choice")
         return self.judged(candidates, {})
@@ -148,7 +151,7 @@ class Explorer:
                 said = self.trainer.begin_many(new, tick)
             self.begun.update((a, s.score_bpm) for a, s in zip(new, said, strict=True))
 
-    def _study(self, label: str, share: float) -> list[Candidate]:
+    def _study(self, label: str, share: float, name: str) -> list[Candidate]:
         forecaster = self._forecaster({})
         trials = max(len(self.begun) + 1, round(share * self.settings.trials))
         with self.progress.phase(label) as tick:
@@ -160,6 +163,8 @@ class Explorer:
                 mae_of=lambda arch: float(forecaster.forecast([arch]).bpm[0]),
                 first=list(self.begun),
                 progress=tick,
+                stored=self.file.trials(name),
+                on_trial=lambda trial: self.file.add(name, trial),
             )
         candidates = self.judged(found, {})
         shown = representatives(candidates, self.probed.problem, SHOWN)

@@ -6,35 +6,36 @@ Rules
   accuracy is never computed.
 * No architecture is judged twice. A repeated proposal is answered from memory and does not
   count as considered. A space with no more networks than trials is gone through in order.
-* A study takes seconds, as nothing is trained in it: one that was killed is made again, to the
-  same candidates.
+* A trial is drawn by a sampler of its own, seeded by the trial's number: a study that goes on
+  from stored trials is the one that was never interrupted, and nothing is asked for again.
 """
 
 from __future__ import annotations
 
 import math
-import warnings
+import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nas.explore.problem import CostOf, Probe, Problem
+from nas.explore.samplers import make_sampler
 from nas.pareto import hypervolume_share, nondominated, pick_spread
 from nas.run.candidates import Candidate
-from nas.run.config import SAMPLERS, Sampler
 from nas.run.progress import Tick
+from ppgnas.parsing import parse_json
 from search_spaces.arch import Arch
 from search_spaces.space import SearchSpace
 
 if TYPE_CHECKING:
     import optuna
+    from optuna.trial import FrozenTrial
 
 # Told to the sampler for what does not fit: worse than any network.
 _PENALTY_MAE_BPM = 100.0
-_POPULATION = 50
 # After so many repeats in a row proposals are drawn at random until one is new, and after so many
 # the search ends: hardly anything new is left.
 _REPEATS_BEFORE_RANDOM = 10
@@ -45,7 +46,7 @@ _REPEATS_BEFORE_END = 2000
 class StudySettings:
     """How to search: `sampler` by name, `trials` architectures to consider, `seed`."""
 
-    sampler: Sampler
+    sampler: str
     trials: int
     seed: int
 
@@ -59,6 +60,8 @@ def run_study(
     mae_of: Callable[[Arch], float],
     first: Sequence[Arch],
     progress: Tick,
+    stored: Sequence[FrozenTrial] = (),
+    on_trial: Callable[[FrozenTrial], None] = lambda trial: None,
 ) -> list[Candidate]:
     """Consider `settings.trials` architectures.
 
@@ -70,6 +73,8 @@ def run_study(
         mae_of: its MAE on search people in BPM; called once for each that fits.
         first: what to consider next, before the sampler proposes anything.
         progress: called after each new candidate.
+        stored: trials of this very study that are known already.
+        on_trial: sees every further one.
 
     Returns:
         All candidates, in the order of consideration, without hypervolume (see `recounted`);
@@ -77,6 +82,8 @@ def run_study(
     """
     state = _State(probed.problem)
     wanted = min(settings.trials, space.size)
+    for trial in stored:
+        state.remember(candidate_of(trial))
 
     def consider(arch: Arch) -> Candidate:
         candidate = state.by_arch.get(arch)
@@ -88,71 +95,125 @@ def run_study(
 
     if settings.trials >= space.size:
         for arch in space:
-            consider(arch)
+            if arch not in state.by_arch:
+                on_trial(frozen_of(consider(arch), space, probed.problem))
         return state.candidates
-    sampler = _Sampler(space, probed, settings, first)
+    sampler = _Sampler(space, probed, settings, first, stored)
     seen: set[Arch] = set()
     repeats = 0
+    for known in stored:
+        repeats = _repeats(repeats, space.build(known.params), seen)
     while len(state.candidates) < wanted and repeats < _REPEATS_BEFORE_END:
-        trial = sampler.ask(at_random=repeats >= _REPEATS_BEFORE_RANDOM)
-        arch = space.suggest(trial)
-        repeats = repeats + 1 if arch in seen else 0
-        seen.add(arch)
-        sampler.tell(trial, consider(arch))
+        proposal = sampler.ask(at_random=repeats >= _REPEATS_BEFORE_RANDOM)
+        arch = space.suggest(proposal)
+        repeats = _repeats(repeats, arch, seen)
+        on_trial(sampler.tell(proposal, consider(arch)))
     return state.candidates
 
 
+def _repeats(before: int, arch: Arch, seen: set[Arch]) -> int:
+    """How many in a row were proposed before, with this one, which is seen now."""
+    repeated = arch in seen
+    seen.add(arch)
+    return before + 1 if repeated else 0
+
+
 class _Sampler:
-    """An Optuna study in memory."""
+    """An Optuna study in memory: choice by choice, a file would cost more than the proposal."""
 
     def __init__(
-        self, space: SearchSpace, probed: Probe, settings: StudySettings, first: Sequence[Arch]
+        self,
+        space: SearchSpace,
+        probed: Probe,
+        settings: StudySettings,
+        first: Sequence[Arch],
+        stored: Sequence[FrozenTrial],
     ) -> None:
         import optuna
 
         optuna.logging.set_verbosity(optuna.logging.ERROR)
-        self._problem = probed.problem
-        with warnings.catch_warnings():
-            # NSGA-III and GP are experimental in Optuna 5; the version is pinned.
-            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-            self._sampler = make_sampler(settings.sampler, settings.seed)
-        self._random = optuna.samplers.RandomSampler(seed=settings.seed + 1)
-        self._study = optuna.create_study(
-            directions=["minimize"] * len(self._problem.objectives), sampler=self._sampler
-        )
-        # Something that fits, so that the front is never empty.
-        for arch in (probed.start, *first):
+        self._problem, self._settings = probed.problem, settings
+        self._asked = len(stored)
+        self._study = optuna.create_study(directions=["minimize"] * len(self._problem.objectives))
+        for trial in stored:
+            self._study.add_trial(trial)
+        self._recall_parents()
+        # Something that fits comes first, so that the front is never empty.
+        for arch in (probed.start, *first)[len(stored) :]:
             self._study.enqueue_trial(space.choices_of(arch))
 
+    def _recall_parents(self) -> None:
+        """Let a genetic sampler choose the parents of every stored generation again.
+
+        The study keeps them in memory, in another order than that in which they are first chosen.
+        """
+        import optuna
+
+        sampler = make_sampler(self._settings.sampler, 0)
+        if not isinstance(sampler, optuna.samplers.BaseGASampler):
+            return
+        attributes = [trial.system_attrs for trial in self._study.get_trials(deepcopy=False)]
+        known = [v for each in attributes for k, v in each.items() if k.endswith(":generation")]
+        for generation in range(1, max(known, default=0) + 1):
+            sampler.get_parent_population(self._study, generation)
+
     def ask(self, *, at_random: bool) -> optuna.trial.Trial:
-        self._study.sampler = self._random if at_random else self._sampler
+        number = self._asked
+        self._asked += 1
+        name = "random" if at_random else self._settings.sampler
+        self._study.sampler = make_sampler(name, _seed(self._settings.seed, number))
         return self._study.ask()
 
-    def tell(self, trial: optuna.trial.Trial, candidate: Candidate) -> None:
+    def tell(self, trial: optuna.trial.Trial, candidate: Candidate) -> FrozenTrial:
         for name, excess in self._problem.constraints(candidate.costs).items():
             trial.set_constraint(name, excess)
-        self._study.tell(trial, self._values(candidate))
-
-    def _values(self, candidate: Candidate) -> tuple[float, ...]:
-        mae_bpm = _PENALTY_MAE_BPM if candidate.mae_bpm is None else candidate.mae_bpm
-        return self._problem.objective_values(mae_bpm, candidate.costs)
+        for key, value in _facts(candidate).items():
+            trial.set_user_attr(key, value)
+        return self._study.tell(trial, _values(candidate, self._problem))
 
 
-def make_sampler(name: str, seed: int) -> optuna.samplers.BaseSampler:
-    """An Optuna sampler by its name in `nas.run.config.SAMPLERS`."""
-    from optuna import samplers
+def _seed(seed: int, number: int) -> int:
+    """Of the sampler that draws trial `number`."""
+    return random.Random(f"{seed} trial {number}").randrange(2**31)
 
-    if name == "nsga2":
-        return samplers.NSGAIISampler(population_size=_POPULATION, seed=seed)
-    if name == "nsga3":
-        return samplers.NSGAIIISampler(population_size=_POPULATION, seed=seed)
-    if name == "tpe":
-        return samplers.TPESampler(seed=seed)
-    if name == "gp":
-        return samplers.GPSampler(seed=seed, deterministic_objective=True)
-    if name == "random":
-        return samplers.RandomSampler(seed=seed)
-    raise ValueError(f"sampler is {name!r}; allowed: {', '.join(SAMPLERS)}")
+
+def _values(candidate: Candidate, problem: Problem) -> tuple[float, ...]:
+    mae_bpm = _PENALTY_MAE_BPM if candidate.mae_bpm is None else candidate.mae_bpm
+    return problem.objective_values(mae_bpm, candidate.costs)
+
+
+def _facts(candidate: Candidate) -> dict[str, Any]:
+    """What a trial says of its network beside choices, values and constraints."""
+    facts = {**candidate.row(), "arch": candidate.arch.dumps()}
+    return facts if candidate.finalist is None else {**facts, "finalist": candidate.finalist}
+
+
+def frozen_of(candidate: Candidate, space: SearchSpace, problem: Problem) -> FrozenTrial:
+    """A candidate as a trial of Optuna that has ended; `candidate_of` gives it back."""
+    from optuna.distributions import CategoricalDistribution
+    from optuna.trial import create_trial
+
+    return create_trial(
+        values=_values(candidate, problem),
+        params=space.choices_of(candidate.arch),
+        distributions={
+            name: CategoricalDistribution(values) for name, values in space.dimensions.items()
+        },
+        user_attrs=_facts(candidate),
+        constraints=problem.constraints(candidate.costs),
+    )
+
+
+def candidate_of(trial: FrozenTrial) -> Candidate:
+    """The candidate that a trial of `run_study` or `frozen_of` stands for.
+
+    Raises:
+        ValueError: it is no such trial.
+    """
+    facts = trial.user_attrs
+    if not isinstance(facts.get("arch"), str):
+        raise ValueError(f"trial {trial.number} holds no network")
+    return Candidate.from_json({**facts, "arch": parse_json(facts["arch"])})
 
 
 class _State:
@@ -171,6 +232,11 @@ class _State:
         if self.best_mae_bpm is None:
             return "nothing fits yet"
         return f"best {self.best_mae_bpm:.2f} BPM, {len(self.front)} on the front"
+
+    def remember(self, candidate: Candidate) -> None:
+        """Take a candidate in unless it is known."""
+        if candidate.arch not in self.by_arch:
+            self.add(candidate)
 
     def judge(self, arch: Arch, cost_of: CostOf, mae_of: Callable[[Arch], float]) -> Candidate:
         costs = cost_of(arch)

@@ -175,10 +175,11 @@ class Candidates:
         return _CANDIDATES.validate_python({**document, "budgets": budgets})
 
     def to_csv(self) -> str:
-        """All columns but `arch`, which `id` stands for."""
+        """One row a candidate; instead of `arch` a column for each of its choices."""
         text = io.StringIO()
-        rows = [candidate.to_json() for candidate in self.candidates]
-        columns = [key for key in rows[0] if key != "arch"]
+        rows = [{**each.to_json(), **_choices(each.arch)} for each in self.candidates]
+        columns = [key for key in dict.fromkeys(key for row in rows for key in row)]
+        columns.remove("arch")
         writer = csv.DictWriter(text, columns, extrasaction="ignore", lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
@@ -186,3 +187,11 @@ class Candidates:
 
 
 _CANDIDATES = TypeAdapter(Candidates)
+
+
+def _choices(arch: Arch) -> dict[str, Any]:
+    """`rate_hz`, `stem_width`, ..., `stage0.depth`, ...: as search spaces name them."""
+    document = asdict(arch)
+    for number, stage in enumerate(document.pop("stages")):
+        document.update({f"stage{number}.{key}": value for key, value in stage.items()})
+    return document

@@ -8,9 +8,12 @@ Messages name arguments in backticks; the command line shows them as its options
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
-from typing import Any, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
+
+from pydantic import StringConstraints
 
 from distill.teachers.names import NONE, chosen, reading
 from distill.training.effort import AUTO, effort_by_name
@@ -21,8 +24,9 @@ from ppgnas.task import INPUTS, MODES, PPG_ACC, STRIDE_S, Mode
 
 Objective = Literal["mae", "latency", "flash", "sram", "power"]
 OBJECTIVES: tuple[Objective, ...] = get_args(Objective)
-Sampler = Literal["nsga2", "nsga3", "tpe", "gp", "random"]
-SAMPLERS: tuple[Sampler, ...] = get_args(Sampler)
+SAMPLERS = ("nsga2", "nsga3", "tpe", "gp", "random")
+HUB = "optunahub:"
+_SAMPLER = f"^({'|'.join(SAMPLERS)}|[A-Za-z]+Sampler|{HUB}.+)$"
 Scope = Literal["total", "model"]
 SCOPES: tuple[Scope, ...] = get_args(Scope)
 # Architectures considered unless `trials` says otherwise.
@@ -180,7 +184,8 @@ class SearchConfig(TrainConfig):
         budgets: see `Budgets`.
         space: preset or path of a TOML file.
         objectives: names of `OBJECTIVES`, minimised together.
-        sampler: one of `SAMPLERS`.
+        sampler: one of `SAMPLERS`, a class of Optuna, or a package of OptunaHub; see
+            `nas.explore.samplers.make_sampler`.
         trials: architectures to consider.
         finalists: how many of the front to retrain at most.
         dask: the cluster that trains networks side by side, or None for the cores of this
@@ -192,7 +197,7 @@ class SearchConfig(TrainConfig):
     budgets: Budgets
     space: str = "default"
     objectives: tuple[Objective, ...] = ("mae", "latency", "sram")
-    sampler: Sampler = "nsga2"
+    sampler: Annotated[str, StringConstraints(pattern=_SAMPLER)] = "nsga2"
     trials: int = EFFORT_TRIALS["quick"]
     finalists: int = 8
     time_s: float | None = None
@@ -202,7 +207,8 @@ class SearchConfig(TrainConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_choice("sampler", self.sampler, SAMPLERS)
+        if not re.fullmatch(_SAMPLER, self.sampler):
+            check_choice("sampler", self.sampler, (*SAMPLERS, "NAMESampler", f"{HUB}PACKAGE"))
         check_choice("budget_scope", self.budgets.scope, SCOPES)
         for objective in self.objectives:
             check_choice("objectives", objective, OBJECTIVES)
@@ -347,7 +353,7 @@ def resolve(given: Mapping[str, Any], base: SearchConfig | None = None) -> Searc
         effort = values.get("effort", "quick" if synthetic else "standard")
         trials = EFFORT_TRIALS.get(effort, 1)  # an unknown effort is refused below
         kept = {"effort": effort, "trials": trials}
-        if values.get("sampler") == "gp":
+        if values.get("sampler") in ("gp", "GPSampler"):
             kept["trials"] = GP_TRIALS
     asked = SearchConfig(**{**kept, **values, "budgets": Budgets(**budgets)})
     mix = effort_by_name(asked.effort).mix_of(asked.distill, taught=asked.teacher != NONE)

@@ -38,7 +38,7 @@ class RunDir:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.toml = path / "run.toml"
-        self.database = path / "study.db"
+        self.study = path / "study.journal"
         self.candidates_json = path / "candidates.json"
         self.candidates_csv = path / "candidates.csv"
         self.retrained = path / "retrained"

@@ -147,7 +147,7 @@ DOCUMENTS: tuple[tuple[float, str, str, Lines], ...] = (
     (0.5, "run", "front/1/model.c", _FINALIST),
     (4, "run", "candidates.json", _RUN),
     (4, "run", "run.toml", _RUN + _FINALIST[:8]),
-    (2, "unfinished", "study.db", (_RUN[3],)),
+    (2, "unfinished", "study.journal", (_RUN[3],)),
     (1, "unfinished", "run.toml", (_RUN[3],)),
     (0.5, "unfinished", "front/1/card.json", (_RUN[3],)),
     (5, "model.tflite", "", _MODEL),

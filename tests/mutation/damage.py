@@ -10,7 +10,6 @@ import struct
 import zipfile
 from collections.abc import Callable
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -416,44 +415,20 @@ def safetensors_header(rng: random.Random, content: bytes) -> bytes:
     return struct.pack("<Q", size) + header + content[8 + length :]
 
 
-def journal_rows(rng: random.Random, content: bytes) -> bytes:
-    """A cell of another type, a row or a column gone, another table."""
-    import sqlite3
-    import tempfile
-
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "study.db"
-        path.write_bytes(content)
-        database = sqlite3.connect(path)
-        database.execute("pragma journal_mode = delete")
-        columns = [row[1] for row in database.execute("pragma table_info(candidate)")]
-        column, act = rng.choice(columns), rng.randrange(8)
-        try:
-            if act == 0:
-                database.execute("delete from candidate where number % 3 = 1")
-            elif act == 1:
-                database.execute(f"alter table candidate rename column {column} to other")
-            elif act == 2:
-                database.execute("alter table candidate rename to other")
-            elif act == 3:
-                database.execute("create view v as select 1")
-                database.execute("drop table candidate")
-                database.execute("create table candidate (number integer)")
-            elif act == 4:
-                (arch,) = database.execute("select arch from candidate limit 1").fetchone()
-                odd = json_structure(rng, arch.encode()).decode("utf-8", "replace")
-                database.execute("update candidate set arch = ? where number = 0", (odd,))
-            else:
-                odd_value_ = rng.choice(
-                    ("x", b"\xff\x00", 1e300, -1, float("inf"), "\x1b[2J", 2**62, "9" * 5000, 0.5)
-                )
-                where = rng.choice(("number = 0", "number = 3"))
-                database.execute(f"update candidate set {column} = ? where {where}", (odd_value_,))
-        except (sqlite3.Error, OverflowError):
-            pass
-        database.commit()
-        database.close()
-        return path.read_bytes()
+def journal_lines(rng: random.Random, content: bytes) -> bytes:
+    """A line of JSON documents is another document, twice there, elsewhere or gone."""
+    lines = content.splitlines()
+    at = rng.randrange(len(lines))
+    act = rng.randrange(8)
+    if act == 0:
+        del lines[at]
+    elif act == 1:
+        lines.insert(rng.randrange(len(lines)), lines[at])
+    elif act == 2:
+        lines[at] = b"null"
+    else:
+        lines[at] = json_structure(rng, lines[at]).replace(b"\n", b" ")
+    return b"\n".join(lines) + b"\n"
 
 
 def words(rng: random.Random, content: bytes) -> bytes:
@@ -527,7 +502,7 @@ _OF_SUFFIX: dict[str, tuple[Damage, ...]] = {
     ".npz": (npz_arrays,) * 14,
     ".zip": (zip_members,) * 6,
     ".safetensors": (safetensors_header,) * 6,
-    ".db": (journal_rows,) * 12,
+    ".journal": (journal_lines,) * 12,
     ".tflite": (words,) * 6 + (tflite_fields,) * 10,
     ".txt": _TEXT,
 }

@@ -100,7 +100,7 @@ def bench_ranking(
 
 
 def _check_same(config: SearchConfig, run: RunDir) -> None:
-    if run.database.exists():
+    if run.study.exists():
         raise RunError(f"`out` {run.path} holds a search, which stays as it is; choose another")
     different = differences(config, run.document().config)
     if different:

@@ -368,7 +368,7 @@ def test_ctrl_c_says_how_to_go_on(sent: signal.Signals, people: Path, tmp_path: 
         text=True,
     )
     deadline_s = time.monotonic() + 600
-    while not run.database.exists():
+    while not run.study.exists():
         assert process.poll() is None
         assert time.monotonic() < deadline_s
         time.sleep(0.02)

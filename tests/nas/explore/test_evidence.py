@@ -19,6 +19,7 @@ from nas.explore.forecast import Forecast, Forecaster
 from nas.explore.problem import Problem, probe
 from nas.explore.spread import spread
 from nas.explore.study import StudySettings, front_of
+from nas.explore.study_file import StudyFile
 from nas.pareto import hypervolume_share
 from nas.run.candidates import Candidate
 from nas.run.config import Budgets
@@ -48,7 +49,8 @@ def explorer(folder: Path, calls: list[str], *, seed: int = 0) -> Explorer:
     folder.mkdir(exist_ok=True)
     trainer = FakeTrainer(TINY, folder=folder, calls=calls)
     settings = StudySettings("nsga2", 120, seed)
-    return Explorer(TINY, PROBED, settings, cost_of, trainer, Lines(io.StringIO()))
+    file = StudyFile(folder / "study.journal", PROBLEM, TINY)
+    return Explorer(TINY, PROBED, settings, cost_of, trainer, Lines(io.StringIO()), file)
 
 
 def fits(arch: Arch) -> bool:
@@ -123,7 +125,7 @@ def test_picks_promise_the_largest_gain_one_after_the_other(tmp_path: Path) -> N
     """Against hypervolumes with and without each network, over 25 parts of its distribution."""
     one = explorer(tmp_path, [])
     one._begin(spread(one.drawn, 6), "first")
-    candidates = one._study("search", 1.0)
+    candidates = one._study("search", 1.0, "search")
     forecaster = Forecaster(one.begun, {}, one.drawn)
     picked = most_gain(candidates, forecaster, PROBLEM, 3)
     assert len(set(picked)) == 3

@@ -1,25 +1,22 @@
 from __future__ import annotations
 
 import random
-import sqlite3
-from collections.abc import Sequence
-from contextlib import closing
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import lru_cache
-from pathlib import Path
 
 import numpy as np
 import pytest
+from optuna.trial import FrozenTrial
 
 from hwmodels.costs import Costs
 from nas.explore.problem import Probe, Problem, descend, probe
 from nas.explore.study import StudySettings, front_of, recounted, run_study
 from nas.pareto import hypervolume_share, nondominated
 from nas.run.candidates import Candidate
-from nas.run.config import SAMPLERS, Budgets, Objective, Sampler
-from nas.run.journal import Journal
+from nas.run.config import SAMPLERS, Budgets, Objective
 from nas.run.target import Target, load_target
-from ppgnas.errors import NothingFitsError, RunError
+from ppgnas.errors import NothingFitsError
 from search_spaces.arch import Arch
 from search_spaces.space import SearchSpace
 from tests.nas.fakes import fake_mae
@@ -60,13 +57,15 @@ class Judge:
 
 def study(
     *,
-    sampler: Sampler = "nsga2",
+    sampler: str = "nsga2",
     trials: int = 150,
     seed: int = 0,
     space: SearchSpace = DEFAULT,
     judge: Judge | None = None,
     objectives: tuple[Objective, ...] = OBJECTIVES,
     first: Sequence[Arch] = (),
+    stored: Sequence[FrozenTrial] = (),
+    on_trial: Callable[[FrozenTrial], None] = lambda trial: None,
 ) -> list[Candidate]:
     problem = probed(space, objectives=objectives)
     candidates = run_study(
@@ -77,12 +76,14 @@ def study(
         mae_of=judge or Judge(),
         first=first,
         progress=lambda done, total, note: None,
+        stored=stored,
+        on_trial=on_trial,
     )
     return recounted(candidates, problem.problem)
 
 
 @pytest.mark.parametrize("sampler", [name for name in SAMPLERS if name != "gp"])
-def test_every_sampler_considers_what_it_was_asked_for(sampler: Sampler) -> None:
+def test_every_sampler_considers_what_it_was_asked_for(sampler: str) -> None:
     judge = Judge()
     candidates = study(sampler=sampler, trials=70, judge=judge)
     assert [c.number for c in candidates] == list(range(70))
@@ -112,12 +113,51 @@ def test_the_seed_decides_the_study() -> None:
 
 
 @pytest.mark.parametrize("sampler", ["nsga2", "tpe"])
-def test_what_comes_first_is_considered_before_any_proposal(sampler: Sampler) -> None:
+def test_what_comes_first_is_considered_before_any_proposal(sampler: str) -> None:
     start = probed().start
     first = [DEFAULT.largest(), start, DEFAULT.sample(random.Random(1))]
     candidates = study(sampler=sampler, trials=20, first=first)
     assert [c.arch for c in candidates[:3]] == [start, first[0], first[2]]
     assert len(candidates) == 20
+
+
+@pytest.mark.parametrize(
+    ("sampler", "killed_after", "count"),
+    [("nsga2", 2, 10), ("nsga2", 61, 66), ("nsga3", 61, 66), ("tpe", 13, 17), ("random", 9, 12)],
+)
+def test_a_study_that_goes_on_from_stored_trials_is_the_uninterrupted_one(
+    sampler: str, killed_after: int, count: int
+) -> None:
+    trials: list[FrozenTrial] = []
+    first = [DEFAULT.largest(), DEFAULT.sample(random.Random(1)), DEFAULT.smallest()]
+    whole = study(sampler=sampler, trials=count, first=first, on_trial=trials.append)
+    judge = Judge()
+    further: list[FrozenTrial] = []
+    stored = trials[:killed_after]
+    resumed = study(
+        sampler=sampler,
+        trials=count,
+        first=first,
+        judge=judge,
+        stored=stored,
+        on_trial=further.append,
+    )
+    assert resumed == whole
+    assert len(stored) + len(further) == len(trials)
+    known = {trial.user_attrs["id"] for trial in stored}
+    assert not known & {arch.id for arch in judge.asked}
+
+
+def test_a_small_space_goes_on_from_stored_trials() -> None:
+    small = replace(
+        TINY,
+        stages=tuple(replace(stage, kernel=(5,), depth=stage.depth[:1]) for stage in TINY.stages),
+    )
+    trials: list[FrozenTrial] = []
+    whole = study(space=small, trials=10_000, on_trial=trials.append)
+    judge = Judge()
+    assert study(space=small, trials=10_000, judge=judge, stored=trials[:9]) == whole
+    assert len(judge.asked) == sum(c.feasible for c in whole[9:])
 
 
 def test_a_small_space_is_gone_through_once() -> None:
@@ -300,76 +340,3 @@ def test_descend_finds_the_cheapest_of_a_small_space() -> None:
 
     found = descend(TINY, (TINY.largest(),), latency)
     assert latency(found) == min(latency(arch) for arch in TINY)
-
-
-# ---- the journal ------------------------------------------------------------------------------
-
-
-CANDIDATES = [
-    Candidate(0, TINY.smallest(), COSTS, True, 0.1 + 0.2, 1 / 3, 0.1, 0.7, first_bpm=2 / 3),
-    Candidate(1, TINY.largest(), COSTS, False, None, 1 / 3),
-]
-
-
-def test_the_journal_gives_back_what_it_was_given(tmp_path: Path) -> None:
-    journal = Journal(tmp_path / "s.db")
-    assert journal.read() == []
-    journal.write(CANDIDATES)
-    other = Journal(tmp_path / "s.db")
-    assert other.read() == CANDIDATES
-    other.close()
-    journal.close()
-    with closing(sqlite3.connect(tmp_path / "s.db")) as database:
-        rows = database.execute("select id, mae_bpm, first_bpm from candidate").fetchall()
-    assert rows == [(TINY.smallest().id, 0.1 + 0.2, 2 / 3), (TINY.largest().id, None, None)]
-
-
-def test_writing_replaces_all_rows(tmp_path: Path) -> None:
-    journal = Journal(tmp_path / "s.db")
-    journal.write(CANDIDATES)
-    judged = [replace(CANDIDATES[0], mae_bpm=0.2)]
-    journal.write(judged)
-    assert journal.read() == judged
-    journal.close()
-
-
-def test_a_foreign_database_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "s.db").write_text("this is not a database, but long enough to look like one" * 9)
-    with pytest.raises(RunError, match=r"s\.db is damaged"):
-        Journal(tmp_path / "s.db")
-    with closing(sqlite3.connect(tmp_path / "other.db")) as database, database:
-        database.execute("create table candidate (number integer)")
-    with pytest.raises(RunError, match="its columns are not those of a study"):
-        Journal(tmp_path / "other.db")
-
-
-@pytest.mark.parametrize(
-    ("damage", "message"),
-    [
-        ("update candidate set arch = '{'", r"s\.db is damaged \(Expecting property name"),
-        ("update candidate set arch = '{}'", r"s\.db is damaged \("),
-        ("update candidate set latency_ms = 'soon'", r"s\.db is damaged \("),
-        ("update candidate set latency_ms = 9e999", "Infinity is no finite number"),
-        ("update candidate set arch = x'ff'", r"s\.db is damaged \("),
-        ("alter table candidate drop column macs", r"s\.db is damaged \("),
-    ],
-)
-def test_a_damaged_row_is_refused(damage: str, message: str, tmp_path: Path) -> None:
-    journal = Journal(tmp_path / "s.db")
-    journal.write(CANDIDATES[:1])
-    with closing(sqlite3.connect(tmp_path / "s.db")) as database, database:
-        database.execute(damage)
-    with pytest.raises(RunError, match=message):
-        journal.read()
-    journal.close()
-
-
-def test_a_full_disk_is_an_os_error_and_keeps_the_old_rows(tmp_path: Path) -> None:
-    journal = Journal(tmp_path / "s.db")
-    journal.write(CANDIDATES)
-    journal._database.execute("pragma max_page_count = 5")
-    many = [Candidate(i, arch, COSTS, True, 1.0, 0.1) for i, arch in enumerate(TINY)]
-    with pytest.raises(OSError, match="full"):
-        journal.write(many)
-    assert journal.read() == CANDIDATES
-    journal.close()

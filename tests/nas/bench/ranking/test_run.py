@@ -74,7 +74,7 @@ def test_networks_measured_otherwise_are_not_mixed(log: Log, people: str, tmp_pa
         RunError, match=r"measured otherwise.*search\.effort: 'smoke' there, 'quick' asked"
     ):
         ask(people, tmp_path / "out", effort="quick")
-    (tmp_path / "out" / "study.db").touch()
+    (tmp_path / "out" / "study.journal").touch()
     with pytest.raises(RunError, match="holds a search, which stays as it is"):
         ask(people, tmp_path / "out")
 

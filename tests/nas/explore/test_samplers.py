@@ -1,0 +1,58 @@
+"""Names of samplers."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import optuna
+import pytest
+
+from nas.explore.samplers import check_sampler, make_sampler
+from nas.run.config import SAMPLERS, ConfigError
+
+
+@pytest.mark.parametrize("name", [*SAMPLERS, "QMCSampler", "NSGAIISampler"])
+def test_what_searches_several_objectives_passes(name: str) -> None:
+    check_sampler(name, 3)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("WishSampler", "a class of optuna.samplers such as CmaEsSampler"),
+        ("BaseSampler", "cannot be made from a seed alone"),
+        ("GridSampler", "cannot be made from a seed alone"),
+        ("CmaEsSampler", "does not search 3 objectives over choices"),
+        ("optunahub:auto", "write it as optunahub:samplers/auto_sampler"),
+    ],
+)
+def test_what_cannot_search_says_why(
+    name: str, message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "optunahub", ModuleType("optunahub"))
+    with pytest.raises(ConfigError, match=message):
+        check_sampler(name, 3)
+
+
+def test_without_optunahub_it_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "optunahub", None)
+    with pytest.raises(ConfigError, match="pip install optunahub"):
+        make_sampler("optunahub:samplers/one", 0)
+
+
+def test_a_package_of_optunahub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("optunahub", reason="needs optunahub")
+    monkeypatch.setenv("OPTUNAHUB_CACHE_HOME", str(tmp_path))
+    with pytest.raises(ConfigError, match=r"is not installed .*fetch it once"):
+        make_sampler("optunahub:samplers/mine", 0)
+    package = tmp_path / "github.com/optuna/optunahub-registry/main/package/samplers/mine"
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text(
+        "import optuna\n\nclass Mine(optuna.samplers.RandomSampler):\n    pass\n"
+    )
+    made = make_sampler("optunahub:samplers/mine", 3)
+    assert type(made).__name__ == "Mine" and isinstance(made, optuna.samplers.RandomSampler)
+    with pytest.raises(ConfigError, match="not one sampler but: none"):
+        make_sampler("optunahub:samplers/mine:Other", 0)
