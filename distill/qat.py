@@ -36,6 +36,7 @@ class QatNetwork(nn.Module):
     def __init__(self, network: Network) -> None:
         super().__init__()
         self.arch: Arch = network.arch
+        self.ends = network.ends
         self.plan = network.plan
         self.weights = nn.ParameterDict()
         self.biases = nn.ParameterDict()
@@ -47,7 +48,7 @@ class QatNetwork(nn.Module):
             if layer is not None:
                 self.weights[name] = nn.Parameter(layer.weight.detach().clone())
                 self.biases[name] = nn.Parameter(layer.bias.detach().clone())
-        graph = lower(self.arch)
+        graph = lower(self.arch, self.ends)
         self._sources = shared_scale_sources(graph)
         names = (self._sources.get(tensor.name, tensor.name) for tensor in graph.tensors)
         self.ranged = tuple(dict.fromkeys(names))
@@ -124,7 +125,7 @@ class QatNetwork(nn.Module):
 
     def quantized(self) -> QuantizedNet:
         """The integers: what the files hold."""
-        graph = lower(self.arch)
+        graph = lower(self.arch, self.ends)
         floats: dict[str, tuple[NDArray[np.float64], NDArray[np.float64]]] = {}
         up = self.plan.upsample
         for conv in (*self.plan.convs, *(() if up is None else (up,))):

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from hwmodels.graph import Graph, Layer, Tensor
 from search_spaces.arch import Arch
-from search_spaces.plan import Block, Conv, plan
+from search_spaces.plan import Block, Conv, Ends, plan
 
 # A search meets the same layers again and again: made once, they are also nothing for the garbage
 # collector to walk through. They are frozen, so graphs can share them.
@@ -103,9 +103,9 @@ def _lowered(block: Block, current: str, shape: tuple[int, int, int, int]) -> _B
     return build
 
 
-def lower(arch: Arch) -> Graph:
-    """The graph of an architecture; its output is `(1, 180)` class logits."""
-    what = plan(arch)
+def lower(arch: Arch, ends: Ends | None = None) -> Graph:
+    """The graph of an architecture; its output is `(1, 180)` class logits unless `ends` differ."""
+    what = plan(arch, ends)
     build = _Builder("input", (1, 1, what.samples, what.channels))
     build.tensors.append(_tensor("input", build.shape))
     build.conv(what.stem)

@@ -17,7 +17,7 @@ from search_spaces.blocks import (
     run_pass,
     run_trunk,
 )
-from search_spaces.plan import Conv, plan
+from search_spaces.plan import Conv, Ends, plan
 
 NORM_EPS = 1e-5
 NORM_MOMENTUM = 0.05
@@ -43,10 +43,11 @@ class Network(nn.Module):
     Weights are keyed by the plan's names, with a dot replaced by an underscore in module names.
     """
 
-    def __init__(self, arch: Arch) -> None:
+    def __init__(self, arch: Arch, ends: Ends | None = None) -> None:
         super().__init__()
         self.arch = arch
-        self.plan = plan(arch)
+        self.ends = ends
+        self.plan = plan(arch, ends)
         self.weights = nn.ParameterDict()
         self.norms = nn.ModuleDict()
         for conv in self.plan.convs:

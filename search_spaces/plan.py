@@ -23,6 +23,20 @@ UPSAMPLE_TAPS = 3  # the place itself and its two neighbours: not causal, as cla
 
 
 @dataclass(frozen=True, slots=True)
+class Ends:
+    """What a network reads and answers with where that is not windows and classes.
+
+    Attributes:
+        channels, samples: of its input; the arch's rate still says the stride of the stem.
+        outputs: of its head.
+    """
+
+    channels: int
+    samples: int
+    outputs: int
+
+
+@dataclass(frozen=True, slots=True)
 class Conv:
     """One causal convolution with folded normalisation; `relu` is its fused activation.
 
@@ -126,13 +140,14 @@ def _block(number: int, index: int, width: int, stage: StageArch) -> Block:
 
 
 @lru_cache(maxsize=4096)
-def plan(arch: Arch) -> Plan:
-    """Lay out a canonical arch."""
+def plan(arch: Arch, ends: Ends | None = None) -> Plan:
+    """Lay out a canonical arch, between other ends where they are given."""
+    ends = Ends(arch.channels, arch.samples, CLASSES) if ends is None else ends
     stride = stem_stride(arch.rate_hz)
     stem = Conv(
-        "stem", "full", arch.channels, arch.stem_width, arch.stem_kernel, stride, 1, relu=True
+        "stem", "full", ends.channels, arch.stem_width, arch.stem_kernel, stride, 1, relu=True
     )
-    time = stem_time = -(-arch.samples // stride)
+    time = stem_time = -(-ends.samples // stride)
     width = arch.stem_width
     blocks: list[Block] = []
     times: list[int] = []
@@ -152,8 +167,8 @@ def plan(arch: Arch) -> Plan:
     if spacing > 1:
         upsample = Conv("upsample", "full", 1, spacing, UPSAMPLE_TAPS, 1, 1, relu=False)
     return Plan(
-        arch.channels,
-        arch.samples,
+        ends.channels,
+        ends.samples,
         stem,
         stem_time,
         tuple(blocks),
@@ -161,7 +176,7 @@ def plan(arch: Arch) -> Plan:
         neck,
         arch.pooling,
         width,
-        CLASSES // spacing,
+        ends.outputs // spacing,
         upsample,
-        CLASSES,
+        ends.outputs,
     )

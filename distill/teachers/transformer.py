@@ -50,7 +50,9 @@ class TransformerShape(Shape):
         return WINDOW_S * self.rate_hz // self.patch
 
 
-class _Block(nn.Module):
+class Block(nn.Module):
+    """Attention, then a layer of its own for each token: `(batch, tokens, width)` to the same."""
+
     def __init__(self, width: int, heads: int, dropout: float) -> None:
         super().__init__()
         self.heads, self.dropout = heads, dropout
@@ -93,7 +95,7 @@ class TransformerTeacher(Teacher):
         )
         self.positions = nn.Parameter(0.02 * torch.randn(1, shape.tokens, shape.width))
         self.blocks = nn.Sequential(
-            *(_Block(shape.width, shape.heads, shape.dropout) for _ in range(shape.blocks))
+            *(Block(shape.width, shape.heads, shape.dropout) for _ in range(shape.blocks))
         )
         self.norm = nn.LayerNorm(shape.width)
         self.head = nn.Linear(shape.width, CLASSES)

@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from nas.cli.bench.cells import CELL_VERBS
+from nas.cli.bench.crossmodal import bench_crossmodal
 from nas.cli.bench.deploy import bench_deploy
 from nas.cli.bench.hwmodels import bench_hwmodels
 from nas.cli.bench.ranking import bench_ranking
@@ -28,11 +29,14 @@ from nas.cli.data.fetch import fetch_data
 from nas.cli.data.inspect import inspect
 from nas.cli.data.list import list_data
 from nas.cli.doctor import doctor
+from nas.cli.embed import embed
 from nas.cli.engines.list import list_engines
 from nas.cli.evaluate import evaluate
 from nas.cli.export import export
 from nas.cli.personalize import personalize
 from nas.cli.predict import predict
+from nas.cli.pretrain.acc import pretrain_acc
+from nas.cli.pretrain.ppg import pretrain_ppg
 from nas.cli.report import report
 from nas.cli.rescore import rescore
 from nas.cli.score import score
@@ -58,6 +62,7 @@ VERBS = (
     evaluate,
     predict,
     personalize,
+    embed,
     train,
     export,
     verify,
@@ -79,6 +84,11 @@ GROUPS: tuple[tuple[str, str, dict[str, Callable[..., None]]], ...] = (
         {"list": list_data, "fetch": fetch_data, "inspect": inspect, "convert": convert},
     ),
     (
+        "pretrain",
+        "Encoders of 30 s segments, from recordings without labels.",
+        {"ppg": pretrain_ppg, "acc": pretrain_acc},
+    ),
+    (
         "bench",
         "Measurements of the tool itself.",
         {
@@ -87,6 +97,7 @@ GROUPS: tuple[tuple[str, str, dict[str, Callable[..., None]]], ...] = (
             "hwmodels": bench_hwmodels,
             "training": bench_training,
             "ranking": bench_ranking,
+            "crossmodal": bench_crossmodal,
             "records": records,
             **CELL_VERBS,
         },

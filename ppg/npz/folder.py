@@ -86,7 +86,7 @@ def read_folder(path: Path) -> list[Recording]:
         raise DataError(f"{path}: no such folder. Give the folder that holds the recordings.")
     if not path.is_dir():
         raise DataError(f"{path}: a file, not a folder. Give the folder that holds it.")
-    files = sorted(_npz_files(path))
+    files = files_below(path)
     if not files:
         raise DataError(
             f"{path}: no .npz file in this folder or below it. Recordings are .npz files with the "
@@ -103,7 +103,7 @@ def has_recordings(path: Path) -> bool:
     Raises:
         DataError: a folder cannot be read.
     """
-    return next(_npz_files(path), None) is not None
+    return next(_found(path), None) is not None
 
 
 def read_recording(path: Path) -> Recording:
@@ -234,7 +234,16 @@ def _safe(name: str) -> str:
     return re.sub(r"[^\w.+-]", "_", name).lstrip(".") or "_"
 
 
-def _npz_files(path: Path) -> Iterator[Path]:
+def files_below(path: Path) -> list[Path]:
+    """The .npz files of a folder and those inside of it, sorted.
+
+    Raises:
+        DataError: a folder cannot be read.
+    """
+    return sorted(_found(path))
+
+
+def _found(path: Path) -> Iterator[Path]:
     def stop(error: OSError) -> None:
         raise DataError(f"{error.filename}: the folder cannot be read ({error.strerror}).")
 

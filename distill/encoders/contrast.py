@@ -1,0 +1,120 @@
+"""The contrastive loss between two views or two sensors, and what keeps it from collapsing.
+
+Symmetric InfoNCE with a learnt scale (Radford et al. 2021, arXiv 2103.00020); KoLeo spreads
+embeddings (Sablayrolles et al. 2019, arXiv 1806.03198), as Abbaspourazad et al. 2024 (arXiv
+2312.05409) use it for PPG.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+FIRST_TEMPERATURE = 0.07
+LARGEST_SCALE = 100.0
+PROJECTED = 128
+SPREAD_WEIGHT = 0.1
+NEAR_S = 60.0  # two segments of a recording that begin closer are nearly the same
+
+
+class Projection(nn.Module):
+    """What the loss sees of an embedding: `(batch, dimensions)` to unit vectors."""
+
+    def __init__(self, dimensions: int) -> None:
+        super().__init__()
+        self.dimensions = dimensions
+        self.layers = nn.Sequential(
+            nn.Linear(dimensions, dimensions), nn.GELU(), nn.Linear(dimensions, PROJECTED)
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.normalize(self.layers(x), dim=1)
+
+
+class Scale(nn.Module):
+    """The learnt inverse temperature, held below `LARGEST_SCALE`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.log = nn.Parameter(torch.tensor([math.log(1 / FIRST_TEMPERATURE)]))
+
+    def forward(self) -> Tensor:
+        return self.log.clamp(max=math.log(LARGEST_SCALE)).exp()
+
+
+def too_near(sitting: Tensor, start_s: Tensor) -> Tensor:
+    """`(batch, batch)` True where two segments are no fair negatives for each other.
+
+    Args:
+        sitting: `(batch,)` recording of each.
+        start_s: `(batch,)` when each begins.
+    """
+    same = sitting[:, None] == sitting[None]
+    near = (start_s[:, None] - start_s[None]).abs() < NEAR_S
+    return same & near & ~torch.eye(len(sitting), dtype=torch.bool, device=sitting.device)
+
+
+def contrastive_loss(left: Tensor, right: Tensor, scale: Tensor, excluded: Tensor) -> Tensor:
+    """Symmetric InfoNCE: row i of one side belongs to row i of the other.
+
+    Args:
+        left, right: `(batch, dimensions)` unit vectors.
+        scale: what similarities are multiplied by.
+        excluded: `(batch, batch)` of `too_near`: left out of the denominator.
+    """
+    similar = (scale * left @ right.T).masked_fill(excluded, -torch.inf)
+    places = torch.arange(len(left), device=left.device)
+    return (F.cross_entropy(similar, places) + F.cross_entropy(similar.T, places)) / 2
+
+
+def spread_loss(x: Tensor) -> Tensor:
+    """KoLeo: the mean of minus the logarithm of the distance to the nearest other vector.
+
+    Args:
+        x: `(batch, dimensions)` unit vectors, at least two.
+    """
+    similar = (x @ x.T).detach()
+    similar.fill_diagonal_(-2)
+    nearest = x[similar.argmax(dim=1)]
+    return -(((x - nearest).square().sum(dim=1) + 1e-8).sqrt() + 1e-6).log().mean()
+
+
+class Contrast(nn.Module):
+    """An encoder, compared with itself on another view."""
+
+    def __init__(self, encoder: nn.Module, dimensions: int) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.projection = Projection(dimensions)
+        self.scale = Scale()
+
+    def loss(self, first: Tensor, second: Tensor, excluded: Tensor) -> Tensor:
+        """Of two views `(batch, channels, time)` of the same moments."""
+        left, right = (self.projection(self.encoder(x)) for x in (first, second))
+        loss = contrastive_loss(left, right, self.scale(), excluded)
+        return loss + SPREAD_WEIGHT * (spread_loss(left) + spread_loss(right)) / 2
+
+
+class Aligned(nn.Module):
+    """A student of one sensor beside a frozen teacher of another."""
+
+    def __init__(
+        self, encoder: nn.Module, dimensions: int, teacher: nn.Module, teacher_dimensions: int
+    ) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.teacher = teacher.requires_grad_(False)
+        self.projection = Projection(dimensions)
+        self.teacher_projection = Projection(teacher_dimensions)
+        self.scale = Scale()
+
+    def loss(self, own: Tensor, other: Tensor, excluded: Tensor) -> Tensor:
+        """Of segments of the student's and of the teacher's sensor at the same times."""
+        with torch.no_grad():
+            taught = self.teacher(other)
+        left, right = self.projection(self.encoder(own)), self.teacher_projection(taught)
+        loss = contrastive_loss(left, right, self.scale(), excluded)
+        return loss + SPREAD_WEIGHT * (spread_loss(left) + spread_loss(right)) / 2

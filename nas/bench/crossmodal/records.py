@@ -1,0 +1,94 @@
+"""What is kept of the bench: one JSON file an encoder, so that a killed bench goes on."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from nas.bench.crossmodal.measure.retrieval import Retrieval
+from nas.run.documents import read_document
+from ppgnas.files import write_json_atomic
+
+
+@dataclass(frozen=True)
+class Probe:
+    """What one probe reads of held-out people.
+
+    Attributes:
+        target: `hr`, `sdnn`, `rmssd` or `activity`.
+        share: of the labels that it saw.
+        draw: which of several draws of them.
+        labels: how many those were.
+        by_person: mean absolute error (BPM, ms), or share of segments told wrongly in percent.
+        by_activity: the same of heart rate, mean over people; only with all labels.
+    """
+
+    target: str
+    share: float
+    draw: int
+    labels: int
+    by_person: dict[str, float]
+    by_activity: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class EncoderRecord:
+    """One row of the bench.
+
+    Attributes:
+        name: of the row.
+        made_for: what it depends on; JSON values.
+        parameters: of a float encoder; 0 where there is none.
+        weight_bytes, latency_ms: of a compact one.
+        train_s: of its training.
+        probes: see there.
+        retrieval: by where candidates come from; empty where nothing was aligned.
+        ppg_xy, acc_xy: `(segments, 2)` of the picture, and `who` is in it.
+        pictured: how the picture was made.
+    """
+
+    name: str
+    made_for: str
+    parameters: int = 0
+    weight_bytes: int = 0
+    latency_ms: float = 0.0
+    differences: int | None = None
+    train_s: float = 0.0
+    probes: tuple[Probe, ...] = ()
+    retrieval: dict[str, Retrieval] = field(default_factory=dict)
+    ppg_xy: tuple[tuple[float, float], ...] = ()
+    acc_xy: tuple[tuple[float, float], ...] = ()
+    who: tuple[str, ...] = ()
+    pictured: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values, as in its file."""
+        return asdict(self)
+
+    def write(self, folder: Path) -> None:
+        """Keep it."""
+        write_json_atomic(file_of(folder, self.name), self.to_json())
+
+
+def file_of(folder: Path, name: str) -> Path:
+    """Where a record lies."""
+    return folder / f"{name.replace(' ', '-').replace('%', 'percent')}.json"
+
+
+def read_record(folder: Path, name: str, made_for: str) -> EncoderRecord | None:
+    """A record that was made for the same; None where there is none.
+
+    Raises:
+        RunError: the file is damaged.
+    """
+    path = file_of(folder, name)
+    if not path.exists():
+        return None
+    record = read_document(path, _RECORD.validate_python)
+    return record if record.made_for == made_for else None
+
+
+_RECORD = TypeAdapter(EncoderRecord)

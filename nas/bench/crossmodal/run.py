@@ -1,0 +1,321 @@
+"""The bench from recordings to records: what is trained or measured already is not done again."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nas.bench.crossmodal.cells import (
+    HAND,
+    OWN_MEAN,
+    SUPERVISED_SHARES,
+    Cell,
+    cells_of,
+    supervised_name,
+)
+from nas.bench.crossmodal.config import PRESETS, CrossmodalConfig
+from nas.bench.crossmodal.measure.hand import hand_features
+from nas.bench.crossmodal.measure.picture import flat
+from nas.bench.crossmodal.measure.retrieval import Retrieval, retrieval
+from nas.bench.crossmodal.records import EncoderRecord, read_record
+from nas.bench.crossmodal.targets import Target, judged, own_mean, probe_all, targets_of
+from nas.encoders.compact import train_compact
+from nas.encoders.segments import Corpus, gather
+from nas.encoders.vectors import Compact, float_vectors, projected, stored_compact
+from nas.models.backend import site_of
+from nas.run.folder import held
+from nas.run.progress import Progress
+from nas.run.target import load_target
+from ppg.segments.cut import SAMPLES, SEGMENT_S
+from ppgnas.defaults import DEFAULT_BOARD, DEFAULT_ENGINE
+
+if TYPE_CHECKING:
+    from distill.encoders.contrast import Aligned
+    from distill.encoders.transformer import TransformerEncoder
+
+Floats = NDArray[np.float64]
+EVERYWHERE, WITHIN_PERSON, WITHIN_ACTIVITY = "over all", "within one person", "within one activity"
+
+
+@dataclass(frozen=True, eq=False)
+class Crossmodal:
+    """A finished bench.
+
+    Attributes:
+        config: what was asked.
+        corpus: on whom.
+        records: by name, in the order of the tables.
+        labels: labelled segments of training and held-out people, by target.
+    """
+
+    config: CrossmodalConfig
+    corpus: Corpus
+    records: dict[str, EncoderRecord]
+    labels: dict[str, tuple[int, int]]
+
+
+def bench_crossmodal(config: CrossmodalConfig, out: Path, *, progress: Progress) -> Crossmodal:
+    """Train and measure what the folder does not hold yet.
+
+    Args:
+        config: what.
+        out: folder of records, encoders and segments.
+        progress: where to say how far it is.
+
+    Raises:
+        PpgnasError: recordings or people cannot be used, or another bench writes there.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    with held(out / ".lock", out):
+        corpus = gather(
+            config.data,
+            out / "segments",
+            seed=config.seed,
+            held_out_hours=config.held_out_hours,
+            say=progress.say,
+        )
+        bench = _Bench(config, corpus, targets_of(corpus), out, progress)
+        return bench.run()
+
+
+@dataclass(frozen=True, eq=False)
+class _Bench:
+    config: CrossmodalConfig
+    corpus: Corpus
+    targets: list[Target]
+    out: Path
+    progress: Progress
+
+    def run(self) -> Crossmodal:
+        records: dict[str, EncoderRecord] = {}
+        teacher: TransformerEncoder | None = None
+        for cell in cells_of(self.config):
+            if teacher is None:
+                teacher = self._teacher(cell)
+            record = self._known(cell.name, cell.job.to_json()) or (
+                self._compact(cell, teacher)
+                if cell.job.arch is not None
+                else self._encoder(cell, teacher)
+            )
+            records[cell.name] = record
+        for share in SUPERVISED_SHARES:
+            if any(target.name == "hr" for target in self.targets):
+                record = self._supervised(share)
+                records[record.name] = record
+        for name in (HAND, OWN_MEAN):
+            records[name] = self._known(name, {}) or self._without_training(name)
+        labels = {t.name: (len(t.train), len(t.test)) for t in self.targets}
+        return Crossmodal(self.config, self.corpus, records, labels)
+
+    # ---- one row ------------------------------------------------------------------------------
+
+    def _made_for(self, what: object) -> str:
+        """What a record depends on, as text."""
+        corpus = self.corpus
+        return json.dumps(
+            [what, self.config.method, corpus.shards.fingerprint, corpus.held_out], sort_keys=True
+        )
+
+    def _known(self, name: str, what: object) -> EncoderRecord | None:
+        return read_record(self.out, name, self._made_for(what))
+
+    def _keep(self, record: EncoderRecord) -> EncoderRecord:
+        record.write(self.out)
+        return record
+
+    def _path(self, name: str) -> Path:
+        return self.out / "encoders" / f"{name.replace(' ', '-').replace('%', 'percent')}"
+
+    def _teacher(self, cell: Cell) -> TransformerEncoder:
+        from distill.encoders.files import load_encoder
+        from distill.encoders.training import Ground, pretrain
+
+        path = self._path(cell.name).with_suffix(".safetensors")
+        path.parent.mkdir(exist_ok=True)
+        shards, corpus = self.corpus.shards, self.corpus
+        ground = Ground(shards.folder, shards.rows_of(corpus.train), corpus.train, corpus.held_out)
+        with self.progress.phase(cell.name) as tick:
+            pretrain(
+                cell.job, ground, path, progress=tick, device=site_of(self.config.device).device
+            )
+        return load_encoder(path).encoder
+
+    def _encoder(self, cell: Cell, teacher: TransformerEncoder) -> EncoderRecord:
+        """Train (the teacher is there by now) and measure one with attention."""
+        from distill.encoders.contrast import Aligned
+        from distill.encoders.files import load_encoder
+        from distill.encoders.training import Ground, pretrain
+
+        path = self._path(cell.name).with_suffix(".safetensors")
+        shards, corpus = self.corpus.shards, self.corpus
+        ground = Ground(
+            shards.folder,
+            shards.rows_of(corpus.train),
+            corpus.train,
+            corpus.held_out,
+            teacher if cell.taught else None,
+        )
+        with self.progress.phase(cell.name) as tick:
+            pretrain(
+                cell.job, ground, path, progress=tick, device=site_of(self.config.device).device
+            )
+        stored = load_encoder(path)
+        with self.progress.phase(f"{cell.name}: measured"):
+            vectors = float_vectors(
+                stored.encoder, shards, np.arange(len(shards)), cell.job.sensor
+            )
+            record = EncoderRecord(
+                name=cell.name,
+                made_for=self._made_for(cell.job.to_json()),
+                parameters=stored.parameters,
+                train_s=stored.train_s,
+                probes=tuple(probe_all(vectors, self.targets, corpus, seed=self.config.seed)),
+            )
+            if isinstance(stored.module, Aligned):
+                record = self._aligned(record, stored.module, vectors, teacher, picture=True)
+        return self._keep(record)
+
+    def _compact(self, cell: Cell, teacher: TransformerEncoder) -> EncoderRecord:
+        from distill.encoders.training import Ground
+
+        folder = self._path(cell.name)
+        shards, corpus = self.corpus.shards, self.corpus
+        ground = Ground(
+            shards.folder, shards.rows_of(corpus.train), corpus.train, corpus.held_out, teacher
+        )
+        cache = folder.with_name(f".{folder.name}.cache")
+        if not folder.exists():
+            target = load_target(DEFAULT_BOARD, DEFAULT_ENGINE, period_s=float(SEGMENT_S))
+            train_compact(
+                cell.job,
+                ground,
+                corpus,
+                folder,
+                cache,
+                target,
+                device=self.config.device,
+                progress=self.progress,
+            )
+        compact = stored_compact(folder)
+        with self.progress.phase(f"{cell.name}: measured") as tick:
+            vectors = np.full((len(shards), compact.card.dimensions), np.nan)
+            needed = np.unique(
+                np.concatenate(
+                    [self._apart(), *(rows for t in self.targets for rows in (t.train, t.test))]
+                )
+            )
+            vectors[needed] = compact.vectors(
+                shards, needed, progress=lambda done, total: tick(done, total, "")
+            )
+            card = compact.card
+            record = EncoderRecord(
+                name=cell.name,
+                made_for=self._made_for(cell.job.to_json()),
+                weight_bytes=card.weight_bytes,
+                latency_ms=card.costs.latency_ms.value,
+                differences=None if card.emulated is None else card.emulated.differences,
+                probes=tuple(probe_all(vectors, self.targets, corpus, seed=self.config.seed)),
+            )
+            record = self._aligned(record, compact, vectors, teacher, picture=False)
+        return self._keep(record)
+
+    def _supervised(self, share: float) -> EncoderRecord:
+        from distill.encoders.job import Supervised
+        from distill.encoders.training import Ground, pretrain
+
+        corpus, shards = self.corpus, self.corpus.shards
+        preset = PRESETS[self.config.preset]
+        job = replace(
+            cells_of(self.config)[2].job,
+            method="supervised",
+            steps=preset.supervised_steps,
+            labels=share,
+        )
+        name = supervised_name(share)
+        if known := self._known(name, job.to_json()):
+            return known
+        target = next(target for target in self.targets if target.name == "hr")
+        rows = target.subset(share, 0, seed=self.config.seed)
+        ground = Ground(shards.folder, rows, corpus.train, corpus.held_out)
+        path = self._path(name).with_suffix(".safetensors")
+        with self.progress.phase(name) as tick:
+            module = pretrain(
+                job, ground, path, progress=tick, device=site_of(self.config.device).device
+            )
+        assert isinstance(module, Supervised)
+        read = float_vectors(module, shards, target.test, "acc")[:, 0]
+        probe = judged(target, read, corpus, share=share, draw=0, labels=len(rows))
+        size = sum(each.numel() for each in module.parameters())
+        return self._keep(
+            EncoderRecord(
+                name=name,
+                made_for=self._made_for(job.to_json()),
+                parameters=size,
+                probes=(probe,),
+            )
+        )
+
+    def _without_training(self, name: str) -> EncoderRecord:
+        corpus, shards = self.corpus, self.corpus.shards
+        if name == OWN_MEAN:
+            probes = tuple(own_mean(target, corpus) for target in self.targets)
+        else:
+            features = hand_features(shards, np.arange(len(shards)))
+            probes = tuple(probe_all(features, self.targets, corpus, seed=self.config.seed))
+        return self._keep(EncoderRecord(name=name, made_for=self._made_for({}), probes=probes))
+
+    # ---- both sensors -------------------------------------------------------------------------
+
+    def _apart(self) -> NDArray[np.int64]:
+        """Segments of held-out people that do not overlap."""
+        shards = self.corpus.shards
+        rows = shards.rows_of(self.corpus.held_out)
+        return np.asarray(rows[shards.start[rows] % SAMPLES == 0])
+
+    def _aligned(
+        self,
+        record: EncoderRecord,
+        projections: Aligned | Compact,
+        vectors: Floats,
+        teacher: TransformerEncoder,
+        *,
+        picture: bool,
+    ) -> EncoderRecord:
+        """With retrieval among held-out people, and the picture of both embeddings."""
+        shards, rows = self.corpus.shards, self._apart()
+        ppg_vectors = float_vectors(teacher, shards, rows, "ppg")
+        acc, ppg = projected(projections, vectors[rows], ppg_vectors)
+        person, activity = shards.person[rows], shards.activity[rows]
+        everyone = np.arange(len(rows))
+        groups = {
+            EVERYWHERE: [everyone],
+            WITHIN_PERSON: [everyone[person == who] for who in np.unique(person)],
+            WITHIN_ACTIVITY: [
+                everyone[activity == one] for one in np.unique(activity[activity >= 0])
+            ],
+        }
+        found: dict[str, Retrieval] = {}
+        for name, parts in groups.items():
+            if any(len(part) > 1 for part in parts):
+                found[name] = retrieval(acc, ppg, parts)
+        record = replace(record, retrieval=found)
+        if not picture:
+            return record
+        acc_xy, how = flat(vectors[rows], seed=self.config.seed)
+        ppg_xy, _ = flat(ppg_vectors, seed=self.config.seed)
+        return replace(
+            record,
+            acc_xy=_points(acc_xy),
+            ppg_xy=_points(ppg_xy),
+            who=tuple(shards.people[who] for who in person),
+            pictured=how,
+        )
+
+
+def _points(places: Floats) -> tuple[tuple[float, float], ...]:
+    return tuple((round(float(x), 3), round(float(y), 3)) for x, y in places)

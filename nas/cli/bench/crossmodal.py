@@ -1,0 +1,87 @@
+"""The verb `bench crossmodal`."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from nas.cli.common import emit, verb
+from nas.cli.options import AsJson, Device, Text
+from nas.cli.pretrain.options import HeldOut, Seed, Sources
+from ppgnas.tables import text_table
+
+
+@verb
+def bench_crossmodal(
+    data: Sources,
+    preset: Annotated[
+        str, typer.Option(help="small (an hour of one core), full (wants a GPU) or smoke.")
+    ] = "small",
+    method: Annotated[
+        str, typer.Option(help="Of the PPG encoder: masked or contrast.")
+    ] = "contrast",
+    seed: Seed = 0,
+    held_out_hours: HeldOut = 1.5,
+    device: Device = "auto",
+    out: Annotated[
+        str, typer.Option(help="Folder of encoders and records; what is there is not done again.")
+    ] = "results/crossmodal",
+    page: Annotated[Text, typer.Option(help="Write a Markdown page to this file.")] = None,
+    plot: Annotated[
+        Text, typer.Option(help="Write both embeddings, coloured by person, to this HTML file.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """What acceleration learns from PPG: retrieval, linear probes, and encoders for a chip.
+
+    \b
+    ppgnas bench crossmodal --data recordings/ --data unlabelled/ --page crossmodal.md
+    ppgnas bench crossmodal --data synthetic --preset smoke --held-out-hours 0.2
+    """
+    from nas.bench.crossmodal.cells import DISTILLED
+    from nas.bench.crossmodal.config import SHARES, CrossmodalConfig
+    from nas.bench.crossmodal.report.page import crossmodal_page, summary_rows
+    from nas.bench.crossmodal.report.plot import draw_places, places
+    from nas.bench.crossmodal.run import bench_crossmodal as measure
+    from nas.run.progress import for_terminal
+    from ppgnas.errors import DataError
+    from ppgnas.files import write_text_atomic
+
+    for name, file in (("page", page), ("plot", plot)):
+        if file is not None and Path(file).is_dir():
+            raise DataError(f"`{name}` {file} is a folder; name a file in it")
+    config = CrossmodalConfig(
+        tuple(data),
+        preset=preset,
+        method=method,
+        seed=seed,
+        held_out_hours=held_out_hours,
+        device=device,
+    )
+    try:
+        found = measure(config, Path(out), progress=for_terminal())
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt("The same command goes on where this one was.") from None
+    synthetic = found.corpus.shards.synthetic
+    if page is not None:
+        command = "ppgnas " + shlex.join(sys.argv[1:])
+        write_text_atomic(Path(page), crossmodal_page(found, command))
+    if plot is not None:
+        record = found.records[DISTILLED]
+        drawn = draw_places(places(record), how=record.pictured, synthetic=synthetic)
+        write_text_atomic(Path(plot), drawn.to_html(include_plotlyjs=True))
+    if as_json:
+        records = [record.to_json() for record in found.records.values()]
+        emit({"out": out, "held_out": list(found.corpus.held_out), "records": records})
+        return
+    head = (
+        f"encoder{' (SYNTHETIC recordings)' if synthetic else ''}",
+        "heart rate, BPM",
+        f"from {100 * SHARES[-1]:g} % of labels",
+        "retrieval, times chance",
+    )
+    print(text_table(head, summary_rows(found)))

@@ -1,0 +1,59 @@
+"""The verb `embed`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from nas.cli.common import emit, verb
+from nas.cli.options import AsJson, Text
+
+
+@verb
+def embed(
+    model: Annotated[
+        str,
+        typer.Argument(
+            metavar="MODEL",
+            help="A .safetensors file of `ppgnas pretrain`, or a folder of its --size.",
+        ),
+    ],
+    recording: Annotated[str, typer.Option(help="An .npz file (no labels needed), or a folder.")],
+    name: Annotated[Text, typer.Option(help="Which recording of a folder.")] = None,
+    out: Annotated[Text, typer.Option(help="CSV file to write; default: stdout.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Embeddings of a recording: one row every 10 s, of the 30 s that begin there.
+
+    \b
+    ppgnas embed acc.safetensors --recording recordings/anna_1.npz --out anna.csv
+    ppgnas embed acc-8kb --recording recordings/ --name anna_1 --json
+    """
+    from nas.encoders.embed import embeddings_of, find_encoder, table_of
+    from nas.models.predict import find_recording
+    from ppgnas.files import write_text_atomic
+
+    encoder = find_encoder(Path(model))
+    found = embeddings_of(encoder, find_recording(recording, name=name))
+    if as_json:
+        emit(
+            {
+                "model": model,
+                "recording": found.recording,
+                "sensor": encoder.sensor,
+                "arithmetic": encoder.arithmetic,
+                "start_s": found.start_s.tolist(),
+                "embeddings": found.vectors.tolist(),
+            }
+        )
+        return
+    if out is None:
+        print(table_of(found), end="")
+        return
+    write_text_atomic(Path(out), table_of(found))
+    print(
+        f"{found.recording}: {len(found.start_s)} segments, {found.vectors.shape[1]} dimensions "
+        f"({encoder.sensor}, {encoder.arithmetic})"
+    )

@@ -1,0 +1,1 @@
+"""The verbs of `pretrain`, one file a sensor."""

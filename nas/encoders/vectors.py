@@ -1,0 +1,120 @@
+"""Embeddings of segments: of float encoders, and of compact ones by their integers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nas.encoders.card import FILE, EncoderCard
+from nas.run.documents import read_document
+from ppg.segments.draw import Pairs, SegmentBank
+from ppg.segments.shards import Shards
+from ppgnas.errors import RunError
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from deploy.integers.quantized import QuantizedNet
+    from distill.encoders.contrast import Aligned, Projection
+    from distill.encoders.job import Sensor
+
+Floats = NDArray[np.float64]
+BATCH = 256
+
+
+def own_side(pairs: Pairs, sensor: Sensor) -> NDArray[np.float32]:
+    """`(segments, channels, time)` of a sensor."""
+    return pairs.ppg if sensor == "ppg" else pairs.acc
+
+
+def float_vectors(
+    encoder: nn.Module, shards: Shards, rows: NDArray[np.int64], sensor: Sensor
+) -> Floats:
+    """`(rows, dimensions)` of segments as they are, read batch by batch."""
+    import torch
+
+    from distill.encoders.files import embed
+
+    bank = SegmentBank(shards, rows)
+    parts = [
+        embed(encoder, torch.from_numpy(own_side(bank.pairs(part), sensor))).numpy()
+        for part in np.array_split(rows, -(-len(rows) // BATCH))
+    ]
+    return np.concatenate([part.reshape(len(part), -1) for part in parts]).astype(np.float64)
+
+
+@dataclass(frozen=True, eq=False)
+class Compact:
+    """A compact encoder that lies in a folder.
+
+    Attributes:
+        card: see there.
+        net: its integers.
+        projection, teacher_projection: for retrieval alone; no part of the model.
+    """
+
+    card: EncoderCard
+    net: QuantizedNet
+    projection: Projection
+    teacher_projection: Projection
+
+    def read(self, x: NDArray[np.float32]) -> Floats:
+        """Embeddings `(segments, dimensions)` of `(segments, channels, time)`, as `model.c`."""
+        from deploy.integers import reference
+
+        scale, zero = self.net.activations[self.net.graph.output]
+        found = reference.run(self.net, self.net.quantize_input(x), rule="c")
+        return scale * (found.astype(np.float64) - zero)
+
+    def vectors(
+        self, shards: Shards, rows: NDArray[np.int64], *, progress: Callable[[int, int], None]
+    ) -> Floats:
+        """`(rows, dimensions)` of segments of shards."""
+        bank = SegmentBank(shards, rows)
+        parts = []
+        for part in np.array_split(rows, -(-len(rows) // BATCH)):
+            parts.append(self.read(bank.pairs(part).acc))
+            progress(BATCH * len(parts), len(rows))
+        return np.concatenate(parts)
+
+
+def stored_compact(folder: Path) -> Compact:
+    """Read the folder of a compact encoder.
+
+    Raises:
+        RunError: it is none, or damaged.
+    """
+    from deploy.integers.quantized import QuantizedNet
+    from distill.encoders.contrast import Projection
+    from distill.training.checkpoint import load_checkpoint, read_facts
+
+    if not (folder / FILE).is_file():
+        raise RunError(f"{folder} holds no {FILE}; pass a folder of `ppgnas pretrain acc --size`")
+    card = read_document(folder / FILE, EncoderCard.from_json)
+    found = []
+    for name in ("projection", "teacher_projection"):
+        path = folder / f"{name}.safetensors"
+        projection = Projection(int(read_facts(path).get("dimensions", card.dimensions)))
+        load_checkpoint(path, projection)
+        found.append(projection.eval())
+    return Compact(card, QuantizedNet.load(folder), *found)
+
+
+def projected(by: Aligned | Compact, own: Floats, other: Floats) -> tuple[Floats, Floats]:
+    """Unit vectors of acceleration and of PPG, in which retrieval is done.
+
+    Args:
+        by: what was aligned.
+        own, other: embeddings of the student and of its teacher.
+    """
+    import torch
+
+    with torch.no_grad():
+        left = by.projection(torch.from_numpy(own.astype(np.float32)))
+        right = by.teacher_projection(torch.from_numpy(other.astype(np.float32)))
+    return left.double().numpy(), right.double().numpy()

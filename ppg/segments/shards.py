@@ -1,0 +1,241 @@
+"""Recordings as shards on disk: written once, one recording at a time, read through memory maps.
+
+A folder holds one `NUMBER.npy` a recording, `(samples, channels + 3)` float16, so that segments
+which overlap are stored once; `segments.npz`, where each segment begins and what is known of it;
+and `index.json`, whose each recording is. Nothing but the index is ever whole in memory.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ppg.frontend import FRONT_END
+from ppg.identity import united
+from ppg.npz.folder import fingerprint
+from ppg.recording import Recording
+from ppg.segments.cut import HOP_S, HZ, SEGMENT_S, cut
+from ppgnas.errors import DataError
+from ppgnas.files import write_bytes_atomic, write_json_atomic
+from ppgnas.parsing import parse_json
+
+FORMAT = "ppgnas-segments"
+COMPARED_S = 60  # of the PPG, by which one person under two names is found
+
+
+@dataclass(frozen=True)
+class Sitting:
+    """One recording among the shards.
+
+    Attributes:
+        person, name: `dataset/subject` and `dataset/name`.
+        also_in: other names of the person.
+        channels: of the PPG.
+        duration_s: that it lasts.
+        synthetic: whether it was generated.
+    """
+
+    person: str
+    name: str
+    also_in: tuple[str, ...]
+    channels: int
+    duration_s: float
+    synthetic: bool
+
+
+@dataclass(frozen=True, eq=False)
+class Shards:
+    """A folder of shards; arrays have one row a segment.
+
+    Attributes:
+        folder: where they lie.
+        sittings: the recordings.
+        fingerprint: of the recordings.
+        sitting, start: which recording each segment is of, and its first sample.
+        hr_bpm, sdnn_ms, rmssd_ms, activity: see `ppg.segments.cut.Cut`.
+        activity_names: of all recordings together.
+    """
+
+    folder: Path
+    sittings: tuple[Sitting, ...]
+    fingerprint: str
+    activity_names: tuple[str, ...]
+    sitting: NDArray[np.int64]
+    start: NDArray[np.int64]
+    hr_bpm: NDArray[np.float32]
+    sdnn_ms: NDArray[np.float32]
+    rmssd_ms: NDArray[np.float32]
+    activity: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.start)
+
+    @property
+    def people(self) -> tuple[str, ...]:
+        """`dataset/subject`, sorted."""
+        return tuple(sorted({each.person for each in self.sittings}))
+
+    @property
+    def person(self) -> NDArray[np.int64]:
+        """`(segments,)` index into `people`."""
+        place = {person: index for index, person in enumerate(self.people)}
+        return np.array([place[each.person] for each in self.sittings], np.int64)[self.sitting]
+
+    @property
+    def synthetic(self) -> bool:
+        """Whether any recording was generated."""
+        return any(each.synthetic for each in self.sittings)
+
+    def hours_of(self, people: Iterable[str]) -> float:
+        """That the recordings of some people last."""
+        wanted = set(people)
+        return sum(each.duration_s for each in self.sittings if each.person in wanted) / 3600
+
+    def rows_of(self, people: Iterable[str]) -> NDArray[np.int64]:
+        """The segments of some people."""
+        wanted = set(people)
+        known = np.array([each.person in wanted for each in self.sittings], np.bool_)
+        return np.flatnonzero(known[self.sitting])
+
+    def signals(self, sitting: int) -> NDArray[np.float16]:
+        """`(samples, channels + 3)` of one recording, mapped, not read."""
+        path = self.folder / f"{sitting:05d}.npy"
+        try:
+            mapped = np.load(path, mmap_mode="r", allow_pickle=False)
+        except (OSError, ValueError) as error:
+            raise DataError(
+                f"{path}: the shard cannot be read ({error}); remove {self.folder} and run the "
+                "same command again, which writes it anew"
+            ) from error
+        return np.asarray(mapped) if mapped.ndim != 2 else mapped
+
+
+def write_shards(
+    recordings: Iterable[Recording], folder: Path, *, say: Callable[[str], None] = lambda _: None
+) -> Shards:
+    """Write a folder; the index comes last, so that a folder with one is whole.
+
+    Args:
+        recordings: taken one by one; those without acceleration or shorter than a segment are left
+            out.
+        folder: it holds nothing yet, or what a killed call left.
+        say: is told what is left out, and who is one person.
+
+    Raises:
+        DataError: nothing is left.
+        OSError: the disk is full.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    light: list[Recording] = []
+    digests, lost, columns = [], 0, []
+    for recording in recordings:
+        found = cut(recording) if recording.acc is not None else None
+        if found is None or not len(found.start):
+            lost += 1
+            continue
+        number = len(light)
+        content = io.BytesIO()
+        np.save(content, found.signals, allow_pickle=False)
+        write_bytes_atomic(folder / f"{number:05d}.npy", content.getvalue())
+        digests.append(fingerprint([recording]))
+        light.append(_light(recording))
+        columns.append((np.full(len(found.start), number), found))
+    if lost:
+        say(f"{lost} recordings have no acceleration, or no segment of {SEGMENT_S} s, left out.")
+    if not light:
+        raise DataError(
+            f"`data` has no recording with acceleration and a segment of {SEGMENT_S} s without a "
+            "hole; pairs of both signals are what an encoder learns from"
+        )
+    merged = united(light)
+    for group in merged.groups:
+        say(group.note)
+    names = tuple(sorted({name for each in light for name in each.activity_names}))
+    lookup = [np.array([*map(names.index, r.activity_names), -1]) for r in light]
+    arrays = {
+        "sitting": np.concatenate([number for number, _ in columns]),
+        "activity": np.concatenate(
+            [lookup[index][found.activity] for index, (_, found) in enumerate(columns)]
+        ),
+        **{
+            name: np.concatenate([getattr(found, name) for _, found in columns])
+            for name in ("start", "hr_bpm", "sdnn_ms", "rmssd_ms")
+        },
+    }
+    content = io.BytesIO()
+    np.savez(content, allow_pickle=False, **arrays)
+    write_bytes_atomic(folder / "segments.npz", content.getvalue())
+    sittings = [
+        Sitting(
+            person=after.person,
+            name=f"{before.dataset}/{before.name}",
+            also_in=after.also_in,
+            channels=before.ppg.shape[1],
+            duration_s=duration_s,
+            synthetic=before.synthetic,
+        )
+        for before, after, duration_s in zip(
+            light,
+            merged.recordings,
+            [len(np.load(folder / f"{n:05d}.npy", mmap_mode="r")) / HZ for n in range(len(light))],
+            strict=True,
+        )
+    ]
+    write_json_atomic(
+        folder / "index.json",
+        {
+            "format": FORMAT,
+            **_made_by(),
+            "fingerprint": hashlib.sha256("".join(sorted(digests)).encode()).hexdigest(),
+            "activity_names": names,
+            "sittings": [asdict(each) for each in sittings],
+        },
+    )
+    return open_shards(folder)
+
+
+def _light(recording: Recording) -> Recording:
+    """What tells a person, without the long signals: names, references, the first minute."""
+    kept = max(1, round(COMPARED_S * recording.ppg_hz))
+    return replace(recording, ppg=recording.ppg[:kept].copy(), acc=None, acc_hz=None)
+
+
+def _made_by() -> dict[str, object]:
+    return {"front_end": FRONT_END, "hz": HZ, "segment_s": SEGMENT_S, "hop_s": HOP_S}
+
+
+def open_shards(folder: Path) -> Shards:
+    """Open what `write_shards` wrote.
+
+    Raises:
+        DataError: there is no index, it is damaged, or another version made it.
+    """
+    path = folder / "index.json"
+    try:
+        document = parse_json(path.read_text(encoding="utf-8"))
+        made_by = {key: document[key] for key in _made_by()}
+        if document["format"] != FORMAT or made_by != _made_by():
+            raise ValueError(f"it was made by {made_by}, this version makes {_made_by()}")
+        sittings = tuple(
+            Sitting(**{**each, "also_in": tuple(each["also_in"])}) for each in document["sittings"]
+        )
+        with np.load(folder / "segments.npz", allow_pickle=False) as stored:
+            arrays = {name: stored[name] for name in stored.files}
+        return Shards(
+            folder=folder,
+            sittings=sittings,
+            fingerprint=str(document["fingerprint"]),
+            activity_names=tuple(document["activity_names"]),
+            **arrays,
+        )
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DataError(
+            f"{path}: no index of segments ({error}); remove {folder} and run the same command "
+            "again, which writes it anew"
+        ) from error

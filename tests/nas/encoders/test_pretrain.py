@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from nas.encoders.compact import pretrain_compact
+from nas.encoders.embed import embeddings_of, find_encoder, table_of
+from nas.encoders.pretrain import PretrainConfig, chosen_job, pretrain_encoder
+from nas.encoders.vectors import stored_compact
+from nas.run.config import ConfigError
+from nas.run.progress import Silent
+from ppg.npz.folder import write_folder
+from ppg.segments.cut import SAMPLES
+from ppg.synthetic.recordings import synthesize
+from ppgnas.errors import DataError, RunError
+
+
+@pytest.fixture(scope="module")
+def asked(tmp_path_factory: pytest.TempPathFactory) -> PretrainConfig:
+    root = tmp_path_factory.mktemp("recordings")
+    write_folder(root / "data", synthesize(people=4, minutes=1.0))
+    return PretrainConfig(
+        data=(str(root / "data"),),
+        shards=str(root / "segments"),
+        steps=2,
+        batch=4,
+        held_out_hours=0.01,
+        device="cpu",
+    )
+
+
+def with_teacher(asked: PretrainConfig, teacher: Path) -> PretrainConfig:
+    return PretrainConfig(**{**vars(asked), "teacher": str(teacher)})
+
+
+def test_from_recordings_to_embeddings_on_a_chip(asked: PretrainConfig, tmp_path: Path) -> None:
+    ppg, folder = tmp_path / "ppg.safetensors", tmp_path / "acc-2kb"
+    stored = pretrain_encoder("ppg", asked, ppg, progress=Silent())
+    assert not set(stored.facts.people) & set(stored.facts.held_out)
+    with pytest.raises(RunError, match="exists and stays as it is"):
+        pretrain_encoder("ppg", asked, ppg, progress=Silent())
+    taught = with_teacher(asked, ppg)
+    how = {"space": "default", "board": "stm32h743", "engine": "ppgnas-c"}
+    card = pretrain_compact(taught, folder, limit_bytes=2048, progress=Silent(), **how)
+    assert card.weight_bytes <= 2048
+    assert card.costs.latency_ms.value > 0
+    assert card.parity.tflite_rule_max_lsb == 0
+    assert card.emulated is None or card.emulated.differences == 0
+    assert {path.name for path in folder.iterdir()} >= {"model.c", "model.h", "model.tflite"}
+    assert stored_compact(folder).card == card
+    recording = synthesize(people=1, minutes=1.0, seed=9)[0]
+    for path, dimensions in ((ppg, 64), (folder, 32)):
+        found = embeddings_of(find_encoder(path), recording)
+        assert found.vectors.shape == (4, dimensions)
+        assert np.isfinite(found.vectors).all()
+        assert table_of(found).splitlines()[0].startswith("start_s,e0,e1")
+    assert SAMPLES == 960
+
+
+def test_what_cannot_be_is_refused(asked: PretrainConfig, tmp_path: Path) -> None:
+    both = PretrainConfig(data=("x",), method="masked", teacher="t.safetensors")
+    with pytest.raises(ConfigError, match="with a `teacher` it is aligned"):
+        chosen_job("acc", both)
+    with pytest.raises(ConfigError, match="`method` is 'flip'; allowed: masked, contrast"):
+        chosen_job("ppg", PretrainConfig(data=("x",), method="flip"))
+    with pytest.raises(ConfigError, match="`steps` is 0; allowed: 1 or more"):
+        chosen_job("ppg", PretrainConfig(data=("x",), steps=0))
+    with pytest.raises(ConfigError, match=r"ends in \.safetensors"):
+        pretrain_encoder("ppg", asked, tmp_path / "ppg", progress=Silent())
+    with pytest.raises(RunError, match=r"no such encoder; pass a file of `ppgnas pretrain`"):
+        pretrain_encoder(
+            "acc",
+            with_teacher(asked, tmp_path / "none.safetensors"),
+            tmp_path / "a.safetensors",
+            progress=Silent(),
+        )
+    with pytest.raises(RunError, match=r"no encoder\.json; pass a folder"):
+        find_encoder(tmp_path)
+
+
+def test_a_recording_must_have_what_is_read(asked: PretrainConfig, tmp_path: Path) -> None:
+    from dataclasses import replace
+
+    out = tmp_path / "acc.safetensors"
+    pretrain_encoder("acc", asked, out, progress=Silent())
+    bare = replace(synthesize(people=1, minutes=1.0)[0], acc=None, acc_hz=None)
+    with pytest.raises(DataError, match="has no acceleration, and this encoder reads it"):
+        embeddings_of(find_encoder(out), bare)

@@ -1,0 +1,107 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ppg.frontend import normalise_acc, normalise_ppg, stream
+from ppg.segments.cut import HZ, SAMPLES, cut
+from ppg.segments.draw import ADJACENT_S, Changes, SegmentBank
+from ppg.segments.held_out import draw_held_out
+from ppg.segments.shards import Shards, open_shards, write_shards
+from ppg.synthetic.recordings import synthesize
+from ppgnas.errors import DataError
+
+
+def test_segments_are_those_of_the_recording(shards: Shards) -> None:
+    recording = synthesize(people=6, minutes=1.5, seed=3)[2]
+    whole = stream(recording, hz=HZ)
+    assert whole.acc is not None
+    rows = np.flatnonzero(shards.sitting == 2)
+    pairs = SegmentBank(shards, rows).pairs(rows)
+    for place, row in enumerate(rows):
+        part = slice(shards.start[row], shards.start[row] + SAMPLES)
+        # Stored in 16 bits: half a thousandth of each value.
+        ppg = normalise_ppg(whole.ppg[None, part])
+        acc = normalise_acc(whole.acc[None, part]).transpose(0, 2, 1)
+        np.testing.assert_allclose(pairs.ppg[place], ppg, atol=5e-3)
+        np.testing.assert_allclose(pairs.acc[place], acc[0], atol=5e-3)
+    np.testing.assert_array_equal(np.diff(pairs.start_s), 10.0)
+
+
+def test_a_segment_knows_the_mean_of_its_windows(shards: Shards) -> None:
+    row = np.flatnonzero(np.isfinite(shards.hr_bpm))[3]
+    recording = synthesize(people=6, minutes=1.5, seed=3)[shards.sitting[row]]
+    begin_s, start_s = shards.start[row] / HZ, recording.window_start_s
+    inside = (start_s >= begin_s) & (start_s + 8 <= begin_s + 30) & recording.usable
+    assert inside.sum() >= 9
+    assert shards.hr_bpm[row] == pytest.approx(recording.hr_bpm[inside].mean(), abs=1e-3)
+
+
+def test_holes_are_left_out_and_signals_are_mapped(shards: Shards) -> None:
+    recording = synthesize(people=1, minutes=1.5, seed=1)[0]
+    assert cut(replace(recording, gaps=((45.0, 46.0),))).start.tolist() == [0, 320, 1600, 1920]
+    assert isinstance(shards.signals(0), np.memmap)
+    assert shards.signals(0).dtype == np.float16
+
+
+def test_without_acceleration_there_is_no_pair(tmp_path: Path) -> None:
+    bare = [replace(r, acc=None, acc_hz=None) for r in synthesize(people=2, minutes=1.0)]
+    said: list[str] = []
+    with pytest.raises(DataError, match="no recording with acceleration"):
+        write_shards(bare, tmp_path, say=said.append)
+    assert said == ["2 recordings have no acceleration, or no segment of 30 s, left out."]
+
+
+def test_one_person_under_two_names_is_one(tmp_path: Path) -> None:
+    first, other = synthesize(people=2, minutes=1.0)
+    again = replace(first, dataset="elsewhere", subject="X", name="x")
+    found = write_shards([first, other, again], tmp_path)
+    assert len(found.people) == 2
+    assert (
+        sum(
+            person == found.sittings[0].person
+            for person in (each.person for each in found.sittings)
+        )
+        == 2
+    )
+
+
+def test_a_damaged_index_is_refused(tmp_path: Path) -> None:
+    write_shards(synthesize(people=1, minutes=1.0), tmp_path)
+    (tmp_path / "index.json").write_text("{")
+    with pytest.raises(DataError, match=r"no index of segments .* run the same command again"):
+        open_shards(tmp_path)
+
+
+def test_whole_people_are_held_out(shards: Shards) -> None:
+    held_out = draw_held_out(shards, seed=0, fewest_h=0.01)
+    assert held_out == draw_held_out(shards, seed=0, fewest_h=0.01)
+    assert len(held_out) == 1
+    train = [person for person in shards.people if person not in held_out]
+    assert not set(shards.rows_of(train)) & set(shards.rows_of(held_out))
+    with pytest.raises(DataError, match=r"last 0\.03 h; at least 1\.5 h of whole people must be"):
+        draw_held_out(shards, seed=0)
+
+
+def test_draws_repeat_and_views_are_adjacent(shards: Shards) -> None:
+    bank = SegmentBank(shards, np.arange(len(shards)))
+    first, second = (bank.draw(np.random.default_rng(5), 8, Changes()) for _ in range(2))
+    np.testing.assert_array_equal(first.acc, second.acc)
+    one, two = bank.draw_views(np.random.default_rng(1), 64, Changes())
+    np.testing.assert_array_equal(one.sitting, two.sitting)
+    apart = np.abs(one.start_s - two.start_s)
+    assert apart.max() <= ADJACENT_S
+    assert (apart > 0).any()
+
+
+def test_turning_keeps_the_strength_of_movement(shards: Shards) -> None:
+    rows = np.arange(4)
+    bank = SegmentBank(shards, rows)
+    only = Changes(0, 0, 0, 0, rotate=1.0, mix_channels=False)
+    plain, turned = bank.pairs(rows), bank.pairs(rows, only, np.random.default_rng(0))
+    assert np.abs(turned.acc - plain.acc).max() > 0.1
+    strength = [(acc**2).sum(axis=1) for acc in (plain.acc, turned.acc)]
+    np.testing.assert_allclose(strength[0], strength[1], rtol=1e-3, atol=1e-3)
