@@ -97,7 +97,8 @@ def _key(data: Sequence[str], seed: int) -> str:
             found.append([SYNTHETIC, seed])
             continue
         root = Path(source)
-        files = files_below(root) or sorted(path for path in root.rglob("*") if path.is_file())
+        files = [root] if root.is_file() else files_below(root) or sorted(root.rglob("*"))
+        files = [file for file in files if file.is_file()]
         found += [
             [str(file.resolve()), file.stat().st_size, file.stat().st_mtime_ns] for file in files
         ]

@@ -226,11 +226,12 @@ def each_recording(path: Path) -> Iterator[Recording]:
     Raises:
         DataError: as `read_folder`.
     """
-    if npz.has_recordings(path):
+    if path.is_dir() and npz.has_recordings(path):
         yield from map(npz.read_recording, npz.files_below(path))
         return
-    found = [(known, file) for known in DATA_SETS for file in known.find(path)]
-    if not found:  # one session of an E4, or words on what is wrong
+    own = forms.is_own(path) or not path.is_dir()
+    found = [] if own else [(known, file) for known in DATA_SETS for file in known.find(path)]
+    if not found:  # a file or folder of one's own, or words on what is wrong
         yield from read_folder(path)
     for known, file in found:
         yield known.read(file, path)

@@ -52,8 +52,9 @@ def logistic(x: Floats, y: NDArray[np.int64], classes: int, penalty: float) -> F
         return value, (slope + penalty * pulled).ravel()
 
     start = np.zeros(shape).ravel()
-    steps = {"maxiter": LOGISTIC_STEPS}
-    found = optimize.minimize(loss, start, jac=True, method="L-BFGS-B", options=steps)
+    found = optimize.minimize(
+        loss, start, jac=True, method="L-BFGS-B", options={"maxiter": LOGISTIC_STEPS}
+    )
     return np.asarray(found.x).reshape(shape)
 
 
@@ -85,7 +86,7 @@ def read_class(
     x, to = _standardised(x, to)
 
     def scores(weights: Floats, rows: Floats) -> Floats:
-        return rows @ weights[:-1] + weights[-1]
+        return np.asarray(rows @ weights[:-1] + weights[-1])
 
     def error(penalty: float, train: NDArray[np.bool_]) -> float:
         weights = logistic(x[train], y[train], classes, penalty)
