@@ -29,13 +29,13 @@ from nas.cli.data.fetch import fetch_data
 from nas.cli.data.inspect import inspect
 from nas.cli.data.list import list_data
 from nas.cli.doctor import doctor
-from nas.cli.embed import embed
 from nas.cli.engines.list import list_engines
 from nas.cli.evaluate import evaluate
 from nas.cli.export import export
 from nas.cli.personalize import personalize
 from nas.cli.predict import predict
 from nas.cli.pretrain.acc import pretrain_acc
+from nas.cli.pretrain.embed import embed
 from nas.cli.pretrain.ppg import pretrain_ppg
 from nas.cli.report import report
 from nas.cli.rescore import rescore

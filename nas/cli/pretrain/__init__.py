@@ -1,1 +1,1 @@
-"""The verbs of `pretrain`, one file a sensor."""
+"""The verbs of encoders: `pretrain`, one file a sensor, and `embed`."""
