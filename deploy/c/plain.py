@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from math import prod
 
+import numpy as np
+
 from deploy.c import packing
 from deploy.c.calls import Call, Context, Table, joint, table
 from deploy.integers import fixed_point, lookup, single_rounding
 from deploy.integers.softmax import exponentials
+from hwmodels.generated_c.shapes import is_row
 from hwmodels.graph import Layer, Shape, dense_rows
 from hwmodels.operators import Op
 from ppgnas.errors import ExportError
@@ -27,7 +30,32 @@ def _call(c: Context, parameters: str, lines: list[str], *arguments: str | Table
     return Call("plain", "\n".join(body), (*places, *arguments), ("pointwise", "generic"))
 
 
+def _row(c: Context, layer: Layer) -> Call:
+    """Three taps along one row of one channel, see `hwmodels.generated_c.shapes.is_row`."""
+    shape = c.net.graph.shape(layer.inputs[0])
+    taps = c.net.weights[layer.name].reshape(-1, 3).astype(np.int64)
+    requant = packing.requant_plain(c.net, layer).reshape(-1, 2)
+    words = [(taps[:, 0] & 0xFFFF) | (taps[:, 1] & 0xFFFF) << 16, taps[:, 2], *requant.T]
+    body = [
+        "(const int8_t *x, int8_t *y, const uint32_t *table, int32_t base, int32_t zero)",
+        "{",
+        f"    const ending end = {c.ending(layer)};",
+        f"    row_conv(x, y, table, {shape[2]}, {len(taps)}, base, end);",
+        "}",
+    ]
+    arguments = (
+        c.place(c.step.source, step=0),
+        c.place(c.step.target, step=0),
+        table("uint32_t", np.stack(words, axis=1).ravel() & 0xFFFFFFFF),
+        str(c.zero_point(layer.inputs[0])),
+        str(c.zero_point(layer.output)),
+    )
+    return Call("row", "\n".join(body), arguments, ("pointwise", "row"))
+
+
 def _weighted(c: Context, layer: Layer) -> Call:
+    if is_row(layer, c.net.graph.shape(layer.inputs[0])):
+        return _row(c, layer)
     op = "plain_depthwise" if layer.op == "depthwise_conv" else "plain_conv"
     return _call(
         c,

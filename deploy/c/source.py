@@ -31,6 +31,7 @@ PARTS = (
     "dense",
     "pool",
     "pool_blocks",
+    "row",
     "generic",
 )
 """Parts of the C library beside this module, in the order in which they need each other."""

@@ -14,7 +14,7 @@ from hwmodels.estimate import Estimate, total
 from hwmodels.generated_c.dots import dot_bytes
 from hwmodels.generated_c.law import SHARED_CODE_BYTES, CLaw
 from hwmodels.generated_c.program import program
-from hwmodels.generated_c.shapes import StepShape, infer_shape, step_shape
+from hwmodels.generated_c.shapes import StepShape, infer_shape, is_row, step_shape
 from hwmodels.generated_c.steps import Program, Step
 from hwmodels.generated_c.streaming import StreamProgram, stream_program
 from hwmodels.generated_c.taps import Taps
@@ -23,6 +23,7 @@ from hwmodels.operators import OPERATORS
 from ppgnas.task import Mode
 
 _REQUANT_BYTES = 8  # a bias and a factor of an output
+_ROW_BYTES = 16  # of an output: three taps in two words, bias and factor
 _JOINT_BYTES = OPERATORS["add"].table_bytes
 
 
@@ -63,6 +64,8 @@ class CCost:
 def table_bytes(graph: Graph, step: Step) -> int:
     """Bytes of constants of a generic step or a pool."""
     layer = step.layers[0]
+    if is_row(layer, graph.shape(layer.inputs[0])):
+        return _ROW_BYTES * graph.shape(layer.output)[-1]
     if not OPERATORS[layer.op].weighted:
         return OPERATORS[layer.op].table_bytes + graph.weight_bytes(layer)
     return math.prod(graph.weight_shape(layer)) + _REQUANT_BYTES * graph.shape(layer.output)[-1]

@@ -22,9 +22,8 @@ class StepShape(NamedTuple):
     """One step in numbers; what a kind does not have is 0.
 
     Attributes:
-        kind: see `hwmodels.generated_c.program.Step`; `row` for a plain convolution along one row
-            of one channel (the upsampling of a spaced head), else for `generic` `plain` and the
-            operator.
+        kind: see `hwmodels.generated_c.program.Step`; `row` for the upsampling of a spaced head
+            (`is_row`), else for `generic` `plain` and the operator.
         steps: output positions.
         fold: columns of the folded view.
         channels: input channels of a separable step, of a tap of a plain step, or length of a dot
@@ -144,7 +143,7 @@ def step_shape(graph: Graph, program: Program, step: Step) -> StepShape:
         origin = program.storages[step.source]
         return StepShape(layer.op, origin.steps, 1, origin.channels, origin.channels)
     target = graph.shape(layer.output)
-    if layer.op == "conv" and source[1] == source[3] == 1 and layer.stride == (1, 1):
+    if is_row(layer, source):
         return StepShape("row", to.steps, 1, 1, to.channels, work=graph.macs(layer))
     kind = f"plain {layer.op}"
     if OPERATORS[layer.op].shape == "window":
@@ -167,6 +166,17 @@ def step_shape(graph: Graph, program: Program, step: Step) -> StepShape:
         return StepShape(kind, to.steps, 1, inputs, to.channels, 1, work=graph.macs(layer))
     work = max(prod(source), prod(target)) if OPERATORS[layer.op].shape == "mean" else prod(target)
     return StepShape(kind, to.steps, 1, source[-1], to.channels, work=work)
+
+
+def is_row(layer: Layer, source: tuple[int, ...]) -> bool:
+    """Whether a layer is a row of one channel under three taps, as a spaced head has it."""
+    return (
+        layer.op == "conv"
+        and source[1] == source[3] == 1
+        and layer.kernel == (1, 3)
+        and layer.padding == "same"
+        and layer.stride == layer.dilation == (1, 1)
+    )
 
 
 def infer_shape(graph: Graph, program: Program) -> StepShape:
