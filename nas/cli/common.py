@@ -9,7 +9,7 @@ import errno
 import functools
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, ParamSpec, get_type_hints
 
 import typer
@@ -48,6 +48,18 @@ def verb(function: Callable[Parameters, None]) -> Callable[Parameters, None]:
             _leave(_describe(error), 1)
 
     return wrapped
+
+
+def print_notes(notes: Iterable[str]) -> None:
+    """Say on stderr what was found; what holds of several files (`name: what`) once."""
+    files: dict[str, list[str]] = {}
+    for note in dict.fromkeys(notes):
+        file, _, what = note.partition(": ")
+        alone = not what or " " in file
+        files.setdefault(note if alone else what, []).extend([] if alone else [file])
+    for what, named in files.items():
+        more = f" and {len(named) - 1} more" if len(named) > 1 else ""
+        print(f"Note: {named[0]}{more}: {what}" if named else f"Note: {what}", file=sys.stderr)
 
 
 def _with_options(message: str, function: Callable[..., None]) -> str:

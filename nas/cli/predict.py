@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nas.cli.common import emit, verb
+from nas.cli.common import emit, print_notes, verb
 from nas.cli.options import AsJson, Channels, Smoothing, Text, Weights
 
 if TYPE_CHECKING:
@@ -74,8 +74,7 @@ def predict(
     )
     summary = trace_summary(trace)
     told = (message for _, message in channel_warnings(read))
-    for note in dict.fromkeys((*notes, *told, *((card and card.cautions) or ()))):
-        print(f"Note: {note}", file=sys.stderr)
+    print_notes((*notes, *told, *((card and card.cautions) or ())))
     if out is not None:
         write_text_atomic(Path(out), trace_csv(trace))
     if plot is not None:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from nas.cli.common import emit, verb
+from nas.cli.common import emit, print_notes, verb
 from nas.cli.data.guess import names_of, write_guess
 from nas.cli.options import AsJson, Channels, Text
 
@@ -226,8 +225,7 @@ def convert(
         chosen = channels_of(channels)
         recordings = [recording.with_channels(chosen) for recording in recordings]
     files = write_folder(Path(out), recordings)
-    for note in dict.fromkeys(notes):
-        print(f"Note: {note}", file=sys.stderr)
+    print_notes(notes)
     if as_json:
         emit({"folder": out, "files": [str(file) for file in files], "notes": notes})
         return

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
-from nas.cli.common import emit
+from nas.cli.common import emit, print_notes
 
 
 def names_of(text: str | None) -> tuple[str, ...]:
@@ -32,8 +31,7 @@ def write_guess(folder: Path, *, as_json: bool) -> None:
     notes: list[str] = []
     text, count = guess_mapping(folder, say=notes.append)
     write_text_atomic(file, text)
-    for note in notes:
-        print(f"Note: {note}", file=sys.stderr)
+    print_notes(notes)
     if as_json:
         emit({"file": str(file), "recordings": count, "notes": notes})
         return

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from nas.cli.common import emit, verb
+from nas.cli.common import emit, print_notes, verb
 from nas.cli.options import AsJson, Channels
 
 
@@ -39,8 +38,7 @@ def inspect(
 
     notes: list[str] = []
     recordings = read_source(folder, seed=0, say=notes.append)
-    for note in dict.fromkeys(notes):
-        print(f"Note: {note}", file=sys.stderr)
+    print_notes(notes)
     if channels is not None:
         chosen = channels_of(channels)
         recordings = [recording.with_channels(chosen) for recording in recordings]

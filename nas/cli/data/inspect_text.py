@@ -76,7 +76,7 @@ def as_text(found: Inspection, *, each: bool = False) -> str:
     ]
     begun = sorted(row.started for row in found.recordings if len(row.started) > 12)
     if begun:
-        parts.append(f"Began: {begun[0]}{f' to {begun[-1]}' if len(begun) > 1 else ''}.")
+        parts.append(f"Began: {begun[0]}{f' to {begun[-1]}' if begun[-1] != begun[0] else ''}.")
     if any(row.synthetic for row in sets.values()):
         parts.append("SYNTHETIC recordings: figures say nothing about people.")
     if each:

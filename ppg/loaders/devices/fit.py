@@ -6,6 +6,7 @@ time of the record before. Read with the package fitdecode.
 
 from __future__ import annotations
 
+import struct
 from datetime import datetime
 from pathlib import Path
 
@@ -15,6 +16,10 @@ from ppg.loaders.devices.packages import package, quiet
 from ppg.loaders.own.columns import Columns
 from ppg.loaders.own.table import Rows, Table, table_of
 from ppgnas.errors import DataError
+
+# What fitdecode raises on damaged content beside its own.
+_WRONG = (AssertionError, LookupError, TypeError, ValueError, ArithmeticError, OSError, EOFError,
+          struct.error)  # fmt: skip
 
 
 def is_fit(path: Path, start: bytes) -> bool:
@@ -48,7 +53,7 @@ def read(path: Path) -> Table:
                     told = frame.get_value("time", fallback=None)
                     told = told if isinstance(told, tuple) else (told,)
                     intervals += [(now_s, float(one)) for one in told if one is not None]
-    except (fit.FitError, OSError, ValueError) as error:
+    except (fit.FitError, *_WRONG) as error:
         raise DataError(f"{path}: unreadable as FIT ({error}); copy it again.") from error
     rr_s = np.array([pair for pair in intervals if pair[0] == pair[0]]).reshape(-1, 2)
     hr = np.array([pair for pair in rates if pair[0] == pair[0]]).reshape(-1, 2)

@@ -7,7 +7,7 @@ from typing import Annotated
 import pytest
 import typer
 
-from nas.cli.common import verb
+from nas.cli.common import print_notes, verb
 from ppgnas.errors import DataError
 
 
@@ -27,4 +27,13 @@ def test_arguments_are_shown_as_options(capsys: pytest.CaptureFixture[str]) -> N
     printed = capsys.readouterr().err
     assert printed == (
         "ppgnas: --report-data x and --rate 3; not report_data, `seed` or `ppgnas train`\n"
+    )
+
+
+def test_notes_of_several_files_are_said_once(capsys: pytest.CaptureFixture[str]) -> None:
+    print_notes(
+        ["a.csv: t is in ms.", "b.csv: t is in ms.", "a.csv: t is in ms.", "all is well: so"]
+    )
+    assert capsys.readouterr().err == (
+        "Note: a.csv and 1 more: t is in ms.\nNote: all is well: so\n"
     )

@@ -214,6 +214,14 @@ def read_series(
     assert "plotly" in page.read_text()
     document = run_json(capsys, "predict", f"{run}:1", str(recording))
     assert len(document["rows"]) == document["readings"] == 12
+    raw = tmp_path / "own.csv"
+    rows = (f"2024-05-31T12:{t // 60:02d}:{t % 60:02d}.{h:02d}Z,{(7 * t + h) % 50},0,{h / 99},1"
+            for t in range(40) for h in range(0, 100, 4))  # fmt: skip
+    raw.write_text("\n".join(["timestamp,ppg,ax,ay,az", *rows]))
+    assert leave("predict", f"{run}:1", str(raw)) == 0
+    said = capsys.readouterr().err
+    assert "own.csv: read as PPG ppg; acceleration ax, ay, az; time timestamp" in said
+    assert "own/own (began 2024-05-31T12:00:00.000+00:00): 17 readings" in said
     assert leave("predict", f"{run}:1", str(people)) == 2
     assert "--recording is not given" in capsys.readouterr().err
     trace.unlink()
