@@ -11,8 +11,11 @@ from ppgnas.task import STRIDE_S, WINDOW_S
 
 HR_GAP_S = 4.0  # the longest step between instants of one window
 HR_STEP_S = 0.5  # of the mean between instants
-LOST_CONTACT_S = 2.5  # between the times of beats and the sum of their intervals
-_SEEN = 7  # beats that tell a jump from one late notification
+PARTED_S = 1.0  # between the times of beats and the sum of their intervals
+EXACT_S = 0.03
+EARLY = 0.1  # of the times are earlier than the beats are set to
+_SEEN = 15  # beats that tell a jump from late notifications
+_REMEMBERED = 200
 
 
 def window_means(
@@ -45,9 +48,10 @@ def beats_of_intervals(
 ) -> NDArray[np.float64]:
     """Times of beats.
 
-    The sum of the intervals is exact, the times beside them are when a radio handed them over: so
-    the sum counts, set to the median distance from the times, and anew where the two part for
-    good, as a strap that lost contact does.
+    The sum of the intervals is exact, the times beside them are when a radio handed them over,
+    and nothing is handed over before it is measured: so the sum counts, set to where few of the
+    times are earlier, and anew where the two have parted for good: a strap lost contact or a beat,
+    or the clocks drift.
 
     Args:
         rr_s: `(intervals,)`.
@@ -57,18 +61,29 @@ def beats_of_intervals(
         `(beats,)` increasing; one more than intervals, and one for each further beginning.
     """
     ends_s = np.cumsum(rr_s)
+    if stamp_s is not None:
+        told = np.abs(np.diff(stamp_s) - rr_s[1:]) < EXACT_S
+        if told.mean() > 0.5:  # times of the beats themselves; between runs of them are holes
+            beats_s = np.sort(np.concatenate([stamp_s, (stamp_s - rr_s)[np.r_[True, ~told]]]))
+            return np.asarray(beats_s[np.r_[True, np.diff(beats_s) > EXACT_S]])
     if stamp_s is None:
         return np.concatenate([[0.0], ends_s])
     late_s = stamp_s - ends_s
     begins = [0]
-    for index in range(1, len(late_s) - _SEEN):
-        here = float(np.median(late_s[max(begins[-1], index - 2 * _SEEN) : index]))
+    index = _SEEN
+    while index < len(late_s) - _SEEN:
+        here = float(np.median(late_s[max(begins[-1], index - _REMEMBERED) : index]))
         ahead = late_s[index : index + _SEEN]
-        if np.abs(ahead - here).min() > LOST_CONTACT_S:
-            begins.append(index)
+        if abs(float(np.median(ahead)) - here) > PARTED_S:
+            begins.append(
+                index + int(np.argmax(np.abs(np.diff(late_s[index - 1 : index + _SEEN]))))
+            )
+            index = begins[-1] + _SEEN
+        else:
+            index += 1
     beats: list[NDArray[np.float64]] = []
     for first, last in zip(begins, [*begins[1:], len(rr_s)], strict=True):
-        offset_s = float(np.median(late_s[first:last]))
+        offset_s = float(np.quantile(late_s[first:last], EARLY))
         part = np.concatenate([[ends_s[first] - rr_s[first]], ends_s[first:last]]) + offset_s
         part = part if not beats else part[part > beats[-1][-1]]
         if len(part):
