@@ -13,7 +13,13 @@ from nas.cli.options import AsJson, ModelMode
 
 @verb
 def export(
-    model: Annotated[str, typer.Argument(metavar="RUN:ID", help="A finalist of a run.")],
+    model: Annotated[
+        str,
+        typer.Argument(
+            metavar="MODEL",
+            help="RUN:ID, a folder of `ppgnas train`, or of `ppgnas pretrain acc --size`.",
+        ),
+    ],
     formats: Annotated[
         str, typer.Option("--format", help="tflite, onnx, c, or several with a comma.")
     ] = "tflite",
@@ -48,21 +54,26 @@ def export(
     ppgnas export results/run:2 --format c --out second/ --prefix second
     ppgnas export results/run:1 --format c --out firmware/ --mode streaming
     """
+    from nas.encoders.export import export_encoder, is_encoder
     from nas.models.export import export_files
     from nas.models.names import find_model
     from nas.models.signal_chain import Sensors
     from nas.run.config import mode_of
 
-    sensors = Sensors(ppg_hz, acc_hz, ppg_channels, counts_per_g, smoothing)
-    written = export_files(
-        find_model(model),
-        formats.split(","),
-        Path(out),
-        sensors=sensors,
-        prefix=prefix,
-        mode=None if mode is None else mode_of(mode),
-        force=force,
-    )
+    if is_encoder(Path(model)):
+        written = export_encoder(
+            Path(model), formats.split(","), Path(out), prefix=prefix, force=force
+        )
+    else:
+        written = export_files(
+            find_model(model),
+            formats.split(","),
+            Path(out),
+            sensors=Sensors(ppg_hz, acc_hz, ppg_channels, counts_per_g, smoothing),
+            prefix=prefix,
+            mode=None if mode is None else mode_of(mode),
+            force=force,
+        )
     if as_json:
         emit({"files": [str(path) for path in written]})
     else:

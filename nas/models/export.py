@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -54,12 +54,7 @@ def export_files(
             network cannot be written in C for the run's board.
         GraphError: the network cannot stream.
     """
-    names = [name.strip() for name in formats]
-    for name in names:
-        if name not in FORMATS:
-            raise ModelError(
-                f"`formats` is {name!r}; allowed: {', '.join(FORMATS)}, or several with a comma"
-            )
+    names = check_formats(formats)
     card = model.card()
     if model.folder is None or card is None:
         raise ModelError(
@@ -73,6 +68,35 @@ def export_files(
         contents |= _c_files(
             model, model.folder, card, sensors or Sensors(), prefix, mode or model.mode
         )
+    return write_files(contents, out, force=force)
+
+
+def check_formats(formats: Sequence[str]) -> list[str]:
+    """Formats as they are called.
+
+    Raises:
+        ModelError: one is unknown.
+    """
+    names = [name.strip() for name in formats]
+    for name in names:
+        if name not in FORMATS:
+            raise ModelError(
+                f"`formats` is {name!r}; allowed: {', '.join(FORMATS)}, or several with a comma"
+            )
+    return names
+
+
+def write_files(contents: Mapping[str, bytes], out: Path, *, force: bool) -> list[Path]:
+    """Write files to a folder, all or none.
+
+    Args:
+        contents: by path in the folder.
+        out: where to; made if it does not exist.
+        force: write over other files of the same names.
+
+    Raises:
+        ModelError: without `force`, another file of the same name is there already.
+    """
     targets = {out / name: content for name, content in contents.items()}
     for target, content in targets.items():
         other = target.is_file() and target.read_bytes() != content

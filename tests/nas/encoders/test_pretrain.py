@@ -7,6 +7,7 @@ import pytest
 
 from nas.encoders.compact import pretrain_compact
 from nas.encoders.embed import embeddings_of, find_encoder, table_of
+from nas.encoders.export import export_encoder
 from nas.encoders.pretrain import PretrainConfig, chosen_job, pretrain_encoder
 from nas.encoders.vectors import stored_compact
 from nas.run.config import ConfigError
@@ -50,6 +51,11 @@ def test_from_recordings_to_embeddings_on_a_chip(asked: PretrainConfig, tmp_path
     assert card.emulated is None or card.emulated.differences == 0
     assert {path.name for path in folder.iterdir()} >= {"model.c", "model.h", "model.tflite"}
     assert stored_compact(folder).card == card
+    firmware = export_encoder(folder, ["c", "tflite"], tmp_path / "firmware")
+    assert (tmp_path / "firmware" / "example" / "main.c") in firmware
+    assert "embeds 30 s of acceleration into 32 numbers" in (
+        tmp_path / "firmware" / "README.md"
+    ).read_text(encoding="utf-8")
     recording = synthesize(people=1, minutes=1.0, seed=9)[0]
     for path, dimensions in ((ppg, 64), (folder, 32)):
         found = embeddings_of(find_encoder(path), recording)
