@@ -8,11 +8,12 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 
 .DELETE_ON_ERROR:
-.PHONY: help venv install search test lint
+.PHONY: help venv install search test docs lint
 
 help:
 	@echo "make search   install, then search within 80 KB of flash on synthetic recordings"
 	@echo "make test     install what the tests need and run them"
+	@echo "make docs     the documentation as a site, in build/site"
 	@echo "make lint     ruff and mypy"
 	@echo "make venv     only make $(VENV); make install also installs ppgnas in it"
 
@@ -37,11 +38,11 @@ $(VENV)/.installed: pyproject.toml constraints.txt $(VENV)/.torch | $(BIN)/pytho
 	@touch $@
 
 $(VENV)/.installed-test: pyproject.toml constraints.txt $(VENV)/.torch | $(BIN)/python
-	$(PIP_INSTALL) '.[test,emulate,formats,cluster]'
+	$(PIP_INSTALL) '.[test,emulate,formats,cluster,docs]'
 	@touch $@ $(VENV)/.installed
 
 $(VENV)/.installed-dev: pyproject.toml constraints.txt $(VENV)/.torch | $(BIN)/python
-	$(PIP_INSTALL) '.[test,emulate,formats,cluster,dev]'
+	$(PIP_INSTALL) '.[test,emulate,formats,cluster,docs,dev]'
 	@touch $@ $(VENV)/.installed-test $(VENV)/.installed
 
 search: install
@@ -49,6 +50,9 @@ search: install
 
 test: $(VENV)/.installed-test
 	$(BIN)/python -m pytest
+
+docs: $(VENV)/.installed-test
+	$(BIN)/python -m mkdocs build --strict
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

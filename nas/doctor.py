@@ -25,6 +25,7 @@ _EXTRAS = {
     "formats": "recordings in the formats of other tools",
     "cluster": "search --dask: trainings on several machines",
     "figures": "report --figures as PNG and SVG",
+    "docs": "make docs",
     "test": "make test",
     "dev": "make test, checks of types and style",
 }
