@@ -26,6 +26,8 @@ from deploy.c.vectors import path_header
 from deploy.device.c_text import plain_name, resolve
 from deploy.integers import reference
 from deploy.integers.quantized import QuantizedNet
+from deploy.personal.example import Adapting, adapting_texts
+from deploy.personal.head import head_of
 from ppgnas.tables import markdown_table
 from ppgnas.task import Mode
 
@@ -66,6 +68,7 @@ def project(
     title: str,
     mode: Mode = "window",
     reading: SensorChain | None = None,
+    adapting: Adapting | None = None,
     max_scratch_bytes: int | None = None,
     identity: Identity | None = None,
     prefix: str = PREFIX,
@@ -79,6 +82,7 @@ def project(
         title: what the README calls the network.
         mode: whether the C runs over each window, or over what is new.
         reading: front end and decoder around it; the network alone without.
+        adapting: what the head can learn on the device; nothing without.
         max_scratch_bytes: what the device has for the scratch buffer.
         identity: what the files say of themselves.
         prefix: of functions, types, macros and files, see `naming.prefixed`.
@@ -89,7 +93,12 @@ def project(
             prefix that cannot be.
         GraphError: the network cannot stream.
     """
-    made = generate(net, mode=mode, max_scratch_bytes=max_scratch_bytes)
+    made = generate(
+        net,
+        mode=mode,
+        max_scratch_bytes=max_scratch_bytes,
+        features=None if adapting is None else head_of(net).layer,
+    )
     model, header = model_texts(net, made, reading, identity=identity)
     texts = {f"example/{name}": _text(_EXAMPLE / name) for name in EXAMPLE_FILES}
     texts["model.c"], texts["model.h"] = model, header
@@ -98,6 +107,8 @@ def project(
     if reading is not None:
         texts["example/path.c"] = _text(_EXAMPLE / "path.c")
         texts["example/path.h"] = path_header(net, reading)
+    if adapting is not None:
+        texts |= adapting_texts(net, adapting)
     texts |= {name: _text(_PACKAGING / name) for name in PLAIN_FILES}
     about = {
         "version": "0.0.0" if identity is None else plain_name(identity.version),

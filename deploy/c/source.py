@@ -17,7 +17,7 @@ from deploy.integers.quantized import QuantizedNet
 from hwmodels.generated_c.program import program
 from hwmodels.generated_c.steps import Program
 from hwmodels.generated_c.streaming import COUNT_BYTES, StreamProgram, stream_program
-from hwmodels.graph import Layer
+from hwmodels.graph import Graph, Layer
 from ppgnas.errors import ExportError
 from ppgnas.task import Mode
 
@@ -60,7 +60,11 @@ class Source:
 
 
 def generate(
-    net: QuantizedNet, *, mode: Mode = "window", max_scratch_bytes: int | None = None
+    net: QuantizedNet,
+    *,
+    mode: Mode = "window",
+    max_scratch_bytes: int | None = None,
+    features: str | None = None,
 ) -> Source:
     """C functions that compute a network: `int ppg_infer(input, logits, scratch)`.
 
@@ -70,10 +74,11 @@ def generate(
         net: the network.
         mode: whether it runs over each window, or over each block of 2 s.
         max_scratch_bytes: what the device has for the scratch buffer; no limit unless given.
+        features: the dense layer whose inputs `ppg_features` gives; no such function unless given.
 
     Raises:
         ExportError: a layer that the C cannot compute, by name, or a scratch buffer that is too
-            long, with the layer in which most of it is in use.
+            long, with the layer in which most of it is in use; features of a network that streams.
         GraphError: a network that cannot stream.
     """
     graph = net.graph
@@ -123,6 +128,12 @@ def generate(
         statements.append(f"    copy_bytes(logits, scratch + {offset}, {size});")
     lines += [_definition(table, name) for table, name in tables.items()]
     lines.append(_entry(net, plan, statements, stream))
+    if features is not None:
+        if stream is not None:
+            raise ExportError(
+                "a network that streams cannot be adapted on the device; export mode window"
+            )
+        lines.append(_features(graph, plan, statements, features))
     parts = tuple(
         (name, tuple(layer.name for layer in step.layers))
         for (name, _), step in zip(calls, plan.steps, strict=True)
@@ -225,7 +236,14 @@ def _entry(
     offset = plan.offsets[net.graph.input] + storage.offset(0)
     size = storage.steps * storage.channels
     if stream is None:
-        return text_of("infer.c", offset=offset, size=size, statements="\n".join(statements))
+        return text_of(
+            "infer.c",
+            call="ppg_infer",
+            output="logits",
+            offset=offset,
+            size=size,
+            statements="\n".join(statements),
+        )
     return text_of(
         "step.c",
         parts="\n".join(_kept(net, stream)),
@@ -233,6 +251,26 @@ def _entry(
         size=size,
         statements="\n".join(statements[: stream.pool + 1]),
         head="\n".join(statements[stream.pool + 1 :]),
+    )
+
+
+def _features(graph: Graph, plan: Program, statements: list[str], dense: str) -> str:
+    """The function that ends before a dense layer and gives out what that reads."""
+    at = next(i for i, step in enumerate(plan.steps) if step.layers[0].name == dense)
+    source, first = plan.steps[at].source, plan.storages[graph.input]
+    storage = plan.storages[source]
+    size = storage.steps * storage.channels
+    copy = (
+        f"    copy_bytes(features, scratch + {plan.offsets[source] + storage.offset(0)}, {size});"
+    )
+    declared = "int ppg_features(const int8_t *input, int8_t *features, void *memory);\n"
+    return declared + text_of(
+        "infer.c",
+        call="ppg_features",
+        output="features",
+        offset=plan.offsets[graph.input] + first.offset(0),
+        size=first.steps * first.channels,
+        statements="\n".join([*statements[:at], copy]),
     )
 
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from deploy.c.reading import SensorChain
 from deploy.device.blocks import quantised
+from deploy.device.c_text import fnv
 from deploy.device.decoding import Reading
 from deploy.device.normalising import normaliser
 from deploy.device.rule import normalise, stream_windows
@@ -103,11 +104,3 @@ def samples(front: FrontEnd) -> tuple[NDArray[np.int32], NDArray[np.int16] | Non
             axes = [draw() * counts // 16384 for _ in range(3)]
             acc.append([axes[0], axes[1], axes[2] + counts // 2])
     return np.array(ppg, np.int32), None if acc_hz is None else np.array(acc, np.int16)
-
-
-def fnv(values: NDArray[np.signedinteger]) -> int:
-    """FNV-1a of 32 bits over the bytes of values, little-endian."""
-    found = 2166136261
-    for byte in np.ascontiguousarray(values).tobytes():
-        found = (found ^ byte) * 16777619 & _MASK
-    return found

@@ -12,6 +12,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ppgnas.errors import ExportError
 
 TEXT_DIR = Path(__file__).parent / "text"
@@ -104,3 +107,11 @@ def resolve(text: str, flags: Mapping[str, bool]) -> str:
         elif all(taken for taken, _ in open_branches):
             kept.append(line)
     return "\n".join(kept) + "\n"
+
+
+def fnv(values: NDArray[np.signedinteger]) -> int:
+    """FNV-1a of 32 bits over the bytes of values, little-endian."""
+    found = 2166136261
+    for byte in np.ascontiguousarray(values).tobytes():
+        found = (found ^ byte) * 16777619 & 0xFFFFFFFF
+    return found

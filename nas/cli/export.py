@@ -39,6 +39,16 @@ def export(
         str, typer.Option(help="c: of its names; two of them link into one image.")
     ] = "ppg",
     mode: ModelMode = None,
+    adapt: Annotated[
+        str | None,
+        typer.Option(
+            help="c: what the head can learn of its wearer on the device: bias, scale-bias, head "
+            "or low-rank; see docs/personalisation.md."
+        ),
+    ] = None,
+    adapt_minutes: Annotated[
+        float, typer.Option(help="c: the longest calibration that --adapt has room for.")
+    ] = 5.0,
     force: Annotated[bool, typer.Option("--force", help="Write over files of before.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -53,14 +63,19 @@ def export(
     ppgnas export results/run:1 --format c --out firmware/ --ppg-hz 64 --acc-hz 32
     ppgnas export results/run:2 --format c --out second/ --prefix second
     ppgnas export results/run:1 --format c --out firmware/ --mode streaming
+    ppgnas export results/run:1 --format c --out firmware/ --adapt low-rank
     """
+    from deploy.personal.example import adapting_of
     from nas.encoders.export import export_encoder, is_encoder
     from nas.models.export import export_files
-    from nas.models.names import find_model
+    from nas.models.names import ModelError, find_model
     from nas.models.signal_chain import Sensors
     from nas.run.config import mode_of
 
+    adapting = None if adapt is None else adapting_of(adapt, minutes=adapt_minutes)
     if is_encoder(Path(model)):
+        if adapting is not None:
+            raise ModelError(f"{model} is an encoder, whose head `adapt` cannot change")
         written = export_encoder(
             Path(model), formats.split(","), Path(out), prefix=prefix, force=force
         )
@@ -72,6 +87,7 @@ def export(
             sensors=Sensors(ppg_hz, acc_hz, ppg_channels, counts_per_g, smoothing),
             prefix=prefix,
             mode=None if mode is None else mode_of(mode),
+            adapting=adapting,
             force=force,
         )
     if as_json:

@@ -15,6 +15,7 @@ from nas.cli.bench.cells import CELL_VERBS
 from nas.cli.bench.crossmodal import bench_crossmodal
 from nas.cli.bench.deploy import bench_deploy
 from nas.cli.bench.hwmodels import bench_hwmodels
+from nas.cli.bench.personalize import bench_personalize
 from nas.cli.bench.ranking import bench_ranking
 from nas.cli.bench.records import records
 from nas.cli.bench.search import bench_search
@@ -98,6 +99,7 @@ GROUPS: tuple[tuple[str, str, dict[str, Callable[..., None]]], ...] = (
             "training": bench_training,
             "ranking": bench_ranking,
             "crossmodal": bench_crossmodal,
+            "personalize": bench_personalize,
             "records": records,
             **CELL_VERBS,
         },

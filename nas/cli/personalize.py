@@ -49,9 +49,8 @@ def personalize(
     """
     from nas.models.names import find_model
     from nas.models.predict import find_recording
-    from nas.models.readout import decoding_of
     from nas.personal.adapt import adapt
-    from nas.personal.calibration import wearer_of
+    from nas.personal.calibration import wearer_of_model
     from nas.personal.kinds import check_minutes, kind_of
     from nas.personal.write import write_adapted
     from ppg.recording import channels_of
@@ -60,12 +59,11 @@ def personalize(
     check_minutes(minutes)
     chosen = None if channels is None else channels_of(channels)
     found = find_model(model)
-    net = found.net()
     read = find_recording(recording, name=name)
     if chosen is not None:
         read = read.with_channels(chosen)
     card = found.card()
-    wearer = wearer_of(net, read, inputs=found.inputs, transitions=decoding_of(card).transitions)
+    wearer = wearer_of_model(found, read)
     adapted = adapt(wearer, minutes=minutes, kind=chosen_kind)
     shown = f"{read.dataset}/{read.name}"
     if card is not None and card.split is not None:
@@ -110,5 +108,11 @@ def adapted_text(adapted: Adaptation) -> str:
         lines.append(
             f"on the device: {memory.total} bytes of SRAM ({memory.windows} windows, "
             f"{memory.parameters} parameters, {memory.head} head, {memory.step} a step)"
+        )
+    if adapted.effort is not None:
+        effort = adapted.effort
+        lines.append(
+            f"about {effort.seconds:.2f} s of an STM32H743, up to {effort.seconds_high:.2f} "
+            f"({effort.cycles / 1e6:.0f} million cycles in emulation)"
         )
     return "\n  ".join(lines)

@@ -11,6 +11,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from nas.models.names import Model, ModelError
 from nas.models.signal_chain import Sensors, reading_of
@@ -19,6 +20,9 @@ from ppgnas import __version__
 from ppgnas.errors import BoardError, ExportError
 from ppgnas.files import write_bytes_atomic
 from ppgnas.task import Mode
+
+if TYPE_CHECKING:
+    from deploy.personal.example import Adapting
 
 FILES = {"tflite": "model.tflite", "onnx": "model.onnx"}
 C = "c"
@@ -34,6 +38,7 @@ def export_files(
     sensors: Sensors | None = None,
     prefix: str = "ppg",
     mode: Mode | None = None,
+    adapting: Adapting | None = None,
     force: bool = False,
 ) -> list[Path]:
     """Write files of a finalist to a folder.
@@ -45,6 +50,7 @@ def export_files(
         sensors: of the device, for c; those of `Sensors()` if None.
         prefix: of every name in the C, so that several models link into one image.
         mode: of the C, whether it runs over windows or over what is new; the model's own if None.
+        adapting: what the head can learn on the device, for c; nothing unless given.
         force: write over other files of the same names.
 
     Raises:
@@ -66,7 +72,13 @@ def export_files(
     }
     if C in names:
         contents |= _c_files(
-            model, model.folder, card, sensors or Sensors(), prefix, mode or model.mode
+            model,
+            model.folder,
+            card,
+            sensors or Sensors(),
+            prefix,
+            mode or model.mode,
+            adapting,
         )
     return write_files(contents, out, force=force)
 
@@ -126,7 +138,13 @@ def _checked(path: Path, card: Card) -> bytes:
 
 
 def _c_files(
-    model: Model, folder: Path, card: Card, sensors: Sensors, prefix: str, mode: Mode
+    model: Model,
+    folder: Path,
+    card: Card,
+    sensors: Sensors,
+    prefix: str,
+    mode: Mode,
+    adapting: Adapting | None,
 ) -> dict[str, bytes]:
     """model.c, model.h, README.md, the example around them, and the card."""
     from deploy.c.naming import Identity
@@ -152,6 +170,7 @@ def _c_files(
             card.files[_INTEGERS[1]].sha256,
         ),
         prefix=prefix,
+        adapting=adapting,
         speed=_speed(card, mode),
     )
     texts = {name: text.encode() for name, text in made.texts.items()}

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from deploy.personal.cycles import Effort, effort_of
 from deploy.personal.fit import SETTINGS, Guard, check_count, judge, learn
 from deploy.personal.kinds import change_of
 from deploy.personal.memory import Memory, check_memory, memory_of
@@ -27,7 +28,7 @@ class Adaptation:
         minutes: of the calibration.
         windows: that taught.
         guard: what those say that were kept from teaching; None for `none`.
-        memory: of the step on the device; None where nothing is learnt there.
+        memory, effort: of learning on the device; None where nothing is learnt there.
         before, after: errors on the rest of the recording with the factory head, and with the
             head that the guard leaves; None where nothing is left.
         unguarded: errors as if the guard had always said yes; None likewise.
@@ -39,6 +40,7 @@ class Adaptation:
     windows: int
     guard: Guard | None
     memory: Memory | None
+    effort: Effort | None
     before: Errors | None
     after: Errors | None
     unguarded: Errors | None
@@ -72,6 +74,7 @@ def adapt(wearer: Wearer, *, minutes: float, kind: PersonalKind) -> Adaptation:
     taught = count - check_count(count)
     features, labels = wearer.features[chosen], wearer.bpm_q8[chosen]
     memory: Memory | None = None
+    effort: Effort | None = None
     guard: Guard | None = None
     weights, biases = head.weights, head.biases
     if kind == "prior":
@@ -80,6 +83,7 @@ def adapt(wearer: Wearer, *, minutes: float, kind: PersonalKind) -> Adaptation:
         change = change_of(kind, head)
         memory = memory_of(head, change, windows=count)
         check_memory(memory, kind=kind)
+        effort = effort_of(head, kind, windows=taught)
         settings = SETTINGS[kind]
         weights, biases = change.fold(
             learn(head, change, features[:taught], labels[:taught], settings=settings)
@@ -95,5 +99,5 @@ def adapt(wearer: Wearer, *, minutes: float, kind: PersonalKind) -> Adaptation:
     if guard is None or not guard.kept:
         weights, biases = head.weights, head.biases
     return Adaptation(
-        kind, minutes, taught, guard, memory, before, after, unguarded, weights, biases
+        kind, minutes, taught, guard, memory, effort, before, after, unguarded, weights, biases
     )

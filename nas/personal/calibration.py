@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from deploy.integers import reference
 from deploy.integers.quantized import QuantizedNet
 from deploy.personal.head import Head, head_of, trunk_of
+from nas.models.names import Model, ModelError
+from nas.models.readout import decoding_of
 from nas.personal.kinds import check_minutes
 from ppg.readout.smoothing import read_series
 from ppg.readout.transitions import Transitions
@@ -85,6 +87,21 @@ class Wearer:
         hr_bpm = self.windows.hr_bpm[chosen]
         mae = [float(np.abs(read.bpm - hr_bpm).mean()) for read in (raw, smoothed)]
         return Errors(int(chosen.sum()), *mae)
+
+
+def wearer_of_model(model: Model, recording: Recording) -> Wearer:
+    """A model's wearer, see `wearer_of`; the smoother is that of its card.
+
+    Raises:
+        ModelError: the model streams, has no weights, or reads no heart rates.
+    """
+    if model.mode == "streaming":
+        raise ModelError(
+            f"{model.name} streams, and only networks of whole windows can be adapted so far; "
+            "name one that was trained with mode window"
+        )
+    transitions = decoding_of(model.card()).transitions
+    return wearer_of(model.net(), recording, inputs=model.inputs, transitions=transitions)
 
 
 def wearer_of(

@@ -28,6 +28,8 @@ _MODEL = (
     (2, "export {it} --format tflite,onnx,c --out {out}"),
     (3, "export {it} --format c --out {out} --ppg-hz 50 --smoothing clip"),
     (2, "calibrate --anchor {it}=5ms --out {out}/e.toml"),
+    (1, "personalize {it} --recording {world}/people/synthetic/s3p00.npz --minutes 1 --json"),
+    (1, "export {it} --format c --out {out} --adapt low-rank --force"),
     (0.12, "verify {it} --windows 2"),
 )
 _FOREIGN = (
@@ -57,6 +59,7 @@ _DATA = (
     (1, "train {world}/arch.json --data {it} --out {out}/net --effort smoke"),
     (1, "search --budget 80KB --space tiny --trials 8 --finalists 1 --data {it} --out {out}/run"),
     (1, "bench records loso --data {it} --network baseline:spectral-peak --out {out}/records"),
+    (1, "bench personalize {world}/run:1 --data {it} --minutes 1 --out {out}/wearers"),
 )
 _BOARD = (
     (4, "boards check {it}"),

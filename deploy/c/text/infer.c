@@ -1,7 +1,7 @@
-int ppg_infer(const int8_t *input, int8_t *logits, void *memory)
+int $call(const int8_t *input, int8_t *$output, void *memory)
 {
     int8_t *scratch = memory;
-    if (input == NULL || logits == NULL || memory == NULL) {
+    if (input == NULL || $output == NULL || memory == NULL) {
         return PPG_ERROR_NULL;
     }
     if ((uintptr_t)memory % 8 != 0) {

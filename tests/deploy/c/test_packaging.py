@@ -161,7 +161,7 @@ def test_metadata_name_files_that_are_there(tmp_path: Path) -> None:
     library = json.loads(texts["library.json"])
     assert library["name"] == "second_model" and library["version"] == "0.1.0"
     assert library["headers"] in texts
-    assert library["build"]["srcFilter"] == "-<*> +<second_model.c>"
+    assert library["build"]["srcFilter"] == "-<*> +<second_model.c> +<second_adapt.c>"
     pack = ET.fromstring(texts["ppgnas.second_model.pdsc"])
     for file in pack.iter("file"):
         assert file.attrib["name"] in texts

@@ -17,6 +17,7 @@ from deploy.emulation.host import HostCompiler
 from deploy.fuzz.random_net import random_net
 from deploy.integers import reference
 from deploy.integers.quantized import QuantizedNet
+from deploy.personal.example import Adapting, adapting_of
 from hwmodels.generated_c.program import program
 from ppgnas.errors import ExportError
 from search_spaces.lower import lower
@@ -71,6 +72,26 @@ def test_the_example_passes_here(net: QuantizedNet, tmp_path: Path) -> None:
         pytest.skip("no cc on the PATH")
     written(net, tmp_path)
     assert "PASS" in make(tmp_path, "host", "CFLAGS=-O1 -Werror")
+
+
+@pytest.mark.parametrize("prefix", ["ppg", "second"])
+def test_the_head_learns_in_the_example(prefix: str, net: QuantizedNet, tmp_path: Path) -> None:
+    if shutil.which("cc") is None:
+        pytest.skip("no cc on the PATH")
+    window = np.zeros(net.graph.shape(net.graph.input)[1:], np.int8)
+    adapting = Adapting("low-rank", 60)
+    made = project(net, window, title="a network", adapting=adapting, prefix=prefix)
+    write(made, tmp_path)
+    assert f"{prefix}_adapt.c" in made.texts
+    assert "PASS" in make(tmp_path, "adapt", "CFLAGS=-O1 -Werror")
+
+
+def test_kinds_and_minutes_of_a_head_that_learns() -> None:
+    assert adapting_of("head", minutes=5) == Adapting("head", 147)
+    with pytest.raises(ExportError, match="`adapt` is 'all'; allowed: bias, scale-bias, head, lo"):
+        adapting_of("all", minutes=5)
+    with pytest.raises(ExportError, match=r"`adapt_minutes` is 1, which holds 27 windows; .* 40"):
+        adapting_of("head", minutes=1)
 
 
 def test_the_example_fails_on_another_expectation(

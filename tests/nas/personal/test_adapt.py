@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +14,7 @@ from nas.cli.main import main
 from nas.models.names import Model, ModelError, find_model
 from nas.models.train import train_model
 from nas.personal.adapt import adapt
-from nas.personal.calibration import GAP_S, Wearer, wearer_of
+from nas.personal.calibration import GAP_S, Wearer, wearer_of, wearer_of_model
 from nas.personal.kinds import PERSONAL_KINDS, PersonalKind, kind_of
 from nas.personal.write import write_adapted
 from nas.run.card import Card
@@ -120,6 +120,20 @@ def test_the_folder_is_a_model(tmp_path: Path, trained: Path, recording: Recordi
     assert card.cautions is not None and card.cautions[-1].startswith("Adapted to the wearer of s")
     with pytest.raises(ModelError, match="exists and stays as it is"):
         write_adapted(tmp_path / "anna", model, wearer, found, recording="s/anna")
+
+
+def test_a_network_that_streams_is_refused(trained: Path, recording: Recording) -> None:
+    model = replace(find_model(str(trained)), name="streamed")
+    card = model.card()
+    assert card is not None
+
+    class Streaming(Model):
+        mode = "streaming"
+
+    with pytest.raises(ModelError, match="streamed streams, and only networks of whole windows"):
+        wearer_of_model(
+            Streaming(**{f.name: getattr(model, f.name) for f in fields(Model)}), recording
+        )
 
 
 def test_the_verb(

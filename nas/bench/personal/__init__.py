@@ -1,0 +1,1 @@
+"""Whether adapting a network to its wearer pays, and how many minutes of labels it takes."""

@@ -1,0 +1,91 @@
+"""What is kept of a bench: one JSON file for each person and network."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from nas.personal.calibration import Errors
+from nas.personal.kinds import PersonalKind
+from nas.run.documents import read_document
+from ppgnas.files import write_json_atomic
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What must be equal for a file to be taken as done.
+
+    Attributes:
+        model: as the user wrote it.
+        model_sha256: of its weights.
+        person, recording: who, and in which of their recordings.
+        fingerprint: of the recording.
+        minutes, kinds: what was tried.
+    """
+
+    model: str
+    model_sha256: str
+    person: str
+    recording: str
+    fingerprint: str
+    minutes: tuple[float, ...]
+    kinds: tuple[PersonalKind, ...]
+
+
+@dataclass(frozen=True)
+class Tried:
+    """One kind after some minutes, see `nas.personal.adapt.Adaptation`; bytes of SRAM or None."""
+
+    kind: PersonalKind
+    minutes: float
+    kept: bool
+    memory_bytes: int | None
+    before: Errors
+    after: Errors
+    unguarded: Errors
+
+
+@dataclass(frozen=True)
+class PersonRecord:
+    """A cell that is done.
+
+    Attributes:
+        cell: which.
+        synthetic: whether the recording is generated.
+        tried: all of it; minutes after which too little of the recording was left are missing.
+        refused: why a kind could not be tried, by kind.
+        versions: of what the result depends on.
+    """
+
+    cell: Cell
+    synthetic: bool
+    tried: tuple[Tried, ...]
+    refused: Mapping[str, str]
+    versions: Mapping[str, str]
+
+    def write(self, path: Path) -> None:
+        """Keep it."""
+        write_json_atomic(path, asdict(self))
+
+
+def read_record(path: Path, cell: Cell) -> PersonRecord | None:
+    """The record of a cell; None where there is none yet, or one of something else.
+
+    Raises:
+        RunError: the file is damaged.
+    """
+
+    def parse(document: Any) -> PersonRecord:
+        return _RECORD.validate_python(document)
+
+    if not path.exists():
+        return None
+    record = read_document(path, parse)
+    return record if record.cell == cell else None
+
+
+_RECORD = TypeAdapter(PersonRecord)

@@ -1,0 +1,122 @@
+"""Running `ppgnas bench personalize`: every person whom a network never saw, every kind.
+
+Of a person with several recordings the longest is taken. A cell whose file is there is not
+computed again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from nas.bench.personal.records import Cell, PersonRecord, Tried, read_record
+from nas.models.names import Model, ModelError
+from nas.personal.adapt import adapt
+from nas.personal.calibration import wearer_of_model
+from nas.personal.kinds import PersonalKind
+from nas.run import interrupt
+from nas.run.machine import versions
+from nas.run.progress import Tick
+from ppg.identity import known_people
+from ppg.npz.folder import fingerprint
+from ppg.recording import Recording
+from ppgnas.errors import DataError, ExportError
+
+LEAST_REST = 60
+"""Windows that must be left to judge on: two minutes."""
+
+
+def unseen(model: Model, recordings: Sequence[Recording]) -> dict[str, Recording]:
+    """The longest recording of each report person of a network that reads it.
+
+    Raises:
+        ModelError: it is not known who trained the network.
+        DataError: no report person is in the recordings.
+    """
+    card = model.card()
+    document = card if model.run is None else model.run.document()
+    if document is None or document.split is None:
+        raise ModelError(
+            f"{model.name}: who trained it is not known, so nobody is surely new to it; name a "
+            "finalist as RUN:ID, or the folder that `ppgnas train` wrote"
+        )
+    readable = [r for r in recordings if r.acc is not None or not model.inputs.acceleration]
+    people = known_people(readable, document.split.report)
+    longest: dict[str, Recording] = {}
+    for recording in readable:
+        known = longest.get(recording.person)
+        if recording.person in people and (
+            known is None or recording.usable.sum() > known.usable.sum()
+        ):
+            longest[recording.person] = recording
+    if not longest:
+        raise DataError(
+            f"{model.name}: none of its report people is in the recordings; give the `data` that "
+            "it was trained with"
+        )
+    return dict(sorted(longest.items()))
+
+
+def run_bench(
+    models: Sequence[Model],
+    recordings: Sequence[Recording],
+    out: Path,
+    *,
+    minutes: Sequence[float],
+    kinds: Sequence[PersonalKind],
+    progress: Tick,
+) -> list[PersonRecord]:
+    """Compute what is not there yet; all records.
+
+    Raises:
+        PpgnasError: a network or a recording cannot be used.
+    """
+    work = [
+        (model, recording) for model in models for recording in unseen(model, recordings).values()
+    ]
+    found = []
+    for number, (model, recording) in enumerate(work):
+        interrupt.check()
+        progress(number, len(work), f"{model.name}, {recording.person}")
+        weights = (model.folder or Path()) / "weights.safetensors"
+        cell = Cell(
+            model.name,
+            hashlib.sha256(weights.read_bytes()).hexdigest(),
+            recording.person,
+            f"{recording.dataset}/{recording.name}",
+            fingerprint([recording]),
+            tuple(minutes),
+            tuple(kinds),
+        )
+        plain = re.sub(r"[^A-Za-z0-9_-]+", "_", f"{model.name}-{recording.person}")
+        short = hashlib.sha256(str(asdict(cell)).encode()).hexdigest()[:8]
+        path = out / "people" / f"{plain[-60:]}-{short}.json"
+        record = read_record(path, cell) or _tried(model, recording, cell)
+        record.write(path)
+        found.append(record)
+    progress(len(work), len(work), "done")
+    return found
+
+
+def _tried(model: Model, recording: Recording, cell: Cell) -> PersonRecord:
+    wearer = wearer_of_model(model, recording)
+    rows: list[Tried] = []
+    refused: dict[str, str] = {}
+    for length in cell.minutes:
+        if wearer.rest(length).sum() < LEAST_REST:
+            continue
+        for kind in cell.kinds:
+            try:
+                done = adapt(wearer, minutes=length, kind=kind)
+            except (DataError, ExportError) as error:
+                refused[f"{kind} after {length:g} min"] = str(error)
+                continue
+            if done.before is not None and done.after is not None and done.unguarded is not None:
+                size = None if done.memory is None else done.memory.total
+                rows.append(
+                    Tried(kind, length, done.kept, size, done.before, done.after, done.unguarded)
+                )
+    return PersonRecord(cell, recording.synthetic, tuple(rows), refused, versions())

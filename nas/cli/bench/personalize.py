@@ -1,0 +1,81 @@
+"""The verb `bench personalize`."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from nas.cli.common import emit, verb
+from nas.cli.options import AsJson, Data, Text
+
+
+@verb
+def bench_personalize(
+    models: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="MODEL...",
+            help="RUN:ID or folders of `ppgnas train`; their people are pooled.",
+        ),
+    ],
+    data: Data,
+    minutes: Annotated[str, typer.Option(help="Lengths of the calibration.")] = "1,3,5,15",
+    kinds: Annotated[
+        str, typer.Option("--kind", help="With commas; see ppgnas personalize.")
+    ] = "none,prior,bias,scale-bias,head,low-rank",
+    out: Annotated[
+        str, typer.Option(help="Folder; what is in it is not computed again.")
+    ] = "results/personalize",
+    page: Annotated[Text, typer.Option(help="Write a Markdown page to this file.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Error against minutes of labels, on report people of each network. Goes on where it stopped.
+
+    \b
+    ppgnas bench personalize results/run:1 --data recordings/ --page personalize.md
+    ppgnas bench personalize fold1 fold2 --data recordings/ --minutes 5 --kind prior,low-rank
+    """
+    from dataclasses import asdict
+
+    from nas.bench.personal.figures import rows_of
+    from nas.bench.personal.page import bench_page, bench_text
+    from nas.bench.personal.run import run_bench
+    from nas.models.names import find_model
+    from nas.personal.kinds import check_minutes, kind_of
+    from nas.run.people import read_labelled
+    from nas.run.progress import for_terminal
+    from ppgnas.errors import DataError, RunError
+    from ppgnas.files import write_text_atomic
+
+    try:
+        lengths = [float(part) for part in minutes.split(",")]
+    except ValueError as error:
+        raise DataError(
+            f"`minutes` is {minutes!r}; allowed: numbers with commas, such as 1,3,5"
+        ) from error
+    for length in lengths:
+        check_minutes(length)
+    chosen = [kind_of(name.strip()) for name in kinds.split(",")]
+    if page is not None and Path(page).is_dir():
+        raise RunError(f"`page` {page} is a folder; name a file, such as {page}/personalize.md")
+    found = [find_model(name) for name in models]
+    progress = for_terminal()
+    recordings, note = read_labelled(data, seed=0)
+    if note:
+        progress.say(note)
+    with progress.phase("people") as tick:
+        records = run_bench(
+            found, recordings, Path(out), minutes=lengths, kinds=chosen, progress=tick
+        )
+    rows = rows_of(records)
+    if page is not None:
+        command = "ppgnas " + shlex.join(sys.argv[1:])
+        write_text_atomic(Path(page), bench_page(records, rows, command))
+    if as_json:
+        emit({"rows": [asdict(row) for row in rows], "people": len(records)})
+        return
+    print(bench_text(rows))

@@ -1,0 +1,130 @@
+"""The C against the rule in numpy, on every bit: on this machine, and on an emulated Cortex-M7."""
+
+from __future__ import annotations
+
+from ctypes import CDLL, c_uint32, create_string_buffer
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from deploy.emulation.emulate import Emulator
+from deploy.emulation.host import HostCompiler
+from deploy.emulation.toolchain import Compiler
+from deploy.personal.cycles import effort_of
+from deploy.personal.fit import FEWEST_WINDOWS, SETTINGS, check_count, judge, learn
+from deploy.personal.head import Head, head_of
+from deploy.personal.kinds import KINDS, Kind, change_of
+from deploy.personal.memory import memory_of
+from deploy.personal.source import adapt_texts
+from tests.deploy.device.c_device import address
+from tests.deploy.personal.shared import BOTH, SPACED, random_net, windows_of_wearer
+from tests.deploy.shared import build_shared
+
+MODEL_H = """
+#include <stdint.h>
+#define PPG_OK 0
+#define PPG_CLASSES 180
+"""
+HARNESS = """
+#include "ppg_adapt.h"
+ppg_adapt_t state;
+ppg_adapt_step_t step;
+int8_t logits[PPG_CLASSES];
+void begin(void) { ppg_adapt_reset(&state); }
+int fit(void) { return ppg_adapt_fit(&state, &step); }
+void read_at(int index)
+{
+    ppg_adapt_logits(&state, state.features + index * PPG_ADAPT_FEATURES, logits, &step);
+}
+uint32_t sizes[2] = {sizeof(ppg_adapt_t), sizeof(ppg_adapt_step_t)};
+"""
+
+
+def written(head: Head, kind: Kind, folder: Path, *, windows: int) -> list[Path]:
+    texts = adapt_texts(head, kind, windows=windows)
+    for name, text in {**texts, "model.h": MODEL_H, "harness.c": HARNESS}.items():
+        (folder / name).write_text(text)
+    return [folder / "ppg_adapt.c", folder / "harness.c"]
+
+
+def expected(
+    head: Head, kind: Kind, features: NDArray[np.int8], labels: NDArray[np.int64]
+) -> tuple[bool, NDArray[np.int64], NDArray[np.int64], NDArray[np.int8]]:
+    """Whether it is kept, weights and biases, and logits of all windows."""
+    taught = len(labels) - check_count(len(labels))
+    change = change_of(kind, head)
+    parts = learn(head, change, features[:taught], labels[:taught], settings=SETTINGS[kind])
+    own, biases = change.fold(parts)
+    kept = judge(head, own, biases, features[taught:], labels[taught:]).kept
+    if not kept:
+        own, biases = head.weights, head.biases
+    centred = features.astype(np.int64) - head.feature_zero
+    return kept, own, biases, head.logits(centred, own, biases)
+
+
+@pytest.mark.parametrize("arch", BOTH.values(), ids=BOTH)
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("learnable", [True, False])
+def test_here(
+    arch: object, kind: Kind, learnable: bool, tmp_path: Path, host: HostCompiler
+) -> None:
+    head = head_of(random_net(arch))  # type: ignore[arg-type]
+    features, labels = windows_of_wearer(head, 30)
+    if not learnable:  # what is learnt is wrong for the last fifth
+        labels[24:] = 256 * 230 - labels[24:]
+    sources = written(head, kind, tmp_path, windows=30)
+    library = CDLL(str(build_shared(host, sources, tmp_path / "adapt.so", include=[tmp_path])))
+    sizes = (c_uint32 * 2).in_dll(library, "sizes")
+    state = create_string_buffer(b"\xa5" * sizes[0], sizes[0])
+    step = create_string_buffer(sizes[1])
+    library.ppg_adapt_reset(state)
+    for row, bpm in zip(features, labels, strict=True):
+        row = np.ascontiguousarray(row)
+        assert library.ppg_adapt_add(state, address(row), int(bpm)) == 0
+    assert library.ppg_adapt_add(state, address(row), int(bpm)) == -3
+    result = library.ppg_adapt_fit(state, step)
+    kept, _, _, logits = expected(head, kind, features, labels)
+    assert result == kept
+    out = create_string_buffer(180)
+    for row, exact in zip(features, logits, strict=True):
+        library.ppg_adapt_logits(state, address(np.ascontiguousarray(row)), out, step)
+        np.testing.assert_array_equal(np.frombuffer(out.raw, np.int8), exact)
+    memory = memory_of(head, change_of(kind, head), windows=30)
+    assert [*sizes] == [memory.total - memory.step, memory.step]
+    library.ppg_adapt_reset(state)
+    assert library.ppg_adapt_fit(state, step) == -4
+    assert FEWEST_WINDOWS == 20
+
+
+@pytest.mark.parametrize("kind", ["low-rank", "scale-bias"])
+def test_on_an_emulated_cortex_m7(kind: Kind, tmp_path: Path, arm: Compiler) -> None:
+    head = head_of(random_net(SPACED))
+    features, labels = windows_of_wearer(head, 40)
+    sources = written(head, kind, tmp_path, windows=40)
+    keep = ("begin", "fit", "read_at", "state", "sizes")
+    image = arm.build(sources, tmp_path / "adapt.elf", keep=keep, include=[tmp_path])
+    emulator = Emulator(image)
+    emulator.call("begin")
+    change = change_of(kind, head)
+    cells = head.weights.size
+    places = np.cumsum([4 * sum(change.sizes), 4 * head.outputs, -(-cells // 4) * 4, 40 * 20])
+    size = memory_of(head, change, windows=40)
+    filled = bytearray(emulator.machine.read("state", size.total - size.step))
+    filled[places[2] : places[3]] = features.tobytes()
+    filled[places[3] : places[3] + 80] = labels.astype(np.uint16).tobytes()
+    filled[places[3] + 80 : places[3] + 82] = np.uint16(40).tobytes()
+    seen = emulator.call("fit", {"state": bytes(filled)}, outputs={"state": len(filled)})
+    kept, own, biases, logits = expected(head, kind, features, labels)
+    assert seen.result == kept
+    after = seen.outputs["state"]
+    np.testing.assert_array_equal(np.frombuffer(after[places[0] : places[1]], np.int32), biases)
+    np.testing.assert_array_equal(
+        np.frombuffer(after[places[1] : places[1] + cells], np.int8), own.ravel()
+    )
+    one = emulator.call("read_at", arguments=[7], outputs={"logits": 180})
+    np.testing.assert_array_equal(np.frombuffer(one.outputs["logits"], np.int8), logits[7])
+    assert seen.stack_bytes < 512
+    foretold = effort_of(head, kind, windows=32)
+    assert 0.7 < seen.cycles / foretold.cycles < 1.6
