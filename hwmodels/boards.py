@@ -15,6 +15,7 @@ from pydantic import Field
 
 from hwmodels.estimate import Estimate
 from hwmodels.figures import UNITS, Figure, in_unit
+from hwmodels.sensors import Sensors, SensorsFile, sensors_of, usual_sensors
 from ppgnas.defaults import DEFAULT_BOARD
 from ppgnas.errors import BoardError
 from ppgnas.toml_file import FileModel, named_file, read_as
@@ -55,6 +56,7 @@ class Board:
         flash_wait_states: at `clock_hz`; None where not stated.
         clocks: lower settings, the fastest first.
         sleep_states: state -> power; `sleep_mw` is the one that the averages use.
+        sensors: what they draw; the usual ones where the file says nothing of them.
         sources: figure -> where it comes from.
     """
 
@@ -74,6 +76,7 @@ class Board:
     flash_wait_states: int | None = None
     clocks: tuple[ClockSetting, ...] = ()
     sleep_states: dict[str, Estimate] = field(default_factory=dict)
+    sensors: Sensors = field(default_factory=usual_sensors)
     sources: dict[str, str] = field(default_factory=dict, compare=False)
 
     @property
@@ -111,6 +114,7 @@ class _BoardFile(FileModel):
     memory: dict[str, Figure] = Field(default_factory=dict)
     clocks: list[_ClockFile] = Field(default_factory=list)
     sleep: dict[str, Figure] = Field(default_factory=dict)
+    sensors: SensorsFile | None = None
 
 
 _KINDS = {
@@ -175,6 +179,8 @@ def read_board(path: Path) -> Board:
             f"{path}: memory holds {sum(memories.values())} B, sram is "
             f"{values['sram'].value:.0f} B; the regions must not exceed the total. Correct one"
         )
+    sources = {key: figure.source for key, (figure, _) in given.items()}
+    sources |= {f"sensors.{key}": figure.source for key, figure in file.sensors or ()}
     return Board(
         name=path.stem,
         part=file.part,
@@ -192,7 +198,8 @@ def read_board(path: Path) -> Board:
         flash_wait_states=_whole(values.get("flash_wait_states")),
         clocks=tuple(sorted(settings, key=lambda setting: -setting.clock_hz)),
         sleep_states={key: values[f"sleep.{key}"] for key in file.sleep},
-        sources={key: figure.source for key, (figure, _) in given.items()},
+        sensors=usual_sensors() if file.sensors is None else sensors_of(file.sensors, path),
+        sources=sources,
     )
 
 

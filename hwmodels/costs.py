@@ -18,6 +18,7 @@ from hwmodels.engines.st import live_bytes, run_ops
 from hwmodels.flash import linked_kernels
 from hwmodels.generated_c import cost as c_cost
 from hwmodels.graph import Graph
+from hwmodels.path import PathCost, PathShape, Surroundings, path_cost, shape_of
 from hwmodels.power import PERIOD_S, average
 from hwmodels.streaming import over
 from ppgnas.task import Mode
@@ -25,7 +26,16 @@ from ppgnas.task import Mode
 
 @dataclass(frozen=True, slots=True)
 class Costs:
-    """Values of one architecture, without bounds."""
+    """Values of one architecture, without bounds.
+
+    Attributes:
+        latency_ms, flash_bytes, sram_bytes, power_mw, energy_mj: of the network with its runtime,
+            and of what stands around it where that was asked for.
+        weight_bytes, macs: of the graph.
+        path_ms, path_flash_bytes, path_sram_bytes, path_mj: what of these stands around the
+            network (`hwmodels.path`); 0 where it was not asked for.
+        sensors_mw: what of `power_mw` the sensors draw.
+    """
 
     latency_ms: float
     flash_bytes: float
@@ -34,6 +44,11 @@ class Costs:
     energy_mj: float
     weight_bytes: int
     macs: int
+    path_ms: float = 0.0
+    path_flash_bytes: float = 0.0
+    path_sram_bytes: float = 0.0
+    path_mj: float = 0.0
+    sensors_mw: float = 0.0
 
 
 def costs(
@@ -43,6 +58,7 @@ def costs(
     *,
     period_s: float = PERIOD_S,
     mode: Mode = "window",
+    around: Surroundings | None = None,
 ) -> Costs:
     """The values of `score`, fast: plain arithmetic on remembered layers.
 
@@ -50,7 +66,8 @@ def costs(
         BoardError: the engine does not run on the board, or has no streaming.
         GraphError: the engine has no cost for an operator, or the network cannot stream.
     """
-    return costs_many((graph,), board, engine, period_s=period_s, mode=mode)[0]
+    found = costs_many((graph,), board, engine, period_s=period_s, mode=mode, around=around)
+    return found[0]
 
 
 def costs_many(
@@ -60,8 +77,17 @@ def costs_many(
     *,
     period_s: float = PERIOD_S,
     mode: Mode = "window",
+    around: Surroundings | None = None,
 ) -> list[Costs]:
     """`costs` of a batch: what depends on board and engine alone is read once.
+
+    Args:
+        graphs: the networks.
+        board, engine: where and how they run.
+        period_s: seconds between two readings.
+        mode: over each window anew, or over what is new.
+        around: sensors and smoothing to count with each network that reads windows as ours do;
+            None counts networks alone.
 
     Raises:
         BoardError: the engine does not run on the board, or has no streaming.
@@ -70,7 +96,7 @@ def costs_many(
     engine.check(board)
     engine.check_mode(mode)
     if engine.kind == "program":
-        return _costs_of_programs(graphs, board, engine, period_s, mode)
+        return _costs_of_programs(graphs, board, engine, period_s, mode, around)
     profile = engine.profile(board)
     flash, sram = engine.flash, engine.sram
     ms_per_cycle = profile.factor(board).value * 1e3 / board.clock_hz
@@ -83,6 +109,7 @@ def costs_many(
     sram_op, sram_call = sram.arena_per_op.value, sram.runtime_per_op.value
     sram_channel, sram_factor = sram.arena_per_channel.value, sram.arena_factor.value
     active_mw, sleep_mw = board.active_mw.value, board.sleep_mw.value
+    path = _Paths(board, around, period_s)
     found = []
     for graph in graphs:
         known = known_layers(graph, engine, profile)
@@ -124,49 +151,97 @@ def costs_many(
             offsets = place(all_sizes, spans, time + 1)
             planned = max(map(add, offsets, all_sizes))
         latency_ms = cycles * ms_per_cycle
-        found.append(
-            Costs(
-                latency_ms=latency_ms,
-                flash_bytes=weights
-                + flash_base
-                + flash_op * time
-                + flash_call * calls
-                + flash_weighted * weighted_ops
-                + flash_channel * channels
-                + sum([code_bytes.get(kernel, 0.0) for kernel in kernels]),
-                sram_bytes=planned * sram_factor
-                + sram_base
-                + sram_op * time
-                + sram_call * calls
-                + sram_channel * channels,
-                power_mw=average(active_mw, sleep_mw, latency_ms, period_s),
-                energy_mj=latency_ms * active_mw * 1e-3,
-                weight_bytes=weights,
-                macs=macs,
-            )
+        network = Costs(
+            latency_ms=latency_ms,
+            flash_bytes=weights
+            + flash_base
+            + flash_op * time
+            + flash_call * calls
+            + flash_weighted * weighted_ops
+            + flash_channel * channels
+            + sum([code_bytes.get(kernel, 0.0) for kernel in kernels]),
+            sram_bytes=planned * sram_factor
+            + sram_base
+            + sram_op * time
+            + sram_call * calls
+            + sram_channel * channels,
+            power_mw=average(active_mw, sleep_mw, latency_ms, period_s),
+            energy_mj=latency_ms * active_mw * 1e-3,
+            weight_bytes=weights,
+            macs=macs,
         )
+        found.append(path.added(network, graph, None))
     return found
 
 
+class _Paths:
+    """Adds what stands around networks; a batch has few shapes of it."""
+
+    def __init__(self, board: Board, around: Surroundings | None, period_s: float) -> None:
+        self._board, self._around, self._period_s = board, around, period_s
+        self._known: dict[PathShape, PathCost] = {}
+
+    def added(self, network: Costs, graph: Graph, scratch_bytes: float | None) -> Costs:
+        """Costs with all that stands around the network.
+
+        Args:
+            network: its own.
+            graph: says what it reads.
+            scratch_bytes: see `PathCost.sram_bytes`.
+        """
+        around, board = self._around, self._board
+        shape = None if around is None else shape_of(graph, around)
+        if around is None or shape is None:
+            return network
+        path = self._known.get(shape)
+        if path is None:
+            path = self._known[shape] = path_cost(shape, board, around)
+        latency_ms = network.latency_ms + path.latency_ms.value
+        sram_bytes = path.sram_bytes(scratch_bytes)
+        sensors_mw = path.sensors_mw.value
+        return Costs(
+            latency_ms=latency_ms,
+            flash_bytes=network.flash_bytes + path.flash_bytes.value,
+            sram_bytes=network.sram_bytes + sram_bytes,
+            power_mw=average(
+                board.active_mw.value, board.sleep_mw.value, latency_ms, self._period_s
+            )
+            + sensors_mw,
+            energy_mj=network.energy_mj + path.energy_mj.value,
+            weight_bytes=network.weight_bytes,
+            macs=network.macs,
+            path_ms=path.latency_ms.value,
+            path_flash_bytes=path.flash_bytes.value,
+            path_sram_bytes=sram_bytes,
+            path_mj=path.energy_mj.value,
+            sensors_mw=sensors_mw,
+        )
+
+
 def _costs_of_programs(
-    graphs: Iterable[Graph], board: Board, engine: Engine, period_s: float, mode: Mode
+    graphs: Iterable[Graph],
+    board: Board,
+    engine: Engine,
+    period_s: float,
+    mode: Mode,
+    around: Surroundings | None,
 ) -> list[Costs]:
     ms_per_cycle = engine.profile(board).factor(board).value * 1e3 / board.clock_hz
     active_mw, sleep_mw = board.active_mw.value, board.sleep_mw.value
+    path = _Paths(board, around, period_s)
     found = []
     for graph in graphs:
         cycles, tables, code, memory = c_cost.fast_cost(graph, engine.law, mode)
         macs = (graph if mode == "window" else over(graph.core, 1)).total_macs
         latency_ms = cycles * ms_per_cycle
-        found.append(
-            Costs(
-                latency_ms=latency_ms,
-                flash_bytes=tables + code,
-                sram_bytes=float(memory),
-                power_mw=average(active_mw, sleep_mw, latency_ms, period_s),
-                energy_mj=latency_ms * active_mw * 1e-3,
-                weight_bytes=graph.total_weight_bytes,
-                macs=macs,
-            )
+        network = Costs(
+            latency_ms=latency_ms,
+            flash_bytes=tables + code,
+            sram_bytes=float(memory),
+            power_mw=average(active_mw, sleep_mw, latency_ms, period_s),
+            energy_mj=latency_ms * active_mw * 1e-3,
+            weight_bytes=graph.total_weight_bytes,
+            macs=macs,
         )
+        found.append(path.added(network, graph, float(memory)))
     return found

@@ -17,11 +17,12 @@ from ppgnas.toml_file import FileModel
 
 ASSUMPTION_SPREAD = 0.5
 
-# What each unit is worth in the unit that we compute in: Hz, bytes, mW.
+# What each unit is worth in the unit that we compute in: Hz, bytes, mW, mJ.
 UNITS: dict[str, dict[str, float]] = {
     "clock": {"Hz": 1.0, "kHz": 1e3, "MHz": 1e6},
     "memory": {"B": 1.0, "KiB": 1024.0, "MiB": 1048576.0},
     "power": {"W": 1e3, "mW": 1.0, "uW": 1e-3},
+    "energy": {"mJ": 1.0, "uJ": 1e-3, "nJ": 1e-6},
     "ratio": {"x Cortex-M7": 1.0},
     "wait": {"cycles": 1.0},
 }

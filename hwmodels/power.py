@@ -18,8 +18,8 @@ from hwmodels.estimate import Estimate
 PERIOD_S = 2.0
 
 
-def inference_energy_mj(board: Board, latency_ms: Estimate) -> Estimate:
-    """Energy of one inference, sleep not counted."""
+def energy_mj(board: Board, latency_ms: Estimate) -> Estimate:
+    """Energy of computing so long, sleep not counted."""
     return latency_ms.times(board.active_mw).times(1e-3)
 
 

@@ -7,6 +7,8 @@ Conventions: latency is `cycles / clock`; `energy_mj` is one inference without s
 is what the board takes between two, whatever the network, and most of `power_mw`, the average of
 both at one inference per period; `flash_bytes` holds the model, its kernels and the
 runtime, `sram_bytes` the arena and the runtime. Layer cycles are those of the board's core.
+What stands around the network (`hwmodels.path`) is one line beside it, `path`, and is counted in
+all of these but `cycles` and the layers, unless the caller says otherwise.
 """
 
 from __future__ import annotations
@@ -25,7 +27,8 @@ from hwmodels.estimate import Estimate, total
 from hwmodels.flash import FlashParts, flash_parts
 from hwmodels.generated_c import cost as c_cost
 from hwmodels.graph import Graph
-from hwmodels.power import PERIOD_S, average_power_mw, inference_energy_mj
+from hwmodels.path import PathCost, Surroundings, path_cost, shape_of
+from hwmodels.power import PERIOD_S, average_power_mw, energy_mj
 from hwmodels.streaming import over
 from ppgnas.notebook import Shown
 from ppgnas.task import Mode
@@ -58,13 +61,18 @@ class Scorecard(Shown):
         latency_ms, cycles, energy_mj, sleep_mw, power_mw: see the module.
         board_flash_bytes, board_sram_bytes: what the board has.
         flash_bytes: sum of `flash_weights_bytes` (the stored model), `flash_code_bytes` (kernels)
-            and `flash_runtime_bytes`.
-        sram_bytes: sum of `arena_bytes` and `sram_runtime_bytes`.
+            and `flash_runtime_bytes`, and of the path's where that counts.
+        sram_bytes: sum of `arena_bytes` and `sram_runtime_bytes`, and of `path_sram_bytes` where
+            that counts.
         peak_layer: the layer during which the arena is fullest.
         weight_bytes, macs: of the graph, exact.
         layers: in execution order.
         in_calibrated_range: layers beyond the sizes that their law was fitted on take at most
             `OUTSIDE_SHARE` of the cycles, and kernels without a law at most `ASSUMED_SHARE`.
+        path: what stands around the network; None where that was not asked for, or where the
+            network does not read windows as ours do.
+        path_sram_bytes: its memory beside this network.
+        path_counts: whether the sums hold it.
     """
 
     board: str
@@ -88,6 +96,16 @@ class Scorecard(Shown):
     in_calibrated_range: bool
     board_flash_bytes: int
     board_sram_bytes: int
+    path: PathCost | None = None
+    path_sram_bytes: float = 0.0
+    path_counts: bool = True
+
+    @property
+    def all_cycles(self) -> Estimate:
+        """Of a reading: the network's, and those around it where they count."""
+        if self.path is None or not self.path_counts:
+            return self.cycles
+        return self.cycles + self.path.cycles
 
     @property
     def room(self) -> dict[str, float]:
@@ -159,6 +177,21 @@ class Scorecard(Shown):
             "power_mw": self.power_mw.to_json(),
             "in_calibrated_range": self.in_calibrated_range,
             "layers": self.rows(),
+            **({} if self.path is None else {"path": self._path_json(self.path)}),
+        }
+
+    def _path_json(self, path: PathCost) -> dict[str, Any]:
+        return {
+            "counted": self.path_counts,
+            **path.shape._asdict(),
+            "latency_ms": path.latency_ms.to_json(),
+            "cycles": _whole(path.cycles),
+            "parts": {name: round(cycles) for name, cycles in path.parts.items()},
+            "flash_bytes": _whole(path.flash_bytes),
+            "sram_bytes": round(self.path_sram_bytes),
+            "energy_mj": path.energy_mj.to_json(),
+            "ppg_mw": path.ppg_mw.to_json(),
+            "accelerometer_mw": path.accelerometer_mw.to_json(),
         }
 
 
@@ -182,6 +215,8 @@ def score(
     period_s: float = PERIOD_S,
     file_bytes: int | None = None,
     mode: Mode = "window",
+    around: Surroundings | None = None,
+    path_counts: bool = True,
 ) -> Scorecard:
     """All costs of a graph, per layer and with bounds.
 
@@ -194,6 +229,9 @@ def score(
             file in flash as it is then has no error there.
         mode: over each window anew, or over what is new; layers, MACs and cycles are then those
             of one block of 2 s.
+        around: sensors and smoothing of the device; None leaves what stands around the network
+            out.
+        path_counts: whether the sums hold that too.
 
     Raises:
         BoardError: the engine does not run on the board, or has no streaming.
@@ -201,8 +239,35 @@ def score(
     """
     engine.check(board)
     engine.check_mode(mode)
-    if engine.kind == "program":
-        return _score_program(graph, board, engine, period_s, mode)
+    network = (
+        _score_program(graph, board, engine, period_s, mode)
+        if engine.kind == "program"
+        else _score_kernels(graph, board, engine, period_s, file_bytes)
+    )
+    shape = None if around is None else shape_of(graph, around)
+    if around is None or shape is None:
+        return network
+    path = path_cost(shape, board, around)
+    scratch_bytes = network.arena_bytes if engine.kind == "program" else None
+    sram_bytes = path.sram_bytes(scratch_bytes)
+    known = replace(network, path=path, path_sram_bytes=sram_bytes, path_counts=path_counts)
+    if not path_counts:
+        return known
+    latency_ms = network.latency_ms + path.latency_ms
+    return replace(
+        known,
+        latency_ms=latency_ms,
+        flash_bytes=network.flash_bytes + path.flash_bytes,
+        sram_bytes=network.sram_bytes + Estimate.exact(sram_bytes),
+        energy_mj=network.energy_mj + path.energy_mj,
+        power_mw=average_power_mw(board, latency_ms, period_s=period_s) + path.sensors_mw,
+    )
+
+
+def _score_kernels(
+    graph: Graph, board: Board, engine: Engine, period_s: float, file_bytes: int | None
+) -> Scorecard:
+    """`score` of an engine with an interpreter and kernels."""
     profile = engine.profile(board)
     known = known_layers(graph, engine, profile)
     live, planned, peak = _activations(graph, engine, [k.scratch for k in known])
@@ -296,7 +361,7 @@ def _card(
         arena_bytes=arena.value,
         sram_runtime_bytes=runtime.value,
         peak_layer=peak_layer,
-        energy_mj=inference_energy_mj(board, latency),
+        energy_mj=energy_mj(board, latency),
         sleep_mw=board.sleep_mw,
         power_mw=average_power_mw(board, latency, period_s=period_s),
         weight_bytes=graph.total_weight_bytes,

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hwmodels.graph import Graph
+from hwmodels.path import USUAL, Surroundings
 from nas.models import names
 from nas.run.folder import RunDir
 from nas.run.people import read_source
@@ -219,6 +220,7 @@ def score(
     engine: str = DEFAULT_ENGINE,
     period_s: float = 2.0,
     mode: Mode | None = None,
+    around: Surroundings = USUAL,
 ) -> Scorecard:
     """Latency, flash, SRAM, energy and power of a network, layer by layer; no weights needed.
 
@@ -227,6 +229,7 @@ def score(
         board, engine: by name or .toml.
         period_s: time from one reading to the next.
         mode: `window` or `streaming`; a model's own unless given.
+        around: sensors and smoothing of the device, which are part of the sums.
 
     Raises:
         BoardError: unknown, malformed, or the engine does not run on the board.
@@ -235,18 +238,14 @@ def score(
     >>> slow.latency_ms.value > ppgnas.score("published:tiny").latency_ms.value
     True
     """
-    from hwmodels.scorecard import score as score_graph
     from nas.run.target import load_target
 
-    target = load_target(board, engine, period_s=period_s)
     if isinstance(model, str | Path):
         model = load(model)
     graph = lower(model) if isinstance(model, Arch) else model
     own = names.Model("", graph) if isinstance(graph, Graph) else graph.found
-    size, how = own.file_bytes, mode or own.mode
-    return score_graph(
-        own.graph, target.board, target.engine, period_s=period_s, file_bytes=size, mode=how
-    )
+    target = load_target(board, engine, period_s=period_s, mode=mode or own.mode, around=around)
+    return target.score(own.graph, file_bytes=own.file_bytes)
 
 
 @dataclass(frozen=True)
@@ -376,15 +375,13 @@ def search(
     return Run(folder)
 
 
-def rescore(
-    run: Run | Name, *, board: str, engine: str | None = None, period_s: float | None = None
-) -> Rescored:
+def rescore(run: Run | Name, *, board: str, engine: str | None = None, **options: Any) -> Rescored:
     """All candidates of a finished run under another board or engine; nothing is trained.
 
     Args:
         run: a run, or its folder.
         board: by name or .toml.
-        engine, period_s: the run's own unless given.
+        engine, options (`period_s`, `scope`, `around`): the run's own unless given.
 
     Raises:
         RunError: no finished run.
@@ -396,4 +393,4 @@ def rescore(
     from nas.explore.rescore import rescore as rescore_run
 
     folder = run.folder if isinstance(run, Run) else RunDir(Path(run))
-    return rescore_run(folder, board=board, engine=engine, period_s=period_s)
+    return rescore_run(folder, board=board, engine=engine, **options)

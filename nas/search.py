@@ -89,7 +89,14 @@ def search(
     load_recipe(config.recipe)
     mix_of(config)
     check_sampler(config.sampler, len(config.objectives))
-    target = load_target(config.board, config.engine, period_s=config.period_s, mode=config.mode)
+    target = load_target(
+        config.board,
+        config.engine,
+        period_s=config.period_s,
+        mode=config.mode,
+        around=config.around,
+        path_counts=config.budgets.count_path,
+    )
     space = _asked_space(config)
     progress.say(f"Reading the recordings: {config.data}")
     people = gather(config, space)

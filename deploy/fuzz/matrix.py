@@ -95,6 +95,14 @@ _HOST = "host, sanitizers"
 _UNDEFINED = ("-O1", "-fsanitize=undefined", "-fsanitize-undefined-trap-on-error")
 
 
+def for_core(compiler: Compiler, name: str) -> Compiler:
+    """The compiler for another core, a name of `CORES`."""
+    core = CORES[name]
+    own = core.zig if compiler.is_zig else core.gcc
+    program = compiler.command[: 2 if compiler.is_zig else 1]
+    return replace(compiler, command=(*program, *own))
+
+
 @dataclass(frozen=True)
 class Build:
     """One way of building.
@@ -126,10 +134,8 @@ class Build:
             ToolError: a warning, an error, or a fault.
         """
         core = CORES[self.core]
-        own = core.zig if self.compiler.is_zig else core.gcc
-        program = self.compiler.command[: 2 if self.compiler.is_zig else 1]
         level, *flags = self.flags
-        compiler = replace(self.compiler, command=(*program, *own))
+        compiler = for_core(self.compiler, self.core)
         folder = source.parent
         image = compiler.build(
             [source, folder / "harness.c"],

@@ -1,16 +1,17 @@
 """Fits every cost law and writes the coefficients: `python -m hwmodels.fit`.
 
-Counted kernels, timed kernels, ST's tools on whole networks, and generated C, each from the CSV
-files in `hwmodels/data`, to the TOML files beside them.
+Counted kernels, timed kernels, ST's tools on whole networks, generated C, and what stands around
+a network, each from the CSV files in `hwmodels/data`, to the TOML files beside them.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from hwmodels.fit import counted, generated_c, timed
+from hwmodels.fit import counted, generated_c, path, timed
 from hwmodels.fit.law_file import toml
 from hwmodels.fit.st import law as st
+from hwmodels.path import LAW_TOML as PATH_TOML
 from ppgnas.files import write_text_atomic
 from ppgnas.toml_file import FileModel
 
@@ -38,6 +39,12 @@ def main() -> None:
     print(
         f"generated C, streaming: {blocks.networks} networks, mean error {blocks.mean_error:.2%}, "
         f"worst {blocks.worst_error:.2%}"
+    )
+    around = path.document(path.read_rows())
+    _write(PATH_TOML, around)
+    print(
+        f"around a network: {around.errors.settings} settings held out, mean error "
+        f"{around.errors.mean_error:.2%}, worst {around.errors.worst_error:.2%}"
     )
     laws, ratios = counted.fit_all()
     _write(timed.TIMED_TOML, timed.document(timed.fit_all(laws)))

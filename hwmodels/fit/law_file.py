@@ -57,7 +57,7 @@ def table(values: dict[str, Any], path: str = "") -> list[str]:
     """Lines of a table: its own keys, then the tables below it."""
     own, below = [], []
     for name, value in values.items():
-        key = name if re.fullmatch(r"[\w-]+", name, re.ASCII) else json.dumps(name)
+        key = _key(name)
         tables = value if isinstance(value, list) else [value]
         if not tables or not isinstance(tables[0], dict) or _is_flat(value):
             own.append(f"{key} = {_inline(value)}")
@@ -71,11 +71,15 @@ def table(values: dict[str, Any], path: str = "") -> list[str]:
     return own + below
 
 
+def _key(name: str) -> str:
+    return name if re.fullmatch(r"[\w-]+", name, re.ASCII) else json.dumps(name)
+
+
 def _is_flat(value: Any) -> bool:
     return isinstance(value, dict) and all(isinstance(n, (int, float)) for n in value.values())
 
 
 def _inline(value: Any) -> str:
     if isinstance(value, dict):
-        return f"{{ {', '.join(f'{key} = {json.dumps(n)}' for key, n in value.items())} }}"
+        return f"{{ {', '.join(f'{_key(key)} = {json.dumps(n)}' for key, n in value.items())} }}"
     return json.dumps(value, ensure_ascii=False)  # JSON's strings, numbers and lists are TOML's

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from nas.run.config import Scope
 
 ANY_NETWORK = (
     "NAME timeppg-small, kd-pulse-student, mobilenet-1d, tiny, small, medium or large (these four "
@@ -94,6 +97,36 @@ Smoothing = Annotated[
         "ten readings, as published networks are reported) or none."
     ),
 ]
+BudgetScope = Annotated[
+    Text,
+    typer.Option(
+        help="What is counted. total (default): the network with its code and runtime, and the "
+        "path around it, sensors in the power; network: without that path; model: as network, "
+        "and of the flash the weights alone."
+    ),
+]
+PpgHz = Annotated[
+    float | None,
+    typer.Option(help="Rate of the PPG sensor in Hz; default: what the network reads."),
+]
+AccHz = Annotated[
+    float | None, typer.Option(help="Rate of the accelerometer in Hz; default: as above.")
+]
+PpgChannels = Annotated[
+    int | None, typer.Option(help="Channels of the PPG sensor, 1 to 3; default 1.")
+]
+PathSmoothing = Annotated[
+    Text, typer.Option("--smoothing", help="What the device does with readings; default hmm.")
+]
+PpgSensor = Annotated[
+    Text,
+    typer.Option(
+        help="What the PPG sensor draws, LEDs included, for example 150uW; default: by rate."
+    ),
+]
+Accelerometer = Annotated[
+    Text, typer.Option(help="What the accelerometer draws, for example 12uW; default: by rate.")
+]
 Channels = Annotated[
     Text,
     typer.Option(
@@ -101,3 +134,15 @@ Channels = Annotated[
     ),
 ]
 MarkdownOut = Annotated[str, typer.Option(help="Markdown file to write.")]
+
+
+def scope_of(text: str) -> Scope:
+    """A scope by its name.
+
+    Raises:
+        ConfigError: there is none of that name.
+    """
+    from nas.run.config import SCOPES, check_choice
+
+    check_choice("budget_scope", text, SCOPES)
+    return next(scope for scope in SCOPES if scope == text)

@@ -10,7 +10,19 @@ from typing import Annotated
 import typer
 
 from nas.cli.common import emit, verb
-from nas.cli.options import AsJson, BoardName, Text
+from nas.cli.options import (
+    Accelerometer,
+    AccHz,
+    AsJson,
+    BoardName,
+    BudgetScope,
+    PathSmoothing,
+    PpgChannels,
+    PpgHz,
+    PpgSensor,
+    Text,
+    scope_of,
+)
 
 NOTHING_FITS = 3
 
@@ -31,6 +43,13 @@ def rescore(
             show_default="the run's own",
         ),
     ] = None,
+    budget_scope: BudgetScope = None,
+    ppg_hz: PpgHz = None,
+    acc_hz: AccHz = None,
+    ppg_channels: PpgChannels = None,
+    smoothing: PathSmoothing = None,
+    ppg_sensor: PpgSensor = None,
+    accelerometer: Accelerometer = None,
     out: Annotated[
         Text, typer.Option(help="The page.", show_default="RUN/rescore-BOARD.html")
     ] = None,
@@ -43,19 +62,29 @@ def rescore(
 
     \b
     ppgnas rescore results/run --board nrf5340
+    ppgnas rescore results/run --board nrf5340 --accelerometer 12uW --budget-scope total
     ppgnas rescore results/run --board my_board.toml --engine st-edge-ai --json
     """
+    given = {name: value for name, value in locals().items() if value is not None}
     from nas.explore.rescore import report_path
     from nas.explore.rescore import rescore as rescore_run
     from nas.report.rescore import rescore_page
     from nas.report.rescore_text import markdown
     from nas.run.folder import RunDir
+    from nas.run.target import take_surroundings
     from nas.run.units import parse_ms
     from ppgnas.files import write_text_atomic
 
     period_s = None if rate is None else parse_ms(rate, name="rate") / 1000
     directory = RunDir(Path(run))
-    found = rescore_run(directory, board=board, engine=engine, period_s=period_s)
+    found = rescore_run(
+        directory,
+        board=board,
+        engine=engine,
+        period_s=period_s,
+        scope=None if budget_scope is None else scope_of(budget_scope),
+        around=take_surroundings(given, directory.document().config.around),
+    )
     path = report_path(directory, found.before, found.after) if out is None else Path(out)
     write_text_atomic(path, rescore_page(found))
     if as_json:

@@ -7,7 +7,21 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nas.cli.common import emit, verb
-from nas.cli.options import AsJson, BoardName, EngineName, ModelMode, Text
+from nas.cli.options import (
+    Accelerometer,
+    AccHz,
+    AsJson,
+    BoardName,
+    BudgetScope,
+    EngineName,
+    ModelMode,
+    PathSmoothing,
+    PpgChannels,
+    PpgHz,
+    PpgSensor,
+    Text,
+    scope_of,
+)
 from ppgnas.defaults import DEFAULT_BOARD, DEFAULT_ENGINE
 from ppgnas.tables import text_table
 
@@ -35,39 +49,50 @@ def score(
         Text, typer.Option(help="Longest latency, for the suggested clock; or the period.")
     ] = None,
     mode: ModelMode = None,
+    budget_scope: BudgetScope = None,
+    ppg_hz: PpgHz = None,
+    acc_hz: AccHz = None,
+    ppg_channels: PpgChannels = None,
+    smoothing: PathSmoothing = None,
+    ppg_sensor: PpgSensor = None,
+    accelerometer: Accelerometer = None,
     as_json: AsJson = False,
 ) -> None:
     """Latency, flash, SRAM and power of a model, layer by layer; no weights needed.
 
+    One line, path, is what stands around it on the device: front end, decoder and smoother. It
+    counts in the sums unless --budget-scope says otherwise.
+
     \b
     ppgnas score results/run:1 --board nrf5340
+    ppgnas score results/run:1 --ppg-hz 64 --acc-hz 32 --accelerometer 12uW
     ppgnas score somebody.tflite --board stm32u575 --json
     ppgnas score published:tiny --mode streaming
     """
-    from hwmodels.scorecard import score as score_graph
+    given = {name: value for name, value in locals().items() if value is not None}
     from nas.models.names import find_model
     from nas.run.config import mode_of
-    from nas.run.target import load_target
+    from nas.run.target import load_target, take_surroundings
     from nas.run.units import parse_ms
 
     period_s = parse_ms(rate, name="rate") / 1000
     budget_ms = None if latency is None else parse_ms(latency, name="latency")
-    target = load_target(board, engine, period_s=period_s)
     found = find_model(model)
-    card = score_graph(
-        found.graph,
-        target.board,
-        target.engine,
+    target = load_target(
+        board,
+        engine,
         period_s=period_s,
-        file_bytes=found.file_bytes,
         mode=found.mode if mode is None else mode_of(mode),
+        around=take_surroundings(given),
+        path_counts=scope_of(budget_scope or "total") == "total",
     )
+    card = target.score(found.graph, file_bytes=found.file_bytes)
     if as_json:
         emit({**card.to_json(), "room": {name.lower(): row for name, row in card.room.items()}})
         return
     print(scorecard_text(card))
     print(f"\n{_placement_text(target.board, round(card.sram_bytes.high))}")
-    print(_clock_text(target.board, card.cycles, period_s, budget_ms))
+    print(_clock_text(target.board, card.all_cycles, period_s, budget_ms))
 
 
 def _placement_text(board: Board, sram_bytes: int) -> str:
@@ -95,7 +120,31 @@ def _clock_text(board: Board, cycles: Estimate, period_s: float, budget_ms: floa
         return f"no clock of {board.name} meets {allowed_ms:g} ms"
     return (
         f"clock of least power within {allowed_ms:g} ms: {chosen.clock_hz / 1e6:g} MHz, "
-        f"{chosen.latency_ms.value:.3g} ms, {chosen.power_mw.value:.3g} mW on average"
+        f"{chosen.latency_ms.value:.3g} ms, {chosen.power_mw.value:.3g} mW without sensors"
+    )
+
+
+def _path_text(card: Scorecard) -> str:
+    """The line of what stands around the network, and of the sensors."""
+    from nas.run.units import format_bytes
+
+    path = card.path
+    if path is None:
+        return "path     none: the model does not read 8 s at a whole rate for 180 classes\n"
+    shape, whole = path.shape, sum(path.parts.values())
+    parts = ", ".join(f"{name} {cycles / whole:.0%}" for name, cycles in path.parts.items())
+    acc = f", acceleration at {shape.acc_hz:g} Hz" if shape.acc_hz else ""
+    acc_mw = f", accelerometer {path.accelerometer_mw.value:.3g}" if shape.acc_hz else ""
+    sensors = path.sensors_mw
+    return (
+        f"path     {path.latency_ms.value:.3g} ms ({path.latency_ms.low:.3g} to "
+        f"{path.latency_ms.high:.3g}), {path.energy_mj.value:.3g} mJ, flash "
+        f"{format_bytes(round(path.flash_bytes.value))}, SRAM "
+        f"{format_bytes(round(card.path_sram_bytes))}"
+        f"{' of these' if card.path_counts else ', not counted in these'}: {parts}; "
+        f"{shape.ppg_channels} PPG at {shape.ppg_hz:g} Hz{acc}, smoothing {shape.smoothing}\n"
+        f"sensors  {sensors.value:.3g} mW ({sensors.low:.3g} to {sensors.high:.3g}): PPG "
+        f"{path.ppg_mw.value:.3g}{acc_mw}{'' if card.path_counts else ', not counted'}\n"
     )
 
 
@@ -113,13 +162,20 @@ def scorecard_text(card: Scorecard) -> str:
         split = ", ".join(f"{name} {format_bytes(round(part))}" for name, part in parts.items())
         return f"{value} ({low} to {high}): {split}"
 
+    counted = card.path if card.path_counts else None
     flash = size(
         card.flash_bytes,
         weights=card.flash_weights_bytes,
         code=card.flash_code_bytes,
         runtime=card.flash_runtime_bytes,
+        **({"path": counted.flash_bytes.value} if counted else {}),
     )
-    sram = size(card.sram_bytes, arena=card.arena_bytes, runtime=card.sram_runtime_bytes)
+    sram = size(
+        card.sram_bytes,
+        arena=card.arena_bytes,
+        runtime=card.sram_runtime_bytes,
+        **({"path": card.path_sram_bytes} if counted else {}),
+    )
     outside = "\nOutside of what the cost model was fitted on: expect a larger error."
     rows = [
         (row.name, row.op, row.macs, round(row.cycles.value), row.weight_bytes, row.live_bytes)
@@ -130,9 +186,10 @@ def scorecard_text(card: Scorecard) -> str:
         f"latency  {spread(card.latency_ms, 'ms')}\n"
         f"flash    {flash}\n"
         f"SRAM     {sram}, fullest in {card.peak_layer}\n"
-        f"energy   {spread(card.energy_mj, 'mJ')} a reading, sleep not counted\n"
+        f"energy   {spread(card.energy_mj, 'mJ')} a reading, sleep and sensors not counted\n"
+        f"{_path_text(card)}"
         f"sleep    {spread(card.sleep_mw, 'mW')} between readings, whatever the network\n"
-        f"power    {card.power_mw.value:.3g} mW on average of both: what budgets count\n"
+        f"power    {card.power_mw.value:.3g} mW on average of all: what budgets count\n"
         f"fit      {card.fit}"
         f"{'' if card.in_calibrated_range else outside}\n\n"
         + text_table(("layer", "op", "MACs", "cycles", "weight B", "live B"), rows)

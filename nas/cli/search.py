@@ -14,9 +14,16 @@ from nas.cli.options import (
     MODE_HELP,
     RECIPE_HELP,
     TEACHERS,
+    Accelerometer,
+    AccHz,
     AsJson,
+    BudgetScope,
     Device,
     Distill,
+    PathSmoothing,
+    PpgChannels,
+    PpgHz,
+    PpgSensor,
     ReportData,
     ReportFrom,
     Split,
@@ -35,17 +42,16 @@ if TYPE_CHECKING:
 @verb
 def search(
     budget: Annotated[
-        Text, typer.Option(help="Flash that inference may add, for example 80KB (1 KB = 1024 B).")
+        Text, typer.Option(help="Flash that readings may add, for example 80KB (1 KB = 1024 B).")
     ] = None,
-    latency: Annotated[Text, typer.Option(help="Time of one inference, for example 50ms.")] = None,
+    latency: Annotated[
+        Text, typer.Option(help="Computing time of a reading, for example 50ms.")
+    ] = None,
     sram: Annotated[Text, typer.Option(help="Memory while it runs, for example 256KB.")] = None,
     power: Annotated[
-        Text, typer.Option(help="Average power, sleep included, for example 5mW.")
+        Text, typer.Option(help="Average power, sleep and sensors included, for example 5mW.")
     ] = None,
-    budget_scope: Annotated[
-        Text,
-        typer.Option(help="total: weights + code + runtime (default); model: the weights alone."),
-    ] = None,
+    budget_scope: BudgetScope = None,
     data: Annotated[
         Text, typer.Option(help="Folder of recordings or of a data set, or synthetic (default).")
     ] = None,
@@ -65,7 +71,7 @@ def search(
         Text,
         typer.Option(
             help="From mae,latency,flash,sram,power; default mae,latency,sram. power is the "
-            "average, sleep included; the energy of a reading goes with latency."
+            "average; beside latency, and sleep that is the same for all, it has the sensors."
         ),
     ] = None,
     sampler: Annotated[
@@ -114,6 +120,12 @@ def search(
         Text,
         typer.Option("--rate", "--period", help="Time from one reading to the next; default 2s."),
     ] = None,
+    ppg_hz: PpgHz = None,
+    acc_hz: AccHz = None,
+    ppg_channels: PpgChannels = None,
+    smoothing: PathSmoothing = None,
+    ppg_sensor: PpgSensor = None,
+    accelerometer: Accelerometer = None,
     device: Device = "auto",
     dask: Annotated[
         Text,
@@ -195,6 +207,7 @@ def as_text(run: RunDir) -> str:
             format_bytes(card.costs.sram_bytes.value),
             f"{card.costs.latency_ms.value:.2f}",
             f"{card.costs.energy_mj.value:.3g}",
+            _path(card),
         )
         for number, card in _cards(run)
     ]
@@ -206,7 +219,7 @@ def as_text(run: RunDir) -> str:
         told += [f"Recommended: {run.path}:{choice.finalist.number}", *choice.sentences]
     said = "".join(f"{sentence}\n" for sentence in told if sentence)
     errors = ("file", "MAE BPM", "smoothed", "other file", "search people")
-    header = ("model", *errors, "weights", "flash", "SRAM", "ms", "mJ a reading")
+    header = ("model", *errors, "weights", "flash", "SRAM", "ms", "mJ a reading", "path")
     return (
         f"\n{candidates.considered} networks considered, {candidates.evaluated} evaluated, "
         f"{len(rows)} finalists in {format_duration(document.time_s.get('total', 0.0))}.\n"
@@ -223,6 +236,18 @@ def _errors(card: Card) -> tuple[str, ...]:
     other = "".join(f"{mae:.2f} {name}" for name, (mae, _) in others)
     chose = card.search_mae_bpm.retrained_int8
     return file, f"{raw:.2f}", f"{smoothed:.2f}", other, f"{chose:.2f}"
+
+
+def _path(card: Card) -> str:
+    """What of these costs stands around the network."""
+    path = card.costs.path
+    if path is None:
+        return "not counted"
+    from nas.run.units import format_bytes
+
+    size, own = format_bytes(path.flash_bytes.value), format_bytes(path.sram_bytes)
+    words = f"{size}, {own}, {path.latency_ms.value:.2f} ms, {path.energy_mj.value:.2g} mJ"
+    return words if path.counted else f"not counted: {words}"
 
 
 def _cards(run: RunDir) -> list[tuple[int, Card]]:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from hwmodels.costs import Costs
-from nas.run.config import Budgets, Objective, Scope
+from nas.run.config import Budgets, ConfigError, Objective, Scope
 from nas.run.units import format_bytes
 from ppgnas.errors import NothingFitsError
 from search_spaces.arch import Arch
@@ -47,7 +47,7 @@ class Problem:
     Attributes:
         objectives: names, see `FIELDS`.
         limits: name -> limit; names are those of `_OPTIONS` and `board flash`, `board sram`.
-        flash_scope: `total` or `model`: what `limits["flash"]` is compared with.
+        flash_scope: of the budgets; with `model`, `limits["flash"]` is one on the weights.
         reference: field -> the corner of the hypervolume box; its other corner is zero.
     """
 
@@ -103,7 +103,9 @@ def probe(
 
     Raises:
         NothingFitsError: no architecture was found that fits; says which budget stops it.
+        ConfigError: power says nothing beside latency.
     """
+    _check_power(space, objectives, budgets)
     limits = {
         **budgets.limits,
         "board flash": float(board_flash_bytes),
@@ -126,6 +128,25 @@ def probe(
         reference[FIELDS[name]] = _three_digits(value)
     problem = Problem(objectives, limits, budgets.scope, reference)
     return Probe(problem, start)
+
+
+def _check_power(space: SearchSpace, objectives: tuple[Objective, ...], budgets: Budgets) -> None:
+    """Power differs from latency by sensors alone: by what is measured, and how often.
+
+    Raises:
+        ConfigError: both are objectives, and sensors do not count or are those of every network.
+    """
+    inputs = len(space.acceleration) * len(space.rate_hz)
+    if {"power", "latency"} <= set(objectives) and not (budgets.count_path and inputs > 1):
+        why = (
+            f"all networks of the space {space.name!r} read the same sensors"
+            if budgets.count_path
+            else f"`budget_scope` is {budgets.scope}, which leaves the sensors out"
+        )
+        raise ConfigError(
+            f"`objectives` holds latency and power, and {why}: power is then the board's sleep "
+            "plus a multiple of the latency, and orders networks the same. Leave one of them out"
+        )
 
 
 def _three_digits(value: float) -> float:
@@ -231,10 +252,16 @@ def _nothing_fits(
                 f"{option} stops it: at least {shown}. The smallest that would fit is "
                 f"{option} {_option_value(name, needed)}."
             )
-    if "flash" in limits and scope == "total" and costs.flash_bytes > limits["flash"]:
+    if "flash" in limits and scope != "model" and costs.flash_bytes > limits["flash"]:
+        path = f", {format_bytes(costs.path_flash_bytes)} front end and decoder"
+        narrower = "`budget_scope` network leaves these out, model code and runtime too."
         lines.append(
-            f"Of the closest candidate's flash, {format_bytes(costs.weight_bytes)} are weights; "
-            "`budget_scope` model leaves code and runtime out of the count."
+            f"Of the closest candidate's flash, {format_bytes(costs.weight_bytes)} are weights"
+            + (
+                f"{path}; {narrower}"
+                if scope == "total"
+                else "; `budget_scope` model leaves code and runtime out of the count."
+            )
         )
     lines.append(
         f"Closest candidate: {closest.id} with {format_bytes(costs.flash_bytes)} of flash, "

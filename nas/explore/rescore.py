@@ -13,15 +13,16 @@ import gc
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from hwmodels.costs import Costs
-from hwmodels.scorecard import score
+from hwmodels.path import Surroundings
 from nas.explore.problem import FIELDS, Problem
 from nas.explore.rescored import SHOWN, Change, FinalistRow, Front, Names, Rescored, Row
 from nas.pareto import nondominated
 from nas.run.candidates import Candidate, Candidates
+from nas.run.config import Budgets, Scope
 from nas.run.folder import RunDir
 from nas.run.run_toml import RunDocument
 from nas.run.target import Target, load_target
@@ -73,7 +74,13 @@ def _no_collection() -> Iterator[None]:
 
 @_no_collection()
 def rescore(
-    run: RunDir, *, board: str, engine: str | None = None, period_s: float | None = None
+    run: RunDir,
+    *,
+    board: str,
+    engine: str | None = None,
+    period_s: float | None = None,
+    scope: Scope | None = None,
+    around: Surroundings | None = None,
 ) -> Rescored:
     """Cost every candidate of a run anew.
 
@@ -82,6 +89,8 @@ def rescore(
         board: by name or path.
         engine: by name or path; the run's own unless given.
         period_s: seconds from one reading to the next; the run's own unless given.
+        scope: what the budgets limit; as in the run unless given.
+        around: sensors and smoothing; the run's own unless given.
 
     Raises:
         RunError: no run, without candidates, or damaged.
@@ -89,18 +98,21 @@ def rescore(
         GraphError: the engine has no cost for an operator.
     """
     document, recorded = run.document(), run.candidates()
+    budgets = replace(recorded.budgets, scope=scope or recorded.budgets.scope)
     target = load_target(
         board,
         engine or recorded.engine,
         period_s=period_s or document.config.period_s,
         mode=document.config.mode,
+        around=around or document.config.around,
+        path_counts=budgets.count_path,
     )
     limits = {
-        **recorded.budgets.limits,
+        **budgets.limits,
         "board flash": float(target.board.flash_bytes),
         "board sram": float(target.board.sram_bytes),
     }
-    problem = Problem(recorded.objectives, limits, recorded.budgets.scope, {})
+    problem = Problem(recorded.objectives, limits, budgets.scope, {})
     found = target.costs_many(candidate.arch for candidate in recorded.candidates)
     costed = [
         _Costed(candidate, costs, problem.constraints(costs))
@@ -119,8 +131,6 @@ def rescore(
     front = [one for one, keep in zip(fitting, kept, strict=True) if keep]
     before = [one for one in judged if one.candidate.on_front]
     finalists = [one for one in costed if one.candidate.finalist is not None]
-    budgets = asdict(recorded.budgets)
-    del budgets["scope"]
     return Rescored(
         run=str(run.path),
         synthetic=recorded.synthetic,
@@ -128,8 +138,8 @@ def rescore(
         after=Names(target.board.name, target.engine.name),
         period_s=target.period_s,
         objectives=recorded.objectives,
-        budgets={key: limit for key, limit in budgets.items() if limit is not None},
-        budget_scope=recorded.budgets.scope,
+        budgets={FIELDS[name]: limit for name, limit in budgets.limits.items()},
+        budget_scope=budgets.scope,
         board_limits={
             "flash_bytes": target.board.flash_bytes,
             "sram_bytes": target.board.sram_bytes,
@@ -158,7 +168,7 @@ def rescore(
             _finalist(run, one, problem, target)
             for one in sorted(finalists, key=lambda one: one.candidate.finalist or 0)
         ),
-        notes=tuple(_notes(document, recorded)),
+        notes=tuple(_notes(document, recorded, budgets)),
     )
 
 
@@ -177,7 +187,7 @@ def _finalist(run: RunDir, one: _Costed, problem: Problem, target: Target) -> Fi
     errors = {} if card is None else card.report_mae_bpm
     file = target.file if target.file in errors else next(iter(errors), None)
     others = [raw for name, (raw, _) in errors.items() if name != file]
-    full = score(lower(one.candidate.arch), target.board, target.engine, period_s=target.period_s)
+    full = target.score(lower(one.candidate.arch))
     estimates = full.to_json()
     del estimates["layers"]
     estimated = {
@@ -231,14 +241,25 @@ def _why_enters(better: Sequence[_Costed]) -> str:
     return "was not on the recorded front"
 
 
-def _notes(document: RunDocument, recorded: Candidates) -> Iterator[str]:
-    """Whether today's cost models still give what the run recorded."""
+def _notes(document: RunDocument, recorded: Candidates, budgets: Budgets) -> Iterator[str]:
+    """Whether the run recorded the same costs, by the cost models of today."""
+    if budgets.count_path != recorded.budgets.count_path:
+        was, now = ("hold", "do not") if recorded.budgets.count_path else ("do not hold", "do")
+        yield (
+            f"Costs recorded in the run {was} what stands around a network, those of the new "
+            f"board {now}: part of the change is that."
+        )
     if document.finished is None:
         yield "The run is not finished: its front may still change."
     try:
         asked = document.config
         own = load_target(
-            recorded.board, recorded.engine, period_s=asked.period_s, mode=asked.mode
+            recorded.board,
+            recorded.engine,
+            period_s=asked.period_s,
+            mode=asked.mode,
+            around=asked.around,
+            path_counts=recorded.budgets.count_path,
         )
     except (PpgnasError, OSError):
         yield (

@@ -92,7 +92,6 @@ def write_model(
     """
     from deploy.package import fingerprints, write_package
     from distill.evaluation import predict_windows
-    from hwmodels.scorecard import score
     from ppg.windows import windows_of
 
     target, people = judging.target, judging.people
@@ -115,14 +114,7 @@ def write_model(
     decoding = calibrate(ranked, transitions=judging.transitions)
     write_text_atomic(folder / "predictions.csv", predictions_csv(predictions, decoding))
     files = fingerprints(folder)
-    costs = score(
-        net.graph,
-        target.board,
-        target.engine,
-        period_s=target.period_s,
-        file_bytes=written.tflite_bytes,
-        mode=target.mode,
-    )
+    costs = target.score(net.graph, file_bytes=written.tflite_bytes)
     if file != target.file:  # no C: the error that ranked it is that of another file
         errors = replace(origin.search_mae_bpm, retrained_int8=ranked.summary().mae_bpm)
         origin = replace(origin, search_mae_bpm=errors)

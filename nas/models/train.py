@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from distill.training.recipe import load_recipe
+from hwmodels.path import USUAL
 from nas.models.backend import check_judges, check_teacher, mix_of, site_of
 from nas.models.folder import Judging, write_model
 from nas.models.readout import RULES
@@ -101,7 +102,9 @@ def train_model(
         require_streamable(arch)
     config = replace(config, distill=mix_of(config))
     device = site_of(config.device).name
-    target = load_target(config.board, config.engine, period_s=config.period_s, mode=config.mode)
+    target = load_target(
+        config.board, config.engine, period_s=config.period_s, mode=config.mode, around=USUAL
+    )
     if config.mode == "streaming":
         target.costs(arch)  # refuses what the engine cannot stream
     progress.say(f"Reading the recordings: {config.data}")

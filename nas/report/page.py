@@ -24,7 +24,7 @@ COSTS: dict[str, tuple[str, str, float, int]] = {
     "flash_bytes": ("Flash", "KB", 1024.0, 1),
     "sram_bytes": ("SRAM", "KB", 1024.0, 1),
     "energy_mj": ("Energy", "mJ", 1.0, 3),  # of one reading
-    "power_mw": ("Power with sleep", "mW", 1.0, 2),  # mostly the board's sleep
+    "power_mw": ("Average power", "mW", 1.0, 2),  # mostly sleep and sensors
     "weight_bytes": ("Weights", "KB", 1024.0, 1),
 }
 
@@ -56,8 +56,9 @@ def sleep_words(
     """What a board takes between readings, which says nothing of a network."""
     return (
         f"Between readings {board} sleeps at {cost('power_mw', value_mw)} ({fixed(low_mw)} to "
-        f"{fixed(high_mw)}), whatever the network; power with sleep, which budgets and "
-        f"objectives of power mean, adds the energy of a reading every {period_s:g} s."
+        f"{fixed(high_mw)}), whatever the network; average power, which budgets and objectives "
+        f"of power mean, adds the energy of a reading every {period_s:g} s and, where they "
+        "count, the sensors."
     )
 
 

@@ -11,7 +11,15 @@ from typing import TYPE_CHECKING, Literal
 from nas.explore.rescored import Rescored, Row
 from nas.report.figures import GREY, INK, RED, SERIES, figure, label
 from nas.report.page import COSTS, Menu, Section, cost, render_page, section
-from nas.report.rescore_text import change, floor, limit_name, margin, summary, tightest
+from nas.report.rescore_text import (
+    change,
+    floor,
+    limit_name,
+    margin,
+    path_words,
+    summary,
+    tightest,
+)
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -167,13 +175,14 @@ def _finalists_section(found: Rescored) -> Section | None:
     return section(
         "rescore/finalists.html",
         "Finalists",
-        head=[*errors, *costs, "Room", "Fits"],
+        head=[*errors, *costs, ("Path", "part of these"), "Room", "Fits"],
         rows=found.finalists,
         floor=floor(found),
         charted=CHARTED,
         change=change,
         limit_name=limit_name,
         margin=margin,
+        path_words=path_words,
     )
 
 

@@ -61,6 +61,20 @@ def bounded(row: FinalistRow, key: str) -> str:
     return f"{change(row, key)} ({low} to {high})"
 
 
+def path_words(row: FinalistRow) -> str:
+    """What stands around the network; empty where it was not costed."""
+    path = (row.estimates or {}).get("path")
+    if path is None:
+        return ""
+    shown = (
+        cost("latency_ms", path["latency_ms"]["value"]),
+        cost("flash_bytes", path["flash_bytes"]["value"]),
+        cost("sram_bytes", path["sram_bytes"]),
+        cost("energy_mj", path["energy_mj"]["value"]),
+    )
+    return f"{', '.join(shown)}{'' if path['counted'] else ' not counted'}"
+
+
 def floor(found: Rescored) -> str:
     """What the new board takes between readings; empty where no finalist says it."""
     for row in found.finalists:
@@ -72,14 +86,17 @@ def floor(found: Rescored) -> str:
 
 
 def _limits(found: Rescored) -> str:
-    scope = " (model alone)" if found.budget_scope == "model" else ""
+    model = " (model alone)" if found.budget_scope == "model" else ""
+    scope = "with the path" if found.budget_scope == "total" else "without the path"
     budgets = [
-        f"{COSTS[key][0]} {cost(key, value)}{scope if key == 'flash_bytes' else ''}"
+        f"{COSTS[key][0]} {cost(key, value)}{model if key == 'flash_bytes' else ''}"
         for key, value in found.budgets.items()
         if key in COSTS
     ]
     board = [f"{COSTS[k][0]} {cost(k, v)}" for k, v in found.board_limits.items()]
-    return f"Budgets: {', '.join(budgets) or 'none'}. The board holds: {', '.join(board)}."
+    return (
+        f"Budgets ({scope}): {', '.join(budgets) or 'none'}. The board holds: {', '.join(board)}."
+    )
 
 
 def _front_rows(rows: Sequence[Row], costs: Sequence[str]) -> list[list[object]]:
@@ -109,6 +126,7 @@ def markdown(found: Rescored) -> str:
             "MAE, report people",
             "other file",
             *(COSTS[key][0] for key in costs),
+            "path",
         ]
         rows = [
             [
@@ -117,6 +135,7 @@ def markdown(found: Rescored) -> str:
                 fixed(row.report_mae_bpm),
                 fixed(row.other_file_mae_bpm),
                 *(bounded(row, key) for key in costs),
+                path_words(row),
                 tightest(row),
                 _fits(row),
             ]

@@ -21,6 +21,7 @@ from ppgnas.task import Mode
 from search_spaces.arch import Arch
 
 FORMAT = "ppgnas-candidates"
+_WHOLE = ("flash_bytes", "sram_bytes", "path_flash_bytes", "path_sram_bytes")
 JudgedBy = Literal["foretold", "inherited"]
 
 
@@ -65,8 +66,7 @@ class Candidate:
         return {
             **self.row(),
             "arch": self.arch.to_json(),
-            "flash_bytes": round(self.costs.flash_bytes),
-            "sram_bytes": round(self.costs.sram_bytes),
+            **{key: round(getattr(self.costs, key)) for key in _WHOLE},
             "on_front": self.on_front,
             "finalist": self.finalist,
         }
@@ -171,7 +171,7 @@ class Candidates:
         check_format(document, FORMAT)
         budgets = document.get("budgets")
         if isinstance(budgets, Mapping):
-            budgets = {**budgets, "scope": document.get("budget_scope", "total")}
+            budgets = {**budgets, "scope": _scope(document)}
         return _CANDIDATES.validate_python({**document, "budgets": budgets})
 
     def to_csv(self) -> str:
@@ -184,6 +184,14 @@ class Candidates:
         writer.writeheader()
         writer.writerows(rows)
         return text.getvalue()
+
+
+def _scope(document: Mapping[str, Any]) -> Any:
+    """Of its budgets; what stands around a network was no part of them before it was counted."""
+    scope = document.get("budget_scope", "total")
+    rows = document.get("candidates")
+    counted = isinstance(rows, list) and any("path_ms" in row for row in rows if row)
+    return scope if scope != "total" or counted else "network"
 
 
 _CANDIDATES = TypeAdapter(Candidates)

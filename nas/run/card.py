@@ -63,8 +63,33 @@ class Layer:
 
 
 @dataclass(frozen=True)
+class PathCosts:
+    """What stands around the network (`hwmodels.path.PathCost`); `acc_hz` 0 is PPG alone."""
+
+    counted: bool
+    ppg_hz: float
+    acc_hz: float
+    ppg_channels: int
+    rate_hz: float
+    smoothing: str
+    latency_ms: Bounds
+    cycles: Bounds
+    parts: dict[str, int]
+    flash_bytes: Bounds
+    sram_bytes: int
+    energy_mj: Bounds
+    ppg_mw: Bounds
+    accelerometer_mw: Bounds
+
+    def value(self, key: str) -> float:
+        """One of its costs by the key that the network's has."""
+        found = getattr(self, key)
+        return float(found.value if isinstance(found, Bounds) else found)
+
+
+@dataclass(frozen=True)
 class CardCosts:
-    """`hwmodels.scorecard.Scorecard.to_json`."""
+    """`hwmodels.scorecard.Scorecard.to_json`; without a path in cards of an older version."""
 
     board: str
     engine: str
@@ -77,6 +102,20 @@ class CardCosts:
     in_calibrated_range: bool
     layers: tuple[Layer, ...]
     sleep_mw: Bounds | None = None
+    path: PathCosts | None = None
+
+    @property
+    def flash_parts(self) -> dict[str, float]:
+        """What the flash is the sum of, in bytes."""
+        own = self.flash_bytes
+        parts: dict[str, float] = {
+            "weights": own.weights,
+            "code": own.code,
+            "runtime": own.runtime,
+        }
+        if self.path is not None and self.path.counted:
+            parts["path"] = self.path.flash_bytes.value
+        return parts
 
     @staticmethod
     def from_json(document: Mapping[str, Any]) -> CardCosts:

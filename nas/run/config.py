@@ -17,7 +17,9 @@ from pydantic import StringConstraints
 
 from distill.teachers.names import NONE, chosen, reading
 from distill.training.effort import AUTO, effort_by_name
+from hwmodels.path import USUAL, Surroundings
 from nas.run import units
+from nas.run.target import take_surroundings
 from ppgnas.defaults import DEFAULT_BOARD, DEFAULT_ENGINE
 from ppgnas.errors import BudgetError, PpgnasError
 from ppgnas.task import INPUTS, MODES, PPG_ACC, STRIDE_S, Mode
@@ -27,7 +29,7 @@ OBJECTIVES: tuple[Objective, ...] = get_args(Objective)
 SAMPLERS = ("nsga2", "nsga3", "tpe", "gp", "random")
 HUB = "optunahub:"
 _SAMPLER = f"^({'|'.join(SAMPLERS)}|[A-Za-z]+Sampler|{HUB}.+)$"
-Scope = Literal["total", "model"]
+Scope = Literal["total", "network", "model"]
 SCOPES: tuple[Scope, ...] = get_args(Scope)
 # Architectures considered unless `trials` says otherwise.
 EFFORT_TRIALS = {"smoke": 60, "quick": 1500, "standard": 3000, "thorough": 6000}
@@ -47,9 +49,9 @@ class Budgets:
     """Limits on what a candidate may cost; None is no limit.
 
     Attributes:
-        flash_bytes: on weights + code + runtime, or on the model alone if `scope` is `model`.
-        latency_ms, sram_bytes, power_mw: of one inference, of all memory, on average.
-        scope: `total` or `model`.
+        flash_bytes, latency_ms, sram_bytes, power_mw: of a reading; power is the average.
+        scope: `total` is the network with its code and runtime and, with sensors, what stands
+            around it; `network` leaves that out; `model` is that with the weights as flash.
     """
 
     flash_bytes: int | None = None
@@ -57,6 +59,11 @@ class Budgets:
     sram_bytes: int | None = None
     power_mw: float | None = None
     scope: Scope = "total"
+
+    @property
+    def count_path(self) -> bool:
+        """Whether they limit what stands around the network too."""
+        return self.scope == "total"
 
     @property
     def limits(self) -> dict[str, float]:
@@ -182,6 +189,7 @@ class SearchConfig(TrainConfig):
 
     Attributes:
         budgets: see `Budgets`.
+        around: sensors and smoothing of the device.
         space: preset or path of a TOML file.
         objectives: names of `OBJECTIVES`, minimised together.
         sampler: one of `SAMPLERS`, a class of Optuna, or a package of OptunaHub; see
@@ -195,6 +203,7 @@ class SearchConfig(TrainConfig):
     """
 
     budgets: Budgets
+    around: Surroundings = USUAL
     space: str = "default"
     objectives: tuple[Objective, ...] = ("mae", "latency", "sram")
     sampler: Annotated[str, StringConstraints(pattern=_SAMPLER)] = "nsga2"
@@ -258,6 +267,7 @@ class SearchConfig(TrainConfig):
                 **({} if self.time_s is None else {"time_s": self.time_s}),
             },
             "budgets": budgets,
+            "path": {k: v for k, v in asdict(self.around).items() if v is not None},
             "target": {"board": self.board, "engine": self.engine, "period_s": self.period_s},
             "data": {key: value for key, value in data.items() if value is not None},
             **({} if self.unlabelled is None else {"unlabelled": {"source": self.unlabelled}}),
@@ -284,19 +294,16 @@ class SearchConfig(TrainConfig):
             "recipe": document["search"].get("recipe", "direct"),  # `data` has another one
             "seed": document["run"]["seed"],
             "budgets": document["budgets"],
+            "around": document.get("path", {}),
         }
+        if "path" not in document and document["budgets"].get("scope") == "total":
+            # Runs of before it was counted meant the network by all.
+            values["budgets"] = {**document["budgets"], "scope": "network"}
         # Runs of before mixes had names learnt from this one.
         values.setdefault("distill", NONE if values["teacher"] == NONE else "label:0.5,soft:0.5")
-        written = {each.name for each in fields(SearchConfig)} - {
-            "report_data",
-            "report_from",
-            "time_s",
-            "device",
-            "dask",
-            "student_inputs",
-            "teacher_inputs",
-            "mode",
-        }
+        optional = {"report_data", "report_from", "time_s", "device", "dask", "mode"}
+        optional |= {"student_inputs", "teacher_inputs"}
+        written = {each.name for each in fields(SearchConfig)} - optional
         if not written <= set(values):
             raise KeyError(min(written - set(values)))
         return TypeAdapter(SearchConfig).validate_python(values)
@@ -316,8 +323,8 @@ def resolve(given: Mapping[str, Any], base: SearchConfig | None = None) -> Searc
 
     Args:
         given: every argument of a search by its name, as fields of `SearchConfig` but for
-            `budget`, `latency`, `sram`, `power`, `budget_scope`, `rate` and `time`; quantities and
-            lists as text, None where it was not given.
+            `budget`, `latency`, `sram`, `power`, `budget_scope`, `rate`, `time` and those of
+            `take_surroundings`; quantities and lists as text, None where it was not given.
         base: the configuration of the run to resume or repeat, or None.
 
     Returns:
@@ -333,6 +340,7 @@ def resolve(given: Mapping[str, Any], base: SearchConfig | None = None) -> Searc
         if name in values:
             budgets[limit] = read(values.pop(name), name=name)
     budgets["scope"] = values.pop("budget_scope", budgets["scope"])
+    around = take_surroundings(values, base.around if base else None)
     if "objectives" in values:
         values["objectives"] = tuple(part.strip() for part in values["objectives"].split(","))
     if "time" in values:
@@ -355,7 +363,7 @@ def resolve(given: Mapping[str, Any], base: SearchConfig | None = None) -> Searc
         kept = {"effort": effort, "trials": trials}
         if values.get("sampler") in ("gp", "GPSampler"):
             kept["trials"] = GP_TRIALS
-    asked = SearchConfig(**{**kept, **values, "budgets": Budgets(**budgets)})
+    asked = SearchConfig(**{**kept, **values, "budgets": Budgets(**budgets), "around": around})
     mix = effort_by_name(asked.effort).mix_of(asked.distill, taught=asked.teacher != NONE)
     return replace(asked, distill=mix)
 

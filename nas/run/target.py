@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 from hwmodels.boards import Board, load_board
 from hwmodels.costs import Costs, costs_many
 from hwmodels.engines.engine import Engine
 from hwmodels.engines.load import load_engine
+from hwmodels.graph import Graph
+from hwmodels.path import USUAL, Surroundings
+from hwmodels.scorecard import Scorecard, score
 from nas.run.card import ModelFile
+from nas.run.units import parse_mw
 from ppgnas.task import Mode
 from search_spaces.arch import Arch
 from search_spaces.lower import lower
@@ -17,12 +22,21 @@ from search_spaces.lower import lower
 
 @dataclass(frozen=True)
 class Target:
-    """Board, engine, duty cycle and mode, as one function from an architecture to its costs."""
+    """Board, engine, duty cycle and mode, as one function from an architecture to its costs.
+
+    Attributes:
+        board, engine, period_s: where, by what and how often it runs.
+        mode: whether it computes each window anew, or what is new.
+        around: sensors and smoothing of the device; None costs networks alone.
+        path_counts: whether costs hold what stands around a network; a scorecard shows it beside.
+    """
 
     board: Board
     engine: Engine
     period_s: float
     mode: Mode = "window"
+    around: Surroundings | None = None
+    path_counts: bool = True
 
     @property
     def file(self) -> ModelFile:
@@ -36,18 +50,71 @@ class Target:
     def costs_many(self, archs: Iterable[Arch]) -> list[Costs]:
         """The same of several; graphs live one at a time."""
         graphs = map(lower, archs)
-        return costs_many(graphs, self.board, self.engine, period_s=self.period_s, mode=self.mode)
+        around = self.around if self.path_counts else None
+        return costs_many(
+            graphs,
+            self.board,
+            self.engine,
+            period_s=self.period_s,
+            mode=self.mode,
+            around=around,
+        )
+
+    def score(self, graph: Graph, *, file_bytes: int | None = None) -> Scorecard:
+        """The scorecard of a graph; `file_bytes` of its TFLite file where there is one."""
+        return score(
+            graph,
+            self.board,
+            self.engine,
+            period_s=self.period_s,
+            file_bytes=file_bytes,
+            mode=self.mode,
+            around=self.around,
+            path_counts=self.path_counts,
+        )
 
 
 def load_target(
-    board: str, engine: str, *, period_s: float = 2.0, mode: Mode = "window"
+    board: str,
+    engine: str,
+    *,
+    period_s: float = 2.0,
+    mode: Mode = "window",
+    around: Surroundings | None = None,
+    path_counts: bool = True,
 ) -> Target:
     """Read a board and an engine by name or path.
+
+    Args:
+        board, engine: by name or path.
+        period_s, mode, around, path_counts: see `Target`.
 
     Raises:
         BoardError: unknown, malformed, or the engine does not run on the board or in this mode.
     """
-    target = Target(load_board(board), load_engine(engine), period_s, mode)
+    target = Target(load_board(board), load_engine(engine), period_s, mode, around, path_counts)
     target.engine.check(target.board)
     target.engine.check_mode(mode)
     return target
+
+
+def take_surroundings(values: dict[str, Any], base: Surroundings | None = None) -> Surroundings:
+    """Read the arguments that say what stands around a network, and take them out.
+
+    Args:
+        values: arguments by name, without those that were not given: `ppg_hz`, `acc_hz`,
+            `ppg_channels`, `smoothing`, and as text `ppg_sensor` and `accelerometer`.
+        base: what holds where an argument was not given.
+
+    Raises:
+        BudgetError: a value that is not allowed.
+    """
+    given: dict[str, Any] = {
+        name: values.pop(name)
+        for name in ("ppg_hz", "acc_hz", "ppg_channels", "smoothing")
+        if name in values
+    }
+    for name in ("ppg_sensor", "accelerometer"):
+        if name in values:
+            given[f"{name}_mw"] = parse_mw(values.pop(name), name=name)
+    return replace(base or USUAL, **given)

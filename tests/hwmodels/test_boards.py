@@ -10,7 +10,7 @@ from ppgnas.errors import BoardError
 
 HELP = (
     'A figure reads { value = 480, unit = "MHz", source = "..." } with optional low and high, '
-    "in the units Hz, kHz, MHz, B, KiB, MiB, W, mW, uW, x Cortex-M7, cycles; "
+    "in the units Hz, kHz, MHz, B, KiB, MiB, W, mW, uW, mJ, uJ, nJ, x Cortex-M7, cycles; "
     "`ppgnas boards new NAME` writes a board file to fill in"
 )
 GOOD = """\

@@ -10,12 +10,12 @@ import shlex
 from dataclasses import dataclass
 
 from nas.report.choice import choose, floor_words, search_mae_bpm
-from nas.report.figures import BLUE, GREY, ORANGE
+from nas.report.figures import BLUE, GREEN, GREY, ORANGE
 from nas.report.loading import Finalist, RunData
 from nas.report.page import COSTS, Section, section
 from nas.report.sections.people import worst_first
 
-SPLIT = {"weights": BLUE, "code": ORANGE, "runtime": GREY}
+SPLIT = {"weights": BLUE, "code": ORANGE, "runtime": GREY, "path": GREEN}
 
 
 SLIDERS = ("flash_bytes", "sram_bytes", "latency_ms", "energy_mj")

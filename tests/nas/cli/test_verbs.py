@@ -146,7 +146,21 @@ def test_a_whole_search(
     assert leave("score", f"{out}:1", "--board", "nrf5340") == 0
     printed = capsys.readouterr()
     assert "stage0.block0.depthwise" in printed.out
-    assert re.search(r"energy .* mJ \(.* to .*\) a reading, sleep not counted", printed.out)
+    assert re.search(
+        r"energy .* mJ \(.* to .*\) a reading, sleep and sensors not counted", printed.out
+    )
+    assert re.search(r"path .* ms .* of these: front end \d+%, .* smoothing hmm", printed.out)
+    assert leave("score", f"{out}:1", "--json", "--budget-scope", "network") == 0
+    alone = json.loads(capsys.readouterr().out)
+    assert alone["path"]["counted"] is False and card["path"]["counted"] is True
+    for key in ("latency_ms", "energy_mj"):
+        assert alone[key]["value"] + alone["path"][key]["value"] == pytest.approx(
+            card[key]["value"]
+        )
+    assert leave("score", f"{out}:1", "--budget-scope", "all") == 2
+    assert "--budget-scope is 'all'; allowed: total, network, model" in capsys.readouterr().err
+    assert leave("score", f"{out}:1", "--accelerometer", "12") == 2
+    assert "--accelerometer '12' has no unit" in capsys.readouterr().err
     assert re.search(r"sleep .* mW \(.* to .*\) between readings, whatever", printed.out)
 
     assert leave("evaluate", f"{out}:1", "--data", str(people), "--json") == 0

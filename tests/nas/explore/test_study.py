@@ -10,11 +10,12 @@ import pytest
 from optuna.trial import FrozenTrial
 
 from hwmodels.costs import Costs
+from hwmodels.path import Surroundings
 from nas.explore.problem import Probe, Problem, descend, probe
 from nas.explore.study import StudySettings, front_of, recounted, run_study
 from nas.pareto import hypervolume_share, nondominated
 from nas.run.candidates import Candidate
-from nas.run.config import SAMPLERS, Budgets, Objective
+from nas.run.config import SAMPLERS, Budgets, ConfigError, Objective
 from nas.run.target import Target, load_target
 from ppgnas.errors import NothingFitsError
 from search_spaces.arch import Arch
@@ -204,8 +205,8 @@ def test_hypervolume_and_front_against_a_direct_count() -> None:
     assert 0 < course[0] < course[-1] < 1
 
 
-@pytest.mark.parametrize("objectives", [("mae",), ("mae", "latency", "flash", "sram", "power")])
-def test_one_to_five_objectives(objectives: tuple[Objective, ...]) -> None:
+@pytest.mark.parametrize("objectives", [("mae",), ("mae", "latency", "flash", "sram")])
+def test_one_to_four_objectives(objectives: tuple[Objective, ...]) -> None:
     candidates = study(trials=60, space=TINY, objectives=objectives)
     assert len(candidates) == 60
     front = front_of(candidates, probed(TINY, objectives=objectives).problem)
@@ -252,6 +253,43 @@ def test_the_reference_point_does_not_depend_on_the_seed_and_honours_limits() ->
     limited = probed(budgets=Budgets(latency_ms=3.0)).problem.reference
     assert limited["latency_ms"] == 3.0
     assert limited["sram_bytes"] > TARGET.costs(DEFAULT.smallest()).sram_bytes
+
+
+@pytest.mark.parametrize(
+    ("space", "budgets", "why"),
+    [
+        (TINY, Budgets(latency_ms=50), "all networks of the space 'tiny' read the same sensors"),
+        (
+            DEFAULT,
+            Budgets(latency_ms=50, scope="network"),
+            "`budget_scope` is network, which leaves the sensors out",
+        ),
+    ],
+)
+def test_power_beside_latency_has_to_say_something(
+    space: SearchSpace, budgets: Budgets, why: str
+) -> None:
+    asked: tuple[Objective, ...] = ("mae", "latency", "power")
+    with pytest.raises(ConfigError) as caught:
+        probed(space, budgets=budgets, objectives=asked)
+    assert str(caught.value) == (
+        f"`objectives` holds latency and power, and {why}: power is then the board's sleep plus a "
+        "multiple of the latency, and orders networks the same. Leave one of them out"
+    )
+
+
+def test_acceleration_costs_its_path_and_its_sensor() -> None:
+    target = replace(TARGET, around=Surroundings(accelerometer_mw=0.012, ppg_sensor_mw=0.15))
+    arch = DEFAULT.smallest()
+    ppg, both = (
+        target.costs(DEFAULT.canonical(replace(arch, acceleration=acc))) for acc in (False, True)
+    )
+    assert both.sensors_mw - ppg.sensors_mw == pytest.approx(0.012)
+    for key in ("path_ms", "path_flash_bytes", "path_sram_bytes", "path_mj"):
+        assert getattr(both, key) > 1.2 * getattr(ppg, key) > 0
+    assert both.power_mw - ppg.power_mw > 0.012
+    alone = replace(target, path_counts=False).costs(arch)
+    assert alone == TARGET.costs(arch)  # as before the path was counted
 
 
 def test_the_start_fits() -> None:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import json
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 
 from nas.report.loading import Finalist, Predictions, RunData
 from nas.report.sections.verdict import FEW_PEOPLE, _verdict_info, verdict_section
-from nas.run.card import Bounds, NotInC, SearchErrors
+from nas.run.card import Bounds, CardCosts, NotInC, PathCosts, SearchErrors
 from nas.run.config import Budgets, SearchConfig
 from tests.nas.run.made import made_card, made_report, run_document
 
@@ -73,10 +75,32 @@ def test_the_headline_names_the_file_both_groups_of_people_and_the_floor() -> No
     assert "40.0 KB of flash, 8.8 KB of SRAM, 0.75 ms and 0.060 mJ a reading." in page
     assert (
         "Between readings stm32h743 sleeps at 1.00 mW (0.02 to 16.00), whatever the network; "
-        "power with sleep, which budgets and objectives of power mean, adds the energy of a "
-        "reading every 2 s."
+        "average power, which budgets and objectives of power mean, adds the energy of a reading "
+        "every 2 s and, where they count, the sensors."
     ) in page
     assert "sleeps" not in verdict_of(finalist())  # a card of an older version
+
+
+@pytest.mark.parametrize(
+    ("counted", "said"),
+    [
+        (True, "0.060 mJ a reading, of which the path around the network (front end, decoder, "
+               "smoother) has 20.0 KB, 4.0 KB, 0.25 ms and 0.020 mJ."),
+        (False, "0.060 mJ a reading, without the path around the network."),
+    ],
+)  # fmt: skip
+def test_what_stands_around_the_network_is_told(counted: bool, said: str) -> None:
+    made = made_card()
+    one = Bounds(0.25, 0.2, 0.4)
+    path = PathCosts(
+        counted, 32, 32, 1, 32, "hmm", one, Bounds(1e5, 9e4, 2e5), {"front end": 60_000},
+        Bounds(20480, 20000, 21000), 4096, Bounds(0.02, 0.01, 0.03), one, one,
+    )  # fmt: skip
+    costs = replace(made.costs, energy_mj=Bounds(0.06, 0.05, 0.07), path=path)
+    assert said in verdict_of(finalist(costs=costs))
+    found = CardCosts.from_json(json.loads(json.dumps(asdict(costs))))
+    assert found == costs
+    assert ("path" in found.flash_parts) is counted
 
 
 def test_cautions_about_whose_errors_these_are() -> None:

@@ -15,9 +15,9 @@ from tests.nas.run.made import made_candidates
 
 CSV = """\
 number,id,feasible,mae_bpm,mae_low_bpm,mae_high_bpm,first_bpm,latency_ms,flash_bytes,sram_bytes,power_mw,energy_mj,weight_bytes,macs,\
-hypervolume,on_front,finalist
-0,b7c2a39a12,True,4.5,3.5,5.5,7.5,0.75,41000,9001,1.25,0.125,3000,150000,0.25,True,1
-1,3f095c7edc,False,,,,,7.5,91000,19000,2.25,1.125,30000,1500000,0.25,False,
+path_ms,path_flash_bytes,path_sram_bytes,path_mj,sensors_mw,hypervolume,on_front,finalist
+0,b7c2a39a12,True,4.5,3.5,5.5,7.5,0.75,41000,9001,1.25,0.125,3000,150000,0.0,0,0,0.0,0.0,0.25,True,1
+1,3f095c7edc,False,,,,,7.5,91000,19000,2.25,1.125,30000,1500000,0.0,0,0,0.0,0.0,0.25,False,
 """
 HEAD = (
     '{"format": "ppgnas-candidates", "version": 1, "objectives": ["mae", "latency"], '
@@ -32,8 +32,9 @@ TAIL = (
     '"pooling": "avg", "head_width": 16, "head_spacing": 3}, "feasible": false, "mae_bpm": null, '
     '"mae_low_bpm": null, "mae_high_bpm": null, "first_bpm": null, '
     '"latency_ms": 7.5, "flash_bytes": 91000, "sram_bytes": 19000, "power_mw": 2.25, '
-    '"energy_mj": 1.125, "weight_bytes": 30000, "macs": 1500000, "hypervolume": 0.25, '
-    '"on_front": false, "finalist": null}]}'
+    '"energy_mj": 1.125, "weight_bytes": 30000, "macs": 1500000, "path_ms": 0.0, '
+    '"path_flash_bytes": 0, "path_sram_bytes": 0, "path_mj": 0.0, "sensors_mw": 0.0, '
+    '"hypervolume": 0.25, "on_front": false, "finalist": null}]}'
 )
 
 
@@ -61,6 +62,17 @@ def test_a_document_comes_back() -> None:
     del document["budget_scope"], document["mode"]  # as in runs before there was either
     before = Candidates.from_json(document)
     assert before.budgets.scope == "total" and before.mode == "window"
+
+
+def test_all_was_the_network_before_what_stands_around_it_was_counted() -> None:
+    document = made_candidates().to_json()
+    assert Candidates.from_json(document).budgets.scope == "total"
+    for row in document["candidates"]:
+        for key in [key for key in row if key.startswith(("path_", "sensors_"))]:
+            del row[key]
+    read = Candidates.from_json(document)
+    assert read.budgets.scope == "network"
+    assert read.candidates[0].costs.path_flash_bytes == 0
 
 
 def test_a_document_of_before_the_forecast_is_read() -> None:

@@ -57,7 +57,7 @@ def test_every_quantity_is_read() -> None:
     [
         ({"sampler": "annealing"}, "`sampler` is 'annealing'; allowed: nsga2, nsga3, tpe, gp"),
         ({"effort": "huge"}, "`effort` is 'huge'; allowed: smoke, quick, standard, thorough"),
-        ({"budget_scope": "all"}, "`budget_scope` is 'all'; allowed: total, model"),
+        ({"budget_scope": "all"}, "`budget_scope` is 'all'; allowed: total, network, model"),
         ({"objectives": "latency,sram"}, "`objectives` is 'latency,sram'; name mae"),
         ({"objectives": "mae,mae"}, "each once"),
         ({"objectives": "mae,joy"}, "`objectives` is 'joy'; allowed: mae, latency"),
