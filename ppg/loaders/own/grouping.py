@@ -75,7 +75,10 @@ def group(
         used |= {one.path, *(other.path for other in near)}
     for other in seen:
         if other.path not in used:
-            say(f"{other.path.relative_to(root)} is left out: it goes with no file of a PPG.")
+            why = "it goes with no file of a PPG"
+            if other.columns.reference is None and not other.columns.acc:
+                why = f"no column is called as a signal is ({other.columns.in_words() or 'none'})"
+            say(f"{other.path.relative_to(root)} is left out: {why}.")
     return found
 
 

@@ -66,21 +66,7 @@ def read_recordings(
         DataError: a file, a column, a rate or a unit is wrong; says which and what to do.
     """
     table = open_table(path)
-    named = recipe.columns or Columns()
-    columns = named
-    if not named.ppg:
-        columns = table.columns or guess(table.names)
-        if recipe.hr_file is not None:  # of the two references that was asked for
-            columns = replace(columns, hr=None, rr=None, ecg=None)
-        columns = overridden(columns, named)
-        if not columns.ppg:
-            raise DataError(
-                f"{path}: no column is called as a PPG is; its columns: "
-                f"{', '.join(table.names)[:300]}. A .csv file needs --ppg-column; name the column "
-                "as the file does, for example --ppg-column green --hr-column hr --time-column t."
-            )
-        if table.columns is None:
-            say(f"{path.name}: read as {columns.in_words()}, by their names.")
+    columns = _columns(table, recipe, say)
     for note in table.notes:
         say(note)
     if columns.subject is None or recipe.subject is not None:
@@ -93,6 +79,36 @@ def read_recordings(
         his = replace(recipe, subject=plain, name=f"{recipe.name or path.stem}_{plain}")
         found.append(_recording(rows, columns, his, open_table, say))
     return found
+
+
+def _columns(table: Table, recipe: Recipe, say: Say) -> Columns:
+    """What each column is: as named, as the form says, or guessed."""
+    path, named = table.path, recipe.columns or Columns()
+    if named.ppg:
+        timed = named.time or recipe.rate_hz or named.ppg[0] in table.rows
+        time = None if timed else guess(table.names).time
+        if time is not None:
+            say(f"{path.name}: the time is read from {time}, by its name.")
+            return replace(named, time=time)
+        return named
+    columns = table.columns or guess(table.names)
+    if recipe.hr_file is not None:  # of the two references that was asked for
+        columns = replace(columns, hr=None, rr=None, ecg=None)
+    columns = overridden(columns, named)
+    if columns.ppg:
+        if table.columns is None:
+            say(f"{path.name}: read as {columns.in_words()}, by their names.")
+        return columns
+    if columns.reference is not None:
+        raise DataError(
+            f"{path}: a reference ({columns.reference}) and no PPG; its columns: "
+            f"{', '.join(table.names)[:300]}. Name the file of the PPG, and this one with "
+            "`hr_file`."
+        )
+    raise DataError(
+        f"{path}: no column is called as a PPG is; its columns: {', '.join(table.names)[:300]}. "
+        "Name it with --ppg-column, for example --ppg-column green --hr-column hr --time-column t."
+    )
 
 
 def _recording(

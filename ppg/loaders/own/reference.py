@@ -104,6 +104,13 @@ def labels_of(
         hr_bpm, valid = heart_rate(beats_s + recipe.lag_s, start_s, of="intervals")
         labels = Labels(table.path, start_s, hr_bpm, valid, 0.0)
     if not np.isfinite(labels.hr_bpm).any():
+        if "zero" in (clock.base, base) and clock.base != base and time is not None:
+            dated, other = ("PPG", name) if clock.base == "zero" else (name, "PPG")
+            raise DataError(
+                f"{table.path}: the times of {dated} are dates, those of {other} count from a "
+                "zero of their own; allowed: one clock. Where both begin together, give the "
+                "reference by `hr_rate_hz`, or as intervals without times."
+            )
         begin, last = float(series.time_s[0]), float(series.time_s[-1])
         raise DataError(
             f"{table.path}: no window has a heart rate: {name} runs from {begin:.1f} to "

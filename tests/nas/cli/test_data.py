@@ -95,6 +95,8 @@ def _csv(path: Path) -> Path:
 
 def test_a_file_of_ones_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     source, out = _csv(tmp_path / "walk.csv"), tmp_path / "out"
+    strap = tmp_path / "strap.csv"
+    strap.write_text("time,hr\n" + "".join(f"2024-05-31 12:00:{i},72\n" for i in range(10, 60)))
     options = ["--ppg-column", "green", "--hr-column", "hr", "--time-column", "t"]
     accelerated = [*options, "--acc-columns", "ax,ay,az", "--subject", "anna"]
     assert leave("data", "convert", str(source), str(out), *accelerated) == 0
@@ -103,7 +105,11 @@ def test_a_file_of_ones_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     np.testing.assert_allclose(recording.hr_bpm, 72)
     capsys.readouterr()
     for wrong, said in (
-        ([str(source), str(out / "x"), *options[:2]], "neither a time column nor a rate"),
+        (
+            [str(source), str(out / "x"), "--ppg-column", "green", "--hr-csv", str(strap)],
+            "are dates",
+        ),
+        ([str(strap), str(out / "x")], "a reference (hr) and no PPG"),
         ([str(source), str(out / "x"), "--hr-column", "pulse"], "column 'pulse' is missing"),
         ([str(source)], "OUT is not given"),
         ([str(source), str(out / "x"), *options, "--acc-rate", "50"], "without --acc-csv"),

@@ -376,4 +376,7 @@ def test_clocks_with_different_zeros(tmp_path: Path) -> None:
     signals = _write(tmp_path / "a.csv", {"t": _table()["t"], "green": _table()["green"]})
     labels = _write(tmp_path / "hr.csv", {"t": 1.7e9 + np.arange(60.0), "hr": np.full(60, 70.0)})
     columns = Columns(("green",), (), "hr", time="t")
-    assert "no window has a heart rate" in _message(signals, columns, hr_file=labels)
+    message = _message(signals, columns, hr_file=labels)
+    assert "the times of hr are dates, those of PPG count from a zero of their own" in message
+    late = _write(tmp_path / "hr.csv", {"t": 500 + np.arange(60.0), "hr": np.full(60, 70.0)})
+    assert "no window has a heart rate" in _message(signals, columns, hr_file=late)
