@@ -39,6 +39,7 @@ from nas.models.backend import (
     site_of,
     torch_trainer,
 )
+from nas.models.baselines import baseline_rows, write_baselines
 from nas.models.folder import Judging
 from nas.models.readout import RULES
 from nas.run.candidates import Candidate, Candidates
@@ -229,6 +230,7 @@ class _Search:
             finalists = ranked(chosen, run)
             with progress.phase("writing finalists") as tick:
                 write_finalists(finalists, self._judging(), run=run, progress=tick)
+            write_baselines(run.path, baseline_rows(self.people.train, self.people.report))
         numbers = {f.candidate.number: index + 1 for index, f in enumerate(finalists)}
         whole = {f.candidate.arch: f.search_mae_bpm for f in finalists}
         file.write(

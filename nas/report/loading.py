@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nas.explore.problem import FIELDS
+from nas.models.baselines import BaselineRow, read_baselines
 from nas.run.candidates import Candidate, Candidates, JudgedBy
 from nas.run.card import Bounds, Card
 from nas.run.folder import RunDir
@@ -77,6 +78,7 @@ class RunData:
         search: candidates.json; None before the search wrote it.
         finalists: by number.
         notes: what is not there yet, in words.
+        baselines: what reads heart rate without a network, on the same people.
     """
 
     path: Path
@@ -84,6 +86,7 @@ class RunData:
     search: Candidates | None = None
     finalists: tuple[Finalist, ...] = ()
     notes: tuple[str, ...] = ()
+    baselines: tuple[BaselineRow, ...] = ()
 
     @property
     def candidates(self) -> tuple[Candidate, ...]:
@@ -202,4 +205,5 @@ def load_run(run: Path) -> RunData:
     finalists, more = _finalists(directory)
     if not finalists:
         more.append("No finalist is finished yet; `--resume` continues the run.")
-    return RunData(run, document, search, tuple(finalists), (*notes, *more))
+    baselines = read_baselines(run)
+    return RunData(run, document, search, tuple(finalists), (*notes, *more), baselines)

@@ -8,6 +8,7 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
+from ppg.baselines.peaks import peaks
 from ppg.baselines.spectral import spectral_motion, spectral_peak
 from ppg.baselines.wiener import wiener
 from ppg.windows import WindowSet
@@ -20,6 +21,7 @@ Baseline = Callable[[WindowSet, int], NDArray[np.float64]]
 _METHODS = {"spectral-peak": spectral_peak, "spectral-motion": spectral_motion, "wiener": wiener}
 BASELINES: Mapping[str, Baseline] = MappingProxyType(
     {name + end: method for end in ("", SLOPE) for name, method in _METHODS.items()}
+    | {"peaks": peaks}
 )
 
 

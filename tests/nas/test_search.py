@@ -79,6 +79,7 @@ def test_the_run_directory_is_complete(finished: RunDir) -> None:
     assert names >= {
         "run.toml",
         "study.journal",
+        "baselines.json",
         "candidates.json",
         "candidates.csv",
         "front",

@@ -62,6 +62,19 @@ def test_a_calm_pulse_is_read(name: str) -> None:
     np.testing.assert_allclose(baseline(name)(seen, RATE_HZ), seen.hr_bpm, atol=4)
 
 
+def test_peaks_are_counted_between_samples_and_odd_intervals_left_out() -> None:
+    """75.3 BPM to a tenth, also where one beat is missing; noise falls back to the spectrum."""
+    seen = windows(np.full(3, 75.3))
+    x = seen.x.copy()
+    at_s = np.arange(x.shape[-1]) / RATE_HZ
+    x[1, 0, (at_s > 3.2) & (at_s < 4.0)] = -1.0
+    x[2, 0] = 0.0
+    x[2, 0, 100] = 1.0
+    read = baseline("peaks")(replace(seen, x=x), RATE_HZ)
+    np.testing.assert_allclose(read[:2], 75.3, atol=0.3)
+    assert read[2] == baseline("spectral-peak")(replace(seen, x=x), RATE_HZ)[2]
+
+
 def test_motion_fools_the_peak_alone() -> None:
     seen = windows(np.full(20, 80.0), motion_bpm=150.0, leak=1.5)
     assert baseline("spectral-peak")(seen, RATE_HZ)[-1] == pytest.approx(150, abs=2)

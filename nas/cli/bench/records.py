@@ -16,7 +16,7 @@ NETWORK_HELP = (
     "What to run, comma-separated: timeppg-small, kd-pulse-student, mobilenet-1d, tiny, small, "
     "medium, large (these four also with -ppg: no acceleration), an arch.json, RUN:ID, or "
     "baseline:NAME with NAME spectral-peak, spectral-motion or wiener (these three also with "
-    "-slope: of the input of networks)."
+    "-slope: of the input of networks) or peaks."
 )
 
 

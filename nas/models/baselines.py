@@ -1,0 +1,114 @@
+"""What reads heart rate without a network, on the report people of a run: rows to compare with.
+
+`baselines.json` of a run directory holds them; a run of an older version has none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import TypeAdapter
+
+from nas.run.documents import check_format, read_document
+from ppg.baselines.registry import RATE_HZ, baseline, reads_slope
+from ppg.people.metrics import summary
+from ppg.readout.smoothing import clip
+from ppg.recording import Recording
+from ppg.windows import InputSpec, WindowSet, windows_of
+from ppgnas.files import write_json_atomic
+
+FORMAT = "ppgnas-baselines"
+FILE_NAME = "baselines.json"
+CONSTANT = "constant"
+_TITLES = {
+    "peaks": "beats as peaks of the wave",
+    "spectral-peak": "strongest frequency",
+    "spectral-motion": "strongest frequency, those of the movement damped",
+    "wiener": "Wiener filter by the acceleration",
+}
+_WITHOUT_ACCELERATION = ("peaks", "spectral-peak")
+
+
+@dataclass(frozen=True)
+class BaselineRow:
+    """Errors of one baseline on report people, as in a card; smoothed by `ppg.readout.smoothing`.
+
+    Attributes:
+        name: of `ppg.baselines.registry`, or `constant`.
+        title: for people.
+        worst_person_mae_bpm: the highest error of a person.
+    """
+
+    name: str
+    title: str
+    mae_bpm: float
+    mae_bpm_low: float
+    mae_bpm_high: float
+    mae_bpm_smoothed: float
+    median_person_mae_bpm: float
+    worst_person_mae_bpm: float
+    within_5_bpm: float
+
+
+def baseline_rows(train: Sequence[Recording], report: Sequence[Recording]) -> list[BaselineRow]:
+    """The error of every baseline, and of always saying the median of training people.
+
+    Args:
+        train: whose median heart rate is the constant.
+        report: who judge. Where one has no acceleration, what needs it is left out.
+    """
+    moving = all(recording.acc is not None for recording in report)
+    inputs = InputSpec(RATE_HZ, acceleration=moving)
+    rows = []
+    for name in _TITLES if moving else _WITHOUT_ACCELERATION:
+        windows = windows_of(report, inputs, slope=reads_slope(name))
+        rows.append(_row(name, _TITLES[name], windows, baseline(name)(windows, RATE_HZ)))
+    rates = np.concatenate([recording.hr_bpm[recording.usable] for recording in train])
+    middle = float(np.median(rates))
+    windows = windows_of(report, inputs)
+    constant = np.full(len(windows), middle)
+    return [*rows, _row(CONSTANT, f"always {middle:.0f} BPM", windows, constant)]
+
+
+def _row(name: str, title: str, windows: WindowSet, bpm: NDArray[np.float64]) -> BaselineRow:
+    found = summary(windows, bpm, clip(bpm, windows.recording, windows.start_s))
+    return BaselineRow(
+        name,
+        title,
+        found.mae_bpm,
+        found.mae_bpm_low,
+        found.mae_bpm_high,
+        found.mae_bpm_smoothed,
+        found.median_person_mae_bpm,
+        max(person.mae_bpm for person in found.people.values()),
+        found.within_5_bpm,
+    )
+
+
+def write_baselines(folder: Path, rows: Sequence[BaselineRow]) -> None:
+    """Write `baselines.json`."""
+    document = {"format": FORMAT, "version": 1, "baselines": [asdict(row) for row in rows]}
+    write_json_atomic(folder / FILE_NAME, document)
+
+
+def read_baselines(folder: Path) -> tuple[BaselineRow, ...]:
+    """What `write_baselines` wrote; nothing where it is not there.
+
+    Raises:
+        RunError: it is damaged.
+    """
+    path = folder / FILE_NAME
+    return read_document(path, _parse) if path.is_file() else ()
+
+
+def _parse(document: dict[str, Any]) -> tuple[BaselineRow, ...]:
+    check_format(document, FORMAT)
+    return _ROWS.validate_python(document["baselines"])
+
+
+_ROWS = TypeAdapter(tuple[BaselineRow, ...])
