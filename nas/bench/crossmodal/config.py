@@ -35,6 +35,7 @@ class Preset:
 
 PRESETS: Mapping[str, Preset] = {
     "smoke": Preset("small", 6, 6, 4, (2,), 4),
+    "brief": Preset("small", 100, 100, 40, (16, 8, 4, 2), 60),
     "small": Preset("small", 300, 250, 80, (16, 8, 4, 2), 200),
     "full": Preset("large", 20000, 20000, 4000, (16, 8, 4, 2), 20000),
 }

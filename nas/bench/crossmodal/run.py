@@ -36,6 +36,7 @@ from ppgnas.defaults import DEFAULT_BOARD, DEFAULT_ENGINE
 
 if TYPE_CHECKING:
     from distill.encoders.contrast import Aligned
+    from distill.encoders.training import Ground
     from distill.encoders.transformer import TransformerEncoder
 
 Floats = NDArray[np.float64]
@@ -133,12 +134,11 @@ class _Bench:
 
     def _teacher(self, cell: Cell) -> TransformerEncoder:
         from distill.encoders.files import load_encoder
-        from distill.encoders.training import Ground, pretrain
+        from distill.encoders.training import pretrain
 
         path = self._path(cell.name).with_suffix(".safetensors")
         path.parent.mkdir(exist_ok=True)
-        shards, corpus = self.corpus.shards, self.corpus
-        ground = Ground(shards.folder, shards.rows_of(corpus.train), corpus.train, corpus.held_out)
+        ground = self._ground(None)
         with self.progress.phase(cell.name) as tick:
             pretrain(
                 cell.job, ground, path, progress=tick, device=site_of(self.config.device).device
@@ -149,25 +149,19 @@ class _Bench:
         """Train (the teacher is there by now) and measure one with attention."""
         from distill.encoders.contrast import Aligned
         from distill.encoders.files import load_encoder
-        from distill.encoders.training import Ground, pretrain
+        from distill.encoders.training import pretrain
 
         path = self._path(cell.name).with_suffix(".safetensors")
         shards, corpus = self.corpus.shards, self.corpus
-        ground = Ground(
-            shards.folder,
-            shards.rows_of(corpus.train),
-            corpus.train,
-            corpus.held_out,
-            teacher if cell.taught else None,
-        )
+        ground = self._ground(teacher if cell.taught else None)
         with self.progress.phase(cell.name) as tick:
             pretrain(
                 cell.job, ground, path, progress=tick, device=site_of(self.config.device).device
             )
         stored = load_encoder(path)
         with self.progress.phase(f"{cell.name}: measured"):
-            vectors = float_vectors(
-                stored.encoder, shards, np.arange(len(shards)), cell.job.sensor
+            vectors = self._spread(
+                float_vectors(stored.encoder, shards, self._needed(), cell.job.sensor)
             )
             record = EncoderRecord(
                 name=cell.name,
@@ -181,15 +175,11 @@ class _Bench:
         return self._keep(record)
 
     def _compact(self, cell: Cell, teacher: TransformerEncoder) -> EncoderRecord:
-        from distill.encoders.training import Ground
-
         folder = self._path(cell.name)
         shards, corpus = self.corpus.shards, self.corpus
-        ground = Ground(
-            shards.folder, shards.rows_of(corpus.train), corpus.train, corpus.held_out, teacher
-        )
+        ground = self._ground(teacher)
         cache = folder.with_name(f".{folder.name}.cache")
-        if not folder.exists():
+        if not self._fits(folder, cell, teacher):
             target = load_target(DEFAULT_BOARD, DEFAULT_ENGINE, period_s=float(SEGMENT_S))
             train_compact(
                 cell.job,
@@ -203,14 +193,10 @@ class _Bench:
             )
         compact = stored_compact(folder)
         with self.progress.phase(f"{cell.name}: measured") as tick:
-            vectors = np.full((len(shards), compact.card.dimensions), np.nan)
-            needed = np.unique(
-                np.concatenate(
-                    [self._apart(), *(rows for t in self.targets for rows in (t.train, t.test))]
+            vectors = self._spread(
+                compact.vectors(
+                    shards, self._needed(), progress=lambda done, total: tick(done, total, "")
                 )
-            )
-            vectors[needed] = compact.vectors(
-                shards, needed, progress=lambda done, total: tick(done, total, "")
             )
             card = compact.card
             record = EncoderRecord(
@@ -265,9 +251,44 @@ class _Bench:
         if name == OWN_MEAN:
             probes = tuple(own_mean(target, corpus) for target in self.targets)
         else:
-            features = hand_features(shards, np.arange(len(shards)))
+            features = self._spread(hand_features(shards, self._needed()))
             probes = tuple(probe_all(features, self.targets, corpus, seed=self.config.seed))
         return self._keep(EncoderRecord(name=name, made_for=self._made_for({}), probes=probes))
+
+    # ---- what rows stand on --------------------------------------------------------------------
+
+    def _ground(self, teacher: TransformerEncoder | None) -> Ground:
+        from distill.encoders.training import Ground
+
+        shards, corpus = self.corpus.shards, self.corpus
+        rows = shards.rows_of(corpus.train)
+        return Ground(shards.folder, rows, corpus.train, corpus.held_out, teacher)
+
+    def _fits(self, folder: Path, cell: Cell, teacher: TransformerEncoder) -> bool:
+        """Whether a compact encoder lies there already, of this training."""
+        from distill.training.checkpoint import digest_of
+
+        if not folder.exists():
+            return False
+        card = stored_compact(folder).card
+        return (card.arch, card.steps, card.seed, card.teacher, card.held_out) == (
+            cell.job.arch,
+            cell.job.steps,
+            cell.job.seed,
+            digest_of(teacher.state_dict()),
+            self.corpus.held_out,
+        )
+
+    def _needed(self) -> NDArray[np.int64]:
+        """Segments that a figure is made of."""
+        rows = [row for target in self.targets for row in (target.train, target.test)]
+        return np.unique(np.concatenate([self._apart(), *rows]))
+
+    def _spread(self, vectors: Floats) -> Floats:
+        """`(segments, dimensions)` of all shards from those of `_needed`; NaN elsewhere."""
+        found = np.full((len(self.corpus.shards), vectors.shape[1]), np.nan)
+        found[self._needed()] = vectors
+        return found
 
     # ---- both sensors -------------------------------------------------------------------------
 

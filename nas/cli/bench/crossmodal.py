@@ -19,7 +19,8 @@ from ppgnas.tables import text_table
 def bench_crossmodal(
     data: Sources,
     preset: Annotated[
-        str, typer.Option(help="small (an hour of one core), full (wants a GPU) or smoke.")
+        str,
+        typer.Option(help="brief (ten minutes of one core), small, full (wants a GPU), smoke."),
     ] = "small",
     method: Annotated[
         str, typer.Option(help="Of the PPG encoder: masked or contrast.")

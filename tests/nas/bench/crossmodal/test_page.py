@@ -87,5 +87,5 @@ def test_records_are_found_again(found: Crossmodal, tmp_path: pytest.TempPathFac
 
 
 def test_unknown_presets_are_refused() -> None:
-    with pytest.raises(ConfigError, match="`preset` is 'huge'; allowed: smoke, small, full"):
+    with pytest.raises(ConfigError, match="`preset` is 'huge'; allowed: smoke, brief"):
         CrossmodalConfig(("x",), preset="huge")
