@@ -38,7 +38,8 @@ def read(source: Name, *, seed: int = 0) -> list[Recording]:
     """Recordings of a folder.
 
     Args:
-        source: a folder of .npz recordings or of a published data set's files, or `synthetic`.
+        source: a folder of .npz recordings, of a published data set's files or with a
+            recordings.toml, a file of any form (docs/forms.md), or `synthetic`.
         seed: of synthetic people.
 
     Raises:
@@ -90,7 +91,7 @@ class Model(Shown):
         """Heart rate along one recording, a reading every 2 s.
 
         Args:
-            recording: a recording, an .npz file, or a folder.
+            recording: a recording, an .npz file, a file of any form, or a folder.
             name: which one of a folder.
             smoothing: `hmm`, `clip` or `none`.
 

@@ -82,9 +82,9 @@ class Trace(Shown):
     @property
     def caption(self) -> str:
         """Whose readings these are."""
-        return (
-            f"{self.name}: {len(self.time_s)} readings{' (SYNTHETIC)' if self.synthetic else ''}"
-        )
+        began = f", began {self.started}" if self.started else ""
+        synthetic = " (SYNTHETIC)" if self.synthetic else ""
+        return f"{self.name}: {len(self.time_s)} readings{began}{synthetic}"
 
     def rows(self) -> list[dict[str, float | str | None]]:
         """One row a reading, keyed by `COLUMNS`; None where nothing is known or to be said."""

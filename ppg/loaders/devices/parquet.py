@@ -32,9 +32,8 @@ def read(path: Path) -> Table:
     try:
         table = parquet.read_table(str(path))
     except (OSError, ValueError, arrow.ArrowException) as error:
-        raise DataError(
-            f"{path}: unreadable as Parquet ({str(error)[:200].splitlines()[0]}); copy it again."
-        ) from error
+        first = (str(error).splitlines() or ["damaged"])[0][:200]
+        raise DataError(f"{path}: unreadable as Parquet ({first}); copy it again.") from error
     cells: dict[str, NDArray[Any] | list[str]] = {}
     for name in table.column_names:
         values = table.column(name).to_numpy()
