@@ -243,5 +243,5 @@ def _costs_of_programs(
             weight_bytes=graph.total_weight_bytes,
             macs=macs,
         )
-        found.append(path.added(network, graph, float(memory)))
+        found.append(path.added(network, graph, memory if mode == "window" else None))
     return found

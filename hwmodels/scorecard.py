@@ -248,7 +248,8 @@ def score(
     if around is None or shape is None:
         return network
     path = path_cost(shape, board, around)
-    scratch_bytes = network.arena_bytes if engine.kind == "program" else None
+    shared = engine.kind == "program" and mode == "window"  # of a stream the past lies there
+    scratch_bytes = network.arena_bytes if shared else None
     sram_bytes = path.sram_bytes(scratch_bytes)
     known = replace(network, path=path, path_sram_bytes=sram_bytes, path_counts=path_counts)
     if not path_counts:
