@@ -91,6 +91,7 @@ def features(shape: PathShape) -> dict[str, dict[str, float]]:
             "samples x channels x acceleration": pushes * lanes * acc,
             "grid": grid,
             "grid x channels": grid * lanes,
+            "grid x acceleration": grid * acc,
             "second grid x channels": second * lanes,
         },
         "push_acc": {

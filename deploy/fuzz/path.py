@@ -56,7 +56,7 @@ CHUNK_S = 0.25
 WINDOWS = 8
 LOGIT_SCALE = 0.15
 OTHER_CORES = {"M0+": "Cortex-M0+", "M3": "Cortex-M3", "M4": "Cortex-M4F", "M33": "Cortex-M33"}
-EVERY = 6
+EVERY = 12
 """One setting in so many is counted on the other cores too."""
 
 
