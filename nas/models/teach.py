@@ -67,6 +67,11 @@ def teach(config: TrainConfig, out: Path, *, progress: Progress) -> TeacherFacts
             f"`student_inputs` is {config.student_inputs}, and no student is trained; say "
             "`teacher_inputs`"
         )
+    if config.mode == "streaming":
+        raise ConfigError(
+            "`mode` streaming is for students: a teacher reads windows, of whatever students; "
+            "leave it out"
+        )
     if (config.distill, config.recipe) != (AUTO, "direct"):
         raise ConfigError(
             f"`distill` {config.distill} and `recipe` {config.recipe} are for students: a teacher "

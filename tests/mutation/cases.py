@@ -113,6 +113,7 @@ _ARCH = (
     (4, "score {it}"),
     (1, "score {it} --engine tflm-cmsis-nn --json"),
     (1, "train {it} --data {world}/people --out {out}/net --effort smoke"),
+    (1, "train {it} --data {world}/people --out {out}/net --effort smoke --mode streaming"),
     (1, "calibrate --anchor {it}=5ms --out {out}/e.toml"),
 )  # fmt: skip
 _GRAPH = (_ARCH[0], _ARCH[1], _ARCH[3])

@@ -86,6 +86,8 @@ def test_what_cannot_be_trained_is_refused(config: TrainConfig, tmp_path: Path) 
         run(replace(config, unlabelled="ward"), tmp_path / "out")
     with pytest.raises(TeacherNameError, match="`teacher` 'x' is neither"):
         run(replace(config, teacher="x"), tmp_path / "out")
+    with pytest.raises(ConfigError, match="`mode` streaming is for students"):
+        run(replace(config, mode="streaming"), tmp_path / "out")
     with pytest.raises(ConfigError, match="no student is trained; say `teacher_inputs`"):
         run(replace(config, student_inputs="ppg"), tmp_path / "out")
     for asked in (replace(config, distill="soft:1"), replace(config, recipe="prune-70")):
