@@ -98,9 +98,11 @@ def _verdicts(records: Mapping[str, EncoderRecord]) -> list[str]:
                     f"{share.low:.1f} to {share.high:.1f} over people)."
                 )
             else:
-                said = "ahead" if share.value > 0 else "not ahead"
+                said = "within noise of"
+                if share.low > 0 or share.high < 0:
+                    said = "ahead of" if share.low > 0 else "behind"
                 lines.append(
-                    f"- {each.name}: {said} of it ({share.value:.1f} %, {share.low:.1f} to "
+                    f"- {each.name}: {said} it ({share.value:.1f} %, {share.low:.1f} to "
                     f"{share.high:.1f})."
                 )
     return ["\n".join(lines)] if lines else []
