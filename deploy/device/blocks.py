@@ -1,29 +1,24 @@
-"""Streaming: blocks of 2 s normalised by the last four, from sums, without their samples.
+"""Streaming: blocks of 2 s that are normalised by the last four, from sums alone.
 
-A block stays as it was when it came (`ppg.passes`): it has the mean and the spread of the window
-that ends with it, of fewer blocks in the first 8 s. T samples are a window; a block has T / 4,
-with one exponent h a PPG channel and one for the axes (`deploy.device.windows`). Over the last
-k = 1 to 4 blocks, with H the largest of their exponents:
+A block has words as a window has (`deploy.device.windows`). Over the last k = 1 to 4 blocks, with
+x the values of a block in units of its own exponent E, H the largest E, and ' for another channel:
 
-    S = [4 / k sum_j [sum_t x_j / 2^(H - h_j)]]                     of each channel and axis
-    P = [4 / k sum_j [sum_t x_j y_j / 2^(H - h_j + H' - h'_j)]]     of pairs, x = y among them
-    x'[t] = round(x[t] / 2^(H - h))       d[t] = T x'[t] - S        V = max(0, T P - S^2)
+    S = [4 / k sum_j [sum_t x_j / 2^(H - E_j)]]                     of each channel and axis
+    P = [4 / k sum_j [sum_t x_j x'_j / 2^(H - E_j + H' - E'_j)]]    of pairs, one channel's own too
+    d[t] = T x[t] - S    x of the newest block in units of H        V = max(0, T P - S^2)
 
-(shifts of S at most 31, of P 62, of x 16).
+(shifts of S at most 31, of P 62). With R of `deploy.device.normalising` a single channel is
 
-With r and h of `integers.inverse_deviation(V, 1)` and 1 / scale = M 2^-k, a single channel is
+    q[t] = round(d[t] R(V, 1 / scale) / 2^32)                       0 where the channel is dead
 
-    z[t] = round(d[t] r(V) 2^(h - 40))    0 where V = 0             units of 2^-16
-    q[t] = round(z[t] M 2^(-16 - k))
+Several are mixed. Their correlations c give the deviation of the sum without its samples:
 
-Several are mixed. Their correlations R give the spread of the sum without its samples:
+    G = R(V, 2^10)    c = 2^20 (T P - S S') / sqrt(V V')  by `correlation`
+    m[t] = sum_c round(d_c[t] G_c / 2^32)
+    q[t] = round(m[t] R(W, 1 / scale) / 2^32)      W = max(2^20 (channels alive) + 2 sum c, 1)
 
-    R = 2^24 (T P - S S') / sqrt(V V')    by `correlation`          m[t] = sum_c z_c[t]
-    W = max(2^24 (channels with V > 0) + 2 sum R, 16)
-    q[t] = round(m[t] [r(W) M / 2^31] 2^(h - 29 - k))
-
-Acceleration follows `deploy.device.normalising` with P the sum over the axes,
-V = T max(0, T P - sum_axes S^2), and H in the place of h. Clip and zero point are a window's.
+Acceleration follows a window's rule with V = max(0, T sum_axes P - sum_axes S^2) and H in place
+of E. Clip and zero point are a window's.
 """
 
 from __future__ import annotations
@@ -33,14 +28,13 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from deploy.device.integers import Ints, bit_length, inverse_deviation
-from deploy.device.normalising import LARGEST_ACC_SHIFT, Normaliser
-from deploy.device.rule import Windows, compressed, round_shift
+from deploy.device.integers import Ints, bit_length, inverse_root, multiply_round
+from deploy.device.normalising import MIXED, Normaliser
+from deploy.device.rule import Windows, acc_factor, exponents, is_dead, values
 from ppgnas.task import BLOCKS
 
-CORRELATION_BITS = 24
-LEAST_SQUARES = 16  # of a mixed trace's spread: 0.001, so that cancelling is not blown up
-_MOST_LEVEL, _MOST_PAIR, _MOST_SAMPLE = 31, 62, 16  # bits of what is shifted: all of it is gone
+ALIVE = 2**20
+_MOST_LEVEL, _MOST_PAIR = 31, 62  # bits of what is shifted: all of it is gone
 
 
 def quantised(blocks: Windows, by: Normaliser, *, ppg_channels: int) -> NDArray[np.int8]:
@@ -51,12 +45,10 @@ def quantised(blocks: Windows, by: Normaliser, *, ppg_channels: int) -> NDArray[
         by: of the network's input.
         ppg_channels: of the sensor.
     """
-    x = blocks.samples.astype(np.int64)
-    assert blocks.ppg_shift is not None
-    parts = [_ppg(x[..., :ppg_channels], blocks.ppg_shift, by)[..., None]]
-    if blocks.acc_shift is not None:
-        shift = np.clip(blocks.acc_shift, 0, LARGEST_ACC_SHIFT)
-        parts.append(_acc(x[..., ppg_channels:], shift, by))
+    words = blocks.samples
+    parts = [_ppg(words[..., :ppg_channels], by)[..., None]]
+    if words.shape[2] > ppg_channels:
+        parts.append(_acc(words[..., ppg_channels:], by))
     moved = np.clip(np.concatenate(parts, axis=2) + by.zero_point, by.low, by.high)
     return moved.astype(np.int8)
 
@@ -70,67 +62,61 @@ def _over(sums: Ints, down: Ints, most: int) -> Ints:
     return np.asarray(BLOCKS * (sums >> np.minimum(down, most)).sum(axis=0) // len(sums))
 
 
-def _centred(x: Ints, level: Ints, down: Ints, by: Normaliser) -> Ints:
-    """`d` of a block `(time, channels)`."""
-    down = np.minimum(down, _MOST_SAMPLE)
-    return np.asarray(by.steps * ((x + ((np.int64(1) << down) >> 1)) >> down) - level)
-
-
-def _ppg(x: Ints, shift: Ints, by: Normaliser) -> Ints:
+def _ppg(words: NDArray[np.int16], by: Normaliser) -> Ints:
     """`q` `(blocks, time)`."""
+    own = exponents(words).max(axis=1)  # (blocks, channels)
+    x = values(words, own[:, None])
     sums, pairs = x.sum(axis=1), np.einsum("btc,btd->bcd", x, x)
     found = []
-    for i, block in enumerate(x):
+    for i, block in enumerate(words):
         at = _last(i)
-        down = shift[at].max(axis=0) - shift[at]
+        largest = own[at].max(axis=0)
+        down = largest - own[at]
         level = _over(sums[at], down, _MOST_LEVEL)
         both = _over(pairs[at], down[:, :, None] + down[:, None], _MOST_PAIR)
         together = by.steps * both - level[:, None] * level
-        found.append(_mixed(_centred(block, level, down[-1], by), together, by))
+        d = by.steps * values(block, largest) - level
+        found.append(_mixed(d, together, largest, by))
     return np.stack(found)
 
 
-def _mixed(d: Ints, together: Ints, by: Normaliser) -> Ints:
+def _mixed(d: Ints, together: Ints, exponent: Ints, by: Normaliser) -> Ints:
     squares = np.maximum(np.diagonal(together), 0)
-    mantissa, half = inverse_deviation(np.maximum(squares, 1), 1)
-    z = np.where(squares > 0, round_shift(d * mantissa, 40 - half), 0)
-    inverse = by.inverse_scale
-    if len(squares) == 1:
-        return round_shift(z[:, 0] * inverse.mantissa, 16 + inverse.shift)
-    alive = np.flatnonzero(squares)
-    total = len(alive) << CORRELATION_BITS
-    for one, other in combinations(alive, 2):
-        value = int(together[one, other])
-        total += 2 * correlation(value, mantissa[[one, other]], int(half[one] + half[other]))
-    own, own_half = inverse_deviation(max(total, LEAST_SQUARES), 1)
-    factor = (own * inverse.mantissa) >> 31
-    return round_shift(z.sum(axis=1) * factor, 29 + inverse.shift - own_half)
+    alone = len(squares) == 1
+    factors = inverse_root(np.maximum(squares, 1), by.alone if alone else MIXED)
+    factors = np.where(is_dead(squares, exponent, by), 0, factors)
+    z = multiply_round(d, factors, 32)
+    if alone:
+        return z[:, 0]
+    total = ALIVE * int(np.count_nonzero(factors))
+    for one, other in combinations(range(len(squares)), 2):
+        total += 2 * correlation(int(together[one, other]), int(factors[one]), int(factors[other]))
+    return multiply_round(z.sum(axis=1), inverse_root(max(total, 1), by.alone), 32)
 
 
-def correlation(together: int, mantissas: Ints, halves: int) -> int:
-    """`2^24 together / sqrt(V V')` from the inverse deviations of both channels.
+def correlation(together: int, factor: int, other: int) -> int:
+    """`2^20 together / sqrt(V V')` from the factors of both channels.
 
-    With s = bits(|together|) - 31, a = [together / 2^s] and the halves h, h':
-    `round([a r / 2^31] r' / 2^(57 - s - h - h'))`; the shift is cut to 1 to 62.
+    With s = max(0, bits(|together|) - 31): `[[[together / 2^s] G / 2^32] G' / 2^(32 - s)]`,
+    at most 2^20 either way.
     """
-    s = int(bit_length(abs(together))) - 31
-    a = together >> s if s > 0 else together << -s
-    product = ((a * int(mantissas[0])) >> 31) * int(mantissas[1])
-    shift = min(max(57 - s - halves, 1), _MOST_PAIR)
-    return (product + (1 << (shift - 1))) >> shift
+    s = max(0, int(bit_length(abs(together))) - 31)
+    found = (((together >> s) * factor >> 32) * other) >> (32 - s)
+    return max(-ALIVE, min(ALIVE, found))
 
 
-def _acc(x: Ints, shift: Ints, by: Normaliser) -> Ints:
+def _acc(words: NDArray[np.int16], by: Normaliser) -> Ints:
     """`q` `(blocks, time, 3)`."""
+    own = exponents(words).max(axis=(1, 2))
+    x = values(words, own[:, None, None])
     sums, pairs = x.sum(axis=1), (x * x).sum(axis=(1, 2))
     found = []
-    for i, block in enumerate(x):
+    for i, block in enumerate(words):
         at = _last(i)
-        largest = shift[at].max()
-        down = largest - shift[at]
+        largest = own[at].max()
+        down = largest - own[at]
         level = _over(sums[at], down[:, None], _MOST_LEVEL)
-        own = by.steps * _over(pairs[at], 2 * down, _MOST_PAIR) - (level * level).sum()
-        squares = by.steps * np.maximum(own, 0)
-        d = _centred(block, level, down[-1:], by)
-        found.append(compressed(d[None], squares.reshape(1, 1, 1), largest, by)[0])
+        squares = by.steps * _over(pairs[at], 2 * down, _MOST_PAIR) - (level * level).sum()
+        d = by.steps * values(block, largest) - level
+        found.append(multiply_round(d, acc_factor(np.maximum(squares, 0), largest, by), 32))
     return np.stack(found)

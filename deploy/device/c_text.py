@@ -15,10 +15,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from deploy.device.integers import EXP2_TERMS, LOG2_TERMS
 from ppgnas.errors import ExportError
 
 TEXT_DIR = Path(__file__).parent / "text"
-HELPERS = ("shift_right", "floor_divide", "bit_length", "square_root", "line")
+HELPERS = ("shift_right", "bit_length", "square_root", "log2", "exp2")
 """Functions that parts share, in the order in which they need each other."""
 
 WIDTH = 99
@@ -49,7 +50,14 @@ class CPart:
 def helpers_c(parts: Iterable[CPart]) -> str:
     """Definitions of the shared functions that any of the parts calls."""
     wanted = {name for part in parts for name in part.helpers}
-    return "\n".join(read_text(f"{name}.c") for name in HELPERS if name in wanted)
+    terms = {
+        f"FIXED_{name.upper()}_{power}": f"({term})"
+        for name, terms in (("log2", LOG2_TERMS), ("exp2", EXP2_TERMS))
+        for power, term in enumerate(terms)
+        if name in wanted
+    }
+    texts = [read_text(f"{name}.c") for name in HELPERS if name in wanted]
+    return "\n".join([macros(terms), *texts])
 
 
 def read_text(name: str) -> str:

@@ -7,12 +7,12 @@ from deploy.device.c_text import CPart, macros, read_text, resolve, table
 from deploy.device.decoder import CLIP_GAP_STEPS, CLIP_PERCENT, CLIP_READINGS, Decoder
 from deploy.device.decoding import Calibration
 from deploy.device.smoothing import START, Smoother
-from deploy.device.weights import EXP2, exponent_of
+from deploy.device.weights import SUM_SHIFT, exponent_of
 from ppg.readout.classes import FIRST_BPM
 from ppg.readout.decode import MODE_HALF_WIDTH
 from ppgnas.task import CLASSES
 
-_HELPERS = ("shift_right", "floor_divide", "square_root", "line")
+_HELPERS = ("shift_right", "bit_length", "square_root", "exp2")
 
 
 def decoder_c(decoder: Decoder) -> CPart:
@@ -22,13 +22,14 @@ def decoder_c(decoder: Decoder) -> CPart:
         "DECODER_CLIP": decoder.smoothing == "clip",
     }
     text, table_bytes = _tables(decoder)
-    state_bytes = 2
+    state_bytes, words = 2, CLASSES
     helpers: tuple[str, ...] = _HELPERS
-    if decoder.smoothing == "hmm":
-        state_bytes, helpers = 4 * CLASSES + 4, (*_HELPERS, "bit_length")
+    if decoder.smoother is not None:
+        state_bytes, helpers = 4 * CLASSES + 4, (*_HELPERS, "log2")
+        words += 2 * _band(decoder.smoother)
     elif decoder.smoothing == "clip":
         state_bytes = 2 * CLIP_READINGS + 6
-    sizes: dict[str, object] = {"PPG_CLASSES": CLASSES, "PPG_DECODE_WORDS": CLASSES}
+    sizes: dict[str, object] = {"PPG_CLASSES": CLASSES, "PPG_DECODE_WORDS": words}
     if decoder.smoothing == "clip":
         sizes["DECODER_CLIP_READINGS"] = CLIP_READINGS
     header = resolve(read_text("decoder.h"), flags).replace("DECODER_NAME", decoder.smoothing)
@@ -39,14 +40,19 @@ def decoder_c(decoder: Decoder) -> CPart:
         helpers=helpers,
         table_bytes=table_bytes,
         state_bytes=state_bytes,
-        scratch_bytes=4 * CLASSES,
+        scratch_bytes=4 * words,
     )
+
+
+def _band(by: Smoother) -> int:
+    """Classes that a step of heart rate reaches to either side."""
+    return len(by.by_distance) - 1
 
 
 def _constants(decoder: Decoder) -> dict[str, object]:
     values: dict[str, object] = {
         "DECODER_EXPONENT": f"{exponent_of(decoder.scale)}u",
-        "DECODER_FIRST_BPM": int(FIRST_BPM),
+        "DECODER_FIRST_BPM": f"{int(FIRST_BPM)}u",
         "DECODER_HALF_WIDTH": MODE_HALF_WIDTH,
     }
     if decoder.smoothing == "clip":
@@ -59,9 +65,11 @@ def _constants(decoder: Decoder) -> dict[str, object]:
         values |= {
             "DECODER_START": f"{START}u",
             "DECODER_JUMP": f"{by.jump}u",
-            "DECODER_BAND": len(by.by_distance) - 1,
+            "DECODER_BAND": _band(by),
             "DECODER_ENDS": len(by.edge),
-            "DECODER_FLOOR": f"UINT64_C({by.evidence.floor})",
+            "DECODER_FLOOR": f"{by.evidence.floor.mantissa}u",
+            "DECODER_SUM_SHIFT": SUM_SHIFT,
+            "DECODER_FLOOR_SHIFT": by.evidence.floor.shift,
             "DECODER_POWER": f"{by.evidence.exponent}u",
             "DECODER_LONGEST_GAP": f"{smoothing.LONGEST_GAP_STEPS}u",
         }
@@ -70,9 +78,7 @@ def _constants(decoder: Decoder) -> dict[str, object]:
 
 def _tables(decoder: Decoder) -> tuple[str, int]:
     """Text and bytes of the constants in flash."""
-    text = "/* 2^-(j / 64) * 2^31. */\n" + table("uint32_t", "decoder_exp2_table", EXP2)
-    size = 4 * len(EXP2)
-    text += "\n" + _CALIBRATION_TYPE
+    text, size = _CALIBRATION_TYPE, 0
     for name, calibration in (
         ("decoder_raw_calibration", decoder.raw_calibration),
         ("decoder_calibration", decoder.calibration),
@@ -107,10 +113,7 @@ def _calibration(name: str, calibration: Calibration | None) -> tuple[str, int]:
 
 
 def _smoother(by: Smoother) -> tuple[str, int]:
-    text = "/* ((1 + j / 64) / 2)^exponent * 2^31. */\n"
-    text += table("uint32_t", "decoder_power", by.evidence.power)
-    size = 4 * len(by.evidence.power)
-    text += "\n/* A step of heart rate by distance, and what the ends lose. */\n"
+    text = "/* A step of heart rate by distance, and what the ends lose. */\n"
     text += table("uint32_t", "decoder_step", by.by_distance)
     text += table("uint32_t", "decoder_edge", by.edge)
-    return text, size + 4 * (len(by.by_distance) + len(by.edge))
+    return text, 4 * (len(by.by_distance) + len(by.edge))

@@ -1,14 +1,17 @@
 """From weights of classes to a reading: `ppg.readout.decode.expectation` in integers.
 
-With w the weights (largest around 2^30), S their sum, m the first class of the largest weight,
-N the sum of w within `MODE_HALF_WIDTH` of m, j the class minus m, and [] the floor:
+With w the weights, S their sum, m the first class of the largest weight, N the sum of w within
+`MODE_HALF_WIDTH` = 8 of m, C and B the sums of w i and w (i - m)^2 over the classes i, A that of
+w (i - m + 8) near m, and [] the floor. Sums lose the bits that S or N have beyond 16: `right` is
+max(0, bits(S) - 16), s = [S / 2^right], c, b and n = [C, B, N / 2^right], likewise a' and n' of N:
 
-    bpm        = 256 (30 + m) + [(256 A + [N / 2]) / N]                A = sum of w j near m
-    variance   = [B / [S / 2^16]] - [M^2 / 2^8]                         B = sum of w j^2
-    spread     = isqrt(max(variance, 0))                                M = [C / [S / 2^12]]
-    confidence = [2^15 N / S]                                           C = sum of w j
+    bpm        = 256 (30 + m - 8) + [(256 a' + [n' / 2]) / n']
+    mean       = Q12(c / s) - 2^12 m        variance = Q16(b / s) - [mean^2 / 2^8]
+    spread     = isqrt(max(variance, 0))    confidence = [2^15 n / s]
 
-bpm and spread are in 1/256 BPM (at most 0.004 off), confidence is in 1/32768: the share of the
+where Qk(x / y) = 2^k [x / y] + [(x mod y) 2^16 / y / 2^(16 - k)]: 32-bit divisions all.
+
+bpm and spread are in 1/256 BPM (bpm at most 0.01 off), confidence is in 1/32768: the share of the
 probability that lies within 8 BPM of the mode.
 
 A `Calibration` maps the spread to the error that readings of such a spread had on people the
@@ -25,8 +28,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from deploy.device.integers import Ints, square_root
-from deploy.device.weights import WEIGHT_BITS, classes, weights
+from deploy.device.integers import Ints, bit_length, square_root
+from deploy.device.weights import classes, weights
 from ppg.readout.classes import FIRST_BPM
 from ppg.readout.decode import MODE_HALF_WIDTH, Decoded
 from ppgnas.errors import ExportError
@@ -122,27 +125,42 @@ def read(w: Ints, calibration: Calibration | None = None, *, seen: Ints | None =
     """Readings from weights.
 
     Args:
-        w: `(windows, classes)`, each below 2^32 and their largest above 2^22; they give the mode,
-            the spread and the confidence.
+        w: `(windows, classes)`, each below 2^32, their sum below 2^40 and above 2^15; they give
+            the mode, the spread and the confidence.
         calibration: of the spread.
         seen: weights, below 2^32 and above 0 at the mode, whose expectation around the mode is
             the heart rate; `w` if None.
     """
-    mode = w.argmax(axis=1)[:, None]
-    j = classes() - mode
+    mode = w.argmax(axis=1)
+    j = classes() - mode[:, None]
     close = np.abs(j) <= MODE_HALF_WIDTH
     near = np.where(close, w if seen is None else seen, 0)
-    total, mass, seen_mass = w.sum(axis=1), np.where(close, w, 0).sum(axis=1), near.sum(axis=1)
-    shift = (BPM_UNITS * (near * j).sum(axis=1) + (seen_mass >> 1)) // seen_mass
-    mean = (w * j).sum(axis=1) // (total >> 12)
-    variance = (w * j * j).sum(axis=1) // (total >> 16) - ((mean * mean) >> 8)
+    total, near_total = w.sum(axis=1), near.sum(axis=1)
+    right = _beyond_16_bits(total)
+    share = total >> right
+    mean = _quotient((w * classes()).sum(axis=1) >> right, share, 12) - (mode << 12)
+    variance = _quotient((w * j * j).sum(axis=1) >> right, share, 16) - ((mean * mean) >> 8)
     spread = square_root(np.maximum(variance, 0))
+    near_right = _beyond_16_bits(near_total)
+    near_share = near_total >> near_right
+    ahead = (near * (j + MODE_HALF_WIDTH)).sum(axis=1) >> near_right
+    mass = np.where(close, w, 0).sum(axis=1) >> right
     return Reading(
-        BPM_UNITS * (int(FIRST_BPM) + mode[:, 0]) + shift,
+        BPM_UNITS * (int(FIRST_BPM) - MODE_HALF_WIDTH + mode)
+        + (BPM_UNITS * ahead + (near_share >> 1)) // near_share,
         spread,
-        (CONFIDENCE_ONE * mass) // total,
+        (CONFIDENCE_ONE * mass) // share,
         expected_error(spread, calibration),
     )
+
+
+def _beyond_16_bits(total: Ints) -> Ints:
+    return np.asarray(np.maximum(bit_length(total) - 16, 0), np.int64)
+
+
+def _quotient(x: Ints, y: Ints, bits: int) -> Ints:
+    """`x / y` in units of `2^-bits`, bits <= 16, 0 < y < 2^16."""
+    return ((x // y) << bits) + (((x % y << 16) // y) >> (16 - bits))
 
 
 def decode(
@@ -151,4 +169,4 @@ def decode(
     """Raw readings of logits `(windows, classes)`; `exponent` as of `weights.exponent_of`."""
     if logits.ndim != 2 or logits.shape[1] != CLASSES:
         raise ExportError(f"logits have shape {logits.shape}; expected (windows, {CLASSES})")
-    return read(weights(logits, exponent) >> (WEIGHT_BITS - 30), calibration)
+    return read(weights(logits, exponent), calibration)

@@ -1,20 +1,21 @@
-"""The band-pass of `ppg.frontend` in integers.
+"""The band-pass of `ppg.frontend` in 32-bit integers.
 
-Two second-order sections in direct form I, after the subtraction of the first sample: because the
-second section differentiates twice, that is the steady state that `ppg.frontend` starts in. With
-`x` the raw samples, `F = FRACTION_BITS`, and states of 0 before the first sample:
+Two second-order sections after the subtraction of the first sample: because the second section
+differentiates twice, that is the steady state that `ppg.frontend` starts in. With `x` the raw
+samples held within 29 bits, F the fraction bits, and states of 0 before the first sample:
 
     u[n] = x[n] - x[0]
-    s[n] = u[n] + 2 u[n-1] + u[n-2]    or  u[n] - u[n-2] (slope)     exact
-    v[n] = (gain * s[n] * 2^F) + R(1, v)
-    w[n] = v[n] - 2 v[n-1] + v[n-2] + R(2, w)                        units of 2^-F counts
-    R(k, y) = whole1 y[n-1] + (fine1 y[n-1]) + whole2 y[n-2] + (fine2 y[n-2])
+    s[n] = clip(u[n] + 2 u[n-1] + u[n-2], +-limit)    or  u[n] - u[n-2] (slope)     exact
+    v[n] = section(gain s[n] 2^F)      w[n] = section(v[n] - 2 v[n-1] + v[n-2])     2^-F counts
 
-Products in parentheses are rounded as `integers.multiply_shift` says.
+A section keeps what its rounding leaves, and takes the second difference of that to the next two
+samples, so that no error is left at the low frequencies where its poles amplify:
 
-Each recursive coefficient is a whole number plus a remainder of at most 1/2, which is held in 31
-bits below its own binary point: poles near the unit circle (a low edge of 0.4 Hz at 1 kHz) stay
-in place to one part in 10^9.
+    Y = 2^30 input + 2 e[n-1] - e[n-2] + a1 y[n-1] + a2 y[n-2]      a in units of 2^-30
+    y[n] = floor(Y / 2^30)                                          e[n] = Y mod 2^30
+
+With `limit` no value leaves 30 bits, whatever comes in: `band_pass` adds up impulse responses. A
+PPG step of 2^23 counts between samples is within it at 64 Hz, less at higher rates.
 """
 
 from __future__ import annotations
@@ -24,32 +25,18 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import signal
 
-from deploy.device.integers import Scale, scale_of
 from ppg.frontend import band_sections
 from ppgnas.errors import ExportError
 
-FRACTION_BITS = 20
-PRE_SHIFT = 24
-"""Left shift of `s` before the gain, so that the gain's own right shift is 32 or more."""
-MAX_SHIFT = 62
-FINE_MAX = 2**31 - 1
-_MAX_GAIN = 64.0  # of any inner signal over the input; keeps every sum far from 2^63
-
-
-@dataclass(frozen=True)
-class Coefficient:
-    """`whole + fine * 2^-shift`, with `|fine| < 2^31`."""
-
-    whole: int
-    fine: int
-    shift: int
-
-    @property
-    def value(self) -> float:
-        """The number that is computed with."""
-        return self.whole + math.ldexp(self.fine, -self.shift)
+COEFFICIENT_BITS = 30
+PPG_FRACTION_BITS = 5
+"""A 32nd of a count is far below the noise of a sensor that rounds to whole counts."""
+ACC_FRACTION_BITS = 12
+LARGEST_SAMPLE = 2**28 - 1
+_MARGIN = 2.0**10  # for what sections round, which is below 32
 
 
 @dataclass(frozen=True)
@@ -57,23 +44,18 @@ class BandPass:
     """Integer coefficients for one sample rate.
 
     Attributes:
-        gain: of the first section, `2^FRACTION_BITS` included.
-        before: what the first section does to `u[n-1]` and `u[n-2]` before the gain.
-        recursive: per section the factors of `y[n-1]` and `y[n-2]`.
+        fraction_bits: F.
+        gain: of the first section, in units of 2^-30.
+        before: what the first section does to `u[n-1]` and `u[n-2]`.
+        limit: of s, in counts.
+        recursive: per section a1 and a2, in units of 2^-30.
     """
 
-    gain: Scale
+    fraction_bits: int
+    gain: int
     before: tuple[int, int]
-    recursive: tuple[tuple[Coefficient, Coefficient], tuple[Coefficient, Coefficient]]
-
-
-def coefficient_of(value: float) -> Coefficient:
-    """Split into the nearest whole number and a remainder of 31 bits."""
-    whole = round(value)
-    rest = value - whole  # at most 1/2
-    shift = MAX_SHIFT if rest == 0 else max(32, min(MAX_SHIFT, 31 - math.frexp(rest)[1]))
-    fine = round(math.ldexp(rest, shift))
-    return Coefficient(whole, max(-FINE_MAX, min(FINE_MAX, fine)), shift)
+    limit: int
+    recursive: tuple[tuple[int, int], tuple[int, int]]
 
 
 def band_pass(hz: Fraction, *, slope: bool) -> BandPass:
@@ -97,21 +79,29 @@ def band_pass(hz: Fraction, *, slope: bool) -> BandPass:
             f"{sections[:, :3].tolist()}; the integer front end is written for "
             f"gain * (1, {before[0]}, {before[1]}) and (1, -2, 1): extend deploy.device.filtering"
         )
-    first, second = sections[:, 4:]
-    chosen = BandPass(
-        scale_of(math.ldexp(gain, FRACTION_BITS)),
+    bits = PPG_FRACTION_BITS if slope else ACC_FRACTION_BITS
+    first, second = (tuple(map(_coefficient, -section[4:])) for section in sections)
+    return BandPass(
+        bits,
+        _coefficient(gain),
         before,
-        (
-            (coefficient_of(-first[0]), coefficient_of(-first[1])),
-            (coefficient_of(-second[0]), coefficient_of(-second[1])),
-        ),
+        int((2**30 - _MARGIN) / _largest_gain(sections, float(hz))) >> bits,
+        ((first[0], first[1]), (second[0], second[1])),
     )
+
+
+def _coefficient(value: float) -> int:
+    return round(math.ldexp(value, COEFFICIENT_BITS))
+
+
+def _largest_gain(sections: NDArray[np.float64], hz: float) -> float:
+    """Of s: itself, v, w, and half of the second difference of v, which may have 31 bits."""
     impulse = np.zeros(int(30 * hz))
     impulse[0] = 1.0
-    for part in (sections[:1], sections):
-        if np.abs(signal.sosfilt(part, impulse)).sum() > _MAX_GAIN:
-            raise ExportError(f"the band-pass at {hz} Hz amplifies more than {_MAX_GAIN:g} times")
-    return chosen
+    v = signal.lfilter(sections[0, :1], sections[0, 3:], impulse)
+    difference = signal.lfilter([1, -2, 1], [1.0], v)
+    w = signal.lfilter([1.0], sections[1, 3:], difference)
+    return max(1.0, *(float(np.abs(x).sum()) for x in (v, w, difference / 2)))
 
 
 def hold_samples(hz: Fraction) -> int:

@@ -7,22 +7,17 @@ from fractions import Fraction
 from typing import Any
 
 from deploy.device import following
-from deploy.device.blocks import LEAST_SQUARES
-from deploy.device.c_text import CPart, macros, read_text, resolve, table
-from deploy.device.filtering import FRACTION_BITS, PRE_SHIFT, band_pass, hold_samples
-from deploy.device.normalising import (
-    LARGEST_ACC_SHIFT,
-    MIXED_FLOOR,
-    Z_SHIFT,
-    Normaliser,
-    normaliser,
-)
+from deploy.device.blocks import ALIVE
+from deploy.device.c_text import CPart, macros, read_text, resolve
+from deploy.device.filtering import LARGEST_SAMPLE, band_pass, hold_samples
+from deploy.device.normalising import FACTOR_LIMIT, MIXED, Normaliser, normaliser
 from deploy.device.rule import ratio
-from deploy.device.settings import ACC_G_BITS, FrontEnd
-from deploy.device.windows import DEAD_SPAN, MANTISSA_BITS
+from deploy.device.settings import FrontEnd
+from deploy.device.windows import DEAD_DEVIATION, LARGEST_MANTISSA, MANTISSA_BITS
 from ppg.windows import STREAM_HZ
 
-_HELPERS = ("shift_right", "floor_divide", "bit_length", "square_root", "line")
+_HELPERS = ("shift_right", "bit_length", "square_root")
+_ACC_HELPERS = ("log2", "exp2")
 _TEXTS = ("filtering.c", "sampling.c", "windows.c")
 _ERRORS = {
     "PPG_OK": 0,
@@ -60,32 +55,28 @@ def front_end_c(front_end: FrontEnd, *, scale: float, zero_point: int) -> CPart:
     """
     by = normaliser(front_end, scale=scale, zero_point=zero_point)
     streaming = front_end.mode == "streaming"
+    one_lane = front_end.ppg_channels == 1
     flags = {
         "FRONT_ACC": front_end.acceleration,
         "FRONT_TWO_STAGES": front_end.two_stages,
         "FRONT_STREAMING": streaming,
         "FRONT_WINDOW": not streaming,
-        "FRONT_MIXED": front_end.ppg_channels > 1,
+        "FRONT_ONE_LANE": one_lane,
+        "FRONT_SEVERAL": not one_lane,
+        "FRONT_LANE_ALONE": one_lane or front_end.acceleration,
     }
-    tables, table_bytes = _tables(front_end, by)
+    tables, table_bytes = _sensors(front_end)
     texts = [*_TEXTS, "blocks.c"] if streaming else _TEXTS
     text = resolve("".join(read_text(name) for name in texts), flags)
     text = text.replace("FRONT_TABLES\n", tables)
     return CPart(
         header=_header(front_end, flags),
         functions=_BARRIER + _constants(front_end, by) + "\n" + text,
-        helpers=_helpers(front_end),
+        helpers=_HELPERS + (_ACC_HELPERS if front_end.acceleration else ()),
         table_bytes=table_bytes,
         state_bytes=_state_bytes(front_end),
         scratch_bytes=0,
     )
-
-
-def _helpers(front_end: FrontEnd) -> tuple[str, ...]:
-    if front_end.acceleration:
-        return _HELPERS
-    unused = ("line",) if front_end.mode == "streaming" else ("floor_divide", "line")
-    return tuple(name for name in _HELPERS if name not in unused)
 
 
 def _header(front_end: FrontEnd, flags: dict[str, bool]) -> str:
@@ -113,38 +104,43 @@ def _header(front_end: FrontEnd, flags: dict[str, bool]) -> str:
 
 
 def _constants(front_end: FrontEnd, by: Normaliser) -> str:
+    alone = front_end.ppg_channels == 1
+    # Of blocks the deviation of several channels together is known by their correlations.
+    factor = by.alone if alone or front_end.mode == "streaming" else by.mixed
     values: dict[str, object] = {
-        "FRONT_FRACTION_BITS": FRACTION_BITS,
-        "FRONT_PRE_SHIFT": PRE_SHIFT,
+        "FRONT_LARGEST_SAMPLE": LARGEST_SAMPLE,
         "FRONT_MANTISSA_BITS": MANTISSA_BITS,
-        "FRONT_DEAD_SPAN": DEAD_SPAN,
-        "FRONT_ONE_BITS": following.ONE_BITS,
-        "FRONT_ONE": f"((int64_t)1 << {following.ONE_BITS})",
-        "FRONT_Z_SHIFT": Z_SHIFT,
-        "FRONT_MIXED_SQUARES": f"{front_end.steps * MIXED_FLOOR**2}u",
-        "FRONT_INVERSE_SCALE": by.inverse_scale.mantissa,
-        "FRONT_OUTPUT_SHIFT": 56 - 31 + by.inverse_scale.shift,
+        "FRONT_LARGEST_MANTISSA": LARGEST_MANTISSA,
+        "FRONT_DEAD_SQUARES": f"UINT64_C({(by.steps * DEAD_DEVIATION) ** 2})",
+        "FRONT_FACTOR": f"{factor.mantissa}u",
+        "FRONT_FACTOR_SHIFT": factor.shift,
         "FRONT_ZERO_POINT": f"({by.zero_point})",
         "FRONT_LOW": f"({by.low})",
         "FRONT_HIGH": f"({by.high})",
     }
     if front_end.mode == "streaming":
+        lane = factor if alone else MIXED
         values |= {
-            "FRONT_PPG_EXPONENT": front_end.steps * front_end.channels,
-            "FRONT_BLOCK_SHIFT": 16 + by.inverse_scale.shift,
-            "FRONT_MIXED_SHIFT": 29 + by.inverse_scale.shift,
-            "FRONT_LEAST_SQUARES": LEAST_SQUARES,
+            "FRONT_LANE_FACTOR": f"{lane.mantissa}u",
+            "FRONT_LANE_SHIFT": lane.shift,
+            "FRONT_ALIVE": ALIVE,
         }
+    elif not alone:
+        values |= {"FRONT_MIXED": f"{MIXED.mantissa}u", "FRONT_MIXED_SHIFT": MIXED.shift}
     if front_end.two_stages:
         step, grid = ratio(Fraction(STREAM_HZ), Fraction(front_end.rate_hz))
-        values |= {"FRONT_STREAM_STEP": step, "FRONT_STREAM_GRID": grid}
+        values |= {
+            "FRONT_STREAM_STEP": step,
+            "FRONT_STREAM_GRID": grid,
+            "FRONT_STREAM_SHARE": f"{2**31 // grid}u",
+        }
     if front_end.acceleration:
         values |= {
-            "FRONT_ACC_G_BITS": ACC_G_BITS,
-            "FRONT_ACC_SHIFT_LIMIT": LARGEST_ACC_SHIFT,
-            "FRONT_ACC_FLOOR": f"UINT64_C({by.acc_floor})",
-            "FRONT_FIRST_OCTAVE": by.first_octave,
-            "FRONT_ACC_EXPONENT": front_end.window_words - 2,
+            "FRONT_ACC_FLOOR": f"({by.acc_floor})",
+            "FRONT_ACC_GAIN": f"({by.acc_gain})",
+            "FRONT_HALF_POWER": by.half_power,
+            "FRONT_FACTOR_LIMIT": FACTOR_LIMIT,
+            "FRONT_ONE_BITS": following.ONE_BITS,
         }
         values |= following.constants(
             slack_steps=front_end.slack_steps, block_steps=front_end.stride_steps
@@ -152,54 +148,46 @@ def _constants(front_end: FrontEnd, by: Normaliser) -> str:
     return macros(_STATES) + macros(values)
 
 
-def _tables(front_end: FrontEnd, by: Normaliser) -> tuple[str, int]:
+def _sensors(front_end: FrontEnd) -> tuple[str, int]:
     """Text and bytes of the constants in flash."""
     rates = [(front_end.ppg_hz, True)] + ([(front_end.acc_hz, False)] if front_end.acc_hz else [])
     target = Fraction(STREAM_HZ) if front_end.two_stages else Fraction(front_end.rate_hz)
     rows = []
     for hz, slope in rates:
         band = band_pass(hz, slope=slope)
-        factors = [factor for pair in band.recursive for factor in pair]
-        columns = [
-            ", ".join(str(getattr(factor, name)) for factor in factors)
-            for name in ("whole", "fine", "shift")
-        ]
+        pairs = [band.before, *band.recursive]
         step, grid = ratio(hz, target)
         rows.append(
-            f"    {{{band.gain.mantissa}, {band.gain.shift + PRE_SHIFT}, "
-            f"{{{band.before[0]}, {band.before[1]}}},\n"
-            + "".join(f"     {{{column}}},\n" for column in columns)
-            + f"     {step}, {grid}, {hold_samples(hz)}}},\n"
+            f"    {{{band.gain}, {1 << band.fraction_bits}, {band.limit}, "
+            + ", ".join(f"{{{one}, {two}}}" for one, two in pairs)
+            + f",\n     {step}, {grid}, {2**31 // grid}u, {hold_samples(hz)}}},\n"
         )
     text = (
         "/* Band-pass and clock: PPG, then acceleration. */\n"
         f"static const front_sensor_t front_sensors[{len(rows)}] = {{\n{''.join(rows)}}};\n"
     )
-    size = 76 * len(rows)
-    if front_end.acceleration:
-        text += "\n/* (1 + j / 64)^(-ACC_POWER / 2) * 2^31, then the factor of each octave. */\n"
-        text += table("uint32_t", "front_power", by.power)
-        text += table("int32_t", "front_octave_factor", [s.mantissa for s in by.octaves])
-        text += table("uint8_t", "front_octave_shift", [s.shift for s in by.octaves])
-        size += 4 * len(by.power) + 5 * len(by.octaves)
-    return text, size
+    return text, 52 * len(rows)
 
 
 def state_structure(front_end: FrontEnd) -> type[Structure]:
     """`ppg_state_t` as ctypes lays it out, which is as the compilers of Cortex-M do."""
-    stream = [("stream", c_int64)] if front_end.two_stages else []
+    stream = ["stream"] if front_end.two_stages else []
     clocks = ["stream_due", "stream_invalid"] if front_end.two_stages else []
+
+    class Section(Structure):
+        _fields_ = [(name, c_int32) for name in ("y1", "y2", "e1", "e2")]
 
     class Lane(Structure):
         _fields_ = [
-            *((name, c_int64) for name in ("v1", "v2", "w1", "w2")),
-            *stream,
-            *((name, c_int32) for name in ("first", "x1", "x2")),
+            ("low", Section),
+            ("high", Section),
+            *((name, c_int32) for name in ("first", "u1", "u2", *stream)),
         ]
 
     class Clock(Structure):
         _fields_ = [
-            ("due", c_int64),
+            ("due", c_int32),
+            *([("fine", c_uint32)] if front_end.acceleration else []),
             *((name, c_int32) for name in ("need", "at", "started", "gap", *clocks)),
         ]
 
@@ -215,10 +203,12 @@ def state_structure(front_end: FrontEnd) -> type[Structure]:
     channels, steps = front_end.ppg_channels, front_end.ring_steps
     marks = c_uint32 * -(-steps // 32)
     acc_first: list[tuple[str, Any]] = []
+    acc_marks: list[tuple[str, Any]] = []
     acc_last: list[tuple[str, Any]] = []
     if front_end.acceleration:
         acc_first = [("acc_lane", Lane * 3), ("acc_clock", Clock), ("follow", Follow)]
-        acc_last = [("acc_ring", c_int32 * 3 * steps), ("acc_marks", marks)]
+        acc_marks = [("acc_marks", marks)]
+        acc_last = [("acc_ring", c_int16 * 3 * steps)]
 
     class State(Structure):
         _fields_ = [
@@ -227,8 +217,9 @@ def state_structure(front_end: FrontEnd) -> type[Structure]:
             ("ppg_clock", Clock),
             ("ready", c_int32),
             ("pushes", c_uint32),
-            ("ppg_ring", c_int32 * channels * steps),
             ("ppg_marks", marks),
+            *acc_marks,
+            ("ppg_ring", c_int16 * channels * steps),
             *acc_last,
         ]
 

@@ -1,8 +1,7 @@
 """Integer arithmetic that numpy and C do alike.
 
 Convention: int64 arrays; `>>` is the floor of a division by a power of two, also of negative
-values. A positive real factor is held as a mantissa in [2^30, 2^31) and a right shift:
-`factor = mantissa * 2^-shift`.
+values. On the device products have 64 bits, everything else 32.
 """
 
 from __future__ import annotations
@@ -16,8 +15,14 @@ from numpy.typing import ArrayLike, NDArray
 from ppgnas.errors import ExportError
 
 Ints = NDArray[np.int64]
-_LOW_WORD = np.int64(0xFFFFFFFF)
-_HALF_WORD = np.int64(2**31)
+UNIT = 2**16
+"""Logarithms, and what `exp2` begins with, are in units of 2^-16."""
+
+LOG2_TERMS = (28962, -17510, 9727, -2959)
+"""P of `log2(1 + f) = f + f (1 - f) P(f)`, least maximum error, in units of 2^-16."""
+
+EXP2_TERMS = (12653, -3043, 449)
+"""Q of `2^-f = 1 - f / 2 - f (1 - f) Q(f)`, likewise."""
 
 
 @dataclass(frozen=True)
@@ -48,24 +53,10 @@ def scale_of(factor: float) -> Scale:
     return Scale(mantissa, 31 - exponent)
 
 
-def multiply_shift(x: ArrayLike, factor: ArrayLike, shift: ArrayLike) -> Ints:
-    """`x * factor / 2^shift` rounded, first at 2^-32 and then to whole numbers, ties up.
-
-    A floor instead would leave a bias, which a filter with poles near 1 amplifies a thousandfold.
-
-    Args:
-        x: int64.
-        factor: int32 values, not -2^31.
-        shift: 32 to 62.
-
-    With `x = high * 2^32 + low`, 0 <= low < 2^32, no product below leaves int64:
-    `floor((high factor + floor((low factor + 2^31) / 2^32) + floor(2^(shift-33))) / 2^(shift-32))`
-    """
-    wide, by = np.asarray(x, np.int64), np.asarray(factor, np.int64)
-    high, low = wide >> 32, wide & _LOW_WORD
-    left = np.asarray(shift, np.int64) - 32
-    carry = (low * by + _HALF_WORD) >> 32
-    result: Ints = (high * by + carry + ((np.int64(1) << left) >> 1)) >> left
+def multiply_round(x: ArrayLike, factor: ArrayLike, bits: int) -> Ints:
+    """`floor(x factor / 2^bits + 1/2)`; both have 32 bits."""
+    product = np.asarray(x, np.int64) * np.asarray(factor, np.int64)
+    result: Ints = (product + (np.int64(1) << (bits - 1))) >> bits
     return result
 
 
@@ -81,30 +72,47 @@ def bit_length(x: ArrayLike) -> Ints:
 
 
 def square_root(x: ArrayLike) -> Ints:
-    """`floor(sqrt(x))` of values from 0 to 2^62 - 1."""
+    """`floor(sqrt(x))` of values from 0 to 2^32 - 1."""
+    return np.asarray(np.sqrt(np.asarray(x, np.float64)), np.int64)  # float64 holds them all
+
+
+def _bow(f: Ints, terms: tuple[int, ...]) -> Ints:
+    """`f (1 - f) P(f)` of f in units of 2^-16, 0 <= f < 1; Horner's rule with floors."""
+    value = np.full_like(f, terms[-1])
+    for term in terms[-2::-1]:
+        value = ((value * f) >> 16) + term
+    result: Ints = (((f * (UNIT - f)) >> 16) * value) >> 16
+    return result
+
+
+def log2(x: ArrayLike) -> Ints:
+    """`log2(x)` of 1 <= x < 2^62 in units of 2^-16, 3e-5 off at most."""
     values = np.asarray(x, np.int64)
-    # float64 is at most one off: the argument is rounded by a part in 2^53, the root by another.
-    root = np.floor(np.sqrt(values.astype(np.float64))).astype(np.int64)
-    root = np.where(root * root > values, root - 1, root)
-    return np.where((root + 1) * (root + 1) <= values, root + 1, root)
+    whole = bit_length(values) - 1
+    f = ((values << (62 - whole)) >> 46) & (UNIT - 1)
+    result: Ints = whole * UNIT + f + _bow(f, LOG2_TERMS)
+    return result
 
 
-def even_headroom(x: ArrayLike) -> Ints:
-    """The even left shift that brings 0 < x < 2^62 into [2^60, 2^62)."""
-    return (np.int64(62) - bit_length(x)) & ~np.int64(1)
+def exp2(x: ArrayLike) -> Ints:
+    """`2^-x * 2^31` of x >= 0 in units of 2^-16, by a part in 2^15 off; 0 for 32 and more."""
+    values = np.asarray(x, np.int64)
+    f = values & (UNIT - 1)
+    part = UNIT - (f >> 1) - _bow(f, EXP2_TERMS)
+    result: Ints = np.where(values >> 21, 0, (part << 15) >> ((values >> 16) & 31))
+    return result
 
 
-def inverse_deviation(squares: ArrayLike, count: int) -> tuple[Ints, Ints]:
-    """`1 / sqrt(squares / count)` as a mantissa and half an exponent.
+def inverse_root(x: ArrayLike, factor: Scale) -> Ints:
+    """`factor / sqrt(x) * 2^32`, for 0 < x < 2^62, at most 2^31 - 1; relative error below 2^-14.
 
-    Args:
-        squares: 0 < values < 2^62.
-        count: 1 to 1024.
+    x is shifted by an even number to n in [2^30, 2^32), q = isqrt(n), r = floor((2^32 - 1) / q):
 
-    Returns:
-        `(mantissa, half)` with `1 / sqrt(squares / count) ~ mantissa * 2^(half - 56)`;
-        the mantissa lies in [2^25, 2^31], relative error below 2^-24.
+        min(floor(r M / 2^(k + shift / 2)), 2^31 - 1)                       factor = M 2^-k
     """
-    up = even_headroom(squares)
-    root = square_root((np.asarray(squares, np.int64) << up) // count)
-    return (np.int64(1) << 56) // root, up >> 1
+    values = np.asarray(x, np.int64)
+    right = (bit_length(values) - 31) & ~np.int64(1)
+    n = np.where(right > 0, values >> np.maximum(right, 0), values << np.maximum(-right, 0))
+    reciprocal = np.int64(2**32 - 1) // square_root(n)
+    shifted = (reciprocal * factor.mantissa) >> np.clip(factor.shift + (right >> 1), 0, 62)
+    return np.asarray(np.minimum(shifted, 2**31 - 1), np.int64)

@@ -6,10 +6,10 @@ linear interpolation with exact rational time. Output sample n stands at `n * N 
 `part = (n * N) mod D`:
 
     y[n] = x[left]                                                             part = 0
-    y[n] = x[left] + (2 (x[left+1] - x[left]) * floor(part 2^31 / D) / 2^32)      otherwise
+    y[n] = x[left] + floor((x[left+1] - x[left]) share / 2^31 + 1/2)           otherwise
 
-The product in parentheses is rounded as `integers.multiply_shift` says. The device keeps `part`
-alone and adds N - D or -D to it, so nothing grows and nothing drifts.
+`share = part floor(2^31 / D)` needs no division. The device keeps `part` alone and adds N - D or
+-D to it, so nothing grows and nothing drifts.
 """
 
 from __future__ import annotations
@@ -18,40 +18,40 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
-from deploy.device.filtering import FRACTION_BITS, PRE_SHIFT, BandPass, Coefficient, band_pass
+from deploy.device.filtering import COEFFICIENT_BITS, LARGEST_SAMPLE, BandPass, band_pass
 from deploy.device.integers import (
+    UNIT,
     Ints,
     bit_length,
-    inverse_deviation,
-    multiply_shift,
+    exp2,
+    inverse_root,
+    log2,
+    multiply_round,
 )
-from deploy.device.normalising import LARGEST_ACC_SHIFT, MIXED_FLOOR, Z_SHIFT, Normaliser
-from deploy.device.settings import ACC_G_BITS, FrontEnd
-from deploy.device.windows import DEAD_SPAN, MANTISSA_BITS
+from deploy.device.normalising import FACTOR_LIMIT, MIXED, Normaliser
+from deploy.device.settings import FrontEnd
+from deploy.device.windows import DEAD_DEVIATION, EXPONENT_BITS, LARGEST_MANTISSA, MANTISSA_BITS
 from ppg.windows import STREAM_HZ
-from ppgnas.task import Mode
 
-EXPONENT_BITS = 5
-INT16_MAX = 32767
-ACC_MAX = 2**31 - 1
+_ONE = 1 << COEFFICIENT_BITS
 
 
-def round_shift(x: ArrayLike, shift: ArrayLike) -> Ints:
-    """`floor(x / 2^shift + 1/2)`, for shift 1 to 62."""
-    by = np.asarray(shift, np.int64)
-    return (np.asarray(x, np.int64) + (np.int64(1) << (by - 1))) >> by
+class _Section:
+    """One recursive section and what it remembers; `(lanes,)` each."""
 
+    def __init__(self, lanes: int, factors: tuple[int, int]) -> None:
+        self.y1 = self.y2 = self.e1 = self.e2 = np.zeros(lanes, np.int64)
+        self.factors = factors
 
-def _feedback(y1: Ints, y2: Ints, factors: tuple[Coefficient, Coefficient]) -> Ints:
-    one, two = factors
-    return (
-        one.whole * y1
-        + multiply_shift(y1, one.fine, one.shift)
-        + two.whole * y2
-        + multiply_shift(y2, two.fine, two.shift)
-    )
+    def step(self, driven: Ints) -> Ints:
+        """The next output for an input in units of 2^-30."""
+        one, two = self.factors
+        total = driven + 2 * self.e1 - self.e2 + one * self.y1 + two * self.y2
+        self.y1, self.y2 = total >> COEFFICIENT_BITS, self.y1
+        self.e1, self.e2 = total & (_ONE - 1), self.e1
+        return self.y1
 
 
 def filter_lanes(samples: NDArray[np.integer], coefficients: BandPass) -> Ints:
@@ -62,23 +62,19 @@ def filter_lanes(samples: NDArray[np.integer], coefficients: BandPass) -> Ints:
         coefficients: see `band_pass`.
 
     Returns:
-        `(samples, lanes)` in units of `2^-FRACTION_BITS` counts.
+        `(samples, lanes)` in units of `2^-fraction_bits` counts.
     """
-    raw = np.asarray(samples, np.int64)
+    raw = np.clip(np.asarray(samples, np.int64), -LARGEST_SAMPLE, LARGEST_SAMPLE)
     lanes = raw.shape[1]
     u = np.concatenate([np.zeros((2, lanes), np.int64), raw - raw[:1]])
-    gain = coefficients.gain
-    # |s| <= 2^34, so nothing is lost on the left.
     one, two = coefficients.before
-    s = (u[2:] + one * u[1:-1] + two * u[:-2]) << PRE_SHIFT
-    driven = multiply_shift(s, gain.mantissa, gain.shift + PRE_SHIFT)
-    v1 = v2 = w1 = w2 = np.zeros(lanes, np.int64)
+    s = np.clip(u[2:] + one * u[1:-1] + two * u[:-2], -coefficients.limit, coefficients.limit)
+    low, high = (_Section(lanes, factors) for factors in coefficients.recursive)
     out = np.empty_like(raw)
-    for index, drive in enumerate(driven):
-        v = drive + _feedback(v1, v2, coefficients.recursive[0])
-        w = v - 2 * v1 + v2 + _feedback(w1, w2, coefficients.recursive[1])
-        v1, v2, w1, w2 = v, v1, w, w1
-        out[index] = w
+    for index, driven in enumerate((s << coefficients.fraction_bits) * coefficients.gain):
+        before, last = low.y2, low.y1
+        bent = low.step(driven) - 2 * last + before
+        out[index] = high.step(bent << COEFFICIENT_BITS)
     return out
 
 
@@ -100,9 +96,13 @@ def interpolate(x: Ints, left: Ints, part: Ints, whole: int) -> Ints:
     Returns:
         `(outputs, lanes)`.
     """
-    weight = ((part << 31) // whole)[:, None]
-    right = np.where(part > 0, left + 1, left)
-    return x[left] + multiply_shift(2 * (x[right] - x[left]), weight, 32)
+    return between(x, left, part * (2**31 // whole))
+
+
+def between(x: Ints, left: Ints, share: Ints) -> Ints:
+    """`(outputs, lanes)` at `share / 2^31` of the way from `x[left]` to the sample after it."""
+    right = np.where(share > 0, left + 1, left)
+    return x[left] + multiply_round(x[right] - x[left], share[:, None], 31)
 
 
 def resample(x: Ints, from_hz: Fraction, to_hz: Fraction) -> Ints:
@@ -140,80 +140,38 @@ def sample_at(x: Ints, hz: Fraction, at_s: Fraction, *, every_s: Fraction, count
 
 @dataclass(frozen=True)
 class Windows:
-    """Int16 windows of the device.
+    """Windows of the device.
 
     Attributes:
-        samples: `(windows, time, channels)`: PPG, each channel with a block exponent of its own
-            that nobody needs, then three axes in `2^(acc_shift - 20)` g.
-        acc_shift: `(windows,)` 0 to 16; None without acceleration.
-        ppg_shift: `(windows, channels)` the exponents of the PPG, where they count: of blocks.
+        samples: `(windows, time, channels)` packed words: each PPG channel, then three axes.
         invalid_steps: `(windows,)` time steps between or on invalid samples; None: all are valid.
     """
 
     samples: NDArray[np.int16]
-    acc_shift: Ints | None = None
     invalid_steps: Ints | None = None
-    ppg_shift: Ints | None = None
 
     def __len__(self) -> int:
         return len(self.samples)
 
     def words(self) -> NDArray[np.int16]:
-        """`(windows, words)` as the C holds them: samples, exponents, invalid steps."""
+        """`(windows, words)` as the C holds them: samples, then invalid steps."""
         invalid = np.zeros(len(self)) if self.invalid_steps is None else self.invalid_steps
-        ppg = np.zeros((len(self), 0)) if self.ppg_shift is None else self.ppg_shift
-        last = [invalid] if self.acc_shift is None else [self.acc_shift, invalid]
-        columns = [self.samples.reshape(len(self), -1), ppg, *(word[:, None] for word in last)]
+        columns = [self.samples.reshape(len(self), -1), invalid[:, None]]
         return np.concatenate(columns, axis=1).astype(np.int16)
 
 
-def pack(y: Ints) -> Ints:
-    """PPG values, `|y| < 2^57`, to 32-bit words."""
-    exponent = np.maximum(bit_length(np.abs(y)) - MANTISSA_BITS, 0)
-    return ((y >> exponent) << EXPONENT_BITS) + exponent
+def pack(y: Ints) -> NDArray[np.int16]:
+    """Filtered values, `|y| < 2^31`, to 16-bit words."""
+    exponent = np.maximum(bit_length(np.where(y < 0, ~y, y)) - MANTISSA_BITS, 0)
+    mantissa = (y + ((np.int64(1) << exponent) >> 1)) >> exponent
+    words = (np.minimum(mantissa, LARGEST_MANTISSA) << EXPONENT_BITS) + exponent
+    return np.asarray(words, np.int16)
 
 
-def unpack(words: Ints) -> Ints:
+def unpack(words: NDArray[np.int16]) -> Ints:
     """Values of packed words."""
-    return np.asarray((words >> EXPONENT_BITS) << (words & (2**EXPONENT_BITS - 1)), np.int64)
-
-
-def _block(y: Ints, axes: tuple[int, ...]) -> tuple[NDArray[np.int16], Ints]:
-    """Values with one exponent along `axes`, and the exponent."""
-    shift = np.maximum(bit_length(np.abs(y).max(axis=axes, keepdims=True)) - 15, 0)
-    rounded = (y + ((np.int64(1) << shift) >> 1)) >> shift
-    return np.minimum(rounded, INT16_MAX).astype(np.int16), shift
-
-
-def ppg_window(words: Ints) -> tuple[NDArray[np.int16], Ints]:
-    """Packed samples `(windows, time, channels)` to int16, and the exponents of each channel."""
-    y = unpack(words)
-    span = y.max(axis=1, keepdims=True) - y.min(axis=1, keepdims=True)
-    values, shift = _block(y, (1,))
-    return np.where(span < DEAD_SPAN, 0, values).astype(np.int16), shift[:, 0]
-
-
-def acc_units(y: Ints, counts_per_g: int) -> Ints:
-    """Filtered acceleration in units of 2^-20 counts to 2^-20 g, saturating at int32."""
-    one_g = counts_per_g << FRACTION_BITS
-    units = ((y << ACC_G_BITS) + one_g // 2) // one_g
-    return np.asarray(np.clip(units, -ACC_MAX, ACC_MAX), np.int64)
-
-
-def acc_window(units: Ints) -> tuple[NDArray[np.int16], Ints]:
-    """Acceleration `(windows, time, 3)` in 2^-20 g to int16, and the exponent `(windows,)`."""
-    values, shift = _block(units, (1, 2))
-    return values, shift[:, 0, 0]
-
-
-def windows_of(words: Ints, units: Ints | None, mode: Mode = "window") -> Windows:
-    """Windows or blocks from packed PPG and, where there is any, acceleration."""
-    ppg, exponents = ppg_window(words)
-    ppg_shift = exponents if mode == "streaming" else None
-    if units is None:
-        return Windows(ppg, ppg_shift=ppg_shift)
-    acc, shift = acc_window(units)
-    return Windows(np.concatenate([ppg, acc], axis=2), shift, ppg_shift=ppg_shift)
+    wide = words.astype(np.int64)
+    return np.asarray((wide >> EXPONENT_BITS) << (wide & (2**EXPONENT_BITS - 1)), np.int64)
 
 
 def stream_windows(
@@ -225,18 +183,14 @@ def stream_windows(
         front_end: sensors and rate.
         ppg: `(samples, channels)` int32 counts at `front_end.ppg_hz`.
         acc: `(samples, 3)` int16 counts at `front_end.acc_hz`; None without acceleration.
-
     """
-    words = pack(_at_network_rate(front_end, ppg, front_end.ppg_hz, slope=True))
-    units = None
-    shortest = len(words)
+    parts = [pack(_at_network_rate(front_end, ppg, front_end.ppg_hz, slope=True))]
     if front_end.acc_hz is not None and acc is not None:
-        filtered = _at_network_rate(front_end, acc, front_end.acc_hz, slope=False)
-        units = acc_units(filtered, front_end.counts_per_g)
-        shortest = min(shortest, len(units))
+        parts.append(pack(_at_network_rate(front_end, acc, front_end.acc_hz, slope=False)))
+    shortest = min(len(part) for part in parts)
     count = max(0, (shortest - front_end.steps) // front_end.stride_steps + 1)
     at = np.arange(count)[:, None] * front_end.stride_steps + np.arange(front_end.steps)
-    return windows_of(words[at], None if units is None else units[at], front_end.mode)
+    return Windows(np.concatenate([part[at] for part in parts], axis=2))
 
 
 def _at_network_rate(
@@ -250,51 +204,67 @@ def _at_network_rate(
 
 
 def normalise(windows: Windows, by: Normaliser, *, ppg_channels: int) -> NDArray[np.int8]:
-    """Int16 windows to int8 `(windows, time, 1 or 4)`."""
-    centred = _centre(windows.samples.astype(np.int64))
-    parts = [_ppg(centred[..., :ppg_channels], by)]
-    if windows.acc_shift is not None:
-        shift = np.clip(windows.acc_shift, 0, LARGEST_ACC_SHIFT)[:, None, None]
-        parts.append(_acc(centred[..., ppg_channels:], shift, by))
+    """Packed windows to int8 `(windows, time, 1 or 4)`."""
+    words = windows.samples
+    parts = [_ppg(words[..., :ppg_channels], by)]
+    if words.shape[2] > ppg_channels:
+        parts.append(_acc(words[..., ppg_channels:], by))
     moved = np.clip(np.concatenate(parts, axis=2) + by.zero_point, by.low, by.high)
     return moved.astype(np.int8)
 
 
-def _centre(x: Ints) -> Ints:
-    return np.asarray(x * x.shape[1] - x.sum(axis=1, keepdims=True), np.int64)
+def exponents(words: NDArray[np.int16]) -> Ints:
+    """Exponent of each word."""
+    return np.asarray(words.astype(np.int64) & (2**EXPONENT_BITS - 1), np.int64)
 
 
-def _ppg(d: Ints, by: Normaliser) -> Ints:
-    squares = (d * d).sum(axis=1, keepdims=True)
-    mantissa, half = inverse_deviation(np.maximum(squares, 1), by.steps)
-    z = round_shift(d * mantissa, Z_SHIFT - half)
-    mixed = z.sum(axis=2, keepdims=True)  # a dead channel has d = 0
-    total = (mixed * mixed).sum(axis=1, keepdims=True)
-    mantissa, half = inverse_deviation(np.maximum(total, by.steps * MIXED_FLOOR**2), by.steps)
-    factor = (mantissa * by.inverse_scale.mantissa) >> 31
-    return round_shift(mixed * factor, 56 - 31 + by.inverse_scale.shift - half)
+def values(words: NDArray[np.int16], exponent: Ints) -> Ints:
+    """Words in units of 2^-5 of an exponent that none of theirs is above."""
+    own = exponents(words)
+    result: Ints = (words.astype(np.int64) - own) >> (exponent - own)
+    return result
 
 
-def _acc(d: Ints, up: Ints, by: Normaliser) -> Ints:
-    return compressed(d, (d * d).sum(axis=(1, 2), keepdims=True), up, by)
+def _block(words: NDArray[np.int16], axes: tuple[int, ...]) -> tuple[Ints, Ints, Ints]:
+    """Values less their mean times T, T^2 times the variance of channels, the exponent E."""
+    largest = exponents(words).max(axis=axes, keepdims=True)
+    x = values(words, largest)
+    steps, total = words.shape[1], x.sum(axis=1, keepdims=True)
+    squares = steps * (x * x).sum(axis=1, keepdims=True) - total * total
+    return x * steps - total, squares, largest
 
 
-def compressed(d: Ints, squares: Ints, up: Ints, by: Normaliser) -> Ints:
-    """Acceleration over its spread to the power P, see `deploy.device.normalising`.
+def _ppg(words: NDArray[np.int16], by: Normaliser) -> Ints:
+    d, squares, exponent = _block(words, (1,))
+    dead = is_dead(squares, exponent, by)
+    if words.shape[2] == 1:
+        factor = np.where(dead, 0, inverse_root(np.maximum(squares, 1), by.alone))
+        return multiply_round(d, factor, 32)
+    factor = np.where(dead, 0, inverse_root(np.maximum(squares, 1), MIXED))
+    mixed = multiply_round(d, factor, 32).sum(axis=2, keepdims=True)
+    power = np.maximum((mixed * mixed).sum(axis=1, keepdims=True), by.steps)
+    return multiply_round(mixed, inverse_root(power * by.steps, by.mixed), 32)
+
+
+def is_dead(squares: Ints, exponent: Ints, by: Normaliser) -> NDArray[np.bool_]:
+    """Whether PPG channels with these V carry nothing."""
+    return np.asarray((exponent == 0) & (squares < (by.steps * DEAD_DEVIATION) ** 2))
+
+
+def _acc(words: NDArray[np.int16], by: Normaliser) -> Ints:
+    d, squares, exponent = _block(words, (1, 2))
+    return multiply_round(d, acc_factor(squares.sum(axis=2, keepdims=True), exponent, by), 32)
+
+
+def acc_factor(squares: Ints, exponent: Ints, by: Normaliser) -> Ints:
+    """What centred acceleration is multiplied by, times 2^32.
 
     Args:
-        d: `(windows, time, 3)`.
-        squares: `(windows, 1, 1)` V, before its floor.
-        up: `(windows, 1, 1)` h.
+        squares: V, summed over the axes.
+        exponent: E.
+        by: constants.
     """
-    squares = np.maximum(squares, by.acc_floor >> (2 * up))
-    octave = bit_length(squares) - 1
-    # 30 bits below the leading one: 6 choose the step, 24 stand between two of them.
-    fraction = ((squares << (61 - octave)) >> 31) & (2**30 - 1)
-    table = np.array(by.power, np.int64)
-    step, between = fraction >> 24, fraction & (2**24 - 1)
-    power = table[step] - (((table[step] - table[step + 1]) * between) >> 24)
-    index = octave + 2 * up - by.first_octave
-    mantissa = np.array([s.mantissa for s in by.octaves], np.int64)[index]
-    shift = np.array([s.shift for s in by.octaves], np.int64)[index]
-    return round_shift(d * ((power * mantissa) >> 31), shift - up)
+    unit = (exponent << 16) - by.log2_counts_per_g  # of a value in g, but for a constant
+    strength = np.maximum(log2(np.maximum(squares, 1)) + 2 * unit, by.acc_floor)
+    gain = by.acc_gain + unit - ((strength * by.half_power) >> 16)
+    return exp2(FACTOR_LIMIT + UNIT - np.clip(gain, 0, FACTOR_LIMIT))

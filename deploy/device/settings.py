@@ -14,11 +14,8 @@ from ppgnas.task import STRIDE_S, WINDOW_S, Mode
 MAX_RATE_HZ = 2000
 MAX_STEPS = 1024
 MAX_PPG_CHANNELS = 3
-ACC_G_BITS = 20
-"""Acceleration waits in the ring in units of 2^-20 g, beyond the noise of any sensor."""
-
-DEAD_SHARE = 16
-"""A PPG channel that stays within 1/16 of a sensor count after filtering carries nothing."""
+DEAD_SHARE = 4
+"""A PPG channel that deviates by less than 1/4 of a count after filtering carries nothing."""
 
 
 @dataclass(frozen=True)
@@ -102,17 +99,13 @@ class FrontEnd:
 
     @property
     def channels(self) -> int:
-        """Channels of an int16 window: PPG as recorded, then three axes."""
+        """Channels of a window: PPG as recorded, then three axes."""
         return self.ppg_channels + (3 if self.acceleration else 0)
 
     @property
     def window_words(self) -> int:
-        """int16 words of a window: samples, exponent of the acceleration if any, invalid steps.
-
-        A block has those of the PPG channels before that of the acceleration.
-        """
-        exponents = int(self.acceleration) + self.ppg_channels * (self.mode == "streaming")
-        return self.steps * self.channels + exponents + 1
+        """int16 words of a window: samples, invalid steps."""
+        return self.steps * self.channels + 1
 
     @property
     def two_stages(self) -> bool:

@@ -9,8 +9,11 @@ lets a small part jump anywhere; `edge` undoes what the kernel loses at both end
 The kernel sums to 1 minus the jump's probability, J is the jump's share of one class. It is
 cut where all that lies beyond is less than a hundredth of J. Then comes the window's evidence v:
 
-    P[i] = b'[i] v[i],  up = max(0, 62 - bits(sum P)),  R = floor(2^61 / floor(sum P 2^up / 2^31))
-    b[i] = floor(floor(P[i] 2^up / 2^31) R / 2^30)
+    P[i] = b'[i] v[i]       right = bits(sum P) - 31, above 0: the largest v is 2^31
+    b[i] = floor(floor(P[i] / 2^right) R / 2^16)
+    R = floor((2^32 - 1) / floor(sum P / 2^(right + 15)))
+
+so that the sum is 2^31 but for a part in 2^15.
 
 The reading is that of `decoding` from the beliefs, with the expectation of v around their mode. A
 missed window is a stride without evidence; after `LONGEST_GAP_STEPS` strides no more is forgotten.
@@ -101,12 +104,12 @@ def advance(belief: Ints, by: Smoother) -> Ints:
 
 
 def weigh(belief: Ints, seen: Ints) -> Ints:
-    """Beliefs after evidence, `(series, classes)`, with a sum of 2^31."""
+    """Beliefs after evidence, `(series, classes)`, with a sum of about 2^31."""
     product = belief * seen
     total = product.sum(axis=1, keepdims=True)
-    up = np.maximum(62 - bit_length(total), 0)
-    reciprocal = (np.int64(1) << 61) // ((total << up) >> 31)
-    result: Ints = (((product << up) >> 31) * reciprocal) >> 30
+    right = bit_length(total) - 31
+    reciprocal = np.int64(2**32 - 1) // (total >> (right + 15))
+    result: Ints = ((product >> right) * reciprocal) >> 16
     return result
 
 

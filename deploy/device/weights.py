@@ -1,20 +1,18 @@
-"""Class weights of a window in integers: `exp` and powers from two small tables.
+"""From logits to weights of classes, in 32 bits: powers of two and logarithms without tables.
 
 With l the int8 logits, s their scale and k = max(l) - l, a class weighs `exp(-s k)`, that is
-`2^-x` with `x = k c`, `c = round(s log2(e) 2^24)` in units of 2^-24:
+`2^-x` with `x = k c`, `c = round(s log2(e) 2^20)`:
 
-    exp2(x) = 2^-x * 2^31 = (T[i] - floor((T[i] - T[i+1]) f / 2^18)) >> (x >> 24)
-    i = (x >> 18) mod 64, f = x mod 2^18, T[j] = round(2^31 2^(-j/64))
-
-The line between two of the 64 steps is off by less than 2e-5. A weight is kept as
-`E = floor(2^40 2^-x)`, with the same table and 9 bits more.
+    E = exp2(floor(x / 2^4))                  units of 2^-31, `integers.exp2`
 
 The evidence of a window for the smoother is a power of `p + floor`, up to a factor that is common
-to all classes; with S the sum of E, F = floor * S, a = E + F, n = bits(a) and N = bits(2^40 + F):
+to all classes. With S the sum of floor(E / 2^8) over the classes:
 
-    v = floor(U(a) exp2((N - n) g) / 2^31)          units of 2^-31, g = round(exponent 2^24)
+    F = max(1, floor(floor S))                e = floor(E / 2) + F          units of 2^-30
+    v = exp2(floor((log2(2^30 + F) - log2(e)) g / 2^16))                    units of 2^-31
 
-where U(a) = (a / 2^n)^exponent * 2^31 comes from a second table of 64 steps, like `exp2`.
+where `floor S` carries the 2^7 between both units, logarithms are those of `integers.log2`, a
+difference below 0 counts as 0, and g = round(exponent 2^16).
 """
 
 from __future__ import annotations
@@ -25,18 +23,17 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from deploy.device.integers import Ints, bit_length
+from deploy.device.integers import UNIT, Ints, Scale, exp2, log2, scale_of
 from ppgnas.errors import ExportError
 from ppgnas.task import CLASSES
 
-TABLE_STEPS = 64
-WEIGHT_BITS = 40
-ONE = 2**24
-EXP2 = tuple(round(2.0 ** (31 - j / TABLE_STEPS)) for j in range(TABLE_STEPS + 1))
+WEIGHT_BITS = 31
+SUM_SHIFT = 8
+_EXPONENT_BITS = 20
 
 
-def exponent_of(scale: float) -> int:
-    """c of a logit scale.
+def exponent_of(scale: float, *, bits: int = _EXPONENT_BITS) -> int:
+    """c of a logit scale, in units of `2^-bits`.
 
     Raises:
         ExportError: a scale with which 180 logits are all alike or all apart.
@@ -46,26 +43,14 @@ def exponent_of(scale: float) -> int:
             f"the network's logits have scale {scale:g}; the decoder takes {2.0**-16:g} to 8: "
             "calibrate the activation ranges again"
         )
-    return round(scale * math.log2(math.e) * ONE)
-
-
-def _line(table: tuple[int, ...], step: Ints, between: Ints, bits: int) -> Ints:
-    values = np.array(table, np.int64)
-    return values[step] - (((values[step] - values[step + 1]) * between) >> bits)
-
-
-def exp2(x: Ints, *, up: int = 0) -> Ints:
-    """`2^-x * 2^(31 + up)` of `x >= 0` in units of 2^-24."""
-    whole = np.minimum(x >> 24, 62)
-    result: Ints = (_line(EXP2, (x >> 18) & 63, x & (2**18 - 1), 18) << up) >> whole
-    return result
+    return round(math.ldexp(scale * math.log2(math.e), bits))
 
 
 def weights(logits: NDArray[np.int8], exponent: int) -> Ints:
-    """E of each class, `(windows, classes)`; the largest is 2^40."""
+    """E of each class, `(windows, classes)`; the largest is 2^31."""
     wide = logits.astype(np.int64)
     below = wide.max(axis=1, keepdims=True) - wide
-    return exp2(below * exponent, up=WEIGHT_BITS - 31)
+    return exp2((below * exponent) >> 4)
 
 
 @dataclass(frozen=True)
@@ -73,14 +58,12 @@ class Evidence:
     """How a window's probabilities p speak for classes: `(p + floor)^exponent`.
 
     Attributes:
-        floor: in units of 2^-40.
-        exponent: g, in units of 2^-24.
-        power: `(65,)` of `((1 + j / 64) / 2)^exponent * 2^31`.
+        floor: times 2^7.
+        exponent: g, in units of 2^-16.
     """
 
-    floor: int
+    floor: Scale
     exponent: int
-    power: tuple[int, ...]
 
 
 def evidence_of(floor: float, exponent: float) -> Evidence:
@@ -97,21 +80,15 @@ def evidence_of(floor: float, exponent: float) -> Evidence:
         raise ExportError(f"evidence: the floor is {floor}; allowed: 1e-10 to 0.01")
     if not 0 < exponent <= 2:
         raise ExportError(f"evidence: the exponent is {exponent}; allowed: above 0, at most 2")
-    power = tuple(
-        round(2**31 * ((1 + j / TABLE_STEPS) / 2) ** exponent) for j in range(TABLE_STEPS + 1)
-    )
-    return Evidence(round(floor * 2**WEIGHT_BITS), round(exponent * ONE), power)
+    return Evidence(scale_of(floor * 2 ** (SUM_SHIFT - 1)), round(exponent * UNIT))
 
 
 def evidence(e: Ints, by: Evidence) -> Ints:
     """`(windows, classes)` in units of 2^-31, from `weights`."""
-    added = ((e.sum(axis=1, keepdims=True) >> 20) * by.floor) >> 20
-    raised = e + added  # below 2^42
-    bits = bit_length(raised)
-    fraction = (raised << (63 - bits)) >> 38  # the leading one at bit 24
-    part = _line(by.power, (fraction >> 18) & 63, fraction & (2**18 - 1), 18)
-    missing = bit_length((np.int64(1) << WEIGHT_BITS) + added) - bits
-    return (part * exp2(missing * by.exponent)) >> 31
+    total = (e >> SUM_SHIFT).sum(axis=1, keepdims=True)
+    added = np.maximum((total * by.floor.mantissa) >> by.floor.shift, 1)
+    missing = log2((1 << (WEIGHT_BITS - 1)) + added) - log2((e >> 1) + added)
+    return exp2((np.maximum(missing, 0) * by.exponent) >> 16)
 
 
 def classes() -> Ints:

@@ -1,27 +1,21 @@
-"""Int16 windows out of filtered samples.
+"""How filtered samples wait in the ring, and in a window: int16 words.
 
-PPG samples wait in the ring as 32-bit words of a 27-bit mantissa and a 5-bit exponent, so that a
-12-bit and a 24-bit sensor lose equally little (one part in 2^25), and a blow to the wrist does
-not saturate. With y in units of 2^-20 counts:
+A word has a mantissa of 11 bits, sign included, and an exponent of 5, so that a 12-bit and a
+24-bit sensor lose equally little (one part in 2^10 of each sample; the network's input has 8 bits
+for the whole range), and a blow to the wrist does not saturate. With y in units of 2^-F counts:
 
-    e = max(0, bits(|y|) - 26)      word = 32 * floor(y / 2^e) + e
+    e = max(0, bits(y) - 10)      word = 32 min(floor(y / 2^e + 1/2), 1023) + e
 
-A window takes each PPG channel with one block exponent, so that its largest value has 15 bits; a
-channel whose values span less than 1/16 of a count is dead and becomes 0:
-
-    h = max(0, bits(max |y|) - 15)      value = min(32767, floor(y / 2^h + 1/2)),  or y for h = 0
-
-Acceleration waits as 32-bit words in units of 2^-20 g and takes one block exponent for all axes,
-which stands behind the samples of the window, because the strength of a movement counts:
-
-    a = clip(floor((2^20 y + d / 2) / d), -(2^31 - 1), 2^31 - 1)        d = counts per g * 2^20
-    h = max(0, bits(max |a|) - 15)      value = min(32767, floor(a / 2^h + 1/2)),  or a for h = 0
+where bits(y) is that of -1 - y for y < 0. A window holds the words as they are.
 """
 
 from __future__ import annotations
 
-from deploy.device.filtering import FRACTION_BITS
+from deploy.device.filtering import PPG_FRACTION_BITS
 from deploy.device.settings import DEAD_SHARE
 
-MANTISSA_BITS = 26
-DEAD_SPAN = 2**FRACTION_BITS // DEAD_SHARE
+EXPONENT_BITS = 5
+MANTISSA_BITS = 10
+LARGEST_MANTISSA = 2**MANTISSA_BITS - 1
+DEAD_DEVIATION = 2 ** (PPG_FRACTION_BITS + EXPONENT_BITS) // DEAD_SHARE
+"""Of a dead PPG channel in a window, in units of 2^-5 of a word with exponent 0."""

@@ -26,9 +26,9 @@ from math import gcd
 import numpy as np
 from numpy.typing import NDArray
 
-from deploy.device.weights import WEIGHT_BITS, exp2, weights
 from deploy.personal.head import Head, Ints
 from deploy.personal.kinds import GRADIENT_BITS, Change, Kind
+from deploy.personal.weights import WEIGHT_BITS, exp2, weights
 from ppg.readout.classes import FIRST_BPM, SOFT_LABEL_BPM
 from ppgnas.errors import DataError
 from ppgnas.task import CLASSES

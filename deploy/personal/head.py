@@ -23,6 +23,7 @@ from deploy.device.weights import exponent_of
 from deploy.integers import fixed_point, single_rounding
 from deploy.integers.quantized import QuantizedNet
 from deploy.integers.single_rounding import Factors
+from deploy.personal.weights import EXPONENT_BITS
 from hwmodels.graph import Graph, Layer
 from ppgnas.errors import ExportError
 from ppgnas.task import CLASSES
@@ -101,8 +102,8 @@ class Head:
 
     @cached_property
     def exponent(self) -> int:
-        """c of `deploy.device.weights`."""
-        return exponent_of(self.logit_scale)
+        """c of `deploy.personal.weights`."""
+        return exponent_of(self.logit_scale, bits=EXPONENT_BITS)
 
     def logits(self, features: Ints, weights: Ints, biases: Ints) -> NDArray[np.int8]:
         """Stored logits `(windows, classes)` of centred features `(windows, features)`."""

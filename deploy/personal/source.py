@@ -9,8 +9,6 @@ from __future__ import annotations
 from pathlib import Path
 
 from deploy.device.c_text import macros, resolve, table
-from deploy.device.c_text import read_text as device_text
-from deploy.device.weights import EXP2
 from deploy.personal.fit import (
     CHECK_PARTS,
     ERROR_BITS,
@@ -29,6 +27,7 @@ from deploy.personal.kinds import (
     change_of,
 )
 from deploy.personal.memory import check_memory, memory_of
+from deploy.personal.weights import EXP2
 from ppg.readout.classes import FIRST_BPM
 from ppgnas.task import CLASSES
 
@@ -67,7 +66,7 @@ def adapt_texts(head: Head, kind: Kind, *, windows: int) -> dict[str, str]:
     helpers = [name for name in _HELPERS if f"fixed_{name}(" in source or name == "shift_right"]
     for mark, text in (
         ("ADAPT_CONSTANTS\n", macros(_constants(head, kind, change))),
-        ("ADAPT_HELPERS\n", "\n".join(device_text(f"{name}.c") for name in helpers)),
+        ("ADAPT_HELPERS\n", "\n".join(_read(f"{name}.c") for name in helpers)),
         ("ADAPT_TABLES\n", _tables(head)),
     ):
         source = source.replace(mark, text)

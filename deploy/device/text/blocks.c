@@ -1,53 +1,53 @@
 /* ---- streaming: a block of 2 s normalised by the last four, from sums --------------------------- */
 
-#define FRONT_PAIRS (PPG_PPG_CHANNELS * (PPG_PPG_CHANNELS + 1) / 2)
-
 void ppg_gain_reset(ppg_gain_t *gain)
 {
     gain->blocks = 0;
 }
 
 /* Sums of a new block in the place of the oldest one's. */
-static ppg_sums_t *front_add_block(ppg_gain_t *gain, const int16_t *window)
+static void front_add_block(ppg_gain_t *gain, const int16_t *window)
 {
     ppg_sums_t *own = &gain->block[gain->blocks % 4u];
+    int pair = 0;
     int one;
     int other;
-    int pair = 0;
     int32_t t;
     gain->blocks++;
     for (one = 0; one < PPG_PPG_CHANNELS; one++) {
-        own->shift[one] = window[FRONT_PPG_EXPONENT + one];
+        own->shift[one] = (int16_t)front_exponent(window + one);
         own->level[one] = 0;
         for (t = 0; t < PPG_STEPS; t++) {
-            own->level[one] += window[t * PPG_WINDOW_CHANNELS + one];
+            own->level[one] += front_value(window[t * PPG_WINDOW_CHANNELS + one], own->shift[one]);
         }
         for (other = 0; other <= one; other++) {
             int64_t sum = 0;
             for (t = 0; t < PPG_STEPS; t++) {
-                const int16_t *x = &window[t * PPG_WINDOW_CHANNELS];
-                sum += x[one] * x[other];
+                const int16_t *const x = &window[t * PPG_WINDOW_CHANNELS];
+                sum += front_value(x[one], own->shift[one]) *
+                       front_value(x[other], own->shift[other]);
             }
             own->pairs[pair++] = sum;
         }
     }
 #if FRONT_ACC
-    own->acc_shift = window[FRONT_ACC_EXPONENT];
-    if (own->acc_shift > FRONT_ACC_SHIFT_LIMIT || own->acc_shift < 0) {
-        own->acc_shift = own->acc_shift < 0 ? 0 : FRONT_ACC_SHIFT_LIMIT;
+    own->acc_shift = 0;
+    for (one = 0; one < 3; one++) {
+        const int16_t exponent = (int16_t)front_exponent(window + PPG_PPG_CHANNELS + one);
+        own->acc_shift = exponent > own->acc_shift ? exponent : own->acc_shift;
     }
     own->acc_pairs = 0;
     for (one = 0; one < 3; one++) {
         own->acc_level[one] = 0;
         for (t = 0; t < PPG_STEPS; t++) {
-            const int32_t x = window[t * PPG_WINDOW_CHANNELS + PPG_PPG_CHANNELS + one];
+            const int32_t x = front_value(
+                window[t * PPG_WINDOW_CHANNELS + PPG_PPG_CHANNELS + one], own->acc_shift);
             own->acc_level[one] += x;
             own->acc_pairs += x * x;
         }
     }
 #endif
     own->invalid = window[PPG_WINDOW_WORDS - 1];
-    return own;
 }
 
 static int front_blocks(const ppg_gain_t *gain)
@@ -68,28 +68,17 @@ uint16_t ppg_invalid_steps(const ppg_gain_t *gain)
 /* What a window of four such blocks would sum up to. */
 static int64_t front_as_window(int64_t sum, int blocks)
 {
-    return blocks == 3 ? fixed_floor_divide(4 * sum, 3) : sum * (4 / blocks);
+    if (blocks != 3) {
+        return sum * (4 / blocks);
+    }
+    sum *= 4;
+    return sum / 3 - (sum % 3 < 0);
 }
 
-static int64_t front_lower(int64_t sum, int shift, int most)
+/* Of a lane of the newest block; PPG_WINDOW_STEPS values less the level. */
+static int32_t front_centred(int32_t word, int32_t exponent, int32_t level)
 {
-    return shift == 0 ? sum : fixed_shift_right(sum, shift < most ? shift : most);
-}
-
-/* PPG_WINDOW_STEPS x less the level, x in units of the largest exponent. */
-static int32_t front_centred(int32_t x, int down, int32_t level)
-{
-    down = down < 16 ? down : 16;
-    x = (int32_t)front_lower(x + (((int32_t)1 << down) >> 1), down, 16);
-    return PPG_WINDOW_STEPS * x - level;
-}
-
-/* 1 / sqrt(squares) = mantissa * 2^(half - 56); 0 < squares < 2^62. */
-static uint32_t front_inverse_root(uint64_t squares, int *half)
-{
-    const int up = (int)((unsigned)(62 - fixed_bit_length(squares)) & ~1u);
-    *half = up / 2;
-    return (uint32_t)(((uint64_t)1 << 56) / fixed_square_root(squares << up));
+    return PPG_WINDOW_STEPS * front_value(word, exponent) - level;
 }
 
 /* PPG_WINDOW_STEPS times the sums of products of two channels, less the product of their levels. */
@@ -101,139 +90,122 @@ static int64_t front_together(const ppg_gain_t *gain, const int16_t *largest, co
     int64_t sum = 0;
     int block;
     for (block = 0; block < blocks; block++) {
-        const ppg_sums_t *by = &gain->block[block];
-        const int down = largest[one] - by->shift[one] + largest[other] - by->shift[other];
-        sum += front_lower(by->pairs[pair], down, 62);
+        const ppg_sums_t *const by = &gain->block[block];
+        sum += by->pairs[pair] >>
+               (largest[one] - by->shift[one] + largest[other] - by->shift[other]);
     }
     return PPG_WINDOW_STEPS * front_as_window(sum, blocks) - (int64_t)level[one] * level[other];
 }
-#if FRONT_MIXED
+#if FRONT_SEVERAL
 
-/* 2^24 times the correlation of two channels. */
-static int64_t front_correlation(int64_t together, const uint32_t *mantissa, int half, int one,
-                                 int other)
+/* 2^20 times the correlation of two channels. */
+static int32_t front_correlation(int64_t together, int32_t factor, int32_t other)
 {
     const uint64_t size = together < 0 ? (uint64_t)-together : (uint64_t)together;
-    const int s = fixed_bit_length(size) - 31;
-    const int64_t a =
-        s > 0 ? fixed_shift_right(together, s) : together * ((int64_t)1 << -s);
-    const int64_t b = fixed_shift_right(a * (int64_t)mantissa[one], 31);
-    int shift = 57 - s - half;
-    shift = shift < 1 ? 1 : shift;
-    return front_round_shift(b * (int64_t)mantissa[other], shift > 62 ? 62 : shift);
+    const int bits = fixed_wide_bit_length(size) - 31;
+    const int s = bits > 0 ? bits : 0;
+    const int64_t first = (int64_t)(int32_t)(together >> s) * factor;
+    const int64_t found = ((first >> 32) * other) >> (32 - s);
+    if (found > FRONT_ALIVE) {
+        return FRONT_ALIVE;
+    }
+    return (int32_t)(found < -FRONT_ALIVE ? -FRONT_ALIVE : found);
 }
 #endif
 
-static void front_quantise_ppg(const ppg_gain_t *gain, const ppg_sums_t *own,
-                               const int16_t *window, int8_t *input)
+static void front_quantise_ppg(const ppg_gain_t *gain, const int16_t *window, int8_t *input)
 {
     const int blocks = front_blocks(gain);
     int16_t largest[PPG_PPG_CHANNELS];
     int32_t level[PPG_PPG_CHANNELS];
-    uint32_t mantissa[PPG_PPG_CHANNELS]; /* 0: it carries nothing */
-    int half[PPG_PPG_CHANNELS];
-    int64_t factor = FRONT_INVERSE_SCALE;
-    int shift = FRONT_BLOCK_SHIFT;
+    int32_t factor[PPG_PPG_CHANNELS]; /* 0: it carries nothing */
     int block;
     int lane;
     int32_t t;
-#if FRONT_MIXED
-    int64_t total = 0;
+#if FRONT_SEVERAL
+    int32_t together = 0;
     int other;
 #endif
     for (lane = 0; lane < PPG_PPG_CHANNELS; lane++) {
         int64_t sum = 0;
         int64_t squares;
         largest[lane] = 0;
-        half[lane] = 0;
         for (block = 0; block < blocks; block++) {
             const int16_t one = gain->block[block].shift[lane];
             largest[lane] = one > largest[lane] ? one : largest[lane];
         }
         for (block = 0; block < blocks; block++) {
-            const ppg_sums_t *by = &gain->block[block];
-            sum += front_lower(by->level[lane], largest[lane] - by->shift[lane], 31);
+            const ppg_sums_t *const by = &gain->block[block];
+            sum += by->level[lane] >> (largest[lane] - by->shift[lane]);
         }
         level[lane] = (int32_t)front_as_window(sum, blocks);
         squares = front_together(gain, largest, level, lane, lane);
-        mantissa[lane] = squares > 0 ? front_inverse_root((uint64_t)squares, &half[lane]) : 0;
-#if FRONT_MIXED
-        total += mantissa[lane] != 0 ? (int64_t)1 << 24 : 0;
-        for (other = 0; other < lane && mantissa[lane] != 0; other++) {
-            if (mantissa[other] != 0) {
-                total += 2 * front_correlation(
-                    front_together(gain, largest, level, lane, other), mantissa,
-                    half[lane] + half[other], other, lane);
-            }
+        squares = squares > 0 ? squares : 0;
+        factor[lane] = 0;
+        if (largest[lane] > 0 || (uint64_t)squares >= FRONT_DEAD_SQUARES) {
+            factor[lane] = front_inverse_root((uint64_t)(squares > 0 ? squares : 1),
+                                              FRONT_LANE_FACTOR, FRONT_LANE_SHIFT);
+        }
+#if FRONT_SEVERAL
+        together += factor[lane] != 0 ? FRONT_ALIVE : 0;
+        for (other = 0; other < lane; other++) {
+            together += 2 * front_correlation(front_together(gain, largest, level, lane, other),
+                                              factor[other], factor[lane]);
         }
 #endif
     }
-#if FRONT_MIXED
-    total = total > FRONT_LEAST_SQUARES ? total : FRONT_LEAST_SQUARES;
-    factor = fixed_shift_right(front_inverse_root((uint64_t)total, &block) * factor, 31);
-    shift = FRONT_MIXED_SHIFT - block;
+#if FRONT_SEVERAL
+    together = front_inverse_root((uint64_t)(together > 1 ? together : 1), FRONT_FACTOR,
+                                  FRONT_FACTOR_SHIFT);
 #endif
     for (t = 0; t < PPG_STEPS; t++) {
-        int64_t mixed = 0;
+        int32_t mixed = 0;
         for (lane = 0; lane < PPG_PPG_CHANNELS; lane++) {
-            if (mantissa[lane] != 0) {
-                const int32_t d = front_centred(window[t * PPG_WINDOW_CHANNELS + lane],
-                                                largest[lane] - own->shift[lane], level[lane]);
-                mixed += front_round_shift(d * (int64_t)mantissa[lane], 40 - half[lane]);
-            }
+            const int32_t word = window[t * PPG_WINDOW_CHANNELS + lane];
+            mixed += front_scaled(front_centred(word, largest[lane], level[lane]), factor[lane]);
         }
-        input[t * PPG_CHANNELS] = front_output(front_round_shift(mixed * factor, shift));
+#if FRONT_SEVERAL
+        mixed = front_scaled(mixed, together);
+#endif
+        input[t * PPG_CHANNELS] = front_output(mixed);
     }
 }
 #if FRONT_ACC
 
-static void front_quantise_acc(const ppg_gain_t *gain, const ppg_sums_t *own,
-                               const int16_t *window, int8_t *input)
+static void front_quantise_acc(const ppg_gain_t *gain, const int16_t *window, int8_t *input)
 {
     const int blocks = front_blocks(gain);
     int32_t level[3];
     int64_t squares = 0;
-    uint64_t floor;
-    int64_t factor;
-    uint32_t fraction;
-    int up = 0;
+    int32_t factor;
+    int16_t largest = 0;
     int block;
-    int octave;
-    int shift;
     int axis;
     int32_t t;
     for (block = 0; block < blocks; block++) {
-        up = gain->block[block].acc_shift > up ? gain->block[block].acc_shift : up;
+        const int16_t own = gain->block[block].acc_shift;
+        largest = own > largest ? own : largest;
     }
     for (block = 0; block < blocks; block++) {
-        const ppg_sums_t *by = &gain->block[block];
-        squares += front_lower(by->acc_pairs, 2 * (up - by->acc_shift), 62);
+        const ppg_sums_t *const by = &gain->block[block];
+        squares += by->acc_pairs >> (2 * (largest - by->acc_shift));
     }
     squares = PPG_WINDOW_STEPS * front_as_window(squares, blocks);
     for (axis = 0; axis < 3; axis++) {
         int64_t sum = 0;
         for (block = 0; block < blocks; block++) {
-            const ppg_sums_t *by = &gain->block[block];
-            sum += front_lower(by->acc_level[axis], up - by->acc_shift, 31);
+            const ppg_sums_t *const by = &gain->block[block];
+            sum += by->acc_level[axis] >> (largest - by->acc_shift);
         }
         level[axis] = (int32_t)front_as_window(sum, blocks);
         squares -= (int64_t)level[axis] * level[axis];
     }
-    squares = squares > 0 ? PPG_WINDOW_STEPS * squares : 0;
-    floor = FRONT_ACC_FLOOR >> (2 * up);
-    squares = (uint64_t)squares > floor ? squares : (int64_t)floor;
-    octave = fixed_bit_length((uint64_t)squares) - 1;
-    fraction = (uint32_t)(((uint64_t)squares << (61 - octave)) >> 31) & 0x3fffffffu;
-    octave += 2 * up - FRONT_FIRST_OCTAVE;
-    shift = front_octave_shift[octave] - up;
-    factor = fixed_line(front_power, fraction >> 24, fraction & 0xffffffu, 24);
-    factor = fixed_shift_right(factor * front_octave_factor[octave], 31);
-    for (t = 0; t < PPG_STEPS; t++) {
-        for (axis = 0; axis < 3; axis++) {
-            const int32_t x = window[t * PPG_WINDOW_CHANNELS + PPG_PPG_CHANNELS + axis];
-            const int64_t d = front_centred(x, up - own->acc_shift, level[axis]);
+    factor = front_acc_factor(largest, (uint64_t)(squares > 0 ? squares : 0));
+    for (axis = 0; axis < 3; axis++) {
+        for (t = 0; t < PPG_STEPS; t++) {
+            const int32_t word = window[t * PPG_WINDOW_CHANNELS + PPG_PPG_CHANNELS + axis];
             input[t * PPG_CHANNELS + 1 + axis] =
-                front_output(front_round_shift(d * factor, shift));
+                front_output(front_scaled(front_centred(word, largest, level[axis]), factor));
         }
     }
 }
@@ -241,9 +213,9 @@ static void front_quantise_acc(const ppg_gain_t *gain, const ppg_sums_t *own,
 
 void ppg_quantise(ppg_gain_t *gain, const int16_t *window, int8_t *input)
 {
-    const ppg_sums_t *own = front_add_block(gain, window);
-    front_quantise_ppg(gain, own, window, input);
+    front_add_block(gain, window);
+    front_quantise_ppg(gain, window, input);
 #if FRONT_ACC
-    front_quantise_acc(gain, own, window, input);
+    front_quantise_acc(gain, window, input);
 #endif
 }

@@ -2,29 +2,17 @@
 
 DECODER_TABLES
 
-/* 2^(-x / 2^24) * 2^(31 + up). */
-static uint64_t decoder_exp2(uint64_t x, int up)
-{
-    const uint64_t whole = x >> 24;
-    const uint32_t part = (uint32_t)x & 0xffffffu;
-    const uint64_t value = fixed_line(decoder_exp2_table, part >> 18, part & 0x3ffffu, 18);
-    return (value << up) >> (whole < 62 ? whole : 62);
-}
-
-static int32_t decoder_largest(const int8_t *logits)
+/* exp(-scale * (largest - logit)) * 2^31 of each class. */
+static void decoder_weights(const int8_t *logits, uint32_t *out)
 {
     int32_t largest = INT8_MIN;
     int i;
     for (i = 0; i < PPG_CLASSES; i++) {
         largest = logits[i] > largest ? logits[i] : largest;
     }
-    return largest;
-}
-
-/* exp(-scale * below) * 2^40. */
-static uint64_t decoder_weight(int32_t below)
-{
-    return decoder_exp2((uint64_t)below * DECODER_EXPONENT, 9);
+    for (i = 0; i < PPG_CLASSES; i++) {
+        out[i] = fixed_exp2((uint32_t)(largest - logits[i]) * DECODER_EXPONENT >> 4);
+    }
 }
 
 static uint16_t decoder_error(uint32_t spread, const decoder_calibration_t *by)
@@ -49,44 +37,72 @@ static uint16_t decoder_error(uint32_t spread, const decoder_calibration_t *by)
                           (spread - by->spread[right - 1]) / width);
 }
 
-/* Weights w whose largest is above 2^22 to a reading; the heart rate is the expectation of `seen`
-   around their mode. */
+/* How far to the right a sum has 16 bits. */
+static int decoder_beyond(uint64_t sum)
+{
+    const int bits = fixed_wide_bit_length(sum);
+    return bits > 16 ? bits - 16 : 0;
+}
+
+/* x / y in units of 2^-bits; y < 2^16, bits <= 16. */
+static uint32_t decoder_quotient(uint32_t x, uint32_t y, int bits)
+{
+    return (x / y << bits) + (((x % y << 16) / y) >> (16 - bits));
+}
+
+/* Weights w, their sum above 2^15, to a reading; the heart rate is the expectation of
+   `seen` around their mode. */
 static void decoder_read(const uint32_t *w, const uint32_t *seen,
                          const decoder_calibration_t *by, ppg_reading_t *reading)
 {
     uint64_t total = 0;
+    uint64_t first = 0;
+    uint64_t second = 0;
     uint64_t mass = 0;
     uint64_t seen_mass = 0;
-    uint64_t second = 0;
-    int64_t first = 0;
-    int64_t seen_first = 0;
-    int64_t mean;
-    int64_t variance;
-    int32_t mode = 0;
-    int32_t i;
-    for (i = 1; i < PPG_CLASSES; i++) {
-        mode = w[i] > w[mode] ? i : mode;
-    }
+    uint64_t seen_ahead = 0;
+    uint32_t largest = 0;
+    uint32_t share;
+    uint32_t seen_share;
+    uint32_t mode = 0;
+    uint32_t square = 0;
+    uint32_t i;
+    int32_t mean;
+    int32_t variance;
+    int right;
+    int j;
     for (i = 0; i < PPG_CLASSES; i++) {
-        const int64_t j = i - mode;
-        const int64_t moment = j * (int64_t)w[i];
-        total += w[i];
-        first += moment;
-        second += (uint64_t)(j * moment);
-        if (j >= -DECODER_HALF_WIDTH && j <= DECODER_HALF_WIDTH) {
-            mass += w[i];
-            seen_mass += seen[i];
-            seen_first += j * (int64_t)seen[i];
+        const uint32_t weight = w[i];
+        if (weight > largest) {
+            largest = weight;
+            mode = i;
+        }
+        total += weight;
+        first += (uint64_t)weight * i;
+        second += (uint64_t)weight * square;
+        square += 2 * i + 1;
+    }
+    for (j = 0; j <= 2 * DECODER_HALF_WIDTH; j++) {
+        const uint32_t at = mode + (uint32_t)j - DECODER_HALF_WIDTH;
+        if (at < PPG_CLASSES) {
+            mass += w[at];
+            seen_mass += seen[at];
+            seen_ahead += (uint64_t)seen[at] * (uint32_t)j;
         }
     }
-    mean = fixed_floor_divide(first, (int64_t)(total >> 12));
-    variance = (int64_t)(second / (total >> 16)) - fixed_shift_right(mean * mean, 8);
-    variance = variance > 0 ? variance : 0;
-    reading->spread_q8 = (uint16_t)fixed_square_root((uint64_t)variance);
-    reading->bpm_q8 = (uint16_t)(
-        256 * (DECODER_FIRST_BPM + mode) +
-        fixed_floor_divide(256 * seen_first + (int64_t)(seen_mass >> 1), (int64_t)seen_mass));
-    reading->confidence_q15 = (uint16_t)((mass << 15) / total);
+    second += total * (mode * mode) - 2 * mode * first; /* around the mode */
+    right = decoder_beyond(total);
+    share = (uint32_t)(total >> right);
+    mean = (int32_t)(decoder_quotient((uint32_t)(first >> right), share, 12) - (mode << 12));
+    variance = (int32_t)decoder_quotient((uint32_t)(second >> right), share, 16) -
+               (int32_t)((int64_t)mean * mean >> 8);
+    reading->spread_q8 = (uint16_t)fixed_square_root((uint32_t)(variance > 0 ? variance : 0));
+    reading->confidence_q15 = (uint16_t)(((uint32_t)(mass >> right) << 15) / share);
+    right = decoder_beyond(seen_mass);
+    seen_share = (uint32_t)(seen_mass >> right);
+    reading->bpm_q8 = (uint16_t)(256 * (DECODER_FIRST_BPM - DECODER_HALF_WIDTH + mode) +
+                                 (256 * (uint32_t)(seen_ahead >> right) + (seen_share >> 1)) /
+                                     seen_share);
     reading->error_q8 = decoder_error(reading->spread_q8, by);
     reading->invalid_steps = 0;
 }
@@ -94,11 +110,7 @@ static void decoder_read(const uint32_t *w, const uint32_t *seen,
 static void decoder_decode(const int8_t *logits, uint32_t *scratch,
                            const decoder_calibration_t *by, ppg_reading_t *reading)
 {
-    const int32_t largest = decoder_largest(logits);
-    int i;
-    for (i = 0; i < PPG_CLASSES; i++) {
-        scratch[i] = (uint32_t)(decoder_weight(largest - logits[i]) >> 10);
-    }
+    decoder_weights(logits, scratch);
     decoder_read(scratch, scratch, by, reading);
 }
 
@@ -111,70 +123,75 @@ void ppg_decode(const int8_t *logits, uint32_t *scratch, ppg_reading_t *reading)
 /* (p + floor)^exponent of each class, in units of 2^-31, to `out`. */
 static void decoder_evidence(const int8_t *logits, uint32_t *out)
 {
-    const int32_t largest = decoder_largest(logits);
-    uint64_t total = 0;
-    uint64_t added;
-    int bits;
+    uint32_t total = 0;
+    uint32_t added;
+    int32_t most;
     int i;
+    decoder_weights(logits, out);
     for (i = 0; i < PPG_CLASSES; i++) {
-        total += decoder_weight(largest - logits[i]);
+        total += out[i] >> DECODER_SUM_SHIFT;
     }
-    added = ((total >> 20) * DECODER_FLOOR) >> 20;
-    bits = fixed_bit_length(((uint64_t)1 << 40) + added);
+    added = (uint32_t)(((uint64_t)total * DECODER_FLOOR) >> DECODER_FLOOR_SHIFT);
+    added = added > 0 ? added : 1;
+    most = fixed_log2(((uint32_t)1 << 30) + added);
     for (i = 0; i < PPG_CLASSES; i++) {
-        const uint64_t raised = decoder_weight(largest - logits[i]) + added;
-        const int length = fixed_bit_length(raised);
-        const uint32_t part = (uint32_t)((raised << (63 - length)) >> 38) & 0xffffffu;
-        const uint64_t power = fixed_line(decoder_power, part >> 18, part & 0x3ffffu, 18);
-        const uint64_t missing = (uint64_t)(uint32_t)(bits - length);
-        out[i] = (uint32_t)((power * decoder_exp2(missing * DECODER_POWER, 0)) >> 31);
+        const int32_t missing = most - fixed_log2((out[i] >> 1) + added);
+        const uint32_t above = (uint32_t)(missing > 0 ? missing : 0);
+        out[i] = fixed_exp2((uint32_t)((uint64_t)above * DECODER_POWER >> 16));
     }
 }
 
-/* Beliefs one stride later. */
-static void decoder_advance(uint32_t *belief, uint32_t *scaled)
+/* Beliefs one stride later, two at once; `scratch` holds the old ones between zeros. */
+static void decoder_advance(uint32_t *belief, uint32_t *scratch)
 {
+    uint32_t *const c = scratch + DECODER_BAND;
     int i;
     int d;
+    for (i = 0; i < DECODER_BAND; i++) {
+        scratch[i] = 0;
+        c[PPG_CLASSES + i] = 0;
+    }
     for (i = 0; i < PPG_CLASSES; i++) {
-        scaled[i] = belief[i];
+        c[i] = belief[i];
     }
     for (i = 0; i < DECODER_ENDS; i++) {
         const int last = PPG_CLASSES - 1 - i;
-        scaled[i] = (uint32_t)(((uint64_t)belief[i] * decoder_edge[i]) >> 30);
-        scaled[last] = (uint32_t)(((uint64_t)belief[last] * decoder_edge[i]) >> 30);
+        c[i] = (uint32_t)(((uint64_t)belief[i] * decoder_edge[i]) >> 30);
+        c[last] = (uint32_t)(((uint64_t)belief[last] * decoder_edge[i]) >> 30);
     }
-    for (i = 0; i < PPG_CLASSES; i++) {
-        const int below = i < DECODER_BAND ? i : DECODER_BAND;
-        const int room = PPG_CLASSES - 1 - i;
-        const int above = room < DECODER_BAND ? room : DECODER_BAND;
-        uint64_t total = (uint64_t)decoder_step[0] * scaled[i];
-        for (d = 1; d <= below; d++) {
-            total += (uint64_t)decoder_step[d] * scaled[i - d];
+    for (i = 0; i < PPG_CLASSES; i += 2) {
+        uint32_t left = c[i];
+        uint32_t right = c[i + 1];
+        uint64_t one = (uint64_t)decoder_step[0] * left;
+        uint64_t two = (uint64_t)decoder_step[0] * right;
+        for (d = 1; d <= DECODER_BAND; d++) {
+            const uint32_t below = c[i - d];
+            const uint32_t above = c[i + 1 + d];
+            one += (uint64_t)decoder_step[d] * (below + right);
+            two += (uint64_t)decoder_step[d] * (left + above);
+            left = below;
+            right = above;
         }
-        for (d = 1; d <= above; d++) {
-            total += (uint64_t)decoder_step[d] * scaled[i + d];
-        }
-        belief[i] = (uint32_t)(total >> 31) + DECODER_JUMP;
+        belief[i] = (uint32_t)(one >> 31) + DECODER_JUMP;
+        belief[i + 1] = (uint32_t)(two >> 31) + DECODER_JUMP;
     }
 }
 
-/* Beliefs after evidence; they sum to 2^31. */
+/* Beliefs after evidence; they sum to 2^31 but for a part in 2^15. */
 static void decoder_weigh(uint32_t *belief, const uint32_t *seen)
 {
     uint64_t total = 0;
-    uint64_t reciprocal;
-    int up;
+    uint32_t reciprocal;
+    int right;
     int i;
     for (i = 0; i < PPG_CLASSES; i++) {
         total += (uint64_t)belief[i] * seen[i];
     }
-    up = 62 - fixed_bit_length(total);
-    up = up > 0 ? up : 0;
-    reciprocal = ((uint64_t)1 << 61) / ((total << up) >> 31);
+    right = fixed_wide_bit_length(total) - 31;
+    reciprocal = UINT32_MAX / (uint32_t)(total >> (right + 15));
     for (i = 0; i < PPG_CLASSES; i++) {
-        const uint64_t product = ((uint64_t)belief[i] * seen[i]) << up;
-        belief[i] = (uint32_t)(((product >> 31) * reciprocal) >> 30);
+        const uint32_t product = (uint32_t)((uint64_t)belief[i] * seen[i] >> right);
+        belief[i] = (uint32_t)((uint64_t)product * reciprocal >> 16);
     }
 }
 

@@ -1,17 +1,25 @@
 /* ---- front end: raw samples of the sensors in, int8 windows of the network out -------------- */
 
-/* One channel of a sensor: outputs of both filter sections, and its last raw samples. */
+/* The last outputs of a filter section, and what rounding left of them. */
 typedef struct {
-    int64_t v1, v2, w1, w2;
+    int32_t y1, y2, e1, e2;
+} ppg_section_t;
+
+/* One channel of a sensor: both sections, its first sample and the last ones less it. */
+typedef struct {
+    ppg_section_t low, high;
+    int32_t first, u1, u2;
 #if FRONT_TWO_STAGES
-    int64_t stream;
+    int32_t stream;
 #endif
-    int32_t first, x1, x2;
 } ppg_lane_t;
 
 /* Clock of one sensor. `due` and `stream_due` say where the next output sample stands. */
 typedef struct {
-    int64_t due;
+    int32_t due;
+#if FRONT_ACC
+    uint32_t fine;
+#endif
     int32_t need;
     int32_t at;
     int32_t started;
@@ -33,7 +41,7 @@ typedef struct {
 #endif
 #if FRONT_STREAMING
 
-/* Sums of one block: of products of channels, and of samples, with the exponents of both. */
+/* Sums of one block: of products of channels, and of samples, in units of its exponents. */
 typedef struct {
     int64_t pairs[PPG_PPG_CHANNELS * (PPG_PPG_CHANNELS + 1) / 2];
 #if FRONT_ACC
@@ -55,7 +63,7 @@ typedef struct {
 } ppg_gain_t;
 #endif
 
-/* State of the front end; the caller's, any place in SRAM that is aligned to 8. */
+/* State of the front end; the caller's, any place in SRAM that is aligned to 4. */
 typedef struct {
     ppg_lane_t ppg_lane[PPG_PPG_CHANNELS];
 #if FRONT_ACC
@@ -66,11 +74,13 @@ typedef struct {
     ppg_clock_t ppg_clock;
     int32_t ready;
     volatile uint32_t pushes; /* odd while one is under way */
-    int32_t ppg_ring[PPG_RING_STEPS][PPG_PPG_CHANNELS];
     uint32_t ppg_marks[(PPG_RING_STEPS + 31) / 32];
 #if FRONT_ACC
-    int32_t acc_ring[PPG_RING_STEPS][3];
     uint32_t acc_marks[(PPG_RING_STEPS + 31) / 32];
+#endif
+    int16_t ppg_ring[PPG_RING_STEPS][PPG_PPG_CHANNELS];
+#if FRONT_ACC
+    int16_t acc_ring[PPG_RING_STEPS][3];
 #endif
 } ppg_state_t;
 
@@ -103,18 +113,12 @@ int ppg_push_acc(ppg_state_t *state, const int16_t *sample);
 #endif
 
 #if FRONT_STREAMING
-/* The block that was last due, PPG_WINDOW_WORDS words: [PPG_STEPS][PPG_WINDOW_CHANNELS], then the
- * exponent of each PPG channel
+/* The block that was last due,
 #else
-/* The window that was last due, PPG_WINDOW_WORDS words: [PPG_STEPS][PPG_WINDOW_CHANNELS], PPG
- * channels with a block exponent each (their size carries nothing)
+/* The window that was last due,
 #endif
-#if FRONT_ACC
- * and the axes in 2^(h - 20) g, then h, 0 to 16: 8 stands for 1/4096 g,
-#else
- * and nothing else,
-#endif
- * then how many of its PPG_STEPS steps are invalid.
+ * PPG_WINDOW_WORDS words: [PPG_STEPS][PPG_WINDOW_CHANNELS] filtered samples, mantissa * 32 +
+ * exponent each, PPG channels first; then how many of its PPG_STEPS steps are invalid.
  * Samples may be pushed meanwhile, from an interrupt: what is copied is whole, or nothing.
  * Returns PPG_OK; PPG_ERROR_NO_WINDOW where none was due yet or it waited too long; PPG_ERROR_BUSY
  * where it interrupts a push, or pushes interrupt it without an end. */

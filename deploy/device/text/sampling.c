@@ -45,50 +45,34 @@ static void front_mark(uint32_t *marks, int32_t at, int invalid)
     marks[at / 32] = invalid ? marks[at / 32] | bit : marks[at / 32] & ~bit;
 }
 
-/* One output sample of a sensor, at the rate of the network. */
-static void front_store(ppg_state_t *state, int acceleration, const int64_t *y, int invalid)
+static void front_store_lanes(
+    ppg_clock_t *clock, int16_t *ring, uint32_t *marks, int count, const int32_t *y, int invalid)
 {
-    ppg_clock_t *clock = &state->ppg_clock;
     int lane;
+    for (lane = 0; lane < count; lane++) {
+        ring[clock->at * count + lane] = front_pack(y[lane]);
+    }
+    front_mark(marks, clock->at, invalid);
+    clock->at = front_after(clock->at);
+    clock->need--;
+}
+
+/* One output sample of a sensor, at the rate of the network. */
+static void front_store(ppg_state_t *state, int acceleration, const int32_t *y, int invalid)
+{
 #if FRONT_ACC
     if (acceleration) {
-        const int64_t one_g = (int64_t)PPG_ACC_COUNTS_PER_G << FRONT_FRACTION_BITS;
-        clock = &state->acc_clock;
-        for (lane = 0; lane < 3; lane++) {
-            const int64_t scaled = y[lane] * ((int64_t)1 << FRONT_ACC_G_BITS);
-            int64_t value = fixed_floor_divide(scaled + one_g / 2, one_g);
-            value = value > INT32_MAX ? INT32_MAX : value;
-            value = value < -INT32_MAX ? -INT32_MAX : value;
-            state->acc_ring[clock->at][lane] = (int32_t)value;
-        }
-        front_mark(state->acc_marks, clock->at, invalid);
-        clock->at = front_after(clock->at);
-        clock->need--;
+        front_store_lanes(&state->acc_clock, state->acc_ring[0], state->acc_marks, 3, y, invalid);
         return;
     }
     state->follow.left--;
 #else
     (void)acceleration;
 #endif
-    for (lane = 0; lane < PPG_PPG_CHANNELS; lane++) {
-        state->ppg_ring[clock->at][lane] = front_pack(y[lane]);
-    }
-    front_mark(state->ppg_marks, clock->at, invalid);
-    clock->at = front_after(clock->at);
-    clock->need--;
+    front_store_lanes(&state->ppg_clock, state->ppg_ring[0], state->ppg_marks, PPG_PPG_CHANNELS, y,
+                      invalid);
 }
 #if FRONT_ACC
-
-static int32_t front_limit(int64_t value, int32_t limit)
-{
-    value = value < limit ? value : limit;
-    return (int32_t)(value > -limit ? value : -limit);
-}
-
-static int32_t front_half(int32_t half_steps)
-{
-    return (int32_t)fixed_shift_right(half_steps, 1);
-}
 
 /* Output samples that the acceleration is ahead of the PPG. */
 static int32_t front_lead(const ppg_state_t *state)
@@ -100,10 +84,10 @@ static int32_t front_lead(const ppg_state_t *state)
 static int32_t front_apart(const ppg_state_t *state)
 {
     const int32_t lead = front_lead(state);
-    const int32_t middle = front_half(state->follow.reference);
-    const int32_t swing = front_limit(state->follow.widest / 32, FRONT_SWING_STEPS);
-    const int32_t high = front_limit(middle + swing, PPG_SLACK_STEPS);
-    const int32_t low = front_limit(middle - swing, PPG_SLACK_STEPS);
+    const int32_t middle = state->follow.reference >> 1;
+    const int32_t swing = front_clip(state->follow.widest / 32, FRONT_SWING_STEPS);
+    const int32_t high = front_clip(middle + swing, PPG_SLACK_STEPS);
+    const int32_t low = front_clip(middle - swing, PPG_SLACK_STEPS);
     if (lead > high) {
         return lead - high;
     }
@@ -113,7 +97,7 @@ static int32_t front_apart(const ppg_state_t *state)
 /* Invalid output samples in the place of lost ones; the sensor's next sample is a first one. */
 static void front_stand_in(ppg_state_t *state, int acceleration, int32_t count)
 {
-    const int64_t rest[3] = {0, 0, 0};
+    const int32_t rest[3] = {0, 0, 0};
     ppg_clock_t *const clock = acceleration ? &state->acc_clock : &state->ppg_clock;
     clock->started = FRONT_LOST;
     while (count-- > 0) {
@@ -134,6 +118,12 @@ static void front_lost(ppg_state_t *state, int32_t apart)
     front_begin_block(&state->follow);
     state->follow.last = 0;
     state->follow.lost = 1;
+}
+
+/* floor(a / b), b > 0. */
+static int32_t front_floor_divide(int32_t a, int32_t b)
+{
+    return a / b - (a % b < 0);
 }
 
 /* Keeps the acceleration as far ahead of the PPG as it was at first: its clock runs freely. */
@@ -179,26 +169,25 @@ static void front_follow(ppg_state_t *state)
     jump = error > follow->last ? error - follow->last : follow->last - error;
     if (error > 2 * FRONT_LOSS_STEPS || error < -2 * FRONT_LOSS_STEPS ||
         jump > follow->widest / 8 + FRONT_JUMP / 4) {
-        front_lost(state, front_half(error));
+        front_lost(state, error >> 1);
         return;
     }
-    free = front_limit(follow->widest / 16 - 1, FRONT_FREE_STEPS);
+    free = front_clip(follow->widest / 16 - 1, FRONT_FREE_STEPS);
     free = free > 2 ? free : 2;
     free = high > FRONT_NEAR_STEPS || low < -FRONT_NEAR_STEPS ? 0 : free;
     if (!follow->following && (error > 2 * free || error < -2 * free)) {
         follow->following = 1;
-        follow->rate = front_limit(
-            fixed_floor_divide(error * FRONT_FOLLOW_START, follow->blocks - 2), FRONT_RATE_LIMIT);
-        early = (int32_t)fixed_shift_right((int64_t)follow->rate * (3 * PPG_STRIDE_STEPS),
-                                           FRONT_ONE_BITS);
+        follow->rate = front_clip(
+            front_floor_divide(error * FRONT_FOLLOW_START, follow->blocks - 2), FRONT_RATE_LIMIT);
+        early = follow->rate * (3 * PPG_STRIDE_STEPS) >> FRONT_ONE_BITS;
         follow->reference -= early; /* as in the middle of the second block, 3 s after the start */
         error += early;
     }
     follow->last = error;
     if (follow->following) {
-        follow->rate = front_limit(follow->rate + error * FRONT_FOLLOW_RATE, FRONT_RATE_LIMIT);
+        follow->rate = front_clip(follow->rate + error * FRONT_FOLLOW_RATE, FRONT_RATE_LIMIT);
         follow->correction =
-            front_limit(follow->rate + error * FRONT_FOLLOW_LEAD, 2 * FRONT_RATE_LIMIT);
+            front_clip(follow->rate + error * FRONT_FOLLOW_LEAD, 2 * FRONT_RATE_LIMIT);
     }
 }
 #endif
@@ -251,6 +240,9 @@ static void front_begin(
     clock->started = 1;
     clock->gap = front_sensors[acceleration].hold;
     clock->due = 0;
+#if FRONT_ACC
+    clock->fine = 0;
+#endif
 #if FRONT_TWO_STAGES
     clock->stream_due = 0;
     clock->stream_invalid = 1;
@@ -266,7 +258,7 @@ static void front_feed(
     int lane;
     for (lane = 0; lane < count; lane++) {
         if (!ended) {
-            front_filter(&lanes[lane], by, sample ? sample[lane] : lanes[lane].x1);
+            front_filter(&lanes[lane], by, sample ? sample[lane] : lanes[lane].u1 + lanes[lane].first);
         } else if (sample) {
             front_start(&lanes[lane], sample[lane]);
         } else {
@@ -280,45 +272,52 @@ static void front_feed(
     }
 }
 
-/* Output samples between two filtered ones. `due` is where the next one stands after the later,
- * in units of 2^-24 / grid samples; nothing here grows, so the clock never drifts or overflows. */
+/* Output samples between two filtered ones. `due`, and with another clock 2^-24 `fine`, is where the
+ * next one stands after the later, in units of 1 / grid samples; nothing here grows, so the clock
+ * never drifts or overflows. */
 static void front_push(
     ppg_state_t *state, int acceleration, ppg_lane_t *lanes, ppg_clock_t *clock,
     const int32_t *sample)
 {
     const front_sensor_t *const by = &front_sensors[acceleration];
     const int count = acceleration ? 3 : PPG_PPG_CHANNELS;
-    const int64_t whole = by->grid * FRONT_ONE;
-    int64_t pace = FRONT_ONE;
-    int64_t y[3];
+    int32_t y[3];
     int unsure;
     int lane;
     if (clock->started == 1) {
-        clock->due -= whole;
+        clock->due -= by->grid;
     } else {
         front_begin(state, acceleration, lanes, clock);
     }
     unsure = clock->gap > 0;
     front_feed(by, count, lanes, clock, sample);
 #if FRONT_ACC
-    pace += acceleration ? state->follow.correction : 0;
-#endif
+    while (clock->due < 0 || (clock->due == 0 && clock->fine == 0)) {
+#else
     while (clock->due <= 0) {
-        const int64_t part = clock->due + whole;
-        const int invalid = !sample || (unsure && part < whole);
+#endif
+        const int32_t part = clock->due + by->grid;
+        const int invalid = !sample || (unsure && part < by->grid);
+        uint32_t share = (uint32_t)part * by->share;
+#if FRONT_ACC
+        share += (uint32_t)(((uint64_t)clock->fine * by->share) >> FRONT_ONE_BITS);
+#endif
 #if FRONT_TWO_STAGES
-        int64_t before[3];
-        int64_t after[3];
+        int32_t before[3];
         for (lane = 0; lane < count; lane++) {
+            const ppg_section_t *const from = &lanes[lane].high;
             before[lane] = lanes[lane].stream;
-            after[lane] = front_between(lanes[lane].w2, lanes[lane].w1, part, by->grid);
-            lanes[lane].stream = after[lane];
+            lanes[lane].stream =
+                part < by->grid ? front_between(from->y2, from->y1, share) : from->y1;
         }
         while (clock->stream_due <= 0) {
             const int32_t stream_part = clock->stream_due + FRONT_STREAM_GRID;
             for (lane = 0; lane < count; lane++) {
-                y[lane] = front_between(before[lane], after[lane],
-                                        stream_part * FRONT_ONE, FRONT_STREAM_GRID);
+                y[lane] = lanes[lane].stream;
+                if (stream_part < FRONT_STREAM_GRID) {
+                    y[lane] = front_between(before[lane], y[lane],
+                                            (uint32_t)stream_part * FRONT_STREAM_SHARE);
+                }
             }
             front_store(state, acceleration, y,
                         invalid || (clock->stream_invalid && stream_part < FRONT_STREAM_GRID));
@@ -328,11 +327,19 @@ static void front_push(
         clock->stream_invalid = invalid;
 #else
         for (lane = 0; lane < count; lane++) {
-            y[lane] = front_between(lanes[lane].w2, lanes[lane].w1, part, by->grid);
+            const ppg_section_t *const from = &lanes[lane].high;
+            y[lane] = part < by->grid ? front_between(from->y2, from->y1, share) : from->y1;
         }
         front_store(state, acceleration, y, invalid);
 #endif
-        clock->due += by->step * pace;
+        clock->due += by->step;
+#if FRONT_ACC
+        if (acceleration) {
+            const int64_t ahead = (int64_t)by->step * state->follow.correction + clock->fine;
+            clock->due += (int32_t)(ahead >> FRONT_ONE_BITS);
+            clock->fine = (uint32_t)ahead & ((1u << FRONT_ONE_BITS) - 1u);
+        }
+#endif
     }
 }
 

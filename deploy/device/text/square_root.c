@@ -1,8 +1,8 @@
-/* floor(sqrt(x)), x < 2^62. */
-static uint32_t fixed_square_root(uint64_t x)
+/* floor(sqrt(x)). */
+static uint32_t fixed_square_root(uint32_t x)
 {
-    uint64_t root = 0;
-    uint64_t bit = (uint64_t)1 << 60;
+    uint32_t root = 0;
+    uint32_t bit = (uint32_t)1 << 30;
     while (bit != 0) {
         if (x >= root + bit) {
             x -= root + bit;
@@ -12,5 +12,5 @@ static uint32_t fixed_square_root(uint64_t x)
         }
         bit >>= 2;
     }
-    return (uint32_t)root;
+    return root;
 }

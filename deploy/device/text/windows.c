@@ -12,77 +12,36 @@ static int32_t front_window_start(const ppg_clock_t *clock)
     return start;
 }
 
-/* The exponent with which values of this size fit 15 bits, and a value with it. */
-static int front_exponent(int64_t largest)
+/* Copies words of `count` lanes from a ring to every PPG_WINDOW_CHANNELS of a window. */
+static void front_take(const int16_t *ring, int count, int32_t start, int16_t *window)
 {
-    const int up = fixed_bit_length((uint64_t)largest) - 15;
-    return up > 0 ? up : 0;
-}
-
-static int16_t front_block(int64_t y, int up)
-{
-    const int64_t half = (int64_t)(((uint64_t)1 << up) >> 1);
-    const int64_t value = fixed_shift_right(y + half, up);
-    return (int16_t)(value > INT16_MAX ? INT16_MAX : value);
-}
-
-/* One PPG channel with a block exponent. */
-static void front_take(const ppg_state_t *state, int lane, int32_t start, int16_t *window)
-{
-    int64_t low = INT64_MAX;
-    int64_t high = -INT64_MAX;
-    int32_t at = start;
+    const int16_t *from = ring + start * count;
+    const int16_t *const end = ring + PPG_RING_STEPS * count;
     int32_t t;
-    int up;
+    int lane;
     for (t = 0; t < PPG_STEPS; t++) {
-        const int64_t y = front_unpack(state->ppg_ring[at][lane]);
-        low = y < low ? y : low;
-        high = y > high ? y : high;
-        at = at + 1 < PPG_RING_STEPS ? at + 1 : 0;
-    }
-    up = front_exponent(high > -low ? high : -low);
-#if FRONT_STREAMING
-    window[FRONT_PPG_EXPONENT + lane] = (int16_t)up;
-#endif
-    at = start;
-    for (t = 0; t < PPG_STEPS; t++) {
-        window[t * PPG_WINDOW_CHANNELS + lane] =
-            high - low < FRONT_DEAD_SPAN
-                ? (int16_t)0
-                : front_block(front_unpack(state->ppg_ring[at][lane]), up);
-        at = at + 1 < PPG_RING_STEPS ? at + 1 : 0;
+        for (lane = 0; lane < count; lane++) {
+            window[lane] = from[lane];
+        }
+        window += PPG_WINDOW_CHANNELS;
+        from += count;
+        from = from == end ? ring : from;
     }
 }
+
+/* Whether any step in a ring is invalid: mostly none is. */
+static int front_any_marked(const ppg_state_t *state)
+{
+    uint32_t any = 0;
+    int word;
+    for (word = 0; word < (PPG_RING_STEPS + 31) / 32; word++) {
+        any |= state->ppg_marks[word];
 #if FRONT_ACC
-
-/* The axes with one exponent, which goes behind the samples. */
-static void front_take_acc(const ppg_state_t *state, int32_t start, int16_t *window)
-{
-    int32_t largest = 0;
-    int32_t at = start;
-    int32_t t;
-    int axis;
-    int up;
-    for (t = 0; t < PPG_STEPS; t++) {
-        for (axis = 0; axis < 3; axis++) {
-            const int32_t a = state->acc_ring[at][axis];
-            const int32_t size = a < 0 ? -a : a;
-            largest = size > largest ? size : largest;
-        }
-        at = at + 1 < PPG_RING_STEPS ? at + 1 : 0;
-    }
-    up = front_exponent(largest);
-    at = start;
-    for (t = 0; t < PPG_STEPS; t++) {
-        for (axis = 0; axis < 3; axis++) {
-            window[t * PPG_WINDOW_CHANNELS + PPG_PPG_CHANNELS + axis] =
-                front_block(state->acc_ring[at][axis], up);
-        }
-        at = at + 1 < PPG_RING_STEPS ? at + 1 : 0;
-    }
-    window[FRONT_ACC_EXPONENT] = (int16_t)up;
-}
+        any |= state->acc_marks[word];
 #endif
+    }
+    return any != 0;
+}
 
 static int32_t front_marked(const uint32_t *marks, int32_t at)
 {
@@ -94,7 +53,6 @@ static int front_copy(const ppg_state_t *state, int16_t *window)
     int32_t start = front_window_start(&state->ppg_clock);
     int32_t invalid = 0;
     int32_t t;
-    int lane;
 #if FRONT_ACC
     int32_t acc_start = front_window_start(&state->acc_clock);
     if (acc_start < 0) {
@@ -104,13 +62,11 @@ static int front_copy(const ppg_state_t *state, int16_t *window)
     if (start < 0) {
         return PPG_ERROR_NO_WINDOW;
     }
-    for (lane = 0; lane < PPG_PPG_CHANNELS; lane++) {
-        front_take(state, lane, start, window);
-    }
+    front_take(state->ppg_ring[0], PPG_PPG_CHANNELS, start, window);
 #if FRONT_ACC
-    front_take_acc(state, acc_start, window);
+    front_take(state->acc_ring[0], 3, acc_start, window + PPG_PPG_CHANNELS);
 #endif
-    for (t = 0; t < PPG_STEPS; t++) {
+    for (t = 0; t < PPG_STEPS && front_any_marked(state); t++) {
         int32_t marked = front_marked(state->ppg_marks, start);
         start = start + 1 < PPG_RING_STEPS ? start + 1 : 0;
 #if FRONT_ACC
@@ -145,123 +101,188 @@ int ppg_window(const ppg_state_t *state, int16_t *window)
     return PPG_ERROR_BUSY;
 }
 
-#if FRONT_WINDOW
-/* 1 / sqrt(squares / PPG_STEPS) = mantissa * 2^(half - 56); 0 < squares < 2^62. */
-static uint32_t front_inverse_deviation(uint64_t squares, int *half)
+/* mantissa 2^-shift / sqrt(x) * 2^32, at most 2^31 - 1. */
+static int32_t front_inverse_root(uint64_t x, uint32_t mantissa, int shift)
 {
-    const int up = (int)((unsigned)(62 - fixed_bit_length(squares)) & ~1u);
-    *half = up / 2;
-    return (uint32_t)(((uint64_t)1 << 56) / fixed_square_root((squares << up) / PPG_STEPS));
+    const int right = (int)((uint32_t)(fixed_wide_bit_length(x) - 31) & ~1u);
+    const uint32_t n = (uint32_t)(right > 0 ? x >> right : x << -right);
+    const uint64_t product = (uint64_t)(UINT32_MAX / fixed_square_root(n)) * mantissa;
+    const uint64_t factor = product >> (shift + right / 2);
+    return (int32_t)(factor < INT32_MAX ? factor : INT32_MAX);
 }
 
-#endif
-/* floor(x / 2^shift + 1/2), 1 <= shift <= 62. */
-static int64_t front_round_shift(int64_t x, int shift)
+static int32_t front_scaled(int32_t x, int32_t factor)
 {
-    return fixed_shift_right(x + ((int64_t)1 << (shift - 1)), shift);
+    return (int32_t)(((int64_t)x * factor + INT64_C(0x80000000)) >> 32);
 }
 
-static int8_t front_output(int64_t value)
+static int8_t front_output(int32_t value)
 {
     value += FRONT_ZERO_POINT;
     value = value > FRONT_HIGH ? FRONT_HIGH : value;
     return (int8_t)(value < FRONT_LOW ? FRONT_LOW : value);
 }
+
+/* A word in units of 2^-5 of the largest exponent. */
+static int32_t front_value(int32_t word, int32_t largest)
+{
+    const int32_t exponent = word & 31;
+    return (word - exponent) >> (largest - exponent);
+}
+
+static int32_t front_exponent(const int16_t *words)
+{
+    int32_t largest = 0;
+    int32_t t;
+    for (t = 0; t < PPG_STEPS; t++) {
+        const int32_t exponent = words[t * PPG_WINDOW_CHANNELS] & 31;
+        largest = exponent > largest ? exponent : largest;
+    }
+    return largest;
+}
+
+#if FRONT_ACC
+
+/* log2 in units of 2^-16. */
+static int32_t front_log2(uint64_t x)
+{
+    const int right = fixed_bit_length((uint32_t)(x >> 32));
+    return right * 65536 + fixed_log2((uint32_t)(x >> right));
+}
+
+/* Of centred acceleration with this exponent and these squares. */
+static int32_t front_acc_factor(int32_t exponent, uint64_t squares)
+{
+    const int32_t unit = exponent * 65536 - fixed_log2(PPG_ACC_COUNTS_PER_G);
+    int32_t strength = front_log2(squares > 0 ? squares : 1) + 2 * unit;
+    int32_t gain;
+    strength = strength > FRONT_ACC_FLOOR ? strength : FRONT_ACC_FLOOR;
+    gain = FRONT_ACC_GAIN + unit - (int32_t)((int64_t)strength * FRONT_HALF_POWER >> 16);
+    gain = gain > FRONT_FACTOR_LIMIT ? FRONT_FACTOR_LIMIT : gain;
+    gain = gain > 0 ? gain : 0;
+    return (int32_t)fixed_exp2((uint32_t)(FRONT_FACTOR_LIMIT + 65536 - gain));
+}
+#endif
 #if FRONT_WINDOW
 
-/* PPG_STEPS times the mean of a channel, and the squares of what differs from it. */
-static int32_t front_sum(const int16_t *window, int channel, uint64_t *squares)
+/* Lanes of a window with one exponent. */
+typedef struct {
+    const int16_t *words;
+    int32_t exponent;
+    int32_t sum;
+    uint64_t squares; /* PPG_STEPS^2 times the variance */
+} front_lane_t;
+
+static int32_t front_centred(const front_lane_t *lane, int32_t t)
 {
+    return PPG_STEPS * front_value(lane->words[t * PPG_WINDOW_CHANNELS], lane->exponent) -
+           lane->sum;
+}
+
+static void front_measure(front_lane_t *lane)
+{
+    uint64_t squares = 0;
     int32_t sum = 0;
     int32_t t;
     for (t = 0; t < PPG_STEPS; t++) {
-        sum += window[t * PPG_WINDOW_CHANNELS + channel];
+        const int32_t x = front_value(lane->words[t * PPG_WINDOW_CHANNELS], lane->exponent);
+        sum += x;
+        squares += (uint32_t)(x * x);
     }
-    for (t = 0; t < PPG_STEPS; t++) {
-        const int64_t d = PPG_STEPS * window[t * PPG_WINDOW_CHANNELS + channel] - sum;
-        *squares += (uint64_t)(d * d);
-    }
-    return sum;
+    lane->sum = sum;
+    lane->squares = PPG_STEPS * squares - (uint64_t)((int64_t)sum * sum);
 }
 
-typedef struct {
-    int32_t sum[PPG_PPG_CHANNELS];
-    uint32_t mantissa[PPG_PPG_CHANNELS];
-    int shift[PPG_PPG_CHANNELS];
-} front_mix_t;
+#if FRONT_LANE_ALONE
 
-static int32_t front_mixed(const front_mix_t *by, const int16_t *sample)
+static void front_quantise_lane(const front_lane_t *lane, int32_t factor, int8_t *input)
 {
-    int64_t mixed = 0;
+    int32_t t;
+    for (t = 0; t < PPG_STEPS; t++) {
+        input[t * PPG_CHANNELS] = front_output(front_scaled(front_centred(lane, t), factor));
+    }
+}
+
+#endif
+
+/* One channel of the PPG; its factor, 0 for a dead one. */
+static int32_t front_begin_ppg(
+    front_lane_t *lane, const int16_t *words, uint32_t mantissa, int shift)
+{
+    lane->words = words;
+    lane->exponent = front_exponent(words);
+    front_measure(lane);
+    if (lane->exponent == 0 && lane->squares < FRONT_DEAD_SQUARES) {
+        return 0;
+    }
+    return front_inverse_root(lane->squares > 0 ? lane->squares : 1, mantissa, shift);
+}
+
+#if FRONT_ONE_LANE
+static void front_quantise_ppg(const int16_t *window, int8_t *input)
+{
+    front_lane_t lane;
+    const int32_t factor = front_begin_ppg(&lane, window, FRONT_FACTOR, FRONT_FACTOR_SHIFT);
+    front_quantise_lane(&lane, factor, input);
+}
+#else
+static int32_t front_mixed(const front_lane_t *lanes, const int32_t *factors, int32_t t)
+{
+    int32_t mixed = 0;
     int lane;
     for (lane = 0; lane < PPG_PPG_CHANNELS; lane++) {
-        const int64_t d = PPG_STEPS * sample[lane] - by->sum[lane];
-        mixed += front_round_shift(d * (int64_t)by->mantissa[lane], by->shift[lane]);
+        mixed += front_scaled(front_centred(&lanes[lane], t), factors[lane]);
     }
-    return (int32_t)mixed;
+    return mixed;
 }
 
 static void front_quantise_ppg(const int16_t *window, int8_t *input)
 {
-    front_mix_t by;
+    front_lane_t lanes[PPG_PPG_CHANNELS];
+    int32_t factors[PPG_PPG_CHANNELS];
     uint64_t total = 0;
-    int64_t factor;
-    int half;
-    int lane;
+    int32_t factor;
     int32_t t;
+    int lane;
     for (lane = 0; lane < PPG_PPG_CHANNELS; lane++) {
-        uint64_t squares = 0;
-        by.sum[lane] = front_sum(window, lane, &squares);
-        by.mantissa[lane] = front_inverse_deviation(squares > 0 ? squares : 1, &half);
-        by.shift[lane] = FRONT_Z_SHIFT - half;
+        factors[lane] =
+            front_begin_ppg(&lanes[lane], window + lane, FRONT_MIXED, FRONT_MIXED_SHIFT);
     }
     for (t = 0; t < PPG_STEPS; t++) {
-        const int64_t mixed = front_mixed(&by, &window[t * PPG_WINDOW_CHANNELS]);
-        total += (uint64_t)(mixed * mixed);
+        const int32_t mixed = front_mixed(lanes, factors, t);
+        total += (uint64_t)((int64_t)mixed * mixed);
     }
-    total = total > FRONT_MIXED_SQUARES ? total : FRONT_MIXED_SQUARES;
-    factor = front_inverse_deviation(total, &half);
-    factor = fixed_shift_right(factor * FRONT_INVERSE_SCALE, 31);
+    total = total > PPG_STEPS ? total : PPG_STEPS;
+    factor = front_inverse_root(PPG_STEPS * total, FRONT_FACTOR, FRONT_FACTOR_SHIFT);
     for (t = 0; t < PPG_STEPS; t++) {
-        const int64_t mixed = front_mixed(&by, &window[t * PPG_WINDOW_CHANNELS]);
         input[t * PPG_CHANNELS] =
-            front_output(front_round_shift(mixed * factor, FRONT_OUTPUT_SHIFT - half));
+            front_output(front_scaled(front_mixed(lanes, factors, t), factor));
     }
 }
+#endif
 #if FRONT_ACC
 
 static void front_quantise_acc(const int16_t *window, int8_t *input)
 {
-    int32_t sum[3];
+    front_lane_t lanes[3];
     uint64_t squares = 0;
-    uint64_t floor;
-    int64_t factor;
-    uint32_t fraction;
-    int up = window[FRONT_ACC_EXPONENT];
-    int octave;
-    int shift;
+    int32_t largest = 0;
+    int32_t factor;
     int axis;
-    int32_t t;
-    up = up > FRONT_ACC_SHIFT_LIMIT ? FRONT_ACC_SHIFT_LIMIT : up;
-    up = up < 0 ? 0 : up;
     for (axis = 0; axis < 3; axis++) {
-        sum[axis] = front_sum(window, PPG_PPG_CHANNELS + axis, &squares);
+        int32_t exponent;
+        lanes[axis].words = window + PPG_PPG_CHANNELS + axis;
+        exponent = front_exponent(lanes[axis].words);
+        largest = exponent > largest ? exponent : largest;
     }
-    floor = FRONT_ACC_FLOOR >> (2 * up);
-    squares = squares > floor ? squares : floor;
-    octave = fixed_bit_length(squares) - 1;
-    fraction = (uint32_t)((squares << (61 - octave)) >> 31) & 0x3fffffffu;
-    octave += 2 * up - FRONT_FIRST_OCTAVE;
-    shift = front_octave_shift[octave] - up;
-    factor = fixed_line(front_power, fraction >> 24, fraction & 0xffffffu, 24);
-    factor = fixed_shift_right(factor * front_octave_factor[octave], 31);
-    for (t = 0; t < PPG_STEPS; t++) {
-        for (axis = 0; axis < 3; axis++) {
-            const int64_t d =
-                PPG_STEPS * window[t * PPG_WINDOW_CHANNELS + PPG_PPG_CHANNELS + axis] - sum[axis];
-            input[t * PPG_CHANNELS + 1 + axis] =
-                front_output(front_round_shift(d * factor, shift));
-        }
+    for (axis = 0; axis < 3; axis++) {
+        lanes[axis].exponent = largest;
+        front_measure(&lanes[axis]);
+        squares += lanes[axis].squares;
+    }
+    factor = front_acc_factor(largest, squares);
+    for (axis = 0; axis < 3; axis++) {
+        front_quantise_lane(&lanes[axis], factor, input + 1 + axis);
     }
 }
 #endif

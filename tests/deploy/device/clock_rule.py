@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from deploy.device.filtering import band_pass, hold_samples
 from deploy.device.following import ONE, ONE_BITS, RATE_LIMIT, constants
-from deploy.device.integers import Ints, multiply_shift
-from deploy.device.rule import Windows, acc_units, filter_lanes, pack, ratio, windows_of
+from deploy.device.integers import Ints
+from deploy.device.rule import Windows, between, filter_lanes, pack, ratio
 from deploy.device.settings import FrontEnd
 from ppg.windows import STREAM_HZ
 from tests.deploy.device.c_device import DUE, OK, OUT_OF_STEP
@@ -54,8 +54,9 @@ class Steps:
         place = np.array(self.places, np.int64).reshape(-1, 2)
         left, part = place.T
         right = np.where(part > 0, left + 1, left)
-        share = (part << (31 - ONE_BITS)) // self.rates[1]
-        y = x[left] + multiply_shift(2 * (x[right] - x[left]), share[:, None], 32)
+        inverse = 2**31 // self.rates[1]
+        share = (part >> ONE_BITS) * inverse + ((part & (ONE - 1)) * inverse >> ONE_BITS)
+        y = between(x, left, share)
         nothing = left < 0
         return np.where(nothing[:, None], 0, y), invalid[left] | invalid[right] | nothing
 
@@ -239,11 +240,9 @@ def pushed_windows(
     results = np.array([clocks.push(kind) for kind in order.tolist()], np.int8)
     at = np.arange(clocks.windows)[:, None] * end.stride_steps + np.arange(end.steps)
     y, invalid = clocks.ppg.values(ppg[: len(clocks.ppg.valid)])
-    words, marked = pack(y)[at], invalid[at]
-    units = None
+    parts, marked = [pack(y)[at]], invalid[at]
     if clocks.acc is not None:
         assert acc is not None
         y, invalid = clocks.acc.values(acc[: len(clocks.acc.valid)])
-        units, marked = acc_units(y, end.counts_per_g)[at], marked | invalid[at]
-    cut = windows_of(words, units)
-    return results, Windows(cut.samples, cut.acc_shift, marked.sum(axis=1))
+        parts, marked = [*parts, pack(y)[at]], marked | invalid[at]
+    return results, Windows(np.concatenate(parts, axis=2), marked.sum(axis=1))

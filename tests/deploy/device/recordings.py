@@ -20,13 +20,11 @@ from deploy.device.integers import Ints
 from deploy.device.normalising import normaliser
 from deploy.device.rule import (
     Windows,
-    acc_units,
     filter_lanes,
     normalise,
     pack,
     resample,
     sample_at,
-    windows_of,
 )
 from deploy.device.settings import FrontEnd, exact_hz
 from ppg.recording import Recording
@@ -84,22 +82,18 @@ def int16_windows(
         rate_hz: of the network.
         acceleration: whether the network reads it.
     """
-    ppg = _streams([(ppg_counts(r), exact_hz(r.ppg_hz)) for r in recordings], slope=True)
-    acc: list[Ints] = []
+    streams = [_streams([(ppg_counts(r), exact_hz(r.ppg_hz)) for r in recordings], slope=True)]
     if acceleration:
         raw = [
             (acc_counts(r, counts_per_g=sensor_counts_per_g(r)), exact_hz(float(r.acc_hz or 0)))
             for r in recordings
         ]
-        acc = _streams(raw, slope=False)
+        streams.append(_streams(raw, slope=False))
     found = []
     for number, recording in enumerate(recordings):
         starts = window_starts(recording)
-        words = pack(_cut(ppg[number], starts, rate_hz))
-        units = None
-        if acceleration:
-            units = acc_units(_cut(acc[number], starts, rate_hz), sensor_counts_per_g(recording))
-        found.append(windows_of(words, units))
+        parts = [_cut(stream[number], starts, rate_hz) for stream in streams]
+        found.append(Windows(pack(np.concatenate(parts, axis=2))))
     return found
 
 
@@ -126,7 +120,9 @@ def network_inputs(
     stored = []
     for recording, windows in zip(recordings, cut, strict=True):
         # The rates of the sensors do not matter here; what is normalised has the network's.
-        end = FrontEnd(_STREAM_HZ, _STREAM_HZ if acceleration else None, rate_hz)
+        acc_hz = _STREAM_HZ if acceleration else None
+        counts = sensor_counts_per_g(recording)
+        end = FrontEnd(_STREAM_HZ, acc_hz, rate_hz, counts_per_g=counts)
         by = normaliser(end, scale=scale, zero_point=zero_point)
         stored.append(normalise(windows, by, ppg_channels=recording.ppg.shape[1]))
     return np.concatenate(stored)[:, None]

@@ -12,8 +12,9 @@ import pytest
 from numpy.typing import NDArray
 
 from deploy.device.blocks import quantised
+from deploy.device.filtering import ACC_FRACTION_BITS, PPG_FRACTION_BITS
 from deploy.device.normalising import normaliser
-from deploy.device.rule import Windows, normalise, stream_windows
+from deploy.device.rule import Windows, normalise, pack, stream_windows
 from deploy.device.settings import FrontEnd, exact_hz
 from ppg.synthetic.recordings import synthesize
 from tests.deploy.device.c_device import FrontEndC, address
@@ -59,17 +60,16 @@ def test_any_blocks_of_any_exponents(front_end: Make, name: str) -> None:
     by = normaliser(end, scale=SCALE, zero_point=ZERO_POINT)
     for kind in range(40):
         shape = (6, end.steps, end.channels)
-        size = 2 ** rng.integers(0, 16, (6, 1, end.channels))
-        x = rng.integers(-32768, 32768, shape) // size
+        size = 2 ** rng.integers(0, 30, (6, 1, end.channels))
+        x = rng.integers(-(2**30), 2**30, shape) // size
         if kind % 4 == 1:
             x = np.where(rng.random((6, 1, end.channels)) < 0.5, rng.integers(-9, 9), x)
         if kind % 4 == 2:
             x[..., 1 % end.channels] = -x[..., 0]
         if kind % 4 == 3:
             x = np.tile(x[:1, :1], (6, end.steps, 1)) + rng.integers(-1, 2, shape)
-        ppg_shift = rng.integers(0, (2, 44)[kind % 2], (6, end.ppg_channels))
-        acc_shift = rng.integers(-2, 20, 6) if end.acceleration else None
-        blocks = Windows(np.clip(x, -32768, 32767).astype(np.int16), acc_shift, None, ppg_shift)
+        words = rng.integers(-32768, 32768, shape) if kind % 5 == 4 else pack(x)
+        blocks = Windows(words.astype(np.int16))
         expected = quantised(blocks, by, ppg_channels=end.ppg_channels)
         np.testing.assert_array_equal(pushed(device.library, blocks.words(), end), expected)
 
@@ -86,7 +86,7 @@ def test_a_block_is_the_newest_of_its_window(channels: int) -> None:
     stream = stream_windows(replace(end, mode="streaming"), ppg, acc)
     blocks = quantised(stream, by, ppg_channels=channels)
     apart = np.abs(windows[:, -32:].astype(int) - blocks[3:])
-    assert apart.max() <= 1 and (apart > 0).mean() < 0.001
+    assert apart.max() <= 1 and (apart > 0).mean() < 0.01
 
 
 def test_the_first_blocks_have_the_mean_and_spread_of_what_there_is() -> None:
@@ -94,16 +94,16 @@ def test_the_first_blocks_have_the_mean_and_spread_of_what_there_is() -> None:
 
     rng = np.random.default_rng(2)
     end = FrontEnd(Fraction(64), Fraction(32), 16, mode="streaming")
-    x = (rng.normal(size=(3, 32, 4)) * 900 + 400).astype(np.int16)
+    x = np.rint(rng.normal(size=(3, 32, 4)) * 900 + 400).astype(np.int64)
     by = normaliser(end, scale=SCALE, zero_point=0)
-    shifts = np.full((3, 1), 9), np.full(3, 8)
-    found = quantised(Windows(x, shifts[1], None, shifts[0]), by, ppg_channels=1)
+    words = pack(x * 2 ** np.array([PPG_FRACTION_BITS] + 3 * [ACC_FRACTION_BITS]))
+    found = quantised(Windows(words), by, ppg_channels=1)
     for count in (1, 2, 3):
         so_far = x[:count].reshape(1, -1, 4).astype(np.float32)
         ppg = normalise_ppg(so_far[..., :1])[0, -32:]
         acc = normalise_acc(so_far[..., 1:] / np.float32(4096))[0, -32:]
         expected = np.column_stack([ppg, acc]) / SCALE
-        assert np.abs(found[count - 1] - expected).max() < 0.51
+        assert np.abs(found[count - 1] - expected).max() < 0.6
 
 
 def test_a_state_is_a_third_as_long_as_a_windows() -> None:

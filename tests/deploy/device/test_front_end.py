@@ -10,22 +10,19 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from deploy.device.filtering import FRACTION_BITS, band_pass
+from deploy.device.filtering import LARGEST_SAMPLE, PPG_FRACTION_BITS, BandPass, band_pass
 from deploy.device.normalising import normaliser
 from deploy.device.rule import (
     Windows,
-    acc_units,
-    acc_window,
     filter_lanes,
     normalise,
     pack,
-    ppg_window,
     resample,
     sample_at,
     stream_windows,
     unpack,
 )
-from deploy.device.settings import FrontEnd, exact_hz
+from deploy.device.settings import DEAD_SHARE, FrontEnd, exact_hz
 from ppg import frontend
 from ppg.recording import Recording
 from ppg.synthetic.recordings import synthesize
@@ -64,6 +61,11 @@ def integer_path(
     )[:, 0]
 
 
+def filtered(raw: NDArray[np.int64], by: BandPass) -> NDArray[np.float64]:
+    """In counts."""
+    return np.ldexp(filter_lanes(raw, by), -by.fraction_bits)
+
+
 @pytest.mark.parametrize("slope", [False, True])
 @pytest.mark.parametrize("hz", ["25", "31.25", "64", "125", "1000"])
 def test_the_filter_equals_the_float_one(hz: str, slope: bool) -> None:
@@ -72,8 +74,9 @@ def test_the_filter_equals_the_float_one(hz: str, slope: bool) -> None:
     walk = np.cumsum(rng.normal(size=(int(8 * rate), 2)), axis=0) * 50 + [[3_000_000, -77]]
     raw = np.rint(walk).astype(np.int64)
     exact = frontend.band_pass(raw.astype(np.float64), float(rate), slope=slope)
-    ours = filter_lanes(raw, band_pass(rate, slope=slope)) / 2.0**FRACTION_BITS
-    np.testing.assert_allclose(ours, exact, atol=1e-2)
+    # Rounding at 1/32 count of the PPG, 1/4096 of the acceleration, and poles to 30 bits.
+    off = max(0.1 if slope else 1e-2, float(np.abs(exact).max()) * 1e-4)
+    np.testing.assert_allclose(filtered(raw, band_pass(rate, slope=slope)), exact, atol=off)
 
 
 @pytest.mark.parametrize("slope", [False, True])
@@ -86,57 +89,71 @@ def test_a_constant_of_any_size_filters_to_zero(slope: bool) -> None:
 def test_the_largest_square_wave_stays_in_range(slope: bool) -> None:
     # Worst case of the filter: the input follows the sign of its reversed impulse response.
     for hz in (Fraction(12), Fraction(50), Fraction(2000)):
-        response = filter_lanes(
-            np.r_[0, 2**20, np.zeros(int(4 * hz), np.int64)][:, None],
-            band_pass(hz, slope=slope),
-        )[:, 0]
-        worst = np.where(response[::-1] >= 0, 2**31 - 1, -(2**31))[:, None]
-        out = filter_lanes(np.r_[[[-(2**31)]], worst], band_pass(hz, slope=slope))
-        square = np.r_[[[-(2.0**31)]], worst.astype(np.float64)]
-        exact = frontend.band_pass(square, float(hz), slope=slope)
-        np.testing.assert_allclose(out / 2.0**FRACTION_BITS, exact, rtol=1e-5, atol=2000)
-        assert np.abs(out).max() < 2**57
-        assert np.abs(unpack(pack(out)) - out).max() <= np.abs(out).max() / 2**25
+        by = band_pass(hz, slope=slope)
+        response = filter_lanes(np.r_[0, 2**12, np.zeros(int(4 * hz), np.int64)][:, None], by)
+        for high in (2**31 - 1, by.limit // 8):
+            worst = np.where(response[::-1] >= 0, high, -high)
+            raw = np.r_[[[-high]], worst]
+            out = filter_lanes(raw, by)
+            assert np.abs(out).max() < 2**30
+            assert np.abs(unpack(pack(out)) - out).max() <= np.abs(out).max() / 2**10
+        exact = frontend.band_pass(raw.astype(np.float64), float(hz), slope=slope)
+        np.testing.assert_allclose(filtered(raw, by), exact, rtol=1e-3, atol=high / 1000)
+
+
+def test_a_filter_comes_to_rest_after_a_blow() -> None:
+    """No error of rounding goes round for ever: a channel that falls flat is soon dead."""
+    for hz in (Fraction(12), Fraction(64), Fraction(1000)):
+        rng = np.random.default_rng(0)
+        loud = rng.integers(-LARGEST_SAMPLE, LARGEST_SAMPLE, (int(2 * hz), 20))
+        raw = np.r_[loud, np.zeros((int(28 * hz), 20), np.int64)]
+        rest = filter_lanes(raw, band_pass(hz, slope=True))[int(20 * hz) :]
+        assert rest.std(axis=0).max() < 2**PPG_FRACTION_BITS / DEAD_SHARE, hz
 
 
 def test_interpolation_is_exact_on_a_line_for_days() -> None:
-    line = (np.arange(5000) * 125 << 20)[:, None]
-    ours = resample(line, Fraction(125), Fraction(64))[:, 0] / 2.0**20
+    line = (np.arange(5000) * 125 << 10)[:, None]
+    ours = resample(line, Fraction(125), Fraction(64))[:, 0] / 2.0**10
     np.testing.assert_allclose(ours, np.arange(len(ours)) * 125 * 125 / 64, atol=1e-3)
     assert len(ours) == 4999 * 64 // 125 + 1
     at = sample_at(line, Fraction(125), Fraction(3, 7), every_s=Fraction(1, 25), count=50)
     exact = (3 / 7 + np.arange(50) / 25) * 125 * 125
-    np.testing.assert_allclose(at[:, 0] / 2.0**20, exact, atol=1e-3)
+    np.testing.assert_allclose(at[:, 0] / 2.0**10, exact, atol=1e-3)
 
 
 def test_subsampling_the_stream_is_interpolating_at_once() -> None:
-    x = np.random.default_rng(1).integers(-(2**40), 2**40, (4000, 2))
+    x = np.random.default_rng(1).integers(-(2**30) + 1, 2**30, (4000, 2))
     for hz in (Fraction(50), Fraction(125), Fraction(125, 4)):
         direct = resample(x, hz, Fraction(32))
         over = resample(x, hz, Fraction(64))[::2]
         np.testing.assert_array_equal(direct, over[: len(direct)])
 
 
-@pytest.mark.parametrize("gain", [2.0**-3, 1.0, 2.0**11])
-def test_windows_keep_twelve_bits_whatever_the_gain(gain: float) -> None:
+def test_words_keep_ten_bits_whatever_the_gain() -> None:
     rng = np.random.default_rng(2)
-    y = np.rint(rng.normal(size=(1, 256, 1)) * 4 * gain * 2**FRACTION_BITS).astype(np.int64)
-    window, _ = ppg_window(pack(y))
-    assert 2**14 <= np.abs(window.astype(np.int64)).max() <= 2**15
-    ratio = y[0, :, 0] @ window[0, :, 0] / (window[0, :, 0].astype(np.int64) ** 2).sum()
-    error = np.abs(window[0, :, 0] * ratio - y[0, :, 0]).max() / np.abs(y).max()
-    assert error < 2**-13
+    y = np.concatenate([rng.integers(-(2**n), 2**n, 200) for n in range(1, 31)])
+    words = pack(y)
+    assert words.dtype == np.int16
+    assert (np.abs(unpack(words) - y) <= np.maximum(np.abs(y) >> 10, 0)).all()
+    edges = np.array([0, 1023, 1024, 2047, -1024, -1025, 2**30 - 1, -(2**30)])
+    assert unpack(pack(edges)).tolist() == [
+        0, 1023, 1024, 2046, -1024, -1024, 1023 << 20, -(2**30)
+    ]  # fmt: skip
 
 
-def test_acceleration_has_one_exponent_and_its_size_stays_known() -> None:
-    g = np.array([0.01, 0.5, 3.9, 15.0])[:, None, None] * np.array([[[1.0, -0.5, 0.0]]])
-    units = acc_units(np.rint(g * 2048 * 2**FRACTION_BITS).astype(np.int64), 2048)
-    values, shift = acc_window(units)
-    assert shift.tolist() == [0, 5, 7, 9]
-    np.testing.assert_allclose(values * 2.0 ** (shift[:, None, None] - 20), g, rtol=1e-4)
-    huge = acc_units(np.array([[[2**37, -(2**37), 0]]]), 1)
-    assert huge.tolist() == [[[2**31 - 1, -(2**31) + 1, 0]]]
-    assert acc_window(huge)[0].tolist() == [[[32767, -32768, 0]]]
+def test_acceleration_keeps_its_strength() -> None:
+    """A sine of any size and any sensor is scaled as `ppg.frontend` says."""
+    t = np.arange(256) / 32
+    for counts_per_g in (64, 1000, 16384):
+        end = FrontEnd(Fraction(32), Fraction(32), 32, counts_per_g=counts_per_g)
+        by = normaliser(end, scale=SCALE, zero_point=ZERO_POINT)
+        for size_g in (0.001, 0.02, 0.05, 1.0, 1.9):
+            acc_g = size_g * np.sin(2 * np.pi * t[:, None] * np.array([1.0, 2.0, 0.5]))
+            words = pack(np.rint(acc_g * counts_per_g * 4096).astype(np.int64))
+            silent = np.zeros((256, 1), np.int16)
+            found = normalise(Windows(np.hstack([silent, words])[None]), by, ppg_channels=1)
+            exact = frontend.normalise_acc(acc_g[None].astype(np.float32)) / SCALE + ZERO_POINT
+            assert np.abs(found[0, :, 1:] - exact[0]).max() <= 0.7, (counts_per_g, size_g)
 
 
 def test_a_dead_channel_changes_nothing() -> None:
@@ -151,12 +168,13 @@ def test_a_dead_channel_changes_nothing() -> None:
         by = normaliser(end, scale=SCALE, zero_point=ZERO_POINT)
         results.append(normalise(stream_windows(end, ppg, acc), by, ppg_channels=ppg.shape[1]))
     assert len(results[0]) == 27
-    np.testing.assert_array_equal(results[0], results[1])
+    off = np.abs(results[0].astype(int) - results[1])
+    assert off.max() <= 1 and (off > 0).mean() < 0.005  # alone, or brought to one deviation first
     dead = normaliser(settings(32, 2, acceleration=False), scale=SCALE, zero_point=ZERO_POINT)
     flat = normalise(Windows(np.full((1, 256, 2), 1000, np.int16)), dead, ppg_channels=2)
     assert (flat == ZERO_POINT).all()
-    opposite = np.random.default_rng(0).integers(-9999, 9999, (1, 256, 1)).astype(np.int16)
-    cancelling = Windows(np.concatenate([opposite, -opposite], axis=2))
+    opposite = np.random.default_rng(0).integers(-999, 999, (1, 256, 1))
+    cancelling = Windows(pack(np.concatenate([opposite, -opposite], axis=2)))
     both = normalise(cancelling, dead, ppg_channels=2)
     assert np.abs(both.astype(int) - ZERO_POINT).max() <= 1
 

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from deploy.device.weights import WEIGHT_BITS, weights
 from deploy.personal.fit import (
     SETTINGS,
     check_count,
@@ -22,6 +21,7 @@ from deploy.personal.fit import (
 from deploy.personal.head import Head, head_of
 from deploy.personal.kinds import KINDS, Kind, change_of
 from deploy.personal.prior import class_prior, prior_biases
+from deploy.personal.weights import WEIGHT_BITS, weights
 from ppg.readout.classes import soft_labels
 from ppg.readout.decode import probabilities
 from ppgnas.errors import DataError
