@@ -14,7 +14,6 @@ from nas.cli.options import (
     Accelerometer,
     AccHz,
     AsJson,
-    BoardName,
     BudgetScope,
     PathSmoothing,
     PpgChannels,
@@ -30,7 +29,10 @@ NOTHING_FITS = 3
 @verb
 def rescore(
     run: Annotated[str, typer.Argument(metavar="RUN", help="Folder of a finished search.")],
-    board: BoardName,
+    board: Annotated[
+        str,
+        typer.Option(help="Board by name or .toml; several with commas give one table of all."),
+    ],
     engine: Annotated[
         Text, typer.Option(help="Runtime by name.", show_default="the run's own")
     ] = None,
@@ -63,39 +65,70 @@ def rescore(
     \b
     ppgnas rescore results/run --board nrf5340
     ppgnas rescore results/run --board nrf5340 --accelerometer 12uW --budget-scope total
+    ppgnas rescore results/run --board stm32u585,nrf5340,stm32h743
     ppgnas rescore results/run --board my_board.toml --engine st-edge-ai --json
     """
     given = {name: value for name, value in locals().items() if value is not None}
     from nas.explore.rescore import report_path
     from nas.explore.rescore import rescore as rescore_run
+    from nas.report.boards import best_over_all, markdown_boards
     from nas.report.rescore import rescore_page
     from nas.report.rescore_text import markdown
     from nas.run.folder import RunDir
     from nas.run.target import take_surroundings
     from nas.run.units import parse_ms
+    from ppgnas.errors import RunError
     from ppgnas.files import write_text_atomic
 
     period_s = None if rate is None else parse_ms(rate, name="rate") / 1000
     directory = RunDir(Path(run))
-    found = rescore_run(
-        directory,
-        board=board,
-        engine=engine,
-        period_s=period_s,
-        scope=None if budget_scope is None else scope_of(budget_scope),
-        around=take_surroundings(given, directory.document().config.around),
-    )
-    path = report_path(directory, found.before, found.after) if out is None else Path(out)
-    write_text_atomic(path, rescore_page(found))
-    if as_json:
-        emit({**found.to_json(), "report": str(path)})
+    boards = [name.strip() for name in board.split(",") if name.strip()] or [board]
+    if len(boards) > 1 and out is not None:
+        raise RunError(
+            f"`out` names one page, and there are {len(boards)} boards, each with a page beside "
+            "the run; leave `out` out"
+        )
+    found = [
+        rescore_run(
+            directory,
+            board=name,
+            engine=engine,
+            period_s=period_s,
+            scope=None if budget_scope is None else scope_of(budget_scope),
+            around=take_surroundings(given, directory.document().config.around),
+        )
+        for name in boards
+    ]
+    pages = []
+    for each in found:
+        path = report_path(directory, each.before, each.after) if out is None else Path(out)
+        write_text_atomic(path, rescore_page(each))
+        pages.append(path)
+    documents = [
+        {**each.to_json(), "report": str(path)} for each, path in zip(found, pages, strict=True)
+    ]
+    if len(found) > 1:
+        best = best_over_all(found)
+        if as_json:
+            emit({"boards": documents, "best_over_all": best and best.finalist})
+        else:
+            print(markdown_boards(found))
+    elif as_json:
+        emit(documents[0])
     else:
-        print(markdown(found))
-        print(f"\nPage: {shlex.quote(str(path))}")
-    if not found.feasible.after:
+        print(markdown(found[0]))
+    if not as_json:
+        print(f"\nPage: {shlex.join(map(str, pages))}")
+    nowhere = [
+        (name, each.after.board)
+        for name, each in zip(boards, found, strict=True)
+        if not each.feasible.after
+    ]
+    for name, title in nowhere:
         print(
-            f"ppgnas: no evaluated candidate of {run} fits {found.after.board}; search "
-            f"for that board: ppgnas search --board {shlex.quote(board)} ...",
+            f"ppgnas: no evaluated candidate of {run} fits {title}; search "
+            f"for that board: ppgnas search --board {shlex.quote(name)} ...",
             file=sys.stderr,
         )
+    if len(nowhere) == len(found):
         raise typer.Exit(NOTHING_FITS)

@@ -19,6 +19,7 @@ from hwmodels.engines.load import load_engine
 from nas.cli.main import main
 from nas.explore.rescore import report_path, rescore
 from nas.explore.rescored import SHOWN, Names
+from nas.report.boards import best_over_all, markdown_boards
 from nas.report.page import cost
 from nas.report.rescore import _PLOT_PX, _draw_slope, _slope_info, _spread, rescore_page
 from nas.report.rescore_text import MOST_ROWS, markdown
@@ -453,6 +454,46 @@ def test_the_verb(run: RunDir, tmp_path: Path, capsys: pytest.CaptureFixture[str
     document = json.loads(capsys.readouterr().out)
     assert (document["report"], document["period_s"]) == (str(out), 4.0)
     assert out.is_file()
+
+
+def test_several_boards_are_one_table(
+    run: RunDir, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    names = ("nrf5340", "stm32u585", BOARD)
+    options = ["--board", ", ".join(names)]
+    assert leave("rescore", str(run.path), *options) == 0
+    words = capsys.readouterr().out
+    assert f"| {' | '.join(names)} |" in words.splitlines()[0]
+    assert all((run.path / f"rescore-{name}.html").is_file() for name in names[:2])
+    assert leave("rescore", str(run.path), *options, "--json") == 0
+    document = json.loads(capsys.readouterr().out)
+    boards = document["boards"]
+    assert [each["after"]["board"] for each in boards] == [*names]
+    best = document["best_over_all"]
+    fitting = [
+        rows[0]
+        for rows in zip(*(each["finalists"] for each in boards), strict=True)
+        if all(row["fits"] for row in rows)
+    ]
+    least = min(fitting, key=lambda row: row["retrained_mae_bpm"] or row["mae_bpm"])
+    assert best == least["finalist"] and f"Best over all boards: finalist {best}," in words
+    out = str(tmp_path / "page.html")
+    assert leave("rescore", str(run.path), *options, "--out", out) == 2
+    assert "--out names one page, and there are 3 boards" in capsys.readouterr().err
+
+
+def test_who_breaks_a_limit_on_one_board_does_not_suit_all(run: RunDir) -> None:
+    one, other = rescore(run, board=BOARD), rescore(run, board="nrf5340")
+    best = best_over_all([one, other])
+    assert best is not None
+    broken = tuple(replace(r, fits=r.finalist != best.finalist) for r in other.finalists)
+    second = best_over_all([one, replace(other, finalists=broken)])
+    assert second is not None and second.finalist != best.finalist
+    none = tuple(replace(row, fits=False) for row in other.finalists)
+    assert best_over_all([one, replace(other, finalists=none)]) is None
+    assert "No finalist fits every board." in markdown_boards(
+        [one, replace(other, finalists=none)]
+    )
 
 
 def test_the_verb_on_bad_input(
