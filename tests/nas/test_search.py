@@ -409,6 +409,16 @@ def test_networks_of_ppg_alone_are_searched_with_a_teacher_that_reads_more(
         go(config_for(people, **inputs), tmp_path / "tiny")
 
 
+def test_an_accelerometer_counts_where_networks_read_it(people: Path, tmp_path: Path) -> None:
+    asked = {"space": "default", "trials": 30, "finalists": 1, "power": "2mW"}
+    dear = config_for(people, **asked, accelerometer="5mW")
+    run = go(dear, tmp_path / "dear")
+    fitting = [row for row in run.candidates().candidates if row.mae_bpm is not None]
+    assert fitting and not any(row.arch.acceleration for row in fitting)
+    with pytest.raises(NothingFitsError):
+        go(config_for(people, **asked, accelerometer="5mW", student_inputs="ppg+acc"), tmp_path)
+
+
 # ---- killed -----------------------------------------------------------------------------------
 
 SCRIPT = """
