@@ -110,7 +110,7 @@ def test_a_search_in_streaming_takes_what_can_stream(people: Path, tmp_path: Pat
     assert candidates.mode == "streaming"
     assert {streamable(candidate.arch) for candidate in candidates.candidates} == {None}
     first = candidates.candidates[0]
-    target = load_target("stm32h743", "ppgnas-c", mode="streaming")
+    target = load_target("stm32h743", "ppgnas-c", mode="streaming", around=asked.around)
     assert first.costs.latency_ms == pytest.approx(target.costs(first.arch).latency_ms)
     assert [run.card(number).mode for number in run.finalists()] == ["streaming"]
     assert "mode" not in config_for(people).to_tables()["search"]
