@@ -184,7 +184,10 @@ def test_template_is_a_board(tmp_path: Path) -> None:
     board = load_board(write(tmp_path, text))
     assert board.part == "MY_PART"
     assert "active_power" in board.assumptions
-    keys = ("# flash", "# instr", "# data", "# [", "# dtcm", "# clock =", "# active", "# off")
+    keys = (
+        *("# flash", "# instr", "# data", "# [", "# dtcm", "# clock =", "# active", "# off"),
+        *("# ppg_", "# accelerometer_"),
+    )
     full = "\n".join(line[2:] if line.startswith(keys) else line for line in text.splitlines())
     board = load_board(write(tmp_path, full))
     assert board.memories == {"dtcm": 65536}
