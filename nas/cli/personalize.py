@@ -47,6 +47,7 @@ def personalize(
     ppgnas personalize results/run:1 --recording recordings/anna_1.npz --minutes 5 --out anna
     ppgnas personalize results/run:1 --recording recordings/ --name anna_1 --kind low-rank --json
     """
+    from nas.models.evaluate import roles_of
     from nas.models.names import find_model
     from nas.models.predict import find_recording
     from nas.personal.adapt import adapt
@@ -62,17 +63,15 @@ def personalize(
     read = find_recording(recording, name=name)
     if chosen is not None:
         read = read.with_channels(chosen)
-    card = found.card()
     wearer = wearer_of_model(found, read)
     adapted = adapt(wearer, minutes=minutes, kind=chosen_kind)
     shown = f"{read.dataset}/{read.name}"
-    if card is not None and card.split is not None:
-        if read.person in (*card.split.train, *card.split.search):
-            print(
-                f"Note: {read.person} trained or ranked this network; what adapting does here "
-                "says nothing about others.",
-                file=sys.stderr,
-            )
+    if roles_of(found, [read])[read.person] in ("train", "search"):
+        print(
+            f"Note: {read.person} trained or ranked this network; what adapting does here "
+            "says nothing about others.",
+            file=sys.stderr,
+        )
     if out is not None:
         write_adapted(Path(out), found, wearer, adapted, recording=shown)
     if as_json:

@@ -170,8 +170,7 @@ def evaluate(
         rule=RULES[runs],
     )
     measured = read.summary()
-    split = _split_of(model)
-    roles = _roles(split, recordings)
+    roles = roles_of(model, recordings)
     people = {
         name: PersonErrors(**asdict(row), role=roles[name])
         for name, row in measured.people.items()
@@ -192,7 +191,7 @@ def evaluate(
         mape_percent=measured.mape_percent,
         within_5_bpm=measured.within_5_bpm,
         people=people,
-        unseen=_unseen(people) if split else None,
+        unseen=_unseen(people) if _split_of(model) else None,
         mode=model.mode,
         arithmetic="int8",
         file=runs.removeprefix("model."),
@@ -208,22 +207,26 @@ def evaluate(
 def _split_of(model: Model) -> Mapping[str, Sequence[str]]:
     """Who trained, ranked and was reported on, under all of their names.
 
-    Empty where nobody knows, as of a bare file.
+    Whom a head was adapted to trained it, too. Empty where nobody knows, as of a bare file.
     """
-    document = model.card() if model.run is None else model.run.document()
+    card = model.card()
+    document = card if model.run is None else model.run.document()
     if document is None or document.split is None:
         return {}
     also = document.one_person or {}
+    wearers = card.personal.people if card is not None and card.personal is not None else ()
     return {
         part: [name for person in people for name in (person, *also.get(person, ()))]
-        for part, people in document.split.to_json().items()
+        for part, people in {
+            **document.split.to_json(),
+            "train": (*document.split.train, *wearers),
+        }.items()
     }
 
 
-def _roles(
-    split: Mapping[str, Sequence[str]], recordings: Sequence[Recording]
-) -> dict[str, str | None]:
-    """For each person the part of a split that they are in, None if in none."""
+def roles_of(model: Model, recordings: Sequence[Recording]) -> dict[str, str | None]:
+    """For each person what they were to a network: train, search or report; None if nothing."""
+    split = _split_of(model)
     roles: dict[str, str | None] = dict.fromkeys(recording.person for recording in recordings)
     for part in ("report", "search", "train"):  # the last one counts
         roles |= dict.fromkeys(known_people(recordings, split.get(part, ())), part)

@@ -46,6 +46,9 @@ def write_adapted(
         f"Adapted to the wearer of {recording}: errors on search and report people are those of "
         "the network before."
     )
+    # Who trained a finalist stands in its run alone, which this folder leaves.
+    known = card if model.run is None else model.run.document()
+    learnt = () if card.personal is None else card.personal.people
     net = with_head(model.net(), adapted.weights, adapted.biases)
     out.parent.mkdir(parents=True, exist_ok=True)
     with new_folder(out) as folder:
@@ -69,7 +72,10 @@ def write_adapted(
                 adapted.kept,
                 None if adapted.before is None else adapted.before.mae_bpm,
                 None if adapted.after is None else adapted.after.mae_bpm,
+                (*learnt, *(wearer.windows.people if adapted.kept else ())),
             ),
+            split=known.split,
+            one_person=known.one_person,
             cautions=(*(card.cautions or ()), *([told] if adapted.kept else [])),
         )
         write_json_atomic(folder / "card.json", card.to_json())

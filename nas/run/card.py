@@ -225,6 +225,7 @@ class Personal:
         kind, minutes: what was adapted, and the length of the calibration.
         kept: whether the guard let the adapted head stay.
         before_bpm, after_bpm: raw MAE on the rest of the recording; None where nothing is left.
+        people: whom the head has learnt, those of adaptations before among them.
     """
 
     recording: str
@@ -233,6 +234,7 @@ class Personal:
     kept: bool
     before_bpm: float | None = None
     after_bpm: float | None = None
+    people: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

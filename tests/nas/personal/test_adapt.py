@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import fields, replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import numpy as np
 import pytest
 
 from distill.evaluation import Retrained
 from nas.cli.main import main
+from nas.models.evaluate import roles_of
 from nas.models.names import Model, ModelError, find_model
 from nas.models.train import train_model
 from nas.personal.adapt import adapt
@@ -19,6 +23,7 @@ from nas.personal.kinds import PERSONAL_KINDS, PersonalKind, kind_of
 from nas.personal.write import write_adapted
 from nas.run.card import Card
 from nas.run.config import TrainConfig
+from nas.run.folder import RunDir
 from nas.run.people import People
 from nas.run.progress import Progress, Silent
 from ppg.npz.folder import write_recording
@@ -120,6 +125,42 @@ def test_the_folder_is_a_model(tmp_path: Path, trained: Path, recording: Recordi
     assert card.cautions is not None and card.cautions[-1].startswith("Adapted to the wearer of s")
     with pytest.raises(ModelError, match="exists and stays as it is"):
         write_adapted(tmp_path / "anna", model, wearer, found, recording="s/anna")
+
+
+def test_who_trained_goes_along_and_the_wearer_with_them(
+    tmp_path: Path, trained: Path, recording: Recording
+) -> None:
+    shutil.copytree(trained, tmp_path / "finalist")
+    file = tmp_path / "finalist" / "card.json"
+    of_run = find_model(str(trained)).card()
+    assert of_run is not None and of_run.split is not None
+    document = json.loads(file.read_text())
+    del document["split"]  # a finalist's stands in the run.toml
+    file.write_text(json.dumps(document))
+    run = cast(RunDir, SimpleNamespace(document=lambda: of_run))
+    model = replace(find_model(str(file.parent)), run=run)
+    person = of_run.split.report[0]
+    own = replace(recording, subject=person.rpartition("/")[2])
+    assert roles_of(model, [own]) == {person: "report"}
+    wearer = wearer_of(model.net(), own, inputs=model.inputs)
+    found = adapt(wearer, minutes=2.0, kind="low-rank")
+    for kept, role in ((False, "report"), (True, "train")):
+        guarded = replace(found, guard=found.guard and replace(found.guard, kept=kept))
+        card = write_adapted(tmp_path / role, model, wearer, guarded, recording="s/anna")
+        assert card.split == of_run.split
+        assert roles_of(find_model(str(tmp_path / role)), [own]) == {person: role}
+
+
+@pytest.mark.parametrize("option", [("--adapt", "bias"), ("--mode", "window")])
+def test_options_of_the_c_need_it(
+    tmp_path: Path, trained: Path, option: tuple[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        main(["export", str(trained), "--out", str(tmp_path), *option])
+    assert f"{option[0]} says how the C is written, and --format is tflite" in (
+        capsys.readouterr().err
+    )
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_network_that_streams_is_refused(trained: Path, recording: Recording) -> None:
