@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import isfinite
 from pathlib import Path
 
 import numpy as np
@@ -39,7 +40,7 @@ def adapting_of(kind: str, *, minutes: float) -> Adapting:
     """
     for known in KINDS:
         if kind == known:
-            windows = windows_in(minutes)
+            windows = windows_in(minutes) if isfinite(minutes) else 0
             if not EXAMPLE_WINDOWS <= windows <= MOST_WINDOWS:
                 raise ExportError(
                     f"`adapt_minutes` is {minutes:g}, which holds {windows} windows; allowed: "

@@ -76,6 +76,8 @@ def export(
     if is_encoder(Path(model)):
         if adapting is not None:
             raise ModelError(f"{model} is an encoder, whose head `adapt` cannot change")
+        if mode is not None:
+            raise ModelError(f"{model} is an encoder of whole segments; leave `mode` out")
         written = export_encoder(
             Path(model), formats.split(","), Path(out), prefix=prefix, force=force
         )

@@ -54,13 +54,20 @@ def export_files(
         force: write over other files of the same names.
 
     Raises:
-        ModelError: an unknown format, a model without files, or, without `force`, another file of
-            the same name is there already; nothing is then written.
+        ModelError: an unknown format, a model without files, `mode` or `adapting` where no c is
+            asked for, or, without `force`, another file of the same name is there already;
+            nothing is then written.
         ExportError: a file of the run is missing or is not the one that its card describes, or the
             network cannot be written in C for the run's board.
         GraphError: the network cannot stream.
     """
     names = check_formats(formats)
+    for name, value in (("mode", mode), ("adapt", adapting)):
+        if value is not None and C not in names:
+            raise ModelError(
+                f"`{name}` says how the C is written, and `formats` is {','.join(names)}; add c, "
+                f"or leave `{name}` out"
+            )
     card = model.card()
     if model.folder is None or card is None:
         raise ModelError(

@@ -92,6 +92,9 @@ def test_kinds_and_minutes_of_a_head_that_learns() -> None:
         adapting_of("all", minutes=5)
     with pytest.raises(ExportError, match=r"`adapt_minutes` is 1, which holds 27 windows; .* 40"):
         adapting_of("head", minutes=1)
+    for endless in (np.nan, np.inf):
+        with pytest.raises(ExportError, match=r"`adapt_minutes` is (nan|inf), which holds 0"):
+            adapting_of("head", minutes=endless)
 
 
 def test_the_example_fails_on_another_expectation(
