@@ -19,10 +19,10 @@ from distill.teachers.names import NONE, chosen, reading
 from distill.training.effort import AUTO, effort_by_name
 from hwmodels.path import USUAL, Surroundings
 from nas.run import units
-from nas.run.target import take_surroundings
+from nas.run.target import check_period, take_surroundings
 from ppgnas.defaults import DEFAULT_BOARD, DEFAULT_ENGINE
 from ppgnas.errors import BudgetError, PpgnasError
-from ppgnas.task import INPUTS, MODES, PPG_ACC, STRIDE_S, Mode
+from ppgnas.task import INPUTS, MODES, PPG_ACC, Mode
 
 Objective = Literal["mae", "latency", "flash", "sram", "power"]
 OBJECTIVES: tuple[Objective, ...] = get_args(Objective)
@@ -156,11 +156,7 @@ class TrainConfig(TrainingChoice):
             )
         if not self.period_s > 0:
             raise ConfigError(f"`rate` is {self.period_s:g} s; it must be above 0")
-        if self.mode == "streaming" and self.period_s != STRIDE_S:
-            raise ConfigError(
-                f"`rate` is {self.period_s:g} s, and a network that streams gives a reading every "
-                f"{STRIDE_S:g} s; leave `rate` out, or choose `mode` window"
-            )
+        check_period(self.period_s, self.mode)
         if self.split and (self.report_data or self.report_from):
             raise ConfigError(
                 f"`split` {self.split} already names the report people; leave out "

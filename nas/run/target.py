@@ -15,7 +15,8 @@ from hwmodels.path import USUAL, Surroundings
 from hwmodels.scorecard import Scorecard, score
 from nas.run.card import ModelFile
 from nas.run.units import parse_mw
-from ppgnas.task import Mode
+from ppgnas.errors import BudgetError
+from ppgnas.task import STRIDE_S, Mode
 from search_spaces.arch import Arch
 from search_spaces.lower import lower
 
@@ -91,11 +92,26 @@ def load_target(
 
     Raises:
         BoardError: unknown, malformed, or the engine does not run on the board or in this mode.
+        BudgetError: a period that a stream does not have.
     """
     target = Target(load_board(board), load_engine(engine), period_s, mode, around, path_counts)
     target.engine.check(target.board)
     target.engine.check_mode(mode)
+    check_period(period_s, mode)
     return target
+
+
+def check_period(period_s: float, mode: Mode) -> None:
+    """Refuse a time from one reading to the next that a network that streams does not have.
+
+    Raises:
+        BudgetError: it is another than that of its blocks.
+    """
+    if mode == "streaming" and period_s != STRIDE_S:
+        raise BudgetError(
+            f"`rate` is {period_s:g} s, and a network that streams gives a reading every "
+            f"{STRIDE_S:g} s; leave `rate` out, or choose `mode` window"
+        )
 
 
 def take_surroundings(values: dict[str, Any], base: Surroundings | None = None) -> Surroundings:

@@ -30,7 +30,7 @@ from nas.run.target import load_target
 from nas.search import search
 from ppg.npz.folder import read_folder, write_recording
 from ppg.people.split import PARTS
-from ppgnas.errors import BoardError, DataError, NothingFitsError, RunError
+from ppgnas.errors import BoardError, BudgetError, DataError, NothingFitsError, RunError
 from search_spaces.space import load_space
 from search_spaces.streaming import streamable
 from tests.nas.fakes import TAUGHT_BY, FakeTrainer, write_one_person_twice, write_people
@@ -124,8 +124,13 @@ def test_a_search_in_streaming_takes_what_can_stream(people: Path, tmp_path: Pat
     ],
 )
 def test_modes_that_are_none_are_refused(given: dict[str, str], message: str) -> None:
-    with pytest.raises(ConfigError, match=message):
+    with pytest.raises((ConfigError, BudgetError), match=message):
         config_for(Path("data"), **given)
+
+
+def test_costs_of_a_stream_have_its_period() -> None:
+    with pytest.raises(BudgetError, match=r"`rate` is 5 s, and a network that streams gives a"):
+        load_target("stm32h743", "ppgnas-c", mode="streaming", period_s=5.0)
 
 
 def test_an_engine_of_windows_does_not_stream(people: Path, tmp_path: Path) -> None:
