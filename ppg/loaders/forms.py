@@ -217,10 +217,18 @@ def guess_mapping(folder: Path, *, say: Say) -> tuple[str, int]:
 
 def _candidates(folder: Path) -> Iterator[Path]:
     """Files and folders below that may be of a form; a folder of one is not looked into."""
-    for path in sorted(folder.iterdir()):
-        if path.name.startswith((".", "__MACOSX")) or path.name == MAPPING:
+    waiting, seen = [folder], set[Path]()
+    while waiting:
+        here = waiting.pop()
+        if here.resolve() in seen:  # a link that leads back up, or a second link to one folder
             continue
-        if path.is_dir() and form_of(path) is None:
-            yield from _candidates(path)
-        elif is_own(path):
-            yield path
+        seen.add(here.resolve())
+        below: list[Path] = []
+        for path in sorted(here.iterdir()):
+            if path.name.startswith((".", "__MACOSX")) or path.name == MAPPING:
+                continue
+            if path.is_dir() and form_of(path) is None:
+                below.append(path)
+            elif is_own(path):
+                yield path
+        waiting += reversed(below)

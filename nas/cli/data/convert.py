@@ -160,6 +160,14 @@ def convert(
 
     path = Path(source)
     if guess:
+        also = {"OUT": out, "`lag_s`": lag_s, "`drift_ppm`": drift_ppm or None}
+        also["`channels`"] = channels
+        beside = [name for name, value in also.items() if value is not None] + given
+        if beside:
+            raise DataError(
+                f"{', '.join(beside)} given beside `guess`, which converts nothing; leave out, "
+                "and write in recordings.toml what holds for its files."
+            )
         write_guess(path, as_json=as_json)
         return
     if out is None:
@@ -230,6 +238,7 @@ def convert(
         emit({"folder": out, "files": [str(file) for file in files], "notes": notes})
         return
     if not any(len(recording.hr_bpm) for recording in recordings):
-        print(f"1 recording without a reference; read it with: ppgnas predict MODEL {files[0]}")
+        count = "1 recording" if len(files) == 1 else f"{len(files)} recordings, each"
+        print(f"{count} without a reference; read it with: ppgnas predict MODEL {files[0]}")
         return
     print(f"{len(files)} recordings in {out}; look at them with: ppgnas data inspect {out}")

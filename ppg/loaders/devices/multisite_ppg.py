@@ -9,7 +9,9 @@ Written to the data set's card and its authors' code (arXiv 2605.17859); no file
 from __future__ import annotations
 
 import re
+import tokenize
 import zipfile
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,11 @@ from ppg.loaders.own.table import Rows, Table, table_of
 from ppgnas.errors import DataError
 
 NAME = "multisite_ppg"
+LARGEST_BYTES = 1 << 30  # of all arrays: a month
+_WRONG = (
+    OSError, ValueError, EOFError, RuntimeError, MemoryError, SyntaxError, tokenize.TokenError,
+    zipfile.BadZipFile, zlib.error,
+)  # fmt: skip
 _FILE = re.compile(r"(P\d+)_(Earring|Necklace|Ring|Watch)_raw\.npz")
 
 
@@ -42,6 +49,9 @@ def read(path: Path) -> Table:
         raise DataError(
             f"{path}: holds {', '.join(cells) or 'no numbers'}; allowed: timestamp and ppg_green."
         )
+    if len({len(column) for column in cells.values()}) > 1:
+        lengths = ", ".join(f"{name} {len(column)}" for name, column in cells.items())
+        raise DataError(f"{path}: arrays differ in length ({lengths}); allowed: one length.")
     times = Rows(cells.pop("timestamp") / 1000)
     rows = dict.fromkeys(cells, times)
     acc = guess(list(cells)).acc
@@ -49,13 +59,15 @@ def read(path: Path) -> Table:
     strap = path.with_name(f"{person}_polar_ecg_raw.npz")
     if strap.is_file():
         ecg, pickled = _arrays(strap)
-        if {"rel_time_ms", "ecg_uv", "phone_time"} <= set(ecg):
+        parts = [ecg[name] for name in ("rel_time_ms", "ecg_uv", "phone_time") if name in ecg]
+        if len(parts) == 3 and len(parts[0]) and len({len(part) for part in parts}) == 1:
             cells["ecg_uv"] = ecg["ecg_uv"]
             rows["ecg_uv"] = Rows(_ecg_times(ecg))
         else:
             notes.append(
                 f"{strap.name}: no reference: {', '.join(pickled) or 'an array'} of it is pickled "
-                "or missing, and pickles run code. Save it again with plain arrays."
+                "or missing, or of another length, and pickles run code. Save it again with plain "
+                "arrays."
             )
     return table_of(
         path,
@@ -74,16 +86,22 @@ def _arrays(path: Path) -> tuple[dict[str, NDArray[Any]], list[str]]:
     found: dict[str, NDArray[Any]] = {}
     pickled = []
     try:
+        with zipfile.ZipFile(path) as packed:
+            size = sum(entry.file_size for entry in packed.infolist())
+        if size > LARGEST_BYTES:
+            raise ValueError(f"{size} bytes unpacked, allowed: {LARGEST_BYTES}")
         with np.load(path, allow_pickle=False) as archive:
             for name in archive.files:
                 try:
                     array = archive[name]
-                except ValueError:
+                except ValueError as error:
+                    if "allow_pickle" not in str(error):
+                        raise
                     pickled.append(name)
                     continue
                 if array.ndim == 1 and array.dtype.kind in "iuf":
                     found[name] = array.astype(np.float64)
-    except (OSError, ValueError, zipfile.BadZipFile) as error:
+    except _WRONG as error:
         raise DataError(f"{path}: unreadable ({error}); copy it again.") from error
     return found, pickled
 

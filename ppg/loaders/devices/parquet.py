@@ -35,16 +35,19 @@ def read(path: Path) -> Table:
         first = (str(error).splitlines() or ["damaged"])[0][:200]
         raise DataError(f"{path}: unreadable as Parquet ({first}); copy it again.") from error
     cells: dict[str, NDArray[Any] | list[str]] = {}
+    units: dict[str, str] = {}
     for name in table.column_names:
         values = table.column(name).to_numpy()
         plain = "timestamp" if name == _INDEX else name
         if values.dtype.kind == "M":
             seconds = values.astype("datetime64[ns]").astype(np.int64) / 1e9
             cells[plain] = np.where(np.isnat(values), np.nan, seconds)
+            units[plain] = "s"
         elif values.dtype.kind == "m":
             cells[plain] = values / np.timedelta64(1, "s")
+            units[plain] = "s"
         elif values.dtype.kind in "iufb":
             cells[plain] = values.astype(np.float64)
         else:
             cells[plain] = ["" if value is None else str(value) for value in values]
-    return table_of(path, cells)
+    return table_of(path, cells, units=units)

@@ -7,6 +7,7 @@ PPG whose name is the same apart from words such as `ppg`, `acc` and `polar`.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,6 +53,10 @@ def group(
     for path in paths[:MOST_FILES]:
         if path.stem.lower() in _SKIPPED:
             continue
+        name = path.relative_to(root).as_posix()
+        if not name.isprintable():  # no name that a mapping file can hold
+            say(f"{name!r} is left out: its name is no plain text; rename it.")
+            continue
         try:
             table = open_table(path)
         except (DataError, DependencyError) as error:
@@ -59,6 +64,9 @@ def group(
             continue
         columns = table.columns or guess(table.names)
         seen.append(_Seen(path, _key(root, path), columns, table.columns is not None))
+    if len(paths) > MOST_FILES:
+        left = len(paths) - MOST_FILES
+        say(f"{left} of {len(paths)} files are left out, from {paths[MOST_FILES]} on.")
     signals = [one for one in seen if one.columns.ppg]
     if not signals:
         raise DataError(
@@ -69,9 +77,12 @@ def group(
     people = _people([one.key for one in signals])
     found = []
     used: set[Path] = set()
-    for one, person in zip(signals, people, strict=True):
+    names = _names([one.path.relative_to(root) for one in signals])
+    for one, person, name in zip(signals, people, names, strict=True):
         near = [other for other in seen if other.key == one.key and not other.columns.ppg]
         found.append(_table(root, one, person, near))
+        if name != one.path.stem:
+            found[-1]["name"] = name
         used |= {one.path, *(other.path for other in near)}
     for other in seen:
         if other.path not in used:
@@ -106,6 +117,18 @@ def _table(root: Path, one: _Seen, person: str, near: Sequence[_Seen]) -> dict[s
             if kind is not None and not one.form:
                 table[kind] = getattr(other.columns, kind)
     return table
+
+
+def _names(paths: Sequence[Path]) -> list[str]:
+    """What each recording is called: as its file, with folders where two would be called alike."""
+    words = [(p.stem, "_".join(p.with_suffix("").parts), "_".join(p.parts)) for p in paths]
+    counts = [Counter(column) for column in zip(*words, strict=True)]
+    return [
+        next(
+            (word for word, count in zip(each, counts, strict=True) if count[word] == 1), each[-1]
+        )
+        for each in words
+    ]
 
 
 def _key(root: Path, path: Path) -> tuple[str, ...]:

@@ -51,6 +51,14 @@ def test_parquet(stamps: str, tmp_path: Path) -> None:
     _cut(file, 200, "unreadable as Parquet")
 
 
+def test_dates_of_parquet_are_no_numbers_in_the_unit_of_their_name(tmp_path: Path) -> None:
+    arrow, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    moments = (1_716_800_000_000_000_000 + 15_625_000 * np.arange(1280)).astype("datetime64[ns]")
+    columns = {"time_ms": moments, "ppg": np.sin(np.arange(1280) / 9)}
+    parquet.write_table(arrow.table(columns), tmp_path / "a.parquet")
+    assert s.read(tmp_path / "a.parquet").ppg_hz == pytest.approx(64)
+
+
 def test_hdf5_with_rates_beside_the_signals(tmp_path: Path) -> None:
     file = made.hdf5(tmp_path)
     s.check(s.read(file), 64, 32)

@@ -10,6 +10,7 @@ import pytest
 from scipy.io import savemat
 
 from nas.models.predict import find_recording
+from ppg.loaders.devices import multisite_ppg
 from ppg.loaders.registry import read_folder
 from ppgnas.errors import DataError
 from tests.ppg.loaders.devices import session as s
@@ -79,7 +80,7 @@ def _multisite(folder: Path, **changes: Any) -> Path:
     return folder / "P7_Watch_raw.npz"
 
 
-def test_multisite_ppg(tmp_path: Path) -> None:
+def test_multisite_ppg(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = _multisite(tmp_path)
     found = find_recording(str(file))
     s.check(found, 100, 100)
@@ -89,6 +90,18 @@ def test_multisite_ppg(tmp_path: Path) -> None:
     bare = s.read(_multisite(tmp_path, phone_time=pickled), said.append)
     assert len(bare.hr_bpm) == 0
     assert any("no reference: phone_time of it is pickled or missing" in note for note in said)
+    for odd in (np.array([]), np.zeros(7)):
+        assert len(s.read(_multisite(tmp_path, phone_time=odd), said.append).hr_bpm) == 0
+    np.savez(file, ppg_green=np.zeros(7), timestamp=np.arange(9.0))
+    with pytest.raises(DataError, match=r"differ in length \(ppg_green 7, timestamp 9\)"):
+        s.read(file)
+    with monkeypatch.context() as patch:
+        patch.setattr(multisite_ppg, "LARGEST_BYTES", 99)
+        with pytest.raises(DataError, match="bytes unpacked, allowed: 99"):
+            s.read(file)
+    file.write_bytes(b"\x93NUMPY")
+    with pytest.raises(DataError, match="unreadable"):
+        s.read(file)
     np.savez(file, ppg_green=s.ppg(100))
     with pytest.raises(DataError, match="holds ppg_green; allowed: timestamp and ppg_green"):
         s.read(file)

@@ -82,6 +82,29 @@ def test_a_column_of_people_needs_no_names(tmp_path: Path) -> None:
     assert {r.dataset for r in recordings} == {tmp_path.name}
 
 
+def test_files_of_one_name_and_links_that_lead_back(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    study = tmp_path / "study"
+    for who in ("anna", "ben"):
+        (study / who).mkdir(parents=True)
+        (study / who / "ppg.csv").write_text(ALONE)
+    (study / "anna" / "back").symlink_to(study, target_is_directory=True)
+    (study / "anna" / "odd\x7f.csv").write_text(ALONE)
+    assert _leave("data", "convert", str(study), "--guess", "--hr-column", "hr", "--lag", "1") == 2
+    assert "--lag, --hr-column given beside --guess, which" in capsys.readouterr().err
+    assert _leave("data", "convert", str(study), "--guess") == 0
+    printed = capsys.readouterr()
+    assert printed.out.startswith("2 recordings in ")
+    assert "'anna/odd\\x7f.csv' is left out: its name is no plain text" in printed.err
+    assert _leave("data", "convert", str(study), str(tmp_path / "out")) == 0
+    assert sorted(p.name for p in (tmp_path / "out" / "study").iterdir()) == [
+        "anna_ppg.npz",
+        "ben_ppg.npz",
+    ]
+    assert "2 recordings, each without a reference" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
