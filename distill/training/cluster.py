@@ -11,7 +11,9 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, TypeVar
+from uuid import uuid4
 
 from distill.training.progress import Progress
 from ppgnas.errors import DependencyError, RunError
@@ -70,6 +72,19 @@ def client_of(address: str, *, cores: int) -> Iterator[Client]:
         yield client
 
 
+def check_cluster(address: str) -> None:
+    """Refuse a cluster that could not work, before anything is trained for it.
+
+    Raises:
+        DependencyError, RunError: as `client_of`.
+    """
+    if address != LOCAL:
+        with client_of(address, cores=1):
+            return
+    if find_spec("distributed") is None:
+        raise DependencyError(f"`dask` needs dask.distributed: {install_line('cluster')}")
+
+
 def run_on_cluster(
     client: Client,
     work: Callable[..., Result],
@@ -89,13 +104,14 @@ def run_on_cluster(
     from distributed import KilledWorker, wait
 
     left = deque(enumerate(jobs))
+    ours = uuid4().hex  # other searches may share the scheduler, which gives one key one result
     running: dict[Future, int] = {}
     done = [0] * len(jobs)
     while left or running:
         # No more than there are hands: what a cluster holds beyond that cannot be taken back.
         while left and len(running) < max(1, sum(client.nthreads().values())):
             index, values = left.popleft()
-            key = f"ppgnas-{what}-{index}-{id(jobs):x}"
+            key = f"ppgnas-{what}-{index}-{ours}"
             running[client.submit(_work, work, values, key=key, pure=False)] = index
         try:
             finished = wait([*running], timeout=_POLL_S, return_when="FIRST_COMPLETED").done

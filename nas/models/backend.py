@@ -91,10 +91,15 @@ def site_of(device: str, *, dask: str | None = None) -> Site:
         dask: see `distill.training.device.Site`.
 
     Raises:
-        DependencyError: `cuda` is asked for, and there is none.
+        DependencyError: `cuda` is asked for, and there is none, or dask is not installed.
+        RunError: no cluster that could work answers at `dask`.
     """
     from distill.training import device as training
 
+    if dask is not None:
+        from distill.training.cluster import check_cluster
+
+        check_cluster(dask)
     return replace(training.site_of(device, cores=available_cores()), dask=dask)
 
 

@@ -14,6 +14,7 @@ import pytest
 from distill.training.cluster import client_of
 from distill.training.jobs import run_jobs
 from distill.training.progress import Progress
+from nas.models.backend import site_of
 from ppgnas.errors import RunError
 
 distributed = pytest.importorskip("distributed", reason="needs the extra cluster")
@@ -102,6 +103,8 @@ def test_who_does_not_answer_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
         client_of("tcp://127.0.0.1:9", cores=1),
     ):
         pass
+    with pytest.raises(RunError, match=r"`dask` is 'tcp://127\.0\.0\.1:9', and no scheduler"):
+        site_of("cpu", dask="tcp://127.0.0.1:9")  # before a teacher is trained
     with (
         pytest.raises(RunError, match=r"`dask` is 'here', and no scheduler answers"),
         client_of("here", cores=1),
