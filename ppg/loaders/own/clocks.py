@@ -140,6 +140,8 @@ def moment(cell: str, order: str) -> tuple[float, Base] | None:
     parts = [int(part) for part in date.groups()]
     if len(date[3]) == 4:
         parts = [parts[2], parts[0], parts[1]] if order == "month/day" else parts[::-1]
+    if parts[0] < 100:  # of two digits: which of the three is the year cannot be told
+        return None
     try:
         day = datetime(parts[0], parts[1], parts[2], tzinfo=timezone.utc)
     except ValueError:

@@ -9,6 +9,7 @@ import pytest
 from nas.cli.main import main
 from nas.models.predict import find_recording
 from ppg.loaders.forms import guess_mapping, read_own
+from ppg.loaders.own.clocks import moment
 from ppg.loaders.own.mapping import read_mapping
 from ppg.npz.folder import read_folder
 from ppgnas.errors import DataError
@@ -103,6 +104,12 @@ def test_files_of_one_name_and_links_that_lead_back(
         "ben_ppg.npz",
     ]
     assert "2 recordings, each without a reference" in capsys.readouterr().out
+
+
+def test_years_of_two_digits_are_refused() -> None:
+    assert moment("31.05.24 14:05:09", "day first") is None
+    assert moment("24-05-31T14:05:09", "year first") is None
+    assert moment("31.05.2024", "day first") == moment("2024-05-31", "year first")
 
 
 @pytest.mark.parametrize(
