@@ -69,13 +69,16 @@ def run_bench(
     kinds: Sequence[PersonalKind],
     progress: Tick,
 ) -> list[PersonRecord]:
-    """Compute what is not there yet; all records.
+    """Compute what is not there yet; all records. What is named twice counts once.
 
     Raises:
         PpgnasError: a network or a recording cannot be used.
     """
+    minutes, kinds = tuple(dict.fromkeys(minutes)), tuple(dict.fromkeys(kinds))
     work = [
-        (model, recording) for model in models for recording in unseen(model, recordings).values()
+        (model, recording)
+        for model in {model.name: model for model in models}.values()
+        for recording in unseen(model, recordings).values()
     ]
     found = []
     for number, (model, recording) in enumerate(work):
@@ -88,8 +91,8 @@ def run_bench(
             recording.person,
             f"{recording.dataset}/{recording.name}",
             fingerprint([recording]),
-            tuple(minutes),
-            tuple(kinds),
+            minutes,
+            kinds,
         )
         plain = re.sub(r"[^A-Za-z0-9_-]+", "_", f"{model.name}-{recording.person}")
         short = hashlib.sha256(str(asdict(cell)).encode()).hexdigest()[:8]

@@ -88,11 +88,11 @@ def test_report_people_alone_and_each_once(
 
     def bench() -> list[PersonRecord]:
         return run_bench(
-            [model],
+            [model, model],
             recordings,
             tmp_path,
-            minutes=(1.0, 30.0),
-            kinds=("none", "bias"),
+            minutes=(1.0, 30.0, 1.0),
+            kinds=("none", "bias", "none"),
             progress=lambda done, total, note: None,
         )
 
