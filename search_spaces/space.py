@@ -180,16 +180,27 @@ class SearchSpace:
 
     def canonical(self, arch: Arch) -> Arch:
         """Clamp the choices that cannot act, and in streaming those that reach too far back."""
+        if not self.streams:
+            return self._clamped(arch)
+        # A stage that was shortened in vain, as an earlier one had to be as well, may have its
+        # least choice after all: what `choices_of` says must build the same network again.
+        return self._near(self._chosen(self.choices_of(self._near(arch))))
+
+    def _clamped(self, arch: Arch) -> Arch:
         time = _trunk_steps(arch.rate_hz)
         width = arch.stem_width
         stages = []
         for stage in arch.stages:
             stage, width, time = _canonical_stage(stage, width, time, self.streams)
             stages.append(stage)
-        arch = replace(arch, stages=tuple(stages))
-        if self.streams and past_blocks(arch) > MOST_PAST_BLOCKS:
+        return replace(arch, stages=tuple(stages))
+
+    def _near(self, arch: Arch) -> Arch:
+        """Clamped, and shortened until it reads no further back than allowed."""
+        arch = self._clamped(arch)
+        if past_blocks(arch) > MOST_PAST_BLOCKS:
             shorter = shortened(arch)
-            return arch if shorter == arch else self.canonical(shorter)
+            return arch if shorter == arch else self._near(shorter)
         return arch
 
     # ---- choosing -----------------------------------------------------------------------------
@@ -205,6 +216,9 @@ class SearchSpace:
 
     def build(self, choices: Mapping[str, Choice]) -> Arch:
         """The canonical arch of one choice per dimension."""
+        return self.canonical(self._chosen(choices))
+
+    def _chosen(self, choices: Mapping[str, Choice]) -> Arch:
         stages = []
         for number in range(len(self.stages)):
             of_stage: Any = {
@@ -212,7 +226,7 @@ class SearchSpace:
             }
             stages.append(StageArch(**of_stage))
         others: Any = {name: choices[name] for name in (*_FRONT, *_END)}
-        return self.canonical(Arch(stages=tuple(stages), **others))
+        return Arch(stages=tuple(stages), **others)
 
     def suggest(self, trial: Trial) -> Arch:
         """The architecture that an Optuna trial proposes."""

@@ -56,6 +56,7 @@ def test_a_streaming_space_holds_only_what_can_stream(name: str) -> None:
     for arch in [*drawn, space.largest(), space.smallest(), space.mutate(drawn[0], rng)]:
         assert streamable(arch) is None
         assert space.canonical(arch) == arch
+        assert space.build(space.choices_of(arch)) == arch
 
 
 def test_a_small_streaming_space_is_counted() -> None:
