@@ -177,8 +177,14 @@ def costs_many(
 class _Paths:
     """Adds what stands around networks; a batch has few shapes of it."""
 
-    def __init__(self, board: Board, around: Surroundings | None, period_s: float) -> None:
-        self._board, self._around, self._period_s = board, around, period_s
+    def __init__(
+        self,
+        board: Board,
+        around: Surroundings | None,
+        period_s: float,
+        mode: Mode = "window",
+    ) -> None:
+        self._board, self._around, self._period_s, self._mode = board, around, period_s, mode
         self._known: dict[PathShape, PathCost] = {}
 
     def added(self, network: Costs, graph: Graph, scratch_bytes: float | None) -> Costs:
@@ -190,7 +196,7 @@ class _Paths:
             scratch_bytes: see `PathCost.sram_bytes`.
         """
         around, board = self._around, self._board
-        shape = None if around is None else shape_of(graph, around)
+        shape = None if around is None else shape_of(graph, around, self._mode)
         if around is None or shape is None:
             return network
         path = self._known.get(shape)
@@ -228,20 +234,20 @@ def _costs_of_programs(
 ) -> list[Costs]:
     ms_per_cycle = engine.profile(board).factor(board).value * 1e3 / board.clock_hz
     active_mw, sleep_mw = board.active_mw.value, board.sleep_mw.value
-    path = _Paths(board, around, period_s)
+    path = _Paths(board, around, period_s, mode)
     found = []
     for graph in graphs:
-        cycles, tables, code, memory = c_cost.fast_cost(graph, engine.law, mode)
+        cycles, tables, code, scratch, state = c_cost.fast_cost(graph, engine.law, mode)
         macs = (graph if mode == "window" else over(graph.core, 1)).total_macs
         latency_ms = cycles * ms_per_cycle
         network = Costs(
             latency_ms=latency_ms,
             flash_bytes=tables + code,
-            sram_bytes=float(memory),
+            sram_bytes=float(scratch + state),
             power_mw=average(active_mw, sleep_mw, latency_ms, period_s),
             energy_mj=latency_ms * active_mw * 1e-3,
             weight_bytes=graph.total_weight_bytes,
             macs=macs,
         )
-        found.append(path.added(network, graph, memory if mode == "window" else None))
+        found.append(path.added(network, graph, scratch))
     return found

@@ -2,9 +2,9 @@
 
 The C around a network (`deploy.device`) is the same whatever engine runs the network. Its cycles
 for one reading, its flash and its memory follow from a `PathShape`: rates and channels of the
-sensors, the rate of the network, the smoothing. `hwmodels.fit.path` fits the law to counts in
-emulation (`python -m deploy.fuzz.path`); the classes are always 180, so what depends on them is a
-constant.
+sensors, the rate of the network, the smoothing, and whether it streams. `hwmodels.fit.path` fits
+the law to counts in emulation (`python -m deploy.fuzz.path`); the classes are always 180, so what
+depends on them is a constant.
 
 Emulated, not measured: cycles are those of the pipeline model of a Cortex-M7. Other Arm cores
 have their own emulated counts of instructions, and an assumed number of cycles for each
@@ -24,7 +24,7 @@ from hwmodels.estimate import Estimate
 from hwmodels.graph import Graph
 from hwmodels.power import energy_mj
 from ppgnas.errors import BoardError, BudgetError
-from ppgnas.task import CLASSES, STRIDE_S, WINDOW_S
+from ppgnas.task import BLOCKS, CLASSES, STRIDE_S, WINDOW_S, Mode
 from ppgnas.toml_file import FileModel, read_as
 
 LAW_TOML = Path(__file__).parent / "data" / "path_law.toml"
@@ -61,6 +61,7 @@ class PathShape(NamedTuple):
     ppg_channels: int
     rate_hz: float
     smoothing: str
+    mode: Mode = "window"
 
 
 PATH_COLUMNS = (
@@ -77,12 +78,22 @@ PATH_COLUMNS = (
 def features(shape: PathShape) -> dict[str, dict[str, float]]:
     """What each part, the flash and the memory are linear in."""
     lanes, acc = shape.ppg_channels, float(shape.acc_hz > 0)
-    steps = WINDOW_S * shape.rate_hz
+    pairs = lanes * (lanes + 1) // 2
+    streams = shape.mode == "streaming"
+    steps = (STRIDE_S if streams else WINDOW_S) * shape.rate_hz
     two = STREAM_HZ % shape.rate_hz != 0
     grid = STRIDE_S * (STREAM_HZ if two else shape.rate_hz)
     second = STRIDE_S * shape.rate_hz * two
     pushes = STRIDE_S * shape.ppg_hz
     smoothing = {name: float(shape.smoothing == name) for name in SMOOTHINGS}
+    whole = {
+        "call": 1.0,
+        "acceleration": acc,
+        "steps": steps,
+        "steps x channels": steps * lanes,
+        "steps x acceleration": steps * acc,
+    }
+    blocks = {**whole, "pairs": pairs, "steps x pairs": steps * pairs}
     return {
         "push_ppg": {
             "samples": pushes,
@@ -99,18 +110,10 @@ def features(shape: PathShape) -> dict[str, dict[str, float]]:
             "grid": grid * acc,
             "second grid": second * acc,
         },
-        "window": {
-            "call": 1.0,
-            "steps": steps,
-            "steps x channels": steps * lanes,
-            "steps x acceleration": steps * acc,
-        },
+        "window": whole,
         "quantise": {
-            "call": 1.0,
-            "acceleration": acc,
-            "steps": steps,
-            "steps x channels": steps * lanes,
-            "steps x acceleration": steps * acc,
+            **{name: value * (not streams) for name, value in whole.items()},
+            **{f"block {name}": value * streams for name, value in blocks.items()},
         },
         "decode": {"call": 1.0},
         "smooth": smoothing,
@@ -120,17 +123,41 @@ def features(shape: PathShape) -> dict[str, dict[str, float]]:
             "second grid": float(two),
             "second grid x acceleration": two * acc,
             "channels": float(lanes > 1),
+            "blocks": float(streams),
+            "blocks x acceleration": streams * acc,
+            "blocks x channels": float(streams and lanes > 1),
         },
         "state": {
             **smoothing,
             "acceleration": acc,
             "channels": float(lanes),
             "second grid": float(two),
-            "steps": steps,
-            "steps x channels": steps * lanes,
-            "steps x acceleration": steps * acc,
+            "second grid x channels": float(two * lanes),
+            "second grid x acceleration": two * acc,
+            "samples": _samples_bytes(shape, int(steps)),
+            "sums": _sums_bytes(lanes, acc) * streams,
         },
     }
+
+
+def _samples_bytes(shape: PathShape, steps: int) -> float:
+    """Exact; of the ring with its marks, and of the window or block that is handed over.
+
+    The ring holds those steps, the slack of a second, and what one push can bring beyond it.
+    """
+    acc = shape.acc_hz > 0
+    slowest = min(shape.ppg_hz, shape.acc_hz) if acc else shape.ppg_hz
+    at_once = math.ceil(9 * shape.rate_hz / (8 * slowest))
+    ring = steps + max(1, int(shape.rate_hz)) + at_once - 1
+    channels = shape.ppg_channels + 3 * acc
+    marks = 4 * math.ceil(ring / 32) * (1 + acc)
+    return marks + 4 * math.ceil(ring * channels / 2) + 2 * (steps * channels + 1)
+
+
+def _sums_bytes(lanes: int, acc: float) -> float:
+    """Exact; of the last four blocks, and their count: `ppg_gain_t`, aligned to 8."""
+    block = 8 * (lanes * (lanes + 1) // 2) + 6 * lanes + 2 + 22 * acc
+    return BLOCKS * 8 * math.ceil(block / 8) + 8
 
 
 class PartLaw(FileModel):
@@ -198,7 +225,7 @@ class PathLaw:
         return _dot(self.file.parts["flash"].bytes, features(shape)["flash"])
 
     def state_bytes(self, shape: PathShape) -> float:
-        """What lives between readings, and the window."""
+        """What lives between readings, and the window or block."""
         return _dot(self.file.parts["state"].bytes, features(shape)["state"])
 
     def factor(self, board: Board) -> Estimate:
@@ -264,10 +291,11 @@ USUAL = Surroundings()
 """Sensors that sample as the network reads, one PPG channel, the smoother."""
 
 
-def shape_of(graph: Graph, around: Surroundings) -> PathShape | None:
+def shape_of(graph: Graph, around: Surroundings, mode: Mode = "window") -> PathShape | None:
     """The shape around a network; None where it does not read windows as ours do.
 
-    Such a network reads 8 s of PPG alone or with three axes, and puts out 180 classes.
+    Such a network reads 8 s of PPG alone or with three axes, and puts out 180 classes. The graph
+    is that of a window in either mode.
     """
     *_, steps, channels = 1, *graph.shape(graph.input)
     classes = [graph.shape(output)[-1] for output in graph.outputs]
@@ -276,7 +304,7 @@ def shape_of(graph: Graph, around: Surroundings) -> PathShape | None:
     rate_hz = steps / WINDOW_S
     acc_hz = (around.acc_hz or rate_hz) if channels == 4 else 0.0
     return PathShape(
-        around.ppg_hz or rate_hz, acc_hz, around.ppg_channels, rate_hz, around.smoothing
+        around.ppg_hz or rate_hz, acc_hz, around.ppg_channels, rate_hz, around.smoothing, mode
     )
 
 
@@ -312,11 +340,12 @@ class PathCost:
         return self.ppg_mw + self.accelerometer_mw
 
     def sram_bytes(self, scratch_bytes: float | None) -> float:
-        """States, the window, logits, and what the decoder wants beyond the network's scratch.
+        """States, the window or block, logits, and what the decoder wants beyond the scratch.
 
         Args:
-            scratch_bytes: of a network in generated C, which the decoder uses again; None where
-                the network has an arena of its own, with its logits in it.
+            scratch_bytes: of a network in generated C, which the decoder uses again, without the
+                past that a stream keeps; None where the network has an arena of its own, with its
+                logits in it.
         """
         if scratch_bytes is None:
             return self.state_bytes + DECODE_BYTES

@@ -244,12 +244,11 @@ def score(
         if engine.kind == "program"
         else _score_kernels(graph, board, engine, period_s, file_bytes)
     )
-    shape = None if around is None else shape_of(graph, around)
+    shape = None if around is None else shape_of(graph, around, mode)
     if around is None or shape is None:
         return network
     path = path_cost(shape, board, around)
-    shared = engine.kind == "program" and mode == "window"  # of a stream the past lies there
-    scratch_bytes = network.arena_bytes if shared else None
+    scratch_bytes = c_cost.scratch_bytes(graph, mode) if engine.kind == "program" else None
     sram_bytes = path.sram_bytes(scratch_bytes)
     known = replace(network, path=path, path_sram_bytes=sram_bytes, path_counts=path_counts)
     if not path_counts:

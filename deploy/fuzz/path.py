@@ -1,9 +1,10 @@
 """Counts of what stands around a network: what `hwmodels.path` is fitted on.
 
-    python -m deploy.fuzz.path --settings 60 --out hwmodels/data/path.csv
+    python -m deploy.fuzz.path --settings 48 --streaming 16 --out hwmodels/data/path.csv
 
 draws sensors, rates, channels and smoothings, builds front end and decoder around a small network
-and runs them on the emulated Cortex-M7: 12 s of made-up signals, then windows one after the other.
+and runs them on the emulated Cortex-M7: 12 s of made-up signals, then windows one after the other;
+of streaming, blocks of 2 s.
 A row holds instructions and cycles (of the pipeline model) of each part for one reading, its bytes
 of flash and of memory. Every few settings are built for the other cores too; what they run there
 is counted in instructions, for the pipeline model is a Cortex-M7's. Then `python -m hwmodels.fit`
@@ -32,7 +33,7 @@ from deploy.device.decoder import Decoder
 from deploy.device.decoding import calibration_of
 from deploy.device.settings import FrontEnd
 from deploy.device.smoothing import smoother
-from deploy.emulation.emulate import Emulator
+from deploy.emulation.emulate import EmulationResult, Emulator
 from deploy.emulation.image import Image, read_image
 from deploy.emulation.toolchain import Compiler, find_compiler
 from deploy.fuzz.matrix import for_core
@@ -44,7 +45,7 @@ from ppg.readout.transitions import Transitions
 from ppg.readout.typical import RAW
 from ppgnas.errors import ToolError
 from ppgnas.files import write_text_atomic
-from ppgnas.task import CLASSES, STRIDE_S
+from ppgnas.task import CLASSES, STRIDE_S, Mode
 from search_spaces.arch import RATES_HZ
 from search_spaces.lower import lower
 from search_spaces.space import SearchSpace
@@ -60,7 +61,7 @@ EVERY = 12
 """One setting in so many is counted on the other cores too."""
 
 
-def draw(settings: int, seed: int) -> Iterator[PathShape]:
+def draw(settings: int, seed: int, mode: Mode = "window") -> Iterator[PathShape]:
     """Different settings: both kinds of input, all rates and all smoothings in turn."""
     rng = random.Random(seed)
     seen: set[PathShape] = set()
@@ -70,7 +71,12 @@ def draw(settings: int, seed: int) -> Iterator[PathShape]:
         rates = [hz for hz in SENSOR_HZ if hz >= rate_hz]
         acc_hz = rng.choice(rates) if len(seen) % 2 else 0
         shape = PathShape(
-            rng.choice(rates), acc_hz, rng.choice((1, 1, 2, 3)), rate_hz, rng.choice(SMOOTHINGS)
+            rng.choice(rates),
+            acc_hz,
+            rng.choice((1, 1, 2, 3)),
+            rate_hz,
+            rng.choice(SMOOTHINGS),
+            mode,
         )
         if shape not in seen:
             seen.add(shape)
@@ -96,14 +102,19 @@ class Counted:
 
 def _network(shape: PathShape) -> QuantizedNet:
     small = SearchSpace.preset("wide").smallest()
+    if shape.mode == "streaming":  # strides that divide the 50 samples of 2 s too
+        small = replace(small, stages=tuple(replace(s, stride=1) for s in small.stages[:2]))
     return random_net(
         lower(replace(small, acceleration=shape.acc_hz > 0, rate_hz=int(shape.rate_hz))), 0
     )
 
 
-def _chain(shape: PathShape) -> SensorChain:
+def chain(shape: PathShape) -> SensorChain:
+    """What stands around the network of a setting."""
     acc_hz = Fraction(shape.acc_hz) if shape.acc_hz else None
-    end = FrontEnd(Fraction(shape.ppg_hz), acc_hz, int(shape.rate_hz), shape.ppg_channels)
+    end = FrontEnd(
+        Fraction(shape.ppg_hz), acc_hz, int(shape.rate_hz), shape.ppg_channels, mode=shape.mode
+    )
     how = Transitions()
     by = None
     if shape.smoothing == "hmm":
@@ -115,16 +126,17 @@ def _chain(shape: PathShape) -> SensorChain:
 def _image(shape: PathShape, compiler: Compiler, folder: Path) -> tuple[Image, int]:
     """The image with everything around the network, and what that adds of flash."""
     net = _network(shape)
-    made, chain = generate(net), _chain(shape)
+    made = generate(net, mode=shape.mode)
+    network = ["ppg_infer"] if shape.mode == "window" else ["ppg_step", "ppg_network_reset"]
     flags = () if shape.acc_hz else ("PATH_NO_ACC",)
     found = []
-    for name, around in (("around", chain), ("alone", None)):
+    for name, around in (("around", chain(shape)), ("alone", None)):
         here = folder / name
         here.mkdir()
         model, header = model_texts(net, made, around)
         write_text_atomic(here / "model.c", model)
         write_text_atomic(here / "model.h", header)
-        sources, keep = [here / "model.c"], ["ppg_infer"]
+        sources, keep = [here / "model.c"], [*network]
         if around is not None:
             write_text_atomic(here / "calls.c", text_of("path_calls.c"))
             sources.append(here / "calls.c")
@@ -166,7 +178,7 @@ def _run(shape: PathShape, emulator: Emulator, core: str, flash_bytes: int) -> C
         )
         for calls in seen
     ]
-    sizes = np.frombuffer(emulator.machine.read("sizes", 12), np.uint32).tolist()
+    sizes = np.frombuffer(emulator.machine.read("sizes", 16), np.uint32).tolist()
     instructions, cycles = (tuple(part[index] for part in parts) for index in (0, 1))
     return Counted(shape, core, instructions, cycles, flash_bytes, sum(sizes))
 
@@ -190,7 +202,7 @@ def _pushed(
     sums = {name: np.zeros(2) for name in streams}
     settled = round(SETTLED_S / CHUNK_S)
     chunks = round(SECONDS / CHUNK_S)
-    taken = None
+    made: list[EmulationResult] = []
     for chunk in range(chunks):
         for name, (samples, hz) in streams.items():
             first, last = (int(number * CHUNK_S * hz) for number in (chunk, chunk + 1))
@@ -206,10 +218,10 @@ def _pushed(
                 taken = emulator.call("window")
                 if taken.result:
                     raise ToolError(f"{shape}: a window that was due could not be taken")
+                made = [taken, emulator.call("quantise")]
     share = STRIDE_S / (SECONDS - SETTLED_S)
-    if taken is None:
+    if not made:
         raise ToolError(f"{shape}: no window was due in {SECONDS} s")
-    made = [taken, emulator.call("quantise")]
     pushes = [tuple((sums[name] * share).tolist()) for name in streams]
     return [*pushes, *((one.instructions, one.cycles) for one in made)]
 
@@ -227,6 +239,7 @@ def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--settings", type=int, default=60)
+    parser.add_argument("--streaming", type=int, default=16, help="as many settings of blocks")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args()
@@ -234,7 +247,9 @@ def main() -> None:
     with arguments.out.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(PATH_COLUMNS)
-        for number, shape in enumerate(draw(arguments.settings, arguments.seed)):
+        windows = draw(arguments.settings, arguments.seed)
+        blocks = draw(arguments.streaming, arguments.seed, "streaming")
+        for number, shape in [*enumerate(windows), *enumerate(blocks)]:
             writer.writerow(count(shape, compiler).row())
             for name, core in OTHER_CORES.items() if number % EVERY == 0 else ():
                 writer.writerow(count(shape, for_core(compiler, name), core).row())

@@ -46,6 +46,7 @@ def read_rows(path: Path = PATH_CSV) -> list[Row]:
                     int(line["ppg_channels"]),
                     float(line["rate_hz"]),
                     line["smoothing"],
+                    "streaming" if line["mode"] == "streaming" else "window",
                 ),
                 line["core"],
                 {part: float(line[f"{part}_instructions"]) for part in PARTS},

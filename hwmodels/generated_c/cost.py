@@ -84,10 +84,17 @@ def planned(graph: Graph, mode: Mode) -> tuple[Graph, Program, StreamProgram | N
     return stream.graph, stream.program, stream
 
 
-def fast_cost(graph: Graph, law: CLaw, mode: Mode = "window") -> tuple[float, int, float, int]:
-    """`(cycles, tables_bytes, code_bytes, memory_bytes)` on a Cortex-M7, values alone.
+def scratch_bytes(graph: Graph, mode: Mode) -> int:
+    """Exact; of a buffer that holds nothing between readings."""
+    return planned(graph, mode)[1].bytes
 
-    Memory is the scratch buffer, and the state where it streams.
+
+def fast_cost(
+    graph: Graph, law: CLaw, mode: Mode = "window"
+) -> tuple[float, int, float, int, int]:
+    """`(cycles, tables_bytes, code_bytes, scratch_bytes, state_bytes)` on a Cortex-M7.
+
+    Values alone; the state is what a stream keeps.
 
     Raises:
         GraphError: the graph cannot stream.
@@ -113,9 +120,9 @@ def fast_cost(graph: Graph, law: CLaw, mode: Mode = "window") -> tuple[float, in
         taps.update(shape.unrolled)
     code += sum(one.bytes for one in taps)
     if stream is None:
-        return cycles, tables, code, plan.bytes
+        return cycles, tables, code, plan.bytes, 0
     code += _kept_code(stream, law)
-    return cycles, tables, code, plan.bytes + stream.state_bytes
+    return cycles, tables, code, plan.bytes, stream.state_bytes
 
 
 def _kept_cycles(stream: StreamProgram | None, law: CLaw) -> dict[int, float]:
@@ -190,13 +197,13 @@ def cost(graph: Graph, law: CLaw, mode: Mode = "window") -> CCost:
         found, inside = by_name.get(layer.name, (nothing, True))
         used = live.get(layer.name, used)
         layers.append(LayerCycles(found, inside, used))
-    _, tables, code, memory = fast_cost(graph, law, mode)
+    _, tables, code, scratch, _ = fast_cost(graph, law, mode)
     return CCost(
         tuple(layers),
         call,
         tables,
         _code_bounds(code, shapes, law, searched=searched),
-        memory,
+        scratch + state,
         _peak(plan),
         uncounted / cycles_sum,
         outside / cycles_sum,

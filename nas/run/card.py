@@ -80,6 +80,7 @@ class PathCosts:
     energy_mj: Bounds
     ppg_mw: Bounds
     accelerometer_mw: Bounds
+    mode: Mode = "window"
 
     def value(self, key: str) -> float:
         """One of its costs by the key that the network's has."""

@@ -28,6 +28,7 @@ from ppg.readout.smoothing import SMOOTHINGS
 from ppg.windows import STREAM_HZ as TRAINING_HZ
 from ppgnas.errors import BudgetError
 from search_spaces.lower import lower
+from search_spaces.published import published
 from search_spaces.space import SearchSpace
 from tests.hwmodels.small import small_graph
 
@@ -41,6 +42,45 @@ def test_the_law_is_that_of_the_counts_and_settings_left_out_follow_it() -> None
     errors = path_law().file.errors
     assert errors.settings >= 40
     assert errors.mean_error < 0.02 and errors.worst_error < 0.1
+
+
+def test_memory_is_that_of_the_counts_to_the_byte() -> None:
+    for row in fit.read_rows():
+        assert round(path_law().state_bytes(row.shape)) == row.bytes["state"], row.shape
+
+
+def test_a_block_is_filtered_as_a_window_is_and_normalised_for_less() -> None:
+    law = path_law()
+    rows = [row for row in fit.read_rows() if row.core == fit.REFERENCE]
+    blocks = [row for row in rows if row.shape.mode == "streaming"]
+    assert len(blocks) >= 12
+    windows = {row.shape: row for row in rows}
+    for row in blocks:
+        whole = row.shape._replace(mode="window")
+        known, counted = windows[whole], sum(row.cycles.values())
+        assert counted == pytest.approx(sum(law.cycles(row.shape).values()), rel=0.06)
+        assert counted < sum(known.cycles.values())
+        assert row.bytes["state"] < known.bytes["state"]
+        assert row.cycles["quantise"] < known.cycles["quantise"]
+
+
+@pytest.mark.parametrize("name", ["tiny", "tiny-ppg"])
+def test_a_stream_has_less_of_a_path(name: str) -> None:
+    graph, engine = lower(published(name)), load_engine("ppgnas-c")
+    window = score(graph, BOARD, engine, around=USUAL)
+    card = score(graph, BOARD, engine, mode="streaming", around=USUAL)
+    assert window.path is not None and card.path is not None
+    assert card.path.shape == window.path.shape._replace(mode="streaming")
+    for part in ("front end", "normalisation"):
+        assert card.path.parts[part] < window.path.parts[part]
+    assert card.path.parts["decoder"] == window.path.parts["decoder"]
+    assert card.path.latency_ms.value < window.path.latency_ms.value
+    assert card.path.state_bytes < window.path.state_bytes
+    assert card.path_sram_bytes < window.path_sram_bytes
+    fast = costs(graph, BOARD, engine, mode="streaming", around=USUAL)
+    for key in ("latency_ms", "flash_bytes", "sram_bytes", "energy_mj", "power_mw"):
+        assert getattr(fast, key) == pytest.approx(getattr(card, key).value)
+    assert card.to_json()["path"]["mode"] == "streaming"
 
 
 def test_words_and_rates_are_those_of_the_readout_and_of_training() -> None:

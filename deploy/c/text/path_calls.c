@@ -14,15 +14,23 @@ int8_t input[PPG_STEPS * PPG_CHANNELS];
 int8_t logits[PPG_CLASSES];
 uint32_t scratch[PPG_DECODE_WORDS];
 ppg_reading_t reading;
-uint32_t sizes[3] = {sizeof(ppg_state_t), sizeof(ppg_smoother_t), sizeof words};
+#ifdef PPG_WINDOW_STEPS /* streaming */
+ppg_gain_t gain;
+uint32_t sizes[4] = {sizeof(ppg_state_t), sizeof(ppg_smoother_t), sizeof words, sizeof gain};
+#else
+uint32_t sizes[4] = {sizeof(ppg_state_t), sizeof(ppg_smoother_t), sizeof words};
+#endif
 
 void start(void)
 {
     ppg_reset(&state);
+#ifdef PPG_WINDOW_STEPS
+    ppg_gain_reset(&gain);
+#endif
     ppg_smoother_reset(&smoother);
 }
 
-/* Whether a window is due after these samples. */
+/* Whether a window, or a block, is due after these samples. */
 int push_ppg(int count)
 {
     int due = 0;
@@ -50,7 +58,11 @@ int window(void)
 
 void quantise(void)
 {
+#ifdef PPG_WINDOW_STEPS
+    ppg_quantise(&gain, words, input);
+#else
     ppg_quantise(words, input);
+#endif
 }
 
 void decode(void)
