@@ -33,7 +33,7 @@ from ppgnas.task import Mode
 
 _EXAMPLE = Path(__file__).parent / "example"
 _PACKAGING = Path(__file__).parent / "packaging"
-EXAMPLE_FILES = ("main.c", "startup.c", "an500.ld", "Makefile")
+EXAMPLE_FILES = ("main.c", "bench.c", "startup.c", "an500.ld", "Makefile")
 PLAIN_FILES = ("CMakeLists.txt", "zephyr/CMakeLists.txt", "zephyr/Kconfig", "zephyr/module.yml")
 FILLED_FILES = ("library.json", "library.properties", "ppgnas.ppg_model.pdsc")
 STACK_BYTES = (

@@ -39,6 +39,7 @@ from hwmodels.fit.regression import (
 from hwmodels.generated_c.cost import fast_cost
 from hwmodels.graph import Graph
 from ppgnas.errors import DataError, GraphError
+from ppgnas.task import Mode
 
 # A law is fitted where there are this many layers and shapes of weights per feature.
 _LAYERS_PER_FEATURE = 3
@@ -81,16 +82,17 @@ class Calibration:
         return None if self.held_out is None else share_inside(self.held_out)
 
 
-def raw_cycles(graph: Graph, board: Board, engine: Engine) -> float:
+def raw_cycles(graph: Graph, board: Board, engine: Engine, mode: Mode = "window") -> float:
     """Cycles of a graph before the profile's factor and with a Cortex-M7's own ratio.
 
     Raises:
-        DataError: all layers are alike.
-        GraphError: the engine has no cost for an operator.
+        BoardError: the engine has no streaming.
+        GraphError: the engine has no cost for an operator, or the graph cannot stream.
     """
+    engine.check_mode(mode)
     ratio = board.core_ratio.value if board.core == "Cortex-M7" else 1.0
     if engine.kind == "program":
-        return fast_cost(graph, engine.law)[0] * ratio
+        return fast_cost(graph, engine.law, mode)[0] * ratio
     profile = engine.profile(board)
     cycles = sum(
         engine.work(
@@ -107,10 +109,21 @@ def from_networks(
     cycles: Sequence[float],
     board: Board,
     engine: Engine,
+    *,
+    modes: Sequence[Mode] | None = None,
 ) -> Calibration:
-    """Calibrate with whole networks; one or two are anchors without a held-out error."""
+    """Calibrate with whole networks; one or two are anchors without a held-out error.
+
+    Args:
+        names, graphs, cycles: of each network.
+        board, engine: what was timed, and what is fitted.
+        modes: of each; all computed the whole window if left out.
+    """
     measured = np.array(cycles, dtype=np.float64)
-    raw = np.array([raw_cycles(graph, board, engine) for graph in graphs])
+    modes = ["window"] * len(names) if modes is None else modes
+    raw = np.array(
+        [raw_cycles(g, board, engine, mode) for g, mode in zip(graphs, modes, strict=True)]
+    )
     ratios = np.log(measured / raw)
     keys = tuple(names)
     scale = math.exp(float(np.median(ratios)))

@@ -3,7 +3,8 @@
 Networks: columns `model` (a path) and `latency_ms` or `cycles`. Layers: `in_shape`, `out_shape`
 and `latency_ms` or `cycles`; `op` (`conv` if left out), `kernel_h`, `kernel_w`, `stride_h`,
 `stride_w`, `dilation_h`, `dilation_w` (1 if left out), `padding` (`same` if left out). `clock_mhz`
-in either is the clock of the timing, the board's if left out. Shapes read `1x16x30x8` or
+in either is the clock of the timing, the board's if left out; `mode` of a network is `window` or
+`streaming` (a reading each), `window` if left out. Shapes read `1x16x30x8` or
 `[1, 16, 30, 8]`. Other columns are not read.
 """
 
@@ -20,6 +21,7 @@ from hwmodels.engines.kernels import Geometry, geometry
 from hwmodels.graph import Layer
 from hwmodels.operators import OPS, PADDINGS, Op, Padding
 from ppgnas.errors import DataError
+from ppgnas.task import MODES, Mode
 
 MINIMUM_NETWORKS = 3
 MINIMUM_LAYERS = 8
@@ -28,7 +30,7 @@ _ALIASES = {
     "kh": "kernel_h", "kw": "kernel_w", "sh": "stride_h", "sw": "stride_w", "dh": "dilation_h",
     "dw": "dilation_w", "pad": "padding", "cyc_op": "cycles", "freq_mhz": "clock_mhz",
 }  # fmt: skip
-Word = TypeVar("Word", Op, Padding)
+Word = TypeVar("Word", Op, Padding, Mode)
 _OPS: dict[str, Op] = {"conv2d": "conv", "conv_2d": "conv", "depthwise_conv2d": "depthwise_conv",
         "depthwise_conv_2d": "depthwise_conv", "dense": "fully_connected"}  # fmt: skip
 _HELP = (
@@ -39,11 +41,12 @@ _HELP = (
 
 @dataclass(frozen=True)
 class NetworkTiming:
-    """A network on the board: `model` as written, cycles of one inference."""
+    """A network on the board: `model` as written, cycles of one inference in a mode."""
 
     model: str
     line: int
     cycles: float
+    mode: Mode = "window"
 
 
 @dataclass(frozen=True)
@@ -94,7 +97,7 @@ def read_timings(
         row.check_part(part)
         cycles = row.cycles(clock_hz)
         if networks:
-            found.append(NetworkTiming(row.text("model"), row.line, cycles))
+            found.append(NetworkTiming(row.text("model"), row.line, cycles, row.mode()))
         else:
             found.append(LayerTiming(row.op(), row.geometry(), row.line, cycles))
     least = MINIMUM_NETWORKS if networks else MINIMUM_LAYERS
@@ -176,6 +179,9 @@ class _Row:
 
     def op(self) -> Op:
         return self._word("op", "conv", OPS, _OPS)
+
+    def mode(self) -> Mode:
+        return self._word("mode", "window", MODES, {})
 
     def _word(
         self, column: str, default: Word, allowed: Sequence[Word], other: dict[str, Word]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from statistics import median
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from hwmodels.boards import Board
     from hwmodels.engines.engine import Engine
     from hwmodels.fit.calibrate import Calibration
+    from ppgnas.task import Mode
 
 
 @verb
@@ -88,16 +90,27 @@ def _from_csv(path: Path, board: Board, engine: Engine) -> Calibration:
     if layers:
         return from_layers(layers, board, engine)
     networks = [timing for timing in timings if isinstance(timing, NetworkTiming)]
-    graphs = []
+    repeats: dict[tuple[str, Mode], list[NetworkTiming]] = {}
     for timing in networks:
-        # A path is relative to the CSV file; a run is named as anywhere.
-        beside = path.parent / timing.model
+        repeats.setdefault((timing.model, timing.mode), []).append(timing)
+    graphs = []
+    for (model, _), (timing, *_) in repeats.items():
+        # What is named lies beside the CSV file, or is named as anywhere.
+        run = model.rpartition(":")[0]
+        beside = path.parent / model
+        there = beside.exists() or (run and (path.parent / run).is_dir())
         try:
-            graphs.append(find_model(str(beside) if beside.exists() else timing.model).graph)
+            graphs.append(find_model(str(beside) if there else model).graph)
         except PpgnasError as error:
             raise DataError(f"{path}: line {timing.line}, column model: {error}") from error
-    names = [timing.model for timing in networks]
-    return from_networks(names, graphs, [timing.cycles for timing in networks], board, engine)
+    return from_networks(
+        [model for model, _ in repeats],
+        graphs,
+        [median(timing.cycles for timing in same) for same in repeats.values()],
+        board,
+        engine,
+        modes=[mode for _, mode in repeats],
+    )
 
 
 def _from_anchors(anchors: list[str], board: Board, engine: Engine) -> Calibration:

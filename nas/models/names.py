@@ -150,7 +150,7 @@ def find_model(name: str) -> Model:
     """Look a model up.
 
     Args:
-        name: `RUN:ID`, a folder that `ppgnas train` wrote, `published:NAME`,
+        name: `RUN:ID`, a folder that `ppgnas train` wrote (`FOLDER:ID` too), `published:NAME`,
             `.../model.tflite`, `.../arch.json` or `.../graph.json`.
 
     Raises:
@@ -165,6 +165,8 @@ def find_model(name: str) -> Model:
         return Model(name, lower(arch), arch)
     run, colon, key = name.rpartition(":")
     if colon and run and not Path(name).exists():
+        if (Path(run) / "card.json").is_file() and _card_id(Path(run)) == key:
+            return _in_folder(name, Path(run))
         return _finalist(name, RunDir(Path(run)), key)
     path = Path(name)
     if (path / "card.json").is_file() and (path / "arch.json").is_file():
@@ -204,6 +206,10 @@ def find_model(name: str) -> Model:
 
 def _finalists_of(path: Path) -> str:
     return ", ".join(f"{path}:{n}" for n in RunDir(path).finalists()) or "it has none yet"
+
+
+def _card_id(folder: Path) -> str:
+    return read_document(folder / "card.json", Card.from_json).id
 
 
 def _finalist(name: str, run: RunDir, key: str) -> Model:

@@ -6,6 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from hwmodels.engines.load import load_engine
+from hwmodels.generated_c.cost import fast_cost
+from nas.cli.main import main
 from nas.models.export import export_files
 from nas.models.names import ModelError, find_model
 from nas.run.config import resolve
@@ -53,6 +56,25 @@ def test_a_finalist_by_number_and_by_id(run: RunDir) -> None:
     assert by_number.folder == by_id.folder == run.finalist(2)
     assert by_number.arch is not None
     assert by_number.graph == by_number.net().graph == lower(by_number.arch)
+
+
+def test_what_the_c_of_an_export_calls_itself_calibrates(
+    run: RunDir, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the CSV of its benchmark, which lies beside the run; its rows are repeats."""
+    key = run.card(2).id
+    assert find_model(f"{run.finalist(2)}:{key}").folder == run.finalist(2)
+    cycles = fast_cost(
+        lower(find_model(f"{run.path}:2").arch or ARCH), load_engine("ppgnas-c").law
+    )
+    rows = [f"run:{key},window,{round(cycles[0] * by)},DWT" for by in (3, 1.5, 1.5)]
+    path = run.path.parent / "bench.csv"
+    path.write_text("\n".join(["model,mode,cycles,counter", *rows]))
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as left:
+        main(["calibrate", str(path), "--board", "stm32h743", "--out", "mine.toml"])
+    assert left.value.code == 0
+    assert "1 timings of bench.csv" in (tmp_path / "mine.toml").read_text()
 
 
 def test_a_tflite_file_by_its_content(run: RunDir, tmp_path: Path) -> None:
@@ -133,6 +155,7 @@ def test_export_of_c(run: RunDir, tmp_path: Path) -> None:
         "model.c",
         "model.h",
         "main.c",
+        "bench.c",
         "startup.c",
         "an500.ld",
         "Makefile",
