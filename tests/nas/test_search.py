@@ -247,7 +247,7 @@ def test_nothing_is_written_when_nothing_fits(people: Path, tmp_path: Path) -> N
 
 @pytest.mark.parametrize("latency", ["5ms", "0.19695ms"])  # all fit; the smallest alone does
 def test_a_search_with_a_time(people: Path, tmp_path: Path, latency: str) -> None:
-    config = config_for(people, time="60s", latency=latency)
+    config = config_for(people, time="60s", latency=latency, budget_scope="network")
     calls: list[str] = []
     run = go(config, tmp_path / "run", calls)
     assert run.finished and run.finalists() and calls.count("supernet") == 1

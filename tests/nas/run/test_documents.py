@@ -41,6 +41,10 @@ space_size = "7680"
 flash_bytes = 81920
 scope = "total"
 
+[path]
+ppg_channels = 1
+smoothing = "hmm"
+
 [target]
 board = "stm32h743"
 engine = "ppgnas-c"
