@@ -181,12 +181,12 @@ class SearchSpace:
     def canonical(self, arch: Arch) -> Arch:
         """Clamp the choices that cannot act, and in streaming those that reach too far back."""
         if not self.streams:
-            return self._clamped(arch)
-        # A stage that was shortened in vain, as an earlier one had to be as well, may have its
-        # least choice after all: what `choices_of` says must build the same network again.
+            return self.clamped(arch)
+        # One shortened in vain, before another, may do: `choices_of` must build the same again.
         return self._near(self._chosen(self.choices_of(self._near(arch))))
 
-    def _clamped(self, arch: Arch) -> Arch:
+    def clamped(self, arch: Arch) -> Arch:
+        """Without the choices that cannot act."""
         time = _trunk_steps(arch.rate_hz)
         width = arch.stem_width
         stages = []
@@ -197,7 +197,7 @@ class SearchSpace:
 
     def _near(self, arch: Arch) -> Arch:
         """Clamped, and shortened until it reads no further back than allowed."""
-        arch = self._clamped(arch)
+        arch = self.clamped(arch)
         if past_blocks(arch) > MOST_PAST_BLOCKS:
             shorter = shortened(arch)
             return arch if shorter == arch else self._near(shorter)

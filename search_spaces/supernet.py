@@ -96,18 +96,21 @@ def tap_spacing(stages: tuple[StageArch, ...], number: int, index: int) -> int:
 def _spacings(space: SearchSpace) -> dict[tuple[int, bool], set[int]]:
     """Tap spacings that can occur, by (stage, whether it is the stage's first block)."""
     found: dict[tuple[int, bool], set[int]] = {}
+    longest = max(max(stage.dilation) for stage in space.stages)
+    # To read less far back, streaming networks may halve a dilation down to 1.
+    halvings = range(longest.bit_length() if space.streams else 1)
     timings = [
         [
             StageArch(depth, 4, 4, dilation, 1, stride, False)
             for depth in sorted({min(stage.depth), max(stage.depth)})
-            for dilation in stage.dilation
+            for dilation in sorted({max(1, d >> n) for d in stage.dilation for n in halvings})
             for stride in stage.stride
         ]
         for stage in space.stages
     ]
     for rate_hz in space.rate_hz:
         for stages in itertools.product(*timings):
-            arch = space.canonical(Arch(False, rate_hz, 4, 4, stages, space.pooling[0], 0))
+            arch = space.clamped(Arch(False, rate_hz, 4, 4, stages, space.pooling[0], 0))
             for number, stage in enumerate(arch.stages):
                 for index in range(min(stage.depth, 2)):
                     spacing = tap_spacing(arch.stages, number, index)
