@@ -13,6 +13,8 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from nas.run.config import HUB, SAMPLERS, ConfigError
 
 if TYPE_CHECKING:
@@ -64,6 +66,20 @@ def make_sampler(name: str, seed: int) -> BaseSampler:
             return found(**options)
     except (TypeError, ImportError) as error:
         raise ConfigError(f"`sampler` {name} cannot be made from a seed alone: {error}") from error
+
+
+def reseed(sampler: BaseSampler, seed: int) -> None:
+    """Let a sampler, and those within it, draw on as ones that were made with this seed.
+
+    Optuna reseeds by chance alone. Making a sampler anew for each trial would do as well, but it
+    compares the choices of all trials before it proposes anything: 0.1 s a trial at 800 of them.
+    """
+    for value in vars(sampler).values():
+        state = getattr(value, "rng", None)
+        if isinstance(state, np.random.RandomState):
+            state.seed(seed)
+        elif hasattr(value, "sample_relative"):
+            reseed(value, seed)
 
 
 def check_sampler(name: str, objectives: int) -> None:

@@ -6,8 +6,8 @@ Rules
   accuracy is never computed.
 * No architecture is judged twice. A repeated proposal is answered from memory and does not
   count as considered. A space with no more networks than trials is gone through in order.
-* A trial is drawn by a sampler of its own, seeded by the trial's number: a study that goes on
-  from stored trials is the one that was never interrupted, and nothing is asked for again.
+* A trial is drawn by a sampler that is seeded by the trial's number: a study that goes on from
+  stored trials is the one that was never interrupted, and nothing is asked for again.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nas.explore.problem import CostOf, Probe, Problem
-from nas.explore.samplers import make_sampler
+from nas.explore.samplers import make_sampler, reseed
 from nas.pareto import hypervolume_share, nondominated, pick_spread
 from nas.run.candidates import Candidate
 from nas.run.progress import Tick
@@ -40,6 +40,8 @@ _PENALTY_MAE_BPM = 100.0
 # the search ends: hardly anything new is left.
 _REPEATS_BEFORE_RANDOM = 10
 _REPEATS_BEFORE_END = 2000
+# Made anew for each trial: they begin a fit where the last one ended, which no file holds.
+_REMEMBERING = ("gp", "GPSampler")
 
 
 @dataclass(frozen=True)
@@ -134,6 +136,7 @@ class _Sampler:
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         self._problem, self._settings = probed.problem, settings
         self._asked = len(stored)
+        self._sampler = make_sampler(settings.sampler, settings.seed)
         self._study = optuna.create_study(directions=["minimize"] * len(self._problem.objectives))
         for trial in stored:
             self._study.add_trial(trial)
@@ -149,7 +152,7 @@ class _Sampler:
         """
         import optuna
 
-        sampler = make_sampler(self._settings.sampler, 0)
+        sampler = self._sampler
         if not isinstance(sampler, optuna.samplers.BaseGASampler):
             return
         attributes = [trial.system_attrs for trial in self._study.get_trials(deepcopy=False)]
@@ -160,8 +163,14 @@ class _Sampler:
     def ask(self, *, at_random: bool) -> optuna.trial.Trial:
         number = self._asked
         self._asked += 1
-        name = "random" if at_random else self._settings.sampler
-        self._study.sampler = make_sampler(name, _seed(self._settings.seed, number))
+        seed, name = _seed(self._settings.seed, number), self._settings.sampler
+        if at_random:
+            self._study.sampler = make_sampler("random", seed)
+        elif name in _REMEMBERING:
+            self._study.sampler = make_sampler(name, seed)
+        else:
+            self._study.sampler = self._sampler
+            reseed(self._sampler, seed)
         return self._study.ask()
 
     def tell(self, trial: optuna.trial.Trial, candidate: Candidate) -> FrozenTrial:

@@ -9,7 +9,7 @@ from types import ModuleType
 import optuna
 import pytest
 
-from nas.explore.samplers import check_sampler, make_sampler
+from nas.explore.samplers import check_sampler, make_sampler, reseed
 from nas.run.config import SAMPLERS, ConfigError
 
 
@@ -34,6 +34,25 @@ def test_what_cannot_search_says_why(
     monkeypatch.setitem(sys.modules, "optunahub", ModuleType("optunahub"))
     with pytest.raises(ConfigError, match=message):
         check_sampler(name, 3)
+
+
+@pytest.mark.parametrize("name", ["nsga2", "nsga3", "tpe", "random"])
+def test_a_reseeded_sampler_draws_as_a_new_one(name: str) -> None:
+    def drawn(*, anew: bool) -> list[dict[str, object]]:
+        study = optuna.create_study(directions=["minimize"] * 2)
+        kept = make_sampler(name, 99)
+        for number in range(60):
+            if anew:
+                kept = make_sampler(name, number)
+            else:
+                reseed(kept, number)
+            study.sampler = kept
+            trial = study.ask()
+            values = [trial.suggest_categorical(key, (1, 2, 3, 4)) for key in ("a", "b", "c")]
+            study.tell(trial, (float(values[0]), float(values[1] - values[2])))
+        return [trial.params for trial in study.trials]
+
+    assert drawn(anew=False) == drawn(anew=True)
 
 
 def test_without_optunahub_it_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
