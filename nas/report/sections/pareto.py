@@ -309,6 +309,17 @@ def _draw_pareto(info: Pareto, key: str, *, synthetic: bool) -> go.Figure:
     return drawn
 
 
+def _figures(info: Pareto, *, synthetic: bool) -> dict[str, go.Figure]:
+    """One a cost. Figures of a candidate stand in the first alone, and the page copies them."""
+    figures = {key: _draw_pareto(info, key, synthetic=synthetic) for key in COSTS}
+    for drawn in [*figures.values()][1:]:
+        drawn.for_each_trace(
+            lambda trace: trace.update(customdata=None),
+            selector=lambda trace: trace.meta in ("candidates", "unjudged"),
+        )
+    return figures
+
+
 def pareto_section(run: RunData) -> Section | None:
     """Scatter with a selector of the cost; left out before there are candidates."""
     if not run.candidates:
@@ -326,5 +337,5 @@ def pareto_section(run: RunData) -> Section | None:
         menu=Menu("cost", "Across", options, info.first_axis),
         against=Menu("against", "Up", AGAINST, "mae"),
         colour=Menu("colour", "Colour", {"": "kind", **AGAINST}, ""),
-        figures={key: _draw_pareto(info, key, synthetic=run.synthetic) for key in COSTS},
+        figures=_figures(info, synthetic=run.synthetic),
     )

@@ -30,7 +30,15 @@
     const layout = structuredClone(figure.layout);
     if (touch) layout.dragmode = false;
     plot.style.minHeight = `${layout.height}px`;
-    Plotly.react(plot, structuredClone(figure.data), layout, config);
+    const data = structuredClone(figure.data);
+    const [first] = Object.values(variants); // the points' own figures are written once
+    for (const [at, trace] of data.entries()) {
+      const same = first.data[at];
+      if (!trace.customdata && same?.customdata && same.name === trace.name) {
+        trace.customdata = same.customdata;
+      }
+    }
+    Plotly.react(plot, data, layout, config);
   }
 
   function choose(group, value) {

@@ -102,7 +102,7 @@ def test_page_loads_nothing(document: str) -> None:
 
 def test_large_run_stays_small(tmp_path: Path) -> None:
     run = make_run(tmp_path / "run", candidates=1500, finalists=8, people=40, windows=600)
-    assert len(build_report(run).encode()) < 8e6
+    assert len(build_report(run).encode()) < 6e6
 
 
 def test_command_of_each_finalist_names_the_run(run: Path, document: str) -> None:
