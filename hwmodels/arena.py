@@ -109,6 +109,55 @@ def place_in_order(
     return offsets
 
 
+def highest_end(
+    sizes: Sequence[int], first: Sequence[int], last: Sequence[int], rooms: Sequence[int]
+) -> int:
+    """The arena of `place` for tensors and one room a time, sooner: no offset is handed back.
+
+    A room lives at its time alone, so it concerns tensors alone: those that are no larger have to
+    know where it lies, and where there are none it is looked at only if it may stick out.
+
+    Args:
+        sizes: `(tensors,)` bytes, rounded up.
+        first, last: `(tensors,)` times of use.
+        rooms: `(times,)` bytes, rounded up, of the buffer that lives at time i + 1.
+    """
+    placed: list[list[tuple[int, int]]] = [[] for _ in range(len(rooms) + 1)]
+    waiting = [0, *rooms]
+    top = 0
+    order = sorted(zip(sizes, range(len(sizes)), strict=True), reverse=True)
+    for size, index in order:
+        begin, end = first[index], last[index] + 1
+        neighbours: list[tuple[int, int]] = []
+        for time in range(begin, end):
+            busy = placed[time]
+            if waiting[time] >= size:
+                busy.append(_lowest(busy, waiting[time]))
+                waiting[time] = 0
+                top = max(top, busy[-1][1])
+            neighbours += busy
+        entry = _lowest(neighbours, size)
+        for time in range(begin, end):
+            placed[time].append(entry)
+        if entry[1] > top:
+            top = entry[1]
+    for size, busy in zip(waiting, placed, strict=True):
+        if size and (not busy or max(end for _, end in busy) + size > top):
+            top = max(top, _lowest(busy, size)[1])
+    return top
+
+
+def _lowest(busy: list[tuple[int, int]], size: int) -> tuple[int, int]:
+    """Offset and end of so many bytes at the lowest place between others."""
+    offset = 0
+    for start, end in sorted(busy):
+        if start - offset >= size:
+            break
+        if end > offset:
+            offset = end
+    return offset, offset + size
+
+
 def buffers_of(graph: Graph, scratch_bytes: Sequence[int]) -> tuple[Buffer, ...]:
     """Activations in the order of the graph's tensors, then one scratch buffer per layer.
 

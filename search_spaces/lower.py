@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from hwmodels.graph import Graph, Layer, Tensor
 from search_spaces.arch import Arch
-from search_spaces.plan import Block, Conv, Ends, plan
+from search_spaces.plan import Block, Conv, Ends, Plan, plan
 
 # A search meets the same layers again and again: made once, they are also nothing for the garbage
 # collector to walk through. They are frozen, so graphs can share them.
@@ -23,12 +23,13 @@ _layer = lru_cache(maxsize=1 << 16)(Layer)
 _tensor = lru_cache(maxsize=1 << 16)(Tensor)
 
 
-class _Builder:
+class Builder:
     """Collects layers; `current` is the tensor that the next layer reads."""
 
     def __init__(self, current: str, shape: tuple[int, int, int, int]) -> None:
         self.layers: list[Layer] = []
         self.tensors: list[Tensor] = []
+        self.source = _tensor(current, shape)
         self.current = current
         self.shape = shape
 
@@ -86,11 +87,34 @@ class _Builder:
         self.tensors += known.tensors
         self.current, self.shape = known.current, known.shape
 
+    def tail(self, what: Plan) -> None:
+        """What a plan has behind its blocks."""
+        if what.neck is not None:
+            self.conv(what.neck)
+        _, height, width, features = self.shape
+        shape = (1, 1, 1, features)
+        self.add("pool", f"{what.pooling}_pool", shape, kernel=(height, width), stride=(1, 1))
+        up = what.upsample
+        output = "logits" if up is None else "head"
+        self.add("head", "fully_connected", (1, what.coarse), output=output)
+        if up is not None:
+            # Classes lie on the W axis; a convolution of as many outputs as classes to a place
+            # leaves the classes in their order.
+            self.add(f"{up.name}.view", "reshape", (1, 1, what.coarse, 1))
+            shape = (1, 1, what.coarse, up.outputs)
+            self.add(up.name, "conv", shape, kernel=(1, up.kernel), padding="same")
+            self.add("logits", "reshape", (1, what.classes))
+
+    def graph(self) -> Graph:
+        """All of it."""
+        tensors = (self.source, *self.tensors)
+        return Graph.trusted(tuple(self.layers), tensors, self.source.name, self.current)
+
 
 @lru_cache(maxsize=1 << 16)
-def _lowered(block: Block, current: str, shape: tuple[int, int, int, int]) -> _Builder:
+def _lowered(block: Block, current: str, shape: tuple[int, int, int, int]) -> Builder:
     """A block after the tensor `current`; to be read only."""
-    build = _Builder(current, shape)
+    build = Builder(current, shape)
     # The view changes before the block, so that its shortcut and its result have one shape.
     fold = block.depthwise.dilation
     time = shape[1] * shape[2]
@@ -106,27 +130,12 @@ def _lowered(block: Block, current: str, shape: tuple[int, int, int, int]) -> _B
 def lower(arch: Arch, ends: Ends | None = None) -> Graph:
     """The graph of an architecture; its output is `(1, 180)` class logits unless `ends` differ."""
     what = plan(arch, ends)
-    build = _Builder("input", (1, 1, what.samples, what.channels))
-    build.tensors.append(_tensor("input", build.shape))
+    build = Builder("input", (1, 1, what.samples, what.channels))
     build.conv(what.stem)
     for block in what.blocks:
         build.block(block)
-    if what.neck is not None:
-        build.conv(what.neck)
-    _, height, width, features = build.shape
-    shape = (1, 1, 1, features)
-    build.add("pool", f"{what.pooling}_pool", shape, kernel=(height, width), stride=(1, 1))
-    up = what.upsample
-    output = "logits" if up is None else "head"
-    build.add("head", "fully_connected", (1, what.coarse), output=output)
-    if up is not None:
-        # Classes lie on the W axis; a convolution of as many outputs as classes to a place leaves
-        # the classes in their order.
-        build.add(f"{up.name}.view", "reshape", (1, 1, what.coarse, 1))
-        shape = (1, 1, what.coarse, up.outputs)
-        build.add(up.name, "conv", shape, kernel=(1, up.kernel), padding="same")
-        build.add("logits", "reshape", (1, what.classes))
-    return Graph.trusted(tuple(build.layers), tuple(build.tensors), "input", "logits")
+    build.tail(what)
+    return build.graph()
 
 
 def stored_weight(

@@ -114,7 +114,7 @@ def count(graph: Graph, seed: int, compiler: Compiler, mode: Mode) -> list[tuple
             shape = step_shape(graph, source.program, step)
             kept = () if stream is None else stream.kept.get(index, (0, 0, 0))[1:]
             rows[function] = row(function, shape, times[function], *kept)
-        entry = infer_shape(graph, source.program)
+        entry = infer_shape(graph, len(source.program.steps))
         last = ("ppg_infer", entry, 1) if stream is None else ("ppg_step", entry, 1, 0, 0)
         return [*rows.values(), row(*last)]
 

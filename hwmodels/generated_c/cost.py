@@ -9,15 +9,15 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from hwmodels.estimate import Estimate, total
 from hwmodels.generated_c.dots import dot_bytes
-from hwmodels.generated_c.law import SHARED_CODE_BYTES, CLaw
+from hwmodels.generated_c.law import CLaw
 from hwmodels.generated_c.program import program
-from hwmodels.generated_c.shapes import StepShape, infer_shape, is_row, step_shape
+from hwmodels.generated_c.shapes import StepShape, infer_shape, step_shape
 from hwmodels.generated_c.steps import Program, Step
 from hwmodels.generated_c.streaming import StreamProgram, stream_program
-from hwmodels.generated_c.taps import Taps
 from hwmodels.graph import Graph, Layer
 from hwmodels.operators import OPERATORS
 from ppgnas.task import Mode
@@ -61,16 +61,6 @@ class CCost:
     outside_share: float
 
 
-def table_bytes(graph: Graph, step: Step) -> int:
-    """Bytes of constants of a generic step or a pool."""
-    layer = step.layers[0]
-    if is_row(layer, graph.shape(layer.inputs[0])):
-        return _ROW_BYTES * graph.shape(layer.output)[-1]
-    if not OPERATORS[layer.op].weighted:
-        return OPERATORS[layer.op].table_bytes + graph.weight_bytes(layer)
-    return math.prod(graph.weight_shape(layer)) + _REQUANT_BYTES * graph.shape(layer.output)[-1]
-
-
 def planned(graph: Graph, mode: Mode) -> tuple[Graph, Program, StreamProgram | None]:
     """What runs at once, its program, and what it keeps where it streams.
 
@@ -89,40 +79,62 @@ def scratch_bytes(graph: Graph, mode: Mode) -> int:
     return planned(graph, mode)[1].bytes
 
 
-def fast_cost(
-    graph: Graph, law: CLaw, mode: Mode = "window"
-) -> tuple[float, int, float, int, int]:
-    """`(cycles, tables_bytes, code_bytes, scratch_bytes, state_bytes)` on a Cortex-M7.
+class FastCost(NamedTuple):
+    """Values alone, cycles on a Cortex-M7; the state is what a stream keeps."""
 
-    Values alone; the state is what a stream keeps.
+    cycles: float
+    tables_bytes: int
+    code_bytes: float
+    scratch_bytes: int
+    state_bytes: int
+    macs: int
+    weight_bytes: int
+
+
+Functions = dict[object, float]
+"""Bytes of code of functions, each by what it is made for: equal ones are one function."""
+
+
+def fast_cost(graph: Graph, law: CLaw, mode: Mode = "window") -> FastCost:
+    """What a graph costs.
 
     Raises:
         GraphError: the graph cannot stream.
     """
+    weight_bytes = graph.total_weight_bytes
     graph, plan, stream = planned(graph, mode)
-    cycles, code = law.quick(infer_shape(graph, plan))
-    cycles += sum(_kept_cycles(stream, law).values())
+    call_cycles, call_code = law.quick(infer_shape(graph, len(plan.steps)))
+    cycles = [call_cycles, *_kept_cycles(stream, law).values()]
+    functions: Functions = {}
     tables = 0
-    seen: set[StepShape] = set()
-    dots: set[tuple[int, bool]] = set()
-    taps: set[Taps] = set()
     for step in plan.steps:
         shape = step_shape(graph, plan, step)
-        own_cycles, own_code = law.quick(shape)
-        cycles += own_cycles
-        tables += shape_tables(shape) or table_bytes(graph, step)
-        if shape not in seen:
-            seen.add(shape)
-            code += own_code
-        if (dot := shape.dot) is not None and dot not in dots:
-            dots.add(dot)
-            code += dot_bytes(dot[0], adds=dot[1])
-        taps.update(shape.unrolled)
-    code += sum(one.bytes for one in taps)
-    if stream is None:
-        return cycles, tables, code, plan.bytes, 0
-    code += _kept_code(stream, law)
-    return cycles, tables, code, plan.bytes, stream.state_bytes
+        own_cycles, functions[shape] = law.quick(shape)
+        cycles.append(own_cycles)
+        functions |= shared_functions(shape)
+        tables += step_tables(graph, step, shape)
+    code = [call_code, *functions.values()]
+    if stream is not None:
+        code.append(_kept_code(stream, law))
+    # Sums do not depend on their order, as `hwmodels.generated_c.chain` has another.
+    return FastCost(
+        math.fsum(cycles),
+        tables,
+        math.fsum(code),
+        plan.bytes,
+        0 if stream is None else stream.state_bytes,
+        graph.total_macs,
+        weight_bytes,
+    )
+
+
+def shared_functions(shape: StepShape) -> Functions:
+    """Those that a step calls and other steps may call as well."""
+    found: Functions = {taps: taps.bytes for taps in shape.unrolled}
+    if shape.dot is not None:
+        words, adds = shape.dot
+        found[shape.dot] = dot_bytes(words, adds=adds)
+    return found
 
 
 def _kept_cycles(stream: StreamProgram | None, law: CLaw) -> dict[int, float]:
@@ -143,13 +155,12 @@ def _kept_code(stream: StreamProgram, law: CLaw) -> float:
         for index in stream.kept
         if index != stream.pool
     }
-    own = law.file.streaming
-    return SHARED_CODE_BYTES + own.pool_code + own.kept_code * len(shapes)
+    return law.kept_code_bytes(len(shapes))
 
 
-def shape_tables(shape: StepShape) -> int:
-    """Bytes of constants of a step with packed weights; 0 where the shape does not tell."""
-    kind, outputs = shape.kind, shape.outputs
+def step_tables(graph: Graph, step: Step, shape: StepShape) -> int:
+    """Bytes of constants of a step."""
+    kind, outputs, layer = shape.kind, shape.outputs, step.layers[0]
     if kind in ("window", "dense"):
         return _REQUANT_BYTES * outputs + 2 * outputs * shape.words
     if kind == "separable":
@@ -157,7 +168,11 @@ def shape_tables(shape: StepShape) -> int:
         own = _REQUANT_BYTES * outputs + 2 * outputs * shape.words
         depthwise = _REQUANT_BYTES * channels + 2 * channels * ((shape.taps + 1) // 2)
         return own + depthwise + _JOINT_BYTES * shape.adds
-    return 0
+    if kind == "row":
+        return _ROW_BYTES * outputs
+    if not OPERATORS[layer.op].weighted:
+        return OPERATORS[layer.op].table_bytes + graph.weight_bytes(layer)
+    return math.prod(graph.weight_shape(layer)) + _REQUANT_BYTES * graph.shape(layer.output)[-1]
 
 
 def cost(graph: Graph, law: CLaw, mode: Mode = "window") -> CCost:
@@ -168,7 +183,7 @@ def cost(graph: Graph, law: CLaw, mode: Mode = "window") -> CCost:
     """
     core, plan, stream = planned(graph, mode)
     kept = _kept_cycles(stream, law)
-    call = law.cycles(infer_shape(core, plan)).total
+    call = law.cycles(infer_shape(core, len(plan.steps))).total
     by_name: dict[str, tuple[Estimate, bool]] = {}
     live: dict[str, int] = {}
     cycles_sum, uncounted, outside = call, 0.0, 0.0
@@ -197,13 +212,13 @@ def cost(graph: Graph, law: CLaw, mode: Mode = "window") -> CCost:
         found, inside = by_name.get(layer.name, (nothing, True))
         used = live.get(layer.name, used)
         layers.append(LayerCycles(found, inside, used))
-    _, tables, code, scratch, _ = fast_cost(graph, law, mode)
+    fast = fast_cost(graph, law, mode)
     return CCost(
         tuple(layers),
         call,
-        tables,
-        _code_bounds(code, shapes, law, searched=searched),
-        scratch + state,
+        fast.tables_bytes,
+        _code_bounds(fast.code_bytes, shapes, law, searched=searched),
+        fast.scratch_bytes + state,
         _peak(plan),
         uncounted / cycles_sum,
         outside / cycles_sum,

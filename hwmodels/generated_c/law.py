@@ -186,6 +186,11 @@ class CLaw:
             return law.pool[0] + law.pool[1] * channels
         return law.kept[0] + law.kept[1] * kept.bytes + law.kept[2] * kept.apart
 
+    def kept_code_bytes(self, functions: int) -> float:
+        """Bytes of code that keeping a past adds where so many functions beside the pool's do."""
+        law = self.file.streaming
+        return SHARED_CODE_BYTES + law.pool_code + law.kept_code * functions
+
     def bounds(self, shape: StepShape, cycles: float) -> Estimate:
         """Of one step alone: nine functions in ten lie within; see `KindLaw.half_width`."""
         if not self.counted(shape):

@@ -324,15 +324,20 @@ def _placed(source: str, output: str, steps: list[Step], storages: dict[str, Sto
 def _in_place(
     step: Step, storages: dict[str, Storage], last: dict[str, int], time: int
 ) -> str | None:
-    """The storage that a separable step may write over: of one layout, and read here last.
+    """The storage that a step may write over, see `rewritable`: of one layout, read here last."""
+    target = storages[step.target]
+    for name in rewritable(step):
+        if storages[name] == target and last[name] == time:
+            return name
+    return None
+
+
+def rewritable(step: Step) -> tuple[str, ...]:
+    """Tensors that a step might write over, the likeliest first: what a separable one reads.
 
     Blocks of positions run from the last to the first, and a causal layer reads no later step
     than it writes: what is overwritten is not needed again.
     """
     if step.kind != "separable" or step.layers[0].stride != (1, 1):
-        return None
-    target = storages[step.target]
-    for name in dict.fromkeys((step.shortcut, step.source)):
-        if name is not None and storages[name] == target and last[name] == time:
-            return name
-    return None
+        return ()
+    return tuple(name for name in dict.fromkeys((step.shortcut, step.source)) if name is not None)

@@ -100,6 +100,7 @@ class StepShape(NamedTuple):
 
 
 COLUMNS = StepShape._fields
+_LAYOUTS = 1_000_003  # more than a tensor has ways to lie
 _UNROLLED_OUTPUTS = 3  # of a plain convolution: compilers write them out instead of a loop
 
 
@@ -108,14 +109,14 @@ def step_shape(graph: Graph, program: Program, step: Step) -> StepShape:
     layer = step.layers[0]
     source = graph.shape(layer.inputs[0])
     to = program.storages[step.target]
-    common = {"pad": step.lead * source[-1], "paired": int(to.paired), "layout": _layout(to)}
+    common = {"pad": step.lead * source[-1], "paired": int(to.paired), "layout": layout_of(to)}
     if step.kind == "separable":
         found = depthwise_taps(layer, source)
         assert found is not None
         taps, stride, fold = found
         shortcut = 0
         if step.shortcut is not None:
-            shortcut = 1 + _layout(program.storages[step.shortcut])
+            shortcut = 1 + layout_of(program.storages[step.shortcut])
         return StepShape(
             kind="separable",
             steps=to.steps,
@@ -125,7 +126,7 @@ def step_shape(graph: Graph, program: Program, step: Step) -> StepShape:
             taps=taps,
             stride=stride,
             adds=int(step.shortcut is not None),
-            **(common | {"layout": common["layout"] * 1_000_003 + shortcut}),
+            **(common | {"layout": common["layout"] * _LAYOUTS + shortcut}),
         )
     if step.kind == "window":
         return StepShape(
@@ -179,12 +180,20 @@ def is_row(layer: Layer, source: tuple[int, ...]) -> bool:
     )
 
 
-def infer_shape(graph: Graph, program: Program) -> StepShape:
-    """The function that calls the steps: `steps` of them, after `work` bytes of input."""
-    return StepShape("infer", len(program.steps), 1, 0, 0, work=prod(graph.shape(graph.input)))
+def written_to(shape: StepShape, target: Storage) -> StepShape:
+    """The shape of a step whose target lay plain, if it lies as `target` does."""
+    if not target.paired:
+        return shape
+    layout = layout_of(target) * (_LAYOUTS if shape.kind == "separable" else 1)
+    return shape._replace(paired=1, layout=shape.layout + layout)
 
 
-def _layout(storage: Storage) -> int:
+def infer_shape(graph: Graph, steps: int) -> StepShape:
+    """The function that calls so many steps, after `work` bytes of input."""
+    return StepShape("infer", steps, 1, 0, 0, work=prod(graph.shape(graph.input)))
+
+
+def layout_of(storage: Storage) -> int:
     """A number that differs where offsets of a tensor differ."""
     if not storage.paired:
         return 0

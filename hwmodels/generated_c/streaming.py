@@ -36,6 +36,11 @@ class Kept(NamedTuple):
     bytes: int
     apart: int
 
+    @property
+    def end(self) -> int:
+        """Where the next one lies."""
+        return self.offset + -(-self.bytes // _WORD) * _WORD
+
 
 class StreamProgram(NamedTuple):
     """Steps over one block and their state.
@@ -69,10 +74,20 @@ def stream_program(graph: Graph) -> StreamProgram:
     for index, step in enumerate(plan.steps):
         pools = step.layers[0].name == pool_name
         pool = index if pools else pool
-        if size := _kept_bytes(plan, step, pools=pools):
-            kept[index] = Kept(end, size, 0 if pools else _bytes_apart(plan, step))
-            end += -(-size // _WORD) * _WORD
+        if keeps := kept_by(plan, step, end, pools=pools):
+            kept[index] = keeps
+            end = keeps.end
     return StreamProgram(block, plan, kept, pool, COUNT_BYTES + end)
+
+
+def kept_by(plan: Program, step: Step, offset: int = 0, *, pools: bool) -> Kept | None:
+    """What a step keeps between blocks; None where that is nothing.
+
+    Raises:
+        GraphError: it has no C that keeps it.
+    """
+    size = _kept_bytes(plan, step, pools=pools)
+    return Kept(offset, size, 0 if pools else _bytes_apart(plan, step)) if size else None
 
 
 def _kept_bytes(plan: Program, step: Step, *, pools: bool) -> int:

@@ -113,7 +113,7 @@ def rescore(
         "board sram": float(target.board.sram_bytes),
     }
     problem = Problem(recorded.objectives, limits, budgets.scope, {})
-    found = target.costs_many(candidate.arch for candidate in recorded.candidates)
+    found = [target.costs(candidate.arch) for candidate in recorded.candidates]
     costed = [
         _Costed(candidate, costs, problem.constraints(costs))
         for candidate, costs in zip(recorded.candidates, found, strict=True)
@@ -269,7 +269,8 @@ def _notes(document: RunDocument, recorded: Candidates, budgets: Budgets) -> Ite
         return
     sample = [candidate for candidate in recorded.candidates if candidate.on_front][:20]
     apart = 0.0
-    for candidate, found in zip(sample, own.costs_many(each.arch for each in sample), strict=True):
+    for candidate in sample:
+        found = own.costs(candidate.arch)
         for key, value in _shown(found).items():
             then = getattr(candidate.costs, key)
             if then and key != "weight_bytes":

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 from hwmodels.boards import Board, load_board
-from hwmodels.costs import Costs, costs_many
+from hwmodels.costs import Costing, Costs, costing
 from hwmodels.engines.engine import Engine
 from hwmodels.engines.load import load_engine
 from hwmodels.graph import Graph
@@ -18,6 +18,7 @@ from nas.run.units import parse_mw
 from ppgnas.errors import BudgetError
 from ppgnas.task import STRIDE_S, Mode
 from search_spaces.arch import Arch
+from search_spaces.chain import chain
 from search_spaces.lower import lower
 
 
@@ -44,22 +45,20 @@ class Target:
         """What the engine runs: the generated C, or the TFLite file."""
         return "model.c" if self.engine.kind == "program" else "model.tflite"
 
-    def costs(self, arch: Arch) -> Costs:
-        """Costs of an architecture, without bounds."""
-        return self.costs_many((arch,))[0]
-
-    def costs_many(self, archs: Iterable[Arch]) -> list[Costs]:
-        """The same of several; graphs live one at a time."""
-        graphs = map(lower, archs)
-        around = self.around if self.path_counts else None
-        return costs_many(
-            graphs,
+    @cached_property
+    def _costing(self) -> Costing:
+        return costing(
             self.board,
             self.engine,
             period_s=self.period_s,
             mode=self.mode,
-            around=around,
+            around=self.around if self.path_counts else None,
         )
+
+    def costs(self, arch: Arch) -> Costs:
+        """Costs of an architecture, without bounds."""
+        program = self.engine.kind == "program"
+        return self._costing(chain(arch, self.mode) if program else lower(arch))
 
     def score(self, graph: Graph, *, file_bytes: int | None = None) -> Scorecard:
         """The scorecard of a graph; `file_bytes` of its TFLite file where there is one."""

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hwmodels.arena import Buffer, Plan, aligned, buffers_of, plan
+from hwmodels.arena import Buffer, Plan, aligned, buffers_of, highest_end, plan
 from tests.hwmodels.small import small_graph
 
 TIMES = 8
@@ -54,6 +54,15 @@ def test_live_buffers_never_share_bytes(buffers: tuple[Buffer, ...]) -> None:
             if live_together(a, b):
                 start, other = placed.offsets[i], placed.offsets[j]
                 assert start + a.bytes <= other or other + b.bytes <= start
+
+
+@given(buffer_lists(), st.lists(st.integers(0, 9), min_size=TIMES - 1, max_size=TIMES - 1))
+def test_the_end_alone_is_that_of_the_plan(buffers: tuple[Buffer, ...], rooms: list[int]) -> None:
+    rooms = [16 * room for room in rooms]
+    beside = [Buffer("r", room, time, time) for time, room in enumerate(rooms, start=1) if room]
+    lives = [buffer.first for buffer in buffers], [buffer.last for buffer in buffers]
+    end = highest_end([aligned(buffer.bytes) for buffer in buffers], *lives, rooms)
+    assert end == plan((*buffers, *beside), TIMES).arena_bytes
 
 
 @given(buffer_lists())

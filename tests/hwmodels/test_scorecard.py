@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hwmodels.boards import Board, load_board
-from hwmodels.costs import costs, costs_many
+from hwmodels.costs import costing, costs
 from hwmodels.engines.engine import Engine, FlashRules, Profile, SramRules, Work
 from hwmodels.engines.kernels import Geometry
 from hwmodels.engines.load import load_engine
@@ -245,8 +245,7 @@ def test_duty_above_one_keeps_the_core_awake() -> None:
 def test_a_batch_costs_what_its_networks_cost(name: str) -> None:
     board, engine = load_board("stm32l4r5"), load_engine(name)
     graphs = [small_graph(channels=4 * c, time=t) for c in (1, 3, 9) for t in (8, 33)]
-    assert costs_many(graphs, board, engine) == [costs(g, board, engine) for g in graphs]
-    assert costs_many([], board, engine) == []
+    assert list(map(costing(board, engine), graphs)) == [costs(g, board, engine) for g in graphs]
 
 
 def test_a_small_layer_beyond_the_fit_does_not_put_a_network_out() -> None:

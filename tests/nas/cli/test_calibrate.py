@@ -159,12 +159,13 @@ def test_boards_new_and_check(folder: Path, capsys: pytest.CaptureFixture[str]) 
 
 def test_table_of_errors() -> None:
     found = bench_hwmodels(architectures=50)
+    assert [speed.goal_per_second for speed in found.speeds] == [25_000, 20_000]
     document = found.to_json()
     assert all(row["met"] for row in document["rows"])
     text = markdown(found)
     assert "| TFLM + CMSIS-NN whole networks, Cortex-M7" in text
     others = len(board_names()) + len(engine_names()) + 2  # with their headings
-    assert text.count("\n| ") == len(document["rows"]) + 2 + others
+    assert text.count("\n| ") == len(document["rows"]) + 3 + others
     assert "| tflm-esp-nn | esp-tflite-micro, as published | by ratio: Xtensa LX7" in text
     assert document["engines"][0]["cores"]["Cortex-M7"] == "emulated"
     assert json.loads(json.dumps(document, allow_nan=False)) == document

@@ -1,0 +1,44 @@
+"""Networks as chains of segments that many networks share, for those who cost many of them.
+
+A segment is a small graph that stands for layers somewhere in a network. What it costs depends on
+its shapes and on how the next one reads its output, so it is worked out once. All but the first
+segment begin with a 1 x 1 convolution that is not theirs: it stands for the layer before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from hwmodels.graph import Graph
+
+
+class Segment:
+    """Layers from one tensor to the next; two are equal where they are one object.
+
+    Args:
+        graph: of the layers.
+        behind: the first layer stands for the segment before.
+
+    Attributes:
+        source, target: shapes of its input and output.
+    """
+
+    __slots__ = ("behind", "graph", "source", "target")
+
+    def __init__(self, graph: Graph, *, behind: bool) -> None:
+        self.graph, self.behind = graph, behind
+        self.source, self.target = graph.shape(graph.input), graph.shape(graph.output)
+
+
+class Chain(NamedTuple):
+    """A network each of whose segments reads the output of the one before and nothing else.
+
+    Attributes:
+        segments: in order; none where the network is no such chain. In streaming they are those
+            over one block.
+        whole: makes the graph of a window.
+    """
+
+    segments: tuple[Segment, ...]
+    whole: Callable[[], Graph]
