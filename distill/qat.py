@@ -79,7 +79,8 @@ class QatNetwork(nn.Module):
 
     def view(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Logits, and the features before they are pooled, `(batch, features, steps)`."""
-        steps = run_trunk(self.plan, x, self._convolve, self._tap)
+        whole = self.plan.pooled < self.plan.time
+        steps = run_trunk(self.plan, x, self._convolve, self._tap, whole=whole)
         seen = steps[-self.plan.time :].permute(1, 2, 0)
         return run_head(self.plan, steps, self._head(), self._tap), seen
 

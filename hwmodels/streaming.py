@@ -2,8 +2,9 @@
 
 Streaming runs a causal network over the block that is new. What a convolution reads of the past is
 kept: where its window puts zeros in front, there is *history*, the last positions of the block
-before. Pooling takes the last `BLOCKS` blocks. So layers, weights and scales are those of the
-window, and padding stands for history: `over` gives the graph of any number of blocks.
+before. Pooling takes the last `BLOCKS` blocks, or as many of them as a slice before it leaves. So
+layers, weights and scales are those of the window, and padding stands for history: `over` gives
+the graph of any number of blocks.
 
 A tensor's new positions are a quarter of the window's. They must be whole rows of its view, so
 every stride and dilation divides them, and what stands in front of a convolution must be what its
@@ -24,11 +25,21 @@ _POOLS = ("avg_pool", "max_pool")
 
 
 class Parts(NamedTuple):
-    """Layers before the pool, the pool, and those behind it."""
+    """Layers before the pool, the pool, and those behind it.
+
+    `newest` is a slice between the trunk and the pool, which leaves `pooled` blocks of a window.
+    """
 
     trunk: tuple[Layer, ...]
+    newest: Layer | None
     pool: Layer
     head: tuple[Layer, ...]
+    pooled: int
+
+    @property
+    def features(self) -> str:
+        """The tensor that the trunk ends in."""
+        return (self.newest or self.pool).inputs[0]
 
 
 def parts(graph: Graph) -> Parts:
@@ -43,6 +54,14 @@ def parts(graph: Graph) -> Parts:
             _refusal("the network", "has no pool over its window, or several outputs")
         )
     trunk, pool, head = graph.layers[:at], graph.layers[at], graph.layers[at + 1 :]
+    newest, pooled = None, BLOCKS
+    if trunk and trunk[-1].op == "slice":
+        trunk, newest = trunk[:-1], trunk[-1]
+        pooled = _blocks_left(graph, newest)
+        if not pooled or newest.output != pool.inputs[0]:
+            raise GraphError(
+                _refusal(f"layer {newest.name!r}", "leaves other than the newest blocks of 2 s")
+            )
     source = graph.shape(pool.inputs[0])
     if pool.kernel != source[1:3] or graph.shape(pool.output)[1:3] != (1, 1):
         raise GraphError(_refusal(f"layer {pool.name!r}", "does not pool over the whole window"))
@@ -54,7 +73,18 @@ def parts(graph: Graph) -> Parts:
     for layer in trunk:
         if reason := _against(graph, layer, trunk):
             raise GraphError(_refusal(f"layer {layer.name!r}", reason))
-    return Parts(trunk, pool, head)
+    return Parts(trunk, newest, pool, head, pooled)
+
+
+def _blocks_left(graph: Graph, newest: Layer) -> int:
+    """Whole blocks at the end of time that a slice leaves; 0 where it leaves anything else."""
+    source, target = graph.shape(newest.inputs[0]), graph.shape(newest.output)
+    time = source[2] if len(source) == 4 else 0
+    blocks, rest = divmod(BLOCKS * target[-2], time or 1)
+    first = time - target[-2]
+    whole = tuple((first if axis == 2 else 0, size, 1) for axis, size in enumerate(source))
+    fits = source[:2] == (1, 1) and newest.rows == whole and not rest
+    return blocks if fits else 0
 
 
 def _refusal(what: str, why: str) -> str:
@@ -105,7 +135,7 @@ def over(graph: Graph, blocks: int) -> Graph:
     Raises:
         GraphError: it cannot stream.
     """
-    trunk, pool, head = parts(graph)
+    trunk, newest, pool, head, pooled = parts(graph)
     shapes: dict[str, tuple[int, int, int, int]] = {
         graph.input: _stretched(graph.shape(graph.input), blocks)
     }
@@ -115,10 +145,22 @@ def over(graph: Graph, blocks: int) -> Graph:
             shapes[layer.output] = (1, height + top, width + left, channels)
         else:
             shapes[layer.output] = _stretched(graph.shape(layer.output), blocks)
+    gone = ""
+    if newest is not None and blocks > pooled:
+        (_, _, time, channels), (_, _, steps, _) = (
+            shapes[newest.inputs[0]],
+            graph.shape(newest.output),
+        )
+        rows = (0, 1, 1), (0, 1, 1), (time - steps, time, 1), (0, channels, 1)
+        trunk = (*trunk, replace(newest, rows=rows))
+    elif newest is not None:
+        gone, pool = newest.output, replace(pool, inputs=newest.inputs)
     tensors = tuple(
-        replace(tensor, shape=shapes.get(tensor.name, tensor.shape)) for tensor in graph.tensors
+        replace(tensor, shape=shapes.get(tensor.name, tensor.shape))
+        for tensor in graph.tensors
+        if tensor.name != gone
     )
-    _, height, width, _ = shapes[pool.inputs[0]]
+    _, height, width, _ = shapes.get(pool.inputs[0], graph.shape(pool.inputs[0]))
     pool = replace(pool, kernel=(height, width))
     return Graph.trusted((*trunk, pool, *head), tensors, graph.input, graph.output)
 
@@ -132,14 +174,14 @@ def _stretched(shape: tuple[int, ...], blocks: int) -> tuple[int, int, int, int]
 
 def trunk_over(graph: Graph, blocks: int) -> Graph:
     """The layers before the pool alone, over `blocks` blocks; the output is what is pooled."""
-    trunk, pool, _ = parts(graph)
-    return _cut(over(graph, blocks), trunk, graph.input, pool.inputs[0])
+    part = parts(graph)
+    return _cut(over(graph, blocks), part.trunk, graph.input, part.features)
 
 
 def head_of(graph: Graph) -> Graph:
     """The pool and all behind it; the input is what is pooled."""
-    _, pool, head = parts(graph)
-    return _cut(graph, (pool, *head), pool.inputs[0], graph.output)
+    part = parts(graph)
+    return _cut(graph, (part.pool, *part.head), part.pool.inputs[0], graph.output)
 
 
 def _cut(graph: Graph, layers: tuple[Layer, ...], source: str, target: str) -> Graph:

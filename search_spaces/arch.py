@@ -12,14 +12,20 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from ppgnas.errors import SpaceError
-from ppgnas.task import WINDOW_S
+from ppgnas.task import STRIDE_S, WINDOW_S
 
 RATES_HZ = (16, 25, 32, 64)
 POOLINGS = ("avg", "max")
 # Divisors of CLASSES that leave an even number of outputs: kernels compute them in pairs.
 HEAD_SPACINGS = (1, 2, 3, 5, 6, 9, 10)
+POOLED_S = tuple(range(round(STRIDE_S), WINDOW_S + 1, round(STRIDE_S)))
 LARGEST_CHOICE = 1024
-_ALLOWED = {"rate_hz": RATES_HZ, "pooling": POOLINGS, "head_spacing": HEAD_SPACINGS}
+_ALLOWED = {
+    "rate_hz": RATES_HZ,
+    "pooling": POOLINGS,
+    "head_spacing": HEAD_SPACINGS,
+    "pool_s": POOLED_S,
+}
 
 
 @dataclass(frozen=True, order=True, slots=True)
@@ -63,6 +69,7 @@ class Arch:
         head_width: channels of the 1x1 layer before pooling; 0 leaves it out.
         head_spacing: classes between two outputs of the dense head. 1 has an output for every
             class; above, a convolution of three taps over the classes writes those between.
+        pool_s: the newest seconds of the window whose features are pooled.
     """
 
     acceleration: bool
@@ -73,6 +80,7 @@ class Arch:
     pooling: str
     head_width: int
     head_spacing: int = 1
+    pool_s: int = WINDOW_S
 
     def __post_init__(self) -> None:
         for name, allowed in _ALLOWED.items():
@@ -124,10 +132,12 @@ class Arch:
     def to_json(self) -> dict[str, Any]:
         """Plain values; `from_json` gives the same arch back.
 
-        A head without spacing and inner channels without a number are left out, as ids of before
-        they existed stay what they were.
+        A head without spacing, a pool over the whole window and inner channels without a number
+        are left out, as ids of before they existed stay what they were.
         """
         document = asdict(self)
+        if self.pool_s == WINDOW_S:
+            del document["pool_s"]
         if self.head_spacing == 1:
             del document["head_spacing"]
         for stage in document["stages"]:

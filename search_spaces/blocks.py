@@ -18,7 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ppgnas.task import BLOCKS
+from ppgnas.task import BLOCKS, WINDOW_S
 from search_spaces.plan import Conv, Plan
 from search_spaces.streaming import past_read
 
@@ -136,11 +136,12 @@ def run_trunk(
 
     Args:
         what, x, convolve, tap: see `run_network`.
-        whole: whether all steps are wanted; if not, each block computes no more of the past than
-            the last 8 s of features need.
+        whole: whether all steps are wanted; if not, and where the past stands before the 8 s, each
+            block computes no more of it than what is pooled needs.
     """
-    past = past_read(what)
+    past, pooled = past_read(what), BLOCKS * what.pool_s // WINDOW_S
     blocks = BLOCKS * x.shape[2] // what.samples
+    cuts = blocks > BLOCKS and not whole
     x = x.permute(2, 0, 1)[:, None].contiguous().permute(0, 3, 1, 2)  # (time, channels, 1, batch)
 
     def layer(value: Tensor, conv: Conv) -> Tensor:
@@ -150,9 +151,9 @@ def run_trunk(
     x = layer(tap("input", x), what.stem)
     before = what.stem.name
     for block in what.blocks:
-        if not whole and blocks > BLOCKS + past[before]:
-            x = _latest(x, len(x) // blocks * (BLOCKS + past[before]))
-            blocks = BLOCKS + past[before]
+        if cuts and blocks > pooled + past[before]:
+            x = _latest(x, len(x) // blocks * (pooled + past[before]))
+            blocks = pooled + past[before]
         before = block.project.name
         shortcut = x
         for conv in block.convs:
@@ -172,8 +173,8 @@ def _latest(x: Tensor, steps: int) -> Tensor:
 
 
 def run_head(what: Plan, steps: Tensor, head: Head, tap: Tap = _same) -> Tensor:
-    """The logits of `run_network` from what `run_trunk` gave: of the last 8 s of it."""
-    steps = steps[-what.time :]
+    """The logits of `run_network` from what `run_trunk` gave: of the newest steps of it."""
+    steps = steps[-what.pooled :]
     return _logits(steps.mean(dim=0) if what.pooling == "avg" else steps.amax(dim=0), head, tap)
 
 
@@ -189,7 +190,8 @@ def run_pass(what: Plan, x: Tensor, convolve: Convolve, head: Head, tap: Tap = _
     """
     steps = run_trunk(what, x, convolve, tap, whole=True)[:, 0]
     blocks = steps.reshape(-1, what.time // BLOCKS, what.features).mean(dim=1)
-    return _logits(blocks.unfold(0, BLOCKS, 1).mean(dim=2), head, tap)
+    pooled = BLOCKS * what.pool_s // WINDOW_S
+    return _logits(blocks[BLOCKS - pooled :].unfold(0, pooled, 1).mean(dim=2), head, tap)
 
 
 def _logits(pooled: Tensor, head: Head, tap: Tap) -> Tensor:

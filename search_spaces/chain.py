@@ -10,7 +10,7 @@ from functools import lru_cache, partial
 from typing import Any
 
 from hwmodels.generated_c.segments import Chain, Segment
-from ppgnas.task import BLOCKS, Mode
+from ppgnas.task import BLOCKS, WINDOW_S, Mode
 from search_spaces.arch import Arch, StageArch, stem_stride
 from search_spaces.lower import Builder, lower
 from search_spaces.plan import Block, plan
@@ -49,7 +49,8 @@ def chain(arch: Arch, mode: Mode = "window") -> Chain:
         width = stage.width
         if stage.depth > 1:
             segments += [_block(time, width, 1, *choices)] * (stage.depth - 1)
-    segments.append(_tail(time, width, arch.pooling, arch.head_width, arch.head_spacing))
+    end = arch.pooling, arch.head_width, arch.head_spacing, arch.pool_s
+    segments.append(_tail(time, width, mode, *end))
     return Chain(tuple(segments), whole)
 
 
@@ -77,10 +78,20 @@ def _same_block(time: int, inputs: int, block: Block) -> Segment:
 
 
 @lru_cache(maxsize=1 << 16)
-def _tail(time: int, inputs: int, pooling: str, head_width: int, head_spacing: int) -> Segment:
+def _tail(
+    time: int,
+    inputs: int,
+    mode: Mode,
+    pooling: str,
+    head_width: int,
+    head_spacing: int,
+    pool_s: int,
+) -> Segment:
     build = _behind(time, inputs)
-    build.tail(plan(Arch(False, 16, inputs, 1, (), pooling, head_width, head_spacing)))
-    return Segment(build.graph(), behind=True)
+    # One block is pooled whole; how many of them is what it keeps.
+    own_s = WINDOW_S if mode == "streaming" else pool_s
+    build.tail(plan(Arch(False, 16, inputs, 1, (), pooling, head_width, head_spacing, own_s)))
+    return Segment(build.graph(), behind=True, pooled=BLOCKS * pool_s // WINDOW_S)
 
 
 def _behind(time: int, channels: int) -> Builder:

@@ -33,6 +33,7 @@ class ArchFigures:
         neck: log of 1 + channels before pooling.
         spacing: log of the head's.
         max_pooling: 1 for it.
+        pool_s: log of the seconds that are pooled.
     """
 
     macs: float
@@ -52,6 +53,7 @@ class ArchFigures:
     neck: float
     spacing: float
     max_pooling: float
+    pool_s: float
 
 
 def figures(arch: Arch) -> ArchFigures:
@@ -84,6 +86,7 @@ def figures(arch: Arch) -> ArchFigures:
         neck=math.log2(1 + arch.head_width),
         spacing=math.log2(arch.head_spacing),
         max_pooling=float(arch.pooling == "max"),
+        pool_s=math.log2(arch.pool_s),
     )
 
 

@@ -15,7 +15,10 @@ from numpy.typing import NDArray
 
 from hwmodels.graph import Graph, Layer, Tensor
 from search_spaces.arch import Arch
-from search_spaces.plan import Block, Conv, Ends, Plan, plan
+from search_spaces.plan import Block, Conv, Ends, Plan, plan, pooled_steps
+
+NEWEST = "newest"
+"""The layer that leaves what is pooled where that is not the whole window."""
 
 # A search meets the same layers again and again: made once, they are also nothing for the garbage
 # collector to walk through. They are frozen, so graphs can share them.
@@ -91,7 +94,13 @@ class Builder:
         """What a plan has behind its blocks."""
         if what.neck is not None:
             self.conv(what.neck)
-        _, height, width, features = self.shape
+        time, features = self.shape[1] * self.shape[2], self.shape[3]
+        steps = pooled_steps(time, what.pool_s)
+        if steps < time:
+            self.view(NEWEST, 1, time)
+            rows = (0, 1, 1), (0, 1, 1), (time - steps, time, 1), (0, features, 1)
+            self.add(NEWEST, "slice", (1, 1, steps, features), rows=rows)
+        height, width = self.shape[1:3]
         shape = (1, 1, 1, features)
         self.add("pool", f"{what.pooling}_pool", shape, kernel=(height, width), stride=(1, 1))
         up = what.upsample

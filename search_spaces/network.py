@@ -71,7 +71,8 @@ class Network(nn.Module):
 
     def view(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Logits, and the features before they are pooled, `(batch, features, steps)`."""
-        steps = run_trunk(self.plan, x, self._convolve)
+        whole = self.plan.pooled < self.plan.time
+        steps = run_trunk(self.plan, x, self._convolve, whole=whole)
         seen = steps[-self.plan.time :].permute(1, 2, 0)
         return run_head(self.plan, steps, self._head()), seen
 

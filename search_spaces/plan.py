@@ -16,7 +16,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 
-from ppgnas.task import CLASSES
+from ppgnas.task import CLASSES, WINDOW_S
 from search_spaces.arch import Arch, StageArch, stem_stride
 
 UPSAMPLE_TAPS = 3  # the place itself and its two neighbours: not causal, as classes are no time
@@ -83,6 +83,7 @@ class Plan:
     Attributes:
         channels, samples: of the input.
         times: time steps that each block puts out.
+        pool_s: seconds that are pooled, the newest of the window.
         features: channels that are pooled and enter the head.
         coarse: outputs of the dense head.
         upsample: from those to the classes, `classes / coarse` outputs at each of `coarse` places;
@@ -97,6 +98,7 @@ class Plan:
     times: tuple[int, ...]
     neck: Conv | None
     pooling: str
+    pool_s: int
     features: int
     coarse: int
     upsample: Conv | None
@@ -110,8 +112,18 @@ class Plan:
 
     @property
     def time(self) -> int:
-        """Time steps that are pooled."""
+        """Time steps of the window before the pool."""
         return self.times[-1] if self.times else self.stem_time
+
+    @property
+    def pooled(self) -> int:
+        """Those of them that are pooled, the newest."""
+        return pooled_steps(self.time, self.pool_s)
+
+
+def pooled_steps(time: int, pool_s: int) -> int:
+    """The newest of a window's steps that are pooled."""
+    return -(-time * pool_s // WINDOW_S)
 
 
 def residual_possible(*, inputs: int, outputs: int, stride: int) -> bool:
@@ -175,6 +187,7 @@ def plan(arch: Arch, ends: Ends | None = None) -> Plan:
         tuple(times),
         neck,
         arch.pooling,
+        arch.pool_s,
         width,
         ends.outputs // spacing,
         upsample,

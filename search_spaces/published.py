@@ -20,7 +20,7 @@ of it was published for heart rate; it is a plain student as large as `medium`: 
 
 `tiny`, `small`, `medium` and `large` (2.5, 4, 7 and 34 KB of weights) are networks of this tool's
 own kind, for protocols that need a fixed architecture rather than a search. With `-ppg` behind the
-name each of the four reads no acceleration.
+name each of the four reads no acceleration; with `-4s` it pools over the newest 4 s of its window.
 """
 
 from __future__ import annotations
@@ -102,6 +102,7 @@ PUBLISHED = {
     "mobilenet-1d": MOBILENET_1D,
     **OWN,
     **{f"{name}-ppg": replace(arch, acceleration=False) for name, arch in OWN.items()},
+    **{f"{name}-4s": replace(arch, pool_s=4) for name, arch in OWN.items()},
 }
 
 

@@ -11,15 +11,22 @@ import itertools
 import random
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
-from functools import cached_property, lru_cache
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
 from ppgnas.errors import SpaceError
-from ppgnas.task import BLOCKS, WINDOW_S
+from ppgnas.task import WINDOW_S
 from ppgnas.toml_file import read_toml
-from search_spaces.arch import HEAD_SPACINGS, POOLINGS, RATES_HZ, Arch, StageArch, stem_stride
-from search_spaces.plan import residual_possible
+from search_spaces.arch import (
+    HEAD_SPACINGS,
+    POOLED_S,
+    POOLINGS,
+    RATES_HZ,
+    Arch,
+    StageArch,
+)
+from search_spaces.stages import StageSpace, all_stages, canonical_stage, count_stages, trunk_steps
 from search_spaces.streaming import MOST_PAST_BLOCKS, past_blocks, shortened
 
 PRESETS = ("tiny", "default", "wide")
@@ -36,6 +43,8 @@ _ALLOWED: dict[str, Collection[Choice]] = {
     "head_width": range(0, 513, 4),
     "head_spacing": HEAD_SPACINGS,
 }
+_STREAMS_POOL_S = (4, 6, 8)
+"""What a space that does not say it pools over where it streams; windows pool over all 8 s."""
 _ALLOWED_IN_STAGES: dict[str, Collection[Choice]] = {
     "depth": range(0, 9),
     "width": range(4, 257, 4),
@@ -45,7 +54,6 @@ _ALLOWED_IN_STAGES: dict[str, Collection[Choice]] = {
     "stride": (1, 2, 4),
     "residual": (False, True),
 }
-_ABSENT = StageArch(0, 0, 0, 0, 0, 0, False)
 
 
 class Trial(Protocol):
@@ -53,19 +61,6 @@ class Trial(Protocol):
 
     def suggest_categorical(self, name: str, choices: Any) -> Any:
         """Choose one of `choices`."""
-
-
-@dataclass(frozen=True)
-class StageSpace:
-    """Choices of one stage, each a tuple in rising order; see `StageArch`."""
-
-    depth: tuple[int, ...]
-    width: tuple[int, ...]
-    kernel: tuple[int, ...]
-    dilation: tuple[int, ...]
-    expansion: tuple[int, ...]
-    stride: tuple[int, ...]
-    residual: tuple[bool, ...]
 
 
 @dataclass(frozen=True)
@@ -77,6 +72,7 @@ class SearchSpace:
         acceleration, rate_hz: front ends.
         stem_width, stem_kernel, pooling, head_width, head_spacing: see `Arch`.
         stages: see `StageSpace`.
+        pool_s: see `Arch`; empty is the whole window.
         streams: whether all networks can stream, see `search_spaces.streaming`.
     """
 
@@ -89,11 +85,15 @@ class SearchSpace:
     pooling: tuple[str, ...]
     head_width: tuple[int, ...]
     head_spacing: tuple[int, ...]
-    streams: bool = field(default=False, repr=False)  # checkpoints know spaces by their text
+    # Checkpoints know spaces by their text, and weights are the same for all of these.
+    pool_s: tuple[int, ...] = field(default=(), repr=False)
+    streams: bool = field(default=False, repr=False)
 
     def __post_init__(self) -> None:
         for choice, allowed in _ALLOWED.items():
             self._check(choice, getattr(self, choice), allowed)
+        if self.pool_s:
+            self._check("pool_s", self.pool_s, POOLED_S)
         if not self.stages:
             raise SpaceError(f"space {self.name}: no stages; give at least one [[stages]] table")
         for number, stage in enumerate(self.stages):
@@ -139,7 +139,7 @@ class SearchSpace:
         stages = document.pop("stages", [])
         if not isinstance(stages, list) or not all(isinstance(item, dict) for item in stages):
             raise SpaceError(f"space file {path}: stages is no list of tables; write [[stages]]")
-        _check_keys(str(path), document, set(_ALLOWED))
+        _check_keys(str(path), {"pool_s": [], **document}, {*_ALLOWED, "pool_s"})
         parsed = []
         for number, stage in enumerate(stages):
             _check_keys(f"{path}: stages[{number}]", stage, set(_ALLOWED_IN_STAGES))
@@ -159,6 +159,9 @@ class SearchSpace:
     def streaming(self) -> SearchSpace:
         """The same space, of networks that can stream.
 
+        What streams is late by half of what it pools over, so it may pool over less, unless the
+        space says otherwise.
+
         Raises:
             SpaceError: every network pools in a way that cannot.
         """
@@ -167,13 +170,17 @@ class SearchSpace:
                 f"space {self.name}: pooling is {self.pooling}, and streaming pools by avg; add "
                 "it, or choose `mode` window"
             )
-        return replace(self, pooling=("avg",), streams=True)
+        pool_s = self.pool_s or _STREAMS_POOL_S
+        return replace(self, pooling=("avg",), pool_s=pool_s, streams=True)
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values, for provenance and fingerprints; `streams` where it is so."""
+        """Plain values, for provenance and fingerprints; `streams` and `pool_s` where they say
+        something.
+        """
         document = asdict(self)
-        if not self.streams:
-            del document["streams"]
+        for name in ("streams", "pool_s"):
+            if not document[name]:
+                del document[name]
         return document
 
     # ---- canonical form -----------------------------------------------------------------------
@@ -187,11 +194,11 @@ class SearchSpace:
 
     def clamped(self, arch: Arch) -> Arch:
         """Without the choices that cannot act."""
-        time = _trunk_steps(arch.rate_hz)
+        time = trunk_steps(arch.rate_hz)
         width = arch.stem_width
         stages = []
         for stage in arch.stages:
-            stage, width, time = _canonical_stage(stage, width, time, self.streams)
+            stage, width, time = canonical_stage(stage, width, time, self.streams)
             stages.append(stage)
         return replace(arch, stages=tuple(stages))
 
@@ -212,7 +219,8 @@ class SearchSpace:
         for number, stage in enumerate(self.stages):
             for item in fields(StageSpace):
                 named[f"stage{number}.{item.name}"] = getattr(stage, item.name)
-        return named | {name: getattr(self, name) for name in _END}
+        end = (*_END, "pool_s") if self.pool_s else _END
+        return named | {name: getattr(self, name) for name in end}
 
     def build(self, choices: Mapping[str, Choice]) -> Arch:
         """The canonical arch of one choice per dimension."""
@@ -225,7 +233,9 @@ class SearchSpace:
                 f.name: choices[f"stage{number}.{f.name}"] for f in fields(StageSpace)
             }
             stages.append(StageArch(**of_stage))
-        others: Any = {name: choices[name] for name in (*_FRONT, *_END)}
+        others: Any = {
+            name: choices[name] for name in self.dimensions if not name.startswith("stage")
+        }
         return Arch(stages=tuple(stages), **others)
 
     def suggest(self, trial: Trial) -> Arch:
@@ -239,7 +249,9 @@ class SearchSpace:
 
     def choices_of(self, arch: Arch) -> dict[str, Choice]:
         """Choices that build `arch` again; what a depth-0 stage left open takes the smallest."""
-        choices: dict[str, Choice] = {name: getattr(arch, name) for name in (*_FRONT, *_END)}
+        choices: dict[str, Choice] = {
+            name: getattr(arch, name) for name in self.dimensions if not name.startswith("stage")
+        }
         for number, stage in enumerate(arch.stages):
             for item in fields(StageSpace):
                 name, value = f"stage{number}.{item.name}", getattr(stage, item.name)
@@ -291,28 +303,25 @@ class SearchSpace:
         total = 0
         for rate in self.rate_hz:
             for stem_width in self.stem_width:
-                total += _count_stages(self.stages, stem_width, _trunk_steps(rate), self.streams)
+                total += count_stages(self.stages, stem_width, trunk_steps(rate), self.streams)
         heads = len(self.pooling) * len(self.head_width) * len(self.head_spacing)
+        heads *= len(self.pool_s) or 1
         return total * len(self.stem_kernel) * heads * len(self.acceleration)
 
     def __iter__(self) -> Iterator[Arch]:
         """Every network once; only sensible for a small space."""
-        ends = (self.stem_kernel, self.pooling, self.head_width, self.head_spacing)
+        pool_s = self.pool_s or (WINDOW_S,)
+        ends = (self.stem_kernel, self.pooling, self.head_width, self.head_spacing, pool_s)
         for acceleration, rate, stem_width in itertools.product(
             self.acceleration, self.rate_hz, self.stem_width
         ):
-            steps = _trunk_steps(rate)
-            for stages in _all_stages(self.stages, stem_width, steps, self.streams):
-                for kernel, pooling, head, spacing in itertools.product(*ends):
-                    arch = Arch(
-                        acceleration, rate, stem_width, kernel, stages, pooling, head, spacing
-                    )
+            steps = trunk_steps(rate)
+            for stages in all_stages(self.stages, stem_width, steps, self.streams):
+                for kernel, pooling, head, spacing, newest in itertools.product(*ends):
+                    front = acceleration, rate, stem_width, kernel
+                    arch = Arch(*front, stages, pooling, head, spacing, newest)
                     if not self.streams or self.canonical(arch) == arch:
                         yield arch
-
-
-def _trunk_steps(rate_hz: int) -> int:
-    return -(-WINDOW_S * rate_hz // stem_stride(rate_hz))
 
 
 def _check_keys(where: str, document: Mapping[str, object], wanted: set[str]) -> None:
@@ -330,63 +339,6 @@ def _check_keys(where: str, document: Mapping[str, object], wanted: set[str]) ->
             raise SpaceError(
                 f"space file {where}: {key} is {document[key]!r}; expected a list of choices"
             )
-
-
-def _canonical_stage(
-    stage: StageArch, width: int, time: int, streams: bool
-) -> tuple[StageArch, int, int]:
-    """The stage as it acts on `time` steps of `width` channels, and what it hands on."""
-    if stage.depth == 0:
-        return _ABSENT, width, time
-    parts = BLOCKS if streams else 1  # each must hold whole steps, and whole rows of a view
-    stride = stage.stride
-    while streams and stride > 1 and time // parts % stride:
-        stride //= 2
-    time = -(-time // stride)
-    dilation = stage.dilation
-    while dilation > 1 and (time // parts % dilation or time // dilation < 2):
-        dilation //= 2
-    stage = replace(stage, stride=stride)
-    residual = stage.residual and (
-        stage.depth > 1
-        or residual_possible(inputs=width, outputs=stage.width, stride=stage.stride)
-    )
-    if stage.stride > 1 and stage.depth == 1:
-        dilation = 1  # the only block carries the stride, and strided layers are undilated
-    return replace(stage, dilation=dilation, residual=residual), stage.width, time
-
-
-def _stage_choices(
-    space: StageSpace, width: int, time: int, streams: bool
-) -> tuple[tuple[StageArch, int, int], ...]:
-    choices = itertools.product(*(getattr(space, item.name) for item in fields(StageSpace)))
-    seen = {_canonical_stage(StageArch(*choice), width, time, streams) for choice in choices}
-    return tuple(sorted(seen))
-
-
-@lru_cache(maxsize=1024)
-def _count_stages(stages: tuple[StageSpace, ...], width: int, time: int, streams: bool) -> int:
-    if not stages:
-        return 1
-    # Kernel and expansion never interact with the others: count one of each, then multiply.
-    first = stages[0]
-    core = replace(first, kernel=first.kernel[:1], expansion=first.expansion[:1])
-    free = len(first.kernel) * len(first.expansion)
-    return sum(
-        _count_stages(stages[1:], out, steps, streams) * (free if stage.depth else 1)
-        for stage, out, steps in _stage_choices(core, width, time, streams)
-    )
-
-
-def _all_stages(
-    stages: tuple[StageSpace, ...], width: int, time: int, streams: bool
-) -> Iterator[tuple[StageArch, ...]]:
-    if not stages:
-        yield ()
-        return
-    for stage, out, steps in _stage_choices(stages[0], width, time, streams):
-        for rest in _all_stages(stages[1:], out, steps, streams):
-            yield (stage, *rest)
 
 
 def load_space(name: str) -> SearchSpace:

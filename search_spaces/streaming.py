@@ -3,7 +3,7 @@
 Every layer must put out whole steps in a block of 2 s, or blocks of different time would differ
 in what they compute. Layers of dilation d stand over time viewed as rows of d steps, so d must
 divide the steps of a block as well, or the view would turn from one block to the next. The head
-pools over the last four blocks by their sums.
+pools over the last blocks, four unless the architecture says fewer, by their sums.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from search_spaces.arch import Arch
 from search_spaces.plan import Conv, Plan, plan
 
 MOST_PAST_BLOCKS = 6
-"""Training shows so many before the 8 s that are pooled; no layer may read further back."""
+"""Training shows so many before the 8 s of a window; no layer may read further back."""
 
 
 def streamable(arch: Arch) -> str | None:
@@ -78,7 +78,7 @@ def shortened(arch: Arch) -> Arch:
 
 @lru_cache(maxsize=4096)
 def past_read(what: Plan) -> dict[str, int]:
-    """Blocks before the window that layers read of each convolution's output, by its name."""
+    """Blocks before what is pooled that layers read of each convolution's output, by its name."""
     block, left, found = what.samples // BLOCKS, 0, {}
     for conv, spacing in reversed([*_spaced(what)]):
         found[conv.name] = -(-left // block)

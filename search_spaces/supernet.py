@@ -39,7 +39,8 @@ from search_spaces.arch import Arch, StageArch
 from search_spaces.blocks import Head, causal_conv, linear_upsample, run_network, run_pass
 from search_spaces.network import NORM_EPS, Network, key
 from search_spaces.plan import UPSAMPLE_TAPS, Conv, plan, residual_possible
-from search_spaces.space import SearchSpace, StageSpace
+from search_spaces.space import SearchSpace
+from search_spaces.stages import StageSpace
 
 Statistics = Mapping[str, tuple[Tensor, Tensor]]
 TRUNK_HZ = 16.0

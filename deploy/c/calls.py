@@ -47,14 +47,21 @@ class Context:
         net, program, step: the network, its program and one step of it.
         target: C expression of the place that takes the output, or empty for the scratch buffer.
         history: C expression of what a streaming step keeps between blocks; empty for a window.
+        kept_blocks: how many blocks before this one a pool keeps.
     """
 
     def __init__(
-        self, net: QuantizedNet, program: Program, step: Step, target: str, history: str
+        self,
+        net: QuantizedNet,
+        program: Program,
+        step: Step,
+        target: str,
+        history: str,
+        kept_blocks: int,
     ) -> None:
         self.net, self.program, self.step = net, program, step
         self.storage = program.storages[step.target]
-        self.target, self.history = target, history
+        self.target, self.history, self.kept_blocks = target, history, kept_blocks
         index = program.steps.index(step)
         self.room = f"(uint32_t *)(void *)(scratch + {program.scratch_offsets[index]})"
 

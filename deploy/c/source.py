@@ -103,7 +103,8 @@ def generate(
         history = ""
         if stream is not None and index in stream.kept:
             history = f"kept + {stream.kept[index].offset}"
-        call = call_of(net, plan, step, target=target, history=history)
+        before = 0 if stream is None else stream.pooled - 1
+        call = call_of(net, plan, step, target=target, history=history, kept_blocks=before)
         needs.update(call.needs)
         needs.update(("pool_blocks",) if history and step.kind == "pool" else ())
         kernels.update(call.kernels)

@@ -23,7 +23,13 @@ from hwmodels.graph import Layer
 
 
 def call_of(
-    net: QuantizedNet, program: Program, step: Step, *, target: str = "", history: str = ""
+    net: QuantizedNet,
+    program: Program,
+    step: Step,
+    *,
+    target: str = "",
+    history: str = "",
+    kept_blocks: int = 0,
 ) -> Call:
     """The call of a step; for the arguments see `Context`.
 
@@ -37,17 +43,13 @@ def call_of(
         "pool": _pool,
         "generic": generic,
     }
-    return makers[step.kind](Context(net, program, step, target, history))
+    return makers[step.kind](Context(net, program, step, target, history, kept_blocks))
 
 
 _PARAMETERS = (
     "int8_t *x, int8_t *y, uint32_t *room, const uint32_t *weights, "
     "const int32_t *requant, int32_t zero"
 )
-
-
-SLOT = "network->blocks % 3u"
-"""Which of the last three blocks a streaming pool lets go."""
 
 
 def _at(storage: Storage, pad: int) -> str:
@@ -381,18 +383,22 @@ def _dense(c: Context) -> Call:
 def _pool(c: Context) -> Call:
     (layer,) = c.step.layers
     low, high = c.limits(layer)
-    positions, channels = c.source.steps, c.source.channels
+    shape = c.net.graph.shape(layer.inputs[0])
+    positions, channels = prod(shape[:-1]), shape[-1]
     body = [
         "(const int8_t *x, int8_t *y)",
         "{",
         f"    {layer.op}(x, y, {positions}, {channels}, {low}, {high});",
         "}",
     ]
-    places = c.place(c.step.source, step=0), c.place(c.step.target, step=0)
+    places = c.place(c.step.source, step=c.step.first), c.place(c.step.target, step=0)
     if c.history:
+        before = c.kept_blocks
         body[0] = "(const int8_t *x, int8_t *y, int8_t *history, uint32_t slot)"
         body[2] = (
-            f"    {layer.op}_blocks(x, y, history, slot, {positions}, {channels}, {low}, {high});"
+            f"    {layer.op}_blocks(x, y, history, slot, {before}, {positions}, {channels}, "
+            f"{low}, {high});"
         )
-        return Call("pool", "\n".join(body), (*places, c.history, SLOT), ("pool",))
+        slot = f"network->blocks % {before}u"  # of the blocks before, the one to let go
+        return Call("pool", "\n".join(body), (*places, c.history, slot), ("pool",))
     return Call("pool", "\n".join(body), places, ("pool",))

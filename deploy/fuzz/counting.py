@@ -36,9 +36,10 @@ from hwmodels.generated_c.streaming import stream_program
 from hwmodels.graph import Graph
 from ppgnas.errors import GraphError, ToolError
 from ppgnas.task import BLOCKS, MODES, Mode
-from search_spaces.arch import HEAD_SPACINGS, Arch
+from search_spaces.arch import HEAD_SPACINGS, POOLED_S, Arch
 from search_spaces.lower import lower
-from search_spaces.space import PRESETS, SearchSpace, StageSpace
+from search_spaces.space import PRESETS, SearchSpace
+from search_spaces.stages import StageSpace
 
 MAX_MACS = 4_000_000
 MEASURED = ("calls", "instructions", "cycles", "code_bytes")
@@ -66,6 +67,8 @@ def draw(networks: int, seed: int, mode: Mode) -> Iterator[Graph]:
         head_spacing=HEAD_SPACINGS,
     )
     spaces = [*presets, kernels]
+    if mode == "streaming":
+        spaces = [replace(space, pool_s=POOLED_S).streaming() for space in spaces]
     seen: set[Arch] = set()
     while len(seen) < networks:
         arch = spaces[len(seen) % len(spaces)].sample(rng)

@@ -19,7 +19,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
@@ -35,6 +35,7 @@ from deploy.integers import reference, streaming
 from deploy.integers.quantized import QuantizedNet
 from hwmodels.graph import Graph
 from ppgnas.errors import ExportError, GraphError, ToolError
+from search_spaces.arch import POOLED_S
 from search_spaces.lower import lower
 from search_spaces.space import PRESETS, SearchSpace
 
@@ -72,7 +73,7 @@ class Tally:
 def preset_graphs(seed: int) -> Iterator[tuple[str, Graph]]:
     """Different samples of the presets in turn, up to `MAX_MACS`, without end."""
     rng = random.Random(seed)
-    spaces = [SearchSpace.preset(name) for name in PRESETS]
+    spaces = [replace(SearchSpace.preset(name), pool_s=POOLED_S) for name in PRESETS]
     seen = set()
     turn = 0
     while True:

@@ -1,9 +1,9 @@
 """The integer reference of streaming: one long pass over a signal, read every 2 s.
 
 Padding stands before the very first sample alone; where a window begins, layers read the real
-past. What is pooled is that of the last `BLOCKS` blocks. So the first reading is that of the first
-window to the last bit (`deploy.integers.reference`), and the streaming C, which keeps what it
-needs of the past, must equal every one.
+past. What is pooled is that of the last `BLOCKS` blocks, or of fewer, the newest. So the first
+reading is that of the first window to the last bit (`deploy.integers.reference`), and the
+streaming C, which keeps what it needs of the past, must equal every one.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from deploy.integers import reference
 from deploy.integers.quantized import QuantizedNet
 from deploy.integers.reference import Rule
 from hwmodels.graph import Graph
-from hwmodels.streaming import head_of, past_positions, trunk_over
+from hwmodels.streaming import head_of, parts, past_positions, trunk_over
 from ppgnas.errors import ExportError
 from ppgnas.task import BLOCKS
 
@@ -56,7 +56,7 @@ def long_pass(net: QuantizedNet, x: NDArray[np.int8], *, rule: Rule = "c") -> ND
     # (blocks, positions, features)
     head = head_of(net.graph)
     _, height, width, depth = head.shape(head.input)
-    at = np.arange(blocks - BLOCKS + 1)[:, None] + np.arange(BLOCKS)
+    at = np.arange(blocks - BLOCKS + 1)[:, None] + np.arange(BLOCKS)[-parts(net.graph).pooled :]
     windows = features[at].reshape(len(at), height, width, depth)
     return reference.run(_part(net, head), windows, rule=rule).reshape(len(at), -1)
 

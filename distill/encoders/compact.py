@@ -12,6 +12,7 @@ from dataclasses import replace
 
 from ppg.segments.cut import HZ, SAMPLES
 from ppgnas.errors import BudgetError, SpaceError
+from ppgnas.task import WINDOW_S
 from search_spaces.arch import Arch
 from search_spaces.lower import lower
 from search_spaces.plan import Ends, plan
@@ -50,7 +51,8 @@ def compact_arch(space: SearchSpace, limit_bytes: int, *, channels: int, seed: i
     best: tuple[int, Arch] | None = None
     smallest = 0
     for _ in range(DRAWN):
-        drawn = replace(space.sample(rng), rate_hz=HZ, acceleration=True, head_spacing=1)
+        drawn = space.sample(rng)
+        drawn = replace(drawn, rate_hz=HZ, acceleration=True, head_spacing=1, pool_s=WINDOW_S)
         arch = space.canonical(drawn)
         # A neck narrower than the embedding would be all that it says.
         if not _folds(arch, ends) or 0 < arch.head_width < EMBEDDING:

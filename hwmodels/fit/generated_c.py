@@ -248,13 +248,13 @@ def document(rows: Sequence[Row], streaming: Sequence[Row]) -> LawFile:
 def streaming_law(rows: Sequence[Row], windows: dict[str, list[Row]]) -> StreamingLaw:
     """What keeping a past adds to the laws of windows; its errors are those of whole networks.
 
-    The laws of `windows` never saw a block. What is fitted here are six numbers, on rows of more
+    The laws of `windows` never saw a block. What is fitted here are eight numbers, on rows of more
     than a hundred networks: no folds.
     """
     fits = {kind: fit_kind(members) for kind, members in windows.items()}
     rows = [row for row in rows if _covered(row, fits)]
     keeps = [row for row in rows if row.kept and row.shape.kind in ("window", "separable")]
-    pools = [row for row in rows if row.shape.kind in ("avg_pool", "max_pool")]
+    pools = [row for row in rows if row.kept and row.shape.kind in ("avg_pool", "max_pool")]
 
     def known(row: Row, what: str) -> float:
         return float(fits[row.shape.kind].predict([row], what)[0])
@@ -269,25 +269,25 @@ def streaming_law(rows: Sequence[Row], windows: dict[str, list[Row]]) -> Streami
         return round(float(np.mean([row.code_bytes - known(row, "code") for row in some])), 1)
 
     kept = solved(keeps, [(1, row.kept, row.apart) for row in keeps])
-    pool = solved(pools, [(1, row.shape.channels) for row in pools])
+    pool = solved(pools, [(1, row.shape.channels, row.kept) for row in pools])
     totals: dict[int, list[float]] = defaultdict(lambda: [0.0, 0.0])
     for row in rows:
         more = kept @ (1, row.kept, row.apart) if row.kept else 0.0
-        if row.shape.kind in ("avg_pool", "max_pool"):
-            more = pool @ (1, row.shape.channels)
+        if row.kept and row.shape.kind in ("avg_pool", "max_pool"):
+            more = pool @ (1, row.shape.channels, row.kept)
         totals[row.network][0] += row.cycles * row.calls
         totals[row.network][1] += (known(row, "cycles") + float(more)) * row.calls
     measured, predicted = np.array(list(totals.values())).T
     errors = HeldOut(measured, predicted, tuple(totals))
     first, byte, apart = _rounded(kept)
-    call, channel = _rounded(pool)
+    call, channel, sums = _rounded(pool)
     return StreamingLaw(
         networks=len(totals),
         mean_error=round(errors.mape, 5),
         worst_error=round(float(np.max(np.abs(errors.errors))), 5),
         half_width=round(half_width(errors.residuals), 5),
         kept=(first, byte, apart),
-        pool=(call, channel),
+        pool=(call, channel, sums),
         kept_code=more_code(keeps),
         pool_code=more_code(pools),
     )

@@ -99,7 +99,8 @@ class _Piece:
         self._keep: list[StepShape] = []
         for step, shape in zip(steps if mode == "streaming" else (), shapes, strict=False):
             pools = step.layers[0].op in ("avg_pool", "max_pool")
-            if (kept := kept_by(plan, step, pools=pools)) is not None:
+            pooled = segment.pooled if pools else 0
+            if (kept := kept_by(plan, step, pooled=pooled)) is not None:
                 channels = plan.storages[step.source].channels if pools else 0
                 self._cycles.append(law.kept_cycles(kept, channels))
                 self._keep += [shape] * (not pools)
@@ -188,7 +189,8 @@ class ChainCosts:
         cycles.append(call_cycles)
         code = [call_code, *functions.values()]
         if self._mode == "streaming":
-            code.append(self._law.kept_code_bytes(len(keep)))
+            pool = segments[-1].pooled > 1
+            code.append(self._law.kept_code_bytes(len(keep), pool=pool))
             state += COUNT_BYTES
         return FastCost(
             fsum(cycles),

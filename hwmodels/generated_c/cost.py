@@ -41,7 +41,8 @@ class CCost:
     """A network as generated C.
 
     Attributes:
-        layers: in the order of `Graph.layers`; views and absorbed padding are free.
+        layers: in the order of `Graph.layers`, where it streams of the graph over one block; views
+            and absorbed padding are free.
         call_cycles: of the function that calls the steps.
         tables_bytes: constants; exact but for tables that happen to be equal.
         code_bytes: functions.
@@ -155,7 +156,7 @@ def _kept_code(stream: StreamProgram, law: CLaw) -> float:
         for index in stream.kept
         if index != stream.pool
     }
-    return law.kept_code_bytes(len(shapes))
+    return law.kept_code_bytes(len(shapes), pool=stream.pool in stream.kept)
 
 
 def step_tables(graph: Graph, step: Step, shape: StepShape) -> int:
@@ -208,7 +209,7 @@ def cost(graph: Graph, law: CLaw, mode: Mode = "window") -> CCost:
     nothing = Estimate.exact(0.0)
     layers = []
     used = plan.live_bytes[0] + state
-    for layer in graph.layers:
+    for layer in (graph if stream is None else core).layers:
         found, inside = by_name.get(layer.name, (nothing, True))
         used = live.get(layer.name, used)
         layers.append(LayerCycles(found, inside, used))

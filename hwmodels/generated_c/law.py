@@ -73,7 +73,7 @@ class StreamingLaw(FileModel):
 
     Attributes:
         kept: cycles of such a step, of a byte of history, and of one that moves two by two.
-        pool: cycles of the pool, and of one of its channels.
+        pool: cycles of the pool, of one of its channels, and of a byte that it keeps.
         kept_code, pool_code: bytes of code more in such a function, and in the pool's.
         networks, mean_error, worst_error, half_width: errors of whole networks; see
             `NetworkErrors`.
@@ -84,7 +84,7 @@ class StreamingLaw(FileModel):
     worst_error: float
     half_width: float
     kept: tuple[float, float, float]
-    pool: tuple[float, float]
+    pool: tuple[float, float, float]
     kept_code: float
     pool_code: float
 
@@ -183,13 +183,13 @@ class CLaw:
         """Cycles that keeping a past adds to a step; `channels` are those that it pools, or 0."""
         law = self.file.streaming
         if channels:
-            return law.pool[0] + law.pool[1] * channels
+            return law.pool[0] + law.pool[1] * channels + law.pool[2] * kept.bytes
         return law.kept[0] + law.kept[1] * kept.bytes + law.kept[2] * kept.apart
 
-    def kept_code_bytes(self, functions: int) -> float:
-        """Bytes of code that keeping a past adds where so many functions beside the pool's do."""
+    def kept_code_bytes(self, functions: int, *, pool: bool) -> float:
+        """Bytes of code that keeping a past adds where so many functions, and the pool's, do."""
         law = self.file.streaming
-        return SHARED_CODE_BYTES + law.pool_code + law.kept_code * functions
+        return SHARED_CODE_BYTES + law.pool_code * pool + law.kept_code * functions
 
     def bounds(self, shape: StepShape, cycles: float) -> Estimate:
         """Of one step alone: nine functions in ten lie within; see `KindLaw.half_width`."""

@@ -13,8 +13,9 @@ network and its file cannot disagree.
 A tensor lies in the scratch buffer in one of two ways. Plain: step by step, channels together.
 Paired, as a depthwise convolution wants it: two rows of its folded view share words
 `[x(r, c), x(r, c+1), x(r+1, c), x(r+1, c+1)]`, so that one load brings two taps of two channels.
-Padding in front of a causal convolution is room in front of the tensor; a change of view is no
-step at all. A block whose input and output have one shape computes in place.
+Padding in front of a causal convolution is room in front of the tensor; a change of view, and the
+slice that leaves a pool the newest steps, are no steps at all. A block whose input and output have
+one shape computes in place.
 """
 
 from __future__ import annotations
@@ -92,6 +93,17 @@ def depthwise_taps(layer: Layer, source: Shape) -> tuple[int, int, int] | None:
     return None
 
 
+def _pools(layer: Layer, source: Shape, target: Shape) -> bool:
+    """Whether a layer pools over all of its input, four channels at a time."""
+    return (
+        layer.op in ("avg_pool", "max_pool")
+        and layer.kernel == source[1:3]
+        and target[1:3] == (1, 1)
+        and source[3] % 4 == 0
+        and layer.padding == "valid"
+    )
+
+
 class _Drafter:
     """Finds the steps: who reads what, which padding is absorbed, which layers run together.
 
@@ -107,6 +119,7 @@ class _Drafter:
         # The tensor whose bytes a tensor is, and the padding that was absorbed in between.
         self.roots = {graph.input: graph.input}
         self.leads = {graph.input: 0}
+        self.firsts: dict[str, int] = {}  # step of its root that a slice begins at
         # Position of the layer that writes a root.
         self.written = {graph.input: -1}
         for name in graph.constants:
@@ -134,6 +147,12 @@ class _Drafter:
                     source = output
                 else:
                     steps = absorbed
+            elif layer.op == "slice":
+                first = self._newest(layer)
+                if first is None:
+                    source = output
+                else:
+                    self.firsts[output] = first
             elif layer.op != "reshape":
                 source = output
             if source == output:
@@ -166,6 +185,20 @@ class _Drafter:
         elif window_taps(reader, shape) is None or self.shapes[reader.output][3] % 2:
             return None
         return prefix_steps(pad, self.shapes[pad.inputs[0]])
+
+    def _newest(self, layer: Layer) -> int | None:
+        """Step at which what is left to a pool begins; None where a slice is anything else."""
+        readers = self.direct.get(layer.output, ())
+        source, target = self.shapes[layer.inputs[0]], self.shapes[layer.output]
+        if len(source) != 4 or source[1] != 1 or len(readers) != 1:
+            return None
+        if layer.output in (self.graph.output, *self.graph.also) or not _pools(
+            readers[0], target, self.shapes[readers[0].output]
+        ):
+            return None
+        first = source[2] - target[-2]
+        whole = (0, 1, 1), (0, 1, 1), (first, source[2], 1), (0, source[3], 1)
+        return first if layer.rows == whole and self.leads[layer.inputs[0]] == 0 else None
 
     def _project(self, layer: Layer, readers: dict[str, list[Layer]]) -> Layer | None:
         """The 1 x 1 convolution that runs together with a depthwise layer."""
@@ -238,13 +271,23 @@ class _Drafter:
                 kind, scratch = "dense", 2 * widened(prod(source))
             elif len(source) == 4 and source[3] * rows == prod(source):
                 kind, scratch = "window", 2 * BLOCK * widened(source[3])
-        elif op in ("avg_pool", "max_pool") and target[1:3] == (1, 1):
-            if layer.kernel == source[1:3] and source[3] % 4 == 0 and layer.padding == "valid":
-                kind = "pool"
+        elif _pools(layer, source, target):
+            kind = "pool"
         first, *others = (self.roots[name] for name in layer.inputs)
         second = others[0] if others else None
         lead, more = self.leads[name], tuple(others[1:])
-        return Step(kind, (layer,), first, layer.output, second, lead, scratch, None, more)
+        return Step(
+            kind,
+            (layer,),
+            first,
+            layer.output,
+            second,
+            lead,
+            scratch,
+            None,
+            more,
+            self.firsts.get(name, 0),
+        )
 
     def _storages(self, steps: list[Step]) -> dict[str, Storage]:
         pads: dict[str, int] = {}

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from hwmodels.graph import Graph
+from ppgnas.task import BLOCKS
 
 
 class Segment:
@@ -19,15 +20,16 @@ class Segment:
     Args:
         graph: of the layers.
         behind: the first layer stands for the segment before.
+        pooled: blocks that its pool is over where it streams, if it has one.
 
     Attributes:
         source, target: shapes of its input and output.
     """
 
-    __slots__ = ("behind", "graph", "source", "target")
+    __slots__ = ("behind", "graph", "pooled", "source", "target")
 
-    def __init__(self, graph: Graph, *, behind: bool) -> None:
-        self.graph, self.behind = graph, behind
+    def __init__(self, graph: Graph, *, behind: bool, pooled: int = BLOCKS) -> None:
+        self.graph, self.behind, self.pooled = graph, behind, pooled
         self.source, self.target = graph.shape(graph.input), graph.shape(graph.output)
 
 

@@ -141,8 +141,8 @@ def step_shape(graph: Graph, program: Program, step: Step) -> StepShape:
     if step.kind == "dense":
         return StepShape("dense", 1, 1, prod(source), graph.shape(layer.output)[-1])
     if step.kind == "pool":
-        origin = program.storages[step.source]
-        return StepShape(layer.op, origin.steps, 1, origin.channels, origin.channels)
+        steps, channels = prod(source[:-1]), source[-1]
+        return StepShape(layer.op, steps, 1, channels, channels)
     target = graph.shape(layer.output)
     if is_row(layer, source):
         return StepShape("row", to.steps, 1, 1, to.channels, work=graph.macs(layer))

@@ -64,6 +64,7 @@ class Step(NamedTuple):
         shortcut: the tensor that is added, or None.
         more: further tensors that are read.
         lead: steps of padding that this step reads in front of its source.
+        first: step of its source that a pool begins at.
         scratch_bytes: room beside its tensors.
         in_place: the target takes the bytes of the source or of the shortcut.
     """
@@ -77,6 +78,7 @@ class Step(NamedTuple):
     scratch_bytes: int = 0
     in_place: str | None = None
     more: tuple[str, ...] = ()
+    first: int = 0
 
     @property
     def reads(self) -> tuple[str, ...]:

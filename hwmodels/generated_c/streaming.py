@@ -3,7 +3,8 @@
 The steps are those of the window's program over a quarter of its rows (`hwmodels.streaming.over`).
 Where those fill padding in front of a tensor, these put what they kept of the block before there,
 and keep the end of the tensor for the next: the scratch buffer holds nothing between blocks. The
-pool keeps sums (or maxima) of the last three blocks and adds those of the new one. The state is a
+pool keeps sums (or maxima) of the blocks before, three unless it is over fewer, and adds those of
+the new one. The state is a
 count of blocks, then what each step keeps, in their order.
 """
 
@@ -16,7 +17,6 @@ from hwmodels.generated_c.steps import Program, Step
 from hwmodels.graph import Graph
 from hwmodels.streaming import over, parts
 from ppgnas.errors import GraphError
-from ppgnas.task import BLOCKS
 
 COUNT_BYTES = 4
 _MOST_POSITIONS = 255  # of a block that is pooled: their sum fits 16 bits
@@ -50,6 +50,7 @@ class StreamProgram(NamedTuple):
         program: of that graph.
         kept: by position of the step, in their order; steps that keep nothing are not there.
         pool: position of the step that pools.
+        pooled: blocks that it pools over.
         state_bytes: all of the state, the count included.
     """
 
@@ -57,6 +58,7 @@ class StreamProgram(NamedTuple):
     program: Program
     kept: dict[int, Kept]
     pool: int
+    pooled: int
     state_bytes: int
 
 
@@ -67,39 +69,44 @@ def stream_program(graph: Graph) -> StreamProgram:
         GraphError: it cannot stream; says which layer and why.
     """
     block = over(graph, 1)
-    pool_name = parts(graph).pool.name
+    part = parts(graph)
     plan = program(block)
     kept: dict[int, Kept] = {}
     end, pool = 0, 0
     for index, step in enumerate(plan.steps):
-        pools = step.layers[0].name == pool_name
+        pools = step.layers[0].name == part.pool.name
         pool = index if pools else pool
-        if keeps := kept_by(plan, step, end, pools=pools):
+        if keeps := kept_by(plan, step, end, pooled=part.pooled if pools else 0):
             kept[index] = keeps
             end = keeps.end
-    return StreamProgram(block, plan, kept, pool, COUNT_BYTES + end)
+    return StreamProgram(block, plan, kept, pool, part.pooled, COUNT_BYTES + end)
 
 
-def kept_by(plan: Program, step: Step, offset: int = 0, *, pools: bool) -> Kept | None:
+def kept_by(plan: Program, step: Step, offset: int = 0, *, pooled: int = 0) -> Kept | None:
     """What a step keeps between blocks; None where that is nothing.
+
+    Args:
+        plan, step: a step of a program.
+        offset: where the state begins that it keeps.
+        pooled: blocks that it pools over; 0 where it does not pool.
 
     Raises:
         GraphError: it has no C that keeps it.
     """
-    size = _kept_bytes(plan, step, pools=pools)
-    return Kept(offset, size, 0 if pools else _bytes_apart(plan, step)) if size else None
+    size = _kept_bytes(plan, step, pooled=pooled)
+    return Kept(offset, size, 0 if pooled else _bytes_apart(plan, step)) if size else None
 
 
-def _kept_bytes(plan: Program, step: Step, *, pools: bool) -> int:
+def _kept_bytes(plan: Program, step: Step, *, pooled: int) -> int:
     layer, source = step.layers[0], plan.storages[step.source]
-    if layer.op == "pad" or (pools and (step.kind != "pool" or source.steps > _MOST_POSITIONS)):
+    if layer.op == "pad" or (pooled and (step.kind != "pool" or source.steps > _MOST_POSITIONS)):
         raise GraphError(
             f"streaming: layer {layer.name!r} has no C that keeps a past: widths must be "
             f"multiples of 4 and a block at most {_MOST_POSITIONS} positions; run this network "
             "with mode window"
         )
-    if pools:
-        return (BLOCKS - 1) * source.channels * (2 if layer.op == "avg_pool" else 1)
+    if pooled:
+        return (pooled - 1) * source.channels * (2 if layer.op == "avg_pool" else 1)
     return step.lead * source.channels
 
 

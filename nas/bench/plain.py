@@ -33,6 +33,7 @@ class PlainNetwork(nn.Module):
                 x = x + shortcut
         if self.plan.neck is not None:
             x = self._run(self.plan.neck, x)
+        x = x[:, :, -self.plan.pooled :]
         coarse: Tensor = self.head(x.mean(dim=2) if self.plan.pooling == "avg" else x.amax(dim=2))
         up = self.upsample
         return coarse if up is None else upsample(coarse, up.weight, up.bias)

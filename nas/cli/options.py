@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 ANY_NETWORK = (
     "NAME timeppg-small, kd-pulse-student, mobilenet-1d, tiny, small, medium or large (these four "
-    "also with -ppg: no acceleration)."
+    "also with -ppg: no acceleration, and with -4s: pools over the newest 4 s)."
 )
 Text = str | None
 

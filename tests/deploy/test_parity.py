@@ -10,8 +10,11 @@ import numpy as np
 import pytest
 
 from deploy import onnx_export, parity
+from deploy.fuzz.random_net import random_net
 from deploy.tflite import writer as tflite
 from ppgnas.errors import ExportError
+from search_spaces.lower import lower
+from search_spaces.published import published
 
 Make = Callable[..., Any]
 
@@ -26,6 +29,13 @@ def test_files_of_the_network_agree(make_lowered: Make, make_windows: Make) -> N
     assert seen["onnx_max_lsb"] <= 4
     assert 0.98 < seen["tflite_equal_share"] <= 1.0
     assert 0.75 < seen["onnx_equal_share"] <= 1.0
+
+
+def test_files_of_a_pool_over_the_newest_seconds_agree(make_windows: Make) -> None:
+    net = random_net(lower(published("tiny-4s")), 3)
+    seen = parity.compare(net, tflite.write(net), onnx_export.write(net), make_windows(net, 20))
+    assert seen["tflite_rule_max_lsb"] == 0
+    assert seen["onnx_max_lsb"] <= 4
 
 
 def test_one_changed_weight_shows(make_lowered: Make, make_windows: Make) -> None:

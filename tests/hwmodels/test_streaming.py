@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from hwmodels.graph import Graph, Layer, Tensor
-from hwmodels.streaming import over, past_positions
+from hwmodels.streaming import over, parts, past_positions
 from ppgnas.errors import GraphError
 from search_spaces.lower import lower
 from search_spaces.published import published
@@ -40,6 +40,26 @@ def test_four_blocks_are_the_graph_and_one_is_a_quarter_of_it() -> None:
     assert block.total_macs - head == (graph.total_macs - head) // 4
     assert over(small(), 1).shape("padded") == (1, 1, 6, 4)
     assert past_positions(small()) == 2
+
+
+def test_a_slice_leaves_the_newest_blocks() -> None:
+    graph = lower(published("medium-4s"))
+    assert parts(graph).pooled == 2
+    assert over(graph, 4) == graph
+    for blocks, kernel in ((1, 16), (2, 32), (3, 32)):  # 64 steps a window
+        one = over(graph, blocks)
+        Graph(one.layers, one.tensors, one.input, one.output)  # its shapes follow
+        assert parts_of(one, "pool").kernel == (1, kernel), blocks
+        assert any(layer.op == "slice" for layer in one.layers) == (blocks > 2)
+    index = next(i for i, layer in enumerate(graph.layers) if layer.op == "slice")
+    oldest = replace(graph.layers[index], rows=((0, 1, 1), (0, 1, 1), (0, 32, 1), (0, 32, 1)))
+    other = replace(graph, layers=(*graph.layers[:index], oldest, *graph.layers[index + 1 :]))
+    with pytest.raises(GraphError, match="layer 'newest' leaves other than the newest blocks of"):
+        over(other, 1)
+
+
+def parts_of(graph: Graph, name: str) -> Layer:
+    return next(layer for layer in graph.layers if layer.name == name)
 
 
 def test_what_cannot_stream_is_refused_by_layer() -> None:

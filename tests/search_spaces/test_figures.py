@@ -43,6 +43,7 @@ def test_the_figures_of_timeppg_by_hand() -> None:
                 neck=0.0,
                 spacing=0.0,
                 max_pooling=0.0,
+                pool_s=3.0,
             )
         )
     )

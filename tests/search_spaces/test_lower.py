@@ -55,6 +55,20 @@ def test_a_spaced_head_by_hand() -> None:
     assert graph.macs(by_name["upsample"]) == 20 * 9 * 3
 
 
+def test_a_pool_over_the_newest_seconds_by_hand() -> None:
+    arch = Arch(True, 16, 8, 9, (StageArch(1, 8, 5, 2, 1, 1, False),), "avg", 0)
+    assert "pool_s" not in arch.to_json()
+    newest = replace(arch, pool_s=2)
+    assert newest.id != arch.id and Arch.from_json(newest.to_json()) == newest
+    graph = lower(newest)
+    assert [layer.name for layer in graph.layers[-4:]] == ["newest.view", "newest", "pool", "head"]
+    assert graph.layers[-3].rows[2] == (96, 128, 1)  # 2 s of 8 at 16 Hz
+    assert graph.shape("newest") == (1, 1, 32, 8) and graph.layers[-2].kernel == (1, 32)
+    assert [layer.name for layer in lower(arch).layers[-2:]] == ["pool", "head"]
+    with pytest.raises(SpaceError, match=r"pool_s is 5; allowed: \(2, 4, 6, 8\)"):
+        replace(arch, pool_s=5)
+
+
 def test_a_head_without_spacing_keeps_its_id_and_its_document() -> None:
     arch = Arch(True, 16, 8, 9, (StageArch(1, 8, 5, 1, 1, 1, False),), "avg", 0)
     assert "head_spacing" not in arch.to_json()

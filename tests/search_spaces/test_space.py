@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from ppgnas.errors import SpaceError
 from search_spaces.arch import Arch
-from search_spaces.space import PRESETS, SearchSpace, StageSpace
+from search_spaces.space import PRESETS, SearchSpace
+from search_spaces.stages import StageSpace
 
 
 def _micro(**changes: Any) -> SearchSpace:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from dataclasses import replace
 
@@ -76,6 +77,18 @@ def test_a_small_streaming_space_is_counted() -> None:
     assert "streams" in space.to_json() and "streams" not in SearchSpace.preset("tiny").to_json()
 
 
+def test_what_streams_may_pool_over_less() -> None:
+    windows = SearchSpace.preset("tiny")
+    assert "pool_s" not in windows.dimensions and "pool_s" not in windows.to_json()
+    assert {arch.pool_s for arch in itertools.islice(windows, 20)} == {8}
+    assert windows.streaming().dimensions["pool_s"] == (4, 6, 8)
+    own = replace(windows, pool_s=(2, 8))
+    assert own.streaming().dimensions["pool_s"] == own.dimensions["pool_s"] == (2, 8)
+    assert own.size == 2 * windows.size
+    with pytest.raises(SpaceError, match="pool_s holds 3; allowed: 2, 4, 6, 8"):
+        replace(windows, pool_s=(3,))
+
+
 def test_a_space_of_maxima_cannot_stream() -> None:
     with pytest.raises(SpaceError, match="streaming pools by avg; add it, or choose `mode`"):
         replace(SearchSpace.preset("tiny"), pooling=("max",)).streaming()
@@ -84,7 +97,7 @@ def test_a_space_of_maxima_cannot_stream() -> None:
 @torch.no_grad()
 def test_readings_of_a_pass_are_those_of_windows_with_their_past() -> None:
     torch.manual_seed(0)
-    for name in ("tiny", "medium", "large"):
+    for name in ("tiny", "medium", "large", "medium-4s"):
         arch = published(name)
         network, block = Network(arch).eval(), 2 * arch.rate_hz
         past = past_blocks(arch)
@@ -102,8 +115,9 @@ def test_readings_of_a_pass_are_those_of_windows_with_their_past() -> None:
 
 
 def test_features_are_those_of_the_window() -> None:
-    network = Network(TINY).eval()
     x = torch.randn(2, 4, 14 * 16)
-    logits, seen = network.view(x)
-    assert seen.shape == (2, 20, 128)
-    torch.testing.assert_close(logits, network(x))
+    for arch in (TINY, published("tiny-4s")):
+        network = Network(arch).eval()
+        logits, seen = network.view(x)
+        assert seen.shape == (2, 20, 128)
+        torch.testing.assert_close(logits, network(x))

@@ -18,7 +18,7 @@ Who = Literal["search", "report"]
 WHO: tuple[Who, ...] = ("search", "report")
 DIMENSIONS = (
     *("rate_hz", "dilation", "depth", "kernel", "width", "stride"),
-    *("expansion", "residual", "stem", "neck", "spacing", "max_pooling"),
+    *("expansion", "residual", "stem", "neck", "spacing", "max_pooling", "pool_s"),
 )
 """Fields of `ArchFigures` within which networks are compared."""
 

@@ -51,6 +51,7 @@ def _choices(arch: Arch) -> dict[str, float]:
         "largest<br>expansion": max((stage.expansion for stage in active), default=0),
         "head<br>width": arch.head_width,
         "head<br>spacing": arch.head_spacing,
+        "pooled<br>(s)": arch.pool_s,
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +28,8 @@ from search_spaces.lower import lower
 from search_spaces.published import published
 from search_spaces.space import SearchSpace
 
+TINY = published("tiny")
+
 
 def sample(preset: str, seed: int) -> QuantizedNet:
     """A network of a preset that streams and compiles quickly."""
@@ -45,6 +48,7 @@ def test_networks_of_the_spaces_under_sanitizers(tmp_path: Path, host: HostCompi
     if not host.sanitizers():
         pytest.skip(f"{host.name} has no sanitizers here")
     nets = [sample("default", 3), sample("wide", 2), random_net(lower(published("medium")), 1)]
+    nets += [random_net(lower(replace(TINY, pool_s=pool_s)), pool_s) for pool_s in (2, 4)]
     programs = [stream_program(net.graph) for net in nets]
     kept = [(one, two) for program in programs for _, one, two in program.kept.values()]
     # Pairs of rows that move as they lie, one row apart, and rows that change their place.
@@ -65,7 +69,7 @@ def test_networks_of_the_spaces_under_sanitizers(tmp_path: Path, host: HostCompi
 def test_emulated_readings_and_costs(tmp_path: Path, arm: Compiler) -> None:
     """The first reading is the window's; a reset forgets; costs are those of the image."""
     pytest.importorskip("unicorn", reason="pip install -e .[emulate]")
-    net = random_net(lower(published("tiny")), 6)
+    net = random_net(lower(published("tiny-4s")), 6)
     files = model_files(net, tmp_path, mode="streaming")
     emulator = emulator_of(net, files, arm)
     x = signal(net, 3)

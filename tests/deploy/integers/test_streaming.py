@@ -33,7 +33,7 @@ def streamable_graphs(count: int, seed: int) -> list[Graph]:
     return found
 
 
-@pytest.mark.parametrize("graph", [*map(lower, map(published, ("tiny", "medium"))),
+@pytest.mark.parametrize("graph", [*map(lower, map(published, ("tiny", "medium-4s"))),
                                    *streamable_graphs(6, seed=4)])  # fmt: skip
 def test_the_first_reading_is_the_windows_in_every_rule(graph: Graph) -> None:
     net = random_net(graph, 5)

@@ -1,0 +1,91 @@
+"""The choices of a space's stages: clamped to what acts, counted, gone through."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass, fields, replace
+from functools import lru_cache
+
+from ppgnas.task import BLOCKS, WINDOW_S
+from search_spaces.arch import StageArch, stem_stride
+from search_spaces.plan import residual_possible
+
+_ABSENT = StageArch(0, 0, 0, 0, 0, 0, False)
+
+
+@dataclass(frozen=True)
+class StageSpace:
+    """Choices of one stage, each a tuple in rising order; see `StageArch`."""
+
+    depth: tuple[int, ...]
+    width: tuple[int, ...]
+    kernel: tuple[int, ...]
+    dilation: tuple[int, ...]
+    expansion: tuple[int, ...]
+    stride: tuple[int, ...]
+    residual: tuple[bool, ...]
+
+
+def trunk_steps(rate_hz: int) -> int:
+    """Time steps of a window behind the stem."""
+    return -(-WINDOW_S * rate_hz // stem_stride(rate_hz))
+
+
+def canonical_stage(
+    stage: StageArch, width: int, time: int, streams: bool
+) -> tuple[StageArch, int, int]:
+    """The stage as it acts on `time` steps of `width` channels, and what it hands on."""
+    if stage.depth == 0:
+        return _ABSENT, width, time
+    parts = BLOCKS if streams else 1  # each must hold whole steps, and whole rows of a view
+    stride = stage.stride
+    while streams and stride > 1 and time // parts % stride:
+        stride //= 2
+    time = -(-time // stride)
+    dilation = stage.dilation
+    while dilation > 1 and (time // parts % dilation or time // dilation < 2):
+        dilation //= 2
+    stage = replace(stage, stride=stride)
+    residual = stage.residual and (
+        stage.depth > 1
+        or residual_possible(inputs=width, outputs=stage.width, stride=stage.stride)
+    )
+    if stage.stride > 1 and stage.depth == 1:
+        dilation = 1  # the only block carries the stride, and strided layers are undilated
+    return replace(stage, dilation=dilation, residual=residual), stage.width, time
+
+
+def _stage_choices(
+    space: StageSpace, width: int, time: int, streams: bool
+) -> tuple[tuple[StageArch, int, int], ...]:
+    choices = itertools.product(*(getattr(space, item.name) for item in fields(StageSpace)))
+    seen = {canonical_stage(StageArch(*choice), width, time, streams) for choice in choices}
+    return tuple(sorted(seen))
+
+
+@lru_cache(maxsize=1024)
+def count_stages(stages: tuple[StageSpace, ...], width: int, time: int, streams: bool) -> int:
+    """How many different rows of stages there are after `time` steps of `width` channels."""
+    if not stages:
+        return 1
+    # Kernel and expansion never interact with the others: count one of each, then multiply.
+    first = stages[0]
+    core = replace(first, kernel=first.kernel[:1], expansion=first.expansion[:1])
+    free = len(first.kernel) * len(first.expansion)
+    return sum(
+        count_stages(stages[1:], out, steps, streams) * (free if stage.depth else 1)
+        for stage, out, steps in _stage_choices(core, width, time, streams)
+    )
+
+
+def all_stages(
+    stages: tuple[StageSpace, ...], width: int, time: int, streams: bool
+) -> Iterator[tuple[StageArch, ...]]:
+    """Each of them once."""
+    if not stages:
+        yield ()
+        return
+    for stage, out, steps in _stage_choices(stages[0], width, time, streams):
+        for rest in all_stages(stages[1:], out, steps, streams):
+            yield (stage, *rest)
