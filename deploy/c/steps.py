@@ -384,21 +384,17 @@ def _pool(c: Context) -> Call:
     (layer,) = c.step.layers
     low, high = c.limits(layer)
     shape = c.net.graph.shape(layer.inputs[0])
-    positions, channels = prod(shape[:-1]), shape[-1]
-    body = [
-        "(const int8_t *x, int8_t *y)",
-        "{",
-        f"    {layer.op}(x, y, {positions}, {channels}, {low}, {high});",
-        "}",
-    ]
-    places = c.place(c.step.source, step=c.step.first), c.place(c.step.target, step=0)
-    if c.history:
+    sizes = f"{prod(shape[:-1])}, {shape[-1]}, {low}, {high}"
+    places: tuple[str, ...] = (
+        c.place(c.step.source, step=c.step.first),
+        c.place(c.step.target, step=0),
+    )
+    if c.history:  # of the blocks before, one is let go
         before = c.kept_blocks
-        body[0] = "(const int8_t *x, int8_t *y, int8_t *history, uint32_t slot)"
-        body[2] = (
-            f"    {layer.op}_blocks(x, y, history, slot, {before}, {positions}, {channels}, "
-            f"{low}, {high});"
-        )
-        slot = f"network->blocks % {before}u"  # of the blocks before, the one to let go
-        return Call("pool", "\n".join(body), (*places, c.history, slot), ("pool",))
-    return Call("pool", "\n".join(body), places, ("pool",))
+        parameters = ", int8_t *history, uint32_t slot"
+        places = (*places, c.history, f"network->blocks % {before}u")
+        call = f"{layer.op}_blocks(x, y, history, slot, {before}, {sizes})"
+    else:
+        parameters, call = "", f"{layer.op}(x, y, {sizes})"
+    body = f"(const int8_t *x, int8_t *y{parameters})\n{{\n    {call};\n}}"
+    return Call("pool", body, places, ("pool",))
