@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nas.models.readout import RULES, Decoding, calibrate, cautions
+from nas.models.stretches import worst_stretches, write_stretches
 from nas.run.card import (
     Card,
     CardCosts,
@@ -113,6 +114,7 @@ def write_model(
     ranked, predictions = by_file[file]
     decoding = calibrate(ranked, transitions=judging.transitions)
     write_text_atomic(folder / "predictions.csv", predictions_csv(predictions, decoding))
+    write_stretches(folder, worst_stretches(predictions, people.report))
     files = fingerprints(folder)
     costs = target.score(net.graph, file_bytes=written.tflite_bytes)
     if file != target.file:  # no C: the error that ranked it is that of another file

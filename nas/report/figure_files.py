@@ -102,6 +102,8 @@ def _points(trace: Any) -> Iterator[tuple[object, ...]]:
     """Points of a trace; gaps in a line are left out."""
     if trace.type == "parcoords":
         return
-    for x, y in zip(np.asarray(trace.x).tolist(), np.asarray(trace.y).tolist(), strict=True):
+    y_values = np.asarray(trace.y)
+    x_values = trace.x0 + trace.dx * np.arange(len(y_values)) if trace.x is None else trace.x
+    for x, y in zip(np.asarray(x_values).tolist(), y_values.tolist(), strict=True):
         if x is not None and y is not None:
             yield trace.name or trace.type, x, y

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from nas.explore.problem import FIELDS
 from nas.models.baselines import BaselineRow, read_baselines
+from nas.models.stretches import Stretch, read_stretches
 from nas.run.candidates import Candidate, Candidates, JudgedBy
 from nas.run.card import Bounds, Card
 from nas.run.folder import RunDir
@@ -50,11 +51,12 @@ class Predictions:
 
 @dataclass(frozen=True)
 class Finalist:
-    """One retrained network: its card, and its predictions where they are there."""
+    """One retrained network: its card, and predictions and worst stretches where it has them."""
 
     number: int
     card: Card
     predictions: Predictions | None
+    stretches: tuple[Stretch, ...] = ()
 
     @property
     def key(self) -> str:
@@ -175,11 +177,13 @@ def _finalists(run: RunDir) -> tuple[list[Finalist], list[str]]:
     notes = [f"Finalist {f.name} is not finished." for f in folders if int(f.name) not in numbers]
     finalists: list[Finalist] = []
     for number in numbers:
-        path = run.finalist(number) / "predictions.csv"
+        folder = run.finalist(number)
+        path = folder / "predictions.csv"
         predictions = _predictions(path) if path.is_file() else None
         if predictions is None:
             notes.append(f"Finalist {number} has no predictions.csv.")
-        finalists.append(Finalist(number, run.card(number), predictions))
+        stretches = read_stretches(folder)
+        finalists.append(Finalist(number, run.card(number), predictions, stretches))
     return finalists, notes
 
 

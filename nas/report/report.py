@@ -1,8 +1,9 @@
 """report.html: one self-contained page from which an engineer picks a model in a minute.
 
 It is built from what a run directory holds, at any moment of a run; nothing is computed that the
-cards do not say, save what predictions.csv shows: limits of agreement, how the confidence holds,
-the error of a constant. The page needs no network. The sections live in `nas.report.sections`.
+cards do not say, save what predictions.csv and stretches.json show: limits of agreement, how the
+confidence holds, the worst stretches. The page needs no network. The sections live in
+`nas.report.sections`.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from nas.report.sections.parallel import parallel_section
 from nas.report.sections.pareto import pareto_section
 from nas.report.sections.people import datasets_section, people_section
 from nas.report.sections.provenance import provenance_section
+from nas.report.sections.stretches import stretches_section
 from nas.report.sections.verdict import verdict_section
 from ppgnas.files import write_text_atomic
 
@@ -31,6 +33,7 @@ _SECTIONS = (
     pareto_section,
     parallel_section,
     people_section,
+    stretches_section,
     conditions_section,
     bland_altman_section,
     confidence_section,

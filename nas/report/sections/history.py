@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from nas.report.figures import BLUE, figure
 from nas.report.loading import RunData
 from nas.report.page import COSTS, Section, cost, fixed, section
@@ -25,8 +27,8 @@ def _draw_history(run: RunData) -> go.Figure:
     drawn.update_yaxes(minallowed=0, maxallowed=1)
     return drawn.add_scatter(
         mode="lines",
-        x=[candidate.number for candidate in run.candidates],
-        y=[candidate.hypervolume for candidate in run.candidates],
+        x=np.array([candidate.number for candidate in run.candidates], np.int32),
+        y=np.array([candidate.hypervolume for candidate in run.candidates], np.float32),
         line={"shape": "hv", "color": BLUE, "width": 2},
         hovertemplate="trial %{x}: %{y:.4f}<extra></extra>",
     )

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nas.models.stretches import Stretch, write_stretches
 from nas.pareto import hypervolume_share, nondominated
 from search_spaces.arch import Arch, StageArch
 
@@ -154,6 +155,15 @@ def _files(
     }
 
 
+def _stretch(rng: np.random.Generator, person: str) -> Stretch:
+    ppg, motion = rng.normal(0, 1, (2, 480)).round(2)
+    time_s = tuple(np.arange(8.0, 31.0, 2.0))
+    bpm = tuple(rng.uniform(60, 160, len(time_s)).round(1))
+    return Stretch(
+        person, f"{person}/r1", 34.0, 21.5, 16.0, tuple(ppg), tuple(motion), time_s, bpm, bpm, bpm
+    )
+
+
 def _write_finalist(
     rng: np.random.Generator,
     folder: Path,
@@ -195,6 +205,8 @@ def _write_finalist(
             + ["activity"]
         )
         writer.writerows(rows)
+    if calibrated:
+        write_stretches(folder, [_stretch(rng, person) for person in people[:3]])
     maes = np.array([score["mae_bpm"] for score in scores.values()])
     every = np.concatenate(differences)
     datasets: dict[str, list[float]] = {}
