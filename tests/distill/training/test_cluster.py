@@ -19,6 +19,7 @@ from ppgnas.errors import RunError
 
 distributed = pytest.importorskip("distributed", reason="needs the extra cluster")
 WORKERS, JOB_S = 4, 0.3
+LAST = 15  # runs until a worker is killed, so that there is one to kill on any machine
 
 
 @pytest.fixture(scope="module")
@@ -33,20 +34,23 @@ def evaluate(number: int, folder: Path, progress: Progress) -> int:
     """What a candidate takes; tells the worker that does it, and who did it to the end."""
     (folder / f"{number}.begun").write_text(str(os.getpid()))
     time.sleep(JOB_S)
+    while number == LAST and (folder / "wait").exists():
+        time.sleep(0.01)
     with (folder / f"{number}.done").open("a") as file:
         file.write(f"{os.getpid()}\n")
     progress(1, 1, "")
     return number * number
 
 
-def run(address: str, count: int, folder: Path, killed: bool = False) -> tuple[list[Any], float]:
+def run(address: str, count: int, folder: Path) -> tuple[list[Any], float]:
     seen: list[Any] = []
 
     def on_done(index: int, result: int) -> None:
         seen.append((index, result))
-        if killed and len(seen) == WORKERS:
-            running = [p for p in folder.glob("*.begun") if not p.with_suffix(".done").exists()]
+        running = [p for p in folder.glob("*.begun") if not p.with_suffix(".done").exists()]
+        if len(seen) >= WORKERS and running and (folder / "wait").exists():
             os.kill(int(running[0].read_text()), signal.SIGKILL)
+            (folder / "wait").unlink()
 
     started_s = time.monotonic()
     run_jobs(
@@ -65,7 +69,9 @@ def run(address: str, count: int, folder: Path, killed: bool = False) -> tuple[l
 def test_a_killed_worker_loses_nothing_and_nothing_is_told_twice(
     cluster: Any, tmp_path: Path
 ) -> None:
-    seen, _ = run(cluster.scheduler_address, 16, tmp_path, killed=True)
+    (tmp_path / "wait").touch()
+    seen, _ = run(cluster.scheduler_address, LAST + 1, tmp_path)
+    assert not (tmp_path / "wait").exists()
     assert sorted(seen) == [(number, number**2) for number in range(16)]
     done = [len(path.read_text().splitlines()) for path in tmp_path.glob("*.done")]
     # one that had ended on the lost worker, and was not fetched yet, is done again
