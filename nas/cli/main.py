@@ -35,9 +35,8 @@ from nas.cli.evaluate import evaluate
 from nas.cli.export import export
 from nas.cli.personalize import personalize
 from nas.cli.predict import predict
-from nas.cli.pretrain.acc import pretrain_acc
 from nas.cli.pretrain.embed import embed
-from nas.cli.pretrain.ppg import pretrain_ppg
+from nas.cli.pretrain.pretrain import pretrain
 from nas.cli.report import report
 from nas.cli.rescore import rescore
 from nas.cli.score import score
@@ -63,6 +62,7 @@ VERBS = (
     evaluate,
     predict,
     personalize,
+    pretrain,
     embed,
     train,
     export,
@@ -83,11 +83,6 @@ GROUPS: tuple[tuple[str, str, dict[str, Callable[..., None]]], ...] = (
         "data",
         "Recordings.",
         {"list": list_data, "fetch": fetch_data, "inspect": inspect, "convert": convert},
-    ),
-    (
-        "pretrain",
-        "Encoders of 30 s segments, from recordings without labels.",
-        {"ppg": pretrain_ppg, "acc": pretrain_acc},
     ),
     (
         "bench",

@@ -40,8 +40,8 @@ def personalize(
 ) -> None:
     """Adapt an int8 network to one wearer, from minutes in which the heart rate is known.
 
-    The last fifth of these minutes teaches nothing: unless errors fall there, the network stays
-    as it is.
+    Each fifth of these minutes is read by a head that learnt from the others: unless errors fall
+    so, the network stays as it is.
 
     \b
     ppgnas personalize results/run:1 --recording recordings/anna_1.npz --minutes 5 --out anna
@@ -91,7 +91,7 @@ def adapted_text(adapted: Adaptation) -> str:
         said = "the adapted head stays" if guard.kept else "the factory head stays"
         lines.append(
             f"guard: {guard.before_bpm:.2f} BPM expected before, {guard.after_bpm:.2f} after on "
-            f"{guard.windows} windows that taught nothing: {said}"
+            f"{guard.windows} windows by heads that had not learnt from them: {said}"
         )
     if adapted.before is None or adapted.after is None or adapted.unguarded is None:
         lines.append("nothing of the recording is left to judge on")

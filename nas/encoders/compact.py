@@ -74,7 +74,7 @@ def pretrain_compact(
     check_free(out)
     target = load_target(board, engine, period_s=float(SEGMENT_S))
     arch = compact_arch(load_space(space), limit_bytes, channels=CHANNELS["acc"], seed=config.seed)
-    job = replace(chosen_job("acc", config), shape=None, arch=arch)
+    job = replace(chosen_job(config), shape=None, arch=arch)
     corpus = corpus_of(config, progress)
     ground = ground_of(config, corpus)
     out.parent.mkdir(parents=True, exist_ok=True)

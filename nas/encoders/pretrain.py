@@ -27,6 +27,7 @@ class PretrainConfig:
     """What is asked.
 
     Attributes:
+        sensor: what the encoder reads, `ppg` or `acc`.
         data: folders of recordings, or `synthetic`.
         shards: folder for their segments.
         method: `masked` or `contrast`; None with a teacher.
@@ -38,6 +39,7 @@ class PretrainConfig:
         device: of `nas.run.config.DEVICES`.
     """
 
+    sensor: str
     data: tuple[str, ...]
     shards: str = DEFAULT_SHARDS
     method: str | None = None
@@ -51,7 +53,7 @@ class PretrainConfig:
     device: str = "auto"
 
 
-def chosen_job(sensor: Sensor, config: PretrainConfig) -> Job:
+def chosen_job(config: PretrainConfig) -> Job:
     """The training that is asked for.
 
     Raises:
@@ -65,8 +67,13 @@ def chosen_job(sensor: Sensor, config: PretrainConfig) -> Job:
             f"`method` {config.method} is for an encoder alone; with a `teacher` it is aligned. "
             "Leave one of them out"
         )
+    if config.teacher is not None and config.sensor == "ppg":
+        raise ConfigError(
+            f"`teacher` {config.teacher} teaches an encoder of acceleration; one of PPG has none"
+        )
     method = "aligned" if config.teacher is not None else config.method or "masked"
     for name, value, allowed in (
+        ("sensor", config.sensor, tuple(CHANNELS)),
         ("method", method, ("masked", "contrast", "aligned")),
         ("net", config.net, tuple(SIZES)),
         ("effort", config.effort, tuple(STEPS)),
@@ -78,27 +85,24 @@ def chosen_job(sensor: Sensor, config: PretrainConfig) -> Job:
     for name, number, least in (("steps", steps, 1), ("batch", config.batch, 4)):
         if number < least:
             raise ConfigError(f"`{name}` is {number}; allowed: {least} or more")
-    shape = EncoderShape(CHANNELS[sensor], **SIZES[config.net])
+    sensor: Sensor = "ppg" if config.sensor == "ppg" else "acc"
     return Job(
         sensor=sensor,
         method=method,  # type: ignore[arg-type]
-        shape=shape,
+        shape=EncoderShape(CHANNELS[sensor], **SIZES[config.net]),
         steps=steps,
         batch=config.batch,
         seed=config.seed,
     )
 
 
-def pretrain_encoder(
-    sensor: Sensor, config: PretrainConfig, out: Path, *, progress: Progress
-) -> StoredEncoder:
+def pretrain_encoder(config: PretrainConfig, out: Path, *, progress: Progress) -> StoredEncoder:
     """Train, or go on where the same command was stopped.
 
     Under `torchrun` every process calls this, and they share the training; the first one writes.
 
     Args:
-        sensor: what the encoder reads.
-        config: the rest.
+        config: what is asked.
         out: the file to write; it must not exist.
         progress: where to say how far it is.
 
@@ -111,7 +115,7 @@ def pretrain_encoder(
     from distill.encoders.training import pretrain
     from distill.training.team import launched
 
-    job = chosen_job(sensor, config)
+    job = chosen_job(config)
     if out.suffix != ".safetensors":
         raise ConfigError(f"`out` is {out}; the file of an encoder ends in .safetensors")
     check_free(out)
@@ -128,7 +132,7 @@ def pretrain_encoder(
             launch.share(lambda: True)
         ground = ground_of(config, corpus)
         lock = out.with_name(f".{out.name}.{rank}.lock")
-        with held(lock, out), progress.phase(f"{sensor} encoder, {job.method}") as tick:
+        with held(lock, out), progress.phase(f"{job.sensor} encoder, {job.method}") as tick:
             pretrain(job, ground, part, progress=tick, device=site.device, launched=launch)
             stored = load_encoder(part)
             if launch is not None:

@@ -1,1 +1,1 @@
-"""The verbs of encoders: `pretrain`, one file a sensor, and `embed`."""
+"""The verbs of encoders: `pretrain` and `embed`."""

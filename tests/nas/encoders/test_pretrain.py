@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,7 @@ def asked(tmp_path_factory: pytest.TempPathFactory) -> PretrainConfig:
     root = tmp_path_factory.mktemp("recordings")
     write_folder(root / "data", synthesize(people=4, minutes=1.0))
     return PretrainConfig(
+        sensor="ppg",
         data=(str(root / "data"),),
         shards=str(root / "segments"),
         steps=2,
@@ -33,15 +35,15 @@ def asked(tmp_path_factory: pytest.TempPathFactory) -> PretrainConfig:
 
 
 def with_teacher(asked: PretrainConfig, teacher: Path) -> PretrainConfig:
-    return PretrainConfig(**{**vars(asked), "teacher": str(teacher)})
+    return replace(asked, sensor="acc", teacher=str(teacher))
 
 
 def test_from_recordings_to_embeddings_on_a_chip(asked: PretrainConfig, tmp_path: Path) -> None:
     ppg, folder = tmp_path / "ppg.safetensors", tmp_path / "acc-2kb"
-    stored = pretrain_encoder("ppg", asked, ppg, progress=Silent())
+    stored = pretrain_encoder(asked, ppg, progress=Silent())
     assert not set(stored.facts.people) & set(stored.facts.held_out)
     with pytest.raises(RunError, match="exists and stays as it is"):
-        pretrain_encoder("ppg", asked, ppg, progress=Silent())
+        pretrain_encoder(asked, ppg, progress=Silent())
     taught = with_teacher(asked, ppg)
     how = {"space": "default", "board": "stm32h743", "engine": "ppgnas-c"}
     card = pretrain_compact(taught, folder, limit_bytes=2048, progress=Silent(), **how)
@@ -57,7 +59,7 @@ def test_from_recordings_to_embeddings_on_a_chip(asked: PretrainConfig, tmp_path
         tmp_path / "firmware" / "README.md"
     ).read_text(encoding="utf-8")
     recording = synthesize(people=1, minutes=1.0, seed=9)[0]
-    for path, dimensions in ((ppg, 64), (folder, 32)):
+    for path, dimensions in ((ppg, 124), (folder, 32)):
         found = embeddings_of(find_encoder(path), recording)
         assert found.vectors.shape == (4, dimensions)
         assert np.isfinite(found.vectors).all()
@@ -66,18 +68,21 @@ def test_from_recordings_to_embeddings_on_a_chip(asked: PretrainConfig, tmp_path
 
 
 def test_what_cannot_be_is_refused(asked: PretrainConfig, tmp_path: Path) -> None:
-    both = PretrainConfig(data=("x",), method="masked", teacher="t.safetensors")
+    both = PretrainConfig(sensor="acc", data=("x",), method="masked", teacher="t.safetensors")
     with pytest.raises(ConfigError, match="with a `teacher` it is aligned"):
-        chosen_job("acc", both)
+        chosen_job(both)
     with pytest.raises(ConfigError, match="`method` is 'flip'; allowed: masked, contrast"):
-        chosen_job("ppg", PretrainConfig(data=("x",), method="flip"))
+        chosen_job(replace(asked, method="flip"))
+    with pytest.raises(ConfigError, match="`sensor` is 'ecg'; allowed: ppg, acc"):
+        chosen_job(replace(asked, sensor="ecg"))
+    with pytest.raises(ConfigError, match="teaches an encoder of acceleration; one of PPG has"):
+        chosen_job(replace(asked, teacher="t.safetensors"))
     with pytest.raises(ConfigError, match="`steps` is 0; allowed: 1 or more"):
-        chosen_job("ppg", PretrainConfig(data=("x",), steps=0))
+        chosen_job(replace(asked, steps=0))
     with pytest.raises(ConfigError, match=r"ends in \.safetensors"):
-        pretrain_encoder("ppg", asked, tmp_path / "ppg", progress=Silent())
+        pretrain_encoder(asked, tmp_path / "ppg", progress=Silent())
     with pytest.raises(RunError, match=r"no such encoder; pass a file of `ppgnas pretrain`"):
         pretrain_encoder(
-            "acc",
             with_teacher(asked, tmp_path / "none.safetensors"),
             tmp_path / "a.safetensors",
             progress=Silent(),
@@ -87,10 +92,8 @@ def test_what_cannot_be_is_refused(asked: PretrainConfig, tmp_path: Path) -> Non
 
 
 def test_a_recording_must_have_what_is_read(asked: PretrainConfig, tmp_path: Path) -> None:
-    from dataclasses import replace
-
     out = tmp_path / "acc.safetensors"
-    pretrain_encoder("acc", asked, out, progress=Silent())
+    pretrain_encoder(replace(asked, sensor="acc"), out, progress=Silent())
     bare = replace(synthesize(people=1, minutes=1.0)[0], acc=None, acc_hz=None)
     with pytest.raises(DataError, match="has no acceleration, and this encoder reads it"):
         embeddings_of(find_encoder(out), bare)

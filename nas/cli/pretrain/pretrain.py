@@ -1,0 +1,162 @@
+"""The verb `pretrain`."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from nas.cli.common import emit, verb
+from nas.cli.options import AsJson, Device, Text
+from nas.cli.pretrain.options import HeldOut, Seed, Sources
+from ppgnas.defaults import DEFAULT_BOARD, DEFAULT_ENGINE
+
+if TYPE_CHECKING:
+    from distill.encoders.files import StoredEncoder
+    from nas.encoders.card import EncoderCard
+
+
+@verb
+def pretrain(
+    sensor: Annotated[str, typer.Argument(metavar="ppg|acc", help="What the encoder reads.")],
+    data: Sources,
+    out: Annotated[
+        str,
+        typer.Option(
+            help="What to write; it must not exist. Where a training was stopped, the same "
+            "command goes on."
+        ),
+    ],
+    method: Annotated[
+        Text,
+        typer.Option(
+            help="Without a teacher: masked (default; fills in hidden patches) or contrast (two "
+            "views)."
+        ),
+    ] = None,
+    teacher: Annotated[
+        Text,
+        typer.Option(help="File of the PPG encoder that one of acceleration is aligned with."),
+    ] = None,
+    size: Annotated[
+        Text,
+        typer.Option(
+            help="Weights of a compact int8 encoder, such as 8KB: a network of --space, written "
+            "as a folder with model.tflite, model.onnx, model.c and its costs. Wants a teacher."
+        ),
+    ] = None,
+    space: Annotated[str, typer.Option(help="default, tiny, wide, or a .toml file.")] = "default",
+    board: Annotated[str, typer.Option(help="Board of the costs, with --size.")] = DEFAULT_BOARD,
+    engine: Annotated[
+        str, typer.Option(help="Runtime of the costs, with --size.")
+    ] = DEFAULT_ENGINE,
+    net: Annotated[str, typer.Option(help="Size of the encoder: small or large.")] = "small",
+    effort: Annotated[
+        str,
+        typer.Option(help="Training time: smoke (tries the path), quick, standard, thorough."),
+    ] = "standard",
+    steps: Annotated[int | None, typer.Option(help="Steps, instead of those of --effort.")] = None,
+    batch: Annotated[int, typer.Option(help="Segments a step.")] = 128,
+    seed: Seed = 0,
+    shards: Annotated[
+        str, typer.Option(help="Folder for the segments, which are cut once and found again.")
+    ] = "results/segments",
+    held_out_hours: HeldOut = 1.5,
+    device: Device = "auto",
+    as_json: AsJson = False,
+) -> None:
+    """Pre-train an encoder of 30 s of PPG, or of acceleration: by a PPG encoder, or alone.
+
+    \b
+    ppgnas pretrain ppg --data recordings/ --data unlabelled/ --out ppg.safetensors
+    ppgnas pretrain acc --teacher ppg.safetensors --data recordings/ --out acc.safetensors
+    ppgnas pretrain acc --teacher ppg.safetensors --data recordings/ --size 8KB --out acc-8kb
+    ppgnas pretrain acc --method contrast --data recordings/ --out alone.safetensors
+    torchrun --nproc-per-node 2 -m nas.cli.main pretrain ppg --data recordings/ --out p.safetensors
+    """
+    from nas.encoders.compact import pretrain_compact
+    from nas.encoders.pretrain import PretrainConfig, pretrain_encoder
+    from nas.run.progress import for_terminal
+    from nas.run.units import parse_bytes
+
+    config = PretrainConfig(
+        sensor=sensor,
+        data=tuple(data),
+        shards=shards,
+        method=method,
+        teacher=teacher,
+        net=net,
+        effort=effort,
+        steps=steps,
+        batch=batch,
+        seed=seed,
+        held_out_hours=held_out_hours,
+        device=device,
+    )
+    try:
+        if size is None:
+            stored = pretrain_encoder(config, Path(out), progress=for_terminal())
+            _tell(out, stored, as_json=as_json)
+            return
+        card = pretrain_compact(
+            config,
+            Path(out),
+            limit_bytes=parse_bytes(size, name="size"),
+            space=space,
+            board=board,
+            engine=engine,
+            progress=for_terminal(),
+        )
+        _tell_compact(out, card, as_json=as_json)
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(
+            "The same command goes on from the last checkpoint, if there is one yet."
+        ) from None
+
+
+def _tell(out: str, stored: StoredEncoder, *, as_json: bool) -> None:
+    """Say what was written; one of several processes says it for all."""
+    if os.environ.get("RANK", "0") != "0":
+        return
+    facts = stored.facts
+    if as_json:
+        emit(
+            {
+                "encoder": out,
+                "sensor": facts.sensor,
+                "method": facts.method,
+                "parameters": stored.parameters,
+                "dimensions": stored.encoder.dimensions,
+                "steps": facts.steps,
+                "train_s": round(stored.train_s, 1),
+                "people": len(facts.people),
+                "held_out": list(facts.held_out),
+                "fingerprint": facts.fingerprint,
+            }
+        )
+        return
+    print(
+        f"{out}: {facts.sensor} encoder, {facts.method}, {stored.parameters:,} parameters, "
+        f"{stored.encoder.dimensions} dimensions; {facts.steps} steps on {len(facts.people)} "
+        f"people, {len(facts.held_out)} held out. Look at it with: ppgnas bench crossmodal; "
+        f"embed with: ppgnas embed {Path(out)} --recording FILE"
+    )
+
+
+def _tell_compact(out: str, card: EncoderCard, *, as_json: bool) -> None:
+    if as_json:
+        emit({"encoder": out, **card.to_json()})
+        return
+    seen = card.emulated
+    print(
+        f"{out}: {card.weight_bytes} B of weights, {card.macs} MAC a segment, "
+        f"{card.costs.latency_ms.value:.2f} ms on {card.costs.board} ({card.costs.engine}); "
+        + (
+            f"not emulated: {card.not_emulated}"
+            if seen is None
+            else f"in emulation {seen.differences} of {seen.outputs} outputs differ from the "
+            f"integers, {seen.cycles} cycles, {seen.stack_bytes} B of stack"
+        )
+    )
