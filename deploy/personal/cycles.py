@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from deploy.personal.fit import SETTINGS
+from deploy.personal.fit import SETTINGS, folds
 from deploy.personal.head import Head
 from deploy.personal.kinds import Kind
 
@@ -36,7 +36,8 @@ class Effort:
 
 
 def effort_of(head: Head, kind: Kind, *, windows: int) -> Effort:
-    """Of learning from so many windows."""
+    """Of learning from so many windows: in each fold, and from all of them."""
     step = BASE_CYCLES + CYCLES_A_WEIGHT[kind] * head.weights.size
-    cycles = SETTINGS[kind].rounds * windows * step
+    learnt = windows + sum(len(taught) for taught, _ in folds(windows))
+    cycles = SETTINGS[kind].rounds * learnt * step
     return Effort(cycles, cycles / CLOCK_HZ, HIGH * cycles / CLOCK_HZ)

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from deploy.device.c_text import fnv
 from deploy.integers.quantized import QuantizedNet
-from deploy.personal.fit import SETTINGS, check_count, judge, learn
+from deploy.personal.fit import fitted
 from deploy.personal.head import Head, head_of
-from deploy.personal.kinds import KINDS, Kind, change_of
+from deploy.personal.kinds import KINDS, Kind
 from deploy.personal.memory import windows_in
 from deploy.personal.source import adapt_texts
 from ppgnas.errors import ExportError
@@ -85,13 +85,8 @@ def wearer(head: Head, count: int) -> tuple[NDArray[np.int8], NDArray[np.int64]]
 
 def _expected(head: Head, kind: Kind) -> tuple[bool, int]:
     features, labels = wearer(head, EXAMPLE_WINDOWS)
-    taught = EXAMPLE_WINDOWS - check_count(EXAMPLE_WINDOWS)
-    change = change_of(kind, head)
-    own, biases = change.fold(
-        learn(head, change, features[:taught], labels[:taught], settings=SETTINGS[kind])
-    )
-    kept = judge(head, own, biases, features[taught:], labels[taught:]).kept
-    if not kept:
+    own, biases, guard = fitted(head, kind, features, labels)
+    if not guard.kept:
         own, biases = head.weights, head.biases
-    return kept, fnv(np.r_[np.frombuffer(own.astype(np.int8).tobytes(), np.int8),
+    return guard.kept, fnv(np.r_[np.frombuffer(own.astype(np.int8).tobytes(), np.int8),
                            np.frombuffer(biases.astype("<i4").tobytes(), np.int8)])  # fmt: skip

@@ -8,35 +8,43 @@ One window at a time, forward through the very integers that will run, then
 and after each round over the windows `parameters -= parameters * pull`. Windows are taken in
 steps of about 0.618 of their number, so that neighbours, which overlap, do not follow each other.
 
-Guard: the last fifth of the windows teaches nothing. Of each of them, with y its heart rate,
+Guard: the windows are cut into `FOLDS` stretches of time. Each is read by a head that learnt from
+the others, less the windows that share samples with it. Of each window, with y its heart rate,
 
     e = sum_k p[k] |30 + k - y|     expected absolute error, units of 2^-12 BPM
 
-With d the fall of e, the adapted head stays only where mean(d) is above one standard error of it,
-which in whole numbers is `sum d > 0 and (sum d)^2 > sum d^2`. Otherwise the factory head comes
-back. The error of the decoded reading is what counts in the end, but in so few windows it is right
-or wrong by a handful of them; the expected one moves before a reading does.
+With d the fall of e, the head that learns from all windows stays only where mean(d) is above
+`CERTAINTY` standard errors of it, which in whole numbers is `sum d > 0 and
+(sum d)^2 > CERTAINTY^2 sum d^2`. Otherwise the factory head comes back. Three and not one, because
+neighbouring windows share three quarters of their samples and are wrong together. The error of the
+decoded reading is what counts in the end, but in so few windows it is right or wrong by a handful
+of them; the expected one moves before a reading does.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from math import gcd
 
 import numpy as np
 from numpy.typing import NDArray
 
 from deploy.personal.head import Head, Ints
-from deploy.personal.kinds import GRADIENT_BITS, Change, Kind
+from deploy.personal.kinds import GRADIENT_BITS, Change, Kind, change_of
 from deploy.personal.weights import WEIGHT_BITS, exp2, weights
 from ppg.readout.classes import FIRST_BPM, SOFT_LABEL_BPM
 from ppgnas.errors import DataError
-from ppgnas.task import CLASSES
+from ppgnas.task import CLASSES, STRIDE_S, WINDOW_S
 
 LABEL_FACTOR = round(np.log2(np.e) / (2 * SOFT_LABEL_BPM**2) * 2**18)
 """Squares of 1/256 BPM to exponents of two in units of 2^-34."""
 FEWEST_WINDOWS = 20
-CHECK_PARTS = 5
+FOLDS = 5
+SHARED = int(WINDOW_S / STRIDE_S) - 1
+"""Windows on either side of a fold that share samples with it."""
+CERTAINTY = 3
 ERROR_BITS = 12
 
 
@@ -51,7 +59,7 @@ class Settings:
     """
 
     rate: float
-    rounds: int = 10
+    rounds: int = 5
     pull: int = 1311
 
 
@@ -66,12 +74,13 @@ SETTINGS: dict[Kind, Settings] = {
 
 @dataclass(frozen=True)
 class Guard:
-    """What the check set says.
+    """What windows say that a head did not learn from.
 
     Attributes:
-        kept: whether the adapted head is better by more than one standard error.
+        kept: whether adapted heads are better by more than `CERTAINTY` standard errors.
         windows: that were asked.
-        before_bpm, after_bpm: mean of their expected absolute errors with either head.
+        before_bpm, after_bpm: mean of their expected absolute errors with the factory head and
+            with adapted ones.
     """
 
     kept: bool
@@ -100,8 +109,8 @@ def order(windows: int) -> list[int]:
     return [index * step % windows for index in range(windows)]
 
 
-def check_count(windows: int) -> int:
-    """How many of the last windows are kept for the guard.
+def folds(windows: int) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    """Windows that teach and windows that are read, for each fold.
 
     Raises:
         DataError: fewer than `FEWEST_WINDOWS` windows.
@@ -111,7 +120,12 @@ def check_count(windows: int) -> int:
             f"{windows} windows with a heart rate to learn from; at least {FEWEST_WINDOWS} are "
             "needed: give more minutes, or a recording with a reference"
         )
-    return windows // CHECK_PARTS
+    every = np.arange(windows)
+    edges = [windows * number // FOLDS for number in range(FOLDS + 1)]
+    return [
+        (every[(every < first - SHARED) | (every >= last + SHARED)], every[first:last])
+        for first, last in pairwise(edges)
+    ]
 
 
 def labels_of(bpm_q8: NDArray[np.integer]) -> Ints:
@@ -137,7 +151,7 @@ def learn(
         bpm_q8: `(windows,)` heart rate of each in 1/256 BPM.
         settings: how.
     """
-    labels = labels_of(bpm_q8)
+    wanted = [label_q15(int(bpm)) for bpm in labels_of(bpm_q8)]
     f = features.astype(np.int64) - head.feature_zero
     parts = [np.zeros(size, np.int64) for size in change.sizes]
     own, biases = change.fold(parts)
@@ -147,7 +161,7 @@ def learn(
         for index in order(len(f)):
             logits = head.logits(f[index : index + 1], own, biases)
             p = probabilities_q15(weights(logits, head.exponent)[0] >> (WEIGHT_BITS - 30))
-            g = head.back(p - label_q15(int(labels[index])))
+            g = head.back(p - wanted[index])
             for part, rate, limit, step in zip(
                 parts, now, change.limits, change.gradients(g, f[index]), strict=True
             ):
@@ -160,29 +174,63 @@ def learn(
     return parts
 
 
-def judge(
+def adapted(
     head: Head,
-    own: Ints,
-    biases: Ints,
+    make: Callable[[NDArray[np.int64]], tuple[Ints, Ints]],
     features: NDArray[np.int8],
     bpm_q8: NDArray[np.integer],
-) -> Guard:
-    """Whether weights and biases beat the factory's on windows that taught nothing."""
-    labels = labels_of(bpm_q8)
-    f = features.astype(np.int64) - head.feature_zero
+) -> tuple[Ints, Ints, Guard]:
+    """Weights and biases that learn from all windows, and what the guard says of them.
 
-    away = np.abs(256 * (int(FIRST_BPM) + np.arange(CLASSES, dtype=np.int64)) - labels[:, None])
-    # (windows, classes)
+    Args:
+        head: of the factory.
+        make: weights and biases from the windows of some numbers.
+        features, bpm_q8: of all windows, as in `learn`.
 
-    def errors(of: Ints, and_biases: Ints) -> Ints:
-        found = weights(head.logits(f, of, and_biases), head.exponent) >> (WEIGHT_BITS - 30)
-        p = np.stack([probabilities_q15(row) for row in found])
-        result: Ints = (p * away).sum(axis=1) >> (GRADIENT_BITS + 8 - ERROR_BITS)
-        return result
+    Raises:
+        DataError: fewer than `FEWEST_WINDOWS` windows.
+    """
+    falls = [
+        errors(head, of, features[read], bpm_q8[read])
+        for taught, read in folds(len(features))
+        for of in ((head.weights, head.biases), make(taught))
+    ]
+    before, after = np.concatenate(falls[::2]), np.concatenate(falls[1::2])
+    return *make(np.arange(len(features))), guard_of(before, after)
 
-    before, after = errors(head.weights, head.biases), errors(own, biases)
+
+def guard_of(before: Ints, after: Ints) -> Guard:
+    """From expected errors `(windows,)` of either head."""
     fall = before - after
     total = int(fall.sum())
-    kept = total > 0 and total * total > int((fall * fall).sum())
-    means = (float(part.mean() / 2**ERROR_BITS) for part in (before, after))
-    return Guard(kept, len(f), *means)
+    kept = total > 0 and total * total > CERTAINTY**2 * int((fall * fall).sum())
+    return Guard(
+        kept, len(fall), *(float(part.mean() / 2**ERROR_BITS) for part in (before, after))
+    )
+
+
+def errors(
+    head: Head, of: tuple[Ints, Ints], features: NDArray[np.int8], bpm_q8: NDArray[np.integer]
+) -> Ints:
+    """Expected absolute error of each window by weights and biases `of` a head."""
+    f = features.astype(np.int64) - head.feature_zero
+    classes = 256 * (int(FIRST_BPM) + np.arange(CLASSES, dtype=np.int64))
+    away = np.abs(classes - labels_of(bpm_q8)[:, None])
+    # (windows, classes)
+    found = weights(head.logits(f, *of), head.exponent) >> (WEIGHT_BITS - 30)
+    p = np.stack([probabilities_q15(row) for row in found])
+    result: Ints = (p * away).sum(axis=1) >> (GRADIENT_BITS + 8 - ERROR_BITS)
+    return result
+
+
+def fitted(
+    head: Head, kind: Kind, features: NDArray[np.int8], bpm_q8: NDArray[np.integer]
+) -> tuple[Ints, Ints, Guard]:
+    """What `ppg_adapt_fit` computes: weights, biases, and whether they stay; see `adapted`."""
+    change = change_of(kind, head)
+
+    def make(taught: NDArray[np.int64]) -> tuple[Ints, Ints]:
+        parts = learn(head, change, features[taught], bpm_q8[taught], settings=SETTINGS[kind])
+        return change.fold(parts)
+
+    return adapted(head, make, features, bpm_q8)

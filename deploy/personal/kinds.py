@@ -23,6 +23,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal, Protocol, get_args
 
 import numpy as np
@@ -178,6 +179,7 @@ class Whole(_OfHead):
         up = 2.0 ** (PARAMETER_BITS - GRADIENT_BITS)
         return (Rate.of(rate * unit * up), self._bias_rate(rate))
 
+    @cached_property
     def _lines(self) -> Ints:
         """`(outputs, rows)` whole numbers that sum to `spacing` in each output."""
         away = np.arange(self.head.outputs)[:, None] - self.spacing * np.arange(self.rows)
@@ -185,11 +187,11 @@ class Whole(_OfHead):
         return result
 
     def gradients(self, g: Ints, f: Ints) -> Sequence[Ints]:
-        rows = (g @ self._lines()) // self.spacing
+        rows = (g @ self._lines) // self.spacing
         return (np.outer(rows, f).ravel(), rows)
 
     def fold(self, parts: Sequence[Ints]) -> tuple[Ints, Ints]:
-        head, lines = self.head, self._lines()
+        head, lines = self.head, self._lines
         drawn = (lines @ parts[0].reshape(self.rows, -1)) // self.spacing
         weights = head.weights + rounded(drawn, PARAMETER_BITS)
         biases = head.biases + rounded((lines @ parts[1]) // self.spacing, BIAS_BITS)

@@ -10,11 +10,13 @@ from pathlib import Path
 
 from deploy.device.c_text import macros, resolve, table
 from deploy.personal.fit import (
-    CHECK_PARTS,
+    CERTAINTY,
     ERROR_BITS,
     FEWEST_WINDOWS,
+    FOLDS,
     LABEL_FACTOR,
     SETTINGS,
+    SHARED,
 )
 from deploy.personal.head import TAP_BITS, Head
 from deploy.personal.kinds import (
@@ -89,7 +91,9 @@ def _constants(head: Head, kind: Kind, change: Change) -> dict[str, object]:
         "ADAPT_PARAMETER_BITS": PARAMETER_BITS,
         "ADAPT_BIAS_BITS": BIAS_BITS,
         "ADAPT_ERROR_SHIFT": GRADIENT_BITS + 8 - ERROR_BITS,
-        "ADAPT_CHECK_PARTS": f"{CHECK_PARTS}u",
+        "ADAPT_FOLDS": f"{FOLDS}u",
+        "ADAPT_SHARED": f"{SHARED}u",
+        "ADAPT_CERTAINTY": CERTAINTY,
         "ADAPT_FEWEST": FEWEST_WINDOWS,
         "ADAPT_ROUNDS": f"{settings.rounds}u",
         "ADAPT_PULL": settings.pull,

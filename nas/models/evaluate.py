@@ -191,7 +191,7 @@ def evaluate(
         mape_percent=measured.mape_percent,
         within_5_bpm=measured.within_5_bpm,
         people=people,
-        unseen=_unseen(people) if _split_of(model) else None,
+        unseen=_unseen(people) if knows_people(model) else None,
         mode=model.mode,
         arithmetic="int8",
         file=runs.removeprefix("model."),
@@ -222,6 +222,11 @@ def _split_of(model: Model) -> Mapping[str, Sequence[str]]:
             "train": (*document.split.train, *wearers),
         }.items()
     }
+
+
+def knows_people(model: Model) -> bool:
+    """Whether it is known who trained a network."""
+    return bool(_split_of(model))
 
 
 def roles_of(model: Model, recordings: Sequence[Recording]) -> dict[str, str | None]:

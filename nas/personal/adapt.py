@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deploy.personal.cycles import Effort, effort_of
-from deploy.personal.fit import SETTINGS, Guard, check_count, judge, learn
+from deploy.personal.fit import Guard, adapted, fitted, folds
 from deploy.personal.kinds import change_of
 from deploy.personal.memory import Memory, check_memory, memory_of
 from deploy.personal.prior import class_prior, prior_biases
@@ -27,7 +27,7 @@ class Adaptation:
         kind: what was adapted.
         minutes: of the calibration.
         windows: that taught.
-        guard: what those say that were kept from teaching; None for `none`.
+        guard: what they say of heads that had not learnt from them; None for `none`.
         memory, effort: of learning on the device; None where nothing is learnt there.
         before, after: errors on the rest of the recording with the factory head, and with the
             head that the guard leaves; None where nothing is left.
@@ -71,25 +71,23 @@ def adapt(wearer: Wearer, *, minutes: float, kind: PersonalKind) -> Adaptation:
     """
     head, chosen = wearer.head, wearer.calibration(minutes)
     count = int(chosen.sum())
-    taught = count - check_count(count)
+    folds(count)  # refuses too few
     features, labels = wearer.features[chosen], wearer.bpm_q8[chosen]
     memory: Memory | None = None
     effort: Effort | None = None
     guard: Guard | None = None
     weights, biases = head.weights, head.biases
     if kind == "prior":
-        biases = prior_biases(head, class_prior(labels[:taught] / 256))
+
+        def make(taught: Ints) -> tuple[Ints, Ints]:
+            return head.weights, prior_biases(head, class_prior(labels[taught] / 256))
+
+        weights, biases, guard = adapted(head, make, features, labels)
     elif kind != "none":
-        change = change_of(kind, head)
-        memory = memory_of(head, change, windows=count)
+        memory = memory_of(head, change_of(kind, head), windows=count)
         check_memory(memory, kind=kind)
-        effort = effort_of(head, kind, windows=taught)
-        settings = SETTINGS[kind]
-        weights, biases = change.fold(
-            learn(head, change, features[:taught], labels[:taught], settings=settings)
-        )
-    if kind != "none":
-        guard = judge(head, weights, biases, features[taught:], labels[taught:])
+        effort = effort_of(head, kind, windows=count)
+        weights, biases, guard = fitted(head, kind, features, labels)
     rest = wearer.rest(minutes)
     before = after = unguarded = None
     if rest.any():
@@ -99,5 +97,5 @@ def adapt(wearer: Wearer, *, minutes: float, kind: PersonalKind) -> Adaptation:
     if guard is None or not guard.kept:
         weights, biases = head.weights, head.biases
     return Adaptation(
-        kind, minutes, taught, guard, memory, effort, before, after, unguarded, weights, biases
+        kind, minutes, count, guard, memory, effort, before, after, unguarded, weights, biases
     )

@@ -253,13 +253,18 @@ static int64_t adapt_error(const int8_t *weights, const int32_t *biases, const i
     return fixed_shift_right(sum, ADAPT_ERROR_SHIFT);
 }
 
-void ppg_adapt_reset(ppg_adapt_t *state)
+static void adapt_restart(ppg_adapt_t *state)
 {
     int i;
     for (i = 0; i < PPG_ADAPT_PARAMETERS; i++) {
         state->parameters[i] = 0;
     }
     adapt_fold(state);
+}
+
+void ppg_adapt_reset(ppg_adapt_t *state)
+{
+    adapt_restart(state);
     state->count = 0;
     state->adapted = 0;
 }
@@ -290,22 +295,15 @@ static uint32_t adapt_common(uint32_t a, uint32_t b)
     return a;
 }
 
-int ppg_adapt_fit(ppg_adapt_t *state, ppg_adapt_step_t *step)
+/* From the factory's head on, over all windows but those from first to last. */
+static void adapt_train(ppg_adapt_t *state, ppg_adapt_step_t *step, uint32_t first, uint32_t last)
 {
-    const uint32_t checked = state->count / ADAPT_CHECK_PARTS;
-    const uint32_t taught = state->count - checked;
+    const uint32_t taught = state->count - (last - first);
     uint32_t stride = taught * 618 / 1000;
     uint32_t round;
     uint32_t i;
-    int64_t sum = 0;
-    int64_t squares = 0;
-    if (state->count < ADAPT_FEWEST) {
-        return PPG_ADAPT_FEW;
-    }
-    for (i = 0; i < PPG_ADAPT_PARAMETERS; i++) {
-        state->parameters[i] = 0;
-    }
-    adapt_fold(state);
+    adapt_restart(state);
+    stride = stride > 0 ? stride : 1;
     while (adapt_common(stride, taught) > 1) {
         stride++;
     }
@@ -315,10 +313,11 @@ int ppg_adapt_fit(ppg_adapt_t *state, ppg_adapt_step_t *step)
         rates[0] = (uint32_t)((uint64_t)ADAPT_RATE_0 * (ADAPT_ROUNDS - round) / ADAPT_ROUNDS);
         rates[1] = (uint32_t)((uint64_t)ADAPT_RATE_1 * (ADAPT_ROUNDS - round) / ADAPT_ROUNDS);
         for (i = 0; i < taught; i++) {
+            const uint32_t window = at < first ? at : at + (last - first);
             int k;
             adapt_forward(state->weights, state->biases,
-                          state->features + at * PPG_ADAPT_FEATURES, step, step->logits);
-            adapt_label(state->bpm_q8[at], step->shares);
+                          state->features + window * PPG_ADAPT_FEATURES, step, step->logits);
+            adapt_label(state->bpm_q8[window], step->shares);
             for (k = 0; k < PPG_CLASSES; k++) {
                 step->derivative[k] = -(int32_t)step->shares[k];
             }
@@ -337,21 +336,39 @@ int ppg_adapt_fit(ppg_adapt_t *state, ppg_adapt_step_t *step)
         }
         adapt_fold(state);
     }
-    for (i = taught; i < state->count; i++) {
-        const int8_t *features = state->features + i * PPG_ADAPT_FEATURES;
-        const uint32_t bpm_q8 = state->bpm_q8[i];
-        const int64_t fall =
-            adapt_error(adapt_weights, adapt_biases, features, bpm_q8, step) -
-            adapt_error(state->weights, state->biases, features, bpm_q8, step);
-        sum += fall;
-        squares += fall * fall;
+}
+
+int ppg_adapt_fit(ppg_adapt_t *state, ppg_adapt_step_t *step)
+{
+    const uint32_t count = state->count;
+    uint32_t fold;
+    int64_t sum = 0;
+    int64_t squares = 0;
+    if (count < ADAPT_FEWEST) {
+        return PPG_ADAPT_FEW;
     }
-    state->adapted = sum > 0 && sum * sum > squares;
-    if (!state->adapted) {
-        for (i = 0; i < PPG_ADAPT_PARAMETERS; i++) {
-            state->parameters[i] = 0;
+    for (fold = 0; fold < ADAPT_FOLDS; fold++) {
+        const uint32_t first = count * fold / ADAPT_FOLDS;
+        const uint32_t last = count * (fold + 1) / ADAPT_FOLDS;
+        const uint32_t end = last + ADAPT_SHARED < count ? last + ADAPT_SHARED : count;
+        uint32_t i;
+        adapt_train(state, step, first > ADAPT_SHARED ? first - ADAPT_SHARED : 0, end);
+        for (i = first; i < last; i++) {
+            const int8_t *features = state->features + i * PPG_ADAPT_FEATURES;
+            const uint32_t bpm_q8 = state->bpm_q8[i];
+            const int64_t fall =
+                adapt_error(adapt_weights, adapt_biases, features, bpm_q8, step) -
+                adapt_error(state->weights, state->biases, features, bpm_q8, step);
+            sum += fall;
+            squares += fall * fall;
         }
-        adapt_fold(state);
+    }
+    state->adapted =
+        sum > 0 && sum * sum > ADAPT_CERTAINTY * ADAPT_CERTAINTY * squares;
+    if (state->adapted) {
+        adapt_train(state, step, 0, 0);
+    } else {
+        adapt_restart(state);
     }
     return state->adapted;
 }

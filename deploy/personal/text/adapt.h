@@ -57,7 +57,7 @@ void ppg_adapt_reset(ppg_adapt_t *state);
  * Returns PPG_OK, or PPG_ADAPT_FULL. */
 int ppg_adapt_add(ppg_adapt_t *state, const int8_t *features, uint32_t bpm_q8);
 
-/* Learns from the first four fifths of the windows and judges on the last one.
+/* Learns from all windows, where heads that learnt from four fifths of them read the others better.
  * Returns 1 if the head is another one now, 0 if that of the factory stays, or PPG_ADAPT_FEW. */
 int ppg_adapt_fit(ppg_adapt_t *state, ppg_adapt_step_t *step);
 

@@ -13,6 +13,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from nas.bench.personal.records import Cell, PersonRecord, Tried, read_record
+from nas.models.evaluate import knows_people, roles_of
 from nas.models.names import Model, ModelError
 from nas.personal.adapt import adapt
 from nas.personal.calibration import wearer_of_model
@@ -20,7 +21,6 @@ from nas.personal.kinds import PersonalKind
 from nas.run import interrupt
 from nas.run.machine import versions
 from nas.run.progress import Tick
-from ppg.identity import known_people
 from ppg.npz.folder import fingerprint
 from ppg.recording import Recording
 from ppgnas.errors import DataError, ExportError
@@ -32,23 +32,23 @@ LEAST_REST = 60
 def unseen(model: Model, recordings: Sequence[Recording]) -> dict[str, Recording]:
     """The longest recording of each report person of a network that reads it.
 
+    Whom a network was adapted to is none of them.
+
     Raises:
         ModelError: it is not known who trained the network.
         DataError: no report person is in the recordings.
     """
-    card = model.card()
-    document = card if model.run is None else model.run.document()
-    if document is None or document.split is None:
+    readable = [r for r in recordings if r.acc is not None or not model.inputs.acceleration]
+    roles = roles_of(model, readable)
+    if not knows_people(model):
         raise ModelError(
             f"{model.name}: who trained it is not known, so nobody is surely new to it; name a "
             "finalist as RUN:ID, or the folder that `ppgnas train` wrote"
         )
-    readable = [r for r in recordings if r.acc is not None or not model.inputs.acceleration]
-    people = known_people(readable, document.split.report)
     longest: dict[str, Recording] = {}
     for recording in readable:
         known = longest.get(recording.person)
-        if recording.person in people and (
+        if roles[recording.person] == "report" and (
             known is None or recording.usable.sum() > known.usable.sum()
         ):
             longest[recording.person] = recording

@@ -11,8 +11,10 @@ from numpy.typing import NDArray
 
 from deploy.personal.fit import (
     SETTINGS,
-    check_count,
-    judge,
+    errors,
+    fitted,
+    folds,
+    guard_of,
     label_q15,
     learn,
     order,
@@ -72,8 +74,9 @@ def test_a_wearer_is_learnt(arch: object, kind: Kind) -> None:
     before = cross_entropy(head, head.weights, head.biases, features[:80], labels[:80])
     assert cross_entropy(head, *change.fold(parts), features[:80], labels[:80]) < before
     if kind in ("head", "low-rank"):  # which heart rate it is, biases cannot say
-        found = judge(head, *change.fold(parts), features[80:], labels[80:])
+        _, _, found = fitted(head, kind, features, labels)
         assert found.kept and found.after_bpm < 0.95 * found.before_bpm
+        assert found.windows == 100
 
 
 def test_the_pull_takes_changes_back() -> None:
@@ -88,19 +91,16 @@ def test_the_pull_takes_changes_back() -> None:
     assert sizes[1] < 0.6 * sizes[0]
 
 
-def test_the_guard_keeps_a_head_only_beyond_one_standard_error() -> None:
+def test_errors_of_a_head_that_always_says_80() -> None:
     """Biases that favour one class make every reading that class."""
     head = head_of(random_net(DENSE))
     features, _ = windows_of_wearer(head, 40)
     biases = head.biases - 100_000
     biases[50] += 200_000  # 80 BPM
-    own = head.weights * 0
-    right = judge(head, own, biases, features, np.full(40, 256 * 80))
-    assert right.kept and right.after_bpm < 0.1 < right.before_bpm
-    wrong = judge(head, own, biases, features, np.full(40, 256 * 200))
-    assert not wrong.kept and wrong.after_bpm == pytest.approx(120, abs=0.1)
-    same = judge(head, head.weights, head.biases, features, np.full(40, 256 * 80))
-    assert not same.kept and same.after_bpm == same.before_bpm == right.before_bpm
+    own = head.weights * 0, biases
+    for bpm, error in ((80, 0), (200, 120)):
+        seen = errors(head, own, features, np.full(40, 256 * bpm)) / 2**12
+        np.testing.assert_allclose(seen, error, atol=0.1)
 
 
 def test_errors_of_the_guard_are_expected_ones() -> None:
@@ -110,23 +110,32 @@ def test_errors_of_the_guard_are_expected_ones() -> None:
     stored = head.logits(f, head.weights, head.biases)
     p = probabilities((stored.astype(float) - head.logit_zero) * head.logit_scale)
     away = np.abs(30 + np.arange(180) - labels[:, None] / 256)
-    seen = judge(head, head.weights, head.biases, features, labels).before_bpm
+    seen = errors(head, (head.weights, head.biases), features, labels).mean() / 2**12
     assert seen == pytest.approx((p * away).sum(axis=1).mean(), rel=6e-3)
 
 
-@pytest.mark.parametrize("falls", [[5, 5, 5, 4], [9, 0, 0, 0], [9, 1, 0, 0], [-3, -3, -4, -3]])
-def test_one_standard_error_in_whole_numbers(falls: list[int]) -> None:
-    """The guard's comparison is that of the mean with its standard error."""
+@pytest.mark.parametrize("falls", [[5] * 10, [9, 0] * 5, [9, 8, 9, 0] * 4, [-3, -3, -4, -3] * 4])
+def test_three_standard_errors_in_whole_numbers(falls: list[int]) -> None:
+    """Of the mean, from the mean of squares: of the falls about nothing, not about their mean."""
     fall = np.array(falls)
-    error = fall.std(ddof=1) / np.sqrt(len(fall))
-    whole = fall.sum() > 0 and fall.sum() ** 2 > (fall**2).sum()
-    assert whole == (fall.mean() > error + 1e-12)
+    error = np.sqrt((fall**2).mean() / len(fall))
+    guard = guard_of(4096 * (fall + 20), np.full(len(fall), 4096 * 20))
+    assert guard.kept == (fall.mean() > 3 * error)
+    assert (guard.before_bpm, guard.after_bpm) == (20 + fall.mean(), 20)
+
+
+def test_folds_read_each_window_once_and_share_no_sample_with_what_taught() -> None:
+    found = folds(23)
+    assert np.concatenate([read for _, read in found]).tolist() == list(range(23))
+    for taught, read in found:
+        # Windows of 8 s begin 2 s apart.
+        assert np.abs(taught[:, None] - read).min() == 4
+        assert len(taught) >= 23 - 5 - 6
 
 
 def test_few_windows_are_refused() -> None:
-    assert check_count(20) == 4
     with pytest.raises(DataError, match="19 windows with a heart rate to learn from; at least 20"):
-        check_count(19)
+        folds(19)
 
 
 @pytest.mark.parametrize("arch", BOTH.values(), ids=BOTH)

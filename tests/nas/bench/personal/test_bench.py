@@ -15,7 +15,9 @@ from nas.bench.personal.records import Cell, PersonRecord, Tried
 from nas.bench.personal.run import run_bench, unseen
 from nas.models.names import Model, ModelError, find_model
 from nas.models.train import train_model
-from nas.personal.calibration import Errors
+from nas.personal.adapt import adapt
+from nas.personal.calibration import Errors, wearer_of_model
+from nas.personal.write import write_adapted
 from nas.run.config import TrainConfig
 from nas.run.progress import Silent
 from ppg.npz.folder import write_recording
@@ -109,3 +111,22 @@ def test_whom_a_network_never_saw_must_be_known(world: tuple[Model, list[Recordi
         unseen(replace(model, folder=None), recordings)
     with pytest.raises(DataError, match="none of its report people is in the recordings"):
         unseen(model, [replace(r, subject=f"new {r.subject}") for r in recordings])
+
+
+def test_the_wearer_of_an_adapted_folder_is_not_new_to_it(
+    world: tuple[Model, list[Recording]], tmp_path: Path
+) -> None:
+    model, recordings = world
+    people = list(unseen(model, recordings))
+    anna = next(r for r in recordings if r.person == people[0])
+    wearer = wearer_of_model(model, anna)
+    found = adapt(wearer, minutes=2.0, kind="bias")
+    assert found.guard is not None
+    kept = replace(found, guard=replace(found.guard, kept=True))
+    write_adapted(tmp_path / "anna", model, wearer, kept, recording=anna.name)
+    adapted = find_model(str(tmp_path / "anna"))
+    if people[1:]:
+        assert list(unseen(adapted, recordings)) == people[1:]
+    else:
+        with pytest.raises(DataError, match="none of its report people"):
+            unseen(adapted, recordings)
