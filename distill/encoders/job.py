@@ -24,6 +24,7 @@ CHANNELS: Mapping[Sensor, int] = {"ppg": 1, "acc": 3}
 STEPS: Mapping[str, int] = {"smoke": 6, "quick": 500, "standard": 6000, "thorough": 60000}
 INTEGER_SHARE = 0.2  # of the steps of a compact encoder, that simulate integers
 BATCH = 128
+TOGETHER = 8
 BPM_MEAN, BPM_SPREAD = 100.0, 30.0  # what a supervised head is scaled by
 
 
@@ -37,6 +38,7 @@ class Job:
         shape: of an encoder with attention; None where `arch` is given.
         arch: of a compact encoder, between `compact.ends_of`.
         steps, batch, seed: of the training.
+        together: segments of each person in a batch that is contrasted within itself.
         labels: share of the labelled segments that a supervised training sees.
     """
 
@@ -47,6 +49,7 @@ class Job:
     steps: int
     batch: int = BATCH
     seed: int = 0
+    together: int = TOGETHER
     labels: float = 1.0
 
     def to_json(self) -> dict[str, Any]:

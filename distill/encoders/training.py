@@ -182,9 +182,10 @@ def _draw(
 ) -> tuple[Tensor, ...]:
     """What `module.loss` takes, of a shard."""
     if isinstance(module, Contrast):
-        first, second = bank.draw_views(rng, count, Changes())
+        first, second = bank.draw_views(rng, count, Changes(), together=job.together)
         return (*(_own(job, pairs) for pairs in (first, second)), _excluded(first))
-    pairs = bank.draw(rng, count, Changes())
+    together = job.together if isinstance(module, Aligned) else 1
+    pairs = bank.draw(rng, count, Changes(), together=together)
     if isinstance(module, Aligned):
         return _own(job, pairs), torch.from_numpy(pairs.ppg), _excluded(pairs)
     if isinstance(module, Supervised):

@@ -7,6 +7,7 @@ it is: no signal is turned in time, and the two are never stretched apart.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -18,7 +19,10 @@ from ppg.frontend import normalise_acc, normalise_ppg
 from ppg.segments.cut import HZ, SAMPLES
 from ppg.segments.shards import Shards
 
-ADJACENT_S = 30  # of a second view of the same moment
+APART_S = 1.0
+"""Of two views of a moment, at most: what comes and goes within seconds tells moments apart, and
+the phase of a pulse, which acceleration does not show, does not."""
+KNOTS = 6  # of a slow gain
 
 
 @dataclass(frozen=True)
@@ -72,56 +76,81 @@ class SegmentBank:
         # Each person equally often, whatever they gave.
         weights = 1 / np.bincount(person)[person]
         self._cumulative = np.cumsum(weights / weights.sum())
+        self._of_person = {who: rows[person == who] for who in np.unique(person)}
+        self._person = shards.person
 
-    def draw(self, rng: np.random.Generator, count: int, changes: Changes) -> Pairs:
-        """Pairs of random people."""
-        rows = self.rows[pick(rng, self._cumulative, count)]
-        return self.pairs(rows, changes, rng)
+    def draw(
+        self, rng: np.random.Generator, count: int, changes: Changes, *, together: int = 1
+    ) -> Pairs:
+        """Pairs of random people.
+
+        Args:
+            rng, count, changes: random numbers, how many, and what is done to them.
+            together: of each person that is drawn. Those who learn to tell moments apart have
+                little to learn from other people, whose sensor, wrist and pace differ anyway.
+        """
+        return self.pairs(self._rows(rng, count, together), changes, rng)
 
     def draw_views(
-        self, rng: np.random.Generator, count: int, changes: Changes
+        self,
+        rng: np.random.Generator,
+        count: int,
+        changes: Changes,
+        *,
+        together: int = 1,
     ) -> tuple[Pairs, Pairs]:
-        """Two views of random moments: the second up to `ADJACENT_S` beside the first."""
-        shards = self.shards
-        rows = self.rows[pick(rng, self._cumulative, count)]
-        beside = rows + rng.integers(-1, 2, count) * rng.integers(1, 4, count)
-        beside = np.clip(beside, 0, len(shards) - 1)
-        near = (shards.sitting[beside] == shards.sitting[rows]) & (
-            np.abs(shards.start[beside] - shards.start[rows]) <= ADJACENT_S * HZ
-        )
-        return (
-            self.pairs(rows, changes, rng),
-            self.pairs(np.where(near, beside, rows), changes, rng),
-        )
+        """Two views of random moments, the second up to `APART_S` beside the first; see `draw`."""
+        rows = self._rows(rng, count, together)
+        shift = rng.integers(-round(APART_S * HZ), round(APART_S * HZ) + 1, count)
+        return self.pairs(rows, changes, rng), self.pairs(rows, changes, rng, shift=shift)
+
+    def _rows(self, rng: np.random.Generator, count: int, together: int) -> NDArray[np.int64]:
+        rows = self.rows[pick(rng, self._cumulative, -(-count // together))]
+        if together == 1:
+            return rows
+        own = [rng.choice(self._of_person[self._person[row]], together) for row in rows]
+        return np.concatenate(own)[:count]
 
     def pairs(
         self,
         rows: NDArray[np.int64],
         changes: Changes = PLAIN,
         rng: np.random.Generator | None = None,
+        *,
+        shift: NDArray[np.int64] | None = None,
     ) -> Pairs:
-        """The segments of some rows of the shards, changed where a generator is given."""
+        """The segments of some rows of the shards, changed where a generator is given.
+
+        Args:
+            rows: `(count,)`.
+            changes, rng: what is done to them.
+            shift: `(count,)` samples by which each begins later, as far as its recording goes.
+        """
         rng = np.random.default_rng(0) if rng is None else rng
         shards = self.shards
-        ppg = np.zeros((len(rows), SAMPLES), np.float32)
-        acc = np.zeros((len(rows), SAMPLES, 3), np.float32)
-        for sitting in np.unique(shards.sitting[rows]):
-            signals = shards.signals(int(sitting))
-            channels = signals.shape[1] - 3
-            for place in np.flatnonzero(shards.sitting[rows] == sitting):
-                first = int(shards.start[rows[place]])
-                part = signals[first : first + SAMPLES].astype(np.float32)
-                weights = None
-                if changes.mix_channels:
-                    weights = rng.dirichlet(np.ones(channels))[None].astype(np.float32)
-                ppg[place] = normalise_ppg(part[None, :, :channels], weights)[0]
-                acc[place] = part[:, channels:]
+        start = shards.start[rows].copy()
+        parts: dict[int, list[int]] = {}
+        found = []
+        for place, sitting in enumerate(shards.sitting[rows].tolist()):
+            signals = shards.signals(sitting)
+            if shift is not None:
+                start[place] = np.clip(start[place] + shift[place], 0, len(signals) - SAMPLES)
+            found.append(signals[start[place] : start[place] + SAMPLES])
+            parts.setdefault(signals.shape[1] - 3, []).append(place)
+        ppg = np.zeros((len(rows), 1, SAMPLES), np.float32)
+        acc = np.stack([part[:, -3:] for part in found]).astype(np.float32)
+        for channels, places in parts.items():  # recordings of one and of several PPG channels
+            own = np.stack([found[place][:, :channels] for place in places]).astype(np.float32)
+            weights = None
+            if changes.mix_channels:
+                weights = rng.dirichlet(np.ones(channels), len(places)).astype(np.float32)
+            ppg[places, 0] = normalise_ppg(own, weights)
         acc = _changed_acc(acc, changes, rng)
         return Pairs(
-            _changed(ppg[:, None], changes, rng),
+            _changed(ppg, changes, rng),
             _changed(normalise_acc(acc).transpose(0, 2, 1), changes, rng),
             shards.sitting[rows],
-            shards.start[rows] / HZ,
+            start / HZ,
             shards.hr_bpm[rows],
         )
 
@@ -134,7 +163,7 @@ def _changed_acc(
     if changes.rotate:
         turned = rng.random(count) < changes.rotate
         turn = np.where(turned[:, None, None], rotations(rng, count), np.eye(3, dtype=np.float32))
-        acc = np.einsum("wtc,wcd->wtd", acc, turn)
+        acc = acc @ turn
     if changes.gain:
         gain = np.exp(rng.uniform(-0.3, 0.3, count) * (rng.random(count) < changes.gain))
         acc = acc * gain[:, None, None].astype(np.float32)
@@ -147,16 +176,24 @@ def _changed(
     """`(count, channels, time)` with stretches cut out, slow gains and noise."""
     count, _, samples = x.shape
     x = x.copy()
-    grid = np.linspace(0, 1, samples)
-    for place in range(count):
-        if rng.random() < changes.magnitude:
-            knots = rng.normal(1, 0.25, 6)
-            x[place] *= np.interp(grid, np.linspace(0, 1, 6), knots).astype(np.float32)
-        if rng.random() < changes.noise:
-            strength = np.float32(rng.uniform(0, 0.25))
-            x[place] += strength * rng.standard_normal(x[place].shape).astype(np.float32)
-        if rng.random() < changes.cut_out:
-            length = int(rng.uniform(0.05, 0.25) * samples)
-            first = int(rng.integers(0, samples - length + 1))
-            x[place, :, first : first + length] = 0
+    slow = np.flatnonzero(rng.random(count) < changes.magnitude)
+    knots = rng.normal(1, 0.25, (len(slow), KNOTS)).astype(np.float32)
+    x[slow] *= (knots @ _lines(samples))[:, None]
+    noisy = np.flatnonzero(rng.random(count) < changes.noise)
+    strength = rng.uniform(0, 0.25, (len(noisy), 1, 1)).astype(np.float32)
+    x[noisy] += strength * rng.standard_normal(x[noisy].shape, np.float32)
+    cut = rng.random(count) < changes.cut_out
+    length = (rng.uniform(0.05, 0.25, count) * samples).astype(np.int64)
+    first = rng.integers(0, samples - length + 1)
+    for place in np.flatnonzero(cut):
+        x[place, :, first[place] : first[place] + length[place]] = 0
     return x
+
+
+@lru_cache(maxsize=4)
+def _lines(samples: int) -> NDArray[np.float32]:
+    """`(knots, samples)` weights of a line through evenly spaced knots."""
+    at = np.linspace(0, KNOTS - 1, samples)
+    away = np.abs(at - np.arange(KNOTS)[:, None])
+    lines: NDArray[np.float32] = np.maximum(1 - away, 0).astype(np.float32)
+    return lines

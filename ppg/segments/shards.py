@@ -11,6 +11,7 @@ import hashlib
 import io
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -105,15 +106,19 @@ class Shards:
 
     def signals(self, sitting: int) -> NDArray[np.float16]:
         """`(samples, channels + 3)` of one recording, mapped, not read."""
-        path = self.folder / f"{sitting:05d}.npy"
-        try:
-            mapped = np.load(path, mmap_mode="r", allow_pickle=False)
-        except (OSError, ValueError) as error:
-            raise DataError(
-                f"{path}: the shard cannot be read ({error}); remove {self.folder} and run the "
-                "same command again, which writes it anew"
-            ) from error
-        return np.asarray(mapped) if mapped.ndim != 2 else mapped
+        return _mapped(self.folder / f"{sitting:05d}.npy")
+
+
+@lru_cache(maxsize=256)  # below the open files that systems allow
+def _mapped(path: Path) -> NDArray[np.float16]:
+    try:
+        mapped: NDArray[np.float16] = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError) as error:
+        raise DataError(
+            f"{path}: the shard cannot be read ({error}); remove {path.parent} and run the "
+            "same command again, which writes it anew"
+        ) from error
+    return mapped
 
 
 def write_shards(
@@ -131,6 +136,7 @@ def write_shards(
         DataError: nothing is left.
         OSError: the disk is full.
     """
+    _mapped.cache_clear()  # of what lay there before
     folder.mkdir(parents=True, exist_ok=True)
     light: list[Recording] = []
     digests, lost, columns = [], 0, []

@@ -35,8 +35,8 @@ class Preset:
 
 PRESETS: Mapping[str, Preset] = {
     "smoke": Preset("small", 6, 6, 4, (2,), 4),
-    "brief": Preset("small", 100, 100, 40, (16, 8, 4, 2), 60),
-    "small": Preset("small", 300, 250, 80, (16, 8, 4, 2), 200),
+    "brief": Preset("small", 300, 300, 100, (16, 8, 4, 2), 150),
+    "small": Preset("small", 1500, 1500, 400, (16, 8, 4, 2), 600),
     "full": Preset("large", 20000, 20000, 4000, (16, 8, 4, 2), 20000),
 }
 

@@ -19,7 +19,7 @@ from nas.bench.crossmodal.cells import (
     supervised_name,
 )
 from nas.bench.crossmodal.config import PRESETS, CrossmodalConfig
-from nas.bench.crossmodal.measure.hand import hand_features
+from nas.bench.crossmodal.measure.hand import hand_features, profiles
 from nas.bench.crossmodal.measure.picture import flat
 from nas.bench.crossmodal.measure.retrieval import Retrieval, retrieval
 from nas.bench.crossmodal.records import EncoderRecord, read_record
@@ -32,6 +32,7 @@ from nas.run.folder import held
 from nas.run.progress import Progress
 from nas.run.target import load_target
 from ppg.segments.cut import SAMPLES, SEGMENT_S
+from ppg.segments.draw import SegmentBank
 from ppgnas.defaults import DEFAULT_BOARD, DEFAULT_ENGINE
 
 if TYPE_CHECKING:
@@ -109,7 +110,7 @@ class _Bench:
                 record = self._supervised(share)
                 records[record.name] = record
         for name in (HAND, OWN_MEAN):
-            records[name] = self._known(name, {}) or self._without_training(name)
+            records[name] = self._known(name, name) or self._without_training(name)
         labels = {t.name: (len(t.train), len(t.test)) for t in self.targets}
         return Crossmodal(self.config, self.corpus, records, labels)
 
@@ -248,12 +249,15 @@ class _Bench:
 
     def _without_training(self, name: str) -> EncoderRecord:
         corpus, shards = self.corpus, self.corpus.shards
+        record = EncoderRecord(name=name, made_for=self._made_for(name))
         if name == OWN_MEAN:
             probes = tuple(own_mean(target, corpus) for target in self.targets)
-        else:
-            features = self._spread(hand_features(shards, self._needed()))
-            probes = tuple(probe_all(features, self.targets, corpus, seed=self.config.seed))
-        return self._keep(EncoderRecord(name=name, made_for=self._made_for({}), probes=probes))
+            return self._keep(replace(record, probes=probes))
+        features = self._spread(hand_features(shards, self._needed()))
+        probes = tuple(probe_all(features, self.targets, corpus, seed=self.config.seed))
+        apart = self._apart()
+        found = self._retrieved(*profiles(SegmentBank(shards, apart).pairs(apart)))
+        return self._keep(replace(record, probes=probes, retrieval=found))
 
     # ---- what rows stand on --------------------------------------------------------------------
 
@@ -298,6 +302,24 @@ class _Bench:
         rows = shards.rows_of(self.corpus.held_out)
         return np.asarray(rows[shards.start[rows] % SAMPLES == 0])
 
+    def _retrieved(self, acc: Floats, ppg: Floats) -> dict[str, Retrieval]:
+        """Of unit vectors of the rows of `_apart`, by where candidates come from."""
+        shards, rows = self.corpus.shards, self._apart()
+        person, activity = shards.person[rows], shards.activity[rows]
+        everyone = np.arange(len(rows))
+        groups = {
+            EVERYWHERE: [everyone],
+            WITHIN_PERSON: [everyone[person == who] for who in np.unique(person)],
+            WITHIN_ACTIVITY: [
+                everyone[activity == one] for one in np.unique(activity[activity >= 0])
+            ],
+        }
+        return {
+            name: retrieval(acc, ppg, parts)
+            for name, parts in groups.items()
+            if any(len(part) > 1 for part in parts)
+        }
+
     def _aligned(
         self,
         record: EncoderRecord,
@@ -310,20 +332,7 @@ class _Bench:
         """With retrieval among held-out people, and the picture of both embeddings."""
         shards, rows = self.corpus.shards, self._apart()
         ppg_vectors = float_vectors(teacher, shards, rows, "ppg")
-        acc, ppg = projected(projections, vectors[rows], ppg_vectors)
-        person, activity = shards.person[rows], shards.activity[rows]
-        everyone = np.arange(len(rows))
-        groups = {
-            EVERYWHERE: [everyone],
-            WITHIN_PERSON: [everyone[person == who] for who in np.unique(person)],
-            WITHIN_ACTIVITY: [
-                everyone[activity == one] for one in np.unique(activity[activity >= 0])
-            ],
-        }
-        found: dict[str, Retrieval] = {}
-        for name, parts in groups.items():
-            if any(len(part) > 1 for part in parts):
-                found[name] = retrieval(acc, ppg, parts)
+        found = self._retrieved(*projected(projections, vectors[rows], ppg_vectors))
         record = replace(record, retrieval=found)
         if not picture:
             return record
@@ -333,7 +342,7 @@ class _Bench:
             record,
             acc_xy=_points(acc_xy),
             ppg_xy=_points(ppg_xy),
-            who=tuple(shards.people[who] for who in person),
+            who=tuple(shards.people[who] for who in shards.person[rows]),
             pictured=how,
         )
 

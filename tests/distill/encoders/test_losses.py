@@ -62,6 +62,35 @@ def test_the_teacher_is_frozen_and_both_projections_learn() -> None:
         assert all(each.grad is not None for each in part.parameters())
 
 
+def test_a_patch_says_how_strong_and_how_fast_whatever_its_phase() -> None:
+    shape = EncoderShape(2, patch=64, width=8, blocks=1, heads=2, spectra=True)
+    encoder = TransformerEncoder(shape)
+    at = torch.arange(SAMPLES) / 32
+    seen = []
+    for phase in (0.0, 1.0):  # 2 Hz, for 15 s alone, on one of two axes
+        x = torch.zeros(1, 2, SAMPLES)
+        x[0, 1] = torch.sin(2 * math.pi * 2.0 * at + phase) * (at < 15)
+        seen.append(encoder._spectra(encoder.cut(x))[0])
+    # (tokens, bins), bins of half a hertz from half a hertz on
+    assert seen[0].shape == (15, 10) and seen[0][:7].argmax(dim=1).eq(3).all()
+    # Half of a sine's amplitude turns each way, so a quarter of its square is in the bin.
+    assert seen[0][0, 3].item() == pytest.approx(math.log(0.25 + 1e-3) / 3, abs=1e-3)
+    torch.testing.assert_close(seen[0][:7], seen[1][:7], atol=1e-2, rtol=0)
+    assert seen[0][8:].eq(seen[0][8, 0]).all()
+
+
+def test_an_embedding_says_when() -> None:
+    shape = EncoderShape(1, patch=64, width=8, blocks=1, heads=2, times=3)
+    encoder = TransformerEncoder(shape)
+    x = torch.randn(2, 1, SAMPLES)
+    assert encoder.dimensions == 8 + 3 * 15 and encoder(x).shape == (2, encoder.dimensions)
+    tokens = encoder.tokens(x)
+    assert encoder.times is not None
+    torch.testing.assert_close(encoder(x)[:, 8 + 3 * 4 : 8 + 3 * 5], encoder.times(tokens[:, 4]))
+    with pytest.raises(ValueError, match="an embedding holds 0 to 64 numbers of each patch"):
+        EncoderShape(1, times=-1)
+
+
 def test_hidden_patches_are_unseen_and_alone_count() -> None:
     torch.manual_seed(0)
     module = Masked(TransformerEncoder(SMALL))

@@ -22,8 +22,8 @@ from ppgnas.errors import BudgetError, RunError
 from search_spaces.lower import lower
 from search_spaces.space import SearchSpace
 
-TINY = {"patch": 96, "width": 8, "blocks": 1, "heads": 2}
-TEACHER = Job(sensor="ppg", method="masked", shape=EncoderShape(1, **TINY), steps=3, batch=8)
+TINY = EncoderShape(1, patch=96, width=8, blocks=1, heads=2)
+TEACHER = Job(sensor="ppg", method="masked", shape=TINY, steps=3, batch=8)
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +68,7 @@ def test_a_stopped_training_goes_on_to_the_same_weights(
 def test_a_student_is_aligned_and_stored_with_its_teacher(ground: Ground, tmp_path: Path) -> None:
     pretrain(TEACHER, ground, tmp_path / "ppg.safetensors", progress=quiet)
     teacher = load_encoder(tmp_path / "ppg.safetensors")
-    job = Job(sensor="acc", method="aligned", shape=EncoderShape(3, **TINY), steps=2, batch=8)
+    job = Job(sensor="acc", method="aligned", shape=replace(TINY, channels=3), steps=2, batch=8)
     taught = replace(ground, teacher=teacher.encoder)
     pretrain(job, taught, tmp_path / "acc.safetensors", progress=quiet)
     stored = load_encoder(tmp_path / "acc.safetensors")

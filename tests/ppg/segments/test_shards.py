@@ -8,7 +8,7 @@ import pytest
 
 from ppg.frontend import normalise_acc, normalise_ppg, stream
 from ppg.segments.cut import HZ, SAMPLES, cut
-from ppg.segments.draw import ADJACENT_S, Changes, SegmentBank
+from ppg.segments.draw import APART_S, PLAIN, Changes, SegmentBank
 from ppg.segments.held_out import draw_held_out
 from ppg.segments.shards import Shards, open_shards, write_shards
 from ppg.synthetic.recordings import synthesize
@@ -93,8 +93,24 @@ def test_draws_repeat_and_views_are_adjacent(shards: Shards) -> None:
     one, two = bank.draw_views(np.random.default_rng(1), 64, Changes())
     np.testing.assert_array_equal(one.sitting, two.sitting)
     apart = np.abs(one.start_s - two.start_s)
-    assert apart.max() <= ADJACENT_S
+    assert apart.max() <= APART_S
     assert (apart > 0).any()
+
+
+def test_people_are_drawn_together_and_each_segment_is_its_own(shards: Shards) -> None:
+    rows = np.arange(len(shards))
+    bank = SegmentBank(shards, rows)
+    pairs = bank.draw(np.random.default_rng(3), 12, PLAIN, together=4)
+    person = {number: each.person for number, each in enumerate(shards.sittings)}
+    of = [person[int(number)] for number in pairs.sitting]
+    assert all(len(set(of[first : first + 4])) == 1 for first in (0, 4, 8)) and len(set(of)) > 1
+    for place in range(12):
+        same = (shards.sitting == pairs.sitting[place]) & (
+            shards.start == round(HZ * pairs.start_s[place])
+        )
+        alone = bank.pairs(rows[same])
+        np.testing.assert_array_equal(pairs.acc[place], alone.acc[0])
+        np.testing.assert_array_equal(pairs.ppg[place], alone.ppg[0])
 
 
 def test_turning_keeps_the_strength_of_movement(shards: Shards) -> None:

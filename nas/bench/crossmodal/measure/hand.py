@@ -1,4 +1,4 @@
-"""Features of acceleration made by hand: how strong movement is, and how fast."""
+"""Features made by hand: of acceleration how strong and fast it is, of both signals when."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ppg.segments.cut import HZ, SAMPLES
+from ppg.segments.draw import Pairs
 from ppg.segments.shards import Shards
 
 BANDS_HZ = (0.4, 0.8, 1.2, 1.6, 2.0, 2.5, 3.0, 4.0, 5.0)
 FLOOR_G = 1e-4
+PROFILE_S = 2
 
 
 def hand_features(shards: Shards, rows: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -22,6 +24,21 @@ def hand_features(shards: Shards, rows: NDArray[np.int64]) -> NDArray[np.float64
         rows: the segments.
     """
     return np.array([_of(_acc(shards, int(row))) for row in rows])
+
+
+def profiles(pairs: Pairs) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Unit vectors of acceleration and of PPG: the log strength of each `PROFILE_S`.
+
+    A moved wrist disturbs the PPG, so the two rise and fall together: what a retrieval without any
+    training goes by.
+    """
+    found = []
+    for signal in (pairs.acc, pairs.ppg):
+        parts = signal.reshape(*signal.shape[:2], -1, PROFILE_S * HZ).astype(np.float64)
+        strength = np.log((parts**2).mean(axis=(1, 3)) + FLOOR_G)
+        strength -= strength.mean(axis=1, keepdims=True)
+        found.append(strength / np.maximum(np.linalg.norm(strength, axis=1, keepdims=True), 1e-9))
+    return found[0], found[1]
 
 
 def _acc(shards: Shards, row: int) -> NDArray[np.float64]:

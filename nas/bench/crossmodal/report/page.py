@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from nas.bench.crossmodal.cells import DISTILLED, OWN_MEAN, SUPERVISED
+from nas.bench.crossmodal.cells import DISTILLED, HAND, OWN_MEAN, SUPERVISED
 from nas.bench.crossmodal.config import DRAWS, SHARES
+from nas.bench.crossmodal.measure.hand import PROFILE_S
 from nas.bench.crossmodal.records import EncoderRecord
 from nas.bench.crossmodal.report.figures import (
     GOAL_PERCENT,
@@ -55,7 +56,9 @@ def crossmodal_page(found: Crossmodal, command: str) -> str:
         *_verdicts(records),
         "## Retrieval",
         "Each 30 s of acceleration looks for its own PPG among those of held-out people, and the "
-        "reverse; segments do not overlap. Chance is one over the candidates.",
+        "reverse; segments do not overlap. Chance is one over the candidates. "
+        f"`{HAND}` are here how strong each {PROFILE_S} s of either signal is, without any "
+        "training.",
         _retrieval(records),
         "## Probes",
         MEANING,

@@ -3,9 +3,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from nas.bench.crossmodal.measure.hand import profiles
 from nas.bench.crossmodal.measure.picture import flat
 from nas.bench.crossmodal.measure.probes import logistic, read_class, read_number, ridge
 from nas.bench.crossmodal.measure.retrieval import retrieval
+from ppg.segments.cut import SAMPLES
+from ppg.segments.draw import Pairs
 
 
 def test_ridge_by_hand() -> None:
@@ -44,6 +47,22 @@ def test_retrieval_by_hand() -> None:
     within = retrieval(acc, ppg, [np.array([0, 1]), np.array([2, 3]), np.array([1])])
     assert within.acc_to_ppg[0] == 50.0
     assert (within.candidates, within.queries) == (2.0, 4)
+
+
+def test_profiles_rise_where_both_signals_do() -> None:
+    rng = np.random.default_rng(0)
+    acc, ppg = np.full((2, 3, SAMPLES), 0.02), np.full((2, 1, SAMPLES), 1.0)
+    for place, first in ((0, 0), (1, 640)):  # moved in the first, and in the last third
+        acc[place, :, first : first + 320] = rng.standard_normal((3, 320))
+        ppg[place, :, first : first + 320] *= 3
+    none = np.zeros(2, np.int64)
+    moved = profiles(Pairs(ppg, acc, none, none.astype(float), np.zeros(2, np.float32)))
+    assert moved[0].shape == moved[1].shape == (2, 15)
+    for each in moved:
+        np.testing.assert_allclose(np.linalg.norm(each, axis=1), 1)
+    assert retrieval(*moved, [np.arange(2)]).acc_to_ppg[0] == 100
+    still = profiles(Pairs(ppg * 0, acc, none, none.astype(float), np.zeros(2, np.float32)))
+    assert (still[1] == 0).all()
 
 
 def test_a_collapsed_embedding_finds_nothing() -> None:
