@@ -34,6 +34,9 @@ if TYPE_CHECKING:
 OPSET = 18
 IR_VERSION = 8
 _TO_NCHW, _TO_NHWC = [0, 3, 1, 2], [0, 2, 3, 1]
+EXACT_SUMS = "session.x64quantprecision"
+"""The setting of a session without which x86-64 processors that lack VNNI add pairs of products in
+16 bits, which saturate."""
 
 
 def write(net: QuantizedNet) -> bytes:
@@ -80,8 +83,7 @@ def run(model: bytes, x: NDArray[np.int8], *, optimize: bool = True) -> NDArray[
     options = ort.SessionOptions()
     options.intra_op_num_threads = 1
     options.log_severity_level = 3
-    # Without it, processors that lack VNNI add pairs of products in 16 bits, which saturate.
-    options.add_session_config_entry("session.x64quantprecision", "1")
+    options.add_session_config_entry(EXACT_SUMS, "1")
     level = ort.GraphOptimizationLevel
     options.graph_optimization_level = level.ORT_ENABLE_ALL if optimize else level.ORT_DISABLE_ALL
     refusals = (state.InvalidProtobuf, state.InvalidGraph, state.InvalidArgument, state.Fail)
@@ -133,6 +135,7 @@ class _Writer:
         return helper.make_model(
             proto,
             producer_name="ppgnas",
+            doc_string=f"onnxruntime on x86-64: set {EXACT_SUMS} to 1, or sums may saturate.",
             ir_version=IR_VERSION,
             opset_imports=[helper.make_opsetid("", OPSET)],
         )

@@ -280,7 +280,7 @@ class Run(Shown):
         """One row a finalist: errors in BPM on report people, costs on the run's board.
 
         `mae_bpm`, `search_mae_bpm` and costs are those of `file`; `mae_bpm_c` and
-        `mae_bpm_tflite` those of either file.
+        `mae_bpm_tflite` those of either file, `mae_bpm_onnx` those of the ONNX file.
         """
         rows: list[dict[str, object]] = []
         for number in self.folder.finalists():

@@ -218,7 +218,7 @@ def as_text(run: RunDir) -> str:
     if choice is not None:
         told += [f"Recommended: {run.path}:{choice.finalist.number}", *choice.sentences]
     said = "".join(f"{sentence}\n" for sentence in told if sentence)
-    errors = ("file", "MAE BPM", "smoothed", "other file", "search people")
+    errors = ("file", "MAE BPM", "smoothed", "other files", "search people")
     header = ("model", *errors, "weights", "flash", "SRAM", "ms", "mJ a reading", "path")
     return (
         f"\n{candidates.considered} networks considered, {candidates.evaluated} evaluated, "
@@ -231,9 +231,12 @@ def as_text(run: RunDir) -> str:
 
 
 def _errors(card: Card) -> tuple[str, ...]:
-    """File, its errors, those of the other one, and its error on search people."""
+    """File, its errors, those of the other ones, and its error on search people."""
     (file, (raw, smoothed)), *others = card.report_mae_bpm.items()
-    other = "".join(f"{mae:.2f} {name}" for name, (mae, _) in others)
+    told = [f"{mae:.2f} {name}" for name, (mae, _) in others]
+    if card.onnx is not None:
+        told.append(f"{card.onnx.report.mae_bpm_onnx:.2f} model.onnx")
+    other = ", ".join(told)
     chose = card.search_mae_bpm.retrained_int8
     return file, f"{raw:.2f}", f"{smoothed:.2f}", other, f"{chose:.2f}"
 

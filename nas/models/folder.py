@@ -13,6 +13,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from nas.models.readout import RULES, Decoding, calibrate, cautions
 from nas.models.stretches import worst_stretches, write_stretches
 from nas.run.card import (
@@ -20,9 +22,11 @@ from nas.run.card import (
     CardCosts,
     CardParity,
     ErrorsInC,
+    ErrorsInOnnx,
     ErrorsInTflite,
     FileFacts,
     InC,
+    InOnnx,
     InTflite,
     ModelFile,
     NotInC,
@@ -142,6 +146,7 @@ def write_model(
         macs=costs.macs,
         parity=CardParity(**written.parity),
         tflite=_in_tflite(*by_file["model.tflite"]),
+        onnx=_in_onnx((folder / "model.onnx").read_bytes(), net, arch, judging),
         c=_in_c(written, files, by_file),
         files={name: FileFacts(**facts) for name, facts in files.items()},
         versions=versions(),
@@ -161,6 +166,31 @@ def _in_tflite(search: Predictions, report: Predictions) -> InTflite:
             for errors in (search.summary(), report.summary())
         )
     )
+
+
+def _in_onnx(model: bytes, net: QuantizedNet, arch: Arch, judging: Judging) -> InOnnx:
+    """Errors of the ONNX file, run as its users run it, on windows."""
+    from deploy import onnx_export
+    from distill.evaluation import predict_windows
+    from ppg.people.metrics import summary
+    from ppg.readout.smoothing import read_series
+    from ppg.windows import windows_of
+
+    errors, furthest_bpm = [], 0.0
+    for people in (judging.people.search, judging.people.report):
+        windows = windows_of(people, arch)
+        logits = onnx_export.run(model, net.quantize_input(windows.x))
+        raw, smoothed = read_series(
+            net.dequantize_output(logits),
+            windows.recording,
+            windows.start_s,
+            transitions=judging.transitions,
+        )
+        found = summary(windows, raw.bpm, smoothed.bpm)
+        errors.append(ErrorsInOnnx(found.mae_bpm, found.mae_bpm_smoothed))
+        truth = predict_windows(net, windows, smoothing="none").raw.bpm
+        furthest_bpm = max(furthest_bpm, float(np.abs(raw.bpm - truth).max()))
+    return InOnnx(*errors, furthest_bpm)
 
 
 def _in_c(

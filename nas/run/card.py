@@ -203,6 +203,29 @@ class InTflite:
 
 
 @dataclass(frozen=True)
+class ErrorsInOnnx:
+    """MAE in BPM of the ONNX file in onnxruntime, which rounds in float."""
+
+    mae_bpm_onnx: float
+    mae_bpm_onnx_smoothed: float
+
+
+@dataclass(frozen=True)
+class InOnnx:
+    """`model.onnx`; of windows, also where the network streams: it holds that form alone.
+
+    Attributes:
+        search, report: errors on these people.
+        largest_difference_bpm: of a raw reading from that of the integer reference with TFLM's
+            rounding, over the windows of both.
+    """
+
+    search: ErrorsInOnnx
+    report: ErrorsInOnnx
+    largest_difference_bpm: float
+
+
+@dataclass(frozen=True)
 class NotInC:
     """Why the network has no C."""
 
@@ -273,7 +296,7 @@ class Card(Origin):
         parity: how far the files are from the integer reference.
         files: by name.
         versions: of what the result depends on.
-        c, tflite: both files with their errors; None in a card of an older version.
+        c, tflite, onnx: the files with their errors; None in a card of an older version.
         smoothing, confidence: how its outputs become readings; empty in an older card.
         confidence_held_out: how `confidence` holds on search people who are left out of it.
         search_people_mae_bpm: raw MAE of each search person.
@@ -303,6 +326,7 @@ class Card(Origin):
     parity: CardParity
     tflite: InTflite | None = None
     c: InC | NotInC | None = None
+    onnx: InOnnx | None = None
     files: dict[str, FileFacts]
     versions: dict[str, str]
 
@@ -329,11 +353,14 @@ class Card(Origin):
         return self.search_mae_bpm.retrained_int8
 
     def errors_by_file(self) -> dict[str, str | float]:
-        """`report_mae_bpm` in flat keys, and `file`: whose errors `report` holds."""
+        """`report_mae_bpm` and the ONNX file's in flat keys, and `file`: whose `report` holds."""
         plain: dict[str, str | float] = {"file": self.file or "model.tflite"}
         for file, (raw, smoothed) in self.report_mae_bpm.items():
             key = f"mae_bpm_{file.removeprefix('model.')}"
             plain |= {key: raw, f"{key}_smoothed": smoothed}
+        if self.onnx is not None:
+            difference = self.onnx.largest_difference_bpm
+            plain |= {**vars(self.onnx.report), "onnx_largest_difference_bpm": difference}
         return plain
 
     def to_json(self) -> dict[str, Any]:

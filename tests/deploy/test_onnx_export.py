@@ -59,6 +59,25 @@ def test_one_convolution_is_within_a_step(
     assert apart(net, make_windows(net, 50)) <= 1
 
 
+@pytest.mark.parametrize("extreme", [1.0, -1.0])
+def test_sums_do_not_saturate(extreme: float, make_builder: Make) -> None:
+    """Pairs of the largest products, beyond 16 bits, on processors without VNNI too."""
+    import onnx
+
+    builder = make_builder(3, (1, 1, 16, 64))
+    builder.weighted("conv", 8, kernel=(1, 3), padding="valid")
+    weights, bias = builder.weights[builder.layers[-1].name]
+    builder.weights[builder.layers[-1].name] = (np.full_like(weights, extreme), 0 * bias)
+    builder.activations["input"] = (0.02, 0)
+    builder.activations[builder.last] = (5.0, 0)
+    net = builder.net()
+    x = np.full((2, 1, 16, 64), 127, np.int8)
+    x[1] = -128
+    assert np.abs(reference.run(net, x)).min() > 90
+    assert apart(net, x) <= 1
+    assert onnx_export.EXACT_SUMS in onnx.load_from_string(onnx_export.write(net)).doc_string
+
+
 def test_relu_clamp_is_written(make_builder: Make, make_windows: Make) -> None:
     builder = make_builder(1, (1, 1, 9, 4))
     builder.weighted("conv", 8, activation="relu6")

@@ -109,6 +109,7 @@ def test_a_whole_search(
     for item in document["finalists"]:  # one file, one row; the other file's error beside it
         assert item["file"] == "model.c"
         assert item["mae_bpm"] == item["mae_bpm_c"] and item["mae_bpm_tflite"] > 0
+        assert item["mae_bpm_onnx"] > 0 and item["onnx_largest_difference_bpm"] >= 0
     assert "search: done in" in printed.err
 
     # Once more without --resume: refused, nothing harmed. With it: nothing left to do.
@@ -122,7 +123,7 @@ def test_a_whole_search(
     assert f"{out}:1" in printed.out
     assert "SYNTHETIC" in printed.out
     head = next(line for line in printed.out.splitlines() if line.lstrip().startswith("model"))
-    for column in ("file", "MAE BPM", "other file", "search people", "mJ a reading"):
+    for column in ("file", "MAE BPM", "other files", "search people", "mJ a reading"):
         assert column in head
     assert f"Recommended: {document['recommended']}" in printed.out
     assert "Between readings stm32h743 sleeps at 1.00 mW (0.02 to 16.00)" in printed.out

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from distill.evaluation import Retrained, predict_windows
 from distill.teachers.names import TeacherNameError
@@ -33,6 +34,7 @@ from ppgnas.errors import (
     RunError,
     SpaceError,
 )
+from ppgnas.task import Mode
 from search_spaces.arch import Arch
 from search_spaces.published import published
 from tests.nas.fakes import fake_net, write_one_person_twice, write_people
@@ -98,6 +100,8 @@ def test_all_of_a_card_belongs_to_the_file_of_its_engine(
     assert (own[1][0], other[1][0]) in ((in_c, in_tflite), (in_tflite, in_c))
     assert card.errors_by_file()["mae_bpm_c"] == in_c
     assert card.errors_by_file()["mae_bpm_tflite"] == in_tflite
+    assert card.onnx is not None
+    assert card.errors_by_file()["mae_bpm_onnx"] == card.onnx.report.mae_bpm_onnx
     # Readings and their expected errors, too; the other file's are asked for by name.
     with (out / "predictions.csv").open() as stream:
         rows = list(csv.DictReader(stream))
@@ -112,6 +116,39 @@ def test_all_of_a_card_belongs_to_the_file_of_its_engine(
     assert asked.mae_bpm == other[1][0]
     assert find_model(str(out / "model.tflite")).runs == "model.tflite"
     assert Card.from_json(json.loads((out / "card.json").read_text())) == card
+
+
+@pytest.mark.parametrize("mode", ["window", "streaming"])
+def test_a_card_has_the_errors_of_the_onnx_file_itself(
+    mode: Mode, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a file says that is one class off is 1 BPM from the reference, and errs by it."""
+    from deploy import onnx_export
+    from deploy.integers import reference
+
+    people, arch = write_people(tmp_path / "people"), published("tiny")
+    net = fake_net(arch, spread=1.0)
+
+    def run_off(model: bytes, x: NDArray[np.int8]) -> NDArray[np.int8]:
+        assert model == onnx_export.write(net)
+        return np.roll(reference.run(net, x), -1, axis=-1)
+
+    monkeypatch.setattr(onnx_export, "run", run_off)
+    card = train_model(
+        arch,
+        TrainConfig(data=str(people), mode=mode),
+        tmp_path / "model",
+        command="",
+        progress=Silent(),
+        train=lambda *_: Retrained(net, 7.0, arch),
+    )
+    assert card.onnx is not None
+    assert 0.9 < card.onnx.largest_difference_bpm < 180
+    reported = [r for r in read_source(str(people), seed=0) if r.person in card.report.people]
+    truth = predict_windows(net, windows_of(reported, arch), smoothing="none")
+    right = truth.summary().mae_bpm
+    assert card.onnx.report.mae_bpm_onnx != pytest.approx(right, abs=1e-6)
+    assert abs(card.onnx.report.mae_bpm_onnx - right) <= card.onnx.largest_difference_bpm
 
 
 def test_a_streaming_model_is_read_by_passes(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from tests.nas.run.test_candidates import change
 
 KEYS = (
     "format version finalist search_mae_bpm id arch synthetic arithmetic file mode smoothing "
-    "confidence report costs weight_bytes macs parity tflite c files versions"
+    "confidence report costs weight_bytes macs parity tflite c onnx files versions"
 ).split()
 
 
@@ -47,6 +47,9 @@ def test_a_card_of_an_older_version_is_of_the_tflite_file() -> None:
     document = made_card().to_json()
     del document["file"], document["tflite"]
     card = Card.from_json(document)
+    assert card.onnx is not None
+    in_onnx = {**vars(card.onnx.report), "onnx_largest_difference_bpm": 12.5}
+    assert in_onnx["mae_bpm_onnx"] == 3.8
     assert card.report_mae_bpm == {"model.tflite": (4.0, 3.2), "model.c": (4.0, 3.5)}
     assert card.errors_by_file() == {
         "file": "model.tflite",
@@ -54,7 +57,11 @@ def test_a_card_of_an_older_version_is_of_the_tflite_file() -> None:
         "mae_bpm_tflite_smoothed": 3.2,
         "mae_bpm_c": 4.0,
         "mae_bpm_c_smoothed": 3.5,
+        **in_onnx,
     }
+    del document["onnx"]
+    older = Card.from_json(document)
+    assert older.onnx is None and "mae_bpm_onnx" not in older.errors_by_file()
     assert "file" not in card.to_json() and "tflite" not in card.to_json()
 
 
