@@ -105,9 +105,11 @@ class Model(Shown):
         """
         from nas.models.predict import find_recording, trace_of
         from nas.models.readout import decoding_of
+        from ppg.recording import with_channels
 
         if not isinstance(recording, Recording):
             recording = find_recording(str(recording), name=name)
+        (recording,) = with_channels([recording], self.found.channels)
         return trace_of(
             self.found.net(),
             recording,
@@ -154,7 +156,8 @@ class Model(Shown):
         Args:
             out: the folder to write to.
             formats: of `tflite`, `onnx` and `c`.
-            sensors: for `c`: `ppg_hz`, `acc_hz`, `ppg_channels`, `counts_per_g`, `smoothing`.
+            sensors: for `c`: `ppg_hz`, `acc_hz`, `ppg_channels`, `counts_per_g`, `smoothing`,
+                `fifo_s`.
 
         Raises:
             ModelError: an unknown format, no files, or another file lies there.

@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from ppgnas.errors import DataError
 from ppgnas.task import WINDOW_S
 
+MOST_PPM = 50_000
+
 
 @dataclass(frozen=True)
 class Recording:
@@ -162,6 +164,19 @@ def with_reference(recordings: Sequence[Recording]) -> tuple[list[Recording], st
     )
 
 
+def check_drift(drift_ppm: float) -> None:
+    """Refuse a drift that clocks do not have.
+
+    Raises:
+        DataError: it is above `MOST_PPM`.
+    """
+    if not abs(drift_ppm) <= MOST_PPM:
+        raise DataError(
+            f"`drift_ppm` is {drift_ppm:g}; allowed: -{MOST_PPM} to {MOST_PPM}, so 5 %. Clocks "
+            "that run farther apart have a wrong rate."
+        )
+
+
 def channels_of(text: str) -> tuple[int, ...]:
     """Numbers of PPG channels from `1,-3`.
 
@@ -175,6 +190,18 @@ def channels_of(text: str) -> tuple[int, ...]:
             f"`channels` is {text!r}; allowed: numbers from 1 with commas, with a minus to turn a "
             "channel over, such as 1,-3."
         ) from None
+
+
+def with_channels(recordings: Sequence[Recording], chosen: str | None) -> list[Recording]:
+    """Recordings with the PPG channels of a text as `channels_of` reads it; all if None.
+
+    Raises:
+        DataError: the text is none, or a recording lacks one of them.
+    """
+    if chosen is None:
+        return list(recordings)
+    numbers = channels_of(chosen)
+    return [recording.with_channels(numbers) for recording in recordings]
 
 
 def data_set_of(person: str) -> str:

@@ -24,6 +24,7 @@ from deploy.c.reading import SensorChain, reading_texts
 from deploy.c.source import Source, generate
 from deploy.c.vectors import path_header
 from deploy.device.c_text import plain_name, resolve
+from deploy.device.settings import FIFO_S
 from deploy.integers import reference
 from deploy.integers.quantized import QuantizedNet
 from deploy.personal.example import Adapting, adapting_texts
@@ -210,6 +211,7 @@ def _reading(net: QuantizedNet, made: Source, reading: SensorChain) -> str:
     return _filled(
         "sensors.md",
         sensors=sensors,
+        fifo_s=f"{float(front.slack_s) * FIFO_S:.3g}",
         smoothing=reading.decoder.smoothing,
         calls=indent(
             resolve(

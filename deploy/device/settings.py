@@ -14,6 +14,9 @@ from ppgnas.task import STRIDE_S, WINDOW_S, Mode
 MAX_RATE_HZ = 2000
 MAX_STEPS = 1024
 MAX_PPG_CHANNELS = 3
+FIFO_S = 0.375
+"""What a slack of a second takes of bursts of both sensors."""
+LONGEST_FIFO_S = 3.0
 DEAD_SHARE = 4
 """A PPG channel that deviates by less than 1/4 of a count after filtering carries nothing."""
 
@@ -121,3 +124,17 @@ class FrontEnd:
 def exact_hz(hz: float) -> Fraction:
     """A rate read from a file as a fraction: 31.25 is 125/4."""
     return Fraction(hz).limit_denominator(1000)
+
+
+def slack_of_fifo(fifo_s: float) -> Fraction:
+    """The slack for sensors that hand out up to `fifo_s` seconds of samples at a time.
+
+    Raises:
+        ExportError: they are longer than a ring can be.
+    """
+    if not 0 <= fifo_s <= LONGEST_FIFO_S:
+        raise ExportError(
+            f"front end: fifo_s is {fifo_s:g}; allowed: 0 to {LONGEST_FIFO_S:g} s. Empty longer "
+            "FIFOs together, and push their samples in order of time"
+        )
+    return max(Fraction(1), Fraction(fifo_s).limit_denominator(1000) / Fraction(FIFO_S))

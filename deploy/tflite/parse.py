@@ -1,8 +1,8 @@
 """What a `.tflite` file says, as plain values: tensors, operators and their options.
 
-The content is not trusted. Every vector is checked against the size of the file before it is
-read, so that a damaged file ends in one message and never in a long loop. Nothing is interpreted
-here; `deploy.tflite.reader` makes a graph of it.
+The content is not trusted. `deploy.tflite.bounds` looks first whether all of it lies in the file,
+so that a damaged one ends in one message and never in a long loop, or in LiteRT. Nothing is
+interpreted here; `deploy.tflite.reader` makes a graph of it.
 
 Reference: tensorflow/compiler/mlir/lite/schema/schema.fbs (version 3).
 """
@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deploy.tflite import runtime as tflite_runtime
+from deploy.tflite.bounds import check_bounds
 from hwmodels.operators import OPERATORS, TFLITE_OPS
 from ppgnas.errors import GraphError
 
@@ -97,6 +98,7 @@ def parse(content: bytes, *, name: str) -> StoredModel:
         )
     schema = tflite_runtime.schema()
     try:
+        check_bounds(content)
         return _Parser(schema, content).model(name)
     except _DAMAGED as error:
         if isinstance(error, GraphError):

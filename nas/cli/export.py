@@ -35,6 +35,12 @@ def export(
         int, typer.Option(help="c: counts of the acceleration sensor to 1 g.")
     ] = 4096,
     smoothing: Annotated[str, typer.Option(help="c: none, clip or hmm.")] = "hmm",
+    fifo: Annotated[
+        float,
+        typer.Option(
+            help="c: seconds of samples that a sensor's FIFO hands out at once, up to 3."
+        ),
+    ] = 0.375,
     prefix: Annotated[
         str, typer.Option(help="c: of its names; two of them link into one image.")
     ] = "ppg",
@@ -86,7 +92,7 @@ def export(
             find_model(model),
             formats.split(","),
             Path(out),
-            sensors=Sensors(ppg_hz, acc_hz, ppg_channels, counts_per_g, smoothing),
+            sensors=Sensors(ppg_hz, acc_hz, ppg_channels, counts_per_g, smoothing, fifo),
             prefix=prefix,
             mode=None if mode is None else mode_of(mode),
             adapting=adapting,

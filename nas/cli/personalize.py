@@ -54,15 +54,13 @@ def personalize(
     from nas.personal.calibration import wearer_of_model
     from nas.personal.kinds import check_minutes, kind_of
     from nas.personal.write import write_adapted
-    from ppg.recording import channels_of
+    from ppg.recording import with_channels
 
     chosen_kind = kind_of(kind)
     check_minutes(minutes)
-    chosen = None if channels is None else channels_of(channels)
     found = find_model(model)
     read = find_recording(recording, name=name)
-    if chosen is not None:
-        read = read.with_channels(chosen)
+    (read,) = with_channels([read], found.channels if channels is None else channels)
     wearer = wearer_of_model(found, read)
     adapted = adapt(wearer, minutes=minutes, kind=chosen_kind)
     shown = f"{read.dataset}/{read.name}"

@@ -51,17 +51,15 @@ def predict(
     from nas.report.trace import trace_page
     from ppg.inspection.channels import channel_warnings
     from ppg.readout.smoothing import smoothing_of
-    from ppg.recording import channels_of
+    from ppg.recording import with_channels
     from ppgnas.files import write_text_atomic
 
     how = smoothing_of(smoothing)
-    chosen = None if channels is None else channels_of(channels)
     found = find_model(model)
     net = found.net()
     notes: list[str] = []
     read = find_recording(recording, name=name, say=notes.append)
-    if chosen is not None:
-        read = read.with_channels(chosen)
+    (read,) = with_channels([read], found.channels if channels is None else channels)
     card = found.card()
     trace = trace_of(
         net,

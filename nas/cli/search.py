@@ -18,6 +18,7 @@ from nas.cli.options import (
     AccHz,
     AsJson,
     BudgetScope,
+    Channels,
     Device,
     Distill,
     PathSmoothing,
@@ -109,6 +110,7 @@ def search(
     teacher: Annotated[Text, typer.Option(help=f"Default auto; none, {TEACHERS}")] = None,
     distill: Distill = None,
     unlabelled: Unlabelled = None,
+    channels: Channels = None,
     recipe: Annotated[
         Text,
         typer.Option(help=f"Stages of a finalist's training; default direct. {RECIPE_HELP}"),

@@ -16,6 +16,7 @@ from nas.cli.common import arithmetic_of, emit, verb
 from nas.cli.options import (
     ANY_NETWORK,
     AsJson,
+    Channels,
     Data,
     Device,
     Distill,
@@ -60,6 +61,7 @@ def train(
     ] = False,
     distill: Distill = None,
     unlabelled: Unlabelled = None,
+    channels: Channels = None,
     recipe: Recipe = "direct",
     student_inputs: StudentInputs = None,
     teacher_inputs: TeacherInputs = None,
@@ -99,6 +101,7 @@ def train(
         teacher=teacher,
         distill=distill or AUTO,
         unlabelled=unlabelled,
+        channels=channels,
         recipe=recipe,
         student_inputs=student_inputs,
         teacher_inputs=teacher_inputs,

@@ -97,7 +97,7 @@ def _key(data: Sequence[str], seed: int) -> str:
             found.append([SYNTHETIC, seed])
             continue
         root = Path(source)
-        files = [root] if root.is_file() else files_below(root) or sorted(root.rglob("*"))
+        files = [root] if root.is_file() else files_below(root) or files_below(root, ending="")
         files = [file for file in files if file.is_file()]
         found += [
             [str(file.resolve()), file.stat().st_size, file.stat().st_mtime_ns] for file in files

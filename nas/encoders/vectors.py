@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nas.encoders.card import FILE, EncoderCard
-from nas.run.documents import read_document
+from nas.run.documents import AGAIN, read_document
 from ppg.segments.draw import Pairs, SegmentBank
 from ppg.segments.shards import Shards
 from ppgnas.errors import RunError
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 BATCH = 256
+WIDEST = 4096  # of an embedding
 
 
 def own_side(pairs: Pairs, sensor: Sensor) -> NDArray[np.float32]:
@@ -99,7 +100,10 @@ def stored_compact(folder: Path) -> Compact:
     found = []
     for name in ("projection", "teacher_projection"):
         path = folder / f"{name}.safetensors"
-        projection = Projection(int(read_facts(path).get("dimensions", card.dimensions)))
+        width = read_facts(path).get("dimensions", card.dimensions)
+        if type(width) is not int or not 1 <= width <= WIDEST:
+            raise RunError(f"{path}: dimensions is {width!r}; allowed: 1 to {WIDEST}. {AGAIN}")
+        projection = Projection(width)
         load_checkpoint(path, projection)
         found.append(projection.eval())
     return Compact(card, QuantizedNet.load(folder), *found)

@@ -13,6 +13,7 @@ of forty choices. Told to Optuna's own file backend choice by choice, they took 
 
 from __future__ import annotations
 
+import copy
 import json
 import os
 import time
@@ -40,6 +41,7 @@ CANDIDATES: Final = "candidates"
 FINALISTS: Final = "finalists"
 WRITE_EVERY_S = 1.0
 _COMPLETE = "complete"
+_PLACE = "ppgnas:place"  # of a trial in its study: a line that was taken out leaves a hole
 
 
 class StudyFile:
@@ -77,7 +79,9 @@ class StudyFile:
         with self._translated():
             study_id = self._id(name)
             trials = [] if study_id is None else self._storage.get_all_trials(study_id)
-            for trial in trials:
+            for place, trial in enumerate(trials):
+                if trial.system_attrs.get(_PLACE, place) != place:
+                    raise ValueError(f"trial {place} of {name} is missing")
                 arch = candidate_of(trial).arch
                 if self._space.build(trial.params) != arch:
                     raise ValueError(f"trial {trial.number} is not the network {arch.id}")
@@ -85,7 +89,10 @@ class StudyFile:
 
     def add(self, name: str, trial: FrozenTrial) -> None:
         """One more trial of a study, which begins with it."""
-        self._storage.create_new_trial(self._begun(name), template_trial=trial)
+        study_id = self._begun(name)
+        placed = copy.copy(trial)
+        placed._system_attrs = {**trial.system_attrs, _PLACE: self._storage.get_n_trials(study_id)}
+        self._storage.create_new_trial(study_id, template_trial=placed)
         self._lines.write_sometimes()
 
     def candidates(self) -> list[Candidate]:

@@ -14,7 +14,7 @@ from ppg.identity import known_people, united
 from ppg.people import metrics
 from ppg.people.split import UNMAPPED
 from ppg.readout.smoothing import Smoothing
-from ppg.recording import Recording, data_set_of
+from ppg.recording import Recording, data_set_of, with_channels
 from ppg.windows import windows_of
 from ppgnas.notebook import Shown
 from ppgnas.task import Mode
@@ -159,7 +159,7 @@ def evaluate(
     from distill.evaluation import predict_windows
 
     runs = file_of(model, file)
-    one = united(recordings)
+    one = united(with_channels(recordings, model.channels))
     recordings = one.recordings
     decoding = decoding_of(model.card())
     read = predict_windows(

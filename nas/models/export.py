@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 FILES = {"tflite": "model.tflite", "onnx": "model.onnx"}
 C = "c"
 FORMATS = (*FILES, C)
+_ADAPTING = ("{}_adapt.c", "{}_adapt.h", "example/adapt.c", "example/adapt.h")
 _INTEGERS = ("graph.json", "weights.safetensors")
 
 
@@ -77,7 +78,10 @@ def export_files(
     contents = {
         FILES[name]: _checked(model.folder / FILES[name], card) for name in names if name != C
     }
+    stale: tuple[str, ...] = ()
     if C in names:
+        # What an export with `adapting` writes belongs to the model.c of then.
+        stale = () if adapting is not None else tuple(f.format(prefix) for f in _ADAPTING)
         contents |= _c_files(
             model,
             model.folder,
@@ -87,7 +91,7 @@ def export_files(
             mode or model.mode,
             adapting,
         )
-    return write_files(contents, out, force=force)
+    return write_files(contents, out, force=force, stale=stale)
 
 
 def check_formats(formats: Sequence[str]) -> list[str]:
@@ -105,16 +109,19 @@ def check_formats(formats: Sequence[str]) -> list[str]:
     return names
 
 
-def write_files(contents: Mapping[str, bytes], out: Path, *, force: bool) -> list[Path]:
+def write_files(
+    contents: Mapping[str, bytes], out: Path, *, force: bool, stale: Sequence[str] = ()
+) -> list[Path]:
     """Write files to a folder, all or none.
 
     Args:
         contents: by path in the folder.
         out: where to; made if it does not exist.
         force: write over other files of the same names.
+        stale: files that do not fit these, which `force` takes away.
 
     Raises:
-        ModelError: without `force`, another file of the same name is there already.
+        ModelError: without `force`, another file of the same name or a stale one is there already.
     """
     targets = {out / name: content for name, content in contents.items()}
     for target, content in targets.items():
@@ -124,6 +131,14 @@ def write_files(contents: Mapping[str, bytes], out: Path, *, force: bool) -> lis
                 f"{target} exists and differs; it stays as it is. Choose another `out`, or write "
                 "over it with `force`"
             )
+    left = [out / name for name in stale if (out / name).is_file()]
+    if left and not force:
+        raise ModelError(
+            f"{left[0]} is of an export with `adapt`, and does not fit what is asked for now. "
+            "Choose another `out`, or take it away with `force`"
+        )
+    for path in left:
+        path.unlink()
     for target, content in targets.items():
         target.parent.mkdir(parents=True, exist_ok=True)
         write_bytes_atomic(target, content)
@@ -178,7 +193,7 @@ def _c_files(
         ),
         prefix=prefix,
         adapting=adapting,
-        speed=_speed(card, mode),
+        speed=_speed(card, mode) + _pushed(card),
     )
     texts = {name: text.encode() for name, text in made.texts.items()}
     # The run's own errors by this rule stay; bytes and fingerprints are those of these files.
@@ -213,6 +228,19 @@ def _speed(card: Card, mode: Mode) -> str:
         f"`{call}` on {costs.board}, predicted by engine {costs.engine}: {cycles.value:.0f} "
         f"cycles ({cycles.low:.0f} to {cycles.high:.0f}), {latency.value:.3g} ms "
         f"({latency.low:.3g} to {latency.high:.3g})."
+    )
+
+
+def _pushed(card: Card) -> str:
+    """Which channels of the sensor the firmware must push, for the README."""
+    from ppg.recording import channels_of
+
+    if card.channels is None:
+        return ""
+    chosen = ", ".join(map(str, channels_of(card.channels)))
+    return (
+        f"\n\nThe network learnt from PPG channels {chosen} of its recordings: push the same "
+        "ones, those with a minus turned over (their samples times -1)."
     )
 
 

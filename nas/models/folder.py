@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from deploy.package import FileFacts as PackageFacts
     from deploy.package import Package
     from distill.evaluation import Predictions
+    from ppg.recording import Recording
     from search_spaces.arch import Arch
 
 PARITY_WINDOWS = 500
@@ -132,6 +133,7 @@ def write_model(
         mode=target.mode,
         synthetic=people.synthetic,
         unlabelled=people.unlabelled.facts if people.unlabelled else None,
+        channels=people.channels,
         smoothing=decoding.transitions,
         confidence=decoding.confidence,
         confidence_held_out=decoding.held_out,
@@ -176,8 +178,10 @@ def _in_onnx(model: bytes, net: QuantizedNet, arch: Arch, judging: Judging) -> I
     from ppg.readout.smoothing import read_series
     from ppg.windows import windows_of
 
-    errors, furthest_bpm = [], 0.0
-    for people in (judging.people.search, judging.people.report):
+    furthest_bpm = 0.0
+
+    def read(people: list[Recording]) -> ErrorsInOnnx:
+        nonlocal furthest_bpm
         windows = windows_of(people, arch)
         logits = onnx_export.run(model, net.quantize_input(windows.x))
         raw, smoothed = read_series(
@@ -187,10 +191,12 @@ def _in_onnx(model: bytes, net: QuantizedNet, arch: Arch, judging: Judging) -> I
             transitions=judging.transitions,
         )
         found = summary(windows, raw.bpm, smoothed.bpm)
-        errors.append(ErrorsInOnnx(found.mae_bpm, found.mae_bpm_smoothed))
         truth = predict_windows(net, windows, smoothing="none").raw.bpm
         furthest_bpm = max(furthest_bpm, float(np.abs(raw.bpm - truth).max()))
-    return InOnnx(*errors, furthest_bpm)
+        return ErrorsInOnnx(found.mae_bpm, found.mae_bpm_smoothed)
+
+    search, report = read(judging.people.search), read(judging.people.report)
+    return InOnnx(search, report, furthest_bpm)
 
 
 def _in_c(

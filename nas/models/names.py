@@ -120,6 +120,12 @@ class Model:
         return "window" if card is None else card.mode
 
     @property
+    def channels(self) -> str | None:
+        """PPG channels that it learnt from, see `ppg.recording.with_channels`."""
+        card = self.card()
+        return None if card is None else card.channels
+
+    @property
     def file_bytes(self) -> int | None:
         """Size of the model's TFLite file; None where there is none."""
         if self.file is not None:

@@ -157,6 +157,13 @@ def trace_of(
     whole = every_window(recording)
     if mode == "window":  # one that touches a gap is read too, and flagged
         whole = replace(whole, gaps=())
+    elif not whole.usable.any():
+        raise DataError(
+            f"{recording.dataset}/{recording.name}: every {WINDOW_S:g} s of its "
+            f"{recording.duration_s:.0f} s touch one of {len(recording.gaps)} gaps, and a stream "
+            "needs four blocks without; allowed: a recording with such a stretch. Is a row in "
+            "every file missing, or its rate wrong (ppgnas data inspect)?"
+        )
     windows = windows_of([whole], inputs, mode=mode)
     measured = recording.measured(windows.start_s)
     read = predict_windows(

@@ -86,6 +86,13 @@ def cautions(held_out: Mapping[Reading, HeldOut]) -> tuple[str, ...]:
         for reading, row in held_out.items()
         if row.people >= FEWEST_HELD_OUT and not row.holds
     ]
+    found += [
+        f"Whether expected errors of {reading} readings hold cannot be known from {row.people} "
+        f"search people: with others like them they would be {row.ratio_low:.1f} to "
+        f"{row.ratio_high:.1f} times the true ones (90 %, people resampled)."
+        for reading, row in held_out.items()
+        if row.people >= FEWEST_HELD_OUT and row.holds and not row.known
+    ]
     return tuple(found)
 
 

@@ -26,6 +26,7 @@ class Sensors:
         ppg_channels: 1 to 3.
         counts_per_g: of the acceleration.
         smoothing: one of `SMOOTHINGS`.
+        fifo_s: the longest stretch of samples that a sensor hands out at once.
     """
 
     ppg_hz: float | None = None
@@ -33,6 +34,7 @@ class Sensors:
     ppg_channels: int = 1
     counts_per_g: int = 4096
     smoothing: str = "hmm"
+    fifo_s: float = 0.375
 
     def __post_init__(self) -> None:
         if self.smoothing not in SMOOTHINGS:
@@ -59,7 +61,7 @@ def reading_of(
     from deploy.c.reading import SensorChain
     from deploy.device.decoder import Decoder
     from deploy.device.decoding import Calibration, calibration_of
-    from deploy.device.settings import FrontEnd, exact_hz
+    from deploy.device.settings import FrontEnd, exact_hz, slack_of_fifo
     from deploy.device.smoothing import smoother
 
     _, _, steps, channels = net.graph.shape(net.graph.input)
@@ -71,6 +73,7 @@ def reading_of(
         int(rate_hz),
         ppg_channels=sensors.ppg_channels,
         counts_per_g=sensors.counts_per_g,
+        slack_s=slack_of_fifo(sensors.fifo_s),
         mode=mode,
     )
     decoding = decoding_of(card)

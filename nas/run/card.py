@@ -301,6 +301,8 @@ class Card(Origin):
         confidence_held_out: how `confidence` holds on search people who are left out of it.
         search_people_mae_bpm: raw MAE of each search person.
         unlabelled: of the recordings that the teacher alone labelled, if there were any.
+        channels: PPG channels of the recordings that it learnt from, see
+            `ppg.recording.with_channels`.
         cautions: what to know before its figures are relied on, in sentences; these three are
             None in an older card.
         personal: of a network that was adapted to one wearer.
@@ -317,6 +319,7 @@ class Card(Origin):
     confidence_held_out: dict[Reading, HeldOut] | None = None
     search_people_mae_bpm: dict[str, float] | None = None
     unlabelled: UnlabelledFacts | None = None
+    channels: str | None = None
     cautions: tuple[str, ...] | None = None
     personal: Personal | None = None
     report: ReportErrors

@@ -110,6 +110,7 @@ class TrainConfig(TrainingChoice):
         split: file with the three lists of people, or None to draw them.
         seed: of everything that is drawn.
         unlabelled: folder of recordings that a teacher alone labels, or None.
+        channels: see `ppg.recording.with_channels`.
         board, engine: names or paths.
         period_s: time from one reading to the next, for the average power.
         device: one of `DEVICES`, that trains: `auto` is a GPU where torch sees one. A run may go
@@ -126,6 +127,7 @@ class TrainConfig(TrainingChoice):
     report_from: str | None = None
     split: str | None = None
     unlabelled: str | None = None
+    channels: str | None = None
     seed: int = 0
     board: str = DEFAULT_BOARD
     engine: str = DEFAULT_ENGINE
@@ -244,6 +246,7 @@ class SearchConfig(TrainConfig):
             "report_data": self.report_data,
             "report_from": self.report_from,
             "split_file": self.split,
+            "channels": self.channels,
         }
         inputs = {"student_inputs": self.student_inputs, "teacher_inputs": self.teacher_inputs}
         return {
@@ -297,7 +300,7 @@ class SearchConfig(TrainConfig):
             values["budgets"] = {**document["budgets"], "scope": "network"}
         # Runs of before mixes had names learnt from this one.
         values.setdefault("distill", NONE if values["teacher"] == NONE else "label:0.5,soft:0.5")
-        optional = {"report_data", "report_from", "time_s", "device", "dask", "mode"}
+        optional = {"report_data", "report_from", "channels", "time_s", "device", "dask", "mode"}
         optional |= {"student_inputs", "teacher_inputs"}
         written = {each.name for each in fields(SearchConfig)} - optional
         if not written <= set(values):

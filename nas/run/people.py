@@ -13,7 +13,7 @@ from ppg.inspection.channels import channels_note
 from ppg.loaders.registry import read_folder, unread_beside
 from ppg.npz import folder as npz
 from ppg.people.split import Split, draw_split, read_split, split_before_report
-from ppg.recording import Recording, with_reference
+from ppg.recording import Recording, with_channels, with_reference
 from ppg.synthetic import recordings as synthetic
 from ppgnas.errors import DataError
 from search_spaces.space import SearchSpace
@@ -30,6 +30,7 @@ class People:
         notes: what a user should know about who is used, in sentences.
         one_person: other names that people have in the data, by the name that they are used by.
         unlabelled: recordings that the teacher alone labels.
+        channels: PPG channels that were asked for, None for all.
     """
 
     split: Split
@@ -40,6 +41,7 @@ class People:
     notes: tuple[str, ...] = ()
     one_person: dict[str, tuple[str, ...]] = field(default_factory=dict)
     unlabelled: Unlabelled | None = None
+    channels: str | None = None
 
     @property
     def recordings(self) -> list[Recording]:
@@ -176,10 +178,12 @@ def gather(config: TrainConfig, space: SearchSpace) -> People:
 def _read(config: TrainConfig) -> tuple[list[Recording], list[Recording], list[str]]:
     """Recordings of `data` and of `report_data`, and notes on files that are not read."""
     recordings, lost = read_labelled(config.data, seed=config.seed)
+    recordings = with_channels(recordings, config.channels)
     further: list[Recording] = []
     lost_further = ""
     if config.report_data is not None:
         further, lost_further = read_labelled(config.report_data, seed=config.seed)
+        further = with_channels(further, config.channels)
         _check_apart(config, recordings, further)
     folders = (config.data, config.report_data)
     unread = [unread_beside(Path(folder)) for folder in folders if folder not in (None, SYNTHETIC)]
@@ -210,6 +214,7 @@ def _divided(
         fingerprint=npz.fingerprint(everything.recordings),
         notes=(*notes, *(group.note for group in everything.groups), *filter(None, [wrong])),
         one_person=everything.also,
+        channels=config.channels,
     )
 
 
@@ -217,7 +222,9 @@ def _with_unlabelled(config: TrainConfig, people: People, *, acceleration: bool)
     if config.unlabelled is None:
         return people
     judges = [*people.search, *people.report]
-    found, notes = gather_unlabelled(config.unlabelled, judges, acceleration=acceleration)
+    found, notes = gather_unlabelled(
+        config.unlabelled, judges, acceleration=acceleration, channels=config.channels
+    )
     return replace(people, unlabelled=found, notes=(*people.notes, *notes))
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from ppg.identity import shared_people
 from ppg.loaders.registry import read_folder
 from ppg.npz.folder import fingerprint
-from ppg.recording import Recording
+from ppg.recording import Recording, with_channels
 from ppgnas.errors import DataError
 
 
@@ -46,7 +46,11 @@ class Unlabelled:
 
 
 def gather_unlabelled(
-    source: str, judges: Sequence[Recording], *, acceleration: bool
+    source: str,
+    judges: Sequence[Recording],
+    *,
+    acceleration: bool,
+    channels: str | None = None,
 ) -> tuple[Unlabelled, list[str]]:
     """Read a folder, and notes on what is left out and what is used.
 
@@ -54,11 +58,12 @@ def gather_unlabelled(
         source: the folder, of anything that `ppgnas predict` reads.
         judges: recordings of search and report people.
         acceleration: whether networks or their teacher read it: recordings without are left out.
+        channels: see `ppg.recording.with_channels`.
 
     Raises:
         DataError: the folder cannot be used, nothing is left of it, or a judge is in it.
     """
-    read = read_folder(Path(source))
+    read = with_channels(read_folder(Path(source)), channels)
     found = [r for r in read if r.acc is not None] if acceleration else read
     notes = []
     if len(found) < len(read):

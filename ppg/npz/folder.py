@@ -20,7 +20,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import os
 import re
 import sys
 import tokenize
@@ -234,30 +233,34 @@ def _safe(name: str) -> str:
     return re.sub(r"[^\w.+-]", "_", name).lstrip(".") or "_"
 
 
-def files_below(path: Path) -> list[Path]:
-    """The .npz files of a folder and those inside of it, sorted.
+def files_below(path: Path, *, ending: str = ".npz") -> list[Path]:
+    """The files of a folder and those inside of it whose name ends so, sorted.
 
     Raises:
         DataError: a folder cannot be read.
     """
-    return sorted(_found(path))
+    return sorted(_found(path, ending))
 
 
-def _found(path: Path) -> Iterator[Path]:
-    def stop(error: OSError) -> None:
-        raise DataError(f"{error.filename}: the folder cannot be read ({error.strerror}).")
-
+def _found(path: Path, ending: str = ".npz") -> Iterator[Path]:
+    above = path.resolve().parents
     seen: set[Path] = set()
-    for folder, below, names in os.walk(path, followlinks=True, onerror=stop):
-        below[:] = sorted(name for name in below if not name.startswith("."))
-        real = Path(folder).resolve()
-        if real in seen:  # a link that leads back up, or a second link to one folder
-            below.clear()
+    waiting = [path]
+    while waiting:  # no recursion: folders may lie deeper than Python's stack
+        folder = waiting.pop()
+        real = folder.resolve()
+        if real in seen or real in above:  # a link that leads back up, or a second one to a folder
             continue
         seen.add(real)
-        for name in names:
-            if name.lower().endswith(".npz") and not name.startswith("."):
-                yield Path(folder) / name
+        try:
+            inside = sorted(folder.iterdir())
+        except OSError as error:
+            raise DataError(
+                f"{error.filename}: the folder cannot be read ({error.strerror})."
+            ) from error
+        shown = [entry for entry in inside if not entry.name.startswith(".")]
+        yield from (e for e in shown if e.name.lower().endswith(ending) and not e.is_dir())
+        waiting += [entry for entry in reversed(shown) if entry.is_dir()]
 
 
 def _load(path: Path) -> Arrays:

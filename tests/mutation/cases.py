@@ -136,6 +136,15 @@ _LABELS = (
     (1, "bench labels --data {world}/people --effort smoke --seeds 0 --minutes 1 --out {it} "
         "--page {out}/page.md"),
 )  # fmt: skip
+_PRETRAIN = "--data {world}/people --steps 2 --batch 4 --held-out-hours 0.004 --device cpu"
+_EMBED = "--recording {world}/people/synthetic/s3p00.npz"
+_ENCODER = (
+    (3, f"embed {{it}} {_EMBED} --json"),
+    (1, f"embed {{it}} {_EMBED} --out {{out}}/e.csv"),
+    (1, f"pretrain acc {_PRETRAIN} --shards {{out}}/s --teacher {{it}} --out {{out}}/a"),
+)
+_COMPACT = (*_ENCODER[:2], (2, "export {it} --format tflite,onnx,c --out {out}"))
+_SEGMENTS = ((1, f"pretrain ppg {_PRETRAIN} --shards {{it}} --out {{out}}/p.safetensors"),)
 _FETCH = ((1, "data fetch ppg_dalia --from {it} --out {out}/set"),)
 
 Lines = tuple[tuple[float, str], ...]
@@ -168,6 +177,10 @@ DOCUMENTS: tuple[tuple[float, str, str, Lines], ...] = (
     (2, "teacher.safetensors", "", _TEACHER),
     (1, "taught", "model.onnx", _FOREIGN_TEACHER),
     (1, "taught", "model.toml", _FOREIGN_TEACHER),
+    (2, "ppg.safetensors", "", _ENCODER),
+    (2, "compact", "encoder.json", _COMPACT),
+    (1, "compact", "", _COMPACT),
+    (1, "segments", "", _SEGMENTS),
     (2, "networks.csv", "", _TIMINGS),
     (2, "layers.csv", "", _TIMINGS),
     (4, "own.csv", "", _OWN),
@@ -240,6 +253,8 @@ def make_case(world: Path, folder: Path, *, seed: int, number: int) -> Case:
         may_change.append(it / "report.html")
     if arguments[0] == "rescore" and "--out" not in arguments:
         may_change += [it / f"rescore-{arguments[3]}.html"]
+    if "--shards" in arguments and arguments[arguments.index("--shards") + 1] == str(it):
+        may_change.append(it)
     if "--out" in arguments and arguments[arguments.index("--out") + 1] == str(it):
         may_change.append(it)
     return Case(name, way, file, arguments, tuple(may_change))

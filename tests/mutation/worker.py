@@ -142,7 +142,7 @@ def run_case(world: Path, *, seed: int, number: int) -> dict[str, Any]:
     return result
 
 
-GROUPS = ("data", "boards", "bench", "engines", "teachers")
+GROUPS = ("data", "boards", "bench", "engines", "teachers", "pretrain")
 
 
 def _hung(*_: object) -> None:

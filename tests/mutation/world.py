@@ -17,6 +17,7 @@ import numpy as np
 
 import nas.bench.distillation.worker
 import nas.bench.ranking.measure
+import nas.encoders.compact
 import nas.search
 from distill.teachers.resnet import ResNetShape, ResNetTeacher
 from distill.training.checkpoint import save_checkpoint
@@ -65,6 +66,7 @@ def make_world(folder: Path) -> Path:
     text, _ = guess_mapping(folder / "study", say=lambda _: None)
     (folder / "study" / "recordings.toml").write_text(text)
     _teacher(folder / "teacher.safetensors")
+    _encoders(folder, people)
     (folder / "taught").mkdir()
     write_foreign(folder / "taught" / "model.onnx", width=5)
     (folder / "taught" / "model.toml").write_text(SAID.format("embedding"), encoding="utf-8")
@@ -147,6 +149,16 @@ def _hardware(folder: Path) -> None:
         for i in range(1, 10)
     ]
     _table(folder / "layers.csv", [header, *layers])
+
+
+def _encoders(folder: Path, people: Path) -> None:
+    """An encoder of PPG, a compact one that it taught, and their segments."""
+    how = f"--data {people} --shards {folder / 'segments'} --steps 2 --batch 4"
+    how = f"{how} --held-out-hours 0.004 --device cpu"
+    ppg = folder / "ppg.safetensors"
+    _call(f"pretrain ppg {how} --out {ppg}")
+    with mock.patch.object(nas.encoders.compact, "_emulated", lambda *_, **__: (None, "a test")):
+        _call(f"pretrain acc {how} --teacher {ppg} --size 2KB --out {folder / 'compact'}")
 
 
 def _teacher(path: Path) -> None:

@@ -12,7 +12,6 @@ from nas.cli.common import emit, print_notes, verb
 from nas.cli.data.guess import names_of, write_guess
 from nas.cli.options import AsJson, Channels, Text
 
-MOST_PPM = 50_000
 SHARED = ("source", "out", "guess", "lag_s", "drift_ppm", "channels", "as_json")
 
 
@@ -155,7 +154,7 @@ def convert(
 
     from ppg.loaders.forms import is_own, read_own
     from ppg.npz.folder import write_folder
-    from ppg.recording import channels_of
+    from ppg.recording import channels_of, check_drift
     from ppgnas.errors import DataError
 
     path = Path(source)
@@ -172,11 +171,7 @@ def convert(
         return
     if out is None:
         raise DataError("OUT is not given; name the folder to write .npz recordings to.")
-    if not abs(drift_ppm) <= MOST_PPM:
-        raise DataError(
-            f"`drift_ppm` is {drift_ppm:g}; allowed: -{MOST_PPM} to {MOST_PPM}, so 5 %. Clocks "
-            "that run farther apart have a wrong rate."
-        )
+    check_drift(drift_ppm)
     if lag_s is not None and not math.isfinite(lag_s):
         raise DataError(f"`lag_s` is {lag_s:g}; allowed: a number of seconds.")
     notes: list[str] = []

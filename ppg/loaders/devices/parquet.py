@@ -12,6 +12,7 @@ from ppg.loaders.devices.packages import package
 from ppg.loaders.own.table import Table, table_of
 from ppgnas.errors import DataError
 
+LARGEST_TABLE = 50_000_000  # cells: 20 hours of ten columns at 64 Hz
 _INDEX = "__index_level_0__"  # as pandas calls an index without a name
 
 
@@ -30,7 +31,15 @@ def read(path: Path) -> Table:
     parquet = package("pyarrow.parquet", "Parquet")
     arrow = package("pyarrow", "Parquet")
     try:
+        of_file = parquet.read_metadata(str(path))
+        if of_file.num_rows * max(of_file.num_columns, 1) > LARGEST_TABLE:
+            raise DataError(
+                f"{path}: {of_file.num_rows} rows of {of_file.num_columns} columns; allowed: up "
+                f"to {LARGEST_TABLE} cells. Cut the recording in two, or leave columns out."
+            )
         table = parquet.read_table(str(path))
+    except DataError:
+        raise
     except (OSError, ValueError, arrow.ArrowException) as error:
         first = (str(error).splitlines() or ["damaged"])[0][:200]
         raise DataError(f"{path}: unreadable as Parquet ({first}); copy it again.") from error

@@ -172,27 +172,39 @@ def on_one_clock(clock: Clock, base: Base, begin_s: float, end_s: float) -> tupl
     """Times on the clock of a recording, and a sentence where hours had to be added.
 
     Clocks of two time zones differ by whole hours (some by half ones): those are added that make
-    most of the times fall into the recording, as few as will do.
+    most of the times fall into the recording, as few as will do. Two in UTC do not differ.
 
     Args:
         clock: of the reference.
         base, begin_s, end_s: of the recording.
     """
-    if "zero" in (clock.base, base):
+    if "zero" in (clock.base, base) or clock.base == base == "utc":
         return clock, ""
     time_s = clock.time_s
     if "day" in (clock.base, base) and clock.base != base:
         nearest = np.round((begin_s - time_s[0]) / DAY_S) * DAY_S
         time_s = time_s + nearest
+    hours, here = hours_apart(time_s, begin_s, end_s)
+    if (clock.base == base and here) or hours == 0:
+        return replace(clock, time_s=time_s, base=base), ""
+    return replace(clock, time_s=time_s + hours * HOUR_S, base=base), (
+        f"its clock is taken as {-hours:+g} h from that of the PPG, another time zone"
+    )
+
+
+def hours_apart(time_s: NDArray[np.float64], begin_s: float, end_s: float) -> tuple[float, int]:
+    """Hours to add so that most times fall into a recording, as few as will do, and how many do
+    without; 0 hours where none helps.
+    """
     inside = [
         (int(((time_s + h * HOUR_S >= begin_s) & (time_s + h * HOUR_S <= end_s)).sum()), h)
         for h in np.arange(-26, 26.5, 0.5).tolist()
     ]
     most = max(count for count, _ in inside)
-    hours = min((h for count, h in inside if count >= 0.98 * most), key=lambda h: (abs(h), h % 1))
-    same = clock.base == base and any(c and h == 0 for c, h in inside)
-    if most == 0 or same or hours == 0:
-        return replace(clock, time_s=time_s, base=base), ""
-    return replace(clock, time_s=time_s + hours * HOUR_S, base=base), (
-        f"its clock is taken as {-hours:+g} h from that of the PPG, another time zone"
+    here = next(count for count, h in inside if h == 0)
+    if most == 0:
+        return 0.0, here
+    return (
+        min((h for count, h in inside if count >= 0.98 * most), key=lambda h: (abs(h), h % 1)),
+        here,
     )

@@ -10,6 +10,7 @@ import numpy as np
 
 from ppg.loaders.own.columns import Columns
 from ppg.plausible import SLOWEST_HZ
+from ppg.recording import check_drift
 from ppgnas.errors import DataError
 
 Say = Callable[[str], None]
@@ -55,6 +56,7 @@ class Recipe:
                 raise DataError(f"{option} is {value:g}; allowed: {allowed}.")
         if not np.isfinite(self.lag_s):
             raise DataError(f"`lag_s` is {self.lag_s:g}; allowed: a number of seconds.")
+        check_drift(self.drift_ppm)
         for option, given, needs, there in (
             ("`acc_rate_hz`", self.acc_rate_hz, "`acc_file`", self.acc_file),
             ("`hr_rate_hz`", self.hr_rate_hz, "`hr_file`", self.hr_file),

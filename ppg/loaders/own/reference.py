@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ppg.loaders.ecg import heart_rate, r_peaks
 from ppg.loaders.layout import plausible, windows_of_signal
-from ppg.loaders.own.clocks import Clock, on_one_clock
+from ppg.loaders.own.clocks import HOUR_S, Clock, hours_apart, on_one_clock
 from ppg.loaders.own.columns import Columns, guess
 from ppg.loaders.own.labels import HR_GAP_S, apart, beats_of_intervals, window_means
 from ppg.loaders.own.recipe import Recipe, Say
@@ -112,11 +112,16 @@ def labels_of(
                 "reference by `hr_rate_hz`, or as intervals without times."
             )
         begin, last = float(series.time_s[0]), float(series.time_s[-1])
+        zone = ""
+        if clock.base == base == "utc":
+            hours, _ = hours_apart(series.time_s, 0.0, end_s)
+            if hours:
+                zone = f" If its clock is of another zone, give `lag_s` {hours * HOUR_S:g}."
         raise DataError(
             f"{table.path}: no window has a heart rate: {name} runs from {begin:.1f} to "
             f"{last:.1f} s on the clock of the PPG, which lasts {end_s:.1f} s; allowed: "
             f"values at most {HR_GAP_S:g} s apart in the same time. Check `time_unit` and the "
-            f"zero of the clocks."
+            f"zero of the clocks.{zone}"
         )
     return labels
 

@@ -14,9 +14,10 @@ import pytest
 from numpy.typing import NDArray
 
 from deploy.device.front_end_c import front_end_c
-from deploy.device.settings import FrontEnd
+from deploy.device.settings import FrontEnd, slack_of_fifo
 from deploy.emulation.host import HostCompiler
 from ppg.synthetic.recordings import synthesize
+from ppgnas.errors import ExportError
 from tests.deploy.device.c_device import (
     NO_WINDOW,
     NOT_RESET,
@@ -133,6 +134,36 @@ def test_hours_of_drift_lose_no_reading(
         seen.windows[:, 0 :: END.channels][:, : END.steps],
         exact.windows[: len(seen.at), 0 :: END.channels][:, : END.steps],
     )
+
+
+@pytest.mark.parametrize(
+    ("fifo_s", "fifos", "drift"),
+    [
+        (0.5, (32, 16), 0.005),
+        (1.0, (64, 32), -100e-6),
+        (2.0, (128, 64), 0.02),
+        (3.0, (192, 32), 0),
+    ],
+)
+def test_longer_bursts_need_room_for_them(
+    front_end: Make, fifo_s: float, fifos: tuple[int, int], drift: float
+) -> None:
+    device = front_end(replace(END, slack_s=slack_of_fifo(fifo_s)))
+    seconds = 7201.0
+    exact, seen = (
+        pushed(device, seconds, drift=by, fifos=swing)
+        for by, swing in ((0.0, (1, 1)), (drift, fifos))
+    )
+    assert len(exact.at) - len(seen.at) <= 1  # the last one still lies in the FIFO
+    assert not (seen.results < 0).any() and not seen.windows[:, -1].any()
+    late = np.abs(late_ms(seen.windows, exact.windows[: len(seen.at)], END))
+    print(f"FIFOs of {fifo_s} s, drift {drift}: acceleration at most {late.max():.0f} ms off")
+
+
+@pytest.mark.parametrize("fifo_s", [-0.1, 3.1, float("nan")])
+def test_a_fifo_is_as_long_as_the_rings_can_be(fifo_s: float) -> None:
+    with pytest.raises(ExportError, match=r"fifo_s is .*; allowed: 0 to 3 s"):
+        slack_of_fifo(fifo_s)
 
 
 @pytest.mark.parametrize("fifos", [(1, 1), (32, 16), (16, 8), (33, 16), (5, 30)])

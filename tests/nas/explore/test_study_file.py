@@ -160,6 +160,23 @@ def test_a_damaged_trial_is_no_start(damage: Callable[[str], str], tmp_path: Pat
         opened(path).trials("search")
 
 
+@pytest.mark.parametrize("lost", [0, 1, 2])
+def test_a_trial_that_was_taken_out_is_missed(lost: int, tmp_path: Path) -> None:
+    path = tmp_path / "s.journal"
+    trial = frozen_of(CANDIDATES_[0], TINY, PROBLEM)
+    with opened(path) as file:
+        for _ in range(4):
+            file.add("search", trial)
+        assert len(file.trials("search")) == 4
+    assert len(opened(path).trials("search")) == 4
+    lines = path.read_text().splitlines()
+    trials = [index for index, line in enumerate(lines) if '"op_code":4' in line]
+    del lines[trials[lost]]
+    path.write_text("\n".join(lines) + "\n")
+    with pytest.raises(RunError, match=rf"s\.journal is damaged \(trial {lost} of search is mis"):
+        opened(path).trials("search")
+
+
 def test_another_file_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "s.journal"
     path.write_bytes(b"SQLite format 3\0\xff\xfe\n")

@@ -193,6 +193,17 @@ def test_the_plot_shows_what_is_known() -> None:
     assert "<r>" not in page.split("<script")[0] and "&lt;r&gt;" in page
 
 
+@pytest.mark.parametrize("gaps", [((0.0, 30.0),), ((7.0, 9.0), (15.0, 16.0), (22.0, 23.0))])
+def test_a_stream_of_a_recording_that_is_all_gap(
+    gaps: tuple[tuple[float, float], ...], recording: Recording
+) -> None:
+    holed = replace(recording, gaps=gaps)
+    with pytest.raises(DataError, match=rf"every 8 s of its 30 s touch one of {len(gaps)} gaps"):
+        trace_of(fake_net(ARCH), holed, inputs=INPUTS, decoding=Decoding(), mode="streaming")
+    flagged = trace_of(fake_net(ARCH), holed, inputs=INPUTS, decoding=Decoding())
+    assert not flagged.measured.any()  # windows are read, and flagged
+
+
 def test_cautions_name_few_people_and_tables_that_do_not_hold() -> None:
     good, bad = HeldOut(9, 2.0, 2.1), HeldOut(9, 1.0, 2.5)
     assert cautions({}) == cautions({"raw": good, "smoothed": good}) == ()
@@ -200,6 +211,12 @@ def test_cautions_name_few_people_and_tables_that_do_not_hold() -> None:
     assert told == (
         "Expected errors of smoothed readings do not hold: for search people who are left out "
         "they say 1.0 BPM, and the error is 2.5."
+    )
+    (unknown,) = cautions({"raw": good, "smoothed": HeldOut(9, 2.0, 2.1, 0.61, 1.62)})
+    assert unknown == (
+        "Whether expected errors of smoothed readings hold cannot be known from 9 search people: "
+        "with others like them they would be 0.6 to 1.6 times the true ones (90 %, people "
+        "resampled)."
     )
     (few,) = cautions({"raw": HeldOut(2, 2.0, 2.1)})
     assert few.startswith("Expected errors rest on 2 search people, and as much or more on how")

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from distill.evaluation import Retrained, predict_windows
 from distill.teachers.names import TeacherNameError
+from nas.cli.main import main
 from nas.models.evaluate import evaluate
 from nas.models.export import export_files
 from nas.models.names import ModelError, find_model
@@ -23,6 +24,7 @@ from nas.run.config import ConfigError, TrainConfig
 from nas.run.people import People, read_source
 from nas.run.progress import Lines, Progress, Silent
 from nas.run.target import load_target
+from ppg.npz.folder import write_recording
 from ppg.people.metrics import mean_over_people
 from ppg.windows import InputSpec, windows_of
 from ppgnas.errors import (
@@ -176,6 +178,55 @@ def test_a_streaming_model_is_read_by_passes(tmp_path: Path) -> None:
         train(published("timeppg-small"), "other")
     with pytest.raises(GraphError, match=r"streaming: .* widths must be multiples of 4"):
         train(ARCH, "other")  # the C of 10 channels keeps no past
+
+
+def test_the_channels_that_a_network_learnt_from_go_with_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "two"
+    rng = np.random.default_rng(0)
+    for recording in read_source(str(write_people(tmp_path / "people")), seed=0):
+        noise = rng.normal(size=(len(recording.ppg), 1)).astype(np.float32)
+        pulse = recording.ppg[:, :1]
+        both = replace(recording, ppg=np.concatenate([noise, -pulse], axis=1))
+        write_recording(folder / f"{recording.subject}.npz", both)
+        alone = replace(recording, ppg=pulse)
+        write_recording(tmp_path / "right" / f"{recording.subject}.npz", alone)
+
+    def train(_: Arch, __: TrainConfig, people: People, *___: object) -> Retrained:
+        assert {r.ppg.shape[1] for r in people.recordings} == {1}
+        return Retrained(fake_net(ARCH, spread=1.0), 7.0, ARCH)
+
+    config = TrainConfig(data=str(folder), channels="-2")
+    out = tmp_path / "model"
+    card = train_model(ARCH, config, out, command="", progress=Silent(), train=train)
+    assert card.channels == "-2" == find_model(str(out)).channels
+    assert Card.from_json(json.loads((out / "card.json").read_text())) == card
+    both, right = (read_source(str(tmp_path / name), seed=0) for name in ("two", "right"))
+    taken = evaluate(find_model(str(out)), both)
+    (out / "card.json").write_text(json.dumps(replace(card, channels=None).to_json()))
+    assert taken.mae_bpm_smoothed == evaluate(find_model(str(out)), right).mae_bpm_smoothed
+    assert taken.mae_bpm_smoothed != evaluate(find_model(str(out)), both).mae_bpm_smoothed
+    (out / "card.json").write_text(json.dumps(card.to_json()))
+    one = folder / f"{both[0].subject}.npz"
+    read = []
+    for more in ([], ["--channels", "-2"], ["--channels", "1"]):
+        with pytest.raises(SystemExit, match="0"):
+            main(["predict", str(out), str(one), *more])
+        read.append(capsys.readouterr().out)
+    assert read[0] == read[1] != read[2]
+    export_files(find_model(str(out)), ["c"], tmp_path / "c")
+    readme = (tmp_path / "c" / "README.md").read_text(encoding="utf-8")
+    assert "learnt from PPG channels -2 of its recordings: push the same ones" in readme
+    with pytest.raises(DataError, match=r"`channels` is 3; allowed: numbers from 1 to 2"):
+        train_model(
+            ARCH,
+            TrainConfig(data=str(folder), channels="3"),
+            tmp_path / "other",
+            command="",
+            progress=Silent(),
+            train=train,
+        )
 
 
 def test_a_card_says_who_is_one_person_and_whom_the_teacher_labels(tmp_path: Path) -> None:

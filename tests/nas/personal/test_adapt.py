@@ -15,6 +15,7 @@ import pytest
 from distill.evaluation import Retrained
 from nas.cli.main import main
 from nas.models.evaluate import roles_of
+from nas.models.export import export_files, write_files
 from nas.models.names import Model, ModelError, find_model
 from nas.models.train import train_model
 from nas.personal.adapt import adapt
@@ -62,6 +63,28 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = folder / "model"
     train_model(SPACED, config, out, command="train", progress=Silent(), train=train_nothing)
     return out
+
+
+@pytest.mark.parametrize("prefix", ["ppg", "second"])
+def test_what_an_export_with_adapting_left_does_not_stay(
+    trained: Path, tmp_path: Path, prefix: str
+) -> None:
+    export = ["export", str(trained), "--format", "c", "--out", str(tmp_path), "--prefix", prefix]
+    with pytest.raises(SystemExit, match="0"):
+        main([*export, "--adapt", "bias"])
+    left = [tmp_path / f"{prefix}_adapt.c", tmp_path / f"{prefix}_adapt.h"]
+    left += [tmp_path / "example" / "adapt.c", tmp_path / "example" / "adapt.h"]
+    assert all(path.is_file() for path in left)
+    model = find_model(str(trained))
+    with pytest.raises(ModelError, match=r"stays as it is"):
+        export_files(model, ["c"], tmp_path, prefix=prefix)
+    with pytest.raises(ModelError, match=r"_adapt\.c is of an export with `adapt`"):
+        write_files({}, tmp_path, force=False, stale=[left[0].name])
+    export_files(model, ["tflite"], tmp_path)  # nothing of the C is touched
+    assert all(path.is_file() for path in left)
+    export_files(model, ["c"], tmp_path, prefix=prefix, force=True)
+    assert not any(path.exists() for path in left)
+    assert (tmp_path / ("model.c" if prefix == "ppg" else "second_model.c")).is_file()
 
 
 def test_first_minutes_gap_and_rest(wearer: Wearer) -> None:

@@ -85,7 +85,7 @@ def test_without_any_budget() -> None:
 
 
 def test_tables_give_the_configuration_back() -> None:
-    inputs = {"student_inputs": "ppg", "teacher_inputs": "ppg+acc"}
+    inputs = {"student_inputs": "ppg", "teacher_inputs": "ppg+acc", "channels": "1,-3"}
     config = resolve({"budget": "80KB", "sram": "20KB", "data": "d", "split": "s.json", **inputs})
     tables = config.to_tables()
     assert all(value is not None for table in tables.values() for value in table.values())

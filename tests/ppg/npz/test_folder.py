@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from ppg.npz.folder import read_folder, read_recording, write_recording
+from ppg.npz.folder import files_below, read_folder, read_recording, write_recording
 from ppg.recording import Recording
 from tests.ppg.npz.npz_files import arrays, equal, message, save
 
@@ -101,6 +102,31 @@ def test_a_linked_folder_is_read_once(tmp_path: Path) -> None:
     (tmp_path / "data" / "lab").symlink_to(tmp_path / "store", target_is_directory=True)
     (tmp_path / "store" / "loop").symlink_to(tmp_path / "data", target_is_directory=True)
     assert len(read_folder(tmp_path / "data")) == 1
+
+
+def test_a_link_that_points_above_leads_nowhere(tmp_path: Path) -> None:
+    save(tmp_path / "others" / "private.npz", subject=np.array("S9"))
+    save(tmp_path / "data" / "a.npz")
+    for name, target in (("up", tmp_path), ("root", Path("/")), ("self", tmp_path / "data")):
+        (tmp_path / "data" / name).symlink_to(target, target_is_directory=True)
+    (tmp_path / "data" / "ring").symlink_to(tmp_path / "data" / "ring")
+    assert files_below(tmp_path / "data") == [tmp_path / "data" / "a.npz"]
+
+
+def test_folders_deeper_than_the_stack(tmp_path: Path) -> None:
+    here = os.open(tmp_path, os.O_RDONLY)
+    try:
+        for _ in range(1200):
+            os.mkdir("d", dir_fd=here)
+            below = os.open("d", os.O_RDONLY, dir_fd=here)
+            os.close(here)
+            here = below
+    finally:
+        os.close(here)
+    try:
+        assert files_below(tmp_path) == []
+    finally:  # Python's own way of removing it recurses
+        subprocess.run(["rm", "-r", str(tmp_path / "d")], check=True)
 
 
 def test_folder_missing_empty_or_a_file(tmp_path: Path) -> None:

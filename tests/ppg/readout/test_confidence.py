@@ -106,6 +106,34 @@ def test_each_person_is_left_out_once() -> None:
     assert not held_out.holds and HeldOut(3, 2.2, 3.0).holds and not HeldOut(3, 4.3, 3.0).holds
 
 
+@pytest.mark.parametrize(
+    ("errors", "known"),
+    [
+        ([2.0] * 8, True),
+        ([2.1, 1.9] * 4, True),
+        ([2.0] * 7 + [14.0], False),  # one person makes the mean, and may be missing
+        ([0.5, 3.5], False),
+    ],
+)
+def test_what_people_of_one_kind_would_have_said_is_an_interval(
+    errors: list[float], known: bool
+) -> None:
+    person = np.repeat(np.arange(len(errors)), 5)
+    error = np.repeat(errors, 5)
+    mean = float(np.mean(errors))
+    held_out = leave_one_out(np.full(len(error), 5.0), error, person, prior=flat(mean))
+    assert held_out.ratio_low is not None and held_out.ratio_high is not None
+    middle = held_out.expected_bpm / held_out.error_bpm
+    assert held_out.ratio_low <= middle + 1e-3 and middle <= held_out.ratio_high + 1e-3
+    assert held_out.known is known
+    assert held_out == leave_one_out(np.full(len(error), 5.0), error, person, prior=flat(mean))
+
+
+def test_a_card_of_an_older_version_has_no_interval() -> None:
+    assert HeldOut(9, 2.0, 2.1).known
+    assert not HeldOut(9, 2.0, 2.1, 0.6, 1.2).known and not HeldOut(9, 2.0, 2.1, 0.9, 1.5).known
+
+
 def test_risk_at_full_coverage_is_the_mae() -> None:
     rng = np.random.default_rng(1)
     person = rng.integers(0, 4, 500)

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ppg.loaders.devices import parquet
 from ppg.loaders.forms import FORMS, open_table
 from ppgnas.errors import DataError, DependencyError
 from tests.ppg.loaders.devices import made
@@ -49,6 +50,20 @@ def test_parquet(stamps: str, tmp_path: Path) -> None:
     assert found.started == "2024-05-27T08:53:20.000+00:00"
     assert found.activity_names == ("rest",)
     _cut(file, 200, "unreadable as Parquet")
+
+
+def test_a_parquet_file_of_too_many_cells_is_not_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rows that are all alike take no room in the file: its own count says how many there are."""
+    arrow, package = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    table = arrow.table({name: np.zeros(300_000, np.int8) for name in ("ppg", "t")})
+    package.write_table(table, tmp_path / "a.parquet", compression="zstd")
+    assert (tmp_path / "a.parquet").stat().st_size < 20_000
+    monkeypatch.setattr(parquet, "LARGEST_TABLE", 500_000)
+    monkeypatch.setattr(package, "read_table", None)
+    with pytest.raises(DataError, match=r"300000 rows of 2 columns; allowed: up to 500000 cells"):
+        parquet.read(tmp_path / "a.parquet")
 
 
 def test_dates_of_parquet_are_no_numbers_in_the_unit_of_their_name(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from ppg.loaders.own.columns import Columns
+from ppg.loaders.own.mapping import read_mapping
 from ppg.loaders.own.read import read_recordings
 from ppg.loaders.own.recipe import Recipe
 from ppg.loaders.own.text import read_text
@@ -370,6 +371,50 @@ def test_rows_that_do_not_fit_the_names(tmp_path: Path) -> None:
     assert _read(path).ppg_hz == 50.0  # an empty cell at the end of each line
     path.write_text("\n".join([lines[0], '"' + lines[1], *lines[2:]] * 200))
     assert "the rows cannot be told apart" in _message(path)
+
+
+UNIX_S = 1.7e9
+
+
+def _shifted(tmp_path: Path, hours: float, *, name: str = "hr.csv") -> tuple[Path, Path]:
+    """Signals and a reference, both in seconds of UTC, the latter some hours off."""
+    table = _table()
+    signals = _write(tmp_path / "a.csv", {"t": UNIX_S + table["t"], "green": table["green"]})
+    hr_s = UNIX_S + 3600 * hours + np.arange(60.0)
+    return signals, _write(tmp_path / name, {"t": hr_s, "hr": 64 + np.arange(60.0)})
+
+
+@pytest.mark.parametrize("hours", [-5.0, 1.0, 5.5])
+def test_clocks_in_utc_are_not_moved_by_hours(tmp_path: Path, hours: float) -> None:
+    """They do not differ; whoever knows better says so."""
+    signals, labels = _shifted(tmp_path, hours)
+    columns = Columns(("green",), (), "hr", time="t")
+    message = _message(signals, columns, hr_file=labels)
+    assert "no window has a heart rate" in message
+    assert f"If its clock is of another zone, give `lag_s` {-3600 * hours:g}." in message
+    right = _read(signals, columns, hr_file=labels, lag_s=-3600 * hours)
+    np.testing.assert_allclose(right.hr_bpm[:-1], 68 + right.window_start_s[:-1], atol=0.6)
+
+
+def test_clocks_in_utc_that_meet_in_part_stay_as_they_are(tmp_path: Path) -> None:
+    signals, labels = _shifted(tmp_path, 30 / 3600)
+    recording = _read(signals, Columns(("green",), (), "hr", time="t"), hr_file=labels)
+    used = recording.usable
+    np.testing.assert_allclose(
+        recording.hr_bpm[used], 38 + recording.window_start_s[used], atol=1.1
+    )
+
+
+@pytest.mark.parametrize("ppm", [50_001.0, -1e9, float("nan"), float("inf")])
+def test_a_drift_that_no_clock_has(ppm: float, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"`drift_ppm` is .*; allowed: -50000 to 50000"):
+        Recipe(drift_ppm=ppm)
+    if np.isfinite(ppm):
+        path = _write(tmp_path / "a.csv", _table())
+        rows = f'[[recording]]\nfile = "{path.name}"\ndrift_ppm = {ppm:.0f}\n'
+        (tmp_path / "recordings.toml").write_text(rows)
+        with pytest.raises(DataError, match=r"recording 1 \(a\.csv\): `drift_ppm` is"):
+            read_mapping(tmp_path / "recordings.toml")
 
 
 def test_clocks_with_different_zeros(tmp_path: Path) -> None:
