@@ -202,13 +202,13 @@ def test_the_channels_that_a_network_learnt_from_go_with_it(
     card = train_model(ARCH, config, out, command="", progress=Silent(), train=train)
     assert card.channels == "-2" == find_model(str(out)).channels
     assert Card.from_json(json.loads((out / "card.json").read_text())) == card
-    both, right = (read_source(str(tmp_path / name), seed=0) for name in ("two", "right"))
-    taken = evaluate(find_model(str(out)), both)
+    two, right = (read_source(str(tmp_path / name), seed=0) for name in ("two", "right"))
+    taken = evaluate(find_model(str(out)), two)
     (out / "card.json").write_text(json.dumps(replace(card, channels=None).to_json()))
     assert taken.mae_bpm_smoothed == evaluate(find_model(str(out)), right).mae_bpm_smoothed
-    assert taken.mae_bpm_smoothed != evaluate(find_model(str(out)), both).mae_bpm_smoothed
+    assert taken.mae_bpm_smoothed != evaluate(find_model(str(out)), two).mae_bpm_smoothed
     (out / "card.json").write_text(json.dumps(card.to_json()))
-    one = folder / f"{both[0].subject}.npz"
+    one = folder / f"{two[0].subject}.npz"
     read = []
     for more in ([], ["--channels", "-2"], ["--channels", "1"]):
         with pytest.raises(SystemExit, match="0"):
