@@ -115,6 +115,10 @@ def project(
         "version": "0.0.0" if identity is None else plain_name(identity.version),
         "model": "of ppgnas" if identity is None else plain_name(identity.model),
     }
+    rows = {"source": "ppg_adapt.c", "header": "ppg_adapt.h"}.items() if adapting else ()
+    about["adapting"] = "".join(
+        f'\n        <file category="{kind}" name="{name}"/>' for kind, name in rows
+    )
     for name in FILLED_FILES:
         texts[name] = Template(_text(_PACKAGING / name)).substitute(about)
     return Project(prefixed(texts, prefix), made)

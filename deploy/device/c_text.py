@@ -19,7 +19,7 @@ from deploy.device.integers import EXP2_TERMS, LOG2_TERMS
 from ppgnas.errors import ExportError
 
 TEXT_DIR = Path(__file__).parent / "text"
-HELPERS = ("shift_right", "bit_length", "square_root", "log2", "exp2")
+HELPERS = ("small", "shift_right", "bit_length", "square_root", "log2", "exp2")
 """Functions that parts share, in the order in which they need each other."""
 
 WIDTH = 99

@@ -12,7 +12,7 @@ from ppg.readout.classes import FIRST_BPM
 from ppg.readout.decode import MODE_HALF_WIDTH
 from ppgnas.task import CLASSES
 
-_HELPERS = ("shift_right", "bit_length", "square_root", "exp2")
+_HELPERS = ("small", "shift_right", "bit_length", "square_root", "exp2")
 
 
 def decoder_c(decoder: Decoder) -> CPart:

@@ -16,7 +16,7 @@ from deploy.device.settings import FrontEnd
 from deploy.device.windows import DEAD_DEVIATION, LARGEST_MANTISSA, MANTISSA_BITS
 from ppg.windows import STREAM_HZ
 
-_HELPERS = ("shift_right", "bit_length", "square_root")
+_HELPERS = ("small", "shift_right", "bit_length", "square_root")
 _ACC_HELPERS = ("log2", "exp2")
 _TEXTS = ("filtering.c", "sampling.c", "windows.c")
 _ERRORS = {

@@ -6,7 +6,7 @@ void ppg_gain_reset(ppg_gain_t *gain)
 }
 
 /* Sums of a new block in the place of the oldest one's. */
-static void front_add_block(ppg_gain_t *gain, const int16_t *window)
+static PPG_SMALL void front_add_block(ppg_gain_t *gain, const int16_t *window)
 {
     ppg_sums_t *own = &gain->block[gain->blocks % 4u];
     int pair = 0;
@@ -65,14 +65,24 @@ uint16_t ppg_invalid_steps(const ppg_gain_t *gain)
     return (uint16_t)invalid;
 }
 
-/* What a window of four such blocks would sum up to. */
-static int64_t front_as_window(int64_t sum, int blocks)
+/* What a window of four such blocks would sum up to: of three, a floor of 4/3 in 32-bit steps. */
+static PPG_SMALL int64_t front_as_window(int64_t sum, int blocks)
 {
+    int32_t high;
+    int32_t third;
+    uint32_t low;
+    uint32_t rest;
     if (blocks != 3) {
         return sum * (4 / blocks);
     }
     sum *= 4;
-    return sum / 3 - (sum % 3 < 0);
+    high = (int32_t)(sum >> 32);
+    low = (uint32_t)sum;
+    third = high / 3 - (high % 3 < 0);
+    rest = (uint32_t)(high - 3 * third);
+    /* 2^32 is 3 times 0x55555555 and one more. */
+    return (int64_t)third * INT64_C(0x100000000) + rest * 0x55555555u + low / 3u +
+           (low % 3u + rest) / 3u;
 }
 
 /* Of a lane of the newest block; PPG_WINDOW_STEPS values less the level. */
@@ -82,7 +92,7 @@ static int32_t front_centred(int32_t word, int32_t exponent, int32_t level)
 }
 
 /* PPG_WINDOW_STEPS times the sums of products of two channels, less the product of their levels. */
-static int64_t front_together(const ppg_gain_t *gain, const int16_t *largest, const int32_t *level,
+static PPG_SMALL int64_t front_together(const ppg_gain_t *gain, const int16_t *largest, const int32_t *level,
                               int one, int other)
 {
     const int blocks = front_blocks(gain);
@@ -99,7 +109,7 @@ static int64_t front_together(const ppg_gain_t *gain, const int16_t *largest, co
 #if FRONT_SEVERAL
 
 /* 2^20 times the correlation of two channels. */
-static int32_t front_correlation(int64_t together, int32_t factor, int32_t other)
+static PPG_SMALL int32_t front_correlation(int64_t together, int32_t factor, int32_t other)
 {
     const uint64_t size = together < 0 ? (uint64_t)-together : (uint64_t)together;
     const int bits = fixed_wide_bit_length(size) - 31;
@@ -113,7 +123,7 @@ static int32_t front_correlation(int64_t together, int32_t factor, int32_t other
 }
 #endif
 
-static void front_quantise_ppg(const ppg_gain_t *gain, const int16_t *window, int8_t *input)
+static PPG_SMALL void front_quantise_ppg(const ppg_gain_t *gain, const int16_t *window, int8_t *input)
 {
     const int blocks = front_blocks(gain);
     int16_t largest[PPG_PPG_CHANNELS];
@@ -172,7 +182,7 @@ static void front_quantise_ppg(const ppg_gain_t *gain, const int16_t *window, in
 }
 #if FRONT_ACC
 
-static void front_quantise_acc(const ppg_gain_t *gain, const int16_t *window, int8_t *input)
+static PPG_SMALL void front_quantise_acc(const ppg_gain_t *gain, const int16_t *window, int8_t *input)
 {
     const int blocks = front_blocks(gain);
     int32_t level[3];
@@ -211,7 +221,7 @@ static void front_quantise_acc(const ppg_gain_t *gain, const int16_t *window, in
 }
 #endif
 
-void ppg_quantise(ppg_gain_t *gain, const int16_t *window, int8_t *input)
+PPG_SMALL void ppg_quantise(ppg_gain_t *gain, const int16_t *window, int8_t *input)
 {
     front_add_block(gain, window);
     front_quantise_ppg(gain, window, input);

@@ -3,19 +3,19 @@
 DECODER_TABLES
 
 /* exp(-scale * (largest - logit)) * 2^31 of each class. */
-static void decoder_weights(const int8_t *logits, uint32_t *out)
+static PPG_APART void decoder_weights(const int8_t *logits, uint32_t *out)
 {
     int32_t largest = INT8_MIN;
     int i;
-    for (i = 0; i < PPG_CLASSES; i++) {
+    PPG_ROLLED for (i = 0; i < PPG_CLASSES; i++) {
         largest = logits[i] > largest ? logits[i] : largest;
     }
-    for (i = 0; i < PPG_CLASSES; i++) {
+    PPG_ROLLED for (i = 0; i < PPG_CLASSES; i++) {
         out[i] = fixed_exp2((uint32_t)(largest - logits[i]) * DECODER_EXPONENT >> 4);
     }
 }
 
-static uint16_t decoder_error(uint32_t spread, const decoder_calibration_t *by)
+static PPG_SMALL uint16_t decoder_error(uint32_t spread, const decoder_calibration_t *by)
 {
     int right = 1;
     uint32_t width;
@@ -52,7 +52,7 @@ static uint32_t decoder_quotient(uint32_t x, uint32_t y, int bits)
 
 /* Weights w, their sum above 2^15, to a reading; the heart rate is the expectation of
    `seen` around their mode. */
-static void decoder_read(const uint32_t *w, const uint32_t *seen,
+static PPG_SMALL void decoder_read(const uint32_t *w, const uint32_t *seen,
                          const decoder_calibration_t *by, ppg_reading_t *reading)
 {
     uint64_t total = 0;
@@ -107,34 +107,34 @@ static void decoder_read(const uint32_t *w, const uint32_t *seen,
     reading->invalid_steps = 0;
 }
 
-static void decoder_decode(const int8_t *logits, uint32_t *scratch,
+static PPG_SMALL void decoder_decode(const int8_t *logits, uint32_t *scratch,
                            const decoder_calibration_t *by, ppg_reading_t *reading)
 {
     decoder_weights(logits, scratch);
     decoder_read(scratch, scratch, by, reading);
 }
 
-void ppg_decode(const int8_t *logits, uint32_t *scratch, ppg_reading_t *reading)
+PPG_SMALL void ppg_decode(const int8_t *logits, uint32_t *scratch, ppg_reading_t *reading)
 {
     decoder_decode(logits, scratch, &decoder_raw_calibration, reading);
 }
 #if DECODER_HMM
 
 /* (p + floor)^exponent of each class, in units of 2^-31, to `out`. */
-static void decoder_evidence(const int8_t *logits, uint32_t *out)
+static PPG_APART void decoder_evidence(const int8_t *logits, uint32_t *out)
 {
     uint32_t total = 0;
     uint32_t added;
     int32_t most;
     int i;
     decoder_weights(logits, out);
-    for (i = 0; i < PPG_CLASSES; i++) {
+    PPG_ROLLED for (i = 0; i < PPG_CLASSES; i++) {
         total += out[i] >> DECODER_SUM_SHIFT;
     }
     added = (uint32_t)(((uint64_t)total * DECODER_FLOOR) >> DECODER_FLOOR_SHIFT);
     added = added > 0 ? added : 1;
     most = fixed_log2(((uint32_t)1 << 30) + added);
-    for (i = 0; i < PPG_CLASSES; i++) {
+    PPG_ROLLED for (i = 0; i < PPG_CLASSES; i++) {
         const int32_t missing = most - fixed_log2((out[i] >> 1) + added);
         const uint32_t above = (uint32_t)(missing > 0 ? missing : 0);
         out[i] = fixed_exp2((uint32_t)((uint64_t)above * DECODER_POWER >> 16));
@@ -142,24 +142,24 @@ static void decoder_evidence(const int8_t *logits, uint32_t *out)
 }
 
 /* Beliefs one stride later, two at once; `scratch` holds the old ones between zeros. */
-static void decoder_advance(uint32_t *belief, uint32_t *scratch)
+static PPG_APART void decoder_advance(uint32_t *belief, uint32_t *scratch)
 {
     uint32_t *const c = scratch + DECODER_BAND;
     int i;
     int d;
-    for (i = 0; i < DECODER_BAND; i++) {
+    PPG_ROLLED for (i = 0; i < DECODER_BAND; i++) {
         scratch[i] = 0;
         c[PPG_CLASSES + i] = 0;
     }
-    for (i = 0; i < PPG_CLASSES; i++) {
+    PPG_ROLLED for (i = 0; i < PPG_CLASSES; i++) {
         c[i] = belief[i];
     }
-    for (i = 0; i < DECODER_ENDS; i++) {
+    PPG_ROLLED for (i = 0; i < DECODER_ENDS; i++) {
         const int last = PPG_CLASSES - 1 - i;
         c[i] = (uint32_t)(((uint64_t)belief[i] * decoder_edge[i]) >> 30);
         c[last] = (uint32_t)(((uint64_t)belief[last] * decoder_edge[i]) >> 30);
     }
-    for (i = 0; i < PPG_CLASSES; i += 2) {
+    PPG_ROLLED for (i = 0; i < PPG_CLASSES; i += 2) {
         uint32_t left = c[i];
         uint32_t right = c[i + 1];
         uint64_t one = (uint64_t)decoder_step[0] * left;
@@ -178,7 +178,7 @@ static void decoder_advance(uint32_t *belief, uint32_t *scratch)
 }
 
 /* Beliefs after evidence; they sum to 2^31 but for a part in 2^15. */
-static void decoder_weigh(uint32_t *belief, const uint32_t *seen)
+static PPG_SMALL void decoder_weigh(uint32_t *belief, const uint32_t *seen)
 {
     uint64_t total = 0;
     uint32_t reciprocal;
@@ -200,7 +200,7 @@ void ppg_smoother_reset(ppg_smoother_t *state)
     state->started = 0;
 }
 
-void ppg_smooth(ppg_smoother_t *state, const int8_t *logits, uint32_t strides,
+PPG_SMALL void ppg_smooth(ppg_smoother_t *state, const int8_t *logits, uint32_t strides,
                 uint32_t *scratch, ppg_reading_t *reading)
 {
     uint32_t step;
@@ -228,7 +228,7 @@ void ppg_smoother_reset(ppg_smoother_t *state)
     state->started = 0;
 }
 
-void ppg_smooth(ppg_smoother_t *state, const int8_t *logits, uint32_t strides,
+PPG_SMALL void ppg_smooth(ppg_smoother_t *state, const int8_t *logits, uint32_t strides,
                 uint32_t *scratch, ppg_reading_t *reading)
 {
     decoder_decode(logits, scratch, &decoder_calibration, reading);
@@ -264,7 +264,7 @@ void ppg_smoother_reset(ppg_smoother_t *state)
     state->started = 0;
 }
 
-void ppg_smooth(ppg_smoother_t *state, const int8_t *logits, uint32_t strides,
+PPG_SMALL void ppg_smooth(ppg_smoother_t *state, const int8_t *logits, uint32_t strides,
                 uint32_t *scratch, ppg_reading_t *reading)
 {
     (void)strides;

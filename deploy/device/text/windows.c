@@ -19,7 +19,7 @@ static void front_take(const int16_t *ring, int count, int32_t start, int16_t *w
     const int16_t *const end = ring + PPG_RING_STEPS * count;
     int32_t t;
     int lane;
-    for (t = 0; t < PPG_STEPS; t++) {
+    PPG_ROLLED for (t = 0; t < PPG_STEPS; t++) {
         for (lane = 0; lane < count; lane++) {
             window[lane] = from[lane];
         }
@@ -34,7 +34,7 @@ static int front_any_marked(const ppg_state_t *state)
 {
     uint32_t any = 0;
     int word;
-    for (word = 0; word < (PPG_RING_STEPS + 31) / 32; word++) {
+    PPG_ROLLED for (word = 0; word < (PPG_RING_STEPS + 31) / 32; word++) {
         any |= state->ppg_marks[word];
 #if FRONT_ACC
         any |= state->acc_marks[word];
@@ -66,7 +66,7 @@ static int front_copy(const ppg_state_t *state, int16_t *window)
 #if FRONT_ACC
     front_take(state->acc_ring[0], 3, acc_start, window + PPG_PPG_CHANNELS);
 #endif
-    for (t = 0; t < PPG_STEPS && front_any_marked(state); t++) {
+    PPG_ROLLED for (t = 0; t < PPG_STEPS && front_any_marked(state); t++) {
         int32_t marked = front_marked(state->ppg_marks, start);
         start = start + 1 < PPG_RING_STEPS ? start + 1 : 0;
 #if FRONT_ACC
@@ -102,7 +102,7 @@ int ppg_window(const ppg_state_t *state, int16_t *window)
 }
 
 /* mantissa 2^-shift / sqrt(x) * 2^32, at most 2^31 - 1. */
-static int32_t front_inverse_root(uint64_t x, uint32_t mantissa, int shift)
+static PPG_SMALL int32_t front_inverse_root(uint64_t x, uint32_t mantissa, int shift)
 {
     const int right = (int)((uint32_t)(fixed_wide_bit_length(x) - 31) & ~1u);
     const uint32_t n = (uint32_t)(right > 0 ? x >> right : x << -right);
@@ -134,7 +134,7 @@ static int32_t front_exponent(const int16_t *words)
 {
     int32_t largest = 0;
     int32_t t;
-    for (t = 0; t < PPG_STEPS; t++) {
+    PPG_ROLLED for (t = 0; t < PPG_STEPS; t++) {
         const int32_t exponent = words[t * PPG_WINDOW_CHANNELS] & 31;
         largest = exponent > largest ? exponent : largest;
     }
@@ -151,7 +151,7 @@ static int32_t front_log2(uint64_t x)
 }
 
 /* Of centred acceleration with this exponent and these squares. */
-static int32_t front_acc_factor(int32_t exponent, uint64_t squares)
+static PPG_SMALL int32_t front_acc_factor(int32_t exponent, uint64_t squares)
 {
     const int32_t unit = exponent * 65536 - fixed_log2(PPG_ACC_COUNTS_PER_G);
     int32_t strength = front_log2(squares > 0 ? squares : 1) + 2 * unit;
@@ -184,7 +184,7 @@ static void front_measure(front_lane_t *lane)
     uint64_t squares = 0;
     int32_t sum = 0;
     int32_t t;
-    for (t = 0; t < PPG_STEPS; t++) {
+    PPG_ROLLED for (t = 0; t < PPG_STEPS; t++) {
         const int32_t x = front_value(lane->words[t * PPG_WINDOW_CHANNELS], lane->exponent);
         sum += x;
         squares += (uint32_t)(x * x);
@@ -198,7 +198,7 @@ static void front_measure(front_lane_t *lane)
 static void front_quantise_lane(const front_lane_t *lane, int32_t factor, int8_t *input)
 {
     int32_t t;
-    for (t = 0; t < PPG_STEPS; t++) {
+    PPG_ROLLED for (t = 0; t < PPG_STEPS; t++) {
         input[t * PPG_CHANNELS] = front_output(front_scaled(front_centred(lane, t), factor));
     }
 }
@@ -269,19 +269,19 @@ static void front_quantise_acc(const int16_t *window, int8_t *input)
     int32_t largest = 0;
     int32_t factor;
     int axis;
-    for (axis = 0; axis < 3; axis++) {
+    PPG_ROLLED for (axis = 0; axis < 3; axis++) {
         int32_t exponent;
         lanes[axis].words = window + PPG_PPG_CHANNELS + axis;
         exponent = front_exponent(lanes[axis].words);
         largest = exponent > largest ? exponent : largest;
     }
-    for (axis = 0; axis < 3; axis++) {
+    PPG_ROLLED for (axis = 0; axis < 3; axis++) {
         lanes[axis].exponent = largest;
         front_measure(&lanes[axis]);
         squares += lanes[axis].squares;
     }
     factor = front_acc_factor(largest, squares);
-    for (axis = 0; axis < 3; axis++) {
+    PPG_ROLLED for (axis = 0; axis < 3; axis++) {
         front_quantise_lane(&lanes[axis], factor, input + 1 + axis);
     }
 }

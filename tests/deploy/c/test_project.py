@@ -82,7 +82,8 @@ def test_the_head_learns_in_the_example(prefix: str, net: QuantizedNet, tmp_path
     adapting = Adapting("low-rank", 60)
     made = project(net, window, title="a network", adapting=adapting, prefix=prefix)
     write(made, tmp_path)
-    assert f"{prefix}_adapt.c" in made.texts
+    named = re.findall(r'name="(.+)"/>', made.texts[f"ppgnas.{prefix}_model.pdsc"])
+    assert {f"{prefix}_adapt.c", f"{prefix}_adapt.h"} < set(named) < set(made.texts)
     assert "PASS" in make(tmp_path, "adapt", "CFLAGS=-O1 -Werror")
 
 

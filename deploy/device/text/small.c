@@ -1,0 +1,11 @@
+/* At -O2 clang unrolls and inlines what is no inner loop until it is three times as long; gcc does not.
+ * An inner loop within what is small stands apart. */
+#if defined(__clang__)
+#define PPG_SMALL __attribute__((minsize))
+#define PPG_APART __attribute__((noinline))
+#define PPG_ROLLED _Pragma("clang loop unroll(disable)")
+#else
+#define PPG_SMALL
+#define PPG_APART
+#define PPG_ROLLED
+#endif
