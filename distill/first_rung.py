@@ -28,6 +28,7 @@ from distill.training.fit import ALONE
 from distill.training.jobs import run_jobs
 from distill.training.norms import settle_norms
 from distill.training.progress import Progress
+from distill.training.queues import Queue
 from ppg.people.metrics import mean_over_people
 from ppg.readout.classes import bin_centres_bpm
 from ppg.readout.decode import decode, probabilities
@@ -137,6 +138,7 @@ def begin_all(
     processes: int,
     progress: Progress,
     dask: str | None = None,
+    shared: Queue | None = None,
 ) -> None:
     """Run `begin` for all jobs, in workers; what each says lies in its file."""
     run_jobs(
@@ -148,4 +150,5 @@ def begin_all(
         progress=progress,
         on_done=lambda *_: None,
         dask=dask,
+        shared=shared,
     )

@@ -29,6 +29,7 @@ from distill.training.checkpoint import save_checkpoint
 from distill.training.device import Site
 from distill.training.effort import AUTO, Effort
 from distill.training.progress import Progress
+from distill.training.queues import Kind, Queue
 from distill.training.recipe import Recipe, direct
 from distill.unlabelled import LeftOut, unlabelled_bank
 from ppg.augment.bank import TrainingBank
@@ -246,6 +247,11 @@ class Trainer:
 
     def begin_many(self, archs: Sequence[Arch], progress: Progress) -> list[Begun]:
         """Train the first rung of each, in worker processes; what is there is taken."""
+        self.begin(archs, progress)
+        return [read_begun(self._begun_file(arch)) for arch in archs]
+
+    def begin(self, archs: Sequence[Arch], progress: Progress) -> None:
+        """The same for those that nobody else has begun, without asking what they say."""
         missing = [arch for arch in archs if not self._begun_file(arch).exists()]
         begin_all(
             [
@@ -258,9 +264,9 @@ class Trainer:
             ],
             processes=self.site.side_by_side,
             dask=self.site.dask,
+            shared=self._shared("first rungs", missing),
             progress=progress,
         )
-        return [read_begun(self._begun_file(arch)) for arch in archs]
 
     def retrain_many(
         self,
@@ -284,7 +290,11 @@ class Trainer:
                     seen=job.effort.first_rung().finetune_steps,
                 )
             jobs.append(job)
-        self._retrain(jobs, progress, on_done, enough)
+        self._retrain(jobs, progress, on_done, enough, self._shared("finalists", archs))
+
+    def _shared(self, kind: Kind, archs: Sequence[Arch]) -> Queue | None:
+        share = self.site.share
+        return share.queue(kind, archs, self.effort) if share and archs else None
 
     def _retrain(
         self,
@@ -292,12 +302,14 @@ class Trainer:
         progress: Progress,
         on_done: Callable[[int, Retrained], None],
         enough: Callable[[], bool] = lambda: False,
+        shared: Queue | None = None,
     ) -> None:
         retrain_all(
             jobs,
             lambda job: windows_of(self.search, job.arch, mode=self.mode),
             processes=self.site.side_by_side,
             dask=self.site.dask,
+            shared=shared,
             progress=progress,
             on_done=on_done,
             enough=enough,

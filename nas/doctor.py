@@ -23,7 +23,7 @@ _EXTRAS = {
     "emulate": "verify, bench deploy: C for a Cortex-M in emulation",
     "tflm": "verify: TFLite Micro itself (Linux, x86-64)",
     "formats": "recordings in the formats of other tools",
-    "cluster": "search --dask: trainings on several machines",
+    "cluster": "search --dask, --storage: trainings on several machines",
     "figures": "report --figures as PNG and SVG",
     "docs": "make docs",
     "test": "make test",

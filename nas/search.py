@@ -9,7 +9,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -28,6 +28,7 @@ from nas.explore.finalists import (
 from nas.explore.pacing import Pacing
 from nas.explore.problem import Probe, probe
 from nas.explore.samplers import check_sampler
+from nas.explore.shared import Database, check_storage
 from nas.explore.study import StudySettings, front_of, recounted
 from nas.explore.study_file import CANDIDATES, FINALISTS, StudyFile
 from nas.models.backend import (
@@ -86,10 +87,37 @@ def search(
     from nas.report.report import write_report
 
     started_s = time.monotonic()
+    ready = prepared(config, run, progress=progress, make_trainer=make_trainer)
+    run.path.mkdir(parents=True, exist_ok=True)
+    with run.lock():
+        claim(run, config, ready.space, ready.people, command=command)
+        run.record_device(ready.site.name)
+        whole = replace(ready, pacing=_pacing(config, run, ready.site, began_s=started_s))
+        with ExitStack() as open_:
+            open_.callback(lambda: run.record_time("total", time.monotonic() - started_s))
+            if config.storage is not None:
+                share = open_.enter_context(closing(ready.database(config.storage, leads=True)))
+                whole = replace(whole, site=replace(ready.site, share=share))
+            trainer = whole.go()
+        write_report(run.path)
+        run.finish()
+        trainer.drop_cache()
+        shutil.rmtree(run.retrained, ignore_errors=True)
+
+
+def prepared(
+    config: SearchConfig, run: RunDir, *, progress: Progress, make_trainer: MakeTrainer
+) -> Search:
+    """All that can be known before a folder is touched.
+
+    Raises:
+        PpgnasError: bad input, or nothing fits.
+    """
     check_teacher(config)  # before anything is read
     load_recipe(config.recipe)
     mix_of(config)
     check_sampler(config.sampler, len(config.objectives))
+    check_storage(config)
     target = load_target(
         config.board,
         config.engine,
@@ -117,31 +145,9 @@ def search(
         board_sram_bytes=target.board.sram_bytes,
     )
     site = site_of(config.device, dask=config.dask)
-    run.path.mkdir(parents=True, exist_ok=True)
-    with run.lock():
-        claim(run, config, fitting, people, command=command)
-        run.record_device(site.name)
-        whole = _Search(
-            config,
-            run,
-            target,
-            fitting,
-            people,
-            probed,
-            cost_of,
-            progress,
-            make_trainer,
-            site,
-            _pacing(config, run, site, began_s=started_s),
-        )
-        try:
-            trainer = whole.go()
-        finally:
-            run.record_time("total", time.monotonic() - started_s)
-        write_report(run.path)
-        run.finish()
-        trainer.drop_cache()
-        shutil.rmtree(run.retrained, ignore_errors=True)
+    return Search(
+        config, run, target, fitting, people, probed, cost_of, progress, make_trainer, site
+    )
 
 
 def _asked_space(config: SearchConfig) -> SearchSpace:
@@ -173,7 +179,7 @@ def _pacing(config: SearchConfig, run: RunDir, site: Site, *, began_s: float) ->
 
 
 @dataclass(frozen=True)
-class _Search:
+class Search:
     """One run with everything that its phases read."""
 
     config: SearchConfig
@@ -186,7 +192,7 @@ class _Search:
     progress: Progress
     make_trainer: MakeTrainer
     site: Site
-    pacing: Pacing | None
+    pacing: Pacing | None = None
 
     def go(self) -> Trainer:
         """All phases up to the report, or what is left of them."""
@@ -196,7 +202,7 @@ class _Search:
     def _go(self, file: StudyFile) -> Trainer:
         config, run, progress = self.config, self.run, self.progress
         amount = amount_for(config.effort, config.time_s)
-        trainer = self._trainer()
+        trainer = self.trainer()
         if self.pacing is not None:
             trainer = self.pacing.from_the_start(trainer, amount)
         trained = False
@@ -253,7 +259,18 @@ class _Search:
             self.space, self.probed, settings, self.cost_of, trainer, self.progress, file
         )
 
-    def _trainer(self) -> Trainer:
+    def database(self, url: str, *, leads: bool) -> Database:
+        """The trainings that machines share, of a run whose folder is claimed."""
+        return Database(
+            url,
+            f"{self.run.path.resolve().name} {self.run.document().created}",
+            problem=self.probed.problem,
+            cost_of=self.cost_of,
+            leads=leads,
+        )
+
+    def trainer(self) -> Trainer:
+        """Teacher, supernet and networks of this run."""
         config = self.config
 
         def accept(arch: Arch) -> bool:

@@ -33,6 +33,7 @@ from distill.training.fit import ALONE
 from distill.training.jobs import run_jobs
 from distill.training.norms import settle_norms
 from distill.training.progress import Progress
+from distill.training.queues import Queue
 from distill.training.recipe import Assistant, BornAgain, Prune, Quantise, Stage
 from distill.training.team import team
 from ppg.people.metrics import mean_over_people
@@ -250,6 +251,7 @@ def retrain_all(
     on_done: Callable[[int, Retrained], None],
     enough: Callable[[], bool] = lambda: False,
     dask: str | None = None,
+    shared: Queue | None = None,
 ) -> None:
     """Run all jobs, calling `on_done(index, result)` here as each one ends.
 
@@ -259,7 +261,7 @@ def retrain_all(
         processes: how many at once, at most.
         progress: sees steps summed over all jobs.
         on_done: called in this process.
-        enough, dask: see `run_jobs`.
+        enough, dask, shared: see `run_jobs`.
     """
     run_jobs(
         retrain,
@@ -271,4 +273,5 @@ def retrain_all(
         on_done=on_done,
         enough=enough,
         dask=dask,
+        shared=shared,
     )

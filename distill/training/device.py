@@ -18,6 +18,7 @@ from typing import TypeVar
 import torch
 from torch import Tensor, nn
 
+from distill.training.queues import Share
 from ppgnas.errors import DependencyError
 
 CPU = torch.device("cpu")
@@ -35,11 +36,13 @@ class Site:
     Attributes:
         dask: the cluster that trains networks side by side in their stead, see
             `distill.training.cluster`; teacher and supernet stay here.
+        share: what other machines do of the same trainings, or None.
     """
 
     device: torch.device = CPU
     cores: int = 1
     dask: str | None = None
+    share: Share | None = None
 
     @property
     def name(self) -> str:

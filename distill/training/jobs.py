@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import queue
-from collections import deque
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from multiprocessing.queues import Queue
@@ -12,8 +12,11 @@ from typing import TypeVar, TypeVarTuple, Unpack
 
 from distill.training.processes import become_worker, worker_processes
 from distill.training.progress import Progress
+from distill.training.queues import OwnQueue
+from distill.training.queues import Queue as JobQueue
 
 REPORT_EVERY = 20
+_POLL_S = 0.5
 
 Result = TypeVar("Result")
 Values = TypeVarTuple("Values")
@@ -46,6 +49,7 @@ def run_jobs(
     on_done: Callable[[int, Result], None],
     enough: Callable[[], bool] = lambda: False,
     dask: str | None = None,
+    shared: JobQueue | None = None,
 ) -> None:
     """Run all jobs, calling `on_done(index, result)` here as each one ends.
 
@@ -60,6 +64,7 @@ def run_jobs(
         enough: whether no further job shall begin, once one has ended.
         dask: the scheduler of a cluster that does the work instead, see
             `distill.training.cluster.client_of`.
+        shared: the same jobs, where other machines do some of them; `on_done` is called for ours.
 
     Raises:
         RunError: a worker was killed.
@@ -91,13 +96,15 @@ def run_jobs(
         killed=f"a worker that trains {what} was killed, perhaps for want of memory; "
         "continue with `resume`",
     ) as executor:
-        left, running = deque(enumerate(jobs)), dict[Future[Result], int]()
-        while left or running:
+        left = OwnQueue(len(jobs)) if shared is None else shared
+        running = dict[Future[Result], int]()
+        while pending := left.pending():
             # One a process: what an executor holds ready beyond that cannot be taken back.
-            while left and len(running) < processes:
-                index, values = left.popleft()
-                running[executor.submit(_work, work, index, values)] = index
-            finished, _ = wait(running, timeout=0.5, return_when=FIRST_COMPLETED)
+            while len(running) < processes and (claimed := left.claim()) is not None:
+                running[executor.submit(_work, work, claimed, jobs[claimed])] = claimed
+            if not running:
+                time.sleep(_POLL_S)
+            finished, _ = wait(running, timeout=_POLL_S, return_when=FIRST_COMPLETED)
             while True:
                 try:
                     index, step = reports.get_nowait()
@@ -107,9 +114,12 @@ def run_jobs(
             for future in finished:
                 index = running.pop(future)
                 result = future.result()
-                done[index] = steps[index]
                 on_done(index, result)
-            if len(left) + len(running) < len(jobs) and enough():
-                left.clear()
+                left.done(index, result)
+            pending = left.pending()
+            for index in set(range(len(jobs))) - pending:
+                done[index] = steps[index]
+            if len(pending) < len(jobs) and enough():
+                left.withdraw()
             count = sum(step == total for step, total in zip(done, steps, strict=True))
             progress(sum(done), sum(steps), f"{count} of {len(jobs)} {what} done")

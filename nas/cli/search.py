@@ -40,6 +40,9 @@ if TYPE_CHECKING:
     from nas.run.folder import RunDir
 
 
+_NOT_ASKED = ("out", "resume", "worker", "as_json")
+
+
 @verb
 def search(
     budget: Annotated[
@@ -137,6 +140,21 @@ def search(
             "or local; see docs/cluster.md.",
         ),
     ] = None,
+    storage: Annotated[
+        Text,
+        typer.Option(
+            metavar="URL",
+            help="Train networks together with other machines, by a database: "
+            "postgresql+psycopg://USER@HOST/DATABASE; see docs/cluster.md.",
+        ),
+    ] = None,
+    worker: Annotated[
+        bool,
+        typer.Option(
+            "--worker",
+            help="Take part in the search of --out that another process leads, by its --storage.",
+        ),
+    ] = False,
     out: Annotated[
         Text,
         typer.Option(help="Run directory; default results/run, or the next free results/run-N."),
@@ -161,22 +179,28 @@ def search(
     ppgnas search --budget 80KB --data recordings/ --student-inputs ppg --teacher-inputs ppg+acc
     ppgnas search --config results/run --seed 1
     ppgnas search --out results/run --resume
+    ppgnas search --out /shared/run --storage postgresql+psycopg://ppg@db/ppg --worker
     """
-    # All options but three are arguments of the search, by the same names.
-    given = {
-        name: value for name, value in locals().items() if name not in ("out", "resume", "as_json")
-    }
+    # All options but four are arguments of the search, by the same names.
+    given = {name: value for name, value in locals().items() if name not in _NOT_ASKED}
     from nas import search as searching
     from nas.api import Run
+    from nas.explore.shared import hidden
     from nas.run.claim import asked_search
     from nas.run.folder import DEFAULT_OUT
     from nas.run.progress import for_terminal
 
     progress = for_terminal()
-    asked, run = asked_search(given, Path(out) if out is not None else None, resume=resume)
+    there = Path(out) if out is not None else None
+    asked, run = asked_search(given, there, resume=resume or worker)
+    if worker:
+        from nas.worker import work
+
+        work(asked, run, progress=progress)
+        return
     if out is None and run.path != DEFAULT_OUT and not resume:
         progress.say(f"{DEFAULT_OUT} holds a finished run; writing to {run.path}")
-    command = "ppgnas " + shlex.join(sys.argv[1:])
+    command = hidden("ppgnas " + shlex.join(sys.argv[1:]))
     try:
         searching.search(asked, run, command=command, progress=progress)
     except KeyboardInterrupt:

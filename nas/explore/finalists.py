@@ -89,6 +89,24 @@ def retrain_finalists(
         Those that are retrained: all, or one at least where it is `enough`.
     """
     missing = [c for c in chosen if not is_retrained(run, c)]
+    if missing and not (len(missing) < len(chosen) and enough()):
+        retrain([c.arch for c in missing], trainer, run, progress, enough=enough)
+    done = [c for c in chosen if is_retrained(run, c)]
+    lost = [c.arch.id for c in chosen if c not in done]
+    if lost and not (done and enough()):
+        raise RunError(f"finalists: {', '.join(lost)} were not retrained; continue with `resume`")
+    return done
+
+
+def retrain(
+    archs: Sequence[Arch],
+    trainer: Trainer,
+    run: RunDir,
+    progress: Tick,
+    *,
+    enough: Callable[[], bool] = lambda: False,
+) -> None:
+    """Retrain networks, those that nobody else does, and keep each in `retrained/`."""
     best_bpm = math.inf
 
     def tick(done: int, total: int, note: str) -> None:
@@ -98,26 +116,20 @@ def retrain_finalists(
     def keep(index: int, result: Retrained) -> None:
         nonlocal best_bpm
         best_bpm = min(best_bpm, result.search_mae_bpm)
-        candidate = missing[index]
-        with new_folder(run.retrained / candidate.arch.id) as folder:
+        arch = archs[index]
+        with new_folder(run.retrained / arch.id) as folder:
             result.net.save(folder)
             write_json_atomic(
                 folder / "result.json",
                 {
-                    "id": candidate.arch.id,
+                    "id": arch.id,
                     "search_mae_bpm": float(result.search_mae_bpm),
-                    "inherited_bpm": trainer.search_mae(candidate.arch),
+                    "inherited_bpm": trainer.search_mae(arch),
                     "arch": result.arch.to_json(),
                 },
             )
 
-    if missing and not (len(missing) < len(chosen) and enough()):
-        trainer.retrain_many([c.arch for c in missing], tick, keep, enough=enough)
-    done = [c for c in chosen if is_retrained(run, c)]
-    lost = [c.arch.id for c in chosen if c not in done]
-    if lost and not (done and enough()):
-        raise RunError(f"finalists: {', '.join(lost)} were not retrained; continue with `resume`")
-    return done
+    trainer.retrain_many(archs, tick, keep, enough=enough)
 
 
 def is_retrained(run: RunDir, candidate: Candidate) -> bool:

@@ -55,6 +55,9 @@ class Trainer(Protocol):
     def begin_many(self, archs: Sequence[Arch], progress: Tick) -> Sequence[Begun]:
         """Train the first rung of each; what was begun before costs nothing."""
 
+    def begin(self, archs: Sequence[Arch], progress: Tick) -> None:
+        """The same for those that nobody else has begun, without asking what they say."""
+
     def retrain_many(
         self,
         archs: Sequence[Arch],

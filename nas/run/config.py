@@ -196,6 +196,7 @@ class SearchConfig(TrainConfig):
         finalists: how many of the front to retrain at most.
         dask: the cluster that trains networks side by side, or None for the cores of this
             machine; as `device` no part of what a run was asked.
+        storage: the database whose machines train networks together, or None; likewise.
         time_s: of the whole search, which decides how long everything is trained; None leaves
             that to `effort`.
     """
@@ -209,6 +210,7 @@ class SearchConfig(TrainConfig):
     finalists: int = 8
     time_s: float | None = None
     dask: str | None = field(default=None, compare=False)
+    storage: str | None = field(default=None, compare=False)
     effort: str = "quick"
     teacher: str = "auto"
 
@@ -301,7 +303,7 @@ class SearchConfig(TrainConfig):
         # Runs of before mixes had names learnt from this one.
         values.setdefault("distill", NONE if values["teacher"] == NONE else "label:0.5,soft:0.5")
         optional = {"report_data", "report_from", "channels", "time_s", "device", "dask", "mode"}
-        optional |= {"student_inputs", "teacher_inputs"}
+        optional |= {"student_inputs", "teacher_inputs", "storage"}
         written = {each.name for each in fields(SearchConfig)} - optional
         if not written <= set(values):
             raise KeyError(min(written - set(values)))

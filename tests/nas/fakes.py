@@ -137,6 +137,9 @@ class FakeTrainer:
             progress(index + 1, len(archs), "")
         return found
 
+    def begin(self, archs: Sequence[Arch], progress: Tick) -> None:
+        self.begin_many(archs, progress)
+
     def retrain_many(
         self,
         archs: Sequence[Arch],

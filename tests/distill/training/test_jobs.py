@@ -9,6 +9,7 @@ import pytest
 
 from distill.training.jobs import REPORT_EVERY, run_jobs
 from distill.training.progress import Progress
+from distill.training.queues import OwnQueue
 from ppgnas.errors import RunError
 
 
@@ -65,6 +66,41 @@ def test_where_it_is_enough_no_further_job_begins() -> None:
         enough=lambda: True,
     )
     assert set(ended) <= {0, 1}
+
+
+class Elsewhere(OwnQueue):
+    """Another machine does the first job, and ends it once ours are told."""
+
+    told: dict[int, object]
+
+    def claim(self) -> int | None:
+        index = super().claim()
+        return super().claim() if index == 0 else index
+
+    def done(self, index: int, result: object) -> None:
+        super().done(index, result)
+        self.told[index] = result
+        if len(self.told) == 2:
+            super().done(0, None)
+
+
+def test_what_another_machine_does_is_waited_for_and_not_done_here() -> None:
+    seen: list[tuple[int, int, str]] = []
+    results: dict[int, int] = {}
+    queue = Elsewhere(3)
+    queue.told = {}
+    run_jobs(
+        count_to,
+        [(2, 1), (3, 1), (4, 1)],
+        steps=[2, 3, 4],
+        what="toys",
+        processes=1,
+        progress=lambda *said: seen.append(said),
+        on_done=lambda index, result: results.update({index: result}),
+        shared=queue,
+    )
+    assert results == queue.told == {1: 3, 2: 4}
+    assert seen[-1] == (9, 9, "3 of 3 toys done")
 
 
 def test_no_jobs_start_no_process() -> None:
