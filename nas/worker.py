@@ -40,7 +40,7 @@ def work(
     """
     if config.storage is None:
         raise ConfigError("`worker` takes part in a search by its database: pass its `storage`")
-    if run.finished:
+    if run.document().finished is not None:
         progress.say(f"{run.path} is finished already.")
         return 0
     ready = prepared(config, run, progress=progress, make_trainer=make_trainer)
@@ -49,7 +49,7 @@ def work(
         trainer = replace(ready, site=replace(ready.site, share=database)).trainer()
         progress.say(f"Waiting for networks of {run.path} to train; Ctrl-C leaves them to others.")
         times = 0
-        while not RunDir(run.path).finished:
+        while not run.finished:
             interrupt.check()
             if (asked := database.asked()) is not None:
                 with progress.phase(asked.kind) as tick:
