@@ -16,13 +16,14 @@ from distill.losses.labels import label_loss
 from distill.supernet_training import LARGEST_EVERY, RANDOM_NETWORKS
 from distill.teachers.choice import TEACHER_HZ, steps_and_networks
 from distill.training.device import CPU, placed
-from distill.training.effort import Effort
+from distill.training.effort import Effort, share_of
 from distill.training.fit import make_optimiser
 from distill.unlabelled import draw
 from ppg.augment.bank import TrainingBank
 from ppg.readout.classes import soft_labels
 from search_spaces.arch import Arch
 from search_spaces.network import Network
+from search_spaces.plan import plan
 from search_spaces.space import SearchSpace
 from search_spaces.supernet import Supernet
 
@@ -37,7 +38,8 @@ class Pace:
         teacher: of one of `Effort.teacher_steps`, of all members of an ensemble together.
         pool: of a batch of the pool, with the teacher's answer.
         supernet: of a step of the supernet's.
-        network: of a float step of a network of middle size.
+        network: of a float step of an effort, as a network of middle size gets them: see
+            `Effort.of_finalist`.
     """
 
     teacher: float
@@ -96,8 +98,8 @@ def measure_pace(
             asking += _seconds(lambda: network.eval()(shown).cpu())  # noqa: B023
     largest = of_supernet(space.largest()) / LARGEST_EVERY
     others = (RANDOM_NETWORKS + 1) * float(np.mean([of_supernet(arch) for arch in archs]))
-    middle = float(np.median([alone(placed(Network(arch), device)) for arch in archs]))
-    return Pace(teaching or drawing, drawing + asking, largest + others, middle)
+    each = [share_of(plan(arch).values) * alone(placed(Network(arch), device)) for arch in archs]
+    return Pace(teaching or drawing, drawing + asking, largest + others, float(np.median(each)))
 
 
 def _step(module: nn.Module, labels: Tensor, forward: Callable[[], Tensor]) -> float:

@@ -24,8 +24,8 @@ from ppg.readout.transitions import Transitions
 from ppg.recording import Recording
 from ppg.windows import WindowSet, windows_of
 from search_spaces.arch import Arch
-from search_spaces.lower import lower
 from search_spaces.network import Network
+from search_spaces.plan import plan
 
 
 @dataclass(frozen=True)
@@ -123,7 +123,7 @@ class ScratchTrainer:
         if not weights.exists():
             torch.manual_seed(trainer.seed)
             save_checkpoint(weights, Network(arch))
-        effort = trainer.effort.of_finalist(lower(arch).total_macs)
+        effort = trainer.effort.of_finalist(plan(arch).values)
         return trainer.job(arch, weights, effort)
 
 

@@ -37,7 +37,7 @@ from ppg.recording import Recording
 from ppg.windows import InputSpec, windows_of
 from ppgnas.task import STRIDE_S, Mode
 from search_spaces.arch import Arch
-from search_spaces.lower import lower
+from search_spaces.plan import plan
 from search_spaces.space import SearchSpace
 from search_spaces.streaming import MOST_PAST_BLOCKS
 from search_spaces.supernet import Supernet
@@ -239,7 +239,7 @@ class Trainer:
                 calibration = [pool.of(x, arch) for x in pool.inputs(CALIBRATION_BATCHES)]
                 statistics = self._supernet.recalibrate(arch, calibration)
                 save_checkpoint(weights, self._supernet.extract(arch, statistics))
-            effort = self.effort.of_finalist(lower(arch).total_macs)
+            effort = self.effort.of_finalist(plan(arch).values)
             yield self.job(arch, weights, effort)
 
     def _begun_file(self, arch: Arch) -> Path:

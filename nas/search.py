@@ -174,7 +174,13 @@ def _pacing(config: SearchConfig, run: RunDir, site: Site, *, began_s: float) ->
     ends_s = began_s + config.time_s - spent_s
     path = run.path / "effort.json"
     return Pacing(
-        path, config.time_s, ends_s, site.side_by_side, config.finalists, team=site.processes
+        path,
+        config.time_s,
+        ends_s,
+        site.side_by_side,
+        config.finalists,
+        team=site.processes,
+        recipe=load_recipe(config.recipe),
     )
 
 
@@ -223,6 +229,11 @@ class Search:
                 candidates = recounted(candidates, self.probed.problem)
             file.write(CANDIDATES, candidates)
         chosen = choose_finalists(candidates, self.probed.problem, config.finalists)
+        if len(chosen) < config.finalists:
+            progress.say(
+                f"{len(chosen)} finalists of {config.finalists} asked for: the others that were "
+                "begun are beaten in every objective."
+            )
         self._write_candidates(candidates, {})
         with self._timed("finalists"):
             if not all(is_retrained(run, candidate) for candidate in chosen):

@@ -111,6 +111,14 @@ class Plan:
         return (self.stem, *inner) if self.neck is None else (self.stem, *inner, self.neck)
 
     @property
+    def values(self) -> int:
+        """What stem and blocks put out for a window, in numbers: a training step is as long."""
+        inner = zip(self.blocks, self.times, strict=True)
+        return self.stem.outputs * self.stem_time + sum(
+            time * sum(conv.outputs for conv in block.convs) for block, time in inner
+        )
+
+    @property
     def time(self) -> int:
         """Time steps of the window before the pool."""
         return self.times[-1] if self.times else self.stem_time

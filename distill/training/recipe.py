@@ -101,6 +101,20 @@ class Recipe(FileModel):
     stages: tuple[Stage, ...]
 
     @property
+    def float_steps(self) -> float:
+        """Of a whole training, in those of an effort."""
+        return sum(
+            stage.steps * (stage.generations if stage.do == "born-again" else 1)
+            for stage in self.stages
+            if stage.do != "quantise"
+        )
+
+    @property
+    def simulates(self) -> bool:
+        """Whether it trains with simulated integers."""
+        return any(stage.do == "quantise" and stage.how == "aware" for stage in self.stages)
+
+    @property
     def rates_hz(self) -> set[int]:
         """Rates at which the assistants read their windows."""
         return {s.network.rate_hz for s in self.stages if s.do == "assistant"}

@@ -74,7 +74,7 @@ def search(
     objectives: Annotated[
         Text,
         typer.Option(
-            help="From mae,latency,flash,sram,power; default mae,latency,sram. power is the "
+            help="From mae,latency,flash,sram,power; default mae,latency,flash. power is the "
             "average; beside latency, and sleep that is the same for all, it has the sensors."
         ),
     ] = None,

@@ -1,8 +1,8 @@
 """Evidence before order: networks are begun where that says most, and the forecast learns.
 
-First networks spread over the space, then in each round those whose training promises the largest
-gain in hypervolume; at the end those that the finalists are chosen from. All of it is the first
-rung of the finalists' training, so none is paid for twice.
+First those that are known already and others spread over the space, then in each round those whose
+training promises the largest gain in hypervolume; at the end those that the finalists are chosen
+from. All of it is the first rung of the finalists' training, so none is paid for twice.
 """
 
 from __future__ import annotations
@@ -11,10 +11,12 @@ import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import zip_longest
 
 import numpy as np
 
 from nas.explore.forecast import Forecast, Forecaster
+from nas.explore.known import known_networks
 from nas.explore.problem import CostOf, Probe, Problem
 from nas.explore.spread import evenly, spread
 from nas.explore.study import StudySettings, representatives, run_study
@@ -24,11 +26,13 @@ from nas.pareto import gain, nondominated
 from nas.run.candidates import Candidate
 from nas.run.progress import Progress
 from search_spaces.arch import Arch
+from search_spaces.nearest import neighbours
 from search_spaces.space import SearchSpace
 
 DRAWN, TRIES = 400, 8000
 LONG_S = 600.0
 PROPOSALS_SHARE = 0.3  # of the trials, before a round
+NEIGHBOURS_SHARE = 0.25  # of those, one choice away from networks that were begun
 HOPEFUL, SHORTLIST = 150, 15
 SHOWN = 4  # of the front, between two rounds
 INTERVAL_SDS = 1.645  # 5 % on each side
@@ -42,7 +46,7 @@ class Amount:
     """How many networks are begun.
 
     Attributes:
-        spread: over the space, first.
+        spread: over the space, first; known networks are up to half of them.
         rounds, each: rounds of the largest gain, and networks in each.
         last: of the front, from which the finalists are chosen; those begun before cost nothing.
     """
@@ -98,16 +102,21 @@ class Explorer:
         drawn = {self.probed.start: None}
         for _ in range(TRIES):
             arch = self.space.sample(rng)
-            if max(self.probed.problem.constraints(self.cost_of(arch)).values()) <= 0:
+            if self._fits(arch):
                 drawn[arch] = None
             if len(drawn) == DRAWN:
                 break
         return list(drawn)
 
+    def _fits(self, arch: Arch) -> bool:
+        return max(self.probed.problem.constraints(self.cost_of(arch)).values()) <= 0
+
     def explore(self, amount: Amount) -> list[Candidate]:
         """All candidates, judged by everything that was begun."""
         problem = self.probed.problem
-        self._begin(spread(self.drawn, amount.spread), "networks spread over the space")
+        known = known_networks(self.space, self._fits)[: amount.spread // 2]
+        others = spread(self.drawn, amount.spread - len(known), beside=known)
+        self._begin([*known, *others], "networks known and spread over the space")
         for number in range(amount.rounds):
             label = f"proposals, round {number + 1} of {amount.rounds}"
             candidates = self._study(label, PROPOSALS_SHARE, f"round {number + 1}")
@@ -145,7 +154,7 @@ class Explorer:
         return Forecaster(self.begun, whole, self.drawn)
 
     def _begin(self, archs: Sequence[Arch], label: str) -> None:
-        new = [arch for arch in archs if arch not in self.begun]
+        new = [arch for arch in dict.fromkeys(archs) if arch not in self.begun]
         if new:
             with self.progress.phase(label) as tick:
                 said = self.trainer.begin_many(new, tick)
@@ -161,7 +170,7 @@ class Explorer:
                 settings=replace(self.settings, trials=trials),
                 cost_of=self.cost_of,
                 mae_of=lambda arch: float(forecaster.forecast([arch]).bpm[0]),
-                first=list(self.begun),
+                first=[*self.begun, *self._beside(round(NEIGHBOURS_SHARE * trials))],
                 progress=tick,
                 stored=self.file.trials(name),
                 on_trial=lambda trial: self.file.add(name, trial),
@@ -172,6 +181,18 @@ class Explorer:
         self.progress.say(f"Front so far, foretold: {', '.join(words)}")
         return candidates
 
+    def _beside(self, most: int) -> list[Arch]:
+        """Neighbours of networks that no other one begun beats, each of them in turn."""
+        problem, begun = self.probed.problem, list(self.begun)
+        values = [problem.objective_values(self.begun[a], self.cost_of(a)) for a in begun]
+        best = [arch for arch, kept in zip(begun, nondominated(values), strict=True) if kept]
+        order = [sorted(set(neighbours(self.space, arch)) - set(begun)) for arch in best]
+        rng = random.Random(f"{self.settings.seed} beside {len(begun)}")
+        for each in order:
+            rng.shuffle(each)
+        found = dict.fromkeys(a for turn in zip_longest(*order) for a in turn if a is not None)
+        return [*found][:most]
+
 
 def most_gain(
     candidates: Sequence[Candidate], forecaster: Forecaster, problem: Problem, count: int
@@ -179,7 +200,8 @@ def most_gain(
     """Networks whose training promises the largest gain in hypervolume, one after the other.
 
     The gain is expected over the forecast's distribution, against the front of the foretold
-    errors. What is picked counts as begun, so that its neighbours promise less.
+    errors, and of logarithms, so that the small ones are as far apart as the large. What is picked
+    counts as begun, so that its neighbours promise less.
 
     Returns:
         Up to `count` that were not begun.
@@ -205,7 +227,7 @@ def _most_promising(
 
     def values(row: int, sds: float) -> tuple[float, ...]:
         bpm = float(np.exp(found.mean[row] + sds * found.own_sd[row]))
-        return problem.objective_values(bpm, fitting[row].costs)
+        return tuple(1.0 + value for value in problem.by_ratio(bpm, fitting[row].costs))
 
     middle = np.array([values(row, 0.0) for row in range(len(fitting))])
     front = middle[nondominated(middle)]
@@ -214,7 +236,7 @@ def _most_promising(
     hopeful = [row for row in new if not (front <= np.array(lucky[row])).all(axis=1).any()]
     some = hopeful or list(new)
     some = [some[place] for place in evenly(len(some), HOPEFUL)]
-    corner = problem.reference_values
+    corner = [1.0] * len(problem.objectives)
     hopes = {row: gain(lucky[row], front, corner) for row in some}
     short = sorted(hopes, key=lambda row: -hopes[row])[:SHORTLIST]
     return max(

@@ -9,18 +9,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
 from pydantic import TypeAdapter
 
-from distill.training.effort import FIRST_RUNG, MOST_FIRST_STEPS, Effort
+from distill.training.effort import FIRST_RUNG, MOST_FIRST_STEPS, Effort, share_of
+from distill.training.recipe import Recipe, direct
 from nas.explore.evidence import Amount
 from nas.models.backend import Trainer
 from nas.run.documents import read_document
 from ppgnas.files import write_json_atomic
 from search_spaces.arch import Arch
+from search_spaces.plan import plan
 
 Stage = Literal["all", "first rungs", "finalists"]
 
@@ -46,6 +48,7 @@ class Pacing:
         finalists: that will be retrained.
         clock: seconds from any origin.
         team: processes of a teacher or a supernet; two at most are used.
+        recipe: of the finalists' training.
     """
 
     path: Path
@@ -55,6 +58,7 @@ class Pacing:
     finalists: int
     clock: Callable[[], float] = time.monotonic
     team: int = 2
+    recipe: Recipe = field(default_factory=direct)
 
     def over(self) -> bool:
         """Whether only the reserve is left: no further finalist begins."""
@@ -92,7 +96,10 @@ class Pacing:
 
         def decide(left_s: float) -> Effort:
             begun = trainer.begin_many(archs, lambda *_: None)
-            step_s = sum(said.step_s for said in begun) / len(begun)
+            shares = [share_of(plan(arch).values) for arch in archs]
+            step_s = sum(b.step_s * part for b, part in zip(begun, shares, strict=True)) / len(
+                begun
+            )
             fewer = replace(self, finalists=len(archs))  # a front may have few networks
             return fewer._networks(trainer.effort, step_s, rungs=0, left_s=left_s)
 
@@ -111,11 +118,13 @@ class Pacing:
 
     def _networks(self, effort: Effort, step_s: float, *, rungs: int, left_s: float) -> Effort:
         room = max(left_s, LEAST * self.time_s) * self.cores / step_s  # float steps of all
-        further = self.finalists * (1 + QAT_SHARE * QAT_COST)
-        more = rungs - self.finalists  # first rungs beside those of the finalists
-        steps = _steps(room / (further + more / FIRST_RUNG))
+        simulated = QAT_SHARE * QAT_COST if self.recipe.simulates else 0.0
+        further = self.finalists * self.recipe.float_steps  # of what the first rung leaves
+        first = 1 / FIRST_RUNG
+        steps = _steps(room / (rungs * first + further * (1 - first) + self.finalists * simulated))
         if steps // FIRST_RUNG > MOST_FIRST_STEPS:
-            steps = _steps((room - more * MOST_FIRST_STEPS) / further)
+            room += (further - rungs) * MOST_FIRST_STEPS
+            steps = _steps(room / (further + self.finalists * simulated))
         return replace(effort, finetune_steps=steps, qat_steps=_steps(QAT_SHARE * steps))
 
 

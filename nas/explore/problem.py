@@ -67,6 +67,14 @@ class Problem:
             for name in self.objectives
         )
 
+    def by_ratio(self, mae_bpm: float, costs: Costs) -> tuple[float, ...]:
+        """Logarithms of the objectives over the reference, which lies at zero.
+
+        So a tenth less error counts the same at 2 and at 20 BPM, and half the latency at any.
+        """
+        values = zip(self.objective_values(mae_bpm, costs), self.reference_values, strict=True)
+        return tuple(math.log(value / corner) for value, corner in values)
+
     @property
     def reference_values(self) -> tuple[float, ...]:
         """The reference point in the order of `objectives`."""

@@ -11,15 +11,18 @@ from search_spaces.arch import Arch
 from search_spaces.figures import figures_matrix
 
 
-def spread(archs: Sequence[Arch], count: int) -> list[Arch]:
-    """`count` of `archs`: one of each class of multiply-accumulates, far apart in all else."""
-    x = figures_matrix(archs)
+def spread(archs: Sequence[Arch], count: int, *, beside: Sequence[Arch] = ()) -> list[Arch]:
+    """`count` of `archs`: one of each class of multiply-accumulates, far apart in all else.
+
+    They are far from those `beside` them as well.
+    """
+    x = figures_matrix([*archs, *beside])
     x = (x - x.mean(axis=0)) / np.maximum(x.std(axis=0), 1e-9)
     low, high = np.percentile(x[:, 0], [0.5, 99.5])
     place = np.clip(((x[:, 0] - low) / max(high - low, 1e-9) * count).astype(int), 0, count - 1)
-    picked: list[int] = []
+    picked = list(range(len(archs), len(x)))
     for number in range(count):
-        inside = np.flatnonzero(place == number)
+        inside = np.flatnonzero(place[: len(archs)] == number)
         if len(inside) == 0:
             continue
         if picked:
@@ -29,7 +32,7 @@ def spread(archs: Sequence[Arch], count: int) -> list[Arch]:
         else:
             distance = -np.linalg.norm(x[inside, 1:], axis=1)
         picked.append(int(inside[distance.argmax()]))
-    return [archs[index] for index in picked]
+    return [archs[index] for index in picked[len(beside) :]]
 
 
 def evenly(count: int, most: int) -> NDArray[np.int64]:

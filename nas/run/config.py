@@ -204,7 +204,7 @@ class SearchConfig(TrainConfig):
     budgets: Budgets
     around: Surroundings = USUAL
     space: str = "default"
-    objectives: tuple[Objective, ...] = ("mae", "latency", "sram")
+    objectives: tuple[Objective, ...] = ("mae", "latency", "flash")
     sampler: Annotated[str, StringConstraints(pattern=_SAMPLER)] = "nsga2"
     trials: int = EFFORT_TRIALS["quick"]
     finalists: int = 8
@@ -371,6 +371,11 @@ def resolve(given: Mapping[str, Any], base: SearchConfig | None = None) -> Searc
 
 def differences(asked: SearchConfig, found: SearchConfig) -> dict[str, tuple[Any, Any]]:
     """Keys in which two configurations differ, as `table.key` -> (asked, found)."""
+    if asked.distill != found.distill:
+        from distill.losses.mix import parse_mix  # imports torch
+
+        if parse_mix(asked.distill) == parse_mix(found.distill):  # said in two ways
+            asked = replace(asked, distill=found.distill)
     left, right = _flat(asked.to_tables()), _flat(found.to_tables())
     return {
         key: (left.get(key), right.get(key))

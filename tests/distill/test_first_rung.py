@@ -23,6 +23,7 @@ from ppg.windows import windows_of
 from ppgnas.task import CLASSES
 from search_spaces.arch import Arch
 from search_spaces.network import Network
+from search_spaces.plan import plan
 from search_spaces.space import SearchSpace
 from search_spaces.supernet import Supernet
 
@@ -75,9 +76,9 @@ def test_expected_error_by_hand() -> None:
 
 
 @pytest.mark.parametrize("effort", EFFORTS.values(), ids=EFFORTS)
-@pytest.mark.parametrize("macs", [1, 10**6])
-def test_a_first_rung_and_what_is_left_are_the_whole(effort: Effort, macs: int) -> None:
-    whole = effort.of_finalist(macs)
+@pytest.mark.parametrize("values", [1, 30_000])
+def test_a_first_rung_and_what_is_left_are_the_whole(effort: Effort, values: int) -> None:
+    whole = effort.of_finalist(values)
     first, left = whole.first_rung(), whole.after_first_rung()
     assert first.finetune_steps + left.finetune_steps == whole.finetune_steps
     assert first.finetune_steps == min(whole.finetune_steps // FIRST_RUNG, MOST_FIRST_STEPS)
@@ -163,7 +164,8 @@ def test_what_was_begun_is_taken_and_a_finalist_goes_on_from_it(
         """Nothing is trained."""
 
     trainer.retrain_many([*archs, never], silent, ignore, enough=bool)
-    whole = [EFFORTS["smoke"]] * 3
+    values = [plan(arch).values for arch in (*archs, never)]
+    whole = [EFFORTS["smoke"].of_finalist(count) for count in values]
     assert [job.weights.name for job in given] == [
         f"begun-{archs[0].id}.safetensors",
         f"begun-{archs[1].id}.safetensors",

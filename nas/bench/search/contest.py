@@ -164,9 +164,9 @@ def _others(
         classes=config.finalists,
     )
     sides: dict[Side, tuple[Iterator[Arch], float | None]] = {
+        "hand-made": (iter(made.values()), None),  # first, as it takes the least
         "random": (drawn(space, fits, seed=f"{config.seed} random"), allowed_s),
         "sizes": (iter(sizes), allowed_s),
-        "hand-made": (iter(made.values()), None),
     }
     if not all(is_complete(folder / side) for side in sides):
         with progress.phase("teacher of the other sides") as tick:

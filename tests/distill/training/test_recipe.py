@@ -36,6 +36,10 @@ def test_what_comes_with_the_package_can_be_read() -> None:
         assert name in RECIPE_HELP
     assert [stage.do for stage in direct().stages] == ["train", "quantise"]
     assert load_recipe("progressive").rates_hz == {32}
+    assert all(load_recipe(name).float_steps == pytest.approx(1.0) for name in recipe_names())
+    assert [name for name in recipe_names() if not load_recipe(name).simulates] == [
+        "post-training"
+    ]
 
 
 def test_a_file_of_ones_own(tmp_path: Path) -> None:
@@ -43,6 +47,7 @@ def test_a_file_of_ones_own(tmp_path: Path) -> None:
     path.write_text(GOOD)
     assert load_recipe(path).stages[1] == Prune(do="prune", removed=0.6, rounds=3, steps=0.5)
     assert load_recipe(str(path)).rates_hz == set()
+    assert load_recipe(path).float_steps == 1.0 and load_recipe(path).simulates
 
 
 @pytest.mark.parametrize(

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from distill.pace import Pace
-from distill.training.effort import EFFORTS, Effort
+from distill.training.effort import EFFORTS, Effort, share_of
+from distill.training.recipe import load_recipe
 from nas.explore.evidence import AMOUNTS
-from nas.explore.pacing import QAT_COST, Pacing
+from nas.explore.pacing import QAT_COST, RESERVE, Pacing
 from nas.run.config import ConfigError, SearchConfig, resolve
 from ppgnas.errors import BudgetError
+from search_spaces.plan import plan
 from search_spaces.space import SearchSpace
 from tests.nas.fakes import FakeTrainer
 
@@ -71,12 +75,13 @@ def test_later_phases_make_up_for_earlier_ones(tmp_path: Path) -> None:
     assert core_seconds(second.effort, AMOUNT.most, 8) / 2 == pytest.approx(128, rel=0.03)
     archs = list(itertools.islice(SearchSpace.preset("tiny"), 8))
     clock.now_s = 420.0  # few had to be begun
+    more = np.array([share_of(plan(arch).values) for arch in archs])  # small ones get more
     third = paced.before_finalists(second, archs)
-    assert third.effort.finetune_steps > second.effort.finetune_steps
-    assert core_seconds(third.effort, 0, 8) / 2 == pytest.approx(108, rel=0.03)
+    assert more.mean() * third.effort.finetune_steps > second.effort.finetune_steps
+    assert more.mean() * core_seconds(third.effort, 0, 8) / 2 == pytest.approx(108, rel=0.03)
     (tmp_path / "effort.json").unlink()
     few = paced.before_finalists(second, archs[:2])
-    assert core_seconds(few.effort, 0, 2) / 2 == pytest.approx(108, rel=0.03)
+    assert more[:2].mean() * core_seconds(few.effort, 0, 2) / 2 == pytest.approx(108, rel=0.03)
 
 
 def test_a_search_that_is_late_still_trains(tmp_path: Path) -> None:
@@ -92,6 +97,27 @@ def test_what_was_decided_stays(tmp_path: Path) -> None:
     first = pacing(tmp_path, clock).from_the_start(trainer(tmp_path), AMOUNT).effort
     clock.now_s = 300.0
     assert pacing(tmp_path, clock).from_the_start(trainer(tmp_path), AMOUNT).effort == first
+
+
+@pytest.mark.parametrize("time_s", [600.0, 7200.0])  # with the longest first rung as well
+@pytest.mark.parametrize("name", ["direct", "post-training", "mine"])
+def test_a_recipe_counts(tmp_path: Path, name: str, time_s: float) -> None:
+    """`mine` has half as many float steps again, in two generations and before."""
+    mine = tmp_path / "mine.toml"
+    mine.write_text(
+        '[[stages]]\ndo = "train"\nsteps = 0.5\n'
+        '[[stages]]\ndo = "born-again"\ngenerations = 2\nsteps = 0.5\n'
+        '[[stages]]\ndo = "quantise"\nhow = "aware"\n'
+    )
+    recipe = load_recipe(mine if name == "mine" else name)
+    paced = replace(pacing(tmp_path, Clock(), time_s=time_s), recipe=recipe)
+    effort = paced.before_first_rungs(trainer(tmp_path), AMOUNT).effort
+    more = 1.5 if name == "mine" else 1.0
+    begun = AMOUNT.most * effort.first_rung().finetune_steps
+    floats = 8 * more * effort.after_first_rung().finetune_steps
+    simulated = 8 * QAT_COST * effort.qat_steps * (name != "post-training")
+    seconds = (begun + floats + simulated) * PACE.network / 2
+    assert seconds == pytest.approx((1 - RESERVE) * time_s, rel=0.01)
 
 
 def test_the_time_is_an_argument() -> None:

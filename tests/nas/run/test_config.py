@@ -13,7 +13,7 @@ from ppgnas.errors import BudgetError
 def test_defaults_on_synthetic_data() -> None:
     config = resolve({"budget": "80KB", "latency": None})
     assert config.budgets == Budgets(flash_bytes=81920)
-    assert config.objectives == ("mae", "latency", "sram")
+    assert config.objectives == ("mae", "latency", "flash")
     assert (config.effort, config.trials, config.sampler, config.seed) == (
         "quick",
         1500,
@@ -108,6 +108,21 @@ def test_the_mix_is_said_in_full_and_is_that_of_before_in_runs_of_before() -> No
         tables = resolve({"budget": "80KB", "teacher": teacher, "distill": "w1:1"}).to_tables()
         assert tables["search"].pop("distill") == "w1:1"
         assert SearchConfig.from_tables(tables).distill == before
+
+
+@pytest.mark.parametrize(
+    ("said", "other", "same"),
+    [
+        ("soft", "soft:1", True),
+        ("soft:1,dkd@k=3:0.5", "dkd@k=3:0.5, soft", True),
+        ("label:1,soft", "soft", True),
+        ("soft", "soft:2", False),
+    ],
+)
+def test_a_mix_said_in_another_way_is_the_same(said: str, other: str, same: bool) -> None:
+    base = resolve({"budget": "80KB", "distill": said})
+    asked = resolve({"distill": other}, base)
+    assert (differences(asked, base) == {}) is same
 
 
 def test_resuming_takes_what_is_left_out_and_sees_what_differs() -> None:

@@ -1,0 +1,50 @@
+"""Networks of a space that are like another network: the nearest, and those one choice away."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, replace
+
+from search_spaces.arch import Arch, StageArch
+from search_spaces.space import Choice, SearchSpace
+
+_ABSENT = StageArch(0, 0, 0, 0, 0, 0, False)
+
+
+def nearest(space: SearchSpace, arch: Arch) -> tuple[Arch, int] | None:
+    """The network of `space` that is most like `arch`, whose stages may be fewer.
+
+    Returns:
+        It, and how many of its choices are others: 0 where the space holds `arch`. None where
+        `arch` has more stages than the space.
+    """
+    missing = len(space.stages) - len(arch.stages)
+    if missing < 0:
+        return None
+    asked = _named(replace(arch, stages=(*arch.stages, *[_ABSENT] * missing)))
+    found = space.build({n: _closest(asked[n], of) for n, of in space.dimensions.items()})
+    return found, sum(asked[name] != value for name, value in _named(found).items())
+
+
+def neighbours(space: SearchSpace, arch: Arch) -> Iterator[Arch]:
+    """The networks that one other choice makes of `arch`, which is of the space."""
+    choices = space.choices_of(arch)
+    for name, values in space.dimensions.items():
+        for value in values:
+            if value != choices[name]:
+                yield space.build({**choices, name: value})
+
+
+def _named(arch: Arch) -> dict[str, Choice]:
+    """Every choice by its name in `SearchSpace.dimensions`."""
+    named = asdict(arch)
+    for number, stage in enumerate(named.pop("stages")):
+        named |= {f"stage{number}.{name}": value for name, value in stage.items()}
+    return named
+
+
+def _closest(value: Choice, allowed: Sequence[Choice]) -> Choice:
+    """The choice that `value` is, or the nearest number, or the first of what is no number."""
+    if value in allowed or isinstance(value, str):
+        return value if value in allowed else allowed[0]
+    return min(allowed, key=lambda choice: (abs(int(choice) - int(value)), choice))
