@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from distill.finalist import STEPS_A_BATCH
 from distill.inputs import inputs_of
 from distill.losses.labels import label_loss
 from distill.supernet_training import LARGEST_EVERY, RANDOM_NETWORKS
@@ -87,7 +88,8 @@ def measure_pace(
         return _step(supernet, labels, lambda: supernet(inputs_of(x, arch, past_s=past_s), arch))
 
     def alone(network: Network) -> float:
-        return _step(network, labels, lambda: network(inputs_of(x, network.arch, past_s=past_s)))
+        part, own = (t[: batch // STEPS_A_BATCH] for t in (x, labels))
+        return _step(network, own, lambda: network(inputs_of(part, network.arch, past_s=past_s)))
 
     teaching = asking = 0.0
     for steps, network in teachers:

@@ -9,11 +9,11 @@ from ppgnas.errors import SpaceError
 
 EffortName = Literal["smoke", "quick", "standard", "thorough"]
 AUTO = "auto"
-EACH_STEP_VALUES = 9_300
+EACH_STEP_VALUES = 17_400
 """A step takes as long as so many values, whatever the network; its own are `Plan.values`."""
 SMALL_VALUES, LARGE_VALUES, MOST_TIMES = 18_000, 38_000, 2.0
 """Networks between these get the steps of an effort; smaller ones more, at most so many times."""
-FIRST_RUNG, MOST_FIRST_STEPS = 5, 800
+FIRST_RUNG, MOST_FIRST_STEPS = 5, 1200
 """A first rung is one of so many parts of a finalist's float steps, but never longer."""
 
 
@@ -25,7 +25,9 @@ def share_of(values: int) -> float:
 
 @dataclass(frozen=True)
 class Effort:
-    """Training steps of each phase; every step sees `batch` windows.
+    """Training steps of each phase.
+
+    A step of the teacher or of the supernet sees `batch` windows, one of a finalist half of them.
 
     Attributes:
         teacher_steps: of the teacher.
@@ -62,8 +64,8 @@ class Effort:
 
         The time of a small one is at least that of a middle one, which is as large as `medium`, so
         that it has more steps; one that is larger than `large` takes no longer than that. A step
-        of 128 windows took 5.4 ms and 0.58 ms for each thousand values (25 networks, one core; 6 %
-        off in the mean). Errors of small and of large networks fall alike with the steps: `tiny`
+        took 5.7 ms and 0.33 ms for each thousand values (25 networks, one core; 5 % off in the
+        mean). Errors of small and of large networks fall alike with the steps: `tiny`
         erred by 1.99 BPM on search people after 3,000 and by 1.55 after 8,000, one of 1.6 M MAC by
         1.61 after 3,768 and 1.20 after 15,073 (results/reference/third_search.md).
         """
@@ -86,9 +88,9 @@ EFFORTS: dict[str, Effort] = {
     effort.name: effort
     for effort in (
         Effort("smoke", 8, 4, 4, 8, 8, 8, 64, 32),
-        Effort("quick", 900, 500, 100, 500, 1300, 120, 384),
-        Effort("standard", 3500, 1800, 200, 1600, 7500, 700, 768),
-        Effort("thorough", 20000, 8000, 2000, 40000, 90000, 10000, 1536),
+        Effort("quick", 900, 500, 100, 500, 1950, 180, 384),
+        Effort("standard", 3500, 1800, 200, 1600, 11250, 1050, 768),
+        Effort("thorough", 20000, 8000, 2000, 40000, 135000, 15000, 1536),
     )
 }
 
