@@ -114,7 +114,8 @@ class Explorer:
     def explore(self, amount: Amount) -> list[Candidate]:
         """All candidates, judged by everything that was begun."""
         problem = self.probed.problem
-        known = known_networks(self.space, self._fits)[: amount.spread // 2]
+        known = known_networks(self.space, self._fits)
+        known = [known[place] for place in evenly(len(known), amount.spread // 2)]
         others = spread(self.drawn, amount.spread - len(known), beside=known)
         self._begin([*known, *others], "networks known and spread over the space")
         for number in range(amount.rounds):
