@@ -13,7 +13,7 @@ EACH_STEP_VALUES = 17_400
 """A step takes as long as so many values, whatever the network; its own are `Plan.values`."""
 SMALL_VALUES, LARGE_VALUES, MOST_TIMES = 18_000, 38_000, 2.0
 """Networks between these get the steps of an effort; smaller ones more, at most so many times."""
-FIRST_RUNG, MOST_FIRST_STEPS = 5, 1200
+FIRST_RUNG, MOST_FIRST_STEPS = 5, 1100
 """A first rung is one of so many parts of a finalist's float steps, but never longer."""
 
 
@@ -88,8 +88,8 @@ EFFORTS: dict[str, Effort] = {
     effort.name: effort
     for effort in (
         Effort("smoke", 8, 4, 4, 8, 8, 8, 64, 32),
-        Effort("quick", 900, 500, 100, 500, 1950, 180, 384),
-        Effort("standard", 3500, 1800, 200, 1600, 11250, 1050, 768),
+        Effort("quick", 900, 500, 100, 500, 1800, 150, 384),
+        Effort("standard", 3500, 1800, 200, 1600, 10500, 900, 768),
         Effort("thorough", 20000, 8000, 2000, 40000, 135000, 15000, 1536),
     )
 }
