@@ -38,7 +38,7 @@ _ALLOWED: dict[str, Collection[Choice]] = {
     "acceleration": (False, True),
     "rate_hz": RATES_HZ,
     "pooling": POOLINGS,
-    "stem_width": range(4, 257, 2),
+    "stem_width": range(4, 257, 4),
     "stem_kernel": range(4, 33),
     "head_width": range(0, 513, 4),
     "head_spacing": HEAD_SPACINGS,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from nas.explore.known import known_networks
-from search_spaces.published import LARGE, MEDIUM, SMALL, TINY
+from search_spaces.published import MEDIUM, SMALL, TINY
 from search_spaces.space import SearchSpace
 
 DEFAULT = SearchSpace.preset("default")
@@ -14,9 +14,9 @@ DEFAULT = SearchSpace.preset("default")
 def test_those_of_the_default_space() -> None:
     found = known_networks(DEFAULT, lambda _: True)
     shapes = [(arch.stem_width, arch.head_spacing) for arch in found]
-    own = [(arch.stem_width, arch.head_spacing) for arch in (TINY, SMALL, MEDIUM, LARGE)]
-    assert shapes == [(8, 3), *own]  # timeppg-small with the nearest spacing of the head
-    assert SMALL in found and MEDIUM in found and TINY not in found  # whose first stride is 1
+    assert shapes == [(8, 3), (8, 9), (8, 9), (12, 6), (24, 5)]
+    assert MEDIUM in found and replace(SMALL, stem_width=8) in found
+    assert TINY not in found  # whose first stride is 1
     assert all(arch.acceleration for arch in found)
 
 
@@ -28,7 +28,7 @@ def test_those_that_fit_the_budgets_alone() -> None:
 def test_without_acceleration_they_read_none() -> None:
     found = known_networks(DEFAULT.restricted(acceleration=False), lambda _: True)
     assert len(found) == 5 and not any(arch.acceleration for arch in found)
-    assert replace(SMALL, acceleration=False) in found
+    assert replace(MEDIUM, acceleration=False) in found
 
 
 def test_a_space_that_holds_nothing_like_them() -> None:
