@@ -68,13 +68,9 @@ class Budgets:
     @property
     def limits(self) -> dict[str, float]:
         """The limits that are set, by the name of what they limit."""
-        named = {
-            "flash": self.flash_bytes,
-            "latency": self.latency_ms,
-            "sram": self.sram_bytes,
-            "power": self.power_mw,
-        }
-        return {name: float(limit) for name, limit in named.items() if limit is not None}
+        limits = self.flash_bytes, self.latency_ms, self.sram_bytes, self.power_mw
+        named = zip(("flash", "latency", "sram", "power"), limits, strict=True)
+        return {name: float(limit) for name, limit in named if limit is not None}
 
 
 @dataclass(frozen=True, kw_only=True)
