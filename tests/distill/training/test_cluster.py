@@ -36,13 +36,19 @@ def evaluate(number: int, folder: Path, progress: Progress) -> int:
     time.sleep(JOB_S)
     while number == LAST and (folder / "wait").exists():
         time.sleep(0.01)
+    while (folder / "together").exists() and len(who(folder, "begun")) < WORKERS:
+        time.sleep(0.01)
     with (folder / f"{number}.done").open("a") as file:
         file.write(f"{os.getpid()}\n")
     progress(1, 1, "")
     return number * number
 
 
-def run(address: str, count: int, folder: Path) -> tuple[list[Any], float]:
+def who(folder: Path, what: str) -> set[str]:
+    return {path.read_text().strip() for path in folder.glob(f"*.{what}")} - {""}
+
+
+def run(address: str, count: int, folder: Path) -> list[Any]:
     seen: list[Any] = []
 
     def on_done(index: int, result: int) -> None:
@@ -52,7 +58,6 @@ def run(address: str, count: int, folder: Path) -> tuple[list[Any], float]:
             os.kill(int(running[0].read_text()), signal.SIGKILL)
             (folder / "wait").unlink()
 
-    started_s = time.monotonic()
     run_jobs(
         evaluate,
         [(number, folder) for number in range(count)],
@@ -63,14 +68,14 @@ def run(address: str, count: int, folder: Path) -> tuple[list[Any], float]:
         on_done=on_done,
         dask=address,
     )
-    return seen, time.monotonic() - started_s
+    return seen
 
 
 def test_a_killed_worker_loses_nothing_and_nothing_is_told_twice(
     cluster: Any, tmp_path: Path
 ) -> None:
     (tmp_path / "wait").touch()
-    seen, _ = run(cluster.scheduler_address, LAST + 1, tmp_path)
+    seen = run(cluster.scheduler_address, LAST + 1, tmp_path)
     assert not (tmp_path / "wait").exists()
     assert sorted(seen) == [(number, number**2) for number in range(16)]
     done = [len(path.read_text().splitlines()) for path in tmp_path.glob("*.done")]
@@ -78,12 +83,10 @@ def test_a_killed_worker_loses_nothing_and_nothing_is_told_twice(
     assert len(done) == 16 and sum(done) <= 17
 
 
-def test_four_workers_do_more_at_a_time(cluster: Any, tmp_path: Path) -> None:
-    run(cluster.scheduler_address, WORKERS, tmp_path)  # whoever was killed before is back
-    (tmp_path / "on").mkdir()
-    seen, _ = run(cluster.scheduler_address, 12, tmp_path / "on")
-    who = {path.read_text() for path in (tmp_path / "on").glob("*.done")}
-    assert len(seen) == 12 and len(who) == WORKERS
+def test_four_workers_do_four_at_a_time(cluster: Any, tmp_path: Path) -> None:
+    (tmp_path / "together").touch()  # no job ends before four workers have begun one
+    seen = run(cluster.scheduler_address, 12, tmp_path)
+    assert len(seen) == 12 and len(who(tmp_path, "done")) == WORKERS
 
 
 def test_where_it_is_enough_no_further_job_begins(cluster: Any, tmp_path: Path) -> None:
