@@ -127,7 +127,6 @@ def _templates() -> Environment:
     from jinja2 import Environment, PackageLoader, StrictUndefined
     from markupsafe import Markup
     from plotly.io.json import to_json_plotly
-    from plotly.offline import get_plotlyjs
 
     made = Environment(
         loader=PackageLoader("nas.report"),
@@ -139,8 +138,19 @@ def _templates() -> Environment:
     # `tojson` writes figures so that they cannot end the script element they stand in.
     made.policies |= {"json.dumps_function": to_json_plotly, "json.dumps_kwargs": {}}
     made.globals.update(COSTS=COSTS, cost=cost, fixed=fixed, word=word)
-    made.globals["plotly_js"] = lambda: Markup(get_plotlyjs())
+    made.globals["packed_plotly"] = lambda: Markup(_packed_plotly())
     return made
+
+
+def _packed_plotly() -> str:
+    """plotly.js as gzip in base64: two fifths of its size, and nothing to load beside a page."""
+    import base64
+    import gzip
+
+    from plotly.offline import get_plotlyjs
+
+    packed = gzip.compress(get_plotlyjs().encode(), mtime=0)
+    return base64.b64encode(packed).decode("ascii")
 
 
 def render(template: str, **values: object) -> Markup:
@@ -158,7 +168,7 @@ def render_page(
     chips: Sequence[str] = (),
     synthetic: bool,
 ) -> str:
-    """The whole document; plotly.js, styles and script are inlined once.
+    """The whole document; plotly.js (packed), styles and script are inlined once.
 
     Args:
         title, heading: plain text.

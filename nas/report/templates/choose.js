@@ -1,6 +1,6 @@
 "use strict";
 // Limits, sorting and one selection for the whole page; does nothing where there is no table.
-(() => {
+window.ready.then(() => {
   const table = document.getElementById("choose");
   const pareto = document.getElementById("plot-pareto");
   const parallel = document.getElementById("plot-parallel");
@@ -179,4 +179,4 @@
     apply();
   });
   apply();
-})();
+});

@@ -1,5 +1,15 @@
 "use strict";
-(() => {
+// Plotly stands packed in the page; what draws waits for it.
+window.ready = (async () => {
+  const packed = document.getElementById("plotly");
+  if (!packed || !window.DecompressionStream) return;
+  const bytes = Uint8Array.from(atob(packed.textContent), (letter) => letter.charCodeAt(0));
+  const code = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+  const script = document.createElement("script");
+  script.textContent = await new Response(code).text();
+  document.head.append(script);
+})();
+window.ready.then(() => {
   const figures = new Map();
   for (const node of document.querySelectorAll("script[data-plot]")) {
     figures.set(node.dataset.plot, JSON.parse(node.textContent));
@@ -19,6 +29,11 @@
   }
 
   function draw(plot, value) {
+    if (!window.Plotly) {
+      plot.textContent = "This browser cannot unpack the plots; one of 2023 or later can.";
+      plot.style.minHeight = "0";
+      return;
+    }
     const variants = figures.get(plot.id);
     const figure = variants[value] || Object.values(variants)[0];
     if (figure.data.some((trace) => trace.type === "parcoords") && !webgl()) {
@@ -79,4 +94,4 @@
     for (const part of document.querySelectorAll("details")) part.open = true; // paper cannot unfold
     for (const plot of document.querySelectorAll(".js-plotly-plot")) Plotly.Plots.resize(plot);
   });
-})();
+});

@@ -40,6 +40,9 @@ _PLOTS = [
     "pareto",
     "parallel",
     "people",
+    "stretch-1",
+    "stretch-2",
+    "stretch-3",
     "rates",
     "shares",
     "agreement",
@@ -52,6 +55,7 @@ _PLOTS += ["datasets", "history"]
 # Runs within the page: chooses every option of every selector, then tells what it sees.
 _PROBE = """<script>addEventListener("load", async () => {
   const rest = () => new Promise((done) => setTimeout(done, 150));
+  await window.ready;
   await rest();
   const chosen = [];
   for (const menu of document.querySelectorAll("select")) {
@@ -146,8 +150,8 @@ def test_fits_the_width_and_every_choice_works(page: Path, tmp_path: Path, width
     assert seen["width"] == width
     assert seen["overflow"] == 0
     assert seen["wide"] == []
-    # cost 6, against and colour 7 and 8, lines 3, finalist 5 menus of 6, data sets 2
-    assert seen["chosen"] == [True] * (6 + 7 + 8 + 3 + 5 * 6 + 2)
+    # cost 6, against and colour 7 and 8, lines 3, finalist 6 menus of 6, data sets 2
+    assert seen["chosen"] == [True] * (6 + 7 + 8 + 3 + 6 * 6 + 2)
     assert seen["panels"] == 5
     assert seen["cut"] == 0  # every entry of the navigation is in sight
     assert all(seen["shadows"])
@@ -165,6 +169,18 @@ def test_without_webgl_the_rest_is_drawn(page: Path, tmp_path: Path) -> None:
     shown = re.sub(r"<script.*?</script>", "", dom, flags=re.DOTALL)
     assert "This plot needs WebGL" in shown
     assert shown.count("js-plotly-plot") == len(_PLOTS) - 1
+
+
+def test_a_browser_that_cannot_unpack_says_so_and_shows_the_rest(
+    page: Path, tmp_path: Path
+) -> None:
+    old = "<head><script>delete window.DecompressionStream</script>"
+    (tmp_path / "old.html").write_text(page.read_text(encoding="utf-8").replace("<head>", old))
+    dom, console = visit(tmp_path / "old.html", tmp_path / "profile")
+    assert console == []
+    shown = re.sub(r"<script.*?</script>", "", dom, flags=re.DOTALL)
+    assert shown.count("This browser cannot unpack the plots") == len(_PLOTS)
+    assert "finalists keep these limits" in shown
 
 
 def test_a_broken_page_is_noticed(tmp_path: Path) -> None:
@@ -193,6 +209,7 @@ _TASKS = """<script>addEventListener("load", async () => {
     .map(({ selectedpoints, customdata }) => {
       return selectedpoints ? selectedpoints.map((at) => customdata[at][0]) : null;
     });
+  await window.ready;
   await rest();
   const rows = JSON.parse(one("#rows").textContent);
   const middle = (key) => {
