@@ -26,6 +26,27 @@
 #define PPG_COPY(to, from, size) memcpy(to, from, size)
 #endif
 
+#if defined(__thumb__) && !defined(__thumb2__)
+#define PPG_NARROW /* A Cortex-M0+: eight registers, products of 32 bits, aligned words alone. */
+#endif
+
+#if defined(PPG_NARROW) /* gcc would call memcpy. */
+
+PPG_INLINE uint32_t load32(const void *from)
+{
+    const uint8_t *byte = (const uint8_t *)from;
+    return byte[0] | (uint32_t)byte[1] << 8 | (uint32_t)byte[2] << 16 | (uint32_t)byte[3] << 24;
+}
+
+PPG_INLINE void store16(void *to, uint32_t value)
+{
+    uint8_t *byte = (uint8_t *)to;
+    byte[0] = (uint8_t)(value & 0xffu);
+    byte[1] = (uint8_t)(value >> 8 & 0xffu);
+}
+
+#else
+
 PPG_INLINE uint32_t load32(const void *from)
 {
     uint32_t word;
@@ -38,6 +59,8 @@ PPG_INLINE void store16(void *to, uint32_t value)
     const uint16_t half = (uint16_t)(value & 0xffffu);
     PPG_COPY(to, &half, sizeof half);
 }
+
+#endif
 
 #if defined(__ARM_FEATURE_SIMD32) && defined(__thumb2__) && defined(__GNUC__) && \
     !defined(PPG_PORTABLE) && !defined(PPG_NO_ASSEMBLY) && !defined(__ARM_RWPI)
@@ -146,6 +169,13 @@ PPG_INLINE int32_t rescale(int32_t value, int32_t factor, int32_t base)
     int32_t result;
     __asm__("smmlar %0, %1, %2, %3" : "=r"(result) : "r"(value), "r"(factor), "r"(base));
     return result;
+#elif defined(PPG_NARROW) /* No product of 64 bits: of halves instead. */
+    const int32_t high = value >> 16, by_high = factor >> 16;
+    const int32_t low = value & 0xffff, by_low = factor & 0xffff;
+    const int32_t one = high * by_low, other = low * by_high;
+    const uint32_t rest = ((uint32_t)low * (uint32_t)by_low >> 16) + ((uint32_t)one & 0xffffu) +
+                          ((uint32_t)other & 0xffffu) + 0x8000u;
+    return base + high * by_high + (one >> 16) + (other >> 16) + (int32_t)(rest >> 16);
 #else
     return base + (int32_t)(((int64_t)value * factor + INT64_C(0x80000000)) >> 32);
 #endif

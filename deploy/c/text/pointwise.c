@@ -104,6 +104,8 @@ typedef struct {
     int32_t first[4], second[4]; /* accumulators of two outputs at four positions */
 } sums4;
 
+#if defined(__ARM_FEATURE_SIMD32) && !defined(PPG_PORTABLE)
+
 PPG_INLINE sums4 dot4(const uint32_t *inputs, const uint32_t *weights, const int32_t *biases,
                       int words)
 {
@@ -126,6 +128,96 @@ PPG_INLINE sums4 dot4(const uint32_t *inputs, const uint32_t *weights, const int
     return sums;
 }
 
+#else
+
+#if defined(PPG_NARROW)
+
+/* Eight registers hold the sums of one position and no more. */
+PPG_INLINE sums4 dot4(const uint32_t *inputs, const uint32_t *weights, const int32_t *biases,
+                      int words)
+{
+    sums4 sums;
+    for (int position = 0; position < 4; position++) {
+        const uint32_t *x = inputs + position, *w = weights;
+        int32_t a = biases[0], b = biases[1];
+        int left = words;
+        do {
+            const int32_t in = (int32_t)*x, word = (int32_t)*w++;
+            PPG_OPAQUE(left);
+            a += (int16_t)in * (int8_t)word;
+            b += (int16_t)in * (int8_t)(word >> 8);
+            a += (in >> 16) * (int8_t)(word >> 16);
+            b += (in >> 16) * (word >> 24);
+            x += 4;
+        } while (--left != 0);
+        sums.first[position] = a;
+        sums.second[position] = b;
+    }
+    return sums;
+}
+
+#else
+
+/* A tap of one position: a half of its word. */
+PPG_INLINE int32_t tap_of(const int8_t *word)
+{
+    int16_t tap;
+    PPG_COPY(&tap, word, 2);
+    return tap;
+}
+
+/* One tap at a time: two outputs at four positions, and what they read, fit the registers. */
+PPG_INLINE sums4 dot4(const uint32_t *inputs, const uint32_t *weights, const int32_t *biases,
+                      int words)
+{
+    const int8_t *x = (const int8_t *)inputs, *w = (const int8_t *)weights;
+    const int8_t *const end = w + 4 * words;
+    int32_t a0 = biases[0], a1 = a0, a2 = a0, a3 = a0;
+    int32_t b0 = biases[1], b1 = b0, b2 = b0, b3 = b0;
+    do {
+        for (int tap = 0; tap < 2; tap++) {
+            const int32_t wa = w[2 * tap], wb = w[2 * tap + 1];
+            int32_t in = tap_of(x + 2 * tap);
+            a0 += in * wa;
+            b0 += in * wb;
+            in = tap_of(x + 2 * tap + 4);
+            a1 += in * wa;
+            b1 += in * wb;
+            in = tap_of(x + 2 * tap + 8);
+            a2 += in * wa;
+            b2 += in * wb;
+            in = tap_of(x + 2 * tap + 12);
+            a3 += in * wa;
+            b3 += in * wb;
+        }
+        x += 16;
+        w += 4;
+    } while (w != end);
+    const sums4 sums = {{a0, a1, a2, a3}, {b0, b1, b2, b3}};
+    return sums;
+}
+
+#endif
+#endif
+
+/* `finish` and `joined` where the bounds are no constants: they lie within int8. */
+PPG_INLINE int32_t bounded(int32_t value, int32_t low, int32_t high)
+{
+    value = value < low ? low : value;
+    return value > high ? high : value;
+}
+
+PPG_INLINE int32_t finish4(int32_t sum, int32_t factor, ending end)
+{
+    return bounded(rescale(sum * (1 << end.lift), factor, end.zero), end.low, end.high);
+}
+
+PPG_INLINE int32_t joined4(int32_t value, int32_t shortcut, addition add)
+{
+    const int32_t sum = value * add.own + (shortcut * add.other + add.offset);
+    return bounded(shift_right(sum, add.shift), add.low, add.high);
+}
+
 PPG_STEP void pointwise4(block4 *block, int words)
 {
     const ending end = {block->zero, block->low, block->high, block->lift};
@@ -134,14 +226,14 @@ PPG_STEP void pointwise4(block4 *block, int words)
     int8_t *to = block->to;
     for (const uint32_t *weights = block->weights; weights != block->end; weights += words) {
         const sums4 sums = dot4(block->inputs, weights, requant, words);
-        to[0] = (int8_t)finish(sums.first[0], requant[2], end);
-        to[at.at1] = (int8_t)finish(sums.first[1], requant[2], end);
-        to[at.at2] = (int8_t)finish(sums.first[2], requant[2], end);
-        to[at.at3] = (int8_t)finish(sums.first[3], requant[2], end);
-        to[1] = (int8_t)finish(sums.second[0], requant[3], end);
-        to[at.at1 + 1] = (int8_t)finish(sums.second[1], requant[3], end);
-        to[at.at2 + 1] = (int8_t)finish(sums.second[2], requant[3], end);
-        to[at.at3 + 1] = (int8_t)finish(sums.second[3], requant[3], end);
+        to[0] = (int8_t)finish4(sums.first[0], requant[2], end);
+        to[at.at1] = (int8_t)finish4(sums.first[1], requant[2], end);
+        to[at.at2] = (int8_t)finish4(sums.first[2], requant[2], end);
+        to[at.at3] = (int8_t)finish4(sums.first[3], requant[2], end);
+        to[1] = (int8_t)finish4(sums.second[0], requant[3], end);
+        to[at.at1 + 1] = (int8_t)finish4(sums.second[1], requant[3], end);
+        to[at.at2 + 1] = (int8_t)finish4(sums.second[2], requant[3], end);
+        to[at.at3 + 1] = (int8_t)finish4(sums.second[3], requant[3], end);
         requant += 4;
         to += at.pair;
     }
@@ -162,10 +254,10 @@ PPG_STEP void pointwise4_add(block4 *block, int words)
             const int32_t by = requant[2 + side];
             int8_t *place = to + side;
             const int8_t *other = from + side;
-            place[0] = (int8_t)joined(finish(own[0], by, end), other[0], add);
-            place[at.at1] = (int8_t)joined(finish(own[1], by, end), other[behind.at1], add);
-            place[at.at2] = (int8_t)joined(finish(own[2], by, end), other[behind.at2], add);
-            place[at.at3] = (int8_t)joined(finish(own[3], by, end), other[behind.at3], add);
+            place[0] = (int8_t)joined4(finish4(own[0], by, end), other[0], add);
+            place[at.at1] = (int8_t)joined4(finish4(own[1], by, end), other[behind.at1], add);
+            place[at.at2] = (int8_t)joined4(finish4(own[2], by, end), other[behind.at2], add);
+            place[at.at3] = (int8_t)joined4(finish4(own[3], by, end), other[behind.at3], add);
         }
         requant += 4;
         to += at.pair;
