@@ -1,0 +1,78 @@
+"""What generated C takes on cores without DSP, relative to a Cortex-M7.
+
+    python -m deploy.fuzz.cores --networks 16
+
+draws networks (`deploy.fuzz.counting`), builds each for a Cortex-M7, an M3 and an M0+ and runs one
+window in emulation. It prints instructions a MAC, and instructions times cycles an instruction
+(`hwmodels.path.SINGLE_ISSUE`, an assumption: the pipeline model is a Cortex-M7's) over the cycles
+on the M7: `core_ratios` of the engine `ppgnas-c`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from deploy.c.build import emulator_of, model_files
+from deploy.emulation.emulate import EmulationResult
+from deploy.emulation.toolchain import Compiler, find_compiler
+from deploy.fuzz.counting import draw
+from deploy.fuzz.matrix import for_core
+from deploy.fuzz.random_net import random_net
+from deploy.integers import reference
+from deploy.integers.quantized import QuantizedNet
+from hwmodels.path import SINGLE_ISSUE
+from ppgnas.errors import ToolError
+
+CORES = ("M3", "M0+")
+
+
+def run(net: QuantizedNet, compiler: Compiler, seed: int) -> EmulationResult:
+    """One window of noise.
+
+    Raises:
+        ToolError: the logits differ from the reference.
+    """
+    rng = np.random.default_rng(seed)
+    x = rng.integers(-128, 128, net.graph.shape(net.graph.input)).astype(np.int8)
+    expected = reference.run(net, x, rule="c")
+    with tempfile.TemporaryDirectory(prefix="ppgnas-cores-") as folder:
+        emulator = emulator_of(net, model_files(net, Path(folder)), compiler)
+        found = emulator.call(
+            "ppg_run", {"ppg_input": x.tobytes()}, outputs={"ppg_logits": expected.nbytes}
+        )
+    if found.outputs["ppg_logits"] != expected.tobytes():
+        raise ToolError(f"seed {seed}: outputs in emulation differ from the reference")
+    return found
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--networks", type=int, default=16)
+    parser.add_argument("--seed", type=int, default=0)
+    arguments = parser.parse_args()
+    compiler = find_compiler()
+    each: dict[str, list[tuple[float, float]]] = {core: [] for core in CORES}
+    for number, graph in enumerate(draw(arguments.networks, arguments.seed, "window")):
+        seed = arguments.seed + number
+        net = random_net(graph, seed)
+        cycles = run(net, compiler, seed).cycles
+        for core in CORES:
+            own = run(net, for_core(compiler, core), seed).instructions
+            each[core].append((own / graph.total_macs, own * SINGLE_ISSUE.value / cycles))
+        print(f"{number + 1}: {graph.total_macs} MACs", flush=True)
+    for core, found in each.items():
+        per_mac, ratio = np.array(found).T
+        print(
+            f"{core:4} instructions a MAC {per_mac.mean():.2f} ({per_mac.min():.2f} to "
+            f"{per_mac.max():.2f}); cycles over a Cortex-M7's {ratio.mean():.2f} "
+            f"({ratio.min():.2f} to {ratio.max():.2f})"
+        )
+
+
+if __name__ == "__main__":
+    main()
