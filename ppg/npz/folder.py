@@ -49,7 +49,7 @@ from ppgnas.files import write_bytes_atomic
 from ppgnas.task import STRIDE_S, WINDOW_S
 
 # What numpy and zipfile raise on truncated, damaged, encrypted or pickled content.
-_UNREADABLE = (
+UNREADABLE = (
     OSError,
     EOFError,
     ValueError,
@@ -282,7 +282,7 @@ def _load(path: Path) -> Arrays:
                 return _members(path, archive)
     except DataError:  # a DataError is a ValueError
         raise
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         reason = str(error).strip().split("\n")[0] or type(error).__name__
         raise DataError(
             f"{path}: unreadable, truncated or damaged ({reason}). Copy it again, or take it out "

@@ -9,24 +9,26 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ppg.frontend import FRONT_END
 from ppg.identity import united
-from ppg.npz.folder import fingerprint
+from ppg.npz.folder import UNREADABLE, fingerprint
 from ppg.recording import Recording
-from ppg.segments.cut import HOP_S, HZ, SEGMENT_S, cut
+from ppg.segments.cut import HOP_S, HZ, SAMPLES, SEGMENT_S, cut
 from ppgnas.errors import DataError
 from ppgnas.files import write_bytes_atomic, write_json_atomic
 from ppgnas.parsing import parse_json
 
 FORMAT = "ppgnas-segments"
+LARGEST_INDEX_BYTES = 1 << 30
 COMPARED_S = 60  # of the PPG, by which one person under two names is found
 
 
@@ -48,6 +50,11 @@ class Sitting:
     channels: int
     duration_s: float
     synthetic: bool
+
+    @property
+    def samples(self) -> int:
+        """That are stored of each channel."""
+        return round(self.duration_s * HZ)
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,14 +113,17 @@ class Shards:
 
     def signals(self, sitting: int) -> NDArray[np.float16]:
         """`(samples, channels + 3)` of one recording, mapped, not read."""
-        return _mapped(self.folder / f"{sitting:05d}.npy")
+        own = self.sittings[sitting]
+        return _mapped(self.folder / f"{sitting:05d}.npy", (own.samples, own.channels + 3))
 
 
 @lru_cache(maxsize=256)  # below the open files that systems allow
-def _mapped(path: Path) -> NDArray[np.float16]:
+def _mapped(path: Path, shape: tuple[int, int]) -> NDArray[np.float16]:
     try:
-        mapped: NDArray[np.float16] = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError) as error:
+        mapped: NDArray[np.float16] = np.lib.format.open_memmap(path, mode="r")
+        if (mapped.shape, mapped.dtype) != (shape, np.float16):
+            raise ValueError(f"{mapped.dtype} of shape {mapped.shape}, not {shape}")
+    except UNREADABLE as error:
         raise DataError(
             f"{path}: the shard cannot be read ({error}); remove {path.parent} and run the "
             "same command again, which writes it anew"
@@ -231,8 +241,7 @@ def open_shards(folder: Path) -> Shards:
         sittings = tuple(
             Sitting(**{**each, "also_in": tuple(each["also_in"])}) for each in document["sittings"]
         )
-        with np.load(folder / "segments.npz", allow_pickle=False) as stored:
-            arrays = {name: stored[name] for name in stored.files}
+        arrays = _columns(folder / "segments.npz", sittings)
         return Shards(
             folder=folder,
             sittings=sittings,
@@ -240,8 +249,32 @@ def open_shards(folder: Path) -> Shards:
             activity_names=tuple(document["activity_names"]),
             **arrays,
         )
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (*UNREADABLE, KeyError, TypeError, AttributeError) as error:
         raise DataError(
             f"{path}: no index of segments ({error}); remove {folder} and run the same command "
             "again, which writes it anew"
         ) from error
+
+
+def _columns(path: Path, sittings: Sequence[Sitting]) -> dict[str, NDArray[Any]]:
+    """Of the segments, one row each.
+
+    Raises:
+        ValueError: they do not fit each other, or a segment is of no recording.
+    """
+    with np.load(path, allow_pickle=False) as stored:
+        if sum(each.file_size for each in stored.zip.infolist()) > LARGEST_INDEX_BYTES:
+            raise ValueError(f"{path.name} unpacks to more than {LARGEST_INDEX_BYTES} bytes")
+        arrays = {name: stored[name] for name in stored.files}
+    lengths = {values.shape for values in arrays.values()}
+    if len(lengths) != 1 or any(values.dtype.kind not in "if" for values in arrays.values()):
+        raise ValueError(f"the columns of {path.name} are no numbers, or of different lengths")
+    sitting, start = arrays["sitting"], arrays["start"]
+    if sitting.ndim != 1 or {sitting.dtype.kind, start.dtype.kind} != {"i"}:
+        raise ValueError(f"{path.name} holds no rows")
+    if ((sitting < 0) | (sitting >= len(sittings))).any():
+        raise ValueError(f"{path.name} has segments of no recording")
+    ends = np.array([each.samples - SAMPLES for each in sittings])
+    if len(sitting) and ((start < 0) | (start > ends[sitting])).any():
+        raise ValueError(f"{path.name} has segments outside of their recordings")
+    return arrays

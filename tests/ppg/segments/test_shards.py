@@ -2,9 +2,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from ppg.frontend import normalise_acc, normalise_ppg, stream
 from ppg.segments.cut import HZ, SAMPLES, cut
@@ -74,6 +76,43 @@ def test_a_damaged_index_is_refused(tmp_path: Path) -> None:
     (tmp_path / "index.json").write_text("{")
     with pytest.raises(DataError, match=r"no index of segments .* run the same command again"):
         open_shards(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "said"),
+    [
+        ("sitting", np.array([0, 0, 0, 1]), "segments of no recording"),
+        ("sitting", np.array([0, 0, 0, -1]), "segments of no recording"),
+        ("start", np.array([0, 1, 2, 10**6]), "segments outside of their recordings"),
+        ("start", np.array([0.0, 1, 2, 3]), "holds no rows"),
+        ("hr_bpm", np.zeros(3, np.float32), "of different lengths"),
+        ("activity", np.array(["rest"] * 4), "are no numbers"),
+    ],
+)
+def test_columns_that_do_not_fit_are_refused(
+    name: str, values: NDArray[Any], said: str, tmp_path: Path
+) -> None:
+    assert len(write_shards(synthesize(people=1, minutes=1.0), tmp_path)) == 4
+    with np.load(tmp_path / "segments.npz") as stored:
+        arrays = {key: stored[key] for key in stored.files}
+    np.savez(tmp_path / "segments.npz", **{**arrays, name: values})
+    with pytest.raises(DataError, match=rf"no index of segments .*{said}"):
+        open_shards(tmp_path)
+
+
+@pytest.mark.parametrize("damage", ["shape", "dtype", "cut", "archive"])
+def test_a_damaged_shard_is_refused(damage: str, tmp_path: Path) -> None:
+    write_shards(synthesize(people=1, minutes=1.0), tmp_path)
+    path = tmp_path / "00000.npy"
+    signals = np.load(path)
+    if damage == "cut":
+        path.write_bytes(path.read_bytes()[:2000])
+    elif damage == "archive":
+        path.write_bytes(b"PK\x03\x04" + bytes(40))
+    else:
+        np.save(path, signals[:-1] if damage == "shape" else signals.astype(np.float64))
+    with pytest.raises(DataError, match="the shard cannot be read"):
+        open_shards(tmp_path).signals(0)
 
 
 def test_whole_people_are_held_out(shards: Shards) -> None:
