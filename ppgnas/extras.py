@@ -6,6 +6,7 @@ import re
 import shlex
 import sys
 from importlib import metadata
+from pathlib import Path
 
 
 def install_line(extra: str) -> str:
@@ -17,6 +18,8 @@ def install_line(extra: str) -> str:
     wanted = [
         requirement.split(";")[0].strip()
         for requirement in metadata.requires("ppgnas") or []
-        if re.search(rf"extra == .{extra}\b", requirement)
+        if re.search(rf"extra == (['\"]){extra}\1", requirement)
     ]
+    if not wanted:  # installed before the extra was there, from this folder
+        wanted = ["-e", f"{Path(__file__).parents[1]}[{extra}]"]
     return shlex.join([sys.executable, "-m", "pip", "install", *wanted])

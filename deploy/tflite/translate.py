@@ -66,11 +66,12 @@ class Translator:
             used += operator.outputs
             count = len(layers[-1].inputs)
             used += [i for i in operator.inputs[:count] if stored.tensors[i].content is not None]
+        self._where = "the network"
         tensors = tuple(
             Tensor(
                 self._names[index],
                 self._shape(index),
-                _KINDS[stored.tensors[index].kind],
+                self._kind(index),
                 stored.tensors[index].content is not None,
             )
             for index in sorted(set(used))
@@ -101,6 +102,15 @@ class Translator:
     def _computes_a_shape(self, operator: StoredOperator) -> bool:
         kinds = {self._stored.tensors[index].kind for index in operator.outputs if index >= 0}
         return bool(kinds) and kinds <= set(_SHAPES)
+
+    def _kind(self, index: int) -> Kind:
+        kind = self._stored.tensors[index].kind
+        if kind not in _KINDS:
+            raise self._fail(
+                f"tensor {self._names[index]!r} is {kind}; allowed: {', '.join(_KINDS)}; "
+                f"{_QUANTISE}"
+            )
+        return _KINDS[kind]
 
     def _shape(self, index: int) -> Shape:
         """A tensor's sizes, the first one 1; see the module."""

@@ -179,16 +179,28 @@ def test_float_ends_take_memory_and_time() -> None:
     )
 
 
-def test_a_scale_a_channel_takes_eight_bytes_of_arena() -> None:
-    """24 + 17 + 10 outputs; TFLM keeps a multiplier and a shift of each."""
-    board, engine = load_board("stm32h743"), load_engine("tflm-cmsis-nn")
-    graph = foreign("mlp_int8")[0].graph
+@pytest.mark.parametrize(
+    ("name", "rows", "board"),
+    [
+        ("mlp_int8", 24 + 17 + 10, "stm32h743"),
+        ("mlp_int8", 24 + 17 + 10, "nrf5340"),
+        ("mlp_uint8", 24 + 17 + 10, "stm32h743"),
+        ("mobilenet_int8", None, "stm32f746"),
+    ],
+)
+def test_a_scale_a_channel_takes_eight_bytes_of_arena(
+    name: str, rows: int | None, board: str
+) -> None:
+    """TFLM keeps a multiplier and a shift of each output of a dense layer."""
+    engine = load_engine("tflm-cmsis-nn")
+    graph = foreign(name)[0].graph
     document = graph.to_json()
-    for layer in document["layers"]:
-        assert layer.pop("channel_scales")
+    dense = [layer for layer in document["layers"] if layer.pop("channel_scales", None)]
+    outputs = [graph.shape(layer["output"])[-1] for layer in dense]
+    assert outputs and rows in (None, sum(outputs))
     whole = type(graph).from_json(document)
-    seen, one = (score(g, board, engine).arena_bytes for g in (graph, whole))
-    assert seen - one == 8 * (24 + 17 + 10)
+    seen, one = (score(g, load_board(board), engine).arena_bytes for g in (graph, whole))
+    assert seen - one == 8 * sum(outputs)
 
 
 def test_constants_lie_in_flash_and_not_in_the_arena() -> None:

@@ -338,6 +338,18 @@ def test_what_is_no_file(content: bytes) -> None:
         read(content, name="x.tflite")
 
 
+@pytest.mark.parametrize("name", ["gated_product_int8", "mlp_int8", "sliced_int8"])
+def test_a_tensor_of_another_type_is_refused_or_computes_no_value(name: str) -> None:
+    content = (Path(__file__).parent / "files" / f"{name}.tflite").read_bytes()
+    for index in range(len(unpacked(content).subgraphs[0].tensors)):
+        model = unpacked(content)
+        model.subgraphs[0].tensors[index].type = 2  # int32
+        try:
+            read(packed(model), name="a.tflite")
+        except GraphError as error:
+            assert "damaged" not in str(error)
+
+
 def test_damaged_files_end_in_one_message(make_lowered: Make) -> None:
     """Cut short at any length, and with bytes changed at random: never another exception."""
     content = tflite.write(make_lowered(0, blocks=1).net())

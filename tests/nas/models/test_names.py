@@ -103,6 +103,8 @@ def test_a_tflite_file_by_its_content(run: RunDir, tmp_path: Path) -> None:
             ModelError,
             r"m\.onnx is an ONNX file, .* pass the \.tflite file",
         ),
+        ("m.ONNX", "....", ModelError, r"is not JSON"),
+        ("m.json", "\x08\x07", ModelError, r"m\.json is an ONNX file"),
         ("m.bin", "\x08\x08", ModelError, r"m\.bin is an ONNX file, which is written for other"),
         ("m.json", "{}", ModelError, "is neither an architecture"),
         ("m.json", '{"stages": 3}', SpaceError, "malformed"),
