@@ -121,7 +121,7 @@ class Shards:
 def _mapped(path: Path, shape: tuple[int, int]) -> NDArray[np.float16]:
     try:
         mapped: NDArray[np.float16] = np.lib.format.open_memmap(path, mode="r")
-        if (mapped.shape, mapped.dtype) != (shape, np.float16):
+        if mapped.shape != shape or mapped.dtype != np.float16:
             raise ValueError(f"{mapped.dtype} of shape {mapped.shape}, not {shape}")
     except UNREADABLE as error:
         raise DataError(
