@@ -15,6 +15,7 @@ from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from statistics import median
 
+import hypothesis
 import pytest
 
 from tests.test_imports import ROOMS, ROOT
@@ -91,3 +92,8 @@ def test_html_stands_in_templates_alone() -> None:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
                 assert not HTML.search(node.value), f"{path.relative_to(ROOT)}: {node.value!r}"
+
+
+def test_no_property_test_has_a_deadline() -> None:
+    """A busy machine is slow; hypothesis' 200 ms would fail there what is right."""
+    assert hypothesis.settings().deadline is None

@@ -152,6 +152,24 @@ def test_rest_is_claimed_where_it_is_known_alone() -> None:
     assert inspect([moved]).recordings[0].still_windows == 0
 
 
+@pytest.mark.parametrize(
+    ("names", "codes", "still"),
+    [
+        (("Rest", "walk"), (0, 1, 1), 99),
+        (("lying", "running"), (1, 0, -1), 99),
+        (("walk", "stairs"), (0, 1, 0), 0),
+        (("arrested", "restless walk"), (0, 1, 0), 0),  # no word of rest
+        ((), (-1, -1, -1), 0),
+    ],
+)
+def test_who_rests_is_what_was_written_down(
+    names: tuple[str, ...], codes: tuple[int, int, int], still: int
+) -> None:
+    activity = np.repeat(codes, 99)
+    noted = replace(_recording(acc=False), activity=activity, activity_names=names)
+    assert inspect([noted]).recordings[0].still_windows == still
+
+
 def test_recordings_without_a_reference_are_looked_at() -> None:
     bare = replace(_recording(), **{key: getattr(_recording(), key)[:0] for key in _LABELS})
     wrong = replace(_recording(seed=1), valid=np.zeros(297, np.bool_))
