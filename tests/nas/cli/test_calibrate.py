@@ -157,6 +157,25 @@ def test_boards_new_and_check(folder: Path, capsys: pytest.CaptureFixture[str]) 
     assert "flash.unit is 'KB'; allowed: B, KiB, MiB" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("name", ["/x", "~x", "$(id)", "a\nb", "a\\b", "..", "x.toml/.."])
+def test_a_board_is_written_nowhere_else(
+    name: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = sorted(folder.parent.rglob("*"))
+    assert leave("boards", "new", "--", name) == 2
+    assert "is no name of a part" in capsys.readouterr().err
+    assert sorted(folder.parent.rglob("*")) == before
+
+
+def test_a_link_in_a_boards_place_is_not_followed(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "mine.toml").symlink_to(tmp_path / "elsewhere.toml")
+    leave("boards", "new", "mine")
+    capsys.readouterr()
+    assert not (tmp_path / "elsewhere.toml").exists()
+
+
 def test_table_of_errors() -> None:
     found = bench_hwmodels(architectures=50)
     assert [speed.goal_per_second for speed in found.speeds] == [25_000, 20_000]
