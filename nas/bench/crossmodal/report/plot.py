@@ -11,7 +11,9 @@ from nas.report.figures import SERIES, figure, label
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
-HEIGHT_PX = 560
+HEIGHT_PX = 640
+SYMBOLS = ("circle", "diamond", "cross", "square", "triangle-up", "x")
+"""After all colours once: more people than colours are told apart by both."""
 
 
 @dataclass(frozen=True)
@@ -41,10 +43,15 @@ def places(record: EncoderRecord) -> list[Places]:
 
 
 def draw_places(drawn: list[Places], *, how: str, synthetic: bool) -> go.Figure:
-    """Two panels, one colour a person."""
+    """Two panels, one colour and symbol a person."""
     from plotly.subplots import make_subplots
 
-    out = make_subplots(cols=2, subplot_titles=("PPG encoder", "acceleration encoder"))
+    out = make_subplots(
+        cols=2,
+        subplot_titles=tuple(
+            f"{sensor} encoder, {label(how)}" for sensor in ("PPG", "acceleration")
+        ),
+    )
     people = sorted({each.person for each in drawn})
     for each in drawn:
         number = people.index(each.person)
@@ -55,10 +62,16 @@ def draw_places(drawn: list[Places], *, how: str, synthetic: bool) -> go.Figure:
             name=label(each.person),
             legendgroup=each.person,
             showlegend=each.side == 0,
-            marker={"size": 5, "color": SERIES[number % len(SERIES)]},
+            marker={
+                "size": 6,
+                "color": SERIES[number % len(SERIES)],
+                "symbol": SYMBOLS[number // len(SERIES) % len(SYMBOLS)],
+            },
             row=1,
             col=each.side + 1,
         )
     look = figure(HEIGHT_PX, synthetic=synthetic).layout
-    out.update_layout(look, height=HEIGHT_PX, title={"text": label(how)})
+    out.update_layout(look, height=HEIGHT_PX)
+    for axes in (out.update_xaxes, out.update_yaxes):  # places have no unit
+        axes(showticklabels=False, zeroline=False, showgrid=False, showline=False)
     return out
