@@ -263,6 +263,7 @@ def _of_programs(
     ms_per_cycle = engine.profile(board).factor(board).value * 1e3 / board.clock_hz
     active_mw, sleep_mw = board.active_mw.value, board.sleep_mw.value
     law, path = engine.law, _Paths(board, around, period_s, mode)
+    code_ratio = engine.code_ratio(board).value
     chains = ChainCosts(law, mode)
 
     def found(what: Graph | Chain) -> Costs:
@@ -275,7 +276,7 @@ def _of_programs(
         latency_ms = fast.cycles * ms_per_cycle
         network = Costs(
             latency_ms,
-            fast.tables_bytes + fast.code_bytes,
+            fast.tables_bytes + fast.code_bytes * code_ratio,
             float(fast.scratch_bytes + fast.state_bytes),
             average(active_mw, sleep_mw, latency_ms, period_s),
             latency_ms * active_mw * 1e-3,

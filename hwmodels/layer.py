@@ -146,7 +146,10 @@ def _without(shape: Shape, axis: int) -> Shape:
 def real_taps(layer: Layer, source: Shape, target: Shape) -> int:
     """Taps of a window that read the input, over all output positions."""
     counts = [0, 0]
-    for axis, (front, _) in enumerate(window_padding(layer, source, target)):
+    for axis, (front, behind) in enumerate(window_padding(layer, source, target)):
+        if not (front or behind):
+            counts[axis] = layer.kernel[axis] * target[axis + 1]
+            continue
         size, kernel = source[axis + 1], layer.kernel[axis]
         stride, dilation = layer.stride[axis], layer.dilation[axis]
         for tap in range(kernel):

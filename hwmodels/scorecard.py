@@ -317,17 +317,19 @@ def _score_program(
     layers = [(c.cycles.times(factor), c.live_bytes, c.in_range) for c in found.layers]
     call = Estimate.exact(found.call_cycles).times(factor)
     tables = Estimate.exact(found.tables_bytes)
+    code = found.code_bytes.times(engine.code_ratio(board))
+    counted = found.outside_share <= OUTSIDE_SHARE and found.uncounted_share <= ASSUMED_SHARE
     return _card(
         graph,
         board,
         engine,
         layers=layers,
         cycles=total([*(cycles for cycles, _, _ in layers), call]),
-        flash=FlashParts(tables, found.code_bytes, Estimate.exact(0.0)),
+        flash=FlashParts(tables, code, Estimate.exact(0.0)),
         arena=Estimate.exact(found.memory_bytes),
         runtime=engine.sram.runtime,
         peak_layer=found.peak_layer,
-        in_range=found.outside_share <= OUTSIDE_SHARE and found.uncounted_share <= ASSUMED_SHARE,
+        in_range=counted and board.core not in engine.carried,
         period_s=period_s,
     )
 

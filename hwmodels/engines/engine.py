@@ -168,6 +168,7 @@ class Engine:
         cmsis_nn_scratch: kernels ask the arena for CMSIS-NN's scratch buffers.
         in_place: activations lie as ST's tools plan them (`hwmodels.engines.st`).
         carried: cores that have one ratio to the Cortex-M7 and nothing else.
+        code_ratios: bytes of generated code over a Cortex-M7's, of cores where they differ.
         errors: kernel class -> mean relative error of held-out layers; `networks CORE` -> of
             held-out networks.
         profiles: by core and part, a Cortex-M7's among them.
@@ -186,6 +187,7 @@ class Engine:
     errors: dict[str, float]
     in_place: bool = field(default=False, kw_only=True)
     carried: tuple[str, ...] = field(default=(), kw_only=True)
+    code_ratios: dict[str, Estimate] = field(default_factory=dict, kw_only=True)
     profiles: tuple[Profile, ...] = field(repr=False, compare=False)
     _law: CLaw | None = field(default=None, repr=False, compare=False)
     # Profiles and costs of layers seen before; a pure function's memory, never part of the value.
@@ -220,6 +222,10 @@ class Engine:
         if not isinstance(found, Profile):
             found = self.memo[key] = nearest(self.profiles, board.core, board.part)
         return found
+
+    def code_ratio(self, board: Board) -> Estimate:
+        """What bytes of generated code are multiplied by on a board."""
+        return self.code_ratios.get(board.core, Estimate.exact(1.0))
 
     def knows(self, board: Board) -> bool:
         """Whether there are figures for a board."""

@@ -173,6 +173,8 @@ class EngineFile(FileModel):
     memory_waits: Measured | None = None
     core_ratios: dict[str, Measured] = Field(default_factory=dict)
     """Cycles relative to the Cortex-M7 of cores that nothing was fitted on."""
+    code_ratios: dict[str, Measured] = Field(default_factory=dict)
+    """Bytes of generated code relative to a Cortex-M7's, where another core needs more."""
     cycles: CyclesFile | None = None
     flash: FlashRules | None = None
     sram: SramRules | None = None

@@ -124,6 +124,7 @@ def read_engine(path: Path) -> Engine:
         sram=sram,
         in_place=file.st_version is not None,
         carried=tuple(file.core_ratios),
+        code_ratios=file.code_ratios,
         errors=errors,
         profiles=profiles,
         _law=law,

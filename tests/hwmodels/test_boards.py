@@ -38,6 +38,7 @@ def test_every_shipped_board_loads() -> None:
         "samv71", "same70", "stm32wb55", "stm32l4r5", "stm32u575", "stm32u585", "stm32u385",
         "nrf52840", "nrf5340", "apollo4", "stm32f446", "nrf52832", "stm32l552",
         "apollo510", "r7fa8d1", "nrf54l15", "max32690", "stm32g0b1", "esp32-s3", "esp32-c3",
+        "stm32l152", "stm32n657", "nrf54h20",
     }  # fmt: skip
     for name in board_names():
         board = load_board(name)
@@ -58,7 +59,8 @@ def test_default_board() -> None:
     board = load_board("stm32h743")
     assert (board.clock_hz, board.flash_bytes, board.sram_bytes) == (480e6, 2 << 20, 1056 * 1024)
     assert board.core_ratio.value == 1.0
-    assert board.assumptions[:2] == ("active_power", "sleep_power")
+    assert board.assumptions == ("clocks.3.active_power",)
+    assert board.sleep_mw.value == pytest.approx(0.91 * 3.3, rel=0.01)  # Stop, the memory kept
     assert board.memories["dtcm"] == 128 * 1024
     assert (board.instruction_cache_bytes, board.data_cache_bytes) == (16384, 16384)
     assert board.flash_wait_states == 4

@@ -204,7 +204,8 @@ def test_cores_of_today_are_carried_over_by_one_ratio() -> None:
 
 
 def test_engines_for_a_board() -> None:
-    assert engines_for(load_board("esp32-s3")) == ["tflm-esp-nn"]
+    assert engines_for(load_board("esp32-s3")) == ["ppgnas-c", "tflm-esp-nn"]
+    assert "ppgnas-c" in engines_for(load_board("stm32n657"))
     assert "st-edge-ai" in engines_for(load_board("stm32u385"))
     assert engines_for(replace(load_board("stm32u385"), core="Cortex-M23")) == []
     assert {"Cortex-M55", "RISC-V RV32IMC"} <= set(known_cores())

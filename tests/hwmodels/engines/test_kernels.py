@@ -30,6 +30,7 @@ from ppgnas.errors import GraphError
         (7, 1, 7, 1, 1, 7),  # a pool over everything
         (3, 3, 9, 1, 1, 9),  # same, a window wider than its input
         (10**9, 10**9, 3, 1, 1, 3 * 10**9 - 2),  # as fast as a small one
+        (10**9, 9 * 10**8 + 1, 10**8, 1, 1, 10**8 * (9 * 10**8 + 1)),  # and so is a long kernel
     ],
 )
 def test_real_taps(

@@ -126,7 +126,7 @@ def test_a_whole_search(
     for column in ("file", "MAE BPM", "other files", "search people", "mJ a reading"):
         assert column in head
     assert f"Recommended: {document['recommended']}" in printed.out
-    assert "Between readings stm32h743 sleeps at 1.00 mW (0.02 to 16.00)" in printed.out
+    assert "Between readings stm32h743 sleeps at 3.00 mW (0.49 to 15.20)" in printed.out
     assert leave("search", "--out", out, "--resume", "--seed", "3", "--budget", "64KB") == 2
     message = capsys.readouterr().err
     assert "budgets.flash_bytes: 81920 in the run, 65536 asked" in message
