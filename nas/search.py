@@ -26,7 +26,7 @@ from nas.explore.finalists import (
     write_finalists,
 )
 from nas.explore.pacing import Pacing
-from nas.explore.problem import Probe, probe
+from nas.explore.problem import Elsewhere, Probe, limits_of, probe
 from nas.explore.samplers import check_sampler
 from nas.explore.shared import Database, check_storage
 from nas.explore.study import StudySettings, front_of, recounted
@@ -118,13 +118,16 @@ def prepared(
     mix_of(config)
     check_sampler(config.sampler, len(config.objectives))
     check_storage(config)
-    target = load_target(
-        config.board,
-        config.engine,
-        period_s=config.period_s,
-        mode=config.mode,
-        around=config.around,
-        path_counts=config.budgets.count_path,
+    target, *others = (
+        load_target(
+            board,
+            config.engine,
+            period_s=config.period_s,
+            mode=config.mode,
+            around=config.around,
+            path_counts=config.budgets.count_path,
+        )
+        for board in (config.board, *config.also)
     )
     space = _asked_space(config)
     progress.say(f"Reading the recordings: {config.data}")
@@ -141,8 +144,15 @@ def prepared(
         cost_of,
         budgets=config.budgets,
         objectives=config.objectives,
-        board_flash_bytes=target.board.flash_bytes,
-        board_sram_bytes=target.board.sram_bytes,
+        board=target.board,
+        elsewhere=[
+            Elsewhere(
+                each.board.name,
+                lru_cache(maxsize=1 << 16)(each.costs),
+                limits_of(config.budgets, each.board),
+            )
+            for each in others
+        ],
     )
     site = site_of(config.device, dask=config.dask)
     return Search(
@@ -285,7 +295,7 @@ class Search:
         config = self.config
 
         def accept(arch: Arch) -> bool:
-            return max(self.probed.problem.constraints(self.cost_of(arch)).values()) <= 0
+            return self.probed.problem.fits(arch, self.cost_of(arch))
 
         return self.make_trainer(
             self.space,

@@ -66,7 +66,11 @@ def search(
         Text, typer.Option(help="default, tiny, wide, or a .toml file of your own.")
     ] = None,
     board: Annotated[
-        Text, typer.Option(help="Name or .toml; default stm32h743. See: ppgnas boards list.")
+        Text,
+        typer.Option(
+            help="Name or .toml; default stm32h743. Of several with commas the budgets hold on "
+            "each, and the first gives the costs. See: ppgnas boards list."
+        ),
     ] = None,
     engine: Annotated[
         Text, typer.Option(help="Runtime; default ppgnas-c. See: ppgnas engines list.")
@@ -176,6 +180,7 @@ def search(
     ppgnas search --budget 80KB
     ppgnas search --budget 80KB --time 10min
     ppgnas search --budget 80KB --latency 20ms --board nrf5340 --data recordings/
+    ppgnas search --budget 80KB --latency 20ms --board nrf5340,stm32u585
     ppgnas search --budget 80KB --data recordings/ --student-inputs ppg --teacher-inputs ppg+acc
     ppgnas search --config results/run --seed 1
     ppgnas search --out results/run --resume
@@ -218,6 +223,7 @@ def search(
 def as_text(run: RunDir) -> str:
     """The same for people."""
     from nas.explore.room import room_words
+    from nas.report.boards import boards_of, markdown_boards
     from nas.report.choice import choose, floor_words
     from nas.report.loading import cards_of
     from nas.report.order import order_of
@@ -243,6 +249,8 @@ def as_text(run: RunDir) -> str:
     told = [floor_words(whole), order.sentence if order else "", room_words(candidates)]
     if choice is not None:
         told += [f"Recommended: {run.path}:{choice.finalist.number}", *choice.sentences]
+    if boards := boards_of(run):
+        told.append(f"\n{markdown_boards(boards)}")
     said = "".join(f"{sentence}\n" for sentence in told if sentence)
     errors = ("file", "MAE BPM", "smoothed", "other files", "search people")
     header = ("model", *errors, "weights", "flash", "SRAM", "ms", "mJ a reading", "path")

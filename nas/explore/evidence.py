@@ -109,7 +109,7 @@ class Explorer:
         return list(drawn)
 
     def _fits(self, arch: Arch) -> bool:
-        return max(self.probed.problem.constraints(self.cost_of(arch)).values()) <= 0
+        return self.probed.problem.fits(arch, self.cost_of(arch))
 
     def explore(self, amount: Amount) -> list[Candidate]:
         """All candidates, judged by everything that was begun."""

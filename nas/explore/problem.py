@@ -9,8 +9,9 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from hwmodels.boards import Board
 from hwmodels.costs import Costs
 from nas.run.config import Budgets, ConfigError, Objective, Scope
 from nas.run.units import format_bytes
@@ -41,6 +42,21 @@ _REFERENCE_MARGIN = 2.0
 
 
 @dataclass(frozen=True)
+class Elsewhere:
+    """A further board on which limits hold.
+
+    Attributes:
+        board: its name.
+        cost_of: costs of an architecture there.
+        limits: as `Problem.limits`.
+    """
+
+    board: str
+    cost_of: CostOf
+    limits: Mapping[str, float]
+
+
+@dataclass(frozen=True)
 class Problem:
     """Limits and objectives of one search.
 
@@ -49,16 +65,31 @@ class Problem:
         limits: name -> limit; names are those of `_OPTIONS` and `board flash`, `board sram`.
         flash_scope: of the budgets; with `model`, `limits["flash"]` is one on the weights.
         reference: field -> the corner of the hypervolume box; its other corner is zero.
+        elsewhere: further boards.
     """
 
     objectives: tuple[Objective, ...]
     limits: Mapping[str, float]
     flash_scope: Scope
     reference: Mapping[str, float]
+    elsewhere: tuple[Elsewhere, ...] = ()
 
-    def constraints(self, costs: Costs) -> dict[str, float]:
-        """Share by which each limit is exceeded; <= 0 is feasible."""
-        return _constraints(costs, self.limits, self.flash_scope)
+    def constraints(self, arch: Arch, costs: Costs) -> dict[str, float]:
+        """Share by which each limit is exceeded; <= 0 is feasible.
+
+        Args:
+            arch: the network, whose costs on further boards count too.
+            costs: on the board that the objectives are of.
+        """
+        found = _constraints(costs, self.limits, self.flash_scope)
+        for each in self.elsewhere:
+            there = _constraints(each.cost_of(arch), each.limits, self.flash_scope)
+            found.update((f"{each.board} {name}", excess) for name, excess in there.items())
+        return found
+
+    def fits(self, arch: Arch, costs: Costs) -> bool:
+        """Whether no limit is exceeded."""
+        return max(self.constraints(arch, costs).values()) <= 0
 
     def objective_values(self, mae_bpm: float, costs: Costs) -> tuple[float, ...]:
         """Values to minimise, in the order of `objectives`."""
@@ -100,8 +131,8 @@ def probe(
     *,
     budgets: Budgets,
     objectives: tuple[Objective, ...],
-    board_flash_bytes: int,
-    board_sram_bytes: int,
+    board: Board,
+    elsewhere: Sequence[Elsewhere] = (),
 ) -> Probe:
     """Check that something fits, and fix the reference point.
 
@@ -114,19 +145,22 @@ def probe(
         ConfigError: power says nothing beside latency.
     """
     _check_power(space, objectives, budgets)
-    limits = {
-        **budgets.limits,
-        "board flash": float(board_flash_bytes),
-        "board sram": float(board_sram_bytes),
-    }
-
-    def excess(arch: Arch) -> tuple[float, ...]:
-        return (_excess(cost_of(arch), limits, budgets.scope),)
-
-    start = descend(space, (space.smallest(),), excess)
-    if excess(start) > (0.0,):
-        raise NothingFitsError(_nothing_fits(space, cost_of, start, limits, budgets.scope))
-    highest = _walk(space, cost_of, start, lambda costs: _excess(costs, limits, budgets.scope))
+    limits = limits_of(budgets, board)
+    problem = Problem(objectives, limits, budgets.scope, {}, tuple(elsewhere))
+    for own in (Elsewhere("", cost_of, limits), *elsewhere):
+        alone = replace(problem, limits=own.limits, elsewhere=())
+        nearest = descend(space, (space.smallest(),), _badness(alone, own.cost_of))
+        if not alone.fits(nearest, own.cost_of(nearest)):
+            where = f"On {own.board}, " if own.board else ""
+            said = _nothing_fits(space, own.cost_of, nearest, own.limits, budgets.scope)
+            raise NothingFitsError(where + said)
+    start = descend(space, (nearest,), _badness(problem, cost_of))
+    if not problem.fits(start, cost_of(start)):
+        raise NothingFitsError(
+            f"something in the space {space.name!r} fits each of the boards, but nothing fits "
+            "them all; raise a budget, or leave a board out"
+        )
+    highest = _walk(space, cost_of, start, problem)
     reference = {"mae_bpm": REFERENCE_MAE_BPM}
     for name in objectives:
         if name == "mae":
@@ -134,8 +168,22 @@ def probe(
         limited = name in budgets.limits and not (name == "flash" and budgets.scope == "model")
         value = limits[name] if limited else _REFERENCE_MARGIN * highest[FIELDS[name]]
         reference[FIELDS[name]] = _three_digits(value)
-    problem = Problem(objectives, limits, budgets.scope, reference)
-    return Probe(problem, start)
+    return Probe(replace(problem, reference=reference), start)
+
+
+def limits_of(budgets: Budgets, board: Board) -> dict[str, float]:
+    """Budgets and what a board holds, as `Problem.limits`."""
+    holds = {"board flash": float(board.flash_bytes), "board sram": float(board.sram_bytes)}
+    return {**budgets.limits, **holds}
+
+
+def _badness(problem: Problem, cost_of: CostOf) -> Callable[[Arch], tuple[float, ...]]:
+    """The excess of all limits together, for `descend`."""
+
+    def badness(arch: Arch) -> tuple[float, ...]:
+        return (sum(max(0.0, each) for each in problem.constraints(arch, cost_of(arch)).values()),)
+
+    return badness
 
 
 def _check_power(space: SearchSpace, objectives: tuple[Objective, ...], budgets: Budgets) -> None:
@@ -192,9 +240,7 @@ def descend(
     return best
 
 
-def _walk(
-    space: SearchSpace, cost_of: CostOf, start: Arch, excess: Callable[[Costs], float]
-) -> dict[str, float]:
+def _walk(space: SearchSpace, cost_of: CostOf, start: Arch, problem: Problem) -> dict[str, float]:
     """Highest cost of each kind among feasible architectures met on a random walk."""
     rng = random.Random(0)
     here = start
@@ -203,7 +249,7 @@ def _walk(
     for _ in range(_WALK_STEPS):
         arch = space.mutate(here, rng)
         costs = cost_of(arch)
-        if excess(costs) <= 0:
+        if problem.fits(arch, costs):
             here = arch
             for field in highest:
                 highest[field] = max(highest[field], float(getattr(costs, field)))

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from hwmodels.costs import Costs
 from hwmodels.path import Surroundings
-from nas.explore.problem import FIELDS, Problem
+from nas.explore.problem import FIELDS, Problem, limits_of
 from nas.explore.rescored import SHOWN, Change, FinalistRow, Front, Names, Rescored, Row
 from nas.pareto import nondominated
 from nas.run.candidates import Candidate, Candidates
@@ -107,15 +107,11 @@ def rescore(
         around=around or document.config.around,
         path_counts=budgets.count_path,
     )
-    limits = {
-        **budgets.limits,
-        "board flash": float(target.board.flash_bytes),
-        "board sram": float(target.board.sram_bytes),
-    }
+    limits = limits_of(budgets, target.board)
     problem = Problem(recorded.objectives, limits, budgets.scope, {})
     found = [target.costs(candidate.arch) for candidate in recorded.candidates]
     costed = [
-        _Costed(candidate, costs, problem.constraints(costs))
+        _Costed(candidate, costs, problem.constraints(candidate.arch, costs))
         for candidate, costs in zip(recorded.candidates, found, strict=True)
     ]
     judged = [one for one in costed if one.candidate.mae_bpm is not None]

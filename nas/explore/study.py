@@ -174,7 +174,7 @@ class _Sampler:
         return self._study.ask()
 
     def tell(self, trial: optuna.trial.Trial, candidate: Candidate) -> FrozenTrial:
-        for name, excess in self._problem.constraints(candidate.costs).items():
+        for name, excess in self._problem.constraints(candidate.arch, candidate.costs).items():
             trial.set_constraint(name, excess)
         for key, value in _facts(candidate).items():
             trial.set_user_attr(key, value)
@@ -209,7 +209,7 @@ def frozen_of(candidate: Candidate, space: SearchSpace, problem: Problem) -> Fro
             name: CategoricalDistribution(values) for name, values in space.dimensions.items()
         },
         user_attrs=_facts(candidate),
-        constraints=problem.constraints(candidate.costs),
+        constraints=problem.constraints(candidate.arch, candidate.costs),
     )
 
 
@@ -249,7 +249,7 @@ class _State:
 
     def judge(self, arch: Arch, cost_of: CostOf, mae_of: Callable[[Arch], float]) -> Candidate:
         costs = cost_of(arch)
-        feasible = max(self.problem.constraints(costs).values()) <= 0
+        feasible = self.problem.fits(arch, costs)
         mae_bpm = float(mae_of(arch)) if feasible else None
         return Candidate(len(self.candidates), arch, costs, feasible, mae_bpm, 0.0)
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from nas.explore.rescore import rescore
 from nas.explore.rescored import FinalistRow, Rescored
 from nas.report.page import cost, fixed
 from nas.report.rescore_text import tightest
+from nas.run.folder import RunDir
 from ppgnas.tables import markdown_table
 
 
@@ -34,14 +36,31 @@ def _search_bpm(row: FinalistRow) -> float:
     return next((bpm for bpm in known if bpm is not None), float("inf"))
 
 
-def markdown_boards(found: Sequence[Rescored]) -> str:
-    """A row a finalist, a column a board: latency, energy of a reading and the tightest limit."""
+def boards_of(run: RunDir) -> list[Rescored]:
+    """A run on each of the boards that it was searched for; empty where that is one."""
+    config = run.document().config
+    return [rescore(run, board=board) for board in (config.board, *config.also) if config.also]
+
+
+def table_of(found: Sequence[Rescored]) -> tuple[list[str], list[list[str]]]:
+    """Heads, and a row a finalist.
+
+    A column a board holds latency, energy of a reading, the tightest limit, and whether the
+    finalist is on the front there.
+    """
     heads = ["finalist", "MAE search", "MAE report", *(each.after.board for each in found)]
     rows = []
+    fronts = [{row.id for row in (*f.front.stays, *f.front.enters)} for f in found]
     for on_boards in zip(*(each.finalists for each in found), strict=True):
         first = on_boards[0]
         errors = (fixed(_search_bpm(first)), fixed(first.report_mae_bpm))
-        rows.append([first.finalist, *errors, *(_cell(row) for row in on_boards)])
+        cells = [_cell(row, front) for row, front in zip(on_boards, fronts, strict=True)]
+        rows.append([str(first.finalist), *errors, *cells])
+    return heads, rows
+
+
+def sentences_of(found: Sequence[Rescored]) -> list[str]:
+    """Which finalist suits all boards, and how many candidates fit and stand on each front."""
     fronts = ", ".join(f"{each.after.board} {each.front.after}" for each in found)
     fits = ", ".join(f"{each.after.board} {each.feasible.after}" for each in found)
     best = best_over_all(found)
@@ -51,12 +70,15 @@ def markdown_boards(found: Sequence[Rescored]) -> str:
         else f"Best over all boards: finalist {best.finalist}, {fixed(_search_bpm(best))} BPM on "
         "search people, the lowest of those that fit every board."
     )
-    return (
-        f"{markdown_table(heads, rows)}\n\n{chosen}\n"
-        f"Of {found[0].evaluated:,} evaluated candidates fit: {fits}. On the front: {fronts}."
-    )
+    counts = f"Of {found[0].evaluated:,} evaluated candidates fit: {fits}. On the front: {fronts}."
+    return [chosen, counts]
 
 
-def _cell(row: FinalistRow) -> str:
+def markdown_boards(found: Sequence[Rescored]) -> str:
+    """Table and sentences as Markdown."""
+    return f"{markdown_table(*table_of(found))}\n\n" + "\n".join(sentences_of(found))
+
+
+def _cell(row: FinalistRow, front: set[str]) -> str:
     costs = ", ".join(cost(key, row.after[key]) for key in ("latency_ms", "energy_mj"))
-    return f"{costs}; {tightest(row)}"
+    return f"{costs}; {tightest(row)}{'; front' if row.id in front else ''}"

@@ -14,6 +14,7 @@ from pathlib import Path
 from nas.report.loading import RunData, load_run
 from nas.report.page import COSTS, Section, cost, render_page
 from nas.report.sections.bland_altman import bland_altman_section
+from nas.report.sections.boards import boards_section
 from nas.report.sections.conditions import conditions_section
 from nas.report.sections.confidence import confidence_section
 from nas.report.sections.finalists import finalists_section
@@ -30,6 +31,7 @@ from ppgnas.files import write_text_atomic
 _SECTIONS = (
     verdict_section,
     finalists_section,
+    boards_section,
     pareto_section,
     parallel_section,
     people_section,

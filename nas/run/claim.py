@@ -7,10 +7,11 @@ that are prepared in another way would mix two searches, so it is refused.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from nas.run.config import ConfigError, SearchConfig, differences, resolve
+from nas.run.config import ConfigError, SearchConfig, resolve
 from nas.run.documents import read_document
 from nas.run.folder import RunDir, choose, timestamp
 from nas.run.machine import versions
@@ -38,6 +39,27 @@ def check_same(config: SearchConfig, run: RunDir) -> None:
             f"`resume`: {run.path} was started with another configuration ({listed}). Leave "
             "those options out to continue it, or choose another `out` for a new run"
         )
+
+
+def differences(asked: SearchConfig, found: SearchConfig) -> dict[str, tuple[Any, Any]]:
+    """Keys in which two configurations differ, as `table.key` -> (asked, found)."""
+    if asked.distill != found.distill:
+        from distill.losses.mix import parse_mix  # imports torch
+
+        if parse_mix(asked.distill) == parse_mix(found.distill):  # said in two ways
+            asked = replace(asked, distill=found.distill)
+    left, right = _flat(asked.to_tables()), _flat(found.to_tables())
+    return {
+        key: (left.get(key), right.get(key))
+        for key in sorted(left.keys() | right.keys())
+        if left.get(key) != right.get(key)
+    }
+
+
+def _flat(tables: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    return {
+        f"{name}.{key}": value for name, table in tables.items() for key, value in table.items()
+    }
 
 
 def asked_search(

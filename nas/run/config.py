@@ -190,6 +190,7 @@ class SearchConfig(TrainConfig):
             `nas.explore.samplers.make_sampler`.
         trials: architectures to consider.
         finalists: how many of the front to retrain at most.
+        also: further boards, on which the budgets hold too; the costs are those of `board`.
         dask: the cluster that trains networks side by side, or None for the cores of this
             machine; as `device` no part of what a run was asked.
         storage: the database whose machines train networks together, or None; likewise.
@@ -205,6 +206,7 @@ class SearchConfig(TrainConfig):
     trials: int = EFFORT_TRIALS["quick"]
     finalists: int = 8
     time_s: float | None = None
+    also: tuple[str, ...] = ()
     dask: str | None = field(default=None, compare=False)
     storage: str | None = field(default=None, compare=False)
     effort: str = "quick"
@@ -265,7 +267,12 @@ class SearchConfig(TrainConfig):
             },
             "budgets": budgets,
             "path": {k: v for k, v in asdict(self.around).items() if v is not None},
-            "target": {"board": self.board, "engine": self.engine, "period_s": self.period_s},
+            "target": {
+                "board": self.board,
+                **({"also": list(self.also)} if self.also else {}),
+                "engine": self.engine,
+                "period_s": self.period_s,
+            },
             "data": {key: value for key, value in data.items() if value is not None},
             **({} if self.unlabelled is None else {"unlabelled": {"source": self.unlabelled}}),
         }
@@ -299,7 +306,7 @@ class SearchConfig(TrainConfig):
         # Runs of before mixes had names learnt from this one.
         values.setdefault("distill", NONE if values["teacher"] == NONE else "label:0.5,soft:0.5")
         optional = {"report_data", "report_from", "channels", "time_s", "device", "dask", "mode"}
-        optional |= {"student_inputs", "teacher_inputs", "storage"}
+        optional |= {"student_inputs", "teacher_inputs", "storage", "also"}
         written = {each.name for each in fields(SearchConfig)} - optional
         if not written <= set(values):
             raise KeyError(min(written - set(values)))
@@ -338,6 +345,9 @@ def resolve(given: Mapping[str, Any], base: SearchConfig | None = None) -> Searc
             budgets[limit] = read(values.pop(name), name=name)
     budgets["scope"] = values.pop("budget_scope", budgets["scope"])
     around = take_surroundings(values, base.around if base else None)
+    if "board" in values:
+        values["board"], *others = (name.strip() for name in values["board"].split(","))
+        values["also"] = tuple(others)
     if "objectives" in values:
         values["objectives"] = tuple(part.strip() for part in values["objectives"].split(","))
     if "time" in values:
@@ -356,34 +366,20 @@ def resolve(given: Mapping[str, Any], base: SearchConfig | None = None) -> Searc
     else:
         synthetic = values.get("data", SYNTHETIC) == SYNTHETIC
         effort = values.get("effort", "quick" if synthetic else "standard")
-        trials = EFFORT_TRIALS.get(effort, 1)  # an unknown effort is refused below
-        kept = {"effort": effort, "trials": trials}
-        if values.get("sampler") in ("gp", "GPSampler"):
-            kept["trials"] = GP_TRIALS
+        kept = {"effort": effort}
+    if base is None or base.trials == _usual_trials(base.sampler, base.effort):
+        chosen_by = {**kept, **values}
+        kept["trials"] = _usual_trials(chosen_by.get("sampler"), chosen_by["effort"])
     asked = SearchConfig(**{**kept, **values, "budgets": Budgets(**budgets), "around": around})
     mix = effort_by_name(asked.effort).mix_of(asked.distill, taught=asked.teacher != NONE)
     return replace(asked, distill=mix)
 
 
-def differences(asked: SearchConfig, found: SearchConfig) -> dict[str, tuple[Any, Any]]:
-    """Keys in which two configurations differ, as `table.key` -> (asked, found)."""
-    if asked.distill != found.distill:
-        from distill.losses.mix import parse_mix  # imports torch
-
-        if parse_mix(asked.distill) == parse_mix(found.distill):  # said in two ways
-            asked = replace(asked, distill=found.distill)
-    left, right = _flat(asked.to_tables()), _flat(found.to_tables())
-    return {
-        key: (left.get(key), right.get(key))
-        for key in sorted(left.keys() | right.keys())
-        if left.get(key) != right.get(key)
-    }
-
-
-def _flat(tables: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    return {
-        f"{name}.{key}": value for name, table in tables.items() for key, value in table.items()
-    }
+def _usual_trials(sampler: str | None, effort: str) -> int:
+    """Unless somebody says how many."""
+    if sampler in ("gp", "GPSampler"):
+        return GP_TRIALS
+    return EFFORT_TRIALS.get(effort, 1)  # an unknown effort is refused elsewhere
 
 
 def mode_of(name: str) -> Mode:

@@ -101,6 +101,25 @@ def test_the_run_directory_is_complete(finished: RunDir) -> None:
         }
 
 
+def test_a_search_for_several_boards_keeps_budgets_on_each(people: Path, tmp_path: Path) -> None:
+    boards = {"board": "stm32h743,nrf5340", "latency": "3ms", "trials": 30, "finalists": 2}
+    run = go(config_for(people, **boards), tmp_path / "run")
+    config, candidates = run.document().config, run.candidates()
+    assert candidates.board == "stm32h743" and config.also == ("nrf5340",)
+    here, there = (
+        load_target(name, config.engine, around=config.around) for name in ("stm32h743", "nrf5340")
+    )
+    for each in candidates.candidates:
+        assert each.costs.latency_ms == pytest.approx(here.costs(each.arch).latency_ms)
+        assert not each.feasible or there.costs(each.arch).latency_ms <= 3.0
+    refused = [c for c in candidates.candidates if not c.feasible]
+    assert any(each.costs.latency_ms <= 3.0 for each in refused)  # for the other board alone
+    text, page = as_text(run), run.report.read_text()
+    assert "| finalist | MAE search | MAE report | stm32h743 | nrf5340 |" in text
+    assert "Best over all boards: finalist" in text and "Best over all boards: finalist" in page
+    assert "All boards" in page
+
+
 def test_a_search_in_streaming_takes_what_can_stream(people: Path, tmp_path: Path) -> None:
     few = {"trials": 12, "finalists": 1}
     asked = config_for(people, mode="streaming", space="default", **few)

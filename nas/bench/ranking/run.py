@@ -9,8 +9,8 @@ from distill.teachers.names import files_of
 from nas.bench.ranking.networks import PAIRED, Pair, bench_networks
 from nas.bench.ranking.records import NetworkRecord, read_record
 from nas.explore.problem import probe
-from nas.run.claim import claim
-from nas.run.config import ConfigError, SearchConfig, differences
+from nas.run.claim import claim, differences
+from nas.run.config import ConfigError, SearchConfig
 from nas.run.folder import RunDir
 from nas.run.people import fitting_space, gather
 from nas.run.progress import Progress
@@ -69,12 +69,11 @@ def bench_ranking(
         cost_of,
         budgets=config.budgets,
         objectives=config.objectives,
-        board_flash_bytes=target.board.flash_bytes,
-        board_sram_bytes=target.board.sram_bytes,
+        board=target.board,
     ).problem
 
     def accept(arch: Arch) -> bool:
-        return max(problem.constraints(cost_of(arch)).values()) <= 0
+        return problem.fits(arch, cost_of(arch))
 
     archs, pairs = bench_networks(space, accept, count=networks, seed=config.seed)
     run.path.mkdir(parents=True, exist_ok=True)

@@ -22,7 +22,7 @@ from nas.bench.search.training import MakeSideTrainer, SideTrainer, torch_side_t
 from nas.explore.problem import Problem, probe
 from nas.models.backend import MakeTrainer, torch_trainer
 from nas.run.claim import claim
-from nas.run.config import SearchConfig
+from nas.run.config import ConfigError, SearchConfig
 from nas.run.folder import RunDir, held
 from nas.run.machine import available_cores
 from nas.run.people import fitting_space, gather, without_acceleration
@@ -98,6 +98,8 @@ def contest(
     Raises:
         PpgnasError: as a search, or a folder was begun with another configuration or people.
     """
+    if config.also:
+        raise ConfigError("`board` names several, and the sides are compared on one")
     if not seeds or len(set(seeds)) != len(seeds):
         said = ",".join(map(str, seeds))
         raise DataError(f"`seeds` is {said!r}; name one or more, each once, such as 0,1,2")
@@ -135,14 +137,13 @@ def _others(
             cost_of,
             budgets=config.budgets,
             objectives=objectives,
-            board_flash_bytes=target.board.flash_bytes,
-            board_sram_bytes=target.board.sram_bytes,
+            board=target.board,
         ).problem
         for objectives in (("mae", "latency"), config.objectives)
     )
 
     def fits(arch: Arch) -> bool:
-        return max(own.constraints(cost_of(arch)).values()) <= 0
+        return own.fits(arch, cost_of(arch))
 
     document = run.document()
     allowed_s = available_cores() * sum(document.time_s.get(phase, 0.0) for phase in PAID)

@@ -40,8 +40,7 @@ PROBED = probe(
     cost_of,
     budgets=Budgets(flash_bytes=66 * 1024),
     objectives=("mae", "latency", "flash"),
-    board_flash_bytes=TARGET.board.flash_bytes,
-    board_sram_bytes=TARGET.board.sram_bytes,
+    board=TARGET.board,
 )
 PROBLEM = PROBED.problem
 
@@ -55,7 +54,7 @@ def explorer(folder: Path, calls: list[str], *, seed: int = 0) -> Explorer:
 
 
 def fits(arch: Arch) -> bool:
-    return max(PROBLEM.constraints(cost_of(arch)).values()) <= 0
+    return PROBLEM.fits(arch, cost_of(arch))
 
 
 def test_networks_are_begun_in_the_amounts_and_each_once(tmp_path: Path) -> None:

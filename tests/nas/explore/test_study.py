@@ -4,14 +4,16 @@ import random
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import pytest
 from optuna.trial import FrozenTrial
 
+from hwmodels.boards import Board
 from hwmodels.costs import Costs
 from hwmodels.path import Surroundings
-from nas.explore.problem import Probe, Problem, descend, probe
+from nas.explore.problem import Elsewhere, Probe, Problem, descend, limits_of, probe
 from nas.explore.study import StudySettings, front_of, recounted, run_study
 from nas.pareto import hypervolume_share, nondominated
 from nas.run.candidates import Candidate
@@ -40,8 +42,7 @@ def probed(
         cost_of,
         budgets=budgets or Budgets(flash_bytes=80 * 1024),
         objectives=objectives,
-        board_flash_bytes=TARGET.board.flash_bytes,
-        board_sram_bytes=TARGET.board.sram_bytes,
+        board=TARGET.board,
     )
 
 
@@ -239,9 +240,13 @@ COSTS = Costs(
 def test_constraints_by_hand() -> None:
     limits = {"flash": 1024.0, "latency": 4.0, "board sram": 512.0}
     problem = Problem(("mae", "latency"), limits, "total", {"mae_bpm": 30.0, "latency_ms": 5.0})
-    assert problem.constraints(COSTS) == {"flash": 1.0, "latency": -0.5, "board sram": 0.0}
+    assert problem.constraints(TINY.smallest(), COSTS) == {
+        "flash": 1.0,
+        "latency": -0.5,
+        "board sram": 0.0,
+    }
     by_model = replace(problem, flash_scope="model")
-    assert by_model.constraints(COSTS)["flash"] == 0.0
+    assert by_model.constraints(TINY.smallest(), COSTS)["flash"] == 0.0
     assert problem.objective_values(3.5, COSTS) == (3.5, 2.0)
     assert problem.reference_values == (30.0, 5.0)
     assert problem.by_ratio(30.0, COSTS) == pytest.approx((0.0, np.log(0.4)))
@@ -296,7 +301,7 @@ def test_acceleration_costs_its_path_and_its_sensor() -> None:
 
 def test_the_start_fits() -> None:
     found = probed(budgets=Budgets(flash_bytes=80 * 1024, latency_ms=1.0))
-    assert max(found.problem.constraints(TARGET.costs(found.start)).values()) <= 0
+    assert found.problem.fits(found.start, TARGET.costs(found.start))
 
 
 @pytest.mark.parametrize(
@@ -340,6 +345,10 @@ def test_nothing_fits_names_the_budget_and_one_that_would_fit(
         probed(budgets=replace(fitting, **{field: max(below, getattr(budgets, field))}))
 
 
+def holding(sram_bytes: int) -> Board:
+    return replace(TARGET.board, flash_bytes=10**6, sram_bytes=sram_bytes)
+
+
 def test_two_budgets_that_stop_each_other() -> None:
     """Each can be met alone; together they cannot: both are named."""
 
@@ -353,8 +362,7 @@ def test_two_budgets_that_stop_each_other() -> None:
             seesaw,
             budgets=Budgets(latency_ms=2.0, sram_bytes=500),
             objectives=OBJECTIVES,
-            board_flash_bytes=10**6,
-            board_sram_bytes=10**6,
+            board=holding(10**6),
         )
     message = str(caught.value)
     assert "`latency` stops it: at least 3 ms against 2 ms allowed" in message
@@ -369,9 +377,35 @@ def test_the_board_is_a_limit_too() -> None:
             cost_of,
             budgets=Budgets(flash_bytes=10**6),
             objectives=OBJECTIVES,
-            board_flash_bytes=10**6,
-            board_sram_bytes=1024,
+            board=holding(1024),
         )
+
+
+def test_limits_hold_on_further_boards() -> None:
+    """Twice as slow there: of 4 ms, half is left here."""
+
+    def slower(arch: Arch) -> Costs:
+        here = cost_of(arch)
+        return replace(here, latency_ms=2 * here.latency_ms)
+
+    budgets = Budgets(latency_ms=4 * cost_of(TINY.smallest()).latency_ms)
+    there = Elsewhere("other", slower, limits_of(budgets, TARGET.board))
+    options: Any = {"budgets": budgets, "objectives": OBJECTIVES, "board": TARGET.board}
+    alone = probe(TINY, cost_of, **options)
+    both = probe(TINY, cost_of, **options, elsewhere=[there])
+    assert both.problem.fits(both.start, cost_of(both.start))
+    some = [arch for arch in TINY if alone.problem.fits(arch, cost_of(arch))]
+    kept = [arch for arch in some if both.problem.fits(arch, cost_of(arch))]
+    assert kept == [a for a in some if slower(a).latency_ms <= there.limits["latency"]]
+    assert 0 < len(kept) < len(some)
+    excess = both.problem.constraints(kept[0], cost_of(kept[0]))
+    assert excess["other latency"] == slower(kept[0]).latency_ms / there.limits["latency"] - 1
+
+    small = replace(there, limits={**there.limits, "board sram": 100.0})
+    with pytest.raises(
+        NothingFitsError, match=r"^On other, nothing in the space .*\n.*board sram"
+    ):
+        probe(TINY, cost_of, **options, elsewhere=[small])
 
 
 def test_descend_finds_the_cheapest_of_a_small_space() -> None:

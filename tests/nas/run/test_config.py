@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from distill.training.effort import EFFORTS
-from nas.run.config import Budgets, ConfigError, SearchConfig, differences, resolve
+from nas.run.claim import differences
+from nas.run.config import Budgets, ConfigError, SearchConfig, resolve
 from ppgnas.errors import BudgetError
 
 
@@ -27,6 +28,27 @@ def test_recordings_get_the_standard_effort_and_gp_fewer_trials() -> None:
     assert (config.effort, config.trials) == ("standard", 3000)
     assert resolve({"budget": "80KB", "sampler": "gp"}).trials == 150
     assert resolve({"budget": "80KB", "sampler": "gp", "trials": 7}).trials == 7
+
+
+def test_a_repeated_search_takes_trials_for_its_own_sampler_unless_they_were_chosen() -> None:
+    base = resolve({"budget": "80KB"})
+    by_gp = resolve({"sampler": "gp"}, base)
+    assert by_gp.trials == 150 and resolve({"sampler": "tpe"}, by_gp).trials == 1500
+    assert resolve({"effort": "standard"}, base).trials == 3000
+    chosen = resolve({"budget": "80KB", "trials": 70})
+    assert resolve({"sampler": "gp"}, chosen).trials == 70
+    assert resolve({"sampler": "gp", "trials": 9}, base).trials == 9
+
+
+def test_the_first_board_gives_the_costs_and_the_others_are_kept() -> None:
+    config = resolve({"budget": "80KB", "board": "nrf5340, stm32u585"})
+    assert (config.board, config.also) == ("nrf5340", ("stm32u585",))
+    tables = config.to_tables()
+    assert tables["target"]["also"] == ["stm32u585"]
+    assert SearchConfig.from_tables(tables) == config
+    assert "also" not in resolve({"budget": "80KB"}).to_tables()["target"]
+    one = resolve({"board": "nrf5340"}, config)
+    assert one.also == () and set(differences(one, config)) == {"target.also"}
 
 
 def test_every_quantity_is_read() -> None:
