@@ -22,7 +22,7 @@ from nas.run import interrupt
 from nas.run.machine import versions
 from nas.run.progress import Tick
 from ppg.npz.folder import fingerprint
-from ppg.recording import Recording
+from ppg.recording import Recording, with_channels
 from ppgnas.errors import DataError, ExportError
 
 LEAST_REST = 60
@@ -38,7 +38,11 @@ def unseen(model: Model, recordings: Sequence[Recording]) -> dict[str, Recording
         ModelError: it is not known who trained the network.
         DataError: no report person is in the recordings.
     """
-    readable = [r for r in recordings if r.acc is not None or not model.inputs.acceleration]
+    readable = [
+        r
+        for r in with_channels(recordings, model.channels)
+        if r.acc is not None or not model.inputs.acceleration
+    ]
     roles = roles_of(model, readable)
     if not knows_people(model):
         raise ModelError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from nas.report.sections.bland_altman import (
     _draw_limits,
     _draw_windows,
 )
-from nas.report.sections.finalists import best_first
+from nas.report.sections.finalists import best_first, finalists_section
 from nas.report.sections.history import _draw_history, _nearly_final
 from nas.report.sections.layers import layers_section
 from nas.report.sections.parallel import _draw_parallel, _parallel_info
@@ -338,6 +339,16 @@ def test_table_is_sorted_and_marks_budgets() -> None:
         "Budget of flash kept by the estimate, not by its high end: finalist 2.",
         "Budget of flash exceeded: finalist 3.",
     ]
+
+
+def test_the_table_has_what_the_onnx_file_errs_by() -> None:
+    """And nothing of it in a run of an older version."""
+    shown = finalists_section(small(finalists=(finalist(),)))
+    assert shown is not None
+    text = " ".join(re.sub(r"<[^>]+>", " ", shown.body).split())
+    assert "model.onnx within 1 LSB, 12.50 BPM 3.80 MAE, 3.30 smoothed" in text
+    older = finalists_section(small(finalists=(finalist(onnx=None),)))
+    assert older is not None and "model.onnx" not in older.body
 
 
 def test_layers_are_added_up_and_the_peak_is_marked(data: RunData) -> None:
