@@ -89,17 +89,23 @@ def run(model: bytes, x: NDArray[np.int8], *, kernels: str = "reference") -> NDA
         ExportError: the runtime refuses the file or the input.
     """
     interpreter = _interpreter(model, kernels=kernels)
-    source, target = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
+    try:
+        source, target = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
+    except ValueError as error:  # a name that is no text
+        raise ExportError(f"the TFLite runtime refuses the file: {error}") from error
     x = _as_the_file_takes_it(source["shape"], source["dtype"], x)
     if target["dtype"] != np.int8:
         raise ExportError(
             f"the file's output is {np.dtype(target['dtype'])}; only int8 files can be compared"
         )
     output = np.empty((len(x), *target["shape"][1:]), np.int8)
-    for index in range(len(x)):
-        interpreter.set_tensor(source["index"], x[index : index + 1])
-        interpreter.invoke()
-        output[index] = interpreter.get_tensor(target["index"])[0]
+    try:
+        for index in range(len(x)):
+            interpreter.set_tensor(source["index"], x[index : index + 1])
+            interpreter.invoke()
+            output[index] = interpreter.get_tensor(target["index"])[0]
+    except (ValueError, RuntimeError, IndexError) as error:  # what allocating did not notice
+        raise ExportError(f"the TFLite runtime refuses the file: {error}") from error
     return output
 
 

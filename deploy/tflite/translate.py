@@ -203,7 +203,7 @@ class Translator:
             return replace(layer, activation=activation)
         elif layer.op == "conv":
             weights = self._constant_shape(operator, 1, "weights")
-            if len(weights) == 4 and weights[3] > 0 and stored[3] % weights[3] == 0:
+            if len(stored) == len(weights) == 4 and weights[3] and stored[3] % weights[3] == 0:
                 return replace(layer, groups=stored[3] // weights[3])
         return layer
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import struct
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from deploy.tflite import bounds, runtime
 from deploy.tflite.bounds import check_bounds
 from deploy.tflite.reader import read
-from ppgnas.errors import GraphError
+from ppgnas.errors import ExportError, GraphError
+from tests.deploy.tflite.test_reader import operators, packed, unpacked
 
 FILES = Path(__file__).parent / "files"
 SMALL = (FILES / "heart_int8.tflite").read_bytes()
@@ -76,3 +78,19 @@ def test_what_parts_share_is_looked_at_once(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(bounds._Walk, "_fields", counted)
     check_bounds(bytes(content))
     assert looked == [model, graph, tensor]
+
+
+@pytest.mark.parametrize("fault", ["shape", "name"])
+def test_what_the_interpreter_notices_late_is_a_message(fault: str) -> None:
+    """A reshape that does not fit, when it runs; a name that is no text, when it is asked for."""
+    model = unpacked(SMALL)
+    graph = model.subgraphs[0]
+    if fault == "name":
+        graph.tensors[graph.inputs[0]].name = b"\xff\xfe"
+    else:
+        sizes = operators(model, "RESHAPE")[0].inputs[1]
+        model.buffers[graph.tensors[sizes].buffer].data = np.array([1, 1, 1, 7], "<i4").view("u1")
+    source = read(SMALL, name="a.tflite").graph
+    x = np.zeros(source.shape(source.input), np.int8)
+    with pytest.raises(ExportError, match="the TFLite runtime refuses the file"):
+        runtime.run(packed(model), x)

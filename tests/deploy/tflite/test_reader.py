@@ -350,6 +350,20 @@ def test_a_tensor_of_another_type_is_refused_or_computes_no_value(name: str) -> 
             assert "damaged" not in str(error)
 
 
+@pytest.mark.parametrize("name", ["grouped_int8", "mobilenet_int8", "permuted_int8", "rows_int8"])
+def test_a_tensor_of_fewer_sizes_ends_in_one_message(name: str) -> None:
+    content = (Path(__file__).parent / "files" / f"{name}.tflite").read_bytes()
+    for index in range(len(unpacked(content).subgraphs[0].tensors)):
+        model = unpacked(content)
+        tensor = model.subgraphs[0].tensors[index]
+        for sizes in (list(tensor.shape)[:-1], [], [*tensor.shape, 1]):
+            tensor.shape = sizes
+            try:
+                read(packed(model), name="a.tflite").net()
+            except (GraphError, ExportError) as error:
+                assert "damaged" not in str(error)
+
+
 def test_damaged_files_end_in_one_message(make_lowered: Make) -> None:
     """Cut short at any length, and with bytes changed at random: never another exception."""
     content = tflite.write(make_lowered(0, blocks=1).net())
