@@ -10,13 +10,10 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass
 
-import torch
-
 from distill.compression.retrain import retrain
 from distill.evaluation import predict_windows
 from distill.finalist import FinalistJob
 from distill.trainer import Trainer
-from distill.training.checkpoint import save_checkpoint
 from distill.training.processes import become_worker, worker_processes
 from distill.training.progress import Progress
 from ppg.people.metrics import mae_by_person
@@ -24,8 +21,6 @@ from ppg.readout.transitions import Transitions
 from ppg.recording import Recording
 from ppg.windows import WindowSet, windows_of
 from search_spaces.arch import Arch
-from search_spaces.network import Network
-from search_spaces.plan import plan
 
 
 @dataclass(frozen=True)
@@ -101,7 +96,7 @@ class ScratchTrainer:
                         break
                     future = executor.submit(
                         _train_and_read,
-                        self._job(arch),
+                        self.trainer.from_nothing(arch),
                         windows_of(self.trainer.search, arch),
                         windows_of(self.report, arch),
                         self.transitions,
@@ -114,17 +109,6 @@ class ScratchTrainer:
                 for future in finished:
                     arch, _ = running.pop(future)
                     on_done(arch, future.result())
-
-    def _job(self, arch: Arch) -> FinalistJob:
-        """The whole training, from random weights that are written where missing."""
-        trainer = self.trainer
-        cache = trainer.folder / "cache"
-        weights = cache / f"initial-{arch.id}.safetensors"
-        if not weights.exists():
-            torch.manual_seed(trainer.seed)
-            save_checkpoint(weights, Network(arch))
-        effort = trainer.effort.of_finalist(plan(arch).values)
-        return trainer.job(arch, weights, effort)
 
 
 def _train_and_read(

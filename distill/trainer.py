@@ -10,6 +10,7 @@ from functools import cached_property
 from itertools import islice
 from pathlib import Path
 
+import torch
 from torch import Tensor
 
 from deploy.integers.reference import Rule
@@ -37,12 +38,13 @@ from ppg.recording import Recording
 from ppg.windows import InputSpec, windows_of
 from ppgnas.task import STRIDE_S, Mode
 from search_spaces.arch import Arch
+from search_spaces.network import Network
 from search_spaces.plan import plan
 from search_spaces.space import SearchSpace
 from search_spaces.streaming import MOST_PAST_BLOCKS
 from search_spaces.supernet import Supernet
 
-BEGUN_NAME = "begun"
+BEGUN_NAME, INITIAL_NAME = "begun", "initial"
 CALIBRATION_BATCHES = 2
 PACED = 5
 
@@ -230,8 +232,16 @@ class Trainer:
             recipe=self.recipe,
         )
 
-    def _jobs(self, archs: Sequence[Arch]) -> Iterator[FinalistJob]:
-        """The whole training of each from inherited weights, which are written where missing."""
+    def from_nothing(self, arch: Arch) -> FinalistJob:
+        """The whole training from random weights, which are written where missing."""
+        weights = self._cache / f"{INITIAL_NAME}-{arch.id}.safetensors"
+        if not weights.exists():
+            torch.manual_seed(self.seed)
+            save_checkpoint(weights, Network(arch))
+        return self.job(arch, weights, self.effort.of_finalist(plan(arch).values))
+
+    def _first_rungs(self, archs: Sequence[Arch]) -> Iterator[FinalistJob]:
+        """The first rung of each from inherited weights, which are written where missing."""
         for arch in archs:
             weights = self._cache / f"inherited-{arch.id}.safetensors"
             if not weights.exists():
@@ -240,7 +250,7 @@ class Trainer:
                 statistics = self._supernet.recalibrate(arch, calibration)
                 save_checkpoint(weights, self._supernet.extract(arch, statistics))
             effort = self.effort.of_finalist(plan(arch).values)
-            yield self.job(arch, weights, effort)
+            yield self.job(arch, weights, effort.first_rung())
 
     def _begun_file(self, arch: Arch) -> Path:
         return self._cache / f"{BEGUN_NAME}-{arch.id}.safetensors"
@@ -256,11 +266,11 @@ class Trainer:
         begin_all(
             [
                 (
-                    replace(job, effort=job.effort.first_rung()),
+                    job,
                     windows_of(self.search, job.arch, mode=self.mode),
                     self._begun_file(job.arch),
                 )
-                for job in self._jobs(missing)
+                for job in self._first_rungs(missing)
             ],
             processes=self.site.side_by_side,
             dask=self.site.dask,
@@ -276,20 +286,12 @@ class Trainer:
         *,
         enough: Callable[[], bool],
     ) -> None:
-        """Retrain and quantise finalists in workers, each from its first rung if it has one.
+        """Train finalists from random weights and quantise them, in workers.
 
-        Where it is `enough`, no further one begins once one has ended.
+        Inherited weights err less after a first rung, and no less after a whole training
+        (docs/distillation.md). Where it is `enough`, no further one begins once one has ended.
         """
-        jobs = []
-        for job in self._jobs(archs):
-            if self._begun_file(job.arch).exists():
-                job = replace(
-                    job,
-                    weights=self._begun_file(job.arch),
-                    effort=job.effort.after_first_rung(),
-                    seen=job.effort.first_rung().finetune_steps,
-                )
-            jobs.append(job)
+        jobs = [self.from_nothing(arch) for arch in archs]
         self._retrain(jobs, progress, on_done, enough, self._shared("finalists", archs))
 
     def _shared(self, kind: Kind, archs: Sequence[Arch]) -> Queue | None:
@@ -323,11 +325,11 @@ class Trainer:
         *,
         seed: int,
     ) -> None:
-        """Whole trainings from inherited weights with a seed of their own, for the bench."""
+        """Whole trainings with a seed of their own, for the bench."""
         folder = self._cache / f"seed-{seed}"
         folder.mkdir(parents=True, exist_ok=True)
         jobs = []
-        for job in self._jobs(archs):
+        for job in map(self.from_nothing, archs):
             own = folder / job.weights.name
             shutil.copyfile(job.weights, own)
             jobs.append(replace(job, weights=own, seed=seed))
@@ -336,7 +338,7 @@ class Trainer:
     def drop_cache(self) -> None:
         """Remove what only an unfinished run needs; the teacher stays."""
         shutil.rmtree(self._cache / "pool", ignore_errors=True)
-        for name in ("inherited", BEGUN_NAME, CHECKPOINT_NAME):
+        for name in ("inherited", INITIAL_NAME, BEGUN_NAME, CHECKPOINT_NAME):
             for weights in self._cache.glob(f"{name}-*.safetensors"):
                 weights.unlink()
         for folder in self._cache.glob(f"{FOLDER_NAME}-*"):

@@ -78,18 +78,13 @@ class Effort:
         steps = min(self.finetune_steps // FIRST_RUNG, MOST_FIRST_STEPS)
         return replace(self, finetune_steps=max(1, steps), qat_steps=0)
 
-    def after_first_rung(self) -> Effort:
-        """What is left of a whole training."""
-        left = self.finetune_steps - self.first_rung().finetune_steps
-        return replace(self, finetune_steps=max(1, left))
-
 
 EFFORTS: dict[str, Effort] = {
     effort.name: effort
     for effort in (
         Effort("smoke", 8, 4, 4, 8, 8, 8, 64, 32),
-        Effort("quick", 900, 500, 100, 500, 1800, 150, 384),
-        Effort("standard", 3500, 1800, 200, 1600, 10500, 900, 768),
+        Effort("quick", 900, 500, 100, 350, 1800, 150, 384),
+        Effort("standard", 3500, 1800, 200, 1400, 10000, 900, 768),
         Effort("thorough", 20000, 8000, 2000, 40000, 135000, 15000, 1536),
     )
 }

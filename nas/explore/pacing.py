@@ -118,13 +118,11 @@ class Pacing:
 
     def _networks(self, effort: Effort, step_s: float, *, rungs: int, left_s: float) -> Effort:
         room = max(left_s, LEAST * self.time_s) * self.cores / step_s  # float steps of all
-        simulated = QAT_SHARE * QAT_COST if self.recipe.simulates else 0.0
-        further = self.finalists * self.recipe.float_steps  # of what the first rung leaves
-        first = 1 / FIRST_RUNG
-        steps = _steps(room / (rungs * first + further * (1 - first) + self.finalists * simulated))
+        each = self.recipe.float_steps + (QAT_SHARE * QAT_COST if self.recipe.simulates else 0.0)
+        further = self.finalists * each
+        steps = _steps(room / (rungs / FIRST_RUNG + further))
         if steps // FIRST_RUNG > MOST_FIRST_STEPS:
-            room += (further - rungs) * MOST_FIRST_STEPS
-            steps = _steps(room / (further + self.finalists * simulated))
+            steps = _steps((room - rungs * MOST_FIRST_STEPS) / further)
         return replace(effort, finetune_steps=steps, qat_steps=_steps(QAT_SHARE * steps))
 
 

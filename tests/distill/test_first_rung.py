@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -77,12 +76,11 @@ def test_expected_error_by_hand() -> None:
 
 @pytest.mark.parametrize("effort", EFFORTS.values(), ids=EFFORTS)
 @pytest.mark.parametrize("values", [1, 30_000])
-def test_a_first_rung_and_what_is_left_are_the_whole(effort: Effort, values: int) -> None:
+def test_a_first_rung_is_a_part_of_the_whole(effort: Effort, values: int) -> None:
     whole = effort.of_finalist(values)
-    first, left = whole.first_rung(), whole.after_first_rung()
-    assert first.finetune_steps + left.finetune_steps == whole.finetune_steps
+    first = whole.first_rung()
     assert first.finetune_steps == min(whole.finetune_steps // FIRST_RUNG, MOST_FIRST_STEPS)
-    assert (first.qat_steps, left.qat_steps) == (0, whole.qat_steps)
+    assert first.qat_steps == 0
 
 
 def test_a_killed_first_rung_continues_to_the_same_weights(
@@ -93,7 +91,7 @@ def test_a_killed_first_rung_continues_to_the_same_weights(
 ) -> None:
     monkeypatch.setattr("distill.finalist.CHECKPOINT_EVERY", 2)
     search = windows_of(people[3:], ARCH)
-    (given,) = trainer._jobs([ARCH])
+    (given,) = trainer._first_rungs([ARCH])
     steps: list[int] = []
 
     def job(name: str) -> tuple[FinalistJob, Path]:
@@ -133,7 +131,7 @@ def test_with_other_steps_the_supernet_is_the_trained_one(trainer: Trainer) -> N
     assert other.effort.finetune_steps == 20 and trainer.effort.finetune_steps == 8
     trained = Supernet(SPACE)
     load_checkpoint(trainer.folder / "supernet.safetensors", trained)
-    (job,) = other._jobs([SPACE.largest()])
+    (job,) = other._first_rungs([SPACE.largest()])
     calibration = list(trainer.batches(CALIBRATION_BATCHES))
     network = trained.extract(job.arch, trained.recalibrate(job.arch, calibration))
     own = weights(job.weights, job.arch)
@@ -145,7 +143,7 @@ def test_the_pace_is_known_where_nothing_drawn_fits(trainer: Trainer) -> None:
     assert min(vars(pace).values()) > 0
 
 
-def test_what_was_begun_is_taken_and_a_finalist_goes_on_from_it(
+def test_what_was_begun_is_taken_and_a_finalist_starts_from_nothing(
     trainer: Trainer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     trained: list[int] = []
@@ -158,23 +156,22 @@ def test_what_was_begun_is_taken_and_a_finalist_goes_on_from_it(
 
     given: list[FinalistJob] = []
     monkeypatch.setattr("distill.trainer.retrain_all", lambda jobs, *_, **__: given.extend(jobs))
-    never = SPACE.sample(random.Random(1))
 
     def ignore(index: int, result: Retrained) -> None:
         """Nothing is trained."""
 
-    trainer.retrain_many([*archs, never], silent, ignore, enough=bool)
-    values = [plan(arch).values for arch in (*archs, never)]
-    whole = [EFFORTS["smoke"].of_finalist(count) for count in values]
+    trainer.retrain_many(archs, silent, ignore, enough=bool)
     assert [job.weights.name for job in given] == [
-        f"begun-{archs[0].id}.safetensors",
-        f"begun-{archs[1].id}.safetensors",
-        f"inherited-{never.id}.safetensors",
+        f"initial-{arch.id}.safetensors" for arch in archs
     ]
     assert [job.effort for job in given] == [
-        *(each.after_first_rung() for each in whole[:2]),
-        whole[2],
+        EFFORTS["smoke"].of_finalist(plan(arch).values) for arch in archs
     ]
+    own = weights(given[0].weights)
+    torch.manual_seed(trainer.seed)
+    drawn = dict(Network(ARCH).state_dict())
+    assert all(torch.equal(own[name], value) for name, value in drawn.items())
     assert all(job.weights.is_file() for job in given)
     trainer.drop_cache()
     assert list((trainer.folder / "cache").glob("*begun*")) == []
+    assert not any(job.weights.exists() for job in given)

@@ -45,7 +45,7 @@ def trainer(folder: Path) -> FakeTrainer:
 def core_seconds(effort: Effort, rungs: int, finalists: int) -> float:
     """What the networks of a search take by the pace."""
     begun = rungs * effort.first_rung().finetune_steps
-    further = finalists * (effort.after_first_rung().finetune_steps + QAT_COST * effort.qat_steps)
+    further = finalists * (effort.finetune_steps + QAT_COST * effort.qat_steps)
     return (begun + further) * PACE.network
 
 
@@ -114,7 +114,7 @@ def test_a_recipe_counts(tmp_path: Path, name: str, time_s: float) -> None:
     effort = paced.before_first_rungs(trainer(tmp_path), AMOUNT).effort
     more = 1.5 if name == "mine" else 1.0
     begun = AMOUNT.most * effort.first_rung().finetune_steps
-    floats = 8 * more * effort.after_first_rung().finetune_steps
+    floats = 8 * more * effort.finetune_steps
     simulated = 8 * QAT_COST * effort.qat_steps * (name != "post-training")
     seconds = (begun + floats + simulated) * PACE.network / 2
     assert seconds == pytest.approx((1 - RESERVE) * time_s, rel=0.01)
