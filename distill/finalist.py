@@ -51,7 +51,7 @@ class FinalistJob:
 
     Attributes:
         arch: the architecture.
-        weights: checkpoint of the network before, extracted or after its first rung.
+        weights: checkpoint of the network before: extracted, random, or after another stage.
         pool: folder of the pool, whose targets come from the teacher.
         effort, seed: see `Effort`.
         shards: of each batch of the float training; see `distill.training.team`.

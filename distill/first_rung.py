@@ -1,9 +1,9 @@
-"""The first rung of a finalist's training: a fifth of its float steps, and what they say.
+"""A first rung: a fifth of a finalist's float steps from inherited weights, and what they say.
 
 Inherited weights do not rank networks: what they share is what hides the differences. A fifth of a
 training, with a schedule of its own that ends at rate zero, does. It is scored by the error of its
 readings and the expected error under its distribution together, which order networks better than
-either (results/reference/ranking.md). A finalist goes on from the weights that are kept.
+either (results/reference/ranking.md). A finalist starts from nothing (docs/distillation.md).
 """
 
 from __future__ import annotations

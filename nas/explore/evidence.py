@@ -2,7 +2,7 @@
 
 First those that are known already and others spread over the space, then in each round those whose
 training promises the largest gain in hypervolume; at the end those that the finalists are chosen
-from. All of it is the first rung of the finalists' training, so none is paid for twice.
+from. A network is begun by the first rung of a training, from inherited weights.
 """
 
 from __future__ import annotations

@@ -129,8 +129,8 @@ def contest_page(found: Figures, drawn: Sequence[Band], *, command: str, plot: s
         "search and finalists took for random networks under the same budgets, and for networks "
         "that are spread over the sizes, largest first; a training that had begun when they were "
         "spent counts. Hand-made networks are trained without a limit. Teacher, windows, steps "
-        "by size and quantisation are the same; only found networks begin from a supernet's "
-        "weights, and a search knows hand-made ones, which it trains among the first.",
+        "by size and quantisation are the same, and all begin from random weights. A search knows "
+        "hand-made networks, which it trains among the first.",
         "Errors are int8 MAE in BPM, mean over people. The front of a side is chosen on search "
         "people (error, latency), and then read on report people. Hypervolumes are shares of the "
         f"box from zero to a fixed corner ({corners}). Brackets: 90 % of the Bayesian bootstrap "
