@@ -226,9 +226,12 @@ def _most_promising(
 ) -> int:
     """The row of `new` of the largest expected gain."""
 
+    least_bpm = float(found.bpm.min())
+
     def values(row: int, sds: float) -> tuple[float, ...]:
         bpm = float(np.exp(found.mean[row] + sds * found.own_sd[row]))
-        return tuple(1.0 + value for value in problem.by_ratio(bpm, fitting[row].costs))
+        ratios = problem.by_ratio(bpm, fitting[row].costs, least_bpm=least_bpm)
+        return tuple(1.0 + value for value in ratios)
 
     middle = np.array([values(row, 0.0) for row in range(len(fitting))])
     front = middle[nondominated(middle)]

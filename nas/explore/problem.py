@@ -23,6 +23,7 @@ CostOf = Callable[[Arch], Costs]
 
 # The worst MAE that counts: guessing the mean heart rate of a day with exercise is about as far.
 REFERENCE_MAE_BPM = 30.0
+USEFUL = 2.0
 # Field of `Costs` and of candidates.json for each objective.
 FIELDS = {
     "mae": "mae_bpm",
@@ -98,13 +99,18 @@ class Problem:
             for name in self.objectives
         )
 
-    def by_ratio(self, mae_bpm: float, costs: Costs) -> tuple[float, ...]:
-        """Logarithms of the objectives over the reference, which lies at zero.
+    def by_ratio(self, mae_bpm: float, costs: Costs, *, least_bpm: float) -> tuple[float, ...]:
+        """Logarithms of the objectives over a corner, which lies at zero.
 
-        So a tenth less error counts the same at 2 and at 20 BPM, and half the latency at any.
+        So a tenth less error counts the same at 2 and at 20 BPM, and half the latency at any. The
+        corner is the reference, but for `USEFUL` times the least error: who errs more than that is
+        of no use however small.
         """
-        values = zip(self.objective_values(mae_bpm, costs), self.reference_values, strict=True)
-        return tuple(math.log(value / corner) for value, corner in values)
+        corner = {**self.reference}
+        corner["mae_bpm"] = min(corner["mae_bpm"], USEFUL * least_bpm)
+        values = self.objective_values(mae_bpm, costs)
+        names = (FIELDS[name] for name in self.objectives)
+        return tuple(math.log(v / corner[name]) for v, name in zip(values, names, strict=True))
 
     @property
     def reference_values(self) -> tuple[float, ...]:

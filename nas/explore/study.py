@@ -300,12 +300,19 @@ def front_of(candidates: list[Candidate], problem: Problem) -> list[Candidate]:
 def representatives(
     candidates: Sequence[Candidate], problem: Problem, count: int
 ) -> list[Candidate]:
-    """Up to `count` that stand for the whole front by ratios, the lowest error first."""
+    """Up to `count` that stand for the whole front by ratios, the lowest error first.
+
+    Those of use come first, see `Problem.by_ratio`, and then the others.
+    """
     front = front_of(list(candidates), problem)
     if not front:
         return []
     errors = [math.inf if c.mae_bpm is None else c.mae_bpm for c in front]
-    values = [problem.by_ratio(e, c.costs) for e, c in zip(errors, front, strict=True)]
-    best = min(range(len(front)), key=lambda index: (errors[index], front[index].number))
-    picked = pick_spread(values, [0.0] * len(problem.objectives), count, include=[best])
+    picked = [min(range(len(front)), key=lambda index: (errors[index], front[index].number))]
+    for least_bpm in (errors[picked[0]], math.inf):
+        values = [
+            problem.by_ratio(e, c.costs, least_bpm=least_bpm)
+            for e, c in zip(errors, front, strict=True)
+        ]
+        picked = pick_spread(values, [0.0] * len(problem.objectives), count, include=picked)
     return [front[index] for index in picked]

@@ -159,13 +159,14 @@ def test_picks_promise_the_largest_gain_one_after_the_other(tmp_path: Path) -> N
     corner = [0.0] * 3
     draws = norm.ppf((np.arange(25) + 0.5) / 25)
     known = front_of(candidates, PROBLEM)
-    front = [PROBLEM.by_ratio(c.mae_bpm or 0.0, c.costs) for c in known]
+    least = min(c.mae_bpm or 0.0 for c in known)
+    front = [PROBLEM.by_ratio(c.mae_bpm or 0.0, c.costs, least_bpm=least) for c in known]
     before = hypervolume(front, corner)
 
     def expected(candidate: Candidate) -> float:
         found = forecaster.forecast([candidate.arch])
         errors = (float(np.exp(found.mean + sds * found.own_sd)[0]) for sds in draws)
-        after = [[*front, PROBLEM.by_ratio(e, candidate.costs)] for e in errors]
+        after = [[*front, PROBLEM.by_ratio(e, candidate.costs, least_bpm=least)] for e in errors]
         return float(np.mean([hypervolume(each, corner) - before for each in after]))
 
     new = [c for c in candidates if c.feasible and c.first_bpm is None]

@@ -70,6 +70,13 @@ def test_the_best_is_always_chosen_and_only_the_front_is() -> None:
     assert choose_finalists([candidate(2, None, 0.1)], PROBLEM, 8) == []
 
 
+def test_who_errs_twice_as_much_as_the_best_comes_last() -> None:
+    errors = {0: 2.0, 1: 2.6, 2: 3.2, 3: 3.9, 4: 4.1, 5: 9.0}
+    front = [candidate(n, bpm, 8.0 / 2**n) for n, bpm in errors.items()]
+    order = [c.number for c in choose_finalists(front, PROBLEM, 8)]
+    assert order[0] == 0 and set(order[:4]) == {0, 1, 2, 3} and set(order[4:]) == {4, 5}
+
+
 def test_the_choice_covers_the_front_better_than_most() -> None:
     rng = np.random.default_rng(0)
     latency = np.sort(rng.uniform(0.5, 9, 12))
@@ -77,9 +84,10 @@ def test_the_choice_covers_the_front_better_than_most() -> None:
     chosen = choose_finalists(front, PROBLEM, 4)
 
     def volume(subset: tuple[Candidate, ...] | list[Candidate]) -> float:
-        values = [(c.mae_bpm or 0.0, c.costs.latency_ms) for c in subset]
-        return hypervolume(values, PROBLEM.reference_values)
+        values = [PROBLEM.by_ratio(c.mae_bpm or 0.0, c.costs, least_bpm=least) for c in subset]
+        return hypervolume(values, (0.0, 0.0))
 
+    least = min(c.mae_bpm or 0.0 for c in front)
     every = sorted(volume(s) for s in itertools.combinations(front, 4))
     assert np.searchsorted(every, volume(chosen)) > 0.75 * len(every)
 

@@ -249,8 +249,8 @@ def test_constraints_by_hand() -> None:
     assert by_model.constraints(TINY.smallest(), COSTS)["flash"] == 0.0
     assert problem.objective_values(3.5, COSTS) == (3.5, 2.0)
     assert problem.reference_values == (30.0, 5.0)
-    assert problem.by_ratio(30.0, COSTS) == pytest.approx((0.0, np.log(0.4)))
-    assert problem.by_ratio(60.0, COSTS)[0] == pytest.approx(np.log(2))
+    assert problem.by_ratio(30.0, COSTS, least_bpm=20.0) == pytest.approx((0.0, np.log(0.4)))
+    assert problem.by_ratio(6.0, COSTS, least_bpm=1.5)[0] == pytest.approx(np.log(2))
 
 
 def test_the_reference_point_does_not_depend_on_the_seed_and_honours_limits() -> None:
