@@ -123,26 +123,27 @@ def highest_end(
         rooms: `(times,)` bytes, rounded up, of the buffer that lives at time i + 1.
     """
     placed: list[list[tuple[int, int]]] = [[] for _ in range(len(rooms) + 1)]
-    waiting = [0, *rooms]
-    top = 0
-    order = sorted(zip(sizes, range(len(sizes)), strict=True), reverse=True)
-    for size, index in order:
-        begin, end = first[index], last[index] + 1
-        neighbours: list[tuple[int, int]] = []
-        for time in range(begin, end):
-            busy = placed[time]
+    waiting, tops = [0, *rooms], [0] * (len(rooms) + 1)
+    largest = max(waiting)
+    for size, index in sorted(zip(sizes, range(len(sizes)), strict=True), reverse=True):
+        times = range(first[index], last[index] + 1)
+        for time in times if size <= largest else ():
             if waiting[time] >= size:
-                busy.append(_lowest(busy, waiting[time]))
+                entry = _lowest(placed[time], waiting[time])
+                placed[time].append(entry)
                 waiting[time] = 0
-                top = max(top, busy[-1][1])
-            neighbours += busy
+                tops[time] = max(tops[time], entry[1])
+        neighbours: list[tuple[int, int]] = []
+        for time in times:
+            neighbours += placed[time]
         entry = _lowest(neighbours, size)
-        for time in range(begin, end):
+        for time in times:
             placed[time].append(entry)
-        if entry[1] > top:
-            top = entry[1]
-    for size, busy in zip(waiting, placed, strict=True):
-        if size and (not busy or max(end for _, end in busy) + size > top):
+            if entry[1] > tops[time]:
+                tops[time] = entry[1]
+    top = max(tops)
+    for size, busy, end in zip(waiting, placed, tops, strict=True):
+        if size and end + size > top:
             top = max(top, _lowest(busy, size)[1])
     return top
 

@@ -82,6 +82,7 @@ class _Piece:
         self.state = 0
         self.joined: dict[Storage, _Joined | None] = {}
         self._law, self._last = law, shapes[-1]
+        self._ends: dict[int, tuple[float, float]] = {}  # of the last step, by `paired`
         self._cycles: list[float] = []
         self._functions: Functions = {}
         for shape in shapes:
@@ -116,7 +117,9 @@ class _Piece:
     def _join(self, target: Storage) -> _Joined:
         shape = written_to(self._last, target)
         # Where the rows of the output lie is nothing to its costs, only whether two share words.
-        cycles, code = self._law.quick(self._last._replace(paired=shape.paired))
+        if shape.paired not in self._ends:
+            self._ends[shape.paired] = self._law.quick(self._last._replace(paired=shape.paired))
+        cycles, code = self._ends[shape.paired]
         return _Joined(
             aligned(target.bytes),
             next((number for number, storage in self._rewritable if storage == target), None),
@@ -137,6 +140,7 @@ class ChainCosts:
     def __init__(self, law: CLaw, mode: Mode) -> None:
         self._law, self._mode = law, mode
         self._pieces: dict[Segment, _Piece] = {}
+        self._calls: dict[tuple[Segment, int], tuple[float, float]] = {}
 
     def of(self, segments: Sequence[Segment]) -> FastCost | None:
         """What a chain costs; None where its program is not that of its segments."""
@@ -161,9 +165,11 @@ class ChainCosts:
             joined = piece.joined.get(target) or piece.join(target)
             if joined is None:
                 return None
-            cycles += joined.cycles
-            functions.update(joined.functions)
-            keep |= joined.keep
+            size_bytes, over, own_cycles, own_functions, own_keep = joined
+            cycles += own_cycles
+            functions.update(own_functions)
+            if own_keep:
+                keep |= own_keep
             tables += piece.tables
             state += piece.state
             macs += piece.macs
@@ -176,16 +182,17 @@ class ChainCosts:
                 sizes.append(size)
                 first.append(time + begin)
                 last.append(time + end)
-            time = len(rooms)
-            if joined.over is None:
+            if over is None:
                 source = len(sizes)
-                sizes.append(joined.bytes)
-                first.append(time)
-                last.append(time)
-            elif joined.over != _SOURCE:
-                source = start + joined.over
-        steps = len(rooms)
-        call_cycles, call_code = self._law.quick(infer_shape(segments[0].graph, steps))
+                sizes.append(size_bytes)
+                first.append(len(rooms))
+                last.append(len(rooms))
+            elif over != _SOURCE:
+                source = start + over
+        call = segments[0], len(rooms)
+        if call not in self._calls:
+            self._calls[call] = self._law.quick(infer_shape(segments[0].graph, len(rooms)))
+        call_cycles, call_code = self._calls[call]
         cycles.append(call_cycles)
         code = [call_code, *functions.values()]
         if self._mode == "streaming":
