@@ -73,6 +73,7 @@ def predict_windows(
         smoothing=smoothing,
         transitions=transitions,
         measured=measured,
+        task=windows.task,
     )
     return Predictions(windows, raw, smoothed)
 

@@ -33,6 +33,7 @@ from ppg.people.metrics import mean_over_people
 from ppg.readout.classes import bin_centres_bpm
 from ppg.readout.decode import decode, probabilities
 from ppg.windows import WindowSet
+from ppgnas.task import TASK, Task
 from search_spaces.network import Network
 
 
@@ -77,11 +78,11 @@ def begin(job: FinalistJob, search: WindowSet, kept: Path, progress: Progress) -
     batches = [pool.of(x, job.arch) for x in pool.inputs(OBSERVED_BATCHES)]
     settle_norms(network, batches)
     logits, trained = float_logits(network, search), _logits(network, *batches)
-    error = abs(decode(logits).bpm - search.hr_bpm)
+    error = abs(decode(logits, search.task).bpm - search.hr_bpm)
     begun = Begun(
-        mean_over_people(expected_error(logits, search.hr_bpm), search.person),
+        mean_over_people(expected_error(logits, search.hr_bpm, search.task), search.person),
         mean_over_people(error, search.person),
-        float(np.nanmean(expected_error(trained, pool.hr_bpm[: len(trained)]))),
+        float(np.nanmean(expected_error(trained, pool.hr_bpm[: len(trained)], pool.task))),
         step_s,
     )
     save_checkpoint(kept, network, begun=asdict(begun))
@@ -107,15 +108,16 @@ def _logits(network: Network, *x: Tensor) -> NDArray[np.float32]:
 
 
 def expected_error(
-    logits: NDArray[np.float32], hr_bpm: NDArray[np.floating]
+    logits: NDArray[np.float32], hr_bpm: NDArray[np.floating], task: Task = TASK
 ) -> NDArray[np.float64]:
     """`sum_k p_k |c_k - hr|` of each window, in BPM.
 
     Args:
         logits: `(windows, classes)`.
         hr_bpm: `(windows,)`.
+        task: what the classes are.
     """
-    distance = np.abs(bin_centres_bpm() - np.asarray(hr_bpm, np.float64)[:, None])
+    distance = np.abs(bin_centres_bpm(task) - np.asarray(hr_bpm, np.float64)[:, None])
     found: NDArray[np.float64] = (probabilities(logits) * distance).sum(axis=1)
     return found
 

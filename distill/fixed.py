@@ -30,7 +30,7 @@ from distill.unlabelled import unlabelled_bank
 from ppg.augment.bank import TrainingBank
 from ppg.recording import Recording
 from ppg.windows import InputSpec, windows_of
-from ppgnas.task import STRIDE_S, Mode
+from ppgnas.task import Mode
 from search_spaces.arch import Arch
 from search_spaces.network import Network
 from search_spaces.streaming import past_blocks, require_streamable
@@ -87,9 +87,9 @@ def train_fixed(
     amount = effort_by_name(effort)
     mix = chosen_mix(distill, effort=amount, taught=teacher != "none")
     acceleration = arch.acceleration or taught_with_acceleration
-    further = unlabelled_bank(unlabelled, InputSpec(arch.rate_hz, acceleration), mix)
+    further = unlabelled_bank(unlabelled, InputSpec(arch.rate_hz, acceleration, arch.task), mix)
     cache.mkdir(parents=True, exist_ok=True)
-    bank = TrainingBank(train, acceleration=acceleration)
+    bank = TrainingBank(train, acceleration=acceleration, task=arch.task)
     stages = load_recipe(recipe)
     rates_hz = {arch.rate_hz, *stages.rates_hz} | ({TEACHER_HZ} if teacher != "none" else set())
     rate_hz = stored_rate_hz(tuple(rates_hz))
@@ -116,7 +116,7 @@ def train_fixed(
         seed=seed,
         progress=progress,
         features=mix.features,
-        past_s=0.0 if mode == "window" else past_blocks(arch) * STRIDE_S,
+        past_s=0.0 if mode == "window" else float(past_blocks(arch) * arch.stride_s),
     )
     if pool.left_out is not None:
         say(pool.left_out.sentence)

@@ -11,7 +11,6 @@ from distill.inputs import at_rate, inputs_of
 from ppg.people.metrics import mean_over_people
 from ppg.readout.decode import decode
 from ppg.windows import WindowSet
-from ppgnas.task import WINDOW_S
 from search_spaces.arch import Arch
 from search_spaces.supernet import Supernet
 
@@ -54,6 +53,7 @@ class InheritedAccuracy:
         self._calibration = calibration
         self._past_s = past_s
         self._device = next(supernet.parameters()).device
+        self._task = search.task
         self._x = torch.from_numpy(search.x[picked]).to(self._device)
         self._passes = search.passes and search.passes.only(picked)
         self._hr_bpm = search.hr_bpm[picked]
@@ -63,19 +63,23 @@ class InheritedAccuracy:
     def mae_bpm(self, arch: Arch) -> float:
         """Raw MAE in BPM; the same value for the same architecture, whatever came before."""
         statistics = self._supernet.recalibrate(
-            arch, [inputs_of(batch, arch, past_s=self._past_s) for batch in self._calibration]
+            arch, [self._read(batch, arch, self._past_s) for batch in self._calibration]
         )
-        have_hz = self._x.shape[2] // WINDOW_S
+        have_hz = self._x.shape[2] // self._task.window_s
 
         def logits(x: Tensor, *, whole: bool) -> NDArray[np.float32]:
-            x = at_rate(x.to(self._device), arch, have_hz)
+            x = x.to(self._device)
+            x = at_rate(x, arch, have_hz) if whole else self._read(x, arch)
             found: Tensor = self._supernet(x, arch, statistics=statistics, whole=whole)
             return found.cpu().numpy()
 
         if self._passes is None:
             read = [logits(part, whole=False) for part in torch.split(self._x, 256)]
-            bpm = decode(np.concatenate(read)).bpm
+            bpm = decode(np.concatenate(read), self._task).bpm
         else:
             read_pass = lambda x: logits(torch.from_numpy(x[None]), whole=True)  # noqa: E731
-            bpm = decode(self._passes.read(read_pass)).bpm
+            bpm = decode(self._passes.read(read_pass), self._task).bpm
         return mean_over_people(np.abs(bpm - self._hr_bpm), self._person)
+
+    def _read(self, x: Tensor, arch: Arch, past_s: float = 0.0) -> Tensor:
+        return inputs_of(x, arch, past_s=past_s, window_s=self._task.window_s)

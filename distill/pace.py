@@ -77,19 +77,22 @@ def measure_pace(
     drawn = partial(draw, bank, None, rng, batch, rate_hz=rate_hz, past_s=past_s)
     drawing = _seconds(drawn)
     *both, hr_bpm = drawn()
-    x, shown, labels = (torch.from_numpy(a).to(device) for a in (*both, soft_labels(hr_bpm)))
+    x, shown, labels = (
+        torch.from_numpy(a).to(device) for a in (*both, soft_labels(hr_bpm, bank.task))
+    )
     supernet = placed(Supernet(space), device)
     own_hz = min(rate_hz, TEACHER_HZ)
     teachers = steps_and_networks(
-        teacher, acceleration=bank.acceleration, rate_hz=own_hz, effort=effort
+        teacher, acceleration=bank.acceleration, rate_hz=own_hz, effort=effort, task=bank.task
     )
+    read = partial(inputs_of, past_s=past_s, window_s=bank.task.window_s)
 
     def of_supernet(arch: Arch) -> float:
-        return _step(supernet, labels, lambda: supernet(inputs_of(x, arch, past_s=past_s), arch))
+        return _step(supernet, labels, lambda: supernet(read(x, arch), arch))
 
     def alone(network: Network) -> float:
         part, own = (t[: batch // STEPS_A_BATCH] for t in (x, labels))
-        return _step(network, own, lambda: network(inputs_of(part, network.arch, past_s=past_s)))
+        return _step(network, own, lambda: network(read(part, network.arch)))
 
     teaching = asking = 0.0
     for steps, network in teachers:

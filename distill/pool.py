@@ -34,7 +34,7 @@ from ppg.augment.unlabelled import UnlabelledBank
 from ppg.readout.classes import soft_labels
 from ppgnas.errors import MixError
 from ppgnas.files import is_sealed, seal, write_json_atomic
-from ppgnas.task import WINDOW_S
+from ppgnas.task import TASK, Task
 from search_spaces.arch import Arch
 
 
@@ -52,6 +52,7 @@ class Pool:
         device: where batches are handed out.
         left_out: of windows that only the teacher labels; None where there are none.
         past_s: of the signal before each window; students that stream read it.
+        task: what windows and classes are; students may read the middle of windows.
     """
 
     x: NDArray[np.float16]
@@ -62,6 +63,7 @@ class Pool:
     device: torch.device = CPU
     left_out: LeftOut | None = None
     past_s: float = 0.0
+    task: Task = TASK
 
     @property
     def batches(self) -> int:
@@ -81,8 +83,10 @@ class Pool:
         hr_bpm = self.hr_bpm[part]
         return Batch(
             self._floats(self.x[part]),
-            moved(torch.from_numpy(hr_bpm), self.device),
-            moved(torch.from_numpy(soft_labels(hr_bpm)), self.device),
+            moved(
+                torch.from_numpy(hr_bpm - (self.task.lowest_bpm - TASK.lowest_bpm)), self.device
+            ),
+            moved(torch.from_numpy(soft_labels(hr_bpm, self.task)), self.device),
             torch.from_numpy(np.isfinite(hr_bpm)),
             self._view(part),
         )
@@ -100,7 +104,7 @@ class Pool:
 
     def of(self, x: Tensor, arch: Arch) -> Tensor:
         """What a network reads of windows of the pool."""
-        return inputs_of(x, arch, past_s=self.past_s)
+        return inputs_of(x, arch, past_s=self.past_s, window_s=self.task.window_s)
 
     def _floats(self, values: NDArray[np.float16]) -> Tensor:
         """In float32; torch converts twenty times faster than numpy, warns of read-only memory."""
@@ -133,6 +137,7 @@ def open_pool(folder: Path, *, device: torch.device = CPU) -> Pool:
         device=device,
         left_out=LeftOut(**facts["left_out"]) if "left_out" in facts else None,
         past_s=facts.get("past_s", 0.0),
+        task=Task(**facts.get("task", {})),
     )
 
 
@@ -198,6 +203,8 @@ def make_pool(
         identity["unlabelled"] = len(unlabelled)
     if past_s:
         identity["past_s"] = past_s
+    if bank.task.changed:
+        identity["task"] = bank.task.changed
     done = folder / FACTS
     answers = [folder / name for name in ANSWERS[: 0 if teacher is None else 1 + features]]
     arrays = [folder / "x.npy", folder / "hr_bpm.npy", *answers]
@@ -209,7 +216,7 @@ def make_pool(
     for stale in (done, *(folder / name for name in ANSWERS)):
         stale.unlink(missing_ok=True)
     count, channels = batches * batch, 4 if bank.acceleration else 1
-    samples = round((WINDOW_S + past_s) * rate_hz)
+    samples = round((bank.task.window_s + past_s) * rate_hz)
     x = _new_array(folder / "x.npy", (count, channels, samples))
     hr = np.empty(count, np.float32)
     left_out = LeftOut()
@@ -221,7 +228,7 @@ def make_pool(
         if teacher is not None:
             said = answer(teacher, torch.from_numpy(shown), features=features)
             if unlabelled is not None:
-                rows, left_out = surest(said[0].numpy(), hr_bpm, batch, left_out)
+                rows, left_out = surest(said[0].numpy(), hr_bpm, batch, left_out, task=bank.task)
                 drawn, hr_bpm, said = drawn[rows], hr_bpm[rows], [a[rows] for a in said]
             if not stored:
                 shapes = [(count, *each.shape[1:]) for each in said]

@@ -103,6 +103,7 @@ def _checkpoint(job: SupernetJob) -> tuple[Checkpoint, int]:
         "steps": steps,
         "pool": json.loads((job.pool / FACTS).read_text(encoding="utf-8")),
         "space": str(job.space),
+        **({"window_s": list(job.space.window_s)} if len(job.space.window_s) > 1 else {}),
         "shards": SHARDS,
         "distill": job.mix(pool).text,
     }

@@ -36,7 +36,7 @@ from distill.unlabelled import LeftOut, unlabelled_bank
 from ppg.augment.bank import TrainingBank
 from ppg.recording import Recording
 from ppg.windows import InputSpec, windows_of
-from ppgnas.task import STRIDE_S, Mode
+from ppgnas.task import Mode
 from search_spaces.arch import Arch
 from search_spaces.network import Network
 from search_spaces.plan import plan
@@ -93,7 +93,7 @@ class Trainer:
     @property
     def _past_s(self) -> float:
         """What the pool has before each window."""
-        return MOST_PAST_BLOCKS * STRIDE_S if self.space.streams else 0.0
+        return float(MOST_PAST_BLOCKS * self._inputs.task.stride_s) if self.space.streams else 0.0
 
     @property
     def _cache(self) -> Path:
@@ -103,7 +103,7 @@ class Trainer:
     def _inputs(self) -> InputSpec:
         rates_hz = {*self.space.rate_hz, *self.recipe.rates_hz}
         acceleration = True in self.space.acceleration or self.taught_with_acceleration
-        return InputSpec(stored_rate_hz(tuple(rates_hz)), acceleration)
+        return InputSpec(stored_rate_hz(tuple(rates_hz)), acceleration, self.space.task)
 
     @property
     def _supernet_job(self) -> SupernetJob:
@@ -118,7 +118,9 @@ class Trainer:
 
     @cached_property
     def _bank(self) -> TrainingBank:
-        return TrainingBank(self.train, acceleration=self._inputs.acceleration)
+        return TrainingBank(
+            self.train, acceleration=self._inputs.acceleration, task=self._inputs.task
+        )
 
     def at(self, effort: Effort) -> Trainer:
         """The same trainer with other numbers of steps; a supernet in memory stays what it is."""

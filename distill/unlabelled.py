@@ -21,6 +21,7 @@ from ppg.readout.decode import decode
 from ppg.recording import Recording
 from ppg.windows import InputLike
 from ppgnas.errors import MixError
+from ppgnas.task import Task
 
 SHARE = 0.5  # of a batch
 KEPT = 0.9  # of the windows that are drawn
@@ -47,7 +48,7 @@ def unlabelled_bank(
             "a teacher's labels are all there is to learn from. Name a `teacher` and a term such "
             "as soft:1, or leave `unlabelled` out"
         )
-    return UnlabelledBank(recordings, acceleration=inputs.acceleration)
+    return UnlabelledBank(recordings, acceleration=inputs.acceleration, task=inputs.task)
 
 
 def draw(
@@ -120,7 +121,12 @@ class LeftOut:
 
 
 def surest(
-    logits: NDArray[np.float32], hr_bpm: NDArray[np.float64], batch: int, before: LeftOut
+    logits: NDArray[np.float32],
+    hr_bpm: NDArray[np.float64],
+    batch: int,
+    before: LeftOut,
+    *,
+    task: Task,
 ) -> tuple[NDArray[np.int64], LeftOut]:
     """The windows of `draw` that make a batch.
 
@@ -129,13 +135,14 @@ def surest(
         hr_bpm: `(windows,)` of `draw`.
         batch: windows to keep.
         before: what other batches left out.
+        task: what the classes are.
 
     Returns:
         `(batch,)` rows: all labelled ones, the others of smallest spread evenly between them, so
         that shards of a batch have a share of both; and what is left out with this batch.
     """
     labelled, others = np.flatnonzero(np.isfinite(hr_bpm)), np.flatnonzero(np.isnan(hr_bpm))
-    spread_bpm = decode(logits[others]).spread_bpm
+    spread_bpm = decode(logits[others], task).spread_bpm
     kept = np.sort(np.argsort(spread_bpm, kind="stable")[: batch - len(labelled)])
     rows = np.concatenate([labelled, others[kept]])
     place = np.concatenate([(np.arange(len(p)) + 0.5) / len(p) for p in (labelled, kept)])

@@ -22,7 +22,7 @@ from hwmodels.generated_c.segments import Chain
 from hwmodels.graph import Graph, Shape
 from hwmodels.path import PathCost, PathShape, Surroundings, path_cost, shape_of
 from hwmodels.power import PERIOD_S, average
-from ppgnas.task import Mode
+from ppgnas.task import Mode, Task
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +203,7 @@ class _Paths:
     ) -> None:
         self._board, self._around, self._period_s, self._mode = board, around, period_s, mode
         self._known: dict[PathShape, PathCost] = {}
-        self._of_chains: dict[tuple[Shape, Shape], PathCost | None] = {}
+        self._of_chains: dict[tuple[Shape, Shape, Task], PathCost | None] = {}
 
     def of(self, graph: Graph) -> PathCost | None:
         """What stands around a network; None where nothing is to be counted."""
@@ -216,10 +216,10 @@ class _Paths:
         return self._known[shape]
 
     def of_chain(self, chain: Chain) -> PathCost | None:
-        """The same; the shapes at the ends of a chain decide it."""
+        """The same; its task and the shapes at its ends decide it."""
         if self._around is None:
             return None
-        ends = chain.segments[0].source, chain.segments[-1].target
+        ends = chain.segments[0].source, chain.segments[-1].target, chain.task
         if ends not in self._of_chains:
             self._of_chains[ends] = self.of(chain.whole())
         return self._of_chains[ends]

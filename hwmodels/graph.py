@@ -29,8 +29,9 @@ from hwmodels.layer import (
     window_padding,
 )
 from hwmodels.operators import KINDS, OPERATORS
-from ppgnas.errors import GraphError
+from ppgnas.errors import GraphError, TaskError
 from ppgnas.parsing import mistake, parse_json
+from ppgnas.task import TASK, Task
 
 __all__ = ["Graph", "Layer", "Shape", "Sides", "Tensor", "dense_rows", "window_padding"]
 
@@ -55,6 +56,7 @@ class Graph:
         layers, tensors: see there.
         input, output: names of tensors.
         also: further outputs, which live to the end as well.
+        task: what its input and output mean, of a network that reads heart rates.
 
     Raises:
         GraphError: an unknown op, padding or activation, a tensor that is read before it is
@@ -66,6 +68,7 @@ class Graph:
     input: str
     output: str
     also: tuple[str, ...] = ()
+    task: Task = TASK
     _constants: frozenset[str] = field(init=False, repr=False, compare=False)
     _shapes: dict[str, tuple[int, ...]] = field(init=False, repr=False, compare=False)
 
@@ -105,7 +108,11 @@ class Graph:
 
     @staticmethod
     def trusted(
-        layers: tuple[Layer, ...], tensors: tuple[Tensor, ...], input: str, output: str
+        layers: tuple[Layer, ...],
+        tensors: tuple[Tensor, ...],
+        input: str,
+        output: str,
+        task: Task = TASK,
     ) -> Graph:
         """A graph without the checks, which cost as much as lowering; callers' tests make them."""
         graph = object.__new__(Graph)
@@ -115,6 +122,7 @@ class Graph:
         put(graph, "input", input)
         put(graph, "output", output)
         put(graph, "also", ())
+        put(graph, "task", task)
         put(graph, "_constants", frozenset())
         put(graph, "_shapes", {tensor.name: tensor.shape for tensor in tensors})
         return graph
@@ -181,6 +189,7 @@ class Graph:
             swap.get(self.input, self.input),
             swap.get(self.output, self.output),
             tuple(swap.get(name, name) for name in self.also),
+            self.task,
         )
 
     def shape(self, tensor: str) -> tuple[int, ...]:
@@ -251,6 +260,7 @@ class Graph:
             "input": self.input,
             "output": self.output,
             **({"also": self.also} if self.also else {}),
+            **({"task": self.task.changed} if self.task.changed else {}),
             "tensors": [_document(tensor) for tensor in self.tensors],
             "layers": [_document(layer) for layer in self.layers],
         }
@@ -271,6 +281,8 @@ class Graph:
             read = _DOCUMENT.validate_python(document)
         except ValidationError as error:
             raise GraphError(f"graph: the document is malformed at {mistake(error)}") from error
+        except TaskError as error:
+            raise GraphError(f"graph: its task is none: {error}") from error
         for layer in read.layers:
             sizes = (*layer.kernel, *layer.stride, *layer.dilation, layer.groups)
             if min(sizes) < 1 or max(*sizes, *layer.pads) > LARGEST_SIZE or min(layer.pads) < 0:
@@ -285,7 +297,7 @@ class Graph:
                     f"graph: tensor {tensor.name!r} has shape {tensor.shape}; allowed: sizes from "
                     f"1, up to {LARGEST_SIZE} elements"
                 )
-        return Graph(read.layers, read.tensors, read.input, read.output, read.also)
+        return Graph(read.layers, read.tensors, read.input, read.output, read.also, read.task)
 
     @staticmethod
     def loads(text: str) -> Graph:
@@ -308,6 +320,7 @@ class _Document:
     input: str
     output: str
     also: tuple[str, ...] = ()
+    task: Task = TASK
 
 
 _DOCUMENT = TypeAdapter(_Document)

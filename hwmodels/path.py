@@ -3,8 +3,8 @@
 The C around a network (`deploy.device`) is the same whatever engine runs the network. Its cycles
 for one reading, its flash and its memory follow from a `PathShape`: rates and channels of the
 sensors, the rate of the network, the smoothing, and whether it streams. `hwmodels.fit.path` fits
-the law to counts in emulation (`python -m deploy.fuzz.path`); the classes are always 180, so what
-depends on them is a constant.
+the law to counts in emulation (`python -m deploy.fuzz.path`) of the usual task; samples count by
+window and stride, and what goes through the classes is taken to grow with their number.
 
 Emulated, not measured: cycles are those of the pipeline model of a Cortex-M7. Other Arm cores
 have their own emulated counts of instructions, and an assumed number of cycles for each
@@ -24,7 +24,7 @@ from hwmodels.estimate import Estimate
 from hwmodels.graph import Graph
 from hwmodels.power import energy_mj
 from ppgnas.errors import BoardError, BudgetError
-from ppgnas.task import BLOCKS, CLASSES, STRIDE_S, WINDOW_S, Mode
+from ppgnas.task import BLOCKS, CLASSES, TASK, Mode, Task
 from ppgnas.toml_file import FileModel, read_as
 
 LAW_TOML = Path(__file__).parent / "data" / "path_law.toml"
@@ -44,8 +44,6 @@ WORDS = {
 SMOOTHINGS = ("none", "clip", "hmm")
 SENSOR_HZ = (10.0, 2000.0)
 MOST_CHANNELS = 3
-DECODE_BYTES = 4 * CLASSES
-LOGITS_BYTES = -(-CLASSES // 8) * 8
 SINGLE_ISSUE = Estimate(1.25, 1.0, 1.6)
 """Cycles of an instruction on a core without a second pipe. Assumption: one, and what loads,
 branches and long products take beyond it."""
@@ -62,10 +60,11 @@ class PathShape(NamedTuple):
     rate_hz: float
     smoothing: str
     mode: Mode = "window"
+    task: Task = TASK
 
 
 PATH_COLUMNS = (
-    *PathShape._fields,
+    *PathShape._fields[:-1],
     "core",
     *(f"{part}_instructions" for part in PARTS),
     *(f"{part}_cycles" for part in PARTS),
@@ -79,13 +78,15 @@ def features(shape: PathShape) -> dict[str, dict[str, float]]:
     """What each part, the flash and the memory are linear in."""
     lanes, acc = shape.ppg_channels, float(shape.acc_hz > 0)
     pairs = lanes * (lanes + 1) // 2
-    streams = shape.mode == "streaming"
-    steps = (STRIDE_S if streams else WINDOW_S) * shape.rate_hz
+    streams, stride_s = shape.mode == "streaming", shape.task.stride_s
+    steps = (stride_s if streams else shape.task.window_s) * shape.rate_hz
     two = STREAM_HZ % shape.rate_hz != 0
-    grid = STRIDE_S * (STREAM_HZ if two else shape.rate_hz)
-    second = STRIDE_S * shape.rate_hz * two
-    pushes = STRIDE_S * shape.ppg_hz
+    grid = stride_s * (STREAM_HZ if two else shape.rate_hz)
+    second = stride_s * shape.rate_hz * two
+    pushes = stride_s * shape.ppg_hz
     smoothing = {name: float(shape.smoothing == name) for name in SMOOTHINGS}
+    share = shape.task.classes / CLASSES
+    by_class = {**smoothing, "hmm": smoothing["hmm"] * share}
     whole = {
         "call": 1.0,
         "acceleration": acc,
@@ -106,7 +107,7 @@ def features(shape: PathShape) -> dict[str, dict[str, float]]:
             "second grid x channels": second * lanes,
         },
         "push_acc": {
-            "samples": STRIDE_S * shape.acc_hz,
+            "samples": stride_s * shape.acc_hz,
             "grid": grid * acc,
             "second grid": second * acc,
         },
@@ -115,8 +116,8 @@ def features(shape: PathShape) -> dict[str, dict[str, float]]:
             **{name: value * (not streams) for name, value in whole.items()},
             **{f"block {name}": value * streams for name, value in blocks.items()},
         },
-        "decode": {"call": 1.0},
-        "smooth": smoothing,
+        "decode": {"call": share},
+        "smooth": by_class,
         "flash": {
             **smoothing,
             "acceleration": acc,
@@ -128,7 +129,7 @@ def features(shape: PathShape) -> dict[str, dict[str, float]]:
             "blocks x channels": float(streams and lanes > 1),
         },
         "state": {
-            **smoothing,
+            **by_class,
             "acceleration": acc,
             "channels": float(lanes),
             "second grid": float(two),
@@ -294,18 +295,18 @@ USUAL = Surroundings()
 def shape_of(graph: Graph, around: Surroundings, mode: Mode = "window") -> PathShape | None:
     """The shape around a network; None where it does not read windows as ours do.
 
-    Such a network reads 8 s of PPG alone or with three axes, and puts out 180 classes. The graph
-    is that of a window in either mode.
+    Such a network reads the window of its task, of PPG alone or with three axes, and puts out its
+    classes. The graph is that of a window in either mode.
     """
     *_, steps, channels = 1, *graph.shape(graph.input)
     classes = [graph.shape(output)[-1] for output in graph.outputs]
-    if steps % WINDOW_S or channels not in (1, 4) or classes != [CLASSES]:
+    task = graph.task
+    if steps % task.window_s or channels not in (1, 4) or classes != [task.classes]:
         return None
-    rate_hz = steps / WINDOW_S
+    rate_hz = steps / task.window_s
     acc_hz = (around.acc_hz or rate_hz) if channels == 4 else 0.0
-    return PathShape(
-        around.ppg_hz or rate_hz, acc_hz, around.ppg_channels, rate_hz, around.smoothing, mode
-    )
+    sensors = around.ppg_hz or rate_hz, acc_hz, around.ppg_channels
+    return PathShape(*sensors, rate_hz, around.smoothing, mode, task)
 
 
 @dataclass(frozen=True)
@@ -347,9 +348,11 @@ class PathCost:
                 past that a stream keeps; None where the network has an arena of its own, with its
                 logits in it.
         """
+        classes = self.shape.task.classes
+        decode_bytes, logits_bytes = 4 * classes, -(-classes // 8) * 8
         if scratch_bytes is None:
-            return self.state_bytes + DECODE_BYTES
-        return self.state_bytes + LOGITS_BYTES + max(0.0, DECODE_BYTES - scratch_bytes)
+            return self.state_bytes + decode_bytes
+        return self.state_bytes + logits_bytes + max(0.0, decode_bytes - scratch_bytes)
 
 
 def path_cost(shape: PathShape, board: Board, around: Surroundings) -> PathCost:

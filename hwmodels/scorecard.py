@@ -27,7 +27,7 @@ from hwmodels.estimate import Estimate, total
 from hwmodels.flash import FlashParts, flash_parts
 from hwmodels.generated_c import cost as c_cost
 from hwmodels.graph import Graph
-from hwmodels.path import PathCost, Surroundings, path_cost, shape_of
+from hwmodels.path import PATH_COLUMNS, PathCost, Surroundings, path_cost, shape_of
 from hwmodels.power import PERIOD_S, average_power_mw, energy_mj
 from hwmodels.streaming import over
 from ppgnas.notebook import Shown
@@ -183,7 +183,7 @@ class Scorecard(Shown):
     def _path_json(self, path: PathCost) -> dict[str, Any]:
         return {
             "counted": self.path_counts,
-            **path.shape._asdict(),
+            **{name: getattr(path.shape, name) for name in PATH_COLUMNS[: len(path.shape) - 1]},
             "latency_ms": path.latency_ms.to_json(),
             "cycles": _whole(path.cycles),
             "parts": {name: round(cycles) for name, cycles in path.parts.items()},

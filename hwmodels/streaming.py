@@ -104,7 +104,7 @@ def _against(graph: Graph, layer: Layer, trunk: tuple[Layer, ...]) -> str:
         if len(shape) != 4 or rows % BLOCKS:
             return (
                 f"has {rows} rows of {shape[2] if shape[1] > 1 else 1} positions a window; a "
-                f"block of 2 s must hold whole ones, so {BLOCKS} must divide them"
+                f"block must hold whole ones, so {BLOCKS} must divide them"
             )
     if layer.op == "reshape" and graph.shape(layer.inputs[0])[3] != graph.shape(layer.output)[3]:
         return "changes channels by a view"
@@ -130,7 +130,7 @@ def _against(graph: Graph, layer: Layer, trunk: tuple[Layer, ...]) -> str:
 
 
 def over(graph: Graph, blocks: int) -> Graph:
-    """The network over `blocks` blocks of 2 s: `BLOCKS` of them give the graph itself.
+    """The network over `blocks` blocks: `BLOCKS` of them give the graph itself.
 
     Raises:
         GraphError: it cannot stream.
@@ -162,7 +162,7 @@ def over(graph: Graph, blocks: int) -> Graph:
     )
     _, height, width, _ = shapes.get(pool.inputs[0], graph.shape(pool.inputs[0]))
     pool = replace(pool, kernel=(height, width))
-    return Graph.trusted((*trunk, pool, *head), tensors, graph.input, graph.output)
+    return Graph.trusted((*trunk, pool, *head), tensors, graph.input, graph.output, graph.task)
 
 
 def _stretched(shape: tuple[int, ...], blocks: int) -> tuple[int, int, int, int]:

@@ -88,7 +88,7 @@ class Model(Shown):
     def predict(
         self, recording: Recording | Name, *, name: str | None = None, smoothing: Smoothing = "hmm"
     ) -> Trace:
-        """Heart rate along one recording, a reading every 2 s.
+        """Heart rate along one recording, a reading every stride.
 
         Args:
             recording: a recording, an .npz file, a file of any form, or a folder.
@@ -222,7 +222,7 @@ def score(
     *,
     board: str = DEFAULT_BOARD,
     engine: str = DEFAULT_ENGINE,
-    period_s: float = 2.0,
+    period_s: float | None = None,
     mode: Mode | None = None,
     around: Surroundings = USUAL,
 ) -> Scorecard:
@@ -231,7 +231,7 @@ def score(
     Args:
         model: a network, or the name of one.
         board, engine: by name or .toml.
-        period_s: time from one reading to the next.
+        period_s: time from one reading to the next; the network's stride unless given.
         mode: `window` or `streaming`; a model's own unless given.
         around: sensors and smoothing of the device, which are part of the sums.
 
@@ -244,11 +244,11 @@ def score(
     """
     from nas.run.target import load_target
 
-    if isinstance(model, str | Path):
-        model = load(model)
+    model = load(model) if isinstance(model, str | Path) else model
     graph = lower(model) if isinstance(model, Arch) else model
     own = names.Model("", graph) if isinstance(graph, Graph) else graph.found
-    target = load_target(board, engine, period_s=period_s, mode=mode or own.mode, around=around)
+    task, how = own.graph.task, mode or own.mode
+    target = load_target(board, engine, period_s=period_s, mode=how, around=around, task=task)
     return target.score(own.graph, file_bytes=own.file_bytes)
 
 
@@ -351,8 +351,8 @@ def search(
         latency, sram, power: further budgets, for example `50ms`, `256KB`, `5mW`.
         resume: continue the run in `out`; options left out are taken from it.
         quiet: do not say how far it is.
-        options: any other field of `nas.run.config.SearchConfig`; `rate`, for example `5s`;
-            `config`, the run.toml of another search.
+        options: any other field of `SearchConfig`; `rate` and `stride`, for example `1s`;
+            `window`, `6s,8s`; `bpm`, `40-199`; `config`, another run.toml.
 
     Raises:
         PpgnasError: bad input, nothing fits, or the folder holds another run.

@@ -118,6 +118,7 @@ def prepared(
     mix_of(config)
     check_sampler(config.sampler, len(config.objectives))
     check_storage(config)
+    space = _asked_space(config)
     target, *others = (
         load_target(
             board,
@@ -126,10 +127,10 @@ def prepared(
             mode=config.mode,
             around=config.around,
             path_counts=config.budgets.count_path,
+            task=space.task,
         )
         for board in (config.board, *config.also)
     )
-    space = _asked_space(config)
     progress.say(f"Reading the recordings: {config.data}")
     people = gather(config, space)
     for note in people.notes:
@@ -163,6 +164,10 @@ def prepared(
 def _asked_space(config: SearchConfig) -> SearchSpace:
     """The space, with those networks alone that read `student_inputs`."""
     space = load_space(config.space)
+    tasks = tuple(replace(space.task, window_s=each) for each in space.window_s)
+    asked = config.windows.tasks(tasks)
+    if asked != tasks:
+        space = space.at_tasks(asked)
     if config.mode == "streaming":
         space = space.streaming()
     if config.student_inputs is None:
@@ -257,7 +262,8 @@ class Search:
             finalists = ranked(chosen, run)
             with progress.phase("writing finalists") as tick:
                 write_finalists(finalists, self._judging(), run=run, progress=tick)
-            write_baselines(run.path, baseline_rows(self.people.train, self.people.report))
+            rows = baseline_rows(self.people.train, self.people.report, self.space.task)
+            write_baselines(run.path, rows)
         numbers = {f.candidate.number: index + 1 for index, f in enumerate(finalists)}
         whole = {f.candidate.arch: f.search_mae_bpm for f in finalists}
         file.write(
@@ -336,7 +342,9 @@ class Search:
 
     def _judging(self) -> Judging:
         stored = self.run.document().smoothing  # None in a run of an older version
-        transitions = fit_transitions(self.people.train) if stored is None else stored
+        transitions = (
+            fit_transitions(self.people.train, self.space.task) if stored is None else stored
+        )
         return Judging(self.target, self.people, transitions)
 
     def _write_candidates(

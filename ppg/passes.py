@@ -1,8 +1,8 @@
-"""Whole signals as a streaming network reads them, in blocks of 2 s.
+"""Whole signals as a streaming network reads them, in blocks of a stride.
 
 A window is normalised by its own mean and spread, which a stream does not know before the window
 ends. So a block is normalised as the newest of the window that ends with it (of fewer blocks in
-the first 8 s), and stays as it is. The newest block of every window is the same in both.
+the first window), and stays as it is. The newest block of every window is the same in both.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from ppg.recording import Recording
-from ppgnas.task import BLOCKS, STRIDE_S
+from ppgnas.task import BLOCKS
 
 Floats = NDArray[np.float32]
 
@@ -79,13 +79,13 @@ def grids(
     passes of their own.
 
     Args:
-        recording: whose gaps end passes.
+        recording: whose gaps end passes, and whose stride is a block.
         start_s: `(windows,)` of windows that touch no gap.
         rate_hz: of the samples.
     """
     begins_s = np.array([0.0, *sorted(end for _, end in recording.gaps)])
     part = np.searchsorted(begins_s, start_s + 0.5 / rate_hz, side="right") - 1
-    block = round(STRIDE_S * rate_hz)
+    block = recording.task.stride_s * rate_hz
     sample = np.rint((start_s - begins_s[part]) * rate_hz).astype(np.int64)
     found = []
     for own, phase in sorted({*zip(part.tolist(), (sample % block).tolist(), strict=True)}):

@@ -11,14 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ppgnas.errors import DataError
-from ppgnas.task import WINDOW_S
+from ppgnas.task import TASK, Task
 
 MOST_PPM = 50_000
 
 
 @dataclass(frozen=True)
 class Recording:
-    """Signals in physical units and one reference heart rate per 8 s window, if there is any.
+    """Signals in physical units and one reference heart rate a window, if there is any.
 
     Attributes:
         subject: who; unique within `dataset`. People are split on `person`.
@@ -40,6 +40,7 @@ class Recording:
         label_lag_s: offset between the clocks of labels and signal; `window_start_s` has it.
         started: when sample 0 was measured, ISO 8601; without a zone where only a local time is
             known, a time of day where no date is; empty where nothing is.
+        task: what its windows are; those of files are the usual ones, see `ppg.references`.
     """
 
     subject: str
@@ -59,6 +60,7 @@ class Recording:
     label_lag_s: float = 0.0
     gaps: tuple[tuple[float, float], ...] = ()
     started: str = ""
+    task: Task = TASK
 
     def __post_init__(self) -> None:
         where = f"{self.dataset}/{self.name}"
@@ -81,10 +83,10 @@ class Recording:
                 )
         if any(not begin < end for begin, end in self.gaps):
             raise DataError(f"{where}: gaps are {self.gaps}; each must end after it begins")
-        if self.duration_s < WINDOW_S:
+        if self.duration_s < TASK.window_s:
             raise DataError(
                 f"{where}: the recording lasts {self.duration_s:.1f} s; one window needs "
-                f"{WINDOW_S:.0f} s"
+                f"{TASK.window_s} s"
             )
 
     def with_lag(self, lag_s: float, *, drift_ppm: float = 0.0) -> Recording:
@@ -135,7 +137,7 @@ class Recording:
         """`(windows,)` True where a window that begins at `start_s` touches no gap."""
         clear = np.ones(len(start_s), np.bool_)
         for begin, end in self.gaps:
-            clear &= (start_s + WINDOW_S <= begin) | (start_s >= end)
+            clear &= (start_s + self.task.window_s <= begin) | (start_s >= end)
         return clear
 
     @property
@@ -147,7 +149,7 @@ class Recording:
             & self.measured(start)
             & np.isfinite(self.hr_bpm)
             & (start >= 0)
-            & (start + WINDOW_S <= self.duration_s + 1e-6)
+            & (start + self.task.window_s <= self.duration_s + 1e-6)
         )
 
 

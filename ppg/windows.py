@@ -1,4 +1,4 @@
-"""Windows for evaluation: 8 s every 2 s, label clock corrected, invalid ones left out.
+"""Windows for evaluation: those of a task, label clock corrected, invalid ones left out.
 
 In streaming they are cut from passes over the whole signal (`ppg.passes`), which come with them.
 """
@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from ppg.frontend import Stream, interpolate, normalise_acc, normalise_ppg, stream
 from ppg.passes import Passes, by_block, grids
 from ppg.recording import Recording
+from ppg.references import at_task, grid_start_s
 from ppgnas.errors import DataError
-from ppgnas.task import BLOCKS, STRIDE_S, WINDOW_S, Mode
+from ppgnas.task import BLOCKS, TASK, Mode, Task
 
 STREAM_HZ = 64.0
 
@@ -28,14 +29,17 @@ class InputLike(Protocol):
     def rate_hz(self) -> int: ...
     @property
     def acceleration(self) -> bool: ...
+    @property
+    def task(self) -> Task: ...
 
 
 @dataclass(frozen=True)
 class InputSpec:
-    """Sample rate of a network's input, and whether it reads acceleration beside the PPG."""
+    """Sample rate of a network's input, whether it reads acceleration beside the PPG, its task."""
 
     rate_hz: int
     acceleration: bool
+    task: Task = TASK
 
 
 @dataclass(frozen=True)
@@ -52,6 +56,7 @@ class WindowSet:
         start_s, activity: `(windows,)`.
         activity_names: names, common to all.
         passes: where a network streams, what it runs over; `x` are the windows in it.
+        task: what they are windows of.
     """
 
     x: NDArray[np.float32]
@@ -64,6 +69,7 @@ class WindowSet:
     activity: NDArray[np.int64]
     activity_names: tuple[str, ...]
     passes: Passes | None = None
+    task: Task = TASK
 
     def __len__(self) -> int:
         return len(self.hr_bpm)
@@ -84,22 +90,30 @@ def require_acceleration(recordings: Sequence[Recording]) -> None:
         )
 
 
-def every_window(recording: Recording) -> Recording:
-    """The same signals with a window every 2 s, all valid; labels play no role.
+def every_window(recording: Recording, task: Task = TASK) -> Recording:
+    """The same signals with a window every stride, all valid; labels play no role.
 
     Windows fall on those of the reference where there is one.
+
+    Raises:
+        DataError: the recording is shorter than a window.
     """
-    labelled = recording.window_start_s[np.isfinite(recording.window_start_s)]
-    first_s = float(np.mod(labelled[0], STRIDE_S)) if len(labelled) else 0.0
-    count = int((recording.duration_s - WINDOW_S - first_s + 1e-6) // STRIDE_S) + 1
+    if recording.duration_s < task.window_s:
+        raise DataError(
+            f"{recording.dataset}/{recording.name}: the recording lasts "
+            f"{recording.duration_s:.1f} s; one window of this network needs {task.window_s} s"
+        )
+    first_s = grid_start_s(recording, task)
+    count = int((recording.duration_s - task.window_s - first_s + 1e-6) // task.stride_s) + 1
     if count < 1:  # a label's phase may not fit in a recording of barely one window
         first_s, count = 0.0, 1
     return replace(
         recording,
-        window_start_s=first_s + STRIDE_S * np.arange(count, dtype=np.float64),
+        window_start_s=first_s + task.stride_s * np.arange(count, dtype=np.float64),
         hr_bpm=np.full(count, 60.0),
         valid=np.ones(count, dtype=np.bool_),
         activity=np.full(count, -1, dtype=np.int64),
+        task=task,
     )
 
 
@@ -120,18 +134,19 @@ def windows_of(
     """
     if inputs.acceleration:
         require_acceleration(recordings)
+    task = inputs.task
     people = tuple(sorted({r.person for r in recordings}))
     names = tuple(f"{r.dataset}/{r.name}" for r in recordings)
     activity_names = tuple(sorted({name for r in recordings for name in r.activity_names}))
     rows, passes = [], _Passes()
-    for number, recording in enumerate(recordings):
+    for number, recording in enumerate(at_task(each, task) for each in recordings):
         keep = np.flatnonzero(recording.usable)
         if len(keep) == 0:
             continue
         signals = stream(recording, hz=STREAM_HZ, slope=slope)
         start_s = recording.window_start_s[keep]
         if mode == "window":
-            x = _read(signals, inputs, start_s, int(WINDOW_S * inputs.rate_hz), mode)
+            x = _read(signals, inputs, start_s, task.window_s * inputs.rate_hz, mode)
         else:
             x = passes.add(recording, signals, inputs, start_s)
         lookup = np.array([*map(activity_names.index, recording.activity_names), -1])
@@ -148,7 +163,8 @@ def windows_of(
     if not rows:
         raise DataError(
             "no usable window in the recordings: every reference value is invalid or outside the "
-            "signal; check hr_valid, hr_start_s and hr_lag_s"
+            f"signal, or the signal is shorter than {task.window_s} s; check hr_valid, hr_start_s "
+            "and hr_lag_s"
         )
     x, hr_bpm, person, index, start_s, activity = map(np.concatenate, zip(*rows, strict=True))
     return WindowSet(
@@ -162,6 +178,7 @@ def windows_of(
         activity=activity,
         activity_names=activity_names,
         passes=None if mode == "window" else passes.together(),
+        task=task,
     )
 
 
@@ -177,7 +194,7 @@ def _read(
     if mode == "window":
         trace, axes = normalise_ppg(ppg), None if acc is None else normalise_acc(acc)
     else:
-        block = round(STRIDE_S * inputs.rate_hz)
+        block = inputs.task.stride_s * inputs.rate_hz
         trace = by_block(ppg, block, normalise_ppg)
         axes = None if acc is None else by_block(acc, block, normalise_acc)
     channels = [trace[:, None]] + ([] if axes is None else [axes.transpose(0, 2, 1)])
@@ -200,7 +217,7 @@ class _Passes:
         start_s: NDArray[np.float64],
     ) -> NDArray[np.float32]:
         """The passes of another recording; its windows `(windows, channels, time)` in them."""
-        block = round(STRIDE_S * inputs.rate_hz)
+        block = inputs.task.stride_s * inputs.rate_hz
         of, reading = np.zeros((2, len(start_s)), np.int64)
         x = np.empty((len(start_s), 4 if inputs.acceleration else 1, BLOCKS * block), np.float32)
         for begin_s, windows, number in grids(recording, start_s, inputs.rate_hz):

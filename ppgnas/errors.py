@@ -15,6 +15,10 @@ class DataError(PpgnasError, ValueError):
     """A recording, a folder of recordings or a split of people cannot be used."""
 
 
+class TaskError(PpgnasError, ValueError):
+    """A window, a stride or a range of heart rates that no network reads."""
+
+
 class BudgetError(PpgnasError, ValueError):
     """A budget or another quantity with a unit cannot be read."""
 

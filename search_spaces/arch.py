@@ -9,23 +9,31 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import asdict, dataclass, fields
+from functools import lru_cache
 from typing import Any
 
 from ppgnas.errors import SpaceError
-from ppgnas.task import STRIDE_S, WINDOW_S
+from ppgnas.task import TASK, Task
 
 RATES_HZ = (16, 25, 32, 64)
 POOLINGS = ("avg", "max")
-# Divisors of CLASSES that leave an even number of outputs: kernels compute them in pairs.
-HEAD_SPACINGS = (1, 2, 3, 5, 6, 9, 10)
-POOLED_S = tuple(range(round(STRIDE_S), WINDOW_S + 1, round(STRIDE_S)))
 LARGEST_CHOICE = 1024
-_ALLOWED = {
-    "rate_hz": RATES_HZ,
-    "pooling": POOLINGS,
-    "head_spacing": HEAD_SPACINGS,
-    "pool_s": POOLED_S,
-}
+LARGEST_SPACING = 10
+_TASK = tuple(asdict(TASK))
+
+
+def head_spacings(classes: int) -> tuple[int, ...]:
+    """Divisors of the classes that leave an even number of outputs, which kernels pair."""
+    return tuple(s for s in range(1, LARGEST_SPACING + 1) if classes % (2 * s) == 0)
+
+
+def pooled_s(task: Task) -> tuple[int, ...]:
+    """What a head may pool over: whole strides, up to the window."""
+    return tuple(range(task.stride_s, task.window_s + 1, task.stride_s))
+
+
+POOLED_S = pooled_s(TASK)
+_ALLOWED = {"rate_hz": RATES_HZ, "pooling": POOLINGS}
 
 
 @dataclass(frozen=True, order=True, slots=True)
@@ -55,13 +63,16 @@ def stem_stride(rate_hz: int) -> int:
     return max(1, round(rate_hz / 16))
 
 
+_task = lru_cache(maxsize=64)(Task)
+
+
 @dataclass(frozen=True, order=True, slots=True)
 class Arch:
     """One subnetwork.
 
     Attributes:
         acceleration: input channels are PPG and three axes of acceleration (4) or PPG alone (1).
-        rate_hz: sample rate of the input; the window is 8 s.
+        rate_hz: sample rate of the input.
         stem_width, stem_kernel: the first full convolution; its stride brings every rate to 16 Hz
             (12.5 Hz for 25 Hz).
         stages: see `StageArch`.
@@ -69,7 +80,8 @@ class Arch:
         head_width: channels of the 1x1 layer before pooling; 0 leaves it out.
         head_spacing: classes between two outputs of the dense head. 1 has an output for every
             class; above, a convolution of three taps over the classes writes those between.
-        pool_s: the newest seconds of the window whose features are pooled.
+        pool_s: the newest seconds of the window whose features are pooled; 0 becomes all of it.
+        window_s, stride_s, lowest_bpm, highest_bpm: see `ppgnas.task.Task`.
     """
 
     acceleration: bool
@@ -80,10 +92,17 @@ class Arch:
     pooling: str
     head_width: int
     head_spacing: int = 1
-    pool_s: int = WINDOW_S
+    pool_s: int = 0
+    window_s: int = TASK.window_s
+    stride_s: int = TASK.stride_s
+    lowest_bpm: int = TASK.lowest_bpm
+    highest_bpm: int = TASK.highest_bpm
 
     def __post_init__(self) -> None:
-        for name, allowed in _ALLOWED.items():
+        task = self.task
+        object.__setattr__(self, "pool_s", self.pool_s or self.window_s)
+        of_task = {"head_spacing": head_spacings(task.classes), "pool_s": pooled_s(task)}
+        for name, allowed in {**_ALLOWED, **of_task}.items():
             if getattr(self, name) not in allowed:
                 raise SpaceError(f"arch: {name} is {getattr(self, name)!r}; allowed: {allowed}")
         if self.stem_width < 1 or self.stem_kernel < 1 or self.head_width < 0:
@@ -115,6 +134,11 @@ class Arch:
                 )
 
     @property
+    def task(self) -> Task:
+        """What it reads, how often, and what it answers with."""
+        return _task(self.window_s, self.stride_s, self.lowest_bpm, self.highest_bpm)
+
+    @property
     def channels(self) -> int:
         """Input channels."""
         return 4 if self.acceleration else 1
@@ -122,7 +146,7 @@ class Arch:
     @property
     def samples(self) -> int:
         """Input time steps."""
-        return WINDOW_S * self.rate_hz
+        return self.window_s * self.rate_hz
 
     @property
     def id(self) -> str:
@@ -132,12 +156,15 @@ class Arch:
     def to_json(self) -> dict[str, Any]:
         """Plain values; `from_json` gives the same arch back.
 
-        A head without spacing, a pool over the whole window and inner channels without a number
-        are left out, as ids of before they existed stay what they were.
+        A head without spacing, a pool over the whole window, inner channels without a number and
+        what is usual of the task are left out, as ids of before they existed stay what they were.
         """
         document = asdict(self)
-        if self.pool_s == WINDOW_S:
+        if self.pool_s == self.window_s:
             del document["pool_s"]
+        for name in _TASK:
+            if document[name] == getattr(TASK, name):
+                del document[name]
         if self.head_spacing == 1:
             del document["head_spacing"]
         for stage in document["stages"]:

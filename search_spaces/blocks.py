@@ -18,7 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ppgnas.task import BLOCKS, WINDOW_S
+from ppgnas.task import BLOCKS
 from search_spaces.plan import Conv, Plan
 from search_spaces.streaming import past_read
 
@@ -118,7 +118,7 @@ def run_network(what: Plan, x: Tensor, convolve: Convolve, head: Head, tap: Tap 
 
     Args:
         what: the plan.
-        x: `(batch, channels, time)`: 8 s, and in streaming the past before them.
+        x: `(batch, channels, time)`: a window, and in streaming the past before it.
         convolve: applies a named convolution with its normalisation, before the activation.
         head: from the pooled features `(batch, features)` to logits.
         tap: sees (and may replace) each activation under its tensor name in the lowered graph.
@@ -136,10 +136,10 @@ def run_trunk(
 
     Args:
         what, x, convolve, tap: see `run_network`.
-        whole: whether all steps are wanted; if not, and where the past stands before the 8 s, each
-            block computes no more of it than what is pooled needs.
+        whole: whether all steps are wanted; if not, and where the past stands before the window,
+            each block computes no more of it than what is pooled needs.
     """
-    past, pooled = past_read(what), BLOCKS * what.pool_s // WINDOW_S
+    past, pooled = past_read(what), what.pooled_blocks
     blocks = BLOCKS * x.shape[2] // what.samples
     cuts = blocks > BLOCKS and not whole
     x = x.permute(2, 0, 1)[:, None].contiguous().permute(0, 3, 1, 2)  # (time, channels, 1, batch)
@@ -183,14 +183,14 @@ def run_pass(what: Plan, x: Tensor, convolve: Convolve, head: Head, tap: Tap = _
 
     Args:
         what, convolve, head, tap: see `run_network`.
-        x: `(1, channels, time)`, whole blocks of 2 s.
+        x: `(1, channels, time)`, whole blocks.
 
     Returns:
         `(readings, classes)` logits after each block from the fourth one on.
     """
     steps = run_trunk(what, x, convolve, tap, whole=True)[:, 0]
     blocks = steps.reshape(-1, what.time // BLOCKS, what.features).mean(dim=1)
-    pooled = BLOCKS * what.pool_s // WINDOW_S
+    pooled = what.pooled_blocks
     return _logits(blocks[BLOCKS - pooled :].unfold(0, pooled, 1).mean(dim=2), head, tap)
 
 

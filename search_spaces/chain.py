@@ -5,12 +5,12 @@ The layers are those of `lower`, the names are not.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import lru_cache, partial
 from typing import Any
 
 from hwmodels.generated_c.segments import Chain, Segment
-from ppgnas.task import BLOCKS, WINDOW_S, Mode
+from ppgnas.task import BLOCKS, Mode, Task
 from search_spaces.arch import Arch, StageArch, stem_stride
 from search_spaces.lower import Builder, lower
 from search_spaces.plan import Block, plan
@@ -26,7 +26,7 @@ def chain(arch: Arch, mode: Mode = "window") -> Chain:
     if mode == "streaming":
         time //= BLOCKS
         if time % stride:
-            return Chain((), whole)
+            return Chain((), whole, arch.task)
     ends = arch.acceleration, arch.rate_hz
     segments = [_stem(time, *ends, width, arch.stem_kernel)]
     time = -(-time // stride)
@@ -44,14 +44,14 @@ def chain(arch: Arch, mode: Mode = "window") -> Chain:
         )
         before, time = time, -(-time // stage.stride)
         if time % stage.dilation or (mode == "streaming" and before % stage.stride):
-            return Chain((), whole)
+            return Chain((), whole, arch.task)
         segments.append(_block(before, width, 0, *choices))
         width = stage.width
         if stage.depth > 1:
             segments += [_block(time, width, 1, *choices)] * (stage.depth - 1)
     end = arch.pooling, arch.head_width, arch.head_spacing, arch.pool_s
-    segments.append(_tail(time, width, mode, *end))
-    return Chain(tuple(segments), whole)
+    segments.append(_tail(time, width, mode, arch.task, *end))
+    return Chain(tuple(segments), whole, arch.task)
 
 
 @lru_cache(maxsize=1 << 16)
@@ -82,6 +82,7 @@ def _tail(
     time: int,
     inputs: int,
     mode: Mode,
+    task: Task,
     pooling: str,
     head_width: int,
     head_spacing: int,
@@ -89,9 +90,10 @@ def _tail(
 ) -> Segment:
     build = _behind(time, inputs)
     # One block is pooled whole; how many of them is what it keeps.
-    own_s = WINDOW_S if mode == "streaming" else pool_s
-    build.tail(plan(Arch(False, 16, inputs, 1, (), pooling, head_width, head_spacing, own_s)))
-    return Segment(build.graph(), behind=True, pooled=BLOCKS * pool_s // WINDOW_S)
+    own_s = task.window_s if mode == "streaming" else pool_s
+    head = pooling, head_width, head_spacing, own_s, *asdict(task).values()
+    build.tail(plan(Arch(False, 16, inputs, 1, (), *head)))
+    return Segment(build.graph(), behind=True, pooled=BLOCKS * pool_s // task.window_s)
 
 
 def _behind(time: int, channels: int) -> Builder:

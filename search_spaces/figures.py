@@ -34,6 +34,7 @@ class ArchFigures:
         spacing: log of the head's.
         max_pooling: 1 for it.
         pool_s: log of the seconds that are pooled.
+        window_s: log of the window's length.
     """
 
     macs: float
@@ -54,6 +55,7 @@ class ArchFigures:
     spacing: float
     max_pooling: float
     pool_s: float
+    window_s: float
 
 
 def figures(arch: Arch) -> ArchFigures:
@@ -87,6 +89,7 @@ def figures(arch: Arch) -> ArchFigures:
         spacing=math.log2(arch.head_spacing),
         max_pooling=float(arch.pooling == "max"),
         pool_s=math.log2(arch.pool_s),
+        window_s=math.log2(arch.window_s),
     )
 
 

@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwmodels.graph import Graph, Layer, Tensor
+from ppgnas.task import TASK, Task
 from search_spaces.arch import Arch
-from search_spaces.plan import Block, Conv, Ends, Plan, plan, pooled_steps
+from search_spaces.plan import Block, Conv, Ends, Plan, plan
 
 NEWEST = "newest"
 """The layer that leaves what is pooled where that is not the whole window."""
@@ -95,7 +96,7 @@ class Builder:
         if what.neck is not None:
             self.conv(what.neck)
         time, features = self.shape[1] * self.shape[2], self.shape[3]
-        steps = pooled_steps(time, what.pool_s)
+        steps = what.pooled_of(time)
         if steps < time:
             self.view(NEWEST, 1, time)
             rows = (0, 1, 1), (0, 1, 1), (time - steps, time, 1), (0, features, 1)
@@ -114,10 +115,10 @@ class Builder:
             self.add(up.name, "conv", shape, kernel=(1, up.kernel), padding="same")
             self.add("logits", "reshape", (1, what.classes))
 
-    def graph(self) -> Graph:
+    def graph(self, task: Task = TASK) -> Graph:
         """All of it."""
         tensors = (self.source, *self.tensors)
-        return Graph.trusted(tuple(self.layers), tensors, self.source.name, self.current)
+        return Graph.trusted(tuple(self.layers), tensors, self.source.name, self.current, task)
 
 
 @lru_cache(maxsize=1 << 16)
@@ -137,14 +138,14 @@ def _lowered(block: Block, current: str, shape: tuple[int, int, int, int]) -> Bu
 
 
 def lower(arch: Arch, ends: Ends | None = None) -> Graph:
-    """The graph of an architecture; its output is `(1, 180)` class logits unless `ends` differ."""
+    """The graph of an architecture; its output is class logits unless `ends` differ."""
     what = plan(arch, ends)
     build = Builder("input", (1, 1, what.samples, what.channels))
     build.conv(what.stem)
     for block in what.blocks:
         build.block(block)
     build.tail(what)
-    return build.graph()
+    return build.graph(arch.task)
 
 
 def stored_weight(

@@ -7,6 +7,7 @@ from dataclasses import asdict, replace
 
 from search_spaces.arch import Arch, StageArch
 from search_spaces.space import Choice, SearchSpace
+from search_spaces.stages import at_task
 
 _ABSENT = StageArch(0, 0, 0, 0, 0, 0, False)
 
@@ -15,9 +16,10 @@ def nearest(space: SearchSpace, arch: Arch) -> tuple[Arch, int] | None:
     """The network of `space` that is most like `arch`, whose stages may be fewer.
 
     Returns:
-        It, and how many of its choices are others: 0 where the space holds `arch`. None where
-        `arch` has more stages than the space.
+        It, and how many of its choices are others: 0 where the space holds `arch`, or would with
+        windows and classes of its own. None where `arch` has more stages than the space.
     """
+    arch = at_task(arch, space.task)
     missing = len(space.stages) - len(arch.stages)
     if missing < 0:
         return None

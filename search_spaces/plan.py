@@ -5,7 +5,7 @@ A plan lists convolutions by the names that key weights everywhere: `stem`, `sta
 `stage0.block1.depthwise`, `stage0.block1.project`, `neck`, `head`, `upsample`.
 
 The dense head would hold most weights of a small network: one row of features and a bias for each
-of 180 classes. With a spacing it has an output for every few classes only, and `upsample` writes
+of the classes. With a spacing it has an output for every few classes only, and `upsample` writes
 each class as a weighted sum of the three nearest: a sub-pixel convolution over the classes (Shi et
 al. 2016, arXiv 1609.05158). The logarithm of a Gaussian label is a parabola, which three points
 determine, so nothing is lost.
@@ -16,7 +16,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 
-from ppgnas.task import CLASSES, WINDOW_S
+from ppgnas.task import BLOCKS
 from search_spaces.arch import Arch, StageArch, stem_stride
 
 UPSAMPLE_TAPS = 3  # the place itself and its two neighbours: not causal, as classes are no time
@@ -84,6 +84,7 @@ class Plan:
         channels, samples: of the input.
         times: time steps that each block puts out.
         pool_s: seconds that are pooled, the newest of the window.
+        window_s: of the window.
         features: channels that are pooled and enter the head.
         coarse: outputs of the dense head.
         upsample: from those to the classes, `classes / coarse` outputs at each of `coarse` places;
@@ -99,6 +100,7 @@ class Plan:
     neck: Conv | None
     pooling: str
     pool_s: int
+    window_s: int
     features: int
     coarse: int
     upsample: Conv | None
@@ -126,12 +128,16 @@ class Plan:
     @property
     def pooled(self) -> int:
         """Those of them that are pooled, the newest."""
-        return pooled_steps(self.time, self.pool_s)
+        return self.pooled_of(self.time)
 
+    def pooled_of(self, time: int) -> int:
+        """The newest of a window's steps that are pooled, where it has so many."""
+        return -(-time * self.pool_s // self.window_s)
 
-def pooled_steps(time: int, pool_s: int) -> int:
-    """The newest of a window's steps that are pooled."""
-    return -(-time * pool_s // WINDOW_S)
+    @property
+    def pooled_blocks(self) -> int:
+        """The same in strides of a window that has four."""
+        return BLOCKS * self.pool_s // self.window_s
 
 
 def residual_possible(*, inputs: int, outputs: int, stride: int) -> bool:
@@ -162,7 +168,7 @@ def _block(number: int, index: int, width: int, stage: StageArch) -> Block:
 @lru_cache(maxsize=4096)
 def plan(arch: Arch, ends: Ends | None = None) -> Plan:
     """Lay out a canonical arch, between other ends where they are given."""
-    ends = Ends(arch.channels, arch.samples, CLASSES) if ends is None else ends
+    ends = Ends(arch.channels, arch.samples, arch.task.classes) if ends is None else ends
     stride = stem_stride(arch.rate_hz)
     stem = Conv(
         "stem", "full", ends.channels, arch.stem_width, arch.stem_kernel, stride, 1, relu=True
@@ -196,6 +202,7 @@ def plan(arch: Arch, ends: Ends | None = None) -> Plan:
         neck,
         arch.pooling,
         arch.pool_s,
+        arch.window_s,
         width,
         ends.outputs // spacing,
         upsample,

@@ -9,25 +9,33 @@ from __future__ import annotations
 
 import itertools
 import random
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
 from ppgnas.errors import SpaceError
-from ppgnas.task import WINDOW_S
+from ppgnas.task import BLOCKS, TASK, WINDOWS_S, Task
 from ppgnas.toml_file import read_toml
 from search_spaces.arch import (
-    HEAD_SPACINGS,
-    POOLED_S,
+    LARGEST_SPACING,
     POOLINGS,
     RATES_HZ,
     Arch,
     StageArch,
+    head_spacings,
+    pooled_s,
 )
-from search_spaces.stages import StageSpace, all_stages, canonical_stage, count_stages, trunk_steps
-from search_spaces.streaming import MOST_PAST_BLOCKS, past_blocks, shortened
+from search_spaces.stages import (
+    StageSpace,
+    all_stages,
+    clamped,
+    count_stages,
+    near_spacing,
+    trunk_steps,
+)
+from search_spaces.streaming import MOST_PAST_BLOCKS, past_blocks, shortened, task_streams
 
 PRESETS = ("tiny", "default", "wide")
 Choice = bool | int | str
@@ -41,10 +49,11 @@ _ALLOWED: dict[str, Collection[Choice]] = {
     "stem_width": range(4, 257, 4),
     "stem_kernel": range(4, 33),
     "head_width": range(0, 513, 4),
-    "head_spacing": HEAD_SPACINGS,
+    "head_spacing": range(1, LARGEST_SPACING + 1),
 }
-_STREAMS_POOL_S = (4, 6, 8)
-"""What a space that does not say it pools over where it streams; windows pool over all 8 s."""
+_STREAMS_POOL = (2, 3, BLOCKS)
+"""Strides that a space which says nothing pools over where it streams; windows pool over all."""
+_WINDOW = "window_s"
 _ALLOWED_IN_STAGES: dict[str, Collection[Choice]] = {
     "depth": range(0, 9),
     "width": range(4, 257, 4),
@@ -73,6 +82,8 @@ class SearchSpace:
         stem_width, stem_kernel, pooling, head_width, head_spacing: see `Arch`.
         stages: see `StageSpace`.
         pool_s: see `Arch`; empty is the whole window.
+        window_s: lengths of windows, a dimension where there are several.
+        stride_s, lowest_bpm, highest_bpm: of all networks, see `ppgnas.task.Task`.
         streams: whether all networks can stream, see `search_spaces.streaming`.
     """
 
@@ -88,12 +99,19 @@ class SearchSpace:
     # Checkpoints know spaces by their text, and weights are the same for all of these.
     pool_s: tuple[int, ...] = field(default=(), repr=False)
     streams: bool = field(default=False, repr=False)
+    window_s: tuple[int, ...] = field(default=(TASK.window_s,), repr=False)
+    stride_s: int = field(default=TASK.stride_s, repr=False)
+    lowest_bpm: int = field(default=TASK.lowest_bpm, repr=False)
+    highest_bpm: int = field(default=TASK.highest_bpm, repr=False)
 
     def __post_init__(self) -> None:
-        for choice, allowed in _ALLOWED.items():
+        self._check(_WINDOW, self.window_s, _windows(self.stride_s))
+        allowed_here = _ALLOWED | {"head_spacing": head_spacings(self.task.classes)}
+        for choice, allowed in allowed_here.items():
             self._check(choice, getattr(self, choice), allowed)
         if self.pool_s:
-            self._check("pool_s", self.pool_s, POOLED_S)
+            shortest = replace(self.task, window_s=self.window_s[0])
+            self._check("pool_s", self.pool_s, pooled_s(shortest))
         if not self.stages:
             raise SpaceError(f"space {self.name}: no stages; give at least one [[stages]] table")
         for number, stage in enumerate(self.stages):
@@ -139,7 +157,8 @@ class SearchSpace:
         stages = document.pop("stages", [])
         if not isinstance(stages, list) or not all(isinstance(item, dict) for item in stages):
             raise SpaceError(f"space file {path}: stages is no list of tables; write [[stages]]")
-        _check_keys(str(path), {"pool_s": [], **document}, {*_ALLOWED, "pool_s"})
+        optional = {"pool_s": [], _WINDOW: [TASK.window_s]}
+        _check_keys(str(path), {**optional, **document}, {*_ALLOWED, *optional})
         parsed = []
         for number, stage in enumerate(stages):
             _check_keys(f"{path}: stages[{number}]", stage, set(_ALLOWED_IN_STAGES))
@@ -156,6 +175,28 @@ class SearchSpace:
             )
         return replace(self, acceleration=(acceleration,))
 
+    @property
+    def task(self) -> Task:
+        """What networks read, of the longest window, how often, and what they answer with."""
+        return Task(max(self.window_s), self.stride_s, self.lowest_bpm, self.highest_bpm)
+
+    def at_tasks(self, tasks: Sequence[Task]) -> SearchSpace:
+        """The same space for other windows or classes.
+
+        Args:
+            tasks: that differ by their windows alone; networks choose among these. A spacing of
+                the head that does not divide the classes becomes the nearest that does.
+        """
+        first, classes = tasks[0], tasks[0].classes
+        return replace(
+            self,
+            head_spacing=tuple(sorted({near_spacing(s, classes) for s in self.head_spacing})),
+            window_s=tuple(sorted({task.window_s for task in tasks})),
+            stride_s=first.stride_s,
+            lowest_bpm=first.lowest_bpm,
+            highest_bpm=first.highest_bpm,
+        )
+
     def streaming(self) -> SearchSpace:
         """The same space, of networks that can stream.
 
@@ -163,25 +204,26 @@ class SearchSpace:
         space says otherwise.
 
         Raises:
-            SpaceError: every network pools in a way that cannot.
+            SpaceError: every network pools in a way that cannot, or windows are none of four
+                strides.
         """
+        for window_s in self.window_s:
+            reason = task_streams(replace(self.task, window_s=window_s))
+            if reason is not None:
+                raise SpaceError(f"space {self.name}: {reason}; or choose `mode` window")
         if "avg" not in self.pooling:
             raise SpaceError(
                 f"space {self.name}: pooling is {self.pooling}, and streaming pools by avg; add "
                 "it, or choose `mode` window"
             )
-        pool_s = self.pool_s or _STREAMS_POOL_S
+        pool_s = self.pool_s or tuple(self.stride_s * strides for strides in _STREAMS_POOL)
         return replace(self, pooling=("avg",), pool_s=pool_s, streams=True)
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values, for provenance and fingerprints; `streams` and `pool_s` where they say
-        something.
-        """
+        """Plain values, for provenance and fingerprints; without what is as usual."""
         document = asdict(self)
-        for name in ("streams", "pool_s"):
-            if not document[name]:
-                del document[name]
-        return document
+        usual = {each.name: each.default for each in fields(self) if not each.repr}
+        return {key: value for key, value in document.items() if usual.get(key, ...) != value}
 
     # ---- canonical form -----------------------------------------------------------------------
 
@@ -194,13 +236,7 @@ class SearchSpace:
 
     def clamped(self, arch: Arch) -> Arch:
         """Without the choices that cannot act."""
-        time = trunk_steps(arch.rate_hz)
-        width = arch.stem_width
-        stages = []
-        for stage in arch.stages:
-            stage, width, time = canonical_stage(stage, width, time, self.streams)
-            stages.append(stage)
-        return replace(arch, stages=tuple(stages))
+        return clamped(arch, streams=self.streams)
 
     def _near(self, arch: Arch) -> Arch:
         """Clamped, and shortened until it reads no further back than allowed."""
@@ -219,7 +255,8 @@ class SearchSpace:
         for number, stage in enumerate(self.stages):
             for item in fields(StageSpace):
                 named[f"stage{number}.{item.name}"] = getattr(stage, item.name)
-        end = (*_END, "pool_s") if self.pool_s else _END
+        several = {"pool_s": bool(self.pool_s), _WINDOW: len(self.window_s) > 1}
+        end = (*_END, *(name for name, chosen in several.items() if chosen))
         return named | {name: getattr(self, name) for name in end}
 
     def build(self, choices: Mapping[str, Choice]) -> Arch:
@@ -236,7 +273,8 @@ class SearchSpace:
         others: Any = {
             name: choices[name] for name in self.dimensions if not name.startswith("stage")
         }
-        return Arch(stages=tuple(stages), **others)
+        task = asdict(self.task) | {_WINDOW: self.window_s[0]}
+        return Arch(stages=tuple(stages), **{**task, **others})
 
     def suggest(self, trial: Trial) -> Arch:
         """The architecture that an Optuna trial proposes."""
@@ -301,27 +339,33 @@ class SearchSpace:
         Where they stream, those that reach too far back count as well: no other is shorter.
         """
         total = 0
-        for rate in self.rate_hz:
+        for rate, window_s in itertools.product(self.rate_hz, self.window_s):
             for stem_width in self.stem_width:
-                total += count_stages(self.stages, stem_width, trunk_steps(rate), self.streams)
+                steps = trunk_steps(rate, window_s)
+                total += count_stages(self.stages, stem_width, steps, self.streams)
         heads = len(self.pooling) * len(self.head_width) * len(self.head_spacing)
         heads *= len(self.pool_s) or 1
         return total * len(self.stem_kernel) * heads * len(self.acceleration)
 
     def __iter__(self) -> Iterator[Arch]:
         """Every network once; only sensible for a small space."""
-        pool_s = self.pool_s or (WINDOW_S,)
-        ends = (self.stem_kernel, self.pooling, self.head_width, self.head_spacing, pool_s)
-        for acceleration, rate, stem_width in itertools.product(
-            self.acceleration, self.rate_hz, self.stem_width
+        ends = (self.stem_kernel, self.pooling, self.head_width, self.head_spacing)
+        for acceleration, rate, stem_width, window_s in itertools.product(
+            self.acceleration, self.rate_hz, self.stem_width, self.window_s
         ):
-            steps = trunk_steps(rate)
+            steps, pool_s = trunk_steps(rate, window_s), self.pool_s or (0,)
+            task = asdict(self.task) | {_WINDOW: window_s}
             for stages in all_stages(self.stages, stem_width, steps, self.streams):
-                for kernel, pooling, head, spacing, newest in itertools.product(*ends):
+                for kernel, pooling, head, spacing, newest in itertools.product(*ends, pool_s):
                     front = acceleration, rate, stem_width, kernel
-                    arch = Arch(*front, stages, pooling, head, spacing, newest)
+                    arch = Arch(*front, stages, pooling, head, spacing, newest, **task)
                     if not self.streams or self.canonical(arch) == arch:
                         yield arch
+
+
+def _windows(stride_s: int) -> tuple[int, ...]:
+    low, high = WINDOWS_S
+    return tuple(s for s in range(low, high + 1) if s % stride_s == 0)
 
 
 def _check_keys(where: str, document: Mapping[str, object], wanted: set[str]) -> None:

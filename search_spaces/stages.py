@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from dataclasses import dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields, replace
 from functools import lru_cache
 
-from ppgnas.task import BLOCKS, WINDOW_S
-from search_spaces.arch import StageArch, stem_stride
+from ppgnas.task import BLOCKS, Task
+from search_spaces.arch import Arch, StageArch, head_spacings, stem_stride
 from search_spaces.plan import residual_possible
 
 _ABSENT = StageArch(0, 0, 0, 0, 0, 0, False)
@@ -27,9 +27,42 @@ class StageSpace:
     residual: tuple[bool, ...]
 
 
-def trunk_steps(rate_hz: int) -> int:
-    """Time steps of a window behind the stem."""
-    return -(-WINDOW_S * rate_hz // stem_stride(rate_hz))
+def trunk_steps(rate_hz: int, window_s: int) -> int:
+    """Time steps after the stem."""
+    return -(-window_s * rate_hz // stem_stride(rate_hz))
+
+
+def clamped(arch: Arch, *, streams: bool = False) -> Arch:
+    """Without the choices that cannot act, where `streams` in blocks either."""
+    time = trunk_steps(arch.rate_hz, arch.window_s)
+    width = arch.stem_width
+    stages = []
+    for stage in arch.stages:
+        stage, width, time = canonical_stage(stage, width, time, streams)
+        stages.append(stage)
+    return replace(arch, stages=tuple(stages))
+
+
+def near_spacing(spacing: int, classes: int) -> int:
+    """The spacing of a head that so many classes allow, nearest to one."""
+    return min(head_spacings(classes), key=lambda allowed: (abs(allowed - spacing), allowed))
+
+
+def at_task(arch: Arch, task: Task, *, streams: bool = False) -> Arch:
+    """The network with other windows or classes, and what these allow of its choices.
+
+    The head pools over the same share of the window, in whole strides.
+    """
+    if arch.task == task:
+        return arch
+    newest = max(1, round(arch.pool_s / arch.window_s * task.window_s / task.stride_s))
+    changed = replace(
+        arch,
+        head_spacing=near_spacing(arch.head_spacing, task.classes),
+        pool_s=newest * task.stride_s,
+        **asdict(task),
+    )
+    return clamped(changed, streams=streams)
 
 
 def canonical_stage(

@@ -1,9 +1,10 @@
-"""Which networks can stream: run over the 2 s that are new, with the real past before them.
+"""Which networks can stream: run over the stride that is new, with the real past before it.
 
-Every layer must put out whole steps in a block of 2 s, or blocks of different time would differ
-in what they compute. Layers of dilation d stand over time viewed as rows of d steps, so d must
-divide the steps of a block as well, or the view would turn from one block to the next. The head
-pools over the last blocks, four unless the architecture says fewer, by their sums.
+A window has four strides, its blocks. Every layer must put out whole steps in one, or blocks of
+different time would differ in what they compute. Layers of dilation d stand over time viewed as
+rows of d steps, so d must divide the steps of a block as well, or the view would turn from one
+block to the next. The head pools over the last blocks, four unless the architecture says fewer, by
+their sums.
 """
 
 from __future__ import annotations
@@ -13,31 +14,44 @@ from dataclasses import replace
 from functools import lru_cache
 
 from ppgnas.errors import SpaceError
-from ppgnas.task import BLOCKS, STRIDE_S
+from ppgnas.task import BLOCKS, Task
 from search_spaces.arch import Arch
 from search_spaces.plan import Conv, Plan, plan
 
 MOST_PAST_BLOCKS = 6
-"""Training shows so many before the 8 s of a window; no layer may read further back."""
+"""Training shows so many before a window; no layer may read further back."""
 
 
 def streamable(arch: Arch) -> str | None:
     """Why a network cannot stream; None where it can."""
+    if (reason := task_streams(arch.task)) is not None:
+        return reason
     if arch.pooling != "avg":
         return f"its head pools by {arch.pooling}, and streaming pools by avg"
-    block = round(STRIDE_S * arch.rate_hz)
+    block = arch.stride_s * arch.rate_hz
     for conv, spacing in _spaced(plan(arch)):
         if block % (spacing * conv.stride * conv.dilation):
             return (
                 f"{conv.name} steps over {spacing * conv.stride} samples with dilation "
-                f"{conv.dilation}, and their product does not divide the {block} of 2 s"
+                f"{conv.dilation}, and their product does not divide the {block} of "
+                f"{arch.stride_s} s"
             )
     if past_blocks(arch) > MOST_PAST_BLOCKS:
         return (
             f"it reads {past_samples(arch) / arch.rate_hz:.1f} s back; allowed: "
-            f"{MOST_PAST_BLOCKS * STRIDE_S:g} s"
+            f"{MOST_PAST_BLOCKS * arch.stride_s} s"
         )
     return None
+
+
+def task_streams(task: Task) -> str | None:
+    """Why no network of a task can stream; None where they can."""
+    if task.window_s == BLOCKS * task.stride_s:
+        return None
+    return (
+        f"its window is {task.window_s} s and a stride {task.stride_s} s, and streaming pools "
+        f"over {BLOCKS} strides: give `window` {BLOCKS * task.stride_s}s, or `stride` so"
+    )
 
 
 def require_streamable(arch: Arch) -> None:
@@ -56,8 +70,8 @@ def past_samples(arch: Arch) -> int:
 
 
 def past_blocks(arch: Arch) -> int:
-    """The same in blocks of 2 s, rounded up: what a window needs before it."""
-    return -(-past_samples(arch) // round(STRIDE_S * arch.rate_hz))
+    """The same in blocks, rounded up: what a window needs before it."""
+    return -(-past_samples(arch) // (arch.stride_s * arch.rate_hz))
 
 
 def shortened(arch: Arch) -> Arch:

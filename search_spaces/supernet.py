@@ -34,7 +34,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ppgnas.task import CLASSES
 from search_spaces.arch import Arch, StageArch
 from search_spaces.blocks import Head, causal_conv, linear_upsample, run_network, run_pass
 from search_spaces.network import NORM_EPS, Network, key
@@ -109,9 +108,10 @@ def _spacings(space: SearchSpace) -> dict[tuple[int, bool], set[int]]:
         ]
         for stage in space.stages
     ]
-    for rate_hz in space.rate_hz:
+    for rate_hz, window_s in itertools.product(space.rate_hz, space.window_s):
         for stages in itertools.product(*timings):
-            arch = space.clamped(Arch(False, rate_hz, 4, 4, stages, space.pooling[0], 0))
+            end = space.pooling[0], 0, 1, 0, window_s, 1
+            arch = space.clamped(Arch(False, rate_hz, 4, 4, stages, *end))
             for number, stage in enumerate(arch.stages):
                 for index in range(min(stage.depth, 2)):
                     spacing = tap_spacing(arch.stages, number, index)
@@ -176,7 +176,7 @@ class Supernet(nn.Module):
                 self._add(f"{name}_project_{kind}_{ending}", out, inner, (1,))
 
     def _add_heads(self, spacing: int, widest: int) -> None:
-        every, coarse = _every(spacing), CLASSES // spacing
+        every, coarse = _every(spacing), self.space.task.classes // spacing
         for pooling in self.space.pooling:
             for kind, features, used in (
                 ("direct", widest, 0 in self.space.head_width),

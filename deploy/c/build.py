@@ -11,6 +11,7 @@ from deploy.c.pointwise import DOT_PREFIX
 from deploy.c.reading import SensorChain, reading_texts
 from deploy.c.source import Source, generate, header, text_of
 from deploy.c.taps import TAPS_PREFIX
+from deploy.device.c_text import in_times_of
 from deploy.emulation.emulate import Emulator
 from deploy.emulation.toolchain import Compiler
 from deploy.integers.quantized import QuantizedNet
@@ -48,13 +49,15 @@ def model_texts(
     Raises:
         ExportError: front end or decoder do not fit the network.
     """
-    own = header(net, made)
+    own, task = header(net, made), net.graph.task
     start = naming.opening(identity) + text_of("preamble.c")
     if reading is None:
-        return start + made.functions, naming.header(own, identity)
+        source, declared = start + made.functions, naming.header(own, identity)
+        return in_times_of(source, task), in_times_of(declared, task)
     around = reading_texts(net, made, own, reading)
     source = "\n".join([start + around.before, made.functions, around.after])
-    return source, naming.header(own + "\n" + around.header, identity)
+    declared = naming.header(own + "\n" + around.header, identity)
+    return in_times_of(source, task), in_times_of(declared, task)
 
 
 def model_files(

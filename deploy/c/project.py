@@ -23,7 +23,7 @@ from deploy.c.naming import PREFIX, Identity, prefixed
 from deploy.c.reading import SensorChain, reading_texts
 from deploy.c.source import Source, generate
 from deploy.c.vectors import path_header
-from deploy.device.c_text import plain_name, resolve
+from deploy.device.c_text import in_times_of, plain_name, resolve
 from deploy.device.settings import FIFO_S
 from deploy.integers import reference
 from deploy.integers.quantized import QuantizedNet
@@ -121,6 +121,8 @@ def project(
     )
     for name in FILLED_FILES:
         texts[name] = Template(_text(_PACKAGING / name)).substitute(about)
+    for name in texts.keys() - {"model.c", "model.h"}:  # these say it already
+        texts[name] = in_times_of(texts[name], net.graph.task)
     return Project(prefixed(texts, prefix), made)
 
 

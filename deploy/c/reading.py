@@ -1,7 +1,8 @@
 """From raw samples to a heart rate: what stands around the network in `model.c`.
 
 `deploy.device` gives the parts before and after the network; `ppg_predict` joins them in one
-caller-owned memory: 184 bytes of logits, then the scratch buffer, which the decoder uses again.
+caller-owned memory: the logits, whole words of 8 bytes, then the scratch buffer, which the decoder
+uses again.
 """
 
 from __future__ import annotations
@@ -18,9 +19,6 @@ from deploy.device.settings import FrontEnd
 from deploy.integers.quantized import QuantizedNet
 from hwmodels.generated_c.streaming import StreamProgram
 from ppgnas.errors import ExportError
-from ppgnas.task import CLASSES
-
-_LOGITS_BYTES = -(-CLASSES // 8) * 8
 
 
 @dataclass(frozen=True)
@@ -70,8 +68,8 @@ def reading_texts(
         reading: what stands around it.
 
     Raises:
-        ExportError: the network does not read such windows, or does not put out 180 classes; a
-            rate or a scale that the integers do not reach.
+        ExportError: the network does not read such windows, or puts out other classes than the
+            decoder's; a rate or a scale that the integers do not reach.
     """
     _check(net, reading)
     if (made.stream is not None) != (reading.front_end.mode == "streaming"):
@@ -79,7 +77,8 @@ def reading_texts(
     scale, zero_point = net.activations[net.graph.input]
     front = front_end_c(reading.front_end, scale=scale, zero_point=zero_point)
     decoder = decoder_c(reading.decoder)
-    memory = _LOGITS_BYTES + max(made.program.bytes, decoder.scratch_bytes)
+    logits_bytes = -(-reading.decoder.task.classes // 8) * 8
+    memory = logits_bytes + max(made.program.bytes, decoder.scratch_bytes)
     predict = "predict" if made.stream is None else "predict_stream"
     declared = {line for line in network_header.splitlines() if line.startswith("#define")}
     header = "\n".join(
@@ -92,7 +91,7 @@ def reading_texts(
     return ReadingTexts(
         header=header,
         before=helpers_c([front, decoder]) + "\n" + front.functions,
-        after=decoder.functions + "\n" + text_of(f"{predict}.c", logits=_LOGITS_BYTES),
+        after=decoder.functions + "\n" + text_of(f"{predict}.c", logits=logits_bytes),
         memory_bytes=memory,
         state_bytes=(front.state_bytes, decoder.state_bytes),
         stream_bytes=0 if made.stream is None else _stream_bytes(made.stream, reading.front_end),
@@ -114,10 +113,17 @@ def _check(net: QuantizedNet, reading: SensorChain) -> None:
             f"the network reads {graph.shape(graph.input)[1:]} (1, time, channels); a front end "
             f"at {front.rate_hz} Hz with {channels} channels gives {expected[1:]}"
         )
-    if graph.shape(graph.output)[-1] != CLASSES:
+    tasks = {graph.task, front.task, reading.decoder.task}
+    if len(tasks) > 1:
+        raise ExportError(
+            f"network, front end and decoder are of {' and '.join(sorted(map(str, tasks)))}; "
+            "give all three one task"
+        )
+    classes = graph.task.classes
+    if graph.shape(graph.output)[-1] != classes:
         raise ExportError(
             f"the network puts out {graph.shape(graph.output)[-1]} values; the decoder reads "
-            f"{CLASSES} classes of heart rate"
+            f"{classes} classes of heart rate"
         )
 
 

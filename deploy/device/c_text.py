@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from deploy.device.integers import EXP2_TERMS, LOG2_TERMS
 from ppgnas.errors import ExportError
+from ppgnas.task import Task
 
 TEXT_DIR = Path(__file__).parent / "text"
 HELPERS = ("small", "shift_right", "bit_length", "square_root", "log2", "exp2")
@@ -72,6 +73,12 @@ def plain_name(text: str) -> str:
     Nothing that a file says reaches generated text in another way.
     """
     return re.sub(r"[^A-Za-z0-9_./-]", "_", text[:NAME_LENGTH])
+
+
+def in_times_of(text: str, task: Task) -> str:
+    """Text about a window of 8 s, a stride of 2 s and 3 s, one and a half, in those of a task."""
+    times = {"8 s": task.window_s, "2 s": task.stride_s, "3 s": 1.5 * task.stride_s}
+    return re.sub(r"\b[823] s\b", lambda found: f"{times[found[0]]:g} s", text)
 
 
 def macros(values: Mapping[str, object]) -> str:

@@ -24,6 +24,7 @@ from deploy.device.smoothing import Smoother
 from deploy.device.weights import exponent_of
 from ppg.readout.smoothing import SMOOTHINGS
 from ppgnas.errors import ExportError
+from ppgnas.task import TASK, Task
 
 CLIP_READINGS = 10
 CLIP_PERCENT = 10
@@ -61,6 +62,7 @@ class Decoder:
         smoother: constants of `hmm`, else None.
         raw_calibration: of the spread of a window alone.
         calibration: of the spread of what the smoothing gives out.
+        task: what the classes are.
     """
 
     scale: float
@@ -68,6 +70,7 @@ class Decoder:
     smoother: Smoother | None = None
     raw_calibration: Calibration | None = None
     calibration: Calibration | None = None
+    task: Task = TASK
 
     def __post_init__(self) -> None:
         if self.smoothing not in SMOOTHINGS:
@@ -76,6 +79,11 @@ class Decoder:
             raise ExportError(
                 f"smoothing {self.smoothing!r} {'needs' if self.smoother is None else 'has no'} "
                 "smoother; give one with hmm and only then"
+            )
+        if self.smoother is not None and self.smoother.classes != self.task.classes:
+            raise ExportError(
+                f"the smoother has {self.smoother.classes} classes and the decoder "
+                f"{self.task.classes}; give both the same"
             )
         exponent_of(self.scale)
 
@@ -89,11 +97,16 @@ class Decoder:
             steps: `(windows,)` strides since the window before; 0 starts a new series.
         """
         exponent = exponent_of(self.scale)
-        raw = decoding.decode(logits, exponent, self.raw_calibration)
+        raw = decoding.decode(logits, exponent, self.raw_calibration, task=self.task)
         if self.smoother is not None:
             by = self.smoother
             smoothed = smoothing.smooth(
-                logits, steps, exponent=exponent, by=by, calibration=self.calibration
+                logits,
+                steps,
+                exponent=exponent,
+                by=by,
+                calibration=self.calibration,
+                task=self.task,
             )
             return raw, smoothed
         smoothed = replace(raw, error_q8=expected_error(raw.spread_q8, self.calibration))

@@ -6,11 +6,9 @@ from deploy.device import smoothing
 from deploy.device.c_text import CPart, macros, read_text, resolve, table
 from deploy.device.decoder import CLIP_GAP_STEPS, CLIP_PERCENT, CLIP_READINGS, Decoder
 from deploy.device.decoding import Calibration
-from deploy.device.smoothing import START, Smoother
+from deploy.device.smoothing import Smoother
 from deploy.device.weights import SUM_SHIFT, exponent_of
-from ppg.readout.classes import FIRST_BPM
 from ppg.readout.decode import MODE_HALF_WIDTH
-from ppgnas.task import CLASSES
 
 _HELPERS = ("small", "shift_right", "bit_length", "square_root", "exp2")
 
@@ -22,14 +20,15 @@ def decoder_c(decoder: Decoder) -> CPart:
         "DECODER_CLIP": decoder.smoothing == "clip",
     }
     text, table_bytes = _tables(decoder)
-    state_bytes, words = 2, CLASSES
+    classes = decoder.task.classes
+    state_bytes, words = 2, classes
     helpers: tuple[str, ...] = _HELPERS
     if decoder.smoother is not None:
-        state_bytes, helpers = 4 * CLASSES + 4, (*_HELPERS, "log2")
+        state_bytes, helpers = 4 * classes + 4, (*_HELPERS, "log2")
         words += 2 * _band(decoder.smoother)
     elif decoder.smoothing == "clip":
         state_bytes = 2 * CLIP_READINGS + 6
-    sizes: dict[str, object] = {"PPG_CLASSES": CLASSES, "PPG_DECODE_WORDS": words}
+    sizes: dict[str, object] = {"PPG_CLASSES": classes, "PPG_DECODE_WORDS": words}
     if decoder.smoothing == "clip":
         sizes["DECODER_CLIP_READINGS"] = CLIP_READINGS
     header = resolve(read_text("decoder.h"), flags).replace("DECODER_NAME", decoder.smoothing)
@@ -52,7 +51,7 @@ def _band(by: Smoother) -> int:
 def _constants(decoder: Decoder) -> dict[str, object]:
     values: dict[str, object] = {
         "DECODER_EXPONENT": f"{exponent_of(decoder.scale)}u",
-        "DECODER_FIRST_BPM": f"{int(FIRST_BPM)}u",
+        "DECODER_FIRST_BPM": f"{decoder.task.lowest_bpm}u",
         "DECODER_HALF_WIDTH": MODE_HALF_WIDTH,
     }
     if decoder.smoothing == "clip":
@@ -63,7 +62,7 @@ def _constants(decoder: Decoder) -> dict[str, object]:
     if decoder.smoother is not None:
         by = decoder.smoother
         values |= {
-            "DECODER_START": f"{START}u",
+            "DECODER_START": f"{by.start}u",
             "DECODER_JUMP": f"{by.jump}u",
             "DECODER_BAND": _band(by),
             "DECODER_ENDS": len(by.edge),

@@ -5,14 +5,14 @@ With w the weights, S their sum, m the first class of the largest weight, N the 
 w (i - m + 8) near m, and [] the floor. Sums lose the bits that S or N have beyond 16: `right` is
 max(0, bits(S) - 16), s = [S / 2^right], c, b and n = [C, B, N / 2^right], likewise a' and n' of N:
 
-    bpm        = 256 (30 + m - 8) + [(256 a' + [n' / 2]) / n']
+    bpm        = 256 (first + m - 8) + [(256 a' + [n' / 2]) / n']
     mean       = Q12(c / s) - 2^12 m        variance = Q16(b / s) - [mean^2 / 2^8]
     spread     = isqrt(max(variance, 0))    confidence = [2^15 n / s]
 
 where Qk(x / y) = 2^k [x / y] + [(x mod y) 2^16 / y / 2^(16 - k)]: 32-bit divisions all.
 
-bpm and spread are in 1/256 BPM (bpm at most 0.01 off), confidence is in 1/32768: the share of the
-probability that lies within 8 BPM of the mode.
+first is the heart rate of the first class. bpm and spread are in 1/256 BPM (bpm at most 0.01 off),
+confidence is in 1/32768: the share of the probability that lies within 8 BPM of the mode.
 
 A `Calibration` maps the spread to the error that readings of such a spread had on people the
 network was not trained on: linear between knots, flat beyond its ends,
@@ -30,10 +30,9 @@ from numpy.typing import NDArray
 
 from deploy.device.integers import Ints, bit_length, square_root
 from deploy.device.weights import classes, weights
-from ppg.readout.classes import FIRST_BPM
 from ppg.readout.decode import MODE_HALF_WIDTH, Decoded
 from ppgnas.errors import ExportError
-from ppgnas.task import CLASSES
+from ppgnas.task import TASK, Task
 
 BPM_UNITS = 256
 CONFIDENCE_ONE = 2**15
@@ -121,7 +120,13 @@ def expected_error(spread_q8: Ints, calibration: Calibration | None) -> Ints:
     return result
 
 
-def read(w: Ints, calibration: Calibration | None = None, *, seen: Ints | None = None) -> Reading:
+def read(
+    w: Ints,
+    calibration: Calibration | None = None,
+    *,
+    seen: Ints | None = None,
+    task: Task = TASK,
+) -> Reading:
     """Readings from weights.
 
     Args:
@@ -130,15 +135,16 @@ def read(w: Ints, calibration: Calibration | None = None, *, seen: Ints | None =
         calibration: of the spread.
         seen: weights, below 2^32 and above 0 at the mode, whose expectation around the mode is
             the heart rate; `w` if None.
+        task: what the classes are.
     """
-    mode = w.argmax(axis=1)
-    j = classes() - mode[:, None]
+    mode, places = w.argmax(axis=1), classes(w.shape[1])
+    j = places - mode[:, None]
     close = np.abs(j) <= MODE_HALF_WIDTH
     near = np.where(close, w if seen is None else seen, 0)
     total, near_total = w.sum(axis=1), near.sum(axis=1)
     right = _beyond_16_bits(total)
     share = total >> right
-    mean = _quotient((w * classes()).sum(axis=1) >> right, share, 12) - (mode << 12)
+    mean = _quotient((w * places).sum(axis=1) >> right, share, 12) - (mode << 12)
     variance = _quotient((w * j * j).sum(axis=1) >> right, share, 16) - ((mean * mean) >> 8)
     spread = square_root(np.maximum(variance, 0))
     near_right = _beyond_16_bits(near_total)
@@ -146,7 +152,7 @@ def read(w: Ints, calibration: Calibration | None = None, *, seen: Ints | None =
     ahead = (near * (j + MODE_HALF_WIDTH)).sum(axis=1) >> near_right
     mass = np.where(close, w, 0).sum(axis=1) >> right
     return Reading(
-        BPM_UNITS * (int(FIRST_BPM) - MODE_HALF_WIDTH + mode)
+        BPM_UNITS * (task.lowest_bpm - MODE_HALF_WIDTH + mode)
         + (BPM_UNITS * ahead + (near_share >> 1)) // near_share,
         spread,
         (CONFIDENCE_ONE * mass) // share,
@@ -164,9 +170,13 @@ def _quotient(x: Ints, y: Ints, bits: int) -> Ints:
 
 
 def decode(
-    logits: NDArray[np.int8], exponent: int, calibration: Calibration | None = None
+    logits: NDArray[np.int8],
+    exponent: int,
+    calibration: Calibration | None = None,
+    *,
+    task: Task = TASK,
 ) -> Reading:
     """Raw readings of logits `(windows, classes)`; `exponent` as of `weights.exponent_of`."""
-    if logits.ndim != 2 or logits.shape[1] != CLASSES:
-        raise ExportError(f"logits have shape {logits.shape}; expected (windows, {CLASSES})")
-    return read(weights(logits, exponent), calibration)
+    if logits.ndim != 2 or logits.shape[1] != task.classes:
+        raise ExportError(f"logits have shape {logits.shape}; expected (windows, {task.classes})")
+    return read(weights(logits, exponent), calibration, task=task)

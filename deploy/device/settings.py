@@ -9,7 +9,7 @@ from fractions import Fraction
 from ppg.frontend import BAND_HZ
 from ppg.windows import STREAM_HZ
 from ppgnas.errors import ExportError
-from ppgnas.task import STRIDE_S, WINDOW_S, Mode
+from ppgnas.task import TASK, Mode, Task
 
 MAX_RATE_HZ = 2000
 MAX_STEPS = 1024
@@ -31,9 +31,10 @@ class FrontEnd:
         rate_hz: rate of the network's input.
         ppg_channels: 1 to 3; they are averaged into one.
         counts_per_g: of the acceleration sensor; a macro that a build can override.
-        mode: whether the network reads windows, or blocks of 2 s; see `deploy.device.blocks`.
+        mode: whether the network reads windows, or blocks of a stride; see `deploy.device.blocks`.
         slack_s: how far one sensor's samples may run ahead of the other's, and how long a due
             window may wait.
+        task: what windows and strides are.
     """
 
     ppg_hz: Fraction
@@ -43,6 +44,7 @@ class FrontEnd:
     counts_per_g: int = 4096
     slack_s: Fraction = Fraction(1)
     mode: Mode = "window"
+    task: Task = TASK
 
     def __post_init__(self) -> None:
         for name, hz in (("ppg_hz", self.ppg_hz), ("acc_hz", self.acc_hz)):
@@ -55,7 +57,8 @@ class FrontEnd:
                 )
         if self.rate_hz < 1 or self.window_steps > MAX_STEPS:
             raise ExportError(
-                f"front end: rate_hz is {self.rate_hz}; allowed: 1 to {int(MAX_STEPS / WINDOW_S)}"
+                f"front end: rate_hz is {self.rate_hz}; allowed: 1 to "
+                f"{MAX_STEPS // self.task.window_s}"
             )
         if not 1 <= self.ppg_channels <= MAX_PPG_CHANNELS:
             raise ExportError(
@@ -65,23 +68,25 @@ class FrontEnd:
             raise ExportError(
                 f"front end: counts_per_g is {self.counts_per_g}; allowed: 1 to 32767"
             )
-        if not 0 <= self.slack_s <= WINDOW_S:
-            raise ExportError(f"front end: slack_s is {self.slack_s}; allowed: 0 to {WINDOW_S:g}")
+        if not 0 <= self.slack_s <= self.task.window_s:
+            raise ExportError(
+                f"front end: slack_s is {self.slack_s}; allowed: 0 to {self.task.window_s}"
+            )
 
     @property
     def window_steps(self) -> int:
         """Samples of a window at the network's rate."""
-        return int(WINDOW_S * self.rate_hz)
+        return self.task.window_s * self.rate_hz
 
     @property
     def steps(self) -> int:
-        """Samples that are handed over at once: of a window, or of a block of 2 s."""
+        """Samples that are handed over at once: of a window, or of a block."""
         return self.window_steps if self.mode == "window" else self.stride_steps
 
     @property
     def stride_steps(self) -> int:
         """Samples from one window to the next."""
-        return int(STRIDE_S * self.rate_hz)
+        return self.task.stride_s * self.rate_hz
 
     @property
     def slack_steps(self) -> int:

@@ -1,6 +1,6 @@
 """The causal hidden-Markov smoother of `ppg.readout.decode` in fixed point.
 
-Beliefs are 32-bit, their sum is 2^31. A stride of 2 s moves them by a banded Gaussian kernel K and
+Beliefs are 32-bit, their sum is 2^31. A stride moves them by a banded Gaussian kernel K and
 lets a small part jump anywhere; `edge` undoes what the kernel loses at both ends of the classes:
 
     c[i] = floor(b[i] edge[i] / 2^30)                                   edge in units of 2^-30
@@ -30,11 +30,10 @@ from deploy.device.decoding import Calibration, Reading, read
 from deploy.device.integers import Ints, bit_length
 from deploy.device.weights import Evidence, evidence, evidence_of, weights
 from ppgnas.errors import ExportError
-from ppgnas.task import CLASSES
+from ppgnas.task import CLASSES, TASK, Task
 
 LONGEST_GAP_STEPS = 30
 BELIEF_ONE = 2**31
-START = BELIEF_ONE // CLASSES
 _CUT = 0.01
 
 
@@ -44,25 +43,35 @@ class Smoother:
 
     Attributes:
         by_distance: `(band + 1,)`, units of 2^-31.
-        edge: `(min(band, 90),)` factors of the first classes and, mirrored, of the last, in units
-            of 2^-30; classes further inside have factor 1.
+        edge: `(min(band, classes / 2),)` factors of the first classes and, mirrored, of the last,
+            in units of 2^-30; classes further inside have factor 1.
         jump: J, units of 2^-31.
         evidence: how a window's probabilities speak.
+        classes: their number.
     """
 
     by_distance: tuple[int, ...]
     edge: tuple[int, ...]
     jump: int
     evidence: Evidence
+    classes: int = CLASSES
+
+    @property
+    def start(self) -> int:
+        """Belief in a class where nothing was seen."""
+        return BELIEF_ONE // self.classes
 
 
-def smoother(width_bpm: float, *, jump: float, floor: float, exponent: float) -> Smoother:
+def smoother(
+    width_bpm: float, *, jump: float, floor: float, exponent: float, classes: int = CLASSES
+) -> Smoother:
     """Constants of a transition.
 
     Args:
         width_bpm: standard deviation of the change of heart rate over a stride.
         jump: probability of the uniform part, mixed with the Gaussian.
         floor, exponent: of the evidence `(p + floor)^exponent`.
+        classes: how many the network has.
 
     Raises:
         ExportError: a value out of range.
@@ -71,34 +80,35 @@ def smoother(width_bpm: float, *, jump: float, floor: float, exponent: float) ->
         raise ExportError(f"smoother: a step is {width_bpm} BPM wide; allowed: 0.3 to 1000")
     if not 1e-8 <= jump <= 0.5:
         raise ExportError(f"smoother: the jump's probability is {jump}; allowed: 1e-8 to 0.5")
-    profile = np.exp(-0.5 * (np.arange(CLASSES) / width_bpm) ** 2)
-    distance = np.abs(np.subtract.outer(np.arange(CLASSES), np.arange(CLASSES)))
-    inner = 1 / profile[distance].sum(axis=0)[CLASSES // 2]
+    profile = np.exp(-0.5 * (np.arange(classes) / width_bpm) ** 2)
+    distance = np.abs(np.subtract.outer(np.arange(classes), np.arange(classes)))
+    inner = 1 / profile[distance].sum(axis=0)[classes // 2]
     beyond = 2 * inner * np.cumsum(profile[::-1])[::-1]
-    band = max(1, int(np.flatnonzero(beyond > _CUT * jump / CLASSES)[-1]))
+    band = max(1, int(np.flatnonzero(beyond > _CUT * jump / classes)[-1]))
     factor = 1 / np.where(distance <= band, profile[distance], 0.0).sum(axis=0)
-    inner = factor[CLASSES // 2]
+    inner = factor[classes // 2]
     by_distance = profile[: band + 1] * inner * (1 - jump) * BELIEF_ONE
-    edge = factor[: min(band, CLASSES // 2)] / inner * 2**30
+    edge = factor[: min(band, classes // 2)] / inner * 2**30
     return Smoother(
         tuple(map(round, by_distance.tolist())),
         tuple(map(round, edge.tolist())),
-        max(1, round(jump / CLASSES * BELIEF_ONE)),
+        max(1, round(jump / classes * BELIEF_ONE)),
         evidence_of(floor, exponent),
+        classes,
     )
 
 
 def advance(belief: Ints, by: Smoother) -> Ints:
     """Beliefs `(series, classes)` one stride later."""
-    band, ends = len(by.by_distance) - 1, len(by.edge)
+    band, ends, classes = len(by.by_distance) - 1, len(by.edge), by.classes
     scaled = belief.copy()
     edge = np.array(by.edge, np.int64)
     scaled[:, :ends] = (scaled[:, :ends] * edge) >> 30
-    scaled[:, CLASSES - ends :] = (scaled[:, CLASSES - ends :] * edge[::-1]) >> 30
+    scaled[:, classes - ends :] = (scaled[:, classes - ends :] * edge[::-1]) >> 30
     padded = np.pad(scaled, ((0, 0), (band, band)))
     total = by.by_distance[0] * scaled
     for d in range(1, band + 1):
-        pair = padded[:, band - d :][:, :CLASSES] + padded[:, band + d :][:, :CLASSES]
+        pair = padded[:, band - d :][:, :classes] + padded[:, band + d :][:, :classes]
         total = total + by.by_distance[d] * pair
     return (total >> 31) + by.jump
 
@@ -120,6 +130,7 @@ def smooth(
     exponent: int,
     by: Smoother,
     calibration: Calibration | None = None,
+    task: Task = TASK,
 ) -> Reading:
     """Smoothed readings, windows in order of time.
 
@@ -129,6 +140,7 @@ def smooth(
         exponent: of the logits' scale, see `weights.exponent_of`.
         by: constants.
         calibration: of the spread of smoothed readings.
+        task: what the classes are.
     """
     seen = evidence(weights(logits, exponent), by.evidence)
     first = np.flatnonzero(np.asarray(steps) == 0)
@@ -137,8 +149,8 @@ def smooth(
     length = np.diff(np.r_[first, len(logits)])
     order = np.argsort(-length, kind="stable")  # all series advance together
     first, length = first[order], length[order]
-    beliefs = np.empty((len(logits), CLASSES), np.int64)
-    belief = np.full((len(first), CLASSES), START, np.int64)
+    beliefs = np.empty((len(logits), by.classes), np.int64)
+    belief = np.full((len(first), by.classes), by.start, np.int64)
     for number in range(int(length[0]) if len(length) else 0):
         running = int(np.count_nonzero(length > number))
         at = first[:running] + number
@@ -149,4 +161,4 @@ def smooth(
             belief[late] = advance(belief[late], by)
         belief = weigh(belief, seen[at])
         beliefs[at] = belief
-    return read(beliefs, calibration, seen=seen)
+    return read(beliefs, calibration, seen=seen, task=task)

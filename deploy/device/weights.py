@@ -25,7 +25,6 @@ from numpy.typing import NDArray
 
 from deploy.device.integers import UNIT, Ints, Scale, exp2, log2, scale_of
 from ppgnas.errors import ExportError
-from ppgnas.task import CLASSES
 
 WEIGHT_BITS = 31
 SUM_SHIFT = 8
@@ -36,7 +35,7 @@ def exponent_of(scale: float, *, bits: int = _EXPONENT_BITS) -> int:
     """c of a logit scale, in units of `2^-bits`.
 
     Raises:
-        ExportError: a scale with which 180 logits are all alike or all apart.
+        ExportError: a scale with which logits are all alike or all apart.
     """
     if not 2.0**-16 <= scale <= 8.0:
         raise ExportError(
@@ -91,6 +90,6 @@ def evidence(e: Ints, by: Evidence) -> Ints:
     return exp2((np.maximum(missing, 0) * by.exponent) >> 16)
 
 
-def classes() -> Ints:
-    """`(classes,)` indices."""
-    return np.arange(CLASSES, dtype=np.int64)
+def classes(count: int) -> Ints:
+    """`(count,)` indices."""
+    return np.arange(count, dtype=np.int64)

@@ -35,8 +35,8 @@ from hwmodels.generated_c.shapes import COLUMNS, StepShape, infer_shape, step_sh
 from hwmodels.generated_c.streaming import stream_program
 from hwmodels.graph import Graph
 from ppgnas.errors import GraphError, ToolError
-from ppgnas.task import BLOCKS, MODES, Mode
-from search_spaces.arch import HEAD_SPACINGS, POOLED_S, Arch
+from ppgnas.task import BLOCKS, CLASSES, MODES, Mode
+from search_spaces.arch import POOLED_S, Arch, head_spacings
 from search_spaces.lower import lower
 from search_spaces.space import PRESETS, SearchSpace
 from search_spaces.stages import StageSpace
@@ -64,7 +64,7 @@ def draw(networks: int, seed: int, mode: Mode) -> Iterator[Graph]:
         name="kernels",
         stages=(_KERNELS, _KERNELS),
         pooling=("avg", "max"),
-        head_spacing=HEAD_SPACINGS,
+        head_spacing=head_spacings(CLASSES),
     )
     spaces = [*presets, kernels]
     if mode == "streaming":

@@ -45,10 +45,11 @@ from ppg.readout.transitions import Transitions
 from ppg.readout.typical import RAW
 from ppgnas.errors import ToolError
 from ppgnas.files import write_text_atomic
-from ppgnas.task import CLASSES, STRIDE_S, Mode
+from ppgnas.task import Mode
 from search_spaces.arch import RATES_HZ
 from search_spaces.lower import lower
 from search_spaces.space import SearchSpace
+from search_spaces.stages import at_task
 
 SENSOR_HZ = (16, 25, 32, 50, 64, 100, 128, 200, 256)
 SECONDS = 12
@@ -97,30 +98,40 @@ class Counted:
     def row(self) -> list[object]:
         """In the order of `PATH_COLUMNS`."""
         numbers = [f"{value:.1f}" for value in (*self.instructions, *self.cycles)]
-        return [*self.shape, self.core, *numbers, self.flash_bytes, self.state_bytes]
+        return [*self.shape[:-1], self.core, *numbers, self.flash_bytes, self.state_bytes]
 
 
 def _network(shape: PathShape) -> QuantizedNet:
     small = SearchSpace.preset("wide").smallest()
     if shape.mode == "streaming":  # strides that divide the 50 samples of 2 s too
         small = replace(small, stages=tuple(replace(s, stride=1) for s in small.stages[:2]))
-    return random_net(
-        lower(replace(small, acceleration=shape.acc_hz > 0, rate_hz=int(shape.rate_hz))), 0
-    )
+    own = replace(small, acceleration=shape.acc_hz > 0, rate_hz=int(shape.rate_hz))
+    return random_net(lower(at_task(own, shape.task)), 0)
 
 
 def chain(shape: PathShape) -> SensorChain:
     """What stands around the network of a setting."""
     acc_hz = Fraction(shape.acc_hz) if shape.acc_hz else None
     end = FrontEnd(
-        Fraction(shape.ppg_hz), acc_hz, int(shape.rate_hz), shape.ppg_channels, mode=shape.mode
+        Fraction(shape.ppg_hz),
+        acc_hz,
+        int(shape.rate_hz),
+        shape.ppg_channels,
+        mode=shape.mode,
+        task=shape.task,
     )
     how = Transitions()
     by = None
     if shape.smoothing == "hmm":
-        by = smoother(how.width_bpm, jump=how.leave, floor=how.floor, exponent=how.evidence)
+        by = smoother(
+            how.width_bpm,
+            jump=how.leave,
+            floor=how.floor,
+            exponent=how.evidence,
+            classes=shape.task.classes,
+        )
     knots = calibration_of(RAW.spread_bpm, RAW.error_bpm)
-    return SensorChain(end, Decoder(LOGIT_SCALE, shape.smoothing, by, knots, knots))
+    return SensorChain(end, Decoder(LOGIT_SCALE, shape.smoothing, by, knots, knots, shape.task))
 
 
 def _image(shape: PathShape, compiler: Compiler, folder: Path) -> tuple[Image, int]:
@@ -168,7 +179,10 @@ def _run(shape: PathShape, emulator: Emulator, core: str, flash_bytes: int) -> C
     emulator.call("start")
     parts = _pushed(shape, emulator, rng)
     seen = [
-        [emulator.call(name, {"logits": logits.tobytes()}) for logits in _logits(rng)]
+        [
+            emulator.call(name, {"logits": logits.tobytes()})
+            for logits in _logits(rng, shape.task.classes)
+        ]
         for name in ("decode", "smooth")
     ]
     parts += [
@@ -186,7 +200,7 @@ def _run(shape: PathShape, emulator: Emulator, core: str, flash_bytes: int) -> C
 def _pushed(
     shape: PathShape, emulator: Emulator, rng: np.random.Generator
 ) -> list[tuple[float, float]]:
-    """Instructions and cycles of all pushes of 2 s, PPG and acceleration, and of a window.
+    """Instructions and cycles of all pushes of a stride, PPG and acceleration, and of a window.
 
     Raises:
         ToolError: no window came of them.
@@ -219,19 +233,19 @@ def _pushed(
                 if taken.result:
                     raise ToolError(f"{shape}: a window that was due could not be taken")
                 made = [taken, emulator.call("quantise")]
-    share = STRIDE_S / (SECONDS - SETTLED_S)
+    share = shape.task.stride_s / (SECONDS - SETTLED_S)
     if not made:
         raise ToolError(f"{shape}: no window was due in {SECONDS} s")
     pushes = [tuple((sums[name] * share).tolist()) for name in streams]
     return [*pushes, *((one.instructions, one.cycles) for one in made)]
 
 
-def _logits(rng: np.random.Generator) -> Iterator[NDArray[np.int8]]:
+def _logits(rng: np.random.Generator, classes: int) -> Iterator[NDArray[np.int8]]:
     """As a trained network gives them: one mode that moves, and what is unlikely all alike."""
-    classes = np.arange(CLASSES)
+    places = np.arange(classes)
     for number in range(WINDOWS):
-        distance = np.abs(classes - 60 - 3 * number)
-        values = 60 - 1.5 * distance**1.2 + rng.normal(size=CLASSES) * 6
+        distance = np.abs(places - 60 - 3 * number)
+        values = 60 - 1.5 * distance**1.2 + rng.normal(size=classes) * 6
         yield np.clip(values, -100, 127).astype(np.int8)
 
 

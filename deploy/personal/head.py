@@ -26,7 +26,7 @@ from deploy.integers.single_rounding import Factors
 from deploy.personal.weights import EXPONENT_BITS
 from hwmodels.graph import Graph, Layer
 from ppgnas.errors import ExportError
-from ppgnas.task import CLASSES
+from ppgnas.task import CLASSES, TASK
 
 Ints = NDArray[np.int64]
 TAPS = 3
@@ -137,6 +137,8 @@ def head_of(net: QuantizedNet) -> Head:
             convolution of three taps over its outputs; or its integers leave no room.
     """
     graph, layers = net.graph, list(net.graph.layers)
+    if graph.task.changed:
+        raise _no_head(f"it reads {graph.task}, and so far only {TASK} can be learnt on a device")
     names = [layer.name for layer in layers if layer.op == "fully_connected"]
     if not names or prod(graph.shape(graph.output)) != CLASSES:
         raise _no_head("it has no dense layer, or other outputs than 180 classes")

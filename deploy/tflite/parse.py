@@ -21,8 +21,11 @@ from deploy.tflite import runtime as tflite_runtime
 from deploy.tflite.bounds import check_bounds
 from hwmodels.operators import OPERATORS, TFLITE_OPS
 from ppgnas.errors import GraphError
+from ppgnas.task import TASK, Task
 
 IDENTIFIER = b"TFL3"
+PROGRAM = "ppgnas"
+"""How the description of a file begins that this program wrote; its task follows."""
 _CUSTOM = 32
 _OWN_OPTIONS = ("WeightsFormat", "Axis", "Alpha", "BeginMask", "EndMask", "EllipsisMask",
                 "NewAxisMask", "ShrinkAxisMask")  # fmt: skip
@@ -72,12 +75,13 @@ class StoredOperator:
 
 @dataclass(frozen=True)
 class StoredModel:
-    """The only subgraph of a file."""
+    """The only subgraph of a file, and the task that it says it has."""
 
     tensors: tuple[StoredTensor, ...]
     operators: tuple[StoredOperator, ...]
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
+    task: Task = TASK
 
 
 def parse(content: bytes, *, name: str) -> StoredModel:
@@ -146,8 +150,13 @@ class _Parser:
             self._operator(codes, graph.Operators(index))
             for index in range(self._count(graph.OperatorsLength()))
         )
+        program, _, words = _text(model.Description()).partition(" ")
         stored = StoredModel(
-            tensors, operators, self._integers(graph, "Inputs"), self._integers(graph, "Outputs")
+            tensors,
+            operators,
+            self._integers(graph, "Inputs"),
+            self._integers(graph, "Outputs"),
+            Task.of_words(words) if program == PROGRAM else TASK,
         )
         self._check_indices(stored)
         return stored

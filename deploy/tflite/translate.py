@@ -79,7 +79,9 @@ class Translator:
         names = [self._names[index] for index in stored.outputs if index >= 0]
         if not names:
             raise GraphError("the network has no output; convert the model again")
-        graph = Graph(tuple(layers), tensors, self._names[source], names[0], tuple(names[1:]))
+        graph = Graph(
+            tuple(layers), tensors, self._names[source], names[0], tuple(names[1:]), stored.task
+        )
         for layer, (_, operator) in zip(graph.layers, operators, strict=True):
             self._check_weights(graph, layer, operator)
         return graph

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from deploy.integers.quantized import QuantizedNet
 from deploy.tflite import runtime as tflite_runtime
+from deploy.tflite.parse import PROGRAM
 from hwmodels.arena import ALIGNMENT, Plan
 from hwmodels.graph import Layer
 from hwmodels.operators import OPERATORS
@@ -96,7 +97,7 @@ class _Writer:
         subgraph.outputs = np.array([self._index[name] for name in graph.outputs], np.int32)
         model = s.ModelT()
         model.version = 3
-        model.description = "ppgnas"
+        model.description = f"{PROGRAM}{graph.task.words}"
         model.operatorCodes = self._codes
         model.subgraphs = [subgraph]
         if plan is not None:

@@ -41,6 +41,7 @@ from ppg.windows import WindowSet
 from search_spaces.arch import Arch
 from search_spaces.lower import lower
 from search_spaces.network import Network
+from search_spaces.stages import at_task
 
 FOLDER_NAME, STATE_NAME, ADAPTOR_NAME = "recipe", "state.safetensors", "adaptor.safetensors"
 
@@ -180,7 +181,8 @@ def _trained(
     load_checkpoint(job.weights, before)
     begun = labelled.with_name("begun.safetensors")
     if isinstance(part.stage, Assistant):
-        arch = replace(part.stage.network, acceleration=job.arch.acceleration)
+        named = replace(part.stage.network, acceleration=job.arch.acceleration)
+        arch = at_task(named, job.arch.task)
         own = replace(job, arch=arch, weights=begun)
         save_checkpoint(begun, _fresh(own))
         assistant, _ = _fitted(own, part.steps, progress, processes)

@@ -44,7 +44,8 @@ class Batch:
 
     Attributes:
         x: `(batch, channels, time)` at the rate of the pool.
-        hr_bpm: `(batch,)` heart rates, which mean nothing where there is no label.
+        hr_bpm: `(batch,)` heart rates, counted so that the first class is `FIRST_BPM`; they mean
+            nothing where there is no label.
         labels: `(batch, classes)` soft labels of them.
         labelled: `(batch,)` whether a window has a label, on the CPU wherever the others lie.
         teacher: what it makes of the windows, or None without one.

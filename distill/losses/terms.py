@@ -16,7 +16,7 @@ from distill.losses.line import rps, w1
 from distill.losses.regression import bounded, huber, mse, pulse
 from distill.losses.relation import relation
 from distill.losses.soft import hard, soft, standard
-from ppg.readout.classes import FIRST_BPM, LAST_BPM
+from ppg.readout.classes import FIRST_BPM
 
 Compute = Callable[..., Tensor]
 """`compute(student view, batch, **settings)`."""
@@ -83,7 +83,8 @@ def _feature(student: View, batch: Batch) -> Tensor:
 def _dkd(student: View, batch: Batch, **settings: float) -> Tensor:
     """Around the label; where there is none, around what the teacher finds likeliest."""
     teacher = batch.taught.logits
-    label = (batch.hr_bpm.clamp(FIRST_BPM, LAST_BPM) - FIRST_BPM).round()
+    last_bpm = FIRST_BPM + teacher.shape[1] - 1
+    label = (batch.hr_bpm.clamp(FIRST_BPM, last_bpm) - FIRST_BPM).round()
     labelled = batch.labelled.to(label.device)
     target = torch.where(labelled, label, teacher.argmax(dim=1).to(label.dtype))
     return dkd(student.logits, teacher, target, **settings)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from distill.teachers.facts import TeacherFacts
-from ppgnas.task import WINDOW_S
+from ppgnas.task import TASK, Task
 
 
 @dataclass(frozen=True)
@@ -20,10 +20,12 @@ class Shape:
     Attributes:
         channels: 1 (PPG) or 4 (and acceleration).
         rate_hz: of its input.
+        task: what its windows and classes are.
     """
 
     channels: int
     rate_hz: int
+    task: Task = field(default=TASK, kw_only=True, repr=False)  # files know shapes by their text
 
     def __post_init__(self) -> None:
         self.check(self.channels, self.rate_hz)
@@ -78,7 +80,7 @@ class Teacher(nn.Module, ABC):
     def read(self, x: Tensor) -> Tensor:
         """Windows `(batch, channels, time)` of any rate, brought to what `inputs` says."""
         x = x[:, : self.inputs.channels]
-        samples = WINDOW_S * self.inputs.rate_hz
+        samples = self.inputs.task.window_s * self.inputs.rate_hz
         if x.shape[2] != samples:
             x = F.interpolate(x, size=samples, mode="linear", align_corners=False)
         return x

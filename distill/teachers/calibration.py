@@ -15,10 +15,10 @@ from distill.teachers.ensemble import Ensemble
 from distill.teachers.facts import TeacherFacts
 from distill.teachers.foreign import ForeignTeacher
 from ppg.people.metrics import mean_over_people
-from ppg.readout.classes import FIRST_BPM, soft_labels
+from ppg.readout.classes import soft_labels
 from ppg.readout.decode import decode, probabilities
 from ppg.windows import WindowSet
-from ppgnas.task import CLASSES, WINDOW_S
+from ppgnas.task import TASK, Task
 
 NEAR_BPM = 3
 BINS = 15
@@ -34,12 +34,14 @@ def answers(teacher: Teacher, windows: WindowSet) -> Tensor:
 
 def calibrate(teacher: Teacher, windows: WindowSet) -> None:
     """Set the temperature by people that the teacher was not trained on."""
-    labels = torch.from_numpy(soft_labels(windows.hr_bpm))
+    labels = torch.from_numpy(soft_labels(windows.hr_bpm, windows.task))
     teacher.temperature.fill_(1.0)
     teacher.temperature.fill_(fit_temperature(answers(teacher, windows), labels))
 
 
-def expected_calibration_error(logits: Tensor, hr_bpm: NDArray[np.float64]) -> float:
+def expected_calibration_error(
+    logits: Tensor, hr_bpm: NDArray[np.float64], task: Task = TASK
+) -> float:
     """How far confidence is from how often a reading is right (Guo et al. 2017, arXiv 1706.04599).
 
     A reading is the mode, right within 3 BPM; its confidence is the probability of the classes
@@ -49,15 +51,16 @@ def expected_calibration_error(logits: Tensor, hr_bpm: NDArray[np.float64]) -> f
     Args:
         logits: `(windows, classes)`.
         hr_bpm: `(windows,)` reference.
+        task: what the classes are.
 
     Returns:
         0 (calibrated) to 1.
     """
     p = probabilities(logits.numpy())
     mode = p.argmax(axis=1)
-    near = np.abs(np.arange(CLASSES)[None, :] - mode[:, None]) <= NEAR_BPM
+    near = np.abs(np.arange(task.classes)[None, :] - mode[:, None]) <= NEAR_BPM
     confidence = (p * near).sum(axis=1)
-    right = np.abs(FIRST_BPM + mode - hr_bpm) <= NEAR_BPM
+    right = np.abs(task.lowest_bpm + mode - hr_bpm) <= NEAR_BPM
     bins = np.minimum((confidence * BINS).astype(np.int64), BINS - 1)
     gap = np.bincount(bins, right - confidence, minlength=BINS)
     return float(np.abs(gap).sum() / len(p))
@@ -65,7 +68,7 @@ def expected_calibration_error(logits: Tensor, hr_bpm: NDArray[np.float64]) -> f
 
 def search_mae_bpm(logits: Tensor, windows: WindowSet) -> float:
     """Raw MAE of readings from `(windows, classes)` logits, mean over people."""
-    error = np.abs(decode(logits.numpy()).bpm - windows.hr_bpm)
+    error = np.abs(decode(logits.numpy(), windows.task).bpm - windows.hr_bpm)
     return mean_over_people(error, windows.person)
 
 
@@ -95,8 +98,10 @@ def measured(teacher: Teacher, windows: WindowSet, *, name: str, train_s: float)
         train_s=round(train_s, 1),
         temperature=float(teacher.temperature),
         search_mae_bpm=search_mae_bpm(after, windows),
-        ece_before=expected_calibration_error(uncalibrated(teacher, windows), windows.hr_bpm),
-        ece_after=expected_calibration_error(after, windows.hr_bpm),
+        ece_before=expected_calibration_error(
+            uncalibrated(teacher, windows), windows.hr_bpm, windows.task
+        ),
+        ece_after=expected_calibration_error(after, windows.hr_bpm, windows.task),
         members=tuple(member.facts for member in members if member.facts is not None),
     )
 
@@ -109,7 +114,7 @@ def macs_of(teacher: Teacher) -> int | None:
     if any(isinstance(part, ForeignTeacher) for part in teacher.modules()):
         return None
     inputs = teacher.inputs
-    x = torch.zeros(1, inputs.channels, WINDOW_S * inputs.rate_hz)
+    x = torch.zeros(1, inputs.channels, inputs.task.window_s * inputs.rate_hz)
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         teacher(x.to(teacher.temperature.device))
     return int(counter.get_total_flops()) // 2

@@ -35,6 +35,7 @@ from ppg.augment.bank import PREPARATION, TrainingBank
 from ppg.recording import Recording
 from ppg.windows import InputSpec, windows_of
 from ppgnas.errors import RunError
+from ppgnas.task import TASK, Task
 
 TEACHER_HZ = 32
 """What a teacher reads that is trained here; more holds nothing below 5 Hz."""
@@ -82,22 +83,24 @@ def teacher_of(
         own = path if len(members) == 1 else path.with_stem(f"{path.stem}-{Path(member).stem}")
         known: tuple[str, ...] = ()
         if is_preset(member):
-            shape = shape_of(member, acceleration=bank.acceleration, rate_hz=rate_hz)
+            shape = shape_of(
+                member, acceleration=bank.acceleration, rate_hz=rate_hz, task=bank.task
+            )
             make: Callable[[], Teacher] = partial(build, shape)
             steps = steps_of(member, effort)
         elif Path(member).suffix == ONNX:
             make, steps = partial(foreign_teacher, Path(member)), effort.teacher_steps
             shape, known = make().shape, declared(Path(member)).people
-            _check_channels(shape, Path(member), acceleration=bank.acceleration)
+            _check_reads(shape, Path(member), bank.task, acceleration=bank.acceleration)
         else:
             teacher = load_teacher(Path(member))
-            _check_channels(teacher.shape, Path(member), acceleration=bank.acceleration)
+            _check_reads(teacher.shape, Path(member), bank.task, acceleration=bank.acceleration)
             found.append(placed(teacher, device))
             continue
         found.append(
             train_teacher(
                 bank,
-                windows_of(search, InputSpec(shape.rate_hz, shape.channels > 1)),
+                windows_of(search, InputSpec(shape.rate_hz, shape.channels > 1, shape.task)),
                 make=make,
                 name=member,
                 effort=replace(effort, teacher_steps=steps),
@@ -122,7 +125,7 @@ def steps_of(name: str, effort: Effort) -> int:
 
 
 def steps_and_networks(
-    name: str, *, acceleration: bool, rate_hz: int, effort: Effort
+    name: str, *, acceleration: bool, rate_hz: int, effort: Effort, task: Task = TASK
 ) -> list[tuple[float, Teacher]]:
     """Untrained networks of a name with their steps to one of `teacher_steps`, to measure pace.
 
@@ -134,12 +137,12 @@ def steps_and_networks(
     found = []
     for member in members_of(chosen(name, effort=effort.name)):
         if is_preset(member):
-            shape = shape_of(member, acceleration=acceleration, rate_hz=rate_hz)
+            shape = shape_of(member, acceleration=acceleration, rate_hz=rate_hz, task=task)
             found.append((PRESETS[plain(member)].steps, build(shape)))
         else:
             is_foreign = Path(member).suffix == ONNX
             network = (foreign_teacher if is_foreign else load_teacher)(Path(member))
-            _check_channels(network.shape, Path(member), acceleration=acceleration)
+            _check_reads(network.shape, Path(member), task, acceleration=acceleration)
             trains = is_foreign and any(p.requires_grad for p in network.parameters())
             found.append((float(trains), network))
     return found
@@ -160,7 +163,12 @@ def reads_acceleration(member: str) -> bool:
     return channels > 1
 
 
-def _check_channels(shape: Shape, path: Path, *, acceleration: bool) -> None:
+def _check_reads(shape: Shape, path: Path, task: Task, *, acceleration: bool) -> None:
+    if replace(task, stride_s=shape.task.stride_s) != shape.task:
+        raise RunError(
+            f"teacher {path} reads windows of {shape.task}, and its students those of {task}; "
+            "name one that is trained here, such as resnet-small"
+        )
     if shape.channels > 1 and not acceleration:
         raise RunError(
             f"teacher {path} reads acceleration, and its students read PPG alone; let it by "
@@ -182,7 +190,7 @@ def _together(
         if isinstance(teacher, Ensemble):
             raise RunError(f"{member} is an ensemble itself; name its members instead")
     whole = Ensemble(found).eval()
-    inputs = InputSpec(whole.inputs.rate_hz, whole.inputs.channels > 1)
+    inputs = InputSpec(whole.inputs.rate_hz, whole.inputs.channels > 1, whole.inputs.task)
     told = [member.facts.train_s for member in found if member.facts is not None]
     whole.facts = measured(whole, windows_of(search, inputs), name=name, train_s=sum(told))
     known = [identity_of(Path(member)) for member in members if not is_preset(member)]

@@ -21,7 +21,13 @@ class Ensemble(Teacher):
 
     def __init__(self, members: Sequence[Teacher]) -> None:
         shapes = [member.shape for member in members]
-        super().__init__(Shape(max(s.channels for s in shapes), max(s.rate_hz for s in shapes)))
+        super().__init__(
+            Shape(
+                max(s.channels for s in shapes),
+                max(s.rate_hz for s in shapes),
+                task=shapes[0].task,
+            )
+        )
         self.members = nn.ModuleList(members)
 
     @property

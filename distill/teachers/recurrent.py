@@ -14,7 +14,6 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from distill.teachers.base import Shape, Teacher
-from ppgnas.task import CLASSES
 
 SIZES: Mapping[str, Mapping[str, Any]] = {"recurrent": {}}
 
@@ -59,7 +58,7 @@ class RecurrentTeacher(Teacher):
             dropout=shape.dropout if shape.layers > 1 else 0.0,
         )
         self.dropout = nn.Dropout(shape.dropout)
-        self.head = nn.Linear(2 * shape.units, CLASSES)
+        self.head = nn.Linear(2 * shape.units, shape.task.classes)
 
     def encode(self, x: Tensor) -> Tensor:
         value = F.relu(self.first_norm(self.first(x[:, :, None])))

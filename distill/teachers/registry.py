@@ -17,6 +17,7 @@ from distill.teachers.recurrent import RecurrentShape, RecurrentTeacher
 from distill.teachers.resnet import ResNetShape, ResNetTeacher
 from distill.teachers.spectral import SpectralShape, SpectralTeacher
 from distill.teachers.transformer import TransformerShape, TransformerTeacher
+from ppgnas.task import TASK, Task
 
 _FAMILIES: Mapping[str, tuple[type[Shape], Callable[[Any], Teacher]]] = {
     "resnet": (ResNetShape, ResNetTeacher),
@@ -34,17 +35,18 @@ _SIZES: Mapping[str, tuple[type[Shape], Mapping[str, Any]]] = {
 FIRST_FAMILY = "resnet"  # of files that name none
 
 
-def shape_of(name: str, *, acceleration: bool, rate_hz: int) -> Shape:
+def shape_of(name: str, *, acceleration: bool, rate_hz: int, task: Task = TASK) -> Shape:
     """Of a preset.
 
     Args:
         name: of `names.PRESETS`, with or without `-ppg`.
         acceleration: whether there is any.
         rate_hz: of the input.
+        task: what windows and classes are.
     """
     kind, sizes = _SIZES[plain(name)]
     reads = acceleration and not name.endswith(WITHOUT_ACCELERATION)
-    return kind(channels=4 if reads else 1, rate_hz=rate_hz, **sizes)
+    return kind(channels=4 if reads else 1, rate_hz=rate_hz, task=task, **sizes)
 
 
 def build(shape: Shape) -> Teacher:
@@ -58,7 +60,10 @@ def description(teacher: Teacher) -> dict[str, Any]:
     if isinstance(teacher, Ensemble):
         return {"members": [description(member) for member in teacher.teachers]}
     family = next(name for name, (_, make) in _FAMILIES.items() if make is type(teacher))
-    return {"family": family, "shape": asdict(teacher.shape)}
+    shape = asdict(teacher.shape)
+    if not teacher.shape.task.changed:
+        del shape["task"]
+    return {"family": family, "shape": shape}
 
 
 def from_description(facts: Mapping[str, Any]) -> Teacher:

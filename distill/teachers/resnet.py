@@ -15,7 +15,6 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from distill.teachers.base import Shape, Teacher
-from ppgnas.task import CLASSES
 
 SIZES: Mapping[str, Mapping[str, Any]] = {
     "resnet-small": {},
@@ -135,7 +134,7 @@ class ResNetTeacher(Teacher):
                 width = out
         self.layers = nn.Sequential(*layers)
         self.dropout = nn.Dropout(shape.dropout)
-        self.head = nn.Linear(width, CLASSES)
+        self.head = nn.Linear(width, shape.task.classes)
 
     def encode(self, x: Tensor) -> Tensor:
         x = x[:, :, None].contiguous(memory_format=torch.channels_last)

@@ -21,11 +21,12 @@ from torch import Tensor, nn
 
 from distill.teachers.base import Shape, Teacher
 from ppg.readout.classes import bin_centres_bpm
-from ppgnas.task import CLASSES, WINDOW_S
+from ppgnas.task import Task
 
 HARMONICS = (0.5, 1.0, 1.5, 2.0)
-PIECES_S = ((0, 8), (0, 4), (2, 6), (4, 8))
-"""Start and end of what each spectrum is of: the whole window, and how its rate moves."""
+PIECES = ((0, 4), (0, 2), (1, 3), (2, 4))
+"""Start and end, in quarters of the window, of what each spectrum is of: the whole, and how its
+rate moves."""
 POWER_FLOOR = 1e-4
 MEAN_LOG, SPREAD_LOG = -3.3, 3.3
 """Roughly, of log power: what lies outside the axis is padded with 0, neither peak nor silence."""
@@ -53,14 +54,14 @@ class SpectralTeacher(Teacher):
 
     def __init__(self, shape: SpectralShape) -> None:
         super().__init__(shape)
-        grid_bpm, places = _grid()
+        grid_bpm, places = _grid(shape.task)
         self.waves: Tensor
-        self.register_buffer("waves", _waves(grid_bpm, shape.rate_hz), persistent=False)
+        self.register_buffer("waves", _waves(grid_bpm, shape), persistent=False)
         self.places: Tensor
         self.register_buffer("places", torch.from_numpy(places), persistent=False)
         kinds = 2 if shape.channels > 1 else 1
         width = shape.width
-        self.stem = _conv(kinds * len(PIECES_S) * len(HARMONICS), width, shape.kernel)
+        self.stem = _conv(kinds * len(PIECES) * len(HARMONICS), width, shape.kernel)
         self.stem_norm = nn.BatchNorm2d(width)
         self.blocks = nn.ModuleList(
             _Block(width, shape.kernel, DILATIONS[index % len(DILATIONS)])
@@ -68,11 +69,11 @@ class SpectralTeacher(Teacher):
         )
         self.context = nn.Linear(width, width)
         self.head = nn.Conv1d(width, 1, 1)
-        self.bias = nn.Parameter(torch.zeros(CLASSES))
+        self.bias = nn.Parameter(torch.zeros(shape.task.classes))
 
     def spectra(self, x: Tensor) -> Tensor:
         """Scaled log power `(batch, kinds * pieces * harmonics, classes)`; the axes are summed."""
-        pieces = len(PIECES_S)
+        pieces = len(PIECES)
         parts = (x @ self.waves).view(*x.shape[:2], 2, pieces, -1)
         power = parts.square().sum(dim=2)  # (batch, channels, pieces, grid)
         kinds = [power[:, 0]] if x.shape[1] == 1 else [power[:, 0], power[:, 1:].sum(dim=1)]
@@ -115,21 +116,23 @@ def _conv(inputs: int, outputs: int, kernel: int, dilation: int = 1) -> nn.Conv2
     )
 
 
-def _grid() -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+def _grid(task: Task) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """Rates in BPM, 1 apart, and where in them each harmonic of each class is."""
-    wanted = np.rint(np.outer(HARMONICS, bin_centres_bpm())).astype(np.int64)
+    wanted = np.rint(np.outer(HARMONICS, bin_centres_bpm(task))).astype(np.int64)
     first = int(wanted.min())
     return np.arange(first, wanted.max() + 1, dtype=np.float64), wanted - first
 
 
-def _waves(grid_bpm: NDArray[np.float64], rate_hz: int) -> Tensor:
+def _waves(grid_bpm: NDArray[np.float64], shape: Shape) -> Tensor:
     """Cosines and sines under a Hann window of each piece, `(samples, 2 * pieces * grid)`."""
-    phase = 2 * np.pi * np.outer(np.arange(WINDOW_S * rate_hz) / rate_hz, grid_bpm / 60)
+    samples = shape.task.window_s * shape.rate_hz
+    phase = 2 * np.pi * np.outer(np.arange(samples) / shape.rate_hz, grid_bpm / 60)
     windows = []
-    for start_s, end_s in PIECES_S:
-        window = np.zeros(WINDOW_S * rate_hz)
-        inner = np.hanning((end_s - start_s) * rate_hz + 2)[1:-1]
-        window[start_s * rate_hz : end_s * rate_hz] = inner / inner.sum()
+    for quarters in PIECES:
+        start, end = (samples * quarter // 4 for quarter in quarters)
+        window = np.zeros(samples)
+        inner = np.hanning(end - start + 2)[1:-1]
+        window[start:end] = inner / inner.sum()
         windows.append(window[:, None])
     waves = [
         np.concatenate([wave * w for w in windows], 1) for wave in (np.cos(phase), np.sin(phase))

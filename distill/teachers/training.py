@@ -83,6 +83,7 @@ def train_teacher(
         "also_in": list(bank.also_in),
         "fingerprint": bank.fingerprint,
         **PREPARATION,
+        **teacher.shape.task.changed,
     }
     if isinstance(teacher, ForeignTeacher):  # two files may have one shape and one length
         identity["file"] = digest_of({"model": teacher.model})
@@ -152,7 +153,7 @@ def _draw(
     """Windows and soft labels of a shard."""
     rng = np.random.default_rng((seed, 1, step, shard))
     x, hr_bpm = bank.draw(rng, count, rate_hz=shape.rate_hz)
-    return torch.from_numpy(x), torch.from_numpy(soft_labels(hr_bpm))
+    return torch.from_numpy(x), torch.from_numpy(soft_labels(hr_bpm, bank.task))
 
 
 def _take_part(

@@ -16,7 +16,6 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from distill.teachers.base import Shape, Teacher
-from ppgnas.task import CLASSES, WINDOW_S
 
 SIZES: Mapping[str, Mapping[str, Any]] = {
     "transformer-small": {},
@@ -39,15 +38,17 @@ class TransformerShape(Shape):
         self.check(self.patch, self.width, self.blocks, self.heads)
         if self.blocks > 16 or not 0 <= self.dropout < 1:
             raise ValueError(f"{self} has more than 16 blocks, or a dropout outside of 0 to 1")
-        if self.width % self.heads or self.patch % 2 or WINDOW_S * self.rate_hz % self.patch:
+        samples = self.task.window_s * self.rate_hz
+        if self.width % self.heads or self.patch % 2 or samples % self.patch:
             raise ValueError(
-                f"{self}: heads must divide the width, an even patch {WINDOW_S} s of samples"
+                f"{self}: heads must divide the width, an even patch the samples of "
+                f"{self.task.window_s} s"
             )
 
     @property
     def tokens(self) -> int:
         """Patches of a window."""
-        return WINDOW_S * self.rate_hz // self.patch
+        return self.task.window_s * self.rate_hz // self.patch
 
 
 class Block(nn.Module):
@@ -98,7 +99,7 @@ class TransformerTeacher(Teacher):
             *(Block(shape.width, shape.heads, shape.dropout) for _ in range(shape.blocks))
         )
         self.norm = nn.LayerNorm(shape.width)
-        self.head = nn.Linear(shape.width, CLASSES)
+        self.head = nn.Linear(shape.width, shape.task.classes)
 
     def encode(self, x: Tensor) -> Tensor:
         tokens = self.patches(x).transpose(1, 2) + self.positions

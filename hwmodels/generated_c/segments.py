@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from hwmodels.graph import Graph
-from ppgnas.task import BLOCKS
+from ppgnas.task import BLOCKS, TASK, Task
 
 
 class Segment:
@@ -40,7 +40,9 @@ class Chain(NamedTuple):
         segments: in order; none where the network is no such chain. In streaming they are those
             over one block.
         whole: makes the graph of a window.
+        task: of that graph.
     """
 
     segments: tuple[Segment, ...]
     whole: Callable[[], Graph]
+    task: Task = TASK

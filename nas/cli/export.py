@@ -76,7 +76,7 @@ def export(
     from nas.models.export import export_files
     from nas.models.names import ModelError, find_model
     from nas.models.signal_chain import Sensors
-    from nas.run.config import mode_of
+    from nas.run.windows import mode_of
 
     adapting = None if adapt is None else adapting_of(adapt, minutes=adapt_minutes)
     if is_encoder(Path(model)):

@@ -79,13 +79,26 @@ TeacherInputs = Annotated[
     ),
 ]
 MODE_HELP = (
-    "window: networks read 8 s anew every 2 s. streaming: they run over the 2 s that are new and "
+    "window: networks read a window anew every stride. streaming: they run over what is new and "
     "keep what they need of the past; see docs/streaming.md."
 )
 Mode = Annotated[str, typer.Option(help=MODE_HELP)]
 ModelMode = Annotated[
     Text,
     typer.Option("--mode", help=f"Default: the model's own. {MODE_HELP}"),
+]
+WINDOW_HELP = "Window that a network reads, 4s to 16s"
+Window = Annotated[
+    Text,
+    typer.Option(help=f"{WINDOW_HELP}; default 8s, or the network's own. See docs/windows.md."),
+]
+Stride = Annotated[
+    Text,
+    typer.Option(help="From one window, and one reading, to the next, 1s to 4s; default 2s."),
+]
+Bpm = Annotated[
+    Text,
+    typer.Option(help="Heart rates that a network can answer with, 1 BPM apart; default 30-209."),
 ]
 Device = Annotated[
     str, typer.Option(help="What trains: auto (a GPU if there is one), cpu or cuda.")

@@ -33,7 +33,7 @@ def predict(
     plot: Annotated[Text, typer.Option(help="HTML file with the plot to write.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Heart rate along one recording, every 2 s, with the error to expect of each reading.
+    """Heart rate along one recording, a reading a stride, with the error to expect of each.
 
     \b
     ppgnas predict results/run:1 recordings/anna_1.npz --out trace.csv --plot trace.html

@@ -12,6 +12,7 @@ from nas.cli.options import (
     AccHz,
     AsJson,
     BoardName,
+    Bpm,
     BudgetScope,
     EngineName,
     ModelMode,
@@ -19,7 +20,9 @@ from nas.cli.options import (
     PpgChannels,
     PpgHz,
     PpgSensor,
+    Stride,
     Text,
+    Window,
     scope_of,
 )
 from ppgnas.defaults import DEFAULT_BOARD, DEFAULT_ENGINE
@@ -43,12 +46,20 @@ def score(
     board: BoardName = DEFAULT_BOARD,
     engine: EngineName = DEFAULT_ENGINE,
     rate: Annotated[
-        str, typer.Option("--rate", "--period", help="Time from one reading to the next.")
-    ] = "2s",
+        Text,
+        typer.Option(
+            "--rate",
+            "--period",
+            help="Time from one reading to the next; default: the network's stride, 2s.",
+        ),
+    ] = None,
     latency: Annotated[
         Text, typer.Option(help="Longest latency, for the suggested clock; or the period.")
     ] = None,
     mode: ModelMode = None,
+    window: Window = None,
+    stride: Stride = None,
+    bpm: Bpm = None,
     budget_scope: BudgetScope = None,
     ppg_hz: PpgHz = None,
     acc_hz: AccHz = None,
@@ -68,16 +79,18 @@ def score(
     ppgnas score results/run:1 --ppg-hz 64 --acc-hz 32 --accelerometer 12uW
     ppgnas score somebody.tflite --board stm32u575 --json
     ppgnas score published:tiny --mode streaming
+    ppgnas score published:tiny --window 4s --stride 1s
     """
     given = {name: value for name, value in locals().items() if value is not None}
     from nas.models.names import find_model
-    from nas.run.config import mode_of
     from nas.run.target import load_target, take_surroundings
     from nas.run.units import parse_ms
+    from nas.run.windows import mode_of, take_windows
 
-    period_s = parse_ms(rate, name="rate") / 1000
     budget_ms = None if latency is None else parse_ms(latency, name="latency")
-    found = find_model(model)
+    found = find_model(model).reading(take_windows(given))
+    task = found.graph.task
+    period_s = float(task.stride_s) if rate is None else parse_ms(rate, name="rate") / 1000
     target = load_target(
         board,
         engine,
@@ -85,6 +98,7 @@ def score(
         mode=found.mode if mode is None else mode_of(mode),
         around=take_surroundings(given),
         path_counts=scope_of(budget_scope or "total") == "total",
+        task=task,
     )
     card = target.score(found.graph, file_bytes=found.file_bytes)
     if as_json:
@@ -130,7 +144,7 @@ def _path_text(card: Scorecard) -> str:
 
     path = card.path
     if path is None:
-        return "path     none: the model does not read 8 s at a whole rate for 180 classes\n"
+        return "path     none: the model does not read whole windows of PPG for heart rates\n"
     shape, whole = path.shape, sum(path.parts.values())
     parts = ", ".join(f"{name} {cycles / whole:.0%}" for name, cycles in path.parts.items())
     acc = f", acceleration at {shape.acc_hz:g} Hz" if shape.acc_hz else ""

@@ -14,9 +14,11 @@ from nas.cli.options import (
     MODE_HELP,
     RECIPE_HELP,
     TEACHERS,
+    WINDOW_HELP,
     Accelerometer,
     AccHz,
     AsJson,
+    Bpm,
     BudgetScope,
     Channels,
     Device,
@@ -28,6 +30,7 @@ from nas.cli.options import (
     ReportData,
     ReportFrom,
     Split,
+    Stride,
     StudentInputs,
     TeacherInputs,
     Text,
@@ -123,11 +126,21 @@ def search(
         typer.Option(help=f"Stages of a finalist's training; default direct. {RECIPE_HELP}"),
     ] = None,
     mode: Annotated[Text, typer.Option(help=f"Default window. {MODE_HELP}")] = None,
+    window: Annotated[
+        Text,
+        typer.Option(
+            help=f"{WINDOW_HELP}; several to choose among: 6s,8s. Default 8s. See docs/windows.md."
+        ),
+    ] = None,
+    stride: Stride = None,
+    bpm: Bpm = None,
     student_inputs: StudentInputs = None,
     teacher_inputs: TeacherInputs = None,
     rate: Annotated[
         Text,
-        typer.Option("--rate", "--period", help="Time from one reading to the next; default 2s."),
+        typer.Option(
+            "--rate", "--period", help="Time from one reading to the next; default: the stride."
+        ),
     ] = None,
     ppg_hz: PpgHz = None,
     acc_hz: AccHz = None,

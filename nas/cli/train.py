@@ -16,6 +16,7 @@ from nas.cli.common import arithmetic_of, emit, verb
 from nas.cli.options import (
     ANY_NETWORK,
     AsJson,
+    Bpm,
     Channels,
     Data,
     Device,
@@ -26,11 +27,13 @@ from nas.cli.options import (
     ReportData,
     ReportFrom,
     Split,
+    Stride,
     StudentInputs,
     Teacher,
     TeacherInputs,
     Text,
     Unlabelled,
+    Window,
 )
 from ppgnas.defaults import DEFAULT_BOARD, DEFAULT_ENGINE
 
@@ -66,6 +69,9 @@ def train(
     student_inputs: StudentInputs = None,
     teacher_inputs: TeacherInputs = None,
     mode: Mode = "window",
+    window: Window = None,
+    stride: Stride = None,
+    bpm: Bpm = None,
     seed: Annotated[int, typer.Option(help="Decides everything that is drawn.")] = 0,
     board: Annotated[str, typer.Option(help="Board of the card: name or .toml.")] = DEFAULT_BOARD,
     engine: Annotated[str, typer.Option(help="Runtime of the card.")] = DEFAULT_ENGINE,
@@ -79,19 +85,23 @@ def train(
     ppgnas train results/run:1 --data recordings/ --out again --teacher resnet-small --seed 3
     ppgnas train published:large --data recordings/ --out small --recipe prune-70
     ppgnas train published:tiny --data recordings/ --out s --mode streaming
+    ppgnas train published:tiny --data recordings/ --out w --window 6s --stride 1s --bpm 40-199
     ppgnas train published:tiny --data recordings/ --out t --teacher auto --distill soft:1,w1:0.1
     ppgnas train published:tiny-ppg --data rec/ --out t --teacher auto --teacher-inputs ppg+acc
     ppgnas train --teacher-only --teacher resnet-50 --data recordings/ --out teacher.safetensors
     """
     from distill.training.effort import AUTO
-    from nas.run.config import ConfigError, TrainConfig, mode_of
+    from nas.run.config import ConfigError, TrainConfig
+    from nas.run.windows import mode_of, take_windows
 
     if (arch is None) != teacher_only:
         raise ConfigError(
             "an ARCH and `teacher_only` exclude each other, and one of them is needed: name what "
             f"to train. ARCH: {ARCH_HELP}"
         )
+    asked = {"window": window, "stride": stride, "bpm": bpm}
     config = TrainConfig(
+        windows=take_windows({name: text for name, text in asked.items() if text is not None}),
         data=data,
         report_data=report_data,
         report_from=report_from,

@@ -44,7 +44,7 @@ def verify(
     from nas.models.names import find_model
     from nas.models.verify import verify as run
     from nas.models.windows import compared_on
-    from nas.run.config import mode_of
+    from nas.run.windows import mode_of
 
     target = load_board(board)
     found = find_model(model)

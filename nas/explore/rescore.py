@@ -27,6 +27,7 @@ from nas.run.folder import RunDir
 from nas.run.run_toml import RunDocument
 from nas.run.target import Target, load_target
 from ppgnas.errors import PpgnasError
+from ppgnas.task import TASK, Task
 from search_spaces.lower import lower
 
 # Recorded and recomputed costs that differ by more come from different cost models.
@@ -106,6 +107,7 @@ def rescore(
         mode=document.config.mode,
         around=around or document.config.around,
         path_counts=budgets.count_path,
+        task=_task_of(recorded),
     )
     limits = limits_of(budgets, target.board)
     problem = Problem(recorded.objectives, limits, budgets.scope, {})
@@ -256,6 +258,7 @@ def _notes(document: RunDocument, recorded: Candidates, budgets: Budgets) -> Ite
             mode=asked.mode,
             around=asked.around,
             path_counts=recorded.budgets.count_path,
+            task=_task_of(recorded),
         )
     except (PpgnasError, OSError):
         yield (
@@ -285,3 +288,8 @@ def report_path(run: RunDir, before: Names, after: Names) -> Path:
         parts.append(after.engine)
     name = "-".join(re.sub(r"[^A-Za-z0-9._]", "_", part) for part in parts)
     return run.path / f"rescore-{name}.html"
+
+
+def _task_of(recorded: Candidates) -> Task:
+    """Of all candidates, but for the length of their windows."""
+    return recorded.candidates[0].arch.task if recorded.candidates else TASK

@@ -19,8 +19,10 @@ from ppg.baselines.registry import RATE_HZ, baseline, reads_slope
 from ppg.people.metrics import summary
 from ppg.readout.smoothing import clip
 from ppg.recording import Recording
+from ppg.references import at_task
 from ppg.windows import InputSpec, WindowSet, windows_of
 from ppgnas.files import write_json_atomic
+from ppgnas.task import TASK, Task
 
 FORMAT = "ppgnas-baselines"
 FILE_NAME = "baselines.json"
@@ -55,20 +57,24 @@ class BaselineRow:
     within_5_bpm: float
 
 
-def baseline_rows(train: Sequence[Recording], report: Sequence[Recording]) -> list[BaselineRow]:
+def baseline_rows(
+    train: Sequence[Recording], report: Sequence[Recording], task: Task = TASK
+) -> list[BaselineRow]:
     """The error of every baseline, and of always saying the median of training people.
 
     Args:
         train: whose median heart rate is the constant.
         report: who judge. Where one has no acceleration, what needs it is left out.
+        task: what their windows are.
     """
     moving = all(recording.acc is not None for recording in report)
-    inputs = InputSpec(RATE_HZ, acceleration=moving)
+    inputs = InputSpec(RATE_HZ, moving, task)
     rows = []
     for name in _TITLES if moving else _WITHOUT_ACCELERATION:
         windows = windows_of(report, inputs, slope=reads_slope(name))
         rows.append(_row(name, _TITLES[name], windows, baseline(name)(windows, RATE_HZ)))
-    rates = np.concatenate([recording.hr_bpm[recording.usable] for recording in train])
+    labelled = [at_task(recording, task) for recording in train]
+    rates = np.concatenate([recording.hr_bpm[recording.usable] for recording in labelled])
     middle = float(np.median(rates))
     windows = windows_of(report, inputs)
     constant = np.full(len(windows), middle)
@@ -76,7 +82,8 @@ def baseline_rows(train: Sequence[Recording], report: Sequence[Recording]) -> li
 
 
 def _row(name: str, title: str, windows: WindowSet, bpm: NDArray[np.float64]) -> BaselineRow:
-    found = summary(windows, bpm, clip(bpm, windows.recording, windows.start_s))
+    clipped = clip(bpm, windows.recording, windows.start_s, stride_s=windows.task.stride_s)
+    found = summary(windows, bpm, clipped)
     return BaselineRow(
         name,
         title,

@@ -189,6 +189,7 @@ def _in_onnx(model: bytes, net: QuantizedNet, arch: Arch, judging: Judging) -> I
             windows.recording,
             windows.start_s,
             transitions=judging.transitions,
+            task=windows.task,
         )
         found = summary(windows, raw.bpm, smoothed.bpm)
         truth = predict_windows(net, windows, smoothing="none").raw.bpm

@@ -18,13 +18,15 @@ from hwmodels.graph import Graph
 from nas.run.card import Card, ModelFile
 from nas.run.documents import read_document
 from nas.run.folder import RunDir
+from nas.run.windows import ANY, WindowChoice
 from ppg.windows import InputSpec
 from ppgnas.errors import PpgnasError, RunError
 from ppgnas.parsing import parse_json
-from ppgnas.task import CLASSES, WINDOW_S, Mode
+from ppgnas.task import Mode
 from search_spaces.arch import RATES_HZ, Arch
 from search_spaces.lower import lower
 from search_spaces.published import PUBLISHED_PREFIX, published
+from search_spaces.stages import at_task
 
 if TYPE_CHECKING:
     from deploy.integers.quantized import QuantizedNet
@@ -74,20 +76,21 @@ class Model:
             ModelError: the network is no heart-rate network as ppgnas makes them.
         """
         shape, output = self.graph.shape(self.graph.input), self.graph.shape(self.graph.output)
-        rates = {WINDOW_S * rate_hz: rate_hz for rate_hz in RATES_HZ}
+        task = self.graph.task
+        rates = {task.window_s * rate_hz: rate_hz for rate_hz in RATES_HZ}
         if (
             len(shape) != 4
             or shape[:2] != (1, 1)
             or shape[2] not in rates
             or shape[3] not in (1, 4)
-            or prod(output) != CLASSES
+            or prod(output) != task.classes
         ):
             raise ModelError(
                 f"{self.name} maps {tuple(shape)} to {tuple(output)}; recordings can be read by a "
-                f"network of input (1, 1, {WINDOW_S} s x rate, 1 or 4 channels), rate one of "
-                f"{', '.join(map(str, RATES_HZ))} Hz, with {CLASSES} outputs of 1 BPM each"
+                f"network of input (1, 1, {task.window_s} s x rate, 1 or 4 channels), rate one of "
+                f"{', '.join(map(str, RATES_HZ))} Hz, with {task.classes} outputs of 1 BPM each"
             )
-        return InputSpec(rates[shape[2]], shape[3] == 4)
+        return InputSpec(rates[shape[2]], shape[3] == 4, task)
 
     def card(self) -> Card | None:
         """What is known of the network; None where nothing is.
@@ -132,6 +135,23 @@ class Model:
             return self.file.file_bytes
         stored = None if self.folder is None else self.folder / "model.tflite"
         return stored.stat().st_size if stored is not None and stored.is_file() else None
+
+    def reading(self, windows: WindowChoice) -> Model:
+        """The same architecture, without weights, that reads other windows; itself if none are.
+
+        Raises:
+            ModelError: others are asked of a model whose architecture is not known.
+            TaskError: no network reads such windows.
+        """
+        if windows == ANY:
+            return self
+        if self.arch is None:
+            raise ModelError(
+                f"{self.name} has no architecture that could read other windows; leave `window`, "
+                "`stride` and `bpm` out, or name a finalist, an arch.json or published:NAME"
+            )
+        arch = at_task(self.arch, windows.task(self.arch.task))
+        return Model(self.name, lower(arch), arch)
 
     def net(self) -> QuantizedNet:
         """The quantised network.

@@ -1,6 +1,6 @@
-"""Heart rate along one recording, labelled or not: a row every 2 s, as a table and as a plot.
+"""Heart rate along one recording, labelled or not: a row a stride, as a table and as a plot.
 
-Times are those at which a reading exists: the end of its 8 s window. A reference is shown at the
+Times are those at which a reading exists: the end of its window. A reference is shown at the
 window that it belongs to, or nowhere.
 """
 
@@ -23,6 +23,7 @@ from ppg.loaders.forms import is_own
 from ppg.npz.folder import read_recording
 from ppg.readout.smoothing import Smoothing
 from ppg.recording import Recording
+from ppg.references import at_task
 from ppg.windows import every_window, windows_of
 from ppgnas.errors import DataError
 from ppgnas.notebook import Shown
@@ -64,6 +65,7 @@ class Trace(Shown):
         gaps: begin and end of each.
         started: when the recording began, as it says; empty where it does not.
         synthetic: whether the recording is generated.
+        window_s: length of a window.
     """
 
     name: str
@@ -78,6 +80,7 @@ class Trace(Shown):
     gaps: tuple[tuple[float, float], ...]
     synthetic: bool
     started: str = ""
+    window_s: int = WINDOW_S
 
     @property
     def caption(self) -> str:
@@ -154,12 +157,14 @@ def trace_of(
     """
     from distill.evaluation import predict_windows
 
-    whole = every_window(recording)
+    task = inputs.task
+    recording = at_task(recording, task)
+    whole = every_window(recording, task)
     if mode == "window":  # one that touches a gap is read too, and flagged
         whole = replace(whole, gaps=())
     elif not whole.usable.any():
         raise DataError(
-            f"{recording.dataset}/{recording.name}: every {WINDOW_S:g} s of its "
+            f"{recording.dataset}/{recording.name}: every {task.window_s} s of its "
             f"{recording.duration_s:.0f} s touch one of {len(recording.gaps)} gaps, and a stream "
             "needs four blocks without; allowed: a recording with such a stretch. Is a row in "
             "every file missing, or its rate wrong (ppgnas data inspect)?"
@@ -180,7 +185,7 @@ def trace_of(
 
     return Trace(
         name=f"{recording.dataset}/{recording.name}",
-        time_s=windows.start_s + WINDOW_S,
+        time_s=windows.start_s + task.window_s,
         bpm=read.raw.bpm,
         bpm_smoothed=read.smoothed.bpm,
         spread_bpm=read.raw.spread_bpm,
@@ -193,6 +198,7 @@ def trace_of(
         gaps=recording.gaps,
         synthetic=recording.synthetic,
         started=recording.started,
+        window_s=task.window_s,
     )
 
 

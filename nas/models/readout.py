@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from nas.run.card import Card, ModelFile, Reading
 from ppg.readout.confidence import PRIOR_PEOPLE, Confidence, HeldOut
 from ppg.readout.smoothing import Smoothing
-from ppg.readout.transitions import Transitions
+from ppg.readout.transitions import Transitions, usual_transitions
 
 if TYPE_CHECKING:
     from deploy.integers.reference import Rule
@@ -101,7 +101,8 @@ def decoding_of(card: Card | None) -> Decoding:
     if card is None:
         return Decoding()
     tables = card.confidence
-    return Decoding(card.smoothing or Transitions(), tables.get("raw"), tables.get("smoothed"))
+    usual = usual_transitions(card.arch.task)
+    return Decoding(card.smoothing or usual, tables.get("raw"), tables.get("smoothed"))
 
 
 def calibrate(read: Predictions, *, transitions: Transitions) -> Decoding:

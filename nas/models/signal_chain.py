@@ -10,7 +10,7 @@ from nas.models.readout import decoding_of
 from nas.run.card import Card
 from ppg.readout.confidence import Confidence
 from ppg.readout.smoothing import SMOOTHINGS
-from ppgnas.task import WINDOW_S, Mode
+from ppgnas.task import Mode
 
 if TYPE_CHECKING:
     from deploy.c.reading import SensorChain
@@ -65,7 +65,8 @@ def reading_of(
     from deploy.device.smoothing import smoother
 
     _, _, steps, channels = net.graph.shape(net.graph.input)
-    rate_hz = steps / WINDOW_S
+    task = net.graph.task
+    rate_hz = steps / task.window_s
     acceleration = channels > 1
     front_end = FrontEnd(
         exact_hz(sensors.ppg_hz or rate_hz),
@@ -75,6 +76,7 @@ def reading_of(
         counts_per_g=sensors.counts_per_g,
         slack_s=slack_of_fifo(sensors.fifo_s),
         mode=mode,
+        task=task,
     )
     decoding = decoding_of(card)
     how = decoding.transitions
@@ -84,7 +86,13 @@ def reading_of(
 
     by = None
     if sensors.smoothing == "hmm":
-        by = smoother(how.width_bpm, jump=how.leave, floor=how.floor, exponent=how.evidence)
+        by = smoother(
+            how.width_bpm,
+            jump=how.leave,
+            floor=how.floor,
+            exponent=how.evidence,
+            classes=task.classes,
+        )
     raw = knots(decoding.raw)
     decoder = Decoder(
         net.activations[net.graph.output][0],
@@ -92,5 +100,6 @@ def reading_of(
         by,
         raw_calibration=raw,
         calibration=knots(decoding.smoothed) if by is not None else raw,
+        task=task,
     )
     return SensorChain(front_end, decoder)

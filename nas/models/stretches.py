@@ -19,7 +19,6 @@ from nas.run.documents import check_format, read_document
 from ppg.frontend import normalise_ppg, stream
 from ppg.recording import Recording
 from ppgnas.files import write_json_atomic
-from ppgnas.task import WINDOW_S
 
 if TYPE_CHECKING:
     from distill.evaluation import Predictions
@@ -85,7 +84,7 @@ def _stretches(predictions: Predictions) -> Iterator[NDArray[np.int64]]:
     for recording in range(len(windows.recordings)):
         rows = np.flatnonzero(windows.recording == recording)
         start_s = windows.start_s[rows]
-        ends = np.searchsorted(start_s, start_s + LENGTH_S - WINDOW_S, side="right")
+        ends = np.searchsorted(start_s, start_s + LENGTH_S - windows.task.window_s, side="right")
         most = int((ends - np.arange(len(rows))).max(initial=0))
         for first, end in enumerate(ends):
             if end - first == most:  # no windows missing: the reference is good throughout
@@ -113,7 +112,7 @@ def _shown(
         SHOWN_HZ,
         _values(normalise_ppg(filtered.ppg[None, part])[0], 2),
         None if motion is None else _values(motion, 3),
-        _values(windows.start_s[rows] + WINDOW_S - start_s, 2),
+        _values(windows.start_s[rows] + windows.task.window_s - start_s, 2),
         *(
             _values(series[rows], 1)
             for series in (windows.hr_bpm, predictions.raw.bpm, predictions.smoothed.bpm)

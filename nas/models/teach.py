@@ -21,6 +21,7 @@ from nas.run.progress import Progress, Silent
 from ppg.augment.bank import PREPARATION
 from ppgnas.errors import RunError
 from ppgnas.files import cache_folder
+from ppgnas.task import TASK
 
 if TYPE_CHECKING:
     from distill.teachers.facts import TeacherFacts
@@ -106,7 +107,9 @@ def teach(config: TrainConfig, out: Path, *, progress: Progress) -> TeacherFacts
 
 
 def _cache(out: Path, config: TrainConfig, people: People) -> Path:
-    asked = {name: value for name, value in asdict(config).items() if name != "device"}
+    apart = ("device", "windows")
+    asked = {name: value for name, value in asdict(config).items() if name not in apart}
+    asked |= config.windows.task(TASK).changed
     made_for = {"training": asked, "fingerprint": people.fingerprint, **PREPARATION}
     return cache_folder(out.with_name(f".{out.name}.cache"), made_for)
 
@@ -126,7 +129,7 @@ def _train(
     with progress.phase("teacher") as tick:
         teacher = teacher_of(
             config.taught_by,
-            TrainingBank(people.train, acceleration=acceleration),
+            TrainingBank(people.train, acceleration=acceleration, task=config.windows.task(TASK)),
             people.search,
             rate_hz=TEACHER_HZ,
             effort=effort_by_name(config.effort),

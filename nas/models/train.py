@@ -31,6 +31,7 @@ from ppgnas.errors import RunError
 from ppgnas.files import cache_folder
 from ppgnas.task import PPG_ACC
 from search_spaces.arch import Arch
+from search_spaces.stages import at_task
 from search_spaces.streaming import require_streamable
 
 if TYPE_CHECKING:
@@ -98,13 +99,13 @@ def train_model(
     load_recipe(config.recipe)
     if config.student_inputs is not None:
         arch = replace(arch, acceleration=config.student_inputs == PPG_ACC)
+    task = config.windows.task(arch.task)
+    arch = at_task(arch, task)
     if config.mode == "streaming":
         require_streamable(arch)
     config = replace(config, distill=mix_of(config))
     device = site_of(config.device).name
-    target = load_target(
-        config.board, config.engine, period_s=config.period_s, mode=config.mode, around=USUAL
-    )
+    target = load_target(config.board, config.engine, mode=config.mode, around=USUAL, task=task)
     if config.mode == "streaming":
         target.costs(arch)  # refuses what the engine cannot stream
     progress.say(f"Reading the recordings: {config.data}")
@@ -115,7 +116,9 @@ def train_model(
     out.parent.mkdir(parents=True, exist_ok=True)
     with held(lock, out):
         _check_free(out)  # another training may have ended meanwhile
-        asked = {name: value for name, value in asdict(config).items() if name != "device"}
+        # what windows were asked stands in the architecture
+        apart = ("device", "windows")
+        asked = {name: value for name, value in asdict(config).items() if name not in apart}
         cache = cache_folder(
             out.with_name(f".{out.name}.cache"),
             {
@@ -127,7 +130,7 @@ def train_model(
             },
         )
         result = train(arch, config, people, cache, progress)
-        judging = Judging(target, people, fit_transitions(people.train))
+        judging = Judging(target, people, fit_transitions(people.train, task))
         origin = Origin(
             command=command,
             training={**asked, "device": device},

@@ -157,7 +157,7 @@ class Verification(Shown):
             for what, differences in (
                 ("the C on this machine", parity.c_host_differences),
                 ("the C in emulation", parity.c_emulated_differences),
-                ("the long pass of the first 8 s", parity.first_window_differences),
+                ("the long pass of the first window", parity.first_window_differences),
                 ("TFLite Micro", parity.tflm_differences),
                 ("the TFLite file in the interpreter", parity.tflite_rule_differences),
             )

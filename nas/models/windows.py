@@ -63,7 +63,7 @@ def _signal(net: QuantizedNet, inputs: InputSpec, source: str, limit: int) -> Wi
     from ppg.windows import every_window, windows_of
 
     recording = max(_recordings(inputs, source), key=lambda r: r.duration_s)
-    passes = windows_of([every_window(recording)], inputs, mode="streaming").passes
+    passes = windows_of([every_window(recording, inputs.task)], inputs, mode="streaming").passes
     assert passes is not None
     signal = net.quantize_signal(max(passes.x, key=lambda x: x.shape[1]))
     hop = net.graph.shape(net.graph.input)[2] // BLOCKS
@@ -149,10 +149,13 @@ def _recordings(inputs: InputSpec, source: str) -> list[Recording]:
 
 
 def _cut(net: QuantizedNet, inputs: InputSpec, source: str, limit: int) -> Int8:
+    from ppg.references import at_task
     from ppg.windows import every_window, windows_of
 
     recordings = _recordings(inputs, source)
-    recordings = [r if r.usable.any() else every_window(r) for r in recordings]
+    task = inputs.task
+    cut = (at_task(r, task) for r in recordings)
+    recordings = [r if r.usable.any() else every_window(r, task) for r in cut]
     # Enough recordings for the windows asked for, spread over all of them.
     few = max(1, min(len(recordings), limit))
     chosen = [recordings[i] for i in np.linspace(0, len(recordings) - 1, few).astype(int)]

@@ -83,6 +83,7 @@ class Wearer:
             self.windows.recording[chosen],
             self.windows.start_s[chosen],
             transitions=self.transitions,
+            task=self.windows.task,
         )
         hr_bpm = self.windows.hr_bpm[chosen]
         mae = [float(np.abs(read.bpm - hr_bpm).mean()) for read in (raw, smoothed)]

@@ -9,7 +9,6 @@ import numpy as np
 from nas.models.predict import Trace
 from nas.report.figures import BLUE, GREY, INK, figure
 from nas.report.page import render_page, section
-from ppgnas.task import WINDOW_S
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -22,6 +21,7 @@ def trace_page(trace: Trace) -> str:
         trace.name,
         drawn=_draw_trace(trace),
         gaps=bool(trace.gaps),
+        window_s=trace.window_s,
         calibrated=trace.expected_error_smoothed_bpm is not None,
     )
     return render_page(f"ppgnas: {trace.name}", trace.name, [shown], synthetic=trace.synthetic)
@@ -32,7 +32,8 @@ def _draw_trace(trace: Trace) -> go.Figure:
     drawn = figure(480, *axes, synthetic=trace.synthetic, hovermode="x unified")
     time_s = trace.time_s.tolist()
     for begin, end in trace.gaps:  # until no window reaches back into it
-        drawn.add_vrect(x0=begin, x1=end + WINDOW_S, fillcolor=GREY, opacity=0.3, line_width=0)
+        begin_and_end = {"x0": begin, "x1": end + trace.window_s}
+        drawn.add_vrect(**begin_and_end, fillcolor=GREY, opacity=0.3, line_width=0)
     expected = trace.expected_error_smoothed_bpm
     if expected is not None:
         expected = np.nan_to_num(expected)

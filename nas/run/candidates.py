@@ -17,7 +17,7 @@ from pydantic import BeforeValidator, Field, TypeAdapter
 from hwmodels.costs import Costs
 from nas.run.config import Budgets, Objective
 from nas.run.documents import check_format
-from ppgnas.task import Mode
+from ppgnas.task import TASK, Mode
 from search_spaces.arch import Arch
 
 FORMAT = "ppgnas-candidates"
@@ -180,6 +180,9 @@ class Candidates:
         rows = [{**each.to_json(), **_choices(each.arch)} for each in self.candidates]
         columns = [key for key in dict.fromkeys(key for row in rows for key in row)]
         columns.remove("arch")
+        for name, usual in asdict(TASK).items():
+            if all(row[name] == usual for row in rows):
+                columns.remove(name)
         writer = csv.DictWriter(text, columns, extrasaction="ignore", lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)

@@ -132,7 +132,7 @@ def claim(
         split=people.split,
         one_person=people.one_person,
         unlabelled=people.unlabelled.facts if people.unlabelled else None,
-        smoothing=fit_transitions(people.train),
+        smoothing=fit_transitions(people.train, space.task),
         versions=versions(),
     )
     if run.exists:

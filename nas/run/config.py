@@ -20,9 +20,10 @@ from distill.training.effort import AUTO, effort_by_name
 from hwmodels.path import USUAL, Surroundings
 from nas.run import units
 from nas.run.target import check_period, take_surroundings
+from nas.run.windows import ANY, WindowChoice, mode_of, take_windows
 from ppgnas.defaults import DEFAULT_BOARD, DEFAULT_ENGINE
 from ppgnas.errors import BudgetError, PpgnasError
-from ppgnas.task import INPUTS, MODES, PPG_ACC, Mode
+from ppgnas.task import INPUTS, PPG_ACC, Mode
 
 Objective = Literal["mae", "latency", "flash", "sram", "power"]
 OBJECTIVES: tuple[Objective, ...] = get_args(Objective)
@@ -117,6 +118,7 @@ class TrainConfig(TrainingChoice):
             the space.
         teacher_inputs: what its teacher reads, or None for what the students read; see
             `taught_by`.
+        windows: of the networks.
     """
 
     report_data: str | None = None
@@ -132,6 +134,7 @@ class TrainConfig(TrainingChoice):
     distill: str = AUTO
     student_inputs: str | None = None
     teacher_inputs: str | None = None
+    windows: WindowChoice = ANY
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -154,7 +157,8 @@ class TrainConfig(TrainingChoice):
             )
         if not self.period_s > 0:
             raise ConfigError(f"`rate` is {self.period_s:g} s; it must be above 0")
-        check_period(self.period_s, self.mode)
+        if self.windows.stride_s is None:
+            check_period(self.period_s, self.mode)
         if self.split and (self.report_data or self.report_from):
             raise ConfigError(
                 f"`split` {self.split} already names the report people; leave out "
@@ -262,6 +266,7 @@ class SearchConfig(TrainConfig):
                 **({} if self.recipe == "direct" else {"recipe": self.recipe}),
                 **({} if self.mode == "window" else {"mode": self.mode}),
                 "distill": self.distill,
+                **self.windows.to_table(),
                 **{name: value for name, value in inputs.items() if value is not None},
                 **({} if self.time_s is None else {"time_s": self.time_s}),
             },
@@ -287,18 +292,19 @@ class SearchConfig(TrainConfig):
         """
         from pydantic import TypeAdapter
 
-        data = document["data"]
+        data, search = document["data"], document["search"]
         values = {
-            **document["search"],
+            **{name: value for name, value in search.items() if name not in asdict(ANY)},
             **document["target"],
             **data,
             "data": data["source"],
             "split": data.get("split_file"),
             "unlabelled": document.get("unlabelled", {}).get("source"),
-            "recipe": document["search"].get("recipe", "direct"),  # `data` has another one
+            "recipe": search.get("recipe", "direct"),  # `data` has another one
             "seed": document["run"]["seed"],
             "budgets": document["budgets"],
             "around": document.get("path", {}),
+            "windows": {name: search[name] for name in asdict(ANY) if name in search},
         }
         if "path" not in document and document["budgets"].get("scope") == "total":
             # Runs of before it was counted meant the network by all.
@@ -328,7 +334,8 @@ def resolve(given: Mapping[str, Any], base: SearchConfig | None = None) -> Searc
     Args:
         given: every argument of a search by its name, as fields of `SearchConfig` but for
             `budget`, `latency`, `sram`, `power`, `budget_scope`, `rate`, `time` and those of
-            `take_surroundings`; quantities and lists as text, None where it was not given.
+            `take_surroundings` and `take_windows`; quantities and lists as text, None where it was
+            not given.
         base: the configuration of the run to resume or repeat, or None.
 
     Returns:
@@ -348,6 +355,7 @@ def resolve(given: Mapping[str, Any], base: SearchConfig | None = None) -> Searc
     if "board" in values:
         values["board"], *others = (name.strip() for name in values["board"].split(","))
         values["also"] = tuple(others)
+    windows = take_windows(values, base.windows if base else ANY)
     if "objectives" in values:
         values["objectives"] = tuple(part.strip() for part in values["objectives"].split(","))
     if "time" in values:
@@ -359,6 +367,8 @@ def resolve(given: Mapping[str, Any], base: SearchConfig | None = None) -> Searc
         values["time_s"] = units.parse_s(values.pop("time"), name="time")
     if "rate" in values:
         values["period_s"] = units.parse_ms(values.pop("rate"), name="rate") / 1000
+    elif windows.stride_s is not None and not (base and base.windows == windows):
+        values["period_s"] = float(windows.stride_s)
     if base is not None:
         kept = {f.name: getattr(base, f.name) for f in fields(SearchConfig)}
         if "effort" in values:
@@ -370,7 +380,8 @@ def resolve(given: Mapping[str, Any], base: SearchConfig | None = None) -> Searc
     if base is None or base.trials == _usual_trials(base.sampler, base.effort):
         chosen_by = {**kept, **values}
         kept["trials"] = _usual_trials(chosen_by.get("sampler"), chosen_by["effort"])
-    asked = SearchConfig(**{**kept, **values, "budgets": Budgets(**budgets), "around": around})
+    around_it = {"budgets": Budgets(**budgets), "around": around, "windows": windows}
+    asked = SearchConfig(**{**kept, **values, **around_it})
     mix = effort_by_name(asked.effort).mix_of(asked.distill, taught=asked.teacher != NONE)
     return replace(asked, distill=mix)
 
@@ -380,14 +391,6 @@ def _usual_trials(sampler: str | None, effort: str) -> int:
     if sampler in ("gp", "GPSampler"):
         return GP_TRIALS
     return EFFORT_TRIALS.get(effort, 1)  # an unknown effort is refused elsewhere
-
-
-def mode_of(name: str) -> Mode:
-    """The mode of a name; refuses one that is none of `MODES`."""
-    for known in MODES:
-        if known == name:
-            return known
-    raise ConfigError(f"`mode` is {name!r}; allowed: {', '.join(MODES)}")
 
 
 def check_choice(name: str, value: str, allowed: tuple[str, ...]) -> None:

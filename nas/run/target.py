@@ -16,7 +16,7 @@ from hwmodels.scorecard import Scorecard, score
 from nas.run.card import ModelFile
 from nas.run.units import parse_mw
 from ppgnas.errors import BudgetError
-from ppgnas.task import STRIDE_S, Mode
+from ppgnas.task import TASK, Mode, Task
 from search_spaces.arch import Arch
 from search_spaces.chain import chain
 from search_spaces.lower import lower
@@ -78,38 +78,42 @@ def load_target(
     board: str,
     engine: str,
     *,
-    period_s: float = 2.0,
+    period_s: float | None = None,
     mode: Mode = "window",
     around: Surroundings | None = None,
     path_counts: bool = True,
+    task: Task = TASK,
 ) -> Target:
     """Read a board and an engine by name or path.
 
     Args:
         board, engine: by name or path.
-        period_s, mode, around, path_counts: see `Target`.
+        period_s: see `Target`; a stride of the task unless given.
+        mode, around, path_counts: see `Target`.
+        task: of the networks.
 
     Raises:
         BoardError: unknown, malformed, or the engine does not run on the board or in this mode.
         BudgetError: a period that a stream does not have.
     """
+    period_s = float(task.stride_s) if period_s is None else period_s
     target = Target(load_board(board), load_engine(engine), period_s, mode, around, path_counts)
     target.engine.check(target.board)
     target.engine.check_mode(mode)
-    check_period(period_s, mode)
+    check_period(period_s, mode, task)
     return target
 
 
-def check_period(period_s: float, mode: Mode) -> None:
+def check_period(period_s: float, mode: Mode, task: Task = TASK) -> None:
     """Refuse a time from one reading to the next that a network that streams does not have.
 
     Raises:
         BudgetError: it is another than that of its blocks.
     """
-    if mode == "streaming" and period_s != STRIDE_S:
+    if mode == "streaming" and period_s != task.stride_s:
         raise BudgetError(
             f"`rate` is {period_s:g} s, and a network that streams gives a reading every "
-            f"{STRIDE_S:g} s; leave `rate` out, or choose `mode` window"
+            f"{task.stride_s} s; leave `rate` out, or choose `mode` window"
         )
 
 

@@ -33,10 +33,11 @@ from ppg.augment.streams import (
 )
 from ppg.frontend import FRONT_END, PPG_FLOOR, normalise_ppg
 from ppg.label_lag import aligned
-from ppg.readout.classes import FIRST_BPM, LAST_BPM
+from ppg.readout.classes import LAST_BPM
 from ppg.recording import Recording
+from ppg.references import at_task
 from ppg.windows import STREAM_HZ
-from ppgnas.task import STRIDE_S
+from ppgnas.task import TASK, Task
 
 RECIPE = "aligned-1"  # another name whenever networks trained before saw other windows
 # What a training that goes on must share with its beginning, whatever its options.
@@ -59,10 +60,15 @@ class TrainingBank:
         recordings: of training people; each must have acceleration where `acceleration` is set.
         acceleration: whether batches have the three axes. Without, the acceleration of recordings
             that have it still makes artefacts.
+        task: what windows and classes are.
     """
 
-    def __init__(self, recordings: Sequence[Recording], *, acceleration: bool) -> None:
-        moved = [each for each in map(aligned, recordings) if each.usable.any()]
+    def __init__(
+        self, recordings: Sequence[Recording], *, acceleration: bool, task: Task = TASK
+    ) -> None:
+        windows = (at_task(aligned(each), task) for each in recordings)
+        moved = [each for each in windows if each.usable.any()]
+        self.task = task
         self._streams = Streams.of(moved, acceleration=acceleration)
         self.acceleration = acceleration
         self.people = tuple(sorted({r.person for r in recordings}))
@@ -73,7 +79,7 @@ class TrainingBank:
         )
         self._label = np.concatenate([r.hr_bpm[r.usable] for r in moved])
         self._slope = np.concatenate([_slopes(r)[r.usable] for r in moved])
-        weights = person_weights(moved, recordings)
+        weights = person_weights(moved, [at_task(each, task) for each in recordings])
         self._cumulative_people = np.cumsum(weights / weights.sum())
         weights *= _rarity(self._label, weights) ** BALANCE
         self._cumulative = np.cumsum(weights / weights.sum())
@@ -121,12 +127,14 @@ class TrainingBank:
         composed = round(how.composed * count)  # the first ones; the order means nothing
         label = self._label[chosen]
         factor = speeds(rng, how.stretch, count)
-        target_bpm = rng.uniform(*COMPOSED_BPM, composed)
+        low_bpm, high_bpm = self.task.lowest_bpm + 2, self.task.highest_bpm - 2
+        slowest_bpm, fastest_bpm = (min(max(bpm, low_bpm), high_bpm) for bpm in COMPOSED_BPM)
+        target_bpm = rng.uniform(slowest_bpm, fastest_bpm, composed)
         factor[:composed] = np.clip(
             target_bpm / label[:composed], 1 / COMPOSED_STRETCH, COMPOSED_STRETCH
         )
         # A stretch that leaves the classes is drawn back to what fits.
-        factor = np.clip(factor, (FIRST_BPM + 2) / label, (LAST_BPM - 2) / label)
+        factor = np.clip(factor, low_bpm / label, high_bpm / label)
         shift_s = rng.uniform(-how.shift_s, how.shift_s, count)
         place = partial(self._streams.place, rate_hz=rate_hz, past_s=past_s)
         position, factor, moved_s = place(chosen, factor, shift_s)
@@ -183,7 +191,7 @@ def _slopes(recording: Recording) -> NDArray[np.float64]:
         return slope
     start, hr = recording.window_start_s, recording.hr_bpm
     gap = start[2:] - start[:-2]
-    good = recording.valid[2:] & recording.valid[:-2] & (gap <= 2 * STRIDE_S + 1e-3)
+    good = recording.valid[2:] & recording.valid[:-2] & (gap <= 2 * recording.task.stride_s + 1e-3)
     with np.errstate(divide="ignore", invalid="ignore"):
         slope[1:-1] = np.where(good, (hr[2:] - hr[:-2]) / gap, 0.0)
     return np.nan_to_num(slope)

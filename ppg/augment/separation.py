@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from scipy import signal
 
 from ppg.recording import Recording
-from ppgnas.task import WINDOW_S
 
 HARMONICS = 3
 HALF_WIDTH_HZ = 0.15  # 9 BPM to both sides of the label
@@ -37,7 +36,7 @@ def pulse_part(
         `(samples, channels)`; `ppg` minus this is the rest.
     """
     keep = np.flatnonzero(recording.usable)
-    centre_s = recording.window_start_s[keep] + WINDOW_S / 2
+    centre_s = recording.window_start_s[keep] + recording.task.window_s / 2
     rate_hz = np.interp(np.arange(len(ppg)) / hz, centre_s, recording.hr_bpm[keep]) / 60
     phase = 2 * np.pi * np.cumsum(rate_hz) / hz
     sections = signal.butter(2, HALF_WIDTH_HZ, fs=hz, output="sos")

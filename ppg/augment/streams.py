@@ -23,7 +23,7 @@ from ppg.passes import by_block
 from ppg.recording import Recording
 from ppg.windows import STREAM_HZ
 from ppgnas.errors import DataError
-from ppgnas.task import STRIDE_S, WINDOW_S
+from ppgnas.task import TASK, Task
 
 CALM_G = 0.04  # root-mean-square movement below which the PPG holds no artefact of its own
 ARTEFACT_MAX = 2.0  # in standard deviations of the PPG
@@ -56,23 +56,25 @@ class Drawn:
         trace: `(windows, time)` of the PPG.
         acc: `(windows, time, 3)` in g, or None where networks read PPG alone.
         rate_hz: of both.
+        task: what windows are.
     """
 
     trace: NDArray[np.float32]
     acc: NDArray[np.float32] | None
     rate_hz: int
+    task: Task = TASK
 
     @cached_property
     def windows(self) -> NDArray[np.float32]:
-        """The last 8 s, `(windows, channels, time)`: what reads windows is shown these."""
-        samples = WINDOW_S * self.rate_hz
+        """The last of it, `(windows, channels, time)`: what reads windows is shown these."""
+        samples = self.task.window_s * self.rate_hz
         acc = None if self.acc is None else normalise_acc(self.acc[:, -samples:])
         return _channels(_unit_and_clipped(self.trace[:, -samples:]), acc)
 
     @cached_property
     def stretches(self) -> NDArray[np.float32]:
         """All of it, by block, `(windows, channels, time)`: what a streaming network is shown."""
-        block = round(STRIDE_S * self.rate_hz)
+        block = self.task.stride_s * self.rate_hz
         trace = by_block(self.trace[..., None], block, lambda x: _unit_and_clipped(x[..., 0]))
         return _channels(
             trace, None if self.acc is None else by_block(self.acc, block, normalise_acc)
@@ -100,6 +102,7 @@ class Streams:
         start: `(windows,)` where each begins, in samples.
         ends: `(recordings,)` number of samples up to the end of each.
         acceleration: whether windows have the three axes. Without, they still make artefacts.
+        task: what windows are.
     """
 
     ppg: NDArray[np.float32]
@@ -109,10 +112,11 @@ class Streams:
     start: NDArray[np.float64]
     ends: NDArray[np.int64]
     acceleration: bool
+    task: Task = TASK
 
     @classmethod
     def of(cls, recordings: Sequence[Recording], *, acceleration: bool) -> Streams:
-        """The signals of recordings that have a usable window each.
+        """The signals of recordings of one task that have a usable window each.
 
         Raises:
             DataError: there are none.
@@ -139,7 +143,7 @@ class Streams:
             offset += count
         ends = np.cumsum([len(ppg) for ppg, *_ in rows])
         ppg, acc, first, last, start = map(np.concatenate, zip(*rows, strict=True))
-        return cls(ppg, acc, first, last, start, ends, acceleration)
+        return cls(ppg, acc, first, last, start, ends, acceleration, recordings[0].task)
 
     def place(
         self,
@@ -159,14 +163,15 @@ class Streams:
             positions `(windows, time)` in the concatenated streams, the factors that fit the
             recordings, and how far each centre has really moved, in seconds.
         """
-        factor = np.minimum(factor, (self.last - self.first)[pick] / STREAM_HZ / WINDOW_S)
-        centre = self.start[pick] + (shift_s + WINDOW_S / 2) * STREAM_HZ
-        begin = centre - factor * WINDOW_S / 2 * STREAM_HZ
-        latest = self.last[pick] - factor * WINDOW_S * STREAM_HZ
+        window_s = self.task.window_s
+        factor = np.minimum(factor, (self.last - self.first)[pick] / STREAM_HZ / window_s)
+        centre = self.start[pick] + (shift_s + window_s / 2) * STREAM_HZ
+        begin = centre - factor * window_s / 2 * STREAM_HZ
+        latest = self.last[pick] - factor * window_s * STREAM_HZ
         begin = np.maximum(np.minimum(begin, latest), self.first[pick])
-        moved_s = (begin - centre) / STREAM_HZ + factor * WINDOW_S / 2 + shift_s
+        moved_s = (begin - centre) / STREAM_HZ + factor * window_s / 2 + shift_s
         step = factor * STREAM_HZ / rate_hz
-        samples = int(WINDOW_S * rate_hz)
+        samples = window_s * rate_hz
         position = begin[:, None] + np.arange(samples) * step[:, None]
         if past_s:
             before = begin[:, None] + np.arange(-int(past_s * rate_hz), 0) * step[:, None]
@@ -212,14 +217,14 @@ class Streams:
         trace[disturbed] += strength * artefacts(rng, acc[disturbed])
         trace = _vary_sensor(rng, trace, how, rate_hz=rate_hz)
         if not self.acceleration:
-            return Drawn(trace, None, rate_hz)
+            return Drawn(trace, None, rate_hz, self.task)
         if how.rotate_acc:
             acc = np.einsum("wtc,wcd->wtd", acc, rotations(rng, count))
         gain = np.exp(rng.uniform(-how.acc_gain, how.acc_gain, (count, 1, 1)))
         sigma = how.acc_noise_g * rng.random((count, 1, 1), dtype=np.float32) ** 2
         acc = acc * gain.astype(np.float32)
         acc = acc + sigma * rng.standard_normal(acc.shape, dtype=np.float32)
-        return Drawn(trace, acc, rate_hz)
+        return Drawn(trace, acc, rate_hz, self.task)
 
 
 def person_weights(

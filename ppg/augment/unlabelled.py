@@ -16,6 +16,7 @@ from ppg.augment.streams import Augmentation, Drawn, Streams, gather, person_wei
 from ppg.frontend import normalise_ppg
 from ppg.recording import Recording
 from ppg.windows import every_window
+from ppgnas.task import TASK, Task
 
 
 class UnlabelledBank:
@@ -25,13 +26,17 @@ class UnlabelledBank:
         recordings: of any people but those who judge; a reference they may have is not used. Each
             must have acceleration where `acceleration` is set.
         acceleration: whether batches have the three axes, see `ppg.augment.bank.TrainingBank`.
+        task: what windows are.
 
     Raises:
         DataError: there is no window.
     """
 
-    def __init__(self, recordings: Sequence[Recording], *, acceleration: bool) -> None:
-        whole = [each for each in map(every_window, recordings) if each.usable.any()]
+    def __init__(
+        self, recordings: Sequence[Recording], *, acceleration: bool, task: Task = TASK
+    ) -> None:
+        every = (every_window(each, task) for each in recordings)
+        whole = [each for each in every if each.usable.any()]
         self._streams = Streams.of(whole, acceleration=acceleration)
         weights = person_weights(whole, whole)
         self._cumulative = np.cumsum(weights / weights.sum())

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from scipy.signal import find_peaks
 
 from ppg.baselines.spectral import spectral_peak
-from ppg.readout.classes import FIRST_BPM, LAST_BPM
 from ppg.windows import WindowSet
+from ppgnas.task import Task
 
 PROMINENCE = 0.6  # in standard deviations of the window
 INTERVAL_SHARE = 0.3  # intervals farther from the median are no beats
@@ -27,15 +27,15 @@ def peaks(windows: WindowSet, rate_hz: int) -> NDArray[np.float64]:
     """
     bpm = spectral_peak(windows, rate_hz)
     for row, wave in enumerate(windows.x[:, 0].astype(np.float64)):
-        counted = _of_intervals(_peak_times_s(wave, rate_hz))
+        counted = _of_intervals(_peak_times_s(wave, rate_hz, windows.task), windows.task)
         if counted is not None:
             bpm[row] = counted
     return bpm
 
 
-def _peak_times_s(wave: NDArray[np.float64], rate_hz: int) -> NDArray[np.float64]:
+def _peak_times_s(wave: NDArray[np.float64], rate_hz: int, task: Task) -> NDArray[np.float64]:
     """Times of the peaks, between samples by the parabola through each and its neighbours."""
-    least = max(1, int(rate_hz * 60 / LAST_BPM))
+    least = max(1, int(rate_hz * 60 / task.highest_bpm))
     at, _ = find_peaks(wave, distance=least, prominence=PROMINENCE * wave.std())
     left, middle, right = wave[at - 1], wave[at], wave[at + 1]
     bend = left - 2 * middle + right
@@ -43,7 +43,7 @@ def _peak_times_s(wave: NDArray[np.float64], rate_hz: int) -> NDArray[np.float64
     return np.asarray((at + shift) / rate_hz)
 
 
-def _of_intervals(time_s: NDArray[np.float64]) -> float | None:
+def _of_intervals(time_s: NDArray[np.float64], task: Task) -> float | None:
     intervals = np.diff(time_s)
     if len(intervals) < LEAST_INTERVALS:
         return None
@@ -51,4 +51,4 @@ def _of_intervals(time_s: NDArray[np.float64]) -> float | None:
     kept = intervals[np.abs(intervals - middle) <= INTERVAL_SHARE * middle]
     if len(kept) < LEAST_INTERVALS:
         return None
-    return float(np.clip(60 / kept.mean(), FIRST_BPM, LAST_BPM))
+    return float(np.clip(60 / kept.mean(), task.lowest_bpm, task.highest_bpm))

@@ -20,13 +20,13 @@ STRENGTH = 0.9
 
 def spectral_peak(windows: WindowSet, rate_hz: int) -> NDArray[np.float64]:
     """Heart rate `(windows,)` in BPM of each window alone."""
-    ppg = spectra(windows.x[:, :1], rate_hz)[:, 0]
-    return np.asarray(bin_centres_bpm()[ppg.argmax(axis=1)])
+    ppg = spectra(windows.x[:, :1], rate_hz, windows.task)[:, 0]
+    return np.asarray(bin_centres_bpm(windows.task)[ppg.argmax(axis=1)])
 
 
 def spectral_motion(windows: WindowSet, rate_hz: int) -> NDArray[np.float64]:
     """Heart rate `(windows,)` in BPM of each window alone; without acceleration the plain peak."""
-    amplitude = spectra(windows.x, rate_hz)
+    amplitude = spectra(windows.x, rate_hz, windows.task)
     ppg = to_unit_peak(amplitude[:, 0])
     clean = ppg * (1 - STRENGTH * motion_spectrum(windows.x, amplitude))
-    return np.asarray(bin_centres_bpm()[clean.argmax(axis=1)])
+    return np.asarray(bin_centres_bpm(windows.task)[clean.argmax(axis=1)])

@@ -1,7 +1,7 @@
 """Amplitude spectra of windows at the heart rates that classes stand for.
 
-A Hann window and zero padding to 60 s give one bin a BPM; the resolution stays that of 8 s, about
-7.5 BPM.
+A Hann window and zero padding to 60 s give one bin a BPM; the resolution stays that of the window,
+about 7.5 BPM of 8 s.
 """
 
 from __future__ import annotations
@@ -9,32 +9,32 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ppg.readout.classes import FIRST_BPM
-from ppgnas.task import CLASSES
+from ppgnas.task import TASK, Task
 
 CHUNK = 512
 
 Series = NDArray[np.float64]
 
 
-def spectra(x: NDArray[np.floating], rate_hz: int) -> NDArray[np.float32]:
-    """Amplitudes at 30, 31, ... 209 BPM.
+def spectra(x: NDArray[np.floating], rate_hz: int, task: Task = TASK) -> NDArray[np.float32]:
+    """Amplitudes at the heart rates of the classes.
 
     Args:
         x: `(windows, channels, time)` at `rate_hz`.
         rate_hz: sample rate.
+        task: what the classes are.
 
     Returns:
         `(windows, channels, classes)`.
     """
     window = np.hanning(x.shape[2] + 2)[1:-1].astype(np.float32)
-    first = int(FIRST_BPM)
-    out = np.empty((*x.shape[:2], CLASSES), np.float32)
+    first = task.lowest_bpm
+    out = np.empty((*x.shape[:2], task.classes), np.float32)
     for start in range(0, len(x), CHUNK):
         part = x[start : start + CHUNK]
         part = (part - part.mean(axis=2, keepdims=True)) * window
         whole = np.abs(np.fft.rfft(part, n=60 * rate_hz, axis=2))  # bin k is k BPM
-        out[start : start + CHUNK] = whole[:, :, first : first + CLASSES]
+        out[start : start + CHUNK] = whole[:, :, first : first + task.classes]
     return out
 
 

@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 from ppg.baselines.spectrum import motion_spectrum, spectra, to_unit_peak
 from ppg.readout.classes import bin_centres_bpm
 from ppg.windows import WindowSet
-from ppgnas.task import STRIDE_S
 
 MEMORY = 15  # windows, so 30 s and their overlap
 REACH_BPM = 25.0  # around the last reading, and as much again for each window missed
@@ -32,10 +31,10 @@ CENTRE_PULL = 0.3  # how much less the edge of the reach counts than its centre
 
 def wiener(windows: WindowSet, rate_hz: int) -> NDArray[np.float64]:
     """Heart rate `(windows,)` in BPM, from each window and those before it in its recording."""
-    amplitude = spectra(windows.x, rate_hz)
+    amplitude = spectra(windows.x, rate_hz, windows.task)
     ppg = to_unit_peak(amplitude[:, 0])
     motion = motion_spectrum(windows.x, amplitude)
-    centres = bin_centres_bpm()
+    centres = bin_centres_bpm(windows.task)
     out = np.empty(len(ppg))
     for number in np.unique(windows.recording):
         rows = np.flatnonzero(windows.recording == number)
@@ -54,7 +53,7 @@ def wiener(windows: WindowSet, rate_hz: int) -> NDArray[np.float64]:
             if missed_s > LOST_AFTER_S or doubts >= DOUBTS:
                 bpm, doubts = float(centres[strongest]), 0
             else:
-                reach = REACH_BPM * max(1.0, missed_s / STRIDE_S)
+                reach = REACH_BPM * max(1.0, missed_s / windows.task.stride_s)
                 distance = np.abs(centres - last_bpm) / reach
                 near = np.where(distance <= 1, clean * (1 - CENTRE_PULL * distance), 0.0)
                 found = int(near.argmax()) if near.max() > 0 else None

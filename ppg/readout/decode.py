@@ -2,7 +2,7 @@
 
 Raw: softmax, then the expectation over the bins within `MODE_HALF_WIDTH` of the mode; the spread
 is the standard deviation of the whole distribution.
-Smoothed: the forward pass of a hidden Markov model over the 180 classes,
+Smoothed: the forward pass of a hidden Markov model over the classes,
 `b_t ~ (A b_{t-1}) * (p_t + f)^e`, which only looks back; A, the floor f and the exponent e are
 `Transitions`. The floor says that a network can be sure and wrong, as on a sensor that it has
 never seen. The belief says which peak is the heart's; the reading is the expectation of the
@@ -19,8 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ppg.readout.classes import bin_centres_bpm
-from ppg.readout.transitions import Transitions
-from ppgnas.task import CLASSES, STRIDE_S
+from ppg.readout.transitions import Transitions, usual_transitions
+from ppgnas.errors import DataError
+from ppgnas.task import TASK, Task
 
 MODE_HALF_WIDTH = 8
 LONGEST_GAP_STEPS = 30
@@ -42,16 +43,27 @@ def probabilities(logits: NDArray[np.floating]) -> NDArray[np.float64]:
     return np.asarray(weight / weight.sum(axis=-1, keepdims=True))
 
 
-def expectation(p: NDArray[np.float64], evidence: NDArray[np.float64] | None = None) -> Decoded:
+def expectation(
+    p: NDArray[np.float64],
+    evidence: NDArray[np.float64] | None = None,
+    *,
+    task: Task = TASK,
+) -> Decoded:
     """Expectation around the mode of class probabilities.
 
     Args:
         p: `(windows, classes)`; gives the mode and the spread.
         evidence: `(windows, classes)` weights of the expectation; `p` if None.
+        task: what the classes are.
+
+    Raises:
+        DataError: `p` has another number of classes.
     """
-    centres = bin_centres_bpm()
+    if p.shape[1] != task.classes:
+        raise DataError(f"{p.shape[1]} classes are no readings of {task}: it has {task.classes}")
+    centres = bin_centres_bpm(task)
     mode = p.argmax(axis=1)
-    near = np.abs(np.arange(CLASSES)[None, :] - mode[:, None]) <= MODE_HALF_WIDTH
+    near = np.abs(np.arange(task.classes)[None, :] - mode[:, None]) <= MODE_HALF_WIDTH
     weight = (p if evidence is None else evidence) * near
     bpm = (weight * centres).sum(axis=1) / weight.sum(axis=1)
     mean = p @ centres
@@ -59,9 +71,9 @@ def expectation(p: NDArray[np.float64], evidence: NDArray[np.float64] | None = N
     return Decoded(bpm, spread)
 
 
-def decode(logits: NDArray[np.floating]) -> Decoded:
+def decode(logits: NDArray[np.floating], task: Task = TASK) -> Decoded:
     """Raw heart rate of each window from its logits `(windows, classes)` alone."""
-    return expectation(probabilities(logits))
+    return expectation(probabilities(logits), task=task)
 
 
 def smooth(
@@ -70,31 +82,33 @@ def smooth(
     start_s: NDArray[np.floating],
     *,
     transitions: Transitions | None = None,
+    task: Task = TASK,
 ) -> Decoded:
     """Causal smoothing within each recording.
 
     Args:
         p: `(windows, classes)` class probabilities, windows of a recording in order of time.
         recording: `(windows,)` index of the recording of each window.
-        start_s: `(windows,)` start time; over a gap the belief spreads once per 2 s missed.
-        transitions: how heart rate moves; the default ones if None.
+        start_s: `(windows,)` start time; over a gap the belief spreads once a stride missed.
+        transitions: how heart rate moves in a stride; the default ones if None.
+        task: what windows and classes are.
 
     Returns:
         Heart rate of each window from it and the windows before it.
     """
     if len(p) == 0:
         return Decoded(np.empty(0), np.empty(0))
-    how = Transitions() if transitions is None else transitions
-    matrix = how.matrix().T  # beliefs are rows: next = now @ matrix
+    how = usual_transitions(task) if transitions is None else transitions
+    matrix = how.matrix(task).T  # beliefs are rows: next = now @ matrix
     evidence = (p + how.floor) ** how.evidence
     new = np.r_[True, np.diff(recording) != 0]
     first = np.flatnonzero(new)
     length = np.diff(np.r_[first, len(p)])
     order = np.argsort(-length, kind="stable")  # longest first: those still running are a prefix
     first, length = first[order], length[order]
-    gaps = np.clip(np.rint(np.diff(start_s, prepend=0.0) / STRIDE_S), 1, LONGEST_GAP_STEPS)
+    gaps = np.clip(np.rint(np.diff(start_s, prepend=0.0) / task.stride_s), 1, LONGEST_GAP_STEPS)
     beliefs = np.empty_like(p)
-    belief = np.full((len(first), CLASSES), 1.0 / CLASSES)
+    belief = np.full((len(first), task.classes), 1.0 / task.classes)
     for step in range(int(length[0])):
         running = int(np.count_nonzero(length > step))
         at = first[:running] + step
@@ -108,4 +122,4 @@ def smooth(
         belief = belief * evidence[at]
         belief /= belief.sum(axis=1, keepdims=True)
         beliefs[at] = belief
-    return expectation(beliefs, evidence)
+    return expectation(beliefs, evidence, task=task)

@@ -17,25 +17,31 @@ from numpy.typing import NDArray
 from ppg.readout.decode import Decoded, expectation, probabilities, smooth
 from ppg.readout.transitions import Transitions
 from ppgnas.errors import DataError
+from ppgnas.task import STRIDE_S, Task
 
 Smoothing = Literal["none", "clip", "hmm"]
 SMOOTHINGS: tuple[Smoothing, ...] = get_args(Smoothing)
 CLIP_READINGS = 10
 CLIP_SHARE = 0.1
-CLIP_GAP_S = 20.0  # what the ten readings span; a longer gap leaves nothing to hold on to
+CLIP_GAP_STEPS = 10  # what the readings span; a longer gap leaves nothing to hold on to
 
 
 def clip(
-    bpm: NDArray[np.float64], recording: NDArray[np.integer], start_s: NDArray[np.floating]
+    bpm: NDArray[np.float64],
+    recording: NDArray[np.integer],
+    start_s: NDArray[np.floating],
+    *,
+    stride_s: float = STRIDE_S,
 ) -> NDArray[np.float64]:
     """Readings limited to +-10 % of the mean of the last ten that were given out.
 
-    The first ten of a recording, or after a gap of more than 20 s, pass as they are.
+    The first ten of a recording, or after a gap of more than ten strides, pass as they are.
 
     Args:
         bpm: `(windows,)` raw readings, those of a recording in order of time.
         recording: `(windows,)` index of the recording of each window.
         start_s: `(windows,)` start time.
+        stride_s: from one window to the next.
 
     Returns:
         `(windows,)` readings.
@@ -45,7 +51,8 @@ def clip(
     starts, of = np.asarray(start_s).tolist(), np.asarray(recording).tolist()
     for index, value in enumerate(out):
         if index and (
-            of[index] != of[index - 1] or starts[index] - starts[index - 1] > CLIP_GAP_S
+            of[index] != of[index - 1]
+            or starts[index] - starts[index - 1] > CLIP_GAP_STEPS * stride_s
         ):
             last.clear()
         if len(last) == CLIP_READINGS:
@@ -64,6 +71,7 @@ def read_series(
     smoothing: Smoothing = "hmm",
     transitions: Transitions | None = None,
     measured: NDArray[np.bool_] | None = None,
+    task: Task,
 ) -> tuple[Decoded, Decoded]:
     """Raw and smoothed heart rate of a series of windows.
 
@@ -73,6 +81,7 @@ def read_series(
         smoothing: one of `SMOOTHINGS`.
         transitions: of `hmm`; the default ones if None.
         measured: `(windows,)` False where a window says nothing to `hmm`; everywhere True if None.
+        task: what windows and classes are.
 
     Returns:
         Raw and smoothed; with `none` and `clip` the spread stays that of the raw reading.
@@ -82,13 +91,15 @@ def read_series(
     """
     smoothing = smoothing_of(smoothing)
     p = probabilities(logits)
-    raw = expectation(p)
+    raw = expectation(p, task=task)
     if measured is not None:
         p = np.where(measured[:, None], p, 1 / p.shape[1])
     if smoothing == "hmm":
-        return raw, smooth(p, recording, start_s, transitions=transitions)
+        return raw, smooth(p, recording, start_s, transitions=transitions, task=task)
     if smoothing == "clip":
-        return raw, Decoded(clip(raw.bpm, recording, start_s), raw.spread_bpm)
+        return raw, Decoded(
+            clip(raw.bpm, recording, start_s, stride_s=task.stride_s), raw.spread_bpm
+        )
     return raw, raw
 
 

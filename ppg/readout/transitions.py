@@ -1,21 +1,23 @@
 """How far heart rate moves from one window to the next: the transition of the causal smoother.
 
-The change over one stride of 2 s is a centred Gaussian. Its width is `WIDENING` times the
-root-mean-square change of the reference heart rates of training people, every person weighing the
-same: a tracker that moves exactly like hearts do loses a mode at the onset of exercise. A small
+The change over one stride, of 2 s unless a task differs, is a centred Gaussian. Its width is
+`WIDENING` times the root-mean-square change of the reference heart rates of training people, every
+person weighing the same: a tracker that moves exactly like hearts do loses a mode at the onset of
+exercise. A small
 uniform part on top is no property of hearts: it lets the smoother leave a mode on which the
 network was wrong.
 
 A mixture of a narrow and a wide Gaussian, fitted by maximum likelihood, and a widening chosen for
 each network on search people were both worse on people who were not asked: reference rates are
 rounded and held, which a narrow Gaussian takes for rest, and eight people choose too narrow or too
-wide a step by chance. Unfitted, the width is 3 BPM.
+wide a step by chance. Unfitted, the width is 3 BPM over 2 s, and grows with the root of the
+stride as that of a random walk does.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -23,8 +25,9 @@ from numpy.typing import NDArray
 
 from ppg.readout.classes import bin_centres_bpm
 from ppg.recording import Recording
+from ppg.references import at_task
 from ppgnas.errors import DataError
-from ppgnas.task import CLASSES, STRIDE_S
+from ppgnas.task import TASK, Task
 
 SMALLEST_WIDTH_BPM = 0.5  # half a class; a narrower Gaussian would not reach the neighbours
 LARGEST_WIDTH_BPM = 60.0
@@ -34,7 +37,7 @@ FEWEST_CHANGES = 100
 
 @dataclass(frozen=True)
 class Transitions:
-    """Change of heart rate over 2 s.
+    """Change of heart rate over a stride.
 
     Attributes:
         width_bpm: standard deviation of the Gaussian.
@@ -60,12 +63,12 @@ class Transitions:
             if not 0 <= value <= most:
                 raise DataError(f"transitions: {name} is {value}; allowed: 0 to {most:g}.")
 
-    def matrix(self) -> NDArray[np.float64]:
+    def matrix(self, task: Task = TASK) -> NDArray[np.float64]:
         """`(classes, classes)`, column-stochastic: `next = matrix @ now`."""
-        distance = np.abs(np.subtract.outer(bin_centres_bpm(), bin_centres_bpm()))
+        distance = np.abs(np.subtract.outer(bin_centres_bpm(task), bin_centres_bpm(task)))
         weight = np.exp(-0.5 * (distance / self.width_bpm) ** 2)
         step = weight / weight.sum(axis=0, keepdims=True)
-        return np.asarray((1 - self.leave) * step + self.leave / CLASSES)
+        return np.asarray((1 - self.leave) * step + self.leave / task.classes)
 
     def to_json(self) -> dict[str, float]:
         """Plain values; `from_json` gives the same back."""
@@ -91,6 +94,13 @@ class Transitions:
             ) from error
 
 
+def usual_transitions(task: Task = TASK) -> Transitions:
+    """What holds where nothing was fitted."""
+    usual = Transitions()
+    width_bpm = usual.width_bpm * (task.stride_s / TASK.stride_s) ** 0.5
+    return replace(usual, width_bpm=round(width_bpm, 3))
+
+
 def changes_of(recordings: Iterable[Recording]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Changes of the reference between usable windows one stride apart.
 
@@ -101,7 +111,7 @@ def changes_of(recordings: Iterable[Recording]) -> tuple[NDArray[np.float64], ND
     for recording in recordings:
         usable = recording.usable
         apart = np.diff(recording.window_start_s)
-        follows = usable[1:] & usable[:-1] & (np.abs(apart - STRIDE_S) < 0.1)
+        follows = usable[1:] & usable[:-1] & (np.abs(apart - recording.task.stride_s) < 0.1)
         found = np.diff(recording.hr_bpm)[follows]
         if len(found):
             by_person.setdefault(recording.person, []).append(found)
@@ -112,17 +122,18 @@ def changes_of(recordings: Iterable[Recording]) -> tuple[NDArray[np.float64], ND
     return np.concatenate(people), np.concatenate(weights)
 
 
-def fit_transitions(recordings: Iterable[Recording]) -> Transitions:
+def fit_transitions(recordings: Iterable[Recording], task: Task = TASK) -> Transitions:
     """The transition that training people's references ask for.
 
     Args:
         recordings: of training people.
+        task: says what windows and strides are.
 
     Returns:
         The default where there are fewer than 100 changes to learn from.
     """
-    changes, weights = changes_of(recordings)
+    changes, weights = changes_of(at_task(each, task) for each in recordings)
     if len(changes) < FEWEST_CHANGES:
-        return Transitions()
+        return usual_transitions(task)
     width = WIDENING * float(np.sqrt(np.average(changes**2, weights=weights)))
     return Transitions(round(float(np.clip(width, SMALLEST_WIDTH_BPM, LARGEST_WIDTH_BPM)), 3))

@@ -20,6 +20,7 @@ from ppg.recording import Recording
 from ppg.synthetic.recordings import synthesize
 from ppg.windows import InputSpec
 from ppgnas.errors import MixError
+from ppgnas.task import TASK
 from search_spaces.published import published
 
 INPUTS = InputSpec(16, True)
@@ -48,7 +49,7 @@ def test_more_is_drawn_than_a_batch_takes(people: list[Recording]) -> None:
 def test_the_widest_spread_is_left_out_and_both_kinds_take_turns() -> None:
     hr_bpm = np.array([60.0, 70, 80, *[np.nan] * 5])
     logits = _logits([30, 30, 30, 4, 9, 2, 8, 3])  # how sure it is of labelled ones is no matter
-    rows, left_out = surest(logits, hr_bpm, 6, LeftOut(1, 3, 7, 8.0))
+    rows, left_out = surest(logits, hr_bpm, 6, LeftOut(1, 3, 7, 8.0), task=TASK)
     assert rows.tolist() == [0, 3, 1, 5, 2, 7]
     assert (left_out.batches, left_out.windows, left_out.drawn) == (2, 5, 12)
     assert left_out.spread_bpm == pytest.approx(6, abs=0.01)

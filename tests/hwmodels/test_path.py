@@ -12,8 +12,6 @@ from hwmodels.costs import costs
 from hwmodels.engines.load import load_engine
 from hwmodels.fit import path as fit
 from hwmodels.path import (
-    DECODE_BYTES,
-    LOGITS_BYTES,
     STREAM_HZ,
     USUAL,
     PathShape,
@@ -27,6 +25,7 @@ from hwmodels.sensors import usual_sensors
 from ppg.readout.smoothing import SMOOTHINGS
 from ppg.windows import STREAM_HZ as TRAINING_HZ
 from ppgnas.errors import BudgetError
+from ppgnas.task import CLASSES
 from search_spaces.lower import lower
 from search_spaces.published import published
 from search_spaces.space import SearchSpace
@@ -124,7 +123,7 @@ def test_sums_of_card_and_fast_path(engine: str) -> None:
     assert card.energy_mj == alone.energy_mj + path.energy_mj
     assert card.flash_bytes == alone.flash_bytes + path.flash_bytes
     own = path.state_bytes
-    own += DECODE_BYTES if engine != "ppgnas-c" else LOGITS_BYTES  # its scratch is long enough
+    own += 4 * CLASSES if engine != "ppgnas-c" else 184  # its scratch is long enough
     assert card.sram_bytes.value == alone.sram_bytes.value + own
     share = path.latency_ms.value / 2000
     assert card.power_mw.value == pytest.approx(
@@ -143,7 +142,7 @@ def test_sums_of_card_and_fast_path(engine: str) -> None:
 
 def test_scratch_that_is_too_short_for_the_decoder_grows() -> None:
     path = path_cost(SHAPE, BOARD, USUAL)
-    grown = path.sram_bytes(DECODE_BYTES - 100) - path.sram_bytes(DECODE_BYTES)
+    grown = path.sram_bytes(4 * CLASSES - 100) - path.sram_bytes(4 * CLASSES)
     assert grown == 100
 
 

@@ -31,7 +31,15 @@ from nas.run.target import load_target
 from nas.search import search
 from ppg.npz.folder import read_folder, write_recording
 from ppg.people.split import PARTS
-from ppgnas.errors import BoardError, BudgetError, DataError, NothingFitsError, RunError
+from ppgnas.errors import (
+    BoardError,
+    BudgetError,
+    DataError,
+    NothingFitsError,
+    PpgnasError,
+    RunError,
+)
+from ppgnas.task import TASK, Task
 from search_spaces.space import load_space
 from search_spaces.streaming import streamable
 from tests.nas.fakes import TAUGHT_BY, FakeTrainer, write_one_person_twice, write_people
@@ -559,3 +567,40 @@ def test_a_full_disk_ends_with_whole_files_and_can_be_resumed(
 def test_choose_and_search_agree_on_what_is_claimed(finished: RunDir) -> None:
     with pytest.raises(RunError, match="holds a finished run"):
         choose(finished.path, resume=False)
+
+
+def test_a_search_chooses_among_windows(people: Path, tmp_path: Path) -> None:
+    few = {"trials": 12, "finalists": 1}
+    asked = config_for(people, window="4s,6s", stride="1s", bpm="40-199", **few)
+    assert asked.period_s == 1.0
+    run = go(asked, tmp_path / "run")
+    document, candidates = run.document(), run.candidates()
+    assert document.config == asked
+    tasks = {candidate.arch.task for candidate in candidates.candidates}
+    assert tasks == {Task(4, 1, 40, 199), Task(6, 1, 40, 199)}
+    assert all(run.card(n).arch.task in tasks for n in run.finalists())
+    rows = list(csv.DictReader((run.path / "candidates.csv").read_text().splitlines()))
+    assert {row["window_s"] for row in rows} == {"4", "6"} and rows[0]["lowest_bpm"] == "40"
+    page = (run.path / "report.html").read_text()
+    assert "4 s every 1 s, 40-199 BPM or 6 s every 1 s, 40-199 BPM" in page
+    assert "window<br>(s)" in page or "window\\u003cbr\\u003e(s)" in page
+    again = resolve({"config": None, "window": "8s"}, asked)  # what is not asked stays
+    assert again.windows.tasks((TASK,)) == (Task(8, 1, 40, 199),)
+
+
+def test_the_usual_windows_are_told_nowhere(finished: RunDir) -> None:
+    files = ("run.toml", "candidates.csv")
+    text = "".join((finished.path / name).read_text() for name in files)
+    assert not any(name in text for name in ("window_s", "stride_s", "bpm = [", "lowest_bpm"))
+
+
+def test_windows_that_cannot_be_searched_are_refused(people: Path, tmp_path: Path) -> None:
+    for asked, message in (
+        ({"window": "6s,7s"}, "`window` is 7 s and `stride` 2 s; allowed: a window of whole"),
+        ({"window": "6s", "mode": "streaming"}, "streaming pools over 4 strides"),
+        ({"stride": "1s", "mode": "streaming", "window": "4s", "rate": "2s"}, "every 1 s; leave"),
+        ({"bpm": "40-200"}, "161 classes of 1 BPM; allowed: an even number"),
+    ):
+        with pytest.raises(PpgnasError, match=message):
+            go(config_for(people, **asked), tmp_path / "run")
+    assert not (tmp_path / "run").exists()

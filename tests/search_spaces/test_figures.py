@@ -44,6 +44,7 @@ def test_the_figures_of_timeppg_by_hand() -> None:
                 spacing=0.0,
                 max_pooling=0.0,
                 pool_s=3.0,
+                window_s=3.0,
             )
         )
     )

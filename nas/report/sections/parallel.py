@@ -22,6 +22,7 @@ MOST_LINES = 3000
 # MAE from best to worst; the light end of viridis is left out, it vanishes on white.
 _COLORS = [[0, "#440154"], [0.35, "#31688e"], [0.7, "#35b779"], [1, "#b5c933"]]
 _MAE = "MAE<br>(BPM)"
+_WINDOW = "window<br>(s)"
 LOGARITHM = "log10"  # names an axis whose values are logarithms
 _MAE_TICKS_BPM = (0.2, 0.5, 1, 1.5, 2, 3, 5, 7, 10, 20, 50)
 _TICK_ROOM = 0.06  # of the axis, for one label
@@ -41,6 +42,7 @@ def _choices(arch: Arch) -> dict[str, float]:
     """An arch in a few numbers."""
     active = [stage for stage in arch.stages if stage.depth]
     return {
+        _WINDOW: arch.window_s,
         "rate<br>(Hz)": arch.rate_hz,
         "input<br>channels": arch.channels,
         "stem<br>width": arch.stem_width,
@@ -70,7 +72,10 @@ def _parallel_info(run: RunData) -> Parallel | None:
     judged = [candidate for candidate in run.candidates if candidate.mae_bpm]
     if not judged:
         return None
+    axes = list(_values(judged[0]))
     matrix = np.array([list(_values(candidate).values()) for candidate in judged])
+    if len(set(matrix[:, 0])) == 1:  # the window comes first, and most searches have one
+        axes, matrix = axes[1:], matrix[:, 1:]
     numbers = np.array([candidate.number for candidate in judged])
     places = {
         "front": np.flatnonzero([candidate.on_front for candidate in judged]),
@@ -79,7 +84,7 @@ def _parallel_info(run: RunData) -> Parallel | None:
     }
     kinds = {kind: found for kind, found in places.items() if len(found)}
     return Parallel(
-        list(_values(judged[0])),
+        axes,
         {kind: matrix[found] for kind, found in kinds.items()},
         {kind: numbers[found] for kind, found in kinds.items()},
     )

@@ -40,6 +40,7 @@ def _facts(run: RunData) -> dict[str, str]:
         "board": run.board,
         "engine": run.engine,
         "mode": document.config.mode,
+        "reads": " or ".join(sorted({str(one.arch.task) for one in run.candidates})),
         "data": document.config.data,
         "synthetic": "yes" if run.synthetic else "no",
         "data fingerprint": document.fingerprint,

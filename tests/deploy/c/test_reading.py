@@ -26,37 +26,54 @@ from deploy.fuzz.random_net import random_net
 from deploy.integers import reference
 from deploy.integers.quantized import QuantizedNet
 from ppgnas.errors import ExportError
-from ppgnas.task import Mode
+from ppgnas.task import TASK, Mode, Task
 from search_spaces.arch import Arch
 from search_spaces.lower import lower
 from search_spaces.space import SearchSpace
 from tests.deploy.device.c_device import NOT_RESET, OUT_OF_STEP, FrontEndC, ReadingC
 from tests.deploy.shared import build_shared
 
+SHORT, LONG = Task(4, 1, 40, 199), Task(12, 4, 40, 199)
 
-def network(*, acceleration: bool, rate_hz: int) -> tuple[Arch, QuantizedNet]:
-    space = SearchSpace.preset("default")
+
+def network(*, acceleration: bool, rate_hz: int, task: Task = TASK) -> tuple[Arch, QuantizedNet]:
+    space = SearchSpace.preset("default").at_tasks([task])
     choices = space.choices_of(space.smallest())
     arch = space.build({**choices, "acceleration": acceleration, "rate_hz": rate_hz})
     return arch, random_net(lower(arch), 1)
 
 
 def around(net: QuantizedNet, front_end: FrontEnd, smoothing: str) -> SensorChain:
-    by = smoother(5.0, jump=1e-6, floor=2e-3, exponent=1.0)
+    task = net.graph.task
+    by = smoother(5.0, jump=1e-6, floor=2e-3, exponent=1.0, classes=task.classes)
     scale = net.activations[net.graph.output][0]
-    return SensorChain(front_end, Decoder(scale, smoothing, by if smoothing == "hmm" else None))
+    decoder = Decoder(scale, smoothing, by if smoothing == "hmm" else None, task=task)
+    return SensorChain(front_end, decoder)
 
 
 @pytest.mark.parametrize(
-    ("acceleration", "rate_hz", "smoothing"),
-    [(True, 32, "hmm"), (False, 16, "clip"), (True, 16, "none")],
+    ("acceleration", "rate_hz", "smoothing", "task"),
+    [
+        (True, 32, "hmm", TASK),
+        (False, 16, "clip", TASK),
+        (True, 16, "none", TASK),
+        (True, 16, "hmm", SHORT),
+        (False, 64, "hmm", LONG),
+    ],
 )
 def test_raw_samples_to_readings(
-    acceleration: bool, rate_hz: int, smoothing: str, tmp_path: Path, host: HostCompiler
+    acceleration: bool,
+    rate_hz: int,
+    smoothing: str,
+    task: Task,
+    tmp_path: Path,
+    host: HostCompiler,
 ) -> None:
-    _, net = network(acceleration=acceleration, rate_hz=rate_hz)
+    _, net = network(acceleration=acceleration, rate_hz=rate_hz, task=task)
     acc_hz = Fraction(32) if acceleration else None
-    front_end = FrontEnd(Fraction(64), acc_hz, rate_hz, ppg_channels=2, counts_per_g=2048)
+    front_end = FrontEnd(
+        Fraction(64), acc_hz, rate_hz, ppg_channels=2, counts_per_g=2048, task=task
+    )
     reading = around(net, front_end, smoothing)
     made = generate(net)
     source, head = model_texts(net, made, reading)
@@ -69,10 +86,11 @@ def test_raw_samples_to_readings(
     assert defined(head, "PPG_MEMORY_BYTES") == sizes.memory_bytes
 
     rng = np.random.default_rng(3)
-    t = np.arange(64 * 20) / 64
+    seconds = task.window_s + 6 * task.stride_s
+    t = np.arange(64 * seconds) / 64
     pulse = 4000 * np.sin(2 * np.pi * 1.4 * t)[:, None] + rng.normal(0, 200, (len(t), 2))
     ppg = np.asarray(90_000 + pulse, np.int32)
-    acc = rng.integers(-3000, 3000, (32 * 20, 3)).astype(np.int16) if acceleration else None
+    acc = rng.integers(-3000, 3000, (32 * seconds, 3)).astype(np.int16) if acceleration else None
     scale, zero_point = net.activations[net.graph.input]
     part = front_end_c(front_end, scale=scale, zero_point=zero_point)
     windows = FrontEndC(front_end, library, part).windows(ppg, acc)
@@ -116,15 +134,22 @@ def test_what_does_not_fit_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    ("acceleration", "mode"), [(True, "window"), (False, "window"), (True, "streaming")]
+    ("acceleration", "mode", "task"),
+    [
+        (True, "window", TASK),
+        (False, "window", TASK),
+        (True, "streaming", TASK),
+        (True, "window", LONG),
+        (True, "streaming", SHORT),
+    ],
 )
 def test_the_vectors_of_the_whole_path(
-    acceleration: bool, mode: Mode, tmp_path: Path, host: HostCompiler
+    acceleration: bool, mode: Mode, task: Task, tmp_path: Path, host: HostCompiler
 ) -> None:
     """Two minutes of samples give every window, all logits and every reading of the rules."""
-    _, net = network(acceleration=acceleration, rate_hz=16)
+    _, net = network(acceleration=acceleration, rate_hz=16, task=task)
     acc_hz = Fraction(24_999, 998) if acceleration else None  # beside many samples of the PPG
-    end = FrontEnd(Fraction(49_999, 999), acc_hz, 16, ppg_channels=1, mode=mode)
+    end = FrontEnd(Fraction(49_999, 999), acc_hz, 16, ppg_channels=1, mode=mode, task=task)
     window = np.zeros(net.graph.shape(net.graph.input)[1:], np.int8)
     reading = around(net, end, "hmm")
     made = project(net, window, title="a network", reading=reading, prefix="own", mode=mode)
@@ -133,7 +158,9 @@ def test_the_vectors_of_the_whole_path(
         path.write_text(made.texts[name])
     # The last window is due at 120 s, and the acceleration ends before.
     rows = made.texts["example/path.h"].count("{0x")
-    assert rows == (120 - 8) // 2 + (not acceleration) + 3 * (mode == "streaming")
+    due = (120 - task.window_s) // task.stride_s
+    assert rows == due + (not acceleration) + 3 * (mode == "streaming")
+    assert f"then every {task.stride_s} s;" in made.texts["own_model.h"]
 
     def passes() -> bool:
         sources = [tmp_path / "path.c", tmp_path / "own_model.c"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import socket
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -131,5 +131,5 @@ def test_a_teacher_reads_what_it_is_asked_to(
 def _finished(folder: Path, channels: int) -> Path:
     path, shape = folder / f"{channels}.safetensors", ResNetShape(channels, 32)
     identity = {"steps": 1, "people": [], "front_end": FRONT_END}
-    save_checkpoint(path, ResNetTeacher(shape), identity=identity, step=1, shape=vars(shape))
+    save_checkpoint(path, ResNetTeacher(shape), identity=identity, step=1, shape=asdict(shape))
     return path

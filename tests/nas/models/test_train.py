@@ -7,23 +7,28 @@ import json
 from dataclasses import replace
 from io import StringIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from deploy.personal.head import head_of
 from distill.evaluation import Retrained, predict_windows
 from distill.teachers.names import TeacherNameError
 from nas.cli.main import main
 from nas.models.evaluate import evaluate
 from nas.models.export import export_files
 from nas.models.names import ModelError, find_model
+from nas.models.predict import trace_of
+from nas.models.readout import decoding_of
 from nas.models.train import train_model
 from nas.run.card import Card, InC
 from nas.run.config import ConfigError, TrainConfig
 from nas.run.people import People, read_source
 from nas.run.progress import Lines, Progress, Silent
 from nas.run.target import load_target
+from nas.run.windows import WindowChoice, take_windows
 from ppg.npz.folder import write_recording
 from ppg.people.metrics import mean_over_people
 from ppg.windows import InputSpec, windows_of
@@ -33,12 +38,14 @@ from ppgnas.errors import (
     ExportError,
     GraphError,
     MixError,
+    PpgnasError,
     RunError,
     SpaceError,
 )
-from ppgnas.task import Mode
+from ppgnas.task import Mode, Task
 from search_spaces.arch import Arch
 from search_spaces.published import published
+from search_spaces.stages import at_task
 from tests.nas.fakes import fake_net, write_one_person_twice, write_people
 
 ARCH = published("small")
@@ -398,3 +405,63 @@ def test_mistakes_are_refused(model: Path, tmp_path: Path) -> None:
             ARCH, TrainConfig(data="nowhere"), tmp_path / "x", command="", progress=Silent(),
             train=train_nothing,
         )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("task", "mode"), [(Task(4, 1, 40, 199), "streaming"), (Task(12, 4), "window")]
+)
+def test_a_network_of_other_windows(task: Task, mode: Mode, tmp_path: Path) -> None:
+    """It is judged on its windows, read every stride, and all of its files say so."""
+    choice = WindowChoice((task.window_s,), task.stride_s, (task.lowest_bpm, task.highest_bpm))
+    people = write_people(tmp_path / "people")
+    out = tmp_path / "model"
+    config = TrainConfig(data=str(people), windows=choice, mode=mode)
+    arch = published("tiny")
+    card = train_model(arch, config, out, command="", progress=Silent(), train=train_nothing)
+    assert card.arch == at_task(arch, task, streams=True) and card.training is not None
+    assert "windows" not in card.training
+    path = card.costs.path
+    assert path is not None and path.rate_hz == 16
+    found = find_model(str(out))
+    assert found.inputs == InputSpec(16, True, task) == find_model(f"{out}/model.tflite").inputs
+    apart = tmp_path / "apart.tflite"  # no card beside it: the file itself says what it reads
+    apart.write_bytes((out / "model.tflite").read_bytes())
+    assert find_model(str(apart)).inputs.task == task
+    recording = read_source(str(people), seed=0)[0]
+    trace = trace_of(
+        found.net(), recording, inputs=found.inputs, decoding=decoding_of(card), mode=mode
+    )
+    np.testing.assert_allclose(np.diff(trace.time_s), task.stride_s)
+    assert trace.time_s[0] >= task.window_s
+    assert task.lowest_bpm - 1 <= trace.bpm.min() <= trace.bpm.max() <= task.highest_bpm + 1
+    measured = evaluate(found, [r for r in read_source(str(people), seed=0)])
+    assert measured.windows > 0
+    with pytest.raises(ExportError, match=r"so far only 8 s every 2 s, 30-209 BPM can be learnt"):
+        head_of(found.net())
+
+
+def test_windows_that_no_network_has(tmp_path: Path) -> None:
+    people = write_people(tmp_path / "people")
+
+    def refused(**asked: Any) -> str:
+        choice = take_windows({k: v for k, v in asked.items() if k != "mode"})
+        config = TrainConfig(data=str(people), windows=choice, mode=asked.get("mode", "window"))
+        with pytest.raises(PpgnasError) as error:
+            train_model(
+                ARCH, config, tmp_path / "no", command="", progress=Silent(), train=train_nothing
+            )
+        return str(error.value)
+
+    assert "`window` names 2 lengths, and one network reads one" in refused(window="4s,6s")
+    assert "`window` is 5 s and `stride` 2 s" in refused(window="5s")
+    assert "streaming pools over 4 strides: give `window` 8s" in refused(
+        window="6s", mode="streaming"
+    )
+    for text, message in (
+        ({"window": "6.5s"}, "`window` is 6.5s; allowed: whole seconds"),
+        ({"bpm": "40"}, "`bpm` is '40'; allowed: two whole numbers, such as 30-209"),
+        ({"window": "8s,8s"}, "must name lengths, each once"),
+        ({"stride": "2"}, "`stride` '2' has no unit"),
+    ):
+        with pytest.raises(PpgnasError, match=message):
+            take_windows(dict(text))

@@ -10,7 +10,7 @@ from ppg.readout.decode import expectation, probabilities, smooth
 from ppg.readout.smoothing import clip, read_series
 from ppg.readout.transitions import Transitions
 from ppgnas.errors import DataError
-from ppgnas.task import CLASSES
+from ppgnas.task import CLASSES, TASK
 
 
 def plain_loop(
@@ -83,9 +83,11 @@ def test_kinds_of_smoothing() -> None:
     truth = np.r_[np.full(20, 100.0), 170.0]
     logits = np.log(soft_labels(truth, width_bpm=4.0) + 1e-6)
     place = np.zeros(21, int), 2.0 * np.arange(21)
-    raw, none = read_series(logits, *place, smoothing="none")
+    raw, none = read_series(logits, *place, smoothing="none", task=TASK)
     assert none is raw and raw.bpm[-1] == pytest.approx(170, abs=0.5)
-    assert read_series(logits, *place, smoothing="clip")[1].bpm[-1] == pytest.approx(110, abs=0.5)
-    assert read_series(logits, *place)[1].bpm[-1] < 165
+    assert read_series(logits, *place, smoothing="clip", task=TASK)[1].bpm[-1] == pytest.approx(
+        110, abs=0.5
+    )
+    assert read_series(logits, *place, task=TASK)[1].bpm[-1] < 165
     with pytest.raises(DataError, match="`smoothing` is 'both'; allowed: none, clip, hmm"):
-        read_series(logits, *place, smoothing="both")  # type: ignore[arg-type]
+        read_series(logits, *place, smoothing="both", task=TASK)  # type: ignore[arg-type]

@@ -12,6 +12,7 @@ from torch import nn
 from nas.bench.distillation.jobs import Judges
 from nas.bench.distillation.records import PeopleErrors
 from ppg.people.metrics import mae_by_person, mean_over_people
+from ppg.readout.decode import decode
 from ppg.readout.smoothing import read_series
 from ppg.windows import WindowSet
 
@@ -28,14 +29,18 @@ def logits_of(module: nn.Module, windows: WindowSet) -> NDArray[np.float32]:
 
 
 def _raw(logits: NDArray[np.float32], windows: WindowSet) -> NDArray[np.float64]:
-    return read_series(logits, windows.recording, windows.start_s, smoothing="none")[0].bpm
+    return decode(logits, windows.task).bpm
 
 
 def errors_of_logits(
     logits: NDArray[np.float32], windows: WindowSet, judges: Judges
 ) -> PeopleErrors:
     raw, smoothed = read_series(
-        logits, windows.recording, windows.start_s, transitions=judges.transitions
+        logits,
+        windows.recording,
+        windows.start_s,
+        transitions=judges.transitions,
+        task=windows.task,
     )
     return errors_of(windows, raw.bpm, smoothed.bpm)
 
