@@ -38,6 +38,7 @@ from ppgnas.errors import (
     NothingFitsError,
     PpgnasError,
     RunError,
+    TaskError,
 )
 from ppgnas.task import TASK, Task
 from search_spaces.space import load_space
@@ -158,7 +159,7 @@ def test_a_search_in_streaming_takes_what_can_stream(people: Path, tmp_path: Pat
     ],
 )
 def test_modes_that_are_none_are_refused(given: dict[str, str], message: str) -> None:
-    with pytest.raises((ConfigError, BudgetError), match=message):
+    with pytest.raises((TaskError, BudgetError), match=message):
         config_for(Path("data"), **given)
 
 
