@@ -238,8 +238,10 @@ def carried(profiles: tuple[Profile, ...], file: EngineFile) -> tuple[Profile, .
     def work(kernel: str, shape: Geometry) -> Work:
         return replace(base.work(kernel, shape), calibrated=False)
 
+    # Generated C has no layers, and goes to other processes as it is.
+    law = _no_layer if file.kind == "program" else work
     return tuple(
-        Profile(core, core, "", base.network.times(ratio), work)
+        Profile(core, core, "", base.network.times(ratio), law)
         for core, ratio in file.core_ratios.items()
     )
 

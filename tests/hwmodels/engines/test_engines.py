@@ -1,6 +1,7 @@
 """Engines: what they support and how their laws grow with a layer."""
 
 import math
+import pickle
 from dataclasses import replace
 
 import pytest
@@ -209,3 +210,9 @@ def test_engines_for_a_board() -> None:
     assert "st-edge-ai" in engines_for(load_board("stm32u385"))
     assert engines_for(replace(load_board("stm32u385"), core="Cortex-M23")) == []
     assert {"Cortex-M55", "RISC-V RV32IMC"} <= set(known_cores())
+
+
+def test_the_engine_of_the_generated_c_goes_to_another_process() -> None:
+    """Benches cost what they train in processes of their own."""
+    engine = load_engine("ppgnas-c")
+    assert pickle.loads(pickle.dumps(engine)).profiles == engine.profiles
