@@ -11,6 +11,7 @@ before the first instruction is translated, because later ones do not fire in tr
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -69,6 +70,9 @@ class Machine:
         registers = load("unicorn.arm_const", package="unicorn", purpose="running code")
         self.image = image
         self.memory = memory
+        # A core takes 1 GB of addresses, and its hooks hold it in a circle: those of before go
+        # first, or the process ends where addresses are limited.
+        gc.collect()
         self._error: type[Exception] = unicorn.UcError
         self._registers = registers
         self._core: Any = unicorn.Uc(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import resource
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
@@ -174,6 +176,24 @@ def test_another_memory_map(compiler: Compiler, tmp_path: Path) -> None:
     )
     found = Emulator(elf, memory=STM32H743).call("total")
     assert found.result == 6
+
+
+def test_emulators_that_are_gone_hold_no_addresses(machine: Emulator) -> None:
+    """Each takes 1 GB of them, which are limited where hostile files are tried."""
+
+    def addresses() -> int:
+        pages = int(Path("/proc/self/statm").read_text().split()[0])
+        return pages * resource.getpagesize()
+
+    gc.disable()
+    try:
+        Emulator(machine.image)
+        before = addresses()
+        for _ in range(3):
+            Emulator(machine.image)
+        assert addresses() - before < 1 << 30
+    finally:
+        gc.enable()
 
 
 def test_faults_say_where(machine: Emulator) -> None:
