@@ -58,7 +58,8 @@ def _prepare(world: Path) -> None:
 
     for name in ("HOME", "TMPDIR"):
         os.environ[name] = str(world.parent / name)
-        Path(os.environ[name]).mkdir(exist_ok=True)
+        shutil.rmtree(os.environ[name], ignore_errors=True)  # what a process that died left
+        Path(os.environ[name]).mkdir()
 
     def train(arch: Any, *rest: Any) -> Any:
         from distill.evaluation import Retrained
