@@ -29,7 +29,7 @@ from hwmodels.layer import (
     window_padding,
 )
 from hwmodels.operators import KINDS, OPERATORS
-from ppgnas.errors import GraphError, TaskError
+from ppgnas.errors import GraphError
 from ppgnas.parsing import mistake, parse_json
 from ppgnas.task import TASK, Task
 
@@ -281,8 +281,6 @@ class Graph:
             read = _DOCUMENT.validate_python(document)
         except ValidationError as error:
             raise GraphError(f"graph: the document is malformed at {mistake(error)}") from error
-        except TaskError as error:
-            raise GraphError(f"graph: its task is none: {error}") from error
         for layer in read.layers:
             sizes = (*layer.kernel, *layer.stride, *layer.dilation, layer.groups)
             if min(sizes) < 1 or max(*sizes, *layer.pads) > LARGEST_SIZE or min(layer.pads) < 0:

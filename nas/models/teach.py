@@ -78,6 +78,7 @@ def teach(config: TrainConfig, out: Path, *, progress: Progress) -> TeacherFacts
             f"`distill` {config.distill} and `recipe` {config.recipe} are for students: a teacher "
             "learns from labels, in one stage; leave them out"
         )
+    config.windows.task(TASK)  # before anything is read
     site = site_of(config.device)
     with launched(site.device) as together:
         if together is not None and together.rank > 0:

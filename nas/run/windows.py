@@ -6,7 +6,7 @@ import re
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from nas.run.units import parse_s
+from nas.run.units import Quantity, parse
 from ppgnas.errors import TaskError
 from ppgnas.task import MODES, Mode, Task
 
@@ -72,6 +72,8 @@ class WindowChoice:
         }
 
 
+_SECONDS = Quantity("a time", {"s": 1.0}, "8s")
+
 ANY = WindowChoice()
 """Nothing was asked."""
 
@@ -103,7 +105,7 @@ def take_windows(values: dict[str, Any], base: WindowChoice = ANY) -> WindowChoi
 
 
 def _seconds(text: str, *, name: str) -> int:
-    seconds = parse_s(text, name=name)
+    seconds = parse(text, _SECONDS, name=name)
     if seconds != int(seconds):
         raise TaskError(f"`{name}` is {text.strip()}; allowed: whole seconds, such as 8s")
     return int(seconds)

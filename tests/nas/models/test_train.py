@@ -461,7 +461,10 @@ def test_windows_that_no_network_has(tmp_path: Path) -> None:
         ({"window": "6.5s"}, "`window` is 6.5s; allowed: whole seconds"),
         ({"bpm": "40"}, "`bpm` is '40'; allowed: two whole numbers, such as 30-209"),
         ({"window": "8s,8s"}, "must name lengths, each once"),
-        ({"stride": "2"}, "`stride` '2' has no unit"),
+        (
+            {"stride": "2"},
+            "`stride` '2' has no unit; allowed units: s. Write for example `stride` 8s",
+        ),
     ):
         with pytest.raises(PpgnasError, match=message):
             take_windows(dict(text))
