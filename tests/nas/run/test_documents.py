@@ -29,7 +29,7 @@ sampler = "nsga2"
 objectives = [
     "mae",
     "latency",
-    "sram",
+    "flash",
 ]
 finalists = 8
 effort = "quick"
