@@ -454,7 +454,7 @@ def test_networks_of_ppg_alone_are_searched_with_a_teacher_that_reads_more(
 
 
 def test_an_accelerometer_counts_where_networks_read_it(people: Path, tmp_path: Path) -> None:
-    asked = {"space": "default", "trials": 30, "finalists": 1, "power": "2mW"}
+    asked = {"space": "default", "trials": 30, "finalists": 1, "power": "4mW"}
     dear = config_for(people, **asked, accelerometer="5mW")
     run = go(dear, tmp_path / "dear")
     fitting = [row for row in run.candidates().candidates if row.mae_bpm is not None]
