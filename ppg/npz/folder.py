@@ -243,16 +243,15 @@ def files_below(path: Path, *, ending: str = ".npz") -> list[Path]:
 
 
 def _found(path: Path, ending: str = ".npz") -> Iterator[Path]:
-    above = path.resolve().parents
-    seen: set[Path] = set()
+    # What was seen, or lies above: a link there leads back up, or again to a folder.
+    seen = {_identity(folder) for folder in path.resolve().parents}
     waiting = [path]
     while waiting:  # no recursion: folders may lie deeper than Python's stack
         folder = waiting.pop()
-        real = folder.resolve()
-        if real in seen or real in above:  # a link that leads back up, or a second one to a folder
-            continue
-        seen.add(real)
         try:
+            if (identity := _identity(folder)) in seen:
+                continue
+            seen.add(identity)
             inside = sorted(folder.iterdir())
         except OSError as error:
             raise DataError(
@@ -261,6 +260,12 @@ def _found(path: Path, ending: str = ".npz") -> Iterator[Path]:
         shown = [entry for entry in inside if not entry.name.startswith(".")]
         yield from (e for e in shown if e.name.lower().endswith(ending) and not e.is_dir())
         waiting += [entry for entry in reversed(shown) if entry.is_dir()]
+
+
+def _identity(folder: Path) -> tuple[int, int]:
+    """What a folder is, by whatever path."""
+    found = folder.stat()
+    return found.st_dev, found.st_ino
 
 
 def _load(path: Path) -> Arrays:
