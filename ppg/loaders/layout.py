@@ -48,9 +48,13 @@ def _walk(root: Path, *, depth: int) -> Iterator[Path]:
     for entry in entries:
         if entry.name.startswith((".", "__MACOSX")):
             continue
-        if entry.is_file():
+        try:
+            is_file, is_folder = entry.is_file(), entry.is_dir()
+        except OSError:  # a link in a ring, or to what may not be read
+            continue
+        if is_file:
             yield Path(entry.path)
-        elif depth > 0 and entry.is_dir():
+        elif depth > 0 and is_folder:
             yield from _walk(Path(entry.path), depth=depth - 1)
 
 

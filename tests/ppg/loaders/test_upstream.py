@@ -219,6 +219,14 @@ def test_converting_reads_back_equal(write: str, tmp_path: Path) -> None:
         write_folder(tmp_path / "out", recordings)
 
 
+def test_links_in_a_ring_and_to_nothing_are_passed_over(tmp_path: Path) -> None:
+    folder = upstream.write_dalia(tmp_path, 1)
+    before = [recording.name for recording in read_folder(folder)]
+    (folder / "ring").symlink_to(folder / "ring")
+    (folder / "gone").symlink_to(tmp_path / "nowhere")
+    assert [recording.name for recording in read_folder(folder)] == before
+
+
 def test_a_folder_inside_or_too_far_above_is_named(tmp_path: Path) -> None:
     deep = tmp_path / "a" / "b" / "c"
     folder = upstream.write_dalia(deep, 1)
