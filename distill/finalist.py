@@ -60,6 +60,7 @@ class FinalistJob:
         device: where it runs, which no checkpoint knows.
         distill: the mix, see `distill.losses.mix.chosen_mix`.
         recipe: the stages of a whole training, see `distill.compression.retrain`.
+        log: how the CSV files of its trainings begin; phase and `seen` follow. None writes none.
     """
 
     arch: Arch
@@ -73,6 +74,7 @@ class FinalistJob:
     device: torch.device = CPU
     distill: str = AUTO
     recipe: Recipe = field(default_factory=direct)
+    log: Path | None = None
 
     def mix(self, pool: Pool) -> Mix:
         """What the network learns from."""
@@ -161,4 +163,5 @@ def checkpoint_of(job: FinalistJob, phase: str) -> Checkpoint:
             "shards": job.shards,
             "distill": job.mix(open_pool(job.pool)).text,
         },
+        log=job.log and job.log.with_name(f"{job.log.name}-{phase}-{job.seen}.csv"),
     )

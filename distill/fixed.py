@@ -135,5 +135,6 @@ def train_fixed(
         device=site.device,
         distill=distill,
         recipe=stages,
+        log=cache / "metrics" / "network",
     )
     return retrain(job, windows, progress, processes=site.processes)

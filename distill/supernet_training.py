@@ -107,7 +107,8 @@ def _checkpoint(job: SupernetJob) -> tuple[Checkpoint, int]:
         "shards": SHARDS,
         "distill": job.mix(pool).text,
     }
-    return Checkpoint(job.path, identity), steps
+    log = job.path.with_name("metrics") / "supernet.csv"
+    return Checkpoint(job.path, identity, log=log), steps
 
 
 def fit_supernet(

@@ -268,7 +268,7 @@ class Trainer:
         begin_all(
             [
                 (
-                    job,
+                    replace(job, log=self._log(f"first-rung-{job.arch.id}")),
                     windows_of(self.search, job.arch, mode=self.mode),
                     self._begun_file(job.arch),
                 )
@@ -293,8 +293,14 @@ class Trainer:
         Inherited weights err less after a first rung, and no less after a whole training
         (docs/distillation.md). Where it is `enough`, no further one begins once one has ended.
         """
-        jobs = [self.from_nothing(arch) for arch in archs]
+        jobs = [
+            replace(self.from_nothing(arch), log=self._log(f"finalist-{arch.id}"))
+            for arch in archs
+        ]
         self._retrain(jobs, progress, on_done, enough, self._shared("finalists", archs))
+
+    def _log(self, name: str) -> Path:
+        return self.folder / "metrics" / name
 
     def _shared(self, kind: Kind, archs: Sequence[Arch]) -> Queue | None:
         share = self.site.share

@@ -6,6 +6,7 @@ first rungs, finalists, report. Only the finalists' cards ever see report people
 
 from __future__ import annotations
 
+import io
 import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -48,7 +49,7 @@ from nas.run.claim import check_same, claim
 from nas.run.config import ConfigError, SearchConfig
 from nas.run.folder import RunDir
 from nas.run.people import People, fitting_space, gather, without_acceleration
-from nas.run.progress import Progress
+from nas.run.progress import Both, LogFile, Progress, logged
 from nas.run.target import Target, load_target
 from ppg.readout.transitions import fit_transitions
 from ppgnas.task import PPG_ACC
@@ -87,12 +88,15 @@ def search(
     from nas.report.report import write_report
 
     started_s = time.monotonic()
-    ready = prepared(config, run, progress=progress, make_trainer=make_trainer)
+    early = io.StringIO()
+    both = Both(progress, LogFile(early))
+    ready = prepared(config, run, progress=both, make_trainer=make_trainer)
     run.path.mkdir(parents=True, exist_ok=True)
-    with run.lock():
+    with run.lock(), logged(run.log, progress, before=early.getvalue()) as said:
         claim(run, config, ready.space, ready.people, command=command)
         run.record_device(ready.site.name)
-        whole = replace(ready, pacing=_pacing(config, run, ready.site, began_s=started_s))
+        pacing = _pacing(config, run, ready.site, began_s=started_s)
+        whole = replace(ready, progress=said, pacing=pacing)
         with ExitStack() as open_:
             open_.callback(lambda: run.record_time("total", time.monotonic() - started_s))
             if config.storage is not None:

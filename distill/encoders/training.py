@@ -96,7 +96,11 @@ def pretrain(
     module = placed(job.module(ground.teacher), device)
     shards = open_shards(ground.folder)
     first = ALONE if launched is None else launched
-    checkpoint = Checkpoint(path, {**ground.identity(job, shards), "shards": first.shards})
+    checkpoint = Checkpoint(
+        path,
+        {**ground.identity(job, shards), "shards": first.shards},
+        log=path.with_name("metrics") / f"{path.stem}.csv",
+    )
     if first.share(lambda: checkpoint.steps() == job.steps):
         load_checkpoint(path, module)
         return module.eval()
@@ -136,7 +140,11 @@ def to_integers(
     qat = QatNetwork(network)
     qat.observe(_batches(job, SegmentBank(shards, ground.rows), CPU))
     module.encoder = qat
-    checkpoint = Checkpoint(path, {**ground.identity(job, shards), "int8": steps})
+    checkpoint = Checkpoint(
+        path,
+        {**ground.identity(job, shards), "int8": steps},
+        log=path.with_name("metrics") / f"{path.stem}-int8.csv",
+    )
     _fit(ALONE, job, module, ground, checkpoint, progress, steps=steps)
     qat.observing = False
     return qat

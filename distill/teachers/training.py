@@ -87,7 +87,7 @@ def train_teacher(
     }
     if isinstance(teacher, ForeignTeacher):  # two files may have one shape and one length
         identity["file"] = digest_of({"model": teacher.model})
-    checkpoint = Checkpoint(path, identity, description(teacher))
+    checkpoint = Checkpoint(path, identity, description(teacher), log=log_of(path))
     if first.share(lambda: checkpoint.steps() == steps):
         return placed(load_teacher(path), device)
     spent_s = float(read_facts(path).get("train_s", 0.0)) if checkpoint.steps() else 0.0
@@ -112,6 +112,12 @@ def train_teacher(
         checkpoint.save(teacher, steps)
     first.share(lambda: True)  # nobody reads it before it is there
     return teacher
+
+
+def log_of(path: Path) -> Path:
+    """Where the course of a training is kept: beside its file, or beside the `cache` of a run."""
+    folder = path.parent.parent if path.parent.name == "cache" else path.parent
+    return folder / "metrics" / f"{path.stem}.csv"
 
 
 def _fit(

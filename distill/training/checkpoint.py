@@ -112,11 +112,13 @@ class Checkpoint:
         path: of the file.
         identity: JSON values; a file of another identity is not taken.
         facts: further JSON values that the file holds.
+        log: CSV file of the course of the training, see `distill.training.metrics`; None for none.
     """
 
     path: Path
     identity: dict[str, Any]
     facts: dict[str, Any] = field(default_factory=dict)
+    log: Path | None = None
 
     def steps(self) -> int | None:
         """Steps that are done; None without a file of this training."""

@@ -16,6 +16,7 @@ from torch.optim import AdamW
 
 from distill.training.checkpoint import Checkpoint
 from distill.training.memory import keep_freed_memory
+from distill.training.metrics import metrics
 from distill.training.progress import Progress
 from distill.training.team import Team
 
@@ -81,22 +82,27 @@ def fit(
     """
     keep_freed_memory()
     module.train()
-    for step in range(checkpoint.restore(module, optimiser), schedule.steps):
-        seen: list[Tensor] = []
-        gradients: list[list[Tensor]] = []
-        for shard in team.own:
-            optimiser.zero_grad(set_to_none=True)
-            for loss in losses(step, shard):
-                torch.autograd.backward(loss)
-                seen.append(loss.detach())
-            gradients.append([p.grad for p in module.parameters() if p.grad is not None])
-        if team.shards > 1:
-            team.average(module, gradients)
-        nn.utils.clip_grad_norm_(module.parameters(), GRADIENT_NORM)
-        for group in optimiser.param_groups:
-            group["lr"] = schedule.rate(step)
-        optimiser.step()
-        done = step + 1
-        progress(done, schedule.steps, f"loss {seen[0].item():.2f}")
-        if team.rank == 0 and done % schedule.save_every == 0 and done < schedule.steps:
-            checkpoint.save(module, done, optimiser=optimiser)
+    first = checkpoint.restore(module, optimiser)
+    log = checkpoint.log if team.rank == 0 else None
+    with metrics(log, done=first, steps=schedule.steps) as note:
+        for step in range(first, schedule.steps):
+            seen: list[Tensor] = []
+            gradients: list[list[Tensor]] = []
+            for shard in team.own:
+                optimiser.zero_grad(set_to_none=True)
+                for loss in losses(step, shard):
+                    torch.autograd.backward(loss)
+                    seen.append(loss.detach())
+                gradients.append([p.grad for p in module.parameters() if p.grad is not None])
+            if team.shards > 1:
+                team.average(module, gradients)
+            nn.utils.clip_grad_norm_(module.parameters(), GRADIENT_NORM)
+            for group in optimiser.param_groups:
+                group["lr"] = schedule.rate(step)
+            optimiser.step()
+            done = step + 1
+            shown = seen[0].item()
+            note(done, loss=shown, rate=schedule.rate(step))
+            progress(done, schedule.steps, f"loss {shown:.2f}")
+            if team.rank == 0 and done % schedule.save_every == 0 and done < schedule.steps:
+                checkpoint.save(module, done, optimiser=optimiser)

@@ -21,7 +21,7 @@ from nas.models.folder import Judging, write_model
 from nas.models.readout import RULES
 from nas.run.card import Card, Origin, SearchErrors
 from nas.run.config import TrainConfig
-from nas.run.folder import held, new_folder
+from nas.run.folder import METRICS, held, new_folder
 from nas.run.people import People, gather_for
 from nas.run.progress import Progress
 from nas.run.target import load_target
@@ -141,6 +141,8 @@ def train_model(
         )
         with new_folder(out) as folder:
             card = write_model(folder, result.net, result.arch, judging=judging, origin=origin)
+        if (cache / METRICS).is_dir():
+            shutil.copytree(cache / METRICS, out / METRICS)
         shutil.rmtree(cache, ignore_errors=True)
         lock.unlink(missing_ok=True)
     return card

@@ -26,6 +26,7 @@ from ppgnas.errors import RunError
 from ppgnas.files import write_json_atomic, write_text_atomic
 
 DEFAULT_OUT = Path("results/run")
+METRICS = "metrics"  # the course of each training, as CSV
 
 
 class RunDir:
@@ -44,6 +45,8 @@ class RunDir:
         self.retrained = path / "retrained"
         self.front = path / "front"
         self.report = path / "report.html"
+        self.metrics = path / METRICS
+        self.log = path / "log.txt"
 
     @property
     def exists(self) -> bool:

@@ -11,6 +11,8 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from datetime import datetime, timezone
+from pathlib import Path
 from typing import Protocol, TextIO
 
 from nas.run import interrupt
@@ -119,6 +121,57 @@ class Bars:
                 bars.update(task, completed=done, total=total, note=note)
 
             yield tick
+
+
+class LogFile(Lines):
+    """Lines in a file, each with the time in UTC."""
+
+    def say(self, message: str) -> None:
+        """Write one line."""
+        now = datetime.now(timezone.utc).isoformat(sep=" ", timespec="seconds")
+        super().say(f"{now} {message}")
+
+
+class Both:
+    """Says everything twice."""
+
+    def __init__(self, first: Progress, second: Progress) -> None:
+        self._first, self._second = first, second
+
+    def say(self, message: str) -> None:
+        """One line for each."""
+        self._first.say(message)
+        self._second.say(message)
+
+    @contextmanager
+    def phase(self, label: str) -> Iterator[Tick]:
+        """A phase of each."""
+        with self._first.phase(label) as first, self._second.phase(label) as second:
+
+            def tick(done: int, total: int, note: str) -> None:
+                first(done, total, note)
+                second(done, total, note)
+
+            yield tick
+
+
+@contextmanager
+def logged(path: Path, progress: Progress, *, before: str = "") -> Iterator[Progress]:
+    """Progress that is kept in a file, too, with what ended it if it failed.
+
+    Args:
+        path: of the file, which is added to.
+        progress: where else to say it.
+        before: what was said before there was a file.
+    """
+    with path.open("a", encoding="utf-8", errors="replace") as file:
+        file.write(before)
+        log = LogFile(file)
+        try:
+            yield Both(progress, log)
+        except BaseException as error:
+            log.say(f"ended by {type(error).__name__}: {error}".rstrip(": "))
+            raise
 
 
 class Silent:

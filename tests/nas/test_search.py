@@ -100,7 +100,10 @@ def test_the_run_directory_is_complete(finished: RunDir) -> None:
         "candidates.csv",
         "front",
         "report.html",
+        "log.txt",
     }
+    log = finished.log.read_text()
+    assert "Reading the recordings" in log and "retraining finalists: done in" in log
     assert not finished.retrained.exists()
     assert finished.finished
     for number in finished.finalists():
@@ -114,6 +117,7 @@ def test_the_run_directory_is_complete(finished: RunDir) -> None:
             "model.h",
             "card.json",
             "predictions.csv",
+            "stretches.json",
         }
 
 

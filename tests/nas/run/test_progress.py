@@ -1,8 +1,13 @@
 from __future__ import annotations
 
 import io
+import re
+from pathlib import Path
 
-from nas.run.progress import Bars, Lines, RecentPace, Silent
+import pytest
+
+from nas.run.progress import Bars, Lines, RecentPace, Silent, logged
+from ppgnas.errors import RunError
 
 
 class Clock:
@@ -59,3 +64,24 @@ def test_bars_and_silence_accept_the_same_calls() -> None:
         with progress.phase("training") as tick:
             tick(1, 2, "a")
             tick(2, 2, "b")
+
+
+def test_a_log_keeps_what_was_said_and_what_ended_it(tmp_path: Path) -> None:
+    seen = io.StringIO()
+    with (
+        pytest.raises(RunError),
+        logged(tmp_path / "log.txt", Lines(seen), before="early\n") as progress,
+    ):
+        progress.say("reading")
+        with progress.phase("teacher") as tick:
+            tick(1, 2, "loss 1.00")
+        raise RunError("nothing left")
+    lines = (tmp_path / "log.txt").read_text().splitlines()
+    assert lines[0] == "early"
+    assert [line[26:] for line in lines[1:]] == [
+        "reading",
+        "teacher: done in 0 s",
+        "ended by RunError: nothing left",
+    ]
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\+00:00 ", lines[1][:26])
+    assert seen.getvalue().splitlines() == ["reading", "teacher: done in 0 s"]

@@ -1,0 +1,69 @@
+"""The course of a training as a CSV file, written while it trains.
+
+A training that goes on from its checkpoint drops the rows after it, and writes them again: every
+column but `seconds` is then what one without a break would have.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Protocol
+
+from ppgnas.files import write_text_atomic
+
+COLUMNS = ("step", "seconds", "loss", "learning_rate")
+EVERY = 10
+"""Steps from one row to the next."""
+
+
+class Write(Protocol):
+    """Adds a row."""
+
+    def __call__(self, step: int, *, loss: float, rate: float) -> None:
+        """Of a step that is done; most steps have no row."""
+
+
+@contextmanager
+def metrics(path: Path | None, *, done: int, steps: int) -> Iterator[Write]:
+    """What writes the rows of one training.
+
+    Args:
+        path: of the file, whose folder is made; None writes nothing.
+        done: steps of the checkpoint that the training goes on from.
+        steps: of the whole training; the last one has a row.
+    """
+    if path is None:
+        yield lambda step, *, loss, rate: None
+        return
+    kept = [row for row in _rows(path) if int(row["step"]) <= done] if done else []
+    before_s = float(kept[-1]["seconds"]) if kept else 0.0
+    text = io.StringIO()
+    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(kept)
+    write_text_atomic(path, text.getvalue())
+    began_s = time.monotonic() - before_s
+    with path.open("a", encoding="utf-8") as file:
+
+        def write(step: int, *, loss: float, rate: float) -> None:
+            if step % EVERY == 0 or step == steps:
+                seconds = time.monotonic() - began_s
+                file.write(f"{step},{seconds:.2f},{loss:.6g},{rate:.6g}\n")
+                file.flush()
+
+        yield write
+
+
+def _rows(path: Path) -> list[dict[str, str]]:
+    """Whole rows of a file: of a kill the last one may be half."""
+    if not path.exists():
+        return []
+    content = path.read_text(encoding="utf-8")
+    lines = content[: content.rfind("\n") + 1].splitlines()
+    rows = [dict(zip(COLUMNS, line.split(","), strict=False)) for line in lines[1:]]
+    return [row for row in rows if len(row) == len(COLUMNS)]

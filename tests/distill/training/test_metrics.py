@@ -1,0 +1,74 @@
+"""The course of a training, in a file that a kill does not change."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from distill.training.checkpoint import Checkpoint
+from distill.training.fit import Schedule, fit, make_optimiser
+from distill.training.metrics import COLUMNS
+from distill.training.team import Team
+
+
+def train(folder: Path, *, until: int = 47, rank: int = 0) -> None:
+    torch.manual_seed(0)
+    module = nn.Linear(3, 1)
+
+    def losses(step: int, _: int) -> Iterator[Tensor]:
+        x = torch.randn(8, 3, generator=torch.Generator().manual_seed(step))
+        yield (module(x) - x[:, :1]).square().mean()
+
+    def stop(done: int, total: int, note: str) -> None:
+        if done == until:
+            raise KeyboardInterrupt
+
+    fit(
+        module,
+        losses,
+        optimiser=make_optimiser(module),
+        schedule=Schedule(45, 0.05, save_every=15),
+        checkpoint=Checkpoint(folder / "c", {}, log=folder / "metrics" / "c.csv"),
+        progress=stop,
+        team=Team(rank=rank),
+    )
+
+
+def rows(folder: Path) -> list[dict[str, str]]:
+    with (folder / "metrics" / "c.csv").open() as file:
+        return list(csv.DictReader(file))
+
+
+def test_a_row_every_ten_steps_and_one_for_the_last(tmp_path: Path) -> None:
+    train(tmp_path)
+    found = rows(tmp_path)
+    assert tuple(found[0]) == COLUMNS
+    assert [int(row["step"]) for row in found] == [10, 20, 30, 40, 45]
+    schedule = Schedule(45, 0.05, 15)
+    assert float(found[1]["learning_rate"]) == pytest.approx(schedule.rate(19), rel=1e-5)
+    assert float(found[0]["loss"]) > float(found[-1]["loss"]) > 0
+
+
+@pytest.mark.parametrize("until", [12, 24, 41])
+def test_a_killed_training_has_the_rows_of_one_that_was_not(tmp_path: Path, until: int) -> None:
+    train(tmp_path / "whole")
+    with pytest.raises(KeyboardInterrupt):
+        train(tmp_path / "killed", until=until)
+    path = tmp_path / "killed" / "metrics" / "c.csv"
+    with path.open("a") as file:
+        file.write("44,1.0,0.")  # half a row of a later step
+    train(tmp_path / "killed")
+    whole, killed = rows(tmp_path / "whole"), rows(tmp_path / "killed")
+    for row in (*whole, *killed):
+        assert float(row.pop("seconds")) >= 0
+    assert killed == whole
+
+
+def test_another_process_of_a_team_writes_nothing(tmp_path: Path) -> None:
+    train(tmp_path, rank=1)
+    assert not (tmp_path / "metrics").exists()
