@@ -38,11 +38,11 @@ $(VENV)/.installed: pyproject.toml constraints.txt $(VENV)/.torch | $(BIN)/pytho
 	@touch $@
 
 $(VENV)/.installed-test: pyproject.toml constraints.txt $(VENV)/.torch | $(BIN)/python
-	$(PIP_INSTALL) '.[test,emulate,formats,cluster,docs]'
+	$(PIP_INSTALL) '.[test,emulate,formats,cluster,log,docs]'
 	@touch $@ $(VENV)/.installed
 
 $(VENV)/.installed-dev: pyproject.toml constraints.txt $(VENV)/.torch | $(BIN)/python
-	$(PIP_INSTALL) '.[test,emulate,formats,cluster,docs,dev]'
+	$(PIP_INSTALL) '.[test,emulate,formats,cluster,log,docs,dev]'
 	@touch $@ $(VENV)/.installed-test $(VENV)/.installed
 
 search: install

@@ -24,6 +24,7 @@ _EXTRAS = {
     "tflm": "verify: TFLite Micro itself (Linux, x86-64)",
     "formats": "recordings in the formats of other tools",
     "cluster": "search --dask, --storage: trainings on several machines",
+    "log": "search --log tensorboard",
     "figures": "report --figures as PNG and SVG",
     "docs": "make docs",
     "test": "make test",

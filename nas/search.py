@@ -46,11 +46,12 @@ from nas.models.folder import Judging
 from nas.models.readout import RULES
 from nas.run.candidates import Candidate, Candidates
 from nas.run.claim import check_same, claim
-from nas.run.config import ConfigError, SearchConfig
+from nas.run.config import ConfigError, SearchConfig, check_choice
 from nas.run.folder import RunDir
 from nas.run.people import People, fitting_space, gather, without_acceleration
 from nas.run.progress import Both, LogFile, Progress, logged
 from nas.run.target import Target, load_target
+from nas.tensorboard import TENSORBOARD, Events, check_tensorboard
 from ppg.readout.transitions import fit_transitions
 from ppgnas.task import PPG_ACC
 from search_spaces.arch import Arch
@@ -67,6 +68,7 @@ def search(
     command: str,
     progress: Progress,
     make_trainer: MakeTrainer = torch_trainer,
+    log: str | None = None,
 ) -> None:
     """Run a search to its end, or what is left of it.
 
@@ -76,6 +78,7 @@ def search(
         command: how the user said it, for provenance.
         progress: where to say how far it is.
         make_trainer: gives the trainer; the real one unless told otherwise.
+        log: where else the course of each training goes: `tensorboard`, or None.
 
     Raises:
         PpgnasError: bad input, nothing fits, or another process holds the folder.
@@ -88,6 +91,9 @@ def search(
     from nas.report.report import write_report
 
     started_s = time.monotonic()
+    if log is not None:
+        check_choice("log", log, (TENSORBOARD,))
+        check_tensorboard()
     early = io.StringIO()
     both = Both(progress, LogFile(early))
     ready = prepared(config, run, progress=both, make_trainer=make_trainer)
@@ -95,6 +101,8 @@ def search(
     with run.lock(), logged(run.log, progress, before=early.getvalue()) as said:
         claim(run, config, ready.space, ready.people, command=command)
         run.record_device(ready.site.name)
+        if log is not None:
+            said = Events(said, run.metrics, run.path / TENSORBOARD)
         pacing = _pacing(config, run, ready.site, began_s=started_s)
         whole = replace(ready, progress=said, pacing=pacing)
         with ExitStack() as open_:

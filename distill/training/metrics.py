@@ -40,7 +40,7 @@ def metrics(path: Path | None, *, done: int, steps: int) -> Iterator[Write]:
     if path is None:
         yield lambda step, *, loss, rate: None
         return
-    kept = [row for row in _rows(path) if int(row["step"]) <= done] if done else []
+    kept = [row for row in rows_of(path) if int(row["step"]) <= done] if done else []
     before_s = float(kept[-1]["seconds"]) if kept else 0.0
     text = io.StringIO()
     writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
@@ -59,7 +59,7 @@ def metrics(path: Path | None, *, done: int, steps: int) -> Iterator[Write]:
         yield write
 
 
-def _rows(path: Path) -> list[dict[str, str]]:
+def rows_of(path: Path) -> list[dict[str, str]]:
     """Whole rows of a file: of a kill the last one may be half."""
     if not path.exists():
         return []

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from nas.run.folder import RunDir
 
 
-_NOT_ASKED = ("out", "resume", "worker", "as_json")
+_NOT_ASKED = ("out", "resume", "worker", "log", "as_json")
 
 
 @verb
@@ -172,6 +172,14 @@ def search(
             help="Take part in the search of --out that another process leads, by its --storage.",
         ),
     ] = False,
+    log: Annotated[
+        Text,
+        typer.Option(
+            metavar="tensorboard",
+            help="Show the course of each training, which metrics/ holds as CSV, in TensorBoard: "
+            "tensorboard --logdir RUN/tensorboard.",
+        ),
+    ] = None,
     out: Annotated[
         Text,
         typer.Option(help="Run directory; default results/run, or the next free results/run-N."),
@@ -199,7 +207,7 @@ def search(
     ppgnas search --out results/run --resume
     ppgnas search --out /shared/run --storage postgresql+psycopg://ppg@db/ppg --worker
     """
-    # All options but four are arguments of the search, by the same names.
+    # All options but five are arguments of the search, by the same names.
     given = {name: value for name, value in locals().items() if name not in _NOT_ASKED}
     from nas import search as searching
     from nas.api import Run
@@ -212,15 +220,18 @@ def search(
     there = Path(out) if out is not None else None
     asked, run = asked_search(given, there, resume=resume or worker)
     if worker:
+        from nas.run.config import ConfigError
         from nas.worker import work
 
+        if log is not None:
+            raise ConfigError("`log` is of the search that leads, and has what workers train, too")
         work(asked, run, progress=progress)
         return
     if out is None and run.path != DEFAULT_OUT and not resume:
         progress.say(f"{DEFAULT_OUT} holds a finished run; writing to {run.path}")
     command = hidden("ppgnas " + shlex.join(sys.argv[1:]))
     try:
-        searching.search(asked, run, command=command, progress=progress)
+        searching.search(asked, run, command=command, progress=progress, log=log)
     except KeyboardInterrupt:
         raise KeyboardInterrupt(
             f"Continue with: ppgnas search --out {shlex.quote(str(run.path))} --resume"
