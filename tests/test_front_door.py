@@ -6,6 +6,7 @@ import doctest
 import json
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -43,11 +44,7 @@ def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def inside(workplace: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(workplace)
-    real = searching.search
-
-    def search(config: SearchConfig, run: RunDir, *, command: str, progress: Silent) -> None:
-        real(config, run, command=command, progress=progress, make_trainer=FakeTrainer)
-
+    search = partial(searching.search, make_trainer=FakeTrainer)
     monkeypatch.setattr(searching, "search", search)
     return workplace
 

@@ -21,6 +21,7 @@ from distill.pool import FACTS, make_pool, open_pool
 from distill.supernet_training import SupernetJob, draw_networks, train_supernet
 from distill.teachers.files import check_unseen, load_teacher
 from distill.teachers.names import TeacherNameError
+from distill.teachers.registry import description
 from distill.teachers.resnet import ResNetShape, ResNetTeacher
 from distill.teachers.training import train_teacher
 from distill.trainer import Trainer
@@ -453,8 +454,7 @@ def test_a_network_of_ppg_alone_learns_from_one_that_reads_more_if_that_is_asked
     path = tmp_path / "teacher.safetensors"
     teacher = ResNetTeacher(ResNetShape(4, 32))
     identity = {"steps": 1, "people": [], "front_end": FRONT_END}
-    shape = {**ResNetShape(4, 32).__dict__}
-    save_checkpoint(path, teacher, identity=identity, step=1, shape=shape)
+    save_checkpoint(path, teacher, identity=identity, step=1, **description(teacher))
     train = partial(
         train_fixed,
         replace(published("small"), acceleration=False),

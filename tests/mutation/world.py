@@ -9,7 +9,8 @@ import shutil
 import zipfile
 from collections.abc import Sequence
 from contextlib import redirect_stderr, redirect_stdout
-from dataclasses import asdict, replace
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from unittest import mock
 
@@ -19,15 +20,14 @@ import nas.bench.distillation.worker
 import nas.bench.ranking.measure
 import nas.encoders.compact
 import nas.search
+from distill.teachers.registry import description
 from distill.teachers.resnet import ResNetShape, ResNetTeacher
 from distill.training.checkpoint import save_checkpoint
 from hwmodels.boards import load_board, template
 from hwmodels.engines.load import engine_text, load_engine
 from hwmodels.fit.calibrate import from_networks, raw_cycles, render
 from hwmodels.graph import Graph
-from nas.run.config import SearchConfig
 from nas.run.folder import RunDir
-from nas.run.progress import Progress
 from ppg.augment.bank import PREPARATION
 from ppg.loaders.forms import guess_mapping
 from tests.distill.teachers.made import SAID
@@ -39,12 +39,8 @@ from tests.ppg.loaders import upstream
 from tests.ppg.loaders.devices import made
 
 ROOT = Path(__file__).parents[2]
-_SEARCH = nas.search.search
-
-
-def fake_search(config: SearchConfig, run: RunDir, *, command: str, progress: Progress) -> None:
-    """A search whose trainings take no time."""
-    _SEARCH(config, run, command=command, progress=progress, make_trainer=FakeTrainer)
+fake_search = partial(nas.search.search, make_trainer=FakeTrainer)
+"""A search whose trainings take no time."""
 
 
 def make_world(folder: Path) -> Path:
@@ -162,9 +158,9 @@ def _encoders(folder: Path, people: Path) -> None:
 
 
 def _teacher(path: Path) -> None:
-    shape = ResNetShape(4, 32, stem=8, widths=(8,), blocks=(1,))
+    teacher = ResNetTeacher(ResNetShape(4, 32, stem=8, widths=(8,), blocks=(1,)))
     identity = {"steps": 1, "people": ["synthetic/nobody"], **PREPARATION}
-    save_checkpoint(path, ResNetTeacher(shape), shape=asdict(shape), step=1, identity=identity)
+    save_checkpoint(path, teacher, step=1, identity=identity, **description(teacher))
 
 
 def _csv(path: Path) -> None:

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,7 @@ import pytest
 
 import nas.search
 from nas.cli.main import main
-from nas.run.config import SearchConfig
 from nas.run.folder import RunDir
-from nas.run.progress import Progress
 from search_spaces.space import SearchSpace
 from tests.nas.fakes import FakeTrainer, write_people
 
@@ -62,11 +61,7 @@ def people(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def fake_training(monkeypatch: pytest.MonkeyPatch) -> None:
-    real = nas.search.search
-
-    def search(config: SearchConfig, run: RunDir, *, command: str, progress: Progress) -> None:
-        real(config, run, command=command, progress=progress, make_trainer=FakeTrainer)
-
+    search = partial(nas.search.search, make_trainer=FakeTrainer)
     monkeypatch.setattr(nas.search, "search", search)
 
 
@@ -364,10 +359,7 @@ signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job ign
 import nas.search
 from nas.cli.main import main
 from tests.nas.fakes import FakeTrainer
-real = nas.search.search
-nas.search.search = lambda config, run, *, command, progress: real(
-    config, run, command=command, progress=progress,
-    make_trainer=partial(FakeTrainer, delay_s=0.2))
+nas.search.search = partial(nas.search.search, make_trainer=partial(FakeTrainer, delay_s=0.2))
 main(sys.argv[1:])
 """
 

@@ -31,7 +31,7 @@ class Loses:
         for _ in range(1000):
             pass
 
-def search(config, run, *, command, progress):
+def search(config, run, *, progress, **_):
     with progress.phase("search") as tick:
         tick(0, 1, "")
         lost = Loses()
