@@ -5,6 +5,8 @@ from __future__ import annotations
 from nas.explore.problem import cost_of_limit
 from nas.run.candidates import Candidates
 
+LEAST_ROOM = 1.1  # times the largest network; with less the budget is about what the space holds
+
 
 def room_left(candidates: Candidates) -> dict[str, float]:
     """Budgets that every considered network keeps: the limit over the largest cost met."""
@@ -16,7 +18,7 @@ def room_left(candidates: Candidates) -> dict[str, float]:
     return {
         name: budgets.limits[name] / cost
         for name, cost in largest.items()
-        if 0 < cost <= budgets.limits[name]
+        if 0 < LEAST_ROOM * cost <= budgets.limits[name]
     }
 
 

@@ -80,7 +80,12 @@ def cautions(held_out: Mapping[Reading, HeldOut]) -> tuple[str, ...]:
             f"networks erred on {PRIOR_PEOPLE} people: they may be off by a factor of two. More "
             "search people make them surer."
         )
-    found += [
+    return (*found, *doubts(held_out))
+
+
+def doubts(held_out: Mapping[Reading, HeldOut]) -> tuple[str, ...]:
+    """The sentences of `cautions` that are of one network alone, with its figures."""
+    found = [
         f"Expected errors of {reading} readings do not hold: for search people who are left out "
         f"they say {row.expected_bpm:.1f} BPM, and the error is {row.error_bpm:.1f}."
         for reading, row in held_out.items()

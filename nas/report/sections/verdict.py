@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from nas.explore.room import room_words
+from nas.models.readout import FEWEST_HELD_OUT, doubts
 from nas.report.choice import Choice, choose, floor_words
 from nas.report.foretold import foretold_of
 from nas.report.loading import Finalist, RunData
@@ -94,8 +95,18 @@ def _cautions(run: RunData, best: Finalist | None) -> list[str]:
                 "that runs C are those of no file",
                 finalist,
             )
+        held_out = finalist.card.confidence_held_out or {}
+        alone = doubts(held_out)  # figures of each, which Confidence shows
         for told in finalist.card.cautions or ():
-            add(told.rstrip("."), finalist)
+            if told not in alone:
+                add(told.rstrip("."), finalist)
+        for reading, row in held_out.items():
+            if row.people >= FEWEST_HELD_OUT and not (row.holds and row.known):
+                add(
+                    f"Expected errors of {reading} readings may not hold for other people (see "
+                    "Confidence)",
+                    finalist,
+                )
         if not finalist.card.costs.in_calibrated_range:
             add("Costs outside the range in which they were calibrated", finalist)
     room = room_words(run.search) if run.search else ""

@@ -10,10 +10,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from nas.models.readout import cautions as readout_cautions
 from nas.report.loading import Finalist, Predictions, RunData
 from nas.report.sections.verdict import FEW_PEOPLE, _verdict_info, verdict_section
-from nas.run.card import Bounds, CardCosts, NotInC, PathCosts, SearchErrors
+from nas.run.card import Bounds, CardCosts, NotInC, PathCosts, Reading, SearchErrors
 from nas.run.config import Budgets, SearchConfig
+from ppg.readout.confidence import HeldOut
 from tests.nas.run.made import made_card, made_report, run_document
 
 PEOPLE = {f"a/{n}": 2.0 for n in range(FEW_PEOPLE)}
@@ -101,6 +103,24 @@ def test_what_stands_around_the_network_is_told(counted: bool, said: str) -> Non
     found = CardCosts.from_json(json.loads(json.dumps(asdict(costs))))
     assert found == costs
     assert ("path" in found.flash_parts) is counted
+
+
+def test_doubts_about_expected_errors_are_one_line_a_reading() -> None:
+    sure, wrong = HeldOut(8, 2.0, 2.0, 0.9, 1.1), HeldOut(8, 3.0, 1.0, 2.0, 4.0)
+    open_ = HeldOut(8, 2.0, 2.0, 0.5, 1.9)
+
+    def held(number: int, raw: HeldOut, smoothed: HeldOut) -> Finalist:
+        rows: dict[Reading, HeldOut] = {"raw": raw, "smoothed": smoothed}
+        told = ("Wears out.", *readout_cautions(rows))
+        return finalist(number=number, confidence_held_out=rows, cautions=told)
+
+    assert cautions(held(1, sure, wrong), held(2, open_, open_), held(3, sure, sure)) == [
+        "Wears out: finalists 1, 2, 3.",
+        "Expected errors of smoothed readings may not hold for other people (see Confidence): "
+        "finalists 1, 2.",
+        "Expected errors of raw readings may not hold for other people (see Confidence): "
+        "finalist 2.",
+    ]
 
 
 def test_cautions_about_whose_errors_these_are() -> None:
