@@ -115,7 +115,8 @@ def _claimed(config: BenchConfig, out: Path, people: People, command: str) -> Be
     """`bench.json`: written, or checked."""
     told = asdict(config)
     # Defaults are not told, so that an option that is new changes no bench of before.
-    asked = {f.name: told[f.name] for f in fields(config) if told[f.name] != f.default}
+    changed = [f.name for f in fields(config) if getattr(config, f.name) != f.default]
+    asked = {name: told[name] for name in changed}
     asked.pop("device", None)
     asked |= {"fingerprint": people.fingerprint, **PREPARATION}
     if people.unlabelled is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -80,6 +81,8 @@ def test_unlabelled_recordings_teach_where_a_row_says_so(people: str, tmp_path: 
 
 def test_a_bench_measured_otherwise_is_not_mixed(people: str, tmp_path: Path) -> None:
     ask(people, tmp_path / "out", FakeWorker(), seeds=(0,))
+    told = json.loads((tmp_path / "out" / "bench.json").read_text())["asked"]
+    assert not told.keys() & {"windows", "channels", "mode"}  # a default says nothing
     with pytest.raises(RunError, match=r"measured otherwise \(minutes: 2\.0 there, 3\.0 asked\)"):
         ask(people, tmp_path / "out", FakeWorker(), seeds=(0,), minutes=3.0)
     own = tmp_path / "people"
