@@ -27,19 +27,11 @@ from nas.run.config import Budgets, ConfigError, SearchConfig
 from ppgnas.errors import DependencyError, RunError
 from search_spaces.arch import Arch
 from search_spaces.space import SearchSpace
+from tests.nas.explore.made import COSTS
 from tests.postgres import postgres
 
 pytest.importorskip("psycopg", reason="needs the extra cluster")
 TINY, SMOKE = SearchSpace.preset("tiny"), EFFORTS["smoke"]
-COSTS = Costs(
-    latency_ms=2.0,
-    flash_bytes=2048.0,
-    sram_bytes=512.0,
-    power_mw=1.0,
-    energy_mj=0.1,
-    weight_bytes=1024,
-    macs=10,
-)
 PROBLEM = Problem(
     ("mae", "latency"),
     {"flash": 4096.0, "latency": 4.0},

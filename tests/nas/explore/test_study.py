@@ -22,6 +22,7 @@ from nas.run.target import Target, load_target
 from ppgnas.errors import NothingFitsError
 from search_spaces.arch import Arch
 from search_spaces.space import SearchSpace
+from tests.nas.explore.made import COSTS
 from tests.nas.fakes import fake_mae
 
 OBJECTIVES: tuple[Objective, ...] = ("mae", "latency", "sram")
@@ -225,16 +226,6 @@ def test_nsga2_beats_random_search() -> None:
 
 
 # ---- the problem ------------------------------------------------------------------------------
-
-COSTS = Costs(
-    latency_ms=2.0,
-    flash_bytes=2048.0,
-    sram_bytes=512.0,
-    power_mw=1.0,
-    energy_mj=0.1,
-    weight_bytes=1024,
-    macs=10,
-)
 
 
 def test_constraints_by_hand() -> None:

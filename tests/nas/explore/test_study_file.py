@@ -15,24 +15,15 @@ import pytest
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
-from hwmodels.costs import Costs
 from nas.explore.problem import Problem
 from nas.explore.study import frozen_of
 from nas.explore.study_file import CANDIDATES, FINALISTS, StudyFile
 from nas.run.candidates import Candidate
 from ppgnas.errors import RunError
 from search_spaces.space import SearchSpace
+from tests.nas.explore.made import COSTS
 
 TINY = SearchSpace.preset("tiny")
-COSTS = Costs(
-    latency_ms=2.0,
-    flash_bytes=2048.0,
-    sram_bytes=512.0,
-    power_mw=1.0,
-    energy_mj=0.1,
-    weight_bytes=1024,
-    macs=10,
-)
 PROBLEM = Problem(
     ("mae", "latency"),
     {"flash": 1024.0, "latency": 4.0},
