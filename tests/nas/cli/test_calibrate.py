@@ -10,17 +10,8 @@ from hwmodels.boards import board_names, load_board
 from hwmodels.engines.load import engine_names, load_engine
 from hwmodels.scorecard import score
 from nas.bench.hwmodels import bench_hwmodels, markdown
-from nas.cli.main import main
 from tests.hwmodels.small import small_graph
-
-
-def leave(*words: str) -> int:
-    with pytest.raises(SystemExit) as caught:
-        main(list(words))
-    code = caught.value.code
-    assert isinstance(code, int)
-    return code
-
+from tests.nas.cli.leaving import leave
 
 NETWORK = ("--budget-scope", "network")  # what was timed: no path around it
 

@@ -11,22 +11,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nas.cli.main import main
 from nas.models.predict import find_recording
 from ppg.loaders import registry
 from ppg.npz.folder import read_folder, write_recording
 from ppg.synthetic.recordings import synthesize
 from ppg.windows import every_window
+from tests.nas.cli.leaving import leave
 from tests.ppg.loaders import upstream
-
-
-def leave(*arguments: str) -> int:
-    """Exit code of the command line."""
-    with pytest.raises(SystemExit) as caught:
-        main(list(arguments))
-    code = caught.value.code
-    assert isinstance(code, int)
-    return code
 
 
 def test_list(capsys: pytest.CaptureFixture[str]) -> None:

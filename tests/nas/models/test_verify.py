@@ -17,7 +17,6 @@ from deploy.tflite import writer as tflite
 from hwmodels.boards import load_board
 from hwmodels.engines.load import engine_names, load_engine
 from hwmodels.graph import Graph, Layer, Tensor
-from nas.cli.main import main
 from nas.models.by_layer import LayerCount, by_layer
 from nas.models.names import Model, ModelError, find_model
 from nas.models.verify import Verification, verify
@@ -25,6 +24,7 @@ from nas.models.windows import stream_for, windows_for
 from ppgnas.errors import DataError, DependencyError, ExportError
 from search_spaces.lower import lower
 from search_spaces.space import SearchSpace
+from tests.nas.cli.leaving import leave
 from tests.nas.fakes import write_people
 
 pytest.importorskip("unicorn", reason="pip install -e .[emulate]")
@@ -209,13 +209,6 @@ def test_windows_of_recordings_of_noise_and_of_nothing(file: Path, tmp_path: Pat
     assert noise.source.startswith("noise") and len(np.unique(noise.x)) > 10
     with pytest.raises(ModelError, match="recordings can be read by a"):
         windows_for(wrap(other), other, data="synthetic", limit=2)
-
-
-def leave(*arguments: str) -> int:
-    with pytest.raises(SystemExit) as caught:
-        main(list(arguments))
-    assert isinstance(caught.value.code, int)
-    return caught.value.code
 
 
 def test_the_command(file: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -13,12 +13,12 @@ import pytest
 
 import nas.bench.ranking.measure as measuring
 from nas.bench.ranking.run import Ranking, bench_ranking
-from nas.cli.main import main
 from nas.run.config import resolve
 from nas.run.folder import RunDir
 from nas.run.progress import Silent
 from ppgnas.errors import PpgnasError, RunError
 from tests.nas.bench.ranking.made import BenchTrainer, Log
+from tests.nas.cli.leaving import leave
 from tests.nas.fakes import write_people
 
 
@@ -103,13 +103,6 @@ def test_a_damaged_record_is_named(log: Log, people: str, tmp_path: Path) -> Non
 def options(people: str, out: Path) -> list[str]:
     given = ["--data", people, "--space", "tiny", "--networks", "16", "--effort", "smoke"]
     return ["bench", "ranking", *given, "--out", str(out)]
-
-
-def leave(*arguments: str) -> int:
-    with pytest.raises(SystemExit) as caught:
-        main(list(arguments))
-    assert isinstance(caught.value.code, int)
-    return caught.value.code
 
 
 def test_the_verb_with_records_ready(

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from nas.cli.main import main
 from nas.models.predict import find_recording
 from ppg.loaders.forms import guess_mapping, read_own
 from ppg.loaders.own.clocks import moment
 from ppg.loaders.own.mapping import read_mapping
 from ppg.npz.folder import read_folder
 from ppgnas.errors import DataError
+from tests.nas.cli.leaving import leave
 from tests.ppg.loaders.own.test_raw_forms import (
     ALONE,
     INTERVALS,
@@ -41,17 +41,10 @@ def study(tmp_path: Path) -> Path:
     return folder
 
 
-def _leave(*arguments: str) -> int:
-    with pytest.raises(SystemExit) as left:
-        main(list(arguments))
-    assert isinstance(left.value.code, int)
-    return left.value.code
-
-
 def test_a_folder_of_files_in_two_commands(
     study: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert _leave("data", "convert", str(study), "--guess") == 0
+    assert leave("data", "convert", str(study), "--guess") == 0
     printed = capsys.readouterr()
     assert "2 recordings in" in printed.out and "check who is who" in printed.out
     assert "photo.csv is left out: " in printed.err
@@ -60,15 +53,15 @@ def test_a_folder_of_files_in_two_commands(
     assert 'dataset = "study"\nppg = ["green"]\ntime = "t"\n' in text
     assert 'file = "anna_walk_ppg.csv"\nsubject = "anna"\nhr_file = "anna_walk_rr.txt"' in text
     out = tmp_path / "out"
-    assert _leave("data", "convert", str(study), str(out)) == 0
+    assert leave("data", "convert", str(study), str(out)) == 0
     recordings = read_folder(out)
     assert [r.person for r in recordings] == ["study/anna", "study/ben"]
     assert all(r.usable.sum() >= 40 for r in recordings)
     found = find_recording(str(study), name="ben_walk_ppg")
     assert found.person == "study/ben" and found.started.startswith("2024-05-27T08:53:20")
-    assert _leave("data", "convert", str(study), "--guess") == 2
+    assert leave("data", "convert", str(study), "--guess") == 2
     assert "recordings.toml is there already" in capsys.readouterr().err
-    assert _leave("data", "convert", str(study), str(tmp_path / "x"), "--rate", "50") == 2
+    assert leave("data", "convert", str(study), str(tmp_path / "x"), "--rate", "50") == 2
     assert "says how its files are read" in capsys.readouterr().err
 
 
@@ -92,13 +85,13 @@ def test_files_of_one_name_and_links_that_lead_back(
         (study / who / "ppg.csv").write_text(ALONE)
     (study / "anna" / "back").symlink_to(study, target_is_directory=True)
     (study / "anna" / "odd\x7f.csv").write_text(ALONE)
-    assert _leave("data", "convert", str(study), "--guess", "--hr-column", "hr", "--lag", "1") == 2
+    assert leave("data", "convert", str(study), "--guess", "--hr-column", "hr", "--lag", "1") == 2
     assert "--lag, --hr-column given beside --guess, which" in capsys.readouterr().err
-    assert _leave("data", "convert", str(study), "--guess") == 0
+    assert leave("data", "convert", str(study), "--guess") == 0
     printed = capsys.readouterr()
     assert printed.out.startswith("2 recordings in ")
     assert "'anna/odd\\x7f.csv' is left out: its name is no plain text" in printed.err
-    assert _leave("data", "convert", str(study), str(tmp_path / "out")) == 0
+    assert leave("data", "convert", str(study), str(tmp_path / "out")) == 0
     assert sorted(p.name for p in (tmp_path / "out" / "study").iterdir()) == [
         "anna_ppg.npz",
         "ben_ppg.npz",

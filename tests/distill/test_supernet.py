@@ -1,0 +1,216 @@
+"""Pool and supernet: drawn once, continued where they were killed, repeatable."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from distill.inherited import InheritedAccuracy, thin
+from distill.pool import FACTS, make_pool
+from distill.supernet_training import SupernetJob, draw_networks, train_supernet
+from distill.trainer import Trainer
+from distill.training.checkpoint import read_facts
+from distill.training.device import Site
+from ppg.augment.bank import TrainingBank
+from ppg.recording import Recording
+from ppg.windows import InputSpec, windows_of
+from search_spaces.arch import Arch
+from search_spaces.network import Network
+from search_spaces.space import SearchSpace
+from search_spaces.supernet import Supernet
+from tests.distill.killing import SMOKE, Killed, kill_at, silent
+
+
+def test_pool_is_drawn_once(people: list[Recording], tmp_path: Path) -> None:
+    bank = TrainingBank(people[:2], acceleration=True)
+
+    class Uniform(torch.nn.Linear):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return torch.zeros(len(x), 180)
+
+    teacher = Uniform(1, 1)
+
+    def make(progress):  # type: ignore[no-untyped-def]
+        return make_pool(
+            bank,
+            teacher,
+            folder=tmp_path,
+            batches=3,
+            batch=8,
+            rate_hz=32,
+            seed=1,
+            progress=progress,
+        )
+
+    pool = make(silent)
+    assert pool.x.shape == (24, 4, 256) and pool.batches == 3
+    again = make(kill_at(1))  # nothing is drawn: no progress, no kill
+    np.testing.assert_array_equal(again.x, pool.x)
+    with torch.no_grad():
+        teacher.bias.add_(1)  # whose file became another one: it is asked anew
+    with pytest.raises(Killed):
+        make(kill_at(1))
+    make(silent)
+    drawn = np.array(pool.x)
+    for name in ("x.npy", "hr_bpm.npy", "teacher.npy", "pool.json"):
+        content = (tmp_path / name).read_bytes()
+        flipped = content[:-3] + bytes([content[-3] ^ 1]) + content[-2:]
+        for damaged in (b"", content[:-1], flipped):
+            (tmp_path / name).write_bytes(damaged)
+            pool = make(silent)
+            np.testing.assert_array_equal(pool.x, drawn)
+            assert (tmp_path / name).read_bytes() == content
+    seen = [pool.batch_at(step, seed=0).x for step in range(3)]
+    flat = torch.cat(seen).sum(dim=(1, 2)).sort().values
+    stored = torch.from_numpy(pool.x.astype(np.float32)).sum(dim=(1, 2)).sort().values
+    torch.testing.assert_close(flat, stored)  # a pass sees every window once
+
+
+@pytest.mark.parametrize("stop", [3, 10])
+def test_a_killed_supernet_training_continues(
+    people: list[Recording], tmp_path: Path, stop: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("distill.supernet_training.CHECKPOINT_EVERY", 2)
+    space = SearchSpace.preset("tiny")
+    bank = TrainingBank(people[:2], acceleration=True)
+    make_pool(
+        bank,
+        None,
+        folder=tmp_path / "pool",
+        batches=4,
+        batch=16,
+        rate_hz=32,
+        seed=0,
+        progress=silent,
+    )
+
+    def train(path: Path, progress, processes: int = 1):  # type: ignore[no-untyped-def]
+        job = SupernetJob(space, tmp_path / "pool", SMOKE, 0, path)
+        net = job.supernet()
+        train_supernet(job, net, accept=lambda a: True, processes=processes, progress=progress)
+        return net
+
+    whole = train(tmp_path / "whole.safetensors", silent)
+    with pytest.raises(Killed):
+        train(tmp_path / "killed.safetensors", kill_at(stop))
+    continued = train(tmp_path / "killed.safetensors", silent)
+    for (name, one), two in zip(whole.named_parameters(), continued.parameters(), strict=True):
+        assert torch.equal(one, two), name
+    assert read_facts(tmp_path / "killed.safetensors")["step"] == 12
+    facts = tmp_path / "pool" / FACTS  # answers of another teacher are another training
+    facts.write_text(json.dumps({**json.loads(facts.read_text()), "teacher": "other"}))
+    with pytest.raises(Killed):
+        train(tmp_path / "killed.safetensors", kill_at(stop))
+    if stop == 10:  # two processes come to the same bits as one
+        shared = train(tmp_path / "shared.safetensors", silent, processes=2)
+        for (name, one), two in zip(whole.named_parameters(), shared.parameters(), strict=True):
+            assert torch.equal(one, two), name
+
+
+def test_random_networks_fit_where_any_does() -> None:
+    import random
+
+    space = SearchSpace.preset("default")
+
+    def narrow(arch: Arch) -> bool:
+        return arch.stem_width == 8
+
+    drawn = [draw_networks(space, random.Random(i), accept=narrow) for i in range(20)]
+    assert all(narrow(arch) for pair in drawn for arch in pair)
+    share = np.mean([arch.acceleration for pair in drawn for arch in pair])
+    assert share > 0.6
+
+
+def test_inherited_accuracy_is_repeatable(people: list[Recording]) -> None:
+    windows = windows_of(people[2:], InputSpec(32, True))
+    picked = thin(windows, 20)
+    assert len(picked) == 20 and np.bincount(windows.person[picked]).tolist() == [10, 10]
+    torch.manual_seed(0)
+    net = Supernet(SearchSpace.preset("tiny"))
+    judge = InheritedAccuracy(net, [torch.randn(16, 4, 256)], windows, count=40)
+    small, large = net.space.smallest(), net.space.largest()
+    first = judge.mae_bpm(small)
+    judge.mae_bpm(large)
+    assert judge.mae_bpm(small) == first
+
+
+def test_the_whole_trainer(people: list[Recording], tmp_path: Path) -> None:
+    from deploy.integers import reference
+    from distill.evaluation import predict_windows
+
+    space = SearchSpace.preset("tiny")
+    trainer = Trainer(
+        space,
+        train=people[:3],
+        search=people[3:],
+        effort=SMOKE,
+        seed=0,
+        teacher="resnet-small",
+        folder=tmp_path,
+        site=Site(cores=2),
+        accept=lambda arch: True,
+    )
+    trainer.prepare_teacher(silent)
+    trainer.train_supernet(silent)
+    archs = [space.smallest(), space.largest()]
+    results = {}
+    trainer.retrain_many(
+        archs, silent, lambda index, result: results.update({index: result}), enough=bool
+    )
+    assert sorted(results) == [0, 1]
+    for index, arch in enumerate(archs):
+        net = results[index].net
+        predictions = predict_windows(net, windows_of(people[3:], arch))
+        error = np.abs(predictions.raw.bpm - predictions.windows.hr_bpm)
+        assert results[index].search_mae_bpm == pytest.approx(error.mean())
+        assert reference.run(net, net.quantize_input(np.zeros((2, 4, 256)))).shape == (2, 180)
+    trainer.drop_cache()
+    assert not (tmp_path / "cache" / "pool").exists()
+
+
+def test_network_folds_its_normalisation() -> None:
+    torch.manual_seed(0)
+    arch = SearchSpace.preset("tiny").smallest()
+    network = Network(arch)
+    for _ in range(3):
+        network.train()(torch.randn(8, 4, 256))
+    network.eval()
+    conv = network.plan.stem
+    weight, bias = network.folded(conv)
+    x = torch.randn(256, 4, 1, 2)  # (time, channels, 1, batch)
+    from search_spaces.blocks import causal_conv
+
+    torch.testing.assert_close(
+        causal_conv(x, weight, conv, bias), network._convolve(x, conv), rtol=1e-4, atol=1e-5
+    )
+
+
+def test_a_full_disk_is_told_before_the_pool_is_drawn(
+    people: list[Recording], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+
+    def full(file: int, start: int, size: int) -> None:
+        asked.append(size)
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "posix_fallocate", full)
+    with pytest.raises(OSError, match="No space left"):
+        make_pool(
+            TrainingBank(people[:1], acceleration=True),
+            None,
+            folder=tmp_path / "pool",
+            batches=2,
+            batch=8,
+            rate_hz=16,
+            seed=0,
+            progress=silent,
+        )
+    assert asked == [128 + 2 * 2 * 8 * 4 * 128]  # the header, then float16
+    assert not (tmp_path / "pool" / "pool.json").exists()

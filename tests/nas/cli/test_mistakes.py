@@ -1,0 +1,146 @@
+"""A mistake, a full disk, Ctrl-C: one message that says what to do."""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from nas.run.folder import RunDir
+from tests.nas.cli.leaving import ROOT, leave
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["search", "--budget", "80"], 2, "--budget '80' has no unit; allowed units: KB"),
+        (["search"], 2, "no budget is given"),
+        (["search", "--budget", "80KB", "--board", "stm32h7"], 2, "is unknown; known boards"),
+        (["search", "--budget", "80KB", "--engine", "x"], 2, "engine 'x' is unknown"),
+        (["search", "--budget", "80KB", "--space", "huge"], 2, "space 'huge' is unknown"),
+        (["search", "--budget", "80KB", "--sampler", "x"], 2, "--sampler is 'x'; allowed"),
+        (["search", "--budget", "80KB", "--data", "nowhere"], 2, "nowhere"),
+        (["search", "--budget", "80KB", "--teacher", "x"], 2, "--teacher 'x' is neither"),
+        (["search", "--resume"], 2, "holds no run"),
+        (["search", "--budget", "5KB", "--space", "tiny"], 3, "--budget stops it: at least"),
+        (["search", "--budget", "80KB", "--trials", "many"], 2, "--trials"),
+        (["search", "--budgets", "80KB"], 2, "--budget"),
+        (["serch"], 2, "serch"),
+        (["score", "nothing.json"], 2, "there is no such file"),
+        (["export", "results/run:1"], 2, "holds no run"),
+        (["evaluate", "published:small", "--data", "x"], 2, "has no weights"),
+        (["evaluate", "published:x", "--data", "x"], 2, "network 'x' is unknown; allowed"),
+        (["predict", "published:small", "x.npz"], 2, "has no weights"),
+        (["train", "nothing.json", "--data", "x", "--out", "y"], 2, "there is no such file"),
+        (["train", "published:small", "--data", "x", "--out", "y"], 2, "x: no such folder"),
+        (["train", "published:small", "--data", "x", "--out", "y", "--effort", "z"], 2, "'z'"),
+        (
+            ["train", "published:small", "--data", "x", "--out", "y", "--device", "g"],
+            2,
+            "--device",
+        ),
+        (["bench", "records", "loso", "--data", "x"], 2, "x: no such folder"),
+        (["bench", "records", "all", "--data", "x"], 2, "protocol 'all' is unknown; allowed"),
+        (
+            ["bench", "records", "loso", "--data", "x", "--network", "baseline:y"],
+            2,
+            "baseline 'y' is unknown; allowed: spectral-peak",
+        ),
+        (["bench", "ranking", "--data", "x"], 2, "x: no such folder"),
+        (["bench", "search", "--seeds", "0,x"], 2, "--seeds is '0,x'; allowed: numbers with"),
+        (["bench", "search", "--seeds", "1,1"], 2, "--seeds is '1,1'; name one or more, each"),
+        (["bench", "search", "--seeds=-1"], 2, "`seed` is -1; allowed: 0 to"),
+        (["bench", "search", "--seeds", "0", "--effort", "z"], 2, "--effort is 'z'; allowed"),
+        (["bench", "search", "run", "--seeds", "0"], 2, "leave out RUN and --baseline"),
+        (["bench", "search", "--data", "x"], 2, "--data is for a contest; name its --seeds"),
+        (["bench", "search", "--out", "x"], 2, "--out is for a contest; name its --seeds"),
+        (["bench", "search", "--page", "."], 2, "--page . is a folder; name a file, such as"),
+        (["report", "nowhere"], 2, "holds no run"),
+        (["boards", "show", "esp32"], 2, "board 'esp32' is unknown"),
+        (["data", "inspect", "nowhere"], 2, "nowhere"),
+    ],
+)
+def test_a_users_mistake_gets_one_message(
+    arguments: list[str],
+    code: int,
+    message: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert leave(*arguments) == code
+    printed = capsys.readouterr()
+    assert message in printed.err
+    assert "Traceback" not in printed.err
+    assert printed.out == ""
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_full_disk_is_one_message(
+    fake_training: None,
+    people: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    out = str(tmp_path / "run")
+    assert leave("search", "--budget", "80KB", "--data", str(people), "--out", out) == 1
+    assert "the disk is full. What was written before is whole" in capsys.readouterr().err
+
+
+INTERRUPTED = """
+import signal
+import sys
+from functools import partial
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job ignores it
+import nas.search
+from nas.cli.main import main
+from tests.nas.fakes import FakeTrainer
+nas.search.search = partial(nas.search.search, make_trainer=partial(FakeTrainer, delay_s=0.2))
+main(sys.argv[1:])
+"""
+
+
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_says_how_to_go_on(sent: signal.Signals, people: Path, tmp_path: Path) -> None:
+    run = RunDir(tmp_path / "run")
+    process = subprocess.Popen(
+        [
+            sys.executable,
+            "-c",
+            INTERRUPTED,
+            "search",
+            "--budget",
+            "80KB",
+            "--space",
+            "tiny",
+            "--data",
+            str(people),
+            "--out",
+            str(run.path),
+        ],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    deadline_s = time.monotonic() + 600
+    while not run.study.exists():
+        assert process.poll() is None
+        assert time.monotonic() < deadline_s
+        time.sleep(0.02)
+    process.send_signal(sent)
+    _, printed = process.communicate(timeout=600)
+    assert process.returncode == 130
+    assert f"Continue with: ppgnas search --out {run.path} --resume" in printed
+    assert "Traceback" not in printed

@@ -1,0 +1,46 @@
+"""A search of a few candidates whose trainings take no time."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from nas.run.config import SearchConfig, resolve
+from nas.run.folder import RunDir
+from nas.run.progress import Progress, Silent
+from nas.search import search
+from tests.nas.fakes import FakeTrainer
+
+TRIALS = 70
+
+
+def config_for(data: Path, **given: Any) -> SearchConfig:
+    options = {
+        "device": "cpu",
+        "budget": "80KB",
+        "data": str(data),
+        "space": "tiny",
+        "trials": TRIALS,
+        "finalists": 3,
+        **given,
+    }
+    return resolve(options)
+
+
+def go(
+    config: SearchConfig,
+    path: Path,
+    calls: list[str] | None = None,
+    *,
+    progress: Progress | None = None,
+) -> RunDir:
+    run = RunDir(path)
+    search(
+        config,
+        run,
+        command="ppgnas search",
+        progress=progress or Silent(),
+        make_trainer=partial(FakeTrainer, calls=calls),
+    )
+    return run
