@@ -13,7 +13,7 @@ from importlib.util import find_spec
 
 from packaging.requirements import Requirement
 
-from nas.run.machine import available_cores
+from nas.run.job.machine import available_cores
 from ppgnas import __version__
 
 LEAST_GIB = 4  # a search of the default space beside its pool stays below

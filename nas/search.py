@@ -48,8 +48,8 @@ from nas.run.candidates import Candidate, Candidates
 from nas.run.claim import check_same, claim
 from nas.run.config import ConfigError, SearchConfig, check_choice
 from nas.run.folder import RunDir
+from nas.run.job.progress import Both, LogFile, Progress, logged
 from nas.run.people import People, fitting_space, gather, without_acceleration
-from nas.run.progress import Both, LogFile, Progress, logged
 from nas.run.target import Target, load_target
 from nas.tensorboard import TENSORBOARD, Events, check_tensorboard
 from ppg.readout.transitions import fit_transitions

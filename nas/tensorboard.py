@@ -14,7 +14,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from distill.training.metrics import rows_of
-from nas.run.progress import Progress, Tick
+from nas.run.job.progress import Progress, Tick
 from ppgnas.errors import DependencyError
 from ppgnas.extras import install_line
 

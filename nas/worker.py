@@ -9,11 +9,11 @@ from dataclasses import replace
 from nas.explore.finalists import retrain
 from nas.explore.shared import POLL_S, Asked
 from nas.models.backend import MakeTrainer, Trainer, torch_trainer
-from nas.run import interrupt
 from nas.run.claim import claim
 from nas.run.config import ConfigError, SearchConfig
 from nas.run.folder import RunDir
-from nas.run.progress import Progress, Tick
+from nas.run.job import interrupt
+from nas.run.job.progress import Progress, Tick
 from nas.search import prepared
 
 

@@ -7,13 +7,13 @@ public names are looked up when they are used, so importing ppgnas imports nothi
 __version__ = "0.1.0"
 
 _PUBLIC = {
-    "read": "nas.api",
-    "search": "nas.api",
-    "load": "nas.api",
-    "score": "nas.api",
-    "rescore": "nas.api",
-    "Model": "nas.api",
-    "Run": "nas.api",
+    "read": "nas.api.model",
+    "search": "nas.api.run",
+    "load": "nas.api.model",
+    "score": "nas.api.model",
+    "rescore": "nas.api.run",
+    "Model": "nas.api.model",
+    "Run": "nas.api.run",
     "Arch": "search_spaces.arch",
     "SearchSpace": "search_spaces.space",
     "Graph": "hwmodels.graph",

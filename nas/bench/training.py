@@ -20,7 +20,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
-from nas.run.machine import available_cores
+from nas.run.job.machine import available_cores
 from ppgnas.errors import RunError
 from ppgnas.task import CLASSES, WINDOW_S
 

@@ -15,7 +15,7 @@ from typing import Any, ParamSpec, get_type_hints
 import typer
 from typer.models import OptionInfo
 
-from nas.run import interrupt
+from nas.run.job import interrupt
 from ppgnas.errors import PpgnasError
 from ppgnas.parsing import printable
 from ppgnas.task import Mode

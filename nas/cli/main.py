@@ -44,7 +44,7 @@ from nas.cli.search import search
 from nas.cli.teachers.list import list_teachers
 from nas.cli.train import train
 from nas.cli.verify import verify
-from nas.run import interrupt
+from nas.run.job import interrupt
 from ppgnas import __version__
 
 app = typer.Typer(

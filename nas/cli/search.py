@@ -210,11 +210,11 @@ def search(
     # All options but five are arguments of the search, by the same names.
     given = {name: value for name, value in locals().items() if name not in _NOT_ASKED}
     from nas import search as searching
-    from nas.api import Run
+    from nas.api.run import Run
     from nas.explore.shared import hidden
     from nas.run.claim import asked_search
     from nas.run.folder import DEFAULT_OUT
-    from nas.run.progress import for_terminal
+    from nas.run.job.progress import for_terminal
 
     progress = for_terminal()
     there = Path(out) if out is not None else None

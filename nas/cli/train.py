@@ -128,7 +128,7 @@ def train(
 
 def _teacher(config: TrainConfig, out: str, *, as_json: bool) -> None:
     from nas.models.teach import teach
-    from nas.run.progress import for_terminal
+    from nas.run.job.progress import for_terminal
 
     with _goes_on():
         facts = teach(config, Path(out), progress=for_terminal())
@@ -157,7 +157,7 @@ def _goes_on() -> Iterator[None]:
 def _network(arch: str, config: TrainConfig, out: str, *, as_json: bool) -> None:
     from nas.models import train as training
     from nas.models.names import ModelError, find_model
-    from nas.run.progress import for_terminal
+    from nas.run.job.progress import for_terminal
 
     found = find_model(arch)
     if found.arch is None:

@@ -23,8 +23,8 @@ from nas.models.windows import Windows
 from nas.run.card import CardCosts, CardParity
 from nas.run.config import ConfigError
 from nas.run.folder import held, new_folder
-from nas.run.machine import versions
-from nas.run.progress import Progress
+from nas.run.job.machine import versions
+from nas.run.job.progress import Progress
 from nas.run.target import Target, load_target
 from ppg.frontend import FRONT_END
 from ppg.segments.cut import HZ, SEGMENT_S

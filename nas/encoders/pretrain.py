@@ -10,7 +10,7 @@ from nas.encoders.segments import Corpus, check_apart, gather
 from nas.models.backend import site_of
 from nas.run.config import ConfigError
 from nas.run.folder import held
-from nas.run.progress import Progress, Silent
+from nas.run.job.progress import Progress, Silent
 from ppg.segments.held_out import FEWEST_HOURS
 from ppgnas.errors import RunError
 

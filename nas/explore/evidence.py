@@ -24,7 +24,7 @@ from nas.explore.study_file import StudyFile
 from nas.models.backend import Trainer
 from nas.pareto import gain, nondominated
 from nas.run.candidates import Candidate
-from nas.run.progress import Progress
+from nas.run.job.progress import Progress
 from search_spaces.arch import Arch
 from search_spaces.nearest import neighbours
 from search_spaces.space import SearchSpace

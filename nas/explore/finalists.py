@@ -25,7 +25,7 @@ from nas.run.candidates import Candidate
 from nas.run.card import Origin, SearchErrors
 from nas.run.documents import read_document
 from nas.run.folder import RunDir, new_folder
-from nas.run.progress import Tick
+from nas.run.job.progress import Tick
 from ppgnas.errors import RunError
 from ppgnas.files import write_json_atomic
 from search_spaces.arch import Arch

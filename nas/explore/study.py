@@ -25,7 +25,7 @@ from nas.explore.problem import CostOf, Probe, Problem
 from nas.explore.samplers import make_sampler, reseed
 from nas.pareto import hypervolume_share, nondominated, pick_spread
 from nas.run.candidates import Candidate
-from nas.run.progress import Tick
+from nas.run.job.progress import Tick
 from ppgnas.parsing import parse_json
 from search_spaces.arch import Arch
 from search_spaces.space import SearchSpace

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 from distill.teachers.names import NONE, files_of, members_of
 from distill.training.effort import Effort, effort_by_name
 from nas.run.config import ConfigError, TrainConfig
-from nas.run.machine import available_cores
-from nas.run.progress import Tick
+from nas.run.job.machine import available_cores
+from nas.run.job.progress import Tick
 from ppg.recording import Recording
 from search_spaces.arch import Arch
 from search_spaces.space import SearchSpace

@@ -33,7 +33,7 @@ from nas.run.card import (
     Origin,
     ReportErrors,
 )
-from nas.run.machine import versions
+from nas.run.job.machine import versions
 from nas.run.people import People
 from nas.run.target import Target
 from ppg.readout.transitions import Transitions

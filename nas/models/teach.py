@@ -16,8 +16,8 @@ from distill.training.effort import AUTO, effort_by_name
 from nas.models.backend import check_judges, check_teacher, site_of
 from nas.run.config import ConfigError, TrainConfig
 from nas.run.folder import held
+from nas.run.job.progress import Progress, Silent
 from nas.run.people import People, gather_for
-from nas.run.progress import Progress, Silent
 from ppg.augment.bank import PREPARATION
 from ppgnas.errors import RunError
 from ppgnas.files import cache_folder

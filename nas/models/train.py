@@ -22,8 +22,8 @@ from nas.models.readout import RULES
 from nas.run.card import Card, Origin, SearchErrors
 from nas.run.config import TrainConfig
 from nas.run.folder import METRICS, held, new_folder
+from nas.run.job.progress import Progress
 from nas.run.people import People, gather_for
-from nas.run.progress import Progress
 from nas.run.target import load_target
 from ppg.augment.bank import PREPARATION
 from ppg.readout.transitions import fit_transitions

@@ -11,11 +11,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from nas.run.config import ConfigError, SearchConfig, resolve
+from nas.run.config import ConfigError, SearchConfig
 from nas.run.documents import read_document
 from nas.run.folder import RunDir, choose, timestamp
-from nas.run.machine import versions
+from nas.run.job.machine import versions
 from nas.run.people import People
+from nas.run.resolve import resolve
 from nas.run.run_toml import RunDocument
 from ppg.augment.bank import PREPARATION
 from ppg.readout.transitions import fit_transitions
@@ -68,7 +69,7 @@ def asked_search(
     """The configuration of a search and its folder, checked but not touched.
 
     Args:
-        given: see `nas.run.config.resolve`; `config` beside it is the path of a `run.toml`, or of
+        given: see `nas.run.resolve.resolve`; `config` beside it is the path of a `run.toml`, or of
             a folder that holds one, from which comes what is not given.
         out: the folder; the next free one of `results/` unless given.
         resume: continue the run that is there; what is not given is taken from it.

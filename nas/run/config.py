@@ -1,7 +1,4 @@
-"""What a search is asked to do: one frozen value, resolved from options and written to `run.toml`.
-
-An argument that was not given is None until `resolve` fills it in, so that a resumed run can tell
-"not given" (take what the run has) from "given and different" (say so and stop).
+"""What a search is asked to do: one frozen value, written to `run.toml`.
 
 Messages name arguments in backticks; the command line shows them as its options.
 """
@@ -9,18 +6,17 @@ Messages name arguments in backticks; the command line shows them as its options
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
 from typing import Annotated, Any, Literal, get_args
 
 from pydantic import StringConstraints
 
 from distill.teachers.names import NONE, chosen, reading
-from distill.training.effort import AUTO, effort_by_name
+from distill.training.effort import AUTO
 from hwmodels.path import USUAL, Surroundings
-from nas.run import units
-from nas.run.target import check_period, take_surroundings
-from nas.run.windows import ANY, WindowChoice, mode_of, take_windows
+from nas.run.target import check_period
+from nas.run.windows import ANY, WindowChoice, mode_of
 from ppgnas.defaults import DEFAULT_BOARD, DEFAULT_ENGINE
 from ppgnas.errors import BudgetError, PpgnasError
 from ppgnas.task import INPUTS, PPG_ACC, Mode
@@ -34,7 +30,6 @@ Scope = Literal["total", "network", "model"]
 SCOPES: tuple[Scope, ...] = get_args(Scope)
 # Architectures considered unless `trials` says otherwise.
 EFFORT_TRIALS = {"smoke": 60, "quick": 1500, "standard": 3000, "thorough": 6000}
-GP_TRIALS = 150  # a Gaussian process takes seconds a trial once it has a few hundred
 SHORTEST_S = 60.0  # nothing useful is trained in less
 LARGEST_SEED = 2**31 - 1  # what the samplers take, with room to count on from it
 DEVICES = ("auto", "cpu", "cuda")
@@ -317,80 +312,6 @@ class SearchConfig(TrainConfig):
         if not written <= set(values):
             raise KeyError(min(written - set(values)))
         return TypeAdapter(SearchConfig).validate_python(values)
-
-
-# Argument -> field of `Budgets`, and what reads it.
-_LIMITS: dict[str, tuple[str, Callable[..., float]]] = {
-    "budget": ("flash_bytes", units.parse_bytes),
-    "latency": ("latency_ms", units.parse_ms),
-    "sram": ("sram_bytes", units.parse_bytes),
-    "power": ("power_mw", units.parse_mw),
-}
-
-
-def resolve(given: Mapping[str, Any], base: SearchConfig | None = None) -> SearchConfig:
-    """Fill in what was not given.
-
-    Args:
-        given: every argument of a search by its name, as fields of `SearchConfig` but for
-            `budget`, `latency`, `sram`, `power`, `budget_scope`, `rate`, `time` and those of
-            `take_surroundings` and `take_windows`; quantities and lists as text, None where it was
-            not given.
-        base: the configuration of the run to resume or repeat, or None.
-
-    Returns:
-        The resolved configuration.
-
-    Raises:
-        BudgetError, ConfigError: an argument has a value that is not allowed, or no budget is
-            given.
-    """
-    values = {key: value for key, value in given.items() if value is not None}
-    budgets = asdict(base.budgets) if base else asdict(Budgets())
-    for name, (limit, read) in _LIMITS.items():
-        if name in values:
-            budgets[limit] = read(values.pop(name), name=name)
-    budgets["scope"] = values.pop("budget_scope", budgets["scope"])
-    around = take_surroundings(values, base.around if base else None)
-    if "board" in values:
-        values["board"], *others = (name.strip() for name in values["board"].split(","))
-        values["also"] = tuple(others)
-    windows = take_windows(values, base.windows if base else ANY)
-    if "objectives" in values:
-        values["objectives"] = tuple(part.strip() for part in values["objectives"].split(","))
-    if "time" in values:
-        if "effort" in values:
-            raise ConfigError(
-                f"`effort` {values['effort']} and `time` {values['time']} both say how long to "
-                "train; give one of them"
-            )
-        values["time_s"] = units.parse_s(values.pop("time"), name="time")
-    if "rate" in values:
-        values["period_s"] = units.parse_ms(values.pop("rate"), name="rate") / 1000
-    elif windows.stride_s is not None and not (base and base.windows == windows):
-        values["period_s"] = float(windows.stride_s)
-    if base is not None:
-        kept = {f.name: getattr(base, f.name) for f in fields(SearchConfig)}
-        if "effort" in values:
-            kept["time_s"] = None  # an effort says how long to train, in its stead
-    else:
-        synthetic = values.get("data", SYNTHETIC) == SYNTHETIC
-        effort = values.get("effort", "quick" if synthetic else "standard")
-        kept = {"effort": effort}
-    if base is None or base.trials == _usual_trials(base.sampler, base.effort):
-        chosen_by = {**kept, **values}
-        kept["trials"] = _usual_trials(chosen_by.get("sampler"), chosen_by["effort"])
-    around_it = {"budgets": Budgets(**budgets), "around": around, "windows": windows}
-    asked = SearchConfig(**{**kept, **values, **around_it})
-    mix = effort_by_name(asked.effort).mix_of(asked.distill, taught=asked.teacher != NONE)
-    return replace(asked, distill=mix)
-
-
-def _usual_trials(sampler: str | None, effort: str) -> int:
-    """Unless somebody says how many."""
-    if sampler in ("gp", "GPSampler"):
-        return GP_TRIALS
-    return EFFORT_TRIALS.get(effort, 1)  # an unknown effort is refused elsewhere
 
 
 def check_choice(name: str, value: str, allowed: tuple[str, ...]) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from nas.run.progress import Silent
+from nas.run.job.progress import Silent
 from nas.tensorboard import Events, check_tensorboard
 from ppgnas.errors import DependencyError
 

@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 
 from distill.training.effort import Effort
-from nas.run.config import ConfigError, SearchConfig, resolve
+from nas.run.config import ConfigError, SearchConfig
 from nas.run.folder import RunDir
-from nas.run.progress import Silent, Tick
+from nas.run.job.progress import Silent, Tick
+from nas.run.resolve import resolve
 from nas.search import search
 from nas.worker import work
 from ppg.npz.folder import write_recording

@@ -29,7 +29,7 @@ from nas.encoders.segments import Corpus, gather
 from nas.encoders.vectors import Compact, float_vectors, projected, stored_compact
 from nas.models.backend import site_of
 from nas.run.folder import held
-from nas.run.progress import Progress
+from nas.run.job.progress import Progress
 from nas.run.target import load_target
 from ppg.segments.cut import SAMPLES, SEGMENT_S
 from ppg.segments.draw import SegmentBank

@@ -35,9 +35,9 @@ from nas.bench.distillation.worker import Worker
 from nas.models.backend import check_judges
 from nas.models.readout import RULES
 from nas.run.folder import held
-from nas.run.machine import versions
+from nas.run.job.machine import versions
+from nas.run.job.progress import Progress
 from nas.run.people import People, gather_for
-from nas.run.progress import Progress
 from nas.run.target import load_target
 from ppg.augment.bank import PREPARATION
 from ppg.readout.transitions import fit_transitions

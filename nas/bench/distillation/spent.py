@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 from nas.run.documents import read_document
-from nas.run.progress import Tick
+from nas.run.job.progress import Tick
 from ppgnas.files import write_json_atomic
 
 KEEP_EVERY_S = 10.0

@@ -10,7 +10,7 @@ from distill.teachers.names import is_preset, members_of
 from nas.bench.distillation.jobs import CellJob, GroundJob
 from nas.bench.distillation.plan import RecipePace
 from nas.bench.distillation.records import CellRecord, GroundRecord
-from nas.run.progress import Tick
+from nas.run.job.progress import Tick
 
 Result = TypeVar("Result")
 Job = TypeVar("Job")

@@ -18,9 +18,9 @@ from nas.models.names import Model, ModelError
 from nas.personal.adapt import adapt
 from nas.personal.calibration import wearer_of_model
 from nas.personal.kinds import PersonalKind
-from nas.run import interrupt
-from nas.run.machine import versions
-from nas.run.progress import Tick
+from nas.run.job import interrupt
+from nas.run.job.machine import versions
+from nas.run.job.progress import Tick
 from ppg.npz.folder import fingerprint
 from ppg.recording import Recording, with_channels
 from ppgnas.errors import DataError, ExportError

@@ -17,8 +17,8 @@ from nas.bench.ranking.records import SEEDS, FullTraining, NetworkRecord, read_r
 from nas.models.backend import site_of
 from nas.run.config import SearchConfig
 from nas.run.folder import RunDir
+from nas.run.job.progress import Progress, Tick
 from nas.run.people import People
-from nas.run.progress import Progress, Tick
 from ppg.people.metrics import mae_by_person
 from ppg.recording import Recording
 from ppg.windows import windows_of

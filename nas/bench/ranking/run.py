@@ -12,8 +12,8 @@ from nas.explore.problem import probe
 from nas.run.claim import claim, differences
 from nas.run.config import ConfigError, SearchConfig
 from nas.run.folder import RunDir
+from nas.run.job.progress import Progress
 from nas.run.people import fitting_space, gather
-from nas.run.progress import Progress
 from nas.run.run_toml import RunDocument
 from nas.run.target import load_target
 from ppgnas.errors import RunError

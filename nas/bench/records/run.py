@@ -22,9 +22,9 @@ from nas.bench.records.jobs import BASELINE_PREFIX, Job, is_done, read_for
 from nas.bench.records.record import Errors, Measured, PersonErrors, Record, RecordCosts
 from nas.models.backend import check_judges
 from nas.models.readout import RULES, calibrate
-from nas.run import interrupt
-from nas.run.machine import available_cores, versions
-from nas.run.progress import Tick
+from nas.run.job import interrupt
+from nas.run.job.machine import available_cores, versions
+from nas.run.job.progress import Tick
 from nas.run.target import Target, load_target
 from ppg.baselines.registry import RATE_HZ, baseline, reads_slope
 from ppg.npz.folder import fingerprint

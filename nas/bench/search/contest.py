@@ -24,9 +24,9 @@ from nas.models.backend import MakeTrainer, torch_trainer
 from nas.run.claim import claim
 from nas.run.config import ConfigError, SearchConfig
 from nas.run.folder import RunDir, held
-from nas.run.machine import available_cores
+from nas.run.job.machine import available_cores
+from nas.run.job.progress import Progress
 from nas.run.people import fitting_space, gather, without_acceleration
-from nas.run.progress import Progress
 from nas.run.run_toml import RunDocument
 from nas.run.target import load_target
 from nas.search import search

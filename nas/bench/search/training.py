@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Protocol
 from nas.models.backend import site_of
 from nas.models.readout import RULES
 from nas.run.config import SearchConfig
+from nas.run.job.progress import Tick
 from nas.run.people import People
-from nas.run.progress import Tick
 from nas.run.target import Target
 from ppg.readout.transitions import Transitions
 from search_spaces.arch import Arch

@@ -101,7 +101,7 @@ def _run(
     from nas.bench.distillation.report.scaling import fitted_laws
     from nas.bench.distillation.run import run_bench
     from nas.bench.distillation.worker import Processes
-    from nas.run.progress import for_terminal
+    from nas.run.job.progress import for_terminal
     from ppgnas.files import write_text_atomic
 
     command = "ppgnas " + shlex.join(sys.argv[1:])

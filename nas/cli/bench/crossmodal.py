@@ -48,7 +48,7 @@ def bench_crossmodal(
     from nas.bench.crossmodal.report.page import crossmodal_page, summary_rows
     from nas.bench.crossmodal.report.plot import draw_places, places
     from nas.bench.crossmodal.run import bench_crossmodal as measure
-    from nas.run.progress import for_terminal
+    from nas.run.job.progress import for_terminal
     from ppgnas.errors import DataError
     from ppgnas.files import write_text_atomic
 

@@ -46,8 +46,8 @@ def bench_personalize(
     from nas.bench.personal.run import run_bench
     from nas.models.names import find_model
     from nas.personal.kinds import check_minutes, kind_of
+    from nas.run.job.progress import for_terminal
     from nas.run.people import read_labelled
-    from nas.run.progress import for_terminal
     from ppgnas.errors import DataError, RunError
     from ppgnas.files import write_text_atomic
 

@@ -47,9 +47,9 @@ def bench_ranking(
     from nas.bench.ranking.orders import search_orders
     from nas.bench.ranking.page import ranking_page
     from nas.bench.ranking.run import bench_ranking as measure
-    from nas.run.config import resolve
     from nas.run.folder import RunDir
-    from nas.run.progress import for_terminal
+    from nas.run.job.progress import for_terminal
+    from nas.run.resolve import resolve
     from ppgnas.errors import DataError
     from ppgnas.files import write_text_atomic
 

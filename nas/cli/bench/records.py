@@ -85,7 +85,7 @@ def records(
     from nas.bench.records.record import read_record
     from nas.bench.records.run import run_jobs
     from nas.bench.records.table import COLUMNS, gather_records, markdown, summarise, whole_seeds
-    from nas.run.progress import for_terminal
+    from nas.run.job.progress import for_terminal
     from ppg.people.protocols import FOLDS
     from ppgnas.errors import DataError
     from ppgnas.files import write_text_atomic

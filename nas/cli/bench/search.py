@@ -89,8 +89,8 @@ def _contest(
     from nas.bench.search.contest import contest
     from nas.bench.search.figures import figures
     from nas.bench.search.page import contest_page, contest_text
-    from nas.run.config import resolve
-    from nas.run.progress import for_terminal
+    from nas.run.job.progress import for_terminal
+    from nas.run.resolve import resolve
     from ppgnas.errors import RunError
     from ppgnas.files import write_text_atomic
 

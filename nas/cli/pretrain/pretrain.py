@@ -78,7 +78,7 @@ def pretrain(
     """
     from nas.encoders.compact import pretrain_compact
     from nas.encoders.pretrain import PretrainConfig, pretrain_encoder
-    from nas.run.progress import for_terminal
+    from nas.run.job.progress import for_terminal
     from nas.run.units import parse_bytes
 
     config = PretrainConfig(

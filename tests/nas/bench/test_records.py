@@ -26,8 +26,8 @@ from nas.bench.records.record import Errors, Identity, PersonErrors, Record
 from nas.bench.records.run import run_job, run_jobs
 from nas.bench.records.table import gather_records, markdown, summarise, whole_seeds
 from nas.models.names import ModelError
-from nas.run import interrupt
 from nas.run.config import ConfigError
+from nas.run.job import interrupt
 from ppg.npz.folder import read_folder, read_recording, write_recording
 from ppgnas.errors import DataError, RunError
 from ppgnas.files import write_json_atomic

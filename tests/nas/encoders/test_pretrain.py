@@ -12,7 +12,7 @@ from nas.encoders.export import export_encoder
 from nas.encoders.pretrain import PretrainConfig, chosen_job, pretrain_encoder
 from nas.encoders.vectors import stored_compact
 from nas.run.config import ConfigError
-from nas.run.progress import Silent
+from nas.run.job.progress import Silent
 from ppg.npz.folder import write_folder
 from ppg.segments.cut import SAMPLES
 from ppg.synthetic.recordings import synthesize

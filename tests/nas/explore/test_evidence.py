@@ -23,7 +23,7 @@ from nas.explore.study_file import StudyFile
 from nas.pareto import hypervolume
 from nas.run.candidates import Candidate
 from nas.run.config import Budgets
-from nas.run.progress import Lines
+from nas.run.job.progress import Lines
 from nas.run.target import load_target
 from search_spaces.arch import Arch
 from search_spaces.figures import figures_matrix

@@ -14,7 +14,8 @@ from distill.training.effort import EFFORTS, Effort, share_of
 from distill.training.recipe import load_recipe
 from nas.explore.evidence import AMOUNTS
 from nas.explore.pacing import QAT_COST, RESERVE, Pacing
-from nas.run.config import ConfigError, SearchConfig, resolve
+from nas.run.config import ConfigError, SearchConfig
+from nas.run.resolve import resolve
 from ppgnas.errors import BudgetError
 from search_spaces.plan import plan
 from search_spaces.space import SearchSpace

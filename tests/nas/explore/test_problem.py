@@ -101,7 +101,7 @@ def test_the_start_fits() -> None:
 def test_nothing_fits_names_the_budget_and_one_that_would_fit(
     budgets: Budgets, option: str
 ) -> None:
-    from nas.run.config import resolve
+    from nas.run.resolve import resolve
 
     with pytest.raises(NothingFitsError) as caught:
         probed(budgets=budgets)

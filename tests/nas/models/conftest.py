@@ -8,7 +8,7 @@ import pytest
 
 from nas.models.train import train_model
 from nas.run.config import TrainConfig
-from nas.run.progress import Silent
+from nas.run.job.progress import Silent
 from tests.nas.fakes import write_people
 from tests.nas.models.trained import ARCH, train_nothing
 

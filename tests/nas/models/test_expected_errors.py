@@ -14,7 +14,7 @@ from nas.models.names import find_model
 from nas.models.readout import RULES, calibrate
 from nas.models.train import train_model
 from nas.run.config import TrainConfig
-from nas.run.progress import Silent
+from nas.run.job.progress import Silent
 from ppg.npz.folder import read_folder
 from ppg.people.metrics import mean_over_people
 from ppg.people.split import mapped, people_of

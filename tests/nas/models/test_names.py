@@ -11,9 +11,9 @@ from hwmodels.generated_c.cost import fast_cost
 from nas.cli.main import main
 from nas.models.export import export_files
 from nas.models.names import ModelError, find_model
-from nas.run.config import resolve
 from nas.run.folder import RunDir
-from nas.run.progress import Silent
+from nas.run.job.progress import Silent
+from nas.run.resolve import resolve
 from nas.search import search
 from ppgnas.errors import ExportError, GraphError, PpgnasError, RunError, SpaceError
 from search_spaces.lower import lower

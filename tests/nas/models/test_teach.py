@@ -17,7 +17,7 @@ from distill.training.effort import EFFORTS
 from nas.models.backend import check_teacher
 from nas.models.teach import teach
 from nas.run.config import ConfigError, TrainConfig
-from nas.run.progress import Silent
+from nas.run.job.progress import Silent
 from ppg.frontend import FRONT_END
 from ppg.npz.folder import write_recording
 from ppg.synthetic.recordings import synthesize

@@ -20,8 +20,8 @@ from nas.models.predict import trace_of
 from nas.models.readout import decoding_of
 from nas.models.train import train_model
 from nas.run.config import ConfigError, TrainConfig
+from nas.run.job.progress import Progress, Silent
 from nas.run.people import People, read_source
-from nas.run.progress import Progress, Silent
 from nas.run.windows import WindowChoice, take_windows
 from ppg.windows import InputSpec
 from ppgnas.errors import (

@@ -20,8 +20,8 @@ from nas.models.names import find_model
 from nas.models.train import train_model
 from nas.run.card import Card, InC
 from nas.run.config import TrainConfig
+from nas.run.job.progress import Lines, Silent
 from nas.run.people import People, read_source
-from nas.run.progress import Lines, Silent
 from nas.run.target import load_target
 from ppg.npz.folder import write_recording
 from ppg.people.metrics import mean_over_people

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from distill.evaluation import Retrained
 from nas.run.config import TrainConfig
+from nas.run.job.progress import Progress
 from nas.run.people import People
-from nas.run.progress import Progress
 from search_spaces.arch import Arch
 from search_spaces.published import published
 from tests.nas.fakes import fake_net

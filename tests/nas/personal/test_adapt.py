@@ -25,8 +25,8 @@ from nas.personal.write import write_adapted
 from nas.run.card import Card
 from nas.run.config import TrainConfig
 from nas.run.folder import RunDir
+from nas.run.job.progress import Progress, Silent
 from nas.run.people import People
-from nas.run.progress import Progress, Silent
 from ppg.npz.folder import write_recording
 from ppg.recording import Recording
 from ppg.synthetic.recordings import synthesize

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from nas.run.claim import asked_search
-from nas.run.config import ConfigError, resolve
+from nas.run.config import ConfigError
+from nas.run.resolve import resolve
 from ppgnas.errors import RunError
 from tests.nas.run.test_documents import RUN_TOML
 

@@ -7,7 +7,8 @@ import pytest
 
 from distill.training.effort import EFFORTS
 from nas.run.claim import differences
-from nas.run.config import Budgets, ConfigError, SearchConfig, resolve
+from nas.run.config import Budgets, ConfigError, SearchConfig
+from nas.run.resolve import resolve
 from ppgnas.errors import BudgetError
 
 

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nas.run.config import SearchConfig, resolve
+from nas.run.config import SearchConfig
 from nas.run.people import fitting_space, gather, gather_for, read_source
+from nas.run.resolve import resolve
 from ppg.npz.folder import write_recording
 from ppg.recording import Recording
 from ppg.synthetic.recordings import synthesize

@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from nas.run.config import ConfigError, SearchConfig, TrainConfig, resolve
+from nas.run.config import ConfigError, SearchConfig, TrainConfig
 from nas.run.folder import RunDir
+from nas.run.job.progress import Silent
 from nas.run.people import gather, gather_for
-from nas.run.progress import Silent
+from nas.run.resolve import resolve
 from nas.run.unlabelled import UnlabelledFacts
 from nas.search import search
 from ppg.npz.folder import fingerprint, read_folder, write_recording

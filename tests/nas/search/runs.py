@@ -6,9 +6,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from nas.run.config import SearchConfig, resolve
+from nas.run.config import SearchConfig
 from nas.run.folder import RunDir
-from nas.run.progress import Progress, Silent
+from nas.run.job.progress import Progress, Silent
+from nas.run.resolve import resolve
 from nas.search import search
 from tests.nas.fakes import FakeTrainer
 

@@ -10,10 +10,11 @@ import pytest
 
 from nas.models.evaluate import evaluate
 from nas.models.names import find_model
-from nas.run.config import ConfigError, resolve
+from nas.run.config import ConfigError
 from nas.run.folder import RunDir
+from nas.run.job.progress import Silent
 from nas.run.people import fitting_space, gather
-from nas.run.progress import Silent
+from nas.run.resolve import resolve
 from nas.search import search
 from ppg.npz.folder import read_folder, write_recording
 from ppgnas.errors import (

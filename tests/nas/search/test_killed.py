@@ -22,8 +22,8 @@ import sys
 from functools import partial
 from pathlib import Path
 from nas.run.card import FileFacts
-from nas.run.config import resolve
-from nas.run.progress import Silent
+from nas.run.resolve import resolve
+from nas.run.job.progress import Silent
 from nas.run.folder import RunDir
 from nas.search import search
 from tests.nas.fakes import FakeTrainer

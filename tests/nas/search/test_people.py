@@ -13,8 +13,8 @@ import pytest
 from nas.models.evaluate import evaluate
 from nas.models.names import find_model
 from nas.run.folder import RunDir
+from nas.run.job.progress import Silent
 from nas.run.people import gather
-from nas.run.progress import Silent
 from nas.search import search
 from ppg.npz.folder import read_folder
 from ppg.people.split import PARTS

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from nas.cli.search import as_text
-from nas.run.progress import Lines
+from nas.run.job.progress import Lines
 from nas.run.target import load_target
 from ppgnas.errors import (
     BoardError,

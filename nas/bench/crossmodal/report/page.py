@@ -18,7 +18,7 @@ from nas.bench.crossmodal.report.figures import (
     mean_of,
 )
 from nas.bench.crossmodal.run import EVERYWHERE, Crossmodal
-from nas.run.machine import versions
+from nas.run.job.machine import versions
 from nas.run.units import format_duration
 from ppg.people.metrics import bootstrap_mean
 from ppgnas.tables import markdown_cell, markdown_table

@@ -26,7 +26,7 @@ from nas.bench.distillation.records import CellRecord
 from nas.bench.distillation.spent import Spent
 from nas.bench.distillation.students import plain_kind
 from nas.bench.distillation.work.readings import errors_of, judged
-from nas.run.progress import Tick
+from nas.run.job.progress import Tick
 from ppg.windows import windows_of
 from search_spaces.lower import lower
 from search_spaces.network import Network

@@ -16,7 +16,7 @@ from nas.bench.distillation.jobs import GroundJob
 from nas.bench.distillation.records import GroundRecord
 from nas.bench.distillation.spent import Spent
 from nas.bench.distillation.work.readings import errors_of_logits, logits_of
-from nas.run.progress import Tick
+from nas.run.job.progress import Tick
 from ppg.augment.bank import TrainingBank
 from ppg.augment.unlabelled import UnlabelledBank
 from ppg.people.split import people_of

@@ -13,7 +13,7 @@ from nas.bench.distillation.jobs import CellJob, GroundJob
 from nas.bench.distillation.plan import RecipePace
 from nas.bench.distillation.records import CellRecord, GroundRecord, PeopleErrors
 from nas.bench.distillation.run import Finished, run_bench
-from nas.run.progress import Silent, Tick
+from nas.run.job.progress import Silent, Tick
 from search_spaces.lower import lower
 
 TEACHER_S, POOL_S = 60.0, 6.0

@@ -19,7 +19,7 @@ from nas.personal.adapt import adapt
 from nas.personal.calibration import Errors, wearer_of_model
 from nas.personal.write import write_adapted
 from nas.run.config import TrainConfig
-from nas.run.progress import Silent
+from nas.run.job.progress import Silent
 from ppg.npz.folder import write_recording
 from ppg.recording import Recording
 from ppg.synthetic.recordings import synthesize

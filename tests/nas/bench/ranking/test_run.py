@@ -13,9 +13,9 @@ import pytest
 
 import nas.bench.ranking.measure as measuring
 from nas.bench.ranking.run import Ranking, bench_ranking
-from nas.run.config import resolve
 from nas.run.folder import RunDir
-from nas.run.progress import Silent
+from nas.run.job.progress import Silent
+from nas.run.resolve import resolve
 from ppgnas.errors import PpgnasError, RunError
 from tests.nas.bench.ranking.made import BenchTrainer, Log
 from tests.nas.cli.leaving import leave

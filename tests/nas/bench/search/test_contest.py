@@ -20,9 +20,10 @@ from nas.bench.search.contest import Contest, contest
 from nas.bench.search.figures import figures
 from nas.bench.search.records import NetworkRecord, read_records
 from nas.bench.search.sides import HAND_MADE, by_size, drawn, hand_made
-from nas.run.config import SearchConfig, resolve
+from nas.run.config import SearchConfig
 from nas.run.folder import RunDir
-from nas.run.progress import Silent, Tick
+from nas.run.job.progress import Silent, Tick
+from nas.run.resolve import resolve
 from nas.run.target import load_target
 from nas.search import search
 from ppgnas.errors import DataError, RunError

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from nas.run.progress import Bars, Lines, RecentPace, Silent, logged
+from nas.run.job.progress import Bars, Lines, RecentPace, Silent, logged
 from ppgnas.errors import RunError
 
 

@@ -15,7 +15,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Protocol, TextIO
 
-from nas.run import interrupt
+from nas.run.job import interrupt
 from nas.run.units import format_duration
 from ppgnas.parsing import printable
 

@@ -13,10 +13,10 @@ import pytest
 import typer
 
 from nas.cli.common import verb
-from nas.run import interrupt
-from nas.run.progress import Bars, Lines, Progress
+from nas.run.job import interrupt
+from nas.run.job.progress import Bars, Lines, Progress
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[4]
 
 LOST = """
 import signal
