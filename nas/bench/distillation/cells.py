@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Literal, get_args
 
 from distill.teachers.names import NONE
@@ -81,6 +81,11 @@ class Recipe(Source):
                 f"teacher {self.teacher!r} has nothing to teach, as `distill` is none; name a "
                 "term, such as soft"
             )
+
+    @property
+    def trained_as(self) -> Recipe:
+        """The recipe whose training it takes: `post` rounds what `float` leaves."""
+        return replace(self, quantisation="float") if self.quantisation == "post" else self
 
 
 @dataclass(frozen=True)

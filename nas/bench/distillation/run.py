@@ -210,7 +210,8 @@ class _Bench:
     ) -> BenchDocument:
         """The document with paces and steps, measured on the grounds of a seed."""
         seed = next(iter(grounds)).seed
-        jobs = [self._cell_job(Cell(recipe, seed), Steps(1, 0)) for recipe in self.recipes]
+        trained = dict.fromkeys(recipe.trained_as for recipe in self.recipes)
+        jobs = [self._cell_job(Cell(recipe, seed), Steps(1, 0)) for recipe in trained]
         pace: dict[str, RecipePace] = {}
 
         def keep(index: int, found: RecipePace) -> None:
@@ -219,6 +220,7 @@ class _Bench:
         with self.progress.phase("paces") as tick:
             self.worker.pace(jobs, tick, keep)
         share = self.effort.qat_steps / self.effort.finetune_steps
+        pace = {recipe.id: pace[recipe.trained_as.id] for recipe in self.recipes}
         ground_s = {ground.source: record.seconds for ground, record in grounds.items()}
         steps = {
             recipe.id: planned(
@@ -238,14 +240,18 @@ class _Bench:
                 known[cell] = record
         wanted = [Cell(recipe, seed) for recipe in self.recipes]
         jobs = [self._cell_job(c, steps[c.recipe.id]) for c in wanted if c not in known]
+        # Cells of one training share a folder: the later ones find it trained.
+        first: dict[Path, CellJob] = {}
+        later = [job for job in jobs if first.setdefault(job.folder, job) is not job]
 
-        def keep(index: int, record: CellRecord) -> None:
+        def keep(_: int, record: CellRecord) -> None:
             known[record.cell] = record
             record.write(self.out)
-            shutil.rmtree(jobs[index].folder, ignore_errors=True)
 
         with self.progress.phase(f"networks, seed {seed}") as tick:
-            self.worker.train(jobs, tick, keep)
+            self.worker.train([*first.values()], tick, keep)
+            if later:
+                self.worker.train(later, tick, keep)
         return known
 
     def _ground_job(self, ground: Ground) -> GroundJob:
@@ -277,5 +283,5 @@ class _Bench:
             self.judges,
             self.effort,
             pool=cache / f"ground-{cell.ground.id}" / "pool",
-            folder=cache / f"cell-{cell.id}",
+            folder=cache / f"cell-{Cell(cell.recipe.trained_as, cell.seed).id}",
         )

@@ -79,6 +79,7 @@ def train_cell(job: CellJob, progress: Tick) -> CellRecord:
         save_checkpoint(finalist.weights, Network(job.arch))
     search, report = (windows_of(r, job.arch) for r in (job.judges.search, job.judges.report))
     result = retrain(finalist, search, spent.watching(progress))
+    spent.keep()  # for a cell of the same training
     seconds, search_bpm = spent.seconds, result.search_mae_bpm
     if job.cell.recipe.quantisation == "float":
         search_bpm, errors = judged(float_network(finalist), search, report, job.judges)

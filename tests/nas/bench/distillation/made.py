@@ -25,6 +25,7 @@ class FakeWorker:
 
     prepared: list[str] = field(default_factory=list)
     trained: list[Cell] = field(default_factory=list)
+    waves: list[int] = field(default_factory=list)
     dies_at: int | None = None
     unlabelled: dict[Ground, int] = field(default_factory=dict)
 
@@ -57,6 +58,7 @@ class FakeWorker:
     def train(
         self, jobs: Sequence[CellJob], tick: Tick, keep: Callable[[int, CellRecord], None]
     ) -> None:
+        self.waves.append(len({job.folder for job in jobs}))
         for index, job in enumerate(jobs):
             if len(self.trained) == self.dies_at:
                 raise KeyboardInterrupt

@@ -61,7 +61,9 @@ def test_labels_alone_train_as_much_longer_as_the_teacher_takes(
 
 
 def test_rounding_after_training_takes_all_steps_in_float(people: str, tmp_path: Path) -> None:
-    found = ask(people, tmp_path / "out", FakeWorker(), seeds=(0,), bench="quantisation")
+    worker = FakeWorker()
+    found = ask(people, tmp_path / "out", worker, seeds=(0,), bench="quantisation")
+    assert worker.waves == [4, 2]  # one training for float and post, which rounds it afterwards
     steps = {cell.recipe.quantisation: record.steps for cell, record in found.cells.items()}
     assert steps["float"] == steps["post"]
     assert steps["post"].int8_steps == 0 < steps["aware"].int8_steps
