@@ -1,7 +1,6 @@
 """What a teacher brings by what people do: within each activity, paired as all rows are.
 
-Only people who did an activity count in it, so its people may be few. A figure in percent is a
-ratio of means, the difference over the error of the control, both of the same draws.
+Only people who did an activity count in it, so its people may be few.
 """
 
 from __future__ import annotations
@@ -17,7 +16,6 @@ from nas.bench.distillation.report.errors import (
     cells_of,
     interval,
     matrix,
-    resampled,
 )
 from nas.bench.distillation.run import Finished
 from nas.bench.interval import Interval
@@ -27,12 +25,11 @@ ALL = "all"
 
 @dataclass(frozen=True)
 class Change:
-    """Errors of a row and of its control in BPM, one less the other, and in percent of it."""
+    """Errors of a row and of its control in BPM, and one less the other."""
 
     control: Interval
     row: Interval
     difference: Difference
-    percent: Interval
 
 
 @dataclass(frozen=True)
@@ -88,11 +85,6 @@ def _activity(found: Finished, recipe: Recipe, base: Recipe, name: str) -> Activ
 
     def change(kind: Kind) -> Change:
         row, control = (matrix(of[each], people, kind) for each in (recipe, base))
-        return Change(
-            interval(control),
-            interval(row),
-            Difference(interval(row - control)),
-            Interval.of(100 * resampled(row - control) / resampled(control)),
-        )
+        return Change(interval(control), interval(row), Difference.of(row, control))
 
     return Activity(name, len(people), change("raw"), change("smoothed"))

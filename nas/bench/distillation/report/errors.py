@@ -29,9 +29,16 @@ Verdict = Literal["better", "worse", "within noise"]
 
 @dataclass(frozen=True)
 class Difference:
-    """A row less its control in BPM, and what that says."""
+    """A row less its control in BPM and in percent of the control, and what that says."""
 
     bpm: Interval
+    percent: Interval
+
+    @staticmethod
+    def of(row: Errors, control: Errors) -> Difference:
+        """Of errors `(seeds, people)`; the percentage is a ratio of means of the same draws."""
+        drawn = resampled(row - control)
+        return Difference(Interval.of(drawn), Interval.of(100 * drawn / resampled(control)))
 
     @property
     def verdict(self) -> Verdict:

@@ -165,7 +165,7 @@ def gap(alone: Errors, taught: Errors, teacher: Errors) -> tuple[bool, Interval 
 def _difference(
     errors: Mapping[Recipe, Errors], recipe: Recipe, base: Recipe | None
 ) -> Difference | None:
-    return None if base is None else Difference(interval(errors[recipe] - errors[base]))
+    return None if base is None else Difference.of(errors[recipe], errors[base])
 
 
 def _teachers(found: Finished, people: Sequence[str]) -> list[TeacherFigures]:

@@ -11,7 +11,6 @@ from nas.bench.distillation.report.errors import Difference
 from nas.bench.distillation.report.figures import BenchFigures, RowFigures
 from nas.bench.distillation.report.scaling import Fitted
 from nas.bench.distillation.run import Finished
-from nas.bench.interval import Interval
 from nas.run.units import format_bytes
 from ppgnas.tables import markdown_table, text_table
 
@@ -22,8 +21,9 @@ ERRORS = (
     "Errors are MAE in BPM on report people, each finished network read them once; int8 with the "
     "arithmetic of the file unless the row is float. Mean over people and seeds; in brackets 90 % "
     "intervals of people and seeds drawn anew. A difference is to the row that the column "
-    "*against* names, on the same people and seeds; where its interval holds zero it is within "
-    "noise. Flash, SRAM, ms and mJ are estimates of the cost model."
+    "*against* names, on the same people and seeds, in percent of its error, too; where its "
+    "interval holds zero it is within noise. Flash, SRAM, ms and mJ are estimates of the cost "
+    "model."
 )
 MINUTES = (
     "Minutes of one core. Every row may spend the same: teacher, pool (drawing windows, asking "
@@ -102,6 +102,7 @@ def error_table(found: BenchFigures) -> Table:
         "smoothed",
         "against",
         "difference, raw",
+        "raw, %",
         "difference, smoothed",
     )
     return (*head, "gap closed"), [
@@ -112,6 +113,7 @@ def error_table(found: BenchFigures) -> Table:
             str(row.smoothed),
             "-" if row.against is None else names[row.against],
             _difference(row.raw_difference),
+            _percent(row.raw_difference),
             _difference(row.smoothed_difference),
             _gap(row),
         )
@@ -229,7 +231,7 @@ def comparison_parts(found: BenchFigures) -> list[str]:
                 str(of.raw.control),
                 str(of.raw.row),
                 _difference(of.raw.difference),
-                *(_percent(change.percent) for change in (of.raw, of.smoothed)),
+                *(_percent(change.difference) for change in (of.raw, of.smoothed)),
             )
             for of in each.activities
         ]
@@ -245,8 +247,11 @@ def comparison_parts(found: BenchFigures) -> list[str]:
     return parts
 
 
-def _percent(found: Interval) -> str:
-    return f"{found.value:+.0f} ({found.low:+.0f} to {found.high:+.0f})"
+def _percent(found: Difference | None) -> str:
+    if found is None:
+        return "-"
+    percent = found.percent
+    return f"{percent.value:+.0f} ({percent.low:+.0f} to {percent.high:+.0f})"
 
 
 def scaling_parts(fitted: Fitted) -> list[str]:

@@ -144,7 +144,7 @@ def test_a_comparison_of_sensors_goes_by_activity(people: str, tmp_path: Path) -
     assert whole.raw.difference.bpm.value == pytest.approx(-0.5)
     assert whole.smoothed.difference.bpm.value == pytest.approx(-0.25)
     assert run.raw.difference.bpm.value == pytest.approx(-1.0)
-    assert run.raw.percent.value == pytest.approx(-100 / run.raw.control.value)
+    assert run.raw.difference.percent.value == pytest.approx(-100 / run.raw.control.value)
     assert found.comparisons[2].activities[0].raw.difference.verdict == "within noise"
     page = bench_page(finished, found, None, "plot.html")
     assert "### tiny-ppg, resnet-small against tiny-ppg, labels alone" in page

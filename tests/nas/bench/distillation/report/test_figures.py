@@ -18,11 +18,14 @@ SIZES = np.array([700.0, 1700, 4000, 11000, 27000, 75000])
 def test_a_difference_is_paired_over_people() -> None:
     # People differ by far more than the networks do, and each person's two errors by one value.
     control = np.array([[1.0, 5.0, 20.0], [1.2, 5.2, 20.2]])
-    found = interval(control - 0.3 - control)
-    assert (found.low, found.value, found.high) == pytest.approx((-0.3, -0.3, -0.3))
-    assert Difference(found).verdict == "better"
-    assert Difference(Interval(0.1, 0.01, 0.2)).verdict == "worse"
-    assert Difference(Interval(0.1, -0.01, 0.2)).verdict == "within noise"
+    found = Difference.of(control - 0.3, control)
+    assert (found.bpm.low, found.bpm.value, found.bpm.high) == pytest.approx((-0.3, -0.3, -0.3))
+    assert found.verdict == "better"
+    # 0.3 of 8.77 on all, of 20.2 where the worst person is drawn alone, of 1 where the best is.
+    assert found.percent.value == pytest.approx(-30 / control.mean())
+    assert -30.1 < found.percent.low < found.percent.value < found.percent.high < -1.4
+    assert Difference(Interval(0.1, 0.01, 0.2), found.percent).verdict == "worse"
+    assert Difference(Interval(0.1, -0.01, 0.2), found.percent).verdict == "within noise"
 
 
 def test_an_interval_knows_people_and_seeds() -> None:
