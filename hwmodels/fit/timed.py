@@ -2,8 +2,7 @@
 
 Three parts were timed layer by layer (STM32F446, nRF52832, STM32L552): each has a law per
 convolution kernel. A Cortex-M7 was timed by whole networks only, so it takes the laws of the
-STM32F446 with one scale for windows, one for 1 x 1, and cycles per MAC of depthwise windows, all
-three fitted on those networks.
+STM32F446, scaled (`hwmodels.fit.networks`).
 
 Kernels that nobody timed alone (fully connected, pools, add, softmax, depthwise k x 1) cost their
 counted instructions (`fit`) times the part's cycles per counted instruction, the median over what
@@ -20,7 +19,6 @@ from collections import defaultdict
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from hwmodels.engines import file
 from hwmodels.engines.file import LimitsFile
@@ -29,24 +27,28 @@ from hwmodels.engines.load import DATA_DIR
 from hwmodels.estimate import Estimate
 from hwmodels.fit import counted as fit
 from hwmodels.fit.law_file import bounds, timed_kernel
+from hwmodels.fit.networks import (
+    CORTEX_M7,
+    REFERENCE,
+    NetworkFit,
+    depthwise_cycles,
+    fit_networks,
+    terms,
+)
 from hwmodels.fit.regression import (
     Array,
     HeldOut,
     half_width,
-    leave_groups_out,
     leave_groups_out_linear,
     pair_width,
     solve,
 )
-from hwmodels.fit.timings import TimedLayer, TimedNetwork, timed_layers, timed_networks
+from hwmodels.fit.timings import TimedLayer, timed_layers, timed_networks
 
 TIMED_TOML = DATA_DIR / "tflm_timed.toml"
-REFERENCE = "STM32F446"
-CORTEX_M7 = "Cortex-M7"
 # Runtimes with the kernels of CMSIS-NN, and the core whose networks a part's layers stand for.
 BUILDS = ("TFLM+CMSIS-NN", "microTVM-CMSIS-NN", "TFLM-e-AI")
 LAYERS_OF = {"STM32F446": "Cortex-M4F", "STM32L552": "Cortex-M33"}
-SCALES = ("window", "conv_1x1", "depthwise_window")
 
 
 @dataclass(frozen=True)
@@ -65,25 +67,6 @@ class TimedLaw:
     groups: int
     held_out: HeldOut
     limits: LimitsFile
-
-
-@dataclass(frozen=True)
-class NetworkFit:
-    """Whole networks on a Cortex-M7.
-
-    Attributes:
-        scales: of `SCALES`.
-        per_instruction: cycles per counted instruction.
-        dense: the same of fully connected layers, from the networks that have no others.
-        held_out: leave-one-network-out predictions.
-        networks: in the order of the predictions.
-    """
-
-    scales: Array
-    per_instruction: float
-    dense: float
-    held_out: HeldOut
-    networks: tuple[TimedNetwork, ...]
 
 
 def fit_layers(layers: list[TimedLayer]) -> dict[str, dict[str, TimedLaw]]:
@@ -122,70 +105,6 @@ def window_coefficients(layers: list[TimedLayer], mcu: str) -> Array:
     ]
     features = [TIMED["conv_window"].features(row.geometry) for row in rows]
     return solve(np.array(features, dtype=np.float64), np.array([row.cycles for row in rows]))
-
-
-def m7_networks() -> list[TimedNetwork]:
-    """Whole networks on a Cortex-M7 under TFLM with CMSIS-NN, all whose layers are known."""
-    return [n for n in timed_networks("TFLM+CMSIS-NN") if n.core == CORTEX_M7]
-
-
-def _terms(network: TimedNetwork, laws: dict[str, Array], counted: dict[str, fit.Law]) -> Array:
-    """Sums over one network: `SCALES`, instructions (all, unscaled, of dense layers), others."""
-    scaled = dict.fromkeys(SCALES, 0.0)
-    unscaled = dense = 0.0
-    instructions, fixed = fit.counted_instructions(counted, network.layers)
-    for op, shape in network.layers:
-        if op not in fit.COUNTED_OPS:
-            continue
-        kernel = kernel_class(op, shape)
-        name = timed_class(kernel, shape)
-        if name is None or name == "fully_connected":
-            own = float(np.dot(CLASSES[kernel].features(shape), counted[kernel].instructions))
-            unscaled += own if name is None else 0.0
-            dense += 0.0 if name is None else own
-        elif name == "depthwise_window":
-            scaled[name] += TIMED[name].features(shape)[0]
-        else:
-            key = name if name == "conv_1x1" else "window"
-            scaled[key] += float(np.dot(TIMED[name].features(shape), laws[name]))
-    return np.array([*scaled.values(), instructions, unscaled, dense, fixed])
-
-
-def fit_networks(
-    networks: list[TimedNetwork], laws: dict[str, Array], counted: dict[str, fit.Law]
-) -> NetworkFit:
-    """Scales of a Cortex-M7 from whole networks, cross-validated by network.
-
-    Args:
-        networks: timed on a Cortex-M7.
-        laws: coefficients of the reference part by kernel in `TIMED`.
-        counted: laws of counted instructions.
-    """
-    terms = np.array([_terms(network, laws, counted) for network in networks])
-    cycles = np.array([network.cycles for network in networks])
-    scaled, (instructions, unscaled, dense, fixed) = (
-        terms[:, : len(SCALES)],
-        terms[:, len(SCALES) :].T,
-    )
-
-    def parameters(rows: NDArray[np.int64]) -> tuple[Array, float, float]:
-        ratios = (cycles[rows] - fixed[rows]) / instructions[rows]
-        per_instruction = float(np.median(ratios))
-        # A network of fully connected layers says nothing of the scales, and alone of its own.
-        alone = scaled[rows].sum(axis=1) == 0
-        per_dense = float(np.median(ratios[alone])) if alone.any() else per_instruction
-        rows = rows[~alone]
-        known = fixed[rows] + per_instruction * unscaled[rows] + per_dense * dense[rows]
-        return solve(scaled[rows], cycles[rows], known), per_instruction, per_dense
-
-    def predict(seen: NDArray[np.int64], left_out: NDArray[np.int64]) -> Array:
-        scales, per_instruction, per_dense = parameters(seen)
-        others = per_instruction * unscaled[left_out] + per_dense * dense[left_out]
-        return np.asarray(scaled[left_out] @ scales + others + fixed[left_out])
-
-    scales, per_instruction, per_dense = parameters(np.arange(len(networks)))
-    held_out = leave_groups_out([network.model for network in networks], cycles, predict)
-    return NetworkFit(scales, per_instruction, per_dense, held_out, tuple(networks))
 
 
 def per_counted_instruction(layers: list[TimedLayer], counted: dict[str, fit.Law]) -> Estimate:
@@ -237,14 +156,14 @@ def fit_all(counted: dict[str, fit.Law]) -> TimedFit:
         mcu: per_counted_instruction([row for row in layers if row.mcu == mcu], counted)
         for mcu in laws
     }
-    networks = fit_networks(m7_networks(), reference, counted)
+    networks = fit_networks(reference, counted)
     seen = [ratio for _, _, ratio in fit.cycles_per_instruction(counted, CORTEX_M7)]
     builds = {}
     for mcu, core in LAYERS_OF.items():
         own = {name: law.coefficients for name, law in laws[mcu].items()}
         own["conv_window"] = windows[mcu]
         cycles = per_instruction[mcu].value
-        depthwise = float(networks.scales[2] * cycles / networks.per_instruction)
+        depthwise = depthwise_cycles(networks, cycles)
         builds[core] = _other_builds(mcu, own, counted, (depthwise, cycles))
     return TimedFit(
         layers=tuple(layers),
@@ -280,7 +199,7 @@ def _other_builds(
     ]
     predicted = []
     for network in networks:
-        window, pointwise, macs, _, *others, fixed = _terms(network, laws, counted)
+        window, pointwise, macs, _, *others, fixed = terms(network, laws, counted)
         cycles = window + pointwise + depthwise * macs + per_instruction * sum(others) + fixed
         predicted.append(float(cycles))
     measured = np.array([network.cycles for network in networks])
@@ -305,7 +224,7 @@ def _m7_profile(found: TimedFit) -> file.TimedProfile:
     networks = found.networks
     low, high = found.m7_extremes
     width = half_width(networks.held_out.residuals)
-    middle, scales = networks.per_instruction, networks.scales
+    middle, scales = networks.fitted.per_instruction, networks.fitted.scales
     timed = fit.timed_geometries(CORTEX_M7)
     laws = {name: law.coefficients for name, law in found.laws[REFERENCE].items()}
     kernels = {}
@@ -315,11 +234,12 @@ def _m7_profile(found: TimedFit) -> file.TimedProfile:
         kernels[name] = timed_kernel(name, law * scales[int(pointwise)], LimitsFile.of(shapes))
     limits = LimitsFile.of(timed["depthwise"])
     kernels["depthwise_window"] = timed_kernel("depthwise_window", scales[2:], limits)
-    dense = found.dense_instructions * networks.dense
+    dense = found.dense_instructions * networks.fitted.dense
     limits = LimitsFile.of(timed["fully_connected"])
     kernels["fully_connected"] = timed_kernel("fully_connected", dense, limits)
     return file.TimedProfile(
-        note=f"{len(networks.networks)} whole networks, leave one out; laws of {REFERENCE} times "
+        note=f"{len(networks.networks)} whole networks, leave one out, scales with those of "
+        f"{REFERENCE}, which takes {networks.fitted.ratio:.3f} times as long; its laws times "
         f"{scales[0]:.4f} (windows) and {scales[1]:.4f} (1 x 1)",
         core=CORTEX_M7,
         part="",
@@ -340,7 +260,7 @@ def _part(found: TimedFit, mcu: str) -> file.TimedProfile:
     limits = LimitsFile.of(_shapes(found, "conv_window", mcu))
     kernels["conv_window"] = timed_kernel("conv_window", found.windows[mcu], limits)
     per_instruction = found.per_instruction[mcu]
-    depthwise = found.networks.scales[2:] * per_instruction.value / found.networks.per_instruction
+    depthwise = np.array([depthwise_cycles(found.networks, per_instruction.value)])
     limits = LimitsFile.of(fit.timed_geometries(CORTEX_M7)["depthwise"])
     kernels["depthwise_window"] = timed_kernel("depthwise_window", depthwise, limits)
     core = next(row.core for row in found.layers if row.mcu == mcu)

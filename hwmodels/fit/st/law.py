@@ -16,7 +16,7 @@ network and the board it was timed on are left out together: a board that nothin
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 
@@ -40,7 +40,9 @@ CURRENT = ("3", "10")
 CORES = ("Cortex-M7", "Cortex-M33", "Cortex-M4F")
 # Of a core without any network; boards say the same (`core_ratio`).
 TYPICAL = {"Cortex-M7": 1.0, "Cortex-M33": 1.5, "Cortex-M4F": 1.9}
-FEWEST_NETWORKS = 9
+# Of an interval: nine are the fewest of which 90 % are not all.
+FEWEST_POINTS = 9
+FEWEST_NETWORKS = 6
 ST_TOML = DATA_DIR / "st_tools.toml"
 _ROUNDS = 12
 _STREAMED = FEATURES.index("streamed_macs")
@@ -229,20 +231,42 @@ def document(rows: list[Point], laws: Laws, errors: Errors) -> file.StFit:
     return file.StFit(source="whole_networks.csv, network_memory.csv", versions=versions)
 
 
-def regime_rows(errors: Errors, version: str, *, small: bool) -> list[int]:
-    """Indices of the points that make an interval: of one size, over all cores.
+def regime_rows(errors: Errors, version: str, core: str, *, small: bool) -> list[int]:
+    """Indices of the points that make an interval: of one version, core and size.
 
-    Where a version has fewer than `FEWEST_NETWORKS`, those of all versions stand for it.
+    Where these are too few (`FEWEST_POINTS`, `FEWEST_NETWORKS`), those of all cores stand for
+    them, and where these are too few, those of all versions.
     """
     size = [i for i, p in enumerate(errors.points) if (p.macs < SMALL_MACS) == small]
-    own = [i for i in size if is_version(errors.points[i], version)]
-    enough = len({errors.points[i].group for i in own}) >= FEWEST_NETWORKS
-    return own if enough else size
+    of_version = [i for i in size if is_version(errors.points[i], version)]
+    of_core = [i for i in of_version if errors.points[i].network.core == core]
+    for rows in (of_core, of_version):
+        networks = {errors.points[i].group for i in rows}
+        if len(rows) >= FEWEST_POINTS and len(networks) >= FEWEST_NETWORKS:
+            return rows
+    return size
 
 
 def is_version(point: Point, version: str) -> bool:
     """A point counts for the errors of a version; the current ones share theirs."""
     return point.network.version in (CURRENT if version in CURRENT else (version,))
+
+
+def share_inside(errors: Errors, rows: list[int], version: str, *, board_known: bool) -> float:
+    """Share of points inside the intervals that the engine gives, made without their network.
+
+    A network counts once, on however many boards and cores.
+    """
+    shares: dict[str, list[bool]] = defaultdict(list)
+    every = errors.known if board_known else errors.unknown
+    for i in rows:
+        point = errors.points[i]
+        small = point.macs < SMALL_MACS
+        pool = regime_rows(errors, version, point.network.core, small=small)
+        others = [j for j in pool if errors.points[j].group != point.group]
+        reach = half_width(every.residuals[others]) * (1 + 1e-9)
+        shares[point.group].append(abs(every.residuals[i]) <= reach)
+    return float(np.mean([np.mean(inside) for inside in shares.values()]))
 
 
 def _is(point: Point, version: str, core: str) -> bool:
@@ -259,12 +283,12 @@ def _entry(version: str, core: str, law: Law, errors: Errors) -> file.StLaw:
     shapes = [g for p in every for op, g in p.network.layers if op in WEIGHTED_OPS]
 
     def interval(*, small: bool, seen: bool) -> file.Bounds:
-        pool = errors.at(regime_rows(errors, version, small=small), board_known=seen)
+        pool = errors.at(regime_rows(errors, version, core, small=small), board_known=seen)
         width = float(np.exp(half_width(pool.residuals)))
         return bounds(Estimate(1.0, 1 / width, width))
 
     def anchored(*, small: bool) -> file.Bounds:
-        pool = regime_rows(errors, version, small=small)
+        pool = regime_rows(errors, version, core, small=small)
         networks = [errors.points[i].network for i in pool]
         boards = [(n.mcu, n.version) for n in networks]
         width = float(np.exp(pair_width(errors.at(pool).residuals, boards)))

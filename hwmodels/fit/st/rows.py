@@ -6,10 +6,11 @@ from hwmodels.engines.engine import SMALL_MACS
 from hwmodels.engines.load import load_engine
 from hwmodels.fit.rows import Row, percent, share_by_group
 from hwmodels.fit.st import law, memory
-from hwmodels.fit.st.law import CORES, CURRENT, VERSIONS, Errors, is_version, regime_rows
+from hwmodels.fit.st.law import CORES, CURRENT, VERSIONS, Errors, is_version, share_inside
 
 _TITLES = {"3": "X-CUBE-AI 9-10, ST Edge AI 3-4", "8.1": "X-CUBE-AI 8.1", "7.3": "X-CUBE-AI 7.3"}
-_GOALS = {("3", True): 10.0, ("3", False): 6.0}
+# By version, size (small), and whether the board is among those of the fit.
+_GOALS = {("3", True, True): 10.0, ("3", True, False): 10.0, ("3", False, True): 6.0}
 # Fewer points say nothing of a share.
 FEWEST = 3
 
@@ -19,64 +20,40 @@ def st_rows() -> list[Row]:
     points = law.points()
     errors = law.held_out(points)
     found = []
-    for version, title in _TITLES.items():
+    for version in _TITLES:
         for small in (True, False):
-            found += _of_size(errors, version, title, small=small)
-        found += _by_core(errors, version, title)
+            for core in (None, *CORES):
+                for seen in (True, False):
+                    found += _regime(errors, version, core, small=small, seen=seen)
     return [*found, *_memory_rows()]
 
 
-def _of_size(errors: Errors, version: str, title: str, *, small: bool) -> list[Row]:
+def _regime(
+    errors: Errors, version: str, core: str | None, *, small: bool, seen: bool
+) -> list[Row]:
+    """The line of networks of one size on one core, or on all: none where they are too few."""
+    rows = [
+        i for i, p in enumerate(errors.points)
+        if is_version(p, version) and (p.macs < SMALL_MACS) == small
+        and core in (None, p.network.core)
+    ]  # fmt: skip
+    if len(rows) < FEWEST:
+        return []
     size = "small networks" if small else "large networks"
-    found = []
-    for known in (True, False):
-        rows = [
-            i for i, p in enumerate(errors.points)
-            if is_version(p, version) and (p.macs < SMALL_MACS) == small
-        ]  # fmt: skip
-        if len(rows) >= FEWEST:
-            held_out = errors.at(rows, board_known=known)
-            where = "board seen" if known else "board not seen"
-            found.append(
-                percent(
-                    f"{title}, {size}, {where}",
-                    "whole_networks.csv",
-                    held_out,
-                    _GOALS.get((version, small)) if known or small else None,
-                    "below 5 million MACs"
-                    if small
-                    else "from 5 million MACs on; a network is left out with all of its rows"
-                    + ("" if known else ", and with all other networks on its board"),
-                    inside=share_by_group(
-                        held_out,
-                        errors.at(regime_rows(errors, version, small=small), board_known=known),
-                    ),
-                )
-            )
-    return found
-
-
-def _by_core(errors: Errors, version: str, title: str) -> list[Row]:
-    found = []
-    for core in CORES:
-        rows = [
-            i for i, p in enumerate(errors.points)
-            if is_version(p, version) and p.network.core == core
-        ]  # fmt: skip
-        if len(rows) >= FEWEST:
-            held_out = errors.at(rows)
-            parts = sorted({errors.points[i].network.mcu for i in rows})
-            found.append(
-                percent(
-                    f"{title}, {core}",
-                    "whole_networks.csv",
-                    held_out,
-                    None,
-                    f"all sizes, on {', '.join(parts)}",
-                    inside=share_by_group(held_out),
-                )
-            )
-    return found
+    where = "board seen" if seen else "board not seen"
+    parts = ", ".join(sorted({errors.points[i].network.mcu for i in rows}))
+    return [
+        percent(
+            f"{_TITLES[version]}, {size}{f', {core}' if core else ''}, {where}",
+            "whole_networks.csv",
+            errors.at(rows, board_known=seen),
+            None if core else _GOALS.get((version, small, seen)),
+            f"{'below' if small else 'from'} 5 million MACs{'' if small else ' on'}, on {parts}; "
+            "a network is left out with all of its rows"
+            + ("" if seen else ", and with all other networks on its board"),
+            inside=share_inside(errors, rows, version, board_known=seen),
+        )
+    ]
 
 
 def _memory_rows() -> list[Row]:

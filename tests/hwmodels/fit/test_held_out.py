@@ -17,18 +17,19 @@ def table() -> list[Row]:
 
 
 def test_every_goal_is_met(table: list[Row]) -> None:
-    """Measured: networks 3.21 %, ST 5.6, 8.8 and 5.4 %, its activations 11 and 10 %, its code
-    11 and 13 %, layers 0.44, 1.92, 0.66 %, counted 0.87 %, arena 24 B, power 3.75 %."""
-    assert len([row for row in table if row.goal is not None]) == 14
+    """Measured: networks 2.95 %, on another board 1.71 %, ST 5.6, 8.8 and 5.4 %, its activations
+    11 and 10 %, its code 11 and 14 %, layers 0.44, 1.92, 0.66 %, counted 0.87 %, arena 24 B,
+    power 3.75 %."""
+    assert len([row for row in table if row.goal is not None]) == 15
     for row in table:
         assert row.met, f"{row.what}: {row.measured:.2f} {row.unit}, goal {row.goal}"
 
 
 def test_intervals_hold_nine_of_ten(table: list[Row]) -> None:
-    """In every regime with enough points to tell."""
+    """In every regime with enough points to tell; four networks or five leave steps of 20 %."""
     for row in table:
         if row.points >= 8:
-            assert 0.8 <= row.inside <= (0.98 if row.groups >= 8 else 1), row.what
+            assert 0.8 <= row.inside <= (0.97 if row.groups >= 6 else 1), row.what
 
 
 def test_builds_and_boards_that_nothing_was_fitted_to(table: list[Row]) -> None:
@@ -81,7 +82,7 @@ def test_committed_files_are_those_of_the_data() -> None:
     timed = fit_timed.fit_all(counted)
     document = read_toml(fit_timed.TIMED_TOML)["profiles"]
     assert document["Cortex-M7"]["kernels"]["depthwise_window"]["cycles"][0] == pytest.approx(
-        timed.networks.scales[2], rel=1e-3
+        timed.networks.fitted.scales[2], rel=1e-3
     )
     for mcu, laws in timed.laws.items():
         for name, law in laws.items():
