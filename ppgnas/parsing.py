@@ -9,8 +9,10 @@ from __future__ import annotations
 import json
 import math
 import sys
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from ppgnas.errors import PpgnasError
 
 if TYPE_CHECKING:
     from pydantic import ValidationError
@@ -21,6 +23,7 @@ else:
     import tomli as tomllib
 
 MOST_DOTS = 100
+Word = TypeVar("Word", bound=str)
 
 
 def parse_json(text: str) -> Any:
@@ -62,6 +65,18 @@ def mistake(error: ValidationError) -> str:
     place = ".".join(map(str, found["loc"])) or "document"
     seen = "" if found["type"] == "missing" else f", found {found['input']!r:.60}"
     return f"{place}: {found['msg']}{seen}"
+
+
+def one_of(name: str, value: str, allowed: Sequence[Word], refusal: type[PpgnasError]) -> Word:
+    """The word that a text is.
+
+    Raises:
+        refusal: it is none of those allowed; says which argument, its value, and which are.
+    """
+    for word in allowed:
+        if word == value:
+            return word
+    raise refusal(f"`{name}` is {value!r}; allowed: {', '.join(allowed)}")
 
 
 def printable(text: str) -> str:

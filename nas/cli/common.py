@@ -8,15 +8,18 @@ from __future__ import annotations
 import errno
 import functools
 import json
+import shlex
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, ParamSpec, get_type_hints
 
 import typer
 from typer.models import OptionInfo
 
 from nas.run.job import interrupt
-from ppgnas.errors import PpgnasError
+from ppgnas.errors import PpgnasError, RunError
 from ppgnas.parsing import printable
 from ppgnas.task import Mode
 
@@ -92,6 +95,52 @@ def _describe(error: OSError) -> str:
             "(a search continues with --resume)"
         )
     return f"{what}{where}. Check the path and its permissions, then run the command again"
+
+
+def command_line() -> str:
+    """The command as the user gave it, for provenance."""
+    return "ppgnas " + shlex.join(sys.argv[1:])
+
+
+@contextmanager
+def goes_on(how: str = "where this one was") -> Iterator[None]:
+    """Say after Ctrl-C that the same command goes on."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(f"The same command goes on {how}.") from None
+
+
+CHECKPOINT = "from the last checkpoint, if there is one yet"
+
+
+def page_file(page: str | None, bench: str) -> Path | None:
+    """The file that the page of a bench shall be written to.
+
+    Raises:
+        RunError: it is a folder.
+    """
+    if page is not None and Path(page).is_dir():
+        raise RunError(f"`page` {page} is a folder; name a file, such as {page}/{bench}.md")
+    return None if page is None else Path(page)
+
+
+def seeds_of(text: str) -> list[int]:
+    """Seeds from `0,1,2`.
+
+    Raises:
+        RunError: they are no numbers.
+    """
+    try:
+        return [int(part) for part in text.split(",")]
+    except ValueError as error:
+        raise RunError(f"`seeds` is {text!r}; allowed: numbers with commas, 0,1,2") from error
+
+
+def names_of(text: str | None) -> tuple[str, ...]:
+    """Names from `ax,ay,az`, each once."""
+    names = (name.strip() for name in (text or "").split(","))
+    return tuple(dict.fromkeys(name for name in names if name))
 
 
 def arithmetic_of(mode: Mode) -> str:

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
-
-if TYPE_CHECKING:
-    from nas.run.config import Scope
 
 ANY_NETWORK = (
     "NAME timeppg-small, kd-pulse-student, mobilenet-1d, tiny, small, medium or large (these four "
@@ -118,6 +115,14 @@ BudgetScope = Annotated[
         "and of the flash the weights alone."
     ),
 ]
+Rate = Annotated[
+    Text,
+    typer.Option(
+        "--rate",
+        "--period",
+        help="Time from one reading to the next; default: as the run, else the network's stride.",
+    ),
+]
 PpgHz = Annotated[
     float | None,
     typer.Option(help="Rate of the PPG sensor in Hz; default: what the network reads."),
@@ -147,15 +152,18 @@ Channels = Annotated[
     ),
 ]
 MarkdownOut = Annotated[str, typer.Option(help="Markdown file to write.")]
-
-
-def scope_of(text: str) -> Scope:
-    """A scope by its name.
-
-    Raises:
-        ConfigError: there is none of that name.
-    """
-    from nas.run.config import SCOPES, check_choice
-
-    check_choice("budget_scope", text, SCOPES)
-    return next(scope for scope in SCOPES if scope == text)
+Page = Annotated[Text, typer.Option(help="Write a Markdown page to this file.")]
+CsvOut = Annotated[Text, typer.Option("--out", help="CSV file to write; default: stdout.")]
+RecordingName = Annotated[Text, typer.Option("--name", help="Which recording of a folder.")]
+Seed = Annotated[int, typer.Option(help="Decides everything that is drawn.")]
+Space = Annotated[str, typer.Option(help="default, tiny, wide, or a .toml file.")]
+Sources = Annotated[
+    list[str],
+    typer.Option("--data", help="Folder of recordings, or synthetic; may be given several times."),
+]
+PretrainSeed = Annotated[
+    int, typer.Option("--seed", help="Decides who is held out and everything that is drawn.")
+]
+HeldOut = Annotated[
+    float, typer.Option(help="Hours of whole people that must be held out, at least.")
+]

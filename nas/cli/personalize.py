@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nas.cli.common import emit, verb
-from nas.cli.options import AsJson, Channels, Text, Weights
+from nas.cli.options import AsJson, Channels, RecordingName, Text, Weights
 
 if TYPE_CHECKING:
     from nas.personal.adapt import Adaptation
@@ -21,7 +21,7 @@ def personalize(
     recording: Annotated[
         str, typer.Option(help="An .npz file of the wearer with a reference, or a folder.")
     ],
-    name: Annotated[Text, typer.Option(help="Which recording of a folder.")] = None,
+    name: RecordingName = None,
     minutes: Annotated[
         float, typer.Option(help="The first so many minutes teach; the rest judges.")
     ] = 5.0,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nas.cli.common import emit, print_notes, verb
-from nas.cli.options import AsJson, Channels, Smoothing, Text, Weights
+from nas.cli.options import AsJson, Channels, CsvOut, Smoothing, Text, Weights
 
 if TYPE_CHECKING:
     from nas.models.predict import TraceSummary
@@ -29,7 +29,7 @@ def predict(
     name: Annotated[Text, typer.Option("--recording", help="Which recording of a folder.")] = None,
     channels: Channels = None,
     smoothing: Smoothing = "hmm",
-    out: Annotated[Text, typer.Option(help="CSV file to write; default: stdout.")] = None,
+    out: CsvOut = None,
     plot: Annotated[Text, typer.Option(help="HTML file with the plot to write.")] = None,
     as_json: AsJson = False,
 ) -> None:

@@ -19,8 +19,8 @@ from nas.cli.options import (
     PpgChannels,
     PpgHz,
     PpgSensor,
+    Rate,
     Text,
-    scope_of,
 )
 
 NOTHING_FITS = 3
@@ -36,15 +36,7 @@ def rescore(
     engine: Annotated[
         Text, typer.Option(help="Runtime by name.", show_default="the run's own")
     ] = None,
-    rate: Annotated[
-        Text,
-        typer.Option(
-            "--rate",
-            "--period",
-            help="Time from one reading to the next.",
-            show_default="the run's own",
-        ),
-    ] = None,
+    rate: Rate = None,
     budget_scope: BudgetScope = None,
     ppg_hz: PpgHz = None,
     acc_hz: AccHz = None,
@@ -74,6 +66,7 @@ def rescore(
     from nas.report.boards import best_over_all, markdown_boards
     from nas.report.rescore import rescore_page
     from nas.report.rescore_text import markdown
+    from nas.run.config import SCOPES, check_choice
     from nas.run.folder import RunDir
     from nas.run.target import take_surroundings
     from nas.run.units import parse_ms
@@ -94,7 +87,9 @@ def rescore(
             board=name,
             engine=engine,
             period_s=period_s,
-            scope=None if budget_scope is None else scope_of(budget_scope),
+            scope=None
+            if budget_scope is None
+            else check_choice("budget_scope", budget_scope, SCOPES),
             around=take_surroundings(given, directory.document().config.around),
         )
         for name in boards

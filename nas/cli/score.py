@@ -20,10 +20,10 @@ from nas.cli.options import (
     PpgChannels,
     PpgHz,
     PpgSensor,
+    Rate,
     Stride,
     Text,
     Window,
-    scope_of,
 )
 from ppgnas.defaults import DEFAULT_BOARD, DEFAULT_ENGINE
 from ppgnas.tables import text_table
@@ -45,14 +45,7 @@ def score(
     ],
     board: BoardName = DEFAULT_BOARD,
     engine: EngineName = DEFAULT_ENGINE,
-    rate: Annotated[
-        Text,
-        typer.Option(
-            "--rate",
-            "--period",
-            help="Time from one reading to the next; default: the network's stride, 2s.",
-        ),
-    ] = None,
+    rate: Rate = None,
     latency: Annotated[
         Text, typer.Option(help="Longest latency, for the suggested clock; or the period.")
     ] = None,
@@ -83,6 +76,7 @@ def score(
     """
     given = {name: value for name, value in locals().items() if value is not None}
     from nas.models.names import find_model
+    from nas.run.config import SCOPES, check_choice
     from nas.run.target import load_target, take_surroundings
     from nas.run.units import parse_ms
     from nas.run.windows import mode_of, take_windows
@@ -97,7 +91,7 @@ def score(
         period_s=period_s,
         mode=found.mode if mode is None else mode_of(mode),
         around=take_surroundings(given),
-        path_counts=scope_of(budget_scope or "total") == "total",
+        path_counts=check_choice("budget_scope", budget_scope or "total", SCOPES) == "total",
         task=task,
     )
     card = target.score(found.graph, file_bytes=found.file_bytes)

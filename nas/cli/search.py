@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import shlex
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nas.cli.common import arithmetic_of, emit, verb
+from nas.cli.common import arithmetic_of, command_line, emit, verb
 from nas.cli.options import (
     MODE_HELP,
     RECIPE_HELP,
@@ -27,6 +26,7 @@ from nas.cli.options import (
     PpgChannels,
     PpgHz,
     PpgSensor,
+    Rate,
     ReportData,
     ReportFrom,
     Split,
@@ -136,12 +136,7 @@ def search(
     bpm: Bpm = None,
     student_inputs: StudentInputs = None,
     teacher_inputs: TeacherInputs = None,
-    rate: Annotated[
-        Text,
-        typer.Option(
-            "--rate", "--period", help="Time from one reading to the next; default: the stride."
-        ),
-    ] = None,
+    rate: Rate = None,
     ppg_hz: PpgHz = None,
     acc_hz: AccHz = None,
     ppg_channels: PpgChannels = None,
@@ -229,7 +224,7 @@ def search(
         return
     if out is None and run.path != DEFAULT_OUT and not resume:
         progress.say(f"{DEFAULT_OUT} holds a finished run; writing to {run.path}")
-    command = hidden("ppgnas " + shlex.join(sys.argv[1:]))
+    command = hidden(command_line())
     try:
         searching.search(asked, run, command=command, progress=progress, log=log)
     except KeyboardInterrupt:

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import os
-import shlex
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nas.cli.common import arithmetic_of, emit, verb
+from nas.cli.common import CHECKPOINT, arithmetic_of, command_line, emit, goes_on, verb
 from nas.cli.options import (
     ANY_NETWORK,
     AsJson,
@@ -26,6 +23,7 @@ from nas.cli.options import (
     Recipe,
     ReportData,
     ReportFrom,
+    Seed,
     Split,
     Stride,
     StudentInputs,
@@ -72,7 +70,7 @@ def train(
     window: Window = None,
     stride: Stride = None,
     bpm: Bpm = None,
-    seed: Annotated[int, typer.Option(help="Decides everything that is drawn.")] = 0,
+    seed: Seed = 0,
     board: Annotated[str, typer.Option(help="Board of the card: name or .toml.")] = DEFAULT_BOARD,
     engine: Annotated[str, typer.Option(help="Runtime of the card.")] = DEFAULT_ENGINE,
     device: Device = "auto",
@@ -130,7 +128,7 @@ def _teacher(config: TrainConfig, out: str, *, as_json: bool) -> None:
     from nas.models.teach import teach
     from nas.run.job.progress import for_terminal
 
-    with _goes_on():
+    with goes_on(CHECKPOINT):
         facts = teach(config, Path(out), progress=for_terminal())
     if os.environ.get("RANK", "0") != "0":
         return  # one of several processes says it for all
@@ -144,16 +142,6 @@ def _teacher(config: TrainConfig, out: str, *, as_json: bool) -> None:
     )
 
 
-@contextmanager
-def _goes_on() -> Iterator[None]:
-    try:
-        yield
-    except KeyboardInterrupt:
-        raise KeyboardInterrupt(
-            "The same command goes on from the last checkpoint, if there is one yet."
-        ) from None
-
-
 def _network(arch: str, config: TrainConfig, out: str, *, as_json: bool) -> None:
     from nas.models import train as training
     from nas.models.names import ModelError, find_model
@@ -162,12 +150,12 @@ def _network(arch: str, config: TrainConfig, out: str, *, as_json: bool) -> None
     found = find_model(arch)
     if found.arch is None:
         raise ModelError(f"{arch} has no architecture to train; allowed: {ARCH_HELP}")
-    with _goes_on():
+    with goes_on(CHECKPOINT):
         card = training.train_model(
             found.arch,
             config,
             Path(out),
-            command="ppgnas " + shlex.join(sys.argv[1:]),
+            command=command_line(),
             progress=for_terminal(),
         )
     report = card.report

@@ -17,6 +17,7 @@ from ppg.readout.smoothing import Smoothing
 from ppg.recording import Recording, data_set_of, with_channels
 from ppg.windows import windows_of
 from ppgnas.notebook import Shown
+from ppgnas.parsing import one_of
 from ppgnas.task import Mode
 
 FILES: dict[str, ModelFile] = {"tflite": "model.tflite", "c": "model.c"}
@@ -125,9 +126,7 @@ def file_of(model: Model, file: str | None) -> ModelFile:
     Raises:
         ModelError: it is none of them.
     """
-    if file is not None and file not in FILES:
-        raise ModelError(f"`file` is {file!r}; allowed: {', '.join(FILES)}")
-    return model.runs if file is None else FILES[file]
+    return model.runs if file is None else FILES[one_of("file", file, (*FILES,), ModelError)]
 
 
 def readable(model: Model, recordings: Sequence[Recording]) -> Sequence[Recording]:

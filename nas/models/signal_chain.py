@@ -10,6 +10,7 @@ from nas.models.readout import decoding_of
 from nas.run.card import Card
 from ppg.readout.confidence import Confidence
 from ppg.readout.smoothing import SMOOTHINGS
+from ppgnas.parsing import one_of
 from ppgnas.task import Mode
 
 if TYPE_CHECKING:
@@ -37,10 +38,7 @@ class Sensors:
     fifo_s: float = 0.375
 
     def __post_init__(self) -> None:
-        if self.smoothing not in SMOOTHINGS:
-            raise ModelError(
-                f"`smoothing` is {self.smoothing!r}; allowed: {', '.join(SMOOTHINGS)}"
-            )
+        one_of("smoothing", self.smoothing, SMOOTHINGS, ModelError)
 
 
 def reading_of(

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Literal, get_args
 
 from ppgnas.errors import DataError
+from ppgnas.parsing import one_of
 
 PersonalKind = Literal["none", "prior", "bias", "scale-bias", "head", "low-rank"]
 PERSONAL_KINDS: tuple[PersonalKind, ...] = get_args(PersonalKind)
-AUTO = "auto"
+AUTO: Literal["auto"] = "auto"
 AUTO_KIND: PersonalKind = "low-rank"
 
 
@@ -18,12 +19,8 @@ def kind_of(name: str) -> PersonalKind:
     Raises:
         DataError: it is none of them.
     """
-    if name == AUTO:
-        return AUTO_KIND
-    for known in PERSONAL_KINDS:
-        if known == name:
-            return known
-    raise DataError(f"`kind` is {name!r}; allowed: {AUTO}, {', '.join(PERSONAL_KINDS)}")
+    found = one_of("kind", name, (AUTO, *PERSONAL_KINDS), DataError)
+    return AUTO_KIND if found == AUTO else found
 
 
 def check_minutes(minutes: float) -> None:

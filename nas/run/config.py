@@ -6,7 +6,7 @@ Messages name arguments in backticks; the command line shows them as its options
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from typing import Annotated, Any, Literal, get_args
 
@@ -19,6 +19,7 @@ from nas.run.target import check_period
 from nas.run.windows import ANY, WindowChoice, mode_of
 from ppgnas.defaults import DEFAULT_BOARD, DEFAULT_ENGINE
 from ppgnas.errors import BudgetError, PpgnasError
+from ppgnas.parsing import Word, one_of
 from ppgnas.task import INPUTS, PPG_ACC, Mode
 
 Objective = Literal["mae", "latency", "flash", "sram", "power"]
@@ -314,7 +315,6 @@ class SearchConfig(TrainConfig):
         return TypeAdapter(SearchConfig).validate_python(values)
 
 
-def check_choice(name: str, value: str, allowed: tuple[str, ...]) -> None:
-    """Refuse a value of an argument that is none of those allowed."""
-    if value not in allowed:
-        raise ConfigError(f"`{name}` is {value!r}; allowed: {', '.join(allowed)}")
+def check_choice(name: str, value: str, allowed: Sequence[Word]) -> Word:
+    """The value of an argument; refuses one that is none of those allowed."""
+    return one_of(name, value, allowed, ConfigError)

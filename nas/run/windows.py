@@ -8,6 +8,7 @@ from typing import Any
 
 from nas.run.units import Quantity, parse
 from ppgnas.errors import TaskError
+from ppgnas.parsing import one_of
 from ppgnas.task import MODES, Mode, Task
 
 
@@ -113,7 +114,4 @@ def _seconds(text: str, *, name: str) -> int:
 
 def mode_of(name: str) -> Mode:
     """The mode of a name; refuses one that is none of `MODES`."""
-    for known in MODES:
-        if known == name:
-            return known
-    raise TaskError(f"`mode` is {name!r}; allowed: {', '.join(MODES)}")
+    return one_of("mode", name, MODES, TaskError)

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from ppg.readout.decode import Decoded, expectation, probabilities, smooth
 from ppg.readout.transitions import Transitions
 from ppgnas.errors import DataError
+from ppgnas.parsing import one_of
 from ppgnas.task import STRIDE_S, Task
 
 Smoothing = Literal["none", "clip", "hmm"]
@@ -105,7 +106,4 @@ def read_series(
 
 def smoothing_of(name: str) -> Smoothing:
     """The smoothing of a name; refuses one that is none of `SMOOTHINGS`."""
-    for known in SMOOTHINGS:
-        if known == name:
-            return known
-    raise DataError(f"`smoothing` is {name!r}; allowed: {', '.join(SMOOTHINGS)}.")
+    return one_of("smoothing", name, SMOOTHINGS, DataError)

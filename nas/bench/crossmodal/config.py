@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from nas.run.config import ConfigError
+from nas.run.config import check_choice
 from ppg.segments.held_out import FEWEST_HOURS
 
 SHARES = (1.0, 0.3, 0.1, 0.03, 0.01)
@@ -62,8 +62,5 @@ class CrossmodalConfig:
     device: str = "auto"
 
     def __post_init__(self) -> None:
-        for name, allowed in (("preset", tuple(PRESETS)), ("method", ("masked", "contrast"))):
-            if getattr(self, name) not in allowed:
-                raise ConfigError(
-                    f"`{name}` is {getattr(self, name)!r}; allowed: {', '.join(allowed)}"
-                )
+        check_choice("preset", self.preset, tuple(PRESETS))
+        check_choice("method", self.method, ("masked", "contrast"))

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nas.cli.common import emit, verb
-from nas.cli.options import AsJson, Data, ReportData, ReportFrom, Split, Text, Unlabelled
+from nas.cli.common import command_line, emit, goes_on, page_file, seeds_of, verb
+from nas.cli.options import AsJson, Data, Page, ReportData, ReportFrom, Split, Text, Unlabelled
 from ppgnas.errors import RunError
 
 if TYPE_CHECKING:
@@ -48,17 +46,16 @@ def cell_verb(bench: str, help_text: str) -> Callable[..., None]:
         out: Annotated[
             Text, typer.Option(help="Folder; what is in it is not trained again.")
         ] = None,
-        page: Annotated[Text, typer.Option(help="Write a Markdown page to this file.")] = None,
+        page: Page = None,
         as_json: AsJson = False,
     ) -> None:
         from nas.bench.distillation.config import BenchConfig
         from nas.bench.distillation.tables import BENCHES, PRESET_EFFORT, preset_of
 
-        numbers = _numbers(seeds)
+        numbers = seeds_of(seeds)
         if jobs < 1:
             raise RunError(f"`jobs` is {jobs}; it must be at least 1")
-        if page is not None and Path(page).is_dir():
-            raise RunError(f"`page` {page} is a folder; name a file, such as {page}/{bench}.md")
+        file = page_file(page, bench)
         size = preset_of(preset)
         config = BenchConfig(
             bench=bench,
@@ -73,7 +70,7 @@ def cell_verb(bench: str, help_text: str) -> Callable[..., None]:
             distill=distill,
             unlabelled=unlabelled,
         )
-        _run(config, Path(out or f"results/{bench}"), numbers, jobs, page, as_json=as_json)
+        _run(config, Path(out or f"results/{bench}"), numbers, jobs, file, as_json=as_json)
 
     run.__doc__ = (
         f"{help_text} Goes on where it stopped.\n\n\b\n"
@@ -83,15 +80,14 @@ def cell_verb(bench: str, help_text: str) -> Callable[..., None]:
     return verb(run)
 
 
-def _numbers(seeds: str) -> list[int]:
-    try:
-        return [int(part) for part in seeds.split(",")]
-    except ValueError as error:
-        raise RunError(f"`seeds` is {seeds!r}; allowed: numbers with commas, 0,1,2") from error
-
-
 def _run(
-    config: BenchConfig, out: Path, seeds: list[int], jobs: int, page: str | None, *, as_json: bool
+    config: BenchConfig,
+    out: Path,
+    seeds: list[int],
+    jobs: int,
+    page: Path | None,
+    *,
+    as_json: bool,
 ) -> None:
     from dataclasses import asdict
 
@@ -104,23 +100,20 @@ def _run(
     from nas.run.job.progress import for_terminal
     from ppgnas.files import write_text_atomic
 
-    command = "ppgnas " + shlex.join(sys.argv[1:])
-    try:
+    with goes_on():
         finished = run_bench(
             config,
             out,
             seeds=seeds,
             worker=Processes(jobs),
-            command=command,
+            command=command_line(),
             progress=for_terminal(),
         )
-    except KeyboardInterrupt:
-        raise KeyboardInterrupt("The same command goes on where this one was.") from None
     found = bench_figures(finished)
     fitted = fitted_laws(finished) if config.table.scaling else None
     if page is not None:
-        plot = Path(page).with_suffix(".html")
-        write_text_atomic(Path(page), bench_page(finished, found, fitted, plot.name))
+        plot = page.with_suffix(".html")
+        write_text_atomic(page, bench_page(finished, found, fitted, plot.name))
         if fitted is None:
             drawn = draw_bars(bars(found), synthetic=found.synthetic)
         else:

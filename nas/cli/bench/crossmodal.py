@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from nas.cli.common import emit, verb
-from nas.cli.options import AsJson, Device, Text
-from nas.cli.pretrain.options import HeldOut, Seed, Sources
+from nas.cli.common import command_line, emit, goes_on, page_file, verb
+from nas.cli.options import AsJson, Device, HeldOut, Page, PretrainSeed, Sources, Text
 from ppgnas.tables import text_table
 
 
@@ -25,13 +22,13 @@ def bench_crossmodal(
     method: Annotated[
         str, typer.Option(help="Of the PPG encoder: masked or contrast.")
     ] = "contrast",
-    seed: Seed = 0,
+    seed: PretrainSeed = 0,
     held_out_hours: HeldOut = 1.5,
     device: Device = "auto",
     out: Annotated[
         str, typer.Option(help="Folder of encoders and records; what is there is not done again.")
     ] = "results/crossmodal",
-    page: Annotated[Text, typer.Option(help="Write a Markdown page to this file.")] = None,
+    page: Page = None,
     plot: Annotated[
         Text, typer.Option(help="Write both embeddings, coloured by person, to this HTML file.")
     ] = None,
@@ -52,9 +49,9 @@ def bench_crossmodal(
     from ppgnas.errors import DataError
     from ppgnas.files import write_text_atomic
 
-    for name, file in (("page", page), ("plot", plot)):
-        if file is not None and Path(file).is_dir():
-            raise DataError(f"`{name}` {file} is a folder; name a file in it")
+    file = page_file(page, "crossmodal")
+    if plot is not None and Path(plot).is_dir():
+        raise DataError(f"`plot` {plot} is a folder; name a file in it")
     config = CrossmodalConfig(
         tuple(data),
         preset=preset,
@@ -63,14 +60,11 @@ def bench_crossmodal(
         held_out_hours=held_out_hours,
         device=device,
     )
-    try:
+    with goes_on():
         found = measure(config, Path(out), progress=for_terminal())
-    except KeyboardInterrupt:
-        raise KeyboardInterrupt("The same command goes on where this one was.") from None
     synthetic = found.corpus.shards.synthetic
-    if page is not None:
-        command = "ppgnas " + shlex.join(sys.argv[1:])
-        write_text_atomic(Path(page), crossmodal_page(found, command))
+    if file is not None:
+        write_text_atomic(file, crossmodal_page(found, command_line()))
     if plot is not None:
         record = found.records[DISTILLED]
         drawn = draw_places(places(record), how=record.pictured, synthetic=synthetic)

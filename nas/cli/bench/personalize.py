@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from nas.cli.common import emit, verb
-from nas.cli.options import AsJson, Data, Text
+from nas.cli.common import command_line, emit, page_file, verb
+from nas.cli.options import AsJson, Data, Page
 
 
 @verb
@@ -30,7 +28,7 @@ def bench_personalize(
     out: Annotated[
         str, typer.Option(help="Folder; what is in it is not computed again.")
     ] = "results/personalize",
-    page: Annotated[Text, typer.Option(help="Write a Markdown page to this file.")] = None,
+    page: Page = None,
     as_json: AsJson = False,
 ) -> None:
     """Error against minutes of labels, on report people of each network. Goes on where it stopped.
@@ -48,7 +46,7 @@ def bench_personalize(
     from nas.personal.kinds import check_minutes, kind_of
     from nas.run.job.progress import for_terminal
     from nas.run.people import read_labelled
-    from ppgnas.errors import DataError, RunError
+    from ppgnas.errors import DataError
     from ppgnas.files import write_text_atomic
 
     try:
@@ -60,8 +58,7 @@ def bench_personalize(
     for length in lengths:
         check_minutes(length)
     chosen = [kind_of(name.strip()) for name in kinds.split(",")]
-    if page is not None and Path(page).is_dir():
-        raise RunError(f"`page` {page} is a folder; name a file, such as {page}/personalize.md")
+    file = page_file(page, "personalize")
     found = [find_model(name) for name in models]
     progress = for_terminal()
     recordings, note = read_labelled(data, seed=0)
@@ -72,9 +69,8 @@ def bench_personalize(
             found, recordings, Path(out), minutes=lengths, kinds=chosen, progress=tick
         )
     rows = rows_of(records)
-    if page is not None:
-        command = "ppgnas " + shlex.join(sys.argv[1:])
-        write_text_atomic(Path(page), bench_page(records, rows, command))
+    if file is not None:
+        write_text_atomic(file, bench_page(records, rows, command_line()))
     if as_json:
         emit({"rows": [asdict(row) for row in rows], "people": len(records)})
         return

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from nas.cli.common import emit, verb
-from nas.cli.options import AsJson, Data, Device, Effort, ReportData, ReportFrom, Split, Text
+from nas.cli.common import command_line, emit, goes_on, page_file, verb
+from nas.cli.options import (
+    AsJson,
+    Data,
+    Device,
+    Effort,
+    Page,
+    ReportData,
+    ReportFrom,
+    Space,
+    Split,
+)
 from ppgnas.tables import text_table
 
 
@@ -25,13 +33,13 @@ def bench_ranking(
     ] = 52,
     effort: Effort = "quick",
     seed: Annotated[int, typer.Option(help="Of networks, split and supernet.")] = 0,
-    space: Annotated[str, typer.Option(help="default, tiny, wide, or a .toml file.")] = "default",
+    space: Space = "default",
     budget: Annotated[str, typer.Option(help="Flash that each network may take.")] = "80KB",
     device: Device = "auto",
     out: Annotated[
         str, typer.Option(help="Folder of the records; networks in it are not trained again.")
     ] = "results/ranking",
-    page: Annotated[Text, typer.Option(help="Write a Markdown page to this file.")] = None,
+    page: Page = None,
     as_json: AsJson = False,
 ) -> None:
     """How well cheap figures order networks that were trained alone; goes on where it stopped.
@@ -50,30 +58,25 @@ def bench_ranking(
     from nas.run.folder import RunDir
     from nas.run.job.progress import for_terminal
     from nas.run.resolve import resolve
-    from ppgnas.errors import DataError
     from ppgnas.files import write_text_atomic
 
-    if page is not None and Path(page).is_dir():
-        raise DataError(f"`page` {page} is a folder; name a file, such as {page}/ranking.md")
+    file = page_file(page, "ranking")
     asked = {
         **{"data": data, "report_data": report_data, "report_from": report_from, "split": split},
         **{"effort": effort, "seed": seed, "space": space, "budget": budget, "device": device},
     }
-    command = "ppgnas " + shlex.join(sys.argv[1:])
-    try:
+    with goes_on():
         ranking = measure(
             resolve(asked),
             RunDir(Path(out)),
             networks=networks,
-            command=command,
+            command=command_line(),
             progress=for_terminal(),
         )
-    except KeyboardInterrupt:
-        raise KeyboardInterrupt("The same command goes on where this one was.") from None
     scores = {**scores_of(ranking.records), **search_orders(ranking.records)}
     found = ranking_figures(ranking.records, ranking.pairs, scores)
-    if page is not None:
-        write_text_atomic(Path(page), ranking_page(ranking, found))
+    if file is not None:
+        write_text_atomic(file, ranking_page(ranking, found))
     if as_json:
         plain = [record.to_json() for record in ranking.records]
         pairs = [asdict(pair) for pair in ranking.pairs]

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from nas.cli.common import emit, verb
+from nas.cli.common import emit, goes_on, names_of, page_file, verb
 from nas.cli.options import AsJson, Data, Effort, Teacher, Text
 from ppgnas.tables import text_table
 
@@ -18,11 +18,6 @@ NETWORK_HELP = (
     "baseline:NAME with NAME spectral-peak, spectral-motion or wiener (these three also with "
     "-slope: of the input of networks) or peaks."
 )
-
-
-def _names(text: Text) -> tuple[str, ...]:
-    names = (name.strip() for name in (text or "").split(","))
-    return tuple(dict.fromkeys(name for name in names if name))
 
 
 @verb
@@ -90,8 +85,7 @@ def records(
     from ppgnas.errors import DataError
     from ppgnas.files import write_text_atomic
 
-    if page is not None and Path(page).is_dir():
-        raise DataError(f"`page` {page} is a folder; name a file, such as {page}/records.md")
+    file = page_file(page, "records")
     if folds is not None and protocol != "kfold":
         raise DataError(f"`folds` is for kfold, and the protocol is {protocol}; leave it out")
     if seeds < 1 or jobs < 1:
@@ -106,24 +100,20 @@ def records(
             protocol=protocol,
             data=data,
             network=name.strip(),
-            tested=_names(tested),
+            tested=names_of(tested),
             folds=FOLDS if folds is None else folds,
             clock=clock,
             seeds=tuple(range(seeds)),
             effort=effort,
             teacher=teacher,
-            train=_names(train),
+            train=names_of(train),
         )
         planned += plan_jobs(config, Path(out), say)
-    try:
-        with for_terminal().phase("folds") as tick:
-            run_jobs(planned, parallel=jobs, progress=tick)
-    except KeyboardInterrupt:
-        raise KeyboardInterrupt("The same command goes on where this one was.") from None
-    if page is not None:
+    with goes_on(), for_terminal().phase("folds") as tick:
+        run_jobs(planned, parallel=jobs, progress=tick)
+    if file is not None:
         whole, left_out = whole_seeds(gather_records(Path(out)))
-        text = markdown(summarise(whole), data=data, left_out=left_out)
-        write_text_atomic(Path(page), text)
+        write_text_atomic(file, markdown(summarise(whole), data=data, left_out=left_out))
     entries = summarise([read_record(job.out) for job in planned])
     if as_json:
         emit({"out": out, "page": page, "records": [entry.to_json() for entry in entries]})

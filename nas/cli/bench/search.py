@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from nas.cli.common import emit, verb
+from nas.cli.common import command_line, emit, goes_on, page_file, seeds_of, verb
 from nas.cli.options import AsJson, ReportData, ReportFrom, Split, Text
 
 
@@ -65,23 +63,22 @@ def bench_search(
     }
     from ppgnas.errors import RunError
 
-    if page is not None and Path(page).is_dir():
-        raise RunError(f"`page` {page} is a folder; name a file, such as {page}/search.md")
+    file = page_file(page, "search")
     if seeds is not None:
         if run is not None or baseline is not None:
             raise RunError(
                 "`seeds` holds a contest, which searches itself; leave out RUN and `baseline`"
             )
-        _contest(given, seeds, Path(out or "results/contest"), page, as_json=as_json)
+        _contest(given, seeds, Path(out or "results/contest"), file, as_json=as_json)
         return
     if out is not None or given:
         name = "out" if out is not None else min(given)
         raise RunError(f"`{name}` is for a contest; name its `seeds`, such as 0,1,2")
-    _speed(run, baseline, page, as_json=as_json)
+    _speed(run, baseline, file, as_json=as_json)
 
 
 def _contest(
-    given: dict[str, object], seeds: str, out: Path, page: str | None, *, as_json: bool
+    given: dict[str, object], seeds: str, out: Path, page: Path | None, *, as_json: bool
 ) -> None:
     from dataclasses import asdict
 
@@ -91,24 +88,17 @@ def _contest(
     from nas.bench.search.page import contest_page, contest_text
     from nas.run.job.progress import for_terminal
     from nas.run.resolve import resolve
-    from ppgnas.errors import RunError
     from ppgnas.files import write_text_atomic
 
-    try:
-        numbers = [int(part) for part in seeds.split(",")]
-    except ValueError as error:
-        raise RunError(f"`seeds` is {seeds!r}; allowed: numbers with commas, 0,1,2") from error
+    numbers, command = seeds_of(seeds), command_line()
     config = resolve({"budget": "80KB", "effort": "quick", **given})
-    command = "ppgnas " + shlex.join(sys.argv[1:])
-    try:
+    with goes_on():
         held = contest(config, out, seeds=numbers, command=command, progress=for_terminal())
-    except KeyboardInterrupt:
-        raise KeyboardInterrupt("The same command goes on where this one was.") from None
     found, drawn = figures(held), bands(held)
     if page is not None:
-        plot = Path(page).with_suffix(".html")
+        plot = page.with_suffix(".html")
         text = contest_page(found, drawn, command=command, plot=plot.name)
-        write_text_atomic(Path(page), text)
+        write_text_atomic(page, text)
         write_text_atomic(plot, draw_bands(drawn, synthetic=found.synthetic).to_html())
     if as_json:
         emit({**asdict(found), "attainment": [asdict(band) for band in drawn]})
@@ -116,7 +106,7 @@ def _contest(
     print(contest_text(found))
 
 
-def _speed(run: str | None, baseline: str | None, page: str | None, *, as_json: bool) -> None:
+def _speed(run: str | None, baseline: str | None, page: Path | None, *, as_json: bool) -> None:
     from dataclasses import asdict
 
     from nas.bench.search.speed import bench_search as measure
@@ -133,7 +123,7 @@ def _speed(run: str | None, baseline: str | None, page: str | None, *, as_json: 
                 "`page` needs the run that it shows: ppgnas bench search RUN --page FILE"
             )
         other = None if baseline is None else RunDir(Path(baseline))
-        write_text_atomic(Path(page), search_page(RunDir(Path(run)), other))
+        write_text_atomic(page, search_page(RunDir(Path(run)), other))
     figures = measure(RunDir(Path(run)) if run is not None else None)
     if as_json:
         emit({key: value for key, value in asdict(figures).items() if value is not None})

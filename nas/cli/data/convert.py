@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
-from nas.cli.common import emit, print_notes, verb
-from nas.cli.data.guess import names_of, write_guess
+from nas.cli.common import emit, names_of, print_notes, verb
+from nas.cli.data.guess import write_guess
 from nas.cli.options import AsJson, Channels, Text
 
 SHARED = ("source", "out", "guess", "lag_s", "drift_ppm", "channels", "as_json")

@@ -7,11 +7,6 @@ from pathlib import Path
 from nas.cli.common import emit, print_notes
 
 
-def names_of(text: str | None) -> tuple[str, ...]:
-    """Names of columns from `ax,ay,az`."""
-    return tuple(part.strip() for part in (text or "").split(",") if part.strip())
-
-
 def write_guess(folder: Path, *, as_json: bool) -> None:
     """Write `recordings.toml` of a folder of files, for a hand to check.
 

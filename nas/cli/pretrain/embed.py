@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from nas.cli.common import emit, verb
-from nas.cli.options import AsJson, Text
+from nas.cli.options import AsJson, CsvOut, RecordingName
 
 
 @verb
@@ -21,8 +21,8 @@ def embed(
         ),
     ],
     recording: Annotated[str, typer.Option(help="An .npz file (no labels needed), or a folder.")],
-    name: Annotated[Text, typer.Option(help="Which recording of a folder.")] = None,
-    out: Annotated[Text, typer.Option(help="CSV file to write; default: stdout.")] = None,
+    name: RecordingName = None,
+    out: CsvOut = None,
     as_json: AsJson = False,
 ) -> None:
     """Embeddings of a recording: one row every 10 s, of the 30 s that begin there.

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nas.cli.common import emit, verb
-from nas.cli.options import AsJson, Device, Text
-from nas.cli.pretrain.options import HeldOut, Seed, Sources
+from nas.cli.common import CHECKPOINT, emit, goes_on, verb
+from nas.cli.options import AsJson, Device, Effort, HeldOut, PretrainSeed, Sources, Space, Text
 from ppgnas.defaults import DEFAULT_BOARD, DEFAULT_ENGINE
 
 if TYPE_CHECKING:
@@ -47,19 +46,16 @@ def pretrain(
             "as a folder with model.tflite, model.onnx, model.c and its costs. Wants a teacher."
         ),
     ] = None,
-    space: Annotated[str, typer.Option(help="default, tiny, wide, or a .toml file.")] = "default",
+    space: Space = "default",
     board: Annotated[str, typer.Option(help="Board of the costs, with --size.")] = DEFAULT_BOARD,
     engine: Annotated[
         str, typer.Option(help="Runtime of the costs, with --size.")
     ] = DEFAULT_ENGINE,
     net: Annotated[str, typer.Option(help="Size of the encoder: small or large.")] = "small",
-    effort: Annotated[
-        str,
-        typer.Option(help="Training time: smoke (tries the path), quick, standard, thorough."),
-    ] = "standard",
+    effort: Effort = "standard",
     steps: Annotated[int | None, typer.Option(help="Steps, instead of those of --effort.")] = None,
     batch: Annotated[int, typer.Option(help="Segments a step.")] = 128,
-    seed: Seed = 0,
+    seed: PretrainSeed = 0,
     shards: Annotated[
         str, typer.Option(help="Folder for the segments, which are cut once and found again.")
     ] = "results/segments",
@@ -95,7 +91,7 @@ def pretrain(
         held_out_hours=held_out_hours,
         device=device,
     )
-    try:
+    with goes_on(CHECKPOINT):
         if size is None:
             stored = pretrain_encoder(config, Path(out), progress=for_terminal())
             _tell(out, stored, as_json=as_json)
@@ -110,10 +106,6 @@ def pretrain(
             progress=for_terminal(),
         )
         _tell_compact(out, card, as_json=as_json)
-    except KeyboardInterrupt:
-        raise KeyboardInterrupt(
-            "The same command goes on from the last checkpoint, if there is one yet."
-        ) from None
 
 
 def _tell(out: str, stored: StoredEncoder, *, as_json: bool) -> None:
