@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from nas.encoders.card import FILE, EncoderCard, InEmulation
 from nas.encoders.pretrain import (
     PretrainConfig,
-    check_free,
     chosen_job,
     corpus_of,
     ground_of,
@@ -22,7 +21,7 @@ from nas.models.verify import verify
 from nas.models.windows import Windows
 from nas.run.card import CardCosts, CardParity
 from nas.run.config import ConfigError
-from nas.run.folder import held, new_folder
+from nas.run.folder import check_free, new_folder, new_place
 from nas.run.job.machine import versions
 from nas.run.job.progress import Progress
 from nas.run.target import Target, load_target
@@ -77,15 +76,11 @@ def pretrain_compact(
     job = replace(chosen_job(config), shape=None, arch=arch)
     corpus = corpus_of(config, progress)
     ground = ground_of(config, corpus)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    lock = out.with_name(f".{out.name}.lock")
-    cache = out.with_name(f".{out.name}.cache")
-    with held(lock, out):
+    with new_place(out) as cache:
         card = train_compact(
             job, ground, corpus, out, cache, target, device=config.device, progress=progress
         )
         shutil.rmtree(cache, ignore_errors=True)
-    lock.unlink(missing_ok=True)
     return card
 
 

@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING
 from nas.encoders.segments import Corpus, check_apart, gather
 from nas.models.backend import site_of
 from nas.run.config import ConfigError
-from nas.run.folder import held
+from nas.run.folder import check_free, held
 from nas.run.job.progress import Progress, Silent
 from ppg.segments.held_out import FEWEST_HOURS
-from ppgnas.errors import RunError
 
 if TYPE_CHECKING:
     from distill.encoders.files import StoredEncoder
@@ -141,16 +140,6 @@ def pretrain_encoder(config: PretrainConfig, out: Path, *, progress: Progress) -
                 part.replace(out)
         lock.unlink(missing_ok=True)
     return stored
-
-
-def check_free(out: Path) -> None:
-    """Refuse to replace anything.
-
-    Raises:
-        RunError: `out` exists.
-    """
-    if out.exists():
-        raise RunError(f"`out` {out} exists and stays as it is; name one that does not")
 
 
 def corpus_of(config: PretrainConfig, progress: Progress) -> Corpus:

@@ -15,11 +15,10 @@ from distill.teachers.names import ONNX, is_preset, members_of
 from distill.training.effort import AUTO, effort_by_name
 from nas.models.backend import check_judges, check_teacher, site_of
 from nas.run.config import ConfigError, TrainConfig
-from nas.run.folder import held
+from nas.run.folder import check_free, new_place
 from nas.run.job.progress import Progress, Silent
 from nas.run.people import People, gather_for
 from ppg.augment.bank import PREPARATION
-from ppgnas.errors import RunError
 from ppgnas.files import cache_folder
 from ppgnas.task import TASK
 
@@ -83,7 +82,7 @@ def teach(config: TrainConfig, out: Path, *, progress: Progress) -> TeacherFacts
     with launched(site.device) as together:
         if together is not None and together.rank > 0:
             progress = Silent()
-        _check_free(out)
+        check_free(out)
         progress.say(f"Reading the recordings: {config.data}")
         acceleration = any(map(reads_acceleration, members))
         people = gather_for(config, acceleration=acceleration)
@@ -93,26 +92,22 @@ def teach(config: TrainConfig, out: Path, *, progress: Progress) -> TeacherFacts
         if together is not None and together.rank > 0:
             cache = together.share(Path)
             return _train(config, people, cache, site, progress, acceleration, together)
-        out.parent.mkdir(parents=True, exist_ok=True)
-        lock = out.with_name(f".{out.name}.lock")
-        with held(lock, out):
-            _check_free(out)  # another training may have ended meanwhile
-            cache = _cache(out, config, people)
+        with new_place(out) as place:
+            cache = _cache(place, config, people)
             if together is not None:
                 together.share(lambda: cache)
             facts = _train(config, people, cache, site, progress, acceleration, together)
             (cache / FILE).replace(out)
             shutil.rmtree(cache, ignore_errors=True)
-            lock.unlink(missing_ok=True)
     return facts
 
 
-def _cache(out: Path, config: TrainConfig, people: People) -> Path:
+def _cache(place: Path, config: TrainConfig, people: People) -> Path:
     apart = ("device", "windows")
     asked = {name: value for name, value in asdict(config).items() if name not in apart}
     asked |= config.windows.task(TASK).changed
     made_for = {"training": asked, "fingerprint": people.fingerprint, **PREPARATION}
-    return cache_folder(out.with_name(f".{out.name}.cache"), made_for)
+    return cache_folder(place, made_for)
 
 
 def _train(
@@ -143,8 +138,3 @@ def _train(
         )
     assert teacher is not None and teacher.facts is not None  # it was trained just now
     return teacher.facts
-
-
-def _check_free(out: Path) -> None:
-    if out.exists():
-        raise RunError(f"`out` {out} exists and stays as it is; name a file that does not")

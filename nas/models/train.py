@@ -21,13 +21,12 @@ from nas.models.folder import Judging, write_model
 from nas.models.readout import RULES
 from nas.run.card import Card, Origin, SearchErrors
 from nas.run.config import TrainConfig
-from nas.run.folder import METRICS, held, new_folder
+from nas.run.folder import METRICS, check_free, new_folder, new_place
 from nas.run.job.progress import Progress
 from nas.run.people import People, gather_for
 from nas.run.target import load_target
 from ppg.augment.bank import PREPARATION
 from ppg.readout.transitions import fit_transitions
-from ppgnas.errors import RunError
 from ppgnas.files import cache_folder
 from ppgnas.task import PPG_ACC
 from search_spaces.arch import Arch
@@ -94,7 +93,7 @@ def train_model(
         RunError: `out` exists, or another training writes it.
         PpgnasError: bad input.
     """
-    _check_free(out)
+    check_free(out)
     check_teacher(config)  # before anything is read
     load_recipe(config.recipe)
     if config.student_inputs is not None:
@@ -112,15 +111,12 @@ def train_model(
     people = gather_for(config, acceleration=arch.acceleration)
     for note in people.notes:
         progress.say(note)
-    lock = out.with_name(f".{out.name}.lock")
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with held(lock, out):
-        _check_free(out)  # another training may have ended meanwhile
+    with new_place(out) as place:
         # what windows were asked stands in the architecture
         apart = ("device", "windows")
         asked = {name: value for name, value in asdict(config).items() if name not in apart}
         cache = cache_folder(
-            out.with_name(f".{out.name}.cache"),
+            place,
             {
                 "arch": arch.to_json(),
                 "training": asked,
@@ -144,10 +140,4 @@ def train_model(
         if (cache / METRICS).is_dir():
             shutil.copytree(cache / METRICS, out / METRICS)
         shutil.rmtree(cache, ignore_errors=True)
-        lock.unlink(missing_ok=True)
     return card
-
-
-def _check_free(out: Path) -> None:
-    if out.exists():
-        raise RunError(f"`out` {out} exists and stays as it is; name a folder that does not")

@@ -17,6 +17,7 @@ from nas.personal.calibration import Errors, Wearer
 from nas.personal.kinds import PersonalKind
 
 Ints = NDArray[np.int64]
+ADAPTING = "all-windows-1"  # another name whenever the same minutes lead to another head
 
 
 @dataclass(frozen=True)

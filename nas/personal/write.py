@@ -12,7 +12,7 @@ from nas.models.names import Model, ModelError
 from nas.personal.adapt import Adaptation
 from nas.personal.calibration import Wearer
 from nas.run.card import Card, CardParity, FileFacts, InC, Personal
-from nas.run.folder import new_folder
+from nas.run.folder import check_free, new_folder
 from ppgnas.errors import ExportError
 from ppgnas.files import write_json_atomic
 
@@ -31,7 +31,8 @@ def write_adapted(
         recording: the name of the recording.
 
     Raises:
-        ModelError: the model has no card, or `out` exists.
+        ModelError: the model has no card.
+        RunError: `out` exists.
         ExportError: the files do not equal the integer reference.
     """
     card = model.card()
@@ -40,8 +41,7 @@ def write_adapted(
             f"{model.name} has no card, so no folder can be written of it; name a finalist as "
             "RUN:ID, or the folder that `ppgnas train` wrote"
         )
-    if out.exists():
-        raise ModelError(f"`out` {out} exists and stays as it is; name a folder that does not")
+    check_free(out)
     told = (
         f"Adapted to the wearer of {recording}: errors on search and report people are those of "
         "the network before."

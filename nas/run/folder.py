@@ -224,6 +224,33 @@ def held(lock: Path, what: Path) -> Iterator[None]:
         ) from error
 
 
+def check_free(out: Path) -> None:
+    """Refuse to replace anything.
+
+    Raises:
+        RunError: `out` exists.
+    """
+    if out.exists():
+        raise RunError(f"`out` {out} exists and stays as it is; name one that does not")
+
+
+@contextmanager
+def new_place(out: Path) -> Iterator[Path]:
+    """Hold a file or folder that does not exist yet while a training makes it.
+
+    Gives the hidden path beside it where the training keeps what it goes on from.
+
+    Raises:
+        RunError: `out` exists, or another training holds it.
+    """
+    out.parent.mkdir(parents=True, exist_ok=True)
+    lock = out.with_name(f".{out.name}.lock")
+    with held(lock, out):
+        check_free(out)  # another training may have ended meanwhile
+        yield out.with_name(f".{out.name}.cache")
+        lock.unlink(missing_ok=True)
+
+
 @contextmanager
 def new_folder(target: Path) -> Iterator[Path]:
     """A temporary neighbour that becomes `target` when the block ends well.

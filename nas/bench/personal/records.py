@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from pydantic import TypeAdapter
 
@@ -25,6 +24,7 @@ class Cell:
         person, recording: who, and in which of their recordings.
         fingerprint: of the recording.
         minutes, kinds: what was tried.
+        made_by: front end and rule of adapting; empty in files of before, which are not done.
     """
 
     model: str
@@ -34,6 +34,7 @@ class Cell:
     fingerprint: str
     minutes: tuple[float, ...]
     kinds: tuple[PersonalKind, ...]
+    made_by: str = ""
 
 
 @dataclass(frozen=True)
@@ -79,13 +80,8 @@ def read_record(path: Path, cell: Cell) -> PersonRecord | None:
         RunError: the file is damaged.
     """
 
-    def parse(document: Any) -> PersonRecord:
-        return _RECORD.validate_python(document)
-
-    if not path.exists():
-        return None
-    record = read_document(path, parse)
-    return record if record.cell == cell else None
+    record = read_document(path, _RECORD.validate_python) if path.exists() else None
+    return record if record is not None and record.cell == cell else None
 
 
 _RECORD = TypeAdapter(PersonRecord)

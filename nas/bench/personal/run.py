@@ -15,12 +15,13 @@ from pathlib import Path
 from nas.bench.personal.records import Cell, PersonRecord, Tried, read_record
 from nas.models.evaluate import knows_people, roles_of
 from nas.models.names import Model, ModelError
-from nas.personal.adapt import adapt
+from nas.personal.adapt import ADAPTING, adapt
 from nas.personal.calibration import wearer_of_model
 from nas.personal.kinds import PersonalKind
 from nas.run.job import interrupt
 from nas.run.job.machine import versions
 from nas.run.job.progress import Tick
+from ppg.frontend import FRONT_END
 from ppg.npz.folder import fingerprint
 from ppg.recording import Recording, with_channels
 from ppgnas.errors import DataError, ExportError
@@ -97,6 +98,7 @@ def run_bench(
             fingerprint([recording]),
             minutes,
             kinds,
+            f"{FRONT_END}, {ADAPTING}",
         )
         plain = re.sub(r"[^A-Za-z0-9_-]+", "_", f"{model.name}-{recording.person}")
         short = hashlib.sha256(str(asdict(cell)).encode()).hexdigest()[:8]

@@ -54,7 +54,7 @@ def test_one_file_is_written(
     monkeypatch.setattr("nas.models.backend.available_cores", lambda: 1)
     run(config, out)
     assert [path.name for path in out.parent.iterdir()] == [out.name]
-    with pytest.raises(RunError, match="exists and stays as it is; name a file that does not"):
+    with pytest.raises(RunError, match="exists and stays as it is; name one that does not"):
         run(config, out)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))

@@ -31,7 +31,7 @@ from ppg.npz.folder import write_recording
 from ppg.recording import Recording
 from ppg.synthetic.recordings import synthesize
 from ppg.windows import InputSpec
-from ppgnas.errors import DataError
+from ppgnas.errors import DataError, RunError
 from ppgnas.task import WINDOW_S
 from search_spaces.arch import Arch
 from tests.deploy.personal.shared import SPACED, random_net
@@ -146,7 +146,7 @@ def test_the_folder_is_a_model(tmp_path: Path, trained: Path, recording: Recordi
     assert isinstance(card, Card) and card.personal is not None
     assert card.personal.kind == "head" and card.personal.kept
     assert card.cautions is not None and card.cautions[-1].startswith("Adapted to the wearer of s")
-    with pytest.raises(ModelError, match="exists and stays as it is"):
+    with pytest.raises(RunError, match="exists and stays as it is"):
         write_adapted(tmp_path / "anna", model, wearer, found, recording="s/anna")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 import nas.bench.personal.run as running
 from nas.bench.personal.figures import effect, rows_of
 from nas.bench.personal.page import bench_page, bench_text
-from nas.bench.personal.records import Cell, PersonRecord, Tried
+from nas.bench.personal.records import Cell, PersonRecord, Tried, read_record
 from nas.bench.personal.run import run_bench, unseen
 from nas.models.names import Model, ModelError, find_model
 from nas.models.train import train_model
@@ -103,6 +104,16 @@ def test_report_people_alone_and_each_once(
     assert [(row.kind, row.minutes) for row in found[0].tried] == [("none", 1.0), ("bias", 1.0)]
     monkeypatch.setattr(running, "wearer_of_model", None)  # nothing is computed again
     assert bench() == found
+    with monkeypatch.context() as patch, pytest.raises(TypeError):  # another rule: computed again
+        patch.setattr(running, "ADAPTING", "another")
+        bench()
+    (folder,) = {file.parent for file in tmp_path.rglob("*.json")}
+    document = json.loads(next(folder.iterdir()).read_text())
+    del document["cell"]["made_by"]  # a file of before is read, and is of no cell of now
+    old = tmp_path / "old.json"
+    old.write_text(json.dumps(document))
+    assert read_record(old, found[0].cell) is None
+    assert read_record(old, replace(found[0].cell, made_by="")) is not None
 
 
 def test_whom_a_network_never_saw_must_be_known(world: tuple[Model, list[Recording]]) -> None:
