@@ -19,7 +19,8 @@ from search_spaces.plan import Block, plan
 def chain(arch: Arch, mode: Mode = "window") -> Chain:
     """The segments of an architecture, in streaming those over one block of 2 s.
 
-    Where a dilation does not divide the time, or a block holds no whole steps, there are none.
+    Where a dilation does not divide the time, or a block holds no whole steps, there are none, nor
+    where a window's layers begin late for a shorter pool.
     """
     whole = partial(lower, arch)
     time, stride, width = arch.samples, stem_stride(arch.rate_hz), arch.stem_width
@@ -27,6 +28,8 @@ def chain(arch: Arch, mode: Mode = "window") -> Chain:
         time //= BLOCKS
         if time % stride:
             return Chain((), whole, arch.task)
+    elif arch.pool_s < arch.window_s:
+        return Chain((), whole, arch.task)
     ends = arch.acceleration, arch.rate_hz
     segments = [_stem(time, *ends, width, arch.stem_kernel)]
     time = -(-time // stride)
@@ -50,7 +53,7 @@ def chain(arch: Arch, mode: Mode = "window") -> Chain:
         if stage.depth > 1:
             segments += [_block(time, width, 1, *choices)] * (stage.depth - 1)
     end = arch.pooling, arch.head_width, arch.head_spacing, arch.pool_s
-    segments.append(_tail(time, width, mode, arch.task, *end))
+    segments.append(_tail(time, width, arch.task, *end))
     return Chain(tuple(segments), whole, arch.task)
 
 
@@ -81,7 +84,6 @@ def _same_block(time: int, inputs: int, block: Block) -> Segment:
 def _tail(
     time: int,
     inputs: int,
-    mode: Mode,
     task: Task,
     pooling: str,
     head_width: int,
@@ -90,8 +92,7 @@ def _tail(
 ) -> Segment:
     build = _behind(time, inputs)
     # One block is pooled whole; how many of them is what it keeps.
-    own_s = task.window_s if mode == "streaming" else pool_s
-    head = pooling, head_width, head_spacing, own_s, *asdict(task).values()
+    head = pooling, head_width, head_spacing, task.window_s, *asdict(task).values()
     build.tail(plan(Arch(False, 16, inputs, 1, (), *head)))
     return Segment(build.graph(), behind=True, pooled=BLOCKS * pool_s // task.window_s)
 

@@ -91,12 +91,22 @@ class Context:
         scale, zero_point = self.net.activations[layer.output]
         return fixed_point.activation_range(layer.activation, scale, zero_point)
 
-    @property
-    def front(self) -> tuple[str, str]:
-        """Parameter and argument for what stands in front of the source: zeros, or history."""
-        if self.history:
-            return ", int8_t *history", self.history
-        return ", int8_t pad", str(self.zero_point(self.step.source))
+    def further(self, blocks: int, fold: int = 1) -> tuple[str, tuple[str, ...], str]:
+        """Parameters and arguments that only some steps have, and C of the first row of blocks.
+
+        What stands in front of the source, zeros or history; and where a step of the program
+        begins late, the row, so that steps of one shape share a function wherever each begins.
+        """
+        found = []
+        if self.step.lead and self.history:
+            found.append((", int8_t *history", self.history))
+        elif self.step.lead:
+            found.append((", int8_t pad", str(self.zero_point(self.step.source))))
+        late = any(s.first for s in self.program.steps if s.kind in ("window", "separable"))
+        if late and blocks:
+            found.append((", int begin", str(self.step.first // fold)))
+        text, values = "".join(name for name, _ in found), tuple(value for _, value in found)
+        return text, values, "begin" if late else "0"
 
     def ending(self, layer: Layer) -> str:
         """C initialiser of an `ending` whose zero point is the argument `zero`."""

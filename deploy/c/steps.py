@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import prod
+from typing import NamedTuple
 
 from deploy.c import depthwise, packing
 from deploy.c import taps as unrolled
@@ -119,10 +120,10 @@ def _window(c: Context) -> Call:
     words = dot_words(run, widened_inputs=True)
     blocks, rest = divmod(steps, BLOCK)
     pair = 4 if to.paired else 2
-    lines = [f"({_PARAMETERS})", "{", f"    const ending end = {c.ending(layer)};"]
+    more, values, begin = c.further(blocks)
+    lines = [f"({_PARAMETERS}{more})", "{", f"    const ending end = {c.ending(layer)};"]
     if c.step.lead:
         lead = c.step.lead * shape[3]
-        lines[0] = f"({_PARAMETERS}{c.front[0]})"
         lines.append(
             f"    keep_plain(x, history, {lead}, {c.source.steps * shape[3]});"
             if c.history
@@ -144,21 +145,20 @@ def _window(c: Context) -> Call:
         lines += [
             *_begin(words, outputs),
             *(f"    {line}" for line in place if constant),
-            f"    for (int step = {BLOCK * (blocks - 1)}; step >= 0; step -= {BLOCK}) {{",
+            f"    for (int step = {BLOCK * (blocks - 1)}; step >= {begin}; step -= {BLOCK}) {{",
             *(f"        {line}" for line in place if not constant),
             f"        widen4(x + step * {stride}, {stride}, {taps}, room);",
             f"        block.to = y + {_at(to, to.pad_steps)};",
             f"        {kernel.name}(&block);",
             "    }",
         ]
-    arguments: list[str | Table] = [
+    arguments = [
         c.place(c.step.source, step=-c.step.lead),
         c.place(c.step.target, step=_start(to)),
         c.room,
         *_weights(c, layer, widened_inputs=True),
+        *values,
     ]
-    if c.step.lead:
-        arguments.append(c.front[1])
     return Call(
         "window",
         "\n".join([*lines, "}"]),
@@ -171,18 +171,20 @@ def _window(c: Context) -> Call:
 def _separable(c: Context) -> Call:
     depth, project = c.step.layers[:2]
     add = c.step.layers[2] if len(c.step.layers) > 2 else None
-    taps, stride, fold = _taps(c, depth)
+    found = depthwise_taps(depth, c.net.graph.shape(depth.inputs[0]))
+    assert found is not None, depth.name
+    taps, stride, fold = found
     channels = c.source.channels
     outputs = c.net.graph.shape(project.output)[3]
     to = c.storage
     rows = to.steps // fold
     pad_rows = c.step.lead // fold
     pair_row = 2 * fold * channels
+    more, values, begin = c.further(rows // BLOCK, fold)
     lines = [
         "(int8_t *x, int8_t *y, uint32_t *room, const uint32_t *taps, "
         "const int32_t *taps_requant, int32_t taps_zero, const uint32_t *weights, "
-        "const int32_t *requant, int32_t zero"
-        + (c.front[0] if pad_rows else "")
+        f"const int32_t *requant, int32_t zero{more}"
         + (", const int8_t *other, const int32_t *joint" if add else "")
         + ")",
         "{",
@@ -205,22 +207,22 @@ def _separable(c: Context) -> Call:
         )
     kernels: dict[str, str] = {}
     finish = _Finish(c, project, channels, add)
-    blocks = _blocks(rows, fold)
-    if any(count * columns == BLOCK for _, count, columns in blocks):
+    blocks = _blocks(rows, fold, begin)
+    if any(block.rows * block.columns == BLOCK for block in blocks):
         kernels[finish.kernel.name] = finish.kernel.text()
         lines += _begin(finish.words, outputs)
         lines += ["    block.add = add;"] if add else []
-    for first, count, columns in blocks:
-        name = depthwise.name_of(taps, stride, count)
-        kernels[name] = depthwise.function(taps, stride, count)
+    for block in blocks:
+        name = depthwise.name_of(taps, stride, block.rows)
+        kernels[name] = depthwise.function(taps, stride, block.rows)
         call = f"{name}({{}}, {pair_row}, taps, taps_requant, {channels}, middle, {{}});"
-        wanted = Taps(taps, stride, count, pair_row)
+        wanted = Taps(taps, stride, block.rows, pair_row)
         if wanted.possible and not _bounded(c, depth):
             own = unrolled.name_of(wanted)
             kernels[own] = unrolled.function(wanted, name)
             stop = f"taps_requant + {2 * channels}"
             call = f"{own}({{}}, taps, taps_requant, {{}}, {stop}, middle.zero);"
-        lines += _block_loop(finish, call, first, count, columns, fold, stride, pair_row)
+        lines += _block_loop(finish, call, block, fold, stride * pair_row)
     weights = c.net.weights[depth.name][0].reshape(taps, channels)
     arguments: list[str | Table] = [
         c.place(c.step.source),
@@ -230,9 +232,8 @@ def _separable(c: Context) -> Call:
         table("int32_t", packing.requant_pairs(c.net, depth)),
         str(c.zero_point(depth.output)),
         *_weights(c, project, widened_inputs=False),
+        *values,
     ]
-    if pad_rows:
-        arguments.append(c.front[1])
     if add is not None:
         assert c.step.shortcut is not None
         shortcut = c.program.storages[c.step.shortcut]
@@ -247,26 +248,28 @@ def _separable(c: Context) -> Call:
     )
 
 
-def _taps(c: Context, depth: Layer) -> tuple[int, int, int]:
-    taps = depthwise_taps(depth, c.net.graph.shape(depth.inputs[0]))
-    assert taps is not None, depth.name
-    return taps
+class _Blocks(NamedTuple):
+    """Blocks of one size: where they begin, and C of the first row of those that are computed."""
+
+    firsts: range
+    begin: str
+    rows: int
+    columns: int
 
 
-def _blocks(rows: int, fold: int) -> list[tuple[range, int, int]]:
-    """Ranges of first rows, rows and columns of the blocks, from the last row to the first.
-
-    Every block starts on an even row.
-    """
+def _blocks(rows: int, fold: int, begin: str) -> list[_Blocks]:
+    """Those of a step from the last row to the first; every block starts on an even row."""
     found = []
     start = rows - rows % BLOCK
     rest = rows - start
     if rest % 2:
-        found.append((range(rows - 1, rows), 1, BLOCK if fold % BLOCK == 0 else 1))
+        columns = BLOCK if fold % BLOCK == 0 else 1
+        found.append(_Blocks(range(rows - 1, rows), str(rows - 1), 1, columns))
     if rest >= 2:
-        found.append((range(start, start + 1), 2, 2 if fold % 2 == 0 else 1))
+        columns = 2 if fold % 2 == 0 else 1
+        found.append(_Blocks(range(start, start + 1), str(start), 2, columns))
     if start:
-        found.append((range(0, start, BLOCK), BLOCK, 1))
+        found.append(_Blocks(range(0, start, BLOCK), begin, BLOCK, 1))
     return found
 
 
@@ -317,30 +320,24 @@ class _Finish:
 
 
 def _block_loop(
-    finish: _Finish,
-    kernel: str,
-    first: range,
-    rows: int,
-    columns: int,
-    fold: int,
-    stride: int,
-    pair_row: int,
+    finish: _Finish, kernel: str, blocks: _Blocks, fold: int, pair_bytes: int
 ) -> list[str]:
-    """Loop over blocks of `rows` rows and `columns` columns, backwards.
+    """Loop over blocks, backwards.
 
-    `kernel` is the call of the depthwise part, with room for where it reads and writes.
+    `kernel` is the call of the depthwise part, with room for where it reads and writes; what two
+    rows read lies `pair_bytes` further on.
     """
+    first, begin, rows, columns = blocks
     channels = finish.channels
     apart = [row * fold + column for column in range(columns) for row in range(rows)]
     firsts = [row * fold + column for row in first for column in range(0, fold, columns)]
     four = len(apart) == BLOCK
     lines = finish.places(firsts, apart, constant=True) if four else []
     lines += [
-        f"for (int row = {first[-1]}; row >= {first[0]}; row -= {BLOCK}) {{",
+        f"for (int row = {first[-1]}; row >= {begin}; row -= {BLOCK}) {{",
         f"    for (int column = {fold - columns}; column >= 0; column -= {columns}) {{",
         f"        const int step = row * {fold} + column;",
-        f"        const int8_t *from = x + row / 2 * {stride * pair_row} + "
-        f"column * {2 * channels};",
+        f"        const int8_t *from = x + row / 2 * {pair_bytes} + column * {2 * channels};",
     ]
     for column in range(columns):
         at = "from" if column == 0 else f"from + {column * 2 * channels}"

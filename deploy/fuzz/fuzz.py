@@ -42,6 +42,7 @@ from search_spaces.space import PRESETS, SearchSpace
 MAX_MACS = 3_000_000
 FOREIGN_STRETCH = 100.0
 BATCH = 16
+OPTIMISE = "-O0"  # compiling is nine tenths of the time; `matrix` has the other levels
 Int8 = NDArray[np.int8]
 
 
@@ -167,6 +168,7 @@ def _run_batch(
                 [files for _, files in ready + streams],
                 folder,
                 compiler,
+                optimise=OPTIMISE,
                 flags=["-DPPG_SEPARATE", "-g0"],
             )
         except ToolError as error:
@@ -214,7 +216,7 @@ def main() -> None:
     if not sanitizers:
         print(f"{compiler.name} has no working sanitizer here; install gcc or clang")
         sys.exit(1)
-    print(f"{compiler.name} ({compiler.version}), -O1, sanitizers: {', '.join(sanitizers)}")
+    print(f"{compiler.name} ({compiler.version}), {OPTIMISE}, sanitizers: {', '.join(sanitizers)}")
     tally = run(arguments.networks, arguments.seed, compiler)
     print(
         f"fuzz: {arguments.networks} networks, seed {arguments.seed}: {tally.equal} equal to the "

@@ -110,7 +110,7 @@ def fast_cost(graph: Graph, law: CLaw, mode: Mode = "window") -> FastCost:
     tables = 0
     for step in plan.steps:
         shape = step_shape(graph, plan, step)
-        own_cycles, functions[shape] = law.quick(shape)
+        own_cycles, functions[shape.function] = law.quick(shape)
         cycles.append(own_cycles)
         functions |= shared_functions(shape)
         tables += step_tables(graph, step, shape)
@@ -247,7 +247,7 @@ def _code_bounds(
     if searched:
         spread = math.exp(law.errors.code_half_width)
         return Estimate(code, code / spread, code * spread)
-    parts = total(law.code_bounds(shape) for shape in dict.fromkeys(shapes))
+    parts = total(law.code_bounds(shape) for shape in dict.fromkeys(s.function for s in shapes))
     rest = code - parts.value  # of the function that calls the steps, and of dot products
     return parts + Estimate.exact(rest)
 

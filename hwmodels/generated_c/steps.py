@@ -64,7 +64,7 @@ class Step(NamedTuple):
         shortcut: the tensor that is added, or None.
         more: further tensors that are read.
         lead: steps of padding that this step reads in front of its source.
-        first: step of its source that a pool begins at.
+        first: position that it begins at, of a pool in its source: nothing reads those before.
         scratch_bytes: room beside its tensors.
         in_place: the target takes the bytes of the source or of the shortcut.
     """

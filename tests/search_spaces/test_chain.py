@@ -30,7 +30,8 @@ def test_a_chain_costs_what_its_graph_costs(name: str, mode: Mode) -> None:
     found = costing(BOARD, ENGINE, mode=mode, around=USUAL)
     for _ in range(60):
         arch = space.sample(rng)
-        assert chain(arch, mode).segments
+        late = mode == "window" and arch.pool_s < arch.window_s
+        assert bool(chain(arch, mode).segments) is not late
         assert found(chain(arch, mode)) == found(lower(arch))
 
 

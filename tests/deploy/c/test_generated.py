@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -29,9 +30,11 @@ from hwmodels.generated_c.program import program
 from hwmodels.graph import Graph, Layer, Tensor
 from ppgnas.errors import ExportError, ToolError
 from search_spaces.lower import lower
+from search_spaces.published import OWN
 from search_spaces.space import PRESETS, SearchSpace
 from tests.deploy.shared import build_shared
 
+TINY = OWN["tiny"]
 MakeBuilder = Callable[[int, tuple[int, ...]], Any]
 
 
@@ -84,13 +87,31 @@ def test_many_networks_under_sanitizers(tmp_path: Path, host: HostCompiler) -> N
         )
 
 
+def test_layers_before_a_shorter_pool_begin_late(tmp_path: Path, host: HostCompiler) -> None:
+    """The scratch buffer holds leftovers, so a position that is read and not computed would tell.
+
+    Tiny pools from 64 on, its last layer reads six rows of four before that, and so forth; blocks
+    are four rows long.
+    """
+    pooled = [random_net(lower(replace(TINY, pool_s=pool_s)), pool_s) for pool_s in (8, 4, 2)]
+    begins = [[step.first for step in program(net.graph).steps[:7]] for net in pooled]
+    assert begins == [[0] * 7, [0, 0, 8, 24, 40, 64, 64], [20, 28, 40, 56, 72, 96, 96]]
+    files = []
+    for number, net in enumerate(pooled):
+        (tmp_path / str(number)).mkdir()
+        files.append(model_files(net, tmp_path / str(number)))
+    made = host_program(files, tmp_path, host, sanitize=False, flags=["-DPPG_SEPARATE"])
+    for number, net in enumerate(pooled):
+        x = windows(net, 1)
+        expected = reference.run(net, x, rule="c")
+        np.testing.assert_array_equal(made.run(number, net, x), expected)
+
+
 def test_sanitizers_would_notice_a_short_scratch_buffer(
     tmp_path: Path, host: HostCompiler
 ) -> None:
     if "address" not in host.sanitizers():
         pytest.skip(f"{host.name} has no AddressSanitizer here")
-    from dataclasses import replace
-
     net = sample("tiny", 0)
     files = replace(model_files(net, tmp_path), scratch_bytes=generate(net).program.bytes // 2)
     made = host_program([files], tmp_path, host, flags=["-DPPG_SEPARATE"])
