@@ -24,6 +24,7 @@ from __future__ import annotations
 from math import prod
 
 from hwmodels.arena import aligned, live_bytes, place
+from hwmodels.generated_c.begins import begun
 from hwmodels.generated_c.steps import BLOCK, UNROLLED_K, Program, Step, StepKind, Storage, widened
 from hwmodels.graph import Graph, Layer, Shape, dense_rows
 
@@ -39,32 +40,8 @@ def program(graph: Graph) -> Program:
             break
         banned |= wrong
     outputs = [drafter.roots[name] for name in graph.outputs]
-    steps = _begun(steps, storages, outputs)
+    steps = begun(steps, storages, outputs)
     return _placed(graph.input, drafter.roots[graph.output], steps, storages)
-
-
-def _begun(steps: list[Step], storages: dict[str, Storage], outputs: list[str]) -> list[Step]:
-    """Steps that begin where something reads what they compute, in whole blocks of rows."""
-    if not any(step.first for step in steps):
-        return steps
-    read = dict.fromkeys(outputs, 0)  # the first position of a tensor that is read
-    found = []
-    for step in reversed(steps):
-        at = step.first
-        if step.kind in ("window", "separable"):
-            layer, fold = step.layers[0], 1
-            if step.kind == "separable":
-                fold = storages[step.source].fold
-            rows = max(storages[step.target].steps // fold // BLOCK - 1, 0)
-            first = min(read.get(step.target, 0) // (BLOCK * fold), rows) * BLOCK * fold
-            step = step._replace(first=first)
-            at = max(first * layer.stride[1] - step.lead, 0)
-        for name in step.reads:
-            # A shortcut may be what the step reads before it, too.
-            begin = at if name == step.source else step.first
-            read[name] = min(read.get(name, begin), begin)
-        found.append(step)
-    return found[::-1]
 
 
 def _unwritable(steps: list[Step]) -> set[str]:
