@@ -41,12 +41,13 @@ from nas.models.backend import (
     site_of,
     torch_trainer,
 )
-from nas.models.baselines import baseline_rows, write_baselines
+from nas.models.baselines import BASELINES, baseline_rows
 from nas.models.folder import Judging
 from nas.models.readout import RULES
 from nas.run.candidates import Candidate, Candidates
 from nas.run.claim import check_same, claim
 from nas.run.config import ConfigError, SearchConfig, check_choice
+from nas.run.documents import write_rows
 from nas.run.folder import RunDir
 from nas.run.job.progress import Both, LogFile, Progress, logged
 from nas.run.people import People, fitting_space, gather, without_acceleration
@@ -275,7 +276,7 @@ class Search:
             with progress.phase("writing finalists") as tick:
                 write_finalists(finalists, self._judging(), run=run, progress=tick)
             rows = baseline_rows(self.people.train, self.people.report, self.space.task)
-            write_baselines(run.path, rows)
+            write_rows(run.path, BASELINES, rows)
         numbers = {f.candidate.number: index + 1 for index, f in enumerate(finalists)}
         whole = {f.candidate.arch: f.search_mae_bpm for f in finalists}
         file.write(

@@ -118,13 +118,12 @@ def _near(found: Spectra) -> NDArray[np.float64]:
     return np.asarray(np.log(_FLOOR + near * (2 * NEAR_BPM + 1)))
 
 
-def drift(recording: Recording, found: Spectra, *, seed: int = 0) -> Drift | None:
+def drift(recording: Recording, found: Spectra) -> Drift | None:
     """The drift of the labels' clock, if there surely is one.
 
     Args:
         recording: with labels.
         found: its spectra.
-        seed: of the bootstrap.
     """
     chosen = np.flatnonzero(_comparable(recording))
     if len(chosen) < 2 * FEWEST:
@@ -157,7 +156,7 @@ def drift(recording: Recording, found: Spectra, *, seed: int = 0) -> Drift | Non
     constant_s, _ = best(SHIFTS_S, [0.0])
     gain = scores(begin_s, more_s / lasts_s) - scores(constant_s, 0.0)
     blocks = np.add.reduceat(gain, np.arange(0, len(gain), BLOCK))
-    draws = np.random.default_rng(seed).integers(len(blocks), size=(DRAWS, len(blocks)))
+    draws = np.random.default_rng(0).integers(len(blocks), size=(DRAWS, len(blocks)))
     if abs(more_s) < NOTICED_DRIFT_S or np.quantile(blocks[draws].sum(axis=1), 0.05) < GAIN:
         return None
     slope = float(more_s / lasts_s)
@@ -165,7 +164,7 @@ def drift(recording: Recording, found: Spectra, *, seed: int = 0) -> Drift | Non
     return Drift(float(begin_s), float(begin_s + more_s), offset_s, slope)
 
 
-def rate_error(recording: Recording, found: Spectra, *, seed: int = 0) -> float | None:
+def rate_error(recording: Recording, found: Spectra) -> float | None:
     """By what share the beats of the PPG are faster than the labels, if they surely are.
 
     A rate of samples that is some percent too high makes every beat as much faster.
@@ -177,7 +176,7 @@ def rate_error(recording: Recording, found: Spectra, *, seed: int = 0) -> float 
     if len(ratio) < FEWEST or len(ratio) < READ_SHARE * chosen.sum():
         return None
     blocks = np.array_split(ratio, max(len(ratio) // BLOCK, 1))
-    draws = np.random.default_rng(seed).integers(len(blocks), size=(DRAWS, len(blocks)))
+    draws = np.random.default_rng(0).integers(len(blocks), size=(DRAWS, len(blocks)))
     medians = [float(np.median(np.concatenate([blocks[i] for i in draw]))) for draw in draws]
     low, high = np.quantile(medians, (0.05, 0.95))
     if low > NOTICED_RATE or high < -NOTICED_RATE:
@@ -185,18 +184,17 @@ def rate_error(recording: Recording, found: Spectra, *, seed: int = 0) -> float 
     return None
 
 
-def best_shift(scores: NDArray[np.float64], *, seed: int = 0) -> Lag | None:
+def best_shift(scores: NDArray[np.float64]) -> Lag | None:
     """The best of `SHIFTS_S` and its interval; None where there are too few windows.
 
     Args:
         scores: `(windows, shifts)` of one recording, or of several one after another.
-        seed: of the bootstrap.
     """
     if len(scores) < FEWEST:
         return None
     mean = scores.mean(axis=0)
     blocks = np.add.reduceat(scores, np.arange(0, len(scores), BLOCK), axis=0)
-    draws = np.random.default_rng(seed).integers(len(blocks), size=(DRAWS, len(blocks)))
+    draws = np.random.default_rng(0).integers(len(blocks), size=(DRAWS, len(blocks)))
     sums = blocks[draws].sum(axis=1)  # (draws, shifts)
     drawn = np.array([_peak(row) for row in sums])
     low_s, high_s = np.quantile(drawn, (0.05, 0.95))

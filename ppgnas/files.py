@@ -46,19 +46,20 @@ def write_json_atomic(path: Path, content: Any) -> None:
 
 def seal(path: Path) -> None:
     """Keep the SHA-256 of a file beside it, for `is_sealed`."""
-    write_text_atomic(path.with_name(f"{path.name}.sha256"), _sha256(path))
+    write_text_atomic(path.with_name(f"{path.name}.sha256"), sha256_of(path))
 
 
 def is_sealed(path: Path) -> bool:
     """Whether a file is there and what it was when it was sealed, to the last bit."""
     try:
         kept = path.with_name(f"{path.name}.sha256").read_bytes()
-        return kept == _sha256(path).encode()
+        return kept == sha256_of(path).encode()
     except OSError:
         return False
 
 
-def _sha256(path: Path) -> str:
+def sha256_of(path: Path) -> str:
+    """The fingerprint of a file, in hexadecimal digits."""
     digest = hashlib.sha256()
     with path.open("rb") as stream:
         while part := stream.read(1 << 20):

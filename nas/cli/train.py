@@ -88,36 +88,22 @@ def train(
     ppgnas train published:tiny-ppg --data rec/ --out t --teacher auto --teacher-inputs ppg+acc
     ppgnas train --teacher-only --teacher resnet-50 --data recordings/ --out teacher.safetensors
     """
-    from distill.training.effort import AUTO
+    # All options but four are fields of the configuration, by the same names.
+    given = {
+        name: value
+        for name, value in locals().items()
+        if name not in ("out", "arch", "teacher_only", "as_json") and value is not None
+    }
     from nas.run.config import ConfigError, TrainConfig
-    from nas.run.windows import mode_of, take_windows
+    from nas.run.windows import take_windows
 
     if (arch is None) != teacher_only:
         raise ConfigError(
             "an ARCH and `teacher_only` exclude each other, and one of them is needed: name what "
             f"to train. ARCH: {ARCH_HELP}"
         )
-    asked = {"window": window, "stride": stride, "bpm": bpm}
-    config = TrainConfig(
-        windows=take_windows({name: text for name, text in asked.items() if text is not None}),
-        data=data,
-        report_data=report_data,
-        report_from=report_from,
-        split=split,
-        seed=seed,
-        effort=effort,
-        teacher=teacher,
-        distill=distill or AUTO,
-        unlabelled=unlabelled,
-        channels=channels,
-        recipe=recipe,
-        student_inputs=student_inputs,
-        teacher_inputs=teacher_inputs,
-        mode=mode_of(mode),
-        board=board,
-        engine=engine,
-        device=device,
-    )
+    windows = take_windows(given)
+    config = TrainConfig(windows=windows, **given)
     if arch is None:
         _teacher(config, out, as_json=as_json)
     else:

@@ -6,26 +6,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import TypeAdapter
 
-from nas.run.documents import check_format, read_document
 from ppg.baselines.registry import RATE_HZ, baseline, reads_slope
 from ppg.people.metrics import summary
 from ppg.readout.smoothing import clip
 from ppg.recording import Recording
 from ppg.references import at_task
 from ppg.windows import InputSpec, WindowSet, windows_of
-from ppgnas.files import write_json_atomic
 from ppgnas.task import TASK, Task
 
-FORMAT = "ppgnas-baselines"
-FILE_NAME = "baselines.json"
+BASELINES = "baselines"  # the file, of `nas.run.documents.write_rows`
 CONSTANT = "constant"
 _TITLES = {
     "peaks": "beats as peaks of the wave",
@@ -95,27 +89,3 @@ def _row(name: str, title: str, windows: WindowSet, bpm: NDArray[np.float64]) ->
         max(person.mae_bpm for person in found.people.values()),
         found.within_5_bpm,
     )
-
-
-def write_baselines(folder: Path, rows: Sequence[BaselineRow]) -> None:
-    """Write `baselines.json`."""
-    document = {"format": FORMAT, "version": 1, "baselines": [asdict(row) for row in rows]}
-    write_json_atomic(folder / FILE_NAME, document)
-
-
-def read_baselines(folder: Path) -> tuple[BaselineRow, ...]:
-    """What `write_baselines` wrote; nothing where it is not there.
-
-    Raises:
-        RunError: it is damaged.
-    """
-    path = folder / FILE_NAME
-    return read_document(path, _parse) if path.is_file() else ()
-
-
-def _parse(document: dict[str, Any]) -> tuple[BaselineRow, ...]:
-    check_format(document, FORMAT)
-    return _ROWS.validate_python(document["baselines"])
-
-
-_ROWS = TypeAdapter(tuple[BaselineRow, ...])

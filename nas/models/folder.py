@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nas.models.readout import RULES, Decoding, calibrate, cautions
-from nas.models.stretches import worst_stretches, write_stretches
+from nas.models.stretches import STRETCHES, worst_stretches
 from nas.run.card import (
     Card,
     CardCosts,
@@ -33,6 +33,7 @@ from nas.run.card import (
     Origin,
     ReportErrors,
 )
+from nas.run.documents import write_rows
 from nas.run.job.machine import versions
 from nas.run.people import People
 from nas.run.target import Target
@@ -119,7 +120,7 @@ def write_model(
     ranked, predictions = by_file[file]
     decoding = calibrate(ranked, transitions=judging.transitions)
     write_text_atomic(folder / "predictions.csv", predictions_csv(predictions, decoding))
-    write_stretches(folder, worst_stretches(predictions, people.report))
+    write_rows(folder, STRETCHES, worst_stretches(predictions, people.report))
     files = fingerprints(folder)
     costs = target.score(net.graph, file_bytes=written.tflite_bytes)
     if file != target.file:  # no C: the error that ranked it is that of another file

@@ -8,7 +8,6 @@ of a folder that `ppgnas train` wrote, of an int8 `.tflite` file, of whatever or
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass, replace
 from math import prod
 from pathlib import Path
@@ -21,6 +20,7 @@ from nas.run.folder import RunDir
 from nas.run.windows import ANY, WindowChoice
 from ppg.windows import InputSpec
 from ppgnas.errors import PpgnasError, RunError
+from ppgnas.files import sha256_of
 from ppgnas.parsing import parse_json
 from ppgnas.task import Mode
 from search_spaces.arch import RATES_HZ, Arch
@@ -107,8 +107,8 @@ class Model:
         except RunError:  # a foreign file that happens to be called so
             return None
         described = card.files.get(Path(self.name).name)
-        seen = hashlib.sha256(Path(self.name).read_bytes()).hexdigest()
-        return card if described is not None and described.sha256 == seen else None
+        own = described is not None and described.sha256 == sha256_of(Path(self.name))
+        return card if own else None
 
     @property
     def runs(self) -> ModelFile:

@@ -8,23 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import TypeAdapter
 
-from nas.run.documents import check_format, read_document
 from ppg.frontend import normalise_ppg, stream
 from ppg.recording import Recording
-from ppgnas.files import write_json_atomic
 
 if TYPE_CHECKING:
     from distill.evaluation import Predictions
 
-FORMAT = "ppgnas-stretches"
-FILE_NAME = "stretches.json"
+STRETCHES = "stretches"  # the file, of `nas.run.documents.write_rows`
 LENGTH_S = 30.0
 SHOWN_HZ = 16.0  # over three times the upper edge of the front end
 MOST = 3  # people
@@ -122,27 +117,3 @@ def _shown(
 
 def _values(series: NDArray[np.floating], decimals: int) -> tuple[float, ...]:
     return tuple(series.astype(np.float64).round(decimals).tolist())
-
-
-def write_stretches(folder: Path, stretches: Sequence[Stretch]) -> None:
-    """Write `stretches.json`."""
-    document = {"format": FORMAT, "version": 1, "stretches": [vars(each) for each in stretches]}
-    write_json_atomic(folder / FILE_NAME, document)
-
-
-def read_stretches(folder: Path) -> tuple[Stretch, ...]:
-    """What `write_stretches` wrote; nothing where it is not there.
-
-    Raises:
-        RunError: it is damaged.
-    """
-    path = folder / FILE_NAME
-    return read_document(path, _parse) if path.is_file() else ()
-
-
-def _parse(document: dict[str, Any]) -> tuple[Stretch, ...]:
-    check_format(document, FORMAT)
-    return _STRETCHES.validate_python(document["stretches"])
-
-
-_STRETCHES = TypeAdapter(tuple[Stretch, ...])

@@ -18,10 +18,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nas.explore.problem import FIELDS
-from nas.models.baselines import BaselineRow, read_baselines
-from nas.models.stretches import Stretch, read_stretches
+from nas.models.baselines import BASELINES, BaselineRow
+from nas.models.stretches import STRETCHES, Stretch
 from nas.run.candidates import Candidate, Candidates, JudgedBy
 from nas.run.card import Bounds, Card
+from nas.run.documents import read_rows
 from nas.run.folder import RunDir
 from nas.run.run_toml import RunDocument
 from ppgnas.errors import RunError
@@ -182,7 +183,7 @@ def _finalists(run: RunDir) -> tuple[list[Finalist], list[str]]:
         predictions = _predictions(path) if path.is_file() else None
         if predictions is None:
             notes.append(f"Finalist {number} has no predictions.csv.")
-        stretches = read_stretches(folder)
+        stretches = read_rows(folder, STRETCHES, Stretch)
         finalists.append(Finalist(number, run.card(number), predictions, stretches))
     return finalists, notes
 
@@ -209,5 +210,5 @@ def load_run(run: Path) -> RunData:
     finalists, more = _finalists(directory)
     if not finalists:
         more.append("No finalist is finished yet; `--resume` continues the run.")
-    baselines = read_baselines(run)
+    baselines = read_rows(run, BASELINES, BaselineRow)
     return RunData(run, document, search, tuple(finalists), (*notes, *more), baselines)

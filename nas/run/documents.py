@@ -6,13 +6,14 @@ to the `from_json` of its type, which names the key that is wrong.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from ppgnas.errors import RunError
+from ppgnas.files import write_json_atomic
 from ppgnas.parsing import finite, mistake, parse_json, parse_toml
 
 AGAIN = (
@@ -58,6 +59,29 @@ def check_format(document: Mapping[str, Any], name: str) -> None:
     seen = document.get("format"), document.get("version")
     if seen != (name, 1):
         raise ValueError(f"format is {seen[0]!r}, version {seen[1]!r}; allowed: {name!r}, 1")
+
+
+def write_rows(folder: Path, kind: str, rows: Iterable[object]) -> None:
+    """Write `KIND.json`, a list of dataclasses."""
+    listed = [vars(row) for row in rows]
+    write_json_atomic(
+        folder / f"{kind}.json", {"format": f"ppgnas-{kind}", "version": 1, kind: listed}
+    )
+
+
+def read_rows(folder: Path, kind: str, row: type[Document]) -> tuple[Document, ...]:
+    """What `write_rows` wrote; nothing where no file is, as in what an older version made.
+
+    Raises:
+        RunError: it is damaged.
+    """
+
+    def parse(document: dict[str, Any]) -> tuple[Document, ...]:
+        check_format(document, f"ppgnas-{kind}")
+        return TypeAdapter(tuple[row, ...]).validate_python(document[kind])  # type: ignore[valid-type]
+
+    path = folder / f"{kind}.json"
+    return read_document(path, parse) if path.is_file() else ()
 
 
 def _plain(path: Path) -> dict[str, Any]:

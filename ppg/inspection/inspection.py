@@ -127,15 +127,14 @@ class Inspection:
         return asdict(self)
 
 
-def inspect(recordings: Sequence[Recording], *, seed: int = 0, unread: str = "") -> Inspection:
+def inspect(recordings: Sequence[Recording], *, unread: str = "") -> Inspection:
     """Look at recordings.
 
     Args:
         recordings: of any data sets.
-        seed: of the bootstrap of the lags.
         unread: a sentence on files beside them that were not read.
     """
-    looked = [_look(recording, seed=seed) for recording in recordings]
+    looked = [_look(recording) for recording in recordings]
     rows = [row for row, _, _ in looked]
     own = [Caution(row.recording, *caution) for row, _, found in looked for caution in found]
     members: dict[str, list[int]] = {}
@@ -144,7 +143,7 @@ def inspect(recordings: Sequence[Recording], *, seed: int = 0, unread: str = "")
     shared = [Caution(None, "not read", unread)] if unread else []
     sets = {}
     for name, of in members.items():
-        lag = best_shift(np.concatenate([looked[i][1] for i in of]), seed=seed)
+        lag = best_shift(np.concatenate([looked[i][1] for i in of]))
         if lag is not None and lag.wrong and len(of) > 1:
             shared.append(Caution(None, "label clock", f"{name}: {lag_sentence(lag)}"))
         sets[name] = _look_at_set(name, [recordings[i] for i in of], [rows[i] for i in of], lag)
@@ -163,7 +162,7 @@ def inspect(recordings: Sequence[Recording], *, seed: int = 0, unread: str = "")
 
 
 def _look(
-    recording: Recording, *, seed: int
+    recording: Recording,
 ) -> tuple[Looked, NDArray[np.float64], list[tuple[str, str]]]:
     """A recording's row, its agreement at all shifts, and kinds and sentences of cautions."""
     found = spectra(recording)
@@ -174,8 +173,8 @@ def _look(
     error = np.abs(read.peak_bpm[place[used]] - recording.hr_bpm[used])
     resting = error[at_rest(recording)[used]]
     score = agreement(recording, found)
-    lag = best_shift(score, seed=seed)
-    drifts = drift(recording, found, seed=seed)
+    lag = best_shift(score)
+    drifts = drift(recording, found)
     aligned = recording if drifts is None else drifts.corrected(recording)
     row = Looked(
         recording=f"{recording.dataset}/{recording.name}",
@@ -195,7 +194,7 @@ def _look(
         label_lag_s=float(recording.label_lag_s),
         lag=_shift(lag),
         drift=drifts,
-        rate_error=rate_error(aligned, found, seed=seed),
+        rate_error=rate_error(aligned, found),
     )
     cautions = [*signal_warnings(recording), *channel_warnings(recording)]
     return row, score, [*cautions, *_label_warnings(row, lag)]

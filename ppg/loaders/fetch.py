@@ -7,7 +7,6 @@ stall or a break. A server that drips, begins anew each time or sends without en
 
 from __future__ import annotations
 
-import hashlib
 import http.client
 import queue
 import threading
@@ -22,6 +21,7 @@ from typing import Any
 from ppg.loaders.archive import unpack
 from ppg.loaders.registry import DataSet
 from ppgnas.errors import DataError, DependencyError, PpgnasError
+from ppgnas.files import sha256_of
 from ppgnas.parsing import printable
 
 STALL_S = 30.0
@@ -106,7 +106,7 @@ def fetch(
     if expected is None:
         say(
             f"Nobody has published a checksum of it: {archive.stat().st_size} bytes, SHA-256 "
-            f"{_sha256(archive)}. The check sums of its members are compared while unpacking."
+            f"{sha256_of(archive)}. The check sums of its members are compared while unpacking."
         )
     say(f"Unpacking {archive}")
     return unpack(archive, out, members=known.unpack, inner=known.inner)
@@ -118,7 +118,7 @@ def _check_taken(archive: Path, known: DataSet, expected: str | None) -> None:
             f"{archive}: {'a folder' if archive.is_dir() else 'no such file'}. Give the archive "
             "that you downloaded."
         )
-    found = None if expected is None else _sha256(archive)
+    found = None if expected is None else sha256_of(archive)
     if found != expected:
         # Another packing has another checksum: then its size is no evidence either.
         size = f"{archive.stat().st_size} bytes"
@@ -275,11 +275,3 @@ class _Resumable:
         if isinstance(answer, Exception):
             raise answer
         return answer
-
-
-def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as stream:
-        while content := stream.read(1 << 20):
-            digest.update(content)
-    return digest.hexdigest()

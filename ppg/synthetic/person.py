@@ -73,19 +73,20 @@ class Person:
     acc_hz: float
 
 
+CHANNELS = 2  # of the light
 # Acceleration in g at 1, 2, .. times the stride rate. The arm swings once per stride; each foot
 # strikes once, so that even harmonics (the step rate and its multiples) carry the impacts.
 WALK_HARMONICS_G = (0.10, 0.15, 0.04, 0.07, 0.02, 0.03)
 RUN_HARMONICS_G = (0.40, 1.15, 0.18, 0.38, 0.10, 0.14)
 
 
-def draw_person(rng: np.random.Generator, *, channels: int = 2) -> Person:
+def draw_person(rng: np.random.Generator) -> Person:
     """Draw the traits of one person."""
     age_years = float(rng.uniform(18, 65))
     youth = (65 - age_years) / 47  # 1 at 18 years, 0 at 65
     mount = rng.standard_normal(3)
     mount /= np.linalg.norm(mount)
-    axes = mount + 0.45 * rng.standard_normal((channels, 3))
+    axes = mount + 0.45 * rng.standard_normal((CHANNELS, 3))
     axes /= np.linalg.norm(axes, axis=1, keepdims=True)
     shared_gain = rng.lognormal(np.log(ARTEFACT_GAIN), 0.2)
     return Person(
@@ -109,7 +110,7 @@ def draw_person(rng: np.random.Generator, *, channels: int = 2) -> Person:
         run_gait=_gait(rng, RUN_HARMONICS_G),
         swing_rad=rng.uniform(0.05, 0.30, 2),
         artefact_axes=axes,
-        artefact_gain=shared_gain * rng.lognormal(0, 0.35, channels),
+        artefact_gain=shared_gain * rng.lognormal(0, 0.35, CHANNELS),
         artefact_delay_s=float(rng.uniform(0.02, 0.15)),
         artefact_hz=float(rng.uniform(1.6, 3.5)),
         artefact_q=float(rng.uniform(0.6, 1.4)),

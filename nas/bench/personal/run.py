@@ -25,6 +25,7 @@ from ppg.frontend import FRONT_END
 from ppg.npz.folder import fingerprint
 from ppg.recording import Recording, with_channels
 from ppgnas.errors import DataError, ExportError
+from ppgnas.files import sha256_of
 
 LEAST_REST = 60
 """Windows that must be left to judge on: two minutes."""
@@ -92,7 +93,7 @@ def run_bench(
         weights = (model.folder or Path()) / "weights.safetensors"
         cell = Cell(
             model.name,
-            hashlib.sha256(weights.read_bytes()).hexdigest(),
+            sha256_of(weights),
             recording.person,
             f"{recording.dataset}/{recording.name}",
             fingerprint([recording]),

@@ -147,11 +147,9 @@ def convert(
     ppgnas data convert e4_session/ recordings/own --hr-csv polar_RR.txt
     ppgnas data convert study/ --guess
     """
-    # What is for single files alone.
-    given = [
-        f"`{name}`" for name, value in locals().items() if value is not None and name not in SHARED
-    ]
-
+    # What is for single files alone: keys of a mapping file, by the same names.
+    given = {n: value for n, value in locals().items() if n not in SHARED and value is not None}
+    named = [f"`{name}`" for name in given]
     from ppg.loaders.forms import is_own, read_own
     from ppg.npz.folder import write_folder
     from ppg.recording import channels_of, check_drift
@@ -161,7 +159,8 @@ def convert(
     if guess:
         also = {"OUT": out, "`lag_s`": lag_s, "`drift_ppm`": drift_ppm or None}
         also["`channels`"] = channels
-        beside = [name for name, value in also.items() if value is not None] + given
+        beside = [name for name, value in also.items() if value is not None]
+        beside += named
         if beside:
             raise DataError(
                 f"{', '.join(beside)} given beside `guess`, which converts nothing; leave out, "
@@ -180,42 +179,17 @@ def convert(
     if is_own(path):
         recipe = None
         if given or lag_s is not None or drift_ppm:
-            from ppg.loaders.own.columns import Columns
-            from ppg.loaders.own.recipe import Recipe
+            from ppg.loaders.own.mapping import recipe_of
 
-            columns = Columns(
-                ppg=names_of(ppg),
-                acc=names_of(acc),
-                hr=hr,
-                time=time,
-                hr_time=hr_time,
-                time_unit=time_unit,
-                hr_is=hr_is or "instant",
-                rr=rr,
-                ecg=ecg,
-                activity=activity,
-                subject=subject_column,
-            )
-            recipe = Recipe(
-                columns,
-                subject=subject,
-                dataset=dataset,
-                rate_hz=rate_hz,
-                acc_file=Path(acc_file) if acc_file else None,
-                acc_rate_hz=acc_rate_hz,
-                acc_per_g=acc_per_g,
-                hr_file=Path(hr_file) if hr_file else None,
-                hr_rate_hz=hr_rate_hz,
-                lag_s=lag_s or 0.0,
-                drift_ppm=drift_ppm,
-            )
+            given |= {name: names_of(given[name]) for name in ("ppg", "acc") if name in given}
+            recipe = recipe_of({**given, "lag_s": lag_s or 0.0, "drift_ppm": drift_ppm})
         recordings = read_own(path, recipe, say=notes.append)
     else:
         from ppg.loaders.registry import read_folder
 
         if given:
             raise DataError(
-                f"{', '.join(given)} is for a single file, and {path} is a folder; leave the "
+                f"{', '.join(named)} is for a single file, and {path} is a folder; leave the "
                 "option out, or name the file."
             )
         if path.resolve() in (Path(out).resolve(), *Path(out).resolve().parents):

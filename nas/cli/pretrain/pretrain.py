@@ -72,25 +72,14 @@ def pretrain(
     ppgnas pretrain acc --method contrast --data recordings/ --out alone.safetensors
     torchrun --nproc-per-node 2 -m nas.cli.main pretrain ppg --data recordings/ --out p.safetensors
     """
+    apart = ("out", "size", "space", "board", "engine", "as_json")
+    given = {name: value for name, value in locals().items() if name not in ("apart", *apart)}
     from nas.encoders.compact import pretrain_compact
     from nas.encoders.pretrain import PretrainConfig, pretrain_encoder
     from nas.run.job.progress import for_terminal
     from nas.run.units import parse_bytes
 
-    config = PretrainConfig(
-        sensor=sensor,
-        data=tuple(data),
-        shards=shards,
-        method=method,
-        teacher=teacher,
-        net=net,
-        effort=effort,
-        steps=steps,
-        batch=batch,
-        seed=seed,
-        held_out_hours=held_out_hours,
-        device=device,
-    )
+    config = PretrainConfig(**{**given, "data": tuple(data)})
     with goes_on(CHECKPOINT):
         if size is None:
             stored = pretrain_encoder(config, Path(out), progress=for_terminal())

@@ -24,7 +24,6 @@ from ppg.plausible import SLOWEST_HZ
 from ppgnas.errors import DataError
 
 NAME = "empatica_e4"
-COUNTS_PER_G = 64.0
 _WRONG = (
     OSError, ValueError, EOFError, RuntimeError, StopIteration, zipfile.BadZipFile, zlib.error,
 )  # fmt: skip

@@ -18,7 +18,6 @@ from ppg.loaders.own.table import Rows, Table, table_of
 from ppgnas.errors import DataError
 
 MOST_COLUMNS = 16  # of one dataset
-FEWEST_ROWS = 2
 LARGEST = 50_000_000  # numbers of one dataset
 SLOWEST_HZ, FASTEST_HZ = 1e-3, 1e6  # what can be a rate
 _RATES = ("fs", "sampling_rate", "sample_rate", "samplingrate", "samplerate", "rate",

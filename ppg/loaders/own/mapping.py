@@ -18,8 +18,9 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -68,7 +69,8 @@ def read_mapping(path: Path) -> list[tuple[Path, Recipe]]:
         if "file" not in merged:
             raise DataError(f"{path}: {where} has no `file`; name the file with its PPG.")
         try:
-            found.append((_file(path, where, merged["file"]), _recipe(path, where, merged)))
+            file = partial(_file, path)
+            found.append((file(merged["file"]), recipe_of(merged, file)))
         except DataError as error:
             raise DataError(f"{path}: {where}: {error}") from error
     if not found:
@@ -95,14 +97,19 @@ def _check(path: Path, where: str, table: Mapping[str, Any]) -> None:
             raise DataError(f"{path}: {where} has {key} = {value!r}; allowed: {kind}.")
 
 
-def _file(path: Path, where: str, name: str) -> Path:
+def _file(path: Path, name: str) -> Path:
     file = path.parent / name
     if not file.exists():
         raise DataError(f"no such file: {name}; paths are relative to {path.parent}")
     return file
 
 
-def _recipe(path: Path, where: str, table: Mapping[str, Any]) -> Recipe:
+def recipe_of(table: Mapping[str, Any], file: Callable[[str], Path] = Path) -> Recipe:
+    """How a file is read, from keys of a mapping file with values of the right types.
+
+    Raises:
+        DataError: a value that is not allowed.
+    """
     named = {_RENAMED.get(key, key): table[key] for key in _COLUMNS if key in table}
     for key in _LISTS:
         if key in named:
@@ -110,7 +117,7 @@ def _recipe(path: Path, where: str, table: Mapping[str, Any]) -> Recipe:
     rest = {key: table[key] for key in _RECIPE if key in table}
     for key in _FILES:
         if key in rest:
-            rest[key] = _file(path, where, rest[key])
+            rest[key] = file(rest[key])
     for key in _NUMBERS:
         if key in rest:
             rest[key] = float(rest[key])

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nas.models.baselines import CONSTANT, baseline_rows, read_baselines, write_baselines
+from nas.models.baselines import BASELINES, CONSTANT, BaselineRow, baseline_rows
+from nas.run.documents import read_rows, write_rows
 from ppg.synthetic.recordings import synthesize
 from ppgnas.errors import RunError
 
@@ -36,13 +37,13 @@ def test_without_acceleration_what_needs_it_is_left_out() -> None:
 
 
 def test_they_are_written_and_read(tmp_path: Path) -> None:
-    assert read_baselines(tmp_path) == ()
+    assert read_rows(tmp_path, BASELINES, BaselineRow) == ()
     rows = baseline_rows(PEOPLE[:1], PEOPLE[1:2])
-    write_baselines(tmp_path, rows)
-    assert read_baselines(tmp_path) == tuple(rows)
+    write_rows(tmp_path, BASELINES, rows)
+    assert read_rows(tmp_path, BASELINES, BaselineRow) == tuple(rows)
     path = tmp_path / "baselines.json"
     document = json.loads(path.read_text())
     document["baselines"][0]["mae_bpm"] = "low"
     path.write_text(json.dumps(document))
     with pytest.raises(RunError, match="is damaged"):
-        read_baselines(tmp_path)
+        read_rows(tmp_path, BASELINES, BaselineRow)

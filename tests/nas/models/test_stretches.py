@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from distill.evaluation import Predictions
-from nas.models.stretches import read_stretches, worst_stretches, write_stretches
+from nas.models.stretches import STRETCHES, Stretch, worst_stretches
+from nas.run.documents import read_rows, write_rows
 from ppg.readout.decode import Decoded
 from ppg.synthetic.recordings import synthesize
 from ppg.windows import InputSpec, windows_of
@@ -60,13 +61,13 @@ def test_signals_are_those_of_the_stretch() -> None:
 
 
 def test_they_are_written_and_read(tmp_path: Path) -> None:
-    assert read_stretches(tmp_path) == ()
+    assert read_rows(tmp_path, STRETCHES, Stretch) == ()
     found = worst_stretches(predictions(wrong={}), PEOPLE)
-    write_stretches(tmp_path, found)
-    assert read_stretches(tmp_path) == found
+    write_rows(tmp_path, STRETCHES, found)
+    assert read_rows(tmp_path, STRETCHES, Stretch) == found
     path = tmp_path / "stretches.json"
     document = json.loads(path.read_text())
     document["stretches"][0]["hz"] = "fast"
     path.write_text(json.dumps(document))
     with pytest.raises(RunError, match="is damaged"):
-        read_stretches(tmp_path)
+        read_rows(tmp_path, STRETCHES, Stretch)

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nas.models.stretches import Stretch, write_stretches
+from nas.models.stretches import STRETCHES, Stretch
+from nas.run.documents import write_rows
 
 
 def _estimate(value: float, spread: float) -> dict[str, float]:
@@ -120,7 +121,7 @@ def write_finalist(
         )
         writer.writerows(rows)
     if calibrated:
-        write_stretches(folder, [_stretch(person) for person in people[:3]])
+        write_rows(folder, STRETCHES, [_stretch(person) for person in people[:3]])
     maes = np.array([score["mae_bpm"] for score in scores.values()])
     every = np.concatenate(differences)
     datasets: dict[str, list[float]] = {}
