@@ -1,8 +1,9 @@
-"""Trainings that end at a step."""
+"""Trainings that end at a step, and progress that nobody watches."""
 
 from __future__ import annotations
 
 from distill.training.effort import EFFORTS
+from distill.training.progress import Progress
 
 SMOKE = EFFORTS["smoke"]
 
@@ -12,10 +13,12 @@ def silent(done: int, total: int, note: str) -> None:
 
 
 class Killed(Exception):
-    pass
+    """In place of a signal."""
 
 
-def kill_at(step: int):  # type: ignore[no-untyped-def]
+def kill_at(step: int | None) -> Progress:
+    """Progress that ends a training at a step, or never."""
+
     def progress(done: int, total: int, note: str) -> None:
         if done == step:
             raise Killed

@@ -41,6 +41,7 @@ from ppgnas.errors import DependencyError
 from search_spaces.network import Network
 from search_spaces.published import published
 from search_spaces.space import SearchSpace
+from tests.distill.killing import silent
 
 # A checkpoint has values, and `meta` takes none.
 pytestmark = pytest.mark.filterwarnings("ignore:.*copying from a non-meta parameter")
@@ -98,10 +99,6 @@ def elsewhere(monkeypatch: pytest.MonkeyPatch) -> Iterator[Elsewhere]:
     monkeypatch.setattr(fit, "AdamW", lambda groups, betas, fused: AdamW(groups, betas=betas))
     with Elsewhere() as guard:
         yield guard
-
-
-def silent(done: int, total: int, note: str) -> None:
-    """No progress display."""
 
 
 @pytest.fixture(scope="module")

@@ -25,17 +25,10 @@ from search_spaces.blocks import upsample
 from search_spaces.network import Network
 from search_spaces.published import published
 from search_spaces.space import SearchSpace
+from tests.distill.killing import Killed, kill_at, silent
 
 ARCH = published("tiny")
 SHORT = replace(EFFORTS["smoke"], finetune_steps=4, qat_steps=4, batch=16)
-
-
-def silent(done: int, total: int, note: str) -> None:
-    """No progress display."""
-
-
-class _Killed(Exception):
-    pass
 
 
 def _make_pool(people: list[Recording], teacher: nn.Module, folder: Path) -> None:
@@ -94,14 +87,11 @@ def test_an_adaptor_goes_on_with_its_training_and_ends_with_it(
     monkeypatch.setattr("distill.finalist.CHECKPOINT_EVERY", 2)
     search = windows_of(people[3:], ARCH)
 
-    def kill(done: int, total: int, note: str) -> None:
-        if done == stop:
-            raise _Killed
-
+    kill = kill_at(stop)
     mix = "soft:1,feature:1,attention:100,relation:1"
     whole = retrain(_job(pool, tmp_path / "whole", mix), search, silent)
     job = _job(pool, tmp_path / "killed", mix)
-    with pytest.raises(_Killed):
+    with pytest.raises(Killed):
         retrain(job, search, kill)
     phase = "float" if stop == 3 else "int8"
     kept = [(path, read_facts(path)) for path in job.weights.parent.rglob("training-*")]

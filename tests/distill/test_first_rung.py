@@ -25,17 +25,10 @@ from search_spaces.network import Network
 from search_spaces.plan import plan
 from search_spaces.space import SearchSpace
 from search_spaces.supernet import Supernet
+from tests.distill.killing import Killed, kill_at, silent
 
 SPACE = SearchSpace.preset("tiny")
 ARCH = SPACE.smallest()
-
-
-class _Killed(Exception):
-    pass
-
-
-def silent(done: int, total: int, note: str) -> None:
-    """No progress display."""
 
 
 @pytest.fixture(scope="module")
@@ -102,14 +95,11 @@ def test_a_killed_first_rung_continues_to_the_same_weights(
         effort = replace(given.effort, finetune_steps=5, qat_steps=0)
         return replace(given, weights=own, effort=effort), own.with_name("begun.safetensors")
 
-    def kill(done: int, total: int, note: str) -> None:
-        if done == 4:
-            raise _Killed
-
+    kill = kill_at(4)
     whole, whole_kept = job("whole")
     said = begin(whole, search, whole_kept, silent)
     killed, kept = job("killed")
-    with pytest.raises(_Killed):
+    with pytest.raises(Killed):
         begin(killed, search, kept, kill)
     assert not kept.exists()
     clock = SimpleNamespace(perf_counter=iter([10.0, 16.0]).__next__)

@@ -34,6 +34,7 @@ from ppg.windows import InputSpec, windows_of
 from search_spaces.network import Network
 from search_spaces.published import published
 from search_spaces.space import SearchSpace
+from tests.distill.killing import Killed
 
 pytestmark = [
     pytest.mark.gpu,
@@ -46,10 +47,6 @@ SPACE, ARCH = SearchSpace.preset("tiny"), published("tiny")
 LOSS_SHARE = 0.05
 
 
-class _Killed(Exception):
-    pass
-
-
 class Losses:
     """Sees the progress of a training; ends it after a step if told to."""
 
@@ -60,7 +57,7 @@ class Losses:
     def __call__(self, done: int, total: int, note: str) -> None:
         self.seen[done] = float(note.split()[-1])
         if done == self.kill_at:
-            raise _Killed
+            raise Killed
 
 
 def agree(folder: Path, train: Callable[[torch.device, Path, Progress], object]) -> None:
@@ -176,7 +173,7 @@ def test_a_training_of_the_cpu_goes_on_on_a_gpu_and_back(
         if kill_at is None:
             fit_finalist(job, network, ALONE, losses)
         else:
-            with pytest.raises(_Killed):
+            with pytest.raises(Killed):
                 fit_finalist(job, network, ALONE, losses)
             assert checkpoint_of(job, "float").steps() == kill_at - 1
         return losses

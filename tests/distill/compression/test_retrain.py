@@ -30,6 +30,7 @@ from ppg.windows import windows_of
 from search_spaces.lower import lower
 from search_spaces.network import Network
 from search_spaces.published import published
+from tests.distill.killing import Killed, kill_at
 
 ARCH = published("tiny")
 SMOKE = replace(EFFORTS["smoke"], batch=8)
@@ -65,10 +66,6 @@ def pool(people: list[Recording], tmp_path_factory: pytest.TempPathFactory) -> P
     return make(tmp_path_factory.mktemp("pool"), people, None)
 
 
-class _Killed(Exception):
-    pass
-
-
 class Watch:
     """Sees the steps, and stops at one."""
 
@@ -77,7 +74,7 @@ class Watch:
 
     def __call__(self, done: int, total: int, note: str) -> None:
         if done == self.stop:
-            raise _Killed
+            raise Killed
         assert total == sum(STEPS)
         self.steps.append(done)
         self.notes.append(note)
@@ -110,7 +107,7 @@ def test_a_killed_recipe_continues_to_the_same_integers(
 
     whole = run("whole", Watch())
     for stop in (3, 10, 20):
-        with pytest.raises(_Killed):
+        with pytest.raises(Killed):
             run("killed", Watch(stop))
     last = Watch()
     continued = run("killed", last)
@@ -151,15 +148,11 @@ def test_what_is_learnt_beside_a_network_goes_on_into_the_integers(
     assisted = Recipe(stages=(assistant, train, quantise))
 
     def run(folder: str, stop: int | None) -> Retrained:
-        def progress(done: int, total: int, note: str) -> None:
-            if done == stop:
-                raise _Killed
-
         job = job_in(tmp_path / folder, taught, assisted)
-        return retrain(replace(job, distill="feature:1"), search, progress)
+        return retrain(replace(job, distill="feature:1"), search, kill_at(stop))
 
     whole = run("whole", None)
-    with pytest.raises(_Killed):
+    with pytest.raises(Killed):
         run("killed", 9)
     continued = run("killed", None)
     for name, values in whole.net.weights.items():

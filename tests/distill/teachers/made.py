@@ -16,6 +16,7 @@ from distill.training.effort import EFFORTS
 from distill.training.progress import Progress
 from ppg.augment.bank import TrainingBank
 from ppg.recording import Recording
+from tests.distill.killing import silent
 
 TINY = replace(EFFORTS["smoke"], teacher_steps=2, batch=8)
 SAID = 'rate_hz = 16\nchannels = 1\noutput = "{}"\npeople = ["bami1/7"]\n'
@@ -41,10 +42,6 @@ def write(
         helper.set_model_props(model, {"ppgnas": said})
     onnx.save(model, path)
     return matrix
-
-
-def silent(done: int, total: int, note: str) -> None:
-    """No progress display."""
 
 
 def taught(

@@ -12,14 +12,7 @@ from torch import Tensor, nn
 from distill.training.checkpoint import Checkpoint
 from distill.training.fit import Losses, Schedule, fit, make_optimiser
 from distill.training.progress import Progress
-
-
-class _Killed(Exception):
-    pass
-
-
-def silent(done: int, total: int, note: str) -> None:
-    """Nobody watches."""
+from tests.distill.killing import Killed, kill_at, silent
 
 
 def made() -> nn.Module:
@@ -90,15 +83,13 @@ def test_gradients_of_all_losses_of_a_step_add_up(tmp_path: Path) -> None:
 def test_a_killed_training_goes_on_to_the_same_weights(tmp_path: Path, stop: int) -> None:
     seen: list[int] = []
 
-    def kill(done: int, total: int, note: str) -> None:
-        if done == stop:
-            raise _Killed
+    kill = kill_at(stop)
 
     def watch(done: int, total: int, note: str) -> None:
         seen.append(done)
 
     whole = train(tmp_path / "whole")
-    with pytest.raises(_Killed):
+    with pytest.raises(Killed):
         train(tmp_path / "killed", kill)
     continued = train(tmp_path / "killed", watch)
     assert seen[0] == (stop - 1) // 3 * 3 + 1  # from the last checkpoint on

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -22,18 +22,12 @@ from ppg.people.metrics import (
     summary,
 )
 from ppg.windows import WindowSet
-from ppgnas.errors import DataError
+from tests.ppg.npz.npz_files import message
 
 PEOPLE = ("x/ann", "x/bob", "y/cid", "y/nobody")
 PERSON = [0, 0, 1, 2, 2, 2, 2]
 TRUE = [60.0, 80, 100, 120, 120, 120, 120]
 READ = [62.0, 76, 110, 120, 121, 119, 126]  # ann 3, bob 10, cid 2
-
-
-def _message(call: Callable[[], object]) -> str:
-    with pytest.raises(DataError) as caught:
-        call()
-    return str(caught.value)
 
 
 def _of(true: ArrayLike, read: ArrayLike, person: ArrayLike, people: Sequence[str]) -> Summary:
@@ -200,14 +194,14 @@ def test_order_of_windows_does_not_matter(rows: list[tuple[int, float, float]]) 
 
 
 def test_bad_input() -> None:
-    assert "bpm is nan at 1" in _message(lambda: _of([60, 60], [60, np.nan], [0, 0], ["a"]))
-    assert "reference_bpm has the shape (0,)" in _message(lambda: _of([], [], [], ["a"]))
-    assert "2 references, 1 readings" in _message(lambda: _of([60, 60], [60], [0, 0], ["a"]))
-    text = _message(lambda: mae_by_person([60], [60], [4], PEOPLE))
+    assert "bpm is nan at 1" in message(lambda: _of([60, 60], [60, np.nan], [0, 0], ["a"]))
+    assert "reference_bpm has the shape (0,)" in message(lambda: _of([], [], [], ["a"]))
+    assert "2 references, 1 readings" in message(lambda: _of([60, 60], [60], [0, 0], ["a"]))
+    text = message(lambda: mae_by_person([60], [60], [4], PEOPLE))
     assert "a person is 4 or 4; allowed: 0 to 3" in text
-    assert "a name stands twice" in _message(lambda: mae_by_person([60], [6], [0], ["a", "a"]))
-    assert "reference heart rate is 0" in _message(lambda: _of([0.0], [60], [0], ["a"]))
-    assert "values has the shape (0,)" in _message(lambda: bootstrap_mean([]))
+    assert "a name stands twice" in message(lambda: mae_by_person([60], [6], [0], ["a", "a"]))
+    assert "reference heart rate is 0" in message(lambda: _of([0.0], [60], [0], ["a"]))
+    assert "values has the shape (0,)" in message(lambda: bootstrap_mean([]))
 
 
 def test_activities_weigh_people_alike() -> None:

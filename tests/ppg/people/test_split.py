@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,7 @@ from hypothesis import strategies as st
 from ppg.npz.folder import read_folder
 from ppg.people.split import PARTS, Split, draw_split, read_split, split_before_report
 from ppg.recording import Recording
-from ppgnas.errors import DataError
+from tests.ppg.npz.npz_files import message
 
 
 def _recording(dataset: str, subject: str, *, name: str = "", valid: bool = True) -> Recording:
@@ -42,12 +41,6 @@ def _people(**counts: int) -> list[Recording]:
 
 def _sets(people: tuple[str, ...]) -> Counter[str]:
     return Counter(person.split("/")[0] for person in people)
-
-
-def _message(call: Callable[[], object]) -> str:
-    with pytest.raises(DataError) as caught:
-        call()
-    return str(caught.value)
 
 
 def test_parts_are_in_proportion_per_data_set() -> None:
@@ -91,7 +84,7 @@ def test_report_from_a_single_person() -> None:
 
 @pytest.mark.parametrize("count", [0, 1, 2])
 def test_too_few_people_says_how_many_are_needed(count: int) -> None:
-    text = _message(lambda: draw_split(_people(a=count), seed=0))
+    text = message(lambda: draw_split(_people(a=count), seed=0))
     assert f"{count} people with usable windows; at least 3 are needed" in text
 
 
@@ -104,7 +97,7 @@ def test_people_without_a_usable_window_are_left_out() -> None:
     recordings = [*_people(a=3), _recording("a", "broken", valid=False)]
     split = draw_split(recordings, seed=1)
     assert "a/broken" not in split.train + split.search + split.report
-    assert "2 people" in _message(lambda: draw_split(recordings[1:], seed=1))
+    assert "2 people" in message(lambda: draw_split(recordings[1:], seed=1))
 
 
 def test_two_recordings_of_one_person_stay_together() -> None:
@@ -124,16 +117,16 @@ def test_people_of_unknown_mapping_stay_on_one_side() -> None:
     reported = draw_split(recordings, seed=0, report_from="welltory")
     assert _sets(reported.report) == {"welltory": 21}
     assert _sets(reported.train)["welltory"] == 0
-    text = _message(lambda: Split(("a/1", "welltory/1"), ("a/2",), ("welltory/2",)))
+    text = message(lambda: Split(("a/1", "welltory/1"), ("a/2",), ("welltory/2",)))
     assert "welltory is in report and train" in text and "Keep all of it in one part" in text
-    assert "2 people" in _message(lambda: draw_split(_people(welltory=9, a=2), seed=0))
+    assert "2 people" in message(lambda: draw_split(_people(welltory=9, a=2), seed=0))
 
 
 def test_bad_arguments() -> None:
     people = _people(a=9)
-    text = _message(lambda: draw_split(people, seed=0, report_from="bami9"))
+    text = message(lambda: draw_split(people, seed=0, report_from="bami9"))
     assert "no labelled person in data set 'bami9'; allowed: a" in text
-    assert "seed is -1" in _message(lambda: draw_split(people, seed=-1))
+    assert "seed is -1" in message(lambda: draw_split(people, seed=-1))
 
 
 @settings(max_examples=60)
@@ -147,7 +140,7 @@ def test_any_draw_covers_everybody_once(counts: list[int], seed: int, home: int 
     recordings = _people(**names)
     report_from = None if home is None or home >= len(counts) else f"set{home}"
     if sum(counts) < 3:
-        assert "at least 3" in _message(lambda: draw_split(recordings, seed=seed))
+        assert "at least 3" in message(lambda: draw_split(recordings, seed=seed))
         return
     split = draw_split(
         recordings,
@@ -166,20 +159,20 @@ def test_any_draw_covers_everybody_once(counts: list[int], seed: int, home: int 
 
 
 def test_split_asserts_that_nobody_is_in_two_parts() -> None:
-    text = _message(lambda: Split(("a/1",), ("a/2",), ("a/1",)))
+    text = message(lambda: Split(("a/1",), ("a/2",), ("a/1",)))
     assert "'a/1' is in both train and report" in text
-    assert "'a/1' is in train twice" in _message(lambda: Split(("a/1", "a/1"), ("b",), ("c",)))
-    assert "nobody is in search" in _message(lambda: Split(("a/1",), (), ("a/2",)))
+    assert "'a/1' is in train twice" in message(lambda: Split(("a/1", "a/1"), ("b",), ("c",)))
+    assert "nobody is in search" in message(lambda: Split(("a/1",), (), ("a/2",)))
 
 
 def test_select() -> None:
     recordings = _people(a=3)
     split = Split(("a/P00",), ("a/P02",), ("a/P01",))
     assert [r.subject for r in split.select(recordings, "search")] == ["P02"]
-    assert "no part 'test'; allowed: train, search, report" in _message(
+    assert "no part 'test'; allowed: train, search, report" in message(
         lambda: split.select(recordings, "test")  # type: ignore[arg-type]
     )
-    text = _message(lambda: split.select(recordings[:2], "search"))
+    text = message(lambda: split.select(recordings[:2], "search"))
     assert "no recording of a/P02, who are in search" in text
 
 
@@ -187,9 +180,9 @@ def test_report_people_from_another_folder() -> None:
     split = split_before_report(_people(a=20), _people(b=3), seed=1)
     assert _sets(split.report) == {"b": 3}
     assert (len(split.search), len(split.train)) == (3, 17)
-    text = _message(lambda: split_before_report(_people(a=20), _people(a=1), seed=1))
+    text = message(lambda: split_before_report(_people(a=20), _people(a=1), seed=1))
     assert "'a/P00' is in both" in text
-    text = _message(lambda: split_before_report(_people(a=1), _people(b=1), seed=1))
+    text = message(lambda: split_before_report(_people(a=1), _people(b=1), seed=1))
     assert "1 people are left to train and search; at least 2" in text
 
 
@@ -231,12 +224,12 @@ def test_file_round_trip_leaves_others_out(tmp_path: Path) -> None:
 )
 def test_bad_files(tmp_path: Path, document: Any, expected: str) -> None:
     path = _write(tmp_path, document)
-    text = _message(lambda: read_split(path, _people(a=3)))
+    text = message(lambda: read_split(path, _people(a=3)))
     assert text.startswith(str(path)) and expected in text
 
 
 def test_missing_file(tmp_path: Path) -> None:
-    text = _message(lambda: read_split(tmp_path / "none.json"))
+    text = message(lambda: read_split(tmp_path / "none.json"))
     assert "none.json: the split cannot be read" in text
 
 
