@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 
-from search_spaces.arch import Arch, StageArch
+from search_spaces.arch import Arch
 from search_spaces.space import Choice, SearchSpace
-from search_spaces.stages import at_task
-
-_ABSENT = StageArch(0, 0, 0, 0, 0, 0, False)
+from search_spaces.stages import ABSENT, at_task, named_choices
 
 
 def nearest(space: SearchSpace, arch: Arch) -> tuple[Arch, int] | None:
@@ -23,9 +21,9 @@ def nearest(space: SearchSpace, arch: Arch) -> tuple[Arch, int] | None:
     missing = len(space.stages) - len(arch.stages)
     if missing < 0:
         return None
-    asked = _named(replace(arch, stages=(*arch.stages, *[_ABSENT] * missing)))
+    asked = named_choices(replace(arch, stages=(*arch.stages, *[ABSENT] * missing)))
     found = space.build({n: _closest(asked[n], of) for n, of in space.dimensions.items()})
-    return found, sum(asked[name] != value for name, value in _named(found).items())
+    return found, sum(asked[name] != value for name, value in named_choices(found).items())
 
 
 def neighbours(space: SearchSpace, arch: Arch) -> Iterator[Arch]:
@@ -35,14 +33,6 @@ def neighbours(space: SearchSpace, arch: Arch) -> Iterator[Arch]:
         for value in values:
             if value != choices[name]:
                 yield space.build({**choices, name: value})
-
-
-def _named(arch: Arch) -> dict[str, Choice]:
-    """Every choice by its name in `SearchSpace.dimensions`."""
-    named = asdict(arch)
-    for number, stage in enumerate(named.pop("stages")):
-        named |= {f"stage{number}.{name}": value for name, value in stage.items()}
-    return named
 
 
 def _closest(value: Choice, allowed: Sequence[Choice]) -> Choice:

@@ -6,12 +6,13 @@ import itertools
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields, replace
 from functools import lru_cache
+from typing import Any
 
 from ppgnas.task import BLOCKS, Task
 from search_spaces.arch import Arch, StageArch, head_spacings, stem_stride
 from search_spaces.plan import residual_possible
 
-_ABSENT = StageArch(0, 0, 0, 0, 0, 0, False)
+ABSENT = StageArch(0, 0, 0, 0, 0, 0, False)
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,14 @@ class StageSpace:
     expansion: tuple[int, ...]
     stride: tuple[int, ...]
     residual: tuple[bool, ...]
+
+
+def named_choices(arch: Arch) -> dict[str, Any]:
+    """Every choice of a network by its name in `SearchSpace.dimensions`: `stage0.depth`, ..."""
+    named = asdict(arch)
+    for number, stage in enumerate(named.pop("stages")):
+        named |= {f"stage{number}.{name}": value for name, value in stage.items()}
+    return named
 
 
 def trunk_steps(rate_hz: int, window_s: int) -> int:
@@ -70,7 +79,7 @@ def canonical_stage(
 ) -> tuple[StageArch, int, int]:
     """The stage as it acts on `time` steps of `width` channels, and what it hands on."""
     if stage.depth == 0:
-        return _ABSENT, width, time
+        return ABSENT, width, time
     parts = BLOCKS if streams else 1  # each must hold whole steps, and whole rows of a view
     stride = stage.stride
     while streams and stride > 1 and time // parts % stride:

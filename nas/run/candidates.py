@@ -19,6 +19,7 @@ from nas.run.config import Budgets, Objective
 from nas.run.documents import check_format
 from ppgnas.task import TASK, Mode
 from search_spaces.arch import Arch
+from search_spaces.stages import named_choices
 
 FORMAT = "ppgnas-candidates"
 _WHOLE = ("flash_bytes", "sram_bytes", "path_flash_bytes", "path_sram_bytes")
@@ -177,7 +178,7 @@ class Candidates:
     def to_csv(self) -> str:
         """One row a candidate; instead of `arch` a column for each of its choices."""
         text = io.StringIO()
-        rows = [{**each.to_json(), **_choices(each.arch)} for each in self.candidates]
+        rows = [{**each.to_json(), **named_choices(each.arch)} for each in self.candidates]
         columns = [key for key in dict.fromkeys(key for row in rows for key in row)]
         columns.remove("arch")
         for name, usual in asdict(TASK).items():
@@ -198,11 +199,3 @@ def _scope(document: Mapping[str, Any]) -> Any:
 
 
 _CANDIDATES = TypeAdapter(Candidates)
-
-
-def _choices(arch: Arch) -> dict[str, Any]:
-    """`rate_hz`, `stem_width`, ..., `stage0.depth`, ...: as search spaces name them."""
-    document = asdict(arch)
-    for number, stage in enumerate(document.pop("stages")):
-        document.update({f"stage{number}.{key}": value for key, value in stage.items()})
-    return document
