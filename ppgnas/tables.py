@@ -1,11 +1,13 @@
-"""Tables: columns for a terminal, Markdown for a page, HTML for a notebook.
+"""Tables: columns for a terminal, CSV, Markdown for a page, HTML for a notebook.
 
 The first column is left-aligned, the others right-aligned.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import csv
+import io
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 
 from ppgnas.parsing import printable
@@ -22,6 +24,18 @@ def text_table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
         ).rstrip()
         for row in cells
     )
+
+
+def csv_table(
+    header: Sequence[str], rows: Iterable[Sequence[object] | Mapping[str, object]]
+) -> str:
+    """Comma-separated values; of a mapping the values of the header's keys, empty where None."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(header)
+    for row in rows:
+        writer.writerow([row.get(key) for key in header] if isinstance(row, Mapping) else row)
+    return text.getvalue()
 
 
 def markdown_table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:

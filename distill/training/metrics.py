@@ -6,8 +6,6 @@ column but `seconds` is then what one without a break would have.
 
 from __future__ import annotations
 
-import csv
-import io
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +13,7 @@ from pathlib import Path
 from typing import Protocol
 
 from ppgnas.files import write_text_atomic
+from ppgnas.tables import csv_table
 
 COLUMNS = ("step", "seconds", "loss", "learning_rate")
 EVERY = 10
@@ -42,11 +41,7 @@ def metrics(path: Path | None, *, done: int, steps: int) -> Iterator[Write]:
         return
     kept = [row for row in rows_of(path) if int(row["step"]) <= done] if done else []
     before_s = float(kept[-1]["seconds"]) if kept else 0.0
-    text = io.StringIO()
-    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(kept)
-    write_text_atomic(path, text.getvalue())
+    write_text_atomic(path, csv_table(COLUMNS, kept))
     began_s = time.monotonic() - before_s
     with path.open("a", encoding="utf-8") as file:
 

@@ -15,6 +15,7 @@ from ppg.frontend import normalise_acc, normalise_ppg, stream
 from ppg.recording import Recording
 from ppg.segments.cut import HOP_S, HZ, SAMPLES, SEGMENT_S
 from ppgnas.errors import DataError
+from ppgnas.tables import csv_table
 
 Segments = NDArray[np.float32]
 
@@ -98,9 +99,6 @@ def embeddings_of(encoder: FoundEncoder, recording: Recording) -> Embeddings:
 
 def table_of(found: Embeddings) -> str:
     """CSV with a row a segment."""
-    head = ",".join(["start_s", *(f"e{index}" for index in range(found.vectors.shape[1]))])
-    rows = [
-        ",".join([f"{start:g}", *(f"{value:.6g}" for value in vector)])
-        for start, vector in zip(found.start_s, found.vectors, strict=True)
-    ]
-    return "\n".join([head, *rows]) + "\n"
+    head = ["start_s", *(f"e{index}" for index in range(found.vectors.shape[1]))]
+    rows = zip(found.start_s, found.vectors, strict=True)
+    return csv_table(head, ([f"{at:g}", *(f"{value:.6g}" for value in row)] for at, row in rows))

@@ -6,8 +6,6 @@ here, once.
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -40,6 +38,7 @@ from nas.run.target import Target
 from ppg.readout.transitions import Transitions
 from ppgnas.errors import ExportError
 from ppgnas.files import write_json_atomic, write_text_atomic
+from ppgnas.tables import csv_table
 
 if TYPE_CHECKING:
     from deploy.integers.quantized import QuantizedNet
@@ -235,18 +234,14 @@ def predictions_csv(predictions: Predictions, decoding: Decoding) -> str:
         decoding.expected_error_bpm(predictions),
         decoding.expected_error_smoothed_bpm(predictions),
     )
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(PREDICTION_COLUMNS)
-    for index in range(len(windows)):
-        activity = int(windows.activity[index])
-        writer.writerow(
-            (
-                windows.people[windows.person[index]],
-                windows.recordings[windows.recording[index]],
-                f"{windows.start_s[index]:.3f}",
-                *("" if row is None else f"{row[index]:.2f}" for row in series),
-                windows.activity_names[activity] if activity >= 0 else "",
-            )
+    rows = (
+        (
+            windows.people[windows.person[index]],
+            windows.recordings[windows.recording[index]],
+            f"{windows.start_s[index]:.3f}",
+            *("" if row is None else f"{row[index]:.2f}" for row in series),
+            windows.activity_names[activity] if activity >= 0 else "",
         )
-    return text.getvalue()
+        for index, activity in enumerate(windows.activity.tolist())
+    )
+    return csv_table(PREDICTION_COLUMNS, rows)

@@ -6,8 +6,6 @@ window that it belongs to, or nowhere.
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -27,6 +25,7 @@ from ppg.references import at_task
 from ppg.windows import every_window, windows_of
 from ppgnas.errors import DataError
 from ppgnas.notebook import Shown
+from ppgnas.tables import csv_table
 from ppgnas.task import WINDOW_S, Mode
 
 if TYPE_CHECKING:
@@ -215,11 +214,7 @@ def _reference(recording: Recording, start_s: Series) -> Series:
 
 def trace_csv(trace: Trace) -> str:
     """The rows as CSV, empty where nothing is known."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(trace.rows())
-    return text.getvalue()
+    return csv_table(COLUMNS, trace.rows())
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,6 @@ add `on_front` and `finalist`.
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Annotated, Any, Literal
@@ -17,6 +15,7 @@ from pydantic import BeforeValidator, Field, TypeAdapter
 from hwmodels.costs import Costs
 from nas.run.config import Budgets, Objective
 from nas.run.documents import check_format
+from ppgnas.tables import csv_table
 from ppgnas.task import TASK, Mode
 from search_spaces.arch import Arch
 from search_spaces.stages import named_choices
@@ -177,17 +176,13 @@ class Candidates:
 
     def to_csv(self) -> str:
         """One row a candidate; instead of `arch` a column for each of its choices."""
-        text = io.StringIO()
         rows = [{**each.to_json(), **named_choices(each.arch)} for each in self.candidates]
-        columns = [key for key in dict.fromkeys(key for row in rows for key in row)]
+        columns = list(dict.fromkeys(key for row in rows for key in row))
         columns.remove("arch")
         for name, usual in asdict(TASK).items():
             if all(row[name] == usual for row in rows):
                 columns.remove(name)
-        writer = csv.DictWriter(text, columns, extrasaction="ignore", lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-        return text.getvalue()
+        return csv_table(columns, rows)
 
 
 def _scope(document: Mapping[str, Any]) -> Any:
