@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from hwmodels.engines import st
@@ -13,6 +13,7 @@ from hwmodels.engines.file import (
     CalibrationFile,
     EngineFile,
     FitFile,
+    KernelFile,
     StLaw,
     StMemory,
     StVersion,
@@ -26,6 +27,7 @@ from hwmodels.operators import OPERATORS
 from ppgnas.errors import BoardError, GraphError
 
 Law = Callable[[str, Geometry], Work]
+Features = Callable[[Geometry], tuple[float, ...]]
 _FIT = "`python -m hwmodels.fit`"
 REFIT = f"Run {_FIT}"
 
@@ -49,25 +51,36 @@ def check_features(
         )
 
 
-def _assumed(file: EngineFile, ratio: float = 1.0) -> Law:
-    """Cycles of operators without a law, `ratio` times those of a Cortex-M7."""
-    dispatch = file.kernel_cycles.dispatch.times(ratio)
+@dataclass(frozen=True)
+class _Assumed:
+    """Cycles of operators without a law, of the engine file.
+
+    Laws are values and not closures, so that an engine can go to another process.
+    """
+
+    engine: str
+    dispatch: Estimate
+    elements: dict[str, Estimate]
+
+    def __call__(self, kernel: str, shape: Geometry) -> Work:
+        if kernel not in self.elements:
+            raise GraphError(
+                f"engine {self.engine!r}: no cost for kernel {kernel!r}; add it to "
+                f"cycles.elements of {self.engine}.toml"
+            )
+        # Pools and means are paid by what they read, the others by what they write.
+        count = shape.taps * (shape.cin if kernel.endswith("pool") else 1)
+        return Work(kernel, self.dispatch + self.elements[kernel].times(count), False, True)
+
+
+def _assumed(file: EngineFile, ratio: float = 1.0) -> _Assumed:
+    """`ratio` times the cycles of a Cortex-M7."""
     elements: dict[str, Estimate] = {
         op: known.assumed.cycles for op, known in OPERATORS.items() if known.assumed
     }
     elements |= file.kernel_cycles.elements
-
-    def work(kernel: str, shape: Geometry) -> Work:
-        if kernel not in elements:
-            raise GraphError(
-                f"engine {file.name!r}: no cost for kernel {kernel!r}; add it to "
-                f"cycles.elements of {file.name}.toml"
-            )
-        # Pools and means are paid by what they read, the others by what they write.
-        count = shape.taps * (shape.cin if kernel.endswith("pool") else 1)
-        return Work(kernel, dispatch + elements[kernel].times(ratio).times(count), False, True)
-
-    return work
+    scaled = {op: cycles.times(ratio) for op, cycles in elements.items()}
+    return _Assumed(file.name, file.kernel_cycles.dispatch.times(ratio), scaled)
 
 
 def generated_profiles(file: EngineFile, law: CLaw) -> tuple[Profile, ...]:
@@ -99,27 +112,33 @@ def counted_profiles(file: EngineFile, fit: FitFile, path: Path) -> tuple[Profil
     return (Profile("Cortex-M7", "Cortex-M7", "", one, work, anchored=seen.anchored),)
 
 
-def _counted(fit: FitFile, scale: Estimate, dispatch: Estimate, assumed: Law) -> Law:
-    laws = {
-        name: (CLASSES[name].features, law.instructions, law.p90_error, law.limits)
-        for name, law in fit.kernels.items()
-    }
+@dataclass(frozen=True)
+class _Counted:
+    """Instructions by kernel, times cycles per instruction."""
 
-    def work(kernel: str, shape: Geometry) -> Work:
-        if kernel not in laws:
-            return assumed(kernel, shape)
-        features, coefficients, error, limits = laws[kernel]
-        counts = sum(c * f for c, f in zip(coefficients, features(shape), strict=True))
+    laws: dict[str, tuple[Features, KernelFile]]
+    scale: Estimate
+    dispatch: Estimate
+    others: Law
+
+    def __call__(self, kernel: str, shape: Geometry) -> Work:
+        if kernel not in self.laws:
+            return self.others(kernel, shape)
+        features, law = self.laws[kernel]
+        counts = sum(c * f for c, f in zip(law.instructions, features(shape), strict=True))
         cycles = Estimate(
-            counts * scale.value,
-            counts * scale.low * (1 - error),
-            counts * scale.high * (1 + error),
+            counts * self.scale.value,
+            counts * self.scale.low * (1 - law.p90_error),
+            counts * self.scale.high * (1 + law.p90_error),
         )
         # Element-wise kernels are linear at every size.
-        inside = kernel in ("add", "softmax") or limits.hold(shape)
-        return Work(kernel, dispatch + cycles, inside, False)
+        inside = kernel in ("add", "softmax") or law.limits.hold(shape)
+        return Work(kernel, self.dispatch + cycles, inside, False)
 
-    return work
+
+def _counted(fit: FitFile, scale: Estimate, dispatch: Estimate, assumed: Law) -> Law:
+    laws = {name: (CLASSES[name].features, law) for name, law in fit.kernels.items()}
+    return _Counted(laws, scale, dispatch, assumed)
 
 
 def timed_profiles(
@@ -152,24 +171,30 @@ def timed_profiles(
     return tuple(profiles)
 
 
-def _laws(kernels: dict[str, TimedKernel], dispatch: Estimate, others: Law) -> Law:
-    laws = {
-        name: (TIMED[name].features, law.cycles, law.limits, math.exp(law.half_width))
-        for name, law in kernels.items()
-    }
+@dataclass(frozen=True)
+class _Timed:
+    """Cycles by kernel."""
 
-    def work(kernel: str, shape: Geometry) -> Work:
+    laws: dict[str, tuple[Features, TimedKernel]]
+    dispatch: Estimate
+    others: Law
+
+    def __call__(self, kernel: str, shape: Geometry) -> Work:
         name = timed_class(kernel, shape)
-        if name is None or name not in laws:
-            return others(kernel, shape)
-        features, coefficients, limits, spread = laws[name]
-        value = sum(c * f for c, f in zip(coefficients, features(shape), strict=True))
+        if name is None or name not in self.laws:
+            return self.others(kernel, shape)
+        features, law = self.laws[name]
+        value = sum(c * f for c, f in zip(law.cycles, features(shape), strict=True))
+        spread = math.exp(law.half_width)
         cycles = Estimate(value, value / spread, value * spread)
         # ST's tools call the code that a layer links by another name.
-        linked = others(kernel, shape).kernel
-        return Work(linked, dispatch + cycles, limits.hold(shape), False)
+        linked = self.others(kernel, shape).kernel
+        return Work(linked, self.dispatch + cycles, law.limits.hold(shape), False)
 
-    return work
+
+def _laws(kernels: dict[str, TimedKernel], dispatch: Estimate, others: Law) -> Law:
+    laws = {name: (TIMED[name].features, law) for name, law in kernels.items()}
+    return _Timed(laws, dispatch, others)
 
 
 def st_profiles(
@@ -179,7 +204,7 @@ def st_profiles(
     profiles = []
     for core, law in version.cores.items():
         dispatch = file.kernel_cycles.dispatch.times(law.ratio)
-        work = _by_features(law, dispatch, _assumed(file, law.ratio))
+        work = _ByFeatures(law, dispatch, _assumed(file, law.ratio))
         regimes = Regimes(
             law.seen_small.estimate(),
             law.seen_large.estimate(),
@@ -214,8 +239,15 @@ def st_memory(found: StMemory) -> tuple[FlashRules, SramRules]:
     return flash, sram
 
 
-def _by_features(law: StLaw, dispatch: Estimate, assumed: Law) -> Law:
-    def work(kernel: str, shape: Geometry) -> Work:
+@dataclass(frozen=True)
+class _ByFeatures:
+    """The law of ST's tools on one core."""
+
+    law: StLaw
+    dispatch: Estimate
+    assumed: Law
+
+    def __call__(self, kernel: str, shape: Geometry) -> Work:
         if kernel.startswith("conv"):
             op = "conv"
         elif kernel.startswith("depthwise"):
@@ -223,23 +255,30 @@ def _by_features(law: StLaw, dispatch: Estimate, assumed: Law) -> Law:
         elif kernel == "fully_connected":
             op = kernel
         else:
-            return assumed(kernel, shape)
-        cycles = sum(c * n for c, n in zip(law.cycles, st.features(op, shape), strict=True))
-        own = dispatch + Estimate.exact(cycles)
-        return Work(st.code_kernel(op, shape), own, law.limits.hold(shape), False)
+            return self.assumed(kernel, shape)
+        cycles = sum(c * n for c, n in zip(self.law.cycles, st.features(op, shape), strict=True))
+        own = self.dispatch + Estimate.exact(cycles)
+        return Work(st.code_kernel(op, shape), own, self.law.limits.hold(shape), False)
 
-    return work
+
+@dataclass(frozen=True)
+class _Scaled:
+    """Another law times a factor."""
+
+    law: Law
+    factor: float = 1.0
+    calibrated: bool = True
+
+    def __call__(self, kernel: str, shape: Geometry) -> Work:
+        work = self.law(kernel, shape)
+        calibrated = work.calibrated and self.calibrated
+        return replace(work, cycles=work.cycles.times(self.factor), calibrated=calibrated)
 
 
 def carried(profiles: tuple[Profile, ...], file: EngineFile) -> tuple[Profile, ...]:
     """Profiles of cores that have a ratio to the Cortex-M7 and nothing else."""
     base = nearest(profiles, "Cortex-M7", "")
-
-    def work(kernel: str, shape: Geometry) -> Work:
-        return replace(base.work(kernel, shape), calibrated=False)
-
-    # Generated C has no layers, and goes to other processes as it is.
-    law = _no_layer if file.kind == "program" else work
+    law = _no_layer if file.kind == "program" else _Scaled(base.work, calibrated=False)
     return tuple(
         Profile(core, core, "", base.network.times(ratio), law)
         for core, ratio in file.core_ratios.items()
@@ -263,12 +302,8 @@ def calibrated(
         return (Profile(found.part, found.core, "", network, _no_layer), *others)
     base = nearest(profiles, found.core, found.part)
     # The dispatch of every call is in the base's work; laws of kernels go beside it.
+    scaled = _Scaled(base.work, found.scale)
     dispatch = file.kernel_cycles.dispatch
-
-    def scaled(kernel: str, shape: Geometry) -> Work:
-        work = base.work(kernel, shape)
-        return replace(work, cycles=work.cycles.times(found.scale))
-
     laws = _laws(found.kernels, dispatch, scaled) if found.kernels else scaled
     own = Profile(found.part, found.core, "", found.network.estimate(), laws)
     return (own, *others)

@@ -14,7 +14,7 @@ from hwmodels.engines.load import engine_names, engines_for, known_cores, load_e
 from hwmodels.operators import Op
 from hwmodels.scorecard import score
 from ppgnas.errors import BoardError
-from tests.hwmodels.small import one_layer
+from tests.hwmodels.small import one_layer, small_graph
 
 fours = st.integers(1, 48).map(lambda n: 4 * n)
 times = st.integers(9, 200)
@@ -212,7 +212,11 @@ def test_engines_for_a_board() -> None:
     assert {"Cortex-M55", "RISC-V RV32IMC"} <= set(known_cores())
 
 
-def test_the_engine_of_the_generated_c_goes_to_another_process() -> None:
+@pytest.mark.parametrize("name", engine_names())
+def test_engines_go_to_another_process(name: str) -> None:
     """Benches cost what they train in processes of their own."""
-    engine = load_engine("ppgnas-c")
-    assert pickle.loads(pickle.dumps(engine)).profiles == engine.profiles
+    engine = load_engine(name)
+    sent = pickle.loads(pickle.dumps(engine))
+    assert sent == engine
+    board = load_board("esp32-s3" if "esp" in name else "stm32h743")
+    assert score(small_graph(), board, sent).cycles == score(small_graph(), board, engine).cycles
