@@ -169,6 +169,7 @@ class EngineFile(FileModel):
     cores: tuple[str, ...]
     parts: tuple[str, ...]
     cmsis_nn_scratch: bool = False
+    scratch_3x3: bool = False
     generated: str | None = None
     memory_waits: Measured | None = None
     core_ratios: dict[str, Measured] = Field(default_factory=dict)

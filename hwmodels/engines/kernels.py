@@ -99,6 +99,11 @@ def _depthwise(g: Geometry) -> tuple[float, ...]:
             1.0)  # fmt: skip
 
 
+def _depthwise_3x3(g: Geometry) -> tuple[float, ...]:
+    n, fours, rest = g.positions, g.cin // 4, g.cin % 4
+    return (n, g.taps * fours, g.taps * rest, n * fours, n * rest, g.rows, 1.0)
+
+
 def _depthwise_general(g: Geometry) -> tuple[float, ...]:
     n = g.positions
     return (n * g.cout, n * g.cin, n * g.kernel_h * g.cout, g.taps * g.cout, 1.0)
@@ -106,7 +111,7 @@ def _depthwise_general(g: Geometry) -> tuple[float, ...]:
 
 def _depthwise_mult_4(g: Geometry) -> tuple[float, ...]:
     n = g.positions
-    return (n, n * g.cin, n * g.cout, g.taps * g.cout)
+    return (n, n * g.cin, n * g.cout, n * g.kernel_h * g.cout, g.taps * g.cout)
 
 
 def _fully_connected(g: Geometry) -> tuple[float, ...]:
@@ -148,8 +153,10 @@ CLASSES: dict[str, KernelClass] = {
     "depthwise": KernelClass(_depthwise, (
         "n", "n*kh", "taps", "taps*(c//4)", "taps*(c%4)", "n*(c//4)", "n*(c//4)*(k//2)",
         "n*(c//4)*(k%2)", "n*(c%4)", "n*(c%4)*k", "rows", "1")),
+    "depthwise_3x3": KernelClass(_depthwise_3x3, (
+        "n", "taps*(c//4)", "taps*(c%4)", "n*(c//4)", "n*(c%4)", "rows", "1")),
     "depthwise_general": KernelClass(_depthwise_general, ("n*o", "n*c", "n*kh*o", "taps*o", "1")),
-    "depthwise_mult_4": KernelClass(_depthwise_mult_4, ("n", "n*c", "n*o", "taps*o")),
+    "depthwise_mult_4": KernelClass(_depthwise_mult_4, ("n", "n*c", "n*o", "n*kh*o", "taps*o")),
     "fully_connected": KernelClass(
         _fully_connected, ("o", "o*(k//4)", "o*(k//16)", "o*(k%4)", "(o%2)*k", "1")),
     "avg_pool": KernelClass(_pool, _POOL_NAMES),
@@ -200,7 +207,7 @@ def timed_class(kernel: str, g: Geometry) -> str | None:
         return kernel
     if kernel == "conv":
         return "conv_window" if tall and wide else "conv_column" if tall else "conv_row"
-    if kernel == "depthwise" and tall and wide:
+    if kernel in ("depthwise", "depthwise_3x3") and tall and wide:
         return "depthwise_window"
     return None
 
@@ -219,9 +226,10 @@ def kernel_class(op: str, g: Geometry) -> str:
     if op == "depthwise_conv":
         if g.dilated:
             return "depthwise_general"
+        if g.cin == g.cout:
+            return "depthwise_3x3" if g.kernel_h == g.kernel_w == 3 else "depthwise"
         # Channels that each make a multiple of four others have a kernel of their own.
-        several = "depthwise_general" if g.cout % (4 * g.cin) else "depthwise_mult_4"
-        return "depthwise" if g.cin == g.cout else several
+        return "depthwise_general" if g.cout % (4 * g.cin) else "depthwise_mult_4"
     if op in OPERATORS:
         return op
     raise GraphError(

@@ -39,7 +39,9 @@ def _know(
     work = engine.work(layer, source, target, profile)
     scratch = 0
     if engine.cmsis_nn_scratch:
-        scratch = scratch_bytes(work.kernel, geometry(layer, source, target))
+        reserved = work.kernel == "depthwise_3x3" and engine.scratch_3x3
+        kernel = "depthwise" if reserved else work.kernel
+        scratch = scratch_bytes(kernel, geometry(layer, source, target))
     return KnownLayer(
         work=work,
         kernel=work.kernel,

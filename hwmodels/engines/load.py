@@ -123,6 +123,7 @@ def read_engine(path: Path) -> Engine:
         flash=_with_assumed(flash),
         sram=sram,
         in_place=file.st_version is not None,
+        scratch_3x3=file.scratch_3x3,
         carried=tuple(file.core_ratios),
         code_ratios=file.code_ratios,
         errors=errors,

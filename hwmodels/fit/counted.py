@@ -59,7 +59,10 @@ def read_counts(path: Path = COUNTS_CSV) -> dict[str, Counted]:
     with path.open(encoding="utf-8", newline="") as stream:
         for row in csv.DictReader(stream):
             op = _OPS.get(row["op"], row["op"])
-            columns, kernel = int(row["positions"]), int(row["kernel"])
+            columns = int(row["positions"])
+            # `3`, or `10x8` of a layer along both axes, whose layout is its output, `25x20`.
+            *tall, kernel_w = map(int, row["kernel"].split("x"))
+            kernel_h = tall[0] if tall else 1
             cin, dilation = int(row["cin"]), int(row["dilation"])
             strided = int(row["stride"]) > 1
             if op in ("add", "softmax"):
@@ -67,9 +70,12 @@ def read_counts(path: Path = COUNTS_CSV) -> dict[str, Counted]:
                 shape = Geometry(1, columns, 1, 1, columns, cin, cin)
             else:
                 taps, cout = int(row["taps"]), int(row["cout"])
-                sizes = (1, columns, 1, kernel)
+                sizes = (1, columns, 1, kernel_w)
                 if row["layout"] == "T1":
-                    sizes = (columns, 1, kernel, 1)
+                    sizes = (columns, 1, kernel_w, 1)
+                elif row["layout"] != "1T":
+                    rows, columns = map(int, row["layout"].split("x"))
+                    sizes = (rows, columns, kernel_h, kernel_w)
                 shape = Geometry(*sizes, taps, cin, cout, strided, dilation > 1)
             name = "conv" if op == "conv_force" else kernel_class(op, shape)
             groups[name].append((shape, float(row["instructions"])))

@@ -232,7 +232,7 @@ def _m7_profile(found: TimedFit) -> file.TimedProfile:
         pointwise = name == "conv_1x1"
         shapes = [*timed[name if pointwise else "conv"], *_shapes(found, name, REFERENCE)]
         kernels[name] = timed_kernel(name, law * scales[int(pointwise)], LimitsFile.of(shapes))
-    limits = LimitsFile.of(timed["depthwise"])
+    limits = LimitsFile.of((*timed["depthwise"], *timed["depthwise_3x3"]))
     kernels["depthwise_window"] = timed_kernel("depthwise_window", scales[2:], limits)
     dense = found.dense_instructions * networks.fitted.dense
     limits = LimitsFile.of(timed["fully_connected"])
@@ -261,7 +261,8 @@ def _part(found: TimedFit, mcu: str) -> file.TimedProfile:
     kernels["conv_window"] = timed_kernel("conv_window", found.windows[mcu], limits)
     per_instruction = found.per_instruction[mcu]
     depthwise = np.array([depthwise_cycles(found.networks, per_instruction.value)])
-    limits = LimitsFile.of(fit.timed_geometries(CORTEX_M7)["depthwise"])
+    windows = fit.timed_geometries(CORTEX_M7)
+    limits = LimitsFile.of((*windows["depthwise"], *windows["depthwise_3x3"]))
     kernels["depthwise_window"] = timed_kernel("depthwise_window", depthwise, limits)
     core = next(row.core for row in found.layers if row.mcu == mcu)
     others = found.builds[core]

@@ -26,7 +26,9 @@ def laws() -> dict[str, Law]:
         ("conv_1x1", 79, 1.0),
         ("conv", 123, 0.7),
         ("depthwise", 124, 0.6),
+        ("depthwise_3x3", 156, 1.6),
         ("depthwise_general", 77, 0.7),
+        ("depthwise_mult_4", 20, 0.3),
         ("fully_connected", 20, 3.5),
         ("add", 5, 0.1),
         ("avg_pool", 14, 0.1),
@@ -38,7 +40,8 @@ def test_cross_validated_error(
     laws: dict[str, Law], kernel: str, layers: int, mean_percent: float
 ) -> None:
     """Leave one layer out, mean relative error of the instructions. Measured (percent):
-    conv_1x1 0.92, conv 0.58, depthwise 0.54, depthwise_general 0.59, fully_connected 3.16 (tiny
+    conv_1x1 0.92, conv 0.58, depthwise 0.54, 3 x 3 1.50, depthwise_general 0.59, several outputs a
+    channel 0.28, fully_connected 3.16 (tiny
     single-output layers), add 0.01, avg_pool 0.00, max_pool 3.50, softmax 10.4 (three layers)."""
     law = laws[kernel]
     assert law.layers == layers
@@ -49,7 +52,7 @@ def test_cross_validated_error(
 
 def test_every_counted_kernel_has_a_law(laws: dict[str, Law]) -> None:
     assert set(laws) == set(read_counts())
-    assert sum(law.layers for law in laws.values()) == 457
+    assert sum(law.layers for law in laws.values()) == 625
 
 
 def test_committed_coefficients_are_those_of_the_data(laws: dict[str, Law]) -> None:
@@ -62,11 +65,11 @@ def test_committed_coefficients_are_those_of_the_data(laws: dict[str, Law]) -> N
 
 
 def test_networks_need_the_instructions_that_were_counted(laws: dict[str, Law]) -> None:
-    """Cycles per counted instruction of the 10 networks on a Cortex-M7: 0.81 to 1.11. A part that
+    """Cycles per counted instruction of the 10 networks on a Cortex-M7: 0.92 to 1.11. A part that
     issues two instructions a cycle cannot fall below 0.5."""
     ratios = [ratio for _, _, ratio in cycles_per_instruction(laws, "Cortex-M7")]
     assert len(ratios) == 10
-    assert 0.8 < min(ratios) <= max(ratios) < 1.15
+    assert 0.9 < min(ratios) <= max(ratios) < 1.15
 
 
 def test_instructions_of_a_network_by_hand(laws: dict[str, Law]) -> None:
