@@ -17,16 +17,26 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
+from scipy.signal import lfilter
 
 GAP_S = 0.5  # a hole: what is longer is not interpolated
 EVEN = (0.4, 1.6)  # of the usual step; rounding to ms stays inside of it
 EVEN_SHARE = 0.9  # of the steps, for times to be taken as they are
+BURST_STEPS = 5.0  # of the usual step; what is lost row by row is shorter
+UNEVEN = 0.1  # of the usual step; rounding makes less
+ALIKE = 0.3  # of steps and those some rows on: packets of one size, stamped by a nominal rate
+MOST_ROWS = 512  # of such a packet
+BURST_S = 1.0  # a run of rows that is longer is no packet
 TOGETHER = 0.5  # of the mean step; rows with less between them are one packet
 WHOLE_SHARE = 0.8  # of the packets have one size, where a radio fills them
-LATE = 4.0  # of the mean delay; a longer step of the line is a loss
+NOISE = 1.5  # times what the line falls; a higher rise is a loss
+KEPT = 0.7  # of a rise from packet to packet
+LONG_S = 0.5  # between packets, within which losses do not show
+WANDERING = (16, 64)  # packets
 LATE_S = 3.0  # a packet that is later than this counts as lost
 FEWEST_PACKETS = 8
-ROUNDS = 3
+ROUNDS = 5
+UNLIKELY = 10.0  # is a loss; what can be without is believed
 APART = 0.02  # of the rate, between the halves of a file
 LOST_SHARE = 0.3  # beyond it nobody knows what one packet holds
 
@@ -54,11 +64,12 @@ class RowTimes:
     packets: str = ""
 
 
-def row_times(stamp_s: Times) -> RowTimes:
+def row_times(stamp_s: Times, *, rate_hz: float | None = None) -> RowTimes:
     """Rate, true times and holes.
 
     Args:
         stamp_s: `(rows,)` times as written, two at least; none goes back.
+        rate_hz: of packets whose times alone do not tell it.
 
     Raises:
         UnclearTimesError: no one rate explains the times.
@@ -66,21 +77,26 @@ def row_times(stamp_s: Times) -> RowTimes:
     steps = np.diff(stamp_s)
     usual = float(np.median(steps))
     even = (steps > EVEN[0] * usual) & (steps < EVEN[1] * usual)
-    if usual > 0 and even.mean() >= EVEN_SHARE:
-        return RowTimes(stamp_s, _whole(1 / float(steps[even].mean())), _gaps(stamp_s))
+    if usual > 0 and even.mean() >= EVEN_SHARE and not _in_packets(steps, usual):
+        row = np.append(0.0, (1 + _rows_lost(steps, float(steps[even].mean()))).cumsum())
+        return RowTimes(stamp_s, _whole(1 / _slope(stamp_s, row)), _gaps(stamp_s))
     mean = float(steps[steps <= max(GAP_S, 20 * float(steps.mean()))].mean())
     first = np.concatenate([[0], np.flatnonzero(steps > TOGETHER * mean) + 1])
     rows = np.diff(np.append(first, len(stamp_s)))  # (packets,)
     usual_rows = int(np.median(rows))
-    seen = f"packets of {usual_rows} rows"
-    if np.ptp(rows):
+    seen = f"packets of {usual_rows} rows" if usual_rows > 1 else "uneven steps"
+    if np.ptp(rows) and usual_rows > 1:
         seen = f"packets of {rows.min()} to {rows.max()} rows, mostly {usual_rows}"
     if len(first) < FEWEST_PACKETS:
         raise UnclearTimesError(f"{len(stamp_s)} rows come in {len(first)} {seen}")
     arrived = stamp_s[first]
     # A packet bears the time of its first row (a rounded clock) or of its last (an arrival).
     line = min(
-        (_line(arrived, place, usual_rows) for place in (first, first + rows - 1)),
+        (
+            _line(arrived, place, usual_rows, period, fixed=rate_hz is not None)
+            for place in (first, first + rows - 1)
+            for period in ((1 / rate_hz,) if rate_hz else _periods(arrived, place))
+        ),
         key=lambda line: line.spread_s,
     )
     half = len(first) // 2
@@ -90,12 +106,64 @@ def row_times(stamp_s: Times) -> RowTimes:
     within = np.arange(len(stamp_s)) - np.repeat(first, rows)
     time_s = np.maximum.accumulate(np.repeat(begin_s, rows) + within * line.period_s)
     gaps = _gaps(time_s)
-    lost = int(line.lost[-1]) - round(sum(end - begin for begin, end in gaps) / line.period_s)
-    if abs(periods[0] / periods[1] - 1) > APART or lost > LOST_SHARE * len(stamp_s):
+    lost = int(line.lost[-1])
+    if rate_hz:
+        lost = round(float(np.ptp(line.measured_s)) * rate_hz) - int(np.ptp(line.place))
+    lost -= round(sum(end - begin for begin, end in gaps) / line.period_s)
+    if rate_hz is None and _thinned(arrived, row):
+        raise UnclearTimesError(
+            f"{seen}, and rows are missing here and there: {1 / line.period_s:.4g} rows a second "
+            "came, the sensor measured more"
+        )
+    apart = abs(periods[0] / periods[1] - 1) > APART
+    if rate_hz is None and (apart or lost > LOST_SHARE * len(stamp_s)):
         halves = " and ".join(f"{1 / period:.4g}" for period in periods)
         raise UnclearTimesError(f"{seen}, {halves} rows a second in its halves, {lost} rows lost")
     seen += f", {lost} rows lost" if lost > 0 else ""
     return RowTimes(time_s, _whole(1 / line.period_s), gaps, seen)
+
+
+def _thinned(arrived: Times, row: NDArray[np.float64]) -> bool:
+    """Whether packets of long steps, such as whole seconds, lack rows here and there.
+
+    Rows that are late are in the next packet; those that are lost never come, so that the number
+    of rows so far wanders off from its line, the farther the longer.
+    """
+    if np.median(np.diff(arrived)) < LONG_S or len(row) < 4 * WANDERING[0]:
+        return False
+    off = row - np.polyval(np.polyfit(arrived - arrived[0], row, 1), arrived - arrived[0])
+    near, *far = (
+        np.median(np.abs(off[n:] - off[:-n])) for n in (1, *WANDERING) if 4 * n <= len(off)
+    )
+    return bool(max(far) > 2 * near + 1)
+
+
+def _rows_lost(steps: Times, usual: float) -> NDArray[np.float64]:
+    """`(steps,)` rows missing in each; a late row makes the step after it as much shorter.
+
+    Jitter alone makes three steps too long as often as too short, which cancels out.
+    """
+    left, right = np.append(usual, steps[:-1]), np.append(steps[1:], usual)
+    longest = (steps > EVEN[1] * usual) & (steps >= left) & (steps > right)
+    shortest = (steps < EVEN[0] * usual) & (steps <= left) & (steps < right)
+    missing = np.rint((left + steps + right) / usual) - 3
+    return np.where(longest & (missing > 0) | shortest & (missing < 0), missing, 0.0)
+
+
+def _in_packets(steps: Times, usual: float) -> bool:
+    """Whether steps repeat after some rows, or most of the time lies between short runs of even
+    ones."""
+    same = np.clip(steps, 0, 3 * usual)
+    same -= same.mean()
+    if same.std() > UNEVEN * usual:
+        power = np.abs(np.fft.rfft(same, 2 * len(same))) ** 2
+        alike = np.fft.irfft(power)[2 : min(MOST_ROWS, len(same) // 4)] / (same**2).sum()
+        if alike.max(initial=0.0) > ALIKE:
+            return True
+    apart = np.flatnonzero(steps > BURST_STEPS * usual)
+    if len(apart) < FEWEST_PACKETS or steps[apart].sum() < TOGETHER * steps.sum():
+        return False
+    return float(np.median(np.diff(apart))) * usual < BURST_S
 
 
 @dataclass(frozen=True)
@@ -107,7 +175,8 @@ class _Line:
         period_s: from row to row.
         lost: `(packets,)` rows lost until each.
         measured_s: `(packets,)` when that row was measured.
-        spread_s: how far the times lie off the line.
+        spread_s: how far the times lie off the line, and how far it wanders; more where it takes
+            more losses to say so.
     """
 
     place: NDArray[np.int64]
@@ -117,33 +186,58 @@ class _Line:
     spread_s: float
 
 
-def _line(arrived: Times, place: NDArray[np.int64], usual: int) -> _Line:
-    period = _period(arrived, place)
+def _line(
+    arrived: Times, place: NDArray[np.int64], usual: int, period: float, *, fixed: bool
+) -> _Line:
     whole = usual if np.mean(np.diff(place) == usual) > WHOLE_SHARE else 1
     for _ in range(ROUNDS):
         base = _envelope(arrived, place, period)
-        late_s = float(np.mean(arrived - place * period - base))
         steps = np.diff(base, prepend=base[0])
-        unit = np.where(steps < LATE_S, whole, 1)  # a radio loses packets, a pause ends anywhere
-        lost = np.where(
-            steps > max(TOGETHER * usual * period, LATE * late_s),
-            unit * np.rint(steps / (unit * period)),
-            0,
-        ).cumsum()
-        period = _slope(arrived, place + lost)
+        # What is not lost but late comes down again: falls tell how far it rises by itself.
+        falls = lfilter([1.0], [1.0, -KEPT], -steps[::-1])
+        least_s = max(TOGETHER * usual * period, NOISE * float(falls.max()))
+        lost = _lost(steps, period, least_s, whole).cumsum()
+        before, period = period, period if fixed else _slope(arrived, place + lost)
+        if period == before:
+            break
     measured_s = _envelope(arrived, place, period) + place * period
-    spread_s = float(np.abs(np.diff(arrived - place * period)).mean())
+    wander_s = float((measured_s - (place + lost) * period).std())
+    spread_s = wander_s + float(np.abs(np.diff(arrived - place * period)).mean())
+    spread_s *= 1 + UNLIKELY * lost[-1] / (place[-1] + 1)
     return _Line(place, period, lost, measured_s, spread_s)
 
 
-def _period(arrived: Times, place: NDArray[np.int64]) -> float:
-    """Of a row: time by rows over all steps from packet to packet that are of the usual size."""
+def _lost(steps: Times, period: float, least_s: float, whole: int) -> NDArray[np.float64]:
+    """`(packets,)` rows lost before each.
+
+    The envelope rises to a loss over the few packets before it, each as late as it happens to be;
+    so its steps add up, and what does not come to `least_s` soon is forgotten.
+    """
+    lost = np.zeros(len(steps))
+    if lfilter([1.0], [1.0, -KEPT], steps).max() <= least_s:
+        return lost
+    risen = 0.0
+    for index, step in enumerate(steps.tolist()):
+        risen = risen * KEPT + step
+        if risen > least_s:
+            unit = whole if risen < LATE_S else 1  # a radio loses packets, a pause ends anywhere
+            lost[index] = unit * round(risen / (unit * period))
+            risen -= lost[index] * period
+    return lost
+
+
+def _periods(arrived: Times, place: NDArray[np.int64]) -> tuple[float, float]:
+    """Of a row, to begin with: by steps of the usual size alone, which are few where packets come
+    as they like, and by all steps, some of which hold lost rows."""
     time_s, rows = np.diff(arrived), np.diff(place)
     usual = float(np.median(time_s / rows))
+    known = time_s < LATE_S
     whole = (time_s > EVEN[0] * usual * rows) & (time_s < EVEN[1] * usual * rows)
-    if not whole.any():
-        return float(time_s.sum() / rows.sum())
-    return float(time_s[whole].sum() / rows[whole].sum())
+    whole = whole if whole.any() else known
+    return (
+        float(time_s[whole].sum() / rows[whole].sum()),
+        float(time_s[known].sum() / rows[known].sum()),
+    )
 
 
 def _slope(arrived: Times, row: NDArray[np.float64]) -> float:
@@ -153,9 +247,14 @@ def _slope(arrived: Times, row: NDArray[np.float64]) -> float:
 def _envelope(arrived: Times, place: NDArray[np.int64], period: float) -> Times:
     """`(packets,)` the least distance from the line among a packet and those up to `LATE_S` on."""
     late = arrived - place * period
-    half = max(1, int(LATE_S / float(np.median(np.diff(arrived))) / 2))
+    half = _ahead(arrived) // 2
     ahead = np.concatenate([late, np.full(2 * half, np.inf)])
     return np.asarray(ndimage.minimum_filter1d(ahead, 2 * half + 1, origin=-half)[: len(late)])
+
+
+def _ahead(arrived: Times) -> int:
+    """Packets in `LATE_S`, an odd number."""
+    return 2 * max(1, int(LATE_S / float(np.median(np.diff(arrived))) / 2)) + 1
 
 
 def _gaps(time_s: Times) -> tuple[tuple[float, float], ...]:

@@ -100,6 +100,14 @@ def test_holes_do_not_slow_the_rate(hole_every_s: float) -> None:
         (50, 1, {"late_s": 0.01}),
         (50, 1, {"lost": 0.2}),
         (50, 100, {}),
+        (25, 20, {"apart_s": 1e-3}),  # long packets: most steps are the 1 ms within them
+        (64, 12, {"apart_s": 1e-3, "late_s": 0.02}),
+        (100, 12, {"apart_s": 2e-3, "late_s": 0.01, "lost": 0.1}),
+        (130, 20, {"apart_s": 1e-3, "late_s": 0.01, "lost": 0.05}),
+        (55, 10, {"late_s": 0.015, "lost": 0.1}),
+        (64, 12, {"apart_s": 0.8 / 64}),  # stamped by a nominal rate, which is not the true one
+        (130, 20, {"apart_s": 0.95 / 130, "late_s": 0.005}),
+        (50, 5, {"apart_s": 1.05 / 50, "late_s": 0.002}),
     ],
 )
 def test_packets(hz: float, rows: int, how: dict[str, float]) -> None:
@@ -114,6 +122,29 @@ def test_packets(hz: float, rows: int, how: dict[str, float]) -> None:
         told = int(found.packets.split(", ")[-1].split()[0])
         longest = sum(round((end - begin) * hz) - 1 for begin, end in found.gaps)
         assert told + longest == pytest.approx(lost, abs=0.1 * lost + rows)
+
+
+@pytest.mark.parametrize(("hz", "rows", "lost"), [(25, 8, 0.03), (50, 5, 0.1), (64, 1, 0.02)])
+def test_whole_seconds_in_which_rows_are_missing(hz: float, rows: int, lost: float) -> None:
+    """How many is not to be seen, so the rate is asked for; with it the times are found."""
+    true_s, stamp_s = _packets(_grid(hz, 900.0), rows, lost=lost)
+    with pytest.raises(
+        UnclearTimesError, match=r"rows are missing here and there: .* measured more"
+    ):
+        row_times(np.floor(stamp_s))
+    found = row_times(np.floor(stamp_s), rate_hz=hz)
+    assert np.quantile(_errors_s(found, true_s), 0.95) < 0.25
+    told = int(found.packets.split(", ")[-1].split()[0])
+    assert told == pytest.approx(900 * hz - len(true_s), rel=0.25)
+
+
+@pytest.mark.parametrize(("hz", "late_s"), [(64, 0.003), (125, 0.002), (200, 0.003)])
+def test_rows_that_jitter(hz: float, late_s: float) -> None:
+    true_s = _grid(hz)
+    jitter_s = late_s * np.random.default_rng(0).standard_normal(len(true_s))
+    found = row_times(np.maximum.accumulate(true_s + jitter_s))
+    assert found.rate_hz == pytest.approx(hz, rel=1e-3)
+    assert "lost" not in found.packets or ", 1 rows lost" in found.packets
 
 
 def test_packets_of_many_sizes() -> None:

@@ -193,11 +193,7 @@ def true_times(
                 f"{path}: the times of {what} do not tell its rate: {error}; allowed: times of "
                 f"rows or of packets of one rate. Give `rate_hz`, the rows a second of the sensor."
             ) from error
-        say(
-            f"{path.name}: {what} has {given_hz:g} rows a second as given; its times are not used."
-        )
-        time_s = series.time_s[0] + np.arange(len(series.time_s)) / given_hz
-        return Signal(replace(series, time_s=time_s), given_hz, ())
+        return _as_given(path, what, series, given_hz, say)
     if not SLOWEST_HZ <= found.rate_hz <= FASTEST_HZ:
         raise DataError(
             f"{path}: {what} has {found.rate_hz:.4g} rows a second by its times; allowed: "
@@ -218,6 +214,20 @@ def true_times(
         + "."
     )
     return Signal(replace(series, time_s=found.time_s), found.rate_hz, found.gaps)
+
+
+def _as_given(
+    path: Path, what: str, series: Series, hz: float, say: Callable[[str], None]
+) -> Signal:
+    """Rows of a rate that their times do not tell; packets still tell what was lost."""
+    try:
+        found = row_times(series.time_s, rate_hz=hz)
+    except UnclearTimesError:
+        say(f"{path.name}: {what} has {hz:g} rows a second as given; its times are not used.")
+        time_s = series.time_s[0] + np.arange(len(series.time_s)) / hz
+        return Signal(replace(series, time_s=time_s), hz, ())
+    say(f"{path.name}: {what} has {hz:g} rows a second as given, in {found.packets}.")
+    return Signal(replace(series, time_s=found.time_s), hz, found.gaps)
 
 
 def _without_doubled(path: Path, what: str, series: Series, say: Callable[[str], None]) -> Series:
