@@ -1,6 +1,7 @@
 """Random networks through the generated C under sanitizers, against the integer reference.
 
     python -m deploy.fuzz.fuzz --networks 1000 --seed 0
+    python -m deploy.fuzz.fuzz --first 412 --networks 1 --seed 0
 
 Three of four networks are samples of the presets in turn (up to `MAX_MACS`), every fourth one is a
 foreign graph (`deploy.fuzz.foreign`) with scales from far below to far above the usual ones. Each
@@ -8,7 +9,8 @@ runs on noise, on smooth signals and on extremes; every output must equal rule `
 `deploy.integers.reference` to the bit, and AddressSanitizer and UBSan must find nothing. A foreign
 network that the C refuses by name is counted as refused. What can stream is written a second time
 and pushed block by block; each reading must equal `deploy.integers.streaming.long_pass`. The last
-line says how many failed; the exit code is then 1.
+line says how many failed; the exit code is then 1. `--first` repeats a case by its number, or runs
+the thousand in parts.
 """
 
 from __future__ import annotations
@@ -87,14 +89,20 @@ def preset_graphs(seed: int) -> Iterator[tuple[str, Graph]]:
             yield space.name, graph
 
 
-def cases(networks: int, seed: int) -> Iterator[Case | ExportError]:
-    """Cases, or why the numbers of a foreign one leave what int8 networks can hold."""
+def cases(networks: int, seed: int, *, first: int = 0) -> Iterator[Case | ExportError]:
+    """Cases, or why the numbers of a foreign one leave what int8 networks can hold.
+
+    They are the same whichever number is the first.
+    """
     presets = preset_graphs(seed)
-    for number in range(networks):
+    for number in range(first + networks):
         own = seed * 1_000_003 + number
         if number % 4 != 3:
             source, graph = next(presets)
-            yield Case(number, source, random_net(graph, own))
+            if number >= first:
+                yield Case(number, source, random_net(graph, own))
+            continue
+        if number < first:
             continue
         try:
             net = random_net(foreign_graph(own), own, stretch=FOREIGN_STRETCH)
@@ -120,10 +128,10 @@ def signal(net: QuantizedNet, seed: int) -> Int8:
     return three.reshape(-1, three.shape[2])[: 9 * streaming.hop_samples(net.graph)]
 
 
-def run(networks: int, seed: int, compiler: HostCompiler) -> Tally:
+def run(networks: int, seed: int, compiler: HostCompiler, *, first: int = 0) -> Tally:
     """Run the fuzz; failures are printed as they come."""
     tally = Tally()
-    stream = cases(networks, seed)
+    stream = cases(networks, seed, first=first)
     done = 0
     while batch := list(islice(stream, BATCH)):
         _run_batch(batch, seed, compiler, tally)
@@ -210,6 +218,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--networks", type=int, default=100)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--first", type=int, default=0)
     arguments = parser.parse_args()
     compiler = find_host_compiler()
     sanitizers = compiler.sanitizers()
@@ -217,11 +226,11 @@ def main() -> None:
         print(f"{compiler.name} has no working sanitizer here; install gcc or clang")
         sys.exit(1)
     print(f"{compiler.name} ({compiler.version}), {OPTIMISE}, sanitizers: {', '.join(sanitizers)}")
-    tally = run(arguments.networks, arguments.seed, compiler)
+    tally = run(arguments.networks, arguments.seed, compiler, first=arguments.first)
     print(
-        f"fuzz: {arguments.networks} networks, seed {arguments.seed}: {tally.equal} equal to the "
-        f"integer reference, {tally.streamed} of them streaming too, {tally.refused} refused, "
-        f"{tally.failed} failed"
+        f"fuzz: {arguments.networks} networks from {arguments.first} on, seed {arguments.seed}: "
+        f"{tally.equal} equal to the integer reference, {tally.streamed} of them streaming too, "
+        f"{tally.refused} refused, {tally.failed} failed"
     )
     sys.exit(1 if tally.failed else 0)
 
