@@ -147,7 +147,7 @@ class Build:
         )
         if not core.runs:
             return None
-        machine = Machine(read_image(image))
+        machine = Machine(read_image(image), counted=False)
         found = []
         if mode == "streaming":
             machine.call("ppg_start")
