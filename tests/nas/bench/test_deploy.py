@@ -6,7 +6,21 @@ from dataclasses import replace
 
 import pytest
 
-from nas.bench.deploy import EMULATED_WINDOWS, HOST_WINDOWS, Row, markdown, random_rows
+from deploy.fuzz.random_net import random_net
+from hwmodels.path import path_law, shape_of
+from nas.bench.deploy import (
+    AROUND,
+    EMULATED_WINDOWS,
+    HOST_WINDOWS,
+    Row,
+    Streamed,
+    Whole,
+    markdown,
+    random_rows,
+    whole,
+)
+from search_spaces.lower import lower
+from search_spaces.published import published
 
 pytest.importorskip("unicorn", reason="pip install -e .[emulate]")
 pytest.importorskip("ziglang", reason="pip install -e .[emulate]")
@@ -38,10 +52,24 @@ def test_a_streamed_reading_takes_a_fraction_of_a_windows(row: Row) -> None:
     assert never.fewer == never.streamed_memory == "-"
 
 
+def test_a_whole_reading_is_the_network_and_what_stands_around_it() -> None:
+    """The instructions are within what the law of the path says, the SRAM is to the byte."""
+    net = random_net(lower(published("tiny")), 0)
+    by = Streamed(0, 1000, 600, flash_bytes=100, memory_bytes=10)
+    shape = shape_of(net.graph, AROUND, "streaming")
+    assert shape is not None and (shape.ppg_hz, shape.acc_hz) == (64, 32)
+    found, law = whole(net, by), path_law()
+    assert found.instructions - 1000 == pytest.approx(law.instructions(shape), rel=0.05)
+    assert found.sram_bytes == round(law.state_bytes(shape)) + 184 + 10
+
+
 def test_the_page(row: Row) -> None:
     worse = replace(row, name="other", host_differences=3, xnnpack_bpm_share=0.5)
     made = replace(row, name="medium", macs=1000, cycles=1337)
     assert "| cycles per MAC, medium | 0.95 | 1.34 |" in markdown([made], "ppgnas bench deploy")
+    whole = replace(row, name="tiny", whole=Whole(209_445, 17_440, 4_346))
+    seen = markdown([whole], "ppgnas bench deploy")
+    assert "| raw samples to smoothed, tiny, streaming: SRAM B | 4.5 KB | 4,346 |" in seen
     page = markdown([row, worse], "ppgnas bench deploy")
     assert f"| 3 ({HOST_WINDOWS} windows and more a network on the host, " in page
     assert f"{EMULATED_WINDOWS} emulated) |" in page and "50.00% (worst finalist)" in page
