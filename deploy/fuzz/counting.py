@@ -108,7 +108,7 @@ def count(graph: Graph, seed: int, compiler: Compiler, mode: Mode) -> list[tuple
             instructions = result.by_function[function] // times
             cycles = result.cycles_by_function[function] / times
             size = emulator.image.symbol(function).size_bytes
-            return *shape, times, instructions, cycles, size, *kept
+            return *shape[: len(COLUMNS)], times, instructions, cycles, size, *kept
 
         times = Counter(function for function, _ in source.calls)
         rows = {}

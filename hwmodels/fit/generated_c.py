@@ -65,8 +65,7 @@ def read_rows(path: Path = STEPS_CSV) -> list[Row]:
     rows = []
     with path.open(newline="", encoding="utf-8") as file:
         for line in csv.DictReader(file):
-            # Counts of before know no `skipped`: nothing was.
-            numbers = (int(line[c] if c in line or c != "skipped" else 0) for c in COLUMNS[1:])
+            numbers = (int(line[column]) for column in COLUMNS[1:])
             rows.append(
                 Row(
                     int(line["network"]),

@@ -34,7 +34,7 @@ class StepShape(NamedTuple):
         adds: 1 where the block's input is added.
         paired: 1 where the target lies in pairs of rows.
         layout: what else tells functions apart.
-        skipped: output positions that are not computed, whole blocks from the first on.
+        unread: output positions that are not computed, whole blocks from the first on.
         work: multiply-accumulates or compared values of a generic step, padding left out, or
             elements.
     """
@@ -51,7 +51,7 @@ class StepShape(NamedTuple):
     paired: int = 0
     layout: int = 0
     work: int = 0
-    skipped: int = 0
+    unread: int = 0
 
     @property
     def plain(self) -> bool:
@@ -69,18 +69,18 @@ class StepShape(NamedTuple):
                 whole += self.fold // BLOCK
             if rest >= 2 and self.fold % 2 == 0:
                 whole += self.fold // 2
-            return whole - self.skipped // BLOCK
-        return (self.steps - self.skipped) // BLOCK
+            return whole - self.unread // BLOCK
+        return (self.steps - self.unread) // BLOCK
 
     @property
     def rest(self) -> int:
         """Positions that are computed one by one."""
-        return self.steps - self.skipped - BLOCK * self.blocks
+        return self.steps - self.unread - BLOCK * self.blocks
 
     @property
     def function(self) -> StepShape:
         """What its C function is made for: where it begins is an argument."""
-        return self._replace(skipped=0) if self.skipped else self
+        return self._replace(unread=0) if self.unread else self
 
     @property
     def dot(self) -> tuple[int, bool] | None:
@@ -106,7 +106,7 @@ class StepShape(NamedTuple):
         return dot_words(self.channels, widened_inputs=self.kind != "separable")
 
 
-COLUMNS = StepShape._fields
+COLUMNS = StepShape._fields[:-1]  # of what is counted all is read
 _LAYOUTS = 1_000_003  # more than a tensor has ways to lie
 _UNROLLED_OUTPUTS = 3  # of a plain convolution: compilers write them out instead of a loop
 
@@ -133,7 +133,7 @@ def step_shape(graph: Graph, program: Program, step: Step) -> StepShape:
             taps=taps,
             stride=stride,
             adds=int(step.shortcut is not None),
-            skipped=step.first,
+            unread=step.first,
             **(common | {"layout": common["layout"] * _LAYOUTS + shortcut}),
         )
     if step.kind == "window":
@@ -144,7 +144,7 @@ def step_shape(graph: Graph, program: Program, step: Step) -> StepShape:
             channels=layer.kernel[1] * source[3],
             outputs=to.channels,
             stride=layer.stride[1] * source[3],
-            skipped=step.first,
+            unread=step.first,
             **common,
         )
     if step.kind == "dense":
