@@ -57,6 +57,7 @@ class FinalistJob:
         shards: of each batch of the float training; see `distill.training.team`.
         rule: the arithmetic of the error in the result, see `distill.evaluation`.
         seen: steps that the starting weights have learnt from.
+        pause: float steps after which it stops for now; the same job without goes on from there.
         device: where it runs, which no checkpoint knows.
         distill: the mix, see `distill.losses.mix.chosen_mix`.
         recipe: the stages of a whole training, see `distill.compression.retrain`.
@@ -71,6 +72,7 @@ class FinalistJob:
     shards: int = 1
     rule: Rule = "tflm"
     seen: int = 0
+    pause: int | None = None
     device: torch.device = CPU
     distill: str = AUTO
     recipe: Recipe = field(default_factory=direct)
@@ -125,7 +127,7 @@ def fit_finalist(
         trained,
         losses,
         optimiser=make_optimiser(trained),
-        schedule=Schedule(steps, rate, CHECKPOINT_EVERY),
+        schedule=Schedule(steps, rate, CHECKPOINT_EVERY, job.pause),
         checkpoint=checkpoint_of(job, phase),
         progress=lambda done, _, note: progress(first + done, total, note),
         team=own,
@@ -150,12 +152,16 @@ def take_part(own: Team, job: FinalistJob) -> None:
 
 
 def checkpoint_of(job: FinalistJob, phase: str) -> Checkpoint:
-    """One file for all phases: each replaces the one before."""
+    """One file for all phases: each replaces the one before.
+
+    How many steps there are is not asked: a search in a hurry goes on with fewer.
+    """
+    effort = {k: v for k, v in asdict(job.effort).items() if not k.endswith("_steps")}
     return Checkpoint(
         job.weights.with_name(f"{CHECKPOINT_NAME}-{job.arch.id}.safetensors"),
         {
             "arch": job.arch.id,
-            "effort": asdict(job.effort),
+            "effort": effort,
             "seed": job.seed,
             "seen": job.seen,
             "pool": json.loads((job.pool / FACTS).read_text(encoding="utf-8")),

@@ -1,9 +1,9 @@
-"""A first rung: a fifth of a finalist's float steps from inherited weights, and what they say.
+"""A first rung: the first fifth of a finalist's float steps, and what the weights say after it.
 
-Inherited weights do not rank networks: what they share is what hides the differences. A fifth of a
-training, with a schedule of its own that ends at rate zero, does. It is scored by the error of its
-readings and the expected error under its distribution together, which order networks better than
-either (results/reference/ranking.md). A finalist starts from nothing (docs/distillation.md).
+A finalist goes on from there, so that no step is thrown away. The weights are read as they are,
+near the highest rate, with the statistics of normalisation settled. They are scored by the error
+of their readings and the expected error under their distribution together, which order networks
+better than either (results/reference/ranking.md).
 """
 
 from __future__ import annotations
@@ -60,10 +60,10 @@ class Begun:
 
 
 def begin(job: FinalistJob, search: WindowSet, kept: Path, progress: Progress) -> Begun:
-    """Train `job.effort.finetune_steps`, keep the weights and what they say in `kept`.
+    """Train up to `job.pause`, keep the weights and what they say in `kept`.
 
     Args:
-        job: with the effort of its first rung.
+        job: of a finalist, with a pause.
         search: windows of search people at the rate of the arch.
         kept: file for the weights.
         progress: sees every step.
@@ -71,10 +71,10 @@ def begin(job: FinalistJob, search: WindowSet, kept: Path, progress: Progress) -
     pool = open_pool(job.pool, device=job.device)
     network = placed(Network(job.arch), job.device)
     load_checkpoint(job.weights, network)
-    steps = job.effort.finetune_steps - (checkpoint_of(job, "float").steps() or 0)
+    steps = _steps(job) - (checkpoint_of(job, "float").steps() or 0)
     start_s = time.perf_counter()
     fit_finalist(job, network, ALONE, progress)
-    step_s = (time.perf_counter() - start_s) / steps
+    step_s = (time.perf_counter() - start_s) / max(1, steps)
     batches = [pool.of(x, job.arch) for x in pool.inputs(OBSERVED_BATCHES)]
     settle_norms(network, batches)
     logits, trained = float_logits(network, search), _logits(network, *batches)
@@ -87,6 +87,10 @@ def begin(job: FinalistJob, search: WindowSet, kept: Path, progress: Progress) -
     )
     save_checkpoint(kept, network, begun=asdict(begun))
     return begun
+
+
+def _steps(job: FinalistJob) -> int:
+    return job.effort.finetune_steps if job.pause is None else job.pause
 
 
 def float_logits(network: Network, windows: WindowSet) -> NDArray[np.float32]:
@@ -146,7 +150,7 @@ def begin_all(
     run_jobs(
         begin,
         jobs,
-        steps=[job.effort.finetune_steps for job, *_ in jobs],
+        steps=[_steps(job) for job, *_ in jobs],
         what="networks",
         processes=processes,
         progress=progress,

@@ -1,7 +1,6 @@
-"""Training one architecture from scratch: no supernet, the same pool, schedule and integers.
+"""Training one architecture from scratch: the same pool, schedule and integers.
 
-What a finalist of a search gets after it was extracted, a fixed architecture gets from random
-weights: the stages of a recipe, integers at the end. A teacher is
+What a finalist of a search gets: the stages of a recipe, integers at the end. A teacher is
 optional.
 """
 

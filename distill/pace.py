@@ -14,7 +14,6 @@ from torch import Tensor, nn
 from distill.finalist import STEPS_A_BATCH
 from distill.inputs import inputs_of
 from distill.losses.labels import label_loss
-from distill.supernet_training import LARGEST_EVERY, RANDOM_NETWORKS
 from distill.teachers.choice import TEACHER_HZ, steps_and_networks
 from distill.training.device import CPU, placed
 from distill.training.effort import Effort, share_of
@@ -25,8 +24,6 @@ from ppg.readout.classes import soft_labels
 from search_spaces.arch import Arch
 from search_spaces.network import Network
 from search_spaces.plan import plan
-from search_spaces.space import SearchSpace
-from search_spaces.supernet import Supernet
 
 STEPS = 3
 
@@ -38,19 +35,16 @@ class Pace:
     Attributes:
         teacher: of one of `Effort.teacher_steps`, of all members of an ensemble together.
         pool: of a batch of the pool, with the teacher's answer.
-        supernet: of a step of the supernet's.
         network: of a float step of an effort, as a network of middle size gets them: see
             `Effort.of_finalist`.
     """
 
     teacher: float
     pool: float
-    supernet: float
     network: float
 
 
 def measure_pace(
-    space: SearchSpace,
     bank: TrainingBank,
     *,
     archs: Sequence[Arch],
@@ -64,7 +58,7 @@ def measure_pace(
     """Take a few steps of each training; takes seconds itself.
 
     Args:
-        space, bank: of the search.
+        bank: of the search.
         archs: some networks of the space, of all sizes.
         rate_hz, batch: of the pool.
         teacher: its name.
@@ -80,15 +74,11 @@ def measure_pace(
     x, shown, labels = (
         torch.from_numpy(a).to(device) for a in (*both, soft_labels(hr_bpm, bank.task))
     )
-    supernet = placed(Supernet(space), device)
     own_hz = min(rate_hz, TEACHER_HZ)
     teachers = steps_and_networks(
         teacher, acceleration=bank.acceleration, rate_hz=own_hz, effort=effort, task=bank.task
     )
     read = partial(inputs_of, past_s=past_s, window_s=bank.task.window_s)
-
-    def of_supernet(arch: Arch) -> float:
-        return _step(supernet, labels, lambda: supernet(read(x, arch), arch))
 
     def alone(network: Network) -> float:
         part, own = (t[: batch // STEPS_A_BATCH] for t in (x, labels))
@@ -101,10 +91,8 @@ def measure_pace(
             teaching += steps * (drawing + _step(network, labels, partial(network, shown)))
         with torch.no_grad():
             asking += _seconds(lambda: network.eval()(shown).cpu())  # noqa: B023
-    largest = of_supernet(space.largest()) / LARGEST_EVERY
-    others = (RANDOM_NETWORKS + 1) * float(np.mean([of_supernet(arch) for arch in archs]))
     each = [share_of(plan(arch).values) * alone(placed(Network(arch), device)) for arch in archs]
-    return Pace(teaching or drawing, drawing + asking, largest + others, float(np.median(each)))
+    return Pace(teaching or drawing, drawing + asking, float(np.median(each)))
 
 
 def _step(module: nn.Module, labels: Tensor, forward: Callable[[], Tensor]) -> float:

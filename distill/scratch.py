@@ -1,6 +1,6 @@
 """Whole trainings from random weights, one after the other while time is left, for the bench.
 
-What a network learns from is the teacher alone: nothing of a supernet is in weights or targets.
+Each is trained as a finalist of a search is.
 """
 
 from __future__ import annotations

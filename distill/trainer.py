@@ -18,19 +18,17 @@ from distill.compression.retrain import FOLDER_NAME, retrain_all
 from distill.evaluation import Retrained
 from distill.finalist import CHECKPOINT_NAME, FinalistJob
 from distill.first_rung import Begun, begin_all, read_begun
-from distill.inherited import InheritedAccuracy
 from distill.inputs import stored_rate_hz
 from distill.losses.mix import chosen_mix
 from distill.pace import Pace, measure_pace
 from distill.pool import Pool, make_pool, open_pool
-from distill.supernet_training import TRIES, Accept, SupernetJob, train_supernet
 from distill.teachers.choice import TEACHER_HZ, teacher_of
 from distill.teachers.facts import TeacherFacts
 from distill.training.checkpoint import save_checkpoint
 from distill.training.device import Site
 from distill.training.effort import AUTO, Effort
 from distill.training.progress import Progress
-from distill.training.queues import Kind, Queue
+from distill.training.queues import Kind, Queue, Rung
 from distill.training.recipe import Recipe, direct
 from distill.unlabelled import LeftOut, unlabelled_bank
 from ppg.augment.bank import TrainingBank
@@ -42,16 +40,17 @@ from search_spaces.network import Network
 from search_spaces.plan import plan
 from search_spaces.space import SearchSpace
 from search_spaces.streaming import MOST_PAST_BLOCKS
-from search_spaces.supernet import Supernet
 
-BEGUN_NAME, INITIAL_NAME = "begun", "initial"
-CALIBRATION_BATCHES = 2
-PACED = 5
+RUNG_NAME: dict[Rung, str] = {"first rungs": "first-rung", "second rungs": "second-rung"}
+INITIAL_NAME = "initial"
+PACED, TRIES = 5, 200
+
+Accept = Callable[[Arch], bool]
 
 
 @dataclass(frozen=True, eq=False)
 class Trainer:
-    """Teacher, supernet, first rungs and retraining of one run.
+    """Teacher, first rungs and whole trainings of one run.
 
     Attributes:
         space: the search space.
@@ -105,17 +104,6 @@ class Trainer:
         acceleration = True in self.space.acceleration or self.taught_with_acceleration
         return InputSpec(stored_rate_hz(tuple(rates_hz)), acceleration, self.space.task)
 
-    @property
-    def _supernet_job(self) -> SupernetJob:
-        pool, path = self._cache / "pool", self.folder / "supernet.safetensors"
-        return SupernetJob(
-            self.space, pool, self.effort, self.seed, path, self.site.device, self.distill
-        )
-
-    @cached_property
-    def _supernet(self) -> Supernet:
-        return self._supernet_job.supernet()
-
     @cached_property
     def _bank(self) -> TrainingBank:
         return TrainingBank(
@@ -123,10 +111,9 @@ class Trainer:
         )
 
     def at(self, effort: Effort) -> Trainer:
-        """The same trainer with other numbers of steps; a supernet in memory stays what it is."""
+        """The same trainer with other numbers of steps."""
         other = replace(self, effort=effort)
-        kept = {name: made for name, made in vars(self).items() if name in ("_bank", "_supernet")}
-        vars(other).update(kept)
+        vars(other).update({n: made for n, made in vars(self).items() if n == "_bank"})
         return other
 
     def pace(self) -> Pace:
@@ -136,7 +123,6 @@ class Trainer:
         # where hardly anything fits, the smallest network is nearest to what does
         archs = [*islice(filter(self.accept, drawn), PACED)] or [self.space.smallest()]
         return measure_pace(
-            self.space,
             self._bank,
             archs=archs,
             rate_hz=self._inputs.rate_hz,
@@ -192,33 +178,9 @@ class Trainer:
     def _pool(self) -> Pool:
         return open_pool(self._cache / "pool", device=self.site.device)
 
-    def train_supernet(self, progress: Progress) -> None:
-        """Train the supernet, or load it when it is finished."""
-        train_supernet(
-            self._supernet_job,
-            self._supernet,
-            accept=self.accept,
-            processes=self.site.processes,
-            progress=progress,
-        )
-
-    @cached_property
-    def _inherited(self) -> InheritedAccuracy:
-        return InheritedAccuracy(
-            self._supernet,
-            list(self._pool.inputs(CALIBRATION_BATCHES)),
-            windows_of(self.search, self._inputs, mode=self.mode),
-            count=self.effort.search_windows,
-            past_s=self._pool.past_s,
-        )
-
     def batches(self, count: int) -> Iterator[Tensor]:
         """The first training windows of the pool, `(batch, channels, time)` at the stored rate."""
         return (x.cpu() for x in self._pool.inputs(count))
-
-    def search_mae(self, arch: Arch) -> float:
-        """Inherited raw MAE in BPM on search people."""
-        return self._inherited.mae_bpm(arch)
 
     def job(self, arch: Arch, weights: Path, effort: Effort) -> FinalistJob:
         """A training that starts from weights, on the pool of this run."""
@@ -242,43 +204,42 @@ class Trainer:
             save_checkpoint(weights, Network(arch))
         return self.job(arch, weights, self.effort.of_finalist(plan(arch).values))
 
-    def _first_rungs(self, archs: Sequence[Arch]) -> Iterator[FinalistJob]:
-        """The first rung of each from inherited weights, which are written where missing."""
-        for arch in archs:
-            weights = self._cache / f"inherited-{arch.id}.safetensors"
-            if not weights.exists():
-                pool = self._pool
-                calibration = [pool.of(x, arch) for x in pool.inputs(CALIBRATION_BATCHES)]
-                statistics = self._supernet.recalibrate(arch, calibration)
-                save_checkpoint(weights, self._supernet.extract(arch, statistics))
-            effort = self.effort.of_finalist(plan(arch).values)
-            yield self.job(arch, weights, effort.first_rung())
+    def _begun_file(self, arch: Arch, kind: Rung) -> Path:
+        return self._cache / f"{RUNG_NAME[kind]}-{arch.id}.safetensors"
 
-    def _begun_file(self, arch: Arch) -> Path:
-        return self._cache / f"{BEGUN_NAME}-{arch.id}.safetensors"
+    def begin_many(
+        self, archs: Sequence[Arch], progress: Progress, kind: Rung = "first rungs"
+    ) -> list[Begun]:
+        """Train each up to a rung, in worker processes; what is there is taken."""
+        self.begin(archs, progress, kind)
+        return [read_begun(self._begun_file(arch, kind)) for arch in archs]
 
-    def begin_many(self, archs: Sequence[Arch], progress: Progress) -> list[Begun]:
-        """Train the first rung of each, in worker processes; what is there is taken."""
-        self.begin(archs, progress)
-        return [read_begun(self._begun_file(arch)) for arch in archs]
-
-    def begin(self, archs: Sequence[Arch], progress: Progress) -> None:
+    def begin(self, archs: Sequence[Arch], progress: Progress, kind: Rung = "first rungs") -> None:
         """The same for those that nobody else has begun, without asking what they say."""
-        missing = [arch for arch in archs if not self._begun_file(arch).exists()]
+        missing = [arch for arch in archs if not self._begun_file(arch, kind).exists()]
         begin_all(
             [
                 (
-                    replace(job, log=self._log(f"first-rung-{job.arch.id}")),
+                    self._rung(job, kind),
                     windows_of(self.search, job.arch, mode=self.mode),
-                    self._begun_file(job.arch),
+                    self._begun_file(job.arch, kind),
                 )
-                for job in self._first_rungs(missing)
+                for job in map(self._whole, missing)
             ],
             processes=self.site.side_by_side,
             dask=self.site.dask,
-            shared=self._shared("first rungs", missing),
+            shared=self._shared(kind, missing),
             progress=progress,
         )
+
+    def _rung(self, job: FinalistJob, kind: Rung) -> FinalistJob:
+        """The job with a pause; it trains the network as the first stage of its recipe does."""
+        first = self.recipe.stages[0]
+        share = first.steps if first.do == "train" else 1.0
+        steps = max(1, round(share * job.effort.finetune_steps))
+        effort = replace(job.effort, finetune_steps=steps)
+        pause = effort.half_way if kind == "second rungs" else job.effort.first_rung
+        return replace(job, effort=effort, pause=pause)
 
     def retrain_many(
         self,
@@ -288,19 +249,16 @@ class Trainer:
         *,
         enough: Callable[[], bool],
     ) -> None:
-        """Train finalists from random weights and quantise them, in workers.
+        """Train finalists on from their first rungs and quantise them, in workers.
 
-        Inherited weights err less after a first rung, and no less after a whole training
-        (docs/distillation.md). Where it is `enough`, no further one begins once one has ended.
+        Where it is `enough`, no further one begins once one has ended.
         """
-        jobs = [
-            replace(self.from_nothing(arch), log=self._log(f"finalist-{arch.id}"))
-            for arch in archs
-        ]
+        jobs = [self._whole(arch) for arch in archs]
         self._retrain(jobs, progress, on_done, enough, self._shared("finalists", archs))
 
-    def _log(self, name: str) -> Path:
-        return self.folder / "metrics" / name
+    def _whole(self, arch: Arch) -> FinalistJob:
+        job = self.from_nothing(arch)
+        return replace(job, log=self.folder / "metrics" / f"network-{arch.id}")
 
     def _shared(self, kind: Kind, archs: Sequence[Arch]) -> Queue | None:
         share = self.site.share
@@ -346,7 +304,7 @@ class Trainer:
     def drop_cache(self) -> None:
         """Remove what only an unfinished run needs; the teacher stays."""
         shutil.rmtree(self._cache / "pool", ignore_errors=True)
-        for name in ("inherited", INITIAL_NAME, BEGUN_NAME, CHECKPOINT_NAME):
+        for name in (INITIAL_NAME, *RUNG_NAME.values(), CHECKPOINT_NAME):
             for weights in self._cache.glob(f"{name}-*.safetensors"):
                 weights.unlink()
         for folder in self._cache.glob(f"{FOLDER_NAME}-*"):

@@ -97,7 +97,7 @@ def _memory_gib() -> float | None:
 
 def _gpu() -> Finding:
     """What torch can train on beside the CPU."""
-    purpose = "--device cuda: faster teachers and wide supernets; not needed"
+    purpose = "--device cuda: faster teachers; not needed"
     if find_spec("torch") is None:
         return Finding("GPU", None, purpose)
     import torch

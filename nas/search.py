@@ -1,7 +1,7 @@
 """A search from budgets to report, in phases that each continue where a killed run stopped.
 
-Order: read the people, check that something fits (before anything is trained), teacher, supernet,
-first rungs, finalists, report. Only the finalists' cards ever see report people.
+Order: read the people, check that something fits (before anything is trained), teacher, first
+rungs, finalists, report. Only the finalists' cards ever see report people.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from hwmodels.costs import Costs
 from nas.explore.evidence import Explorer, amount_for
 from nas.explore.finalists import (
     choose_finalists,
-    is_retrained,
+    entrants,
     ranked,
     retrain_finalists,
     write_finalists,
@@ -239,39 +239,36 @@ class Search:
         trainer = self.trainer()
         if self.pacing is not None:
             trainer = self.pacing.from_the_start(trainer, amount)
-        trained = False
-
-        def train() -> None:
-            nonlocal trained
-            if not trained:
-                self._train(trainer)
-                trained = True
-
+        self._train(trainer)
         candidates = file.candidates()
         if not candidates:
-            train()
             if self.pacing is not None:
                 trainer = self.pacing.before_first_rungs(trainer, amount)
             with self._timed("search"):
                 candidates = self._explorer(trainer, file).explore(amount)
                 candidates = recounted(candidates, self.probed.problem)
             file.write(CANDIDATES, candidates)
-        chosen = choose_finalists(candidates, self.probed.problem, config.finalists)
-        if len(chosen) < config.finalists:
-            progress.say(
-                f"{len(chosen)} finalists of {config.finalists} asked for: the others that were "
-                "begun are beaten in every objective."
-            )
+        explorer = self._explorer(trainer, file)
+        explorer.begun.update((c.arch, c.first_bpm) for c in candidates if c.first_bpm is not None)
+        problem, count = self.probed.problem, config.finalists
         self._write_candidates(candidates, {})
         with self._timed("finalists"):
-            if not all(is_retrained(run, candidate) for candidate in chosen):
-                train()
-                if self.pacing is not None:
-                    archs = [candidate.arch for candidate in chosen]
-                    trainer = self.pacing.before_finalists(trainer, archs)
-                enough = self.pacing.over if self.pacing is not None else lambda: False
-                with progress.phase("retraining finalists") as tick:
-                    chosen = retrain_finalists(chosen, trainer, run, tick, enough=enough)
+            chosen = entrants(candidates, problem, count, known=explorer.known)
+            if self.pacing is not None:
+                trainer = self.pacing.before_finalists(trainer, [c.arch for c in chosen])
+            if len(chosen) > count:
+                explorer = replace(explorer, trainer=trainer)
+                half_way = explorer.half_way(chosen)
+                picked = choose_finalists(half_way, problem, count, known=explorer.known)
+                chosen = [next(c for c in chosen if c.number == p.number) for p in picked]
+            if len(chosen) < count:
+                progress.say(
+                    f"{len(chosen)} finalists of {count} asked for: the others that were begun "
+                    "are beaten in every objective."
+                )
+            enough = self.pacing.over if self.pacing is not None else lambda: False
+            with progress.phase("retraining finalists") as tick:
+                chosen = retrain_finalists(chosen, trainer, run, tick, enough=enough)
             finalists = ranked(chosen, run)
             with progress.phase("writing finalists") as tick:
                 write_finalists(finalists, self._judging(), run=run, progress=tick)
@@ -286,8 +283,6 @@ class Search:
                 for index, f in enumerate(finalists)
             ],
         )
-        explorer = self._explorer(trainer, file)
-        explorer.begun.update((c.arch, c.first_bpm) for c in candidates if c.first_bpm is not None)
         after = recounted(explorer.judged(candidates, whole), self.probed.problem)
         self._write_candidates(after, numbers)
         return trainer
@@ -310,7 +305,7 @@ class Search:
         )
 
     def trainer(self) -> Trainer:
-        """Teacher, supernet and networks of this run."""
+        """Teacher and networks of this run."""
         config = self.config
 
         def accept(arch: Arch) -> bool:
@@ -342,8 +337,6 @@ class Search:
             self.run.record_teacher(taught_by)
         if trainer.left_out is not None:
             self.progress.say(trainer.left_out.sentence)
-        with self._timed("supernet"), self.progress.phase("supernet") as tick:
-            trainer.train_supernet(tick)
 
     @contextmanager
     def _timed(self, phase: str) -> Iterator[None]:

@@ -61,8 +61,7 @@ def work(
 
 
 def _do(asked: Asked, trainer: Trainer, run: RunDir, tick: Tick) -> None:
-    if asked.kind == "first rungs":
-        trainer.begin(asked.archs, tick)
-    else:
-        trainer.train_supernet(tick)  # is there: its error stands beside a finalist's
+    if asked.kind == "finalists":
         retrain(asked.archs, trainer, run, tick)
+    else:
+        trainer.begin(asked.archs, tick, asked.kind)

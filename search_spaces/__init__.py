@@ -1,4 +1,3 @@
 """What may be searched: architectures, the spaces they are drawn from, their lowering to the layer
-graph, and the supernet that holds weights for all of them. Only `blocks`, `network` and `supernet`
-import torch.
+graph, and the network. Only `blocks` and `network` import torch.
 """

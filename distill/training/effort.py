@@ -27,17 +27,14 @@ def share_of(values: int) -> float:
 class Effort:
     """Training steps of each phase.
 
-    A step of the teacher or of the supernet sees `batch` windows, one of a finalist half of them.
+    A step of the teacher sees `batch` windows, one of a finalist half of them.
 
     Attributes:
         teacher_steps: of the teacher.
         pool_batches: augmented batches that are drawn once, labelled by the teacher, and shared by
-            the supernet and the networks.
-        warmup_steps: supernet steps on the largest network alone.
-        supernet_steps: steps after the warm-up.
+            the networks.
         finetune_steps: float steps of a finalist, see `of_finalist`.
         qat_steps: quantisation-aware steps of a finalist, likewise.
-        search_windows: windows of search people that an inherited error is measured on.
         mix: what a student of a teacher learns from where `distill` is `auto`, see
             `distill.losses.mix`.
     """
@@ -45,11 +42,8 @@ class Effort:
     name: EffortName
     teacher_steps: int
     pool_batches: int
-    warmup_steps: int
-    supernet_steps: int
     finetune_steps: int
     qat_steps: int
-    search_windows: int
     batch: int = 128
     mix: str = "label:0.5,soft:0.5"
 
@@ -73,19 +67,24 @@ class Effort:
         finetune, qat = (max(1, round(n * share)) for n in (self.finetune_steps, self.qat_steps))
         return replace(self, finetune_steps=finetune, qat_steps=qat)
 
-    def first_rung(self) -> Effort:
+    @property
+    def first_rung(self) -> int:
         """The float steps that say how good a network will be."""
-        steps = min(self.finetune_steps // FIRST_RUNG, MOST_FIRST_STEPS)
-        return replace(self, finetune_steps=max(1, steps), qat_steps=0)
+        return max(1, min(self.finetune_steps // FIRST_RUNG, MOST_FIRST_STEPS))
+
+    @property
+    def half_way(self) -> int:
+        """The float steps after which it is decided who becomes a finalist."""
+        return max(1, self.finetune_steps // 2)
 
 
 EFFORTS: dict[str, Effort] = {
     effort.name: effort
     for effort in (
-        Effort("smoke", 8, 4, 4, 8, 8, 8, 64, 32),
-        Effort("quick", 900, 500, 100, 350, 1800, 150, 384),
-        Effort("standard", 3500, 1800, 200, 1400, 10000, 900, 768),
-        Effort("thorough", 20000, 8000, 2000, 40000, 135000, 15000, 1536),
+        Effort("smoke", 8, 4, 8, 8, 32),
+        Effort("quick", 900, 500, 1800, 150),
+        Effort("standard", 3500, 1800, 10000, 900),
+        Effort("thorough", 20000, 8000, 135000, 15000),
     )
 }
 

@@ -21,7 +21,7 @@ from distill.training.progress import Progress
 from distill.training.team import Team
 
 GRADIENT_NORM = 1.0
-WARMUP_SHARE = 0.03
+WARMUP_SHARE, MOST_WARMUP_STEPS = 0.03, 300
 WEIGHT_DECAY = 1e-2
 ALONE = Team()
 
@@ -32,15 +32,26 @@ is made, so that one graph is held at a time; their gradients add up. The first 
 
 @dataclass(frozen=True)
 class Schedule:
-    """How many steps a training takes, its highest rate, and the steps between checkpoints."""
+    """How many steps a training takes, its highest rate, and the steps between checkpoints.
+
+    Attributes:
+        pause: steps after which it stops for now, with a checkpoint to go on from; None for none.
+    """
 
     steps: int
     peak_rate: float
     save_every: int
+    pause: int | None = None
+
+    @property
+    def last(self) -> int:
+        """Steps that are done when it stops."""
+        return self.steps if self.pause is None else min(self.pause, self.steps)
 
     def rate(self, step: int) -> float:
         """Learning rate: linear warm-up, then half a cosine to zero."""
-        rate = self.peak_rate * min(1.0, (step + 1) / (WARMUP_SHARE * self.steps + 1)) * 0.5
+        warmup = min(WARMUP_SHARE * self.steps, MOST_WARMUP_STEPS)
+        rate = self.peak_rate * min(1.0, (step + 1) / (warmup + 1)) * 0.5
         return rate * (1 + math.cos(math.pi * (step / self.steps)))
 
 
@@ -85,7 +96,7 @@ def fit(
     first = checkpoint.restore(module, optimiser)
     log = checkpoint.log if team.rank == 0 else None
     with metrics(log, done=first, steps=schedule.steps) as note:
-        for step in range(first, schedule.steps):
+        for step in range(first, schedule.last):
             seen: list[Tensor] = []
             gradients: list[list[Tensor]] = []
             for shard in team.own:
@@ -104,5 +115,6 @@ def fit(
             shown = seen[0].item()
             note(done, loss=shown, rate=schedule.rate(step))
             progress(done, schedule.steps, f"loss {shown:.2f}")
-            if team.rank == 0 and done % schedule.save_every == 0 and done < schedule.steps:
+            kept = done % schedule.save_every == 0 or done == schedule.last
+            if team.rank == 0 and kept and done < schedule.steps:
                 checkpoint.save(module, done, optimiser=optimiser)

@@ -9,8 +9,9 @@ from typing import Literal, Protocol
 from distill.training.effort import Effort
 from search_spaces.arch import Arch
 
-Kind = Literal["first rungs", "finalists"]
-KINDS: tuple[Kind, ...] = ("first rungs", "finalists")
+Rung = Literal["first rungs", "second rungs"]
+Kind = Rung | Literal["finalists"]
+KINDS: tuple[Kind, ...] = ("first rungs", "second rungs", "finalists")
 
 
 class Queue(Protocol):

@@ -2,7 +2,7 @@
 
 First those that are known already and others spread over the space, then in each round those whose
 training promises the largest gain in hypervolume; at the end those that the finalists are chosen
-from. A network is begun by the first rung of a training, from inherited weights.
+from. A network is begun by the first rung of a training, and finalists go on from theirs.
 """
 
 from __future__ import annotations
@@ -108,14 +108,18 @@ class Explorer:
                 break
         return list(drawn)
 
+    @cached_property
+    def known(self) -> list[Arch]:
+        """See `nas.explore.known`."""
+        return known_networks(self.space, self._fits)
+
     def _fits(self, arch: Arch) -> bool:
         return self.probed.problem.fits(arch, self.cost_of(arch))
 
     def explore(self, amount: Amount) -> list[Candidate]:
         """All candidates, judged by everything that was begun."""
         problem = self.probed.problem
-        known = known_networks(self.space, self._fits)
-        known = [known[place] for place in evenly(len(known), amount.spread // 2)]
+        known = [self.known[place] for place in evenly(len(self.known), amount.spread // 2)]
         others = spread(self.drawn, amount.spread - len(known), beside=known)
         self._begin([*known, *others], "networks known and spread over the space")
         for number in range(amount.rounds):
@@ -127,6 +131,12 @@ class Explorer:
         last = representatives(candidates, problem, amount.last)
         self._begin([candidate.arch for candidate in last], "networks for the last choice")
         return self.judged(candidates, {})
+
+    def half_way(self, candidates: Sequence[Candidate]) -> list[Candidate]:
+        """Some that were begun, judged by what their weights say after half of their training."""
+        with self.progress.phase("networks half way") as tick:
+            said = self.trainer.begin_many([c.arch for c in candidates], tick, "second rungs")
+        return [replace(c, mae_bpm=s.score_bpm) for c, s in zip(candidates, said, strict=True)]
 
     def judged(
         self, candidates: Sequence[Candidate], whole: Mapping[Arch, float]

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from pydantic import TypeAdapter
 
 from nas.explore.problem import Problem
@@ -35,16 +36,57 @@ if TYPE_CHECKING:
     from distill.evaluation import Retrained
 
 
-def choose_finalists(
-    candidates: Sequence[Candidate], problem: Problem, count: int
+ENTRANTS = 1.5
+"""Networks that are trained half way, in finalists."""
+
+
+def entrants(
+    candidates: Sequence[Candidate], problem: Problem, count: int, *, known: Sequence[Arch] = ()
 ) -> list[Candidate]:
-    """Up to `count` of those that were begun: what stands for their front, by what is foretold.
+    """Up to `ENTRANTS` times `count` of those that were begun: who is trained half way.
+
+    They stand for the front by what is foretold; known networks are among them.
 
     Returns:
         In the order of picking, the lowest error first; fewer when there is no more to offer.
     """
-    begun = [c for c in candidates if c.feasible and c.first_bpm is not None]
-    return representatives(begun, problem, count)
+    begun = _begun(candidates)
+    some = [c for c in begun if c.arch in known]
+    return representatives(begun, problem, round(ENTRANTS * count), with_them=some[:count])
+
+
+def choose_finalists(
+    candidates: Sequence[Candidate], problem: Problem, count: int, *, known: Sequence[Arch] = ()
+) -> list[Candidate]:
+    """Up to `count` of those that were begun: what stands for their front, then for the rest's.
+
+    So that nobody is offered less than what is known, the best that costs no more than a known
+    network is among them, for as many of these as leave a quarter to others.
+
+    Returns:
+        In the order of picking, the lowest error first.
+    """
+    begun = _begun(candidates)
+    best = [_best_within(each, begun, problem) for each in begun if each.arch in known]
+    some = list(dict.fromkeys(best))[: count - 1 - count // 4]
+    chosen = representatives(begun, problem, count, with_them=some)
+    while len(chosen) < count and (rest := [c for c in begun if c not in chosen]):
+        chosen += representatives(rest, problem, count - len(chosen))
+    return chosen
+
+
+def _begun(candidates: Sequence[Candidate]) -> list[Candidate]:
+    return [c for c in candidates if c.feasible and c.first_bpm is not None]
+
+
+def _best_within(known: Candidate, begun: Sequence[Candidate], problem: Problem) -> Candidate:
+    most = problem.objective_values(math.inf, known.costs)
+    within = [
+        each
+        for each in begun
+        if all(np.less_equal(problem.objective_values(0.0, each.costs), most))
+    ]
+    return min(within, key=lambda each: (each.mae_bpm or math.inf, each.number))
 
 
 @dataclass(frozen=True)
@@ -54,7 +96,6 @@ class Finalist:
     candidate: Candidate
     net: QuantizedNet
     search_mae_bpm: float
-    inherited_bpm: float | None = None
     pruned: Arch | None = None
 
     @property
@@ -68,7 +109,6 @@ class _Result:
     """`result.json` of a retrained network."""
 
     search_mae_bpm: float
-    inherited_bpm: float | None = None
     arch: Any = None
 
 
@@ -124,7 +164,6 @@ def retrain(
                 {
                     "id": arch.id,
                     "search_mae_bpm": float(result.search_mae_bpm),
-                    "inherited_bpm": trainer.search_mae(arch),
                     "arch": result.arch.to_json(),
                 },
             )
@@ -148,8 +187,7 @@ def ranked(chosen: Sequence[Candidate], run: RunDir) -> list[Finalist]:
         net = QuantizedNet.load(folder)
         arch = candidate.arch if result.arch is None else Arch.from_json(result.arch)
         pruned = None if arch == candidate.arch else arch
-        errors = result.search_mae_bpm, result.inherited_bpm
-        finalists.append(Finalist(candidate, net, *errors, pruned))
+        finalists.append(Finalist(candidate, net, result.search_mae_bpm, pruned))
     return sorted(finalists, key=lambda f: (f.search_mae_bpm, f.candidate.number))
 
 
@@ -186,7 +224,6 @@ def _write_finalist(folder: Path, number: int, finalist: Finalist, judging: Judg
         origin=Origin(
             finalist=number,
             search_mae_bpm=SearchErrors(
-                inherited=finalist.inherited_bpm,
                 foretold=finalist.candidate.mae_bpm,
                 foretold_low=finalist.candidate.mae_low_bpm,
                 foretold_high=finalist.candidate.mae_high_bpm,

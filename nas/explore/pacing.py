@@ -18,6 +18,7 @@ from pydantic import TypeAdapter
 from distill.training.effort import FIRST_RUNG, MOST_FIRST_STEPS, Effort, share_of
 from distill.training.recipe import Recipe, direct
 from nas.explore.evidence import Amount
+from nas.explore.finalists import ENTRANTS
 from nas.models.backend import Trainer
 from nas.run.documents import read_document
 from ppgnas.files import write_json_atomic
@@ -26,7 +27,7 @@ from search_spaces.plan import plan
 
 Stage = Literal["all", "first rungs", "finalists"]
 
-TEACHER, POOL, SUPERNET, RESERVE = 0.11, 0.05, 0.07, 0.12
+TEACHER, POOL, RESERVE = 0.11, 0.05, 0.12
 """Shares of the time; the networks share what is left. The reserve is for proposals and files."""
 
 LEAST = 0.05
@@ -47,7 +48,7 @@ class Pacing:
         cores: that train networks side by side, or the processes that share a GPU.
         finalists: that will be retrained.
         clock: seconds from any origin.
-        team: processes of a teacher or a supernet; two at most are used.
+        team: processes of a teacher; two at most are used.
         recipe: of the finalists' training.
     """
 
@@ -69,16 +70,15 @@ class Pacing:
 
         def decide(left_s: float) -> Effort:
             pace, pair = trainer.pace(), min(2, self.team, self.cores)
-            supernet = _steps(SUPERNET * self.time_s * pair / pace.supernet)
             effort = replace(
                 trainer.effort,
                 teacher_steps=_steps(TEACHER * self.time_s * pair / pace.teacher),
                 pool_batches=_steps(POOL * self.time_s / pace.pool),
-                warmup_steps=supernet // 6,
-                supernet_steps=supernet - supernet // 6,
             )
-            left_s -= (TEACHER + POOL + SUPERNET) * self.time_s
-            return self._networks(effort, pace.network, rungs=amount.most, left_s=left_s)
+            left_s -= (TEACHER + POOL) * self.time_s
+            return self._networks(
+                effort, pace.network, rungs=amount.most, half_way=self._entrants, left_s=left_s
+            )
 
         return self._decided("all", trainer, decide)
 
@@ -87,12 +87,21 @@ class Pacing:
 
         def decide(left_s: float) -> Effort:
             step_s = trainer.pace().network
-            return self._networks(trainer.effort, step_s, rungs=amount.most, left_s=left_s)
+            return self._networks(
+                trainer.effort,
+                step_s,
+                rungs=amount.most,
+                half_way=self._entrants,
+                left_s=left_s,
+            )
 
         return self._decided("first rungs", trainer, decide)
 
     def before_finalists(self, trainer: Trainer, archs: Sequence[Arch]) -> Trainer:
-        """The same, at the seconds a step that the first rungs of these finalists took."""
+        """The same for who is trained half way, at the seconds a step that first rungs took.
+
+        Half the steps that they began with is the least: the highest rate must not be their last.
+        """
 
         def decide(left_s: float) -> Effort:
             begun = trainer.begin_many(archs, lambda *_: None)
@@ -100,8 +109,14 @@ class Pacing:
             step_s = sum(b.step_s * part for b, part in zip(begun, shares, strict=True)) / len(
                 begun
             )
-            fewer = replace(self, finalists=len(archs))  # a front may have few networks
-            return fewer._networks(trainer.effort, step_s, rungs=0, left_s=left_s)
+            # a front may have few networks
+            fewer = replace(self, finalists=min(self.finalists, len(archs)))
+            done_s = step_s * len(archs) / self.cores * trainer.effort.first_rung
+            found = fewer._networks(
+                trainer.effort, step_s, rungs=0, half_way=len(archs), left_s=left_s + done_s
+            )
+            least = max(1, trainer.effort.finetune_steps // 2)
+            return found if found.finetune_steps >= least else _with(found, least)
 
         return self._decided("finalists", trainer, decide)
 
@@ -116,14 +131,27 @@ class Pacing:
             write_json_atomic(self.path, {name: asdict(each) for name, each in known.items()})
         return trainer.at(known[stage])
 
-    def _networks(self, effort: Effort, step_s: float, *, rungs: int, left_s: float) -> Effort:
+    @property
+    def _entrants(self) -> int:
+        return round(ENTRANTS * self.finalists)
+
+    def _networks(
+        self, effort: Effort, step_s: float, *, rungs: int, half_way: int, left_s: float
+    ) -> Effort:
+        """Steps that fill the time of so many first rungs, second rungs and finalists in all."""
         room = max(left_s, LEAST * self.time_s) * self.cores / step_s  # float steps of all
         each = self.recipe.float_steps + (QAT_SHARE * QAT_COST if self.recipe.simulates else 0.0)
-        further = self.finalists * each
-        steps = _steps(room / (rungs / FIRST_RUNG + further))
+        # steps of a rung are the first ones of the next
+        whole = self.finalists * each + (half_way - self.finalists) / 2
+        only = max(0, rungs - half_way)
+        steps = _steps(room / (only / FIRST_RUNG + whole))
         if steps // FIRST_RUNG > MOST_FIRST_STEPS:
-            steps = _steps((room - rungs * MOST_FIRST_STEPS) / further)
-        return replace(effort, finetune_steps=steps, qat_steps=_steps(QAT_SHARE * steps))
+            steps = _steps((room - only * MOST_FIRST_STEPS) / whole)
+        return _with(effort, steps)
+
+
+def _with(effort: Effort, steps: int) -> Effort:
+    return replace(effort, finetune_steps=steps, qat_steps=_steps(QAT_SHARE * steps))
 
 
 def _steps(count: float) -> int:

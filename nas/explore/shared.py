@@ -1,10 +1,11 @@
 """The trainings of a search in a database, where any number of machines takes part.
 
-First rungs and finalists are what takes minutes. Each is a trial of an Optuna study of the run,
-`NAME: first rungs` or `NAME: finalists`. The search that leads adds what it wants trained, all of
-a round at once, as waiting trials; whoever is free takes one, tells Optuna's heartbeat that it is
-alive, and the error in the end. What a lost machine was doing is given to another by the one that
-leads. Weights and networks lie in the run directory, which all machines see.
+Rungs and finalists are what takes minutes. Each is a trial of an Optuna study of the run,
+`NAME: first rungs`, `NAME: second rungs` or `NAME: finalists`. The search that leads adds what it
+wants trained, all of a round at once, as waiting trials; whoever is free takes one, tells Optuna's
+heartbeat that it is alive, and the error in the end. What a lost machine was doing is given to
+another by the one that leads. Weights and networks lie in the run directory, which all machines
+see.
 
 A training does not depend on who does it, so the search is the one of a single machine. Proposals
 take a millisecond and stay in the run's journal: told choice by choice, one would take a hundred.
@@ -49,7 +50,11 @@ BEAT_S, LOST_S = 10, 60
 POLL_S = 1.0
 RETRIES: Final = 3
 _CONNECT_S = 20
-_ERROR_BPM = {"first rungs": attrgetter("score_bpm"), "finalists": attrgetter("search_mae_bpm")}
+_ERROR_BPM = {
+    "first rungs": attrgetter("score_bpm"),
+    "second rungs": attrgetter("score_bpm"),
+    "finalists": attrgetter("search_mae_bpm"),
+}
 _EFFORT = TypeAdapter(Effort)
 _OPEN = (TrialState.WAITING, TrialState.RUNNING)
 

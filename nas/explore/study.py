@@ -298,17 +298,24 @@ def front_of(candidates: list[Candidate], problem: Problem) -> list[Candidate]:
 
 
 def representatives(
-    candidates: Sequence[Candidate], problem: Problem, count: int
+    candidates: Sequence[Candidate],
+    problem: Problem,
+    count: int,
+    *,
+    with_them: Sequence[Candidate] = (),
 ) -> list[Candidate]:
     """Up to `count` that stand for the whole front by ratios, the lowest error first.
 
-    Those of use come first, see `Problem.by_ratio`, and then the others.
+    `with_them`, which lie on the front or not, come next. Then those of use, see
+    `Problem.by_ratio`, and the others.
     """
     front = front_of(list(candidates), problem)
     if not front:
         return []
+    front = list(dict.fromkeys([*front, *with_them]))
     errors = [math.inf if c.mae_bpm is None else c.mae_bpm for c in front]
     picked = [min(range(len(front)), key=lambda index: (errors[index], front[index].number))]
+    picked += [front.index(each) for each in with_them]
     for least_bpm in (errors[picked[0]], math.inf):
         values = [
             problem.by_ratio(e, c.costs, least_bpm=least_bpm)

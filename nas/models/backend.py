@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from distill.teachers.names import NONE, files_of, members_of
 from distill.training.effort import Effort, effort_by_name
+from distill.training.queues import Rung
 from nas.run.config import ConfigError, TrainConfig
 from nas.run.job.machine import available_cores
 from nas.run.job.progress import Tick
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 
 class Trainer(Protocol):
-    """Teacher, supernet, first rungs and retraining of one run; see `distill.trainer.Trainer`."""
+    """Teacher, first rungs and whole trainings of one run; see `distill.trainer.Trainer`."""
 
     @property
     def effort(self) -> Effort:
@@ -46,16 +47,12 @@ class Trainer(Protocol):
     def left_out(self) -> LeftOut | None:
         """Windows of unlabelled recordings that the teacher is least sure of, once it labelled."""
 
-    def train_supernet(self, progress: Tick) -> None:
-        """Train the supernet, or return at once when it is there."""
+    def begin_many(
+        self, archs: Sequence[Arch], progress: Tick, kind: Rung = "first rungs"
+    ) -> Sequence[Begun]:
+        """Train each up to a rung; what was begun before costs nothing."""
 
-    def search_mae(self, arch: Arch) -> float:
-        """Inherited MAE on search people in BPM; the same for the same arch."""
-
-    def begin_many(self, archs: Sequence[Arch], progress: Tick) -> Sequence[Begun]:
-        """Train the first rung of each; what was begun before costs nothing."""
-
-    def begin(self, archs: Sequence[Arch], progress: Tick) -> None:
+    def begin(self, archs: Sequence[Arch], progress: Tick, kind: Rung = "first rungs") -> None:
         """The same for those that nobody else has begun, without asking what they say."""
 
     def retrain_many(

@@ -159,7 +159,7 @@ def _check_same_people(run: RunDir, now: RunDocument) -> None:
         raise RunError(
             f"{run.path} was started by a ppgnas that prepared training windows in "
             f"another way ({_listed(began.preparation)}; here {_listed(now.preparation)}), and "
-            "its teacher and supernet do not fit what would follow. Finish it with that version, "
+            "its teacher and networks do not fit what would follow. Finish it with that version, "
             "or choose another `out` for a new run"
         )
     if began.split != now.split:

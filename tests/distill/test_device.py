@@ -22,10 +22,8 @@ from torch.utils._pytree import tree_leaves
 from distill.compression.retrain import retrain
 from distill.finalist import FinalistJob
 from distill.first_rung import begin
-from distill.inherited import InheritedAccuracy
 from distill.pace import measure_pace
-from distill.pool import make_pool, open_pool
-from distill.supernet_training import SupernetJob, train_supernet
+from distill.pool import make_pool
 from distill.teachers.names import PRESETS
 from distill.teachers.registry import build, shape_of
 from distill.teachers.resnet import ResNetShape, ResNetTeacher
@@ -55,8 +53,6 @@ COPIES = ("aten::_to_copy", "aten::copy_")
 SHORT = replace(
     EFFORTS["smoke"],
     teacher_steps=2,
-    warmup_steps=1,
-    supernet_steps=2,
     finetune_steps=2,
     qat_steps=2,
     batch=16,
@@ -142,21 +138,6 @@ def test_teacher_and_pool(people: list[Recording], tmp_path: Path, elsewhere: El
     assert teacher.temperature.device == META and elsewhere.there > 100
 
 
-def test_supernet(
-    people: list[Recording], pool: Path, tmp_path: Path, elsewhere: Elsewhere
-) -> None:
-    """Training and ranking."""
-    space = SearchSpace.preset("wide")  # has 25 Hz, whose inputs are interpolated
-    job = SupernetJob(space, pool, SHORT, 0, tmp_path / "supernet.safetensors", META)
-    supernet = job.supernet()
-    train_supernet(job, supernet, accept=lambda _: True, processes=1, progress=silent)
-    batches = open_pool(pool, device=META)
-    search = windows_of(people[3:], InputSpec(64, True))
-    inherited = InheritedAccuracy(supernet, list(batches.inputs(1)), search, count=8)
-    assert inherited.mae_bpm(space.largest()) > 0
-    assert elsewhere.there > 100
-
-
 def test_first_rung_and_finalist(
     people: list[Recording], pool: Path, tmp_path: Path, elsewhere: Elsewhere
 ) -> None:
@@ -171,10 +152,9 @@ def test_first_rung_and_finalist(
 
 
 def test_pace(people: list[Recording], elsewhere: Elsewhere) -> None:
-    space, bank = SearchSpace.preset("tiny"), TrainingBank(people[:3], acceleration=True)
-    archs = [space.smallest()]
+    bank = TrainingBank(people[:3], acceleration=True)
+    archs = [SearchSpace.preset("tiny").smallest()]
     found = measure_pace(
-        space,
         bank,
         archs=archs,
         rate_hz=64,
@@ -184,14 +164,6 @@ def test_pace(people: list[Recording], elsewhere: Elsewhere) -> None:
         device=META,
     )
     assert found.network > 0 and elsewhere.there > 100
-
-
-def test_a_network_is_extracted_to_the_cpu(pool: Path) -> None:
-    space = SearchSpace.preset("tiny")
-    supernet = SupernetJob(space, pool, SHORT, 0, pool).supernet()
-    batches = list(open_pool(pool).inputs(1))
-    network = supernet.extract(space.largest(), supernet.recalibrate(space.largest(), batches))
-    assert {p.device for p in network.parameters()} == {CPU}
 
 
 def test_bfloat16_where_it_is_safe(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,6 @@ from torch import nn
 from distill.compression.retrain import retrain
 from distill.finalist import FinalistJob
 from distill.pool import make_pool, open_pool
-from distill.supernet_training import SupernetJob
 from distill.teachers.resnet import ResNetShape, ResNetTeacher
 from distill.training.checkpoint import load_checkpoint, read_facts, save_checkpoint
 from distill.training.effort import EFFORTS
@@ -24,7 +23,6 @@ from ppgnas.errors import MixError, RunError
 from search_spaces.blocks import upsample
 from search_spaces.network import Network
 from search_spaces.published import published
-from search_spaces.space import SearchSpace
 from tests.distill.killing import Killed, kill_at, silent
 
 ARCH = published("tiny")
@@ -126,9 +124,3 @@ def test_a_network_shows_what_it_pools() -> None:
     up = network.upsample
     whole = coarse if up is None else upsample(coarse, up.weight, up.bias)
     torch.testing.assert_close(logits, whole)
-
-
-def test_a_supernet_leaves_out_what_needs_features(pool: Path, tmp_path: Path) -> None:
-    for asked, learnt in (("soft:1,feature:1", "soft:1"), ("label:0,attention:1", "none")):
-        job = SupernetJob(SearchSpace.preset("tiny"), pool, SHORT, 0, tmp_path, distill=asked)
-        assert job.mix(open_pool(pool)).text == learnt

@@ -10,13 +10,15 @@ import numpy as np
 import pytest
 import torch
 
+from distill.compression.retrain import retrain
 from distill.evaluation import Retrained
 from distill.finalist import FinalistJob
 from distill.first_rung import Begun, begin, expected_error, read_begun
-from distill.trainer import CALIBRATION_BATCHES, Trainer
+from distill.trainer import Trainer
 from distill.training.checkpoint import load_checkpoint
 from distill.training.device import Site
 from distill.training.effort import EFFORTS, FIRST_RUNG, MOST_FIRST_STEPS, Effort
+from distill.training.recipe import load_recipe
 from ppg.recording import Recording
 from ppg.windows import windows_of
 from ppgnas.task import CLASSES
@@ -24,7 +26,6 @@ from search_spaces.arch import Arch
 from search_spaces.network import Network
 from search_spaces.plan import plan
 from search_spaces.space import SearchSpace
-from search_spaces.supernet import Supernet
 from tests.distill.killing import Killed, kill_at, silent
 
 SPACE = SearchSpace.preset("tiny")
@@ -45,7 +46,6 @@ def trainer(people: list[Recording], tmp_path_factory: pytest.TempPathFactory) -
         accept=lambda arch: True,
     )
     made.prepare_teacher(silent)
-    made.train_supernet(silent)
     return made
 
 
@@ -71,9 +71,7 @@ def test_expected_error_by_hand() -> None:
 @pytest.mark.parametrize("values", [1, 30_000])
 def test_a_first_rung_is_a_part_of_the_whole(effort: Effort, values: int) -> None:
     whole = effort.of_finalist(values)
-    first = whole.first_rung()
-    assert first.finetune_steps == min(whole.finetune_steps // FIRST_RUNG, MOST_FIRST_STEPS)
-    assert first.qat_steps == 0
+    assert whole.first_rung == min(whole.finetune_steps // FIRST_RUNG, MOST_FIRST_STEPS)
 
 
 def test_a_killed_first_rung_continues_to_the_same_weights(
@@ -84,16 +82,15 @@ def test_a_killed_first_rung_continues_to_the_same_weights(
 ) -> None:
     monkeypatch.setattr("distill.finalist.CHECKPOINT_EVERY", 2)
     search = windows_of(people[3:], ARCH)
-    (given,) = trainer._first_rungs([ARCH])
+    given = trainer.from_nothing(ARCH)
     steps: list[int] = []
 
     def job(name: str) -> tuple[FinalistJob, Path]:
-        """With 5 steps, and a folder of its own for its checkpoint."""
+        """With a pause after 5 steps, and a folder of its own for its checkpoint."""
         own = tmp_path / name / given.weights.name
         own.parent.mkdir()
         own.write_bytes(given.weights.read_bytes())
-        effort = replace(given.effort, finetune_steps=5, qat_steps=0)
-        return replace(given, weights=own, effort=effort), own.with_name("begun.safetensors")
+        return replace(given, weights=own, pause=5), own.with_name("begun.safetensors")
 
     kill = kill_at(4)
     whole, whole_kept = job("whole")
@@ -115,27 +112,47 @@ def test_a_killed_first_rung_continues_to_the_same_weights(
     assert any(not torch.equal(own[name], before[name]) for name in own)
 
 
-def test_with_other_steps_the_supernet_is_the_trained_one(trainer: Trainer) -> None:
-    """A search with a time changes the steps of networks after the supernet was trained."""
-    other = trainer.at(replace(trainer.effort, finetune_steps=20))
-    assert other.effort.finetune_steps == 20 and trainer.effort.finetune_steps == 8
-    trained = Supernet(SPACE)
-    load_checkpoint(trainer.folder / "supernet.safetensors", trained)
-    (job,) = other._first_rungs([SPACE.largest()])
-    calibration = list(trainer.batches(CALIBRATION_BATCHES))
-    network = trained.extract(job.arch, trained.recalibrate(job.arch, calibration))
-    own = weights(job.weights, job.arch)
-    assert all(torch.equal(own[name], value) for name, value in network.state_dict().items())
-
-
 def test_the_pace_is_known_where_nothing_drawn_fits(trainer: Trainer) -> None:
     pace = replace(trainer, accept=lambda _: False).pace()
     assert min(vars(pace).values()) > 0
 
 
-def test_what_was_begun_is_taken_and_a_finalist_starts_from_nothing(
-    trainer: Trainer, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("fewer", [0, 2])  # a search in a hurry gives a finalist fewer steps
+def test_a_finalist_goes_on_from_its_first_rung(
+    trainer: Trainer, people: list[Recording], tmp_path: Path, fewer: int
 ) -> None:
+    search = windows_of(people[3:], ARCH)
+    given = trainer.from_nothing(ARCH)
+    steps: list[int] = []
+
+    def job(name: str) -> FinalistJob:
+        own = tmp_path / name / given.weights.name
+        own.parent.mkdir()
+        own.write_bytes(given.weights.read_bytes())
+        return replace(given, weights=own)
+
+    begun = job("begun")
+    begin(replace(begun, pause=5), search, tmp_path / "begun.safetensors", silent)
+    effort = replace(begun.effort, finetune_steps=begun.effort.finetune_steps - fewer)
+    found = retrain(replace(begun, effort=effort), search, lambda done, *_: steps.append(done))
+    assert steps == list(range(6, effort.finetune_steps + effort.qat_steps + 1))
+    whole = retrain(job("whole"), search, silent)
+    same = all(np.array_equal(found.net.weights[k], v) for k, v in whole.net.weights.items())
+    assert same is (fewer == 0)
+
+
+@pytest.mark.parametrize(
+    ("recipe", "share"), [("direct", 1.0), ("prune-60", 0.4), ("progressive", 1.0)]
+)
+def test_a_first_rung_begins_the_first_stage(trainer: Trainer, recipe: str, share: float) -> None:
+    """An assistant's is not of the network, which is begun as without a recipe."""
+    whole = trainer.from_nothing(ARCH)
+    job = replace(trainer, recipe=load_recipe(recipe))._rung(whole, "first rungs")
+    assert job.effort.finetune_steps == round(share * whole.effort.finetune_steps)
+    assert job.pause == whole.effort.first_rung
+
+
+def test_what_was_begun_is_taken(trainer: Trainer, monkeypatch: pytest.MonkeyPatch) -> None:
     trained: list[int] = []
     archs = [ARCH, SPACE.largest()]
     said = trainer.begin_many(archs, lambda done, total, note: trained.append(total))
@@ -163,5 +180,5 @@ def test_what_was_begun_is_taken_and_a_finalist_starts_from_nothing(
     assert all(torch.equal(own[name], value) for name, value in drawn.items())
     assert all(job.weights.is_file() for job in given)
     trainer.drop_cache()
-    assert list((trainer.folder / "cache").glob("*begun*")) == []
+    assert list((trainer.folder / "cache").glob("first-rung-*")) == []
     assert not any(job.weights.exists() for job in given)

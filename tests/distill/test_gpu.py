@@ -19,7 +19,6 @@ from distill.evaluation import Retrained
 from distill.finalist import FinalistJob, checkpoint_of, fit_finalist
 from distill.first_rung import begin
 from distill.pool import make_pool
-from distill.supernet_training import SupernetJob, train_supernet
 from distill.teachers.files import load_teacher
 from distill.teachers.resnet import ResNetShape, ResNetTeacher
 from distill.teachers.training import train_teacher
@@ -126,21 +125,12 @@ def test_teacher(people: list[Recording], tmp_path: Path) -> None:
     assert len(answers) == 2
 
 
-def test_supernet(pool: Path, tmp_path: Path) -> None:
-    def train(device: torch.device, own: Path, progress: Progress) -> None:
-        path = own / "supernet.safetensors"
-        job = SupernetJob(SPACE, pool, SMOKE, 0, path, device)
-        train_supernet(job, job.supernet(), accept=lambda _: True, processes=1, progress=progress)
-
-    agree(tmp_path, train)
-
-
 def test_first_rung(people: list[Recording], pool: Path, tmp_path: Path) -> None:
     search, said = windows_of(people[3:], ARCH), []
 
     def train(device: torch.device, own: Path, progress: Progress) -> None:
         job = job_on(device, own, pool)
-        job = replace(job, effort=replace(SMOKE, qat_steps=0))
+        job = replace(job, pause=4)
         said.append(begin(job, search, own / "begun.safetensors", progress))
 
     agree(tmp_path, train)

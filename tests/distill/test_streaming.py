@@ -13,18 +13,14 @@ from torch import Tensor, nn
 from deploy.integers import reference
 from distill.evaluation import predict_windows
 from distill.fixed import train_fixed
-from distill.inherited import InheritedAccuracy
 from distill.pool import make_pool, open_pool
 from distill.training.device import Site
 from ppg.augment.bank import TrainingBank
 from ppg.people.metrics import mean_over_people
 from ppg.recording import Recording
-from ppg.windows import InputSpec, windows_of
+from ppg.windows import windows_of
 from ppgnas.errors import SpaceError
-from search_spaces.network import Network
 from search_spaces.published import published
-from search_spaces.space import SearchSpace
-from search_spaces.supernet import Supernet
 from tests.distill.killing import silent
 
 TINY = published("tiny")
@@ -88,20 +84,3 @@ def test_what_cannot_stream_is_not_trained_to(people: list[Recording], tmp_path:
             seed=0, teacher="none", cache=tmp_path, site=Site(), progress=silent,
             mode="streaming",
         )  # fmt: skip
-
-
-def test_inherited_weights_are_judged_by_passes(people: list[Recording]) -> None:
-    space = SearchSpace.preset("tiny").streaming()
-    torch.manual_seed(0)
-    supernet, arch = Supernet(space), space.smallest()
-    search = windows_of(people[3:], InputSpec(32, True), mode="streaming")
-    batch = torch.randn(16, 4, 20 * 32)
-    judge = InheritedAccuracy(supernet, [batch], search, count=40, past_s=12.0)
-    with torch.no_grad():
-        assert judge.mae_bpm(arch) == judge.mae_bpm(arch) > 0
-        x = torch.randn(1, 4, 10 * 32)
-        statistics = supernet.recalibrate(arch, [x])
-        network: Network = supernet.extract(arch, statistics)
-        whole = supernet(x, arch, statistics=statistics, whole=True)
-        torch.testing.assert_close(whole, network.read(x[0]), atol=1e-4, rtol=1e-4)
-        assert whole.shape == (2, 180)

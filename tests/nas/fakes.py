@@ -16,6 +16,7 @@ from distill.first_rung import Begun
 from distill.pace import Pace
 from distill.teachers.facts import TeacherFacts
 from distill.training.effort import EFFORTS, Effort
+from distill.training.queues import Rung
 from nas.run.job.progress import Tick
 from ppg.npz.folder import write_recording
 from ppg.recording import Recording
@@ -96,7 +97,7 @@ class FakeTrainer:
         self.delay_s = delay_s
 
     def pace(self) -> Pace:
-        return Pace(teacher=0.06, pool=0.02, supernet=0.1, network=0.02)
+        return Pace(teacher=0.06, pool=0.02, network=0.02)
 
     def at(self, effort: Effort) -> FakeTrainer:
         return FakeTrainer(
@@ -116,20 +117,14 @@ class FakeTrainer:
 
     left_out = None
 
-    def train_supernet(self, progress: Tick) -> None:
-        self._once("supernet", progress)
-
-    def search_mae(self, arch: Arch) -> float:
-        self.calls.append(arch.id)
-        time.sleep(self.delay_s)
-        return fake_mae(arch)
-
-    def begin_many(self, archs: Sequence[Arch], progress: Tick) -> list[Begun]:
+    def begin_many(
+        self, archs: Sequence[Arch], progress: Tick, kind: Rung = "first rungs"
+    ) -> list[Begun]:
         found = []
         for index, arch in enumerate(archs):
-            mark = self.folder / f"begun-{arch.id}.done"
+            mark = self.folder / f"{kind}-{arch.id}.done"
             if not mark.exists():
-                self.calls.append(f"begin {arch.id}")
+                self.calls.append(f"{kind} {arch.id}")
                 time.sleep(self.delay_s)
                 mark.touch()
             error = fake_mae(arch)
@@ -137,8 +132,8 @@ class FakeTrainer:
             progress(index + 1, len(archs), "")
         return found
 
-    def begin(self, archs: Sequence[Arch], progress: Tick) -> None:
-        self.begin_many(archs, progress)
+    def begin(self, archs: Sequence[Arch], progress: Tick, kind: Rung = "first rungs") -> None:
+        self.begin_many(archs, progress, kind)
 
     def retrain_many(
         self,

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from distill.training.effort import Effort
+from distill.training.queues import Rung
 from nas.run.config import ConfigError, SearchConfig
 from nas.run.folder import RunDir
 from nas.run.job.progress import Silent, Tick
@@ -38,12 +39,12 @@ class Sharing(FakeTrainer):
         self.calls.append(f"at {effort.name}")
         return self
 
-    def begin_many(self, archs: Sequence[Arch], progress: Tick) -> Any:
-        self.site.share.queue("first rungs", archs, self.effort)
+    def begin_many(self, archs: Sequence[Arch], progress: Tick, kind: Rung = "first rungs") -> Any:
+        self.site.share.queue(kind, archs, self.effort)
         raise KeyboardInterrupt
 
-    def begin(self, archs: Sequence[Arch], progress: Tick) -> None:
-        queue = self.site.share.queue("first rungs", archs, self.effort)
+    def begin(self, archs: Sequence[Arch], progress: Tick, kind: Rung = "first rungs") -> None:
+        queue = self.site.share.queue(kind, archs, self.effort)
         while (index := queue.claim()) is not None:
             self.calls.append(f"begin {archs[index].id}")
             queue.done(index, SimpleNamespace(score_bpm=fake_mae(archs[index])))

@@ -20,7 +20,6 @@ from search_spaces.streaming import (
     require_streamable,
     streamable,
 )
-from search_spaces.supernet import _spacings, tap_spacing
 
 TINY = published("tiny")
 
@@ -59,15 +58,6 @@ def test_a_streaming_space_holds_only_what_can_stream(name: str) -> None:
         assert streamable(arch) is None
         assert space.canonical(arch) == arch
         assert space.build(space.choices_of(arch)) == arch
-
-
-def test_a_supernet_has_kernels_for_what_was_shortened() -> None:
-    space, rng = SearchSpace.preset("default").streaming(), random.Random(1)
-    have = _spacings(space)
-    for arch in [space.sample(rng) for _ in range(400)]:
-        for number, stage in enumerate(arch.stages):
-            for index in range(min(stage.depth, 2)):
-                assert tap_spacing(arch.stages, number, index) in have[number, index == 0]
 
 
 def test_a_small_streaming_space_is_counted() -> None:

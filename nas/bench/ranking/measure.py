@@ -43,7 +43,7 @@ def measure(
         archs: the networks, which are judged alone.
         run: a claimed folder; one JSON file a network, and a cache.
         config: effort, seed and teacher.
-        space: of the supernet.
+        space: of the search.
         people: whom it trains on, and whose errors are measured.
         cost_of, accept: costs of a network, and whether it fits the budgets.
         progress: where to say how far it is.
@@ -78,8 +78,6 @@ def measure(
     )
     with timed("teacher") as tick:
         trainer.prepare_teacher(tick)
-    with timed("supernet") as tick:
-        trainer.train_supernet(tick)
     with timed("first rungs") as tick:
         begun = trainer.begin_many(archs, tick)
     batch = next(trainer.batches(1))
@@ -94,7 +92,6 @@ def measure(
                 macs=costs.macs,
                 weights=costs.weight_bytes,
                 latency_ms=costs.latency_ms,
-                inherited_bpm=trainer.search_mae(arch),
                 jacobian=jacobian_score(arch, batch, seed=config.seed),
                 first_expected_bpm=said.expected_bpm,
                 first_mae_bpm=said.mae_bpm,

@@ -125,7 +125,7 @@ def contest_page(found: Figures, drawn: Sequence[Band], *, command: str, plot: s
         "# Does searching pay?",
         f"    {command}",
         f"{synthetic}Seeds {', '.join(map(str, found.seeds))}; {len(found.report_people)} report "
-        "people. For each seed a whole search (found), then as many core-seconds as its supernet, "
+        "people. For each seed a whole search (found), then as many core-seconds as its "
         "search and finalists took for random networks under the same budgets, and for networks "
         "that are spread over the sizes, largest first; a training that had begun when they were "
         "spent counts. Hand-made networks are trained without a limit. Teacher, windows, steps "

@@ -65,7 +65,7 @@ def torch_side_trainer(
         teacher=teacher,
         folder=folder,
         site=site_of(config.device),
-        accept=lambda _: True,  # only a supernet asks
+        accept=lambda _: True,  # whom it is asked for, the sides say
         rule=RULES[target.file],
         distill=config.distill,
     )

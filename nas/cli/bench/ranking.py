@@ -32,7 +32,7 @@ def bench_ranking(
         int, typer.Option(help="How many to train alone; six pairs are among them.")
     ] = 52,
     effort: Effort = "quick",
-    seed: Annotated[int, typer.Option(help="Of networks, split and supernet.")] = 0,
+    seed: Annotated[int, typer.Option(help="Of networks and split.")] = 0,
     space: Space = "default",
     budget: Annotated[str, typer.Option(help="Flash that each network may take.")] = "80KB",
     device: Device = "auto",

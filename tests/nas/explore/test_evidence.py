@@ -61,12 +61,12 @@ def test_networks_are_begun_in_the_amounts_and_each_once(tmp_path: Path) -> None
     calls: list[str] = []
     one = explorer(tmp_path, calls)
     candidates = one.explore(AMOUNT)
-    assert len(calls) == len(set(calls)) and all(call.startswith("begin ") for call in calls)
+    assert len(calls) == len(set(calls)) and all(call.startswith("first rungs ") for call in calls)
     least = AMOUNT.rounds * AMOUNT.each
     most = AMOUNT.spread + least + AMOUNT.last
     assert least < len(calls) == len(one.begun) <= most
     spread_over = spread(one.drawn, AMOUNT.spread)
-    assert calls[: len(spread_over)] == [f"begin {arch.id}" for arch in spread_over]
+    assert calls[: len(spread_over)] == [f"first rungs {arch.id}" for arch in spread_over]
     assert {c.arch for c in candidates if c.first_bpm is not None} == set(one.begun)
     assert all(fits(arch) for arch in one.begun)
     assert len(candidates) == 120
@@ -82,7 +82,7 @@ def test_known_networks_are_begun_first_and_their_neighbours_considered(
     candidates = one.explore(AMOUNT)
     known = five[::2]  # half as many as the spread
     others = spread(one.drawn, 3, beside=known)
-    assert calls[: 3 + len(others)] == [f"begin {arch.id}" for arch in (*known, *others)]
+    assert calls[: 3 + len(others)] == [f"first rungs {arch.id}" for arch in (*known, *others)]
     considered = [candidate.arch for candidate in candidates]
     assert set(known) <= set(considered[: 1 + len(one.begun)])
     beside = {other for arch in one.begun for other in neighbours(TINY, arch)}
@@ -127,6 +127,18 @@ def test_candidates_are_judged_by_the_forecast(tmp_path: Path) -> None:
     assert all(c.first_bpm in (None, pytest.approx(1.8**0.5 * fake_mae(c.arch))) for c in feasible)
     unfit = [c for c in candidates if not c.feasible]
     assert unfit and all(c.mae_bpm is None and c.first_bpm is None for c in unfit)
+
+
+def test_who_could_be_a_finalist_is_judged_half_way(tmp_path: Path) -> None:
+    calls: list[str] = []
+    one = explorer(tmp_path, calls)
+    some = choose_finalists(one.explore(AMOUNT), PROBLEM, 3)
+    before = len(calls)
+    judged = one.half_way(some)
+    assert calls[before:] == [f"second rungs {candidate.arch.id}" for candidate in some]
+    assert [c.mae_bpm for c in judged] == pytest.approx(
+        [1.8**0.5 * fake_mae(c.arch) for c in some]
+    )
 
 
 def test_whole_trainings_move_what_is_foretold(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from distill.pace import Pace
 from distill.training.effort import EFFORTS, Effort, share_of
 from distill.training.recipe import load_recipe
 from nas.explore.evidence import AMOUNTS
+from nas.explore.finalists import ENTRANTS
 from nas.explore.pacing import QAT_COST, RESERVE, Pacing
 from nas.run.config import ConfigError, SearchConfig
 from nas.run.resolve import resolve
@@ -21,7 +22,7 @@ from search_spaces.plan import plan
 from search_spaces.space import SearchSpace
 from tests.nas.fakes import FakeTrainer
 
-PACE = Pace(teacher=0.06, pool=0.02, supernet=0.1, network=0.02)
+PACE = Pace(teacher=0.06, pool=0.02, network=0.02)
 AMOUNT = AMOUNTS["quick"]
 
 
@@ -44,10 +45,12 @@ def trainer(folder: Path) -> FakeTrainer:
 
 
 def core_seconds(effort: Effort, rungs: int, finalists: int) -> float:
-    """What the networks of a search take by the pace."""
-    begun = rungs * effort.first_rung().finetune_steps
-    further = finalists * (effort.finetune_steps + QAT_COST * effort.qat_steps)
-    return (begun + further) * PACE.network
+    """What the networks of a search take by the pace, half as many again half of the steps."""
+    half_way = round(ENTRANTS * finalists)
+    begun = max(0, rungs - half_way) * effort.first_rung
+    further = (half_way - finalists) * effort.half_way
+    whole = finalists * (effort.finetune_steps + QAT_COST * effort.qat_steps)
+    return (begun + further + whole) * PACE.network
 
 
 @pytest.mark.parametrize("cores", [1, 2, 16])
@@ -59,7 +62,6 @@ def test_the_steps_fill_the_time(tmp_path: Path, time_s: float, cores: int) -> N
     seconds = (
         effort.teacher_steps * PACE.teacher / pair
         + effort.pool_batches * PACE.pool
-        + (effort.warmup_steps + effort.supernet_steps) * PACE.supernet / pair
         + core_seconds(effort, AMOUNT.most, 8) / cores
     )
     assert 0.82 * time_s < seconds < 0.9 * time_s  # the rest is the reserve
@@ -72,25 +74,29 @@ def test_later_phases_make_up_for_earlier_ones(tmp_path: Path) -> None:
     clock.now_s = 400.0  # much later than planned
     second = paced.before_first_rungs(first, AMOUNT)
     assert second.effort.finetune_steps < first.effort.finetune_steps
-    assert second.effort.supernet_steps == first.effort.supernet_steps  # its checkpoint goes on
     assert core_seconds(second.effort, AMOUNT.most, 8) / 2 == pytest.approx(128, rel=0.03)
-    archs = list(itertools.islice(SearchSpace.preset("tiny"), 8))
+    archs = list(itertools.islice(SearchSpace.preset("tiny"), 12))
     clock.now_s = 420.0  # few had to be begun
     more = np.array([share_of(plan(arch).values) for arch in archs])  # small ones get more
     third = paced.before_finalists(second, archs)
+    done_s = second.effort.first_rung * PACE.network  # of a network of middle size, before
     assert more.mean() * third.effort.finetune_steps > second.effort.finetune_steps
-    assert more.mean() * core_seconds(third.effort, 0, 8) / 2 == pytest.approx(108, rel=0.03)
+    left_s = more.mean() * (core_seconds(third.effort, 0, 8) - 12 * done_s) / 2
+    assert left_s == pytest.approx(108, rel=0.03)
     (tmp_path / "effort.json").unlink()
     few = paced.before_finalists(second, archs[:2])
-    assert more[:2].mean() * core_seconds(few.effort, 0, 2) / 2 == pytest.approx(108, rel=0.03)
+    whole = 2 * (few.effort.finetune_steps + QAT_COST * few.effort.qat_steps) * PACE.network
+    left_s = more[:2].mean() * (whole - 2 * done_s) / 2
+    assert left_s == pytest.approx(108, rel=0.03)
 
 
 def test_a_search_that_is_late_still_trains(tmp_path: Path) -> None:
     clock = Clock()
     paced = pacing(tmp_path, clock)
     clock.now_s = 700.0
-    late = paced.before_finalists(trainer(tmp_path), [SearchSpace.preset("tiny").smallest()])
-    assert late.effort.finetune_steps > 100
+    archs = list(itertools.islice(SearchSpace.preset("tiny"), 12))
+    late = paced.before_finalists(trainer(tmp_path), archs)  # goes on at half the steps at least
+    assert late.effort.finetune_steps == EFFORTS["quick"].finetune_steps // 2
 
 
 def test_what_was_decided_stays(tmp_path: Path) -> None:
@@ -114,7 +120,7 @@ def test_a_recipe_counts(tmp_path: Path, name: str, time_s: float) -> None:
     paced = replace(pacing(tmp_path, Clock(), time_s=time_s), recipe=recipe)
     effort = paced.before_first_rungs(trainer(tmp_path), AMOUNT).effort
     more = 1.5 if name == "mine" else 1.0
-    begun = AMOUNT.most * effort.first_rung().finetune_steps
+    begun = (AMOUNT.most - 12) * effort.first_rung + 4 * effort.half_way
     floats = 8 * more * effort.finetune_steps
     simulated = 8 * QAT_COST * effort.qat_steps * (name != "post-training")
     seconds = (begun + floats + simulated) * PACE.network / 2

@@ -64,7 +64,7 @@ def test_run_toml_says_what_was_done(finished: RunDir, people: Path) -> None:
     assert sorted(everybody) == sorted({r.person for r in read_folder(people)})
     assert len(set(everybody)) == 6
     times = document.time_s
-    assert set(times) == {"teacher", "supernet", "search", "finalists", "total"}
+    assert set(times) == {"teacher", "search", "finalists", "total"}
     assert times["total"] >= times["search"]
     assert {"torch", "optuna", "python", "ppgnas"} <= set(document.versions)
     assert document.devices == ("cpu",)

@@ -93,14 +93,14 @@ def test_a_search_with_a_time(people: Path, tmp_path: Path, latency: str) -> Non
     said = io.StringIO()
     run = go(config, tmp_path / "run", calls, progress=Lines(said))
     found = len(run.finalists())
-    assert run.finished and found and calls.count("supernet") == 1
+    assert run.finished and found and calls.count("teacher") == 1
     assert (f"{found} finalists of 3 asked for: the others" in said.getvalue()) is (found < 3)
     assert found == 1 or latency == "5ms"
     document = run.document()
     assert document.config == config and "finalists" in document.time_s
     decided = json.loads((run.path / "effort.json").read_text())
     assert list(decided) == ["all", "first rungs", "finalists"]
-    steps = [effort["supernet_steps"] for effort in decided.values()]
+    steps = [effort["teacher_steps"] for effort in decided.values()]
     assert len(set(steps)) == 1
 
 

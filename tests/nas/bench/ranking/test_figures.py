@@ -38,7 +38,6 @@ def test_the_truth_is_the_mean_over_people_then_seeds() -> None:
 
 def test_of_every_score_lower_is_better(found: RankingFigures) -> None:
     assert found.scores["first rung, expected error"]["search"].overall.tau.value == 1
-    assert found.scores["inherited error"]["report"].overall.tau.value == -1
     assert found.scores["first rung, decoded error"]["search"].overall.tau.value == 0
     assert found.scores["jacobian covariance"]["search"].overall.tau.value == 1
     larger = scores_of(RECORDS)
@@ -52,7 +51,6 @@ def test_a_score_of_ones_own_stands_beside_the_others(found: RankingFigures) -> 
     assert set(own.within) == set(DIMENSIONS)
     assert {figure.value for figure in own.within.values()} == {1}
     assert own.pairs == (True, True)
-    assert found.scores["inherited error"]["report"].pairs == (False, False)
     assert found.scores["first rung, decoded error"]["search"].pairs == (False, False)  # ties
 
 
@@ -73,10 +71,10 @@ def test_the_ceiling_is_one_where_seeds_and_people_agree(found: RankingFigures) 
 
 
 def test_the_page_shows_every_network_score_and_pair(found: RankingFigures) -> None:
-    page = ranking_page(Ranking(run_document(time_s={"supernet": 75.0}), RECORDS, PAIRS), found)
+    page = ranking_page(Ranking(run_document(time_s={"teacher": 75.0}), RECORDS, PAIRS), found)
     assert "\n    ppgnas search --budget 80KB\n" in page  # the command of the document
     assert "**Synthetic recordings.** 12 networks of the space default" in page
-    assert "Wall time: supernet 1 min 15 s." in page
+    assert "Wall time: teacher 1 min 15 s." in page
     assert "They differ by 0.20 BPM on search people and 0.20 BPM on report people" in page
     starts = Counter(line.split(" | ")[0] for line in page.splitlines())
     for record in RECORDS:
@@ -85,7 +83,7 @@ def test_the_page_shows_every_network_score_and_pair(found: RankingFigures) -> N
         assert starts[f"| {name}"] == 4  # search, report, halves, pairs
     for name in DIMENSIONS:
         assert starts[f"| {name}"] == 1 + sum(pair.dimension == name for pair in PAIRS)
-    assert "| inherited error | -1.00 (-1.00 to -1.00) | " in page
-    assert "| inherited error | 0 of 2 | 0 of 2 |" in page
+    assert "| jacobian covariance | 1.00 (1.00 to 1.00) | " in page
+    assert "| jacobian covariance | 2 of 2 | 2 of 2 |" in page
     low, high = RECORDS[4].arch.id, RECORDS[2].arch.id
     assert f"| depth | {low} | {high} | 4.00 | 3.00 | 5.00 | 4.00 |" in page

@@ -54,7 +54,7 @@ def test_a_number_that_is_not_finite_is_refused(tmp_path: Path) -> None:
     made_record(ARCH).write(tmp_path)
     path = tmp_path / f"{ARCH.id}.json"
     document = json.loads(path.read_text())
-    document["inherited_bpm"] = float("nan")
+    document["jacobian"] = float("nan")
     path.write_text(json.dumps(document))
     with pytest.raises(RunError, match="is damaged"):
         read_record(tmp_path, ARCH)

@@ -114,7 +114,7 @@ def test_the_verb_with_records_ready(
     assert leave(*options(people, tmp_path / "out"), "--page", str(page)) == 0
     printed = capsys.readouterr().out
     assert f"{count} networks trained alone (SYNTHETIC recordings)" in printed
-    for row in ("inherited error", "MACs", "ceiling: another seed", "ceiling: the other people"):
+    for row in ("MACs", "ceiling: another seed", "ceiling: the other people"):
         assert f"\n{row} " in printed
     assert page.read_text().startswith("# How well cheap figures order networks\n")
 

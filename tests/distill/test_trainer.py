@@ -1,9 +1,8 @@
-"""Pool and supernet: drawn once, continued where they were killed, repeatable."""
+"""The pool is drawn once, and a trainer makes integers of networks."""
 
 from __future__ import annotations
 
 import errno
-import json
 import os
 from pathlib import Path
 
@@ -11,19 +10,14 @@ import numpy as np
 import pytest
 import torch
 
-from distill.inherited import InheritedAccuracy, thin
-from distill.pool import FACTS, make_pool
-from distill.supernet_training import SupernetJob, draw_networks, train_supernet
+from distill.pool import make_pool
 from distill.trainer import Trainer
-from distill.training.checkpoint import read_facts
 from distill.training.device import Site
 from ppg.augment.bank import TrainingBank
 from ppg.recording import Recording
-from ppg.windows import InputSpec, windows_of
-from search_spaces.arch import Arch
+from ppg.windows import windows_of
 from search_spaces.network import Network
 from search_spaces.space import SearchSpace
-from search_spaces.supernet import Supernet
 from tests.distill.killing import SMOKE, Killed, kill_at, silent
 
 
@@ -72,74 +66,6 @@ def test_pool_is_drawn_once(people: list[Recording], tmp_path: Path) -> None:
     torch.testing.assert_close(flat, stored)  # a pass sees every window once
 
 
-@pytest.mark.parametrize("stop", [3, 10])
-def test_a_killed_supernet_training_continues(
-    people: list[Recording], tmp_path: Path, stop: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("distill.supernet_training.CHECKPOINT_EVERY", 2)
-    space = SearchSpace.preset("tiny")
-    bank = TrainingBank(people[:2], acceleration=True)
-    make_pool(
-        bank,
-        None,
-        folder=tmp_path / "pool",
-        batches=4,
-        batch=16,
-        rate_hz=32,
-        seed=0,
-        progress=silent,
-    )
-
-    def train(path: Path, progress, processes: int = 1):  # type: ignore[no-untyped-def]
-        job = SupernetJob(space, tmp_path / "pool", SMOKE, 0, path)
-        net = job.supernet()
-        train_supernet(job, net, accept=lambda a: True, processes=processes, progress=progress)
-        return net
-
-    whole = train(tmp_path / "whole.safetensors", silent)
-    with pytest.raises(Killed):
-        train(tmp_path / "killed.safetensors", kill_at(stop))
-    continued = train(tmp_path / "killed.safetensors", silent)
-    for (name, one), two in zip(whole.named_parameters(), continued.parameters(), strict=True):
-        assert torch.equal(one, two), name
-    assert read_facts(tmp_path / "killed.safetensors")["step"] == 12
-    facts = tmp_path / "pool" / FACTS  # answers of another teacher are another training
-    facts.write_text(json.dumps({**json.loads(facts.read_text()), "teacher": "other"}))
-    with pytest.raises(Killed):
-        train(tmp_path / "killed.safetensors", kill_at(stop))
-    if stop == 10:  # two processes come to the same bits as one
-        shared = train(tmp_path / "shared.safetensors", silent, processes=2)
-        for (name, one), two in zip(whole.named_parameters(), shared.parameters(), strict=True):
-            assert torch.equal(one, two), name
-
-
-def test_random_networks_fit_where_any_does() -> None:
-    import random
-
-    space = SearchSpace.preset("default")
-
-    def narrow(arch: Arch) -> bool:
-        return arch.stem_width == 8
-
-    drawn = [draw_networks(space, random.Random(i), accept=narrow) for i in range(20)]
-    assert all(narrow(arch) for pair in drawn for arch in pair)
-    share = np.mean([arch.acceleration for pair in drawn for arch in pair])
-    assert share > 0.6
-
-
-def test_inherited_accuracy_is_repeatable(people: list[Recording]) -> None:
-    windows = windows_of(people[2:], InputSpec(32, True))
-    picked = thin(windows, 20)
-    assert len(picked) == 20 and np.bincount(windows.person[picked]).tolist() == [10, 10]
-    torch.manual_seed(0)
-    net = Supernet(SearchSpace.preset("tiny"))
-    judge = InheritedAccuracy(net, [torch.randn(16, 4, 256)], windows, count=40)
-    small, large = net.space.smallest(), net.space.largest()
-    first = judge.mae_bpm(small)
-    judge.mae_bpm(large)
-    assert judge.mae_bpm(small) == first
-
-
 def test_the_whole_trainer(people: list[Recording], tmp_path: Path) -> None:
     from deploy.integers import reference
     from distill.evaluation import predict_windows
@@ -157,7 +83,6 @@ def test_the_whole_trainer(people: list[Recording], tmp_path: Path) -> None:
         accept=lambda arch: True,
     )
     trainer.prepare_teacher(silent)
-    trainer.train_supernet(silent)
     archs = [space.smallest(), space.largest()]
     results = {}
     trainer.retrain_many(
