@@ -82,6 +82,12 @@ def spread_loss(x: Tensor) -> Tensor:
     return -(((x - nearest).square().sum(dim=1) + 1e-8).sqrt() + 1e-6).log().mean()
 
 
+def _paired(left: Tensor, right: Tensor, scale: Tensor, excluded: Tensor) -> Tensor:
+    """Both losses of two views."""
+    spread = (spread_loss(left) + spread_loss(right)) / 2
+    return contrastive_loss(left, right, scale, excluded) + SPREAD_WEIGHT * spread
+
+
 class Contrast(nn.Module):
     """An encoder, compared with itself on another view."""
 
@@ -94,8 +100,7 @@ class Contrast(nn.Module):
     def loss(self, first: Tensor, second: Tensor, excluded: Tensor) -> Tensor:
         """Of two views `(batch, channels, time)` of the same moments."""
         left, right = (self.projection(self.encoder(x)) for x in (first, second))
-        loss = contrastive_loss(left, right, self.scale(), excluded)
-        return loss + SPREAD_WEIGHT * (spread_loss(left) + spread_loss(right)) / 2
+        return _paired(left, right, self.scale(), excluded)
 
 
 class Aligned(nn.Module):
@@ -116,5 +121,4 @@ class Aligned(nn.Module):
         with torch.no_grad():
             taught = self.teacher(other)
         left, right = self.projection(self.encoder(own)), self.teacher_projection(taught)
-        loss = contrastive_loss(left, right, self.scale(), excluded)
-        return loss + SPREAD_WEIGHT * (spread_loss(left) + spread_loss(right)) / 2
+        return _paired(left, right, self.scale(), excluded)

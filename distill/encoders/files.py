@@ -9,7 +9,7 @@ import torch
 from pydantic import TypeAdapter, ValidationError
 from torch import Tensor, nn
 
-from distill.encoders.job import Job, Method, Pretrained, Sensor
+from distill.encoders.job import Job, Pretrained
 from distill.encoders.transformer import EncoderShape, TransformerEncoder
 from distill.training.checkpoint import load_checkpoint, read_facts
 from ppg.frontend import FRONT_END
@@ -20,8 +20,8 @@ _NEXT = "pass a file of `ppgnas pretrain`"
 
 
 @dataclass(frozen=True, kw_only=True)
-class EncoderFacts:
-    """What a file says of the encoder in it; see `distill.encoders.job.Job` for the first ones.
+class EncoderFacts(Job):
+    """What a file says of the encoder in it: its training, and with whom.
 
     Attributes:
         people, held_out, also_in: who taught it, who was kept away, other names of people.
@@ -29,12 +29,6 @@ class EncoderFacts:
         teacher, teacher_shape: digest and sizes of the encoder that taught it.
     """
 
-    sensor: Sensor
-    method: Method
-    shape: EncoderShape
-    steps: int
-    batch: int
-    seed: int
     people: tuple[str, ...]
     held_out: tuple[str, ...]
     also_in: tuple[str, ...]
@@ -92,16 +86,10 @@ def load_encoder(path: Path) -> StoredEncoder:
             f"{path} reads the front end {facts.front_end}, this version has {FRONT_END}; train "
             "it again"
         )
-    job = Job(
-        sensor=facts.sensor,
-        method=facts.method,
-        shape=facts.shape,
-        steps=facts.steps,
-        batch=facts.batch,
-        seed=facts.seed,
-    )
+    if facts.shape is None:
+        raise RunError(f"{path} is a part of a compact encoder; {_NEXT}")
     teacher = None if facts.teacher_shape is None else TransformerEncoder(facts.teacher_shape)
-    module = job.module(teacher)
+    module = facts.module(teacher)
     load_checkpoint(path, module)
     return StoredEncoder(facts, module.eval(), kept.train_s)
 

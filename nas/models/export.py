@@ -140,7 +140,6 @@ def write_files(
     for path in left:
         path.unlink()
     for target, content in targets.items():
-        target.parent.mkdir(parents=True, exist_ok=True)
         write_bytes_atomic(target, content)
     return list(targets)
 

@@ -50,7 +50,6 @@ def write_adapted(
     known = card if model.run is None else model.run.document()
     learnt = () if card.personal is None else card.personal.people
     net = with_head(model.net(), adapted.weights, adapted.biases)
-    out.parent.mkdir(parents=True, exist_ok=True)
     with new_folder(out) as folder:
         write_json_atomic(folder / "arch.json", model.arch.to_json())
         x = wearer.windows.spread(PARITY_WINDOWS)

@@ -162,10 +162,7 @@ def choose(out: Path | None, *, resume: bool) -> RunDir:
     Raises:
         RunError: the folder holds another run or other files, or there is nothing to resume.
     """
-    if out is None:
-        run = _default(resume=resume)
-    else:
-        run = RunDir(out)
+    run = _default(resume=resume) if out is None else RunDir(out)
     path = run.path
     if path.exists() and not path.is_dir():
         raise RunError(f"`out` {path} is a file; name a folder that does not exist yet")
@@ -187,21 +184,11 @@ def choose(out: Path | None, *, resume: bool) -> RunDir:
 
 def _default(*, resume: bool) -> RunDir:
     """The first run that is not finished or not there."""
-    number = 1
-    while True:
-        name = DEFAULT_OUT.name if number == 1 else f"{DEFAULT_OUT.name}-{number}"
-        run = RunDir(DEFAULT_OUT.with_name(name))
-        if not run.exists:
-            if resume and number > 1:
-                return RunDir(_numbered(number - 1))
-            return run
-        if not run.finished:
-            return run
+    before, run, number = None, RunDir(DEFAULT_OUT), 1
+    while run.exists and run.finished:
         number += 1
-
-
-def _numbered(number: int) -> Path:
-    return DEFAULT_OUT if number == 1 else DEFAULT_OUT.with_name(f"{DEFAULT_OUT.name}-{number}")
+        before, run = run, RunDir(DEFAULT_OUT.with_name(f"{DEFAULT_OUT.name}-{number}"))
+    return before if resume and before is not None and not run.exists else run
 
 
 @contextmanager

@@ -22,7 +22,7 @@ from nas.bench.crossmodal.config import PRESETS, CrossmodalConfig
 from nas.bench.crossmodal.measure.hand import hand_features, profiles
 from nas.bench.crossmodal.measure.picture import flat
 from nas.bench.crossmodal.measure.retrieval import Retrieval, retrieval
-from nas.bench.crossmodal.records import EncoderRecord, read_record
+from nas.bench.crossmodal.records import EncoderRecord, file_of, read_record
 from nas.bench.crossmodal.targets import Target, judged, own_mean, probe_all, targets_of
 from nas.encoders.compact import train_compact
 from nas.encoders.segments import Corpus, gather
@@ -36,7 +36,10 @@ from ppg.segments.draw import SegmentBank
 from ppgnas.defaults import DEFAULT_BOARD, DEFAULT_ENGINE
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from distill.encoders.contrast import Aligned
+    from distill.encoders.job import Job
     from distill.encoders.training import Ground
     from distill.encoders.transformer import TransformerEncoder
 
@@ -131,35 +134,31 @@ class _Bench:
         return record
 
     def _path(self, name: str) -> Path:
-        return self.out / "encoders" / f"{name.replace(' ', '-').replace('%', 'percent')}"
+        return self.out / "encoders" / file_of(self.out, name).stem
+
+    def _pretrained(self, name: str, job: Job, ground: Ground) -> tuple[nn.Module, Path]:
+        """A trained encoder and its file; at once where it is there."""
+        from distill.encoders.training import pretrain
+
+        path = self._path(name).with_suffix(".safetensors")
+        path.parent.mkdir(exist_ok=True)
+        device = site_of(self.config.device).device
+        with self.progress.phase(name) as tick:
+            return pretrain(job, ground, path, progress=tick, device=device), path
 
     def _teacher(self, cell: Cell) -> TransformerEncoder:
         from distill.encoders.files import load_encoder
-        from distill.encoders.training import pretrain
 
-        path = self._path(cell.name).with_suffix(".safetensors")
-        path.parent.mkdir(exist_ok=True)
-        ground = self._ground(None)
-        with self.progress.phase(cell.name) as tick:
-            pretrain(
-                cell.job, ground, path, progress=tick, device=site_of(self.config.device).device
-            )
-        return load_encoder(path).encoder
+        return load_encoder(self._pretrained(cell.name, cell.job, self._ground(None))[1]).encoder
 
     def _encoder(self, cell: Cell, teacher: TransformerEncoder) -> EncoderRecord:
         """Train (the teacher is there by now) and measure one with attention."""
         from distill.encoders.contrast import Aligned
         from distill.encoders.files import load_encoder
-        from distill.encoders.training import pretrain
 
-        path = self._path(cell.name).with_suffix(".safetensors")
         shards, corpus = self.corpus.shards, self.corpus
         ground = self._ground(teacher if cell.taught else None)
-        with self.progress.phase(cell.name) as tick:
-            pretrain(
-                cell.job, ground, path, progress=tick, device=site_of(self.config.device).device
-            )
-        stored = load_encoder(path)
+        stored = load_encoder(self._pretrained(cell.name, cell.job, ground)[1])
         with self.progress.phase(f"{cell.name}: measured"):
             vectors = self._spread(
                 float_vectors(stored.encoder, shards, self._needed(), cell.job.sensor)
@@ -213,7 +212,7 @@ class _Bench:
 
     def _supervised(self, share: float) -> EncoderRecord:
         from distill.encoders.job import Supervised
-        from distill.encoders.training import Ground, pretrain
+        from distill.encoders.training import Ground
 
         corpus, shards = self.corpus, self.corpus.shards
         preset = PRESETS[self.config.preset]
@@ -229,11 +228,7 @@ class _Bench:
         target = next(target for target in self.targets if target.name == "hr")
         rows = target.subset(share, 0, seed=self.config.seed)
         ground = Ground(shards.folder, rows, corpus.train, corpus.held_out)
-        path = self._path(name).with_suffix(".safetensors")
-        with self.progress.phase(name) as tick:
-            module = pretrain(
-                job, ground, path, progress=tick, device=site_of(self.config.device).device
-            )
+        module, _ = self._pretrained(name, job, ground)
         assert isinstance(module, Supervised)
         read = float_vectors(module, shards, target.test, "acc")[:, 0]
         probe = judged(target, read, corpus, share=share, draw=0, labels=len(rows))

@@ -53,11 +53,9 @@ def bench_deploy(
     if run is not None and data is not None:
         rows += finalist_rows(RunDir(Path(run)), data)
         command += f" --run {run} --data {data}"
-    path = Path(out)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_text_atomic(path, markdown(rows, command))
+    write_text_atomic(Path(out), markdown(rows, command))
     if as_json:
         emit({"command": command, "networks": [asdict(row) for row in rows]})
         return
     print(text_table(("what", "goal", "here"), summary(rows)))
-    print(f"\nNetwork by network: {path}")
+    print(f"\nNetwork by network: {out}")

@@ -25,11 +25,9 @@ def bench_hwmodels(
     from ppgnas.files import write_text_atomic
 
     found = measure()
-    path = Path(out)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_text_atomic(path, markdown(found))
+    write_text_atomic(Path(out), markdown(found))
     if as_json:
         emit(found.to_json())
         return
     print(text_table(HEADER, table_rows(found)))
-    print(f"\nWhich rows count, and how: {path}")
+    print(f"\nWhich rows count, and how: {out}")

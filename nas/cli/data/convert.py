@@ -152,7 +152,7 @@ def convert(
     named = [f"`{name}`" for name in given]
     from ppg.loaders.forms import is_own, read_own
     from ppg.npz.folder import write_folder
-    from ppg.recording import channels_of, check_drift
+    from ppg.recording import check_drift, with_channels
     from ppgnas.errors import DataError
 
     path = Path(source)
@@ -198,9 +198,7 @@ def convert(
                 "on; name a folder outside of it."
             )
         recordings = read_folder(path, lag_s=lag_s, drift_ppm=drift_ppm)
-    if channels is not None:
-        chosen = channels_of(channels)
-        recordings = [recording.with_channels(chosen) for recording in recordings]
+    recordings = with_channels(recordings, channels)
     files = write_folder(Path(out), recordings)
     print_notes(notes)
     if as_json:

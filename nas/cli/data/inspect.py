@@ -34,15 +34,12 @@ def inspect(
     from nas.run.people import read_source
     from ppg.inspection.inspection import inspect as look
     from ppg.loaders.registry import unread_beside
-    from ppg.recording import channels_of
+    from ppg.recording import with_channels
 
     notes: list[str] = []
     recordings = read_source(folder, seed=0, say=notes.append)
     print_notes(notes)
-    if channels is not None:
-        chosen = channels_of(channels)
-        recordings = [recording.with_channels(chosen) for recording in recordings]
-    found = look(recordings, unread=unread_beside(Path(folder)))
+    found = look(with_channels(recordings, channels), unread=unread_beside(Path(folder)))
     if as_json:
         emit(found.to_json())
         return
