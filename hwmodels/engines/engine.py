@@ -113,6 +113,7 @@ class Profile:
         parts: parts whose networks are in the fit.
         anchored: half width in logs of a network after another one was measured on the same board
             and build: 90 % of the pairs of timed networks; None where none were.
+        anchored_on: the same of other cores that the profile stands for.
         holds_boards: `network` holds how parts of the core differ too.
         memo: costs of layers seen before; a pure function's memory, never part of the value.
     """
@@ -125,6 +126,7 @@ class Profile:
     regimes: Regimes | None = None
     parts: tuple[str, ...] = ()
     anchored: float | None = None
+    anchored_on: dict[str, float] = field(default_factory=dict)
     holds_boards: bool = False
     memo: dict[object, object] = field(default_factory=dict, repr=False, compare=False)
 

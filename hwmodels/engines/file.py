@@ -61,6 +61,7 @@ class Bounds(FileModel):
 class ScaleFile(Bounds):
     networks: int
     anchored: float | None = None
+    anchored_on: dict[str, float] = Field(default_factory=dict)
 
 
 class FitFile(FileModel):

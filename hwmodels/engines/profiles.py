@@ -109,7 +109,10 @@ def counted_profiles(file: EngineFile, fit: FitFile, path: Path) -> tuple[Profil
     wide = Estimate(scale.value, min(scale.low, seen.low), max(scale.high, seen.high))
     work = _counted(fit, wide, file.kernel_cycles.dispatch, _assumed(file))
     one = Estimate.exact(1.0)
-    return (Profile("Cortex-M7", "Cortex-M7", "", one, work, anchored=seen.anchored),)
+    return (
+        Profile("Cortex-M7", "Cortex-M7", "", one, work,
+                anchored=seen.anchored, anchored_on=seen.anchored_on),
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -275,14 +278,37 @@ class _Scaled:
         return replace(work, cycles=work.cycles.times(self.factor), calibrated=calibrated)
 
 
+def _level_known(law: Law) -> Law:
+    """The law without what was open of its level: a build needs so many cycles an instruction."""
+    if isinstance(law, _Counted):
+        return replace(law, scale=Estimate.exact(law.scale.value))
+    if isinstance(law, _Scaled):
+        return replace(law, law=_level_known(law.law))
+    return law
+
+
 def carried(profiles: tuple[Profile, ...], file: EngineFile) -> tuple[Profile, ...]:
     """Profiles of cores that have a ratio to the Cortex-M7 and nothing else."""
     base = nearest(profiles, "Cortex-M7", "")
-    law = _no_layer if file.kind == "program" else _Scaled(base.work, calibrated=False)
+    if file.kind == "program":
+        return tuple(
+            Profile(core, core, "", base.network.times(ratio), _no_layer)
+            for core, ratio in file.core_ratios.items()
+        )
+    law = _Scaled(base.work, calibrated=False)
     return tuple(
-        Profile(core, core, "", base.network.times(ratio), law)
+        Profile(core, core, "", base.network.times(ratio), law, anchored=_two_draws(ratio))
         for core, ratio in file.core_ratios.items()
     )
+
+
+def _two_draws(ratio: Estimate) -> float:
+    """Half width in logs of one network on a core when another one is known.
+
+    The ratio spans how networks differ there, and two of them lie further apart than one from the
+    middle.
+    """
+    return math.sqrt(2) * math.log(ratio.high / ratio.low) / 2
 
 
 def calibrated(
@@ -302,7 +328,7 @@ def calibrated(
         return (Profile(found.part, found.core, "", network, _no_layer), *others)
     base = nearest(profiles, found.core, found.part)
     # The dispatch of every call is in the base's work; laws of kernels go beside it.
-    scaled = _Scaled(base.work, found.scale)
+    scaled = _Scaled(_level_known(base.work), found.scale)
     dispatch = file.kernel_cycles.dispatch
     laws = _laws(found.kernels, dispatch, scaled) if found.kernels else scaled
     own = Profile(found.part, found.core, "", found.network.estimate(), laws)

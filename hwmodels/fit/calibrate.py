@@ -167,6 +167,7 @@ def _anchored_width(board: Board, engine: Engine, macs: int) -> float:
     """Half width in logs of a network after one other was measured on the same board and build."""
     profile = engine.profile(board)
     width = _ANCHORED if profile.anchored is None else profile.anchored
+    width = profile.anchored_on.get(board.core, width)
     if profile.regimes is not None:
         small = macs < SMALL_MACS
         regimes = profile.regimes

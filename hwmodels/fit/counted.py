@@ -26,8 +26,10 @@ from hwmodels.engines.kernels import CLASSES, Geometry, kernel_class
 from hwmodels.engines.load import DATA_DIR, assumed_cycles
 from hwmodels.fit.law_file import significant
 from hwmodels.fit.regression import Array, pair_width, solve
-from hwmodels.fit.timings import NETWORKS_CSV, timed_networks
+from hwmodels.fit.timings import NETWORKS_CSV, TimedNetwork, timed_networks
 
+# Runtimes with the kernels of CMSIS-NN.
+BUILDS = ("TFLM+CMSIS-NN", "microTVM-CMSIS-NN", "TFLM-e-AI")
 COUNTS_CSV = DATA_DIR / "layer_counts_cmsisnn_m7.csv"
 FIT_TOML = DATA_DIR / "cmsis_nn_m7.toml"
 
@@ -142,6 +144,37 @@ def cycles_per_instruction(laws: dict[str, Law], core: str) -> list[tuple[str, s
     return ratios
 
 
+@dataclass(frozen=True)
+class Builds:
+    """Whole networks on a core, by the laws of counted instructions.
+
+    Attributes:
+        residuals: `(networks,)` logs of cycles per counted instruction.
+        builds: `(networks,)` part, runtime and version; pairs of one build tell what an anchor is
+            worth.
+    """
+
+    residuals: Array
+    builds: tuple[tuple[str, str, str], ...]
+
+
+def networks_of(core: str) -> list[TimedNetwork]:
+    """Networks timed on a core with the kernels of CMSIS-NN, but for one that ran no such code:
+    its cycles are below half of the counted instructions."""
+    networks = [n for runtime in BUILDS for n in timed_networks(runtime)]
+    return [n for n in networks if n.core == core and n.mcu != "MCXN947"]
+
+
+def by_build(laws: dict[str, Law], core: str) -> Builds:
+    """Cycles per counted instruction of all networks timed on a core."""
+    residuals, builds = [], []
+    for network in networks_of(core):
+        inside, outside = counted_instructions(laws, network.layers)
+        residuals.append(np.log((network.cycles - outside) / inside))
+        builds.append((network.mcu, network.runtime, network.version))
+    return Builds(np.array(residuals), tuple(builds))
+
+
 def timed_geometries(core: str) -> dict[str, tuple[Geometry, ...]]:
     """Geometries by kernel class of the networks that were timed on a core under TFLM."""
     groups: dict[str, list[Geometry]] = defaultdict(list)
@@ -173,6 +206,11 @@ def document(laws: dict[str, Law], ratios: list[tuple[str, str, float]]) -> FitF
             low=round(min(values), 4),
             high=round(max(values), 4),
             anchored=round(pair_width(np.log(values)), 4),
+            anchored_on={
+                core: round(pair_width(found.residuals, found.builds), 4)
+                for core in ("Cortex-M4F", "Cortex-M33")
+                for found in (by_build(laws, core),)
+            },
         ),
         kernels={
             name: law.model_copy(

@@ -48,14 +48,16 @@ def rows() -> list[Row]:
         arena_row(timed_layers()),
         power_row(),
         *[other_builds_row(core, found) for core, found in timed.builds.items()],
-        *anchored_rows(timed, ratios),
+        *anchored_rows(timed, ratios, counted),
         *generated_rows(),
         *st_rows(),
     ]
 
 
 def anchored_rows(
-    timed: fit_timed.TimedFit, ratios: Sequence[tuple[str, str, float]]
+    timed: fit_timed.TimedFit,
+    ratios: Sequence[tuple[str, str, float]],
+    counted: dict[str, fit.Law],
 ) -> list[Row]:
     """After one network was measured: timed and counted laws, by pairs of networks."""
     networks = timed.networks.held_out.residuals
@@ -71,6 +73,12 @@ def anchored_rows(
             "tflm-cmsis-nn-99f736a anchored, Cortex-M7",
             np.log([ratio for _, _, ratio in ratios]), [""] * len(ratios),
             "pairs of measured over counted, the same networks: of other builds than the counts"),
+        *[
+            anchored_row(f"tflm-cmsis-nn-99f736a anchored, {core}", found.residuals, found.builds,
+                         "pairs of networks in one build on one board, measured over counted")
+            for core in timed.builds
+            for found in (fit.by_build(counted, core),)
+        ],
     ]  # fmt: skip
 
 

@@ -43,11 +43,10 @@ from hwmodels.fit.regression import (
     pair_width,
     solve,
 )
-from hwmodels.fit.timings import TimedLayer, timed_layers, timed_networks
+from hwmodels.fit.timings import TimedLayer, timed_layers
 
 TIMED_TOML = DATA_DIR / "tflm_timed.toml"
-# Runtimes with the kernels of CMSIS-NN, and the core whose networks a part's layers stand for.
-BUILDS = ("TFLM+CMSIS-NN", "microTVM-CMSIS-NN", "TFLM-e-AI")
+# The core whose networks a part's layers stand for.
 LAYERS_OF = {"STM32F446": "Cortex-M4F", "STM32L552": "Cortex-M33"}
 
 
@@ -189,14 +188,7 @@ def _other_builds(
         factors: cycles of a MAC of a depthwise window, and of a counted instruction.
     """
     depthwise, per_instruction = factors
-    networks = [
-        network
-        for runtime in BUILDS
-        for network in timed_networks(runtime)
-        if network.core == LAYERS_OF[mcu]
-        # Below half of the counted instructions: another network, or an accelerator.
-        and network.mcu != "MCXN947"
-    ]
+    networks = fit.networks_of(LAYERS_OF[mcu])
     predicted = []
     for network in networks:
         window, pointwise, macs, _, *others, fixed = terms(network, laws, counted)
