@@ -97,7 +97,7 @@ def prefixed(texts: Mapping[str, str], prefix: str) -> dict[str, str]:
             raise ExportError(f"`prefix` {prefix!r} begins {found[0]} already; choose another")
 
     def renamed(text: str) -> str:
-        text = re.sub(r"\b(CONFIG_)?PPG_", rf"\1{prefix.upper()}_", text)
+        text = re.sub(r"(?<!\w)(CONFIG_|-D)?PPG_", rf"\g<1>{prefix.upper()}_", text)
         text = re.sub(r"\bppg_", f"{prefix}_", text)
         return re.sub(r"\bmodel\.([ch])\b", rf"{prefix}_model.\1", text)
 

@@ -70,7 +70,9 @@ def test_two_models_link_into_one_image(tmp_path: Path, host: HostCompiler) -> N
     export(first, 5)
     texts = export(second, 8, prefix="wrist_two")
     for name, text in texts.items():
-        assert not re.search(r"(?<![A-Za-z0-9])(ppg|PPG)_|\bmodel\.[ch]\b", name + text), name
+        # A flag that defines a macro has a letter in front of it.
+        assert not re.search(r"(?<![A-Za-z0-9])(-D)?(ppg|PPG)_|\bmodel\.[ch]\b", name + text), name
+    assert "-DWRIST_TWO_SEMIHOSTING" in texts["example/Makefile"]
     checks = []
     for folder, prefix in ((first, "ppg"), (second, "wrist_two")):
         text = (folder / "example" / "main.c").read_text()
@@ -120,6 +122,33 @@ def test_cmake_builds_the_example(tmp_path: Path) -> None:
     assert call(tmp_path / "build" / "ppg_example") == "PASS\n"
 
 
+_CPP = """\
+cmake_minimum_required(VERSION 3.13)
+project(app CXX)
+add_subdirectory(${MODELS}/first first)
+add_subdirectory(${MODELS}/second second)
+add_executable(app main.cpp)
+target_link_libraries(app PRIVATE ppg_model second_model)
+"""
+
+
+def test_cmake_within_a_project_in_cpp(tmp_path: Path) -> None:
+    """Which knows no C: the library asks nothing of those that link it, and two stand in it."""
+    if shutil.which("c++") is None:
+        pytest.skip("no compiler of C++ on the PATH")
+    export(tmp_path / "first", 5)
+    export(tmp_path / "second", 8, "second")
+    app = tmp_path / "app"
+    app.mkdir()
+    (app / "CMakeLists.txt").write_text(_CPP)
+    text = '#include "model.h"\n#include "second_model.h"\n'
+    text += "int main() { return ppg_infer(0, 0, 0) - second_infer(0, 0, 0); }\n"
+    (app / "main.cpp").write_text(text)
+    cmake("-S", app, "-B", tmp_path / "build", f"-DMODELS={tmp_path}")
+    cmake("--build", tmp_path / "build")
+    call(tmp_path / "build" / "app")
+
+
 _ZEPHYR = """\
 cmake_minimum_required(VERSION 3.20)
 project(app C)
@@ -163,6 +192,8 @@ def test_metadata_name_files_that_are_there(tmp_path: Path) -> None:
     assert library["headers"] in texts
     assert library["build"]["srcFilter"] == "-<*> +<second_model.c> +<second_adapt.c>"
     pack = ET.fromstring(texts["ppgnas.second_model.pdsc"])
+    # What the schema of packs (PACK.xsd 1.7.28) asks for, in any order.
+    assert {"vendor", "name", "description", "url", "releases"} <= {part.tag for part in pack}
     for file in pack.iter("file"):
         assert file.attrib["name"] in texts
     properties = dict(
