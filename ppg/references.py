@@ -49,12 +49,12 @@ def at_task(recording: Recording, task: Task) -> Recording:
         *(_between(at_s, recording.hr_bpm[usable], middle_s + d) for d in (-beside_s, beside_s)),
         strict=True,
     )
-    nearest = _nearest(at_s, middle_s)
+    closest = nearest(at_s, middle_s)
     near = np.zeros(count, np.bool_)
     activity = np.full(count, -1, np.int64)
     if len(usable):
-        near = np.abs(at_s[nearest] - middle_s) <= STRIDE_S
-        activity = np.where(near, recording.activity[usable][nearest], -1)
+        near = np.abs(at_s[closest] - middle_s) <= STRIDE_S
+        activity = np.where(near, recording.activity[usable][closest], -1)
     return replace(
         recording,
         window_start_s=start_s,
@@ -75,8 +75,8 @@ def grid_start_s(recording: Recording, task: Task) -> float:
     )
 
 
-def _nearest(at_s: Series, wanted_s: Series) -> NDArray[np.int64]:
-    """Which of `at_s` is nearest to each of `wanted_s`."""
+def nearest(at_s: Series, wanted_s: Series) -> NDArray[np.int64]:
+    """Which of `at_s`, which rises, is nearest to each of `wanted_s`; 0 where there is none."""
     right = np.clip(np.searchsorted(at_s, wanted_s), 0, max(len(at_s) - 1, 0))
     left = np.maximum(right - 1, 0)
     if not len(at_s):

@@ -21,7 +21,7 @@ from ppg.loaders.forms import is_own
 from ppg.npz.folder import read_recording
 from ppg.readout.smoothing import Smoothing
 from ppg.recording import Recording
-from ppg.references import at_task
+from ppg.references import at_task, nearest
 from ppg.windows import every_window, windows_of
 from ppgnas.errors import DataError
 from ppgnas.notebook import Shown
@@ -206,9 +206,7 @@ def _reference(recording: Recording, start_s: Series) -> Series:
     at, bpm = recording.window_start_s[usable], recording.hr_bpm[usable]
     if not len(at):
         return np.full(len(start_s), np.nan)
-    right = np.clip(np.searchsorted(at, start_s), 0, len(at) - 1)
-    left = np.maximum(right - 1, 0)
-    near = np.where(np.abs(at[left] - start_s) <= np.abs(at[right] - start_s), left, right)
+    near = nearest(at, start_s)
     return np.where(np.abs(at[near] - start_s) <= SAME_WINDOW_S, bpm[near], np.nan)
 
 

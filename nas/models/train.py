@@ -99,7 +99,7 @@ def train_model(
     if config.student_inputs is not None:
         arch = replace(arch, acceleration=config.student_inputs == PPG_ACC)
     task = config.windows.task(arch.task)
-    arch = at_task(arch, task)
+    arch = at_task(arch, task, streams=config.mode == "streaming")
     if config.mode == "streaming":
         require_streamable(arch)
     config = replace(config, distill=mix_of(config))

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import softmax
 
 from ppg.readout.classes import bin_centres_bpm
 from ppg.readout.transitions import Transitions, usual_transitions
@@ -37,10 +38,7 @@ class Decoded:
 
 def probabilities(logits: NDArray[np.floating]) -> NDArray[np.float64]:
     """Softmax over the last axis, `(windows, classes)`."""
-    shifted = logits.astype(np.float64)
-    shifted -= shifted.max(axis=-1, keepdims=True)
-    weight = np.exp(shifted)
-    return np.asarray(weight / weight.sum(axis=-1, keepdims=True))
+    return np.asarray(softmax(logits.astype(np.float64), axis=-1))
 
 
 def expectation(

@@ -22,8 +22,8 @@ def bench_personalize(
     ],
     data: Data,
     minutes: Annotated[str, typer.Option(help="Lengths of the calibration.")] = "1,3,5,15",
-    kinds: Annotated[
-        str, typer.Option("--kind", help="With commas; see ppgnas personalize.")
+    kind: Annotated[
+        str, typer.Option(help="With commas; see ppgnas personalize.")
     ] = "none,prior,bias,scale-bias,head,low-rank",
     out: Annotated[
         str, typer.Option(help="Folder; what is in it is not computed again.")
@@ -57,7 +57,7 @@ def bench_personalize(
         ) from error
     for length in lengths:
         check_minutes(length)
-    chosen = [kind_of(name.strip()) for name in kinds.split(",")]
+    chosen = [kind_of(name.strip()) for name in kind.split(",")]
     file = page_file(page, "personalize")
     found = [find_model(name) for name in models]
     progress = for_terminal()

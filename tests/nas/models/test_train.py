@@ -183,17 +183,20 @@ def test_mistakes_are_refused(model: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("task", "mode"), [(Task(4, 1, 40, 199), "streaming"), (Task(12, 4), "window")]
+    ("name", "task", "mode"),
+    [("timeppg-small", Task(12, 3, 40, 199), "streaming"), ("tiny", Task(12, 4), "window")],
 )
-def test_a_network_of_other_windows(task: Task, mode: Mode, tmp_path: Path) -> None:
+def test_a_network_of_other_windows(name: str, task: Task, mode: Mode, tmp_path: Path) -> None:
     """It is judged on its windows, read every stride, and all of its files say so."""
     choice = WindowChoice((task.window_s,), task.stride_s, (task.lowest_bpm, task.highest_bpm))
     people = write_people(tmp_path / "people")
     out = tmp_path / "model"
     config = TrainConfig(data=str(people), windows=choice, mode=mode)
-    arch = published("tiny")
+    arch = published(name)
     card = train_model(arch, config, out, command="", progress=Silent(), train=train_nothing)
-    assert card.arch == at_task(arch, task, streams=True) and card.training is not None
+    assert (
+        card.arch == at_task(arch, task, streams=mode == "streaming") and card.training is not None
+    )
     assert "windows" not in card.training
     path = card.costs.path
     assert path is not None and path.rate_hz == 16
