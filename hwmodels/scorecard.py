@@ -125,7 +125,7 @@ class Scorecard(Shown):
         }
         if min(room.values()) < 1:
             over = _needs({name: 1 / share for name, share in room.items()})
-            return f"does not fit: needs {over} of {self.board}"
+            return f"does not fit: needs {over} of {self.board}; external memory is not costed"
         left = ", ".join(f"{name} {share:.3g}x" for name, share in room.items())
         unsure = _needs(high)
         return f"room left: {left}" + (unsure and f"; at the high end it needs {unsure}")
