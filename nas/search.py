@@ -49,6 +49,7 @@ from nas.run.claim import check_same, claim
 from nas.run.config import ConfigError, SearchConfig, check_choice
 from nas.run.documents import write_rows
 from nas.run.folder import RunDir
+from nas.run.job.machine import core_seconds
 from nas.run.job.progress import Both, LogFile, Progress, logged
 from nas.run.people import People, fitting_space, gather, without_acceleration
 from nas.run.target import Target, load_target
@@ -340,11 +341,12 @@ class Search:
 
     @contextmanager
     def _timed(self, phase: str) -> Iterator[None]:
-        start_s = time.monotonic()
+        start_s, before_s = time.monotonic(), core_seconds()
         try:
             yield
         finally:
-            self.run.record_time(phase, time.monotonic() - start_s)
+            took_s = core_seconds() - before_s
+            self.run.record_time(phase, time.monotonic() - start_s, core_s=took_s)
 
     def _judging(self) -> Judging:
         stored = self.run.document().smoothing  # None in a run of an older version

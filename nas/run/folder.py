@@ -76,11 +76,16 @@ class RunDir:
 
         write_text_atomic(self.toml, tomli_w.dumps(document.to_toml()))
 
-    def record_time(self, phase: str, seconds: float) -> None:
+    def record_time(self, phase: str, seconds: float, *, core_s: float | None = None) -> None:
         """Add to the time of a phase; a resumed phase adds what it took this time."""
+
+        def more(before: dict[str, float], further: float) -> dict[str, float]:
+            return {**before, phase: round(before.get(phase, 0.0) + further, 2)}
+
         document = self.document()
-        total = round(document.time_s.get(phase, 0.0) + seconds, 2)
-        self.write_document(replace(document, time_s={**document.time_s, phase: total}))
+        cores = document.core_s if core_s is None else more(document.core_s, core_s)
+        time_s = more(document.time_s, seconds)
+        self.write_document(replace(document, time_s=time_s, core_s=cores))
 
     def record_device(self, name: str) -> None:
         """Note a device that trains."""

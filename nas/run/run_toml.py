@@ -39,7 +39,8 @@ class RunDocument:
         smoothing: how heart rate moves, from training people.
         versions: of what the result depends on.
         devices: that trained, in the order of their first use: `cpu`, or the name of a GPU.
-        time_s: seconds by phase.
+        time_s, core_s: seconds by phase, and those of cores that it took, see
+            `nas.run.job.machine.core_seconds`; these lack in a run of an older version.
         taught_by: what is known of the teacher; None before it is trained, without one, and in a
             run of an older version.
     """
@@ -62,6 +63,7 @@ class RunDocument:
     one_person: dict[str, tuple[str, ...]] | None = None
     unlabelled: UnlabelledFacts | None = None
     time_s: dict[str, float] = field(default_factory=dict)
+    core_s: dict[str, float] = field(default_factory=dict)
     taught_by: TeacherFacts | None = None
     finished: str | None = None
 
@@ -100,6 +102,8 @@ class RunDocument:
         if self.taught_by is not None:
             tables["taught_by"] = self.taught_by.to_json()
         tables |= {"versions": {**self.versions}, "time_s": {**self.time_s}}
+        if self.core_s:
+            tables["core_s"] = {**self.core_s}
         return {
             name: {key: value for key, value in table.items() if value is not None}
             for name, table in tables.items()

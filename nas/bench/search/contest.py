@@ -146,7 +146,8 @@ def _others(
         return own.fits(arch, cost_of(arch))
 
     document = run.document()
-    allowed_s = available_cores() * sum(document.time_s.get(phase, 0.0) for phase in PAID)
+    took_s = document.core_s or {k: available_cores() * s for k, s in document.time_s.items()}
+    allowed_s = sum(took_s.get(phase, 0.0) for phase in PAID)
     made = hand_made(acceleration=not without_acceleration(people), rates_hz=space.rate_hz)
     teacher = run.path / "cache" / "teacher.safetensors"
     judged = _Judge(config.seed, cost_of, fits, {arch: name for name, arch in made.items()})

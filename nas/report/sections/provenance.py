@@ -11,7 +11,7 @@ from nas.report.page import Section, section
 from nas.run.units import format_duration
 
 # Shown on their own, above the rest of run.toml.
-_OWN = {"split", "one_person", "versions", "time_s", "taught_by"}
+_OWN = {"split", "one_person", "versions", "time_s", "core_s", "taught_by"}
 
 
 def _flat(document: Mapping[str, object], prefix: str = "") -> dict[str, str]:

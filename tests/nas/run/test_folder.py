@@ -26,11 +26,13 @@ def test_a_run_knows_its_state(tmp_path: Path) -> None:
     assert (run.exists, run.finished, run.finalists()) == (False, False, [])
     run.write_document(DOCUMENT)
     assert (run.exists, run.finished) == (True, False)
-    run.record_time("search", 1.25)
-    run.record_time("search", 2.0)
+    run.record_time("search", 1.25, core_s=2.0)
+    run.record_time("search", 2.0, core_s=1.5)
+    run.record_time("total", 4.0)
     run.finish()
     assert run.finished
-    assert run.document().time_s == {"search": 3.25}
+    assert run.document().time_s == {"search": 3.25, "total": 4.0}
+    assert run.document().core_s == {"search": 3.5}
 
 
 def test_devices_are_kept_in_the_order_of_their_use(tmp_path: Path) -> None:
