@@ -151,6 +151,7 @@ def begin_all(
         begin,
         jobs,
         steps=[_steps(job) for job, *_ in jobs],
+        begun=[checkpoint_of(job, "float").steps() or 0 for job, *_ in jobs],
         what="networks",
         processes=processes,
         progress=progress,

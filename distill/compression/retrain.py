@@ -269,6 +269,7 @@ def retrain_all(
         retrain,
         [(job, search(job)) for job in jobs],
         steps=[sum(part.steps for part in parts_of(job)) for job in jobs],
+        begun=[checkpoint_of(job, "float").steps() or 0 for job in jobs],
         what="finalists",
         processes=processes,
         progress=progress,

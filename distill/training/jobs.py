@@ -43,6 +43,7 @@ def run_jobs(
     jobs: Sequence[tuple[Unpack[Values]]],
     *,
     steps: Sequence[int],
+    begun: Sequence[int] | None = None,
     what: str,
     processes: int,
     progress: Progress,
@@ -57,6 +58,7 @@ def run_jobs(
         work: runs as `work(*values, progress)` in a worker; a function of a module.
         jobs: the values of each, as they can be sent.
         steps: of each job, as its progress counts them.
+        begun: of these, what is done already.
         what: the jobs in words, for messages.
         processes: how many at once, at most.
         progress: sees steps summed over all jobs.
@@ -88,7 +90,7 @@ def run_jobs(
         return
     context = multiprocessing.get_context("spawn")
     reports: Queue[tuple[int, int]] = context.Queue()
-    done = [0] * len(jobs)
+    done = [0] * len(jobs) if begun is None else [*begun]
     with worker_processes(
         min(processes, len(jobs)),
         _start,

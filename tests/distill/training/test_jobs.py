@@ -53,6 +53,21 @@ def test_results_come_by_job_and_steps_are_summed() -> None:
     assert done == sorted(done) and {total for _, total, _ in seen} == {64}
 
 
+def test_what_was_done_before_counts() -> None:
+    seen: list[int] = []
+    run_jobs(
+        count_to,
+        [(3, 1), (50, 1)],
+        steps=[3, 50],
+        begun=[0, 40],
+        what="toys",
+        processes=1,
+        progress=lambda done, *_: seen.append(done),
+        on_done=lambda *_: None,
+    )
+    assert seen[0] in (40, 43) and seen[-1] == 53  # nothing yet, or the first of them
+
+
 def test_where_it_is_enough_no_further_job_begins() -> None:
     ended: list[int] = []
     run_jobs(
