@@ -21,6 +21,9 @@ from ppgnas.errors import BoardError
 from ppgnas.toml_file import FileModel, named_file, read_as
 
 LOWEST_HZ = 1e6
+# No microcontroller runs faster, and no core was seen beyond 0.1 to 10 times a Cortex-M7's cycles.
+HIGHEST_HZ = 2e9
+RATIOS = (0.01, 100.0)
 BOARDS_DIR = Path(__file__).parent / "boards"
 
 _HELP = (
@@ -172,7 +175,13 @@ def read_board(path: Path) -> Board:
         values["clock_limit"].value if "clock_limit" in values else _known_limit_hz(file.part)
     )
     _check_clocks(path, values["clock"].value, settings, limit_hz, file.part)
-    _check_sleep(path, values)
+    _check_power(path, values)
+    if not RATIOS[0] <= values["core_ratio"].value <= RATIOS[1]:
+        raise BoardError(
+            f"{path}: core_ratio is {values['core_ratio'].value:g} x Cortex-M7; allowed: "
+            f"{RATIOS[0]:g} to {RATIOS[1]:g}. Give cycles over those of a Cortex-M7 with the same "
+            "kernels, not times"
+        )
     memories = {key: round(values[f"memory.{key}"].value) for key in file.memory}
     if sum(memories.values()) > values["sram"].value:
         raise BoardError(
@@ -232,6 +241,11 @@ def _check_clocks(
                 f"{LOWEST_HZ / 1e6:g} MHz a reading takes longer than its window. Correct the "
                 "unit, or give the clock at which the network runs"
             )
+        if value > HIGHEST_HZ:
+            raise BoardError(
+                f"{path}: {key} is {value / 1e6:g} MHz; no microcontroller runs above "
+                f"{HIGHEST_HZ / 1e6:g} MHz. Correct the unit"
+            )
         if limit_hz is not None and value > limit_hz * (1 + 1e-9):
             raise BoardError(
                 f"{path}: {key} is {value / 1e6:g} MHz; {part} runs at up to "
@@ -244,8 +258,16 @@ def _check_clocks(
             )
 
 
-def _check_sleep(path: Path, values: dict[str, Estimate]) -> None:
-    """The average power lies between the two, so what is called sleep must draw less."""
+def _check_power(path: Path, values: dict[str, Estimate]) -> None:
+    """A lower clock draws no more; and sleep less than any, as the average lies between."""
+    for key in values:
+        slower = key.startswith("clocks.") and key.endswith("active_power")
+        if slower and values[key].value > values["active_power"].value:
+            raise BoardError(
+                f"{path}: {key} is {values[key].value:g} mW, above active_power of "
+                f"{values['active_power'].value:g} mW at the board's own clock; a lower clock "
+                "draws less. Correct one, or its unit"
+            )
     pairs = [("sleep_power", key) for key in values if key.endswith("active_power")]
     pairs += [(key, "active_power") for key in values if key.startswith("sleep.")]
     for sleep, active in pairs:

@@ -163,12 +163,33 @@ def test_missing_foreign_and_broken_files(tmp_path: Path) -> None:
          "Correct one"),
         ('[memory]\ndtcm = { value = 64, source = "x" }\n',
          f"memory.dtcm.unit is missing. {HELP}"),
+        ('[[clocks]]\nclock = { value = 50, unit = "MHz", source = "x" }\n'
+         'active_power = { value = 900, unit = "mW", source = "x" }\n',
+         "clocks.1.active_power is 900 mW, above active_power of 20 mW at the board's own "
+         "clock; a lower clock draws less. Correct one, or its unit"),
         ('[sleep]\nstop = { value = -1, unit = "mW", source = "x" }\n',
          f"sleep.stop.value is -1 and must be at least 0. {HELP}"),
     ],
 )  # fmt: skip
 def test_bad_optional_figure_is_named(tmp_path: Path, added: str, message: str) -> None:
     path = write(tmp_path, GOOD + added)
+    with pytest.raises(BoardError) as caught:
+        load_board(path)
+    assert str(caught.value) == f"{path}: {message}"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("value = 100,", "value = 5000,",
+         "clock is 5000 MHz; no microcontroller runs above 2000 MHz. Correct the unit"),
+        ("value = 2, low = 1.5, high = 2.5,", "value = 1000,",
+         "core_ratio is 1000 x Cortex-M7; allowed: 0.01 to 100. Give cycles over those of a "
+         "Cortex-M7 with the same kernels, not times"),
+    ],
+)  # fmt: skip
+def test_what_no_part_has_is_refused(tmp_path: Path, old: str, new: str, message: str) -> None:
+    path = write(tmp_path, GOOD.replace(old, new, 1))
     with pytest.raises(BoardError) as caught:
         load_board(path)
     assert str(caught.value) == f"{path}: {message}"
