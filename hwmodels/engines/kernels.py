@@ -238,15 +238,26 @@ def kernel_class(op: str, g: Geometry) -> str:
     )
 
 
-def scratch_bytes(kernel: str, g: Geometry) -> int:
-    """Scratch memory that a CMSIS-NN kernel asks of the arena while it runs.
+HELIUM = ("Cortex-M55", "Cortex-M85")
+WITHOUT_DSP = ("Cortex-M0+", "Cortex-M3")
 
-    Source: buffer sizes recorded with `data/layer_counts_cmsisnn_m7.csv`.
+
+def scratch_bytes(kernel: str, g: Geometry, core: str = "Cortex-M7") -> int:
+    """Scratch memory that a CMSIS-NN kernel asks of the arena while it runs on a core.
+
+    Source: buffer sizes recorded with `data/layer_counts_cmsisnn_m7.csv`; for cores with Helium
+    or without the DSP extension the sizes that CMSIS-NN 1d7a8bf and 098d54a compute. A row of
+    taps (1 x k) needs less than is said here on a core with Helium.
     """
+    taps = g.kernel_h * g.kernel_w
+    vectors = core in HELIUM
     if kernel == "conv":
-        return 4 * (-(-g.kernel_h * g.kernel_w * g.cin // 4) * 4)
+        lanes = 16 if vectors else 4
+        return 4 * (-(-taps * g.cin // lanes) * lanes)
+    if kernel in ("depthwise", "depthwise_3x3") and vectors:
+        return 4 * 124 * taps  # four positions of 124 channels, however many the layer has
+    if core in WITHOUT_DSP or vectors:
+        return 0
     if kernel == "depthwise":
-        return 2 * g.kernel_h * g.kernel_w * g.cin
-    if kernel == "avg_pool":
-        return 4 * g.cin
-    return 0
+        return 2 * taps * g.cin
+    return 4 * g.cin if kernel == "avg_pool" else 0

@@ -41,7 +41,7 @@ def _know(
     if engine.cmsis_nn_scratch:
         reserved = work.kernel == "depthwise_3x3" and engine.scratch_3x3
         kernel = "depthwise" if reserved else work.kernel
-        scratch = scratch_bytes(kernel, geometry(layer, source, target))
+        scratch = scratch_bytes(kernel, geometry(layer, source, target), profile.core)
     return KnownLayer(
         work=work,
         kernel=work.kernel,

@@ -117,6 +117,27 @@ def test_scratch_equals_the_recorded_buffer_sizes() -> None:
     assert checked == 593
 
 
+def test_scratch_of_other_cores() -> None:
+    """5 x 1 on 6 channels. Helium: K = 30 up to 32, and blocks of 124 channels; without the DSP
+    extension a depthwise layer and a pool need none."""
+    shape = Geometry(10, 1, 5, 1, 50, 6, 6)
+    needs = {
+        core: [scratch_bytes(kernel, shape, core) for kernel in ("conv", "depthwise", "avg_pool")]
+        for core in ("Cortex-M33", "Cortex-M55", "Cortex-M0+")
+    }
+    assert needs == {
+        "Cortex-M33": [4 * 32, 2 * 30, 4 * 6],
+        "Cortex-M55": [4 * 32, 4 * 124 * 5, 0],
+        "Cortex-M0+": [4 * 32, 0, 0],
+    }
+    graph = one_layer("depthwise_conv", (1, 10, 1, 6), (1, 10, 1, 6), kernel=(5, 1),
+                      padding="same")  # fmt: skip
+    engine = load_engine("tflm-cmsis-nn")
+    small, large = (score(graph, load_board(b), engine).arena_bytes
+                    for b in ("stm32h743", "apollo510"))  # fmt: skip
+    assert large - small == 4 * 124 * 5 - 64  # in steps of 16 bytes
+
+
 def test_channels_that_make_a_multiple_of_four_have_a_kernel_of_their_own() -> None:
     """1 channel to 8 by 3 taps over 128 positions: 70,102 instructions were counted, where the
     general kernel would need twice as many."""
