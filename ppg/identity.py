@@ -2,7 +2,8 @@
 
 What shows it, in the order in which it is asked: the same name (`dataset/subject`), the same PPG
 samples or a stretch of them, the same reference heart rates, a note (`also_in`) of one that names
-the other, and heart rates that agree at some shift. Names alone do not: they can differ
+the other, the same pulse in other samples (resampled, scaled, turned over), and heart rates that
+agree at some shift. Names alone do not: they can differ
 (`bidmc_sample/BIDMC_s01182`, `bidmc/BIDMC_01`), and two data sets may both have a subject S1.
 
 Two people at rest can look alike, so heart rates at a shift count only where they move by 5 BPM
@@ -22,7 +23,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage, signal
+from scipy.spatial import cKDTree
 
+from ppg.crossings import crossings, one_moment
 from ppg.recording import Entry, Recording
 from ppgnas.errors import DataError
 
@@ -275,6 +278,10 @@ class _Traits:
         return frozenset(found)
 
     @cached_property
+    def crossings(self) -> cKDTree:
+        return crossings(self.recording.ppg, self.recording.ppg_hz)
+
+    @cached_property
     def rates(self) -> bytes | None:
         """The reference heart rates; None where they are too few or too flat to tell."""
         rates = np.round(self.recording.hr_bpm[self.recording.valid], DECIMALS)
@@ -312,6 +319,8 @@ def _why(left: _Traits, right: _Traits) -> str | None:
         return "the same reference heart rates"
     if _note(left.names, right.names) is not None:
         return "a note in also_in"
+    if one_moment(left.crossings, right.crossings):
+        return "the same pulse, in other samples"
     apart = trace_distance(left.trace, right.trace)
     if apart is not None and apart < APART_BPM:
         return f"heart rates that agree to {apart:.2f} BPM at some shift"

@@ -9,8 +9,9 @@ is found each time; 90 % of these lie in the interval.
 A positive shift is what must be added to the labels' clock (`hr_lag_s`).
 
 Two clocks never run alike. Where a shift that changes evenly from begin to end fits surely better
-than any constant one, the clock drifts; where the beats themselves come some percent faster than
-the labels say, a rate is wrong.
+than any constant one, the clock drifts; where one that changes at once fits better still, it
+jumped, as when a clock is set; where the beats themselves come some percent faster than the labels
+say, a rate is wrong.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from ppg.naive import RATES_BPM, STEP_S, Spectra, spectra
 from ppg.recording import Recording
 
 FARTHEST_S = 15.0
+FAR_S = 60.0  # of a shift that is a mistake rather than a delay
 SHIFTS_S = np.arange(-FARTHEST_S, FARTHEST_S + STEP_S / 2, STEP_S)
 NEAR_BPM = 4
 BLOCK = 30  # windows: a minute
@@ -42,7 +44,8 @@ MOST_WINDOWS = 1200  # for a drift to be looked for in
 GAIN = 3.0  # in the sum of log shares, what a line must surely gain over a constant
 FAR_SHARE = 0.12  # beyond it a peak is another thing than the label
 NOTICED_RATE = 0.012
-READ_SHARE = 0.75  # of the windows, for peaks to be the heart's
+READ_SHARE = 0.5  # of the windows, for peaks to be the heart's,
+CLOSE, CLOSE_SHARE = 0.02, 0.45  # and so many of them as near to the usual ratio
 _FLOOR = 0.02
 
 
@@ -74,21 +77,26 @@ class Lag:
 
 @dataclass(frozen=True)
 class Drift:
-    """A shift that changes evenly along the recording, as that of two clocks does.
+    """A shift that changes along the recording, as that of two clocks does, or is a large one.
 
     Attributes:
         begin_s, end_s: to add to the clock of the labels at the first and the last of them.
         offset_s, slope: the same as a line: `offset_s + slope * start_s`.
+        jump_s: where on the labels' clock it changes at once; None where it changes evenly.
     """
 
     begin_s: float
     end_s: float
     offset_s: float
     slope: float
+    jump_s: float | None = None
 
     def corrected(self, recording: Recording) -> Recording:
         """The recording with its labels on the clock of the signal."""
-        moved_s = self.offset_s + (1 + self.slope) * recording.window_start_s
+        start_s = recording.window_start_s
+        moved_s = self.offset_s + (1 + self.slope) * start_s
+        if self.jump_s is not None:
+            moved_s = start_s + np.where(start_s < self.jump_s, self.begin_s, self.end_s)
         return replace(recording, window_start_s=moved_s)
 
 
@@ -153,15 +161,45 @@ def drift(recording: Recording, found: Spectra) -> Drift | None:
     begin_s, more_s = best(begins_s, np.arange(-most_s, most_s + 0.1, END_STEP_S))
     around = np.arange(-1.0, 1.01, STEP_S / 2)
     begin_s, more_s = best(begin_s + around, more_s + around)
-    constant_s, _ = best(SHIFTS_S, [0.0])
-    gain = scores(begin_s, more_s / lasts_s) - scores(constant_s, 0.0)
-    blocks = np.add.reduceat(gain, np.arange(0, len(gain), BLOCK))
-    draws = np.random.default_rng(0).integers(len(blocks), size=(DRAWS, len(blocks)))
-    if abs(more_s) < NOTICED_DRIFT_S or np.quantile(blocks[draws].sum(axis=1), 0.05) < GAIN:
+    line = scores(begin_s, more_s / lasts_s)
+    far_s = np.arange(-FAR_S, FAR_S + 0.1, STEP_S)
+    shifted = np.stack([scores(shift_s, 0.0) for shift_s in far_s])  # (shifts, windows)
+    near_best = np.where(np.abs(far_s) <= FARTHEST_S, shifted.sum(axis=1), -np.inf).argmax()
+    far_best = int(shifted.sum(axis=1).argmax())
+    near_s, inner = far_s[np.abs(far_s) < FARTHEST_S], shifted[np.abs(far_s) < FARTHEST_S]
+    place, left, right = _jump(inner)
+    jumped = np.where(np.arange(len(start_s)) < place, inner[left], inner[right])
+
+    def surely(better: NDArray[np.float64]) -> bool:
+        gain = better - shifted[near_best]
+        blocks = np.add.reduceat(gain, np.arange(0, len(gain), BLOCK))
+        draws = np.random.default_rng(0).integers(len(blocks), size=(DRAWS, len(blocks)))
+        return bool(np.quantile(blocks[draws].sum(axis=1), 0.05) >= GAIN)
+
+    # The simplest that explains it: one shift, a line, a jump.
+    before_s, after_s = float(near_s[left]), float(near_s[right])
+    if shifted[far_best].sum() > max(line.sum(), jumped.sum()) - GAIN:
+        away_s = float(far_s[far_best])
+        if FARTHEST_S < abs(away_s) < FAR_S and surely(shifted[far_best]):
+            return Drift(away_s, away_s, away_s, 0.0)
+        return None
+    noticed = abs(after_s - before_s) >= NOTICED_DRIFT_S
+    if noticed and jumped.sum() > line.sum() + 2 * GAIN and surely(jumped):
+        return Drift(before_s, after_s, 0.0, 0.0, float(start_s[place]))
+    if abs(more_s) < NOTICED_DRIFT_S or not surely(line):
         return None
     slope = float(more_s / lasts_s)
     offset_s = float(begin_s - slope * start_s[0])
     return Drift(float(begin_s), float(begin_s + more_s), offset_s, slope)
+
+
+def _jump(shifted: NDArray[np.float64]) -> tuple[int, int, int]:
+    """Where scores `(shifts, windows)` are best with a shift before and another after; which."""
+    before = shifted.cumsum(axis=1)
+    after = before[:, -1:] - before
+    both = before.max(axis=0) + after.max(axis=0)
+    place = BLOCK + int(both[BLOCK:-BLOCK].argmax())
+    return place + 1, int(before[:, place].argmax()), int(after[:, place].argmax())
 
 
 def rate_error(recording: Recording, found: Spectra) -> float | None:
@@ -174,6 +212,8 @@ def rate_error(recording: Recording, found: Spectra) -> float | None:
     ratio = found.peak_bpm[place[chosen]] / recording.hr_bpm[chosen] - 1
     ratio = ratio[np.abs(ratio) < FAR_SHARE]
     if len(ratio) < FEWEST or len(ratio) < READ_SHARE * chosen.sum():
+        return None
+    if (np.abs(ratio - np.median(ratio)) < CLOSE).sum() < CLOSE_SHARE * chosen.sum():
         return None
     blocks = np.array_split(ratio, max(len(ratio) // BLOCK, 1))
     draws = np.random.default_rng(0).integers(len(blocks), size=(DRAWS, len(blocks)))

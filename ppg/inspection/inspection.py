@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -175,7 +175,11 @@ def _look(
     score = agreement(recording, found)
     lag = best_shift(score)
     drifts = drift(recording, found)
-    aligned = recording if drifts is None else drifts.corrected(recording)
+    aligned = recording
+    if drifts is not None:
+        aligned = drifts.corrected(recording)
+    elif lag is not None and lag.known:
+        aligned = replace(recording, window_start_s=recording.window_start_s + lag.shift_s)
     row = Looked(
         recording=f"{recording.dataset}/{recording.name}",
         person=recording.person,
@@ -204,7 +208,7 @@ def _label_warnings(row: Looked, lag: Lag | None) -> Iterator[tuple[str, str]]:
     if row.rate_error is not None:
         yield "rate", _rate_sentence(row, row.rate_error)
     elif row.drift is not None:
-        yield "label clock drifts", _drift_sentence(row, row.drift)
+        yield _drift_sentence(row, row.drift)
     elif lag is not None and lag.wrong:
         yield "label clock", lag_sentence(lag)
     error = row.naive_still_mae_bpm
@@ -252,10 +256,22 @@ def lag_sentence(lag: Lag) -> str:
     )
 
 
-def _drift_sentence(row: Looked, found: Drift) -> str:
-    """What a drift means and what to do."""
+def _drift_sentence(row: Looked, found: Drift) -> tuple[str, str]:
+    """Kind and sentence: what a drift, a jump or a large shift means and what to do."""
+    if found.jump_s is not None:
+        return "label clock jumps", (
+            f"the clock of the labels jumps by {found.begin_s - found.end_s:+.1f} s at "
+            f"{found.jump_s:.0f} s: what must be added to it is {found.begin_s:+.1f} s before and "
+            f"{found.end_s:+.1f} s after; make two recordings of it, each with its own lag"
+        )
     ppm, lag_s = 1e6 * found.slope, row.label_lag_s * (1 + found.slope) + found.offset_s
-    return (
+    if not found.slope:
+        late = "early" if found.begin_s > 0 else "late"
+        return "label clock", (
+            f"labels come {abs(found.begin_s):.0f} s too {late}; ppgnas data convert --lag "
+            f"{lag_s:.1f} corrects it"
+        )
+    return "label clock drifts", (
         f"the clock of the labels drifts by {ppm:+.0f} ppm against the signal: what must be added "
         f"to it goes from {found.begin_s:+.1f} to {found.end_s:+.1f} s; ppgnas data convert --lag "
         f"{lag_s:.1f} --drift {ppm:.0f} corrects it"

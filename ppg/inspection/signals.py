@@ -120,7 +120,11 @@ def _labels(recording: Recording) -> Iterator[tuple[str, str]]:
     invalid = int((~recording.valid).sum())
     if invalid > INVALID_SHARE * count:
         yield "reference", f"{invalid} of {count} reference values are marked invalid"
-    outside = int((recording.valid & ~recording.usable).sum())
+    known = recording.valid & np.isfinite(recording.hr_bpm)
+    missing = int((recording.valid & ~known).sum())
+    if missing > INVALID_SHARE * count:
+        yield "reference", f"{missing} of {count} reference values are no numbers"
+    outside = int((known & ~recording.usable).sum())
     if outside > max(INVALID_SHARE * count, 5):
         yield "reference", f"{outside} of {count} labelled windows lie outside of the signal"
     covered_s = float(np.ptp(recording.window_start_s)) + WINDOW_S if count else 0.0

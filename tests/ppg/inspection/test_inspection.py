@@ -13,35 +13,9 @@ from ppg.inspection.signals import railed_share, reference_noise_bpm, signal_war
 from ppg.label_lag import aligned
 from ppg.naive import RATES_BPM, spectra, still
 from ppg.recording import Recording
+from tests.ppg.inspection.wrists import wandering as _recording
 
 _LABELS = ("window_start_s", "hr_bpm", "valid", "activity")
-
-
-def _recording(
-    *, seed: int = 0, seconds: float = 600.0, hz: float = 50.0, acc: bool = True
-) -> Recording:
-    """A still wrist whose heart rate wanders between 70 and 110 BPM."""
-    rng = np.random.default_rng(seed)
-    time_s = np.arange(round(seconds * hz)) / hz
-    rate = 90 + 20 * np.sin(2 * np.pi * time_s / 97 + seed) * np.cos(time_s / 53)
-    phase = np.cumsum(rate / 60 / hz)
-    ppg = np.cos(2 * np.pi * phase) + 0.3 * rng.standard_normal(len(time_s))
-    start_s = np.arange(0, seconds - 7.9, 2.0)
-    mean = np.array([rate[(time_s >= s) & (time_s < s + 8)].mean() for s in start_s])
-    axes = rng.normal(0, 0.01, (len(time_s), 3)) + np.array([0, 0, 1])
-    return Recording(
-        subject=f"p{seed}",
-        dataset="lab",
-        name=f"r{seed}",
-        ppg=ppg[:, None].astype(np.float32),
-        ppg_hz=hz,
-        acc=axes.astype(np.float32) if acc else None,
-        acc_hz=hz if acc else None,
-        window_start_s=start_s,
-        hr_bpm=mean,
-        valid=np.ones(len(start_s), np.bool_),
-        activity=np.full(len(start_s), -1),
-    )
 
 
 def _kinds(recording: Recording) -> list[str]:
@@ -332,51 +306,3 @@ def test_reference_noise_is_what_was_added() -> None:
     slipped = replace(noisy, valid=np.arange(len(error)) % 3 > 0)
     assert reference_noise_bpm(slipped) is None  # never three in a row
     assert inspect([noisy]).to_json()["datasets"]["lab"]["reference_noise_bpm"] == found
-
-
-@pytest.mark.parametrize(
-    ("slope", "offset_s", "seconds"),
-    [(0.02, 0.0, 600), (-0.03, 2.0, 600), (0.005, 3.0, 2400), (1215e-6, -0.7, 4500)],
-)
-def test_a_clock_that_drifts(slope: float, offset_s: float, seconds: float) -> None:
-    """Found, said with what corrects it, and gone when it is corrected."""
-    right = _recording(seconds=seconds)
-    wrong = replace(right, window_start_s=(right.window_start_s - offset_s) / (1 + slope))
-    found = inspect([wrong])
-    (row,) = found.recordings
-    assert row.drift is not None
-    assert row.drift.slope == pytest.approx(slope, abs=0.6 / seconds + 0.03 * abs(slope))
-    assert row.drift.offset_s == pytest.approx(offset_s, abs=0.6)
-    ((kind, message),) = [(c.kind, c.message) for c in found.warnings]
-    assert kind == "label clock drifts" and "--drift" in message
-    words = message.split("--lag ")[1].split()
-    lag_s, ppm = float(words[0]), float(words[2])
-    mended = wrong.with_lag(lag_s, drift_ppm=ppm)
-    np.testing.assert_allclose(mended.window_start_s, right.window_start_s, atol=1.0)
-    assert inspect([mended]).warnings == []
-
-
-@pytest.mark.parametrize("shift_s", [0.0, 1.0, -6.0])
-def test_a_clock_that_is_only_off_does_not_drift(shift_s: float) -> None:
-    for seed in range(3):
-        recording = _recording(seed=seed, seconds=1200)
-        moved = replace(recording, window_start_s=recording.window_start_s - shift_s)
-        assert inspect([moved]).recordings[0].drift is None
-    assert inspect([_recording(seconds=200)]).recordings[0].drift is None  # too short to say
-
-
-@pytest.mark.parametrize("error", [0.04, 0.02, -0.03])
-def test_a_rate_that_is_some_percent_wrong(error: float) -> None:
-    wrong = replace(_recording(acc=False), ppg_hz=50 * (1 + error))
-    found = inspect([wrong])
-    (row,) = found.recordings
-    assert row.rate_error == pytest.approx(error, abs=0.005)
-    (message,) = [c.message for c in found.warnings if c.kind == "rate"]
-    assert (
-        f"% {'faster' if error > 0 else 'slower'} than the labels, and its clock runs" in message
-    )
-    assert "Hz rather than" in message
-    labels = replace(_recording(), hr_bpm=_recording().hr_bpm * (1 - error))
-    (message,) = [c.message for c in inspect([labels]).warnings if c.kind == "rate"]
-    assert "or the reference counts with a wrong clock" in message and "its clock" not in message
-    assert inspect([_recording()]).recordings[0].rate_error is None

@@ -1,0 +1,116 @@
+"""Clocks of references that are late, drift or jump, and rates that are wrong."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from ppg.inspection.inspection import inspect
+from tests.ppg.inspection.wrists import wandering as _recording
+
+
+@pytest.mark.parametrize(
+    ("slope", "offset_s", "seconds"),
+    [(0.02, 0.0, 600), (-0.03, 2.0, 600), (0.005, 3.0, 2400), (1215e-6, -0.7, 4500)],
+)
+def test_a_clock_that_drifts(slope: float, offset_s: float, seconds: float) -> None:
+    """Found, said with what corrects it, and gone when it is corrected."""
+    right = _recording(seconds=seconds)
+    wrong = replace(right, window_start_s=(right.window_start_s - offset_s) / (1 + slope))
+    found = inspect([wrong])
+    (row,) = found.recordings
+    assert row.drift is not None
+    assert row.drift.slope == pytest.approx(slope, abs=0.6 / seconds + 0.03 * abs(slope))
+    assert row.drift.offset_s == pytest.approx(offset_s, abs=0.6)
+    ((kind, message),) = [(c.kind, c.message) for c in found.warnings]
+    assert kind == "label clock drifts" and "--drift" in message
+    words = message.split("--lag ")[1].split()
+    lag_s, ppm = float(words[0]), float(words[2])
+    mended = wrong.with_lag(lag_s, drift_ppm=ppm)
+    np.testing.assert_allclose(mended.window_start_s, right.window_start_s, atol=1.0)
+    assert inspect([mended]).warnings == []
+
+
+@pytest.mark.parametrize("shift_s", [0.0, 1.0, -6.0])
+def test_a_clock_that_is_only_off_does_not_drift(shift_s: float) -> None:
+    for seed in range(3):
+        recording = _recording(seed=seed, seconds=1200)
+        moved = replace(recording, window_start_s=recording.window_start_s - shift_s)
+        assert inspect([moved]).recordings[0].drift is None
+    assert inspect([_recording(seconds=200)]).recordings[0].drift is None  # too short to say
+
+
+@pytest.mark.parametrize(("jump_s", "at_s"), [(8.0, 600.0), (-6.0, 400.0), (-12.0, 850.0)])
+def test_a_clock_that_was_set_jumps(jump_s: float, at_s: float) -> None:
+    right = _recording(seconds=1200)
+    late_s = np.where(right.window_start_s > at_s, jump_s, 0.0)
+    found = inspect([replace(right, window_start_s=right.window_start_s + late_s)])
+    (row,) = found.recordings
+    assert row.drift is not None and row.drift.jump_s == pytest.approx(at_s, abs=40)
+    assert row.drift.end_s - row.drift.begin_s == pytest.approx(-jump_s, abs=1)
+    ((kind, message),) = [(c.kind, c.message) for c in found.warnings]
+    assert kind == "label clock jumps" and f"jumps by {jump_s:+.0f}" in message
+    assert "make two recordings of it" in message
+
+
+@pytest.mark.parametrize("shift_s", [20.0, -31.0, 45.0])
+def test_a_clock_that_is_far_off_is_late_and_does_not_drift(shift_s: float) -> None:
+    right = _recording(seconds=1200, seed=1)
+    late = replace(right, window_start_s=right.window_start_s + shift_s)
+    ((kind, message),) = [
+        (c.kind, c.message) for c in inspect([late]).warnings if "lie outside" not in c.message
+    ]
+    assert kind == "label clock"
+    assert f"labels come {abs(shift_s):.0f} s too {'late' if shift_s > 0 else 'early'}" in message
+    lag_s = float(message.split("--lag ")[1].split()[0])
+    assert inspect([late.with_lag(lag_s)]).warnings == []
+
+
+@pytest.mark.parametrize(
+    ("error", "share", "late_s"), [(0.03, 0.35, 0), (-0.04, 0.3, 0), (0.05, 0, 5)]
+)
+def test_a_wrong_rate_among_movement_or_a_lag(error: float, share: float, late_s: float) -> None:
+    """Some windows read something else, or the labels are late besides."""
+    right = _recording(seconds=1200, seed=2)
+    ppg = right.ppg.copy()
+    noise = np.random.default_rng(0).standard_normal(ppg.shape)
+    for begin in range(0, len(ppg), 3000):  # of each minute
+        part = slice(begin, begin + round(3000 * share))
+        ppg[part] = noise[part]
+    wrong = replace(
+        right,
+        ppg=ppg,
+        hr_bpm=right.hr_bpm * (1 - error),
+        window_start_s=right.window_start_s + late_s,
+    )
+    found = inspect([wrong])
+    assert found.recordings[0].rate_error == pytest.approx(error, abs=0.006)
+    assert found.warnings[0].kind == "rate"
+    assert inspect([replace(right, ppg=ppg)]).recordings[0].rate_error is None
+
+
+def test_labels_that_are_no_numbers_are_not_said_to_lie_outside() -> None:
+    right = _recording()
+    bpm = right.hr_bpm.copy()
+    bpm[::3] = np.nan
+    (caution,) = inspect([replace(right, hr_bpm=bpm)]).warnings
+    assert "of 297 reference values are no numbers" in caution.message
+
+
+@pytest.mark.parametrize("error", [0.04, 0.02, -0.03])
+def test_a_rate_that_is_some_percent_wrong(error: float) -> None:
+    wrong = replace(_recording(acc=False), ppg_hz=50 * (1 + error))
+    found = inspect([wrong])
+    (row,) = found.recordings
+    assert row.rate_error == pytest.approx(error, abs=0.005)
+    (message,) = [c.message for c in found.warnings if c.kind == "rate"]
+    assert (
+        f"% {'faster' if error > 0 else 'slower'} than the labels, and its clock runs" in message
+    )
+    assert "Hz rather than" in message
+    labels = replace(_recording(), hr_bpm=_recording().hr_bpm * (1 - error))
+    (message,) = [c.message for c in inspect([labels]).warnings if c.kind == "rate"]
+    assert "or the reference counts with a wrong clock" in message and "its clock" not in message
+    assert inspect([_recording()]).recordings[0].rate_error is None
