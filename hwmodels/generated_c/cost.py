@@ -20,6 +20,7 @@ from hwmodels.generated_c.steps import Program, Step
 from hwmodels.generated_c.streaming import StreamProgram, stream_program
 from hwmodels.graph import Graph, Layer
 from hwmodels.operators import OPERATORS
+from ppgnas.errors import GraphError
 from ppgnas.task import Mode
 
 _REQUANT_BYTES = 8  # a bias and a factor of an output
@@ -66,11 +67,17 @@ def planned(graph: Graph, mode: Mode) -> tuple[Graph, Program, StreamProgram | N
     """What runs at once, its program, and what it keeps where it streams.
 
     Raises:
-        GraphError: the graph cannot stream.
+        GraphError: the graph cannot stream, or computes nothing.
     """
     graph = graph.core  # the ends of a foreign file: the caller of the C has int8
     if mode == "window":
-        return graph, program(graph), None
+        plan = program(graph)
+        if not plan.steps:
+            raise GraphError(
+                "generated C: the network changes the view of its input and computes nothing, so "
+                "there is nothing to cost; give a network with an operator of its own"
+            )
+        return graph, plan, None
     stream = stream_program(graph)
     return stream.graph, stream.program, stream
 

@@ -16,7 +16,7 @@ from hwmodels.estimate import Estimate
 from hwmodels.graph import Graph, Layer, Tensor
 from hwmodels.power import average_power_mw
 from hwmodels.scorecard import score
-from ppgnas.errors import BoardError
+from ppgnas.errors import BoardError, GraphError
 from tests.hwmodels.small import one_layer, small_graph
 
 BOARD = Board(
@@ -126,6 +126,12 @@ def test_what_the_board_has_room_for(flash_bytes: int, sram_bytes: int, said: st
         board_sram_bytes=sram_bytes,
     )
     assert card.fit == said and card.caption.endswith(said)
+
+
+def test_a_network_that_computes_nothing_is_told_so() -> None:
+    graph = one_layer("reshape", (1, 4, 5, 2), (1, 40))
+    with pytest.raises(GraphError, match="changes the view of its input and computes nothing"):
+        score(graph, load_board("stm32h743"), load_engine("ppgnas-c"))
 
 
 def test_a_network_of_100_mb_does_not_fit() -> None:
