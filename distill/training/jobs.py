@@ -96,7 +96,7 @@ def run_jobs(
         _start,
         reports,
         killed=f"a worker that trains {what} was killed, perhaps for want of memory; "
-        "continue with `resume`",
+        "run the command again to go on, a search with `resume`",
     ) as executor:
         left = OwnQueue(len(jobs)) if shared is None else shared
         running = dict[Future[Result], int]()

@@ -11,7 +11,6 @@ import multiprocessing
 import shutil
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import asdict
 from pathlib import Path
 
@@ -185,23 +184,26 @@ def run_jobs(jobs: Sequence[Job], *, parallel: int, progress: Tick, run: Run = r
             done += 1
             progress(done, len(jobs), _note(job))
         return
-    from distill.training.processes import become_worker, worker_processes
+    from distill.training.jobs import run_jobs as side_by_side
 
-    with worker_processes(
-        min(parallel, len(missing)),
-        become_worker,
-        killed="a process of a fold was killed, perhaps for want of memory; run the command again "
-        "to go on",
-    ) as executor:
-        waiting: dict[Future[None], Job] = {executor.submit(run, job): job for job in missing}
-        while waiting:
-            finished, _ = wait(waiting, timeout=1.0, return_when=FIRST_COMPLETED)
-            interrupt.check()
-            for future in finished:
-                job = waiting.pop(future)
-                future.result()
-                done += 1
-                progress(done, len(jobs), _note(job))
+    def told(finished: int, total: int, note: str) -> None:
+        interrupt.check()
+        progress(done + finished, len(jobs), note)
+
+    side_by_side(
+        _work,
+        [(run, job) for job in missing],
+        steps=[1] * len(missing),
+        what="folds",
+        processes=parallel,
+        progress=told,
+        on_done=lambda index, result: None,
+    )
+
+
+def _work(run: Run, job: Job, progress: Tick) -> None:
+    """A job in a process of its own, which is one step to the others."""
+    run(job)
 
 
 def _note(job: Job) -> str:

@@ -130,7 +130,8 @@ def test_an_error_of_a_job_is_raised_here() -> None:
 
 def test_a_killed_worker_is_told() -> None:
     message = (
-        "a worker that trains toys was killed, perhaps for want of memory; continue with `resume`"
+        "a worker that trains toys was killed, perhaps for want of memory; run the command "
+        "again to go on, a search with `resume`"
     )
     with pytest.raises(RunError, match=message):
         run(die, [(1, 1)], [])
