@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nas.cli.common import arithmetic_of, emit, verb
+from nas.cli.common import arithmetic_of, emit, print_notes, verb
 from nas.cli.options import AsJson, Data, Smoothing, Text, Weights
 from ppgnas.tables import text_table
 
@@ -58,8 +57,7 @@ def evaluate(
             f"{len(recordings) - len(kept)} recordings have no acceleration, which this network "
             "reads; they are left out.",
         )
-    for note in notes:
-        print(f"Note: {note}", file=sys.stderr)
+    print_notes(notes)
     if as_json:
         emit(result.to_json())
     else:

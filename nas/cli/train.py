@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nas.cli.common import CHECKPOINT, arithmetic_of, command_line, emit, goes_on, verb
+from nas.cli.common import (
+    CHECKPOINT,
+    arithmetic_of,
+    command_line,
+    emit,
+    goes_on,
+    print_notes,
+    verb,
+)
 from nas.cli.options import (
     ANY_NETWORK,
     AsJson,
@@ -145,8 +152,7 @@ def _network(arch: str, config: TrainConfig, out: str, *, as_json: bool) -> None
             progress=for_terminal(),
         )
     report = card.report
-    for told in card.cautions or ():
-        print(f"Note: {told}", file=sys.stderr)
+    print_notes(card.cautions or ())
     if as_json:
         plain = card.to_json()
         kept = {key: plain[key] for key in ("id", "report", "costs", "synthetic")}
