@@ -30,7 +30,7 @@ from hwmodels.layer import (
 )
 from hwmodels.operators import KINDS, OPERATORS
 from ppgnas.errors import GraphError
-from ppgnas.parsing import mistake, parse_json
+from ppgnas.parsing import mistake
 from ppgnas.task import TASK, Task
 
 __all__ = ["Graph", "Layer", "Shape", "Sides", "Tensor", "dense_rows", "window_padding"]
@@ -296,11 +296,6 @@ class Graph:
                     f"1, up to {LARGEST_SIZE} elements"
                 )
         return Graph(read.layers, read.tensors, read.input, read.output, read.also, read.task)
-
-    @staticmethod
-    def loads(text: str) -> Graph:
-        """Read a graph from JSON text."""
-        return Graph.from_json(parse_json(text))
 
 
 def _document(part: Tensor | Layer) -> dict[str, Any]:

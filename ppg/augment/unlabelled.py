@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ppg.augment.streams import Augmentation, Drawn, Streams, gather, person_weights, pick, speeds
 from ppg.frontend import normalise_ppg
@@ -44,17 +43,6 @@ class UnlabelledBank:
     def __len__(self) -> int:
         return len(self._cumulative)
 
-    def draw(
-        self,
-        rng: np.random.Generator,
-        count: int,
-        *,
-        rate_hz: int,
-        augmentation: Augmentation | None = None,
-    ) -> NDArray[np.float32]:
-        """Draw `x (count, channels, time)`."""
-        return self.drawn(rng, count, rate_hz=rate_hz, augmentation=augmentation).windows
-
     def drawn(
         self,
         rng: np.random.Generator,
@@ -64,7 +52,7 @@ class UnlabelledBank:
         augmentation: Augmentation | None = None,
         past_s: float = 0.0,
     ) -> Drawn:
-        """The same before it is normalised, see `ppg.augment.bank.TrainingBank.drawn`."""
+        """Draw a batch before it is normalised, see `ppg.augment.bank.TrainingBank.drawn`."""
         how = Augmentation() if augmentation is None else augmentation
         chosen = pick(rng, self._cumulative, count)
         position, _, _ = self._streams.place(

@@ -11,8 +11,7 @@ Arguments named `reference_bpm` and `bpm` are `(windows,)`; `person` `(windows,)
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -124,10 +123,6 @@ class Summary:
     limits_bpm: tuple[float, float]
     people: dict[str, PersonErrors]
     datasets: dict[str, DataSetErrors]
-
-    def to_json(self) -> dict[str, Any]:
-        """The `report` block of a card, without its activities."""
-        return {**asdict(self), "limits_bpm": list(self.limits_bpm)}
 
 
 def by_activity(

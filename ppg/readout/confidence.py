@@ -18,9 +18,7 @@ search people for raw readings, and in 73 to 79 for smoothed ones (52 to 75 and 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -73,24 +71,8 @@ class Confidence:
         return np.asarray(values, dtype=np.float64)
 
     def to_json(self) -> dict[str, list[float]]:
-        """Plain values; `from_json` gives the same back."""
+        """Plain values."""
         return {"spread_bpm": list(self.spread_bpm), "error_bpm": list(self.error_bpm)}
-
-    @staticmethod
-    def from_json(document: Mapping[str, Any]) -> Confidence:
-        """Read `to_json`'s document.
-
-        Raises:
-            DataError: a key is missing, or the knots are none that are allowed.
-        """
-        try:
-            rows = [tuple(map(float, document[key])) for key in ("spread_bpm", "error_bpm")]
-        except (KeyError, TypeError, ValueError) as error:
-            raise DataError(
-                f"confidence: the table cannot be read ({error}); expected the lists spread_bpm "
-                "and error_bpm."
-            ) from error
-        return Confidence(*rows)
 
 
 def fit_confidence(

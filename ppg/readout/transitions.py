@@ -16,9 +16,8 @@ stride as that of a random walk does.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -71,27 +70,8 @@ class Transitions:
         return np.asarray((1 - self.leave) * step + self.leave / task.classes)
 
     def to_json(self) -> dict[str, float]:
-        """Plain values; `from_json` gives the same back."""
+        """Plain values."""
         return {key: float(value) for key, value in asdict(self).items()}
-
-    @staticmethod
-    def from_json(document: Mapping[str, Any]) -> Transitions:
-        """Read `to_json`'s document.
-
-        Raises:
-            DataError: a key is unknown, or a value is none that is allowed.
-        """
-        if "narrow_bpm" in document:
-            raise DataError(
-                "transitions: this model was made by an older ppgnas, whose networks read another "
-                "front end; train it again."
-            )
-        try:
-            return Transitions(**{key: float(value) for key, value in document.items()})
-        except TypeError as error:
-            raise DataError(
-                f"transitions: {error}; allowed: {', '.join(asdict(Transitions()))}."
-            ) from error
 
 
 def usual_transitions(task: Task = TASK) -> Transitions:

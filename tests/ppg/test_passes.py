@@ -55,8 +55,6 @@ def test_windows_are_read_where_they_lie_in_their_pass(person: Recording) -> Non
         return np.stack([x[:, end - 4 * BLOCK : end] for end in ends])
 
     np.testing.assert_array_equal(windows.passes.read(last_window), windows.x)
-    some = windows.passes.only(np.array([3, 1]))
-    np.testing.assert_array_equal(some.read(last_window), windows.x[[3, 1]])
 
 
 def test_a_pass_begins_at_the_start_and_after_a_gap(person: Recording) -> None:

@@ -28,7 +28,9 @@ def test_a_reference_changes_nothing() -> None:
     person = synthesize(people=1, minutes=2, seed=3)[0]
     other = replace(person, hr_bpm=person.hr_bpm + 40, valid=np.zeros_like(person.valid))
     drawn = [
-        UnlabelledBank([each], acceleration=True).draw(np.random.default_rng(0), 32, rate_hz=16)
+        UnlabelledBank([each], acceleration=True)
+        .drawn(np.random.default_rng(0), 32, rate_hz=16)
+        .windows
         for each in (person, other, _without_reference(person))
     ]
     assert drawn[0].shape == (32, 4, 128) and drawn[0].dtype == np.float32
@@ -41,7 +43,7 @@ def test_plain_draws_are_windows_of_the_recording() -> None:
     windows = windows_of([every_window(person)], InputSpec(32, True))
     bank = UnlabelledBank([person], acceleration=True)
     assert len(bank) == len(windows) == 57  # of 8 s, every 2 s of 121
-    x = bank.draw(np.random.default_rng(2), 20, rate_hz=32, augmentation=PLAIN)
+    x = bank.drawn(np.random.default_rng(2), 20, rate_hz=32, augmentation=PLAIN).windows
     for channels in x:
         distance = np.abs(windows.x - channels)[:, 1:].max(axis=(1, 2))
         assert distance.min() < 1e-4
@@ -60,7 +62,7 @@ def test_nothing_is_read_in_a_gap() -> None:
     lost = len(UnlabelledBank([whole], acceleration=False)) - len(bank)
     assert lost == 15  # windows that begin at 14, 16, ..., 42 s
     how = replace(PLAIN, stretch=1.2)
-    x = bank.draw(np.random.default_rng(0), 300, rate_hz=16, augmentation=how)
+    x = bank.drawn(np.random.default_rng(0), 300, rate_hz=16, augmentation=how).windows
     swing = np.abs(x[:, 0]).reshape(300, 8, 16).max(axis=2)  # in each second
     assert swing.min() > 0.5
 
@@ -70,7 +72,7 @@ def test_people_weigh_the_square_root_of_their_windows() -> None:
     short, long = _tone(60, seconds=24, hz=64), _tone(120, subject="b", seconds=134, hz=64)
     bank = UnlabelledBank([short, long], acceleration=False)
     assert len(bank) == 9 + 64
-    x = bank.draw(np.random.default_rng(1), 4000, rate_hz=16, augmentation=PLAIN)
+    x = bank.drawn(np.random.default_rng(1), 4000, rate_hz=16, augmentation=PLAIN).windows
     crossings = (np.diff(np.sign(x[:, 0]), axis=1) != 0).sum(axis=1)
     assert (crossings < 24).mean() == pytest.approx(3 / (3 + 8), abs=0.03)
 

@@ -185,15 +185,11 @@ def test_tied_readings_fall_in_one_part() -> None:
         assert [p["share"] for p in parts] == pytest.approx([0.1, 0.75, 0.15])
 
 
-def test_json_both_ways_and_refusals() -> None:
-    known = Confidence((1.0, 2.0), (0.5, 0.5))
-    assert Confidence.from_json(known.to_json()) == known
+def test_refusals() -> None:
     for spread, error in (((2.0, 1.0), (1.0, 2.0)), ((1.0, 2.0), (2.0, 1.0)), ((1.0,), (-1.0,))):
         with pytest.raises(DataError, match="spreads that rise"):
             Confidence(spread, error)
     with pytest.raises(DataError, match="allowed: one error a spread"):
         Confidence((1.0,), (1.0, 2.0))
-    with pytest.raises(DataError, match="the table cannot be read"):
-        Confidence.from_json({"spread_bpm": [1.0]})
     with pytest.raises(DataError, match="no window to learn from"):
         fit_confidence([], [], [])
