@@ -4,8 +4,8 @@ Rules
 -----
 * Costs come first. An architecture that exceeds a limit gets its constraints and a penalty; its
   accuracy is never computed.
-* No architecture is judged twice. A repeated proposal is answered from memory and does not
-  count as considered. A space with no more networks than trials is gone through in order.
+* No architecture is proposed twice: one that would be is changed, see `Fresh`. A space with no
+  more networks than trials is gone through in order.
 * A trial is drawn by a sampler that is seeded by the trial's number: a study that goes on from
   stored trials is the one that was never interrupted, and nothing is asked for again.
 """
@@ -14,32 +14,25 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import optuna
 from numpy.typing import NDArray
+from optuna.trial import FrozenTrial, Trial, create_trial
 
 from nas.explore.problem import CostOf, Probe, Problem
-from nas.explore.samplers import make_sampler, reseed
+from nas.explore.samplers import Fresh, distributions, make_sampler, reseed
 from nas.pareto import hypervolume_share, nondominated, pick_spread
 from nas.run.candidates import Candidate
 from nas.run.job.progress import Tick
-from ppgnas.parsing import parse_json
 from search_spaces.arch import Arch
 from search_spaces.space import SearchSpace
 
-if TYPE_CHECKING:
-    import optuna
-    from optuna.trial import FrozenTrial
-
 # Told to the sampler for what does not fit: worse than any network.
 _PENALTY_MAE_BPM = 100.0
-# After so many repeats in a row proposals are drawn at random until one is new, and after so many
-# the search ends: hardly anything new is left.
-_REPEATS_BEFORE_RANDOM = 10
-_REPEATS_BEFORE_END = 2000
 # Made anew for each trial: they begin a fit where the last one ended, which no file holds.
 _REMEMBERING = ("gp", "GPSampler")
 
@@ -85,14 +78,12 @@ def run_study(
     state = _State(probed.problem)
     wanted = min(settings.trials, space.size)
     for trial in stored:
-        state.remember(candidate_of(trial))
+        state.remember(candidate_of(trial, space))
 
     def consider(arch: Arch) -> Candidate:
-        candidate = state.by_arch.get(arch)
-        if candidate is None:
-            candidate = state.judge(arch, cost_of, mae_of)
-            state.add(candidate)
-            progress(len(state.candidates), wanted, state.note)
+        candidate = state.judge(arch, cost_of, mae_of)
+        state.add(candidate)
+        progress(len(state.candidates), wanted, state.note)
         return candidate
 
     if settings.trials >= space.size:
@@ -100,24 +91,14 @@ def run_study(
             if arch not in state.by_arch:
                 on_trial(frozen_of(consider(arch), space, probed.problem))
         return state.candidates
-    sampler = _Sampler(space, probed, settings, first, stored)
-    seen: set[Arch] = set()
-    repeats = 0
-    for known in stored:
-        repeats = _repeats(repeats, space.build(known.params), seen)
-    while len(state.candidates) < wanted and repeats < _REPEATS_BEFORE_END:
-        proposal = sampler.ask(at_random=repeats >= _REPEATS_BEFORE_RANDOM)
+    sampler = _Sampler(space, probed, settings, first, stored, state.by_arch)
+    while len(state.candidates) < wanted:
+        proposal = sampler.ask()
         arch = space.suggest(proposal)
-        repeats = _repeats(repeats, arch, seen)
+        if arch in state.by_arch:  # hardly any is left
+            break
         on_trial(sampler.tell(proposal, consider(arch)))
     return state.candidates
-
-
-def _repeats(before: int, arch: Arch, seen: set[Arch]) -> int:
-    """How many in a row were proposed before, with this one, which is seen now."""
-    repeated = arch in seen
-    seen.add(arch)
-    return before + 1 if repeated else 0
 
 
 class _Sampler:
@@ -130,11 +111,11 @@ class _Sampler:
         settings: StudySettings,
         first: Sequence[Arch],
         stored: Sequence[FrozenTrial],
+        known: Container[Arch],
     ) -> None:
-        import optuna
-
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         self._problem, self._settings = probed.problem, settings
+        self._space, self._known = space, known
         self._asked = len(stored)
         self._sampler = make_sampler(settings.sampler, settings.seed)
         self._study = optuna.create_study(directions=["minimize"] * len(self._problem.objectives))
@@ -142,7 +123,7 @@ class _Sampler:
             self._study.add_trial(trial)
         self._recall_parents()
         # Something that fits comes first, so that the front is never empty.
-        for arch in (probed.start, *first)[len(stored) :]:
+        for arch in list(dict.fromkeys((probed.start, *first)))[len(stored) :]:
             self._study.enqueue_trial(space.choices_of(arch))
 
     def _recall_parents(self) -> None:
@@ -150,8 +131,6 @@ class _Sampler:
 
         The study keeps them in memory, in another order than that in which they are first chosen.
         """
-        import optuna
-
         sampler = self._sampler
         if not isinstance(sampler, optuna.samplers.BaseGASampler):
             return
@@ -160,20 +139,18 @@ class _Sampler:
         for generation in range(1, max(known, default=0) + 1):
             sampler.get_parent_population(self._study, generation)
 
-    def ask(self, *, at_random: bool) -> optuna.trial.Trial:
+    def ask(self) -> Trial:
         number = self._asked
         self._asked += 1
         seed, name = _seed(self._settings.seed, number), self._settings.sampler
-        if at_random:
-            self._study.sampler = make_sampler("random", seed)
-        elif name in _REMEMBERING:
-            self._study.sampler = make_sampler(name, seed)
+        if name in _REMEMBERING:
+            self._sampler = make_sampler(name, seed)
         else:
-            self._study.sampler = self._sampler
             reseed(self._sampler, seed)
+        self._study.sampler = Fresh(self._sampler, self._space, known=self._known, seed=seed)
         return self._study.ask()
 
-    def tell(self, trial: optuna.trial.Trial, candidate: Candidate) -> FrozenTrial:
+    def tell(self, trial: Trial, candidate: Candidate) -> FrozenTrial:
         for name, excess in self._problem.constraints(candidate.arch, candidate.costs).items():
             trial.set_constraint(name, excess)
         for key, value in _facts(candidate).items():
@@ -193,36 +170,32 @@ def _values(candidate: Candidate, problem: Problem) -> tuple[float, ...]:
 
 def _facts(candidate: Candidate) -> dict[str, Any]:
     """What a trial says of its network beside choices, values and constraints."""
-    facts = {**candidate.row(), "arch": candidate.arch.dumps()}
-    return facts if candidate.finalist is None else {**facts, "finalist": candidate.finalist}
+    facts = {**candidate.row(), "arch": None, "finalist": candidate.finalist}
+    return {name: value for name, value in facts.items() if value is not None}
 
 
 def frozen_of(candidate: Candidate, space: SearchSpace, problem: Problem) -> FrozenTrial:
     """A candidate as a trial of Optuna that has ended; `candidate_of` gives it back."""
-    from optuna.distributions import CategoricalDistribution
-    from optuna.trial import create_trial
-
     return create_trial(
         values=_values(candidate, problem),
         params=space.choices_of(candidate.arch),
-        distributions={
-            name: CategoricalDistribution(values) for name, values in space.dimensions.items()
-        },
+        distributions={**distributions(space)},
         user_attrs=_facts(candidate),
         constraints=problem.constraints(candidate.arch, candidate.costs),
     )
 
 
-def candidate_of(trial: FrozenTrial) -> Candidate:
+def candidate_of(trial: FrozenTrial, space: SearchSpace) -> Candidate:
     """The candidate that a trial of `run_study` or `frozen_of` stands for.
 
     Raises:
         ValueError: it is no such trial.
     """
-    facts = trial.user_attrs
-    if not isinstance(facts.get("arch"), str):
-        raise ValueError(f"trial {trial.number} holds no network")
-    return Candidate.from_json({**facts, "arch": parse_json(facts["arch"])})
+    facts, arch = trial.user_attrs, space.build(trial.params)
+    if facts.get("id") != arch.id:
+        raise ValueError(f"trial {trial.number} is not the network {arch.id}")
+    unknown = {"mae_bpm": None}  # it is not written
+    return Candidate.from_json({**unknown, **facts, "arch": arch.to_json()})
 
 
 class _State:

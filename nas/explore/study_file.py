@@ -59,6 +59,7 @@ class StudyFile:
 
     def __init__(self, path: Path, problem: Problem, space: SearchSpace) -> None:
         self._path, self._problem, self._space = path, problem, space
+        self._counts: dict[str, int] = {}
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         with self._translated():
             self._lines = _Lines(path)
@@ -82,17 +83,18 @@ class StudyFile:
             for place, trial in enumerate(trials):
                 if trial.system_attrs.get(_PLACE, place) != place:
                     raise ValueError(f"trial {place} of {name} is missing")
-                arch = candidate_of(trial).arch
-                if self._space.build(trial.params) != arch:
-                    raise ValueError(f"trial {trial.number} is not the network {arch.id}")
+                candidate_of(trial, self._space)
             return trials
 
     def add(self, name: str, trial: FrozenTrial) -> None:
         """One more trial of a study, which begins with it."""
         study_id = self._begun(name)
+        if name not in self._counts:  # counting takes longer, the more there are
+            self._counts[name] = self._storage.get_n_trials(study_id)
         placed = copy.copy(trial)
-        placed._system_attrs = {**trial.system_attrs, _PLACE: self._storage.get_n_trials(study_id)}
+        placed._system_attrs = {**trial.system_attrs, _PLACE: self._counts[name]}
         self._storage.create_new_trial(study_id, template_trial=placed)
+        self._counts[name] += 1
         self._lines.write_sometimes()
 
     def candidates(self) -> list[Candidate]:
@@ -108,7 +110,10 @@ class StudyFile:
             count = self._storage.get_study_user_attrs(study_id).get(_COMPLETE)
             if count is None:
                 return []
-            candidates = [candidate_of(trial) for trial in self._storage.get_all_trials(study_id)]
+            candidates = [
+                candidate_of(trial, self._space)
+                for trial in self._storage.get_all_trials(study_id)
+            ]
             if len(candidates) != count:
                 raise ValueError(f"{len(candidates)} candidates of {count}")
             return candidates

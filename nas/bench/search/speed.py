@@ -5,9 +5,16 @@ from __future__ import annotations
 import random
 import subprocess
 import sys
+import tempfile
 import time
 from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
 
+from nas.explore.problem import probe
+from nas.explore.study import StudySettings, run_study
+from nas.explore.study_file import CANDIDATES, StudyFile
+from nas.run.config import Budgets
 from nas.run.folder import RunDir
 from nas.run.target import load_target
 from ppgnas.defaults import DEFAULT_BOARD, DEFAULT_ENGINE
@@ -15,6 +22,7 @@ from search_spaces.space import load_space
 
 ARCHITECTURES = 1000
 STARTS = 5
+STUDIES = (60, 1000, 10_000)
 
 
 def cost_us(
@@ -33,6 +41,41 @@ def cost_us(
     for arch in archs[ARCHITECTURES:]:
         target.costs(arch)
     return (time.perf_counter() - start_s) / ARCHITECTURES * 1e6
+
+
+def overhead_ms(candidates: int) -> float:
+    """Milliseconds of the processor that a candidate takes beside its forecast.
+
+    It is proposed by the default sampler, costed, judged by a formula and written to the journal,
+    while it is considered and at the end.
+    """
+    space, target = load_space("default"), load_target(DEFAULT_BOARD, DEFAULT_ENGINE)
+    cost_of = lru_cache(maxsize=None)(target.costs)
+    probed = probe(
+        space,
+        cost_of,
+        budgets=Budgets(flash_bytes=80 * 1024),
+        objectives=("mae", "latency", "flash"),
+        board=target.board,
+    )
+    start_s = time.process_time()
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        StudyFile(Path(folder) / "study.journal", probed.problem, space) as file,
+    ):
+        found = run_study(
+            space,
+            probed,
+            settings=StudySettings("nsga2", candidates, 0),
+            cost_of=cost_of,
+            # an error that falls with the operations, and differs by a third between neighbours
+            mae_of=lambda a: 100 * cost_of(a).macs ** -0.3 * (1 + int(a.id, 16) % 1000 / 3000),
+            first=[],
+            progress=lambda done, total, note: None,
+            on_trial=lambda trial: file.add("search", trial),
+        )
+        file.write(CANDIDATES, found)
+    return (time.process_time() - start_s) / candidates * 1e3
 
 
 def help_s() -> float:
@@ -61,9 +104,10 @@ class RunFigures:
 
 @dataclass(frozen=True)
 class Figures:
-    """All figures; those of a run only if one is given."""
+    """All figures; `overhead_ms` by candidates of the study, those of a run if one is given."""
 
     cost_us: float
+    overhead_ms: dict[int, float]
     help_s: float
     run: RunFigures | None = None
 
@@ -74,7 +118,7 @@ def bench_search(run: RunDir | None = None) -> Figures:
     Raises:
         RunError: `run` is not a run, or is not complete.
     """
-    figures = Figures(cost_us(), help_s())
+    figures = Figures(cost_us(), {size: overhead_ms(size) for size in STUDIES}, help_s())
     if run is None:
         return figures
     document, found = run.document(), run.candidates()

@@ -129,6 +129,8 @@ def _speed(run: str | None, baseline: str | None, page: Path | None, *, as_json:
         emit({key: value for key, value in asdict(figures).items() if value is not None})
         return
     print(f"cost of one architecture   {figures.cost_us:.0f} us")
+    for candidates, milliseconds in figures.overhead_ms.items():
+        print(f"a candidate of {candidates:<11,} {milliseconds:.1f} ms")
     print(f"ppgnas --help              {figures.help_s:.2f} s")
     found = figures.run
     if found is not None:

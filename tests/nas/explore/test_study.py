@@ -61,7 +61,9 @@ def study(
 @pytest.mark.parametrize("sampler", [name for name in SAMPLERS if name != "gp"])
 def test_every_sampler_considers_what_it_was_asked_for(sampler: str) -> None:
     judge = Judge()
-    candidates = study(sampler=sampler, trials=70, judge=judge)
+    trials: list[FrozenTrial] = []
+    candidates = study(sampler=sampler, trials=70, judge=judge, on_trial=trials.append)
+    assert [trial.user_attrs["id"] for trial in trials] == [c.arch.id for c in candidates]
     assert [c.number for c in candidates] == list(range(70))
     assert len({c.arch for c in candidates}) == 70
     assert all(DEFAULT.build(DEFAULT.choices_of(c.arch)) == c.arch for c in candidates)

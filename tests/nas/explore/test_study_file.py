@@ -120,7 +120,7 @@ def edited(edit: Callable[[dict[str, object]], None]) -> Callable[[str], str]:
         lambda line: line.replace("2.0", "9e999"),
         lambda line: "[" * 100_000,
         edited(lambda document: document.update(user_attrs={})),
-        edited(lambda document: document.update(user_attrs={"arch": "{}"})),
+        edited(lambda document: document.update(user_attrs={"id": TINY.smallest().id})),
         edited(lambda document: document.update(user_attrs=7)),
         edited(lambda document: document.update(params={"depth": 1})),
         edited(lambda document: document.update(study_id="x")),
@@ -138,7 +138,7 @@ def test_a_damaged_line_is_refused(damage: Callable[[str], str], tmp_path: Path)
 @pytest.mark.parametrize(
     "damage",
     [
-        edited(lambda document: document.update(user_attrs={"arch": TINY.largest().dumps()})),
+        edited(lambda document: document.update(user_attrs={"id": TINY.largest().id})),
         edited(lambda document: document.update(params={"rate_hz": 1})),
     ],
 )

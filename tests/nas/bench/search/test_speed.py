@@ -13,14 +13,17 @@ from tests.nas.run.made import made_candidates, run_document
 def test_figures_are_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bench, "ARCHITECTURES", 50)
     monkeypatch.setattr(bench, "STARTS", 1)
+    monkeypatch.setattr(bench, "STUDIES", (20,))
     figures = bench.bench_search()
     assert 1 < figures.cost_us < 1e5
+    assert figures.overhead_ms.keys() == {20} and 0.1 < figures.overhead_ms[20] < 1e3
     assert 0 < figures.help_s < 60
     assert figures.run is None
 
 
 def test_figures_of_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bench, "cost_us", lambda: 100.0)
+    monkeypatch.setattr(bench, "overhead_ms", lambda candidates: 1.0)
     monkeypatch.setattr(bench, "help_s", lambda: 0.1)
     run = RunDir(tmp_path / "run")
     with pytest.raises(RunError, match="holds no run"):
