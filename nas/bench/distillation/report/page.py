@@ -137,7 +137,7 @@ def cost_table(found: BenchFigures) -> Table:
             f"{row.search_bpm:.2f}",
             *_on_chip(row),
         )
-        for row in found.rows
+        for row in {each.recipe: each for each in found.rows}.values()
     ]
 
 

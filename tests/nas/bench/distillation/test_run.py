@@ -147,6 +147,8 @@ def test_a_comparison_of_sensors_goes_by_activity(people: str, tmp_path: Path) -
     assert run.raw.difference.percent.value == pytest.approx(-100 / run.raw.control.value)
     assert found.comparisons[2].activities[0].raw.difference.verdict == "within noise"
     page = bench_page(finished, found, None, "plot.html")
+    costs = page.partition("## What it takes")[2].partition("## Teachers")[0]
+    assert costs.count("| tiny-ppg, resnet-small |") == 1  # though it has two controls
     assert "### tiny-ppg, resnet-small against tiny-ppg, labels alone" in page
     assert "| activity | resnet-small-ppg | resnet-small |" in page
     assert "| run | 2.00 (2.00 to 2.00) | 2.00 (2.00 to 2.00) |" in page
