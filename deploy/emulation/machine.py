@@ -11,10 +11,12 @@ before the first instruction is translated, because later ones do not fire in tr
 
 from __future__ import annotations
 
-import gc
+import weakref
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+
+import numpy as np
 
 from deploy.emulation.image import Image
 from deploy.emulation.linking import AN500, MemoryMap
@@ -31,6 +33,10 @@ _RETURN_PAGE = 0x1FFFF000  # executable by the default map of Armv7-M, used by n
 _PAGE_BYTES = 4096
 _STACK_BYTES = 64 << 10
 _REGISTER_ARGUMENTS = 4
+# Unicorn reserves 1 GB of addresses for what it translates. That took up to 73 bytes a byte of
+# code here; a core whose buffer is full may stand still (unicorn 2.1.4), so it has room for more
+# code than a flash of 2 MB holds.
+_TRANSLATED_BYTES = 256 << 20
 # Bytes of the untouched stack: a pattern that does not repeat within 251 bytes, without zeros.
 _PAINT = bytes(1 + (97 * index + 13) % 251 for index in range(251))
 
@@ -48,6 +54,47 @@ class CallRecord:
     result: int
     edges: Mapping[Edge, int] = field(repr=False)
     stack_bytes: int
+
+
+class _Runs:
+    """Counts the runs of one call.
+
+    Args:
+        image: what is executed.
+        shared: see `Machine`.
+    """
+
+    def __init__(self, image: Image, shared: tuple[str, ...]) -> None:
+        self._image: Image = weakref.proxy(image)
+        self._shared = shared
+        self._is_shared: dict[int, bool] = {}
+        self._edges: dict[Edge, int] = {}
+        self._previous, self._caller = OUTSIDE, 0
+
+    def take(self) -> Mapping[Edge, int]:
+        """How often each pair was entered since the call before this one."""
+        taken, self._edges = self._edges, {}
+        self._previous, self._caller = OUTSIDE, 0
+        return taken
+
+    def enter(self, core: object, address: int, size: int, data: object) -> None:
+        """A hook of unicorn."""
+        entered = (address, size)
+        shared = self._shares(address)
+        if shared and not self._caller:
+            caller = self._image.function_at(self._previous[0])
+            self._caller = caller.address if caller is not None else 0
+        edge = (self._previous, entered, self._caller)
+        self._edges[edge] = self._edges.get(edge, 0) + 1
+        if not shared:  # back in the caller, whose branches are told apart by it no more
+            self._caller = 0
+        self._previous = entered
+
+    def _shares(self, address: int) -> bool:
+        if address not in self._is_shared:
+            found = self._image.function_at(address)
+            self._is_shared[address] = found is not None and found.name.startswith(self._shared)
+        return self._is_shared[address]
 
 
 class Machine:
@@ -76,24 +123,22 @@ class Machine:
         registers = load("unicorn.arm_const", package="unicorn", purpose="running code")
         self.image = image
         self.memory = memory
-        # A core takes 1 GB of addresses, and its hooks hold it in a circle: those of before go
-        # first, or the process ends where addresses are limited.
-        gc.collect()
         self._error: type[Exception] = unicorn.UcError
         self._registers = registers
         self._core: Any = unicorn.Uc(
             unicorn.UC_ARCH_ARM, unicorn.UC_MODE_THUMB | unicorn.UC_MODE_MCLASS
         )
+        self._core.ctl_set_tcg_buffer_size(_TRANSLATED_BYTES)
         self._core.ctl_set_cpu_model(registers.UC_CPU_ARM_CORTEX_M7)
         self._core.mem_map(memory.flash_address, memory.flash_bytes)
         self._core.mem_map(memory.sram_address, memory.sram_bytes)
         self._core.mem_map(_RETURN_PAGE, _PAGE_BYTES)
-        self._edges: dict[Edge, int] = {}
-        self._shared = shared
-        self._is_shared: dict[int, bool] = {}
-        self._previous, self._caller = OUTSIDE, 0
+        self._runs = _Runs(image, shared)
         if counted:
-            self._core.hook_add(unicorn.UC_HOOK_BLOCK, self._on_block)
+            # Unicorn's hook holds its core in a circle; in one of weak links the core's addresses
+            # are given back with the machine, and not when the collector comes.
+            core = weakref.proxy(self._core)
+            type(self._core).hook_add(core, unicorn.UC_HOOK_BLOCK, self._runs.enter)
         self._load()
 
     def write(self, where: str | int, content: bytes) -> None:
@@ -151,8 +196,7 @@ class Machine:
             self._core.reg_write(names.UC_ARM_REG_R0 + index, value & 0xFFFFFFFF)
         self._core.reg_write(names.UC_ARM_REG_SP, stack)
         self._core.reg_write(names.UC_ARM_REG_LR, _RETURN_PAGE | 1)
-        self._edges = {}
-        self._previous, self._caller = OUTSIDE, 0
+        self._runs.take()
         try:
             self._core.emu_start(
                 symbol.address | 1, _RETURN_PAGE, timeout=int(timeout_s * 1_000_000)
@@ -164,25 +208,7 @@ class Machine:
                 f"{function}: not returned after {timeout_s:g} s; it was at {self._where()}"
             )
         result = self._core.reg_read(names.UC_ARM_REG_R0) & 0xFFFFFFFF
-        return CallRecord(result, self._edges, self._depth(stack))
-
-    def _on_block(self, core: object, address: int, size: int, data: object) -> None:
-        entered = (address, size)
-        shared = self._shares(address)
-        if shared and not self._caller:
-            caller = self.image.function_at(self._previous[0])
-            self._caller = caller.address if caller is not None else 0
-        edge = (self._previous, entered, self._caller)
-        self._edges[edge] = self._edges.get(edge, 0) + 1
-        if not shared:  # back in the caller, whose branches are told apart by it no more
-            self._caller = 0
-        self._previous = entered
-
-    def _shares(self, address: int) -> bool:
-        if address not in self._is_shared:
-            found = self.image.function_at(address)
-            self._is_shared[address] = found is not None and found.name.startswith(self._shared)
-        return self._is_shared[address]
+        return CallRecord(result, self._runs.take(), self._depth(stack))
 
     def _load(self) -> None:
         for segment in self.image.segments:
@@ -203,8 +229,9 @@ class Machine:
 
     def _depth(self, stack: int) -> int:
         count = stack - self._stack_floor()
-        now = zip(self._core.mem_read(stack - count, count), _painted(count), strict=True)
-        low = next((index for index, (byte, fresh) in enumerate(now) if byte != fresh), count)
+        now = np.frombuffer(self._core.mem_read(stack - count, count), np.uint8)
+        written = np.flatnonzero(now != np.frombuffer(_painted(count), np.uint8))
+        low = int(written[0]) if written.size else count
         return count - low // 4 * 4
 
     def _place(self, where: str | int, count: int) -> int:
