@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import os
 import sys
@@ -144,7 +145,13 @@ def main(arguments: list[str] | None = None) -> None:
         sys.stdout.reconfigure(errors="surrogateescape")
     if threading.current_thread() is threading.main_thread():
         interrupt.listen()
-    app(args=arguments, prog_name="ppgnas")
+    _command()(args=arguments, prog_name="ppgnas")
+
+
+@functools.cache
+def _command() -> Callable[..., object]:
+    """All verbs with their options: reading these takes longer than many a verb."""
+    return typer.main.get_command(app)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import StringConstraints
+from pydantic import StringConstraints, TypeAdapter
 
 from distill.teachers.names import NONE, chosen, reading
 from distill.training.effort import AUTO
@@ -286,8 +286,6 @@ class SearchConfig(TrainConfig):
             KeyError: a table or key is missing.
             ValueError: a value is of the wrong type, or none that is allowed.
         """
-        from pydantic import TypeAdapter
-
         data, search = document["data"], document["search"]
         values = {
             **{name: value for name, value in search.items() if name not in asdict(ANY)},
@@ -312,7 +310,10 @@ class SearchConfig(TrainConfig):
         written = {each.name for each in fields(SearchConfig)} - optional
         if not written <= set(values):
             raise KeyError(min(written - set(values)))
-        return TypeAdapter(SearchConfig).validate_python(values)
+        return _CONFIG.validate_python(values)
+
+
+_CONFIG = TypeAdapter(SearchConfig)
 
 
 def check_choice(name: str, value: str, allowed: Sequence[Word]) -> Word:

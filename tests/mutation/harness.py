@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tests.mutation.worker import HANG_S
+from tests.mutation.worker import WAIT_S
 from tests.mutation.world import make_world
 
 ROOT = Path(__file__).parents[2]
@@ -48,7 +48,7 @@ def _in_process(world: Path, seed: int, first: int, last: int) -> Iterator[Resul
     with selectors.DefaultSelector() as selector:
         selector.register(process.stdout, selectors.EVENT_READ)
         while True:
-            if not selector.select(timeout=4 * HANG_S):
+            if not selector.select(timeout=2 * WAIT_S):
                 process.kill()
             line = process.stdout.readline()
             if not line:

@@ -26,7 +26,8 @@ from unittest import mock
 from tests.mutation.cases import Case, make_case
 
 ALLOWED_CODES = (0, 1, 2, 3, 130)
-HANG_S = 30
+# Of this process's own work, which is the same on a busy machine, and of waiting for anything.
+HANG_S, WAIT_S = 30, 600
 MEMORY_BYTES = 2 << 30
 
 
@@ -107,8 +108,9 @@ def run_case(world: Path, *, seed: int, number: int) -> dict[str, Any]:
     stdout, stderr = _stream("strict"), _stream("backslashreplace")
     began_s, code, missed = time.monotonic(), None, None
     _seen.clear()
-    signal.signal(signal.SIGALRM, _hung)
-    signal.alarm(HANG_S)
+    for number_of, timer, most_s in _TIMERS:
+        signal.signal(number_of, _hung)
+        signal.setitimer(timer, most_s)
     try:
         with mock.patch.multiple(sys, stdout=stdout, stderr=stderr), warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -119,7 +121,8 @@ def run_case(world: Path, *, seed: int, number: int) -> dict[str, Any]:
             missed = f"exit code {code}"
     except BaseException as error:
         missed = _traceback(error)
-    signal.alarm(0)
+    for _, timer, _ in _TIMERS:
+        signal.setitimer(timer, 0)
     took_s = time.monotonic() - began_s
     stdout.flush()
     stderr.flush()
@@ -143,11 +146,16 @@ def run_case(world: Path, *, seed: int, number: int) -> dict[str, Any]:
     return result
 
 
+_TIMERS = (
+    (signal.SIGPROF, signal.ITIMER_PROF, HANG_S),
+    (signal.SIGALRM, signal.ITIMER_REAL, WAIT_S),
+)
 GROUPS = ("data", "boards", "bench", "engines", "teachers", "pretrain")
 
 
-def _hung(*_: object) -> None:
-    raise Hang(f"more than {HANG_S} s")
+def _hung(number: int, _: object) -> None:
+    what = f"{HANG_S} s of work" if number == signal.SIGPROF else f"{WAIT_S} s"
+    raise Hang(f"more than {what}")
 
 
 def _stream(errors: str) -> io.TextIOWrapper:
