@@ -255,8 +255,11 @@ class Search:
         self._write_candidates(candidates, {})
         with self._timed("finalists"):
             chosen = entrants(candidates, problem, count, known=explorer.known)
+            planned = trainer.effort.finetune_steps
             if self.pacing is not None:
                 trainer = self.pacing.before_finalists(trainer, [c.arch for c in chosen])
+            if 2 * trainer.effort.finetune_steps <= planned + 1:
+                chosen = chosen[:count]  # late: nobody begins who will not end
             if len(chosen) > count:
                 explorer = replace(explorer, trainer=trainer)
                 half_way = explorer.half_way(chosen)

@@ -49,6 +49,7 @@ def fake_net(arch: Arch, *, spread: float = 0.1) -> QuantizedNet:
     return quantize(graph, weights, {tensor.name: (0.05, 0) for tensor in graph.tensors})
 
 
+STEP_S = 0.02
 TAUGHT_BY = TeacherFacts(
     name="ensemble:resnet-small,model.onnx",
     parameters=40_000,
@@ -128,7 +129,7 @@ class FakeTrainer:
                 time.sleep(self.delay_s)
                 mark.touch()
             error = fake_mae(arch)
-            found.append(Begun(1.5 * error, 1.2 * error, error, 0.02))
+            found.append(Begun(1.5 * error, 1.2 * error, error, STEP_S))
             progress(index + 1, len(archs), "")
         return found
 

@@ -104,6 +104,18 @@ def test_a_search_with_a_time(people: Path, tmp_path: Path, latency: str) -> Non
     assert len(set(steps)) == 1
 
 
+@pytest.mark.parametrize("step_s", [0.02, 5.0])
+def test_a_late_search_trains_nobody_half_way(
+    people: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step_s: float
+) -> None:
+    """Steps take as long as was measured before, or far longer."""
+    monkeypatch.setattr("tests.nas.fakes.STEP_S", step_s)
+    calls: list[str] = []
+    run = go(config_for(people, time="60s", budget_scope="network"), tmp_path / "run", calls)
+    half_way = [call for call in calls if call.startswith("second rungs ")]
+    assert len(half_way) == (4 if step_s == 0.02 else 0) and len(run.finalists()) == 3
+
+
 def test_an_accelerometer_counts_where_networks_read_it(people: Path, tmp_path: Path) -> None:
     asked = {"space": "default", "trials": 30, "finalists": 1, "power": "4mW"}
     dear = config_for(people, **asked, accelerometer="5mW")
