@@ -36,7 +36,8 @@ class Effort:
         finetune_steps: float steps of a finalist, see `of_finalist`.
         qat_steps: quantisation-aware steps of a finalist, likewise.
         mix: what a student of a teacher learns from where `distill` is `auto`, see
-            `distill.losses.mix`.
+            `distill.losses.mix`: the shape of the teacher's logits, which search people put first
+            for `tiny` and for `medium` (results/reference/strategies.md).
     """
 
     name: EffortName
@@ -45,7 +46,7 @@ class Effort:
     finetune_steps: int
     qat_steps: int
     batch: int = 128
-    mix: str = "label:0.5,soft:0.5"
+    mix: str = "standard:9"
 
     def mix_of(self, distill: str, *, taught: bool) -> str:
         """What `distill` names: where it is `auto`, `mix` with a teacher and `none` without."""

@@ -24,15 +24,15 @@ STUDENTS = ("tiny", "medium", "large")
 SPECTRAL, MEDIUM_TEACHER = "spectral", "resnet-medium"
 ENSEMBLE = "ensemble:resnet-small,transformer-small,spectral"
 MORE_TEACHERS = ("resnet-small-ppg", MEDIUM_TEACHER, "resnet-50", "transformer-small", "recurrent")
-TODAY = "label:0.5,soft:0.5"
-SMALL_MIXES = (TODAY, "standard", "dkd", "w1", "feature")
+HALVES = "label:0.5,soft:0.5"
+SMALL_MIXES = (HALVES, "standard", "dkd", "w1", "feature")
 MIXES = (
-    *(TODAY, "hard", "soft", "soft@t=2", "standard", "dkd@k=0", "dkd", "dist", "w1", "rps"),
+    *(HALVES, "hard", "soft", "soft@t=2", "standard", "dkd@k=0", "dkd", "dist", "w1", "rps"),
     *("feature", "attention", "relation", "pulse", "bounded", "label:0,soft", "dkd,feature,w1"),
 )
 PLAIN_STUDENTS = ("medium", "mlp:medium", "cornet:medium")
 """A residual network, a perceptron and a recurrent one of equal parameters, all in float."""
-PLAIN_MIXES = (TODAY, "standard", "dkd")
+PLAIN_MIXES = (HALVES, "standard", "dkd")
 FREE = ("mse", "huber")
 """Mixes that need no teacher."""
 

@@ -12,7 +12,7 @@ from distill.losses.batch import Batch, View
 from distill.losses.labels import label_loss
 from distill.losses.mix import Mix, chosen_mix, parse_mix
 from distill.losses.regression import mse
-from distill.losses.soft import soft
+from distill.losses.soft import soft, standard
 from distill.losses.terms import TERMS
 from distill.training.effort import AUTO, EFFORTS
 from ppg.readout.classes import soft_labels
@@ -107,10 +107,13 @@ def test_what_auto_means() -> None:
         chosen_mix("soft,mse,w1", effort=QUICK, taught=False)
 
 
-def test_the_usual_mix_halves_labels_and_teacher(student: View, batch: Batch) -> None:
+def test_the_usual_mix_adds_the_shape_of_the_teacher_to_the_label(
+    student: View, batch: Batch
+) -> None:
     found = parse_mix(QUICK.mix).loss(student, batch)
     label = label_loss(student.logits, batch.labels)
-    assert torch.equal(found, 0.5 * label + 0.5 * soft(student.logits, batch.taught.logits))
+    assert torch.equal(found, label + 9 * standard(student.logits, batch.taught.logits))
+    assert parse_mix(QUICK.mix).text == QUICK.mix  # as `run.toml` says it
     assert torch.equal(Mix().loss(student, replace(batch, teacher=None)), label)
 
 
