@@ -8,8 +8,8 @@
 Each network of the presets in turn is compiled by each compiler that is here, for each core of
 `CORES` at each level, and with the flags of `FURTHER`; warnings are errors. Images for cores whose
 instructions a Cortex-M7 has are run in emulation, the host's under sanitizers, and every logit is
-compared with the integer reference. A line for each build; the exit code is 1 if one fails. A
-network takes all builds, or so many of them as `--builds` says, each network the next ones in turn.
+compared with the integer reference. A line for each build; the exit code is 1 if one fails. With
+`--builds` a network takes so many of them, the next ones in turn.
 """
 
 from __future__ import annotations
