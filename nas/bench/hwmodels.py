@@ -165,8 +165,8 @@ def markdown(found: HardwareErrors) -> str:
         "`hwmodels/fit/held_out.py` for how, and `hwmodels/data/README.md` for their sources.\n"
         "Evidence is `timed` on boards by others, `counted` in emulation, or `published` sizes\n"
         "and powers. A regime of 8 points and more shall have 80-97 % of them inside its 90 %\n"
-        "interval; a whole network counts once, on however many boards it was timed, so fewer than\n"
-        "six networks leave steps of 20 % and more.",
+        "interval; a whole network counts once, on however many boards it was timed, so fewer\n"
+        "than six leave steps of 20 % and more.",
         markdown_table(HEADER, table_rows(found)),
         "## What engines and boards stand on",
         "A core is `timed`, `emulated`, or costed `by ratio` to the Cortex-M7; figures of a\n"
