@@ -20,11 +20,12 @@ AGAIN = (
     "pass a folder that `ppgnas search` wrote, use the ppgnas that wrote it, or start a new run "
     "with another `out`"
 )
+REMADE = "remove it to make it again"
 Document = TypeVar("Document")
 
 
 def read_document(
-    path: Path, parse: Callable[[Any], Document], *, missing: str = AGAIN
+    path: Path, parse: Callable[[Any], Document], *, missing: str = AGAIN, damaged: str = AGAIN
 ) -> Document:
     """The value of a document.
 
@@ -32,6 +33,7 @@ def read_document(
         path: of a `.toml` file, or of a JSON file.
         parse: `from_json` of its type; raises a ValueError, TypeError or KeyError on a wrong one.
         missing: what to do where the file is not there.
+        damaged: what to do where it is damaged.
 
     Raises:
         RunError: it is missing, cannot be read, or is damaged or foreign.
@@ -41,13 +43,35 @@ def read_document(
     except FileNotFoundError as error:
         raise RunError(f"{path} does not exist: {missing}") from error
     except OSError as error:
-        raise RunError(f"{path} cannot be read ({error.strerror}); {AGAIN}") from error
+        raise RunError(f"{path} cannot be read ({error.strerror}); {damaged}") from error
     except ValidationError as error:
-        raise RunError(f"{path} is damaged ({mistake(error)}); {AGAIN}") from error
+        raise RunError(f"{path} is damaged ({mistake(error)}); {damaged}") from error
     except KeyError as error:
-        raise RunError(f"{path} is damaged (the key {error} is missing); {AGAIN}") from error
+        raise RunError(f"{path} is damaged (the key {error} is missing); {damaged}") from error
     except (ValueError, TypeError) as error:
-        raise RunError(f"{path} is damaged ({error}); {AGAIN}") from error
+        raise RunError(f"{path} is damaged ({error}); {damaged}") from error
+
+
+def read_kept(path: Path, kind: type[Document], **of: object) -> Document | None:
+    """What a bench kept of a piece of its work; None where there is nothing yet.
+
+    Args:
+        path: of the file.
+        kind: a dataclass.
+        of: attributes, and what they are where the file is the one that is asked for.
+
+    Raises:
+        RunError: it is damaged, or of something else.
+    """
+
+    def parse(document: object) -> Document:
+        record = TypeAdapter(kind).validate_python(document)
+        for name, asked in of.items():
+            if (found := getattr(record, name)) != asked:
+                raise ValueError(f"it is of {getattr(found, 'id', found)}")
+        return record
+
+    return read_document(path, parse, damaged=REMADE) if path.exists() else None
 
 
 def check_format(document: Mapping[str, Any], name: str) -> None:

@@ -6,10 +6,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pydantic import TypeAdapter
-
 from nas.bench.crossmodal.measure.retrieval import Retrieval
-from nas.run.documents import read_document
+from nas.run.documents import read_kept
 from ppgnas.files import write_json_atomic
 
 
@@ -84,11 +82,5 @@ def read_record(folder: Path, name: str, made_for: str) -> EncoderRecord | None:
     Raises:
         RunError: the file is damaged.
     """
-    path = file_of(folder, name)
-    if not path.exists():
-        return None
-    record = read_document(path, _RECORD.validate_python)
-    return record if record.made_for == made_for else None
-
-
-_RECORD = TypeAdapter(EncoderRecord)
+    record = read_kept(file_of(folder, name), EncoderRecord)
+    return record if record is not None and record.made_for == made_for else None

@@ -13,7 +13,7 @@ from distill.teachers.facts import TeacherFacts
 from hwmodels.costs import Costs
 from nas.bench.distillation.cells import Cell, Ground
 from nas.bench.distillation.plan import RecipePace, Steps
-from nas.run.documents import read_document
+from nas.run.documents import read_document, read_kept
 from ppgnas.files import write_json_atomic
 from search_spaces.arch import Arch
 
@@ -139,36 +139,16 @@ def read_cell(folder: Path, cell: Cell) -> CellRecord | None:
     Raises:
         RunError: the file is damaged, or of another cell.
     """
-
-    def parse(document: object) -> CellRecord:
-        record = _CELL.validate_python(document)
-        if record.cell != cell:
-            raise ValueError(f"it is of {record.cell}")
-        return record
-
-    path = cell_file(folder, cell)
-    return read_document(path, parse) if path.exists() else None
+    return read_kept(cell_file(folder, cell), CellRecord, cell=cell)
 
 
 def read_ground(folder: Path, ground: Ground) -> GroundRecord | None:
     """The record of a ground; likewise."""
-
-    def parse(document: object) -> GroundRecord:
-        record = _GROUND.validate_python(document)
-        if record.ground != ground:
-            raise ValueError(f"it is of {record.ground}")
-        return record
-
-    path = ground_file(folder, ground)
-    return read_document(path, parse) if path.exists() else None
+    return read_kept(ground_file(folder, ground), GroundRecord, ground=ground)
 
 
 def read_bench(folder: Path) -> BenchDocument | None:
     """The document of a bench; likewise."""
     path = document_file(folder)
-    return read_document(path, _BENCH.validate_python) if path.exists() else None
-
-
-_CELL = TypeAdapter(CellRecord)
-_GROUND = TypeAdapter(GroundRecord)
-_BENCH = TypeAdapter(BenchDocument)
+    parse = TypeAdapter(BenchDocument).validate_python
+    return read_document(path, parse, damaged="choose another `out`") if path.exists() else None

@@ -6,11 +6,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from pydantic import TypeAdapter
-
 from nas.personal.calibration import Errors
 from nas.personal.kinds import PersonalKind
-from nas.run.documents import read_document
+from nas.run.documents import read_kept
 from ppgnas.files import write_json_atomic
 
 
@@ -79,9 +77,5 @@ def read_record(path: Path, cell: Cell) -> PersonRecord | None:
     Raises:
         RunError: the file is damaged.
     """
-
-    record = read_document(path, _RECORD.validate_python) if path.exists() else None
+    record = read_kept(path, PersonRecord)
     return record if record is not None and record.cell == cell else None
-
-
-_RECORD = TypeAdapter(PersonRecord)

@@ -8,9 +8,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pydantic import TypeAdapter
-
-from nas.run.documents import read_document
+from nas.run.documents import read_kept
 from ppgnas.files import write_json_atomic
 from search_spaces.arch import Arch
 
@@ -80,15 +78,4 @@ def read_record(folder: Path, arch: Arch) -> NetworkRecord | None:
     Raises:
         RunError: the file is damaged, or of another network.
     """
-
-    def parse(document: object) -> NetworkRecord:
-        record = _RECORD.validate_python(document)
-        if record.arch != arch:
-            raise ValueError(f"it is of network {record.arch.id}")
-        return record
-
-    path = folder / f"{arch.id}.json"
-    return read_document(path, parse) if path.exists() else None
-
-
-_RECORD = TypeAdapter(NetworkRecord)
+    return read_kept(folder / f"{arch.id}.json", NetworkRecord, arch=arch)

@@ -7,10 +7,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
-from pydantic import TypeAdapter
-
 from hwmodels.costs import Costs
-from nas.run.documents import read_document
+from nas.run.documents import read_kept
 from ppgnas.files import write_json_atomic
 from search_spaces.arch import Arch
 
@@ -56,9 +54,8 @@ def read_records(folder: Path) -> list[NetworkRecord]:
     Raises:
         RunError: a file is damaged.
     """
-    return [
-        read_document(path, _RECORD.validate_python) for path in sorted(folder.glob("[!.]*.json"))
-    ]
+    found = [read_kept(path, NetworkRecord) for path in sorted(folder.glob("[!.]*.json"))]
+    return [record for record in found if record]
 
 
 @dataclass(frozen=True)
@@ -80,6 +77,3 @@ def is_complete(folder: Path) -> bool:
 
 def _mark(folder: Path) -> Path:
     return folder.with_name(f"{folder.name}.json")
-
-
-_RECORD = TypeAdapter(NetworkRecord)

@@ -35,7 +35,7 @@ def test_none_where_there_is_none(tmp_path: Path) -> None:
         (lambda text: text.replace('"macs"', '"mac"'), "macs"),
         (lambda text: text.replace('"macs": ', '"macs": "x'), "is damaged"),
         (lambda text: text.replace('"a/3": 2.9', ""), "errors of no search person, or of no rep"),
-        (lambda text: text.replace('"rate_hz": 32', '"rate_hz": 16'), "it is of network"),
+        (lambda text: text.replace('"rate_hz": 32', '"rate_hz": 16'), "it is of .*; remove it"),
         (lambda text: "[]", "no JSON object but list"),
     ],
 )
