@@ -44,6 +44,14 @@ def tcn(x: Tensor) -> Tensor:
     return k.Dense(10)(k.GlobalAveragePooling1D()(x))
 
 
+def dilated(x: Tensor) -> Tensor:
+    """Steps that the dilation does not divide; depthwise layers have a height."""
+    x = k.Conv1D(8, 3, padding="causal", dilation_rate=4, activation="relu")(x)
+    x = k.SeparableConv1D(8, 3, padding="same", dilation_rate=3, activation="relu")(x)
+    x = k.DepthwiseConv1D(3, padding="same", dilation_rate=2)(x)
+    return k.Dense(10)(k.GlobalAveragePooling1D()(x))
+
+
 def separable(x: Tensor) -> Tensor:
     x = k.SeparableConv1D(12, 5, strides=2, padding="same", activation="relu")(x)
     x = k.MaxPooling1D(2)(x)
@@ -173,7 +181,8 @@ SERIES, IMAGE, WINDOW = (48, 4), (16, 16, 3), (128, 4)
 MODELS: tuple[tuple[Callable[[Tensor], Any], tuple[int, ...], tuple[str, ...]], ...] = (
     (mlp, (40,), ("int8", "float", "uint8")),
     (zero_channel, SERIES, ("int8",)),
-    (tcn, SERIES, ("int8", "float")),
+    (tcn, SERIES, ("int8", "float", "dynamic")),
+    (dilated, (50, 4), ("dynamic",)),
     (separable, SERIES, ("int8", "dynamic")),
     (mobilenet, IMAGE, ("int8", "uint8")),
     (convolutions, IMAGE, ("int8",)),
@@ -190,7 +199,7 @@ MODELS: tuple[tuple[Callable[[Tensor], Any], tuple[int, ...], tuple[str, ...]], 
     (permuted, SERIES, ("int8",)),
     (subtracted, SERIES, ("int8",)),
     (two_outputs, SERIES, ("int8", "float")),
-    (rows, SERIES, ("int8",)),
+    (rows, SERIES, ("int8", "dynamic")),
     (attention, SERIES, ("int8",)),
     (gelu, SERIES, ("int8",)),
 )
