@@ -49,6 +49,7 @@ _GROUPS_PER_FEATURE = 1.5
 _ANCHORED = 0.125
 # Measured over predicted: kernels without SIMD or a poor build may take this much longer.
 _LARGEST_FACTOR = 20.0
+USUAL_FACTOR = 4.0  # builds with other caches or compilers lie within it
 # What a kernel's layers leave out, where an engine is fitted on layers alone.
 WIDEST = 1000
 _LEAST_WIDTH = 0.02

@@ -155,6 +155,8 @@ def _document(
 
 
 def _text(found: Calibration) -> str:
+    from hwmodels.fit.calibrate import USUAL_FACTOR
+
     held_out, inside = found.held_out, found.inside
     before = f"error before           {100 * found.before.mape:.2f} %"
     if held_out is None or inside is None:
@@ -172,6 +174,11 @@ def _text(found: Calibration) -> str:
         f"factor                 {found.scale:.4g}",
         f"interval of 90 %       {found.network.low:.3f} to {found.network.high:.3f} of the value",
     ]
+    if not 1 / USUAL_FACTOR < found.scale < USUAL_FACTOR:
+        lines.append(
+            "note: builds of one engine seldom differ that much; check the unit of the timings, "
+            "the clock, the optimisation and the caches before you use this file"
+        )
     if found.kernels:
         lines.append(f"kernels of their own   {', '.join(sorted(found.kernels))}")
     return "\n".join(lines)

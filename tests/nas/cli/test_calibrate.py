@@ -71,7 +71,8 @@ def test_timings_in_another_unit_are_questioned(
 ) -> None:
     """Of a whole table as of one anchor; nothing is written."""
     name, ms = (folder / "timings.csv").read_text(encoding="utf-8").splitlines()[2].split(",")
-    for factor, unit in ((1e3, "microseconds"), (1e-3, "seconds"), (216e3, "cycles")):
+    units = {1e3: "microseconds", 1e-3: "seconds", 216e3: "cycles"}
+    for factor, unit in units.items():
         lines = (folder / "timings.csv").read_text(encoding="utf-8").splitlines()
         rows = (line.split(",") for line in lines[1:])
         wrong = [lines[0], *(f"{model},{float(time) * factor}" for model, time in rows)]
@@ -83,6 +84,19 @@ def test_timings_in_another_unit_are_questioned(
                 assert "times what " in said and "allowed: 1/20 to 20" in said
                 assert f"They look like {unit}, not ms" in said
     assert not (folder / "my_engine.toml").exists()
+
+
+@pytest.mark.parametrize(
+    ("factor", "said"), [(1.5, ""), (7, "seldom differ"), (0.1, "seldom differ")]
+)
+def test_a_factor_far_from_one_is_questioned(
+    folder: Path, capsys: pytest.CaptureFixture[str], factor: float, said: str
+) -> None:
+    assert leave("score", "g1.json", "--board", "stm32f767", "--json", *NETWORK) == 0
+    ms = json.loads(capsys.readouterr().out)["latency_ms"]["value"] * factor
+    assert leave("calibrate", "--anchor", f"g1.json={ms}ms", "--board", "stm32f767") == 0
+    out = capsys.readouterr().out
+    assert said in out and ("seldom" in out) == bool(said)
 
 
 @pytest.mark.parametrize("key", ["sleep_power", "sleep.stop2"])
