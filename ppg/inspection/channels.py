@@ -73,13 +73,20 @@ def channel_warnings(recording: Recording) -> Iterator[tuple[str, str]]:
     alive = [index for index in range(count) if np.ptp(recording.ppg[:, index]) > 0]
     pulses = {index: _alone(recording, index) for index in alive}
     dead = dict(_without_pulse(pulses))
+    good = [index for index in alive if index not in dead]
+    turned = _inverted(recording, good)
+    # One choice mends all of it: what is dead left out, what is inverted turned over.
+    chosen = ",".join(str(-index - 1 if index in turned else index + 1) for index in good)
     for index, why in dead.items():
-        yield (
-            "no pulse",
-            f"PPG channel {index + 1} shows no pulse: {why}{_leave_out(index, count)}",
+        advice = (
+            ""
+            if count == 1 or not good
+            else (
+                "; networks read the mean of the channels: leave it out with --channels " + chosen
+            )
         )
-    for index in _inverted(recording, [index for index in alive if index not in dead]):
-        chosen = ",".join(str(-n if n == index + 1 else n) for n in range(1, count + 1))
+        yield "no pulse", f"PPG channel {index + 1} shows no pulse: {why}{advice}"
+    for index in turned:
         yield (
             "inverted",
             f"PPG channel {index + 1} is inverted against the others, and their mean loses the "
@@ -93,13 +100,6 @@ def channel_warnings(recording: Recording) -> Iterator[tuple[str, str]]:
 def _alone(recording: Recording, index: int) -> Pulse:
     one = replace(recording, ppg=recording.ppg[:, [index]])
     return pulse(one, spectra(one, step_s=STRIDE_S))
-
-
-def _leave_out(index: int, count: int) -> str:
-    if count == 1:
-        return ""
-    others = ",".join(str(number + 1) for number in range(count) if number != index)
-    return f"; networks read the mean of the channels: leave it out with --channels {others}"
 
 
 def _without_pulse(pulses: dict[int, Pulse]) -> Iterator[tuple[int, str]]:
@@ -125,7 +125,7 @@ def _without_pulse(pulses: dict[int, Pulse]) -> Iterator[tuple[int, str]]:
 
 
 def _inverted(recording: Recording, chosen: list[int]) -> list[int]:
-    """Channels whose traces go against those of most others; of two, the second."""
+    """Channels whose traces go against those of most; of two halves, the second."""
     samples = int(WINDOW_S * recording.ppg_hz)
     count = len(recording.ppg) // samples
     if len(chosen) < 2 or count == 0:
@@ -136,11 +136,8 @@ def _inverted(recording: Recording, chosen: list[int]) -> list[int]:
     parts /= np.maximum(parts.std(axis=1, keepdims=True), 1e-30)
     like = np.median(np.einsum("wtc,wtd->wcd", parts, parts) / samples, axis=0)
     against = like < INVERTED
-    return [
-        index
-        for place, index in enumerate(chosen)
-        if against[place].sum() > (len(chosen) - 1) / 2 and (len(chosen) > 2 or place == 1)
-    ]
+    most = int(against.sum(axis=1).argmin())  # of those that most go with; of equals the first
+    return [index for place, index in enumerate(chosen) if against[most, place]]
 
 
 def sample_faults(channel: NDArray[np.float32], hz: float) -> Iterator[tuple[str, str]]:
@@ -154,7 +151,8 @@ def sample_faults(channel: NDArray[np.float32], hz: float) -> Iterator[tuple[str
     if zero.any() and abs(float(np.median(values))) > AWAY * size:
         yield (
             "zeros",
-            f"holds {int(zero.sum())} samples of 0 among values of {np.median(values):.6g}",
+            f"holds {int(zero.sum())} samples of 0 among values of {np.median(values):.6g}: where "
+            "they mean that nothing was measured, leave their cells empty, and they are gaps",
         )
         known = np.flatnonzero(~zero)
         values = np.interp(np.arange(len(values)), known, values[known])

@@ -117,7 +117,7 @@ def _durations(recording: Recording) -> Iterator[tuple[str, str]]:
 
 def _labels(recording: Recording) -> Iterator[tuple[str, str]]:
     count = len(recording.valid)
-    invalid = int((~recording.valid).sum())
+    invalid = int((~recording.valid & recording.measured(recording.window_start_s)).sum())
     if invalid > INVALID_SHARE * count:
         yield "reference", f"{invalid} of {count} reference values are marked invalid"
     known = recording.valid & np.isfinite(recording.hr_bpm)

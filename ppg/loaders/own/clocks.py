@@ -29,11 +29,13 @@ class Clock:
         time_s: `(rows,)` NaN where a cell is empty.
         base: see `ppg.loaders.own.table.Table.base`.
         said: what was found and not stated, in words; empty if nothing.
+        unit_s: of the numbers; of dates and times of day a second.
     """
 
     time_s: NDArray[np.float64]
     base: Base
     said: str = ""
+    unit_s: float = 1.0
 
 
 def read_clock(table: Table, name: str, *, unit: str | None, slowest_hz: float) -> Clock:
@@ -71,7 +73,7 @@ def read_clock(table: Table, name: str, *, unit: str | None, slowest_hz: float) 
     time_s = values * TIME_UNITS[found]
     absolute = UNIX_S[0] <= known[0] * TIME_UNITS[found] <= UNIX_S[1]
     said = "" if found in ("s", unit) else f"{name} is in {found}"
-    return Clock(time_s, "utc" if absolute else "zero", said)
+    return Clock(time_s, "utc" if absolute else "zero", said, TIME_UNITS[found])
 
 
 def _of_texts(table: Table, name: str, cells: list[str]) -> Clock:

@@ -14,6 +14,7 @@ _TIME = (
     "phone timestamp", "unix timestamp", "timestamp", "timestamps", "time stamp", "datetime",
     "date time", "utc", "unix time", "unix", "epoch", "time", "t", "ts", "elapsed", "elapsed time",
     "elapsed seconds", "seconds", "clock", "milliseconds", "timestamp local", "local time",
+    "millis", "micros", "ms", "us",
 )  # fmt: skip
 _HR = (
     "hr", "heart rate", "heartrate", "bpm", "ecg hr", "hr ecg", "hr gt", "hr ref", "ref hr",

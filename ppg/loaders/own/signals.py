@@ -21,6 +21,7 @@ FASTEST_HZ = 10_000.0
 SLOWEST_ROWS_HZ = 4.0  # of signals, for their unit of time to be told
 SLOWEST_REFERENCE_HZ = 0.03
 WRITTEN_TWICE = 0.95  # of the rows with the time of the row before have its values, too
+RUNS_OVER_S = (1.0, 60.0, 3600.0)
 DOUBLED = 0.1  # of the rows at most, for a time that comes twice to be a row that came twice
 
 
@@ -101,7 +102,10 @@ def read_series(
             )
         if clock.said:
             say(f"{table.path.name}: {clock.said}.")
-        time_s, base = _filled(clock, whole), clock.base
+        time_s, every_s = counted_on(clock.time_s, unit_s=clock.unit_s)
+        if every_s:
+            say(f"{table.path.name}: {column} begins anew every {every_s:g} s and is counted on.")
+        time_s, base = _filled(replace(clock, time_s=time_s), whole), clock.base
     elif timing.rate_hz is not None:
         time_s = np.arange(len(values)) / timing.rate_hz
         if known is not None:
@@ -131,6 +135,32 @@ def _filled(clock: Clock, whole: NDArray[np.bool_]) -> NDArray[np.float64]:
     known = np.isfinite(time)
     before = np.maximum.accumulate(np.where(known, np.arange(len(time)), -1))
     return np.where(known | ~whole | (before < 0), time, time[before])
+
+
+def counted_on(time_s: NDArray[np.float64], *, unit_s: float) -> tuple[NDArray[np.float64], float]:
+    """Times of a counter that runs over (of 16, 24 or 32 bits, of a second, a minute, an hour).
+
+    Args:
+        time_s: `(rows,)` as written, NaN where none is known.
+        unit_s: of the counter.
+
+    Returns:
+        Times that go on, and after how long it begins anew; 0, and the times as they are, where
+        they never go back or not by one such length.
+    """
+    known = np.flatnonzero(np.isfinite(time_s))
+    steps_s = np.diff(time_s[known])
+    back = steps_s < 0
+    if not back.any() or back.all():
+        return time_s, 0.0
+    most_s = 5 * float(steps_s[~back].mean())  # from the last row before to the first one after
+    for every_s in (*RUNS_OVER_S, *(unit_s * 2.0**bits for bits in (16, 24, 32))):
+        apart_s = steps_s[back] + every_s
+        if apart_s.min() >= -1e-9 * every_s and apart_s.max() <= min(most_s, every_s / 4):
+            turns = np.zeros(len(time_s))
+            turns[known[1:][back]] = every_s
+            return time_s + turns.cumsum(), every_s
+    return time_s, 0.0
 
 
 def _check_order(path: Path, time: str, series: Series) -> None:

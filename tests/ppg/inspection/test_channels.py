@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -71,6 +72,25 @@ def test_an_inverted_channel(channels: tuple[int, ...], said: str) -> None:
     assert kind == "inverted" and message.endswith(f"turn it over with --channels {said}")
     assert list(channel_warnings(recording.with_channels(channels_of(said)))) == []
     assert list(channel_warnings(recording.with_channels((-1,)))) == []  # alone it may be
+
+
+@pytest.mark.parametrize(
+    ("others", "kinds", "said"),
+    [
+        (lambda: (_pulse(seed=1), -_pulse(seed=2), -_pulse(seed=3)), {"inverted"}, "1,2,-3,-4"),
+        (lambda: (-_pulse(), np.zeros(30000)), {"inverted"}, "1,-2"),
+        (lambda: (-_pulse(), _noise()), {"no pulse", "inverted"}, "1,-2"),
+        (lambda: (_noise(), _light(), _pulse()), {"no pulse"}, "1,4"),
+    ],
+)
+def test_one_choice_of_channels_mends_all_faults(
+    others: Callable[[], tuple[Channel, ...]], kinds: set[str], said: str
+) -> None:
+    recording = _with(*others())
+    found = list(channel_warnings(recording))
+    assert {kind for kind, _ in found} == kinds
+    assert {message.split("--channels ")[1] for _, message in found} == {said}
+    assert list(channel_warnings(recording.with_channels(channels_of(said)))) == []
 
 
 def test_steps_spikes_and_zeros() -> None:
