@@ -86,10 +86,10 @@ def bench_training(*, steps: int) -> list[TrainingSpeed]:
     return found
 
 
-def times_plain(found: list[TrainingSpeed]) -> dict[str, float]:
-    """How many times the steps of plain torch each fixed network takes on an idle core."""
+def idle_times(found: list[TrainingSpeed], how: How, other: How) -> dict[str, float]:
+    """How many times the steps of another way each network takes on idle cores."""
     idle = {(row.what, row.how): row.idle for row in found}
-    return {name: idle[name, "one core"] / idle[name, "plain torch"] for name in FIXED}
+    return {name: idle[name, how] / idle[name, other] for name, way in idle if way == other}
 
 
 @contextmanager

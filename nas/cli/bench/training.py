@@ -18,24 +18,30 @@ def bench_training(
 ) -> None:
     """Steps a second of finalists and fixed networks, idle and beside a busy process.
 
-    The fixed networks stand beside themselves in plain torch, on one core.
+    Finalists, one a core, stand beside one process whose threads spin; the fixed networks beside
+    themselves in plain torch, on one core.
 
     \b
     ppgnas bench training
     ppgnas bench training --steps 100 --json
     """
     from nas.bench.training import bench_training as measure
-    from nas.bench.training import times_plain
+    from nas.bench.training import idle_times
 
     found = measure(steps=steps)
-    times = times_plain(found)
+    times = {
+        "plain torch": idle_times(found, "one core", "plain torch"),
+        "spinning threads": idle_times(found, "processes", "threads"),
+    }
     if as_json:
         rows = [row.to_json() for row in found]
-        emit({"steps": steps, "trainings": rows, "times_plain_torch": times})
+        keys = {f"times_{name.replace(' ', '_')}": each for name, each in times.items()}
+        emit({"steps": steps, "trainings": rows, **keys})
         return
     table = [
         (f"{row.what}, {row.how}", f"{row.idle:.1f}", f"{row.busy:.1f}", f"{row.kept:.0%}")
         for row in found
     ]
     print(text_table(("steps a second", "idle", "one busy neighbour", "kept"), table))
-    print("times plain torch: " + ", ".join(f"{name} {x:.1f}" for name, x in times.items()))
+    for name, each in times.items():
+        print(f"times {name}, idle: " + ", ".join(f"{what} {x:.2f}" for what, x in each.items()))

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from nas.bench.plain import PlainNetwork
-from nas.bench.training import FIXED, TrainingSpeed, _measured, times_plain
+from nas.bench.training import FIXED, How, TrainingSpeed, _measured, idle_times
 from search_spaces.network import Network
 from search_spaces.published import published
 
@@ -33,6 +33,9 @@ def test_plain_torch_computes_the_same_logits_and_gradients(name: str, training:
         torch.testing.assert_close(own, other, rtol=1e-3, atol=1e-4 * scale)
 
 
+RATES: tuple[tuple[How, float], ...] = (("threads", 20.0), ("processes", 30.0))
+
+
 def test_all_fixed_networks_are_measured_in_both_ways() -> None:
     found = []
     for how in ("one core", "plain torch"):
@@ -40,5 +43,7 @@ def test_all_fixed_networks_are_measured_in_both_ways() -> None:
         assert tuple(rates) == FIXED and min(rates.values()) > 0
         found += [TrainingSpeed(name, how, rate, rate / 2) for name, rate in rates.items()]
     assert [row.kept for row in found] == [0.5] * 8
-    times = times_plain(found)
+    times = idle_times(found, "one core", "plain torch")
     assert times["tiny"] == found[0].idle / found[4].idle and tuple(times) == FIXED
+    finalists = [TrainingSpeed("finalists", how, rate, 1) for how, rate in RATES]
+    assert idle_times(finalists, "processes", "threads") == {"finalists": 1.5}
