@@ -44,7 +44,7 @@ def postgres() -> Iterator[str]:
     with (folder / "log").open("w") as log:
         process = subprocess.Popen(start, stdout=log, stderr=log, user=user, cwd="/")
     try:
-        until_s = time.monotonic() + 60
+        until_s = time.monotonic() + 600
         while not (folder / f".s.PGSQL.{port}").exists():
             assert process.poll() is None and time.monotonic() < until_s, "it does not start"
             time.sleep(0.05)

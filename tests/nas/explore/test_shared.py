@@ -68,7 +68,7 @@ def leading(url: str) -> Iterator[Leading]:
     """Makes what a search of a name has, or with `leads=False` a worker."""
     with ExitStack() as open_:
 
-        def make(name: str, *, leads: bool = True) -> Database:
+        def make(name: str, *, leads: bool = True, lost_s: int = 600) -> Database:
             made = Database(
                 url,
                 name,
@@ -76,7 +76,7 @@ def leading(url: str) -> Iterator[Leading]:
                 cost_of=cost_of,
                 leads=leads,
                 beat_s=1,
-                lost_s=2,
+                lost_s=lost_s,
             )
             return open_.enter_context(closing(made))
 
@@ -97,8 +97,16 @@ def take_part(database: Database, folder: Path, work_s: float) -> None:
                 time.sleep(0.05)
                 continue
             (folder / f"{archs[index].id}-{os.getpid()}").touch()
+            while len(who_began(folder)) < WORKERS:  # so that each has a part, however busy it is
+                queue.pending()  # tells that this one is alive
+                time.sleep(0.05)
             time.sleep(work_s)
             queue.done(index, SimpleNamespace(score_bpm=error_of(archs[index])))
+
+
+def who_began(folder: Path) -> set[str]:
+    """Processes that began a network."""
+    return {path.name.split("-")[1] for path in folder.glob("*-*")}
 
 
 def trials_of(database: Database) -> list[optuna.trial.FrozenTrial]:
@@ -110,10 +118,10 @@ def trials_of(database: Database) -> list[optuna.trial.FrozenTrial]:
 def test_of_four_workers_one_is_killed_and_nothing_is_lost_or_told_twice(
     leading: Leading, tmp_path: Path
 ) -> None:
-    database, archs = leading("four"), networks(NETWORKS)
+    database, archs = leading("four", lost_s=4), networks(NETWORKS)
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["nas.explore.shared"])
-    worker = leading("four", leads=False)
+    worker = leading("four", leads=False, lost_s=4)
     workers = [
         context.Process(target=take_part, args=(worker, tmp_path, 0.3), daemon=True)
         for _ in range(WORKERS)
@@ -121,16 +129,15 @@ def test_of_four_workers_one_is_killed_and_nothing_is_lost_or_told_twice(
     queue = database.queue("first rungs", archs, SMOKE)
     for process in workers:
         process.start()
-    until_s = time.monotonic() + 120
+    until_s = time.monotonic() + 600
     while queue.pending() and time.monotonic() < until_s:
-        begun = [path.name.split("-") for path in tmp_path.glob("*-*")]
-        if workers[0].exitcode is None and str(workers[0].pid) in {pid for _, pid in begun}:
+        if workers[0].exitcode is None and str(workers[0].pid) in who_began(tmp_path):
             os.kill(workers[0].pid or 0, signal.SIGKILL)  # in the middle of its first
             workers[0].join()
         time.sleep(0.05)
     (tmp_path / "over").touch()
     for process in workers:
-        process.join(20)
+        process.join(600)
     assert workers[0].exitcode == -signal.SIGKILL
 
     trials = trials_of(database)
@@ -141,7 +148,7 @@ def test_of_four_workers_one_is_killed_and_nothing_is_lost_or_told_twice(
         assert trial.values == [error_of(by_id[trial.user_attrs["id"]]), 2.0]
     its = {path.name.split("-")[0] for path in tmp_path.glob(f"*-{workers[0].pid}")}
     assert its & {t.user_attrs["id"] for t in trials if t.state == TrialState.FAIL}
-    assert len({path.name.split("-")[1] for path in tmp_path.glob("*-*")}) == WORKERS
+    assert len(who_began(tmp_path)) == WORKERS
 
 
 def test_what_waits_is_not_added_again_and_what_is_new_is(leading: Leading) -> None:

@@ -108,7 +108,7 @@ def visit(page: Path, profile: Path, *flags: str) -> tuple[str, list[str]]:
         [_browser(), *_FLAGS, *flags, f"--user-data-dir={profile}", page.as_uri()],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
         check=True,
     )
     lines = [m.group(1) for m in _CONSOLE.finditer(done.stderr)]

@@ -15,9 +15,8 @@ def test_figures_are_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(bench, "STARTS", 1)
     monkeypatch.setattr(bench, "STUDIES", (20,))
     figures = bench.bench_search()
-    assert 1 < figures.cost_us < 1e5
-    assert figures.overhead_ms.keys() == {20} and 0.1 < figures.overhead_ms[20] < 1e3
-    assert 0 < figures.help_s < 60
+    assert figures.overhead_ms.keys() == {20}
+    assert min(figures.cost_us, figures.overhead_ms[20], figures.help_s) > 0
     assert figures.run is None
 
 
