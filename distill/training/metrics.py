@@ -7,7 +7,7 @@ column but `seconds` is then what one without a break would have.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
@@ -55,10 +55,18 @@ def metrics(path: Path | None, *, done: int, steps: int) -> Iterator[Write]:
 
 
 def rows_of(path: Path) -> list[dict[str, str]]:
-    """Whole rows of a file: of a kill the last one may be half."""
+    """Whole rows of a file: of a kill the last one may be half, and what is no row is left out."""
     if not path.exists():
         return []
-    content = path.read_text(encoding="utf-8")
+    content = path.read_text(encoding="utf-8", errors="replace")
     lines = content[: content.rfind("\n") + 1].splitlines()
-    rows = [dict(zip(COLUMNS, line.split(","), strict=False)) for line in lines[1:]]
-    return [row for row in rows if len(row) == len(COLUMNS)]
+    cells = [line.split(",") for line in lines[1:]]
+    return [dict(zip(COLUMNS, row, strict=True)) for row in cells if _is_row(row)]
+
+
+def _is_row(cells: Sequence[str]) -> bool:
+    try:
+        numbers = [int(cells[0]), *map(float, cells[1:])]
+    except ValueError:
+        return False
+    return len(numbers) == len(COLUMNS) and 0 <= numbers[0] < 1 << 63

@@ -136,6 +136,10 @@ _LABELS = (
     (1, "bench labels --data {world}/people --effort smoke --seeds 0 --minutes 1 --out {it} "
         "--page {out}/page.md"),
 )  # fmt: skip
+_WEARERS = (
+    (1, "bench personalize {world}/run:1 --data {world}/people --minutes 1 --out {it} "
+        "--page {out}/page.md"),
+)  # fmt: skip
 _PRETRAIN = "--data {world}/people --steps 2 --batch 4 --held-out-hours 0.004 --device cpu"
 _EMBED = "--recording {world}/people/synthetic/s3p00.npz"
 _ENCODER = (
@@ -158,11 +162,14 @@ DOCUMENTS: tuple[tuple[float, str, str, Lines], ...] = (
     (1, "run", "front/1/model.tflite", _FINALIST),
     (0.5, "run", "front/1/model.onnx", _FINALIST),
     (0.5, "run", "front/1/model.c", _FINALIST),
+    (1, "run", "front/1/stretches.json", _RUN[:1]),
+    (1, "run", "baselines.json", _RUN),
     (4, "run", "candidates.json", _RUN),
     (4, "run", "run.toml", _RUN + _FINALIST[:8]),
     (2, "unfinished", "study.journal", (_RUN[3],)),
     (1, "unfinished", "run.toml", (_RUN[3],)),
     (0.5, "unfinished", "front/1/card.json", (_RUN[3],)),
+    (0.5, "unfinished", "", (_RUN[3],)),
     (5, "model.tflite", "", _MODEL),
     (8, "foreign", "", _FOREIGN),
     (3, "arch.json", "", _ARCH),
@@ -199,6 +206,7 @@ DOCUMENTS: tuple[tuple[float, str, str, Lines], ...] = (
     (1, "records", "", _RECORDS),
     (1, "ranking", "", _RANKING),
     (1, "labels", "", _LABELS),
+    (1, "wearers", "", _WEARERS),
     (1, "dalia.zip", "", _FETCH),
 )
 

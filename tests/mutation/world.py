@@ -109,6 +109,7 @@ def _run(folder: Path, people: Path) -> None:
             f"bench labels --data {people} --effort smoke --seeds 0 --minutes 1 "
             f"--out {folder / 'labels'}"
         )
+    _call(f"bench personalize {run}:1 --data {people} --minutes 1 --out {folder / 'wearers'}")
     (run / "report.html").unlink()  # large, and nothing reads it
     unfinished = shutil.copytree(run, folder / "unfinished")
     document = RunDir(unfinished).document()

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from distill.training.checkpoint import Checkpoint
 from distill.training.fit import Schedule, fit, make_optimiser
-from distill.training.metrics import COLUMNS
+from distill.training.metrics import COLUMNS, rows_of
 from distill.training.team import Team
 
 
@@ -67,6 +67,18 @@ def test_a_killed_training_has_the_rows_of_one_that_was_not(tmp_path: Path, unti
     for row in (*whole, *killed):
         assert float(row.pop("seconds")) >= 0
     assert killed == whole
+
+
+@pytest.mark.parametrize(
+    "line",
+    [b"", b"x,1.0,0.5,0.1", b"20,1.0,one,0.1", b"20,,0.5,0.1", b"20,1.0,0.5", b"20,1.0,0.5,0.1,7",
+     b"9" * 5000 + b",1.0,0.5,0.1", b"9" * 20 + b",1.0,0.5,0.1", b"-1,1.0,0.5,0.1", b"\xff\xfe,\x00"],
+)  # fmt: skip
+def test_what_is_no_row_is_left_out(tmp_path: Path, line: bytes) -> None:
+    path = tmp_path / "c.csv"
+    good = b"step,seconds,loss,learning_rate\n10,1.0,0.5,0.1\n"
+    path.write_bytes(good + line + b"\n30,3.0,nan,0.1\n")
+    assert [row["step"] for row in rows_of(path)] == ["10", "30"]
 
 
 def test_another_process_of_a_team_writes_nothing(tmp_path: Path) -> None:
