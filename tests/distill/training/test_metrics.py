@@ -71,9 +71,19 @@ def test_a_killed_training_has_the_rows_of_one_that_was_not(tmp_path: Path, unti
 
 @pytest.mark.parametrize(
     "line",
-    [b"", b"x,1.0,0.5,0.1", b"20,1.0,one,0.1", b"20,,0.5,0.1", b"20,1.0,0.5", b"20,1.0,0.5,0.1,7",
-     b"9" * 5000 + b",1.0,0.5,0.1", b"9" * 20 + b",1.0,0.5,0.1", b"-1,1.0,0.5,0.1", b"\xff\xfe,\x00"],
-)  # fmt: skip
+    [
+        b"",
+        b"x,1.0,0.5,0.1",
+        b"20,1.0,one,0.1",
+        b"20,,0.5,0.1",
+        b"20,1.0,0.5",
+        b"20,1.0,0.5,0.1,7",
+        b"9" * 5000 + b",1.0,0.5,0.1",
+        b"9" * 20 + b",1.0,0.5,0.1",
+        b"-1,1.0,0.5,0.1",
+        b"\xff\xfe,\x00",
+    ],
+)
 def test_what_is_no_row_is_left_out(tmp_path: Path, line: bytes) -> None:
     path = tmp_path / "c.csv"
     good = b"step,seconds,loss,learning_rate\n10,1.0,0.5,0.1\n"
