@@ -337,5 +337,6 @@ def pareto_section(run: RunData) -> Section | None:
         menu=Menu("cost", "Across", options, info.first_axis),
         against=Menu("against", "Up", AGAINST, "mae"),
         colour=Menu("colour", "Colour", {"": "kind", **AGAINST}, ""),
+        depth=Menu("depth", "Third axis", {"": "none", **AGAINST}, ""),
         figures=_figures(info, synthetic=run.synthetic),
     )

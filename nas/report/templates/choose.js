@@ -60,14 +60,14 @@ window.ready.then(() => {
   const traces = (plot) => plot._fullData;
   const column = (trace, key) => Array.from(trace.customdata, (row) => row[columns[key]]);
   const chosen = (group) => document.querySelector(`select[data-group=${group}]`)?.value;
+  const title = (group) => {
+    return document.querySelector(`select[data-group=${group}]`).selectedOptions[0].textContent;
+  };
 
   // Another axis than the error, and a third figure as colour: all of it lies in the points.
   function axes() {
     if (!pareto?.data) return;
     const up = chosen("against"), colour = chosen("colour");
-    const title = (group) => {
-      return document.querySelector(`select[data-group=${group}]`).selectedOptions[0].textContent;
-    };
     if (up !== "mae") {
       const shown = (trace) => ["candidates", "finalists"].includes(trace.meta);
       Plotly.update(pareto, {
@@ -92,16 +92,47 @@ window.ready.then(() => {
     }
   }
 
+  const within = (row, found) => {
+    return Object.entries(found).every(([key, most]) => !(row[columns[key]] > most + 1e-6)) &&
+      (brushed === null || brushed.has(row[0]));
+  };
+
+  // Three figures as axes: candidates outside the limits or the brushed axes are left out.
+  function space(found) {
+    window.redraw("cost");
+    axes();
+    const groups = ["cost", "against", "depth"];
+    const data = traces(pareto).filter((trace) => ["candidates", "finalists"].includes(trace.meta)).map((trace) => {
+      const { name, meta, text, hovertemplate, marker } = trace, final = meta === "finalists";
+      const places = [...trace.customdata.keys()].filter((at) => final || within(trace.customdata[at], found));
+      const rows = places.map((at) => Array.from(trace.customdata[at]));
+      const { color, colorscale, cmin, cmax, showscale, colorbar } = marker;
+      const shades = color?.length === trace.customdata.length ? places.map((at) => color[at]) : color;
+      const [x, y, z] = groups.map((group) => rows.map((row) => row[columns[chosen(group)]]));
+      return {
+        type: "scatter3d", mode: final ? "markers+text" : "markers", name, meta, x, y, z,
+        text: final ? text : undefined, customdata: rows, hovertemplate,
+        marker: { size: final ? 6 : 3, color: shades, colorscale, cmin, cmax, showscale, colorbar },
+      };
+    });
+    const [xaxis, yaxis, zaxis] = groups.map((group) => ({ title: { text: title(group) } }));
+    const { height, margin, font, legend } = pareto.layout;
+    Plotly.react(pareto, data, { height, margin, font, legend, scene: { xaxis, yaxis, zaxis } });
+  }
+
   // Candidates outside the limits or the brushed axes fade in the scatter.
   function mark(found) {
     if (!pareto || !pareto.data) return;
+    if (chosen("depth")) {
+      space(found);
+      return;
+    }
     const all = brushed === null && !Object.keys(found).length;
     const selected = traces(pareto).map((trace) => {
       if (all || trace.meta !== "candidates") return null;
       const kept = [];
       Array.from(trace.customdata).forEach((row, place) => {
-        const within = Object.entries(found).every(([key, most]) => !(row[columns[key]] > most + 1e-6));
-        if (within && (brushed === null || brushed.has(row[0]))) kept.push(place);
+        if (within(row, found)) kept.push(place);
       });
       return kept;
     });
@@ -144,7 +175,7 @@ window.ready.then(() => {
   document.querySelector("select[data-group=finalist]")?.addEventListener("change", (event) => {
     select(event.target.value, false);
   });
-  for (const group of ["cost", "against", "colour"]) {
+  for (const group of ["cost", "against", "colour", "depth"]) {
     const menu = document.querySelector(`select[data-group=${group}]`);
     menu?.addEventListener("change", () => {
       window.redraw("cost"); // what is drawn is the error against a cost, and goes on from there

@@ -1,7 +1,7 @@
 """The report in a real browser: no console message, every plot drawn, nothing overflows.
 
 Chromium's log does not tell an error from a note, so every console line counts, save those of the
-WebGL driver of a machine without a GPU.
+WebGL driver of a machine without a GPU, and advice on how Plotly draws text in three dimensions.
 """
 
 from __future__ import annotations
@@ -34,7 +34,9 @@ _FLAGS = (
     "--virtual-time-budget=15000",
     "--dump-dom",
 )
-_DRIVER = re.compile(r'"\[(\]Automatic fallback to software WebGL|\.WebGL-\w+\])')
+_DRIVER = re.compile(
+    r'"(\[\]Automatic fallback to software WebGL|\[\.WebGL-\w+\]|Canvas2D: Multiple readback)'
+)
 _CONSOLE = re.compile(r":CONSOLE:\d+\] (.*)")
 _PLOTS = [
     "pareto",
@@ -50,7 +52,7 @@ _PLOTS = [
     "risk",
     "reliability",
 ]
-_PLOTS += ["datasets", "history"]
+_PLOTS += ["datasets", "history", "memory"]
 
 # Runs within the page: chooses every option of every selector, then tells what it sees.
 _PROBE = """<script>addEventListener("load", async () => {
@@ -150,8 +152,8 @@ def test_fits_the_width_and_every_choice_works(page: Path, tmp_path: Path, width
     assert seen["width"] == width
     assert seen["overflow"] == 0
     assert seen["wide"] == []
-    # cost 6, against and colour 7 and 8, lines 3, finalist 6 menus of 6, data sets 2
-    assert seen["chosen"] == [True] * (6 + 7 + 8 + 3 + 6 * 6 + 2)
+    # cost 6, against 7, colour and third axis 8 each, lines 3, finalist 6 menus of 6, data sets 2
+    assert seen["chosen"] == [True] * (6 + 7 + 8 + 8 + 3 + 6 * 6 + 2)
     assert seen["panels"] == 5
     assert seen["cut"] == 0  # every entry of the navigation is in sight
     assert all(seen["shadows"])
@@ -248,6 +250,17 @@ _TASKS = """<script>addEventListener("load", async () => {
   const hidden = pareto.data.filter((trace) => trace.visible === false);
   seen.against = [pareto.layout.yaxis.title.text, Array.from(y),
     Array.from(customdata, (row) => row[3]), hidden.map((trace) => trace.meta ?? "line")];
+  const deep = one("select[data-group=depth]");
+  const third = async (key) => {
+    deep.value = key;
+    deep.dispatchEvent(new Event("change"));
+    await rest();
+    return pareto._fullData.filter((trace) => trace.meta === "candidates");
+  };
+  const solid = await third("energy_mj");
+  seen.third = [solid.map((trace) => trace.type),
+    solid.flatMap((trace) => Array.from(trace.z)).length,
+    pareto.layout.scene.zaxis.title.text, (await third("")).map((trace) => trace.type)];
   dispatchEvent(new Event("beforeprint"));
   seen.printed = [...document.querySelectorAll("details")].every((part) => part.open);
   document.body.dataset.seen = JSON.stringify(seen);
@@ -295,4 +308,8 @@ def test_tasks_take_two_interactions(page: Path, tmp_path: Path) -> None:
     title, drawn, flash, hidden = seen["against"]
     assert title == "Flash" and drawn == flash
     assert "reported" in hidden and "finalists" not in hidden and "candidates" not in hidden
+    # a third axis shows what the brush keeps, and goes away again
+    solid, drawn, title, flat = seen["third"]
+    assert set(solid) == {"scatter3d"} and drawn == bright and title.startswith("Energy")
+    assert set(flat) == {"scatter"}
     assert seen["printed"]

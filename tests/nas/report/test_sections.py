@@ -224,6 +224,11 @@ def test_layers_are_added_up_and_the_peak_is_marked(data: RunData) -> None:
         assert f"<td>{fixed(added, 0)}</td>" in total
     peak = max(layer.live_bytes for layer in costs.layers)
     assert f"<td>peak {fixed(peak, 0)}</td>" in total
+    memory = shown.figures["drawn"][data.finalists[0].key]
+    assert sum(memory.data[0].width) == pytest.approx(100)
+    assert memory.data[0].y == pytest.approx([each.live_bytes / 1024 for each in costs.layers])
+    (note,) = [each.text for each in memory.layout.annotations if "peak" in each.text]
+    assert note == f"peak: {costs.sram_bytes.peak_layer}, {peak / 1024:.1f} KB"
 
 
 def test_history_says_when_it_was_nearly_there() -> None:
