@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 
@@ -14,18 +15,28 @@ _TIME = (
     "phone timestamp", "unix timestamp", "timestamp", "timestamps", "time stamp", "datetime",
     "date time", "utc", "unix time", "unix", "epoch", "time", "t", "ts", "elapsed", "elapsed time",
     "elapsed seconds", "seconds", "clock", "milliseconds", "timestamp local", "local time",
-    "millis", "micros", "ms", "us",
+    "millis", "micros", "ms", "us", "zeitstempel", "datum uhrzeit",
+    "uhrzeit", "zeit", "horodatage", "temps", "fecha hora", "tiempo",
 )  # fmt: skip
 _HR = (
     "hr", "heart rate", "heartrate", "bpm", "ecg hr", "hr ecg", "hr gt", "hr ref", "ref hr",
     "reference", "polar hr", "chest hr", "reference hr", "hr polar", "heart rate bpm", "hr bpm",
+    "herzfrequenz", "puls", "frequence cardiaque", "frecuencia cardiaca",
 )  # fmt: skip
 _RR = ("rr", "rri", "rr interval", "rr intervals", "ibi", "nn", "interbeat interval", "rr ms")
 _ECG = ("ecg", "ekg", "ecg uv", "ecg mv", "ecg ii", "lead ii", "ii", "chest ecg")
 _ACTIVITY = ("activity", "activity label", "condition", "task", "label", "session", "phase")
 _SUBJECT = ("subject", "subject id", "participant", "participant id", "person", "pid", "user",
             "user id", "patient", "sid")  # fmt: skip
-_LIGHT = ("green", "infrared", "ir", "red")  # the first of them that there is, alone
+_PER_MINUTE = re.compile(r"[\[(]\s*(?:bpm|1/min|/min|beats/min)\s*[\])]", re.IGNORECASE)
+_LIGHT = (
+    "green",
+    "grun",
+    "gruen",
+    "infrared",
+    "ir",
+    "red",
+)  # the first of them that there is, alone
 _PPG_WORDS = {"ppg", "bvp", "pleth", "plethysmogram", "photoplethysmogram"}
 _NOT_PPG = {"hr", "heart", "rate", "ibi", "rr", "status", "quality", "time", "timestamp", "sqi"}
 _ACC_WORDS = {"acc", "accel", "acceleration", "accelerometer", "accl", "a"}
@@ -124,7 +135,8 @@ def guess(names: Sequence[str]) -> Columns:
     if "date" in plain and time is not None and _plain(time) == "time":
         time = f"{plain['date']},{time}"
     ppg = _ppg(names)
-    rr, ecg, hr = first(_RR), first(_ECG) or _lead(plain), first(_HR)
+    rr, ecg = first(_RR), first(_ECG) or _lead(plain)
+    hr = first(_HR) or next((name for name in names if _PER_MINUTE.search(name)), None)
     if rr is None and not ppg:
         rr = first(("duration", "interval", "intervals"))
     return Columns(
@@ -146,8 +158,9 @@ def _lead(plain: dict[str, str]) -> str | None:
 
 
 def _plain(name: str) -> str:
-    """Words of a name in small letters, without its unit."""
-    text = re.sub(r"[\[(][^\])]*[\])]", " ", name)
+    """Words of a name in small letters, without its unit and without accents."""
+    text = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
+    text = re.sub(r"[\[(][^\])]*[\])]", " ", text)
     text = re.sub(r"([a-z])([A-Z])", r"\1 \2", text)
     words = re.findall(r"[a-z0-9]+", text.lower())
     while len(words) > 1 and words[-1] in (*TIME_UNITS, "cal", "g", "mg", "mv"):

@@ -7,6 +7,7 @@ sampled; then each brings its own times.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -19,6 +20,8 @@ from ppg.loaders.own.columns import Columns
 from ppgnas.errors import DataError
 
 Base = Literal["zero", "utc", "local", "day"]
+# Of a number from 1 on: 0,125 and 71,5 may be decimal commas.
+_THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(?:,\d{3})+(?:\.\d*)?")
 _EMPTY = {"", "nan", "na", "n/a", "null", "none", "-"}
 
 
@@ -145,6 +148,8 @@ class Table:
         text = cell.strip()
         if text.lower() in _EMPTY:
             return float("nan")
+        if _THOUSANDS.fullmatch(text):
+            text = text.replace(",", "")
         try:
             return float(text)
         except ValueError:

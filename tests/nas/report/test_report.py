@@ -140,7 +140,7 @@ def test_synthetic_is_said_once_wherever_a_result_is(tmp_path: Path) -> None:
     assert "generated recordings" in document
     assert "simulated people" in document
     plots = re.findall(r'data-plot="[\w-]+">(.*?)</script>', document)
-    assert len(plots) == 14
+    assert len(plots) == 15
     for figures in plots:
         for drawn in json.loads(figures).values():
             texts = [note["text"] for note in drawn["layout"]["annotations"]]

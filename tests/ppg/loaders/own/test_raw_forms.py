@@ -14,7 +14,9 @@ import pytest
 
 from nas.cli.data.convert import convert
 from nas.cli.main import main
+from ppg.loaders.own.text import read_columns
 from ppg.npz.folder import read_folder
+from ppgnas.errors import DataError
 
 HZ, SECONDS = 50, 90
 TIME_S = np.arange(HZ * SECONDS) / HZ
@@ -194,6 +196,30 @@ def test_a_raw_form_is_taken_as_it_is(
         assert usable.sum() >= 40
         assert np.abs(recording.hr_bpm - true)[usable].mean() < 0.3
         assert not recording.gaps
+
+
+@pytest.mark.parametrize(
+    "names",
+    ["Zeit [s];Grün;Puls", "Temps (s);PPG;Fréquence cardiaque", "t;BVP;Pulse (bpm)"],
+)
+def test_names_of_other_languages_and_rates_by_their_unit(names: str, tmp_path: Path) -> None:
+    rows = "\n".join(f"{t:.2f};{p:.0f};{h:.0f}" for t, p, h in zip(TIME_S, PPG, HR, strict=True))
+    (tmp_path / "a.csv").write_text(f"{names}\n{rows}\n", encoding="utf-8")
+    with pytest.raises(SystemExit) as left:
+        main(["data", "convert", str(tmp_path / "a.csv"), str(tmp_path / "out")])
+    assert left.value.code == 0
+    (recording,) = read_folder(tmp_path / "out")
+    true = np.interp(recording.window_start_s + 4, TIME_S, HR)
+    assert np.abs(recording.hr_bpm - true)[recording.usable].mean() < 0.5
+
+
+def test_thousands_may_have_commas(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text('t,green\n0,"1,251,234"\n1,"998"\n2,"-1,004.5"\n')
+    assert read_columns(path, ("green",))["green"].tolist() == [1251234, 998, -1004.5]
+    path.write_text('t,green\n0,"0,234"\n')
+    with pytest.raises(DataError, match="decimal commas throughout"):
+        read_columns(path, ("green",))
 
 
 def test_who_and_what_they_do(tmp_path: Path) -> None:
