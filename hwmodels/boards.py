@@ -23,6 +23,8 @@ from ppgnas.toml_file import FileModel, named_file, read_as
 LOWEST_HZ = 1e6
 # No microcontroller runs faster, and no core was seen beyond 0.1 to 10 times a Cortex-M7's cycles.
 HIGHEST_HZ = 2e9
+MOST_MW = 10_000.0  # nor draws so much, and is given
+MOST_BYTES = 2.0**30  # of memory on the chip
 RATIOS = (0.01, 100.0)
 BOARDS_DIR = Path(__file__).parent / "boards"
 
@@ -176,6 +178,12 @@ def read_board(path: Path) -> Board:
     )
     _check_clocks(path, values["clock"].value, settings, limit_hz, file.part)
     _check_power(path, values)
+    for key in ("flash", "sram"):
+        if values[key].value > MOST_BYTES:
+            raise BoardError(
+                f"{path}: {key} is {values[key].value:g} B; allowed: up to {MOST_BYTES:g}, a GiB. "
+                "Correct the unit"
+            )
     if not RATIOS[0] <= values["core_ratio"].value <= RATIOS[1]:
         raise BoardError(
             f"{path}: core_ratio is {values['core_ratio'].value:g} x Cortex-M7; allowed: "
@@ -260,6 +268,11 @@ def _check_clocks(
 
 def _check_power(path: Path, values: dict[str, Estimate]) -> None:
     """A lower clock draws no more; and sleep less than any, as the average lies between."""
+    if values["active_power"].value > MOST_MW:
+        raise BoardError(
+            f"{path}: active_power is {values['active_power'].value:g} mW; no microcontroller "
+            f"draws above {MOST_MW:g} mW. Correct the unit"
+        )
     for key in values:
         slower = key.startswith("clocks.") and key.endswith("active_power")
         if slower and values[key].value > values["active_power"].value:

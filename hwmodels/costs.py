@@ -154,11 +154,11 @@ def _of_layers(board: Board, engine: Engine, period_s: float) -> Callable[[Graph
             if k.scratch_aligned:
                 scratch_sizes.append(k.scratch_aligned)
                 scratch_spans.append((time, time))
+        kernels = set(linked_kernels(flash, kernels))
         calls = time
         if engine.in_place:
             calls = run_ops(graph)
             planned = max(live_bytes(graph))
-            kernels = set(linked_kernels(flash, kernels))
         else:
             for output in graph.outputs:
                 last[output] = time
