@@ -36,7 +36,8 @@ def label(pool: Path, network: Network, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for path in pool.glob("*.npy"):
         shared = folder / path.name
-        if path.name not in ANSWERS and not shared.exists():
+        if path.name not in ANSWERS:
+            shared.unlink(missing_ok=True)  # of a pool that was made again since
             os.link(path, shared)
     said = (
         answer(network, windows.of(x, network.arch), features=features) for x in windows.inputs()

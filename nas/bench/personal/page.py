@@ -52,8 +52,12 @@ def bench_page(records: Sequence[PersonRecord], rows: Sequence[RowFigures], comm
     return "\n\n".join(parts) + "\n"
 
 
-def bench_text(rows: Sequence[RowFigures]) -> str:
-    """The tables for a terminal."""
+def bench_text(records: Sequence[PersonRecord], rows: Sequence[RowFigures]) -> str:
+    """The tables for a terminal, or why there are none."""
+    if not rows:
+        why = dict.fromkeys(f"{k}: {text}" for each in records for k, text in each.refused.items())
+        reasons = list(why) or ["no recording has two minutes left to judge after `minutes`"]
+        return f"Nobody was measured: {'; '.join(reasons)}"
     cells = [(f"{row.minutes:g} min {row.kind}", *_cells(row)[1:]) for row in rows]
     return text_table(HEAD, cells)
 

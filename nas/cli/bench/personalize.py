@@ -74,4 +74,4 @@ def bench_personalize(
     if as_json:
         emit({"rows": [asdict(row) for row in rows], "people": len(records)})
         return
-    print(bench_text(rows))
+    print(bench_text(records, rows))

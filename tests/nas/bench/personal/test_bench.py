@@ -65,7 +65,11 @@ def test_page() -> None:
     assert "After 15 min nobody's recording has two minutes left." in page
     assert "Refused: head after 5 min: too large" in page
     assert "| s/p0 | 5 | 4.00 | 2.00 |" in page
-    assert "5 min bias" in bench_text(rows_of(RECORDS))
+    assert "5 min bias" in bench_text(RECORDS, rows_of(RECORDS))
+    nothing = [replace(record, tried=()) for record in RECORDS]
+    assert bench_text(nothing, []) == "Nobody was measured: head after 5 min: too large"
+    nothing = [replace(record, refused={}) for record in nothing]
+    assert "no recording has two minutes left to judge" in bench_text(nothing, [])
 
 
 @pytest.fixture(scope="module")
