@@ -99,6 +99,7 @@ def fetch(
             f"{known.level} as the folder of recordings."
         )
     out.mkdir(parents=True, exist_ok=True)
+    downloads = archive is None
     if archive is None:
         archive = _download(known, out, expected, say, patience or Patience())
     else:
@@ -109,7 +110,15 @@ def fetch(
             f"{sha256_of(archive)}. The check sums of its members are compared while unpacking."
         )
     say(f"Unpacking {archive}")
-    return unpack(archive, out, members=known.unpack, inner=known.inner)
+    try:
+        return unpack(archive, out, members=known.unpack, inner=known.inner)
+    except DataError as error:
+        if not downloads:
+            raise
+        archive.unlink(missing_ok=True)  # or every further run would find it there
+        raise FetchError(
+            f"{error} What arrived was thrown away: run the command again."
+        ) from error
 
 
 def _check_taken(archive: Path, known: DataSet, expected: str | None) -> None:

@@ -15,12 +15,13 @@ from pathlib import Path
 
 import pytest
 
-from ppg.loaders.fetch import Patience, fetch
+from ppg.loaders.fetch import FetchError, Patience, fetch
 from ppg.loaders.registry import DataSet, data_set, read_folder
 from ppgnas.errors import DataError, PpgnasError
 from tests.ppg.loaders import upstream
 
 QUICK = Patience(stall_s=0.4, least_bytes=100, tries=3, pause_s=0.01)
+PATIENT = replace(QUICK, stall_s=60)  # where a slow machine must not look like a slow server
 
 
 def _zip(members: dict[str, bytes]) -> bytes:
@@ -145,7 +146,7 @@ def test_licence_first_then_recordings(content: bytes, tmp_path: Path) -> None:
             assert said or not server.asked  # the licence comes before the first request
             said.append(text)
 
-        files = fetch(_known(url, content), tmp_path, say=say, patience=QUICK)
+        files = fetch(_known(url, content), tmp_path, say=say, patience=PATIENT)
     assert "CC BY 4.0" in said[0]
     assert sorted(file.name for file in files) == ["S1.pkl", "S1_activity.csv"]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["PPG_FieldStudy", "ppg+dalia.zip"]
@@ -157,7 +158,7 @@ def test_a_second_run_downloads_nothing(content: bytes, tmp_path: Path) -> None:
     server = Server(content)
     with serving(server) as url:
         for _ in range(2):
-            fetch(_known(url, content), tmp_path, patience=QUICK)
+            fetch(_known(url, content), tmp_path, patience=PATIENT)
     assert len(server.asked) == 1
 
 
@@ -165,7 +166,8 @@ def test_a_second_run_downloads_nothing(content: bytes, tmp_path: Path) -> None:
 def test_a_break_is_resumed(fault: str, content: bytes, tmp_path: Path) -> None:
     server = Server(content, fault, fault)
     with serving(server) as url:
-        fetch(_known(url, content), tmp_path, patience=QUICK)
+        patience = QUICK if fault == "stall" else PATIENT
+        fetch(_known(url, content), tmp_path, patience=patience)
     half = len(content) // 2
     if fault == "503":
         assert server.asked == [None, None, None]
@@ -178,27 +180,27 @@ def test_a_killed_download_goes_on_in_the_next_run(content: bytes, tmp_path: Pat
     (tmp_path / "ppg+dalia.zip.part").write_bytes(content[:1000])
     server = Server(content)
     with serving(server) as url:
-        fetch(_known(url, content), tmp_path, patience=QUICK)
+        fetch(_known(url, content), tmp_path, patience=PATIENT)
     assert server.asked == ["bytes=1000-"]
 
 
 def test_a_server_that_ignores_the_range(content: bytes, tmp_path: Path) -> None:
     server = Server(content, "truncate", "ignore")
     with serving(server) as url:
-        fetch(_known(url, content), tmp_path, patience=QUICK)
+        fetch(_known(url, content), tmp_path, patience=PATIENT)
     assert (tmp_path / "ppg+dalia.zip").read_bytes() == content
 
 
 def test_too_much_was_there_already(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "ppg+dalia.zip.part").write_bytes(content + b"more")
     with serving(Server(content)) as url:
-        fetch(_known(url, content), tmp_path, patience=QUICK)
+        fetch(_known(url, content), tmp_path, patience=PATIENT)
     assert (tmp_path / "ppg+dalia.zip").read_bytes() == content
 
 
-def _message(known: DataSet, out: Path, **options: object) -> str:
+def _message(known: DataSet, out: Path, patience: Patience = PATIENT, **options: object) -> str:
     with pytest.raises(PpgnasError) as caught:
-        fetch(known, out, patience=QUICK, **options)  # type: ignore[arg-type]
+        fetch(known, out, patience=patience, **options)  # type: ignore[arg-type]
     return str(caught.value)
 
 
@@ -207,7 +209,7 @@ def test_a_corrupt_file_is_thrown_away(content: bytes, tmp_path: Path) -> None:
         message = _message(_known(url, content), tmp_path)
         assert "another SHA-256" in message and "thrown away" in message
         assert not list(tmp_path.iterdir())
-        fetch(_known(url, content), tmp_path, patience=QUICK)  # the next run is fine
+        fetch(_known(url, content), tmp_path, patience=PATIENT)  # the next run is fine
 
 
 def test_a_wrong_size_is_thrown_away(content: bytes, tmp_path: Path) -> None:
@@ -234,7 +236,7 @@ def test_a_server_without_progress_is_given_up(
 ) -> None:
     server = Server(content, *[fault] * 20)
     with serving(server) as url:
-        message = _message(_known(url, content), tmp_path)
+        message = _message(_known(url, content), tmp_path, QUICK)
     assert re.search(f"and 3 tries without progress \\(.*{why}.*What arrived is kept", message)
     assert len(server.asked) <= 5
 
@@ -256,7 +258,7 @@ def test_a_server_without_an_end_fills_no_disk(
 def test_controls_of_a_server_are_not_shown(content: bytes, tmp_path: Path) -> None:
     said: list[str] = []
     with serving(Server(content, "rude")) as url:
-        fetch(_known(url, content), tmp_path, say=said.append, patience=QUICK)
+        fetch(_known(url, content), tmp_path, say=said.append, patience=PATIENT)
     (line,) = [line for line in said if "going on" in line]
     assert "503 \ufffd[2Jno\ufffd" in line and line.isprintable()
 
@@ -278,8 +280,23 @@ def test_a_set_without_checksum_shows_the_one_it_has(content: bytes, tmp_path: P
     said: list[str] = []
     with serving(Server(content)) as url:
         known = replace(_known(url, content), sha256=None, size_bytes=None)
-        fetch(known, tmp_path, say=said.append, patience=QUICK)
+        fetch(known, tmp_path, say=said.append, patience=PATIENT)
     assert any(hashlib.sha256(content).hexdigest() in line for line in said)
+
+
+def test_a_page_in_place_of_a_set_without_checksum_is_thrown_away(
+    content: bytes, tmp_path: Path
+) -> None:
+    """As of a network that wants a login first."""
+    for served in (b"<html>Welcome to our hotel</html>", content[:500]):
+        with serving(Server(served)) as url:
+            known = replace(_known(url, content), sha256=None, size_bytes=None)
+            with pytest.raises(FetchError, match="What arrived was thrown away: run the command"):
+                fetch(known, tmp_path, patience=PATIENT)
+        assert not list(tmp_path.iterdir())
+    with serving(Server(content)) as url:
+        known = replace(_known(url, content), sha256=None, size_bytes=None)
+        assert len(fetch(known, tmp_path, patience=PATIENT)) == 2
 
 
 def test_an_archive_that_is_here(content: bytes, tmp_path: Path) -> None:
