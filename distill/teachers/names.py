@@ -21,8 +21,9 @@ AUTOMATIC: Mapping[str, str] = {
     "standard": "spectral",
     "thorough": "ensemble:spectral,resnet-small",
 }
-"""What `auto` is for an effort: on people it was not trained on `spectral` errs least for its
-minutes, and beside a network over time less than either alone (docs/distillation.md)."""
+"""What `auto` is for an effort: on people it was not trained on `spectral` errs less for its
+minutes than `resnet-small` (docs/distillation.md); with much time one that reads in another way
+joins it."""
 
 
 @dataclass(frozen=True)
