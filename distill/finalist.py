@@ -10,7 +10,7 @@ lies beside the initial weights, to the same result.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
@@ -111,7 +111,7 @@ def fit_finalist(
     else:
         phase, first, steps, rate = "float", 0, effort.finetune_steps, FINETUNE_RATE
 
-    def losses(step: int, shard: int) -> Iterator[Tensor]:
+    def losses(step: int, shard: int) -> Iterator[Mapping[str, Tensor]]:
         if isinstance(module, QatNetwork):
             module.observing = step < steps // 2
         rows = own.rows(shard, pool.batch)
@@ -119,7 +119,7 @@ def fit_finalist(
         student = _look(job, module, pool.of(batch.x, job.arch), features=mix.features)
         if adaptor is not None and student.features is not None:
             student = replace(student, adapted=adaptor(student.features))
-        yield mix.loss(student, batch)
+        yield mix.terms(student, batch)
 
     total = effort.finetune_steps + effort.qat_steps
     trained = beside(module, adaptor)

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
-from distill.training.metrics import rows_of
+from distill.training.metrics import COLUMNS, rows_of
 from nas.run.job.progress import Progress, Tick
 from ppgnas.errors import DependencyError
 from ppgnas.extras import install_line
@@ -79,5 +79,7 @@ class Events:
                     step = int(row["step"])
                     writer.add_scalar("loss", float(row["loss"]), step)
                     writer.add_scalar("learning rate", float(row["learning_rate"]), step)
+                    for term in [*row][len(COLUMNS) :]:
+                        writer.add_scalar(f"terms/{term}", float(row[term]), step)
             self._seen[path.stem] = int(new[-1]["step"])
         self._looked_s = time.monotonic()

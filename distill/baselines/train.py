@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 
@@ -56,9 +56,9 @@ def train_baseline(
     torch.manual_seed(seed)
     network = baseline(name, parameters, acceleration=windows.x.shape[1] > 1)
 
-    def losses(step: int, _: int) -> Iterator[Tensor]:
+    def losses(step: int, _: int) -> Iterator[Mapping[str, Tensor]]:
         batch = windows.batch_at(step, seed=seed)
-        yield mix.loss(View(network(batch.x)), batch)
+        yield mix.terms(View(network(batch.x)), batch)
 
     identity = {
         "baseline": name,

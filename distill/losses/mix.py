@@ -99,7 +99,12 @@ class Mix:
         return Mix(parts, label, gate_bpm)
 
     def loss(self, student: View, batch: Batch) -> Tensor:
-        """The sum of weighted terms, each a mean over the windows that it sees.
+        """The sum of `terms`."""
+        first, *others = self.terms(student, batch).values()
+        return sum(others, first)
+
+    def terms(self, student: View, batch: Batch) -> dict[str, Tensor]:
+        """Weighted terms by name, each a mean over the windows that it sees.
 
         Args:
             student: what the student makes of the batch.
@@ -112,14 +117,11 @@ class Mix:
             right = (error.abs() < self.gate_bpm).cpu()
             taught[True] = _seen(student, batch, batch.labelled & right)
             taught[False] = _seen(student, batch, ~batch.labelled | right)
-        losses = [self.label * _mean(_label, labelled)] if self.label else []
+        found = {LABEL: self.label * _mean(_label, labelled)} if self.label else {}
         for part in self.parts:
             seen = taught[part.term.labels] if part.term.teacher else labelled
-            losses.append(part.weight * _mean(part.term.compute, seen, **part.settings))
-        total = losses[0]
-        for loss in losses[1:]:
-            total = total + loss
-        return total
+            found[part.name] = part.weight * _mean(part.term.compute, seen, **part.settings)
+        return found
 
 
 def parse_mix(text: str) -> Mix:

@@ -7,7 +7,7 @@ A training is what its losses say: a function of step and shard alone, whose dra
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -25,9 +25,10 @@ WARMUP_SHARE, MOST_WARMUP_STEPS = 0.03, 300
 WEIGHT_DECAY = 1e-2
 ALONE = Team()
 
-Losses = Callable[[int, int], Iterable[Tensor]]
+Losses = Callable[[int, int], Iterable[Tensor | Mapping[str, Tensor]]]
 """The losses of a step on a shard of its batch. Each goes back through its graph before the next
-is made, so that one graph is held at a time; their gradients add up. The first is shown."""
+is made, so that one graph is held at a time; their gradients add up. The first is shown, and where
+a loss comes as terms by name, whose sum it is, so are they."""
 
 
 @dataclass(frozen=True)
@@ -98,10 +99,17 @@ def fit(
     with metrics(log, done=first, steps=schedule.steps) as note:
         for step in range(first, schedule.last):
             seen: list[Tensor] = []
+            terms: Mapping[str, Tensor] = {}
             gradients: list[list[Tensor]] = []
             for shard in team.own:
                 optimiser.zero_grad(set_to_none=True)
-                for loss in losses(step, shard):
+                for found in losses(step, shard):
+                    if isinstance(found, Tensor):
+                        loss = found
+                    else:
+                        part, *others = found.values()
+                        loss = sum(others, part)
+                        terms = terms or {name: term.detach() for name, term in found.items()}
                     torch.autograd.backward(loss)
                     seen.append(loss.detach())
                 gradients.append([p.grad for p in module.parameters() if p.grad is not None])
@@ -113,7 +121,7 @@ def fit(
             optimiser.step()
             done = step + 1
             shown = seen[0].item()
-            note(done, loss=shown, rate=schedule.rate(step))
+            note(done, loss=shown, rate=schedule.rate(step), terms=terms)
             progress(done, schedule.steps, f"loss {shown:.2f}")
             kept = done % schedule.save_every == 0 or done == schedule.last
             if team.rank == 0 and kept and done < schedule.steps:

@@ -1,16 +1,17 @@
 """The course of a training as a CSV file, written while it trains.
 
 A training that goes on from its checkpoint drops the rows after it, and writes them again: every
-column but `seconds` is then what one without a break would have.
+column but `seconds` is then what one without a break would have. Where the loss is
+a sum of terms by name, each has a column.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, SupportsFloat
 
 from ppgnas.files import write_text_atomic
 from ppgnas.tables import csv_table
@@ -23,8 +24,10 @@ EVERY = 10
 class Write(Protocol):
     """Adds a row."""
 
-    def __call__(self, step: int, *, loss: float, rate: float) -> None:
-        """Of a step that is done; most steps have no row."""
+    def __call__(
+        self, step: int, *, loss: float, rate: float, terms: Mapping[str, SupportsFloat]
+    ) -> None:
+        """Of a step that is done; most steps have no row. Names of terms are always the same."""
 
 
 @contextmanager
@@ -37,19 +40,30 @@ def metrics(path: Path | None, *, done: int, steps: int) -> Iterator[Write]:
         steps: of the whole training; the last one has a row.
     """
     if path is None:
-        yield lambda step, *, loss, rate: None
+        yield lambda step, *, loss, rate, terms: None
         return
     kept = [row for row in rows_of(path) if int(row["step"]) <= done] if done else []
     before_s = float(kept[-1]["seconds"]) if kept else 0.0
-    write_text_atomic(path, csv_table(COLUMNS, kept))
+    names = [*kept[0]][len(COLUMNS) :] if kept else None
+    write_text_atomic(path, csv_table([*COLUMNS, *(names or ())], kept))
     began_s = time.monotonic() - before_s
     with path.open("a", encoding="utf-8") as file:
 
-        def write(step: int, *, loss: float, rate: float) -> None:
-            if step % EVERY == 0 or step == steps:
-                seconds = time.monotonic() - began_s
-                file.write(f"{step},{seconds:.2f},{loss:.6g},{rate:.6g}\n")
-                file.flush()
+        def write(
+            step: int, *, loss: float, rate: float, terms: Mapping[str, SupportsFloat]
+        ) -> None:
+            nonlocal names
+            if step % EVERY != 0 and step != steps:
+                return
+            if names is None:  # the first row knows them
+                names = [*terms]
+                file.truncate(0)
+                file.write(csv_table([*COLUMNS, *names], []))
+            figures = (loss, rate, *(float(terms[name]) for name in names))
+            seconds = time.monotonic() - began_s
+            cells = [f"{step}", f"{seconds:.2f}", *(f"{each:.6g}" for each in figures)]
+            file.write(",".join(cells) + "\n")
+            file.flush()
 
         yield write
 
@@ -60,13 +74,14 @@ def rows_of(path: Path) -> list[dict[str, str]]:
         return []
     content = path.read_text(encoding="utf-8", errors="replace")
     lines = content[: content.rfind("\n") + 1].splitlines()
-    cells = [line.split(",") for line in lines[1:]]
-    return [dict(zip(COLUMNS, row, strict=True)) for row in cells if _is_row(row)]
+    header, *cells = [line.split(",") for line in lines] or [[]]
+    columns = header if tuple(header[: len(COLUMNS)]) == COLUMNS else COLUMNS
+    return [dict(zip(columns, row, strict=True)) for row in cells if _is_row(row, len(columns))]
 
 
-def _is_row(cells: Sequence[str]) -> bool:
+def _is_row(cells: Sequence[str], columns: int) -> bool:
     try:
         numbers = [int(cells[0]), *map(float, cells[1:])]
     except ValueError:
         return False
-    return len(numbers) == len(COLUMNS) and 0 <= numbers[0] < 1 << 63
+    return len(numbers) == columns and 0 <= numbers[0] < 1 << 63

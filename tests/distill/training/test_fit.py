@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from distill.training.checkpoint import Checkpoint
-from distill.training.fit import Losses, Schedule, fit, make_optimiser
+from distill.training.fit import Schedule, fit, make_optimiser
 from distill.training.progress import Progress
 from tests.distill.killing import Killed, kill_at, silent
 
@@ -20,7 +20,7 @@ def made() -> nn.Module:
     return nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.Linear(4, 1))
 
 
-def losses_of(module: nn.Module) -> Losses:
+def losses_of(module: nn.Module) -> Callable[[int, int], Iterator[Tensor]]:
     def losses(step: int, _: int) -> Iterator[Tensor]:
         x = torch.randn(8, 3, generator=torch.Generator().manual_seed(step))
         yield (module(x) - x[:, :1]).square().mean()

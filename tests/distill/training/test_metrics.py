@@ -16,13 +16,14 @@ from distill.training.metrics import COLUMNS, rows_of
 from distill.training.team import Team
 
 
-def train(folder: Path, *, until: int = 47, rank: int = 0) -> None:
+def train(folder: Path, *, until: int = 47, rank: int = 0, terms: bool = False) -> None:
     torch.manual_seed(0)
     module = nn.Linear(3, 1)
 
-    def losses(step: int, _: int) -> Iterator[Tensor]:
+    def losses(step: int, _: int) -> Iterator[Tensor | dict[str, Tensor]]:
         x = torch.randn(8, 3, generator=torch.Generator().manual_seed(step))
-        yield (module(x) - x[:, :1]).square().mean()
+        loss = (module(x) - x[:, :1]).square().mean()
+        yield {"label": 0.25 * loss, "soft": 0.75 * loss} if terms else loss
 
     def stop(done: int, total: int, note: str) -> None:
         if done == until:
@@ -54,15 +55,28 @@ def test_a_row_every_ten_steps_and_one_for_the_last(tmp_path: Path) -> None:
     assert float(found[0]["loss"]) > float(found[-1]["loss"]) > 0
 
 
-@pytest.mark.parametrize("until", [12, 24, 41])
-def test_a_killed_training_has_the_rows_of_one_that_was_not(tmp_path: Path, until: int) -> None:
-    train(tmp_path / "whole")
+def test_terms_have_columns_that_add_up_to_the_loss(tmp_path: Path) -> None:
+    train(tmp_path, terms=True)
+    found = rows(tmp_path)
+    assert tuple(found[0]) == (*COLUMNS, "label", "soft") and len(found) == 5
+    for row in found:
+        assert float(row["label"]) + float(row["soft"]) == pytest.approx(
+            float(row["loss"]), rel=1e-4
+        )
+
+
+@pytest.mark.parametrize("terms", [False, True])
+@pytest.mark.parametrize("until", [3, 12, 24, 41])
+def test_a_killed_training_has_the_rows_of_one_that_was_not(
+    tmp_path: Path, until: int, terms: bool
+) -> None:
+    train(tmp_path / "whole", terms=terms)
     with pytest.raises(KeyboardInterrupt):
-        train(tmp_path / "killed", until=until)
+        train(tmp_path / "killed", until=until, terms=terms)
     path = tmp_path / "killed" / "metrics" / "c.csv"
     with path.open("a") as file:
         file.write("44,1.0,0.")  # half a row of a later step
-    train(tmp_path / "killed")
+    train(tmp_path / "killed", terms=terms)
     whole, killed = rows(tmp_path / "whole"), rows(tmp_path / "killed")
     for row in (*whole, *killed):
         assert float(row.pop("seconds")) >= 0
