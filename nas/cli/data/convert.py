@@ -187,6 +187,8 @@ def convert(
     else:
         from ppg.loaders.registry import read_folder
 
+        if given and path.is_file():
+            read_folder(path)  # refuses it and says which forms there are
         if given:
             raise DataError(
                 f"{', '.join(named)} is for a single file, and {path} is a folder; leave the "

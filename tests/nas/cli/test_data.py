@@ -88,6 +88,8 @@ def test_a_file_of_ones_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     source, out = _csv(tmp_path / "walk.csv"), tmp_path / "out"
     strap = tmp_path / "strap.csv"
     strap.write_text("time,hr\n" + "".join(f"2024-05-31 12:00:{i},72\n" for i in range(10, 60)))
+    for other in ("m.mat", "t.csv.gz"):
+        (tmp_path / other).write_bytes(b"\0" * 100)
     options = ["--ppg-column", "green", "--hr-column", "hr", "--time-column", "t"]
     accelerated = [*options, "--acc-columns", "ax,ay,az", "--subject", "anna"]
     assert leave("data", "convert", str(source), str(out), *accelerated) == 0
@@ -113,6 +115,8 @@ def test_a_file_of_ones_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
         ([str(source), str(out / "x"), *options, "--acc-columns", "ax,ay"], "names 2 columns"),
         ([str(tmp_path), str(out / "x"), *options], "is for a single file"),
         ([str(tmp_path / "none.csv"), str(out / "x"), *options], "no such file"),
+        ([str(tmp_path / "m.mat"), str(out / "x"), *options], "m.mat: a file, not a folder. Give"),
+        ([str(tmp_path / "t.csv.gz"), str(out / "x"), *options], "or rows of text with the end"),
         ([str(source), str(source), *options], "a file, not a folder"),
     ):
         assert leave("data", "convert", *wrong) == 2
