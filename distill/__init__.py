@@ -1,3 +1,3 @@
-"""Training: the teacher, the pool of augmented windows it labels, first rungs, and the
-finalists that go on from theirs to integers.
+"""Training: the teacher, the pool of augmented windows it labels, the supernet, first rungs, and
+the finalists that go on from theirs to integers.
 """

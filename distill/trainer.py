@@ -18,13 +18,15 @@ from distill.compression.retrain import FOLDER_NAME, retrain_all
 from distill.evaluation import Retrained
 from distill.finalist import CHECKPOINT_NAME, FinalistJob
 from distill.first_rung import Begun, begin_all, read_begun
+from distill.inherited import InheritedAccuracy
 from distill.inputs import stored_rate_hz
 from distill.losses.mix import chosen_mix
 from distill.pace import Pace, measure_pace
 from distill.pool import Pool, make_pool, open_pool
+from distill.supernet_training import TRIES, Accept, SupernetJob, train_supernet
 from distill.teachers.choice import TEACHER_HZ, teacher_of
 from distill.teachers.facts import TeacherFacts
-from distill.training.checkpoint import save_checkpoint
+from distill.training.checkpoint import load_checkpoint, save_checkpoint
 from distill.training.device import Site
 from distill.training.effort import AUTO, Effort
 from distill.training.progress import Progress
@@ -40,12 +42,12 @@ from search_spaces.network import Network
 from search_spaces.plan import plan
 from search_spaces.space import SearchSpace
 from search_spaces.streaming import MOST_PAST_BLOCKS
+from search_spaces.supernet import Supernet
 
 RUNG_NAME: dict[Rung, str] = {"first rungs": "first-rung", "second rungs": "second-rung"}
-INITIAL_NAME = "initial"
-PACED, TRIES = 5, 200
-
-Accept = Callable[[Arch], bool]
+INITIAL_NAME, INHERITED_NAME = "initial", "inherited"
+CALIBRATION_BATCHES = 2
+PACED = 5
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,6 +68,7 @@ class Trainer:
         distill: the mix of losses, see `distill.losses.mix.chosen_mix`.
         recipe: the stages of a finalist's training.
         taught_with_acceleration: whether the teacher reads it where no network of the space does.
+        inherit: whether networks begin with the weights of a supernet, or random ones.
     """
 
     space: SearchSpace
@@ -83,6 +86,7 @@ class Trainer:
     distill: str = AUTO
     recipe: Recipe = field(default_factory=direct)
     taught_with_acceleration: bool = False
+    inherit: bool = False
 
     @property
     def mode(self) -> Mode:
@@ -182,6 +186,53 @@ class Trainer:
         """The first training windows of the pool, `(batch, channels, time)` at the stored rate."""
         return (x.cpu() for x in self._pool.inputs(count))
 
+    @property
+    def _supernet_job(self) -> SupernetJob:
+        pool, path = self._cache / "pool", self.folder / "supernet.safetensors"
+        return SupernetJob(
+            self.space, pool, self.effort, self.seed, path, self.site.device, self.distill
+        )
+
+    def train_supernet(self, progress: Progress) -> None:
+        """Train the supernet, or return at once when it is there."""
+        train_supernet(
+            self._supernet_job,
+            accept=self.accept,
+            processes=self.site.processes,
+            progress=progress,
+        )
+
+    @cached_property
+    def _supernet(self) -> Supernet:
+        job = self._supernet_job
+        supernet = job.supernet()
+        load_checkpoint(job.path, supernet)
+        return supernet
+
+    @cached_property
+    def _inherited(self) -> InheritedAccuracy:
+        return InheritedAccuracy(
+            self._supernet,
+            list(self._pool.inputs(CALIBRATION_BATCHES)),
+            windows_of(self.search, self._inputs, mode=self.mode),
+            count=self.effort.search_windows,
+            past_s=self._pool.past_s,
+        )
+
+    def search_mae(self, arch: Arch) -> float:
+        """Inherited raw MAE in BPM on search people, once there is a supernet."""
+        return self._inherited.mae_bpm(arch)
+
+    def _from_supernet(self, arch: Arch) -> FinalistJob:
+        """The whole training from inherited weights, which are written where missing."""
+        weights = self._cache / f"{INHERITED_NAME}-{arch.id}.safetensors"
+        if not weights.exists():
+            pool = self._pool
+            calibration = [pool.of(x, arch) for x in pool.inputs(CALIBRATION_BATCHES)]
+            statistics = self._supernet.recalibrate(arch, calibration)
+            save_checkpoint(weights, self._supernet.extract(arch, statistics))
+        return self.job(arch, weights, self.effort.of_finalist(plan(arch).values))
+
     def job(self, arch: Arch, weights: Path, effort: Effort) -> FinalistJob:
         """A training that starts from weights, on the pool of this run."""
         return FinalistJob(
@@ -257,7 +308,7 @@ class Trainer:
         self._retrain(jobs, progress, on_done, enough, self._shared("finalists", archs))
 
     def _whole(self, arch: Arch) -> FinalistJob:
-        job = self.from_nothing(arch)
+        job = self._from_supernet(arch) if self.inherit else self.from_nothing(arch)
         return replace(job, log=self.folder / "metrics" / f"network-{arch.id}")
 
     def _shared(self, kind: Kind, archs: Sequence[Arch]) -> Queue | None:
@@ -304,7 +355,7 @@ class Trainer:
     def drop_cache(self) -> None:
         """Remove what only an unfinished run needs; the teacher stays."""
         shutil.rmtree(self._cache / "pool", ignore_errors=True)
-        for name in (INITIAL_NAME, *RUNG_NAME.values(), CHECKPOINT_NAME):
+        for name in (INITIAL_NAME, INHERITED_NAME, *RUNG_NAME.values(), CHECKPOINT_NAME):
             for weights in self._cache.glob(f"{name}-*.safetensors"):
                 weights.unlink()
         for folder in self._cache.glob(f"{FOLDER_NAME}-*"):

@@ -331,6 +331,7 @@ class Search:
             rule=RULES[self.target.file],
             recipe=load_recipe(config.recipe),
             distill=config.distill,
+            inherit=config.supernet,
         )
 
     def _train(self, trainer: Trainer) -> None:
@@ -341,6 +342,9 @@ class Search:
             self.run.record_teacher(taught_by)
         if trainer.left_out is not None:
             self.progress.say(trainer.left_out.sentence)
+        if self.config.supernet:
+            with self._timed("supernet"), self.progress.phase("supernet") as tick:
+                trainer.train_supernet(tick)
 
     @contextmanager
     def _timed(self, phase: str) -> Iterator[None]:

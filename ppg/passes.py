@@ -8,7 +8,7 @@ the first window), and stays as it is. The newest block of every window is the s
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -35,6 +35,10 @@ class Passes:
     x: tuple[Floats, ...]
     of: NDArray[np.int64]
     reading: NDArray[np.int64]
+
+    def only(self, windows: NDArray[np.int64]) -> Passes:
+        """The same passes, of some of the windows."""
+        return replace(self, of=self.of[windows], reading=self.reading[windows])
 
     def read(self, run: Callable[[Floats], NDArray[np.float32]]) -> NDArray[np.float32]:
         """Outputs `(windows, ...)` from the `(readings, ...)` that `run` makes of each pass."""

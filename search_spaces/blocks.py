@@ -1,7 +1,7 @@
 """The network as a function: convolution, activation, shortcut and head, without any weights.
 
-The network and the quantisation-aware one differ only in where a convolution's weights and
-normalisation come from, so they pass that in and share the rest.
+The network, the supernet and the quantisation-aware network differ only in where a
+convolution's weights and normalisation come from, so they pass that in and share the rest.
 
 Shapes: signals enter as `(batch, channels, time)`; inside they are `(time, channels, 1, batch)`,
 channels last in memory, and `(1, channels, time/d, d * batch)` for a filter of dilation d. Time

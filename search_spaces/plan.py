@@ -1,4 +1,5 @@
-"""What an `Arch` means, layer by layer: the one definition that lowering and the network read.
+"""What an `Arch` means, layer by layer: the one definition that lowering, the stand-alone network
+and the supernet all read.
 
 A plan lists convolutions by the names that key weights everywhere: `stem`, `stage0.block1.expand`,
 `stage0.block1.depthwise`, `stage0.block1.project`, `neck`, `head`, `upsample`.

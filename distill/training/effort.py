@@ -38,6 +38,9 @@ class Effort:
         mix: what a student of a teacher learns from where `distill` is `auto`, see
             `distill.losses.mix`: the shape of the teacher's logits, which search people put first
             for `tiny` and for `medium` (results/reference/strategies.md).
+        warmup_steps, supernet_steps: of a supernet, where one is asked for: on the largest network
+            alone, and after that.
+        search_windows: windows of search people that an inherited error is measured on.
     """
 
     name: EffortName
@@ -47,6 +50,9 @@ class Effort:
     qat_steps: int
     batch: int = 128
     mix: str = "standard:9"
+    warmup_steps: int = 100
+    supernet_steps: int = 350
+    search_windows: int = 384
 
     def mix_of(self, distill: str, *, taught: bool) -> str:
         """What `distill` names: where it is `auto`, `mix` with a teacher and `none` without."""
@@ -82,10 +88,20 @@ class Effort:
 EFFORTS: dict[str, Effort] = {
     effort.name: effort
     for effort in (
-        Effort("smoke", 8, 4, 8, 8, 32),
+        Effort("smoke", 8, 4, 8, 8, 32, warmup_steps=4, supernet_steps=8, search_windows=64),
         Effort("quick", 900, 500, 1800, 150),
-        Effort("standard", 3500, 1800, 10000, 900),
-        Effort("thorough", 20000, 8000, 135000, 15000),
+        Effort(
+            *("standard", 3500, 1800, 10000, 900),
+            warmup_steps=200,
+            supernet_steps=1400,
+            search_windows=768,
+        ),
+        Effort(
+            *("thorough", 20000, 8000, 135000, 15000),
+            warmup_steps=2000,
+            supernet_steps=40000,
+            search_windows=1536,
+        ),
     )
 }
 

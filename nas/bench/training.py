@@ -30,8 +30,10 @@ if TYPE_CHECKING:
     from search_spaces.network import Network
 
 How = Literal["threads", "processes", "one core", "plain torch"]
-What = Literal["finalists", "fixed"]
+What = Literal["supernet", "finalists", "fixed"]
 WAYS: tuple[tuple[What, How], ...] = (
+    ("supernet", "threads"),
+    ("supernet", "processes"),
     ("finalists", "threads"),
     ("finalists", "processes"),
     ("fixed", "one core"),
@@ -41,6 +43,7 @@ FIXED = ("tiny", "small", "medium", "large")
 BATCH, POOL_BATCHES, RATE_HZ = 128, 4, 32
 FIRST_STEPS = 5  # a library loads, memory is taken
 NETWORK = "medium"
+STEPS_OF_A_NETWORK = 4  # to one of the supernet, which takes as long
 
 
 @dataclass(frozen=True)
@@ -48,7 +51,7 @@ class TrainingSpeed:
     """Steps a second of one kind of training, all processes together.
 
     Attributes:
-        what: `finalists`, or the name of a fixed network.
+        what: `supernet`, `finalists`, or the name of a fixed network.
         how: see the module.
         idle, busy: steps a second, alone and beside a busy process.
     """
@@ -72,7 +75,7 @@ def bench_training(*, steps: int) -> list[TrainingSpeed]:
     """Measure each training in each way.
 
     Args:
-        steps: of each network in each measurement.
+        steps: of the supernet in each measurement; a single network takes four times as many.
 
     Raises:
         RunError: a measurement failed.
@@ -147,6 +150,8 @@ def _run(what: What, how: How, steps: int, folder: Path) -> dict[str, float]:
 
     pool = _random_pool(folder / "pool")
     torch.set_num_threads(available_cores() if how == "threads" else 1)
+    if what == "supernet":
+        return {what: _supernet(how, steps, pool)}
     if what == "finalists":
         return {what: _network(NETWORK, how, steps, pool)}
     return {name: _network(name, how, steps, pool) for name in FIXED}
@@ -155,7 +160,23 @@ def _run(what: What, how: How, steps: int, folder: Path) -> dict[str, float]:
 def _effort(steps: int) -> Effort:
     from distill.training.effort import Effort
 
-    return Effort("smoke", 0, POOL_BATCHES, steps, 0, BATCH)
+    return Effort(
+        *("smoke", 0, POOL_BATCHES, steps, 0, BATCH), warmup_steps=0, supernet_steps=steps
+    )
+
+
+def _supernet(how: How, steps: int, pool: Path) -> float:
+    from distill.supernet_training import SupernetJob, fit_supernet, train_supernet
+    from distill.training.fit import ALONE
+    from search_spaces.space import load_space
+
+    clock, path = _Clock(), pool.with_name("supernet.safetensors")
+    task = SupernetJob(load_space("default"), pool, _effort(steps), 0, path)
+    if how == "threads":
+        fit_supernet(task, task.supernet(), ALONE, lambda _: True, clock)
+    else:
+        train_supernet(task, accept=lambda _: True, processes=available_cores(), progress=clock)
+    return clock.per_second
 
 
 def _network(name: str, how: How, steps: int, pool: Path) -> float:
@@ -164,7 +185,7 @@ def _network(name: str, how: How, steps: int, pool: Path) -> float:
     from search_spaces.network import Network
     from search_spaces.published import published
 
-    clock, arch = _Clock(), published(name)
+    clock, arch, steps = _Clock(), published(name), STEPS_OF_A_NETWORK * steps
     if how == "plain torch":
         _fit_plainly(Network(arch), steps, pool, clock)
     else:

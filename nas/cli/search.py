@@ -125,6 +125,14 @@ def search(
         Text,
         typer.Option(help=f"Stages of a finalist's training; default direct. {RECIPE_HELP}"),
     ] = None,
+    supernet: Annotated[
+        bool | None,
+        typer.Option(
+            "--supernet/--no-supernet",
+            help="Train one set of weights for all networks first, from which each begins; by "
+            "default they begin with random ones, which was measured to be better.",
+        ),
+    ] = None,
     mode: Annotated[Text, typer.Option(help=f"Default window. {MODE_HELP}")] = None,
     window: Annotated[
         Text,

@@ -96,6 +96,7 @@ class Finalist:
     candidate: Candidate
     net: QuantizedNet
     search_mae_bpm: float
+    inherited_bpm: float | None = None
     pruned: Arch | None = None
 
     @property
@@ -109,6 +110,7 @@ class _Result:
     """`result.json` of a retrained network."""
 
     search_mae_bpm: float
+    inherited_bpm: float | None = None
     arch: Any = None
 
 
@@ -164,6 +166,7 @@ def retrain(
                 {
                     "id": arch.id,
                     "search_mae_bpm": float(result.search_mae_bpm),
+                    "inherited_bpm": trainer.search_mae(arch) if trainer.inherit else None,
                     "arch": result.arch.to_json(),
                 },
             )
@@ -187,7 +190,8 @@ def ranked(chosen: Sequence[Candidate], run: RunDir) -> list[Finalist]:
         net = QuantizedNet.load(folder)
         arch = candidate.arch if result.arch is None else Arch.from_json(result.arch)
         pruned = None if arch == candidate.arch else arch
-        finalists.append(Finalist(candidate, net, result.search_mae_bpm, pruned))
+        errors = result.search_mae_bpm, result.inherited_bpm
+        finalists.append(Finalist(candidate, net, *errors, pruned))
     return sorted(finalists, key=lambda f: (f.search_mae_bpm, f.candidate.number))
 
 
@@ -224,6 +228,7 @@ def _write_finalist(folder: Path, number: int, finalist: Finalist, judging: Judg
         origin=Origin(
             finalist=number,
             search_mae_bpm=SearchErrors(
+                inherited=finalist.inherited_bpm,
                 foretold=finalist.candidate.mae_bpm,
                 foretold_low=finalist.candidate.mae_low_bpm,
                 foretold_high=finalist.candidate.mae_high_bpm,

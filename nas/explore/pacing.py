@@ -70,10 +70,15 @@ class Pacing:
 
         def decide(left_s: float) -> Effort:
             pace, pair = trainer.pace(), min(2, self.team, self.cores)
+            teacher_steps = _steps(TEACHER * self.time_s * pair / pace.teacher)
+            part = teacher_steps / trainer.effort.teacher_steps
             effort = replace(
                 trainer.effort,
-                teacher_steps=_steps(TEACHER * self.time_s * pair / pace.teacher),
+                teacher_steps=teacher_steps,
                 pool_batches=_steps(POOL * self.time_s / pace.pool),
+                # of a supernet as many as of the teacher; networks get what is left after it
+                warmup_steps=_steps(part * trainer.effort.warmup_steps),
+                supernet_steps=_steps(part * trainer.effort.supernet_steps),
             )
             left_s -= (TEACHER + POOL) * self.time_s
             return self._networks(

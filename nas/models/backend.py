@@ -47,6 +47,16 @@ class Trainer(Protocol):
     def left_out(self) -> LeftOut | None:
         """Windows of unlabelled recordings that the teacher is least sure of, once it labelled."""
 
+    def train_supernet(self, progress: Tick) -> None:
+        """Train the supernet, or return at once when it is there."""
+
+    @property
+    def inherit(self) -> bool:
+        """Whether networks begin with its weights."""
+
+    def search_mae(self, arch: Arch) -> float:
+        """Inherited MAE on search people in BPM, once there is a supernet."""
+
     def begin_many(
         self, archs: Sequence[Arch], progress: Tick, kind: Rung = "first rungs"
     ) -> Sequence[Begun]:

@@ -22,11 +22,13 @@ class Foretold:
         outside: numbers of those outside of their 90 % interval.
         tau: Kendall's tau-b of foretold errors to retrained ones, both on search people; None with
             fewer than `FEWEST` finalists, or where all are alike.
+        inherited_tau: the same of errors with the weights of a supernet, where there was one.
     """
 
     finalists: int
     outside: tuple[int, ...]
     tau: float | None
+    inherited_tau: float | None = None
 
     @property
     def sentence(self) -> str:
@@ -35,9 +37,10 @@ class Foretold:
         words = f"{inside} of {self.finalists} finalists lie within their foretold 90 % interval"
         if self.tau is None:
             return f"{words}."
-        return (
-            f"{words}; Kendall's tau of the foretold order to the retrained one is {self.tau:.2f}."
-        )
+        words += f"; Kendall's tau of the foretold order to the retrained one is {self.tau:.2f}"
+        if self.inherited_tau is None:
+            return f"{words}."
+        return f"{words}, of the order by inherited weights {self.inherited_tau:.2f}."
 
     @property
     def cautions(self) -> list[str]:
@@ -71,7 +74,8 @@ def foretold_of(cards: Mapping[int, Card]) -> Foretold | None:
     if not errors or None in foretold:
         return None
     retrained = [each.retrained_int8 for each in errors.values()]
-    return Foretold(len(errors), outside, _tau(foretold, retrained))
+    inherited = [each.inherited for each in errors.values()]
+    return Foretold(len(errors), outside, _tau(foretold, retrained), _tau(inherited, retrained))
 
 
 def _tau(before: Sequence[float | None], after: Sequence[float]) -> float | None:

@@ -194,6 +194,7 @@ class SearchConfig(TrainConfig):
         dask: the cluster that trains networks side by side, or None for the cores of this
             machine; as `device` no part of what a run was asked.
         storage: the database whose machines train networks together, or None; likewise.
+        supernet: whether networks begin with the weights of one that is trained before them.
         time_s: of the whole search, which decides how long everything is trained; None leaves
             that to `effort`.
     """
@@ -205,6 +206,7 @@ class SearchConfig(TrainConfig):
     sampler: Annotated[str, StringConstraints(pattern=_SAMPLER)] = "nsga2"
     trials: int = EFFORT_TRIALS["quick"]
     finalists: int = 8
+    supernet: bool = False
     time_s: float | None = None
     also: tuple[str, ...] = ()
     dask: str | None = field(default=None, compare=False)
@@ -264,6 +266,7 @@ class SearchConfig(TrainConfig):
                 "distill": self.distill,
                 **self.windows.to_table(),
                 **{name: value for name, value in inputs.items() if value is not None},
+                **({"supernet": True} if self.supernet else {}),
                 **({} if self.time_s is None else {"time_s": self.time_s}),
             },
             "budgets": budgets,
@@ -306,7 +309,7 @@ class SearchConfig(TrainConfig):
         # Runs of before mixes had names learnt from this one.
         values.setdefault("distill", NONE if values["teacher"] == NONE else "label:0.5,soft:0.5")
         optional = {"report_data", "report_from", "channels", "time_s", "device", "dask", "mode"}
-        optional |= {"student_inputs", "teacher_inputs", "storage", "also"}
+        optional |= {"student_inputs", "teacher_inputs", "storage", "also", "supernet"}
         written = {each.name for each in fields(SearchConfig)} - optional
         if not written <= set(values):
             raise KeyError(min(written - set(values)))

@@ -89,6 +89,7 @@ class FakeTrainer:
         effort: Effort = EFFORTS["smoke"],
         calls: list[str] | None = None,
         delay_s: float = 0.0,
+        inherit: bool = False,
         **_: object,
     ) -> None:
         self.space = space
@@ -96,13 +97,19 @@ class FakeTrainer:
         self.effort = effort
         self.calls = calls if calls is not None else []
         self.delay_s = delay_s
+        self.inherit = inherit
 
     def pace(self) -> Pace:
         return Pace(teacher=0.06, pool=0.02, network=0.02)
 
     def at(self, effort: Effort) -> FakeTrainer:
         return FakeTrainer(
-            self.space, folder=self.folder, effort=effort, calls=self.calls, delay_s=self.delay_s
+            self.space,
+            folder=self.folder,
+            effort=effort,
+            calls=self.calls,
+            delay_s=self.delay_s,
+            inherit=self.inherit,
         )
 
     def _once(self, name: str, progress: Tick) -> None:
@@ -117,6 +124,12 @@ class FakeTrainer:
         return TAUGHT_BY
 
     left_out = None
+
+    def train_supernet(self, progress: Tick) -> None:
+        self._once("supernet", progress)
+
+    def search_mae(self, arch: Arch) -> float:
+        return fake_mae(arch)
 
     def begin_many(
         self, archs: Sequence[Arch], progress: Tick, kind: Rung = "first rungs"

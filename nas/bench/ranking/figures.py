@@ -69,6 +69,7 @@ def trained_bpm(
 def scores_of(records: Sequence[NetworkRecord]) -> dict[str, Values]:
     """What is cheap to know, by name; lower is better, so what should be large is negative."""
     named = {
+        "inherited error": [record.inherited_bpm for record in records],
         "first rung, expected error": [record.first_expected_bpm for record in records],
         "first rung, decoded error": [record.first_mae_bpm for record in records],
         "first rung, both errors": [record.first_score_bpm for record in records],

@@ -78,6 +78,8 @@ def measure(
     )
     with timed("teacher") as tick:
         trainer.prepare_teacher(tick)
+    with timed("supernet") as tick:
+        trainer.train_supernet(tick)
     with timed("first rungs") as tick:
         begun = trainer.begin_many(archs, tick)
     batch = next(trainer.batches(1))
@@ -92,6 +94,7 @@ def measure(
                 macs=costs.macs,
                 weights=costs.weight_bytes,
                 latency_ms=costs.latency_ms,
+                inherited_bpm=trainer.search_mae(arch),
                 jacobian=jacobian_score(arch, batch, seed=config.seed),
                 first_expected_bpm=said.expected_bpm,
                 first_mae_bpm=said.mae_bpm,

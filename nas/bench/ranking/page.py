@@ -141,7 +141,7 @@ def _ordered(found: RankingFigures) -> str:
 
 
 def _networks(ranking: Ranking) -> str:
-    head = ("network", "MAC", "weights B", "ms", "expected", "decoded")
+    head = ("network", "MAC", "weights B", "ms", "inherited", "expected", "decoded")
     errors = tuple(f"seed {seed}, {who}" for who in WHO for seed in SEEDS)
     truth = [trained_bpm(ranking.records, who, [seed]) for who in WHO for seed in SEEDS]
     rows = [
@@ -150,9 +150,8 @@ def _networks(ranking: Ranking) -> str:
             record.macs,
             record.weights,
             f"{record.latency_ms:.2f}",
-            f"{record.first_expected_bpm:.2f}",
-            f"{record.first_mae_bpm:.2f}",
-            *(f"{row[place]:.2f}" for row in truth),
+            *(f"{bpm:.2f}" for bpm in (record.inherited_bpm, record.first_expected_bpm)),
+            *(f"{bpm:.2f}" for bpm in (record.first_mae_bpm, *(row[place] for row in truth))),
         )
         for place, record in sorted(enumerate(ranking.records), key=lambda each: each[1].macs)
     ]

@@ -36,6 +36,7 @@ class NetworkRecord:
         arch: the network.
         macs, weights: multiply-accumulates; weights in bytes.
         latency_ms: on the default board.
+        inherited_bpm: raw error on search people with the supernet's weights.
         jacobian: covariance score at random weights; higher is better.
         first_expected_bpm, first_mae_bpm, first_train_bpm: see `distill.first_rung.Begun`.
         full: by seed.
@@ -45,6 +46,7 @@ class NetworkRecord:
     macs: int
     weights: int
     latency_ms: float
+    inherited_bpm: float
     jacobian: float
     first_expected_bpm: float
     first_mae_bpm: float

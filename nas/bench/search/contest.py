@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 NEAR_BPM = 5.0
 """A box that ends at 30 BPM is full of any network that works; this one is not."""
 
-PAID = ("search", "finalists")
+PAID = ("supernet", "search", "finalists")
 """Phases of a search whose seconds the other sides may spend."""
 
 

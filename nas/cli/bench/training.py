@@ -13,10 +13,10 @@ from ppgnas.tables import text_table
 
 @verb
 def bench_training(
-    steps: Annotated[int, typer.Option(min=10, help="Of each network, each time.")] = 120,
+    steps: Annotated[int, typer.Option(min=10, help="Of the supernet, each time.")] = 30,
     as_json: AsJson = False,
 ) -> None:
-    """Steps a second of finalists and fixed networks, idle and beside a busy process.
+    """Steps a second of supernet, finalists and fixed networks, idle and beside a busy process.
 
     Finalists, one a core, stand beside one process whose threads spin; the fixed networks beside
     themselves in plain torch, on one core.

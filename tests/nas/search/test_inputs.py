@@ -114,6 +114,16 @@ def test_a_search_chooses_among_windows(people: Path, tmp_path: Path) -> None:
     assert again.windows.tasks((TASK,)) == (Task(8, 1, 40, 199),)
 
 
+def test_a_supernet_is_trained_where_it_is_asked_for(people: Path, tmp_path: Path) -> None:
+    asked = config_for(people, supernet=True, trials=12, finalists=1)
+    run = go(asked, tmp_path / "run")
+    assert run.document().config == asked
+    assert "supernet = true" in (run.path / "run.toml").read_text()
+    assert set(run.document().time_s) >= {"supernet", "teacher"}
+    assert run.card(1).search_mae_bpm.inherited is not None
+    assert resolve({"config": None, "supernet": False}, asked).supernet is False
+
+
 def test_the_usual_windows_are_told_nowhere(finished: RunDir) -> None:
     files = ("run.toml", "candidates.csv")
     text = "".join((finished.path / name).read_text() for name in files)

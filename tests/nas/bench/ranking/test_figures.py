@@ -40,6 +40,7 @@ def test_of_every_score_lower_is_better(found: RankingFigures) -> None:
     assert found.scores["first rung, expected error"]["search"].overall.tau.value == 1
     assert found.scores["first rung, decoded error"]["search"].overall.tau.value == 0
     assert found.scores["jacobian covariance"]["search"].overall.tau.value == 1
+    assert found.scores["inherited error"]["search"].overall.tau.value == -1
     larger = scores_of(RECORDS)
     for name in ("parameters", "MACs", "latency"):
         assert np.argmin(larger[name]) == np.argmax([record.macs for record in RECORDS])
