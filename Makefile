@@ -8,12 +8,13 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 
 .DELETE_ON_ERROR:
-.PHONY: help venv install search test docs lint
+.PHONY: help venv install search test docs picture lint
 
 help:
 	@echo "make search   install, then search within 80 KB of flash on synthetic recordings"
 	@echo "make test     install what the tests need and run them"
 	@echo "make docs     the documentation as a site, in build/site"
+	@echo "make picture  docs/report.png anew, from results/run or RUN=folder; needs Chromium"
 	@echo "make lint     ruff and mypy"
 	@echo "make venv     only make $(VENV); make install also installs ppgnas in it"
 
@@ -53,6 +54,13 @@ test: $(VENV)/.installed-test
 
 docs: $(VENV)/.installed-test
 	$(BIN)/python -m mkdocs build --strict
+
+# docs/report.png, the top of a run's page.
+RUN ?= results/run
+CHROMIUM ?= chromium
+picture:
+	$(CHROMIUM) --headless --no-sandbox --disable-gpu --hide-scrollbars --virtual-time-budget=15000 \
+	    --window-size=1400,1290 --screenshot="$(CURDIR)/docs/report.png" "file://$(abspath $(RUN))/report.html"
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

@@ -66,12 +66,13 @@ def sections_of(data: RunData) -> list[Section]:
 
 def _page(data: RunData, name: str, sections: Sequence[Section]) -> str:
     limits = [f"{COSTS[k][0]} ≤ {cost(k, v)}" for k, v in data.budgets.items() if k in COSTS]
+    streams = ["streaming"] if data.document.config.mode == "streaming" else []
     title = f"ppgnas: {data.board}, {name}" + (" (synthetic data)" if data.synthetic else "")
     return render_page(
         title,
         f"Heart-rate networks for {data.board}",
         sections,
-        chips=[data.board, data.engine, *limits],
+        chips=[data.board, data.engine, *streams, *limits],
         synthetic=data.synthetic,
     )
 
