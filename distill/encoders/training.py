@@ -96,10 +96,12 @@ def pretrain(
     module = placed(job.module(ground.teacher), device)
     shards = open_shards(ground.folder)
     first = ALONE if launched is None else launched
+    # Called as the encoder, and not as the hidden file that it grows in.
+    name = path.name.removeprefix(".").removesuffix(".part").removesuffix(".safetensors")
     checkpoint = Checkpoint(
         path,
         {**ground.identity(job, shards), "shards": first.shards},
-        log=path.with_name("metrics") / f"{path.stem}.csv",
+        log=path.with_name("metrics") / f"{name}.csv",
     )
     if first.share(lambda: checkpoint.steps() == job.steps):
         load_checkpoint(path, module)

@@ -41,6 +41,7 @@ def with_teacher(asked: PretrainConfig, teacher: Path) -> PretrainConfig:
 def test_from_recordings_to_embeddings_on_a_chip(asked: PretrainConfig, tmp_path: Path) -> None:
     ppg, folder = tmp_path / "ppg.safetensors", tmp_path / "acc-2kb"
     stored = pretrain_encoder(asked, ppg, progress=Silent())
+    assert [path.name for path in (tmp_path / "metrics").iterdir()] == ["ppg.csv"]
     assert not set(stored.facts.people) & set(stored.facts.held_out)
     with pytest.raises(RunError, match="exists and stays as it is"):
         pretrain_encoder(asked, ppg, progress=Silent())
