@@ -18,7 +18,7 @@ from typing import Any, Final
 import numpy as np
 import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution
-from optuna.samplers import BaseSampler
+from optuna.samplers import BaseGASampler, BaseSampler
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
@@ -83,13 +83,21 @@ class Fresh(BaseSampler):
         sampler: that proposes.
         space: whose networks are told apart.
         known: those that were proposed before.
+        enqueued: trials before the first proposal; they belong to no generation.
         seed: of the changes.
     """
 
     def __init__(
-        self, sampler: BaseSampler, space: SearchSpace, *, known: Container[Arch], seed: int
+        self,
+        sampler: BaseSampler,
+        space: SearchSpace,
+        *,
+        known: Container[Arch],
+        enqueued: int,
+        seed: int,
     ) -> None:
         self._sampler, self._space, self._known, self._seed = sampler, space, known, seed
+        self._enqueued = enqueued
         self._choices = distributions(space)
 
     def infer_relative_search_space(
@@ -103,10 +111,14 @@ class Fresh(BaseSampler):
     ) -> dict[str, Any]:
         """Choices of a network that is new, where one is found."""
         sampler = self._sampler
+        if isinstance(sampler, BaseGASampler) and sampler.population_size is not None:
+            # Left alone, it counts all trials: 2 ms of 10,000. They come one after the other.
+            generation = (trial.number - self._enqueued) // sampler.population_size
+            key, storage = sampler._get_generation_key(), study._storage
+            storage.set_trial_system_attr(trial._trial_id, key, generation)
+            trial = storage.get_trial(trial._trial_id)
         its_own = sampler.infer_relative_search_space(study, trial)
         drawn = sampler.sample_relative(study, trial, its_own)
-        if "fixed_params" in trial.system_attrs:  # it was enqueued
-            return {}
         for name, choices in search_space.items():
             if name not in drawn:
                 drawn[name] = sampler.sample_independent(study, trial, name, choices)

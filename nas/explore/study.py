@@ -123,7 +123,9 @@ class _Sampler:
             self._study.add_trial(trial)
         self._recall_parents()
         # Something that fits comes first, so that the front is never empty.
-        for arch in list(dict.fromkeys((probed.start, *first)))[len(stored) :]:
+        enqueued = list(dict.fromkeys((probed.start, *first)))
+        self._enqueued = len(enqueued)
+        for arch in enqueued[len(stored) :]:
             self._study.enqueue_trial(space.choices_of(arch))
 
     def _recall_parents(self) -> None:
@@ -147,7 +149,9 @@ class _Sampler:
             self._sampler = make_sampler(name, seed)
         else:
             reseed(self._sampler, seed)
-        self._study.sampler = Fresh(self._sampler, self._space, known=self._known, seed=seed)
+        self._study.sampler = Fresh(
+            self._sampler, self._space, known=self._known, enqueued=self._enqueued, seed=seed
+        )
         return self._study.ask()
 
     def tell(self, trial: Trial, candidate: Candidate) -> FrozenTrial:
