@@ -191,6 +191,10 @@ class EngineFile(FileModel):
                     raise ValueError(f"the table [{key}] is missing")
         elif self.memory_waits is None:
             raise ValueError("memory_waits is missing; generated C needs it")
+        for name, ratios in (("core_ratios", self.core_ratios), ("code_ratios", self.code_ratios)):
+            for core, ratio in ratios.items():
+                if not ratio.low > 0:
+                    raise ValueError(f"{name}.{core} begins at {ratio.low:g}; allowed: above 0")
         return self
 
     @property

@@ -153,8 +153,11 @@ def counted_on(time_s: NDArray[np.float64], *, unit_s: float) -> tuple[NDArray[n
     back = steps_s < 0
     if not back.any() or back.all():
         return time_s, 0.0
+    span_s = float(np.ptp(time_s[known]))
     most_s = 5 * float(steps_s[~back].mean())  # from the last row before to the first one after
     for every_s in (*RUNS_OVER_S, *(unit_s * 2.0**bits for bits in (16, 24, 32))):
+        if span_s > every_s:
+            continue
         apart_s = steps_s[back] + every_s
         if apart_s.min() >= -1e-9 * every_s and apart_s.max() <= min(most_s, every_s / 4):
             turns = np.zeros(len(time_s))

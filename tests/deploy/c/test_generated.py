@@ -351,7 +351,7 @@ def test_the_fuzz_command_ends_with_a_line_of_counts() -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     last = done.stdout.splitlines()[-1]
     assert re.fullmatch(
-        r"fuzz: 4 networks, seed 2: \d equal to the integer reference, \d of them streaming too, "
-        r"\d refused, 0 failed",
+        r"fuzz: 4 networks from 0 on, seed 2: \d equal to the integer reference, "
+        r"\d of them streaming too, \d refused, 0 failed",
         last,
     )

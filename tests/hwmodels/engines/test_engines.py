@@ -2,7 +2,10 @@
 
 import math
 import pickle
+import re
 from dataclasses import replace
+from importlib.resources import files
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -220,3 +223,11 @@ def test_engines_go_to_another_process(name: str) -> None:
     assert sent == engine
     board = load_board("esp32-s3" if "esp" in name else "stm32h743")
     assert score(small_graph(), board, sent).cycles == score(small_graph(), board, engine).cycles
+
+
+def test_a_core_without_cycles_is_refused(tmp_path: Path) -> None:
+    text = (files("hwmodels") / "engine_files" / "ppgnas-c.toml").read_text(encoding="utf-8")
+    path = tmp_path / "mine.toml"
+    path.write_text(re.sub(r"(\[core_ratios\]\n.*?low = )[0-9.]+", r"\g<1>0", text, count=1))
+    with pytest.raises(BoardError, match=r"core_ratios\..* begins at 0; allowed: above 0"):
+        load_engine(str(path))

@@ -51,3 +51,6 @@ def test_what_goes_back_by_something_else_is_refused(tmp_path: Path) -> None:
     out_of_order = time.copy()
     out_of_order[[400, 401]] = out_of_order[[401, 400]]
     assert counted_on(out_of_order, unit_s=1.0)[1] == 0.0
+    one_late = 1.76e9 + time
+    one_late[400] -= 1.0  # a time of day never began anew, though it goes back by a second
+    assert counted_on(one_late, unit_s=1.0)[1] == 0.0
