@@ -3,7 +3,7 @@
 Draws, first weights and checkpoints stay with the CPU, so that a seed gives the same batches on
 either device and a training goes on on the other. A module is placed once, and batches follow it.
 
-On a GPU one process trains the teacher, and a few train networks side by side.
+On a GPU one process trains the teacher or a supernet, and a few train networks side by side.
 Networks of a search differ in shape, so they cannot be stacked into one (`torch.func.vmap`); a
 step of a small one is mostly launching kernels, which processes do at the same time.
 """
@@ -35,7 +35,7 @@ class Site:
 
     Attributes:
         dask: the cluster that trains networks side by side in their stead, see
-            `distill.training.cluster`; the teacher stays here.
+            `distill.training.cluster`; teacher and supernet stay here.
         share: what other machines do of the same trainings, or None.
     """
 

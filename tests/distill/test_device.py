@@ -22,8 +22,10 @@ from torch.utils._pytree import tree_leaves
 from distill.compression.retrain import retrain
 from distill.finalist import FinalistJob
 from distill.first_rung import begin
+from distill.inherited import InheritedAccuracy
 from distill.pace import measure_pace
-from distill.pool import make_pool
+from distill.pool import make_pool, open_pool
+from distill.supernet_training import SupernetJob, train_supernet
 from distill.teachers.names import PRESETS
 from distill.teachers.registry import build, shape_of
 from distill.teachers.resnet import ResNetShape, ResNetTeacher
@@ -56,6 +58,8 @@ SHORT = replace(
     finetune_steps=2,
     qat_steps=2,
     batch=16,
+    warmup_steps=1,
+    supernet_steps=2,
 )
 
 
@@ -136,6 +140,29 @@ def test_teacher_and_pool(people: list[Recording], tmp_path: Path, elsewhere: El
         bank, teacher, folder=tmp_path, batches=1, batch=16, rate_hz=32, seed=0, progress=silent
     )
     assert teacher.temperature.device == META and elsewhere.there > 100
+
+
+def test_supernet(
+    people: list[Recording], pool: Path, tmp_path: Path, elsewhere: Elsewhere
+) -> None:
+    """Training and ranking."""
+    space = SearchSpace.preset("wide")  # has 25 Hz, whose inputs are interpolated
+    job = SupernetJob(space, pool, SHORT, 0, tmp_path / "supernet.safetensors", META)
+    train_supernet(job, accept=lambda _: True, processes=1, progress=silent)
+    supernet = job.supernet()
+    batches = open_pool(pool, device=META)
+    search = windows_of(people[3:], InputSpec(64, True))
+    inherited = InheritedAccuracy(supernet, list(batches.inputs(1)), search, count=8)
+    assert inherited.mae_bpm(space.largest()) > 0
+    assert elsewhere.there > 100
+
+
+def test_a_network_is_extracted_to_the_cpu(pool: Path) -> None:
+    space = SearchSpace.preset("tiny")
+    supernet = SupernetJob(space, pool, SHORT, 0, pool).supernet()
+    batches = list(open_pool(pool).inputs(1))
+    network = supernet.extract(space.largest(), supernet.recalibrate(space.largest(), batches))
+    assert {p.device for p in network.parameters()} == {CPU}
 
 
 def test_first_rung_and_finalist(

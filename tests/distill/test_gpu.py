@@ -19,6 +19,7 @@ from distill.evaluation import Retrained
 from distill.finalist import FinalistJob, checkpoint_of, fit_finalist
 from distill.first_rung import begin
 from distill.pool import make_pool
+from distill.supernet_training import SupernetJob, train_supernet
 from distill.teachers.files import load_teacher
 from distill.teachers.resnet import ResNetShape, ResNetTeacher
 from distill.teachers.training import train_teacher
@@ -123,6 +124,14 @@ def test_teacher(people: list[Recording], tmp_path: Path) -> None:
 
     agree(tmp_path, train)
     assert len(answers) == 2
+
+
+def test_supernet(pool: Path, tmp_path: Path) -> None:
+    def train(device: torch.device, own: Path, progress: Progress) -> None:
+        job = SupernetJob(SPACE, pool, SMOKE, 0, own / "supernet.safetensors", device)
+        train_supernet(job, accept=lambda _: True, processes=1, progress=progress)
+
+    agree(tmp_path, train)
 
 
 def test_first_rung(people: list[Recording], pool: Path, tmp_path: Path) -> None:
