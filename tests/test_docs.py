@@ -21,6 +21,11 @@ PAGES = (
 )
 
 
+def test_no_page_has_marks_of_a_merge() -> None:
+    for page in (*PAGES, "CHANGELOG.md"):
+        assert not re.search("^(<{7} |>{7} )", (ROOT / page).read_text(), re.MULTILINE), page
+
+
 def test_the_recording_example_is_a_recording(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
