@@ -90,14 +90,16 @@ def row_times(stamp_s: Times, *, rate_hz: float | None = None) -> RowTimes:
     if len(first) < FEWEST_PACKETS:
         raise UnclearTimesError(f"{len(stamp_s)} rows come in {len(first)} {seen}")
     arrived = stamp_s[first]
-    # A packet bears the time of its first row (a rounded clock) or of its last (an arrival).
+    # A packet bears the time of its first row (a rounded clock) or of its last (an arrival); where
+    # all have one size both fit alike, and whole seconds are a rounded clock.
+    places = [first, first + rows - 1]
     line = min(
         (
             _line(arrived, place, usual_rows, period, fixed=rate_hz is not None)
-            for place in (first, first + rows - 1)
+            for place in (places if (arrived % 1 == 0).all() else places[::-1])
             for period in ((1 / rate_hz,) if rate_hz else _periods(arrived, place))
         ),
-        key=lambda line: line.spread_s,
+        key=lambda line: round(line.spread_s, 6),
     )
     half = len(first) // 2
     row = line.place + line.lost

@@ -62,7 +62,8 @@ def print_notes(notes: Iterable[str]) -> None:
         files.setdefault(note if alone else what, []).extend([] if alone else [file])
     for what, named in files.items():
         more = f" and {len(named) - 1} more" if len(named) > 1 else ""
-        print(f"Note: {named[0]}{more}: {what}" if named else f"Note: {what}", file=sys.stderr)
+        note = f"Note: {named[0]}{more}: {what}" if named else f"Note: {what}"
+        print(printable(note), file=sys.stderr)
 
 
 def _with_options(message: str, function: Callable[..., None]) -> str:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from nas.cli.common import emit, print_notes, verb
+from nas.cli.data.options import reads_a_file
 from nas.cli.options import AsJson, Channels, CsvOut, Smoothing, Text, Weights
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 
 @verb
+@reads_a_file
 def predict(
     model: Weights,
     recording: Annotated[
@@ -32,6 +34,8 @@ def predict(
     out: CsvOut = None,
     plot: Annotated[Text, typer.Option(help="HTML file with the plot to write.")] = None,
     as_json: AsJson = False,
+    *,
+    given: dict[str, Any],
 ) -> None:
     """Heart rate along one recording, a reading a stride, with the error to expect of each.
 
@@ -39,6 +43,7 @@ def predict(
     ppgnas predict results/run:1 recordings/anna_1.npz --out trace.csv --plot trace.html
     ppgnas predict results/run:1 unlabelled.npz --json
     ppgnas predict results/run:1 anna_walk.csv
+    ppgnas predict results/run:1 bare.csv --columns t,green,ax,ay,az
     """
     from nas.models.names import find_model
     from nas.models.predict import (
@@ -58,7 +63,7 @@ def predict(
     found = find_model(model)
     net = found.net()
     notes: list[str] = []
-    read = find_recording(recording, name=name, say=notes.append)
+    read = find_recording(recording, name=name, options=given, say=notes.append)
     (read,) = with_channels([read], found.channels if channels is None else channels)
     card = found.card()
     trace = trace_of(

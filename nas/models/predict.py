@@ -6,10 +6,9 @@ window that it belongs to, or nowhere.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,8 +16,6 @@ from numpy.typing import NDArray
 from nas.models.readout import RULES, Decoding
 from nas.run.card import ModelFile
 from nas.run.people import read_source
-from ppg.loaders.forms import is_own
-from ppg.npz.folder import read_recording
 from ppg.readout.smoothing import Smoothing
 from ppg.recording import Recording
 from ppg.references import at_task, nearest
@@ -104,21 +101,24 @@ class Trace(Shown):
 
 
 def find_recording(
-    source: str, *, name: str | None = None, say: Callable[[str], None] = lambda _: None
+    source: str,
+    *,
+    name: str | None = None,
+    options: Mapping[str, Any] | None = None,
+    say: Callable[[str], None] = lambda _: None,
 ) -> Recording:
     """One recording: an .npz file, labelled or not, or one of any other source.
 
     Args:
         source: a file, or a folder as `data` takes it.
         name: which one of a folder, as `name` or `dataset/name`; not needed where there is one.
+        options: how a file is read, see `read_source`.
         say: is told what was found in a file and not stated.
 
     Raises:
         DataError: it cannot be read, or there are several and none is named.
     """
-    path = Path(source)
-    of_file = path.is_file() and path.suffix.lower() == ".npz" and not is_own(path)
-    found = [read_recording(path)] if of_file else read_source(source, seed=0, say=say)
+    found = read_source(source, seed=0, options=options, say=say)
     chosen = [r for r in found if name in (None, r.name, f"{r.dataset}/{r.name}")]
     if len(chosen) != 1:
         shown = ", ".join(f"{r.dataset}/{r.name}" for r in found[:5])

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from nas.run.config import SYNTHETIC, TrainConfig
 from nas.run.unlabelled import Unlabelled, gather_unlabelled
@@ -271,7 +272,11 @@ def _with_acceleration(
 
 
 def read_source(
-    source: str, *, seed: int, say: Callable[[str], None] = lambda _: None
+    source: str,
+    *,
+    seed: int,
+    options: Mapping[str, Any] | None = None,
+    say: Callable[[str], None] = lambda _: None,
 ) -> list[Recording]:
     """The recordings of a folder, or generated ones for `synthetic`.
 
@@ -279,6 +284,8 @@ def read_source(
         source: `synthetic`, a folder of .npz recordings, a folder of the files of data sets
             that `ppg.loaders.registry` knows, or a file of one of `ppg.loaders.forms`.
         seed: of generated ones.
+        options: as the command line takes them for a file: `lag_s`, `drift_ppm`, and keys of a
+            mapping file.
         say: is told what was found in a file and not stated.
 
     Raises:
@@ -287,8 +294,13 @@ def read_source(
     if seed < 0:
         raise DataError(f"`seed` is {seed}; allowed: 0 or more.")
     if source == SYNTHETIC:
+        if options:
+            named = ", ".join(f"`{name}`" for name in options)
+            raise DataError(f"{named} is for files, and {SYNTHETIC} has none; leave it out.")
         return synthetic.synthesize(seed=seed)
-    return read_folder(Path(source), say=say)
+    rest = dict(options or {})
+    lag_s, drift_ppm = rest.pop("lag_s", None), rest.pop("drift_ppm", 0.0)
+    return read_folder(Path(source), lag_s=lag_s, drift_ppm=drift_ppm, options=rest, say=say)
 
 
 def read_labelled(source: str, *, seed: int) -> tuple[list[Recording], str]:

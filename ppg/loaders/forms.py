@@ -6,9 +6,11 @@ A file that no form claims is read as text with rows of cells (`ppg.loaders.own.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
+from ppg.loaders.archive import unpack
 from ppg.loaders.devices import (
     biopac,
     bluetooth,
@@ -21,9 +23,11 @@ from ppg.loaders.devices import (
     multisite_ppg,
     parquet,
     polar_flow,
+    spreadsheet,
     wfdb_record,
     wild_ppg,
 )
+from ppg.loaders.own import json_rows
 from ppg.loaders.own.grouping import group
 from ppg.loaders.own.mapping import MAPPING, mapping_text, read_mapping
 from ppg.loaders.own.read import read_recordings
@@ -32,8 +36,10 @@ from ppg.loaders.own.table import Table
 from ppg.loaders.own.text import read_text
 from ppg.recording import Recording
 from ppgnas.errors import DataError
+from ppgnas.files import write_text_atomic
 
-TEXT = (".csv", ".txt", ".tsv", ".tab", ".log", ".dat", ".asc")
+TEXT = (".csv", ".txt", ".tsv", ".tab", ".log", ".dat", ".asc", ".gz")
+ZIP = ".zip"
 SNIFFED_BYTES = 1 << 16
 
 NO_FILE = "no file seen"
@@ -127,6 +133,14 @@ FORMS = (
     Form("HDF5, MATLAB 7.3", "the file", "files written by h5py", hdf5.is_hdf5, hdf5.read),
     Form("FIT", "the activity, for --hr-csv", "files made by hand", fit.is_fit, fit.read),
     Form(
+        "Spreadsheet",
+        "the .xlsx, .xls or .ods",
+        "files written by openpyxl",
+        spreadsheet.is_spreadsheet,
+        spreadsheet.read,
+    ),
+    Form("JSON", "objects in lines or lists", "text as any", json_rows.is_json, json_rows.read),
+    Form(
         "BIOPAC AcqKnowledge",
         "the text export",
         f"exports described by others; {NO_FILE}",
@@ -171,7 +185,7 @@ def is_own(path: Path) -> bool:
     if path.is_dir():
         return (path / MAPPING).is_file() or form_of(path) is not None
     return path.is_file() and (
-        path.name == MAPPING or path.suffix.lower() in TEXT or form_of(path) is not None
+        path.name == MAPPING or path.suffix.lower() in (*TEXT, ZIP) or form_of(path) is not None
     )
 
 
@@ -198,7 +212,41 @@ def read_own(path: Path, recipe: Recipe | None = None, *, say: Say) -> list[Reco
             for file, one in read_mapping(mapping)
             for recording in read_recordings(file, one, open_table=open_table, say=say)
         ]
+    if path.suffix.lower() == ZIP and form_of(path) is None:
+        return _read_zip(path, recipe, say)
     return read_recordings(path, recipe or Recipe(), open_table=open_table, say=say)
+
+
+def _read_zip(path: Path, recipe: Recipe | None, say: Say) -> list[Recording]:
+    """The recordings of an archive, and of those in it: its files as a folder's are guessed."""
+    with TemporaryDirectory() as made:
+        root = Path(made) / path.stem
+        try:
+            found = _read_unpacked(path, root, recipe, say)
+        except DataError as error:
+            raise DataError(str(error).replace(str(root), str(path))) from error
+    if len(found) > 1 or recipe is not None:
+        return found
+    return [replace(found[0], subject=path.stem, name=path.stem, dataset="own")]
+
+
+def _read_unpacked(path: Path, root: Path, recipe: Recipe | None, say: Say) -> list[Recording]:
+    unpack(path, root, members=".*")
+    for inner in sorted(root.rglob(f"*{ZIP}")):
+        if not inner.name.startswith("."):
+            unpack(inner, inner.with_suffix(""), members=".*")
+            inner.unlink()
+    if recipe is None:
+        text, _ = guess_mapping(root, say=say)
+        write_text_atomic(root / MAPPING, text)
+        return read_own(root, say=say)
+    files = list(_candidates(root))
+    if len(files) != 1:
+        raise DataError(
+            f"{path}: holds {len(files)} files, and options are for one; unpack it, and name the "
+            "file with its PPG."
+        )
+    return read_own(files[0], recipe, say=say)
 
 
 def guess_mapping(folder: Path, *, say: Say) -> tuple[str, int]:

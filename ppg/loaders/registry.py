@@ -6,8 +6,9 @@
 
 from __future__ import annotations
 
+import math
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -16,9 +17,10 @@ from ppg.identity import check_recordings
 from ppg.loaders import bami, bidmc, dalia, forms, spc, welltory, wesad
 from ppg.loaders.devices import empatica_e4
 from ppg.loaders.layout import files_like
+from ppg.loaders.own.mapping import recipe_of
 from ppg.npz import folder as npz
 from ppg.npz.fields import REQUIRED
-from ppg.recording import Entry, Recording
+from ppg.recording import Entry, Recording, check_drift
 from ppgnas.errors import DataError
 
 
@@ -173,6 +175,7 @@ def read_folder(
     *,
     lag_s: float | None = None,
     drift_ppm: float = 0.0,
+    options: Mapping[str, object] | None = None,
     say: Callable[[str], None] = lambda _: None,
 ) -> list[Recording]:
     """Recordings of a folder: .npz files if it has any, else the upstream files of data sets.
@@ -180,9 +183,10 @@ def read_folder(
     A file or folder of one of `ppg.loaders.forms` is one recording of its own.
 
     Args:
-        path: a folder, or a file of a form.
+        path: a folder, a file of a form, or an .npz file.
         lag_s: offset of the label clock to use instead of the one of each recording.
         drift_ppm: its drift, see `Recording.with_lag`.
+        options: what is known of a file of a form, by the keys of `ppg.loaders.own.mapping`.
         say: is told what was found in a file and not stated.
 
     Returns:
@@ -192,8 +196,27 @@ def read_folder(
         DataError: nothing to read here (says which folder is expected, if a data set is near),
             a file is damaged, or people could be mixed up.
     """
+    check_drift(drift_ppm)
+    if lag_s is not None and not math.isfinite(lag_s):
+        raise DataError(f"`lag_s` is {lag_s:g}; allowed: a number of seconds.")
+    if not path.exists() and (options or path.suffix):
+        raise DataError(f"{path}: no such file. Give the path of a file or folder.")
     if forms.is_own(path) and not (path.is_dir() and npz.has_recordings(path)):
-        recordings = forms.read_own(path, say=say)
+        recipe = None
+        if options or lag_s is not None or drift_ppm:
+            clock = {"lag_s": lag_s or 0.0, "drift_ppm": drift_ppm}
+            recipe = recipe_of({**(options or {}), **clock})
+        return forms.read_own(path, recipe, say=say)
+    whole = path.is_dir() or path.suffix.lower() == ".npz"
+    if options and whole:
+        named = ", ".join(f"`{name}`" for name in options)
+        raise DataError(
+            f"{named} is for a single file of rows, and {path} is "
+            f"{'a folder' if path.is_dir() else 'an .npz file'}; leave the option out, or name "
+            "the file."
+        )
+    if path.is_file() and whole:
+        recordings = [npz.read_recording(path)]
     elif not path.is_dir() or npz.has_recordings(path):
         recordings = npz.read_folder(path)
     else:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from nas.cli.common import emit, print_notes, verb
+from nas.cli.data.options import reads_a_file
 from nas.cli.options import AsJson, Channels
 
 
 @verb
+@reads_a_file
 def inspect(
     folder: Annotated[
         str, typer.Argument(help="Folder of recordings, a file of any form, or synthetic.")
@@ -19,6 +21,8 @@ def inspect(
     each: Annotated[bool, typer.Option("--each", help="A line for each recording.")] = False,
     channels: Channels = None,
     as_json: AsJson = False,
+    *,
+    given: dict[str, Any],
 ) -> None:
     """People, rates, heart rates and how hard a folder is, and what looks wrong in it.
 
@@ -37,7 +41,7 @@ def inspect(
     from ppg.recording import with_channels
 
     notes: list[str] = []
-    recordings = read_source(folder, seed=0, say=notes.append)
+    recordings = read_source(folder, seed=0, options=given, say=notes.append)
     print_notes(notes)
     found = look(with_channels(recordings, channels), unread=unread_beside(Path(folder)))
     if as_json:

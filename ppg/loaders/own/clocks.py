@@ -16,6 +16,10 @@ from ppgnas.errors import DataError
 UNIX_S = (8e8, 4.2e9)  # 1995 to 2103: what else begins so late counts from another zero
 DAY_S = 86400.0
 HOUR_S = 3600.0
+SERIAL = {25569.0: "Excel", 719529.0: "MATLAB"}  # days from their zero to 1970
+FASTEST_HZ = 10_000.0
+SUMMER_S = 60.0  # of an hour, by which a clock is set
+_SHORT = re.compile(r"(\d{1,3}):(\d{2}[.,]\d{1,9})")
 _DATE = re.compile(r"(\d{1,4})[-/.](\d{1,2})[-/.](\d{1,4})(?:[T ]+|$)")
 _CLOCK = re.compile(r"(\d{1,2}):(\d{2})(?::(\d{2})(?:[.,:](\d{1,9}))?)?\s*([AaPp]\.?[Mm]\.?)?")
 _ZONE = re.compile(r"\s*(?:(Z|UTC)|([+-])(\d{2}):?(\d{2}))?\s*")
@@ -62,6 +66,13 @@ def read_clock(table: Table, name: str, *, unit: str | None, slowest_hz: float) 
     known = values[np.isfinite(values)]
     if not len(known):
         return Clock(values, "zero")
+    usual = float(np.ptp(known)) / max(len(known) - 1, 1)
+    for zero, program in SERIAL.items():
+        begin_s = (known[0] - zero) * DAY_S
+        fits = 0 < usual < min(1 / FASTEST_HZ, 1 / slowest_hz / DAY_S)
+        if unit is None and fits and UNIX_S[0] <= begin_s <= UNIX_S[1]:
+            said = f"{name} holds days as {program} counts them"
+            return Clock((values - zero) * DAY_S, "local", said)
     named = time_unit(table.units.get(name, "")) or time_unit_of_name(name)
     every = np.interp(np.arange(len(values)), np.flatnonzero(np.isfinite(values)), known)
     found = unit or named or unit_by_rate(every, slowest_hz)
@@ -102,8 +113,25 @@ def _of_texts(table: Table, name: str, cells: list[str]) -> Clock:
         known = np.flatnonzero(np.isfinite(time_s))
         turns = np.cumsum(np.diff(time_s[known], prepend=time_s[known[0]]) < -DAY_S / 2)
         time_s[known] += turns * DAY_S
-    said = f"{name} has dates read as {order}" if order in ("day/month", "month/day") else ""
-    return Clock(time_s, base, said)
+    said = [f"{name} has dates read as {order}"] if order in ("day/month", "month/day") else []
+    if base != "utc" and (at := _set_by_an_hour(time_s)):
+        row, hour_s = at
+        time_s[row:] += hour_s
+        said.append(
+            f"{name} is set {'forward' if hour_s < 0 else 'back'} by an hour in line "
+            f"{table.line[row]}, as for summer time, and is counted on"
+        )
+    return Clock(time_s, base, ", and ".join(said))
+
+
+def _set_by_an_hour(time_s: NDArray[np.float64]) -> tuple[int, float] | None:
+    """Row at which a local clock was set, once, and seconds to add from there."""
+    known = np.flatnonzero(np.isfinite(time_s))
+    steps = np.diff(time_s[known])
+    (set_at,) = np.nonzero((steps < 0) | (steps > HOUR_S - SUMMER_S))
+    if len(set_at) != 1 or abs(abs(steps[set_at[0]]) - HOUR_S) > SUMMER_S:
+        return None
+    return int(known[set_at[0] + 1]), -HOUR_S if steps[set_at[0]] > 0 else HOUR_S
 
 
 def _order(cells: list[str]) -> str:
@@ -122,6 +150,8 @@ def moment(cell: str, order: str) -> tuple[float, Base] | None:
         cell: the text.
         order: of day and month where the year comes last: "month/day", or day first.
     """
+    if short := _SHORT.fullmatch(cell):  # minutes and seconds, from any zero
+        return int(short[1]) * 60 + float(short[2].replace(",", ".")), "zero"
     date = _DATE.match(cell)
     rest = cell[date.end() :] if date else cell
     clock = _CLOCK.match(rest)

@@ -16,27 +16,45 @@ _TIME = (
     "date time", "utc", "unix time", "unix", "epoch", "time", "t", "ts", "elapsed", "elapsed time",
     "elapsed seconds", "seconds", "clock", "milliseconds", "timestamp local", "local time",
     "millis", "micros", "ms", "us", "zeitstempel", "datum uhrzeit",
-    "uhrzeit", "zeit", "horodatage", "temps", "fecha hora", "tiempo",
+    "uhrzeit", "zeit", "horodatage", "temps", "fecha hora", "tiempo", "tempo", "tijd", "czas",
 )  # fmt: skip
 _HR = (
     "hr", "heart rate", "heartrate", "bpm", "ecg hr", "hr ecg", "hr gt", "hr ref", "ref hr",
     "reference", "polar hr", "chest hr", "reference hr", "hr polar", "heart rate bpm", "hr bpm",
-    "herzfrequenz", "puls", "frequence cardiaque", "frecuencia cardiaca",
+    "herzfrequenz", "puls", "frequence cardiaque", "frecuencia cardiaca", "frequenza cardiaca",
+    "frequencia cardiaca", "hartslag", "tetno", "pulse rate",
 )  # fmt: skip
 _RR = ("rr", "rri", "rr interval", "rr intervals", "ibi", "nn", "interbeat interval", "rr ms")
 _ECG = ("ecg", "ekg", "ecg uv", "ecg mv", "ecg ii", "lead ii", "ii", "chest ecg")
-_ACTIVITY = ("activity", "activity label", "condition", "task", "label", "session", "phase")
+_ACTIVITY = (
+    "activity", "activity label", "condition", "task", "label", "session", "phase", "event",
+    "events", "marker", "markers", "annotation", "tag",
+)  # fmt: skip
 _SUBJECT = ("subject", "subject id", "participant", "participant id", "person", "pid", "user",
             "user id", "patient", "sid")  # fmt: skip
 _PER_MINUTE = re.compile(r"[\[(]\s*(?:bpm|1/min|/min|beats/min)\s*[\])]", re.IGNORECASE)
-_LIGHT = (
-    "green",
-    "grun",
-    "gruen",
-    "infrared",
-    "ir",
-    "red",
-)  # the first of them that there is, alone
+# The first of them that there is, alone.
+_LIGHT = ("green", "infrared", "ir", "red")
+# Words of other languages, after accents are taken off.
+_MEANT = {
+    word: plain
+    for plain, words in {
+        "green": "grun gruen verte verde groen zielony gron",
+        "ir": "infrarot infrarouge infrarrojo infrarosso infravermelho",
+        "red": "rouge rojo rosso rood vermelho",
+        "acc": "beschleunigung acceleration aceleracion accelerazione aceleracao versnelling",
+        "ppg": "fotopletismografia pletismografia photoplethysmographie",
+    }.items()
+    for word in words.split()
+}
+_CHARACTERS = {
+    "\u65f6\u95f4": "time", "\u6642\u9593": "time", "\u6642\u523b": "time", "\uc2dc\uac04": "time",
+    "\u0432\u0440\u0435\u043c\u044f": "time", "\u5fc3\u7387": "hr",
+    "\u5fc3\u62cd\u6570": "hr", "\uc2ec\ubc15\uc218": "hr", "\u043f\u0443\u043b\u044c\u0441": "hr",
+    "\u7eff\u5149": "green", "\u7dd1": "green", "\u52a0\u901f\u5ea6": "acc",
+    "\uac00\uc18d\ub3c4": "acc", "\u8109\u640f": "ppg", "\u8108\u6ce2": "ppg",
+}  # fmt: skip
+_WORD = re.compile("|".join(_CHARACTERS), re.IGNORECASE)
 _PPG_WORDS = {"ppg", "bvp", "pleth", "plethysmogram", "photoplethysmogram"}
 _NOT_PPG = {"hr", "heart", "rate", "ibi", "rr", "status", "quality", "time", "timestamp", "sqi"}
 _ACC_WORDS = {"acc", "accel", "acceleration", "accelerometer", "accl", "a"}
@@ -159,10 +177,12 @@ def _lead(plain: dict[str, str]) -> str | None:
 
 def _plain(name: str) -> str:
     """Words of a name in small letters, without its unit and without accents."""
-    text = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
+    name = _WORD.sub(lambda found: f" {_CHARACTERS[found[0].lower()]} ", name)
+    text = unicodedata.normalize("NFKD", name.replace("\u0142", "l"))
+    text = text.encode("ascii", "ignore").decode()
     text = re.sub(r"[\[(][^\])]*[\])]", " ", text)
     text = re.sub(r"([a-z])([A-Z])", r"\1 \2", text)
-    words = re.findall(r"[a-z0-9]+", text.lower())
+    words = [_MEANT.get(word, word) for word in re.findall(r"[a-z0-9]+", text.lower())]
     while len(words) > 1 and words[-1] in (*TIME_UNITS, "cal", "g", "mg", "mv"):
         words.pop()
     return " ".join(words)

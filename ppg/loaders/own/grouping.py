@@ -18,9 +18,10 @@ from ppgnas.errors import DataError, DependencyError
 
 MOST_FILES = 2000
 _ROLE = {
-    "ppg", "bvp", "pleth", "acc", "accel", "acceleration", "imu", "hr", "rr", "ibi", "ecg", "ref",
-    "reference", "polar", "h10", "strap", "watch", "wrist", "chest", "heartrate", "heart", "rate",
-    "garmin", "label", "labels", "data", "raw", "signals", "green", "sensor", "ble", "band",
+    "ppg", "bvp", "pleth", "acc", "accel", "acceleration", "accelerometer", "imu", "hr", "rr",
+    "ibi", "ecg", "ref", "reference", "polar", "h10", "strap", "watch", "wrist", "chest",
+    "heartrate", "heart", "rate", "garmin", "label", "labels", "data", "raw", "signals", "green",
+    "sensor", "ble", "band",
 }  # fmt: skip
 _SKIPPED = {"readme", "license", "subjects", "participants", "demographics", "meta", "info"}
 

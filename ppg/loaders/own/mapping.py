@@ -31,7 +31,7 @@ from ppgnas.parsing import finite, parse_toml
 
 MAPPING = "recordings.toml"
 _RENAMED = {"subject_column": "subject"}  # of Columns; `subject` is the person's name
-_LISTS = ("ppg", "acc")
+_LISTS = ("ppg", "acc", "names")
 _NUMBERS = ("rate_hz", "acc_rate_hz", "acc_per_g", "hr_rate_hz", "lag_s", "drift_ppm")
 _FILES = ("acc_file", "hr_file")
 _COLUMNS = ("subject_column", *(f.name for f in fields(Columns) if f.name != "subject"))
@@ -111,10 +111,10 @@ def recipe_of(table: Mapping[str, Any], file: Callable[[str], Path] = Path) -> R
         DataError: a value that is not allowed.
     """
     named = {_RENAMED.get(key, key): table[key] for key in _COLUMNS if key in table}
-    for key in _LISTS:
-        if key in named:
-            named[key] = tuple(named[key])
     rest = {key: table[key] for key in _RECIPE if key in table}
+    for held, key in ((named, "ppg"), (named, "acc"), (rest, "names")):
+        if key in held:
+            held[key] = tuple(held[key])
     for key in _FILES:
         if key in rest:
             rest[key] = file(rest[key])

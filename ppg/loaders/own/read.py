@@ -66,6 +66,7 @@ def read_recordings(
         DataError: a file, a column, a rate or a unit is wrong; says which and what to do.
     """
     table = open_table(path)
+    table = table.renamed(recipe.names) if recipe.names else table
     columns = _columns(table, recipe, say)
     for note in table.notes:
         say(note)
@@ -107,7 +108,8 @@ def _columns(table: Table, recipe: Recipe, say: Say) -> Columns:
         )
     raise DataError(
         f"{path}: no column is called as a PPG is; its columns: {', '.join(table.names)[:300]}. "
-        "Name it with --ppg-column, for example --ppg-column green --hr-column hr --time-column t."
+        "Name it with --ppg-column, for example --ppg-column green --hr-column hr --time-column "
+        "t, or all in their order with --columns t,green,ax,ay,az,hr."
     )
 
 

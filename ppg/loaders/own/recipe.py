@@ -29,6 +29,7 @@ class Recipe:
         acc_per_g: values per g; None: the unit in the file, or gravity, tells it.
         hr_file, hr_rate_hz: of the reference, if it has its own file.
         lag_s, drift_ppm: to add to the clock of the reference, see `Recording.with_lag`.
+        names: of the columns in their order, instead of what the file calls them; empty: its own.
     """
 
     columns: Columns | None = None
@@ -43,6 +44,7 @@ class Recipe:
     hr_rate_hz: float | None = None
     lag_s: float = 0.0
     drift_ppm: float = 0.0
+    names: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for option, value, least in (

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ppg.loaders.own.clocks import Clock, read_clock
+from ppg.loaders.own.clocks import FASTEST_HZ, Clock, read_clock
 from ppg.loaders.own.table import Base, Table
 from ppg.plausible import SLOWEST_HZ
 from ppg.row_times import GAP_S, UnclearTimesError, row_times
@@ -17,7 +17,6 @@ from ppgnas.errors import DataError
 from ppgnas.task import WINDOW_S
 
 LONGEST_GAP_S = 3600.0  # beyond it these are two recordings, or the clock was set
-FASTEST_HZ = 10_000.0
 SLOWEST_ROWS_HZ = 4.0  # of signals, for their unit of time to be told
 SLOWEST_REFERENCE_HZ = 0.03
 WRITTEN_TWICE = 0.95  # of the rows with the time of the row before have its values, too
@@ -124,7 +123,11 @@ def read_series(
             f"least 2. Are they the right columns?"
         )
     stamped = column is not None or (known is not None and hz is None)
-    series = Series(time_s[whole], values[whole], line[whole], base, stamped, hz)
+    kept = np.flatnonzero(whole)
+    if np.diff(time_s[kept]).max() <= 0 > np.diff(time_s[kept]).min():
+        say(f"{table.path.name}: the newest row comes first; rows are read from the last one up.")
+        kept = kept[::-1]
+    series = Series(time_s[kept], values[kept], line[kept], base, stamped, hz)
     _check_order(table.path, timing.column or "", series)
     return series
 

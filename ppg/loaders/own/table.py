@@ -21,8 +21,13 @@ from ppgnas.errors import DataError
 
 Base = Literal["zero", "utc", "local", "day"]
 # Of a number from 1 on: 0,125 and 71,5 may be decimal commas.
-_THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(?:,\d{3})+(?:\.\d*)?")
-_EMPTY = {"", "nan", "na", "n/a", "null", "none", "-"}
+THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}([, '\u2019\u00a0\u202f])\d{3}(?:\1\d{3})*(?:\.\d*)?")
+_EMPTY = {
+    "", "nan", "na", "n/a", "#n/a", "#value!", "null", "none", "nil", "missing", "-", "--", "?",
+    "1.#qnan", "-1.#ind",
+}  # fmt: skip
+_HEX = re.compile(r"(?:0[xX])?[0-9a-fA-F]{6,16}")
+_WITH_UNIT = re.compile(r"([+-]?[\d.]+(?:[eE][+-]?\d+)?)\s*([a-zA-Z\u00b5%]+(?:/\w+)?)")
 
 
 @dataclass(frozen=True)
@@ -102,6 +107,27 @@ class Table:
             )
         return found
 
+    def renamed(self, names: Sequence[str]) -> Table:
+        """The table with other names for its columns, in their order.
+
+        Raises:
+            DataError: they are not as many as the columns, or one is there twice.
+        """
+        if len(names) != len(self.names) or len({*names}) < len(names):
+            raise DataError(
+                f"{self.path}: `names` has {len(names)} names ({', '.join(names)[:200]}), the "
+                f"file {len(self.names)} columns ({', '.join(self.names)[:200]}); allowed: one "
+                "for each column, each once."
+            )
+        new = dict(zip(self.names, names, strict=True))
+        return replace(
+            self,
+            cells={new[name]: cells for name, cells in self.cells.items()},
+            units={new[name]: unit for name, unit in self.units.items()},
+            rows={new[name]: rows for name, rows in self.rows.items()},
+            columns=None,
+        )
+
     def texts(self, name: str) -> list[str]:
         """`(rows,)` cells as text.
 
@@ -141,6 +167,11 @@ class Table:
         try:
             return np.array([float(point(cell)) if cell else np.nan for cell in cells])
         except ValueError:
+            if {len(cell) for cell in cells if _HEX.fullmatch(cell)} == {*map(len, cells)} - {0}:
+                return np.array([float(int(cell, 16)) if cell else np.nan for cell in cells])
+            parts = [_WITH_UNIT.fullmatch(cell) for cell in cells if cell.strip()]
+            if len({found and found[2] for found in parts}) == 1 and parts[0]:
+                cells = [cell.replace(parts[0][2], "") for cell in cells]
             numbers = [self._number(i, name, point(cell)) for i, cell in enumerate(cells)]
             return np.array(numbers)
 
@@ -148,8 +179,8 @@ class Table:
         text = cell.strip()
         if text.lower() in _EMPTY:
             return float("nan")
-        if _THOUSANDS.fullmatch(text):
-            text = text.replace(",", "")
+        if found := THOUSANDS.fullmatch(text):
+            text = text.replace(found[1], "")
         try:
             return float(text)
         except ValueError:

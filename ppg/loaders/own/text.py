@@ -9,26 +9,32 @@ them, or names over two lines; no names at all, whose columns are then called 1,
 from __future__ import annotations
 
 import csv
+import gzip
 import re
+import zlib
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ppg.loaders.own import serial
+from ppg.loaders.own.shapes import one_moment_a_row
 from ppg.loaders.own.table import Table
 from ppgnas.errors import DataError
 
 LOOKED = 200  # lines that tell the form
 MOST_HEADER = 4  # lines of names and units
 _SPACES = " "
+LARGEST_BYTES = 1 << 30  # unpacked
+MOST_WORDS = 0.2  # of the lines are none of rows
 _COMMENT = re.compile(r'^\s*"?(?:#|%|//)')
 _NUMBER = re.compile(r"[+-]?(?:\d+(?:[.,]\d*)?|[.,]\d+)(?:[eE][+-]?\d+)?|[Nn]a[Nn]")
 _COMMA = re.compile(r"[+-]?\d*,\d+(?:[eE][+-]?\d+)?")
 _POINT = re.compile(r"[+-]?\d*\.\d+(?:[eE][+-]?\d+)?")
-_TIME = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}(?:[T ].*)?|\d{1,2}:\d{2}(?::\d{2}.*)?")
+_TIME = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}(?:[T ].*)?|\d{1,3}:\d{2}(?:[:.,]\d{2}.*)?")
 _UNIT = re.compile(
     r"[\[(].*[\])]|-|%|s|secs?|seconds|[mun]s|[mun]?secs?|min|g|mg|m/\(?s\^?2\)?|m/s.?|"
     r"[mu\u00b5]?v(?:olts?)?|bpm|hz|counts?|adc|lsb|a\.?u\.?|n\.?u\.?|no.units?|unix|unitless|"
@@ -65,7 +71,20 @@ def read_text(path: Path) -> Table:
     Raises:
         DataError: no such file, no text, no rows, a name twice, or a row is short or long.
     """
-    numbered = _lines(path)
+    numbered, clock = serial.without_clock(_lines(path))
+    return one_moment_a_row(_table(path, serial.without_names(numbered), clock))
+
+
+def text_table(path: Path, lines: Iterable[str]) -> Table:
+    """A table of lines that were in no text file.
+
+    Raises:
+        DataError: as `read_text`.
+    """
+    return one_moment_a_row(_table(path, list(enumerate(lines, start=1)), {}))
+
+
+def _table(path: Path, numbered: serial.Lines, clock: Mapping[int, str]) -> Table:
     lines = [text for _, text in numbered]
     if len(lines) == 1 and len(alone := re.split(r"[\s,;]+", lines[0].strip())) > 3:
         if all(_NUMBER.fullmatch(cell) for cell in alone):  # intervals, one after the other
@@ -80,8 +99,12 @@ def read_text(path: Path) -> Table:
     columns: list[list[str]] = [[] for _ in form.names]
     at: list[int] = []
     width, names = len(form.names), list(form.names)
+    words: list[int] = []
     for index, cells in _rows(path, lines, form):
         line = numbered[index][0]
+        if _words(cells, width):
+            words.append(line)
+            continue
         if not any(cell.strip() for cell in cells) or [c.strip() for c in cells] == names:
             continue
         long = any(cell.strip() for cell in cells[width:])
@@ -94,11 +117,28 @@ def read_text(path: Path) -> Table:
         at.append(line)
         for column, cell in zip(columns, (*cells, "")[:width], strict=True):
             column.append(cell)
-    if not at:
+    if not at or len(words) > MOST_WORDS * len(at):
         raise DataError(f"{path}: no row below the column names. Is the file truncated?")
     cells_of = {n: c for n, c in zip(form.names, columns, strict=True) if n}
     units = {n: u for n, u in zip(form.names, form.units, strict=True) if n and u}
-    return Table(path, cells_of, np.array(at), units=units, decimal_comma=form.decimal_comma)
+    if clock:
+        cells_of["time" if "time" not in cells_of else "clock"] = [clock[line] for line in at]
+    notes: tuple[str, ...] = ()
+    if words:
+        shown = dict(numbered)[words[0]].strip()[:40]
+        notes = (
+            f"{path.name}: {len(words)} lines among the rows are words and are left out (line "
+            f"{words[0]}: {shown!r}).",
+        )
+    comma = form.decimal_comma
+    return Table(path, cells_of, np.array(at), units=units, decimal_comma=comma, notes=notes)
+
+
+def _words(cells: list[str], width: int) -> bool:
+    """Whether a line is none of rows: of another width, and without a number that stands alone."""
+    known = [cell.strip() for cell in cells if cell.strip()]
+    odd = len(cells) != width or (width == 1 and not any(map(str.isdigit, cells[0])))
+    return bool(known) and odd and not any(map(_values, ([cell] for cell in known)))
 
 
 def _rows(path: Path, lines: list[str], form: _Form) -> Iterator[tuple[int, list[str]]]:
@@ -121,13 +161,29 @@ def _lines(path: Path) -> list[tuple[int, str]]:
     """Number and text of each line that is neither empty nor a comment."""
     if not path.is_file():
         raise DataError(f"{path}: no such file. Give the path of a .csv file.")
-    lines = enumerate(_decoded(path, path.read_bytes()).splitlines(), start=1)
+    lines = enumerate(_decoded(path, _content(path)).splitlines(), start=1)
     kept = [(number, text) for number, text in lines if text.strip() and not _COMMENT.match(text)]
     if not kept:
         raise DataError(
             f"{path}: the file is empty; allowed: a line of names and rows of numbers."
         )
     return kept
+
+
+def _content(path: Path) -> bytes:
+    with path.open("rb") as stream:
+        packed = stream.read(2) == b"\x1f\x8b"
+        stream.seek(0)
+        if not packed:
+            return stream.read()
+        try:
+            with gzip.open(stream) as unpacked:
+                content = unpacked.read(LARGEST_BYTES + 1)
+        except (OSError, EOFError, zlib.error) as error:
+            raise DataError(f"{path}: unreadable as .gz ({error}); copy it again.") from error
+    if len(content) > LARGEST_BYTES:
+        raise DataError(f"{path}: holds more than {LARGEST_BYTES} bytes; allowed: less.")
+    return content
 
 
 def _decoded(path: Path, content: bytes) -> str:
@@ -140,7 +196,7 @@ def _decoded(path: Path, content: bytes) -> str:
         if max(zeros) < 0.9 or min(zeros) > 0.1:
             raise DataError(
                 f"{path}: binary, not text, and no form that ppgnas knows by this name (ppgnas "
-                "data forms); allowed: a text file of rows. Save it as UTF-8."
+                "data list); allowed: a text file of rows. Save it as UTF-8."
             )
         encoding = "utf-16-le" if zeros[1] > zeros[0] else "utf-16-be"
     try:

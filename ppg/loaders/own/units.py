@@ -41,7 +41,7 @@ def unit_by_rate(time: NDArray[np.float64], slowest_hz: float) -> str | None:
         slowest_hz: rows a second at least.
     """
     steps = np.diff(time)
-    steps = steps[steps >= 0]
+    steps = steps[steps >= 0] if steps.max(initial=0.0) > 0 else -steps  # the newest comes first
     for _ in range(2):  # without the holes, which are few and longer than any packet
         steps = steps[steps <= LONGEST_PACKET * steps.mean()] if len(steps) else steps
     usual = float(steps.mean()) if len(steps) else 0.0

@@ -88,7 +88,7 @@ def test_a_file_of_ones_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     source, out = _csv(tmp_path / "walk.csv"), tmp_path / "out"
     strap = tmp_path / "strap.csv"
     strap.write_text("time,hr\n" + "".join(f"2024-05-31 12:00:{i},72\n" for i in range(10, 60)))
-    for other in ("m.mat", "t.csv.gz"):
+    for other in ("m.mat", "t.csv.bz2"):
         (tmp_path / other).write_bytes(b"\0" * 100)
     options = ["--ppg-column", "green", "--hr-column", "hr", "--time-column", "t"]
     accelerated = [*options, "--acc-columns", "ax,ay,az", "--subject", "anna"]
@@ -107,16 +107,16 @@ def test_a_file_of_ones_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
         ([str(source)], "OUT is not given"),
         ([str(source), str(out / "x"), *options, "--acc-rate", "50"], "without --acc-csv"),
         ([str(source), str(out / "x"), *options, "--lag", "nan"], "--lag is nan"),
-        ([str(out), str(out / "x"), "--lag", "nan"], "--lag is nan"),
+        ([str(out), str(tmp_path / "x"), "--lag", "nan"], "--lag is nan"),
         (
-            [str(out), str(out / "x"), "--rate", "3", "--dataset", "a"],
+            [str(out), str(tmp_path / "x"), "--rate", "3", "--dataset", "a"],
             "--rate, --dataset is for a",
         ),
         ([str(source), str(out / "x"), *options, "--acc-columns", "ax,ay"], "names 2 columns"),
-        ([str(tmp_path), str(out / "x"), *options], "is for a single file"),
+        ([str(out), str(tmp_path / "x"), *options], "is for a single file"),
         ([str(tmp_path / "none.csv"), str(out / "x"), *options], "no such file"),
         ([str(tmp_path / "m.mat"), str(out / "x"), *options], "m.mat: a file, not a folder. Give"),
-        ([str(tmp_path / "t.csv.gz"), str(out / "x"), *options], "or rows of text with the end"),
+        ([str(tmp_path / "t.csv.bz2"), str(out / "x"), *options], "or rows of text with the end"),
         ([str(source), str(source), *options], "a file, not a folder"),
     ):
         assert leave("data", "convert", *wrong) == 2

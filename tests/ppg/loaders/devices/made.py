@@ -5,9 +5,11 @@ Each writer returns the path that a user would name.
 
 from __future__ import annotations
 
+import io
+import json
 import struct
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -231,6 +233,80 @@ def empatica_e4(folder: Path) -> Path:
     return file
 
 
+def zipped(files: dict[str, str | bytes]) -> bytes:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    return stream.getvalue()
+
+
+def sheet(table: Sequence[Sequence[str | float]]) -> bytes:
+    """An .xlsx of one sheet, as small as readers take it."""
+    cells = "".join(
+        "<row>"
+        + "".join(
+            f"<c><v>{cell!r}</v></c>"
+            if isinstance(cell, float)
+            else f'<c t="inlineStr"><is><t>{cell}</t></is></c>'
+            for cell in row
+        )
+        + "</row>"
+        for row in table
+    )
+    main = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+    office = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+    package = "http://schemas.openxmlformats.org/package/2006"
+    return zipped(
+        {
+            "[Content_Types].xml": f'<Types xmlns="{package}/content-types"/>',
+            "_rels/.rels": f'<Relationships xmlns="{package}/relationships"><Relationship Id="r" '
+            f'Type="{office}/officeDocument" Target="xl/workbook.xml"/></Relationships>',
+            "xl/workbook.xml": f'<workbook xmlns="{main}" xmlns:r="{office}"><sheets>'
+            '<sheet name="S" sheetId="1" r:id="r"/></sheets></workbook>',
+            "xl/_rels/workbook.xml.rels": f'<Relationships xmlns="{package}/relationships">'
+            f'<Relationship Id="r" Type="{office}/worksheet" Target="worksheets/s.xml"/>'
+            "</Relationships>",
+            "xl/worksheets/s.xml": f'<worksheet xmlns="{main}"><sheetData>{cells}</sheetData>'
+            "</worksheet>",
+        }
+    )
+
+
+def spreadsheet(folder: Path) -> Path:
+    """An .xlsx with days of Excel."""
+    s.needs("python_calamine")
+    file = folder / "walk.xlsx"
+    rows = zip(s.time_of(25).tolist(), s.ppg(25).tolist(), strict=True)
+    file.write_bytes(sheet([["time", "ppg"], *([45443.5 + t / 86400, v] for t, v in rows)]))
+    return file
+
+
+def json_rows(folder: Path) -> Path:
+    """A list of objects."""
+    file = folder / "walk.json"
+    rows = zip(s.time_of(25), s.ppg(25), s.acc(25), strict=True)
+    samples = [{"t": t, "ppg": {"green": v}, "acc": a.tolist()} for t, v, a in rows]
+    file.write_text(json.dumps({"device": "x", "samples": samples}))
+    return file
+
+
+def archive(folder: Path) -> Path:
+    """A .zip in a .zip, of a file for each sensor."""
+    files: dict[str, str | bytes] = {}
+    for name, header, values in (
+        ("PPG", "time,green", s.ppg(25)[:, None]),
+        ("Accelerometer", "time,x,y,z", s.acc(25)),
+    ):
+        rows = np.column_stack([s.time_of(25), values])
+        lines = (",".join(f"{cell:.4f}" for cell in row) for row in rows)
+        files[f"{name}.csv"] = "\n".join([header, *lines])
+    file = folder / "phone.zip"
+    file.write_bytes(zipped({"export.zip": zipped(files), "readme.txt": "mine"}))
+    return file
+
+
 WRITERS: tuple[Callable[[Path], Path], ...] = (
     wfdb, edf, parquet, hdf5, matlab, fit, embrace_plus, bluetooth, biopac, empatica_e4,
+    spreadsheet, json_rows, archive,
 )  # fmt: skip

@@ -2,50 +2,33 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from datetime import datetime, timedelta
 from itertools import chain
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from nas.cli.data.convert import convert
 from nas.cli.main import main
 from ppg.loaders.own.text import read_columns
 from ppg.npz.folder import read_folder
 from ppgnas.errors import DataError
-
-HZ, SECONDS = 50, 90
-TIME_S = np.arange(HZ * SECONDS) / HZ
-HR = 72 + 6 * np.sin(2 * np.pi * TIME_S / 60)
-PHASE = np.cumsum(HR / 60) / HZ
-NOISE = np.random.default_rng(0).standard_normal((len(TIME_S), 4))
-PPG = 51000 + 200 * np.sin(2 * np.pi * PHASE) + 20 * NOISE[:, 0]
-ACC = np.array([0, 0, 1]) + 0.02 * NOISE[:, 1:]
-BEATS = np.interp(np.arange(1, int(PHASE[-1])), PHASE, TIME_S)
-UNIX = 1_716_800_000
-NOON = datetime(2024, 5, 31, 12)
-
-
-def _iso(seconds: float) -> str:
-    return (NOON + timedelta(seconds=seconds)).isoformat(timespec="milliseconds")
-
-
-def _rows(time: Callable[[float], str], *, separator: str = ",", per_g: float = 1.0) -> str:
-    """Time, PPG, three axes, and a heart rate once a second."""
-    lines = []
-    for index, seconds in enumerate(TIME_S.tolist()):
-        rate = f"{HR[index]:.0f}" if index % HZ == 0 else ""
-        axes = (f"{per_g * axis:.3f}" for axis in ACC[index])
-        lines.append(separator.join([time(seconds), f"{PPG[index]:.1f}", *axes, rate]))
-    return "\n".join(lines) + "\n"
-
-
-def _seconds(seconds: float) -> str:
-    return f"{seconds:.3f}"
+from tests.ppg.loaders.own.raw import (
+    ACC,
+    BEATS,
+    HR,
+    HZ,
+    PPG,
+    SECONDS,
+    TIME_S,
+    UNIX,
+    Form,
+    check,
+    converted,
+    iso,
+    rows,
+    seconds,
+)
 
 
 def _stamped(scale: int) -> Callable[[float], str]:
@@ -61,23 +44,11 @@ def _pairs(header: str, rows: Iterator[tuple[str, str]]) -> str:
     return "\n".join([header, *(f"{time},{value}" for time, value in rows)])
 
 
-@dataclass(frozen=True)
-class Form:
-    """Files by name, options beside the first file, and what comes out."""
-
-    files: dict[str, str | bytes]
-    options: tuple[str, ...] = ()
-    started: str = ""
-    acceleration: bool = True
-
-
-PLAIN = "t,green,ax,ay,az,hr\n" + _rows(_seconds)
+PLAIN = "t,green,ax,ay,az,hr\n" + rows(seconds)
 LINES = PLAIN.splitlines()
 ALONE = _pairs("t,green", ((f"{t:.2f}", f"{p:.0f}") for t, p in zip(TIME_S, PPG, strict=True)))
 INTERVALS = np.diff(BEATS, prepend=0.0)
-POLAR = "\n".join(
-    f"{_iso(7200 + b)};{1000 * r:.0f}" for b, r in zip(BEATS, INTERVALS, strict=True)
-)
+POLAR = "\n".join(f"{iso(7200 + b)};{1000 * r:.0f}" for b, r in zip(BEATS, INTERVALS, strict=True))
 TWO_PEOPLE = "".join(
     f"{who},{'rest' if t < 45 else 'walk'},{t:.2f},{sign * p:.0f},{h:.0f}\n"
     for who, sign in (("anna", 1), ("ben", -1))
@@ -85,39 +56,36 @@ TWO_PEOPLE = "".join(
 )
 FORMS = {
     "decimal commas": Form(
-        {"a.csv": "t;green;ax;ay;az;hr\n" + _rows(_seconds, separator=";").replace(".", ",")}
+        {"a.csv": "t;green;ax;ay;az;hr\n" + rows(seconds, separator=";").replace(".", ",")}
     ),
-    "sep=": Form({"a.csv": "sep=;\nt;green;ax;ay;az;hr\n" + _rows(_seconds, separator=";")}),
+    "sep=": Form({"a.csv": "sep=;\nt;green;ax;ay;az;hr\n" + rows(seconds, separator=";")}),
     "comments and units": Form(
         {
             "a.csv": "# device X\n# firmware 1.2\nTime,PPG,Acc_X,Acc_Y,Acc_Z,HR\n"
-            "s,counts,m/s2,m/s2,m/s2,bpm\n" + _rows(_seconds, per_g=9.80665)
+            "s,counts,m/s2,m/s2,m/s2,bpm\n" + rows(seconds, per_g=9.80665)
         }
     ),
     "two lines of names": Form(
         {
             "a.txt": "\tPPG\tACC\t\t\tPolar\nTimestamp\tgreen\tx\ty\tz\tHR\n"
-            + _rows(_seconds, separator="\t")
+            + rows(seconds, separator="\t")
         }
     ),
     "UTF-16 without a mark": Form({"a.csv": PLAIN.encode("utf-16-le")}),
     "ISO times": Form(
-        {
-            "a.csv": "timestamp,ppg,accX,accY,accZ,heart_rate\n"
-            + _rows(lambda s: _iso(s) + "+02:00")
-        },
+        {"a.csv": "timestamp,ppg,accX,accY,accZ,heart_rate\n" + rows(lambda s: iso(s) + "+02:00")},
         started="2024-05-31T10:00:00.000+00:00",
     ),
     "times of day past midnight": Form(
-        {"a.csv": "time,ppg,ax,ay,az,hr\n" + _rows(lambda s: _iso(43170 + s)[11:])},
+        {"a.csv": "time,ppg,ax,ay,az,hr\n" + rows(lambda s: iso(43170 + s)[11:])},
         started="23:59:30.000",
     ),
     "ms and mg": Form(
-        {"a.csv": "ts,ppg_green,acc_x,acc_y,acc_z,hr\n" + _rows(_stamped(1000), per_g=1000)},
+        {"a.csv": "ts,ppg_green,acc_x,acc_y,acc_z,hr\n" + rows(_stamped(1000), per_g=1000)},
         started="2024-05-27T08:53:20.000+00:00",
     ),
     "ns": Form(
-        {"a.csv": "timestamp,ppg,ax,ay,az,hr\n" + _rows(_stamped(10**9))},
+        {"a.csv": "timestamp,ppg,ax,ay,az,hr\n" + rows(_stamped(10**9))},
         started="2024-05-27T08:53:20.000+00:00",
     ),
     "three files, us, ms and s": Form(
@@ -141,7 +109,7 @@ FORMS = {
     "doubled rows": Form(
         {"a.csv": "\n".join(chain(LINES[:300], LINES[299:2000], LINES[1999:]))},
     ),
-    "packets": Form({"a.csv": "t,green,ax,ay,az,hr\n" + _rows(lambda s: _packet(round(s * HZ)))}),
+    "packets": Form({"a.csv": "t,green,ax,ay,az,hr\n" + rows(lambda s: _packet(round(s * HZ)))}),
     "intervals alone": Form(
         {"a.csv": ALONE, "rr.txt": "\n".join(f"{1000 * r:.0f}" for r in INTERVALS)},
         options=("--hr-csv", "rr.txt"),
@@ -154,7 +122,7 @@ FORMS = {
         {
             "a.csv": _pairs(
                 "when,adc1",
-                ((_iso(t) + "Z", f"{p:.0f}") for t, p in zip(TIME_S, PPG, strict=True)),
+                ((iso(t) + "Z", f"{p:.0f}") for t, p in zip(TIME_S, PPG, strict=True)),
             ),
             "polar.txt": "Phone timestamp;RR-interval [ms]\n" + POLAR,
         },
@@ -166,36 +134,18 @@ FORMS = {
 
 
 def test_there_are_fifteen_with_at_most_three_options() -> None:
-    assert len(FORMS) == 15 and convert.__doc__
+    assert len(FORMS) == 15
     assert max(len(form.options) for form in FORMS.values()) <= 2 * 3
 
 
 @pytest.mark.parametrize("name", FORMS)
 def test_a_raw_form_is_taken_as_it_is(
-    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    form = FORMS[name]
-    for file, content in form.files.items():
-        raw = content if isinstance(content, bytes) else content.encode()
-        (tmp_path / file).write_bytes(raw)
-    monkeypatch.chdir(tmp_path)
-    with pytest.raises(SystemExit) as left:
-        main(["data", "convert", next(iter(form.files)), "out", *form.options, "--json"])
-    assert left.value.code == 0, capsys.readouterr().err
-    assert len(json.loads(capsys.readouterr().out)["notes"]) > 0
-    recordings = read_folder(tmp_path / "out")
+    recordings, _ = converted(FORMS[name], tmp_path, capsys)
     assert len(recordings) == (2 if name == "people and activities" else 1)
     for recording in recordings:
-        assert recording.ppg_hz == 50.0 and recording.started == form.started
-        assert (recording.acc is not None) is form.acceleration
-        if recording.acc is not None:
-            size = np.median(np.linalg.norm(recording.acc, axis=1))
-            assert float(size) == pytest.approx(1, abs=0.03)
-        usable = recording.usable
-        true = np.interp(recording.window_start_s + 4, TIME_S, HR)
-        assert usable.sum() >= 40
-        assert np.abs(recording.hr_bpm - true)[usable].mean() < 0.3
-        assert not recording.gaps
+        check(recording, FORMS[name])
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,151 @@
+"""The options of a single file: which column is what, and what else is not in it.
+
+Every verb that reads a recording of one's own has them, and hands them on by their names.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from typing import Annotated, Any, get_type_hints
+
+import typer
+
+from nas.cli.common import names_of
+from nas.cli.options import Text
+
+_LISTS = ("names", "ppg", "acc")
+
+
+def _options(
+    lag_s: Annotated[
+        float | None,
+        typer.Option(
+            "--lag", help="Seconds to add to the clock of the labels; default: as documented."
+        ),
+    ] = None,
+    drift_ppm: Annotated[
+        float | None,
+        typer.Option(
+            "--drift",
+            help="Millionths by which the clock of the labels must run faster, as data inspect "
+            "says; with --lag.",
+        ),
+    ] = None,
+    names: Annotated[
+        Text,
+        typer.Option(
+            "--columns",
+            help="Names of all columns in their order, with commas, instead of the file's own: "
+            "t,green,ax,ay,az,hr.",
+        ),
+    ] = None,
+    ppg: Annotated[
+        Text,
+        typer.Option(
+            "--ppg-column",
+            help="Column of the PPG; several with commas. Left out, columns are guessed by name.",
+        ),
+    ] = None,
+    acc: Annotated[
+        Text,
+        typer.Option(
+            "--acc-columns", help="Three columns with commas; leave out if there is none."
+        ),
+    ] = None,
+    hr: Annotated[
+        Text,
+        typer.Option(
+            "--hr-column",
+            help="Column of the reference heart rate in BPM; without a reference the recording "
+            "can be predicted alone.",
+        ),
+    ] = None,
+    rr: Annotated[
+        Text,
+        typer.Option("--rr-column", help="Instead of it: intervals from beat to beat, s or ms."),
+    ] = None,
+    ecg: Annotated[
+        Text, typer.Option("--ecg-column", help="Instead of it: an electrocardiogram.")
+    ] = None,
+    time: Annotated[
+        Text,
+        typer.Option(
+            "--time-column", help="Column of the time, numbers or dates; it gives the rates."
+        ),
+    ] = None,
+    time_unit: Annotated[
+        Text, typer.Option(help="s, ms, us, ns or min, of all time columns; default: as found.")
+    ] = None,
+    activity: Annotated[
+        Text, typer.Option("--activity-column", help="Column that says what the person does.")
+    ] = None,
+    subject_column: Annotated[
+        Text, typer.Option("--subject-column", help="Column of people: a recording for each.")
+    ] = None,
+    rate_hz: Annotated[
+        float | None,
+        typer.Option("--rate", help="Rows a second where there is no time column."),
+    ] = None,
+    acc_file: Annotated[
+        Text,
+        typer.Option("--acc-csv", help="File of the acceleration if it has its own."),
+    ] = None,
+    acc_rate_hz: Annotated[
+        float | None,
+        typer.Option("--acc-rate", help="Its rows a second, without a time column."),
+    ] = None,
+    acc_per_g: Annotated[
+        float | None,
+        typer.Option(
+            help="Values per g; 9.80665 for m/s2, 64 for counts of 1/64 g; default: as found."
+        ),
+    ] = None,
+    hr_file: Annotated[
+        Text,
+        typer.Option("--hr-csv", help="File of the reference, of any form, if it has its own."),
+    ] = None,
+    hr_time: Annotated[
+        Text,
+        typer.Option("--hr-time-column", help="Its column of the time; default: --time-column."),
+    ] = None,
+    hr_rate_hz: Annotated[
+        float | None,
+        typer.Option("--hr-rate", help="Its rows a second, without a time column."),
+    ] = None,
+    hr_is: Annotated[
+        Text,
+        typer.Option(
+            help="instant (the default: a rate at a time, averaged over 8 s) or window (the "
+            "mean of the 8 s from a time)."
+        ),
+    ] = None,
+    subject: Annotated[Text, typer.Option(help="Who; default: the file's name.")] = None,
+    dataset: Annotated[Text, typer.Option(help="Name of your data set; default: own.")] = None,
+) -> None:
+    """What they are, for their names, kinds and helps."""
+
+
+def reads_a_file(function: Callable[..., None]) -> Callable[..., None]:
+    """A verb with these options, of which its argument `given` has those that were given."""
+    hints = get_type_hints(_options, include_extras=True)
+    hints.pop("return")
+
+    @functools.wraps(function)
+    def wrapped(*args: Any, **rest: Any) -> None:
+        given = {name: rest.pop(name, None) for name in hints}
+        given |= {name: names_of(given[name]) for name in _LISTS if given[name] is not None}
+        given = {name: value for name, value in given.items() if value is not None}
+        function(*args, given=given, **rest)
+
+    own = get_type_hints(function, include_extras=True)
+    own.pop("given")
+    signature = inspect.signature(function)
+    kept = [p for name, p in signature.parameters.items() if name != "given"]
+    added = inspect.signature(_options).parameters.values()
+    types = own | hints
+    parameters = [p.replace(annotation=types[p.name]) for p in (*kept, *added)]
+    wrapped.__annotations__ = types
+    vars(wrapped)["__signature__"] = signature.replace(parameters=parameters)
+    return wrapped

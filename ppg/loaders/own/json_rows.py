@@ -1,0 +1,71 @@
+"""JSON: an object a line, or one list of them, or one object with a list for each column."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ppg.loaders.own.shapes import one_moment_a_row
+from ppg.loaders.own.table import Table, table_of
+from ppgnas.errors import DataError
+
+DEEPEST = 8
+
+
+def is_json(path: Path, start: bytes) -> bool:
+    """Whether a file is such text."""
+    text = start.removeprefix(b"\xef\xbb\xbf").lstrip()
+    return text.startswith(b"{") or (path.suffix == ".json" and text.startswith(b"["))
+
+
+def read(path: Path) -> Table:
+    """Read a file.
+
+    Raises:
+        DataError: it is no JSON, or holds no rows.
+    """
+    try:
+        rows = _rows(path.read_text(encoding="utf-8-sig"))
+        flat = [dict(_flat("", row, 0)) for row in rows]
+    except (ValueError, RecursionError) as error:
+        raise DataError(
+            f"{path}: unreadable as JSON ({str(error)[:200]}); allowed: an object a line, a list "
+            "of objects, or an object of lists. Is the file truncated?"
+        ) from error
+    names = list(dict.fromkeys(name for row in flat for name in row))
+    if not names:
+        raise DataError(f"{path}: holds no rows; allowed: objects with numbers in them.")
+    cells = {name: [row.get(name, "") for row in flat] for name in names}
+    return one_moment_a_row(table_of(path, cells))
+
+
+def _rows(text: str) -> Sequence[Mapping[str, Any]]:
+    """The objects, one a row."""
+    try:
+        whole = json.loads(text)
+    except json.JSONDecodeError:
+        whole = [json.loads(line) for line in text.splitlines() if line.strip()]
+    if isinstance(whole, dict):
+        lists = [value for value in whole.values() if isinstance(value, list)]
+        longest = max(lists, key=len, default=[])
+        # A list of objects in an object: what stands beside it holds for none of its rows.
+        whole = longest if longest and isinstance(longest[0], dict) else [whole]
+    if not isinstance(whole, list):
+        return []
+    return [row for row in whole if isinstance(row, dict)]
+
+
+def _flat(name: str, value: object, deep: int) -> list[tuple[str, str]]:
+    """Names and texts of the cells of a row: `acc.x` is `acc x`, and so are three in a list."""
+    if deep > DEEPEST:
+        raise ValueError(f"more than {DEEPEST} objects within each other")
+    if isinstance(value, list) and len(value) == 3 and "acc" in name.lower():
+        value = dict(zip("xyz", value, strict=True))
+    if isinstance(value, dict):
+        named = ((f"{name} {key}".strip(), inner) for key, inner in value.items())
+        return [cell for key, inner in named for cell in _flat(key, inner, deep + 1)]
+    if isinstance(value, list):
+        return [(name, " ".join(str(one) for one in value))]
+    return [(name, "" if value is None else str(value))]

@@ -1,0 +1,130 @@
+"""Rows that are not one moment each: made so.
+
+A cell with a list of samples, or a column for each of them (`ppg_0` to `ppg_24`), is a packet: its
+samples become rows, of which the first has the time. Rows that each have one value of one sensor,
+whose name stands beside it, become a row a time.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+
+from ppg.loaders.own.columns import guess
+from ppg.loaders.own.table import THOUSANDS, Table
+
+FEWEST_OF_A_PACKET = 16  # numbered columns; fewer may be channels
+MOST_KINDS = 40
+_NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
+_LIST = re.compile(rf"\s*[\[(]?\s*{_NUMBER}(?:\s*[,;|\s]\s*{_NUMBER}){{2,}}\s*[\])]?\s*")
+_ALONE = re.compile(rf"{_NUMBER}|\d.*[-:/.]\d.*|")
+_NUMBERED = re.compile(r"(.*?)[ _]?(\d+)")
+Cells = Mapping[str, list[str]]
+
+
+def one_moment_a_row(table: Table) -> Table:
+    """The table, its packets and its sensors laid out."""
+    cells = {n: c for n, c in table.cells.items() if isinstance(c, list)}
+    if len(cells) < len(table.cells):
+        return table
+    laid_out = table if table.decimal_comma else _laid_out(table, _joined(cells))
+    return _by_time(laid_out)
+
+
+def _joined(cells: Cells) -> Cells:
+    """Numbered columns of one name as one column of lists."""
+    groups: dict[str, list[str]] = {}
+    for name in cells:
+        match = _NUMBERED.fullmatch(name)
+        if match and match[1]:
+            groups.setdefault(match[1], []).append(name)
+    for name, members in groups.items():
+        if len(members) >= FEWEST_OF_A_PACKET and name not in cells:
+            lists = [" ".join(row) for row in zip(*(cells[m] for m in members), strict=True)]
+            cells = {n: c for n, c in cells.items() if n not in members} | {name: lists}
+    return cells
+
+
+def _laid_out(table: Table, cells: Cells) -> Table:
+    lists = [name for name, column in cells.items() if _are_lists(column)]
+    if not lists:
+        return table
+    parts = {name: [re.findall(_NUMBER, cell) for cell in cells[name]] for name in lists}
+    sizes = [max(1, *map(len, row)) for row in zip(*parts.values(), strict=True)]
+    found: dict[str, list[str]] = {}
+    for name, column in cells.items():
+        out: list[str] = []
+        found[name] = out
+        for index, (cell, size) in enumerate(zip(column, sizes, strict=True)):
+            # Who and what hold for the packet; a time or a rate is that of one moment.
+            again = "" if _ALONE.fullmatch(cell.strip()) else cell
+            row = parts[name][index] if name in parts else [cell] + [again] * (size - 1)
+            out += row + [""] * (size - len(row))
+    note = f"{table.path.name}: {', '.join(lists)} hold packets of up to {max(sizes)} samples."
+    line = np.repeat(table.line, sizes)
+    return replace(table, cells=found, line=line, notes=(*table.notes, note))
+
+
+def _are_lists(column: list[str]) -> bool:
+    known = [cell for cell in column if cell.strip()]
+    lists = sum(bool(_LIST.fullmatch(c) and not THOUSANDS.fullmatch(c)) for c in known)
+    return lists > 0.5 * len(known)
+
+
+def _by_time(table: Table) -> Table:
+    """Rows of `time, sensor, value` (or x, y, z) as a column a sensor."""
+    found = guess(table.names)
+    cells = {n: c for n, c in table.cells.items() if isinstance(c, list)}
+    if found.ppg or found.time not in cells:
+        return table
+    kind = next((n for n, c in cells.items() if n != found.time and _are_sensors(c)), None)
+    if kind is None:
+        return table
+    values = [n for n in cells if n not in (kind, found.time, found.subject, found.activity)]
+    held: dict[str, list[str]] = {}  # sensor -> columns that it has values in
+    for row, sensor in enumerate(cells[kind]):
+        mine = held.setdefault(sensor, [])
+        mine += [n for n in values if n not in mine and cells[n][row].strip()]
+    rest = [n for n in cells if n not in (kind, *values)]
+    called: dict[tuple[str, str], str] = {}
+    for sensor, mine in held.items():
+        axes = len(mine) == 3 and "acc" in sensor.lower() and not guess(mine).acc
+        for name, axis in zip(mine, "xyz" if axes else mine, strict=True):
+            called[sensor, name] = sensor if len(mine) == 1 else f"{sensor} {axis}"
+    rows: dict[tuple[str, ...], dict[str, str]] = {}
+    line: list[int] = []
+    for row, sensor in enumerate(cells[kind]):
+        mine_here = {called[sensor, n]: cells[n][row] for n in held[sensor]}
+        key = tuple(cells[n][row] for n in rest)
+        while key in rows and mine_here.keys() & rows[key].keys():
+            key = (*key, "")  # another row of this time
+        if key not in rows:
+            line.append(int(table.line[row]))
+        rows.setdefault(key, dict(zip(rest, key, strict=False))).update(mine_here)
+    names = [*rest, *dict.fromkeys(called.values())]
+    order = _in_time([row[found.time] for row in rows.values()])
+    laid = [list(rows.values())[index] for index in order]
+    return replace(
+        table,
+        cells={name: [row.get(name, "") for row in laid] for name in names},
+        line=np.array(line, np.int64)[order],
+        units={name: unit for name, unit in table.units.items() if name in rest},
+        notes=(*table.notes, f"{table.path.name}: {kind} names the sensor of each row."),
+    )
+
+
+def _in_time(times: list[str]) -> list[int]:
+    """Order of rows: sensors take turns in a file, each with a second of its own."""
+    try:
+        return [int(at) for at in np.argsort(np.array(times, np.float64), kind="stable")]
+    except ValueError:
+        dated = all(re.match(r"\d{4}-", time) for time in times)
+        return sorted(range(len(times)), key=times.__getitem__) if dated else [*range(len(times))]
+
+
+def _are_sensors(column: list[str]) -> bool:
+    kinds = list(dict.fromkeys(column[:5000]))
+    return len(kinds) <= MOST_KINDS and bool(guess(kinds).ppg)
