@@ -16,6 +16,7 @@ from pathlib import Path
 from ppg.identity import check_recordings
 from ppg.loaders import bami, bidmc, dalia, forms, spc, welltory, wesad
 from ppg.loaders.devices import empatica_e4
+from ppg.loaders.kinds import refusal
 from ppg.loaders.layout import files_like
 from ppg.loaders.own.mapping import recipe_of
 from ppg.npz import folder as npz
@@ -217,6 +218,8 @@ def read_folder(
         )
     if path.is_file() and whole:
         recordings = [npz.read_recording(path)]
+    elif path.is_file():
+        raise DataError(refusal(path))
     elif not path.is_dir() or npz.has_recordings(path):
         recordings = npz.read_folder(path)
     else:

@@ -84,10 +84,7 @@ def read_folder(path: Path) -> list[Recording]:
     if not path.exists():
         raise DataError(f"{path}: no such folder. Give the folder that holds the recordings.")
     if not path.is_dir():
-        raise DataError(
-            f"{path}: a file, not a folder. Give the folder that holds it, or rows of text with "
-            "the ending .csv, .tsv or .txt; `ppgnas data list` shows other forms."
-        )
+        raise DataError(f"{path}: a file, not a folder. Give the folder that holds it.")
     files = files_below(path)
     if not files:
         raise DataError(

@@ -20,6 +20,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from ppg.loaders.kinds import is_binary, refusal
 from ppg.loaders.own import serial
 from ppg.loaders.own.shapes import one_moment_a_row
 from ppg.loaders.own.table import Table
@@ -189,15 +190,14 @@ def _content(path: Path) -> bytes:
 def _decoded(path: Path, content: bytes) -> str:
     start = content[:4096]
     encoding = "utf-8-sig"
+    if is_binary(start):
+        raise DataError(refusal(path))
     if content.startswith((b"\xff\xfe", b"\xfe\xff")):  # as spreadsheets save "Unicode text"
         encoding = "utf-16"
     elif b"\0" in start:
         zeros = [start[place::2].count(0) / max(len(start[place::2]), 1) for place in (0, 1)]
         if max(zeros) < 0.9 or min(zeros) > 0.1:
-            raise DataError(
-                f"{path}: binary, not text, and no form that ppgnas knows by this name (ppgnas "
-                "data list); allowed: a text file of rows. Save it as UTF-8."
-            )
+            raise DataError(refusal(path))
         encoding = "utf-16-le" if zeros[1] > zeros[0] else "utf-16-be"
     try:
         return content.decode(encoding)

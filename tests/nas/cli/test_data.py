@@ -59,7 +59,7 @@ def test_convert_and_inspect(tmp_path: Path, capsys: pytest.CaptureFixture[str])
         assert "the copies would stand for the originals" in capsys.readouterr().err
     assert not list(source.rglob("*.npz"))
     assert leave("data", "convert", str(source / "S1" / "S1.pkl"), str(tmp_path / "x")) == 2
-    assert "a file, not a folder" in capsys.readouterr().err
+    assert "a Python pickle, read of data sets alone" in capsys.readouterr().err
 
 
 def test_convert_with_the_published_clock(tmp_path: Path) -> None:
@@ -115,8 +115,11 @@ def test_a_file_of_ones_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
         ([str(source), str(out / "x"), *options, "--acc-columns", "ax,ay"], "names 2 columns"),
         ([str(out), str(tmp_path / "x"), *options], "is for a single file"),
         ([str(tmp_path / "none.csv"), str(out / "x"), *options], "no such file"),
-        ([str(tmp_path / "m.mat"), str(out / "x"), *options], "m.mat: a file, not a folder. Give"),
-        ([str(tmp_path / "t.csv.bz2"), str(out / "x"), *options], "or rows of text with the end"),
+        ([str(tmp_path / "m.mat"), str(out / "x"), *options], "m.mat: a MATLAB file, and no"),
+        (
+            [str(tmp_path / "t.csv.bz2"), str(out / "x"), *options],
+            "of a kind that ppgnas does",
+        ),
         ([str(source), str(source), *options], "a file, not a folder"),
     ):
         assert leave("data", "convert", *wrong) == 2
@@ -206,7 +209,7 @@ def test_a_users_mistakes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
     for path, said in (
         (tmp_path / "deep" / "..", "too high above PPG-DaLiA"),
         (folder / "S1", "a folder inside of PPG-DaLiA"),
-        (folder / "S1" / "S1.pkl", "a file, not a folder"),
+        (folder / "S1" / "S1.pkl", "a file of a data set is read with the folder"),
     ):
         assert leave("data", "inspect", str(path)) == 2
         printed = capsys.readouterr().err

@@ -127,7 +127,7 @@ def test_wrong_cells(tmp_path: Path) -> None:
     path.write_bytes(b"\xff\xfe\x00\xd8")
     assert "begins as UTF-16 text and is not" in refusal(path)
     path.write_bytes(b"PK\x03\x04\0\0")
-    assert "binary, not text" in refusal(path)
+    assert "an archive (zip), and no recording" in refusal(path)
     assert "no such file" in refusal(tmp_path / "none.csv")
 
 
