@@ -25,7 +25,7 @@ from hwmodels.engines.file import CalibrationFile, LimitsFile, TimedKernel
 from hwmodels.engines.kernels import TIMED, kernel_class, timed_class
 from hwmodels.engines.load import engine_text
 from hwmodels.estimate import Estimate
-from hwmodels.fit.calibration_csv import LayerTiming
+from hwmodels.fit.calibration_csv import LayerTiming, Unit
 from hwmodels.fit.law_file import bounds, table, timed_kernel
 from hwmodels.fit.regression import (
     Array,
@@ -50,6 +50,7 @@ _ANCHORED = 0.125
 # Measured over predicted: kernels without SIMD or a poor build may take this much longer.
 _LARGEST_FACTOR = 20.0
 USUAL_FACTOR = 4.0  # builds with other caches or compilers lie within it
+_SAME_UNIT = 1.6  # of the factor that another unit would make
 # What a kernel's layers leave out, where an engine is fitted on layers alone.
 WIDEST = 1000
 _LEAST_WIDTH = 0.02
@@ -258,25 +259,46 @@ def _design(name: str, layers: Sequence[LayerTiming], rows: Sequence[int]) -> Ar
     return np.array(features, dtype=np.float64)
 
 
-def check_factor(found: Calibration, board: Board, engine: Engine) -> None:
-    """Refuse timings that no build of the engine can have.
+def check_factor(found: Calibration, board: Board, engine: Engine, *, unit: Unit = "ms") -> str:
+    """Refuse timings that no build of the engine can have, or that another unit explains.
+
+    Args:
+        found: what was fitted.
+        board, engine: what was timed, and what is fitted.
+        unit: in which the timings were given.
+
+    Returns:
+        A caution on a factor that builds seldom have; empty if it is usual.
 
     Raises:
-        DataError: they are 20 times what the engine predicts, or a 20th; says which unit fits.
+        DataError: they are 20 times what the engine predicts, or a 20th, or just as many times as
+            nanoseconds taken for cycles would be; says which unit fits.
     """
     factor = math.exp(float(np.median(found.before.residuals)))
-    if 1 / _LARGEST_FACTOR <= factor <= _LARGEST_FACTOR:
-        return
-    units = {1e3: "microseconds", 1e-3: "seconds"}
-    units[board.clock_hz / 1e3] = "cycles"
-    unit = min(units, key=lambda size: abs(math.log(factor / size)))
-    near = abs(math.log(factor / unit)) < math.log(_LARGEST_FACTOR)
+    sizes_s = {"nanoseconds": 1e-9, "microseconds": 1e-6, "seconds": 1.0, "ms": 1e-3}
+    sizes_s["cycles"] = 1 / board.clock_hz
+    taken_s = sizes_s.pop(unit)
+    off = {name: abs(math.log(factor * size_s / taken_s)) for name, size_s in sizes_s.items()}
+    nearest = min(off, key=lambda name: off[name])
+    usual = 1 / USUAL_FACTOR < factor < USUAL_FACTOR
+    other = off[nearest] < math.log(_SAME_UNIT) and abs(math.log(factor)) > math.log(_SAME_UNIT)
+    if 1 / _LARGEST_FACTOR <= factor <= _LARGEST_FACTOR and (usual or not other):
+        if usual and not other:
+            return ""
+        look = f" they may be {nearest}, not {unit};" if other else ""
+        return (
+            f"the timings are {factor:.3g} times what {engine.name} predicts, and builds of one "
+            f"engine seldom differ that much;{look} check the unit of the timings, the clock, the "
+            "optimisation and the caches before you use this file"
+        )
+    near = sorted((n for n in off if off[n] < math.log(_LARGEST_FACTOR)), key=lambda n: off[n])
     raise DataError(
         f"the timings are {factor:.4g} times what {engine.name} predicts on {board.name}; "
         f"allowed: 1/{_LARGEST_FACTOR:g} to {_LARGEST_FACTOR:g}. "
-        + (f"They look like {units[unit]}, not ms. " if near else "")
+        + (f"They look like {' or '.join(near)}, not {unit}. " if near else "")
         + "Check their unit, the clock of `board`, and that the networks are those that ran; if "
-        "all are right, another `engine` is nearer."
+        "all are right, another `engine` is nearer"
+        + (", or give them as latency_ms." if unit == "cycles" else ".")
     )
 
 

@@ -15,7 +15,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from hwmodels.engines.kernels import Geometry, geometry
 from hwmodels.graph import Layer
@@ -30,6 +30,7 @@ _ALIASES = {
     "kh": "kernel_h", "kw": "kernel_w", "sh": "stride_h", "sw": "stride_w", "dh": "dilation_h",
     "dw": "dilation_w", "pad": "padding", "cyc_op": "cycles", "freq_mhz": "clock_mhz",
 }  # fmt: skip
+Unit = Literal["ms", "cycles"]
 Word = TypeVar("Word", Op, Padding, Mode)
 _OPS: dict[str, Op] = {"conv2d": "conv", "conv_2d": "conv", "depthwise_conv2d": "depthwise_conv",
         "depthwise_conv_2d": "depthwise_conv", "dense": "fully_connected"}  # fmt: skip
@@ -41,22 +42,27 @@ _HELP = (
 
 @dataclass(frozen=True)
 class NetworkTiming:
-    """A network on the board: `model` as written, cycles of one inference in a mode."""
+    """A network on the board: `model` as written, cycles of one inference in a mode.
+
+    `unit` is what they were given in.
+    """
 
     model: str
     line: int
     cycles: float
     mode: Mode = "window"
+    unit: Unit = "cycles"
 
 
 @dataclass(frozen=True)
 class LayerTiming:
-    """A layer on the board: cycles of its kernel."""
+    """A layer on the board: cycles of its kernel, and what they were given in."""
 
     op: Op
     geometry: Geometry
     line: int
     cycles: float
+    unit: Unit = "cycles"
 
 
 def read_timings(
@@ -97,9 +103,10 @@ def read_timings(
         row.check_part(part)
         cycles = row.cycles(clock_hz)
         if networks:
-            found.append(NetworkTiming(row.text("model"), row.line, cycles, row.mode()))
+            model = row.text("model")
+            found.append(NetworkTiming(model, row.line, cycles, row.mode(), row.unit))
         else:
-            found.append(LayerTiming(row.op(), row.geometry(), row.line, cycles))
+            found.append(LayerTiming(row.op(), row.geometry(), row.line, cycles, row.unit))
     least = MINIMUM_NETWORKS if networks else MINIMUM_LAYERS
     if len(found) < least:
         what = "networks" if networks else "layers"
@@ -163,8 +170,12 @@ class _Row:
             raise self.wrong(column, "a whole number is expected")
         return round(value)
 
+    @property
+    def unit(self) -> Unit:
+        return "cycles" if self.cells.get("cycles") else "ms"
+
     def cycles(self, clock_hz: float) -> float:
-        if self.cells.get("cycles"):
+        if self.unit == "cycles":
             return self.number("cycles")
         if "latency_ms" not in self.cells:
             raise self.wrong("cycles", "a number above 0 is expected")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nas.cli.common import emit, verb
+from nas.cli.common import emit, print_notes, verb
 from nas.cli.options import AsJson, BoardName, EngineName, Text
 from ppgnas.defaults import DEFAULT_BOARD, DEFAULT_ENGINE
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from hwmodels.boards import Board
     from hwmodels.engines.engine import Engine
     from hwmodels.fit.calibrate import Calibration
+    from hwmodels.fit.calibration_csv import Unit
     from ppgnas.task import Mode
 
 
@@ -61,34 +62,36 @@ def calibrate(
         raise DataError(f"`out` is {out!r}; an engine file ends in .toml, such as my_engine.toml")
     target = load_target(board, engine)
     if measurements is not None:
-        found = _from_csv(Path(measurements), target.board, target.engine)
+        found, unit = _from_csv(Path(measurements), target.board, target.engine)
         source = f"{len(found.names)} timings of {Path(measurements).name}"
     else:
-        found = _from_anchors(anchor or [], target.board, target.engine)
+        found, unit = _from_anchors(anchor or [], target.board, target.engine), "ms"
         source = "anchored by " + ", ".join(anchor or [])
-    check_factor(found, target.board, target.engine)
+    caution = check_factor(found, target.board, target.engine, unit=unit)
     write_text_atomic(path, render(found, engine, name=path.stem, source=source))
     drawn = Path(plot) if plot is not None else path.with_suffix(".html")
     title = f"{path.stem}: {engine} on {target.board.name}"
     write_text_atomic(drawn, calibration_page(found, title))
+    print_notes([caution] if caution else [])
     if as_json:
-        emit(_document(found, target.board.name, engine, str(path), str(drawn)))
+        emit(_document(found, target.board.name, engine, str(path), str(drawn), caution))
     else:
         print(f"{engine} on {target.board.name}: {len(found.names)} timings")
         print(_text(found))
         print(f"{path} written; parity plot: {drawn}")
 
 
-def _from_csv(path: Path, board: Board, engine: Engine) -> Calibration:
+def _from_csv(path: Path, board: Board, engine: Engine) -> tuple[Calibration, Unit]:
     from hwmodels.fit.calibrate import from_layers, from_networks
     from hwmodels.fit.calibration_csv import LayerTiming, NetworkTiming, read_timings
     from nas.models.names import find_model
     from ppgnas.errors import DataError, PpgnasError
 
     timings = read_timings(path, clock_hz=board.clock_hz, part=board.part)
+    unit: Unit = "cycles" if all(timing.unit == "cycles" for timing in timings) else "ms"
     layers = [timing for timing in timings if isinstance(timing, LayerTiming)]
     if layers:
-        return from_layers(layers, board, engine)
+        return from_layers(layers, board, engine), unit
     networks = [timing for timing in timings if isinstance(timing, NetworkTiming)]
     repeats: dict[tuple[str, Mode], list[NetworkTiming]] = {}
     for timing in networks:
@@ -103,7 +106,7 @@ def _from_csv(path: Path, board: Board, engine: Engine) -> Calibration:
             graphs.append(find_model(str(beside) if there else model).graph)
         except PpgnasError as error:
             raise DataError(f"{path}: line {timing.line}, column model: {error}") from error
-    return from_networks(
+    found = from_networks(
         [model for model, _ in repeats],
         graphs,
         [median(timing.cycles for timing in same) for same in repeats.values()],
@@ -111,6 +114,7 @@ def _from_csv(path: Path, board: Board, engine: Engine) -> Calibration:
         engine,
         modes=[mode for _, mode in repeats],
     )
+    return found, unit
 
 
 def _from_anchors(anchors: list[str], board: Board, engine: Engine) -> Calibration:
@@ -136,7 +140,7 @@ def _from_anchors(anchors: list[str], board: Board, engine: Engine) -> Calibrati
 
 
 def _document(
-    found: Calibration, board: str, engine: str, out: str, plot: str
+    found: Calibration, board: str, engine: str, out: str, plot: str, caution: str
 ) -> dict[str, object]:
     held_out = found.held_out
     return {
@@ -151,12 +155,11 @@ def _document(
         "error_percent_before": 100 * found.before.mape,
         "held_out_error_percent": None if held_out is None else 100 * held_out.mape,
         "held_out_inside_90_percent": found.inside,
+        "caution": caution or None,
     }
 
 
 def _text(found: Calibration) -> str:
-    from hwmodels.fit.calibrate import USUAL_FACTOR
-
     held_out, inside = found.held_out, found.inside
     before = f"error before           {100 * found.before.mape:.2f} %"
     if held_out is None or inside is None:
@@ -174,11 +177,6 @@ def _text(found: Calibration) -> str:
         f"factor                 {found.scale:.4g}",
         f"interval of 90 %       {found.network.low:.3f} to {found.network.high:.3f} of the value",
     ]
-    if not 1 / USUAL_FACTOR < found.scale < USUAL_FACTOR:
-        lines.append(
-            "note: builds of one engine seldom differ that much; check the unit of the timings, "
-            "the clock, the optimisation and the caches before you use this file"
-        )
     if found.kernels:
         lines.append(f"kernels of their own   {', '.join(sorted(found.kernels))}")
     return "\n".join(lines)

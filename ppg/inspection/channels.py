@@ -17,6 +17,7 @@ from scipy import ndimage
 from ppg.frontend import band_pass
 from ppg.naive import RATES_BPM, Spectra, spectra
 from ppg.recording import Recording
+from ppg.wraps import unwrapped
 from ppgnas.task import STRIDE_S, WINDOW_S
 
 NEAR_BPM = 6.0  # a peak that is the reference's, or the one before's
@@ -142,7 +143,13 @@ def _inverted(recording: Recording, chosen: list[int]) -> list[int]:
 
 def sample_faults(channel: NDArray[np.float32], hz: float) -> Iterator[tuple[str, str]]:
     """Zeros, steps and spikes of one channel, measured in sizes of its pulse."""
-    values = channel.astype(np.float64)
+    values, range_of, times = unwrapped(channel.astype(np.float64))
+    if times:
+        yield (
+            "runs over",
+            f"runs over at {range_of} {times} times, which networks read as jumps: count it on "
+            f"(numpy.unwrap(ppg, axis=0, period={range_of}); data convert of tables does)",
+        )
     trace = band_pass(values[:, None], hz)[:, 0]
     size = 3 * float(np.median(np.abs(trace - np.median(trace))))  # about from top to bottom
     if size == 0:

@@ -40,6 +40,7 @@ from ppg.loaders.own.signals import (
 from ppg.loaders.own.table import Table
 from ppg.loaders.own.units import per_g, per_g_of
 from ppg.recording import Recording
+from ppg.wraps import unwrapped
 from ppgnas.errors import DataError
 from ppgnas.task import WINDOW_S
 
@@ -119,7 +120,7 @@ def _recording(
     path = table.path
     slow = SLOWEST_ROWS_HZ
     timing = Timing(columns.time, columns.time_unit, recipe.rate_hz, slow, "`rate_hz`")
-    series = read_series(table, columns.ppg, timing, say)
+    series = _counted_on(table, columns.ppg, read_series(table, columns.ppg, timing, say), say)
     ppg = true_times(path, "the PPG", series, recipe.rate_hz, say)
     origin_s, base = float(ppg.series.time_s[0]), ppg.series.base
     last_s = float(ppg.series.time_s[-1]) + 1 / ppg.hz
@@ -158,6 +159,20 @@ def _recording(
     )
     activity, names = _activity(table, columns, series, origin_s, labels)
     return _labelled(path, recording, labels, activity, names)
+
+
+def _counted_on(table: Table, names: tuple[str, ...], series: Series, say: Say) -> Series:
+    """The samples without the jumps of counters that run over."""
+    columns = []
+    for name, column in zip(names, series.values.T, strict=True):
+        counted, range_of, times = unwrapped(column)
+        columns.append(counted)
+        if times:
+            say(
+                f"{table.path.name}: {name} runs over at {range_of} {times} times and is counted "
+                "on; firmware has to push it so, too."
+            )
+    return replace(series, values=np.stack(columns, axis=1))
 
 
 def _acceleration(

@@ -8,6 +8,7 @@ import pytest
 
 from hwmodels.boards import board_names, load_board
 from hwmodels.engines.load import engine_names, load_engine
+from hwmodels.graph import Graph
 from hwmodels.scorecard import score
 from nas.bench.hwmodels import bench_hwmodels, markdown
 from tests.hwmodels.small import small_graph
@@ -71,7 +72,7 @@ def test_timings_in_another_unit_are_questioned(
 ) -> None:
     """Of a whole table as of one anchor; nothing is written."""
     name, ms = (folder / "timings.csv").read_text(encoding="utf-8").splitlines()[2].split(",")
-    units = {1e3: "microseconds", 1e-3: "seconds", 216e3: "cycles"}
+    units = {1e3: "microseconds", 1e-3: "seconds", 216e3: "cycles", 1e6: "nanoseconds"}
     for factor, unit in units.items():
         lines = (folder / "timings.csv").read_text(encoding="utf-8").splitlines()
         rows = (line.split(",") for line in lines[1:])
@@ -82,7 +83,8 @@ def test_timings_in_another_unit_are_questioned(
                 assert leave("calibrate", *words, *engine, "--board", "stm32f767") == 2
                 said = capsys.readouterr().err
                 assert "times what " in said and "allowed: 1/20 to 20" in said
-                assert f"They look like {unit}, not ms" in said
+                look = re.search(r"They look like (.*), not ms", said)
+                assert look is not None and unit in look[1].split(" or ")
     assert not (folder / "my_engine.toml").exists()
 
 
@@ -94,9 +96,43 @@ def test_a_factor_far_from_one_is_questioned(
 ) -> None:
     assert leave("score", "g1.json", "--board", "stm32f767", "--json", *NETWORK) == 0
     ms = json.loads(capsys.readouterr().out)["latency_ms"]["value"] * factor
-    assert leave("calibrate", "--anchor", f"g1.json={ms}ms", "--board", "stm32f767") == 0
-    out = capsys.readouterr().out
-    assert said in out and ("seldom" in out) == bool(said)
+    words = ["calibrate", "--anchor", f"g1.json={ms}ms", "--board", "stm32f767"]
+    assert leave(*words) == 0
+    assert said in (told := capsys.readouterr().err) and ("seldom" in told) == bool(said)
+    assert leave(*words, "--json") == 0
+    assert ("seldom" in str(json.loads(capsys.readouterr().out)["caution"])) == bool(said)
+
+
+@pytest.mark.parametrize(
+    ("board", "scale", "per_cycle", "said"),
+    [
+        ("stm32f767", 1.0, 1e9 / 216e6, "They look like nanoseconds, not cycles"),
+        ("stm32f767", 0.8, 1e9 / 216e6, "they may be nanoseconds, not cycles"),
+        ("stm32l4r5", 1.2, 1e9 / 120e6, "They look like nanoseconds, not cycles"),
+        ("stm32f767", 1.3, 1e6 / 216e6, "They look like microseconds, not cycles"),
+        ("stm32h743", 1.0, 1e9 / 480e6, "they may be nanoseconds, not cycles"),
+    ],
+)
+def test_other_units_taken_for_cycles_are_questioned(
+    folder: Path,
+    capsys: pytest.CaptureFixture[str],
+    board: str,
+    scale: float,
+    per_cycle: float,
+    said: str,
+) -> None:
+    target, engine = load_board(board), load_engine("tflm-cmsis-nn")
+    lines = ["model,cycles"]
+    for number in range(4):
+        graph = Graph.from_json(json.loads((folder / f"g{number}.json").read_text()))
+        ms = score(graph, target, engine).latency_ms.value
+        cycles = ms * target.clock_hz / 1e3
+        lines.append(f"g{number}.json,{scale * cycles * per_cycle}")
+    (folder / "counted.csv").write_text("\n".join(lines), encoding="utf-8")
+    words = ["calibrate", "counted.csv", "--board", board, "--engine", "tflm-cmsis-nn"]
+    assert leave(*words) == (2 if said.startswith("They") else 0)
+    assert said in capsys.readouterr().err
+    assert (folder / "my_engine.toml").exists() != said.startswith("They")
 
 
 @pytest.mark.parametrize("key", ["sleep_power", "sleep.stop2"])
