@@ -50,7 +50,7 @@ KINDS: dict[str, tuple[Callable[[], bytes], str, str]] = {
     "a.bz2": (lambda: bz2.compress(ROWS), "compressed (bzip2)", "Unpack it"),
     "a.xz": (lambda: lzma.compress(ROWS), "compressed (xz)", "Unpack it"),
     "a.tar.gz": (_tar, "packed (gzip) and no text", "Unpack it"),
-    "a.zip": (lambda: _zip("a.csv"), "an archive (zip)", "Unpack it"),
+    "a.bag": (lambda: _zip("a.csv"), "an archive (zip)", "Unpack it"),
     "a.mat": (lambda: _mat("5"), "a MATLAB file", "save(..., '-v7.3')"),
     "old.mat": (lambda: _mat("4"), "a MATLAB file", "save(..., '-v7.3')"),
     "a.npy": (_npy, "a NumPy array", "Write .npz recordings"),
