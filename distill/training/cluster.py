@@ -8,25 +8,23 @@ dask cluster.
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor
 from contextlib import contextmanager
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, TypeVar
-from uuid import uuid4
+from typing import TYPE_CHECKING
 
-from distill.training.progress import Progress
 from ppgnas.errors import DependencyError, RunError
 from ppgnas.extras import install_line
 
 if TYPE_CHECKING:
-    from distributed import Client, Future
+    from distributed import Client
 
 LOCAL = "local"
 _CONNECT_S = 20.0
-_POLL_S = 0.5
 
-Result = TypeVar("Result")
+Hands = Callable[[], int]
+"""How many jobs an executor does at once, now."""
 
 
 @contextmanager
@@ -85,57 +83,25 @@ def check_cluster(address: str) -> None:
         raise DependencyError(f"`dask` needs dask.distributed: {install_line('cluster')}")
 
 
-def run_on_cluster(
-    client: Client,
-    work: Callable[..., Result],
-    jobs: Sequence[tuple[object, ...]],
-    *,
-    steps: Sequence[int],
-    what: str,
-    progress: Progress,
-    on_done: Callable[[int, Result], None],
-    enough: Callable[[], bool],
-) -> None:
-    """`distill.training.jobs.run_jobs` on a cluster; arguments as there.
+@contextmanager
+def on_cluster(address: str, *, cores: int, what: str) -> Iterator[tuple[Executor, Hands]]:
+    """What `distill.training.jobs.run_jobs` gives its jobs to.
+
+    Args:
+        address, cores: as `client_of`.
+        what: the jobs in words, for messages.
 
     Raises:
-        RunError: every worker that took a job was lost.
+        DependencyError, RunError: as `client_of`, or every worker that took a job was lost.
     """
-    from distributed import KilledWorker, wait
+    with client_of(address, cores=cores) as client:
+        from distributed import KilledWorker
 
-    left = deque(enumerate(jobs))
-    ours = uuid4().hex  # other searches may share the scheduler, which gives one key one result
-    running: dict[Future, int] = {}
-    done = [0] * len(jobs)
-    while left or running:
-        # No more than there are hands: what a cluster holds beyond that cannot be taken back.
-        while left and len(running) < max(1, sum(client.nthreads().values())):
-            index, values = left.popleft()
-            key = f"ppgnas-{what}-{index}-{ours}"
-            running[client.submit(_work, work, values, key=key, pure=False)] = index
         try:
-            finished = wait([*running], timeout=_POLL_S, return_when="FIRST_COMPLETED").done
-        except TimeoutError:
-            continue
-        for future in finished:
-            index = running.pop(future)
-            try:
-                result = future.result()
-            except KilledWorker as error:
-                raise RunError(
-                    f"workers that train {what} were lost again and again, perhaps for want of "
-                    "memory; continue with `resume`"
-                ) from error
-            done[index] = steps[index]
-            on_done(index, result)
-        if len(left) + len(running) < len(jobs) and enough():
-            left.clear()
-        count = sum(step == total for step, total in zip(done, steps, strict=True))
-        progress(sum(done), sum(steps), f"{count} of {len(jobs)} {what} done")
-
-
-def _work(work: Callable[..., Result], values: tuple[object, ...]) -> Result:
-    import torch
-
-    torch.set_num_threads(1)
-    return work(*values, lambda done, total, note: None)
+            # Not pure: others may share the scheduler, which gives one key one result.
+            yield client.get_executor(pure=False), lambda: sum(client.nthreads().values()) or 1
+        except KilledWorker as error:
+            raise RunError(
+                f"workers that train {what} were lost again and again, perhaps for want of "
+                "memory; continue with `resume`"
+            ) from error

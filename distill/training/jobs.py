@@ -5,11 +5,13 @@ from __future__ import annotations
 import multiprocessing
 import queue
 import time
-from collections.abc import Callable, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, wait
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from contextlib import contextmanager
 from multiprocessing.queues import Queue
 from typing import TypeVar, TypeVarTuple, Unpack
 
+from distill.training.cluster import Hands, on_cluster
 from distill.training.processes import become_worker, worker_processes
 from distill.training.progress import Progress
 from distill.training.queues import OwnQueue
@@ -31,11 +33,33 @@ def _start(reports: Queue[tuple[int, int]]) -> None:
 
 
 def _work(work: Callable[..., Result], index: int, values: tuple[object, ...]) -> Result:
+    import torch
+
+    torch.set_num_threads(1)
+
     def progress(done: int, total: int, note: str) -> None:
         if done % REPORT_EVERY == 0 or done == total:
-            _reports[0].put((index, done))
+            for reports in _reports:  # none on a cluster
+                reports.put((index, done))
 
     return work(*values, progress)
+
+
+@contextmanager
+def _executor(
+    processes: int, what: str, dask: str | None, reports: Queue[tuple[int, int]]
+) -> Iterator[tuple[Executor, Hands]]:
+    """Who does the jobs, and how many at once."""
+    if dask is not None:
+        with on_cluster(dask, cores=processes, what=what) as found:
+            yield found
+        return
+    killed = (
+        f"a worker that trains {what} was killed, perhaps for want of memory; run the command "
+        "again to go on, a search with `resume`"
+    )
+    with worker_processes(processes, _start, reports, killed=killed) as executor:
+        yield executor, lambda: processes
 
 
 def run_jobs(
@@ -73,36 +97,16 @@ def run_jobs(
     """
     if not jobs:
         return
-    if dask is not None:
-        from distill.training.cluster import client_of, run_on_cluster
-
-        with client_of(dask, cores=min(processes, len(jobs))) as client:
-            run_on_cluster(
-                client,
-                work,
-                jobs,
-                steps=steps,
-                what=what,
-                progress=progress,
-                on_done=on_done,
-                enough=enough,
-            )
-        return
     context = multiprocessing.get_context("spawn")
     reports: Queue[tuple[int, int]] = context.Queue()
     done = [0] * len(jobs) if begun is None else [*begun]
-    with worker_processes(
-        min(processes, len(jobs)),
-        _start,
-        reports,
-        killed=f"a worker that trains {what} was killed, perhaps for want of memory; "
-        "run the command again to go on, a search with `resume`",
-    ) as executor:
+    with _executor(min(processes, len(jobs)), what, dask, reports) as (executor, hands):
         left = OwnQueue(len(jobs)) if shared is None else shared
         running = dict[Future[Result], int]()
         while pending := left.pending():
             # One a process: what an executor holds ready beyond that cannot be taken back.
-            while len(running) < processes and (claimed := left.claim()) is not None:
+            at_once = hands()
+            while len(running) < at_once and (claimed := left.claim()) is not None:
                 running[executor.submit(_work, work, claimed, jobs[claimed])] = claimed
             if not running:
                 time.sleep(_POLL_S)
