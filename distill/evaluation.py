@@ -1,21 +1,34 @@
-"""Running an int8 network over recordings with the integer reference."""
+"""Networks over recordings: int8 ones with the integer reference, float ones as they are."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from deploy.integers import reference
 from deploy.integers.quantized import QuantizedNet
 from deploy.integers.streaming import long_pass
-from ppg.people.metrics import ActivityErrors, Summary, by_activity, summary
-from ppg.readout.decode import Decoded
+from ppg.people.metrics import (
+    ActivityErrors,
+    Summary,
+    by_activity,
+    mae_by_person,
+    mean_over_people,
+    summary,
+)
+from ppg.readout.decode import Decoded, decode
 from ppg.readout.smoothing import Smoothing, read_series
 from ppg.readout.transitions import Transitions
 from ppg.windows import WindowSet
 from search_spaces.arch import Arch
+from search_spaces.network import Network
+
+READ_AT_ONCE = 256
 
 
 @dataclass(frozen=True)
@@ -31,6 +44,15 @@ class Predictions:
     windows: WindowSet
     raw: Decoded
     smoothed: Decoded
+
+    def by_person(self) -> tuple[dict[str, float], dict[str, float]]:
+        """MAE of each person in BPM, raw and smoothed."""
+        windows = self.windows
+        raw, smoothed = (
+            mae_by_person(windows.hr_bpm, read.bpm, windows.person, windows.people)
+            for read in (self.raw, self.smoothed)
+        )
+        return raw, smoothed
 
     def summary(self) -> Summary:
         """The errors: `ppg.people.metrics.summary`."""
@@ -87,3 +109,24 @@ def _logits(net: QuantizedNet, windows: WindowSet, rule: reference.Rule) -> NDAr
         return net.dequantize_output(long_pass(net, net.quantize_signal(x), rule=rule))
 
     return windows.passes.read(read)
+
+
+@torch.no_grad()
+def float_logits(network: nn.Module, windows: WindowSet) -> NDArray[np.float32]:
+    """`(windows, classes)` in floating point, of windows or of passes over whole signals."""
+    device = next(chain(network.parameters(), network.buffers())).device
+    if windows.passes is None:
+        parts = torch.split(torch.from_numpy(windows.x), READ_AT_ONCE)
+        found: NDArray[np.float32] = torch.cat(
+            [network(x.to(device)).float().cpu() for x in parts]
+        ).numpy()
+        return found
+    assert isinstance(network, Network)
+    read = network.read
+    return windows.passes.read(lambda x: read(torch.from_numpy(x).to(device)).cpu().numpy())
+
+
+def raw_mae_bpm(logits: NDArray[np.float32], windows: WindowSet) -> float:
+    """Raw MAE of readings from `(windows, classes)` logits, mean over people."""
+    error = np.abs(decode(logits, windows.task).bpm - windows.hr_bpm)
+    return mean_over_people(error, windows.person)

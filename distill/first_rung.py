@@ -18,8 +18,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from pydantic import TypeAdapter
-from torch import Tensor
 
+from distill.evaluation import READ_AT_ONCE, float_logits, raw_mae_bpm
 from distill.finalist import OBSERVED_BATCHES, FinalistJob, checkpoint_of, fit_finalist
 from distill.pool import open_pool
 from distill.training.checkpoint import load_checkpoint, read_facts, save_checkpoint
@@ -31,7 +31,7 @@ from distill.training.progress import Progress
 from distill.training.queues import Queue
 from ppg.people.metrics import mean_over_people
 from ppg.readout.classes import bin_centres_bpm
-from ppg.readout.decode import decode, probabilities
+from ppg.readout.decode import probabilities
 from ppg.windows import WindowSet
 from ppgnas.task import TASK, Task
 from search_spaces.network import Network
@@ -77,12 +77,14 @@ def begin(job: FinalistJob, search: WindowSet, kept: Path, progress: Progress) -
     step_s = (time.perf_counter() - start_s) / max(1, steps)
     batches = [pool.of(x, job.arch) for x in pool.inputs(OBSERVED_BATCHES)]
     settle_norms(network, batches)
-    logits, trained = float_logits(network, search), _logits(network, *batches)
-    error = abs(decode(logits, search.task).bpm - search.hr_bpm)
+    logits = float_logits(network, search)
+    with torch.no_grad():
+        parts = [network(part) for x in batches for part in x.split(READ_AT_ONCE)]
+    seen = torch.cat(parts).cpu().numpy()
     begun = Begun(
         mean_over_people(expected_error(logits, search.hr_bpm, search.task), search.person),
-        mean_over_people(error, search.person),
-        float(np.nanmean(expected_error(trained, pool.hr_bpm[: len(trained)], pool.task))),
+        raw_mae_bpm(logits, search),
+        float(np.nanmean(expected_error(seen, pool.hr_bpm[: len(seen)], pool.task))),
         step_s,
     )
     save_checkpoint(kept, network, begun=asdict(begun))
@@ -91,24 +93,6 @@ def begin(job: FinalistJob, search: WindowSet, kept: Path, progress: Progress) -
 
 def _steps(job: FinalistJob) -> int:
     return job.effort.finetune_steps if job.pause is None else job.pause
-
-
-def float_logits(network: Network, windows: WindowSet) -> NDArray[np.float32]:
-    """`(windows, classes)` in floating point, of windows or of passes over whole signals."""
-    device = next(network.parameters()).device
-    if windows.passes is None:
-        return _logits(network, torch.from_numpy(windows.x).to(device))
-    with torch.no_grad():
-        return windows.passes.read(
-            lambda x: network.read(torch.from_numpy(x).to(device)).cpu().numpy()
-        )
-
-
-@torch.no_grad()
-def _logits(network: Network, *x: Tensor) -> NDArray[np.float32]:
-    parts = [network(part) for each in x for part in torch.split(each, 256)]
-    found: NDArray[np.float32] = torch.cat(parts).cpu().numpy()
-    return found
 
 
 def expected_error(

@@ -16,7 +16,6 @@ from distill.finalist import FinalistJob
 from distill.trainer import Trainer
 from distill.training.processes import become_worker, worker_processes
 from distill.training.progress import Progress
-from ppg.people.metrics import mae_by_person
 from ppg.readout.transitions import Transitions
 from ppg.recording import Recording
 from ppg.windows import WindowSet, windows_of
@@ -119,8 +118,4 @@ def _train_and_read(
     result = retrain(job, search, lambda *_: None)
     seconds = time.process_time() - start_s
     read = predict_windows(result.net, report, transitions=transitions, rule=job.rule)
-    raw, smoothed = (
-        mae_by_person(report.hr_bpm, bpm, report.person, report.people)
-        for bpm in (read.raw.bpm, read.smoothed.bpm)
-    )
-    return Trained(seconds, result.search_mae_bpm, raw, smoothed)
+    return Trained(seconds, result.search_mae_bpm, *read.by_person())

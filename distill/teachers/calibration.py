@@ -9,14 +9,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
+from distill.evaluation import float_logits, raw_mae_bpm
 from distill.losses.labels import fit_temperature
 from distill.teachers.base import Teacher
 from distill.teachers.ensemble import Ensemble
 from distill.teachers.facts import TeacherFacts
 from distill.teachers.foreign import ForeignTeacher
-from ppg.people.metrics import mean_over_people
 from ppg.readout.classes import soft_labels
-from ppg.readout.decode import decode, probabilities
+from ppg.readout.decode import probabilities
 from ppg.windows import WindowSet
 from ppgnas.task import TASK, Task
 
@@ -26,10 +26,7 @@ BINS = 15
 
 def answers(teacher: Teacher, windows: WindowSet) -> Tensor:
     """Logits `(windows, classes)` on the CPU."""
-    device = teacher.temperature.device
-    with torch.no_grad():
-        parts = torch.split(torch.from_numpy(windows.x), 256)
-        return torch.cat([teacher(x.to(device)).float().cpu() for x in parts])
+    return torch.from_numpy(float_logits(teacher, windows))
 
 
 def calibrate(teacher: Teacher, windows: WindowSet) -> None:
@@ -66,12 +63,6 @@ def expected_calibration_error(
     return float(np.abs(gap).sum() / len(p))
 
 
-def search_mae_bpm(logits: Tensor, windows: WindowSet) -> float:
-    """Raw MAE of readings from `(windows, classes)` logits, mean over people."""
-    error = np.abs(decode(logits.numpy(), windows.task).bpm - windows.hr_bpm)
-    return mean_over_people(error, windows.person)
-
-
 def uncalibrated(teacher: Teacher, windows: WindowSet) -> Tensor:
     """`answers` as they would be without any temperature."""
     if not isinstance(teacher, Ensemble):
@@ -97,7 +88,7 @@ def measured(teacher: Teacher, windows: WindowSet, *, name: str, train_s: float)
         macs=macs_of(teacher),
         train_s=round(train_s, 1),
         temperature=float(teacher.temperature),
-        search_mae_bpm=search_mae_bpm(after, windows),
+        search_mae_bpm=raw_mae_bpm(after.numpy(), windows),
         ece_before=expected_calibration_error(
             uncalibrated(teacher, windows), windows.hr_bpm, windows.task
         ),

@@ -9,6 +9,17 @@ from numpy.typing import NDArray
 
 from ppg.people.metrics import LEVEL
 
+DRAWS = 2000
+
+
+def drawn_anew(count: int, draws: int = DRAWS) -> NDArray[np.int64]:
+    """Places `(1 + draws, count)` of people, seeds or networks; the first row is all as they are.
+
+    The same for every figure of as many, so that those are paired.
+    """
+    rng = np.random.default_rng(0)
+    return np.vstack([np.arange(count), rng.integers(0, count, (draws, count))])
+
 
 @dataclass(frozen=True)
 class Interval:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import asdict, dataclass, fields, replace
-from typing import Literal, get_args
+from typing import Literal
 
 from distill.teachers.names import NONE
 from nas.bench.distillation.students import plain_kind
@@ -17,7 +17,6 @@ from ppgnas.errors import DataError
 
 LABELS_ALONE, DIRECT = "none", "direct"
 Quantisation = Literal["aware", "post", "float"]
-QUANTISATIONS: tuple[Quantisation, ...] = get_args(Quantisation)
 
 
 @dataclass(frozen=True, kw_only=True)

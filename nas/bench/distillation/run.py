@@ -31,7 +31,7 @@ from nas.bench.distillation.records import (
     read_ground,
 )
 from nas.bench.distillation.students import student_arch
-from nas.bench.distillation.worker import Worker
+from nas.bench.distillation.worker import Processes
 from nas.models.backend import check_judges
 from nas.models.readout import RULES
 from nas.run.folder import held
@@ -67,7 +67,7 @@ def run_bench(
     out: Path,
     *,
     seeds: Sequence[int],
-    worker: Worker,
+    worker: Processes,
     command: str,
     progress: Progress,
 ) -> Finished:
@@ -165,7 +165,7 @@ class _Bench:
         out: Path,
         people: People,
         archs: dict[str, Arch],
-        worker: Worker,
+        worker: Processes,
         progress: Progress,
     ) -> None:
         self.out, self.people, self.archs = out, people, archs

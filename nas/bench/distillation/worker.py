@@ -1,10 +1,10 @@
-"""Who does the work of a bench, as an interface, so that tests can hand in a fake clock."""
+"""Who does the work of a bench."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 from distill.teachers.names import is_preset, members_of
 from nas.bench.distillation.jobs import CellJob, GroundJob
@@ -16,28 +16,11 @@ Result = TypeVar("Result")
 Job = TypeVar("Job")
 
 
-class Worker(Protocol):
-    """Each calls `keep(index, result)` in this process as a job ends."""
-
-    def prepare(
-        self, jobs: Sequence[GroundJob], tick: Tick, keep: Callable[[int, GroundRecord], None]
-    ) -> None:
-        """Teachers and pools; what is in a job's folder is taken."""
-
-    def pace(
-        self, jobs: Sequence[CellJob], tick: Tick, keep: Callable[[int, RecipePace], None]
-    ) -> None:
-        """Seconds of a step, of one cell after the other."""
-
-    def train(
-        self, jobs: Sequence[CellJob], tick: Tick, keep: Callable[[int, CellRecord], None]
-    ) -> None:
-        """Networks; what is in a job's folder goes on."""
-
-
 @dataclass(frozen=True)
 class Processes:
-    """The real one: jobs side by side, each in a process of one thread.
+    """Jobs side by side, each in a process of one thread; what is in a job's folder is taken.
+
+    Each method calls `keep(index, result)` in this process as a job ends.
 
     Attributes:
         count: of processes.

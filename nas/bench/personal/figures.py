@@ -12,11 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from nas.bench.interval import Interval
+from nas.bench.interval import Interval, drawn_anew
 from nas.bench.personal.records import PersonRecord, Tried
 from nas.personal.kinds import PersonalKind
-
-DRAWS = 2000
 
 
 @dataclass(frozen=True)
@@ -97,9 +95,7 @@ def rows_of(records: Sequence[PersonRecord]) -> list[RowFigures]:
 
 def effect(before: NDArray[np.float64], after: NDArray[np.float64]) -> Effect:
     """Of errors `(people,)` before and after."""
-    rng = np.random.default_rng(0)
-    drawn = rng.integers(len(before), size=(DRAWS, len(before)))
-    drawn = np.vstack([np.arange(len(before)), drawn])
+    drawn = drawn_anew(len(before))
     percent = 100 * (after[drawn].mean(axis=1) / before[drawn].mean(axis=1) - 1)
     rise = after - before
     return Effect(

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-from nas.bench.interval import Interval
+from nas.bench.interval import Interval, drawn_anew
 
 DRAWS = 1000
 TIE_BPM = 0.1
@@ -107,8 +107,7 @@ def _draws(networks: int) -> tuple[NDArray[np.int64], Values]:
 
     The first row is the networks as they are.
     """
-    drawn = np.random.default_rng(0).integers(0, networks, (DRAWS, networks))
-    places = np.vstack([np.arange(networks), drawn])
+    places = drawn_anew(networks, DRAWS)
     times = (places[:, :, None] == np.arange(networks)).sum(axis=1)
     return places, times.astype(np.float64)
 

@@ -19,7 +19,6 @@ from nas.run.config import SearchConfig
 from nas.run.folder import RunDir
 from nas.run.job.progress import Progress, Tick
 from nas.run.people import People
-from ppg.people.metrics import mae_by_person
 from ppg.recording import Recording
 from ppg.windows import windows_of
 from search_spaces.arch import Arch
@@ -134,6 +133,5 @@ def _train_alone(
 
 
 def _errors(result: Retrained, arch: Arch, recordings: Sequence[Recording]) -> dict[str, float]:
-    windows = windows_of(recordings, arch)
-    raw = predict_windows(result.net, windows).raw.bpm
-    return mae_by_person(windows.hr_bpm, raw, windows.person, windows.people)
+    raw, _ = predict_windows(result.net, windows_of(recordings, arch)).by_person()
+    return raw

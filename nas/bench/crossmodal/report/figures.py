@@ -9,7 +9,7 @@ import numpy as np
 
 from nas.bench.crossmodal.cells import ALONE, DISTILLED
 from nas.bench.crossmodal.records import EncoderRecord
-from nas.bench.interval import Interval
+from nas.bench.interval import Interval, drawn_anew
 from ppg.people.metrics import DRAWS
 
 TARGETS: Mapping[str, str] = {
@@ -55,9 +55,7 @@ def gain(left: EncoderRecord, right: EncoderRecord, target: str) -> Gain:
     """Of `left` over `right` on the same people, drawn anew together."""
     own, other = (errors_of(record, target, 1.0) for record in (left, right))
     pairs = np.array([[own[person], other[person]] for person in sorted(own)])
-    rng = np.random.default_rng(0)
-    drawn = pairs[rng.integers(0, len(pairs), (DRAWS, len(pairs)))].mean(axis=1)
-    means = np.concatenate([pairs.mean(axis=0)[None], drawn])
+    means = pairs[drawn_anew(len(pairs), DRAWS)].mean(axis=1)
     return Gain(left.name, right.name, Interval.of(100 * (1 - means[:, 0] / means[:, 1])))
 
 

@@ -6,6 +6,7 @@ import random
 from collections.abc import Sequence
 from pathlib import Path
 
+from distill.evaluation import float_logits
 from distill.pool import make_pool
 from distill.teachers.base import Teacher
 from distill.teachers.choice import TEACHER_HZ, teacher_of
@@ -15,7 +16,7 @@ from nas.bench.distillation.cells import Ground
 from nas.bench.distillation.jobs import GroundJob
 from nas.bench.distillation.records import GroundRecord
 from nas.bench.distillation.spent import Spent
-from nas.bench.distillation.work.readings import errors_of_logits, logits_of
+from nas.bench.distillation.work.readings import errors_of_logits
 from nas.run.job.progress import Tick
 from ppg.augment.bank import TrainingBank
 from ppg.augment.unlabelled import UnlabelledBank
@@ -67,7 +68,7 @@ def prepare_ground(job: GroundJob, progress: Tick) -> GroundRecord:
         pool_s=spent.seconds,
         teacher_parameters=sum(weights.numel() for weights in teacher.parameters()),
         teacher_facts=teacher.facts,
-        teacher_errors=errors_of_logits(logits_of(teacher, windows), windows, job.judges),
+        teacher_errors=errors_of_logits(float_logits(teacher, windows), windows, job.judges),
     )
 
 

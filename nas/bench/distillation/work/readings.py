@@ -5,31 +5,17 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from distill.evaluation import float_logits, raw_mae_bpm
 from nas.bench.distillation.jobs import Judges
 from nas.bench.distillation.records import PeopleErrors
-from ppg.people.metrics import mae_by_person, mean_over_people
-from ppg.readout.decode import decode
+from ppg.people.metrics import mae_by_person
 from ppg.readout.smoothing import read_series
 from ppg.windows import WindowSet
 
-READ_AT_ONCE = 256
 REST, IN_MOTION = "rest", "all but rest"
-
-
-def logits_of(module: nn.Module, windows: WindowSet) -> NDArray[np.float32]:
-    """`(windows, classes)`."""
-    with torch.no_grad():
-        parts = torch.split(torch.from_numpy(windows.x), READ_AT_ONCE)
-        found: NDArray[np.float32] = torch.cat([module(x) for x in parts]).numpy()
-        return found
-
-
-def _raw(logits: NDArray[np.float32], windows: WindowSet) -> NDArray[np.float64]:
-    return decode(logits, windows.task).bpm
 
 
 def errors_of_logits(
@@ -68,6 +54,5 @@ def judged(
     network: nn.Module, search: WindowSet, report: WindowSet, judges: Judges
 ) -> tuple[float, PeopleErrors]:
     """Raw error on search people, and the errors of report people, of a network in float."""
-    read = _raw(logits_of(network, search), search)
-    search_bpm = mean_over_people(abs(read - search.hr_bpm), search.person)
-    return search_bpm, errors_of_logits(logits_of(network, report), report, judges)
+    search_bpm = raw_mae_bpm(float_logits(network, search), search)
+    return search_bpm, errors_of_logits(float_logits(network, report), report, judges)

@@ -13,16 +13,18 @@ from nas.bench.distillation.jobs import CellJob, GroundJob
 from nas.bench.distillation.plan import RecipePace
 from nas.bench.distillation.records import CellRecord, GroundRecord, PeopleErrors
 from nas.bench.distillation.run import Finished, run_bench
+from nas.bench.distillation.worker import Processes
 from nas.run.job.progress import Silent, Tick
 from search_spaces.lower import lower
 
 TEACHER_S, POOL_S = 60.0, 6.0
 
 
-@dataclass
-class FakeWorker:
+@dataclass(frozen=True)
+class FakeWorker(Processes):
     """Notes what it did; `dies_at` so many cells it is stopped."""
 
+    count: int = 1
     prepared: list[str] = field(default_factory=list)
     trained: list[Cell] = field(default_factory=list)
     waves: list[int] = field(default_factory=list)

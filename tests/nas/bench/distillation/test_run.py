@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -30,7 +31,7 @@ def test_a_killed_bench_goes_on(people: str, tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         ask(people, tmp_path / "out", worker)
     assert len(worker.trained) == 5
-    worker.dies_at = None
+    worker = replace(worker, dies_at=None)
     found = ask(people, tmp_path / "out", worker)
     assert len(worker.trained) == len(set(worker.trained)) == len(found.cells)
     assert {cell.seed for cell in found.cells} == {0, 1}
