@@ -79,7 +79,7 @@ def begin(job: FinalistJob, search: WindowSet, kept: Path, progress: Progress) -
     settle_norms(network, batches)
     logits = float_logits(network, search)
     with torch.no_grad():
-        parts = [network(part) for x in batches for part in x.split(READ_AT_ONCE)]
+        parts = [network(part) for x in batches for part in torch.split(x, READ_AT_ONCE)]
     seen = torch.cat(parts).cpu().numpy()
     begun = Begun(
         mean_over_people(expected_error(logits, search.hr_bpm, search.task), search.person),
