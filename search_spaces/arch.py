@@ -151,7 +151,7 @@ class Arch:
     @property
     def id(self) -> str:
         """Ten hexadecimal digits from the content, stable across machines and versions."""
-        return hashlib.sha256(self.dumps().encode()).hexdigest()[:10]
+        return _id_of(self)
 
     def to_json(self) -> dict[str, Any]:
         """Plain values; `from_json` gives the same arch back.
@@ -198,3 +198,8 @@ class Arch:
                 if each.name != "stages" and type(value).__name__ != each.type:
                     raise SpaceError(f"arch: {each.name} is {value!r}; allowed: {each.type}")
         return arch
+
+
+@lru_cache(maxsize=1024)  # of a candidate it is asked for several times in a row
+def _id_of(arch: Arch) -> str:
+    return hashlib.sha256(arch.dumps().encode()).hexdigest()[:10]

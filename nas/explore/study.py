@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from optuna.trial import FrozenTrial, Trial, create_trial
 
 from nas.explore.problem import CostOf, Probe, Problem
-from nas.explore.samplers import Fresh, distributions, make_sampler, reseed
+from nas.explore.samplers import Fresh, distributions, make_sampler, remember_parents, reseed
 from nas.pareto import hypervolume_share, nondominated, pick_spread
 from nas.run.candidates import Candidate
 from nas.run.job.progress import Tick
@@ -118,6 +118,7 @@ class _Sampler:
         self._space, self._known = space, known
         self._asked = len(stored)
         self._sampler = make_sampler(settings.sampler, settings.seed)
+        remember_parents(self._sampler)
         self._study = optuna.create_study(directions=["minimize"] * len(self._problem.objectives))
         for trial in stored:
             self._study.add_trial(trial)

@@ -58,7 +58,8 @@ class Candidate:
 
     def row(self) -> dict[str, Any]:
         """Its values by `COLUMNS`."""
-        flat = {**vars(self), **asdict(self.costs), "id": self.arch.id}
+        costs = {name: getattr(self.costs, name) for name in _COSTS}
+        flat = {**vars(self), **costs, "id": self.arch.id}
         return {name: flat[name] for name in COLUMNS}
 
     def to_json(self) -> dict[str, Any]:
@@ -88,6 +89,7 @@ def _unflatten(row: Any) -> Any:
 _Row = Annotated[Candidate, BeforeValidator(_unflatten)]
 _CANDIDATE: TypeAdapter[Candidate] = TypeAdapter(_Row)
 
+_COSTS = tuple(each.name for each in fields(Costs))
 COLUMNS = (
     "number",
     "id",
@@ -97,7 +99,7 @@ COLUMNS = (
     "mae_low_bpm",
     "mae_high_bpm",
     "first_bpm",
-    *(each.name for each in fields(Costs)),
+    *_COSTS,
     "hypervolume",
 )
 

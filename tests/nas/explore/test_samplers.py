@@ -9,7 +9,7 @@ from types import ModuleType
 import optuna
 import pytest
 
-from nas.explore.samplers import check_sampler, make_sampler, reseed
+from nas.explore.samplers import check_sampler, make_sampler, remember_parents, reseed
 from nas.run.config import SAMPLERS, ConfigError
 
 
@@ -53,6 +53,22 @@ def test_a_reseeded_sampler_draws_as_a_new_one(name: str) -> None:
         return [trial.params for trial in study.trials]
 
     assert drawn(anew=False) == drawn(anew=True)
+
+
+@pytest.mark.parametrize("name", ["nsga2", "nsga3"])
+def test_parents_that_are_remembered_have_the_same_children(name: str) -> None:
+    def drawn(*, remembered: bool) -> list[dict[str, object]]:
+        sampler = make_sampler(name, 0)
+        if remembered:
+            remember_parents(sampler)
+        study = optuna.create_study(directions=["minimize"] * 2, sampler=sampler)
+        for _ in range(160):
+            trial = study.ask()
+            values = [trial.suggest_categorical(key, (1, 2, 3, 4)) for key in ("a", "b", "c")]
+            study.tell(trial, (float(values[0]), float(values[1] - values[2])))
+        return [trial.params for trial in study.trials]
+
+    assert drawn(remembered=True) == drawn(remembered=False)
 
 
 def test_without_optunahub_it_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
