@@ -26,6 +26,7 @@ from distill.training.checkpoint import load_checkpoint, read_facts, save_checkp
 from distill.training.device import placed
 from distill.training.fit import ALONE
 from distill.training.jobs import run_jobs
+from distill.training.metrics import note_search
 from distill.training.norms import settle_norms
 from distill.training.progress import Progress
 from distill.training.queues import Queue
@@ -87,6 +88,7 @@ def begin(job: FinalistJob, search: WindowSet, kept: Path, progress: Progress) -
         float(np.nanmean(expected_error(seen, pool.hr_bpm[: len(seen)], pool.task))),
         step_s,
     )
+    note_search(job.log, _steps(job), arithmetic="float", mae_bpm=begun.mae_bpm)
     save_checkpoint(kept, network, begun=asdict(begun))
     return begun
 

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
-from distill.training.metrics import COLUMNS, rows_of
+from distill.training.metrics import COLUMNS, SEARCH, rows_of, search_rows
 from nas.run.job.progress import Progress, Tick
 from ppgnas.errors import DependencyError
 from ppgnas.extras import install_line
@@ -82,4 +82,14 @@ class Events:
                     for term in [*row][len(COLUMNS) :]:
                         writer.add_scalar(f"terms/{term}", float(row[term]), step)
             self._seen[path.stem] = int(new[-1]["step"])
+        for path in sorted(self._metrics.glob(f"*{SEARCH}")):
+            last = self._seen.get(path.name, 0)
+            known = [row for row in search_rows(path) if int(row["step"]) > last]
+            if not known:
+                continue
+            with SummaryWriter(self._out / path.name.removesuffix(SEARCH)) as writer:
+                for row in known:
+                    title = f"MAE of search people, {row['arithmetic']} (BPM)"
+                    writer.add_scalar(title, float(row["mae_bpm"]), int(row["step"]))
+            self._seen[path.name] = int(known[-1]["step"])
         self._looked_s = time.monotonic()

@@ -31,6 +31,7 @@ from distill.training.checkpoint import load_checkpoint, read_facts, save_checkp
 from distill.training.device import placed
 from distill.training.fit import ALONE
 from distill.training.jobs import run_jobs
+from distill.training.metrics import note_search
 from distill.training.norms import settle_norms
 from distill.training.progress import Progress
 from distill.training.queues import Queue
@@ -100,7 +101,9 @@ def retrain(
             labelled = _folder(job) / f"pool-{index}"
             own, network, adaptor = _trained(own, part, labelled, tick, processes)
             own = _keep(job, own, network, adaptor, done=index + 1)
-    return _quantised(own, parts[-1].steps, search, tick)
+    made = _quantised(own, parts[-1].steps, search, tick)
+    note_search(job.log, total, arithmetic="int8", mae_bpm=made.search_mae_bpm)
+    return made
 
 
 def _folder(job: FinalistJob) -> Path:

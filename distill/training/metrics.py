@@ -2,7 +2,8 @@
 
 A training that goes on from its checkpoint drops the rows after it, and writes them again: every
 column but `seconds` is then what one without a break would have. Where the loss is
-a sum of terms by name, each has a column.
+a sum of terms by name, each has a column. What search people read where a training pauses, and at
+its end, stands in a file beside it: that is known anyway, and chooses elsewhere.
 """
 
 from __future__ import annotations
@@ -11,12 +12,14 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Protocol, SupportsFloat
+from typing import Literal, Protocol, SupportsFloat
 
 from ppgnas.files import write_text_atomic
 from ppgnas.tables import csv_table
 
 COLUMNS = ("step", "seconds", "loss", "learning_rate")
+SEARCH_COLUMNS = ("step", "arithmetic", "mae_bpm")
+SEARCH = "-search.csv"
 EVERY = 10
 """Steps from one row to the next."""
 
@@ -66,6 +69,34 @@ def metrics(path: Path | None, *, done: int, steps: int) -> Iterator[Write]:
             file.flush()
 
         yield write
+
+
+def note_search(
+    log: Path | None, step: int, *, arithmetic: Literal["float", "int8"], mae_bpm: float
+) -> None:
+    """Keep the error on search people after a step; what a kill left of later steps goes.
+
+    Args:
+        log: how the files of the training begin, or None for none.
+        step: of the whole training.
+        arithmetic: of the readings.
+        mae_bpm: raw, the mean over people.
+    """
+    if log is not None:
+        path = log.with_name(f"{log.name}{SEARCH}")
+        before = [row for row in search_rows(path) if int(row["step"]) < step]
+        row = {"step": step, "arithmetic": arithmetic, "mae_bpm": f"{mae_bpm:.4f}"}
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_text_atomic(path, csv_table(SEARCH_COLUMNS, [*before, row]))
+
+
+def search_rows(path: Path) -> list[dict[str, str]]:
+    """What `note_search` kept, without what is no row; nothing where there is no such file."""
+    if not path.exists():
+        return []
+    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    rows = [dict(zip(SEARCH_COLUMNS, line.split(","), strict=False)) for line in lines[1:]]
+    return [row for row in rows if _is_row([row["step"], row.get("mae_bpm", "")], 2)]
 
 
 def rows_of(path: Path) -> list[dict[str, str]]:

@@ -18,6 +18,7 @@ from distill.trainer import Trainer
 from distill.training.checkpoint import load_checkpoint
 from distill.training.device import Site
 from distill.training.effort import EFFORTS, FIRST_RUNG, MOST_FIRST_STEPS, Effort
+from distill.training.metrics import search_rows
 from distill.training.recipe import load_recipe
 from ppg.recording import Recording
 from ppg.windows import windows_of
@@ -131,11 +132,14 @@ def test_a_finalist_goes_on_from_its_first_rung(
         own.write_bytes(given.weights.read_bytes())
         return replace(given, weights=own)
 
-    begun = job("begun")
+    begun = replace(job("begun"), log=tmp_path / "metrics" / "network")
     begin(replace(begun, pause=5), search, tmp_path / "begun.safetensors", silent)
     effort = replace(begun.effort, finetune_steps=begun.effort.finetune_steps - fewer)
     found = retrain(replace(begun, effort=effort), search, lambda done, *_: steps.append(done))
     assert steps == list(range(6, effort.finetune_steps + effort.qat_steps + 1))
+    kept = search_rows(tmp_path / "metrics" / "network-search.csv")
+    seen = [(int(row["step"]), row["arithmetic"]) for row in kept]
+    assert seen == [(5, "float"), (steps[-1], "int8")]
     whole = retrain(job("whole"), search, silent)
     same = all(np.array_equal(found.net.weights[k], v) for k, v in whole.net.weights.items())
     assert same is (fewer == 0)

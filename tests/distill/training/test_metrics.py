@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from distill.training.checkpoint import Checkpoint
 from distill.training.fit import Schedule, fit, make_optimiser
-from distill.training.metrics import COLUMNS, rows_of
+from distill.training.metrics import COLUMNS, note_search, rows_of, search_rows
 from distill.training.team import Team
 
 
@@ -103,6 +103,20 @@ def test_what_is_no_row_is_left_out(tmp_path: Path, line: bytes) -> None:
     good = b"step,seconds,loss,learning_rate\n10,1.0,0.5,0.1\n"
     path.write_bytes(good + line + b"\n30,3.0,nan,0.1\n")
     assert [row["step"] for row in rows_of(path)] == ["10", "30"]
+
+
+def test_what_search_people_read_replaces_what_was_after_it(tmp_path: Path) -> None:
+    log, path = tmp_path / "metrics" / "network-a", tmp_path / "metrics" / "network-a-search.csv"
+    note_search(None, 5, arithmetic="float", mae_bpm=3.0)
+    for step, bpm in ((5, 3.25), (20, 2.0), (12, 2.5)):
+        note_search(log, step, arithmetic="float", mae_bpm=bpm)
+    with path.open("a") as file:
+        file.write("x,int8,1\n14,int8\n15,int8,one\n")
+    assert [(row["step"], row["mae_bpm"]) for row in search_rows(path)] == [
+        ("5", "3.2500"),
+        ("12", "2.5000"),
+    ]
+    assert search_rows(tmp_path / "none.csv") == []
 
 
 def test_another_process_of_a_team_writes_nothing(tmp_path: Path) -> None:
