@@ -109,49 +109,62 @@ def place_in_order(
     return offsets
 
 
-def highest_end(
-    sizes: Sequence[int], first: Sequence[int], last: Sequence[int], rooms: Sequence[int]
-) -> int:
+def highest_end(tensors: Sequence[tuple[int, int, int]], rooms: Sequence[int]) -> tuple[int, int]:
     """The arena of `place` for tensors and one room a time, sooner: no offset is handed back.
 
     A room lives at its time alone, so it concerns tensors alone: those that are no larger have to
     know where it lies, and where there are none it is looked at only if it may stick out.
 
     Args:
-        sizes: `(tensors,)` bytes, rounded up.
-        first, last: `(tensors,)` times of use.
+        tensors: bytes, rounded up, and first and last time of use; at least one. Of two that are
+            equally large the one that is first used later is placed first.
         rooms: `(times,)` bytes, rounded up, of the buffer that lives at time i + 1.
+
+    Returns:
+        The end of the highest buffer, and that of the last of `tensors`.
     """
     placed: list[list[tuple[int, int]]] = [[] for _ in range(len(rooms) + 1)]
-    waiting, tops = [0, *rooms], [0] * (len(rooms) + 1)
-    largest = max(waiting)
-    for size, index in sorted(zip(sizes, range(len(sizes)), strict=True), reverse=True):
-        times = range(first[index], last[index] + 1)
-        for time in times if size <= largest else ():
-            if waiting[time] >= size:
-                entry = _lowest(placed[time], waiting[time])
-                placed[time].append(entry)
-                waiting[time] = 0
-                tops[time] = max(tops[time], entry[1])
-        neighbours: list[tuple[int, int]] = []
-        for time in times:
-            neighbours += placed[time]
-        entry = _lowest(neighbours, size)
-        for time in times:
-            placed[time].append(entry)
-            if entry[1] > tops[time]:
-                tops[time] = entry[1]
-    top = max(tops)
-    for size, busy, end in zip(waiting, placed, tops, strict=True):
-        if size and end + size > top:
-            top = max(top, _lowest(busy, size)[1])
-    return top
+    waiting = [0, *rooms]
+    largest = top = max(waiting)
+    order, ends = sorted(tensors, reverse=True), []
+    for size, first, last in order:
+        if size <= largest:
+            for time in range(first, last + 1):
+                if waiting[time] >= size:
+                    entry = _lowest(placed[time], waiting[time])
+                    placed[time].append(entry)
+                    waiting[time] = 0
+                    if entry[1] > top:
+                        top = entry[1]
+        if last - first == 1:  # as most: written by one step, read by the next
+            before, after = placed[first], placed[last]
+            entry = _lowest(before + after, size)
+            before.append(entry)
+            after.append(entry)
+        else:
+            times = placed[first : last + 1]
+            entry = _lowest([each for busy in times for each in busy], size)
+            for busy in times:
+                busy.append(entry)
+        ends.append(entry[1])
+    top = max(top, *ends)
+    reached = top - largest
+    for (_, first, last), end in zip(order, ends, strict=True):
+        if end > reached:
+            for time in range(first, last + 1):
+                if end + waiting[time] > top:
+                    top = max(top, _lowest(placed[time], waiting[time])[1])
+    return top, ends[order.index(tensors[-1])]
 
 
 def _lowest(busy: list[tuple[int, int]], size: int) -> tuple[int, int]:
     """Offset and end of so many bytes at the lowest place between others."""
+    if not busy:
+        return 0, size
+    if len(busy) > 1:
+        busy = sorted(busy)
     offset = 0
-    for start, end in sorted(busy):
+    for start, end in busy:
         if start - offset >= size:
             break
         if end > offset:

@@ -1,22 +1,28 @@
 """Generated C of a chain of segments: what `fast_cost` says of the whole graph, in a tenth of it.
 
 A program is local but for two things: how a tensor between two segments lies, which its reader
-decides, and the plan of the scratch buffer. So each segment is programmed once, and joined once
-with each way to lie; of a chain no more is left than to add, and to plan the buffer.
+decides, and the plan of the scratch buffer. So each segment is programmed once; of a chain no
+more is left than to add, and to plan the buffer.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from math import fsum
+from collections.abc import Mapping, Sequence
+from math import ldexp
 from typing import NamedTuple
 
 from hwmodels.arena import aligned, highest_end
-from hwmodels.generated_c.cost import FastCost, Functions, shared_functions, step_tables
+from hwmodels.generated_c.cost import FastCost, shared_functions, step_tables
 from hwmodels.generated_c.law import CLaw
 from hwmodels.generated_c.program import program, rewritable
 from hwmodels.generated_c.segments import Segment
-from hwmodels.generated_c.shapes import StepShape, infer_shape, step_shape, written_to
+from hwmodels.generated_c.shapes import (
+    StepShape,
+    infer_shape,
+    layout_of,
+    step_shape,
+    unwritten,
+)
 from hwmodels.generated_c.steps import Storage
 from hwmodels.generated_c.streaming import COUNT_BYTES, kept_by
 from ppgnas.errors import GraphError
@@ -24,109 +30,106 @@ from ppgnas.task import Mode
 
 _PAIRING = ("window", "separable")  # kinds of steps that can write pairs of rows
 _MEMO_ENTRIES = 1 << 16
-_SOURCE = -1  # in place of a number: the tensor that a segment reads
+_BITS = 128  # behind the point of exact sums
+_LAYOUT_BITS = 40
+_COUNT_BITS = 48
 
 
-class _Joined(NamedTuple):
-    """A segment whose output lies in one way.
+class _Way:
+    """One way for a tensor to lie; two are equal where they are one object.
 
     Attributes:
-        bytes: of the output, aligned.
-        over: number of the segment's own tensor that the output takes the place of, or `_SOURCE`;
-            None where it has a place of its own.
-        cycles: of the steps, and of keeping a past.
-        functions: their code.
-        keep: which of them keep a past, the pool left out.
+        bytes: aligned.
+        paired: two rows share words.
+        layout: tells functions apart that write it.
     """
 
+    __slots__ = ("bytes", "layout", "paired", "storage")
+
+    def __init__(self, storage: Storage) -> None:
+        self.storage, self.paired = storage, storage.paired
+        self.bytes, self.layout = aligned(storage.bytes), layout_of(storage)
+
+
+class _Shared:
+    """Functions that steps share: a set of them as the bits of a number, and its code."""
+
+    def __init__(self) -> None:
+        self._bits: dict[object, int] = {}
+        self._codes: list[int] = []
+        self._of_sets: dict[int, int] = {}
+
+    def several(self, functions: Mapping[object, float]) -> int:
+        """The set of these."""
+        found = 0
+        for function, code in functions.items():
+            if function not in self._bits:
+                self._bits[function] = len(self._codes)
+                self._codes.append(_exact(code))
+            found |= 1 << self._bits[function]
+        return found
+
+    def code(self, several: int) -> int:
+        """Of a set, see `_exact`."""
+        found = self._of_sets.get(several)
+        if found is None:
+            if len(self._of_sets) > _MEMO_ENTRIES:
+                self._of_sets.clear()
+            bits = range(several.bit_length())
+            found = sum(self._codes[bit] for bit in bits if several >> bit & 1)
+            self._of_sets[several] = found
+        return found
+
+
+class _Small(NamedTuple):
+    """The end of a chain whose tensors and rooms are smaller than the tensor before them.
+
+    Attributes:
+        tensors, steps: how many of its own, from the end.
+        bytes: of all of them.
+    """
+
+    tensors: int
+    steps: int
     bytes: int
-    over: int | None
-    cycles: list[float]
-    functions: Functions
-    keep: frozenset[StepShape]
 
 
-class _Piece:
+class _Piece(NamedTuple):
     """A segment with its program.
 
     Attributes:
         source: how the tensor that it reads lies.
-        output: how the one that it writes lies where nothing reads it.
-        source_last: the last of its steps that reads the source, counted from 1.
+        source_last: the last of its steps that reads it, counted from 1.
         inner: `(bytes, first, last)` of the tensors between its steps, by when they live.
         rooms: `(steps,)` bytes beside the tensors.
-        tables, state, macs, weights: bytes of constants and of the past, counts of its layers.
-        joined: by how its output lies; None where its last step cannot write it so.
+        plain, paired: by how its output lies, what all its steps cost (see `_packed`), and code of
+            the last; None where that cannot write pairs.
+        last: number of the last step's function where its output lies plain.
+        before: code of the functions of the steps before, by number.
+        shared, code: set of the functions that steps share, and their code.
+        over: what the last step may write over: 0 for the source or position in `inner` from 1 on,
+            and how it lies.
+        output: how the tensor that it writes lies where nothing reads it.
+        keep: numbers of the functions that keep a past, the pool's and the last left out.
+        keeps: the last one does.
+        small: its end where it closes a chain.
     """
 
-    def __init__(self, segment: Segment, law: CLaw, mode: Mode) -> None:
-        graph, plan = segment.graph, program(segment.graph)
-        skip = int(segment.behind)
-        layers, steps = graph.layers[skip:], plan.steps[skip:]
-        shapes = [step_shape(graph, plan, step) for step in steps]
-        last = {name: time for time, step in enumerate(steps, start=1) for name in step.reads}
-        names = [plan.steps[0].target if skip else graph.input, *(step.target for step in steps)]
-        storages = [plan.storages[name] for name in names]
-        self.source, self.output = storages[0], storages[-1]
-        self.source_last = last[names[0]]
-        self.inner = [
-            (aligned(plan.storages[name].bytes), time, last[name])
-            for time, name in enumerate(names[1:-1], start=1)
-        ]
-        self.rooms = [aligned(step.scratch_bytes) for step in steps]
-        self.tables = sum(map(step_tables, [graph] * len(steps), steps, shapes))
-        self.macs, self.weights = (
-            sum(map(graph.macs, layers)),
-            sum(map(graph.weight_bytes, layers)),
-        )
-        self.state = 0
-        self.joined: dict[Storage, _Joined | None] = {}
-        self._law, self._last = law, shapes[-1]
-        self._ends: dict[int, tuple[float, float]] = {}  # of the last step, by `paired`
-        self._cycles: list[float] = []
-        self._functions: Functions = {}
-        for shape in shapes:
-            self._functions |= shared_functions(shape)
-        for shape in shapes[:-1]:
-            own_cycles, self._functions[shape] = law.quick(shape)
-            self._cycles.append(own_cycles)
-        # What the last step may write over: number and storage.
-        self._rewritable = [
-            (names.index(name) - 1, plan.storages[name])
-            for name in rewritable(steps[-1])
-            if last[name] == len(steps)
-        ]
-        self._pairs = steps[-1].kind in _PAIRING
-        self._keep: list[StepShape] = []
-        for step, shape in zip(steps if mode == "streaming" else (), shapes, strict=False):
-            pools = step.layers[0].op in ("avg_pool", "max_pool")
-            pooled = segment.pooled if pools else 0
-            if (kept := kept_by(plan, step, pooled=pooled)) is not None:
-                channels = plan.storages[step.source].channels if pools else 0
-                self._cycles.append(law.kept_cycles(kept, channels))
-                self._keep += [shape] * (not pools)
-                self.state += kept.end
-
-    def join(self, target: Storage) -> _Joined | None:
-        """With an output that lies so, remembered."""
-        if target not in self.joined:
-            fits = self._pairs or not target.paired
-            self.joined[target] = self._join(target) if fits else None
-        return self.joined[target]
-
-    def _join(self, target: Storage) -> _Joined:
-        shape = written_to(self._last, target)
-        # Where the rows of the output lie is nothing to its costs, only whether two share words.
-        if shape.paired not in self._ends:
-            self._ends[shape.paired] = self._law.quick(self._last._replace(paired=shape.paired))
-        cycles, code = self._ends[shape.paired]
-        return _Joined(
-            aligned(target.bytes),
-            next((number for number, storage in self._rewritable if storage == target), None),
-            [*self._cycles, cycles],
-            {**self._functions, shape: code},
-            frozenset(shape if own is self._last else own for own in self._keep),
-        )
+    source: _Way
+    source_last: int
+    inner: list[tuple[int, int, int]]
+    rooms: list[int]
+    plain: tuple[int, int]
+    paired: tuple[int, int] | None
+    last: int
+    before: dict[int, int]
+    shared: int
+    code: int
+    over: list[tuple[int, _Way]]
+    output: _Way
+    keep: frozenset[int]
+    keeps: bool
+    small: _Small | None
 
 
 class ChainCosts:
@@ -139,82 +142,219 @@ class ChainCosts:
 
     def __init__(self, law: CLaw, mode: Mode) -> None:
         self._law, self._mode = law, mode
+        self._shared = _Shared()
         self._pieces: dict[Segment, _Piece] = {}
-        self._calls: dict[tuple[Segment, int], tuple[float, float]] = {}
+        self._ways: dict[Storage, _Way] = {}
+        self._shapes: dict[StepShape, int] = {}
+        self._calls: dict[tuple[Segment, int], tuple[int, int]] = {}
 
     def of(self, segments: Sequence[Segment]) -> FastCost | None:
         """What a chain costs; None where its program is not that of its segments."""
-        pieces: list[_Piece] = []
-        for segment in segments:
-            piece = self._pieces.get(segment) or self._made(segment)
-            if piece is None:
-                return None
-            pieces.append(piece)
+        pieces = self._known(segments)
         if not pieces:
             return None
-        cycles: list[float] = []
-        functions: Functions = {}
-        keep: set[StepShape] = set()
-        tables = state = macs = weights = 0
-        sizes, first, last = [aligned(pieces[0].source.bytes)], [0], [0]
-        rooms: list[int] = []
-        source = 0  # number of the tensor whose bytes a segment reads
+        functions: dict[int, int] = {}
+        all_sums = all_shared = all_code = 0
+        tensors: list[tuple[int, int, int]] = []
+        all_rooms: list[int] = []
+        size, written = pieces[0].source.bytes, 0  # of the tensor that a segment reads
         targets = [piece.source for piece in pieces[1:]]
         targets.append(pieces[-1].output)
         for piece, target in zip(pieces, targets, strict=True):
-            joined = piece.joined.get(target) or piece.join(target)
-            if joined is None:
+            (_, source_last, inner, rooms, plain, paired, function, before, shared, code, over,
+             _, _, _, _) = piece  # fmt: skip
+            ends = paired if target.paired else plain
+            if ends is None:
                 return None
-            size_bytes, over, own_cycles, own_functions, own_keep = joined
-            cycles += own_cycles
-            functions.update(own_functions)
-            if own_keep:
-                keep |= own_keep
-            tables += piece.tables
-            state += piece.state
-            macs += piece.macs
-            weights += piece.weights
-            time = len(rooms)
-            last[source] = time + piece.source_last
-            rooms += piece.rooms
-            start = len(sizes)
-            for size, begin, end in piece.inner:
-                sizes.append(size)
-                first.append(time + begin)
-                last.append(time + end)
-            if over is None:
-                source = len(sizes)
-                sizes.append(size_bytes)
-                first.append(len(rooms))
-                last.append(len(rooms))
-            elif over != _SOURCE:
-                source = start + over
-        call = segments[0], len(rooms)
+            sums, functions[function + target.layout] = ends
+            all_sums += sums
+            if before:
+                functions.update(before)
+            if more := shared & ~all_shared:
+                all_shared |= more
+                all_code += code if more == shared else self._shared.code(more)
+            time, start = len(all_rooms), len(tensors)
+            all_rooms += rooms
+            tensors.append((size, written, time + source_last))
+            for each, first, last in inner:
+                tensors.append((each, time + first, time + last))
+            for position, way in over:
+                if way is target:
+                    size, written, _ = tensors.pop(start + position)
+                    break
+            else:
+                size, written = target.bytes, len(all_rooms)
+        tensors.append((size, written, len(all_rooms)))
+        call = segments[0], len(all_rooms)
         if call not in self._calls:
-            self._calls[call] = self._law.quick(infer_shape(segments[0].graph, len(rooms)))
-        call_cycles, call_code = self._calls[call]
-        cycles.append(call_cycles)
-        code = [call_code, *functions.values()]
+            cycles, code = self._law.quick(infer_shape(segments[0].graph, call[1]))
+            self._calls[call] = _packed(_exact(cycles)), _exact(code)
+        sums, code = self._calls[call]
+        all_code += sum(functions.values(), start=code)
+        all_cycles, tables, state, macs, weights = _unpacked(all_sums + sums)
         if self._mode == "streaming":
+            kept = {
+                piece.last + to.layout
+                for piece, to in zip(pieces, targets, strict=True)
+                if piece.keeps
+            }
+            count = len(kept.union(*(piece.keep for piece in pieces)))
             pool = segments[-1].pooled > 1
-            code.append(self._law.kept_code_bytes(len(keep), pool=pool))
+            all_code += _exact(self._law.kept_code_bytes(count, pool=pool))
             state += COUNT_BYTES
+        end = _end(tensors, all_rooms, pieces[-1].small)
         return FastCost(
-            fsum(cycles),
-            tables,
-            fsum(code),
-            highest_end(sizes, first, last, rooms),
-            state,
-            macs,
-            weights,
+            _rounded(all_cycles), tables, _rounded(all_code), end, state, macs, weights
         )
 
-    def _made(self, segment: Segment) -> _Piece | None:
-        if len(self._pieces) > _MEMO_ENTRIES:
-            self._pieces.clear()
+    def _known(self, segments: Sequence[Segment]) -> list[_Piece] | None:
+        """Their pieces; None where one has no program."""
+        known = self._pieces
         try:
-            piece = _Piece(segment, self._law, self._mode)
+            return [known[segment] for segment in segments]
+        except KeyError:
+            if len(known) > _MEMO_ENTRIES:
+                known.clear()
+        try:
+            for segment in segments:
+                if segment not in known:
+                    known[segment] = self._made(segment)
         except GraphError:  # the whole graph says why
             return None
-        self._pieces[segment] = piece
-        return piece
+        return [known[segment] for segment in segments]
+
+    def _made(self, segment: Segment) -> _Piece:
+        graph, plan, law = segment.graph, program(segment.graph), self._law
+        skip = int(segment.behind)
+        layers, steps = graph.layers[skip:], plan.steps[skip:]
+        shapes = [step_shape(graph, plan, step) for step in steps]
+        read = {name: time for time, step in enumerate(steps, start=1) for name in step.reads}
+        names = [plan.steps[0].target if skip else graph.input, *(step.target for step in steps)]
+        ways = [self._way(plan.storages[name]) for name in names]
+        tensors = [
+            (way.bytes, time, read.get(name, len(steps)))
+            for time, (way, name) in enumerate(zip(ways, names, strict=True))
+        ]
+        rooms = [aligned(step.scratch_bytes) for step in steps]
+        functions = [
+            self._function(shape, way) for shape, way in zip(shapes, ways[1:], strict=True)
+        ]
+        costs = [law.quick(shape) for shape in shapes]
+        cycles = [own for own, _ in costs[:-1]]
+        keep, state = [], 0
+        for index, step in enumerate(steps if self._mode == "streaming" else ()):
+            pools = step.layers[0].op in ("avg_pool", "max_pool")
+            if kept := kept_by(plan, step, pooled=segment.pooled if pools else 0):
+                channels = plan.storages[step.source].channels if pools else 0
+                cycles.append(law.kept_cycles(kept, channels))
+                keep += [index] * (not pools)
+                state += kept.end
+        counts = (
+            sum(map(step_tables, [graph] * len(steps), steps, shapes)),
+            state,
+            sum(map(graph.macs, layers)),
+            sum(map(graph.weight_bytes, layers)),
+        )
+        ends = []
+        for last_cycles, code in (costs[-1], law.quick(shapes[-1]._replace(paired=1))):
+            both = sum(map(_exact, [*cycles, last_cycles]))
+            ends.append((_packed(both, *counts), _exact(code)))
+        shared = 0
+        for shape in shapes:
+            shared |= self._shared.several(shared_functions(shape))
+        over = [
+            (names.index(name), ways[names.index(name)])
+            for name in rewritable(steps[-1])
+            if read[name] == len(steps)
+        ]
+        return _Piece(
+            source=ways[0],
+            source_last=read[names[0]],
+            inner=tensors[1:-1],
+            rooms=rooms,
+            plain=ends[0],
+            paired=ends[1] if steps[-1].kind in _PAIRING else None,
+            last=functions[-1],
+            before={
+                function: _exact(code)
+                for function, (_, code) in zip(functions[:-1], costs, strict=False)
+            },
+            shared=shared,
+            code=self._shared.code(shared),
+            over=over,
+            output=ways[-1],
+            keep=frozenset(functions[index] for index in keep if index < len(steps) - 1),
+            keeps=len(steps) - 1 in keep,
+            small=None if over else _small(tensors, rooms),
+        )
+
+    def _way(self, storage: Storage) -> _Way:
+        if storage not in self._ways:
+            self._ways[storage] = _Way(storage)
+        return self._ways[storage]
+
+    def _function(self, shape: StepShape, target: _Way) -> int:
+        """A number that stands for the function of a step; what it is but for the target's layout
+        stands above `_LAYOUT_BITS`."""
+        plain = unwritten(shape, target.storage)
+        number = self._shapes.setdefault(plain, len(self._shapes))
+        return (number << _LAYOUT_BITS) + target.layout
+
+
+def _small(tensors: Sequence[tuple[int, int, int]], rooms: Sequence[int]) -> _Small | None:
+    """The longest end of a segment that is one; see `_Small`."""
+    for index, (size, _, _) in enumerate(tensors[:-1]):
+        rest, time = tensors[index + 1 :], tensors[index + 1][1]
+        sizes = [*(each for each, _, _ in rest), *rooms[time - 1 :]]
+        apart = all(last < time for _, _, last in tensors[:index])
+        if apart and size > max(sizes):
+            return _Small(len(rest), len(rooms) - time + 1, sum(sizes))
+    return None
+
+
+def _end(tensors: list[tuple[int, int, int]], rooms: list[int], small: _Small | None) -> int:
+    """The arena of a chain, most of which need not look at their end.
+
+    What is smaller than the tensor before it and lives beside no other is placed later than that,
+    and lies no higher than all of it on top of that.
+
+    Args:
+        tensors, rooms: see `highest_end`.
+        small: the end of the last segment.
+    """
+    if small is not None:
+        steps = len(rooms) - small.steps
+        front = tensors[: -small.tensors]
+        size, written, _ = front[-1]
+        front[-1] = size, written, steps
+        top, end = highest_end(front, rooms[:steps])
+        if end + small.bytes <= top:
+            return top
+    return highest_end(tensors, rooms)[0]
+
+
+def _exact(value: float) -> int:
+    """In units of 2^-128: sums of these are exact, as those of `fsum`, and sooner."""
+    return int(ldexp(value, _BITS))
+
+
+def _rounded(units: int) -> float:
+    return ldexp(float(units), -_BITS)
+
+
+def _packed(cycles: int, *counts: int) -> int:
+    """Cycles (see `_exact`) above four counts of `_COUNT_BITS`: one addition adds them all."""
+    for count in counts or (0, 0, 0, 0):
+        cycles = (cycles << _COUNT_BITS) + count
+    return cycles
+
+
+def _unpacked(sums: int) -> tuple[int, int, int, int, int]:
+    ones = (1 << _COUNT_BITS) - 1
+    return (
+        sums >> 4 * _COUNT_BITS,
+        sums >> 3 * _COUNT_BITS & ones,
+        sums >> 2 * _COUNT_BITS & ones,
+        sums >> _COUNT_BITS & ones,
+        sums & ones,
+    )

@@ -189,12 +189,10 @@ def is_row(layer: Layer, source: tuple[int, ...]) -> bool:
     )
 
 
-def written_to(shape: StepShape, target: Storage) -> StepShape:
-    """The shape of a step whose target lay plain, if it lies as `target` does."""
-    if not target.paired:
-        return shape
+def unwritten(shape: StepShape, target: Storage) -> StepShape:
+    """The shape of a step that writes `target`, as if that lay plain."""
     layout = layout_of(target) * (_LAYOUTS if shape.kind == "separable" else 1)
-    return shape._replace(paired=1, layout=shape.layout + layout)
+    return shape._replace(paired=0, layout=shape.layout - layout)
 
 
 def infer_shape(graph: Graph, steps: int) -> StepShape:

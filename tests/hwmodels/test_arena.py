@@ -60,8 +60,9 @@ def test_live_buffers_never_share_bytes(buffers: tuple[Buffer, ...]) -> None:
 def test_the_end_alone_is_that_of_the_plan(buffers: tuple[Buffer, ...], rooms: list[int]) -> None:
     rooms = [16 * room for room in rooms]
     beside = [Buffer("r", room, time, time) for time, room in enumerate(rooms, start=1) if room]
-    lives = [buffer.first for buffer in buffers], [buffer.last for buffer in buffers]
-    end = highest_end([aligned(buffer.bytes) for buffer in buffers], *lives, rooms)
+    buffers = tuple(sorted(buffers, key=lambda buffer: (buffer.first, buffer.last)))
+    tensors = [(aligned(buffer.bytes), buffer.first, buffer.last) for buffer in buffers]
+    end, _ = highest_end(tensors, rooms)
     assert end == plan((*buffers, *beside), TIMES).arena_bytes
 
 
