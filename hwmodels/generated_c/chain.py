@@ -187,8 +187,8 @@ class ChainCosts:
         tensors.append((size, written, len(all_rooms)))
         call = segments[0], len(all_rooms)
         if call not in self._calls:
-            cycles, code = self._law.quick(infer_shape(segments[0].graph, call[1]))
-            self._calls[call] = _packed(_exact(cycles)), _exact(code)
+            of_call = self._law.quick(infer_shape(segments[0].graph, call[1]))
+            self._calls[call] = _packed(_exact(of_call[0])), _exact(of_call[1])
         sums, code = self._calls[call]
         all_code += sum(functions.values(), start=code)
         all_cycles, tables, state, macs, weights = _unpacked(all_sums + sums)
