@@ -131,6 +131,13 @@ FORMS = (
     Form("EDF, BDF", "the file", "files written by pyEDFlib", edf.is_edf, edf.read),
     Form("Parquet", "the file", "files written by pyarrow", parquet.is_parquet, parquet.read),
     Form("HDF5, MATLAB 7.3", "the file", "files written by h5py", hdf5.is_hdf5, hdf5.read),
+    Form(
+        "MATLAB 5 to 7",
+        "the file, of matrices; structs are not read",
+        "files written by scipy",
+        hdf5.is_matlab,
+        hdf5.read_matlab,
+    ),
     Form("FIT", "the activity, for --hr-csv", "files made by hand", fit.is_fit, fit.read),
     Form(
         "Spreadsheet",

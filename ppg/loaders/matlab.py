@@ -89,9 +89,35 @@ def read_matrices(
             )
         return {name: _numbers(path, found[name], shape, order) for name, shape in shapes.items()}
     except (_Damaged, zlib.error) as error:
+        raise _damaged(path, error) from error
+
+
+def all_matrices(path: Path) -> dict[str, NDArray[np.float64]]:
+    """Every matrix of real numbers of one file by its name, without structs and texts.
+
+    Raises:
+        DataError: as `read_matrices`, or there is none.
+    """
+    order = _check_version(path)
+    try:
+        content = memoryview(path.read_bytes())[_HEADER_BYTES:]
+        found = {
+            matrix.name: _numbers(path, matrix, matrix.shape, order)
+            for matrix in _matrices(content, order, [])
+            if matrix.kind not in _CLASSES and not matrix.complex and min(matrix.shape) > 0
+        }
+    except (_Damaged, zlib.error) as error:
+        raise _damaged(path, error) from error
+    if not found:
         raise DataError(
-            f"{path}: truncated or damaged ({error}). Copy or fetch the file again."
-        ) from error
+            f"{path}: holds no matrix of numbers; allowed: variables such as ppg and fs. Save the "
+            "fields of a struct as variables: save(..., '-struct', 'name')."
+        )
+    return found
+
+
+def _damaged(path: Path, error: Exception) -> DataError:
+    return DataError(f"{path}: truncated or damaged ({error}). Copy or fetch the file again.")
 
 
 def _check_version(path: Path) -> str:

@@ -1,8 +1,8 @@
-"""HDF5, and MATLAB 7.3, which is HDF5 inside: every row of numbers in it is a column.
+"""HDF5, MATLAB 7.3, which is HDF5 inside, and MATLAB 5: every row of numbers is a column.
 
 A dataset of a few rows (or columns) is as many columns: `acc` becomes `acc_x`, `acc_y`, `acc_z`.
 Its rate is an attribute of the dataset or of a group above (`fs`, `sampling_rate`, ...), or a
-single number beside it (`fs`, `ppg_fs`). Read with the package h5py.
+single number beside it (`fs`, `ppg_fs`). HDF5 is read with the package h5py.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ppg.loaders.devices.packages import package
+from ppg.loaders.matlab import all_matrices
 from ppg.loaders.own.table import Rows, Table, table_of
 from ppgnas.errors import DataError
 
@@ -27,6 +28,11 @@ _RATES = ("fs", "sampling_rate", "sample_rate", "samplingrate", "samplerate", "r
 def is_hdf5(path: Path, start: bytes) -> bool:
     """Whether a file is HDF5 or MATLAB 7.3."""
     return start.startswith((b"\x89HDF", b"MATLAB 7.3"))
+
+
+def is_matlab(path: Path, start: bytes) -> bool:
+    """Whether a file is of MATLAB 5 to 7."""
+    return start.startswith(b"MATLAB 5.0")
 
 
 def read(path: Path) -> Table:
@@ -53,7 +59,7 @@ def read(path: Path) -> Table:
         if len(shape) > 2 or (len(shape) == 2 and min(shape) > MOST_COLUMNS):
             return
         values = np.asarray(item[()], np.float64).reshape(shape)
-        found[name] = values.T if values.ndim == 2 and shape[0] < shape[1] else values
+        found[name] = _upright(values)
         rate = _attribute(item, h5py)
         if rate is not None:
             rates[name] = rate
@@ -67,6 +73,42 @@ def read(path: Path) -> Table:
         raise DataError(
             f"{path}: holds no rows of numbers; allowed: datasets of up to {MOST_COLUMNS} columns."
         )
+    return _table(path, found, rates, single)
+
+
+def read_matlab(path: Path) -> Table:
+    """Read a file of MATLAB 5 to 7.
+
+    Raises:
+        DataError: it is damaged, or holds no rows of numbers.
+    """
+    found: dict[str, NDArray[Any]] = {}
+    single: dict[str, float] = {}
+    for name, values in all_matrices(path).items():
+        shape = [size for size in values.shape if size > 1]
+        if not shape:
+            single[name.lower()] = float(values.reshape(()))
+        elif len(shape) == 1 or (len(shape) == 2 and min(shape) <= MOST_COLUMNS):
+            found[name] = _upright(values.reshape(shape))
+    if not found:
+        raise DataError(
+            f"{path}: holds no rows of numbers ({', '.join(single)}); allowed: matrices of up to "
+            f"{MOST_COLUMNS} columns."
+        )
+    return _table(path, found, {}, single)
+
+
+def _upright(values: NDArray[Any]) -> NDArray[Any]:
+    return values.T if values.ndim == 2 and values.shape[0] < values.shape[1] else values
+
+
+def _table(
+    path: Path,
+    found: dict[str, NDArray[Any]],
+    rates: dict[str, float],
+    single: dict[str, float],
+) -> Table:
+    """Arrays as columns, at the rates that they or single numbers beside them say."""
     cells: dict[str, NDArray[Any] | list[str]] = {}
     rows: dict[str, Rows] = {}
     for name, values in found.items():

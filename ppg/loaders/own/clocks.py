@@ -21,6 +21,12 @@ FASTEST_HZ = 10_000.0
 SUMMER_S = 60.0  # of an hour, by which a clock is set
 _SHORT = re.compile(r"(\d{1,3}):(\d{2}[.,]\d{1,9})")
 _DATE = re.compile(r"(\d{1,4})[-/.](\d{1,2})[-/.](\d{1,4})(?:[T ]+|$)")
+_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_SPELT = re.compile(
+    rf"(?:(\d{{1,2}})[- .]+)?({'|'.join(_MONTHS)})[a-z]*(?: (\d{{1,2}}),?)?[- .,]+(\d{{4}})",
+    re.IGNORECASE,
+)
+_TOGETHER = re.compile(r"(\d{4})(\d{2})(\d{2})[T _](\d{2})(\d{2})(\d{2})")
 _CLOCK = re.compile(r"(\d{1,2}):(\d{2})(?::(\d{2})(?:[.,:](\d{1,9}))?)?\s*([AaPp]\.?[Mm]\.?)?")
 _ZONE = re.compile(r"\s*(?:(Z|UTC)|([+-])(\d{2}):?(\d{2}))?\s*")
 
@@ -57,8 +63,9 @@ def read_clock(table: Table, name: str, *, unit: str | None, slowest_hz: float) 
     if name not in table.cells and "," in name:
         date, clock = (table.texts(part.strip()) for part in name.split(",", 1))
         joined = [f"{a} {b}".strip() for a, b in zip(date, clock, strict=True)]
-        return _of_texts(table, name, joined)
+        return _of_texts(table, name, [*map(in_digits, joined)])
     cells = table.texts(name) if isinstance(table.cells.get(name), list) else []
+    cells = [in_digits(cell) for cell in cells]
     first = next((cell for cell in cells if cell), "")
     if ":" in first or _DATE.match(first):
         return _of_texts(table, name, cells)
@@ -132,6 +139,14 @@ def _set_by_an_hour(time_s: NDArray[np.float64]) -> tuple[int, float] | None:
     if len(set_at) != 1 or abs(abs(steps[set_at[0]]) - HOUR_S) > SUMMER_S:
         return None
     return int(known[set_at[0] + 1]), -HOUR_S if steps[set_at[0]] > 0 else HOUR_S
+
+
+def in_digits(cell: str) -> str:
+    """`31-May-2024`, `May 31, 2024` and `20240531T140509` as other dates are written."""
+    if (found := _SPELT.match(cell)) and (found[1] is None) != (found[3] is None):
+        month = _MONTHS.index(found[2].lower()) + 1
+        return f"{found[4]}-{month}-{found[1] or found[3]}{cell[found.end() :]}"
+    return _TOGETHER.sub(r"\1-\2-\3T\4:\5:\6", cell, count=1)
 
 
 def _order(cells: list[str]) -> str:

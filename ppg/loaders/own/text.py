@@ -14,7 +14,7 @@ import re
 import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -22,8 +22,11 @@ from numpy.typing import NDArray
 
 from ppg.loaders.kinds import is_binary, refusal
 from ppg.loaders.own import serial
+from ppg.loaders.own.clocks import FASTEST_HZ
+from ppg.loaders.own.columns import guess
 from ppg.loaders.own.shapes import one_moment_a_row
-from ppg.loaders.own.table import Table
+from ppg.loaders.own.table import Rows, Table
+from ppg.plausible import SLOWEST_HZ
 from ppgnas.errors import DataError
 
 LOOKED = 200  # lines that tell the form
@@ -31,6 +34,10 @@ MOST_HEADER = 4  # lines of names and units
 _SPACES = " "
 LARGEST_BYTES = 1 << 30  # unpacked
 MOST_WORDS = 0.2  # of the lines are none of rows
+_RATE = re.compile(
+    r"\b(?:fs|(?:sampling|sample)[ _-]?(?:rate|frequency|freq))\W{1,4}(\d+(?:\.\d+)?)",
+    re.IGNORECASE,
+)
 _COMMENT = re.compile(r'^\s*"?(?:#|%|//)')
 _NUMBER = re.compile(r"[+-]?(?:\d+(?:[.,]\d*)?|[.,]\d+)(?:[eE][+-]?\d+)?|[Nn]a[Nn]")
 _COMMA = re.compile(r"[+-]?\d*,\d+(?:[eE][+-]?\d+)?")
@@ -72,8 +79,24 @@ def read_text(path: Path) -> Table:
     Raises:
         DataError: no such file, no text, no rows, a name twice, or a row is short or long.
     """
-    numbered, clock = serial.without_clock(_lines(path))
-    return one_moment_a_row(_table(path, serial.without_names(numbered), clock))
+    lines = _lines(path)
+    numbered, clock = serial.without_clock(_kept(path, lines))
+    table = _table(path, serial.without_names(numbered), clock)
+    return _with_rate(one_moment_a_row(table), lines)
+
+
+def _with_rate(table: Table, lines: list[str]) -> Table:
+    """With the rate that the lines above the rows say, where no column is a time."""
+    above = lines[: int(table.line[0]) - 1]
+    said = {float(found[1]) for line in above for found in _RATE.finditer(line)}
+    if len(said) != 1 or guess(table.names).time is not None:
+        return table
+    (hz,) = said
+    if not SLOWEST_HZ <= hz <= FASTEST_HZ:
+        return table
+    times = Rows(np.arange(len(table.line)) / hz, hz)
+    note = f"{table.path.name}: {hz:g} rows a second, as its first lines say."
+    return replace(table, rows=dict.fromkeys(table.names, times), notes=(*table.notes, note))
 
 
 def text_table(path: Path, lines: Iterable[str]) -> Table:
@@ -158,12 +181,18 @@ def _rows(path: Path, lines: list[str], form: _Form) -> Iterator[tuple[int, list
         ) from error
 
 
-def _lines(path: Path) -> list[tuple[int, str]]:
-    """Number and text of each line that is neither empty nor a comment."""
+def _lines(path: Path) -> list[str]:
     if not path.is_file():
         raise DataError(f"{path}: no such file. Give the path of a .csv file.")
-    lines = enumerate(_decoded(path, _content(path)).splitlines(), start=1)
-    kept = [(number, text) for number, text in lines if text.strip() and not _COMMENT.match(text)]
+    return _decoded(path, _content(path)).splitlines()
+
+
+def _kept(path: Path, lines: list[str]) -> serial.Lines:
+    """Number and text of each line that is neither empty nor a comment."""
+    numbered = enumerate(lines, start=1)
+    kept = [
+        (number, text) for number, text in numbered if text.strip() and not _COMMENT.match(text)
+    ]
     if not kept:
         raise DataError(
             f"{path}: the file is empty; allowed: a line of names and rows of numbers."

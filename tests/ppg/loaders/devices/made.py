@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from scipy.io import savemat
 
 from ppg.loaders.devices import packages
 from tests.ppg.loaders.devices import session as s
@@ -117,6 +118,15 @@ def matlab(folder: Path) -> Path:
         out["fs"] = np.array([[200.0]])
     with file.open("r+b") as stream:
         stream.write(b"MATLAB 7.3 MAT-file, Platform: GLNXA64".ljust(512))
+    return file
+
+
+def matlab_5(folder: Path) -> Path:
+    """The same as the older versions hold it, with a text and a struct beside it."""
+    file = folder / "before.mat"
+    signals = {"ppg": s.ppg(100), "acc": s.acc(50).T, "ecg": s.ecg(200)[:, None]}
+    rates = {"ppg_fs": 100.0, "acc_fs": 50.0, "fs": 200.0}
+    savemat(file, {**signals, **rates, "who": "anna", "more": {"x": 1}}, do_compression=True)
     return file
 
 
@@ -307,6 +317,6 @@ def archive(folder: Path) -> Path:
 
 
 WRITERS: tuple[Callable[[Path], Path], ...] = (
-    wfdb, edf, parquet, hdf5, matlab, fit, embrace_plus, bluetooth, biopac, empatica_e4,
+    wfdb, edf, parquet, hdf5, matlab, matlab_5, fit, embrace_plus, bluetooth, biopac, empatica_e4,
     spreadsheet, json_rows, archive,
 )  # fmt: skip

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.io import savemat
 
 from ppg.loaders.devices import parquet
 from ppg.loaders.forms import FORMS, open_table
@@ -83,6 +84,18 @@ def test_hdf5_with_rates_beside_the_signals(tmp_path: Path) -> None:
 
 def test_matlab_7_3(tmp_path: Path) -> None:
     s.check(s.read(made.matlab(tmp_path)), 100, 50)
+
+
+def test_matlab_5(tmp_path: Path) -> None:
+    file = made.matlab_5(tmp_path)
+    s.check(s.read(file), 100, 50)
+    file.write_bytes(file.read_bytes()[:3000])
+    with pytest.raises(DataError, match="truncated or damaged"):
+        s.read(file)
+    for held, said in (({"m": {"x": 1}}, "holds no matrix of numbers"), ({"fs": 5}, r"\(fs\)")):
+        savemat(file, held)
+        with pytest.raises(DataError, match=said):
+            s.read(file)
 
 
 @pytest.mark.parametrize("intervals", [False, True])

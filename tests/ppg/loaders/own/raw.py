@@ -24,6 +24,7 @@ PPG = 51000 + 200 * np.sin(2 * np.pi * PHASE) + 20 * NOISE[:, 0]
 ACC = np.array([0, 0, 1]) + 0.02 * NOISE[:, 1:]
 BEATS = np.interp(np.arange(1, int(PHASE[-1])), PHASE, TIME_S)
 UNIX = 1_716_800_000
+AXES = "ax,ay,az"
 NOON = datetime(2024, 5, 31, 12)
 
 
@@ -43,6 +44,24 @@ def rows(time: Callable[[float], str], *, separator: str = ",", per_g: float = 1
 
 def seconds(at: float) -> str:
     return f"{at:.3f}"
+
+
+def columns(header: str, *, every: int = 1, **values: Callable[[int], str]) -> str:
+    """A header, and a line of cells for each `every` th row."""
+    made = (",".join(cell(i) for cell in values.values()) for i in range(0, len(TIME_S), every))
+    return "\n".join([header, *made]) + "\n"
+
+
+def stamp(row: int) -> str:
+    return str(UNIX * 10**9 + row * 20_000_000)
+
+
+def ppg(row: int) -> str:
+    return f"{PPG[row]:.0f}"
+
+
+def hr(row: int) -> str:
+    return f"{HR[row]:.0f}" if row % HZ == 0 else ""
 
 
 @dataclass(frozen=True)

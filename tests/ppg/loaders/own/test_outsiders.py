@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -12,14 +12,13 @@ import numpy as np
 import pytest
 
 from deploy.tflite.writer import write
-from ppg.loaders.own.text import read_columns
-from ppgnas.errors import DataError
 from search_spaces.published import published
 from tests.nas.cli.leaving import leave
 from tests.nas.fakes import fake_net
 from tests.ppg.loaders.devices.made import sheet, zipped
 from tests.ppg.loaders.own.raw import (
     ACC,
+    AXES,
     BEATS,
     HR,
     HZ,
@@ -29,31 +28,15 @@ from tests.ppg.loaders.own.raw import (
     UNIX,
     Form,
     check,
+    columns,
     converted,
+    hr,
     iso,
+    ppg,
     rows,
     seconds,
+    stamp,
 )
-
-AXES = "ax,ay,az"
-
-
-def columns(header: str, *, every: int = 1, **values: Callable[[int], str]) -> str:
-    """A header, and a line of cells for each `every` th row."""
-    made = (",".join(cell(i) for cell in values.values()) for i in range(0, len(TIME_S), every))
-    return "\n".join([header, *made]) + "\n"
-
-
-def stamp(row: int) -> str:
-    return str(UNIX * 10**9 + row * 20_000_000)
-
-
-def ppg(row: int) -> str:
-    return f"{PPG[row]:.0f}"
-
-
-def hr(row: int) -> str:
-    return f"{HR[row]:.0f}" if row % HZ == 0 else ""
 
 
 def per_second(row: int) -> str:
@@ -323,62 +306,3 @@ def test_convert_takes_it_and_predict_reads_it_alike(
     (file,) = (tmp_path / "out").rglob("*.npz")
     assert leave("predict", str(model), str(file), "--json") == 0
     assert json.loads(read.out) == json.loads(capsys.readouterr().out)
-
-
-def test_what_is_wrong_with_them(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    bare = columns("1,2", every=HZ, t=lambda i: str(i), p=ppg)
-    (tmp_path / "bare.csv").write_text(bare)
-    (tmp_path / "cut.gz").write_bytes(gzip.compress(bare.encode())[:-20])
-    (tmp_path / "cut.json").write_text('[{"t": 1, "ppg"')
-    (tmp_path / "none.json").write_text("[1, 2]")
-    deep = {"ppg": 1}
-    for _ in range(10):
-        deep = {"in": deep}  # type: ignore[dict-item]
-    (tmp_path / "deep.json").write_text(json.dumps([deep]))
-    (tmp_path / "two.zip").write_bytes(zipped({"a.csv": bare, "b.csv": bare}))
-    (tmp_path / "none.zip").write_bytes(zipped({"a.csv": bare}))
-    (tmp_path / "words.txt").write_text("t,ppg\n" + "1,2\nwhat is this, and that, too\n" * 3)
-    for words, said in (
-        ("bare.csv", "or all in their order with --columns t,green,ax,ay,az,hr"),
-        ("bare.csv --columns t,ppg,hr", "--columns has 3 names (t, ppg, hr), the file 2 columns"),
-        ("cut.gz", "unreadable as .gz"),
-        ("cut.json", "unreadable as JSON"),
-        ("none.json", "holds no rows; allowed: objects"),
-        ("deep.json", "more than 8 objects within each other"),
-        ("two.zip --rate 50", "two.zip: holds 2 files, and options are for one; unpack it"),
-        ("none.zip", f"{tmp_path}/none.zip: none of its 1 files has a column"),
-        ("words.txt", "no row below the column names"),
-    ):
-        file, *options = words.split()
-        assert leave("data", "inspect", str(tmp_path / file), *options) == 2
-        assert said in capsys.readouterr().err
-    assert leave("data", "inspect", "synthetic", "--rate", "50") == 2
-    assert "--rate is for files, and synthetic has none" in capsys.readouterr().err
-
-
-def test_a_clock_set_forward_and_days_of_matlab(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    def summer(at: float) -> str:
-        moment = NOON.replace(month=3, day=31, hour=1, minute=59, second=15)
-        return (moment + timedelta(seconds=at + 3600 * (at >= 45))).isoformat()
-
-    for time, began in (
-        (summer, "2024-03-31T01:59:15.000"),
-        (lambda at: f"{739403.5 + at / 86400:.10f}", "2024-05-31T12:00:00.000"),
-    ):
-        folder = tmp_path / began[:7]
-        folder.mkdir()
-        form = Form({"a.csv": f"time,ppg,{AXES},hr\n" + rows(time)}, started=began)
-        (recording,), _ = converted(form, folder, capsys)
-        check(recording, form)
-
-
-def test_other_spellings_of_numbers(tmp_path: Path) -> None:
-    path = tmp_path / "a.csv"
-    path.write_text("t;green\n0;1 251 234\n1;998\n2;?\n3;-1.#IND\n")
-    assert read_columns(path, ("green",))["green"][:2].tolist() == [1251234, 998]
-    assert np.isnan(read_columns(path, ("green",))["green"][2:]).all()
-    path.write_text("t,green\n0,12 uV\n1,13 mV\n")
-    with pytest.raises(DataError, match="green is '12 uV' in line 2; allowed: a number"):
-        read_columns(path, ("green",))

@@ -1,0 +1,115 @@
+"""Dates, clocks, rates and numbers as they are written, and what is wrong with a form."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from datetime import timedelta
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ppg.loaders.own.text import read_columns
+from ppgnas.errors import DataError
+from tests.nas.cli.leaving import leave
+from tests.ppg.loaders.devices.made import zipped
+from tests.ppg.loaders.own.raw import (
+    AXES,
+    HZ,
+    NOON,
+    TIME_S,
+    Form,
+    check,
+    columns,
+    converted,
+    hr,
+    ppg,
+    rows,
+)
+
+
+def test_what_is_wrong_with_them(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    bare = columns("1,2", every=HZ, t=lambda i: str(i), p=ppg)
+    (tmp_path / "bare.csv").write_text(bare)
+    (tmp_path / "cut.gz").write_bytes(gzip.compress(bare.encode())[:-20])
+    (tmp_path / "cut.json").write_text('[{"t": 1, "ppg"')
+    (tmp_path / "none.json").write_text("[1, 2]")
+    deep = {"ppg": 1}
+    for _ in range(10):
+        deep = {"in": deep}  # type: ignore[dict-item]
+    (tmp_path / "deep.json").write_text(json.dumps([deep]))
+    (tmp_path / "two.zip").write_bytes(zipped({"a.csv": bare, "b.csv": bare}))
+    (tmp_path / "none.zip").write_bytes(zipped({"a.csv": bare}))
+    (tmp_path / "words.txt").write_text("t,ppg\n" + "1,2\nwhat is this, and that, too\n" * 3)
+    for words, said in (
+        ("bare.csv", "or all in their order with --columns t,green,ax,ay,az,hr"),
+        ("bare.csv --columns t,ppg,hr", "--columns has 3 names (t, ppg, hr), the file 2 columns"),
+        ("cut.gz", "unreadable as .gz"),
+        ("cut.json", "unreadable as JSON"),
+        ("none.json", "holds no rows; allowed: objects"),
+        ("deep.json", "more than 8 objects within each other"),
+        ("two.zip --rate 50", "two.zip: holds 2 files, and options are for one; unpack it"),
+        ("none.zip", f"{tmp_path}/none.zip: none of its 1 files has a column"),
+        ("words.txt", "no row below the column names"),
+    ):
+        file, *options = words.split()
+        assert leave("data", "inspect", str(tmp_path / file), *options) == 2
+        assert said in capsys.readouterr().err
+    assert leave("data", "inspect", "synthetic", "--rate", "50") == 2
+    assert "--rate is for files, and synthetic has none" in capsys.readouterr().err
+
+
+def test_a_clock_set_forward_and_days_of_matlab(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def summer(at: float) -> str:
+        moment = NOON.replace(month=3, day=31, hour=1, minute=59, second=15)
+        return (moment + timedelta(seconds=at + 3600 * (at >= 45))).isoformat()
+
+    for time, began in (
+        (summer, "2024-03-31T01:59:15.000"),
+        (lambda at: f"{739403.5 + at / 86400:.10f}", "2024-05-31T12:00:00.000"),
+    ):
+        folder = tmp_path / began[:7]
+        folder.mkdir()
+        form = Form({"a.csv": f"time,ppg,{AXES},hr\n" + rows(time)}, started=began)
+        (recording,), _ = converted(form, folder, capsys)
+        check(recording, form)
+
+
+def test_a_rate_above_the_rows(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    head = '# OpenSignals Text File Format\n# {"mac": {"sampling rate": 50, "channels": [1]}}\n'
+    text = columns(f"{head}# EndOfHeader\nPPG,HR", p=ppg, h=hr)
+    form = Form({"a.txt": text}, acceleration=False)
+    (recording,), notes = converted(form, tmp_path, capsys)
+    check(recording, form)
+    assert "50 rows a second, as its first lines say" in notes
+
+
+@pytest.mark.parametrize(
+    "written", ["%d-%b-%Y %H:%M:%S.%f", "%B %d, %Y %I:%M:%S.%f %p", "%Y%m%dT%H%M%S.%f"]
+)
+def test_dates_in_words_and_without_marks(
+    written: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = columns(
+        "time;ppg;hr",
+        t=lambda i: (NOON + timedelta(seconds=TIME_S[i])).strftime(written).replace(",", "\t"),
+        p=ppg,
+        h=hr,
+    )
+    text = text.replace(",", ";").replace("\t", ",")
+    form = Form({"a.csv": text}, started="2024-05-31T12:00:00.000", acceleration=False)
+    (recording,), _ = converted(form, tmp_path, capsys)
+    check(recording, form)
+
+
+def test_other_spellings_of_numbers(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("t;green\n0;1 251 234\n1;998\n2;?\n3;-1.#IND\n")
+    assert read_columns(path, ("green",))["green"][:2].tolist() == [1251234, 998]
+    assert np.isnan(read_columns(path, ("green",))["green"][2:]).all()
+    path.write_text("t,green\n0,12 uV\n1,13 mV\n")
+    with pytest.raises(DataError, match="green is '12 uV' in line 2; allowed: a number"):
+        read_columns(path, ("green",))
