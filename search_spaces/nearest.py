@@ -26,6 +26,15 @@ def nearest(space: SearchSpace, arch: Arch) -> tuple[Arch, int] | None:
     return found, sum(asked[name] != value for name, value in named_choices(found).items())
 
 
+def holds(space: SearchSpace, arch: Arch) -> bool:
+    """Whether choices of `space` make `arch`."""
+    if len(arch.stages) != len(space.stages):
+        return False
+    choices = space.choices_of(arch)
+    allowed = all(value in space.dimensions[name] for name, value in choices.items())
+    return allowed and space.build(choices) == arch
+
+
 def neighbours(space: SearchSpace, arch: Arch) -> Iterator[Arch]:
     """The networks that one other choice makes of `arch`, which is of the space."""
     choices = space.choices_of(arch)

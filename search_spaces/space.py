@@ -27,6 +27,7 @@ from search_spaces.arch import (
     head_spacings,
     pooled_s,
 )
+from search_spaces.published import published
 from search_spaces.stages import (
     StageSpace,
     all_stages,
@@ -53,7 +54,7 @@ _ALLOWED: dict[str, Collection[Choice]] = {
 }
 _STREAMS_POOL = (2, 3, BLOCKS)
 """Strides that a space which says nothing pools over where it streams; windows pool over all."""
-_WINDOW = "window_s"
+_WINDOW, _PUBLISHED = "window_s", "published"
 _ALLOWED_IN_STAGES: dict[str, Collection[Choice]] = {
     "depth": range(0, 9),
     "width": range(4, 257, 4),
@@ -85,6 +86,8 @@ class SearchSpace:
         window_s: lengths of windows, a dimension where there are several.
         stride_s, lowest_bpm, highest_bpm: of all networks, see `ppgnas.task.Task`.
         streams: whether all networks can stream, see `search_spaces.streaming`.
+        published: names of networks that a search may choose as they are, beside those of the
+            choices; see `search_spaces.published`.
     """
 
     name: str
@@ -103,6 +106,7 @@ class SearchSpace:
     stride_s: int = field(default=TASK.stride_s, repr=False)
     lowest_bpm: int = field(default=TASK.lowest_bpm, repr=False)
     highest_bpm: int = field(default=TASK.highest_bpm, repr=False)
+    published: tuple[str, ...] = field(default=(), repr=False)
 
     def __post_init__(self) -> None:
         self._check(_WINDOW, self.window_s, _windows(self.stride_s))
@@ -112,6 +116,8 @@ class SearchSpace:
         if self.pool_s:
             shortest = replace(self.task, window_s=self.window_s[0])
             self._check("pool_s", self.pool_s, pooled_s(shortest))
+        for name in self.published:
+            published(name)
         if not self.stages:
             raise SpaceError(f"space {self.name}: no stages; give at least one [[stages]] table")
         for number, stage in enumerate(self.stages):
@@ -157,7 +163,7 @@ class SearchSpace:
         stages = document.pop("stages", [])
         if not isinstance(stages, list) or not all(isinstance(item, dict) for item in stages):
             raise SpaceError(f"space file {path}: stages is no list of tables; write [[stages]]")
-        optional = {"pool_s": [], _WINDOW: [TASK.window_s]}
+        optional = {"pool_s": [], _WINDOW: [TASK.window_s], _PUBLISHED: []}
         _check_keys(str(path), {**optional, **document}, {*_ALLOWED, *optional})
         parsed = []
         for number, stage in enumerate(stages):
@@ -203,6 +209,8 @@ class SearchSpace:
         What streams is late by half of what it pools over, so it may pool over less, unless the
         space says otherwise.
 
+        None is of `published`, which reach as far back as they like.
+
         Raises:
             SpaceError: every network pools in a way that cannot, or windows are none of four
                 strides.
@@ -217,13 +225,7 @@ class SearchSpace:
                 "it, or choose `mode` window"
             )
         pool_s = self.pool_s or tuple(self.stride_s * strides for strides in _STREAMS_POOL)
-        return replace(self, pooling=("avg",), pool_s=pool_s, streams=True)
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain values, for provenance and fingerprints; without what is as usual."""
-        document = asdict(self)
-        usual = {each.name: each.default for each in fields(self) if not each.repr}
-        return {key: value for key, value in document.items() if usual.get(key, ...) != value}
+        return replace(self, pooling=("avg",), pool_s=pool_s, streams=True, published=())
 
     # ---- canonical form -----------------------------------------------------------------------
 

@@ -8,7 +8,7 @@ from. A network is begun by the first rung of a training, and finalists go on fr
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import zip_longest
@@ -26,10 +26,11 @@ from nas.pareto import gain, nondominated
 from nas.run.candidates import Candidate
 from nas.run.job.progress import Progress
 from search_spaces.arch import Arch
-from search_spaces.nearest import neighbours
+from search_spaces.nearest import holds, nearest, neighbours
 from search_spaces.space import SearchSpace
 
 DRAWN, TRIES = 400, 8000
+KNOWN_SHARE = 0.6  # of the networks that are begun first, at most
 LONG_S = 600.0
 PROPOSALS_SHARE = 0.3  # of the trials, before a round
 NEIGHBOURS_SHARE = 0.25  # of those, one choice away from networks that were begun
@@ -46,7 +47,7 @@ class Amount:
     """How many networks are begun.
 
     Attributes:
-        spread: over the space, first; known networks are up to half of them.
+        spread: over the space, first; known networks are `KNOWN_SHARE` of them at most.
         rounds, each: rounds of the largest gain, and networks in each.
         last: of the front, from which the finalists are chosen; those begun before cost nothing.
     """
@@ -110,8 +111,9 @@ class Explorer:
 
     @cached_property
     def known(self) -> list[Arch]:
-        """See `nas.explore.known`."""
-        return known_networks(self.space, self._fits)
+        """See `nas.explore.known`; a supernet has weights for networks of the space alone."""
+        space = replace(self.space, published=()) if self.trainer.inherit else self.space
+        return known_networks(space, self._fits)
 
     def _fits(self, arch: Arch) -> bool:
         return self.probed.problem.fits(arch, self.cost_of(arch))
@@ -119,7 +121,8 @@ class Explorer:
     def explore(self, amount: Amount) -> list[Candidate]:
         """All candidates, judged by everything that was begun."""
         problem = self.probed.problem
-        known = [self.known[place] for place in evenly(len(self.known), amount.spread // 2)]
+        most = round(KNOWN_SHARE * amount.spread)
+        known = [self.known[place] for place in evenly(len(self.known), most)]
         others = spread(self.drawn, amount.spread - len(known), beside=known)
         self._begin([*known, *others], "networks known and spread over the space")
         for number in range(amount.rounds):
@@ -181,23 +184,36 @@ class Explorer:
                 settings=replace(self.settings, trials=trials),
                 cost_of=self.cost_of,
                 mae_of=lambda arch: float(forecaster.forecast([arch]).bpm[0]),
-                first=[*self.begun, *self._beside(round(NEIGHBOURS_SHARE * trials))],
+                first=[*self._held(self.begun), *self._beside(round(NEIGHBOURS_SHARE * trials))],
                 progress=tick,
                 stored=self.file.trials(name),
                 on_trial=lambda trial: self.file.add(name, trial),
             )
+        outside = [arch for arch in self.begun if not holds(self.space, arch)]
+        found += [
+            Candidate(number, arch, self.cost_of(arch), True, None, 0.0)
+            for number, arch in enumerate(outside, start=len(found))
+        ]
         candidates = self.judged(found, {})
         shown = representatives(candidates, self.probed.problem, SHOWN)
         words = (f"{c.mae_bpm:.2f} BPM at {c.costs.latency_ms:.2f} ms" for c in shown)
         self.progress.say(f"Front so far, foretold: {', '.join(words)}")
         return candidates
 
+    def _held(self, archs: Iterable[Arch]) -> list[Arch]:
+        """They, and for those that the space names alone the nearest of its choices."""
+        space = self.space
+        near = [(a, 0) if holds(space, a) else nearest(space, a) for a in archs]
+        return [each[0] for each in near if each is not None]
+
     def _beside(self, most: int) -> list[Arch]:
         """Neighbours of networks that no other one begun beats, each of them in turn."""
         problem, begun = self.probed.problem, list(self.begun)
         values = [problem.objective_values(self.begun[a], self.cost_of(a)) for a in begun]
         best = [arch for arch, kept in zip(begun, nondominated(values), strict=True) if kept]
-        order = [sorted(set(neighbours(self.space, arch)) - set(begun)) for arch in best]
+        order = [
+            sorted(set(neighbours(self.space, arch)) - set(begun)) for arch in self._held(best)
+        ]
         rng = random.Random(f"{self.settings.seed} beside {len(begun)}")
         for each in order:
             rng.shuffle(each)

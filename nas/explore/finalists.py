@@ -68,7 +68,7 @@ def choose_finalists(
     """
     begun = _begun(candidates)
     best = [_best_within(each, begun, problem) for each in begun if each.arch in known]
-    some = list(dict.fromkeys(best))[: count - 1 - count // 4]
+    some = list(dict.fromkeys(best))[: count - max(1, count // 4)]
     chosen = representatives(begun, problem, count, with_them=some)
     while len(chosen) < count and (rest := [c for c in begun if c not in chosen]):
         chosen += representatives(rest, problem, count - len(chosen))

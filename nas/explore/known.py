@@ -1,4 +1,4 @@
-"""Networks that a search need not find: those of `search_spaces.published` in its space."""
+"""Networks that a search need not find: those of `search_spaces.published` that its space names."""
 
 from __future__ import annotations
 
@@ -7,22 +7,28 @@ from dataclasses import replace
 
 from search_spaces.arch import Arch
 from search_spaces.nearest import nearest
-from search_spaces.published import PUBLISHED
+from search_spaces.published import PUBLISHED, published
 from search_spaces.space import SearchSpace
+from search_spaces.stages import at_task
 
 MOST_CHANGED = 3
 """Choices of a published network that the space may not have; the nearest stand for them."""
 
 
 def known_networks(space: SearchSpace, fits: Callable[[Arch], bool]) -> list[Arch]:
-    """The networks of the space that are or resemble a published one, and fit the budgets.
+    """The published networks that the space names, as they are; where it names none, all that are
+    or resemble one of its own.
 
-    They read acceleration where the space has networks that do.
+    All fit the budgets. They read acceleration where the space has networks that do.
     """
-    acceleration = True in space.acceleration
+    asked = map(published, space.published) if space.published else PUBLISHED.values()
+    most = 0 if space.published else MOST_CHANGED
     found: dict[Arch, None] = {}
-    for arch in PUBLISHED.values():
-        near = nearest(space, replace(arch, acceleration=acceleration))
-        if near is not None and near[1] <= MOST_CHANGED and fits(near[0]):
+    for arch in asked:
+        arch = replace(arch, acceleration=True in space.acceleration)
+        near = nearest(space, arch)
+        if near is not None and near[1] <= most:
             found[near[0]] = None
-    return list(found)
+        elif space.published:
+            found[at_task(arch, space.task)] = None
+    return [arch for arch in found if fits(arch)]

@@ -84,7 +84,7 @@ class Fresh(BaseSampler):
         sampler: that proposes.
         space: whose networks are told apart.
         known: those that were proposed before.
-        enqueued: trials before the first proposal; they belong to no generation.
+        enqueued: trials before the first proposal, which are of the first generation.
         seed: of the changes.
     """
 
@@ -114,11 +114,7 @@ class Fresh(BaseSampler):
         """Choices of a network that is new, where one is found."""
         sampler = self._sampler
         if isinstance(sampler, BaseGASampler) and sampler.population_size is not None:
-            # Left alone, it counts all trials: 2 ms of 10,000. They come one after the other.
-            generation = (trial.number - self._enqueued) // sampler.population_size
-            key, storage = sampler._get_generation_key(), study._storage
-            storage.set_trial_system_attr(trial._trial_id, key, generation)
-            trial = storage.get_trial(trial._trial_id)
+            trial = study._storage.get_trial(trial._trial_id)  # it knows its generation now
             # Every trial has all choices: looked for among trials, they come out the same.
             its_own = {n: c for n, c in self._sorted.items() if not c.single()}
         else:
@@ -143,8 +139,18 @@ class Fresh(BaseSampler):
         return self._sampler.sample_independent(study, trial, param_name, param_distribution)
 
     def before_trial(self, study: Study, trial: FrozenTrial) -> None:
-        """Told on."""
+        """Told on; a genetic sampler is told the generation, of an enqueued trial too.
+
+        Left alone, it counts all trials: 2 ms of 10,000. They come one after the other. What is
+        enqueued are the first parents; a population is filled up by chance.
+        """
         self._sampler.before_trial(study, trial)
+        sampler = self._sampler
+        if isinstance(sampler, BaseGASampler) and (size := sampler.population_size) is not None:
+            later = trial.number - max(size, self._enqueued)
+            generation = 0 if later < 0 else 1 + later // size
+            key = sampler._get_generation_key()
+            study._storage.set_trial_system_attr(trial._trial_id, key, generation)
 
     def after_trial(
         self, study: Study, trial: FrozenTrial, state: TrialState, values: Any

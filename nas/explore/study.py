@@ -29,6 +29,7 @@ from nas.pareto import hypervolume_share, nondominated, pick_spread
 from nas.run.candidates import Candidate
 from nas.run.job.progress import Tick
 from search_spaces.arch import Arch
+from search_spaces.nearest import holds
 from search_spaces.space import SearchSpace
 
 # Told to the sampler for what does not fit: worse than any network.
@@ -180,12 +181,16 @@ def _facts(candidate: Candidate) -> dict[str, Any]:
 
 
 def frozen_of(candidate: Candidate, space: SearchSpace, problem: Problem) -> FrozenTrial:
-    """A candidate as a trial of Optuna that has ended; `candidate_of` gives it back."""
+    """A candidate as a trial of Optuna that has ended; `candidate_of` gives it back.
+
+    One that no choices of the space make has none, and its architecture as a fact.
+    """
+    held = holds(space, candidate.arch)
     return create_trial(
         values=_values(candidate, problem),
-        params=space.choices_of(candidate.arch),
-        distributions={**distributions(space)},
-        user_attrs=_facts(candidate),
+        params=space.choices_of(candidate.arch) if held else {},
+        distributions={**distributions(space)} if held else {},
+        user_attrs=_facts(candidate) | ({} if held else {"arch": candidate.arch.to_json()}),
         constraints=problem.constraints(candidate.arch, candidate.costs),
     )
 
@@ -196,7 +201,8 @@ def candidate_of(trial: FrozenTrial, space: SearchSpace) -> Candidate:
     Raises:
         ValueError: it is no such trial.
     """
-    facts, arch = trial.user_attrs, space.build(trial.params)
+    facts = trial.user_attrs
+    arch = Arch.from_json(facts["arch"]) if "arch" in facts else space.build(trial.params)
     if facts.get("id") != arch.id:
         raise ValueError(f"trial {trial.number} is not the network {arch.id}")
     unknown = {"mae_bpm": None}  # it is not written

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import itertools
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -25,9 +26,10 @@ from nas.run.candidates import Candidate
 from nas.run.config import Budgets
 from nas.run.job.progress import Lines
 from nas.run.target import load_target
+from search_spaces import published
 from search_spaces.arch import Arch
 from search_spaces.figures import figures_matrix
-from search_spaces.nearest import neighbours
+from search_spaces.nearest import nearest, neighbours
 from search_spaces.space import SearchSpace
 from tests.nas.fakes import FakeTrainer, fake_mae
 
@@ -80,14 +82,41 @@ def test_known_networks_are_begun_first_and_their_neighbours_considered(
     five = one.drawn[5:10]
     monkeypatch.setattr("nas.explore.evidence.known_networks", lambda space, fits: five)
     candidates = one.explore(AMOUNT)
-    known = five[::2]  # half as many as the spread
-    others = spread(one.drawn, 3, beside=known)
-    assert calls[: 3 + len(others)] == [f"first rungs {arch.id}" for arch in (*known, *others)]
+    known = [five[place] for place in (0, 1, 2, 4)]  # 0.6 of the spread
+    others = spread(one.drawn, 2, beside=known)
+    assert calls[: 4 + len(others)] == [f"first rungs {arch.id}" for arch in (*known, *others)]
     considered = [candidate.arch for candidate in candidates]
     assert set(known) <= set(considered[: 1 + len(one.begun)])
     beside = {other for arch in one.begun for other in neighbours(TINY, arch)}
     share = np.mean([arch in beside for arch in considered])
     assert share > NEIGHBOURS_SHARE
+
+
+def test_networks_that_the_space_names_alone_are_candidates(tmp_path: Path) -> None:
+    calls: list[str] = []
+    one = explorer(tmp_path, calls)
+    budgets = Budgets(flash_bytes=80 * 1024)
+    probed = probe(
+        TINY, cost_of, budgets=budgets, objectives=PROBLEM.objectives, board=TARGET.board
+    )
+    one = replace(one, probed=probed, space=replace(TINY, published=("tiny", "medium")))
+    candidates = one.explore(AMOUNT)
+    assert one.known == [published.TINY, published.MEDIUM]
+    assert calls[:2] == [f"first rungs {arch.id}" for arch in one.known]
+    assert [c.arch for c in candidates[-2:]] == one.known
+    assert [c.number for c in candidates] == list(range(120 + 2))
+    assert all(c.first_bpm is not None and c.mae_bpm is not None for c in candidates[-2:])
+    near = [nearest(TINY, arch) for arch in one.known]
+    assert {each[0] for each in near if each} <= {c.arch for c in candidates[:20]}
+    one.file.write("candidates", candidates)
+    assert one.file.candidates() == candidates
+
+
+def test_a_supernet_has_no_weights_for_them(tmp_path: Path) -> None:
+    one = explorer(tmp_path, [])
+    trainer = FakeTrainer(TINY, folder=tmp_path, inherit=True)
+    one = replace(one, space=replace(TINY, published=("timeppg-small",)), trainer=trainer)
+    assert one.known == []
 
 
 def test_a_spread_lies_apart_from_what_is_beside_it(tmp_path: Path) -> None:

@@ -126,6 +126,16 @@ def test_a_study_that_goes_on_from_stored_trials_is_the_uninterrupted_one(
     assert not known & {arch.id for arch in judge.asked}
 
 
+@pytest.mark.parametrize(("count", "generations"), [(3, [0] * 50), (60, [0] * 61)])
+def test_what_comes_first_are_parents(count: int, generations: list[int]) -> None:
+    """A population is filled up by chance; the next one has all that came first before it."""
+    rng, trials = random.Random(3), list[FrozenTrial]()
+    first = [DEFAULT.sample(rng) for _ in range(count)]
+    study(trials=len(generations) + 51, first=first, on_trial=trials.append)
+    said = [trial.system_attrs["NSGAIISampler:generation"] for trial in trials]
+    assert said == [*generations, *[1] * 50, 2]
+
+
 def test_a_small_space_goes_on_from_stored_trials() -> None:
     small = replace(
         TINY,
