@@ -8,7 +8,6 @@ better than either (results/reference/ranking.md).
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -24,6 +23,7 @@ from distill.finalist import OBSERVED_BATCHES, FinalistJob, checkpoint_of, fit_f
 from distill.pool import open_pool
 from distill.training.checkpoint import load_checkpoint, read_facts, save_checkpoint
 from distill.training.device import placed
+from distill.training.effort import rung_score
 from distill.training.fit import ALONE
 from distill.training.jobs import run_jobs
 from distill.training.metrics import note_search
@@ -56,8 +56,8 @@ class Begun:
 
     @property
     def score_bpm(self) -> float:
-        """What networks are ordered by: geometric mean of the expected and the decoded error."""
-        return math.sqrt(self.expected_bpm * self.mae_bpm)
+        """What networks are ordered by."""
+        return rung_score(self.expected_bpm, self.mae_bpm)
 
 
 def begin(job: FinalistJob, search: WindowSet, kept: Path, progress: Progress) -> Begun:

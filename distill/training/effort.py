@@ -23,6 +23,14 @@ def share_of(values: int) -> float:
     return min(1.0, large / own) * min(MOST_TIMES, max(1.0, small / own))
 
 
+def rung_score(expected_bpm: float, mae_bpm: float) -> float:
+    """What networks are ordered by after a rung: a geometric mean of their errors.
+
+    The decoded error has three times the weight of the expected one under the distribution.
+    """
+    return float(expected_bpm**0.25 * mae_bpm**0.75)
+
+
 @dataclass(frozen=True)
 class Effort:
     """Training steps of each phase.

@@ -36,6 +36,8 @@ PROPOSALS_SHARE = 0.3  # of the trials, before a round
 NEIGHBOURS_SHARE = 0.25  # of those, one choice away from networks that were begun
 HOPEFUL, SHORTLIST = 150, 15
 SHOWN = 4  # of the front, between two rounds
+HALF_WAY_SD = 0.08
+"""Of the logarithm of what weights say after half of a training, around that of the whole."""
 INTERVAL_SDS = 1.645  # 5 % on each side
 OPTIMISM_SDS = -1.0
 # Nodes of the forecast's distribution, in deviations, of equal weight.
@@ -136,10 +138,18 @@ class Explorer:
         return self.judged(candidates, {})
 
     def half_way(self, candidates: Sequence[Candidate]) -> list[Candidate]:
-        """Some that were begun, judged by what their weights say after half of their training."""
+        """Some that were begun, judged by what their weights say after half of their training.
+
+        That is drawn to what was foretold, as far as the deviations of both say.
+        """
+        archs = [candidate.arch for candidate in candidates]
         with self.progress.phase("networks half way") as tick:
-            said = self.trainer.begin_many([c.arch for c in candidates], tick, "second rungs")
-        return [replace(c, mae_bpm=s.score_bpm) for c, s in zip(candidates, said, strict=True)]
+            said = self.trainer.begin_many(archs, tick, "second rungs")
+        found = self._forecaster({}).forecast(archs)
+        surprise = np.log([each.score_bpm for each in said]) - found.mean
+        weight = found.own_sd**2 / (found.own_sd**2 + HALF_WAY_SD**2)
+        bpm = np.exp(found.mean + surprise.mean() + weight * (surprise - surprise.mean()))
+        return [replace(c, mae_bpm=float(b)) for c, b in zip(candidates, bpm, strict=True)]
 
     def judged(
         self, candidates: Sequence[Candidate], whole: Mapping[Arch, float]

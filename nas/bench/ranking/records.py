@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from distill.training.effort import rung_score
 from nas.run.documents import read_kept
 from ppgnas.files import write_json_atomic
 from search_spaces.arch import Arch
@@ -65,7 +65,7 @@ class NetworkRecord:
     @property
     def first_score_bpm(self) -> float:
         """See `distill.first_rung.Begun.score_bpm`."""
-        return math.sqrt(self.first_expected_bpm * self.first_mae_bpm)
+        return rung_score(self.first_expected_bpm, self.first_mae_bpm)
 
     def to_json(self) -> dict[str, Any]:
         """Plain values, as in its file."""

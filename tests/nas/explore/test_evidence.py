@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
+from distill.training.effort import rung_score
 from hwmodels.costs import Costs
 from nas.explore.evidence import INTERVAL_SDS, NEIGHBOURS_SHARE, Amount, Explorer, most_gain
 from nas.explore.finalists import choose_finalists
@@ -53,6 +54,11 @@ def explorer(folder: Path, calls: list[str], *, seed: int = 0) -> Explorer:
     settings = StudySettings("nsga2", 120, seed)
     file = StudyFile(folder / "study.journal", PROBLEM, TINY)
     return Explorer(TINY, PROBED, settings, cost_of, trainer, Lines(io.StringIO()), file)
+
+
+def first_bpm(arch: Arch) -> float:
+    """What the trainer of tests says after a first rung."""
+    return rung_score(1.5 * fake_mae(arch), 1.2 * fake_mae(arch))
 
 
 def fits(arch: Arch) -> bool:
@@ -153,7 +159,7 @@ def test_candidates_are_judged_by_the_forecast(tmp_path: Path) -> None:
     assert [c.mae_bpm for c in feasible] == pytest.approx(found.bpm.tolist())
     assert [c.mae_low_bpm for c in feasible] == pytest.approx(found.quantile(-INTERVAL_SDS))
     assert [c.mae_high_bpm for c in feasible] == pytest.approx(found.quantile(INTERVAL_SDS))
-    assert all(c.first_bpm in (None, pytest.approx(1.8**0.5 * fake_mae(c.arch))) for c in feasible)
+    assert all(c.first_bpm in (None, pytest.approx(first_bpm(c.arch))) for c in feasible)
     unfit = [c for c in candidates if not c.feasible]
     assert unfit and all(c.mae_bpm is None and c.first_bpm is None for c in unfit)
 
@@ -165,9 +171,13 @@ def test_who_could_be_a_finalist_is_judged_half_way(tmp_path: Path) -> None:
     before = len(calls)
     judged = one.half_way(some)
     assert calls[before:] == [f"second rungs {candidate.arch.id}" for candidate in some]
-    assert [c.mae_bpm for c in judged] == pytest.approx(
-        [1.8**0.5 * fake_mae(c.arch) for c in some]
-    )
+    archs = [c.arch for c in some]
+    foretold = Forecaster(one.begun, {}, one.drawn).forecast(archs).mean
+    said = np.log([first_bpm(arch) for arch in archs])
+    foretold += (said - foretold).mean()  # weights half way err more than whole ones
+    found = np.log([c.mae_bpm or 0.0 for c in judged])
+    nearer = np.abs(found - said) < np.abs(foretold - said)
+    assert nearer.all() and ((found - said) * (found - foretold) < 0).all()
 
 
 def test_whole_trainings_move_what_is_foretold(tmp_path: Path) -> None:
