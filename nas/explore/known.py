@@ -1,4 +1,4 @@
-"""Networks that a search need not find: those of `search_spaces.published` that its space names."""
+"""Networks that a search need not find: published ones that its space names, or like them."""
 
 from __future__ import annotations
 
