@@ -34,7 +34,6 @@ def test_the_usual_task_stands_nowhere() -> None:
     assert "window_s" not in TINY.dumps() and "pool_s" not in TINY.dumps()
     assert at_task(TINY, TASK) is TINY and TINY.task == TASK
     assert "task" not in lower(TINY).to_json()
-    assert "window_s" not in SearchSpace.preset("tiny").to_json()
 
 
 @pytest.mark.parametrize("task", [SHORT, LONG, Task(5, 1), Task(16, 2, 24, 239)])
