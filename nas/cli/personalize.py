@@ -78,7 +78,8 @@ def personalize(
     synthetic = " (SYNTHETIC)" if read.synthetic else ""
     print("\n".join([f"{shown}{synthetic}: {adapted_text(adapted)}"]))
     if out is not None:
-        print(f"{out}: the network as it runs for this wearer")
+        head = "the adapted head alone" if adapted.kept else "the factory's head"
+        print(f"{out}: the network with {head}")
 
 
 def adapted_text(adapted: Adaptation) -> str:
@@ -91,15 +92,21 @@ def adapted_text(adapted: Adaptation) -> str:
             f"guard: {guard.before_bpm:.2f} BPM expected before, {guard.after_bpm:.2f} after on "
             f"{guard.windows} windows by heads that had not learnt from them: {said}"
         )
-    if adapted.before is None or adapted.after is None or adapted.unguarded is None:
+    before, after, alone = adapted.before, adapted.after, adapted.alone
+    if before is None or after is None or alone is None:
         lines.append("nothing of the recording is left to judge on")
     else:
-        before, after = adapted.before, adapted.after
         lines.append(
             f"the rest, {before.windows} windows: {before.mae_bpm:.2f} BPM raw before, "
             f"{after.mae_bpm:.2f} after; smoothed {before.mae_bpm_smoothed:.2f} and "
             f"{after.mae_bpm_smoothed:.2f}"
         )
+        if adapted.kept:
+            lines.append(
+                "after: the adapted head where its reading lies nearer to the heart rates that "
+                f"taught than the factory's; alone it errs by {alone.mae_bpm:.2f} BPM raw, "
+                f"{alone.mae_bpm_smoothed:.2f} smoothed"
+            )
     if adapted.memory is not None:
         memory = adapted.memory
         lines.append(

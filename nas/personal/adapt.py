@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from deploy.personal.choice import choose
 from deploy.personal.cycles import Effort, effort_of
-from deploy.personal.fit import Guard, adapted, fitted, folds
+from deploy.personal.fit import Guard, adapted, fitted, folds, labels_of
 from deploy.personal.kinds import change_of
 from deploy.personal.memory import Memory, check_memory, memory_of
 from deploy.personal.prior import class_prior, prior_biases
@@ -17,7 +18,7 @@ from nas.personal.calibration import Errors, Wearer
 from nas.personal.kinds import PersonalKind
 
 Ints = NDArray[np.int64]
-ADAPTING = "all-windows-1"  # another name whenever the same minutes lead to another head
+ADAPTING = "nearer-1"  # another name whenever the same minutes lead to another head
 
 
 @dataclass(frozen=True)
@@ -30,9 +31,11 @@ class Adaptation:
         windows: that taught.
         guard: what they say of heads that had not learnt from them; None for `none`.
         memory, effort: of learning on the device; None where nothing is learnt there.
-        before, after: errors on the rest of the recording with the factory head, and with the
-            head that the guard leaves; None where nothing is left.
-        unguarded: errors as if the guard had always said yes; None likewise.
+        before, after: errors on the rest of the recording with the factory head, and with what the
+            guard leaves, the adapted head beside it (`deploy.personal.choice`); None where nothing
+            is left.
+        alone: errors of the head that the guard leaves without the factory's; None likewise.
+        unguarded: errors of both as if the guard had always said yes; None likewise.
         weights, biases: of the dense layer that the guard leaves.
     """
 
@@ -44,6 +47,7 @@ class Adaptation:
     effort: Effort | None
     before: Errors | None
     after: Errors | None
+    alone: Errors | None
     unguarded: Errors | None
     weights: Ints = field(repr=False)
     biases: Ints = field(repr=False)
@@ -90,13 +94,28 @@ def adapt(wearer: Wearer, *, minutes: float, kind: PersonalKind) -> Adaptation:
         effort = effort_of(head, kind, windows=count)
         weights, biases, guard = fitted(head, kind, features, labels)
     rest = wearer.rest(minutes)
-    before = after = unguarded = None
+    kept = guard is not None and guard.kept
+    before = after = alone = unguarded = None
     if rest.any():
-        before = wearer.errors(head.weights, head.biases, rest)
-        unguarded = wearer.errors(weights, biases, rest)
-        after = unguarded if guard is not None and guard.kept else before
-    if guard is None or not guard.kept:
+        factory = wearer.logits(head.weights, head.biases, rest)
+        own = wearer.logits(weights, biases, rest)
+        before = wearer.errors(factory, rest)
+        unguarded = wearer.errors(choose(factory, own, labels_of(labels)), rest)
+        after = unguarded if kept else before
+        alone = wearer.errors(own, rest) if kept else before
+    if not kept:
         weights, biases = head.weights, head.biases
     return Adaptation(
-        kind, minutes, count, guard, memory, effort, before, after, unguarded, weights, biases
+        kind,
+        minutes,
+        count,
+        guard,
+        memory,
+        effort,
+        before,
+        after,
+        alone,
+        unguarded,
+        weights,
+        biases,
     )

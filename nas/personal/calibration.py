@@ -71,12 +71,15 @@ class Wearer:
         result: NDArray[np.bool_] = start_s >= start_s[0] + 60 * minutes + GAP_S - 1e-6
         return result
 
-    def errors(
+    def logits(
         self, weights: NDArray[np.int64], biases: NDArray[np.int64], chosen: NDArray[np.bool_]
-    ) -> Errors:
-        """Of a head on chosen windows, which the smoother reads on their own."""
+    ) -> NDArray[np.int8]:
+        """Of a head on chosen windows."""
         centred = self.features[chosen].astype(np.int64) - self.head.feature_zero
-        stored = self.head.logits(centred, weights, biases)
+        return self.head.logits(centred, weights, biases)
+
+    def errors(self, stored: NDArray[np.int8], chosen: NDArray[np.bool_]) -> Errors:
+        """Of stored logits of chosen windows, which the smoother reads on their own."""
         logits = (stored.astype(np.float32) - self.head.logit_zero) * self.head.logit_scale
         raw, smoothed = read_series(
             logits,

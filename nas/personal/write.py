@@ -44,7 +44,8 @@ def write_adapted(
     check_free(out)
     told = (
         f"Adapted to the wearer of {recording}: errors on search and report people are those of "
-        "the network before."
+        "the network before. These files read every window with the adapted head; on the device, "
+        "ppg_adapt_logits asks the factory's as well."
     )
     # Who trained a finalist stands in its run alone, which this folder leaves.
     known = card if model.run is None else model.run.document()
@@ -70,7 +71,7 @@ def write_adapted(
                 adapted.minutes,
                 adapted.kept,
                 None if adapted.before is None else adapted.before.mae_bpm,
-                None if adapted.after is None else adapted.after.mae_bpm,
+                None if adapted.alone is None else adapted.alone.mae_bpm,
                 (*learnt, *(wearer.windows.people if adapted.kept else ())),
             ),
             split=known.split,

@@ -248,7 +248,8 @@ class Personal:
         recording: whose first minutes taught.
         kind, minutes: what was adapted, and the length of the calibration.
         kept: whether the guard let the adapted head stay.
-        before_bpm, after_bpm: raw MAE on the rest of the recording; None where nothing is left.
+        before_bpm, after_bpm: raw MAE on the rest of the recording, of the network before and of
+            these files; None where nothing is left.
         people: whom the head has learnt, those of adaptations before among them.
     """
 

@@ -45,6 +45,7 @@ class Tried:
     memory_bytes: int | None
     before: Errors
     after: Errors
+    alone: Errors
     unguarded: Errors
 
 

@@ -124,9 +124,8 @@ def _tried(model: Model, recording: Recording, cell: Cell) -> PersonRecord:
             except (DataError, ExportError) as error:
                 refused[f"{kind} after {length:g} min"] = str(error)
                 continue
-            if done.before is not None and done.after is not None and done.unguarded is not None:
+            if done.before and done.after and done.alone and done.unguarded:
                 size = None if done.memory is None else done.memory.total
-                rows.append(
-                    Tried(kind, length, done.kept, size, done.before, done.after, done.unguarded)
-                )
+                errors = (done.before, done.after, done.alone, done.unguarded)
+                rows.append(Tried(kind, length, done.kept, size, *errors))
     return PersonRecord(cell, recording.synthetic, tuple(rows), refused, versions())

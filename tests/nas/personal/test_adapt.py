@@ -107,7 +107,7 @@ def test_each_kind(wearer: Wearer, kind: PersonalKind) -> None:
     )
     assert same != found.kept
     if not found.kept:
-        assert found.after == found.before
+        assert found.after == found.alone == found.before
     assert found.before == adapt(wearer, minutes=2.0, kind="none").after
     assert "weights" not in found.to_json()
 
