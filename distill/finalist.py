@@ -58,6 +58,7 @@ class FinalistJob:
         rule: the arithmetic of the error in the result, see `distill.evaluation`.
         seen: steps that the starting weights have learnt from.
         pause: float steps after which it stops for now; the same job without goes on from there.
+        before, course: see `distill.training.fit.Schedule`, of the float steps.
         device: where it runs, which no checkpoint knows.
         distill: the mix, see `distill.losses.mix.chosen_mix`.
         recipe: the stages of a whole training, see `distill.compression.retrain`.
@@ -73,6 +74,8 @@ class FinalistJob:
     rule: Rule = "tflm"
     seen: int = 0
     pause: int | None = None
+    before: int = 0
+    course: int | None = None
     device: torch.device = CPU
     distill: str = AUTO
     recipe: Recipe = field(default_factory=direct)
@@ -107,13 +110,15 @@ def fit_finalist(
     pool = replace(pool, batch=pool.batch // STEPS_A_BATCH)
     mix, adaptor = job.mix(pool), adaptor or job.adaptor(pool)
     if isinstance(module, QatNetwork):
-        phase, first, steps, rate = "int8", effort.finetune_steps, effort.qat_steps, QAT_RATE
+        phase, first = "int8", effort.finetune_steps
+        schedule = Schedule(effort.qat_steps, QAT_RATE, CHECKPOINT_EVERY)
     else:
-        phase, first, steps, rate = "float", 0, effort.finetune_steps, FINETUNE_RATE
+        phase, first, shape = "float", 0, (job.pause, job.before, job.course)
+        schedule = Schedule(effort.finetune_steps, FINETUNE_RATE, CHECKPOINT_EVERY, *shape)
 
     def losses(step: int, shard: int) -> Iterator[Mapping[str, Tensor]]:
         if isinstance(module, QatNetwork):
-            module.observing = step < steps // 2
+            module.observing = step < schedule.steps // 2
         rows = own.rows(shard, pool.batch)
         batch = pool.batch_at(job.seen + first + step, seed=job.seed, rows=rows)
         student = _look(job, module, pool.of(batch.x, job.arch), features=mix.features)
@@ -127,7 +132,7 @@ def fit_finalist(
         trained,
         losses,
         optimiser=make_optimiser(trained),
-        schedule=Schedule(steps, rate, CHECKPOINT_EVERY, job.pause),
+        schedule=schedule,
         checkpoint=checkpoint_of(job, phase),
         progress=lambda done, _, note: progress(first + done, total, note),
         team=own,

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from deploy.integers.reference import Rule
-from distill.compression.retrain import FOLDER_NAME, retrain_all
+from distill.compression.retrain import FOLDER_NAME, parts_of, retrain_all
 from distill.evaluation import Retrained
 from distill.finalist import CHECKPOINT_NAME, FinalistJob
 from distill.first_rung import Begun, begin_all, read_begun
@@ -285,12 +285,11 @@ class Trainer:
 
     def _rung(self, job: FinalistJob, kind: Rung) -> FinalistJob:
         """The job with a pause; it trains the network as the first stage of its recipe does."""
-        first = self.recipe.stages[0]
-        share = first.steps if first.do == "train" else 1.0
-        steps = max(1, round(share * job.effort.finetune_steps))
+        first = next(parts_of(job))
+        steps = first.steps if first.stage.do == "train" else job.effort.finetune_steps
         effort = replace(job.effort, finetune_steps=steps)
         pause = effort.half_way if kind == "second rungs" else job.effort.first_rung
-        return replace(job, effort=effort, pause=pause)
+        return replace(job, effort=effort, pause=pause, course=first.course)
 
     def retrain_many(
         self,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby
 from pathlib import Path
 
 import numpy as np
@@ -55,15 +56,32 @@ class Part:
         stage: that it belongs to.
         steps: of it.
         parameters: channels leave first until there are at most so many; None leaves all.
+        before, course: of one whose network goes on from another's, see
+            `distill.training.fit.Schedule`.
     """
 
     stage: Stage
     steps: int
     parameters: int | None = None
+    before: int = 0
+    course: int | None = None
 
 
 def parts_of(job: FinalistJob) -> Iterator[Part]:
-    """The trainings of a job in order; the last one makes the integers."""
+    """The trainings of a job in order; the last one makes the integers.
+
+    Trainings between which channels leave are one, on one fall of the learning rate: a network
+    that has lost some then learns at a high rate for most of its steps.
+    """
+    for one, together in groupby(_parts(job), lambda part: part.stage.do in ("train", "prune")):
+        parts, before = [*together], 0
+        course = sum(part.steps for part in parts)
+        for part in parts:
+            yield replace(part, before=before, course=course) if one else part
+            before += part.steps
+
+
+def _parts(job: FinalistJob) -> Iterator[Part]:
     have = lower(job.arch).total_parameters
     for stage in job.recipe.stages:
         if isinstance(stage, Quantise):
@@ -201,7 +219,7 @@ def _trained(
         save_checkpoint(begun, pruned)
     else:
         begun = job.weights
-    own = replace(after, weights=begun, seen=job.seen)
+    own = replace(after, weights=begun, seen=job.seen, before=part.before, course=part.course)
     return after, *_fitted(own, part.steps, progress, processes)
 
 

@@ -37,12 +37,16 @@ class Schedule:
 
     Attributes:
         pause: steps after which it stops for now, with a checkpoint to go on from; None for none.
+        before, course: where it is one of several trainings on one fall of the rate: steps before
+            it, and of all.
     """
 
     steps: int
     peak_rate: float
     save_every: int
     pause: int | None = None
+    before: int = 0
+    course: int | None = None
 
     @property
     def last(self) -> int:
@@ -53,7 +57,8 @@ class Schedule:
         """Learning rate: linear warm-up, then half a cosine to zero."""
         warmup = min(WARMUP_SHARE * self.steps, MOST_WARMUP_STEPS)
         rate = self.peak_rate * min(1.0, (step + 1) / (warmup + 1)) * 0.5
-        return rate * (1 + math.cos(math.pi * (step / self.steps)))
+        done = (self.before + step) / (self.course or self.steps)
+        return rate * (1 + math.cos(math.pi * done))
 
 
 def make_optimiser(module: nn.Module) -> AdamW:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from distill.compression.retrain import retrain
+from distill.compression.retrain import parts_of, retrain
 from distill.evaluation import Retrained
 from distill.finalist import FinalistJob
 from distill.first_rung import Begun, begin, expected_error, read_begun
@@ -150,8 +150,10 @@ def test_a_finalist_goes_on_from_its_first_rung(
 )
 def test_a_first_rung_begins_the_first_stage(trainer: Trainer, recipe: str, share: float) -> None:
     """An assistant's is not of the network, which is begun as without a recipe."""
-    whole = trainer.from_nothing(ARCH)
-    job = replace(trainer, recipe=load_recipe(recipe))._rung(whole, "first rungs")
+    whole = replace(trainer, recipe=load_recipe(recipe)).from_nothing(ARCH)
+    job = trainer._rung(whole, "first rungs")
+    first = next(parts_of(whole))  # goes on from there, on the same fall of the rate
+    assert recipe == "progressive" or (job.before, job.course) == (first.before, first.course)
     assert job.effort.finetune_steps == round(share * whole.effort.finetune_steps)
     assert job.pause == whole.effort.first_rung
 

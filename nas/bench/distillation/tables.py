@@ -20,6 +20,8 @@ SEED_STUDENT = "medium@1.85"
 """As many parameters as the network that the table of `distillation` is about: 18 k."""
 SEED_PRUNING = "prune-60"
 """To 7 k."""
+AS_PRUNED = "large@0.5"
+"""As many parameters as `prune-70` leaves of `large`, drawn by hand."""
 STUDENTS = ("tiny", "medium", "large")
 SPECTRAL, MEDIUM_TEACHER = "spectral", "resnet-medium"
 ENSEMBLE = "ensemble:resnet-small,transformer-small,spectral"
@@ -152,13 +154,16 @@ def _stages(of: Ingredients) -> list[Row]:
     students = STUDENTS[:1] if of.preset == "small" else STUDENTS[:2]
     direct = [Recipe(student=each, teacher=of.teacher, mix=of.mix) for each in students]
     staged = [replace(one, stages=how) for one in direct for how in ("progressive", "born-again")]
-    large = Recipe(student=STUDENTS[-1], teacher=of.teacher, mix=of.mix)
     return [
         *against(alone, direct),
         *(Row(each, replace(each, stages=DIRECT)) for each in staged),
-        Row(large),
-        Row(replace(large, stages="prune-70"), large),
     ]
+
+
+def _pruning(of: Ingredients) -> list[Row]:
+    large = Recipe(student=STUDENTS[-1], teacher=of.teacher, mix=of.mix)
+    drawn, pruned = replace(large, student=AS_PRUNED), replace(large, stages="prune-70")
+    return [Row(large), Row(drawn, large), Row(pruned, large), Row(pruned, drawn)]
 
 
 def _scaling(of: Ingredients) -> list[Row]:
@@ -238,9 +243,15 @@ BENCHES: dict[str, Bench] = {
     ),
     "stages": Bench(
         "Stages of a training",
-        "Do an assistant, a second generation or pruning beat one direct training as long?",
+        "Do an assistant or a second generation beat one direct training as long?",
         _stages,
         {"small": 3, "full": 10},
+    ),
+    "pruning": Bench(
+        "Seven in ten parameters pruned",
+        "What does a network lose with them, and does it beat one drawn as small?",
+        _pruning,
+        {"small": 5, "full": 20},
     ),
     "teachers": Bench(
         "Teachers",

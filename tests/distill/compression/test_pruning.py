@@ -66,6 +66,11 @@ def test_the_goal_is_reached_and_hardly_passed(name: str) -> None:
     assert Arch.from_json(pruned.arch.to_json()) == pruned.arch
 
 
+def test_channels_that_additions_tie_together_do_not_leave_before_all_others() -> None:
+    pruned = prune(of(LARGE), round(0.3 * lower(LARGE).total_parameters))
+    assert min(flow(pruned.plan).sizes.values()) >= 12  # of 24 to 96
+
+
 def test_too_few_parameters_are_refused() -> None:
     with pytest.raises(SpaceError, match=r"pruning to 100 parameters is not possible: with 4"):
         prune(of(published("tiny")), 100)

@@ -93,6 +93,9 @@ def test_parts_follow_the_stages(pool: Path, tmp_path: Path) -> None:
     have = lower(ARCH).total_parameters
     goals = [None, None, round(have * 0.5**0.5), round(have * 0.5), None, None, None]
     assert [part.parameters for part in parts] == goals
+    # what trains one network has one fall of the rate; those that begin anew have their own
+    falls = [(part.before, part.course) for part in parts]
+    assert falls == [(0, None), (0, 8), (4, 8), (6, 8), (0, None), (0, None), (0, None)]
 
 
 def test_a_killed_recipe_continues_to_the_same_integers(

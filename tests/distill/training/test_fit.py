@@ -48,6 +48,8 @@ def test_the_rate_rises_and_falls_to_zero() -> None:
     assert max(schedule.rate(step) for step in range(1000)) == pytest.approx(2.0, rel=0.01)
     assert schedule.rate(500) == pytest.approx(1.0)
     assert schedule.rate(1000) == 0.0
+    second = Schedule(500, 2.0, 1, before=500, course=1000)
+    assert second.rate(250) == schedule.rate(750) and second.rate(500) == 0.0
 
 
 def test_gains_and_biases_do_not_decay() -> None:
