@@ -19,6 +19,8 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from scipy.signal import lfilter
 
+from ppg.ticks import rate_by_ticks, rounded_s
+
 GAP_S = 0.5  # a hole: what is longer is not interpolated
 EVEN = (0.4, 1.6)  # of the usual step; rounding to ms stays inside of it
 EVEN_SHARE = 0.9  # of the steps, for times to be taken as they are
@@ -36,6 +38,7 @@ WANDERING = (16, 64)  # packets
 LATE_S = 3.0  # a packet that is later than this counts as lost
 FEWEST_PACKETS = 8
 ROUNDS = 5
+SAME_SHARE = 0.6  # of the steps are the nominal one, where packets are stamped by it
 UNLIKELY = 10.0  # is a loss; what can be without is believed
 APART = 0.02  # of the rate, between the halves of a file
 LOST_SHARE = 0.3  # beyond it nobody knows what one packet holds
@@ -76,12 +79,19 @@ def row_times(stamp_s: Times, *, rate_hz: float | None = None) -> RowTimes:
     """
     steps = np.diff(stamp_s)
     usual = float(np.median(steps))
-    even = (steps > EVEN[0] * usual) & (steps < EVEN[1] * usual)
-    if usual > 0 and even.mean() >= EVEN_SHARE and not _in_packets(steps, usual):
-        row = np.append(0.0, (1 + _rows_lost(steps, float(steps[even].mean()))).cumsum())
-        return RowTimes(stamp_s, _whole(1 / _slope(stamp_s, row)), _gaps(stamp_s))
     mean = float(steps[steps <= max(GAP_S, 20 * float(steps.mean()))].mean())
-    first = np.concatenate([[0], np.flatnonzero(steps > TOGETHER * mean) + 1])
+    if rate_hz is None:
+        rate_hz = rate_by_ticks(stamp_s, mean)
+    nominal = None
+    if rate_hz is None and usual > TOGETHER * mean:
+        nominal = _nominal(steps, usual)
+    begins = steps > TOGETHER * mean if nominal is None else nominal
+    if rate_hz is None and nominal is None and usual > 0:
+        even = (steps > EVEN[0] * usual) & (steps < EVEN[1] * usual)
+        if even.mean() >= EVEN_SHARE and not _in_packets(steps, usual):
+            row = _rows(stamp_s, steps, (float(steps[even].mean()), mean))
+            return RowTimes(stamp_s, _whole(1 / _slope(stamp_s, row)), _gaps(stamp_s))
+    first = np.concatenate([[0], np.flatnonzero(begins) + 1])
     rows = np.diff(np.append(first, len(stamp_s)))  # (packets,)
     usual_rows = int(np.median(rows))
     seen = f"packets of {usual_rows} rows" if usual_rows > 1 else "uneven steps"
@@ -123,6 +133,30 @@ def row_times(stamp_s: Times, *, rate_hz: float | None = None) -> RowTimes:
         raise UnclearTimesError(f"{seen}, {halves} rows a second in its halves, {lost} rows lost")
     seen += f", {lost} rows lost" if lost > 0 else ""
     return RowTimes(time_s, _whole(1 / line.period_s), gaps, seen)
+
+
+def _rows(stamp_s: Times, steps: Times, periods: tuple[float, ...]) -> NDArray[np.float64]:
+    """`(rows,)` numbers of rows, those that are missing counted; by the period that fits best."""
+    found = []
+    for period in periods:
+        row = np.append(0.0, (1 + _rows_lost(steps, period)).cumsum())
+        off_s = stamp_s - stamp_s[0] - np.polyval(np.polyfit(row, stamp_s - stamp_s[0], 1), row)
+        lost = row[-1] / (len(stamp_s) - 1) - 1
+        found.append((float(off_s.std()) * (1 + UNLIKELY * abs(lost)), row))
+    return min(found, key=lambda one: one[0])[1]
+
+
+def _nominal(steps: Times, usual: float) -> NDArray[np.bool_] | None:
+    """`(steps,)` where packets begin whose rows are apart by a nominal period; None if none do."""
+    other = np.abs(steps - usual) > rounded_s(steps)
+    at = np.flatnonzero(other)
+    if len(at) < FEWEST_PACKETS or other.mean() > 1 - SAME_SHARE:
+        return None
+    times = steps[at] / usual
+    missing = np.abs(times - np.rint(times)) < UNEVEN
+    sizes = np.diff(at)
+    alike = np.mean(sizes == np.median(sizes)) > WHOLE_SHARE and np.median(sizes) > 1
+    return None if missing.mean() > EVEN_SHARE and not alike else other
 
 
 def _thinned(arrived: Times, row: NDArray[np.float64]) -> bool:

@@ -147,6 +147,18 @@ def test_rows_that_jitter(hz: float, late_s: float) -> None:
     assert "lost" not in found.packets or ", 1 rows lost" in found.packets
 
 
+@pytest.mark.parametrize("hz", [25, 50, 64, 100])
+@pytest.mark.parametrize("nominal", [0.98, 1.02, 1.05])
+@pytest.mark.parametrize(("rows", "lost"), [(5, 0.0), (5, 0.05), (10, 0.05), (20, 0.05)])
+def test_rows_stamped_by_a_nominal_rate(hz: float, nominal: float, rows: int, lost: float) -> None:
+    """From when a packet came, which is late by some ms; a twentieth of them never did."""
+    true_s, stamp_s = _packets(_grid(hz), rows, late_s=0.005, lost=lost)
+    place = np.rint(true_s * hz).astype(int) % rows
+    found = row_times(np.maximum.accumulate(stamp_s + (place - rows + 1) / (nominal * hz)))
+    assert found.rate_hz == pytest.approx(hz, rel=1e-3)
+    assert np.quantile(_errors_s(found, true_s), 0.95) < 0.03
+
+
 def test_packets_of_many_sizes() -> None:
     """What a phone hands over when it likes: 1, 4, 2, 6 rows with the time of the last."""
     true_s = _grid(25)
