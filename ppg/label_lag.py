@@ -40,8 +40,10 @@ SURE_S = 0.65  # and for labels to be moved before a network is trained on them
 LARGEST_DRIFT = 0.06
 END_STEP_S = 1.0  # of the shift at the end, from one drift that is tried to the next
 NOTICED_DRIFT_S = 2.0  # from begin to end
-MOST_WINDOWS = 1200  # for a drift to be looked for in
+MOST_WINDOWS = 1200  # for a drift to be looked for in,
+FEW_WINDOWS = 300  # and for a rate
 GAIN = 3.0  # in the sum of log shares, what a line must surely gain over a constant
+COARSE_SHARE = 0.001
 FAR_SHARE = 0.12  # beyond it a peak is another thing than the label
 NOTICED_RATE = 0.012
 READ_SHARE = 0.5  # of the windows, for peaks to be the heart's,
@@ -126,6 +128,111 @@ def _near(found: Spectra) -> NDArray[np.float64]:
     return np.asarray(np.log(_FLOOR + near * (2 * NEAR_BPM + 1)))
 
 
+@dataclass(frozen=True)
+class _Windows:
+    """Windows with a label, and spectra in which it is looked for.
+
+    Attributes:
+        start_s, bpm: `(windows,)` on the clock of the labels.
+        near: `(times, rates)` of `_near`.
+        outside: its mean, for windows that lie beyond it.
+    """
+
+    start_s: NDArray[np.float64]
+    bpm: NDArray[np.float64]
+    near: NDArray[np.float64]
+    outside: float
+
+    @property
+    def lasts_s(self) -> float:
+        return float(self.start_s[-1] - self.start_s[0])
+
+    def scores(self, begin_s: float, slope: float, faster: float = 0.0) -> NDArray[np.float64]:
+        """`(windows,)` log share near the label where the clock is off so and beats are faster."""
+        at_s = self.start_s + begin_s + slope * (self.start_s - self.start_s[0])
+        place = np.rint(at_s / STEP_S).astype(np.int64)
+        rate = np.rint(self.bpm * (1 + faster) - RATES_BPM[0]).astype(np.int64)
+        times, rates = self.near.shape
+        inside = (place >= 0) & (place < times) & (rate < rates)
+        there = self.near[np.clip(place, 0, times - 1), np.clip(rate, 0, rates - 1)]
+        return np.asarray(np.where(inside, there, self.outside))
+
+
+def _windows(recording: Recording, found: Spectra) -> _Windows | None:
+    """At most `MOST_WINDOWS` of those that can be compared; None where they are few."""
+    chosen = np.flatnonzero(_comparable(recording))
+    if len(chosen) < 2 * FEWEST:
+        return None
+    chosen = chosen[:: -(-len(chosen) // MOST_WINDOWS)]
+    near = _near(found)
+    return _Windows(
+        recording.window_start_s[chosen], recording.hr_bpm[chosen], near, float(near.mean())
+    )
+
+
+def _surely(gain: NDArray[np.float64]) -> bool:
+    """Whether a gain `(windows,)` is one when windows are drawn anew in blocks of a minute."""
+    blocks = np.add.reduceat(gain, np.arange(0, len(gain), BLOCK))
+    draws = np.random.default_rng(0).integers(len(blocks), size=(DRAWS, len(blocks)))
+    return bool(np.quantile(blocks[draws].sum(axis=1), 0.05) >= GAIN)
+
+
+def scaled(
+    recording: Recording, found: Spectra, drifts: Drift | None
+) -> tuple[float, Drift] | None:
+    """The share by which beats are faster, where the labels' clock runs behind by as much.
+
+    So it is where a rate is wrong: time and beats scale together. Rows that are missing without a
+    trace in the times do the same.
+
+    Args:
+        recording: with labels.
+        found: its spectra.
+        drifts: what `drift` says, which must explain less.
+
+    Returns:
+        The share, and what its clock takes; None where time alone explains it as well.
+    """
+    windows = _windows(recording, found)
+    if windows is None:
+        return None
+
+    every = -(-len(windows.bpm) // FEW_WINDOWS)
+    some = replace(windows, start_s=windows.start_s[::every], bpm=windows.bpm[::every])
+
+    def best(begins_s: NDArray[np.float64], faster: NDArray[np.float64]) -> tuple[float, float]:
+        tried = [(b, f) for b in begins_s.tolist() for f in faster.tolist()]
+        sums = [some.scores(b, 1 / (1 + f) - 1, f).sum() for b, f in tried]
+        return tried[int(np.argmax(sums))]
+
+    begins_s = np.arange(-FARTHEST_S, FARTHEST_S + 0.1, 3.0)
+    step = min(FAR_SHARE / 12, 4.0 / windows.lasts_s)
+    begin_s, faster = best(begins_s, np.arange(-FAR_SHARE, FAR_SHARE + step / 2, step))
+    begin_s, faster = best(
+        begin_s + np.arange(-3.0, 3.1), faster + step * np.arange(-1, 1.1, 0.25)
+    )
+    around = np.arange(-2, 2.1)
+    begin_s, faster = best(begin_s + around * STEP_S, faster + around * COARSE_SHARE)
+    if abs(faster) < NOTICED_RATE:
+        return None
+    slope = 1 / (1 + faster) - 1
+    better = windows.scores(begin_s, slope, faster)
+    others = [windows.scores(b, 0.0) for b in begins_s.tolist()]
+    moved = _windows(drifts.corrected(recording), found) if drifts else None
+    if moved:
+        others.append(moved.scores(0.0, 0.0))
+    # Neither the clock nor the beats alone explain as much.
+    alone = [
+        windows.scores(b, *one).sum()
+        for b in (*begins_s.tolist(), begin_s)
+        for one in ((slope, 0.0), (0.0, faster))
+    ]
+    if better.sum() < max(alone) + GAIN or not _surely(better - max(others, key=np.sum)):
+        return None
+    offset_s = begin_s - slope * float(windows.start_s[0])
+    return faster, Drift(begin_s, begin_s + slope * windows.lasts_s, offset_s, slope)
+
+
 def drift(recording: Recording, found: Spectra) -> Drift | None:
     """The drift of the labels' clock, if there surely is one.
 
@@ -133,22 +240,10 @@ def drift(recording: Recording, found: Spectra) -> Drift | None:
         recording: with labels.
         found: its spectra.
     """
-    chosen = np.flatnonzero(_comparable(recording))
-    if len(chosen) < 2 * FEWEST:
+    windows = _windows(recording, found)
+    if windows is None:
         return None
-    chosen = chosen[:: -(-len(chosen) // MOST_WINDOWS)]
-    start_s = recording.window_start_s[chosen]
-    rate = np.rint(recording.hr_bpm[chosen] - RATES_BPM[0]).astype(np.int64)
-    near = _near(found)
-    outside = near.mean()
-    lasts_s = float(start_s[-1] - start_s[0])
-    from_begin_s = start_s - start_s[0]
-
-    def scores(begin_s: float, slope: float) -> NDArray[np.float64]:
-        place = np.rint((start_s + begin_s + slope * from_begin_s) / STEP_S).astype(np.int64)
-        inside = (place >= 0) & (place < len(near))
-        found_there = near[np.clip(place, 0, len(near) - 1), rate]
-        return np.asarray(np.where(inside, found_there, outside))
+    start_s, lasts_s, scores = windows.start_s, windows.lasts_s, windows.scores
 
     def best(begins_s: Iterable[float], ends_s: Iterable[float]) -> tuple[float, float]:
         """Shifts at begin and end; the second ones are added to the first."""
@@ -156,25 +251,24 @@ def drift(recording: Recording, found: Spectra) -> Drift | None:
         sums = [scores(b, e / lasts_s).sum() for b, e in tried]
         return tried[int(np.argmax(sums))]
 
-    most_s = LARGEST_DRIFT * lasts_s
-    begins_s = np.arange(-FARTHEST_S, FARTHEST_S + 0.1, 1.0)
-    begin_s, more_s = best(begins_s, np.arange(-most_s, most_s + 0.1, END_STEP_S))
-    around = np.arange(-1.0, 1.01, STEP_S / 2)
-    begin_s, more_s = best(begin_s + around, more_s + around)
-    line = scores(begin_s, more_s / lasts_s)
     far_s = np.arange(-FAR_S, FAR_S + 0.1, STEP_S)
     shifted = np.stack([scores(shift_s, 0.0) for shift_s in far_s])  # (shifts, windows)
     near_best = np.where(np.abs(far_s) <= FARTHEST_S, shifted.sum(axis=1), -np.inf).argmax()
     far_best = int(shifted.sum(axis=1).argmax())
+    most_s = LARGEST_DRIFT * lasts_s
+    begins_s = np.arange(-FARTHEST_S, FARTHEST_S + 0.1, 1.0)
+    if abs(far_s[far_best]) > FARTHEST_S:
+        begins_s = begins_s + far_s[far_best]
+    begin_s, more_s = best(begins_s, np.arange(-most_s, most_s + 0.1, END_STEP_S))
+    around = np.arange(-1.0, 1.01, STEP_S / 2)
+    begin_s, more_s = best(begin_s + around, more_s + around)
+    line = scores(begin_s, more_s / lasts_s)
     near_s, inner = far_s[np.abs(far_s) < FARTHEST_S], shifted[np.abs(far_s) < FARTHEST_S]
     place, left, right = _jump(inner)
     jumped = np.where(np.arange(len(start_s)) < place, inner[left], inner[right])
 
     def surely(better: NDArray[np.float64]) -> bool:
-        gain = better - shifted[near_best]
-        blocks = np.add.reduceat(gain, np.arange(0, len(gain), BLOCK))
-        draws = np.random.default_rng(0).integers(len(blocks), size=(DRAWS, len(blocks)))
-        return bool(np.quantile(blocks[draws].sum(axis=1), 0.05) >= GAIN)
+        return _surely(better - shifted[near_best])
 
     # The simplest that explains it: one shift, a line, a jump.
     before_s, after_s = float(near_s[left]), float(near_s[right])

@@ -156,6 +156,7 @@ def _nominal(steps: Times, usual: float) -> NDArray[np.bool_] | None:
     missing = np.abs(times - np.rint(times)) < UNEVEN
     sizes = np.diff(at)
     alike = np.mean(sizes == np.median(sizes)) > WHOLE_SHARE and np.median(sizes) > 1
+    alike &= np.median(steps[at]) < GAP_S  # holes, however regular, are none
     return None if missing.mean() > EVEN_SHARE and not alike else other
 
 

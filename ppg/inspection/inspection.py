@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ppg.identity import one_person_groups
 from ppg.inspection.channels import channel_warnings, pulse
 from ppg.inspection.signals import reference_noise_bpm, signal_warnings
-from ppg.label_lag import Drift, Lag, agreement, best_shift, drift, rate_error
+from ppg.label_lag import Drift, Lag, agreement, best_shift, drift, rate_error, scaled
 from ppg.naive import at_rest, spectra
 from ppg.npz import folder as npz
 from ppg.people.split import UNMAPPED
@@ -22,6 +22,7 @@ from ppg.recording import Recording, with_reference
 BIN_BPM = 10
 POOR_BPM = 15.0  # naive error at rest; there it is 1 to 8 where signal and reference are fine
 FEWEST_STILL = 10
+MOST_PPM = 2000.0  # of two clocks; those of cheap straps reach it
 
 
 @dataclass(frozen=True)
@@ -175,6 +176,8 @@ def _look(
     score = agreement(recording, found)
     lag = best_shift(score)
     drifts = drift(recording, found)
+    faster = scaled(recording, found, drifts)
+    drifts = drifts if faster is None else faster[1]
     aligned = recording
     if drifts is not None:
         aligned = drifts.corrected(recording)
@@ -198,7 +201,7 @@ def _look(
         label_lag_s=float(recording.label_lag_s),
         lag=_shift(lag),
         drift=drifts,
-        rate_error=rate_error(aligned, found),
+        rate_error=rate_error(aligned, found) if faster is None else round(faster[0], 4),
     )
     cautions = [*signal_warnings(recording), *channel_warnings(recording)]
     return row, score, [*cautions, *_label_warnings(row, lag)]
@@ -271,10 +274,11 @@ def _drift_sentence(row: Looked, found: Drift) -> tuple[str, str]:
             f"labels come {abs(found.begin_s):.0f} s too {late}; ppgnas data convert --lag "
             f"{lag_s:.1f} corrects it"
         )
+    more = " (clocks do so by less: are rows missing?)" if abs(ppm) > MOST_PPM else ""
     return "label clock drifts", (
-        f"the clock of the labels drifts by {ppm:+.0f} ppm against the signal: what must be added "
-        f"to it goes from {found.begin_s:+.1f} to {found.end_s:+.1f} s; ppgnas data convert --lag "
-        f"{lag_s:.1f} --drift {ppm:.0f} corrects it"
+        f"the clock of the labels drifts by {ppm:+.0f} ppm against the signal{more}: what must "
+        f"be added to it goes from {found.begin_s:+.1f} to {found.end_s:+.1f} s; ppgnas data "
+        f"convert --lag {lag_s:.1f} --drift {ppm:.0f} corrects it"
     )
 
 
@@ -286,8 +290,8 @@ def _rate_sentence(row: Looked, error: float) -> str:
         clock = f", and its clock runs as much ahead ({row.drift.end_s:+.1f} s at the end)"
     return (
         f"the beats of the PPG are {abs(error):.1%} {'faster' if error > 0 else 'slower'} than "
-        f"the labels{clock}: its rate is {likely_hz:.4g} Hz rather than {row.ppg_hz:g}, or the "
-        f"reference counts with a wrong clock"
+        f"the labels{clock}: its rate is {likely_hz:.4g} Hz rather than {row.ppg_hz:g}, rows are "
+        "missing without a trace in its times, or the reference counts with a wrong clock"
     )
 
 

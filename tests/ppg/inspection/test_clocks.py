@@ -114,3 +114,34 @@ def test_a_rate_that_is_some_percent_wrong(error: float) -> None:
     (message,) = [c.message for c in inspect([labels]).warnings if c.kind == "rate"]
     assert "or the reference counts with a wrong clock" in message and "its clock" not in message
     assert inspect([_recording()]).recordings[0].rate_error is None
+
+
+@pytest.mark.parametrize("slope", [0.006, -0.004])
+@pytest.mark.parametrize("offset_s", [-40.0, 25.0])
+def test_a_clock_that_is_far_off_and_drifts(slope: float, offset_s: float) -> None:
+    right = _recording(seconds=1200, seed=1)
+    wrong = replace(right, window_start_s=(right.window_start_s - offset_s) / (1 + slope))
+    found = inspect([wrong])
+    (message,) = [c.message for c in found.warnings if c.kind == "label clock drifts"]
+    words = message.split("--lag ")[1].split()
+    mended = wrong.with_lag(float(words[0]), drift_ppm=float(words[2]))
+    np.testing.assert_allclose(mended.window_start_s, right.window_start_s, atol=1.0)
+    assert "are rows missing?" in message
+
+
+@pytest.mark.parametrize("lost", [0.03, 0.05, 0.07])
+@pytest.mark.parametrize("rows", [5, 20])
+def test_rows_that_are_missing_without_a_trace(lost: float, rows: int) -> None:
+    """Times are row numbers over a nominal rate: beats and clock scale together."""
+    right = _recording(seconds=900)
+    packet = np.arange(len(right.ppg)) // rows
+    kept = (np.random.default_rng(rows).random(packet[-1] + 1) >= lost)[packet]
+    short = replace(right, ppg=right.ppg[kept], acc=None, acc_hz=None)
+    found = inspect([short])
+    (row,) = found.recordings
+    (message,) = [c.message for c in found.warnings if c.kind in ("rate", "label clock drifts")]
+    assert row.drift is not None
+    assert -row.drift.slope == pytest.approx(1 - kept.mean(), rel=0.35)
+    assert "rows are missing" in message or "are rows missing?" in message
+    (whole,) = inspect([replace(right, acc=None, acc_hz=None)]).recordings
+    assert whole.rate_error is None and whole.drift is None
