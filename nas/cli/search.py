@@ -36,6 +36,7 @@ from nas.cli.options import (
     Text,
     Unlabelled,
 )
+from ppgnas.parsing import printable
 from ppgnas.tables import text_table
 
 if TYPE_CHECKING:
@@ -244,7 +245,7 @@ def search(
     if as_json:
         emit(Run(run).to_json())
     else:
-        print(as_text(run))
+        print(printable(as_text(run)))
 
 
 def as_text(run: RunDir) -> str:

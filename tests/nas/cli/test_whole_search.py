@@ -60,6 +60,12 @@ def test_a_whole_search(
         assert column in head
     assert f"Recommended: {document['recommended']}" in printed.out
     assert "Between readings stm32h743 sleeps at 3.00 mW (0.49 to 15.20)" in printed.out
+    damaged = before.replace(b'board = "stm32h743"', b'board = "\\u0007"')
+    assert damaged != before
+    (tmp_path / "run" / "run.toml").write_bytes(damaged)
+    assert leave("search", "--out", out, "--resume") == 0
+    assert "\a" not in capsys.readouterr().out
+    (tmp_path / "run" / "run.toml").write_bytes(before)
     assert leave("search", "--out", out, "--resume", "--seed", "3", "--budget", "64KB") == 2
     message = capsys.readouterr().err
     assert "budgets.flash_bytes: 81920 in the run, 65536 asked" in message
