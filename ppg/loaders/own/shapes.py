@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import replace
+from itertools import islice
 
 import numpy as np
 
@@ -18,6 +19,7 @@ from ppg.loaders.own.table import THOUSANDS, Table
 
 FEWEST_OF_A_PACKET = 16  # numbered columns; fewer may be channels
 MOST_KINDS = 40
+LOOKED = 200  # cells that tell a list
 _NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
 _LIST = re.compile(rf"\s*[\[(]?\s*{_NUMBER}(?:\s*[,;|\s]\s*{_NUMBER}){{2,}}\s*[\])]?\s*")
 _ALONE = re.compile(rf"{_NUMBER}|\d.*[-:/.]\d.*|")
@@ -69,7 +71,7 @@ def _laid_out(table: Table, cells: Cells) -> Table:
 
 
 def _are_lists(column: list[str]) -> bool:
-    known = [cell for cell in column if cell.strip()]
+    known = [*islice((cell for cell in column if cell.strip()), LOOKED)]
     lists = sum(bool(_LIST.fullmatch(c) and not THOUSANDS.fullmatch(c)) for c in known)
     return lists > 0.5 * len(known)
 

@@ -141,7 +141,12 @@ def _table(path: Path, numbered: serial.Lines, clock: Mapping[int, str]) -> Tabl
         at.append(line)
         for column, cell in zip(columns, (*cells, "")[:width], strict=True):
             column.append(cell)
-    if not at or len(words) > MOST_WORDS * len(at):
+    if len(words) > MOST_WORDS * (len(at) + len(words)):
+        raise DataError(
+            f"{path}: {len(words)} of {len(at) + len(words)} lines hold no number and are no rows "
+            f"of {width} cells (the first is line {words[0]}); allowed: a fifth. Is it a table?"
+        )
+    if not at:
         raise DataError(f"{path}: no row below the column names. Is the file truncated?")
     cells_of = {n: c for n, c in zip(form.names, columns, strict=True) if n}
     units = {n: u for n, u in zip(form.names, form.units, strict=True) if n and u}
@@ -160,9 +165,10 @@ def _table(path: Path, numbered: serial.Lines, clock: Mapping[int, str]) -> Tabl
 
 def _words(cells: list[str], width: int) -> bool:
     """Whether a line is none of rows: of another width, and without a number that stands alone."""
+    if len(cells) == width > 1 or (len(cells) == 1 == width and any(map(str.isdigit, cells[0]))):
+        return False
     known = [cell.strip() for cell in cells if cell.strip()]
-    odd = len(cells) != width or (width == 1 and not any(map(str.isdigit, cells[0])))
-    return bool(known) and odd and not any(map(_values, ([cell] for cell in known)))
+    return bool(known) and not any(map(_values, ([cell] for cell in known)))
 
 
 def _rows(path: Path, lines: list[str], form: _Form) -> Iterator[tuple[int, list[str]]]:

@@ -51,7 +51,10 @@ def test_what_is_wrong_with_them(tmp_path: Path, capsys: pytest.CaptureFixture[s
         ("deep.json", "more than 8 objects within each other"),
         ("two.zip --rate 50", "two.zip: holds 2 files, and options are for one; unpack it"),
         ("none.zip", f"{tmp_path}/none.zip: none of its 1 files has a column"),
-        ("words.txt", "no row below the column names"),
+        (
+            "words.txt",
+            "3 of 6 lines hold no number and are no rows of 2 cells (the first is line 3",
+        ),
     ):
         file, *options = words.split()
         assert leave("data", "inspect", str(tmp_path / file), *options) == 2
