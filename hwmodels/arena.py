@@ -138,7 +138,8 @@ def highest_end(tensors: Sequence[tuple[int, int, int]], rooms: Sequence[int]) -
                         top = entry[1]
         if last - first == 1:  # as most: written by one step, read by the next
             before, after = placed[first], placed[last]
-            entry = _lowest(before + after, size)
+            busy = before + after
+            entry = _lowest(busy, size) if busy else (0, size)
             before.append(entry)
             after.append(entry)
         else:
@@ -159,12 +160,16 @@ def highest_end(tensors: Sequence[tuple[int, int, int]], rooms: Sequence[int]) -
 
 def _lowest(busy: list[tuple[int, int]], size: int) -> tuple[int, int]:
     """Offset and end of so many bytes at the lowest place between others."""
-    if not busy:
-        return 0, size
-    if len(busy) > 1:
-        busy = sorted(busy)
+    if len(busy) == 2:  # as most: what a step reads and writes
+        (start, end), (second, top) = busy
+        if second < start:
+            start, end, second, top = second, top, start, end
+        if start >= size:
+            return 0, size
+        offset = end if second - end >= size or end > top else top
+        return offset, offset + size
     offset = 0
-    for start, end in busy:
+    for start, end in sorted(busy):
         if start - offset >= size:
             break
         if end > offset:

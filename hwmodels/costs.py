@@ -1,4 +1,4 @@
-"""Costs of an architecture without bounds: the search's fast path, and faster still of a chain.
+"""Costs of a network without bounds: the search's fast path, and faster still of a chain.
 
 `hwmodels.scorecard.score` gives the same figures with bounds and per layer, and says what they
 mean.
@@ -22,7 +22,7 @@ from hwmodels.generated_c.segments import Chain
 from hwmodels.graph import Graph, Shape
 from hwmodels.path import PathCost, PathShape, Surroundings, path_cost, shape_of
 from hwmodels.power import PERIOD_S, average
-from ppgnas.task import Mode, Task
+from ppgnas.task import Mode
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,28 +56,6 @@ Costing = Callable[[Graph | Chain], Costs]
 """Costs of a network."""
 
 
-def costs(
-    graph: Graph,
-    board: Board,
-    engine: Engine,
-    *,
-    period_s: float = PERIOD_S,
-    mode: Mode = "window",
-    around: Surroundings | None = None,
-) -> Costs:
-    """The values of `score`, fast: plain arithmetic on remembered layers.
-
-    Args:
-        graph: the network.
-        board, engine, period_s, mode, around: see `costing`.
-
-    Raises:
-        BoardError: the engine does not run on the board, or has no streaming.
-        GraphError: the engine has no cost for an operator, or the network cannot stream.
-    """
-    return costing(board, engine, period_s=period_s, mode=mode, around=around)(graph)
-
-
 def costing(
     board: Board,
     engine: Engine,
@@ -86,9 +64,10 @@ def costing(
     mode: Mode = "window",
     around: Surroundings | None = None,
 ) -> Costing:
-    """`costs` of many networks: what depends on board and engine alone is read once.
+    """The values of `score`, fast: what depends on board and engine alone is read once.
 
-    A chain costs what its graph costs; under generated C it takes a tenth of the time.
+    A chain costs what its graph costs; under generated C it takes a tenth of the time. The costs
+    of a network raise GraphError where the engine has none for an operator, or it cannot stream.
 
     Args:
         board, engine: where and how they run.
@@ -104,17 +83,10 @@ def costing(
     engine.check_mode(mode)
     if engine.kind == "program":
         return _of_programs(board, engine, period_s, mode, around)
-    network = _of_layers(board, engine, period_s)
-    path = _Paths(board, around, period_s)
-
-    def found(what: Graph | Chain) -> Costs:
-        graph = what if isinstance(what, Graph) else what.whole()
-        return path.added(network(graph), path.of(graph), None)
-
-    return found
+    return _of_layers(board, engine, _Whole(board, around, period_s))
 
 
-def _of_layers(board: Board, engine: Engine, period_s: float) -> Callable[[Graph], Costs]:
+def _of_layers(board: Board, engine: Engine, whole: _Whole) -> Costing:
     profile = engine.profile(board)
     flash, sram = engine.flash, engine.sram
     ms_per_cycle = profile.factor(board).value * 1e3 / board.clock_hz
@@ -126,9 +98,9 @@ def _of_layers(board: Board, engine: Engine, period_s: float) -> Callable[[Graph
     sram_base = sram.arena_base.value + sram.runtime.value
     sram_op, sram_call = sram.arena_per_op.value, sram.runtime_per_op.value
     sram_channel, sram_factor = sram.arena_per_channel.value, sram.arena_factor.value
-    active_mw, sleep_mw = board.active_mw.value, board.sleep_mw.value
 
-    def found(graph: Graph) -> Costs:
+    def found(what: Graph | Chain) -> Costs:
+        graph = what if isinstance(what, Graph) else what.whole()
         known = known_layers(graph, engine, profile)
         cycles = 0.0
         macs = weights = channels = weighted_ops = 0
@@ -167,32 +139,30 @@ def _of_layers(board: Board, engine: Engine, period_s: float) -> Callable[[Graph
             spans = [(first[name], last[name]) for name in names] + scratch_spans
             offsets = place(all_sizes, spans, time + 1)
             planned = max(map(add, offsets, all_sizes))
-        latency_ms = cycles * ms_per_cycle
-        return Costs(
-            latency_ms=latency_ms,
-            flash_bytes=weights
+        return whole.costs(
+            cycles * ms_per_cycle,
+            weights
             + flash_base
             + flash_op * time
             + flash_call * calls
             + flash_weighted * weighted_ops
             + flash_channel * channels
             + sum([code_bytes.get(kernel, 0.0) for kernel in kernels]),
-            sram_bytes=planned * sram_factor
+            planned * sram_factor
             + sram_base
             + sram_op * time
             + sram_call * calls
             + sram_channel * channels,
-            power_mw=average(active_mw, sleep_mw, latency_ms, period_s),
-            energy_mj=latency_ms * active_mw * 1e-3,
-            weight_bytes=weights,
-            macs=macs,
+            weights,
+            macs,
+            path=whole.path(graph),
         )
 
     return found
 
 
-class _Paths:
-    """Adds what stands around networks; a batch has few shapes of it."""
+class _Whole:
+    """Costs of networks with what stands around them; a batch has few shapes of that."""
 
     def __init__(
         self,
@@ -202,10 +172,11 @@ class _Paths:
         mode: Mode = "window",
     ) -> None:
         self._board, self._around, self._period_s, self._mode = board, around, period_s, mode
+        self._active_mw, self._sleep_mw = board.active_mw.value, board.sleep_mw.value
         self._known: dict[PathShape, PathCost] = {}
-        self._of_chains: dict[tuple[Shape, Shape, Task], PathCost | None] = {}
+        self._of_chains: dict[tuple[Shape, tuple[int, ...]], PathCost | None] = {}
 
-    def of(self, graph: Graph) -> PathCost | None:
+    def path(self, graph: Graph) -> PathCost | None:
         """What stands around a network; None where nothing is to be counted."""
         around = self._around
         shape = None if around is None else shape_of(graph, around, self._mode)
@@ -215,45 +186,53 @@ class _Paths:
             self._known[shape] = path_cost(shape, self._board, around)
         return self._known[shape]
 
-    def of_chain(self, chain: Chain) -> PathCost | None:
-        """The same; its task and the shapes at its ends decide it."""
+    def path_of_chain(self, chain: Chain) -> PathCost | None:
+        """The same; its ends decide it."""
         if self._around is None:
             return None
-        ends = chain.segments[0].source, chain.segments[-1].target, chain.task
+        ends = chain.segments[0].reads, chain.segments[-1].writes
         if ends not in self._of_chains:
-            self._of_chains[ends] = self.of(chain.whole())
+            self._of_chains[ends] = self.path(chain.whole())
         return self._of_chains[ends]
 
-    def added(self, network: Costs, path: PathCost | None, scratch_bytes: float | None) -> Costs:
-        """Costs with all that stands around the network.
+    def costs(
+        self,
+        latency_ms: float,
+        flash_bytes: float,
+        sram_bytes: float,
+        *counts: int,
+        path: PathCost | None,
+        scratch_bytes: float | None = None,
+    ) -> Costs:
+        """Costs of a network with all that stands around it.
 
         Args:
-            network: its own.
+            latency_ms, flash_bytes, sram_bytes: its own.
+            counts: its `weight_bytes` and `macs`.
             path: what stands around it.
             scratch_bytes: see `PathCost.sram_bytes`.
         """
-        board = self._board
+        energy_mj = latency_ms * self._active_mw * 1e-3
         if path is None:
-            return network
-        latency_ms = network.latency_ms + path.latency_ms.value
-        sram_bytes = path.sram_bytes(scratch_bytes)
+            power_mw = average(self._active_mw, self._sleep_mw, latency_ms, self._period_s)
+            return Costs(latency_ms, flash_bytes, sram_bytes, power_mw, energy_mj, *counts)
+        path_ms, path_bytes = path.latency_ms.value, path.flash_bytes.value
+        path_sram_bytes, path_mj = path.sram_bytes(scratch_bytes), path.energy_mj.value
         sensors_mw = path.sensors_mw.value
+        latency_ms += path_ms
+        power_mw = average(self._active_mw, self._sleep_mw, latency_ms, self._period_s)
         return Costs(
-            latency_ms=latency_ms,
-            flash_bytes=network.flash_bytes + path.flash_bytes.value,
-            sram_bytes=network.sram_bytes + sram_bytes,
-            power_mw=average(
-                board.active_mw.value, board.sleep_mw.value, latency_ms, self._period_s
-            )
-            + sensors_mw,
-            energy_mj=network.energy_mj + path.energy_mj.value,
-            weight_bytes=network.weight_bytes,
-            macs=network.macs,
-            path_ms=path.latency_ms.value,
-            path_flash_bytes=path.flash_bytes.value,
-            path_sram_bytes=sram_bytes,
-            path_mj=path.energy_mj.value,
-            sensors_mw=sensors_mw,
+            latency_ms,
+            flash_bytes + path_bytes,
+            sram_bytes + path_sram_bytes,
+            power_mw + sensors_mw,
+            energy_mj + path_mj,
+            *counts,
+            path_ms,
+            path_bytes,
+            path_sram_bytes,
+            path_mj,
+            sensors_mw,
         )
 
 
@@ -261,28 +240,26 @@ def _of_programs(
     board: Board, engine: Engine, period_s: float, mode: Mode, around: Surroundings | None
 ) -> Costing:
     ms_per_cycle = engine.profile(board).factor(board).value * 1e3 / board.clock_hz
-    active_mw, sleep_mw = board.active_mw.value, board.sleep_mw.value
-    law, path = engine.law, _Paths(board, around, period_s, mode)
+    law, whole = engine.law, _Whole(board, around, period_s, mode)
     code_ratio = engine.code_ratio(board).value
     chains = ChainCosts(law, mode)
 
     def found(what: Graph | Chain) -> Costs:
-        fast = None if isinstance(what, Graph) else chains.of(what.segments)
-        if isinstance(what, Graph) or fast is None:
-            graph = what if isinstance(what, Graph) else what.whole()
-            fast, around_it = fast_cost(graph, law, mode), path.of(graph)
+        fast = chains.of(what.segments) if isinstance(what, Chain) else None
+        if fast is not None and isinstance(what, Chain):
+            path = whole.path_of_chain(what)
         else:
-            around_it = path.of_chain(what)
-        latency_ms = fast.cycles * ms_per_cycle
-        network = Costs(
-            latency_ms,
-            fast.tables_bytes + fast.code_bytes * code_ratio,
-            float(fast.scratch_bytes + fast.state_bytes),
-            average(active_mw, sleep_mw, latency_ms, period_s),
-            latency_ms * active_mw * 1e-3,
-            fast.weight_bytes,
-            fast.macs,
+            graph = what.whole() if isinstance(what, Chain) else what
+            fast, path = fast_cost(graph, law, mode), whole.path(graph)
+        cycles, tables_bytes, code_bytes, scratch_bytes, state_bytes, macs, weight_bytes = fast
+        return whole.costs(
+            cycles * ms_per_cycle,
+            tables_bytes + code_bytes * code_ratio,
+            float(scratch_bytes + state_bytes),
+            weight_bytes,
+            macs,
+            path=path,
+            scratch_bytes=scratch_bytes,
         )
-        return path.added(network, around_it, fast.scratch_bytes)
 
     return found

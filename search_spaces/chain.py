@@ -5,15 +5,20 @@ The layers are those of `lower`, the names are not.
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from dataclasses import fields
 from functools import lru_cache, partial
-from typing import Any
+from operator import attrgetter
 
 from hwmodels.generated_c.segments import Chain, Segment
-from ppgnas.task import BLOCKS, Mode, Task
+from ppgnas.task import BLOCKS, Mode
 from search_spaces.arch import Arch, StageArch, stem_stride
 from search_spaces.lower import Builder, lower
-from search_spaces.plan import Block, plan
+from search_spaces.plan import acting, block, plan
+
+# Plain values: dataclasses take long to hash.
+_CHOICES = attrgetter(*(each.name for each in fields(StageArch)))
+_TASK = attrgetter("window_s", "stride_s", "lowest_bpm", "highest_bpm")
+_END = attrgetter("pooling", "head_width", "head_spacing", "pool_s")
 
 
 def chain(arch: Arch, mode: Mode = "window") -> Chain:
@@ -22,61 +27,82 @@ def chain(arch: Arch, mode: Mode = "window") -> Chain:
     Where a dilation does not divide the time, or a block holds no whole steps, there are none, nor
     where a window's layers begin late for a shorter pool.
     """
-    whole = partial(lower, arch)
-    time, stride, width = arch.samples, stem_stride(arch.rate_hz), arch.stem_width
-    if mode == "streaming":
-        time //= BLOCKS
-        if time % stride:
-            return Chain((), whole, arch.task)
-    elif arch.pool_s < arch.window_s:
-        return Chain((), whole, arch.task)
-    ends = arch.acceleration, arch.rate_hz
-    segments = [_stem(time, *ends, width, arch.stem_kernel)]
-    time = -(-time // stride)
+    whole, width = partial(lower, arch), arch.stem_width
+    if mode == "window" and arch.pool_s < arch.window_s:
+        return Chain((), whole)
+    stem, time = _stem(
+        arch.window_s, mode, arch.acceleration, arch.rate_hz, width, arch.stem_kernel
+    )
+    segments = [*stem]
     for stage in arch.stages:
-        if not stage.depth:
-            continue
-        choices = (
-            stage.width,
-            stage.kernel,
-            stage.dilation,
-            stage.expansion,
-            stage.stride,
-            stage.residual,
-            stage.inner,
-        )
-        before, time = time, -(-time // stage.stride)
-        if time % stage.dilation or (mode == "streaming" and before % stage.stride):
-            return Chain((), whole, arch.task)
-        segments.append(_block(before, width, 0, *choices))
-        width = stage.width
-        if stage.depth > 1:
-            segments += [_block(time, width, 1, *choices)] * (stage.depth - 1)
-    end = arch.pooling, arch.head_width, arch.head_spacing, arch.pool_s
-    segments.append(_tail(time, width, arch.task, *end))
-    return Chain(tuple(segments), whole, arch.task)
+        if segments and stage.depth:
+            blocks, time = _stage(time, width, mode, *_CHOICES(stage))
+            segments = [*segments, *blocks] if blocks else []
+            width = stage.width
+    if segments:
+        segments.append(_tail(time, width, *_END(arch), *_TASK(arch)))
+    return Chain(tuple(segments), whole)
+
+
+Blocks = tuple[tuple[Segment, ...], int]
+"""Segments, none where they cannot be cut, and time steps of their output."""
 
 
 @lru_cache(maxsize=1 << 16)
-def _stem(time: int, acceleration: bool, rate_hz: int, width: int, kernel: int) -> Segment:
+def _stem(
+    window_s: int, mode: Mode, acceleration: bool, rate_hz: int, width: int, kernel: int
+) -> Blocks:
+    samples, stride = window_s * rate_hz, stem_stride(rate_hz)
+    if mode == "streaming":
+        samples //= BLOCKS
+        if samples % stride:
+            return (), 0
     what = plan(Arch(acceleration, rate_hz, width, kernel, (), "avg", 0))
-    build = Builder("input", (1, 1, time, what.channels))
+    build = Builder("input", (1, 1, samples, what.channels))
     build.conv(what.stem)
-    return Segment(build.graph(), behind=False)
+    return (Segment(build.graph(), behind=False),), -(-samples // stride)
 
 
 @lru_cache(maxsize=1 << 16)
-def _block(time: int, inputs: int, index: int, *choices: Any) -> Segment:
-    """A block with the choices of its stage, behind a first one where `index` is 1."""
-    what = plan(Arch(False, 16, inputs, 1, (StageArch(2, *choices),), "avg", 0))
-    return _same_block(time, inputs, replace(what.blocks[index], name="block"))
+def _stage(
+    before: int,
+    inputs: int,
+    mode: Mode,
+    depth: int,
+    width: int,
+    kernel: int,
+    dilation: int,
+    expansion: int,
+    stride: int,
+    residual: bool,
+    inner: int,
+) -> Blocks:
+    time = -(-before // stride)
+    if time % dilation or (mode == "streaming" and before % stride):
+        return (), 0
+    found, choices = [], (dilation, stride, residual)
+    for index in range(min(depth, 2)):
+        acts = acting(index, inputs, width, choices)
+        found.append(_block(before, inputs, width, kernel, expansion, inner, *acts))
+        before, inputs = time, width
+    return (*found, *found[1:] * (depth - 2)), time
 
 
 @lru_cache(maxsize=1 << 16)
-def _same_block(time: int, inputs: int, block: Block) -> Segment:
-    """Choices that do not act make no other block."""
+def _block(
+    time: int,
+    inputs: int,
+    width: int,
+    kernel: int,
+    expansion: int,
+    inner: int,
+    dilation: int,
+    stride: int,
+    residual: bool,
+) -> Segment:
     build = _behind(time, inputs)
-    build.block(block)
+    stage = StageArch(1, width, kernel, dilation, expansion, stride, residual, inner)
+    build.block(block(0, 0, inputs, stage))
     return Segment(build.graph(), behind=True)
 
 
@@ -84,17 +110,19 @@ def _same_block(time: int, inputs: int, block: Block) -> Segment:
 def _tail(
     time: int,
     inputs: int,
-    task: Task,
     pooling: str,
     head_width: int,
     head_spacing: int,
     pool_s: int,
+    window_s: int,
+    *task: int,
 ) -> Segment:
-    build = _behind(time, inputs)
     # One block is pooled whole; how many of them is what it keeps.
-    head = pooling, head_width, head_spacing, task.window_s, *asdict(task).values()
-    build.tail(plan(Arch(False, 16, inputs, 1, (), *head)))
-    return Segment(build.graph(), behind=True, pooled=BLOCKS * pool_s // task.window_s)
+    end = pooling, head_width, head_spacing, window_s, window_s, *task
+    arch = Arch(False, 16, inputs, 1, (), *end)
+    build = _behind(time, inputs)
+    build.tail(plan(arch))
+    return Segment(build.graph(arch.task), behind=True, pooled=BLOCKS * pool_s // window_s)
 
 
 def _behind(time: int, channels: int) -> Builder:

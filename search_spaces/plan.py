@@ -145,22 +145,29 @@ def residual_possible(*, inputs: int, outputs: int, stride: int) -> bool:
     return inputs == outputs and stride == 1
 
 
+def acting(
+    index: int, inputs: int, outputs: int, choices: tuple[int, int, bool]
+) -> tuple[int, int, bool]:
+    """Dilation, stride and shortcut of a stage as block `index` has them."""
+    dilation, stride, residual = choices
+    stride = stride if index == 0 else 1
+    possible = residual_possible(inputs=inputs, outputs=outputs, stride=stride)
+    return 1 if stride > 1 else dilation, stride, residual and possible
+
+
 # Shared between plans, as layers are between graphs.
 @lru_cache(maxsize=1 << 16)
-def _block(number: int, index: int, width: int, stage: StageArch) -> Block:
+def block(number: int, index: int, width: int, stage: StageArch) -> Block:
     """Block `index` of stage `number`, which reads `width` channels."""
     name = f"stage{number}.block{index}"
-    stride = stage.stride if index == 0 else 1
-    dilation = 1 if stride > 1 else stage.dilation
+    choices = stage.dilation, stage.stride, stage.residual
+    dilation, stride, residual = acting(index, width, stage.width, choices)
     inner = stage.inner or width * stage.expansion
     expand = None
     if stage.expansion > 1:
         expand = Conv(f"{name}.expand", "pointwise", width, inner, 1, 1, 1, relu=True)
     taps = (stage.kernel, stride, dilation)
     depthwise = Conv(f"{name}.depthwise", "depthwise", inner, inner, *taps, relu=True)
-    residual = stage.residual and residual_possible(
-        inputs=width, outputs=stage.width, stride=stride
-    )
     project = Conv(f"{name}.project", "pointwise", inner, stage.width, 1, 1, 1, relu=not residual)
     return Block(name, expand, depthwise, project, residual)
 
@@ -179,10 +186,9 @@ def plan(arch: Arch, ends: Ends | None = None) -> Plan:
     times: list[int] = []
     for number, stage in enumerate(arch.stages):
         for index in range(stage.depth):
-            block = _block(number, index, width, stage)
-            blocks.append(block)
+            blocks.append(block(number, index, width, stage))
             width = stage.width
-            time = -(-time // block.depthwise.stride)
+            time = -(-time // blocks[-1].depthwise.stride)
             times.append(time)
     neck = None
     if arch.head_width:

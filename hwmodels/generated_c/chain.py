@@ -82,16 +82,16 @@ class _Shared:
 
 
 class _Small(NamedTuple):
-    """The end of a chain whose tensors and rooms are smaller than the tensor before them.
+    """The end of a chain that is smaller, all together, than the tensor before it.
 
     Attributes:
         tensors, steps: how many of its own, from the end.
-        bytes: of all of them.
+        beside: bytes of those of its tensors and rooms that live beside that tensor.
     """
 
     tensors: int
     steps: int
-    bytes: int
+    beside: int
 
 
 class _Piece(NamedTuple):
@@ -303,20 +303,22 @@ class ChainCosts:
 
 def _small(tensors: Sequence[tuple[int, int, int]], rooms: Sequence[int]) -> _Small | None:
     """The longest end of a segment that is one; see `_Small`."""
-    for index, (size, _, _) in enumerate(tensors[:-1]):
+    for index, (size, _, last) in enumerate(tensors[:-1]):
         rest, time = tensors[index + 1 :], tensors[index + 1][1]
-        sizes = [*(each for each, _, _ in rest), *rooms[time - 1 :]]
-        apart = all(last < time for _, _, last in tensors[:index])
-        if apart and size > max(sizes):
-            return _Small(len(rest), len(rooms) - time + 1, sum(sizes))
+        apart = all(end < time for _, _, end in tensors[:index])
+        if apart and size > sum(each for each, _, _ in rest) + sum(rooms[time - 1 :]):
+            beside = sum(each for each, first, _ in rest if first <= last)
+            beside += sum(rooms[time - 1 : last])
+            return _Small(len(rest), len(rooms) - time + 1, beside)
     return None
 
 
 def _end(tensors: list[tuple[int, int, int]], rooms: list[int], small: _Small | None) -> int:
     """The arena of a chain, most of which need not look at their end.
 
-    What is smaller than the tensor before it and lives beside no other is placed later than that,
-    and lies no higher than all of it on top of that.
+    Each part of the end is placed later than the tensor before it, so that lies as without them.
+    All of them fit below the top of that, whatever their order; those that live beside it fit
+    there, or on top of it.
 
     Args:
         tensors, rooms: see `highest_end`.
@@ -328,7 +330,7 @@ def _end(tensors: list[tuple[int, int, int]], rooms: list[int], small: _Small | 
         size, written, _ = front[-1]
         front[-1] = size, written, steps
         top, end = highest_end(front, rooms[:steps])
-        if end + small.bytes <= top:
+        if end + small.beside <= top:
             return top
     return highest_end(tensors, rooms)[0]
 

@@ -8,10 +8,11 @@ segment begin with a 1 x 1 convolution that is not theirs: it stands for the lay
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import astuple
 from typing import NamedTuple
 
 from hwmodels.graph import Graph
-from ppgnas.task import BLOCKS, TASK, Task
+from ppgnas.task import BLOCKS
 
 
 class Segment:
@@ -23,26 +24,26 @@ class Segment:
         pooled: blocks that its pool is over where it streams, if it has one.
 
     Attributes:
-        source, target: shapes of its input and output.
+        reads, writes: plain values that stand for what a network reads that begins with it, and
+            for what one answers with, and its task, that ends with it.
     """
 
-    __slots__ = ("behind", "graph", "pooled", "source", "target")
+    __slots__ = ("behind", "graph", "pooled", "reads", "writes")
 
     def __init__(self, graph: Graph, *, behind: bool, pooled: int = BLOCKS) -> None:
         self.graph, self.behind, self.pooled = graph, behind, pooled
-        self.source, self.target = graph.shape(graph.input), graph.shape(graph.output)
+        self.reads = graph.shape(graph.input)
+        self.writes = *graph.shape(graph.output), *astuple(graph.task)
 
 
 class Chain(NamedTuple):
     """A network each of whose segments reads the output of the one before and nothing else.
 
     Attributes:
-        segments: in order; none where the network is no such chain. In streaming they are those
-            over one block.
+        segments: in order, the last with the task of the network; none where that is no such
+            chain. In streaming they are those over one block.
         whole: makes the graph of a window.
-        task: of that graph.
     """
 
     segments: tuple[Segment, ...]
     whole: Callable[[], Graph]
-    task: Task = TASK

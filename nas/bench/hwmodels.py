@@ -16,8 +16,9 @@ from hwmodels.engines.load import load_engine
 from hwmodels.fit.evidence import of_boards, of_engines
 from hwmodels.fit.held_out import rows
 from hwmodels.fit.rows import Row
+from hwmodels.path import USUAL
+from nas.run.target import load_target
 from ppgnas.tables import markdown_table
-from search_spaces.chain import chain
 from search_spaces.lower import lower
 from search_spaces.space import load_space
 
@@ -68,19 +69,19 @@ def speeds(*, architectures: int = ARCHITECTURES, space: str = "default") -> lis
     """Seconds of the processor that new architectures take, whatever else runs.
 
     Half as many others go first, as they would in a search: kinds of layers are remembered,
-    networks are not. Under TFLM the graphs are ready before the clock starts.
+    networks are not. Generated C is asked for as a search asks, with what stands around a network.
+    Under TFLM the graphs are ready before the clock starts.
     """
     networks, rng = load_space(space), random.Random(0)
     archs = [networks.sample(rng) for _ in range(architectures + architectures // 2)]
-    board = load_board("stm32h743")
-    of_layers = costing(board, load_engine("tflm-cmsis-nn"))
-    of_programs = costing(board, load_engine("ppgnas-c"))
+    of_layers = costing(load_board("stm32h743"), load_engine("tflm-cmsis-nn"))
+    of_programs = load_target("stm32h743", "ppgnas-c", around=USUAL).costs
     graphs = [lower(arch) for arch in archs]
     return [
         Speed(
             "all costs of one architecture, ppgnas-c, lowering included, one core",
             architectures,
-            _per_second(lambda arch: of_programs(chain(arch)), archs, architectures),
+            _per_second(of_programs, archs, architectures),
             25_000,
         ),
         Speed(

@@ -8,7 +8,7 @@ import pytest
 
 from hwmodels import path as law_module
 from hwmodels.boards import load_board
-from hwmodels.costs import costs
+from hwmodels.costs import costing
 from hwmodels.engines.load import load_engine
 from hwmodels.fit import path as fit
 from hwmodels.path import (
@@ -76,7 +76,7 @@ def test_a_stream_has_less_of_a_path(name: str) -> None:
     assert card.path.latency_ms.value < window.path.latency_ms.value
     assert card.path.state_bytes < window.path.state_bytes
     assert card.path_sram_bytes < window.path_sram_bytes
-    fast = costs(graph, BOARD, engine, mode="streaming", around=USUAL)
+    fast = costing(BOARD, engine, mode="streaming", around=USUAL)(graph)
     for key in ("latency_ms", "flash_bytes", "sram_bytes", "energy_mj", "power_mw"):
         assert getattr(fast, key) == pytest.approx(getattr(card, key).value)
     assert card.to_json()["path"]["mode"] == "streaming"
@@ -131,7 +131,7 @@ def test_sums_of_card_and_fast_path(engine: str) -> None:
         + share * (BOARD.active_mw.value - BOARD.sleep_mw.value)
         + path.sensors_mw.value
     )
-    fast = costs(graph, BOARD, runtime, around=USUAL)
+    fast = costing(BOARD, runtime, around=USUAL)(graph)
     for key in ("latency_ms", "flash_bytes", "sram_bytes", "energy_mj", "power_mw"):
         assert getattr(fast, key) == pytest.approx(getattr(card, key).value)
     assert fast.path_ms == pytest.approx(path.latency_ms.value)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hwmodels.boards import Board, load_board
-from hwmodels.costs import costing, costs
+from hwmodels.costs import costing
 from hwmodels.engines.engine import Engine, FlashRules, Profile, SramRules, Work
 from hwmodels.engines.kernels import Geometry
 from hwmodels.engines.load import load_engine
@@ -177,7 +177,7 @@ def test_fast_path_equals_the_full_one(name: str, width: int, time: int, board: 
         load_board(board),
         load_engine(name),
     )
-    fast, full = costs(graph, target, engine), score(graph, target, engine)
+    fast, full = costing(target, engine)(graph), score(graph, target, engine)
     assert fast.latency_ms == pytest.approx(full.latency_ms.value)
     assert fast.flash_bytes == pytest.approx(full.flash_bytes.value)
     assert fast.sram_bytes == pytest.approx(full.sram_bytes.value)
@@ -194,7 +194,7 @@ def test_wider_never_costs_less(name: str, width: int, time: int) -> None:
     greedy plan may shrink when a buffer grows (it then comes earlier in the order)."""
     board, engine = load_board("stm32h743"), load_engine(name)
     before, after = (
-        costs(small_graph(channels=c, time=time), board, engine) for c in (width, width + 4)
+        costing(board, engine)(small_graph(channels=c, time=time)) for c in (width, width + 4)
     )
     for key in ("latency_ms", "energy_mj", "power_mw", "flash_bytes", "weight_bytes", "macs"):
         assert getattr(before, key) < getattr(after, key), key
@@ -215,18 +215,18 @@ def test_remembered_layers_do_not_change_the_answer() -> None:
         one_layer("max_pool", (1, 1, 16, 8), (1, 1, 8, 8), kernel=(1, 2), stride=(1, 2)),
         one_layer("softmax", (1, 1, 1, 180), (1, 1, 1, 180)),
     ]  # fmt: skip
-    first = [costs(graph, board, warm) for graph in graphs]
-    assert [costs(graph, board, warm) for graph in graphs] == first
-    assert [costs(graph, board, load_engine("tflm-cmsis-nn")) for graph in graphs] == first
+    first = [costing(board, warm)(graph) for graph in graphs]
+    assert [costing(board, warm)(graph) for graph in graphs] == first
+    assert [costing(board, load_engine("tflm-cmsis-nn"))(graph) for graph in graphs] == first
     assert len({answer.latency_ms for answer in first}) == len(graphs)
 
 
 def test_slower_core_and_clock_scale_latency() -> None:
     engine, graph = load_engine("tflm-cmsis-nn"), small_graph()
     board = load_board("stm32h743")
-    base = costs(graph, board, engine).latency_ms
+    base = costing(board, engine)(graph).latency_ms
     half = replace(board, clock_hz=board.clock_hz / 2, core_ratio=Estimate.exact(3.0))
-    assert costs(graph, half, engine).latency_ms == pytest.approx(6 * base)
+    assert costing(half, engine)(graph).latency_ms == pytest.approx(6 * base)
 
 
 def test_outside_the_counted_sizes_is_said() -> None:
@@ -239,7 +239,7 @@ def test_outside_the_counted_sizes_is_said() -> None:
 
 def test_engine_that_does_not_run_on_the_board() -> None:
     with pytest.raises(BoardError, match=r"engine 'st-edge-ai' does not run on nRF52840"):
-        costs(small_graph(), load_board("nrf52840"), load_engine("st-edge-ai"))
+        costing(load_board("nrf52840"), load_engine("st-edge-ai"))(small_graph())
     odd = replace(BOARD, core="RISC-V")
     with pytest.raises(BoardError) as caught:
         score(small_graph(), odd, paper_engine())
@@ -260,7 +260,7 @@ def test_duty_above_one_keeps_the_core_awake() -> None:
 def test_a_batch_costs_what_its_networks_cost(name: str) -> None:
     board, engine = load_board("stm32l4r5"), load_engine(name)
     graphs = [small_graph(channels=4 * c, time=t) for c in (1, 3, 9) for t in (8, 33)]
-    assert list(map(costing(board, engine), graphs)) == [costs(g, board, engine) for g in graphs]
+    assert list(map(costing(board, engine), graphs)) == [costing(board, engine)(g) for g in graphs]
 
 
 def test_a_small_layer_beyond_the_fit_does_not_put_a_network_out() -> None:

@@ -19,7 +19,7 @@ from deploy.fuzz.random_net import random_net
 from deploy.integers import reference, streaming
 from deploy.integers.quantized import QuantizedNet
 from hwmodels.boards import load_board
-from hwmodels.costs import costs
+from hwmodels.costs import costing
 from hwmodels.engines.load import load_engine
 from hwmodels.generated_c.streaming import stream_program
 from hwmodels.scorecard import score
@@ -91,20 +91,20 @@ def test_emulated_readings_and_costs(tmp_path: Path, arm: Compiler) -> None:
     card = score(net.graph, board, engine, mode="streaming")
     assert card.sram_bytes.value == files.scratch_bytes + files.state_bytes
     assert card.cycles.low < called[-1].cycles < card.cycles.high
-    quick = costs(net.graph, board, engine, mode="streaming")
+    quick = costing(board, engine, mode="streaming")(net.graph)
     assert quick.latency_ms == pytest.approx(card.latency_ms.value)
     assert quick.macs == card.macs == sum(layer.macs for layer in card.layers)
     # The head runs for each reading; all before it does a quarter of the window's work.
-    whole = costs(lower(TINY), board, engine)
+    whole = costing(board, engine)(lower(TINY))
     assert 3.4 < whole.energy_mj / quick.energy_mj < 4
     # That of a window over 4 s leaves out what this pool does not read.
-    assert 0.75 < costs(net.graph, board, engine).latency_ms / whole.latency_ms < 0.85
+    assert 0.75 < costing(board, engine)(net.graph).latency_ms / whole.latency_ms < 0.85
 
 
 def test_other_engines_and_networks_refuse() -> None:
     board, net = load_board("stm32h743"), lower(published("tiny"))
     with pytest.raises(BoardError, match="engine 'tflm-cmsis-nn' has no streaming: its files"):
-        costs(net, board, load_engine("tflm-cmsis-nn"), mode="streaming")
+        costing(board, load_engine("tflm-cmsis-nn"), mode="streaming")(net)
     with pytest.raises(BoardError, match="Use 'ppgnas-c', or mode window"):
         score(net, board, load_engine("tflm-cmsis-nn"), mode="streaming")
 

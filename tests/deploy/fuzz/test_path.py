@@ -11,7 +11,7 @@ from deploy.c.source import generate, header
 from deploy.fuzz.path import chain, draw
 from deploy.fuzz.random_net import random_net
 from hwmodels.boards import load_board
-from hwmodels.costs import costs
+from hwmodels.costs import costing
 from hwmodels.engines.load import load_engine
 from hwmodels.path import Surroundings
 from ppgnas.task import MODES, Mode
@@ -36,6 +36,6 @@ def test_memory_of_a_reading_is_that_of_the_c(mode: Mode) -> None:
         surroundings = Surroundings(
             shape.ppg_hz, shape.acc_hz or None, shape.ppg_channels, shape.smoothing
         )
-        found = costs(net.graph, board, engine, mode=mode, around=surroundings).sram_bytes
+        found = costing(board, engine, mode=mode, around=surroundings)(net.graph).sram_bytes
         # A stream's sums and past are one structure, aligned to 8.
         assert 0 <= declared - round(found) < (8 if mode == "streaming" else 1), shape

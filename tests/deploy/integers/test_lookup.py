@@ -16,7 +16,7 @@ from deploy.integers import lookup, reference
 from deploy.integers.quantized import QuantizedNet, quantize
 from deploy.tflite import micro, reader, runtime, writer
 from hwmodels.boards import load_board
-from hwmodels.costs import costs
+from hwmodels.costs import costing
 from hwmodels.engines.load import engine_names, load_engine
 from hwmodels.graph import Graph, Layer, Tensor
 from hwmodels.operators import OPERATORS
@@ -84,7 +84,7 @@ def test_through_files_c_and_costs(rank: int, tmp_path: Path, host: HostCompiler
         board = load_board("stm32h743" if "Cortex-M7" in engine.cores else "esp32-s3")
         card = score(net.graph, board, engine)
         assert card.layers[0].cycles.low < card.layers[0].cycles.value
-        assert costs(net.graph, board, engine).flash_bytes >= OPERATORS["logistic"].table_bytes
+        assert costing(board, engine)(net.graph).flash_bytes >= OPERATORS["logistic"].table_bytes
 
 
 def test_another_output_scale_is_refused() -> None:

@@ -24,7 +24,7 @@ from deploy.tflite import micro, runtime, writer
 from deploy.tflite.reader import TfliteModel, read, without_ends
 from hwmodels.arena import buffers_of
 from hwmodels.boards import load_board
-from hwmodels.costs import costs
+from hwmodels.costs import costing
 from hwmodels.engines.load import engine_names, load_engine
 from hwmodels.scorecard import score
 from ppgnas.errors import ExportError, GraphError
@@ -57,7 +57,7 @@ def test_every_engine_has_a_cost(name: str) -> None:
     graph = foreign(name)[0].graph
     for engine in map(load_engine, engine_names()):
         board = load_board("stm32h743" if "Cortex-M7" in engine.cores else "esp32-s3")
-        card, fast = score(graph, board, engine), costs(graph, board, engine)
+        card, fast = score(graph, board, engine), costing(board, engine)(graph)
         assert card.latency_ms.low <= card.latency_ms.value <= card.latency_ms.high
         assert card.latency_ms.value > 0 and len(card.layers) == len(graph.layers)
         for key in ("latency_ms", "flash_bytes", "sram_bytes"):

@@ -20,7 +20,7 @@ from deploy.tflite import writer as tflite
 from deploy.tflite.reader import read
 from hwmodels.arena import lower_bound_plan
 from hwmodels.boards import load_board
-from hwmodels.costs import costs
+from hwmodels.costs import costing
 from hwmodels.engines.load import load_engine
 from ppgnas.errors import ExportError, GraphError
 
@@ -127,7 +127,8 @@ def test_a_plan_of_another_graph_is_refused(make_lowered: Make) -> None:
 def test_costs_of_a_read_file_are_those_of_its_graph(make_lowered: Make) -> None:
     net = make_lowered(2).net()
     board, engine = load_board("stm32h743"), load_engine("tflm-cmsis-nn")
-    assert costs(read(tflite.write(net)).graph, board, engine) == costs(net.graph, board, engine)
+    priced = costing(board, engine)
+    assert priced(read(tflite.write(net)).graph) == priced(net.graph)
 
 
 @pytest.mark.parametrize("name", ["SQUEEZE", "EXPAND_DIMS"])

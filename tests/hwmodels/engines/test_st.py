@@ -3,7 +3,7 @@
 import pytest
 
 from hwmodels.boards import load_board
-from hwmodels.costs import costs
+from hwmodels.costs import costing
 from hwmodels.engines.kernels import geometry
 from hwmodels.engines.load import load_engine
 from hwmodels.engines.st import FEATURES, code_kernel, features, layer_bytes, live_bytes
@@ -80,6 +80,6 @@ def test_a_pad_takes_no_room_of_its_own_and_a_shortcut_stays() -> None:
     card = score(graph, board, engine)
     assert card.arena_bytes == max(live_bytes(graph))
     assert card.peak_layer == "conv"
-    fast = costs(graph, board, engine)
+    fast = costing(board, engine)(graph)
     assert fast.sram_bytes == pytest.approx(card.sram_bytes.value)
     assert fast.flash_bytes == pytest.approx(card.flash_bytes.value)

@@ -13,7 +13,7 @@ import pytest
 
 import nas.run.target
 from hwmodels.boards import Board, load_board
-from hwmodels.costs import costs
+from hwmodels.costs import costing
 from hwmodels.engines.load import load_engine
 from nas.run.folder import RunDir
 from search_spaces.lower import lower
@@ -39,7 +39,7 @@ def candidates(count: int, seed: int = 0) -> list[dict[str, Any]]:
         arch = space.sample(rng)
         if arch.id in rows:
             continue
-        found = costs(lower(arch), board, engine)
+        found = costing(board, engine)(lower(arch))
         fits = found.flash_bytes <= FLASH_BUDGET_BYTES
         rows[arch.id] = {
             "number": len(rows),

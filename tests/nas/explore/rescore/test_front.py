@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from hwmodels.boards import load_board
-from hwmodels.costs import costs
+from hwmodels.costs import costing
 from hwmodels.engines.load import load_engine
 from nas.explore.rescore import rescore
 from nas.explore.rescored import SHOWN
@@ -93,7 +93,7 @@ def test_front_equals_the_oracle(
     target, runtime = load_board(board), load_engine(engine or ENGINE)
     values = {}
     for row in listed:
-        found = costs(lower(Arch.from_json(row["arch"])), target, runtime)
+        found = costing(target, runtime)(lower(Arch.from_json(row["arch"])))
         if row["mae_bpm"] is not None and found.flash_bytes <= FLASH_BUDGET_BYTES:
             values[row["number"]] = (row["mae_bpm"], found.latency_ms, found.sram_bytes)
     expected = {n for n, mine in values.items() if not dominated(list(values.values()), mine)}
@@ -137,7 +137,7 @@ def test_who_enters_because_another_leaves(
     small, large = space.smallest(), space.largest()
     made = []
     for place, (arch, mae) in enumerate(((small, 5.0), (large, 2.0))):
-        found = costs(lower(arch), board, engine)
+        found = costing(board, engine)(lower(arch))
         figures = {key: getattr(found, key) for key in SHOWN}
         changed = {"number": place, "id": arch.id, "arch": arch.to_json(), "mae_bpm": mae}
         made.append({**rows[0], **figures, **changed, "feasible": True, "on_front": mae == 2.0})
