@@ -153,8 +153,8 @@ def _of_layers(board: Board, engine: Engine, whole: _Whole) -> Costing:
             + sram_op * time
             + sram_call * calls
             + sram_channel * channels,
-            weights,
-            macs,
+            weight_bytes=weights,
+            macs=macs,
             path=whole.path(graph),
         )
 
@@ -200,22 +200,25 @@ class _Whole:
         latency_ms: float,
         flash_bytes: float,
         sram_bytes: float,
-        *counts: int,
+        *,
+        weight_bytes: int,
+        macs: int,
         path: PathCost | None,
         scratch_bytes: float | None = None,
     ) -> Costs:
         """Costs of a network with all that stands around it.
 
         Args:
-            latency_ms, flash_bytes, sram_bytes: its own.
-            counts: its `weight_bytes` and `macs`.
+            latency_ms, flash_bytes, sram_bytes, weight_bytes, macs: its own.
             path: what stands around it.
             scratch_bytes: see `PathCost.sram_bytes`.
         """
         energy_mj = latency_ms * self._active_mw * 1e-3
         if path is None:
             power_mw = average(self._active_mw, self._sleep_mw, latency_ms, self._period_s)
-            return Costs(latency_ms, flash_bytes, sram_bytes, power_mw, energy_mj, *counts)
+            return Costs(
+                latency_ms, flash_bytes, sram_bytes, power_mw, energy_mj, weight_bytes, macs
+            )
         path_ms, path_bytes = path.latency_ms.value, path.flash_bytes.value
         path_sram_bytes, path_mj = path.sram_bytes(scratch_bytes), path.energy_mj.value
         sensors_mw = path.sensors_mw.value
@@ -227,7 +230,8 @@ class _Whole:
             sram_bytes + path_sram_bytes,
             power_mw + sensors_mw,
             energy_mj + path_mj,
-            *counts,
+            weight_bytes,
+            macs,
             path_ms,
             path_bytes,
             path_sram_bytes,
@@ -256,8 +260,8 @@ def _of_programs(
             cycles * ms_per_cycle,
             tables_bytes + code_bytes * code_ratio,
             float(scratch_bytes + state_bytes),
-            weight_bytes,
-            macs,
+            weight_bytes=weight_bytes,
+            macs=macs,
             path=path,
             scratch_bytes=scratch_bytes,
         )

@@ -118,8 +118,8 @@ def _tail(
     *task: int,
 ) -> Segment:
     # One block is pooled whole; how many of them is what it keeps.
-    end = pooling, head_width, head_spacing, window_s, window_s, *task
-    arch = Arch(False, 16, inputs, 1, (), *end)
+    ends = head_width, head_spacing, window_s, window_s, *task
+    arch = Arch(False, 16, inputs, 1, (), pooling, *ends)
     build = _behind(time, inputs)
     build.tail(plan(arch))
     return Segment(build.graph(arch.task), behind=True, pooled=BLOCKS * pool_s // window_s)
