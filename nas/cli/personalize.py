@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from nas.cli.common import emit, verb
+from nas.cli.common import emit, print_notes, verb
+from nas.cli.data.options import reads_a_file
 from nas.cli.options import AsJson, Channels, RecordingName, Text, Weights
 
 if TYPE_CHECKING:
@@ -16,10 +17,11 @@ if TYPE_CHECKING:
 
 
 @verb
+@reads_a_file
 def personalize(
     model: Weights,
     recording: Annotated[
-        str, typer.Option(help="An .npz file of the wearer with a reference, or a folder.")
+        str, typer.Option(help="A file of the wearer, of any form, with a reference; or a folder.")
     ],
     name: RecordingName = None,
     minutes: Annotated[
@@ -37,6 +39,8 @@ def personalize(
         Text, typer.Option(help="Folder of the adapted network; it must not exist.")
     ] = None,
     as_json: AsJson = False,
+    *,
+    given: dict[str, Any],
 ) -> None:
     """Adapt an int8 network to one wearer, from minutes in which the heart rate is known.
 
@@ -59,7 +63,9 @@ def personalize(
     chosen_kind = kind_of(kind)
     check_minutes(minutes)
     found = find_model(model)
-    read = find_recording(recording, name=name)
+    notes: list[str] = []
+    read = find_recording(recording, name=name, options=given, say=notes.append)
+    print_notes(notes)
     (read,) = with_channels([read], found.channels if channels is None else channels)
     wearer = wearer_of_model(found, read)
     adapted = adapt(wearer, minutes=minutes, kind=chosen_kind)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from nas.cli.common import emit, verb
+from nas.cli.common import emit, print_notes, verb
+from nas.cli.data.options import reads_a_file
 from nas.cli.options import AsJson, CsvOut, RecordingName
 
 
 @verb
+@reads_a_file
 def embed(
     model: Annotated[
         str,
@@ -20,10 +22,14 @@ def embed(
             help="A .safetensors file of `ppgnas pretrain`, or a folder of its --size.",
         ),
     ],
-    recording: Annotated[str, typer.Option(help="An .npz file (no labels needed), or a folder.")],
+    recording: Annotated[
+        str, typer.Option(help="A file of any form (no labels needed), or a folder.")
+    ],
     name: RecordingName = None,
     out: CsvOut = None,
     as_json: AsJson = False,
+    *,
+    given: dict[str, Any],
 ) -> None:
     """Embeddings of a recording: one row every 10 s, of the 30 s that begin there.
 
@@ -36,7 +42,10 @@ def embed(
     from ppgnas.files import write_text_atomic
 
     encoder = find_encoder(Path(model))
-    found = embeddings_of(encoder, find_recording(recording, name=name))
+    notes: list[str] = []
+    read = find_recording(recording, name=name, options=given, say=notes.append)
+    print_notes(notes)
+    found = embeddings_of(encoder, read)
     if as_json:
         emit(
             {

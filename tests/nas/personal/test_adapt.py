@@ -225,3 +225,13 @@ def test_the_verb(
     assert code == 2 and "`" not in err and "--kind is 'everything'; allowed: auto" in err
     code, _, err = run("--minutes", "0.2")
     assert code == 2 and "windows with a heart rate to learn from; at least 20" in err
+    code, _, err = run("--rate", "50")
+    assert code == 2 and "--rate is for a single file of rows, and " in err and ".npz" in err
+    rows = zip(recording.ppg.mean(axis=1), strict=True)
+    csv = tmp_path / "anna.csv"
+    csv.write_text("\n".join(f"{51000 + 100 * float(row[0]):.3f}" for row in rows))
+    words[3] = str(csv)
+    code, _, err = run(
+        "--columns", "green", "--rate", f"{recording.ppg_hz}", "--acc-csv", str(csv)
+    )
+    assert code == 2 and "anna.csv: no three columns are called as an acceleration is" in err
