@@ -15,11 +15,11 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from deploy.integers.reference import Rule
 from distill.losses.adaptor import Adaptor, beside
-from distill.losses.batch import View
+from distill.losses.batch import View, Viewed
 from distill.losses.features import shortened
 from distill.losses.mix import Mix, chosen_mix
 from distill.pool import FACTS, Pool, open_pool
@@ -96,13 +96,14 @@ class FinalistJob:
 
 def fit_finalist(
     job: FinalistJob,
-    module: Network | QatNetwork,
+    module: nn.Module,
     own: Team,
     progress: Progress,
     *,
     adaptor: Adaptor | None = None,
 ) -> None:
-    """The float training of a network, or the second phase of one that simulates integers.
+    """The float training of a network that reads what `job.arch` does, or the second phase of one
+    that simulates integers.
 
     `adaptor` is that of the phase before; where a mix needs one and there is none, a new one.
     """
@@ -139,12 +140,13 @@ def fit_finalist(
     )
 
 
-def _look(job: FinalistJob, module: Network | QatNetwork, x: Tensor, *, features: bool) -> View:
+def _look(job: FinalistJob, module: nn.Module, x: Tensor, *, features: bool) -> View:
     """What the terms see of the student; features only where they are wanted."""
     # integers up to 255 times a scale: bfloat16 holds 8 bits
     device = CPU if isinstance(module, QatNetwork) else job.device
     if not features:
         return View(mixed_precision(device, module, x))
+    assert isinstance(module, Viewed)
     logits, seen = mixed_precision(device, module.view, x)
     return View(logits, shortened(seen))
 

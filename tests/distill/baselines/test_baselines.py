@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import torch
 
 from distill.baselines.networks import BASELINES, baseline
 from distill.baselines.train import train_baseline
+from distill.finalist import FinalistJob
 from distill.pool import make_pool
 from distill.training.effort import EFFORTS
 from ppg.augment.bank import TrainingBank
@@ -62,14 +64,16 @@ def test_they_learn_from_the_pool(people: list[Recording], tmp_path: Path, name:
     notes: list[float] = []
 
     def train(folder: str) -> torch.Tensor:
+        (tmp_path / folder).mkdir()
+        weights, effort = (
+            tmp_path / folder / "initial",
+            replace(EFFORTS["smoke"], finetune_steps=16),
+        )
+        torch.manual_seed(0)
         found = train_baseline(
-            name,
-            2_000,
-            pool=pool,
-            effort=EFFORTS["smoke"],
-            seed=0,
-            folder=tmp_path / folder,
-            progress=lambda done, total, note: notes.append(float(note.split()[-1])),
+            baseline(name, 2_000, acceleration=True),
+            FinalistJob(published("medium"), weights, pool, effort, 0),
+            lambda done, total, note: notes.append(float(note.split()[-1])),
         )
         assert not found.training
         return found(torch.ones(1, 4, 128))

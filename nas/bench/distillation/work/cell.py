@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from distill.baselines.networks import Baseline
+from distill.baselines.networks import Baseline, baseline
 from distill.baselines.train import train_baseline
 from distill.compression.retrain import float_network, parts_of, retrain
 from distill.evaluation import predict_windows
@@ -28,6 +28,7 @@ from nas.bench.distillation.students import plain_kind
 from nas.bench.distillation.work.readings import errors_of, judged
 from nas.run.job.progress import Tick
 from ppg.windows import windows_of
+from search_spaces.arch import Arch
 from search_spaces.lower import lower
 from search_spaces.network import Network
 
@@ -70,47 +71,36 @@ def _middle(at_s: Sequence[float]) -> float:
 
 def train_cell(job: CellJob, progress: Tick) -> CellRecord:
     """Train, then read report people once."""
+    spent = Spent(job.folder / "seconds.json")
+    watched = spent.watching(progress)
+    search, report = (windows_of(r, job.arch) for r in (job.judges.search, job.judges.report))
+    arch: Arch | None = None
     if plain_kind(job.cell.recipe.student) is not None:
-        return _plain_cell(job, progress)
-    finalist = _finalist(job)
-    spent = Spent(job.folder / "seconds.json")
-    if not finalist.weights.exists():
-        torch.manual_seed(job.cell.seed)
-        save_checkpoint(finalist.weights, Network(job.arch))
-    search, report = (windows_of(r, job.arch) for r in (job.judges.search, job.judges.report))
-    result = retrain(finalist, search, spent.watching(progress))
-    spent.keep()  # for a cell of the same training
-    seconds, search_bpm = spent.seconds, result.search_mae_bpm
-    if job.cell.recipe.quantisation == "float":
-        search_bpm, errors = judged(float_network(finalist), search, report, job.judges)
+        network = _train_plain(job, watched)
+        parameters, seconds = network.parameters_folded, spent.seconds
+        search_bpm, errors = judged(network, search, report, job.judges)
     else:
-        found = predict_windows(
-            result.net, report, transitions=job.judges.transitions, rule=job.judges.rule
-        )
-        errors = errors_of(report, found.raw.bpm, found.smoothed.bpm)
+        finalist = _finalist(job)
+        if not finalist.weights.exists():
+            torch.manual_seed(job.cell.seed)
+            save_checkpoint(finalist.weights, Network(job.arch))
+        result = retrain(finalist, search, watched)
+        spent.keep()  # for a cell of the same training
+        arch, seconds = result.arch, spent.seconds
+        parameters = lower(arch).total_parameters
+        if job.cell.recipe.quantisation == "float":
+            search_bpm, errors = judged(float_network(finalist), search, report, job.judges)
+        else:
+            search_bpm = result.search_mae_bpm
+            found = predict_windows(
+                result.net, report, transitions=job.judges.transitions, rule=job.judges.rule
+            )
+            errors = errors_of(report, found.raw.bpm, found.smoothed.bpm)
     return CellRecord(
         cell=job.cell,
-        arch=result.arch,
-        parameters=lower(result.arch).total_parameters,
-        costs=job.target.costs(result.arch),
-        steps=job.steps,
-        seconds=seconds,
-        search_bpm=search_bpm,
-        errors=errors,
-    )
-
-
-def _plain_cell(job: CellJob, progress: Tick) -> CellRecord:
-    spent = Spent(job.folder / "seconds.json")
-    network = _train_plain(job, spent.watching(progress))
-    seconds = spent.seconds
-    search, report = (windows_of(r, job.arch) for r in (job.judges.search, job.judges.report))
-    search_bpm, errors = judged(network, search, report, job.judges)
-    return CellRecord(
-        cell=job.cell,
-        arch=None,
-        parameters=network.parameters_folded,
-        costs=None,
+        arch=arch,
+        parameters=parameters,
+        costs=None if arch is None else job.target.costs(arch),
         steps=job.steps,
         seconds=seconds,
         search_bpm=search_bpm,
@@ -119,17 +109,12 @@ def _plain_cell(job: CellJob, progress: Tick) -> CellRecord:
 
 
 def _train_plain(job: CellJob, progress: Tick) -> Baseline:
-    recipe = job.cell.recipe
-    return train_baseline(
-        plain_kind(recipe.student) or "",
-        lower(job.arch).total_parameters,
-        pool=job.pool,
-        effort=_effort(job),
-        seed=job.cell.seed,
-        folder=job.folder,
-        progress=progress,
-        distill=recipe.mix,
-    )
+    kind = plain_kind(job.cell.recipe.student) or ""
+    parameters = lower(job.arch).total_parameters
+    torch.manual_seed(job.cell.seed)
+    network = baseline(kind, parameters, acceleration=job.arch.acceleration)
+    job.folder.mkdir(parents=True, exist_ok=True)
+    return train_baseline(network, _finalist(job), progress)
 
 
 def _finalist(job: CellJob) -> FinalistJob:
