@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from distill.teachers.base import Shape, Teacher
+from distill.teachers.resnet import Residual, convolution
 from ppg.readout.classes import bin_centres_bpm
 from ppgnas.task import Task
 
@@ -61,10 +62,10 @@ class SpectralTeacher(Teacher):
         self.register_buffer("places", torch.from_numpy(places), persistent=False)
         kinds = 2 if shape.channels > 1 else 1
         width = shape.width
-        self.stem = _conv(kinds * len(PIECES) * len(HARMONICS), width, shape.kernel)
+        self.stem = convolution(kinds * len(PIECES) * len(HARMONICS), width, shape.kernel)
         self.stem_norm = nn.BatchNorm2d(width)
         self.blocks = nn.ModuleList(
-            _Block(width, shape.kernel, DILATIONS[index % len(DILATIONS)])
+            Residual(width, width, shape.kernel, dilation=DILATIONS[index % len(DILATIONS)])
             for index in range(shape.blocks)
         )
         self.context = nn.Linear(width, width)
@@ -94,26 +95,6 @@ class SpectralTeacher(Teacher):
     def classify(self, features: Tensor) -> Tensor:
         logits: Tensor = self.head(features)[:, 0] + self.bias
         return logits
-
-
-class _Block(nn.Module):
-    def __init__(self, width: int, kernel: int, dilation: int) -> None:
-        super().__init__()
-        self.first = _conv(width, width, kernel, dilation)
-        self.first_norm = nn.BatchNorm2d(width)
-        self.second = _conv(width, width, kernel)
-        self.second_norm = nn.BatchNorm2d(width)
-
-    def forward(self, x: Tensor) -> Tensor:
-        value = F.relu(self.first_norm(self.first(x)))
-        return F.relu(self.second_norm(self.second(value)) + x)
-
-
-def _conv(inputs: int, outputs: int, kernel: int, dilation: int = 1) -> nn.Conv2d:
-    padding = (0, kernel // 2 * dilation)
-    return nn.Conv2d(
-        inputs, outputs, (1, kernel), padding=padding, dilation=(1, dilation), bias=False
-    )
 
 
 def _grid(task: Task) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
