@@ -31,6 +31,8 @@ INVERTED = -0.3  # median correlation within windows
 JUMP = 8.0  # pulses; from sample to sample
 ALONE = 10.0  # times as large as the steps around it
 FEWEST_JUMPS = 3
+STILL_S = 2.0  # of equal samples
+HALF_S = 120.0  # of a recording, for its halves to be judged
 AWAY = 10.0  # pulses; a channel so far from 0 never is 0
 
 Samples = NDArray[np.float64]
@@ -69,7 +71,40 @@ def pulse(recording: Recording, found: Spectra) -> Pulse:
 
 
 def channel_warnings(recording: Recording) -> Iterator[tuple[str, str]]:
-    """Kind and sentence of each channel that spoils the mean of all."""
+    """Kind and sentence of each channel that spoils the mean, for half the time at least."""
+    found = list(_spoilt(recording))
+    yield from found
+    half_s = float(recording.window_start_s.max(initial=0.0) or recording.duration_s) / 2
+    if not found and recording.ppg.shape[1] > 1 and half_s >= HALF_S:
+        for words, begin_s, end_s in (("until", 0.0, half_s), ("from", half_s, 2 * half_s)):
+            for kind, message in _spoilt(_part(recording, begin_s, end_s), whole=False):
+                yield kind, f"{words} {half_s:.0f} s {message}"
+    for index, channel in enumerate(recording.ppg.T):
+        if np.ptp(channel) > 0:
+            for kind, text in sample_faults(channel, recording.ppg_hz):
+                yield kind, f"PPG channel {index + 1} {text}"
+
+
+def _part(recording: Recording, begin_s: float, end_s: float) -> Recording:
+    """Its PPG and labels between two times."""
+    start_s = recording.window_start_s
+    inside = (start_s >= begin_s) & (start_s < end_s)
+    first, last = (round(at_s * recording.ppg_hz) for at_s in (begin_s, end_s))
+    return replace(
+        recording,
+        ppg=recording.ppg[first:last],
+        acc=None,
+        acc_hz=None,
+        window_start_s=start_s[inside] - begin_s,
+        hr_bpm=recording.hr_bpm[inside],
+        valid=recording.valid[inside],
+        activity=recording.activity[inside],
+        gaps=tuple((begin - begin_s, end - begin_s) for begin, end in recording.gaps),
+    )
+
+
+def _spoilt(recording: Recording, *, whole: bool = True) -> Iterator[tuple[str, str]]:
+    """What is dead or inverted; what is so for a part of the time can only be left out."""
     count = recording.ppg.shape[1]
     alive = [index for index in range(count) if np.ptp(recording.ppg[:, index]) > 0]
     pulses = {index: _alone(recording, index) for index in alive}
@@ -77,7 +112,8 @@ def channel_warnings(recording: Recording) -> Iterator[tuple[str, str]]:
     good = [index for index in alive if index not in dead]
     turned = _inverted(recording, good)
     # One choice mends all of it: what is dead left out, what is inverted turned over.
-    chosen = ",".join(str(-index - 1 if index in turned else index + 1) for index in good)
+    kept = [index for index in good if whole or index not in turned]
+    chosen = ",".join(str(-index - 1 if index in turned else index + 1) for index in kept)
     for index, why in dead.items():
         advice = (
             ""
@@ -91,11 +127,8 @@ def channel_warnings(recording: Recording) -> Iterator[tuple[str, str]]:
         yield (
             "inverted",
             f"PPG channel {index + 1} is inverted against the others, and their mean loses the "
-            f"pulse: turn it over with --channels {chosen}",
+            f"pulse: {'turn it over' if whole else 'leave it out'} with --channels {chosen}",
         )
-    for index in alive:
-        for kind, text in sample_faults(recording.ppg[:, index], recording.ppg_hz):
-            yield kind, f"PPG channel {index + 1} {text}"
 
 
 def _alone(recording: Recording, index: int) -> Pulse:
@@ -163,6 +196,13 @@ def sample_faults(channel: NDArray[np.float32], hz: float) -> Iterator[tuple[str
         )
         known = np.flatnonzero(~zero)
         values = np.interp(np.arange(len(values)), known, values[known])
+    begin, still = _longest_still(values)
+    if still > STILL_S * hz and not zero[begin]:
+        yield (
+            "still",
+            f"stays at {values[begin]:.6g} for {still / hz:.1f} s from {begin / hz:.0f} s on, as "
+            "where the last sample is repeated: leave the cells empty, and they are a gap",
+        )
     steps, spikes = _jumps(values, hz, size)
     if steps >= FEWEST_JUMPS:
         yield (
@@ -172,6 +212,21 @@ def sample_faults(channel: NDArray[np.float32], hz: float) -> Iterator[tuple[str
         )
     if spikes >= FEWEST_JUMPS:
         yield "spikes", f"holds {spikes} spikes of a sample or two, above {JUMP:g} times its pulse"
+
+
+def _longest_still(values: Samples) -> tuple[int, int]:
+    """Where the longest run of equal samples between the ends of the range begins, and its length.
+
+    At the ends it is railed (`ppg.inspection.signals`).
+    """
+    same = np.diff(values) == 0
+    same &= (values[1:] > values.min()) & (values[1:] < values.max())
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], same.astype(np.int8), [0]])))
+    if not len(edges):
+        return 0, 0
+    runs = edges.reshape(-1, 2)
+    longest = int(np.argmax(runs[:, 1] - runs[:, 0]))
+    return int(runs[longest, 0]), int(runs[longest, 1] - runs[longest, 0]) + 1
 
 
 def _jumps(values: Samples, hz: float, size: float) -> tuple[int, int]:

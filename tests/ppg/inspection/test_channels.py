@@ -74,6 +74,31 @@ def test_an_inverted_channel(channels: tuple[int, ...], said: str) -> None:
     assert list(channel_warnings(recording.with_channels((-1,)))) == []  # alone it may be
 
 
+@pytest.mark.parametrize("labelled", [True, False])
+@pytest.mark.parametrize("until", [True, False])
+@pytest.mark.parametrize("turned", [True, False])
+def test_a_channel_that_is_wrong_for_half_the_time(
+    labelled: bool, until: bool, turned: bool
+) -> None:
+    channel = _pulse()
+    half = slice(None, len(channel) // 2) if until else slice(len(channel) // 2, None)
+    channel[half] = 9000 - channel[half] if turned else 5000 + _noise()[half]
+    ((kind, message),) = channel_warnings(_with(channel, labelled=labelled))
+    assert kind == ("inverted" if turned else "no pulse")
+    assert message.startswith(f"{'until' if until else 'from'} ")
+    assert " s PPG channel 2 " in message and message.endswith("leave it out with --channels 1")
+
+
+@pytest.mark.parametrize("seconds", [1.0, 3.0, 30.0])
+def test_a_channel_that_stays_where_it_was(seconds: float) -> None:
+    channel = _pulse()
+    channel[5000 : 5000 + round(50 * seconds)] = channel[5000]
+    found = dict(channel_warnings(_with(channel)))
+    assert ("still" in found) == (seconds > 2)
+    if seconds > 2:
+        assert f"for {seconds:.1f} s from 100 s on" in found["still"]
+
+
 @pytest.mark.parametrize(
     ("others", "kinds", "said"),
     [
