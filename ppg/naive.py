@@ -17,7 +17,10 @@ from ppgnas.task import WINDOW_S
 
 RATES_BPM = np.arange(30.0, 211.0)
 STEP_S = 0.5  # between spectra; labels lie on every second or fourth
-RESTING = ("rest", "resting", "relax", "baseline", "sit", "sitting", "lying", "meditation")
+RESTING = (
+    "rest", "resting", "relax", "baseline", "sit", "sitting", "seated", "lying", "supine", "prone",
+    "sleep", "sleeping", "meditation",
+)  # fmt: skip
 STILL_G = 0.05  # spread of |a| in a window; walking has 0.1 to 0.3
 _HZ = 32.0
 _LEAST = 1e-30

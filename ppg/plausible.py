@@ -10,8 +10,8 @@ from ppg.recording import Recording
 from ppgnas.errors import DataError
 
 HR_RANGE_BPM = (FIRST_BPM, LAST_BPM)  # what a network can say
-FAR = 2.0**20  # a level beyond it,
-RESOLVED = 1000.0  # and changes of fewer steps of float32: the level is not stored
+NOISE = 1e-13  # of a level: rounding of float64, and no change
+RESOLVED = 1000.0  # changes of fewer steps of float32 at a level: the level is not stored
 DURATION_SLACK = 0.02  # PPG and acceleration of one recording end together, to this share
 SLACK_S = 2.0
 SLOWEST_HZ = 10.5  # what the front end's band needs
@@ -31,15 +31,15 @@ def not_finite(values: NDArray[np.float64]) -> str:
 
 
 def as_stored(values: NDArray[np.float64]) -> NDArray[np.float32]:
-    """Samples `(samples, channels)` as a recording holds them.
+    """Samples `(samples, channels)` of PPG as a recording holds them.
 
     A channel whose level is so far from 0 that float32 would round its changes away (a pulse of 20
-    counts on 1.9e9) loses its level; the front end takes it off in any case.
+    counts on 1.9e9, or of 20 nA on 1.9 A) loses its level; the front end takes it off in any case.
     """
     largest = np.abs(values).max(axis=0)
     span = np.ptp(values, axis=0)
-    coarse = (span > 0) & (span < RESOLVED * np.spacing(largest.astype(np.float32)))
-    level = np.where(coarse & (largest > FAR), np.median(values, axis=0), 0.0)
+    coarse = (span > NOISE * largest) & (span < RESOLVED * np.spacing(largest.astype(np.float32)))
+    level = np.where(coarse, np.median(values, axis=0), 0.0)
     return np.asarray(values - level, dtype=np.float32)
 
 

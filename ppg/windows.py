@@ -86,7 +86,7 @@ def require_acceleration(recordings: Sequence[Recording]) -> None:
         raise DataError(
             f"{len(lacking)} recording(s) have no acceleration ({', '.join(lacking[:3])}"
             f"{', ...' if len(lacking) > 3 else ''}), and this network reads it; "
-            "leave them out or choose a search space with acceleration = [false]"
+            "leave them out, or take a network of PPG alone (search --student-inputs ppg)"
         )
 
 

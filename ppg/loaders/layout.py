@@ -156,4 +156,5 @@ def samples(path: Path, what: str, values: NDArray[Any]) -> NDArray[np.float32]:
             f"{path}: the {what} is constant ({values[0, 0]:g}); allowed: a signal that varies. "
             f"The sensor was off: leave the recording out."
         )
-    return as_stored(values) if len(values) else values.astype(np.float32)
+    level_counts = what == "acceleration" or not len(values)  # gravity is one
+    return values.astype(np.float32) if level_counts else as_stored(values)

@@ -166,7 +166,7 @@ class _File(NamedTuple):
         if wrong:
             step = "Fill the gap and name it in `gaps_s`, or leave the recording out."
             raise self.bad(key, wrong, "finite numbers", step)
-        physical = as_stored(scaled)
+        physical = scaled.astype(np.float32) if key == "acc" else as_stored(scaled)
         if (physical == physical[0]).all():
             seen = f"is constant ({physical[0, 0]:g}) in all {physical.shape[1]} channels"
             step = "The sensor was off: leave the recording out"

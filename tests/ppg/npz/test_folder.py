@@ -55,6 +55,18 @@ def test_signals_need_no_reference_and_no_names(tmp_path: Path) -> None:
     assert "missing ppg" in message(lambda: read_recording(none))
 
 
+@pytest.mark.parametrize(
+    ("level", "scale"), [(1.9e9, 1e-9), (1e12, 1.0), (65_535.0, 2e-8), (-3e9, 1e3)]
+)
+def test_a_pulse_on_a_far_level_of_any_unit_is_kept(
+    tmp_path: Path, level: float, scale: float
+) -> None:
+    pulse = 20 * np.sin(np.arange(1000) / 8)[:, None]
+    path = save(tmp_path / "a.npz", ppg=level + pulse, ppg_scale=scale)
+    kept = read_recording(path).ppg.astype(np.float64)
+    assert np.abs(kept - kept.mean() - scale * (pulse - pulse.mean())).max() < 1e-3 * 20 * scale
+
+
 def test_a_pulse_on_a_far_level_is_kept(tmp_path: Path) -> None:
     """Counts of 1.9e9 with a pulse of 20: float32 steps there are 128 wide."""
     ppg = 1_900_000_000 + np.rint(10 * np.sin(np.arange(1000) / 8)).astype(np.int64)[:, None]
