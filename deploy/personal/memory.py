@@ -56,17 +56,17 @@ def memory_of(head: Head, change: Change, *, windows: int) -> Memory:
     )
 
 
-def check_memory(memory: Memory, *, kind: str, most_bytes: int = MOST_BYTES) -> None:
+def check_memory(memory: Memory, *, kind: str) -> None:
     """Refuse what a device has no room for.
 
     Raises:
         ExportError: with the bytes of each part.
     """
-    if memory.total > most_bytes:
+    if memory.total > MOST_BYTES:
         raise ExportError(
             f"kind {kind} takes {memory.total} bytes of SRAM ({memory.windows} for windows, "
             f"{memory.parameters} for parameters, {memory.head} for the head, {memory.step} for a "
-            f"step); allowed: {most_bytes}. Choose the kind low-rank or scale-bias, or fewer "
+            f"step); allowed: {MOST_BYTES}. Choose the kind low-rank or scale-bias, or fewer "
             "minutes"
         )
 

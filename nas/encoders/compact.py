@@ -13,6 +13,7 @@ from nas.encoders.pretrain import (
     chosen_job,
     corpus_of,
     ground_of,
+    teacher_of,
 )
 from nas.encoders.segments import Corpus
 from nas.models.backend import site_of
@@ -61,21 +62,26 @@ def pretrain_compact(
         progress: where to say how far it is.
 
     Raises:
-        ConfigError: no teacher is named.
+        ConfigError: no teacher is named, or an encoder of PPG is asked for.
         BudgetError: nothing of the space is so small.
         RunError: `out` exists, or another training writes it.
     """
     from distill.encoders.compact import compact_arch
     from distill.encoders.job import CHANNELS
 
+    if config.sensor != "acc":
+        raise ConfigError(
+            f"`size` asks for a compact encoder, and `sensor` is {config.sensor!r}; allowed: acc"
+        )
     if config.teacher is None:
         raise ConfigError("`size` asks for a compact encoder, which is aligned: name a `teacher`")
     check_free(out)
+    teacher = teacher_of(config)
     target = load_target(board, engine, period_s=float(SEGMENT_S))
     arch = compact_arch(load_space(space), limit_bytes, channels=CHANNELS["acc"], seed=config.seed)
     job = replace(chosen_job(config), shape=None, arch=arch)
     corpus = corpus_of(config, progress)
-    ground = ground_of(config, corpus)
+    ground = ground_of(config, corpus, teacher)
     with new_place(out) as cache:
         card = train_compact(
             job, ground, corpus, out, cache, target, device=config.device, progress=progress

@@ -12,10 +12,11 @@ from nas.run.config import ConfigError
 from nas.run.folder import check_free, held
 from nas.run.job.progress import Progress, Silent
 from ppg.segments.held_out import FEWEST_HOURS
+from ppgnas.parsing import one_of
 
 if TYPE_CHECKING:
     from distill.encoders.files import StoredEncoder
-    from distill.encoders.job import Job, Sensor
+    from distill.encoders.job import Job, Method
     from distill.encoders.training import Ground
 
 DEFAULT_SHARDS = "results/segments"
@@ -70,24 +71,21 @@ def chosen_job(config: PretrainConfig) -> Job:
         raise ConfigError(
             f"`teacher` {config.teacher} teaches an encoder of acceleration; one of PPG has none"
         )
-    method = "aligned" if config.teacher is not None else config.method or "masked"
+    sensor = one_of("sensor", config.sensor, tuple(CHANNELS), ConfigError)
+    alone: tuple[Method, ...] = ("masked", "contrast")
+    method = one_of("method", config.method or alone[0], alone, ConfigError)
     for name, value, allowed in (
-        ("sensor", config.sensor, tuple(CHANNELS)),
-        ("method", method, ("masked", "contrast", "aligned")),
         ("net", config.net, tuple(SIZES)),
         ("effort", config.effort, tuple(STEPS)),
     ):
-        if value not in allowed:
-            shown = ", ".join(each for each in allowed if each != "aligned")
-            raise ConfigError(f"`{name}` is {value!r}; allowed: {shown}")
+        one_of(name, value, allowed, ConfigError)
     steps = STEPS[config.effort] if config.steps is None else config.steps
     for name, number, least in (("steps", steps, 1), ("batch", config.batch, 4)):
         if number < least:
             raise ConfigError(f"`{name}` is {number}; allowed: {least} or more")
-    sensor: Sensor = "ppg" if config.sensor == "ppg" else "acc"
     return Job(
         sensor=sensor,
-        method=method,  # type: ignore[arg-type]
+        method=method if config.teacher is None else "aligned",
         shape=EncoderShape(CHANNELS[sensor], **SIZES[config.net]),
         steps=steps,
         batch=config.batch,
@@ -114,7 +112,7 @@ def pretrain_encoder(config: PretrainConfig, out: Path, *, progress: Progress) -
     from distill.encoders.training import pretrain
     from distill.training.team import launched
 
-    job = chosen_job(config)
+    job, teacher = chosen_job(config), teacher_of(config)
     if out.suffix != ".safetensors":
         raise ConfigError(f"`out` is {out}; the file of an encoder ends in .safetensors")
     check_free(out)
@@ -129,7 +127,7 @@ def pretrain_encoder(config: PretrainConfig, out: Path, *, progress: Progress) -
         corpus = corpus_of(config, progress)
         if launch is not None and rank == 0:
             launch.share(lambda: True)
-        ground = ground_of(config, corpus)
+        ground = ground_of(config, corpus, teacher)
         lock = out.with_name(f".{out.name}.{rank}.lock")
         with held(lock, out), progress.phase(f"{job.sensor} encoder, {job.method}") as tick:
             pretrain(job, ground, part, progress=tick, device=site.device, launched=launch)
@@ -153,28 +151,38 @@ def corpus_of(config: PretrainConfig, progress: Progress) -> Corpus:
     )
 
 
-def ground_of(config: PretrainConfig, corpus: Corpus) -> Ground:
+def teacher_of(config: PretrainConfig) -> StoredEncoder | None:
+    """The PPG encoder that is asked for, before recordings are cut for minutes.
+
+    Raises:
+        RunError: it is no encoder.
+        ConfigError: it reads another sensor.
+    """
+    from distill.encoders.files import load_encoder
+
+    if config.teacher is None:
+        return None
+    stored = load_encoder(Path(config.teacher))
+    if stored.facts.sensor != "ppg":
+        raise ConfigError(
+            f"`teacher` {config.teacher} reads acceleration; allowed: a PPG encoder, of "
+            "`ppgnas pretrain ppg`"
+        )
+    return stored
+
+
+def ground_of(config: PretrainConfig, corpus: Corpus, teacher: StoredEncoder | None) -> Ground:
     """What the training stands on, with its teacher.
 
     Raises:
-        RunError: the teacher is no encoder.
-        ConfigError: it reads another sensor.
-        DataError: it knows people who are held out.
+        DataError: the teacher knows people who are held out.
     """
-    from distill.encoders.files import load_encoder
     from distill.encoders.training import Ground
 
-    teacher = None
-    if config.teacher is not None:
-        stored = load_encoder(Path(config.teacher))
-        if stored.facts.sensor != "ppg":
-            raise ConfigError(
-                f"`teacher` {config.teacher} reads acceleration; allowed: a PPG encoder, of "
-                "`ppgnas pretrain ppg`"
-            )
-        check_apart(corpus, stored.facts.people, stored.facts.also_in, what=config.teacher)
-        teacher = stored.encoder
-    shards = corpus.shards
+    if teacher is not None:
+        facts = teacher.facts
+        check_apart(corpus, facts.people, facts.also_in, what=str(config.teacher))
+    shards, encoder = corpus.shards, None if teacher is None else teacher.encoder
     return Ground(
-        shards.folder, shards.rows_of(corpus.train), corpus.train, corpus.held_out, teacher
+        shards.folder, shards.rows_of(corpus.train), corpus.train, corpus.held_out, encoder
     )

@@ -18,6 +18,8 @@ from ppg.segments.cut import SAMPLES
 from ppg.synthetic.recordings import synthesize
 from ppgnas.errors import DataError, RunError
 
+COSTS = {"space": "default", "board": "stm32h743", "engine": "ppgnas-c"}
+
 
 @pytest.fixture(scope="module")
 def asked(tmp_path_factory: pytest.TempPathFactory) -> PretrainConfig:
@@ -46,8 +48,7 @@ def test_from_recordings_to_embeddings_on_a_chip(asked: PretrainConfig, tmp_path
     with pytest.raises(RunError, match="exists and stays as it is"):
         pretrain_encoder(asked, ppg, progress=Silent())
     taught = with_teacher(asked, ppg)
-    how = {"space": "default", "board": "stm32h743", "engine": "ppgnas-c"}
-    card = pretrain_compact(taught, folder, limit_bytes=2048, progress=Silent(), **how)
+    card = pretrain_compact(taught, folder, limit_bytes=2048, progress=Silent(), **COSTS)
     assert card.weight_bytes <= 2048
     assert card.costs.latency_ms.value > 0
     assert card.parity.tflite_rule_max_lsb == 0
@@ -74,12 +75,16 @@ def test_what_cannot_be_is_refused(asked: PretrainConfig, tmp_path: Path) -> Non
         chosen_job(both)
     with pytest.raises(ConfigError, match="`method` is 'flip'; allowed: masked, contrast"):
         chosen_job(replace(asked, method="flip"))
+    with pytest.raises(ConfigError, match="`method` is 'aligned'; allowed: masked, contrast"):
+        chosen_job(replace(asked, sensor="acc", method="aligned"))
     with pytest.raises(ConfigError, match="`sensor` is 'ecg'; allowed: ppg, acc"):
         chosen_job(replace(asked, sensor="ecg"))
     with pytest.raises(ConfigError, match="teaches an encoder of acceleration; one of PPG has"):
         chosen_job(replace(asked, teacher="t.safetensors"))
     with pytest.raises(ConfigError, match="`steps` is 0; allowed: 1 or more"):
         chosen_job(replace(asked, steps=0))
+    with pytest.raises(ConfigError, match="compact encoder, and `sensor` is 'ppg'; allowed: acc"):
+        pretrain_compact(asked, tmp_path / "c", limit_bytes=1, progress=Silent(), **COSTS)
     with pytest.raises(ConfigError, match=r"ends in \.safetensors"):
         pretrain_encoder(asked, tmp_path / "ppg", progress=Silent())
     with pytest.raises(RunError, match=r"no such encoder; pass a file of `ppgnas pretrain`"):

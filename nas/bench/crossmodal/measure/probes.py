@@ -58,15 +58,12 @@ def logistic(x: Floats, y: NDArray[np.int64], classes: int, penalty: float) -> F
     return np.asarray(found.x).reshape(shape)
 
 
-def read_number(
-    x: Floats, y: Floats, person: NDArray[np.int64], to: Floats, *, clip: bool = True
-) -> Floats:
-    """Fit a ridge probe and read further rows.
+def read_number(x: Floats, y: Floats, person: NDArray[np.int64], to: Floats) -> Floats:
+    """Fit a ridge probe and read further rows, within the range of `y`.
 
     Args:
         x, y, person: `(rows, features)`, `(rows,)` and `(rows,)` of those who train.
         to: `(others, features)`.
-        clip: whether readings stay within the range of `y`.
     """
     x, to = _standardised(x, to)
 
@@ -75,8 +72,7 @@ def read_number(
         return float(np.abs(x[~train] @ weights + offset - y[~train]).sum())
 
     weights, offset = ridge(x, y, _chosen(error, person))
-    found = to @ weights + offset
-    return np.asarray(np.clip(found, y.min(), y.max()) if clip else found)
+    return np.clip(to @ weights + offset, y.min(), y.max())
 
 
 def read_class(

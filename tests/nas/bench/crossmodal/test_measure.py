@@ -23,8 +23,9 @@ def test_probes_read_what_is_linear() -> None:
     x = rng.standard_normal((300, 4))
     person = np.repeat(np.arange(10), 30)
     y = 70 + 10 * x[:, 0] - 5 * x[:, 2]
-    read = read_number(x[:240], y[:240], person[:240], x[240:], clip=False)
-    np.testing.assert_allclose(read, y[240:], atol=0.1)
+    read = read_number(x[:240], y[:240], person[:240], x[240:])
+    within = np.clip(y[240:], y[:240].min(), y[:240].max())
+    np.testing.assert_allclose(read, within, atol=0.1)
     kind = (x[:, 1] > 0).astype(np.int64)
     told = read_class(x[:240], kind[:240], person[:240], x[240:], classes=2)
     assert (told == kind[240:]).mean() > 0.93
