@@ -100,7 +100,10 @@ def adapted_text(adapted: Adaptation) -> str:
         )
     before, after, alone = adapted.before, adapted.after, adapted.alone
     if before is None or after is None or alone is None:
-        lines.append("nothing of the recording is left to judge on")
+        lines.append(
+            f"nothing of the recording is left to judge on after {adapted.minutes:g} min; give "
+            "fewer --minutes to learn what adapting does"
+        )
     else:
         lines.append(
             f"the rest, {before.windows} windows: {before.mae_bpm:.2f} BPM raw before, "
