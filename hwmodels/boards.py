@@ -6,6 +6,7 @@ that come with the project stand in `hwmodels/boards/`. A board knows nothing of
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from string import Template
@@ -201,7 +202,7 @@ def read_board(path: Path) -> Board:
     return Board(
         name=path.stem,
         part=file.part,
-        core=file.core,
+        core=core_name(file.core),
         clock_hz=values["clock"].value,
         flash_bytes=round(values["flash"].value),
         sram_bytes=round(values["sram"].value),
@@ -218,6 +219,20 @@ def read_board(path: Path) -> Board:
         sensors=usual_sensors() if file.sensors is None else sensors_of(file.sensors, path),
         sources=sources,
     )
+
+
+def core_name(text: str) -> str:
+    """A core by the name that engines know it by, of what vendors call it.
+
+    int8 kernels use no floating point and no atomic instructions, so a core with or without these
+    is one.
+    """
+    if found := re.fullmatch(r"(?:arm)?\W*cortex\W*m(\d+)([+p]?)f?", text.strip(), re.IGNORECASE):
+        number, kind = found.groups()
+        return f"Cortex-M{number}{'F' if number == '4' else kind.upper()}"
+    if re.fullmatch(r"(?:risc\W*v)?\W*rv32ima?c", text.strip(), re.IGNORECASE):
+        return "RISC-V RV32IMC"
+    return text
 
 
 def _whole(estimate: Estimate | None) -> int | None:

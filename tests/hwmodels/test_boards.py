@@ -83,6 +83,23 @@ def test_units_are_converted_and_assumptions_widened(tmp_path: Path) -> None:
     assert board.assumptions == ("active_power",)
 
 
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("Cortex-M4", "Cortex-M4F"),
+        ("ARM Cortex-M4F", "Cortex-M4F"),
+        ("Arm\u00ae Cortex\u00ae-M33", "Cortex-M33"),
+        ("cortex-m0+", "Cortex-M0+"),
+        ("Cortex-M0", "Cortex-M0"),  # of another pipeline
+        ("Cortex-M35P", "Cortex-M35P"),
+        ("RISC-V RV32IMAC", "RISC-V RV32IMC"),
+        ("Xtensa LX6", "Xtensa LX6"),
+    ],
+)
+def test_cores_as_vendors_call_them(tmp_path: Path, text: str, name: str) -> None:
+    assert load_board(str(write(tmp_path, GOOD.replace("Cortex-M4F", text)))).core == name
+
+
 def test_unknown_name_lists_the_known_and_the_close() -> None:
     with pytest.raises(BoardError) as caught:
         load_board("stm32h734")
