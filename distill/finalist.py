@@ -81,6 +81,16 @@ class FinalistJob:
     recipe: Recipe = field(default_factory=direct)
     log: Path | None = None
 
+    @property
+    def float_steps(self) -> int:
+        """Of the float training, up to its pause."""
+        return self.effort.finetune_steps if self.pause is None else self.pause
+
+    @property
+    def float_steps_done(self) -> int:
+        """Of these, by the checkpoint."""
+        return checkpoint_of(self, "float").steps() or 0
+
     def mix(self, pool: Pool) -> Mix:
         """What the network learns from."""
         return chosen_mix(self.distill, effort=self.effort, taught=pool.teacher is not None)

@@ -9,7 +9,6 @@ better than either (results/reference/ranking.md).
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -19,17 +18,15 @@ from numpy.typing import NDArray
 from pydantic import TypeAdapter
 
 from distill.evaluation import READ_AT_ONCE, float_logits, raw_mae_bpm
-from distill.finalist import OBSERVED_BATCHES, FinalistJob, checkpoint_of, fit_finalist
+from distill.finalist import OBSERVED_BATCHES, FinalistJob, fit_finalist
 from distill.pool import open_pool
 from distill.training.checkpoint import load_checkpoint, read_facts, save_checkpoint
 from distill.training.device import placed
 from distill.training.effort import rung_score
 from distill.training.fit import ALONE
-from distill.training.jobs import run_jobs
 from distill.training.metrics import note_search
 from distill.training.norms import settle_norms
 from distill.training.progress import Progress
-from distill.training.queues import Queue
 from ppg.people.metrics import mean_over_people
 from ppg.readout.classes import bin_centres_bpm
 from ppg.readout.decode import probabilities
@@ -72,7 +69,7 @@ def begin(job: FinalistJob, search: WindowSet, kept: Path, progress: Progress) -
     pool = open_pool(job.pool, device=job.device)
     network = placed(Network(job.arch), job.device)
     load_checkpoint(job.weights, network)
-    steps = _steps(job) - (checkpoint_of(job, "float").steps() or 0)
+    steps = job.float_steps - job.float_steps_done
     start_s = time.perf_counter()
     fit_finalist(job, network, ALONE, progress)
     step_s = (time.perf_counter() - start_s) / max(1, steps)
@@ -88,13 +85,9 @@ def begin(job: FinalistJob, search: WindowSet, kept: Path, progress: Progress) -
         float(np.nanmean(expected_error(seen, pool.hr_bpm[: len(seen)], pool.task))),
         step_s,
     )
-    note_search(job.log, _steps(job), arithmetic="float", mae_bpm=begun.mae_bpm)
+    note_search(job.log, job.float_steps, arithmetic="float", mae_bpm=begun.mae_bpm)
     save_checkpoint(kept, network, begun=asdict(begun))
     return begun
-
-
-def _steps(job: FinalistJob) -> int:
-    return job.effort.finetune_steps if job.pause is None else job.pause
 
 
 def expected_error(
@@ -122,26 +115,3 @@ def read_begun(kept: Path) -> Begun:
 
 
 _BEGUN = TypeAdapter(Begun)
-
-
-def begin_all(
-    jobs: Sequence[tuple[FinalistJob, WindowSet, Path]],
-    *,
-    processes: int,
-    progress: Progress,
-    dask: str | None = None,
-    shared: Queue | None = None,
-) -> None:
-    """Run `begin` for all jobs, in workers; what each says lies in its file."""
-    run_jobs(
-        begin,
-        jobs,
-        steps=[_steps(job) for job, *_ in jobs],
-        begun=[checkpoint_of(job, "float").steps() or 0 for job, *_ in jobs],
-        what="networks",
-        processes=processes,
-        progress=progress,
-        on_done=lambda *_: None,
-        dask=dask,
-        shared=shared,
-    )

@@ -14,10 +14,10 @@ import torch
 from torch import Tensor
 
 from deploy.integers.reference import Rule
-from distill.compression.retrain import FOLDER_NAME, parts_of, retrain_all
+from distill.compression.retrain import FOLDER_NAME, parts_of, retrain
 from distill.evaluation import Retrained
 from distill.finalist import CHECKPOINT_NAME, FinalistJob
-from distill.first_rung import Begun, begin_all, read_begun
+from distill.first_rung import Begun, begin, read_begun
 from distill.inherited import InheritedAccuracy
 from distill.inputs import stored_rate_hz
 from distill.losses.mix import chosen_mix
@@ -29,6 +29,7 @@ from distill.teachers.facts import TeacherFacts
 from distill.training.checkpoint import load_checkpoint, save_checkpoint
 from distill.training.device import Site
 from distill.training.effort import AUTO, Effort
+from distill.training.jobs import run_jobs
 from distill.training.progress import Progress
 from distill.training.queues import Kind, Queue, Rung
 from distill.training.recipe import Recipe, direct
@@ -268,19 +269,25 @@ class Trainer:
     def begin(self, archs: Sequence[Arch], progress: Progress, kind: Rung = "first rungs") -> None:
         """The same for those that nobody else has begun, without asking what they say."""
         missing = [arch for arch in archs if not self._begun_file(arch, kind).exists()]
-        begin_all(
-            [
-                (
-                    self._rung(job, kind),
-                    windows_of(self.search, job.arch, mode=self.mode),
-                    self._begun_file(job.arch, kind),
-                )
-                for job in map(self._whole, missing)
-            ],
+        jobs = [
+            (
+                self._rung(job, kind),
+                windows_of(self.search, job.arch, mode=self.mode),
+                self._begun_file(job.arch, kind),
+            )
+            for job in map(self._whole, missing)
+        ]
+        run_jobs(
+            begin,
+            jobs,
+            steps=[job.float_steps for job, *_ in jobs],
+            begun=[job.float_steps_done for job, *_ in jobs],
+            what="networks",
             processes=self.site.side_by_side,
+            progress=progress,
+            on_done=lambda *_: None,
             dask=self.site.dask,
             shared=self._shared(kind, missing),
-            progress=progress,
         )
 
     def _rung(self, job: FinalistJob, kind: Rung) -> FinalistJob:
@@ -322,15 +329,18 @@ class Trainer:
         enough: Callable[[], bool] = lambda: False,
         shared: Queue | None = None,
     ) -> None:
-        retrain_all(
-            jobs,
-            lambda job: windows_of(self.search, job.arch, mode=self.mode),
+        run_jobs(
+            retrain,
+            [(job, windows_of(self.search, job.arch, mode=self.mode)) for job in jobs],
+            steps=[sum(part.steps for part in parts_of(job)) for job in jobs],
+            begun=[job.float_steps_done for job in jobs],
+            what="finalists",
             processes=self.site.side_by_side,
-            dask=self.site.dask,
-            shared=shared,
             progress=progress,
             on_done=on_done,
             enough=enough,
+            dask=self.site.dask,
+            shared=shared,
         )
 
     def train_alone(

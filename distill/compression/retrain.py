@@ -7,7 +7,7 @@ result.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
@@ -31,11 +31,9 @@ from distill.qat import QatNetwork
 from distill.training.checkpoint import load_checkpoint, read_facts, save_checkpoint
 from distill.training.device import placed
 from distill.training.fit import ALONE
-from distill.training.jobs import run_jobs
 from distill.training.metrics import note_search
 from distill.training.norms import settle_norms
 from distill.training.progress import Progress
-from distill.training.queues import Queue
 from distill.training.recipe import Assistant, BornAgain, Prune, Quantise, Stage
 from distill.training.team import team
 from ppg.people.metrics import mean_over_people
@@ -263,39 +261,3 @@ def _quantised(job: FinalistJob, steps: int, search: WindowSet, progress: Progre
     net = qat.cpu().quantized()
     error = predict_windows(net, search, rule=job.rule).raw.bpm - search.hr_bpm
     return Retrained(net, mean_over_people(abs(error), search.person), job.arch)
-
-
-def retrain_all(
-    jobs: Sequence[FinalistJob],
-    search: Callable[[FinalistJob], WindowSet],
-    *,
-    processes: int,
-    progress: Progress,
-    on_done: Callable[[int, Retrained], None],
-    enough: Callable[[], bool] = lambda: False,
-    dask: str | None = None,
-    shared: Queue | None = None,
-) -> None:
-    """Run all jobs, calling `on_done(index, result)` here as each one ends.
-
-    Args:
-        jobs: the finalists.
-        search: windows of search people for a job's front end.
-        processes: how many at once, at most.
-        progress: sees steps summed over all jobs.
-        on_done: called in this process.
-        enough, dask, shared: see `run_jobs`.
-    """
-    run_jobs(
-        retrain,
-        [(job, search(job)) for job in jobs],
-        steps=[sum(part.steps for part in parts_of(job)) for job in jobs],
-        begun=[checkpoint_of(job, "float").steps() or 0 for job in jobs],
-        what="finalists",
-        processes=processes,
-        progress=progress,
-        on_done=on_done,
-        enough=enough,
-        dask=dask,
-        shared=shared,
-    )

@@ -168,7 +168,9 @@ def test_what_was_begun_is_taken(trainer: Trainer, monkeypatch: pytest.MonkeyPat
     assert trainer.begin_many(archs, lambda *_: again.append(1)) == said and again == []
 
     given: list[FinalistJob] = []
-    monkeypatch.setattr("distill.trainer.retrain_all", lambda jobs, *_, **__: given.extend(jobs))
+    monkeypatch.setattr(
+        "distill.trainer.run_jobs", lambda _, jobs, **__: given.extend(job for job, _ in jobs)
+    )
 
     def ignore(index: int, result: Retrained) -> None:
         """Nothing is trained."""

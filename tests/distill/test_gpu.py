@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import torch
 
-from distill.compression.retrain import retrain, retrain_all
+from distill.compression.retrain import retrain
 from distill.evaluation import Retrained
 from distill.finalist import FinalistJob, checkpoint_of, fit_finalist
 from distill.first_rung import begin
@@ -27,6 +27,7 @@ from distill.training.checkpoint import load_checkpoint, save_checkpoint
 from distill.training.device import CPU, GPU_PROCESSES, placed, site_of
 from distill.training.effort import EFFORTS
 from distill.training.fit import ALONE
+from distill.training.jobs import run_jobs
 from distill.training.progress import Progress
 from ppg.augment.bank import TrainingBank
 from ppg.recording import Recording
@@ -195,9 +196,11 @@ def test_finalists_share_a_gpu(people: list[Recording], pool: Path, tmp_path: Pa
     assert site.side_by_side == min(2, GPU_PROCESSES) and site.name != "cpu"
     jobs = [job_on(site.device, tmp_path / name, pool) for name in "ab"]
     done: dict[int, Retrained] = {}
-    retrain_all(
-        jobs,
-        lambda job: windows_of(people[3:], job.arch),
+    run_jobs(
+        retrain,
+        [(job, windows_of(people[3:], job.arch)) for job in jobs],
+        steps=[SMOKE.finetune_steps + SMOKE.qat_steps] * 2,
+        what="finalists",
         processes=site.side_by_side,
         progress=lambda *_: None,
         on_done=done.__setitem__,
