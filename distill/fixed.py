@@ -18,7 +18,8 @@ from distill.finalist import FinalistJob
 from distill.inputs import stored_rate_hz
 from distill.losses.mix import chosen_mix
 from distill.pool import make_pool
-from distill.teachers.choice import TEACHER_HZ, teacher_of
+from distill.teachers.choice import teacher_of
+from distill.teachers.names import TEACHER_HZ
 from distill.training.checkpoint import save_checkpoint
 from distill.training.device import Site
 from distill.training.effort import AUTO, effort_by_name

@@ -14,7 +14,8 @@ from torch import Tensor, nn
 from distill.finalist import STEPS_A_BATCH
 from distill.inputs import inputs_of
 from distill.losses.labels import label_loss
-from distill.teachers.choice import TEACHER_HZ, steps_and_networks
+from distill.teachers.choice import steps_and_networks
+from distill.teachers.names import TEACHER_HZ
 from distill.training.device import CPU, placed
 from distill.training.effort import Effort, share_of
 from distill.training.fit import make_optimiser

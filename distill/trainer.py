@@ -24,8 +24,9 @@ from distill.losses.mix import chosen_mix
 from distill.pace import Pace, measure_pace
 from distill.pool import Pool, make_pool, open_pool
 from distill.supernet_training import TRIES, Accept, SupernetJob, train_supernet
-from distill.teachers.choice import TEACHER_HZ, teacher_of
+from distill.teachers.choice import teacher_of
 from distill.teachers.facts import TeacherFacts
+from distill.teachers.names import TEACHER_HZ
 from distill.training.checkpoint import load_checkpoint, save_checkpoint
 from distill.training.device import Site
 from distill.training.effort import AUTO, Effort

@@ -37,9 +37,6 @@ from ppg.windows import InputSpec, windows_of
 from ppgnas.errors import RunError
 from ppgnas.task import TASK, Task
 
-TEACHER_HZ = 32
-"""What a teacher reads that is trained here; more holds nothing below 5 Hz."""
-
 
 def teacher_of(
     name: str,

@@ -11,7 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from distill.teachers.names import ONNX, is_preset, members_of
+from distill.teachers.names import ONNX, TEACHER_HZ, is_preset, members_of
 from distill.training.effort import AUTO, effort_by_name
 from nas.models.backend import check_judges, check_teacher, site_of
 from nas.run.config import ConfigError, TrainConfig
@@ -119,7 +119,7 @@ def _train(
     acceleration: bool,
     together: Team | None,
 ) -> TeacherFacts:
-    from distill.teachers.choice import TEACHER_HZ, teacher_of
+    from distill.teachers.choice import teacher_of
     from ppg.augment.bank import TrainingBank
 
     with progress.phase("teacher") as tick:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from distill.inputs import stored_rate_hz
-from distill.teachers.names import NONE, files_of
+from distill.teachers.names import NONE, TEACHER_HZ, files_of
 from distill.training.effort import effort_by_name
 from distill.training.recipe import load_recipe
 from nas.bench.distillation.cells import Cell, Ground, Recipe
@@ -47,8 +47,6 @@ from search_spaces.arch import Arch
 
 if TYPE_CHECKING:
     from distill.losses.mix import Mix
-
-TEACHER_HZ = 32
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,9 @@ from pathlib import Path
 from distill.evaluation import float_logits
 from distill.pool import make_pool
 from distill.teachers.base import Teacher
-from distill.teachers.choice import TEACHER_HZ, teacher_of
+from distill.teachers.choice import teacher_of
 from distill.teachers.ensemble import Ensemble
-from distill.teachers.names import is_preset, members_of
+from distill.teachers.names import TEACHER_HZ, is_preset, members_of
 from nas.bench.distillation.cells import Ground
 from nas.bench.distillation.jobs import GroundJob
 from nas.bench.distillation.records import GroundRecord
