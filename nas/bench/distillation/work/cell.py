@@ -13,12 +13,14 @@ import numpy as np
 import torch
 
 from distill.baselines.networks import Baseline, baseline
-from distill.baselines.train import train_baseline
 from distill.compression.retrain import float_network, parts_of, retrain
 from distill.evaluation import predict_windows
-from distill.finalist import FinalistJob
+from distill.finalist import OBSERVED_BATCHES, FinalistJob, fit_finalist
+from distill.pool import open_pool
 from distill.training.checkpoint import save_checkpoint
 from distill.training.effort import Effort
+from distill.training.fit import ALONE
+from distill.training.norms import settle_norms
 from distill.training.recipe import load_recipe
 from nas.bench.distillation.jobs import CellJob
 from nas.bench.distillation.plan import RecipePace, Steps
@@ -109,12 +111,17 @@ def train_cell(job: CellJob, progress: Tick) -> CellRecord:
 
 
 def _train_plain(job: CellJob, progress: Tick) -> Baseline:
+    """In float, from what a student learns from but features."""
     kind = plain_kind(job.cell.recipe.student) or ""
     parameters = lower(job.arch).total_parameters
     torch.manual_seed(job.cell.seed)
     network = baseline(kind, parameters, acceleration=job.arch.acceleration)
     job.folder.mkdir(parents=True, exist_ok=True)
-    return train_baseline(network, _finalist(job), progress)
+    pool, own = open_pool(job.pool), _finalist(job)
+    own = replace(own, distill=own.mix(pool).without_features().text)
+    fit_finalist(own, network, ALONE, progress)
+    settle_norms(network, (pool.of(x, job.arch) for x in pool.inputs(OBSERVED_BATCHES)))
+    return network
 
 
 def _finalist(job: CellJob) -> FinalistJob:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -109,22 +110,27 @@ def test_seconds_go_on_after_a_kill(tmp_path: Path) -> None:
     assert Spent(path).seconds > kept_s
 
 
-def test_a_plain_student_has_as_many_parameters(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["mlp:medium", "cornet:medium"])
+def test_a_plain_student_has_as_many_parameters(tmp_path: Path, name: str) -> None:
     people = synthesize(people=4, minutes=0.5, seed=3)
     judges = Judges(people[2:3], people[3:], fit_transitions(people[:2]), "c")
-    cell = Cell(Recipe(student="mlp:medium", quantisation="float"), 0)
+    cell = Cell(Recipe(student=name, quantisation="float"), 0)
     effort = EFFORTS["smoke"]
     folders = tmp_path / "ground", tmp_path
     prepare_ground(
         GroundJob(cell.ground, people[:2], [], judges, effort, 32, True, False, *folders), nothing
     )
     target = load_target(DEFAULT_BOARD, DEFAULT_ENGINE)
-    arch = student_arch("mlp:medium")
+    arch = student_arch(name)
     pool = tmp_path / "ground" / "pool"
-    job = CellJob(cell, arch, target, Steps(2, 0), judges, effort, pool, tmp_path / "cell")
-    record = train_cell(job, nothing)
+    job = CellJob(cell, arch, target, Steps(16, 0), judges, effort, pool, tmp_path / "cell")
+    losses: list[float] = []
+    record = train_cell(job, lambda _, __, note: losses.append(float(note.split()[-1])))
+    assert losses[-1] < losses[0] and len(losses) == 16
+    again = train_cell(replace(job, folder=tmp_path / "again"), nothing)
+    assert again.errors == record.errors
     assert record.arch is None and record.costs is None
     assert 0.8 < record.parameters / lower(arch).total_parameters <= 1
     assert measure_pace(job, nothing).float_s > 0
-    with pytest.raises(DataError, match="student mlp:medium is a network in float alone"):
-        Recipe(student="mlp:medium")
+    with pytest.raises(DataError, match=f"student {name} is a network in float alone"):
+        Recipe(student=name)
