@@ -15,7 +15,6 @@ _KINDS: tuple[tuple[bytes, str, str], ...] = (
     (b"\x28\xb5\x2f\xfd", "compressed (zstd)", _UNPACK),
     (b"7z\xbc\xaf\x27\x1c", "an archive (7z)", _UNPACK),
     (b"Rar!", "an archive (RAR)", _UNPACK),
-    (b"MATLAB 5.0", "a MATLAB file", "In MATLAB: save it with save(..., '-v7.3'), which is read"),
     (b"\xd0\xcf\x11\xe0", "an old Excel workbook", "Save its sheet as .csv"),
     (b"\x93NUMPY", "a NumPy array", "Write .npz recordings (docs/recordings.md), or a .csv file"),
     *((b"\x80" + bytes([version]), _PICKLE, _COLUMNS) for version in range(6)),
@@ -24,11 +23,13 @@ _KINDS: tuple[tuple[bytes, str, str], ...] = (
     (b"\x89PNG", "a picture (PNG)", _COLUMNS),
     (b"\xff\xd8\xff", "a picture (JPEG)", _COLUMNS),
     (b"%PDF", "a PDF", _COLUMNS),
+    (b"<", "a page of HTML or XML", "Fetch the file again, or write its columns to a .csv file"),
+    (b"version https://git-lfs", "a pointer of Git LFS", "Get the file itself: git lfs pull"),
 )
 
 
-def is_binary(start: bytes) -> bool:
-    """Whether the first bytes are of a known kind that is no text."""
+def is_other(start: bytes) -> bool:
+    """Whether the first bytes are of a known kind that holds no rows."""
     return any(start.startswith(magic) for magic in (_ZIP, *(kind[0] for kind in _KINDS)))
 
 
@@ -50,7 +51,7 @@ def refusal(path: Path) -> str:
         what = f"text with the ending {suffix!r}"
         step = "Give rows of text the ending .csv or .txt"
     elif suffix == ".mat":
-        start = b"MATLAB 5.0"  # version 4 has no header of text
+        what, step = "a MATLAB file of version 4", "In MATLAB: save it with save(..., '-v7')"
     for magic, kind, next_step in _KINDS:
         if start.startswith(magic):
             what, step = kind, next_step

@@ -84,6 +84,11 @@ def read_clock(table: Table, name: str, *, unit: str | None, slowest_hz: float) 
     named = time_unit(table.units.get(name, "")) or time_unit_of_name(name)
     every = np.interp(np.arange(len(values)), np.flatnonzero(np.isfinite(values)), known)
     found = unit or named or unit_by_rate(every, slowest_hz)
+    if found is None and np.ptp(known) == 0:
+        raise DataError(
+            f"{table.path}: the time column {name} is {known[0]:g} in all of its {len(known)} "
+            "rows; allowed: a clock that goes on. Name another column, or give `rate_hz` instead."
+        )
     if found is None:
         raise DataError(
             f"{table.path}: the unit of the time column {name} cannot be told: {len(known)} "

@@ -303,8 +303,10 @@ def even(
     series, hz = signal.series, signal.hz
     first, last = series.time_s[0] - origin_s, series.time_s[-1] - origin_s + 1 / hz
     if last - first < WINDOW_S:
+        guessed = series.stamped and last - first < 1
         raise DataError(
             f"{path}: the {what} lasts {last - first:.1f} s; allowed: {WINDOW_S:g} s or more."
+            + (" Are its times in the unit that was taken? See `time_unit`." if guessed else "")
         )
     if first > 2.0 or last < WINDOW_S:
         raise DataError(

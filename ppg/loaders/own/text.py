@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ppg.loaders.kinds import is_binary, refusal
+from ppg.loaders.kinds import is_other, refusal
 from ppg.loaders.own import serial
 from ppg.loaders.own.clocks import FASTEST_HZ
 from ppg.loaders.own.columns import guess
@@ -190,7 +190,16 @@ def _rows(path: Path, lines: list[str], form: _Form) -> Iterator[tuple[int, list
 def _lines(path: Path) -> list[str]:
     if not path.is_file():
         raise DataError(f"{path}: no such file. Give the path of a .csv file.")
-    return _decoded(path, _content(path)).splitlines()
+    # A recorder that lost its power leaves zero bytes: at the end of a file nothing is lost.
+    text = _decoded(path, _content(path)).rstrip("\0")
+    if "\0" in text:
+        line = len(text[: text.index("\0")].splitlines())
+        raise DataError(
+            f"{path}: holds {text.count(chr(0))} zero bytes, the first in line {line}; allowed: "
+            "text. So a recorder leaves a file that lost its power: remove that line, or cut the "
+            "file in two there."
+        )
+    return text.splitlines()
 
 
 def _kept(path: Path, lines: list[str]) -> serial.Lines:
@@ -225,9 +234,11 @@ def _content(path: Path) -> bytes:
 def _decoded(path: Path, content: bytes) -> str:
     start = content[:4096]
     encoding = "utf-8-sig"
-    if is_binary(start):
+    if is_other(start):
         raise DataError(refusal(path))
-    if content.startswith((b"\xff\xfe", b"\xfe\xff")):  # as spreadsheets save "Unicode text"
+    if content.startswith((b"\xff\xfe\0\0", b"\0\0\xfe\xff")):
+        encoding = "utf-32"
+    elif content.startswith((b"\xff\xfe", b"\xfe\xff")):  # as spreadsheets save "Unicode text"
         encoding = "utf-16"
     elif b"\0" in start:
         zeros = [start[place::2].count(0) / max(len(start[place::2]), 1) for place in (0, 1)]
@@ -240,8 +251,8 @@ def _decoded(path: Path, content: bytes) -> str:
         if encoding == "utf-8-sig":
             return content.decode("latin-1")
         raise DataError(
-            f"{path}: begins as UTF-16 text and is not ({error}); allowed: UTF-8 or whole "
-            "UTF-16. Save it again as UTF-8."
+            f"{path}: begins as {encoding.upper()[:6]} text and is not ({error}); allowed: UTF-8 "
+            "or whole UTF-16. Save it again as UTF-8."
         ) from error
 
 

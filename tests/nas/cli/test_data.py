@@ -115,7 +115,7 @@ def test_a_file_of_ones_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
         ([str(source), str(out / "x"), *options, "--acc-columns", "ax,ay"], "names 2 columns"),
         ([str(out), str(tmp_path / "x"), *options], "is for a single file"),
         ([str(tmp_path / "none.csv"), str(out / "x"), *options], "no such file"),
-        ([str(tmp_path / "m.mat"), str(out / "x"), *options], "m.mat: a MATLAB file, and no"),
+        ([str(tmp_path / "m.mat"), str(out / "x"), *options], "m.mat: a MATLAB file of version"),
         (
             [str(tmp_path / "t.csv.bz2"), str(out / "x"), *options],
             "of a kind that ppgnas does",

@@ -51,12 +51,17 @@ KINDS: dict[str, tuple[Callable[[], bytes], str, str]] = {
     "a.xz": (lambda: lzma.compress(ROWS), "compressed (xz)", "Unpack it"),
     "a.tar.gz": (_tar, "packed (gzip) and no text", "Unpack it"),
     "a.bag": (lambda: _zip("a.csv"), "an archive (zip)", "Unpack it"),
-    "a.mat": (lambda: _mat("5"), "a MATLAB file", "save(..., '-v7.3')"),
-    "old.mat": (lambda: _mat("4"), "a MATLAB file", "save(..., '-v7.3')"),
+    "old.mat": (lambda: _mat("4"), "a MATLAB file of version 4", "save(..., '-v7')"),
     "a.npy": (_npy, "a NumPy array", "Write .npz recordings"),
     "a.pkl": (lambda: b"\x80\x04\x95\0\0", "a Python pickle, read of data sets alone", ".csv"),
     "a": (lambda: _zip("[Content_Types].xml"), "an Excel workbook", "Give it the ending .xlsx"),
     "a.rows": (lambda: ROWS, "text with the ending '.rows'", "the ending .csv or .txt"),
+    "a.html": (lambda: b"<!DOCTYPE html><p>404", "a page of HTML or XML", "Fetch the file again"),
+    "lfs": (
+        lambda: b"version https://git-lfs.github.com/spec/v1\nsize 9\n",
+        "a pointer of Git LFS",
+        "git lfs pull",
+    ),
     "a.bin": (lambda: bytes(range(256)), "of a kind that ppgnas does not know", ".csv"),
 }
 
