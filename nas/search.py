@@ -26,7 +26,7 @@ from nas.explore.finalists import (
     retrain_finalists,
     write_finalists,
 )
-from nas.explore.pacing import Pacing
+from nas.explore.pacing import DECISIONS, Pacing
 from nas.explore.problem import Elsewhere, Probe, limits_of, probe
 from nas.explore.samplers import check_sampler
 from nas.explore.shared import Database, check_storage
@@ -201,7 +201,7 @@ def _pacing(config: SearchConfig, run: RunDir, site: Site, *, began_s: float) ->
         return None
     spent_s = run.document().time_s.get("total", 0.0)
     ends_s = began_s + config.time_s - spent_s
-    path = run.path / "effort.json"
+    path = run.path / DECISIONS
     return Pacing(
         path,
         config.time_s,

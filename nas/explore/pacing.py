@@ -30,6 +30,7 @@ Stage = Literal["all", "first rungs", "finalists"]
 TEACHER, POOL, RESERVE = 0.11, 0.05, 0.12
 """Shares of the time; the networks share what is left. The reserve is for proposals and files."""
 
+DECISIONS = "effort.json"
 LEAST = 0.05
 """The share of the time that the networks get however late it is."""
 
@@ -153,6 +154,17 @@ class Pacing:
         if steps // FIRST_RUNG > MOST_FIRST_STEPS:
             steps = _steps((room - only * MOST_FIRST_STEPS) / whole)
         return _with(effort, steps)
+
+
+def steps_in_time(run: Path) -> int | None:
+    """Float steps that each finalist of a search with `time` got; None of other searches.
+
+    Raises:
+        RunError: what was decided is damaged.
+    """
+    path = run / DECISIONS
+    decided = read_document(path, _DECIDED.validate_python) if path.exists() else {}
+    return decided["finalists"].finetune_steps if "finalists" in decided else None
 
 
 def _with(effort: Effort, steps: int) -> Effort:

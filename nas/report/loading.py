@@ -17,6 +17,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from nas.explore.pacing import steps_in_time
 from nas.explore.problem import FIELDS
 from nas.models.baselines import BASELINES, BaselineRow
 from nas.models.stretches import STRETCHES, Stretch
@@ -82,6 +83,7 @@ class RunData:
         finalists: by number.
         notes: what is not there yet, in words.
         baselines: what reads heart rate without a network, on the same people.
+        float_steps: of each finalist in a search that had to end in time; None in others.
     """
 
     path: Path
@@ -90,6 +92,7 @@ class RunData:
     finalists: tuple[Finalist, ...] = ()
     notes: tuple[str, ...] = ()
     baselines: tuple[BaselineRow, ...] = ()
+    float_steps: int | None = None
 
     @property
     def candidates(self) -> tuple[Candidate, ...]:
@@ -211,4 +214,5 @@ def load_run(run: Path) -> RunData:
     if not finalists:
         more.append("No finalist is finished yet; `--resume` continues the run.")
     baselines = read_rows(run, BASELINES, BaselineRow)
-    return RunData(run, document, search, tuple(finalists), (*notes, *more), baselines)
+    steps = steps_in_time(run)
+    return RunData(run, document, search, tuple(finalists), (*notes, *more), baselines, steps)

@@ -32,15 +32,20 @@ class Order:
     @property
     def sentence(self) -> str:
         """The same for people."""
-        little = self.people < FEW_PEOPLE or self.another_first > OFTEN
         if self.people == 1:
             return "One search person chose the order of the finalists: it says nothing of others."
         return (
             f"{self.people} search people chose the order of the finalists: with as many drawn "
             f"from them again, another one than finalist {self.first} comes first in "
-            f"{100 * self.another_first:.0f} of 100 draws."
-            + (" The order says little." if little else "")
+            f"{100 * self.another_first:.0f} of 100 draws." + self._doubt
         )
+
+    @property
+    def _doubt(self) -> str:
+        if self.another_first > OFTEN:
+            return " The order says little."
+        few = self.people < FEW_PEOPLE
+        return f" Still, {self.people} people say little of others." if few else ""
 
 
 def order_of(cards: Mapping[int, Card]) -> Order | None:

@@ -22,7 +22,7 @@ MOST_LINES = 3000
 # MAE from best to worst; the light end of viridis is left out, it vanishes on white.
 _COLORS = [[0, "#440154"], [0.35, "#31688e"], [0.7, "#35b779"], [1, "#b5c933"]]
 _MAE = "MAE<br>(BPM)"
-_WINDOW = "window<br>(s)"
+_WINDOW, _POOLED = "window<br>(s)", "pooled<br>(s)"
 LOGARITHM = "log10"  # names an axis whose values are logarithms
 _MAE_TICKS_BPM = (0.2, 0.5, 1, 1.5, 2, 3, 5, 7, 10, 20, 50)
 _TICK_ROOM = 0.06  # of the axis, for one label
@@ -53,7 +53,7 @@ def _choices(arch: Arch) -> dict[str, float]:
         "largest<br>expansion": max((stage.expansion for stage in active), default=0),
         "head<br>width": arch.head_width,
         "head<br>spacing": arch.head_spacing,
-        "pooled<br>(s)": arch.pool_s,
+        _POOLED: arch.pool_s,
     }
 
 
@@ -74,8 +74,11 @@ def _parallel_info(run: RunData) -> Parallel | None:
         return None
     axes = list(_values(judged[0]))
     matrix = np.array([list(_values(candidate).values()) for candidate in judged])
-    if len(set(matrix[:, 0])) == 1:  # the window comes first, and most searches have one
-        axes, matrix = axes[1:], matrix[:, 1:]
+    # most searches have one window, and a pool over all of it
+    varied = np.ptp(matrix, axis=0) > 0
+    varied |= ~np.isin(axes, (_WINDOW, _POOLED))
+    axes = [axis for axis, kept in zip(axes, varied, strict=True) if kept]
+    matrix = matrix[:, varied]
     numbers = np.array([candidate.number for candidate in judged])
     places = {
         "front": np.flatnonzero([candidate.on_front for candidate in judged]),

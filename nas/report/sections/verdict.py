@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
+from distill.training.effort import EFFORTS
 from nas.explore.room import room_words
 from nas.models.readout import FEWEST_HELD_OUT, doubts
 from nas.report.choice import Choice, choose, floor_words
@@ -14,9 +13,9 @@ from nas.report.loading import Finalist, RunData
 from nas.report.order import order_of
 from nas.report.page import Section, fixed, section, word
 from nas.run.card import NotInC
-from ppg.people.metrics import person_weights
 
 FEW_PEOPLE = 5
+FEW_STEPS = 300
 
 
 @dataclass(frozen=True)
@@ -43,27 +42,25 @@ def _training_cautions(run: RunData, best: Finalist | None) -> list[str]:
             "Effort smoke: these networks are hardly trained, their errors say nothing; search "
             "again with --effort quick or more."
         )
+    if run.float_steps is not None and run.float_steps < FEW_STEPS:
+        quick = EFFORTS["quick"].finetune_steps
+        found.append(
+            f"In its time the search could train each finalist for about {run.float_steps} "
+            f"steps, where effort quick takes {quick:,}: these networks are hardly trained; "
+            "search again with more --time."
+        )
     if best is None:
         return found
     foretold = foretold_of({f.number: f.card for f in run.finalists})
     found += foretold.cautions if foretold else ()
-    error, constant = best.card.report.mae_bpm, _constant(best)
-    if constant is not None and error >= constant[1]:
+    error = best.card.report.mae_bpm
+    better = min(run.baselines, key=lambda row: row.mae_bpm, default=None)
+    if better is not None and better.mae_bpm <= error:
         found.append(
-            f"Finalist {best.number} is no better than a constant: it errs by {fixed(error)} BPM "
-            f"on report people, always saying {fixed(constant[0], 0)} BPM (the median of their "
-            f"references) by {fixed(constant[1])}."
+            f"Finalist {best.number} errs by {fixed(error)} BPM on report people, and "
+            f"{better.name} ({better.title}), without any network, by {fixed(better.mae_bpm)}."
         )
     return found
-
-
-def _constant(finalist: Finalist) -> tuple[float, float] | None:
-    """The median of the report references, and the MAE of always saying it, as people weigh."""
-    seen = finalist.predictions
-    if seen is None or not len(seen.reference_bpm):
-        return None
-    middle = float(np.median(seen.reference_bpm))
-    return middle, float(person_weights(seen.person) @ np.abs(seen.reference_bpm - middle))
 
 
 def _cautions(run: RunData, best: Finalist | None) -> list[str]:

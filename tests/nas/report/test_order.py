@@ -25,6 +25,8 @@ def test_a_finalist_that_is_better_on_everybody_always_wins() -> None:
     best, rest = (made_card(search_people_mae_bpm=dict.fromkeys(people, e)) for e in (1.0, 2.0))
     assert order_of({1: best, 2: rest}) == Order(9, 1, 0.0)
     assert Order(9, 1, 0.0).sentence.endswith("comes first in 0 of 100 draws.")
+    few = Order(5, 1, 0.0).sentence
+    assert few.endswith("in 0 of 100 draws. Still, 5 people say little of others.")
 
 
 def test_one_person_alone() -> None:

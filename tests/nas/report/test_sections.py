@@ -62,7 +62,6 @@ def test_parallel_info_summarises_the_arch() -> None:
         "largest<br>expansion": 1,
         "head<br>width": 0,
         "head<br>spacing": 1,
-        "pooled<br>(s)": 8.0,
         "Latency<br>(ms)": 1.5,
         "Flash<br>(KB)": 2.0,
         "SRAM<br>(KB)": 1.0,

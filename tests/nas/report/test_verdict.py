@@ -7,12 +7,14 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
+from distill.training.effort import EFFORTS
+from nas.explore.pacing import DECISIONS, steps_in_time
+from nas.models.baselines import BaselineRow
 from nas.models.readout import cautions as readout_cautions
 from nas.report.loading import Finalist, Predictions, RunData
-from nas.report.sections.verdict import FEW_PEOPLE, _verdict_info, verdict_section
+from nas.report.sections.verdict import FEW_PEOPLE, FEW_STEPS, _verdict_info, verdict_section
 from nas.run.card import Bounds, CardCosts, NotInC, PathCosts, Reading, SearchErrors
 from nas.run.config import Budgets, SearchConfig
 from ppg.readout.confidence import HeldOut
@@ -41,9 +43,9 @@ def finalist(
     return Finalist(number, replace(made, **card), predictions)
 
 
-def cautions(*finalists: Finalist, effort: str = "quick") -> list[str]:
+def cautions(*finalists: Finalist, effort: str = "quick", **of_run: Any) -> list[str]:
     config = SearchConfig(budgets=Budgets(flash_bytes=81920), effort=effort)
-    run = RunData(Path("run"), run_document(config=config), finalists=finalists)
+    run = RunData(Path("run"), run_document(config=config), finalists=finalists, **of_run)
     return _verdict_info(run).cautions
 
 
@@ -180,19 +182,36 @@ def test_an_older_card_foretells_nothing() -> None:
     assert "foretold" not in verdict_of(*older)
 
 
-def test_caution_about_an_error_that_a_constant_has() -> None:
-    """References 60 and 80 of `a`, 100 of `b`: always 80 errs by 10 on `a` and 20 on `b`."""
-    predictions = Predictions(
-        np.array(["a", "a", "b"]), np.array([60.0, 80.0, 100.0]), np.array([60.0, 80.0, 100.0])
+def test_caution_about_an_error_that_needs_no_network() -> None:
+    def row(name: str, title: str, mae_bpm: float) -> BaselineRow:
+        return BaselineRow(name, title, mae_bpm, 0.0, 30.0, 9.0, 9.0, 9.0, 0.5)
+
+    rows = (
+        row("peaks", "beats as peaks of the wave", 7.5),
+        row("constant", "always 80 BPM", 15.0),
     )
 
-    def one(mae_bpm: float, seen: Predictions | None = predictions) -> Finalist:
-        return finalist(mae_bpm=mae_bpm, predictions=seen)
+    def said(mae_bpm: float, baselines: tuple[BaselineRow, ...] = rows) -> list[str]:
+        return cautions(finalist(mae_bpm=mae_bpm), baselines=baselines)
 
-    assert cautions(one(15.01)) == [
-        "Finalist 1 is no better than a constant: it errs by 15.01 BPM on report people, always "
-        "saying 80 BPM (the median of their references) by 15.00."
+    assert said(7.5) == [
+        "Finalist 1 errs by 7.50 BPM on report people, and peaks (beats as peaks of the wave), "
+        "without any network, by 7.50."
     ]
-    empty = Predictions(np.array([], dtype=str), np.array([]), np.array([]))
-    assert cautions(one(14.99)) == []
-    assert cautions(one(90.0, None)) == cautions(one(90.0, empty)) == []
+    assert "constant (always 80 BPM), without any network" in said(16.0, rows[1:])[0]
+    assert said(7.49) == said(90.0, ()) == []
+
+
+def test_caution_about_a_search_that_had_no_time(tmp_path: Path) -> None:
+    assert steps_in_time(tmp_path) is None
+    effort = asdict(EFFORTS["quick"])
+    (tmp_path / DECISIONS).write_text(json.dumps({"all": effort}))
+    assert steps_in_time(tmp_path) is None
+    told = {"all": effort, "finalists": {**effort, "finetune_steps": 3}}
+    (tmp_path / DECISIONS).write_text(json.dumps(told))
+    steps = steps_in_time(tmp_path)
+    assert steps == 3 and cautions(finalist(), float_steps=FEW_STEPS) == []
+    assert cautions(finalist(), float_steps=steps) == [
+        "In its time the search could train each finalist for about 3 steps, where effort quick "
+        "takes 1,800: these networks are hardly trained; search again with more --time."
+    ]
