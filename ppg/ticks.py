@@ -80,12 +80,16 @@ def rate_by_ticks(stamp_s: Times, mean_s: float) -> float | None:
 def _tick_s(steps: Times) -> float | None:
     """What all steps are multiples of; the shortest of them may be a few itself."""
     shortest_s = float(steps[steps > 0].min(initial=np.inf))
+    short = steps[steps < MOST_TICKS * shortest_s]  # rounded to ms, long ones mislead
     for parts in range(1, MOST_TICKS + 1):
-        ticks = np.rint(steps * parts / shortest_s)
-        tick_s = float((ticks * steps).sum() / max((ticks**2).sum(), 1))
-        if tick_s > 0 and np.abs(steps - np.rint(steps / tick_s) * tick_s).max() <= rounded_s(
-            steps
-        ):
+        ticks = np.rint(short * parts / shortest_s)
+        tick_s = float((ticks * short).sum() / max((ticks**2).sum(), 1))
+        if tick_s <= 0:
+            return None
+        for _ in range(2):
+            ticks = np.rint(steps / tick_s)
+            tick_s = float(steps.sum() / ticks.sum())
+        if np.abs(steps - ticks * tick_s).max() <= rounded_s(steps):
             return tick_s
     return None
 

@@ -158,7 +158,11 @@ def counted_on(time_s: NDArray[np.float64], *, unit_s: float) -> tuple[NDArray[n
         return time_s, 0.0
     span_s = float(np.ptp(time_s[known]))
     most_s = 5 * float(steps_s[~back].mean())  # from the last row before to the first one after
-    for every_s in (*RUNS_OVER_S, *(unit_s * 2.0**bits for bits in (16, 24, 32))):
+    units_s = dict.fromkeys((unit_s, 1e-3, 1e-6))  # of a counter whose file is in seconds, too
+    for every_s in (
+        *RUNS_OVER_S,
+        *(unit * 2.0**bits for unit in units_s for bits in (16, 24, 32)),
+    ):
         if span_s > every_s:
             continue
         apart_s = steps_s[back] + every_s

@@ -29,7 +29,13 @@ def _file(folder: Path, name: str, time: NDArray[np.float64]) -> Path:
 
 @pytest.mark.parametrize(
     ("name", "per_s", "modulo"),
-    [("t", 1, 60), ("ms", 1e3, 2**16), ("micros", 1e6, 2**24), ("time_ms", 1e3, 1000)],
+    [
+        ("t", 1, 60),
+        ("t", 1, 65.536),
+        ("ms", 1e3, 2**16),
+        ("micros", 1e6, 2**24),
+        ("time_ms", 1e3, 1000),
+    ],
 )
 def test_a_counter_that_runs_over_is_counted_on(
     tmp_path: Path, name: str, per_s: float, modulo: float
