@@ -39,6 +39,10 @@ if TYPE_CHECKING:
 ENTRANTS = 1.5
 """Networks that are trained half way, in finalists."""
 
+AHEAD = 1.1
+"""A known network stays where it errs less than so many times the best of others: half way errors
+deviate by 8 %, and the best of several looks better than it is."""
+
 
 def entrants(
     candidates: Sequence[Candidate], problem: Problem, count: int, *, known: Sequence[Arch] = ()
@@ -60,8 +64,8 @@ def choose_finalists(
 ) -> list[Candidate]:
     """Up to `count` of those that were begun: what stands for their front, then for the rest's.
 
-    So that nobody is offered less than what is known, the best that costs no more than a known
-    network is among them, for as many of these as leave a quarter to others.
+    So that nobody is offered less than what is known, each known network is among them, or the
+    best that costs no more and is `AHEAD`, for as many of these as leave a quarter to others.
 
     Returns:
         In the order of picking, the lowest error first.
@@ -86,7 +90,9 @@ def _best_within(known: Candidate, begun: Sequence[Candidate], problem: Problem)
         for each in begun
         if all(np.less_equal(problem.objective_values(0.0, each.costs), most))
     ]
-    return min(within, key=lambda each: (each.mae_bpm or math.inf, each.number))
+    best = min(within, key=lambda each: (each.mae_bpm or math.inf, each.number))
+    ahead = AHEAD * (best.mae_bpm or math.inf) <= (known.mae_bpm or math.inf)
+    return best if ahead else known
 
 
 @dataclass(frozen=True)
