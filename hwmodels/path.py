@@ -318,7 +318,6 @@ class PathCost:
         latency_ms, energy_mj: of all calls of one reading, spread over the stride before it.
         cycles: on the board's core.
         parts: what each part has of the cycles, by its words.
-        instructions: of a Cortex-M7.
         flash_bytes: code and tables.
         state_bytes: what lives between readings, and the window.
         ppg_mw, accelerometer_mw: what the sensors draw.
@@ -329,7 +328,6 @@ class PathCost:
     energy_mj: Estimate
     cycles: Estimate
     parts: dict[str, float]
-    instructions: float
     flash_bytes: Estimate
     state_bytes: float
     ppg_mw: Estimate
@@ -381,7 +379,6 @@ def path_cost(shape: PathShape, board: Board, around: Surroundings) -> PathCost:
         energy_mj=energy_mj(board, latency_ms),
         cycles=cycles,
         parts=parts,
-        instructions=law.instructions(shape),
         flash_bytes=Estimate(flash, flash / spread, flash * spread),
         state_bytes=law.state_bytes(shape),
         ppg_mw=board.sensors.ppg_mw(shape.ppg_hz, shape.ppg_channels)

@@ -25,7 +25,7 @@ from hwmodels.engines.file import FitFile, KernelFile, LimitsFile, ScaleFile
 from hwmodels.engines.kernels import CLASSES, Geometry, kernel_class
 from hwmodels.engines.load import DATA_DIR, assumed_cycles
 from hwmodels.fit.law_file import significant
-from hwmodels.fit.regression import Array, pair_width, solve
+from hwmodels.fit.regression import Array, leave_groups_out_linear, pair_width, solve
 from hwmodels.fit.timings import NETWORKS_CSV, TimedNetwork, timed_networks
 
 # Runtimes with the kernels of CMSIS-NN.
@@ -95,11 +95,8 @@ def design(name: str, geometries: tuple[Geometry, ...]) -> Array:
 def fit_law(name: str, counted: Counted, timed: tuple[Geometry, ...] = ()) -> Law:
     """Fit one class and cross-validate it layer by layer; `timed` only widens its limits."""
     features, counts = design(name, counted.geometries), counted.instructions
-    errors = []
-    for index in range(len(counts)):
-        others = np.arange(len(counts)) != index
-        predicted = features[index] @ solve(features[others], counts[others])
-        errors.append(abs(predicted / counts[index] - 1))
+    held_out = leave_groups_out_linear(features, counts, range(len(counts)))
+    errors = np.abs(held_out.errors)
     return Law(
         layers=len(counts),
         mean_error=float(np.mean(errors)),

@@ -1,7 +1,7 @@
 """Fit of generated C: `python -m hwmodels.fit` writes `data/c_law_m7.toml`.
 
-From `data/c_steps_m7.csv`, which `python -m deploy.fuzz.counting` makes. Cycles and instructions
-of a kind of step are a non-negative linear law of its counts (`hwmodels.generated_c.shapes`); the
+From `data/c_steps_m7.csv`, which `python -m deploy.fuzz.counting` makes. Cycles of a kind of
+step are a non-negative linear law of its counts (`hwmodels.generated_c.shapes`); the
 unrolled depthwise part has one number for each kernel and stride. The errors of whole networks are
 those of ten folds, each predicted by laws fitted without its networks. Other networks of the same
 spaces hold layers of the same shapes, so this says how well new networks of such spaces are met.
@@ -53,7 +53,6 @@ class Row:
     network: int
     shape: StepShape
     calls: int
-    instructions: float
     cycles: float
     code_bytes: float
     kept: int = 0
@@ -71,7 +70,6 @@ def read_rows(path: Path = STEPS_CSV) -> list[Row]:
                     int(line["network"]),
                     StepShape(line["kind"], *numbers),
                     int(line["calls"]),
-                    float(line["instructions"]),
                     float(line["cycles"]),
                     float(line["code_bytes"]),
                     int(line.get("kept_bytes", 0)),
@@ -104,11 +102,10 @@ class KindFit:
 
     keys: tuple[tuple[int, int], ...]
     cycles: Array
-    instructions: Array
     code: Array
 
     def predict(self, rows: Sequence[Row], what: str) -> Array:
-        """Predictions of `cycles`, `instructions` or `code` for rows of the kind."""
+        """Predictions of `cycles` or `code` for rows of the kind."""
         design = _design(rows, self.keys, code=what == "code")
         return np.asarray(design @ getattr(self, what), dtype=np.float64)
 
@@ -123,7 +120,6 @@ def fit_kind(rows: Sequence[Row]) -> KindFit:
     return KindFit(
         tuple(keys),
         solve(design, np.array([row.cycles for row in rows])),
-        solve(design, np.array([row.instructions for row in rows])),
         np.linalg.solve(
             code.T @ code + ridge, code.T @ np.array([row.code_bytes for row in rows])
         ),
@@ -210,7 +206,6 @@ def document(rows: Sequence[Row], streaming: Sequence[Row]) -> LawFile:
             mean_error=round(error, 5),
             features=CYCLES[kind],
             cycles=_rounded(fit.cycles[:size]),
-            instructions=_rounded(fit.instructions[:size]),
             code_features=CODE[kind],
             code=_rounded(fit.code[:code_size]),
             largest={key: max(getattr(row.shape, key) for row in members) for key in _LARGEST},
@@ -224,7 +219,6 @@ def document(rows: Sequence[Row], streaming: Sequence[Row]) -> LawFile:
                     stride=stride,
                     taps=tuple(fit.keys[index][1] for index in chosen),
                     cycles=_rounded(fit.cycles[size:][chosen]),
-                    instructions=_rounded(fit.instructions[size:][chosen]),
                     code=_rounded(fit.code[code_size:][chosen]),
                 )
             )

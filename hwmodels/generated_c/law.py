@@ -38,7 +38,6 @@ class DepthwiseTable(FileModel):
     stride: int
     taps: tuple[int, ...]
     cycles: tuple[float, ...]
-    instructions: tuple[float, ...]
     code: tuple[float, ...]
 
 
@@ -47,7 +46,6 @@ class KindLaw(FileModel):
     mean_error: float
     features: tuple[str, ...]
     cycles: tuple[float, ...]
-    instructions: tuple[float, ...]
     code_features: tuple[str, ...]
     code: tuple[float, ...]
     largest: dict[str, int]

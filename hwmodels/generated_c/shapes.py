@@ -221,7 +221,7 @@ def rounds(words: int) -> int:
 
 
 def cycle_features(shape: StepShape) -> tuple[float, ...]:
-    """Counts that cycles and instructions are linear in, in the order of `CYCLES[kind]`.
+    """Counts that cycles are linear in, in the order of `CYCLES[kind]`.
 
     The depthwise part of a separable step is not among them, see `depthwise_count`.
     """
