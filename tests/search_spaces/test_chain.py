@@ -8,8 +8,10 @@ from dataclasses import replace
 import pytest
 
 from hwmodels.boards import load_board
-from hwmodels.costs import costing
+from hwmodels.costs import Costs, costing
 from hwmodels.engines.load import load_engine
+from hwmodels.generated_c.segments import Chain
+from hwmodels.graph import Graph
 from hwmodels.path import USUAL
 from ppgnas.errors import GraphError
 from ppgnas.task import Mode
@@ -49,6 +51,35 @@ def test_a_chain_costs_what_its_graph_costs(name: str, mode: Mode) -> None:
 def test_shapes_that_no_space_has(arch: Arch) -> None:
     found = costing(BOARD, ENGINE, around=USUAL)
     assert found(chain(arch)) == found(lower(arch))
+
+
+def _odd(rng: random.Random) -> Arch:
+    """One that no space has: widths off four, dilations that divide nothing, any shortcuts."""
+    stages = []
+    for _ in range(rng.randint(0, 4)):
+        expansion = rng.randint(1, 3)
+        inner = rng.choice([0, 6, 10, 16]) if expansion > 1 else 0
+        width, dilation = rng.choice([4, 5, 6, 8, 10, 32]), rng.choice([1, 2, 3, 4, 8])
+        ends = expansion, rng.choice([1, 2, 4]), rng.random() < 0.5, inner
+        stages.append(StageArch(rng.randint(0, 3), width, rng.randint(4, 9), dilation, *ends))
+    front = rng.random() < 0.5, rng.choice([16, 25, 32, 64]), rng.choice([4, 5, 8, 64])
+    end = rng.choice(["avg", "max"]), rng.choice([0, 5, 8, 32, 128]), rng.choice([1, 3, 5, 9])
+    return Arch(*front, rng.randint(4, 9), tuple(stages), *end)
+
+
+@pytest.mark.parametrize("mode", ["window", "streaming"])
+def test_any_chain_costs_what_its_graph_costs(mode: Mode) -> None:
+    found, rng = costing(BOARD, ENGINE, mode=mode, around=USUAL), random.Random(5)
+
+    def costs(what: Graph | Chain) -> Costs | str:
+        try:
+            return found(what)
+        except GraphError as error:
+            return str(error)
+
+    for _ in range(150):
+        arch = _odd(rng)
+        assert costs(chain(arch, mode)) == costs(lower(arch)), arch
 
 
 def test_a_chain_that_cannot_stream_says_what_its_graph_says() -> None:
