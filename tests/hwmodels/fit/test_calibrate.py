@@ -212,9 +212,9 @@ def test_rows_of_networks(tmp_path: Path) -> None:
         tmp_path, "model, latency_ms,clock_mhz,note\na.tflite,2,,x\nb,3,50,\n\nc,4,,\n"
     )
     assert found == [
-        NetworkTiming("a.tflite", 2, 200_000.0),
-        NetworkTiming("b", 3, 150_000.0),
-        NetworkTiming("c", 5, 400_000.0),
+        NetworkTiming("a.tflite", 2, 200_000.0, unit="ms"),
+        NetworkTiming("b", 3, 150_000.0, unit="ms"),
+        NetworkTiming("c", 5, 400_000.0, unit="ms"),
     ]
 
 
