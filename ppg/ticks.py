@@ -15,12 +15,13 @@ COARSE = (0.3, 5.0)  # ticks, of the mean step
 LONGEST = 2  # empty ticks beyond a row; more are a hole
 MOST_TICKS = 4  # in the shortest step
 OWN_HZ = 0.1  # around multiples of the clock's own rate nothing is sought
+ONE_SHARE = 0.9  # of the ticks have one number of rows, where that is the rate
 STRONG = 0.7  # of the strongest line: the lowest of them is the first harmonic
 SURE = 6.0  # times the noise
 BEAT = 0.02  # a tick, at least
 AS_STRONG = (0.3, 1.2)  # as the line of an even pattern
 LOST_SHARE = 0.3  # rows lost at most
-FEWER = 0.98  # of the rows that came: the rate is above it
+FEWER = 0.995  # of the rows that came: the rate is above it
 FINE = 41  # frequencies tried around a line
 WHOLE_MS = 0.01
 STRETCH_S = 5  # without its first and last second
@@ -54,6 +55,9 @@ def rate_by_ticks(stamp_s: Times, mean_s: float) -> float | None:
     place = np.append(0, np.rint(steps / tick_s).cumsum()).astype(np.int64)
     count = int(place[-1]) + 1
     rows = np.bincount(place).astype(np.float64)
+    usual = int(np.bincount(rows.astype(np.int64))[1:].argmax()) + 1
+    if usual > 1 and np.mean(rows == usual) > ONE_SHARE and np.mean(rows > usual) < BURST_SHARE:
+        return usual / tick_s  # as many in every tick, but where some are missing
     empty = np.diff(np.concatenate([[0], (rows == 0).astype(np.int8), [0]]))
     for begin, end in zip(np.flatnonzero(empty == 1), np.flatnonzero(empty == -1), strict=True):
         if end - begin > LONGEST + mean_s / tick_s:  # a hole would be a line of its own

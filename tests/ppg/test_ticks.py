@@ -31,6 +31,14 @@ def test_a_timer_of_10_or_16_ms(hz: float, tick_s: float, rows: int, lost: float
     assert np.quantile(off_s, 0.95) < 1.2 * tick_s
 
 
+@pytest.mark.parametrize(("hz", "tick_s"), [(128, WINDOWS_S), (64, 0.016), (200, 0.01)])
+@pytest.mark.parametrize("rows", [1, 8])
+def test_rates_near_those_of_the_ticks(hz: float, tick_s: float, rows: int) -> None:
+    true_s = (0.003 + np.arange(300 * hz) / hz)[_kept(300 * int(hz), rows, 0.03)]
+    found = row_times(np.floor(true_s / tick_s) * tick_s)
+    assert found.rate_hz == pytest.approx(hz, rel=2e-3)
+
+
 def test_ticks_written_in_ms() -> None:
     for hz in (50, 60):
         for lost in (0.0, 0.05):
