@@ -25,6 +25,7 @@ LOWEST_HZ = 1e6
 # No microcontroller runs faster, and no core was seen beyond 0.1 to 10 times a Cortex-M7's cycles.
 HIGHEST_HZ = 2e9
 MOST_MW = 10_000.0  # nor draws so much, and is given
+LEAST_BYTES = 1024  # of memory; parts with a Cortex-M have more
 MOST_BYTES = 2.0**30  # of memory on the chip
 RATIOS = (0.01, 100.0)
 BOARDS_DIR = Path(__file__).parent / "boards"
@@ -180,10 +181,10 @@ def read_board(path: Path) -> Board:
     _check_clocks(path, values["clock"].value, settings, limit_hz, file.part)
     _check_power(path, values)
     for key in ("flash", "sram"):
-        if values[key].value > MOST_BYTES:
+        if not LEAST_BYTES <= values[key].value <= MOST_BYTES:
             raise BoardError(
-                f"{path}: {key} is {values[key].value:g} B; allowed: up to {MOST_BYTES:g}, a GiB. "
-                "Correct the unit"
+                f"{path}: {key} is {values[key].value:g} B; allowed: {LEAST_BYTES} B to a GiB, "
+                f"{MOST_BYTES:g} B. Correct the unit"
             )
     if not RATIOS[0] <= values["core_ratio"].value <= RATIOS[1]:
         raise BoardError(

@@ -203,9 +203,11 @@ def test_bad_optional_figure_is_named(tmp_path: Path, added: str, message: str) 
         ('value = 20, unit = "mW"', 'value = 20, unit = "W"',
          "active_power is 20000 mW; no microcontroller draws above 10000 mW. Correct the unit"),
         ('value = 1, unit = "MiB"', 'value = 1048576, unit = "MiB"',
-         "flash is 1.09951e+12 B; allowed: up to 1.07374e+09, a GiB. Correct the unit"),
+         "flash is 1.09951e+12 B; allowed: 1024 B to a GiB, 1.07374e+09 B. Correct the unit"),
         ('value = 96, unit = "KiB"', 'value = 9.6e7, unit = "KiB"',
-         "sram is 9.8304e+10 B; allowed: up to 1.07374e+09, a GiB. Correct the unit"),
+         "sram is 9.8304e+10 B; allowed: 1024 B to a GiB, 1.07374e+09 B. Correct the unit"),
+        ('value = 96, unit = "KiB"', 'value = 96, unit = "B"',
+         "sram is 96 B; allowed: 1024 B to a GiB, 1.07374e+09 B. Correct the unit"),
         ("value = 2, low = 1.5, high = 2.5,", "value = 1000,",
          "core_ratio is 1000 x Cortex-M7; allowed: 0.01 to 100. Give cycles over those of a "
          "Cortex-M7 with the same kernels, not times"),
