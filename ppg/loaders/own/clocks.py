@@ -17,6 +17,7 @@ UNIX_S = (8e8, 4.2e9)  # 1995 to 2103: what else begins so late counts from anot
 DAY_S = 86400.0
 HOUR_S = 3600.0
 SERIAL = {25569.0: "Excel", 719529.0: "MATLAB"}  # days from their zero to 1970
+TICKS = {62_135_596_800.0: ".NET", 11_644_473_600.0: "Windows"}  # seconds from their zero to 1970
 FASTEST_HZ = 10_000.0
 SUMMER_S = 60.0  # of an hour, by which a clock is set
 _SHORT = re.compile(r"(\d{1,3}):(\d{2}[.,]\d{1,9})")
@@ -28,7 +29,7 @@ _SPELT = re.compile(
 )
 _TOGETHER = re.compile(r"(\d{4})(\d{2})(\d{2})[T _](\d{2})(\d{2})(\d{2})")
 _CLOCK = re.compile(r"(\d{1,2}):(\d{2})(?::(\d{2})(?:[.,:](\d{1,9}))?)?\s*([AaPp]\.?[Mm]\.?)?")
-_ZONE = re.compile(r"\s*(?:(Z|UTC)|([+-])(\d{2}):?(\d{2}))?\s*")
+_ZONE = re.compile(r"\s*(Z|UTC|GMT)?(?:([+-])(\d{1,2}):?(\d{2})?)?(?:\[[\w/+-]+\])?\s*")
 
 
 @dataclass(frozen=True)
@@ -81,6 +82,10 @@ def read_clock(table: Table, name: str, *, unit: str | None, slowest_hz: float) 
         if unit is None and fits and UNIX_S[0] <= begin_s <= UNIX_S[1]:
             said = f"{name} holds days as {program} counts them"
             return Clock((values - zero) * DAY_S, "local", said)
+    for zero, program in TICKS.items():
+        if unit is None and UNIX_S[0] <= known[0] / 1e7 - zero <= UNIX_S[1]:
+            base: Base = "local" if program == ".NET" else "utc"
+            return Clock(values / 1e7 - zero, base, f"{name} holds ticks of {program}")
     named = time_unit(table.units.get(name, "")) or time_unit_of_name(name)
     every = np.interp(np.arange(len(values)), np.flatnonzero(np.isfinite(values)), known)
     found = unit or named or unit_by_rate(every, slowest_hz)
@@ -200,7 +205,7 @@ def moment(cell: str, order: str) -> tuple[float, Base] | None:
     except ValueError:
         return None
     if zone[2]:
-        east = (int(zone[3]) * 60 + int(zone[4])) * 60 * (1 if zone[2] == "+" else -1)
+        east = (int(zone[3]) * 60 + int(zone[4] or 0)) * 60 * (1 if zone[2] == "+" else -1)
         return day.timestamp() + seconds - east, "utc"
     return day.timestamp() + seconds, "utc" if zone[1] else "local"
 

@@ -15,7 +15,7 @@ _TIME = (
     "phone timestamp", "unix timestamp", "timestamp", "timestamps", "time stamp", "datetime",
     "date time", "utc", "unix time", "unix", "epoch", "time", "t", "ts", "elapsed", "elapsed time",
     "elapsed seconds", "seconds", "clock", "milliseconds", "timestamp local", "local time",
-    "millis", "micros", "ms", "us", "zeitstempel", "datum uhrzeit",
+    "millis", "micros", "ms", "us", "ticks", "second", "zeitstempel", "datum uhrzeit",
     "uhrzeit", "zeit", "horodatage", "temps", "fecha hora", "tiempo", "tempo", "tijd", "czas",
 )  # fmt: skip
 _HR = (
@@ -56,7 +56,8 @@ _CHARACTERS = {
 }  # fmt: skip
 _WORD = re.compile("|".join(_CHARACTERS), re.IGNORECASE)
 _PPG_WORDS = {"ppg", "bvp", "pleth", "plethysmogram", "photoplethysmogram"}
-_NOT_PPG = {"hr", "heart", "rate", "ibi", "rr", "status", "quality", "time", "timestamp", "sqi"}
+_NOT_PPG = {"hr", "heart", "rate", "ibi", "rr", "status", "quality", "time", "timestamp", "sqi",
+            "t", "ts"}  # fmt: skip
 _ACC_WORDS = {"acc", "accel", "acceleration", "accelerometer", "accl", "a"}
 
 
@@ -70,7 +71,7 @@ class Columns:
         hr: the reference heart rate in BPM, or None.
         time: of PPG and acceleration, or None where their rates are given; two names with a comma
             are a date and a time of day.
-        hr_time: of the reference; `time` if None.
+        acc_time, hr_time: of the acceleration and of the reference; `time` if None.
         time_unit: one of `TIME_UNITS`, or None: the times tell it.
         hr_is: "instant" or "window".
         rr: instead of `hr`, intervals from beat to beat.
@@ -83,6 +84,7 @@ class Columns:
     acc: tuple[str, ...] = ()
     hr: str | None = None
     time: str | None = None
+    acc_time: str | None = None
     hr_time: str | None = None
     time_unit: str | None = None
     hr_is: str = "instant"
@@ -122,6 +124,8 @@ class Columns:
             "RR intervals": self.rr,
             "ECG": self.ecg,
             "time": self.time,
+            "time of the acceleration": self.acc_time,
+            "time of the reference": self.hr_time,
             "activity": self.activity,
             "person": self.subject,
         }
@@ -157,16 +161,32 @@ def guess(names: Sequence[str]) -> Columns:
     hr = first(_HR) or next((name for name in names if _PER_MINUTE.search(name)), None)
     if rr is None and not ppg:
         rr = first(("duration", "interval", "intervals"))
+    acc, hr_time, acc_time = _acc(names), None, None
+    if time is None:  # each signal may have its own
+        time = _time_of(names, _PPG_WORDS)
+        acc_time = _time_of(names, _ACC_WORDS - {"a"})
+        hr_time = _time_of(names, {"hr", "heart", "rr", "ibi", "ecg", "ekg"})
     return Columns(
         ppg=ppg,
-        acc=_acc(names),
+        acc=acc,
         time=time,
+        acc_time=acc_time,
+        hr_time=hr_time,
         rr=rr,
         ecg=ecg if rr is None else None,
         hr=hr if rr is None and ecg is None else None,
         activity=first(_ACTIVITY),
         subject=first(_SUBJECT),
     )
+
+
+def _time_of(names: Sequence[str], signal: set[str]) -> str | None:
+    """The first column whose name is a time's with a signal's beside it: `t_ppg`, `ECG time`."""
+    for name in names:
+        words = set(_plain(name).split())
+        if words & signal and words & {"t", "ts", "time", "timestamp", "timestamps"}:
+            return name
+    return None
 
 
 def _lead(plain: dict[str, str]) -> str | None:

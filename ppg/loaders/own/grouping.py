@@ -103,6 +103,7 @@ def _table(root: Path, one: _Seen, person: str, near: Sequence[_Seen]) -> dict[s
         names = {"ppg": list(columns.ppg), "acc": list(columns.acc)}
         texts = {
             "hr": columns.hr, "rr": columns.rr, "ecg": columns.ecg, "time": columns.time,
+            "acc_time": columns.acc_time, "hr_time": columns.hr_time,
             "activity": columns.activity, "subject_column": columns.subject,
         }  # fmt: skip
         table |= {key: value for key, value in {**names, **texts}.items() if value}

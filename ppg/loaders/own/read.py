@@ -95,7 +95,7 @@ def _columns(table: Table, recipe: Recipe, say: Say) -> Columns:
         return named
     columns = table.columns or guess(table.names)
     if recipe.hr_file is not None:  # of the two references that was asked for
-        columns = replace(columns, hr=None, rr=None, ecg=None)
+        columns = replace(columns, hr=None, rr=None, ecg=None, hr_time=None)
     columns = overridden(columns, named)
     if columns.ppg:
         if table.columns is None:
@@ -185,11 +185,11 @@ def _acceleration(
 ) -> tuple[Signal, float]:
     """The acceleration in its own unit, and values per g."""
     own = open_table(recipe.acc_file) if recipe.acc_file else table
-    names, time = columns.acc, columns.time
+    names, time = columns.acc, columns.acc_time or columns.time
     if recipe.acc_file and (not names or names[0] not in own.cells or time not in own.cells):
         here = own.columns or guess(own.names)
         names = names if recipe.columns is not None and recipe.columns.acc else here.acc
-        time = time if time in own.cells else here.time
+        time = time if time in own.cells else here.acc_time or here.time
     if not names:
         raise DataError(
             f"{own.path}: no three columns are called as an acceleration is; its columns: "

@@ -137,13 +137,15 @@ def _with_reference(table: Table, columns: Columns) -> Columns:
     """The columns of a file that has the reference alone."""
     here = table.columns or guess(table.names)
     if columns.reference is not None and columns.reference in table.cells:
-        time = columns.hr_time or (columns.time if columns.time in table.cells else here.time)
+        own = here.hr_time or here.time
+        time = columns.hr_time or (columns.time if columns.time in table.cells else own)
         return replace(columns, hr_time=time, time=time)
     if columns.reference is not None:
         table.check((columns.reference,))
     if here.reference is None:
         here = _by_size(table, here)
-    return replace(here, time_unit=columns.time_unit, hr_is=columns.hr_is, hr_time=columns.hr_time)
+    time = columns.hr_time or here.hr_time
+    return replace(here, time_unit=columns.time_unit, hr_is=columns.hr_is, hr_time=time)
 
 
 def _by_size(table: Table, columns: Columns) -> Columns:

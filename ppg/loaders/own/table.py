@@ -26,6 +26,7 @@ _EMPTY = {
     "", "nan", "na", "n/a", "#n/a", "#value!", "null", "none", "nil", "missing", "-", "--", "?",
     "1.#qnan", "-1.#ind",
 }  # fmt: skip
+_POINTS = re.compile(r"[+-]?[1-9]\d{0,2}(?:\.\d{3})+\.\d+")
 _HEX = re.compile(r"(?:0[xX])?[0-9a-fA-F]{6,16}")
 _WITH_UNIT = re.compile(r"([+-]?[\d.]+(?:[eE][+-]?\d+)?)\s*([a-zA-Z\u00b5%]+(?:/\w+)?)")
 
@@ -181,6 +182,8 @@ class Table:
             return float("nan")
         if found := THOUSANDS.fullmatch(text):
             text = text.replace(found[1], "")
+        elif self.decimal_comma and _POINTS.fullmatch(text):  # 51.234,5, its comma a point by now
+            text = text.replace(".", "", text.count(".") - 1)
         try:
             return float(text)
         except ValueError:

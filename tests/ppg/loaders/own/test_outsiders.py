@@ -236,7 +236,7 @@ FORMS = {
     ),
     "a counter in hexadecimal": Form(
         {"a.csv": f"ticks,ppg,{AXES},hr\n" + rows(lambda at: f"{round(1000 * at):08x}")},
-        options=("--time-column", "ticks", "--time-unit", "ms"),
+        options=("--time-unit", "ms"),
     ),
     "minutes and seconds of an hour": Form(
         {"a.csv": f"time,ppg,{AXES},hr\n" + rows(minutes)},
@@ -255,7 +255,41 @@ FORMS = {
                 p=per_second,
             )
         },
-        options=("--time-column", "second"),
+        acceleration=False,
+    ),
+    "a time beside each signal": Form(
+        {
+            "a.csv": columns(
+                f"t_ppg,ppg,t_acc,{AXES},t_hr,hr",
+                t=lambda i: f"{TIME_S[i]:.2f}",
+                p=ppg,
+                a=lambda i: (
+                    f"{TIME_S[2 * i]:.2f}," + ",".join(f"{axis:.3f}" for axis in ACC[2 * i])
+                    if 2 * i < len(ACC)
+                    else ",,,"
+                ),
+                h=lambda i: f"{i},{HR[i * HZ]:.0f}" if i * HZ < len(HR) else ",",
+            )
+        },
+    ),
+    "points between thousands, decimal commas": Form(
+        {
+            "a.csv": "t;ppg;hr\n"
+            + "".join(
+                f"{t:.2f};{p:_.1f};{h:.1f}\n".replace(".", ",").replace("_", ".")
+                for t, p, h in zip(TIME_S, PPG, HR, strict=True)
+            )
+        },
+        acceleration=False,
+    ),
+    "the log of a program": Form(
+        {
+            "a.log": "\n".join(
+                f"[{iso(t)}] INFO ppg={p:.0f} hr={h:.0f}"
+                for t, p, h in zip(TIME_S, PPG, HR, strict=True)
+            )
+        },
+        started="2024-05-31T12:00:00.000",
         acceleration=False,
     ),
     "units in cells, the newest first, packed": Form(
@@ -278,7 +312,7 @@ FORMS = {
 
 
 def test_at_most_three_options() -> None:
-    assert len(FORMS) == 22
+    assert len(FORMS) == 25
     assert max(len(form.options) for form in FORMS.values()) <= 2 * 3
 
 

@@ -24,6 +24,7 @@ from tests.ppg.loaders.own.raw import (
     columns,
     converted,
     hr,
+    iso,
     ppg,
     rows,
 )
@@ -63,7 +64,7 @@ def test_what_is_wrong_with_them(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert "--rate is for files, and synthetic has none" in capsys.readouterr().err
 
 
-def test_a_clock_set_forward_and_days_of_matlab(
+def test_clocks_of_other_zeros_and_zones(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def summer(at: float) -> str:
@@ -73,8 +74,13 @@ def test_a_clock_set_forward_and_days_of_matlab(
     for time, began in (
         (summer, "2024-03-31T01:59:15.000"),
         (lambda at: f"{739403.5 + at / 86400:.10f}", "2024-05-31T12:00:00.000"),
+        (lambda at: f"{638527536000000000 + round(at * 1e7)}", "2024-05-31T12:00:00.000"),
+        (lambda at: f"{133616304000000000 + round(at * 1e7)}", "2024-05-31T12:00:00.000+00:00"),
+        (lambda at: f"{iso(at)}+02:00[Europe/Berlin]", "2024-05-31T10:00:00.000+00:00"),
+        (lambda at: f"{iso(at)} GMT-3", "2024-05-31T15:00:00.000+00:00"),
+        (lambda at: f"{iso(at)}+02", "2024-05-31T10:00:00.000+00:00"),
     ):
-        folder = tmp_path / began[:7]
+        folder = tmp_path / f"{abs(hash(time))}"
         folder.mkdir()
         form = Form({"a.csv": f"time,ppg,{AXES},hr\n" + rows(time)}, started=began)
         (recording,), _ = converted(form, folder, capsys)
