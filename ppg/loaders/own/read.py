@@ -39,6 +39,7 @@ from ppg.loaders.own.signals import (
 )
 from ppg.loaders.own.table import Table
 from ppg.loaders.own.units import per_g, per_g_of
+from ppg.plausible import SLACK_S
 from ppg.recording import Recording
 from ppg.wraps import unwrapped
 from ppgnas.errors import DataError
@@ -129,8 +130,18 @@ def _recording(
     acc_signal = None
     if columns.acc or recipe.acc_file is not None:
         acc_signal, per = _acceleration(table, columns, recipe, begin_s, open_table, say)
-        if table.rows:  # a device starts its sensors one after the other
+        one_clock = recipe.acc_file is None and ppg.series.stamped and acc_signal.series.stamped
+        if table.rows or one_clock:  # a device starts its sensors one after the other
             origin_s = max(origin_s, float(acc_signal.series.time_s[0]))
+        if one_clock:
+            whole_s = last_s - float(ppg.series.time_s[0])
+            last_s = min(last_s, float(acc_signal.series.time_s[-1]) + 1 / acc_signal.hz)
+            left_out_s = whole_s - (last_s - origin_s)
+            if left_out_s > SLACK_S:
+                say(
+                    f"{path.name}: {left_out_s:.1f} s of PPG without acceleration, before it "
+                    "begins or after it ends, are left out."
+                )
     end_s = last_s - origin_s
     gaps = [*ppg.gaps, *(acc_signal.gaps if acc_signal else ())]
     recording = Recording(

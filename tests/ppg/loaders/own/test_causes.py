@@ -55,3 +55,20 @@ def test_utf_32(tmp_path: Path) -> None:
     np.testing.assert_array_equal(read_own(path).ppg, whole.ppg)
     path.write_bytes(path.read_bytes()[:-2])
     assert "begins as UTF-32 text and is not" in refusal(path)
+
+
+@pytest.mark.parametrize(("begin_s", "end_s"), [(0, 45), (12, 60), (5, 50), (3.7, 60)])
+def test_acceleration_that_begins_late_or_ends_early(
+    tmp_path: Path, begin_s: float, end_s: float
+) -> None:
+    """On one clock it is known what is missing: that part of the PPG is left out."""
+    table = made_table()
+    off = (table["t"] < begin_s) | (table["t"] >= end_s)
+    axes = {name: np.where(off, np.nan, table[name]) for name in ("ax", "ay", "az")}
+    said: list[str] = []
+    found = read_own(write(tmp_path / "a.csv", table | axes), say=said.append)
+    assert found.duration_s == pytest.approx(end_s - begin_s, abs=0.05) and found.acc is not None
+    assert f"a.csv: {60 - (end_s - begin_s):.1f} s of PPG without acceleration" in " ".join(said)
+    whole = read_own(write(tmp_path / "b.csv", table))
+    first = np.interp(found.window_start_s + begin_s, whole.window_start_s, whole.hr_bpm)
+    np.testing.assert_allclose(found.hr_bpm, first, atol=0.6)
