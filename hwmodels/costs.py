@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from operator import add
+from typing import NamedTuple
 
 from hwmodels.arena import aligned, place
 from hwmodels.boards import Board
@@ -161,6 +162,16 @@ def _of_layers(board: Board, engine: Engine, whole: _Whole) -> Costing:
     return found
 
 
+class _Around(NamedTuple):
+    """What stands around a network, and what it adds in plain numbers."""
+
+    cost: PathCost
+    ms: float
+    flash_bytes: float
+    mj: float
+    sensors_mw: float
+
+
 class _Whole:
     """Costs of networks with what stands around them; a batch has few shapes of that."""
 
@@ -173,20 +184,22 @@ class _Whole:
     ) -> None:
         self._board, self._around, self._period_s, self._mode = board, around, period_s, mode
         self._active_mw, self._sleep_mw = board.active_mw.value, board.sleep_mw.value
-        self._known: dict[PathShape, PathCost] = {}
-        self._of_chains: dict[tuple[Shape, tuple[int, ...]], PathCost | None] = {}
+        self._known: dict[PathShape, _Around] = {}
+        self._of_chains: dict[tuple[Shape, tuple[int, ...]], _Around | None] = {}
 
-    def path(self, graph: Graph) -> PathCost | None:
+    def path(self, graph: Graph) -> _Around | None:
         """What stands around a network; None where nothing is to be counted."""
         around = self._around
         shape = None if around is None else shape_of(graph, around, self._mode)
         if around is None or shape is None:
             return None
         if shape not in self._known:
-            self._known[shape] = path_cost(shape, self._board, around)
+            cost = path_cost(shape, self._board, around)
+            added = (cost.latency_ms, cost.flash_bytes, cost.energy_mj, cost.sensors_mw)
+            self._known[shape] = _Around(cost, *(estimate.value for estimate in added))
         return self._known[shape]
 
-    def path_of_chain(self, chain: Chain) -> PathCost | None:
+    def path_of_chain(self, chain: Chain) -> _Around | None:
         """The same; its ends decide it."""
         if self._around is None:
             return None
@@ -203,7 +216,7 @@ class _Whole:
         *,
         weight_bytes: int,
         macs: int,
-        path: PathCost | None,
+        path: _Around | None,
         scratch_bytes: float | None = None,
     ) -> Costs:
         """Costs of a network with all that stands around it.
@@ -214,14 +227,10 @@ class _Whole:
             scratch_bytes: see `PathCost.sram_bytes`.
         """
         energy_mj = latency_ms * self._active_mw * 1e-3
-        if path is None:
-            power_mw = average(self._active_mw, self._sleep_mw, latency_ms, self._period_s)
-            return Costs(
-                latency_ms, flash_bytes, sram_bytes, power_mw, energy_mj, weight_bytes, macs
-            )
-        path_ms, path_bytes = path.latency_ms.value, path.flash_bytes.value
-        path_sram_bytes, path_mj = path.sram_bytes(scratch_bytes), path.energy_mj.value
-        sensors_mw = path.sensors_mw.value
+        path_ms = path_bytes = path_sram_bytes = path_mj = sensors_mw = 0.0
+        if path is not None:
+            cost, path_ms, path_bytes, path_mj, sensors_mw = path
+            path_sram_bytes = cost.sram_bytes(scratch_bytes)
         latency_ms += path_ms
         power_mw = average(self._active_mw, self._sleep_mw, latency_ms, self._period_s)
         return Costs(

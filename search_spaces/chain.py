@@ -33,14 +33,17 @@ def chain(arch: Arch, mode: Mode = "window") -> Chain:
     stem, time = _stem(
         arch.window_s, mode, arch.acceleration, arch.rate_hz, width, arch.stem_kernel
     )
+    if not stem:
+        return Chain((), whole)
     segments = [*stem]
     for stage in arch.stages:
-        if segments and stage.depth:
+        if stage.depth:
             blocks, time = _stage(time, width, mode, *_CHOICES(stage))
-            segments = [*segments, *blocks] if blocks else []
+            if not blocks:
+                return Chain((), whole)
+            segments += blocks
             width = stage.width
-    if segments:
-        segments.append(_tail(time, width, *_END(arch), *_TASK(arch)))
+    segments.append(_tail(time, width, *_END(arch), *_TASK(arch)))
     return Chain(tuple(segments), whole)
 
 

@@ -173,7 +173,8 @@ class ChainCosts:
             if more := shared & ~all_shared:
                 all_shared |= more
                 all_code += code if more == shared else self._shared.code(more)
-            time, start = len(all_rooms), len(tensors)
+            time = len(all_rooms)
+            start = len(tensors)
             all_rooms += rooms
             tensors.append((size, written, time + source_last))
             for each, first, last in inner:
