@@ -113,11 +113,3 @@ class Decoder:
         if self.smoothing == "clip":
             smoothed = replace(smoothed, bpm_q8=clip(raw.bpm_q8, steps))
         return raw, smoothed
-
-
-def strides(
-    recording: NDArray[np.integer], start_s: NDArray[np.floating], *, stride_s: float
-) -> NDArray[np.int64]:
-    """Strides since the window before, 0 at the start of each recording; `(windows,)`."""
-    steps = np.maximum(np.rint(np.diff(start_s, prepend=0.0) / stride_s), 1).astype(np.int64)
-    return np.where(np.diff(recording, prepend=-1) != 0, 0, steps)

@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 
 from deploy.device.integers import Ints, bit_length, square_root
 from deploy.device.weights import classes, weights
-from ppg.readout.decode import MODE_HALF_WIDTH, Decoded
+from ppg.readout.decode import MODE_HALF_WIDTH
 from ppgnas.errors import ExportError
 from ppgnas.task import TASK, Task
 
@@ -53,11 +53,6 @@ class Reading:
     spread_q8: Ints
     confidence_q15: Ints
     error_q8: Ints
-
-    @property
-    def decoded(self) -> Decoded:
-        """The reading in BPM."""
-        return Decoded(self.bpm_q8 / BPM_UNITS, self.spread_q8 / BPM_UNITS)
 
 
 @dataclass(frozen=True)

@@ -120,24 +120,6 @@ def resample(x: Ints, from_hz: Fraction, to_hz: Fraction) -> Ints:
     return interpolate(x, position // whole, position % whole, whole)
 
 
-def sample_at(x: Ints, hz: Fraction, at_s: Fraction, *, every_s: Fraction, count: int) -> Ints:
-    """`count` samples from the time `at_s` on, clamped at the ends like `ppg.frontend`.
-
-    Args:
-        x: `(samples, lanes)` at `hz`.
-        at_s: time of the first.
-        every_s: time between them.
-
-    Returns:
-        `(count, lanes)`.
-    """
-    first, step = at_s * hz, every_s * hz
-    whole = int(np.lcm(first.denominator, step.denominator))
-    position = int(first * whole) + np.arange(count, dtype=np.int64) * int(step * whole)
-    position = np.clip(position, 0, (len(x) - 1) * whole)
-    return interpolate(x, position // whole, position % whole, whole)
-
-
 @dataclass(frozen=True)
 class Windows:
     """Windows of the device.
@@ -166,12 +148,6 @@ def pack(y: Ints) -> NDArray[np.int16]:
     mantissa = (y + ((np.int64(1) << exponent) >> 1)) >> exponent
     words = (np.minimum(mantissa, LARGEST_MANTISSA) << EXPONENT_BITS) + exponent
     return np.asarray(words, np.int16)
-
-
-def unpack(words: NDArray[np.int16]) -> Ints:
-    """Values of packed words."""
-    wide = words.astype(np.int64)
-    return np.asarray((wide >> EXPONENT_BITS) << (wide & (2**EXPONENT_BITS - 1)), np.int64)
 
 
 def stream_windows(

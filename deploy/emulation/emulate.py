@@ -30,11 +30,6 @@ class EmulationResult(Counts):
     outputs: Mapping[str, bytes] = field(repr=False)
     stack_bytes: int
 
-    @property
-    def cycles_per_instruction(self) -> float:
-        """Cycles of the model for one instruction."""
-        return self.cycles / self.instructions
-
 
 class Emulator:
     """A machine and a counter for many calls of one image.

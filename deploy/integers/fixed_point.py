@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 INT8_MIN, INT8_MAX = -128, 127
-INT32_MIN, INT32_MAX = -(2**31), 2**31 - 1
+INT32_MAX = 2**31 - 1
 ADD_LEFT_SHIFT = 20
 """Headroom that TFLite gives the inputs of an int8 ADD before they are rescaled."""
 
@@ -59,7 +59,7 @@ def high_mul(a: Ints, b: Ints | int) -> Ints:
     """gemmlowp's `SaturatingRoundingDoublingHighMul` of int32 values.
 
     `floor((a * b + 2^30) / 2^31)`: gemmlowp's nudge and truncating division come to this for both
-    signs. Only `INT32_MIN * INT32_MIN` saturates.
+    signs. Only -2^31 by -2^31 saturates.
     """
     product = (np.asarray(a, np.int64) * np.asarray(b, np.int64) + 2**30) >> 31
     result: Ints = np.minimum(product, INT32_MAX)

@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 FILES = {"tflite": "model.tflite", "onnx": "model.onnx"}
 C = "c"
 FORMATS = (*FILES, C)
-_ADAPTING = ("{}_adapt.c", "{}_adapt.h", "example/adapt.c", "example/adapt.h")
+MANIFEST = "export.sha256"
+"""What an export of C wrote, as `sha256sum --check` reads it."""
 _INTEGERS = ("graph.json", "weights.safetensors")
 
 
@@ -52,12 +53,13 @@ def export_files(
         prefix: of every name in the C, so that several models link into one image.
         mode: of the C, whether it runs over windows or over what is new; the model's own if None.
         adapting: what the head can learn on the device, for c; nothing unless given.
-        force: write over other files of the same names.
+        force: write over other files of the same names; and take away what an export of C wrote
+            here before, this one does not, and nobody changed since.
 
     Raises:
         ModelError: an unknown format, a model without files, `mode` or `adapting` where no c is
-            asked for, or, without `force`, another file of the same name is there already;
-            nothing is then written.
+            asked for, or, without `force`, another file of the same name, or one of another export
+            of C, is there already; nothing is then written.
         ExportError: a file of the run is missing or is not the one that its card describes, or the
             network cannot be written in C for the run's board.
         GraphError: the network cannot stream.
@@ -78,11 +80,9 @@ def export_files(
     contents = {
         FILES[name]: _checked(model.folder / FILES[name], card) for name in names if name != C
     }
-    stale: tuple[str, ...] = ()
+    stale: list[Path] = []
     if C in names:
-        # What an export with `adapting` writes belongs to the model.c of then.
-        stale = () if adapting is not None else tuple(f.format(prefix) for f in _ADAPTING)
-        contents |= _c_files(
+        in_c = _c_files(
             model,
             model.folder,
             card,
@@ -91,6 +91,8 @@ def export_files(
             mode or model.mode,
             adapting,
         )
+        stale = _left_over(out, in_c)
+        contents |= in_c
     return write_files(contents, out, force=force, stale=stale)
 
 
@@ -110,7 +112,7 @@ def check_formats(formats: Sequence[str]) -> list[str]:
 
 
 def write_files(
-    contents: Mapping[str, bytes], out: Path, *, force: bool, stale: Sequence[str] = ()
+    contents: Mapping[str, bytes], out: Path, *, force: bool, stale: Sequence[Path] = ()
 ) -> list[Path]:
     """Write files to a folder, all or none.
 
@@ -118,7 +120,7 @@ def write_files(
         contents: by path in the folder.
         out: where to; made if it does not exist.
         force: write over other files of the same names.
-        stale: files that do not fit these, which `force` takes away.
+        stale: files there that do not fit these, which `force` takes away.
 
     Raises:
         ModelError: without `force`, another file of the same name or a stale one is there already.
@@ -131,17 +133,30 @@ def write_files(
                 f"{target} exists and differs; it stays as it is. Choose another `out`, or write "
                 "over it with `force`"
             )
-    left = [out / name for name in stale if (out / name).is_file()]
-    if left and not force:
+    if stale and not force:
         raise ModelError(
-            f"{left[0]} is of an export with `adapt`, and does not fit what is asked for now. "
-            "Choose another `out`, or take it away with `force`"
+            f"{stale[0]} is of an export with another `prefix`, or with `adapt`, and does not fit "
+            "what is asked for now. Choose another `out`, or take it away with `force`"
         )
-    for path in left:
+    for path in stale:
         path.unlink()
     for target, content in targets.items():
         write_bytes_atomic(target, content)
     return list(targets)
+
+
+def _left_over(out: Path, contents: Mapping[str, bytes]) -> list[Path]:
+    """Files that an export before wrote, `contents` lacks, and nobody has changed."""
+    listed = out / MANIFEST
+    lines = listed.read_text(encoding="utf-8", errors="replace") if listed.is_file() else ""
+    found = []
+    for digest, _, name in (line.partition("  ") for line in lines.splitlines()):
+        path = out / name.replace("\0", "")
+        if name in contents or not path.resolve().is_relative_to(out.resolve()):
+            continue
+        if path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == digest:
+            found.append(path)
+    return found
 
 
 def _checked(path: Path, card: Card) -> bytes:
@@ -167,7 +182,7 @@ def _c_files(
     mode: Mode,
     adapting: Adapting | None,
 ) -> dict[str, bytes]:
-    """model.c, model.h, README.md, the example around them, and the card."""
+    """model.c, model.h, README.md, the example around them, the card, and a list of all."""
     from deploy.c.naming import Identity
     from deploy.c.project import project
     from deploy.integers.single_rounding import RULE
@@ -210,7 +225,10 @@ def _c_files(
         sensors=asdict(sensors),
     )
     document = json.dumps(replace(card, c=in_c).to_json(), indent=2, allow_nan=False) + "\n"
-    return {**texts, "card.json": document.encode()}
+    texts["card.json"] = document.encode()
+    digests = {name: hashlib.sha256(texts[name]).hexdigest() for name in sorted(texts)}
+    listed = "".join(f"{digest}  {name}\n" for name, digest in digests.items())
+    return {**texts, MANIFEST: listed.encode()}
 
 
 def _speed(card: Card, mode: Mode) -> str:

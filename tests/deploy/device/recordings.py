@@ -21,10 +21,10 @@ from deploy.device.normalising import normaliser
 from deploy.device.rule import (
     Windows,
     filter_lanes,
+    interpolate,
     normalise,
     pack,
     resample,
-    sample_at,
 )
 from deploy.device.settings import FrontEnd, exact_hz
 from ppg.recording import Recording
@@ -126,6 +126,24 @@ def network_inputs(
         by = normaliser(end, scale=scale, zero_point=zero_point)
         stored.append(normalise(windows, by, ppg_channels=recording.ppg.shape[1]))
     return np.concatenate(stored)[:, None]
+
+
+def sample_at(x: Ints, hz: Fraction, at_s: Fraction, *, every_s: Fraction, count: int) -> Ints:
+    """`count` samples from the time `at_s` on, clamped at the ends like `ppg.frontend`.
+
+    Args:
+        x: `(samples, lanes)` at `hz`.
+        at_s: time of the first.
+        every_s: time between them.
+
+    Returns:
+        `(count, lanes)`.
+    """
+    first, step = at_s * hz, every_s * hz
+    whole = int(np.lcm(first.denominator, step.denominator))
+    position = int(first * whole) + np.arange(count, dtype=np.int64) * int(step * whole)
+    position = np.clip(position, 0, (len(x) - 1) * whole)
+    return interpolate(x, position // whole, position % whole, whole)
 
 
 def _cut(stream: Ints, starts: list[Fraction], rate_hz: int) -> Ints:

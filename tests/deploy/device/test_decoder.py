@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from deploy.device import decoding, smoothing
-from deploy.device.decoder import Decoder, clip, strides
-from deploy.device.decoding import calibration_of, expected_error
+from deploy.device.decoder import Decoder, clip
+from deploy.device.decoding import BPM_UNITS, calibration_of, expected_error
 from deploy.device.smoothing import smoother
 from deploy.device.weights import evidence, evidence_of, exponent_of, weights
 from ppg.readout.decode import MODE_HALF_WIDTH, Decoded, decode, expectation, probabilities
@@ -70,8 +70,8 @@ def test_readings_are_within_a_fiftieth_bpm_of_the_float_decoder(scale: float) -
     logits = random_logits(2000, seed=1)
     exact = decode(logits * scale)
     reading = decoding.decode(logits, exponent_of(scale))
-    np.testing.assert_allclose(reading.decoded.bpm, exact.bpm, atol=0.01)
-    np.testing.assert_allclose(reading.decoded.spread_bpm, exact.spread_bpm, atol=0.02)
+    np.testing.assert_allclose(reading.bpm_q8 / BPM_UNITS, exact.bpm, atol=0.01)
+    np.testing.assert_allclose(reading.spread_q8 / BPM_UNITS, exact.spread_bpm, atol=0.02)
     near = np.abs(np.arange(CLASSES) - logits.argmax(axis=1)[:, None]) <= MODE_HALF_WIDTH
     share = (probabilities(logits * scale) * near).sum(axis=1)
     np.testing.assert_allclose(reading.confidence_q15 / 2**15, share, atol=2e-4)
@@ -84,7 +84,7 @@ def test_a_blank_window_and_a_sure_one() -> None:
     reading = decoding.decode(logits, exponent_of(0.2))
     # Nine classes from the first on, their mean 34; the spread of 180 even classes.
     assert reading.bpm_q8.tolist() == [34 * 256, 30 * 256, 209 * 256]
-    assert reading.decoded.spread_bpm[0] == pytest.approx(np.sqrt((180**2 - 1) / 12), abs=0.01)
+    assert reading.spread_q8[0] / BPM_UNITS == pytest.approx(np.sqrt((180**2 - 1) / 12), abs=0.01)
     assert reading.confidence_q15.tolist() == [2**15 * 9 // 180, 2**15, 2**15]
     assert reading.spread_q8[1:].max() == 0
 
@@ -100,10 +100,10 @@ def test_the_smoother_follows_the_float_one(name: str) -> None:
     by = smoother(width_bpm, jump=jump, floor=floor, exponent=exponent)
     _, ours = Decoder(SCALE, "hmm", by).read(logits, steps)
     exact = float_smooth(probabilities(logits * SCALE), steps, how)
-    off = np.abs(ours.decoded.bpm - exact.bpm)
+    off = np.abs(ours.bpm_q8 / BPM_UNITS - exact.bpm)
     assert (off <= 0.1).mean() >= 0.999
     assert np.median(off) < 0.003
-    assert (np.abs(ours.decoded.spread_bpm - exact.spread_bpm) < 0.1).mean() > 0.99
+    assert (np.abs(ours.spread_q8 / BPM_UNITS - exact.spread_bpm) < 0.1).mean() > 0.99
 
 
 def test_beliefs_keep_their_sum() -> None:
@@ -147,12 +147,6 @@ def test_clipping_by_hand() -> None:
     assert clip(bpm_q8, steps)[10:].tolist() == [110 * 256, int(90.9 * 256)]
     steps[10] = 11  # a long gap: nothing to hold on to
     assert clip(bpm_q8, steps)[10:].tolist() == [200 * 256, 50 * 256]
-
-
-def test_strides_of_recordings() -> None:
-    recording = np.array([0, 0, 0, 1, 1])
-    start_s = np.array([0.5, 2.5, 8.5, 0.0, 2.0])
-    assert strides(recording, start_s, stride_s=2.0).tolist() == [0, 1, 3, 0, 1]
 
 
 @given(

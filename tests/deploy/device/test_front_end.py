@@ -11,6 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from deploy.device.filtering import LARGEST_SAMPLE, PPG_FRACTION_BITS, BandPass, band_pass
+from deploy.device.integers import Ints
 from deploy.device.normalising import normaliser
 from deploy.device.rule import (
     Windows,
@@ -18,11 +19,10 @@ from deploy.device.rule import (
     normalise,
     pack,
     resample,
-    sample_at,
     stream_windows,
-    unpack,
 )
 from deploy.device.settings import DEAD_SHARE, FrontEnd, exact_hz
+from deploy.device.windows import EXPONENT_BITS
 from ppg import frontend
 from ppg.recording import Recording
 from ppg.synthetic.recordings import synthesize
@@ -32,6 +32,7 @@ from tests.deploy.device.recordings import (
     acc_counts,
     network_inputs,
     ppg_counts,
+    sample_at,
     sensor_counts_per_g,
     window_starts,
 )
@@ -127,6 +128,12 @@ def test_subsampling_the_stream_is_interpolating_at_once() -> None:
         direct = resample(x, hz, Fraction(32))
         over = resample(x, hz, Fraction(64))[::2]
         np.testing.assert_array_equal(direct, over[: len(direct)])
+
+
+def unpack(words: NDArray[np.int16]) -> Ints:
+    """Values of packed words."""
+    wide = words.astype(np.int64)
+    return np.asarray((wide >> EXPONENT_BITS) << (wide & (2**EXPONENT_BITS - 1)), np.int64)
 
 
 def test_words_keep_ten_bits_whatever_the_gain() -> None:

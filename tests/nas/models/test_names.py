@@ -172,6 +172,7 @@ def test_export_of_c(run: RunDir, tmp_path: Path) -> None:
         "library.json",
         "library.properties",
         "ppgnas.ppg_model.pdsc",
+        "export.sha256",
     }
     # The finalist's own functions, with front end and decoder around them.
     own = (run.finalist(1) / "model.c").read_text(encoding="utf-8")
@@ -200,6 +201,28 @@ def test_export_of_c(run: RunDir, tmp_path: Path) -> None:
     assert f'#define TWO_MODEL_ID "{card["id"]}"' in header
     assert f'#define TWO_MODEL_RUN "{run.path.name}"' in header
     assert card["files"]["weights.safetensors"]["sha256"] in header
+
+
+def test_what_another_prefix_left_goes_and_what_is_not_its_own_stays(
+    run: RunDir, tmp_path: Path
+) -> None:
+    model, out = find_model(f"{run.path}:1"), tmp_path / "out"
+    export_files(model, ["c", "tflite"], out)
+    (out / "model.h").write_text("changed by hand")
+    (out / "mine.c").write_text("int mine;")
+    outside = tmp_path / "outside.c"
+    outside.write_text("")
+    with (out / "export.sha256").open("a") as listed:
+        listed.write(f"{hashlib.sha256(b'').hexdigest()}  ../outside.c\nno digest\n\0  \0\n")
+    export_files(model, ["c"], out, prefix="two", force=True)
+    assert not (out / "model.c").exists() and (out / "two_model.c").is_file()
+    stay = ("model.h", "mine.c", "model.tflite", "../outside.c")
+    assert all((out / name).is_file() for name in stay)
+    for line in (out / "export.sha256").read_text().splitlines():
+        digest, name = line.split("  ")
+        assert hashlib.sha256((out / name).read_bytes()).hexdigest() == digest
+    with pytest.raises(ModelError, match="exists and differs"):
+        export_files(model, ["c"], out)
 
 
 def test_export_of_streaming_c(run: RunDir, tmp_path: Path) -> None:
