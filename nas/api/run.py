@@ -72,10 +72,12 @@ class Run(Shown):
         """The document of `ppgnas search --json`."""
         from nas.explore.room import room_left
         from nas.report.choice import choose
-        from nas.report.loading import cards_of
+        from nas.report.loading import load_run
         from nas.report.order import order_of
+        from nas.report.sections.verdict import cautions_of
 
-        choice = choose(cards_of(self.folder))
+        whole = load_run(self.path)
+        choice = choose(whole)
         document, candidates = self.folder.document(), self.folder.candidates()
         order = order_of({number: self.folder.card(number) for number in self.folder.finalists()})
         return {
@@ -88,6 +90,7 @@ class Run(Shown):
             "finalists": self.rows(),
             "room_left": room_left(candidates),
             "order": order and asdict(order),
+            "cautions": cautions_of(whole),
             "time_s": document.time_s,
         }
 

@@ -250,11 +250,11 @@ def search(
 
 def as_text(run: RunDir) -> str:
     """The same for people."""
-    from nas.explore.room import room_words
     from nas.report.boards import boards_of, markdown_boards
     from nas.report.choice import choose, floor_words
-    from nas.report.loading import cards_of
+    from nas.report.loading import load_run
     from nas.report.order import order_of
+    from nas.report.sections.verdict import cautions_of
     from nas.run.units import format_bytes, format_duration
 
     document, candidates = run.document(), run.candidates()
@@ -272,11 +272,12 @@ def as_text(run: RunDir) -> str:
         for number, card in _cards(run)
     ]
     order = order_of(dict(_cards(run)))
-    whole = cards_of(run)
+    whole = load_run(run.path)
     choice = choose(whole)
-    told = [floor_words(whole), order.sentence if order else "", room_words(candidates)]
+    told = [floor_words(whole), order.sentence if order else ""]
     if choice is not None:
         told += [f"Recommended: {run.path}:{choice.finalist.number}", *choice.sentences]
+    told += [f"Caution: {caution}" for caution in cautions_of(whole)]
     if boards := boards_of(run):
         told.append(f"\n{markdown_boards(boards)}")
     said = "".join(f"{sentence}\n" for sentence in told if sentence)

@@ -191,13 +191,6 @@ def _finalists(run: RunDir) -> tuple[list[Finalist], list[str]]:
     return finalists, notes
 
 
-def cards_of(run: RunDir) -> RunData:
-    """Budgets and cards of a run that is there; no candidates and no predictions."""
-    cards = {number: run.card(number) for number in run.finalists()}
-    finalists = tuple(Finalist(number, card, None) for number, card in cards.items())
-    return RunData(run.path, run.document(), finalists=finalists)
-
-
 def load_run(run: Path) -> RunData:
     """Read a run directory.
 

@@ -136,8 +136,14 @@ def _verdict_info(run: RunData) -> Verdict:
         lowest_bpm=min(errors, default=None),
         choice=choice,
         cards=cards,
-        cautions=_cautions(run, cards.get("best")),
+        cautions=cautions_of(run),
     )
+
+
+def cautions_of(run: RunData) -> list[str]:
+    """What to be careful about, in sentences."""
+    choice = choose(run)
+    return _cautions(run, choice.finalist if choice else None)
 
 
 def verdict_section(run: RunData) -> Section:

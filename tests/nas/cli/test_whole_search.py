@@ -38,7 +38,7 @@ def test_a_whole_search(
     assert document["synthetic"] is True
     models = [item["model"] for item in document["finalists"]]
     assert models == [f"{out}:1", f"{out}:2"]
-    assert document["recommended"] in models
+    assert document["recommended"] in models and document["cautions"]
     for item in document["finalists"]:  # one file, one row; the other file's error beside it
         assert item["file"] == "model.c"
         assert item["mae_bpm"] == item["mae_bpm_c"] and item["mae_bpm_tflite"] > 0
@@ -59,6 +59,7 @@ def test_a_whole_search(
     for column in ("file", "MAE BPM", "other files", "search people", "mJ a reading"):
         assert column in head
     assert f"Recommended: {document['recommended']}" in printed.out
+    assert all(f"Caution: {caution}\n" in printed.out for caution in document["cautions"])
     assert "Between readings stm32h743 sleeps at 3.00 mW (0.49 to 15.20)" in printed.out
     damaged = before.replace(b'board = "stm32h743"', b'board = "\\u0007"')
     assert damaged != before
