@@ -91,7 +91,7 @@ def _of_layers(board: Board, engine: Engine, whole: _Whole) -> Costing:
     profile = engine.profile(board)
     flash, sram = engine.flash, engine.sram
     ms_per_cycle = profile.factor(board).value * 1e3 / board.clock_hz
-    code_bytes = {kernel: figure.value for kernel, figure in flash.kernels.items()}
+    of_kernels: dict[frozenset[str], float] = {}  # bytes of code that several link
     flash_base = flash.model_base.value + flash.interpreter.value
     flash_op, flash_call = flash.model_per_op.value, flash.code_per_op.value
     flash_weighted = flash.model_per_weighted_op.value
@@ -127,7 +127,10 @@ def _of_layers(board: Board, engine: Engine, whole: _Whole) -> Costing:
             if k.scratch_aligned:
                 scratch_sizes.append(k.scratch_aligned)
                 scratch_spans.append((time, time))
-        kernels = set(linked_kernels(flash, kernels))
+        linked = frozenset(kernels)
+        if linked not in of_kernels:
+            names = linked_kernels(flash, linked)
+            of_kernels[linked] = sum([flash.kernels[name].value for name in names])
         calls = time
         if engine.in_place:
             calls = run_ops(graph)
@@ -148,7 +151,7 @@ def _of_layers(board: Board, engine: Engine, whole: _Whole) -> Costing:
             + flash_call * calls
             + flash_weighted * weighted_ops
             + flash_channel * channels
-            + sum([code_bytes.get(kernel, 0.0) for kernel in kernels]),
+            + of_kernels[linked],
             planned * sram_factor
             + sram_base
             + sram_op * time

@@ -177,7 +177,8 @@ def markdown(found: HardwareErrors) -> str:
         "## What counts",
         "\n".join(f"- {row.what} (`{row.data}`): {row.note}." for row in found.rows),
         "Speed: random architectures of the default space, not seen before, fastest of "
-        f"{BATCHES} batches; kinds of layers are remembered from half as many others. "
+        f"{BATCHES} batches; kinds of layers are remembered from half as many others. Under "
+        "`ppgnas-c` what a search calls is timed, with what stands around a network. "
         f"Python {platform.python_version()} on {platform.machine()}, one core.",
     ]
     return "\n\n".join(parts) + "\n"
