@@ -44,6 +44,33 @@ def write_json_atomic(path: Path, content: Any) -> None:
     write_text_atomic(path, json.dumps(content, indent=2, allow_nan=False) + "\n")
 
 
+LARGEST_BYTES = 256 << 20  # a document or a network for a chip; a run of 10,000 takes 10 MB
+
+
+def content_of(path: Path) -> bytes:
+    """What a document or a network holds: never more than memory has room for.
+
+    Raises:
+        OSError: it cannot be read, or has more than `LARGEST_BYTES`.
+    """
+    with path.open("rb") as stream:
+        content = stream.read(LARGEST_BYTES + 1)
+    if len(content) > LARGEST_BYTES:
+        raise OSError(errno.EFBIG, f"it has more than {LARGEST_BYTES >> 20} MB", str(path))
+    return content
+
+
+def text_of(path: Path) -> str:
+    """The UTF-8 text of a document, see `content_of`; line ends become those of Unix.
+
+    Raises:
+        OSError: see `content_of`.
+        UnicodeDecodeError: it is not UTF-8.
+    """
+    text = content_of(path).decode("utf-8")
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
 def seal(path: Path) -> None:
     """Keep the SHA-256 of a file beside it, for `is_sealed`."""
     write_text_atomic(path.with_name(f"{path.name}.sha256"), sha256_of(path))

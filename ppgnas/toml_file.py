@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ppgnas.errors import BoardError, PpgnasError
+from ppgnas.files import text_of
 from ppgnas.parsing import parse_toml
 
 
@@ -88,7 +89,7 @@ def read_toml(path: Path, refusal: type[PpgnasError] = BoardError) -> dict[str, 
         refusal: the file is missing, is not UTF-8 or is not TOML.
     """
     try:
-        return parse_toml(path.read_text(encoding="utf-8"))
+        return parse_toml(text_of(path))
     except FileNotFoundError as error:
         raise refusal(f"{path}: there is no such file; pass the path of a TOML file") from error
     except OSError as error:

@@ -26,7 +26,7 @@ from deploy.integers.weight_scales import WEIGHT_MAX, choose_scales
 from hwmodels.graph import Graph, Layer
 from hwmodels.operators import OPERATORS
 from ppgnas.errors import ExportError, GraphError
-from ppgnas.files import write_bytes_atomic, write_json_atomic
+from ppgnas.files import content_of, text_of, write_bytes_atomic, write_json_atomic
 from ppgnas.parsing import parse_json
 
 GRAPH_FILE = "graph.json"
@@ -231,8 +231,8 @@ class QuantizedNet:
         from safetensors.numpy import load
 
         try:
-            graph = Graph.from_json(parse_json((folder / GRAPH_FILE).read_text("utf-8")))
-            arrays = load((folder / WEIGHTS_FILE).read_bytes())
+            graph = Graph.from_json(parse_json(text_of(folder / GRAPH_FILE)))
+            arrays = load(content_of(folder / WEIGHTS_FILE))
         except FileNotFoundError as error:
             raise ExportError(
                 f"{error.filename}: not found; a quantised network is a folder with "

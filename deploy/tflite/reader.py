@@ -26,6 +26,7 @@ from deploy.tflite.stored_net import net_of
 from deploy.tflite.translate import Translator
 from hwmodels.graph import Graph
 from ppgnas.errors import ExportError, GraphError
+from ppgnas.files import content_of
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ def read(source: Path | bytes, *, name: str = "") -> TfliteModel:
     """
     if isinstance(source, Path):
         name = name or str(source)
-        source = source.read_bytes()
+        source = content_of(source)
     name = name or "the TFLite file"
     stored = with_views(with_rows(parse(source, name=name)))
     try:

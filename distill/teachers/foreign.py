@@ -29,6 +29,7 @@ from torch import Tensor, nn
 
 from distill.teachers.base import Shape, Teacher
 from ppgnas.errors import RunError
+from ppgnas.files import text_of
 from ppgnas.parsing import mistake, parse_toml
 from ppgnas.task import CLASSES, WINDOW_S
 
@@ -115,7 +116,7 @@ def declared(path: Path) -> Declared:
     )
     try:
         if beside.is_file():
-            text = beside.read_text(encoding="utf-8")
+            text = text_of(beside)
         else:
             text = _session(path.read_bytes()).get_modelmeta().custom_metadata_map[KEY]
         return _DECLARED.validate_python(parse_toml(text))

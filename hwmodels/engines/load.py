@@ -30,6 +30,7 @@ from hwmodels.generated_c.law import CLaw
 from hwmodels.operators import OPERATORS
 from ppgnas.defaults import DEFAULT_ENGINE
 from ppgnas.errors import BoardError
+from ppgnas.files import text_of
 from ppgnas.toml_file import named_file, read_as
 
 ENGINES_DIR = Path(__file__).parents[1] / "engine_files"
@@ -190,7 +191,7 @@ def engine_text(name: str, *, name_as: str) -> str:
     """
     engine = load_engine(name)  # Checks the file, and the name.
     path = _path(name)
-    text = path.read_text(encoding="utf-8")
+    text = text_of(path)
     if "\n[calibration]\n" in text:
         raise BoardError(
             f"{path}: this engine is calibrated already; calibrate the one that it was made from"

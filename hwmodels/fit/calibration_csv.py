@@ -21,6 +21,7 @@ from hwmodels.engines.kernels import Geometry, geometry
 from hwmodels.graph import Layer
 from hwmodels.operators import OPS, PADDINGS, Op, Padding
 from ppgnas.errors import DataError
+from ppgnas.files import text_of
 from ppgnas.task import MODES, Mode
 
 MINIMUM_NETWORKS = 3
@@ -79,7 +80,7 @@ def read_timings(
         DataError: the file, line and column that are wrong, and what is allowed.
     """
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = text_of(path).removeprefix("\ufeff")
     except FileNotFoundError as error:
         raise DataError(
             f"{path}: there is no such file; pass the path of a CSV file. {_HELP}"

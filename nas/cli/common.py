@@ -49,6 +49,13 @@ def verb(function: Callable[Parameters, None]) -> Callable[Parameters, None]:
             raise typer.Exit(1) from None
         except OSError as error:
             _leave(_describe(error), 1)
+        except MemoryError as error:
+            _leave(
+                f"there is not enough memory ({error or 'no more was to be had'}). See that no "
+                "file is far larger than it should be, give fewer or shorter recordings, or end "
+                "other programs",
+                1,
+            )
 
     return wrapped
 
@@ -95,6 +102,8 @@ def _describe(error: OSError) -> str:
             f"the disk is full{where}. What was written before is whole; make room and go on "
             "(a search continues with --resume)"
         )
+    if error.errno == errno.EFBIG:
+        return f"{error.filename} is no document or network for a chip: {what}. Name another file"
     return f"{what}{where}. Check the path and its permissions, then run the command again"
 
 

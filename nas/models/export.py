@@ -18,7 +18,7 @@ from nas.models.signal_chain import Sensors, reading_of
 from nas.run.card import Card, InC
 from ppgnas import __version__
 from ppgnas.errors import BoardError, ExportError
-from ppgnas.files import write_bytes_atomic
+from ppgnas.files import content_of, write_bytes_atomic
 from ppgnas.task import Mode
 
 if TYPE_CHECKING:
@@ -163,7 +163,7 @@ def _checked(path: Path, card: Card) -> bytes:
     """A file of the run, if it is the one that the card describes."""
     if not path.is_file():
         raise ExportError(f"{path} is missing; run `ppgnas search` again")
-    content = path.read_bytes()
+    content = content_of(path)
     described = card.files.get(path.name)
     if described is None or hashlib.sha256(content).hexdigest() != described.sha256:
         raise ExportError(

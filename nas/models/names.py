@@ -20,7 +20,7 @@ from nas.run.folder import RunDir
 from nas.run.windows import ANY, WindowChoice
 from ppg.windows import InputSpec
 from ppgnas.errors import PpgnasError, RunError
-from ppgnas.files import sha256_of
+from ppgnas.files import content_of, sha256_of
 from ppgnas.parsing import parse_json
 from ppgnas.task import Mode
 from search_spaces.arch import RATES_HZ, Arch
@@ -200,7 +200,7 @@ def find_model(name: str) -> Model:
     if (path / "run.toml").is_file():
         raise ModelError(f"{name} is a run; name one of its finalists: {_finalists_of(path)}")
     try:
-        content = path.read_bytes()
+        content = content_of(path)
     except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
         raise ModelError(f"{name}: there is no such file; {_ALLOWED}") from error
     if path.suffix == ".tflite" or content[4:8] == _TFLITE_MARK:

@@ -27,6 +27,7 @@ from nas.run.documents import read_rows
 from nas.run.folder import RunDir
 from nas.run.run_toml import RunDocument
 from ppgnas.errors import RunError
+from ppgnas.files import text_of
 
 Bound = Literal["value", "low", "high"]
 AGAIN = "pass a folder that `ppgnas search` wrote, or run the search again"
@@ -151,7 +152,7 @@ def _float(text: str | None) -> float:
 
 def _predictions(path: Path) -> Predictions:
     try:
-        text = path.read_text(encoding="utf-8")
+        text = text_of(path)
         rows = list(csv.DictReader(io.StringIO(text, newline="")))
     except (OSError, UnicodeDecodeError) as error:
         raise RunError(f"report: {path} cannot be read ({error}); {AGAIN}") from error

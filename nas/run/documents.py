@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from ppgnas.errors import RunError
-from ppgnas.files import write_json_atomic
+from ppgnas.files import text_of, write_json_atomic
 from ppgnas.parsing import finite, mistake, parse_json, parse_toml
 
 AGAIN = (
@@ -109,7 +109,7 @@ def read_rows(folder: Path, kind: str, row: type[Document]) -> tuple[Document, .
 
 
 def _plain(path: Path) -> dict[str, Any]:
-    text = path.read_text(encoding="utf-8")
+    text = text_of(path)
     if path.suffix == ".toml":
         return parse_toml(text, parse_float=finite)
     document = parse_json(text)

@@ -19,6 +19,7 @@ import numpy as np
 
 from ppg.recording import Recording, data_set_of
 from ppgnas.errors import DataError
+from ppgnas.files import text_of
 from ppgnas.parsing import parse_json
 
 Part = Literal["train", "search", "report"]
@@ -183,7 +184,7 @@ def read_split(
             in two parts, under one name or several, or is unknown.
     """
     try:
-        document: Any = parse_json(path.read_text(encoding="utf-8"))
+        document: Any = parse_json(text_of(path))
     except (OSError, ValueError) as error:
         raise DataError(
             f"{path}: the split cannot be read: {error}. It is a JSON file with the lists "

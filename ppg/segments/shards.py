@@ -24,7 +24,7 @@ from ppg.npz.folder import UNREADABLE, fingerprint
 from ppg.recording import Recording
 from ppg.segments.cut import HOP_S, HZ, SAMPLES, SEGMENT_S, cut
 from ppgnas.errors import DataError
-from ppgnas.files import write_bytes_atomic, write_json_atomic
+from ppgnas.files import text_of, write_bytes_atomic, write_json_atomic
 from ppgnas.parsing import parse_json
 
 FORMAT = "ppgnas-segments"
@@ -234,7 +234,7 @@ def open_shards(folder: Path) -> Shards:
     """
     path = folder / "index.json"
     try:
-        document = parse_json(path.read_text(encoding="utf-8"))
+        document = parse_json(text_of(path))
         made_by = {key: document[key] for key in _made_by()}
         if document["format"] != FORMAT or made_by != _made_by():
             raise ValueError(f"it was made by {made_by}, this version makes {_made_by()}")

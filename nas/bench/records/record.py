@@ -11,6 +11,7 @@ from pydantic import TypeAdapter
 
 from nas.run.card import ModelFile
 from ppgnas.errors import RunError
+from ppgnas.files import text_of
 from ppgnas.parsing import parse_json
 
 FORMAT = "ppgnas-record"
@@ -135,7 +136,7 @@ def read_record(path: Path) -> Record:
         RunError: it cannot be read.
     """
     try:
-        document = parse_json(path.read_text(encoding="utf-8"))
+        document = parse_json(text_of(path))
         if not isinstance(document, dict) or document.get("format") != FORMAT:
             raise RunError(f"{path} is no file of `ppgnas bench records`; choose another `out`")
         if document.get("version") != VERSION:

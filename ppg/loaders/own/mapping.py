@@ -27,6 +27,7 @@ from typing import Any
 from ppg.loaders.own.columns import Columns
 from ppg.loaders.own.recipe import Recipe
 from ppgnas.errors import DataError
+from ppgnas.files import text_of
 from ppgnas.parsing import finite, parse_toml
 
 MAPPING = "recordings.toml"
@@ -47,7 +48,7 @@ def read_mapping(path: Path) -> list[tuple[Path, Recipe]]:
             there; the message names the recording.
     """
     try:
-        document = parse_toml(path.read_text(encoding="utf-8"), parse_float=finite)
+        document = parse_toml(text_of(path), parse_float=finite)
     except (ValueError, OSError) as error:
         raise DataError(
             f"{path}: no mapping file ({error}); allowed: TOML with [[recording]] tables. Write "

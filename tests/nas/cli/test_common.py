@@ -37,3 +37,14 @@ def test_notes_of_several_files_are_said_once(capsys: pytest.CaptureFixture[str]
     assert capsys.readouterr().err == (
         "Note: a.csv and 1 more: t is in ms.\nNote: all is well: so\n"
     )
+
+
+def test_want_of_memory_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    @verb
+    def reads() -> None:
+        raise MemoryError("Unable to allocate 40 GiB")
+
+    with pytest.raises(typer.Exit):
+        reads()
+    told = capsys.readouterr().err
+    assert "not enough memory (Unable to allocate 40 GiB). See that no file is far larger" in told
