@@ -19,6 +19,7 @@ from hwmodels.engines.kernels import Geometry
 from hwmodels.graph import Graph
 from hwmodels.layer import Layer, Shape, window_padding
 from hwmodels.operators import OPERATORS
+from ppgnas.errors import GraphError
 
 FEATURES = ("macs", "dense_macs", "outputs", "taps", "pointwise_positions", "streamed_macs")
 ARITHMETIC = ("macs", "dense_macs")
@@ -53,8 +54,18 @@ def code_kernel(op: str, g: Geometry) -> str:
 
 
 def run_ops(graph: Graph) -> int:
-    """Operators that are calls of their own."""
-    return sum(layer.op not in FOLDED for layer in graph.layers)
+    """Operators that are calls of their own.
+
+    Raises:
+        GraphError: there is none.
+    """
+    calls = sum(layer.op not in FOLDED for layer in graph.layers)
+    if not calls:
+        raise GraphError(
+            "ST's tools: the network changes the view of its input and computes nothing, so there "
+            "is nothing to cost; give a network with an operator of its own"
+        )
+    return calls
 
 
 def layer_bytes(layer: Layer, sources: list[Shape], target: Shape) -> int:

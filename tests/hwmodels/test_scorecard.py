@@ -128,10 +128,12 @@ def test_what_the_board_has_room_for(flash_bytes: int, sram_bytes: int, said: st
     assert card.fit == said and card.caption.endswith(said)
 
 
-def test_a_network_that_computes_nothing_is_told_so() -> None:
+@pytest.mark.parametrize("engine", ["ppgnas-c", "st-edge-ai"])
+def test_a_network_that_computes_nothing_is_told_so(engine: str) -> None:
     graph = one_layer("reshape", (1, 4, 5, 2), (1, 40))
-    with pytest.raises(GraphError, match="changes the view of its input and computes nothing"):
-        score(graph, load_board("stm32h743"), load_engine("ppgnas-c"))
+    for cost in (score, costs):
+        with pytest.raises(GraphError, match="changes the view of its input and computes nothing"):
+            cost(graph, load_board("stm32h743"), load_engine(engine))
 
 
 def test_a_network_of_100_mb_does_not_fit() -> None:

@@ -20,7 +20,7 @@ from ppgnas.errors import DataError
 
 ANNOTATIONS = ("atr", "qrs", "ecg")
 BEATS = set("NLRBAaJSVrFejnE/fQ?")  # the codes of beats
-_WRONG = (ValueError, OSError, KeyError, IndexError, TypeError, AttributeError)
+_WRONG = (ValueError, OSError, KeyError, IndexError, TypeError, AttributeError, ArithmeticError)
 
 
 def is_record(path: Path, start: bytes) -> bool:

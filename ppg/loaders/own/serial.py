@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 MOST = 0.8  # of the lines look so
+LONGEST = 2000  # characters of a line; looking for names takes the square of the time
 _CLOCK = re.compile(
     r"\[?((?:\d{4}-\d\d-\d\d[T ])?\d{1,2}:\d{2}:\d{2}[.,]\d{1,6})"
     r"(?: ?-> ?|\] ?(?:[A-Z]{4,8}:? )?| [A-Z]{4,8}:? )"
@@ -37,4 +38,6 @@ def without_names(lines: Lines) -> Lines:
 
 def _pairs(text: str) -> dict[str, str]:
     """Name -> number of a line of nothing else."""
+    if len(text) > LONGEST:
+        return {}
     return {} if _PAIR.sub("", text).strip(" \t,;|") else dict(_PAIR.findall(text))

@@ -31,6 +31,7 @@ from ppgnas.errors import DataError
 
 LOOKED = 200  # lines that tell the form
 MOST_HEADER = 4  # lines of names and units
+LONGEST_NAME = 1000  # characters
 _SPACES = " "
 LARGEST_BYTES = 1 << 30  # unpacked
 MOST_WORDS = 0.2  # of the lines are none of rows
@@ -50,7 +51,7 @@ _UNIT = re.compile(
     re.IGNORECASE,
 )
 _ENCLOSED = re.compile(r"^[\[(](.*)[\])]$")
-_UNIT_IN_NAME = re.compile(r"[\[(]([^\])]*)[\])]\s*$")
+_UNIT_IN_NAME = re.compile(r"[\[(]([^\[(\])]*)[\])]\s*$")
 
 
 def read_columns(path: Path, names: Sequence[str]) -> dict[str, NDArray[np.float64]]:
@@ -114,6 +115,12 @@ def _table(path: Path, numbered: serial.Lines, clock: Mapping[int, str]) -> Tabl
         if all(_NUMBER.fullmatch(cell) for cell in alone):  # intervals, one after the other
             return Table(path, {"1": alone}, np.ones(len(alone), np.int64))
     form = _form(lines)
+    longest = max(map(len, form.names))
+    if longest > LONGEST_NAME:  # no words, and what looks at names takes the square of the time
+        raise DataError(
+            f"{path}: a column name of {longest} characters; allowed: {LONGEST_NAME}. Is it a "
+            "file of rows, and does it begin with a line of names?"
+        )
     for name in form.names:
         if form.names.count(name) > 1 and name:
             raise DataError(

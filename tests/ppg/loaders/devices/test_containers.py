@@ -30,6 +30,11 @@ def test_wfdb(beats: bool, tmp_path: Path) -> None:
     assert found.started == "2024-05-27T10:53:20.000" and found.name == "walk"
     columns = open_table(header).columns
     assert (columns is not None and columns.rr == "beats") is beats
+    whole = header.read_text()
+    header.write_text(whole.replace(" 125 ", f" {'9' * 400} ", 1))
+    with pytest.raises(DataError, match="unreadable as a WFDB record"):  # infinite in its header
+        s.read(header)
+    header.write_text(whole)
     header.with_suffix(".dat").unlink()
     with pytest.raises(DataError, match="unreadable as a WFDB record"):
         s.read(header)

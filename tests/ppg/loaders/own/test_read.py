@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -161,3 +162,11 @@ def test_rows_that_do_not_fit_the_names(tmp_path: Path) -> None:
     assert read_own(path).ppg_hz == 50.0  # an empty cell at the end of each line
     path.write_text("\n".join([lines[0], '"' + lines[1], *lines[2:]] * 200))
     assert "the rows cannot be told apart" in refusal(path)
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, "(a b " * 20_000, "x 1:" * 25_000])
+def test_a_line_without_end_is_no_line_of_names(text: str, tmp_path: Path) -> None:
+    """What looks for units and names in it would take minutes."""
+    path = tmp_path / "a.csv"
+    path.write_text(f"{text}\n" + "1\n2\n3\n" * 300)
+    assert re.search(r"a column name of \d{5,6} characters; allowed: 1000. Is it", refusal(path))
