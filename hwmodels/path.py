@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
@@ -81,9 +82,9 @@ def features(shape: PathShape) -> dict[str, dict[str, float]]:
     streams, stride_s = shape.mode == "streaming", shape.task.stride_s
     steps = (stride_s if streams else shape.task.window_s) * shape.rate_hz
     two = STREAM_HZ % shape.rate_hz != 0
-    grid = stride_s * (STREAM_HZ if two else shape.rate_hz)
-    second = stride_s * shape.rate_hz * two
-    pushes = stride_s * shape.ppg_hz
+    grid_hz = STREAM_HZ if two else shape.rate_hz
+    grid = stride_s * grid_hz
+    outputs, pushes = stride_s * shape.rate_hz, stride_s * shape.ppg_hz
     smoothing = {name: float(shape.smoothing == name) for name in SMOOTHINGS}
     share = shape.task.classes / CLASSES
     by_class = {**smoothing, "hmm": smoothing["hmm"] * share}
@@ -100,16 +101,19 @@ def features(shape: PathShape) -> dict[str, dict[str, float]]:
             "samples": pushes,
             "samples x channels": pushes * lanes,
             "samples x acceleration": pushes * acc,
-            "samples x channels x acceleration": pushes * lanes * acc,
             "grid": grid,
-            "grid x channels": grid * lanes,
-            "grid x acceleration": grid * acc,
-            "second grid x channels": second * lanes,
+            "between x channels": grid * _between(shape.ppg_hz, grid_hz) * lanes,
+            "put": min(pushes, grid),
+            "outputs": outputs,
+            "outputs x channels": outputs * lanes,
+            "outputs x acceleration": outputs * acc,
         },
         "push_acc": {
             "samples": stride_s * shape.acc_hz,
             "grid": grid * acc,
-            "second grid": second * acc,
+            "between": grid * acc * _between(shape.acc_hz, grid_hz),
+            "put": min(stride_s * shape.acc_hz, grid),
+            "outputs": outputs * acc,
         },
         "window": whole,
         "quantise": {
@@ -139,6 +143,12 @@ def features(shape: PathShape) -> dict[str, dict[str, float]]:
             "sums": _sums_bytes(lanes, acc) * streams,
         },
     }
+
+
+@cache
+def _between(hz: float, grid_hz: float) -> float:
+    """The share of output samples that stand between two of a sensor's."""
+    return 1 - 1 / Fraction(hz / grid_hz).limit_denominator(2000).denominator
 
 
 def _samples_bytes(shape: PathShape, steps: int) -> float:
@@ -370,9 +380,7 @@ def path_cost(shape: PathShape, board: Board, around: Surroundings) -> PathCost:
     for name, value in on_m7.items():
         parts[WORDS[name]] += value * factor.value
     flash, spread = law.flash_bytes(shape), math.exp(law.file.errors.flash_half_width)
-    ppg_mw = around.ppg_sensor_mw
-    acc_mw = around.accelerometer_mw
-    nothing = Estimate.exact(0.0)
+    ppg_mw, acc_mw = around.ppg_sensor_mw, around.accelerometer_mw
     return PathCost(
         shape=shape,
         latency_ms=latency_ms,
@@ -384,7 +392,7 @@ def path_cost(shape: PathShape, board: Board, around: Surroundings) -> PathCost:
         ppg_mw=board.sensors.ppg_mw(shape.ppg_hz, shape.ppg_channels)
         if ppg_mw is None
         else Estimate.exact(ppg_mw),
-        accelerometer_mw=nothing
+        accelerometer_mw=Estimate.exact(0.0)
         if not shape.acc_hz
         else board.sensors.accelerometer_mw(shape.acc_hz)
         if acc_mw is None

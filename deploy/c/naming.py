@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from deploy.device.c_text import plain_name
 from ppgnas.errors import ExportError
 
-API_VERSION = 1
+API_VERSION = 2
 """Of the calls in `model.h`; it grows with every change that a caller notices."""
 PREFIX = "ppg"
 LICENCE = "MIT"

@@ -21,16 +21,16 @@ def decoder_c(decoder: Decoder) -> CPart:
     }
     text, table_bytes = _tables(decoder)
     classes = decoder.task.classes
-    state_bytes, words = 2, classes
+    state_bytes = 2
     helpers: tuple[str, ...] = _HELPERS
+    sizes: dict[str, object] = {"PPG_CLASSES": classes, "PPG_DECODE_WORDS": classes}
     if decoder.smoother is not None:
-        state_bytes, helpers = 4 * classes + 4, (*_HELPERS, "log2")
-        words += 2 * _band(decoder.smoother)
+        sizes["DECODER_BAND"] = _band(decoder.smoother)
+        state_bytes = 4 * (classes + 2 * _band(decoder.smoother)) + 4
+        helpers = (*_HELPERS, "log2")
     elif decoder.smoothing == "clip":
-        state_bytes = 2 * CLIP_READINGS + 6
-    sizes: dict[str, object] = {"PPG_CLASSES": classes, "PPG_DECODE_WORDS": words}
-    if decoder.smoothing == "clip":
         sizes["DECODER_CLIP_READINGS"] = CLIP_READINGS
+        state_bytes = 2 * CLIP_READINGS + 6
     header = resolve(read_text("decoder.h"), flags).replace("DECODER_NAME", decoder.smoothing)
     functions = resolve(read_text("decoder.c"), flags).replace("DECODER_TABLES\n", text)
     return CPart(
@@ -39,7 +39,7 @@ def decoder_c(decoder: Decoder) -> CPart:
         helpers=helpers,
         table_bytes=table_bytes,
         state_bytes=state_bytes,
-        scratch_bytes=4 * words,
+        scratch_bytes=4 * classes,
     )
 
 
@@ -64,7 +64,7 @@ def _constants(decoder: Decoder) -> dict[str, object]:
         values |= {
             "DECODER_START": f"{by.start}u",
             "DECODER_JUMP": f"{by.jump}u",
-            "DECODER_BAND": _band(by),
+            "DECODER_LEAST": f"{by.least}u",
             "DECODER_ENDS": len(by.edge),
             "DECODER_FLOOR": f"{by.evidence.floor.mantissa}u",
             "DECODER_SUM_SHIFT": SUM_SHIFT,

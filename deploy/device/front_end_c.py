@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from ctypes import Structure, c_int16, c_int32, c_int64, c_uint32, sizeof
 from fractions import Fraction
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 from deploy.device import following
 from deploy.device.blocks import ALIVE
 from deploy.device.c_text import CPart, macros, read_text, resolve
-from deploy.device.filtering import LARGEST_SAMPLE, band_pass, hold_samples
+from deploy.device.filtering import COEFFICIENT_BITS, LARGEST_SAMPLE, band_pass, hold_samples
 from deploy.device.normalising import FACTOR_LIMIT, MIXED, Normaliser, normaliser
 from deploy.device.rule import ratio
 from deploy.device.settings import FrontEnd
@@ -155,18 +156,22 @@ def _sensors(front_end: FrontEnd) -> tuple[str, int]:
     rows = []
     for hz, slope in rates:
         band = band_pass(hz, slope=slope)
-        pairs = [band.before, *band.recursive]
+        low, high = ((band.gain, *band.recursive[0]), (1 << COEFFICIENT_BITS, *band.recursive[1]))
         step, grid = ratio(hz, target)
         rows.append(
-            f"    {{{band.gain}, {1 << band.fraction_bits}, {band.limit}, "
-            + ", ".join(f"{{{one}, {two}}}" for one, two in pairs)
-            + f",\n     {step}, {grid}, {2**31 // grid}u, {hold_samples(hz)}}},\n"
+            f"    {{{_braced(band.before)}, {1 + sum(band.before)}, {band.limit}, "
+            f"{1 << band.fraction_bits}, {_braced(low)}, {_braced(high)},\n"
+            f"     {step}, {grid}, {2**31 // grid}u, {hold_samples(hz)}}},\n"
         )
     text = (
         "/* Band-pass and clock: PPG, then acceleration. */\n"
         f"static const front_sensor_t front_sensors[{len(rows)}] = {{\n{''.join(rows)}}};\n"
     )
-    return text, 52 * len(rows)
+    return text, 60 * len(rows)
+
+
+def _braced(values: Iterable[int]) -> str:
+    return "{" + ", ".join(map(str, values)) + "}"
 
 
 def state_structure(front_end: FrontEnd) -> type[Structure]:
@@ -175,13 +180,13 @@ def state_structure(front_end: FrontEnd) -> type[Structure]:
     clocks = ["stream_due", "stream_invalid"] if front_end.two_stages else []
 
     class Section(Structure):
-        _fields_ = [(name, c_int32) for name in ("y1", "y2", "e1", "e2")]
+        _fields_ = [(name, c_int32) for name in ("y1", "e1", "y2", "e2")]
 
     class Lane(Structure):
         _fields_ = [
             ("low", Section),
             ("high", Section),
-            *((name, c_int32) for name in ("first", "u1", "u2", *stream)),
+            *((name, c_int32) for name in ("x1", "x2", "start", *stream)),
         ]
 
     class Clock(Structure):
@@ -216,6 +221,7 @@ def state_structure(front_end: FrontEnd) -> type[Structure]:
             *acc_first,
             ("ppg_clock", Clock),
             ("ready", c_int32),
+            ("quiet", c_int32),
             ("pushes", c_uint32),
             ("ppg_marks", marks),
             *acc_marks,

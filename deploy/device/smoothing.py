@@ -10,10 +10,11 @@ The kernel sums to 1 minus the jump's probability, J is the jump's share of one 
 cut where all that lies beyond is less than a hundredth of J. Then comes the window's evidence v:
 
     P[i] = b'[i] v[i]       right = bits(sum P) - 31, above 0: the largest v is 2^31
-    b[i] = floor(floor(P[i] / 2^right) R / 2^16)
+    b[i] = floor(floor(P[i] / 2^right) R / 2^16)     0 where that is below min(J, 16)
     R = floor((2^32 - 1) / floor(sum P / 2^(right + 15)))
 
-so that the sum is 2^31 but for a part in 2^15.
+so that the sum is 2^31 but for a part in 2^15. What a jump brings back alone counts as none: most
+beliefs are 0 then, and take no work.
 
 The reading is that of `decoding` from the beliefs, with the expectation of v around their mode. A
 missed window is a stride without evidence; after `LONGEST_GAP_STEPS` strides no more is forgotten.
@@ -35,6 +36,7 @@ from ppgnas.task import CLASSES, TASK, Task
 LONGEST_GAP_STEPS = 30
 BELIEF_ONE = 2**31
 _CUT = 0.01
+_LEAST = 16
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,11 @@ class Smoother:
     jump: int
     evidence: Evidence
     classes: int = CLASSES
+
+    @property
+    def least(self) -> int:
+        """A belief below it counts as none."""
+        return min(self.jump, _LEAST)
 
     @property
     def start(self) -> int:
@@ -113,14 +120,14 @@ def advance(belief: Ints, by: Smoother) -> Ints:
     return (total >> 31) + by.jump
 
 
-def weigh(belief: Ints, seen: Ints) -> Ints:
-    """Beliefs after evidence, `(series, classes)`, with a sum of about 2^31."""
+def weigh(belief: Ints, seen: Ints, least: int) -> Ints:
+    """Beliefs after evidence, `(series, classes)`, about 2^31 together; less than `least` is 0."""
     product = belief * seen
     total = product.sum(axis=1, keepdims=True)
     right = bit_length(total) - 31
     reciprocal = np.int64(2**32 - 1) // (total >> (right + 15))
     result: Ints = ((product >> right) * reciprocal) >> 16
-    return result
+    return np.where(result < least, 0, result)
 
 
 def smooth(
@@ -159,6 +166,6 @@ def smooth(
         for step in range(int(missed.max()) if number else 0):
             late = missed > step
             belief[late] = advance(belief[late], by)
-        belief = weigh(belief, seen[at])
+        belief = weigh(belief, seen[at], by.least)
         beliefs[at] = belief
     return read(beliefs, calibration, seen=seen, task=task)

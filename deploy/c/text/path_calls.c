@@ -13,7 +13,7 @@ int16_t words[PPG_WINDOW_WORDS];
 int8_t input[PPG_STEPS * PPG_CHANNELS];
 int8_t logits[PPG_CLASSES];
 uint32_t scratch[PPG_DECODE_WORDS];
-ppg_reading_t reading;
+ppg_reading_t reading, smoothed;
 #ifdef PPG_WINDOW_STEPS /* streaming */
 ppg_gain_t gain;
 uint32_t sizes[4] = {sizeof(ppg_state_t), sizeof(ppg_smoother_t), sizeof words, sizeof gain};
@@ -72,5 +72,5 @@ void decode(void)
 
 void smooth(void)
 {
-    ppg_smooth(&smoother, logits, 1, scratch, &reading);
+    ppg_smooth(&smoother, &reading, 1, scratch, &smoothed);
 }

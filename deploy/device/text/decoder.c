@@ -65,7 +65,6 @@ static PPG_SMALL void decoder_read(const uint32_t *w, const uint32_t *seen,
     uint32_t share;
     uint32_t seen_share;
     uint32_t mode = 0;
-    uint32_t square = 0;
     uint32_t i;
     int32_t mean;
     int32_t variance;
@@ -73,14 +72,16 @@ static PPG_SMALL void decoder_read(const uint32_t *w, const uint32_t *seen,
     int j;
     for (i = 0; i < PPG_CLASSES; i++) {
         const uint32_t weight = w[i];
+        if (weight == 0) {
+            continue;
+        }
         if (weight > largest) {
             largest = weight;
             mode = i;
         }
         total += weight;
         first += (uint64_t)weight * i;
-        second += (uint64_t)weight * square;
-        square += 2 * i + 1;
+        second += (uint64_t)weight * (i * i);
     }
     for (j = 0; j <= 2 * DECODER_HALF_WIDTH; j++) {
         const uint32_t at = mode + (uint32_t)j - DECODER_HALF_WIDTH;
@@ -107,68 +108,71 @@ static PPG_SMALL void decoder_read(const uint32_t *w, const uint32_t *seen,
     reading->invalid_steps = 0;
 }
 
-static PPG_SMALL void decoder_decode(const int8_t *logits, uint32_t *scratch,
-                           const decoder_calibration_t *by, ppg_reading_t *reading)
-{
-    decoder_weights(logits, scratch);
-    decoder_read(scratch, scratch, by, reading);
-}
-
 PPG_SMALL void ppg_decode(const int8_t *logits, uint32_t *scratch, ppg_reading_t *reading)
 {
-    decoder_decode(logits, scratch, &decoder_raw_calibration, reading);
+    decoder_weights(logits, scratch);
+    decoder_read(scratch, scratch, &decoder_raw_calibration, reading);
 }
 #if DECODER_HMM
 
-/* (p + floor)^exponent of each class, in units of 2^-31, to `out`. */
-static PPG_APART void decoder_evidence(const int8_t *logits, uint32_t *out)
+/* Weights of classes to (p + floor)^exponent, in units of 2^-31. */
+static PPG_APART void decoder_evidence(uint32_t *w)
 {
     uint32_t total = 0;
     uint32_t added;
     int32_t most;
     int i;
-    decoder_weights(logits, out);
     PPG_ROLLED for (i = 0; i < PPG_CLASSES; i++) {
-        total += out[i] >> DECODER_SUM_SHIFT;
+        total += w[i] >> DECODER_SUM_SHIFT;
     }
     added = (uint32_t)(((uint64_t)total * DECODER_FLOOR) >> DECODER_FLOOR_SHIFT);
     added = added > 0 ? added : 1;
     most = fixed_log2(((uint32_t)1 << 30) + added);
     PPG_ROLLED for (i = 0; i < PPG_CLASSES; i++) {
-        const int32_t missing = most - fixed_log2((out[i] >> 1) + added);
+        const int32_t missing = most - fixed_log2((w[i] >> 1) + added);
         const uint32_t above = (uint32_t)(missing > 0 ? missing : 0);
-        out[i] = fixed_exp2((uint32_t)((uint64_t)above * DECODER_POWER >> 16));
+        w[i] = fixed_exp2((uint32_t)((uint64_t)above * DECODER_POWER >> 16));
     }
 }
 
-/* Beliefs one stride later, two at once; `scratch` holds the old ones between zeros. */
-static PPG_APART void decoder_advance(uint32_t *belief, uint32_t *scratch)
+/* Beliefs one stride later, two at once. The old ones lie at DECODER_BAND, between zeros, and most
+ * are 0; the new ones at 0, each in the place of the last old one that it needs. */
+static PPG_APART void decoder_advance(uint32_t *belief)
 {
-    uint32_t *const c = scratch + DECODER_BAND;
+    uint32_t *const c = belief + DECODER_BAND;
+    int first = 0;
+    int last = PPG_CLASSES - 1;
     int i;
-    int d;
-    PPG_ROLLED for (i = 0; i < DECODER_BAND; i++) {
-        scratch[i] = 0;
-        c[PPG_CLASSES + i] = 0;
+    PPG_ROLLED while (first < last && c[first] == 0) {
+        first++;
     }
-    PPG_ROLLED for (i = 0; i < PPG_CLASSES; i++) {
-        c[i] = belief[i];
+    PPG_ROLLED while (first < last && c[last] == 0) {
+        last--;
     }
     PPG_ROLLED for (i = 0; i < DECODER_ENDS; i++) {
-        const int last = PPG_CLASSES - 1 - i;
-        c[i] = (uint32_t)(((uint64_t)belief[i] * decoder_edge[i]) >> 30);
-        c[last] = (uint32_t)(((uint64_t)belief[last] * decoder_edge[i]) >> 30);
+        const int other = PPG_CLASSES - 1 - i;
+        c[i] = (uint32_t)(((uint64_t)c[i] * decoder_edge[i]) >> 30);
+        c[other] = (uint32_t)(((uint64_t)c[other] * decoder_edge[i]) >> 30);
     }
     PPG_ROLLED for (i = 0; i < PPG_CLASSES; i += 2) {
-        uint32_t left = c[i];
-        uint32_t right = c[i + 1];
-        uint64_t one = (uint64_t)decoder_step[0] * left;
-        uint64_t two = (uint64_t)decoder_step[0] * right;
-        for (d = 1; d <= DECODER_BAND; d++) {
-            const uint32_t below = c[i - d];
-            const uint32_t above = c[i + 1 + d];
-            one += (uint64_t)decoder_step[d] * (below + right);
-            two += (uint64_t)decoder_step[d] * (left + above);
+        const int off = i < first ? first - i - 2 : i - last - 1;
+        const int near = off < 0 ? 0 : off < DECODER_BAND ? off : DECODER_BAND; /* all 0 so far */
+        const uint32_t *low = c + i - near;
+        const uint32_t *high = c + i + 1 + near;
+        const uint32_t *step = decoder_step + near;
+        uint32_t left = *low;
+        uint32_t right = *high;
+        uint64_t one = (uint64_t)*step * c[i];
+        uint64_t two = (uint64_t)*step * c[i + 1];
+        PPG_ROLLED while (step < decoder_step + DECODER_BAND) {
+            const uint32_t below = *--low;
+            const uint32_t above = *++high;
+            const uint32_t by = *++step;
+            PPG_KEPT(low);
+            PPG_KEPT(high);
+            PPG_KEPT(step);
+            one += (uint64_t)by * (below + right);
+            two += (uint64_t)by * (left + above);
             left = below;
             right = above;
         }
@@ -177,21 +181,28 @@ static PPG_APART void decoder_advance(uint32_t *belief, uint32_t *scratch)
     }
 }
 
-/* Beliefs after evidence; they sum to 2^31 but for a part in 2^15. */
-static PPG_SMALL void decoder_weigh(uint32_t *belief, const uint32_t *seen)
+/* Beliefs after evidence; they sum to 2^31 but for a part in 2^15. Those that a jump alone would
+ * bring back count as none. They move to where `decoder_advance` takes them from. */
+static PPG_APART void decoder_weigh(uint32_t *belief, const uint32_t *seen)
 {
     uint64_t total = 0;
     uint32_t reciprocal;
-    int right;
+    int right; /* 1 to 32 */
     int i;
-    for (i = 0; i < PPG_CLASSES; i++) {
+    PPG_ROLLED for (i = 0; i < PPG_CLASSES; i++) {
         total += (uint64_t)belief[i] * seen[i];
     }
     right = fixed_wide_bit_length(total) - 31;
     reciprocal = UINT32_MAX / (uint32_t)(total >> (right + 15));
-    for (i = 0; i < PPG_CLASSES; i++) {
-        const uint32_t product = (uint32_t)((uint64_t)belief[i] * seen[i] >> right);
-        belief[i] = (uint32_t)((uint64_t)product * reciprocal >> 16);
+    PPG_ROLLED for (i = PPG_CLASSES - 1; i >= 0; i--) {
+        const uint64_t product = (uint64_t)belief[i] * seen[i];
+        const uint32_t high = (uint32_t)(product >> 32) << (32 - right);
+        const uint32_t low = (uint32_t)product >> 1 >> (right - 1);
+        const uint32_t now = (uint32_t)((uint64_t)(high | low) * reciprocal >> 16);
+        belief[DECODER_BAND + i] = now < DECODER_LEAST ? 0 : now;
+    }
+    PPG_ROLLED for (i = 0; i < DECODER_BAND; i++) {
+        belief[i] = 0;
     }
 }
 
@@ -200,24 +211,30 @@ void ppg_smoother_reset(ppg_smoother_t *state)
     state->started = 0;
 }
 
-PPG_SMALL void ppg_smooth(ppg_smoother_t *state, const int8_t *logits, uint32_t strides,
+PPG_SMALL void ppg_smooth(ppg_smoother_t *state, const ppg_reading_t *raw, uint32_t strides,
                 uint32_t *scratch, ppg_reading_t *reading)
 {
+    uint32_t *const belief = state->belief;
     uint32_t step;
     int i;
+    (void)raw;
     if (!state->started || strides == 0) {
-        for (i = 0; i < PPG_CLASSES; i++) {
-            state->belief[i] = DECODER_START;
+        for (i = 0; i < PPG_CLASSES + 2 * DECODER_BAND; i++) {
+            belief[i] = i < PPG_CLASSES ? DECODER_START : 0;
         }
         state->started = 1;
     } else {
-        for (step = 0; step < strides && step < DECODER_LONGEST_GAP; step++) {
-            decoder_advance(state->belief, scratch);
+        decoder_advance(belief);
+        for (step = 1; step < strides && step < DECODER_LONGEST_GAP; step++) {
+            for (i = PPG_CLASSES + DECODER_BAND - 1; i >= 0; i--) {
+                belief[i] = i < DECODER_BAND ? 0 : belief[i - DECODER_BAND];
+            }
+            decoder_advance(belief);
         }
     }
-    decoder_evidence(logits, scratch);
-    decoder_weigh(state->belief, scratch);
-    decoder_read(state->belief, scratch, &decoder_calibration, reading);
+    decoder_evidence(scratch);
+    decoder_weigh(belief, scratch);
+    decoder_read(belief + DECODER_BAND, scratch, &decoder_calibration, reading);
 }
 #elif DECODER_CLIP
 
@@ -228,10 +245,12 @@ void ppg_smoother_reset(ppg_smoother_t *state)
     state->started = 0;
 }
 
-PPG_SMALL void ppg_smooth(ppg_smoother_t *state, const int8_t *logits, uint32_t strides,
+PPG_SMALL void ppg_smooth(ppg_smoother_t *state, const ppg_reading_t *raw, uint32_t strides,
                 uint32_t *scratch, ppg_reading_t *reading)
 {
-    decoder_decode(logits, scratch, &decoder_calibration, reading);
+    (void)scratch;
+    *reading = *raw;
+    reading->error_q8 = decoder_error(raw->spread_q8, &decoder_calibration);
     if (!state->started || strides == 0 || strides > DECODER_LONGEST_GAP) {
         ppg_smoother_reset(state);
         state->started = 1;
@@ -264,11 +283,13 @@ void ppg_smoother_reset(ppg_smoother_t *state)
     state->started = 0;
 }
 
-PPG_SMALL void ppg_smooth(ppg_smoother_t *state, const int8_t *logits, uint32_t strides,
+PPG_SMALL void ppg_smooth(ppg_smoother_t *state, const ppg_reading_t *raw, uint32_t strides,
                 uint32_t *scratch, ppg_reading_t *reading)
 {
+    (void)scratch;
+    *reading = *raw;
+    reading->error_q8 = decoder_error(raw->spread_q8, &decoder_calibration);
     (void)strides;
     state->started = 1;
-    decoder_decode(logits, scratch, &decoder_calibration, reading);
 }
 #endif

@@ -11,7 +11,7 @@ typedef struct {
 /* State of the smoothing; the caller's. */
 typedef struct {
 #if DECODER_HMM
-    uint32_t belief[PPG_CLASSES];
+    uint32_t belief[PPG_CLASSES + 2 * DECODER_BAND];
 #elif DECODER_CLIP
     uint16_t last[DECODER_CLIP_READINGS];
     uint16_t at;
@@ -20,13 +20,14 @@ typedef struct {
     uint16_t started;
 } ppg_smoother_t;
 
-/* One window alone. scratch: PPG_DECODE_WORDS words without meaning before and after. */
+/* One window alone. scratch: PPG_DECODE_WORDS words without meaning before. */
 void ppg_decode(const int8_t *logits, uint32_t *scratch, ppg_reading_t *reading);
 
 /* Forgets what came before. */
 void ppg_smoother_reset(ppg_smoother_t *state);
 
-/* One window after those before it (smoothing: DECODER_NAME).
+/* The same window after those before it (smoothing: DECODER_NAME).
+ * raw, scratch: as ppg_decode left them; the scratch means nothing afterwards.
  * strides: how many times 2 s lie between this window and the one before; 0 starts anew. */
-void ppg_smooth(ppg_smoother_t *state, const int8_t *logits, uint32_t strides,
+void ppg_smooth(ppg_smoother_t *state, const ppg_reading_t *raw, uint32_t strides,
                 uint32_t *scratch, ppg_reading_t *reading);

@@ -1,12 +1,12 @@
 /* ---- front end: filter, resample, window, normalise ----------------------------------------- */
 
 typedef struct {
-    int32_t gain;
+    int32_t before[2]; /* x1, x2 of what drives the first section */
+    int32_t first; /* the first sample in it */
+    int32_t limit; /* of it, in counts */
     int32_t one; /* 2^F, a count */
-    int32_t limit; /* of what the first section is driven with, in counts */
-    int32_t before[2]; /* x1, x2 of the first section */
-    int32_t low[2]; /* y1, y2 of the first section, then of the second */
-    int32_t high[2];
+    int32_t low[3]; /* first section: input, y1, y2 */
+    int32_t high[3]; /* second section */
     int32_t step; /* an output sample is step / grid input samples */
     int32_t grid;
     uint32_t share; /* 2^31 / grid */
@@ -22,30 +22,39 @@ static int32_t front_clip(int32_t x, int32_t limit)
 }
 
 /* The next output of a section; the second difference of what rounding left goes on with it. */
-static int32_t front_section(ppg_section_t *y, const int32_t *by, int64_t driven)
+static PPG_INSIDE void front_section(ppg_section_t *y, const int32_t *by, int32_t x)
 {
-    const int64_t sum = driven + (2 * y->e1 - y->e2) + (int64_t)by[0] * y->y1 +
-                        (int64_t)by[1] * y->y2;
-    y->y2 = y->y1;
+    const ppg_section_t last = *y;
+    const int64_t sum = (2 * last.e1 - last.e2) + (int64_t)by[0] * x + (int64_t)by[1] * last.y1 +
+                        (int64_t)by[2] * last.y2;
+    y->y2 = last.y1;
+    y->e2 = last.e1;
     y->y1 = (int32_t)(sum >> 30);
-    y->e2 = y->e1;
     y->e1 = (int32_t)(sum & 0x3fffffff);
-    return y->y1;
 }
 
 /* The filtered value lands in high.y1, the one before it in high.y2. */
-static void front_filter(ppg_lane_t *lane, const front_sensor_t *by, int32_t sample)
+static PPG_INSIDE void front_filter(ppg_lane_t *lane, const front_sensor_t *by, int32_t x)
 {
-    const int32_t u = front_clip(sample, FRONT_LARGEST_SAMPLE) - lane->first;
-    const int32_t sum = u + by->before[0] * lane->u1 + by->before[1] * lane->u2;
-    const int32_t s = front_clip(sum, by->limit) * by->one;
-    const int32_t before = lane->low.y2;
-    const int32_t last = lane->low.y1;
-    const int32_t now = front_section(&lane->low, by->low, (int64_t)by->gain * s);
-    const int32_t bent = (now - last) - (last - before);
-    lane->u2 = lane->u1;
-    lane->u1 = u;
-    front_section(&lane->high, by->high, (int64_t)bent * (1 << 30));
+    const int32_t limit = by->limit;
+    const int32_t x1 = lane->x1;
+    const int32_t bend = lane->low.y2 - 2 * lane->low.y1;
+    int32_t s = x + by->before[0] * x1 + by->before[1] * lane->x2 - lane->start;
+    if (PPG_SELDOM((uint32_t)(s + limit) > 2 * (uint32_t)limit)) {
+        s = front_clip(s, limit);
+    }
+    lane->x1 = x;
+    lane->x2 = x1;
+    front_section(&lane->low, by->low, s * by->one);
+    front_section(&lane->high, by->high, lane->low.y1 + bend);
+}
+
+static PPG_APART void front_filter_lanes(
+    ppg_lane_t *lane, const front_sensor_t *by, const int32_t *sample, int count)
+{
+    PPG_ROLLED do {
+        front_filter(lane++, by, *sample++);
+    } while (--count > 0);
 }
 
 static void front_clear_section(ppg_section_t *y)
@@ -66,12 +75,12 @@ static void front_rest(ppg_lane_t *lane)
 }
 
 /* Steady state of a first sample. */
-static void front_start(ppg_lane_t *lane, int32_t sample)
+static void front_start(ppg_lane_t *lane, const front_sensor_t *by, int32_t x)
 {
     front_rest(lane);
-    lane->first = front_clip(sample, FRONT_LARGEST_SAMPLE);
-    lane->u1 = 0;
-    lane->u2 = 0;
+    lane->x1 = x;
+    lane->x2 = x;
+    lane->start = by->first * x;
 }
 
 /* The value share / 2^31 of the way from `before` to `after`. */

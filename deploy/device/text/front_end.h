@@ -2,13 +2,13 @@
 
 /* The last outputs of a filter section, and what rounding left of them. */
 typedef struct {
-    int32_t y1, y2, e1, e2;
+    int32_t y1, e1, y2, e2;
 } ppg_section_t;
 
-/* One channel of a sensor: both sections, its first sample and the last ones less it. */
+/* One channel of a sensor: both sections, its last samples, and what its first one weighs. */
 typedef struct {
     ppg_section_t low, high;
-    int32_t first, u1, u2;
+    int32_t x1, x2, start;
 #if FRONT_TWO_STAGES
     int32_t stream;
 #endif
@@ -73,6 +73,7 @@ typedef struct {
 #endif
     ppg_clock_t ppg_clock;
     int32_t ready;
+    int32_t quiet; /* a push that brings no output changes nothing else */
     volatile uint32_t pushes; /* odd while one is under way */
     uint32_t ppg_marks[(PPG_RING_STEPS + 31) / 32];
 #if FRONT_ACC

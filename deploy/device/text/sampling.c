@@ -3,6 +3,7 @@ static void front_clear(ppg_clock_t *clock)
     clock->need = PPG_STEPS;
     clock->at = 0;
     clock->started = 0;
+    clock->gap = 1;
 }
 #if FRONT_ACC
 
@@ -31,6 +32,7 @@ void ppg_reset(ppg_state_t *state)
     state->follow.lost = 0;
 #endif
     state->pushes = 0;
+    state->quiet = 0;
     state->ready = FRONT_RESET;
 }
 
@@ -42,18 +44,20 @@ static int32_t front_after(int32_t at)
 static void front_mark(uint32_t *marks, int32_t at, int invalid)
 {
     const uint32_t bit = (uint32_t)1 << ((uint32_t)at & 31u);
-    marks[at / 32] = invalid ? marks[at / 32] | bit : marks[at / 32] & ~bit;
+    marks += (uint32_t)at / 32;
+    *marks = invalid ? *marks | bit : *marks & ~bit;
 }
 
 static void front_store_lanes(
     ppg_clock_t *clock, int16_t *ring, uint32_t *marks, int count, const int32_t *y, int invalid)
 {
+    const int32_t at = clock->at;
     int lane;
     for (lane = 0; lane < count; lane++) {
-        ring[clock->at * count + lane] = front_pack(y[lane]);
+        ring[at * count + lane] = front_pack(y[lane]);
     }
-    front_mark(marks, clock->at, invalid);
-    clock->at = front_after(clock->at);
+    front_mark(marks, at, invalid);
+    clock->at = front_after(at);
     clock->need--;
 }
 
@@ -62,6 +66,7 @@ static void front_store(ppg_state_t *state, int acceleration, const int32_t *y, 
 {
 #if FRONT_ACC
     if (acceleration) {
+        state->quiet = 0;
         front_store_lanes(&state->acc_clock, state->acc_ring[0], state->acc_marks, 3, y, invalid);
         return;
     }
@@ -69,6 +74,7 @@ static void front_store(ppg_state_t *state, int acceleration, const int32_t *y, 
 #else
     (void)acceleration;
 #endif
+    state->quiet = 0;
     front_store_lanes(&state->ppg_clock, state->ppg_ring[0], state->ppg_marks, PPG_PPG_CHANNELS, y,
                       invalid);
 }
@@ -100,6 +106,7 @@ static void front_stand_in(ppg_state_t *state, int acceleration, int32_t count)
     const int32_t rest[3] = {0, 0, 0};
     ppg_clock_t *const clock = acceleration ? &state->acc_clock : &state->ppg_clock;
     clock->started = FRONT_LOST;
+    clock->gap = 1;
     while (count-- > 0) {
         front_store(state, acceleration, rest, 1);
     }
@@ -127,7 +134,7 @@ static int32_t front_floor_divide(int32_t a, int32_t b)
 }
 
 /* Keeps the acceleration as far ahead of the PPG as it was at first: its clock runs freely. */
-static void front_follow(ppg_state_t *state)
+static PPG_APART void front_follow(ppg_state_t *state)
 {
     ppg_follow_t *const follow = &state->follow;
     const int32_t lead = front_lead(state);
@@ -193,7 +200,7 @@ static void front_follow(ppg_state_t *state)
 #endif
 
 /* What a push returns. */
-static int front_due(ppg_state_t *state)
+static PPG_APART int front_due(ppg_state_t *state)
 {
 #if FRONT_ACC
     front_follow(state);
@@ -211,12 +218,15 @@ static int front_due(ppg_state_t *state)
         state->follow.lost = 0;
         return PPG_ERROR_OUT_OF_STEP;
     }
+    state->quiet = state->follow.low <= state->follow.high; /* no new block has begun */
+#else
+    state->quiet = 1;
 #endif
     return 0;
 }
 
 /* A sensor's first sample, or its first after lost ones. */
-static void front_begin(
+static PPG_SMALL PPG_APART void front_begin(
     ppg_state_t *state, int acceleration, ppg_lane_t *lanes, ppg_clock_t *clock)
 {
     const int count = acceleration ? 3 : PPG_PPG_CHANNELS;
@@ -249,8 +259,8 @@ static void front_begin(
 #endif
 }
 
-/* One sample through the filters of a sensor; none: an invalid one. */
-static void front_feed(
+/* An invalid sample, or the first valid one after the end of a signal, through the filters. */
+static PPG_SMALL PPG_APART void front_feed(
     const front_sensor_t *by, int count, ppg_lane_t *lanes, ppg_clock_t *clock,
     const int32_t *sample)
 {
@@ -258,9 +268,9 @@ static void front_feed(
     int lane;
     for (lane = 0; lane < count; lane++) {
         if (!ended) {
-            front_filter(&lanes[lane], by, sample ? sample[lane] : lanes[lane].u1 + lanes[lane].first);
+            front_filter_lanes(&lanes[lane], by, sample ? &sample[lane] : &lanes[lane].x1, 1);
         } else if (sample) {
-            front_start(&lanes[lane], sample[lane]);
+            front_start(&lanes[lane], by, sample[lane]);
         } else {
             front_rest(&lanes[lane]);
         }
@@ -274,30 +284,18 @@ static void front_feed(
 
 /* Output samples between two filtered ones. `due`, and with another clock 2^-24 `fine`, is where the
  * next one stands after the later, in units of 1 / grid samples; nothing here grows, so the clock
- * never drifts or overflows. */
-static void front_push(
-    ppg_state_t *state, int acceleration, ppg_lane_t *lanes, ppg_clock_t *clock,
-    const int32_t *sample)
+ * never drifts or overflows. `invalid`: the later one is; `unsure`: the earlier one. */
+static PPG_APART void front_put(
+    ppg_state_t *state, int acceleration, ppg_lane_t *lanes, ppg_clock_t *clock, int later,
+    int unsure)
 {
     const front_sensor_t *const by = &front_sensors[acceleration];
     const int count = acceleration ? 3 : PPG_PPG_CHANNELS;
     int32_t y[3];
-    int unsure;
     int lane;
-    if (clock->started == 1) {
-        clock->due -= by->grid;
-    } else {
-        front_begin(state, acceleration, lanes, clock);
-    }
-    unsure = clock->gap > 0;
-    front_feed(by, count, lanes, clock, sample);
-#if FRONT_ACC
-    while (clock->due < 0 || (clock->due == 0 && clock->fine == 0)) {
-#else
-    while (clock->due <= 0) {
-#endif
+    do {
         const int32_t part = clock->due + by->grid;
-        const int invalid = !sample || (unsure && part < by->grid);
+        const int invalid = later || (unsure && part < by->grid);
         uint32_t share = (uint32_t)part * by->share;
 #if FRONT_ACC
         share += (uint32_t)(((uint64_t)clock->fine * by->share) >> FRONT_ONE_BITS);
@@ -339,20 +337,60 @@ static void front_push(
             clock->due += (int32_t)(ahead >> FRONT_ONE_BITS);
             clock->fine = (uint32_t)ahead & ((1u << FRONT_ONE_BITS) - 1u);
         }
+    } while (clock->due < 0 || (clock->due == 0 && clock->fine == 0));
+#else
+    } while (clock->due <= 0);
 #endif
-    }
 }
 
-static int front_is_reset(const ppg_state_t *state)
+/* A sensor's first sample, an invalid one, or one after such: whether the last was invalid. */
+static PPG_SMALL PPG_APART int front_resume(
+    ppg_state_t *state, int acceleration, ppg_lane_t *lanes, ppg_clock_t *clock,
+    const int32_t *sample)
 {
-    return state->ready == FRONT_RESET || state->ready == FRONT_READY;
+    const front_sensor_t *const by = &front_sensors[acceleration];
+    int unsure;
+    if (clock->started == 1) {
+        clock->due -= by->grid;
+    } else {
+        front_begin(state, acceleration, lanes, clock);
+    }
+    unsure = clock->gap > 0;
+    front_feed(by, acceleration ? 3 : PPG_PPG_CHANNELS, lanes, clock, sample);
+    return unsure;
+}
+
+static PPG_INSIDE int front_push(
+    ppg_state_t *state, int acceleration, ppg_lane_t *lanes, ppg_clock_t *clock,
+    const int32_t *sample)
+{
+    const front_sensor_t *const by = &front_sensors[acceleration];
+    int unsure = 0;
+    if (sample && clock->gap == 0) {
+        clock->due -= by->grid;
+        front_filter_lanes(lanes, by, sample, acceleration ? 3 : PPG_PPG_CHANNELS);
+    } else {
+        unsure = front_resume(state, acceleration, lanes, clock, sample);
+    }
+#if FRONT_ACC
+    if (clock->due < 0 || (clock->due == 0 && clock->fine == 0)) {
+#else
+    if (clock->due <= 0) {
+#endif
+        front_put(state, acceleration, lanes, clock, !sample, unsure);
+    }
+    return state->quiet ? 0 : front_due(state);
 }
 
 /* One sample of either sensor, unless another push is under way. */
-static int front_take_sample(ppg_state_t *state, int acceleration, const int32_t *sample)
+static PPG_INSIDE int front_take_sample(
+    ppg_state_t *state, int acceleration, const int32_t *sample)
 {
     const uint32_t pushes = state->pushes;
     int status;
+    if (state->ready != FRONT_RESET && state->ready != FRONT_READY) {
+        return PPG_ERROR_NOT_RESET;
+    }
     if ((pushes & 1u) != 0u) {
         return PPG_ERROR_BUSY;
     }
@@ -360,14 +398,13 @@ static int front_take_sample(ppg_state_t *state, int acceleration, const int32_t
     FRONT_BARRIER();
 #if FRONT_ACC
     if (acceleration) {
-        front_push(state, 1, state->acc_lane, &state->acc_clock, sample);
+        status = front_push(state, 1, state->acc_lane, &state->acc_clock, sample);
     } else {
-        front_push(state, 0, state->ppg_lane, &state->ppg_clock, sample);
+        status = front_push(state, 0, state->ppg_lane, &state->ppg_clock, sample);
     }
 #else
-    front_push(state, acceleration, state->ppg_lane, &state->ppg_clock, sample);
+    status = front_push(state, acceleration, state->ppg_lane, &state->ppg_clock, sample);
 #endif
-    status = front_due(state);
     FRONT_BARRIER();
     state->pushes = pushes + 2u;
     return status;
@@ -375,21 +412,25 @@ static int front_take_sample(ppg_state_t *state, int acceleration, const int32_t
 
 int ppg_push_ppg(ppg_state_t *state, const int32_t *sample)
 {
-    return front_is_reset(state) ? front_take_sample(state, 0, sample) : PPG_ERROR_NOT_RESET;
+    int32_t within[PPG_PPG_CHANNELS];
+    int lane;
+    for (lane = 0; lane < PPG_PPG_CHANNELS && sample; lane++) {
+        within[lane] = sample[lane];
+        if (PPG_SELDOM((uint32_t)within[lane] + 0x8000000u > 0xfffffffu)) {
+            within[lane] = front_clip(within[lane], FRONT_LARGEST_SAMPLE);
+        }
+    }
+    return front_take_sample(state, 0, sample ? within : 0);
 }
 #if FRONT_ACC
 
 int ppg_push_acc(ppg_state_t *state, const int16_t *sample)
 {
-    int32_t wide[3] = {0, 0, 0};
+    int32_t wide[3];
     int axis;
-    if (!front_is_reset(state)) {
-        return PPG_ERROR_NOT_RESET;
-    }
     for (axis = 0; axis < 3 && sample; axis++) {
         wide[axis] = sample[axis];
     }
     return front_take_sample(state, 1, sample ? wide : 0);
 }
 #endif
-

@@ -116,10 +116,11 @@ class DecoderC:
         return _values(reading)
 
     def smooth(self, logits: NDArray[np.int8], strides: int) -> tuple[int, ...]:
-        """`ppg_smooth`."""
-        reading = ReadingC()
+        """`ppg_decode`, then `ppg_smooth`."""
+        raw, reading = ReadingC(), ReadingC()
         row = np.ascontiguousarray(logits, np.int8)
-        self.library.ppg_smooth(self._state, address(row), strides, self._scratch, byref(reading))
+        self.library.ppg_decode(address(row), self._scratch, byref(raw))
+        self.library.ppg_smooth(self._state, byref(raw), strides, self._scratch, byref(reading))
         return _values(reading)
 
 

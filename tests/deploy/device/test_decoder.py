@@ -114,7 +114,7 @@ def test_beliefs_keep_their_sum() -> None:
         belief = smoothing.advance(belief, by)
     np.testing.assert_allclose(belief.sum(axis=1), 2**31, rtol=1e-5)
     np.testing.assert_array_equal(belief[0], belief[2, ::-1])
-    weighed = smoothing.weigh(belief, np.full((3, CLASSES), 7, np.int64))
+    weighed = smoothing.weigh(belief, np.full((3, CLASSES), 7, np.int64), 1)
     np.testing.assert_allclose(weighed, belief, atol=300, rtol=1e-5)
 
 

@@ -93,7 +93,7 @@ int main(void)
     static int8_t input[PPG_STEPS * PPG_CHANNELS];
     static uint32_t scratch[PPG_DECODE_WORDS];
     int8_t logits[PPG_CLASSES];
-    ppg_reading_t reading;
+    ppg_reading_t reading, smoothed;
     int kind, i, c, due = 0;
     ppg_smoother_reset(&smoother);
     for (kind = 0; kind < 4; kind++) {
@@ -122,7 +122,7 @@ int main(void)
                     logits[c] = input[(c * 7) % (PPG_STEPS * PPG_CHANNELS)];
                 }
                 ppg_decode(logits, scratch, &reading);
-                ppg_smooth(&smoother, logits, next() >> 27, scratch, &reading);
+                ppg_smooth(&smoother, &reading, next() >> 27, scratch, &smoothed);
             }
         }
     }
@@ -143,8 +143,9 @@ int main(void)
             logits[c] =
                 (int8_t)(i % 3 ? (x >> 31 ? INT8_MAX : INT8_MIN) : (int)(x >> 24) - 128);
         }
-        ppg_smooth(&smoother, logits, i % 5 ? 1u : next(), scratch, &reading);
-        if (reading.bpm_q8 < 30 * 256 || reading.bpm_q8 > 209 * 256) { return 2; }
+        ppg_decode(logits, scratch, &reading);
+        ppg_smooth(&smoother, &reading, i % 5 ? 1u : next(), scratch, &smoothed);
+        if (smoothed.bpm_q8 < 30 * 256 || smoothed.bpm_q8 > 209 * 256) { return 2; }
     }
     printf("%d\\n", due);
     return 0;

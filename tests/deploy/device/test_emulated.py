@@ -57,7 +57,7 @@ int collect(void)
 void quantise(void) { ppg_quantise(window, input); }
 void decode(void) { ppg_decode(logits, scratch, &raw); }
 void begin(void) { ppg_smoother_reset(&smoother); }
-void smooth(uint32_t strides) { ppg_smooth(&smoother, logits, strides, scratch, &smoothed); }
+void smooth(uint32_t strides) { ppg_smooth(&smoother, &raw, strides, scratch, &smoothed); }
 """
 
 
