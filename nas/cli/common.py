@@ -51,9 +51,9 @@ def verb(function: Callable[Parameters, None]) -> Callable[Parameters, None]:
             _leave(_describe(error), 1)
         except MemoryError as error:
             _leave(
-                f"there is not enough memory ({error or 'no more was to be had'}). See that no "
-                "file is far larger than it should be, give fewer or shorter recordings, or end "
-                "other programs",
+                f"there is not enough memory ({str(error) or 'no more was to be had'}). See that "
+                "no file is far larger than it should be, give fewer or shorter recordings, or "
+                "end other programs",
                 1,
             )
 

@@ -39,12 +39,17 @@ def test_notes_of_several_files_are_said_once(capsys: pytest.CaptureFixture[str]
     )
 
 
-def test_want_of_memory_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    ("said", "why"), [(["Unable to allocate 40 GiB"], "40 GiB"), ([], "no more was to be had")]
+)
+def test_want_of_memory_is_told(
+    said: list[str], why: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     @verb
     def reads() -> None:
-        raise MemoryError("Unable to allocate 40 GiB")
+        raise MemoryError(*said)
 
     with pytest.raises(typer.Exit):
         reads()
     told = capsys.readouterr().err
-    assert "not enough memory (Unable to allocate 40 GiB). See that no file is far larger" in told
+    assert f"{why}). See that no file is far larger" in told
