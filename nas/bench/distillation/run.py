@@ -145,6 +145,9 @@ def _claimed(config: BenchConfig, out: Path, people: People, command: str) -> Be
         raise RunError(
             f"`out` {out} holds a bench with other rows, of another ppgnas; choose another `out`"
         )
+    if known.command != command:  # with more seeds, say
+        known = replace(known, command=command)
+        known.write(out)
     return known
 
 

@@ -102,6 +102,6 @@ def ask(
         out,
         seeds=seeds,
         worker=worker,
-        command="ppgnas bench strategies",
+        command=f"ppgnas bench strategies --seeds {','.join(map(str, seeds))}",
         progress=Silent(),
     )

@@ -95,6 +95,13 @@ def test_a_bench_measured_otherwise_is_not_mixed(people: str, tmp_path: Path) ->
         ask(str(own), tmp_path / "out", FakeWorker(), seeds=(0,))
 
 
+def test_the_command_is_the_one_that_asked_last(people: str, tmp_path: Path) -> None:
+    for seeds in ((0,), (0, 1)):
+        found = ask(people, tmp_path / "out", FakeWorker(), seeds=seeds)
+    told = json.loads((tmp_path / "out" / "bench.json").read_text())
+    assert found.document.command == told["command"] == "ppgnas bench strategies --seeds 0,1"
+
+
 def test_a_damaged_record_is_named(people: str, tmp_path: Path) -> None:
     ask(people, tmp_path / "out", FakeWorker(), seeds=(0,))
     for kind in ("cells", "grounds"):
