@@ -20,6 +20,7 @@ SERIAL = {25569.0: "Excel", 719529.0: "MATLAB"}  # days from their zero to 1970
 TICKS = {62_135_596_800.0: ".NET", 11_644_473_600.0: "Windows"}  # seconds from their zero to 1970
 FASTEST_HZ = 10_000.0
 SUMMER_S = 60.0  # of an hour, by which a clock is set
+NIGHT_S = 4 * HOUR_S  # of a day, in which clocks are set forward; later an hour is a pause
 _SHORT = re.compile(r"(\d{1,3}):(\d{2}[.,]\d{1,9})")
 _DATE = re.compile(r"(\d{1,4})[-/.](\d{1,2})[-/.](\d{1,4})(?:[T ]+|$)")
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
@@ -143,13 +144,19 @@ def _of_texts(table: Table, name: str, cells: list[str]) -> Clock:
 
 
 def _set_by_an_hour(time_s: NDArray[np.float64]) -> tuple[int, float] | None:
-    """Row at which a local clock was set, once, and seconds to add from there."""
+    """Row at which a local clock was set, once, and seconds to add from there.
+
+    An hour that is missing by day is a pause, and stays one.
+    """
     known = np.flatnonzero(np.isfinite(time_s))
     steps = np.diff(time_s[known])
     (set_at,) = np.nonzero((steps < 0) | (steps > HOUR_S - SUMMER_S))
     if len(set_at) != 1 or abs(abs(steps[set_at[0]]) - HOUR_S) > SUMMER_S:
         return None
-    return int(known[set_at[0] + 1]), -HOUR_S if steps[set_at[0]] > 0 else HOUR_S
+    forward = bool(steps[set_at[0]] > 0)
+    if forward and time_s[known[set_at[0]]] % DAY_S > NIGHT_S:
+        return None
+    return int(known[set_at[0] + 1]), -HOUR_S if forward else HOUR_S
 
 
 def in_digits(cell: str) -> str:

@@ -87,6 +87,19 @@ def test_clocks_of_other_zeros_and_zones(
         check(recording, form)
 
 
+def test_nearly_an_hour_that_is_missing_by_day_is_a_pause(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def lunch(at: float) -> str:
+        return (NOON + timedelta(seconds=at + 3590 * (at >= 45))).isoformat()
+
+    form = Form({"a.csv": f"time,ppg,{AXES},hr\n" + rows(lunch)})
+    (recording,), said = converted(form, tmp_path, capsys)
+    ((begin_s, end_s),) = recording.gaps
+    assert abs(begin_s - 45) < 0.1 and abs(end_s - 3635) < 0.1
+    assert "summer time" not in said
+
+
 def test_a_rate_above_the_rows(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     head = '# OpenSignals Text File Format\n# {"mac": {"sampling rate": 50, "channels": [1]}}\n'
     text = columns(f"{head}# EndOfHeader\nPPG,HR", p=ppg, h=hr)
