@@ -15,7 +15,7 @@ import typer
 from nas.cli.common import names_of
 from nas.cli.options import Text
 
-_LISTS = ("names", "ppg", "acc")
+_LISTS = ("ppg", "acc")
 
 
 def _options(
@@ -136,6 +136,8 @@ def reads_a_file(function: Callable[..., None]) -> Callable[..., None]:
     def wrapped(*args: Any, **rest: Any) -> None:
         given = {name: rest.pop(name, None) for name in hints}
         given |= {name: names_of(given[name]) for name in _LISTS if given[name] is not None}
+        if given["names"] is not None:  # one that is there twice is refused, and not left out
+            given["names"] = tuple(filter(None, map(str.strip, given["names"].split(","))))
         given = {name: value for name, value in given.items() if value is not None}
         function(*args, given=given, **rest)
 
