@@ -128,6 +128,7 @@ def _draw_parallel(info: Parallel, kind: str, *, synthetic: bool) -> go.Figure:
     shades = np.log10(everything[:, -1])
     margin = {"l": 50, "r": 40, "t": 70, "b": 20}
     drawn = figure(430, synthetic=synthetic, margin=margin)
+    drawn.update_annotations(yshift=46)  # above the names of the axes
     return drawn.add_parcoords(
         dimensions=dimensions,
         customdata=info.numbers[kind],
