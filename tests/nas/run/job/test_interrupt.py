@@ -57,6 +57,7 @@ class Loses:
 @pytest.fixture
 def listening() -> Iterator[None]:
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job ignores it
     interrupt.listen()
     yield
     interrupt.listen()  # forgets what was asked for
