@@ -15,12 +15,16 @@ from ppgnas.tables import text_table
 @verb
 def bench_deploy(
     networks: Annotated[
-        int, typer.Option(min=1, help="Random networks to try beside the hand-made ones.")
+        int, typer.Option(min=0, help="Random networks to try beside the hand-made ones.")
     ] = 20,
     run: Annotated[
         Text, typer.Option(help="Run whose finalists are tried too; needs --data.")
     ] = None,
     data: Annotated[Text, typer.Option(help="Recordings for the finalists.")] = None,
+    cmsis_nn: Annotated[
+        Text,
+        typer.Option(help="Folder of CMSIS-NN's sources, to run the same networks in them."),
+    ] = None,
     out: MarkdownOut = "results/reference/deploy.md",
     as_json: AsJson = False,
 ) -> None:
@@ -29,17 +33,12 @@ def bench_deploy(
     \b
     ppgnas bench deploy
     ppgnas bench deploy --run results/run --data recordings/
+    ppgnas bench deploy --networks 0 --cmsis-nn CMSIS-NN/
     """
     from dataclasses import asdict
 
-    from nas.bench.deploy import (
-        COMMAND,
-        finalist_rows,
-        hand_made_rows,
-        markdown,
-        random_rows,
-        summary,
-    )
+    from nas.bench.deploy.page import COMMAND, markdown, summary
+    from nas.bench.deploy.rows import finalist_rows, hand_made_rows, random_rows
     from nas.run.folder import RunDir
     from ppgnas.errors import RunError
     from ppgnas.files import write_text_atomic
@@ -48,11 +47,14 @@ def bench_deploy(
         raise RunError(
             "`run` and `data` go together: the finalists of the run read windows of the recordings"
         )
-    rows = [*hand_made_rows(), *random_rows(networks)]
+    others = None if cmsis_nn is None else Path(cmsis_nn)
+    rows = [*hand_made_rows(cmsis_nn=others), *random_rows(networks, cmsis_nn=others)]
     command = f"{COMMAND} --networks {networks}"
     if run is not None and data is not None:
-        rows += finalist_rows(RunDir(Path(run)), data)
+        rows += finalist_rows(RunDir(Path(run)), data, cmsis_nn=others)
         command += f" --run {run} --data {data}"
+    if cmsis_nn is not None:
+        command += f" --cmsis-nn {cmsis_nn}"
     write_text_atomic(Path(out), markdown(rows, command))
     if as_json:
         emit({"command": command, "networks": [asdict(row) for row in rows]})

@@ -8,14 +8,14 @@ import pytest
 
 from deploy.fuzz.random_net import random_net
 from hwmodels.path import path_law, shape_of
-from nas.bench.deploy import (
+from nas.bench.deploy.page import markdown
+from nas.bench.deploy.rows import (
     AROUND,
     EMULATED_WINDOWS,
     HOST_WINDOWS,
     Row,
     Streamed,
     Whole,
-    markdown,
     random_rows,
     whole,
 )
@@ -67,6 +67,11 @@ def test_the_page(row: Row) -> None:
     worse = replace(row, name="other", host_differences=3, xnnpack_bpm_share=0.5)
     made = replace(row, name="medium", macs=1000, cycles=1337)
     assert "| cycles per MAC, medium | 0.95 | 1.34 |" in markdown([made], "ppgnas bench deploy")
+    assert "| CMSIS-NN against the reference | 0 | not run |" in markdown([row], "")
+    beside = markdown([replace(made, cmsis_differences=0, cmsis_cycles=5.234)], "")
+    assert "| CMSIS-NN cycles over ours, medium | 4.4 | 5.23 |" in beside
+    assert "| CMSIS-NN against the reference | 0 | 0 |" in beside
+    assert "CMSIS-NN is built by the same compiler" in beside and "not run" not in beside
     whole = replace(row, name="tiny", whole=Whole(209_445, 17_440, 4_346))
     seen = markdown([whole], "ppgnas bench deploy")
     assert "| raw samples to smoothed, tiny, streaming: SRAM B | 4.5 KB | 4,346 |" in seen

@@ -1,4 +1,4 @@
-"""`ppgnas bench deploy`: do the files compute what was evaluated, and what do they cost?
+"""What the files of a network compute and cost.
 
 Hand-made networks, random ones of a space and, if a run is given, its finalists are written as
 TFLite and as C.
@@ -8,11 +8,9 @@ windows. Emulated, not measured.
 
 from __future__ import annotations
 
-import platform
 import random
 import tempfile
-from collections.abc import Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,7 +22,6 @@ from nas.models.names import Model, find_model
 from nas.models.verify import verify
 from nas.models.windows import Int8, Windows, windows_for
 from ppgnas.errors import GraphError
-from ppgnas.tables import markdown_table
 from ppgnas.task import BLOCKS
 
 if TYPE_CHECKING:
@@ -32,7 +29,6 @@ if TYPE_CHECKING:
     from nas.run.folder import RunDir
     from search_spaces.arch import Arch
 
-COMMAND = "ppgnas bench deploy"
 HOST_WINDOWS, EMULATED_WINDOWS, FINALIST_WINDOWS = 200, 3, 1000
 STREAMED_WINDOWS = 3
 STREAMING_GOAL = 3.7
@@ -40,6 +36,8 @@ STREAMING_GOAL = 3.7
 GOALS = {"tiny": 1.2, "medium": 0.95, "large": 0.78}
 """Cycles per MAC that hand-made networks shall take."""
 AROUND = Surroundings(ppg_hz=64, acc_hz=32)
+CMSIS_GOALS = {"tiny": 6.0, "medium": 4.4, "large": 3.2}
+"""Times the cycles of ours that CMSIS-NN shall take for them, built by the same compiler."""
 WHOLE_GOALS = {"tiny": ("180,000", "19 KB", "4.5 KB")}
 """Instructions, flash and SRAM of a streamed reading with everything around the network."""
 
@@ -84,7 +82,8 @@ class Row:
             heart rate, so only finalists have it.
         rules_max_lsb: single rounding of the C against TFLite's.
         instructions, cycles: emulated.
-        cmsis_cycles, cmsis_instructions: of CMSIS-NN by its laws, over ours.
+        cmsis_cycles, cmsis_instructions: of CMSIS-NN over ours: emulated, or by its laws.
+        cmsis_differences: its outputs that are not TFLM's; None by its laws.
         cycles_error, flash_error: predicted over emulated, less 1.
         sram_error_bytes: predicted less linked.
         stack_bytes: emulated.
@@ -113,6 +112,7 @@ class Row:
     sram_error_bytes: int
     streamed: Streamed | None
     whole: Whole | None = None
+    cmsis_differences: int | None = None
 
     @property
     def cycles_per_mac(self) -> float:
@@ -138,13 +138,22 @@ class Row:
         return f"{self.instructions / by.instructions:.2f}, {self.cycles / by.cycles:.2f}"
 
 
-def measure(name: str, net: QuantizedNet, x: Int8, *, trained: bool) -> Row:
+def measure(
+    name: str, net: QuantizedNet, x: Int8, *, trained: bool, cmsis_nn: Path | None = None
+) -> Row:
     """One network on int8 windows `(windows, 1, time, channels)`.
+
+    Args:
+        name, net, x: the network and what it reads.
+        trained: its outputs are heart rates.
+        cmsis_nn: folder of CMSIS-NN's sources, to run it; its laws are taken without.
 
     Raises:
         DependencyError, ToolError: no compiler or emulator, or it fails.
-        ExportError: a layer that a file cannot hold.
+        ExportError: a layer that a file cannot hold, or that is not called in CMSIS-NN here.
     """
+    from deploy import cmsis_nn as others
+    from deploy.emulation.toolchain import find_compiler
     from deploy.integers import reference
     from deploy.parity import max_lsb
     from deploy.tflite import runtime as tflite_runtime
@@ -163,6 +172,12 @@ def measure(name: str, net: QuantizedNet, x: Int8, *, trained: bool) -> Row:
     truth = reference.run(net, x)
     xnnpack = tflite_runtime.run(tflite.write(net), x, kernels="xnnpack")
     cmsis = cmsis_nn_instructions(net.graph)
+    cmsis_cycles, cmsis_differences = cmsis * CYCLES_PER_INSTRUCTION, None
+    if cmsis_nn is not None:
+        few = x[:EMULATED_WINDOWS]
+        seen = others.emulate(net, few, cmsis_nn=cmsis_nn, compiler=find_compiler())
+        cmsis, cmsis_cycles = float(seen.last.instructions), seen.last.cycles
+        cmsis_differences = int((seen.outputs != truth[: len(few)].reshape(len(few), -1)).sum())
     by = streamed(net, x[:STREAMED_WINDOWS])
     return Row(
         name=name,
@@ -179,13 +194,14 @@ def measure(name: str, net: QuantizedNet, x: Int8, *, trained: bool) -> Row:
         flash_bytes=emulated.flash_bytes,
         scratch_bytes=emulated.scratch_bytes,
         stack_bytes=emulated.stack_bytes,
-        cmsis_cycles=cmsis * CYCLES_PER_INSTRUCTION / emulated.cycles,
+        cmsis_cycles=cmsis_cycles / emulated.cycles,
         cmsis_instructions=cmsis / emulated.instructions,
         cycles_error=error["cycles"] / 100,
         flash_error=error["flash_bytes"] / 100,
         sram_error_bytes=verified.predicted.sram_bytes - emulated.sram_bytes,
         streamed=by,
         whole=None if by is None or name not in GOALS else whole(net, by),
+        cmsis_differences=cmsis_differences,
     )
 
 
@@ -244,140 +260,48 @@ def _bpm_share(net: QuantizedNet, seen: Int8, truth: Int8) -> float:
     return float(np.mean(np.abs(bpm[0] - bpm[1]) <= 0.1))
 
 
-def hand_made_rows() -> list[Row]:
+def hand_made_rows(*, cmsis_nn: Path | None = None) -> list[Row]:
     """The hand-made networks of `GOALS`, with made-up weights on made-up windows."""
     from search_spaces.published import published
 
-    return [_made_up(name, published(name), number) for number, name in enumerate(GOALS)]
+    return [
+        _made_up(name, published(name), number, cmsis_nn=cmsis_nn)
+        for number, name in enumerate(GOALS)
+    ]
 
 
-def random_rows(count: int, *, space: str = "default", seed: int = 77) -> list[Row]:
+def random_rows(
+    count: int, *, space: str = "default", seed: int = 77, cmsis_nn: Path | None = None
+) -> list[Row]:
     """Networks with made-up weights on made-up windows; the laws were fitted on other seeds."""
     from search_spaces.space import load_space
 
     networks, draw = load_space(space), random.Random(seed)
     drawn = [networks.sample(draw) for _ in range(count)]
-    return [_made_up(f"{space} {n}", arch, n, seed=seed + n) for n, arch in enumerate(drawn)]
+    return [
+        _made_up(f"{space} {n}", arch, n, seed=seed + n, cmsis_nn=cmsis_nn)
+        for n, arch in enumerate(drawn)
+    ]
 
 
-def _made_up(name: str, arch: Arch, number: int, *, seed: int = 0) -> Row:
+def _made_up(
+    name: str, arch: Arch, number: int, *, seed: int = 0, cmsis_nn: Path | None = None
+) -> Row:
     from deploy.fuzz.random_net import random_net
     from search_spaces.lower import lower
 
     net = random_net(lower(arch), seed)
     shape = (HOST_WINDOWS, *net.graph.shape(net.graph.input)[1:])
     x = np.random.default_rng(number).integers(-128, 128, shape).astype(np.int8)
-    return measure(name, net, x, trained=False)
+    return measure(name, net, x, trained=False, cmsis_nn=cmsis_nn)
 
 
-def finalist_rows(run: RunDir, data: str) -> list[Row]:
+def finalist_rows(run: RunDir, data: str, *, cmsis_nn: Path | None = None) -> list[Row]:
     """The finalists of a run on windows of recordings."""
     rows = []
     for number in run.finalists():
         model = find_model(f"{run.path}:{number}")
         net = model.net()
         x = windows_for(model, net, data=data, limit=FINALIST_WINDOWS).x
-        rows.append(measure(f"finalist {number}", net, x, trained=True))
+        rows.append(measure(f"finalist {number}", net, x, trained=True, cmsis_nn=cmsis_nn))
     return rows
-
-
-def summary(rows: Sequence[Row]) -> list[tuple[str, str, str]]:
-    """`(what, goal, measured)` over all rows."""
-    windows = f"{HOST_WINDOWS} windows and more a network on the host, {EMULATED_WINDOWS} emulated"
-    host = sum(row.host_differences for row in rows)
-    emulated = sum(row.emulated_differences for row in rows)
-    tflm = [row.tflm_differences for row in rows]
-    micro = "not installed" if None in tflm else str(sum(n or 0 for n in tflm))
-    xnnpack = max(row.xnnpack_max_lsb for row in rows)
-    shares = [row.xnnpack_bpm_share for row in rows if row.xnnpack_bpm_share is not None]
-    agree = f"{min(shares):.2%} (worst finalist)" if shares else "no run given"
-    cmsis = [row.cmsis_cycles for row in rows]
-    cycles = np.abs([row.cycles_error for row in rows])
-    flash = np.abs([row.flash_error for row in rows])
-    sram = max(abs(row.sram_error_bytes) for row in rows)
-    made = [row for row in rows if row.name in GOALS]
-    streams = [row.streamed for row in rows if row.streamed is not None]
-    apart = f"{sum(by.differences for by in streams)} ({len(streams)} networks)"
-    return [
-        *(
-            (f"cycles per MAC, {row.name}", f"{GOALS[row.name]:.2f}", f"{row.cycles_per_mac:.2f}")
-            for row in made
-        ),
-        *(
-            (
-                f"window over streaming, {row.name}: instructions, mJ a reading",
-                f"{STREAMING_GOAL}",
-                row.fewer,
-            )
-            for row in made
-        ),
-        *(
-            (f"raw samples to smoothed, {row.name}, streaming: {what}", goal, f"{value:,}")
-            for row in made
-            if row.whole is not None
-            for what, goal, value in zip(
-                ("instructions a reading", "flash B", "SRAM B"),
-                WHOLE_GOALS.get(row.name, "---"),
-                astuple(row.whole),
-                strict=True,
-            )
-        ),
-        ("streaming C emulated against one long pass", "0", apart),
-        (
-            "CMSIS-NN cycles over ours",
-            "-",
-            f"{min(cmsis):.2f} to {max(cmsis):.2f} (median {np.median(cmsis):.2f})",
-        ),
-        ("C on the host against its reference", "0", f"{host} ({windows})"),
-        ("C emulated against its reference", "0", str(emulated)),
-        ("TFLite Micro against the reference", "0", micro),
-        ("LiteRT with XNNPACK, largest difference", "2 LSB", f"{xnnpack} LSB"),
-        ("the same in heart rate: windows within 0.1 BPM", "99.9 %", agree),
-        ("single against double rounding", "-", f"{max(r.rules_max_lsb for r in rows)} LSB"),
-        ("predicted cycles, mean error", "2 %", f"{cycles.mean():.2%}"),
-        ("predicted cycles, worst error", "5 %", f"{cycles.max():.2%}"),
-        ("flash of the linked model, mean error", "1 %", f"{flash.mean():.2%}"),
-        ("flash of the linked model, worst error", "-", f"{flash.max():.2%}"),
-        ("SRAM of the linked model", "exact", f"{sram} B"),
-    ]
-
-
-_COLUMNS = (
-    ("network", "{0.name}"),
-    ("MAC", "{0.macs}"),
-    ("weights B", "{0.weight_bytes}"),
-    ("cycles", "{0.cycles:.0f}"),
-    ("per MAC", "{0.cycles_per_mac:.2f}"),
-    ("predicted", "{0.cycles_error:+.1%}"),
-    ("CMSIS-NN / ours", "{0.cmsis_cycles:.2f}"),
-    ("instructions", "{0.instructions}"),
-    ("per MAC", "{0.instructions_per_mac:.2f}"),
-    ("CMSIS-NN / ours", "{0.cmsis_instructions:.2f}"),
-    ("flash B", "{0.flash_bytes}"),
-    ("predicted", "{0.flash_error:+.1%}"),
-    ("scratch B", "{0.scratch_bytes}"),
-    ("stack B", "{0.stack_bytes}"),
-    ("window / streaming: instructions, cycles", "{0.fewer}"),
-    ("streaming: scratch and state B", "{0.streamed_memory}"),
-)
-
-
-def markdown(rows: Sequence[Row], command: str) -> str:
-    """The page of `results/reference/deploy.md`."""
-    from deploy.emulation.toolchain import find_compiler
-    from hwmodels.fit.cmsis_counts import CYCLES_PER_INSTRUCTION
-
-    compiler = find_compiler()
-    networks = [[form.format(row) for _, form in _COLUMNS] for row in rows]
-    parts = [
-        "# Files for the device",
-        f"`{command}`, on Python {platform.python_version()}; C built by {compiler.name} "
-        f"{compiler.version} at -O2 for a Cortex-M7. Emulated, not measured: instructions, stack "
-        "and outputs are exact for the image, cycles are those of the pipeline model of "
-        "docs/emulation.md. CMSIS-NN is not run here: its instructions follow laws counted in "
-        f"emulation (99f736a, gcc 12.2 -O3), its cycles are {CYCLES_PER_INSTRUCTION} an "
-        "instruction, as published networks take on boards.",
-        markdown_table(("what", "goal", "here"), summary(rows)),
-        markdown_table([title for title, _ in _COLUMNS], networks),
-    ]
-    return "\n\n".join(parts) + "\n"
