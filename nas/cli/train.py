@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -122,17 +123,24 @@ def _teacher(config: TrainConfig, out: str, *, as_json: bool) -> None:
     from nas.run.job.progress import for_terminal
 
     with goes_on(CHECKPOINT):
-        facts = teach(config, Path(out), progress=for_terminal())
+        taught = teach(config, Path(out), progress=for_terminal())
+    facts = taught.facts
     if os.environ.get("RANK", "0") != "0":
         return  # one of several processes says it for all
     if as_json:
-        emit({"teacher": out, **facts.to_json()})
+        report = [asdict(errors) for errors in taught.report]
+        emit({"teacher": out, **facts.to_json(), "report": report})
         return
     print(
         f"{out}: {facts.name}, {facts.parameters:,} parameters; search people "
         f"{facts.search_mae_bpm:.2f} BPM raw; calibration error {facts.ece_before:.3f}, "
         f"{facts.ece_after:.3f} with its temperature"
     )
+    for errors in taught.report:
+        print(
+            f"{errors.people} report people, {errors.name}: {errors.mae_bpm:.2f} BPM raw, "
+            f"{errors.mae_bpm_smoothed:.2f} smoothed"
+        )
 
 
 def _network(arch: str, config: TrainConfig, out: str, *, as_json: bool) -> None:

@@ -7,7 +7,7 @@ members of an ensemble theirs, in the hidden folder beside it.
 from __future__ import annotations
 
 import shutil
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,6 +23,7 @@ from ppgnas.files import cache_folder
 from ppgnas.task import TASK
 
 if TYPE_CHECKING:
+    from distill.teachers.base import Teacher
     from distill.teachers.facts import TeacherFacts
     from distill.training.device import Site
     from distill.training.team import Team
@@ -30,10 +31,35 @@ if TYPE_CHECKING:
 FILE = "teacher.safetensors"
 
 
-def teach(config: TrainConfig, out: Path, *, progress: Progress) -> TeacherFacts:
+@dataclass(frozen=True)
+class ReportErrors:
+    """MAE of a teacher on report people in BPM, in float: mean over so many people."""
+
+    name: str
+    people: int
+    mae_bpm: float
+    mae_bpm_smoothed: float
+
+
+@dataclass(frozen=True)
+class Taught:
+    """A finished teacher.
+
+    Attributes:
+        facts: what its file says of it.
+        report: its errors and, of an ensemble, those of each member; no file holds them. Empty in
+            all but the first process of `torchrun`.
+    """
+
+    facts: TeacherFacts
+    report: tuple[ReportErrors, ...] = ()
+
+
+def teach(config: TrainConfig, out: Path, *, progress: Progress) -> Taught:
     """Train the teacher that `config.teacher` names.
 
-    Under `torchrun` every process calls this, and they share the training; the first one writes.
+    Under `torchrun` every process calls this, and they share the training; the first one writes,
+    and then reads report people once.
 
     Args:
         config: on what, and how long; board, engine and period mean nothing here.
@@ -41,7 +67,7 @@ def teach(config: TrainConfig, out: Path, *, progress: Progress) -> TeacherFacts
         progress: where to say how far it is.
 
     Returns:
-        What is known of the teacher.
+        The teacher's facts and errors.
 
     Raises:
         ConfigError: no teacher is named, or a finished file, or an option of students.
@@ -91,15 +117,16 @@ def teach(config: TrainConfig, out: Path, *, progress: Progress) -> TeacherFacts
         check_judges(config.teacher, [*people.search, *people.report])
         if together is not None and together.rank > 0:
             cache = together.share(Path)
-            return _train(config, people, cache, site, progress, acceleration, together)
+            taught = _train(config, people, cache, site, progress, acceleration, together)
+            return Taught(_facts(taught))
         with new_place(out) as place:
             cache = _cache(place, config, people)
             if together is not None:
                 together.share(lambda: cache)
-            facts = _train(config, people, cache, site, progress, acceleration, together)
+            taught = _train(config, people, cache, site, progress, acceleration, together)
             (cache / FILE).replace(out)
             shutil.rmtree(cache, ignore_errors=True)
-    return facts
+    return Taught(_facts(taught), _reported(taught, people))
 
 
 def _cache(place: Path, config: TrainConfig, people: People) -> Path:
@@ -118,7 +145,7 @@ def _train(
     progress: Progress,
     acceleration: bool,
     together: Team | None,
-) -> TeacherFacts:
+) -> Teacher:
     from distill.teachers.choice import teacher_of
     from ppg.augment.bank import TrainingBank
 
@@ -136,5 +163,39 @@ def _train(
             device=site.device,
             launched=together,
         )
-    assert teacher is not None and teacher.facts is not None  # it was trained just now
+    assert teacher is not None
+    return teacher
+
+
+def _facts(teacher: Teacher) -> TeacherFacts:
+    assert teacher.facts is not None  # it was trained just now
     return teacher.facts
+
+
+def _reported(teacher: Teacher, people: People) -> tuple[ReportErrors, ...]:
+    """Of the teacher and its members, whose readings are smoothed as a student's are."""
+    from distill.evaluation import float_logits
+    from distill.teachers.ensemble import Ensemble
+    from ppg.people.metrics import summary
+    from ppg.readout.smoothing import read_series
+    from ppg.readout.transitions import fit_transitions
+    from ppg.windows import InputSpec, windows_of
+
+    found = []
+    transitions = fit_transitions(people.train, teacher.inputs.task)
+    for each in (teacher, *(teacher.teachers if isinstance(teacher, Ensemble) else ())):
+        reads = each.inputs
+        windows = windows_of(
+            people.report, InputSpec(reads.rate_hz, reads.channels > 1, reads.task)
+        )
+        raw, smoothed = read_series(
+            float_logits(each, windows),
+            windows.recording,
+            windows.start_s,
+            transitions=transitions,
+            task=windows.task,
+        )
+        errors = summary(windows, raw.bpm, smoothed.bpm)
+        means = errors.mae_bpm, errors.mae_bpm_smoothed
+        found.append(ReportErrors(_facts(each).name, len(errors.people), *means))
+    return tuple(found)

@@ -10,21 +10,27 @@ from pathlib import Path
 
 import pytest
 
+from distill.evaluation import float_logits, raw_mae_bpm
+from distill.teachers.ensemble import Ensemble
+from distill.teachers.files import load_teacher
 from distill.teachers.names import TeacherNameError
 from distill.teachers.resnet import ResNetShape, ResNetTeacher
 from distill.training.checkpoint import read_facts, save_checkpoint
 from distill.training.effort import EFFORTS
 from nas.models.backend import check_teacher
-from nas.models.teach import teach
+from nas.models.teach import Taught, teach
 from nas.run.config import ConfigError, TrainConfig
 from nas.run.job.progress import Silent
+from nas.run.people import gather_for
 from ppg.frontend import FRONT_END
 from ppg.npz.folder import write_recording
 from ppg.synthetic.recordings import synthesize
+from ppg.windows import InputSpec, windows_of
 from ppgnas.errors import RunError
 from tests.distill.teachers.made import SAID, write
 from tests.nas.fakes import write_people
 
+PRESETS_READ = ("resnet-small", "spectral")
 TINY = replace(EFFORTS["smoke"], teacher_steps=2, batch=8)
 
 
@@ -34,10 +40,10 @@ def config(tmp_path_factory: pytest.TempPathFactory) -> TrainConfig:
     return TrainConfig(data=str(data), effort="smoke", teacher="resnet-small", device="cpu")
 
 
-def run(config: TrainConfig, out: Path) -> None:
+def run(config: TrainConfig, out: Path) -> Taught:
     with pytest.MonkeyPatch.context() as patched:
         patched.setitem(EFFORTS, "smoke", TINY)
-        teach(config, out, progress=Silent())
+        return teach(config, out, progress=Silent())
 
 
 def join(config: TrainConfig, out: Path, environment: dict[str, str]) -> None:
@@ -74,6 +80,23 @@ def test_one_file_is_written(
     for facts in (one, two):
         del facts["measured"]["train_s"], facts["train_s"]
     assert one == two
+
+
+def test_report_people_are_read_by_an_ensemble_and_by_each_member(
+    config: TrainConfig, tmp_path: Path
+) -> None:
+    out = tmp_path / "teacher.safetensors"
+    taught = run(replace(config, teacher="ensemble:resnet-small,spectral"), out)
+    teacher, report = load_teacher(out), gather_for(config, acceleration=True).report
+    assert isinstance(teacher, Ensemble)
+    assert [errors.name for errors in taught.report] == [taught.facts.name, *PRESETS_READ]
+    for each, errors in zip((teacher, *teacher.teachers), taught.report, strict=True):
+        windows = windows_of(report, InputSpec(32, acceleration=True))
+        by_hand = raw_mae_bpm(float_logits(each, windows), windows)
+        assert errors.mae_bpm == pytest.approx(by_hand)
+        assert errors.people == len({recording.person for recording in report})
+    smoothed = {errors.mae_bpm_smoothed for errors in taught.report}
+    assert len(smoothed | {errors.mae_bpm for errors in taught.report}) == 6
 
 
 def test_what_cannot_be_trained_is_refused(config: TrainConfig, tmp_path: Path) -> None:
