@@ -21,17 +21,15 @@ from nas.cli.bench.ranking import bench_ranking
 from nas.cli.bench.records import records
 from nas.cli.bench.search import bench_search
 from nas.cli.bench.training import bench_training
-from nas.cli.boards.check import check_board
-from nas.cli.boards.list import list_boards
-from nas.cli.boards.new import new_board
-from nas.cli.boards.show import show_board
 from nas.cli.calibrate import calibrate
+from nas.cli.catalogue.boards import check_board, list_boards, new_board, show_board
+from nas.cli.catalogue.data_sets import list_data
+from nas.cli.catalogue.engines import list_engines
+from nas.cli.catalogue.teachers import list_teachers
 from nas.cli.data.convert import convert
 from nas.cli.data.fetch import fetch_data
 from nas.cli.data.inspect import inspect
-from nas.cli.data.list import list_data
 from nas.cli.doctor import doctor
-from nas.cli.engines.list import list_engines
 from nas.cli.evaluate import evaluate
 from nas.cli.export import export
 from nas.cli.personalize import personalize
@@ -42,7 +40,6 @@ from nas.cli.report import report
 from nas.cli.rescore import rescore
 from nas.cli.score import score
 from nas.cli.search import search
-from nas.cli.teachers.list import list_teachers
 from nas.cli.train import train
 from nas.cli.verify import verify
 from nas.run.job import interrupt

@@ -13,12 +13,13 @@ from numpy.typing import NDArray
 from nas.bench.crossmodal.cells import (
     HAND,
     OWN_MEAN,
+    PRESETS,
     SUPERVISED_SHARES,
     Cell,
+    CrossmodalConfig,
     cells_of,
     supervised_name,
 )
-from nas.bench.crossmodal.config import PRESETS, CrossmodalConfig
 from nas.bench.crossmodal.measure.hand import hand_features, profiles
 from nas.bench.crossmodal.measure.picture import flat
 from nas.bench.crossmodal.measure.retrieval import Retrieval, retrieval

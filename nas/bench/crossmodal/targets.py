@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from nas.bench.crossmodal.config import DRAWS, SHARES
+from nas.bench.crossmodal.cells import DRAWS, SHARES
 from nas.bench.crossmodal.measure.probes import read_class, read_number
 from nas.bench.crossmodal.records import Probe
 from nas.encoders.segments import Corpus

@@ -2,21 +2,87 @@
 
 Cells of one ground (source of the targets, seed) share a pool, so that the teacher is trained and
 asked once for all of them.
+
+Every row of a bench may spend equal minutes of one core, as the processor counts them for the
+process that trains, so that a busy machine does not cut a training short. A row pays for its
+ground (training the teacher, drawing the pool, asking the teacher for its answers) as if it were
+trained alone, and for its own training. `minutes` is what is left for the training of the row with
+the costliest ground; every other row, labels alone above all, trains as much longer as its ground
+is cheaper. Grounds and the pace of each row, in seconds a step of its stages, are measured with
+the first seed and then stay, so that a seed repeats a bench. The steps of float and int8 training
+keep the proportion of the effort.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Literal
 
 from distill.teachers.names import NONE
-from nas.bench.distillation.students import plain_kind
+from nas.models.names import ModelError, find_model
 from ppgnas.errors import DataError
+from search_spaces.arch import Arch
+from search_spaces.published import PUBLISHED, PUBLISHED_PREFIX
 
 LABELS_ALONE, DIRECT = "none", "direct"
 Quantisation = Literal["aware", "post", "float"]
+
+WIDTH = "@"
+PLAIN = ("mlp", "cornet")
+"""See `distill.baselines`."""
+SIZES = tuple(f"medium{WIDTH}{width}" for width in (0.2, 0.4, 0.75, 1.4, 2.4, 4.2))
+"""One shape at 0.9, 2.1, 4.9, 12, 30 and 80 KB of weights."""
+
+
+def plain_kind(name: str) -> str | None:
+    """The kind of a student such as `mlp:medium`; None for one with an architecture.
+
+    That is a perceptron with as many parameters as `medium`, in float alone.
+    """
+    kind, colon, _ = name.partition(":")
+    return kind if colon and kind in PLAIN else None
+
+
+def student_arch(name: str) -> Arch:
+    """The architecture of a student; of a plain one, that which it has the parameters of.
+
+    Args:
+        name: of `search_spaces.published`, as `medium@0.5` with half its channels, or what
+            `ppgnas train` takes: an arch.json, RUN:ID.
+
+    Raises:
+        ModelError, SpaceError: there is none.
+    """
+    if (kind := plain_kind(name)) is not None:
+        name = name.removeprefix(f"{kind}:")
+    base, _, factor = name.partition(WIDTH)
+    if base in PUBLISHED and factor:
+        return scaled(PUBLISHED[base], float(factor))
+    arch = PUBLISHED.get(name) or find_model(name).arch
+    if arch is None:
+        raise ModelError(
+            f"{name} has no architecture to train; allowed: {', '.join(PUBLISHED)}, one of them "
+            f"with its channels times a number (medium{WIDTH}0.5), an arch.json, RUN:ID or "
+            f"{PUBLISHED_PREFIX}NAME"
+        )
+    return arch
+
+
+def scaled(arch: Arch, factor: float) -> Arch:
+    """The same shape with all widths times a factor, to even numbers of channels."""
+
+    def width(channels: int) -> int:
+        return max(2, 2 * round(channels * factor / 2)) if channels else 0
+
+    return replace(
+        arch,
+        stem_width=width(arch.stem_width),
+        stages=tuple(replace(stage, width=width(stage.width)) for stage in arch.stages),
+        head_width=width(arch.head_width),
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,7 +126,7 @@ class Recipe(Source):
     """A row of a bench.
 
     Attributes:
-        student: see `nas.bench.distillation.students`.
+        student: see `nas.bench.distillation.cells`.
         mix: what is learnt, see `distill.losses.mix`; `none` is from labels alone.
         stages: of the training, see `distill.training.recipe`.
         quantisation: `aware` simulates the integers at the end of the training, `post` rounds the
@@ -103,3 +169,42 @@ class Cell:
     def ground(self) -> Ground:
         """What it shares with others."""
         return Ground(**asdict(self.recipe.source), seed=self.seed)
+
+
+@dataclass(frozen=True)
+class RecipePace:
+    """Seconds of one core for a step of the float training, and of the one for integers."""
+
+    float_s: float
+    int8_s: float
+
+
+@dataclass(frozen=True)
+class Steps:
+    """Steps of the float training, and of the one for integers."""
+
+    float_steps: int
+    int8_steps: int
+
+
+def planned(
+    recipe: Recipe,
+    pace: RecipePace,
+    ground_s: Mapping[Source, float],
+    *,
+    minutes: float,
+    int8_share: float,
+) -> Steps:
+    """The steps of a row.
+
+    Args:
+        recipe: the row.
+        pace: of it.
+        ground_s: seconds of all grounds of the bench.
+        minutes: see the module.
+        int8_share: int8 steps to a float step, where the training knows of the integers.
+    """
+    seconds = 60 * minutes + max(ground_s.values()) - ground_s[recipe.source]
+    share = int8_share if recipe.quantisation == "aware" else 0.0
+    steps = max(1, int(seconds / (pace.float_s + share * pace.int8_s)))
+    return Steps(steps, max(1, round(steps * share)) if share else 0)

@@ -20,7 +20,7 @@ class BenchConfig(TrainConfig):
     Attributes:
         bench: one of `BENCHES`.
         preset: of `tables.PRESETS`.
-        minutes: of one core, see `nas.bench.distillation.plan`.
+        minutes: of one core, see `nas.bench.distillation.cells`.
         distill: the mix where a bench compares none; `auto` is that of the effort.
     """
 

@@ -8,8 +8,7 @@ from pathlib import Path
 
 from deploy.integers.reference import Rule
 from distill.training.effort import Effort
-from nas.bench.distillation.cells import Cell, Ground
-from nas.bench.distillation.plan import Steps
+from nas.bench.distillation.cells import Cell, Ground, Steps
 from nas.run.target import Target
 from ppg.readout.transitions import Transitions
 from ppg.recording import Recording

@@ -11,8 +11,7 @@ from pydantic import TypeAdapter
 
 from distill.teachers.facts import TeacherFacts
 from hwmodels.costs import Costs
-from nas.bench.distillation.cells import Cell, Ground
-from nas.bench.distillation.plan import RecipePace, Steps
+from nas.bench.distillation.cells import Cell, Ground, RecipePace, Steps
 from nas.run.documents import read_document, read_kept
 from ppgnas.files import write_json_atomic
 from search_spaces.arch import Arch

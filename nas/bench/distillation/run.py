@@ -17,10 +17,17 @@ from distill.inputs import stored_rate_hz
 from distill.teachers.names import NONE, TEACHER_HZ, files_of
 from distill.training.effort import effort_by_name
 from distill.training.recipe import load_recipe
-from nas.bench.distillation.cells import Cell, Ground, Recipe
+from nas.bench.distillation.cells import (
+    Cell,
+    Ground,
+    Recipe,
+    RecipePace,
+    Steps,
+    planned,
+    student_arch,
+)
 from nas.bench.distillation.config import BenchConfig
 from nas.bench.distillation.jobs import CellJob, GroundJob, Judges
-from nas.bench.distillation.plan import RecipePace, Steps, planned
 from nas.bench.distillation.records import (
     BenchDocument,
     CellRecord,
@@ -30,7 +37,6 @@ from nas.bench.distillation.records import (
     read_cell,
     read_ground,
 )
-from nas.bench.distillation.students import student_arch
 from nas.bench.distillation.worker import Processes
 from nas.models.backend import check_judges
 from nas.models.readout import RULES

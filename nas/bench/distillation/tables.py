@@ -7,8 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 from distill.teachers.names import NONE, WITHOUT_ACCELERATION, reading
-from nas.bench.distillation.cells import DIRECT, LABELS_ALONE, Recipe
-from nas.bench.distillation.students import SIZES
+from nas.bench.distillation.cells import DIRECT, LABELS_ALONE, SIZES, Recipe
 from nas.run.config import check_choice
 from ppgnas.task import PPG
 
@@ -69,7 +68,7 @@ class Bench:
         title: of its page.
         question: that it answers, in a sentence.
         rows: what is trained.
-        minutes: by preset, see `nas.bench.distillation.plan`.
+        minutes: by preset, see `nas.bench.distillation.cells`.
         scaling: whether laws of error against size are fitted.
         activities: whether differences are shown by activity.
     """

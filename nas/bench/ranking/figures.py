@@ -7,11 +7,13 @@ from dataclasses import asdict, dataclass
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nas.bench.interval import Interval
 from nas.bench.ranking.agreement import Agreement, Values, agreement, alike, tau
 from nas.bench.ranking.networks import Pair
 from nas.bench.ranking.records import SEEDS, NetworkRecord
+from nas.explore.forecast import Forecaster
 from search_spaces.figures import figures
 
 Who = Literal["search", "report"]
@@ -119,3 +121,27 @@ def ranking_figures(
 
 def _sign(values: Values, pair: Pair) -> float:
     return float(np.sign(values[pair.high] - values[pair.low]))
+
+
+NOT_TRAINED = "the search's order, not trained"
+AFTER_A_FIFTH = "the search's order, after a fifth"
+
+
+def search_orders(records: Sequence[NetworkRecord]) -> dict[str, NDArray[np.float64]]:
+    """Foretold errors in BPM, by name.
+
+    Each network is foretold from the first rungs of all others alone, and from its own, too; no
+    whole training is known. Where there are fewer than three networks there is no order.
+    """
+    if len(records) < 3:
+        return {}
+    archs = [record.arch for record in records]
+    begun = {record.arch: record.first_score_bpm for record in records}
+    alone = []
+    for arch in archs:
+        others = {other: error for other, error in begun.items() if other != arch}
+        alone.append(float(Forecaster(others, {}, archs).forecast([arch]).bpm[0]))
+    return {
+        NOT_TRAINED: np.array(alone),
+        AFTER_A_FIFTH: Forecaster(begun, {}, archs).forecast(archs).bpm,
+    }

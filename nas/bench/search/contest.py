@@ -13,28 +13,28 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from hwmodels.costs import Costs
 from nas.bench.search.records import Complete, NetworkRecord, Side, is_complete, read_records
 from nas.bench.search.sides import by_size, drawn, hand_made
-from nas.bench.search.training import MakeSideTrainer, SideTrainer, torch_side_trainer
 from nas.explore.problem import Problem, probe
-from nas.models.backend import MakeTrainer, torch_trainer
+from nas.models.backend import MakeTrainer, site_of, torch_trainer
+from nas.models.readout import RULES
 from nas.run.claim import claim
 from nas.run.config import ConfigError, SearchConfig
 from nas.run.folder import RunDir, held
 from nas.run.job.machine import available_cores
-from nas.run.job.progress import Progress
-from nas.run.people import fitting_space, gather, without_acceleration
+from nas.run.job.progress import Progress, Tick
+from nas.run.people import People, fitting_space, gather, without_acceleration
 from nas.run.run_toml import RunDocument
-from nas.run.target import load_target
+from nas.run.target import Target, load_target
 from nas.search import search
-from ppg.readout.transitions import fit_transitions
+from ppg.readout.transitions import Transitions, fit_transitions
 from ppgnas.errors import DataError
 from search_spaces.arch import Arch
 from search_spaces.published import LARGE
-from search_spaces.space import load_space
+from search_spaces.space import SearchSpace, load_space
 
 if TYPE_CHECKING:
     from distill.scratch import Trained
@@ -44,6 +44,58 @@ NEAR_BPM = 5.0
 
 PAID = ("supernet", "search", "finalists")
 """Phases of a search whose seconds the other sides may spend."""
+
+
+class SideTrainer(Protocol):
+    """See `distill.scratch.ScratchTrainer`."""
+
+    def prepare_teacher(self, progress: Tick) -> None:
+        """Teacher and pool, or return at once when they are there."""
+
+    def train(
+        self,
+        archs: Iterator[Arch],
+        *,
+        go_on: Callable[[float], bool],
+        beat: Callable[[float], None],
+        on_done: Callable[[Arch, Trained], None],
+    ) -> None:
+        """Train networks from random weights while `go_on(seconds in training)` says so."""
+
+
+MakeSideTrainer = Callable[..., SideTrainer]
+"""The arguments are those of `torch_side_trainer`."""
+
+
+def torch_side_trainer(
+    config: SearchConfig,
+    *,
+    space: SearchSpace,
+    people: People,
+    target: Target,
+    transitions: Transitions,
+    teacher: str,
+    folder: Path,
+) -> SideTrainer:
+    """The real one; imports torch."""
+    from distill.scratch import ScratchTrainer
+    from distill.trainer import Trainer
+    from distill.training.effort import effort_by_name
+
+    trainer = Trainer(
+        space,
+        train=people.train,
+        search=people.search,
+        effort=effort_by_name(config.effort),
+        seed=config.seed,
+        teacher=teacher,
+        folder=folder,
+        site=site_of(config.device),
+        accept=lambda _: True,  # whom it is asked for, the sides say
+        rule=RULES[target.file],
+        distill=config.distill,
+    )
+    return ScratchTrainer(trainer, people.report, transitions)
 
 
 @dataclass(frozen=True)

@@ -40,8 +40,7 @@ def bench_crossmodal(
     ppgnas bench crossmodal --data recordings/ --data unlabelled/ --page crossmodal.md
     ppgnas bench crossmodal --data synthetic --preset smoke --held-out-hours 0.2
     """
-    from nas.bench.crossmodal.cells import DISTILLED
-    from nas.bench.crossmodal.config import SHARES, CrossmodalConfig
+    from nas.bench.crossmodal.cells import DISTILLED, SHARES, CrossmodalConfig
     from nas.bench.crossmodal.report.page import crossmodal_page, summary_rows
     from nas.bench.crossmodal.report.plot import draw_places, places
     from nas.bench.crossmodal.run import bench_crossmodal as measure

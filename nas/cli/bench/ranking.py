@@ -51,8 +51,7 @@ def bench_ranking(
     """
     from dataclasses import asdict
 
-    from nas.bench.ranking.figures import WHO, ranking_figures, scores_of
-    from nas.bench.ranking.orders import search_orders
+    from nas.bench.ranking.figures import WHO, ranking_figures, scores_of, search_orders
     from nas.bench.ranking.page import ranking_page
     from nas.bench.ranking.run import bench_ranking as measure
     from nas.run.folder import RunDir

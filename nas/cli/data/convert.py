@@ -8,7 +8,6 @@ from typing import Annotated, Any
 import typer
 
 from nas.cli.common import emit, print_notes, verb
-from nas.cli.data.guess import write_guess
 from nas.cli.data.options import reads_a_file
 from nas.cli.options import AsJson, Channels
 
@@ -91,3 +90,32 @@ def convert(
         print(f"{count} without a reference; read it with: ppgnas predict MODEL {files[0]}")
         return
     print(f"{len(files)} recordings in {out}; look at them with: ppgnas data inspect {out}")
+
+
+def write_guess(folder: Path, *, as_json: bool) -> None:
+    """Write `recordings.toml` of a folder of files, for a hand to check.
+
+    Raises:
+        DataError: it is no folder, has a mapping file already, or no file with a PPG.
+    """
+    from ppg.loaders.forms import guess_mapping
+    from ppg.loaders.own.mapping import MAPPING
+    from ppgnas.errors import DataError
+    from ppgnas.files import write_text_atomic
+
+    file = folder / MAPPING
+    if not folder.is_dir():
+        raise DataError(f"{folder}: no folder; `guess` looks through the files of a folder.")
+    if file.exists():
+        raise DataError(f"{file} is there already; convert with it, or take it away first.")
+    notes: list[str] = []
+    text, count = guess_mapping(folder, say=notes.append)
+    write_text_atomic(file, text)
+    print_notes(notes)
+    if as_json:
+        emit({"file": str(file), "recordings": count, "notes": notes})
+        return
+    print(
+        f"{count} recordings in {file}; check who is who and what is read, then: "
+        f"ppgnas data convert {folder} OUT"
+    )

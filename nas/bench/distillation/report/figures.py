@@ -8,12 +8,14 @@ from statistics import fmean
 
 from hwmodels.costs import Costs
 from nas.bench.distillation.cells import Ground, Recipe, Source
-from nas.bench.distillation.report.activities import Comparison, by_activity, comparisons
 from nas.bench.distillation.report.errors import (
     KINDS,
+    Comparison,
     Difference,
     Errors,
+    by_activity,
     cells_of,
+    comparisons,
     interval,
     matrix,
     resampled,

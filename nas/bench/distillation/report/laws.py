@@ -11,7 +11,7 @@ sought, on a logarithmic scale.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -19,7 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar, nnls
 
-from nas.bench.distillation.report.errors import draws
+from distill.teachers.names import NONE
+from nas.bench.distillation.report.errors import Errors, draws, errors_of
+from nas.bench.distillation.run import Finished
 from nas.bench.interval import Interval
 
 LawName = Literal["power", "exponential", "no floor"]
@@ -133,3 +135,38 @@ def law_figures(name: LawName, parameters: Sequence[int], errors: Sequence[Float
 def _falling(name: LawName, shares: Floats, rate: float) -> Floats:
     found: Floats = np.exp(-rate * shares) if name == "exponential" else shares**-rate
     return found
+
+
+ALONE, TAUGHT = "labels alone", "with a teacher"
+FEWEST_SIZES = 4
+"""A law has three constants, and one size is left out."""
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """Laws and the points that they were fitted on, by series."""
+
+    laws: Mapping[str, tuple[LawFigures, ...]]
+    points: Mapping[str, tuple[tuple[int, float], ...]]
+
+
+def fitted_laws(finished: Finished) -> Fitted | None:
+    """Fit all laws; None with too few sizes."""
+    series: dict[str, dict[int, Errors]] = {ALONE: {}, TAUGHT: {}}
+    for row in finished.config.rows:
+        recipe = row.recipe
+        own = series[ALONE if recipe.teacher == NONE else TAUGHT]
+        parameters, errors = errors_of(finished, recipe)
+        own[parameters] = errors
+    series = {name: sizes for name, sizes in series.items() if len(sizes) > FEWEST_SIZES}
+    if not series:
+        return None
+    laws = {
+        name: tuple(law_figures(law, list(sizes), list(sizes.values())) for law in LAWS)
+        for name, sizes in series.items()
+    }
+    points = {
+        name: tuple((size, float(np.mean(errors))) for size, errors in sizes.items())
+        for name, sizes in series.items()
+    }
+    return Fitted(laws, points)

@@ -9,7 +9,7 @@ from distill.teachers.names import NONE, members_of
 from nas.bench.distillation.cells import LABELS_ALONE, Recipe
 from nas.bench.distillation.report.errors import Difference
 from nas.bench.distillation.report.figures import BenchFigures, RowFigures
-from nas.bench.distillation.report.scaling import Fitted
+from nas.bench.distillation.report.laws import Fitted
 from nas.bench.distillation.run import Finished
 from nas.run.units import format_bytes
 from ppgnas.tables import markdown_table, text_table

@@ -10,8 +10,8 @@ import numpy as np
 
 from nas.bench.distillation.report.errors import Verdict
 from nas.bench.distillation.report.figures import BenchFigures
+from nas.bench.distillation.report.laws import ALONE, Fitted
 from nas.bench.distillation.report.page import row_names
-from nas.bench.distillation.report.scaling import ALONE, Fitted
 from nas.bench.interval import Interval
 from nas.report.figures import BLUE, GREY, ORANGE, RED, figure, label
 

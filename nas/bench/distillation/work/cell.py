@@ -22,11 +22,10 @@ from distill.training.effort import Effort
 from distill.training.fit import ALONE
 from distill.training.norms import settle_norms
 from distill.training.recipe import load_recipe
+from nas.bench.distillation.cells import RecipePace, Steps, plain_kind
 from nas.bench.distillation.jobs import CellJob
-from nas.bench.distillation.plan import RecipePace, Steps
 from nas.bench.distillation.records import CellRecord
 from nas.bench.distillation.spent import Spent
-from nas.bench.distillation.students import plain_kind
 from nas.bench.distillation.work.readings import errors_of, judged
 from nas.run.job.progress import Tick
 from ppg.windows import windows_of

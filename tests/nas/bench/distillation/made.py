@@ -7,10 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from distill.teachers.names import NONE
-from nas.bench.distillation.cells import Cell, Ground
+from nas.bench.distillation.cells import Cell, Ground, RecipePace
 from nas.bench.distillation.config import BenchConfig
 from nas.bench.distillation.jobs import CellJob, GroundJob
-from nas.bench.distillation.plan import RecipePace
 from nas.bench.distillation.records import CellRecord, GroundRecord, PeopleErrors
 from nas.bench.distillation.run import Finished, run_bench
 from nas.bench.distillation.worker import Processes

@@ -6,9 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from nas.bench.distillation.cells import Cell, Recipe
+from nas.bench.distillation.cells import SIZES, Cell, Recipe, scaled, student_arch
 from nas.bench.distillation.config import BenchConfig
-from nas.bench.distillation.students import SIZES, scaled, student_arch
 from nas.bench.distillation.tables import BENCHES, PRESETS, Ingredients, Preset
 from nas.cli.bench.cells import CELL_VERBS
 from nas.models.names import ModelError

@@ -10,11 +10,9 @@ import numpy as np
 import pytest
 
 from distill.training.effort import EFFORTS
-from nas.bench.distillation.cells import Cell, Recipe
+from nas.bench.distillation.cells import Cell, Recipe, Steps, student_arch
 from nas.bench.distillation.jobs import CellJob, GroundJob, Judges
-from nas.bench.distillation.plan import Steps
 from nas.bench.distillation.spent import Spent
-from nas.bench.distillation.students import student_arch
 from nas.bench.distillation.work import cell as cells
 from nas.bench.distillation.work.cell import measure_pace, train_cell
 from nas.bench.distillation.work.ground import prepare_ground

@@ -8,8 +8,13 @@ import pytest
 from nas.bench.distillation.report import laws
 from nas.bench.distillation.report.errors import Difference, interval
 from nas.bench.distillation.report.figures import gap
-from nas.bench.distillation.report.laws import LAWS, fit_law, law_figures, left_out_bpm
-from nas.bench.distillation.report.scaling import FEWEST_SIZES
+from nas.bench.distillation.report.laws import (
+    FEWEST_SIZES,
+    LAWS,
+    fit_law,
+    law_figures,
+    left_out_bpm,
+)
 from nas.bench.interval import Interval
 
 SIZES = np.array([700.0, 1700, 4000, 11000, 27000, 75000])

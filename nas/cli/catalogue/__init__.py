@@ -1,0 +1,1 @@
+"""What comes with ppgnas, listed and shown: boards, engines, teachers, data sets."""
