@@ -22,11 +22,12 @@ from pathlib import Path
 import numpy as np
 
 from hwmodels.engines.file import FitFile, KernelFile, LimitsFile, ScaleFile
-from hwmodels.engines.kernels import CLASSES, Geometry, kernel_class
-from hwmodels.engines.load import DATA_DIR, assumed_cycles
+from hwmodels.engines.kernels import CLASSES, Geometry, geometry, kernel_class
+from hwmodels.engines.load import DATA_DIR, assumed_cycles, read_fit
 from hwmodels.fit.law_file import significant
 from hwmodels.fit.regression import Array, leave_groups_out_linear, pair_width, solve
 from hwmodels.fit.timings import NETWORKS_CSV, TimedNetwork, timed_networks
+from hwmodels.graph import Graph
 
 # Runtimes with the kernels of CMSIS-NN.
 BUILDS = ("TFLM+CMSIS-NN", "microTVM-CMSIS-NN", "TFLM-e-AI")
@@ -125,6 +126,23 @@ def counted_instructions(
             name = kernel_class(op, shape)
             inside += float(np.dot(CLASSES[name].features(shape), laws[name].instructions))
     return inside, outside
+
+
+CYCLES_PER_INSTRUCTION = 0.87
+"""Of CMSIS-NN on a Cortex-M7; +-0.06, published whole networks 0.82-0.91 (data/README.md)."""
+
+
+def cmsis_nn_instructions(graph: Graph) -> float:
+    """Instructions of one inference in CMSIS-NN 99f736a (gcc 12.2 -O3), by the laws on file.
+
+    Operators without a counted kernel (`pad`, `reshape`, `mean`) and the interpreter are left out,
+    so it is a lower bound.
+    """
+    layers = (
+        (layer.op, geometry(layer, graph.shape(layer.inputs[0]), graph.shape(layer.output)))
+        for layer in graph.layers
+    )
+    return counted_instructions(dict(read_fit(FIT_TOML).kernels), tuple(layers))[0]
 
 
 COUNTED_OPS = frozenset({"conv", "depthwise_conv", "fully_connected", "add", "avg_pool",

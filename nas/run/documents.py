@@ -7,14 +7,18 @@ to the `from_json` of its type, which names the key that is wrong.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
 from ppgnas.errors import RunError
 from ppgnas.files import text_of, write_json_atomic
 from ppgnas.parsing import finite, mistake, parse_json, parse_toml
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 AGAIN = (
     "pass a folder that `ppgnas search` wrote, use the ppgnas that wrote it, or start a new run "
@@ -52,12 +56,15 @@ def read_document(
         raise RunError(f"{path} is damaged ({error}); {damaged}") from error
 
 
-def read_kept(path: Path, kind: type[Document], **of: object) -> Document | None:
+def read_kept(
+    path: Path, kind: type[Document], *, damaged: str = REMADE, **of: object
+) -> Document | None:
     """What a bench kept of a piece of its work; None where there is nothing yet.
 
     Args:
         path: of the file.
         kind: a dataclass.
+        damaged: what to do where it is damaged.
         of: attributes, and what they are where the file is the one that is asked for.
 
     Raises:
@@ -71,7 +78,12 @@ def read_kept(path: Path, kind: type[Document], **of: object) -> Document | None
                 raise ValueError(f"it is of {getattr(found, 'id', found)}")
         return record
 
-    return read_document(path, parse, damaged=REMADE) if path.exists() else None
+    return read_document(path, parse, damaged=damaged) if path.exists() else None
+
+
+def write_kept(path: Path, record: DataclassInstance) -> None:
+    """Keep a piece of the work of a bench, for `read_kept`."""
+    write_json_atomic(path, asdict(record))
 
 
 def check_format(document: Mapping[str, Any], name: str) -> None:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from nas.bench.crossmodal.measure.retrieval import Retrieval
 from nas.run.documents import read_kept
-from ppgnas.files import write_json_atomic
 
 
 @dataclass(frozen=True)
@@ -61,14 +59,6 @@ class EncoderRecord:
     acc_xy: tuple[tuple[float, float], ...] = ()
     who: tuple[str, ...] = ()
     pictured: str = ""
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain values, as in its file."""
-        return asdict(self)
-
-    def write(self, folder: Path) -> None:
-        """Keep it."""
-        write_json_atomic(file_of(folder, self.name), self.to_json())
 
 
 def file_of(folder: Path, name: str) -> Path:

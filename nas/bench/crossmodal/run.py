@@ -29,6 +29,7 @@ from nas.encoders.compact import train_compact
 from nas.encoders.segments import Corpus, gather
 from nas.encoders.vectors import Compact, float_vectors, projected, stored_compact
 from nas.models.backend import site_of
+from nas.run.documents import write_kept
 from nas.run.folder import held
 from nas.run.job.progress import Progress
 from nas.run.target import load_target
@@ -131,7 +132,7 @@ class _Bench:
         return read_record(self.out, name, self._made_for(what))
 
     def _keep(self, record: EncoderRecord) -> EncoderRecord:
-        record.write(self.out)
+        write_kept(file_of(self.out, record.name), record)
         return record
 
     def _path(self, name: str) -> Path:

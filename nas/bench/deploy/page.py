@@ -116,7 +116,7 @@ _COLUMNS = (
 def markdown(rows: Sequence[Row], command: str) -> str:
     """The page of `results/reference/deploy.md`."""
     from deploy.emulation.toolchain import find_compiler
-    from hwmodels.fit.cmsis_counts import CYCLES_PER_INSTRUCTION
+    from hwmodels.fit.counted import CYCLES_PER_INSTRUCTION
 
     compiler = find_compiler()
     cmsis = (

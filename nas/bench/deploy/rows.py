@@ -158,7 +158,7 @@ def measure(
     from deploy.parity import max_lsb
     from deploy.tflite import runtime as tflite_runtime
     from deploy.tflite import writer as tflite
-    from hwmodels.fit.cmsis_counts import CYCLES_PER_INSTRUCTION, cmsis_nn_instructions
+    from hwmodels.fit.counted import CYCLES_PER_INSTRUCTION, cmsis_nn_instructions
 
     with tempfile.TemporaryDirectory() as folder:
         net.save(Path(folder))

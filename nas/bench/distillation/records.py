@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-
-from pydantic import TypeAdapter
 
 from distill.teachers.facts import TeacherFacts
 from hwmodels.costs import Costs
 from nas.bench.distillation.cells import Cell, Ground, RecipePace, Steps
-from nas.run.documents import read_document, read_kept
-from ppgnas.files import write_json_atomic
 from search_spaces.arch import Arch
 
 
@@ -57,10 +53,6 @@ class GroundRecord:
         """All of it."""
         return self.teacher_s + self.pool_s
 
-    def write(self, folder: Path) -> None:
-        """Keep it."""
-        write_json_atomic(ground_file(folder, self.ground), asdict(self))
-
 
 @dataclass(frozen=True, kw_only=True)
 class CellRecord:
@@ -85,11 +77,6 @@ class CellRecord:
     search_bpm: float
     errors: PeopleErrors
 
-    def write(self, folder: Path) -> None:
-        """Keep it."""
-        document = {**asdict(self), "arch": self.arch and self.arch.to_json()}
-        write_json_atomic(cell_file(folder, self.cell), document)
-
 
 @dataclass(frozen=True, kw_only=True)
 class BenchDocument:
@@ -112,42 +99,9 @@ class BenchDocument:
     pace: dict[str, RecipePace] = field(default_factory=dict)
     steps: dict[str, Steps] = field(default_factory=dict)
 
-    def write(self, folder: Path) -> None:
-        """Keep it."""
-        write_json_atomic(document_file(folder), asdict(self))
 
-
-def cell_file(folder: Path, cell: Cell) -> Path:
-    """Of a cell."""
-    return folder / "cells" / f"{cell.id}.json"
-
-
-def ground_file(folder: Path, ground: Ground) -> Path:
-    """Of a ground."""
-    return folder / "grounds" / f"{ground.id}.json"
-
-
-def document_file(folder: Path) -> Path:
-    """Of a bench."""
-    return folder / "bench.json"
-
-
-def read_cell(folder: Path, cell: Cell) -> CellRecord | None:
-    """The record of a cell; None where there is none yet.
-
-    Raises:
-        RunError: the file is damaged, or of another cell.
-    """
-    return read_kept(cell_file(folder, cell), CellRecord, cell=cell)
-
-
-def read_ground(folder: Path, ground: Ground) -> GroundRecord | None:
-    """The record of a ground; likewise."""
-    return read_kept(ground_file(folder, ground), GroundRecord, ground=ground)
-
-
-def read_bench(folder: Path) -> BenchDocument | None:
-    """The document of a bench; likewise."""
-    path = document_file(folder)
-    parse = TypeAdapter(BenchDocument).validate_python
-    return read_document(path, parse, damaged="choose another `out`") if path.exists() else None
+def file_of(folder: Path, of: Cell | Ground | None = None) -> Path:
+    """Where the record of a cell or of a ground lies, or the document of the bench."""
+    if of is None:
+        return folder / "bench.json"
+    return folder / ("cells" if isinstance(of, Cell) else "grounds") / f"{of.id}.json"

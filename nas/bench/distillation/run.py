@@ -32,14 +32,12 @@ from nas.bench.distillation.records import (
     BenchDocument,
     CellRecord,
     GroundRecord,
-    cell_file,
-    read_bench,
-    read_cell,
-    read_ground,
+    file_of,
 )
 from nas.bench.distillation.worker import Processes
 from nas.models.backend import check_judges
 from nas.models.readout import RULES
+from nas.run.documents import read_kept, write_kept
 from nas.run.folder import held
 from nas.run.job.machine import versions
 from nas.run.job.progress import Progress
@@ -108,7 +106,7 @@ def run_bench(
             own = bench.grounds(seed)
             if not document.steps:
                 document = bench.planned(document, own)
-                document.write(out)
+                write_kept(file_of(out), document)
             grounds |= own
             cells |= bench.cells(seed, document.steps)
             shutil.rmtree(bench.cache(seed), ignore_errors=True)
@@ -127,7 +125,7 @@ def _claimed(config: BenchConfig, out: Path, people: People, command: str) -> Be
         asked["unlabelled_fingerprint"] = people.unlabelled.facts.fingerprint
     for file in files_of(config.teacher):
         asked[f"sha256 of {file}"] = hashlib.sha256(file.read_bytes()).hexdigest()
-    known = read_bench(out)
+    known = read_kept(file_of(out), BenchDocument, damaged="choose another `out`")
     if known is None:
         new = BenchDocument(
             asked=asked,
@@ -136,7 +134,7 @@ def _claimed(config: BenchConfig, out: Path, people: People, command: str) -> Be
             people=people.split.to_json(),
             versions=versions(),
         )
-        new.write(out)
+        write_kept(file_of(out), new)
         return new
     different = [key for key in asked | known.asked if asked.get(key) != known.asked.get(key)]
     if different:
@@ -153,7 +151,7 @@ def _claimed(config: BenchConfig, out: Path, people: People, command: str) -> Be
         )
     if known.command != command:  # with more seeds, say
         known = replace(known, command=command)
-        known.write(out)
+        write_kept(file_of(out), known)
     return known
 
 
@@ -196,17 +194,17 @@ class _Bench:
         cells = [Cell(recipe, seed) for recipe in self.recipes]
         known: dict[Ground, GroundRecord] = {}
         for ground in dict.fromkeys(cell.ground for cell in cells):
-            record = read_ground(self.out, ground)
+            record = read_kept(file_of(self.out, ground), GroundRecord, ground=ground)
             if record is not None:
                 known[ground] = record
-        missing = [cell for cell in cells if not cell_file(self.out, cell).exists()]
+        missing = [cell for cell in cells if not file_of(self.out, cell).exists()]
         jobs = [self._ground_job(g) for g in dict.fromkeys(cell.ground for cell in missing)]
 
         def keep(index: int, record: GroundRecord) -> None:
             # What it took the first time stays: a pool that is made again adds nothing.
             if record.ground not in known:
                 known[record.ground] = record
-                record.write(self.out)
+                write_kept(file_of(self.out, record.ground), record)
 
         with self.progress.phase(f"teachers and pools, seed {seed}") as tick:
             self.worker.prepare(jobs, tick, keep)
@@ -242,7 +240,7 @@ class _Bench:
         known: dict[Cell, CellRecord] = {}
         for recipe in self.recipes:
             cell = Cell(recipe, seed)
-            record = read_cell(self.out, cell)
+            record = read_kept(file_of(self.out, cell), CellRecord, cell=cell)
             if record is not None:
                 known[cell] = record
         wanted = [Cell(recipe, seed) for recipe in self.recipes]
@@ -253,7 +251,7 @@ class _Bench:
 
         def keep(_: int, record: CellRecord) -> None:
             known[record.cell] = record
-            record.write(self.out)
+            write_kept(file_of(self.out, record.cell), record)
 
         with self.progress.phase(f"networks, seed {seed}") as tick:
             self.worker.train([*first.values()], tick, keep)

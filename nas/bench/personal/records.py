@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from nas.personal.calibration import Errors
 from nas.personal.kinds import PersonalKind
 from nas.run.documents import read_kept
-from ppgnas.files import write_json_atomic
 
 
 @dataclass(frozen=True)
@@ -66,10 +65,6 @@ class PersonRecord:
     tried: tuple[Tried, ...]
     refused: Mapping[str, str]
     versions: Mapping[str, str]
-
-    def write(self, path: Path) -> None:
-        """Keep it."""
-        write_json_atomic(path, asdict(self))
 
 
 def read_record(path: Path, cell: Cell) -> PersonRecord | None:

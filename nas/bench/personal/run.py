@@ -18,6 +18,7 @@ from nas.models.names import Model, ModelError
 from nas.personal.adapt import ADAPTING, adapt
 from nas.personal.calibration import wearer_of_model
 from nas.personal.kinds import PersonalKind
+from nas.run.documents import write_kept
 from nas.run.job import interrupt
 from nas.run.job.machine import versions
 from nas.run.job.progress import Tick
@@ -105,7 +106,7 @@ def run_bench(
         short = hashlib.sha256(str(asdict(cell)).encode()).hexdigest()[:8]
         path = out / "people" / f"{plain[-60:]}-{short}.json"
         record = read_record(path, cell) or _tried(model, recording, cell)
-        record.write(path)
+        write_kept(path, record)
         found.append(record)
     progress(len(work), len(work), "done")
     return found

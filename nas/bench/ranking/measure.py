@@ -13,9 +13,10 @@ from distill.jacobian import jacobian_score
 from distill.trainer import Trainer
 from distill.training.effort import effort_by_name
 from hwmodels.costs import Costs
-from nas.bench.ranking.records import SEEDS, FullTraining, NetworkRecord, read_record
+from nas.bench.ranking.records import SEEDS, FullTraining, NetworkRecord, file_of, read_record
 from nas.models.backend import site_of
 from nas.run.config import SearchConfig
+from nas.run.documents import write_kept
 from nas.run.folder import RunDir
 from nas.run.job.progress import Progress, Tick
 from nas.run.people import People
@@ -100,7 +101,7 @@ def measure(
                 first_train_bpm=said.train_bpm,
             )
         )
-        records[-1].write(folder)
+        write_kept(file_of(folder, arch), records[-1])
     for seed in SEEDS:
         with timed(f"networks alone, seed {seed}") as tick:
             _train_alone(records, trainer, people, seed=seed, folder=folder, tick=tick)
@@ -127,7 +128,7 @@ def _train_alone(
             _errors(result, record.arch, people.report),
         )
         records[place] = replace(record, full={**record.full, seed: found})
-        records[place].write(folder)
+        write_kept(file_of(folder, record.arch), records[place])
 
     trainer.train_alone([records[place].arch for place in missing], tick, keep, seed=seed)
 

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from distill.training.effort import rung_score
 from nas.run.documents import read_kept
-from ppgnas.files import write_json_atomic
 from search_spaces.arch import Arch
 
 SEEDS = (0, 1)
@@ -58,20 +56,15 @@ class NetworkRecord:
         """Whether it was trained with every seed."""
         return set(SEEDS) <= set(self.full)
 
-    def write(self, folder: Path) -> None:
-        """Keep it as `ID.json`."""
-        write_json_atomic(folder / f"{self.arch.id}.json", self.to_json())
-
     @property
     def first_score_bpm(self) -> float:
         """See `distill.first_rung.Begun.score_bpm`."""
         return rung_score(self.first_expected_bpm, self.first_mae_bpm)
 
-    def to_json(self) -> dict[str, Any]:
-        """Plain values, as in its file."""
-        plain: dict[str, Any] = {**asdict(self), "arch": self.arch.to_json()}
-        plain["full"] = {str(seed): asdict(found) for seed, found in self.full.items()}
-        return plain
+
+def file_of(folder: Path, arch: Arch) -> Path:
+    """Where the record of a network lies."""
+    return folder / f"{arch.id}.json"
 
 
 def read_record(folder: Path, arch: Arch) -> NetworkRecord | None:
@@ -80,4 +73,4 @@ def read_record(folder: Path, arch: Arch) -> NetworkRecord | None:
     Raises:
         RunError: the file is damaged, or of another network.
     """
-    return read_kept(folder / f"{arch.id}.json", NetworkRecord, arch=arch)
+    return read_kept(file_of(folder, arch), NetworkRecord, arch=arch)

@@ -16,13 +16,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from hwmodels.costs import Costs
-from nas.bench.search.records import Complete, NetworkRecord, Side, is_complete, read_records
+from nas.bench.search.records import Complete, NetworkRecord, Side, mark_of, read_records
 from nas.bench.search.sides import by_size, drawn, hand_made
 from nas.explore.problem import Problem, probe
 from nas.models.backend import MakeTrainer, site_of, torch_trainer
 from nas.models.readout import RULES
 from nas.run.claim import claim
 from nas.run.config import ConfigError, SearchConfig
+from nas.run.documents import write_kept
 from nas.run.folder import RunDir, held
 from nas.run.job.machine import available_cores
 from nas.run.job.progress import Progress, Tick
@@ -222,13 +223,13 @@ def _others(
         "random": (drawn(space, fits, seed=f"{config.seed} random"), allowed_s),
         "sizes": (iter(sizes), allowed_s),
     }
-    if not all(is_complete(folder / side) for side in sides):
+    if not all(mark_of(folder / side).is_file() for side in sides):
         with progress.phase("teacher of the other sides") as tick:
             trainer.prepare_teacher(tick)
     records = judged.found(run)
     for side, (archs, most_s) in sides.items():
         where = folder / side
-        if not is_complete(where):
+        if not mark_of(where).is_file():
             _train(side, archs, most_s, where, judged, trainer, progress)
         records += read_records(where)
     shutil.rmtree(folder / "cache", ignore_errors=True)
@@ -317,8 +318,8 @@ def _train(
 
         def keep(arch: Arch, trained: Trained) -> None:
             records.append(judge.record(side, arch, trained))
-            records[-1].write(folder)
+            write_kept(folder / f"{arch.id}.json", records[-1])
 
         left = (arch for arch in archs if arch not in known)
         trainer.train(left, go_on=go_on, beat=beat, on_done=keep)
-    Complete(allowed_s, spent_s()).write(folder)
+    write_kept(mark_of(folder), Complete(allowed_s, spent_s()))

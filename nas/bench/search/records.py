@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
 from hwmodels.costs import Costs
 from nas.run.documents import read_kept
-from ppgnas.files import write_json_atomic
 from search_spaces.arch import Arch
 
 Side = Literal["found", "random", "sizes", "hand-made"]
@@ -41,12 +40,6 @@ class NetworkRecord:
     report_bpm: Mapping[str, float]
     report_smoothed_bpm: Mapping[str, float]
 
-    def write(self, folder: Path) -> None:
-        """Keep it as `ID.json`."""
-        write_json_atomic(
-            folder / f"{self.arch.id}.json", {**asdict(self), "arch": self.arch.to_json()}
-        )
-
 
 def read_records(folder: Path) -> list[NetworkRecord]:
     """All records of a side; none where there is no folder yet.
@@ -65,15 +58,7 @@ class Complete:
     allowed_s: float | None
     spent_s: float
 
-    def write(self, folder: Path) -> None:
-        """Keep it beside the folder of the side."""
-        write_json_atomic(_mark(folder), asdict(self))
 
-
-def is_complete(folder: Path) -> bool:
-    """Whether nothing is left to train for a side."""
-    return _mark(folder).is_file()
-
-
-def _mark(folder: Path) -> Path:
+def mark_of(folder: Path) -> Path:
+    """Where it stands that a side is complete: beside its folder."""
     return folder.with_name(f"{folder.name}.json")

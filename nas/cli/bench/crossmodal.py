@@ -40,6 +40,8 @@ def bench_crossmodal(
     ppgnas bench crossmodal --data recordings/ --data unlabelled/ --page crossmodal.md
     ppgnas bench crossmodal --data synthetic --preset smoke --held-out-hours 0.2
     """
+    from dataclasses import asdict
+
     from nas.bench.crossmodal.cells import DISTILLED, SHARES, CrossmodalConfig
     from nas.bench.crossmodal.report.page import crossmodal_page, summary_rows
     from nas.bench.crossmodal.report.plot import draw_places, places
@@ -69,7 +71,7 @@ def bench_crossmodal(
         drawn = draw_places(places(record), how=record.pictured, synthetic=synthetic)
         write_text_atomic(Path(plot), drawn.to_html(include_plotlyjs=True))
     if as_json:
-        records = [record.to_json() for record in found.records.values()]
+        records = [asdict(record) for record in found.records.values()]
         emit({"out": out, "held_out": list(found.corpus.held_out), "records": records})
         return
     head = (

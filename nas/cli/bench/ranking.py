@@ -77,7 +77,7 @@ def bench_ranking(
     if file is not None:
         write_text_atomic(file, ranking_page(ranking, found))
     if as_json:
-        plain = [record.to_json() for record in ranking.records]
+        plain = [asdict(record) for record in ranking.records]
         pairs = [asdict(pair) for pair in ranking.pairs]
         emit({"out": out, "page": page, **asdict(found), "pairs": pairs, "networks": plain})
         return

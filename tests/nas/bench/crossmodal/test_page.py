@@ -5,7 +5,7 @@ import pytest
 
 from nas.bench.crossmodal.cells import CONTRAST, DISTILLED, MASKED, CrossmodalConfig
 from nas.bench.crossmodal.measure.retrieval import retrieval
-from nas.bench.crossmodal.records import EncoderRecord, Probe, read_record
+from nas.bench.crossmodal.records import EncoderRecord, Probe, file_of, read_record
 from nas.bench.crossmodal.report.page import (
     best_alone,
     crossmodal_page,
@@ -17,6 +17,7 @@ from nas.bench.crossmodal.report.plot import draw_places, places
 from nas.bench.crossmodal.run import Crossmodal
 from nas.encoders.segments import Corpus
 from nas.run.config import ConfigError
+from nas.run.documents import write_kept
 from ppg.segments.shards import write_shards
 from ppg.synthetic.recordings import synthesize
 
@@ -85,7 +86,7 @@ def test_records_are_found_again(found: Crossmodal, tmp_path: pytest.TempPathFac
 
     folder = Path(str(tmp_path))
     kept = found.records[DISTILLED]
-    kept.write(folder)
+    write_kept(file_of(folder, kept.name), kept)
     assert read_record(folder, DISTILLED, "x") == kept
     assert read_record(folder, DISTILLED, "another") is None
 

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from nas.bench.ranking.records import read_record
+from nas.bench.ranking.records import file_of, read_record
+from nas.run.documents import write_kept
 from ppgnas.errors import RunError
 from tests.nas.bench.ranking.made import made_archs, made_record
 
@@ -18,7 +19,7 @@ from tests.nas.bench.ranking.made import made_archs, made_record
 
 def test_what_is_written_is_read(tmp_path: Path) -> None:
     record = made_record(ARCH, 3)
-    record.write(tmp_path)
+    write_kept(file_of(tmp_path, ARCH), record)
     assert read_record(tmp_path, ARCH) == record
     assert record.complete
     assert not replace(record, full={0: record.full[0]}).complete
@@ -42,8 +43,8 @@ def test_none_where_there_is_none(tmp_path: Path) -> None:
 def test_a_damaged_file_is_one_message(
     tmp_path: Path, change: Callable[[str], str], message: str
 ) -> None:
-    made_record(ARCH).write(tmp_path)
-    path = tmp_path / f"{ARCH.id}.json"
+    path = file_of(tmp_path, ARCH)
+    write_kept(path, made_record(ARCH))
     path.write_text(change(path.read_text()))
     with pytest.raises(RunError, match=message) as caught:
         read_record(tmp_path, ARCH)
@@ -51,8 +52,8 @@ def test_a_damaged_file_is_one_message(
 
 
 def test_a_number_that_is_not_finite_is_refused(tmp_path: Path) -> None:
-    made_record(ARCH).write(tmp_path)
-    path = tmp_path / f"{ARCH.id}.json"
+    path = file_of(tmp_path, ARCH)
+    write_kept(path, made_record(ARCH))
     document = json.loads(path.read_text())
     document["jacobian"] = float("nan")
     path.write_text(json.dumps(document))

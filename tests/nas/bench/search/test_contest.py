@@ -21,6 +21,7 @@ from nas.bench.search.figures import figures
 from nas.bench.search.records import NetworkRecord, read_records
 from nas.bench.search.sides import HAND_MADE, by_size, drawn, hand_made
 from nas.run.config import SearchConfig
+from nas.run.documents import write_kept
 from nas.run.folder import RunDir
 from nas.run.job.progress import Silent, Tick
 from nas.run.resolve import resolve
@@ -230,9 +231,10 @@ def test_seeds_are_named_once(
 
 def test_a_record_is_read_as_it_was_written(tmp_path: Path) -> None:
     written = record("random", 2.0, 3.0, (4.0, 5.0))
-    written.write(tmp_path)
+    path = tmp_path / f"{written.arch.id}.json"
+    write_kept(path, written)
     assert read_records(tmp_path) == [written]
-    (tmp_path / f"{written.arch.id}.json").write_text("{}")
+    path.write_text("{}")
     with pytest.raises(RunError, match="is damaged"):
         read_records(tmp_path)
     assert read_records(tmp_path / "nowhere") == []
