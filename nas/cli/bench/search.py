@@ -16,9 +16,6 @@ def bench_search(
     run: Annotated[
         Text, typer.Argument(metavar="[RUN]", help="A finished run, for its times.")
     ] = None,
-    baseline: Annotated[
-        Text, typer.Option(help="With --page: a run to compare with, say of random search.")
-    ] = None,
     seeds: Annotated[
         Text, typer.Option(help="Hold a contest with these seeds, such as 0,1,2.")
     ] = None,
@@ -42,7 +39,7 @@ def bench_search(
         Text, typer.Option(help="smoke, quick (default), standard or thorough.")
     ] = None,
     page: Annotated[
-        Text, typer.Option(help="Write RUN, or the contest, as a Markdown page to this file.")
+        Text, typer.Option(help="Write the contest as a Markdown page to this file.")
     ] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -53,28 +50,28 @@ def bench_search(
 
     \b
     ppgnas bench search results/run
-    ppgnas bench search results/run --baseline results/random --page run.md
     ppgnas bench search --seeds 0,1,2 --data recordings/ --out results/contest --page contest.md
     """
     given = {
         name: value
         for name, value in locals().items()
-        if name not in ("run", "baseline", "seeds", "out", "page", "as_json") and value is not None
+        if name not in ("run", "seeds", "out", "page", "as_json") and value is not None
     }
     from ppgnas.errors import RunError
 
     file = page_file(page, "search")
     if seeds is not None:
-        if run is not None or baseline is not None:
-            raise RunError(
-                "`seeds` holds a contest, which searches itself; leave out RUN and `baseline`"
-            )
+        if run is not None:
+            raise RunError("`seeds` holds a contest, which searches itself; leave out RUN")
         _contest(given, seeds, Path(out or "results/contest"), file, as_json=as_json)
         return
-    if out is not None or given:
-        name = "out" if out is not None else min(given)
-        raise RunError(f"`{name}` is for a contest; name its `seeds`, such as 0,1,2")
-    _speed(run, baseline, file, as_json=as_json)
+    for_contest = [*given, *(["out"] if out else []), *(["page"] if page else [])]
+    if for_contest:
+        raise RunError(
+            f"`{min(for_contest)}` is for a contest; name its `seeds`, such as 0,1,2 (the page of "
+            "a run is its report.html)"
+        )
+    _speed(run, as_json=as_json)
 
 
 def _contest(
@@ -106,24 +103,13 @@ def _contest(
     print(contest_text(found))
 
 
-def _speed(run: str | None, baseline: str | None, page: Path | None, *, as_json: bool) -> None:
+def _speed(run: str | None, *, as_json: bool) -> None:
     from dataclasses import asdict
 
     from nas.bench.search.speed import bench_search as measure
     from nas.run.folder import RunDir
     from nas.run.units import format_duration
 
-    if page is not None:
-        from nas.bench.search.run_page import search_page
-        from ppgnas.errors import RunError
-        from ppgnas.files import write_text_atomic
-
-        if run is None:
-            raise RunError(
-                "`page` needs the run that it shows: ppgnas bench search RUN --page FILE"
-            )
-        other = None if baseline is None else RunDir(Path(baseline))
-        write_text_atomic(page, search_page(RunDir(Path(run)), other))
     figures = measure(RunDir(Path(run)) if run is not None else None)
     if as_json:
         emit({key: value for key, value in asdict(figures).items() if value is not None})
