@@ -12,7 +12,6 @@ from pathlib import Path
 
 from deploy.emulation.counting import Counter, Counts
 from deploy.emulation.image import Image, read_image
-from deploy.emulation.linking import AN500, MemoryMap
 from deploy.emulation.machine import Machine
 
 
@@ -36,18 +35,15 @@ class Emulator:
 
     Args:
         image: the image, or the path of it.
-        memory: the map that the image was built for.
         shared: how names of functions begin that count as part of their caller.
 
     Raises:
         DependencyError: a package of the extra `emulate` is not installed.
     """
 
-    def __init__(
-        self, image: Image | Path, *, memory: MemoryMap = AN500, shared: tuple[str, ...] = ()
-    ) -> None:
+    def __init__(self, image: Image | Path, *, shared: tuple[str, ...] = ()) -> None:
         self.image = read_image(image) if isinstance(image, Path) else image
-        self.machine = Machine(self.image, memory=memory, shared=shared)
+        self.machine = Machine(self.image, shared=shared)
         self._counter = Counter(self.image)
 
     def call(

@@ -19,7 +19,13 @@ from typing import Any
 import numpy as np
 
 from deploy.emulation.image import Image
-from deploy.emulation.linking import AN500, MemoryMap
+from deploy.emulation.linking import (
+    FLASH_ADDRESS,
+    FLASH_BYTES,
+    SRAM_ADDRESS,
+    SRAM_BYTES,
+    STACK_TOP,
+)
 from deploy.emulation.packages import load
 from ppgnas.errors import ToolError
 
@@ -33,6 +39,10 @@ _RETURN_PAGE = 0x1FFFF000  # executable by the default map of Armv7-M, used by n
 _PAGE_BYTES = 4096
 _STACK_BYTES = 64 << 10
 _REGISTER_ARGUMENTS = 4
+_REGIONS = (
+    f"mapped are flash {FLASH_ADDRESS:#010x} ({FLASH_BYTES} bytes) and SRAM {SRAM_ADDRESS:#010x} "
+    f"({SRAM_BYTES} bytes)"
+)
 # Unicorn reserves 1 GB of addresses for what it translates. That took up to 73 bytes a byte of
 # code here; a core whose buffer is full may stand still (unicorn 2.1.4), so it has room for more
 # code than a flash of 2 MB holds.
@@ -102,7 +112,6 @@ class Machine:
 
     Args:
         image: what to load; data and bss are initialised as start-up code would.
-        memory: the regions; the stack begins at the end of the SRAM.
         shared: how names of functions begin that count as part of their caller; they call none.
         counted: runs are counted; several times faster without, for results alone.
 
@@ -115,14 +124,12 @@ class Machine:
         self,
         image: Image,
         *,
-        memory: MemoryMap = AN500,
         shared: tuple[str, ...] = (),
         counted: bool = True,
     ) -> None:
         unicorn = load("unicorn", package="unicorn", purpose="running code of a Cortex-M7")
         registers = load("unicorn.arm_const", package="unicorn", purpose="running code")
         self.image = image
-        self.memory = memory
         self._error: type[Exception] = unicorn.UcError
         self._registers = registers
         self._core: Any = unicorn.Uc(
@@ -130,9 +137,13 @@ class Machine:
         )
         self._core.ctl_set_tcg_buffer_size(_TRANSLATED_BYTES)
         self._core.ctl_set_cpu_model(registers.UC_CPU_ARM_CORTEX_M7)
-        self._core.mem_map(memory.flash_address, memory.flash_bytes)
-        self._core.mem_map(memory.sram_address, memory.sram_bytes)
+        self._core.mem_map(FLASH_ADDRESS, FLASH_BYTES)
+        self._core.mem_map(SRAM_ADDRESS, SRAM_BYTES)
         self._core.mem_map(_RETURN_PAGE, _PAGE_BYTES)
+        held = (segment for segment in image.segments if segment.address >= SRAM_ADDRESS)
+        end = max((each.address + each.memory_bytes for each in held), default=SRAM_ADDRESS)
+        # Below it a caller may keep inputs.
+        self._stack_floor = max((end + 7) // 8 * 8, STACK_TOP - _STACK_BYTES)
         self._runs = _Runs(image, shared)
         if counted:
             # Unicorn's hook holds its core in a circle; in one of weak links the core's addresses
@@ -152,7 +163,7 @@ class Machine:
             self._core.mem_write(address, bytes(content))
         except self._error as error:
             raise ToolError(
-                f"write: {len(content)} bytes at {address:#010x} ({error}); {self._regions()}"
+                f"write: {len(content)} bytes at {address:#010x} ({error}); {_REGIONS}"
             ) from None
 
     def read(self, where: str | int, count: int) -> bytes:
@@ -166,7 +177,7 @@ class Machine:
             return bytes(self._core.mem_read(address, count))
         except self._error as error:
             raise ToolError(
-                f"read: {count} bytes at {address:#010x} ({error}); {self._regions()}"
+                f"read: {count} bytes at {address:#010x} ({error}); {_REGIONS}"
             ) from None
 
     def call(self, function: str, *arguments: int, timeout_s: float = 120.0) -> CallRecord:
@@ -183,10 +194,10 @@ class Machine:
         symbol = self.image.symbol(function)
         if symbol.kind != "function":
             raise ToolError(f"call: {function} is an object, not a function")
-        stack = self._paint()
+        self._core.mem_write(self._stack_floor, _painted(STACK_TOP - self._stack_floor))
         extra = arguments[_REGISTER_ARGUMENTS:]
         pushed = b"".join((value & 0xFFFFFFFF).to_bytes(4, "little") for value in extra)
-        stack -= (len(pushed) + 7) // 8 * 8  # AAPCS: 8-byte aligned at a call
+        stack = STACK_TOP - (len(pushed) + 7) // 8 * 8  # AAPCS: 8-byte aligned at a call
         self._core.mem_write(stack, pushed)
         names = self._registers
         # CPACR gives access to the FPU on the chip; this is the switch that unicorn has for it.
@@ -216,19 +227,8 @@ class Machine:
             zeros = bytes(segment.memory_bytes - len(segment.content))
             self.write(segment.address, segment.content + zeros)
 
-    def _stack_floor(self) -> int:
-        sram, top = self.memory.sram_address, self.memory.stack_top
-        held = (s for s in self.image.segments if s.address >= sram)
-        end = max((segment.address + segment.memory_bytes for segment in held), default=sram)
-        return max((end + 7) // 8 * 8, top - _STACK_BYTES)  # below it a caller may keep inputs
-
-    def _paint(self) -> int:
-        floor, top = self._stack_floor(), self.memory.stack_top
-        self._core.mem_write(floor, _painted(top - floor))
-        return top
-
     def _depth(self, stack: int) -> int:
-        count = stack - self._stack_floor()
+        count = stack - self._stack_floor
         now = np.frombuffer(self._core.mem_read(stack - count, count), np.uint8)
         written = np.flatnonzero(now != np.frombuffer(_painted(count), np.uint8))
         low = int(written[0]) if written.size else count
@@ -241,13 +241,6 @@ class Machine:
         if symbol.size_bytes and count > symbol.size_bytes:
             raise ToolError(f"{where} holds {symbol.size_bytes} bytes; {count} were asked for")
         return symbol.address
-
-    def _regions(self) -> str:
-        memory = self.memory
-        return (
-            f"mapped are flash {memory.flash_address:#010x} ({memory.flash_bytes} bytes) and SRAM "
-            f"{memory.sram_address:#010x} ({memory.sram_bytes} bytes)"
-        )
 
     def _where(self) -> str:
         address = self._core.reg_read(self._registers.UC_ARM_REG_PC) & ~1

@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from deploy.emulation.linking import AN500, SUPPORT, MemoryMap, linker_script, object_label
+from deploy.emulation.linking import SUPPORT, linker_script, object_label
 from deploy.emulation.packages import zig_program
 from deploy.emulation.processes import run_tool
 from ppgnas.errors import DependencyError, ToolError
@@ -82,8 +82,6 @@ class Compiler:
         *,
         keep: Sequence[str],
         include: Sequence[Path] = (),
-        memory: MemoryMap = AN500,
-        linker_script_text: str | None = None,
         optimise: str = "-O2",
         defines: Sequence[str] = (),
         flags: Sequence[str] = (),
@@ -95,8 +93,6 @@ class Compiler:
             out_elf: where the image goes.
             keep: the functions that are called from outside; what they do not need is left out.
             include: folders of headers.
-            memory: where flash and SRAM stand.
-            linker_script_text: a script of one's own instead of `linking.linker_script`.
             optimise: one `-O` flag.
             defines: `NAME` or `NAME=VALUE` each.
             flags: further flags for the files in C, after the others.
@@ -114,10 +110,7 @@ class Compiler:
         parts.append((_STARTUP, "ppgnas_startup"))
         if not self.is_zig:
             parts.append((_MEMORY, "ppgnas_memory"))
-        text = linker_script_text
-        if text is None:
-            kept = (_ENTRY, *keep)
-            text = linker_script([label for _, label in parts], keep=kept, memory=memory)
+        text = linker_script([label for _, label in parts], keep=(_ENTRY, *keep))
         common = [optimise, *_LAYOUT_FLAGS, *(f"-I{path}" for path in include)]
         common += ["-isystem", str(SUPPORT / "include")]
         common += [f"-D{define}" for define in defines]

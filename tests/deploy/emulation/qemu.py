@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from deploy.emulation.image import Image
-from deploy.emulation.linking import AN500
+from deploy.emulation.linking import MAILBOX
 from deploy.emulation.processes import run_tool
 from ppgnas.errors import DependencyError, ToolError
 
@@ -89,10 +89,10 @@ def qemu_call(
         raise ToolError(f"qemu: {len(arguments)} arguments; allowed are up to four")
     entry = image.symbol("ppgnas_reset")
     mailbox = image.labels.get("__mailbox", 0)
-    if mailbox != AN500.mailbox:
+    if mailbox != MAILBOX:
         raise ToolError(
             f"qemu: {image.path.name} ({entry.name} at {entry.address:#x}) was not linked for the "
-            "default memory map; build it without memory and linker_script_text"
+            "default memory map; build it with the script of deploy.emulation.linking"
         )
     writes, reads = inputs or {}, outputs or {}
     head_bytes = 4 * (_MAILBOX_HEAD + _BLOCK_WORDS * (len(writes) + len(reads)))

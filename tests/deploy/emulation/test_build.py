@@ -16,7 +16,7 @@ import pytest
 
 from deploy.emulation import host, packages, toolchain
 from deploy.emulation.image import Sizes, read_image
-from deploy.emulation.linking import MemoryMap, linker_script
+from deploy.emulation.linking import linker_script
 from deploy.emulation.toolchain import Compiler
 from ppgnas.errors import DependencyError, ToolError
 from tests.deploy.shared import build_shared
@@ -135,11 +135,7 @@ def test_wrong_requests(
         compiler.build(paths, tmp_path / "x.elf", keep=keep, optimise=optimise)
 
 
-def test_memory_maps() -> None:
-    with pytest.raises(ToolError, match="sram_bytes is 0x64; allowed are positive multiples"):
-        MemoryMap(sram_bytes=100)
-    with pytest.raises(ToolError, match="overlap"):
-        MemoryMap(flash_address=0x20000000)
+def test_the_linker_script_keeps_and_tells_apart() -> None:
     script = linker_script(["model"], keep=["run"])
     assert script.startswith('EXTERN("run")\n') and "*/model.o(.bss .bss.* COMMON)" in script
 

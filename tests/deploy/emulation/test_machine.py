@@ -12,14 +12,11 @@ import numpy as np
 import pytest
 
 from deploy.emulation.emulate import Emulator
-from deploy.emulation.linking import MemoryMap
 from deploy.emulation.machine import Machine
-from deploy.emulation.toolchain import Compiler
 from ppgnas.errors import ToolError
 
 Make = Callable[..., Emulator]
 
-STM32H743 = MemoryMap(0x08000000, 2 << 20, 0x24000000, 512 << 10)
 
 SOURCE = r"""
 #include <stdint.h>
@@ -168,15 +165,6 @@ def test_dsp_instructions_equal_numpy(machine: Emulator) -> None:
     assert np.array_equal(taken[:, 4], dual.astype(np.int32))
     assert np.array_equal(taken[:, 5], np.clip(a + b, -(2**31), 2**31 - 1))
     assert found.by_class["mac"] >= 2 * count
-
-
-def test_another_memory_map(compiler: Compiler, tmp_path: Path) -> None:
-    (tmp_path / "small.c").write_text(SOURCE)
-    elf = compiler.build(
-        [tmp_path / "small.c"], tmp_path / "h743.elf", keep=["total"], memory=STM32H743
-    )
-    found = Emulator(elf, memory=STM32H743).call("total")
-    assert found.result == 6
 
 
 @pytest.mark.skipif(not Path("/proc/self/statm").is_file(), reason="no /proc")
