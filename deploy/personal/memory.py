@@ -22,7 +22,7 @@ class Memory:
     """Bytes by what they hold.
 
     Attributes:
-        windows: features and labels of the calibration, their number and their range.
+        windows: features and labels of the calibration.
         parameters: what is learnt.
         head: weights and biases that run.
         step: of one step; nothing between calls.
@@ -48,7 +48,7 @@ def memory_of(head: Head, change: Change, *, windows: int) -> Memory:
     """Memory of a step with so many windows."""
     cells = head.outputs * head.features
     return Memory(
-        windows=_words(windows * head.features) + _words(2 * windows) + 8,
+        windows=_words(windows * head.features) + _words(2 * windows) + 4,
         parameters=4 * sum(change.sizes),
         head=_words(cells) + 4 * head.outputs,
         # Weights and labels of the classes, outputs and their derivatives, those of the features.

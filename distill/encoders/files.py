@@ -73,6 +73,9 @@ def load_encoder(path: Path) -> StoredEncoder:
     """
     if not path.is_file():
         raise RunError(f"{path}: no such encoder; {_NEXT}")
+    with path.open("rb") as file:
+        if file.read(9)[8:] != b"{":  # where the header of a safetensors file begins
+            raise RunError(f"{path} is no encoder (no safetensors file); {_NEXT}")
     raw = read_facts(path)
     try:
         kept = _KEPT.validate_python(raw)

@@ -84,13 +84,16 @@ def personalize(
     synthetic = " (SYNTHETIC)" if read.synthetic else ""
     print("\n".join([f"{shown}{synthetic}: {adapted_text(adapted)}"]))
     if out is not None:
-        head = "the adapted head alone" if adapted.kept else "the factory's head"
-        print(f"{out}: the network with {head}")
+        print(f"{out}: the network with {'the adapted' if adapted.kept else 'its factory'} head")
 
 
 def adapted_text(adapted: Adaptation) -> str:
     """What came of it, in lines."""
-    lines = [f"kind {adapted.kind}, {adapted.windows} windows of {adapted.minutes:g} min teach"]
+    low, high = adapted.taught_bpm
+    lines = [
+        f"kind {adapted.kind}, {adapted.windows} windows of {adapted.minutes:g} min teach, "
+        f"{low:.0f} to {high:.0f} BPM"
+    ]
     guard = adapted.guard
     if guard is not None:
         said = "the adapted head stays" if guard.kept else "the factory head stays"
@@ -98,8 +101,8 @@ def adapted_text(adapted: Adaptation) -> str:
             f"guard: {guard.before_bpm:.2f} BPM expected before, {guard.after_bpm:.2f} after on "
             f"{guard.windows} windows by heads that had not learnt from them: {said}"
         )
-    before, after, alone = adapted.before, adapted.after, adapted.alone
-    if before is None or after is None or alone is None:
+    before, after = adapted.before, adapted.after
+    if before is None or after is None:
         lines.append(
             f"nothing of the recording is left to judge on after {adapted.minutes:g} min; give "
             "fewer --minutes to learn what adapting does"
@@ -108,14 +111,9 @@ def adapted_text(adapted: Adaptation) -> str:
         lines.append(
             f"the rest, {before.windows} windows: {before.mae_bpm:.2f} BPM raw before, "
             f"{after.mae_bpm:.2f} after; smoothed {before.mae_bpm_smoothed:.2f} and "
-            f"{after.mae_bpm_smoothed:.2f}"
+            f"{after.mae_bpm_smoothed:.2f}; {adapted.beyond} of them beyond the heart rates that "
+            "taught"
         )
-        if adapted.kept:
-            lines.append(
-                "after: the adapted head where its reading lies nearer to the heart rates that "
-                f"taught than the factory's; alone it errs by {alone.mae_bpm:.2f} BPM raw, "
-                f"{alone.mae_bpm_smoothed:.2f} smoothed"
-            )
     if adapted.memory is not None:
         memory = adapted.memory
         lines.append(

@@ -10,11 +10,12 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from nas.encoders.card import FILE
 from nas.encoders.vectors import Floats, stored_compact
 from ppg.frontend import normalise_acc, normalise_ppg, stream
 from ppg.recording import Recording
 from ppg.segments.cut import HOP_S, HZ, SAMPLES, SEGMENT_S
-from ppgnas.errors import DataError
+from ppgnas.errors import DataError, RunError
 from ppgnas.tables import csv_table
 
 Segments = NDArray[np.float32]
@@ -54,10 +55,12 @@ def find_encoder(path: Path) -> FoundEncoder:
     """Read an encoder.
 
     Raises:
-        RunError: there is none.
+        RunError: there is none, or it is a file out of the folder of one.
     """
     if path.is_dir():
         return FoundEncoder("acc", "int8", stored_compact(path).read)
+    if path.is_file() and (path.parent / FILE).is_file():
+        raise RunError(f"{path} is a part of a compact encoder; pass its folder, {path.parent}")
     import torch
 
     from distill.encoders.files import embed, load_encoder

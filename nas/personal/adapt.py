@@ -8,9 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from deploy.personal.choice import choose
 from deploy.personal.cycles import Effort, effort_of
-from deploy.personal.fit import Guard, adapted, fitted, folds, labels_of
+from deploy.personal.fit import Guard, adapted, fitted, folds
 from deploy.personal.kinds import change_of
 from deploy.personal.memory import Memory, check_memory, memory_of
 from deploy.personal.prior import class_prior, prior_biases
@@ -18,7 +17,7 @@ from nas.personal.calibration import Errors, Wearer
 from nas.personal.kinds import PersonalKind
 
 Ints = NDArray[np.int64]
-ADAPTING = "nearer-1"  # another name whenever the same minutes lead to another head
+ADAPTING = "all-windows-1"  # another name whenever the same minutes lead to another head
 
 
 @dataclass(frozen=True)
@@ -28,27 +27,27 @@ class Adaptation:
     Attributes:
         kind: what was adapted.
         minutes: of the calibration.
-        windows: that taught.
+        windows, taught_bpm: that taught, and the lowest and highest heart rate of them.
         guard: what they say of heads that had not learnt from them; None for `none`.
         memory, effort: of learning on the device; None where nothing is learnt there.
-        before, after: errors on the rest of the recording with the factory head, and with what the
-            guard leaves, the adapted head beside it (`deploy.personal.choice`); None where nothing
-            is left.
-        alone: errors of the head that the guard leaves without the factory's; None likewise.
-        unguarded: errors of both as if the guard had always said yes; None likewise.
+        before, after: errors on the rest of the recording with the factory head, and with the
+            head that the guard leaves; None where nothing is left.
+        unguarded: errors as if the guard had always said yes; None likewise.
+        beyond: how many windows of the rest have a heart rate that did not teach.
         weights, biases: of the dense layer that the guard leaves.
     """
 
     kind: PersonalKind
     minutes: float
     windows: int
+    taught_bpm: tuple[float, float]
     guard: Guard | None
     memory: Memory | None
     effort: Effort | None
     before: Errors | None
     after: Errors | None
-    alone: Errors | None
     unguarded: Errors | None
+    beyond: int
     weights: Ints = field(repr=False)
     biases: Ints = field(repr=False)
 
@@ -93,29 +92,28 @@ def adapt(wearer: Wearer, *, minutes: float, kind: PersonalKind) -> Adaptation:
         check_memory(memory, kind=kind)
         effort = effort_of(head, kind, windows=count)
         weights, biases, guard = fitted(head, kind, features, labels)
-    rest = wearer.rest(minutes)
-    kept = guard is not None and guard.kept
-    before = after = alone = unguarded = None
+    rest, hr_bpm = wearer.rest(minutes), wearer.windows.hr_bpm
+    low, high = float(hr_bpm[chosen].min()), float(hr_bpm[chosen].max())
+    beyond = int(((hr_bpm[rest] < low) | (hr_bpm[rest] > high)).sum())
+    before = after = unguarded = None
     if rest.any():
-        factory = wearer.logits(head.weights, head.biases, rest)
-        own = wearer.logits(weights, biases, rest)
-        before = wearer.errors(factory, rest)
-        unguarded = wearer.errors(choose(factory, own, labels_of(labels)), rest)
-        after = unguarded if kept else before
-        alone = wearer.errors(own, rest) if kept else before
-    if not kept:
+        before = wearer.errors(head.weights, head.biases, rest)
+        unguarded = wearer.errors(weights, biases, rest)
+        after = unguarded if guard is not None and guard.kept else before
+    if guard is None or not guard.kept:
         weights, biases = head.weights, head.biases
     return Adaptation(
         kind,
         minutes,
         count,
+        (low, high),
         guard,
         memory,
         effort,
         before,
         after,
-        alone,
         unguarded,
+        beyond,
         weights,
         biases,
     )

@@ -71,15 +71,12 @@ class Wearer:
         result: NDArray[np.bool_] = start_s >= start_s[0] + 60 * minutes + GAP_S - 1e-6
         return result
 
-    def logits(
+    def errors(
         self, weights: NDArray[np.int64], biases: NDArray[np.int64], chosen: NDArray[np.bool_]
-    ) -> NDArray[np.int8]:
-        """Of a head on chosen windows."""
+    ) -> Errors:
+        """Of a head on chosen windows, which the smoother reads on their own."""
         centred = self.features[chosen].astype(np.int64) - self.head.feature_zero
-        return self.head.logits(centred, weights, biases)
-
-    def errors(self, stored: NDArray[np.int8], chosen: NDArray[np.bool_]) -> Errors:
-        """Of stored logits of chosen windows, which the smoother reads on their own."""
+        stored = self.head.logits(centred, weights, biases)
         logits = (stored.astype(np.float32) - self.head.logit_zero) * self.head.logit_scale
         raw, smoothed = read_series(
             logits,

@@ -42,10 +42,11 @@ def write_adapted(
             "RUN:ID, or the folder that `ppgnas train` wrote"
         )
     check_free(out)
+    low, high = adapted.taught_bpm
     told = (
         f"Adapted to the wearer of {recording}: errors on search and report people are those of "
-        "the network before. These files read every window with the adapted head; on the device, "
-        "ppg_adapt_logits asks the factory's as well."
+        f"the network before. It learnt from {low:.0f} to {high:.0f} BPM; beyond them it may err "
+        "more than before."
     )
     # Who trained a finalist stands in its run alone, which this folder leaves.
     known = card if model.run is None else model.run.document()
@@ -71,7 +72,7 @@ def write_adapted(
                 adapted.minutes,
                 adapted.kept,
                 None if adapted.before is None else adapted.before.mae_bpm,
-                None if adapted.alone is None else adapted.alone.mae_bpm,
+                None if adapted.after is None else adapted.after.mae_bpm,
                 (*learnt, *(wearer.windows.people if adapted.kept else ())),
             ),
             split=known.split,

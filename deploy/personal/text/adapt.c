@@ -338,34 +338,6 @@ static void adapt_train(ppg_adapt_t *state, ppg_adapt_step_t *step, uint32_t fir
     }
 }
 
-/* The heart rates that teach. */
-static void adapt_span(ppg_adapt_t *state)
-{
-    uint32_t i;
-    state->lowest_q8 = state->highest_q8 = state->bpm_q8[0];
-    for (i = 1; i < state->count; i++) {
-        const uint16_t bpm_q8 = state->bpm_q8[i];
-        state->lowest_q8 = bpm_q8 < state->lowest_q8 ? bpm_q8 : state->lowest_q8;
-        state->highest_q8 = bpm_q8 > state->highest_q8 ? bpm_q8 : state->highest_q8;
-    }
-}
-
-/* How far the most probable heart rate lies from them, in 1/256 BPM. */
-static int32_t adapt_outside(const ppg_adapt_t *state, const int8_t *logits)
-{
-    int best = 0;
-    int32_t mode;
-    int k;
-    for (k = 1; k < PPG_CLASSES; k++) {
-        best = logits[k] > logits[best] ? k : best;
-    }
-    mode = 256 * (ADAPT_FIRST_BPM + best);
-    if (mode < state->lowest_q8) {
-        return state->lowest_q8 - mode;
-    }
-    return mode > state->highest_q8 ? mode - state->highest_q8 : 0;
-}
-
 int ppg_adapt_fit(ppg_adapt_t *state, ppg_adapt_step_t *step)
 {
     const uint32_t count = state->count;
@@ -394,7 +366,6 @@ int ppg_adapt_fit(ppg_adapt_t *state, ppg_adapt_step_t *step)
     state->adapted =
         sum > 0 && sum * sum > ADAPT_CERTAINTY * ADAPT_CERTAINTY * squares;
     if (state->adapted) {
-        adapt_span(state);
         adapt_train(state, step, 0, 0);
     } else {
         adapt_restart(state);
@@ -405,15 +376,5 @@ int ppg_adapt_fit(ppg_adapt_t *state, ppg_adapt_step_t *step)
 void ppg_adapt_logits(const ppg_adapt_t *state, const int8_t *features, int8_t *logits,
                       ppg_adapt_step_t *step)
 {
-    int k;
-    adapt_forward(adapt_weights, adapt_biases, features, step, logits);
-    if (!state->adapted) {
-        return;
-    }
-    adapt_forward(state->weights, state->biases, features, step, step->logits);
-    if (adapt_outside(state, step->logits) < adapt_outside(state, logits)) {
-        for (k = 0; k < PPG_CLASSES; k++) {
-            logits[k] = step->logits[k];
-        }
-    }
+    adapt_forward(state->weights, state->biases, features, step, logits);
 }

@@ -33,8 +33,6 @@ typedef struct {
     uint16_t bpm_q8[PPG_ADAPT_LABELS];
     uint16_t count;
     uint16_t adapted;
-    uint16_t lowest_q8;
-    uint16_t highest_q8;
 } ppg_adapt_t;
 
 /* Memory of one call; it holds nothing between calls, and may lie in the memory of ppg_infer. */
@@ -63,8 +61,7 @@ int ppg_adapt_add(ppg_adapt_t *state, const int8_t *features, uint32_t bpm_q8);
  * Returns 1 if the head is another one now, 0 if that of the factory stays, or PPG_ADAPT_FEW. */
 int ppg_adapt_fit(ppg_adapt_t *state, ppg_adapt_step_t *step);
 
-/* The logits of a window: of the adapted head where its most probable heart rate lies nearer to
- * those that it learnt from than the factory's, of the factory head elsewhere. */
+/* The logits of a window by the head as it is. */
 void ppg_adapt_logits(const ppg_adapt_t *state, const int8_t *features, int8_t *logits,
                       ppg_adapt_step_t *step);
 

@@ -43,8 +43,7 @@ class RowFigures:
         people: how many were judged.
         kept: how many of them the guard let adapt.
         raw, smoothed: as the guard decides.
-        raw_alone: of adapted heads without the factory's beside them.
-        raw_unguarded: if the guard always said yes.
+        raw_unguarded: if it always said yes.
         memory_bytes: the most; None where nothing is learnt on the device.
     """
 
@@ -54,7 +53,6 @@ class RowFigures:
     kept: int
     raw: Effect
     smoothed: Effect
-    raw_alone: Effect
     raw_unguarded: Effect
     memory_bytes: int | None
 
@@ -71,16 +69,13 @@ def rows_of(records: Sequence[PersonRecord]) -> list[RowFigures]:
         raw, smoothed = (
             np.array(
                 [
-                    [
-                        getattr(part, name)
-                        for part in (row.before, row.after, row.alone, row.unguarded)
-                    ]
+                    [getattr(part, name) for part in (row.before, row.after, row.unguarded)]
                     for row in rows
                 ]
             )
             for name in ("mae_bpm", "mae_bpm_smoothed")
         )
-        # (people, 4): before, after, alone, unguarded
+        # (people, 3): before, after, unguarded
         found.append(
             RowFigures(
                 kind,
@@ -90,7 +85,6 @@ def rows_of(records: Sequence[PersonRecord]) -> list[RowFigures]:
                 effect(raw[:, 0], raw[:, 1]),
                 effect(smoothed[:, 0], smoothed[:, 1]),
                 effect(raw[:, 0], raw[:, 2]),
-                effect(raw[:, 0], raw[:, 3]),
                 max(sizes) if sizes else None,
             )
         )

@@ -11,15 +11,13 @@ from ppgnas.tables import markdown_table, text_table
 
 HEAD = (
     "kind", "people", "adapted", "raw before", "raw after", "change %", "worst", "smoothed",
-    "change %", "worst", "raw change % alone", "worst", "raw change % without guard", "worst",
-    "SRAM",
+    "change %", "worst", "raw change % without guard", "worst", "SRAM",
 )  # fmt: skip
 WHAT = (
     "Errors are MAE in BPM in int8 on the rest of each person's recording, mean over people; in "
     "brackets 90 % intervals of people drawn again. *adapted*: how many the guard let change. "
     "*worst*: by how much the person with the largest rise is worse, and in brackets how many are "
-    "worse by more than 0.1 BPM. *alone*: the adapted head reads every window, not only where it "
-    "comes nearer to the heart rates that taught. SRAM: of the step on the device."
+    "worse by more than 0.1 BPM. SRAM: of the step on the device."
 )
 
 
@@ -65,7 +63,7 @@ def bench_text(records: Sequence[PersonRecord], rows: Sequence[RowFigures]) -> s
 
 
 def _cells(row: RowFigures) -> tuple[str, ...]:
-    alone, free = row.raw_alone, row.raw_unguarded
+    free = row.raw_unguarded
     return (
         row.kind,
         str(row.people),
@@ -77,8 +75,6 @@ def _cells(row: RowFigures) -> tuple[str, ...]:
         f"{row.smoothed.before_bpm:.2f}, {row.smoothed.after_bpm:.2f}",
         _percent(row.smoothed),
         _worst(row.smoothed),
-        _percent(alone),
-        _worst(alone),
         _percent(free),
         _worst(free),
         "-" if row.memory_bytes is None else format_bytes(row.memory_bytes),

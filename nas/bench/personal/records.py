@@ -44,7 +44,6 @@ class Tried:
     memory_bytes: int | None
     before: Errors
     after: Errors
-    alone: Errors
     unguarded: Errors
 
 

@@ -125,8 +125,9 @@ def _tried(model: Model, recording: Recording, cell: Cell) -> PersonRecord:
             except (DataError, ExportError) as error:
                 refused[f"{kind} after {length:g} min"] = str(error)
                 continue
-            if done.before and done.after and done.alone and done.unguarded:
+            if done.before is not None and done.after is not None and done.unguarded is not None:
                 size = None if done.memory is None else done.memory.total
-                errors = (done.before, done.after, done.alone, done.unguarded)
-                rows.append(Tried(kind, length, done.kept, size, *errors))
+                rows.append(
+                    Tried(kind, length, done.kept, size, done.before, done.after, done.unguarded)
+                )
     return PersonRecord(cell, recording.synthetic, tuple(rows), refused, versions())

@@ -14,7 +14,7 @@ from tests.deploy.personal.shared import DENSE, SPACED, random_net
 def test_by_hand() -> None:
     head = head_of(random_net(SPACED))  # 20 features, 20 outputs
     memory = memory_of(head, change_of("scale-bias", head), windows=147)
-    assert memory.windows == 147 * 20 + 296 + 8
+    assert memory.windows == 147 * 20 + 296 + 4
     assert memory.parameters == 4 * 40
     assert memory.head == 400 + 80
     assert windows_in(5) == 147 and windows_in(0.1) == 0

@@ -95,6 +95,13 @@ def test_what_cannot_be_is_refused(asked: PretrainConfig, tmp_path: Path) -> Non
         )
     with pytest.raises(RunError, match=r"no encoder\.json; pass a folder"):
         find_encoder(tmp_path)
+    other = tmp_path / "model.tflite"
+    other.write_bytes(b"\x20\0\0\0TFL3" + bytes(32))
+    with pytest.raises(RunError, match=r"is no encoder \(no safetensors file\); pass a file of"):
+        find_encoder(other)
+    (tmp_path / "encoder.json").write_text("{}")
+    with pytest.raises(RunError, match=r"a part of a compact encoder; pass its folder, "):
+        find_encoder(other)
 
 
 def test_a_recording_must_have_what_is_read(asked: PretrainConfig, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ import pytest
 
 from distill.evaluation import Retrained
 from nas.cli.main import main
-from nas.models.evaluate import roles_of
+from nas.models.evaluate import evaluate, roles_of
 from nas.models.export import export_files, write_files
 from nas.models.names import Model, ModelError, find_model
 from nas.models.train import train_model
@@ -107,8 +107,11 @@ def test_each_kind(wearer: Wearer, kind: PersonalKind) -> None:
     )
     assert same != found.kept
     if not found.kept:
-        assert found.after == found.alone == found.before
+        assert found.after == found.before
     assert found.before == adapt(wearer, minutes=2.0, kind="none").after
+    taught, rest = (wearer.windows.hr_bpm[of(2.0)] for of in (wearer.calibration, wearer.rest))
+    assert found.taught_bpm == (taught.min(), taught.max())
+    assert found.beyond == sum(not taught.min() <= bpm <= taught.max() for bpm in rest)
     assert "weights" not in found.to_json()
 
 
@@ -145,9 +148,18 @@ def test_the_folder_is_a_model(tmp_path: Path, trained: Path, recording: Recordi
     assert (again.net().biases[name] - model.net().biases[name] == 5).all()
     assert isinstance(card, Card) and card.personal is not None
     assert card.personal.kind == "head" and card.personal.kept
-    assert card.cautions is not None and card.cautions[-1].startswith("Adapted to the wearer of s")
+    assert card.cautions is not None and "of s/anna: errors" in card.cautions[-1]
+    assert "BPM; beyond them it may err more than before" in card.cautions[-1]
     with pytest.raises(RunError, match="exists and stays as it is"):
         write_adapted(tmp_path / "anna", model, wearer, found, recording="s/anna")
+    # What was told of the head on the rest is what the files read there.
+    told = wearer.errors(forced.weights, biases, wearer.rest(2.0))
+    judged = recording.window_start_s >= recording.window_start_s[0] + 2 * 60 + GAP_S - 1e-6
+    rest = replace(recording, valid=recording.valid & judged)
+    files = evaluate(again, [rest], file="c")
+    assert files.windows == told.windows
+    assert files.mae_bpm == pytest.approx(told.mae_bpm)
+    assert files.mae_bpm_smoothed == pytest.approx(told.mae_bpm_smoothed)
 
 
 def test_who_trained_goes_along_and_the_wearer_with_them(
@@ -214,7 +226,7 @@ def test_the_verb(
         return int(str(left.value.code)), said.out, said.err
 
     code, out, _ = run("--out", str(tmp_path / "anna"))
-    assert code == 0 and "kind low-rank, 57 windows of 2 min teach" in out
+    assert code == 0 and "kind low-rank, 57 windows of 2 min teach, " in out
     assert "(SYNTHETIC)" in out and "bytes of SRAM" in out
     assert (tmp_path / "anna" / "model.tflite").is_file()
     code, out, _ = run("--kind", "prior", "--json")
