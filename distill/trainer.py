@@ -43,7 +43,7 @@ from search_spaces.arch import Arch
 from search_spaces.network import Network
 from search_spaces.plan import plan
 from search_spaces.space import SearchSpace
-from search_spaces.streaming import MOST_PAST_BLOCKS
+from search_spaces.streaming import most_past_s
 from search_spaces.supernet import Supernet
 
 RUNG_NAME: dict[Rung, str] = {"first rungs": "first-rung", "second rungs": "second-rung"}
@@ -98,7 +98,7 @@ class Trainer:
     @property
     def _past_s(self) -> float:
         """What the pool has before each window."""
-        return float(MOST_PAST_BLOCKS * self._inputs.task.stride_s) if self.space.streams else 0.0
+        return float(most_past_s(self._inputs.task)) if self.space.streams else 0.0
 
     @property
     def _cache(self) -> Path:

@@ -25,7 +25,7 @@ from hwmodels.estimate import Estimate
 from hwmodels.graph import Graph
 from hwmodels.power import energy_mj
 from ppgnas.errors import BoardError, BudgetError
-from ppgnas.task import BLOCKS, CLASSES, TASK, Mode, Task
+from ppgnas.task import CLASSES, TASK, Mode, Task
 from ppgnas.toml_file import FileModel, read_as
 
 LAW_TOML = Path(__file__).parent / "data" / "path_law.toml"
@@ -140,7 +140,7 @@ def features(shape: PathShape) -> dict[str, dict[str, float]]:
             "second grid x channels": float(two * lanes),
             "second grid x acceleration": two * acc,
             "samples": _samples_bytes(shape, int(steps)),
-            "sums": _sums_bytes(lanes, acc) * streams,
+            "sums": _sums_bytes(lanes, acc, shape.task.blocks) * streams,
         },
     }
 
@@ -165,10 +165,10 @@ def _samples_bytes(shape: PathShape, steps: int) -> float:
     return marks + 4 * math.ceil(ring * channels / 2) + 2 * (steps * channels + 1)
 
 
-def _sums_bytes(lanes: int, acc: float) -> float:
-    """Exact; of the last four blocks, and their count: `ppg_gain_t`, aligned to 8."""
+def _sums_bytes(lanes: int, acc: float, blocks: int) -> float:
+    """Exact; of a window's blocks, and their count: `ppg_gain_t`, aligned to 8."""
     block = 8 * (lanes * (lanes + 1) // 2) + 6 * lanes + 2 + 22 * acc
-    return BLOCKS * 8 * math.ceil(block / 8) + 8
+    return blocks * 8 * math.ceil(block / 8) + 8
 
 
 class PartLaw(FileModel):

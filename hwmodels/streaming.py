@@ -1,24 +1,24 @@
-"""A network over one block of 2 s instead of its window, or over a long signal.
+"""A network over one block, a stride, instead of its window, or over a long signal.
 
 Streaming runs a causal network over the block that is new. What a convolution reads of the past is
 kept: where its window puts zeros in front, there is *history*, the last positions of the block
-before. Pooling takes the last `BLOCKS` blocks, or as many of them as a slice before it leaves. So
+before. Pooling takes the blocks of a window, or as many of them as a slice before it leaves. So
 layers, weights and scales are those of the window, and padding stands for history: `over` gives
 the graph of any number of blocks.
 
-A tensor's new positions are a quarter of the window's. They must be whole rows of its view, so
-every stride and dilation divides them, and what stands in front of a convolution must be what its
-next block reads again: at least kernel less stride, and less than the kernel.
+A tensor's new positions are a block's share of the window's. They must be whole rows of its view,
+so every stride and dilation divides them, and what stands in front of a convolution must be what
+its next block reads again: at least kernel less stride, and less than the kernel.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
+from fractions import Fraction
 from typing import NamedTuple
 
 from hwmodels.graph import Graph, Layer, Tensor
 from ppgnas.errors import GraphError
-from ppgnas.task import BLOCKS
 
 _TRUNK_OPS = ("conv", "depthwise_conv", "add", "pad", "reshape")
 _POOLS = ("avg_pool", "max_pool")
@@ -54,13 +54,13 @@ def parts(graph: Graph) -> Parts:
             _refusal("the network", "has no pool over its window, or several outputs")
         )
     trunk, pool, head = graph.layers[:at], graph.layers[at], graph.layers[at + 1 :]
-    newest, pooled = None, BLOCKS
+    newest, pooled = None, graph.task.blocks
     if trunk and trunk[-1].op == "slice":
         trunk, newest = trunk[:-1], trunk[-1]
         pooled = _blocks_left(graph, newest)
         if not pooled or newest.output != pool.inputs[0]:
             raise GraphError(
-                _refusal(f"layer {newest.name!r}", "leaves other than the newest blocks of 2 s")
+                _refusal(f"layer {newest.name!r}", "leaves other than the newest blocks")
             )
     source = graph.shape(pool.inputs[0])
     if pool.kernel != source[1:3] or graph.shape(pool.output)[1:3] != (1, 1):
@@ -80,7 +80,7 @@ def _blocks_left(graph: Graph, newest: Layer) -> int:
     """Whole blocks at the end of time that a slice leaves; 0 where it leaves anything else."""
     source, target = graph.shape(newest.inputs[0]), graph.shape(newest.output)
     time = source[2] if len(source) == 4 else 0
-    blocks, rest = divmod(BLOCKS * target[-2], time or 1)
+    blocks, rest = divmod(graph.task.blocks * target[-2], time or 1)
     first = time - target[-2]
     whole = tuple((first if axis == 2 else 0, size, 1) for axis, size in enumerate(source))
     fits = source[:2] == (1, 1) and newest.rows == whole and not rest
@@ -95,16 +95,17 @@ def _against(graph: Graph, layer: Layer, trunk: tuple[Layer, ...]) -> str:
     """Why a layer before the pool cannot stream; empty where it can."""
     if layer.op not in _TRUNK_OPS or graph.constants.intersection(layer.inputs):
         return f"is {layer.op}; allowed before the pool: {', '.join(_TRUNK_OPS)} of activations"
+    blocks = graph.task.blocks
     pads = {before.output: before for before in trunk if before.op == "pad"}
     for name in (*layer.inputs, layer.output):
         if name in pads:
             continue
         shape = graph.shape(name)
         rows = shape[1] if shape[1] > 1 else shape[2]
-        if len(shape) != 4 or rows % BLOCKS:
+        if len(shape) != 4 or rows % blocks:
             return (
                 f"has {rows} rows of {shape[2] if shape[1] > 1 else 1} positions a window; a "
-                f"block must hold whole ones, so {BLOCKS} must divide them"
+                f"block must hold whole ones, so {blocks} must divide them"
             )
     if layer.op == "reshape" and graph.shape(layer.inputs[0])[3] != graph.shape(layer.output)[3]:
         return "changes channels by a view"
@@ -130,21 +131,22 @@ def _against(graph: Graph, layer: Layer, trunk: tuple[Layer, ...]) -> str:
 
 
 def over(graph: Graph, blocks: int) -> Graph:
-    """The network over `blocks` blocks: `BLOCKS` of them give the graph itself.
+    """The network over `blocks` blocks: as many as a window has give the graph itself.
 
     Raises:
         GraphError: it cannot stream.
     """
     trunk, newest, pool, head, pooled = parts(graph)
+    share = Fraction(blocks, graph.task.blocks)
     shapes: dict[str, tuple[int, int, int, int]] = {
-        graph.input: _stretched(graph.shape(graph.input), blocks)
+        graph.input: _stretched(graph.shape(graph.input), share)
     }
     for layer in trunk:
         if layer.op == "pad":
             (_, height, width, channels), (top, _, left, _) = shapes[layer.inputs[0]], layer.pads
             shapes[layer.output] = (1, height + top, width + left, channels)
         else:
-            shapes[layer.output] = _stretched(graph.shape(layer.output), blocks)
+            shapes[layer.output] = _stretched(graph.shape(layer.output), share)
     gone = ""
     if newest is not None and blocks > pooled:
         (_, _, time, channels), (_, _, steps, _) = (
@@ -165,11 +167,11 @@ def over(graph: Graph, blocks: int) -> Graph:
     return Graph.trusted((*trunk, pool, *head), tensors, graph.input, graph.output, graph.task)
 
 
-def _stretched(shape: tuple[int, ...], blocks: int) -> tuple[int, int, int, int]:
+def _stretched(shape: tuple[int, ...], share: Fraction) -> tuple[int, int, int, int]:
     _, height, width, channels = shape
     if height > 1:
-        return (1, height // BLOCKS * blocks, width, channels)
-    return (1, 1, width // BLOCKS * blocks, channels)
+        return (1, int(height * share), width, channels)
+    return (1, 1, int(width * share), channels)
 
 
 def trunk_over(graph: Graph, blocks: int) -> Graph:

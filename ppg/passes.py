@@ -15,7 +15,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from ppg.recording import Recording
-from ppgnas.task import BLOCKS
+from ppgnas.task import Task
 
 Floats = NDArray[np.float32]
 
@@ -29,7 +29,7 @@ class Passes:
             start of a recording, or the end of a gap.
         of: `(windows,)` the pass of each window.
         reading: `(windows,)` which of its readings; a pass has one for each block from the
-            fourth one on.
+            last one of the first window on.
     """
 
     x: tuple[Floats, ...]
@@ -46,26 +46,30 @@ class Passes:
         return np.stack([found[p][r] for p, r in zip(self.of, self.reading, strict=True)])
 
 
-def by_block(values: Floats, block: int, normalise: Callable[[Floats], Floats]) -> Floats:
+def by_block(
+    values: Floats, task: Task, rate_hz: int, normalise: Callable[[Floats], Floats]
+) -> Floats:
     """Normalise a stream.
 
     Args:
         values: `(streams, time, channels)`, whole blocks.
-        block: samples of one.
+        task: whose strides are blocks.
+        rate_hz: of the samples.
         normalise: of windows `(windows, time, channels)`, to `(windows, time, ...)`.
 
     Returns:
         `(streams, time, ...)`.
     """
     streams, time, channels = values.shape
+    block, window = task.stride_s * rate_hz, task.window_s * rate_hz
     early = [
         normalise(values[:, :end])[:, -block:]
-        for end in range(block, min(time, (BLOCKS - 1) * block) + 1, block)
+        for end in range(block, min(time, window - block) + 1, block)
     ]
-    if time < BLOCKS * block:
+    if time < window:
         return np.concatenate(early, axis=1)
-    windows = sliding_window_view(values, BLOCKS * block, axis=1)[:, ::block]
-    windows = windows.transpose(0, 1, 3, 2).reshape(-1, BLOCKS * block, channels)
+    windows = sliding_window_view(values, window, axis=1)[:, ::block]
+    windows = windows.transpose(0, 1, 3, 2).reshape(-1, window, channels)
     newest = normalise(windows)[:, -block:]
     return np.concatenate([*early, newest.reshape(streams, -1, *newest.shape[2:])], axis=1)
 

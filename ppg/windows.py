@@ -17,7 +17,7 @@ from ppg.passes import Passes, by_block, grids
 from ppg.recording import Recording
 from ppg.references import at_task, grid_start_s
 from ppgnas.errors import DataError
-from ppgnas.task import BLOCKS, TASK, Mode, Task
+from ppgnas.task import TASK, Mode, Task
 
 STREAM_HZ = 64.0
 
@@ -194,9 +194,9 @@ def _read(
     if mode == "window":
         trace, axes = normalise_ppg(ppg), None if acc is None else normalise_acc(acc)
     else:
-        block = inputs.task.stride_s * inputs.rate_hz
-        trace = by_block(ppg, block, normalise_ppg)
-        axes = None if acc is None else by_block(acc, block, normalise_acc)
+        at = inputs.task, inputs.rate_hz
+        trace = by_block(ppg, *at, normalise_ppg)
+        axes = None if acc is None else by_block(acc, *at, normalise_acc)
     channels = [trace[:, None]] + ([] if axes is None else [axes.transpose(0, 2, 1)])
     return np.concatenate(channels, axis=1)
 
@@ -217,14 +217,14 @@ class _Passes:
         start_s: NDArray[np.float64],
     ) -> NDArray[np.float32]:
         """The passes of another recording; its windows `(windows, channels, time)` in them."""
-        block = inputs.task.stride_s * inputs.rate_hz
+        block, window = (s * inputs.rate_hz for s in (inputs.task.stride_s, inputs.task.window_s))
         of, reading = np.zeros((2, len(start_s)), np.int64)
-        x = np.empty((len(start_s), 4 if inputs.acceleration else 1, BLOCKS * block), np.float32)
+        x = np.empty((len(start_s), 4 if inputs.acceleration else 1, window), np.float32)
         for begin_s, windows, number in grids(recording, start_s, inputs.rate_hz):
-            samples = (int(number.max()) + BLOCKS) * block
+            samples = int(number.max()) * block + window
             (whole,) = _read(signals, inputs, np.array([begin_s]), samples, "streaming")
             of[windows], reading[windows] = len(self._x), number
-            at = (number * block)[:, None] + np.arange(BLOCKS * block)
+            at = (number * block)[:, None] + np.arange(window)
             x[windows] = whole[:, at].transpose(1, 0, 2)
             self._x.append(whole)
         self._of.append(of)

@@ -17,8 +17,6 @@ STRIDES_S = (1, 4)
 BPM = (24, 240)
 """What the band of the front end and the integers of the device hold."""
 FEWEST_CLASSES = 60
-BLOCKS = 4
-"""Strides a window where a network streams: what it pools over."""
 
 
 @dataclass(frozen=True, order=True)
@@ -68,6 +66,11 @@ class Task:
     def classes(self) -> int:
         """Outputs of a network."""
         return self.highest_bpm - self.lowest_bpm + 1
+
+    @property
+    def blocks(self) -> int:
+        """Strides a window: a streaming network reads one at a time."""
+        return self.window_s // self.stride_s
 
     @property
     def changed(self) -> dict[str, int]:

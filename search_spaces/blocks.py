@@ -18,7 +18,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ppgnas.task import BLOCKS
 from search_spaces.plan import Conv, Plan
 from search_spaces.streaming import past_read
 
@@ -140,8 +139,8 @@ def run_trunk(
             each block computes no more of it than what is pooled needs.
     """
     past, pooled = past_read(what), what.pooled_blocks
-    blocks = BLOCKS * x.shape[2] // what.samples
-    cuts = blocks > BLOCKS and not whole
+    blocks = what.strides * x.shape[2] // what.samples
+    cuts = blocks > what.strides and not whole
     x = x.permute(2, 0, 1)[:, None].contiguous().permute(0, 3, 1, 2)  # (time, channels, 1, batch)
 
     def layer(value: Tensor, conv: Conv) -> Tensor:
@@ -186,12 +185,12 @@ def run_pass(what: Plan, x: Tensor, convolve: Convolve, head: Head, tap: Tap = _
         x: `(1, channels, time)`, whole blocks.
 
     Returns:
-        `(readings, classes)` logits after each block from the fourth one on.
+        `(readings, classes)` logits after each block from the last one of a window on.
     """
     steps = run_trunk(what, x, convolve, tap, whole=True)[:, 0]
-    blocks = steps.reshape(-1, what.time // BLOCKS, what.features).mean(dim=1)
+    blocks = steps.reshape(-1, what.time // what.strides, what.features).mean(dim=1)
     pooled = what.pooled_blocks
-    return _logits(blocks[BLOCKS - pooled :].unfold(0, pooled, 1).mean(dim=2), head, tap)
+    return _logits(blocks[what.strides - pooled :].unfold(0, pooled, 1).mean(dim=2), head, tap)
 
 
 def _logits(pooled: Tensor, head: Head, tap: Tap) -> Tensor:

@@ -10,7 +10,7 @@ from functools import lru_cache, partial
 from operator import attrgetter
 
 from hwmodels.generated_c.segments import Chain, Segment
-from ppgnas.task import BLOCKS, Mode
+from ppgnas.task import Mode
 from search_spaces.arch import Arch, StageArch, stem_stride
 from search_spaces.lower import Builder, lower
 from search_spaces.plan import acting, block, plan
@@ -22,7 +22,7 @@ _END = attrgetter("pooling", "head_width", "head_spacing", "pool_s")
 
 
 def chain(arch: Arch, mode: Mode = "window") -> Chain:
-    """The segments of an architecture, in streaming those over one block of 2 s.
+    """The segments of an architecture, in streaming those over one block.
 
     Where a dilation does not divide the time, or a block holds no whole steps, there are none, nor
     where a window's layers begin late for a shorter pool.
@@ -31,7 +31,12 @@ def chain(arch: Arch, mode: Mode = "window") -> Chain:
     if mode == "window" and arch.pool_s < arch.window_s:
         return Chain((), whole)
     stem, time = _stem(
-        arch.window_s, mode, arch.acceleration, arch.rate_hz, width, arch.stem_kernel
+        arch.stride_s if mode == "streaming" else arch.window_s,
+        mode,
+        arch.acceleration,
+        arch.rate_hz,
+        width,
+        arch.stem_kernel,
     )
     if not stem:
         return Chain((), whole)
@@ -53,13 +58,11 @@ Blocks = tuple[tuple[Segment, ...], int]
 
 @lru_cache(maxsize=1 << 16)
 def _stem(
-    window_s: int, mode: Mode, acceleration: bool, rate_hz: int, width: int, kernel: int
+    seconds: int, mode: Mode, acceleration: bool, rate_hz: int, width: int, kernel: int
 ) -> Blocks:
-    samples, stride = window_s * rate_hz, stem_stride(rate_hz)
-    if mode == "streaming":
-        samples //= BLOCKS
-        if samples % stride:
-            return (), 0
+    samples, stride = seconds * rate_hz, stem_stride(rate_hz)
+    if mode == "streaming" and samples % stride:
+        return (), 0
     what = plan(Arch(acceleration, rate_hz, width, kernel, (), "avg", 0))
     build = Builder("input", (1, 1, samples, what.channels))
     build.conv(what.stem)
@@ -125,7 +128,7 @@ def _tail(
     arch = Arch(False, 16, inputs, 1, (), pooling, *ends)
     build = _behind(time, inputs)
     build.tail(plan(arch))
-    return Segment(build.graph(arch.task), behind=True, pooled=BLOCKS * pool_s // window_s)
+    return Segment(build.graph(arch.task), behind=True, pooled=pool_s // arch.stride_s)
 
 
 def _behind(time: int, channels: int) -> Builder:

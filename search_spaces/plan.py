@@ -16,7 +16,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 
-from ppgnas.task import BLOCKS
 from search_spaces.arch import Arch, StageArch, stem_stride
 
 UPSAMPLE_TAPS = 3  # the place itself and its two neighbours: not causal, as classes are no time
@@ -84,7 +83,7 @@ class Plan:
         channels, samples: of the input.
         times: time steps that each block puts out.
         pool_s: seconds that are pooled, the newest of the window.
-        window_s: of the window.
+        window_s, stride_s: of the task.
         features: channels that are pooled and enter the head.
         coarse: outputs of the dense head.
         upsample: from those to the classes, `classes / coarse` outputs at each of `coarse` places;
@@ -101,6 +100,7 @@ class Plan:
     pooling: str
     pool_s: int
     window_s: int
+    stride_s: int
     features: int
     coarse: int
     upsample: Conv | None
@@ -135,9 +135,14 @@ class Plan:
         return -(-time * self.pool_s // self.window_s)
 
     @property
+    def strides(self) -> int:
+        """Those of the window, one of which a stream brings at once."""
+        return self.window_s // self.stride_s
+
+    @property
     def pooled_blocks(self) -> int:
-        """The same in strides of a window that has four."""
-        return BLOCKS * self.pool_s // self.window_s
+        """Those of them that are pooled."""
+        return self.pool_s // self.stride_s
 
 
 def residual_possible(*, inputs: int, outputs: int, stride: int) -> bool:
@@ -209,6 +214,7 @@ def plan(arch: Arch, ends: Ends | None = None) -> Plan:
         arch.pooling,
         arch.pool_s,
         arch.window_s,
+        arch.stride_s,
         width,
         ends.outputs // spacing,
         upsample,

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from ppgnas.errors import SpaceError
-from ppgnas.task import BLOCKS, TASK, WINDOWS_S, Task
+from ppgnas.task import TASK, WINDOWS_S, Task
 from ppgnas.toml_file import read_toml
 from search_spaces.arch import (
     LARGEST_SPACING,
@@ -36,7 +36,7 @@ from search_spaces.stages import (
     near_spacing,
     trunk_steps,
 )
-from search_spaces.streaming import MOST_PAST_BLOCKS, past_blocks, shortened, task_streams
+from search_spaces.streaming import reads_too_far, shortened, streaming_pools, streaming_rates
 
 PRESETS = ("tiny", "default", "wide")
 Choice = bool | int | str
@@ -52,8 +52,6 @@ _ALLOWED: dict[str, Collection[Choice]] = {
     "head_width": range(0, 513, 4),
     "head_spacing": range(1, LARGEST_SPACING + 1),
 }
-_STREAMS_POOL = (2, 3, BLOCKS)
-"""Strides that a space which says nothing pools over where it streams; windows pool over all."""
 _WINDOW, _PUBLISHED = "window_s", "published"
 _ALLOWED_IN_STAGES: dict[str, Collection[Choice]] = {
     "depth": range(0, 9),
@@ -186,6 +184,10 @@ class SearchSpace:
         """What networks read, of the longest window, how often, and what they answer with."""
         return Task(max(self.window_s), self.stride_s, self.lowest_bpm, self.highest_bpm)
 
+    @property
+    def _blocks(self) -> int:
+        return self.task.blocks * self.streams
+
     def at_tasks(self, tasks: Sequence[Task]) -> SearchSpace:
         """The same space for other windows or classes.
 
@@ -207,25 +209,25 @@ class SearchSpace:
         """The same space, of networks that can stream.
 
         What streams is late by half of what it pools over, so it may pool over less, unless the
-        space says otherwise.
-
-        None is of `published`, which reach as far back as they like.
+        space says otherwise. None is of `published`, which reach as far back as they like.
 
         Raises:
-            SpaceError: every network pools in a way that cannot, or windows are none of four
-                strides.
+            SpaceError: every way to pool, or every rate, cannot; or windows are several.
         """
-        for window_s in self.window_s:
-            reason = task_streams(replace(self.task, window_s=window_s))
-            if reason is not None:
-                raise SpaceError(f"space {self.name}: {reason}; or choose `mode` window")
+        if len(self.window_s) > 1:
+            raise SpaceError(
+                f"space {self.name}: windows are {self.window_s} s, and a stream is normalised "
+                "over one: give one `window`, or choose `mode` window"
+            )
         if "avg" not in self.pooling:
             raise SpaceError(
                 f"space {self.name}: pooling is {self.pooling}, and streaming pools by avg; add "
                 "it, or choose `mode` window"
             )
-        pool_s = self.pool_s or tuple(self.stride_s * strides for strides in _STREAMS_POOL)
-        return replace(self, pooling=("avg",), pool_s=pool_s, streams=True, published=())
+        rate_hz = streaming_rates(self.rate_hz, self.stride_s)
+        pool_s = self.pool_s or streaming_pools(self.task)
+        chosen: dict[str, Any] = {"rate_hz": rate_hz, "pooling": ("avg",), "pool_s": pool_s}
+        return replace(self, **chosen, streams=True, published=())
 
     # ---- canonical form -----------------------------------------------------------------------
 
@@ -243,7 +245,7 @@ class SearchSpace:
     def _near(self, arch: Arch) -> Arch:
         """Clamped, and shortened until it reads no further back than allowed."""
         arch = self.clamped(arch)
-        if past_blocks(arch) > MOST_PAST_BLOCKS:
+        if reads_too_far(arch):
             shorter = shortened(arch)
             return arch if shorter == arch else self._near(shorter)
         return arch
@@ -344,7 +346,7 @@ class SearchSpace:
         for rate, window_s in itertools.product(self.rate_hz, self.window_s):
             for stem_width in self.stem_width:
                 steps = trunk_steps(rate, window_s)
-                total += count_stages(self.stages, stem_width, steps, self.streams)
+                total += count_stages(self.stages, stem_width, steps, self._blocks)
         heads = len(self.pooling) * len(self.head_width) * len(self.head_spacing)
         heads *= len(self.pool_s) or 1
         return total * len(self.stem_kernel) * heads * len(self.acceleration)
@@ -357,7 +359,7 @@ class SearchSpace:
         ):
             steps, pool_s = trunk_steps(rate, window_s), self.pool_s or (0,)
             task = asdict(self.task) | {_WINDOW: window_s}
-            for stages in all_stages(self.stages, stem_width, steps, self.streams):
+            for stages in all_stages(self.stages, stem_width, steps, self._blocks):
                 for kernel, pooling, head, spacing, newest in itertools.product(*ends, pool_s):
                     front = acceleration, rate, stem_width, kernel
                     arch = Arch(*front, stages, pooling, head, spacing, newest, **task)

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from functools import lru_cache
 from typing import Any
 
-from ppgnas.task import BLOCKS, Task
+from ppgnas.task import Task
 from search_spaces.arch import Arch, StageArch, head_spacings, stem_stride
 from search_spaces.plan import residual_possible
 
@@ -47,7 +47,7 @@ def clamped(arch: Arch, *, streams: bool = False) -> Arch:
     width = arch.stem_width
     stages = []
     for stage in arch.stages:
-        stage, width, time = canonical_stage(stage, width, time, streams)
+        stage, width, time = canonical_stage(stage, width, time, arch.task.blocks * streams)
         stages.append(stage)
     return replace(arch, stages=tuple(stages))
 
@@ -75,14 +75,17 @@ def at_task(arch: Arch, task: Task, *, streams: bool = False) -> Arch:
 
 
 def canonical_stage(
-    stage: StageArch, width: int, time: int, streams: bool
+    stage: StageArch, width: int, time: int, blocks: int
 ) -> tuple[StageArch, int, int]:
-    """The stage as it acts on `time` steps of `width` channels, and what it hands on."""
+    """The stage as it acts on `time` steps of `width` channels, and what it hands on.
+
+    Streaming, those are of so many blocks; 0 is a window.
+    """
     if stage.depth == 0:
         return ABSENT, width, time
-    parts = BLOCKS if streams else 1  # each must hold whole steps, and whole rows of a view
+    parts = blocks or 1  # each must hold whole steps, and whole rows of a view
     stride = stage.stride
-    while streams and stride > 1 and time // parts % stride:
+    while blocks and stride > 1 and time // parts % stride:
         stride //= 2
     time = -(-time // stride)
     dilation = stage.dilation
@@ -99,15 +102,15 @@ def canonical_stage(
 
 
 def _stage_choices(
-    space: StageSpace, width: int, time: int, streams: bool
+    space: StageSpace, width: int, time: int, blocks: int
 ) -> tuple[tuple[StageArch, int, int], ...]:
     choices = itertools.product(*(getattr(space, item.name) for item in fields(StageSpace)))
-    seen = {canonical_stage(StageArch(*choice), width, time, streams) for choice in choices}
+    seen = {canonical_stage(StageArch(*choice), width, time, blocks) for choice in choices}
     return tuple(sorted(seen))
 
 
 @lru_cache(maxsize=1024)
-def count_stages(stages: tuple[StageSpace, ...], width: int, time: int, streams: bool) -> int:
+def count_stages(stages: tuple[StageSpace, ...], width: int, time: int, blocks: int) -> int:
     """How many different rows of stages there are after `time` steps of `width` channels."""
     if not stages:
         return 1
@@ -116,18 +119,18 @@ def count_stages(stages: tuple[StageSpace, ...], width: int, time: int, streams:
     core = replace(first, kernel=first.kernel[:1], expansion=first.expansion[:1])
     free = len(first.kernel) * len(first.expansion)
     return sum(
-        count_stages(stages[1:], out, steps, streams) * (free if stage.depth else 1)
-        for stage, out, steps in _stage_choices(core, width, time, streams)
+        count_stages(stages[1:], out, steps, blocks) * (free if stage.depth else 1)
+        for stage, out, steps in _stage_choices(core, width, time, blocks)
     )
 
 
 def all_stages(
-    stages: tuple[StageSpace, ...], width: int, time: int, streams: bool
+    stages: tuple[StageSpace, ...], width: int, time: int, blocks: int
 ) -> Iterator[tuple[StageArch, ...]]:
     """Each of them once."""
     if not stages:
         yield ()
         return
-    for stage, out, steps in _stage_choices(stages[0], width, time, streams):
-        for rest in all_stages(stages[1:], out, steps, streams):
+    for stage, out, steps in _stage_choices(stages[0], width, time, blocks):
+        for rest in all_stages(stages[1:], out, steps, blocks):
             yield (stage, *rest)

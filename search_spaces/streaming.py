@@ -1,10 +1,9 @@
 """Which networks can stream: run over the stride that is new, with the real past before it.
 
-A window has four strides, its blocks. Every layer must put out whole steps in one, or blocks of
+The strides of a window are its blocks. Every layer must put out whole steps in one, or blocks of
 different time would differ in what they compute. Layers of dilation d stand over time viewed as
 rows of d steps, so d must divide the steps of a block as well, or the view would turn from one
-block to the next. The head pools over the last blocks, four unless the architecture says fewer, by
-their sums.
+block to the next. The head pools over the window's blocks, or over fewer, the last, by their sums.
 """
 
 from __future__ import annotations
@@ -14,18 +13,21 @@ from dataclasses import replace
 from functools import lru_cache
 
 from ppgnas.errors import SpaceError
-from ppgnas.task import BLOCKS, Task
-from search_spaces.arch import Arch
+from ppgnas.task import Task
+from search_spaces.arch import Arch, stem_stride
 from search_spaces.plan import Conv, Plan, plan
 
+MOST_PAST_S = 12
 MOST_PAST_BLOCKS = 6
-"""Training shows so many before a window; no layer may read further back."""
+
+
+def most_past_s(task: Task) -> int:
+    """Training shows so much before a window; no layer may read further back."""
+    return max(MOST_PAST_S, MOST_PAST_BLOCKS * task.stride_s)
 
 
 def streamable(arch: Arch) -> str | None:
     """Why a network cannot stream; None where it can."""
-    if (reason := task_streams(arch.task)) is not None:
-        return reason
     if arch.pooling != "avg":
         return f"its head pools by {arch.pooling}, and streaming pools by avg"
     block = arch.stride_s * arch.rate_hz
@@ -36,22 +38,17 @@ def streamable(arch: Arch) -> str | None:
                 f"{conv.dilation}, and their product does not divide the {block} of "
                 f"{arch.stride_s} s"
             )
-    if past_blocks(arch) > MOST_PAST_BLOCKS:
+    if reads_too_far(arch):
         return (
             f"it reads {past_samples(arch) / arch.rate_hz:.1f} s back; allowed: "
-            f"{MOST_PAST_BLOCKS * arch.stride_s} s"
+            f"{most_past_s(arch.task)} s"
         )
     return None
 
 
-def task_streams(task: Task) -> str | None:
-    """Why no network of a task can stream; None where they can."""
-    if task.window_s == BLOCKS * task.stride_s:
-        return None
-    return (
-        f"its window is {task.window_s} s and a stride {task.stride_s} s, and streaming pools "
-        f"over {BLOCKS} strides: give `window` {BLOCKS * task.stride_s}s, or `stride` so"
-    )
+def reads_too_far(arch: Arch) -> bool:
+    """Whether it reads further back than training goes."""
+    return past_blocks(arch) * arch.stride_s > most_past_s(arch.task)
 
 
 def require_streamable(arch: Arch) -> None:
@@ -90,10 +87,31 @@ def shortened(arch: Arch) -> Arch:
     return arch
 
 
+def streaming_rates(rates_hz: tuple[int, ...], stride_s: int) -> tuple[int, ...]:
+    """Those at which a stride holds whole steps of the stem.
+
+    Raises:
+        SpaceError: none.
+    """
+    whole = tuple(hz for hz in rates_hz if stride_s * hz % stem_stride(hz) == 0)
+    if not whole:
+        raise SpaceError(
+            f"the space has networks at {rates_hz} Hz, of which {stride_s} s are no whole steps; "
+            "add 16, 32 or 64 Hz, give another `stride`, or choose `mode` window"
+        )
+    return whole
+
+
+def streaming_pools(task: Task) -> tuple[int, ...]:
+    """Seconds that a space which says nothing pools over: half, three quarters and all."""
+    strides = {-(-task.blocks * quarters // 4) for quarters in (2, 3, 4)}
+    return tuple(task.stride_s * count for count in sorted(strides))
+
+
 @lru_cache(maxsize=4096)
 def past_read(what: Plan) -> dict[str, int]:
     """Blocks before what is pooled that layers read of each convolution's output, by its name."""
-    block, left, found = what.samples // BLOCKS, 0, {}
+    block, left, found = what.samples // what.strides, 0, {}
     for conv, spacing in reversed([*_spaced(what)]):
         found[conv.name] = -(-left // block)
         left += (conv.kernel - 1) * conv.dilation * spacing

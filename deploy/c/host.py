@@ -87,7 +87,7 @@ class HostProgram:
         return self._answer(number, x).reshape(len(x), *net.graph.shape(net.graph.output)[1:])
 
     def stream(self, number: int, net: QuantizedNet, x: NDArray[np.int8]) -> NDArray[np.int8]:
-        """Readings of a streaming network after each block from the fourth one on.
+        """Readings of a streaming network after each block from the last one of a window on.
 
         Two states run beside each other, as `run` calls a network twice.
 

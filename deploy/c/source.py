@@ -68,11 +68,11 @@ def generate(
 ) -> Source:
     """C functions that compute a network: `int ppg_infer(input, logits, scratch)`.
 
-    Streaming, they are `int ppg_step(network, block, logits, scratch)` over 2 s that are new.
+    Streaming, they are `int ppg_step(network, block, logits, scratch)` over a stride that is new.
 
     Args:
         net: the network.
-        mode: whether it runs over each window, or over each block of 2 s.
+        mode: whether it runs over each window, or over each stride that is new.
         max_scratch_bytes: what the device has for the scratch buffer; no limit unless given.
         features: the dense layer whose inputs `ppg_features` gives; no such function unless given.
 
@@ -247,6 +247,7 @@ def _entry(
         )
     return text_of(
         "step.c",
+        blocks=net.graph.task.blocks,
         parts="\n".join(_kept(net, stream)),
         offset=offset,
         size=size,

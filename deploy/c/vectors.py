@@ -22,7 +22,6 @@ from deploy.device.rule import normalise, stream_windows
 from deploy.device.settings import FrontEnd
 from deploy.integers import reference, streaming
 from deploy.integers.quantized import QuantizedNet
-from ppgnas.task import BLOCKS
 
 SECONDS = 120
 _FIRST_HZ, _LAST_HZ = 1.0, 2.5
@@ -47,9 +46,10 @@ def path_header(net: QuantizedNet, around: SensorChain) -> str:
         x = quantised(windows, by, ppg_channels=front.ppg_channels)
         logits = streaming.long_pass(net, x.reshape(-1, x.shape[2]))
         none = "{0, 0, 0, 0}"
-        for block in words[: BLOCKS - 1]:
+        before = front.task.blocks - 1
+        for block in words[:before]:
             rows.append(f"    {{0x{fnv(block):08x}u, 0, {none}, {none}}},")
-        words = words[BLOCKS - 1 :]
+        words = words[before:]
     strides = np.r_[0, np.ones(len(logits) - 1, np.int64)]
     readings = around.decoder.read(logits, strides)
     for index in range(len(logits)):

@@ -1,10 +1,11 @@
-"""Streaming: blocks of 2 s that are normalised by the last four, from sums alone.
+"""Streaming: blocks of a stride that are normalised by the last ones, from sums alone.
 
-A block has words as a window has (`deploy.device.windows`). Over the last k = 1 to 4 blocks, with
-x the values of a block in units of its own exponent E, H the largest E, and ' for another channel:
+A block has words as a window has (`deploy.device.windows`). Over the last k of
+the B blocks of a window, fewer at the start, with x the values of a block in units of its own
+exponent E, H the largest E, and ' for another channel:
 
-    S = [4 / k sum_j [sum_t x_j / 2^(H - E_j)]]                     of each channel and axis
-    P = [4 / k sum_j [sum_t x_j x'_j / 2^(H - E_j + H' - E'_j)]]    of pairs, one channel's own too
+    S = [B / k sum_j [sum_t x_j / 2^(H - E_j)]]                     of each channel and axis
+    P = [B / k sum_j [sum_t x_j x'_j / 2^(H - E_j + H' - E'_j)]]    of pairs, one channel's own too
     d[t] = T x[t] - S    x of the newest block in units of H        V = max(0, T P - S^2)
 
 (shifts of S at most 31, of P 62). With R of `deploy.device.normalising` a single channel is
@@ -31,7 +32,6 @@ from numpy.typing import NDArray
 from deploy.device.integers import Ints, bit_length, inverse_root, multiply_round
 from deploy.device.normalising import MIXED, Normaliser
 from deploy.device.rule import Windows, acc_factor, exponents, is_dead, values
-from ppgnas.task import BLOCKS
 
 ALIVE = 2**20
 _MOST_LEVEL, _MOST_PAIR = 31, 62  # bits of what is shifted: all of it is gone
@@ -53,27 +53,28 @@ def quantised(blocks: Windows, by: Normaliser, *, ppg_channels: int) -> NDArray[
     return moved.astype(np.int8)
 
 
-def _last(newest: int) -> slice:
-    return slice(max(0, newest - BLOCKS + 1), newest + 1)
+def _last(newest: int, blocks: int) -> slice:
+    return slice(max(0, newest - blocks + 1), newest + 1)
 
 
-def _over(sums: Ints, down: Ints, most: int) -> Ints:
-    """S or P of sums of the last blocks, `(blocks, ...)`."""
-    return np.asarray(BLOCKS * (sums >> np.minimum(down, most)).sum(axis=0) // len(sums))
+def _over(sums: Ints, down: Ints, most: int, blocks: int) -> Ints:
+    """S or P of sums of the last of a window's blocks, `(these, ...)`."""
+    return np.asarray(blocks * (sums >> np.minimum(down, most)).sum(axis=0) // len(sums))
 
 
 def _ppg(words: NDArray[np.int16], by: Normaliser) -> Ints:
     """`q` `(blocks, time)`."""
     own = exponents(words).max(axis=1)  # (blocks, channels)
+    blocks = by.steps // words.shape[1]
     x = values(words, own[:, None])
     sums, pairs = x.sum(axis=1), np.einsum("btc,btd->bcd", x, x)
     found = []
     for i, block in enumerate(words):
-        at = _last(i)
+        at = _last(i, blocks)
         largest = own[at].max(axis=0)
         down = largest - own[at]
-        level = _over(sums[at], down, _MOST_LEVEL)
-        both = _over(pairs[at], down[:, :, None] + down[:, None], _MOST_PAIR)
+        level = _over(sums[at], down, _MOST_LEVEL, blocks)
+        both = _over(pairs[at], down[:, :, None] + down[:, None], _MOST_PAIR, blocks)
         together = by.steps * both - level[:, None] * level
         d = by.steps * values(block, largest) - level
         found.append(_mixed(d, together, largest, by))
@@ -108,15 +109,16 @@ def correlation(together: int, factor: int, other: int) -> int:
 def _acc(words: NDArray[np.int16], by: Normaliser) -> Ints:
     """`q` `(blocks, time, 3)`."""
     own = exponents(words).max(axis=(1, 2))
+    blocks = by.steps // words.shape[1]
     x = values(words, own[:, None, None])
     sums, pairs = x.sum(axis=1), (x * x).sum(axis=(1, 2))
     found = []
     for i, block in enumerate(words):
-        at = _last(i)
+        at = _last(i, blocks)
         largest = own[at].max()
         down = largest - own[at]
-        level = _over(sums[at], down[:, None], _MOST_LEVEL)
-        squares = by.steps * _over(pairs[at], 2 * down, _MOST_PAIR) - (level * level).sum()
+        level = _over(sums[at], down[:, None], _MOST_LEVEL, blocks)
+        squares = by.steps * _over(pairs[at], 2 * down, _MOST_PAIR, blocks) - (level * level).sum()
         d = by.steps * values(block, largest) - level
         found.append(multiply_round(d, acc_factor(np.maximum(squares, 0), largest, by), 32))
     return np.stack(found)

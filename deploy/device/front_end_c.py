@@ -92,7 +92,7 @@ def _header(front_end: FrontEnd, flags: dict[str, bool]) -> str:
         "PPG_SLACK_STEPS": front_end.slack_steps,
     }
     if front_end.mode == "streaming":
-        sizes["PPG_WINDOW_STEPS"] = front_end.window_steps
+        sizes |= {"PPG_WINDOW_STEPS": front_end.window_steps, "PPG_BLOCKS": front_end.task.blocks}
     text = macros(_ERRORS) + macros(sizes)
     if front_end.acceleration:
         name = "PPG_ACC_COUNTS_PER_G"
@@ -252,7 +252,7 @@ def gain_structure(front_end: FrontEnd) -> type[Structure]:
         ]
 
     class Gain(Structure):
-        _fields_ = [("block", Sums * 4), ("blocks", c_uint32)]
+        _fields_ = [("block", Sums * front_end.task.blocks), ("blocks", c_uint32)]
 
     return Gain
 

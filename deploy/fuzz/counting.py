@@ -35,7 +35,7 @@ from hwmodels.generated_c.shapes import COLUMNS, StepShape, infer_shape, step_sh
 from hwmodels.generated_c.streaming import stream_program
 from hwmodels.graph import Graph
 from ppgnas.errors import GraphError, ToolError
-from ppgnas.task import BLOCKS, CLASSES, MODES, Mode
+from ppgnas.task import CLASSES, MODES, Mode
 from search_spaces.arch import POOLED_S, Arch, head_spacings
 from search_spaces.lower import lower
 from search_spaces.space import PRESETS, SearchSpace
@@ -96,7 +96,7 @@ def count(graph: Graph, seed: int, compiler: Compiler, mode: Mode) -> list[tuple
         emulator = emulator_of(net, model_files(net, Path(folder), mode=mode), compiler)
         if stream is not None:
             emulator.call("ppg_start")
-        for part in np.split(window, 1 if stream is None else BLOCKS, axis=2):
+        for part in np.split(window, 1 if stream is None else net.graph.task.blocks, axis=2):
             result = emulator.call(
                 "ppg_run", {"ppg_input": part.tobytes()}, outputs={"ppg_logits": expected.nbytes}
             )

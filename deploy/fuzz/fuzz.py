@@ -37,11 +37,14 @@ from deploy.integers import reference, streaming
 from deploy.integers.quantized import QuantizedNet
 from hwmodels.graph import Graph
 from ppgnas.errors import ExportError, GraphError, ToolError
+from ppgnas.task import TASK, Task
 from search_spaces.arch import POOLED_S
 from search_spaces.lower import lower
 from search_spaces.space import PRESETS, SearchSpace
+from search_spaces.stages import at_task
 
 MAX_MACS = 3_000_000
+TASKS = (Task(6, 2), Task(8, 1), Task(5, 1), Task(4, 4), Task(9, 3), Task(16, 2))
 FOREIGN_STRETCH = 100.0
 BATCH = 16
 OPTIMISE = "-O0"  # compiling is nine tenths of the time; `matrix` has the other levels
@@ -74,14 +77,19 @@ class Tally:
 
 
 def preset_graphs(seed: int) -> Iterator[tuple[str, Graph]]:
-    """Different samples of the presets in turn, up to `MAX_MACS`, without end."""
+    """Different samples of the presets in turn, up to `MAX_MACS`, without end.
+
+    Every other round is of another of `TASKS`.
+    """
     rng = random.Random(seed)
     spaces = [replace(SearchSpace.preset(name), pool_s=POOLED_S) for name in PRESETS]
     seen = set()
     turn = 0
     while True:
         space = spaces[turn % len(spaces)]
-        arch = space.sample(rng)
+        rounds = turn // len(spaces)
+        task = TASKS[rounds // 2 % len(TASKS)] if rounds % 2 else TASK
+        arch = at_task(space.sample(rng), task, streams=task != TASK)
         graph = lower(arch)
         if arch not in seen and graph.total_macs <= MAX_MACS:
             seen.add(arch)
@@ -123,9 +131,9 @@ def windows(net: QuantizedNet, seed: int) -> Int8:
 
 
 def signal(net: QuantizedNet, seed: int) -> Int8:
-    """Nine blocks `(blocks * hop_samples, channels)` of noise, a smooth walk and extremes."""
-    three = windows(net, seed)[:3, 0]
-    return three.reshape(-1, three.shape[2])[: 9 * streaming.hop_samples(net.graph)]
+    """Two windows and a block `(blocks * hop_samples, channels)`: noise, a walk and extremes."""
+    three, blocks = windows(net, seed)[:3, 0], 2 * net.graph.task.blocks + 1
+    return three.reshape(-1, three.shape[2])[: blocks * streaming.hop_samples(net.graph)]
 
 
 def run(networks: int, seed: int, compiler: HostCompiler, *, first: int = 0) -> Tally:

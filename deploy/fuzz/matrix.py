@@ -40,7 +40,7 @@ from deploy.integers.quantized import QuantizedNet
 from hwmodels.generated_c.streaming import stream_program
 from ppgnas.errors import GraphError, ToolError
 from ppgnas.files import write_text_atomic
-from ppgnas.task import BLOCKS, MODES, Mode
+from ppgnas.task import MODES, Mode
 from search_spaces.lower import lower
 from search_spaces.space import PRESETS, SearchSpace
 
@@ -231,7 +231,7 @@ def _expected(net: QuantizedNet, mode: Mode) -> tuple[NDArray[np.int8], NDArray[
     shape = net.graph.shape(net.graph.input)
     rng = np.random.default_rng(0)
     if mode == "streaming":
-        blocks = (BLOCKS + 1, streaming.hop_samples(net.graph), shape[3])
+        blocks = (net.graph.task.blocks + 1, streaming.hop_samples(net.graph), shape[3])
         x = rng.integers(-128, 128, blocks, np.int8)
         return x, streaming.long_pass(net, x.reshape(-1, shape[3]))
     x = rng.integers(-128, 128, (2, *shape[1:]), np.int8)

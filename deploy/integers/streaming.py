@@ -1,7 +1,7 @@
-"""The integer reference of streaming: one long pass over a signal, read every 2 s.
+"""The integer reference of streaming: one long pass over a signal, read every stride.
 
 Padding stands before the very first sample alone; where a window begins, layers read the real
-past. What is pooled is that of the last `BLOCKS` blocks, or of fewer, the newest. So the first
+past. What is pooled is that of a window's blocks, or of fewer, the newest. So the first
 reading is that of the first window to the last bit (`deploy.integers.reference`), and the
 streaming C, which keeps what it needs of the past, must equal every one.
 """
@@ -19,19 +19,18 @@ from deploy.integers.reference import Rule
 from hwmodels.graph import Graph
 from hwmodels.streaming import head_of, parts, past_positions, trunk_over
 from ppgnas.errors import ExportError
-from ppgnas.task import BLOCKS
 
 _STRETCH_BLOCKS = 32
 """Blocks that are computed at once: a long signal in pieces that a core's cache holds."""
 
 
 def hop_samples(graph: Graph) -> int:
-    """New samples of 2 s, at the network's rate."""
-    return graph.shape(graph.input)[2] // BLOCKS
+    """New samples of a stride, at the network's rate."""
+    return graph.shape(graph.input)[2] // graph.task.blocks
 
 
 def long_pass(net: QuantizedNet, x: NDArray[np.int8], *, rule: Rule = "c") -> NDArray[np.int8]:
-    """Outputs of the network after each block from the fourth one on.
+    """Outputs of the network after each block from the last one of the first window on.
 
     Args:
         net: the network.
@@ -39,7 +38,7 @@ def long_pass(net: QuantizedNet, x: NDArray[np.int8], *, rule: Rule = "c") -> ND
         rule: one of `reference.RULES`.
 
     Returns:
-        int8 `(blocks - 3, classes)`; the first of the window of the first four blocks.
+        int8 `(blocks - those of a window + 1, classes)`; the first is the first window's.
 
     Raises:
         GraphError: the network cannot stream.
@@ -47,16 +46,18 @@ def long_pass(net: QuantizedNet, x: NDArray[np.int8], *, rule: Rule = "c") -> ND
     """
     hop, channels = hop_samples(net.graph), net.graph.shape(net.graph.input)[3]
     blocks, rest = divmod(len(x), hop)
-    if x.dtype != np.int8 or x.ndim != 2 or x.shape[1] != channels or rest or blocks < BLOCKS:
+    before = net.graph.task.blocks - 1
+    if x.dtype != np.int8 or x.ndim != 2 or x.shape[1] != channels or rest or blocks <= before:
         raise ExportError(
             f"the signal is {x.dtype} of shape {x.shape}; this network streams int8 of shape "
-            f"(blocks * {hop}, {channels}), {BLOCKS} blocks or more"
+            f"(blocks * {hop}, {channels}), {before + 1} blocks or more"
         )
     features = _features(net, x.reshape(blocks, hop, channels), rule=rule)
     # (blocks, positions, features)
     head = head_of(net.graph)
     _, height, width, depth = head.shape(head.input)
-    at = np.arange(blocks - BLOCKS + 1)[:, None] + np.arange(BLOCKS)[-parts(net.graph).pooled :]
+    newest = np.arange(1 - parts(net.graph).pooled, 1)
+    at = np.arange(before, blocks)[:, None] + newest
     windows = features[at].reshape(len(at), height, width, depth)
     return reference.run(_part(net, head), windows, rule=rule).reshape(len(at), -1)
 

@@ -12,7 +12,6 @@ from dataclasses import astuple
 from typing import NamedTuple
 
 from hwmodels.graph import Graph
-from ppgnas.task import BLOCKS
 
 
 class Segment:
@@ -30,7 +29,7 @@ class Segment:
 
     __slots__ = ("behind", "graph", "pooled", "reads", "writes")
 
-    def __init__(self, graph: Graph, *, behind: bool, pooled: int = BLOCKS) -> None:
+    def __init__(self, graph: Graph, *, behind: bool, pooled: int = 0) -> None:
         self.graph, self.behind, self.pooled = graph, behind, pooled
         self.reads = graph.shape(graph.input)
         self.writes = *graph.shape(graph.output), *astuple(graph.task)

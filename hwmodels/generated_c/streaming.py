@@ -1,9 +1,9 @@
 """The program of a streaming network: the steps over one block, and what they keep between blocks.
 
-The steps are those of the window's program over a quarter of its rows (`hwmodels.streaming.over`).
+The steps are those of the window's program over one block's rows (`hwmodels.streaming.over`).
 Where those fill padding in front of a tensor, these put what they kept of the block before there,
 and keep the end of the tensor for the next: the scratch buffer holds nothing between blocks. The
-pool keeps sums (or maxima) of the blocks before, three unless it is over fewer, and adds those of
+pool keeps sums (or maxima) of the other blocks that it is over, and adds those of
 the new one. The state is a
 count of blocks, then what each step keeps, in their order.
 """

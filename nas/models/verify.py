@@ -24,7 +24,7 @@ from nas.models.names import Model
 from nas.models.windows import Int8, Windows
 from ppgnas.errors import DependencyError, ExportError, RunError
 from ppgnas.notebook import Shown
-from ppgnas.task import BLOCKS, Mode
+from ppgnas.task import Mode
 
 if TYPE_CHECKING:
     from deploy.c.build import ModelFiles
@@ -211,8 +211,9 @@ def verify(
             parts = windows.x[:emulate]
         else:
             on_host = program.stream(0, net, windows.signal)
-            parts = windows.signal.reshape(len(windows.x) + BLOCKS - 1, -1)
-            parts = parts if emulate is None else parts[: emulate + BLOCKS - 1]
+            before = net.graph.task.blocks - 1
+            parts = windows.signal.reshape(len(windows.x) + before, -1)
+            parts = parts if emulate is None else parts[: emulate + before]
         files, calls, stored = _files(model, net, own, mode)
         emulator = emulator_of(net, files, cross)
         if mode == "streaming":
@@ -223,7 +224,7 @@ def verify(
             )
             for part in parts
         ]
-        results = results[BLOCKS - 1 :] if mode == "streaming" else results
+        results = results[net.graph.task.blocks - 1 :] if mode == "streaming" else results
         linked = emulator.image.sizes_of("model")
     logits = b"".join(result.outputs["ppg_logits"] for result in results)
     in_emulation = np.frombuffer(logits, np.int8).reshape(len(results), *on_host.shape[1:])

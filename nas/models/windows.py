@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from nas.models.names import Model, ModelError
 from ppgnas.errors import DataError
-from ppgnas.task import BLOCKS, Mode
+from ppgnas.task import Mode
 
 if TYPE_CHECKING:
     from deploy.integers.quantized import QuantizedNet
@@ -52,8 +52,9 @@ def stream_for(model: Model, net: QuantizedNet, *, data: str | None, limit: int)
     """
     if data is None and not _reads_windows(model):
         shape = net.graph.shape(net.graph.input)
+        count = net.graph.task.blocks
         blocks = np.random.default_rng(0).integers(
-            -128, 128, (limit + BLOCKS - 1, shape[2] // BLOCKS, shape[3])
+            -128, 128, (limit + count - 1, shape[2] // count, shape[3])
         )
         return _in_blocks(net, blocks.astype(np.int8), _NOISE)
     return _first(model, data, lambda source: _signal(net, model.inputs, source, limit))
@@ -66,13 +67,15 @@ def _signal(net: QuantizedNet, inputs: InputSpec, source: str, limit: int) -> Wi
     passes = windows_of([every_window(recording, inputs.task)], inputs, mode="streaming").passes
     assert passes is not None
     signal = net.quantize_signal(max(passes.x, key=lambda x: x.shape[1]))
-    hop = net.graph.shape(net.graph.input)[2] // BLOCKS
-    blocks = signal[: (limit + BLOCKS - 1) * hop].reshape(-1, hop, signal.shape[1])
+    count = net.graph.task.blocks
+    hop = net.graph.shape(net.graph.input)[2] // count
+    blocks = signal[: (limit + count - 1) * hop].reshape(-1, hop, signal.shape[1])
     return _in_blocks(net, blocks, source)
 
 
 def _in_blocks(net: QuantizedNet, blocks: Int8, source: str) -> Windows:
-    at = np.arange(len(blocks) - BLOCKS + 1)[:, None] + np.arange(BLOCKS)
+    count = net.graph.task.blocks
+    at = np.arange(len(blocks) - count + 1)[:, None] + np.arange(count)
     shape = net.graph.shape(net.graph.input)[1:]
     signal = blocks.reshape(-1, blocks.shape[2])
     return Windows(blocks[at].reshape(-1, *shape), source, signal)

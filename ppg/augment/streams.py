@@ -74,10 +74,10 @@ class Drawn:
     @cached_property
     def stretches(self) -> NDArray[np.float32]:
         """All of it, by block, `(windows, channels, time)`: what a streaming network is shown."""
-        block = self.task.stride_s * self.rate_hz
-        trace = by_block(self.trace[..., None], block, lambda x: _unit_and_clipped(x[..., 0]))
+        at = self.task, self.rate_hz
+        trace = by_block(self.trace[..., None], *at, lambda x: _unit_and_clipped(x[..., 0]))
         return _channels(
-            trace, None if self.acc is None else by_block(self.acc, block, normalise_acc)
+            trace, None if self.acc is None else by_block(self.acc, *at, normalise_acc)
         )
 
 

@@ -54,7 +54,7 @@ def test_a_slice_leaves_the_newest_blocks() -> None:
     index = next(i for i, layer in enumerate(graph.layers) if layer.op == "slice")
     oldest = replace(graph.layers[index], rows=((0, 1, 1), (0, 1, 1), (0, 32, 1), (0, 32, 1)))
     other = replace(graph, layers=(*graph.layers[:index], oldest, *graph.layers[index + 1 :]))
-    with pytest.raises(GraphError, match="layer 'newest' leaves other than the newest blocks of"):
+    with pytest.raises(GraphError, match="layer 'newest' leaves other than the newest blocks;"):
         over(other, 1)
 
 

@@ -13,6 +13,7 @@ from ppg.passes import by_block
 from ppg.recording import Recording
 from ppg.synthetic.recordings import synthesize
 from ppg.windows import InputSpec, windows_of
+from ppgnas.task import TASK, Task
 
 INPUTS = InputSpec(32, acceleration=True)
 BLOCK = 64
@@ -23,18 +24,20 @@ def person() -> Recording:
     return synthesize(people=1, minutes=1, seed=3)[0]
 
 
-def test_a_block_is_normalised_as_the_newest_of_its_window() -> None:
-    values = np.random.default_rng(0).standard_normal((2, 6 * BLOCK, 3)).astype(np.float32)
-    values *= np.repeat([1, 9, 1, 0.1, 1, 3], BLOCK)[:, None].astype(np.float32)
+@pytest.mark.parametrize("task", [TASK, Task(6, 2), Task(16, 2), Task(4, 4)])
+def test_a_block_is_normalised_as_the_newest_of_its_window(task: Task) -> None:
+    block = 16 * task.stride_s
+    values = np.random.default_rng(0).standard_normal((2, 6 * block, 3)).astype(np.float32)
+    values *= np.repeat([1, 9, 1, 0.1, 1, 3], block)[:, None].astype(np.float32)
     for normalise in (normalise_ppg, normalise_acc):
-        found = by_block(values, BLOCK, normalise)
+        found = by_block(values, task, 16, normalise)
         assert found.shape[:2] == values.shape[:2]
         for end in range(1, 7):
-            seen = slice(max(0, end - 4) * BLOCK, end * BLOCK)
-            newest = slice((end - 1) * BLOCK, end * BLOCK)
-            expected = normalise(values[:, seen])[:, -BLOCK:]
+            seen = slice(max(0, end - task.blocks) * block, end * block)
+            newest = slice((end - 1) * block, end * block)
+            expected = normalise(values[:, seen])[:, -block:]
             np.testing.assert_allclose(found[:, newest], expected, atol=1e-6)
-    assert by_block(values[:, : 2 * BLOCK], BLOCK, normalise_ppg).shape == (2, 2 * BLOCK)
+    assert by_block(values[:, : 2 * block], task, 16, normalise_ppg).shape == (2, 2 * block)
 
 
 def test_the_newest_block_of_a_window_is_the_same_in_both_modes(person: Recording) -> None:

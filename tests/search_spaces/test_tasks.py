@@ -24,7 +24,7 @@ from search_spaces.network import Network
 from search_spaces.published import published
 from search_spaces.space import PRESETS, SearchSpace, load_space
 from search_spaces.stages import at_task
-from search_spaces.streaming import streamable
+from search_spaces.streaming import most_past_s, streamable
 
 SHORT, LONG = Task(4, 1, 40, 199), Task(12, 4, 40, 199)
 TINY = published("tiny")
@@ -137,11 +137,39 @@ def test_a_file_may_name_windows(tmp_path: Path) -> None:
         load_space(str(path))
 
 
-def test_four_strides_a_window_stream() -> None:
-    assert streamable(at_task(TINY, Task(4, 1), streams=True)) is None
-    reason = streamable(at_task(TINY, Task(8, 1)))
-    assert reason is not None and "streaming pools over 4 strides: give `window` 4s" in reason
+@pytest.mark.parametrize(
+    ("task", "pool_s"),
+    [
+        (Task(4, 1), (2, 3, 4)),
+        (Task(6, 2), (4, 6)),
+        (Task(8, 1), (4, 6, 8)),
+        (Task(4, 4), (4,)),
+        (Task(16, 1), (8, 12, 16)),
+        (Task(9, 3), (6, 9)),
+    ],
+)
+def test_any_whole_number_of_strides_streams(task: Task, pool_s: tuple[int, ...]) -> None:
+    space = SearchSpace.preset("tiny").at_tasks([task]).streaming()
+    assert space.dimensions["pool_s"] == pool_s
+    rng, board, engine = random.Random(3), load_board("stm32h743"), load_engine("ppgnas-c")
+    found = costing(board, engine, mode="streaming", around=USUAL)
+    for arch in [at_task(TINY, task, streams=True), *(space.sample(rng) for _ in range(20))]:
+        assert streamable(arch) is None
+        assert chain(arch, "streaming").segments
+        assert found(chain(arch, "streaming")) == found(lower(arch))
+
+
+def test_what_streams_has_one_window_and_whole_steps() -> None:
+    """Half a second of 25 Hz is no whole number of samples of 12.5 Hz."""
     space = SearchSpace.preset("tiny")
-    assert space.at_tasks([Task(12, 3)]).streaming().streams
-    with pytest.raises(SpaceError, match="its window is 6 s and a stride 2 s"):
+    with pytest.raises(SpaceError, match=r"windows are \(6, 8\) s, and a stream is normalised"):
         space.at_tasks([Task(6, 2), Task(8, 2)]).streaming()
+    rates = replace(space, rate_hz=(16, 25))
+    assert rates.streaming().rate_hz == (16, 25)
+    assert rates.at_tasks([Task(8, 1)]).streaming().rate_hz == (16,)
+    with pytest.raises(SpaceError, match=r"networks at \(25,\) Hz, of which 1 s are no whole"):
+        replace(space, rate_hz=(25,)).at_tasks([Task(8, 1)]).streaming()
+
+
+def test_a_stream_reads_twelve_seconds_back_or_six_strides() -> None:
+    assert [most_past_s(Task(8, s)) for s in (1, 2, 4)] == [12, 12, 24]

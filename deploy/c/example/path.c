@@ -54,10 +54,10 @@ static int different(void)
         of_window = hashed(hashed(of_window, (uint16_t)window[i]), (uint16_t)window[i] >> 8);
     }
 #if defined(PPG_STREAMING)
-    const int due = at >= 3; /* with the fourth block */
+    const int due = at >= PPG_BLOCKS - 1; /* with the last block of a window */
     ppg_quantise(&other.gain, window, input);
     if (ppg_step(&other.network, input, logits, memory) != due ||
-        ppg_predict(window, at > 3, &stream, memory, &smoother, &raw, &smoothed) != due) {
+        ppg_predict(window, at >= PPG_BLOCKS, &stream, memory, &smoother, &raw, &smoothed) != due) {
         return 1;
     }
     if (!due) {

@@ -49,7 +49,7 @@ static int reading_after(int pushed, ppg_reading_t *raw, ppg_reading_t *smoothed
     if (status == 1) {
         strides = 1;
     } else if (strides > 0) {
-        strides++; /* the next reading is 2 s further on: it comes with the fourth block in a row */
+        strides++; /* the next reading is 2 s further on: it comes with 8 s of blocks in a row */
     }
     return status;
 #else

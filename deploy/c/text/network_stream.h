@@ -23,6 +23,6 @@ void ppg_network_reset(ppg_network_t *network);
  *
  * block: [PPG_STEPS][PPG_CHANNELS], normalised and quantised; logits: [PPG_CLASSES];
  * memory: PPG_SCRATCH_BYTES bytes, aligned to 8, contents without meaning before and after.
- * Returns 1 with logits; 0 without, for the first three blocks after a reset; or an error if a
+ * Returns 1 with logits; 0 without, for the blocks after a reset that end before 8 s; or an error if a
  * pointer is NULL or the memory not aligned. */
 int ppg_step(ppg_network_t *network, const int8_t *block, int8_t *logits, void *memory);

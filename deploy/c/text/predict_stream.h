@@ -16,7 +16,7 @@ void ppg_stream_reset(ppg_stream_t *stream);
  *
  * block: from ppg_window, each of them once and in order; strides: how many times 2 s lie between
  * this reading and the one before, 0 for the first; raw: of these 8 s alone; smoothed: with those
- * before them. Returns 1 with a reading; 0 without, for the first three blocks after a reset; or an
- * error if a pointer is NULL or the memory not aligned. */
+ * before them. Returns 1 with a reading; 0 without, for the blocks after a reset that end before
+ * 8 s; or an error if a pointer is NULL or the memory not aligned. */
 int ppg_predict(const int16_t *block, uint32_t strides, ppg_stream_t *stream, void *memory,
                 ppg_smoother_t *smoother, ppg_reading_t *raw, ppg_reading_t *smoothed);

@@ -33,7 +33,7 @@ int ppg_step(ppg_network_t *network, const int8_t *block, int8_t *logits, void *
     }
 $statements
     network->blocks++;
-    if (network->blocks < 4u) {
+    if (network->blocks < ${blocks}u) {
         return 0;
     }
 $head

@@ -1,4 +1,4 @@
-/* ---- streaming: a block of 2 s normalised by the last four, from sums --------------------------- */
+/* ---- streaming: a block of 2 s normalised by the last 8 s, from sums ---------------------------- */
 
 void ppg_gain_reset(ppg_gain_t *gain)
 {
@@ -8,7 +8,7 @@ void ppg_gain_reset(ppg_gain_t *gain)
 /* Sums of a new block in the place of the oldest one's. */
 static PPG_SMALL void front_add_block(ppg_gain_t *gain, const int16_t *window)
 {
-    ppg_sums_t *own = &gain->block[gain->blocks % 4u];
+    ppg_sums_t *own = &gain->block[gain->blocks % (uint32_t)PPG_BLOCKS];
     int pair = 0;
     int one;
     int other;
@@ -52,7 +52,7 @@ static PPG_SMALL void front_add_block(ppg_gain_t *gain, const int16_t *window)
 
 static int front_blocks(const ppg_gain_t *gain)
 {
-    return gain->blocks < 4u ? (int)gain->blocks : 4;
+    return gain->blocks < (uint32_t)PPG_BLOCKS ? (int)gain->blocks : PPG_BLOCKS;
 }
 
 uint16_t ppg_invalid_steps(const ppg_gain_t *gain)
@@ -65,24 +65,25 @@ uint16_t ppg_invalid_steps(const ppg_gain_t *gain)
     return (uint16_t)invalid;
 }
 
-/* What a window of four such blocks would sum up to: of three, a floor of 4/3 in 32-bit steps. */
+/* What a window of such blocks would sum up to: a floor, divided digit by digit of 16 bits. */
 static PPG_SMALL int64_t front_as_window(int64_t sum, int blocks)
 {
     int32_t high;
-    int32_t third;
+    int32_t first;
     uint32_t low;
     uint32_t rest;
-    if (blocks != 3) {
-        return sum * (4 / blocks);
+    uint32_t second;
+    if (blocks == PPG_BLOCKS) {
+        return sum;
     }
-    sum *= 4;
+    sum *= PPG_BLOCKS;
     high = (int32_t)(sum >> 32);
     low = (uint32_t)sum;
-    third = high / 3 - (high % 3 < 0);
-    rest = (uint32_t)(high - 3 * third);
-    /* 2^32 is 3 times 0x55555555 and one more. */
-    return (int64_t)third * INT64_C(0x100000000) + rest * 0x55555555u + low / 3u +
-           (low % 3u + rest) / 3u;
+    first = high / blocks - (high % blocks < 0);
+    rest = (uint32_t)(high - blocks * first) << 16 | low >> 16;
+    second = rest / (uint32_t)blocks;
+    rest = rest % (uint32_t)blocks << 16 | (low & 0xffffu);
+    return first * INT64_C(0x100000000) + (int64_t)second * 0x10000 + rest / (uint32_t)blocks;
 }
 
 /* Of a lane of the newest block; PPG_WINDOW_STEPS values less the level. */

@@ -56,9 +56,9 @@ typedef struct {
     int16_t invalid;
 } ppg_sums_t;
 
-/* What a block is normalised by: the last four. */
+/* What a block is normalised by: the last ones, a window of them. */
 typedef struct {
-    ppg_sums_t block[4];
+    ppg_sums_t block[PPG_BLOCKS];
     uint32_t blocks;
 } ppg_gain_t;
 #endif

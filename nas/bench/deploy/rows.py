@@ -22,7 +22,6 @@ from nas.models.names import Model, find_model
 from nas.models.verify import verify
 from nas.models.windows import Int8, Windows, windows_for
 from ppgnas.errors import GraphError
-from ppgnas.task import BLOCKS
 
 if TYPE_CHECKING:
     from deploy.integers.quantized import QuantizedNet
@@ -223,7 +222,7 @@ def streamed(net: QuantizedNet, x: Int8) -> Streamed | None:
     outputs = {"ppg_logits": expected.shape[1]}
     found = [
         emulator.call("ppg_run", {"ppg_input": block.tobytes()}, outputs=outputs)
-        for block in np.split(signal, BLOCKS * len(x))
+        for block in np.split(signal, net.graph.task.blocks * len(x))
     ]
     logits = b"".join(each.outputs["ppg_logits"] for each in found if each.result == 1)
     seen = np.frombuffer(logits, np.int8).reshape(expected.shape)

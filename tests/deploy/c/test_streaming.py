@@ -24,9 +24,11 @@ from hwmodels.engines.load import load_engine
 from hwmodels.generated_c.streaming import stream_program
 from hwmodels.scorecard import score
 from ppgnas.errors import BoardError, GraphError
+from ppgnas.task import TASK, Task
 from search_spaces.lower import lower
 from search_spaces.published import published
 from search_spaces.space import SearchSpace
+from search_spaces.stages import at_task
 
 TINY = published("tiny")
 
@@ -49,6 +51,8 @@ def test_networks_of_the_spaces_under_sanitizers(tmp_path: Path, host: HostCompi
         pytest.skip(f"{host.name} has no sanitizers here")
     nets = [sample("default", 3), sample("wide", 2), random_net(lower(published("medium")), 1)]
     nets += [random_net(lower(replace(TINY, pool_s=pool_s)), pool_s) for pool_s in (2, 4)]
+    tasks = Task(6, 2), Task(16, 1), Task(4, 4)
+    nets += [random_net(lower(at_task(TINY, task, streams=True)), 7) for task in tasks]
     programs = [stream_program(net.graph) for net in nets]
     kept = [(one, two) for program in programs for _, one, two in program.kept.values()]
     # Pairs of rows that move as they lie, one row apart, and rows that change their place.
@@ -66,25 +70,27 @@ def test_networks_of_the_spaces_under_sanitizers(tmp_path: Path, host: HostCompi
         )
 
 
-def test_emulated_readings_and_costs(tmp_path: Path, arm: Compiler) -> None:
+@pytest.mark.parametrize("task", [TASK, Task(6, 2), Task(8, 1)])
+def test_emulated_readings_and_costs(tmp_path: Path, arm: Compiler, task: Task) -> None:
     """The first reading is the window's; a reset forgets; costs are those of the image."""
     pytest.importorskip("unicorn", reason="pip install -e .[emulate]")
-    net = random_net(lower(published("tiny-4s")), 6)
+    net = random_net(lower(at_task(published("tiny-4s"), task, streams=True)), 6)
     files = model_files(net, tmp_path, mode="streaming")
     emulator = emulator_of(net, files, arm)
     x = signal(net, 3)
     expected = streaming.long_pass(net, x)
-    blocks = np.split(x, 9)
+    count = task.blocks
+    blocks = np.split(x, 2 * count + 1)
     for _ in range(2):
         emulator.call("ppg_start")
         called = [
             emulator.call("ppg_run", {"ppg_input": block.tobytes()}, outputs={"ppg_logits": 180})
-            for block in blocks[:6]
+            for block in blocks[: count + 2]
         ]
-        assert [one.result for one in called] == [0, 0, 0, 1, 1, 1]
-        found = [np.frombuffer(one.outputs["ppg_logits"], np.int8) for one in called[3:]]
+        assert [one.result for one in called] == [0] * (count - 1) + [1, 1, 1]
+        found = [np.frombuffer(one.outputs["ppg_logits"], np.int8) for one in called[count - 1 :]]
         np.testing.assert_array_equal(found, expected[:3])
-    window = reference.run(net, x[None, None, :128], rule="c")
+    window = reference.run(net, x[None, None, : 16 * task.window_s], rule="c")
     np.testing.assert_array_equal(found[0], window[0])
 
     board, engine = load_board("stm32h743"), load_engine("ppgnas-c")
@@ -94,6 +100,8 @@ def test_emulated_readings_and_costs(tmp_path: Path, arm: Compiler) -> None:
     quick = costing(board, engine, mode="streaming")(net.graph)
     assert quick.latency_ms == pytest.approx(card.latency_ms.value)
     assert quick.macs == card.macs == sum(layer.macs for layer in card.layers)
+    if task != TASK:
+        return
     # The head runs for each reading; all before it does a quarter of the window's work.
     whole = costing(board, engine)(lower(TINY))
     assert 3.4 < whole.energy_mj / quick.energy_mj < 4

@@ -17,6 +17,7 @@ from deploy.device.normalising import normaliser
 from deploy.device.rule import Windows, normalise, pack, stream_windows
 from deploy.device.settings import FrontEnd, exact_hz
 from ppg.synthetic.recordings import synthesize
+from ppgnas.task import Task
 from tests.deploy.device.c_device import FrontEndC, address
 from tests.deploy.device.recordings import acc_counts, ppg_counts
 from tests.deploy.device.test_front_end_c import SENSORS, signals
@@ -24,11 +25,13 @@ from tests.deploy.device.test_front_end_c import SENSORS, signals
 Make = Callable[..., FrontEndC]
 SCALE, ZERO_POINT = 0.0375, -3
 STREAMS = {name: replace(end, mode="streaming") for name, end in SENSORS.items()}
+COLOURS = STREAMS["50 Hz, 32 Hz network, three colours"]
+OTHERS = {str(task): replace(COLOURS, task=task) for task in (Task(6, 2), Task(16, 1), Task(4, 4))}
 
 
 def pushed(library: CDLL, words: NDArray[np.int16], end: FrontEnd) -> NDArray[np.int8]:
     """`ppg_quantise` of one block after the other."""
-    gain = create_string_buffer(b"\xa5" * 1024, 1024)
+    gain = create_string_buffer(b"\xa5" * 4096, 4096)
     library.ppg_gain_reset(gain)
     out = np.full((len(words), end.steps, 4 if end.acceleration else 1), 77, np.int8)
     for block, row in zip(np.ascontiguousarray(words), out, strict=True):
@@ -52,22 +55,23 @@ def test_c_equals_the_rule_on_every_kind_of_signal(front_end: Make, name: str) -
         np.testing.assert_array_equal(pushed(device.library, ours, end), expected[: len(ours)])
 
 
-@pytest.mark.parametrize("name", ["50 Hz, 32 Hz network, three colours", "PPG alone"])
+@pytest.mark.parametrize("name", ["50 Hz, 32 Hz network, three colours", "PPG alone", *OTHERS])
 def test_any_blocks_of_any_exponents(front_end: Make, name: str) -> None:
     """Quiet after loud and loud after quiet, flat channels, channels that cancel each other."""
-    end, rng = STREAMS[name], np.random.default_rng(5)
+    end, rng = (STREAMS | OTHERS)[name], np.random.default_rng(5)
+    count = 6 if name in STREAMS else end.task.blocks + 2
     device = front_end(end)
     by = normaliser(end, scale=SCALE, zero_point=ZERO_POINT)
     for kind in range(40):
-        shape = (6, end.steps, end.channels)
-        size = 2 ** rng.integers(0, 30, (6, 1, end.channels))
+        shape = (count, end.steps, end.channels)
+        size = 2 ** rng.integers(0, 30, (count, 1, end.channels))
         x = rng.integers(-(2**30), 2**30, shape) // size
         if kind % 4 == 1:
-            x = np.where(rng.random((6, 1, end.channels)) < 0.5, rng.integers(-9, 9), x)
+            x = np.where(rng.random((count, 1, end.channels)) < 0.5, rng.integers(-9, 9), x)
         if kind % 4 == 2:
             x[..., 1 % end.channels] = -x[..., 0]
         if kind % 4 == 3:
-            x = np.tile(x[:1, :1], (6, end.steps, 1)) + rng.integers(-1, 2, shape)
+            x = np.tile(x[:1, :1], (count, end.steps, 1)) + rng.integers(-1, 2, shape)
         words = rng.integers(-32768, 32768, shape) if kind % 5 == 4 else pack(x)
         blocks = Windows(words.astype(np.int16))
         expected = quantised(blocks, by, ppg_channels=end.ppg_channels)

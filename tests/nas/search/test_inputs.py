@@ -133,7 +133,7 @@ def test_the_usual_windows_are_told_nowhere(finished: RunDir) -> None:
 def test_windows_that_cannot_be_searched_are_refused(people: Path, tmp_path: Path) -> None:
     for asked, message in (
         ({"window": "6s,7s"}, "`window` is 7 s and `stride` 2 s; allowed: a window of whole"),
-        ({"window": "6s", "mode": "streaming"}, "streaming pools over 4 strides"),
+        ({"window": "6s,8s", "mode": "streaming"}, "a stream is normalised over one: give one"),
         ({"stride": "1s", "mode": "streaming", "window": "4s", "rate": "2s"}, "every 1 s; leave"),
         ({"bpm": "40-200"}, "161 classes of 1 BPM; allowed: an even number"),
     ):
