@@ -184,7 +184,7 @@ def test_mistakes_are_refused(model: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("name", "task", "mode"),
-    [("timeppg-small", Task(6, 2, 40, 199), "streaming"), ("tiny", Task(12, 4), "window")],
+    [("timeppg-small", Task(8, 1, 40, 199), "streaming"), ("tiny", Task(12, 4), "window")],
 )
 def test_a_network_of_other_windows(name: str, task: Task, mode: Mode, tmp_path: Path) -> None:
     """It is judged on its windows, read every stride, and all of its files say so."""
