@@ -165,8 +165,8 @@ def trace_of(
         raise DataError(
             f"{recording.dataset}/{recording.name}: every {task.window_s} s of its "
             f"{recording.duration_s:.0f} s touch one of {len(recording.gaps)} gaps, and a stream "
-            f"needs {task.window_s} s without; allowed: a recording with such a stretch. Is a row in "
-            "every file missing, or its rate wrong (ppgnas data inspect)?"
+            f"needs {task.window_s} s without; allowed: a recording with such a stretch. Is a row "
+            "in every file missing, or its rate wrong (ppgnas data inspect)?"
         )
     windows = windows_of([whole], inputs, mode=mode)
     measured = recording.measured(windows.start_s)
