@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from deploy.personal.fit import SETTINGS, folds
 from deploy.personal.head import Head
 from deploy.personal.kinds import Kind
+from ppgnas.task import TASK
 
 BASE_CYCLES = 18_500
 CYCLES_A_WEIGHT: dict[Kind, float] = {
@@ -37,7 +38,8 @@ class Effort:
 
 def effort_of(head: Head, kind: Kind, *, windows: int) -> Effort:
     """Of learning from so many windows: in each fold, and from all of them."""
-    step = BASE_CYCLES + CYCLES_A_WEIGHT[kind] * head.weights.size
-    learnt = windows + sum(len(taught) for taught, _ in folds(windows))
+    base = BASE_CYCLES * head.task.classes / TASK.classes
+    step = base + CYCLES_A_WEIGHT[kind] * head.weights.size
+    learnt = windows + sum(len(taught) for taught, _ in folds(windows, head.task))
     cycles = SETTINGS[kind].rounds * learnt * step
     return Effort(cycles, cycles / CLOCK_HZ, HIGH * cycles / CLOCK_HZ)

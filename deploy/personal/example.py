@@ -17,6 +17,7 @@ from deploy.personal.kinds import KINDS, Kind
 from deploy.personal.memory import windows_in
 from deploy.personal.source import adapt_texts
 from ppgnas.errors import ExportError
+from ppgnas.task import TASK, Task
 
 _EXAMPLE = Path(__file__).parent / "text" / "example.c"
 EXAMPLE_WINDOWS = 40
@@ -32,15 +33,15 @@ class Adapting:
     windows: int
 
 
-def adapting_of(kind: str, *, minutes: float) -> Adapting:
-    """From a kind and the longest calibration.
+def adapting_of(kind: str, *, minutes: float, task: Task = TASK) -> Adapting:
+    """From a kind and the longest calibration, of windows of a task.
 
     Raises:
         ExportError: an unknown kind, or fewer minutes than windows are needed.
     """
     for known in KINDS:
         if kind == known:
-            windows = windows_in(minutes) if isfinite(minutes) else 0
+            windows = windows_in(minutes, task) if isfinite(minutes) else 0
             if not EXAMPLE_WINDOWS <= windows <= MOST_WINDOWS:
                 raise ExportError(
                     f"`adapt_minutes` is {minutes:g}, which holds {windows} windows; allowed: "

@@ -34,16 +34,14 @@ from numpy.typing import NDArray
 from deploy.personal.head import Head, Ints
 from deploy.personal.kinds import GRADIENT_BITS, Change, Kind, change_of
 from deploy.personal.weights import WEIGHT_BITS, exp2, weights
-from ppg.readout.classes import FIRST_BPM, SOFT_LABEL_BPM
+from ppg.readout.classes import SOFT_LABEL_BPM
 from ppgnas.errors import DataError
-from ppgnas.task import CLASSES, STRIDE_S, WINDOW_S
+from ppgnas.task import TASK, Task
 
 LABEL_FACTOR = round(np.log2(np.e) / (2 * SOFT_LABEL_BPM**2) * 2**18)
 """Squares of 1/256 BPM to exponents of two in units of 2^-34."""
 FEWEST_WINDOWS = 20
 FOLDS = 5
-SHARED = int(WINDOW_S / STRIDE_S) - 1
-"""Windows on either side of a fold that share samples with it."""
 CERTAINTY = 3
 ERROR_BITS = 12
 
@@ -95,9 +93,9 @@ def probabilities_q15(w: Ints) -> Ints:
     return (w * inverse) >> (62 - GRADIENT_BITS)
 
 
-def label_q15(bpm_q8: int) -> Ints:
+def label_q15(bpm_q8: int, task: Task = TASK) -> Ints:
     """A Gaussian around a heart rate in 1/256 BPM, `(classes,)` in 2^-15."""
-    away = 256 * (int(FIRST_BPM) + np.arange(CLASSES, dtype=np.int64)) - bpm_q8
+    away = _classes_q8(task) - bpm_q8
     return probabilities_q15(exp2((away * away * LABEL_FACTOR) >> 10) >> 1)
 
 
@@ -109,7 +107,12 @@ def order(windows: int) -> list[int]:
     return [index * step % windows for index in range(windows)]
 
 
-def folds(windows: int) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+def shared(task: Task) -> int:
+    """Windows on either side of another that share samples with it."""
+    return task.window_s // task.stride_s - 1
+
+
+def folds(windows: int, task: Task = TASK) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
     """Windows that teach and windows that are read, for each fold.
 
     Raises:
@@ -120,19 +123,22 @@ def folds(windows: int) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
             f"{windows} windows with a heart rate to learn from; at least {FEWEST_WINDOWS} are "
             "needed: give more minutes, or a recording with a reference"
         )
-    every = np.arange(windows)
+    every, near = np.arange(windows), shared(task)
     edges = [windows * number // FOLDS for number in range(FOLDS + 1)]
     return [
-        (every[(every < first - SHARED) | (every >= last + SHARED)], every[first:last])
+        (every[(every < first - near) | (every >= last + near)], every[first:last])
         for first, last in pairwise(edges)
     ]
 
 
-def labels_of(bpm_q8: NDArray[np.integer]) -> Ints:
+def labels_of(bpm_q8: NDArray[np.integer], task: Task) -> Ints:
     """Heart rates within the classes."""
-    low, high = 256 * int(FIRST_BPM), 256 * (int(FIRST_BPM) + CLASSES - 1)
-    result: Ints = np.clip(bpm_q8, low, high).astype(np.int64)
+    result: Ints = np.clip(bpm_q8, 256 * task.lowest_bpm, 256 * task.highest_bpm).astype(np.int64)
     return result
+
+
+def _classes_q8(task: Task) -> Ints:
+    return 256 * (task.lowest_bpm + np.arange(task.classes, dtype=np.int64))
 
 
 def learn(
@@ -151,7 +157,7 @@ def learn(
         bpm_q8: `(windows,)` heart rate of each in 1/256 BPM.
         settings: how.
     """
-    wanted = [label_q15(int(bpm)) for bpm in labels_of(bpm_q8)]
+    wanted = [label_q15(int(bpm), head.task) for bpm in labels_of(bpm_q8, head.task)]
     f = features.astype(np.int64) - head.feature_zero
     parts = [np.zeros(size, np.int64) for size in change.sizes]
     own, biases = change.fold(parts)
@@ -192,7 +198,7 @@ def adapted(
     """
     falls = [
         errors(head, of, features[read], bpm_q8[read])
-        for taught, read in folds(len(features))
+        for taught, read in folds(len(features), head.task)
         for of in ((head.weights, head.biases), make(taught))
     ]
     before, after = np.concatenate(falls[::2]), np.concatenate(falls[1::2])
@@ -214,8 +220,7 @@ def errors(
 ) -> Ints:
     """Expected absolute error of each window by weights and biases `of` a head."""
     f = features.astype(np.int64) - head.feature_zero
-    classes = 256 * (int(FIRST_BPM) + np.arange(CLASSES, dtype=np.int64))
-    away = np.abs(classes - labels_of(bpm_q8)[:, None])
+    away = np.abs(_classes_q8(head.task) - labels_of(bpm_q8, head.task)[:, None])
     # (windows, classes)
     found = weights(head.logits(f, *of), head.exponent) >> (WEIGHT_BITS - 30)
     p = np.stack([probabilities_q15(row) for row in found])

@@ -26,7 +26,7 @@ from deploy.integers.single_rounding import Factors
 from deploy.personal.weights import EXPONENT_BITS
 from hwmodels.graph import Graph, Layer
 from ppgnas.errors import ExportError
-from ppgnas.task import CLASSES, TASK
+from ppgnas.task import Task
 
 Ints = NDArray[np.int64]
 TAPS = 3
@@ -77,6 +77,7 @@ class Head:
         feature_scale, feature_zero: of the features' tensor.
         weight_scale: one for all weights.
         logit_scale, logit_zero: of the network's output.
+        task: of the network.
     """
 
     layer: str
@@ -89,6 +90,7 @@ class Head:
     weight_scale: float
     logit_scale: float
     logit_zero: int
+    task: Task
 
     @property
     def outputs(self) -> int:
@@ -137,11 +139,9 @@ def head_of(net: QuantizedNet) -> Head:
             convolution of three taps over its outputs; or its integers leave no room.
     """
     graph, layers = net.graph, list(net.graph.layers)
-    if graph.task.changed:
-        raise _no_head(f"it reads {graph.task}, and so far only {TASK} can be learnt on a device")
     names = [layer.name for layer in layers if layer.op == "fully_connected"]
-    if not names or prod(graph.shape(graph.output)) != CLASSES:
-        raise _no_head("it has no dense layer, or other outputs than 180 classes")
+    if not names or prod(graph.shape(graph.output)) != graph.task.classes:
+        raise _no_head(f"it has no dense layer, or not {graph.task.classes} outputs")
     at = next(index for index, layer in enumerate(layers) if layer.name == names[-1])
     dense, after = layers[at], [layer for layer in layers[at + 1 :] if layer.op != "reshape"]
     if len(after) > 1 or dense.activation != "none":
@@ -167,6 +167,7 @@ def head_of(net: QuantizedNet) -> Head:
         float(scales[0]),
         logit_scale,
         logit_zero,
+        graph.task,
     )
 
 
@@ -178,7 +179,7 @@ def _ending(net: QuantizedNet, layer: Layer) -> Ending:
 
 def _spread(net: QuantizedNet, layer: Layer, places: int) -> Spread:
     weights = net.weights.get(layer.name, np.empty(0))
-    outputs = CLASSES // places
+    outputs = net.graph.task.classes // places
     if layer.op != "conv" or weights.shape != (outputs, 1, TAPS, 1) or layer.padding != "same":
         raise _no_head(f"layer {layer.name!r} after the dense one is no convolution of three taps")
     taps = weights[:, 0, :, 0].astype(np.int64)

@@ -29,7 +29,6 @@ from typing import Literal, Protocol, get_args
 import numpy as np
 
 from deploy.personal.head import BIAS_ROOM, Head, Ints
-from ppgnas.task import CLASSES
 
 Kind = Literal["bias", "scale-bias", "head", "low-rank"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -204,4 +203,4 @@ def change_of(kind: Kind, head: Head) -> Change:
         return Bias(head)
     if kind == "scale-bias":
         return ScaleBias(head)
-    return Whole(head, 1 if kind == "head" else ROW_CLASSES * head.outputs // CLASSES)
+    return Whole(head, 1 if kind == "head" else ROW_CLASSES * head.outputs // head.task.classes)

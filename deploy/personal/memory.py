@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from deploy.personal.head import Head
 from deploy.personal.kinds import Change
 from ppgnas.errors import ExportError
-from ppgnas.task import CLASSES, STRIDE_S, WINDOW_S
+from ppgnas.task import TASK, Task
 
 MOST_BYTES = 50 * 1024
 
@@ -39,20 +39,20 @@ class Memory:
         return self.windows + self.parameters + self.head + self.step
 
 
-def windows_in(minutes: float) -> int:
+def windows_in(minutes: float, task: Task = TASK) -> int:
     """How many windows lie in so many minutes."""
-    return max(0, int((60 * minutes - WINDOW_S) // STRIDE_S) + 1)
+    return max(0, int((60 * minutes - task.window_s) // task.stride_s) + 1)
 
 
 def memory_of(head: Head, change: Change, *, windows: int) -> Memory:
     """Memory of a step with so many windows."""
-    cells = head.outputs * head.features
+    cells, classes = head.outputs * head.features, head.task.classes
     return Memory(
         windows=_words(windows * head.features) + _words(2 * windows) + 4,
         parameters=4 * sum(change.sizes),
         head=_words(cells) + 4 * head.outputs,
         # Weights and labels of the classes, outputs and their derivatives, those of the features.
-        step=2 * 4 * CLASSES + 2 * 4 * head.outputs + 8 * head.features + _words(CLASSES),
+        step=2 * 4 * classes + 2 * 4 * head.outputs + 8 * head.features + _words(classes),
     )
 
 

@@ -13,17 +13,17 @@ from numpy.typing import ArrayLike, NDArray
 
 from deploy.personal.head import BIAS_ROOM, TAP_BITS, TAPS, Head, Ints
 from ppg.readout.classes import soft_labels
-from ppgnas.task import CLASSES
+from ppgnas.task import TASK, Task
 
 SHRINK_WINDOWS = 60
 WIDEN_BPM = 20.0
 
 
-def class_prior(bpm: ArrayLike) -> NDArray[np.float64]:
+def class_prior(bpm: ArrayLike, task: Task = TASK) -> NDArray[np.float64]:
     """`(classes,)` probabilities from the heart rates `(windows,)` of a wearer."""
     rates = np.asarray(bpm, np.float64)
-    counted = soft_labels(rates, width_bpm=WIDEN_BPM).astype(np.float64).sum(axis=0)
-    prior = counted + SHRINK_WINDOWS / CLASSES
+    counted = soft_labels(rates, task, width_bpm=WIDEN_BPM).astype(np.float64).sum(axis=0)
+    prior = counted + SHRINK_WINDOWS / task.classes
     result: NDArray[np.float64] = prior / prior.sum()
     return result
 
@@ -34,8 +34,8 @@ def prior_biases(head: Head, prior: NDArray[np.float64]) -> Ints:
     wanted -= wanted.mean()
     real = wanted
     if head.spread is not None:
-        lines = np.zeros((CLASSES, head.outputs))
-        each = CLASSES // head.outputs
+        lines = np.zeros((head.task.classes, head.outputs))
+        each = head.task.classes // head.outputs
         for place in range(head.outputs):
             for tap in range(TAPS):
                 near = place + tap - 1

@@ -16,7 +16,7 @@ from deploy.personal.fit import (
     FOLDS,
     LABEL_FACTOR,
     SETTINGS,
-    SHARED,
+    shared,
 )
 from deploy.personal.head import TAP_BITS, Head
 from deploy.personal.kinds import (
@@ -30,8 +30,6 @@ from deploy.personal.kinds import (
 )
 from deploy.personal.memory import check_memory, memory_of
 from deploy.personal.weights import EXP2
-from ppg.readout.classes import FIRST_BPM
-from ppgnas.task import CLASSES
 
 _TEXT = Path(__file__).parent / "text"
 _HELPERS = ("shift_right", "floor_divide", "line")
@@ -85,14 +83,14 @@ def _constants(head: Head, kind: Kind, change: Change) -> dict[str, object]:
         "ADAPT_LOW": f"({head.ending.low})",
         "ADAPT_HIGH": head.ending.high,
         "ADAPT_EXPONENT": f"{head.exponent}u",
-        "ADAPT_FIRST_BPM": int(FIRST_BPM),
+        "ADAPT_FIRST_BPM": head.task.lowest_bpm,
         "ADAPT_LABEL_FACTOR": f"{LABEL_FACTOR}u",
         "ADAPT_GRADIENT_BITS": GRADIENT_BITS,
         "ADAPT_PARAMETER_BITS": PARAMETER_BITS,
         "ADAPT_BIAS_BITS": BIAS_BITS,
         "ADAPT_ERROR_SHIFT": GRADIENT_BITS + 8 - ERROR_BITS,
         "ADAPT_FOLDS": f"{FOLDS}u",
-        "ADAPT_SHARED": f"{SHARED}u",
+        "ADAPT_SHARED": f"{shared(head.task)}u",
         "ADAPT_CERTAINTY": CERTAINTY,
         "ADAPT_FEWEST": FEWEST_WINDOWS,
         "ADAPT_ROUNDS": f"{settings.rounds}u",
@@ -110,7 +108,7 @@ def _constants(head: Head, kind: Kind, change: Change) -> dict[str, object]:
     if head.spread is not None:
         ending = head.spread.ending
         values |= {
-            "ADAPT_PLACES": CLASSES // head.outputs,
+            "ADAPT_PLACES": head.task.classes // head.outputs,
             "ADAPT_TAP_BITS": TAP_BITS,
             "ADAPT_TAP_LEFT": ending.by.left,
             "ADAPT_TAP_LOW": f"({ending.low})",

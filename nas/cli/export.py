@@ -78,9 +78,8 @@ def export(
     from nas.models.signal_chain import Sensors
     from nas.run.windows import mode_of
 
-    adapting = None if adapt is None else adapting_of(adapt, minutes=adapt_minutes)
     if is_encoder(Path(model)):
-        if adapting is not None:
+        if adapt is not None:
             raise ModelError(f"{model} is an encoder, whose head `adapt` cannot change")
         if mode is not None:
             raise ModelError(f"{model} is an encoder of whole segments; leave `mode` out")
@@ -88,8 +87,12 @@ def export(
             Path(model), formats.split(","), Path(out), prefix=prefix, force=force
         )
     else:
+        found = find_model(model)
+        adapting = None
+        if adapt is not None:
+            adapting = adapting_of(adapt, minutes=adapt_minutes, task=found.graph.task)
         written = export_files(
-            find_model(model),
+            found,
             formats.split(","),
             Path(out),
             sensors=Sensors(ppg_hz, acc_hz, ppg_channels, counts_per_g, smoothing, fifo),

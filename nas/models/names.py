@@ -199,9 +199,13 @@ def find_model(name: str) -> Model:
         return _in_folder(name, path)
     if (path / "run.toml").is_file():
         raise ModelError(f"{name} is a run; name one of its finalists: {_finalists_of(path)}")
+    if path.is_dir():
+        inside = path / "model.tflite"
+        where = f"pass {inside}" if inside.is_file() else _ALLOWED
+        raise ModelError(f"{name} is a folder and holds no model with a card; {where}")
     try:
         content = content_of(path)
-    except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
+    except (FileNotFoundError, NotADirectoryError) as error:
         raise ModelError(f"{name}: there is no such file; {_ALLOWED}") from error
     if path.suffix == ".tflite" or content[4:8] == _TFLITE_MARK:
         from deploy.tflite.reader import read
@@ -217,7 +221,9 @@ def find_model(name: str) -> Model:
     try:
         document = parse_json(content.decode("utf-8"))
     except ValueError as error:
-        raise ModelError(f"{name} is not JSON ({error}); {_ALLOWED}") from error
+        # Where the header of a safetensors file begins.
+        found = "holds weights alone" if content[8:9] == b"{" else f"is not JSON ({error})"
+        raise ModelError(f"{name} {found}; {_ALLOWED}") from error
     if isinstance(document, dict) and document.get("format") == "ppgnas-graph":
         return Model(name, Graph.from_json(document))
     if isinstance(document, dict) and "stages" in document:

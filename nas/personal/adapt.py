@@ -75,7 +75,7 @@ def adapt(wearer: Wearer, *, minutes: float, kind: PersonalKind) -> Adaptation:
     """
     head, chosen = wearer.head, wearer.calibration(minutes)
     count = int(chosen.sum())
-    folds(count)  # refuses too few
+    folds(count, head.task)  # refuses too few
     features, labels = wearer.features[chosen], wearer.bpm_q8[chosen]
     memory: Memory | None = None
     effort: Effort | None = None
@@ -84,7 +84,7 @@ def adapt(wearer: Wearer, *, minutes: float, kind: PersonalKind) -> Adaptation:
     if kind == "prior":
 
         def make(taught: Ints) -> tuple[Ints, Ints]:
-            return head.weights, prior_biases(head, class_prior(labels[taught] / 256))
+            return head.weights, prior_biases(head, class_prior(labels[taught] / 256, head.task))
 
         weights, biases, guard = adapted(head, make, features, labels)
     elif kind != "none":

@@ -18,7 +18,6 @@ from ppg.readout.transitions import Transitions
 from ppg.recording import Recording
 from ppg.windows import InputSpec, WindowSet, windows_of
 from ppgnas.errors import DataError
-from ppgnas.task import WINDOW_S
 
 GAP_S = 8.0
 
@@ -62,7 +61,9 @@ class Wearer:
         check_minutes(minutes)
         start_s = self.windows.start_s
         # A millionth of a second, as starts are sums of rounded numbers.
-        result: NDArray[np.bool_] = start_s + WINDOW_S <= start_s[0] + 60 * minutes + 1e-6
+        result: NDArray[np.bool_] = (
+            start_s + self.windows.task.window_s <= start_s[0] + 60 * minutes + 1e-6
+        )
         return result
 
     def rest(self, minutes: float) -> NDArray[np.bool_]:

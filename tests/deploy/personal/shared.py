@@ -10,12 +10,14 @@ from numpy.typing import NDArray
 from deploy.integers.quantized import QuantizedNet, quantize
 from deploy.personal.head import Head
 from hwmodels.graph import Layer
+from ppgnas.task import Task
 from search_spaces.arch import Arch
 from search_spaces.lower import lower
 from search_spaces.published import published
+from search_spaces.stages import at_task
 
 SPACED = published("tiny")
-DENSE = replace(SPACED, head_spacing=1)
+DENSE = replace(at_task(SPACED, Task(12, 4, 40, 199)), head_spacing=1)  # of another task
 BOTH = {"spaced": SPACED, "dense": DENSE}
 
 

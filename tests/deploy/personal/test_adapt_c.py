@@ -25,7 +25,7 @@ from tests.deploy.shared import build_shared
 MODEL_H = """
 #include <stdint.h>
 #define PPG_OK 0
-#define PPG_CLASSES 180
+#define PPG_CLASSES CLASSES
 """
 HARNESS = """
 #include "ppg_adapt.h"
@@ -44,7 +44,11 @@ uint32_t sizes[2] = {sizeof(ppg_adapt_t), sizeof(ppg_adapt_step_t)};
 
 def written(head: Head, kind: Kind, folder: Path, *, windows: int) -> list[Path]:
     texts = adapt_texts(head, kind, windows=windows)
-    for name, text in {**texts, "model.h": MODEL_H, "harness.c": HARNESS}.items():
+    for name, text in {
+        **texts,
+        "model.h": MODEL_H.replace("CLASSES CLASSES", f"CLASSES {head.task.classes}"),
+        "harness.c": HARNESS,
+    }.items():
         (folder / name).write_text(text)
     return [folder / "ppg_adapt.c", folder / "harness.c"]
 
@@ -83,7 +87,7 @@ def test_here(
     result = library.ppg_adapt_fit(state, step)
     kept, _, _, logits = expected(head, kind, features, labels)
     assert result == kept
-    out = create_string_buffer(180)
+    out = create_string_buffer(head.task.classes)
     for row, exact in zip(features, logits, strict=True):
         library.ppg_adapt_logits(state, address(np.ascontiguousarray(row)), out, step)
         np.testing.assert_array_equal(np.frombuffer(out.raw, np.int8), exact)

@@ -27,6 +27,7 @@ from deploy.personal.weights import WEIGHT_BITS, weights
 from ppg.readout.classes import soft_labels
 from ppg.readout.decode import probabilities
 from ppgnas.errors import DataError
+from ppgnas.task import Task
 from tests.deploy.device.c_device import random_logits
 from tests.deploy.personal.shared import BOTH, DENSE, SPACED, random_net, windows_of_wearer
 
@@ -41,7 +42,7 @@ def cross_entropy(
     """The loss whose gradient is p - q, in float."""
     stored = head.logits(features.astype(np.int64) - head.feature_zero, own, biases)
     p = probabilities((stored.astype(float) - head.logit_zero) * head.logit_scale)
-    return float(-(soft_labels(labels / 256) * np.log(p)).sum(axis=1).mean())
+    return float(-(soft_labels(labels / 256, head.task) * np.log(p)).sum(axis=1).mean())
 
 
 def test_probabilities_and_labels() -> None:
@@ -96,9 +97,9 @@ def test_errors_of_a_head_that_always_says_80() -> None:
     head = head_of(random_net(DENSE))
     features, _ = windows_of_wearer(head, 40)
     biases = head.biases - 100_000
-    biases[50] += 200_000  # 80 BPM
+    biases[80 - head.task.lowest_bpm] += 200_000
     own = head.weights * 0, biases
-    for bpm, error in ((80, 0), (200, 120)):
+    for bpm, error in ((80, 0), (190, 110)):
         seen = errors(head, own, features, np.full(40, 256 * bpm)) / 2**12
         np.testing.assert_allclose(seen, error, atol=0.1)
 
@@ -131,6 +132,8 @@ def test_folds_read_each_window_once_and_share_no_sample_with_what_taught() -> N
         # Windows of 8 s begin 2 s apart.
         assert np.abs(taught[:, None] - read).min() == 4
         assert len(taught) >= 23 - 5 - 6
+    for taught, read in folds(23, Task(12, 4)):
+        assert np.abs(taught[:, None] - read).min() == 3
 
 
 def test_few_windows_are_refused() -> None:
@@ -142,8 +145,8 @@ def test_few_windows_are_refused() -> None:
 def test_a_prior_multiplies_probabilities(arch: object) -> None:
     head = head_of(random_net(arch))  # type: ignore[arg-type]
     features, _ = windows_of_wearer(head, 30)
-    prior = class_prior([70.0] * 50 + [95.0] * 50)
-    assert prior.sum() == pytest.approx(1) and 35 < prior.argmax() < 70
+    prior = class_prior([70.0] * 50 + [95.0] * 50, head.task)
+    assert prior.sum() == pytest.approx(1) and 65 < head.task.lowest_bpm + prior.argmax() < 100
     f = features.astype(np.int64) - head.feature_zero
 
     def read(biases: np.ndarray) -> np.ndarray:

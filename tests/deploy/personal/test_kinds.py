@@ -8,11 +8,12 @@ import pytest
 from deploy.integers import single_rounding
 from deploy.personal.head import Ending, Head, head_of
 from deploy.personal.kinds import KINDS, Bias, Kind, Rate, ScaleBias, Whole, change_of
+from ppgnas.task import TASK
 from tests.deploy.personal.shared import BOTH, random_net
 
 ENDING = Ending(single_rounding.Factors(np.array([2**29]), 0), -128, 127)
 WEIGHTS = np.array([[10, -20], [30, 127], [-127, 4]])
-HEAD = Head("head", WEIGHTS, np.array([5, 6, 7]), ENDING, None, 0.05, 0, 0.02, 0.1, 0)
+HEAD = Head("head", WEIGHTS, np.array([5, 6, 7]), ENDING, None, 0.05, 0, 0.02, 0.1, 0, TASK)
 
 
 @pytest.mark.parametrize("arch", BOTH.values(), ids=BOTH)

@@ -97,6 +97,7 @@ def test_a_tflite_file_by_its_content(run: RunDir, tmp_path: Path) -> None:
     [
         ("m.json", None, ModelError, "there is no such file; name RUN:ID"),
         ("m.json", "{", ModelError, "is not JSON"),
+        ("m.safetensors", "\x10" + 7 * "\0" + "{}", ModelError, "m.safetensors holds weights al"),
         (
             "m.onnx",
             "....",
@@ -120,6 +121,14 @@ def test_what_is_no_model(
         (tmp_path / name).write_text(content)
     with pytest.raises(error, match=message):
         find_model(str(tmp_path / name))
+
+
+def test_a_folder_that_is_no_model(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"is a folder and holds no model with a card; name RUN:"):
+        find_model(str(tmp_path))
+    (tmp_path / "model.tflite").touch()  # as of a compact encoder
+    with pytest.raises(ModelError, match=r"with a card; pass .*model\.tflite"):
+        find_model(str(tmp_path))
 
 
 def test_no_such_run_or_finalist(run: RunDir, tmp_path: Path) -> None:
