@@ -73,10 +73,10 @@ def write_package(
     write_bytes_atomic(folder / "model.tflite", model)
     write_bytes_atomic(folder / "model.onnx", onnx)
     agreement = parity.compare(net, model, onnx, net.quantize_input(x))
-    if agreement["tflite_rule_max_lsb"] > 0:
+    if agreement.tflite_rule_max_lsb > 0:
         raise ExportError(
             f"network {name}: the TFLite file differs from the integer reference with LiteRT's "
-            f"rounding by {agreement['tflite_rule_max_lsb']} LSB on {agreement['windows']} "
+            f"rounding by {agreement.tflite_rule_max_lsb} LSB on {agreement.windows} "
             "windows; it must equal it. Check the installed TFLite runtime against "
             "constraints.txt, then continue with `resume`"
         )

@@ -5,7 +5,7 @@ Unit: LSB, one step of the int8 output.
 
 from __future__ import annotations
 
-from typing import TypedDict
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,8 @@ from deploy.tflite import runtime as tflite_runtime
 from ppgnas.errors import ExportError
 
 
-class Parity(TypedDict):
+@dataclass(frozen=True)
+class Parity:
     """Largest differences over all outputs of all windows.
 
     Attributes:
@@ -56,14 +57,14 @@ def compare(net: QuantizedNet, tflite: bytes, onnx: bytes, x: NDArray[np.int8]) 
     truth = reference.run(net, x)
     by_tflite = _same_shape("TFLite", tflite_runtime.run(tflite, x), truth)
     by_onnx = _same_shape("ONNX", onnx_export.run(onnx, x), truth)
-    return {
-        "tflite_max_lsb": max_lsb(by_tflite, truth),
-        "tflite_equal_share": float(np.mean(by_tflite == truth)),
-        "tflite_rule_max_lsb": max_lsb(by_tflite, reference.run(net, x, rule="litert")),
-        "onnx_max_lsb": max_lsb(by_onnx, truth),
-        "onnx_equal_share": float(np.mean(by_onnx == truth)),
-        "windows": len(x),
-    }
+    return Parity(
+        tflite_max_lsb=max_lsb(by_tflite, truth),
+        tflite_equal_share=float(np.mean(by_tflite == truth)),
+        tflite_rule_max_lsb=max_lsb(by_tflite, reference.run(net, x, rule="litert")),
+        onnx_max_lsb=max_lsb(by_onnx, truth),
+        onnx_equal_share=float(np.mean(by_onnx == truth)),
+        windows=len(x),
+    )
 
 
 def max_lsb(a: NDArray[np.int8], b: NDArray[np.int8]) -> int:

@@ -8,7 +8,8 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from nas.run.card import CardCosts, CardParity
+from deploy.parity import Parity
+from nas.run.card import CardCosts
 from nas.run.documents import check_format
 from search_spaces.arch import Arch
 
@@ -66,7 +67,7 @@ class EncoderCard:
     macs: int
     weight_bytes: int
     costs: CardCosts
-    parity: CardParity
+    parity: Parity
     c_scratch_bytes: int | None = None
     emulated: InEmulation | None = None
     not_emulated: str = ""

@@ -20,7 +20,7 @@ from nas.models.backend import site_of
 from nas.models.names import Model
 from nas.models.verify import verify
 from nas.models.windows import Windows
-from nas.run.card import CardCosts, CardParity
+from nas.run.card import CardCosts
 from nas.run.config import ConfigError
 from nas.run.folder import check_free, new_folder, new_place
 from nas.run.job.machine import versions
@@ -181,7 +181,7 @@ def _write(
         macs=net.graph.total_macs,
         weight_bytes=net.graph.total_weight_bytes,
         costs=CardCosts.from_json(costs.to_json()),
-        parity=CardParity(**written.parity),
+        parity=written.parity,
         c_scratch_bytes=None if isinstance(written.c, ExportError) else written.c.scratch_bytes,
         emulated=emulated,
         not_emulated=why,

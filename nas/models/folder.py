@@ -18,7 +18,6 @@ from nas.models.stretches import STRETCHES, worst_stretches
 from nas.run.card import (
     Card,
     CardCosts,
-    CardParity,
     ErrorsInC,
     ErrorsInOnnx,
     ErrorsInTflite,
@@ -146,7 +145,7 @@ def write_model(
         costs=CardCosts.from_json(costs.to_json()),
         weight_bytes=costs.weight_bytes,
         macs=costs.macs,
-        parity=CardParity(**written.parity),
+        parity=written.parity,
         tflite=_in_tflite(*by_file["model.tflite"]),
         onnx=_in_onnx((folder / "model.onnx").read_bytes(), net, arch, judging),
         c=_in_c(written, files, by_file),

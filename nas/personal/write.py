@@ -11,7 +11,7 @@ from nas.models.folder import PARITY_WINDOWS
 from nas.models.names import Model, ModelError
 from nas.personal.adapt import Adaptation
 from nas.personal.calibration import Wearer
-from nas.run.card import Card, CardParity, FileFacts, InC, Personal
+from nas.run.card import Card, FileFacts, InC, Personal
 from nas.run.folder import check_free, new_folder
 from ppgnas.errors import ExportError
 from ppgnas.files import write_json_atomic
@@ -65,7 +65,7 @@ def write_adapted(
         card = replace(
             card,
             files=files,
-            parity=CardParity(**written.parity),
+            parity=written.parity,
             personal=Personal(
                 recording,
                 adapted.kind,

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from pydantic import TypeAdapter
 
+from deploy.parity import Parity
 from nas.run.documents import check_format
 from nas.run.unlabelled import UnlabelledFacts
 from ppg.people.metrics import ActivityErrors, Summary
@@ -152,18 +153,6 @@ class ReportErrors(Summary):
     """Errors on report people."""
 
     activities: dict[str, ActivityErrors] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class CardParity:
-    """`deploy.parity.Parity`."""
-
-    tflite_max_lsb: int
-    tflite_equal_share: float
-    tflite_rule_max_lsb: int
-    onnx_max_lsb: int
-    onnx_equal_share: float
-    windows: int
 
 
 @dataclass(frozen=True)
@@ -327,7 +316,7 @@ class Card(Origin):
     costs: CardCosts
     weight_bytes: int
     macs: int
-    parity: CardParity
+    parity: Parity
     tflite: InTflite | None = None
     c: InC | NotInC | None = None
     onnx: InOnnx | None = None

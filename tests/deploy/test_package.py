@@ -42,7 +42,7 @@ def test_files_and_what_is_said_of_them(tmp_path: Path, make_lowered: Make) -> N
         "bytes": package.tflite_bytes,
         "sha256": hashlib.sha256(tflite).hexdigest(),
     }
-    assert package.parity["windows"] == 3
+    assert package.parity.windows == 3
     assert isinstance(package.c, build.ModelFiles) and package.c.scratch_bytes > 0
 
 

@@ -23,19 +23,19 @@ def test_files_of_the_network_agree(make_lowered: Make, make_windows: Make) -> N
     net = make_lowered(0).net()
     files = tflite.write(net), onnx_export.write(net)
     seen = parity.compare(net, *files, make_windows(net, 60))
-    assert seen["windows"] == 60
-    assert seen["tflite_rule_max_lsb"] == 0
-    assert seen["tflite_max_lsb"] <= 1
-    assert seen["onnx_max_lsb"] <= 4
-    assert 0.98 < seen["tflite_equal_share"] <= 1.0
-    assert 0.75 < seen["onnx_equal_share"] <= 1.0
+    assert seen.windows == 60
+    assert seen.tflite_rule_max_lsb == 0
+    assert seen.tflite_max_lsb <= 1
+    assert seen.onnx_max_lsb <= 4
+    assert 0.98 < seen.tflite_equal_share <= 1.0
+    assert 0.75 < seen.onnx_equal_share <= 1.0
 
 
 def test_files_of_a_pool_over_the_newest_seconds_agree(make_windows: Make) -> None:
     net = random_net(lower(published("tiny-4s")), 3)
     seen = parity.compare(net, tflite.write(net), onnx_export.write(net), make_windows(net, 20))
-    assert seen["tflite_rule_max_lsb"] == 0
-    assert seen["onnx_max_lsb"] <= 4
+    assert seen.tflite_rule_max_lsb == 0
+    assert seen.onnx_max_lsb <= 4
 
 
 def test_one_changed_weight_shows(make_lowered: Make, make_windows: Make) -> None:
@@ -46,10 +46,10 @@ def test_one_changed_weight_shows(make_lowered: Make, make_windows: Make) -> Non
     other = replace(net, weights={**net.weights, name: weights})
     files = tflite.write(other), onnx_export.write(other)
     seen = parity.compare(net, *files, make_windows(net, 60))
-    assert seen["tflite_rule_max_lsb"] > 10
-    assert seen["onnx_max_lsb"] > 10
+    assert seen.tflite_rule_max_lsb > 10
+    assert seen.onnx_max_lsb > 10
     # One of 180 outputs differs.
-    assert seen["tflite_equal_share"] > 0.95
+    assert seen.tflite_equal_share > 0.95
 
 
 def test_refusals(make_builder: Make, make_lowered: Make, make_windows: Make) -> None:

@@ -89,6 +89,6 @@ def test_a_pruned_network_is_written_like_any_other(tmp_path: Path) -> None:
     qat.observe([x])
     net = qat.quantized()
     written = write_package(tmp_path, net, name="pruned", x=x.numpy().astype(np.float32))
-    assert written.parity["tflite_rule_max_lsb"] == 0
+    assert written.parity.tflite_rule_max_lsb == 0
     assert isinstance(written.c, ModelFiles)
     assert net.graph.total_weight_bytes < 0.4 * lower(LARGE).total_weight_bytes

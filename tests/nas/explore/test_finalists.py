@@ -166,7 +166,7 @@ def test_a_file_that_computes_something_else_is_refused(
     run = RunDir(tmp_path)
     compare = parity.compare
     monkeypatch.setattr(
-        parity, "compare", lambda *given: {**compare(*given), "tflite_rule_max_lsb": 2}
+        parity, "compare", lambda *given: replace(compare(*given), tflite_rule_max_lsb=2)
     )
     with pytest.raises(ExportError) as caught:
         write_finalists([finalist], judging(), run=run, progress=tick)

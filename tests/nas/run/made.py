@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import fields, replace
 from typing import Any
 
+from deploy.parity import Parity
 from hwmodels.costs import Costs
 from nas.run.candidates import Candidate, Candidates
 from nas.run.card import (
     Bounds,
     Card,
     CardCosts,
-    CardParity,
     ErrorsInC,
     ErrorsInOnnx,
     ErrorsInTflite,
@@ -109,7 +109,7 @@ def made_card(**changes: Any) -> Card:
         ),
         "weight_bytes": 3000,
         "macs": 150000,
-        "parity": CardParity(1, 0.99, 0, 1, 0.98, 500),
+        "parity": Parity(1, 0.99, 0, 1, 0.98, 500),
         "c": InC(4096, "c", {"model.c": "ab"}, ErrorsInC(3.5, 3.0), ErrorsInC(4.0, 3.5)),
         "file": "model.c",
         "tflite": InTflite(ErrorsInTflite(3.25, 2.75), ErrorsInTflite(3.75, 3.25)),
