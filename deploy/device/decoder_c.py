@@ -10,6 +10,8 @@ from deploy.device.smoothing import Smoother
 from deploy.device.weights import SUM_SHIFT, exponent_of
 from ppg.readout.decode import MODE_HALF_WIDTH
 
+_STARTED = {"DECODER_STARTED": "0x5047u"}
+"""What a state says that holds readings: one that was never reset hardly does."""
 _HELPERS = ("small", "shift_right", "bit_length", "square_root", "exp2")
 
 
@@ -56,12 +58,14 @@ def _constants(decoder: Decoder) -> dict[str, object]:
     }
     if decoder.smoothing == "clip":
         values |= {
+            **_STARTED,
             "DECODER_CLIP_PERCENT": f"{CLIP_PERCENT}u",
             "DECODER_LONGEST_GAP": f"{CLIP_GAP_STEPS}u",
         }
     if decoder.smoother is not None:
         by = decoder.smoother
         values |= {
+            **_STARTED,
             "DECODER_START": f"{by.start}u",
             "DECODER_JUMP": f"{by.jump}u",
             "DECODER_LEAST": f"{by.least}u",

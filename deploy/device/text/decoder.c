@@ -218,11 +218,11 @@ PPG_SMALL void ppg_smooth(ppg_smoother_t *state, const ppg_reading_t *raw, uint3
     uint32_t step;
     int i;
     (void)raw;
-    if (!state->started || strides == 0) {
+    if (state->started != DECODER_STARTED || strides == 0) {
         for (i = 0; i < PPG_CLASSES + 2 * DECODER_BAND; i++) {
             belief[i] = i < PPG_CLASSES ? DECODER_START : 0;
         }
-        state->started = 1;
+        state->started = DECODER_STARTED;
     } else {
         decoder_advance(belief);
         for (step = 1; step < strides && step < DECODER_LONGEST_GAP; step++) {
@@ -251,9 +251,9 @@ PPG_SMALL void ppg_smooth(ppg_smoother_t *state, const ppg_reading_t *raw, uint3
     (void)scratch;
     *reading = *raw;
     reading->error_q8 = decoder_error(raw->spread_q8, &decoder_calibration);
-    if (!state->started || strides == 0 || strides > DECODER_LONGEST_GAP) {
+    if (state->started != DECODER_STARTED || strides == 0 || strides > DECODER_LONGEST_GAP) {
         ppg_smoother_reset(state);
-        state->started = 1;
+        state->started = DECODER_STARTED;
     }
     if (state->count == DECODER_CLIP_READINGS) {
         uint32_t sum = 0;

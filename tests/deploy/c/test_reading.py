@@ -188,16 +188,17 @@ def test_the_code_of_the_readme_compiles_and_reads(
     made = project(net, window, title="a network", reading=around(net, end, "hmm"), mode=mode)
     for name in ("model.c", "model.h"):
         (tmp_path / name).write_text(made.texts[name])
-    readme = made.texts["README.md"].split("## From raw samples", 1)[1].split("\n## ", 1)[0]
-    lines = [line[4:] for line in readme.splitlines() if line.startswith("    ") or not line]
-    code = "\n".join(lines) + "\n"
+    for name, head in (("logits.c", "## Call"), ("sensors.c", "## From raw samples")):
+        readme = made.texts["README.md"].split(head, 1)[1].split("\n## ", 1)[0]
+        lines = [line[4:] for line in readme.splitlines() if line.startswith("    ") or not line]
+        code = "\n".join(lines) + "\n"
+        (tmp_path / name).write_text(code)
     assert ("acc" in code) == acceleration and "#if" not in code
-    (tmp_path / "sensors.c").write_text(code)
     library = CDLL(
         str(
             build_shared(
                 host,
-                [tmp_path / "model.c", tmp_path / "sensors.c"],
+                [tmp_path / name for name in ("model.c", "logits.c", "sensors.c")],
                 tmp_path / "sensors.so",
                 include=[tmp_path],
                 flags=["-Wall", "-Wextra", "-Wconversion", "-Werror"],
@@ -217,6 +218,8 @@ def test_the_code_of_the_readme_compiles_and_reads(
             results.append(library.sensors_acc(pointer, byref(raw), byref(smoothed)))
         return results
 
+    logits = create_string_buffer(net.graph.shape(net.graph.output)[-1])
+    assert library.logits_of(window.ctypes.data_as(c_void_p), logits) == 0
     assert set(push(0)) == {NOT_RESET}
     library.sensors_start()
     found = []

@@ -99,10 +99,14 @@ class DecoderC:
     part: CPart
 
     def __post_init__(self) -> None:
-        size = self.part.state_bytes
-        self._state = create_string_buffer(b"\xa5" * size, size)
+        self.fill(b"\xa5")
         self._scratch = create_string_buffer(self.part.scratch_bytes)
         self.reset()
+
+    def fill(self, byte: bytes) -> None:
+        """The state's memory holds one byte over and over."""
+        size = self.part.state_bytes
+        self._state = create_string_buffer(byte * size, size)
 
     def reset(self) -> None:
         """`ppg_smoother_reset`."""

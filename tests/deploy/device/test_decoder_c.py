@@ -80,6 +80,20 @@ def test_c_equals_the_rule(decoder: Callable[[Decoder], DecoderC], name: str) ->
     np.testing.assert_array_equal(again[:1], rows(smoothed)[:1])
 
 
+@pytest.mark.parametrize("name", ["clip", "hmm"])
+def test_memory_that_was_never_reset_starts_anew(
+    decoder: Callable[[Decoder], DecoderC], name: str
+) -> None:
+    """Whoever forgets the reset, with memory that is not zero, writes nowhere else."""
+    logits, steps = random_logits(3, seed=8), np.array([0, 1, 1])
+    _, smoothed = DECODERS[name].read(logits, steps)
+    for byte in (b"\xa5", b"\xff", b"\x01"):
+        device = decoder(DECODERS[name])
+        device.fill(byte)
+        ours = [device.smooth(row, 1) for row in logits]
+        np.testing.assert_array_equal(ours, rows(smoothed))
+
+
 MAIN = """
 #include "device.h"
 #include <stdio.h>
