@@ -289,6 +289,7 @@ class Trainer:
             on_done=lambda *_: None,
             dask=self.site.dask,
             shared=self._shared(kind, missing),
+            given=self.site.workers,
         )
 
     def _rung(self, job: FinalistJob, kind: Rung) -> FinalistJob:
@@ -342,6 +343,7 @@ class Trainer:
             enough=enough,
             dask=self.site.dask,
             shared=shared,
+            given=self.site.workers,
         )
 
     def train_alone(

@@ -26,7 +26,7 @@ from nas.explore.finalists import (
     retrain_finalists,
     write_finalists,
 )
-from nas.explore.pacing import DECISIONS, Pacing
+from nas.explore.pacing import DECISIONS, Pacing, Scale
 from nas.explore.problem import Elsewhere, Probe, limits_of, probe
 from nas.explore.samplers import check_sampler
 from nas.explore.shared import Database, check_storage
@@ -90,6 +90,7 @@ def search(
         check_same(config, run)
         progress.say(f"{run.path} is finished already.")
         return
+    from distill.training.jobs import workers
     from nas.report.report import write_report
 
     started_s = time.monotonic()
@@ -109,9 +110,11 @@ def search(
         whole = replace(ready, progress=said, pacing=pacing)
         with ExitStack() as open_:
             open_.callback(lambda: run.record_time("total", time.monotonic() - started_s))
+            hands = open_.enter_context(workers(ready.site.side_by_side))
+            share = None
             if config.storage is not None:
                 share = open_.enter_context(closing(ready.database(config.storage, leads=True)))
-                whole = replace(whole, site=replace(ready.site, share=share))
+            whole = replace(whole, site=replace(ready.site, share=share, workers=hands))
             trainer = whole.go()
         write_report(run.path)
         run.finish()
@@ -207,10 +210,15 @@ def _pacing(config: SearchConfig, run: RunDir, site: Site, *, began_s: float) ->
         config.time_s,
         ends_s,
         site.side_by_side,
-        config.finalists,
+        _scale(config),
         team=site.processes,
         recipe=load_recipe(config.recipe),
     )
+
+
+def _scale(config: SearchConfig) -> Scale:
+    amount = amount_for(config.effort, config.time_s)
+    return Scale(amount, config.finalists, config.trials)
 
 
 @dataclass(frozen=True)
@@ -236,28 +244,28 @@ class Search:
 
     def _go(self, file: StudyFile) -> Trainer:
         config, run, progress = self.config, self.run, self.progress
-        amount = amount_for(config.effort, config.time_s)
-        trainer = self.trainer()
-        if self.pacing is not None:
-            trainer = self.pacing.from_the_start(trainer, amount)
+        pacing, scale, trainer = self.pacing, _scale(config), self.trainer()
+        if pacing is not None:
+            pacing, trainer = pacing.from_the_start(trainer, progress.say)
+            scale = pacing.scale
         self._train(trainer)
         candidates = file.candidates()
         if not candidates:
-            if self.pacing is not None:
-                trainer = self.pacing.before_first_rungs(trainer, amount)
+            if pacing is not None:
+                trainer = pacing.before_first_rungs(trainer)
             with self._timed("search"):
-                candidates = self._explorer(trainer, file).explore(amount)
+                candidates = self._explorer(trainer, file, scale).explore(scale.amount)
                 candidates = recounted(candidates, self.probed.problem)
             file.write(CANDIDATES, candidates)
-        explorer = self._explorer(trainer, file)
+        explorer = self._explorer(trainer, file, scale)
         explorer.begun.update((c.arch, c.first_bpm) for c in candidates if c.first_bpm is not None)
-        problem, count = self.probed.problem, config.finalists
+        problem, count = self.probed.problem, scale.finalists
         self._write_candidates(candidates, {})
         with self._timed("finalists"):
             chosen = entrants(candidates, problem, count, known=explorer.known)
             planned = trainer.effort.finetune_steps
-            if self.pacing is not None:
-                trainer = self.pacing.before_finalists(trainer, [c.arch for c in chosen])
+            if pacing is not None:
+                trainer = pacing.before_finalists(trainer, [c.arch for c in chosen])
             if 2 * trainer.effort.finetune_steps <= planned + 1:
                 chosen = chosen[:count]  # late: nobody begins who will not end
             if len(chosen) > count:
@@ -267,10 +275,10 @@ class Search:
                 chosen = [next(c for c in chosen if c.number == p.number) for p in picked]
             if len(chosen) < count:
                 progress.say(
-                    f"{len(chosen)} finalists of {count} asked for: the others that were begun "
+                    f"{len(chosen)} finalists of {count} wanted: the others that were begun "
                     "are beaten in every objective."
                 )
-            enough = self.pacing.over if self.pacing is not None else lambda: False
+            enough = pacing.over() if pacing is not None else lambda: False
             with progress.phase("retraining finalists") as tick:
                 chosen = retrain_finalists(chosen, trainer, run, tick, enough=enough)
             finalists = ranked(chosen, run)
@@ -291,9 +299,9 @@ class Search:
         self._write_candidates(after, numbers)
         return trainer
 
-    def _explorer(self, trainer: Trainer, file: StudyFile) -> Explorer:
+    def _explorer(self, trainer: Trainer, file: StudyFile, scale: Scale) -> Explorer:
         config = self.config
-        settings = StudySettings(config.sampler, config.trials, config.seed)
+        settings = StudySettings(config.sampler, scale.trials, config.seed)
         return Explorer(
             self.space, self.probed, settings, self.cost_of, trainer, self.progress, file
         )

@@ -13,13 +13,16 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import torch
 from torch import Tensor, nn
 
 from distill.training.queues import Share
 from ppgnas.errors import DependencyError
+
+if TYPE_CHECKING:
+    from distill.training.jobs import Workers
 
 CPU = torch.device("cpu")
 GPU_PROCESSES = 4
@@ -37,12 +40,14 @@ class Site:
         dask: the cluster that trains networks side by side in their stead, see
             `distill.training.cluster`; teacher and supernet stay here.
         share: what other machines do of the same trainings, or None.
+        workers: processes that train networks side by side, or None to start some each time.
     """
 
     device: torch.device = CPU
     cores: int = 1
     dask: str | None = None
     share: Share | None = None
+    workers: Workers | None = None
 
     @property
     def name(self) -> str:

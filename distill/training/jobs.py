@@ -8,8 +8,9 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from contextlib import contextmanager
+from dataclasses import dataclass
 from multiprocessing.queues import Queue
-from typing import TypeVar, TypeVarTuple, Unpack
+from typing import TypeAlias, TypeVar, TypeVarTuple, Unpack
 
 from distill.training.cluster import Hands, on_cluster
 from distill.training.processes import become_worker, worker_processes
@@ -23,16 +24,45 @@ _POLL_S = 0.5
 Result = TypeVar("Result")
 Values = TypeVarTuple("Values")
 
+Reports: TypeAlias = "Queue[tuple[int, int, int]]"
+"""What is done: the call of `run_jobs`, the job, and its steps."""
+
 # A worker's way to its parent: a queue can be inherited by a process, but not sent in a job.
-_reports: list[Queue[tuple[int, int]]] = []
+_reports: list[Reports] = []
 
 
-def _start(reports: Queue[tuple[int, int]]) -> None:
+@dataclass(frozen=True)
+class Workers:
+    """Processes that take jobs of one call after another; each starts when it is first needed."""
+
+    executor: Executor
+    reports: Reports
+
+
+@contextmanager
+def workers(count: int, *, what: str = "networks") -> Iterator[Workers]:
+    """So many processes, which end with the block.
+
+    Raises:
+        RunError: one of them was killed, as it trained `what`.
+    """
+    killed = (
+        f"a worker that trains {what} was killed, perhaps for want of memory; run the command "
+        "again to go on, a search with `resume`"
+    )
+    reports: Reports = multiprocessing.get_context("spawn").Queue()
+    with worker_processes(count, _start, reports, killed=killed) as executor:
+        yield Workers(executor, reports)
+
+
+def _start(reports: Reports) -> None:
     become_worker()
     _reports[:] = [reports]
 
 
-def _work(work: Callable[..., Result], index: int, values: tuple[object, ...]) -> Result:
+def _work(
+    work: Callable[..., Result], call: int, index: int, values: tuple[object, ...]
+) -> Result:
     import torch
 
     torch.set_num_threads(1)
@@ -40,26 +70,24 @@ def _work(work: Callable[..., Result], index: int, values: tuple[object, ...]) -
     def progress(done: int, total: int, note: str) -> None:
         if done % REPORT_EVERY == 0 or done == total:
             for reports in _reports:  # none on a cluster
-                reports.put((index, done))
+                reports.put((call, index, done))
 
     return work(*values, progress)
 
 
 @contextmanager
-def _executor(
-    processes: int, what: str, dask: str | None, reports: Queue[tuple[int, int]]
-) -> Iterator[tuple[Executor, Hands]]:
+def _hands(
+    processes: int, what: str, dask: str | None, given: Workers | None
+) -> Iterator[tuple[Workers, Hands]]:
     """Who does the jobs, and how many at once."""
     if dask is not None:
-        with on_cluster(dask, cores=processes, what=what) as found:
-            yield found
-        return
-    killed = (
-        f"a worker that trains {what} was killed, perhaps for want of memory; run the command "
-        "again to go on, a search with `resume`"
-    )
-    with worker_processes(processes, _start, reports, killed=killed) as executor:
-        yield executor, lambda: processes
+        with on_cluster(dask, cores=processes, what=what) as (executor, hands):
+            yield Workers(executor, multiprocessing.get_context("spawn").Queue()), hands
+    elif given is not None:
+        yield given, lambda: processes
+    else:
+        with workers(processes, what=what) as own:
+            yield own, lambda: processes
 
 
 def run_jobs(
@@ -75,6 +103,7 @@ def run_jobs(
     enough: Callable[[], bool] = lambda: False,
     dask: str | None = None,
     shared: JobQueue | None = None,
+    given: Workers | None = None,
 ) -> None:
     """Run all jobs, calling `on_done(index, result)` here as each one ends.
 
@@ -91,32 +120,34 @@ def run_jobs(
         dask: the scheduler of a cluster that does the work instead, see
             `distill.training.cluster.client_of`.
         shared: the same jobs, where other machines do some of them; `on_done` is called for ours.
+        given: processes that are there already, or None to start some.
 
     Raises:
         RunError: a worker was killed.
     """
     if not jobs:
         return
-    context = multiprocessing.get_context("spawn")
-    reports: Queue[tuple[int, int]] = context.Queue()
+    call = time.monotonic_ns()  # a worker may still tell of a job of the call before
     done = [0] * len(jobs) if begun is None else [*begun]
-    with _executor(min(processes, len(jobs)), what, dask, reports) as (executor, hands):
+    with _hands(min(processes, len(jobs)), what, dask, given) as (own, hands):
         left = OwnQueue(len(jobs)) if shared is None else shared
         running = dict[Future[Result], int]()
         while pending := left.pending():
             # One a process: what an executor holds ready beyond that cannot be taken back.
             at_once = hands()
             while len(running) < at_once and (claimed := left.claim()) is not None:
-                running[executor.submit(_work, work, claimed, jobs[claimed])] = claimed
+                future = own.executor.submit(_work, work, call, claimed, jobs[claimed])
+                running[future] = claimed
             if not running:
                 time.sleep(_POLL_S)
             finished, _ = wait(running, timeout=_POLL_S, return_when=FIRST_COMPLETED)
             while True:
                 try:
-                    index, step = reports.get_nowait()
+                    told, index, step = own.reports.get_nowait()
                 except queue.Empty:
                     break
-                done[index] = step
+                if told == call:
+                    done[index] = step
             for future in finished:
                 index = running.pop(future)
                 result = future.result()

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import math
 import os
 import platform
 from importlib import metadata
+from pathlib import Path
 
 PACKAGES = ("torch", "numpy", "scipy", "optuna", "onnx", "onnxruntime", "ai-edge-litert")
+QUOTA = Path("/sys/fs/cgroup/cpu.max")
+"""Microseconds of all cores in each period, or `max`."""
 
 
 def versions() -> dict[str, str]:
@@ -31,8 +35,13 @@ def core_seconds() -> float:
     return took.user + took.system + took.children_user + took.children_system
 
 
-def available_cores() -> int:
-    """Cores that this process may use."""
+def available_cores(quota: Path = QUOTA) -> int:
+    """Cores that this process may use: no more than its container's quota, rounded up."""
+    cores = os.cpu_count() or 1
     if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+        cores = len(os.sched_getaffinity(0))
+    try:
+        most, period = quota.read_text(encoding="utf-8").split()
+    except (OSError, ValueError):  # no control groups of version 2
+        return cores
+    return cores if most == "max" else min(cores, max(1, math.ceil(int(most) / int(period))))

@@ -7,7 +7,7 @@ import signal
 
 import pytest
 
-from distill.training.jobs import REPORT_EVERY, run_jobs
+from distill.training.jobs import REPORT_EVERY, run_jobs, workers
 from distill.training.progress import Progress
 from distill.training.queues import OwnQueue
 from ppgnas.errors import RunError
@@ -135,3 +135,26 @@ def test_a_killed_worker_is_told() -> None:
     )
     with pytest.raises(RunError, match=message):
         run(die, [(1, 1)], [])
+
+
+def whose(steps: int, factor: int, progress: Progress) -> int:
+    return os.getpid()
+
+
+def test_workers_stay_for_further_calls_and_nobody_takes_a_step_of_the_call_before() -> None:
+    seen: list[int] = []
+    people = set[int]()
+    with workers(1) as own:
+        for work in (count_to, whose, whose):
+            run_jobs(
+                work,
+                [(3 * REPORT_EVERY, 1)] * (3 if work is count_to else 1),
+                steps=[3 * REPORT_EVERY] * (3 if work is count_to else 1),
+                what="toys",
+                processes=1,
+                progress=lambda done, *_: seen.append(done),
+                on_done=lambda _, result: people.add(result),
+                given=own,
+            )
+    assert len(people - {3 * REPORT_EVERY}) == 1
+    assert seen[-1] == 3 * REPORT_EVERY

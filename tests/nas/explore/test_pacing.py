@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -14,7 +15,8 @@ from distill.training.effort import EFFORTS, Effort, share_of
 from distill.training.recipe import load_recipe
 from nas.explore.evidence import AMOUNTS
 from nas.explore.finalists import ENTRANTS
-from nas.explore.pacing import QAT_COST, RESERVE, Pacing
+from nas.explore.pacing import QAT_COST, RESERVE, Pacing, Scale
+from nas.models.backend import Trainer
 from nas.run.config import ConfigError, SearchConfig
 from nas.run.resolve import resolve
 from ppgnas.errors import BudgetError
@@ -23,21 +25,50 @@ from search_spaces.space import SearchSpace
 from tests.nas.fakes import FakeTrainer
 
 PACE = Pace(teacher=0.06, pool=0.02, network=0.02)
-AMOUNT = AMOUNTS["quick"]
+SCALE = Scale(AMOUNTS["quick"], finalists=8, trials=1500)
 
 
 class Clock:
-    """Seconds that a test moves on by hand."""
+    """Seconds that a test moves on by hand, of which a process gets a share."""
 
-    def __init__(self) -> None:
-        self.now_s = 0.0
+    def __init__(self, share: float = 1.0) -> None:
+        self.now_s, self.share = 0.0, share
 
     def __call__(self) -> float:
         return self.now_s
 
+    def worked(self) -> float:
+        return self.share * self.now_s
+
+
+class Paced(FakeTrainer):
+    """Measuring the pace takes three core-seconds, and a step as long as the clock says."""
+
+    clock: Clock
+
+    def pace(self) -> Pace:
+        self.clock.now_s += 3.0 / self.clock.share
+        return Pace(*(each / self.clock.share for each in asdict(PACE).values()))
+
 
 def pacing(folder: Path, clock: Clock, *, time_s: float = 600.0, cores: int = 2) -> Pacing:
-    return Pacing(folder / "effort.json", time_s, time_s, cores, 8, clock)
+    return Pacing(folder / "effort.json", time_s, time_s, cores, SCALE, clock, clock.worked)
+
+
+def begun(folder: Path, clock: Clock, *, time_s: float = 600.0, cores: int = 2) -> Begun:
+    paced = Paced(SearchSpace.preset("tiny"), folder=folder, effort=EFFORTS["quick"])
+    paced.clock = clock
+    said: list[str] = []
+    return Begun(
+        *pacing(folder, clock, time_s=time_s, cores=cores).from_the_start(paced, said.append),
+        said,
+    )
+
+
+class Begun(NamedTuple):
+    pacing: Pacing
+    trainer: Trainer
+    said: list[str]
 
 
 def trainer(folder: Path) -> FakeTrainer:
@@ -54,40 +85,65 @@ def core_seconds(effort: Effort, rungs: int, finalists: int) -> float:
 
 
 @pytest.mark.parametrize("cores", [1, 2, 16])
-@pytest.mark.parametrize("time_s", [60.0, 600.0, 3600.0])
-def test_the_steps_fill_the_time(tmp_path: Path, time_s: float, cores: int) -> None:
-    paced = pacing(tmp_path, Clock(), time_s=time_s, cores=cores)
-    effort = paced.from_the_start(trainer(tmp_path), AMOUNT).effort
+@pytest.mark.parametrize("share", [1.0, 0.25])
+@pytest.mark.parametrize("time_s", [60.0, 120.0, 600.0, 3600.0])
+def test_the_steps_fill_the_time_or_the_least_that_a_search_takes(
+    tmp_path: Path, time_s: float, share: float, cores: int
+) -> None:
+    paced, found, said = begun(tmp_path, Clock(share), time_s=time_s, cores=cores)
+    effort, scale = found.effort, paced.scale
     pair = min(2, cores)
-    seconds = (
+    trained_s = (
         effort.teacher_steps * PACE.teacher / pair
         + effort.pool_batches * PACE.pool
-        + core_seconds(effort, AMOUNT.most, 8) / cores
+        + core_seconds(effort, scale.amount.most, scale.finalists) / cores
     )
-    assert 0.82 * time_s < seconds < 0.9 * time_s  # the rest is the reserve
+    seconds = (3.0 + scale.fixed_s("all") + trained_s) / share
+    assert seconds == pytest.approx((1 - RESERVE) * paced.time_s, rel=0.02)
+    assert bool(said) is (paced.time_s > time_s) is (share < 1 and time_s < 600)
+    if time_s >= 600:
+        assert scale == SCALE
+    elif said:
+        assert (scale.amount.most, scale.finalists, scale.trials) == (6, 2, 200)
+
+
+def test_a_time_that_is_too_short_is_told_at_once(tmp_path: Path) -> None:
+    clock = Clock(0.25)
+    paced, _, said = begun(tmp_path, clock, time_s=120.0)
+    assert said == [
+        "2 min 00 s are not enough here: a process gets 25 % of a core, and reading, proposals "
+        "and report alone take 1 min 21 s. The search will end after about 2 min 07 s, with 2 "
+        "finalists that are hardly trained; --time can give it longer."
+    ]
+    assert clock.now_s == 12.0
+    assert (paced.time_s, paced.ends_s) == pytest.approx((127.4, 127.4), abs=0.1)
+    again = pacing(tmp_path, clock, time_s=120.0)  # goes on: nothing is measured or told again
+    same, _ = again.from_the_start(trainer(tmp_path), said.append)
+    assert same == paced and len(said) == 1 and clock.now_s == 12.0
 
 
 def test_later_phases_make_up_for_earlier_ones(tmp_path: Path) -> None:
     clock = Clock()
-    paced = pacing(tmp_path, clock)
-    first = paced.from_the_start(trainer(tmp_path), AMOUNT)
+    paced, first, _ = begun(tmp_path, clock)
     clock.now_s = 400.0  # much later than planned
-    second = paced.before_first_rungs(first, AMOUNT)
+    second = paced.before_first_rungs(first)
     assert second.effort.finetune_steps < first.effort.finetune_steps
-    assert core_seconds(second.effort, AMOUNT.most, 8) / 2 == pytest.approx(128, rel=0.03)
+    left_s = (1 - RESERVE) * 600 - 400 - SCALE.fixed_s("first_rungs")
+    assert core_seconds(second.effort, 24, 8) / 2 == pytest.approx(left_s, rel=0.03)
     archs = list(itertools.islice(SearchSpace.preset("tiny"), 12))
     clock.now_s = 420.0  # few had to be begun
     more = np.array([share_of(plan(arch).values) for arch in archs])  # small ones get more
     third = paced.before_finalists(second, archs)
+    room_s = (1 - RESERVE) * 600 - 420 - SCALE.fixed_s("finalists")
     done_s = second.effort.first_rung * PACE.network  # of a network of middle size, before
     assert more.mean() * third.effort.finetune_steps > second.effort.finetune_steps
     left_s = more.mean() * (core_seconds(third.effort, 0, 8) - 12 * done_s) / 2
-    assert left_s == pytest.approx(108, rel=0.03)
+    assert left_s == pytest.approx(room_s, rel=0.03)
     (tmp_path / "effort.json").unlink()
     few = paced.before_finalists(second, archs[:2])
     whole = 2 * (few.effort.finetune_steps + QAT_COST * few.effort.qat_steps) * PACE.network
     left_s = more[:2].mean() * (whole - 2 * done_s) / 2
-    assert left_s == pytest.approx(108, rel=0.03)
+    assert left_s == pytest.approx(room_s, rel=0.03)
 
 
 def test_a_search_that_is_late_still_trains(tmp_path: Path) -> None:
@@ -99,11 +155,24 @@ def test_a_search_that_is_late_still_trains(tmp_path: Path) -> None:
     assert late.effort.finetune_steps == EFFORTS["quick"].finetune_steps // 2
 
 
+def test_no_further_finalist_begins_where_it_would_end_too_late(tmp_path: Path) -> None:
+    clock = Clock()
+    paced = pacing(tmp_path, clock)
+    ends_s = (1 - RESERVE) * 600 - SCALE.fixed_s("finalists")
+    clock.now_s = ends_s - 160
+    over = paced.over()
+    clock.now_s += 100.0  # the first ended
+    assert not over()
+    clock.now_s += 20.0  # another would take 60 s longer than there are
+    assert over()
+
+
 def test_what_was_decided_stays(tmp_path: Path) -> None:
     clock = Clock()
-    first = pacing(tmp_path, clock).from_the_start(trainer(tmp_path), AMOUNT).effort
+    first = begun(tmp_path, clock).trainer.effort
     clock.now_s = 300.0
-    assert pacing(tmp_path, clock).from_the_start(trainer(tmp_path), AMOUNT).effort == first
+    assert begun(tmp_path, clock).trainer.effort == first
+    assert clock.now_s == 300.0
 
 
 @pytest.mark.parametrize("time_s", [600.0, 7200.0])  # with the longest first rung as well
@@ -118,13 +187,14 @@ def test_a_recipe_counts(tmp_path: Path, name: str, time_s: float) -> None:
     )
     recipe = load_recipe(mine if name == "mine" else name)
     paced = replace(pacing(tmp_path, Clock(), time_s=time_s), recipe=recipe)
-    effort = paced.before_first_rungs(trainer(tmp_path), AMOUNT).effort
+    effort = paced.before_first_rungs(trainer(tmp_path)).effort
     more = 1.5 if name == "mine" else 1.0
-    begun = (AMOUNT.most - 12) * effort.first_rung + 4 * effort.half_way
+    begins = (24 - 12) * effort.first_rung + 4 * effort.half_way
     floats = 8 * more * effort.finetune_steps
     simulated = 8 * QAT_COST * effort.qat_steps * (name != "post-training")
-    seconds = (begun + floats + simulated) * PACE.network / 2
-    assert seconds == pytest.approx((1 - RESERVE) * time_s, rel=0.01)
+    seconds = (begins + floats + simulated) * PACE.network / 2
+    left_s = (1 - RESERVE) * time_s - SCALE.fixed_s("first_rungs")
+    assert seconds == pytest.approx(left_s, rel=0.01)
 
 
 def test_the_time_is_an_argument() -> None:
