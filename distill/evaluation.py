@@ -88,8 +88,26 @@ def predict_windows(
         smoothing, transitions, measured: see `ppg.readout.smoothing.read_series`.
         rule: the arithmetic, of `deploy.integers.reference`.
     """
-    raw, smoothed = read_series(
+    return decoded(
         _logits(net, windows, rule),
+        windows,
+        smoothing=smoothing,
+        transitions=transitions,
+        measured=measured,
+    )
+
+
+def decoded(
+    logits: NDArray[np.float32],
+    windows: WindowSet,
+    *,
+    smoothing: Smoothing = "hmm",
+    transitions: Transitions | None = None,
+    measured: NDArray[np.bool_] | None = None,
+) -> Predictions:
+    """What `(windows, classes)` logits read, raw and smoothed: see `read_series`."""
+    raw, smoothed = read_series(
+        logits,
         windows.recording,
         windows.start_s,
         smoothing=smoothing,

@@ -172,9 +172,7 @@ def _in_tflite(search: Predictions, report: Predictions) -> InTflite:
 def _in_onnx(model: bytes, net: QuantizedNet, arch: Arch, judging: Judging) -> InOnnx:
     """Errors of the ONNX file, run as its users run it, on windows."""
     from deploy import onnx_export
-    from distill.evaluation import predict_windows
-    from ppg.people.metrics import summary
-    from ppg.readout.smoothing import read_series
+    from distill.evaluation import decoded, predict_windows
     from ppg.windows import windows_of
 
     furthest_bpm = 0.0
@@ -183,16 +181,10 @@ def _in_onnx(model: bytes, net: QuantizedNet, arch: Arch, judging: Judging) -> I
         nonlocal furthest_bpm
         windows = windows_of(people, arch)
         logits = onnx_export.run(model, net.quantize_input(windows.x))
-        raw, smoothed = read_series(
-            net.dequantize_output(logits),
-            windows.recording,
-            windows.start_s,
-            transitions=judging.transitions,
-            task=windows.task,
-        )
-        found = summary(windows, raw.bpm, smoothed.bpm)
+        read = decoded(net.dequantize_output(logits), windows, transitions=judging.transitions)
+        found = read.summary()
         truth = predict_windows(net, windows, smoothing="none").raw.bpm
-        furthest_bpm = max(furthest_bpm, float(np.abs(raw.bpm - truth).max()))
+        furthest_bpm = max(furthest_bpm, float(np.abs(read.raw.bpm - truth).max()))
         return ErrorsInOnnx(found.mae_bpm, found.mae_bpm_smoothed)
 
     search, report = read(judging.people.search), read(judging.people.report)

@@ -174,10 +174,8 @@ def _facts(teacher: Teacher) -> TeacherFacts:
 
 def _reported(teacher: Teacher, people: People) -> tuple[ReportErrors, ...]:
     """Of the teacher and its members, whose readings are smoothed as a student's are."""
-    from distill.evaluation import float_logits
+    from distill.evaluation import decoded, float_logits
     from distill.teachers.ensemble import Ensemble
-    from ppg.people.metrics import summary
-    from ppg.readout.smoothing import read_series
     from ppg.readout.transitions import fit_transitions
     from ppg.windows import InputSpec, windows_of
 
@@ -188,14 +186,8 @@ def _reported(teacher: Teacher, people: People) -> tuple[ReportErrors, ...]:
         windows = windows_of(
             people.report, InputSpec(reads.rate_hz, reads.channels > 1, reads.task)
         )
-        raw, smoothed = read_series(
-            float_logits(each, windows),
-            windows.recording,
-            windows.start_s,
-            transitions=transitions,
-            task=windows.task,
-        )
-        errors = summary(windows, raw.bpm, smoothed.bpm)
+        read = decoded(float_logits(each, windows), windows, transitions=transitions)
+        errors = read.summary()
         means = errors.mae_bpm, errors.mae_bpm_smoothed
         found.append(ReportErrors(_facts(each).name, len(errors.people), *means))
     return tuple(found)

@@ -96,7 +96,7 @@ def train_cell(job: CellJob, progress: Tick) -> CellRecord:
             found = predict_windows(
                 result.net, report, transitions=job.judges.transitions, rule=job.judges.rule
             )
-            errors = errors_of(report, found.raw.bpm, found.smoothed.bpm)
+            errors = errors_of(found)
     return CellRecord(
         cell=job.cell,
         arch=arch,

@@ -6,7 +6,7 @@ import random
 from collections.abc import Sequence
 from pathlib import Path
 
-from distill.evaluation import float_logits
+from distill.evaluation import decoded, float_logits
 from distill.pool import make_pool
 from distill.teachers.base import Teacher
 from distill.teachers.choice import teacher_of
@@ -16,7 +16,7 @@ from nas.bench.distillation.cells import Ground
 from nas.bench.distillation.jobs import GroundJob
 from nas.bench.distillation.records import GroundRecord
 from nas.bench.distillation.spent import Spent
-from nas.bench.distillation.work.readings import errors_of_logits
+from nas.bench.distillation.work.readings import errors_of
 from nas.run.job.progress import Tick
 from ppg.augment.bank import TrainingBank
 from ppg.augment.unlabelled import UnlabelledBank
@@ -62,13 +62,14 @@ def prepare_ground(job: GroundJob, progress: Tick) -> GroundRecord:
         return GroundRecord(ground=job.ground, teacher_s=0.0, pool_s=spent.seconds)
     inputs = InputSpec(teacher.inputs.rate_hz, teacher.inputs.channels > 1)
     windows = windows_of(job.judges.report, inputs)
+    read = decoded(float_logits(teacher, windows), windows, transitions=job.judges.transitions)
     return GroundRecord(
         ground=job.ground,
         teacher_s=_seconds_of(job, teacher),
         pool_s=spent.seconds,
         teacher_parameters=sum(weights.numel() for weights in teacher.parameters()),
         teacher_facts=teacher.facts,
-        teacher_errors=errors_of_logits(float_logits(teacher, windows), windows, job.judges),
+        teacher_errors=errors_of(read),
     )
 
 

@@ -8,38 +8,23 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
-from distill.evaluation import float_logits, raw_mae_bpm
+from distill.evaluation import Predictions, decoded, float_logits, raw_mae_bpm
 from nas.bench.distillation.jobs import Judges
 from nas.bench.distillation.records import PeopleErrors
 from ppg.people.metrics import mae_by_person
-from ppg.readout.smoothing import read_series
 from ppg.windows import WindowSet
 
 REST, IN_MOTION = "rest", "all but rest"
 
 
-def errors_of_logits(
-    logits: NDArray[np.float32], windows: WindowSet, judges: Judges
-) -> PeopleErrors:
-    raw, smoothed = read_series(
-        logits,
-        windows.recording,
-        windows.start_s,
-        transitions=judges.transitions,
-        task=windows.task,
-    )
-    return errors_of(windows, raw.bpm, smoothed.bpm)
-
-
-def errors_of(
-    windows: WindowSet, raw: NDArray[np.float64], smoothed: NDArray[np.float64]
-) -> PeopleErrors:
+def errors_of(read: Predictions) -> PeopleErrors:
     """Of all windows, within each activity that is known, and of all but those at rest."""
+    windows = read.windows
 
     def within(rows: NDArray[np.bool_]) -> PeopleErrors:
         raw_by, smoothed_by = (
             mae_by_person(windows.hr_bpm[rows], bpm[rows], windows.person[rows], windows.people)
-            for bpm in (raw, smoothed)
+            for bpm in (read.raw.bpm, read.smoothed.bpm)
         )
         return PeopleErrors(raw_by, smoothed_by)
 
@@ -55,4 +40,5 @@ def judged(
 ) -> tuple[float, PeopleErrors]:
     """Raw error on search people, and the errors of report people, of a network in float."""
     search_bpm = raw_mae_bpm(float_logits(network, search), search)
-    return search_bpm, errors_of_logits(float_logits(network, report), report, judges)
+    read = decoded(float_logits(network, report), report, transitions=judges.transitions)
+    return search_bpm, errors_of(read)

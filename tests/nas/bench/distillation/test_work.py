@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from distill.evaluation import Predictions
 from distill.training.effort import EFFORTS
 from nas.bench.distillation.cells import Cell, Recipe, Steps, student_arch
 from nas.bench.distillation.jobs import CellJob, GroundJob, Judges
@@ -18,6 +19,7 @@ from nas.bench.distillation.work.cell import measure_pace, train_cell
 from nas.bench.distillation.work.ground import prepare_ground
 from nas.bench.distillation.work.readings import errors_of
 from nas.run.target import load_target
+from ppg.readout.decode import Decoded
 from ppg.readout.transitions import fit_transitions
 from ppg.synthetic.recordings import synthesize
 from ppg.windows import WindowSet
@@ -88,7 +90,8 @@ def test_errors_by_activity() -> None:
         activity_names=("rest", "run", "walk", "swim"),
     )
     bpm = 60.0 + np.array([1, 4, 2, 9, 3, 5])
-    found = errors_of(windows, bpm, np.full(6, 61.0))
+    raw, smoothed = (Decoded(each, np.ones(6)) for each in (bpm, np.full(6, 61.0)))
+    found = errors_of(Predictions(windows, raw, smoothed))
     assert found.raw == {"a": 4.0, "b": 4.0} and found.smoothed == {"a": 1.0, "b": 1.0}
     assert {name: dict(each.raw) for name, each in found.activities.items()} == {
         "all but rest": {"a": 3.0, "b": 5.0},
