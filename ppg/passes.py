@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -18,6 +19,7 @@ from ppg.recording import Recording
 from ppgnas.task import Task
 
 Floats = NDArray[np.float32]
+Number = TypeVar("Number", bound=np.generic)
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,7 @@ class Passes:
         """The same passes, of some of the windows."""
         return replace(self, of=self.of[windows], reading=self.reading[windows])
 
-    def read(self, run: Callable[[Floats], NDArray[np.float32]]) -> NDArray[np.float32]:
+    def read(self, run: Callable[[Floats], NDArray[Number]]) -> NDArray[Number]:
         """Outputs `(windows, ...)` from the `(readings, ...)` that `run` makes of each pass."""
         found = [run(x) for x in self.x]
         return np.stack([found[p][r] for p, r in zip(self.of, self.reading, strict=True)])

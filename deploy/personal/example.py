@@ -17,6 +17,7 @@ from deploy.personal.kinds import KINDS, Kind
 from deploy.personal.memory import windows_in
 from deploy.personal.source import adapt_texts
 from ppgnas.errors import ExportError
+from ppgnas.parsing import one_of
 from ppgnas.task import TASK, Task
 
 _EXAMPLE = Path(__file__).parent / "text" / "example.c"
@@ -39,16 +40,14 @@ def adapting_of(kind: str, *, minutes: float, task: Task = TASK) -> Adapting:
     Raises:
         ExportError: an unknown kind, or fewer minutes than windows are needed.
     """
-    for known in KINDS:
-        if kind == known:
-            windows = windows_in(minutes, task) if isfinite(minutes) else 0
-            if not EXAMPLE_WINDOWS <= windows <= MOST_WINDOWS:
-                raise ExportError(
-                    f"`adapt_minutes` is {minutes:g}, which holds {windows} windows; allowed: "
-                    f"{EXAMPLE_WINDOWS} to {MOST_WINDOWS} windows"
-                )
-            return Adapting(known, windows)
-    raise ExportError(f"`adapt` is {kind!r}; allowed: {', '.join(KINDS)}")
+    known = one_of("adapt", kind, KINDS, ExportError)
+    windows = windows_in(minutes, task) if isfinite(minutes) else 0
+    if not EXAMPLE_WINDOWS <= windows <= MOST_WINDOWS:
+        raise ExportError(
+            f"`adapt_minutes` is {minutes:g}, which holds {windows} windows; allowed: "
+            f"{EXAMPLE_WINDOWS} to {MOST_WINDOWS} windows"
+        )
+    return Adapting(known, windows)
 
 
 def adapting_texts(net: QuantizedNet, how: Adapting) -> dict[str, str]:

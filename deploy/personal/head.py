@@ -204,15 +204,7 @@ def trunk_of(net: QuantizedNet) -> QuantizedNet:
     layers, end = graph.layers[:at], graph.layers[at].inputs[0]
     names = {graph.input, *(name for layer in layers for name in (*layer.inputs, layer.output))}
     tensors = tuple(tensor for tensor in graph.tensors if tensor.name in names)
-    own = {layer.name for layer in layers}
-    return QuantizedNet(
-        Graph(layers, tensors, graph.input, end),
-        {name: pair for name, pair in net.activations.items() if name in names},
-        {name: values for name, values in net.weights.items() if name in own},
-        {name: values for name, values in net.biases.items() if name in own},
-        {name: values for name, values in net.weight_scales.items() if name in own},
-        {name: values for name, values in net.constants.items() if name in names},
-    )
+    return replace(net, graph=Graph(layers, tensors, graph.input, end, task=graph.task))
 
 
 def with_head(net: QuantizedNet, weights: Ints, biases: Ints) -> QuantizedNet:

@@ -48,11 +48,11 @@ def memory_of(head: Head, change: Change, *, windows: int) -> Memory:
     """Memory of a step with so many windows."""
     cells, classes = head.outputs * head.features, head.task.classes
     return Memory(
-        windows=_words(windows * head.features) + _words(2 * windows) + 4,
+        windows=words(windows * head.features) + words(2 * windows) + 4,
         parameters=4 * sum(change.sizes),
-        head=_words(cells) + 4 * head.outputs,
+        head=words(cells) + 4 * head.outputs,
         # Weights and labels of the classes, outputs and their derivatives, those of the features.
-        step=2 * 4 * classes + 2 * 4 * head.outputs + 8 * head.features + _words(classes),
+        step=2 * 4 * classes + 2 * 4 * head.outputs + 8 * head.features + words(classes),
     )
 
 
@@ -71,5 +71,6 @@ def check_memory(memory: Memory, *, kind: str) -> None:
         )
 
 
-def _words(size: int) -> int:
+def words(size: int) -> int:
+    """Bytes with what fills the last word."""
     return -(-size // 4) * 4

@@ -28,7 +28,7 @@ from deploy.personal.kinds import (
     Whole,
     change_of,
 )
-from deploy.personal.memory import check_memory, memory_of
+from deploy.personal.memory import check_memory, memory_of, words
 from deploy.personal.weights import EXP2
 
 _TEXT = Path(__file__).parent / "text"
@@ -58,8 +58,8 @@ def adapt_texts(head: Head, kind: Kind, *, windows: int) -> dict[str, str]:
         "PPG_ADAPT_OUTPUTS": head.outputs,
         "PPG_ADAPT_WINDOWS": windows,
         "PPG_ADAPT_PARAMETERS": sum(change.sizes),
-        "PPG_ADAPT_WEIGHT_BYTES": _words(head.outputs * head.features),
-        "PPG_ADAPT_FEATURE_BYTES": _words(windows * head.features),
+        "PPG_ADAPT_WEIGHT_BYTES": words(head.outputs * head.features),
+        "PPG_ADAPT_FEATURE_BYTES": words(windows * head.features),
         "PPG_ADAPT_LABELS": windows + windows % 2,
     }
     source = resolve(_read("adapt.c"), flags)
@@ -137,7 +137,3 @@ def _tables(head: Head) -> str:
 
 def _read(name: str) -> str:
     return (_TEXT / name).read_text(encoding="utf-8")
-
-
-def _words(size: int) -> int:
-    return -(-size // 4) * 4

@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 
 from deploy.integers import reference
 from deploy.integers.quantized import QuantizedNet
+from deploy.integers.streaming import long_pass
 from deploy.personal.head import Head, head_of, trunk_of
-from nas.models.names import Model, ModelError
+from nas.models.names import Model
 from nas.models.readout import decoding_of
 from nas.personal.kinds import check_minutes
 from ppg.readout.smoothing import read_series
@@ -18,6 +19,7 @@ from ppg.readout.transitions import Transitions
 from ppg.recording import Recording
 from ppg.windows import InputSpec, WindowSet, windows_of
 from ppgnas.errors import DataError
+from ppgnas.task import Mode
 
 GAP_S = 8.0
 
@@ -92,18 +94,18 @@ class Wearer:
 
 
 def wearer_of_model(model: Model, recording: Recording) -> Wearer:
-    """A model's wearer, see `wearer_of`; the smoother is that of its card.
+    """A model's wearer, see `wearer_of`; mode and smoother are those of its card.
 
     Raises:
-        ModelError: the model streams, has no weights, or reads no heart rates.
+        ModelError: the model has no weights, or reads no heart rates.
     """
-    if model.mode == "streaming":
-        raise ModelError(
-            f"{model.name} streams, and only networks of whole windows can be adapted so far; "
-            "name one that was trained with mode window"
-        )
-    transitions = decoding_of(model.card()).transitions
-    return wearer_of(model.net(), recording, inputs=model.inputs, transitions=transitions)
+    return wearer_of(
+        model.net(),
+        recording,
+        inputs=model.inputs,
+        transitions=decoding_of(model.card()).transitions,
+        mode=model.mode,
+    )
 
 
 def wearer_of(
@@ -112,8 +114,11 @@ def wearer_of(
     *,
     inputs: InputSpec,
     transitions: Transitions | None = None,
+    mode: Mode = "window",
 ) -> Wearer:
     """Compute the features of a labelled recording once.
+
+    Where the network streams, they are those of passes over the whole signal.
 
     Raises:
         DataError: it has no usable reference, or no acceleration that the network reads.
@@ -126,6 +131,9 @@ def wearer_of(
             "learns its wearer from windows whose rate is known (ppgnas data inspect says what "
             "is there)"
         )
-    windows = windows_of([recording], inputs)
-    features = reference.run(trunk_of(net), net.quantize_input(windows.x), rule="c")
+    windows, trunk = windows_of([recording], inputs, mode=mode), trunk_of(net)
+    if windows.passes is None:
+        features = reference.run(trunk, net.quantize_input(windows.x), rule="c")
+    else:
+        features = windows.passes.read(lambda x: long_pass(trunk, net.quantize_signal(x)))
     return Wearer(head, windows, features.reshape(len(windows), -1), transitions or Transitions())

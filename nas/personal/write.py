@@ -55,7 +55,7 @@ def write_adapted(
     with new_folder(out) as folder:
         write_json_atomic(folder / "arch.json", model.arch.to_json())
         x = wearer.windows.spread(PARITY_WINDOWS)
-        written = write_package(folder, net, name=card.id, x=x)
+        written = write_package(folder, net, name=card.id, x=x, mode=card.mode)
         files = {name: FileFacts(**facts) for name, facts in fingerprints(folder).items()}
         if isinstance(card.c, InC) and not isinstance(written.c, ExportError):
             names = (written.c.source.name, written.c.header.name)

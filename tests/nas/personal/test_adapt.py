@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
@@ -12,14 +12,14 @@ from typing import cast
 import numpy as np
 import pytest
 
-from distill.evaluation import Retrained
+from distill.evaluation import Retrained, predict_windows
 from nas.cli.main import main
 from nas.models.evaluate import evaluate, roles_of
 from nas.models.export import export_files, write_files
 from nas.models.names import Model, ModelError, find_model
 from nas.models.train import train_model
 from nas.personal.adapt import adapt
-from nas.personal.calibration import GAP_S, Wearer, wearer_of, wearer_of_model
+from nas.personal.calibration import GAP_S, Wearer, wearer_of
 from nas.personal.kinds import PERSONAL_KINDS, PersonalKind, kind_of
 from nas.personal.write import write_adapted
 from nas.run.card import Card
@@ -30,7 +30,7 @@ from nas.run.people import People
 from ppg.npz.folder import write_recording
 from ppg.recording import Recording
 from ppg.synthetic.recordings import synthesize
-from ppg.windows import InputSpec
+from ppg.windows import InputSpec, windows_of
 from ppgnas.errors import DataError, RunError
 from ppgnas.task import WINDOW_S
 from search_spaces.arch import Arch
@@ -198,18 +198,16 @@ def test_options_of_the_c_need_it(
     assert not list(tmp_path.iterdir())
 
 
-def test_a_network_that_streams_is_refused(trained: Path, recording: Recording) -> None:
-    model = replace(find_model(str(trained)), name="streamed")
-    card = model.card()
-    assert card is not None
-
-    class Streaming(Model):
-        mode = "streaming"
-
-    with pytest.raises(ModelError, match="streamed streams, and only networks of whole windows"):
-        wearer_of_model(
-            Streaming(**{f.name: getattr(model, f.name) for f in fields(Model)}), recording
-        )
+def test_a_network_that_streams_learns_what_it_reads_in_passes(recording: Recording) -> None:
+    net = random_net(SPACED)
+    wearer = wearer_of(net, recording, inputs=INPUTS, mode="streaming")
+    windows = windows_of([recording], INPUTS, mode="streaming")
+    read = predict_windows(net, windows, rule="c").raw.bpm
+    every = np.ones(len(windows), np.bool_)
+    told = wearer.errors(wearer.head.weights, wearer.head.biases, every)
+    assert told.mae_bpm == pytest.approx(np.abs(read - windows.hr_bpm).mean())
+    found = adapt(wearer, minutes=2.0, kind="bias")
+    assert found.memory is None and found.guard is not None and found.guard.windows == 57
 
 
 def test_the_verb(
