@@ -8,10 +8,11 @@ is found each time; 90 % of these lie in the interval.
 
 A positive shift is what must be added to the labels' clock (`hr_lag_s`).
 
-Two clocks never run alike. Where a shift that changes evenly from begin to end fits surely better
-than any constant one, the clock drifts; where one that changes at once fits better still, it
-jumped, as when a clock is set; where the beats themselves come some percent faster than the labels
-say, a rate is wrong.
+Two clocks never run alike. Where a shift that changes evenly fits surely better than any constant
+one, the clock drifts; where one that changes at once, here and there, fits better still, it jumps;
+where the beats come some percent faster than the labels say, a rate is wrong. A drift of 2 s shows
+by the probability of each rate in a window of one sine and white noise (G. L. Bretthorst, Bayesian
+Spectrum Analysis and Parameter Estimation, 1988).
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from scipy import ndimage
 
 from ppg.naive import RATES_BPM, STEP_S, Spectra, spectra
 from ppg.recording import Recording
+from ppgnas.task import WINDOW_S
 
 FARTHEST_S = 15.0
 FAR_S = 60.0  # of a shift that is a mistake rather than a delay
@@ -38,8 +40,10 @@ APART_S = 1.0  # and its interval stays away from no shift by this much
 WIDEST_S = 4.0  # half of the interval, for a shift to be called known
 SURE_S = 0.65  # and for labels to be moved before a network is trained on them
 LARGEST_DRIFT = 0.06
-END_STEP_S = 1.0  # of the shift at the end, from one drift that is tried to the next
-NOTICED_DRIFT_S = 2.0  # from begin to end
+NOTICED_DRIFT_S = 1.5, 2.5  # from begin to end: of what clocks never do, and of what some do
+MOST_PPM = 2000.0  # of two clocks; those of cheap straps reach it
+FEWEST_BLOCKS = 10
+SHORTEST = 40  # windows between jumps
 MOST_WINDOWS = 1200  # for a drift to be looked for in,
 FEW_WINDOWS = 300  # and for a rate
 GAIN = 3.0  # in the sum of log shares, what a line must surely gain over a constant
@@ -49,6 +53,11 @@ NOTICED_RATE = 0.012
 READ_SHARE = 0.5  # of the windows, for peaks to be the heart's,
 CLOSE, CLOSE_SHARE = 0.02, 0.45  # and so many of them as near to the usual ratio
 _FLOOR = 0.02
+_LOBE_BPM = 1.5 * 60 / WINDOW_S  # noise bandwidth of a Hann window
+_FREEDOM = 16.0  # half the independent samples of a window in the band
+_PULSE = 0.9  # of the windows show the pulse
+_SPREAD_BPM = 0.8  # of labels about the rate of a window
+_JUMP_COST = 2 * GAIN
 
 
 @dataclass(frozen=True)
@@ -84,21 +93,24 @@ class Drift:
     Attributes:
         begin_s, end_s: to add to the clock of the labels at the first and the last of them.
         offset_s, slope: the same as a line: `offset_s + slope * start_s`.
-        jump_s: where on the labels' clock it changes at once; None where it changes evenly.
+        jumps: where on the labels' clock it changes at once, and what must be added from there on;
+            empty where it changes evenly.
     """
 
     begin_s: float
     end_s: float
     offset_s: float
     slope: float
-    jump_s: float | None = None
+    jumps: tuple[tuple[float, float], ...] = ()
 
     def corrected(self, recording: Recording) -> Recording:
         """The recording with its labels on the clock of the signal."""
         start_s = recording.window_start_s
         moved_s = self.offset_s + (1 + self.slope) * start_s
-        if self.jump_s is not None:
-            moved_s = start_s + np.where(start_s < self.jump_s, self.begin_s, self.end_s)
+        if self.jumps:
+            at_s, shift_s = np.array(self.jumps).T
+            steps_s = np.append(self.begin_s, shift_s)
+            moved_s = start_s + steps_s[np.searchsorted(at_s, start_s, side="right")]
         return replace(recording, window_start_s=moved_s)
 
 
@@ -128,13 +140,23 @@ def _near(found: Spectra) -> NDArray[np.float64]:
     return np.asarray(np.log(_FLOOR + near * (2 * NEAR_BPM + 1)))
 
 
+def _likely(found: Spectra) -> NDArray[np.float64]:
+    """`(times, rates)` log of how probable each rate is."""
+    explained = np.minimum(_LOBE_BPM * found.power, 0.98)  # of the window's power, by a sine
+    likely = -_FREEDOM * np.log1p(-explained)
+    share = np.exp(likely - likely.max(axis=1, keepdims=True))
+    share /= share.sum(axis=1, keepdims=True)
+    share = ndimage.gaussian_filter1d(share, _SPREAD_BPM, axis=1, mode="constant")
+    return np.asarray(np.log(_PULSE * share + (1 - _PULSE) / len(RATES_BPM)))
+
+
 @dataclass(frozen=True)
 class _Windows:
     """Windows with a label, and spectra in which it is looked for.
 
     Attributes:
         start_s, bpm: `(windows,)` on the clock of the labels.
-        near: `(times, rates)` of `_near`.
+        near: `(times, rates)` of `_near` or `_likely`.
         outside: its mean, for windows that lie beyond it.
     """
 
@@ -148,7 +170,7 @@ class _Windows:
         return float(self.start_s[-1] - self.start_s[0])
 
     def scores(self, begin_s: float, slope: float, faster: float = 0.0) -> NDArray[np.float64]:
-        """`(windows,)` log share near the label where the clock is off so and beats are faster."""
+        """`(windows,)` of the labels where the clock is off so and beats are faster."""
         at_s = self.start_s + begin_s + slope * (self.start_s - self.start_s[0])
         place = np.rint(at_s / STEP_S).astype(np.int64)
         rate = np.rint(self.bpm * (1 + faster) - RATES_BPM[0]).astype(np.int64)
@@ -158,21 +180,21 @@ class _Windows:
         return np.asarray(np.where(inside, there, self.outside))
 
 
-def _windows(recording: Recording, found: Spectra) -> _Windows | None:
+def _windows(recording: Recording, near: NDArray[np.float64]) -> _Windows | None:
     """At most `MOST_WINDOWS` of those that can be compared; None where they are few."""
     chosen = np.flatnonzero(_comparable(recording))
-    if len(chosen) < 2 * FEWEST:
+    if len(chosen) < 3 * BLOCK:
         return None
     chosen = chosen[:: -(-len(chosen) // MOST_WINDOWS)]
-    near = _near(found)
     return _Windows(
         recording.window_start_s[chosen], recording.hr_bpm[chosen], near, float(near.mean())
     )
 
 
 def _surely(gain: NDArray[np.float64]) -> bool:
-    """Whether a gain `(windows,)` is one when windows are drawn anew in blocks of a minute."""
-    blocks = np.add.reduceat(gain, np.arange(0, len(gain), BLOCK))
+    """Whether a gain `(windows,)` is one when windows are drawn anew in blocks."""
+    size = min(BLOCK, max(BLOCK // 2, len(gain) // FEWEST_BLOCKS))
+    blocks = np.add.reduceat(gain, np.arange(0, len(gain), size))
     draws = np.random.default_rng(0).integers(len(blocks), size=(DRAWS, len(blocks)))
     return bool(np.quantile(blocks[draws].sum(axis=1), 0.05) >= GAIN)
 
@@ -193,7 +215,8 @@ def scaled(
     Returns:
         The share, and what its clock takes; None where time alone explains it as well.
     """
-    windows = _windows(recording, found)
+    near = _near(found)
+    windows = _windows(recording, near)
     if windows is None:
         return None
 
@@ -218,7 +241,7 @@ def scaled(
     slope = 1 / (1 + faster) - 1
     better = windows.scores(begin_s, slope, faster)
     others = [windows.scores(b, 0.0) for b in begins_s.tolist()]
-    moved = _windows(drifts.corrected(recording), found) if drifts else None
+    moved = _windows(drifts.corrected(recording), near) if drifts and not drifts.jumps else None
     if moved:
         others.append(moved.scores(0.0, 0.0))
     # Neither the clock nor the beats alone explain as much.
@@ -234,66 +257,79 @@ def scaled(
 
 
 def drift(recording: Recording, found: Spectra) -> Drift | None:
-    """The drift of the labels' clock, if there surely is one.
-
-    Args:
-        recording: with labels.
-        found: its spectra.
-    """
-    windows = _windows(recording, found)
+    """The drift of the clock of a recording's labels in its spectra, if there surely is one."""
+    windows = _windows(recording, _near(found))
     if windows is None:
         return None
-    start_s, lasts_s, scores = windows.start_s, windows.lasts_s, windows.scores
-
-    def best(begins_s: Iterable[float], ends_s: Iterable[float]) -> tuple[float, float]:
-        """Shifts at begin and end; the second ones are added to the first."""
-        tried = [(b, e) for b in begins_s for e in ends_s]
-        sums = [scores(b, e / lasts_s).sum() for b, e in tried]
-        return tried[int(np.argmax(sums))]
-
+    start_s, lasts_s = windows.start_s, windows.lasts_s
     far_s = np.arange(-FAR_S, FAR_S + 0.1, STEP_S)
+    away_s = float(far_s[np.argmax([windows.scores(shift_s, 0.0).sum() for shift_s in far_s])])
+    # Beats that are faster besides are near their labels, but seldom at them.
+    around_s = away_s if abs(away_s) > FARTHEST_S else 0.0
+    begin_s, more_s = _line(windows, around_s, LARGEST_DRIFT * lasts_s, 2 * STEP_S)
+    if abs(more_s) < FARTHEST_S:
+        near = _likely(found)
+        windows = replace(windows, near=near, outside=float(near.mean()))
+        begin_s, more_s = _line(
+            windows, around_s, min(FARTHEST_S, LARGEST_DRIFT * lasts_s), STEP_S
+        )
+    scores = windows.scores
+    line = scores(begin_s, more_s / lasts_s)
     shifted = np.stack([scores(shift_s, 0.0) for shift_s in far_s])  # (shifts, windows)
     near_best = np.where(np.abs(far_s) <= FARTHEST_S, shifted.sum(axis=1), -np.inf).argmax()
     far_best = int(shifted.sum(axis=1).argmax())
-    most_s = LARGEST_DRIFT * lasts_s
-    begins_s = np.arange(-FARTHEST_S, FARTHEST_S + 0.1, 1.0)
-    if abs(far_s[far_best]) > FARTHEST_S:
-        begins_s = begins_s + far_s[far_best]
-    begin_s, more_s = best(begins_s, np.arange(-most_s, most_s + 0.1, END_STEP_S))
-    around = np.arange(-1.0, 1.01, STEP_S / 2)
-    begin_s, more_s = best(begin_s + around, more_s + around)
-    line = scores(begin_s, more_s / lasts_s)
     near_s, inner = far_s[np.abs(far_s) < FARTHEST_S], shifted[np.abs(far_s) < FARTHEST_S]
-    place, left, right = _jump(inner)
-    jumped = np.where(np.arange(len(start_s)) < place, inner[left], inner[right])
-
-    def surely(better: NDArray[np.float64]) -> bool:
-        return _surely(better - shifted[near_best])
-
-    # The simplest that explains it: one shift, a line, a jump.
-    before_s, after_s = float(near_s[left]), float(near_s[right])
-    if shifted[far_best].sum() > max(line.sum(), jumped.sum()) - GAIN:
+    shift = _stepping(inner)
+    stepped = inner[shift, np.arange(len(start_s))]
+    places = np.flatnonzero(np.diff(shift)) + 1
+    one = shifted[near_best]
+    # The simplest that explains it: one shift, a line, jumps.
+    jumps = stepped.sum() - _JUMP_COST * len(places)
+    if shifted[far_best].sum() > max(line.sum(), jumps) - GAIN:
         away_s = float(far_s[far_best])
-        if FARTHEST_S < abs(away_s) < FAR_S and surely(shifted[far_best]):
+        if FARTHEST_S < abs(away_s) < FAR_S and _surely(shifted[far_best] - one):
             return Drift(away_s, away_s, away_s, 0.0)
         return None
-    noticed = abs(after_s - before_s) >= NOTICED_DRIFT_S
-    if noticed and jumped.sum() > line.sum() + 2 * GAIN and surely(jumped):
-        return Drift(before_s, after_s, 0.0, 0.0, float(start_s[place]))
-    if abs(more_s) < NOTICED_DRIFT_S or not surely(line):
-        return None
+    noticed = np.abs(np.diff(near_s[shift])[places - 1]) >= NOTICED_DRIFT_S[0]
+    if len(places) and noticed.all() and jumps > line.sum() and _surely(stepped - one):
+        at_s, shifts_s = start_s[places].tolist(), near_s[shift[places]].tolist()
+        before_s = float(near_s[shift[0]])
+        return Drift(before_s, shifts_s[-1], 0.0, 0.0, tuple(zip(at_s, shifts_s, strict=True)))
     slope = float(more_s / lasts_s)
+    if abs(more_s) < NOTICED_DRIFT_S[abs(slope) < 1e-6 * MOST_PPM] or not _surely(line - one):
+        return None
     offset_s = float(begin_s - slope * start_s[0])
     return Drift(float(begin_s), float(begin_s + more_s), offset_s, slope)
 
 
-def _jump(shifted: NDArray[np.float64]) -> tuple[int, int, int]:
-    """Where scores `(shifts, windows)` are best with a shift before and another after; which."""
+def _line(windows: _Windows, around_s: float, most_s: float, step_s: float) -> tuple[float, float]:
+    """Shift at the begin, and how much more at the end, that fit best; about what, and how far."""
+
+    def best(begins_s: Iterable[float], ends_s: Iterable[float]) -> tuple[float, float]:
+        tried = [(b, e) for b in begins_s for e in ends_s]
+        sums = [windows.scores(b, e / windows.lasts_s).sum() for b, e in tried]
+        return tried[int(np.argmax(sums))]
+
+    far_s, ends_s = (np.arange(-far, far + 0.1, 2 * step_s) for far in (FARTHEST_S, most_s))
+    begin_s, more_s = best(around_s + far_s, ends_s)
+    near_s = np.arange(-2 * step_s, 2 * step_s + 0.01, STEP_S / 2)
+    return best(begin_s + near_s, more_s + near_s)
+
+
+def _stepping(shifted: NDArray[np.float64]) -> NDArray[np.int64]:
+    """`(windows,)` which of the shifts of scores `(shifts, windows)`: cut in two, and each part
+    again, where that surely fits better; parts are of `SHORTEST`."""
+    windows = shifted.shape[1]
     before = shifted.cumsum(axis=1)
-    after = before[:, -1:] - before
-    both = before.max(axis=0) + after.max(axis=0)
-    place = BLOCK + int(both[BLOCK:-BLOCK].argmax())
-    return place + 1, int(before[:, place].argmax()), int(after[:, place].argmax())
+    one = np.full(windows, int(before[:, -1].argmax()))
+    if windows < 2 * SHORTEST:
+        return one
+    both = before.max(axis=0) + (before[:, -1:] - before).max(axis=0)
+    place = SHORTEST + int(both[SHORTEST - 1 : windows - SHORTEST].argmax())
+    cut = np.concatenate([_stepping(shifted[:, :place]), _stepping(shifted[:, place:])])
+    gain = shifted[cut, np.arange(windows)] - shifted[one[0]]
+    jumps = np.count_nonzero(np.diff(cut))
+    return cut if gain.sum() >= 2 * _JUMP_COST * jumps and _surely(gain) else one
 
 
 def rate_error(recording: Recording, found: Spectra) -> float | None:

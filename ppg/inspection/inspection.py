@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ppg.identity import one_person_groups
 from ppg.inspection.channels import channel_warnings, pulse
 from ppg.inspection.signals import reference_noise_bpm, signal_warnings
-from ppg.label_lag import Drift, Lag, agreement, best_shift, drift, rate_error, scaled
+from ppg.label_lag import MOST_PPM, Drift, Lag, agreement, best_shift, drift, rate_error, scaled
 from ppg.naive import at_rest, spectra
 from ppg.npz import folder as npz
 from ppg.people.split import UNMAPPED
@@ -22,7 +22,6 @@ from ppg.recording import Recording, with_reference
 BIN_BPM = 10
 POOR_BPM = 15.0  # naive error at rest; there it is 1 to 8 where signal and reference are fine
 FEWEST_STILL = 10
-MOST_PPM = 2000.0  # of two clocks; those of cheap straps reach it
 
 
 @dataclass(frozen=True)
@@ -261,11 +260,16 @@ def lag_sentence(lag: Lag) -> str:
 
 def _drift_sentence(row: Looked, found: Drift) -> tuple[str, str]:
     """Kind and sentence: what a drift, a jump or a large shift means and what to do."""
-    if found.jump_s is not None:
+    if found.jumps:
+        shifts_s = [found.begin_s, *(shift_s for _, shift_s in found.jumps)]
+        jumps = ", ".join(
+            f"by {before - after:+.1f} s at {at_s:.0f} s"
+            for (at_s, after), before in zip(found.jumps, shifts_s[:-1], strict=True)
+        )
         return "label clock jumps", (
-            f"the clock of the labels jumps by {found.begin_s - found.end_s:+.1f} s at "
-            f"{found.jump_s:.0f} s: what must be added to it is {found.begin_s:+.1f} s before and "
-            f"{found.end_s:+.1f} s after; make two recordings of it, each with its own lag"
+            f"the clock of the labels jumps {jumps}: what must be added to it is "
+            f"{', then '.join(f'{shift_s:+.1f}' for shift_s in shifts_s)} s; make "
+            f"{len(shifts_s)} recordings of it, each with its own lag"
         )
     ppm, lag_s = 1e6 * found.slope, row.label_lag_s * (1 + found.slope) + found.offset_s
     if not found.slope:

@@ -48,11 +48,53 @@ def test_a_clock_that_was_set_jumps(jump_s: float, at_s: float) -> None:
     late_s = np.where(right.window_start_s > at_s, jump_s, 0.0)
     found = inspect([replace(right, window_start_s=right.window_start_s + late_s)])
     (row,) = found.recordings
-    assert row.drift is not None and row.drift.jump_s == pytest.approx(at_s, abs=40)
+    assert row.drift is not None
+    ((found_s, _),) = row.drift.jumps
+    assert found_s == pytest.approx(at_s, abs=40)
     assert row.drift.end_s - row.drift.begin_s == pytest.approx(-jump_s, abs=1)
     ((kind, message),) = [(c.kind, c.message) for c in found.warnings]
     assert kind == "label clock jumps" and f"jumps by {jump_s:+.0f}" in message
-    assert "make two recordings of it" in message
+    assert "make 2 recordings of it" in message
+
+
+@pytest.mark.parametrize("seconds", [240, 300, 400])
+def test_a_drift_in_a_short_reference(seconds: float) -> None:
+    right = _recording(seconds=seconds, seed=4)
+    found = inspect([replace(right, window_start_s=(right.window_start_s - 1) / (1 - 0.008))])
+    (row,) = found.recordings
+    assert row.drift is not None and not row.drift.jumps
+    assert row.drift.slope * seconds == pytest.approx(-0.008 * seconds, abs=1.0)
+    assert [c.kind for c in found.warnings] == ["label clock drifts"]
+
+
+@pytest.mark.parametrize(
+    "jumps",
+    [
+        [(150, 2.0), (300, 4.0), (450, 6.0)],
+        [(200, -3.0), (400, -6.0)],
+        [(160, 4.0), (320, 0.0), (480, 4.0)],
+    ],
+)
+def test_a_clock_that_jumps_again_and_again_does_not_drift(
+    jumps: list[tuple[float, float]],
+) -> None:
+    right = _recording(seconds=600, seed=5)
+    at_s, late_s = np.array(jumps).T
+    step = np.searchsorted(at_s, right.window_start_s, side="right")
+    wrong = replace(
+        right, window_start_s=right.window_start_s + np.concatenate([[0], late_s])[step]
+    )
+    found = inspect([wrong])
+    (row,) = found.recordings
+    assert row.drift is not None
+    np.testing.assert_allclose(row.drift.jumps, [(at, -late) for at, late in jumps], atol=25)
+    np.testing.assert_allclose([shift for _, shift in row.drift.jumps], -late_s, atol=0.6)
+    ((kind, message),) = [(c.kind, c.message) for c in found.warnings]
+    assert kind == "label clock jumps" and message.count(" s at ") == len(jumps)
+    assert f"make {len(jumps) + 1} recordings of it" in message
+    corrected = row.drift.corrected(wrong)
+    away_s = np.abs(corrected.window_start_s - right.window_start_s)
+    assert np.mean(away_s < 0.6) > 0.9
 
 
 @pytest.mark.parametrize("shift_s", [20.0, -31.0, 45.0])
