@@ -14,7 +14,7 @@ from nas.encoders.card import FILE
 from nas.encoders.vectors import Floats, stored_compact
 from ppg.frontend import normalise_acc, normalise_ppg, stream
 from ppg.recording import Recording
-from ppg.segments.cut import HOP_S, HZ, SAMPLES, SEGMENT_S
+from ppg.segments.cut import HOP_S, HZ, SAMPLES, SEGMENT_S, clear_of_gaps
 from ppgnas.errors import DataError, RunError
 from ppgnas.tables import csv_table
 
@@ -44,11 +44,13 @@ class Embeddings:
         recording: its name.
         start_s: `(segments,)`.
         vectors: `(segments, dimensions)`.
+        clear: `(segments,)`, False where one touches a hole in the signals.
     """
 
     recording: str
     start_s: NDArray[np.float64]
     vectors: Floats
+    clear: NDArray[np.bool_]
 
 
 def find_encoder(path: Path) -> FoundEncoder:
@@ -97,7 +99,7 @@ def embeddings_of(encoder: FoundEncoder, recording: Recording) -> Embeddings:
     else:
         x = normalise_acc(parts).transpose(0, 2, 1)
     x = np.ascontiguousarray(x, dtype=np.float32)
-    return Embeddings(where, start / HZ, encoder.read(x))
+    return Embeddings(where, start / HZ, encoder.read(x), clear_of_gaps(recording, start))
 
 
 def table_of(found: Embeddings) -> str:

@@ -44,8 +44,13 @@ def embed(
     encoder = find_encoder(Path(model))
     notes: list[str] = []
     read = find_recording(recording, name=name, options=given, say=notes.append)
-    print_notes(notes)
     found = embeddings_of(encoder, read)
+    if not found.clear.all():
+        notes.append(
+            f"{(~found.clear).sum()} of {len(found.clear)} segments touch a hole in the signals, "
+            "which is filled in; no encoder learns from such."
+        )
+    print_notes(notes)
     if as_json:
         emit(
             {
@@ -54,6 +59,7 @@ def embed(
                 "sensor": encoder.sensor,
                 "arithmetic": encoder.arithmetic,
                 "start_s": found.start_s.tolist(),
+                "touches_gap": (~found.clear).tolist(),
                 "embeddings": found.vectors.tolist(),
             }
         )

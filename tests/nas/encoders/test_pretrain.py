@@ -107,6 +107,10 @@ def test_what_cannot_be_is_refused(asked: PretrainConfig, tmp_path: Path) -> Non
 def test_a_recording_must_have_what_is_read(asked: PretrainConfig, tmp_path: Path) -> None:
     out = tmp_path / "acc.safetensors"
     pretrain_encoder(replace(asked, sensor="acc"), out, progress=Silent())
-    bare = replace(synthesize(people=1, minutes=1.0)[0], acc=None, acc_hz=None)
+    whole = synthesize(people=1, minutes=1.0)[0]
+    torn = embeddings_of(find_encoder(out), replace(whole, gaps=((15.0, 18.0),)))
+    assert torn.start_s.tolist() == [0, 10, 20, 30]
+    assert torn.clear.tolist() == [False, False, True, True]
+    bare = replace(whole, acc=None, acc_hz=None)
     with pytest.raises(DataError, match="has no acceleration, and this encoder reads it"):
         embeddings_of(find_encoder(out), bare)
