@@ -33,6 +33,14 @@ class Verdict:
     cards: dict[str, Finalist]
     cautions: list[str]
 
+    @property
+    def by_finalist(self) -> list[tuple[list[str], Finalist]]:
+        """One card a finalist, with all that it is."""
+        found: dict[int, tuple[list[str], Finalist]] = {}
+        for key, finalist in self.cards.items():
+            found.setdefault(finalist.number, ([], finalist))[0].append(key)
+        return [*found.values()]
+
 
 def _training_cautions(run: RunData, best: Finalist | None) -> list[str]:
     """Sentences on how well the networks were trained; `best` is the recommended one."""
