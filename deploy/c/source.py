@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from math import prod
 from pathlib import Path
@@ -78,7 +78,7 @@ def generate(
 
     Raises:
         ExportError: a layer that the C cannot compute, by name, or a scratch buffer that is too
-            long, with the layer in which most of it is in use; features of a network that streams.
+            long, with the layer in which most of it is in use.
         GraphError: a network that cannot stream.
     """
     graph = net.graph
@@ -128,13 +128,12 @@ def generate(
         size = output.steps * output.channels
         statements.append(f"    copy_bytes(logits, scratch + {offset}, {size});")
     lines += [_definition(table, name) for table, name in tables.items()]
-    lines.append(_entry(net, plan, statements, stream))
+    if stream is not None:
+        lines.append(text_of("reset.c", parts="\n".join(_kept(net, stream))))
+    called = "ppg_infer" if stream is None else "ppg_step"
+    lines.append(_entry(graph, plan, statements, stream, called, "logits"))
     if features is not None:
-        if stream is not None:
-            raise ExportError(
-                "a network that streams cannot be adapted on the device; export mode window"
-            )
-        lines.append(_features(graph, plan, statements, features))
+        lines.append(_features(graph, plan, statements, stream, features))
     parts = tuple(
         (name, tuple(layer.name for layer in step.layers))
         for (name, _), step in zip(calls, plan.steps, strict=True)
@@ -230,49 +229,53 @@ def _rows(values: Iterable[str]) -> str:
 
 
 def _entry(
-    net: QuantizedNet, plan: Program, statements: list[str], stream: StreamProgram | None
+    graph: Graph,
+    plan: Program,
+    statements: Sequence[str],
+    stream: StreamProgram | None,
+    call: str,
+    output: str,
 ) -> str:
-    """The function that calls the steps."""
-    storage = plan.storages[net.graph.input]
-    offset = plan.offsets[net.graph.input] + storage.offset(0)
-    size = storage.steps * storage.channels
+    """The function that calls the steps and gives an output."""
+    storage = plan.storages[graph.input]
+    facts: dict[str, object] = {
+        "call": call,
+        "output": output,
+        "offset": plan.offsets[graph.input] + storage.offset(0),
+        "size": storage.steps * storage.channels,
+    }
     if stream is None:
-        return text_of(
-            "infer.c",
-            call="ppg_infer",
-            output="logits",
-            offset=offset,
-            size=size,
-            statements="\n".join(statements),
-        )
+        return text_of("infer.c", statements="\n".join(statements), **facts)
     return text_of(
         "step.c",
-        blocks=net.graph.task.blocks,
-        parts="\n".join(_kept(net, stream)),
-        offset=offset,
-        size=size,
+        blocks=graph.task.blocks,
         statements="\n".join(statements[: stream.pool + 1]),
         head="\n".join(statements[stream.pool + 1 :]),
+        **facts,
     )
 
 
-def _features(graph: Graph, plan: Program, statements: list[str], dense: str) -> str:
+def _features(
+    graph: Graph,
+    plan: Program,
+    statements: Sequence[str],
+    stream: StreamProgram | None,
+    dense: str,
+) -> str:
     """The function that ends before a dense layer and gives out what that reads."""
     at = next(i for i, step in enumerate(plan.steps) if step.layers[0].name == dense)
-    source, first = plan.steps[at].source, plan.storages[graph.input]
+    source = plan.steps[at].source
     storage = plan.storages[source]
     size = storage.steps * storage.channels
     copy = (
         f"    copy_bytes(features, scratch + {plan.offsets[source] + storage.offset(0)}, {size});"
     )
-    declared = "int ppg_features(const int8_t *input, int8_t *features, void *memory);\n"
-    return declared + text_of(
-        "infer.c",
-        call="ppg_features",
-        output="features",
-        offset=plan.offsets[graph.input] + first.offset(0),
-        size=first.steps * first.channels,
-        statements="\n".join([*statements[:at], copy]),
+    reads = (
+        "const int8_t *input" if stream is None else "ppg_network_t *network, const int8_t *block"
+    )
+    declared = f"int ppg_features({reads}, int8_t *features, void *memory);\n"
+    return declared + _entry(
+        graph, plan, [*statements[:at], copy], stream, "ppg_features", "features"
     )
 
 

@@ -29,8 +29,7 @@ class Adaptation:
         minutes: of the calibration.
         windows, taught_bpm: that taught, and the lowest and highest heart rate of them.
         guard: what they say of heads that had not learnt from them; None for `none`.
-        memory, effort: of learning on the device; None where nothing is learnt there, as of a
-            network that streams.
+        memory, effort: of learning on the device; None where nothing is learnt there.
         before, after: errors on the rest of the recording with the factory head, and with the
             head that the guard leaves; None where nothing is left.
         unguarded: errors as if the guard had always said yes; None likewise.
@@ -89,10 +88,9 @@ def adapt(wearer: Wearer, *, minutes: float, kind: PersonalKind) -> Adaptation:
 
         weights, biases, guard = adapted(head, make, features, labels)
     elif kind != "none":
-        if wearer.windows.passes is None:
-            memory = memory_of(head, change_of(kind, head), windows=count)
-            check_memory(memory, kind=kind)
-            effort = effort_of(head, kind, windows=count)
+        memory = memory_of(head, change_of(kind, head), windows=count)
+        check_memory(memory, kind=kind)
+        effort = effort_of(head, kind, windows=count)
         weights, biases, guard = fitted(head, kind, features, labels)
     rest, hr_bpm = wearer.rest(minutes), wearer.windows.hr_bpm
     low, high = float(hr_bpm[chosen].min()), float(hr_bpm[chosen].max())

@@ -29,9 +29,8 @@ int ppg_check(void)
 #if defined(PPG_STREAMING)
     int status = 0;
     ppg_network_reset(&network);
-    for (int block = 0; block < 4 && status == 0; block++) {
-        const int8_t *part = ppg_example + block * PPG_STEPS * PPG_CHANNELS;
-        status = ppg_step(&network, part, logits, memory);
+    for (size_t at = 0; at < sizeof ppg_example && status == 0; at += PPG_STEPS * PPG_CHANNELS) {
+        status = ppg_step(&network, ppg_example + at, logits, memory);
     }
     if (status != 1) {
         return status - 1;

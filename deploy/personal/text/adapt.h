@@ -46,9 +46,13 @@ typedef struct {
     int8_t logits[(PPG_CLASSES + 3) / 4 * 4];
 } ppg_adapt_step_t;
 
-/* What enters the head. input, memory: as of ppg_infer; features: [PPG_ADAPT_FEATURES].
- * Returns what ppg_infer returns. */
+/* What enters the head, as ppg_infer or, where the network streams, ppg_step takes its arguments
+ * and returns; features: [PPG_ADAPT_FEATURES]. A block goes through one of the two alone. */
+#if defined(PPG_STREAMING)
+int ppg_features(ppg_network_t *network, const int8_t *block, int8_t *features, void *memory);
+#else
 int ppg_features(const int8_t *input, int8_t *features, void *memory);
+#endif
 
 /* The factory head, and no windows. */
 void ppg_adapt_reset(ppg_adapt_t *state);

@@ -16,6 +16,10 @@ static ppg_adapt_step_t step;
 static uint64_t memory[(PPG_SCRATCH_BYTES + 7) / 8];
 static int8_t logits[PPG_CLASSES];
 static int8_t features[PPG_ADAPT_FEATURES];
+#if defined(PPG_STREAMING)
+static ppg_network_t network;
+static int status;
+#endif
 
 static uint32_t hashed(uint32_t hash, uint32_t byte)
 {
@@ -29,7 +33,15 @@ int ppg_check_adapt(void)
     uint32_t seed = 1, hash = 2166136261u;
     int wrong = 0;
     ppg_adapt_reset(&state);
+#if defined(PPG_STREAMING)
+    ppg_network_reset(&network);
+    for (size_t at = 0; at < sizeof ppg_example; at += PPG_STEPS * PPG_CHANNELS) {
+        status = ppg_features(&network, ppg_example + at, features, memory);
+    }
+    wrong += status != 1;
+#else
     wrong += ppg_features(ppg_example, features, memory) != PPG_OK;
+#endif
     ppg_adapt_logits(&state, features, logits, &step);
     for (int k = 0; k < PPG_CLASSES; k++) {
         wrong += logits[k] != ppg_expected[k];

@@ -20,8 +20,11 @@ from deploy.integers.quantized import QuantizedNet
 from deploy.personal.example import Adapting, adapting_of
 from hwmodels.generated_c.program import program
 from ppgnas.errors import ExportError
+from ppgnas.task import Task
 from search_spaces.lower import lower
+from search_spaces.published import published
 from search_spaces.space import SearchSpace
+from search_spaces.stages import at_task
 
 
 @pytest.fixture(scope="module")
@@ -85,6 +88,20 @@ def test_the_head_learns_in_the_example(prefix: str, net: QuantizedNet, tmp_path
     named = re.findall(r'name="(.+)"/>', made.texts[f"ppgnas.{prefix}_model.pdsc"])
     assert {f"{prefix}_adapt.c", f"{prefix}_adapt.h"} < set(named) < set(made.texts)
     assert "PASS" in make(tmp_path, "adapt", "CFLAGS=-O1 -Werror")
+
+
+def test_a_stream_of_other_windows_passes_and_learns_in_the_example(tmp_path: Path) -> None:
+    if shutil.which("cc") is None:
+        pytest.skip("no cc on the PATH")
+    made = lower(at_task(published("tiny"), Task(12, 2), streams=True))  # six blocks
+    window = np.random.default_rng(0).integers(-90, 90, made.shape(made.input)[1:], np.int8)
+    adapting = Adapting("low-rank", 60)
+    write(
+        project(random_net(made, 5), window, title="s", mode="streaming", adapting=adapting),
+        tmp_path,
+    )
+    for target in ("host", "adapt"):
+        assert "PASS" in make(tmp_path, target, "CFLAGS=-O1 -Werror")
 
 
 def test_kinds_and_minutes_of_a_head_that_learns() -> None:
