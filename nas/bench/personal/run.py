@@ -91,7 +91,8 @@ def run_bench(
     for number, (model, recording) in enumerate(work):
         interrupt.check()
         progress(number, len(work), f"{model.name}, {recording.person}")
-        weights = (model.folder or Path()) / "weights.safetensors"
+        beside = model.folder and model.folder / "weights.safetensors"
+        weights = beside or Path(model.name)  # of a TFLite file, its own
         cell = Cell(
             model.name,
             sha256_of(weights),

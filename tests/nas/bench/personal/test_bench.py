@@ -120,6 +120,20 @@ def test_report_people_alone_and_each_once(
     assert read_record(old, replace(found[0].cell, made_by="")) is not None
 
 
+def test_a_file_with_its_card_is_the_network(
+    world: tuple[Model, list[Recording]], tmp_path: Path
+) -> None:
+    model, recordings = world
+    assert model.folder is not None
+    found = [
+        run_bench(
+            [each], recordings, tmp_path, minutes=(1.0,), kinds=("none",), progress=lambda *_: None
+        )
+        for each in (model, find_model(str(model.folder / "model.tflite")))
+    ]
+    assert [r.tried for r in found[0]] == [r.tried for r in found[1]] != []
+
+
 def test_whom_a_network_never_saw_must_be_known(world: tuple[Model, list[Recording]]) -> None:
     model, recordings = world
     with pytest.raises(ModelError, match="who trained it is not known"):
