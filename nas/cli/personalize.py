@@ -76,6 +76,13 @@ def personalize(
             "says nothing about others.",
             file=sys.stderr,
         )
+    before = adapted.before
+    if adapted.kept and before is not None and 2 * adapted.beyond > before.windows:
+        print(
+            "Note: most of the rest lies beyond the heart rates that taught, where an adapted "
+            "head may err more than before; let the calibration hold what comes later.",
+            file=sys.stderr,
+        )
     if out is not None:
         write_adapted(Path(out), found, wearer, adapted, recording=shown)
     if as_json:

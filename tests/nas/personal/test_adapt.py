@@ -227,8 +227,11 @@ def test_the_verb(
     assert code == 0 and "kind low-rank, 57 windows of 2 min teach, " in out
     assert "(SYNTHETIC)" in out and "bytes of SRAM" in out
     assert (tmp_path / "anna" / "model.tflite").is_file()
-    code, out, _ = run("--kind", "prior", "--json")
+    code, out, err = run("--kind", "prior", "--json")
     document = json.loads(out)
+    assert document["guard"]["kept"] and 2 * document["beyond"] > document["before"]["windows"]
+    assert "Note: most of the rest lies beyond the heart rates that taught" in err
+    assert "lies beyond" not in run("--kind", "none")[2]
     assert code == 0 and document["kind"] == "prior" and document["memory"] is None
     assert set(document["guard"]) == {"kept", "windows", "before_bpm", "after_bpm"}
     code, _, err = run("--kind", "everything")
