@@ -10,7 +10,7 @@ from string import Template
 
 from deploy.c.calls import Call, Table
 from deploy.c.plain import MAKERS
-from deploy.c.steps import call_of
+from deploy.c.steps.calls import call_of
 from deploy.device.c_text import plain_name
 from deploy.integers import fixed_point
 from deploy.integers.quantized import QuantizedNet
