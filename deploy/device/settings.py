@@ -21,6 +21,12 @@ DEAD_SHARE = 4
 """A PPG channel that deviates by less than 1/4 of a count after filtering carries nothing."""
 
 
+_RATES = (
+    f"allowed: more than {2 * BAND_HZ[1]:g} and up to {MAX_RATE_HZ} Hz, a fraction with a "
+    "denominator of at most 1000"
+)
+
+
 @dataclass(frozen=True)
 class FrontEnd:
     """Rates and channels, checked once.
@@ -51,10 +57,7 @@ class FrontEnd:
             if hz is None:
                 continue
             if not 2 * BAND_HZ[1] < hz <= MAX_RATE_HZ or hz.denominator > 1000:
-                raise ExportError(
-                    f"front end: {name} is {hz}; allowed: more than {2 * BAND_HZ[1]:g} and up to "
-                    f"{MAX_RATE_HZ} Hz, a fraction with a denominator of at most 1000"
-                )
+                raise ExportError(f"front end: {name} is {hz}; {_RATES}")
         if self.rate_hz < 1 or self.window_steps > MAX_STEPS:
             raise ExportError(
                 f"front end: rate_hz is {self.rate_hz}; allowed: 1 to "
@@ -127,7 +130,13 @@ class FrontEnd:
 
 
 def exact_hz(hz: float) -> Fraction:
-    """A rate read from a file as a fraction: 31.25 is 125/4."""
+    """A rate read from a file as a fraction: 31.25 is 125/4.
+
+    Raises:
+        ExportError: it is no finite number.
+    """
+    if not math.isfinite(hz):
+        raise ExportError(f"front end: a rate is {hz}; {_RATES}")
     return Fraction(hz).limit_denominator(1000)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
@@ -251,6 +252,14 @@ def test_counts_of_a_recording() -> None:
 def test_impossible_settings_are_refused(change: dict[str, Fraction], message: str) -> None:
     with pytest.raises(ExportError, match=message):
         replace(settings(32, 1), **change)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("hz", [math.nan, math.inf, -math.inf])
+def test_a_rate_that_is_no_number_is_refused(hz: float) -> None:
+    with pytest.raises(
+        ExportError, match=rf"a rate is {hz}; allowed: more than 10 and up to 2000"
+    ):
+        exact_hz(hz)
 
 
 def test_an_input_scale_out_of_reach_is_refused() -> None:
