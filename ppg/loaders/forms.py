@@ -22,8 +22,8 @@ from ppg.loaders.devices import (
     hdf5,
     multisite_ppg,
     parquet,
-    polar_flow,
     spreadsheet,
+    trainings,
     wfdb_record,
     wild_ppg,
 )
@@ -97,8 +97,8 @@ FORMS = (
         "Polar Flow",
         "the .csv, for --hr-csv",
         f"its documentation; {NO_FILE}",
-        polar_flow.is_session,
-        polar_flow.read,
+        trainings.is_session,
+        trainings.read,
     ),
     Form(
         "GalaxyPPG",
@@ -139,6 +139,13 @@ FORMS = (
         hdf5.read_matlab,
     ),
     Form("FIT", "the activity, for --hr-csv", "files made by hand", fit.is_fit, fit.read),
+    Form(
+        "Apple Health, TCX, GPX",
+        "the .xml, .tcx or .gpx, for --hr-csv",
+        f"their documentation; {NO_FILE}",
+        trainings.is_xml,
+        trainings.read_xml,
+    ),
     Form(
         "Spreadsheet",
         "the .xlsx, .xls or .ods",

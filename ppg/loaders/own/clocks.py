@@ -168,9 +168,14 @@ def in_digits(cell: str) -> str:
 
 
 def _order(cells: list[str]) -> str:
-    """Which of day and month comes first in dates that end with the year."""
+    """Which of day and month comes first in dates that end with the year.
+
+    Of two digits it ends a date whose second number is no month.
+    """
     dates = [_DATE.match(cell) for cell in cells[:: max(len(cells) // 500, 1)] if cell]
     parts = [(d[1], d[2], d[0]) for d in dates if d and len(d[3]) == 4]
+    if not parts and any(d and "/" in d[0] and int(d[1]) <= 12 < int(d[2]) for d in dates):
+        return "month/day"
     if not parts or "/" not in parts[0][2]:
         return "year first" if not parts else "day first"
     return "month/day" if any(int(second) > 12 for _, second, _ in parts) else "day/month"
@@ -203,8 +208,10 @@ def moment(cell: str, order: str) -> tuple[float, Base] | None:
     if date is None:
         return seconds, "day"
     parts = [int(part) for part in date.groups()]
-    if len(date[3]) == 4:
+    if len(date[3]) == 4 or order == "month/day":
         parts = [parts[2], parts[0], parts[1]] if order == "month/day" else parts[::-1]
+    if parts[0] < 100 and order == "month/day":
+        parts[0] += 2000
     if parts[0] < 100:  # of two digits: which of the three is the year cannot be told
         return None
     try:

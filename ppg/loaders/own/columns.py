@@ -17,6 +17,7 @@ _TIME = (
     "elapsed seconds", "seconds", "clock", "milliseconds", "timestamp local", "local time",
     "millis", "micros", "ms", "us", "ticks", "second", "zeitstempel", "datum uhrzeit",
     "uhrzeit", "zeit", "horodatage", "temps", "fecha hora", "tiempo", "tempo", "tijd", "czas",
+    "start time", "start",
 )  # fmt: skip
 _HR = (
     "hr", "heart rate", "heartrate", "bpm", "ecg hr", "hr ecg", "hr gt", "hr ref", "ref hr",
@@ -39,7 +40,7 @@ _LIGHT = ("green", "infrared", "ir", "red")
 _MEANT = {
     word: plain
     for plain, words in {
-        "green": "grun gruen verte verde groen zielony gron",
+        "green": "grun gruen grn verte verde groen zielony gron",
         "ir": "infrarot infrarouge infrarrojo infrarosso infravermelho",
         "red": "rouge rojo rosso rood vermelho",
         "acc": "beschleunigung acceleration aceleracion accelerazione aceleracao versnelling",
@@ -54,6 +55,7 @@ _CHARACTERS = {
     "\u7eff\u5149": "green", "\u7dd1": "green", "\u52a0\u901f\u5ea6": "acc",
     "\uac00\uc18d\ub3c4": "acc", "\u8109\u640f": "ppg", "\u8108\u6ce2": "ppg",
 }  # fmt: skip
+_WITHIN = re.compile(r"^(?:.*[./](?=.)|value )", re.IGNORECASE)
 _WORD = re.compile("|".join(_CHARACTERS), re.IGNORECASE)
 _PPG_WORDS = {"ppg", "bvp", "pleth", "plethysmogram", "photoplethysmogram"}
 _NOT_PPG = {"hr", "heart", "rate", "ibi", "rr", "status", "quality", "time", "timestamp", "sqi",
@@ -147,6 +149,8 @@ def overridden(found: Columns, named: Columns) -> Columns:
 def guess(names: Sequence[str]) -> Columns:
     """What columns of these names probably are; one without PPG has only a reference."""
     plain = {_plain(name): name for name in reversed(names)}
+    for name in names:  # com.vendor.heart_rate, Monitor/HR, value bpm
+        plain.setdefault(_plain(_WITHIN.sub("", name)), name)
 
     def first(wanted: Sequence[str]) -> str | None:
         return next((plain[word] for word in wanted if word in plain), None)
@@ -211,6 +215,7 @@ def _plain(name: str) -> str:
 def _ppg(names: Sequence[str]) -> tuple[str, ...]:
     words = {name: re.findall(r"[a-z]+|\d+", _plain(name)) for name in names}
     found = [n for n in names if _PPG_WORDS & set(words[n]) and not _NOT_PPG & set(words[n])]
+    found = found or [n for n in names if words[n] in (["waveform"], ["value", "waveform"])]
     found = found or [n for n in names if words[n][:1] == ["channel"] and len(words[n]) == 2]
     found = found or [n for n in names if set(words[n]) & set(_LIGHT) and len(words[n]) <= 2]
     for light in _LIGHT:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ppg.loaders.own.columns import Columns, guess
+from ppg.loaders.own.columns import Columns
 from ppg.loaders.own.read import Opener
 from ppgnas.errors import DataError, DependencyError
 
@@ -63,7 +63,7 @@ def group(
         except (DataError, DependencyError) as error:
             say(f"{path.relative_to(root)} is left out: {error}")
             continue
-        columns = table.columns or guess(table.names)
+        columns = table.meant
         seen.append(_Seen(path, _key(root, path), columns, table.columns is not None))
     if len(paths) > MOST_FILES:
         left = len(paths) - MOST_FILES

@@ -94,7 +94,7 @@ def _columns(table: Table, recipe: Recipe, say: Say) -> Columns:
             say(f"{path.name}: the time is read from {time}, by its name.")
             return replace(named, time=time)
         return named
-    columns = table.columns or guess(table.names)
+    columns = table.meant
     if recipe.hr_file is not None:  # of the two references that was asked for
         columns = replace(columns, hr=None, rr=None, ecg=None, hr_time=None)
     columns = overridden(columns, named)
@@ -198,7 +198,7 @@ def _acceleration(
     own = open_table(recipe.acc_file) if recipe.acc_file else table
     names, time = columns.acc, columns.acc_time or columns.time
     if recipe.acc_file and (not names or names[0] not in own.cells or time not in own.cells):
-        here = own.columns or guess(own.names)
+        here = own.meant
         names = names if recipe.columns is not None and recipe.columns.acc else here.acc
         time = time if time in own.cells else here.acc_time or here.time
     if not names:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ppg.loaders.ecg import heart_rate, r_peaks
 from ppg.loaders.layout import plausible, windows_of_signal
 from ppg.loaders.own.clocks import HOUR_S, Clock, hours_apart, on_one_clock
-from ppg.loaders.own.columns import Columns, guess
+from ppg.loaders.own.columns import Columns
 from ppg.loaders.own.labels import HR_GAP_S, apart, beats_of_intervals, window_means
 from ppg.loaders.own.recipe import Recipe, Say
 from ppg.loaders.own.signals import (
@@ -135,7 +135,7 @@ def _slope(recipe: Recipe) -> float:
 
 def _with_reference(table: Table, columns: Columns) -> Columns:
     """The columns of a file that has the reference alone."""
-    here = table.columns or guess(table.names)
+    here = table.meant
     if columns.reference is not None and columns.reference in table.cells:
         own = here.hr_time or here.time
         time = columns.hr_time or (columns.time if columns.time in table.cells else own)
@@ -150,7 +150,7 @@ def _with_reference(table: Table, columns: Columns) -> Columns:
 
 def _by_size(table: Table, columns: Columns) -> Columns:
     """Which column is a reference by its numbers: a rate of 30 to 220, intervals of a beat."""
-    for name in table.names:
+    for name in sorted(table.names, key=table.constant):
         try:
             values = table.numbers((name,))[name]
         except DataError:

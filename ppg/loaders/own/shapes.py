@@ -2,7 +2,7 @@
 
 A cell with a list of samples, or a column for each of them (`ppg_0` to `ppg_24`), is a packet: its
 samples become rows, of which the first has the time. Rows that each have one value of one sensor,
-whose name stands beside it, become a row a time.
+whose name stands beside it, become a row a time. Few long lines are columns.
 """
 
 from __future__ import annotations
@@ -19,9 +19,13 @@ from ppg.loaders.own.table import THOUSANDS, Table
 
 FEWEST_OF_A_PACKET = 16  # numbered columns; fewer may be channels
 MOST_KINDS = 40
+MOST_LINES = 8  # without names, of a file that has a signal in each
 LOOKED = 200  # cells that tell a list
 _NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
-_LIST = re.compile(rf"\s*[\[(]?\s*{_NUMBER}(?:\s*[,;|\s]\s*{_NUMBER}){{2,}}\s*[\])]?\s*")
+_LIST = re.compile(
+    rf"\s*(?:[\[(]?\s*{_NUMBER}(?:\s*[,;|\s]\s*{_NUMBER}){{2,}}\s*[\])]?|"
+    rf"\[\s*{_NUMBER}(?:\s*,\s*{_NUMBER})*\s*\])\s*"
+)
 _ALONE = re.compile(rf"{_NUMBER}|\d.*[-:/.]\d.*|")
 _NUMBERED = re.compile(r"(.*?)[ _]?(\d+)")
 Cells = Mapping[str, list[str]]
@@ -32,6 +36,13 @@ def one_moment_a_row(table: Table) -> Table:
     cells = {n: c for n, c in table.cells.items() if isinstance(c, list)}
     if len(cells) < len(table.cells):
         return table
+    if len(table.line) <= MOST_LINES < len(cells) / FEWEST_OF_A_PACKET and "1" in cells:
+        turned = {
+            str(at + 1): list(row) for at, row in enumerate(zip(*cells.values(), strict=True))
+        }
+        note = f"{table.path.name}: its {len(table.line)} lines are columns."
+        line = np.ones(len(cells), np.int64)
+        return replace(table, cells=turned, line=line, units={}, notes=(*table.notes, note))
     laid_out = table if table.decimal_comma else _laid_out(table, _joined(cells))
     return _by_time(laid_out)
 

@@ -16,7 +16,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from ppg.loaders.own.columns import Columns
+from ppg.loaders.own.columns import Columns, guess
 from ppgnas.errors import DataError
 
 Base = Literal["zero", "utc", "local", "day"]
@@ -91,6 +91,29 @@ class Table:
                     f"{self.path}: the column {name!r} is missing; allowed: one of "
                     f"{', '.join(self.names)[:400]}. Name the columns as the file does."
                 )
+
+    @property
+    def meant(self) -> Columns:
+        """What its columns are: as the form says, or by name; of two, one that is not constant."""
+        if self.columns is not None:
+            return self.columns
+        names, found = list(self.names), guess(self.names)
+        while off := next(
+            (n for n in (*found.ppg, found.reference) if n and self.constant(n)), ""
+        ):
+            names.remove(off)
+            other = guess(names)
+            if (found.ppg and not other.ppg) or (found.reference and not other.reference):
+                break
+            found = other
+        return found
+
+    def constant(self, name: str) -> bool:
+        """Whether a column holds one value throughout, as that of a sensor that was off."""
+        cells = self.cells[name]
+        if isinstance(cells, list):
+            return len({*cells} - {""}) < 2
+        return not len(cells) or bool((cells == cells[0]).all())
 
     def numbers(self, names: Sequence[str]) -> dict[str, NDArray[np.float64]]:
         """Name -> `(rows,)` float64, NaN where a cell is empty.

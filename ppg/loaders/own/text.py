@@ -321,13 +321,17 @@ def _values(cells: list[str]) -> bool:
     """Whether a third of the cells are numbers or times."""
     known = [cell for cell in cells if cell]
     values = sum(bool(_NUMBER.fullmatch(cell) or _TIME.fullmatch(cell)) for cell in known)
-    return values >= max(1, len(known) / 3)
+    return values >= max(1, len(known) / 3) and not known[0].endswith("=")
 
 
 def _names(above: list[list[str]], width: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Names and units of the columns, from the lines above the rows."""
     header: list[list[str]] = []
     units = [""] * width
+    keyed = {cells[0]: cells[1:] for cells in above if cells and cells[0].endswith("=")}
+    if channels := [name for name in keyed.get("ChannelTitle=", []) if name]:  # LabChart
+        time = ["time"] * (width - len(channels))
+        return tuple(time[:1] + channels), tuple([""] * len(time) + keyed.get("UnitName=", []))
     for cells in reversed(above[-MOST_HEADER:]):
         if abs(len(cells) - width) > 1:
             break
