@@ -21,7 +21,7 @@ from ppgnas.defaults import DEFAULT_BOARD
 from ppgnas.errors import BoardError
 from ppgnas.toml_file import FileModel, named_file, read_as
 
-LOWEST_HZ = 1e6
+LOWEST_HZ = 32e3  # of a watch's crystal; cores that compute run above it
 # No microcontroller runs faster, and no core was seen beyond 0.1 to 10 times a Cortex-M7's cycles.
 HIGHEST_HZ = 2e9
 MOST_MW = 10_000.0  # nor draws so much, and is given
@@ -261,9 +261,8 @@ def _check_clocks(
     for key, value in clocks.items():
         if value < LOWEST_HZ:
             raise BoardError(
-                f"{path}: {key} is {value:g} Hz; networks were timed from 60 MHz on, and below "
-                f"{LOWEST_HZ / 1e6:g} MHz a reading takes longer than its window. Correct the "
-                "unit, or give the clock at which the network runs"
+                f"{path}: {key} is {value:g} Hz; no core computes below {LOWEST_HZ:g} Hz, the "
+                "clock of a watch. Correct the unit, or give the clock at which the network runs"
             )
         if value > HIGHEST_HZ:
             raise BoardError(
@@ -284,28 +283,35 @@ def _check_clocks(
 
 def _check_power(path: Path, values: dict[str, Estimate]) -> None:
     """A lower clock draws no more; and sleep less than any, as the average lies between."""
-    if values["active_power"].value > MOST_MW:
+    active_mw = values["active_power"]
+    if active_mw.high > MOST_MW:
         raise BoardError(
-            f"{path}: active_power is {values['active_power'].value:g} mW; no microcontroller "
-            f"draws above {MOST_MW:g} mW. Correct the unit"
+            f"{path}: active_power is {_up_to(active_mw, MOST_MW)} mW; no microcontroller draws "
+            f"above {MOST_MW:g} mW. Correct the unit"
         )
     for key in values:
         slower = key.startswith("clocks.") and key.endswith("active_power")
-        if slower and values[key].value > values["active_power"].value:
+        if slower and values[key].value > active_mw.value:
             raise BoardError(
                 f"{path}: {key} is {values[key].value:g} mW, above active_power of "
-                f"{values['active_power'].value:g} mW at the board's own clock; a lower clock "
-                "draws less. Correct one, or its unit"
+                f"{active_mw.value:g} mW at the board's own clock; a lower clock draws less. "
+                "Correct one, or its unit"
             )
     pairs = [("sleep_power", key) for key in values if key.endswith("active_power")]
     pairs += [(key, "active_power") for key in values if key.startswith("sleep.")]
     for sleep, active in pairs:
-        if values[sleep].value > values[active].value:
+        least_mw = values[active].value
+        if values[sleep].high > least_mw:
             raise BoardError(
-                f"{path}: {sleep} is {values[sleep].value:g} mW, above {active} of "
-                f"{values[active].value:g} mW; a core that sleeps draws less than one that "
-                "computes. Correct one, or its unit"
+                f"{path}: {sleep} is {_up_to(values[sleep], least_mw)} mW, above {active} of "
+                f"{least_mw:g} mW; a core that sleeps draws less than one that computes. Correct "
+                "one, its bounds or its unit"
             )
+
+
+def _up_to(figure: Estimate, most: float) -> str:
+    """What of a figure is above a bound: it, or its upper end."""
+    return f"{figure.value:g}" if figure.value > most else f"up to {figure.high:g}"
 
 
 def template(name: str) -> str:

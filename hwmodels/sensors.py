@@ -17,8 +17,10 @@ from pathlib import Path
 
 from hwmodels.estimate import Estimate
 from hwmodels.figures import Figure, in_unit
+from ppgnas.errors import BoardError
 from ppgnas.toml_file import FileModel, read_as
 
+MOST = {"power": 1000.0, "energy": 10.0}  # mW, and mJ a sample: no sensor of a wrist draws more
 SENSORS_TOML = Path(__file__).parent / "data" / "sensors.toml"
 _HELP = 'A figure reads { value = 6, unit = "uJ", source = "..." } with optional low and high'
 
@@ -65,12 +67,16 @@ def sensors_of(file: SensorsFile, path: Path) -> Sensors:
     Raises:
         BoardError: names the file, the key and what is allowed.
     """
-    found = [
-        in_unit(
-            figure, "power" if key.endswith("base") else "energy", where=f"{path}: sensors.{key}"
-        )
-        for key, figure in file
-    ]
+    found = []
+    for key, figure in file:
+        kind = "power" if key.endswith("base") else "energy"
+        found.append(in_unit(figure, kind, where=f"{path}: sensors.{key}"))
+        if found[-1].high > MOST[kind]:
+            unit = "mW" if kind == "power" else "mJ"
+            raise BoardError(
+                f"{path}: sensors.{key} is up to {found[-1].high:g} {unit}; no sensor of a wrist "
+                f"draws above {MOST[kind]:g} {unit}. Correct the unit"
+            )
     return Sensors(*found)
 
 

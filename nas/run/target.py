@@ -13,6 +13,7 @@ from hwmodels.engines.load import load_engine
 from hwmodels.graph import Graph
 from hwmodels.path import USUAL, Surroundings
 from hwmodels.scorecard import Scorecard, score
+from hwmodels.sensors import MOST
 from nas.run.card import ModelFile
 from nas.run.units import parse_mw
 from ppgnas.errors import BudgetError
@@ -135,5 +136,10 @@ def take_surroundings(values: dict[str, Any], base: Surroundings | None = None) 
     }
     for name in ("ppg_sensor", "accelerometer"):
         if name in values:
-            given[f"{name}_mw"] = parse_mw(values.pop(name), name=name)
+            given[f"{name}_mw"] = power_mw = parse_mw(values.pop(name), name=name)
+            if power_mw > MOST["power"]:
+                raise BudgetError(
+                    f"`{name}` is {power_mw:g} mW; allowed: up to {MOST['power']:g} mW, as no "
+                    "sensor of a wrist draws more. Correct the unit"
+                )
     return replace(base or USUAL, **given)

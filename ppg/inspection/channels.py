@@ -1,8 +1,9 @@
 """Each PPG channel judged alone: networks read the mean of all, and one that is noise spoils it.
 
 Without a pulse: the strongest peak of its spectrum is seldom the reference's where another
-channel's often is; without a reference, it jumps from window to window or lies at the lower end.
-Against the others: inverted. In its samples: steps (of the LED's current), spikes, zeros.
+channel's often is; without a reference, it jumps from window to window, lies at the lower end or
+never moves. Against the others: inverted, or late by part of a beat. In its samples: steps (of
+the LED's current), spikes, zeros.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from ppg.frontend import band_pass
+from ppg.frontend import BAND_HZ, band_pass
 from ppg.naive import RATES_BPM, Spectra, spectra
 from ppg.recording import Recording
 from ppg.wraps import unwrapped
@@ -27,7 +28,11 @@ SELDOM = 0.15  # of the windows; noise reads 0.07
 JUMPING = 0.12  # of the peaks stay from window to window; of noise 0.06, of pulses 0.3 to 1
 DRIFT_BPM = 33.0  # the usual peak of drift, or of light from outside;
 WANDER_BPM, WANDERING = 48.0, 0.5  # or below this where no more peaks stay: a heart at rest stays
+HUM_S, HUM_HZ, HUM_SHARE = 60.0, 0.02, 0.6  # of a line; of one heart at rest 0.76,
+OVERTONE = 10.0  # which has an overtone, here 100 times what is around it
 INVERTED = -0.3  # median correlation within windows
+LATE_S, LATE_STEP_S = 1.0, 0.05  # tried, for a channel
+APART, ALIKE = 0.3, 0.6  # whose correlation with another is below, but would be above
 JUMP = 8.0  # pulses; from sample to sample
 ALONE = 10.0  # times as large as the steps around it
 FEWEST_JUMPS = 3
@@ -46,11 +51,13 @@ class Pulse:
         read: share of usable windows whose peak is the reference's; None where they are few.
         steady: share of windows whose peak is that of the window before (8 s apart).
         usual_bpm: median of the peaks.
+        hum: whether all of it is one line that never moves and has no overtone.
     """
 
     read: float | None
     steady: float
     usual_bpm: float
+    hum: bool = False
 
 
 def pulse(recording: Recording, found: Spectra) -> Pulse:
@@ -110,9 +117,10 @@ def _spoilt(recording: Recording, *, whole: bool = True) -> Iterator[tuple[str, 
     pulses = {index: _alone(recording, index) for index in alive}
     dead = dict(_without_pulse(pulses))
     good = [index for index in alive if index not in dead]
-    turned = _inverted(recording, good)
+    late_s = _against(recording, good)
+    turned = [index for index, lag_s in late_s.items() if not lag_s]
     # One choice mends all of it: what is dead left out, what is inverted turned over.
-    kept = [index for index in good if whole or index not in turned]
+    kept = [index for index in good if (whole and index in turned) or index not in late_s]
     chosen = ",".join(str(-index - 1 if index in turned else index + 1) for index in kept)
     for index, why in dead.items():
         advice = (
@@ -123,7 +131,15 @@ def _spoilt(recording: Recording, *, whole: bool = True) -> Iterator[tuple[str, 
             )
         )
         yield "no pulse", f"PPG channel {index + 1} shows no pulse: {why}{advice}"
-    for index in turned:
+    for index, lag_s in late_s.items():
+        if lag_s:
+            where = "after" if lag_s > 0 else "before"
+            yield (
+                "late",
+                f"PPG channel {index + 1} comes {abs(lag_s):.2g} s {where} the others, and their "
+                f"mean loses the pulse: leave it out with --channels {chosen}",
+            )
+            continue
         yield (
             "inverted",
             f"PPG channel {index + 1} is inverted against the others, and their mean loses the "
@@ -133,7 +149,25 @@ def _spoilt(recording: Recording, *, whole: bool = True) -> Iterator[tuple[str, 
 
 def _alone(recording: Recording, index: int) -> Pulse:
     one = replace(recording, ppg=recording.ppg[:, [index]])
-    return pulse(one, spectra(one, step_s=STRIDE_S))
+    found = pulse(one, spectra(one, step_s=STRIDE_S))
+    return replace(found, hum=_hums(recording.ppg[:, index], recording.ppg_hz))
+
+
+def _hums(channel: NDArray[np.float32], hz: float) -> bool:
+    """Whether a channel is mains hum, or its alias: a heart, even at rest, wanders by more."""
+    lasts_s = len(channel) / hz
+    if lasts_s < HUM_S:
+        return False
+    trace = band_pass(channel[:, None], hz)[:, 0]
+    power = np.abs(np.fft.rfft(trace * np.hanning(len(trace)))) ** 2
+    at_hz = np.fft.rfftfreq(len(trace), 1 / hz)
+    power[(at_hz < BAND_HZ[0]) | (at_hz > BAND_HZ[1])] = 0.0
+    line_hz, near_hz = float(at_hz[power.argmax()]), max(HUM_HZ, 2 / lasts_s)
+    share = power[np.abs(at_hz - line_hz) <= near_hz].sum() / max(float(power.sum()), 1e-30)
+    away_hz = np.abs(at_hz - 2 * line_hz)
+    over, around = away_hz <= 2 * near_hz, (away_hz > 2 * near_hz) & (away_hz < BAND_HZ[0])
+    overtone = power[over].sum() / max(over.sum(), 1)
+    return bool(share > HUM_SHARE and overtone <= OVERTONE * power[around].sum() / around.sum())
 
 
 def _without_pulse(pulses: dict[int, Pulse]) -> Iterator[tuple[int, str]]:
@@ -147,6 +181,12 @@ def _without_pulse(pulses: dict[int, Pulse]) -> Iterator[tuple[int, str]]:
             )
         elif found.steady < JUMPING:
             yield index, f"its strongest peak stays in {found.steady:.0%} of the windows, as noise"
+        elif found.read is None and found.hum:
+            yield (
+                index,
+                f"nearly all of it is one line at {found.usual_bpm:.0f} BPM that never moves and "
+                "has no overtone, as of mains hum",
+            )
         elif found.read is None and (
             found.usual_bpm < DRIFT_BPM
             or (found.usual_bpm < WANDER_BPM and found.steady < WANDERING)
@@ -158,20 +198,34 @@ def _without_pulse(pulses: dict[int, Pulse]) -> Iterator[tuple[int, str]]:
             )
 
 
-def _inverted(recording: Recording, chosen: list[int]) -> list[int]:
-    """Channels whose traces go against those of most; of two halves, the second."""
+def _against(recording: Recording, chosen: list[int]) -> dict[int, float]:
+    """Channels whose traces go against those of most (of two, the second), and how late they are,
+    where the pulse is theirs so, rather than turned over: 0."""
     samples = int(WINDOW_S * recording.ppg_hz)
     count = len(recording.ppg) // samples
     if len(chosen) < 2 or count == 0:
-        return []
-    trace = band_pass(recording.ppg[:, chosen], recording.ppg_hz)[: count * samples]
-    parts = trace.reshape(count, samples, len(chosen))
-    parts = parts - parts.mean(axis=1, keepdims=True)
-    parts /= np.maximum(parts.std(axis=1, keepdims=True), 1e-30)
-    like = np.median(np.einsum("wtc,wtd->wcd", parts, parts) / samples, axis=0)
-    against = like < INVERTED
-    most = int(against.sum(axis=1).argmin())  # of those that most go with; of equals the first
-    return [index for place, index in enumerate(chosen) if against[most, place]]
+        return {}
+    trace = band_pass(recording.ppg[:, chosen], recording.ppg_hz)
+
+    def like(lag: int) -> Samples:
+        """`(channels, channels)` median correlation in windows, where the second is so late."""
+        late = np.roll(trace, -lag, axis=0)
+        parts = [one[: count * samples].reshape(count, samples, -1) for one in (trace, late)]
+        parts = [part - part.mean(axis=1, keepdims=True) for part in parts]
+        parts = [part / np.maximum(part.std(axis=1, keepdims=True), 1e-30) for part in parts]
+        return np.asarray(np.median(np.einsum("wtc,wtd->wcd", *parts) / samples, axis=0))
+
+    now = like(0)
+    most = int((now < INVERTED).sum(axis=1).argmin())  # of those that most go with; the first
+    found = {place: 0.0 for place in np.flatnonzero(now[most] < INVERTED).tolist()}
+    if (now[most] < APART).any():
+        steps = np.arange(-LATE_S, LATE_S, LATE_STEP_S)
+        lags = np.rint(steps * recording.ppg_hz).astype(np.int64)
+        tried = np.stack([like(lag)[most] for lag in lags.tolist()])  # (lags, channels)
+        best, worst = tried.max(axis=0), tried.min(axis=0)
+        late = np.flatnonzero((now[most] < APART) & (best > np.maximum(ALIKE, -worst)))
+        found |= {i: float(lags[tried[:, i].argmax()] / recording.ppg_hz) for i in late.tolist()}
+    return {chosen[place]: lag_s for place, lag_s in found.items()}
 
 
 def sample_faults(channel: NDArray[np.float32], hz: float) -> Iterator[tuple[str, str]]:

@@ -119,9 +119,9 @@ def test_unknown_name_lists_the_known_and_the_close() -> None:
          "clock.value is 0; it must be above 0. Give the figure of the part"),
         ("value = 100,", "value = 1e-9,",
          "clock.value is 1e-09 MHz; it must be at least 1 Hz. Give the figure of the part"),
-        ("value = 100,", "value = 0.1,",
-         "clock is 100000 Hz; networks were timed from 60 MHz on, and below 1 MHz a reading takes "
-         "longer than its window. Correct the unit, or give the clock at which the network runs"),
+        ("value = 100,", "value = 0.01,",
+         "clock is 10000 Hz; no core computes below 32000 Hz, the clock of a watch. Correct the "
+         "unit, or give the clock at which the network runs"),
         ("value = 96,", "value = 1e-300,",
          "sram.value is 1e-300 KiB; it must be at least 1 B. Give the figure of the part"),
         ("value = 100,", 'value = "fast",',
@@ -202,6 +202,15 @@ def test_bad_optional_figure_is_named(tmp_path: Path, added: str, message: str) 
          "clock is 5000 MHz; no microcontroller runs above 2000 MHz. Correct the unit"),
         ('value = 20, unit = "mW"', 'value = 20, unit = "W"',
          "active_power is 20000 mW; no microcontroller draws above 10000 mW. Correct the unit"),
+        ('value = 20, unit = "mW"', 'value = 20, high = 20000, unit = "mW"',
+         "active_power is up to 20000 mW; no microcontroller draws above 10000 mW. Correct the "
+         "unit"),
+        ("high = 9, unit", "high = 30000, unit",
+         "sleep_power is up to 30 mW, above active_power of 20 mW; a core that sleeps draws less "
+         "than one that computes. Correct one, its bounds or its unit"),
+        ('value = 4, low = 3, high = 9, unit = "uW"', 'value = 21, unit = "mW"',
+         "sleep_power is 21 mW, above active_power of 20 mW; a core that sleeps draws less than "
+         "one that computes. Correct one, its bounds or its unit"),
         ('value = 1, unit = "MiB"', 'value = 1048576, unit = "MiB"',
          "flash is 1.09951e+12 B; allowed: 1024 B to a GiB, 1.07374e+09 B. Correct the unit"),
         ('value = 96, unit = "KiB"', 'value = 9.6e7, unit = "KiB"',
@@ -218,6 +227,30 @@ def test_what_no_part_has_is_refused(tmp_path: Path, old: str, new: str, message
     with pytest.raises(BoardError) as caught:
         load_board(path)
     assert str(caught.value) == f"{path}: {message}"
+
+
+@pytest.mark.parametrize(
+    ("key", "figure", "said"),
+    [
+        ("ppg_base", 'value = 5, unit = "W"', "ppg_base is up to 5000 mW; no sensor of a wrist "),
+        ("accelerometer_base", 'value = 1, high = 2000, unit = "mW"', "base is up to 2000 mW; "),
+        ("ppg_sample", 'value = 6, unit = "mJ"', None),
+        ("ppg_sample", 'value = 60, unit = "mJ"', "ppg_sample is up to 60 mJ; no sensor of a "),
+    ],
+)
+def test_sensors_that_no_wrist_has(
+    tmp_path: Path, key: str, figure: str, said: str | None
+) -> None:
+    table = {name: 'value = 1, unit = "uW"' for name in ("ppg_base", "accelerometer_base")}
+    table |= {name: 'value = 1, unit = "uJ"' for name in ("ppg_sample", "accelerometer_sample")}
+    table[key] = figure
+    lines = [f'{name} = {{ {text}, source = "x" }}' for name, text in table.items()]
+    path = write(tmp_path, GOOD + "[sensors]\n" + "\n".join(lines))
+    if said is None:
+        load_board(path)
+        return
+    with pytest.raises(BoardError, match=said):
+        load_board(path)
 
 
 def test_limit_of_a_known_part_is_known(tmp_path: Path) -> None:

@@ -54,6 +54,23 @@ def test_a_channel_without_a_pulse(labelled: bool, make: object, gain: float) ->
     assert list(channel_warnings(recording.with_channels((1, 3)))) == []
 
 
+@pytest.mark.parametrize(("hz", "gain"), [(0.9, 3.0), (1.2, 3.0), (2.4, 20.0), (3.3, 3.0)])
+def test_hum_in_a_channel_without_labels(hz: float, gain: float) -> None:
+    """The alias of mains hum, alone or over a pulse; a steady pulse has overtones."""
+    time_s = np.arange(30000) / 50
+    hum = gain * np.sin(2 * np.pi * hz * time_s)
+    for channel in (hum + 0.3 * _noise(), hum + _pulse()):
+        recording = _with(channel, _pulse(), labelled=False)
+        ((kind, message),) = channel_warnings(recording)
+        assert kind == "no pulse" and f"is one line at {60 * hz:.0f} BPM that never" in message
+        assert message.endswith(
+            "as of mains hum; networks read the mean of the channels: leave it "
+            "out with --channels 1,3"
+        )
+    paced = np.exp(3 * np.cos(2 * np.pi * min(hz, 2.0) * time_s)) + 0.3 * _noise()
+    assert list(channel_warnings(_with(paced, labelled=False))) == []
+
+
 def test_the_naive_error_is_of_what_networks_read() -> None:
     """Their mean of the channels' traces, not the mean of the channels' spectra."""
     good, spoilt = _recording(), _with(_noise(), -_pulse())
@@ -72,6 +89,19 @@ def test_an_inverted_channel(channels: tuple[int, ...], said: str) -> None:
     assert kind == "inverted" and message.endswith(f"turn it over with --channels {said}")
     assert list(channel_warnings(recording.with_channels(channels_of(said)))) == []
     assert list(channel_warnings(recording.with_channels((-1,)))) == []  # alone it may be
+
+
+@pytest.mark.parametrize(("late_s", "others"), [(0.5, 0), (-0.4, 1), (0.36, 2)])
+def test_a_channel_that_is_late_is_not_inverted(late_s: float, others: int) -> None:
+    channels = [_pulse(seed=seed) for seed in range(others)]
+    recording = _with(*channels, np.roll(_pulse(seed=5), round(50 * late_s)))
+    ((kind, message),) = channel_warnings(recording)
+    chosen = ",".join("123"[: others + 1])
+    assert kind == "late" and message.endswith(f"--channels {chosen}")
+    where = "after" if late_s > 0 else "before"
+    assert f"comes {abs(late_s):.2g} s {where} the others" in message
+    turned = _with(*channels, -np.roll(_pulse(seed=5), 2))
+    assert [kind for kind, _ in channel_warnings(turned)] == ["inverted"]
 
 
 @pytest.mark.parametrize("labelled", [True, False])
