@@ -281,11 +281,13 @@ def as_text(run: RunDir) -> str:
     if boards := boards_of(run):
         told.append(f"\n{markdown_boards(boards)}")
     said = "".join(f"{sentence}\n" for sentence in told if sentence)
+    count = candidates.begun
+    begun = f"{count} trained briefly, to foretell the rest; " if count else ""
     errors = ("file", "MAE BPM", "smoothed", "other files", "search people")
     header = ("model", *errors, "weights", "flash", "SRAM", "ms", "mJ a reading", "path")
     return (
-        f"\n{candidates.considered} networks considered, {candidates.evaluated} evaluated, "
-        f"{len(rows)} finalists in {format_duration(document.time_s.get('total', 0.0))}.\n"
+        f"\n{candidates.considered:,} networks considered, {candidates.evaluated:,} of them fit; "
+        f"{begun}{len(rows)} finalists, in {format_duration(document.time_s.get('total', 0.0))}.\n"
         "MAE of report people, and of search people, who chose; errors and costs of a row are "
         f"those of its file, {arithmetic_of(document.config.mode)}"
         f"{' (SYNTHETIC recordings)' if document.synthetic else ''}:\n\n"

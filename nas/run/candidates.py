@@ -138,6 +138,11 @@ class Candidates:
         return sum(candidate.mae_bpm is not None for candidate in self.candidates)
 
     @property
+    def begun(self) -> int:
+        """How many of them were trained for a first rung."""
+        return sum(candidate.first_bpm is not None for candidate in self.candidates)
+
+    @property
     def judged_by(self) -> JudgedBy:
         """What their errors are; inherited ones hold no interval."""
         known = any(candidate.mae_low_bpm is not None for candidate in self.candidates)

@@ -96,6 +96,9 @@ def test_candidates_are_marked(finished: RunDir) -> None:
     rows = document.candidates
     assert (document.considered, len(rows)) == (TRIALS, TRIALS)
     assert document.evaluated == sum(row.mae_bpm is not None for row in rows)
+    assert 0 < document.begun == sum(row.first_bpm is not None for row in rows)
+    words = as_text(finished)
+    assert f"{document.begun} trained briefly, to foretell the rest; " in words
     assert document.synthetic is True
     assert document.reference_point["mae_bpm"] == 30.0
     picked = [row for row in rows if row.finalist is not None]
