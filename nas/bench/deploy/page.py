@@ -121,8 +121,8 @@ def markdown(rows: Sequence[Row], command: str) -> str:
     compiler = find_compiler()
     cmsis = (
         "CMSIS-NN is not run here: its instructions follow laws counted in emulation (99f736a, "
-        f"gcc 12.2 -O3), its cycles are {CYCLES_PER_INSTRUCTION} an instruction, as published "
-        "networks take on boards."
+        f"gcc 12.2 -O3), its cycles are {CYCLES_PER_INSTRUCTION} an instruction, as in the same "
+        "pipeline model."
     )
     if rows[0].cmsis_differences is not None:
         cmsis = (
