@@ -100,13 +100,16 @@ def row_times(stamp_s: Times, *, rate_hz: float | None = None) -> RowTimes:
     if len(first) < FEWEST_PACKETS:
         raise UnclearTimesError(f"{len(stamp_s)} rows come in {len(first)} {seen}")
     arrived = stamp_s[first]
+    rounded = bool((arrived % 1 == 0).all())
+    if rounded and rows[0] < usual_rows:  # of the minute in which a file begins, the last rows
+        arrived[0] = arrived[1] - rows[0] * np.median(np.diff(arrived) / rows[:-1])
     # A packet bears the time of its first row (a rounded clock) or of its last (an arrival); where
     # all have one size both fit alike, and whole seconds are a rounded clock.
     places = [first, first + rows - 1]
     line = min(
         (
             _line(arrived, place, usual_rows, period, fixed=rate_hz is not None)
-            for place in (places if (arrived % 1 == 0).all() else places[::-1])
+            for place in (places if rounded else places[::-1])
             for period in ((1 / rate_hz,) if rate_hz else _periods(arrived, place))
         ),
         key=lambda line: round(line.spread_s, 6),
@@ -268,7 +271,7 @@ def _periods(arrived: Times, place: NDArray[np.int64]) -> tuple[float, float]:
     as they like, and by all steps, some of which hold lost rows."""
     time_s, rows = np.diff(arrived), np.diff(place)
     usual = float(np.median(time_s / rows))
-    known = time_s < LATE_S
+    known = time_s < max(LATE_S, 2 * float(np.median(time_s)))  # of whole minutes, all
     whole = (time_s > EVEN[0] * usual * rows) & (time_s < EVEN[1] * usual * rows)
     whole = whole if whole.any() else known
     return (

@@ -185,3 +185,12 @@ def test_times_that_no_rate_explains() -> None:
         row_times(np.concatenate(half))
     with pytest.raises(UnclearTimesError, match="3000 rows come in 3 packets of 1000 rows"):
         row_times(np.repeat([0.0, 20.0, 40.0], 1000))
+
+
+@pytest.mark.parametrize(("hz", "begin_s"), [(25, 0.0), (64, 17.0), (50, 48.5)])
+def test_whole_minutes(hz: float, begin_s: float) -> None:
+    """More rows bear one time than any packet has; the file begins somewhere in a minute."""
+    true_s = 1.77e9 + begin_s + _grid(hz, 900)
+    found = row_times(true_s // 60 * 60)
+    assert found.rate_hz == pytest.approx(hz, rel=1e-3) and found.gaps == ()
+    assert _errors_s(found, true_s).max() < 0.1

@@ -89,7 +89,8 @@ def read_clock(table: Table, name: str, *, unit: str | None, slowest_hz: float) 
             return Clock(values / 1e7 - zero, base, f"{name} holds ticks of {program}")
     named = time_unit(table.units.get(name, "")) or time_unit_of_name(name)
     every = np.interp(np.arange(len(values)), np.flatnonzero(np.isfinite(values)), known)
-    found = unit or named or unit_by_rate(every, slowest_hz)
+    dated = UNIX_S[0] <= known[0] <= UNIX_S[1]  # seconds since 1970 may come by the minute
+    found = unit or named or unit_by_rate(every, slowest_hz / 4 if dated else slowest_hz)
     if found is None and np.ptp(known) == 0:
         raise DataError(
             f"{table.path}: the time column {name} is {known[0]:g} in all of its {len(known)} "

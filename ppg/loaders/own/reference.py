@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -23,11 +24,14 @@ from ppg.loaders.own.signals import (
     true_times,
 )
 from ppg.loaders.own.table import Base, Table
+from ppg.row_times import UnclearTimesError, row_times
 from ppgnas.errors import DataError
 
 RR_S = (0.25, 3.0)  # the median of intervals
 LARGEST_ECG = 1e30
 SLOWEST_ECG_HZ = 50.0
+TOGETHER = 0.6  # of the rows have the time of the row before: more than rows written twice
+FEW_SHARE = 0.5  # of the windows with a heart rate, below which it is said
 RR_PER_S = {"s": 1.0, "ms": 1e-3}
 
 
@@ -87,6 +91,9 @@ def labels_of(
     series = read_series(
         table, (name,), Timing(time, columns.time_unit, rate, slow, "`hr_rate_hz`"), say
     )
+    if kind == "hr" and series.stamped and np.mean(np.diff(series.time_s) == 0) > TOGETHER:
+        with suppress(UnclearTimesError):  # many in a whole minute, or in a packet
+            series = replace(series, time_s=row_times(series.time_s).time_s)
     clock, note = on_one_clock(Clock(series.time_s, series.base), base, origin_s, origin_s + end_s)
     if note:
         say(f"{table.path.name}: {note}.")
@@ -122,6 +129,12 @@ def labels_of(
             f"{last:.1f} s on the clock of the PPG, which lasts {end_s:.1f} s; allowed: "
             f"values at most {HR_GAP_S:g} s apart in the same time. Check `time_unit` and the "
             f"zero of the clocks.{zone}"
+        )
+    known = int(np.isfinite(labels.hr_bpm).sum())
+    if known < FEW_SHARE * len(labels.hr_bpm):
+        say(
+            f"{table.path.name}: {known} of {len(labels.hr_bpm)} windows have a heart rate, as "
+            f"values of {name} more than {HR_GAP_S:g} s apart, or none, leave the others without."
         )
     return labels
 

@@ -43,7 +43,8 @@ def unit_by_rate(time: NDArray[np.float64], slowest_hz: float) -> str | None:
     steps = np.diff(time)
     steps = steps[steps >= 0] if steps.max(initial=0.0) > 0 else -steps  # the newest comes first
     for _ in range(2):  # without the holes, which are few and longer than any packet
-        steps = steps[steps <= LONGEST_PACKET * steps.mean()] if len(steps) else steps
+        whole = steps[steps <= LONGEST_PACKET * steps.mean()] if len(steps) else steps
+        steps = whole if whole.any() else steps  # whole minutes hold more rows than a packet
     usual = float(steps.mean()) if len(steps) else 0.0
     fitting = (u for u in ("s", "ms", "us", "ns") if usual * TIME_UNITS[u] <= 1 / slowest_hz)
     return next(fitting, None) if usual > 0 else None

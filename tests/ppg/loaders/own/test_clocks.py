@@ -239,3 +239,29 @@ def test_clocks_with_different_zeros(tmp_path: Path) -> None:
     assert "the times of hr are dates, those of PPG count from a zero of their own" in message
     late = write(tmp_path / "hr.csv", {"t": 500 + np.arange(60.0), "hr": np.full(60, 70.0)})
     assert "no window has a heart rate" in refusal(signals, columns, hr_file=late)
+
+
+@pytest.mark.parametrize("every", [1, 2, 60])
+def test_a_reference_in_whole_minutes(tmp_path: Path, every: int) -> None:
+    """Its rows are spread within their minutes; one a minute leaves windows without."""
+    table = made_table(seconds=600.0)
+    second = np.arange(0, 600, every)
+    hr_s = 1.77e9 // 60 * 60 + second
+    reference = write(
+        tmp_path / "hr.csv", {"time": hr_s // 60 * 60, "hr": 60 + 20 * np.sin(second / 60)}
+    )
+    said: list[str] = []
+    own = {"t": table["t"] + 1.77e9 // 60 * 60, "green": table["green"]}
+    recording = read_own(
+        write(tmp_path / "ppg.csv", own),
+        Columns(ppg=("green",), time="t"),
+        hr_file=reference,
+        say=said.append,
+    )
+    finite = np.isfinite(recording.hr_bpm)
+    assert finite.mean() > 0.9 if every < 60 else finite.mean() < 0.1
+    assert any("windows have a heart rate, as values of hr" in line for line in said) == (
+        every == 60
+    )
+    true = 60 + 20 * np.sin((recording.window_start_s + 4) / 60)
+    assert every == 60 or np.abs(recording.hr_bpm - true)[finite].max() < 1.5
