@@ -2,8 +2,8 @@
 
 What shows it, in the order in which it is asked: the same name (`dataset/subject`), the same PPG
 samples or a stretch of them, the same reference heart rates, a note (`also_in`) of one that names
-the other, the same pulse in other samples (resampled, scaled, turned over), and heart rates that
-agree at some shift. Names alone do not: they can differ
+the other, the same pulse in other samples (resampled, scaled, filtered, mixed), and heart rates
+that agree at some shift. Names alone do not: they can differ
 (`bidmc_sample/BIDMC_s01182`, `bidmc/BIDMC_01`), and two data sets may both have a subject S1.
 
 Two people at rest can look alike, so heart rates at a shift count only where they move by 5 BPM
@@ -23,10 +23,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage, signal
-from scipy.spatial import cKDTree
 
-from ppg.crossings import crossings, one_moment
 from ppg.recording import Entry, Recording
+from ppg.wavering import Wavering, likeness, wavering
 from ppgnas.errors import DataError
 
 SHORTEST_EQUAL = 20  # windows; a shorter row of rates may be equal by chance
@@ -278,8 +277,8 @@ class _Traits:
         return frozenset(found)
 
     @cached_property
-    def crossings(self) -> cKDTree:
-        return crossings(self.recording.ppg, self.recording.ppg_hz)
+    def wavering(self) -> Wavering:
+        return wavering(self.recording.ppg, self.recording.ppg_hz)
 
     @cached_property
     def rates(self) -> bytes | None:
@@ -319,7 +318,7 @@ def _why(left: _Traits, right: _Traits) -> str | None:
         return "the same reference heart rates"
     if _note(left.names, right.names) is not None:
         return "a note in also_in"
-    if one_moment(left.crossings, right.crossings):
+    if likeness(left.wavering, right.wavering) >= 1:
         return "the same pulse, in other samples"
     apart = trace_distance(left.trace, right.trace)
     if apart is not None and apart < APART_BPM:
