@@ -95,12 +95,13 @@ def likeness(left: Wavering, right: Wavering) -> float:
     sought = _rows(right.rates)[:, :, :: EVERY * HZ]
     sought = sought - sought.mean(axis=-1, keepdims=True)
     sought *= right.inverse[:, :, :: EVERY * HZ, None]
+    same = len(left.rates) == len(right.rates)  # then channels stand in one order, or their mean
     most = 0.0
-    for rates, inverse in zip(left.rates, left.inverse, strict=True):
+    for channel, (rates, inverse) in enumerate(zip(left.rates, left.inverse, strict=True)):
         rows = np.ascontiguousarray(_rows(rates)) * inverse[:, :, None]
-        for channel in sought:
+        for other in sought[channel : channel + 1] if same else sought:
             for begin in range(0, sought.shape[2], AT_ONCE):
-                asked = channel[:, begin : begin + AT_ONCE].transpose(0, 2, 1)
+                asked = other[:, begin : begin + AT_ONCE].transpose(0, 2, 1)
                 alike = np.mean(rows @ asked, axis=0)  # (rows, asked)
                 most = max(most, *_in_a_row(alike))
     return most
