@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import replace
-from functools import reduce
+from functools import cache, reduce
 from itertools import combinations
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -19,12 +20,18 @@ from ppg.recording import Recording
 from ppg.synthetic.recordings import synthesize_person
 from ppg.wavering import likeness, wavering
 
+Kind = Literal["bandpass", "lowpass", "highpass"]
 Change = Callable[[Recording], Recording]
+
+
+@cache
+def _whole(number: int) -> Recording:
+    return synthesize_person(number, minutes=4.0, seed=3)[0]
 
 
 def _part(number: int, begin_s: float, end_s: float) -> Recording:
     """Of a person without labels, under a name that says which part it is."""
-    whole, _ = synthesize_person(number, minutes=4.0, seed=3)
+    whole = _whole(number)
     ppg = whole.ppg[round(begin_s * whole.ppg_hz) : round(end_s * whole.ppg_hz)]
     name = f"p{begin_s:g}"
     return Recording(subject=name, dataset="lab", name=name, ppg=ppg, ppg_hz=whole.ppg_hz)
@@ -52,7 +59,7 @@ def _noisy(one: Recording) -> Recording:
     return replace(one, ppg=one.ppg + (0.02 * one.ppg.std() * noise).astype(np.float32))
 
 
-def _filtered(kind: str, edges_hz: float | list[float]) -> Change:
+def _filtered(kind: Kind, edges_hz: float | list[float]) -> Change:
     def change(one: Recording) -> Recording:
         sections = signal.butter(3, edges_hz, kind, fs=one.ppg_hz, output="sos")
         ppg = signal.sosfilt(sections, one.ppg - one.ppg[0], axis=0)
@@ -108,6 +115,12 @@ def test_a_minute_of_one_person_in_other_samples(change: Change) -> None:
     assert [link.right.name for link in shared_people([first], [third, second])] == ["p70"]
 
 
+@pytest.mark.parametrize("change", [_at(25.0), _derived, _mixed, _filtered("lowpass", 4.0)])
+def test_half_a_minute_of_a_clean_copy_is_enough(change: Change) -> None:
+    (found,) = one_person_groups([_part(0, 0, 100), change(_part(0, 55, 130)), _part(1, 0, 130)])
+    assert found.people == ("lab/p0", "lab/p55")
+
+
 def test_three_names_of_one_person() -> None:
     parts = [_part(0, 0, 120), _at(50.0)(_part(0, 40, 200)), _volts(_part(0, 120, 240))]
     (found,) = one_person_groups(parts)
@@ -115,7 +128,7 @@ def test_three_names_of_one_person() -> None:
 
 
 def test_people_are_not_taken_for_one() -> None:
-    everybody = [synthesize_person(n, minutes=3.0, seed=1)[0] for n in range(12)]
+    everybody = [synthesize_person(n, minutes=2.0, seed=1)[0] for n in range(8)]
     assert one_person_groups(everybody) == []
 
 
@@ -123,7 +136,7 @@ def test_real_people_of_one_protocol_are_not_taken_for_one() -> None:
     folder = Path(os.environ.get("PPGNAS_TEST_DATA", "")) / "bami1"
     if "PPGNAS_TEST_DATA" not in os.environ or not folder.is_dir():
         pytest.skip("no real recordings: set PPGNAS_TEST_DATA to a folder that holds bami1")
-    seen = [wavering(r.ppg[:, :1], r.ppg_hz) for r in read_folder(folder)[:12]]
+    seen = [wavering(r.ppg[:, :1], r.ppg_hz) for r in read_folder(folder)[:8]]
     assert max(likeness(left, right) for left, right in combinations(seen, 2)) < 0.95
 
 
@@ -134,7 +147,7 @@ def test_a_rhythm_without_variation_says_nothing(hz: float) -> None:
     assert likeness(steady, steady) == 0
 
 
-@pytest.mark.parametrize("seconds", [9, 60, 67])
+@pytest.mark.parametrize("seconds", [9, 30, 36])
 def test_too_short_to_tell(seconds: int) -> None:
     noise = np.random.default_rng(0).standard_normal((64 * seconds, 1)).astype(np.float32)
     assert likeness(wavering(noise, 64.0), wavering(noise, 64.0)) == 0
