@@ -84,7 +84,7 @@ def read_xml(path: Path) -> Table:
                 times_s.append(found[0])
                 rates.append(float(rate))
                 base = found[1]
-    except (ElementTree.ParseError, ValueError) as error:
+    except (ElementTree.ParseError, ValueError, LookupError) as error:
         raise DataError(f"{path}: unreadable as XML ({error}); export it again.") from error
     if len(rates) < 2:
         raise DataError(f"{path}: {len(rates)} heart rates with a time; allowed: two at least.")

@@ -190,6 +190,9 @@ def test_what_xml_holds_no_heart_rate_is_refused(tmp_path: Path) -> None:
     path.write_text('<?xml version="1.0"?><gpx><trkpt><time>2024-05-31T12:00:00Z</time>')
     with pytest.raises(DataError, match=r"unreadable as XML .* export it again"):
         open_table(path)
+    path.write_text('<?xml version="1.0" encoding="klingon"?><gpx/>')
+    with pytest.raises(DataError, match=r"unreadable as XML \(unknown encoding"):
+        open_table(path)
     path.write_text("<gpx><trkpt><time>2024-05-31T12:00:00Z</time></trkpt></gpx>")
     with pytest.raises(DataError, match="0 heart rates with a time; allowed: two at least"):
         open_table(path)
