@@ -30,6 +30,10 @@ LIGHT_PACKAGES = {
     "hwmodels": {"numpy", "scipy", "pydantic", *TOML},
 }
 
+NEWER = {"Self", "Never", "LiteralString", "TypeVarTuple", "Unpack", "Required", "NotRequired",
+         "assert_never", "assert_type", "reveal_type", "override", "get_type_hints"}  # fmt: skip
+"""Of `typing` from Python 3.11 on; type hints of 3.10 have an Optional round what may be None."""
+
 
 def imports_of(path: Path) -> Iterator[str]:
     """Top-level names of everything that a file imports, wherever in the file."""
@@ -45,6 +49,14 @@ def files_of(room: str) -> list[Path]:
     found = sorted((ROOT / room).rglob("*.py"))
     assert found
     return found
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_names_of_typing_are_those_of_python_3_10(room: str) -> None:
+    for path in files_of(room):
+        body = ast.parse(path.read_text(encoding="utf-8")).body  # below TYPE_CHECKING all may be
+        found = [n for n in body if isinstance(n, ast.ImportFrom) and n.module == "typing"]
+        assert not NEWER & {alias.name for node in found for alias in node.names}, path
 
 
 @pytest.mark.parametrize("room", ROOMS)

@@ -10,7 +10,7 @@ from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.queues import Queue
-from typing import TypeAlias, TypeVar, TypeVarTuple, Unpack
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from distill.training.cluster import Hands, on_cluster
 from distill.training.processes import become_worker, worker_processes
@@ -22,7 +22,10 @@ REPORT_EVERY = 20
 _POLL_S = 0.5
 
 Result = TypeVar("Result")
-Values = TypeVarTuple("Values")
+if TYPE_CHECKING:  # Python 3.10 has neither
+    from typing import TypeVarTuple, Unpack
+
+    Values = TypeVarTuple("Values")
 
 Reports: TypeAlias = "Queue[tuple[int, int, int]]"
 """What is done: the call of `run_jobs`, the job, and its steps."""

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import errno
 import functools
+import inspect
 import json
 import shlex
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, ParamSpec, get_type_hints
+from typing import Any, ParamSpec
 
 import typer
 from typer.models import OptionInfo
@@ -78,8 +79,8 @@ def _with_options(message: str, function: Callable[..., None]) -> str:
 
     `seed` becomes --seed where the verb has that option; a name that it has not stays as it is.
     """
-    for name, hint in get_type_hints(function, include_extras=True).items():
-        for option in getattr(hint, "__metadata__", ()):
+    for name, parameter in inspect.signature(function, eval_str=True).parameters.items():
+        for option in getattr(parameter.annotation, "__metadata__", ()):
             if isinstance(option, OptionInfo):
                 # typer keeps the first name in `default` where the option is an annotation.
                 given = map(str, (option.default, *(option.param_decls or ())))

@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable
-from typing import Annotated, Any, get_type_hints
+from typing import Annotated, Any
 
 import typer
 
@@ -129,25 +129,21 @@ def _options(
 
 def reads_a_file(function: Callable[..., None]) -> Callable[..., None]:
     """A verb with these options, of which its argument `given` has those that were given."""
-    hints = get_type_hints(_options, include_extras=True)
-    hints.pop("return")
+    added = inspect.signature(_options, eval_str=True).parameters
 
     @functools.wraps(function)
     def wrapped(*args: Any, **rest: Any) -> None:
-        given = {name: rest.pop(name, None) for name in hints}
+        given = {name: rest.pop(name, None) for name in added}
         given |= {name: names_of(given[name]) for name in _LISTS if given[name] is not None}
         if given["names"] is not None:  # one that is there twice is refused, and not left out
             given["names"] = tuple(filter(None, map(str.strip, given["names"].split(","))))
         given = {name: value for name, value in given.items() if value is not None}
         function(*args, given=given, **rest)
 
-    own = get_type_hints(function, include_extras=True)
-    own.pop("given")
-    signature = inspect.signature(function)
+    # get_type_hints of Python 3.10 makes an Optional of what is None, and typer sees no option.
+    signature = inspect.signature(function, eval_str=True)
     kept = [p for name, p in signature.parameters.items() if name != "given"]
-    added = inspect.signature(_options).parameters.values()
-    types = own | hints
-    parameters = [p.replace(annotation=types[p.name]) for p in (*kept, *added)]
-    wrapped.__annotations__ = types
+    parameters = [*kept, *added.values()]
+    wrapped.__annotations__ = {p.name: p.annotation for p in parameters}
     vars(wrapped)["__signature__"] = signature.replace(parameters=parameters)
     return wrapped
