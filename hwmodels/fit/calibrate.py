@@ -52,7 +52,7 @@ _LARGEST_FACTOR = 20.0
 USUAL_FACTOR = 4.0  # builds with other caches or compilers lie within it
 _SAME_UNIT = 1.6  # of the factor that another unit would make
 # What a kernel's layers leave out, where an engine is fitted on layers alone.
-WIDEST = 1000
+MIXED = 300  # times; between the next two units lie 1000
 _LEAST_WIDTH = 0.02
 
 
@@ -127,6 +127,7 @@ def from_networks(
         [raw_cycles(g, board, engine, mode) for g, mode in zip(graphs, modes, strict=True)]
     )
     ratios = np.log(measured / raw)
+    _check_one_unit(ratios, names)
     keys = tuple(names)
     scale = math.exp(float(np.median(ratios)))
     held_out = None
@@ -151,12 +152,21 @@ def from_networks(
 
 def _interval(width: float) -> Estimate:
     """The factor to expect, from a half width in logs."""
-    if width > math.log(WIDEST):
-        raise DataError(
-            f"the timings stray from the engine by more than {WIDEST} times once its factor is "
-            "fitted, so they say nothing; check their unit and shapes"
-        )
     return Estimate(1.0, math.exp(-width), math.exp(width))
+
+
+def _check_one_unit(ratios: Array, where: Sequence[str]) -> None:
+    """Refuse timings of which some are in another unit: no kernel strays so far."""
+    off = ratios - np.median(ratios)
+    other = np.flatnonzero(np.abs(off) > math.log(MIXED))
+    if len(other):
+        first = int(other[0])
+        raise DataError(
+            f"{len(other)} of {len(ratios)} timings are not in the unit of the others: that of "
+            f"{where[first]} is {math.exp(float(off[first])):.3g} times what the engine and the "
+            f"others say; allowed: 1/{MIXED} to {MIXED}. Give all in one unit, or "
+            "correct its shapes"
+        )
 
 
 def _before(raw: Array, board: Board, engine: Engine) -> Array:
@@ -211,6 +221,7 @@ def from_layers(layers: Sequence[LayerTiming], board: Board, engine: Engine) -> 
             "says how far the others can be trusted; time layers of other channels too"
         )
     ratios = np.log(measured / raw)
+    _check_one_unit(ratios, [f"line {layer.line}" for layer in layers])
     held_out = leave_groups_out(
         keys, measured, lambda seen, out: raw[out] * math.exp(float(np.median(ratios[seen])))
     )

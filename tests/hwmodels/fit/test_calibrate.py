@@ -173,8 +173,23 @@ def test_layers_that_are_all_alike(tmp_path: Path) -> None:
 
 def test_timings_that_say_nothing() -> None:
     board, engine = load_board("stm32f767"), load_engine("tflm-cmsis-nn")
-    with pytest.raises(DataError, match="stray from the engine by more than 1000 times"):
+    with pytest.raises(DataError, match=r"4 of 4 timings are not in the unit .* that of a is "):
         from_networks(list("abcd"), GRAPHS, [1e-3, 1e12, 1e-3, 1e12], board, engine)
+
+
+@pytest.mark.parametrize(("factor", "every"), [(1e3, 9), (1e-3, 4), (180e3, 2), (1e6, 20)])
+def test_timings_of_mixed_units(factor: float, every: int) -> None:
+    """Microseconds, seconds or cycles in some rows of ms; the first of them is named."""
+    board, engine = load_board("stm32f446"), load_engine("tflm-cmsis-nn")
+    rows = [row for row in timed_layers() if row.mcu == "STM32F446"][::20]
+    layers = [
+        LayerTiming("conv", row.geometry, line, row.cycles * (factor if line % every == 1 else 1))
+        for line, row in enumerate(rows, start=2)
+    ]
+    with pytest.raises(
+        DataError, match="timings are not in the unit of the others: that of line "
+    ):
+        from_layers(layers, board, engine)
 
 
 def test_interval_of_noisy_networks_holds_them() -> None:
