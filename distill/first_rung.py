@@ -2,8 +2,8 @@
 
 A finalist goes on from there, so that no step is thrown away. The weights are read as they are,
 near the highest rate, with the statistics of normalisation settled. They are scored by the error
-of their readings and the expected error under their distribution together, which order networks
-better than either (results/reference/ranking.md).
+of their readings and the expected error under their distribution together, and by the readings of
+some training people: few search people alone say less (docs/ranking.md).
 """
 
 from __future__ import annotations
@@ -13,16 +13,15 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from pydantic import TypeAdapter
 
-from distill.evaluation import READ_AT_ONCE, float_logits, raw_mae_bpm
+from distill.evaluation import float_logits, raw_mae_bpm
 from distill.finalist import OBSERVED_BATCHES, FinalistJob, fit_finalist
 from distill.pool import open_pool
 from distill.training.checkpoint import load_checkpoint, read_facts, save_checkpoint
 from distill.training.device import placed
-from distill.training.effort import rung_score
+from distill.training.effort import first_score, rung_score
 from distill.training.fit import ALONE
 from distill.training.metrics import note_search
 from distill.training.norms import settle_norms
@@ -42,27 +41,34 @@ class Begun:
     Attributes:
         expected_bpm: mean over search people of the expected absolute error of a window.
         mae_bpm: mean over search people of the error of the decoded reading.
-        train_bpm: expected absolute error on windows that it was trained on.
+        train_mae_bpm: the same on some training people, from their recordings as they are.
         step_s: seconds that a step of it took, of its core.
     """
 
     expected_bpm: float
     mae_bpm: float
-    train_bpm: float
+    train_mae_bpm: float
     step_s: float
 
     @property
     def score_bpm(self) -> float:
-        """What networks are ordered by."""
+        """What networks are ordered by half way."""
         return rung_score(self.expected_bpm, self.mae_bpm)
 
+    @property
+    def first_score_bpm(self) -> float:
+        """The same after a first rung, when hardly any window was seen twice."""
+        return first_score(self.score_bpm, self.train_mae_bpm)
 
-def begin(job: FinalistJob, search: WindowSet, kept: Path, progress: Progress) -> Begun:
+
+def begin(
+    job: FinalistJob, search: WindowSet, train: WindowSet, kept: Path, progress: Progress
+) -> Begun:
     """Train up to `job.pause`, keep the weights and what they say in `kept`.
 
     Args:
         job: of a finalist, with a pause.
-        search: windows of search people at the rate of the arch.
+        search, train: windows of search and of training people at the rate of the arch.
         kept: file for the weights.
         progress: sees every step.
     """
@@ -76,13 +82,10 @@ def begin(job: FinalistJob, search: WindowSet, kept: Path, progress: Progress) -
     batches = [pool.of(x, job.arch) for x in pool.inputs(OBSERVED_BATCHES)]
     settle_norms(network, batches)
     logits = float_logits(network, search)
-    with torch.no_grad():
-        parts = [network(part) for x in batches for part in torch.split(x, READ_AT_ONCE)]
-    seen = torch.cat(parts).cpu().numpy()
     begun = Begun(
         mean_over_people(expected_error(logits, search.hr_bpm, search.task), search.person),
         raw_mae_bpm(logits, search),
-        float(np.nanmean(expected_error(seen, pool.hr_bpm[: len(seen)], pool.task))),
+        raw_mae_bpm(float_logits(network, train), train),
         step_s,
     )
     note_search(job.log, job.float_steps, arithmetic="float", mae_bpm=begun.mae_bpm)

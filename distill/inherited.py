@@ -48,16 +48,16 @@ class InheritedAccuracy:
         count: int,
         past_s: float = 0.0,
     ) -> None:
-        picked = thin(search, count)
+        some = search.only(thin(search, count))
         self._supernet = supernet
         self._calibration = calibration
         self._past_s = past_s
         self._device = next(supernet.parameters()).device
         self._task = search.task
-        self._x = torch.from_numpy(search.x[picked]).to(self._device)
-        self._passes = search.passes and search.passes.only(picked)
-        self._hr_bpm = search.hr_bpm[picked]
-        self._person = search.person[picked]
+        self._x = torch.from_numpy(some.x).to(self._device)
+        self._passes = some.passes
+        self._hr_bpm = some.hr_bpm
+        self._person = some.person
 
     @torch.no_grad()
     def mae_bpm(self, arch: Arch) -> float:

@@ -18,7 +18,7 @@ from distill.compression.retrain import FOLDER_NAME, parts_of, retrain
 from distill.evaluation import Retrained
 from distill.finalist import CHECKPOINT_NAME, FinalistJob
 from distill.first_rung import Begun, begin, read_begun
-from distill.inherited import InheritedAccuracy
+from distill.inherited import InheritedAccuracy, thin
 from distill.inputs import stored_rate_hz
 from distill.losses.mix import chosen_mix
 from distill.pace import Pace, measure_pace
@@ -37,7 +37,7 @@ from distill.training.recipe import Recipe, direct
 from distill.unlabelled import LeftOut, unlabelled_bank
 from ppg.augment.bank import TrainingBank
 from ppg.recording import Recording
-from ppg.windows import InputSpec, windows_of
+from ppg.windows import InputSpec, WindowSet, windows_of
 from ppgnas.task import Mode
 from search_spaces.arch import Arch
 from search_spaces.network import Network
@@ -46,9 +46,11 @@ from search_spaces.space import SearchSpace
 from search_spaces.streaming import most_past_s
 from search_spaces.supernet import Supernet
 
-RUNG_NAME: dict[Rung, str] = {"first rungs": "first-rung", "second rungs": "second-rung"}
+RUNG_NAME: dict[Rung, str] = {"first rungs": "begun", "second rungs": "half-way"}
 INITIAL_NAME, INHERITED_NAME = "initial", "inherited"
 CALIBRATION_BATCHES = 2
+HEARD = 10
+"""Training people whose readings say how good a network is after a rung (docs/ranking.md)."""
 PACED = 5
 
 
@@ -274,6 +276,7 @@ class Trainer:
             (
                 self._rung(job, kind),
                 windows_of(self.search, job.arch, mode=self.mode),
+                self._heard(job.arch),
                 self._begun_file(job.arch, kind),
             )
             for job in map(self._whole, missing)
@@ -291,6 +294,13 @@ class Trainer:
             shared=self._shared(kind, missing),
             given=self.site.workers,
         )
+
+    def _heard(self, arch: Arch) -> WindowSet:
+        """Windows of some training people, a recording each."""
+        first = {each.person: each for each in reversed(self.train)}
+        drawn = random.Random(f"{self.seed} heard").sample(sorted(first), min(HEARD, len(first)))
+        windows = windows_of([first[who] for who in drawn], arch, mode=self.mode)
+        return windows.only(thin(windows, self.effort.search_windows))
 
     def _rung(self, job: FinalistJob, kind: Rung) -> FinalistJob:
         """The job with a pause; it trains the network as the first stage of its recipe does."""

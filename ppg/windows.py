@@ -74,6 +74,14 @@ class WindowSet:
     def __len__(self) -> int:
         return len(self.hr_bpm)
 
+    def only(self, picked: NDArray[np.int64]) -> WindowSet:
+        """Some of the windows, by index."""
+        rows = {
+            name: getattr(self, name)[picked]
+            for name in ("x", "hr_bpm", "person", "recording", "start_s", "activity")
+        }
+        return replace(self, **rows, passes=self.passes and self.passes.only(picked))
+
     def spread(self, limit: int) -> NDArray[np.float32]:
         """Up to `limit` windows `(windows, channels, time)`, spread over the recordings."""
         return self.x[np.linspace(0, len(self) - 1, min(limit, len(self))).astype(np.int64)]

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from distill.training.effort import rung_score
+from distill.training.effort import first_score, rung_score
 from hwmodels.costs import Costs
 from nas.explore.evidence import INTERVAL_SDS, NEIGHBOURS_SHARE, Amount, Explorer, most_gain
 from nas.explore.finalists import choose_finalists
@@ -58,6 +58,11 @@ def explorer(folder: Path, calls: list[str], *, seed: int = 0) -> Explorer:
 
 def first_bpm(arch: Arch) -> float:
     """What the trainer of tests says after a first rung."""
+    return first_score(half_way_bpm(arch), fake_mae(arch))
+
+
+def half_way_bpm(arch: Arch) -> float:
+    """And half way, of search people alone."""
     return rung_score(1.5 * fake_mae(arch), 1.2 * fake_mae(arch))
 
 
@@ -173,7 +178,7 @@ def test_who_could_be_a_finalist_is_judged_half_way(tmp_path: Path) -> None:
     assert calls[before:] == [f"second rungs {candidate.arch.id}" for candidate in some]
     archs = [c.arch for c in some]
     foretold = Forecaster(one.begun, {}, one.drawn).forecast(archs).mean
-    said = np.log([first_bpm(arch) for arch in archs])
+    said = np.log([half_way_bpm(arch) for arch in archs])
     foretold += (said - foretold).mean()  # weights half way err more than whole ones
     found = np.log([c.mae_bpm or 0.0 for c in judged])
     nearer = np.abs(found - said) < np.abs(foretold - said)

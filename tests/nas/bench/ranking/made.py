@@ -52,7 +52,7 @@ def made_record(arch: Arch, place: int = 0) -> NetworkRecord:
         jacobian=-30.0 - place,
         first_expected_bpm=5.0 + place,
         first_mae_bpm=4.0,
-        first_train_bpm=6.0 + (place % 2),
+        first_train_mae_bpm=6.0 + (place % 2),
         full={0: full(0), 1: full(1)},
     )
 
