@@ -1,0 +1,79 @@
+"""SPLIT and SPLIT_V, made of a gated product's two slices, through reader, reference and C."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from deploy.integers import reference
+from deploy.tflite import runtime
+from deploy.tflite.reader import read
+from hwmodels.boards import load_board
+from hwmodels.engines.load import engine_names, load_engine
+from hwmodels.scorecard import score
+from ppgnas.errors import GraphError
+from tests.deploy.tflite.test_reader import operators, packed, rename, unpacked
+
+FILE = Path(__file__).parent / "files" / "gated_product_int8.tflite"
+
+
+def _split(name: str, *, axis: int = 2, sizes: tuple[int, int] = (8, 8)) -> bytes:
+    model = unpacked(FILE.read_bytes())
+    schema = runtime.schema()
+    graph = model.subgraphs[0]
+    first, second = operators(model, "STRIDED_SLICE")
+    rename(model.operatorCodes[first.opcodeIndex], name)
+
+    def constant(values: object) -> int:
+        tensor, buffer = schema.TensorT(), schema.BufferT()
+        array = np.array(values, "<i4")
+        tensor.shape, tensor.type = np.array(array.shape, np.int32), schema.TensorType.INT32
+        tensor.buffer, buffer.data = len(model.buffers), np.frombuffer(array.tobytes(), np.uint8)
+        model.buffers.append(buffer)
+        graph.tensors.append(tensor)
+        return len(graph.tensors) - 1
+
+    source = first.inputs[0]
+    if name == "SPLIT":
+        inputs, options = [constant(axis), source], schema.SplitOptionsT()
+        first.builtinOptionsType = schema.BuiltinOptions.SplitOptions
+    else:
+        inputs, options = [source, constant(sizes), constant(axis)], schema.SplitVOptionsT()
+        first.builtinOptionsType = schema.BuiltinOptions.SplitVOptions
+    options.numSplits = 2
+    first.inputs, first.builtinOptions = np.array(inputs, np.int32), options
+    first.outputs = np.array([*first.outputs, *second.outputs], np.int32)
+    graph.operators.remove(second)
+    return packed(model)
+
+
+@pytest.mark.parametrize(("name", "axis"), [("SPLIT", 2), ("SPLIT", -1), ("SPLIT_V", 2)])
+def test_parts_are_the_interpreters(name: str, axis: int) -> None:
+    content = _split(name, axis=axis)
+    model, slices = read(content), read(FILE)
+    assert model.graph.total_macs == slices.graph.total_macs
+    assert [layer.op for layer in model.graph.layers].count("slice") == 2
+    net = model.net()
+    shape = net.graph.shape(net.graph.input)[-2:]
+    x = np.random.default_rng(0).integers(-128, 128, (4, 1, *shape)).astype(np.int8)
+    ours = reference.run(net, x, rule="litert").reshape(4, -1)
+    theirs = runtime.run(content, x.reshape(4, *shape)).reshape(4, -1)
+    np.testing.assert_array_equal(ours, theirs)
+
+
+@pytest.mark.parametrize("engine", engine_names())
+def test_every_engine_has_a_cost(engine: str) -> None:
+    known = load_engine(engine)
+    board = load_board("stm32h743" if "Cortex-M7" in known.cores else "esp32-s3")
+    parts = score(read(_split("SPLIT")).graph, board, known)
+    slices = score(read(FILE).graph, board, known)
+    assert parts.cycles.value == pytest.approx(slices.cycles.value, rel=0.02)
+    assert parts.sram_bytes.value >= slices.sram_bytes.value  # both parts wait at a time
+
+
+@pytest.mark.parametrize("axis", [1, 5, -9])
+def test_parts_that_do_not_fit_are_refused(axis: int) -> None:
+    with pytest.raises(GraphError, match="SPLIT has no cost; allowed: CONV_2D"):
+        read(_split("SPLIT", axis=axis))
