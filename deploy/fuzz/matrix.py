@@ -91,6 +91,7 @@ FURTHER = (
     ("M33", ("-O2", "-fno-omit-frame-pointer")),
     ("M7", ("-O0", "-g", "-fno-omit-frame-pointer")),
     ("M7", ("-O2", "-fpic")),
+    ("M7", ("-O2", "-flto")),
     ("M7", ("-O2", "-DPPG_NO_ASSEMBLY")),
     ("M7", ("-Os", "-DPPG_PORTABLE")),
 )

@@ -1,6 +1,7 @@
 #include "model.h"
 
-int8_t ppg_input[PPG_STEPS * PPG_CHANNELS];
+/* Written from outside, which a compiler that sees the whole program would not know. */
+__attribute__((used)) int8_t ppg_input[PPG_STEPS * PPG_CHANNELS];
 int8_t ppg_logits[PPG_CLASSES];
 uint64_t ppg_memory[(PPG_SCRATCH_BYTES + 7) / 8];
 
