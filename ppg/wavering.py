@@ -25,7 +25,7 @@ COUNT = 32  # seconds of a row
 EVERY = 8  # seconds from one row that is looked for to the next
 # Mean correlation of the bands over 1, 2, 4 and 8 rows in a row; the nearest two people of 102
 # recordings have 0.89, 0.71, 0.50 and 0.33.
-LEAST = (0.95, 0.76, 0.58, 0.42)
+LEAST = (0.97, 0.76, 0.58, 0.42)
 SPREAD_HZ = 0.01  # of a band; less is a rhythm that two people may share
 FAINT = 1e-4  # of the power of the strongest band: the dying away of what came before
 PRESENT = 0.9  # of the seconds of a row in which its band is not faint

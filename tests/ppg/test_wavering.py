@@ -115,7 +115,7 @@ def test_a_minute_of_one_person_in_other_samples(change: Change) -> None:
     assert [link.right.name for link in shared_people([first], [third, second])] == ["p70"]
 
 
-@pytest.mark.parametrize("change", [_at(25.0), _derived, _mixed, _filtered("lowpass", 4.0)])
+@pytest.mark.parametrize("change", [_at(25.0), _volts, _mixed, _filtered("lowpass", 4.0)])
 def test_half_a_minute_of_a_clean_copy_is_enough(change: Change) -> None:
     (found,) = one_person_groups([_part(0, 0, 100), change(_part(0, 55, 130)), _part(1, 0, 130)])
     assert found.people == ("lab/p0", "lab/p55")
