@@ -187,3 +187,13 @@ def test_rows_that_are_missing_without_a_trace(lost: float, rows: int) -> None:
     assert "rows are missing" in message or "are rows missing?" in message
     (whole,) = inspect([replace(right, acc=None, acc_hz=None)]).recordings
     assert whole.rate_error is None and whole.drift is None
+
+
+@pytest.mark.parametrize(("seconds", "lost"), [(240, 0.05), (300, 0.03), (300, 0.07)])
+def test_rows_that_are_missing_from_short_recordings(seconds: float, lost: float) -> None:
+    right = _recording(seconds=seconds, seed=3, acc=False)
+    packet = np.arange(len(right.ppg)) // 20
+    kept = (np.random.default_rng(1).random(packet[-1] + 1) >= lost)[packet]
+    found = inspect([replace(right, ppg=right.ppg[kept])])
+    said = " ".join(c.message for c in found.warnings)
+    assert "rows are missing without a trace" in said or "are rows missing?" in said
