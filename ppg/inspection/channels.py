@@ -117,7 +117,7 @@ def _spoilt(recording: Recording, *, whole: bool = True) -> Iterator[tuple[str, 
     pulses = {index: _alone(recording, index) for index in alive}
     dead = dict(_without_pulse(pulses))
     good = [index for index in alive if index not in dead]
-    late_s = _against(recording, good)
+    late_s = _against(recording, good, whole=whole)
     turned = [index for index, lag_s in late_s.items() if not lag_s]
     # One choice mends all of it: what is dead left out, what is inverted turned over.
     kept = [index for index in good if (whole and index in turned) or index not in late_s]
@@ -198,7 +198,7 @@ def _without_pulse(pulses: dict[int, Pulse]) -> Iterator[tuple[int, str]]:
             )
 
 
-def _against(recording: Recording, chosen: list[int]) -> dict[int, float]:
+def _against(recording: Recording, chosen: list[int], *, whole: bool) -> dict[int, float]:
     """Channels whose traces go against those of most (of two, the second), and how late they are,
     where the pulse is theirs so, rather than turned over: 0."""
     samples = int(WINDOW_S * recording.ppg_hz)
@@ -218,12 +218,13 @@ def _against(recording: Recording, chosen: list[int]) -> dict[int, float]:
     now = like(0)
     most = int((now < INVERTED).sum(axis=1).argmin())  # of those that most go with; the first
     found = {place: 0.0 for place in np.flatnonzero(now[most] < INVERTED).tolist()}
-    if (now[most] < APART).any():
+    apart = now[most] < (APART if whole else INVERTED)  # movement differs for minutes
+    if apart.any():
         steps = np.arange(-LATE_S, LATE_S, LATE_STEP_S)
         lags = np.rint(steps * recording.ppg_hz).astype(np.int64)
         tried = np.stack([like(lag)[most] for lag in lags.tolist()])  # (lags, channels)
         best, worst = tried.max(axis=0), tried.min(axis=0)
-        late = np.flatnonzero((now[most] < APART) & (best > np.maximum(ALIKE, -worst)))
+        late = np.flatnonzero(apart & (best > np.maximum(ALIKE, -worst)))
         found |= {i: float(lags[tried[:, i].argmax()] / recording.ppg_hz) for i in late.tolist()}
     return {chosen[place]: lag_s for place, lag_s in found.items()}
 
