@@ -61,7 +61,10 @@ def wavering(ppg: NDArray[np.float32], hz: float) -> Wavering:
     traces = ppg.T.astype(np.float64)
     if len(traces) > 1:  # a copy may hold the mean of its channels
         traces = np.vstack([traces, traces.mean(axis=0)])
-    rates = np.stack([_rates(trace, hz) for trace in traces])
+    if len(ppg) < (COUNT + 2 * EDGE_S) * hz:
+        rates = np.zeros((len(traces), len(CENTRES_HZ), 0), np.float32)
+    else:
+        rates = np.stack([_rates(trace, hz) for trace in traces])
     spread = _rows(np.nan_to_num(rates)).std(axis=-1)
     told = (spread > SPREAD_HZ) & (np.isfinite(_rows(rates)).mean(axis=-1) >= PRESENT)
     inverse = np.where(told, 1 / (np.maximum(spread, SPREAD_HZ) * COUNT**0.5), 0)
