@@ -114,7 +114,7 @@ def _spoilt(recording: Recording, *, whole: bool = True) -> Iterator[tuple[str, 
     """What is dead or inverted; what is so for a part of the time can only be left out."""
     count = recording.ppg.shape[1]
     alive = [index for index in range(count) if np.ptp(recording.ppg[:, index]) > 0]
-    pulses = {index: _alone(recording, index) for index in alive}
+    pulses = {index: _alone(recording, index, whole=whole) for index in alive}
     dead = dict(_without_pulse(pulses))
     good = [index for index in alive if index not in dead]
     late_s = _against(recording, good, whole=whole)
@@ -147,27 +147,36 @@ def _spoilt(recording: Recording, *, whole: bool = True) -> Iterator[tuple[str, 
         )
 
 
-def _alone(recording: Recording, index: int) -> Pulse:
+def _alone(recording: Recording, index: int, *, whole: bool) -> Pulse:
     one = replace(recording, ppg=recording.ppg[:, [index]])
     found = pulse(one, spectra(one, step_s=STRIDE_S))
-    return replace(found, hum=_hums(recording.ppg[:, index], recording.ppg_hz))
+    return replace(found, hum=whole and _hums(recording.ppg[:, index], recording.ppg_hz))
 
 
 def _hums(channel: NDArray[np.float32], hz: float) -> bool:
-    """Whether a channel is mains hum, or its alias: a heart, even at rest, wanders by more."""
-    lasts_s = len(channel) / hz
-    if lasts_s < HUM_S:
+    """Whether a channel is mains hum, or its alias, in each minute of it: a heart, even at rest,
+    wanders by more, and nobody moves his arm at one pace all the time."""
+    parts = int(len(channel) / hz // HUM_S)
+    if parts < 2:
         return False
     trace = band_pass(channel[:, None], hz)[:, 0]
+    lines_hz = [_line(part, hz) for part in np.array_split(trace, parts)]
+    told_hz = [line_hz for line_hz in lines_hz if line_hz is not None]
+    return len(told_hz) == parts and max(told_hz) - min(told_hz) <= 2 * HUM_HZ
+
+
+def _line(trace: Samples, hz: float) -> float | None:
+    """The frequency that holds nearly all of a trace and has no overtone, if there is one."""
     power = np.abs(np.fft.rfft(trace * np.hanning(len(trace)))) ** 2
     at_hz = np.fft.rfftfreq(len(trace), 1 / hz)
     power[(at_hz < BAND_HZ[0]) | (at_hz > BAND_HZ[1])] = 0.0
-    line_hz, near_hz = float(at_hz[power.argmax()]), max(HUM_HZ, 2 / lasts_s)
+    line_hz, near_hz = float(at_hz[power.argmax()]), max(HUM_HZ, 2 * hz / len(trace))
     share = power[np.abs(at_hz - line_hz) <= near_hz].sum() / max(float(power.sum()), 1e-30)
     away_hz = np.abs(at_hz - 2 * line_hz)
     over, around = away_hz <= 2 * near_hz, (away_hz > 2 * near_hz) & (away_hz < BAND_HZ[0])
     overtone = power[over].sum() / max(over.sum(), 1)
-    return bool(share > HUM_SHARE and overtone <= OVERTONE * power[around].sum() / around.sum())
+    plain = overtone <= OVERTONE * power[around].sum() / max(around.sum(), 1)
+    return line_hz if share > HUM_SHARE and plain else None
 
 
 def _without_pulse(pulses: dict[int, Pulse]) -> Iterator[tuple[int, str]]:

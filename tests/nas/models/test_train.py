@@ -214,8 +214,7 @@ def test_a_network_of_other_windows(name: str, task: Task, mode: Mode, tmp_path:
     assert task.lowest_bpm - 1 <= trace.bpm.min() <= trace.bpm.max() <= task.highest_bpm + 1
     measured = evaluate(found, [r for r in read_source(str(people), seed=0)])
     assert measured.windows > 0
-    with pytest.raises(ExportError, match=r"so far only 8 s every 2 s, 30-209 BPM can be learnt"):
-        head_of(found.net())
+    assert head_of(found.net()).task == task
 
 
 def test_windows_that_no_network_has(tmp_path: Path) -> None:

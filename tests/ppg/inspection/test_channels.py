@@ -69,6 +69,8 @@ def test_hum_in_a_channel_without_labels(hz: float, gain: float) -> None:
         )
     paced = np.exp(3 * np.cos(2 * np.pi * min(hz, 2.0) * time_s)) + 0.3 * _noise()
     assert list(channel_warnings(_with(paced, labelled=False))) == []
+    half = np.where(time_s < time_s[-1] / 2, hum, 0) + _pulse()  # steps, on a treadmill
+    assert list(channel_warnings(_with(half, labelled=False))) == []
 
 
 def test_the_naive_error_is_of_what_networks_read() -> None:
