@@ -298,7 +298,7 @@ def opened(url: str, *, beat_s: int = BEAT_S, lost_s: int = LOST_S) -> RDBStorag
     if find_spec("psycopg") is None:
         raise DependencyError(f"`storage` needs psycopg: {install_line('cluster')}")
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    with answering(url), warnings.catch_warnings():
+    with answering(url), _alone(url), warnings.catch_warnings():
         # experimental in Optuna 5; the version is pinned
         warnings.simplefilter("ignore", ExperimentalWarning)
         return RDBStorage(
@@ -311,6 +311,17 @@ def opened(url: str, *, beat_s: int = BEAT_S, lost_s: int = LOST_S) -> RDBStorag
             grace_period=lost_s,
             heartbeat_stale_trial_callback=RetryHeartbeatStaleTrialCallback(max_retry=RETRIES),
         )
+
+
+@contextmanager
+def _alone(url: str) -> Iterator[None]:
+    """Nobody else in such a block: machines that begin at once would all make Optuna's tables."""
+    from sqlalchemy import NullPool, create_engine, text
+
+    limit = {"connect_timeout": _CONNECT_S}
+    with create_engine(url, poolclass=NullPool, connect_args=limit).begin() as connection:
+        connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('ppgnas'))"))
+        yield
 
 
 def hidden(url: str) -> str:

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from dataclasses import replace
+from multiprocessing.synchronize import Barrier
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -22,7 +23,7 @@ from optuna.trial import TrialState
 from distill.training.effort import EFFORTS
 from hwmodels.costs import Costs
 from nas.explore.problem import Problem
-from nas.explore.shared import RETRIES, Database, check_storage, hidden
+from nas.explore.shared import RETRIES, Database, check_storage, hidden, opened
 from nas.run.config import Budgets, ConfigError, SearchConfig
 from ppgnas.errors import DependencyError, RunError
 from search_spaces.arch import Arch
@@ -31,6 +32,7 @@ from tests.nas.explore.made import COSTS
 from tests.postgres import postgres
 
 pytest.importorskip("psycopg", reason="needs the extra cluster")
+sqlalchemy = pytest.importorskip("sqlalchemy")
 TINY, SMOKE = SearchSpace.preset("tiny"), EFFORTS["smoke"]
 PROBLEM = Problem(
     ("mae", "latency"),
@@ -149,6 +151,28 @@ def test_of_four_workers_one_is_killed_and_nothing_is_lost_or_told_twice(
     its = {path.name.split("-")[0] for path in tmp_path.glob(f"*-{workers[0].pid}")}
     assert its & {t.user_attrs["id"] for t in trials if t.state == TrialState.FAIL}
     assert len(who_began(tmp_path)) == WORKERS
+
+
+def begin(url: str, together: Barrier) -> None:
+    """What a machine does first."""
+    together.wait()
+    assert opened(url).get_all_studies() == []
+
+
+def test_machines_that_begin_at_once_share_an_empty_database(url: str) -> None:
+    empty = url.removesuffix("postgres") + "empty"
+    alone = {"isolation_level": "AUTOCOMMIT", "poolclass": sqlalchemy.NullPool}
+    with sqlalchemy.create_engine(url, **alone).connect() as connection:
+        connection.execute(sqlalchemy.text("CREATE DATABASE empty"))
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["nas.explore.shared"])
+    together = context.Barrier(WORKERS)
+    machines = [context.Process(target=begin, args=(empty, together)) for _ in range(WORKERS)]
+    for machine in machines:
+        machine.start()
+    for machine in machines:
+        machine.join(600)
+    assert [machine.exitcode for machine in machines] == [0] * WORKERS
 
 
 def test_what_waits_is_not_added_again_and_what_is_new_is(leading: Leading) -> None:
