@@ -58,7 +58,8 @@ class Choice:
     """The recommended finalist beside others.
 
     Attributes:
-        finalist: the lowest error on search people of those whom nobody beats.
+        finalist: the lowest error on search people; where others beat it, the lowest of those, and
+            where all of these are beaten in turn, the lowest of all whom nobody beats.
         beater: who beats the lowest error on search people, itself where it can; None for nobody.
         others: what each is known for -> finalist, without the recommended one.
     """
@@ -116,8 +117,10 @@ def choose(run: RunData) -> Choice | None:
     if not fitting:
         return None
     unbeaten = [one for one in fitting if not any(beats(other, one) for other in fitting)]
-    chosen, lowest = (min(some, key=search_mae_bpm) for some in (unbeaten, fitting))
+    lowest = min(fitting, key=search_mae_bpm)
     beaters = [one for one in fitting if beats(one, lowest)]
+    # A beater costs less than the lowest error does, which another unbeaten one may not.
+    chosen = min([one for one in unbeaten if one in beaters] or unbeaten, key=search_mae_bpm)
     beater = chosen if chosen in beaters else min(beaters, key=search_mae_bpm, default=None)
     lowest_of: dict[str, Callable[[Finalist], float]] = {
         LOWEST: search_mae_bpm,

@@ -121,6 +121,14 @@ def test_nobody_beats_the_recommended(rows: list[tuple[int, int, int, int, float
     assert not any(beats(other, choice.finalist) for other in finalists)
 
 
+def test_who_beats_the_lowest_error_goes_before_who_costs_more_than_it() -> None:
+    """As in a search: twice as slow, and recommended for 0.03 BPM on search people."""
+    lowest, slow = one(1, 2.0), one(2, 2.01, ms=2.0, flash=36864)
+    beater = one(3, 2.04, flash=40000)
+    assert chosen(lowest, slow, beater) == 3
+    assert not any(beats(each, slow) for each in (lowest, beater))
+
+
 def test_every_column_that_differs_is_told() -> None:
     mine = one(3, 2.2, sram=4096, ms=0.5, mj=0.05, report=7.0, weight_bytes=2048)
     other = one(1, 2.0, report=8.0, weight_bytes=1024)
