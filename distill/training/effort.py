@@ -81,7 +81,7 @@ class Effort:
         took 5.7 ms and 0.33 ms for each thousand values (25 networks, one core; 5 % off in the
         mean). Errors of small and of large networks fall alike with the steps: `tiny`
         erred by 1.99 BPM on search people after 3,000 and by 1.55 after 8,000, one of 1.6 M MAC by
-        1.61 after 3,768 and 1.20 after 15,073 (results/reference/third_search.md).
+        1.61 after 3,768 and 1.20 after 15,073.
         """
         share = share_of(values)
         finetune, qat = (max(1, round(n * share)) for n in (self.finetune_steps, self.qat_steps))
