@@ -11,11 +11,12 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -36,6 +37,8 @@ from ppgnas.errors import MixError
 from ppgnas.files import is_sealed, seal, write_json_atomic
 from ppgnas.task import TASK, Task
 from search_spaces.arch import Arch
+
+Made = TypeVar("Made")
 
 
 @dataclass(frozen=True)
@@ -169,6 +172,7 @@ def make_pool(
     unlabelled: UnlabelledBank | None = None,
     features: bool = False,
     past_s: float = 0.0,
+    threads: int = 1,
 ) -> Pool:
     """Draw the pool, or open it if `folder` has it finished, undamaged, of the same settings.
 
@@ -185,6 +189,7 @@ def make_pool(
         unlabelled: windows that only the teacher labels, for every second place of a batch.
         features: whether those of the teacher are kept, too.
         past_s: of the signal before each window, for students that stream.
+        threads: that draw and ask side by side; the pool is the same with any number.
 
     Raises:
         MixError: a teacher without features is asked for them.
@@ -221,20 +226,24 @@ def make_pool(
     hr = np.empty(count, np.float32)
     left_out = LeftOut()
     stored: list[np.memmap[Any, np.dtype[np.float16]]] = []
-    for index in range(batches):
-        part = slice(index * batch, (index + 1) * batch)
+
+    def drawn_at(index: int) -> tuple[NDArray[np.float32], NDArray[np.float64], list[Tensor]]:
         rng = np.random.default_rng((seed, 2, index))
         drawn, shown, hr_bpm = draw(bank, unlabelled, rng, batch, rate_hz=rate_hz, past_s=past_s)
-        if teacher is not None:
-            said = answer(teacher, torch.from_numpy(shown), features=features)
-            if unlabelled is not None:
-                rows, left_out = surest(said[0].numpy(), hr_bpm, batch, left_out, task=bank.task)
-                drawn, hr_bpm, said = drawn[rows], hr_bpm[rows], [a[rows] for a in said]
-            if not stored:
-                shapes = [(count, *each.shape[1:]) for each in said]
-                stored = [_new_array(*each) for each in zip(answers, shapes, strict=True)]
-            for array, each in zip(stored, said, strict=True):
-                array[part] = each.numpy()
+        asked = torch.from_numpy(shown)
+        said = [] if teacher is None else answer(teacher, asked, features=features)
+        return drawn, hr_bpm, said
+
+    for index, (drawn, hr_bpm, said) in enumerate(_in_order(drawn_at, batches, threads)):
+        part = slice(index * batch, (index + 1) * batch)
+        if said and unlabelled is not None:
+            rows, left_out = surest(said[0].numpy(), hr_bpm, batch, left_out, task=bank.task)
+            drawn, hr_bpm, said = drawn[rows], hr_bpm[rows], [a[rows] for a in said]
+        if said and not stored:
+            shapes = [(count, *each.shape[1:]) for each in said]
+            stored = [_new_array(*each) for each in zip(answers, shapes, strict=True)]
+        for array, each in zip(stored, said, strict=True):
+            array[part] = each.numpy()
         x[part], hr[part] = drawn, hr_bpm
         progress(index + 1, batches, "augmenting" if teacher is None else "asking the teacher")
     for array in (x, *stored):
@@ -246,6 +255,15 @@ def make_pool(
     for path in (*arrays, done):
         seal(path)
     return open_pool(folder)
+
+
+def _in_order(work: Callable[[int], Made], count: int, threads: int) -> Iterator[Made]:
+    """What so many threads make of 0 to `count`, of torch with one thread each."""
+    if threads == 1:
+        yield from map(work, range(count))
+        return
+    with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as team:
+        yield from team.map(work, range(count))
 
 
 @torch.no_grad()

@@ -174,6 +174,7 @@ class Trainer:
             progress=progress,
             features=mix.features,
             past_s=self._past_s,
+            threads=self.site.processes,
         )
         return None if teacher is None else teacher.facts
 
@@ -272,6 +273,7 @@ class Trainer:
     def begin(self, archs: Sequence[Arch], progress: Progress, kind: Rung = "first rungs") -> None:
         """The same for those that nobody else has begun, without asking what they say."""
         missing = [arch for arch in archs if not self._begun_file(arch, kind).exists()]
+        missing.sort(key=lambda arch: -plan(arch).values)  # the longest first: nobody waits for it
         jobs = [
             (
                 self._rung(job, kind),

@@ -10,15 +10,50 @@ import numpy as np
 import pytest
 import torch
 
-from distill.pool import make_pool
+from distill.pool import Pool, make_pool
 from distill.trainer import Trainer
 from distill.training.device import Site
+from distill.training.progress import Progress
 from ppg.augment.bank import TrainingBank
 from ppg.recording import Recording
 from ppg.windows import windows_of
 from search_spaces.network import Network
 from search_spaces.space import SearchSpace
 from tests.distill.killing import SMOKE, Killed, kill_at, silent
+
+
+class LastSamples(torch.nn.Linear):
+    """A teacher whose answer is the window's."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x[:, 0, -180:]
+
+
+def test_a_pool_is_the_same_with_any_number_of_threads(
+    people: list[Recording], tmp_path: Path
+) -> None:
+    bank, teacher = TrainingBank(people[:2], acceleration=True), LastSamples(1, 1)
+
+    def make(threads: int, progress: Progress = silent) -> Pool:
+        return make_pool(
+            bank,
+            teacher,
+            folder=tmp_path / str(threads),
+            batches=7,
+            batch=4,
+            rate_hz=32,
+            seed=1,
+            progress=progress,
+            threads=threads,
+        )
+
+    with pytest.raises(Killed):
+        make(3, kill_at(2))
+    one, three = make(1), make(3)
+    assert one.teacher is not None and three.teacher is not None
+    np.testing.assert_array_equal(one.x, three.x)
+    np.testing.assert_array_equal(one.hr_bpm, three.hr_bpm)
+    np.testing.assert_array_equal(one.teacher, three.teacher)
 
 
 def test_pool_is_drawn_once(people: list[Recording], tmp_path: Path) -> None:
