@@ -277,8 +277,7 @@ class Trainer:
         jobs = [
             (
                 self._rung(job, kind),
-                windows_of(self.search, job.arch, mode=self.mode),
-                self._heard(job.arch),
+                *self._judges(job.arch),
                 self._begun_file(job.arch, kind),
             )
             for job in map(self._whole, missing)
@@ -297,12 +296,23 @@ class Trainer:
             given=self.site.workers,
         )
 
-    def _heard(self, arch: Arch) -> WindowSet:
-        """Windows of some training people, a recording each."""
-        first = {each.person: each for each in reversed(self.train)}
-        drawn = random.Random(f"{self.seed} heard").sample(sorted(first), min(HEARD, len(first)))
-        windows = windows_of([first[who] for who in drawn], arch, mode=self.mode)
-        return windows.only(thin(windows, self.effort.search_windows))
+    def _judges(self, arch: Arch) -> tuple[WindowSet, WindowSet]:
+        """Windows of search people, and of some training people, a recording each."""
+        inputs = InputSpec(arch.rate_hz, arch.acceleration, arch.task)
+        if inputs not in self._judged_on:
+            first = {each.person: each for each in reversed(self.train)}
+            rng = random.Random(f"{self.seed} heard")
+            drawn = rng.sample(sorted(first), min(HEARD, len(first)))
+            heard = windows_of([first[who] for who in drawn], inputs, mode=self.mode)
+            self._judged_on[inputs] = (
+                windows_of(self.search, inputs, mode=self.mode),
+                heard.only(thin(heard, self.effort.search_windows)),
+            )
+        return self._judged_on[inputs]
+
+    @cached_property
+    def _judged_on(self) -> dict[InputSpec, tuple[WindowSet, WindowSet]]:
+        return {}
 
     def _rung(self, job: FinalistJob, kind: Rung) -> FinalistJob:
         """The job with a pause; it trains the network as the first stage of its recipe does."""
@@ -345,7 +355,7 @@ class Trainer:
     ) -> None:
         run_jobs(
             retrain,
-            [(job, windows_of(self.search, job.arch, mode=self.mode)) for job in jobs],
+            [(job, self._judges(job.arch)[0]) for job in jobs],
             steps=[sum(part.steps for part in parts_of(job)) for job in jobs],
             begun=[job.float_steps_done for job in jobs],
             what="finalists",

@@ -165,7 +165,7 @@ def test_what_was_begun_is_taken(trainer: Trainer, monkeypatch: pytest.MonkeyPat
     assert trained and all(isinstance(each, Begun) for each in said)
     assert all(0 < each.mae_bpm < 180 and each.expected_bpm > 0 for each in said)
     for arch, each in zip(archs, said, strict=True):
-        heard = trainer._heard(arch)
+        _, heard = trainer._judges(arch)
         assert set(heard.people) == {each.person for each in trainer.train}
         assert len(heard) <= trainer.effort.search_windows
         assert each.first_score_bpm == pytest.approx((each.score_bpm * each.train_mae_bpm) ** 0.5)
