@@ -76,7 +76,6 @@ def emulate(
     """Build with the flags of the generated C and run.
 
     Args:
-        net: the network.
         x: int8 `(windows, 1, time, channels)`.
         cmsis_nn: folder of CMSIS-NN.
         compiler: see `deploy.emulation.toolchain`.

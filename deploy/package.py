@@ -57,9 +57,6 @@ def write_package(
     """Write `graph.json`, `weights.safetensors`, `model.tflite`, `.onnx`, `.c` and `.h`.
 
     Args:
-        folder: where they go.
-        net: the network.
-        name: what a message calls it.
         x: inputs `(windows, channels, time)` on which files and reference are compared.
         mode: of the C; other files hold the window's form, the one that their formats have.
 

@@ -28,7 +28,6 @@ class Parity:
             fully connected layer (`reference.RULES`): 0, or the file is another network.
         onnx_max_lsb: the ONNX file in onnxruntime against the reference.
         onnx_equal_share: share of its outputs that are equal.
-        windows: how many were compared.
     """
 
     tflite_max_lsb: int
@@ -43,7 +42,6 @@ def compare(net: QuantizedNet, tflite: bytes, onnx: bytes, x: NDArray[np.int8]) 
     """Run both files and the reference on the same windows.
 
     Args:
-        net: the network.
         tflite: content of its TFLite file.
         onnx: content of its ONNX file.
         x: int8 `(windows, 1, time, channels)`, at least one window.

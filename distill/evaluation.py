@@ -36,7 +36,6 @@ class Predictions:
     """Heart rate of every usable window.
 
     Attributes:
-        windows: what was read, with its reference.
         raw: read from each window alone.
         smoothed: after causal smoothing.
     """

@@ -50,7 +50,6 @@ class FinalistJob:
     """What a worker needs.
 
     Attributes:
-        arch: the architecture.
         weights: checkpoint of the network before: extracted, random, or after another stage.
         pool: folder of the pool, whose targets come from the teacher.
         effort, seed: see `Effort`.

@@ -67,10 +67,7 @@ def begin(
     """Train up to `job.pause`, keep the weights and what they say in `kept`.
 
     Args:
-        job: of a finalist, with a pause.
         search, train: windows of search and of training people at the rate of the arch.
-        kept: file for the weights.
-        progress: sees every step.
     """
     pool = open_pool(job.pool, device=job.device)
     network = placed(Network(job.arch), job.device)
@@ -101,7 +98,6 @@ def expected_error(
     Args:
         logits: `(windows, classes)`.
         hr_bpm: `(windows,)`.
-        task: what the classes are.
     """
     distance = np.abs(bin_centres_bpm(task) - np.asarray(hr_bpm, np.float64)[:, None])
     found: NDArray[np.float64] = (probabilities(logits) * distance).sum(axis=1)

@@ -58,19 +58,15 @@ def train_fixed(
     """Train `arch`.
 
     Args:
-        arch: the architecture.
         train, search: recordings of training people, and of those who fit the teacher's
             temperature and give the error in the result.
         unlabelled: recordings that the teacher alone labels.
         effort: name of an `Effort`.
-        seed: decides everything that is drawn.
         teacher: its name, see `distill.teachers.names.files_of`.
         cache: folder for what can be made again; a finished teacher and pool in it are taken.
         site: the device and its cores; the result is the same for any number of these.
-        progress: sees the steps of each part.
         rule: the arithmetic of the error in the result, see `distill.evaluation`.
         distill: the mix of losses, see `distill.losses.mix.chosen_mix`.
-        say: is told what a user should know.
         recipe: name or path of the stages, see `distill.training.recipe`.
         taught_with_acceleration: whether windows hold it for the teacher where `arch` reads none.
         mode: whether the network reads windows, or streams.

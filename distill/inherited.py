@@ -31,7 +31,6 @@ class InheritedAccuracy:
     """Mean-of-people MAE of architectures, which does not order them.
 
     Args:
-        supernet: trained.
         calibration: batches of training windows at the stored rate, where the supernet lies;
             recalibrate normalisation.
         search: windows of search people at the stored rate.

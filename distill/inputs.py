@@ -28,7 +28,6 @@ def inputs_of(x: Tensor, arch: Arch, *, past_s: float = 0.0, window_s: int = WIN
         x: windows, each with the past before it.
         arch: the network. Of a window longer than its own it gets the middle.
         past_s: how much past; of it the network gets what it reads, in blocks.
-        window_s: of the windows.
     """
     have_hz = round(x.shape[2] / (window_s + past_s))
     if past_s:

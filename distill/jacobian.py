@@ -21,9 +21,7 @@ def jacobian_score(arch: Arch, x: Tensor, *, seed: int) -> float:
     Mellor et al. 2021, arXiv 2006.04647, first version). Higher is better.
 
     Args:
-        arch: the architecture.
         x: `(batch, channels, time)` at the stored rate.
-        seed: of the weights.
     """
     torch.manual_seed(seed)
     network = Network(arch).train()

@@ -59,12 +59,8 @@ def measure_pace(
     """Take a few steps of each training; takes seconds itself.
 
     Args:
-        bank: of the search.
         archs: some networks of the space, of all sizes.
-        rate_hz, batch: of the pool.
-        teacher: its name.
         effort: that says what `auto` is.
-        device: that trains.
         past_s: before each window of the pool.
     """
     torch.set_num_threads(1)

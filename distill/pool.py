@@ -123,7 +123,6 @@ def open_pool(folder: Path, *, device: torch.device = CPU) -> Pool:
     """Map a finished pool into memory.
 
     Args:
-        folder: of the pool.
         device: where batches are handed out.
     """
     facts = json.loads((folder / FACTS).read_text())
@@ -179,13 +178,8 @@ def make_pool(
     The teacher is one of these, by its weights.
 
     Args:
-        bank: of the windows.
         teacher: that labels them, or None.
-        folder: of the pool.
         batches, batch: how many there are, of how many windows.
-        rate_hz: of the windows.
-        seed: of the draws.
-        progress: sees every batch.
         unlabelled: windows that only the teacher labels, for every second place of a batch.
         features: whether those of the teacher are kept, too.
         past_s: of the signal before each window, for students that stream.

@@ -154,11 +154,7 @@ def shared_scale_sources(graph: Graph) -> dict[str, str]:
 
 
 def activation_scale(low: float, high: float) -> tuple[float, int]:
-    """Scale and zero point of an int8 tensor that must hold 0 exactly.
-
-    Args:
-        low, high: range of the real values.
-    """
+    """Scale and zero point of an int8 tensor that must hold 0 exactly."""
     low, high = min(low, 0.0), max(high, 0.0)
     scale = float(np.float32(max(high - low, SMALLEST_RANGE) / 255))
     zero_point = int(np.clip(np.rint(-128 - low / scale), -128, 127))

@@ -43,9 +43,7 @@ class ScratchTrainer:
     """Trains networks of one pool and reads report people with them.
 
     Attributes:
-        trainer: of the teacher and the pool.
         report: recordings of report people, which each network reads once, after its training.
-        transitions: of the smoother.
     """
 
     trainer: Trainer
@@ -70,7 +68,6 @@ class ScratchTrainer:
             archs: in the order of training.
             go_on: whether to begin one more; is told the seconds of those in training, summed.
             beat: called twice a second, with the same.
-            on_done: called in this process.
 
         Raises:
             RunError: a worker was killed.

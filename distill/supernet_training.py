@@ -49,8 +49,6 @@ class SupernetJob:
     """What every process of the training needs.
 
     Attributes:
-        space: of the supernet.
-        pool: folder of the pool.
         effort, seed: see `Effort`.
         path: where checkpoints are kept; an unfinished one is continued.
         device: where the supernet lies.

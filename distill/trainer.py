@@ -59,11 +59,8 @@ class Trainer:
     """Teacher, first rungs and whole trainings of one run.
 
     Attributes:
-        space: the search space.
         train, search: recordings of training and of search people.
         unlabelled: recordings that the teacher alone labels.
-        effort: how long everything is trained.
-        seed: decides everything that is drawn.
         teacher: its name, see `distill.teachers.names.files_of`.
         folder: the run directory; `cache/` in it holds what can be made again.
         site: the device and its cores.

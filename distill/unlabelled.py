@@ -63,10 +63,6 @@ def draw(
     """Windows for a batch, more than it takes where there are unlabelled ones: see `surest`.
 
     Args:
-        bank, unlabelled: where they come from.
-        rng: draws.
-        batch: windows to keep.
-        rate_hz: of them.
         past_s: what students that stream are shown before each window.
 
     Returns:
@@ -91,7 +87,6 @@ class LeftOut:
     """Windows that the teacher was least sure of, over the batches so far.
 
     Attributes:
-        batches: their number.
         windows, drawn: how many were left out, of how many.
         spread_bpm: the widest spread that was kept in a batch; mean of the batches.
     """
@@ -133,9 +128,7 @@ def surest(
     Args:
         logits: `(windows, classes)` of the teacher.
         hr_bpm: `(windows,)` of `draw`.
-        batch: windows to keep.
         before: what other batches left out.
-        task: what the classes are.
 
     Returns:
         `(batch,)` rows: all labelled ones, the others of smallest spread evenly between them, so

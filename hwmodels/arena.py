@@ -45,7 +45,6 @@ class Plan:
     """Where every buffer lies.
 
     Attributes:
-        buffers: as given.
         offsets: `(buffers,)` byte offset of each.
         arena_bytes: end of the highest buffer.
         peak_time: the time at which the arena is fullest; layer `peak_time - 1` runs then.
@@ -181,7 +180,6 @@ def buffers_of(graph: Graph, scratch_bytes: Sequence[int]) -> tuple[Buffer, ...]
     """Activations in the order of the graph's tensors, then one scratch buffer per layer.
 
     Args:
-        graph: the network.
         scratch_bytes: `(layers,)`; 0 leaves the buffer out.
     """
     layers = graph.layers
@@ -209,7 +207,6 @@ def plan(buffers: tuple[Buffer, ...], times: int) -> Plan:
     """Place buffers and find the fullest time.
 
     Args:
-        buffers: what must be placed.
         times: one more than the last time (layers + 1).
     """
     raw = [buffer.bytes for buffer in buffers]
@@ -255,7 +252,6 @@ def lower_bound_plan(graph: Graph, scratch_bytes: Sequence[int] | None = None) -
     a fixed number of orders, and is never worse than `plan`.
 
     Args:
-        graph: the network.
         scratch_bytes: `(layers,)`; none unless given.
 
     Returns:

@@ -71,7 +71,6 @@ def costing(
     of a network raise GraphError where the engine has none for an operator, or it cannot stream.
 
     Args:
-        board, engine: where and how they run.
         period_s: seconds between two readings.
         mode: over each window anew, or over what is new.
         around: sensors and smoothing to count with each network that reads windows as ours do;
@@ -226,7 +225,6 @@ class _Whole:
 
         Args:
             latency_ms, flash_bytes, sram_bytes, weight_bytes, macs: its own.
-            path: what stands around it.
             scratch_bytes: see `PathCost.sram_bytes`.
         """
         energy_mj = latency_ms * self._active_mw * 1e-3

@@ -48,7 +48,6 @@ class Layer:
         name: unique in the graph; keys the weights of a `QuantizedNet`.
         op: a row of `hwmodels.operators`.
         inputs: names of the activation inputs.
-        output: name of the output tensor.
         kernel, stride, dilation: `(height, width)`.
         padding: of a convolution or pool: `valid` or TFLite's `same`.
         pads: of a `pad` layer: rows and columns added `(top, bottom, left, right)`.

@@ -324,7 +324,6 @@ class PathCost:
     """What stands around a network, on a board.
 
     Attributes:
-        shape: what it was costed for.
         latency_ms, energy_mj: of all calls of one reading, spread over the stride before it.
         cycles: on the board's core.
         parts: what each part has of the cycles, by its words.
@@ -368,7 +367,6 @@ def path_cost(shape: PathShape, board: Board, around: Surroundings) -> PathCost:
 
     Args:
         shape: of `shape_of`.
-        board: where it runs.
         around: gives what the sensors draw.
     """
     law = path_law()

@@ -53,7 +53,6 @@ class ClockChoice:
     """What a network costs at one clock.
 
     Attributes:
-        clock_hz: the clock.
         latency_ms, power_mw: at it; power on average.
         meets: the latency's value is within the budget.
     """

@@ -43,7 +43,6 @@ class Finding:
     """One thing that was looked for.
 
     Attributes:
-        what: its name.
         found: version or description; None where it is missing.
         purpose: what needs it.
         remedy: a command that gets it; empty where there is none, or nothing is missing.

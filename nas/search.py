@@ -75,10 +75,7 @@ def search(
     """Run a search to its end, or what is left of it.
 
     Args:
-        config: what is asked.
         run: a folder from `run_dir.choose`; its configuration must be `config` if it has one.
-        command: how the user said it, for provenance.
-        progress: where to say how far it is.
         make_trainer: gives the trainer; the real one unless told otherwise.
         log: where else the course of each training goes: `tensorboard`, or None.
 

@@ -36,8 +36,6 @@ class Events:
     """Progress that looks for new rows now and then.
 
     Args:
-        progress: that says it.
-        metrics: folder of the CSV files.
         out: folder for the events, which is emptied.
     """
 

@@ -29,7 +29,6 @@ def work(
     Args:
         config: of the search, with the same `storage`.
         run: its folder, as this machine sees it.
-        progress: where to say how far it is.
         make_trainer: as of `nas.search.search`.
 
     Returns:

@@ -66,7 +66,6 @@ def band_pass(
 
     Args:
         samples: `(samples, channels)`.
-        hz: their rate.
         slope: differentiate as well, see `band_sections`.
 
     Raises:
@@ -98,8 +97,6 @@ def stream(recording: Recording, *, hz: float, slope: bool = True) -> Stream:
     """Filter a recording at its own rates and bring PPG and acceleration to `hz`.
 
     Args:
-        recording: any.
-        hz: rate of the result.
         slope: of the PPG; False keeps its wave, for methods that look at the spectrum.
     """
     count = int(recording.duration_s * hz)

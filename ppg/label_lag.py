@@ -208,8 +208,6 @@ def scaled(
     trace in the times do the same.
 
     Args:
-        recording: with labels.
-        found: its spectra.
         drifts: what `drift` says, which must explain less.
 
     Returns:

@@ -34,7 +34,6 @@ class Spectra:
     Attributes:
         start_s: `(times,)` begin of each window.
         power: `(times, rates)` share of each of `RATES_BPM`.
-        step_s: from window to window.
     """
 
     start_s: NDArray[np.float64]
@@ -56,8 +55,6 @@ def spectra(recording: Recording, *, step_s: float = STEP_S, mixed: bool = False
     """Spectra of all windows.
 
     Args:
-        recording: any.
-        step_s: from window to window.
         mixed: of the mean of the channels' traces, which is what networks read; else the mean of
             the channels' spectra, in which a channel that is noise or inverted hides.
     """

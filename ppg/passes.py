@@ -56,7 +56,6 @@ def by_block(
     Args:
         values: `(streams, time, channels)`, whole blocks.
         task: whose strides are blocks.
-        rate_hz: of the samples.
         normalise: of windows `(windows, time, channels)`, to `(windows, time, ...)`.
 
     Returns:
@@ -87,7 +86,6 @@ def grids(
     Args:
         recording: whose gaps end passes, and whose stride is a block.
         start_s: `(windows,)` of windows that touch no gap.
-        rate_hz: of the samples.
     """
     begins_s = np.array([0.0, *sorted(end for _, end in recording.gaps)])
     part = np.searchsorted(begins_s, start_s + 0.5 / rate_hz, side="right") - 1

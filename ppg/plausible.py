@@ -64,8 +64,6 @@ def check_signals(where: str, recording: Recording, *, truncated: bool = False) 
     """Refuse an acceleration that is not in g, and rates that cannot both be what they are said.
 
     Args:
-        where: the file, for the message.
-        recording: as it was read.
         truncated: allow that one signal ends early, but not that their rates are swapped.
 
     Raises:

@@ -26,7 +26,6 @@ def at_task(recording: Recording, task: Task) -> Recording:
 
     Args:
         recording: with the references of its file, or of this very task.
-        task: what networks read.
 
     Raises:
         ValueError: its windows were changed before: what is gone would not come back.

@@ -53,7 +53,6 @@ def wavering(ppg: NDArray[np.float32], hz: float) -> Wavering:
 
     Args:
         ppg: `(samples, channels)`.
-        hz: its rate.
 
     Returns:
         Without rows where the recording is too short.

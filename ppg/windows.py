@@ -50,13 +50,11 @@ class WindowSet:
         x: `(windows, channels, time)` float32; channel 0 is PPG, 1 to 3 are acceleration.
         hr_bpm: `(windows,)`.
         person: `(windows,)` index into `people`.
-        people: person ids.
         recording: `(windows,)` index into `recordings`.
         recordings: `dataset/name` of each recording.
         start_s, activity: `(windows,)`.
         activity_names: names, common to all.
         passes: where a network streams, what it runs over; `x` are the windows in it.
-        task: what they are windows of.
     """
 
     x: NDArray[np.float32]
@@ -135,8 +133,6 @@ def windows_of(
     """Cut all usable windows.
 
     Args:
-        recordings: in any order.
-        inputs: what the network reads.
         slope: see `ppg.frontend.stream`; networks read the slope.
         mode: whether it reads windows, or streams.
     """

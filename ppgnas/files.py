@@ -98,7 +98,6 @@ def cache_folder(path: Path, identity: Any) -> Path:
     """A folder for what can be made again; emptied if it was filled for something else.
 
     Args:
-        path: the folder.
         identity: JSON values of all that its content depends on.
 
     Returns:

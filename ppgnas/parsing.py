@@ -42,7 +42,6 @@ def parse_toml(text: str, *, parse_float: Callable[[str], Any] = float) -> dict[
     """TOML whose whole numbers are within 64 bits.
 
     Args:
-        text: the document.
         parse_float: `finite`, where no type behind says which key holds the NaN.
 
     Raises:

@@ -24,7 +24,6 @@ class Task:
     """What a network reads, how often, and what it answers with.
 
     Attributes:
-        window_s: length of a window.
         stride_s: from one window, and one reading, to the next.
         lowest_bpm, highest_bpm: heart rates of the first and of the last class, 1 BPM apart.
 

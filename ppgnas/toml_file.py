@@ -40,7 +40,6 @@ def named_file(
         folder: where the files of the names lie.
         names: those that are known.
         otherwise: how else it can be given, for the message.
-        refusal: what is raised.
 
     Raises:
         refusal: an unknown name.
@@ -67,10 +66,7 @@ def read_as(
     """Read and check a file.
 
     Args:
-        path: the file.
-        kind: what it must hold.
         help_text: the next step, as a sentence without a full stop.
-        refusal: what is raised.
 
     Raises:
         refusal: the file is missing, is not UTF-8 or is not TOML; or names the first wrong key,
@@ -119,8 +115,6 @@ def explain(error: ValidationError, path: Path, help_text: str) -> str:
     """One message that names the file, the first wrong key, the value and what is allowed.
 
     Args:
-        error: what pydantic found.
-        path: the file read.
         help_text: the next step, as a sentence without a full stop.
     """
     first: Any = error.errors()[0]

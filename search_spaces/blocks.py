@@ -116,7 +116,6 @@ def run_network(what: Plan, x: Tensor, convolve: Convolve, head: Head, tap: Tap 
     """Run a planned network.
 
     Args:
-        what: the plan.
         x: `(batch, channels, time)`: a window, and in streaming the past before it.
         convolve: applies a named convolution with its normalisation, before the activation.
         head: from the pooled features `(batch, features)` to logits.

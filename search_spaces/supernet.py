@@ -215,7 +215,6 @@ class Supernet(nn.Module):
 
         Args:
             x: `(batch, channels, time)` at the arch's rate.
-            arch: a member of the space.
             statistics: mean and variance per layer from `recalibrate`; the batch's own when None.
             whole: whether `x` is one whole signal, see `search_spaces.blocks.run_pass`.
 

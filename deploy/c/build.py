@@ -70,8 +70,6 @@ def model_files(
     """Write `model.c` and `model.h` into a folder.
 
     Args:
-        net: the network.
-        folder: where they go.
         mode: see `generate`.
         max_scratch_bytes: what the device has for the scratch buffer; no limit unless given.
 

@@ -56,7 +56,6 @@ class HostProgram:
     """A program of several networks.
 
     Attributes:
-        path: of the program.
         sanitized: sanitizers watch it.
     """
 
@@ -71,7 +70,6 @@ class HostProgram:
 
         Args:
             number: of the network, as given to `host_program`.
-            net: that network.
             x: int8 `(windows, 1, time, channels)`.
 
         Raises:

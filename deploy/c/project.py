@@ -54,7 +54,6 @@ class Project:
     """Files of an exported network.
 
     Attributes:
-        texts: by path in the folder.
         source: what the generator says of them.
     """
 
@@ -78,7 +77,6 @@ def project(
     """All files.
 
     Args:
-        net: the network.
         window: int8 `(1, time, channels)` for the example; no recording of a person.
         title: what the README calls the network.
         mode: whether the C runs over each window, or over what is new.

@@ -62,8 +62,6 @@ def reading_texts(
     """C of the front end, the decoder and `ppg_predict`.
 
     Args:
-        net: the network.
-        made: its program.
         network_header: declarations of the network alone.
         reading: what stands around it.
 

@@ -71,7 +71,6 @@ def generate(
     Streaming, they are `int ppg_step(network, block, logits, scratch)` over a stride that is new.
 
     Args:
-        net: the network.
         mode: whether it runs over each window, or over each stride that is new.
         max_scratch_bytes: what the device has for the scratch buffer; no limit unless given.
         features: the dense layer whose inputs `ppg_features` gives; no such function unless given.

@@ -62,7 +62,6 @@ class Decoder:
         smoother: constants of `hmm`, else None.
         raw_calibration: of the spread of a window alone.
         calibration: of the spread of what the smoothing gives out.
-        task: what the classes are.
     """
 
     scale: float

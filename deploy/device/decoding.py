@@ -127,10 +127,8 @@ def read(
     Args:
         w: `(windows, classes)`, each below 2^32, their sum below 2^40 and above 2^15; they give
             the mode, the spread and the confidence.
-        calibration: of the spread.
         seen: weights, below 2^32 and above 0 at the mode, whose expectation around the mode is
             the heart rate; `w` if None.
-        task: what the classes are.
     """
     mode, places = w.argmax(axis=1), classes(w.shape[1])
     j = places - mode[:, None]

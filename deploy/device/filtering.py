@@ -62,7 +62,6 @@ def band_pass(hz: Fraction, *, slope: bool) -> BandPass:
     """Coefficients for a sample rate.
 
     Args:
-        hz: the rate.
         slope: differentiate as well, as `ppg.frontend` does with the PPG.
 
     Raises:

@@ -238,7 +238,6 @@ def acc_factor(squares: Ints, exponent: Ints, by: Normaliser) -> Ints:
     Args:
         squares: V, summed over the axes.
         exponent: E.
-        by: constants.
     """
     unit = (exponent << 16) - by.log2_counts_per_g  # of a value in g, but for a constant
     strength = np.maximum(log2(np.maximum(squares, 1)) + 2 * unit, by.acc_floor)

@@ -40,7 +40,6 @@ class FrontEnd:
         mode: whether the network reads windows, or blocks of a stride; see `deploy.device.blocks`.
         slack_s: how far one sensor's samples may run ahead of the other's, and how long a due
             window may wait.
-        task: what windows and strides are.
     """
 
     ppg_hz: Fraction

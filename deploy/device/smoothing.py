@@ -49,7 +49,6 @@ class Smoother:
             in units of 2^-30; classes further inside have factor 1.
         jump: J, units of 2^-31.
         evidence: how a window's probabilities speak.
-        classes: their number.
     """
 
     by_distance: tuple[int, ...]
@@ -78,7 +77,6 @@ def smoother(
         width_bpm: standard deviation of the change of heart rate over a stride.
         jump: probability of the uniform part, mixed with the Gaussian.
         floor, exponent: of the evidence `(p + floor)^exponent`.
-        classes: how many the network has.
 
     Raises:
         ExportError: a value out of range.
@@ -145,9 +143,7 @@ def smooth(
         logits: `(windows, classes)`.
         steps: `(windows,)` strides since the window before; 0 starts a new series.
         exponent: of the logits' scale, see `weights.exponent_of`.
-        by: constants.
         calibration: of the spread of smoothed readings.
-        task: what the classes are.
     """
     seen = evidence(weights(logits, exponent), by.evidence)
     first = np.flatnonzero(np.asarray(steps) == 0)

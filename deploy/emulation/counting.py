@@ -47,9 +47,6 @@ class Counts:
 class Counter:
     """Counts calls of one image; decoded runs and their cycles are kept between calls.
 
-    Args:
-        image: the image that the machine holds.
-
     Raises:
         DependencyError: capstone is not installed.
     """

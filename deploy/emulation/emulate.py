@@ -34,7 +34,6 @@ class Emulator:
     """A machine and a counter for many calls of one image.
 
     Args:
-        image: the image, or the path of it.
         shared: how names of functions begin that count as part of their caller.
 
     Raises:
@@ -58,7 +57,6 @@ class Emulator:
         """Write the inputs, call, read the outputs, count.
 
         Args:
-            function: what to call.
             inputs: bytes to write before, by symbol.
             arguments: integers and addresses for r0 and on.
             outputs: how many bytes to read after, by symbol.

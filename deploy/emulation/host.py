@@ -29,7 +29,6 @@ class HostCompiler:
     Attributes:
         name: `gcc`, `clang`, `cc` or `zig cc`.
         version: first line of what it says about itself.
-        command: program and fixed flags.
         is_zig: it needs zig's caches.
     """
 
@@ -49,9 +48,7 @@ class HostCompiler:
         """Compile files in C.
 
         Args:
-            sources: the files.
             out: where the result goes; a program, unless flags say otherwise.
-            include: folders of headers.
             flags: after `toolchain.C_FLAGS`.
 
         Returns:
@@ -87,8 +84,6 @@ class HostCompiler:
 
         Args:
             sources: the files, one of them with `main`.
-            out: where it goes.
-            include: folders of headers.
             optimise: one `-O` flag.
             sanitize: with all of `sanitizers()`; the first finding ends the program with an error.
             flags: further flags, after `toolchain.C_FLAGS`.

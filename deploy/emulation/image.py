@@ -39,7 +39,6 @@ class Symbol:
     """A function or an object with a name.
 
     Attributes:
-        name: its name.
         address: of its first byte; the Thumb bit is cleared.
         size_bytes: as the compiler states it, 0 where it does not.
         kind: `function` or `object`.
@@ -78,8 +77,6 @@ class Image:
     """An ELF image for the Cortex-M7.
 
     Attributes:
-        path: the file.
-        segments: what is loaded.
         symbols: functions and objects, by address; one of several names of the same address.
         labels: value of every other named address, by name.
         flash_bytes: what the image takes of flash, gaps of alignment included.

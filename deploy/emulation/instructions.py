@@ -54,7 +54,6 @@ class Instruction:
     """One decoded instruction; registers by their number in capstone.
 
     Attributes:
-        address: where it stands.
         size_bytes: 2 or 4.
         name: mnemonic without condition and width: `smlad`.
         group: one of `CLASSES`.

@@ -70,7 +70,6 @@ class _Runs:
     """Counts the runs of one call.
 
     Args:
-        image: what is executed.
         shared: see `Machine`.
     """
 
@@ -184,7 +183,6 @@ class Machine:
         """Call a function and count.
 
         Args:
-            function: its name.
             *arguments: integers and addresses of 32 bits: r0 to r3, then the stack.
             timeout_s: of wall time.
 

@@ -97,7 +97,6 @@ def block_cycles(block: Sequence[Instruction], before: Sequence[Instruction] = (
     """Cycles that a run of instructions adds, all branches predicted rightly.
 
     Args:
-        block: the run.
         before: the run that was executed just before it: its results may still be under way, and
             an instruction of `block` may share the last cycle of it.
 

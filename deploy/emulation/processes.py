@@ -24,7 +24,6 @@ def run_tool(
     """Run a program to its end.
 
     Args:
-        command: program and arguments.
         what: what is being done, for the message: `compiling model.c`.
         env: the whole environment; None keeps the present one.
         folder: where it runs; None keeps the present one.
@@ -80,9 +79,6 @@ def run_generated(
     the whole address space, so it watches over the memory itself.
 
     Args:
-        command: program and arguments.
-        what: what is being done, for the message.
-        sanitized: built with sanitizers.
         timeout_s: after this long it is stopped.
 
     Raises:

@@ -65,7 +65,6 @@ class Compiler:
 
     Attributes:
         name: `arm-none-eabi-gcc` or `zig cc`.
-        version: as the compiler states it.
         command: program and the flags of the core.
         is_zig: it needs zig's caches and brings its own runtime library.
     """
@@ -90,9 +89,7 @@ class Compiler:
 
         Args:
             sources: files in C, or in assembly (`.s`, `.S`).
-            out_elf: where the image goes.
             keep: the functions that are called from outside; what they do not need is left out.
-            include: folders of headers.
             optimise: one `-O` flag.
             defines: `NAME` or `NAME=VALUE` each.
             flags: further flags for the files in C, after the others.

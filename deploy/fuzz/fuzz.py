@@ -58,7 +58,6 @@ class Case:
     Attributes:
         number: from 0; with the seed it repeats the case.
         source: a preset, or `foreign`.
-        net: the network.
     """
 
     number: int

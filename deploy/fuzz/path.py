@@ -164,13 +164,7 @@ def _image(shape: PathShape, compiler: Compiler, folder: Path) -> tuple[Image, i
 
 
 def count(shape: PathShape, compiler: Compiler, core: str = "Cortex-M7") -> Counted:
-    """Run one setting in emulation.
-
-    Args:
-        shape: the setting.
-        compiler: for the core.
-        core: its name, for the row.
-    """
+    """Run one setting in emulation."""
     with tempfile.TemporaryDirectory(prefix="ppgnas-path-") as folder:
         image, flash_bytes = _image(shape, compiler, Path(folder))
         return _run(shape, Emulator(image), core, flash_bytes)

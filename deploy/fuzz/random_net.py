@@ -17,8 +17,6 @@ def random_net(graph: Graph, seed: int, *, stretch: float = 1.0) -> QuantizedNet
     times in size, and ranges follow what such layers put out; a relu's zero point is -128.
 
     Args:
-        graph: the layers.
-        seed: of everything that is drawn.
         stretch: up to how many times smaller or larger scales are; above 1, zero points of relu
             are drawn too. A large one reaches the corners of the arithmetic: multipliers above
             1/2, saturation.

@@ -80,7 +80,6 @@ def multiply(x: Ints, by: Multiplier) -> Ints:
     Args:
         x: int32 values, last axis `channels` where the multiplier has channels. The caller
             answers for `x * 2^shift` fitting int32.
-        by: the multiplier.
     """
     left = np.maximum(by.shift, 0)
     right = np.maximum(-by.shift, 0)

@@ -39,7 +39,6 @@ class QuantizedNet:
     """A network in integers.
 
     Attributes:
-        graph: the layers.
         activations: tensor name -> (scale, zero point).
         weights: layer name -> int8 in TFLite's layout (`Graph.weight_shape`).
         biases: layer name -> int32 `(out_channels,)`.
@@ -272,7 +271,6 @@ def quantize(
     Weight scales: see `deploy.integers.weight_scales`.
 
     Args:
-        graph: the layers.
         float_weights: layer name -> (weights in TFLite's layout, bias `(out_channels,)`).
         activations: tensor name -> (scale, zero point); equal for the input and output of `pad`,
             `reshape`, `avg_pool` and `max_pool`.

@@ -49,7 +49,6 @@ def run(net: QuantizedNet, x: NDArray[np.int8], *, rule: Rule = "tflm") -> NDArr
     """The network's outputs in integer arithmetic.
 
     Args:
-        net: the network.
         x: int8 `(windows, 1, time, channels)`.
         rule: one of `RULES`.
 

@@ -33,7 +33,6 @@ def long_pass(net: QuantizedNet, x: NDArray[np.int8], *, rule: Rule = "c") -> ND
     """Outputs of the network after each block from the last one of the first window on.
 
     Args:
-        net: the network.
         x: int8 `(blocks * hop_samples, channels)`, normalised and quantised block by block.
         rule: one of `reference.RULES`.
 

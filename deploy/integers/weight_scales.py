@@ -32,7 +32,6 @@ def choose_scales(
     """Scales of one layer's weights.
 
     Args:
-        layer: a weighted layer.
         weight: float weights in TFLite's layout.
         bias: `(out_channels,)`.
         input_scale, output_scale: of the layer's activations.

@@ -52,7 +52,6 @@ class Settings:
 
     Attributes:
         rate: on real weights; it falls on a line to nothing.
-        rounds: over the windows.
         pull: share of the change that is taken back after each round, in units of 2^-16.
     """
 
@@ -155,7 +154,6 @@ def learn(
         head, change: what is adapted, and what of it.
         features: `(windows, features)` stored, in order of time.
         bpm_q8: `(windows,)` heart rate of each in 1/256 BPM.
-        settings: how.
     """
     wanted = [label_q15(int(bpm), head.task) for bpm in labels_of(bpm_q8, head.task)]
     f = features.astype(np.int64) - head.feature_zero
@@ -189,7 +187,6 @@ def adapted(
     """Weights and biases that learn from all windows, and what the guard says of them.
 
     Args:
-        head: of the factory.
         make: weights and biases from the windows of some numbers.
         features, bpm_q8: of all windows, as in `learn`.
 

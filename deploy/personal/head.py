@@ -54,7 +54,6 @@ class Spread:
     Attributes:
         weights: `(S, 3)` of the previous, the same and the next place.
         biases: `(S,)`.
-        ending: of it.
         back: `(S, 3)` real taps in units of 2^-12, for the way back.
     """
 
@@ -69,7 +68,6 @@ class Head:
     """A head as it was trained.
 
     Attributes:
-        layer: name of the dense layer.
         weights: `(outputs, features)`, in [-127, 127].
         biases: `(outputs,)`.
         ending: of the dense layer.
@@ -77,7 +75,6 @@ class Head:
         feature_scale, feature_zero: of the features' tensor.
         weight_scale: one for all weights.
         logit_scale, logit_zero: of the network's output.
-        task: of the network.
     """
 
     layer: str

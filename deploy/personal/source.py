@@ -39,8 +39,6 @@ def adapt_texts(head: Head, kind: Kind, *, windows: int) -> dict[str, str]:
     """`ppg_adapt.c` and `ppg_adapt.h`.
 
     Args:
-        head: of the network.
-        kind: what is adapted.
         windows: the most that are kept.
 
     Raises:

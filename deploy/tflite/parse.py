@@ -60,7 +60,6 @@ class StoredOperator:
     """One operator.
 
     Attributes:
-        name: in the schema.
         inputs, outputs: indices of tensors; -1 where one is left out.
         options: numbers of its table of options, by the schema's names.
         words: names among them: `Padding` and `FusedActivationFunction`.
@@ -86,10 +85,6 @@ class StoredModel:
 
 def parse(content: bytes, *, name: str) -> StoredModel:
     """Read a file.
-
-    Args:
-        content: of the file.
-        name: of the file, for messages.
 
     Raises:
         GraphError: it is no TFLite file, is damaged, or holds more than one subgraph.

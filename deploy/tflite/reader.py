@@ -35,10 +35,7 @@ class TfliteModel:
     """A file that was read.
 
     Attributes:
-        name: of the file.
-        graph: its layers.
         file_bytes: size of the file: the flash that the model takes, exactly.
-        stored: what the file says.
     """
 
     name: str
@@ -63,7 +60,6 @@ def read(source: Path | bytes, *, name: str = "") -> TfliteModel:
     """Read a file.
 
     Args:
-        source: its path or content.
         name: how messages call it; the path unless given.
 
     Raises:

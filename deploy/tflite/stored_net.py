@@ -20,7 +20,6 @@ def net_of(graph: Graph, stored: StoredModel) -> QuantizedNet:
 
     Args:
         graph: int8 throughout, see `Graph.core`.
-        stored: what the file says.
 
     Raises:
         ExportError: a constant is missing or the file is quantised in a way that the integer

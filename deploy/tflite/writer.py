@@ -39,7 +39,6 @@ def write(net: QuantizedNet, *, plan: Plan | None = None) -> bytes:
     it holds beside weights.
 
     Args:
-        net: the network.
         plan: where TFLM shall keep the activations, as `hwmodels.arena.lower_bound_plan` gives
             it; the runtime plans for itself unless given. Other runtimes ignore it.
 

@@ -26,7 +26,6 @@ class Baseline(nn.Module, ABC):
     """Reads windows `(batch, channels, time)` at `RATE_HZ`, gives `(batch, classes)` logits.
 
     Args:
-        channels: of the input.
         features: channels that enter the head.
     """
 

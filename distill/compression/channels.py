@@ -101,12 +101,7 @@ def without_channels(network: Network, kept: Mapping[str, Tensor]) -> Network:
 
 
 def narrower(arch: Arch, widths: Mapping[str, int]) -> Arch:
-    """The arch whose groups have other widths, one stage a block.
-
-    Args:
-        arch: the arch.
-        widths: channels of the groups that change.
-    """
+    """The arch whose groups have other widths, one stage a block."""
     what = plan(arch)
     groups = flow(what)
     sizes = {**groups.sizes, **widths}

@@ -21,7 +21,6 @@ def label(pool: Path, network: Network, folder: Path) -> None:
     Args:
         pool: folder of the pool; all but its teacher's answers is shared with it.
         network: who labels, in evaluation mode; features are kept where they were of the teacher.
-        folder: of the new pool.
     """
     windows = open_pool(pool, device=next(network.parameters()).device)
     features = windows.features is not None

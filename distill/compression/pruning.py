@@ -89,6 +89,5 @@ def goals(parameters: int, removed: float, rounds: int) -> list[int]:
     Args:
         parameters: before the first.
         removed: share of them that is gone after the last.
-        rounds: how many.
     """
     return [round(parameters * (1 - removed) ** (n / rounds)) for n in range(1, rounds + 1)]

@@ -52,7 +52,6 @@ class Part:
 
     Attributes:
         stage: that it belongs to.
-        steps: of it.
         parameters: channels leave first until there are at most so many; None leaves all.
         before, course: of one whose network goes on from another's, see
             `distill.training.fit.Schedule`.
@@ -186,9 +185,7 @@ def _trained(
 
     Args:
         job: the network before, its pool, and the batches that were seen.
-        part: the part.
         labelled: folder for a pool that it labels anew.
-        progress: sees the steps.
         processes: how many may share the training.
 
     Returns:

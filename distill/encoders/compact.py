@@ -34,8 +34,6 @@ def compact_arch(space: SearchSpace, limit_bytes: int, *, channels: int, seed: i
     Args:
         space: to draw from; its networks read segments at `ppg.segments.cut.HZ`.
         limit_bytes: of weights and biases.
-        channels: of the input.
-        seed: of the draw.
 
     Raises:
         SpaceError: the space has no network at this rate.

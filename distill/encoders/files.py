@@ -45,7 +45,6 @@ class StoredEncoder:
     Attributes:
         facts: see there.
         module: what was trained: the encoder and what the loss needed beside it.
-        train_s: how long.
     """
 
     facts: EncoderFacts

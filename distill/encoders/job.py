@@ -33,11 +33,8 @@ class Job:
     """One pre-training.
 
     Attributes:
-        sensor: what the encoder reads.
-        method: what it learns from.
         shape: of an encoder with attention; None where `arch` is given.
         arch: of a compact encoder, between `compact.ends_of`.
-        steps, batch, seed: of the training.
         together: segments of each person in a batch that is contrasted within itself.
         labels: share of the labelled segments that a supervised training sees.
     """

@@ -38,8 +38,6 @@ class Ground:
     """What a pre-training stands on; it can be sent to a process.
 
     Attributes:
-        folder: of the shards.
-        rows: segments that may be drawn.
         people, held_out: who trains, and who is kept away from every training.
         teacher: what teaches an aligned student.
     """
@@ -80,11 +78,6 @@ def pretrain(
     """Train, and keep the result in `path`; a finished file of the same training is taken.
 
     Args:
-        job: what.
-        ground: on what.
-        path: of the file, and of its checkpoints.
-        progress: sees every step.
-        device: that trains.
         launched: the processes of `torchrun`, which all call this; only the first writes. Each
             shard of a batch is then contrasted within itself, which is another training.
 
@@ -128,11 +121,7 @@ def to_integers(
     """Train a compact student on with simulated int8 arithmetic.
 
     Args:
-        job: that made it.
         module: as `pretrain` left it; its encoder becomes the one that simulates integers.
-        ground: on what.
-        path: of the checkpoints.
-        progress: sees every step.
     """
     module = module.cpu()
     shards = open_shards(ground.folder)

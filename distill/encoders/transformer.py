@@ -69,12 +69,7 @@ SIZES: Mapping[str, Mapping[str, Any]] = {
 
 
 class TransformerEncoder(nn.Module):
-    """Segments `(batch, channels, time)` to embeddings `(batch, dimensions)`.
-
-    Attributes:
-        shape: its sizes.
-        dimensions: of an embedding.
-    """
+    """Segments `(batch, channels, time)` to embeddings `(batch, dimensions)`."""
 
     waves: Tensor
 

@@ -13,7 +13,6 @@ class Adaptor(nn.Module):
 
     Args:
         student, teacher: channels of their features.
-        seed: of its first weights.
     """
 
     def __init__(self, student: int, teacher: int, *, seed: int) -> None:

@@ -166,7 +166,6 @@ def chosen_mix(text: str, *, effort: Effort, taught: bool) -> Mix:
 
     Args:
         text: for `parse_mix`, or `auto`, see `Effort.mix_of`.
-        effort: of the training.
         taught: whether there is a teacher.
 
     Raises:

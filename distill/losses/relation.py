@@ -17,7 +17,6 @@ def relation(
     time; the channels may differ. Takes memory with the cube of the batch.
 
     Args:
-        student, teacher: features.
         distances, angles: weights of both parts.
     """
     s, t = student.mean(dim=2), teacher.mean(dim=2)

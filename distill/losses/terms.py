@@ -38,9 +38,7 @@ class Term:
     Attributes:
         compute: see `Compute`.
         weight: where a mix gives none, so that the term is about as large as the label's.
-        settings: what may be set, by name.
         labels: it reads labels, so it sees labelled windows alone.
-        teacher: it needs a teacher.
         features: it needs features of student and teacher.
         adapted: it needs the student's in the teacher's channels.
     """

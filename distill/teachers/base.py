@@ -19,8 +19,6 @@ class Shape:
 
     Attributes:
         channels: 1 (PPG) or 4 (and acceleration).
-        rate_hz: of its input.
-        task: what its windows and classes are.
     """
 
     channels: int
@@ -42,7 +40,6 @@ class Teacher(nn.Module, ABC):
     A family gives `encode` and, where a mean over steps and `head` are not all, `classify`.
 
     Attributes:
-        shape: what it reads and its sizes.
         facts: what is known of it; None before its training ends and in files of older versions.
         peak_rate: highest learning rate of its training.
     """

@@ -48,7 +48,6 @@ def expected_calibration_error(
     Args:
         logits: `(windows, classes)`.
         hr_bpm: `(windows,)` reference.
-        task: what the classes are.
 
     Returns:
         0 (calibrated) to 1.
@@ -76,8 +75,6 @@ def measured(teacher: Teacher, windows: WindowSet, *, name: str, train_s: float)
 
     Args:
         teacher: calibrated, in evaluation mode.
-        windows: of search people, as it reads them.
-        name: what it was asked for by.
         train_s: seconds of its training.
     """
     after = answers(teacher, windows)

@@ -11,15 +11,12 @@ class TeacherFacts:
     """Size, cost and accuracy of a teacher.
 
     Attributes:
-        name: what it was asked for by.
-        parameters: weights and biases.
         macs: multiply-accumulate operations for one window; None of an ONNX file.
         train_s: seconds that its training took, of its members together.
         temperature: its logits are divided by; 1 for an ensemble, whose members have their own.
         search_mae_bpm: raw error on search people, mean over people.
         ece_before, ece_after: expected calibration error on search people without and with the
             temperatures, see `calibration.expected_calibration_error`.
-        members: of an ensemble.
     """
 
     name: str

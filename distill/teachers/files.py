@@ -58,7 +58,6 @@ def check_unseen(path: Path, recordings: Iterable[Recording]) -> None:
     """Refuse a teacher that was trained on people who judge this search.
 
     Args:
-        path: of a finished teacher.
         recordings: of search and report people.
 
     Raises:

@@ -33,7 +33,6 @@ class Preset:
     """One teacher that is trained here.
 
     Attributes:
-        about: what it is.
         parameters, macs: with acceleration, at 32 Hz.
         step_ms: of one core, for a step of 128 windows: measured on a shared two-core virtual
             machine with AVX-512, torch 2.13, November 2026, as CPU time.

@@ -41,7 +41,6 @@ class ResNetShape(Shape):
     Attributes:
         stem, widths, blocks, kernel: channels of the stem and the stages, blocks, taps.
         expansion: 1 for blocks of two convolutions, else what a bottleneck divides its width by.
-        dropout: before the head.
     """
 
     stem: int = 32

@@ -53,15 +53,9 @@ def train_teacher(
     A finished file of the same seed, effort, people and shape is taken; an unfinished one goes on.
 
     Args:
-        bank: training people.
         search: windows of search people, as the teacher reads them.
         make: gives the network with random weights, as it can be sent to a process.
-        effort, seed: of the training.
-        path: of its file.
         processes: that may share the training.
-        progress: sees every step.
-        name: for its facts.
-        device: that trains.
         known: further people whom the network has learnt from.
         launched: the processes of `torchrun`, which all call this; only the first writes.
 

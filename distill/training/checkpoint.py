@@ -109,7 +109,6 @@ class Checkpoint:
     """Where a training is kept, and what tells it from every other.
 
     Attributes:
-        path: of the file.
         identity: JSON values; a file of another identity is not taken.
         facts: further JSON values that the file holds.
         log: CSV file of the course of the training, see `distill.training.metrics`; None for none.

@@ -86,11 +86,9 @@ def fit(
     The state after the last step is the caller's to save: a finished file holds no optimiser.
 
     Args:
-        module: what is trained.
         losses: see `Losses`.
         optimiser: of `make_optimiser`.
         schedule: see `Schedule`.
-        checkpoint: where the state is kept.
         progress: sees every step; what it raises ends the training.
         team: the processes that share it; the first alone keeps the checkpoint.
 

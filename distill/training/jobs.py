@@ -118,7 +118,6 @@ def run_jobs(
         what: the jobs in words, for messages.
         processes: how many at once, at most.
         progress: sees steps summed over all jobs.
-        on_done: called in this process.
         enough: whether no further job shall begin, once one has ended.
         dask: the scheduler of a cluster that does the work instead, see
             `distill.training.cluster.client_of`.

@@ -14,7 +14,6 @@ def settle_norms(network: nn.Module, batches: Iterable[Tensor]) -> None:
 
     Args:
         network: what `batches` are read by; it is in evaluation mode afterwards.
-        batches: inputs.
     """
     for norm in network.modules():
         if isinstance(norm, nn.BatchNorm1d | nn.BatchNorm2d):

@@ -64,7 +64,6 @@ def worker_processes(
     """Spawned processes that end with the block, at once when it fails.
 
     Args:
-        count: processes.
         initializer: runs in each of them, with `values`; calls `become_worker`.
         killed: what to tell the user when one of them was killed.
 

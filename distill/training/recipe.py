@@ -52,7 +52,6 @@ class Assistant(FileModel):
 
     Attributes:
         arch: `published:NAME`; it reads acceleration where the student does.
-        steps: of its training.
     """
 
     do: Literal["assistant"]
@@ -71,7 +70,6 @@ class BornAgain(FileModel):
     Furlanello et al. 2018 (arXiv 1805.04770).
 
     Attributes:
-        generations: how often.
         steps: of training of each.
     """
 

@@ -42,7 +42,6 @@ class Team:
     """The processes that share a training, as one of them sees them.
 
     Attributes:
-        shards: of each batch.
         rank, size: which process this is, of how many; `size` divides `shards`.
     """
 
@@ -117,7 +116,6 @@ def team(
         processes: how many there may be; the largest divisor of `shards` is taken.
         work: runs as `work(team, *values)` in every process but this one; a function of a module.
         values: what it needs, as it can be sent.
-        shards: of each batch.
     """
     torch.set_num_threads(1)
     size = max(n for n in range(1, min(max(processes, 1), shards) + 1) if shards % n == 0)

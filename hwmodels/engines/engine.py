@@ -37,7 +37,6 @@ class Work:
     """What an engine makes of one layer on a Cortex-M7.
 
     Attributes:
-        kernel: the kernel class that runs it.
         cycles: of the kernel and its dispatch.
         calibrated: the layer lies within the sizes that were counted or timed; False also for a
             kernel whose cycles are assumed.
@@ -134,7 +133,6 @@ class Profile:
         """What the cycles of a network are multiplied by on a board.
 
         Args:
-            board: where it runs.
             macs: of the network; one of any size where it is None.
 
         The errors of the laws (`network`) and of the part (`Board.core_ratio`) are independent:

@@ -61,7 +61,6 @@ class Calibration:
     """What was fitted and what it is worth.
 
     Attributes:
-        core, part: of the board.
         scale: factor on the engine's cycles.
         network: measured over predicted after the fit, 90 %.
         kernels: laws by kernel, from layers only.
@@ -117,7 +116,6 @@ def from_networks(
     """Calibrate with whole networks; one or two are anchors without a held-out error.
 
     Args:
-        names, graphs, cycles: of each network.
         board, engine: what was timed, and what is fitted.
         modes: of each; all computed the whole window if left out.
     """
@@ -274,7 +272,6 @@ def check_factor(found: Calibration, board: Board, engine: Engine, *, unit: Unit
     """Refuse timings that no build of the engine can have, or that another unit explains.
 
     Args:
-        found: what was fitted.
         board, engine: what was timed, and what is fitted.
         unit: in which the timings were given.
 
@@ -317,9 +314,7 @@ def render(found: Calibration, base: str, *, name: str, source: str) -> str:
     """An engine file: the base engine's text under a new name, and the calibration.
 
     Args:
-        found: what was fitted.
         base: name or path of the engine that it was fitted on.
-        name: of the new engine.
         source: what the timings were, as one line.
     """
     errors = {} if found.held_out is None else {"mean_error": round(found.held_out.mape, 5)}

@@ -72,7 +72,6 @@ def read_timings(
     """Read a file of either kind.
 
     Args:
-        path: a CSV file with a header.
         clock_hz: of the board, for rows with `latency_ms` and without `clock_mhz`.
         part: of the board; a column `mcu` must not name several parts or another one.
 

@@ -16,7 +16,6 @@ class EngineEvidence:
     """One engine.
 
     Attributes:
-        name, version: its identity.
         cores: core -> `timed`, `emulated`, or carried over `by ratio`.
     """
 
@@ -30,7 +29,6 @@ class BoardEvidence:
     """One board.
 
     Attributes:
-        name, core: of the board.
         engines: that have figures for it.
         sourced, assumed: how many of its figures have a source, and which have none.
     """

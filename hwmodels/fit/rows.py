@@ -23,7 +23,6 @@ class Row:
     """One line of the table.
 
     Attributes:
-        what: what was predicted.
         data: the file of `hwmodels/data` that holds the measurements.
         points, groups: measurements, and groups of them that were left out in turn.
         goal, measured: in `unit`; the measured figure must not be above the goal. None where the

@@ -32,7 +32,6 @@ class TimedLayer:
 
     Attributes:
         mcu, core: the part.
-        geometry: its sizes.
         cycles: of the kernel, without the interpreter.
         input_bytes, output_bytes, arena_bytes: of the network of this one layer.
     """

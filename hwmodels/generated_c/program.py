@@ -84,7 +84,6 @@ def depthwise_taps(layer: Layer, source: Shape) -> tuple[int, int, int] | None:
     """`(taps, stride, fold)` of a depthwise convolution along time, else None.
 
     Args:
-        layer: a depthwise layer.
         source: its padded input: `(1, rows, fold, channels)` under a kernel `(k, 1)`, or
             `(1, 1, time, channels)` under a kernel `(1, k)`.
     """
@@ -112,7 +111,6 @@ class _Drafter:
     """Finds the steps: who reads what, which padding is absorbed, which layers run together.
 
     Args:
-        graph: the network.
         banned: names of depthwise layers that run alone.
     """
 

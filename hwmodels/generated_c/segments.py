@@ -18,7 +18,6 @@ class Segment:
     """Layers from one tensor to the next; two are equal where they are one object.
 
     Args:
-        graph: of the layers.
         behind: the first layer stands for the segment before.
         pooled: blocks that its pool is over where it streams, if it has one.
 

@@ -24,11 +24,9 @@ class StepShape(NamedTuple):
     Attributes:
         kind: see `hwmodels.generated_c.program.Step`; `row` for the upsampling of a spaced head
             (`is_row`), else for `generic` `plain` and the operator.
-        steps: output positions.
         fold: columns of the folded view.
         channels: input channels of a separable step, of a tap of a plain step, or length of a dot
             product.
-        outputs: output channels.
         taps, stride: of the depthwise part, or of the window's step in bytes (`stride`).
         pad: bytes of padding that are filled, or taps of a plain step that read padding.
         adds: 1 where the block's input is added.

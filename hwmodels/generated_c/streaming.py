@@ -47,7 +47,6 @@ class StreamProgram(NamedTuple):
 
     Attributes:
         graph: over one block.
-        program: of that graph.
         kept: by position of the step, in their order; steps that keep nothing are not there.
         pool: position of the step that pools.
         pooled: blocks that it pools over.

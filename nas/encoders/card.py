@@ -37,16 +37,12 @@ class EncoderCard:
     Attributes:
         arch, dimensions: the network, and the size of its embedding.
         segment_s, rate_hz, front_end: what it reads; three axes of acceleration.
-        steps, integer_steps, batch, seed: of its training.
         people, held_out, also_in: who taught it, who was kept away, other names of people.
-        fingerprint: of the recordings.
-        synthetic: whether any recording was generated.
         teacher: digest of the PPG encoder that it is aligned with.
         macs, weight_bytes, costs: for one segment, on the board of `costs`.
         parity: how far the files are from the integer reference.
         c_scratch_bytes: of `model.c`; None where the C cannot be.
         emulated: None where no compiler or emulator was there; `not_emulated` says why.
-        versions: of what the result depends on.
     """
 
     arch: Arch

@@ -58,8 +58,6 @@ def pretrain_compact(
         out: folder to write; it must not exist. A stopped training goes on.
         limit_bytes: of weights and biases.
         space: name or path.
-        board, engine: of the costs.
-        progress: where to say how far it is.
 
     Raises:
         ConfigError: no teacher is named, or an encoder of PPG is asked for.
@@ -104,12 +102,9 @@ def train_compact(
     """Train a job of a compact encoder and write its folder.
 
     Args:
-        job, ground, corpus: what, on what, of whom.
         out: the folder; it appears whole.
         cache: folder for checkpoints.
-        target: of the costs.
         device: see `PretrainConfig`.
-        progress: where to say how far it is.
     """
     from distill.encoders.contrast import Aligned
     from distill.encoders.training import pretrain, to_integers

@@ -26,7 +26,6 @@ class FoundEncoder:
     """An encoder that was asked for.
 
     Attributes:
-        sensor: what it reads.
         arithmetic: `float32`, or `int8` as in `model.c`.
         read: from `(segments, channels, time)` to `(segments, dimensions)`.
     """
@@ -41,7 +40,6 @@ class Embeddings:
     """Of one recording.
 
     Attributes:
-        recording: its name.
         start_s: `(segments,)`.
         vectors: `(segments, dimensions)`.
         clear: `(segments,)`, False where one touches a hole in the signals.

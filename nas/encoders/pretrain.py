@@ -99,9 +99,7 @@ def pretrain_encoder(config: PretrainConfig, out: Path, *, progress: Progress) -
     Under `torchrun` every process calls this, and they share the training; the first one writes.
 
     Args:
-        config: what is asked.
         out: the file to write; it must not exist.
-        progress: where to say how far it is.
 
     Raises:
         ConfigError: something that cannot be.

@@ -55,7 +55,6 @@ class Compact:
 
     Attributes:
         card: see there.
-        net: its integers.
         projection, teacher_projection: for retrieval alone; no part of the model.
     """
 

@@ -69,7 +69,6 @@ class _Process:
         x: `(seen, figures)`, in standard deviations.
         shape: which figures are linear, weight of the smooth part, its length, share of noise.
         scale: variance that multiplies all.
-        mean: of what was seen.
         inverse: of the covariance of what was seen, without `scale`.
         pull: `inverse @ (y - mean)`.
         surprise: mean negative log density of each when it is left out.

@@ -64,8 +64,6 @@ class Scale:
 
     Attributes:
         amount: networks that are begun.
-        finalists: that will be retrained, at most.
-        trials: networks that are considered.
     """
 
     amount: Amount
@@ -91,7 +89,6 @@ class Plan:
     Attributes:
         time_s: of the whole search: what was asked, or the least.
         share: of a core, that one process gets.
-        scale: how much is done.
     """
 
     time_s: float
@@ -114,15 +111,12 @@ class Pacing:
     """The time of one search.
 
     Attributes:
-        path: where decisions are kept.
-        time_s: of the whole search.
         ends_s: when the search is to be over, by `clock`.
         cores: that train networks side by side, or the processes that share a GPU.
         scale: what the search would do with time enough.
         clock: seconds from any origin.
         worked: core-seconds from any origin.
         team: processes of a teacher; two at most are used.
-        recipe: of the finalists' training.
         share: of a core, that one process gets.
     """
 

@@ -47,8 +47,6 @@ class Elsewhere:
     """A further board on which limits hold.
 
     Attributes:
-        board: its name.
-        cost_of: costs of an architecture there.
         limits: as `Problem.limits`.
     """
 
@@ -66,7 +64,6 @@ class Problem:
         limits: name -> limit; names are those of `_OPTIONS` and `board flash`, `board sram`.
         flash_scope: of the budgets; with `model`, `limits["flash"]` is one on the weights.
         reference: field -> the corner of the hypervolume box; its other corner is zero.
-        elsewhere: further boards.
     """
 
     objectives: tuple[Objective, ...]
@@ -225,7 +222,6 @@ def descend(
     Deterministic; ends at an architecture that no single change of a choice improves.
 
     Args:
-        space: where to move.
         starts: at least one architecture.
         badness: to be lowered; entries count in order, later ones break ties.
     """

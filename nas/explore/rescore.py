@@ -86,8 +86,6 @@ def rescore(
     """Cost every candidate of a run anew.
 
     Args:
-        run: a finished run.
-        board: by name or path.
         engine: by name or path; the run's own unless given.
         period_s: seconds from one reading to the next; the run's own unless given.
         scope: what the budgets limit; as in the run unless given.

@@ -81,11 +81,9 @@ class Fresh(BaseSampler):
     Kept as trials, what NSGA-II had proposed before was three trials in four of a long search.
 
     Args:
-        sampler: that proposes.
         space: whose networks are told apart.
         known: those that were proposed before.
         enqueued: trials before the first proposal, which are of the first generation.
-        seed: of the changes.
     """
 
     def __init__(

@@ -62,13 +62,10 @@ def run_study(
     """Consider `settings.trials` architectures.
 
     Args:
-        space: where to search.
         probed: the problem, and one architecture that fits; it is proposed first.
-        settings: sampler, trials, seed.
         cost_of: costs of an architecture on the target.
         mae_of: its MAE on search people in BPM; called once for each that fits.
         first: what to consider next, before the sampler proposes anything.
-        progress: called after each new candidate.
         stored: trials of this very study that are known already.
         on_trial: sees every further one.
 

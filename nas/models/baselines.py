@@ -36,7 +36,6 @@ class BaselineRow:
 
     Attributes:
         name: of `ppg.baselines.registry`, or `constant`.
-        title: for people.
         worst_person_mae_bpm: the highest error of a person.
     """
 
@@ -59,7 +58,6 @@ def baseline_rows(
     Args:
         train: whose median heart rate is the constant.
         report: who judge. Where one has no acceleration, what needs it is left out.
-        task: what their windows are.
     """
     moving = all(recording.acc is not None for recording in report)
     inputs = InputSpec(RATE_HZ, moving, task)

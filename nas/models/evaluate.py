@@ -56,7 +56,6 @@ class Evaluation(Shown):
         activities: see `ppg.people.metrics.by_activity`.
         expected_error_bpm, expected_error_smoothed_bpm: what the network itself expects, mean over
             people; None for a network that was never calibrated.
-        synthetic: whether any recording is generated.
         one_person: other names that people have in the recordings, by the name they count under.
     """
 

@@ -68,8 +68,6 @@ class Judging:
     """What every finalist is judged on.
 
     Attributes:
-        target: what it runs on.
-        people: whose recordings are read.
         transitions: how heart rate moves, from training people.
     """
 
@@ -82,12 +80,6 @@ def write_model(
     folder: Path, net: QuantizedNet, arch: Arch, *, judging: Judging, origin: Origin
 ) -> Card:
     """Write all files of a network, its card last: a folder with a card is complete.
-
-    Args:
-        folder: an empty one.
-        net, arch: the network.
-        judging: what it is judged on.
-        origin: where the network comes from.
 
     Returns:
         The card.

@@ -50,8 +50,6 @@ class Model:
     """A model that was found.
 
     Attributes:
-        name: as the user wrote it.
-        graph: its layers.
         arch: its architecture; None for a `graph.json` and for a TFLite file.
         folder: where its weights and files lie; None without weights.
         run, number: the run and the finalist; None for a file.

@@ -50,7 +50,6 @@ class Trace(Shown):
     """Readings along a recording; arrays are `(readings,)`, NaN where nothing is known.
 
     Attributes:
-        name: of the recording.
         time_s: end of each window.
         bpm, bpm_smoothed, spread_bpm: readings and the spread of their class probabilities.
         expected_error_bpm, expected_error_smoothed_bpm: None for a network that was never
@@ -60,8 +59,6 @@ class Trace(Shown):
             the smoother, and nothing is known of its error.
         gaps: begin and end of each.
         started: when the recording began, as it says; empty where it does not.
-        synthetic: whether the recording is generated.
-        window_s: length of a window.
     """
 
     name: str
@@ -142,11 +139,8 @@ def trace_of(
     """Run a network along a recording.
 
     Args:
-        net: the network.
         recording: its signals; labels only serve as the reference.
-        inputs: what the network reads.
         decoding: see `Decoding`.
-        file: whose rounding.
         smoothing: one of `ppg.readout.smoothing.SMOOTHINGS`.
         mode: whether it reads windows, or streams. In a gap a stream says nothing, and begins
             anew after it.

@@ -34,7 +34,6 @@ class Decoding:
     """Smoother and confidence of one network; the defaults where a card says nothing.
 
     Attributes:
-        transitions: of the smoother.
         raw, smoothed: expected errors of raw and of smoothed (`hmm`) readings, None if unknown.
         held_out: how these tables hold on search people who are left out of them.
         search_people_mae_bpm: error of raw readings of each search person.

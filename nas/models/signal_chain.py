@@ -49,8 +49,6 @@ def reading_of(
     Args:
         net: reads `(1, 1, time, 1 or 4)`.
         card: of the network: smoother and confidence; the defaults where it says nothing.
-        sensors: of the device.
-        mode: of the network on it.
 
     Raises:
         ExportError: a rate, a scale or a number of channels that the device's integers do not

@@ -56,12 +56,7 @@ class Stretch:
 def worst_stretches(
     predictions: Predictions, recordings: Sequence[Recording]
 ) -> tuple[Stretch, ...]:
-    """Of each of the people who are read worst, the 30 s with the largest error; worst first.
-
-    Args:
-        predictions: of these recordings.
-        recordings: theirs.
-    """
+    """Of each of the people who are read worst, the 30 s with the largest error; worst first."""
     by_name = {f"{each.dataset}/{each.name}": each for each in recordings}
     worst: dict[int, tuple[float, NDArray[np.int64]]] = {}
     error = np.abs(predictions.raw.bpm - predictions.windows.hr_bpm)

@@ -46,7 +46,6 @@ class Taught:
     """A finished teacher.
 
     Attributes:
-        facts: what its file says of it.
         report: its errors and, of an ensemble, those of each member; no file holds them. Empty in
             all but the first process of `torchrun`.
     """
@@ -64,7 +63,6 @@ def teach(config: TrainConfig, out: Path, *, progress: Progress) -> Taught:
     Args:
         config: on what, and how long; board, engine and period mean nothing here.
         out: the file to write; it must not exist.
-        progress: where to say how far it is.
 
     Returns:
         The teacher's facts and errors.

@@ -80,10 +80,7 @@ def train_model(
 
     Args:
         arch: the architecture; what it reads is what `config.student_inputs` says, if anything.
-        config: on what, and how long.
         out: the folder; it must not exist.
-        command: how the user said it, for provenance.
-        progress: where to say how far it is.
         train: the training; the real one unless told otherwise.
 
     Returns:

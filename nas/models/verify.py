@@ -40,7 +40,6 @@ class Parity:
     """Outputs that differ between the files, the C and the integer reference.
 
     Attributes:
-        windows, outputs: how many were compared.
         c_host_differences, c_emulated_differences: outputs of the C on this machine and in
             emulation that are not those of the reference's rule `c`; streaming, of its long pass.
         first_window_differences: outputs of the first streamed reading that are not those of the
@@ -49,7 +48,6 @@ class Parity:
         tflm_differences: of TFLite Micro; None where it is not installed.
         tflite_max_lsb, onnx_max_lsb: largest differences to TFLM's rule.
         c_max_lsb: of the C to its own rule; `rules_max_lsb` of that rule to TFLM's.
-        source: where the windows come from.
         stored_c: whether the C is that of the run, or was generated now.
     """
 
@@ -109,7 +107,6 @@ class Verification(Shown):
     """Whether the files of a model compute what was evaluated, and what the C costs.
 
     Attributes:
-        model, board: names.
         mode: whether windows were read, or a stream.
         parity, emulated, predicted: see there.
         error_percent: of the prediction, by figure.

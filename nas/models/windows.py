@@ -29,7 +29,6 @@ class Windows:
 
     Attributes:
         x: int8 `(windows, 1, time, channels)`.
-        source: where it comes from, in words.
         signal: int8 `(time, channels)`, whole blocks, what a streaming network is pushed; None for
             windows.
     """
@@ -43,7 +42,6 @@ def stream_for(model: Model, net: QuantizedNet, *, data: str | None, limit: int)
     """One recording as a streaming network reads it, and the windows in it.
 
     Args:
-        model, net: what will read it.
         data: see `windows_for`; the longest recording of it.
         limit: how many readings, from the start on.
 
@@ -98,7 +96,6 @@ def windows_for(model: Model, net: QuantizedNet, *, data: str | None, limit: int
     """Real windows where there are any: of `data`, else of the run's own recordings.
 
     Args:
-        model, net: what will read them.
         data: a folder of recordings or `synthetic`; None for the run's own.
         limit: how many, spread over the recordings.
 

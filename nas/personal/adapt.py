@@ -25,8 +25,6 @@ class Adaptation:
     """What came of a calibration.
 
     Attributes:
-        kind: what was adapted.
-        minutes: of the calibration.
         windows, taught_bpm: that taught, and the lowest and highest heart rate of them.
         guard: what they say of heads that had not learnt from them; None for `none`.
         memory, effort: of learning on the device; None where nothing is learnt there.

@@ -38,10 +38,7 @@ class Wearer:
     """What a network sees of one recording, in the integers of the generated C.
 
     Attributes:
-        head: of the network.
-        windows: the usable ones.
         features: `(windows, features)` that enter the head.
-        transitions: of the smoother.
     """
 
     head: Head

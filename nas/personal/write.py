@@ -26,9 +26,6 @@ def write_adapted(
 
     Args:
         out: the folder; it must not exist.
-        model: what was adapted.
-        wearer, adapted: to whom, and how.
-        recording: the name of the recording.
 
     Raises:
         ModelError: the model has no card.

@@ -42,7 +42,6 @@ def write_figures(run: Path, folder: Path) -> list[Path]:
     """Write all figures of a run, those of before replaced.
 
     Args:
-        run: run directory.
         folder: made where it is missing.
 
     Returns:

@@ -18,7 +18,6 @@ class Foretold:
     """How retrained finalists follow what was known before.
 
     Attributes:
-        finalists: number of them.
         outside: numbers of those outside of their 90 % interval.
         tau: Kendall's tau-b of foretold errors to retrained ones, both on search people; None with
             fewer than `FEWEST` finalists, or where all are alike.

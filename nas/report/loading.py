@@ -79,9 +79,7 @@ class RunData:
 
     Attributes:
         path: the run directory as the user named it.
-        document: run.toml.
         search: candidates.json; None before the search wrote it.
-        finalists: by number.
         notes: what is not there yet, in words.
         baselines: what reads heart rate without a network, on the same people.
         float_steps: of each finalist in a search that had to end in time; None in others.

@@ -19,7 +19,6 @@ class Order:
     """What another draw of search people would change.
 
     Attributes:
-        people: search people.
         first: the finalist of the lowest mean error over them.
         another_first: share of the draws, as many people with replacement, in which another one
             has the lowest.

@@ -84,9 +84,6 @@ class Section:
     """One part of the page.
 
     Attributes:
-        key: the anchor.
-        title: plain text.
-        body: HTML.
         results: whether numbers of people are shown.
         figures: name -> value of the menu that chooses it -> figure.
     """
@@ -103,7 +100,6 @@ def section(template: str, title: str, *, results: bool = True, **values: object
 
     Args:
         template: file in `templates/`.
-        title: plain text.
         results: see `Section`.
         **values: what the template reads; figures by the value of the menu that chooses them.
     """

@@ -31,9 +31,6 @@ class Candidate:
 
     Attributes:
         number: order of consideration from 0.
-        arch: the network.
-        costs: of the network on the target.
-        feasible: whether it meets every limit.
         mae_bpm: MAE on search people after a whole training, as foretold; None where it does not
             fit. In a run of before version 0.2 it is the inherited one.
         hypervolume: of all candidates so far, as a share of the reference box.
@@ -110,9 +107,6 @@ class Candidates:
 
     Attributes:
         objectives: minimised together.
-        budgets: the limits.
-        board, engine: names or paths.
-        synthetic: whether any recording is generated.
         reference_point: field -> the corner of the hypervolume box.
         candidates: in the order of consideration.
         mode: of their costs and errors; a file of before modes is of windows.

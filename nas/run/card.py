@@ -276,8 +276,6 @@ class Card(Origin):
     """What is known of one trained network.
 
     Attributes:
-        id, arch: the network.
-        synthetic: whether any recording was generated.
         file: what the target runs. Errors, confidence and predictions.csv are those of this file,
             by its rounding. None in a card of an older version: they are those of model.tflite.
         mode: whether the network reads windows, or streams: its errors are of that.
@@ -285,7 +283,6 @@ class Card(Origin):
         costs, weight_bytes, macs: on the target.
         parity: how far the files are from the integer reference.
         files: by name.
-        versions: of what the result depends on.
         c, tflite, onnx: the files with their errors; None in a card of an older version.
         smoothing, confidence: how its outputs become readings; empty in an older card.
         confidence_held_out: how `confidence` holds on search people who are left out of it.

@@ -108,13 +108,6 @@ def claim(
 ) -> None:
     """Write `run.toml`, or check that the one that is there asks for the same.
 
-    Args:
-        run: the folder, which exists.
-        config: what is asked.
-        space: that is searched with these people.
-        people: of the run.
-        command: how the user said it, for provenance.
-
     Raises:
         RunError: another search has claimed the folder.
     """

@@ -101,10 +101,8 @@ class TrainConfig(TrainingChoice):
         report_data: folder of the report people, or None to draw them from `data`.
         report_from: data set that report people are drawn from, or None for any.
         split: file with the three lists of people, or None to draw them.
-        seed: of everything that is drawn.
         unlabelled: folder of recordings that a teacher alone labels, or None.
         channels: see `ppg.recording.with_channels`.
-        board, engine: names or paths.
         period_s: time from one reading to the next, for the average power.
         device: one of `DEVICES`, that trains: `auto` is a GPU where torch sees one. A run may go
             on on another, so it is no part of what a run was asked.
@@ -114,7 +112,6 @@ class TrainConfig(TrainingChoice):
             the space.
         teacher_inputs: what its teacher reads, or None for what the students read; see
             `taught_by`.
-        windows: of the networks.
     """
 
     report_data: str | None = None
@@ -188,7 +185,6 @@ class SearchConfig(TrainConfig):
         objectives: names of `OBJECTIVES`, minimised together.
         sampler: one of `SAMPLERS`, a class of Optuna, or a package of OptunaHub; see
             `nas.explore.samplers.make_sampler`.
-        trials: architectures to consider.
         finalists: how many of the front to retrain at most.
         also: further boards, on which the budgets hold too; the costs are those of `board`.
         dask: the cluster that trains networks side by side, or None for the cores of this

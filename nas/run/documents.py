@@ -37,7 +37,6 @@ def read_document(
         path: of a `.toml` file, or of a JSON file.
         parse: `from_json` of its type; raises a ValueError, TypeError or KeyError on a wrong one.
         missing: what to do where the file is not there.
-        damaged: what to do where it is damaged.
 
     Raises:
         RunError: it is missing, cannot be read, or is damaged or foreign.
@@ -62,9 +61,6 @@ def read_kept(
     """What a bench kept of a piece of its work; None where there is nothing yet.
 
     Args:
-        path: of the file.
-        kind: a dataclass.
-        damaged: what to do where it is damaged.
         of: attributes, and what they are where the file is the one that is asked for.
 
     Raises:

@@ -25,8 +25,6 @@ class People:
     """Recordings of the three parts of a split.
 
     Attributes:
-        split: who is where.
-        train, search, report: their recordings.
         fingerprint: of all recordings, split or not.
         notes: what a user should know about who is used, in sentences.
         one_person: other names that people have in the data, by the name that they are used by.
@@ -60,10 +58,6 @@ def gather_for(config: TrainConfig, *, acceleration: bool) -> People:
 
     Recordings without an acceleration that networks read are left out; one that only the teacher
     reads must be there to train and to search, and who is reported on may lack it.
-
-    Args:
-        config: what is asked.
-        acceleration: whether networks read it.
 
     Raises:
         DataError: as `gather`.

@@ -22,22 +22,14 @@ class RunDocument:
     """What `run.toml` holds.
 
     Attributes:
-        config: what was asked.
-        version: of the ppgnas that began the run.
-        command: how the user said it.
         created, finished: UTC; not finished is None.
         space_size: number of architectures, as text: it is beyond the integers of TOML.
-        synthetic: whether any recording is generated.
-        fingerprint: of the recordings.
         front_end, recipe: how training windows are prepared, see `ppg.augment.bank.PREPARATION`;
             None in a run of an older version, as is `smoothing`.
-        recordings, people: their numbers.
-        split: who is where.
         one_person: other names of people in the data, see `nas.run.people.People`; None in a run
             of an older version, which did not look for them.
         unlabelled: of the recordings that the teacher alone labels.
         smoothing: how heart rate moves, from training people.
-        versions: of what the result depends on.
         devices: that trained, in the order of their first use: `cpu`, or the name of a GPU.
         time_s, core_s: seconds by phase, and those of cores that it took, see
             `nas.run.job.machine.core_seconds`; these lack in a run of an older version.

@@ -28,7 +28,6 @@ class Target:
     """Board, engine, duty cycle and mode, as one function from an architecture to its costs.
 
     Attributes:
-        board, engine, period_s: where, by what and how often it runs.
         mode: whether it computes each window anew, or what is new.
         around: sensors and smoothing of the device; None costs networks alone.
         path_counts: whether costs hold what stands around a network; a scorecard shows it beside.
@@ -88,10 +87,8 @@ def load_target(
     """Read a board and an engine by name or path.
 
     Args:
-        board, engine: by name or path.
         period_s: see `Target`; a stride of the task unless given.
         mode, around, path_counts: see `Target`.
-        task: of the networks.
 
     Raises:
         BoardError: unknown, malformed, or the engine does not run on the board or in this mode.

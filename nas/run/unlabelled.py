@@ -18,9 +18,7 @@ class UnlabelledFacts:
     """What is told of a folder without references.
 
     Attributes:
-        source: the folder.
         fingerprint: of its recordings that are used.
-        recordings, people: their numbers.
         hours: that they last together.
     """
 

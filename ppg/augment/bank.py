@@ -60,7 +60,6 @@ class TrainingBank:
         recordings: of training people; each must have acceleration where `acceleration` is set.
         acceleration: whether batches have the three axes. Without, the acceleration of recordings
             that have it still makes artefacts.
-        task: what windows and classes are.
     """
 
     def __init__(

@@ -30,9 +30,7 @@ def tilt(
     """A random smooth filter.
 
     Args:
-        rng: draws the filters.
         trace: `(windows, time)`.
-        rate_hz: of the traces.
         largest: nepers of gain per octave, and radians of phase far from `PIVOT_HZ`; a ripple
             over frequency has up to 0.3 of it.
     """

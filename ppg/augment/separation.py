@@ -30,7 +30,6 @@ def pulse_part(
         recording: has the labels; at least one window must be usable. Between the centres of
             usable windows the rate is interpolated, so the result holds in those windows alone.
         ppg: `(samples, channels)` filtered PPG of the whole recording.
-        hz: its rate.
 
     Returns:
         `(samples, channels)`; `ppg` minus this is the rest.

@@ -55,8 +55,6 @@ class Drawn:
     Attributes:
         trace: `(windows, time)` of the PPG.
         acc: `(windows, time, 3)` in g, or None where networks read PPG alone.
-        rate_hz: of both.
-        task: what windows are.
     """
 
     trace: NDArray[np.float32]
@@ -102,7 +100,6 @@ class Streams:
         start: `(windows,)` where each begins, in samples.
         ends: `(recordings,)` number of samples up to the end of each.
         acceleration: whether windows have the three axes. Without, they still make artefacts.
-        task: what windows are.
     """
 
     ppg: NDArray[np.float32]
@@ -199,11 +196,8 @@ class Streams:
         """What is shown of traces.
 
         Args:
-            rng: draws.
             trace: `(windows, time)` of unit spread.
             moving: `(windows, time)` where the acceleration of each is read.
-            how: strengths.
-            rate_hz: of the windows.
         """
         count = len(trace)
         sigma = how.noise * rng.random((count, 1), dtype=np.float32) ** 2

@@ -25,7 +25,6 @@ class UnlabelledBank:
         recordings: of any people but those who judge; a reference they may have is not used. Each
             must have acceleration where `acceleration` is set.
         acceleration: whether batches have the three axes, see `ppg.augment.bank.TrainingBank`.
-        task: what windows are.
 
     Raises:
         DataError: there is no window.

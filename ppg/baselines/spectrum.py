@@ -21,8 +21,6 @@ def spectra(x: NDArray[np.floating], rate_hz: int, task: Task = TASK) -> NDArray
 
     Args:
         x: `(windows, channels, time)` at `rate_hz`.
-        rate_hz: sample rate.
-        task: what the classes are.
 
     Returns:
         `(windows, channels, classes)`.

@@ -65,7 +65,6 @@ def pulse(recording: Recording, found: Spectra) -> Pulse:
 
     Args:
         recording: gives the reference.
-        found: spectra of the trace.
     """
     place = found.at(recording.window_start_s)
     used = recording.usable & (place >= 0)

@@ -131,7 +131,6 @@ def inspect(recordings: Sequence[Recording], *, unread: str = "") -> Inspection:
     """Look at recordings.
 
     Args:
-        recordings: of any data sets.
         unread: a sentence on files beside them that were not read.
     """
     looked = [_look(recording) for recording in recordings]

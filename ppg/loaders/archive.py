@@ -34,7 +34,6 @@ def unpack(path: Path, out: Path, *, members: str, inner: str | None = None) -> 
     """Unpack the members whose whole name fits a regular expression.
 
     Args:
-        path: a .zip file.
         out: the folder to unpack into; made if it is not there.
         members: regular expression of names, with / between folders.
         inner: the name of a .zip member that holds them; where there is no such member, `path`

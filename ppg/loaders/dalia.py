@@ -70,7 +70,6 @@ def wrist(path: Path, found: Any, keys: tuple[str, ...]) -> dict[str, NDArray[An
     """The wrist signals of a person's pickle, checked.
 
     Args:
-        path: for messages.
         found: what the pickle holds.
         keys: that must be there.
 

@@ -66,7 +66,6 @@ def fetch(
     """Download (or take) the archive of a data set, check it and unpack what is needed.
 
     Args:
-        known: the data set.
         out: folder for the archive and what is in it.
         archive: a file that was downloaded by hand; nothing is downloaded then.
         sha256: what to compare the archive with instead of the published value.

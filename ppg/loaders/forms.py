@@ -50,7 +50,6 @@ class Form:
     """One form of files or folders.
 
     Attributes:
-        title: for people.
         what: the file or folder to name, in words.
         tried_on: "real files", or what the reader was written to.
         fits: whether a path is one, from its name and its first bytes (none of a folder).
@@ -209,7 +208,6 @@ def read_own(path: Path, recipe: Recipe | None = None, *, say: Say) -> list[Reco
     Args:
         path: of one, see `is_own`.
         recipe: what is known of it; None: everything is told from the file.
-        say: is told what was found and not stated.
 
     Raises:
         DataError: it cannot be read; says which file and what to do.
@@ -268,7 +266,6 @@ def guess_mapping(folder: Path, *, say: Say) -> tuple[str, int]:
 
     Args:
         folder: looked through, and the folders below it.
-        say: is told of files that are left out.
 
     Raises:
         DataError: no file has a PPG.

@@ -112,7 +112,6 @@ def checked(path: Path, recording: Recording, *, labelled: bool = True) -> Recor
     """A recording, checked as one of a folder of .npz files would be.
 
     Args:
-        path: the file, for messages.
         recording: labels that no person can have become invalid in it.
         labelled: whether it must have labels.
 

@@ -45,9 +45,7 @@ class _Matrix:
     """A matrix before its numbers are read.
 
     Attributes:
-        name: of the variable.
         kind: number of its class, and whether it is complex.
-        shape: as declared.
         rest: the elements after the name, from where the numbers come.
     """
 
@@ -64,7 +62,6 @@ def read_matrices(
     """Read named numeric matrices of one file.
 
     Args:
-        path: a .mat file.
         shapes: variable -> its shape, None where any length is allowed. Others are not read.
 
     Returns:

@@ -32,7 +32,6 @@ def read(path: Path, root: Path) -> Recording:
     """Read a recording, whatever the packing.
 
     Args:
-        path: of the recording.
         root: its labels lie somewhere below.
 
     Raises:

@@ -169,7 +169,6 @@ def write_folder(out: Path, recordings: Sequence[Recording]) -> list[Path]:
 
     Args:
         out: made if it is not there.
-        recordings: of any data sets.
 
     Returns:
         The files, in the order of the recordings.

@@ -155,7 +155,6 @@ def summary(windows: WindowSet, bpm: ArrayLike, bpm_smoothed: ArrayLike) -> Summ
     """All figures.
 
     Args:
-        windows: what was read, with its reference.
         bpm: `(windows,)` read from each window alone.
         bpm_smoothed: `(windows,)` after causal smoothing; only for `mae_bpm_smoothed`.
 

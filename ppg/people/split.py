@@ -82,7 +82,6 @@ class Split:
         """The recordings of the people of one part, in their order.
 
         Args:
-            recordings: of all people.
             part: "train", "search" or "report".
 
         Raises:
@@ -114,7 +113,6 @@ def draw_split(
     `report_from` names one.
 
     Args:
-        recordings: of all people, in any order.
         seed: 0 or more; the draw in one data set does not depend on the other data sets' names.
         report_from: take the report people from this data set alone: about 40 % of its people,
             at least 1; the others join train and search.

@@ -28,7 +28,6 @@ def soft_labels(
 
     Args:
         hr_bpm: `(windows,)`; values outside of the classes are clipped to their range.
-        task: what the classes are.
         width_bpm: standard deviation of the label.
 
     Returns:

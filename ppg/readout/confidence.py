@@ -128,7 +128,6 @@ class HeldOut:
     """How a table holds on people who are left out of it one at a time.
 
     Attributes:
-        people: how many.
         expected_bpm: mean over people of what the table of the others expects.
         error_bpm: mean over people of their mean absolute error.
         ratio_low, ratio_high: ends of the 90 % interval of the first by the second, people

@@ -52,7 +52,6 @@ def expectation(
     Args:
         p: `(windows, classes)`; gives the mode and the spread.
         evidence: `(windows, classes)` weights of the expectation; `p` if None.
-        task: what the classes are.
 
     Raises:
         DataError: `p` has another number of classes.
@@ -89,7 +88,6 @@ def smooth(
         recording: `(windows,)` index of the recording of each window.
         start_s: `(windows,)` start time; over a gap the belief spreads once a stride missed.
         transitions: how heart rate moves in a stride; the default ones if None.
-        task: what windows and classes are.
 
     Returns:
         Heart rate of each window from it and the windows before it.

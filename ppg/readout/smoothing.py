@@ -42,7 +42,6 @@ def clip(
         bpm: `(windows,)` raw readings, those of a recording in order of time.
         recording: `(windows,)` index of the recording of each window.
         start_s: `(windows,)` start time.
-        stride_s: from one window to the next.
 
     Returns:
         `(windows,)` readings.
@@ -82,7 +81,6 @@ def read_series(
         smoothing: one of `SMOOTHINGS`.
         transitions: of `hmm`; the default ones if None.
         measured: `(windows,)` False where a window says nothing to `hmm`; everywhere True if None.
-        task: what windows and classes are.
 
     Returns:
         Raw and smoothed; with `none` and `clip` the spread stays that of the raw reading.

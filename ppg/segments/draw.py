@@ -65,7 +65,6 @@ class SegmentBank:
     """Segments of some people, read from disk as they are drawn.
 
     Args:
-        shards: of everybody.
         rows: segments that may be drawn, at least one.
     """
 

@@ -18,8 +18,6 @@ def draw_held_out(shards: Shards, *, seed: int, fewest_h: float = FEWEST_HOURS) 
     """Draw a fifth of the people of each data set; a data set of one person trains.
 
     Args:
-        shards: of everybody.
-        seed: decides who.
         fewest_h: hours of whole people that must be held out.
 
     Raises:

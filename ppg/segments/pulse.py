@@ -24,7 +24,6 @@ def variability_ms(
 
     Args:
         wave: `(samples,)` PPG between 0.4 and 5 Hz, as a wave or as its slope.
-        hz: sample rate.
         reference_bpm: mean heart rate, where it is known: steps are regular, too.
     """
     unknown = (float("nan"), float("nan"))

@@ -41,7 +41,6 @@ class Sitting:
         also_in: other names of the person.
         channels: of the PPG.
         duration_s: that it lasts.
-        synthetic: whether it was generated.
     """
 
     person: str
@@ -62,9 +61,6 @@ class Shards:
     """A folder of shards; arrays have one row a segment.
 
     Attributes:
-        folder: where they lie.
-        sittings: the recordings.
-        fingerprint: of the recordings.
         sitting, start: which recording each segment is of, and its first sample.
         hr_bpm, sdnn_ms, rmssd_ms, activity: see `ppg.segments.cut.Cut`.
         activity_names: of all recordings together.

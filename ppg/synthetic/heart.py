@@ -50,7 +50,6 @@ class Heart:
         time_s: seconds since the recording began; below 0 in the margin.
         rate_bpm: smooth heart rate, before beat-to-beat variability.
         breath_rad: breathing phase; inspiration around pi / 2.
-        breathing_hz: breathing rate.
         beat_s: `(beats,)` times of the R peaks.
         premature: `(beats,)` True for a premature beat.
     """

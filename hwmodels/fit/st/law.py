@@ -60,11 +60,9 @@ class Point:
     """One timed network.
 
     Attributes:
-        network: as it was read.
         group: networks of the same layers are left out together.
         features: `FEATURES`, summed over its layers.
         fixed: cycles of a Cortex-M7 that the engine file gives.
-        macs: of the network.
     """
 
     network: TimedNetwork

@@ -61,10 +61,8 @@ class CrossmodalConfig:
     Attributes:
         data: folders of recordings, or `synthetic`.
         preset: of `PRESETS`.
-        method: of the PPG encoder.
         seed: of trainings, draws, and of who is held out.
         held_out_hours: that whole people must last who are held out.
-        device: that trains.
     """
 
     data: tuple[str, ...]
@@ -85,7 +83,6 @@ class Cell:
 
     Attributes:
         name: of its row; that of a compact encoder is its size.
-        job: what is trained.
         taught: whether by the PPG encoder.
     """
 

@@ -54,8 +54,6 @@ class Crossmodal:
     """A finished bench.
 
     Attributes:
-        config: what was asked.
-        corpus: on whom.
         records: by name, in the order of the tables.
         labels: labelled segments of training and held-out people, by target.
     """
@@ -70,9 +68,7 @@ def bench_crossmodal(config: CrossmodalConfig, out: Path, *, progress: Progress)
     """Train and measure what the folder does not hold yet.
 
     Args:
-        config: what.
         out: folder of records, encoders and segments.
-        progress: where to say how far it is.
 
     Raises:
         PpgnasError: recordings or people cannot be used, or another bench writes there.

@@ -79,8 +79,6 @@ def probe_all(
     Args:
         features: `(segments, dimensions)` of all shards; rows that no target has may be NaN.
         targets: of `targets_of`.
-        corpus: whose they are.
-        seed: of the draws.
     """
     person = corpus.shards.person
     for target in targets:

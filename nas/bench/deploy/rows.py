@@ -47,8 +47,6 @@ class Streamed:
 
     Attributes:
         differences: outputs that are not those of one long pass of the reference.
-        flash_bytes: of the linked network.
-        memory_bytes: scratch buffer and state.
     """
 
     differences: int
@@ -143,7 +141,6 @@ def measure(
     """One network on int8 windows `(windows, 1, time, channels)`.
 
     Args:
-        name, net, x: the network and what it reads.
         trained: its outputs are heart rates.
         cmsis_nn: folder of CMSIS-NN's sources, to run it; its laws are taken without.
 

@@ -198,8 +198,6 @@ def planned(
     """The steps of a row.
 
     Args:
-        recipe: the row.
-        pace: of it.
         ground_s: seconds of all grounds of the bench.
         minutes: see the module.
         int8_share: int8 steps to a float step, where the training knows of the integers.

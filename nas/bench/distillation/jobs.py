@@ -30,15 +30,12 @@ class GroundJob:
     """A teacher and a pool to be made, or opened.
 
     Attributes:
-        ground: which.
         train: all recordings of training people.
         unlabelled: recordings that the teacher alone labels.
         judges: search people fit the temperature; report people are read by a finished teacher.
         effort: steps of the teacher, batches of the pool.
-        rate_hz: of the pool.
         acceleration: whether any student reads it.
         features: whether any learns from the teacher's features.
-        folder: of the pool.
         teachers: of the teachers of its people and seed; members of an ensemble are shared.
     """
 
@@ -59,13 +56,8 @@ class CellJob:
     """A cell to be trained.
 
     Attributes:
-        cell: which.
-        arch: of the student.
-        target: what it is for.
-        steps: of its training.
         judges: search and report people.
         effort: the batch.
-        pool: of its ground.
         folder: for what can be made again.
     """
 

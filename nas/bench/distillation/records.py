@@ -60,10 +60,7 @@ class CellRecord:
 
     Attributes:
         arch: of the network; None of a plain one.
-        parameters: its weights and biases.
         costs: of the int8 network on the target; None of a plain one.
-        steps: of its training.
-        seconds: of one core that the training took.
         search_bpm: MAE on search people, raw.
         errors: on report people, whom the finished network read once.
     """
@@ -84,10 +81,6 @@ class BenchDocument:
 
     Attributes:
         asked: everything that changes a cell, by name.
-        command: how the user said it.
-        synthetic: whether any recording is generated.
-        people: part -> its people.
-        versions: of what the result depends on.
         pace, steps: of each row, by its id; the steps are planned once.
     """
 

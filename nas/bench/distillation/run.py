@@ -76,12 +76,9 @@ def run_bench(
     """Do what the folder does not hold yet.
 
     Args:
-        config: what to run.
         out: `bench.json`, one JSON file a ground and a cell, and a cache.
         seeds: of the trainings; people are split by the seed of the configuration.
         worker: does the work.
-        command: how the user said it, for provenance.
-        progress: where to say how far it is.
 
     Raises:
         PpgnasError: the data or a student cannot be used, or the folder holds another bench.

@@ -65,9 +65,6 @@ class Bench:
     """One bench.
 
     Attributes:
-        title: of its page.
-        question: that it answers, in a sentence.
-        rows: what is trained.
         minutes: by preset, see `nas.bench.distillation.cells`.
         scaling: whether laws of error against size are fitted.
         activities: whether differences are shown by activity.

@@ -21,9 +21,6 @@ class Processes:
     """Jobs side by side, each in a process of one thread; what is in a job's folder is taken.
 
     Each method calls `keep(index, result)` in this process as a job ends.
-
-    Attributes:
-        count: of processes.
     """
 
     count: int

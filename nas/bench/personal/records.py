@@ -16,11 +16,7 @@ class Cell:
     """What must be equal for a file to be taken as done.
 
     Attributes:
-        model: as the user wrote it.
-        model_sha256: of its weights.
         person, recording: who, and in which of their recordings.
-        fingerprint: of the recording.
-        minutes, kinds: what was tried.
         made_by: front end and rule of adapting; empty in files of before, which are not done.
     """
 
@@ -52,11 +48,8 @@ class PersonRecord:
     """A cell that is done.
 
     Attributes:
-        cell: which.
-        synthetic: whether the recording is generated.
         tried: all of it; minutes after which too little of the recording was left are missing.
         refused: why a kind could not be tried, by kind.
-        versions: of what the result depends on.
     """
 
     cell: Cell

@@ -36,7 +36,6 @@ class Agreement:
     Attributes:
         tau: Kendall's tau-b.
         sparse_tau: the same with the errors rounded to `TIE_BPM`.
-        spearman: correlation of ranks.
         precision: share of the `BEST` by score that are among the true best quarter.
         regret_bpm: least true error among the `CHOSEN` best by score, above the least of all.
     """

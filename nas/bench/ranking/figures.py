@@ -30,7 +30,6 @@ class Against:
     """One score against the truth on one group of people.
 
     Attributes:
-        overall: on all networks.
         small, large: on the halves by multiply-accumulates.
         within: tau among networks alike in a dimension (`agreement.alike`), by dimension.
         pairs: whether each pair that differs in one dimension alone is ordered as the truth does.

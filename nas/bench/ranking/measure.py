@@ -46,7 +46,6 @@ def measure(
         space: of the search.
         people: whom it trains on, and whose errors are measured.
         cost_of, accept: costs of a network, and whether it fits the budgets.
-        progress: where to say how far it is.
 
     Raises:
         PpgnasError: as a search.

@@ -37,7 +37,6 @@ def bench_networks(
         space: to draw from.
         accept: whether a network fits the budgets; others are not taken.
         count: of networks, pairs included; where a space gives fewer, there are fewer.
-        seed: of the draw.
 
     Raises:
         NothingFitsError: no network that was drawn fits.

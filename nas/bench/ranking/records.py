@@ -31,7 +31,6 @@ class NetworkRecord:
     """One network of the bench; every error in BPM.
 
     Attributes:
-        arch: the network.
         macs, weights: multiply-accumulates; weights in bytes.
         latency_ms: on the default board.
         inherited_bpm: raw error on search people with the supernet's weights.

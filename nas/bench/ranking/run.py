@@ -46,9 +46,6 @@ def bench_ranking(
     Args:
         config: people, space, budgets, effort and teacher; networks are judged alone.
         run: `run.toml`, one JSON file a network, and a cache.
-        networks: how many, pairs included.
-        command: how the user said it, for provenance.
-        progress: where to say how far it is.
 
     Raises:
         PpgnasError: as a search; too few networks, or the folder was measured otherwise.

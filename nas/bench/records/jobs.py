@@ -75,12 +75,8 @@ class Job:
     """One file to be made, as plain values that a process can take.
 
     Attributes:
-        config: what is run.
         arch: the network; None for a baseline.
-        fold: number of the fold.
-        seed: of the training.
         identity: what must be equal for a file to be taken as done.
-        out: the file.
     """
 
     config: RecordsConfig
@@ -151,7 +147,6 @@ def plan_jobs(config: RecordsConfig, out: Path, say: Say = _nothing) -> list[Job
     """Every job of a configuration, done or not.
 
     Args:
-        config: what is run.
         out: folder of the results; each configuration has a folder of its own in it.
         say: is told what is left out.
 

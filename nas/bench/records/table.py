@@ -47,7 +47,6 @@ class Entry:
 
     Attributes:
         people: by name, MAE of each column, the worst first.
-        windows: of each person.
         activities: name -> MAE of each column, and `people` who did it.
     """
 

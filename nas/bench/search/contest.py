@@ -140,11 +140,7 @@ def contest(
     """Hold it, or what is left of it.
 
     Args:
-        config: of the searches, but for the seed.
         out: `seed-N/` in it holds the search, the records of the other sides, and a cache.
-        seeds: one search each.
-        command: how the user said it, for provenance.
-        progress: where to say how far it is.
         make_trainer: of the searches; the real one unless told otherwise.
         make_side_trainer: of the other sides; likewise.
 

@@ -111,9 +111,6 @@ def contest_page(found: Figures, drawn: Sequence[Band], *, command: str, plot: s
     """The page.
 
     Args:
-        found: the figures.
-        drawn: attainment.
-        command: that made it.
         plot: file name of the plot beside the page.
     """
     synthetic = "**Synthetic recordings.** " if found.synthetic else ""

@@ -22,7 +22,6 @@ class NetworkRecord:
     Attributes:
         side, seed: who offers it, and the seed of its side.
         name: of a hand-made network, or the number of a finalist; empty otherwise.
-        arch, costs: the network on the target.
         fits: whether it keeps every budget.
         seconds: of one core for the training; None for a found one, whose search paid for it.
         search_bpm: mean over search people, of raw readings; the only error that chooses.

@@ -45,7 +45,6 @@ class Agreement:
         bias_bpm, limits_bpm: of all, from the card.
         mean_bpm, difference_bpm, person: of the windows drawn: every n-th and the farthest ones;
             `person` is an index into `people`.
-        windows: how many there are.
     """
 
     people: list[PersonAgreement]

@@ -31,7 +31,6 @@ class RateBin:
 
     Attributes:
         low_bpm: where it begins; it is `BIN_BPM` wide.
-        windows, people: in it.
         mae_bpm: by kind of reading, `raw` and `smoothed` where it is there.
     """
 

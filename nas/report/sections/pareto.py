@@ -60,7 +60,6 @@ class Pareto:
             shown units, and the ends of the interval of the MAE (NaN unknown); `counts` before
             they were thinned.
         axes: by cost; `first_axis` is shown first.
-        mae_range_bpm: shown.
     """
 
     groups: dict[str, NDArray[np.float64]]

@@ -54,8 +54,6 @@ def read_clock(table: Table, name: str, *, unit: str | None, slowest_hz: float) 
     """Times of a column, or of a column of dates and one of times of day (`date,time`).
 
     Args:
-        table: of the file.
-        name: of the column.
         unit: one of `TIME_UNITS`, or None: the header or the numbers tell it.
         slowest_hz: rows a second that there are at least.
 
@@ -186,7 +184,6 @@ def moment(cell: str, order: str) -> tuple[float, Base] | None:
     """Seconds of a date, a time of day or both, and from where they count; None if it is none.
 
     Args:
-        cell: the text.
         order: of day and month where the year comes last: "month/day", or day first.
     """
     if short := _SHORT.fullmatch(cell):  # minutes and seconds, from any zero
@@ -248,7 +245,6 @@ def on_one_clock(clock: Clock, base: Base, begin_s: float, end_s: float) -> tupl
     most of the times fall into the recording, as few as will do. Two in UTC do not differ.
 
     Args:
-        clock: of the reference.
         base, begin_s, end_s: of the recording.
     """
     if "zero" in (clock.base, base) or clock.base == base == "utc":

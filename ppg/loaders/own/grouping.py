@@ -42,10 +42,7 @@ def group(
     """Keys and values of `recordings.toml` for each recording.
 
     Args:
-        root: the folder.
         paths: files and folders of a form in it.
-        open_table: reads one.
-        say: is told of files that are left out.
 
     Raises:
         DataError: no file has a PPG.

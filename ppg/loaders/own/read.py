@@ -61,8 +61,6 @@ def read_recordings(
     Args:
         path: of the PPG, and of everything that has no file of its own.
         recipe: what is known of it.
-        open_table: reads a file of any form.
-        say: is told what was found and not stated.
 
     Raises:
         DataError: a file, a column, a rate or a unit is wrong; says which and what to do.

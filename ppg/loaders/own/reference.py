@@ -40,7 +40,6 @@ class Labels:
     """Windows with a heart rate, on the clock of the signal.
 
     Attributes:
-        path: of the reference.
         start_s, hr_bpm, valid: `(windows,)`.
         lag_s: what was added to their published clock.
     """
@@ -64,13 +63,11 @@ def labels_of(
     """Windows with the heart rate that a table has.
 
     Args:
-        table: of the reference.
         columns: what they are; where none is named, those of the table are guessed.
         recipe: lag, drift and rate.
         signal: begin of the PPG on its clock, how long it lasts, where rows of a rate alone
             begin, and the base of its clock.
         own_file: whether it is another file than that of the PPG.
-        say: is told what was found and not stated.
 
     Raises:
         DataError: nothing there is a reference, or it does not lie in the signal.

@@ -204,9 +204,6 @@ def true_times(
     """Rows at the times at which they were measured; says what was found.
 
     Args:
-        path: for messages.
-        what: the signal, in words.
-        series: its rows.
         given_hz: rows a second as the user says, or None.
         say: is told the rate and how it was found.
 

@@ -49,7 +49,6 @@ class Table:
     """Columns of a file, or of a folder whose files belong together.
 
     Attributes:
-        path: the file.
         cells: name -> `(rows,)` numbers or texts.
         line: `(rows,)` line of each row, for messages.
         units: name -> what the file says of its unit.

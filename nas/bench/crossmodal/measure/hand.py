@@ -17,12 +17,7 @@ PROFILE_S = 2
 
 
 def hand_features(shards: Shards, rows: NDArray[np.int64]) -> NDArray[np.float64]:
-    """`(segments, features)`: log strength overall, by axis and by band, its change, the peak.
-
-    Args:
-        shards: of everybody.
-        rows: the segments.
-    """
+    """`(segments, features)`: log strength overall, by axis and by band, its change, the peak."""
     return np.array([_of(_acc(shards, int(row))) for row in rows])
 
 

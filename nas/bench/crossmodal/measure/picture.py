@@ -15,7 +15,6 @@ def flat(x: Floats, *, seed: int) -> tuple[Floats, str]:
 
     Args:
         x: `(rows, dimensions)`.
-        seed: of t-SNE.
 
     Returns:
         The places, and which of the two it is.

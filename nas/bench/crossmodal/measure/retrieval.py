@@ -19,7 +19,6 @@ class Retrieval:
         acc_to_ppg, ppg_to_acc: by `TOPS`.
         chance: of the same by guessing.
         candidates: that each query chooses from, in the mean.
-        queries: how many.
     """
 
     acc_to_ppg: tuple[float, ...]

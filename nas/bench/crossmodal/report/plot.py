@@ -21,9 +21,7 @@ class Places:
     """Segments of one person in one embedding.
 
     Attributes:
-        person: whose.
         side: 0 for PPG, 1 for acceleration.
-        x, y: where.
     """
 
     person: str

@@ -29,12 +29,8 @@ class RowFigures:
     """One row; errors are MAE on report people in BPM, everything is the mean over seeds.
 
     Attributes:
-        recipe: the row.
         against: its control, or None.
-        parameters, costs: of the network.
-        float_steps, int8_steps: of its training.
         teacher_min, pool_min, student_min: minutes of one core.
-        raw, smoothed: errors.
         search_bpm: raw error on search people.
         raw_difference, smoothed_difference: to the control; None without one.
         gap_closed: share of the distance from labels alone to the teacher, raw; None without a

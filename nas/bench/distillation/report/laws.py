@@ -38,7 +38,6 @@ class Law:
     """A fitted law.
 
     Attributes:
-        name: which.
         floor_bpm, scale_bpm: c and a.
         rate: b; of `exponential` per share of `size`.
         size: geometric mean of the sizes of the fit, which N is taken as a share of.
@@ -78,7 +77,6 @@ def fit_law(name: LawName, parameters: Floats, bpm: Floats) -> Law:
     """The law with the least squared error.
 
     Args:
-        name: of the law.
         parameters, bpm: `(sizes,)`.
     """
     size = float(np.exp(np.log(parameters).mean()))
@@ -113,8 +111,6 @@ def law_figures(name: LawName, parameters: Sequence[int], errors: Sequence[Float
     """A law with intervals, from people and seeds that are drawn anew, the same for all sizes.
 
     Args:
-        name: of the law.
-        parameters: of each size.
         errors: of each size `(seeds, people)`.
     """
     sizes = np.array(parameters, dtype=np.float64)

@@ -51,8 +51,6 @@ def bench_page(finished: Finished, found: BenchFigures, fitted: Fitted | None, p
     """The page.
 
     Args:
-        finished: the bench.
-        found: its figures.
         fitted: laws of error against size, of a bench that has them.
         plot: file name of the plot beside the page.
     """
