@@ -50,7 +50,6 @@ def sources(folder: Path, text: str) -> list[Path]:
 
     Args:
         folder: of CMSIS-NN, with `Include/` and `Source/`.
-        text: C that calls it.
 
     Raises:
         ExportError: this is no such folder.
@@ -77,7 +76,6 @@ def emulate(
 
     Args:
         x: int8 `(windows, 1, time, channels)`.
-        cmsis_nn: folder of CMSIS-NN.
         compiler: see `deploy.emulation.toolchain`.
 
     Raises:

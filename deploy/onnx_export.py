@@ -60,7 +60,6 @@ def run(model: bytes, x: NDArray[np.int8], *, optimize: bool = True) -> NDArray[
     """Run a file in onnxruntime on the CPU.
 
     Args:
-        model: an ONNX file that `write` made.
         x: int8 `(windows, 1, time, channels)`.
         optimize: let onnxruntime use its integer kernels; else it computes the float operators
             between quantisation and dequantisation.

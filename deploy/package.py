@@ -36,7 +36,6 @@ class Package:
     """What was written of a network.
 
     Attributes:
-        tflite_bytes: size of `model.tflite`.
         parity: how far the files are from the integer reference.
         c: `model.c` and `model.h`, or why they are not there.
     """

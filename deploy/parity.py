@@ -23,11 +23,9 @@ class Parity:
 
     Attributes:
         tflite_max_lsb: the TFLite file in LiteRT's reference kernels against the reference.
-        tflite_equal_share: share of its outputs that are equal.
         tflite_rule_max_lsb: the same file against the reference with LiteRT's own rounding of the
             fully connected layer (`reference.RULES`): 0, or the file is another network.
         onnx_max_lsb: the ONNX file in onnxruntime against the reference.
-        onnx_equal_share: share of its outputs that are equal.
     """
 
     tflite_max_lsb: int
@@ -42,8 +40,6 @@ def compare(net: QuantizedNet, tflite: bytes, onnx: bytes, x: NDArray[np.int8]) 
     """Run both files and the reference on the same windows.
 
     Args:
-        tflite: content of its TFLite file.
-        onnx: content of its ONNX file.
         x: int8 `(windows, 1, time, channels)`, at least one window.
 
     Raises:

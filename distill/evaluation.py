@@ -83,7 +83,6 @@ def predict_windows(
     """Integer inference, decoding and causal smoothing.
 
     Args:
-        net, windows: the network, and windows as it reads them.
         smoothing, transitions, measured: see `ppg.readout.smoothing.read_series`.
         rule: the arithmetic, of `deploy.integers.reference`.
     """

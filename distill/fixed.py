@@ -61,7 +61,6 @@ def train_fixed(
         train, search: recordings of training people, and of those who fit the teacher's
             temperature and give the error in the result.
         unlabelled: recordings that the teacher alone labels.
-        effort: name of an `Effort`.
         teacher: its name, see `distill.teachers.names.files_of`.
         cache: folder for what can be made again; a finished teacher and pool in it are taken.
         site: the device and its cores; the result is the same for any number of these.

@@ -33,7 +33,6 @@ class InheritedAccuracy:
     Args:
         calibration: batches of training windows at the stored rate, where the supernet lies;
             recalibrate normalisation.
-        search: windows of search people at the stored rate.
         count: about how many of them are used.
         past_s: before each window of `calibration`.
     """

@@ -59,7 +59,6 @@ def measure_pace(
     """Take a few steps of each training; takes seconds itself.
 
     Args:
-        archs: some networks of the space, of all sizes.
         effort: that says what `auto` is.
         past_s: before each window of the pool.
     """

@@ -51,8 +51,6 @@ class Pool:
         teacher: `(windows, classes)` float16 logits, or None without a teacher.
         features: `(windows, channels, steps)` float16 of the teacher, or None where no student
             learns from them.
-        batch: windows a step.
-        device: where batches are handed out.
         left_out: of windows that only the teacher labels; None where there are none.
         past_s: of the signal before each window; students that stream read it.
         task: what windows and classes are; students may read the middle of windows.
@@ -120,11 +118,7 @@ ANSWERS = ("teacher.npy", "features.npy")
 
 
 def open_pool(folder: Path, *, device: torch.device = CPU) -> Pool:
-    """Map a finished pool into memory.
-
-    Args:
-        device: where batches are handed out.
-    """
+    """Map a finished pool into memory."""
     facts = json.loads((folder / FACTS).read_text())
     teacher, features = (
         np.load(file, mmap_mode="r") if file.exists() else None
@@ -179,7 +173,6 @@ def make_pool(
 
     Args:
         teacher: that labels them, or None.
-        batches, batch: how many there are, of how many windows.
         unlabelled: windows that only the teacher labels, for every second place of a batch.
         features: whether those of the teacher are kept, too.
         past_s: of the signal before each window, for students that stream.

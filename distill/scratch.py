@@ -29,7 +29,6 @@ class Trained:
     Attributes:
         seconds: of one core for the training; after a kill, from where it went on.
         search_bpm: mean over search people, of raw readings.
-        report_bpm, report_smoothed_bpm: by person.
     """
 
     seconds: float
@@ -65,7 +64,6 @@ class ScratchTrainer:
         """Train as many as `go_on` allows, in one worker process a core.
 
         Args:
-            archs: in the order of training.
             go_on: whether to begin one more; is told the seconds of those in training, summed.
             beat: called twice a second, with the same.
 

@@ -59,15 +59,12 @@ class Trainer:
     """Teacher, first rungs and whole trainings of one run.
 
     Attributes:
-        train, search: recordings of training and of search people.
         unlabelled: recordings that the teacher alone labels.
         teacher: its name, see `distill.teachers.names.files_of`.
         folder: the run directory; `cache/` in it holds what can be made again.
-        site: the device and its cores.
         accept: whether an architecture fits the budgets.
         rule: the arithmetic of retrained networks' errors, see `distill.evaluation`.
         distill: the mix of losses, see `distill.losses.mix.chosen_mix`.
-        recipe: the stages of a finalist's training.
         taught_with_acceleration: whether the teacher reads it where no network of the space does.
         inherit: whether networks begin with the weights of a supernet, or random ones.
     """

@@ -32,11 +32,6 @@ def unlabelled_bank(
 ) -> UnlabelledBank | None:
     """The windows that `mix` can learn from without a label; None where there are no recordings.
 
-    Args:
-        recordings: see `UnlabelledBank`.
-        inputs: what students read.
-        mix: what they learn from.
-
     Raises:
         MixError: no term of the mix learns from a teacher alone.
     """

@@ -65,7 +65,6 @@ def in_unit(figure: Figure, kind: str, *, where: str) -> Estimate:
     """A figure in the unit that we compute in.
 
     Args:
-        figure: from a file.
         kind: a key of `UNITS`.
         where: file and key, for the message.
 

@@ -44,9 +44,6 @@ def flash_parts(
         engine: gives the overheads.
         weight_bytes: int8 weights and int32 biases.
         channels: output channels of all layers with a weight scale per channel.
-        ops: operators.
-        weighted_ops: those of them with weights.
-        kernels: kernel classes that run them.
         calls: operators that are calls of their own; all if None.
     """
     rules = engine.flash

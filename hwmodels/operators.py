@@ -55,20 +55,17 @@ class Operator:
         tflite: TFLite's names; the first is written, all are read.
         version: the lowest one that takes int8 in TFLM and LiteRT.
         options: TFLite's table of options, which is written and read.
-        onnx: name of the float operator.
         shape: how the output's shape follows: of a sliding `window`, wider by the `pads`, that
             of its inputs (`same`; a size of 1 stands for any), another `view` of them, their
             channels (`mean`), outputs in the place of channels (`dense`), `joined` along an axis,
             axes in another order (`turned`), or some `rows` of each axis.
         ranks: of its tensors, in every stage: graph, costs, reference, C and files.
         inputs: activations that it reads; None for any number.
-        weighted: it has weights and a bias.
         activates: it may have a fused activation.
         keeps_scale: its kernel moves or averages stored values: output scale = input scales.
         fixed_scale: scale and zero point that TFLite asks of the output.
         pairs: attributes `(height, width)` of a layer, by TFLite's names.
         table_bytes: constants of its generated C beside weights.
-        assumed: see `Assumed`.
     """
 
     tflite: tuple[str, ...]

@@ -203,9 +203,6 @@ class LawFile(FileModel):
 class PathLaw:
     """The law of a file.
 
-    Args:
-        path: what `hwmodels.fit.path` wrote.
-
     Raises:
         BoardError: not such a file, or fitted with other features than the program has.
     """
@@ -327,9 +324,7 @@ class PathCost:
         latency_ms, energy_mj: of all calls of one reading, spread over the stride before it.
         cycles: on the board's core.
         parts: what each part has of the cycles, by its words.
-        flash_bytes: code and tables.
         state_bytes: what lives between readings, and the window.
-        ppg_mw, accelerometer_mw: what the sensors draw.
     """
 
     shape: PathShape
@@ -366,7 +361,6 @@ def path_cost(shape: PathShape, board: Board, around: Surroundings) -> PathCost:
     """What stands around a network.
 
     Args:
-        shape: of `shape_of`.
         around: gives what the sensors draw.
     """
     law = path_law()

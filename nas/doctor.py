@@ -44,7 +44,6 @@ class Finding:
 
     Attributes:
         found: version or description; None where it is missing.
-        purpose: what needs it.
         remedy: a command that gets it; empty where there is none, or nothing is missing.
         needed: whether ppgnas does not work without it.
     """

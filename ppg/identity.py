@@ -137,7 +137,6 @@ def known_people(
     """Who of some recordings is already known, by name or by a note (`also_in`) of either side.
 
     Args:
-        recordings: of those who are asked about.
         people: `dataset/subject` of those who are known.
         notes: `also_in` of those who are known.
 

@@ -55,7 +55,6 @@ def by_block(
 
     Args:
         values: `(streams, time, channels)`, whole blocks.
-        task: whose strides are blocks.
         normalise: of windows `(windows, time, channels)`, to `(windows, time, ...)`.
 
     Returns:

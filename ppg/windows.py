@@ -53,7 +53,6 @@ class WindowSet:
         recording: `(windows,)` index into `recordings`.
         recordings: `dataset/name` of each recording.
         start_s, activity: `(windows,)`.
-        activity_names: names, common to all.
         passes: where a network streams, what it runs over; `x` are the windows in it.
     """
 

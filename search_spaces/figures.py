@@ -22,11 +22,9 @@ class ArchFigures:
         macs, weights: log of multiply-accumulates, and of weights in convolutions and head.
         reach_s: log of the receptive field of the last layer in seconds.
         rate_hz: log of the input's.
-        acceleration: 1 where it is read.
         stride: log of the product of strides after the stem.
         dilation: sum over the blocks of the log of their dilation.
         kernel: mean taps of the depthwise layers.
-        depth: blocks.
         width, last_width: log of the mean and of the last block's channels.
         expansion, residual: share of the blocks that expand, and that add their input.
         stem: log of the stem's channels.

@@ -154,7 +154,6 @@ def stored_weight(
     """A convolution's weight in the layout of the graph's layer.
 
     Args:
-        conv: the planned layer.
         weight: `(outputs, inputs / groups, kernel)`.
         shape: `Graph.weight_shape`: `(1, H, W, C)` for depthwise, else `(O, H, W, I)`.
     """

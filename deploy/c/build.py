@@ -44,7 +44,6 @@ def model_texts(
     Args:
         net, made: the network and what the generator made of it.
         reading: front end and decoder; the network alone without.
-        identity: what the files say of themselves.
 
     Raises:
         ExportError: front end or decoder do not fit the network.

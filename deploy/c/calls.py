@@ -27,7 +27,6 @@ class Call:
 
     Attributes:
         body: C text of the function from its parameters on; the same body is the same function.
-        stem: start of the function's name.
         arguments: C expressions, or tables whose names stand for them.
         needs: parts of the C library that it uses, see `deploy.c.source`.
         kernels: functions of its own that it uses, by name.
@@ -44,7 +43,6 @@ class Context:
     """What the makers of calls share.
 
     Args:
-        net, program, step: the network, its program and one step of it.
         target: C expression of the place that takes the output, or empty for the scratch buffer.
         history: C expression of what a streaming step keeps between blocks; empty for a window.
         kept_blocks: how many blocks before this one a pool keeps.

@@ -31,7 +31,6 @@ def function(taps: int, stride: int, rows: int) -> str:
     `i` goes to `to[4 * pair + i]`.
 
     Args:
-        taps: length of the kernel.
         stride: of the output rows; the first starts on an even row.
         rows: 1, 2 or 4.
     """

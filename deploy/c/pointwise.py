@@ -32,8 +32,6 @@ class Kernel(NamedTuple):
     """One function.
 
     Attributes:
-        words: of the dot product.
-        adds: the block's input is added.
         bounded: sums are shifted to the left, or results clamped more tightly than to int8.
     """
 

@@ -51,11 +51,7 @@ STREAM_STACK_BYTES = (("`ppg_step`", 264, 1660), ("`ppg_predict`", 328, 1724), *
 
 @dataclass(frozen=True)
 class Project:
-    """Files of an exported network.
-
-    Attributes:
-        source: what the generator says of them.
-    """
+    """Files of an exported network."""
 
     texts: Mapping[str, str]
     source: Source
@@ -83,7 +79,6 @@ def project(
         reading: front end and decoder around it; the network alone without.
         adapting: what the head can learn on the device; nothing without.
         max_scratch_bytes: what the device has for the scratch buffer.
-        identity: what the files say of themselves.
         prefix: of functions, types, macros and files, see `naming.prefixed`.
         speed: a sentence on cycles for the README.
 

@@ -27,7 +27,6 @@ class SensorChain:
 
     Attributes:
         front_end: sensors, their rates, and the rate that the network reads.
-        decoder: from logits to readings.
     """
 
     front_end: FrontEnd
@@ -63,7 +62,6 @@ def reading_texts(
 
     Args:
         network_header: declarations of the network alone.
-        reading: what stands around it.
 
     Raises:
         ExportError: the network does not read such windows, or puts out other classes than the

@@ -46,7 +46,6 @@ class Source:
             `ppg_infer` or `ppg_step`.
         calls: `(function, layers)` of each step in order: which function computes what.
         program: the steps and the plan of the scratch buffer.
-        tables: the constants, each once.
         writes_logits: the last step writes to the caller's logits, not into the scratch buffer.
         stream: what steps keep between blocks; None for a window.
     """

@@ -35,7 +35,6 @@ def function(of: Taps, plain: str) -> str:
     """Assembly, and what stands for it in C.
 
     Args:
-        of: what it computes.
         plain: the C function that does the same.
     """
     name = name_of(of)

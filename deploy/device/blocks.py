@@ -42,8 +42,6 @@ def quantised(blocks: Windows, by: Normaliser, *, ppg_channels: int) -> NDArray[
 
     Args:
         blocks: of a front end in mode streaming, from its reset on.
-        by: of the network's input.
-        ppg_channels: of the sensor.
     """
     words = blocks.samples
     parts = [_ppg(words[..., :ppg_channels], by)[..., None]]

@@ -35,7 +35,6 @@ class CPart:
         header: macros, types and declarations; needs `stdint.h`.
         functions: tables and definitions; needs the header, and `helpers` before it.
         helpers: names of `HELPERS` that it calls.
-        table_bytes: constants in flash.
         state_bytes: of the caller's state, all parts of it; the same on a host and a Cortex-M.
         scratch_bytes: of the scratch memory that a call borrows, aligned to 4.
     """

@@ -58,7 +58,6 @@ class Decoder:
 
     Attributes:
         scale: of the network's logits; their zero point does not matter.
-        smoothing: one of `SMOOTHINGS`.
         smoother: constants of `hmm`, else None.
         raw_calibration: of the spread of a window alone.
         calibration: of the spread of what the smoothing gives out.

@@ -44,7 +44,6 @@ class BandPass:
     """Integer coefficients for one sample rate.
 
     Attributes:
-        fraction_bits: F.
         gain: of the first section, in units of 2^-30.
         before: what the first section does to `u[n-1]` and `u[n-2]`.
         limit: of s, in counts.

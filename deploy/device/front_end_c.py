@@ -48,7 +48,6 @@ def front_end_c(front_end: FrontEnd, *, scale: float, zero_point: int) -> CPart:
     Streaming, windows are blocks of 2 s, and `ppg_gain_reset` stands beside them.
 
     Args:
-        front_end: sensors and rate.
         scale, zero_point: of the network's input tensor.
 
     Raises:

@@ -49,10 +49,7 @@ class Normaliser:
     """Constants of one network's input; logarithms in units of 2^-16.
 
     Attributes:
-        steps: T.
         alone, mixed: factors of the deviation of one PPG channel, and of several together.
-        low, high: int8 limits of the output.
-        zero_point: of the input tensor.
         acc_floor: of L.
         acc_gain: beside the strength of a movement.
         half_power: P / 2.

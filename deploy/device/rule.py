@@ -91,7 +91,6 @@ def interpolate(x: Ints, left: Ints, part: Ints, whole: int) -> Ints:
         x: `(samples, lanes)`.
         left: `(outputs,)` index of the sample at or before each output.
         part: `(outputs,)` distance from it, in units of `1 / whole` samples; 0 <= part < whole.
-        whole: D.
 
     Returns:
         `(outputs, lanes)`.
@@ -156,7 +155,6 @@ def stream_windows(
     """Every window, or block, that the device takes from raw samples: from 0 s, every 2 s.
 
     Args:
-        front_end: sensors and rate.
         ppg: `(samples, channels)` int32 counts at `front_end.ppg_hz`.
         acc: `(samples, 3)` int16 counts at `front_end.acc_hz`; None without acceleration.
     """
@@ -237,7 +235,6 @@ def acc_factor(squares: Ints, exponent: Ints, by: Normaliser) -> Ints:
 
     Args:
         squares: V, summed over the axes.
-        exponent: E.
     """
     unit = (exponent << 16) - by.log2_counts_per_g  # of a value in g, but for a constant
     strength = np.maximum(log2(np.maximum(squares, 1)) + 2 * unit, by.acc_floor)

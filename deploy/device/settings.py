@@ -34,7 +34,6 @@ class FrontEnd:
     Attributes:
         ppg_hz: rate of the PPG sensor, exact; its clock is the one that counts.
         acc_hz: rate of the acceleration; None for a network that reads PPG alone.
-        rate_hz: rate of the network's input.
         ppg_channels: 1 to 3; they are averaged into one.
         counts_per_g: of the acceleration sensor; a macro that a build can override.
         mode: whether the network reads windows, or blocks of a stride; see `deploy.device.blocks`.

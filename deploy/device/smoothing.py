@@ -143,7 +143,6 @@ def smooth(
         logits: `(windows, classes)`.
         steps: `(windows,)` strides since the window before; 0 starts a new series.
         exponent: of the logits' scale, see `weights.exponent_of`.
-        calibration: of the spread of smoothed readings.
     """
     seen = evidence(weights(logits, exponent), by.evidence)
     first = np.flatnonzero(np.asarray(steps) == 0)

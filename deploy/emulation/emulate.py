@@ -60,7 +60,6 @@ class Emulator:
             inputs: bytes to write before, by symbol.
             arguments: integers and addresses for r0 and on.
             outputs: how many bytes to read after, by symbol.
-            timeout_s: of wall time.
 
         Raises:
             ToolError: an unknown name, a fault, or no return in time.

@@ -83,10 +83,8 @@ class HostCompiler:
         """Compile files in C to a program.
 
         Args:
-            sources: the files, one of them with `main`.
             optimise: one `-O` flag.
             sanitize: with all of `sanitizers()`; the first finding ends the program with an error.
-            flags: further flags, after `toolchain.C_FLAGS`.
 
         Returns:
             `out`.

@@ -24,7 +24,6 @@ class Segment:
     Attributes:
         address: where they stand when the program runs.
         load_address: where they stand in flash; another address for the values of data.
-        content: the bytes.
         memory_bytes: how much they take when running; what exceeds `content` is zero.
     """
 

@@ -57,8 +57,6 @@ class Instruction:
         size_bytes: 2 or 4.
         name: mnemonic without condition and width: `smlad`.
         group: one of `CLASSES`.
-        reads: every register read.
-        writes: every register written.
         accumulators: registers read as accumulators of a MAC, integer or float.
         stored: registers whose values go to memory.
         addressing: registers that form an address.

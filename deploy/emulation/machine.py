@@ -184,7 +184,6 @@ class Machine:
 
         Args:
             *arguments: integers and addresses of 32 bits: r0 to r3, then the stack.
-            timeout_s: of wall time.
 
         Raises:
             ToolError: no such function, a fault (with the place), or no return in time.

@@ -27,7 +27,6 @@ def run_tool(
         what: what is being done, for the message: `compiling model.c`.
         env: the whole environment; None keeps the present one.
         folder: where it runs; None keeps the present one.
-        timeout_s: after this long it is stopped.
 
     Returns:
         What it wrote to standard output.
@@ -77,9 +76,6 @@ def run_generated(
 
     Time, memory and the size of written files are bounded. The shadow of AddressSanitizer takes
     the whole address space, so it watches over the memory itself.
-
-    Args:
-        timeout_s: after this long it is stopped.
 
     Raises:
         ToolError: see `run_tool`.

@@ -132,7 +132,6 @@ class Build:
         Args:
             source: `model.c`, with `harness.c` beside it.
             x: windows, or the blocks of one signal.
-            mode: which of them.
 
         Raises:
             ToolError: a warning, an error, or a fault.

@@ -140,7 +140,6 @@ def add(first: Ints, second: Ints, by: AddMultipliers, *, minus: bool = False) -
     Args:
         first, second: inputs with their zero points already subtracted.
         by: see `add_multipliers`.
-        minus: subtract the second input.
     """
     a = multiply(np.asarray(first, np.int64) << ADD_LEFT_SHIFT, by.first)
     b = multiply(np.asarray(second, np.int64) << ADD_LEFT_SHIFT, by.second)

@@ -124,7 +124,6 @@ class Requantizer(fixed_point.Requantizer):
         """Prepare the vectors of one layer.
 
         Args:
-            low, high: limits of the centred output.
             repeat: positions per row of the accumulators.
         """
         by = weighted_factors(net, layer)

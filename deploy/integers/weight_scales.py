@@ -34,7 +34,6 @@ def choose_scales(
     Args:
         weight: float weights in TFLite's layout.
         bias: `(out_channels,)`.
-        input_scale, output_scale: of the layer's activations.
 
     Returns:
         `(out_channels,)` float32 values in float64, all above 0.

@@ -151,7 +151,6 @@ def learn(
     """The parameters after all rounds over labelled windows.
 
     Args:
-        head, change: what is adapted, and what of it.
         features: `(windows, features)` stored, in order of time.
         bpm_q8: `(windows,)` heart rate of each in 1/256 BPM.
     """

@@ -70,11 +70,8 @@ class Head:
     Attributes:
         weights: `(outputs, features)`, in [-127, 127].
         biases: `(outputs,)`.
-        ending: of the dense layer.
         spread: None where the dense layer has an output a class.
-        feature_scale, feature_zero: of the features' tensor.
         weight_scale: one for all weights.
-        logit_scale, logit_zero: of the network's output.
     """
 
     layer: str

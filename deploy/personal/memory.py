@@ -23,7 +23,6 @@ class Memory:
 
     Attributes:
         windows: features and labels of the calibration.
-        parameters: what is learnt.
         head: weights and biases that run.
         step: of one step; nothing between calls.
     """

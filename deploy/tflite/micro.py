@@ -20,7 +20,6 @@ def run(model: bytes, x: NDArray[np.int8]) -> NDArray[np.int8]:
     """Run a file over windows.
 
     Args:
-        model: a `.tflite` file's content.
         x: int8 `(windows, 1, time, channels)`.
 
     Returns:

@@ -77,7 +77,6 @@ def run(model: bytes, x: NDArray[np.int8], *, kernels: str = "reference") -> NDA
     """Run a file of one window a call over many windows.
 
     Args:
-        model: a `.tflite` file's content.
         x: int8 `(windows, 1, time, channels)`.
         kernels: `reference`, `optimized` or `xnnpack`; see the module.
 

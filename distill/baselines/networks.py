@@ -107,7 +107,6 @@ def baseline(name: str, parameters: int, *, acceleration: bool) -> Baseline:
     """The widest network of a kind with at most so many parameters, random weights.
 
     Args:
-        name: of `BASELINES`.
         parameters: see `Baseline.parameters_folded`.
         acceleration: whether it reads three axes beside the PPG.
 

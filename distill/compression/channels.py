@@ -70,7 +70,6 @@ def without_channels(network: Network, kept: Mapping[str, Tensor]) -> Network:
     What the removed channels gave to their readers is gone, nothing stands in for it.
 
     Args:
-        network: the network; it stays as it is.
         kept: indices of the channels that stay, in rising order, by group; the others stay whole.
     """
     what, groups = network.plan, flow(network.plan)

@@ -43,7 +43,6 @@ def prune(network: Network, parameters: int) -> Network:
     """The network without its smallest channels, with at most so many parameters.
 
     Args:
-        network: a trained one; it stays as it is.
         parameters: weights and biases with normalisation folded, see `Graph.total_parameters`.
 
     Raises:

@@ -51,7 +51,6 @@ class Part:
     """One training of a recipe.
 
     Attributes:
-        stage: that it belongs to.
         parameters: channels leave first until there are at most so many; None leaves all.
         before, course: of one whose network goes on from another's, see
             `distill.training.fit.Schedule`.

@@ -43,7 +43,6 @@ class StoredEncoder:
     """An encoder with attention, and what is known of it.
 
     Attributes:
-        facts: see there.
         module: what was trained: the encoder and what the loss needed beside it.
     """
 

@@ -16,8 +16,6 @@ def dist(
 
     Args:
         student, teacher: logits `(batch, classes)`.
-        t: temperature T of the probabilities.
-        beta, gamma: weights of both parts.
     """
     p_s, p_t = (logits.div(t).softmax(dim=1) for logits in (student, teacher))
     between, within = 1 - _correlation(p_s, p_t), 1 - _correlation(p_s.T, p_t.T)

@@ -29,8 +29,6 @@ def dkd(
         student, teacher: logits `(batch, classes)`.
         target: `(batch,)` class in the middle of each group.
         k: classes to each side that belong to the group.
-        t: temperature T.
-        alpha, beta: weights of both parts.
     """
     classes = torch.arange(student.shape[1], device=student.device)
     group = (classes - target[:, None]).abs() <= k

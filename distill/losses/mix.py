@@ -107,7 +107,6 @@ class Mix:
         """Weighted terms by name, each a mean over the windows that it sees.
 
         Args:
-            student: what the student makes of the batch.
             batch: with a teacher's view if a term needs one.
         """
         labelled = _seen(student, batch, batch.labelled)
@@ -166,7 +165,6 @@ def chosen_mix(text: str, *, effort: Effort, taught: bool) -> Mix:
 
     Args:
         text: for `parse_mix`, or `auto`, see `Effort.mix_of`.
-        taught: whether there is a teacher.
 
     Raises:
         MixError: it cannot be read, or needs a teacher that is not there.

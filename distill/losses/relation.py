@@ -15,9 +15,6 @@ def relation(
 
     Park et al. 2019 (arXiv 1904.05068, RKD) on features `(batch, channels, steps)` averaged over
     time; the channels may differ. Takes memory with the cube of the batch.
-
-    Args:
-        distances, angles: weights of both parts.
     """
     s, t = student.mean(dim=2), teacher.mean(dim=2)
     far = F.smooth_l1_loss(_distances(s), _distances(t))

@@ -36,7 +36,6 @@ class Term:
     """A loss with a name.
 
     Attributes:
-        compute: see `Compute`.
         weight: where a mix gives none, so that the term is about as large as the label's.
         labels: it reads labels, so it sees labelled windows alone.
         features: it needs features of student and teacher.

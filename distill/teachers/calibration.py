@@ -75,7 +75,6 @@ def measured(teacher: Teacher, windows: WindowSet, *, name: str, train_s: float)
 
     Args:
         teacher: calibrated, in evaluation mode.
-        train_s: seconds of its training.
     """
     after = answers(teacher, windows)
     members = teacher.teachers if isinstance(teacher, Ensemble) else []

@@ -57,9 +57,6 @@ def load_teacher(path: Path) -> Teacher:
 def check_unseen(path: Path, recordings: Iterable[Recording]) -> None:
     """Refuse a teacher that was trained on people who judge this search.
 
-    Args:
-        recordings: of search and report people.
-
     Raises:
         RunError: it knows one of them, or does not say whom it was trained on.
     """

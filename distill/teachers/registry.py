@@ -40,7 +40,6 @@ def shape_of(name: str, *, acceleration: bool, rate_hz: int, task: Task = TASK) 
 
     Args:
         name: of `names.PRESETS`, with or without `-ppg`.
-        acceleration: whether there is any.
     """
     kind, sizes = _SIZES[plain(name)]
     reads = acceleration and not name.endswith(WITHOUT_ACCELERATION)

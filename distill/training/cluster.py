@@ -33,7 +33,6 @@ def client_of(address: str, *, cores: int) -> Iterator[Client]:
 
     Args:
         address: for example `tcp://10.0.0.5:8786`, or `local`.
-        cores: of a local cluster.
 
     Raises:
         DependencyError: dask.distributed is not installed.

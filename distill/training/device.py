@@ -72,7 +72,6 @@ def site_of(name: str, *, cores: int) -> Site:
 
     Args:
         name: `cpu`, `cuda`, or `auto`, which is a GPU where torch sees one.
-        cores: to use.
 
     Raises:
         DependencyError: `cuda`, and torch sees none.

@@ -43,7 +43,6 @@ class Effort:
     A step of the teacher sees `batch` windows, one of a finalist half of them.
 
     Attributes:
-        teacher_steps: of the teacher.
         pool_batches: augmented batches that are drawn once, labelled by the teacher, and shared by
             the networks.
         finetune_steps: float steps of a finalist, see `of_finalist`.

@@ -86,9 +86,7 @@ def fit(
     The state after the last step is the caller's to save: a finished file holds no optimiser.
 
     Args:
-        losses: see `Losses`.
         optimiser: of `make_optimiser`.
-        schedule: see `Schedule`.
         progress: sees every step; what it raises ends the training.
         team: the processes that share it; the first alone keeps the checkpoint.
 

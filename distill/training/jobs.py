@@ -112,7 +112,6 @@ def run_jobs(
 
     Args:
         work: runs as `work(*values, progress)` in a worker; a function of a module.
-        jobs: the values of each, as they can be sent.
         steps: of each job, as its progress counts them.
         begun: of these, what is done already.
         what: the jobs in words, for messages.

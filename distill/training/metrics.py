@@ -78,7 +78,6 @@ def note_search(
 
     Args:
         log: how the files of the training begin, or None for none.
-        arithmetic: of the readings.
         mae_bpm: raw, the mean over people.
     """
     if log is not None:

@@ -162,7 +162,6 @@ class Engine:
 
     Attributes:
         name, title, version, date: identity; another version is another engine.
-        kind: see `EngineKind`.
         cores: cores that it has a figure for.
         parts: prefixes of supported parts; empty is every part.
         cmsis_nn_scratch: kernels ask the arena for CMSIS-NN's scratch buffers.

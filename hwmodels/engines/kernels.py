@@ -134,7 +134,6 @@ class KernelClass:
     """A kernel whose cycles are one linear law.
 
     Attributes:
-        features: values in the order of `names`.
         names: what each feature counts; stored with the coefficients and compared when read.
     """
 

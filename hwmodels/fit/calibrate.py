@@ -63,7 +63,6 @@ class Calibration:
     Attributes:
         scale: factor on the engine's cycles.
         network: measured over predicted after the fit, 90 %.
-        kernels: laws by kernel, from layers only.
         before, held_out: predictions without the fit, and of held-out points; both in cycles.
         names: `(points,)`.
     """
@@ -116,7 +115,6 @@ def from_networks(
     """Calibrate with whole networks; one or two are anchors without a held-out error.
 
     Args:
-        board, engine: what was timed, and what is fitted.
         modes: of each; all computed the whole window if left out.
     """
     measured = np.array(cycles, dtype=np.float64)
@@ -270,10 +268,6 @@ def _design(name: str, layers: Sequence[LayerTiming], rows: Sequence[int]) -> Ar
 
 def check_factor(found: Calibration, board: Board, engine: Engine, *, unit: Unit = "ms") -> str:
     """Refuse timings that no build of the engine can have, or that another unit explains.
-
-    Args:
-        board, engine: what was timed, and what is fitted.
-        unit: in which the timings were given.
 
     Returns:
         A caution on a factor that builds seldom have; empty if it is usual.

@@ -29,7 +29,6 @@ class BoardEvidence:
     """One board.
 
     Attributes:
-        engines: that have figures for it.
         sourced, assumed: how many of its figures have a source, and which have none.
     """
 

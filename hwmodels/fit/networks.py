@@ -57,7 +57,6 @@ class Scales:
     """What carries laws and counts to a Cortex-M7.
 
     Attributes:
-        scales: of `SCALES`.
         per_instruction: cycles per counted instruction.
         dense: the same of fully connected layers, from the networks that have no others.
         ratio: cycles of the reference part over those of a Cortex-M7, in one build.
@@ -80,7 +79,6 @@ class NetworkFit:
     """Whole networks on a Cortex-M7.
 
     Attributes:
-        fitted: from all of them.
         m7_only: without those on the reference part, of which its own core is judged.
         networks: on a Cortex-M7, in the order of the predictions.
         held_out: a network is left out, on whatever boards.
@@ -131,7 +129,6 @@ def fit_networks(laws: dict[str, Array], counted: dict[str, fit.Law]) -> Network
 
     Args:
         laws: coefficients of the reference part by kernel in `TIMED`.
-        counted: laws of counted instructions.
     """
     networks = m7_networks()
     columns = np.array([terms(network, laws, counted) for network in networks])

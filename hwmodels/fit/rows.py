@@ -30,7 +30,6 @@ class Row:
         unit: `%` of the measured value, or `B`.
         inside: share of held-out points inside the 90 % interval.
         note: which rows count, and how.
-        evidence: what the measurements are.
     """
 
     what: str

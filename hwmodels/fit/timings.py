@@ -31,7 +31,6 @@ class TimedLayer:
     """One convolution timed by the cycle counter of a part.
 
     Attributes:
-        mcu, core: the part.
         cycles: of the kernel, without the interpreter.
         input_bytes, output_bytes, arena_bytes: of the network of this one layer.
     """
@@ -59,7 +58,6 @@ class TimedNetwork:
         model: name of the network; keys its layers.
         version: `3`, `10`, `8.1` or `7.3` of ST's tools (see `st_version`); the build of TFLM.
         layers: `(op, geometry)` in execution order.
-        latency_ms, cycles: as published.
     """
 
     model: str

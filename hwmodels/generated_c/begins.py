@@ -14,7 +14,6 @@ def begun(steps: list[Step], storages: dict[str, Storage], outputs: list[str]) -
 
     Args:
         steps: a program's, of which a pool may begin late.
-        storages: by tensor.
         outputs: tensors that are needed whole.
     """
     if not any(step.first for step in steps):

@@ -136,7 +136,6 @@ class ChainCosts:
     """Costs of chains under one law.
 
     Args:
-        law: of cycles and code.
         mode: as the segments were made for.
     """
 

@@ -112,9 +112,6 @@ class Parts:
 class CLaw:
     """The laws of one file.
 
-    Args:
-        path: what `hwmodels.fit.generated_c` wrote.
-
     Raises:
         BoardError: not such a file, or fitted with other features than the program has.
     """

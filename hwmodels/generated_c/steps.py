@@ -60,12 +60,10 @@ class Step(NamedTuple):
         kind: `window`, `separable`, `dense`, `pool` or `generic`.
         layers: the layers that the step computes, in order; padding and views are not among them,
             unless the step is generic.
-        source, target: tensors (roots) that are read and written.
         shortcut: the tensor that is added, or None.
         more: further tensors that are read.
         lead: steps of padding that this step reads in front of its source.
         first: position that it begins at, of a pool in its source: nothing reads those before.
-        scratch_bytes: room beside its tensors.
         in_place: the target takes the bytes of the source or of the shortcut.
     """
 
@@ -95,7 +93,6 @@ class Program(NamedTuple):
         storages: by tensor (root).
         offsets: byte offset of each storage.
         scratch_offsets: `(steps,)` byte offset of each step's own room.
-        bytes: size of the scratch buffer.
         live_bytes: `(steps,)` bytes in use during each step.
         output: the tensor (root) that holds the network's output.
     """

@@ -46,7 +46,6 @@ class StreamProgram(NamedTuple):
     """Steps over one block and their state.
 
     Attributes:
-        graph: over one block.
         kept: by position of the step, in their order; steps that keep nothing are not there.
         pool: position of the step that pools.
         pooled: blocks that it pools over.

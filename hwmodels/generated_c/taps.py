@@ -13,7 +13,6 @@ class Taps(NamedTuple):
     """What such a function is made for.
 
     Attributes:
-        taps, stride: of the convolution.
         rows: of the output: 1, 2 or 4; the first starts on an even row.
         row_pair: bytes between pairs of rows.
     """

@@ -35,7 +35,6 @@ class EncoderCard:
     """What is known of a compact encoder.
 
     Attributes:
-        arch, dimensions: the network, and the size of its embedding.
         segment_s, rate_hz, front_end: what it reads; three axes of acceleration.
         people, held_out, also_in: who taught it, who was kept away, other names of people.
         teacher: digest of the PPG encoder that it is aligned with.

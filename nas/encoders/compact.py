@@ -57,7 +57,6 @@ def pretrain_compact(
         config: with a teacher; `net` and `method` mean nothing here.
         out: folder to write; it must not exist. A stopped training goes on.
         limit_bytes: of weights and biases.
-        space: name or path.
 
     Raises:
         ConfigError: no teacher is named, or an encoder of PPG is asked for.
@@ -103,8 +102,6 @@ def train_compact(
 
     Args:
         out: the folder; it appears whole.
-        cache: folder for checkpoints.
-        device: see `PretrainConfig`.
     """
     from distill.encoders.contrast import Aligned
     from distill.encoders.training import pretrain, to_integers

@@ -24,10 +24,7 @@ def export_encoder(
 
     Args:
         folder: see `is_encoder`.
-        formats: of `nas.models.export.FORMATS`.
-        out: where to; made if it does not exist.
         prefix: of every name in the C.
-        force: write over other files of the same names.
 
     Raises:
         ModelError: an unknown format, or another file of the same name is there already.

@@ -28,15 +28,12 @@ class PretrainConfig:
 
     Attributes:
         sensor: what the encoder reads, `ppg` or `acc`.
-        data: folders of recordings, or `synthetic`.
         shards: folder for their segments.
         method: `masked` or `contrast`; None with a teacher.
         teacher: file of the PPG encoder that an acceleration encoder is aligned with.
-        net: `small` or `large`.
         effort, steps: how long; `steps` counts where it is given.
         batch, seed: of the training; the seed also decides who is held out.
         held_out_hours: that whole people must last who are held out.
-        device: of `nas.run.config.DEVICES`.
     """
 
     sensor: str

@@ -38,7 +38,6 @@ def gather(
     """Open the shards of some folders, and write them where they are not there yet.
 
     Args:
-        data: folders of recordings, or `synthetic`.
         folder: that holds shards, each set in a folder of its own.
         seed: decides who is held out.
         held_out_hours: that whole people must last who are held out.

@@ -54,7 +54,6 @@ class Compact:
     """A compact encoder that lies in a folder.
 
     Attributes:
-        card: see there.
         projection, teacher_projection: for retrieval alone; no part of the model.
     """
 

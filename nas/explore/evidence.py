@@ -85,7 +85,6 @@ class Explorer:
     """The search of one run.
 
     Attributes:
-        file: where each round's study is kept.
         begun: `Begun.first_score_bpm` of networks; grows as they are begun.
     """
 
@@ -157,7 +156,6 @@ class Explorer:
         """The candidates as the forecast sees them.
 
         Args:
-            candidates: of `explore`.
             whole: int8 errors in BPM after whole trainings.
         """
         places = [place for place, candidate in enumerate(candidates) if candidate.feasible]

@@ -44,11 +44,7 @@ _REFERENCE_MARGIN = 2.0
 
 @dataclass(frozen=True)
 class Elsewhere:
-    """A further board on which limits hold.
-
-    Attributes:
-        limits: as `Problem.limits`.
-    """
+    """A further board on which limits hold."""
 
     board: str
     cost_of: CostOf

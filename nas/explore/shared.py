@@ -73,7 +73,6 @@ class Database:
     """The studies of one run.
 
     Attributes:
-        url: of PostgreSQL.
         name: of the run: the same on all machines, and of no other run.
         problem, cost_of: of the search.
         leads: whether this process adds trainings and waits for all of them.
@@ -154,7 +153,6 @@ class Trainings:
     """Some networks of one study; see `distill.training.queues.Queue`.
 
     Args:
-        database: that the study lies in.
         study: of first rungs or finalists.
         kind: which of them.
         places: network's id -> index of its training.

@@ -63,7 +63,6 @@ def run_study(
 
     Args:
         probed: the problem, and one architecture that fits; it is proposed first.
-        cost_of: costs of an architecture on the target.
         mae_of: its MAE on search people in BPM; called once for each that fits.
         first: what to consider next, before the sampler proposes anything.
         stored: trials of this very study that are known already.

@@ -97,7 +97,6 @@ def site_of(device: str, *, dask: str | None = None) -> Site:
     """What trains, with the cores of this process; imports torch.
 
     Args:
-        device: of `nas.run.config.DEVICES`.
         dask: see `distill.training.device.Site`.
 
     Raises:

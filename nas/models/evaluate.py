@@ -50,9 +50,7 @@ class Evaluation(Shown):
     """Errors of a model on recordings; figures are those of `ppg.people.metrics.summary`.
 
     Attributes:
-        people: by `dataset/subject`.
         unseen: None where nobody is left, or where the split is not known, as of a bare file.
-        mode, arithmetic, file, smoothing: what was computed.
         activities: see `ppg.people.metrics.by_activity`.
         expected_error_bpm, expected_error_smoothed_bpm: what the network itself expects, mean over
             people; None for a network that was never calibrated.

@@ -46,9 +46,6 @@ def export_files(
     """Write files of a finalist to a folder.
 
     Args:
-        model: from `find_model`.
-        formats: of `FORMATS`.
-        out: where to; made if it does not exist.
         sensors: of the device, for c; those of `Sensors()` if None.
         prefix: of every name in the C, so that several models link into one image.
         mode: of the C, whether it runs over windows or over what is new; the model's own if None.
@@ -117,9 +114,6 @@ def write_files(
     """Write files to a folder, all or none.
 
     Args:
-        contents: by path in the folder.
-        out: where to; made if it does not exist.
-        force: write over other files of the same names.
         stale: files there that do not fit these, which `force` takes away.
 
     Raises:

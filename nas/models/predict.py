@@ -54,7 +54,6 @@ class Trace(Shown):
         bpm, bpm_smoothed, spread_bpm: readings and the spread of their class probabilities.
         expected_error_bpm, expected_error_smoothed_bpm: None for a network that was never
             calibrated.
-        reference_bpm: heart rate of the reference.
         measured: False where the window touches a gap; such a reading is flagged and not used by
             the smoother, and nothing is known of its error.
         gaps: begin and end of each.
@@ -140,7 +139,6 @@ def trace_of(
 
     Args:
         recording: its signals; labels only serve as the reference.
-        decoding: see `Decoding`.
         smoothing: one of `ppg.readout.smoothing.SMOOTHINGS`.
         mode: whether it reads windows, or streams. In a gap a stream says nothing, and begins
             anew after it.

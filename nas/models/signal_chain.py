@@ -25,8 +25,6 @@ class Sensors:
     Attributes:
         ppg_hz, acc_hz: their rates; None is the rate that the network reads.
         ppg_channels: 1 to 3.
-        counts_per_g: of the acceleration.
-        smoothing: one of `SMOOTHINGS`.
         fifo_s: the longest stretch of samples that a sensor hands out at once.
     """
 

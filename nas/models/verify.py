@@ -108,7 +108,6 @@ class Verification(Shown):
 
     Attributes:
         mode: whether windows were read, or a stream.
-        parity, emulated, predicted: see there.
         error_percent: of the prediction, by figure.
     """
 

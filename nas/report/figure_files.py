@@ -41,9 +41,6 @@ def figures_of(run: Path) -> dict[str, go.Figure]:
 def write_figures(run: Path, folder: Path) -> list[Path]:
     """Write all figures of a run, those of before replaced.
 
-    Args:
-        folder: made where it is missing.
-
     Returns:
         What was written; no pictures without kaleido.
 

@@ -32,8 +32,6 @@ def figure(
     """An empty figure in the report's look.
 
     Args:
-        height_px: of the whole figure.
-        x, y: titles of the axes.
         synthetic: True stamps the figure, so that a saved picture says so, too.
         **layout: Plotly layout, laid over the common one.
     """

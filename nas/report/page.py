@@ -167,9 +167,7 @@ def render_page(
     """The whole document; plotly.js (packed), styles and script are inlined once.
 
     Args:
-        title, heading: plain text.
         sections: in order; what is None is left out.
-        chips: facts in the header.
         synthetic: True marks every section that shows results, where no figure in it does.
     """
     shown = [part for part in sections if part is not None]

@@ -106,7 +106,6 @@ class Candidates:
     """What `candidates.json` holds.
 
     Attributes:
-        objectives: minimised together.
         reference_point: field -> the corner of the hypervolume box.
         candidates: in the order of consideration.
         mode: of their costs and errors; a file of before modes is of windows.

@@ -204,7 +204,6 @@ class InOnnx:
     """`model.onnx`; of windows, also where the network streams: it holds that form alone.
 
     Attributes:
-        search, report: errors on these people.
         largest_difference_bpm: of a raw reading from that of the integer reference with TFLM's
             rounding, over the windows of both.
     """
@@ -279,14 +278,10 @@ class Card(Origin):
         file: what the target runs. Errors, confidence and predictions.csv are those of this file,
             by its rounding. None in a card of an older version: they are those of model.tflite.
         mode: whether the network reads windows, or streams: its errors are of that.
-        report: errors on report people, in int8.
-        costs, weight_bytes, macs: on the target.
         parity: how far the files are from the integer reference.
-        files: by name.
         c, tflite, onnx: the files with their errors; None in a card of an older version.
         smoothing, confidence: how its outputs become readings; empty in an older card.
         confidence_held_out: how `confidence` holds on search people who are left out of it.
-        search_people_mae_bpm: raw MAE of each search person.
         unlabelled: of the recordings that the teacher alone labelled, if there were any.
         channels: PPG channels of the recordings that it learnt from, see
             `ppg.recording.with_channels`.

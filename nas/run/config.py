@@ -179,9 +179,6 @@ class SearchConfig(TrainConfig):
     """A resolved search.
 
     Attributes:
-        budgets: see `Budgets`.
-        around: sensors and smoothing of the device.
-        space: preset or path of a TOML file.
         objectives: names of `OBJECTIVES`, minimised together.
         sampler: one of `SAMPLERS`, a class of Optuna, or a package of OptunaHub; see
             `nas.explore.samplers.make_sampler`.

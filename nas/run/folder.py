@@ -162,7 +162,6 @@ def choose(out: Path | None, *, resume: bool) -> RunDir:
 
     Args:
         out: what `out` named, or None: `results/run`, or the next free `results/run-2`, ...
-        resume: continue the run that is there.
 
     Raises:
         RunError: the folder holds another run or other files, or there is nothing to resume.
@@ -201,7 +200,6 @@ def held(lock: Path, what: Path) -> Iterator[None]:
     """Hold a lock file for this process; the system lets go when the process ends.
 
     Args:
-        lock: the file, in a folder that exists.
         what: it stands for, for the message.
 
     Raises:

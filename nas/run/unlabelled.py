@@ -19,7 +19,6 @@ class UnlabelledFacts:
 
     Attributes:
         fingerprint: of its recordings that are used.
-        hours: that they last together.
     """
 
     source: str

@@ -61,11 +61,7 @@ class Pulse:
 
 
 def pulse(recording: Recording, found: Spectra) -> Pulse:
-    """Of one trace.
-
-    Args:
-        recording: gives the reference.
-    """
+    """Of one trace."""
     place = found.at(recording.window_start_s)
     used = recording.usable & (place >= 0)
     peak, apart = found.peak_bpm, round(WINDOW_S / found.step_s)

@@ -79,8 +79,6 @@ class LookedSet:
     Attributes:
         people_known: False where one person may stand under several names.
         unlabelled: how many recordings have no usable window.
-        acceleration: how many have it.
-        synthetic: whether any is generated.
         hr_histogram: usable windows by heart rate, see `histogram`.
     """
 

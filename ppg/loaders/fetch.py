@@ -70,7 +70,6 @@ def fetch(
         archive: a file that was downloaded by hand; nothing is downloaded then.
         sha256: what to compare the archive with instead of the published value.
         say: takes lines for the user; the licence comes first.
-        patience: how long to try.
 
     Returns:
         The unpacked files.

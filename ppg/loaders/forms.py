@@ -53,7 +53,6 @@ class Form:
         what: the file or folder to name, in words.
         tried_on: "real files", or what the reader was written to.
         fits: whether a path is one, from its name and its first bytes (none of a folder).
-        read: makes a table of it.
     """
 
     title: str

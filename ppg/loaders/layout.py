@@ -95,7 +95,6 @@ def most_frequent(
         ids: `(samples,)` activity of each sample; ids outside 0..names-1 count as unknown.
         hz: rate of `ids`.
         start_s: `(windows,)`.
-        names: how many activities there are.
     """
     known = np.where((ids >= 0) & (ids < names), ids, names)
     found = np.full(len(start_s), -1, np.int64)
@@ -113,7 +112,6 @@ def checked(path: Path, recording: Recording, *, labelled: bool = True) -> Recor
 
     Args:
         recording: labels that no person can have become invalid in it.
-        labelled: whether it must have labels.
 
     Raises:
         DataError: PPG and acceleration last differently long, the acceleration is not in g, or no

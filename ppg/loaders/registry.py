@@ -31,16 +31,13 @@ class DataSet:
 
     Attributes:
         name: as in `Recording.dataset`, or what its parts have in common.
-        title, summary: for people.
         licence: in one sentence, with what it asks for.
         level: the folder that is expected, in words.
-        home: where a person finds it.
         find: files of its layout below a folder.
         read: reads one of them; the second path is the folder that `find` was asked for. Raises
             DataError where a file is damaged, hostile or of another layout.
         url: of one archive that may be downloaded without a form, or None.
         size_bytes, sha256: of that archive, where they are known.
-        archive: the name of that file.
         inner: an archive inside of the archive that holds the recordings.
         unpack: pattern of the members that are needed (of the inner archive, if there is one).
     """
@@ -265,9 +262,6 @@ def each_recording(path: Path) -> Iterator[Recording]:
 
 def unread_beside(path: Path) -> str:
     """What to say of files that are not read: of data sets among .npz recordings, of an E4.
-
-    Args:
-        path: what `read_folder` reads.
 
     Returns:
         A sentence; empty if there are none.

@@ -167,9 +167,6 @@ def write_recording(path: Path, recording: Recording) -> None:
 def write_folder(out: Path, recordings: Sequence[Recording]) -> list[Path]:
     """Write `OUT/DATASET/NAME.npz` for each recording.
 
-    Args:
-        out: made if it is not there.
-
     Returns:
         The files, in the order of the recordings.
 

@@ -107,7 +107,6 @@ class Summary:
         within_5_bpm: share of windows that err by at most 5 BPM, 0 to 1.
         bias_bpm, limits_bpm: mean error and 95 % limits of agreement, bias +- 1.96 SD, SD over
             windows with weights w that sum to 1: `sum(w (e - bias)^2) / (1 - sum(w^2))`.
-        people, datasets: by name.
     """
 
     windows: int

@@ -97,7 +97,6 @@ def protocol(
     """A protocol by name.
 
     Args:
-        name: one of `PROTOCOLS`.
         tested: the data sets that `loso`, `kfold` and `transfer` test; for the first two all
             of them together if empty.
         folds: of `kfold`.

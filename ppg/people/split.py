@@ -81,9 +81,6 @@ class Split:
     def select(self, recordings: Iterable[Recording], part: Part) -> list[Recording]:
         """The recordings of the people of one part, in their order.
 
-        Args:
-            part: "train", "search" or "report".
-
         Raises:
             DataError: `part` is none of these, or a person has no recording.
         """

@@ -78,7 +78,6 @@ def read_series(
     Args:
         logits: `(windows, classes)`.
         recording, start_s: `(windows,)`, see `clip`.
-        smoothing: one of `SMOOTHINGS`.
         transitions: of `hmm`; the default ones if None.
         measured: `(windows,)` False where a window says nothing to `hmm`; everywhere True if None.
 

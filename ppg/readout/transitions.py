@@ -105,10 +105,6 @@ def changes_of(recordings: Iterable[Recording]) -> tuple[NDArray[np.float64], ND
 def fit_transitions(recordings: Iterable[Recording], task: Task = TASK) -> Transitions:
     """The transition that training people's references ask for.
 
-    Args:
-        recordings: of training people.
-        task: says what windows and strides are.
-
     Returns:
         The default where there are fewer than 100 changes to learn from.
     """

@@ -122,7 +122,6 @@ class SegmentBank:
 
         Args:
             rows: `(count,)`.
-            changes, rng: what is done to them.
             shift: `(count,)` samples by which each begins later, as far as its recording goes.
         """
         rng = np.random.default_rng(0) if rng is None else rng

@@ -37,8 +37,6 @@ class Sitting:
     """One recording among the shards.
 
     Attributes:
-        person, name: `dataset/subject` and `dataset/name`.
-        also_in: other names of the person.
         channels: of the PPG.
         duration_s: that it lasts.
     """
@@ -63,7 +61,6 @@ class Shards:
     Attributes:
         sitting, start: which recording each segment is of, and its first sample.
         hr_bpm, sdnn_ms, rmssd_ms, activity: see `ppg.segments.cut.Cut`.
-        activity_names: of all recordings together.
     """
 
     folder: Path

@@ -66,7 +66,6 @@ class Heart:
 
         Args:
             start_s: `(windows,)` window starts.
-            length_s: window length.
 
         Returns:
             `(windows,)` beats per minute.

@@ -29,7 +29,6 @@ class Person:
         breathing_hz: at rest.
         arrhythmia: relative depth of respiratory sinus arrhythmia at rest.
         jitter_s: spread of single beats at rest, beyond breathing.
-        premature_share: share of premature beats.
         transit_s: from the R peak to the foot of the pulse at the wrist.
         dicrotic: height of the dicrotic wave relative to the systolic peak at 60 BPM.
         tidal: height of the tidal (late systolic) wave, higher in stiff arteries.
@@ -42,7 +41,6 @@ class Person:
         artefact_gain: `(channels,)` pulse amplitudes per g.
         artefact_delay_s, artefact_hz, artefact_q: delay and resonance of tissue and strap.
         artefact_bend: share of the quadratic part.
-        acc_hz: rate of the accelerometer.
     """
 
     age_years: float

@@ -22,7 +22,6 @@ def waveform(phase: Series, rate_bpm: Series, *, dicrotic: float, tidal: float) 
         phase: `(samples,)` 0 at the foot of a beat to 1 at the next.
         rate_bpm: `(samples,)` heart rate, which sets the shape.
         dicrotic: height of the dicrotic wave at 60 BPM; it fades as the rate rises.
-        tidal: height of the tidal wave.
     """
     interval_s = 60 / rate_bpm
     ejection = (0.413 - 0.0017 * rate_bpm) / interval_s  # share of the beat

@@ -33,7 +33,6 @@ def sense_ppg(
     """What the converter stores.
 
     Args:
-        rng: source of noise and episodes.
         person: gives the perfusion.
         pulse, baseline: `(samples,)` in units of the pulse height.
         artefact: `(samples, channels)` in the same unit.

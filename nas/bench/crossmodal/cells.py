@@ -59,8 +59,6 @@ class CrossmodalConfig:
     """What is asked.
 
     Attributes:
-        data: folders of recordings, or `synthetic`.
-        preset: of `PRESETS`.
         seed: of trainings, draws, and of who is held out.
         held_out_hours: that whole people must last who are held out.
     """

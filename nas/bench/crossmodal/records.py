@@ -15,7 +15,6 @@ class Probe:
 
     Attributes:
         target: `hr`, `sdnn`, `rmssd` or `activity`.
-        share: of the labels that it saw.
         draw: which of several draws of them.
         by_person: mean absolute error (BPM, ms), or share of segments told wrongly in percent.
         by_activity: the same of heart rate, mean over people; only with all labels.
@@ -37,7 +36,6 @@ class EncoderRecord:
         made_for: what it depends on; JSON values.
         parameters: of a float encoder; 0 where there is none.
         weight_bytes, latency_ms: of a compact one.
-        probes: see there.
         retrieval: by where candidates come from; empty where nothing was aligned.
         ppg_xy, acc_xy: `(segments, 2)` of the picture, and `who` is in it.
         pictured: how the picture was made.

@@ -67,9 +67,6 @@ class Crossmodal:
 def bench_crossmodal(config: CrossmodalConfig, out: Path, *, progress: Progress) -> Crossmodal:
     """Train and measure what the folder does not hold yet.
 
-    Args:
-        out: folder of records, encoders and segments.
-
     Raises:
         PpgnasError: recordings or people cannot be used, or another bench writes there.
     """

@@ -24,7 +24,6 @@ class Target:
     """Labels of one kind.
 
     Attributes:
-        name: see `Probe.target`.
         train, test: rows of the shards.
         values: `(segments,)` of all shards; classes where `classes` says how many.
         classes: their names; empty for a number.
@@ -78,7 +77,6 @@ def probe_all(
 
     Args:
         features: `(segments, dimensions)` of all shards; rows that no target has may be NaN.
-        targets: of `targets_of`.
     """
     person = corpus.shards.person
     for target in targets:

@@ -71,7 +71,6 @@ class Row:
 
     Attributes:
         name: of a random network or `RUN:ID`.
-        macs, weight_bytes: of the graph.
         host_differences, emulated_differences, tflm_differences: outputs that are not equal to the
             reference under the file's own rule; None where the runtime is not installed.
         xnnpack_max_lsb: LiteRT with XNNPACK against the reference.

@@ -18,8 +18,6 @@ class BenchConfig(TrainConfig):
     """What to run.
 
     Attributes:
-        bench: one of `BENCHES`.
-        preset: of `tables.PRESETS`.
         minutes: of one core, see `nas.bench.distillation.cells`.
         distill: the mix where a bench compares none; `auto` is that of the effort.
     """

@@ -30,10 +30,8 @@ class GroundJob:
     """A teacher and a pool to be made, or opened.
 
     Attributes:
-        train: all recordings of training people.
         unlabelled: recordings that the teacher alone labels.
         judges: search people fit the temperature; report people are read by a finished teacher.
-        effort: steps of the teacher, batches of the pool.
         acceleration: whether any student reads it.
         features: whether any learns from the teacher's features.
         teachers: of the teachers of its people and seed; members of an ensemble are shared.
@@ -56,8 +54,6 @@ class CellJob:
     """A cell to be trained.
 
     Attributes:
-        judges: search and report people.
-        effort: the batch.
         folder: for what can be made again.
     """
 

@@ -61,7 +61,6 @@ class CellRecord:
     Attributes:
         arch: of the network; None of a plain one.
         costs: of the int8 network on the target; None of a plain one.
-        search_bpm: MAE on search people, raw.
         errors: on report people, whom the finished network read once.
     """
 

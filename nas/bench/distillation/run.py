@@ -78,7 +78,6 @@ def run_bench(
     Args:
         out: `bench.json`, one JSON file a ground and a cell, and a cache.
         seeds: of the trainings; people are split by the seed of the configuration.
-        worker: does the work.
 
     Raises:
         PpgnasError: the data or a student cannot be used, or the folder holds another bench.

@@ -43,7 +43,6 @@ class Ingredients:
     """What the rows of a bench are made from.
 
     Attributes:
-        preset: `small` or `full`.
         teacher, mix: where a bench does not compare teachers, or mixes.
     """
 

@@ -34,7 +34,6 @@ class Agreement:
     """A score against true errors.
 
     Attributes:
-        tau: Kendall's tau-b.
         sparse_tau: the same with the errors rounded to `TIE_BPM`.
         precision: share of the `BEST` by score that are among the true best quarter.
         regret_bpm: least true error among the `CHOSEN` best by score, above the least of all.

@@ -40,10 +40,7 @@ def measure(
     """Measure what the folder does not hold yet.
 
     Args:
-        archs: the networks, which are judged alone.
         run: a claimed folder; one JSON file a network, and a cache.
-        config: effort, seed and teacher.
-        space: of the search.
         people: whom it trains on, and whose errors are measured.
         cost_of, accept: costs of a network, and whether it fits the budgets.
 

@@ -34,7 +34,6 @@ def bench_networks(
     from those already there in the other figures (rate, dilation, depth, kernels and so on).
 
     Args:
-        space: to draw from.
         accept: whether a network fits the budgets; others are not taken.
         count: of networks, pairs included; where a space gives fewer, there are fewer.
 

@@ -36,7 +36,6 @@ class NetworkRecord:
         inherited_bpm: raw error on search people with the supernet's weights.
         jacobian: covariance score at random weights; higher is better.
         first_expected_bpm, first_mae_bpm, first_train_mae_bpm: see `distill.first_rung.Begun`.
-        full: by seed.
     """
 
     arch: Arch

@@ -41,11 +41,9 @@ class RecordsConfig(TrainingChoice):
     """What to run.
 
     Attributes:
-        protocol: one of `ppg.people.protocols.PROTOCOLS`.
         network: `published:NAME` or its NAME, RUN:ID, an arch.json, or `baseline:NAME`.
         tested, folds, train: data sets and groups of the protocols that have them.
         clock: `corrected` takes window starts with the lag of the labels, `published` without.
-        seeds: one training each.
     """
 
     protocol: str
@@ -148,7 +146,6 @@ def plan_jobs(config: RecordsConfig, out: Path, say: Say = _nothing) -> list[Job
 
     Args:
         out: folder of the results; each configuration has a folder of its own in it.
-        say: is told what is left out.
 
     Raises:
         PpgnasError: the network, the data or the protocol cannot be used.

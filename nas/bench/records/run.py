@@ -167,9 +167,7 @@ def run_jobs(jobs: Sequence[Job], *, parallel: int, progress: Tick, run: Run = r
     """Run what is not done yet.
 
     Args:
-        jobs: from `plan_jobs`.
         parallel: processes; 1 runs in this one.
-        progress: sees how many are done.
         run: the work; `run_job` unless told otherwise.
 
     Raises:

@@ -180,9 +180,7 @@ def markdown(entries: Sequence[Entry], *, data: str, left_out: Sequence[str] = (
     """The page: one table a protocol, then activities and the worst people of each network.
 
     Args:
-        entries: of `summarise`.
         data: folder of the recordings, for the commands.
-        left_out: of `whole_seeds`.
     """
     lines = [
         "# Protocols of the literature",

@@ -104,9 +104,7 @@ class SeedResult:
     """Everything of one seed.
 
     Attributes:
-        document: of the search.
         allowed_s: core-seconds that the search took, and that the others were allowed.
-        records: of all sides.
     """
 
     document: RunDocument

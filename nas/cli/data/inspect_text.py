@@ -12,12 +12,7 @@ MOST_WARNINGS = 30
 
 
 def as_text(found: Inspection, *, each: bool = False) -> str:
-    """Tables, a histogram and the warnings.
-
-    Args:
-        found: of `ppg.inspection.inspection.inspect`.
-        each: whether every recording has a line.
-    """
+    """Tables, a histogram and the warnings."""
     sets = found.datasets
     parts = [
         text_table(

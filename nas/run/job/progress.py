@@ -161,7 +161,6 @@ def logged(path: Path, progress: Progress, *, before: str = "") -> Iterator[Prog
 
     Args:
         path: of the file, which is added to.
-        progress: where else to say it.
         before: what was said before there was a file.
     """
     with path.open("a", encoding="utf-8", errors="replace") as file:

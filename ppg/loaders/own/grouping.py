@@ -41,9 +41,6 @@ def group(
 ) -> list[dict[str, object]]:
     """Keys and values of `recordings.toml` for each recording.
 
-    Args:
-        paths: files and folders of a form in it.
-
     Raises:
         DataError: no file has a PPG.
     """

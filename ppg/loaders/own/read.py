@@ -60,7 +60,6 @@ def read_recordings(
 
     Args:
         path: of the PPG, and of everything that has no file of its own.
-        recipe: what is known of it.
 
     Raises:
         DataError: a file, a column, a rate or a unit is wrong; says which and what to do.

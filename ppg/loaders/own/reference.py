@@ -64,7 +64,6 @@ def labels_of(
 
     Args:
         columns: what they are; where none is named, those of the table are guessed.
-        recipe: lag, drift and rate.
         signal: begin of the PPG on its clock, how long it lasts, where rows of a rate alone
             begin, and the base of its clock.
         own_file: whether it is another file than that of the PPG.

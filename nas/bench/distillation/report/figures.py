@@ -31,7 +31,6 @@ class RowFigures:
     Attributes:
         against: its control, or None.
         teacher_min, pool_min, student_min: minutes of one core.
-        search_bpm: raw error on search people.
         raw_difference, smoothed_difference: to the control; None without one.
         gap_closed: share of the distance from labels alone to the teacher, raw; None without a
             teacher, or where labels alone are within noise of the teacher.
