@@ -9,13 +9,14 @@ import csv
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import cast
 
 from hwmodels.engines.kernels import Geometry, geometry
 from hwmodels.engines.load import DATA_DIR
 from hwmodels.graph import Layer
-from hwmodels.operators import Op
+from hwmodels.operators import WEIGHTED_OPS, Op
 
 LAYERS_CSV = DATA_DIR / "layer_cycles_tflm.csv"
 NETWORKS_CSV = DATA_DIR / "whole_networks.csv"
@@ -104,6 +105,19 @@ def network_layers(path: Path = NETWORK_LAYERS_CSV) -> dict[str, tuple[tuple[str
         shapes = shape_of(row["in_shape"]), shape_of(row["out_shape"])
         layers[row["model"]].append((row["op"], geometry(layer_of(row), *shapes)))
     return {model: tuple(rows) for model, rows in layers.items()}
+
+
+@cache
+def alike() -> dict[str, str]:
+    """Model -> the first one of the same layers with weights, maybe itself.
+
+    A network that was published again keeps its layers and gets another name.
+    """
+    first: dict[tuple[tuple[str, Geometry], ...], str] = {}
+    return {
+        model: first.setdefault(tuple(x for x in layers if x[0] in WEIGHTED_OPS), model)
+        for model, layers in network_layers().items()
+    }
 
 
 def layer_of(row: dict[str, str]) -> Layer:

@@ -4,8 +4,7 @@ One law of `hwmodels.engines.st.FEATURES` for all cores together: 9, 10 and ST E
 alike, so their networks share its coefficients, and a core has one ratio to the Cortex-M7. An
 older version is that law with two factors, one for arithmetic and one for all else. The form was
 chosen among some twenty by the error of networks that were left out. Networks are weighted so
-that one which was timed on four boards counts once; the layers of ST's ResNet-8 are those of
-MLPerf Tiny's.
+that one which was timed on four boards counts once, under whatever names it was published.
 
 Weights that do not fit the instruction cache are read again on a Cortex-M33 (`streamed_macs`); on
 the other cores the networks do not tell them from their MACs, nor do the older versions.
@@ -31,7 +30,7 @@ from hwmodels.estimate import Estimate
 from hwmodels.fit.law_file import bounds, significant
 from hwmodels.fit.regression import Array, HeldOut, half_width, pair_width, solve
 from hwmodels.fit.st import memory as st_memory
-from hwmodels.fit.timings import TimedNetwork, timed_networks
+from hwmodels.fit.timings import TimedNetwork, alike, timed_networks
 from hwmodels.operators import WEIGHTED_OPS
 
 VERSIONS = {"3": "st-edge-ai", "10": "st-edge-ai-10", "8.1": "st-edge-ai-8.1",
@@ -50,9 +49,6 @@ _STREAMED = FEATURES.index("streamed_macs")
 _STREAMING = "mlcommons_tiny____str_ww_ref_model"
 # Four tiny networks, float at their ends, that need two to three times what all others say.
 _APART = "STM32L4R9"
-_ALIKE = {
-    "st_v2.0.1__cifar10__resnet_v1_8_32_tfs_int8": "mlcommons_tiny____pretrainedResnet_quant"
-}
 
 
 @dataclass(frozen=True)
@@ -134,7 +130,7 @@ def points() -> list[Point]:
         if network.version in VERSIONS and not apart:
             sums = np.sum([features(op, g) for op, g in network.layers], axis=0)
             fixed = other_cycles(network, *assumed[network.version])
-            group = _ALIKE.get(network.model, network.model)
+            group = alike()[network.model]
             found.append(Point(network, group, sums, fixed, float(sums[0] + sums[1])))
     return found
 

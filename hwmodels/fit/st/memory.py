@@ -2,7 +2,7 @@
 
 Code is a base, what convolutions, windows along two axes and additions link, and what every
 operator adds; the runtime's RAM a base and what every operator adds. Both are fitted per version
-and judged on networks that were left out.
+and judged on networks that were left out, under whatever names they were published.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from hwmodels.engines.st import FOLDED, code_kernel, layer_bytes
 from hwmodels.estimate import Estimate
 from hwmodels.fit.law_file import bounds
 from hwmodels.fit.regression import Array, HeldOut, half_width, leave_groups_out, solve
-from hwmodels.fit.timings import NETWORK_LAYERS_CSV, layer_of, shape_of, st_version
+from hwmodels.fit.timings import NETWORK_LAYERS_CSV, alike, layer_of, shape_of, st_version
 from hwmodels.operators import Op
 
 MEMORY_CSV = DATA_DIR / "network_memory.csv"
@@ -84,23 +84,24 @@ def fit_all() -> dict[str, Memory]:
 
 
 def _fit(rows: list[dict[str, str]], networks: dict[str, _Network]) -> Memory:
+    same = alike()
+
     def published(column: str) -> tuple[list[_Network], Array, list[str]]:
         own = [row for row in rows if row[column] and float(row[column]) > 0]
         sizes = np.array([1024 * float(row[column]) for row in own])
-        models = [row["model"] for row in own]
-        return [networks[model] for model in models], sizes, models
+        return [networks[row["model"]] for row in own], sizes, [same[row["model"]] for row in own]
 
-    found, sizes, models = published("activations_kib")
+    found, sizes, groups = published("activations_kib")
     predicted = np.array([float(n.activation_bytes) for n in found])
-    activations = HeldOut(sizes, predicted, tuple(models))
+    activations = HeldOut(sizes, predicted, tuple(groups))
 
     def linear(column: str, kernels: tuple[str, ...]) -> tuple[HeldOut, Array]:
-        found, sizes, models = published(column)
+        found, sizes, groups = published(column)
         design = np.array(
             [[1.0, *(float(k in n.kernels) for k in kernels), float(n.ops)] for n in found]
         )
         left_out = leave_groups_out(
-            models, sizes, lambda seen, out: design[out] @ solve(design[seen], sizes[seen])
+            groups, sizes, lambda seen, out: design[out] @ solve(design[seen], sizes[seen])
         )
         return left_out, solve(design, sizes)
 

@@ -1,9 +1,12 @@
 """Held-out errors and conformal intervals, on cases that can be counted."""
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from hwmodels.fit.regression import (
     HeldOut,
@@ -71,3 +74,25 @@ def test_pairs_of_residuals_by_hand() -> None:
     assert pair_width(residuals) == 3
     assert pair_width(residuals, level=0.5) == 2
     assert pair_width(residuals, ["a", "a", "b"]) == 1
+
+
+@pytest.mark.parametrize(("network", "board"), [(0.0, 0.09), (0.05, 0.08), (0.08, 0.05)])
+@pytest.mark.parametrize("heavy", [False, True])
+def test_nine_of_ten_of_few_networks_on_several_boards(
+    network: float, board: float, heavy: bool
+) -> None:
+    """8 networks on 5 boards each, of a known distribution: points are counted, and a new
+    network lies inside nine times in ten, whether networks or boards differ more."""
+    rng = np.random.default_rng(0)
+
+    def draw(*shape: int) -> NDArray[np.float64]:
+        if heavy:
+            return np.asarray(rng.standard_t(4, shape) / math.sqrt(2))
+        return rng.standard_normal(shape)
+
+    inside = []
+    for _ in range(600):
+        seen = draw(8, 1) * network + draw(8, 5) * board
+        new = draw(200) * network + draw(200) * board
+        inside.append(np.mean(np.abs(new) <= half_width(seen.ravel())))
+    assert 0.86 <= np.mean(inside) <= 0.93
