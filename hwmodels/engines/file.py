@@ -114,6 +114,8 @@ class StLaw(FileModel):
     networks: int
     parts: tuple[str, ...]
     limits: LimitsFile
+    lines: bool
+    """Networks with windows along one axis were timed under this version."""
 
 
 class StMemory(FileModel):

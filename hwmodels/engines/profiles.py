@@ -261,7 +261,8 @@ class _ByFeatures:
             return self.assumed(kernel, shape)
         cycles = sum(c * n for c, n in zip(self.law.cycles, st.features(op, shape), strict=True))
         own = self.dispatch + Estimate.exact(cycles)
-        return Work(st.code_kernel(op, shape), own, self.law.limits.hold(shape), False)
+        inside = self.law.limits.hold(shape) and (self.law.lines or not st.is_line(op, shape))
+        return Work(st.code_kernel(op, shape), own, inside, False)
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,9 @@
 
 The features follow the loops: a product of a convolution, one of a dense layer (whose weights are
 read once), the requantisation of an output, the copy of a tap of a window to int16, a position of
-a 1 x 1 layer, and the products whose weights are read again for every pair of positions while they
-do not fit the 8 KiB of instruction cache through which an STM32U5 reads its flash.
+a 1 x 1 layer, the products whose weights are read again for every pair of positions while they do
+not fit the 8 KiB of instruction cache through which an STM32U5 reads its flash, and once more what
+a convolution along one axis does, for which versions up to 8.1 have no fast kernel.
 
 Memory, with nothing fitted: what maps single values, pools, adds or pads works in place; a window
 reads a padded copy of its input, and 4 bytes a tap and input channel beside it; a dense layer
@@ -21,7 +22,8 @@ from hwmodels.layer import Layer, Shape, window_padding
 from hwmodels.operators import OPERATORS
 from ppgnas.errors import GraphError
 
-FEATURES = ("macs", "dense_macs", "outputs", "taps", "pointwise_positions", "streamed_macs")
+FEATURES = ("macs", "dense_macs", "outputs", "taps", "pointwise_positions", "streamed_macs",
+            "line_macs", "line_outputs", "line_taps")  # fmt: skip
 ARITHMETIC = ("macs", "dense_macs")
 CACHE_BYTES = 8 * 1024
 # A pad is part of its reader, a change of view nothing: neither has code or an object at run time.
@@ -34,16 +36,24 @@ def features(op: str, g: Geometry) -> tuple[float, ...]:
     window = g.kernel_h * g.kernel_w
     outputs = g.positions * g.cout
     if op == "fully_connected":
-        return (0.0, float(outputs * g.cin), 0.0, 0.0, 0.0, 0.0)
+        return (0.0, float(outputs * g.cin), *(0.0,) * (len(FEATURES) - 2))
     if op == "depthwise_conv":
-        return (float(outputs * window), 0.0, 0.0, float(g.positions * window), 0.0, 0.0)
+        macs, taps = float(outputs * window), float(g.positions * window)
+        return (macs, 0.0, 0.0, taps, *(0.0,) * (len(FEATURES) - 4))
     if op != "conv":
         return (0.0,) * len(FEATURES)
     macs = float(outputs * window * g.cin)
     pointwise = float(g.positions) if window == 1 else 0.0
     streamed = macs if g.cout * window * g.cin > CACHE_BYTES else 0.0
     taps = float(g.positions * window) if window > 1 else 0.0
-    return (macs, 0.0, float(outputs), taps, pointwise, streamed)
+    own = (macs, float(outputs), taps)
+    line = own if is_line(op, g) else (0.0, 0.0, 0.0)
+    return (macs, 0.0, float(outputs), taps, pointwise, streamed, *line)
+
+
+def is_line(op: str, g: Geometry) -> bool:
+    """A convolution whose window lies along one axis."""
+    return op == "conv" and min(g.kernel_h, g.kernel_w) == 1 < max(g.kernel_h, g.kernel_w)
 
 
 def code_kernel(op: str, g: Geometry) -> str:

@@ -2,7 +2,8 @@
 
 One law of `hwmodels.engines.st.FEATURES` for all cores together: 9, 10 and ST Edge AI 3 and 4 run
 alike, so their networks share its coefficients, and a core has one ratio to the Cortex-M7. An
-older version is that law with two factors, one for arithmetic and one for all else. The form was
+older version is that law with three factors, for arithmetic, for all else, and for windows along
+one axis, of which 7.3 takes what 8.1 needs: nobody timed such networks under it. The form was
 chosen among some twenty by the error of networks that were left out. Networks are weighted so
 that one which was timed on four boards counts once, under whatever names it was published.
 
@@ -16,8 +17,8 @@ network and the board it was timed on are left out together: a board that nothin
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Hashable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -45,6 +46,8 @@ FEWEST_NETWORKS = 6
 ST_TOML = DATA_DIR / "st_tools.toml"
 _ROUNDS = 12
 _STREAMED = FEATURES.index("streamed_macs")
+_LINE = [i for i, name in enumerate(FEATURES) if name.startswith("line_")]
+_OF_LINE = [FEATURES.index(FEATURES[i].removeprefix("line_")) for i in _LINE]
 # Its published time includes the features of the sound.
 _STREAMING = "mlcommons_tiny____str_ww_ref_model"
 # Four tiny networks, float at their ends, that need two to three times what all others say.
@@ -74,6 +77,17 @@ class Law:
 
     coefficients: Array
     ratios: dict[str, float]
+
+    @property
+    def knows_lines(self) -> bool:
+        """Networks with windows along one axis told what these take more."""
+        return bool(self.coefficients[_LINE].any())
+
+    def with_lines_of(self, other: Law) -> Law:
+        """This law, with what windows along one axis take more from another."""
+        coefficients = self.coefficients.copy()
+        coefficients[_LINE] = other.coefficients[_LINE]
+        return replace(self, coefficients=coefficients)
 
     def cycles(self, point: Point) -> float:
         """Cycles of a network on its core."""
@@ -143,22 +157,29 @@ def fit(rows: list[Point]) -> Laws:
         own = [p for p in rows if p.network.version == version]
         if version not in CURRENT and own:
             laws[version] = _fit_older(own, current)
-    return laws
+    known = next((law for law in laws.values() if law.knows_lines), current)
+    return {
+        version: law if version in CURRENT or law.knows_lines else law.with_lines_of(known)
+        for version, law in laws.items()
+    }
 
 
 def _fit_current(rows: list[Point]) -> Law:
     design = np.array([p.features for p in rows])
     design[[p.network.core != "Cortex-M33" for p in rows], _STREAMED] = 0.0
+    design[:, _LINE] = 0.0
     return _alternate(rows, design, lambda found: found)
 
 
 def _fit_older(rows: list[Point], current: Law) -> Law:
     arithmetic = np.array([name in ARITHMETIC for name in FEATURES])
     others = ~arithmetic
-    others[_STREAMED] = False
-    masks = np.array([arithmetic, others])
-    design = np.array([masks @ (p.features * current.coefficients) for p in rows])
-    return _alternate(rows, design, lambda found: current.coefficients * (found @ masks))
+    others[[_STREAMED, *_LINE]] = False
+    line = np.zeros(len(FEATURES))
+    line[_LINE] = current.coefficients[_OF_LINE]
+    parts = np.array([*(np.array([arithmetic, others]) * current.coefficients), line])
+    design = np.array([parts @ p.features for p in rows])
+    return _alternate(rows, design, lambda found: found @ parts)
 
 
 def _alternate(rows: list[Point], design: Array, whole: Callable[[Array], Array]) -> Law:
@@ -225,13 +246,36 @@ def document(rows: list[Point], laws: Laws, errors: Errors) -> file.StFit:
     return file.StFit(source="whole_networks.csv, network_memory.csv", versions=versions)
 
 
-def regime_rows(errors: Errors, version: str, core: str, *, small: bool) -> list[int]:
+def told(points: Sequence[Point], index: int, *, board_known: bool) -> bool:
+    """Whether the law that predicts a held-out point knows what kinds of layers it has.
+
+    A board that alone tells of windows along one axis under an older version is a new kind of
+    layer when it is left out, and no longer only a new board.
+    """
+    point = points[index]
+    if board_known or point.network.version in CURRENT or not point.features[_LINE].any():
+        return True
+    return any(
+        p.features[_LINE].any()
+        and p.network.version == point.network.version
+        and p.network.mcu != point.network.mcu
+        and p.group != point.group
+        for p in points
+    )
+
+
+def regime_rows(
+    errors: Errors, version: str, core: str, *, small: bool, board_known: bool
+) -> list[int]:
     """Indices of the points that make an interval: of one version, core and size.
 
     Where these are too few (`FEWEST_POINTS`, `FEWEST_NETWORKS`), those of all cores stand for
     them, and where these are too few, those of all versions.
     """
-    size = [i for i, p in enumerate(errors.points) if (p.macs < SMALL_MACS) == small]
+    size = [
+        i for i, p in enumerate(errors.points)
+        if (p.macs < SMALL_MACS) == small and told(errors.points, i, board_known=board_known)
+    ]  # fmt: skip
     of_version = [i for i in size if is_version(errors.points[i], version)]
     of_core = [i for i in of_version if errors.points[i].network.core == core]
     for rows in (of_core, of_version):
@@ -256,7 +300,9 @@ def share_inside(errors: Errors, rows: list[int], version: str, *, board_known: 
     for i in rows:
         point = errors.points[i]
         small = point.macs < SMALL_MACS
-        pool = regime_rows(errors, version, point.network.core, small=small)
+        pool = regime_rows(
+            errors, version, point.network.core, small=small, board_known=board_known
+        )
         others = [j for j in pool if errors.points[j].group != point.group]
         reach = half_width(every.residuals[others]) * (1 + 1e-9)
         shares[point.group].append(abs(every.residuals[i]) <= reach)
@@ -277,12 +323,13 @@ def _entry(version: str, core: str, law: Law, errors: Errors) -> file.StLaw:
     shapes = [g for p in every for op, g in p.network.layers if op in WEIGHTED_OPS]
 
     def interval(*, small: bool, seen: bool) -> file.Bounds:
-        pool = errors.at(regime_rows(errors, version, core, small=small), board_known=seen)
+        rows = regime_rows(errors, version, core, small=small, board_known=seen)
+        pool = errors.at(rows, board_known=seen)
         width = float(np.exp(half_width(pool.residuals)))
         return bounds(Estimate(1.0, 1 / width, width))
 
     def anchored(*, small: bool) -> file.Bounds:
-        pool = regime_rows(errors, version, core, small=small)
+        pool = regime_rows(errors, version, core, small=small, board_known=True)
         networks = [errors.points[i].network for i in pool]
         boards = [(n.mcu, n.version) for n in networks]
         width = float(np.exp(pair_width(errors.at(pool).residuals, boards)))
@@ -303,4 +350,5 @@ def _entry(version: str, core: str, law: Law, errors: Errors) -> file.StLaw:
         networks=len({p.group for p in every}),
         parts=tuple(sorted({p.network.mcu for p in every})),
         limits=LimitsFile.of(shapes),
+        lines=any(p.features[_LINE].any() for p in errors.points if is_version(p, version)),
     )

@@ -35,7 +35,7 @@ def _regime(
     rows = [
         i for i, p in enumerate(errors.points)
         if is_version(p, version) and (p.macs < SMALL_MACS) == small
-        and core in (None, p.network.core)
+        and core in (None, p.network.core) and law.told(errors.points, i, board_known=seen)
     ]  # fmt: skip
     if len(rows) < FEWEST:
         return []

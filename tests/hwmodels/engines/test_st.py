@@ -6,24 +6,68 @@ from hwmodels.boards import load_board
 from hwmodels.costs import costing
 from hwmodels.engines.kernels import geometry
 from hwmodels.engines.load import load_engine
-from hwmodels.engines.st import FEATURES, code_kernel, features, layer_bytes, live_bytes
+from hwmodels.engines.st import (
+    FEATURES,
+    code_kernel,
+    features,
+    is_line,
+    layer_bytes,
+    live_bytes,
+)
 from hwmodels.graph import Graph, Layer, Tensor
+from hwmodels.operators import Op
 from hwmodels.scorecard import score
+from tests.hwmodels.small import one_layer
 
 
 def test_features_of_each_kind_by_hand() -> None:
     wide = Layer("", "conv", (), "", (1, 8), padding="same")
     wide_8 = features("conv", geometry(wide, (1, 1, 512, 6), (1, 1, 512, 6)))
     assert FEATURES[:4] == ("macs", "dense_macs", "outputs", "taps")
-    assert list(wide_8) == [512 * 6 * 48, 0, 512 * 6, 512 * 8, 0, 0]
+    own = (512 * 6 * 48, 512 * 6, 512 * 8)
+    assert list(wide_8) == [own[0], 0, *own[1:], 0, 0, *own]  # Along one axis: once more.
     point = features("conv", geometry(Layer("", "conv", (), ""), (1, 3, 3, 256), (1, 3, 3, 256)))
-    assert list(point) == [9 * 65536, 0, 9 * 256, 0, 9, 9 * 65536]  # 64 KiB of weights: read again
+    # 64 KiB of weights: read again.
+    assert list(point) == [9 * 65536, 0, 9 * 256, 0, 9, 9 * 65536, 0, 0, 0]
     depth = Layer("", "depthwise_conv", (), "", (5, 1))
     found = features("depthwise_conv", geometry(depth, (1, 28, 1, 128), (1, 24, 1, 128)))
-    assert list(found) == [24 * 5 * 128, 0, 0, 24 * 5, 0, 0]
+    assert list(found) == [24 * 5 * 128, 0, 0, 24 * 5, *(0,) * 5]
     dense = Layer("", "fully_connected", (), "")
     assert features("fully_connected", geometry(dense, (1, 640), (1, 128)))[1] == 640 * 128
     assert not any(features("add", geometry(Layer("", "add", (), ""), (1, 8), (1, 8))))
+
+
+@pytest.mark.parametrize(
+    ("op", "kernel", "line"),
+    [
+        ("conv", (5, 1), True),
+        ("conv", (1, 8), True),
+        ("conv", (1, 1), False),
+        ("conv", (3, 3), False),
+        ("depthwise_conv", (5, 1), False),
+    ],
+)
+def test_a_window_along_one_axis(op: Op, kernel: tuple[int, int], line: bool) -> None:
+    shape = geometry(Layer("", op, (), "", kernel, padding="same"), (1, 8, 8, 4), (1, 8, 8, 4))
+    assert is_line(op, shape) == line
+    assert any(features(op, shape)[-3:]) == line
+
+
+@pytest.mark.parametrize(
+    ("engine", "in_range"),
+    [("st-edge-ai", True), ("st-edge-ai-8.1", True), ("st-edge-ai-7.3", False)],
+)
+def test_windows_along_one_axis_of_a_version_without_such_networks(
+    engine: str, in_range: bool
+) -> None:
+    """8.1 needs about twice as long for them; nobody timed any under 7.3, which takes as much."""
+    board, known = load_board("stm32u585"), load_engine(engine)
+    line = score(one_layer("conv", (1, 24, 3, 8), (1, 20, 3, 16), kernel=(5, 1)), board, known)
+    square = score(one_layer("conv", (1, 24, 6, 8), (1, 22, 4, 16), kernel=(3, 3)), board, known)
+    assert line.in_calibrated_range == in_range
+    assert square.in_calibrated_range
+    per_mac = (line.cycles.value / line.macs) / (square.cycles.value / square.macs)
+    assert (per_mac > 1.8) == (engine != "st-edge-ai")
 
 
 def test_code_knows_windows_along_two_axes() -> None:

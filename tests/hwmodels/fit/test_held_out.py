@@ -2,6 +2,7 @@
 
 import pytest
 
+from hwmodels.engines.st import FEATURES
 from hwmodels.fit import counted as fit
 from hwmodels.fit import timed as fit_timed
 from hwmodels.fit.held_out import planned_bytes, rows
@@ -74,6 +75,22 @@ def test_a_network_that_was_published_again_is_one(names: tuple[str, ...]) -> No
     assert len({alike()[name] for name in names}) == 1
 
 
+def test_networks_of_one_axis_under_8_1() -> None:
+    """Four of movement on a wrist (13,000 to 164,000 MACs) on STM32U585, each left out: 9 to 12 %
+    off, where the law without windows along one axis said half. Their board alone tells of
+    such windows, so that it is not left out as one."""
+    points = fit_st.points()
+    errors = fit_st.held_out(points)
+    own = [i for i, p in enumerate(points) if "WISDM" in p.network.model]
+    assert {points[i].network.version for i in own} == {"8.1"}
+    assert all(abs(errors.known.errors[i]) < 0.13 for i in own)
+    assert all(errors.unknown.errors[i] < -0.4 for i in own)
+    assert not any(fit_st.told(points, i, board_known=False) for i in own)
+    assert all(fit_st.told(points, i, board_known=True) for i in own)
+    others = set(range(len(points))) - set(own)
+    assert all(fit_st.told(points, i, board_known=False) for i in others)
+
+
 def test_what_is_left_out_shares_no_layers_with_what_is_fitted() -> None:
     """82 names are 56 networks; other resolutions and widths are others."""
     layers = network_layers()
@@ -133,6 +150,7 @@ def test_committed_files_are_those_of_the_data() -> None:
     for version, st_law in fit_st.fit(fit_st.points()).items():
         for core, ratio in st_law.ratios.items():
             committed = versions[version]["cores"][core]["cycles"]
-            assert committed[:-1] == pytest.approx(
-                list(st_law.coefficients[:-1] * ratio), rel=1e-3
-            )
+            expected = st_law.coefficients * ratio
+            if core != "Cortex-M33":
+                expected[FEATURES.index("streamed_macs")] = 0
+            assert committed == pytest.approx(list(expected), rel=1e-3)
