@@ -228,11 +228,15 @@ def core_name(text: str) -> str:
     int8 kernels use no floating point and no atomic instructions, so a core with or without these
     is one.
     """
-    if found := re.fullmatch(r"(?:arm)?\W*cortex\W*m(\d+)([+p]?)f?", text.strip(), re.IGNORECASE):
+    text = text.strip()
+    if found := re.fullmatch(r"(?:arm)?\W*cortex\W*m(\d+)(\+|plus|p|)f?", text, re.IGNORECASE):
         number, kind = found.groups()
-        return f"Cortex-M{number}{'F' if number == '4' else kind.upper()}"
-    if re.fullmatch(r"(?:risc\W*v)?\W*rv32ima?c", text.strip(), re.IGNORECASE):
+        last = {"0": "+" if kind else "", "4": "F"}.get(number, kind.upper())
+        return f"Cortex-M{number}{last}"
+    if re.fullmatch(r"(?:risc\W*v)?\W*rv32(?:ima?f?d?c|gc)(?:_\w+)?", text, re.IGNORECASE):
         return "RISC-V RV32IMC"
+    if found := re.fullmatch(r"(?:xtensa\W*)?lx(\d+)", text, re.IGNORECASE):
+        return f"Xtensa LX{found[1]}"
     return text
 
 

@@ -93,7 +93,14 @@ def test_units_are_converted_and_assumptions_widened(tmp_path: Path) -> None:
         ("Cortex-M0", "Cortex-M0"),  # of another pipeline
         ("Cortex-M35P", "Cortex-M35P"),
         ("RISC-V RV32IMAC", "RISC-V RV32IMC"),
+        ("Cortex-M0plus", "Cortex-M0+"),
+        ("RV32IMAFC", "RISC-V RV32IMC"),
+        ("RV32GC", "RISC-V RV32IMC"),
+        ("risc-v rv32imac_zicsr", "RISC-V RV32IMC"),
+        ("RV32EC", "RV32EC"),  # without multiplication
+        ("RV64GC", "RV64GC"),
         ("Xtensa LX6", "Xtensa LX6"),
+        ("xtensa lx7", "Xtensa LX7"),
     ],
 )
 def test_cores_as_vendors_call_them(tmp_path: Path, text: str, name: str) -> None:
