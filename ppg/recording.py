@@ -133,11 +133,19 @@ class Recording:
             duration = min(duration, len(self.acc) / self.acc_hz)
         return duration
 
-    def measured(self, start_s: NDArray[np.float64]) -> NDArray[np.bool_]:
-        """`(windows,)` True where a window that begins at `start_s` touches no gap."""
+    def measured(
+        self, start_s: NDArray[np.float64], *, rate_hz: float = np.inf
+    ) -> NDArray[np.bool_]:
+        """`(windows,)` True where a window that begins at `start_s` touches no gap.
+
+        Args:
+            start_s: `(windows,)`.
+            rate_hz: of the window's samples, the last of which stands one before its end.
+        """
         clear = np.ones(len(start_s), np.bool_)
+        last_s = start_s + self.task.window_s - 1 / rate_hz
         for begin, end in self.gaps:
-            clear &= (start_s + self.task.window_s <= begin) | (start_s >= end)
+            clear &= (last_s <= begin + 1e-9) | (start_s >= end - 1e-9)
         return clear
 
     @property

@@ -6,7 +6,8 @@ ten. With s the sum of the last ten readings that were given out, in 1/256 BPM, 
 
     bpm = min(max(bpm, [9 s / 100]), [11 s / 100])
 
-The first ten after a start, or after a gap of more than ten strides, pass as they are.
+The first ten after a start, or after a gap of more than ten strides, pass as they are. Readings of
+windows with invalid samples are given out like the others, and not listened to.
 """
 
 from __future__ import annotations
@@ -31,24 +32,33 @@ CLIP_PERCENT = 10
 CLIP_GAP_STEPS = 10
 
 
-def clip(bpm_q8: Ints, steps: NDArray[np.integer]) -> Ints:
+def clip(bpm_q8: Ints, steps: NDArray[np.integer], valid: NDArray[np.bool_] | None = None) -> Ints:
     """Clipped readings in order of time.
 
     Args:
         bpm_q8: `(windows,)` raw readings.
         steps: `(windows,)` strides since the window before; 0 starts anew.
+        valid: `(windows,)` False where a window says nothing; everywhere True if None.
     """
     last: deque[int] = deque(maxlen=CLIP_READINGS)
     out = []
-    for value, step in zip(bpm_q8.tolist(), np.asarray(steps).tolist(), strict=True):
-        if not 0 < step <= CLIP_GAP_STEPS:
+    missed = 0
+    heard = np.ones(len(bpm_q8), np.bool_) if valid is None else valid
+    for value, step, says in zip(
+        bpm_q8.tolist(), np.asarray(steps).tolist(), heard.tolist(), strict=True
+    ):
+        missed += step
+        if step == 0 or missed > CLIP_GAP_STEPS:
             last.clear()
+            missed = 0
         if len(last) == CLIP_READINGS:
             low = sum(last) * (100 - CLIP_PERCENT) // (100 * CLIP_READINGS)
             high = sum(last) * (100 + CLIP_PERCENT) // (100 * CLIP_READINGS)
             value = min(max(value, low), high)
-        last.append(value)
         out.append(value)
+        if says:
+            last.append(value)
+            missed = 0
     return np.array(out, np.int64)
 
 
@@ -86,13 +96,17 @@ class Decoder:
         exponent_of(self.scale)
 
     def read(
-        self, logits: NDArray[np.int8], steps: NDArray[np.integer]
+        self,
+        logits: NDArray[np.int8],
+        steps: NDArray[np.integer],
+        valid: NDArray[np.bool_] | None = None,
     ) -> tuple[Reading, Reading]:
         """Raw and smoothed readings as the device gives them.
 
         Args:
             logits: `(windows, classes)`, windows in order of time.
             steps: `(windows,)` strides since the window before; 0 starts a new series.
+            valid: `(windows,)` False where a window holds invalid samples; all True if None.
         """
         exponent = exponent_of(self.scale)
         raw = decoding.decode(logits, exponent, self.raw_calibration, task=self.task)
@@ -105,9 +119,10 @@ class Decoder:
                 by=by,
                 calibration=self.calibration,
                 task=self.task,
+                valid=valid,
             )
             return raw, smoothed
         smoothed = replace(raw, error_q8=expected_error(raw.spread_q8, self.calibration))
         if self.smoothing == "clip":
-            smoothed = replace(smoothed, bpm_q8=clip(raw.bpm_q8, steps))
+            smoothed = replace(smoothed, bpm_q8=clip(raw.bpm_q8, steps, valid))
         return raw, smoothed

@@ -18,6 +18,8 @@ beliefs are 0 then, and take no work.
 
 The reading is that of `decoding` from the beliefs, with the expectation of v around their mode. A
 missed window is a stride without evidence; after `LONGEST_GAP_STEPS` strides no more is forgotten.
+A window with invalid samples has a reading and no evidence: all v are 2^31. While there was none
+before, its reading is the raw one.
 """
 
 from __future__ import annotations
@@ -30,6 +32,7 @@ from numpy.typing import NDArray
 from deploy.device.decoding import Calibration, Reading, read
 from deploy.device.integers import Ints, bit_length
 from deploy.device.weights import Evidence, evidence, evidence_of, weights
+from ppg.readout.smoothing import heard
 from ppgnas.errors import ExportError
 from ppgnas.task import CLASSES, TASK, Task
 
@@ -136,6 +139,7 @@ def smooth(
     by: Smoother,
     calibration: Calibration | None = None,
     task: Task = TASK,
+    valid: NDArray[np.bool_] | None = None,
 ) -> Reading:
     """Smoothed readings, windows in order of time.
 
@@ -143,11 +147,17 @@ def smooth(
         logits: `(windows, classes)`.
         steps: `(windows,)` strides since the window before; 0 starts a new series.
         exponent: of the logits' scale, see `weights.exponent_of`.
+        valid: `(windows,)` False where a window holds invalid samples; everywhere True if None.
     """
-    seen = evidence(weights(logits, exponent), by.evidence)
-    first = np.flatnonzero(np.asarray(steps) == 0)
-    if len(first) == 0 or first[0] != 0:
-        first = np.r_[0, first]
+    w = weights(logits, exponent)
+    seen = evidence(w, by.evidence)
+    new = np.asarray(steps) == 0
+    new[:1] = True
+    if valid is not None:
+        seen[~valid] = BELIEF_ONE
+        unheard = ~heard(valid, new)
+        new[1:] |= unheard[:-1]
+    first = np.flatnonzero(new)
     length = np.diff(np.r_[first, len(logits)])
     order = np.argsort(-length, kind="stable")  # all series advance together
     first, length = first[order], length[order]
@@ -163,4 +173,6 @@ def smooth(
             belief[late] = advance(belief[late], by)
         belief = weigh(belief, seen[at], by.least)
         beliefs[at] = belief
+    if valid is not None:
+        beliefs[unheard] = seen[unheard] = w[unheard]
     return read(beliefs, calibration, seen=seen, task=task)

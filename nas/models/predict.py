@@ -161,7 +161,7 @@ def trace_of(
             "in every file missing, or its rate wrong (ppgnas data inspect)?"
         )
     windows = windows_of([whole], inputs, mode=mode)
-    measured = recording.measured(windows.start_s)
+    measured = recording.measured(windows.start_s, rate_hz=inputs.rate_hz)
     read = predict_windows(
         net,
         windows,

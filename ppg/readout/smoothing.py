@@ -33,6 +33,7 @@ def clip(
     start_s: NDArray[np.floating],
     *,
     stride_s: float = STRIDE_S,
+    measured: NDArray[np.bool_] | None = None,
 ) -> NDArray[np.float64]:
     """Readings limited to +-10 % of the mean of the last ten that were given out.
 
@@ -42,6 +43,7 @@ def clip(
         bpm: `(windows,)` raw readings, those of a recording in order of time.
         recording: `(windows,)` index of the recording of each window.
         start_s: `(windows,)` start time.
+        measured: `(windows,)` False where a reading limits none after it; everywhere True if None.
 
     Returns:
         `(windows,)` readings.
@@ -49,18 +51,25 @@ def clip(
     last: deque[float] = deque(maxlen=CLIP_READINGS)
     out = np.asarray(bpm, dtype=np.float64).tolist()
     starts, of = np.asarray(start_s).tolist(), np.asarray(recording).tolist()
+    before = 0  # the last reading that was listened to
     for index, value in enumerate(out):
-        if index and (
-            of[index] != of[index - 1]
-            or starts[index] - starts[index - 1] > CLIP_GAP_STEPS * stride_s
-        ):
+        if of[index] != of[before] or starts[index] - starts[before] > CLIP_GAP_STEPS * stride_s:
             last.clear()
         if len(last) == CLIP_READINGS:
             mean = sum(last) / CLIP_READINGS
             value = min(max(value, (1 - CLIP_SHARE) * mean), (1 + CLIP_SHARE) * mean)
             out[index] = value
-        last.append(value)
+        if measured is None or measured[index]:
+            last.append(value)
+            before = index
     return np.array(out, dtype=np.float64)
+
+
+def heard(measured: NDArray[np.bool_], new: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """`(windows,)` True from the first measured window of a series on; `new` where one begins."""
+    count = np.cumsum(measured)
+    before = (count - measured)[new]
+    return np.asarray(count > before[np.cumsum(new) - 1])
 
 
 def read_series(
@@ -79,7 +88,10 @@ def read_series(
         logits: `(windows, classes)`.
         recording, start_s: `(windows,)`, see `clip`.
         transitions: of `hmm`; the default ones if None.
-        measured: `(windows,)` False where a window says nothing to `hmm`; everywhere True if None.
+        measured: `(windows,)` False where a window says nothing to those after it; everywhere True
+            if None. Its own smoothed reading is what those before let expect, and the raw one
+            where there are none.
+        task: what windows and classes are.
 
     Returns:
         Raw and smoothed; with `none` and `clip` the spread stays that of the raw reading.
@@ -90,15 +102,19 @@ def read_series(
     smoothing = smoothing_of(smoothing)
     p = probabilities(logits)
     raw = expectation(p, task=task)
-    if measured is not None:
-        p = np.where(measured[:, None], p, 1 / p.shape[1])
-    if smoothing == "hmm":
-        return raw, smooth(p, recording, start_s, transitions=transitions, task=task)
     if smoothing == "clip":
-        return raw, Decoded(
-            clip(raw.bpm, recording, start_s, stride_s=task.stride_s), raw.spread_bpm
-        )
-    return raw, raw
+        clipped = clip(raw.bpm, recording, start_s, stride_s=task.stride_s, measured=measured)
+        return raw, Decoded(clipped, raw.spread_bpm)
+    if smoothing == "none":
+        return raw, raw
+    if measured is None:
+        return raw, smooth(p, recording, start_s, transitions=transitions, task=task)
+    known = heard(measured, np.diff(recording, prepend=-1) != 0)
+    p = np.where(measured[:, None], p, 1 / p.shape[1])[known]
+    smoothed = smooth(p, recording[known], start_s[known], transitions=transitions, task=task)
+    both = [raw.bpm.copy(), raw.spread_bpm.copy()]
+    both[0][known], both[1][known] = smoothed.bpm, smoothed.spread_bpm
+    return raw, Decoded(*both)
 
 
 def smoothing_of(name: str) -> Smoothing:

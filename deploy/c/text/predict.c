@@ -16,8 +16,7 @@ int ppg_predict(const int16_t *window, uint32_t strides, void *memory, ppg_smoot
         return status;
     }
     ppg_decode(logits, (uint32_t *)(void *)rest, raw);
-    ppg_smooth(smoother, raw, strides, (uint32_t *)(void *)rest, smoothed);
     raw->invalid_steps = (uint16_t)window[PPG_WINDOW_WORDS - 1];
-    smoothed->invalid_steps = raw->invalid_steps;
+    ppg_smooth(smoother, raw, strides, (uint32_t *)(void *)rest, smoothed);
     return PPG_OK;
 }

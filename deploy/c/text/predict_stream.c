@@ -23,8 +23,7 @@ int ppg_predict(const int16_t *block, uint32_t strides, ppg_stream_t *stream, vo
         return status;
     }
     ppg_decode(logits, (uint32_t *)(void *)rest, raw);
-    ppg_smooth(smoother, raw, strides, (uint32_t *)(void *)rest, smoothed);
     raw->invalid_steps = ppg_invalid_steps(&stream->gain);
-    smoothed->invalid_steps = raw->invalid_steps;
+    ppg_smooth(smoother, raw, strides, (uint32_t *)(void *)rest, smoothed);
     return 1;
 }

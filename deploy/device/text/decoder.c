@@ -217,8 +217,13 @@ PPG_SMALL void ppg_smooth(ppg_smoother_t *state, const ppg_reading_t *raw, uint3
     uint32_t *const belief = state->belief;
     uint32_t step;
     int i;
-    (void)raw;
     if (state->started != DECODER_STARTED || strides == 0) {
+        if (raw->invalid_steps > 0) { /* nothing is known yet */
+            state->started = 0;
+            *reading = *raw;
+            reading->error_q8 = decoder_error(raw->spread_q8, &decoder_calibration);
+            return;
+        }
         for (i = 0; i < PPG_CLASSES + 2 * DECODER_BAND; i++) {
             belief[i] = i < PPG_CLASSES ? DECODER_START : 0;
         }
@@ -232,9 +237,13 @@ PPG_SMALL void ppg_smooth(ppg_smoother_t *state, const ppg_reading_t *raw, uint3
             decoder_advance(belief);
         }
     }
+    for (i = 0; i < PPG_CLASSES && raw->invalid_steps > 0; i++) {
+        scratch[i] = (uint32_t)1 << 31; /* all the same: it says nothing */
+    }
     decoder_evidence(scratch);
     decoder_weigh(belief, scratch);
     decoder_read(belief + DECODER_BAND, scratch, &decoder_calibration, reading);
+    reading->invalid_steps = raw->invalid_steps;
 }
 #elif DECODER_CLIP
 
@@ -242,6 +251,7 @@ void ppg_smoother_reset(ppg_smoother_t *state)
 {
     state->at = 0;
     state->count = 0;
+    state->missed = 0;
     state->started = 0;
 }
 
@@ -251,9 +261,11 @@ PPG_SMALL void ppg_smooth(ppg_smoother_t *state, const ppg_reading_t *raw, uint3
     (void)scratch;
     *reading = *raw;
     reading->error_q8 = decoder_error(raw->spread_q8, &decoder_calibration);
-    if (state->started != DECODER_STARTED || strides == 0 || strides > DECODER_LONGEST_GAP) {
+    if (state->started != DECODER_STARTED || strides == 0 ||
+        strides > DECODER_LONGEST_GAP - state->missed) {
         ppg_smoother_reset(state);
         state->started = DECODER_STARTED;
+        strides = 0;
     }
     if (state->count == DECODER_CLIP_READINGS) {
         uint32_t sum = 0;
@@ -270,11 +282,15 @@ PPG_SMALL void ppg_smooth(ppg_smoother_t *state, const ppg_reading_t *raw, uint3
         } else if (reading->bpm_q8 > high) {
             reading->bpm_q8 = (uint16_t)high;
         }
-    } else {
-        state->count++;
     }
+    if (raw->invalid_steps > 0) {
+        state->missed = (uint16_t)(state->missed + strides);
+        return;
+    }
+    state->missed = 0;
+    state->count = (uint8_t)(state->count + (state->count < DECODER_CLIP_READINGS));
     state->last[state->at] = reading->bpm_q8;
-    state->at = (uint16_t)(state->at + 1u < DECODER_CLIP_READINGS ? state->at + 1u : 0u);
+    state->at = (uint8_t)(state->at + 1u < DECODER_CLIP_READINGS ? state->at + 1u : 0u);
 }
 #else
 

@@ -14,8 +14,9 @@ typedef struct {
     uint32_t belief[PPG_CLASSES + 2 * DECODER_BAND];
 #elif DECODER_CLIP
     uint16_t last[DECODER_CLIP_READINGS];
-    uint16_t at;
-    uint16_t count;
+    uint8_t at;
+    uint8_t count;
+    uint16_t missed; /* strides since the last of them */
 #endif
     uint16_t started;
 } ppg_smoother_t;
@@ -27,7 +28,8 @@ void ppg_decode(const int8_t *logits, uint32_t *scratch, ppg_reading_t *reading)
 void ppg_smoother_reset(ppg_smoother_t *state);
 
 /* The same window after those before it (smoothing: DECODER_NAME).
- * raw, scratch: as ppg_decode left them; the scratch means nothing afterwards.
+ * raw, scratch: as ppg_decode left them; the scratch means nothing afterwards. A raw reading with
+ * invalid_steps set is not listened to: the rate goes on as those before let expect.
  * strides: how many times 2 s lie between this window and the one before; 0 starts anew. */
 void ppg_smooth(ppg_smoother_t *state, const ppg_reading_t *raw, uint32_t strides,
                 uint32_t *scratch, ppg_reading_t *reading);

@@ -119,12 +119,16 @@ class DecoderC:
         self.library.ppg_decode(address(row), self._scratch, byref(reading))
         return _values(reading)
 
-    def smooth(self, logits: NDArray[np.int8], strides: int) -> tuple[int, ...]:
-        """`ppg_decode`, then `ppg_smooth`."""
+    def smooth(
+        self, logits: NDArray[np.int8], strides: int, *, valid: bool = True
+    ) -> tuple[int, ...]:
+        """`ppg_decode`, then `ppg_smooth`; of a window with invalid samples unless `valid`."""
         raw, reading = ReadingC(), ReadingC()
         row = np.ascontiguousarray(logits, np.int8)
         self.library.ppg_decode(address(row), self._scratch, byref(raw))
+        raw.invalid_steps = 0 if valid else 3
         self.library.ppg_smooth(self._state, byref(raw), strides, self._scratch, byref(reading))
+        assert reading.invalid_steps == raw.invalid_steps
         return _values(reading)
 
 

@@ -80,6 +80,31 @@ def test_c_equals_the_rule(decoder: Callable[[Decoder], DecoderC], name: str) ->
     np.testing.assert_array_equal(again[:1], rows(smoothed)[:1])
 
 
+@pytest.mark.parametrize("name", DECODERS)
+@pytest.mark.parametrize("flagged", ["some", "the first", "most"])
+def test_windows_with_invalid_samples_are_not_listened_to(
+    decoder: Callable[[Decoder], DecoderC], name: str, flagged: str
+) -> None:
+    logits = random_logits(200, seed=11)
+    rng = np.random.default_rng(12)
+    steps = np.where(rng.random(200) < 0.1, rng.integers(0, 9, 200), 1)
+    valid = rng.random(200) > (0.9 if flagged == "most" else 0.2)
+    valid[:7] = flagged != "the first"
+    device, value = decoder(DECODERS[name]), DECODERS[name]
+    _, smoothed = value.read(logits, steps, valid)
+    ours = [
+        device.smooth(row, int(step), valid=bool(good))
+        for row, step, good in zip(logits, steps, valid, strict=True)
+    ]
+    np.testing.assert_array_equal(ours, rows(smoothed))
+    other = np.where(valid[:, None], logits, random_logits(200, seed=13))
+    _, again = value.read(other, steps, valid)
+    np.testing.assert_array_equal(rows(again)[valid], rows(smoothed)[valid])
+    if flagged == "the first":
+        raw, _ = value.read(logits, steps)
+        np.testing.assert_array_equal(smoothed.bpm_q8[:7], raw.bpm_q8[:7])
+
+
 @pytest.mark.parametrize("name", ["clip", "hmm"])
 def test_memory_that_was_never_reset_starts_anew(
     decoder: Callable[[Decoder], DecoderC], name: str

@@ -125,6 +125,20 @@ def test_readings_over_a_gap_are_flagged(tmp_path: Path) -> None:
     assert "grey band" in trace_page(trace) and "grey band" not in trace_page(plain)
 
 
+@pytest.mark.parametrize(
+    ("gap", "flagged"),
+    [((16.0, 17.0), range(9, 13)), ((15.99, 17.0), range(9, 13)), ((15.93, 17.0), range(8, 13))],
+)
+def test_a_window_is_flagged_for_its_samples(
+    gap: tuple[float, float], flagged: range, recording: Recording
+) -> None:
+    """The last sample at 16 Hz stands 62.5 ms before the window's end, as in the C."""
+    plain = Recording("a", "d", "r", recording.ppg, recording.ppg_hz, gaps=(gap,))
+    plain = replace(plain, acc=recording.acc, acc_hz=recording.acc_hz)
+    trace = trace_of(fake_net(ARCH), plain, inputs=INPUTS, decoding=Decoding())
+    assert (trace.time_s[~trace.measured] // 2).astype(int).tolist() == list(flagged)
+
+
 def test_one_of_a_folder_is_named(tmp_path: Path) -> None:
     folder = str(write_people(tmp_path, people=2))
     with pytest.raises(DataError, match=r"`name` is not given; .* holds 2 recordings"):

@@ -79,6 +79,44 @@ def test_clip_looks_back_only() -> None:
     )
 
 
+def test_unmeasured_readings_limit_none_after_them() -> None:
+    bpm = np.r_[np.full(10, 100.0), 180.0, 180.0, 180.0, 105.0]
+    place = np.zeros(14, int), 2.0 * np.arange(14)
+    measured = np.r_[np.ones(10, bool), np.zeros(3, bool), True]
+    found = clip(bpm, *place, measured=measured)
+    np.testing.assert_allclose(found[10:], [110.0, 110.0, 110.0, 105.0])
+    long = np.r_[np.zeros(10, int), np.arange(1, 5)]  # strides; the last measured is 20 s before
+    late = 2.0 * np.arange(14) + 2.0 * np.maximum(0, long - 1) * 3
+    assert clip(bpm + 45, place[0], late, measured=measured)[-1] == 150.0
+
+
+def test_unmeasured_windows_say_nothing_to_the_smoother() -> None:
+    rng = np.random.default_rng(5)
+    truth = np.r_[np.full(12, 90.0), np.full(8, 160.0)]
+    logits = np.log(soft_labels(truth, width_bpm=4.0) + 1e-6)
+    place = np.repeat([0, 1], 10), 2.0 * np.tile(np.arange(10), 2)
+    measured = np.ones(20, bool)
+    measured[[0, 1, 4, 10, 15, 19]] = False
+    raw, smoothed = read_series(logits, *place, measured=measured, task=TASK)
+    for first in (0, 1, 10):  # nothing was measured before
+        assert smoothed.bpm[first] == raw.bpm[first]
+    noise = np.where(measured[:, None], logits, rng.normal(size=logits.shape))
+    _, again = read_series(noise, *place, measured=measured, task=TASK)
+    np.testing.assert_array_equal(again.bpm[measured], smoothed.bpm[measured])
+    _, plain = read_series(logits[2:4], place[0][2:4], place[1][2:4], task=TASK)
+    np.testing.assert_allclose(smoothed.bpm[2:4], plain.bpm)
+    assert smoothed.bpm[4] == pytest.approx(90, abs=0.5)
+    for how in ("hmm", "clip", "none"):
+        _, none = read_series(
+            logits,
+            *place,
+            measured=np.zeros(20, bool),
+            smoothing=how,
+            task=TASK,  # type: ignore[arg-type]
+        )
+        np.testing.assert_array_equal(none.bpm, raw.bpm)
+
+
 def test_kinds_of_smoothing() -> None:
     truth = np.r_[np.full(20, 100.0), 170.0]
     logits = np.log(soft_labels(truth, width_bpm=4.0) + 1e-6)
