@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from ppg.recording import Recording
 from ppgnas.task import Task
 
+SAME_SAMPLE = 0.01  # of a sample: what sums of times may be off
 Floats = NDArray[np.float32]
 Number = TypeVar("Number", bound=np.generic)
 
@@ -80,7 +81,7 @@ def grids(
     """Passes in which windows are read: where each begins, its windows, and their readings.
 
     Windows of one pass begin whole blocks apart, to a sample; those of other times are read in
-    passes of their own.
+    passes of their own. A pass begins with a window of it, or whole blocks before one, in no gap.
 
     Args:
         recording: whose gaps end passes, and whose stride is a block.
@@ -89,9 +90,11 @@ def grids(
     begins_s = np.array([0.0, *sorted(end for _, end in recording.gaps)])
     part = np.searchsorted(begins_s, start_s + 0.5 / rate_hz, side="right") - 1
     block = recording.task.stride_s * rate_hz
-    sample = np.rint((start_s - begins_s[part]) * rate_hz).astype(np.int64)
+    sample = np.floor((start_s - begins_s[part]) * rate_hz + SAME_SAMPLE).astype(np.int64)
     found = []
     for own, phase in sorted({*zip(part.tolist(), (sample % block).tolist(), strict=True)}):
         windows = np.flatnonzero((part == own) & (sample % block == phase))
-        found.append((begins_s[own] + phase / rate_hz, windows, sample[windows] // block))
+        number = sample[windows] // block
+        begin_s = float(start_s[windows[0]]) - float(number[0]) * recording.task.stride_s
+        found.append((max(begin_s, 0.0), windows, number))
     return found

@@ -23,6 +23,8 @@ from ppgnas.task import Mode
 
 _SOFTMAX_CHANNELS = 4095
 TEXT_DIR = Path(__file__).parent / "text"
+_NO_BLOCKS = "0x50504900"
+"""The count of a network after its reset: one that was never reset hardly has it."""
 PARTS = (
     "arithmetic",
     "padding",
@@ -127,7 +129,7 @@ def generate(
         statements.append(f"    copy_bytes(logits, scratch + {offset}, {size});")
     lines += [_definition(table, name) for table, name in tables.items()]
     if stream is not None:
-        lines.append(text_of("reset.c", parts="\n".join(_kept(net, stream))))
+        lines.append(text_of("reset.c", no_blocks=_NO_BLOCKS, parts="\n".join(_kept(net, stream))))
     called = "ppg_infer" if stream is None else "ppg_step"
     lines.append(_entry(graph, plan, statements, stream, called, "logits"))
     if features is not None:
@@ -246,7 +248,10 @@ def _entry(
         return text_of("infer.c", statements="\n".join(statements), **facts)
     return text_of(
         "step.c",
+        no_blocks=_NO_BLOCKS,
         blocks=graph.task.blocks,
+        turn=graph.task.blocks + max(1, stream.pooled - 1),
+        period=max(1, stream.pooled - 1),
         statements="\n".join(statements[: stream.pool + 1]),
         head="\n".join(statements[stream.pool + 1 :]),
         **facts,

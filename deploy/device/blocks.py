@@ -1,8 +1,8 @@
 """Streaming: blocks of a stride that are normalised by the last ones, from sums alone.
 
 A block has words as a window has (`deploy.device.windows`). Over the last k of
-the B blocks of a window, fewer at the start, with x the values of a block in units of its own
-exponent E, H the largest E, and ' for another channel:
+the B blocks of a window, fewer at the start and after invalid samples, with x the values of a
+block in units of its own exponent E, H the largest E, and ' for another channel:
 
     S = [B / k sum_j [sum_t x_j / 2^(H - E_j)]]                     of each channel and axis
     P = [B / k sum_j [sum_t x_j x'_j / 2^(H - E_j + H' - E'_j)]]    of pairs, one channel's own too
@@ -44,15 +44,25 @@ def quantised(blocks: Windows, by: Normaliser, *, ppg_channels: int) -> NDArray[
         blocks: of a front end in mode streaming, from its reset on.
     """
     words = blocks.samples
-    parts = [_ppg(words[..., :ppg_channels], by)[..., None]]
+    together = _together(blocks, by)
+    parts = [_ppg(words[..., :ppg_channels], together, by)[..., None]]
     if words.shape[2] > ppg_channels:
-        parts.append(_acc(words[..., ppg_channels:], by))
+        parts.append(_acc(words[..., ppg_channels:], together, by))
     moved = np.clip(np.concatenate(parts, axis=2) + by.zero_point, by.low, by.high)
     return moved.astype(np.int8)
 
 
-def _last(newest: int, blocks: int) -> slice:
-    return slice(max(0, newest - blocks + 1), newest + 1)
+def _together(blocks: Windows, by: Normaliser) -> list[slice]:
+    """The blocks that each one is normalised with: none beyond invalid samples."""
+    found, first = [], 0
+    most = by.steps // blocks.samples.shape[1]
+    invalid = np.zeros(len(blocks)) if blocks.invalid_steps is None else blocks.invalid_steps
+    for newest in range(len(blocks)):
+        if invalid[newest] or (newest and invalid[newest - 1]):
+            first = newest
+        first = max(first, newest - most + 1)
+        found.append(slice(first, newest + 1))
+    return found
 
 
 def _over(sums: Ints, down: Ints, most: int, blocks: int) -> Ints:
@@ -60,22 +70,21 @@ def _over(sums: Ints, down: Ints, most: int, blocks: int) -> Ints:
     return np.asarray(blocks * (sums >> np.minimum(down, most)).sum(axis=0) // len(sums))
 
 
-def _ppg(words: NDArray[np.int16], by: Normaliser) -> Ints:
+def _ppg(words: NDArray[np.int16], together: list[slice], by: Normaliser) -> Ints:
     """`q` `(blocks, time)`."""
     own = exponents(words).max(axis=1)  # (blocks, channels)
     blocks = by.steps // words.shape[1]
     x = values(words, own[:, None])
     sums, pairs = x.sum(axis=1), np.einsum("btc,btd->bcd", x, x)
     found = []
-    for i, block in enumerate(words):
-        at = _last(i, blocks)
+    for block, at in zip(words, together, strict=True):
         largest = own[at].max(axis=0)
         down = largest - own[at]
         level = _over(sums[at], down, _MOST_LEVEL, blocks)
         both = _over(pairs[at], down[:, :, None] + down[:, None], _MOST_PAIR, blocks)
-        together = by.steps * both - level[:, None] * level
+        centred = by.steps * both - level[:, None] * level
         d = by.steps * values(block, largest) - level
-        found.append(_mixed(d, together, largest, by))
+        found.append(_mixed(d, centred, largest, by))
     return np.stack(found)
 
 
@@ -104,15 +113,14 @@ def correlation(together: int, factor: int, other: int) -> int:
     return max(-ALIVE, min(ALIVE, found))
 
 
-def _acc(words: NDArray[np.int16], by: Normaliser) -> Ints:
+def _acc(words: NDArray[np.int16], together: list[slice], by: Normaliser) -> Ints:
     """`q` `(blocks, time, 3)`."""
     own = exponents(words).max(axis=(1, 2))
     blocks = by.steps // words.shape[1]
     x = values(words, own[:, None, None])
     sums, pairs = x.sum(axis=1), (x * x).sum(axis=(1, 2))
     found = []
-    for i, block in enumerate(words):
-        at = _last(i, blocks)
+    for block, at in zip(words, together, strict=True):
         largest = own[at].max()
         down = largest - own[at]
         level = _over(sums[at], down[:, None], _MOST_LEVEL, blocks)

@@ -29,6 +29,8 @@ _ERRORS = {
 }
 _STATES = {"FRONT_LOST": "(-1)", "FRONT_RESET": 0x50504701, "FRONT_READY": 0x50504702}
 """A clock whose sensor lost samples; what `ready` is before and after the first window is due."""
+_NO_BLOCKS = "0x50504800u"
+"""The count of blocks of a gain after its reset: one that was never reset hardly has it."""
 _BARRIER = """\
 /* Keeps what a push writes, and a window reads, between two looks at `pushes`. */
 #if defined(FRONT_BARRIER)
@@ -124,6 +126,7 @@ def _constants(front_end: FrontEnd, by: Normaliser) -> str:
             "FRONT_LANE_FACTOR": f"{lane.mantissa}u",
             "FRONT_LANE_SHIFT": lane.shift,
             "FRONT_ALIVE": ALIVE,
+            "FRONT_NO_BLOCKS": _NO_BLOCKS,
         }
     elif not alone:
         values |= {"FRONT_MIXED": f"{MIXED.mantissa}u", "FRONT_MIXED_SHIFT": MIXED.shift}

@@ -1,3 +1,10 @@
+/* Whether the newest block is the first one without invalid samples. */
+static int front_begins(const ppg_gain_t *gain)
+{
+    return front_held(gain) > 1 && front_past(gain, 0)->invalid == 0 &&
+           front_past(gain, 1)->invalid != 0;
+}
+
 void ppg_stream_reset(ppg_stream_t *stream)
 {
     ppg_gain_reset(&stream->gain);
@@ -18,6 +25,11 @@ int ppg_predict(const int16_t *block, uint32_t strides, ppg_stream_t *stream, vo
         return PPG_ERROR_ALIGNMENT;
     }
     ppg_quantise(&stream->gain, block, rest + PPG_INPUT_OFFSET);
+    if (front_begins(&stream->gain)) { /* no layer reads the past that holds invalid samples */
+        const uint32_t blocks = stream->network.blocks;
+        ppg_network_reset(&stream->network);
+        stream->network.blocks = blocks;
+    }
     status = ppg_step(&stream->network, rest + PPG_INPUT_OFFSET, logits, rest);
     if (status != 1) {
         return status;

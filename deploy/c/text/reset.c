@@ -8,7 +8,7 @@ $parts
     };
     int8_t *kept = (int8_t *)network->kept;
     unsigned int part;
-    network->blocks = 0;
+    network->blocks = ${no_blocks}u;
     for (part = 0; part < sizeof parts / sizeof parts[0]; part++) {
         for (int left = parts[part].bytes; left != 0; left--) {
             PPG_OPAQUE(left);

@@ -8,13 +8,19 @@ int $call(ppg_network_t *network, const int8_t *block, int8_t *$output, void *me
     if ((uintptr_t)memory % 8 != 0) {
         return PPG_ERROR_ALIGNMENT;
     }
+    if (network->blocks - ${no_blocks}u >= ${turn}u) {
+        ppg_network_reset(network); /* it never was */
+    }
     kept = (int8_t *)network->kept;
     if (block != scratch + $offset) {
         copy_bytes(scratch + $offset, block, $size);
     }
 $statements
     network->blocks++;
-    if (network->blocks < ${blocks}u) {
+    if (network->blocks == ${no_blocks}u + ${turn}u) {
+        network->blocks -= ${period}u;
+    }
+    if (network->blocks < ${no_blocks}u + ${blocks}u) {
         return 0;
     }
 $head

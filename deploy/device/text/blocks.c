@@ -2,18 +2,51 @@
 
 void ppg_gain_reset(ppg_gain_t *gain)
 {
-    gain->blocks = 0;
+    gain->blocks = FRONT_NO_BLOCKS;
+}
+
+/* Blocks that there are, of the last window's. */
+static int front_held(const ppg_gain_t *gain)
+{
+    const uint32_t blocks = gain->blocks - FRONT_NO_BLOCKS;
+    return blocks < (uint32_t)PPG_BLOCKS ? (int)blocks : PPG_BLOCKS;
+}
+
+/* The newest block, or one before it. */
+static const ppg_sums_t *front_past(const ppg_gain_t *gain, int before)
+{
+    const uint32_t blocks = gain->blocks - FRONT_NO_BLOCKS;
+    return &gain->block[(blocks - 1u - (uint32_t)before) % (uint32_t)PPG_BLOCKS];
+}
+
+/* How many of the newest are normalised together: those since a reset, and since invalid samples. */
+static int front_blocks(const ppg_gain_t *gain)
+{
+    const int held = front_held(gain);
+    int blocks = 1;
+    while (blocks < held && front_past(gain, 0)->invalid == 0 &&
+           front_past(gain, blocks)->invalid == 0) {
+        blocks++;
+    }
+    return blocks;
 }
 
 /* Sums of a new block in the place of the oldest one's. */
 static PPG_SMALL void front_add_block(ppg_gain_t *gain, const int16_t *window)
 {
-    ppg_sums_t *own = &gain->block[gain->blocks % (uint32_t)PPG_BLOCKS];
+    ppg_sums_t *own;
     int pair = 0;
     int one;
     int other;
     int32_t t;
+    if (gain->blocks - FRONT_NO_BLOCKS >= 2u * PPG_BLOCKS) {
+        ppg_gain_reset(gain); /* it never was */
+    }
+    own = &gain->block[(gain->blocks - FRONT_NO_BLOCKS) % (uint32_t)PPG_BLOCKS];
     gain->blocks++;
+    if (gain->blocks == FRONT_NO_BLOCKS + 2u * PPG_BLOCKS) {
+        gain->blocks -= PPG_BLOCKS;
+    }
     for (one = 0; one < PPG_PPG_CHANNELS; one++) {
         own->shift[one] = (int16_t)front_exponent(window + one);
         own->level[one] = 0;
@@ -50,17 +83,12 @@ static PPG_SMALL void front_add_block(ppg_gain_t *gain, const int16_t *window)
     own->invalid = window[PPG_WINDOW_WORDS - 1];
 }
 
-static int front_blocks(const ppg_gain_t *gain)
-{
-    return gain->blocks < (uint32_t)PPG_BLOCKS ? (int)gain->blocks : PPG_BLOCKS;
-}
-
 uint16_t ppg_invalid_steps(const ppg_gain_t *gain)
 {
     int32_t invalid = 0;
     int block;
-    for (block = 0; block < front_blocks(gain); block++) {
-        invalid += gain->block[block].invalid;
+    for (block = 0; block < front_held(gain); block++) {
+        invalid += front_past(gain, block)->invalid;
     }
     return (uint16_t)invalid;
 }
@@ -93,15 +121,14 @@ static int32_t front_centred(int32_t word, int32_t exponent, int32_t level)
 }
 
 /* PPG_WINDOW_STEPS times the sums of products of two channels, less the product of their levels. */
-static PPG_SMALL int64_t front_together(const ppg_gain_t *gain, const int16_t *largest, const int32_t *level,
-                              int one, int other)
+static PPG_SMALL int64_t front_together(const ppg_gain_t *gain, int blocks, const int16_t *largest,
+                                        const int32_t *level, int one, int other)
 {
-    const int blocks = front_blocks(gain);
     const int pair = one * (one + 1) / 2 + other;
     int64_t sum = 0;
     int block;
     for (block = 0; block < blocks; block++) {
-        const ppg_sums_t *const by = &gain->block[block];
+        const ppg_sums_t *const by = front_past(gain, block);
         sum += by->pairs[pair] >>
                (largest[one] - by->shift[one] + largest[other] - by->shift[other]);
     }
@@ -142,15 +169,15 @@ static PPG_SMALL void front_quantise_ppg(const ppg_gain_t *gain, const int16_t *
         int64_t squares;
         largest[lane] = 0;
         for (block = 0; block < blocks; block++) {
-            const int16_t one = gain->block[block].shift[lane];
+            const int16_t one = front_past(gain, block)->shift[lane];
             largest[lane] = one > largest[lane] ? one : largest[lane];
         }
         for (block = 0; block < blocks; block++) {
-            const ppg_sums_t *const by = &gain->block[block];
+            const ppg_sums_t *const by = front_past(gain, block);
             sum += by->level[lane] >> (largest[lane] - by->shift[lane]);
         }
         level[lane] = (int32_t)front_as_window(sum, blocks);
-        squares = front_together(gain, largest, level, lane, lane);
+        squares = front_together(gain, blocks, largest, level, lane, lane);
         squares = squares > 0 ? squares : 0;
         factor[lane] = 0;
         if (largest[lane] > 0 || (uint64_t)squares >= FRONT_DEAD_SQUARES) {
@@ -160,8 +187,9 @@ static PPG_SMALL void front_quantise_ppg(const ppg_gain_t *gain, const int16_t *
 #if FRONT_SEVERAL
         together += factor[lane] != 0 ? FRONT_ALIVE : 0;
         for (other = 0; other < lane; other++) {
-            together += 2 * front_correlation(front_together(gain, largest, level, lane, other),
-                                              factor[other], factor[lane]);
+            together +=
+                2 * front_correlation(front_together(gain, blocks, largest, level, lane, other),
+                                      factor[other], factor[lane]);
         }
 #endif
     }
@@ -194,18 +222,18 @@ static PPG_SMALL void front_quantise_acc(const ppg_gain_t *gain, const int16_t *
     int axis;
     int32_t t;
     for (block = 0; block < blocks; block++) {
-        const int16_t own = gain->block[block].acc_shift;
+        const int16_t own = front_past(gain, block)->acc_shift;
         largest = own > largest ? own : largest;
     }
     for (block = 0; block < blocks; block++) {
-        const ppg_sums_t *const by = &gain->block[block];
+        const ppg_sums_t *const by = front_past(gain, block);
         squares += by->acc_pairs >> (2 * (largest - by->acc_shift));
     }
     squares = PPG_WINDOW_STEPS * front_as_window(squares, blocks);
     for (axis = 0; axis < 3; axis++) {
         int64_t sum = 0;
         for (block = 0; block < blocks; block++) {
-            const ppg_sums_t *const by = &gain->block[block];
+            const ppg_sums_t *const by = front_past(gain, block);
             sum += by->acc_level[axis] >> (largest - by->acc_shift);
         }
         level[axis] = (int32_t)front_as_window(sum, blocks);

@@ -129,8 +129,8 @@ int ppg_window(const ppg_state_t *state, int16_t *window);
 /* Forgets the blocks before: call it with ppg_reset, and where a block is missing. */
 void ppg_gain_reset(ppg_gain_t *gain);
 
-/* Normalises a block by itself and the three before it, and quantises it for the network:
- * [PPG_STEPS][PPG_CHANNELS]. Call it once for each block. */
+/* Normalises a block by itself and the three before it, but none beyond invalid samples, and
+ * quantises it for the network: [PPG_STEPS][PPG_CHANNELS]. Call it once for each block. */
 void ppg_quantise(ppg_gain_t *gain, const int16_t *window, int8_t *input);
 
 /* How many of the steps of these blocks are invalid. */

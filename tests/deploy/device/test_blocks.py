@@ -29,10 +29,13 @@ COLOURS = STREAMS["50 Hz, 32 Hz network, three colours"]
 OTHERS = {str(task): replace(COLOURS, task=task) for task in (Task(6, 2), Task(16, 1), Task(4, 4))}
 
 
-def pushed(library: CDLL, words: NDArray[np.int16], end: FrontEnd) -> NDArray[np.int8]:
-    """`ppg_quantise` of one block after the other."""
-    gain = create_string_buffer(b"\xa5" * 4096, 4096)
-    library.ppg_gain_reset(gain)
+def pushed(
+    library: CDLL, words: NDArray[np.int16], end: FrontEnd, *, reset: bool = True, byte: int = 0xA5
+) -> NDArray[np.int8]:
+    """`ppg_quantise` of one block after the other, in memory that held one byte over and over."""
+    gain = create_string_buffer(bytes([byte]) * 4096, 4096)
+    if reset:
+        library.ppg_gain_reset(gain)
     out = np.full((len(words), end.steps, 4 if end.acceleration else 1), 77, np.int8)
     for block, row in zip(np.ascontiguousarray(words), out, strict=True):
         library.ppg_quantise(gain, address(block), address(row))
@@ -127,6 +130,32 @@ def test_invalid_steps_of_the_last_four_blocks(front_end: Make) -> None:
         device.library.ppg_quantise(gain, address(block), create_string_buffer(end.steps))
         seen.append(device.library.ppg_invalid_steps(gain))
     assert seen == [1, 3, 7, 15, 30, 60]
+
+
+@pytest.mark.parametrize("name", ["PPG alone", *OTHERS])
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
+def test_blocks_after_invalid_samples_begin_anew(front_end: Make, name: str, share: float) -> None:
+    end, rng = (STREAMS | OTHERS)[name], np.random.default_rng(6)
+    count = 5 * end.task.blocks
+    device, by = front_end(end), normaliser(end, scale=SCALE, zero_point=ZERO_POINT)
+    x = pack(rng.integers(-(2**20), 2**20, (count, end.steps, end.channels)))
+    invalid = np.where(rng.random(count) < share, rng.integers(1, end.steps, count), 0)
+    invalid[-4:] = [1, 0, 0, 0]
+    blocks = Windows(x, invalid)
+    expected = quantised(blocks, by, ppg_channels=end.ppg_channels)
+    np.testing.assert_array_equal(pushed(device.library, blocks.words(), end), expected)
+    last = int(np.flatnonzero(invalid)[-1]) + 1
+    anew = quantised(Windows(x[last:]), by, ppg_channels=end.ppg_channels)
+    np.testing.assert_array_equal(expected[last:], anew)
+
+
+@pytest.mark.parametrize("byte", [0x00, 0xFF, 0xA5, 0x01, 0x5A])
+def test_a_gain_that_was_never_reset_begins_anew(front_end: Make, byte: int) -> None:
+    end, rng = COLOURS, np.random.default_rng(7)
+    device, by = front_end(end), normaliser(end, scale=SCALE, zero_point=ZERO_POINT)
+    blocks = Windows(pack(rng.integers(-(2**20), 2**20, (11, end.steps, end.channels))))
+    found = pushed(device.library, blocks.words(), end, reset=False, byte=byte)
+    np.testing.assert_array_equal(found, quantised(blocks, by, ppg_channels=end.ppg_channels))
 
 
 @pytest.mark.parametrize("chunks", [(1, 63), (17, 47)])
