@@ -68,8 +68,8 @@ def clip(
 def heard(measured: NDArray[np.bool_], new: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """`(windows,)` True from the first measured window of a series on; `new` where one begins."""
     count = np.cumsum(measured)
-    before = (count - measured)[new]
-    return np.asarray(count > before[np.cumsum(new) - 1])
+    earlier: NDArray[np.int64] = (count - measured)[new]
+    return np.asarray(count > earlier[np.cumsum(new) - 1])
 
 
 def read_series(

@@ -7,7 +7,7 @@ import pytest
 
 from ppg.readout.classes import soft_labels
 from ppg.readout.decode import expectation, probabilities, smooth
-from ppg.readout.smoothing import clip, read_series
+from ppg.readout.smoothing import clip, read_series, smoothing_of
 from ppg.readout.transitions import Transitions
 from ppgnas.errors import DataError
 from ppgnas.task import CLASSES, TASK
@@ -108,11 +108,7 @@ def test_unmeasured_windows_say_nothing_to_the_smoother() -> None:
     assert smoothed.bpm[4] == pytest.approx(90, abs=0.5)
     for how in ("hmm", "clip", "none"):
         _, none = read_series(
-            logits,
-            *place,
-            measured=np.zeros(20, bool),
-            smoothing=how,
-            task=TASK,  # type: ignore[arg-type]
+            logits, *place, measured=np.zeros(20, bool), smoothing=smoothing_of(how), task=TASK
         )
         np.testing.assert_array_equal(none.bpm, raw.bpm)
 
