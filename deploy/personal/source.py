@@ -32,6 +32,8 @@ from deploy.personal.memory import check_memory, memory_of, words
 from deploy.personal.weights import EXP2
 
 _TEXT = Path(__file__).parent / "text"
+_KEPT = "0x5041u"
+"""What a state says whose head is adapted: one that was never reset hardly does."""
 _HELPERS = ("shift_right", "floor_divide", "line")
 
 
@@ -91,6 +93,7 @@ def _constants(head: Head, kind: Kind, change: Change) -> dict[str, object]:
         "ADAPT_SHARED": f"{shared(head.task)}u",
         "ADAPT_CERTAINTY": CERTAINTY,
         "ADAPT_FEWEST": FEWEST_WINDOWS,
+        "ADAPT_KEPT": _KEPT,
         "ADAPT_ROUNDS": f"{settings.rounds}u",
         "ADAPT_PULL": settings.pull,
     }

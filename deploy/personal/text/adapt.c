@@ -344,7 +344,8 @@ int ppg_adapt_fit(ppg_adapt_t *state, ppg_adapt_step_t *step)
     uint32_t fold;
     int64_t sum = 0;
     int64_t squares = 0;
-    if (count < ADAPT_FEWEST) {
+    int better;
+    if (count < ADAPT_FEWEST || count > PPG_ADAPT_WINDOWS) { /* more where it was never reset */
         return PPG_ADAPT_FEW;
     }
     for (fold = 0; fold < ADAPT_FOLDS; fold++) {
@@ -363,18 +364,20 @@ int ppg_adapt_fit(ppg_adapt_t *state, ppg_adapt_step_t *step)
             squares += fall * fall;
         }
     }
-    state->adapted =
-        sum > 0 && sum * sum > ADAPT_CERTAINTY * ADAPT_CERTAINTY * squares;
-    if (state->adapted) {
+    better = sum > 0 && sum * sum > ADAPT_CERTAINTY * ADAPT_CERTAINTY * squares;
+    if (better) {
         adapt_train(state, step, 0, 0);
     } else {
         adapt_restart(state);
     }
-    return state->adapted;
+    state->adapted = better ? ADAPT_KEPT : 0;
+    return better;
 }
 
 void ppg_adapt_logits(const ppg_adapt_t *state, const int8_t *features, int8_t *logits,
                       ppg_adapt_step_t *step)
 {
-    adapt_forward(state->weights, state->biases, features, step, logits);
+    const int own = state->adapted == ADAPT_KEPT;
+    adapt_forward(own ? state->weights : adapt_weights, own ? state->biases : adapt_biases,
+                  features, step, logits);
 }

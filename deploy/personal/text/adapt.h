@@ -65,7 +65,7 @@ int ppg_adapt_add(ppg_adapt_t *state, const int8_t *features, uint32_t bpm_q8);
  * Returns 1 if the head is another one now, 0 if that of the factory stays, or PPG_ADAPT_FEW. */
 int ppg_adapt_fit(ppg_adapt_t *state, ppg_adapt_step_t *step);
 
-/* The logits of a window by the head as it is. */
+/* The logits of a window by the head as it is: that of the factory in memory that holds no state. */
 void ppg_adapt_logits(const ppg_adapt_t *state, const int8_t *features, int8_t *logits,
                       ppg_adapt_step_t *step);
 

@@ -98,6 +98,27 @@ def test_here(
     assert FEWEST_WINDOWS == 20
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_memory_that_was_never_reset_has_the_head_of_the_factory(
+    kind: Kind, tmp_path: Path, host: HostCompiler
+) -> None:
+    """As that of an erased flash; what is beside it is not read."""
+    head = head_of(random_net(SPACED))
+    features, _ = windows_of_wearer(head, 30)
+    sources = written(head, kind, tmp_path, windows=30)
+    library = CDLL(str(build_shared(host, sources, tmp_path / "adapt.so", include=[tmp_path])))
+    size, step_size = (c_uint32 * 2).in_dll(library, "sizes")
+    step, out = create_string_buffer(step_size), create_string_buffer(head.task.classes)
+    centred = features.astype(np.int64) - head.feature_zero
+    factory = head.logits(centred, head.weights, head.biases)
+    for byte in (b"\x00", b"\xff", b"\xa5"):
+        state = create_string_buffer(byte * size, size)
+        assert library.ppg_adapt_fit(state, step) == -4
+        for row, exact in zip(features, factory, strict=True):
+            library.ppg_adapt_logits(state, address(np.ascontiguousarray(row)), out, step)
+            np.testing.assert_array_equal(np.frombuffer(out.raw, np.int8), exact)
+
+
 @pytest.mark.parametrize("kind", ["low-rank", "scale-bias"])
 def test_on_an_emulated_cortex_m7(kind: Kind, tmp_path: Path, arm: Compiler) -> None:
     head = head_of(random_net(SPACED))
