@@ -52,6 +52,7 @@ class Teacher(nn.Module, ABC):
         super().__init__()
         self.shape = shape
         self.facts: TeacherFacts | None = None
+        self.dropout: nn.Module = nn.Identity()
         self.temperature: Tensor
         self.register_buffer("temperature", torch.ones(()))
 
@@ -71,7 +72,7 @@ class Teacher(nn.Module, ABC):
 
     def classify(self, features: Tensor) -> Tensor:
         """Logits before they are divided by the temperature."""
-        logits: Tensor = self.head(features.mean(dim=2))
+        logits: Tensor = self.head(self.dropout(features.mean(dim=2)))
         return logits
 
     def read(self, x: Tensor) -> Tensor:

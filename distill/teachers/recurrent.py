@@ -65,7 +65,3 @@ class RecurrentTeacher(Teacher):
         value = F.relu(self.second_norm(self.second(value)))
         features: Tensor = self.recurrent(value.squeeze(2).transpose(1, 2))[0]
         return features.transpose(1, 2)
-
-    def classify(self, features: Tensor) -> Tensor:
-        logits: Tensor = self.head(self.dropout(features.mean(dim=2)))
-        return logits

@@ -13,24 +13,23 @@ from distill.teachers.base import Shape, Teacher
 from distill.teachers.ensemble import Ensemble
 from distill.teachers.foreign import ForeignShape, ForeignTeacher
 from distill.teachers.names import WITHOUT_ACCELERATION, plain
-from distill.teachers.recurrent import RecurrentShape, RecurrentTeacher
-from distill.teachers.resnet import ResNetShape, ResNetTeacher
-from distill.teachers.spectral import SpectralShape, SpectralTeacher
-from distill.teachers.transformer import TransformerShape, TransformerTeacher
 from ppgnas.task import TASK, Task
 
-_FAMILIES: Mapping[str, tuple[type[Shape], Callable[[Any], Teacher]]] = {
-    "resnet": (ResNetShape, ResNetTeacher),
-    "transformer": (TransformerShape, TransformerTeacher),
-    "spectral": (SpectralShape, SpectralTeacher),
-    "recurrent": (RecurrentShape, RecurrentTeacher),
-    "onnx": (ForeignShape, ForeignTeacher),
+_FAMILIES: Mapping[
+    str, tuple[type[Shape], Callable[[Any], Teacher], Mapping[str, Mapping[str, Any]]]
+] = {
+    "resnet": (resnet.ResNetShape, resnet.ResNetTeacher, resnet.SIZES),
+    "transformer": (
+        transformer.TransformerShape,
+        transformer.TransformerTeacher,
+        transformer.SIZES,
+    ),
+    "spectral": (spectral.SpectralShape, spectral.SpectralTeacher, spectral.SIZES),
+    "recurrent": (recurrent.RecurrentShape, recurrent.RecurrentTeacher, recurrent.SIZES),
+    "onnx": (ForeignShape, ForeignTeacher, {}),
 }
-_SIZES: Mapping[str, tuple[type[Shape], Mapping[str, Any]]] = {
-    **{name: (ResNetShape, sizes) for name, sizes in resnet.SIZES.items()},
-    **{name: (TransformerShape, sizes) for name, sizes in transformer.SIZES.items()},
-    **{name: (SpectralShape, sizes) for name, sizes in spectral.SIZES.items()},
-    **{name: (RecurrentShape, sizes) for name, sizes in recurrent.SIZES.items()},
+_SIZES = {
+    name: (shape, sizes) for shape, _, of in _FAMILIES.values() for name, sizes in of.items()
 }
 FIRST_FAMILY = "resnet"  # of files that name none
 
@@ -48,7 +47,7 @@ def shape_of(name: str, *, acceleration: bool, rate_hz: int, task: Task = TASK) 
 
 def build(shape: Shape) -> Teacher:
     """The network of a shape, with weights from torch's random state."""
-    make = next(make for kind, make in _FAMILIES.values() if kind is type(shape))
+    make = next(make for kind, make, _ in _FAMILIES.values() if kind is type(shape))
     return make(shape)
 
 
@@ -56,7 +55,7 @@ def description(teacher: Teacher) -> dict[str, Any]:
     """What a file says of the network; JSON values."""
     if isinstance(teacher, Ensemble):
         return {"members": [description(member) for member in teacher.teachers]}
-    family = next(name for name, (_, make) in _FAMILIES.items() if make is type(teacher))
+    family = next(name for name, (_, make, _) in _FAMILIES.items() if make is type(teacher))
     shape = asdict(teacher.shape)
     if not teacher.shape.task.changed:
         del shape["task"]

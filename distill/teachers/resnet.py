@@ -146,7 +146,3 @@ class ResNetTeacher(Teacher):
         x = x[:, :, None].contiguous(memory_format=torch.channels_last)
         features: Tensor = self.layers(F.relu(self.stem_norm(self.stem(x))))
         return features.squeeze(2)
-
-    def classify(self, features: Tensor) -> Tensor:
-        logits: Tensor = self.head(self.dropout(features.mean(dim=2)))
-        return logits
