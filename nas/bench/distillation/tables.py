@@ -8,7 +8,6 @@ from typing import Literal, get_args
 
 from distill.teachers.names import NONE, WITHOUT_ACCELERATION, reading
 from nas.bench.distillation.cells import DIRECT, LABELS_ALONE, SIZES, Recipe
-from nas.run.config import check_choice
 from ppgnas.task import PPG
 
 Preset = Literal["small", "full"]
@@ -50,6 +49,11 @@ class Ingredients:
     teacher: str
     mix: str
 
+    @property
+    def students(self) -> tuple[str, ...]:
+        """Those of a bench that compares something else."""
+        return STUDENTS[:1] if self.preset == "small" else STUDENTS[:2]
+
 
 @dataclass(frozen=True)
 class Row:
@@ -75,16 +79,6 @@ class Bench:
     minutes: Mapping[Preset, float]
     scaling: bool = False
     activities: bool = False
-
-
-def preset_of(name: str) -> Preset:
-    """A preset by its name.
-
-    Raises:
-        ConfigError: there is none.
-    """
-    check_choice("preset", name, PRESETS)
-    return next(preset for preset in PRESETS if preset == name)
 
 
 def alone(recipe: Recipe) -> Recipe:
@@ -121,13 +115,12 @@ def _strategies(of: Ingredients) -> list[Row]:
 
 
 def _teachers(of: Ingredients) -> list[Row]:
-    students = STUDENTS[:1] if of.preset == "small" else STUDENTS[:2]
     more = () if of.preset == "small" else MORE_TEACHERS
     return against(
         alone,
         [
             Recipe(student=student, teacher=name, mix=of.mix, calibrated=calibrated)
-            for student in students
+            for student in of.students
             for name in (of.teacher, SPECTRAL, *more, ENSEMBLE)
             for calibrated in (True, False)
         ],
@@ -146,8 +139,7 @@ def _distillation(of: Ingredients) -> list[Row]:
 
 
 def _stages(of: Ingredients) -> list[Row]:
-    students = STUDENTS[:1] if of.preset == "small" else STUDENTS[:2]
-    direct = [Recipe(student=each, teacher=of.teacher, mix=of.mix) for each in students]
+    direct = [Recipe(student=each, teacher=of.teacher, mix=of.mix) for each in of.students]
     staged = [replace(one, stages=how) for one in direct for how in ("progressive", "born-again")]
     return [
         *against(alone, direct),
@@ -178,9 +170,8 @@ def _quantisation(of: Ingredients) -> list[Row]:
 
 
 def _unlabelled(of: Ingredients) -> list[Row]:
-    students = STUDENTS[:1] if of.preset == "small" else STUDENTS[:2]
     rows = []
-    for student in students:
+    for student in of.students:
         for people in (8, None):
             taught = Recipe(student=student, teacher=of.teacher, mix=of.mix, people=people)
             more = replace(taught, unlabelled=True)
@@ -189,12 +180,11 @@ def _unlabelled(of: Ingredients) -> list[Row]:
 
 
 def _labels(of: Ingredients) -> list[Row]:
-    students = STUDENTS[:1] if of.preset == "small" else STUDENTS[:2]
     return against(
         alone,
         [
             Recipe(student=student, teacher=of.teacher, mix=of.mix, people=people)
-            for student in students
+            for student in of.students
             for people in (4, 8, 16, None)
         ],
     )
@@ -202,7 +192,7 @@ def _labels(of: Ingredients) -> list[Row]:
 
 def _sensors(of: Ingredients) -> list[Row]:
     rows = []
-    for student in STUDENTS[:1] if of.preset == "small" else STUDENTS[:2]:
+    for student in of.students:
         watch = Recipe(student=student, teacher=of.teacher, mix=of.mix)
         bare = replace(watch, student=student + WITHOUT_ACCELERATION)
         same = replace(bare, teacher=reading(of.teacher, PPG))

@@ -50,13 +50,14 @@ def cell_verb(bench: str, help_text: str) -> Callable[..., None]:
         as_json: AsJson = False,
     ) -> None:
         from nas.bench.distillation.config import BenchConfig
-        from nas.bench.distillation.tables import BENCHES, PRESET_EFFORT, preset_of
+        from nas.bench.distillation.tables import BENCHES, PRESET_EFFORT, PRESETS
+        from nas.run.config import check_choice
 
         numbers = seeds_of(seeds)
         if jobs < 1:
             raise RunError(f"`jobs` is {jobs}; it must be at least 1")
         file = page_file(page, bench)
-        size = preset_of(preset)
+        size = check_choice("preset", preset, PRESETS)
         config = BenchConfig(
             bench=bench,
             preset=size,
