@@ -7,13 +7,13 @@ from contextlib import closing
 from dataclasses import replace
 
 from nas.explore.finalists import retrain
-from nas.explore.shared import POLL_S, Asked
-from nas.models.backend import MakeTrainer, Trainer, torch_trainer
+from nas.explore.shared import POLL_S
+from nas.models.backend import MakeTrainer, torch_trainer
 from nas.run.claim import claim
 from nas.run.config import ConfigError, SearchConfig
 from nas.run.folder import RunDir
 from nas.run.job import interrupt
-from nas.run.job.progress import Progress, Tick
+from nas.run.job.progress import Progress
 from nas.search import prepared
 
 
@@ -52,15 +52,12 @@ def work(
             interrupt.check()
             if (asked := database.asked()) is not None:
                 with progress.phase(asked.kind) as tick:
-                    _do(asked, trainer.at(asked.effort), run, tick)
+                    own = trainer.at(asked.effort)
+                    if asked.kind == "finalists":
+                        retrain(asked.archs, own, run, tick)
+                    else:
+                        own.begin(asked.archs, tick, asked.kind)
                 times += 1
             time.sleep(POLL_S)
     progress.say("The search is over.")
     return times
-
-
-def _do(asked: Asked, trainer: Trainer, run: RunDir, tick: Tick) -> None:
-    if asked.kind == "finalists":
-        retrain(asked.archs, trainer, run, tick)
-    else:
-        trainer.begin(asked.archs, tick, asked.kind)

@@ -287,14 +287,9 @@ def _slope(arrived: Times, row: NDArray[np.float64]) -> float:
 def _envelope(arrived: Times, place: NDArray[np.int64], period: float) -> Times:
     """`(packets,)` the least distance from the line among a packet and those up to `LATE_S` on."""
     late = arrived - place * period
-    half = _ahead(arrived) // 2
+    half = max(1, int(LATE_S / float(np.median(np.diff(arrived))) / 2))  # packets
     ahead = np.concatenate([late, np.full(2 * half, np.inf)])
     return np.asarray(ndimage.minimum_filter1d(ahead, 2 * half + 1, origin=-half)[: len(late)])
-
-
-def _ahead(arrived: Times) -> int:
-    """Packets in `LATE_S`, an odd number."""
-    return 2 * max(1, int(LATE_S / float(np.median(np.diff(arrived))) / 2)) + 1
 
 
 def _gaps(time_s: Times) -> tuple[tuple[float, float], ...]:

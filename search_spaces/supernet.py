@@ -62,10 +62,6 @@ def _variant(name: str, arch: Arch) -> str:
     return own
 
 
-def _head_key(arch: Arch) -> str:
-    return f"{arch.pooling}_{'neck' if arch.head_width else 'direct'}_{_every(arch.head_spacing)}"
-
-
 def _every(spacing: int) -> str:
     return f"every{spacing}"
 
@@ -241,7 +237,8 @@ class Supernet(nn.Module):
 
     def _head(self, arch: Arch) -> Head:
         every, up = _every(arch.head_spacing), None
-        weight = self.heads[_head_key(arch)][:, : plan(arch).features]
+        head = f"{arch.pooling}_{'neck' if arch.head_width else 'direct'}_{every}"
+        weight = self.heads[head][:, : plan(arch).features]
         if every in self.upsamples:
             up = self.upsamples[every], self.upsample_biases[every]
         return Head(weight, self.head_biases[every], up)

@@ -76,7 +76,7 @@ def front_end_c(front_end: FrontEnd, *, scale: float, zero_point: int) -> CPart:
         functions=_BARRIER + _constants(front_end, by) + "\n" + text,
         helpers=_HELPERS + (_ACC_HELPERS if front_end.acceleration else ()),
         table_bytes=table_bytes,
-        state_bytes=_state_bytes(front_end),
+        state_bytes=sizeof(state_structure(front_end)),
         scratch_bytes=0,
     )
 
@@ -257,7 +257,3 @@ def gain_structure(front_end: FrontEnd) -> type[Structure]:
         _fields_ = [("block", Sums * front_end.task.blocks), ("blocks", c_uint32)]
 
     return Gain
-
-
-def _state_bytes(front_end: FrontEnd) -> int:
-    return sizeof(state_structure(front_end))

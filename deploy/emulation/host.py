@@ -51,9 +51,6 @@ class HostCompiler:
             out: where the result goes; a program, unless flags say otherwise.
             flags: after `toolchain.C_FLAGS`.
 
-        Returns:
-            `out`.
-
         Raises:
             ToolError: the compiler fails; its own words are in the message.
         """
@@ -85,9 +82,6 @@ class HostCompiler:
         Args:
             optimise: one `-O` flag.
             sanitize: with all of `sanitizers()`; the first finding ends the program with an error.
-
-        Returns:
-            `out`.
 
         Raises:
             ToolError: the compiler fails, or has no sanitizer that works.

@@ -114,7 +114,7 @@ class Image:
 
         A function of no stated size (assembly) reaches to the next one.
         """
-        functions = self._functions()
+        functions = [symbol for symbol in self.symbols if symbol.kind == "function"]
         place = bisect_right([symbol.address for symbol in functions], address & ~1) - 1
         if place < 0:
             return None
@@ -145,9 +145,6 @@ class Image:
         """The source files whose sizes can be asked for."""
         prefix = boundary("begin", "code", "")
         return tuple(sorted(x.removeprefix(prefix) for x in self.labels if x.startswith(prefix)))
-
-    def _functions(self) -> list[Symbol]:
-        return [symbol for symbol in self.symbols if symbol.kind == "function"]
 
 
 def read_image(path: Path) -> Image:

@@ -94,9 +94,6 @@ class Compiler:
             defines: `NAME` or `NAME=VALUE` each.
             flags: further flags for the files in C, after the others.
 
-        Returns:
-            `out_elf`.
-
         Raises:
             ToolError: no sources, an unknown kind of source or flag, or the compiler fails; its
                 own words are in the message.

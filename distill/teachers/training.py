@@ -128,7 +128,9 @@ def _fit(
     def losses(step: int, shard: int) -> Iterator[Tensor]:
         drawn = _draw(bank, teacher.shape, effort.batch // own.shards, seed, step, shard)
         x, labels = (moved(each, device) for each in drawn)
-        torch.manual_seed(_dropout_seed(seed, step, shard))
+        # What is dropped depends on step and shard alone, like every draw.
+        dropped = np.random.SeedSequence((seed, 4, step, shard)).generate_state(1)[0]
+        torch.manual_seed(int(dropped))
         yield label_loss(mixed_precision(device, teacher, x), labels)
 
     fit(
@@ -140,11 +142,6 @@ def _fit(
         progress=progress,
         team=own,
     )
-
-
-def _dropout_seed(seed: int, step: int, shard: int) -> int:
-    """What is dropped depends on step and shard alone, like every draw."""
-    return int(np.random.SeedSequence((seed, 4, step, shard)).generate_state(1)[0])
 
 
 def _draw(

@@ -197,7 +197,8 @@ def cost(graph: Graph, law: CLaw, mode: Mode = "window") -> CCost:
     cycles_sum, uncounted, outside = call, 0.0, 0.0
     shapes = [step_shape(core, plan, step) for step in plan.steps]
     # Errors of steps cancel in networks as they were fitted, whose bounds come with the profile.
-    searched = _as_fitted(shapes)
+    kinds = {shape.kind for shape in shapes}
+    searched = "separable" in kinds and not any(shape.plain for shape in shapes)
     state = 0 if stream is None else stream.state_bytes
     for index, (step, shape) in enumerate(zip(plan.steps, shapes, strict=True)):
         parts, inside = law.cycles(shape), law.in_range(shape)
@@ -240,12 +241,6 @@ def _shares(
     if step.kind != "separable":
         return [(step.layers[0], pointwise + depthwise + add)]
     return list(zip(step.layers, (depthwise, pointwise, add), strict=False))
-
-
-def _as_fitted(shapes: Sequence[StepShape]) -> bool:
-    """Whether a network is of the kind that the errors of whole networks are known of."""
-    kinds = {shape.kind for shape in shapes}
-    return "separable" in kinds and not any(shape.plain for shape in shapes)
 
 
 def _code_bounds(

@@ -116,11 +116,6 @@ def _process(x: Floats, y: Floats, shape: tuple[str, float, float, float]) -> _P
     return _Process(x, shape, scale, mean, inverse, pull, surprise)
 
 
-def _best(x: Floats, y: Floats) -> _Process:
-    shapes = itertools.product(_LINEAR, _SMOOTH, _LENGTH, _NOISE)
-    return min((_process(x, y, shape) for shape in shapes), key=lambda process: process.surprise)
-
-
 class Forecaster:
     """Foretells networks from those that were begun, and from those that were trained whole.
 
@@ -140,7 +135,10 @@ class Forecaster:
         drawn = figures_matrix(scale)
         self._centre, self._spread = drawn.mean(axis=0), np.maximum(drawn.std(axis=0), LEAST_SD)
         known, trained = sorted(begun), sorted(whole)  # the order must not touch the last digits
-        self._process = _best(self._figures(known), np.log([begun[arch] for arch in known]))
+        x, y = self._figures(known), np.log([begun[arch] for arch in known])
+        shapes = itertools.product(_LINEAR, _SMOOTH, _LENGTH, _NOISE)
+        processes = (_process(x, y, shape) for shape in shapes)
+        self._process = min(processes, key=lambda process: process.surprise)
         precision = np.diag(1 / np.square(PRIOR_SD))
         pulled = precision @ np.array(PRIOR_LINE)
         if whole:

@@ -81,9 +81,6 @@ def write_model(
 ) -> Card:
     """Write all files of a network, its card last: a folder with a card is complete.
 
-    Returns:
-        The card.
-
     Raises:
         ExportError: the TFLite file does not equal the integer reference in LiteRT's rounding.
     """
@@ -99,12 +96,14 @@ def write_model(
     written = write_package(
         folder, net, name=arch.id, x=search.spread(PARITY_WINDOWS), mode=target.mode
     )
+    in_c = not isinstance(written.c, ExportError)
+    made: tuple[ModelFile, ...] = ("model.tflite", "model.c") if in_c else ("model.tflite",)
     by_file = {
         file: (
             predict_windows(net, search, transitions=judging.transitions, rule=RULES[file]),
             predict_windows(net, report, transitions=judging.transitions, rule=RULES[file]),
         )
-        for file in _files(written)
+        for file in made
     }
     file = target.file if target.file in by_file else "model.tflite"
     ranked, predictions = by_file[file]
@@ -148,17 +147,9 @@ def write_model(
     return card
 
 
-def _files(written: Package) -> tuple[ModelFile, ...]:
-    return ("model.tflite",) if isinstance(written.c, ExportError) else ("model.tflite", "model.c")
-
-
 def _in_tflite(search: Predictions, report: Predictions) -> InTflite:
-    return InTflite(
-        *(
-            ErrorsInTflite(errors.mae_bpm, errors.mae_bpm_smoothed)
-            for errors in (search.summary(), report.summary())
-        )
-    )
+    both = (search.summary(), report.summary())
+    return InTflite(*(ErrorsInTflite(each.mae_bpm, each.mae_bpm_smoothed) for each in both))
 
 
 def _in_onnx(model: bytes, net: QuantizedNet, arch: Arch, judging: Judging) -> InOnnx:

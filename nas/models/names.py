@@ -189,14 +189,18 @@ def find_model(name: str) -> Model:
         return Model(name, lower(arch), arch)
     run, colon, key = name.rpartition(":")
     if colon and run and not Path(name).exists():
-        if (Path(run) / "card.json").is_file() and _card_id(Path(run)) == key:
+        card = Path(run) / "card.json"
+        if card.is_file() and read_document(card, Card.from_json).id == key:
             return _in_folder(name, Path(run))
         return _finalist(name, RunDir(Path(run)), key)
     path = Path(name)
     if (path / "card.json").is_file() and (path / "arch.json").is_file():
         return _in_folder(name, path)
     if (path / "run.toml").is_file():
-        raise ModelError(f"{name} is a run; name one of its finalists: {_finalists_of(path)}")
+        finalists = ", ".join(f"{path}:{n}" for n in RunDir(path).finalists())
+        raise ModelError(
+            f"{name} is a run; name one of its finalists: {finalists or 'it has none yet'}"
+        )
     if path.is_dir():
         inside = path / "model.tflite"
         where = f"pass {inside}" if inside.is_file() else _ALLOWED
@@ -232,14 +236,6 @@ def find_model(name: str) -> Model:
         f"{name} is neither an architecture (no key stages) nor a graph "
         f'(no "format": "ppgnas-graph"); {_ALLOWED}'
     )
-
-
-def _finalists_of(path: Path) -> str:
-    return ", ".join(f"{path}:{n}" for n in RunDir(path).finalists()) or "it has none yet"
-
-
-def _card_id(folder: Path) -> str:
-    return read_document(folder / "card.json", Card.from_json).id
 
 
 def _finalist(name: str, run: RunDir, key: str) -> Model:

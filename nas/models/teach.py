@@ -64,9 +64,6 @@ def teach(config: TrainConfig, out: Path, *, progress: Progress) -> Taught:
         config: on what, and how long; board, engine and period mean nothing here.
         out: the file to write; it must not exist.
 
-    Returns:
-        The teacher's facts and errors.
-
     Raises:
         ConfigError: no teacher is named, or a finished file, or an option of students.
         RunError: `out` exists, or another training writes it.

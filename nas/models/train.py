@@ -83,9 +83,6 @@ def train_model(
         out: the folder; it must not exist.
         train: the training; the real one unless told otherwise.
 
-    Returns:
-        The card.
-
     Raises:
         RunError: `out` exists, or another training writes it.
         PpgnasError: bad input.

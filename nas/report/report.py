@@ -80,9 +80,6 @@ def _page(data: RunData, name: str, sections: Sequence[Section]) -> str:
 def write_report(run: Path) -> Path:
     """Write `report.html` into the run directory, atomically.
 
-    Returns:
-        Where it was written.
-
     Raises:
         RunError: as `build_report`.
         OSError: the disk is full; an older report is then still there.

@@ -38,9 +38,6 @@ def resolve(given: Mapping[str, Any], base: SearchConfig | None = None) -> Searc
             not given.
         base: the configuration of the run to resume or repeat, or None.
 
-    Returns:
-        The resolved configuration.
-
     Raises:
         BudgetError, ConfigError: an argument has a value that is not allowed, or no budget is
             given.
@@ -64,7 +61,7 @@ def resolve(given: Mapping[str, Any], base: SearchConfig | None = None) -> Searc
                 f"`effort` {values['effort']} and `time` {values['time']} both say how long to "
                 "train; give one of them"
             )
-        values["time_s"] = units.parse_s(values.pop("time"), name="time")
+        values["time_s"] = units.parse(values.pop("time"), units.SECONDS, name="time")
     if "rate" in values:
         values["period_s"] = units.parse_ms(values.pop("rate"), name="rate") / 1000
     elif windows.stride_s is not None and not (base and base.windows == windows):

@@ -93,11 +93,6 @@ def parse_ms(text: str, *, name: str) -> float:
     return parse(text, MILLISECONDS, name=name)
 
 
-def parse_s(text: str, *, name: str) -> float:
-    """Read a time such as `10min` in seconds. See `parse`."""
-    return parse(text, SECONDS, name=name)
-
-
 def parse_mw(text: str, *, name: str) -> float:
     """Read a power such as `5mW` in milliwatts. See `parse`."""
     return parse(text, MILLIWATTS, name=name)

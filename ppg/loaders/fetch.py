@@ -71,9 +71,6 @@ def fetch(
         sha256: what to compare the archive with instead of the published value.
         say: takes lines for the user; the licence comes first.
 
-    Returns:
-        The unpacked files.
-
     Raises:
         DataError: the data set has no address, or the archive is damaged or hostile.
         FetchError: the download failed, or size or SHA-256 is not the expected one.
