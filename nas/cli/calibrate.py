@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from nas.cli import options
 from nas.cli.common import emit, print_notes, verb
-from nas.cli.options import AsJson, BoardName, EngineName, Text
+from nas.cli.options import Text
 from ppgnas.defaults import DEFAULT_BOARD, DEFAULT_ENGINE
 
 if TYPE_CHECKING:
@@ -31,12 +32,12 @@ def calibrate(
         typer.Option(metavar="MODEL=TIME", help="One measured network, such as m.tflite=12.3ms."),
     ] = None,
     out: Annotated[str, typer.Option(help="Engine file to write.")] = "my_engine.toml",
-    board: BoardName = DEFAULT_BOARD,
-    engine: EngineName = DEFAULT_ENGINE,
+    board: options.BoardName = DEFAULT_BOARD,
+    engine: options.EngineName = DEFAULT_ENGINE,
     plot: Annotated[
         Text, typer.Option(help="Parity plot to write; OUT with .html by default.")
     ] = None,
-    as_json: AsJson = False,
+    as_json: options.AsJson = False,
 ) -> None:
     """Fit an engine to timings of your board; its errors are of held-out points.
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import typer
 
+from nas.cli import options
 from nas.cli.common import emit, verb
-from nas.cli.options import AsJson
 
 
 @verb
-def doctor(as_json: AsJson = False) -> None:
+def doctor(as_json: options.AsJson = False) -> None:
     """Tell what this machine has of what ppgnas can use, and how to get what is missing.
 
     Leaves with exit code 1 where something is missing that ppgnas cannot do without.

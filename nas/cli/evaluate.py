@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from nas.cli import options
 from nas.cli.common import arithmetic_of, emit, print_notes, verb
-from nas.cli.options import AsJson, Data, Smoothing, Text, Weights
+from nas.cli.options import Text
 from ppgnas.tables import text_table
 
 if TYPE_CHECKING:
@@ -16,9 +17,9 @@ if TYPE_CHECKING:
 
 @verb
 def evaluate(
-    model: Weights,
-    data: Data,
-    smoothing: Smoothing = "hmm",
+    model: options.Weights,
+    data: options.Data,
+    smoothing: options.Smoothing = "hmm",
     file: Annotated[
         Text,
         typer.Option(
@@ -27,7 +28,7 @@ def evaluate(
         ),
     ] = None,
     seed: Annotated[int, typer.Option(help="Of synthetic recordings.")] = 1,
-    as_json: AsJson = False,
+    as_json: options.AsJson = False,
 ) -> None:
     """Heart-rate error of a model on recordings, in the integer arithmetic of the device.
 

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
+from nas.cli import options
 from nas.cli.common import emit, verb
-from nas.cli.options import AsJson, ModelMode
 
 
 @verb
@@ -44,7 +44,7 @@ def export(
     prefix: Annotated[
         str, typer.Option(help="c: of its names; two of them link into one image.")
     ] = "ppg",
-    mode: ModelMode = None,
+    mode: options.ModelMode = None,
     adapt: Annotated[
         str | None,
         typer.Option(
@@ -56,7 +56,7 @@ def export(
         float, typer.Option(help="c: the longest calibration that --adapt has room for.")
     ] = 5.0,
     force: Annotated[bool, typer.Option("--force", help="Write over files of before.")] = False,
-    as_json: AsJson = False,
+    as_json: options.AsJson = False,
 ) -> None:
     """Hand out the files of a finalist, checked against the fingerprints in its card.
 

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from nas.cli import options
 from nas.cli.common import emit, print_notes, verb
 from nas.cli.data.options import reads_a_file
-from nas.cli.options import AsJson, Channels, RecordingName, Text, Weights
+from nas.cli.options import Text
 
 if TYPE_CHECKING:
     from nas.personal.adapt import Adaptation
@@ -19,11 +20,11 @@ if TYPE_CHECKING:
 @verb
 @reads_a_file
 def personalize(
-    model: Weights,
+    model: options.Weights,
     recording: Annotated[
         str, typer.Option(help="A file of the wearer, of any form, with a reference; or a folder.")
     ],
-    name: RecordingName = None,
+    name: options.RecordingName = None,
     minutes: Annotated[
         float, typer.Option(help="The first so many minutes teach; the rest judges.")
     ] = 5.0,
@@ -34,11 +35,11 @@ def personalize(
             "docs/personalisation.md."
         ),
     ] = "auto",
-    channels: Channels = None,
+    channels: options.Channels = None,
     out: Annotated[
         Text, typer.Option(help="Folder of the adapted network; it must not exist.")
     ] = None,
-    as_json: AsJson = False,
+    as_json: options.AsJson = False,
     *,
     given: dict[str, Any],
 ) -> None:

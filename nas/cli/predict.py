@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from nas.cli import options
 from nas.cli.common import emit, print_notes, verb
 from nas.cli.data.options import reads_a_file
-from nas.cli.options import AsJson, Channels, CsvOut, Smoothing, Text, Weights
+from nas.cli.options import Text
 
 if TYPE_CHECKING:
     from nas.models.predict import TraceSummary
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 @verb
 @reads_a_file
 def predict(
-    model: Weights,
+    model: options.Weights,
     recording: Annotated[
         str,
         typer.Argument(
@@ -29,11 +30,11 @@ def predict(
         ),
     ],
     name: Annotated[Text, typer.Option("--recording", help="Which recording of a folder.")] = None,
-    channels: Channels = None,
-    smoothing: Smoothing = "hmm",
-    out: CsvOut = None,
+    channels: options.Channels = None,
+    smoothing: options.Smoothing = "hmm",
+    out: options.CsvOut = None,
     plot: Annotated[Text, typer.Option(help="HTML file with the plot to write.")] = None,
-    as_json: AsJson = False,
+    as_json: options.AsJson = False,
     *,
     given: dict[str, Any],
 ) -> None:

@@ -9,13 +9,14 @@ from typing import Annotated
 
 import typer
 
+from nas.cli import options
 from nas.cli.common import emit, verb
-from nas.cli.options import AsJson, Run, Text
+from nas.cli.options import Text
 
 
 @verb
 def report(
-    run: Run,
+    run: options.Run,
     figures: Annotated[
         Text,
         typer.Option(
@@ -24,7 +25,7 @@ def report(
             "kaleido and a Chrome or Chromium are installed.",
         ),
     ] = None,
-    as_json: AsJson = False,
+    as_json: options.AsJson = False,
 ) -> None:
     """Write report.html of a run anew.
 

@@ -9,19 +9,9 @@ from typing import Annotated
 
 import typer
 
+from nas.cli import options
 from nas.cli.common import emit, verb
-from nas.cli.options import (
-    Accelerometer,
-    AccHz,
-    AsJson,
-    BudgetScope,
-    PathSmoothing,
-    PpgChannels,
-    PpgHz,
-    PpgSensor,
-    Rate,
-    Text,
-)
+from nas.cli.options import Text
 
 NOTHING_FITS = 3
 
@@ -36,18 +26,18 @@ def rescore(
     engine: Annotated[
         Text, typer.Option(help="Runtime by name.", show_default="the run's own")
     ] = None,
-    rate: Rate = None,
-    budget_scope: BudgetScope = None,
-    ppg_hz: PpgHz = None,
-    acc_hz: AccHz = None,
-    ppg_channels: PpgChannels = None,
-    smoothing: PathSmoothing = None,
-    ppg_sensor: PpgSensor = None,
-    accelerometer: Accelerometer = None,
+    rate: options.Rate = None,
+    budget_scope: options.BudgetScope = None,
+    ppg_hz: options.PpgHz = None,
+    acc_hz: options.AccHz = None,
+    ppg_channels: options.PpgChannels = None,
+    smoothing: options.PathSmoothing = None,
+    ppg_sensor: options.PpgSensor = None,
+    accelerometer: options.Accelerometer = None,
     out: Annotated[
         Text, typer.Option(help="The page.", show_default="RUN/rescore-BOARD.html")
     ] = None,
-    as_json: AsJson = False,
+    as_json: options.AsJson = False,
 ) -> None:
     """All candidates of a run under another board or engine, without training.
 

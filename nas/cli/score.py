@@ -6,25 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from nas.cli import options
 from nas.cli.common import emit, verb
-from nas.cli.options import (
-    Accelerometer,
-    AccHz,
-    AsJson,
-    BoardName,
-    Bpm,
-    BudgetScope,
-    EngineName,
-    ModelMode,
-    PathSmoothing,
-    PpgChannels,
-    PpgHz,
-    PpgSensor,
-    Rate,
-    Stride,
-    Text,
-    Window,
-)
+from nas.cli.options import Text
 from ppgnas.defaults import DEFAULT_BOARD, DEFAULT_ENGINE
 from ppgnas.tables import text_table
 
@@ -43,24 +27,24 @@ def score(
             help="RUN:ID (a finalist), a .tflite, an arch.json, a graph.json or published:NAME.",
         ),
     ],
-    board: BoardName = DEFAULT_BOARD,
-    engine: EngineName = DEFAULT_ENGINE,
-    rate: Rate = None,
+    board: options.BoardName = DEFAULT_BOARD,
+    engine: options.EngineName = DEFAULT_ENGINE,
+    rate: options.Rate = None,
     latency: Annotated[
         Text, typer.Option(help="Longest latency, for the suggested clock; or the period.")
     ] = None,
-    mode: ModelMode = None,
-    window: Window = None,
-    stride: Stride = None,
-    bpm: Bpm = None,
-    budget_scope: BudgetScope = None,
-    ppg_hz: PpgHz = None,
-    acc_hz: AccHz = None,
-    ppg_channels: PpgChannels = None,
-    smoothing: PathSmoothing = None,
-    ppg_sensor: PpgSensor = None,
-    accelerometer: Accelerometer = None,
-    as_json: AsJson = False,
+    mode: options.ModelMode = None,
+    window: options.Window = None,
+    stride: options.Stride = None,
+    bpm: options.Bpm = None,
+    budget_scope: options.BudgetScope = None,
+    ppg_hz: options.PpgHz = None,
+    acc_hz: options.AccHz = None,
+    ppg_channels: options.PpgChannels = None,
+    smoothing: options.PathSmoothing = None,
+    ppg_sensor: options.PpgSensor = None,
+    accelerometer: options.Accelerometer = None,
+    as_json: options.AsJson = False,
 ) -> None:
     """Latency, flash, SRAM and power of a model, layer by layer; no weights needed.
 

@@ -8,34 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from nas.cli import options
 from nas.cli.common import arithmetic_of, command_line, emit, verb
-from nas.cli.options import (
-    MODE_HELP,
-    RECIPE_HELP,
-    TEACHERS,
-    WINDOW_HELP,
-    Accelerometer,
-    AccHz,
-    AsJson,
-    Bpm,
-    BudgetScope,
-    Channels,
-    Device,
-    Distill,
-    PathSmoothing,
-    PpgChannels,
-    PpgHz,
-    PpgSensor,
-    Rate,
-    ReportData,
-    ReportFrom,
-    Split,
-    Stride,
-    StudentInputs,
-    TeacherInputs,
-    Text,
-    Unlabelled,
-)
+from nas.cli.options import Text
 from ppgnas.parsing import printable
 from ppgnas.tables import text_table
 
@@ -59,13 +34,13 @@ def search(
     power: Annotated[
         Text, typer.Option(help="Average power, sleep and sensors included, for example 5mW.")
     ] = None,
-    budget_scope: BudgetScope = None,
+    budget_scope: options.BudgetScope = None,
     data: Annotated[
         Text, typer.Option(help="Folder of recordings or of a data set, or synthetic (default).")
     ] = None,
-    report_data: ReportData = None,
-    report_from: ReportFrom = None,
-    split: Split = None,
+    report_data: options.ReportData = None,
+    report_from: options.ReportFrom = None,
+    split: options.Split = None,
     space: Annotated[
         Text, typer.Option(help="default, tiny, wide, or a .toml file of your own.")
     ] = None,
@@ -118,13 +93,15 @@ def search(
             "time, with what could be trained in it."
         ),
     ] = None,
-    teacher: Annotated[Text, typer.Option(help=f"Default auto; none, {TEACHERS}")] = None,
-    distill: Distill = None,
-    unlabelled: Unlabelled = None,
-    channels: Channels = None,
+    teacher: Annotated[Text, typer.Option(help=f"Default auto; none, {options.TEACHERS}")] = None,
+    distill: options.Distill = None,
+    unlabelled: options.Unlabelled = None,
+    channels: options.Channels = None,
     recipe: Annotated[
         Text,
-        typer.Option(help=f"Stages of a finalist's training; default direct. {RECIPE_HELP}"),
+        typer.Option(
+            help=f"Stages of a finalist's training; default direct. {options.RECIPE_HELP}"
+        ),
     ] = None,
     supernet: Annotated[
         bool | None,
@@ -134,25 +111,26 @@ def search(
             "default they begin with random ones, which was measured to be better.",
         ),
     ] = None,
-    mode: Annotated[Text, typer.Option(help=f"Default window. {MODE_HELP}")] = None,
+    mode: Annotated[Text, typer.Option(help=f"Default window. {options.MODE_HELP}")] = None,
     window: Annotated[
         Text,
         typer.Option(
-            help=f"{WINDOW_HELP}; several to choose among: 6s,8s. Default 8s. See docs/windows.md."
+            help=f"{options.WINDOW_HELP}; several to choose among: 6s,8s. Default 8s. "
+            "See docs/windows.md."
         ),
     ] = None,
-    stride: Stride = None,
-    bpm: Bpm = None,
-    student_inputs: StudentInputs = None,
-    teacher_inputs: TeacherInputs = None,
-    rate: Rate = None,
-    ppg_hz: PpgHz = None,
-    acc_hz: AccHz = None,
-    ppg_channels: PpgChannels = None,
-    smoothing: PathSmoothing = None,
-    ppg_sensor: PpgSensor = None,
-    accelerometer: Accelerometer = None,
-    device: Device = "auto",
+    stride: options.Stride = None,
+    bpm: options.Bpm = None,
+    student_inputs: options.StudentInputs = None,
+    teacher_inputs: options.TeacherInputs = None,
+    rate: options.Rate = None,
+    ppg_hz: options.PpgHz = None,
+    acc_hz: options.AccHz = None,
+    ppg_channels: options.PpgChannels = None,
+    smoothing: options.PathSmoothing = None,
+    ppg_sensor: options.PpgSensor = None,
+    accelerometer: options.Accelerometer = None,
+    device: options.Device = "auto",
     dask: Annotated[
         Text,
         typer.Option(
@@ -197,7 +175,7 @@ def search(
     resume: Annotated[
         bool, typer.Option("--resume", help="Continue a run; options left out are taken from it.")
     ] = False,
-    as_json: AsJson = False,
+    as_json: options.AsJson = False,
 ) -> None:
     """Search networks that fit the budgets, retrain the best and report on them.
 

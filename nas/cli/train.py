@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from nas.cli import options
 from nas.cli.common import (
     CHECKPOINT,
     arithmetic_of,
@@ -18,40 +19,18 @@ from nas.cli.common import (
     print_notes,
     verb,
 )
-from nas.cli.options import (
-    ANY_NETWORK,
-    AsJson,
-    Bpm,
-    Channels,
-    Data,
-    Device,
-    Distill,
-    Effort,
-    Mode,
-    Recipe,
-    ReportData,
-    ReportFrom,
-    Seed,
-    Split,
-    Stride,
-    StudentInputs,
-    Teacher,
-    TeacherInputs,
-    Text,
-    Unlabelled,
-    Window,
-)
+from nas.cli.options import Text
 from ppgnas.defaults import DEFAULT_BOARD, DEFAULT_ENGINE
 
 if TYPE_CHECKING:
     from nas.run.config import TrainConfig
 
-ARCH_HELP = f"An arch.json, RUN:ID, or published:NAME with {ANY_NETWORK}"
+ARCH_HELP = f"An arch.json, RUN:ID, or published:NAME with {options.ANY_NETWORK}"
 
 
 @verb
 def train(
-    data: Data,
+    data: options.Data,
     out: Annotated[
         str,
         typer.Option(
@@ -60,29 +39,29 @@ def train(
         ),
     ],
     arch: Annotated[Text, typer.Argument(metavar="ARCH", help=ARCH_HELP)] = None,
-    report_data: ReportData = None,
-    report_from: ReportFrom = None,
-    split: Split = None,
-    effort: Effort = "standard",
-    teacher: Teacher = "none",
+    report_data: options.ReportData = None,
+    report_from: options.ReportFrom = None,
+    split: options.Split = None,
+    effort: options.Effort = "standard",
+    teacher: options.Teacher = "none",
     teacher_only: Annotated[
         bool, typer.Option("--teacher-only", help="Train the teacher alone; no ARCH.")
     ] = False,
-    distill: Distill = None,
-    unlabelled: Unlabelled = None,
-    channels: Channels = None,
-    recipe: Recipe = "direct",
-    student_inputs: StudentInputs = None,
-    teacher_inputs: TeacherInputs = None,
-    mode: Mode = "window",
-    window: Window = None,
-    stride: Stride = None,
-    bpm: Bpm = None,
-    seed: Seed = 0,
+    distill: options.Distill = None,
+    unlabelled: options.Unlabelled = None,
+    channels: options.Channels = None,
+    recipe: options.Recipe = "direct",
+    student_inputs: options.StudentInputs = None,
+    teacher_inputs: options.TeacherInputs = None,
+    mode: options.Mode = "window",
+    window: options.Window = None,
+    stride: options.Stride = None,
+    bpm: options.Bpm = None,
+    seed: options.Seed = 0,
     board: Annotated[str, typer.Option(help="Board of the card: name or .toml.")] = DEFAULT_BOARD,
     engine: Annotated[str, typer.Option(help="Runtime of the card.")] = DEFAULT_ENGINE,
-    device: Device = "auto",
-    as_json: AsJson = False,
+    device: options.Device = "auto",
+    as_json: options.AsJson = False,
 ) -> None:
     """Train one architecture into a folder that evaluate, predict, score and export take.
 

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from nas.cli import options
 from nas.cli.common import emit, verb
-from nas.cli.options import AsJson, BoardName, ModelMode, Text
+from nas.cli.options import Text
 from ppgnas.defaults import DEFAULT_BOARD
 from ppgnas.tables import text_table
 
@@ -25,12 +26,12 @@ def verify(
         typer.Option(help="Folder of recordings, or synthetic; the run's own unless given."),
     ] = None,
     windows: Annotated[int, typer.Option(min=1, help="How many windows to compare.")] = 20,
-    board: BoardName = DEFAULT_BOARD,
+    board: options.BoardName = DEFAULT_BOARD,
     compiler: Annotated[
         Text, typer.Option(help="zig or gcc; what is installed unless given.")
     ] = None,
-    mode: ModelMode = None,
-    as_json: AsJson = False,
+    mode: options.ModelMode = None,
+    as_json: options.AsJson = False,
 ) -> None:
     """Compile a model's C for a Cortex-M7, emulate it, compare bit for bit, count.
 

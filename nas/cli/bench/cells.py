@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from nas.cli import options
 from nas.cli.common import command_line, emit, goes_on, page_file, seeds_of, verb
-from nas.cli.options import AsJson, Data, Page, ReportData, ReportFrom, Split, Text, Unlabelled
+from nas.cli.options import Text
 from ppgnas.errors import RunError
 
 if TYPE_CHECKING:
@@ -20,10 +21,10 @@ def cell_verb(bench: str, help_text: str) -> Callable[..., None]:
     """The verb of a bench; its help is `help_text` and an example."""
 
     def run(
-        data: Data,
-        report_data: ReportData = None,
-        report_from: ReportFrom = None,
-        split: Split = None,
+        data: options.Data,
+        report_data: options.ReportData = None,
+        report_from: options.ReportFrom = None,
+        split: options.Split = None,
         preset: Annotated[
             str, typer.Option(help="small (under an hour on two cores) or full.")
         ] = "small",
@@ -39,15 +40,15 @@ def cell_verb(bench: str, help_text: str) -> Callable[..., None]:
         distill: Annotated[
             str, typer.Option(help="Where the bench compares no mixes: a mix of losses.")
         ] = "auto",
-        unlabelled: Unlabelled = None,
+        unlabelled: options.Unlabelled = None,
         effort: Annotated[
             Text, typer.Option(help="Of the teacher: quick (small preset), standard (full), ...")
         ] = None,
         out: Annotated[
             Text, typer.Option(help="Folder; what is in it is not trained again.")
         ] = None,
-        page: Page = None,
-        as_json: AsJson = False,
+        page: options.Page = None,
+        as_json: options.AsJson = False,
     ) -> None:
         from nas.bench.distillation.config import BenchConfig
         from nas.bench.distillation.tables import BENCHES, PRESET_EFFORT, PRESETS

@@ -7,14 +7,15 @@ from typing import Annotated
 
 import typer
 
+from nas.cli import options
 from nas.cli.common import command_line, emit, goes_on, page_file, verb
-from nas.cli.options import AsJson, Device, HeldOut, Page, PretrainSeed, Sources, Text
+from nas.cli.options import Text
 from ppgnas.tables import text_table
 
 
 @verb
 def bench_crossmodal(
-    data: Sources,
+    data: options.Sources,
     preset: Annotated[
         str,
         typer.Option(help="brief (ten minutes of one core), small, full (wants a GPU), smoke."),
@@ -22,17 +23,17 @@ def bench_crossmodal(
     method: Annotated[
         str, typer.Option(help="Of the PPG encoder: masked or contrast.")
     ] = "contrast",
-    seed: PretrainSeed = 0,
-    held_out_hours: HeldOut = 1.5,
-    device: Device = "auto",
+    seed: options.PretrainSeed = 0,
+    held_out_hours: options.HeldOut = 1.5,
+    device: options.Device = "auto",
     out: Annotated[
         str, typer.Option(help="Folder of encoders and records; what is there is not done again.")
     ] = "results/crossmodal",
-    page: Page = None,
+    page: options.Page = None,
     plot: Annotated[
         Text, typer.Option(help="Write both embeddings, coloured by person, to this HTML file.")
     ] = None,
-    as_json: AsJson = False,
+    as_json: options.AsJson = False,
 ) -> None:
     """What acceleration learns from PPG: retrieval, linear probes, and encoders for a chip.
 

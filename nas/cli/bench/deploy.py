@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
+from nas.cli import options
 from nas.cli.common import emit, verb
-from nas.cli.options import AsJson, MarkdownOut, Text
+from nas.cli.options import Text
 from ppgnas.tables import text_table
 
 
@@ -25,8 +26,8 @@ def bench_deploy(
         Text,
         typer.Option(help="Folder of CMSIS-NN's sources, to run the same networks in them."),
     ] = None,
-    out: MarkdownOut = "results/reference/deploy.md",
-    as_json: AsJson = False,
+    out: options.MarkdownOut = "results/reference/deploy.md",
+    as_json: options.AsJson = False,
 ) -> None:
     """Do the files compute what was evaluated, and what do they cost? In emulation.
 

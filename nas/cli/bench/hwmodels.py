@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from nas.cli import options
 from nas.cli.common import emit, verb
-from nas.cli.options import AsJson, MarkdownOut
 from ppgnas.tables import text_table
 
 
 @verb
 def bench_hwmodels(
-    out: MarkdownOut = "results/reference/hwmodels.md",
-    as_json: AsJson = False,
+    out: options.MarkdownOut = "results/reference/hwmodels.md",
+    as_json: options.AsJson = False,
 ) -> None:
     """Held-out errors of the cost models against their goals, and their speed.
 

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
+from nas.cli import options
 from nas.cli.common import command_line, emit, page_file, verb
-from nas.cli.options import AsJson, Data, Page
 
 
 @verb
@@ -20,7 +20,7 @@ def bench_personalize(
             help="RUN:ID or folders of `ppgnas train`; their people are pooled.",
         ),
     ],
-    data: Data,
+    data: options.Data,
     minutes: Annotated[str, typer.Option(help="Lengths of the calibration.")] = "1,3,5,15",
     kind: Annotated[
         str, typer.Option(help="With commas; see ppgnas personalize.")
@@ -28,8 +28,8 @@ def bench_personalize(
     out: Annotated[
         str, typer.Option(help="Folder; what is in it is not computed again.")
     ] = "results/personalize",
-    page: Page = None,
-    as_json: AsJson = False,
+    page: options.Page = None,
+    as_json: options.AsJson = False,
 ) -> None:
     """Error against minutes of labels, on report people of each network. Goes on where it stopped.
 

@@ -7,40 +7,30 @@ from typing import Annotated
 
 import typer
 
+from nas.cli import options
 from nas.cli.common import command_line, emit, goes_on, page_file, verb
-from nas.cli.options import (
-    AsJson,
-    Data,
-    Device,
-    Effort,
-    Page,
-    ReportData,
-    ReportFrom,
-    Space,
-    Split,
-)
 from ppgnas.tables import text_table
 
 
 @verb
 def bench_ranking(
-    data: Data,
-    report_data: ReportData = None,
-    report_from: ReportFrom = None,
-    split: Split = None,
+    data: options.Data,
+    report_data: options.ReportData = None,
+    report_from: options.ReportFrom = None,
+    split: options.Split = None,
     networks: Annotated[
         int, typer.Option(help="How many to train alone; six pairs are among them.")
     ] = 52,
-    effort: Effort = "quick",
+    effort: options.Effort = "quick",
     seed: Annotated[int, typer.Option(help="Of networks and split.")] = 0,
-    space: Space = "default",
+    space: options.Space = "default",
     budget: Annotated[str, typer.Option(help="Flash that each network may take.")] = "80KB",
-    device: Device = "auto",
+    device: options.Device = "auto",
     out: Annotated[
         str, typer.Option(help="Folder of the records; networks in it are not trained again.")
     ] = "results/ranking",
-    page: Page = None,
-    as_json: AsJson = False,
+    page: options.Page = None,
+    as_json: options.AsJson = False,
 ) -> None:
     """How well cheap figures order networks that were trained alone; goes on where it stopped.
 

@@ -8,8 +8,9 @@ from typing import Annotated
 
 import typer
 
+from nas.cli import options
 from nas.cli.common import emit, goes_on, names_of, page_file, verb
-from nas.cli.options import AsJson, Data, Effort, Teacher, Text
+from nas.cli.options import Text
 from ppgnas.tables import text_table
 
 NETWORK_HELP = (
@@ -29,7 +30,7 @@ def records(
             help="loso, kfold, transfer, dalia-groups, bami1-bami2 or spc-train-test.",
         ),
     ],
-    data: Data,
+    data: options.Data,
     network: Annotated[str, typer.Option(help=NETWORK_HELP)] = "medium",
     tested: Annotated[
         Text,
@@ -57,8 +58,8 @@ def records(
     seeds: Annotated[
         int, typer.Option(help="How many trainings of each fold: seeds 0, 1, ...")
     ] = 5,
-    effort: Effort = "standard",
-    teacher: Teacher = "none",
+    effort: options.Effort = "standard",
+    teacher: options.Teacher = "none",
     jobs: Annotated[int, typer.Option(help="Folds side by side, each in its own process.")] = 1,
     out: Annotated[
         str, typer.Option(help="Folder of the results; finished folds in it are not run again.")
@@ -66,7 +67,7 @@ def records(
     page: Annotated[
         Text, typer.Option(help="Write a Markdown page of everything in --out to this file.")
     ] = None,
-    as_json: AsJson = False,
+    as_json: options.AsJson = False,
 ) -> None:
     """Train and test fixed networks by the protocols of the literature; goes on where it stopped.
 

@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
+from nas.cli import options
 from nas.cli.common import command_line, emit, goes_on, page_file, seeds_of, verb
-from nas.cli.options import AsJson, ReportData, ReportFrom, Split, Text
+from nas.cli.options import Text
 
 
 @verb
@@ -29,9 +30,9 @@ def bench_search(
     data: Annotated[
         Text, typer.Option(help="Folder of recordings, or synthetic (default).")
     ] = None,
-    report_data: ReportData = None,
-    report_from: ReportFrom = None,
-    split: Split = None,
+    report_data: options.ReportData = None,
+    report_from: options.ReportFrom = None,
+    split: options.Split = None,
     space: Annotated[Text, typer.Option(help="As of a search.")] = None,
     board: Annotated[Text, typer.Option(help="As of a search.")] = None,
     engine: Annotated[Text, typer.Option(help="As of a search.")] = None,
@@ -41,7 +42,7 @@ def bench_search(
     page: Annotated[
         Text, typer.Option(help="Write the contest as a Markdown page to this file.")
     ] = None,
-    as_json: AsJson = False,
+    as_json: options.AsJson = False,
 ) -> None:
     """Speed figures, and what RUN took; or with --seeds: does searching pay?
 

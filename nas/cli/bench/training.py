@@ -6,15 +6,15 @@ from typing import Annotated
 
 import typer
 
+from nas.cli import options
 from nas.cli.common import emit, verb
-from nas.cli.options import AsJson
 from ppgnas.tables import text_table
 
 
 @verb
 def bench_training(
     steps: Annotated[int, typer.Option(min=10, help="Of the supernet, each time.")] = 30,
-    as_json: AsJson = False,
+    as_json: options.AsJson = False,
 ) -> None:
     """Steps a second of supernet, finalists and fixed networks, idle and beside a busy process.
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from nas.cli import options
 from nas.cli.common import emit, verb
-from nas.cli.options import AsJson
 from ppgnas.tables import text_table
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @verb
 def show_board(
     board: Annotated[str, typer.Argument(help="Name, or path of a .toml file.")],
-    as_json: AsJson = False,
+    as_json: options.AsJson = False,
 ) -> None:
     """Figures of a board and where each comes from.
 
@@ -74,7 +74,7 @@ def board_text(board: Board) -> str:
 @verb
 def check_board(
     file: Annotated[str, typer.Argument(help="Path of a .toml file.")],
-    as_json: AsJson = False,
+    as_json: options.AsJson = False,
 ) -> None:
     """Check a board file: every figure, its unit, its bounds and its source.
 
@@ -101,7 +101,7 @@ def check_board(
 
 
 @verb
-def list_boards(as_json: AsJson = False) -> None:
+def list_boards(as_json: options.AsJson = False) -> None:
     """Names of the boards that come with ppgnas.
 
     \b
@@ -130,7 +130,7 @@ def list_boards(as_json: AsJson = False) -> None:
 @verb
 def new_board(
     name: Annotated[str, typer.Argument(help="Name of the part; NAME.toml is written.")],
-    as_json: AsJson = False,
+    as_json: options.AsJson = False,
 ) -> None:
     """Write a commented board file to fill in.
 

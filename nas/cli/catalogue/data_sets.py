@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from nas.cli import options
 from nas.cli.common import emit, verb
-from nas.cli.options import AsJson
 
 
 @verb
-def list_data(as_json: AsJson = False) -> None:
+def list_data(as_json: options.AsJson = False) -> None:
     """Data sets that can be read as their authors publish them, and forms of single files.
 
     \b

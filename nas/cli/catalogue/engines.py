@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from nas.cli import options
 from nas.cli.common import emit, verb
-from nas.cli.options import AsJson
 from ppgnas.tables import text_table
 
 
 @verb
-def list_engines(as_json: AsJson = False) -> None:
+def list_engines(as_json: options.AsJson = False) -> None:
     """Names, versions and cores of the runtimes.
 
     \b

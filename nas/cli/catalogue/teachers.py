@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
+from nas.cli import options
 from nas.cli.common import emit, verb
-from nas.cli.options import AsJson
 from ppgnas.tables import text_table
 
 
 @verb
-def list_teachers(as_json: AsJson = False) -> None:
+def list_teachers(as_json: options.AsJson = False) -> None:
     """Teachers that can be trained, their size, and minutes of training on two cores.
 
     \b

@@ -8,8 +8,9 @@ from typing import Annotated
 
 import typer
 
+from nas.cli import options
 from nas.cli.common import emit, verb
-from nas.cli.options import AsJson, Text
+from nas.cli.options import Text
 from ppgnas.parsing import printable
 
 
@@ -23,7 +24,7 @@ def fetch_data(
     sha256: Annotated[
         Text, typer.Option(help="SHA-256 to expect instead of the published one.")
     ] = None,
-    as_json: AsJson = False,
+    as_json: options.AsJson = False,
 ) -> None:
     """Download a data set, check size and SHA-256, and unpack what is needed.
 

@@ -7,9 +7,9 @@ from typing import Annotated, Any
 
 import typer
 
+from nas.cli import options
 from nas.cli.common import emit, print_notes, verb
 from nas.cli.data.options import reads_a_file
-from nas.cli.options import AsJson, Channels
 
 
 @verb
@@ -19,8 +19,8 @@ def inspect(
         str, typer.Argument(help="Folder of recordings, a file of any form, or synthetic.")
     ],
     each: Annotated[bool, typer.Option("--each", help="A line for each recording.")] = False,
-    channels: Channels = None,
-    as_json: AsJson = False,
+    channels: options.Channels = None,
+    as_json: options.AsJson = False,
     *,
     given: dict[str, Any],
 ) -> None:

@@ -7,9 +7,9 @@ from typing import Annotated, Any
 
 import typer
 
+from nas.cli import options
 from nas.cli.common import emit, print_notes, verb
 from nas.cli.data.options import reads_a_file
-from nas.cli.options import AsJson, CsvOut, RecordingName
 
 
 @verb
@@ -25,9 +25,9 @@ def embed(
     recording: Annotated[
         str, typer.Option(help="A file of any form (no labels needed), or a folder.")
     ],
-    name: RecordingName = None,
-    out: CsvOut = None,
-    as_json: AsJson = False,
+    name: options.RecordingName = None,
+    out: options.CsvOut = None,
+    as_json: options.AsJson = False,
     *,
     given: dict[str, Any],
 ) -> None:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from nas.cli import options
 from nas.cli.common import CHECKPOINT, emit, goes_on, verb
-from nas.cli.options import AsJson, Device, Effort, HeldOut, PretrainSeed, Sources, Space, Text
+from nas.cli.options import Text
 from ppgnas.defaults import DEFAULT_BOARD, DEFAULT_ENGINE
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 @verb
 def pretrain(
     sensor: Annotated[str, typer.Argument(metavar="ppg|acc", help="What the encoder reads.")],
-    data: Sources,
+    data: options.Sources,
     out: Annotated[
         str,
         typer.Option(
@@ -46,22 +47,22 @@ def pretrain(
             "as a folder with model.tflite, model.onnx, model.c and its costs. Wants a teacher."
         ),
     ] = None,
-    space: Space = "default",
+    space: options.Space = "default",
     board: Annotated[str, typer.Option(help="Board of the costs, with --size.")] = DEFAULT_BOARD,
     engine: Annotated[
         str, typer.Option(help="Runtime of the costs, with --size.")
     ] = DEFAULT_ENGINE,
     net: Annotated[str, typer.Option(help="Size of the encoder: small or large.")] = "small",
-    effort: Effort = "standard",
+    effort: options.Effort = "standard",
     steps: Annotated[int | None, typer.Option(help="Steps, instead of those of --effort.")] = None,
     batch: Annotated[int, typer.Option(help="Segments a step.")] = 128,
-    seed: PretrainSeed = 0,
+    seed: options.PretrainSeed = 0,
     shards: Annotated[
         str, typer.Option(help="Folder for the segments, which are cut once and found again.")
     ] = "results/segments",
-    held_out_hours: HeldOut = 1.5,
-    device: Device = "auto",
-    as_json: AsJson = False,
+    held_out_hours: options.HeldOut = 1.5,
+    device: options.Device = "auto",
+    as_json: options.AsJson = False,
 ) -> None:
     """Pre-train an encoder of 30 s of PPG, or of acceleration: by a PPG encoder, or alone.
 
