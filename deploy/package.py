@@ -46,12 +46,7 @@ class Package:
 
 
 def write_package(
-    folder: Path,
-    net: QuantizedNet,
-    *,
-    name: str,
-    x: NDArray[np.float32],
-    mode: Mode = "window",
+    folder: Path, net: QuantizedNet, *, name: str, x: NDArray[np.float32], mode: Mode = "window"
 ) -> Package:
     """Write `graph.json`, `weights.safetensors`, `model.tflite`, `.onnx`, `.c` and `.h`.
 

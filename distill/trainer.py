@@ -269,11 +269,7 @@ class Trainer:
         missing = [arch for arch in archs if not self._begun_file(arch, kind).exists()]
         missing.sort(key=lambda arch: -plan(arch).values)  # the longest first: nobody waits for it
         jobs = [
-            (
-                self._rung(job, kind),
-                *self._judges(job.arch),
-                self._begun_file(job.arch, kind),
-            )
+            (self._rung(job, kind), *self._judges(job.arch), self._begun_file(job.arch, kind))
             for job in map(self._whole, missing)
         ]
         run_jobs(

@@ -254,11 +254,7 @@ def _known_limit_hz(part: str) -> float | None:
 
 
 def _check_clocks(
-    path: Path,
-    clock_hz: float,
-    settings: list[ClockSetting],
-    limit_hz: float | None,
-    part: str,
+    path: Path, clock_hz: float, settings: list[ClockSetting], limit_hz: float | None, part: str
 ) -> None:
     clocks = {"clock": clock_hz}
     clocks |= {f"clocks.{n}.clock": s.clock_hz for n, s in enumerate(settings, start=1)}

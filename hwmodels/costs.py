@@ -178,11 +178,7 @@ class _Whole:
     """Costs of networks with what stands around them; a batch has few shapes of that."""
 
     def __init__(
-        self,
-        board: Board,
-        around: Surroundings | None,
-        period_s: float,
-        mode: Mode = "window",
+        self, board: Board, around: Surroundings | None, period_s: float, mode: Mode = "window"
     ) -> None:
         self._board, self._around, self._period_s, self._mode = board, around, period_s, mode
         self._active_mw, self._sleep_mw = board.active_mw.value, board.sleep_mw.value

@@ -57,11 +57,7 @@ def named_file(
 
 
 def read_as(
-    path: Path,
-    kind: type[Document],
-    *,
-    help_text: str,
-    refusal: type[PpgnasError] = BoardError,
+    path: Path, kind: type[Document], *, help_text: str, refusal: type[PpgnasError] = BoardError
 ) -> Document:
     """Read and check a file.
 

@@ -200,12 +200,7 @@ class Supernet(nn.Module):
                 self.transforms[f"{name}_k{kernel}_25hz"] = nn.Parameter(matrix)
 
     def forward(
-        self,
-        x: Tensor,
-        arch: Arch,
-        *,
-        statistics: Statistics | None = None,
-        whole: bool = False,
+        self, x: Tensor, arch: Arch, *, statistics: Statistics | None = None, whole: bool = False
     ) -> Tensor:
         """Logits of one subnetwork.
 

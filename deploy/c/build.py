@@ -60,11 +60,7 @@ def model_texts(
 
 
 def model_files(
-    net: QuantizedNet,
-    folder: Path,
-    *,
-    mode: Mode = "window",
-    max_scratch_bytes: int | None = None,
+    net: QuantizedNet, folder: Path, *, mode: Mode = "window", max_scratch_bytes: int | None = None
 ) -> ModelFiles:
     """Write `model.c` and `model.h` into a folder.
 

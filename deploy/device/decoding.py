@@ -116,11 +116,7 @@ def expected_error(spread_q8: Ints, calibration: Calibration | None) -> Ints:
 
 
 def read(
-    w: Ints,
-    calibration: Calibration | None = None,
-    *,
-    seen: Ints | None = None,
-    task: Task = TASK,
+    w: Ints, calibration: Calibration | None = None, *, seen: Ints | None = None, task: Task = TASK
 ) -> Reading:
     """Readings from weights.
 

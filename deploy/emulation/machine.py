@@ -120,11 +120,7 @@ class Machine:
     """
 
     def __init__(
-        self,
-        image: Image,
-        *,
-        shared: tuple[str, ...] = (),
-        counted: bool = True,
+        self, image: Image, *, shared: tuple[str, ...] = (), counted: bool = True
     ) -> None:
         unicorn = load("unicorn", package="unicorn", purpose="running code of a Cortex-M7")
         registers = load("unicorn.arm_const", package="unicorn", purpose="running code")

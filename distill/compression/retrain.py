@@ -18,13 +18,7 @@ import torch
 from distill.compression.labels import label
 from distill.compression.pruning import goals, prune
 from distill.evaluation import Retrained, predict_windows
-from distill.finalist import (
-    OBSERVED_BATCHES,
-    FinalistJob,
-    checkpoint_of,
-    fit_finalist,
-    take_part,
-)
+from distill.finalist import OBSERVED_BATCHES, FinalistJob, checkpoint_of, fit_finalist, take_part
 from distill.losses.adaptor import Adaptor, beside
 from distill.pool import open_pool
 from distill.qat import QatNetwork

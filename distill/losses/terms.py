@@ -135,9 +135,6 @@ TERMS: dict[str, Term] = {
         labels=True,
     ),
     "bounded": Term(
-        _of_both(bounded),
-        0.01,
-        {"v": Setting(0.5, *_ANY), "m": Setting(0.0, *_ANY)},
-        labels=True,
+        _of_both(bounded), 0.01, {"v": Setting(0.5, *_ANY), "m": Setting(0.0, *_ANY)}, labels=True
     ),
 }

@@ -16,13 +16,7 @@ from hwmodels.generated_c.cost import FastCost, shared_functions, step_tables
 from hwmodels.generated_c.law import CLaw
 from hwmodels.generated_c.program import program, rewritable
 from hwmodels.generated_c.segments import Segment
-from hwmodels.generated_c.shapes import (
-    StepShape,
-    infer_shape,
-    layout_of,
-    step_shape,
-    unwritten,
-)
+from hwmodels.generated_c.shapes import StepShape, infer_shape, layout_of, step_shape, unwritten
 from hwmodels.generated_c.steps import Storage
 from hwmodels.generated_c.streaming import COUNT_BYTES, kept_by
 from ppgnas.errors import GraphError

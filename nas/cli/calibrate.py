@@ -24,8 +24,7 @@ if TYPE_CHECKING:
 @verb
 def calibrate(
     measurements: Annotated[
-        Text,
-        typer.Argument(metavar="[CSV]", help="Timings of networks or of single layers."),
+        Text, typer.Argument(metavar="[CSV]", help="Timings of networks or of single layers.")
     ] = None,
     anchor: Annotated[
         list[str] | None,

@@ -101,13 +101,7 @@ def as_text(result: Evaluation) -> str:
     lines += ["", text_table((*header, *(("role",) if known else ())), people)]
     if set(result.activities) - {"unknown"}:
         rows = [
-            (
-                name,
-                f"{row.mae_bpm:.2f}",
-                f"{row.mae_bpm_smoothed:.2f}",
-                row.windows,
-                row.people,
-            )
+            (name, f"{row.mae_bpm:.2f}", f"{row.mae_bpm_smoothed:.2f}", row.windows, row.people)
             for name, row in result.activities.items()
         ]
         lines += ["", text_table(("activity", *header[1:], "people"), rows)]

@@ -22,8 +22,7 @@ Run = Annotated[str, typer.Argument(metavar="RUN", help="Run directory.")]
 Weights = Annotated[
     str,
     typer.Argument(
-        metavar="MODEL",
-        help="RUN:ID (a finalist), a folder of `ppgnas train`, or a .tflite file.",
+        metavar="MODEL", help="RUN:ID (a finalist), a folder of `ppgnas train`, or a .tflite file."
     ),
 ]
 BoardName = Annotated[str, typer.Option(help="Board by name or .toml.")]
@@ -80,18 +79,14 @@ MODE_HELP = (
     "keep what they need of the past; see docs/streaming.md."
 )
 Mode = Annotated[str, typer.Option(help=MODE_HELP)]
-ModelMode = Annotated[
-    Text,
-    typer.Option("--mode", help=f"Default: the model's own. {MODE_HELP}"),
-]
+ModelMode = Annotated[Text, typer.Option("--mode", help=f"Default: the model's own. {MODE_HELP}")]
 WINDOW_HELP = "Window that a network reads, 4s to 16s"
 Window = Annotated[
     Text,
     typer.Option(help=f"{WINDOW_HELP}; default 8s, or the network's own. See docs/windows.md."),
 ]
 Stride = Annotated[
-    Text,
-    typer.Option(help="From one window, and one reading, to the next, 1s to 4s; default 2s."),
+    Text, typer.Option(help="From one window, and one reading, to the next, 1s to 4s; default 2s.")
 ]
 Bpm = Annotated[
     Text,

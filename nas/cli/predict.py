@@ -47,12 +47,7 @@ def predict(
     ppgnas predict results/run:1 bare.csv --columns t,green,ax,ay,az
     """
     from nas.models.names import find_model
-    from nas.models.predict import (
-        find_recording,
-        trace_csv,
-        trace_of,
-        trace_summary,
-    )
+    from nas.models.predict import find_recording, trace_csv, trace_of, trace_summary
     from nas.models.readout import decoding_of
     from nas.report.trace import trace_page
     from ppg.inspection.channels import channel_warnings

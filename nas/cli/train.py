@@ -132,11 +132,7 @@ def _network(arch: str, config: TrainConfig, out: str, *, as_json: bool) -> None
         raise ModelError(f"{arch} has no architecture to train; allowed: {ARCH_HELP}")
     with goes_on(CHECKPOINT):
         card = training.train_model(
-            found.arch,
-            config,
-            Path(out),
-            command=command_line(),
-            progress=for_terminal(),
+            found.arch, config, Path(out), command=command_line(), progress=for_terminal()
         )
     report = card.report
     print_notes(card.cautions or ())

@@ -22,8 +22,7 @@ def verify(
         str, typer.Argument(metavar="MODEL", help="RUN:ID (a finalist), or an int8 .tflite.")
     ],
     data: Annotated[
-        Text,
-        typer.Option(help="Folder of recordings, or synthetic; the run's own unless given."),
+        Text, typer.Option(help="Folder of recordings, or synthetic; the run's own unless given.")
     ] = None,
     windows: Annotated[int, typer.Option(min=1, help="How many windows to compare.")] = 20,
     board: options.BoardName = DEFAULT_BOARD,

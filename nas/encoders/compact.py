@@ -8,13 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nas.encoders.card import FILE, EncoderCard, InEmulation
-from nas.encoders.pretrain import (
-    PretrainConfig,
-    chosen_job,
-    corpus_of,
-    ground_of,
-    teacher_of,
-)
+from nas.encoders.pretrain import PretrainConfig, chosen_job, corpus_of, ground_of, teacher_of
 from nas.encoders.segments import Corpus
 from nas.models.backend import site_of
 from nas.models.names import Model
@@ -110,11 +104,7 @@ def train_compact(
     cache.mkdir(parents=True, exist_ok=True)
     with progress.phase("compact encoder") as tick:
         module = pretrain(
-            job,
-            ground,
-            cache / "float.safetensors",
-            progress=tick,
-            device=site_of(device).device,
+            job, ground, cache / "float.safetensors", progress=tick, device=site_of(device).device
         )
     assert isinstance(module, Aligned)
     with progress.phase("the same in integers") as tick:

@@ -278,6 +278,5 @@ def _most_promising(
     hopes = {row: gain(lucky[row], front, corner) for row in some}
     short = sorted(hopes, key=lambda row: -hopes[row])[:SHORTLIST]
     return max(
-        short,
-        key=lambda row: np.mean([gain(values(row, sds), front, corner) for sds in _NODES]),
+        short, key=lambda row: np.mean([gain(values(row, sds), front, corner) for sds in _NODES])
     )

@@ -202,11 +202,7 @@ def ranked(chosen: Sequence[Candidate], run: RunDir) -> list[Finalist]:
 
 
 def write_finalists(
-    finalists: Sequence[Finalist],
-    judging: Judging,
-    *,
-    run: RunDir,
-    progress: Tick,
+    finalists: Sequence[Finalist], judging: Judging, *, run: RunDir, progress: Tick
 ) -> None:
     """Write `front/N` of every finalist that is not complete.
 

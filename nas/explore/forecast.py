@@ -126,10 +126,7 @@ class Forecaster:
     """
 
     def __init__(
-        self,
-        begun: Mapping[Arch, float],
-        whole: Mapping[Arch, float],
-        scale: Sequence[Arch],
+        self, begun: Mapping[Arch, float], whole: Mapping[Arch, float], scale: Sequence[Arch]
     ) -> None:
         self._given = begun, whole, scale
         drawn = figures_matrix(scale)

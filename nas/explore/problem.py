@@ -32,12 +32,7 @@ FIELDS = {
     "sram": "sram_bytes",
     "power": "power_mw",
 }
-_OPTIONS = {
-    "flash": "`budget`",
-    "latency": "`latency`",
-    "sram": "`sram`",
-    "power": "`power`",
-}
+_OPTIONS = {"flash": "`budget`", "latency": "`latency`", "sram": "`sram`", "power": "`power`"}
 _WALK_STEPS = 300
 _REFERENCE_MARGIN = 2.0
 

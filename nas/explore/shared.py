@@ -301,10 +301,7 @@ def opened(url: str, *, beat_s: int = BEAT_S, lost_s: int = LOST_S) -> RDBStorag
         warnings.simplefilter("ignore", ExperimentalWarning)
         return RDBStorage(
             url,
-            engine_kwargs={
-                "pool_pre_ping": True,
-                "connect_args": {"connect_timeout": _CONNECT_S},
-            },
+            engine_kwargs={"pool_pre_ping": True, "connect_args": {"connect_timeout": _CONNECT_S}},
             heartbeat_interval=beat_s,
             grace_period=lost_s,
             heartbeat_stale_trial_callback=RetryHeartbeatStaleTrialCallback(max_retry=RETRIES),

@@ -80,13 +80,7 @@ def export_files(
     stale: list[Path] = []
     if C in names:
         in_c = _c_files(
-            model,
-            model.folder,
-            card,
-            sensors or Sensors(),
-            prefix,
-            mode or model.mode,
-            adapting,
+            model, model.folder, card, sensors or Sensors(), prefix, mode or model.mode, adapting
         )
         stale = _left_over(out, in_c)
         contents |= in_c

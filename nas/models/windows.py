@@ -80,12 +80,7 @@ def _in_blocks(net: QuantizedNet, blocks: Int8, source: str) -> Windows:
 
 
 def compared_on(
-    model: Model,
-    net: QuantizedNet,
-    *,
-    data: str | None,
-    limit: int,
-    mode: Mode | None = None,
+    model: Model, net: QuantizedNet, *, data: str | None, limit: int, mode: Mode | None = None
 ) -> Windows:
     """`windows_for`, or `stream_for` in mode streaming; in the model's own unless given."""
     cut = stream_for if (mode or model.mode) == "streaming" else windows_for

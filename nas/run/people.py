@@ -186,10 +186,7 @@ def _read(config: TrainConfig) -> tuple[list[Recording], list[Recording], list[s
 
 
 def _divided(
-    config: TrainConfig,
-    recordings: list[Recording],
-    further: list[Recording],
-    notes: list[str],
+    config: TrainConfig, recordings: list[Recording], further: list[Recording], notes: list[str]
 ) -> People:
     # Nobody is in both folders (`_check_apart`).
     (recordings, groups), (further, others) = united(recordings), united(further)
@@ -255,9 +252,7 @@ def _check_apart(
     )
 
 
-def _with_acceleration(
-    recordings: list[Recording],
-) -> tuple[list[Recording], list[Recording]]:
+def _with_acceleration(recordings: list[Recording]) -> tuple[list[Recording], list[Recording]]:
     """Recordings to use and to leave out; all are used where those with acceleration are few."""
     having = [recording for recording in recordings if recording.acc is not None]
     lacking = [recording for recording in recordings if recording.acc is None]

@@ -43,11 +43,7 @@ class Unlabelled:
 
 
 def gather_unlabelled(
-    source: str,
-    judges: Sequence[Recording],
-    *,
-    acceleration: bool,
-    channels: str | None = None,
+    source: str, judges: Sequence[Recording], *, acceleration: bool, channels: str | None = None
 ) -> tuple[Unlabelled, list[str]]:
     """Read a folder, and notes on what is left out and what is used.
 

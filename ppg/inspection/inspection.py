@@ -158,9 +158,7 @@ def inspect(recordings: Sequence[Recording], *, unread: str = "") -> Inspection:
     return Inspection(npz.fingerprint(recordings), dict(sorted(sets.items())), rows, shared + own)
 
 
-def _look(
-    recording: Recording,
-) -> tuple[Looked, NDArray[np.float64], list[tuple[str, str]]]:
+def _look(recording: Recording) -> tuple[Looked, NDArray[np.float64], list[tuple[str, str]]]:
     """A recording's row, its agreement at all shifts, and kinds and sentences of cautions."""
     found = spectra(recording)
     # Networks read the mean of the channels; labels are aligned by each channel's own spectrum.

@@ -34,15 +34,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ppg.identity import check_people
-from ppg.npz.fields import (
-    HOW_TO_FIX,
-    OPTIONAL,
-    REQUIRED,
-    SIGNALS,
-    Arrays,
-    labelled,
-    recording_of,
-)
+from ppg.npz.fields import HOW_TO_FIX, OPTIONAL, REQUIRED, SIGNALS, Arrays, labelled, recording_of
 from ppg.recording import Entry, Recording
 from ppgnas.errors import DataError
 from ppgnas.files import write_bytes_atomic

@@ -42,10 +42,7 @@ def probabilities(logits: NDArray[np.floating]) -> NDArray[np.float64]:
 
 
 def expectation(
-    p: NDArray[np.float64],
-    evidence: NDArray[np.float64] | None = None,
-    *,
-    task: Task = TASK,
+    p: NDArray[np.float64], evidence: NDArray[np.float64] | None = None, *, task: Task = TASK
 ) -> Decoded:
     """Expectation around the mode of class probabilities.
 

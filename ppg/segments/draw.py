@@ -91,12 +91,7 @@ class SegmentBank:
         return self.pairs(self._rows(rng, count, together), changes, rng)
 
     def draw_views(
-        self,
-        rng: np.random.Generator,
-        count: int,
-        changes: Changes,
-        *,
-        together: int = 1,
+        self, rng: np.random.Generator, count: int, changes: Changes, *, together: int = 1
     ) -> tuple[Pairs, Pairs]:
         """Two views of random moments, the second up to `APART_S` beside the first; see `draw`."""
         rows = self._rows(rng, count, together)

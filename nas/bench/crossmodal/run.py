@@ -230,10 +230,7 @@ class _Bench:
         size = sum(each.numel() for each in module.parameters())
         return self._keep(
             EncoderRecord(
-                name=name,
-                made_for=self._made_for(job.to_json()),
-                parameters=size,
-                probes=(probe,),
+                name=name, made_for=self._made_for(job.to_json()), parameters=size, probes=(probe,)
             )
         )
 

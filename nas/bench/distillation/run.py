@@ -28,12 +28,7 @@ from nas.bench.distillation.cells import (
 )
 from nas.bench.distillation.config import BenchConfig
 from nas.bench.distillation.jobs import CellJob, GroundJob, Judges
-from nas.bench.distillation.records import (
-    BenchDocument,
-    CellRecord,
-    GroundRecord,
-    file_of,
-)
+from nas.bench.distillation.records import BenchDocument, CellRecord, GroundRecord, file_of
 from nas.bench.distillation.worker import Processes
 from nas.models.backend import check_judges
 from nas.models.readout import RULES

@@ -141,10 +141,7 @@ def _distillation(of: Ingredients) -> list[Row]:
 def _stages(of: Ingredients) -> list[Row]:
     direct = [Recipe(student=each, teacher=of.teacher, mix=of.mix) for each in of.students]
     staged = [replace(one, stages=how) for one in direct for how in ("progressive", "born-again")]
-    return [
-        *against(alone, direct),
-        *(Row(each, replace(each, stages=DIRECT)) for each in staged),
-    ]
+    return [*against(alone, direct), *(Row(each, replace(each, stages=DIRECT)) for each in staged)]
 
 
 def _pruning(of: Ingredients) -> list[Row]:

@@ -8,14 +8,7 @@ from dataclasses import fields
 import numpy as np
 
 from nas.bench.ranking.agreement import BEST, CHOSEN, TIE_BPM, Agreement
-from nas.bench.ranking.figures import (
-    DIMENSIONS,
-    WHO,
-    Against,
-    RankingFigures,
-    Who,
-    trained_bpm,
-)
+from nas.bench.ranking.figures import DIMENSIONS, WHO, Against, RankingFigures, Who, trained_bpm
 from nas.bench.ranking.records import SEEDS
 from nas.bench.ranking.run import Ranking
 from nas.run.units import format_bytes, format_duration

@@ -62,11 +62,7 @@ def bench_ranking(
     space = fitting_space(space, people)
     cost_of = lru_cache(maxsize=1 << 16)(target.costs)
     problem = probe(
-        space,
-        cost_of,
-        budgets=config.budgets,
-        objectives=config.objectives,
-        board=target.board,
+        space, cost_of, budgets=config.budgets, objectives=config.objectives, board=target.board
     ).problem
 
     def accept(arch: Arch) -> bool:

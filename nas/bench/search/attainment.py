@@ -19,12 +19,7 @@ from nas.report.figures import BLUE, GREEN, ORANGE, PURPLE, figure
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
-_COLOURS: dict[Side, str] = {
-    "found": BLUE,
-    "random": ORANGE,
-    "sizes": GREEN,
-    "hand-made": PURPLE,
-}
+_COLOURS: dict[Side, str] = {"found": BLUE, "random": ORANGE, "sizes": GREEN, "hand-made": PURPLE}
 
 
 @dataclass(frozen=True)

@@ -180,11 +180,7 @@ def _others(
     cost_of = lru_cache(maxsize=1 << 16)(target.costs)
     plane, own = (
         probe(
-            space,
-            cost_of,
-            budgets=config.budgets,
-            objectives=objectives,
-            board=target.board,
+            space, cost_of, budgets=config.budgets, objectives=objectives, board=target.board
         ).problem
         for objectives in (("mae", "latency"), config.objectives)
     )
@@ -228,11 +224,7 @@ def _others(
         records += read_records(where)
     shutil.rmtree(folder / "cache", ignore_errors=True)
     near = {"mae_bpm": NEAR_BPM, "latency_ms": cost_of(LARGE).latency_ms}
-    boxes = {
-        "MAE, latency": plane,
-        "near": replace(plane, reference=near),
-        "all objectives": own,
-    }
+    boxes = {"MAE, latency": plane, "near": replace(plane, reference=near), "all objectives": own}
     return SeedResult(document, allowed_s, tuple(records)), boxes
 
 

@@ -29,8 +29,7 @@ def cell_verb(bench: str, help_text: str) -> Callable[..., None]:
             str, typer.Option(help="small (under an hour on two cores) or full.")
         ] = "small",
         minutes: Annotated[
-            float | None,
-            typer.Option(help="Of one core for a training; default: of the preset."),
+            float | None, typer.Option(help="Of one core for a training; default: of the preset.")
         ] = None,
         seeds: Annotated[str, typer.Option(help="Of the trainings.")] = "0,1,2",
         jobs: Annotated[int, typer.Option(help="Trainings side by side.")] = 1,

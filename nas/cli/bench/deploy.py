@@ -23,8 +23,7 @@ def bench_deploy(
     ] = None,
     data: Annotated[Text, typer.Option(help="Recordings for the finalists.")] = None,
     cmsis_nn: Annotated[
-        Text,
-        typer.Option(help="Folder of CMSIS-NN's sources, to run the same networks in them."),
+        Text, typer.Option(help="Folder of CMSIS-NN's sources, to run the same networks in them.")
     ] = None,
     out: options.MarkdownOut = "results/reference/deploy.md",
     as_json: options.AsJson = False,

@@ -11,8 +11,7 @@ from ppgnas.tables import text_table
 
 @verb
 def bench_hwmodels(
-    out: options.MarkdownOut = "results/reference/hwmodels.md",
-    as_json: options.AsJson = False,
+    out: options.MarkdownOut = "results/reference/hwmodels.md", as_json: options.AsJson = False
 ) -> None:
     """Held-out errors of the cost models against their goals, and their speed.
 

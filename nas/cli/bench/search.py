@@ -21,8 +21,7 @@ def bench_search(
         Text, typer.Option(help="Hold a contest with these seeds, such as 0,1,2.")
     ] = None,
     out: Annotated[
-        Text,
-        typer.Option(help="Folder of the contest; what is in it is not trained again."),
+        Text, typer.Option(help="Folder of the contest; what is in it is not trained again.")
     ] = None,
     budget: Annotated[Text, typer.Option(help="As of a search; default 80KB.")] = None,
     latency: Annotated[Text, typer.Option(help="As of a search.")] = None,

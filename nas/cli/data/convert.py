@@ -23,8 +23,7 @@ def convert(
         ),
     ],
     out: Annotated[
-        str | None,
-        typer.Argument(metavar="OUT", help="Folder to write .npz recordings to."),
+        str | None, typer.Argument(metavar="OUT", help="Folder to write .npz recordings to.")
     ] = None,
     guess: Annotated[
         bool,

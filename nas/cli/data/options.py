@@ -85,16 +85,13 @@ def _options(
         Text, typer.Option("--subject-column", help="Column of people: a recording for each.")
     ] = None,
     rate_hz: Annotated[
-        float | None,
-        typer.Option("--rate", help="Rows a second where there is no time column."),
+        float | None, typer.Option("--rate", help="Rows a second where there is no time column.")
     ] = None,
     acc_file: Annotated[
-        Text,
-        typer.Option("--acc-csv", help="File of the acceleration if it has its own."),
+        Text, typer.Option("--acc-csv", help="File of the acceleration if it has its own.")
     ] = None,
     acc_rate_hz: Annotated[
-        float | None,
-        typer.Option("--acc-rate", help="Its rows a second, without a time column."),
+        float | None, typer.Option("--acc-rate", help="Its rows a second, without a time column.")
     ] = None,
     acc_per_g: Annotated[
         float | None,
@@ -111,8 +108,7 @@ def _options(
         typer.Option("--hr-time-column", help="Its column of the time; default: --time-column."),
     ] = None,
     hr_rate_hz: Annotated[
-        float | None,
-        typer.Option("--hr-rate", help="Its rows a second, without a time column."),
+        float | None, typer.Option("--hr-rate", help="Its rows a second, without a time column.")
     ] = None,
     hr_is: Annotated[
         Text,
