@@ -83,6 +83,15 @@ def test_units_are_converted_and_assumptions_widened(tmp_path: Path) -> None:
     assert board.assumptions == ("active_power",)
 
 
+@pytest.mark.parametrize("name", ["nrf52840", "stm32wb55", "apollo4", "max32690"])
+def test_parts_that_nobody_timed_differ_as_those_do_that_were(name: str) -> None:
+    """A Cortex-M4F that has no board file, PSoC 62, against STM32H7A3: HALE 1.0.175 and Plumerai
+    2023.05 on ToyCar, ResNet-8, DS-CNN and MobileNet (MLPerf Tiny v1.1 and v1.2)."""
+    ratio = load_board(name).core_ratio
+    measured = [2.35, 1.90, 1.98, 1.89, 1.77, 1.99, 2.09, 2.16]
+    assert all(ratio.low <= one <= ratio.high for one in measured)
+
+
 @pytest.mark.parametrize(
     ("text", "name"),
     [
