@@ -177,6 +177,7 @@ def _line(trace: Samples, hz: float) -> float | None:
 def _without_pulse(pulses: dict[int, Pulse]) -> Iterator[tuple[int, str]]:
     best = max((found.read or 0.0 for found in pulses.values()), default=0.0)
     for index, found in pulses.items():
+        unread = found.read is None or found.read < SELDOM
         if found.read is not None and found.read < min(SELDOM, best - BEHIND):
             yield (
                 index,
@@ -185,13 +186,13 @@ def _without_pulse(pulses: dict[int, Pulse]) -> Iterator[tuple[int, str]]:
             )
         elif found.steady < JUMPING:
             yield index, f"its strongest peak stays in {found.steady:.0%} of the windows, as noise"
-        elif found.read is None and found.hum:
+        elif unread and found.hum:
             yield (
                 index,
                 f"nearly all of it is one line at {found.usual_bpm:.0f} BPM that never moves and "
                 "has no overtone, as of mains hum",
             )
-        elif found.read is None and (
+        elif unread and (
             found.usual_bpm < DRIFT_BPM
             or (found.usual_bpm < WANDER_BPM and found.steady < WANDERING)
         ):

@@ -73,6 +73,19 @@ def test_hum_in_a_channel_without_labels(hz: float, gain: float) -> None:
     assert list(channel_warnings(_with(half, labelled=False))) == []
 
 
+@pytest.mark.parametrize("hz", [0.3, 0.9, 3.3])
+@pytest.mark.parametrize("level", [0.0, 0.3])
+def test_a_lone_channel_that_never_reads_its_reference(hz: float, level: float) -> None:
+    """Breathing and hum; what its labels say does not hide what its samples do."""
+    time_s = np.arange(30000) / 50
+    wave = np.sin(2 * np.pi * hz * time_s) + level * 0.1 * _noise()
+    lone = replace(_recording(), ppg=wave[:, None].astype(np.float32))
+    ((kind, message),) = channel_warnings(lone)
+    assert kind == "no pulse" and message.startswith("PPG channel 1 shows no pulse: ")
+    assert message.endswith("of light from outside" if hz < 0.5 else "as of mains hum")
+    assert list(channel_warnings(_recording())) == []
+
+
 def test_the_naive_error_is_of_what_networks_read() -> None:
     """Their mean of the channels' traces, not the mean of the channels' spectra."""
     good, spoilt = _recording(), _with(_noise(), -_pulse())
