@@ -22,10 +22,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from deploy.integers import fixed_point
+from deploy.integers import resizing
 from deploy.integers.quantized import QuantizedNet
-from hwmodels.graph import Layer, dense_rows
-from hwmodels.operators import OPERATORS, Op
+from deploy.onnx_nodes import TO_NCHW, TO_NHWC, Nodes
+from hwmodels.graph import Layer, Shape, dense_rows
+from hwmodels.operators import Op
 from ppgnas.errors import DependencyError, ExportError
 
 if TYPE_CHECKING:
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
 
 OPSET = 18
 IR_VERSION = 8
-_TO_NCHW, _TO_NHWC = [0, 3, 1, 2], [0, 2, 3, 1]
 EXACT_SUMS = "session.x64quantprecision"
 """The setting of a session without which x86-64 processors that lack VNNI add pairs of products in
 16 bits, which saturate."""
@@ -100,12 +100,7 @@ def run(model: bytes, x: NDArray[np.int8], *, optimize: bool = True) -> NDArray[
     return np.concatenate(parts)
 
 
-class _Writer:
-    def __init__(self, net: QuantizedNet, onnx: Any) -> None:
-        self._net, self._onnx = net, onnx
-        self._nodes: list[Any] = []
-        self._constants: dict[str, onnx.TensorProto] = {}
-
+class _Writer(Nodes):
     def model(self) -> onnx.ModelProto:
         helper, int8 = self._onnx.helper, self._onnx.TensorProto.INT8
         graph = self._net.graph
@@ -113,15 +108,15 @@ class _Writer:
         # The graph's own tensors keep their names inside; the file's ends have names of theirs.
         x, y = (name if name not in graph.names else f"{name}:file" for name in ("x", "y"))
         if len(source) == 4:
-            self._node("Transpose", [x], graph.input, perm=_TO_NCHW)
+            self._node("Transpose", [x], graph.input, perm=TO_NCHW)
         else:
             self._node("Identity", [x], graph.input)
         for name, values in self._net.constants.items():
-            self._constant(name, values.transpose(_TO_NCHW) if values.ndim == 4 else values)
+            self._constant(name, values.transpose(TO_NCHW) if values.ndim == 4 else values)
         for layer in graph.layers:
             self._layer(layer)
         if len(target) == 4:
-            self._node("Transpose", [graph.output], y, perm=_TO_NHWC)
+            self._node("Transpose", [graph.output], y, perm=TO_NHWC)
         else:
             self._node("Identity", [graph.output], y)
         proto = helper.make_graph(
@@ -138,87 +133,6 @@ class _Writer:
             ir_version=IR_VERSION,
             opset_imports=[helper.make_opsetid("", OPSET)],
         )
-
-    def _node(self, op: str, inputs: list[str], output: str, **attributes: Any) -> str:
-        self._nodes.append(
-            self._onnx.helper.make_node(op, inputs, [output], f"{output}:{op}", **attributes)
-        )
-        return output
-
-    def _constant(self, name: str, values: NDArray[Any]) -> str:
-        """An initializer; one with a known name is not made twice."""
-        if name not in self._constants:
-            array = np.array(values, order="C")
-            self._constants[name] = self._onnx.numpy_helper.from_array(array, name)
-        return name
-
-    def _scale(self, tensor: str) -> list[str]:
-        scale, zero_point = self._net.activations[tensor]
-        return [
-            self._constant(f"{tensor}:scale", np.array(scale, np.float32)),
-            self._constant(f"{tensor}:zero_point", np.array(zero_point, np.int8)),
-        ]
-
-    def _real(self, tensor: str, layer: Layer) -> str:
-        """The dequantised tensor, one node for each reader: the pattern onnxruntime looks for."""
-        return self._node(
-            "DequantizeLinear",
-            [tensor, *self._scale(tensor)],
-            f"{layer.name}:{tensor}:real{len(self._nodes)}",
-        )
-
-    def _weights(self, layer: Layer) -> list[str]:
-        """Dequantised weights and bias."""
-        net = self._net
-        weights, scales = net.weights[layer.name], net.weight_scales[layer.name]
-        if layer.op == "conv":
-            weights = weights.transpose(0, 3, 1, 2)
-        elif layer.op == "depthwise_conv":
-            weights = weights[0].transpose(2, 0, 1)[:, None]
-        elif not layer.channel_scales:
-            scales = scales[0]
-        # (out_channels, in_channels / groups, height, width) or (out_channels, inputs)
-        bias_scales = net.activations[layer.inputs[0]][0] * scales
-        real = []
-        for what, values, scale in (
-            ("weights", weights, scales),
-            ("bias", net.biases[layer.name], bias_scales),
-        ):
-            name = f"{layer.name}/{what}"
-            inputs = [
-                self._constant(name, values),
-                self._constant(f"{name}:scale", np.asarray(scale, np.float32)),
-                self._constant(f"{name}:zero_point", np.zeros(np.shape(scale), values.dtype)),
-            ]
-            axis = {"axis": 0} if np.ndim(scale) else {}
-            real.append(self._node("DequantizeLinear", inputs, f"{name}:real", **axis))
-        return real
-
-    def _quantized(
-        self, inputs: list[str], layer: Layer, *, output: str = "", **attributes: Any
-    ) -> None:
-        """The float operator, its result quantised; it is the layer's output unless named."""
-        output = output or layer.output
-        op = OPERATORS[layer.op].onnx
-        real = self._node(op, inputs, f"{output}:real", **attributes)
-        self._clamped("QuantizeLinear", [real, *self._scale(layer.output)], layer, output=output)
-
-    def _clamped(
-        self, op: str, inputs: list[str], layer: Layer, *, output: str = "", **attributes: Any
-    ) -> None:
-        """An operator that gives int8, clamped where the activation's limits are not int8's."""
-        output = output or layer.output
-        scale, zero_point = self._net.activations[layer.output]
-        low, high = fixed_point.activation_range(layer.activation, scale, zero_point)
-        if (low, high) == (fixed_point.INT8_MIN, fixed_point.INT8_MAX):
-            self._node(op, inputs, output, **attributes)
-            return
-        wide = self._node(op, inputs, f"{output}:wide", **attributes)
-        limits = [
-            self._constant(f"{output}:{name}", np.array(limit, np.int8))
-            for name, limit in (("low", low), ("high", high))
-        ]
-        self._node("Clip", [wide, *limits], output)
 
     def _window(self, layer: Layer) -> dict[str, Any]:
         """Attributes of a sliding window; `same` becomes explicit padding."""
@@ -247,6 +161,8 @@ class _Writer:
             "concat": self._concat,
             "transpose": self._transpose,
             "slice": self._slice,
+            "resize_nearest": self._resize_nearest,
+            "resize_bilinear": self._resize_bilinear,
             "leaky_relu": self._leaky_relu,
         }
         makers.get(layer.op, self._of_all)(layer)
@@ -284,20 +200,6 @@ class _Writer:
         shape = self._constant(f"{output}:shape", np.array([-1, *target[1:]], np.int64))
         self._back(self._node("Reshape", [output, shape], f"{output}:nhwc"), layer)
 
-    def _nhwc(self, tensor: str, layer: Layer) -> str:
-        """Stored values with the channels last."""
-        if len(self._net.graph.shape(tensor)) < 4:
-            return tensor
-        name = f"{layer.name}:{tensor}:nhwc{len(self._nodes)}"
-        return self._node("Transpose", [tensor], name, perm=_TO_NHWC)
-
-    def _back(self, name: str, layer: Layer) -> None:
-        """The layer's output from stored values with the channels last."""
-        if len(self._net.graph.shape(layer.output)) == 4:
-            self._node("Transpose", [name], layer.output, perm=_TO_NCHW)
-        else:
-            self._node("Identity", [name], layer.output)
-
     def _concat(self, layer: Layer) -> None:
         parts = [self._nhwc(name, layer) for name in layer.inputs]
         self._back(self._node("Concat", parts, f"{layer.output}:all", axis=layer.axes[0]), layer)
@@ -321,6 +223,30 @@ class _Writer:
         shape = self._net.graph.shape(layer.output)[1:]
         self._back(self._reshaped(rows, f"{layer.output}:nhwc", shape), layer)
 
+    def _resize_nearest(self, layer: Layer) -> None:
+        """The positions that TFLite copies, as it rounds them."""
+        source, target = self._shapes(layer)
+        found = layer.inputs[0]
+        for axis, output in ((1, f"{layer.output}:rows"), (2, layer.output)):
+            places = resizing.nearest(source[axis], target[axis], layer.grid)
+            indices = self._constant(f"{output}:places", places)
+            found = self._node("Gather", [found, indices], output, axis=axis + 1)
+
+    def _resize_bilinear(self, layer: Layer) -> None:
+        source, target = self._shapes(layer)
+        scales = np.ones(4, np.float32)
+        for axis in (1, 2):
+            scales[axis + 1] = target[axis] / source[axis]
+            while float(scales[axis + 1]) * source[axis] < target[axis]:
+                scales[axis + 1] = np.nextafter(scales[axis + 1], np.float32(np.inf))
+        by = self._constant(f"{layer.output}:scales", scales)
+        inputs = [self._real(layer.inputs[0], layer), "", by]
+        self._quantized(inputs, layer, mode="linear", coordinate_transformation_mode=layer.grid)
+
+    def _shapes(self, layer: Layer) -> tuple[Shape, Shape]:
+        graph = self._net.graph
+        return graph.shape(layer.inputs[0]), graph.shape(layer.output)
+
     def _joined(self, layer: Layer) -> None:
         graph = self._net.graph
         real = [self._real(name, layer) for name in layer.inputs]
@@ -333,18 +259,6 @@ class _Writer:
     def _leaky_relu(self, layer: Layer) -> None:
         self._of_all(layer, alpha=layer.slope)
 
-    def _flat(self, tensor: str, layer: Layer, size: int) -> str:
-        """Stored values `(windows, size)` in the order height, width, channels."""
-        shape = self._net.graph.shape(tensor)
-        if len(shape) == 4 and shape[1] * shape[2] > 1 and shape[3] > 1:
-            tensor = self._node("Transpose", [tensor], f"{layer.name}:nhwc", perm=_TO_NHWC)
-        return self._reshaped(tensor, f"{layer.name}:flat", (size,))
-
-    def _reshaped(self, source: str, output: str, shape: tuple[int, ...]) -> str:
-        # A 0 keeps the first axis, whatever the number of windows.
-        target = self._constant(f"{output}:shape", np.array([0, *shape], np.int64))
-        return self._node("Reshape", [source, target], output)
-
     def _reshape(self, layer: Layer) -> None:
         graph = self._net.graph
         source, target = graph.shape(layer.inputs[0]), graph.shape(layer.output)
@@ -355,7 +269,7 @@ class _Writer:
         flat = self._flat(layer.inputs[0], layer, prod(source))
         if len(target) == 4:
             name = self._reshaped(flat, f"{layer.output}:nhwc", target[1:])
-            self._node("Transpose", [name], layer.output, perm=_TO_NCHW)
+            self._node("Transpose", [name], layer.output, perm=TO_NCHW)
         else:
             self._reshaped(flat, layer.output, target[1:])
 

@@ -44,6 +44,7 @@ _RARE = {
     "axes": (),
     "rows": (),
     "slope": 0.0,
+    "grid": "asymmetric",
 }
 """Fields that a document holds only where they differ from this."""
 

@@ -7,11 +7,13 @@ from math import prod
 
 from hwmodels.operators import (
     ACTIVATIONS,
+    GRIDS,
     KINDS,
     OPERATORS,
     OPS,
     PADDINGS,
     Activation,
+    Grid,
     Kind,
     Op,
     Padding,
@@ -57,6 +59,7 @@ class Layer:
         axes: the order of the axes of a `transpose`; the axis of a `concat`.
         rows: of a `slice`: `(first, end, step)` of each axis of its input.
         slope: of a `leaky_relu` below 0.
+        grid: where a resized image is read.
     """
 
     name: str
@@ -74,6 +77,7 @@ class Layer:
     axes: tuple[int, ...] = ()
     rows: tuple[tuple[int, int, int], ...] = ()
     slope: float = 0.0
+    grid: Grid = "asymmetric"
 
 
 def window_padding(layer: Layer, source: Shape, target: Shape) -> Sides:
@@ -130,6 +134,8 @@ def follows(layer: Layer, sources: list[Shape], seen: Shape) -> Shape | str:
             return f"the rows {layer.rows} of {source}"
         count = prod(len(range(*row)) for row in layer.rows)
         return seen if prod(seen) == count else f"{count} elements in {seen}"
+    if known.shape == "resized":
+        return (1, *seen[1:3], source[3])
     if known.shape == "view":
         return seen if prod(seen) == prod(source) else source
     if known.shape == "mean":
@@ -173,6 +179,7 @@ def check_words(layer: Layer) -> None:
         ("op", layer.op, OPS),
         ("padding", layer.padding, PADDINGS),
         ("activation", layer.activation, ACTIVATIONS),
+        ("grid", layer.grid, GRIDS),
     ):
         if word not in allowed:
             raise GraphError(

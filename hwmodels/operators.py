@@ -20,13 +20,16 @@ from hwmodels.estimate import Estimate
 Op = Literal["conv", "depthwise_conv", "fully_connected", "add", "pad", "reshape", "avg_pool",
              "max_pool", "mean", "softmax", "logistic", "tanh", "relu", "leaky_relu",
              "hard_swish", "quantize", "dequantize", "mul", "sub", "concat", "transpose", "slice",
-             "reduce_max"]  # fmt: skip
+             "reduce_max", "resize_nearest", "resize_bilinear"]  # fmt: skip
 Activation = Literal["none", "relu", "relu6"]
 Padding = Literal["valid", "same"]
 Kind = Literal["int8", "uint8", "float32"]
+Grid = Literal["asymmetric", "half_pixel", "align_corners"]
 OPS: tuple[Op, ...] = get_args(Op)
 ACTIVATIONS: tuple[Activation, ...] = get_args(Activation)
 PADDINGS: tuple[Padding, ...] = get_args(Padding)
+GRIDS: tuple[Grid, ...] = get_args(Grid)
+"""Where a resized image is read, by ONNX's names."""
 KINDS: dict[Kind, int] = {"int8": 1, "uint8": 1, "float32": 4}
 """Types of a tensor and their bytes; all but int8 stand at the ends of a network alone."""
 
@@ -58,7 +61,8 @@ class Operator:
         shape: how the output's shape follows: of a sliding `window`, wider by the `pads`, that
             of its inputs (`same`; a size of 1 stands for any), another `view` of them, their
             channels (`mean`), outputs in the place of channels (`dense`), `joined` along an axis,
-            axes in another order (`turned`), or some `rows` of each axis.
+            axes in another order (`turned`), some `rows` of each axis, or any height and width
+            (`resized`).
         ranks: of its tensors, in every stage: graph, costs, reference, C and files.
         inputs: activations that it reads; None for any number.
         activates: it may have a fused activation.
@@ -72,7 +76,8 @@ class Operator:
     version: int
     options: str
     onnx: str
-    shape: Literal["window", "pads", "same", "view", "mean", "dense", "joined", "turned", "rows"]
+    shape: Literal["window", "pads", "same", "view", "mean", "dense", "joined", "turned", "rows",
+                   "resized"]  # fmt: skip
     ranks: tuple[int, ...] = ANY_RANK
     inputs: int | None = 1
     weighted: bool = False
@@ -144,6 +149,11 @@ OPERATORS: dict[Op, Operator] = {
                       keeps_scale=True, assumed=_MOVED),
     "reduce_max": Operator(("REDUCE_MAX",), 2, "ReducerOptions", "ReduceMax", "mean", (2, 3, 4),
                            keeps_scale=True, assumed=_assumed((20.0, 3.0, 120.0), 2048.0)),
+    "resize_nearest": Operator(("RESIZE_NEAREST_NEIGHBOR",), 2, "ResizeNearestNeighborOptions",
+                               "Resize", "resized", IMAGE, keeps_scale=True, assumed=_MOVED),
+    "resize_bilinear": Operator(("RESIZE_BILINEAR",), 2, "ResizeBilinearOptions", "Resize",
+                                "resized", IMAGE, keeps_scale=True,
+                                assumed=_assumed((60.0, 15.0, 250.0), 2048.0)),
 }  # fmt: skip
 
 WEIGHTED_OPS = frozenset(op for op, known in OPERATORS.items() if known.weighted)

@@ -9,7 +9,7 @@ import numpy as np
 
 from deploy.c import packing
 from deploy.c.calls import Call, Context, Table, joint, table
-from deploy.integers import fixed_point, lookup, single_rounding
+from deploy.integers import fixed_point, lookup, resizing, single_rounding
 from deploy.integers.softmax import exponentials
 from hwmodels.generated_c.shapes import is_row
 from hwmodels.graph import Layer, Shape, dense_rows
@@ -201,6 +201,49 @@ def _reduce_max(c: Context, layer: Layer) -> Call:
     return _call(c, "", [declared, f"plain_pool(x, y, shape, 1, {low}, {high});"])
 
 
+def _place(size: int, wanted: int, layer: Layer, position: str) -> str:
+    """C expression of the position of an axis that `position` of the output copies."""
+    by, more, over = {
+        "asymmetric": (size, 0, wanted),
+        "half_pixel": (2 * size, size, 2 * wanted),
+        "align_corners": (2 * (size - 1), wanted - 1, 2 * max(wanted - 1, 1)),
+    }[layer.grid]
+    whole = (np.arange(wanted, dtype=np.int64) * by + more) // over
+    if (whole != resizing.nearest(size, wanted, layer.grid)).any():
+        raise ExportError(
+            f"layer {layer.name!r}: {layer.op} of {size} to {wanted} positions is rounded in "
+            "float32 by TFLite and has no generated C; choose sizes that divide each other"
+        )
+    return f"({position} * {by} + {more}) / {over}"
+
+
+def _resize_nearest(c: Context, layer: Layer) -> Call:
+    source, target = (c.net.graph.shape(name) for name in (layer.inputs[0], layer.output))
+    row, column = (
+        _place(source[axis], target[axis], layer, position)
+        for axis, position in ((1, "i"), (2, "j"))
+    )
+    lines = [
+        f"for (int i = 0; i < {target[1]}; i++) {{",
+        f"    for (int j = 0; j < {target[2]}; j++) {{",
+        f"        copy_bytes(y, x + ({row} * {source[2]} + {column}) * {source[3]}, {source[3]});",
+        f"        y += {source[3]};",
+        "    }",
+        "}",
+    ]
+    return _call(c, "", lines)
+
+
+def _resize_bilinear(c: Context, layer: Layer) -> Call:
+    source, target = (c.net.graph.shape(name) for name in (layer.inputs[0], layer.output))
+    axes: list[int] = []
+    for axis in (1, 2):
+        begin, step = resizing.spacing(source[axis], target[axis], layer.grid)
+        axes += [source[axis], target[axis], step, begin]
+    sizes = ", ".join(map(str, (*axes, source[3])))
+    return _call(c, "", [f"plain_resize(x, y, {sizes});"])
+
+
 def _mean(c: Context, layer: Layer) -> Call:
     low, high = c.limits(layer)
     source = c.net.graph.shape(layer.inputs[0])
@@ -245,6 +288,8 @@ MAKERS: dict[Op, Callable[[Context, Layer], Call]] = {
     "transpose": _strided,
     "slice": _strided,
     "reduce_max": _reduce_max,
+    "resize_nearest": _resize_nearest,
+    "resize_bilinear": _resize_bilinear,
     "pad": _pad,
     "avg_pool": _pool,
     "max_pool": _pool,

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
-from deploy.integers import fixed_point, lookup, single_rounding
+from deploy.integers import fixed_point, lookup, resizing, single_rounding
 from deploy.integers.quantized import QuantizedNet
 from deploy.integers.softmax import softmax as fixed_softmax
 from hwmodels.graph import Layer
@@ -225,6 +225,30 @@ def _slice(net: QuantizedNet, layer: Layer, rule: Rule) -> Kernel:
     return lambda x: x[chosen].reshape(len(x), *target)
 
 
+def _resize_nearest(net: QuantizedNet, layer: Layer, rule: Rule) -> Kernel:
+    source, target = net.graph.shape(layer.inputs[0]), net.graph.shape(layer.output)
+    rows, columns = (resizing.nearest(source[axis], target[axis], layer.grid) for axis in (1, 2))
+    return lambda x: x[:, rows][:, :, columns]
+
+
+def _resize_bilinear(net: QuantizedNet, layer: Layer, rule: Rule) -> Kernel:
+    zero_point = net.activations[layer.output][1]
+    source, target = net.graph.shape(layer.inputs[0]), net.graph.shape(layer.output)
+    axes = [resizing.between(source[axis], target[axis], layer.grid) for axis in (1, 2)]
+    one = 1 << resizing.FRACTION_BITS
+
+    def resize(x: Centred) -> Centred:
+        # Stored values are weighed: their sum, and not that of centred ones, is rounded.
+        sums = x.astype(np.int64) + zero_point
+        for axis, (lower, upper, beyond) in enumerate(axes, start=1):
+            weights = beyond.reshape(-1, *(1,) * (3 - axis))
+            sums = sums.take(lower, axis) * (one - weights) + sums.take(upper, axis) * weights
+        mean = fixed_point.rounded_mean(sums, one * one)
+        return (mean - zero_point).astype(np.float32)
+
+    return resize
+
+
 def _reduce_max(net: QuantizedNet, layer: Layer, rule: Rule) -> Kernel:
     target = net.graph.shape(layer.output)[1:]
     return lambda x: x.max(axis=tuple(range(1, x.ndim - 1))).reshape(len(x), *target)
@@ -309,6 +333,8 @@ MAKERS: dict[Op, Callable[[QuantizedNet, Layer, Rule], Kernel]] = {
     "transpose": _transpose,
     "slice": _slice,
     "reduce_max": _reduce_max,
+    "resize_nearest": _resize_nearest,
+    "resize_bilinear": _resize_bilinear,
     "softmax": _softmax,
     "pad": _pad,
     "reshape": _reshape,

@@ -23,6 +23,7 @@ from hwmodels.operators import (
     PADDINGS,
     TFLITE_OPS,
     Activation,
+    Grid,
     Kind,
 )
 from ppgnas.errors import GraphError
@@ -198,6 +199,8 @@ class Translator:
             return replace(layer, axes=axes)
         elif layer.op == "slice":
             return replace(layer, rows=(*((0, 1, 1),) * lifted, *self._rows(operator, stored)))
+        elif OPERATORS[layer.op].shape == "resized":
+            return replace(layer, grid=self._grid(operator))
         elif layer.op == "leaky_relu":
             return replace(layer, slope=float(operator.options["Alpha"]))
         elif layer.op == "relu":
@@ -208,6 +211,12 @@ class Translator:
             if len(stored) == len(weights) == 4 and weights[3] and stored[3] % weights[3] == 0:
                 return replace(layer, groups=stored[3] // weights[3])
         return layer
+
+    def _grid(self, operator: StoredOperator) -> Grid:
+        corners, centres = operator.options["AlignCorners"], operator.options["HalfPixelCenters"]
+        if corners and centres:
+            raise self._fail("it aligns both corners and centres of pixels; allowed: one of them")
+        return "align_corners" if corners else "half_pixel" if centres else "asymmetric"
 
     def _rows(self, operator: StoredOperator, shape: Shape) -> list[tuple[int, int, int]]:
         """`(first, end, step)` of each axis of a STRIDED_SLICE."""

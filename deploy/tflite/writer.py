@@ -202,6 +202,8 @@ class _Writer:
             inputs.append(self._constant(range(1, rank - 1)))
         elif layer.op == "transpose":
             inputs.append(self._constant(layer.axes))
+        elif OPERATORS[layer.op].shape == "resized":
+            inputs.append(self._constant(self._net.graph.shape(layer.output)[1:3]))
         elif layer.op == "slice":
             inputs += [self._constant(column) for column in zip(*layer.rows, strict=True)]
         operator.inputs = np.array(inputs, np.int32)
@@ -248,6 +250,9 @@ class _Writer:
             options.keepNumDims = len(graph.shape(layer.output)) > 2
         if layer.op == "concat":
             options.axis = layer.axes[0]
+        if known.shape == "resized":
+            options.alignCorners = layer.grid == "align_corners"
+            options.halfPixelCenters = layer.grid == "half_pixel"
         if layer.op == "leaky_relu":
             options.alpha = layer.slope
         if layer.op == "slice":

@@ -106,6 +106,43 @@ PPG_INLINE void plain_pool(const int8_t *from, int8_t *to, const shape_t s, int 
     }
 }
 
+/* The pixels beside a place in 1024 parts, and how far it lies beyond the first. */
+typedef struct {
+    int lower, upper, beyond;
+} between;
+
+PPG_INLINE between between_pixels(int at, int size)
+{
+    const int lower = at < 0 ? 0 : at >> 10;
+    const int upper = at < 0 ? 0 : (at + 1023) >> 10;
+    const between found = {lower, upper < size ? upper : size - 1, at - lower * 1024};
+    return found;
+}
+
+/* A position of the output stands for `begin + position * step` of 1024 parts of a pixel. */
+PPG_INLINE void plain_resize(const int8_t *from, int8_t *to, int in_h, int out_h, int step_h,
+                             int begin_h, int in_w, int out_w, int step_w, int begin_w,
+                             int channels)
+{
+    for (int y = 0; y < out_h; y++) {
+        const between row = between_pixels(begin_h + y * step_h, in_h);
+        for (int x = 0; x < out_w; x++) {
+            const between column = between_pixels(begin_w + x * step_w, in_w);
+            const int8_t *a = from + row.lower * in_w * channels;
+            const int8_t *b = from + row.upper * in_w * channels;
+            const int left = column.lower * channels, right = column.upper * channels;
+            for (int c = 0; c < channels; c++) {
+                const int32_t first = a[left + c] * (1024 - row.beyond) + b[left + c] * row.beyond;
+                const int32_t second =
+                    a[right + c] * (1024 - row.beyond) + b[right + c] * row.beyond;
+                int32_t sum = first * (1024 - column.beyond) + second * column.beyond;
+                sum += sum > 0 ? 1 << 19 : -(1 << 19);
+                *to++ = (int8_t)(sum / (1 << 20));
+            }
+        }
+    }
+}
+
 /* The high half of twice a product, ties up. */
 PPG_INLINE int32_t high_product(int64_t a, int32_t b)
 {

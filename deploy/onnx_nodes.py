@@ -1,0 +1,137 @@
+"""Nodes and constants of an ONNX file: what the operators of `deploy.onnx_export` are made of.
+
+Stored values are int8; 4D tensors lie as NCHW, see there.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deploy.integers import fixed_point
+from deploy.integers.quantized import QuantizedNet
+from hwmodels.graph import Layer
+from hwmodels.operators import OPERATORS
+
+if TYPE_CHECKING:
+    import onnx
+
+TO_NCHW, TO_NHWC = [0, 3, 1, 2], [0, 2, 3, 1]
+
+
+class Nodes:
+    """A growing list of nodes and the constants that they read."""
+
+    def __init__(self, net: QuantizedNet, onnx: Any) -> None:
+        self._net, self._onnx = net, onnx
+        self._nodes: list[Any] = []
+        self._constants: dict[str, onnx.TensorProto] = {}
+
+    def _node(self, op: str, inputs: list[str], output: str, **attributes: Any) -> str:
+        self._nodes.append(
+            self._onnx.helper.make_node(op, inputs, [output], f"{output}:{op}", **attributes)
+        )
+        return output
+
+    def _constant(self, name: str, values: NDArray[Any]) -> str:
+        """An initializer; one with a known name is not made twice."""
+        if name not in self._constants:
+            array = np.array(values, order="C")
+            self._constants[name] = self._onnx.numpy_helper.from_array(array, name)
+        return name
+
+    def _scale(self, tensor: str) -> list[str]:
+        scale, zero_point = self._net.activations[tensor]
+        return [
+            self._constant(f"{tensor}:scale", np.array(scale, np.float32)),
+            self._constant(f"{tensor}:zero_point", np.array(zero_point, np.int8)),
+        ]
+
+    def _real(self, tensor: str, layer: Layer) -> str:
+        """The dequantised tensor, one node for each reader: the pattern onnxruntime looks for."""
+        return self._node(
+            "DequantizeLinear",
+            [tensor, *self._scale(tensor)],
+            f"{layer.name}:{tensor}:real{len(self._nodes)}",
+        )
+
+    def _weights(self, layer: Layer) -> list[str]:
+        """Dequantised weights and bias."""
+        net = self._net
+        weights, scales = net.weights[layer.name], net.weight_scales[layer.name]
+        if layer.op == "conv":
+            weights = weights.transpose(0, 3, 1, 2)
+        elif layer.op == "depthwise_conv":
+            weights = weights[0].transpose(2, 0, 1)[:, None]
+        elif not layer.channel_scales:
+            scales = scales[0]
+        # (out_channels, in_channels / groups, height, width) or (out_channels, inputs)
+        bias_scales = net.activations[layer.inputs[0]][0] * scales
+        real = []
+        for what, values, scale in (
+            ("weights", weights, scales),
+            ("bias", net.biases[layer.name], bias_scales),
+        ):
+            name = f"{layer.name}/{what}"
+            inputs = [
+                self._constant(name, values),
+                self._constant(f"{name}:scale", np.asarray(scale, np.float32)),
+                self._constant(f"{name}:zero_point", np.zeros(np.shape(scale), values.dtype)),
+            ]
+            axis = {"axis": 0} if np.ndim(scale) else {}
+            real.append(self._node("DequantizeLinear", inputs, f"{name}:real", **axis))
+        return real
+
+    def _quantized(
+        self, inputs: list[str], layer: Layer, *, output: str = "", **attributes: Any
+    ) -> None:
+        """The float operator, its result quantised; it is the layer's output unless named."""
+        output = output or layer.output
+        op = OPERATORS[layer.op].onnx
+        real = self._node(op, inputs, f"{output}:real", **attributes)
+        self._clamped("QuantizeLinear", [real, *self._scale(layer.output)], layer, output=output)
+
+    def _clamped(
+        self, op: str, inputs: list[str], layer: Layer, *, output: str = "", **attributes: Any
+    ) -> None:
+        """An operator that gives int8, clamped where the activation's limits are not int8's."""
+        output = output or layer.output
+        scale, zero_point = self._net.activations[layer.output]
+        low, high = fixed_point.activation_range(layer.activation, scale, zero_point)
+        if (low, high) == (fixed_point.INT8_MIN, fixed_point.INT8_MAX):
+            self._node(op, inputs, output, **attributes)
+            return
+        wide = self._node(op, inputs, f"{output}:wide", **attributes)
+        limits = [
+            self._constant(f"{output}:{name}", np.array(limit, np.int8))
+            for name, limit in (("low", low), ("high", high))
+        ]
+        self._node("Clip", [wide, *limits], output)
+
+    def _nhwc(self, tensor: str, layer: Layer) -> str:
+        """Stored values with the channels last."""
+        if len(self._net.graph.shape(tensor)) < 4:
+            return tensor
+        name = f"{layer.name}:{tensor}:nhwc{len(self._nodes)}"
+        return self._node("Transpose", [tensor], name, perm=TO_NHWC)
+
+    def _back(self, name: str, layer: Layer) -> None:
+        """The layer's output from stored values with the channels last."""
+        if len(self._net.graph.shape(layer.output)) == 4:
+            self._node("Transpose", [name], layer.output, perm=TO_NCHW)
+        else:
+            self._node("Identity", [name], layer.output)
+
+    def _flat(self, tensor: str, layer: Layer, size: int) -> str:
+        """Stored values `(windows, size)` in the order height, width, channels."""
+        shape = self._net.graph.shape(tensor)
+        if len(shape) == 4 and shape[1] * shape[2] > 1 and shape[3] > 1:
+            tensor = self._node("Transpose", [tensor], f"{layer.name}:nhwc", perm=TO_NHWC)
+        return self._reshaped(tensor, f"{layer.name}:flat", (size,))
+
+    def _reshaped(self, source: str, output: str, shape: tuple[int, ...]) -> str:
+        # A 0 keeps the first axis, whatever the number of windows.
+        target = self._constant(f"{output}:shape", np.array([0, *shape], np.int64))
+        return self._node("Reshape", [source, target], output)
