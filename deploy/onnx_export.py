@@ -164,6 +164,8 @@ class _Writer(Nodes):
             "resize_nearest": self._resize_nearest,
             "resize_bilinear": self._resize_bilinear,
             "leaky_relu": self._leaky_relu,
+            "space_to_depth": self._blocks,
+            "depth_to_space": self._blocks,
         }
         makers.get(layer.op, self._of_all)(layer)
 
@@ -256,6 +258,9 @@ class _Writer(Nodes):
                 real[index] = self._reshaped(real[index], f"{real[index]}4", (shape[1], 1, 1))
         self._quantized(real, layer)
 
+    def _blocks(self, layer: Layer) -> None:
+        self._of_all(layer, blocksize=layer.block)
+
     def _leaky_relu(self, layer: Layer) -> None:
         self._of_all(layer, alpha=layer.slope)
 
@@ -275,7 +280,8 @@ class _Writer(Nodes):
 
     def _pad(self, layer: Layer) -> None:
         top, bottom, left, right = layer.pads
-        pads = np.array([0, 0, top, left, 0, 0, bottom, right], np.int64)
+        front, behind = layer.channel_pads
+        pads = np.array([0, front, top, left, 0, behind, bottom, right], np.int64)
         inputs = [
             layer.inputs[0],
             self._constant(f"{layer.output}:pads", pads),

@@ -45,6 +45,8 @@ _RARE = {
     "rows": (),
     "slope": 0.0,
     "grid": "asymmetric",
+    "block": 1,
+    "channel_pads": (0, 0),
 }
 """Fields that a document holds only where they differ from this."""
 
@@ -283,12 +285,13 @@ class Graph:
         except ValidationError as error:
             raise GraphError(f"graph: the document is malformed at {mistake(error)}") from error
         for layer in read.layers:
-            sizes = (*layer.kernel, *layer.stride, *layer.dilation, layer.groups)
-            if min(sizes) < 1 or max(*sizes, *layer.pads) > LARGEST_SIZE or min(layer.pads) < 0:
+            sizes = (*layer.kernel, *layer.stride, *layer.dilation, layer.groups, layer.block)
+            pads = (*layer.pads, *layer.channel_pads)
+            if min(sizes) < 1 or max(*sizes, *pads) > LARGEST_SIZE or min(pads) < 0:
                 raise GraphError(
                     f"graph: layer {layer.name!r} has kernel {layer.kernel}, stride "
                     f"{layer.stride}, dilation {layer.dilation}, groups {layer.groups}, pads "
-                    f"{layer.pads}; allowed: 1 to {LARGEST_SIZE}, pads from 0"
+                    f"{pads}, block {layer.block}; allowed: 1 to {LARGEST_SIZE}, pads from 0"
                 )
         for tensor in read.tensors:
             if not 1 <= min(tensor.shape, default=1) <= prod(tensor.shape) <= LARGEST_SIZE:

@@ -53,6 +53,7 @@ class Layer:
         kernel, stride, dilation: `(height, width)`.
         padding: of a convolution or pool: `valid` or TFLite's `same`.
         pads: of a `pad` layer: rows and columns added `(top, bottom, left, right)`.
+        channel_pads: those that it adds in front of the channels and behind them.
         activation: fused activation of the output.
         groups: of a convolution.
         channel_scales: a dense layer has one weight scale an output, not one for all.
@@ -60,6 +61,7 @@ class Layer:
         rows: of a `slice`: `(first, end, step)` of each axis of its input.
         slope: of a `leaky_relu` below 0.
         grid: where a resized image is read.
+        block: height and width of what one position of `space_to_depth` holds.
     """
 
     name: str
@@ -71,6 +73,7 @@ class Layer:
     dilation: tuple[int, int] = (1, 1)
     padding: Padding = "valid"
     pads: tuple[int, int, int, int] = (0, 0, 0, 0)
+    channel_pads: tuple[int, int] = (0, 0)
     activation: Activation = "none"
     groups: int = 1
     channel_scales: bool = False
@@ -78,6 +81,7 @@ class Layer:
     rows: tuple[tuple[int, int, int], ...] = ()
     slope: float = 0.0
     grid: Grid = "asymmetric"
+    block: int = 1
 
 
 def window_padding(layer: Layer, source: Shape, target: Shape) -> Sides:
@@ -110,7 +114,8 @@ def follows(layer: Layer, sources: list[Shape], seen: Shape) -> Shape | str:
         return (1, *positions, channels)
     if known.shape == "pads":
         top, bottom, left, right = layer.pads
-        return (1, source[1] + top + bottom, source[2] + left + right, source[3])
+        channels = source[3] + sum(layer.channel_pads)
+        return (1, source[1] + top + bottom, source[2] + left + right, channels)
     if known.shape == "same":
         rank = max(map(len, sources))
         whole = [(1,) * (rank - len(shape)) + shape for shape in sources]
@@ -136,12 +141,26 @@ def follows(layer: Layer, sources: list[Shape], seen: Shape) -> Shape | str:
         return seen if prod(seen) == count else f"{count} elements in {seen}"
     if known.shape == "resized":
         return (1, *seen[1:3], source[3])
+    if known.shape == "blocks":
+        return _blocks(layer, source)
     if known.shape == "view":
         return seen if prod(seen) == prod(source) else source
     if known.shape == "mean":
         return seen if prod(seen) == seen[-1] == source[-1] else source
     rest = prod(source) % dense_rows(seen)
     return f"{dense_rows(seen)} rows of {prod(source)} elements" if rest else seen
+
+
+def _blocks(layer: Layer, source: Shape) -> Shape | str:
+    _, height, width, channels = source
+    block = layer.block
+    if layer.op == "space_to_depth":
+        if block < 1 or height % block or width % block:
+            return f"blocks of {block} by {block} of {source}"
+        return (1, height // block, width // block, channels * block * block)
+    if block < 1 or channels % (block * block):
+        return f"blocks of {block} by {block} of {source}"
+    return (1, height * block, width * block, channels // (block * block))
 
 
 def _without(shape: Shape, axis: int) -> Shape:

@@ -20,7 +20,8 @@ from hwmodels.estimate import Estimate
 Op = Literal["conv", "depthwise_conv", "fully_connected", "add", "pad", "reshape", "avg_pool",
              "max_pool", "mean", "softmax", "logistic", "tanh", "relu", "leaky_relu",
              "hard_swish", "quantize", "dequantize", "mul", "sub", "concat", "transpose", "slice",
-             "reduce_max", "resize_nearest", "resize_bilinear"]  # fmt: skip
+             "reduce_max", "resize_nearest", "resize_bilinear", "space_to_depth",
+             "depth_to_space"]  # fmt: skip
 Activation = Literal["none", "relu", "relu6"]
 Padding = Literal["valid", "same"]
 Kind = Literal["int8", "uint8", "float32"]
@@ -61,8 +62,8 @@ class Operator:
         shape: how the output's shape follows: of a sliding `window`, wider by the `pads`, that
             of its inputs (`same`; a size of 1 stands for any), another `view` of them, their
             channels (`mean`), outputs in the place of channels (`dense`), `joined` along an axis,
-            axes in another order (`turned`), some `rows` of each axis, or any height and width
-            (`resized`).
+            axes in another order (`turned`), some `rows` of each axis, any height and width
+            (`resized`), or `blocks` of them in the place of channels.
         ranks: of its tensors, in every stage: graph, costs, reference, C and files.
         inputs: activations that it reads; None for any number.
         activates: it may have a fused activation.
@@ -77,7 +78,7 @@ class Operator:
     options: str
     onnx: str
     shape: Literal["window", "pads", "same", "view", "mean", "dense", "joined", "turned", "rows",
-                   "resized"]  # fmt: skip
+                   "resized", "blocks"]  # fmt: skip
     ranks: tuple[int, ...] = ANY_RANK
     inputs: int | None = 1
     weighted: bool = False
@@ -154,6 +155,10 @@ OPERATORS: dict[Op, Operator] = {
     "resize_bilinear": Operator(("RESIZE_BILINEAR",), 2, "ResizeBilinearOptions", "Resize",
                                 "resized", IMAGE, keeps_scale=True,
                                 assumed=_assumed((60.0, 15.0, 250.0), 2048.0)),
+    "space_to_depth": Operator(("SPACE_TO_DEPTH",), 2, "SpaceToDepthOptions", "SpaceToDepth",
+                               "blocks", IMAGE, keeps_scale=True, assumed=_MOVED),
+    "depth_to_space": Operator(("DEPTH_TO_SPACE",), 1, "DepthToSpaceOptions", "DepthToSpace",
+                               "blocks", IMAGE, keeps_scale=True, assumed=_MOVED),
 }  # fmt: skip
 
 WEIGHTED_OPS = frozenset(op for op, known in OPERATORS.items() if known.weighted)

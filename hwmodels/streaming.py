@@ -107,6 +107,8 @@ def _against(graph: Graph, layer: Layer, trunk: tuple[Layer, ...]) -> str:
                 f"has {rows} rows of {shape[2] if shape[1] > 1 else 1} positions a window; a "
                 f"block must hold whole ones, so {blocks} must divide them"
             )
+    if any(layer.channel_pads):
+        return "pads channels"
     if layer.op == "reshape" and graph.shape(layer.inputs[0])[3] != graph.shape(layer.output)[3]:
         return "changes channels by a view"
     if layer.op not in ("conv", "depthwise_conv"):

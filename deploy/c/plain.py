@@ -13,7 +13,7 @@ from deploy.integers import fixed_point, lookup, resizing, single_rounding
 from deploy.integers.softmax import exponentials
 from hwmodels.generated_c.shapes import is_row
 from hwmodels.graph import Layer, Shape, dense_rows
-from hwmodels.operators import Op
+from hwmodels.operators import OPERATORS, Op
 from ppgnas.errors import ExportError
 
 
@@ -160,10 +160,20 @@ def _concat(c: Context, layer: Layer) -> Call:
 
 
 def _strided(c: Context, layer: Layer) -> Call:
-    """`transpose` and `slice`: nested loops over the output, steps of their own in the input."""
+    """What moves bytes alone: nested loops over the output, steps of their own in the input."""
     shape = c.net.graph.shape(layer.inputs[0])
     apart = [prod(shape[axis + 1 :]) for axis in range(len(shape))]
-    if layer.op == "transpose":
+    if OPERATORS[layer.op].shape == "blocks":
+        block, (_, rows, columns, _) = layer.block, c.net.graph.shape(layer.output)
+        run = block * min(shape[3], c.net.graph.shape(layer.output)[3])
+        start = 0
+        if layer.op == "space_to_depth":
+            across = shape[2] * shape[3]
+            loops = [(rows, block * across), (columns, run), (block, across), (run, 1)]
+        else:
+            rows, columns = rows // block, columns // block
+            loops = [(rows, columns * shape[3]), (block, run), (columns, shape[3]), (run, 1)]
+    elif layer.op == "transpose":
         start, loops = 0, [(shape[axis], apart[axis]) for axis in layer.axes]
     else:
         start = sum(row[0] * by for row, by in zip(layer.rows, apart, strict=True))
@@ -182,7 +192,27 @@ def _strided(c: Context, layer: Layer) -> Call:
 
 
 def _pad(c: Context, layer: Layer) -> Call:
+    if any(layer.channel_pads):
+        return _pad_channels(c, layer)
     lines = [_shape(c, layer), "plain_pad(x, y, shape, zero);"]
+    return _call(c, ", int8_t zero", lines, str(c.zero_point(layer.output)))
+
+
+def _pad_channels(c: Context, layer: Layer) -> Call:
+    source, target = (c.net.graph.shape(name) for name in (layer.inputs[0], layer.output))
+    (front, _), (top, _, left, _) = layer.channel_pads, layer.pads
+    at = f"y + ((i + {top}) * {target[2]} + j + {left}) * {target[3]} + {front}"
+    lines = [
+        f"for (int i = 0; i < {prod(target)}; i++) {{",
+        "    y[i] = zero;",
+        "}",
+        f"for (int i = 0; i < {source[1]}; i++) {{",
+        f"    for (int j = 0; j < {source[2]}; j++) {{",
+        f"        copy_bytes({at}, x, {source[3]});",
+        f"        x += {source[3]};",
+        "    }",
+        "}",
+    ]
     return _call(c, ", int8_t zero", lines, str(c.zero_point(layer.output)))
 
 
@@ -287,6 +317,8 @@ MAKERS: dict[Op, Callable[[Context, Layer], Call]] = {
     "concat": _concat,
     "transpose": _strided,
     "slice": _strided,
+    "space_to_depth": _strided,
+    "depth_to_space": _strided,
     "reduce_max": _reduce_max,
     "resize_nearest": _resize_nearest,
     "resize_bilinear": _resize_bilinear,

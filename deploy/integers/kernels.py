@@ -187,11 +187,13 @@ def _joined(net: QuantizedNet, layer: Layer, rule: Rule) -> Kernel:
 
 def _pad(net: QuantizedNet, layer: Layer, rule: Rule) -> Kernel:
     top, bottom, left, right = layer.pads
-    target = net.graph.shape(layer.output)
+    front = layer.channel_pads[0]
+    target, channels = net.graph.shape(layer.output), net.graph.shape(layer.inputs[0])[3]
 
     def pad(x: Centred) -> Centred:
         out = np.zeros((len(x), *target[1:]), np.float32)
-        out[:, top : target[1] - bottom, left : target[2] - right] = x
+        rows, columns = slice(top, target[1] - bottom), slice(left, target[2] - right)
+        out[:, rows, columns, front : front + channels] = x
         return out
 
     return pad
@@ -223,6 +225,23 @@ def _slice(net: QuantizedNet, layer: Layer, rule: Rule) -> Kernel:
     target = net.graph.shape(layer.output)[1:]
     chosen = (slice(None), *(slice(*row) for row in layer.rows[1:]))
     return lambda x: x[chosen].reshape(len(x), *target)
+
+
+def _blocks(net: QuantizedNet, layer: Layer, rule: Rule) -> Kernel:
+    shapes, block = (
+        [net.graph.shape(name) for name in (layer.inputs[0], layer.output)],
+        layer.block,
+    )
+    if layer.op == "space_to_depth":
+        rows, columns, channels = shapes[1][1], shapes[1][2], shapes[0][3]
+        apart = (rows, block, columns, block, channels)
+        order = (0, 1, 3, 2, 4, 5)
+    else:
+        rows, columns, channels = shapes[0][1], shapes[0][2], shapes[1][3]
+        apart = (rows, columns, block, block, channels)
+        order = (0, 1, 3, 2, 4, 5)
+    target = shapes[1][1:]
+    return lambda x: x.reshape(len(x), *apart).transpose(order).reshape(len(x), *target)
 
 
 def _resize_nearest(net: QuantizedNet, layer: Layer, rule: Rule) -> Kernel:
@@ -333,6 +352,8 @@ MAKERS: dict[Op, Callable[[QuantizedNet, Layer, Rule], Kernel]] = {
     "transpose": _transpose,
     "slice": _slice,
     "reduce_max": _reduce_max,
+    "space_to_depth": _blocks,
+    "depth_to_space": _blocks,
     "resize_nearest": _resize_nearest,
     "resize_bilinear": _resize_bilinear,
     "softmax": _softmax,

@@ -28,7 +28,8 @@ PROGRAM = "ppgnas"
 """How the description of a file begins that this program wrote; its task follows."""
 _CUSTOM = 32
 _OWN_OPTIONS = ("WeightsFormat", "Axis", "Alpha", "BeginMask", "EndMask", "EllipsisMask",
-                "NewAxisMask", "ShrinkAxisMask", "AlignCorners", "HalfPixelCenters")  # fmt: skip
+                "NewAxisMask", "ShrinkAxisMask", "AlignCorners", "HalfPixelCenters",
+                "BlockSize")  # fmt: skip
 """Numbers that one operator has; pairs of several stand in `hwmodels.operators`."""
 # What reading a table of flatbuffers beyond its end, or a code that nobody knows, may raise.
 _DAMAGED = (struct.error, LookupError, TypeError, ValueError, OverflowError, AttributeError)

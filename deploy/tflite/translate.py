@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from math import prod
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -186,7 +186,8 @@ class Translator:
         stored = self._stored.tensors[operator.inputs[0]].shape
         lifted = self._lifted(stored)
         if layer.op == "pad":
-            return replace(layer, pads=self._pads(operator, lifted))
+            pads = self._pads(operator, lifted)
+            return replace(layer, pads=pads[2:6], channel_pads=pads[6:])
         if layer.op in ("mean", "reduce_max"):
             self._check_mean(operator)
         elif layer.op == "fully_connected":
@@ -201,6 +202,8 @@ class Translator:
             return replace(layer, rows=(*((0, 1, 1),) * lifted, *self._rows(operator, stored)))
         elif OPERATORS[layer.op].shape == "resized":
             return replace(layer, grid=self._grid(operator))
+        elif OPERATORS[layer.op].shape == "blocks":
+            return replace(layer, block=int(operator.options["BlockSize"]))
         elif layer.op == "leaky_relu":
             return replace(layer, slope=float(operator.options["Alpha"]))
         elif layer.op == "relu":
@@ -298,14 +301,15 @@ class Translator:
             raise self._fail(f"its {what} hold {values.size} bytes for shape {tensor.shape}")
         return [int(n) for n in values.view(types[tensor.kind])]
 
-    def _pads(self, operator: StoredOperator, lifted: int) -> tuple[int, int, int, int]:
+    def _pads(self, operator: StoredOperator, lifted: int) -> tuple[Any, ...]:
+        """What is added before and behind each of four axes."""
         pads = [0, 0] * lifted + self._constant(operator, 1, "paddings")
-        if len(pads) != 8 or min(pads) < 0 or any(pads[:2] + pads[6:]):
+        if len(pads) != 8 or min(pads) < 0 or any(pads[:2]):
             raise self._fail(
-                f"its paddings are {pads}; allowed: rows and columns of a tensor, not batch or "
-                "channels"
+                f"its paddings are {pads}; allowed: rows, columns and channels of a tensor, not "
+                "the batch"
             )
-        return pads[2], pads[3], pads[4], pads[5]
+        return tuple(pads)
 
     def _check_mean(self, operator: StoredOperator) -> None:
         source = self._stored.tensors[operator.inputs[0]].shape

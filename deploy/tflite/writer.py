@@ -192,7 +192,7 @@ class _Writer:
             inputs += self._weights(layer)
         elif layer.op == "pad":
             top, bottom, left, right = layer.pads
-            paddings = [[0, 0], [top, bottom], [left, right], [0, 0]]
+            paddings = [[0, 0], [top, bottom], [left, right], layer.channel_pads]
             inputs.append(self._constant(paddings))
         elif layer.op == "reshape":
             shape = self._net.graph.shape(layer.output)
@@ -253,6 +253,8 @@ class _Writer:
         if known.shape == "resized":
             options.alignCorners = layer.grid == "align_corners"
             options.halfPixelCenters = layer.grid == "half_pixel"
+        if known.shape == "blocks":
+            options.blockSize = layer.block
         if layer.op == "leaky_relu":
             options.alpha = layer.slope
         if layer.op == "slice":

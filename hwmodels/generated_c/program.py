@@ -62,7 +62,7 @@ def _unwritable(steps: list[Step]) -> set[str]:
 def prefix_steps(layer: Layer, source: Shape) -> int | None:
     """Time steps that a `pad` layer puts in front; None where it pads anywhere else."""
     top, bottom, left, right = layer.pads
-    if bottom or right or (left and source[1] != 1):
+    if bottom or right or any(layer.channel_pads) or (left and source[1] != 1):
         return None
     return top * (source[2] + left) + left
 
