@@ -128,7 +128,7 @@ class Nodes:
         """Stored values `(windows, size)` in the order height, width, channels."""
         shape = self._net.graph.shape(tensor)
         if len(shape) == 4 and shape[1] * shape[2] > 1 and shape[3] > 1:
-            tensor = self._node("Transpose", [tensor], f"{layer.name}:nhwc", perm=TO_NHWC)
+            tensor = self._node("Transpose", [tensor], f"{layer.name}:{tensor}:flat", perm=TO_NHWC)
         return self._reshaped(tensor, f"{layer.name}:flat", (size,))
 
     def _reshaped(self, source: str, output: str, shape: tuple[int, ...]) -> str:

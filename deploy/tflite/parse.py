@@ -29,8 +29,10 @@ PROGRAM = "ppgnas"
 _CUSTOM = 32
 _OWN_OPTIONS = ("WeightsFormat", "Axis", "Alpha", "BeginMask", "EndMask", "EllipsisMask",
                 "NewAxisMask", "ShrinkAxisMask", "AlignCorners", "HalfPixelCenters",
-                "BlockSize")  # fmt: skip
+                "BlockSize", "BatchDims")  # fmt: skip
 """Numbers that one operator has; pairs of several stand in `hwmodels.operators`."""
+_MOVING = {"PACK": "PackOptions", "UNPACK": "UnpackOptions", "GATHER": "GatherOptions"}
+"""Options of operators that `deploy.tflite.moved` rewrites."""
 # What reading a table of flatbuffers beyond its end, or a code that nobody knows, may raise.
 _DAMAGED = (struct.error, LookupError, TypeError, ValueError, OverflowError, AttributeError)
 _PLACEHOLDER = 127  # in the old one-byte field: the code stands in the newer field
@@ -204,13 +206,15 @@ class _Parser:
     def _operator(self, codes: list[str], operator: Any) -> StoredOperator:
         name = codes[operator.OpcodeIndex()]
         values, words = {}, {}
-        if name in TFLITE_OPS and OPERATORS[TFLITE_OPS[name]].options:
-            known = OPERATORS[TFLITE_OPS[name]]
-            options = getattr(self._s, known.options)()
+        known = OPERATORS[TFLITE_OPS[name]] if name in TFLITE_OPS else None
+        table = known.options if known is not None else _MOVING.get(name, "")
+        if table:
+            options = getattr(self._s, table)()
             # Without a table every field has the schema's default, which an empty one gives.
             stored = operator.BuiltinOptions() or self._empty_table()
             options.Init(stored.Bytes, stored.Pos)
-            read = [field for _, *pair in known.pairs for field in pair]
+            pairs = () if known is None else known.pairs
+            read = [field for _, *pair in pairs for field in pair]
             read += [key for key in _OWN_OPTIONS if hasattr(options, key)]
             values = {key: getattr(options, key)() for key in read}
             for key, meaning in self._words.items():

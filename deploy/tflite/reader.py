@@ -20,9 +20,9 @@ import numpy as np
 from deploy.integers.quantized import QuantizedNet
 from deploy.tflite import runtime as tflite_runtime
 from deploy.tflite.dilated import with_views
+from deploy.tflite.moved import with_moves
 from deploy.tflite.parse import StoredModel, parse
 from deploy.tflite.rows import with_rows
-from deploy.tflite.split import with_slices
 from deploy.tflite.stored_net import net_of
 from deploy.tflite.translate import Translator
 from hwmodels.graph import Graph
@@ -71,7 +71,7 @@ def read(source: Path | bytes, *, name: str = "") -> TfliteModel:
         name = name or str(source)
         source = content_of(source)
     name = name or "the TFLite file"
-    stored = with_slices(with_views(with_rows(parse(source, name=name))))
+    stored = with_moves(with_views(with_rows(parse(source, name=name))))
     try:
         graph = Translator(stored).graph()
     except GraphError as error:

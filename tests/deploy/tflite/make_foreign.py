@@ -161,6 +161,63 @@ def rows(x: Tensor) -> Tensor:
     return k.Dense(10)(k.GlobalAveragePooling1D()(k.Dense(6)(x)))
 
 
+def pyramid(x: Tensor) -> Tensor:
+    """A detector's pyramid: nearest neighbours, as Keras repeats them, and joined heads."""
+    x = k.Conv2D(8, 3, strides=2, padding="same", activation="relu")(x)
+    y = k.Conv2D(8, 3, strides=2, padding="same", activation="relu")(x)
+    heads = [k.Add()([x, k.UpSampling2D(2)(y)]), y]
+    return k.Concatenate(axis=1)([k.Reshape((-1, 3))(k.Conv2D(6, 1)(h)) for h in heads])
+
+
+def resized(x: Tensor) -> Tensor:
+    """A detector's pyramid as Keras 2 and PyTorch's converters resize it."""
+    x = k.Conv2D(8, 3, strides=2, padding="same", activation="relu")(x)
+    y = k.Conv2D(8, 3, strides=2, padding="same", activation="relu")(x)
+    y = k.Lambda(lambda t: tf.image.resize(t, (8, 8), method="nearest"))(y)
+    return k.Conv2D(4, 1)(k.Add()([x, y]))
+
+
+def segmented(x: Tensor) -> Tensor:
+    """DeepLab's head: the mean of the image beside a dilated layer, then as large as the input."""
+    x = k.Conv2D(8, 3, strides=2, padding="same", activation="relu")(x)
+    y = k.Conv2D(8, 3, padding="same", dilation_rate=2, activation="relu")(x)
+    z = k.Conv2D(8, 1, activation="relu")(k.GlobalAveragePooling2D(keepdims=True)(x))
+    z = k.Resizing(8, 8, interpolation="bilinear")(z)
+    x = k.Conv2D(3, 1)(k.Concatenate()([x, y, z]))
+    return k.Softmax()(k.UpSampling2D(2, interpolation="bilinear")(x))
+
+
+def faces(x: Tensor) -> Tensor:
+    """BlazeFace: shortcuts to more channels are padded."""
+    x = k.Conv2D(6, 5, strides=2, padding="same", activation="relu")(x)
+    for width, stride in ((8, 1), (12, 2)):
+        y = k.Conv2D(width, 1)(k.DepthwiseConv2D(3, strides=stride, padding="same")(x))
+        x = k.MaxPooling2D(2)(x) if stride == 2 else x
+        more = [[0, 0], [0, 0], [0, 0], [0, width - x.shape[3]]]
+        x = k.ReLU()(k.Add()([k.Lambda(tf.pad, arguments={"paddings": more})(x), y]))
+    return k.Reshape((-1, 2))(k.Conv2D(4, 1)(x))
+
+
+def passthrough(x: Tensor) -> Tensor:
+    """YOLO v2: a finer layer beside the last, in blocks; and PyTorch's shuffle of channels."""
+    x = k.LeakyReLU(negative_slope=0.1)(k.Conv2D(4, 3, strides=2, padding="same")(x))
+    y = k.Conv2D(8, 3, padding="same", activation="relu")(k.MaxPooling2D(2)(x))
+    x = k.Concatenate()([k.Lambda(lambda t: tf.nn.space_to_depth(t, 2))(x), y])
+    x = k.Permute((1, 2, 4, 3))(k.Reshape((4, 4, 2, 12))(x))
+    x = k.Conv2D(8, 1)(k.Reshape((4, 4, 24))(x))
+    return k.Lambda(lambda t: tf.nn.depth_to_space(t, 2))(x)
+
+
+def moved(x: Tensor) -> Tensor:
+    """Packed, unpacked, gathered, tiled and sliced."""
+    x = k.Conv1D(8, 3, padding="same", activation="relu")(x)
+    first, second, third = k.Lambda(lambda t: tf.unstack(t[:, :3], axis=1))(x)
+    x = k.Lambda(lambda t: tf.gather(t, [5, 6, 1, 2, 0], axis=-1))(x)
+    x = k.Lambda(lambda t: tf.tile(tf.slice(t, [0, 3, 1], [1, -1, 3]), [1, 1, 2]))(x)
+    pair = k.Lambda(lambda t: tf.stack(t, axis=1))([k.Add()([first, third]), second])
+    return k.Dense(10)(k.Concatenate()([k.Flatten()(pair), k.GlobalMaxPooling1D()(x)]))
+
+
 def attention(x: Tensor) -> Tensor:
     """Holds what has no cost: products of two activations."""
     x = k.Conv1D(8, 3, padding="same")(x)
@@ -200,6 +257,12 @@ MODELS: tuple[tuple[Callable[[Tensor], Any], tuple[int, ...], tuple[str, ...]], 
     (subtracted, SERIES, ("int8",)),
     (two_outputs, SERIES, ("int8", "float")),
     (rows, SERIES, ("int8", "dynamic")),
+    (pyramid, IMAGE, ("int8",)),
+    (resized, IMAGE, ("int8",)),
+    (segmented, IMAGE, ("int8",)),
+    (faces, IMAGE, ("int8",)),
+    (passthrough, IMAGE, ("int8",)),
+    (moved, SERIES, ("int8",)),
     (attention, SERIES, ("int8",)),
     (gelu, SERIES, ("int8",)),
 )

@@ -1,14 +1,18 @@
-"""SPLIT and SPLIT_V, made of a gated product's two slices, through reader, reference and C."""
+"""Operators that move bytes alone: SPLIT and SPLIT_V, made of a gated product's two slices, and
+what does not fit."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from deploy.integers import reference
 from deploy.tflite import runtime
+from deploy.tflite.moved import with_moves
+from deploy.tflite.parse import StoredModel, StoredOperator, StoredTensor
 from deploy.tflite.reader import read
 from hwmodels.boards import load_board
 from hwmodels.engines.load import engine_names, load_engine
@@ -77,3 +81,43 @@ def test_every_engine_has_a_cost(engine: str) -> None:
 def test_parts_that_do_not_fit_are_refused(axis: int) -> None:
     with pytest.raises(GraphError, match="SPLIT has no cost; allowed: CONV_2D"):
         read(_split("SPLIT", axis=axis))
+
+
+def _stored(name: str, shapes: list[tuple[int, ...]], numbers: list[int], **options: float) -> Any:
+    """One operator over activations of the first shapes and a constant; the last is its output."""
+    none = np.empty(0, np.float32), np.empty(0, np.int64)
+    tensors = [StoredTensor(f"t{i}", shape, "INT8", *none, None) for i, shape in enumerate(shapes)]
+    inputs = list(range(len(shapes) - 1))
+    if numbers:
+        content = np.array(numbers, "<i4").tobytes()
+        tensors.append(StoredTensor("c", (len(numbers),), "INT32", *none, content))
+        inputs.append(len(shapes))
+    output = len(shapes) - 1
+    operator = StoredOperator(name, tuple(inputs), (output,), options)
+    return StoredModel(tuple(tensors), (operator,), (0,), (output,))
+
+
+@pytest.mark.parametrize(
+    "stored",
+    [
+        _stored("TILE", [(1, 4, 3), (1, 4, 3)], [1, 0, 1]),
+        _stored("TILE", [(1, 2, 3, 1, 4), (1, 4, 3, 1, 8)], [1, 2, 1, 1, 2]),
+        _stored("GATHER", [(1, 4, 3), (1, 4, 1)], [3], Axis=2, BatchDims=0),
+        _stored("GATHER", [(1, 4, 3), (1, 4, 1)], [0], Axis=3, BatchDims=0),
+        _stored("PACK", [(1, 4), (1, 4), (1, 2, 4)], [], Axis=3),
+        _stored("UNPACK", [(1, 2, 4), (1, 4)], [], Axis=1),
+        _stored("TRANSPOSE", [(2, 3, 4, 5, 6), (6, 5, 4, 3, 2)], [4, 3, 2, 1, 0]),
+        _stored("SLICE", [(1, 4, 3), (1, 4, 3)], [0, 0, 0]),
+    ],
+)
+def test_what_does_not_fit_stays(stored: StoredModel) -> None:
+    assert with_moves(stored).operators == stored.operators
+
+
+def test_five_axes_that_stay_neighbours_are_three() -> None:
+    """PyTorch's shuffle: two groups of four channels of a 2 x 3 image."""
+    shuffle = _stored("TRANSPOSE", [(1, 2, 3, 2, 4), (1, 2, 3, 4, 2)], [0, 1, 2, 4, 3])
+    model = with_moves(shuffle)
+    assert [tensor.shape for tensor in model.tensors[:2]] == [(1, 6, 2, 4), (1, 6, 4, 2)]
+    order = model.tensors[model.operators[0].inputs[1]].content
+    assert np.frombuffer(order or b"", "<i4").tolist() == [0, 1, 3, 2]

@@ -1,0 +1,264 @@
+"""Operators that move bytes alone, as those that the graph has: the same bytes.
+
+`SPLIT`, `SPLIT_V`, `UNPACK` and `SLICE` are slices, one for each output; `TILE`, `PACK` and
+`GATHER` of constant places are joined parts; a `TRANSPOSE` of more than four axes has fewer where
+neighbours stay together. That is what they cost; an interpreter dispatches once where slices are
+several. What does not fit stays, and is refused by name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from itertools import pairwise
+from math import prod
+
+import numpy as np
+
+from deploy.tflite.parse import StoredModel, StoredOperator, StoredTensor
+
+Shape = tuple[int, ...]
+_NO_MASKS = dict.fromkeys(
+    ("BeginMask", "EndMask", "EllipsisMask", "NewAxisMask", "ShrinkAxisMask"), 0.0
+)
+_PARTS = 16  # at most, of one tensor that is joined
+
+
+def with_moves(stored: StoredModel) -> StoredModel:
+    """The model with slices, joined parts and smaller transposes in their place."""
+    if {operator.name for operator in stored.operators}.isdisjoint(_MAKERS):
+        return stored
+    rewritten = _Rewritten(stored.tensors)
+    for operator in stored.operators:
+        make = _MAKERS.get(operator.name)
+        if (
+            make is None
+            or min((*operator.inputs, *operator.outputs), default=-1) < 0
+            or not make(rewritten, operator)
+        ):
+            rewritten.operators.append(operator)
+    return replace(stored, tensors=tuple(rewritten.tensors), operators=tuple(rewritten.operators))
+
+
+class _Rewritten:
+    def __init__(self, tensors: Sequence[StoredTensor]) -> None:
+        self.tensors = list(tensors)
+        self.operators: list[StoredOperator] = []
+
+    def shape(self, index: int) -> Shape:
+        return self.tensors[index].shape
+
+    def numbers(self, index: int) -> list[int]:
+        """A constant of whole numbers, flat; empty where it is none."""
+        tensor = self.tensors[index]
+        kinds = {"INT32": "<i4", "INT64": "<i8"}
+        content = tensor.content or b""
+        if tensor.kind not in kinds or len(content) % np.dtype(kinds[tensor.kind]).itemsize:
+            return []
+        return [int(number) for number in np.frombuffer(content, kinds[tensor.kind])]
+
+    def axis(self, index: int, rank: int) -> int | None:
+        """A constant axis, from 0; None where it is no axis."""
+        found = self.numbers(index)
+        if len(found) != 1 or not -rank <= found[0] < rank:
+            return None
+        return found[0] % rank
+
+    def like(self, index: int, shape: Shape) -> int:
+        """A new tensor of the same scale."""
+        tensor = self.tensors[index]
+        name = f"{tensor.name}/part{len(self.tensors)}"
+        self.tensors.append(replace(tensor, name=name, shape=shape, content=None))
+        return len(self.tensors) - 1
+
+    def constant(self, values: Sequence[int]) -> int:
+        array = np.array(values, "<i4")
+        none = np.empty(0, np.float32), np.empty(0, np.int64)
+        self.tensors.append(StoredTensor("", array.shape, "INT32", *none, array.tobytes()))
+        return len(self.tensors) - 1
+
+    def put(self, name: str, inputs: Sequence[int], target: int, **options: float) -> None:
+        self.operators.append(StoredOperator(name, tuple(inputs), (target,), options))
+
+    def slice(self, source: int, target: int, rows: Sequence[tuple[int, int]]) -> None:
+        """Some rows `(first, end)` of each axis."""
+        ones = [1] * len(rows)
+        columns = [self.constant(column) for column in (*zip(*rows, strict=True), ones)]
+        self.put("STRIDED_SLICE", (source, *columns), target, **_NO_MASKS)
+
+    def along(self, source: int, target: int, axis: int, first: int, end: int) -> None:
+        """Some rows of one axis."""
+        rows = [(0, size) for size in self.shape(source)]
+        rows[axis] = first, end
+        self.slice(source, target, rows)
+
+    def view(self, source: int, shape: Shape) -> int:
+        target = self.like(source, shape)
+        self.put("RESHAPE", (source,), target)
+        return target
+
+    def join(self, parts: Sequence[int], target: int, axis: int) -> None:
+        words = {"FusedActivationFunction": "NONE"}
+        self.operators.append(
+            StoredOperator("CONCATENATION", tuple(parts), (target,), {"Axis": axis}, words)
+        )
+
+
+def _split(model: _Rewritten, operator: StoredOperator) -> bool:
+    """`SPLIT` and `SPLIT_V`."""
+    count, value, place = (2, 1, 0) if operator.name == "SPLIT" else (3, 0, 2)
+    if len(operator.inputs) != count:
+        return False
+    source = operator.inputs[value]
+    shape = model.shape(source)
+    axis = model.axis(operator.inputs[place], len(shape)) if shape else None
+    if axis is None:
+        return False
+    sizes = [model.shape(index)[axis : axis + 1] for index in operator.outputs]
+    ends = np.cumsum([size[0] if size else 0 for size in sizes]).tolist()
+    if not ends or ends[-1] != shape[axis]:
+        return False
+    for target, (first, end) in zip(operator.outputs, pairwise([0, *ends]), strict=True):
+        model.along(source, target, axis, first, end)
+    return True
+
+
+def _unpack(model: _Rewritten, operator: StoredOperator) -> bool:
+    """A slice and a change of view for each output."""
+    (source,), shape = operator.inputs, model.shape(operator.inputs[0])
+    axis = int(operator.options["Axis"])
+    if not -len(shape) <= axis < len(shape) or shape[axis] != len(operator.outputs):
+        return False
+    axis %= len(shape)
+    one = (*shape[:axis], 1, *shape[axis + 1 :])
+    for index, target in enumerate(operator.outputs):
+        part = model.like(source, one)
+        model.along(source, part, axis, index, index + 1)
+        model.put("RESHAPE", (part,), target)
+    return True
+
+
+def _pack(model: _Rewritten, operator: StoredOperator) -> bool:
+    """A change of view for each input, and what joins them."""
+    shape = model.shape(operator.outputs[0])
+    axis = int(operator.options["Axis"])
+    if not -len(shape) <= axis < len(shape) or len(operator.inputs) > _PARTS:
+        return False
+    axis %= len(shape)
+    one = (*shape[:axis], 1, *shape[axis + 1 :])
+    if any(model.tensors[index].content is not None for index in operator.inputs):
+        return False
+    parts = [model.view(index, one) for index in operator.inputs]
+    model.join(parts, operator.outputs[0], axis)
+    return True
+
+
+def _slice(model: _Rewritten, operator: StoredOperator) -> bool:
+    """First rows and sizes, where -1 is all that is left."""
+    if len(operator.inputs) != 3:
+        return False
+    source, *said = operator.inputs
+    firsts, sizes = map(model.numbers, said)
+    shape = model.shape(source)
+    if not len(firsts) == len(sizes) == len(shape):
+        return False
+    ends = (
+        whole if size < 0 else first + size
+        for whole, first, size in zip(shape, firsts, sizes, strict=True)
+    )
+    model.slice(source, operator.outputs[0], list(zip(firsts, ends, strict=True)))
+    return True
+
+
+def _tile(model: _Rewritten, operator: StoredOperator) -> bool:
+    """The tensor beside itself, along one axis after the other."""
+    source, target = operator.inputs[0], operator.outputs[0]
+    shape, times = model.shape(source), model.numbers(operator.inputs[-1])
+    repeated = [axis for axis, count in enumerate(times) if count > 1]
+    if len(times) != len(shape) or min(times, default=0) < 1 or max(times) > _PARTS:
+        return False
+    if len(shape) > 4:  # between changes of view: the axes around the only one are joined
+        if len(repeated) != 1:
+            return False
+        axis, count = repeated[0], times[repeated[0]]
+        flat = (1, prod(shape[:axis]), shape[axis], prod(shape[axis + 1 :]))
+        for index, size in ((source, shape[axis]), (target, count * shape[axis])):
+            model.tensors[index] = replace(model.tensors[index], shape=(*flat[:2], size, flat[3]))
+        model.join((source,) * count, target, 2)
+        return True
+    for axis in repeated or [len(shape) - 1]:
+        shape = (*shape[:axis], times[axis] * shape[axis], *shape[axis + 1 :])
+        part = target if axis == (repeated or [axis])[-1] else model.like(source, shape)
+        model.join((source,) * times[axis], part, axis)
+        source = part
+    return True
+
+
+def _gather(model: _Rewritten, operator: StoredOperator) -> bool:
+    """Runs of neighbours of one axis, joined."""
+    if len(operator.inputs) != 2 or operator.options["BatchDims"]:
+        return False
+    source, places = operator.inputs[0], model.numbers(operator.inputs[1])
+    shape, target = model.shape(source), operator.outputs[0]
+    axis = int(operator.options["Axis"])
+    if not places or not -len(shape) <= axis < len(shape):
+        return False
+    axis %= len(shape)
+    if not 0 <= min(places) <= max(places) < shape[axis] or len(model.shape(target)) > 4:
+        return False
+    breaks = [i for i, (a, b) in enumerate(pairwise(places), start=1) if b != a + 1]
+    runs = [(places[a], places[b - 1] + 1) for a, b in pairwise([0, *breaks, len(places)])]
+    if len(runs) > _PARTS:
+        return False
+    whole = (*shape[:axis], len(places), *shape[axis + 1 :])
+    joined = target if model.shape(target) == whole else model.like(source, whole)
+    parts = []
+    for first, end in runs:
+        size = (*shape[:axis], end - first, *shape[axis + 1 :])
+        parts.append(joined if len(runs) == 1 else model.like(source, size))
+        model.along(source, parts[-1], axis, first, end)
+    if len(runs) > 1:
+        model.join(parts, joined, axis)
+    if joined != target:
+        model.put("RESHAPE", (joined,), target)
+    return True
+
+
+def _transpose(model: _Rewritten, operator: StoredOperator) -> bool:
+    """More than four axes, between changes of view: those that stay neighbours are one."""
+    source, target = operator.inputs[0], operator.outputs[0]
+    shape, order = model.shape(source), model.numbers(operator.inputs[-1])
+    if len(shape) < 5 or sorted(order) != list(range(len(shape))):
+        return False
+    order = [axis for axis in order if shape[axis] > 1]
+    runs: list[list[int]] = []
+    kept = [axis for axis, size in enumerate(shape) if size > 1]
+    for axis in order:
+        if runs and kept.index(axis) == kept.index(runs[-1][-1]) + 1:
+            runs[-1].append(axis)
+        else:
+            runs.append([axis])
+    if not 0 < len(runs) <= 3:
+        return False
+    before = sorted(runs)
+    for index, parts in ((source, before), (target, runs)):
+        sizes = (prod(shape[axis] for axis in run) for run in parts)
+        model.tensors[index] = replace(
+            model.tensors[index], shape=(*(1,) * (4 - len(runs)), *sizes)
+        )
+    lead = 4 - len(runs)
+    axes = [*range(lead), *(before.index(run) + lead for run in runs)]
+    model.put("TRANSPOSE", (source, model.constant(axes)), target)
+    return True
+
+
+_MAKERS: dict[str, Callable[[_Rewritten, StoredOperator], bool]] = {
+    "SPLIT": _split,
+    "SPLIT_V": _split,
+    "UNPACK": _unpack,
+    "PACK": _pack,
+    "SLICE": _slice,
+    "TILE": _tile,
+    "GATHER": _gather,
+    "TRANSPOSE": _transpose,
+}
