@@ -37,6 +37,11 @@ class Estimate:
         """A figure without error."""
         return Estimate(value, value, value)
 
+    def widened(self, half_width: float) -> Estimate:
+        """The same with bounds further out by a half width in logarithms."""
+        spread = math.exp(half_width)
+        return Estimate(self.value, self.low / spread, self.high * spread)
+
     def __add__(self, other: Estimate) -> Estimate:
         """Sum of two estimates whose errors go together."""
         return Estimate(self.value + other.value, self.low + other.low, self.high + other.high)

@@ -238,8 +238,7 @@ class PathLaw:
 
     def factor(self, board: Board) -> Estimate:
         """What the cycles of a Cortex-M7 are multiplied by on a board."""
-        spread = math.exp(self.file.errors.half_width)
-        error = Estimate(WAITS.value, WAITS.low / spread, WAITS.high * spread)
+        error = WAITS.widened(self.file.errors.half_width)
         instructions = self.file.core_instructions.get(board.core)
         if instructions is None:
             return error.times(board.core_ratio)
@@ -371,7 +370,7 @@ def path_cost(shape: PathShape, board: Board, around: Surroundings) -> PathCost:
     parts = dict.fromkeys(WORDS.values(), 0.0)
     for name, value in on_m7.items():
         parts[WORDS[name]] += value * factor.value
-    flash, spread = law.flash_bytes(shape), math.exp(law.file.errors.flash_half_width)
+    flash = Estimate.exact(law.flash_bytes(shape)).widened(law.file.errors.flash_half_width)
     ppg_mw, acc_mw = around.ppg_sensor_mw, around.accelerometer_mw
     return PathCost(
         shape=shape,
@@ -379,7 +378,7 @@ def path_cost(shape: PathShape, board: Board, around: Surroundings) -> PathCost:
         energy_mj=energy_mj(board, latency_ms),
         cycles=cycles,
         parts=parts,
-        flash_bytes=Estimate(flash, flash / spread, flash * spread),
+        flash_bytes=flash,
         state_bytes=law.state_bytes(shape),
         ppg_mw=board.sensors.ppg_mw(shape.ppg_hz, shape.ppg_channels)
         if ppg_mw is None

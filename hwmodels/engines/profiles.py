@@ -86,9 +86,7 @@ def _assumed(file: EngineFile, ratio: float = 1.0) -> _Assumed:
 def generated_profiles(file: EngineFile, law: CLaw) -> tuple[Profile, ...]:
     """Generated C is counted step by step: its one profile scales whole networks."""
     assert file.memory_waits is not None, "checked when it was read"
-    waits = file.memory_waits
-    spread = math.exp(law.errors.half_width)
-    network = Estimate(waits.value, waits.low / spread, waits.high * spread)
+    network = file.memory_waits.widened(law.errors.half_width)
     return (Profile("Cortex-M7", "Cortex-M7", "", network, _no_layer),)
 
 
@@ -188,8 +186,7 @@ class _Timed:
             return self.others(kernel, shape)
         features, law = self.laws[name]
         value = sum(c * f for c, f in zip(law.cycles, features(shape), strict=True))
-        spread = math.exp(law.half_width)
-        cycles = Estimate(value, value / spread, value * spread)
+        cycles = Estimate.exact(value).widened(law.half_width)
         # ST's tools call the code that a layer links by another name.
         linked = self.others(kernel, shape).kernel
         return Work(linked, self.dispatch + cycles, law.limits.hold(shape), False)

@@ -207,8 +207,7 @@ def cost(graph: Graph, law: CLaw, mode: Mode = "window") -> CCost:
         for layer, cycles in _shares(step, parts.pointwise, parts.depthwise + more, parts.add):
             bounds = Estimate.exact(cycles) if searched else law.bounds(shape, cycles)
             if stream is not None and searched:
-                spread = math.exp(law.file.streaming.half_width)
-                bounds = Estimate(cycles, cycles / spread, cycles * spread)
+                bounds = bounds.widened(law.file.streaming.half_width)
             by_name[layer.name] = (bounds, inside)
             live[layer.name] = used
         cycles_sum += parts.total
@@ -247,8 +246,7 @@ def _code_bounds(
     code: float, shapes: Sequence[StepShape], law: CLaw, *, searched: bool
 ) -> Estimate:
     if searched:
-        spread = math.exp(law.errors.code_half_width)
-        return Estimate(code, code / spread, code * spread)
+        return Estimate.exact(code).widened(law.errors.code_half_width)
     parts = total(law.code_bounds(shape) for shape in dict.fromkeys(s.function for s in shapes))
     rest = code - parts.value  # of the function that calls the steps, and of dot products
     return parts + Estimate.exact(rest)

@@ -6,7 +6,6 @@ emulation. Cycles are those of the pipeline model of `deploy.emulation`: emulate
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -195,15 +194,14 @@ class CLaw:
             )
         # Twice as wide beyond the sizes that were counted.
         width = self._law(shape.kind).half_width * (1 if self.in_range(shape) else 2)
-        spread = math.exp(width)
-        return Estimate(cycles, cycles / spread, cycles * spread)
+        return Estimate.exact(cycles).widened(width)
 
     def code_bounds(self, shape: StepShape) -> Estimate:
         """Bytes of the function of one step alone."""
         if not self.counted(shape):
             return UNCOUNTED_CODE_BYTES
-        size, spread = self.code_bytes(shape), math.exp(self._law(shape.kind).code_half_width)
-        return Estimate(size, size / spread, size * spread)
+        half_width = self._law(shape.kind).code_half_width
+        return Estimate.exact(self.code_bytes(shape)).widened(half_width)
 
     def in_range(self, shape: StepShape) -> bool:
         """Whether the step is no larger than those that were counted."""
