@@ -65,14 +65,14 @@ class HardwareErrors:
         }
 
 
-def speeds(*, architectures: int = ARCHITECTURES, space: str = "default") -> list[Speed]:
+def speeds(*, architectures: int = ARCHITECTURES) -> list[Speed]:
     """Seconds of the processor that new architectures take, whatever else runs.
 
     Half as many others go first, as they would in a search: kinds of layers are remembered,
     networks are not. Generated C is asked for as a search asks, with what stands around a network.
     Under TFLM the graphs are ready before the clock starts.
     """
-    networks, rng = load_space(space), random.Random(0)
+    networks, rng = load_space("default"), random.Random(0)
     archs = [networks.sample(rng) for _ in range(architectures + architectures // 2)]
     of_layers = costing(load_board("stm32h743"), load_engine("tflm-cmsis-nn"))
     of_programs = load_target("stm32h743", "ppgnas-c", around=USUAL).costs

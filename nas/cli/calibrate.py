@@ -161,15 +161,13 @@ def _document(
 
 def _text(found: Calibration) -> str:
     held_out, inside = found.held_out, found.inside
-    before = f"error before           {100 * found.before.mape:.2f} %"
+    lines = [f"error before           {100 * found.before.mape:.2f} %"]
     if held_out is None or inside is None:
-        lines = [
-            before,
-            "error of held-out ones  not known from so few; the interval says what to expect",
-        ]
+        lines.append(
+            "error of held-out ones  not known from so few; the interval says what to expect"
+        )
     else:
-        lines = [
-            before,
+        lines += [
             f"error of held-out ones {100 * held_out.mape:.2f} %",
             f"  inside their 90 %    {100 * inside:.0f} %",
         ]

@@ -32,10 +32,6 @@ CLOCKS = ("corrected", "published")
 Say = Callable[[str], None]
 
 
-def _nothing(text: str) -> None:
-    """Tell nobody."""
-
-
 @dataclass(frozen=True, kw_only=True)
 class RecordsConfig(TrainingChoice):
     """What to run.
@@ -108,7 +104,9 @@ def network_of(name: str) -> Arch | None:
     return arch
 
 
-def read_for(config: RecordsConfig, arch: Arch | None, say: Say = _nothing) -> list[Recording]:
+def read_for(
+    config: RecordsConfig, arch: Arch | None, say: Say = lambda _: None
+) -> list[Recording]:
     """The recordings of the protocol on the clock that is asked for.
 
     One person under several names is one. Where the network reads acceleration and the protocol
@@ -141,7 +139,7 @@ def read_for(config: RecordsConfig, arch: Arch | None, say: Say = _nothing) -> l
     return recordings
 
 
-def plan_jobs(config: RecordsConfig, out: Path, say: Say = _nothing) -> list[Job]:
+def plan_jobs(config: RecordsConfig, out: Path, say: Say = lambda _: None) -> list[Job]:
     """Every job of a configuration, done or not.
 
     Args:

@@ -7,8 +7,9 @@ import subprocess
 import sys
 import tempfile
 import time
+import timeit
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 
 from nas.explore.problem import probe
@@ -25,14 +26,12 @@ STARTS = 5
 STUDIES = (60, 1000, 10_000)
 
 
-def cost_us(
-    *, space: str = "default", board: str = DEFAULT_BOARD, engine: str = DEFAULT_ENGINE
-) -> float:
+def cost_us() -> float:
     """Microseconds to lower one random architecture and to estimate all of its costs.
 
     The mean over `ARCHITECTURES` new ones, after a few that warm the memories up.
     """
-    target, networks = load_target(board, engine), load_space(space)
+    target, networks = load_target(DEFAULT_BOARD, DEFAULT_ENGINE), load_space("default")
     rng = random.Random(0)
     archs = [networks.sample(rng) for _ in range(2 * ARCHITECTURES)]
     for arch in archs[:ARCHITECTURES]:
@@ -80,15 +79,9 @@ def overhead_ms(candidates: int) -> float:
 
 def help_s() -> float:
     """Seconds that `ppgnas --help` takes: the fastest of `STARTS` starts."""
-    return min(_start_s() for _ in range(STARTS))
-
-
-def _start_s() -> float:
-    start_s = time.perf_counter()
-    subprocess.run(
-        [sys.executable, "-m", "nas.cli.main", "--help"], check=True, stdout=subprocess.DEVNULL
-    )
-    return time.perf_counter() - start_s
+    command = [sys.executable, "-m", "nas.cli.main", "--help"]
+    start = partial(subprocess.run, command, check=True, stdout=subprocess.DEVNULL)
+    return min(timeit.repeat(start, number=1, repeat=STARTS))
 
 
 @dataclass(frozen=True)
