@@ -67,11 +67,7 @@ class CallRecord:
 
 
 class _Runs:
-    """Counts the runs of one call.
-
-    Args:
-        shared: see `Machine`.
-    """
+    """Counts the runs of one call."""
 
     def __init__(self, image: Image, shared: tuple[str, ...]) -> None:
         self._image: Image = weakref.proxy(image)

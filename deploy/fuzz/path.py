@@ -193,11 +193,7 @@ def _run(shape: PathShape, emulator: Emulator, core: str, flash_bytes: int) -> C
 def _pushed(
     shape: PathShape, emulator: Emulator, rng: np.random.Generator
 ) -> list[tuple[float, float]]:
-    """Instructions and cycles of all pushes of a stride, PPG and acceleration, and of a window.
-
-    Raises:
-        ToolError: no window came of them.
-    """
+    """Instructions and cycles of all pushes of a stride, PPG and acceleration, and of a window."""
     pulse = 3000 * np.sin(2 * np.pi * 1.4 * np.arange(SECONDS * shape.ppg_hz) / shape.ppg_hz)
     walk = np.cumsum(rng.normal(size=(len(pulse), shape.ppg_channels)), axis=0) * 50
     ppg = (100000 + pulse[:, None] + walk).astype(np.int32)

@@ -176,11 +176,7 @@ def _write(
 def _emulated(
     folder: Path, net: QuantizedNet, segments: Windows, target: Target
 ) -> tuple[InEmulation | None, str]:
-    """Counts of one segment; a reason where nothing can be built or run here.
-
-    Raises:
-        ExportError: the C does not compute what the integer reference does.
-    """
+    """Counts of one segment; a reason where nothing can be built or run here."""
     try:
         found = verify(Model(str(folder), net.graph, folder=folder), segments, board=target.board)
     except (DependencyError, ToolError) as error:

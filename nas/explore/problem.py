@@ -181,11 +181,7 @@ def _badness(problem: Problem, cost_of: CostOf) -> Callable[[Arch], tuple[float,
 
 
 def _check_power(space: SearchSpace, objectives: tuple[Objective, ...], budgets: Budgets) -> None:
-    """Power differs from latency by sensors alone: by what is measured, and how often.
-
-    Raises:
-        ConfigError: both are objectives, and sensors do not count or are those of every network.
-    """
+    """Power differs from latency by sensors alone: by what is measured, and how often."""
     inputs = len(space.acceleration) * len(space.rate_hz)
     if {"power", "latency"} <= set(objectives) and not (budgets.count_path and inputs > 1):
         why = (

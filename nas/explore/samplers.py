@@ -223,11 +223,7 @@ def check_sampler(name: str, objectives: int) -> None:
 
 
 def _of_hub(name: str) -> object:
-    """The class of a package of OptunaHub: the one that is named, or its only sampler.
-
-    Raises:
-        ConfigError: OptunaHub or the package is not installed, or it holds several samplers.
-    """
+    """The class of a package of OptunaHub: the one that is named, or its only sampler."""
     try:
         import optunahub
     except ImportError as error:

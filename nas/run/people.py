@@ -106,11 +106,7 @@ def _gathered(
 
 
 def _taught(people: People) -> People:
-    """Without those who have nothing to show a teacher that reads acceleration.
-
-    Raises:
-        DataError: nobody is left to train or to search.
-    """
+    """Without those who have nothing to show a teacher that reads acceleration."""
     train, search = (
         [recording for recording in part if recording.acc is not None]
         for part in (people.train, people.search)

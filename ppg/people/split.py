@@ -209,11 +209,7 @@ def read_split(
 
 
 def _united(split: Split, also: Mapping[str, tuple[str, ...]]) -> Split:
-    """The split with one name a person.
-
-    Raises:
-        DataError: a person is in two parts under two names.
-    """
+    """The split with one name a person."""
     name_of = {other: name for name, others in also.items() for other in others}
     placed: dict[str, tuple[str, Part]] = {}
     for part in PARTS:

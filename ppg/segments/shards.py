@@ -250,11 +250,7 @@ def open_shards(folder: Path) -> Shards:
 
 
 def _columns(path: Path, sittings: Sequence[Sitting]) -> dict[str, NDArray[Any]]:
-    """Of the segments, one row each.
-
-    Raises:
-        ValueError: they do not fit each other, or a segment is of no recording.
-    """
+    """Of the segments, one row each."""
     with np.load(path, allow_pickle=False) as stored:
         if sum(each.file_size for each in stored.zip.infolist()) > LARGEST_INDEX_BYTES:
             raise ValueError(f"{path.name} unpacks to more than {LARGEST_INDEX_BYTES} bytes")
