@@ -235,16 +235,7 @@ class SearchConfig(TrainConfig):
 
     def to_tables(self) -> dict[str, dict[str, Any]]:
         """The tables of `run.toml` that say what was asked; absent keys are None."""
-        budgets = {key: value for key, value in asdict(self.budgets).items() if value is not None}
-        data = {
-            "source": self.data,
-            "report_data": self.report_data,
-            "report_from": self.report_from,
-            "split_file": self.split,
-            "channels": self.channels,
-        }
-        inputs = {"student_inputs": self.student_inputs, "teacher_inputs": self.teacher_inputs}
-        return {
+        tables = {
             "run": {"seed": self.seed},
             "search": {
                 "space": self.space,
@@ -254,24 +245,36 @@ class SearchConfig(TrainConfig):
                 "finalists": self.finalists,
                 "effort": self.effort,
                 "teacher": self.teacher,
-                **({} if self.recipe == "direct" else {"recipe": self.recipe}),
-                **({} if self.mode == "window" else {"mode": self.mode}),
+                "recipe": None if self.recipe == "direct" else self.recipe,
+                "mode": None if self.mode == "window" else self.mode,
                 "distill": self.distill,
                 **self.windows.to_table(),
-                **{name: value for name, value in inputs.items() if value is not None},
-                **({"supernet": True} if self.supernet else {}),
-                **({} if self.time_s is None else {"time_s": self.time_s}),
+                "student_inputs": self.student_inputs,
+                "teacher_inputs": self.teacher_inputs,
+                "supernet": self.supernet or None,
+                "time_s": self.time_s,
             },
-            "budgets": budgets,
-            "path": {k: v for k, v in asdict(self.around).items() if v is not None},
+            "budgets": asdict(self.budgets),
+            "path": asdict(self.around),
             "target": {
                 "board": self.board,
-                **({"also": list(self.also)} if self.also else {}),
+                "also": list(self.also) or None,
                 "engine": self.engine,
                 "period_s": self.period_s,
             },
-            "data": {key: value for key, value in data.items() if value is not None},
-            **({} if self.unlabelled is None else {"unlabelled": {"source": self.unlabelled}}),
+            "data": {
+                "source": self.data,
+                "report_data": self.report_data,
+                "report_from": self.report_from,
+                "split_file": self.split,
+                "channels": self.channels,
+            },
+        }
+        if self.unlabelled is not None:
+            tables["unlabelled"] = {"source": self.unlabelled}
+        return {
+            name: {key: value for key, value in table.items() if value is not None}
+            for name, table in tables.items()
         }
 
     @staticmethod

@@ -69,7 +69,6 @@ class WindowChoice:
         return {
             name: list(value) if isinstance(value, tuple) else value
             for name, value in asdict(self).items()
-            if value is not None
         }
 
 
