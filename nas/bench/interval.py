@@ -29,8 +29,13 @@ class Interval:
     low: float
     high: float
 
+    def __format__(self, spec: str) -> str:
+        """`{found:+.1f}` is `-3.2 (-5.0 to -1.1)`; two decimals unless told."""
+        value, low, high = (format(n, spec or ".2f") for n in (self.value, self.low, self.high))
+        return f"{value} ({low} to {high})"
+
     def __str__(self) -> str:
-        return f"{self.value:.2f} ({self.low:.2f} to {self.high:.2f})"
+        return f"{self}"
 
     @staticmethod
     def of(drawn: NDArray[np.float64]) -> Interval:

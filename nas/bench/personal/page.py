@@ -70,19 +70,15 @@ def _cells(row: RowFigures) -> tuple[str, ...]:
         str(row.kept),
         f"{row.raw.before_bpm:.2f}",
         f"{row.raw.after_bpm:.2f}",
-        _percent(row.raw),
+        f"{row.raw.percent:+.1f}",
         _worst(row.raw),
         f"{row.smoothed.before_bpm:.2f}, {row.smoothed.after_bpm:.2f}",
-        _percent(row.smoothed),
+        f"{row.smoothed.percent:+.1f}",
         _worst(row.smoothed),
-        _percent(free),
+        f"{free.percent:+.1f}",
         _worst(free),
         "-" if row.memory_bytes is None else format_bytes(row.memory_bytes),
     )
-
-
-def _percent(of: Effect) -> str:
-    return f"{of.percent.value:+.1f} ({of.percent.low:+.1f} to {of.percent.high:+.1f})"
 
 
 def _worst(of: Effect) -> str:

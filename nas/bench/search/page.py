@@ -44,7 +44,7 @@ def side_table(found: Figures) -> Table:
             ", ".join(f"{seconds / 60:.1f}" for seconds in row.core_s),
             f"{row.best_bpm:.2f}",
             f"{row.best_smoothed_bpm:.2f}",
-            *(f"{v.value:.4f} ({v.low:.4f} to {v.high:.4f})" for v in row.volumes.values()),
+            *(f"{volume:.4f}" for volume in row.volumes.values()),
         )
         for row in found.sides
     ]
@@ -83,7 +83,7 @@ def _difference(row: HandMade) -> tuple[str, ...]:
     return (
         f"{row.found_bpm:.2f}",
         f"{row.found_smoothed_bpm:.2f}",
-        f"{found.value:+.2f} ({found.low:+.2f} to {found.high:+.2f})",
+        f"{found:+.2f}",
         _percent(row.difference_percent),
     )
 

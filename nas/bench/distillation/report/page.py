@@ -31,10 +31,6 @@ MINUTES = (
     "others pay for theirs: measured seconds a step give the steps. The teacher is trained once "
     "for all rows that share it and counted in each of them."
 )
-TEACHERS = (
-    "Not rounded, on report people. ECE: expected calibration error on search people, before and "
-    "after the temperature."
-)
 GAP = (
     "Gap closed: (labels alone - this row) / (labels alone - teacher), raw errors; undefined "
     "where labels alone are within noise of the teacher."
@@ -176,10 +172,7 @@ _PARTS: tuple[Callable[[Recipe], str | None], ...] = (
 
 
 def _difference(found: Difference | None) -> str:
-    if found is None:
-        return "-"
-    bpm = found.bpm
-    return f"{bpm.value:+.2f} ({bpm.low:+.2f} to {bpm.high:+.2f}), {found.verdict}"
+    return "-" if found is None else f"{found.bpm:+.2f}, {found.verdict}"
 
 
 def _gap(row: RowFigures) -> str:
@@ -246,10 +239,7 @@ def comparison_parts(found: BenchFigures) -> list[str]:
 
 
 def _percent(found: Difference | None) -> str:
-    if found is None:
-        return "-"
-    percent = found.percent
-    return f"{percent.value:+.0f} ({percent.low:+.0f} to {percent.high:+.0f})"
+    return "-" if found is None else f"{found.percent:+.0f}"
 
 
 def scaling_parts(fitted: Fitted) -> list[str]:
