@@ -133,20 +133,23 @@ class Recording:
             duration = min(duration, len(self.acc) / self.acc_hz)
         return duration
 
-    def measured(
-        self, start_s: NDArray[np.float64], *, rate_hz: float = np.inf
-    ) -> NDArray[np.bool_]:
-        """`(windows,)` True where a window that begins at `start_s` touches no gap.
-
-        Args:
-            start_s: `(windows,)`.
-            rate_hz: of the window's samples, the last of which stands one before its end.
-        """
+    def measured(self, start_s: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """`(windows,)` True where a window that begins at `start_s` touches no gap."""
         clear = np.ones(len(start_s), np.bool_)
-        last_s = start_s + self.task.window_s - 1 / rate_hz
         for begin, end in self.gaps:
-            clear &= (last_s <= begin + 1e-9) | (start_s >= end - 1e-9)
+            clear &= (start_s + self.task.window_s <= begin) | (start_s >= end)
         return clear
+
+    def missing(self, start_s: NDArray[np.float64], rate_hz: float) -> NDArray[np.int64]:
+        """`(windows,)` samples at `rate_hz`, of windows that begin at `start_s`, within gaps."""
+        count = np.zeros(len(start_s), np.int64)
+        most, done_s = round(self.task.window_s * rate_hz), -np.inf
+        for begin, end in sorted(self.gaps):
+            first = np.floor((max(begin, done_s) - start_s) * rate_hz + 1e-6) + 1
+            stop = np.ceil((end - start_s) * rate_hz - 1e-6)
+            count += (np.clip(stop, 0, most) - np.clip(first, 0, most)).clip(0).astype(np.int64)
+            done_s = max(done_s, end)
+        return count
 
     @property
     def usable(self) -> NDArray[np.bool_]:

@@ -72,7 +72,7 @@ def reading_texts(
         raise ExportError("front end and network have different modes; give both the same")
     scale, zero_point = net.activations[net.graph.input]
     front = front_end_c(reading.front_end, scale=scale, zero_point=zero_point)
-    decoder = decoder_c(reading.decoder)
+    decoder = decoder_c(reading.decoder, heard_steps=reading.front_end.heard_steps)
     logits_bytes = -(-reading.decoder.task.classes // 8) * 8
     memory = logits_bytes + max(made.program.bytes, decoder.scratch_bytes)
     predict = "predict" if made.stream is None else "predict_stream"

@@ -37,14 +37,17 @@ ALIVE = 2**20
 _MOST_LEVEL, _MOST_PAIR = 31, 62  # bits of what is shifted: all of it is gone
 
 
-def quantised(blocks: Windows, by: Normaliser, *, ppg_channels: int) -> NDArray[np.int8]:
+def quantised(
+    blocks: Windows, by: Normaliser, *, ppg_channels: int, broken_steps: int = 1
+) -> NDArray[np.int8]:
     """Blocks of one unbroken stream as a network reads them, `(blocks, time, 1 or 4)`.
 
     Args:
         blocks: of a front end in mode streaming, from its reset on.
+        broken_steps: with so many invalid steps a block ends the stream; one after it with any.
     """
     words = blocks.samples
-    together = _together(blocks, by)
+    together = _together(blocks, by, broken_steps)
     parts = [_ppg(words[..., :ppg_channels], together, by)[..., None]]
     if words.shape[2] > ppg_channels:
         parts.append(_acc(words[..., ppg_channels:], together, by))
@@ -52,14 +55,14 @@ def quantised(blocks: Windows, by: Normaliser, *, ppg_channels: int) -> NDArray[
     return moved.astype(np.int8)
 
 
-def _together(blocks: Windows, by: Normaliser) -> list[slice]:
-    """The blocks that each one is normalised with: none beyond invalid samples."""
-    found, first = [], 0
+def _together(blocks: Windows, by: Normaliser, broken_steps: int) -> list[slice]:
+    """The blocks that each one is normalised with: none beyond a broken one."""
+    found, first, broken = [], 0, False
     most = by.steps // blocks.samples.shape[1]
     invalid = np.zeros(len(blocks)) if blocks.invalid_steps is None else blocks.invalid_steps
     for newest in range(len(blocks)):
-        if invalid[newest] or (newest and invalid[newest - 1]):
-            first = newest
+        after, broken = broken, bool(invalid[newest] >= (1 if broken else broken_steps))
+        first = newest if broken or after else first
         first = max(first, newest - most + 1)
         found.append(slice(first, newest + 1))
     return found

@@ -7,7 +7,7 @@ ten. With s the sum of the last ten readings that were given out, in 1/256 BPM, 
     bpm = min(max(bpm, [9 s / 100]), [11 s / 100])
 
 The first ten after a start, or after a gap of more than ten strides, pass as they are. Readings of
-windows with invalid samples are given out like the others, and not listened to.
+windows with more than half a second of invalid samples are not listened to.
 """
 
 from __future__ import annotations

@@ -15,8 +15,13 @@ _STARTED = {"DECODER_STARTED": "0x5047u"}
 _HELPERS = ("small", "shift_right", "bit_length", "square_root", "exp2")
 
 
-def decoder_c(decoder: Decoder) -> CPart:
-    """`ppg_decode`, `ppg_smoother_reset`, `ppg_smooth`."""
+def decoder_c(decoder: Decoder, *, heard_steps: int = 0) -> CPart:
+    """`ppg_decode`, `ppg_smoother_reset`, `ppg_smooth`.
+
+    Args:
+        decoder: the rule.
+        heard_steps: with more invalid ones a window says nothing to the smoother.
+    """
     flags = {
         "DECODER_HMM": decoder.smoothing == "hmm",
         "DECODER_CLIP": decoder.smoothing == "clip",
@@ -37,7 +42,7 @@ def decoder_c(decoder: Decoder) -> CPart:
     functions = resolve(read_text("decoder.c"), flags).replace("DECODER_TABLES\n", text)
     return CPart(
         header=macros(sizes) + "\n" + header,
-        functions=macros(_constants(decoder)) + "\n" + functions,
+        functions=macros(_constants(decoder, heard_steps)) + "\n" + functions,
         helpers=helpers,
         table_bytes=table_bytes,
         state_bytes=state_bytes,
@@ -50,7 +55,7 @@ def _band(by: Smoother) -> int:
     return len(by.by_distance) - 1
 
 
-def _constants(decoder: Decoder) -> dict[str, object]:
+def _constants(decoder: Decoder, heard_steps: int) -> dict[str, object]:
     values: dict[str, object] = {
         "DECODER_EXPONENT": f"{exponent_of(decoder.scale)}u",
         "DECODER_FIRST_BPM": f"{decoder.task.lowest_bpm}u",
@@ -59,6 +64,7 @@ def _constants(decoder: Decoder) -> dict[str, object]:
     if decoder.smoothing == "clip":
         values |= {
             **_STARTED,
+            "DECODER_HEARD_STEPS": heard_steps,
             "DECODER_CLIP_PERCENT": f"{CLIP_PERCENT}u",
             "DECODER_LONGEST_GAP": f"{CLIP_GAP_STEPS}u",
         }
@@ -66,6 +72,7 @@ def _constants(decoder: Decoder) -> dict[str, object]:
         by = decoder.smoother
         values |= {
             **_STARTED,
+            "DECODER_HEARD_STEPS": heard_steps,
             "DECODER_START": f"{by.start}u",
             "DECODER_JUMP": f"{by.jump}u",
             "DECODER_LEAST": f"{by.least}u",

@@ -127,6 +127,7 @@ def _constants(front_end: FrontEnd, by: Normaliser) -> str:
             "FRONT_LANE_SHIFT": lane.shift,
             "FRONT_ALIVE": ALIVE,
             "FRONT_NO_BLOCKS": _NO_BLOCKS,
+            "FRONT_BROKEN_STEPS": front_end.broken_steps,
         }
     elif not alone:
         values |= {"FRONT_MIXED": f"{MIXED.mantissa}u", "FRONT_MIXED_SHIFT": MIXED.shift}

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from ppg.frontend import BAND_HZ
+from ppg.readout.smoothing import most_missing
 from ppg.windows import STREAM_HZ
 from ppgnas.errors import ExportError
 from ppgnas.task import TASK, Mode, Task
@@ -100,6 +101,16 @@ class FrontEnd:
         slowest = self.ppg_hz if self.acc_hz is None else min(self.ppg_hz, self.acc_hz)
         at_once = math.ceil(Fraction(9, 8) * self.rate_hz / slowest)
         return self.steps + self.slack_steps + at_once - 1
+
+    @property
+    def heard_steps(self) -> int:
+        """With more invalid steps, half a second, a window says nothing to the smoother."""
+        return most_missing(self.rate_hz)
+
+    @property
+    def broken_steps(self) -> int:
+        """With so many invalid steps, 1/4 s, a block ends a stream, whose filters began anew."""
+        return max(1, self.rate_hz // 4)
 
     @property
     def acceleration(self) -> bool:

@@ -18,8 +18,8 @@ beliefs are 0 then, and take no work.
 
 The reading is that of `decoding` from the beliefs, with the expectation of v around their mode. A
 missed window is a stride without evidence; after `LONGEST_GAP_STEPS` strides no more is forgotten.
-A window with invalid samples has a reading and no evidence: all v are 2^31. While there was none
-before, its reading is the raw one.
+A window with more than half a second of invalid samples has no evidence: all v are 2^31. While
+there was none before, its reading is the raw one.
 """
 
 from __future__ import annotations

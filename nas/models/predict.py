@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from nas.models.readout import RULES, Decoding
 from nas.run.card import ModelFile
 from nas.run.people import read_source
-from ppg.readout.smoothing import Smoothing
+from ppg.readout.smoothing import Smoothing, most_missing
 from ppg.recording import Recording
 from ppg.references import at_task, nearest
 from ppg.windows import every_window, windows_of
@@ -54,8 +54,8 @@ class Trace(Shown):
         bpm, bpm_smoothed, spread_bpm: readings and the spread of their class probabilities.
         expected_error_bpm, expected_error_smoothed_bpm: None for a network that was never
             calibrated.
-        measured: False where the window touches a gap; such a reading is flagged and not used by
-            the smoother, and nothing is known of its error.
+        measured: False where the window touches a gap; such a reading is flagged and, where more
+            than half a second is missing, not used by the smoother; nothing is known of its error.
         gaps: begin and end of each.
         started: when the recording began, as it says; empty where it does not.
     """
@@ -161,13 +161,14 @@ def trace_of(
             "in every file missing, or its rate wrong (ppgnas data inspect)?"
         )
     windows = windows_of([whole], inputs, mode=mode)
-    measured = recording.measured(windows.start_s, rate_hz=inputs.rate_hz)
+    missing = recording.missing(windows.start_s, inputs.rate_hz)
+    measured = missing == 0
     read = predict_windows(
         net,
         windows,
         smoothing=smoothing,
         transitions=decoding.transitions,
-        measured=measured,
+        measured=missing <= most_missing(inputs.rate_hz),
         rule=RULES[file],
     )
 

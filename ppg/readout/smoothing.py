@@ -65,6 +65,11 @@ def clip(
     return np.array(out, dtype=np.float64)
 
 
+def most_missing(rate_hz: int) -> int:
+    """Samples that a window may lack, half a second, for its reading to be listened to."""
+    return rate_hz // 2
+
+
 def heard(measured: NDArray[np.bool_], new: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """`(windows,)` True from the first measured window of a series on; `new` where one begins."""
     count = np.cumsum(measured)

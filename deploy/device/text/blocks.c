@@ -19,13 +19,13 @@ static const ppg_sums_t *front_past(const ppg_gain_t *gain, int before)
     return &gain->block[(blocks - 1u - (uint32_t)before) % (uint32_t)PPG_BLOCKS];
 }
 
-/* How many of the newest are normalised together: those since a reset, and since invalid samples. */
+/* How many of the newest are normalised together: those since a reset, and since a broken one. */
 static int front_blocks(const ppg_gain_t *gain)
 {
     const int held = front_held(gain);
     int blocks = 1;
-    while (blocks < held && front_past(gain, 0)->invalid == 0 &&
-           front_past(gain, blocks)->invalid == 0) {
+    while (blocks < held && front_past(gain, 0)->invalid >= 0 &&
+           front_past(gain, blocks)->invalid >= 0) {
         blocks++;
     }
     return blocks;
@@ -81,6 +81,10 @@ static PPG_SMALL void front_add_block(ppg_gain_t *gain, const int16_t *window)
     }
 #endif
     own->invalid = window[PPG_WINDOW_WORDS - 1];
+    if (own->invalid >= FRONT_BROKEN_STEPS ||
+        (own->invalid > 0 && front_held(gain) > 1 && front_past(gain, 1)->invalid < 0)) {
+        own->invalid = (int16_t)-own->invalid;
+    }
 }
 
 uint16_t ppg_invalid_steps(const ppg_gain_t *gain)
@@ -88,7 +92,8 @@ uint16_t ppg_invalid_steps(const ppg_gain_t *gain)
     int32_t invalid = 0;
     int block;
     for (block = 0; block < front_held(gain); block++) {
-        invalid += front_past(gain, block)->invalid;
+        const int32_t own = front_past(gain, block)->invalid;
+        invalid += own < 0 ? -own : own;
     }
     return (uint16_t)invalid;
 }

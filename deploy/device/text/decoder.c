@@ -218,7 +218,7 @@ PPG_SMALL void ppg_smooth(ppg_smoother_t *state, const ppg_reading_t *raw, uint3
     uint32_t step;
     int i;
     if (state->started != DECODER_STARTED || strides == 0) {
-        if (raw->invalid_steps > 0) { /* nothing is known yet */
+        if (raw->invalid_steps > DECODER_HEARD_STEPS) { /* nothing is known yet */
             state->started = 0;
             *reading = *raw;
             reading->error_q8 = decoder_error(raw->spread_q8, &decoder_calibration);
@@ -237,7 +237,7 @@ PPG_SMALL void ppg_smooth(ppg_smoother_t *state, const ppg_reading_t *raw, uint3
             decoder_advance(belief);
         }
     }
-    for (i = 0; i < PPG_CLASSES && raw->invalid_steps > 0; i++) {
+    for (i = 0; i < PPG_CLASSES && raw->invalid_steps > DECODER_HEARD_STEPS; i++) {
         scratch[i] = (uint32_t)1 << 31; /* all the same: it says nothing */
     }
     decoder_evidence(scratch);
@@ -283,7 +283,7 @@ PPG_SMALL void ppg_smooth(ppg_smoother_t *state, const ppg_reading_t *raw, uint3
             reading->bpm_q8 = (uint16_t)high;
         }
     }
-    if (raw->invalid_steps > 0) {
+    if (raw->invalid_steps > DECODER_HEARD_STEPS) {
         state->missed = (uint16_t)(state->missed + strides);
         return;
     }

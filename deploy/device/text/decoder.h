@@ -29,7 +29,8 @@ void ppg_smoother_reset(ppg_smoother_t *state);
 
 /* The same window after those before it (smoothing: DECODER_NAME).
  * raw, scratch: as ppg_decode left them; the scratch means nothing afterwards. A raw reading with
- * invalid_steps set is not listened to: the rate goes on as those before let expect.
+ * more invalid_steps than half a second is not listened to: the rate goes on as those before let
+ * expect.
  * strides: how many times 2 s lie between this window and the one before; 0 starts anew. */
 void ppg_smooth(ppg_smoother_t *state, const ppg_reading_t *raw, uint32_t strides,
                 uint32_t *scratch, ppg_reading_t *reading);

@@ -53,7 +53,7 @@ typedef struct {
 #if FRONT_ACC
     int16_t acc_shift;
 #endif
-    int16_t invalid;
+    int16_t invalid; /* steps; below 0 where the stream is broken there */
 } ppg_sums_t;
 
 /* What a block is normalised by: the last ones, a window of them. */
@@ -129,7 +129,7 @@ int ppg_window(const ppg_state_t *state, int16_t *window);
 /* Forgets the blocks before: call it with ppg_reset, and where a block is missing. */
 void ppg_gain_reset(ppg_gain_t *gain);
 
-/* Normalises a block by itself and the three before it, but none beyond invalid samples, and
+/* Normalises a block by itself and the three before it, but none beyond 1/4 s of invalid samples, and
  * quantises it for the network: [PPG_STEPS][PPG_CHANNELS]. Call it once for each block. */
 void ppg_quantise(ppg_gain_t *gain, const int16_t *window, int8_t *input);
 

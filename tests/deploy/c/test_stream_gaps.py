@@ -106,6 +106,20 @@ def test_after_invalid_samples_a_stream_begins_anew(streamed: Streamed) -> None:
         assert found[last + count - 1 :] == streamed.rule(words[last:])[count - 1 :]
 
 
+def test_samples_here_and_there_break_no_stream(streamed: Streamed) -> None:
+    """Less than 1/4 s of a block is flagged, and the stream goes on; not so after a broken one."""
+    count, few = streamed.end.task.blocks, streamed.end.broken_steps - 1
+    words = streamed.blocks(4 * count)
+    holed = words.copy()
+    holed[:: count + 1, -1] = few
+    found, rule = streamed.run(holed), streamed.rule(words)
+    assert [row[:2] for row in found] == [row[:2] for row in rule]
+    assert {row[2] for row in found[count - 1 :]} == {0, few}
+    holed[count + 1 : count + 3, -1] = few + 1, 1
+    last = count + 3
+    assert streamed.run(holed)[-1] == (*streamed.rule(words[last:])[-1][:2], found[-1][2])
+
+
 def test_memory_that_was_never_reset_begins_anew(streamed: Streamed) -> None:
     words = streamed.blocks(5 * streamed.end.task.blocks)
     assert streamed.run(words) == streamed.rule(words)

@@ -139,12 +139,13 @@ def test_blocks_after_invalid_samples_begin_anew(front_end: Make, name: str, sha
     count = 5 * end.task.blocks
     device, by = front_end(end), normaliser(end, scale=SCALE, zero_point=ZERO_POINT)
     x = pack(rng.integers(-(2**20), 2**20, (count, end.steps, end.channels)))
-    invalid = np.where(rng.random(count) < share, rng.integers(1, end.steps, count), 0)
-    invalid[-4:] = [1, 0, 0, 0]
+    most = np.where(rng.random(count) < 0.5, end.steps, end.broken_steps)
+    invalid = np.where(rng.random(count) < share, rng.integers(1, most), 0)
+    invalid[-4:] = [end.steps - 1, 0, 0, 0]
     blocks = Windows(x, invalid)
-    expected = quantised(blocks, by, ppg_channels=end.ppg_channels)
+    expected = quantised(blocks, by, ppg_channels=end.ppg_channels, broken_steps=end.broken_steps)
     np.testing.assert_array_equal(pushed(device.library, blocks.words(), end), expected)
-    last = int(np.flatnonzero(invalid)[-1]) + 1
+    last = count - 3
     anew = quantised(Windows(x[last:]), by, ppg_channels=end.ppg_channels)
     np.testing.assert_array_equal(expected[last:], anew)
 
