@@ -143,12 +143,13 @@ class Recording:
     def missing(self, start_s: NDArray[np.float64], rate_hz: float) -> NDArray[np.int64]:
         """`(windows,)` samples at `rate_hz`, of windows that begin at `start_s`, within gaps."""
         count = np.zeros(len(start_s), np.int64)
-        most, done_s = round(self.task.window_s * rate_hz), -np.inf
+        most = round(self.task.window_s * rate_hz)
+        done = np.zeros(len(start_s))  # samples of the window, up to the end of the gap before
         for begin, end in sorted(self.gaps):
-            first = np.floor((max(begin, done_s) - start_s) * rate_hz + 1e-6) + 1
-            stop = np.ceil((end - start_s) * rate_hz - 1e-6)
-            count += (np.clip(stop, 0, most) - np.clip(first, 0, most)).clip(0).astype(np.int64)
-            done_s = max(done_s, end)
+            first = np.maximum(np.floor((begin - start_s) * rate_hz + 1e-6) + 1, done)
+            stop = np.clip(np.ceil((end - start_s) * rate_hz - 1e-6), 0, most)
+            count += (stop - first).clip(0).astype(np.int64)
+            done = np.maximum(done, stop)
         return count
 
     @property

@@ -139,6 +139,30 @@ def test_a_window_is_flagged_for_its_samples(
     assert (trace.time_s[~trace.measured] // 2).astype(int).tolist() == list(flagged)
 
 
+def test_samples_that_are_missing_are_counted(recording: Recording) -> None:
+    start_s = np.array([0.0, 6.0, 8.0, 9.0, 12.0])
+    for gaps, at_16_hz in (
+        (((15.0, 16.0),), [0, 0, 15, 15, 15]),  # between the last sample before and the next
+        (((13.9, 14.1),), [0, 1, 3, 3, 3]),
+        (((12.0, 13.0), (12.5, 14.0), (29.0, 29.5)), [0, 31, 31, 31, 31]),
+        (((0.0, 30.0),), [127, 128, 128, 128, 128]),
+    ):
+        found = replace(recording, gaps=gaps).missing(start_s, 16)
+        np.testing.assert_array_equal(found, at_16_hz)
+
+
+@pytest.mark.parametrize(("lasts_s", "heard"), [(0.5, True), (0.6, False)])
+def test_half_a_second_may_be_missing(lasts_s: float, heard: bool, recording: Recording) -> None:
+    net, decoding = fake_net(ARCH), Decoding()
+    holed = replace(recording, gaps=((16.0, 16.0 + lasts_s),))
+    plain, trace = (
+        trace_of(net, one, inputs=INPUTS, decoding=decoding) for one in (recording, holed)
+    )
+    np.testing.assert_array_equal(trace.bpm, plain.bpm)
+    assert (~trace.measured).any()
+    assert np.array_equal(trace.bpm_smoothed, plain.bpm_smoothed) == heard
+
+
 def test_one_of_a_folder_is_named(tmp_path: Path) -> None:
     folder = str(write_people(tmp_path, people=2))
     with pytest.raises(DataError, match=r"`name` is not given; .* holds 2 recordings"):
