@@ -13,7 +13,7 @@ static int front_held(const ppg_gain_t *gain)
 }
 
 /* The newest block, or one before it. */
-static const ppg_sums_t *front_past(const ppg_gain_t *gain, int before)
+static PPG_APART const ppg_sums_t *front_past(const ppg_gain_t *gain, int before)
 {
     const uint32_t blocks = gain->blocks - FRONT_NO_BLOCKS;
     return &gain->block[(blocks - 1u - (uint32_t)before) % (uint32_t)PPG_BLOCKS];

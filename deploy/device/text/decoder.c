@@ -215,20 +215,11 @@ PPG_SMALL void ppg_smooth(ppg_smoother_t *state, const ppg_reading_t *raw, uint3
                 uint32_t *scratch, ppg_reading_t *reading)
 {
     uint32_t *const belief = state->belief;
+    const uint32_t *by = belief + DECODER_BAND;
+    const int heard = raw->invalid_steps <= DECODER_HEARD_STEPS;
     uint32_t step;
     int i;
-    if (state->started != DECODER_STARTED || strides == 0) {
-        if (raw->invalid_steps > DECODER_HEARD_STEPS) { /* nothing is known yet */
-            state->started = 0;
-            *reading = *raw;
-            reading->error_q8 = decoder_error(raw->spread_q8, &decoder_calibration);
-            return;
-        }
-        for (i = 0; i < PPG_CLASSES + 2 * DECODER_BAND; i++) {
-            belief[i] = i < PPG_CLASSES ? DECODER_START : 0;
-        }
-        state->started = DECODER_STARTED;
-    } else {
+    if (state->started == DECODER_STARTED && strides != 0) {
         decoder_advance(belief);
         for (step = 1; step < strides && step < DECODER_LONGEST_GAP; step++) {
             for (i = PPG_CLASSES + DECODER_BAND - 1; i >= 0; i--) {
@@ -236,13 +227,23 @@ PPG_SMALL void ppg_smooth(ppg_smoother_t *state, const ppg_reading_t *raw, uint3
             }
             decoder_advance(belief);
         }
+    } else if (heard) {
+        for (i = 0; i < PPG_CLASSES + 2 * DECODER_BAND; i++) {
+            belief[i] = i < PPG_CLASSES ? DECODER_START : 0;
+        }
+        state->started = DECODER_STARTED;
+    } else { /* nothing is known yet */
+        state->started = 0;
+        by = scratch;
     }
-    for (i = 0; i < PPG_CLASSES && raw->invalid_steps > DECODER_HEARD_STEPS; i++) {
+    PPG_ROLLED for (i = 0; i < PPG_CLASSES && !heard && by != scratch; i++) {
         scratch[i] = (uint32_t)1 << 31; /* all the same: it says nothing */
     }
-    decoder_evidence(scratch);
-    decoder_weigh(belief, scratch);
-    decoder_read(belief + DECODER_BAND, scratch, &decoder_calibration, reading);
+    if (by != scratch) {
+        decoder_evidence(scratch);
+        decoder_weigh(belief, scratch);
+    }
+    decoder_read(by, scratch, &decoder_calibration, reading);
     reading->invalid_steps = raw->invalid_steps;
 }
 #elif DECODER_CLIP
