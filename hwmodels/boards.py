@@ -146,8 +146,15 @@ def load_board(name_or_path: str | Path) -> Board:
         name_or_path: `stm32h743`, or a path (it ends in `.toml` or holds a separator).
 
     Raises:
-        BoardError: an unknown name, or a file with a missing, negative or unit-less figure.
+        BoardError: an unknown name, several names, or a file with a missing, negative or unit-less
+            figure.
     """
+    several = str(name_or_path).split(",")
+    if len(several) > 1 and all(name.strip() in board_names() for name in several):
+        raise BoardError(
+            f"board {str(name_or_path)!r} is {len(several)} boards; only ppgnas search takes "
+            f"several. Name one, and ask again for the others: {several[0].strip()}"
+        )
     otherwise = "Another board is given by the path of its TOML file"
     return read_board(
         named_file("board", name_or_path, BOARDS_DIR, board_names(), otherwise=otherwise)

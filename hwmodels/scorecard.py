@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import ceil
-from typing import Any
+from typing import Any, Literal
 
 from hwmodels.arena import buffers_of, plan
 from hwmodels.boards import Board
@@ -37,6 +37,8 @@ from ppgnas.task import Mode
 ASSUMED_SHARE = 0.25
 # So do layers beyond the sizes that their law was fitted on, above this share.
 OUTSIDE_SHARE = 0.1
+_ROW = ("name", "op", "macs", "cycles", "weight_bytes", "live_bytes")
+_BETWEEN = "{:g} s from one reading to the next"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +74,7 @@ class Scorecard(Shown):
         path: what stands around the network; None where that was not asked for, or where the
             network does not read windows as ours do.
         path_sram_bytes: its memory beside this network.
-        path_counts: whether the sums hold it.
+        path_counts, period_s: whether the sums hold it; from one reading to the next.
     """
 
     board: str
@@ -99,35 +101,38 @@ class Scorecard(Shown):
     path: PathCost | None = None
     path_sram_bytes: float = 0.0
     path_counts: bool = True
+    period_s: float = PERIOD_S
 
     @property
     def all_cycles(self) -> Estimate:
         """Of a reading: the network's, and those around it where they count."""
-        if self.path is None or not self.path_counts:
-            return self.cycles
-        return self.cycles + self.path.cycles
+        return self.cycles + self.path.cycles if self.path and self.path_counts else self.cycles
+
+    def _taken(self, end: Literal["value", "high"]) -> dict[str, float]:
+        """Shares of what there is: flash, SRAM, time."""
+        return {
+            "flash": getattr(self.flash_bytes, end) / self.board_flash_bytes,
+            "SRAM": getattr(self.sram_bytes, end) / self.board_sram_bytes,
+            _BETWEEN.format(self.period_s): getattr(self.latency_ms, end) / (1e3 * self.period_s),
+        }
 
     @property
     def room(self) -> dict[str, float]:
-        """How many times its flash and SRAM the board has; below 1 the network does not fit."""
-        return {
-            "flash": self.board_flash_bytes / self.flash_bytes.value,
-            "SRAM": self.board_sram_bytes / self.sram_bytes.value,
-        }
+        """How many times its flash, SRAM and time there is; below 1 the network does not fit."""
+        flash, sram, time = (1 / share for share in self._taken("value").values())
+        return {"flash": flash, "SRAM": sram, "time": time}
 
     @property
     def fit(self) -> str:
-        """Whether it fits the board, in words."""
-        room = self.room
-        high = {
-            "flash": self.flash_bytes.high / self.board_flash_bytes,
-            "SRAM": self.sram_bytes.high / self.board_sram_bytes,
-        }
-        if min(room.values()) < 1:
-            over = _needs({name: 1 / share for name, share in room.items()})
-            return f"does not fit: needs {over} of {self.board}; external memory is not costed"
-        left = ", ".join(f"{name} {share:.3g}x" for name, share in room.items())
-        unsure = _needs(high)
+        """Whether it fits the board and keeps up, in words."""
+        memory = self._taken("value")
+        late, over = _needs(dict([memory.popitem()])), _needs(memory)
+        found = [f"does not fit: needs {over} of {self.board}; external memory is not costed"]
+        found = (found if over else []) + ([f"does not keep up: needs {late}"] if late else [])
+        if found:
+            return "; ".join(found)
+        left = ", ".join(f"{name} {1 / share:.3g}x" for name, share in memory.items())
+        unsure = _needs(self._taken("high"))
         return f"room left: {left}" + (unsure and f"; at the high end it needs {unsure}")
 
     @property
@@ -142,14 +147,7 @@ class Scorecard(Shown):
     def rows(self) -> list[dict[str, object]]:
         """One row a layer, as in `to_json`."""
         return [
-            {
-                "name": layer.name,
-                "op": layer.op,
-                "macs": layer.macs,
-                "cycles": round(layer.cycles.value),
-                "weight_bytes": layer.weight_bytes,
-                "live_bytes": layer.live_bytes,
-            }
+            {**{name: getattr(layer, name) for name in _ROW}, "cycles": round(layer.cycles.value)}
             for layer in self.layers
         ]
 
@@ -196,7 +194,7 @@ class Scorecard(Shown):
 
 
 def _needs(shares: Mapping[str, float]) -> str:
-    """Those of a board's memories that are exceeded, rounded up."""
+    """Those of what there is that are exceeded, rounded up."""
     over = {name: share for name, share in shares.items() if share > 1}
     return " and ".join(
         f"{ceil(100 * share) / 100:.4g}x the {name}" for name, share in over.items()
@@ -375,6 +373,7 @@ def _card(
         in_calibrated_range=in_range,
         board_flash_bytes=board.flash_bytes,
         board_sram_bytes=board.sram_bytes,
+        period_s=period_s,
     )
 
 

@@ -160,11 +160,12 @@ def prepared(
         budgets=config.budgets,
         objectives=config.objectives,
         board=target.board,
+        period_s=config.period_s,
         elsewhere=[
             Elsewhere(
                 each.board.name,
                 lru_cache(maxsize=1 << 16)(each.costs),
-                limits_of(config.budgets, each.board),
+                limits_of(config.budgets, each.board, config.period_s),
             )
             for each in others
         ],

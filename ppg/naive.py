@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import signal
 
+from ppg.plausible import GRAVITY_G, median_acc_g
 from ppg.recording import Recording
 from ppgnas.task import WINDOW_S
 
@@ -93,8 +94,14 @@ def _shares(waves: NDArray[np.complex128]) -> NDArray[np.float64]:
 
 
 def still(recording: Recording, start_s: NDArray[np.float64]) -> NDArray[np.bool_] | None:
-    """`(windows,)` True where the wrist hardly moves; None without acceleration."""
-    if recording.acc is None or recording.acc_hz is None:
+    """`(windows,)` True where the wrist hardly moves; None without an acceleration in g.
+
+    A channel of zeros, or one in another unit, hardly changes while its wearer runs: only where
+    gravity is seen is a small change rest.
+    """
+    low, high = GRAVITY_G
+    median = median_acc_g(recording)
+    if recording.acc is None or recording.acc_hz is None or not low <= (median or 0.0) <= high:
         return None
     size = np.linalg.norm(recording.acc.astype(np.float64), axis=1)
     sums, squares = (np.r_[0.0, np.cumsum(part)] for part in (size, size**2))
@@ -103,12 +110,12 @@ def still(recording: Recording, start_s: NDArray[np.float64]) -> NDArray[np.bool
     count = np.maximum(last - first, 1)
     mean = (sums[last] - sums[first]) / count
     spread = np.sqrt(np.maximum((squares[last] - squares[first]) / count - mean**2, 0))
-    return np.asarray((last > first) & (spread < STILL_G))
+    return np.asarray((last > first) & (spread < STILL_G) & (low <= mean) & (mean <= high))
 
 
 def at_rest(recording: Recording) -> NDArray[np.bool_]:
-    """`(windows,)` True where the wrist hardly moves, or without acceleration where an annotated
-    activity is rest; nowhere where neither is known."""
+    """`(windows,)` True where the wrist hardly moves, or without an acceleration in g where an
+    annotated activity is rest; nowhere where neither is known."""
     moved = still(recording, recording.window_start_s)
     if moved is not None:
         return moved

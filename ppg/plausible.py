@@ -53,6 +53,10 @@ def apart_s(recording: Recording) -> tuple[float, float, float] | None:
     return (ppg_s, acc_s, slack_s) if abs(ppg_s - acc_s) > slack_s else None
 
 
+GRAVITY_G = (0.7, 2.0)
+"""Sizes of an acceleration that gravity is in; without it nothing says that a wrist rests."""
+
+
 def median_acc_g(recording: Recording) -> float | None:
     """Median size of the acceleration; about 1 where it is in g with gravity."""
     if recording.acc is None:

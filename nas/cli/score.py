@@ -130,7 +130,8 @@ def _path_text(card: Scorecard) -> str:
     sensors = path.sensors_mw
     return (
         f"path     {path.latency_ms.value:.3g} ms ({path.latency_ms.low:.3g} to "
-        f"{path.latency_ms.high:.3g}), {path.energy_mj.value:.3g} mJ, flash "
+        f"{path.latency_ms.high:.3g}), {path.energy_mj.value:.3g} mJ "
+        f"({path.energy_mj.low:.3g} to {path.energy_mj.high:.3g}), flash "
         f"{format_bytes(round(path.flash_bytes.value))}, SRAM "
         f"{format_bytes(round(card.path_sram_bytes))}"
         f"{' of these' if card.path_counts else ', not counted in these'}: {parts}; "
@@ -168,6 +169,7 @@ def scorecard_text(card: Scorecard) -> str:
         runtime=card.sram_runtime_bytes,
         **({"path": card.path_sram_bytes} if counted else {}),
     )
+    sums = "network and sleep" if counted is None else "network, path, sleep and sensors"
     outside = "\nOutside of what the cost model was fitted on: expect a larger error."
     rows = [
         (row.name, row.op, row.macs, round(row.cycles.value), row.weight_bytes, row.live_bytes)
@@ -181,7 +183,7 @@ def scorecard_text(card: Scorecard) -> str:
         f"energy   {spread(card.energy_mj, 'mJ')} a reading, sleep and sensors not counted\n"
         f"{_path_text(card)}"
         f"sleep    {spread(card.sleep_mw, 'mW')} between readings, whatever the network\n"
-        f"power    {card.power_mw.value:.3g} mW on average of all: what budgets count\n"
+        f"power    {spread(card.power_mw, 'mW')} on average of {sums}: what budgets count\n"
         f"fit      {card.fit}"
         f"{'' if card.in_calibrated_range else outside}\n\n"
         + text_table(("layer", "op", "MACs", "cycles", "weight B", "live B"), rows)

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 
 from hwmodels.boards import Board
 from hwmodels.costs import Costs
+from hwmodels.power import PERIOD_S
 from nas.run.config import Budgets, ConfigError, Objective, Scope
 from nas.run.units import format_bytes
 from ppgnas.errors import NothingFitsError
@@ -52,7 +53,8 @@ class Problem:
 
     Attributes:
         objectives: names, see `FIELDS`.
-        limits: name -> limit; names are those of `_OPTIONS` and `board flash`, `board sram`.
+        limits: name -> limit; names are those of `_OPTIONS`, `board flash`, `board sram` and
+            `period`, which a reading may take.
         flash_scope: of the budgets; with `model`, `limits["flash"]` is one on the weights.
         reference: field -> the corner of the hypervolume box; its other corner is zero.
     """
@@ -126,6 +128,7 @@ def probe(
     budgets: Budgets,
     objectives: tuple[Objective, ...],
     board: Board,
+    period_s: float = PERIOD_S,
     elsewhere: Sequence[Elsewhere] = (),
 ) -> Probe:
     """Check that something fits, and fix the reference point.
@@ -139,7 +142,7 @@ def probe(
         ConfigError: power says nothing beside latency.
     """
     _check_power(space, objectives, budgets)
-    limits = limits_of(budgets, board)
+    limits = limits_of(budgets, board, period_s)
     problem = Problem(objectives, limits, budgets.scope, {}, tuple(elsewhere))
     for own in (Elsewhere("", cost_of, limits), *elsewhere):
         alone = replace(problem, limits=own.limits, elsewhere=())
@@ -165,10 +168,15 @@ def probe(
     return Probe(replace(problem, reference=reference), start)
 
 
-def limits_of(budgets: Budgets, board: Board) -> dict[str, float]:
-    """Budgets and what a board holds, as `Problem.limits`."""
+def limits_of(budgets: Budgets, board: Board, period_s: float) -> dict[str, float]:
+    """Budgets, what a board holds and the time until the next reading, as `Problem.limits`."""
     holds = {"board flash": float(board.flash_bytes), "board sram": float(board.sram_bytes)}
-    return {**budgets.limits, **holds}
+    return {**budgets.limits, **holds, "period": 1e3 * period_s}
+
+
+def field_of(name: str) -> str:
+    """The field of `Costs` that a limit is of."""
+    return FIELDS["latency" if name == "period" else name.removeprefix("board ")]
 
 
 def _badness(problem: Problem, cost_of: CostOf) -> Callable[[Arch], tuple[float, ...]]:
@@ -252,7 +260,7 @@ def cost_of_limit(costs: Costs, name: str, scope: Scope) -> float:
     """What a limit of this name (see `Problem`) is compared with."""
     if name == "flash":
         return float(costs.weight_bytes if scope == "model" else costs.flash_bytes)
-    return float(getattr(costs, FIELDS[name.removeprefix("board ")]))
+    return float(getattr(costs, field_of(name)))
 
 
 def _constraints(costs: Costs, limits: Mapping[str, float], scope: Scope) -> dict[str, float]:
@@ -287,6 +295,12 @@ def _nothing_fits(
         if name.startswith("board "):
             lines.append(f"The {name} stops it: at least {shown}. Choose a larger `board`.")
             continue
+        if name == "period":
+            lines.append(
+                f"The time from one reading to the next stops it: at least {shown}. Choose a "
+                "faster `board`, or a longer `rate` or `stride`."
+            )
+            continue
         option = _OPTIONS[name]
         if excess > 0:
             lines.append(f"{option} stops it: at least {shown}, and other budgets stop it too.")
@@ -318,7 +332,7 @@ def _nothing_fits(
 def _shown(name: str, value: float) -> str:
     if name.endswith(("flash", "sram")):
         return format_bytes(value)
-    return f"{value:.4g} {'ms' if name == 'latency' else 'mW'}"
+    return f"{value:.4g} {'mW' if name == 'power' else 'ms'}"
 
 
 def _option_value(name: str, value: float) -> str:

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from hwmodels.costs import Costs
 from hwmodels.path import Surroundings
-from nas.explore.problem import FIELDS, Problem, limits_of
+from nas.explore.problem import FIELDS, Problem, field_of, limits_of
 from nas.explore.rescored import SHOWN, Change, FinalistRow, Front, Names, Rescored, Row
 from nas.pareto import nondominated
 from nas.run.candidates import Candidate, Candidates
@@ -107,7 +107,7 @@ def rescore(
         path_counts=budgets.count_path,
         task=_task_of(recorded),
     )
-    limits = limits_of(budgets, target.board)
+    limits = limits_of(budgets, target.board, target.period_s)
     problem = Problem(recorded.objectives, limits, budgets.scope, {})
     found = [target.costs(candidate.arch) for candidate in recorded.candidates]
     costed = [
@@ -187,7 +187,7 @@ def _finalist(run: RunDir, one: _Costed, problem: Problem, target: Target) -> Fi
     estimates = full.to_json()
     del estimates["layers"]
     estimated = {
-        name: getattr(full, FIELDS[name.removeprefix("board ")])
+        name: getattr(full, field_of(name))
         for name in problem.limits
         if name != "flash" or problem.flash_scope != "model"  # counted, not estimated
     }
@@ -221,6 +221,8 @@ def _why_leaves(one: _Costed, better: Sequence[_Costed]) -> str:
         name, excess = max(one.excess.items(), key=lambda item: item[1])
         shown = name.replace("sram", "SRAM")
         whose = f"the {shown}" if name.startswith("board ") else f"the {shown} budget"
+        if name == "period":
+            whose = "the time from one reading to the next"
         return f"exceeds {whose} by {100 * excess:.0f} %"
     if better:
         return f"candidate {better[0].candidate.number} is better in everything"

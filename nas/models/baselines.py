@@ -84,6 +84,6 @@ def _row(name: str, title: str, windows: WindowSet, bpm: NDArray[np.float64]) ->
         found.mae_bpm_high,
         found.mae_bpm_smoothed,
         found.median_person_mae_bpm,
-        max(person.mae_bpm for person in found.people.values()),
+        found.worst_person_mae_bpm,
         found.within_5_bpm,
     )

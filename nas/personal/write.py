@@ -42,8 +42,9 @@ def write_adapted(
     low, high = adapted.taught_bpm
     told = (
         f"Adapted to the wearer of {recording}: errors on search and report people are those of "
-        f"the network before. It learnt from {low:.0f} to {high:.0f} BPM; beyond them it may err "
-        "more than before."
+        "the network before, and expected errors were fitted to its readings: how they hold for "
+        f"this wearer is not known. It learnt from {low:.0f} to {high:.0f} BPM; beyond them it "
+        "may err more than before."
     )
     # Who trained a finalist stands in its run alone, which this folder leaves.
     known = card if model.run is None else model.run.document()

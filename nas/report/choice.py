@@ -17,7 +17,8 @@ import numpy as np
 from nas.report.loading import Finalist, RunData
 from nas.report.page import cost, fixed, sleep_words, word
 
-COMPARED = ("flash_bytes", "sram_bytes", "latency_ms", "energy_mj")
+COMPARED = ("flash_bytes", "sram_bytes", "latency_ms", "energy_mj", "power_mw")
+"""Power beside energy: it has the sensors, which one that reads at a higher rate needs more of."""
 SEED_SHARE = 0.08
 """Another seed moves the difference of two errors by so much of them: 1.21 +- 0.07 BPM over five
 seeds (results/reference/records.md), times the root of two."""
@@ -157,6 +158,8 @@ def _columns(one: Finalist, other: Finalist) -> Iterator[_Column]:
     yield "raw on report people", (mine.mae_bpm, its.mae_bpm), bpm
     yield "smoothed on report people", (mine.mae_bpm_smoothed, its.mae_bpm_smoothed), bpm
     yield "of the median person", (mine.median_person_mae_bpm, its.median_person_mae_bpm), bpm
+    of_worst = (mine.worst_person_mae_bpm, its.worst_person_mae_bpm)
+    yield "of the worst person", of_worst, bpm
     shares = (-100 * mine.within_5_bpm, -100 * its.within_5_bpm)
     yield "of readings within 5 BPM", shares, lambda value: fixed(value, 1, unit="%")
     for key in ("weight_bytes", *COMPARED):

@@ -38,7 +38,7 @@ def margin(value: float) -> str:
 
 def limit_name(name: str) -> str:
     """Name of a limit within a sentence: `board sram` is `board SRAM`."""
-    return name.replace("sram", "SRAM")
+    return "time between readings" if name == "period" else name.replace("sram", "SRAM")
 
 
 def tightest(row: Row) -> str:

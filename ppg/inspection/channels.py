@@ -309,8 +309,12 @@ def _jumps(values: Samples, hz: float, size: float) -> tuple[int, int]:
 
 
 def channels_note(recordings: Sequence[Recording]) -> str:
-    """A sentence on recordings of several channels one of which looks wrong; empty if none."""
-    several = [recording for recording in recordings if recording.ppg.shape[1] > 1]
+    """A sentence on recordings of several channels one of which looks wrong; empty if none.
+
+    Generated recordings rail and lose the skin on purpose, and nothing can be done about it.
+    """
+    measured = (recording for recording in recordings if not recording.synthetic)
+    several = [recording for recording in measured if recording.ppg.shape[1] > 1]
     found = [(one, message) for one in several for _, message in channel_warnings(one)]
     if not found:
         return ""

@@ -16,7 +16,7 @@ from ppg.label_lag import MOST_PPM, Drift, Lag, agreement, best_shift, drift, ra
 from ppg.naive import at_rest, spectra
 from ppg.npz import folder as npz
 from ppg.people.split import UNMAPPED
-from ppg.plausible import median_acc_g
+from ppg.plausible import GRAVITY_G, median_acc_g
 from ppg.recording import Recording, with_reference
 
 BIN_BPM = 10
@@ -210,7 +210,9 @@ def _label_warnings(row: Looked, lag: Lag | None) -> Iterator[tuple[str, str]]:
         yield "label clock", lag_sentence(lag)
     error = row.naive_still_mae_bpm
     if error is not None and error > POOR_BPM and row.still_windows >= FEWEST_STILL:
-        how = "annotated as rest" if row.acc_hz is None else "without movement"
+        low, high = GRAVITY_G
+        felt = row.median_acc_g is not None and low <= row.median_acc_g <= high
+        how = "without movement" if felt else "annotated as rest"
         yield (
             "poor at rest",
             f"the strongest peak is {error:.1f} BPM off in {row.still_windows} windows {how}: "

@@ -7,14 +7,13 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from ppg.plausible import apart_s, median_acc_g, unit_guess
+from ppg.plausible import GRAVITY_G, apart_s, median_acc_g, unit_guess
 from ppg.recording import Recording
 from ppgnas.task import STRIDE_S, WINDOW_S
 
 RAILED_SHARE = 0.01
 RUN = 3  # equal samples in a row at the end of the range; a peak has one or two
 CROWDED_SHARE = 0.05  # of single samples there: noise about a rail
-GRAVITY_G = (0.7, 2.0)
 INVALID_SHARE = 0.1
 COVERED_SHARE = 0.7
 AXES = "xyz"

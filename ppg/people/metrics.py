@@ -123,6 +123,11 @@ class Summary:
     people: dict[str, PersonErrors]
     datasets: dict[str, DataSetErrors]
 
+    @property
+    def worst_person_mae_bpm(self) -> float:
+        """The highest error of a person."""
+        return max(person.mae_bpm for person in self.people.values())
+
 
 def by_activity(
     windows: WindowSet, bpm: ArrayLike, bpm_smoothed: ArrayLike

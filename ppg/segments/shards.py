@@ -142,11 +142,13 @@ def write_shards(
     _mapped.cache_clear()  # of what lay there before
     folder.mkdir(parents=True, exist_ok=True)
     light: list[Recording] = []
-    digests, lost, columns = [], 0, []
+    digests, columns = [], []
+    lost = {"no acceleration": 0, f"no segment of {SEGMENT_S} s without a hole": 0}
+    bare, short = lost
     for recording in recordings:
         found = cut(recording) if recording.acc is not None else None
         if found is None or not len(found.start):
-            lost += 1
+            lost[bare if found is None else short] += 1
             continue
         number = len(light)
         content = io.BytesIO()
@@ -155,8 +157,10 @@ def write_shards(
         digests.append(fingerprint([recording]))
         light.append(_light(recording))
         columns.append((np.full(len(found.start), number), found))
-    if lost:
-        say(f"{lost} recordings have no acceleration, or no segment of {SEGMENT_S} s, left out.")
+    for what, count in lost.items():
+        if count:
+            have = "recording has" if count == 1 else "recordings have"
+            say(f"{count} {have} {what}, which an encoder learns from; left out.")
     if not light:
         raise DataError(
             f"`data` has no recording with acceleration and a segment of {SEGMENT_S} s without a "

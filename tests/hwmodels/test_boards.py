@@ -116,6 +116,12 @@ def test_cores_as_vendors_call_them(tmp_path: Path, text: str, name: str) -> Non
     assert load_board(str(write(tmp_path, GOOD.replace("Cortex-M4F", text)))).core == name
 
 
+@pytest.mark.parametrize("names", ["stm32h743,nrf5340", "nrf5340, stm32u575,stm32h743"])
+def test_several_boards_are_said_to_be_several(names: str) -> None:
+    with pytest.raises(BoardError, match=rf"board '{names}' is \d boards; only ppgnas search"):
+        load_board(names)
+
+
 def test_unknown_name_lists_the_known_and_the_close() -> None:
     with pytest.raises(BoardError) as caught:
         load_board("stm32h734")

@@ -1,6 +1,7 @@
 """The scorecard: a case on paper, its document, and the fast path against the full one."""
 
 import json
+import re
 from dataclasses import replace
 
 import pytest
@@ -142,8 +143,28 @@ def test_a_network_of_100_mb_does_not_fit() -> None:
     card = score(
         small_graph(channels=10_000), load_board("stm32h743"), load_engine("tflm-cmsis-nn")
     )
-    assert card.fit.startswith("does not fit: needs 4")
-    assert card.fit.endswith("x the flash of stm32h743; external memory is not costed")
+    fits, keeps_up = card.fit.split("; does not keep up: ")
+    assert fits.startswith("does not fit: needs 4")
+    assert fits.endswith("x the flash of stm32h743; external memory is not costed")
+    assert re.fullmatch(r"needs \d\.\d+x the 2 s from one reading to the next", keeps_up)
+
+
+@pytest.mark.parametrize(
+    ("period_s", "said"),
+    [
+        (0.012, "does not keep up: needs 1.34x the 0.012 s from one reading to the next"),
+        (0.025, "; at the high end it needs 1.16x the 0.025 s from one reading to the next"),
+        (0.03, "SRAM 12.9x"),
+        (2.0, "SRAM 12.9x"),
+    ],
+)
+def test_a_network_that_takes_longer_than_from_one_reading_to_the_next(
+    period_s: float, said: str
+) -> None:
+    """16 ms, 28.8 at the high end: see the case on paper."""
+    card = score(small_graph(), BOARD, paper_engine(), period_s=period_s)
+    assert card.fit.endswith(said)
+    assert card.room["time"] == pytest.approx(period_s / 0.016)
 
 
 def test_document_has_the_keys_that_scripts_read() -> None:

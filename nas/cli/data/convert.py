@@ -54,7 +54,7 @@ def convert(
     from nas.run.people import read_source
     from ppg.loaders.forms import is_own
     from ppg.npz.folder import write_folder
-    from ppg.recording import with_channels
+    from ppg.recording import with_channels, with_reference
     from ppgnas.errors import DataError
 
     path = Path(source)
@@ -88,6 +88,9 @@ def convert(
         count = "1 recording" if len(files) == 1 else f"{len(files)} recordings, each"
         print(f"{count} without a reference; read it with: ppgnas predict MODEL {files[0]}")
         return
+    lost = with_reference(recordings)[1]
+    if lost:
+        print_notes([f"{out}: {lost}."])
     print(f"{len(files)} recordings in {out}; look at them with: ppgnas data inspect {out}")
 
 

@@ -164,6 +164,22 @@ def test_the_board_is_a_limit_too() -> None:
         )
 
 
+def test_the_time_from_one_reading_to_the_next_is_a_limit_too() -> None:
+    least_ms = min(cost_of(arch).latency_ms for arch in TINY)
+    options: Any = {"budgets": Budgets(flash_bytes=10**6), "objectives": OBJECTIVES}
+    with pytest.raises(
+        NothingFitsError,
+        match=r"The time from one reading to the next stops it: at least .* ms against .* ms "
+        r"allowed. Choose a faster `board`, or a longer `rate` or `stride`\.",
+    ):
+        probe(TINY, cost_of, **options, board=TARGET.board, period_s=0.5e-3 * least_ms)
+    found = probe(TINY, cost_of, **options, board=TARGET.board, period_s=1.5e-3 * least_ms)
+    kept = [arch for arch in TINY if found.problem.fits(arch, cost_of(arch))]
+    assert kept == [arch for arch in TINY if cost_of(arch).latency_ms <= 1.5 * least_ms]
+    assert 0 < len(kept) < len(list(TINY))
+    assert limits_of(Budgets(latency_ms=3.0), TARGET.board, 1.0)["period"] == 1000.0
+
+
 def test_limits_hold_on_further_boards() -> None:
     """Twice as slow there: of 4 ms, half is left here."""
 
@@ -172,7 +188,7 @@ def test_limits_hold_on_further_boards() -> None:
         return replace(here, latency_ms=2 * here.latency_ms)
 
     budgets = Budgets(latency_ms=4 * cost_of(TINY.smallest()).latency_ms)
-    there = Elsewhere("other", slower, limits_of(budgets, TARGET.board))
+    there = Elsewhere("other", slower, limits_of(budgets, TARGET.board, 2.0))
     options: Any = {"budgets": budgets, "objectives": OBJECTIVES, "board": TARGET.board}
     alone = probe(TINY, cost_of, **options)
     both = probe(TINY, cost_of, **options, elsewhere=[there])

@@ -149,6 +149,7 @@ def test_the_folder_is_a_model(tmp_path: Path, trained: Path, recording: Recordi
     assert isinstance(card, Card) and card.personal is not None
     assert card.personal.kind == "head" and card.personal.kept
     assert card.cautions is not None and "of s/anna: errors" in card.cautions[-1]
+    assert "expected errors were fitted to its readings: how they hold" in card.cautions[-1]
     assert "BPM; beyond them it may err more than before" in card.cautions[-1]
     with pytest.raises(RunError, match="exists and stays as it is"):
         write_adapted(tmp_path / "anna", model, wearer, found, recording="s/anna")

@@ -25,6 +25,7 @@ def one(
     sram: int = 8192,
     ms: float = 1.0,
     mj: float = 0.1,
+    mw: float = 1.0,
     report: float = 2.0,
     **card: Any,
 ) -> Finalist:
@@ -43,6 +44,7 @@ def one(
         sram_bytes=replace(made.costs.sram_bytes, value=sram, low=sram, high=sram),
         latency_ms=Bounds(ms, ms, ms),
         energy_mj=Bounds(mj, mj, mj),
+        power_mw=Bounds(mw, mw, mw),
     )
     return Finalist(number, replace(made, costs=costs), None)
 
@@ -79,6 +81,16 @@ def test_who_costs_more_in_anything_does_not_beat() -> None:
     assert not beats(other, first) and chosen(first, other) == 1
     equal = one(2, 1.99)
     assert not beats(equal, first)  # costs as much in everything
+
+
+def test_who_needs_more_of_the_sensors_does_not_beat() -> None:
+    """Half the work on samples of twice the rate: their sensors draw more than is saved."""
+    slow, fast = one(1, 2.0), one(2, 2.0, ms=0.5, mj=0.05, mw=1.05)
+    assert not beats(fast, slow) and chosen(slow, fast) == 1
+    assert "0.05 mW of average power" in differences(slow, fast)[0]
+    thrifty = one(2, 2.0, ms=0.5, mj=0.05, mw=0.95)
+    assert beats(thrifty, slow) and "0.05 mW of average power" in differences(slow, thrifty)[1]
+    assert beats(one(3, 2.0, mw=0.9), slow)  # the same work, fewer samples
 
 
 def test_errors_of_unknown_people_differ_by_more_than_a_seed() -> None:
@@ -137,6 +149,7 @@ def test_every_column_that_differs_is_told() -> None:
         "1.00 BPM raw on report people",
         "0.80 BPM smoothed on report people",
         "1.00 BPM of the median person",
+        "1.00 BPM of the worst person",
         "4.0 KB of SRAM",
         "0.50 ms of latency",
         "0.050 mJ of energy",
@@ -159,7 +172,8 @@ def test_the_sentences_say_why_and_against_whom() -> None:
     assert against == (
         "Against finalist 1 (the lowest error on search people, the smallest) it gains 1.00 BPM "
         "raw on report people, 0.80 BPM smoothed on report people, 1.00 BPM of the median person, "
-        "0.50 ms of latency, 0.050 mJ of energy; it loses 0.10 BPM raw on search people."
+        "1.00 BPM of the worst person, 0.50 ms of latency, 0.050 mJ of energy; it loses 0.10 BPM "
+        "raw on search people."
     )
     alone = choose(run_of(first))
     assert alone is not None and alone.sentences == [

@@ -187,6 +187,7 @@ def test_a_search_says_that_channels_look_wrong() -> None:
     note = channels_note([good, spoilt, _recording(seed=1)])
     assert note.startswith("1 of 2 recordings have a PPG channel that looks wrong (the first is ")
     assert "lab/r0: PPG channel 2 shows no pulse" in note
+    assert channels_note([good, replace(spoilt, synthetic=True)]) == ""
 
 
 def test_channels_are_chosen_by_number() -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from ppg.identity import one_person_groups, trace_distance
 from ppg.inspection.inspection import histogram, inspect
@@ -124,6 +126,48 @@ def test_rest_is_claimed_where_it_is_known_alone() -> None:
     assert "in 99 windows annotated as rest: a poor signal" in poor
     moved = replace(noted, activity_names=("cycling", "walk"))
     assert inspect([moved]).recordings[0].still_windows == 0
+
+
+@pytest.mark.parametrize(
+    "spoilt",
+    [
+        pytest.param(lambda acc: 0 * acc, id="a dead sensor"),
+        pytest.param(lambda acc: acc / 9.80665, id="scaled twice"),
+        pytest.param(lambda acc: acc - [0, 0, 1], id="gravity taken out"),
+    ],
+)
+def test_an_acceleration_without_gravity_is_no_rest(
+    spoilt: Callable[[NDArray[np.float32]], NDArray[np.float64]],
+) -> None:
+    recording = _recording(seed=1)
+    assert recording.acc is not None
+    size = np.linalg.norm(recording.acc, axis=1)
+    plain = np.zeros_like(recording.acc)
+    plain[:, 2] = size / np.median(size)
+    walking = replace(recording, hr_bpm=_recording(seed=2).hr_bpm[::-1] + 35, acc=plain)
+    assert inspect([walking]).recordings[0].still_windows > 50
+    found = inspect([replace(walking, acc=spoilt(plain).astype(np.float32))])
+    assert found.recordings[0].still_windows == 0
+    assert not any(caution.kind == "poor at rest" for caution in found.warnings)
+    noted = replace(
+        walking,
+        acc=spoilt(plain).astype(np.float32),
+        activity=np.repeat([0, 1, -1], 99),
+        activity_names=("Sitting", "walk"),
+    )
+    (poor,) = [c.message for c in inspect([noted]).warnings if c.kind == "poor at rest"]
+    assert "in 99 windows annotated as rest: a poor signal" in poor
+
+
+def test_an_acceleration_that_ends_early_is_no_rest_from_there_on() -> None:
+    recording = _recording()
+    assert recording.acc is not None
+    ended = recording.acc.copy()
+    ended[len(ended) // 2 :] = 0
+    ended[: len(ended) // 2 + 10] = recording.acc[: len(ended) // 2 + 10]
+    found = still(replace(recording, acc=ended), recording.window_start_s)
+    assert found is not None
+    assert found[:140].all() and not found[153:].any()
 
 
 @pytest.mark.parametrize(

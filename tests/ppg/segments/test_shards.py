@@ -54,7 +54,23 @@ def test_without_acceleration_there_is_no_pair(tmp_path: Path) -> None:
     said: list[str] = []
     with pytest.raises(DataError, match="no recording with acceleration"):
         write_shards(bare, tmp_path, say=said.append)
-    assert said == ["2 recordings have no acceleration, or no segment of 30 s, left out."]
+    assert said == ["2 recordings have no acceleration, which an encoder learns from; left out."]
+
+
+def test_each_cause_is_told_by_itself(tmp_path: Path) -> None:
+    """Two without acceleration, one with a hole in every segment, one to keep."""
+    kept, holed, *bare = synthesize(people=4, minutes=1.0)
+    said: list[str] = []
+    write_shards(
+        [kept, replace(holed, gaps=((29.0, 30.5),)), *(replace(r, acc=None) for r in bare)],
+        tmp_path,
+        say=said.append,
+    )
+    assert said == [
+        "2 recordings have no acceleration, which an encoder learns from; left out.",
+        "1 recording has no segment of 30 s without a hole, which an encoder learns from; left "
+        "out.",
+    ]
 
 
 def test_one_person_under_two_names_is_one(tmp_path: Path) -> None:
