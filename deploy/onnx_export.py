@@ -22,11 +22,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from deploy.integers import resizing
+from deploy.integers import lookup, resizing
 from deploy.integers.quantized import QuantizedNet
 from deploy.onnx_nodes import TO_NCHW, TO_NHWC, Nodes
 from hwmodels.graph import Layer, Shape, dense_rows
-from hwmodels.operators import Op
+from hwmodels.operators import OPERATORS, Op
 from ppgnas.errors import DependencyError, ExportError
 
 if TYPE_CHECKING:
@@ -158,6 +158,10 @@ class _Writer(Nodes):
             "add": self._joined,
             "sub": self._joined,
             "mul": self._joined,
+            "maximum": self._joined,
+            "minimum": self._joined,
+            "prelu": self._joined,
+            "squared_difference": self._squared_difference,
             "concat": self._concat,
             "transpose": self._transpose,
             "slice": self._slice,
@@ -167,7 +171,28 @@ class _Writer(Nodes):
             "space_to_depth": self._blocks,
             "depth_to_space": self._blocks,
         }
-        makers.get(layer.op, self._of_all)(layer)
+        looked_up = layer.op in lookup.TABLES and not self._has_float(layer)
+        makers.get(layer.op, self._looked_up if looked_up else self._of_all)(layer)
+
+    @staticmethod
+    def _has_float(layer: Layer) -> bool:
+        """Whether ONNX has the float operator, with the same activation."""
+        return bool(OPERATORS[layer.op].onnx) and not layer.activation.endswith("_to_1")
+
+    def _looked_up(self, layer: Layer) -> None:
+        """What ONNX has no float operator for, by the table of its results."""
+        integer = self._onnx.TensorProto.INT64
+        wide = self._node("Cast", [layer.inputs[0]], f"{layer.output}:wide", to=integer)
+        first = self._constant("first", np.array(128, np.int64))
+        place = self._node("Add", [wide, first], f"{layer.output}:place")
+        results = self._constant(f"{layer.output}:results", lookup.table(self._net, layer))
+        self._node("Gather", [results, place], layer.output)
+
+    def _squared_difference(self, layer: Layer) -> None:
+        real = [self._real(name, layer) for name in layer.inputs]
+        apart = self._node("Sub", real, f"{layer.output}:apart")
+        square = self._node("Mul", [apart, apart], f"{layer.output}:square")
+        self._node("QuantizeLinear", [square, *self._scale(layer.output)], layer.output)
 
     def _of_all(self, layer: Layer, **attributes: Any) -> None:
         """The float operator over dequantised inputs, and what it gives quantised."""

@@ -46,6 +46,7 @@ _RARE = {
     "slope": 0.0,
     "grid": "asymmetric",
     "block": 1,
+    "approximate": False,
     "channel_pads": (0, 0),
 }
 """Fields that a document holds only where they differ from this."""

@@ -61,6 +61,7 @@ class Layer:
         rows: of a `slice`: `(first, end, step)` of each axis of its input.
         slope: of a `leaky_relu` below 0.
         grid: where a resized image is read.
+        approximate: of a `gelu`: by tanh, not by the error function.
         block: height and width of what one position of `space_to_depth` holds.
     """
 
@@ -82,6 +83,7 @@ class Layer:
     slope: float = 0.0
     grid: Grid = "asymmetric"
     block: int = 1
+    approximate: bool = False
 
 
 def window_padding(layer: Layer, source: Shape, target: Shape) -> Sides:
@@ -205,6 +207,11 @@ def check_words(layer: Layer) -> None:
                 f"graph: layer {layer.name!r} has {what} {word!r}; known {what}s: "
                 f"{', '.join(allowed)}"
             )
+    if layer.activation == "relu_0_to_1" and layer.op != "relu":
+        raise GraphError(
+            f"graph: layer {layer.name!r} ({layer.op}) has activation {layer.activation!r}; "
+            "it is an operator of its own in every file: put a relu layer behind"
+        )
     if layer.activation != "none" and not OPERATORS[layer.op].activates:
         raise GraphError(
             f"graph: layer {layer.name!r} has activation {layer.activation!r}; {layer.op} has none"

@@ -21,8 +21,9 @@ Op = Literal["conv", "depthwise_conv", "fully_connected", "add", "pad", "reshape
              "max_pool", "mean", "softmax", "logistic", "tanh", "relu", "leaky_relu",
              "hard_swish", "quantize", "dequantize", "mul", "sub", "concat", "transpose", "slice",
              "reduce_max", "resize_nearest", "resize_bilinear", "space_to_depth",
-             "depth_to_space"]  # fmt: skip
-Activation = Literal["none", "relu", "relu6"]
+             "depth_to_space", "maximum", "minimum", "prelu", "squared_difference", "elu", "gelu",
+             "abs", "exp", "log", "rsqrt"]  # fmt: skip
+Activation = Literal["none", "relu", "relu6", "relu_n1_to_1", "relu_0_to_1"]
 Padding = Literal["valid", "same"]
 Kind = Literal["int8", "uint8", "float32"]
 Grid = Literal["asymmetric", "half_pixel", "align_corners"]
@@ -59,6 +60,7 @@ class Operator:
         tflite: TFLite's names; the first is written, all are read.
         version: the lowest one that takes int8 in TFLM and LiteRT.
         options: TFLite's table of options, which is written and read.
+        onnx: the float operator; empty where a table of results stands for it.
         shape: how the output's shape follows: of a sliding `window`, wider by the `pads`, that
             of its inputs (`same`; a size of 1 stands for any), another `view` of them, their
             channels (`mean`), outputs in the place of channels (`dense`), `joined` along an axis,
@@ -103,6 +105,8 @@ def _assumed(cycles: tuple[float, float, float], code_bytes: float) -> Assumed:
 # A fixed-point exponential and a division by Newton's method; ST's tools may look it up.
 _SIGMOID = _assumed((400.0, 5.0, 900.0), 2048.0)
 _RESCALED = _assumed((30.0, 5.0, 120.0), 1536.0)  # one or two 64-bit products, or a table
+_COMPARED = _assumed((12.0, 1.0, 80.0), 1536.0)
+_LOOKED_UP = _assumed((8.0, 2.0, 60.0), 1024.0)  # a table of 256 that the start fills
 _MOVED = _assumed((8.0, 0.25, 60.0), 1536.0)  # words at once, or an index of four axes a byte
 
 OPERATORS: dict[Op, Operator] = {
@@ -128,7 +132,8 @@ OPERATORS: dict[Op, Operator] = {
                          table_bytes=256, assumed=_SIGMOID),
     "tanh": Operator(("TANH",), 2, "", "Tanh", "same", fixed_scale=(1 / 128, 0), table_bytes=256,
                      assumed=_SIGMOID),
-    "relu": Operator(("RELU", "RELU6"), 2, "", "Relu", "same", activates=True, table_bytes=256,
+    "relu": Operator(("RELU", "RELU6", "RELU_N1_TO_1", "RELU_0_TO_1"), 1, "", "Relu", "same",
+                     activates=True, table_bytes=256,
                      assumed=_RESCALED),
     "leaky_relu": Operator(("LEAKY_RELU",), 2, "LeakyReluOptions", "LeakyRelu", "same",
                            table_bytes=256, assumed=_RESCALED),
@@ -159,6 +164,22 @@ OPERATORS: dict[Op, Operator] = {
                                "blocks", IMAGE, keeps_scale=True, assumed=_MOVED),
     "depth_to_space": Operator(("DEPTH_TO_SPACE",), 1, "DepthToSpaceOptions", "DepthToSpace",
                                "blocks", IMAGE, keeps_scale=True, assumed=_MOVED),
+    "maximum": Operator(("MAXIMUM",), 2, "MaximumMinimumOptions", "Max", "same", inputs=2,
+                        keeps_scale=True, assumed=_COMPARED),
+    "minimum": Operator(("MINIMUM",), 2, "MaximumMinimumOptions", "Min", "same", inputs=2,
+                        keeps_scale=True, assumed=_COMPARED),
+    "prelu": Operator(("PRELU",), 1, "", "PRelu", "same", inputs=2, assumed=_RESCALED),
+    "squared_difference": Operator(("SQUARED_DIFFERENCE",), 2, "SquaredDifferenceOptions", "",
+                                   "same", inputs=2,
+                                   assumed=_assumed((70.0, 12.0, 200.0), 2048.0)),
+    "elu": Operator(("ELU",), 1, "", "", "same", table_bytes=256, assumed=_LOOKED_UP),
+    "gelu": Operator(("GELU",), 2, "GeluOptions", "", "same", table_bytes=256,
+                     assumed=_LOOKED_UP),
+    "abs": Operator(("ABS",), 2, "AbsOptions", "", "same", table_bytes=256, assumed=_RESCALED),
+    "exp": Operator(("EXP",), 2, "ExpOptions", "", "same", table_bytes=256,
+                    assumed=_LOOKED_UP),
+    "log": Operator(("LOG",), 2, "", "", "same", table_bytes=256, assumed=_LOOKED_UP),
+    "rsqrt": Operator(("RSQRT",), 2, "", "", "same", table_bytes=256, assumed=_SIGMOID),
 }  # fmt: skip
 
 WEIGHTED_OPS = frozenset(op for op, known in OPERATORS.items() if known.weighted)

@@ -9,7 +9,7 @@ import numpy as np
 
 from deploy.c import packing
 from deploy.c.calls import Call, Context, Table, joint, table
-from deploy.integers import fixed_point, lookup, resizing, single_rounding
+from deploy.integers import fixed_point, joined, lookup, resizing, single_rounding
 from deploy.integers.softmax import exponentials
 from hwmodels.generated_c.shapes import is_row
 from hwmodels.graph import Layer, Shape, dense_rows
@@ -142,6 +142,45 @@ def _mul(c: Context, layer: Layer) -> Call:
         product,
         *map(str, (first_zero, second_zero, by.mantissa, by.shift, zero)),
         extra=", int32_t a, int32_t b, int32_t mantissa, int shift, int32_t zero",
+    )
+
+
+def _larger(c: Context, layer: Layer) -> Call:
+    sign = ">" if layer.op == "maximum" else "<"
+    return _pairwise(c, layer, f"({{0}} {sign} {{1}} ? {{0}} : {{1}})", extra="")
+
+
+def _prelu(c: Context, layer: Layer) -> Call:
+    low, high = c.limits(layer)
+    zeros = [c.zero_point(name) for name in (*layer.inputs, layer.output)]
+    above, below = joined.prelu_multipliers(c.net, layer)
+    factors = (above.mantissa, above.shift, below.mantissa, below.shift)
+    return _pairwise(
+        c,
+        layer,
+        f"clamp(sloped({{0}} - a, {{1}} - b, f, g, h, k) + zero, {low}, {high})",
+        *map(str, (*zeros[:2], *factors, zeros[2])),
+        extra=", int32_t a, int32_t b, int32_t f, int g, int32_t h, int k, int32_t zero",
+    )
+
+
+def _squared_difference(c: Context, layer: Layer) -> Call:
+    low, high = c.limits(layer)
+    zeros = [c.zero_point(name) for name in (*layer.inputs, layer.output)]
+    factors = [
+        number
+        for by in joined.square_multipliers(c.net, layer)
+        for number in (by.mantissa, by.shift)
+    ]
+    scaled = f" * {1 << joined.SQUARE_LEFT_SHIFT}"
+    apart = f"rescaled(({{0}} - a){scaled}, f, g) - rescaled(({{1}} - b){scaled}, h, k)"
+    return _pairwise(
+        c,
+        layer,
+        f"clamp(rescaled(squared({apart}), m, n) + zero, {low}, {high})",
+        *map(str, (*zeros[:2], *factors, zeros[2])),
+        extra=", int32_t a, int32_t b, int32_t f, int g, int32_t h, int k, int32_t m, int n, "
+        "int32_t zero",
     )
 
 
@@ -314,6 +353,10 @@ MAKERS: dict[Op, Callable[[Context, Layer], Call]] = {
     "add": _add,
     "sub": _add,
     "mul": _mul,
+    "maximum": _larger,
+    "minimum": _larger,
+    "prelu": _prelu,
+    "squared_difference": _squared_difference,
     "concat": _concat,
     "transpose": _strided,
     "slice": _strided,

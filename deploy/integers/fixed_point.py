@@ -158,14 +158,27 @@ def rounded_mean(total: Ints, count: ArrayLike) -> Ints:
 
 
 def activation_range(activation: str, scale: float, zero_point: int) -> tuple[int, int]:
-    """int8 limits of an output with a fused activation: `none`, `relu` or `relu6`."""
+    """int8 limits of an output with a fused activation, a word of `operators.ACTIVATIONS`."""
     low, high = INT8_MIN, INT8_MAX
-    if activation in ("relu", "relu6"):
-        low = max(low, zero_point)
-    if activation == "relu6":
-        six = np.float32(6.0) / np.float32(scale)
-        high = min(high, zero_point + int(np.floor(six + np.float32(0.5))))
+    bottom, top = _LIMITS[activation]
+    if bottom is not None:
+        low = max(low, zero_point - _steps(-bottom, scale))
+    if top is not None:
+        high = min(high, zero_point + _steps(top, scale))
     return low, high
+
+
+_LIMITS = {
+    "none": (None, None),
+    "relu": (0.0, None),
+    "relu6": (0.0, 6.0),
+    "relu_n1_to_1": (-1.0, 1.0),
+    "relu_0_to_1": (0.0, 1.0),
+}
+
+
+def _steps(real: float, scale: float) -> int:
+    return int(np.floor(np.float32(real) / np.float32(scale) + np.float32(0.5)))
 
 
 class Requantizer:

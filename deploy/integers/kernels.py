@@ -10,7 +10,7 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
-from deploy.integers import fixed_point, lookup, resizing, single_rounding
+from deploy.integers import fixed_point, joined, lookup, resizing, single_rounding
 from deploy.integers.quantized import QuantizedNet
 from deploy.integers.softmax import softmax as fixed_softmax
 from hwmodels.graph import Layer
@@ -152,25 +152,13 @@ def _fully_connected(net: QuantizedNet, layer: Layer, rule: Rule) -> Kernel:
 
 
 def _joined(net: QuantizedNet, layer: Layer, rule: Rule) -> Kernel:
-    """`add`, `sub` and `mul`: all 256 x 256 results, looked up."""
-    (first_scale, first_zero), (second_scale, second_zero) = (
-        net.activations[name] for name in layer.inputs
-    )
-    stored = np.arange(fixed_point.INT8_MIN, fixed_point.INT8_MAX + 1, dtype=np.int64)
+    """What maps two values to one: all 256 x 256 results, looked up."""
+    zeros = [net.activations[name][1] for name in layer.inputs]
     low, high = _limits(net, layer)
-    first, second = (stored - first_zero)[:, None], (stored - second_zero)[None]
-    output_scale = net.activations[layer.output][0]
-    if layer.op == "mul":
-        real = first_scale * second_scale / output_scale
-        results = fixed_point.multiply(first * second, fixed_point.quantize_multiplier(real))
-    elif rule == "c":
-        results = single_rounding.add(first, second, single_rounding.add_factors(net, layer))
-    else:
-        by = fixed_point.add_multipliers(first_scale, second_scale, output_scale)
-        results = fixed_point.add(first, second, by, minus=layer.op == "sub")
+    results = joined.results(net, layer, generated=rule == "c")
     table = np.clip(results, low, high).astype(np.float32).ravel()
     # (256 * 256,): row = first input, column = second, both counted from the smallest int8
-    origin = np.float32((first_zero + 128) * 256 + (second_zero + 128))
+    origin = np.float32((zeros[0] + 128) * 256 + (zeros[1] + 128))
     rank = len(net.graph.shape(layer.output))
 
     def join(first: Centred, second: Centred) -> Centred:
@@ -345,9 +333,7 @@ MAKERS: dict[Op, Callable[[QuantizedNet, Layer, Rule], Kernel]] = {
     "conv": _conv,
     "depthwise_conv": _depthwise_conv,
     "fully_connected": _fully_connected,
-    "add": _joined,
-    "sub": _joined,
-    "mul": _joined,
+    **dict.fromkeys(joined.RESULTS, _joined),
     "concat": _concat,
     "transpose": _transpose,
     "slice": _slice,

@@ -11,6 +11,7 @@ reference/{leaky_relu.h, hard_swish.h, requantize.h}; tensorflow/lite/micro/kern
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import erf
 from typing import Any
 
 import numpy as np
@@ -23,11 +24,13 @@ from deploy.integers.exponential import (
     one_minus_over_one_plus,
     one_over_one_plus,
 )
-from deploy.integers.fixed_point import Ints, divide_by_power_of_two
+from deploy.integers.fixed_point import Ints, Multiplier, divide_by_power_of_two
+from deploy.integers.inverse_root import inverse_root
 from deploy.integers.quantized import QuantizedNet
 from hwmodels.graph import Layer
 from hwmodels.operators import Op
 
+_ROOT_BITS = 20  # behind the point of 1 / sqrt(x)
 _INPUT_BITS = 4  # before the point of the argument; 27 behind it
 
 
@@ -147,6 +150,76 @@ def _high_mul16(a: Ints, b: int) -> Ints:
     return result
 
 
+def _real(
+    net: QuantizedNet, layer: Layer, function: Callable[[NDArray[np.float32]], NDArray[Any]]
+) -> NDArray[np.int8]:
+    """A function of real values in float32, as TFLite fills a table: ties away from zero."""
+    (scale, zero_point), (out_scale, out_zero) = (
+        net.activations[name] for name in (layer.inputs[0], layer.output)
+    )
+    real = np.float32(scale) * (np.arange(-128, 128) - zero_point).astype(np.float32)
+    with np.errstate(all="ignore"):  # what leaves float32 is cut at int8's limits
+        found = function(real).astype(np.float32) * (np.float32(1) / np.float32(out_scale))
+        away = np.trunc(found + np.copysign(np.float32(0.5), found))
+    return _int8(np.nan_to_num(np.clip(away, -1e6, 1e6)) + out_zero)
+
+
+def _elu(net: QuantizedNet, layer: Layer, litert: bool) -> NDArray[np.int8]:
+    return _real(net, layer, lambda x: np.where(x < 0, np.expm1(np.minimum(x, 0)), x))
+
+
+def _gelu(net: QuantizedNet, layer: Layer, litert: bool) -> NDArray[np.int8]:
+    """x times the normal distribution's share below x."""
+    if not layer.approximate:
+        share = np.vectorize(lambda x: 1 + erf(float(x) * 0.5**0.5), otypes=[np.float32])
+        return _real(net, layer, lambda x: np.float32(0.5) * x * share(x))
+    root = np.float32(0.7978845608028654)  # of 2 / pi
+    return _real(
+        net,
+        layer,
+        lambda x: np.float32(0.5) * x * (1 + np.tanh(root * (x + np.float32(0.044715) * x**3))),
+    )
+
+
+def _exp(net: QuantizedNet, layer: Layer, litert: bool) -> NDArray[np.int8]:
+    return _real(net, layer, np.exp)
+
+
+def _log(net: QuantizedNet, layer: Layer, litert: bool) -> NDArray[np.int8]:
+    """Of nothing and less it is int8's smallest value."""
+    return _real(net, layer, lambda x: np.where(x > 0, np.log(np.maximum(x, 1e-30)), -np.inf))
+
+
+def _abs(net: QuantizedNet, layer: Layer, litert: bool) -> NDArray[np.int8]:
+    (scale, zero_point), (out_scale, out_zero) = (
+        net.activations[name] for name in (layer.inputs[0], layer.output)
+    )
+    positive = np.abs(np.arange(-128, 128) - zero_point)
+    if scale == out_scale:
+        return _int8(positive + out_zero)
+    by = fixed_point.quantize_multiplier(np.float32(scale / out_scale))
+    return _int8(fixed_point.multiply(positive, by) + out_zero)
+
+
+def _rsqrt(net: QuantizedNet, layer: Layer, litert: bool) -> NDArray[np.int8]:
+    """1 / sqrt(x) by Newton's method in integers; int8's largest value at 0 and below."""
+    (scale, zero_point), (out_scale, out_zero) = (
+        net.activations[name] for name in (layer.inputs[0], layer.output)
+    )
+    root = np.float32(np.sqrt(np.float32(scale)))
+    by = fixed_point.quantize_multiplier(np.float32(1 / (root * np.float32(out_scale))))
+    stored = np.full(256, 127)
+    for index, value in enumerate(range(-128 - zero_point, 128 - zero_point)):
+        if value > 0:
+            inverse = inverse_root(value)
+            near = fixed_point.multiply(
+                np.int64(1), Multiplier(inverse.mantissa, inverse.shift + _ROOT_BITS)
+            )
+            shifted = Multiplier(by.mantissa, by.shift - _ROOT_BITS)
+            stored[index] = int(fixed_point.multiply(near, shifted)) + out_zero
+    return _int8(stored)
+
+
 def _int8(values: NDArray[Any]) -> NDArray[np.int8]:
     result: NDArray[np.int8] = np.clip(values, -128, 127).astype(np.int8)
     return result
@@ -159,4 +232,10 @@ TABLES: dict[Op, Callable[[QuantizedNet, Layer, bool], NDArray[np.int8]]] = {
     "leaky_relu": _leaky_relu,
     "hard_swish": _hard_swish,
     "quantize": _quantize,
+    "elu": _elu,
+    "gelu": _gelu,
+    "exp": _exp,
+    "log": _log,
+    "abs": _abs,
+    "rsqrt": _rsqrt,
 }

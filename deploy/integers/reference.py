@@ -12,6 +12,7 @@ fused activation's int8 limits less the output zero point:
     fully_connected   y[o] = clamp(M(b[o] + sum_i w[o,i] * x[i]))
     add               y = clamp(M_out(M_1(x1 * 2^20) + M_2(x2 * 2^20)))
     sub, mul          as add, the second input negative; y = clamp(M'(x1 * x2))
+    maximum, minimum, prelu, squared_difference   see `deploy.integers.joined`
     pad, reshape, concat, transpose, slice, space_to_depth, depth_to_space
                       the stored bytes; padding is the zero point
     avg_pool          stored y = clamp(sum of stored x / count), ties away from zero

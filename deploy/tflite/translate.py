@@ -207,8 +207,10 @@ class Translator:
         elif layer.op == "leaky_relu":
             return replace(layer, slope=float(operator.options["Alpha"]))
         elif layer.op == "relu":
-            activation: Activation = "relu6" if operator.name == "RELU6" else "relu"
+            activation: Activation = self._word("name", operator.name, ACTIVATIONS)
             return replace(layer, activation=activation)
+        elif layer.op == "gelu":
+            return replace(layer, approximate=bool(operator.options["Approximate"]))
         elif layer.op == "conv":
             weights = self._constant_shape(operator, 1, "weights")
             if len(stored) == len(weights) == 4 and weights[3] and stored[3] % weights[3] == 0:

@@ -255,6 +255,8 @@ class _Writer:
             options.halfPixelCenters = layer.grid == "half_pixel"
         if known.shape == "blocks":
             options.blockSize = layer.block
+        if layer.op == "gelu":
+            options.approximate = layer.approximate
         if layer.op == "leaky_relu":
             options.alpha = layer.slope
         if layer.op == "slice":

@@ -165,6 +165,18 @@ PPG_INLINE int32_t rescaled(int32_t value, int32_t mantissa, int shift)
     return over_power(high_product((int64_t)value * (1 << left), mantissa), right);
 }
 
+/* A value, or a negative one times its slope, by factors of their own. */
+PPG_INLINE int32_t sloped(int32_t x, int32_t slope, int32_t above, int above_shift, int32_t below,
+                          int below_shift)
+{
+    return x >= 0 ? rescaled(x, above, above_shift) : rescaled(x * slope, below, below_shift);
+}
+
+PPG_INLINE int32_t squared(int32_t x)
+{
+    return x * x;
+}
+
 /* 1 / (1 + a) of 31-bit fractions: Newton's division. */
 PPG_INLINE int32_t reciprocal(int32_t a)
 {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,9 +20,9 @@ from hwmodels.boards import load_board
 from hwmodels.costs import costing
 from hwmodels.engines.load import engine_names, load_engine
 from hwmodels.graph import Graph, Layer, Tensor
-from hwmodels.operators import OPERATORS
+from hwmodels.operators import OPERATORS, Op
 from hwmodels.scorecard import score
-from ppgnas.errors import ExportError
+from ppgnas.errors import ExportError, GraphError
 
 EVERY_VALUE = np.arange(-128, 128).astype(np.int8).reshape(1, 1, 1, 256)
 SCALES = [2.0**-20, 1e-4, 0.0078125, 0.02, 0.0625, 0.117, 0.3, 1.0, 5.5]
@@ -95,3 +96,55 @@ def test_another_output_scale_is_refused() -> None:
         "layer 'l' (logistic): output (scale, zero point) is (0.0078125, 0); TFLite's logistic "
         "has (0.00390625, -128)"
     )
+
+
+def mapped(op: Op, seed: int, **options: Any) -> QuantizedNet:
+    """One layer of scales as they may come; roots and logarithms read what is positive."""
+    rng = np.random.default_rng(seed)
+    graph = Graph(
+        (Layer("b", op, ("a",), "b", **options),),
+        (Tensor("a", (1, 1, 1, 256)), Tensor("b", (1, 1, 1, 256))),
+        "a",
+        "b",
+    )
+    (scale, other), (point, target) = np.exp(rng.uniform(-6, -2, 2)), rng.integers(-128, 128, 2)
+    if op in ("rsqrt", "log"):
+        point = -128
+    return quantize(graph, {}, {"a": (scale, int(point)), "b": (other, int(target))})
+
+
+MAPPED: list[tuple[Op, dict[str, Any], str]] = [
+    ("elu", {}, "optimized"),  # LiteRT's reference kernels lack it
+    ("gelu", {}, "reference"),
+    ("gelu", {"approximate": True}, "reference"),
+    ("abs", {}, "reference"),
+    ("exp", {}, "reference"),
+    ("log", {}, "reference"),
+    ("rsqrt", {}, "reference"),
+    ("relu", {"activation": "relu_n1_to_1"}, "optimized"),
+    ("relu", {"activation": "relu_0_to_1"}, "optimized"),
+]
+IN_TFLM = ("elu", "abs", "rsqrt")
+
+
+@pytest.mark.parametrize(("op", "options", "kernels"), MAPPED)
+def test_every_value_is_the_interpreter_s(op: Op, options: dict[str, Any], kernels: str) -> None:
+    x = np.maximum(EVERY_VALUE, -127) if op in ("rsqrt", "log") else EVERY_VALUE
+    for seed in range(20):
+        net = mapped(op, seed, **options)
+        file = writer.write(net)
+        assert reader.read(file).graph.layers == net.graph.layers
+        by_litert = reference.run(net, x, rule="litert")
+        np.testing.assert_array_equal(by_litert, runtime.run(file, x, kernels=kernels))
+        if op in IN_TFLM and importlib.util.find_spec("tflite_micro") is not None:
+            np.testing.assert_array_equal(reference.run(net, x), micro.run(file, x))
+        by_onnx = onnx_export.run(onnx_export.write(net), x)
+        np.testing.assert_array_equal(by_onnx, reference.run(net, x))
+
+
+def test_ways_to_cut_at_one_are_no_fused_activation_of_both_sides() -> None:
+    graph = mapped("relu", 0, activation="relu_0_to_1").graph
+    document = graph.to_json()
+    document["layers"][0] |= {"op": "avg_pool"}
+    with pytest.raises(GraphError, match="is an operator of its own in every file"):
+        Graph.from_json(document)

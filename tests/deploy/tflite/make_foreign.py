@@ -218,6 +218,13 @@ def moved(x: Tensor) -> Tensor:
     return k.Dense(10)(k.Concatenate()([k.Flatten()(pair), k.GlobalMaxPooling1D()(x)]))
 
 
+def landmarks(x: Tensor) -> Tensor:
+    """Slopes that were learned, for each channel and for each place."""
+    x = k.PReLU("uniform", shared_axes=[1, 2])(k.Conv2D(8, 3, strides=2, padding="same")(x))
+    x = k.PReLU("uniform")(k.MaxPooling2D(2)(k.Conv2D(4, 1)(x)))
+    return k.Dense(10)(k.Flatten()(x))
+
+
 def attention(x: Tensor) -> Tensor:
     """Holds what has no cost: products of two activations."""
     x = k.Conv1D(8, 3, padding="same")(x)
@@ -263,6 +270,7 @@ MODELS: tuple[tuple[Callable[[Tensor], Any], tuple[int, ...], tuple[str, ...]], 
     (faces, IMAGE, ("int8",)),
     (passthrough, IMAGE, ("int8",)),
     (moved, SERIES, ("int8",)),
+    (landmarks, IMAGE, ("int8",)),
     (attention, SERIES, ("int8",)),
     (gelu, SERIES, ("int8",)),
 )

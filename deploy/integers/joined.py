@@ -1,0 +1,98 @@
+"""Operators that map two int8 values to one: all results, without output zero point and clamp.
+
+References: tensorflow/lite/kernels/internal/reference/integer_ops/{add.h, mul.h},
+reference/{sub.h, maximum_minimum.h, prelu.h}, squared_difference.cc.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from deploy.integers import fixed_point, single_rounding
+from deploy.integers.fixed_point import Ints, Multiplier, multiply, quantize_multiplier
+from deploy.integers.quantized import QuantizedNet
+from hwmodels.graph import Layer
+from hwmodels.operators import Op
+
+SQUARE_LEFT_SHIFT = 7
+"""Headroom that TFLite gives the inputs of SQUARED_DIFFERENCE."""
+
+
+def results(net: QuantizedNet, layer: Layer, *, generated: bool = False) -> Ints:
+    """`(256, 256)` of the stored values -128 .. 127 of both inputs.
+
+    Args:
+        net: the network.
+        layer: of an operator of `RESULTS`.
+        generated: by the rule of the generated C, where sums are rounded once.
+    """
+    stored = np.arange(fixed_point.INT8_MIN, fixed_point.INT8_MAX + 1, dtype=np.int64)
+    first, second = (stored - net.activations[name][1] for name in layer.inputs)
+    return RESULTS[layer.op](net, layer, first[:, None], second[None], generated)
+
+
+def _sum(net: QuantizedNet, layer: Layer, first: Ints, second: Ints, generated: bool) -> Ints:
+    if generated:
+        return single_rounding.add(first, second, single_rounding.add_factors(net, layer))
+    by = fixed_point.add_multipliers(*_scales(net, layer))
+    return fixed_point.add(first, second, by, minus=layer.op == "sub")
+
+
+def _product(net: QuantizedNet, layer: Layer, first: Ints, second: Ints, generated: bool) -> Ints:
+    one, other, output = _scales(net, layer)
+    return multiply(first * second, quantize_multiplier(one * other / output))
+
+
+def _larger(net: QuantizedNet, layer: Layer, first: Ints, second: Ints, generated: bool) -> Ints:
+    choose = np.maximum if layer.op == "maximum" else np.minimum
+    found: Ints = choose(first, second)
+    return found
+
+
+def prelu_multipliers(net: QuantizedNet, layer: Layer) -> tuple[Multiplier, Multiplier]:
+    """Of what is not negative, and of a negative input times its slope."""
+    one, slope, output = _scales(net, layer)
+    return quantize_multiplier(one / output), quantize_multiplier(one * slope / output)
+
+
+def _prelu(net: QuantizedNet, layer: Layer, first: Ints, second: Ints, generated: bool) -> Ints:
+    above, below = prelu_multipliers(net, layer)
+    return np.where(first >= 0, multiply(first, above), multiply(first * second, below))
+
+
+def square_multipliers(net: QuantizedNet, layer: Layer) -> tuple[Multiplier, ...]:
+    """Both inputs are brought to twice the larger scale, the square to the output's scale."""
+    one, other, output = _scales(net, layer)
+    twice = 2.0 * max(one, other)
+    back = twice * twice / (2.0 ** (2 * SQUARE_LEFT_SHIFT) * output)
+    return tuple(map(quantize_multiplier, (one / twice, other / twice, back)))
+
+
+def _square(net: QuantizedNet, layer: Layer, first: Ints, second: Ints, generated: bool) -> Ints:
+    one, other, output = square_multipliers(net, layer)
+    apart = multiply(first << SQUARE_LEFT_SHIFT, one) - multiply(
+        second << SQUARE_LEFT_SHIFT, other
+    )
+    return multiply(apart * apart, output)
+
+
+def _scales(net: QuantizedNet, layer: Layer) -> tuple[float, float, float]:
+    first, second = layer.inputs
+    return (
+        net.activations[first][0],
+        net.activations[second][0],
+        net.activations[layer.output][0],
+    )
+
+
+RESULTS: dict[Op, Callable[[QuantizedNet, Layer, Ints, Ints, bool], Ints]] = {
+    "add": _sum,
+    "sub": _sum,
+    "mul": _product,
+    "maximum": _larger,
+    "minimum": _larger,
+    "prelu": _prelu,
+    "squared_difference": _square,
+}

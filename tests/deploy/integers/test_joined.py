@@ -1,0 +1,70 @@
+"""MAXIMUM, MINIMUM, PRELU and SQUARED_DIFFERENCE with constants a channel, by every way."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from deploy.emulation.host import HostCompiler
+from deploy.integers import reference
+from deploy.integers.quantized import QuantizedNet
+from hwmodels.graph import Graph, Layer, Tensor
+from hwmodels.operators import Op
+from ppgnas.errors import ExportError
+from tests.deploy.every_way import assert_costed, assert_generated, assert_interpreted, assert_onnx
+
+OPS: tuple[Op, ...] = ("maximum", "minimum", "prelu", "squared_difference")
+
+
+def joined(op: Op, seed: int, scales: dict[str, tuple[float, int]] | None = None) -> QuantizedNet:
+    """Of an input and a constant a channel; scales as they may come."""
+    rng = np.random.default_rng(seed)
+    graph = Graph(
+        (Layer("b", op, ("a", "k"), "b"),),
+        (
+            Tensor("a", (1, 1, 6, 8)),
+            Tensor("k", (1, 1, 1, 8), constant=True),
+            Tensor("b", (1, 1, 6, 8)),
+        ),
+        "a",
+        "b",
+    )
+    drawn = {name: float(np.float32(rng.uniform(0.004, 0.1))) for name in "akb"}
+    if op == "squared_difference":
+        drawn["b"] = float(np.float32((255 * max(drawn["a"], drawn["k"])) ** 2 / 600))
+    points = {name: int(rng.integers(-60, 60)) for name in "akb"}
+    activations = {name: (drawn[name], points[name]) for name in "akb"}
+    if op in ("maximum", "minimum"):
+        activations = dict.fromkeys("akb", activations["a"])
+    values = rng.integers(-128, 128, (1, 1, 1, 8)).astype(np.int8)
+    return QuantizedNet(graph, scales or activations, {}, {}, {}, {"k": values})
+
+
+@pytest.mark.parametrize("op", OPS)
+def test_every_way(op: Op, tmp_path: Path, host: HostCompiler) -> None:
+    for seed in range(6):
+        assert_interpreted(joined(op, seed))
+        assert_onnx(joined(op, seed))
+    assert_generated(joined(op, 0), tmp_path, host)
+
+
+def test_every_engine_has_a_cost() -> None:
+    for op in ("maximum", "prelu", "squared_difference"):
+        assert_costed(joined(op, 0).graph)  # type: ignore[arg-type]
+
+
+def test_a_slope_of_one_changes_nothing() -> None:
+    same = (0.0625, 0)
+    net = joined("prelu", 0, {"a": same, "k": (1.0, 0), "b": same})
+    net.constants["k"][...] = 1
+    x = np.arange(-24, 24, dtype=np.int8).reshape(1, 1, 6, 8)
+    np.testing.assert_array_equal(reference.run(net, x), x)
+
+
+@pytest.mark.parametrize("op", ["maximum", "minimum"])
+def test_another_scale_is_refused(op: Op) -> None:
+    scales = {"a": (0.0625, 0), "k": (0.25, 0), "b": (0.0625, 0)}
+    with pytest.raises(ExportError, match=rf"layer 'b' \({op}\): input .* differ"):
+        joined(op, 0, scales)
