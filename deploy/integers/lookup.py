@@ -213,7 +213,7 @@ def _rsqrt(net: QuantizedNet, layer: Layer, litert: bool) -> NDArray[np.int8]:
         if value > 0:
             inverse = inverse_root(value)
             near = fixed_point.multiply(
-                np.int64(1), Multiplier(inverse.mantissa, inverse.shift + _ROOT_BITS)
+                np.asarray(1), Multiplier(inverse.mantissa, inverse.shift + _ROOT_BITS)
             )
             shifted = Multiplier(by.mantissa, by.shift - _ROOT_BITS)
             stored[index] = int(fixed_point.multiply(near, shifted)) + out_zero

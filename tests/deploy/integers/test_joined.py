@@ -52,7 +52,7 @@ def test_every_way(op: Op, tmp_path: Path, host: HostCompiler) -> None:
 
 def test_every_engine_has_a_cost() -> None:
     for op in ("maximum", "prelu", "squared_difference"):
-        assert_costed(joined(op, 0).graph)  # type: ignore[arg-type]
+        assert_costed(joined(op, 0).graph)
 
 
 def test_a_slope_of_one_changes_nothing() -> None:
