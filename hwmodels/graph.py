@@ -12,7 +12,7 @@ Conventions
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from math import prod
 from typing import Any
 
@@ -28,7 +28,7 @@ from hwmodels.layer import (
     follows,
     window_padding,
 )
-from hwmodels.operators import KINDS, OPERATORS
+from hwmodels.operators import KINDS, OPERATORS, TABLE_OPS
 from ppgnas.errors import GraphError
 from ppgnas.parsing import mistake
 from ppgnas.task import TASK, Task
@@ -169,13 +169,19 @@ class Graph:
     def core(self) -> Graph:
         """The int8 network between float or uint8 ends; the graph itself where it has none.
 
+        A float operator between a `dequantize` and a `quantize` maps one int8 value to another: it
+        is one layer there.
+
         Raises:
             GraphError: other operators than `quantize` and `dequantize` stand there.
         """
         other = {tensor.name for tensor in self.tensors if tensor.kind != "int8"}
         if not other:
             return self
-        ends = [layer for layer in self.layers if other & {*layer.inputs, layer.output}]
+        layers = self._without_islands(other)
+        inside = other - {name for layer in layers for name in (*layer.inputs, layer.output)}
+        other -= inside
+        ends = [layer for layer in layers if other & {*layer.inputs, layer.output}]
         swap = {
             layer.inputs[0] if layer.inputs[0] in other else layer.output: layer.output
             if layer.inputs[0] in other
@@ -185,16 +191,40 @@ class Graph:
         if len(swap) != len(ends) or not other <= {self.input, *self.outputs}:
             raise GraphError(
                 f"graph: the tensors {', '.join(sorted(other))} are not int8; allowed: one "
-                "quantize or dequantize at each end"
+                "quantize or dequantize at each end, and single operators between the two"
             )
         return Graph(
-            tuple(layer for layer in self.layers if layer not in ends),
-            tuple(tensor for tensor in self.tensors if tensor.name not in other),
+            tuple(layer for layer in layers if layer not in ends),
+            tuple(tensor for tensor in self.tensors if tensor.name not in other | inside),
             swap.get(self.input, self.input),
             swap.get(self.output, self.output),
             tuple(swap.get(name, name) for name in self.also),
             self.task,
         )
+
+    def _without_islands(self, other: set[str]) -> list[Layer]:
+        """The layers, with one for each float operator that stands between int8 tensors."""
+        readers: dict[str, list[Layer]] = {}
+        for layer in self.layers:
+            for name in layer.inputs:
+                readers.setdefault(name, []).append(layer)
+        islands: dict[str, Layer] = {}  # by the name of the layer that ends them
+        gone: set[str] = set()
+        for layer in self.layers:
+            chain = [layer]
+            while len(chain) < 3 and len(readers.get(chain[-1].output, ())) == 1:
+                chain += readers[chain[-1].output]
+            ops = [one.op for one in chain]
+            maps = TABLE_OPS - {"quantize"}
+            if ops[::2] != ["dequantize", "quantize"] or ops[1] not in maps:
+                continue
+            if other & {layer.inputs[0], chain[2].output, *self.outputs}:
+                continue
+            islands[chain[2].name] = replace(
+                chain[1], name=chain[2].name, inputs=layer.inputs, output=chain[2].output
+            )
+            gone |= {layer.name, chain[1].name}
+        return [islands.get(one.name, one) for one in self.layers if one.name not in gone]
 
     def shape(self, tensor: str) -> tuple[int, ...]:
         """Shape of a tensor by name."""

@@ -106,7 +106,8 @@ def _assumed(cycles: tuple[float, float, float], code_bytes: float) -> Assumed:
 _SIGMOID = _assumed((400.0, 5.0, 900.0), 2048.0)
 _RESCALED = _assumed((30.0, 5.0, 120.0), 1536.0)  # one or two 64-bit products, or a table
 _COMPARED = _assumed((12.0, 1.0, 80.0), 1536.0)
-_LOOKED_UP = _assumed((8.0, 2.0, 60.0), 1024.0)  # a table of 256 that the start fills
+# A table of 256 that the start fills; an exponential where the operator stays in float.
+_LOOKED_UP = _assumed((20.0, 2.0, 300.0), 1024.0)
 _MOVED = _assumed((8.0, 0.25, 60.0), 1536.0)  # words at once, or an index of four axes a byte
 
 OPERATORS: dict[Op, Operator] = {
@@ -182,5 +183,7 @@ OPERATORS: dict[Op, Operator] = {
     "rsqrt": Operator(("RSQRT",), 2, "", "", "same", table_bytes=256, assumed=_SIGMOID),
 }  # fmt: skip
 
+TABLE_OPS = frozenset(op for op, known in OPERATORS.items() if known.table_bytes == 256)
+"""Those that map one int8 value to another."""
 WEIGHTED_OPS = frozenset(op for op, known in OPERATORS.items() if known.weighted)
 TFLITE_OPS: dict[str, Op] = {name: op for op, known in OPERATORS.items() for name in known.tflite}

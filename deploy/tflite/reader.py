@@ -20,6 +20,7 @@ import numpy as np
 from deploy.integers.quantized import QuantizedNet
 from deploy.tflite import runtime as tflite_runtime
 from deploy.tflite.dilated import with_views
+from deploy.tflite.islands import with_islands
 from deploy.tflite.moved import with_moves
 from deploy.tflite.parse import StoredModel, parse
 from deploy.tflite.rows import with_rows
@@ -71,7 +72,7 @@ def read(source: Path | bytes, *, name: str = "") -> TfliteModel:
         name = name or str(source)
         source = content_of(source)
     name = name or "the TFLite file"
-    stored = with_moves(with_views(with_rows(parse(source, name=name))))
+    stored = with_islands(with_moves(with_views(with_rows(parse(source, name=name)))))
     try:
         graph = Translator(stored).graph()
     except GraphError as error:

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from deploy.tflite.islands import float_tensors
 from deploy.tflite.parse import StoredModel, StoredOperator
 from hwmodels.graph import Graph, Layer, Shape, Tensor, dense_rows
 from hwmodels.operators import (
@@ -25,6 +26,7 @@ from hwmodels.operators import (
     Activation,
     Grid,
     Kind,
+    Op,
 )
 from ppgnas.errors import GraphError
 
@@ -54,6 +56,7 @@ class Translator:
         self._stored = stored
         self._names = unique_names(stored)
         self._where = ""
+        self._islands = float_tensors(stored)
 
     def graph(self) -> Graph:
         """The graph of all operators but those that compute shapes."""
@@ -160,7 +163,7 @@ class Translator:
         if len(inputs) < wanted or min(inputs) < 0:
             raise self._fail(f"it has {len(operator.inputs)} inputs; needed: {wanted}")
         target = operator.outputs[0]
-        converts = op in ("quantize", "dequantize")
+        islands = self._islands
         for tensor in inputs:
             constant = self._stored.tensors[tensor].content is not None
             if constant and len(inputs) == 1:
@@ -169,9 +172,13 @@ class Translator:
                     "cost there. Fold the constant into a layer before conversion"
                 )
             self._check_activation(
-                tensor, end=converts and tensor in self._stored.inputs, scalar=constant
+                tensor,
+                end=tensor in islands or self._ends(op, tensor, self._stored.inputs),
+                scalar=constant,
             )
-        self._check_activation(target, end=converts and target in self._stored.outputs)
+        self._check_activation(
+            target, end=target in islands or self._ends(op, target, self._stored.outputs)
+        )
         shapes = [self._shape(tensor) for tensor in (*inputs, target)]
         if not {len(shape) for shape in shapes} <= set(known.ranks):
             raise self._fail(
@@ -180,6 +187,10 @@ class Translator:
             )
         layer = Layer(output, op, tuple(self._names[tensor] for tensor in inputs), output)
         return self._with_options(self._with_constants(layer, operator), operator)
+
+    @staticmethod
+    def _ends(op: Op, tensor: int, ends: tuple[int, ...]) -> bool:
+        return op in ("quantize", "dequantize") and tensor in ends
 
     def _with_constants(self, layer: Layer, operator: StoredOperator) -> Layer:
         """The layer with what constants and options of its own say."""

@@ -6,7 +6,6 @@ A search asks for the same few thousand kinds of layers all the time.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import prod
 
 from hwmodels.arena import aligned
 from hwmodels.engines.engine import Engine, Profile, Work
@@ -34,7 +33,13 @@ class KnownLayer:
 
 
 def _know(
-    graph: Graph, layer: Layer, engine: Engine, profile: Profile, source: Shape, target: Shape
+    graph: Graph,
+    layer: Layer,
+    engine: Engine,
+    profile: Profile,
+    source: Shape,
+    target: Shape,
+    written: int,
 ) -> KnownLayer:
     work = engine.work(layer, source, target, profile)
     scratch = 0
@@ -51,7 +56,7 @@ def _know(
         channels=target[-1] if _channel_scales(layer) else 0,
         scratch=scratch,
         scratch_aligned=aligned(scratch),
-        output_aligned=aligned(prod(target) * (4 if layer.op == "dequantize" else 1)),
+        output_aligned=aligned(written),
     )
 
 
@@ -69,6 +74,7 @@ def input_bytes(graph: Graph) -> int:
 def known_layers(graph: Graph, engine: Engine, profile: Profile) -> list[KnownLayer]:
     memo = profile.memo
     shapes = {tensor.name: tensor.shape for tensor in graph.tensors}
+    written = {tensor.name: tensor.bytes for tensor in graph.tensors}
     constants = graph.constants
     known = []
     for layer in graph.layers:
@@ -82,12 +88,13 @@ def known_layers(graph: Graph, engine: Engine, profile: Profile) -> list[KnownLa
             layer.dilation,
             layer.groups,
             layer.channel_scales,
+            written[layer.output],
             # What an element-wise layer joins may be stored with the network.
             graph.weight_bytes(layer) if constants and len(layer.inputs) > 1 else 0,
         )
         found = memo.get(key)
         if found is None:
-            found = _know(graph, layer, engine, profile, source, target)
+            found = _know(graph, layer, engine, profile, source, target, written[layer.output])
             if len(memo) >= _MEMO_ENTRIES:
                 memo.clear()
             memo[key] = found

@@ -1,0 +1,74 @@
+"""Float operators between `DEQUANTIZE` and `QUANTIZE`: what a converter cannot quantise, as ELU.
+
+One that maps single values is a layer of the graph in float, with its costs; in integers it is
+one table (`hwmodels.graph.Graph.core`). Changes of view among them go in front, where the tensor
+is int8: the same values.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from deploy.tflite.parse import StoredModel, StoredOperator
+from hwmodels.operators import TABLE_OPS, TFLITE_OPS
+
+_MAPS = frozenset(name for name, op in TFLITE_OPS.items() if op in TABLE_OPS)
+_VIEWS = frozenset(name for name, op in TFLITE_OPS.items() if op == "reshape")
+
+
+def with_islands(stored: StoredModel) -> StoredModel:
+    """The model with views in front of the islands that hold some."""
+    tensors, operators = list(stored.tensors), list(stored.operators)
+    for island in _islands(stored):
+        kept = [operator for operator in island if operator.name not in _VIEWS]
+        if len(kept) == len(island):
+            continue
+        source, target = island[0].inputs[0], island[-1].outputs[0]
+        shape = tensors[target].shape
+        name = f"{tensors[source].name}/view{len(tensors)}"
+        tensors.append(replace(tensors[source], name=name, shape=shape))
+        moved = [StoredOperator("RESHAPE", (source,), (len(tensors) - 1,))]
+        before = len(tensors) - 1
+        for operator in kept:
+            moved.append(replace(operator, inputs=(before, *operator.inputs[1:])))
+            before = operator.outputs[0]
+            tensors[before] = replace(tensors[before], shape=shape)
+        place = operators.index(island[0])
+        operators = [operator for operator in operators if operator not in island]
+        operators[place:place] = moved
+    return replace(stored, tensors=tuple(tensors), operators=tuple(operators))
+
+
+def float_tensors(stored: StoredModel) -> set[int]:
+    """Tensors in islands of one operator that maps single values."""
+    return {
+        index
+        for island in _islands(stored)
+        if len(island) == 3
+        for operator in island[:-1]
+        for index in operator.outputs
+    }
+
+
+def _islands(stored: StoredModel) -> list[list[StoredOperator]]:
+    """Operators from a `DEQUANTIZE` to a `QUANTIZE`, one of which maps single values."""
+    readers: dict[int, list[StoredOperator]] = {}
+    for operator in stored.operators:
+        for index in operator.inputs:
+            readers.setdefault(index, []).append(operator)
+    found = []
+    for operator in stored.operators:
+        if operator.name != "DEQUANTIZE" or len(operator.inputs) != 1:
+            continue
+        chain = [operator]
+        while len(chain[-1].outputs) == 1 and chain[-1].outputs[0] not in stored.outputs:
+            after = readers.get(chain[-1].outputs[0], [])
+            if len(after) != 1 or after[0].name not in {*_MAPS, *_VIEWS} or not after[0].inputs:
+                break
+            chain.append(after[0])
+            if after[0].name == "QUANTIZE":
+                break
+        maps = [one for one in chain[1:-1] if one.name in _MAPS]
+        if chain[-1].name == "QUANTIZE" and len(maps) == 1:
+            found.append(chain)
+    return found
