@@ -194,8 +194,24 @@ def _window_positions(layer: Layer, size: int, axis: int) -> int:
     return (size - (layer.kernel[axis] - 1) * layer.dilation[axis] - 1) // stride + 1
 
 
+_PLAIN = Layer("", "add", (), "")
+_OWN: dict[str, tuple[Op, ...]] = {
+    "pads": ("pad",),
+    "channel_pads": ("pad",),
+    "groups": ("conv",),
+    "channel_scales": ("fully_connected",),
+    "axes": ("transpose", "concat"),
+    "rows": ("slice",),
+    "slope": ("leaky_relu",),
+    "grid": ("resize_nearest", "resize_bilinear"),
+    "block": ("space_to_depth", "depth_to_space"),
+    "approximate": ("gelu",),
+}
+"""Attributes and the operators that have them."""
+
+
 def check_words(layer: Layer) -> None:
-    """Refuse words that a file may hold and the table does not know."""
+    """Refuse words that a file may hold and the table does not know, and what acts nowhere."""
     for what, word, allowed in (
         ("op", layer.op, OPS),
         ("padding", layer.padding, PADDINGS),
@@ -206,6 +222,12 @@ def check_words(layer: Layer) -> None:
             raise GraphError(
                 f"graph: layer {layer.name!r} has {what} {word!r}; known {what}s: "
                 f"{', '.join(allowed)}"
+            )
+    for field, ops in _OWN.items():
+        if layer.op not in ops and getattr(layer, field) != getattr(_PLAIN, field):
+            raise GraphError(
+                f"graph: layer {layer.name!r} ({layer.op}) has {field} {getattr(layer, field)!r}; "
+                f"only {', '.join(ops)} layers have that"
             )
     if layer.activation == "relu_0_to_1" and layer.op != "relu":
         raise GraphError(

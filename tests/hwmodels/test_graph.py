@@ -26,6 +26,11 @@ def changed(**fields: Any) -> dict[str, Any]:
     [
         ({"op": "pad", "activation": "relu"}, "has activation 'relu'; pad has none"),
         ({"inputs": []}, r"\(conv\) has 0 inputs; allowed: 1"),
+        ({"axes": [9]}, r"\(conv\) has axes \(9,\); only transpose, concat layers have that"),
+        ({"rows": [[0, 9, 1]]}, r"\(conv\) has rows .*; only slice layers have that"),
+        ({"slope": 0.5}, r"\(conv\) has slope 0.5; only leaky_relu layers have that"),
+        ({"block": 2}, r"\(conv\) has block 2; only space_to_depth, depth_to_space layers"),
+        ({"op": "add", "groups": 2}, r"\(add\) has groups 2; only conv layers have that"),
     ],
 )
 def test_a_layer_that_cannot_be(fields: dict[str, Any], message: str) -> None:
