@@ -278,7 +278,8 @@ def _errors(card: Card) -> tuple[str, ...]:
     (file, (raw, smoothed)), *others = card.report_mae_bpm.items()
     told = [f"{mae:.2f} {name}" for name, (mae, _) in others]
     if card.onnx is not None:
-        told.append(f"{card.onnx.report.mae_bpm_onnx:.2f} model.onnx")
+        of_windows = " (windows)" if card.mode == "streaming" else ""
+        told.append(f"{card.onnx.report.mae_bpm_onnx:.2f} model.onnx{of_windows}")
     other = ", ".join(told)
     chose = card.search_mae_bpm.retrained_int8
     return file, f"{raw:.2f}", f"{smoothed:.2f}", other, f"{chose:.2f}"
