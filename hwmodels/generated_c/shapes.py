@@ -15,7 +15,7 @@ from hwmodels.generated_c.steps import BLOCK, Program, Step, Storage, dot_words,
 from hwmodels.generated_c.taps import Taps
 from hwmodels.graph import Graph
 from hwmodels.layer import Layer, dense_rows, real_taps
-from hwmodels.operators import OPERATORS
+from hwmodels.operators import OPERATORS, Op
 
 
 class StepShape(NamedTuple):
@@ -153,7 +153,7 @@ def step_shape(graph: Graph, program: Program, step: Step) -> StepShape:
     target = graph.shape(layer.output)
     if is_row(layer, source):
         return StepShape("row", to.steps, 1, 1, to.channels, work=graph.macs(layer))
-    kind = f"plain {layer.op}"
+    kind = f"plain {_SAME_LOOPS.get(layer.op, layer.op)}"
     if OPERATORS[layer.op].shape == "window":
         taps = real_taps(layer, source, target)
         skipped = to.steps * prod(layer.kernel) - taps
@@ -174,6 +174,14 @@ def step_shape(graph: Graph, program: Program, step: Step) -> StepShape:
         return StepShape(kind, to.steps, 1, inputs, to.channels, 1, work=graph.macs(layer))
     work = max(prod(source), prod(target)) if OPERATORS[layer.op].shape == "mean" else prod(target)
     return StepShape(kind, to.steps, 1, source[-1], to.channels, work=work)
+
+
+_SAME_LOOPS: dict[Op, Op] = {
+    **dict.fromkeys(("elu", "gelu", "abs", "exp", "log", "rsqrt"), "logistic"),
+    **dict.fromkeys(("space_to_depth", "depth_to_space"), "transpose"),
+    **dict.fromkeys(("maximum", "minimum", "prelu"), "mul"),
+}
+"""Operators whose plain loops are those of one that was counted."""
 
 
 def is_row(layer: Layer, source: tuple[int, ...]) -> bool:
