@@ -207,12 +207,12 @@ def streamed(net: QuantizedNet, x: Int8) -> Streamed | None:
     from deploy.integers.streaming import long_pass
 
     signal = x.reshape(-1, x.shape[3])
-    try:
-        expected = long_pass(net, signal)
-    except GraphError:
-        return None
     with tempfile.TemporaryDirectory() as folder:
-        files = model_files(net, Path(folder), mode="streaming")
+        try:
+            expected = long_pass(net, signal)
+            files = model_files(net, Path(folder), mode="streaming")
+        except GraphError:
+            return None
         emulator = emulator_of(net, files, find_compiler())
     emulator.call("ppg_start")
     outputs = {"ppg_logits": expected.shape[1]}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from deploy.fuzz.random_net import random_net
@@ -17,8 +18,10 @@ from nas.bench.deploy.rows import (
     Streamed,
     Whole,
     random_rows,
+    streamed,
     whole,
 )
+from search_spaces.arch import Arch
 from search_spaces.lower import lower
 from search_spaces.published import published
 
@@ -50,6 +53,18 @@ def test_a_streamed_reading_takes_a_fraction_of_a_windows(row: Row) -> None:
     assert row.fewer.startswith(f"{row.instructions / by.instructions:.2f}, ")
     never = replace(row, streamed=None)
     assert never.fewer == never.streamed_memory == "-"
+
+
+@pytest.mark.parametrize(
+    "arch",
+    [
+        replace(published("tiny"), stem_width=10),  # C that keeps a past wants fours
+        replace(published("tiny"), rate_hz=25),  # no whole number of positions in a block
+    ],
+)
+def test_who_cannot_stream_has_no_streamed_reading(arch: Arch) -> None:
+    net = random_net(lower(arch), 0)
+    assert streamed(net, np.zeros((1, *net.graph.shape(net.graph.input)[1:]), np.int8)) is None
 
 
 def test_a_whole_reading_is_the_network_and_what_stands_around_it() -> None:
