@@ -129,7 +129,7 @@ PpgChannels = Annotated[
     int | None, typer.Option(help="Channels of the PPG sensor, 1 to 3; default 1.")
 ]
 PathSmoothing = Annotated[
-    Text, typer.Option("--smoothing", help="What the device does with readings; default hmm.")
+    Text, typer.Option("--smoothing", help="Of the readings: hmm (default), clip or none.")
 ]
 PpgSensor = Annotated[
     Text,

@@ -125,8 +125,9 @@ def adapted_text(adapted: Adaptation) -> str:
     if adapted.memory is not None:
         memory = adapted.memory
         lines.append(
-            f"on the device: {memory.total} bytes of SRAM ({memory.windows} windows, "
-            f"{memory.parameters} parameters, {memory.head} head, {memory.step} a step)"
+            f"on the device: {memory.total} bytes of SRAM, {memory.windows} for windows, "
+            f"{memory.parameters} for parameters, {memory.head} for the head, "
+            f"{memory.step} for a step"
         )
     if adapted.effort is not None:
         effort = adapted.effort

@@ -1,4 +1,4 @@
-"""Which finalist to recommend, and what that gains and loses against others.
+"""Which finalist to recommend, and by what it is better and worse than others.
 
 Errors on search people and costs choose; errors on report people are told, and choose nothing. The
 rule is that of one standard error (Breiman et al., Classification and Regression Trees, 1984): a
@@ -71,7 +71,7 @@ class Choice:
 
     @property
     def sentences(self) -> list[str]:
-        """Why it is this one, and what it gains and loses against the others."""
+        """Why it is this one, and by what it is better and worse than the others."""
         return list(self._sentences())
 
     def _sentences(self) -> Iterator[str]:
@@ -95,9 +95,13 @@ class Choice:
             known_for = [what for what, one in self.others.items() if one is other]
             better, worse = differences(mine, other)
             yield (
-                f"Against finalist {number} ({', '.join(known_for)}) it gains "
-                f"{', '.join(better) or 'nothing'}; it loses {', '.join(worse) or 'nothing'}."
+                f"Against finalist {number} ({', '.join(known_for)}) it is better "
+                f"{_by(better)}; it is worse {_by(worse)}."
             )
+
+
+def _by(listed: list[str]) -> str:
+    return f"by {', '.join(listed)}" if listed else "in nothing"
 
 
 LOWEST = "the lowest error on search people"

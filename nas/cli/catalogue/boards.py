@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @verb
 def show_board(
-    board: Annotated[str, typer.Argument(help="Name, or path of a .toml file.")],
+    board: Annotated[str, typer.Argument(metavar="BOARD", help="Name, or a .toml file.")],
     as_json: options.AsJson = False,
 ) -> None:
     """Figures of a board and where each comes from.
@@ -73,7 +73,7 @@ def board_text(board: Board) -> str:
 
 @verb
 def check_board(
-    file: Annotated[str, typer.Argument(help="Path of a .toml file.")],
+    file: Annotated[str, typer.Argument(metavar="FILE", help="Path of a .toml file.")],
     as_json: options.AsJson = False,
 ) -> None:
     """Check a board file: every figure, its unit, its bounds and its source.
@@ -129,7 +129,9 @@ def list_boards(as_json: options.AsJson = False) -> None:
 
 @verb
 def new_board(
-    name: Annotated[str, typer.Argument(help="Name of the part; NAME.toml is written.")],
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="Name of the part; NAME.toml is written.")
+    ],
     as_json: options.AsJson = False,
 ) -> None:
     """Write a commented board file to fill in.

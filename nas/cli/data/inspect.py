@@ -16,7 +16,10 @@ from nas.cli.data.options import reads_a_file
 @reads_a_file
 def inspect(
     folder: Annotated[
-        str, typer.Argument(help="Folder of recordings, a file of any form, or synthetic.")
+        str,
+        typer.Argument(
+            metavar="FOLDER", help="Folder of recordings, a file of any form, or synthetic."
+        ),
     ],
     each: Annotated[bool, typer.Option("--each", help="A line for each recording.")] = False,
     channels: options.Channels = None,

@@ -9,7 +9,7 @@ import math
 import shlex
 from dataclasses import dataclass
 
-from nas.report.choice import choose, floor_words, search_mae_bpm
+from nas.report.choice import choose, search_mae_bpm
 from nas.report.figures import BLUE, GREEN, GREY, ORANGE
 from nas.report.loading import Finalist, RunData
 from nas.report.page import COSTS, Section, section
@@ -111,7 +111,6 @@ def finalists_section(run: RunData) -> Section | None:
         room=room_left,
         worst=lambda report: worst_first(report)[0],
         recommended=None if choice is None else choice.finalist,
-        floor=floor_words(run),
         split=SPLIT,
         command=export_command,
     )

@@ -237,7 +237,7 @@ _LOOKS: dict[str, tuple[str, dict[str, object]]] = {
         "over budget",
         {"color": GREY, "size": 6, "symbol": "x-thin", "line": {"width": 1, "color": GREY}},
     ),
-    "feasible": ("evaluated", {"color": SKY, "size": 6, "opacity": 0.75}),
+    "feasible": ("", {"color": SKY, "size": 6, "opacity": 0.75}),
     "front": (
         "on the front of the search",
         {"color": BLUE, "size": 8, "line": {"color": "white", "width": 1}},
@@ -261,7 +261,7 @@ def _draw_pareto(info: Pareto, key: str, *, synthetic: bool) -> go.Figure:
             continue
         drawn.add_scatter(
             mode="markers",
-            name=name,
+            name=name or info.judged_by,
             x=rows[:, axis.column],
             y=rows[:, 1],
             meta="unjudged" if group == "not evaluated" else "candidates",

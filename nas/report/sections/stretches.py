@@ -44,7 +44,7 @@ def stretches_section(run: RunData) -> Section | None:
 
 
 def _draw(stretch: Stretch, *, synthetic: bool) -> go.Figure:
-    drawn = figure(HEIGHT_PX, f"time from {stretch.start_s:.0f} s (s)", "BPM", synthetic=synthetic)
+    drawn = figure(HEIGHT_PX, f"seconds after {stretch.start_s:.0f} s", "BPM", synthetic=synthetic)
     words = f"{label(stretch.person)}: {stretch.mae_bpm:.1f} BPM"
     drawn.update_layout(title={"text": words, "font": {"size": 13}, "x": 0}, margin_t=34)
     drawn.update_layout(

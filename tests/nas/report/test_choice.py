@@ -170,10 +170,10 @@ def test_the_sentences_say_why_and_against_whom() -> None:
         "difference by 0.16."
     )
     assert against == (
-        "Against finalist 1 (the lowest error on search people, the smallest) it gains 1.00 BPM "
-        "raw on report people, 0.80 BPM smoothed on report people, 1.00 BPM of the median person, "
-        "1.00 BPM of the worst person, 0.50 ms of latency, 0.050 mJ of energy; it loses 0.10 BPM "
-        "raw on search people."
+        "Against finalist 1 (the lowest error on search people, the smallest) it is better by "
+        "1.00 BPM raw on report people, 0.80 BPM smoothed on report people, 1.00 BPM of the "
+        "median person, 1.00 BPM of the worst person, 0.50 ms of latency, 0.050 mJ of energy; it "
+        "is worse by 0.10 BPM raw on search people."
     )
     alone = choose(run_of(first))
     assert alone is not None and alone.sentences == [

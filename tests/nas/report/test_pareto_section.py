@@ -93,7 +93,7 @@ def test_pareto_draws_budget_and_arrows(data: RunData) -> None:
 
 def test_pareto_hover_says_the_interval(data: RunData) -> None:
     drawn = _draw_pareto(_pareto_info(data), "flash_bytes", synthetic=False)
-    points = next(t for t in drawn.data if t.name == "evaluated")
+    points = next(t for t in drawn.data if t.name == "foretold")
     assert "(foretold; 90 %: %{customdata[8]:.2f} to %{customdata[9]:.2f})" in points.hovertemplate
     number, mae, *_, low, high = points.customdata[0]
     candidate = data.candidates[int(number)]
@@ -119,7 +119,7 @@ def test_pareto_of_an_older_version_is_inherited(tmp_path: Path) -> None:
     drawn = _draw_pareto(older, "flash_bytes", synthetic=False)
     names = {trace.name for trace in drawn.data}
     assert {"inherited → retrained", "best for this cost, inherited"} <= names
-    points = next(t for t in drawn.data if t.name == "evaluated")
+    points = next(t for t in drawn.data if t.name == "inherited")
     assert "(inherited)" in points.hovertemplate and "90 %" not in points.hovertemplate
     errors = older.finalists[0].card.search_mae_bpm
     arrows = next(t for t in drawn.data if t.name == "inherited → retrained")
