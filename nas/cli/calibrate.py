@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Annotated
@@ -120,7 +121,7 @@ def _from_csv(path: Path, board: Board, engine: Engine) -> tuple[Calibration, Un
 def _from_anchors(anchors: list[str], board: Board, engine: Engine) -> Calibration:
     from hwmodels.fit.calibrate import from_networks
     from nas.models.names import find_model
-    from nas.run.units import parse_ms
+    from nas.run.units import MILLISECONDS, parse
     from ppgnas.errors import DataError
 
     names, graphs, cycles = [], [], []
@@ -130,9 +131,7 @@ def _from_anchors(anchors: list[str], board: Board, engine: Engine) -> Calibrati
             raise DataError(
                 f"`anchor` is {text!r}; MODEL=TIME is expected, such as model.tflite=12.3ms"
             )
-        latency_ms = parse_ms(time, name="anchor")
-        if not latency_ms > 0:
-            raise DataError(f"`anchor` is {text!r}; the time must be above 0")
+        latency_ms = parse(time, replace(MILLISECONDS, example=f"{name}=12.3ms"), name="anchor")
         names.append(name)
         graphs.append(find_model(name).graph)
         cycles.append(latency_ms * board.clock_hz / 1e3)

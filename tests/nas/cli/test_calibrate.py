@@ -161,7 +161,11 @@ def test_sleep_draws_less_than_work(
         (["timings.csv", "--out", "x.json"], "--out is 'x.json'; an engine file ends in .toml"),
         (["--anchor", "g1.json"], "--anchor is 'g1.json'; MODEL=TIME is expected"),
         (["--anchor", "g9.json=3ms"], "g9.json"),
-        (["--anchor", "g1.json=3"], "--anchor"),
+        (
+            ["--anchor", "g1.json=3"],
+            "has no unit; allowed units: ms, us, s. Write for example --anchor g1.json=12.3ms",
+        ),
+        (["--anchor", "g1.json=0ms"], "--anchor is '0ms'; it must be above zero"),
         (["none.csv"], "none.csv: there is no such file"),
     ],
 )
