@@ -216,20 +216,15 @@ def _slice(net: QuantizedNet, layer: Layer, rule: Rule) -> Kernel:
 
 
 def _blocks(net: QuantizedNet, layer: Layer, rule: Rule) -> Kernel:
-    shapes, block = (
-        [net.graph.shape(name) for name in (layer.inputs[0], layer.output)],
-        layer.block,
-    )
+    source, target = net.graph.shape(layer.inputs[0]), net.graph.shape(layer.output)
+    block = layer.block
     if layer.op == "space_to_depth":
-        rows, columns, channels = shapes[1][1], shapes[1][2], shapes[0][3]
-        apart = (rows, block, columns, block, channels)
-        order = (0, 1, 3, 2, 4, 5)
+        apart = (target[1], block, target[2], block, source[3])
     else:
-        rows, columns, channels = shapes[0][1], shapes[0][2], shapes[1][3]
-        apart = (rows, columns, block, block, channels)
-        order = (0, 1, 3, 2, 4, 5)
-    target = shapes[1][1:]
-    return lambda x: x.reshape(len(x), *apart).transpose(order).reshape(len(x), *target)
+        apart = (source[1], source[2], block, block, target[3])
+    return lambda x: (
+        x.reshape(len(x), *apart).transpose(0, 1, 3, 2, 4, 5).reshape(len(x), *target[1:])
+    )
 
 
 def _resize_nearest(net: QuantizedNet, layer: Layer, rule: Rule) -> Kernel:
