@@ -21,7 +21,7 @@ from hwmodels.path import Surroundings, shape_of
 from nas.models.names import Model, find_model
 from nas.models.verify import verify
 from nas.models.windows import Int8, Windows, windows_for
-from ppgnas.errors import GraphError
+from ppgnas.errors import GraphError, RunError
 
 if TYPE_CHECKING:
     from deploy.integers.quantized import QuantizedNet
@@ -292,9 +292,17 @@ def _made_up(
 
 
 def finalist_rows(run: RunDir, data: str, *, cmsis_nn: Path | None = None) -> list[Row]:
-    """The finalists of a run on windows of recordings."""
+    """The finalists of a run on windows of recordings.
+
+    Raises:
+        RunError: it is no run, or has no finalist yet.
+    """
+    run.document()
+    numbers = run.finalists()
+    if not numbers:
+        raise RunError(f"{run.path} has no finalist yet; continue it with `resume`")
     rows = []
-    for number in run.finalists():
+    for number in numbers:
         model = find_model(f"{run.path}:{number}")
         net = model.net()
         x = windows_for(model, net, data=data, limit=FINALIST_WINDOWS).x

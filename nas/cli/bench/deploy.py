@@ -48,11 +48,11 @@ def bench_deploy(
             "`run` and `data` go together: the finalists of the run read windows of the recordings"
         )
     others = None if cmsis_nn is None else Path(cmsis_nn)
-    rows = [*hand_made_rows(cmsis_nn=others), *random_rows(networks, cmsis_nn=others)]
-    command = f"{COMMAND} --networks {networks}"
-    if run is not None and data is not None:
-        rows += finalist_rows(RunDir(Path(run)), data, cmsis_nn=others)
+    command, trained = f"{COMMAND} --networks {networks}", []
+    if run is not None and data is not None:  # first: a wrong name is told at once
+        trained = finalist_rows(RunDir(Path(run)), data, cmsis_nn=others)
         command += f" --run {run} --data {data}"
+    rows = [*hand_made_rows(cmsis_nn=others), *random_rows(networks, cmsis_nn=others), *trained]
     if cmsis_nn is not None:
         command += f" --cmsis-nn {cmsis_nn}"
     write_text_atomic(Path(out), markdown(rows, command))

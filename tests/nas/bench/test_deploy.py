@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,13 +18,17 @@ from nas.bench.deploy.rows import (
     Row,
     Streamed,
     Whole,
+    finalist_rows,
     random_rows,
     streamed,
     whole,
 )
+from nas.run.folder import RunDir
+from ppgnas.errors import RunError
 from search_spaces.arch import Arch
 from search_spaces.lower import lower
 from search_spaces.published import published
+from tests.nas.run.made import run_document
 
 pytest.importorskip("unicorn", reason="pip install -e .[emulate]")
 pytest.importorskip("ziglang", reason="pip install -e .[emulate]")
@@ -65,6 +70,16 @@ def test_a_streamed_reading_takes_a_fraction_of_a_windows(row: Row) -> None:
 def test_who_cannot_stream_has_no_streamed_reading(arch: Arch) -> None:
     net = random_net(lower(arch), 0)
     assert streamed(net, np.zeros((1, *net.graph.shape(net.graph.input)[1:]), np.int8)) is None
+
+
+def test_a_run_without_finalists_is_told(tmp_path: Path) -> None:
+    """Before anything is built, and whatever the other networks are."""
+    with pytest.raises(RunError, match="holds no run"):
+        finalist_rows(RunDir(tmp_path / "none"), "synthetic")
+    begun = RunDir(tmp_path)
+    begun.write_document(run_document())
+    with pytest.raises(RunError, match="has no finalist yet"):
+        finalist_rows(begun, "synthetic")
 
 
 def test_a_whole_reading_is_the_network_and_what_stands_around_it() -> None:
