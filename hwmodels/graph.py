@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass, field, replace
 from math import prod
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ConfigDict, TypeAdapter, ValidationError, with_config
 
 from hwmodels.layer import (
     Layer,
@@ -311,6 +311,10 @@ class Graph:
                 'graph: the document has no "format": "ppgnas-graph"; '
                 "pass a graph.json that ppgnas wrote"
             )
+        if document.get("version") != 1:
+            raise GraphError(
+                f"graph: the document's version is {document.get('version')!r}; allowed: 1"
+            )
         try:
             read = _DOCUMENT.validate_python(document)
         except ValidationError as error:
@@ -341,8 +345,12 @@ def _document(part: Tensor | Layer) -> dict[str, Any]:
     }
 
 
+# A key that nobody reads would be a network that nobody meant.
+@with_config(ConfigDict(extra="forbid"))
 @dataclass(frozen=True)
 class _Document:
+    format: str
+    version: int
     layers: tuple[Layer, ...]
     tensors: tuple[Tensor, ...]
     input: str

@@ -62,6 +62,8 @@ def mistake(error: ValidationError) -> str:
     """The first mistake of a document: where, what, and the value seen."""
     found = error.errors(include_url=False)[0]
     place = ".".join(map(str, found["loc"])) or "document"
+    if found["type"] in ("unexpected_keyword_argument", "extra_forbidden"):
+        return f"{place}: no such key"
     seen = "" if found["type"] == "missing" else f", found {found['input']!r:.60}"
     return f"{place}: {found['msg']}{seen}"
 

@@ -38,6 +38,17 @@ _ALLOWED = (
 )
 # Telling a TFLite file by its content, whatever it is called.
 _TFLITE_MARK = b"TFL3"
+_CONVERT = "quantise it to int8 with its framework's converter and pass the .tflite file"
+_OTHERS = (
+    (b"\x89HDF", "is a file of HDF5, as Keras saves models", _CONVERT),
+    (b"PK\x03\x04", "is an archive (zip), as Keras and PyTorch save models", _CONVERT),
+    (b"\x80", "is a pickle, as PyTorch saved models", _CONVERT),
+    (b"\x08\x01\x12", "is a SavedModel of TensorFlow", _CONVERT),
+    (b"\x1f\x8b", "is packed (gzip)", "unpack it"),
+    (b"version https://git-lfs", "is a pointer of Git LFS", "get the file itself: git lfs pull"),
+    (b"<", "is a page of HTML or XML", "fetch the file again"),
+)
+"""First bytes, what such a file is, and the next step."""
 _ONNX_MARK = b"\x08"  # the field `ir_version`, which comes first
 
 
@@ -209,17 +220,13 @@ def find_model(name: str) -> Model:
         content = content_of(path)
     except (FileNotFoundError, NotADirectoryError) as error:
         raise ModelError(f"{name}: there is no such file; {_ALLOWED}") from error
+    if content[4:8] != _TFLITE_MARK:
+        _check_kind(path, content)
     if path.suffix == ".tflite" or content[4:8] == _TFLITE_MARK:
         from deploy.tflite.reader import read
 
         file = read(content, name=name)
         return Model(name, file.graph, file=file, beside=path.parent)
-    if path.suffix == ".onnx" or content[:1] == _ONNX_MARK:
-        same = path.with_suffix(".tflite")
-        raise ModelError(
-            f"{name} is an ONNX file, which is written for other runtimes and not read; pass "
-            f"{same if same.is_file() else 'the .tflite file of the same network'} instead"
-        )
     try:
         document = parse_json(content.decode("utf-8"))
     except ValueError as error:
@@ -236,6 +243,20 @@ def find_model(name: str) -> Model:
         f"{name} is neither an architecture (no key stages) nor a graph "
         f'(no "format": "ppgnas-graph"); {_ALLOWED}'
     )
+
+
+def _check_kind(path: Path, content: bytes) -> None:
+    """Refuse models of other tools, and what holds one, whatever the file is called."""
+    for mark, what, step in _OTHERS:
+        if content.startswith(mark):
+            raise ModelError(f"{path} {what}; {step}")
+    if path.suffix == ".onnx" or content.startswith(_ONNX_MARK):
+        same = path.with_suffix(".tflite")
+        there = same != path and same.is_file()
+        raise ModelError(
+            f"{path} is an ONNX file, which is written for other runtimes and not read; pass "
+            f"{same if there else 'the .tflite file of the same network'} instead"
+        )
 
 
 def _finalist(name: str, run: RunDir, key: str) -> Model:

@@ -59,6 +59,35 @@ def test_types_of_a_document(fields: dict[str, Any], message: str) -> None:
         Graph.from_json(changed(**fields))
 
 
+@pytest.mark.parametrize(
+    ("place", "key"),
+    [
+        (("layers", 1), "strides"),
+        (("layers", 0), "fused_activation"),
+        (("tensors", 0), "dtype"),
+        (("task",), "windows"),
+        ((), "outputs"),
+    ],
+)
+def test_a_key_that_nobody_reads_is_no_network(place: tuple[Any, ...], key: str) -> None:
+    document = changed()
+    document["task"] = {"window_s": 8}
+    Graph.from_json(document)
+    part: Any = document
+    for step in place:
+        part = part[step]
+    part[key] = [1, 2]
+    where = r"\.".join(map(str, (*place, key)))
+    with pytest.raises(GraphError, match=rf"malformed at {where}: no such key"):
+        Graph.from_json(document)
+
+
+@pytest.mark.parametrize("version", [2, "1", None])
+def test_documents_of_another_version(version: Any) -> None:
+    with pytest.raises(GraphError, match=rf"version is {version!r}; allowed: 1"):
+        Graph.from_json({**changed(), "version": version})
+
+
 @pytest.mark.parametrize("fields", [{"kernel": [0, 1]}, {"stride": [1, 2**31]}, {"groups": 0}])
 def test_sizes_of_a_document(fields: dict[str, Any]) -> None:
     with pytest.raises(GraphError, match=r"layer .c. has kernel .*; allowed: 1 to 2147483647"):

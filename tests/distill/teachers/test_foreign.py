@@ -77,7 +77,7 @@ def test_what_cannot_teach_is_refused(tmp_path: Path) -> None:
     for said, message in (
         (SAID.format("rates"), r"is not told as it must be \(output: Input should be 'logits' or"),
         (SAID.format("logits"), r"is no teacher \(logits of 5 classes; there are 180\)"),
-        (SAID.format("embedding") + "x = 1", r"\(x: Unexpected keyword argument"),
+        (SAID.format("embedding") + "x = 1", r"\(x: no such key"),
         (SAID.format("embedding").replace("channels = 1", "channels = 3"), r"\(channels: Input"),
         (SAID.format("embedding").replace("16", "16000"), "has a size outside of 1 to 512"),
         ("rate_hz = 16", r"\(channels: Field required"),

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gzip
 import hashlib
 import json
 from pathlib import Path
@@ -109,8 +110,19 @@ def test_a_tflite_file_by_its_content(run: RunDir, tmp_path: Path) -> None:
         ("m.bin", "\x08\x08", ModelError, r"m\.bin is an ONNX file, which is written for other"),
         ("m.json", "{}", ModelError, "is neither an architecture"),
         ("m.json", '{"stages": 3}', SpaceError, "malformed"),
-        ("m.json", '{"format": "ppgnas-graph"}', GraphError, "malformed"),
+        ("m.json", '{"format": "ppgnas-graph"}', GraphError, "version is None; allowed: 1"),
         ("m.tflite", "TFL3", GraphError, r"m\.tflite is no TFLite file"),
+        (
+            "m.tflite",
+            "\x08\x08\x12\x04",
+            ModelError,
+            r"m\.tflite is an ONNX file, .* the same net",
+        ),
+        ("m.pb", "\x08\x01\x12\x04", ModelError, r"m\.pb is a SavedModel of TensorFlow; quantise"),
+        ("m.keras", "PK\x03\x04..", ModelError, r"m\.keras is an archive \(zip\), as Keras and"),
+        ("m.tflite", "PK\x03\x04..", ModelError, r"m\.tflite is an archive .* converter and pass"),
+        ("m.tflite", "<!DOCTYPE html>", ModelError, r"m\.tflite is a page of HTML .* fetch the"),
+        ("m.tflite", "version https://git-lfs.github.com/spec/v1", ModelError, "git lfs pull"),
         ("m.tflite", "....TFL3.......", GraphError, r"m\.tflite is damaged or cut short"),
     ],
 )
@@ -120,6 +132,26 @@ def test_what_is_no_model(
     if content is not None:
         (tmp_path / name).write_text(content)
     with pytest.raises(error, match=message):
+        find_model(str(tmp_path / name))
+
+
+@pytest.mark.parametrize(
+    ("name", "start", "message"),
+    [
+        (
+            "m.h5",
+            b"\x89HDF\r\n\x1a\n",
+            r"m\.h5 is a file of HDF5, as Keras saves models; quantise",
+        ),
+        ("m.pt", b"\x80\x02\x8a\n", r"m\.pt is a pickle, as PyTorch saved models; quantise"),
+        ("m.tflite", gzip.compress(b"TFL3"), r"m\.tflite is packed \(gzip\); unpack it"),
+    ],
+)
+def test_a_model_of_another_tool_is_named(
+    name: str, start: bytes, message: str, tmp_path: Path
+) -> None:
+    (tmp_path / name).write_bytes(start)
+    with pytest.raises(ModelError, match=message):
         find_model(str(tmp_path / name))
 
 
