@@ -153,7 +153,10 @@ def _interval(width: float) -> Estimate:
 
 def _check_one_unit(ratios: Array, where: Sequence[str]) -> None:
     """Refuse timings of which some are in another unit: no kernel strays so far."""
-    off = ratios - np.median(ratios)
+    # Of two halves, that which the engine is nearer to: between them lies no unit at all.
+    ordered = np.sort(ratios)
+    usual = min(ordered[(len(ordered) - 1) // 2], ordered[len(ordered) // 2], key=abs)
+    off = ratios - usual
     other = np.flatnonzero(np.abs(off) > math.log(MIXED))
     if len(other):
         first = int(other[0])
@@ -298,8 +301,8 @@ def check_factor(found: Calibration, board: Board, engine: Engine, *, unit: Unit
         f"the timings are {factor:.4g} times what {engine.name} predicts on {board.name}; "
         f"allowed: 1/{_LARGEST_FACTOR:g} to {_LARGEST_FACTOR:g}. "
         + (f"They look like {' or '.join(near)}, not {unit}. " if near else "")
-        + "Check their unit, the clock of `board`, and that the networks are those that ran; if "
-        "all are right, another `engine` is nearer"
+        + "Check their unit, the clock of `board` or of the rows, and that the networks are those "
+        "that ran; if all are right, another `engine` is nearer"
         + (", or give them as latency_ms." if unit == "cycles" else ".")
     )
 

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeVar
 
+from hwmodels.boards import LOWEST_HZ
 from hwmodels.engines.kernels import Geometry, geometry
 from hwmodels.graph import Layer
 from hwmodels.operators import OPS, PADDINGS, Op, Padding
@@ -27,6 +28,7 @@ from ppgnas.task import MODES, Mode
 MINIMUM_NETWORKS = 3
 MINIMUM_LAYERS = 8
 LARGEST = 1e12  # cycles of half an hour at 600 MHz
+CLOCKS_MHZ = (LOWEST_HZ / 1e6, 2000.0)
 _ALIASES = {
     "kh": "kernel_h", "kw": "kernel_w", "sh": "stride_h", "sw": "stride_w", "dh": "dilation_h",
     "dw": "dilation_w", "pad": "padding", "cyc_op": "cycles", "freq_mhz": "clock_mhz",
@@ -73,7 +75,7 @@ def read_timings(
 
     Args:
         clock_hz: of the board, for rows with `latency_ms` and without `clock_mhz`.
-        part: of the board; a column `mcu` must not name several parts or another one.
+        part: of the board; a column `mcu` must not name another one.
 
     Raises:
         DataError: the file, line and column that are wrong, and what is allowed.
@@ -86,7 +88,10 @@ def read_timings(
         ) from error
     except UnicodeDecodeError as error:
         raise DataError(f"{path}: the file is not text; a UTF-8 CSV file is expected") from error
-    lines = csv.reader(text.splitlines())
+    rows = text.splitlines()
+    # Where a comma is the decimal sign, spreadsheets write semicolons.
+    separator = max(",;\t", key="".join(rows[:1]).count)
+    lines = csv.reader(rows, delimiter=separator)
     header = [_ALIASES.get(name.strip().lower(), name.strip().lower()) for name in next(lines, [])]
     networks = "model" in header
     _check_header(path, header, networks=networks)
@@ -100,6 +105,8 @@ def read_timings(
                 f"{len(header)}; give every column a cell (quote one that holds a comma)"
             )
         row = _Row(path, lines.line_num, dict(zip(header, map(str.strip, cells), strict=True)))
+        if separator == ";":
+            row.take_decimal_commas()
         row.check_part(part)
         cycles = row.cycles(clock_hz)
         if networks:
@@ -180,12 +187,19 @@ class _Row:
         if "latency_ms" not in self.cells:
             raise self.wrong("cycles", "a number above 0 is expected")
         if self.cells.get("clock_mhz"):
-            clock_hz = self.number("clock_mhz") * 1e6
+            clock_mhz, (low, high) = self.number("clock_mhz"), CLOCKS_MHZ
+            if not low <= clock_mhz <= high:
+                raise self.wrong("clock_mhz", f"{low:g} to {high:g} MHz are expected")
+            clock_hz = clock_mhz * 1e6
         return self.number("latency_ms") * clock_hz / 1e3
+
+    def take_decimal_commas(self) -> None:
+        for column in self.cells.keys() & {"latency_ms", "cycles", "clock_mhz"}:
+            self.cells[column] = re.sub(r"^(\d+),(\d+)$", r"\1.\2", self.cells[column])
 
     def check_part(self, part: str) -> None:
         named = self.cells.get("mcu", "")
-        if named and named.lower() != part.lower():
+        if named and not named.lower().startswith(part.lower()):  # an ordering code is longer
             raise self.wrong("mcu", f"the timings of one part are expected, and `board` is {part}")
 
     def op(self) -> Op:

@@ -83,7 +83,7 @@ def calibrate(
 
 
 def _from_csv(path: Path, board: Board, engine: Engine) -> tuple[Calibration, Unit]:
-    from hwmodels.fit.calibrate import from_layers, from_networks
+    from hwmodels.fit.calibrate import MIXED, from_layers, from_networks
     from hwmodels.fit.calibration_csv import LayerTiming, NetworkTiming, read_timings
     from nas.models.names import find_model
     from ppgnas.errors import DataError, PpgnasError
@@ -98,7 +98,14 @@ def _from_csv(path: Path, board: Board, engine: Engine) -> tuple[Calibration, Un
     for timing in networks:
         repeats.setdefault((timing.model, timing.mode), []).append(timing)
     graphs = []
-    for (model, _), (timing, *_) in repeats.items():
+    for (model, _), same in repeats.items():
+        timing, *_ = same
+        least, most = (end(same, key=lambda one: one.cycles) for end in (min, max))
+        if most.cycles > MIXED * least.cycles:
+            raise DataError(
+                f"{path}: line {most.line} is {most.cycles / least.cycles:.3g} times line "
+                f"{least.line}, and both are {model}; give all in one unit"
+            )
         # What is named lies beside the CSV file, or is named as anywhere.
         run = model.rpartition(":")[0]
         beside = path.parent / model

@@ -173,8 +173,27 @@ def test_layers_that_are_all_alike(tmp_path: Path) -> None:
 
 def test_timings_that_say_nothing() -> None:
     board, engine = load_board("stm32f767"), load_engine("tflm-cmsis-nn")
-    with pytest.raises(DataError, match=r"4 of 4 timings are not in the unit .* that of a is "):
+    with pytest.raises(DataError, match=r"2 of 4 timings are not in the unit .* that of a is "):
         from_networks(list("abcd"), GRAPHS, [1e-3, 1e12, 1e-3, 1e12], board, engine)
+
+
+@pytest.mark.parametrize(
+    ("factors", "named"),
+    [
+        ([1, 1e3, 1, 1e3], "2 of 4 .* that of b is 1e[+]03 times what the engine"),
+        ([1e-3, 1, 1, 1e-3], "2 of 4 .* that of a is 0.001 times what the engine"),
+        ([216e3, 1, 216e3, 1], "2 of 4 .* that of a is 2.16e[+]05 times what the engine"),
+        ([0.3, 300], "1 of 2 .* that of b is 1e[+]03 times what the engine"),
+    ],
+)
+def test_half_of_the_timings_in_another_unit(factors: list[float], named: str) -> None:
+    """Between two halves lies no unit; with an engine too slow the middle looked like a build."""
+    board, engine = load_board("stm32f767"), load_engine("tflm-cmsis-nn")
+    own = [score(g, board, engine).cycles.value for g in GRAPHS]
+    cycles = [f * c for f, c in zip(factors, own, strict=False)]
+    names = list("abcd")[: len(cycles)]
+    with pytest.raises(DataError, match=named):
+        from_networks(names, GRAPHS[: len(cycles)], cycles, board, engine)
 
 
 @pytest.mark.parametrize(("factor", "every"), [(1e3, 9), (1e-3, 4), (180e3, 2), (1e6, 20)])
@@ -231,6 +250,31 @@ def test_rows_of_networks(tmp_path: Path) -> None:
         NetworkTiming("b", 3, 150_000.0, unit="ms"),
         NetworkTiming("c", 5, 400_000.0, unit="ms"),
     ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "model;latency_ms;clock_mhz\na;2,5;50\nb;3;50,0\nc;12,25;\n",
+        "model\tlatency_ms\tclock_mhz\na\t2.5\t50\nb\t3\t50\nc\t12.25\t\n",
+        "model;latency_ms;clock_mhz;note\na;2.5;50;1,2\nb;3;50;\nc;12.25;;\n",
+    ],
+)
+def test_tables_of_spreadsheets(tmp_path: Path, text: str) -> None:
+    found = networks(tmp_path, text)
+    assert [timing.cycles for timing in found] == pytest.approx([125e3, 150e3, 1225e3])
+
+
+@pytest.mark.parametrize("mcu", ["xyz", "XYZ12", "xyz-wroom"])
+def test_an_ordering_code_names_the_part(tmp_path: Path, mcu: str) -> None:
+    rows = "".join(f"{name},1,{mcu}\n" for name in "abc")
+    assert len(networks(tmp_path, f"model,latency_ms,mcu\n{rows}")) == 3
+
+
+@pytest.mark.parametrize("clock", ["64000000", "64000", "0.01"])
+def test_a_clock_in_another_unit_is_named(tmp_path: Path, clock: str) -> None:
+    with pytest.raises(DataError, match=rf"clock_mhz is '{clock}'; 0.032 to 2000 MHz are exp"):
+        networks(tmp_path, f"model,latency_ms,clock_mhz\na,1,{clock}\n")
 
 
 def test_rows_of_layers_in_two_notations(tmp_path: Path) -> None:

@@ -89,6 +89,25 @@ def test_timings_in_another_unit_are_questioned(
 
 
 @pytest.mark.parametrize(
+    ("factors", "said"),
+    [
+        ([1, 1.01, 1e3], "line 4 is 1e+03 times line 2"),
+        ([1e3, 1, 1.02, 1.01], "line 2 is 1e+03 times line 3"),
+        ([1, 1, 216e3, 216e3], "line 4 is 2.16e+05 times line 2"),
+    ],
+)
+def test_repeats_in_another_unit_are_named(
+    folder: Path, capsys: pytest.CaptureFixture[str], factors: list[float], said: str
+) -> None:
+    """A median would pass over the one, and take the middle of halves."""
+    rows = "".join(f"g1.json,{0.3 * factor}\n" for factor in factors)
+    (folder / "repeats.csv").write_text(f"model,latency_ms\n{rows}", encoding="utf-8")
+    assert leave("calibrate", "repeats.csv", "--board", "stm32f767") == 2
+    assert said in capsys.readouterr().err
+    assert not (folder / "my_engine.toml").exists()
+
+
+@pytest.mark.parametrize(
     ("factor", "said"), [(1.5, ""), (7, "seldom differ"), (0.1, "seldom differ")]
 )
 def test_a_factor_far_from_one_is_questioned(
