@@ -17,6 +17,14 @@ SLACK_S = 2.0
 SLOWEST_HZ = 10.5  # what the front end's band needs
 LARGEST_ACC_G = 4.0  # nobody's median acceleration is above it: then the unit is another one
 
+_NOT_BPM = (
+    ("Hz (take 60 times it)", 60.0, 1),
+    ("intervals in s (take 60 / it)", 60.0, -1),
+    ("intervals between beats in ms (take 60000 / it)", 60e3, -1),
+    ("tenths of a BPM (take a tenth of it)", 0.1, 1),
+)
+"""What a reference may hold instead; BPM are the factor times the value to the power."""
+
 
 def not_finite(values: NDArray[np.float64]) -> str:
     """Where samples `(samples, channels)` do not fit float32, in words; empty if all do."""
@@ -106,11 +114,13 @@ def _check_durations(where: str, recording: Recording, *, truncated: bool) -> No
 
 def heart_rate_guess(median: float) -> str:
     """What a reference may be whose median is no heart rate in BPM, and what to do."""
-    if 0.2 <= median <= 4:
-        return "It looks like Hz (take 60 times it) or like intervals in s (take 60 / it)."
-    if 250 <= median <= 3000:
-        return "It looks like intervals between beats in ms: take 60000 / it."
-    return "Leave the recording out."
+    low, high = HR_RANGE_BPM
+    fitting = [
+        text
+        for text, factor, power in _NOT_BPM
+        if median > 0 and low <= factor * median**power <= high
+    ]
+    return f"It looks like {' or like '.join(fitting)}." if fitting else "Leave the recording out."
 
 
 def unit_guess(median: float) -> str:

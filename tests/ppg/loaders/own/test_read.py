@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from ppg.loaders.own.columns import Columns
+from ppg.plausible import heart_rate_guess
 from ppgnas.errors import DataError
 from tests.ppg.loaders.own.tables import COLUMNS, made_table, read_own, refusal, write
 from tests.ppg.loaders.upstream import gravity
@@ -137,6 +138,29 @@ def test_other_units_of_the_reference_are_named(tmp_path: Path) -> None:
         table = made_table()
         path = write(tmp_path / "a.csv", table | {"hr": table["hr"] * factor})
         assert said in refusal(path)
+
+
+@pytest.mark.parametrize(
+    ("median", "guesses"),
+    [
+        (0.6, ["Hz", "intervals in s"]),
+        (3.0, ["Hz"]),
+        (0.4, ["intervals in s"]),
+        (780.0, ["intervals between beats in ms", "tenths of a BPM"]),
+        (400.0, ["intervals between beats in ms", "tenths of a BPM"]),
+        (295.0, ["intervals between beats in ms"]),
+        (255.0, []),  # of a byte that says that nothing was measured
+        (0.0, []),
+        (-1.0, []),
+        (4000.0, []),
+    ],
+)
+def test_what_else_a_reference_may_hold(median: float, guesses: list[str]) -> None:
+    said = heart_rate_guess(median)
+    seen = [
+        part.partition(" (")[0] for part in said.removeprefix("It looks like ").split(" or like ")
+    ]
+    assert seen == (guesses or ["Leave the recording out."])
 
 
 def test_windows_more_often_than_every_2_s(tmp_path: Path) -> None:
