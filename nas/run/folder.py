@@ -8,6 +8,7 @@ through a temporary folder, so that a reader sees the old one or the new one.
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -137,9 +138,8 @@ class RunDir:
 
     @property
     def _incomplete(self) -> str:
-        return (
-            f"the run is not complete; continue it with `ppgnas search --out {self.path} --resume`"
-        )
+        path = shlex.quote(str(self.path))
+        return f"the run is not complete; continue it with `ppgnas search --out {path} --resume`"
 
     @contextmanager
     def lock(self) -> Iterator[None]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import os
+import shlex
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -227,8 +228,8 @@ def read_folder(
                 hint
                 or f"{path}: no .npz file in this folder or below it, and no files of a data set "
                 f"that ppgnas reads (ppgnas data list). Recordings are .npz files with the arrays "
-                f"{', '.join(REQUIRED)}. Other files of your own: ppgnas data convert {path} "
-                "--guess"
+                f"{', '.join(REQUIRED)}. Other files of your own: ppgnas data convert "
+                f"{shlex.quote(str(path))} --guess"
             )
         entries = [Entry(file, known.read(file, path)) for known, file in found]
         check_recordings(entries)
@@ -299,7 +300,7 @@ def where_it_lies(path: Path) -> str:
                 return (
                     f"{path}: holds {zips[name.lower()].name}, which is not unpacked; expected: "
                     f"{known.level}. Unpack it with: ppgnas data fetch {known.name} --from "
-                    f"{zips[name.lower()]} --out {path}"
+                    f"{shlex.quote(str(zips[name.lower()]))} --out {shlex.quote(str(path))}"
                 )
     for below in _folders_below(path, depth=4, at_most=2000):
         for known in DATA_SETS:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -86,12 +87,14 @@ def convert(
         return
     if not any(len(recording.hr_bpm) for recording in recordings):
         count = "1 recording" if len(files) == 1 else f"{len(files)} recordings, each"
-        print(f"{count} without a reference; read it with: ppgnas predict MODEL {files[0]}")
+        file = shlex.quote(str(files[0]))
+        print(f"{count} without a reference; read it with: ppgnas predict MODEL {file}")
         return
     lost = with_reference(recordings)[1]
     if lost:
         print_notes([f"{out}: {lost}."])
-    print(f"{len(files)} recordings in {out}; look at them with: ppgnas data inspect {out}")
+    look = f"ppgnas data inspect {shlex.quote(out)}"
+    print(f"{len(files)} recordings in {out}; look at them with: {look}")
 
 
 def write_guess(folder: Path, *, as_json: bool) -> None:
@@ -119,5 +122,5 @@ def write_guess(folder: Path, *, as_json: bool) -> None:
         return
     print(
         f"{count} recordings in {file}; check who is who and what is read, then: "
-        f"ppgnas data convert {folder} OUT"
+        f"ppgnas data convert {shlex.quote(str(folder))} OUT"
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -45,7 +46,10 @@ def fetch_data(
     if as_json:
         emit({"dataset": name, "folder": str(folder), "files": [str(file) for file in files]})
         return
-    print(f"{len(files)} files in {folder}; look at them with: ppgnas data inspect {folder}")
+    print(
+        f"{len(files)} files in {folder}; look at them with: "
+        f"ppgnas data inspect {shlex.quote(str(folder))}"
+    )
 
 
 def _say(text: str) -> None:

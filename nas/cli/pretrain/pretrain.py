@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -123,7 +124,7 @@ def _tell(out: str, stored: StoredEncoder, *, as_json: bool) -> None:
         f"{out}: {facts.sensor} encoder, {facts.method}, {stored.parameters:,} parameters, "
         f"{stored.encoder.dimensions} dimensions; {facts.steps} steps on {len(facts.people)} "
         f"people, {len(facts.held_out)} held out. Look at it with: ppgnas bench crossmodal; "
-        f"embed with: ppgnas embed {Path(out)} --recording FILE"
+        f"embed with: ppgnas embed {shlex.quote(str(Path(out)))} --recording FILE"
     )
 
 

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from functools import partial
@@ -52,7 +53,7 @@ def read_mapping(path: Path) -> list[tuple[Path, Recipe]]:
     except (ValueError, OSError) as error:
         raise DataError(
             f"{path}: no mapping file ({error}); allowed: TOML with [[recording]] tables. Write "
-            f"one with: ppgnas data convert {path.parent} --guess"
+            f"one with: ppgnas data convert {shlex.quote(str(path.parent))} --guess"
         ) from error
     common = {key: value for key, value in document.items() if key != "recording"}
     tables = document.get("recording")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shlex
 import zipfile
 from dataclasses import replace
 from pathlib import Path
@@ -12,10 +13,12 @@ import numpy as np
 import pytest
 
 from nas.models.predict import find_recording
+from nas.run.folder import RunDir
 from ppg.loaders import registry
 from ppg.npz.folder import read_folder, write_recording
 from ppg.synthetic.recordings import synthesize
 from ppg.windows import every_window
+from ppgnas.errors import RunError
 from tests.nas.cli.leaving import leave
 from tests.ppg.loaders import upstream
 
@@ -35,6 +38,39 @@ def test_list(capsys: pytest.CaptureFixture[str]) -> None:
     assert leave("data", "list") == 0
     text = capsys.readouterr().out
     assert "ppgnas data fetch ppg_dalia" in text and "CC BY 4.0" in text
+
+
+@pytest.mark.parametrize("name", ["my data", "anna's", "a;b $(c)"])
+def test_commands_that_are_told_can_be_pasted(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, out = tmp_path / name, tmp_path / name / "out"
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    rows = [f"{n / 25:.2f},{rng.normal():.4f}" for n in range(500)]
+    (folder / "a.csv").write_text("\n".join(["t,green", *rows]))
+
+    def told(*words: str) -> list[str]:
+        code = leave(*words)
+        printed = capsys.readouterr()
+        command = (printed.err if code else printed.out).rpartition("ppgnas ")[2]
+        return shlex.split(command.partition("`")[0])
+
+    assert told("data", "inspect", str(folder)) == ["data", "convert", str(folder), "--guess"]
+    assert told("data", "convert", str(folder / "a.csv"), str(out)) == [
+        *("predict", "MODEL", str(out / "own" / "a.npz")),
+    ]
+    person = synthesize(people=1, minutes=1.0)[0]
+    write_recording(folder / "b.npz", person)
+    assert told("data", "convert", str(folder / "b.npz"), str(folder / "c")) == [
+        *("data", "inspect", str(folder / "c")),
+    ]
+    run = RunDir(folder / "run")
+    (run.path / "front" / "1").mkdir(parents=True)
+    with pytest.raises(RunError, match="the run is not complete") as caught:
+        run.card(1)
+    command = str(caught.value).rpartition("`ppgnas ")[2].partition("`")[0]
+    assert shlex.split(command) == ["search", "--out", str(run.path), "--resume"]
 
 
 def test_convert_and_inspect(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
