@@ -311,10 +311,9 @@ class Graph:
                 'graph: the document has no "format": "ppgnas-graph"; '
                 "pass a graph.json that ppgnas wrote"
             )
-        if document.get("version") != 1:
-            raise GraphError(
-                f"graph: the document's version is {document.get('version')!r}; allowed: 1"
-            )
+        version = document.get("version", 1)
+        if version != 1:
+            raise GraphError(f"graph: the document's version is {version!r:.60}; allowed: 1")
         try:
             read = _DOCUMENT.validate_python(document)
         except ValidationError as error:
@@ -350,11 +349,11 @@ def _document(part: Tensor | Layer) -> dict[str, Any]:
 @dataclass(frozen=True)
 class _Document:
     format: str
-    version: int
     layers: tuple[Layer, ...]
     tensors: tuple[Tensor, ...]
     input: str
     output: str
+    version: int = 1
     also: tuple[str, ...] = ()
     task: Task = TASK
 

@@ -88,6 +88,12 @@ def test_documents_of_another_version(version: Any) -> None:
         Graph.from_json({**changed(), "version": version})
 
 
+def test_a_document_written_by_hand_needs_no_version() -> None:
+    document = changed()
+    del document["version"]
+    assert Graph.from_json(document) == Graph.from_json(changed())
+
+
 @pytest.mark.parametrize("fields", [{"kernel": [0, 1]}, {"stride": [1, 2**31]}, {"groups": 0}])
 def test_sizes_of_a_document(fields: dict[str, Any]) -> None:
     with pytest.raises(GraphError, match=r"layer .c. has kernel .*; allowed: 1 to 2147483647"):
