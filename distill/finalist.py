@@ -18,9 +18,8 @@ import torch
 from torch import Tensor, nn
 
 from deploy.integers.reference import Rule
-from distill.losses.adaptor import Adaptor, beside
 from distill.losses.batch import View, Viewed
-from distill.losses.features import shortened
+from distill.losses.features import Adaptor, beside, shortened
 from distill.losses.mix import Mix, chosen_mix
 from distill.pool import FACTS, Pool, open_pool
 from distill.qat import QatNetwork

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from distill.finalist import STEPS_A_BATCH
 from distill.inputs import inputs_of
-from distill.losses.labels import label_loss
+from distill.losses.distributions import label_loss
 from distill.teachers.choice import steps_and_networks
 from distill.teachers.names import TEACHER_HZ
 from distill.training.device import CPU, placed

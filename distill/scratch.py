@@ -14,7 +14,7 @@ from distill.compression.retrain import retrain
 from distill.evaluation import predict_windows
 from distill.finalist import FinalistJob
 from distill.trainer import Trainer
-from distill.training.processes import become_worker, worker_processes
+from distill.training.jobs import become_worker, worker_processes
 from distill.training.progress import Progress
 from ppg.readout.transitions import Transitions
 from ppg.recording import Recording

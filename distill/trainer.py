@@ -18,21 +18,26 @@ from distill.compression.retrain import FOLDER_NAME, parts_of, retrain
 from distill.evaluation import Retrained
 from distill.finalist import CHECKPOINT_NAME, FinalistJob
 from distill.first_rung import Begun, begin, read_begun
-from distill.inherited import InheritedAccuracy, thin
 from distill.inputs import stored_rate_hz
 from distill.losses.mix import chosen_mix
 from distill.pace import Pace, measure_pace
 from distill.pool import Pool, make_pool, open_pool
-from distill.supernet_training import TRIES, Accept, SupernetJob, train_supernet
+from distill.supernet_training import (
+    TRIES,
+    Accept,
+    InheritedAccuracy,
+    SupernetJob,
+    thin,
+    train_supernet,
+)
 from distill.teachers.choice import teacher_of
 from distill.teachers.facts import TeacherFacts
 from distill.teachers.names import TEACHER_HZ
 from distill.training.checkpoint import load_checkpoint, save_checkpoint
 from distill.training.device import Site
 from distill.training.effort import AUTO, Effort
-from distill.training.jobs import run_jobs
+from distill.training.jobs import Kind, Queue, Rung, run_jobs
 from distill.training.progress import Progress
-from distill.training.queues import Kind, Queue, Rung
 from distill.training.recipe import Recipe, direct
 from distill.unlabelled import LeftOut, unlabelled_bank
 from ppg.augment.bank import TrainingBank

@@ -15,18 +15,16 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from distill.compression.labels import label
 from distill.compression.pruning import goals, prune
 from distill.evaluation import Retrained, predict_windows
 from distill.finalist import OBSERVED_BATCHES, FinalistJob, checkpoint_of, fit_finalist, take_part
-from distill.losses.adaptor import Adaptor, beside
-from distill.pool import open_pool
+from distill.losses.features import Adaptor, beside
+from distill.pool import label, open_pool
 from distill.qat import QatNetwork
 from distill.training.checkpoint import load_checkpoint, read_facts, save_checkpoint
 from distill.training.device import placed
-from distill.training.fit import ALONE
+from distill.training.fit import ALONE, settle_norms
 from distill.training.metrics import note_search
-from distill.training.norms import settle_norms
 from distill.training.progress import Progress
 from distill.training.recipe import Assistant, BornAgain, Prune, Quantise, Stage
 from distill.training.team import team

@@ -19,8 +19,7 @@ from distill.encoders.transformer import TransformerEncoder
 from distill.qat import QatNetwork
 from distill.training.checkpoint import Checkpoint, digest_of, load_checkpoint, read_facts
 from distill.training.device import CPU, mixed_precision, moved, placed
-from distill.training.fit import ALONE, Schedule, fit, make_optimiser
-from distill.training.norms import settle_norms
+from distill.training.fit import ALONE, Schedule, fit, make_optimiser, settle_norms
 from distill.training.progress import Progress
 from distill.training.team import Team
 from ppg.frontend import FRONT_END

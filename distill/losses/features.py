@@ -1,4 +1,4 @@
-"""Learning what a teacher sees before it pools over time.
+"""Learning what a teacher sees before it pools over time, and how windows lie to each other there.
 
 Student and teacher halve time differently, so both are averaged over equal parts of the window to
 the shorter length.
@@ -6,8 +6,9 @@ the shorter length.
 
 from __future__ import annotations
 
+import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 VARIANCE_FLOOR = 1e-6
 
@@ -55,3 +56,57 @@ def attention(student: Tensor, teacher: Tensor) -> Tensor:
 def _of_one_length(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
     steps = min(a.shape[2], b.shape[2])
     return F.adaptive_avg_pool1d(a, steps), F.adaptive_avg_pool1d(b, steps)
+
+
+SMALLEST = 1e-8
+
+
+def relation(
+    student: Tensor, teacher: Tensor, *, distances: float = 25.0, angles: float = 50.0
+) -> Tensor:
+    """Smooth L1 of distances over their mean, and of the angles at each corner of each triplet.
+
+    Park et al. 2019 (arXiv 1904.05068, RKD) on features `(batch, channels, steps)` averaged over
+    time; the channels may differ. Takes memory with the cube of the batch.
+    """
+    s, t = student.mean(dim=2), teacher.mean(dim=2)
+    far = F.smooth_l1_loss(_distances(s), _distances(t))
+    return distances * far + angles * F.smooth_l1_loss(_angles(s), _angles(t))
+
+
+def _distances(points: Tensor) -> Tensor:
+    """`(pairs,)` over their mean."""
+    found = F.pdist(points)
+    return found / found.mean().clamp(min=SMALLEST)
+
+
+def _angles(points: Tensor) -> Tensor:
+    """`(batch, batch, batch)` cosine at the first of three."""
+    ways = F.normalize(points[None] - points[:, None], dim=2)
+    return ways @ ways.transpose(1, 2)
+
+
+class Adaptor(nn.Module):
+    """A student's features in the channels of its teacher: a convolution of one tap.
+
+    It belongs to a training, in its optimiser and its checkpoints, and never to a network.
+
+    Args:
+        student, teacher: channels of their features.
+    """
+
+    def __init__(self, student: int, teacher: int, *, seed: int) -> None:
+        super().__init__()
+        rng = torch.Generator().manual_seed(seed)
+        start = torch.randn(teacher, student, generator=rng) / student**0.5
+        self.weight = nn.Parameter(start)
+        self.bias = nn.Parameter(torch.zeros(teacher))
+
+    def forward(self, features: Tensor) -> Tensor:
+        """`(batch, student, steps)` to `(batch, teacher, steps)`."""
+        return self.weight @ features + self.bias[:, None]
+
+
+def beside(module: nn.Module, adaptor: Adaptor | None) -> nn.Module:
+    """What is trained: the module, with the adaptor if there is one."""
+    return module if adaptor is None else nn.ModuleList([module, adaptor])

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from distill.losses.batch import Batch, View
-from distill.losses.labels import label_loss
+from distill.losses.distributions import label_loss
 from distill.losses.line import expected_bpm
 from distill.losses.terms import TERMS, Compute, Term
 from distill.training.effort import Effort

@@ -9,13 +9,9 @@ import torch
 from torch import Tensor
 
 from distill.losses.batch import Batch, View
-from distill.losses.correlation import dist
-from distill.losses.decoupled import dkd
-from distill.losses.features import attention, feature
-from distill.losses.line import rps, w1
-from distill.losses.regression import bounded, huber, mse, pulse
-from distill.losses.relation import relation
-from distill.losses.soft import hard, soft, standard
+from distill.losses.distributions import dist, dkd, hard, soft, standard
+from distill.losses.features import attention, feature, relation
+from distill.losses.line import bounded, huber, mse, pulse, rps, w1
 from ppg.readout.classes import FIRST_BPM
 
 Compute = Callable[..., Tensor]

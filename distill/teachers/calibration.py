@@ -10,9 +10,8 @@ from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from distill.evaluation import float_logits, raw_mae_bpm
-from distill.losses.labels import fit_temperature
-from distill.teachers.base import Teacher
-from distill.teachers.ensemble import Ensemble
+from distill.losses.distributions import fit_temperature
+from distill.teachers.base import Ensemble, Teacher
 from distill.teachers.facts import TeacherFacts
 from distill.teachers.foreign import ForeignTeacher
 from ppg.readout.classes import soft_labels

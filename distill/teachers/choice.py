@@ -9,10 +9,9 @@ from pathlib import Path
 
 import torch
 
-from distill.teachers.base import Shape, Teacher
+from distill.teachers.base import Ensemble, Shape, Teacher
 from distill.teachers.calibration import measured
-from distill.teachers.ensemble import Ensemble
-from distill.teachers.files import identity_of, load_teacher
+from distill.teachers.files import build, description, identity_of, load_teacher, shape_of
 from distill.teachers.foreign import declared, foreign_teacher
 from distill.teachers.names import (
     ENSEMBLE,
@@ -24,7 +23,6 @@ from distill.teachers.names import (
     members_of,
     plain,
 )
-from distill.teachers.registry import build, description, shape_of
 from distill.teachers.training import train_teacher
 from distill.training.checkpoint import Checkpoint
 from distill.training.device import CPU, placed

@@ -12,17 +12,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from distill.losses.labels import label_loss
+from distill.losses.distributions import label_loss
 from distill.teachers.base import Shape, Teacher
 from distill.teachers.calibration import calibrate, measured
-from distill.teachers.files import load_teacher
+from distill.teachers.files import description, load_teacher
 from distill.teachers.foreign import ForeignTeacher
-from distill.teachers.registry import description
 from distill.training.checkpoint import Checkpoint, digest_of, read_facts
 from distill.training.device import CPU, mixed_precision, moved, placed
 from distill.training.effort import Effort
-from distill.training.fit import Schedule, fit, make_optimiser
-from distill.training.norms import settle_norms
+from distill.training.fit import Schedule, fit, make_optimiser, settle_norms
 from distill.training.progress import Progress
 from distill.training.team import SHARDS, Team, team
 from ppg.augment.bank import PREPARATION, TrainingBank

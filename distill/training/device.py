@@ -13,16 +13,13 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
 
-from distill.training.queues import Share
+from distill.training.jobs import Share, Workers
 from ppgnas.errors import DependencyError
-
-if TYPE_CHECKING:
-    from distill.training.jobs import Workers
 
 CPU = torch.device("cpu")
 GPU_PROCESSES = 4

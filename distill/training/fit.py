@@ -1,12 +1,18 @@
-"""The loop of every training, with its optimiser and its schedule.
+"""The loop of every training, with its optimiser and its schedule, and the statistics after it.
 
 A training is what its losses say: a function of step and shard alone, whose draws are seeded by
 (seed, phase, step). So one that was killed goes on from its checkpoint to the same weights.
+
+Every step takes the same tensors. By its defaults glibc hands those of a megabyte back when they
+are freed, and the system clears each page anew at the next step: 1,400 to 10,000 page faults, a
+fifth to two fifths of the time of a small network on one core. So a training keeps its memory.
 """
 
 from __future__ import annotations
 
+import ctypes
 import math
+import platform
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
@@ -15,7 +21,6 @@ from torch import Tensor, nn
 from torch.optim import AdamW
 
 from distill.training.checkpoint import Checkpoint
-from distill.training.memory import keep_freed_memory
 from distill.training.metrics import metrics
 from distill.training.progress import Progress
 from distill.training.team import Team
@@ -127,3 +132,33 @@ def fit(
             kept = done % schedule.save_every == 0 or done == schedule.last
             if team.rank == 0 and kept and done < schedule.steps:
                 checkpoint.save(module, done, optimiser=optimiser)
+
+
+@torch.no_grad()
+def settle_norms(network: nn.Module, batches: Iterable[Tensor]) -> None:
+    """Cumulative statistics over fixed batches, so that no moving average lags behind.
+
+    Args:
+        network: what `batches` are read by; it is in evaluation mode afterwards.
+    """
+    for norm in network.modules():
+        if isinstance(norm, nn.BatchNorm1d | nn.BatchNorm2d):
+            norm.reset_running_stats()
+            norm.momentum = None
+    network.train()
+    for x in batches:
+        network(x)
+    network.eval()
+
+
+# Of malloc.h; the largest threshold that glibc takes is 32 MiB.
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
+KEPT_BYTES, LARGEST_BYTES = 1 << 30, 32 << 20
+
+
+def keep_freed_memory() -> None:
+    """Keep up to 1 GiB of freed memory in this process; without glibc nothing happens."""
+    if platform.libc_ver()[0] == "glibc":
+        libc = ctypes.CDLL(None)
+        libc.mallopt(M_TRIM_THRESHOLD, KEPT_BYTES)
+        libc.mallopt(M_MMAP_THRESHOLD, LARGEST_BYTES)

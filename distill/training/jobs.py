@@ -1,22 +1,162 @@
-"""Many small trainings side by side, each in a worker process of one thread."""
+"""Many small trainings side by side, each in a worker process of one thread.
+
+Workers end with their parent. Each training is begun once, here or on another machine: a
+queue says which is next.
+"""
 
 from __future__ import annotations
 
 import multiprocessing
+import multiprocessing.queues
+import os
 import queue
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
-from multiprocessing.queues import Queue
-from typing import TYPE_CHECKING, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias, TypeVar
 
 from distill.training.cluster import Hands, on_cluster
-from distill.training.processes import become_worker, worker_processes
+from distill.training.effort import Effort
 from distill.training.progress import Progress
-from distill.training.queues import OwnQueue
-from distill.training.queues import Queue as JobQueue
+from ppgnas.errors import RunError
+from search_spaces.arch import Arch
+
+Rung = Literal["first rungs", "second rungs"]
+Kind = Rung | Literal["finalists"]
+KINDS: tuple[Kind, ...] = ("first rungs", "second rungs", "finalists")
+
+
+class Queue(Protocol):
+    """Jobs by their index."""
+
+    def claim(self) -> int | None:
+        """A job that nobody has begun, which is ours from now on."""
+
+    def done(self, index: int, result: object) -> None:
+        """One of ours has ended, and its files are written."""
+
+    def withdraw(self) -> None:
+        """What nobody has begun shall not be begun."""
+
+    def pending(self) -> set[int]:
+        """Jobs to wait for; asked every half second at the latest while one of ours is running."""
+
+
+class Share(Protocol):
+    """Trainings of one run that several machines share."""
+
+    def queue(self, kind: Kind, archs: Sequence[Arch], effort: Effort) -> Queue:
+        """The trainings of these networks; `effort` is that of a whole one, of any size."""
+
+
+class OwnQueue:
+    """All jobs for this machine, in their order."""
+
+    def __init__(self, count: int) -> None:
+        self._left, self._pending = deque(range(count)), set(range(count))
+
+    def claim(self) -> int | None:
+        """The next one."""
+        return self._left.popleft() if self._left else None
+
+    def done(self, index: int, result: object) -> None:
+        """One has ended."""
+        self._pending.remove(index)
+
+    def withdraw(self) -> None:
+        """None is left to begin."""
+        self._pending -= {*self._left}
+        self._left.clear()
+
+    def pending(self) -> set[int]:
+        """All that have not ended."""
+        return self._pending
+
+
+NOT_STARTED = (
+    "a worker process ended as it started: it runs the script that started it once more. A script "
+    "that searches or trains must do so below `if __name__ == '__main__':`"
+)
+
+
+def become_worker() -> None:
+    """Make this process one that works for its parent, in one thread, and ends with it."""
+    import signal
+    import threading
+    from multiprocessing.connection import wait as wait_for
+
+    import torch
+
+    def end_with_parent() -> None:
+        parent = multiprocessing.parent_process()
+        if parent is not None:
+            wait_for([parent.sentinel])
+            os._exit(1)  # nobody is left to take a result
+
+    threading.Thread(target=end_with_parent, daemon=True).start()
+
+    # Ctrl-C reaches the whole process group; the parent alone decides what it means.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    torch.set_num_threads(1)
+
+
+@contextmanager
+def one_quiet_thread() -> Iterator[None]:
+    """Processes that start within the block use one OpenMP thread, which never spins.
+
+    The variables act where the library is loaded, so only in the new processes.
+    """
+    wanted = {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}
+    before = {name: os.environ.get(name) for name in wanted}
+    os.environ.update(wanted)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+@contextmanager
+def worker_processes(
+    count: int, initializer: Callable[..., None], *values: object, killed: str
+) -> Iterator[ProcessPoolExecutor]:
+    """Spawned processes that end with the block, at once when it fails.
+
+    Args:
+        initializer: runs in each of them, with `values`; calls `become_worker`.
+        killed: what to tell the user when one of them was killed.
+
+    Raises:
+        RunError: one of them was.
+    """
+    context = multiprocessing.get_context("spawn")
+    executor = ProcessPoolExecutor(
+        count, mp_context=context, initializer=initializer, initargs=values
+    )
+    started = executor._processes  # the executor forgets it when it breaks
+    try:
+        with one_quiet_thread():
+            yield executor
+    except BrokenProcessPool as error:
+        for process in started.values():
+            while process.exitcode is None:  # the executor's thread may be told of it first
+                process.join(0.01)
+        failed = any(process.exitcode == 1 for process in started.values())
+        raise RunError(NOT_STARTED if failed else killed) from error
+    except BaseException:
+        for process in list((executor._processes or {}).values()):
+            process.terminate()
+        raise
+    finally:
+        executor.shutdown(wait=False, cancel_futures=True)
+
 
 REPORT_EVERY = 20
 _POLL_S = 0.5
@@ -27,7 +167,7 @@ if TYPE_CHECKING:  # Python 3.10 has neither
 
     Values = TypeVarTuple("Values")
 
-Reports: TypeAlias = "Queue[tuple[int, int, int]]"
+Reports: TypeAlias = "multiprocessing.queues.Queue[tuple[int, int, int]]"
 """What is done: the call of `run_jobs`, the job, and its steps."""
 
 # A worker's way to its parent: a queue can be inherited by a process, but not sent in a job.
@@ -105,7 +245,7 @@ def run_jobs(
     on_done: Callable[[int, Result], None],
     enough: Callable[[], bool] = lambda: False,
     dask: str | None = None,
-    shared: JobQueue | None = None,
+    shared: Queue | None = None,
     given: Workers | None = None,
 ) -> None:
     """Run all jobs, calling `on_done(index, result)` here as each one ends.

@@ -27,7 +27,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
-from distill.training.processes import NOT_STARTED, become_worker, one_quiet_thread
+from distill.training.jobs import NOT_STARTED, become_worker, one_quiet_thread
 from ppgnas.errors import RunError
 
 Value = TypeVar("Value")

@@ -34,7 +34,7 @@ from optuna.trial import TrialState, create_trial
 from pydantic import TypeAdapter
 
 from distill.training.effort import Effort
-from distill.training.queues import KINDS, Kind
+from distill.training.jobs import KINDS, Kind
 from nas.explore.problem import CostOf, Problem
 from nas.run.config import ConfigError, SearchConfig
 from ppgnas.errors import DependencyError, RunError
@@ -103,7 +103,7 @@ class Database:
         self.storage.engine.dispose()
 
     def queue(self, kind: Kind, archs: Sequence[Arch], effort: Effort) -> Trainings:
-        """See `distill.training.queues.Share`."""
+        """See `distill.training.jobs.Share`."""
         with answering(self.url):
             study = self._study(kind)
             trainings = Trainings(self, study, kind, {a.id: n for n, a in enumerate(archs)})
@@ -150,7 +150,7 @@ class Database:
 
 
 class Trainings:
-    """Some networks of one study; see `distill.training.queues.Queue`.
+    """Some networks of one study; see `distill.training.jobs.Queue`.
 
     Args:
         study: of first rungs or finalists.

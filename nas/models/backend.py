@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from distill.teachers.names import NONE, files_of, members_of
 from distill.training.effort import Effort, effort_by_name
-from distill.training.queues import Rung
+from distill.training.jobs import Rung
 from nas.run.config import ConfigError, TrainConfig
 from nas.run.job.machine import available_cores
 from nas.run.job.progress import Tick

@@ -22,12 +22,11 @@ from torch.utils._pytree import tree_leaves
 from distill.compression.retrain import retrain
 from distill.finalist import FinalistJob
 from distill.first_rung import begin
-from distill.inherited import InheritedAccuracy
 from distill.pace import measure_pace
 from distill.pool import make_pool, open_pool
-from distill.supernet_training import SupernetJob, train_supernet
+from distill.supernet_training import InheritedAccuracy, SupernetJob, train_supernet
+from distill.teachers.files import build, shape_of
 from distill.teachers.names import PRESETS
-from distill.teachers.registry import build, shape_of
 from distill.teachers.resnet import ResNetShape, ResNetTeacher
 from distill.teachers.training import train_teacher
 from distill.training import fit

@@ -13,8 +13,7 @@ import torch
 from distill.evaluation import Retrained
 from distill.fixed import train_fixed
 from distill.pool import open_pool
-from distill.teachers.files import load_teacher
-from distill.teachers.registry import description
+from distill.teachers.files import description, load_teacher
 from distill.teachers.resnet import ResNetShape, ResNetTeacher
 from distill.training.checkpoint import save_checkpoint
 from distill.training.device import Site

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from distill.inputs import inputs_of
-from distill.teachers.registry import build, description, from_description, shape_of
+from distill.teachers.files import build, description, from_description, shape_of
 from ppg.augment.bank import TrainingBank
 from ppg.recording import Recording
 from ppg.synthetic.recordings import synthesize

@@ -9,9 +9,14 @@ import numpy as np
 import pytest
 import torch
 
-from distill.inherited import InheritedAccuracy, thin
 from distill.pool import FACTS, make_pool
-from distill.supernet_training import SupernetJob, draw_networks, train_supernet
+from distill.supernet_training import (
+    InheritedAccuracy,
+    SupernetJob,
+    draw_networks,
+    thin,
+    train_supernet,
+)
 from distill.trainer import Trainer
 from distill.training.checkpoint import load_checkpoint, read_facts
 from distill.training.device import Site

@@ -20,7 +20,7 @@ import nas.bench.distillation.worker
 import nas.bench.ranking.measure
 import nas.encoders.compact
 import nas.search
-from distill.teachers.registry import description
+from distill.teachers.files import description
 from distill.teachers.resnet import ResNetShape, ResNetTeacher
 from distill.training.checkpoint import save_checkpoint
 from hwmodels.boards import load_board, template

@@ -16,7 +16,7 @@ from distill.first_rung import Begun
 from distill.pace import Pace
 from distill.teachers.facts import TeacherFacts
 from distill.training.effort import EFFORTS, Effort
-from distill.training.queues import Rung
+from distill.training.jobs import Rung
 from nas.run.job.progress import Tick
 from ppg.npz.folder import write_recording
 from ppg.recording import Recording

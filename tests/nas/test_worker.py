@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from distill.training.effort import Effort
-from distill.training.queues import Rung
+from distill.training.jobs import Rung
 from nas.run.config import ConfigError, SearchConfig
 from nas.run.folder import RunDir
 from nas.run.job.progress import Silent, Tick

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from distill.compression.channels import flow, narrower, without_channels
+from distill.compression.pruning import flow, narrower, without_channels
 from search_spaces.arch import Arch, StageArch
 from search_spaces.lower import lower
 from search_spaces.network import Network, key

@@ -10,8 +10,7 @@ import torch
 
 from deploy.c.build import ModelFiles
 from deploy.package import write_package
-from distill.compression.channels import flow
-from distill.compression.pruning import goals, prune, shares
+from distill.compression.pruning import flow, goals, prune, shares
 from distill.qat import QatNetwork
 from ppgnas.errors import SpaceError
 from search_spaces.arch import Arch

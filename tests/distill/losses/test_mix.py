@@ -7,12 +7,11 @@ from dataclasses import replace
 import pytest
 import torch
 
-from distill.losses.adaptor import Adaptor, beside
 from distill.losses.batch import Batch, View
-from distill.losses.labels import label_loss
+from distill.losses.distributions import label_loss, soft, standard
+from distill.losses.features import Adaptor, beside
+from distill.losses.line import mse
 from distill.losses.mix import Mix, chosen_mix, parse_mix
-from distill.losses.regression import mse
-from distill.losses.soft import soft, standard
 from distill.losses.terms import TERMS
 from distill.training.effort import AUTO, EFFORTS
 from ppg.readout.classes import soft_labels

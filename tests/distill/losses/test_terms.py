@@ -12,14 +12,18 @@ import torch.nn.functional as F
 from scipy.stats import wasserstein_distance
 from torch import Tensor
 
-from distill.losses.correlation import dist
-from distill.losses.decoupled import dkd, parts
-from distill.losses.features import attention, feature, shortened
-from distill.losses.labels import fit_temperature, label_loss
-from distill.losses.line import expected_bpm, rps, w1
-from distill.losses.regression import bounded, huber, mse, pulse
-from distill.losses.relation import relation
-from distill.losses.soft import hard, soft, standard
+from distill.losses.distributions import (
+    dist,
+    dkd,
+    fit_temperature,
+    hard,
+    label_loss,
+    parts,
+    soft,
+    standard,
+)
+from distill.losses.features import attention, feature, relation, shortened
+from distill.losses.line import bounded, expected_bpm, huber, mse, pulse, rps, w1
 
 # Four classes, the label the first; figures were worked out apart from this code.
 T = torch.tensor([[2.0, 1.0, 0.0, -1.0]], dtype=torch.float64)

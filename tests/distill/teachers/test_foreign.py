@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from distill.pool import answer
+from distill.teachers.base import Ensemble
 from distill.teachers.choice import steps_and_networks
-from distill.teachers.ensemble import Ensemble
 from distill.teachers.files import check_unseen, load_teacher
 from distill.teachers.foreign import foreign_teacher
 from ppg.recording import Recording

@@ -10,12 +10,11 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from distill.teachers.base import Ensemble
 from distill.teachers.calibration import expected_calibration_error, macs_of
 from distill.teachers.choice import steps_and_networks, steps_of, teacher_of
-from distill.teachers.ensemble import Ensemble
-from distill.teachers.files import check_unseen, load_teacher
+from distill.teachers.files import build, check_unseen, load_teacher, shape_of
 from distill.teachers.names import AUTOMATIC, PRESETS, TeacherNameError, files_of, reading
-from distill.teachers.registry import build, shape_of
 from distill.teachers.spectral import SpectralTeacher
 from distill.training.checkpoint import read_facts, save_checkpoint
 from distill.training.effort import EFFORTS

@@ -7,9 +7,8 @@ import signal
 
 import pytest
 
-from distill.training.jobs import REPORT_EVERY, run_jobs, workers
+from distill.training.jobs import REPORT_EVERY, OwnQueue, run_jobs, workers
 from distill.training.progress import Progress
-from distill.training.queues import OwnQueue
 from ppgnas.errors import RunError
 
 

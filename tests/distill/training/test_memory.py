@@ -10,7 +10,7 @@ import pytest
 
 STEPS = """
 import resource, torch
-from distill.training.memory import keep_freed_memory
+from distill.training.fit import keep_freed_memory
 
 def faults():
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt

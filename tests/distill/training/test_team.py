@@ -120,7 +120,7 @@ def test_what_fails_here_ends_the_others(tmp_path: Path) -> None:
 
 GUARDLESS = """
 from pathlib import Path
-from distill.training.processes import worker_processes, become_worker
+from distill.training.jobs import worker_processes, become_worker
 from distill.training.team import team
 from ppgnas.errors import RunError
 from tests.distill.training.test_team import take_part

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from distill.evaluation import float_logits, raw_mae_bpm
-from distill.teachers.ensemble import Ensemble
+from distill.teachers.base import Ensemble
 from distill.teachers.files import load_teacher
 from distill.teachers.names import TeacherNameError
 from distill.teachers.resnet import ResNetShape, ResNetTeacher

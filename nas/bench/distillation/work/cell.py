@@ -19,8 +19,7 @@ from distill.finalist import OBSERVED_BATCHES, FinalistJob, fit_finalist
 from distill.pool import open_pool
 from distill.training.checkpoint import save_checkpoint
 from distill.training.effort import Effort
-from distill.training.fit import ALONE
-from distill.training.norms import settle_norms
+from distill.training.fit import ALONE, settle_norms
 from distill.training.recipe import load_recipe
 from nas.bench.distillation.cells import RecipePace, Steps, plain_kind
 from nas.bench.distillation.jobs import CellJob

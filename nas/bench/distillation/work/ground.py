@@ -8,9 +8,8 @@ from pathlib import Path
 
 from distill.evaluation import decoded, float_logits
 from distill.pool import make_pool
-from distill.teachers.base import Teacher
+from distill.teachers.base import Ensemble, Teacher
 from distill.teachers.choice import teacher_of
-from distill.teachers.ensemble import Ensemble
 from distill.teachers.names import TEACHER_HZ, is_preset, members_of
 from nas.bench.distillation.cells import Ground
 from nas.bench.distillation.jobs import GroundJob
