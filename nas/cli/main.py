@@ -23,9 +23,7 @@ from nas.cli.bench.search import bench_search
 from nas.cli.bench.training import bench_training
 from nas.cli.calibrate import calibrate
 from nas.cli.catalogue.boards import check_board, list_boards, new_board, show_board
-from nas.cli.catalogue.data_sets import list_data
-from nas.cli.catalogue.engines import list_engines
-from nas.cli.catalogue.teachers import list_teachers
+from nas.cli.catalogue.lists import list_data, list_engines, list_teachers
 from nas.cli.data.convert import convert
 from nas.cli.data.fetch import fetch_data
 from nas.cli.data.inspect import inspect

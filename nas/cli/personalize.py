@@ -56,8 +56,7 @@ def personalize(
     from nas.models.names import find_model
     from nas.models.predict import find_recording
     from nas.personal.adapt import adapt
-    from nas.personal.calibration import wearer_of_model
-    from nas.personal.kinds import check_minutes, kind_of
+    from nas.personal.calibration import check_minutes, kind_of, wearer_of_model
     from nas.personal.write import write_adapted
     from ppg.recording import with_channels
 

@@ -54,8 +54,7 @@ def rescore(
     from nas.explore.rescore import report_path
     from nas.explore.rescore import rescore as rescore_run
     from nas.report.boards import best_over_all, markdown_boards
-    from nas.report.rescore import rescore_page
-    from nas.report.rescore_text import markdown
+    from nas.report.rescore import markdown, rescore_page
     from nas.run.config import SCOPES, check_choice
     from nas.run.folder import RunDir
     from nas.run.target import take_surroundings

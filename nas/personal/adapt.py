@@ -13,8 +13,7 @@ from deploy.personal.fit import Guard, adapted, fitted, folds
 from deploy.personal.kinds import change_of
 from deploy.personal.memory import Memory, check_memory, memory_of
 from deploy.personal.prior import class_prior, prior_biases
-from nas.personal.calibration import Errors, Wearer
-from nas.personal.kinds import PersonalKind
+from nas.personal.calibration import Errors, PersonalKind, Wearer
 
 Ints = NDArray[np.int64]
 ADAPTING = "all-windows-1"  # another name whenever the same minutes lead to another head

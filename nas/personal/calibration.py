@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,13 +14,39 @@ from deploy.integers.streaming import long_pass
 from deploy.personal.head import Head, head_of, trunk_of
 from nas.models.names import Model
 from nas.models.readout import decoding_of
-from nas.personal.kinds import check_minutes
 from ppg.readout.smoothing import read_series
 from ppg.readout.transitions import Transitions
 from ppg.recording import Recording
 from ppg.windows import InputSpec, WindowSet, windows_of
 from ppgnas.errors import DataError
+from ppgnas.parsing import one_of
 from ppgnas.task import Mode
+
+PersonalKind = Literal["none", "prior", "bias", "scale-bias", "head", "low-rank"]
+PERSONAL_KINDS: tuple[PersonalKind, ...] = get_args(PersonalKind)
+AUTO: Literal["auto"] = "auto"
+AUTO_KIND: PersonalKind = "low-rank"
+
+
+def kind_of(name: str) -> PersonalKind:
+    """The kind of a name; `auto` is `AUTO_KIND`.
+
+    Raises:
+        DataError: it is none of them.
+    """
+    found = one_of("kind", name, (AUTO, *PERSONAL_KINDS), DataError)
+    return AUTO_KIND if found == AUTO else found
+
+
+def check_minutes(minutes: float) -> None:
+    """Refuse minutes that are none.
+
+    Raises:
+        DataError: they are not between 0 and a day.
+    """
+    if not 0 < minutes <= 24 * 60:
+        raise DataError(f"`minutes` is {minutes:g}; allowed: above 0, at most {24 * 60}")
+
 
 GAP_S = 8.0
 

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 from nas.explore.rescore import rescore
 from nas.explore.rescored import FinalistRow, Rescored
-from nas.report.page import cost, fixed
-from nas.report.rescore_text import tightest
+from nas.report.loading import RunData
+from nas.report.page import Section, cost, fixed, section
+from nas.report.rescore import tightest
 from nas.run.folder import RunDir
 from ppgnas.tables import markdown_table
 
@@ -82,3 +83,19 @@ def markdown_boards(found: Sequence[Rescored]) -> str:
 def _cell(row: FinalistRow, front: set[str]) -> str:
     costs = ", ".join(cost(key, row.after[key]) for key in ("latency_ms", "energy_mj"))
     return f"{costs}; {tightest(row)}{'; front' if row.id in front else ''}"
+
+
+def boards_section(run: RunData) -> Section | None:
+    """A table of all boards; left out of a search for one."""
+    if not (run.document.config.also and run.finalists):
+        return None
+    found = boards_of(RunDir(run.path))
+    heads, rows = table_of(found)
+    return section(
+        "report/boards.html",
+        "All boards",
+        heads=heads,
+        rows=rows,
+        sentences=sentences_of(found),
+        first=run.board,
+    )

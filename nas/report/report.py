@@ -11,10 +11,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from nas.report.boards import boards_section
 from nas.report.loading import RunData, load_run
 from nas.report.page import COSTS, Section, cost, render_page
 from nas.report.sections.bland_altman import bland_altman_section
-from nas.report.sections.boards import boards_section
 from nas.report.sections.conditions import conditions_section
 from nas.report.sections.confidence import confidence_section
 from nas.report.sections.finalists import finalists_section

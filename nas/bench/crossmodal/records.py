@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from nas.bench.crossmodal.measure.retrieval import Retrieval
+from nas.bench.crossmodal.measure import Retrieval
 from nas.run.documents import read_kept
 
 

@@ -20,9 +20,7 @@ from nas.bench.crossmodal.cells import (
     cells_of,
     supervised_name,
 )
-from nas.bench.crossmodal.measure.hand import hand_features, profiles
-from nas.bench.crossmodal.measure.picture import flat
-from nas.bench.crossmodal.measure.retrieval import Retrieval, retrieval
+from nas.bench.crossmodal.measure import Retrieval, flat, hand_features, profiles, retrieval
 from nas.bench.crossmodal.records import EncoderRecord, file_of, read_record
 from nas.bench.crossmodal.targets import Target, judged, own_mean, probe_all, targets_of
 from nas.encoders.compact import train_compact

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nas.bench.crossmodal.cells import DRAWS, SHARES
-from nas.bench.crossmodal.measure.probes import read_class, read_number
+from nas.bench.crossmodal.measure import read_class, read_number
 from nas.bench.crossmodal.records import Probe
 from nas.encoders.segments import Corpus
 from ppg.people.metrics import mean_over_people

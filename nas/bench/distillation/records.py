@@ -1,15 +1,20 @@
-"""What is kept of a bench: what it was asked and how fast it was, and one JSON file a cell."""
+"""What is kept of a bench, one JSON file a cell, and what worker processes take: plain values."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from deploy.integers.reference import Rule
 from distill.teachers.facts import TeacherFacts
+from distill.training.effort import Effort
 from hwmodels.costs import Costs
 from nas.bench.distillation.cells import Cell, Ground, RecipePace, Steps
+from nas.run.target import Target
+from ppg.readout.transitions import Transitions
+from ppg.recording import Recording
 from search_spaces.arch import Arch
 
 
@@ -97,3 +102,55 @@ def file_of(folder: Path, of: Cell | Ground | None = None) -> Path:
     if of is None:
         return folder / "bench.json"
     return folder / ("cells" if isinstance(of, Cell) else "grounds") / f"{of.id}.json"
+
+
+@dataclass(frozen=True)
+class Judges:
+    """Who judges, and how readings are smoothed; `rule` is the arithmetic of the file."""
+
+    search: Sequence[Recording]
+    report: Sequence[Recording]
+    transitions: Transitions
+    rule: Rule
+
+
+@dataclass(frozen=True)
+class GroundJob:
+    """A teacher and a pool to be made, or opened.
+
+    Attributes:
+        unlabelled: recordings that the teacher alone labels.
+        judges: search people fit the temperature; report people are read by a finished teacher.
+        acceleration: whether any student reads it.
+        features: whether any learns from the teacher's features.
+        teachers: of the teachers of its people and seed; members of an ensemble are shared.
+    """
+
+    ground: Ground
+    train: Sequence[Recording]
+    unlabelled: Sequence[Recording]
+    judges: Judges
+    effort: Effort
+    rate_hz: int
+    acceleration: bool
+    features: bool
+    folder: Path
+    teachers: Path
+
+
+@dataclass(frozen=True)
+class CellJob:
+    """A cell to be trained.
+
+    Attributes:
+        folder: for what can be made again.
+    """
+
+    cell: Cell
+    arch: Arch
+    target: Target
+    steps: Steps
+    judges: Judges
+    effort: Effort
+    pool: Path
+    folder: Path

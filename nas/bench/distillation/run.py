@@ -27,8 +27,15 @@ from nas.bench.distillation.cells import (
     student_arch,
 )
 from nas.bench.distillation.config import BenchConfig
-from nas.bench.distillation.jobs import CellJob, GroundJob, Judges
-from nas.bench.distillation.records import BenchDocument, CellRecord, GroundRecord, file_of
+from nas.bench.distillation.records import (
+    BenchDocument,
+    CellJob,
+    CellRecord,
+    GroundJob,
+    GroundRecord,
+    Judges,
+    file_of,
+)
 from nas.bench.distillation.worker import Processes
 from nas.models.backend import check_judges
 from nas.models.readout import RULES

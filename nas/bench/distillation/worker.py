@@ -8,8 +8,7 @@ from typing import TypeVar
 
 from distill.teachers.names import is_preset, members_of
 from nas.bench.distillation.cells import RecipePace
-from nas.bench.distillation.jobs import CellJob, GroundJob
-from nas.bench.distillation.records import CellRecord, GroundRecord
+from nas.bench.distillation.records import CellJob, CellRecord, GroundJob, GroundRecord
 from nas.run.job.progress import Tick
 
 Result = TypeVar("Result")

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nas.bench.interval import Interval, drawn_anew
-from nas.bench.personal.records import PersonRecord, Tried
-from nas.personal.kinds import PersonalKind
+from nas.bench.personal.run import PersonRecord, Tried
+from nas.personal.calibration import PersonalKind
 
 
 @dataclass(frozen=True)

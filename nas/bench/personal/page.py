@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from nas.bench.personal.figures import Effect, RowFigures
-from nas.bench.personal.records import PersonRecord
+from nas.bench.personal.run import PersonRecord
 from nas.run.units import format_bytes
 from ppgnas.tables import markdown_table, text_table
 

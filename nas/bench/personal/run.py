@@ -1,24 +1,22 @@
 """Running `ppgnas bench personalize`: every person whom a network never saw, every kind.
 
-Of a person with several recordings the longest is taken. A cell whose file is there is not
-computed again.
+Of a person with several recordings the longest is taken. One JSON file a person and network is
+kept, and a cell whose file is there is not computed again.
 """
 
 from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from nas.bench.personal.records import Cell, PersonRecord, Tried, read_record
 from nas.models.evaluate import knows_people, roles_of
 from nas.models.names import Model, ModelError
 from nas.personal.adapt import ADAPTING, adapt
-from nas.personal.calibration import wearer_of_model
-from nas.personal.kinds import PersonalKind
-from nas.run.documents import write_kept
+from nas.personal.calibration import Errors, PersonalKind, wearer_of_model
+from nas.run.documents import read_kept, write_kept
 from nas.run.job import interrupt
 from nas.run.job.machine import versions
 from nas.run.job.progress import Tick
@@ -27,6 +25,65 @@ from ppg.npz.folder import fingerprint
 from ppg.recording import Recording, with_channels
 from ppgnas.errors import DataError, ExportError
 from ppgnas.files import sha256_of
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What must be equal for a file to be taken as done.
+
+    Attributes:
+        person, recording: who, and in which of their recordings.
+        made_by: front end and rule of adapting; empty in files of before, which are not done.
+    """
+
+    model: str
+    model_sha256: str
+    person: str
+    recording: str
+    fingerprint: str
+    minutes: tuple[float, ...]
+    kinds: tuple[PersonalKind, ...]
+    made_by: str = ""
+
+
+@dataclass(frozen=True)
+class Tried:
+    """One kind after some minutes, see `nas.personal.adapt.Adaptation`; bytes of SRAM or None."""
+
+    kind: PersonalKind
+    minutes: float
+    kept: bool
+    memory_bytes: int | None
+    before: Errors
+    after: Errors
+    unguarded: Errors
+
+
+@dataclass(frozen=True)
+class PersonRecord:
+    """A cell that is done.
+
+    Attributes:
+        tried: all of it; minutes after which too little of the recording was left are missing.
+        refused: why a kind could not be tried, by kind.
+    """
+
+    cell: Cell
+    synthetic: bool
+    tried: tuple[Tried, ...]
+    refused: Mapping[str, str]
+    versions: Mapping[str, str]
+
+
+def read_record(path: Path, cell: Cell) -> PersonRecord | None:
+    """The record of a cell; None where there is none yet, or one of something else.
+
+    Raises:
+        RunError: the file is damaged.
+    """
+    record = read_kept(path, PersonRecord)
+    return record if record is not None and record.cell == cell else None
+
 
 LEAST_REST = 60
 """Windows that must be left to judge on: two minutes."""

@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 
 from nas.bench.interval import Interval
 from nas.bench.ranking.agreement import Agreement, Values, agreement, alike, tau
-from nas.bench.ranking.networks import Pair
-from nas.bench.ranking.records import SEEDS, NetworkRecord
+from nas.bench.ranking.networks import SEEDS, NetworkRecord, Pair
 from nas.explore.forecast import Forecaster
 from search_spaces.figures import figures
 

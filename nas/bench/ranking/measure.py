@@ -1,4 +1,7 @@
-"""Training the networks of the bench, and asking the cheap figures of each."""
+"""Training the networks of the bench, and asking the cheap figures of each.
+
+One of them needs no training at all, as a control: a ranking must beat it.
+"""
 
 from __future__ import annotations
 
@@ -8,12 +11,16 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+import torch
+from torch import Tensor
+
 from distill.evaluation import Retrained, predict_windows
-from distill.jacobian import jacobian_score
+from distill.inputs import inputs_of
 from distill.trainer import Trainer
 from distill.training.effort import effort_by_name
 from hwmodels.costs import Costs
-from nas.bench.ranking.records import SEEDS, FullTraining, NetworkRecord, file_of, read_record
+from nas.bench.ranking.networks import SEEDS, FullTraining, NetworkRecord, file_of, read_record
 from nas.models.backend import site_of
 from nas.run.config import SearchConfig
 from nas.run.documents import write_kept
@@ -23,6 +30,7 @@ from nas.run.people import People
 from ppg.recording import Recording
 from ppg.windows import windows_of
 from search_spaces.arch import Arch
+from search_spaces.network import Network
 from search_spaces.space import SearchSpace
 
 
@@ -132,3 +140,25 @@ def _train_alone(
 def _errors(result: Retrained, arch: Arch, recordings: Sequence[Recording]) -> dict[str, float]:
     raw, _ = predict_windows(result.net, windows_of(recordings, arch)).by_person()
     return raw
+
+
+FLOOR = 1e-5
+
+
+def jacobian_score(arch: Arch, x: Tensor, *, seed: int) -> float:
+    """How differently a network of random weights reacts to different windows.
+
+    Minus the sum over the eigenvalues v of `log(v + k) + 1 / (v + k)`, where the eigenvalues are
+    those of the correlation between the windows' input Jacobians and k is `FLOOR` (`jacob_cov`,
+    Mellor et al. 2021, arXiv 2006.04647, first version). Higher is better.
+
+    Args:
+        x: `(batch, channels, time)` at the stored rate.
+    """
+    torch.manual_seed(seed)
+    network = Network(arch).train()
+    own = inputs_of(x, arch).clone().requires_grad_(True)
+    (gradient,) = torch.autograd.grad(network(own).sum(), own)
+    correlation = np.corrcoef(gradient.flatten(1).numpy().astype(np.float64))
+    values = np.linalg.eigvalsh(np.nan_to_num(correlation))
+    return float(-np.sum(np.log(values + FLOOR) + 1 / (values + FLOOR)))

@@ -9,7 +9,7 @@ import numpy as np
 
 from nas.bench.ranking.agreement import BEST, CHOSEN, TIE_BPM, Agreement
 from nas.bench.ranking.figures import DIMENSIONS, WHO, Against, RankingFigures, Who, trained_bpm
-from nas.bench.ranking.records import SEEDS
+from nas.bench.ranking.networks import SEEDS
 from nas.bench.ranking.run import Ranking
 from nas.run.units import format_bytes, format_duration
 from ppgnas.tables import markdown_cell, markdown_table

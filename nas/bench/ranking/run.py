@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from distill.teachers.names import files_of
-from nas.bench.ranking.networks import PAIRED, Pair, bench_networks
-from nas.bench.ranking.records import NetworkRecord, read_record
+from nas.bench.ranking.networks import PAIRED, NetworkRecord, Pair, bench_networks, read_record
 from nas.explore.problem import probe
 from nas.run.claim import claim, differences
 from nas.run.config import ConfigError, SearchConfig

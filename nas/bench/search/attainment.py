@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from nas.bench.search.contest import Contest
 from nas.bench.search.figures import front, reached
-from nas.bench.search.records import SIDES, Side
+from nas.bench.search.sides import SIDES, Side
 from nas.report.figures import BLUE, GREEN, ORANGE, PURPLE, figure
 
 if TYPE_CHECKING:

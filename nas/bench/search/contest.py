@@ -16,8 +16,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from hwmodels.costs import Costs
-from nas.bench.search.records import Complete, NetworkRecord, Side, mark_of, read_records
-from nas.bench.search.sides import by_size, drawn, hand_made
+from nas.bench.search.sides import (
+    Complete,
+    NetworkRecord,
+    Side,
+    by_size,
+    drawn,
+    hand_made,
+    mark_of,
+    read_records,
+)
 from nas.explore.problem import Problem, probe
 from nas.models.backend import MakeTrainer, site_of, torch_trainer
 from nas.models.readout import RULES

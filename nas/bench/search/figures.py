@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from nas.bench.interval import Interval
 from nas.bench.search.contest import Contest, SeedResult
-from nas.bench.search.records import SIDES, NetworkRecord, Side
+from nas.bench.search.sides import SIDES, NetworkRecord, Side
 from nas.explore.problem import Problem
 from nas.pareto import hypervolume_share, nondominated
 

@@ -43,7 +43,7 @@ def bench_personalize(
     from nas.bench.personal.page import bench_page, bench_text
     from nas.bench.personal.run import run_bench
     from nas.models.names import find_model
-    from nas.personal.kinds import check_minutes, kind_of
+    from nas.personal.calibration import check_minutes, kind_of
     from nas.run.job.progress import for_terminal
     from nas.run.people import read_labelled
     from ppgnas.errors import DataError

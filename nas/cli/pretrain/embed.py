@@ -37,7 +37,7 @@ def embed(
     ppgnas embed acc.safetensors --recording recordings/anna_1.npz --out anna.csv
     ppgnas embed acc-8kb --recording recordings/ --name anna_1 --json
     """
-    from nas.encoders.embed import embeddings_of, find_encoder, table_of
+    from nas.encoders.vectors import embeddings_of, find_encoder, table_of
     from nas.models.predict import find_recording
     from ppgnas.files import write_text_atomic
 

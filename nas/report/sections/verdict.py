@@ -8,9 +8,8 @@ from distill.training.effort import EFFORTS
 from nas.explore.room import room_words
 from nas.models.readout import FEWEST_HELD_OUT, doubts
 from nas.report.choice import Choice, choose, floor_words
-from nas.report.foretold import foretold_of
 from nas.report.loading import Finalist, RunData
-from nas.report.order import order_of
+from nas.report.order import foretold_of, order_of
 from nas.report.page import Section, fixed, section, word
 from nas.run.card import NotInC
 

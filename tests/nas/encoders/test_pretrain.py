@@ -7,10 +7,9 @@ import numpy as np
 import pytest
 
 from nas.encoders.compact import pretrain_compact
-from nas.encoders.embed import embeddings_of, find_encoder, table_of
 from nas.encoders.export import export_encoder
 from nas.encoders.pretrain import PretrainConfig, chosen_job, pretrain_encoder
-from nas.encoders.vectors import stored_compact
+from nas.encoders.vectors import embeddings_of, find_encoder, stored_compact, table_of
 from nas.run.config import ConfigError
 from nas.run.job.progress import Silent
 from ppg.npz.folder import write_folder

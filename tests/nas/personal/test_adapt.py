@@ -19,8 +19,14 @@ from nas.models.export import export_files, write_files
 from nas.models.names import Model, ModelError, find_model
 from nas.models.train import train_model
 from nas.personal.adapt import adapt
-from nas.personal.calibration import GAP_S, Wearer, wearer_of
-from nas.personal.kinds import PERSONAL_KINDS, PersonalKind, kind_of
+from nas.personal.calibration import (
+    GAP_S,
+    PERSONAL_KINDS,
+    PersonalKind,
+    Wearer,
+    kind_of,
+    wearer_of,
+)
 from nas.personal.write import write_adapted
 from nas.run.card import Card
 from nas.run.config import TrainConfig

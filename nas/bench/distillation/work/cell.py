@@ -22,8 +22,7 @@ from distill.training.effort import Effort
 from distill.training.fit import ALONE, settle_norms
 from distill.training.recipe import load_recipe
 from nas.bench.distillation.cells import RecipePace, Steps, plain_kind
-from nas.bench.distillation.jobs import CellJob
-from nas.bench.distillation.records import CellRecord
+from nas.bench.distillation.records import CellJob, CellRecord
 from nas.bench.distillation.spent import Spent
 from nas.bench.distillation.work.readings import errors_of, judged
 from nas.run.job.progress import Tick

@@ -12,8 +12,7 @@ from distill.teachers.base import Ensemble, Teacher
 from distill.teachers.choice import teacher_of
 from distill.teachers.names import TEACHER_HZ, is_preset, members_of
 from nas.bench.distillation.cells import Ground
-from nas.bench.distillation.jobs import GroundJob
-from nas.bench.distillation.records import GroundRecord
+from nas.bench.distillation.records import GroundJob, GroundRecord
 from nas.bench.distillation.spent import Spent
 from nas.bench.distillation.work.readings import errors_of
 from nas.run.job.progress import Tick

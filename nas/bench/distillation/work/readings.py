@@ -9,8 +9,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from distill.evaluation import Predictions, decoded, float_logits, raw_mae_bpm
-from nas.bench.distillation.jobs import Judges
-from nas.bench.distillation.records import PeopleErrors
+from nas.bench.distillation.records import Judges, PeopleErrors
 from ppg.people.metrics import mae_by_person
 from ppg.windows import WindowSet
 

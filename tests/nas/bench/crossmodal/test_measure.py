@@ -3,10 +3,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from nas.bench.crossmodal.measure.hand import profiles
-from nas.bench.crossmodal.measure.picture import flat
-from nas.bench.crossmodal.measure.probes import logistic, read_class, read_number, ridge
-from nas.bench.crossmodal.measure.retrieval import retrieval
+from nas.bench.crossmodal.measure import (
+    flat,
+    logistic,
+    profiles,
+    read_class,
+    read_number,
+    retrieval,
+    ridge,
+)
 from ppg.segments.cut import SAMPLES
 from ppg.segments.draw import Pairs
 

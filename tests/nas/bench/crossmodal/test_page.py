@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from nas.bench.crossmodal.cells import CONTRAST, DISTILLED, MASKED, CrossmodalConfig
-from nas.bench.crossmodal.measure.retrieval import retrieval
+from nas.bench.crossmodal.measure import retrieval
 from nas.bench.crossmodal.records import EncoderRecord, Probe, file_of, read_record
 from nas.bench.crossmodal.report.page import (
     best_alone,

@@ -9,8 +9,13 @@ from pathlib import Path
 from distill.teachers.names import NONE
 from nas.bench.distillation.cells import Cell, Ground, RecipePace
 from nas.bench.distillation.config import BenchConfig
-from nas.bench.distillation.jobs import CellJob, GroundJob
-from nas.bench.distillation.records import CellRecord, GroundRecord, PeopleErrors
+from nas.bench.distillation.records import (
+    CellJob,
+    CellRecord,
+    GroundJob,
+    GroundRecord,
+    PeopleErrors,
+)
 from nas.bench.distillation.run import Finished, run_bench
 from nas.bench.distillation.worker import Processes
 from nas.run.job.progress import Silent, Tick

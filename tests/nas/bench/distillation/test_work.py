@@ -12,7 +12,7 @@ import pytest
 from distill.evaluation import Predictions
 from distill.training.effort import EFFORTS
 from nas.bench.distillation.cells import Cell, Recipe, Steps, student_arch
-from nas.bench.distillation.jobs import CellJob, GroundJob, Judges
+from nas.bench.distillation.records import CellJob, GroundJob, Judges
 from nas.bench.distillation.spent import Spent
 from nas.bench.distillation.work import cell as cells
 from nas.bench.distillation.work.cell import measure_pace, train_cell

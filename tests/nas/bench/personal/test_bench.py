@@ -12,8 +12,7 @@ import pytest
 import nas.bench.personal.run as running
 from nas.bench.personal.figures import effect, rows_of
 from nas.bench.personal.page import bench_page, bench_text
-from nas.bench.personal.records import Cell, PersonRecord, Tried, read_record
-from nas.bench.personal.run import run_bench, unseen
+from nas.bench.personal.run import Cell, PersonRecord, Tried, read_record, run_bench, unseen
 from nas.models.names import Model, ModelError, find_model
 from nas.models.train import train_model
 from nas.personal.adapt import adapt

@@ -12,7 +12,7 @@ import torch
 from distill.evaluation import Retrained
 from distill.first_rung import Begun
 from distill.training.jobs import Rung
-from nas.bench.ranking.records import FullTraining, NetworkRecord
+from nas.bench.ranking.networks import FullTraining, NetworkRecord
 from nas.run.job.progress import Tick
 from search_spaces.arch import Arch
 from search_spaces.lower import lower

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from nas.bench.ranking.records import file_of, read_record
+from nas.bench.ranking.networks import file_of, read_record
 from nas.run.documents import write_kept
 from ppgnas.errors import RunError
 from tests.nas.bench.ranking.made import made_archs, made_record

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from hwmodels.costs import Costs
 from nas.bench.search.contest import Contest, SeedResult
-from nas.bench.search.records import NetworkRecord, Side
+from nas.bench.search.sides import NetworkRecord, Side
 from nas.explore.problem import Problem
 from nas.run.config import Budgets, SearchConfig
 from search_spaces.published import TINY

@@ -18,8 +18,14 @@ from distill.scratch import Trained
 from nas.bench.search import contest as module
 from nas.bench.search.contest import Contest, contest
 from nas.bench.search.figures import figures
-from nas.bench.search.records import NetworkRecord, read_records
-from nas.bench.search.sides import HAND_MADE, by_size, drawn, hand_made
+from nas.bench.search.sides import (
+    HAND_MADE,
+    NetworkRecord,
+    by_size,
+    drawn,
+    hand_made,
+    read_records,
+)
 from nas.run.config import SearchConfig
 from nas.run.documents import write_kept
 from nas.run.folder import RunDir

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from nas.bench.search.figures import Figures, SideFigures, figures, front, reached
-from nas.bench.search.records import NetworkRecord
+from nas.bench.search.sides import NetworkRecord
 from tests.nas.bench.search.made import contest_of, record
 
 

@@ -14,8 +14,7 @@ from hwmodels.costs import costing
 from hwmodels.engines.load import load_engine
 from nas.explore.rescore import rescore
 from nas.explore.rescored import SHOWN
-from nas.report.rescore import rescore_page
-from nas.report.rescore_text import markdown
+from nas.report.rescore import markdown, rescore_page
 from nas.run.card import ErrorsInTflite, InTflite, SearchErrors
 from nas.run.folder import RunDir
 from ppgnas.errors import BoardError, RunError

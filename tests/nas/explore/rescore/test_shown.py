@@ -13,8 +13,15 @@ from nas.explore.rescore import report_path, rescore
 from nas.explore.rescored import Names
 from nas.report.boards import best_over_all, markdown_boards
 from nas.report.page import cost
-from nas.report.rescore import _PLOT_PX, _draw_slope, _slope_info, _spread, rescore_page
-from nas.report.rescore_text import MOST_ROWS, markdown
+from nas.report.rescore import (
+    _PLOT_PX,
+    MOST_ROWS,
+    _draw_slope,
+    _slope_info,
+    _spread,
+    markdown,
+    rescore_page,
+)
 from nas.run.folder import RunDir
 from tests.nas.cli.leaving import leave
 from tests.nas.explore.rescore.made import BOARD, ENGINE, FLASH_BUDGET_BYTES, change_board
