@@ -34,7 +34,6 @@ from nas.explore.study import StudySettings, front_of, recounted
 from nas.explore.study_file import CANDIDATES, FINALISTS, StudyFile
 from nas.models.backend import (
     MakeTrainer,
-    Trainer,
     check_judges,
     check_teacher,
     mix_of,
@@ -60,6 +59,7 @@ from search_spaces.arch import Arch
 from search_spaces.space import SearchSpace, load_space
 
 if TYPE_CHECKING:
+    from distill.trainer import Trainer
     from distill.training.device import Site
 
 

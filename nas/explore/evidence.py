@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import zip_longest
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -21,13 +22,15 @@ from nas.explore.problem import CostOf, Probe, Problem
 from nas.explore.spread import evenly, spread
 from nas.explore.study import StudySettings, representatives, run_study
 from nas.explore.study_file import StudyFile
-from nas.models.backend import Trainer
 from nas.pareto import gain, nondominated
 from nas.run.candidates import Candidate
 from nas.run.job.progress import Progress
 from search_spaces.arch import Arch
 from search_spaces.nearest import holds, nearest, neighbours
 from search_spaces.space import SearchSpace
+
+if TYPE_CHECKING:
+    from distill.trainer import Trainer
 
 DRAWN, TRIES = 400, 8000
 KNOWN_SHARE = 0.6  # of the networks that are begun first, at most

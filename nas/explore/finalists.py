@@ -20,7 +20,6 @@ from pydantic import TypeAdapter
 
 from nas.explore.problem import Problem
 from nas.explore.study import representatives
-from nas.models.backend import Trainer
 from nas.models.folder import Judging, write_model
 from nas.run.candidates import Candidate
 from nas.run.card import Origin, SearchErrors
@@ -32,6 +31,7 @@ from ppgnas.files import write_json_atomic
 from search_spaces.arch import Arch
 
 if TYPE_CHECKING:
+    from distill.trainer import Trainer
     from deploy.integers.quantized import QuantizedNet
     from distill.evaluation import Retrained
 

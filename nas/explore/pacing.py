@@ -22,7 +22,6 @@ from distill.training.effort import FIRST_RUNG, MOST_FIRST_STEPS, Effort, share_
 from distill.training.recipe import Recipe, direct
 from nas.explore.evidence import AMOUNTS, Amount
 from nas.explore.finalists import ENTRANTS
-from nas.models.backend import Trainer
 from nas.run.documents import read_document
 from nas.run.job.machine import core_seconds
 from nas.run.units import format_duration
@@ -31,6 +30,7 @@ from search_spaces.arch import Arch
 from search_spaces.plan import plan
 
 if TYPE_CHECKING:
+    from distill.trainer import Trainer
     from distill.pace import Pace
 
 Stage = Literal["all", "first_rungs", "finalists"]

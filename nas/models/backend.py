@@ -1,12 +1,10 @@
-"""What the search asks of `distill`, as an interface: so that torch is imported late, and tests
-can hand in something that takes no time.
-"""
+"""What verbs ask of `distill`, so that torch is imported late."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from distill.teachers.names import NONE, files_of, members_of
 from distill.training.effort import Effort, effort_by_name
@@ -19,70 +17,11 @@ from search_spaces.arch import Arch
 from search_spaces.space import SearchSpace
 
 if TYPE_CHECKING:
-    from distill.evaluation import Retrained
-    from distill.first_rung import Begun
-    from distill.pace import Pace
-    from distill.teachers.facts import TeacherFacts
+    from distill.trainer import Trainer
     from distill.training.device import Site
-    from distill.unlabelled import LeftOut
 
 
-class Trainer(Protocol):
-    """Teacher, first rungs and whole trainings of one run; see `distill.trainer.Trainer`."""
-
-    @property
-    def effort(self) -> Effort:
-        """How long everything is trained."""
-
-    def pace(self) -> Pace:
-        """Seconds that a step of each training takes here and now."""
-
-    def at(self, effort: Effort) -> Trainer:
-        """The same trainer with other numbers of steps."""
-
-    def prepare_teacher(self, progress: Tick) -> TeacherFacts | None:
-        """Train the teacher, or return at once when it is there; what is known of it."""
-
-    @property
-    def left_out(self) -> LeftOut | None:
-        """Windows of unlabelled recordings that the teacher is least sure of, once it labelled."""
-
-    def train_supernet(self, progress: Tick) -> None:
-        """Train the supernet, or return at once when it is there."""
-
-    @property
-    def inherit(self) -> bool:
-        """Whether networks begin with its weights."""
-
-    def search_mae(self, arch: Arch) -> float:
-        """Inherited MAE on search people in BPM, once there is a supernet."""
-
-    def begin_many(
-        self, archs: Sequence[Arch], progress: Tick, kind: Rung = "first rungs"
-    ) -> Sequence[Begun]:
-        """Train each up to a rung; what was begun before costs nothing."""
-
-    def begin(self, archs: Sequence[Arch], progress: Tick, kind: Rung = "first rungs") -> None:
-        """The same for those that nobody else has begun, without asking what they say."""
-
-    def retrain_many(
-        self,
-        archs: Sequence[Arch],
-        progress: Tick,
-        on_done: Callable[[int, Retrained], None],
-        *,
-        enough: Callable[[], bool],
-    ) -> None:
-        """Retrain all; `on_done(index, result)` in this process, in any order.
-
-        Where it is `enough`, no further one begins once one has ended.
-        """
-
-    def drop_cache(self) -> None:
-        """Remove what only an unfinished run needs."""
-
-
-MakeTrainer = Callable[..., Trainer]
+MakeTrainer = Callable[..., "Trainer"]
 """The arguments are those of `distill.trainer.Trainer`."""
 
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from hwmodels.costs import Costs
 from nas.bench.search.sides import (
@@ -46,7 +46,7 @@ from search_spaces.published import LARGE
 from search_spaces.space import SearchSpace, load_space
 
 if TYPE_CHECKING:
-    from distill.scratch import Trained
+    from distill.scratch import ScratchTrainer, Trained
 
 NEAR_BPM = 5.0
 """A box that ends at 30 BPM is full of any network that works; this one is not."""
@@ -55,24 +55,7 @@ PAID = ("supernet", "search", "finalists")
 """Phases of a search whose seconds the other sides may spend."""
 
 
-class SideTrainer(Protocol):
-    """See `distill.scratch.ScratchTrainer`."""
-
-    def prepare_teacher(self, progress: Tick) -> None:
-        """Teacher and pool, or return at once when they are there."""
-
-    def train(
-        self,
-        archs: Iterator[Arch],
-        *,
-        go_on: Callable[[float], bool],
-        beat: Callable[[float], None],
-        on_done: Callable[[Arch, Trained], None],
-    ) -> None:
-        """Train networks from random weights while `go_on(seconds in training)` says so."""
-
-
-MakeSideTrainer = Callable[..., SideTrainer]
+MakeSideTrainer = Callable[..., "ScratchTrainer"]
 """The arguments are those of `torch_side_trainer`."""
 
 
@@ -85,7 +68,7 @@ def torch_side_trainer(
     transitions: Transitions,
     teacher: str,
     folder: Path,
-) -> SideTrainer:
+) -> ScratchTrainer:
     """The real one; imports torch."""
     from distill.scratch import ScratchTrainer
     from distill.trainer import Trainer
@@ -284,7 +267,7 @@ def _train(
     allowed_s: float | None,
     folder: Path,
     judge: _Judge,
-    trainer: SideTrainer,
+    trainer: ScratchTrainer,
     progress: Progress,
 ) -> None:
     """Train networks of a side until its core-seconds are spent, at least one.

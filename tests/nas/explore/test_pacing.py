@@ -12,11 +12,11 @@ import pytest
 
 from distill.pace import Pace
 from distill.training.effort import EFFORTS, Effort, share_of
+from distill.trainer import Trainer
 from distill.training.recipe import load_recipe
 from nas.explore.evidence import AMOUNTS
 from nas.explore.finalists import ENTRANTS
 from nas.explore.pacing import QAT_COST, RESERVE, Pacing, Scale
-from nas.models.backend import Trainer
 from nas.run.config import ConfigError, SearchConfig
 from nas.run.resolve import resolve
 from ppgnas.errors import BudgetError

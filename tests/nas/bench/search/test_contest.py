@@ -37,7 +37,7 @@ from ppgnas.errors import DataError, RunError
 from search_spaces.arch import Arch
 from search_spaces.space import SearchSpace
 from tests.nas.bench.search.made import record
-from tests.nas.fakes import FakeTrainer, fake_mae, write_people
+from tests.nas.fakes import Base, FakeTrainer, fake_mae, write_people
 
 EACH_S = 30.0
 SPACE = SearchSpace.preset("tiny")
@@ -47,7 +47,7 @@ class Killed(Exception):
     """In place of a signal."""
 
 
-class FakeSideTrainer:
+class FakeSideTrainer(Base):  # type: ignore[misc]
     """Trains one network after the other, `EACH_S` each, by no clock.
 
     Args:
