@@ -31,9 +31,9 @@ from ppgnas.files import write_json_atomic
 from search_spaces.arch import Arch
 
 if TYPE_CHECKING:
-    from distill.trainer import Trainer
     from deploy.integers.quantized import QuantizedNet
     from distill.evaluation import Retrained
+    from distill.trainer import Trainer
 
 
 ENTRANTS = 1.5

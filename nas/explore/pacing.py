@@ -30,8 +30,8 @@ from search_spaces.arch import Arch
 from search_spaces.plan import plan
 
 if TYPE_CHECKING:
-    from distill.trainer import Trainer
     from distill.pace import Pace
+    from distill.trainer import Trainer
 
 Stage = Literal["all", "first_rungs", "finalists"]
 

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from distill.teachers.names import NONE, files_of, members_of
-from distill.training.effort import Effort, effort_by_name
-from distill.training.jobs import Rung
+from distill.training.effort import effort_by_name
 from nas.run.config import ConfigError, TrainConfig
 from nas.run.job.machine import available_cores
-from nas.run.job.progress import Tick
 from ppg.recording import Recording
-from search_spaces.arch import Arch
 from search_spaces.space import SearchSpace
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ppg.baselines.registry import RATE_HZ, baseline, reads_slope
+from ppg.baselines import RATE_HZ, baseline, reads_slope
 from ppg.people.metrics import summary
 from ppg.readout.smoothing import clip
 from ppg.recording import Recording
@@ -35,7 +35,7 @@ class BaselineRow:
     """Errors of one baseline on report people, as in a card; smoothed by `ppg.readout.smoothing`.
 
     Attributes:
-        name: of `ppg.baselines.registry`, or `constant`.
+        name: of `ppg.baselines`, or `constant`.
         worst_person_mae_bpm: the highest error of a person.
     """
 

@@ -16,8 +16,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from ppg.augment.motion import artefacts, rotations
-from ppg.augment.sensor import bend, polarity, tilt
+from ppg.augment.sensor import artefacts, bend, polarity, rotations, tilt
 from ppg.frontend import PPG_CLIP, PPG_FLOOR, normalise_acc, stream
 from ppg.passes import by_block
 from ppg.recording import Recording

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ppg.augment.motion import rotations
+from ppg.augment.sensor import rotations
 from ppg.augment.streams import pick
 from ppg.frontend import normalise_acc, normalise_ppg
 from ppg.segments.cut import HZ, SAMPLES

@@ -76,7 +76,7 @@ TAUGHT_BY = TeacherFacts(
 Base: Any = object  # to types a fake may be anything
 
 
-class FakeTrainer(Base):  # type: ignore[misc]
+class FakeTrainer(Base):
     """Counts what it is asked; `folder/*.done` stand for checkpoints.
 
     Args:

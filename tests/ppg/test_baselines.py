@@ -7,8 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from ppg.baselines.registry import BASELINES, RATE_HZ, baseline, reads_slope
-from ppg.baselines.spectrum import spectra
+from ppg.baselines import BASELINES, RATE_HZ, baseline, reads_slope, spectra
 from ppg.synthetic.recordings import synthesize
 from ppg.windows import InputSpec, WindowSet, windows_of
 from ppgnas.errors import DataError

@@ -18,7 +18,7 @@ from nas.models.names import ModelError, find_model
 from nas.run.config import TrainingChoice, check_choice
 from nas.run.people import read_labelled
 from ppg.augment.bank import PREPARATION
-from ppg.baselines.registry import BASELINES, baseline
+from ppg.baselines import BASELINES, baseline
 from ppg.identity import united
 from ppg.npz.folder import fingerprint
 from ppg.people.protocols import FOLDS, Protocol, protocol

@@ -25,7 +25,7 @@ from nas.run.job import interrupt
 from nas.run.job.machine import available_cores, versions
 from nas.run.job.progress import Tick
 from nas.run.target import Target, load_target
-from ppg.baselines.registry import RATE_HZ, baseline, reads_slope
+from ppg.baselines import RATE_HZ, baseline, reads_slope
 from ppg.npz.folder import fingerprint
 from ppg.people.protocols import Fold
 from ppg.people.split import PARTS

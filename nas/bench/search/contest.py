@@ -34,7 +34,7 @@ from nas.run.config import ConfigError, SearchConfig
 from nas.run.documents import write_kept
 from nas.run.folder import RunDir, held
 from nas.run.job.machine import available_cores
-from nas.run.job.progress import Progress, Tick
+from nas.run.job.progress import Progress
 from nas.run.people import People, fitting_space, gather, without_acceleration
 from nas.run.run_toml import RunDocument
 from nas.run.target import Target, load_target

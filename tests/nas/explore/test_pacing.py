@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from distill.pace import Pace
-from distill.training.effort import EFFORTS, Effort, share_of
 from distill.trainer import Trainer
+from distill.training.effort import EFFORTS, Effort, share_of
 from distill.training.recipe import load_recipe
 from nas.explore.evidence import AMOUNTS
 from nas.explore.finalists import ENTRANTS

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ppg.augment.motion import artefacts, rotations
+from ppg.augment.sensor import artefacts, rotations
 
 
 def test_artefacts_are_driven_by_the_acceleration() -> None:

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from ppg.segments.pulse import variability_ms
+from ppg.segments.cut import variability_ms
 
 HZ = 128.0
 

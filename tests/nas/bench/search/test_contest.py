@@ -47,7 +47,7 @@ class Killed(Exception):
     """In place of a signal."""
 
 
-class FakeSideTrainer(Base):  # type: ignore[misc]
+class FakeSideTrainer(Base):
     """Trains one network after the other, `EACH_S` each, by no clock.
 
     Args:

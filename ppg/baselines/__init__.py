@@ -1,1 +1,0 @@
-"""Heart rate by hand-built signal processing: what a network must beat on the same people."""
