@@ -12,8 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from distill.encoders.compact import EMBEDDING, ends_of
-from distill.encoders.contrast import Aligned, Contrast
-from distill.encoders.masked import Masked
+from distill.encoders.objectives import Aligned, Contrast, Masked
 from distill.encoders.transformer import EncoderShape, TransformerEncoder
 from search_spaces.arch import Arch
 from search_spaces.network import Network

@@ -13,8 +13,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from distill.encoders.contrast import Aligned, Contrast, too_near
 from distill.encoders.job import INTEGER_SHARE, Job, Pretrained, Supervised
+from distill.encoders.objectives import Aligned, Contrast, too_near
 from distill.encoders.transformer import TransformerEncoder
 from distill.qat import QatNetwork
 from distill.training.checkpoint import Checkpoint, digest_of, load_checkpoint, read_facts

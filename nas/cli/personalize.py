@@ -55,9 +55,8 @@ def personalize(
     from nas.models.evaluate import roles_of
     from nas.models.names import find_model
     from nas.models.predict import find_recording
-    from nas.personal.adapt import adapt
+    from nas.personal.adapt import adapt, write_adapted
     from nas.personal.calibration import check_minutes, kind_of, wearer_of_model
-    from nas.personal.write import write_adapted
     from ppg.recording import with_channels
 
     chosen_kind = kind_of(kind)

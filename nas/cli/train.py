@@ -98,7 +98,7 @@ def train(
 
 
 def _teacher(config: TrainConfig, out: str, *, as_json: bool) -> None:
-    from nas.models.teach import teach
+    from nas.models.train import teach
     from nas.run.job.progress import for_terminal
 
     with goes_on(CHECKPOINT):

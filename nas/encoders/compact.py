@@ -8,8 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nas.encoders.card import FILE, EncoderCard, InEmulation
-from nas.encoders.pretrain import PretrainConfig, chosen_job, corpus_of, ground_of, teacher_of
-from nas.encoders.segments import Corpus
+from nas.encoders.pretrain import (
+    Corpus,
+    PretrainConfig,
+    chosen_job,
+    corpus_of,
+    ground_of,
+    teacher_of,
+)
 from nas.models.backend import site_of
 from nas.models.names import Model
 from nas.models.verify import verify
@@ -97,7 +103,7 @@ def train_compact(
     Args:
         out: the folder; it appears whole.
     """
-    from distill.encoders.contrast import Aligned
+    from distill.encoders.objectives import Aligned
     from distill.encoders.training import pretrain, to_integers
     from distill.training.checkpoint import save_checkpoint
 

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from torch import nn
 
     from deploy.integers.quantized import QuantizedNet
-    from distill.encoders.contrast import Aligned, Projection
     from distill.encoders.job import Sensor
+    from distill.encoders.objectives import Aligned, Projection
 
 
 Floats = NDArray[np.float64]
@@ -97,7 +97,7 @@ def stored_compact(folder: Path) -> Compact:
         RunError: it is none, or damaged.
     """
     from deploy.integers.quantized import QuantizedNet
-    from distill.encoders.contrast import Projection
+    from distill.encoders.objectives import Projection
     from distill.training.checkpoint import load_checkpoint, read_facts
 
     if not (folder / FILE).is_file():

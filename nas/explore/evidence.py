@@ -1,14 +1,15 @@
 """Evidence before order: networks are begun where that says most, and the forecast learns.
 
-First those that are known already and others spread over the space, then in each round those whose
-training promises the largest gain in hypervolume; at the end those that the finalists are chosen
-from. A network is begun by the first rung of a training, and finalists go on from theirs.
+First those that are known already (published ones that the space names, or like them) and others
+spread over the space, then in each round those whose training promises the largest gain in
+hypervolume; at the end those that the finalists are chosen from. A network is begun by the first
+rung of a training, and finalists go on from theirs.
 """
 
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import zip_longest
@@ -17,7 +18,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nas.explore.forecast import Forecast, Forecaster
-from nas.explore.known import known_networks
 from nas.explore.problem import CostOf, Probe, Problem
 from nas.explore.spread import evenly, spread
 from nas.explore.study import StudySettings, representatives, run_study
@@ -27,10 +27,13 @@ from nas.run.candidates import Candidate
 from nas.run.job.progress import Progress
 from search_spaces.arch import Arch
 from search_spaces.nearest import holds, nearest, neighbours
+from search_spaces.published import PUBLISHED, published
 from search_spaces.space import SearchSpace
+from search_spaces.stages import at_task
 
 if TYPE_CHECKING:
     from distill.trainer import Trainer
+
 
 DRAWN, TRIES = 400, 8000
 KNOWN_SHARE = 0.6  # of the networks that are begun first, at most
@@ -115,7 +118,7 @@ class Explorer:
 
     @cached_property
     def known(self) -> list[Arch]:
-        """See `nas.explore.known`; a supernet has weights for networks of the space alone."""
+        """See `known_networks`; a supernet has weights for networks of the space alone."""
         space = replace(self.space, published=()) if self.trainer.inherit else self.space
         return known_networks(space, self._fits)
 
@@ -283,3 +286,26 @@ def _most_promising(
     return max(
         short, key=lambda row: np.mean([gain(values(row, sds), front, corner) for sds in _NODES])
     )
+
+
+MOST_CHANGED = 3
+"""Choices of a published network that the space may not have; the nearest stand for them."""
+
+
+def known_networks(space: SearchSpace, fits: Callable[[Arch], bool]) -> list[Arch]:
+    """The published networks that the space names, as they are; where it names none, all that are
+    or resemble one of its own.
+
+    All fit the budgets. They read acceleration where the space has networks that do.
+    """
+    asked = map(published, space.published) if space.published else PUBLISHED.values()
+    most = 0 if space.published else MOST_CHANGED
+    found: dict[Arch, None] = {}
+    for arch in asked:
+        arch = replace(arch, acceleration=True in space.acceleration)
+        near = nearest(space, arch)
+        if near is not None and near[1] <= most:
+            found[near[0]] = None
+        elif space.published:
+            found[at_task(arch, space.task)] = None
+    return [arch for arch in found if fits(arch)]

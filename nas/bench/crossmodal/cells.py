@@ -1,18 +1,25 @@
-"""What the bench is asked, and the trainings that it takes, in their order."""
+"""What the bench is asked, the trainings that it takes, in their order, and what is kept of each.
+
+One JSON file an encoder, so that a killed bench goes on.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from nas.bench.crossmodal.measure import Retrieval
 from nas.run.config import check_choice
+from nas.run.documents import read_kept
 from ppg.segments.held_out import FEWEST_HOURS
 from search_spaces.space import SearchSpace
 
 if TYPE_CHECKING:
     from distill.encoders.job import Job
+
 
 TEACHER, DISTILLED = "ppg teacher", "distilled"
 MASKED, CONTRAST = "acc masked", "acc contrast"
@@ -138,3 +145,65 @@ def compact_name(size_kb: int) -> str:
 def supervised_name(share: float) -> str:
     """Of a training from a share of the labels."""
     return f"{SUPERVISED} {100 * share:g} %"
+
+
+@dataclass(frozen=True)
+class Probe:
+    """What one probe reads of held-out people.
+
+    Attributes:
+        target: `hr`, `sdnn`, `rmssd` or `activity`.
+        draw: which of several draws of them.
+        by_person: mean absolute error (BPM, ms), or share of segments told wrongly in percent.
+        by_activity: the same of heart rate, mean over people; only with all labels.
+    """
+
+    target: str
+    share: float
+    draw: int
+    labels: int
+    by_person: dict[str, float]
+    by_activity: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class EncoderRecord:
+    """One row of the bench.
+
+    Attributes:
+        made_for: what it depends on; JSON values.
+        parameters: of a float encoder; 0 where there is none.
+        weight_bytes, latency_ms: of a compact one.
+        retrieval: by where candidates come from; empty where nothing was aligned.
+        ppg_xy, acc_xy: `(segments, 2)` of the picture, and `who` is in it.
+        pictured: how the picture was made.
+    """
+
+    name: str
+    made_for: str
+    parameters: int = 0
+    weight_bytes: int = 0
+    latency_ms: float = 0.0
+    differences: int | None = None
+    train_s: float = 0.0
+    probes: tuple[Probe, ...] = ()
+    retrieval: dict[str, Retrieval] = field(default_factory=dict)
+    ppg_xy: tuple[tuple[float, float], ...] = ()
+    acc_xy: tuple[tuple[float, float], ...] = ()
+    who: tuple[str, ...] = ()
+    pictured: str = ""
+
+
+def file_of(folder: Path, name: str) -> Path:
+    """Where a record lies."""
+    return folder / f"{name.replace(' ', '-').replace('%', 'percent')}.json"
+
+
+def read_record(folder: Path, name: str, made_for: str) -> EncoderRecord | None:
+    """A record that was made for the same; None where there is none.
+
+    Raises:
+        RunError: the file is damaged.
+    """
+    record = read_kept(file_of(folder, name), EncoderRecord)
+    return record if record is not None and record.made_for == made_for else None

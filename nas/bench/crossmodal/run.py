@@ -17,14 +17,16 @@ from nas.bench.crossmodal.cells import (
     SUPERVISED_SHARES,
     Cell,
     CrossmodalConfig,
+    EncoderRecord,
     cells_of,
+    file_of,
+    read_record,
     supervised_name,
 )
 from nas.bench.crossmodal.measure import Retrieval, flat, hand_features, profiles, retrieval
-from nas.bench.crossmodal.records import EncoderRecord, file_of, read_record
 from nas.bench.crossmodal.targets import Target, judged, own_mean, probe_all, targets_of
 from nas.encoders.compact import train_compact
-from nas.encoders.segments import Corpus, gather
+from nas.encoders.pretrain import Corpus, gather
 from nas.encoders.vectors import Compact, float_vectors, projected, stored_compact
 from nas.models.backend import site_of
 from nas.run.documents import write_kept
@@ -38,8 +40,8 @@ from ppgnas.defaults import DEFAULT_BOARD, DEFAULT_ENGINE
 if TYPE_CHECKING:
     from torch import nn
 
-    from distill.encoders.contrast import Aligned
     from distill.encoders.job import Job
+    from distill.encoders.objectives import Aligned
     from distill.encoders.training import Ground
     from distill.encoders.transformer import TransformerEncoder
 
@@ -146,8 +148,8 @@ class _Bench:
 
     def _encoder(self, cell: Cell, teacher: TransformerEncoder) -> EncoderRecord:
         """Train (the teacher is there by now) and measure one with attention."""
-        from distill.encoders.contrast import Aligned
         from distill.encoders.files import load_encoder
+        from distill.encoders.objectives import Aligned
 
         shards, corpus = self.corpus.shards, self.corpus
         ground = self._ground(teacher if cell.taught else None)

@@ -8,10 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from nas.bench.crossmodal.cells import DRAWS, SHARES
+from nas.bench.crossmodal.cells import DRAWS, SHARES, Probe
 from nas.bench.crossmodal.measure import read_class, read_number
-from nas.bench.crossmodal.records import Probe
-from nas.encoders.segments import Corpus
+from nas.encoders.pretrain import Corpus
 from ppg.people.metrics import mean_over_people
 
 NUMBERS = ("hr", "sdnn", "rmssd")

@@ -5,15 +5,16 @@ import math
 import pytest
 import torch
 
-from distill.encoders.contrast import (
+from distill.encoders.objectives import (
+    HIDDEN,
     LARGEST_SCALE,
     Aligned,
+    Masked,
     Scale,
     contrastive_loss,
     spread_loss,
     too_near,
 )
-from distill.encoders.masked import HIDDEN, Masked
 from distill.encoders.transformer import EncoderShape, TransformerEncoder
 from ppg.segments.cut import SAMPLES
 

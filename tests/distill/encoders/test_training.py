@@ -9,9 +9,9 @@ import torch
 
 from deploy.integers import reference
 from distill.encoders.compact import compact_arch, ends_of
-from distill.encoders.contrast import Aligned
 from distill.encoders.files import embed, load_encoder
 from distill.encoders.job import Job
+from distill.encoders.objectives import Aligned
 from distill.encoders.training import Ground, pretrain, to_integers
 from distill.encoders.transformer import EncoderShape
 from ppg.segments.cut import SAMPLES

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from nas.explore.known import known_networks
+from nas.explore.evidence import known_networks
 from ppgnas.task import Task
 from search_spaces.nearest import holds, nearest
 from search_spaces.published import (

@@ -18,7 +18,7 @@ from distill.teachers.resnet import ResNetShape, ResNetTeacher
 from distill.training.checkpoint import read_facts, save_checkpoint
 from distill.training.effort import EFFORTS
 from nas.models.backend import check_teacher
-from nas.models.teach import Taught, teach
+from nas.models.train import Taught, teach
 from nas.run.config import ConfigError, TrainConfig
 from nas.run.job.progress import Silent
 from nas.run.people import gather_for

@@ -18,7 +18,7 @@ from nas.models.evaluate import evaluate, roles_of
 from nas.models.export import export_files, write_files
 from nas.models.names import Model, ModelError, find_model
 from nas.models.train import train_model
-from nas.personal.adapt import adapt
+from nas.personal.adapt import adapt, write_adapted
 from nas.personal.calibration import (
     GAP_S,
     PERSONAL_KINDS,
@@ -27,7 +27,6 @@ from nas.personal.calibration import (
     kind_of,
     wearer_of,
 )
-from nas.personal.write import write_adapted
 from nas.run.card import Card
 from nas.run.config import TrainConfig
 from nas.run.folder import RunDir

@@ -6,9 +6,17 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from nas.bench.crossmodal.cells import ALONE, DISTILLED, DRAWS, HAND, OWN_MEAN, SHARES, SUPERVISED
+from nas.bench.crossmodal.cells import (
+    ALONE,
+    DISTILLED,
+    DRAWS,
+    HAND,
+    OWN_MEAN,
+    SHARES,
+    SUPERVISED,
+    EncoderRecord,
+)
 from nas.bench.crossmodal.measure import PROFILE_S
-from nas.bench.crossmodal.records import EncoderRecord
 from nas.bench.crossmodal.run import EVERYWHERE, Crossmodal
 from nas.bench.interval import Interval, drawn_anew
 from nas.run.job.machine import versions

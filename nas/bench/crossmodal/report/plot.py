@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from nas.bench.crossmodal.records import EncoderRecord
+from nas.bench.crossmodal.cells import EncoderRecord
 from nas.report.figures import SERIES, figure, label
 
 if TYPE_CHECKING:

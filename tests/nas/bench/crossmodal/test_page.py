@@ -3,9 +3,17 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from nas.bench.crossmodal.cells import CONTRAST, DISTILLED, MASKED, CrossmodalConfig
+from nas.bench.crossmodal.cells import (
+    CONTRAST,
+    DISTILLED,
+    MASKED,
+    CrossmodalConfig,
+    EncoderRecord,
+    Probe,
+    file_of,
+    read_record,
+)
 from nas.bench.crossmodal.measure import retrieval
-from nas.bench.crossmodal.records import EncoderRecord, Probe, file_of, read_record
 from nas.bench.crossmodal.report.page import (
     best_alone,
     crossmodal_page,
@@ -15,7 +23,7 @@ from nas.bench.crossmodal.report.page import (
 )
 from nas.bench.crossmodal.report.plot import draw_places, places
 from nas.bench.crossmodal.run import Crossmodal
-from nas.encoders.segments import Corpus
+from nas.encoders.pretrain import Corpus
 from nas.run.config import ConfigError
 from nas.run.documents import write_kept
 from ppg.segments.shards import write_shards

@@ -15,9 +15,8 @@ from nas.bench.personal.page import bench_page, bench_text
 from nas.bench.personal.run import Cell, PersonRecord, Tried, read_record, run_bench, unseen
 from nas.models.names import Model, ModelError, find_model
 from nas.models.train import train_model
-from nas.personal.adapt import adapt
+from nas.personal.adapt import adapt, write_adapted
 from nas.personal.calibration import Errors, wearer_of_model
-from nas.personal.write import write_adapted
 from nas.run.config import TrainConfig
 from nas.run.job.progress import Silent
 from ppg.npz.folder import write_recording

@@ -1,8 +1,12 @@
-"""The contrastive loss between two views or two sensors, and what keeps it from collapsing.
+"""What an encoder learns: two views or two sensors told apart, or what was masked filled in.
 
-Symmetric InfoNCE with a learnt scale (Radford et al. 2021, arXiv 2103.00020); KoLeo spreads
-embeddings (Sablayrolles et al. 2019, arXiv 1806.03198), as Abbaspourazad et al. 2024 (arXiv
-2312.05409) use it for PPG.
+The contrastive loss is symmetric InfoNCE with a learnt scale (Radford et al. 2021, arXiv
+2103.00020). KoLeo keeps it from collapsing: it spreads embeddings (Sablayrolles et al. 2019, arXiv
+1806.03198), as Abbaspourazad et al. 2024 (arXiv 2312.05409) use it for PPG.
+
+Masked autoencoding goes from a quarter of a segment's patches to the samples of the others. He et
+al. 2022 (arXiv 2111.06377): the encoder reads what is left alone, a small decoder fills in the
+rest, and each patch is normalised before it is compared.
 """
 
 from __future__ import annotations
@@ -12,6 +16,9 @@ import math
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from distill.encoders.transformer import TransformerEncoder
+from distill.teachers.transformer import Block
 
 FIRST_TEMPERATURE = 0.07
 LARGEST_SCALE = 100.0
@@ -122,3 +129,45 @@ class Aligned(nn.Module):
             taught = self.teacher(other)
         left, right = self.projection(self.encoder(own)), self.teacher_projection(taught)
         return _paired(left, right, self.scale(), excluded)
+
+
+HIDDEN = 0.75  # of the patches
+DECODER_WIDTH, DECODER_HEADS = 32, 4
+SMALLEST_VARIANCE = 1e-4
+
+
+class Masked(nn.Module):
+    """An encoder and what fills in; only the encoder is kept."""
+
+    def __init__(self, encoder: TransformerEncoder) -> None:
+        super().__init__()
+        self.encoder = encoder
+        shape = encoder.shape
+        self.narrow = nn.Linear(shape.width, DECODER_WIDTH)
+        self.missing = nn.Parameter(0.02 * torch.randn(1, 1, DECODER_WIDTH))
+        self.positions = nn.Parameter(0.02 * torch.randn(1, shape.tokens, DECODER_WIDTH))
+        self.decoder = Block(DECODER_WIDTH, DECODER_HEADS, dropout=0.0)
+        self.samples = nn.Linear(DECODER_WIDTH, shape.channels * shape.patch)
+
+    def loss(self, x: Tensor, order: Tensor) -> Tensor:
+        """Mean squared error on the patches that were hidden.
+
+        Args:
+            x: `(batch, channels, time)`.
+            order: `(batch, tokens)` a random order of the patches; the first quarter is seen.
+        """
+        shape = self.encoder.shape
+        count = max(1, round((1 - HIDDEN) * shape.tokens))
+        seen, hidden = order[:, :count], order[:, count:]
+        known = self.narrow(self.encoder.tokens(x, seen))
+        blank = self.missing.expand(len(x), shape.tokens - count, -1)
+        # Back to their places: `order` says where each came from.
+        back = order.argsort(dim=1)[..., None].expand(-1, -1, DECODER_WIDTH)
+        everything = torch.cat([known, blank], dim=1).gather(1, back) + self.positions
+        filled = self.samples(self.decoder(everything))
+        wanted = self.encoder.cut(x)
+        mean, variance = wanted.mean(dim=2, keepdim=True), wanted.var(dim=2, keepdim=True)
+        wanted = (wanted - mean) / (variance + SMALLEST_VARIANCE).sqrt()
+        places = hidden[..., None].expand(-1, -1, wanted.shape[2])
+        error: Tensor = filled.gather(1, places) - wanted.gather(1, places)
+        return error.square().mean()
