@@ -50,7 +50,7 @@ search: install
 	$(BIN)/ppgnas search --budget 80KB
 
 test: $(VENV)/.installed-test
-	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 8 --dist loadfile
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 8 --dist worksteal
 
 docs: $(VENV)/.installed-test
 	$(BIN)/python -m mkdocs build --strict

@@ -11,6 +11,7 @@ import shutil
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 from deploy.emulation.linking import SUPPORT
@@ -97,17 +98,22 @@ class HostCompiler:
 
     def sanitizers(self) -> tuple[str, ...]:
         """Those that work here: a program with a fault of each kind was built, run and caught."""
-        with tempfile.TemporaryDirectory(prefix="ppgnas-probe-") as folder:
-            for chosen in _SANITIZERS:
-                program = Path(folder) / "-".join(chosen)
-                try:
-                    self.build([SUPPORT / "probe.c"], program, flags=("-O1", *_sanitizing(chosen)))
-                    run_generated([program], "running a program without faults", sanitized=True)
-                except ToolError:
-                    continue
-                if all(_finds(program, sanitizer) for sanitizer in chosen):
-                    return chosen
-        return ()
+        return _working(self)
+
+
+@cache  # a machine's compiler gains none while a process runs
+def _working(compiler: HostCompiler) -> tuple[str, ...]:
+    with tempfile.TemporaryDirectory(prefix="ppgnas-probe-") as folder:
+        for chosen in _SANITIZERS:
+            program = Path(folder) / "-".join(chosen)
+            try:
+                compiler.build([SUPPORT / "probe.c"], program, flags=("-O1", *_sanitizing(chosen)))
+                run_generated([program], "running a program without faults", sanitized=True)
+            except ToolError:
+                continue
+            if all(_finds(program, sanitizer) for sanitizer in chosen):
+                return chosen
+    return ()
 
 
 def _finds(program: Path, sanitizer: str) -> bool:
