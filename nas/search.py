@@ -281,7 +281,12 @@ class Search:
                 chosen = retrain_finalists(chosen, trainer, run, tick, enough=enough)
             finalists = ranked(chosen, run)
             with progress.phase("writing finalists") as tick:
-                write_finalists(finalists, self._judging(), run=run, progress=tick)
+                write_finalists(
+                    *(finalists, self._judging()),
+                    run=run,
+                    progress=tick,
+                    threads=self.site.side_by_side,
+                )
             rows = baseline_rows(self.people.train, self.people.report, self.space.task)
             write_rows(run.path, BASELINES, rows)
         numbers = {f.candidate.number: index + 1 for index, f in enumerate(finalists)}

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 import shutil
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -202,20 +203,30 @@ def ranked(chosen: Sequence[Candidate], run: RunDir) -> list[Finalist]:
 
 
 def write_finalists(
-    finalists: Sequence[Finalist], judging: Judging, *, run: RunDir, progress: Tick
+    finalists: Sequence[Finalist],
+    judging: Judging,
+    *,
+    run: RunDir,
+    progress: Tick,
+    threads: int = 1,
 ) -> None:
-    """Write `front/N` of every finalist that is not complete.
+    """Write `front/N` of every finalist that is not complete, so many side by side.
 
     Raises:
         ExportError: a TFLite file does not equal the integer reference in LiteRT's rounding.
         OSError: the disk is full; finalists written before are whole.
     """
-    for index, finalist in enumerate(finalists):
-        number = index + 1
+
+    def write(number: int) -> None:
+        finalist = finalists[number - 1]
         if number not in run.finalists() or run.card(number).id != finalist.arch.id:
             with new_folder(run.finalist(number)) as folder:
                 _write_finalist(folder, number, finalist, judging)
-        progress(number, len(finalists), f"finalist {number}")
+
+    numbers = range(1, len(finalists) + 1)
+    with ThreadPoolExecutor(threads) as team:  # numpy and runtimes leave the interpreter's lock
+        for number, _ in zip(numbers, team.map(write, numbers), strict=True):
+            progress(number, len(finalists), f"finalist {number}")
     for number in run.finalists():
         if number > len(finalists):
             shutil.rmtree(run.finalist(number))

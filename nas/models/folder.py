@@ -44,7 +44,6 @@ if TYPE_CHECKING:
     from deploy.package import FileFacts as PackageFacts
     from deploy.package import Package
     from distill.evaluation import Predictions
-    from ppg.recording import Recording
     from search_spaces.arch import Arch
 
 PARITY_WINDOWS = 500
@@ -105,6 +104,12 @@ def write_model(
         )
         for file in made
     }
+    in_windows = by_file["model.tflite"]
+    if target.mode == "streaming":
+        in_windows = (
+            predict_windows(net, windows_of(people.search, arch), smoothing="none"),
+            predict_windows(net, windows_of(people.report, arch), smoothing="none"),
+        )
     file = target.file if target.file in by_file else "model.tflite"
     ranked, predictions = by_file[file]
     decoding = calibrate(ranked, transitions=judging.transitions)
@@ -138,7 +143,7 @@ def write_model(
         macs=costs.macs,
         parity=written.parity,
         tflite=_in_tflite(*by_file["model.tflite"]),
-        onnx=_in_onnx((folder / "model.onnx").read_bytes(), net, arch, judging),
+        onnx=_in_onnx((folder / "model.onnx").read_bytes(), net, in_windows, judging.transitions),
         c=_in_c(written, files, by_file),
         files={name: FileFacts(**facts) for name, facts in files.items()},
         versions=versions(),
@@ -152,25 +157,31 @@ def _in_tflite(search: Predictions, report: Predictions) -> InTflite:
     return InTflite(*(ErrorsInTflite(each.mae_bpm, each.mae_bpm_smoothed) for each in both))
 
 
-def _in_onnx(model: bytes, net: QuantizedNet, arch: Arch, judging: Judging) -> InOnnx:
-    """Errors of the ONNX file, run as its users run it, on windows."""
+def _in_onnx(
+    model: bytes,
+    net: QuantizedNet,
+    by_rule: tuple[Predictions, Predictions],
+    transitions: Transitions,
+) -> InOnnx:
+    """Errors of the ONNX file, run as its users run it, on windows of search and report people.
+
+    Args:
+        by_rule: what the integer reference reads of them.
+    """
     from deploy import onnx_export
-    from distill.evaluation import decoded, predict_windows
-    from ppg.windows import windows_of
+    from distill.evaluation import decoded
 
     furthest_bpm = 0.0
 
-    def read(people: list[Recording]) -> ErrorsInOnnx:
+    def read(truth: Predictions) -> ErrorsInOnnx:
         nonlocal furthest_bpm
-        windows = windows_of(people, arch)
-        logits = onnx_export.run(model, net.quantize_input(windows.x))
-        read = decoded(net.dequantize_output(logits), windows, transitions=judging.transitions)
+        logits = onnx_export.run(model, net.quantize_input(truth.windows.x))
+        read = decoded(net.dequantize_output(logits), truth.windows, transitions=transitions)
+        furthest_bpm = max(furthest_bpm, float(np.abs(read.raw.bpm - truth.raw.bpm).max()))
         found = read.summary()
-        truth = predict_windows(net, windows, smoothing="none").raw.bpm
-        furthest_bpm = max(furthest_bpm, float(np.abs(read.raw.bpm - truth).max()))
         return ErrorsInOnnx(found.mae_bpm, found.mae_bpm_smoothed)
 
-    search, report = read(judging.people.search), read(judging.people.report)
+    search, report = map(read, by_rule)
     return InOnnx(search, report, furthest_bpm)
 
 

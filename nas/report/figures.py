@@ -37,23 +37,30 @@ def figure(
     """
     import plotly.graph_objects as go
 
-    drawn = go.Figure()
-    drawn.update_layout(
-        template=go.layout.Template(),
-        font={"family": "system-ui, -apple-system, 'Segoe UI', sans-serif", "color": INK},
-        paper_bgcolor="white",
-        plot_bgcolor="white",
-        margin={"l": 8, "r": 12, "t": 24, "b": 8},
-        hoverlabel={"align": "left", "bgcolor": "white", "font": {"color": INK}},
-        legend={"orientation": "h", "itemwidth": 30, "x": 0, "y": 0, "yanchor": "bottom"},
-        legend_xref="container",
-        legend_yref="container",
-        colorway=list(SERIES),
-        height=height_px,
-    )
-    for update, title in ((drawn.update_xaxes, x), (drawn.update_yaxes, y)):
-        update(gridcolor="#E6E9ED", linecolor="#C3CAD2", zeroline=False, automargin=True)
-        update(title={"standoff": 8, "text": title or None})
+    axis = {"gridcolor": "#E6E9ED", "linecolor": "#C3CAD2", "zeroline": False, "automargin": True}
+    # All at once: an update takes ten times as long.
+    look = {
+        "template": go.layout.Template(),
+        "font": {"family": "system-ui, -apple-system, 'Segoe UI', sans-serif", "color": INK},
+        "paper_bgcolor": "white",
+        "plot_bgcolor": "white",
+        "margin": {"l": 8, "r": 12, "t": 24, "b": 8},
+        "hoverlabel": {"align": "left", "bgcolor": "white", "font": {"color": INK}},
+        "legend": {
+            "orientation": "h",
+            "itemwidth": 30,
+            "x": 0,
+            "xref": "container",
+            "y": 0,
+            "yref": "container",
+            "yanchor": "bottom",
+        },
+        "colorway": list(SERIES),
+        "height": height_px,
+        "xaxis": {**axis, "title": {"standoff": 8, "text": x or None}},
+        "yaxis": {**axis, "title": {"standoff": 8, "text": y or None}},
+    }
+    drawn = go.Figure(layout=look)
     drawn.update_layout(**layout)
     if synthetic:
         paper = {"xref": "paper", "yref": "paper", "x": 1, "y": 1, "xanchor": "right"}

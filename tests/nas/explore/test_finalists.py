@@ -3,6 +3,7 @@ from __future__ import annotations
 import itertools
 from dataclasses import replace
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -217,6 +218,23 @@ def test_complete_finalists_stay_and_surplus_ones_go(tmp_path: Path) -> None:
     write_finalists(other, judging(), run=run, progress=tick)
     assert run.finalists() == [1]
     assert run.card(1).id == two[1].candidate.arch.id
+
+
+def test_any_number_of_threads_writes_the_same_in_order(tmp_path: Path) -> None:
+    found = [Finalist(c, fake_net(c.arch), 4.0) for c in (candidate(n, 5.0, 1.0) for n in (5, 6))]
+    written = []
+    for threads in (1, 2):
+        run, told = RunDir(tmp_path / str(threads)), Mock()
+        write_finalists(found, judging("ppgnas-c"), run=run, progress=told, threads=threads)
+        assert [call.args[:2] for call in told.call_args_list] == [(1, 2), (2, 2)]
+        written.append(
+            {
+                p.relative_to(run.path): p.read_bytes()
+                for p in run.front.rglob("*.*")
+                if p.is_file()
+            }
+        )
+    assert len(written[0]) > 10 and written[0] == written[1]
 
 
 def test_a_network_without_c_stays_a_finalist(
