@@ -18,7 +18,7 @@ from nas.run.documents import AGAIN, read_document
 from ppg.frontend import normalise_acc, normalise_ppg, stream
 from ppg.recording import Recording
 from ppg.segments.cut import HOP_S, HZ, SAMPLES, SEGMENT_S, clear_of_gaps
-from ppg.segments.draw import Pairs, SegmentBank
+from ppg.segments.draw import SegmentBank
 from ppg.segments.shards import Shards
 from ppgnas.errors import DataError, RunError
 from ppgnas.tables import csv_table
@@ -36,11 +36,6 @@ BATCH = 256
 WIDEST = 4096  # of an embedding
 
 
-def own_side(pairs: Pairs, sensor: Sensor) -> NDArray[np.float32]:
-    """`(segments, channels, time)` of a sensor."""
-    return pairs.ppg if sensor == "ppg" else pairs.acc
-
-
 def float_vectors(
     encoder: nn.Module, shards: Shards, rows: NDArray[np.int64], sensor: Sensor
 ) -> Floats:
@@ -51,7 +46,7 @@ def float_vectors(
 
     bank = SegmentBank(shards, rows)
     parts = [
-        embed(encoder, torch.from_numpy(own_side(bank.pairs(part), sensor))).numpy()
+        embed(encoder, torch.from_numpy(getattr(bank.pairs(part), sensor))).numpy()
         for part in np.array_split(rows, -(-len(rows) // BATCH))
     ]
     return np.concatenate([part.reshape(len(part), -1) for part in parts]).astype(np.float64)

@@ -71,8 +71,8 @@ class Budgets:
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrainingChoice:
-    """What to train on and for how long.
+class TrainConfig:
+    """A training, whose people it sees, and the device that it is judged for.
 
     Attributes:
         data: `synthetic` or a folder of recordings.
@@ -80,24 +80,6 @@ class TrainingChoice:
         teacher: its name, see `distill.teachers.names.files_of`.
         recipe: stages of a network's training, a name or a path; see `distill.training.recipe`.
         mode: whether networks read windows, or stream; see `ppgnas.task`.
-    """
-
-    data: str = SYNTHETIC
-    effort: str = "standard"
-    teacher: str = "none"
-    recipe: str = "direct"
-    mode: Mode = "window"
-
-    def __post_init__(self) -> None:
-        check_choice("effort", self.effort, tuple(EFFORT_TRIALS))
-        mode_of(self.mode)
-
-
-@dataclass(frozen=True, kw_only=True)
-class TrainConfig(TrainingChoice):
-    """A training, whose people it sees, and the device that it is judged for.
-
-    Attributes:
         report_data: folder of the report people, or None to draw them from `data`.
         report_from: data set that report people are drawn from, or None for any.
         split: file with the three lists of people, or None to draw them.
@@ -114,6 +96,11 @@ class TrainConfig(TrainingChoice):
             `taught_by`.
     """
 
+    data: str = SYNTHETIC
+    effort: str = "standard"
+    teacher: str = "none"
+    recipe: str = "direct"
+    mode: Mode = "window"
     report_data: str | None = None
     report_from: str | None = None
     split: str | None = None
@@ -130,7 +117,8 @@ class TrainConfig(TrainingChoice):
     windows: WindowChoice = ANY
 
     def __post_init__(self) -> None:
-        super().__post_init__()
+        check_choice("effort", self.effort, tuple(EFFORT_TRIALS))
+        mode_of(self.mode)
         check_choice("device", self.device, DEVICES)
         for name in ("student_inputs", "teacher_inputs"):
             if (inputs := getattr(self, name)) is not None:

@@ -15,7 +15,7 @@ from pathlib import Path
 from distill.teachers.names import NONE, files_of, members_of
 from nas.bench.records.record import Identity, read_record
 from nas.models.names import ModelError, find_model
-from nas.run.config import TrainingChoice, check_choice
+from nas.run.config import EFFORT_TRIALS, SYNTHETIC, check_choice
 from nas.run.people import read_labelled
 from ppg.augment.bank import PREPARATION
 from ppg.baselines import BASELINES, baseline
@@ -33,10 +33,11 @@ Say = Callable[[str], None]
 
 
 @dataclass(frozen=True, kw_only=True)
-class RecordsConfig(TrainingChoice):
+class RecordsConfig:
     """What to run.
 
     Attributes:
+        data, effort, teacher: as of `nas.run.config.TrainConfig`.
         network: `published:NAME` or its NAME, RUN:ID, an arch.json, or `baseline:NAME`.
         tested, folds, train: data sets and groups of the protocols that have them.
         clock: `corrected` takes window starts with the lag of the labels, `published` without.
@@ -44,6 +45,9 @@ class RecordsConfig(TrainingChoice):
 
     protocol: str
     network: str
+    data: str = SYNTHETIC
+    effort: str = "standard"
+    teacher: str = NONE
     tested: tuple[str, ...] = ()
     folds: int = FOLDS
     clock: str = "corrected"
@@ -51,7 +55,7 @@ class RecordsConfig(TrainingChoice):
     train: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        super().__post_init__()
+        check_choice("effort", self.effort, tuple(EFFORT_TRIALS))
         check_choice("clock", self.clock, CLOCKS)
         if not self.seeds or min(self.seeds) < 0 or len(set(self.seeds)) != len(self.seeds):
             raise DataError(f"`seeds` are {self.seeds}; allowed: different numbers of 0 or more")

@@ -20,14 +20,12 @@ def list_engines(as_json: options.AsJson = False) -> None:
 
     found = [load_engine(name) for name in engine_names()]
     if as_json:
+        keys = ("name", "title", "version", "date")
         emit(
             {
                 "engines": [
                     {
-                        "name": engine.name,
-                        "title": engine.title,
-                        "version": engine.version,
-                        "date": engine.date,
+                        **{key: getattr(engine, key) for key in keys},
                         "cores": list(engine.cores),
                         "errors": dict(engine.errors),
                     }
@@ -93,28 +91,19 @@ def list_data(as_json: options.AsJson = False) -> None:
     from ppg.loaders.registry import DATA_SETS
 
     if as_json:
-        emit(
+        keys = ("name", "title", "summary", "licence", "home", "size_bytes", "sha256")
+        sets = [
             {
-                "datasets": [
-                    {
-                        "name": known.name,
-                        "title": known.title,
-                        "summary": known.summary,
-                        "licence": known.licence,
-                        "folder": known.level,
-                        "home": known.home,
-                        "fetch": known.url is not None,
-                        "size_bytes": known.size_bytes,
-                        "sha256": known.sha256,
-                    }
-                    for known in DATA_SETS
-                ],
-                "forms": [
-                    {"title": form.title, "what": form.what, "tried_on": form.tried_on}
-                    for form in FORMS
-                ],
+                **{key: getattr(known, key) for key in keys},
+                "folder": known.level,
+                "fetch": known.url is not None,
             }
-        )
+            for known in DATA_SETS
+        ]
+        told = [
+            {key: getattr(form, key) for key in ("title", "what", "tried_on")} for form in FORMS
+        ]
+        emit({"datasets": sets, "forms": told})
         return
     for known in DATA_SETS:
         how = f"ppgnas data fetch {known.name}" if known.url else "by hand"

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from distill.baselines.networks import Baseline, baseline
+from distill.baselines import Baseline, baseline
 from distill.compression.retrain import float_network, parts_of, retrain
 from distill.evaluation import predict_windows
 from distill.finalist import OBSERVED_BATCHES, FinalistJob, fit_finalist

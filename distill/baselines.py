@@ -1,7 +1,9 @@
-"""The baselines: a perceptron, and convolutions that a recurrent layer reads.
+"""Plain networks to compare students with, at as many parameters and the same training.
 
-Both end in the head of `search_spaces.plan`, spaced like that of `small`: a dense head of 180
-classes would take all parameters of a small network.
+A perceptron, and convolutions that a recurrent layer reads. They are no architectures of a search
+space and stay in float: no file for a device is made of them. Both end in the head of
+`search_spaces.plan`, spaced like that of `small`: a dense head of 180 classes would take all
+parameters of a small network.
 """
 
 from __future__ import annotations

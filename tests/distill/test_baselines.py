@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from distill.baselines.networks import BASELINES, baseline
+from distill.baselines import BASELINES, baseline
 from ppgnas.errors import SpaceError
 from search_spaces.lower import lower
 from search_spaces.published import published
