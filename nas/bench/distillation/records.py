@@ -24,7 +24,7 @@ class PeopleErrors:
 
     Attributes:
         activities: the same within each activity, of the people who did it; see
-            `nas.bench.distillation.work.readings.errors_of`. Empty in records of before.
+            `nas.bench.distillation.work.errors_of`. Empty in records of before.
     """
 
     raw: Mapping[str, float]

@@ -27,9 +27,9 @@ class Processes:
     def prepare(
         self, jobs: Sequence[GroundJob], tick: Tick, keep: Callable[[int, GroundRecord], None]
     ) -> None:
-        """Members first, each once, then what asks them: see `work.ground`."""
+        """Members first, each once, then what asks them: see `work.prepare_ground`."""
         from distill.teachers.choice import steps_of
-        from nas.bench.distillation.work.ground import prepare_ground, train_member
+        from nas.bench.distillation.work import prepare_ground, train_member
 
         members = {
             ground: replace(job, ground=ground)
@@ -47,16 +47,16 @@ class Processes:
     def pace(
         self, jobs: Sequence[CellJob], tick: Tick, keep: Callable[[int, RecipePace], None]
     ) -> None:
-        """See `work.cell.measure_pace`."""
-        from nas.bench.distillation.work.cell import measure_pace
+        """See `work.measure_pace`."""
+        from nas.bench.distillation.work import measure_pace
 
         self._run(measure_pace, jobs, [1 for _ in jobs], "paces", 1, tick, keep)
 
     def train(
         self, jobs: Sequence[CellJob], tick: Tick, keep: Callable[[int, CellRecord], None]
     ) -> None:
-        """See `work.cell.train_cell`."""
-        from nas.bench.distillation.work.cell import train_cell
+        """See `work.train_cell`."""
+        from nas.bench.distillation.work import train_cell
 
         steps = [job.steps.float_steps + job.steps.int8_steps for job in jobs]
         self._run(train_cell, jobs, steps, "networks", self.count, tick, keep)

@@ -44,8 +44,7 @@ def bench_crossmodal(
     from dataclasses import asdict
 
     from nas.bench.crossmodal.cells import DISTILLED, SHARES, CrossmodalConfig
-    from nas.bench.crossmodal.report.page import crossmodal_page, summary_rows
-    from nas.bench.crossmodal.report.plot import draw_places, places
+    from nas.bench.crossmodal.page import crossmodal_page, draw_places, places, summary_rows
     from nas.bench.crossmodal.run import bench_crossmodal as measure
     from nas.run.job.progress import for_terminal
     from ppgnas.errors import DataError

@@ -39,8 +39,7 @@ def bench_personalize(
     """
     from dataclasses import asdict
 
-    from nas.bench.personal.figures import rows_of
-    from nas.bench.personal.page import bench_page, bench_text
+    from nas.bench.personal.page import bench_page, bench_text, rows_of
     from nas.bench.personal.run import run_bench
     from nas.models.names import find_model
     from nas.personal.calibration import check_minutes, kind_of

@@ -14,14 +14,15 @@ from nas.bench.crossmodal.cells import (
     read_record,
 )
 from nas.bench.crossmodal.measure import retrieval
-from nas.bench.crossmodal.report.page import (
+from nas.bench.crossmodal.page import (
     best_alone,
     crossmodal_page,
+    draw_places,
     gains,
     mean_of,
+    places,
     summary_rows,
 )
-from nas.bench.crossmodal.report.plot import draw_places, places
 from nas.bench.crossmodal.run import Crossmodal
 from nas.encoders.pretrain import Corpus
 from nas.run.config import ConfigError

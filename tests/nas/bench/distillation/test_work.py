@@ -11,13 +11,10 @@ import pytest
 
 from distill.evaluation import Predictions
 from distill.training.effort import EFFORTS
+from nas.bench.distillation import work
 from nas.bench.distillation.cells import Cell, Recipe, Steps, student_arch
 from nas.bench.distillation.records import CellJob, GroundJob, Judges
-from nas.bench.distillation.spent import Spent
-from nas.bench.distillation.work import cell as cells
-from nas.bench.distillation.work.cell import measure_pace, train_cell
-from nas.bench.distillation.work.ground import prepare_ground
-from nas.bench.distillation.work.readings import errors_of
+from nas.bench.distillation.work import Spent, errors_of, measure_pace, prepare_ground, train_cell
 from nas.run.target import load_target
 from ppg.readout.decode import Decoded
 from ppg.readout.transitions import fit_transitions
@@ -33,7 +30,7 @@ def nothing(done: int, total: int, note: str) -> None:
 
 
 def test_a_cell_from_ground_to_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cells, "PACE_STEPS", 8)
+    monkeypatch.setattr(work, "PACE_STEPS", 8)
     people = synthesize(people=4, minutes=0.5, seed=3)
     judges = Judges(people[2:3], people[3:], fit_transitions(people[:2]), "c")
     arch = student_arch("medium@0.2")

@@ -10,8 +10,7 @@ import numpy as np
 import pytest
 
 import nas.bench.personal.run as running
-from nas.bench.personal.figures import effect, rows_of
-from nas.bench.personal.page import bench_page, bench_text
+from nas.bench.personal.page import bench_page, bench_text, effect, rows_of
 from nas.bench.personal.run import Cell, PersonRecord, Tried, read_record, run_bench, unseen
 from nas.models.names import Model, ModelError, find_model
 from nas.models.train import train_model

@@ -1,8 +1,14 @@
-"""The bench as a Markdown page: means over people, and what the distilled encoders gain."""
+"""The bench as a Markdown page, and both embeddings of held-out people as a plot.
+
+The page tells means over people, and what the distilled encoders gain; the plot has two
+dimensions and is coloured by person.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -19,11 +25,16 @@ from nas.bench.crossmodal.cells import (
 from nas.bench.crossmodal.measure import PROFILE_S
 from nas.bench.crossmodal.run import EVERYWHERE, Crossmodal
 from nas.bench.interval import Interval, drawn_anew
+from nas.report.figures import SERIES, figure, label
 from nas.run.job.machine import versions
 from nas.run.units import format_duration
 from ppg.people.metrics import DRAWS as RESAMPLED
 from ppg.people.metrics import bootstrap_mean
 from ppgnas.tables import markdown_cell, markdown_table
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
 
 MEANING = (
     "A probe is a linear model on frozen embeddings: ridge regression, or logistic regression for "
@@ -281,3 +292,67 @@ def summary_rows(found: Crossmodal) -> list[tuple[str, ...]]:
             )
         )
     return rows
+
+
+HEIGHT_PX = 640
+SYMBOLS = ("circle", "diamond", "cross", "square", "triangle-up", "x")
+"""After all colours once: more people than colours are told apart by both."""
+
+
+@dataclass(frozen=True)
+class Places:
+    """Segments of one person in one embedding.
+
+    Attributes:
+        side: 0 for PPG, 1 for acceleration.
+    """
+
+    person: str
+    side: int
+    x: list[float]
+    y: list[float]
+
+
+def places(record: EncoderRecord) -> list[Places]:
+    """By person, first of PPG."""
+    found = []
+    for side, points in enumerate((record.ppg_xy, record.acc_xy)):
+        for person in sorted(set(record.who)):
+            own = [xy for xy, who in zip(points, record.who, strict=True) if who == person]
+            found.append(Places(person, side, [x for x, _ in own], [y for _, y in own]))
+    return found
+
+
+def draw_places(drawn: list[Places], *, how: str, synthetic: bool) -> go.Figure:
+    """Two panels, one colour and symbol a person."""
+    from plotly.subplots import make_subplots
+
+    out = make_subplots(
+        cols=2,
+        subplot_titles=tuple(
+            f"{sensor} encoder, {label(how)}" for sensor in ("PPG", "acceleration")
+        ),
+    )
+    people = sorted({each.person for each in drawn})
+    for each in drawn:
+        number = people.index(each.person)
+        out.add_scatter(
+            x=each.x,
+            y=each.y,
+            mode="markers",
+            name=label(each.person),
+            legendgroup=each.person,
+            showlegend=each.side == 0,
+            marker={
+                "size": 6,
+                "color": SERIES[number % len(SERIES)],
+                "symbol": SYMBOLS[number // len(SERIES) % len(SYMBOLS)],
+            },
+            row=1,
+            col=each.side + 1,
+        )
+    look = figure(HEIGHT_PX, synthetic=synthetic).layout
+    out.update_layout(look, height=HEIGHT_PX)
+    for axes in (out.update_xaxes, out.update_yaxes):  # places have no unit
+        axes(showticklabels=False, zeroline=False, showgrid=False, showline=False)
+    return out

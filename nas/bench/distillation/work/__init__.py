@@ -1,1 +1,0 @@
-"""The work of a bench, as worker processes do it."""
