@@ -133,11 +133,14 @@ class Recording:
             duration = min(duration, len(self.acc) / self.acc_hz)
         return duration
 
-    def measured(self, start_s: NDArray[np.float64]) -> NDArray[np.bool_]:
-        """`(windows,)` True where a window that begins at `start_s` touches no gap."""
+    def measured(
+        self, start_s: NDArray[np.float64], lasts_s: float | None = None
+    ) -> NDArray[np.bool_]:
+        """`(windows,)` True where a window, or `lasts_s`, from `start_s` on touches no gap."""
+        end_s = start_s + (self.task.window_s if lasts_s is None else lasts_s)
         clear = np.ones(len(start_s), np.bool_)
         for begin, end in self.gaps:
-            clear &= (start_s + self.task.window_s <= begin) | (start_s >= end)
+            clear &= (end_s <= begin) | (start_s >= end)
         return clear
 
     def missing(self, start_s: NDArray[np.float64], rate_hz: float) -> NDArray[np.int64]:

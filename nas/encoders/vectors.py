@@ -17,7 +17,7 @@ from nas.encoders.card import FILE, EncoderCard
 from nas.run.documents import AGAIN, read_document
 from ppg.frontend import normalise_acc, normalise_ppg, stream
 from ppg.recording import Recording
-from ppg.segments.cut import HOP_S, HZ, SAMPLES, SEGMENT_S, clear_of_gaps
+from ppg.segments.cut import HOP_S, HZ, SAMPLES, SEGMENT_S
 from ppg.segments.draw import SegmentBank
 from ppg.segments.shards import Shards
 from ppgnas.errors import DataError, RunError
@@ -204,7 +204,9 @@ def embeddings_of(encoder: FoundEncoder, recording: Recording) -> Embeddings:
     else:
         x = normalise_acc(parts).transpose(0, 2, 1)
     x = np.ascontiguousarray(x, dtype=np.float32)
-    return Embeddings(where, start / HZ, encoder.read(x), clear_of_gaps(recording, start))
+    start_s = start / HZ
+    clear = recording.measured(start_s, SEGMENT_S)
+    return Embeddings(where, start_s, encoder.read(x), clear)
 
 
 def table_of(found: Embeddings) -> str:

@@ -51,7 +51,7 @@ def cut(recording: Recording) -> Cut:
     signals = stream(recording, hz=HZ)
     assert signals.acc is not None
     start = np.arange(0, max(0, len(signals.ppg) - SAMPLES + 1), HOP_S * HZ)
-    clear = clear_of_gaps(recording, start)
+    clear = recording.measured(start / HZ, SEGMENT_S)
     for index, first in enumerate(start):
         part = slice(first, first + SAMPLES)
         clear[index] &= bool((signals.ppg[part].std(axis=0) > DEAD_SPREAD).any())
@@ -75,14 +75,6 @@ def cut(recording: Recording) -> Cut:
         rmssd_ms=spread[:, 1],
         activity=np.array([activity for _, activity in known], np.int16),
     )
-
-
-def clear_of_gaps(recording: Recording, start: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Which segments, by their first samples, touch no hole in the signals."""
-    clear = np.ones(len(start), np.bool_)
-    for begin, end in recording.gaps:
-        clear &= ((start + SAMPLES) / HZ <= begin) | (start / HZ >= end)
-    return clear
 
 
 def _wave(recording: Recording) -> NDArray[np.float64]:
