@@ -92,10 +92,9 @@ def _run(
 ) -> None:
     from dataclasses import asdict
 
-    from nas.bench.distillation.report.figures import bench_figures
-    from nas.bench.distillation.report.laws import fitted_laws
-    from nas.bench.distillation.report.page import bench_page, bench_text
-    from nas.bench.distillation.report.plot import bars, draw_bars, draw_sizes
+    from nas.bench.distillation.figures import bench_figures
+    from nas.bench.distillation.laws import fitted_laws
+    from nas.bench.distillation.page import bars, bench_page, bench_text, draw_bars, draw_sizes
     from nas.bench.distillation.run import run_bench
     from nas.bench.distillation.worker import Processes
     from nas.run.job.progress import for_terminal

@@ -10,11 +10,10 @@ from pathlib import Path
 import pytest
 
 from distill.teachers.names import NONE
-from nas.bench.distillation.report import laws
-from nas.bench.distillation.report.figures import bench_figures
-from nas.bench.distillation.report.laws import fitted_laws
-from nas.bench.distillation.report.page import bench_page, bench_text
-from nas.bench.distillation.report.plot import bars
+from nas.bench.distillation import laws
+from nas.bench.distillation.figures import bench_figures
+from nas.bench.distillation.laws import fitted_laws
+from nas.bench.distillation.page import bars, bench_page, bench_text
 from nas.cli.main import main
 from ppgnas.errors import PpgnasError, RunError
 from tests.nas.bench.distillation.made import POOL_S, TEACHER_S, FakeWorker, ask

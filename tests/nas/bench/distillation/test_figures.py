@@ -5,10 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from nas.bench.distillation.report import laws
-from nas.bench.distillation.report.errors import Difference, interval
-from nas.bench.distillation.report.figures import gap
-from nas.bench.distillation.report.laws import (
+from nas.bench.distillation import laws
+from nas.bench.distillation.figures import Difference, gap, interval
+from nas.bench.distillation.laws import (
     FEWEST_SIZES,
     LAWS,
     fit_law,

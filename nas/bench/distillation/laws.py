@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar, nnls
 
 from distill.teachers.names import NONE
-from nas.bench.distillation.report.errors import Errors, draws, errors_of
+from nas.bench.distillation.figures import Errors, draws, errors_of
 from nas.bench.distillation.run import Finished
 from nas.bench.interval import Interval
 

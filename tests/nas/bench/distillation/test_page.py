@@ -6,8 +6,8 @@ import pytest
 
 from hwmodels.costs import Costs
 from nas.bench.distillation.cells import Recipe
-from nas.bench.distillation.report.figures import BenchFigures, RowFigures
-from nas.bench.distillation.report.page import row_names
+from nas.bench.distillation.figures import BenchFigures, RowFigures
+from nas.bench.distillation.page import row_names
 from nas.bench.distillation.tables import BENCHES, Ingredients
 from nas.bench.interval import Interval
 

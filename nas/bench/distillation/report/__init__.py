@@ -1,1 +1,0 @@
-"""What a bench says: figures with intervals, laws of size, a page and a plot."""
