@@ -3,12 +3,17 @@
 One draw: a window of a random person, shifted by up to 1 s with the label interpolated, played
 0.83 to 1.2 times as fast with the label scaled, and disturbed (`ppg.augment.streams`).
 
-Three windows in ten are composed of two: the pulse of one (`ppg.augment.separation`), played at a
-heart rate drawn evenly over all rates, and the rest of another with its acceleration, played at a
-speed of its own. In recordings of exercise, hard movement means a high rate; a network that learns
-so reads 150 BPM from an arm that moves at 75. In composed windows movement tells nothing about the
-rate but how it disturbs the PPG. Most of the accuracy on new people and new sensors comes from
-here.
+Three windows in ten are composed of two: the pulse of one, played at a heart rate drawn evenly
+over all rates, and the rest of another with its acceleration, played at a speed of its own. In
+recordings of exercise, hard movement means a high rate; a network that learns so reads 150 BPM
+from an arm that moves at 75. In composed windows movement tells nothing about the rate but how it
+disturbs the PPG. Most of the accuracy on new people and new sensors comes from here.
+
+The labels give the heart's phase, and with it a PPG is cut in two (`pulse_part`): it is turned
+back by k times that phase, low-passed and turned forward again, for the first harmonics k. What
+survives moves with the heart; the rest is artefact, respiration and noise, with the acceleration
+that belongs to it. The filters look both ways: this is for training recordings, which have labels,
+never for a device.
 """
 
 from __future__ import annotations
@@ -19,8 +24,8 @@ from functools import cached_property, partial
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import signal
 
-from ppg.augment.separation import pulse_part
 from ppg.augment.streams import (
     Augmentation,
     Drawn,
@@ -38,6 +43,35 @@ from ppg.recording import Recording
 from ppg.references import at_task
 from ppg.windows import STREAM_HZ
 from ppgnas.task import TASK, Task
+
+HARMONICS = 3
+HALF_WIDTH_HZ = 0.15  # 9 BPM to both sides of the label
+
+
+def pulse_part(
+    recording: Recording, ppg: NDArray[np.float32], *, hz: float
+) -> NDArray[np.float32]:
+    """What follows the labelled heart rate in `ppg`.
+
+    Args:
+        recording: has the labels; at least one window must be usable. Between the centres of
+            usable windows the rate is interpolated, so the result holds in those windows alone.
+        ppg: `(samples, channels)` filtered PPG of the whole recording.
+
+    Returns:
+        `(samples, channels)`; `ppg` minus this is the rest.
+    """
+    keep = np.flatnonzero(recording.usable)
+    centre_s = recording.window_start_s[keep] + recording.task.window_s / 2
+    rate_hz = np.interp(np.arange(len(ppg)) / hz, centre_s, recording.hr_bpm[keep]) / 60
+    phase = 2 * np.pi * np.cumsum(rate_hz) / hz
+    sections = signal.butter(2, HALF_WIDTH_HZ, fs=hz, output="sos")
+    pulse = np.zeros(ppg.shape)
+    for harmonic in range(1, HARMONICS + 1):
+        for turn in (np.cos(harmonic * phase)[:, None], np.sin(harmonic * phase)[:, None]):
+            pulse += 2 * turn * signal.sosfiltfilt(sections, ppg * turn, axis=0)
+    return pulse.astype(np.float32)
+
 
 RECIPE = "aligned-1"  # another name whenever networks trained before saw other windows
 # What a training that goes on must share with its beginning, whatever its options.

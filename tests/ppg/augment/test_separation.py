@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from ppg.augment.separation import pulse_part
+from ppg.augment.bank import pulse_part
 from tests.ppg.test_windows import _tone
 
 
