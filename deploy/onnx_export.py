@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deploy.integers import lookup, resizing
+from deploy.integers.lstm import GATES
 from deploy.integers.quantized import QuantizedNet
 from deploy.onnx_nodes import TO_NCHW, TO_NHWC, Nodes
 from hwmodels.graph import Layer, Shape, dense_rows
@@ -148,6 +149,7 @@ class _Writer(Nodes):
             "conv": self._conv,
             "depthwise_conv": self._conv,
             "fully_connected": self._fully_connected,
+            "lstm": self._lstm,
             "pad": self._pad,
             "reshape": self._reshape,
             "avg_pool": self._avg_pool,
@@ -226,6 +228,42 @@ class _Writer(Nodes):
         self._quantized(inputs, layer, output=output, transB=1)
         shape = self._constant(f"{output}:shape", np.array([-1, *target[1:]], np.int64))
         self._back(self._node("Reshape", [output, shape], f"{output}:nhwc"), layer)
+
+    def _lstm(self, layer: Layer) -> None:
+        """ONNX has steps first, and the gates in the order input, output, forget, cell."""
+        net, name = self._net, layer.name
+        (*_, inputs), (_, *sizes, units) = self._shapes(layer)
+        steps = prod(sizes)
+        scales = np.repeat(net.weight_scales[name][:-1].reshape(2, GATES, 1), units, axis=2)
+        into, again = scales.reshape(2, -1)
+        weights = net.weights[name] * np.where(
+            np.arange(inputs + units) < inputs, into[:, None], again[:, None]
+        )
+        bias = net.biases[name] * (net.activations[layer.inputs[0]][0] * into)
+
+        def ordered(values: NDArray[Any]) -> NDArray[np.float32]:
+            i, f, g, o = np.split(values.astype(np.float32), GATES)
+            return np.concatenate([i, o, f, g])[None]
+
+        constants = [
+            self._constant(f"{name}/{what}", values)
+            for what, values in (
+                ("weights", ordered(weights[:, :inputs])),
+                ("again", ordered(weights[:, inputs:])),
+                ("bias", np.concatenate([ordered(bias), np.zeros_like(ordered(bias))], axis=1)),
+            )
+        ]
+        flat = self._reshaped(self._nhwc(layer.inputs[0], layer), f"{name}:steps", (steps, inputs))
+        first = self._node("Transpose", [flat], f"{name}:first", perm=[1, 0, 2])
+        real = self._node(
+            "DequantizeLinear", [first, *self._scale(layer.inputs[0])], f"{name}:real"
+        )
+        # (steps, 1, windows, units)
+        found = self._node("LSTM", [real, *constants], f"{name}:all", hidden_size=units)
+        stored = self._node("QuantizeLinear", [found, *self._scale(layer.output)], f"{name}:int8")
+        turned = self._node("Transpose", [stored], f"{name}:turned", perm=[2, 0, 1, 3])
+        shape = self._net.graph.shape(layer.output)[1:]
+        self._back(self._reshaped(turned, f"{name}:nhwc", shape), layer)
 
     def _concat(self, layer: Layer) -> None:
         parts = [self._nhwc(name, layer) for name in layer.inputs]

@@ -47,6 +47,7 @@ _RARE = {
     "grid": "asymmetric",
     "block": 1,
     "approximate": False,
+    "clip": 0.0,
     "channel_pads": (0, 0),
 }
 """Fields that a document holds only where they differ from this."""
@@ -238,7 +239,11 @@ class Graph:
         return window_padding(layer, self._shapes[layer.inputs[0]], self._shapes[layer.output])
 
     def weight_shape(self, layer: Layer) -> tuple[int, ...]:
-        """TFLite weight layout: conv OHWI, depthwise 1HWC, fully connected OI; else empty."""
+        """TFLite weight layout: conv OHWI, depthwise 1HWC, fully connected OI; else empty.
+
+        Of an lstm `(4 * units, inputs + units)`: the units of the input, forget, cell and output
+        gate, each over its inputs and over the outputs before.
+        """
         source, target = self._shapes[layer.inputs[0]], self._shapes[layer.output]
         if layer.op == "conv":
             return (target[3], *layer.kernel, source[3] // layer.groups)
@@ -246,7 +251,14 @@ class Graph:
             return (1, *layer.kernel, target[3])
         if layer.op == "fully_connected":
             return (target[-1], prod(source) // dense_rows(target))
+        if layer.op == "lstm":
+            return (4 * target[-1], source[-1] + target[-1])
         return ()
+
+    def biases(self, layer: Layer) -> int:
+        """Number of biases of a layer with weights."""
+        channels = self._shapes[layer.output][-1]
+        return 4 * channels if layer.op == "lstm" else channels
 
     def macs(self, layer: Layer) -> int:
         """Multiply-accumulates of one inference, padded taps counted."""
@@ -266,7 +278,7 @@ class Graph:
             if len(layer.inputs) == 1:
                 return 0
             return sum(prod(self._shapes[name]) for name in self._constants & {*layer.inputs})
-        return prod(self.weight_shape(layer)) + 4 * self._shapes[layer.output][-1]
+        return prod(self.weight_shape(layer)) + 4 * self.biases(layer)
 
     @property
     def total_macs(self) -> int:
@@ -277,9 +289,7 @@ class Graph:
     def total_parameters(self) -> int:
         """Weights and biases of all layers."""
         weighted = [layer for layer in self.layers if OPERATORS[layer.op].weighted]
-        return sum(
-            prod(self.weight_shape(layer)) + self._shapes[layer.output][-1] for layer in weighted
-        )
+        return sum(prod(self.weight_shape(layer)) + self.biases(layer) for layer in weighted)
 
     @property
     def total_weight_bytes(self) -> int:

@@ -62,6 +62,7 @@ class Layer:
         slope: of a `leaky_relu` below 0.
         grid: where a resized image is read.
         approximate: of a `gelu`: by tanh, not by the error function.
+        clip: largest cell state of an `lstm`; 0 for none.
         block: height and width of what one position of `space_to_depth` holds.
     """
 
@@ -84,6 +85,7 @@ class Layer:
     grid: Grid = "asymmetric"
     block: int = 1
     approximate: bool = False
+    clip: float = 0.0
 
 
 def window_padding(layer: Layer, source: Shape, target: Shape) -> Sides:
@@ -145,6 +147,8 @@ def follows(layer: Layer, sources: list[Shape], seen: Shape) -> Shape | str:
         return (1, *seen[1:3], source[3])
     if known.shape == "blocks":
         return _blocks(layer, source)
+    if known.shape == "sequence":
+        return (*source[:-1], seen[-1])
     if known.shape == "view":
         return seen if prod(seen) == prod(source) else source
     if known.shape == "mean":
@@ -206,6 +210,7 @@ _OWN: dict[str, tuple[Op, ...]] = {
     "grid": ("resize_nearest", "resize_bilinear"),
     "block": ("space_to_depth", "depth_to_space"),
     "approximate": ("gelu",),
+    "clip": ("lstm",),
 }
 """Attributes and the operators that have them."""
 

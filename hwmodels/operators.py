@@ -22,7 +22,7 @@ Op = Literal["conv", "depthwise_conv", "fully_connected", "add", "pad", "reshape
              "hard_swish", "quantize", "dequantize", "mul", "sub", "concat", "transpose", "slice",
              "reduce_max", "resize_nearest", "resize_bilinear", "space_to_depth",
              "depth_to_space", "maximum", "minimum", "prelu", "squared_difference", "elu", "gelu",
-             "abs", "exp", "log", "rsqrt"]  # fmt: skip
+             "abs", "exp", "log", "rsqrt", "lstm"]  # fmt: skip
 Activation = Literal["none", "relu", "relu6", "relu_n1_to_1", "relu_0_to_1"]
 Padding = Literal["valid", "same"]
 Kind = Literal["int8", "uint8", "float32"]
@@ -65,7 +65,7 @@ class Operator:
             of its inputs (`same`; a size of 1 stands for any), another `view` of them, their
             channels (`mean`), outputs in the place of channels (`dense`), `joined` along an axis,
             axes in another order (`turned`), some `rows` of each axis, any height and width
-            (`resized`), or `blocks` of them in the place of channels.
+            (`resized`), `blocks` of them in the place of channels, or units of a `sequence`.
         ranks: of its tensors, in every stage: graph, costs, reference, C and files.
         inputs: activations that it reads; None for any number.
         activates: it may have a fused activation.
@@ -80,7 +80,7 @@ class Operator:
     options: str
     onnx: str
     shape: Literal["window", "pads", "same", "view", "mean", "dense", "joined", "turned", "rows",
-                   "resized", "blocks"]  # fmt: skip
+                   "resized", "blocks", "sequence"]  # fmt: skip
     ranks: tuple[int, ...] = ANY_RANK
     inputs: int | None = 1
     weighted: bool = False
@@ -181,6 +181,10 @@ OPERATORS: dict[Op, Operator] = {
                     assumed=_LOOKED_UP),
     "log": Operator(("LOG",), 2, "", "", "same", table_bytes=256, assumed=_LOOKED_UP),
     "rsqrt": Operator(("RSQRT",), 2, "", "", "same", table_bytes=256, assumed=_SIGMOID),
+    # Cycles of one product: with few inputs and units the five curves of a unit take most of them.
+    "lstm": Operator(("UNIDIRECTIONAL_SEQUENCE_LSTM",), 1, "UnidirectionalSequenceLSTMOptions",
+                     "LSTM", "sequence", IMAGE, weighted=True, table_bytes=576,
+                     assumed=_assumed((8.0, 0.8, 40.0), 4096.0)),
 }  # fmt: skip
 
 TABLE_OPS = frozenset(op for op, known in OPERATORS.items() if known.table_bytes == 256)

@@ -9,6 +9,7 @@ import numpy as np
 
 from deploy.c import packing
 from deploy.c.calls import Call, Context, Table, joint, table
+from deploy.c.recurrent import lstm_call
 from deploy.integers import fixed_point, joined, lookup, resizing, single_rounding
 from deploy.integers.softmax import exponentials
 from hwmodels.generated_c.shapes import is_row
@@ -350,6 +351,7 @@ MAKERS: dict[Op, Callable[[Context, Layer], Call]] = {
     "conv": _weighted,
     "depthwise_conv": _weighted,
     "fully_connected": _weighted,
+    "lstm": lstm_call,
     "add": _add,
     "sub": _add,
     "mul": _mul,

@@ -35,6 +35,7 @@ PARTS = (
     "pool_blocks",
     "row",
     "generic",
+    "lstm",
 )
 """Parts of the C library beside this module, in the order in which they need each other."""
 

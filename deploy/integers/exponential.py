@@ -1,4 +1,4 @@
-"""gemmlowp's exponential and division in fixed point: 31-bit fractions in int64 arrays.
+"""gemmlowp's exponential and division in fixed point: fractions of 31 or 15 bits in int64 arrays.
 
 Reference: gemmlowp/fixedpoint/fixedpoint.h.
 """
@@ -8,48 +8,66 @@ from __future__ import annotations
 import numpy as np
 
 from deploy.integers import fixed_point
-from deploy.integers.fixed_point import Ints, divide_by_power_of_two, high_mul
+from deploy.integers.fixed_point import Ints, divide_by_power_of_two
 
 ONE = fixed_point.INT32_MAX
 # exp(-2^n) for n = -2 .. 4 as 31-bit fractions.
 _EXP_OF_POWERS = (1672461947, 1302514674, 790015084, 290630308, 39332535, 720401, 242)
+_SMALLEST = 32  # of exp(-x) beyond this x gemmlowp has none
 
 
-def exp_of_minus(x: Ints, *, bits: int) -> Ints:
-    """exp(-x) of x >= 0 with `bits` before its point."""
-    quarter = 1 << (31 - bits - 2)
-    near = (-x & (quarter - 1)) - quarter  # in [-1/4, 0)
-    a = (near << bits) + (1 << 28)  # + 1/8: Taylor around -1/8
-    a2 = high_mul(a, a)
-    a3, a4 = high_mul(a2, a), high_mul(a2, a2)
-    third = 715827883
-    tail = high_mul(divide_by_power_of_two(a4, 2) + a3, third) + a2
-    tail = divide_by_power_of_two(tail, 1)
-    middle = 1895147668  # exp(-1/8)
-    result = middle + high_mul(a + tail, middle)
-    rest = near + x
-    for power, factor in zip(range(-2, bits), _EXP_OF_POWERS, strict=False):
-        bit = 1 << (31 - bits + power)
-        result = np.where(rest & bit, high_mul(result, factor), result)
-    return np.where(x == 0, ONE, result)
+def _in_word(constant: int, word: int) -> int:
+    """A constant of 31 bits behind its point, of `word` bits."""
+    return constant if word == 31 else (constant + (1 << 15)) >> 16
 
 
-def _reciprocal(a: Ints) -> Ints:
-    """2 / (1 + a) of fractions in [0, 1], two bits before the point: Newton's division."""
-    half = (a + ONE + 1) >> 1
-    x: Ints = 1515870810 + high_mul(half, -1010580540)  # 48/17 - 32/17 of it
-    for _ in range(3):
-        x = x + (high_mul(x, (1 << 29) - high_mul(half, x)) << 2)
-    return x
-
-
-def one_over_one_plus(a: Ints) -> Ints:
-    """1 / (1 + a) of fractions in [0, 1]."""
-    result: Ints = np.minimum(_reciprocal(a) << 1, ONE)
+def _product(a: Ints, b: Ints | int, word: int) -> Ints:
+    """gemmlowp's `SaturatingRoundingDoublingHighMul` of `word + 1` bits."""
+    product = (np.asarray(a, np.int64) * np.asarray(b, np.int64) + (1 << (word - 1))) >> word
+    result: Ints = np.minimum(product, (1 << word) - 1)
     return result
 
 
-def one_minus_over_one_plus(a: Ints) -> Ints:
+def exp_of_minus(x: Ints, *, bits: int, word: int = 31) -> Ints:
+    """exp(-x) of x >= 0 with `bits` before its point and `word - bits` behind it."""
+    quarter = 1 << (word - bits - 2)
+    near = (-x & (quarter - 1)) - quarter  # in [-1/4, 0)
+    a = (near << bits) + (1 << (word - 3))  # + 1/8: Taylor around -1/8
+    a2 = _product(a, a, word)
+    a3, a4 = _product(a2, a, word), _product(a2, a2, word)
+    third = _in_word(715827883, word)
+    tail = _product(divide_by_power_of_two(a4, 2) + a3, third, word) + a2
+    tail = divide_by_power_of_two(tail, 1)
+    middle = _in_word(1895147668, word)  # exp(-1/8)
+    result = middle + _product(a + tail, middle, word)
+    rest = near + x
+    for power, factor in zip(range(-2, bits), _EXP_OF_POWERS, strict=False):
+        bit = 1 << (word - bits + power)
+        result = np.where(rest & bit, _product(result, _in_word(factor, word), word), result)
+    if bits > 5:
+        result = np.where(x > _SMALLEST << (word - bits), 0, result)
+    return np.where(x == 0, (1 << word) - 1, result)
+
+
+def _reciprocal(a: Ints, word: int) -> Ints:
+    """2 / (1 + a) of fractions in [0, 1], two bits before the point: Newton's division."""
+    half = (a + (1 << word)) >> 1
+    x: Ints = _in_word(1515870810, word) + _product(half, -_in_word(1010580540, word), word)
+    # 48/17 - 32/17 of it
+    for _ in range(3):
+        rest = (1 << (word - 2)) - _product(half, x, word)
+        x = x + (_product(x, rest, word) << 2)
+    return x
+
+
+def one_over_one_plus(a: Ints, *, word: int = 31) -> Ints:
+    """1 / (1 + a) of fractions in [0, 1]."""
+    result: Ints = np.minimum(_reciprocal(a, word) << 1, (1 << word) - 1)
+    return result
+
+
+def one_minus_over_one_plus(a: Ints, *, word: int = 31) -> Ints:
     """(1 - a) / (1 + a) of fractions in [0, 1]."""
-    result: Ints = np.clip((_reciprocal(a) - (1 << 29)) << 2, -ONE - 1, ONE)
+    limit = 1 << word
+    result: Ints = np.clip((_reciprocal(a, word) - (limit >> 2)) << 2, -limit, limit - 1)
     return result

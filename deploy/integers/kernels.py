@@ -10,7 +10,7 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
-from deploy.integers import fixed_point, joined, lookup, resizing, single_rounding
+from deploy.integers import fixed_point, joined, lookup, lstm, resizing, single_rounding
 from deploy.integers.quantized import QuantizedNet
 from deploy.integers.softmax import softmax as fixed_softmax
 from hwmodels.graph import Layer
@@ -23,10 +23,11 @@ Kernel = Callable[..., Centred]
 Rule = Literal["tflm", "litert", "c"]
 RULES: tuple[Rule, ...] = get_args(Rule)
 """`tflm`: TFLM on the device, the truth of a TFLite file. `litert`: LiteRT's reference kernels on
-a host, equal to it except that FULLY_CONNECTED rounds once and LOGISTIC is computed in float32
-(measured with ai-edge-litert 2.3): a step apart in less than one output of a hundred, and used to
-prove that a file differs in nothing else. `c`: the generated C, whose weighted layers and
-additions round once, see `deploy.integers.single_rounding`."""
+a host, equal to it except that FULLY_CONNECTED rounds once, LOGISTIC is computed in float32
+(measured with ai-edge-litert 2.3: a step apart in less than one output of a hundred) and an LSTM
+has other curves; used to prove that a file differs in nothing else. `c`: the generated C, whose
+weighted layers and additions round once, see `deploy.integers.single_rounding`; its LSTM is
+TFLM's."""
 
 
 def _taps(net: QuantizedNet, layer: Layer, x: Centred, *, fill: float = 0.0) -> NDArray[Any]:
@@ -149,6 +150,23 @@ def _fully_connected(net: QuantizedNet, layer: Layer, rule: Rule) -> Kernel:
         return requantize(sums.reshape(len(x), -1)).reshape(len(x), *shape)
 
     return fully_connected
+
+
+def _lstm(net: QuantizedNet, layer: Layer, rule: Rule) -> Kernel:
+    run = lstm.runner(
+        net.weights[layer.name],
+        net.biases[layer.name],
+        net.lstm_factors(layer),
+        _limits(net, layer),
+        litert=rule == "litert",
+    )
+    source, target = net.graph.shape(layer.inputs[0]), net.graph.shape(layer.output)
+
+    def over_steps(x: Centred) -> Centred:
+        steps = x.reshape(len(x), -1, source[-1]).astype(np.int64)
+        return run(steps).astype(np.float32).reshape(len(x), *target[1:])
+
+    return over_steps
 
 
 def _joined(net: QuantizedNet, layer: Layer, rule: Rule) -> Kernel:
@@ -328,6 +346,7 @@ MAKERS: dict[Op, Callable[[QuantizedNet, Layer, Rule], Kernel]] = {
     "conv": _conv,
     "depthwise_conv": _depthwise_conv,
     "fully_connected": _fully_connected,
+    "lstm": _lstm,
     **dict.fromkeys(joined.RESULTS, _joined),
     "concat": _concat,
     "transpose": _transpose,

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from deploy.integers import fixed_point
+from deploy.integers import fixed_point, lstm
 from deploy.integers.weight_scales import WEIGHT_MAX, choose_scales
 from hwmodels.graph import Graph, Layer
 from hwmodels.operators import OPERATORS
@@ -42,7 +42,7 @@ class QuantizedNet:
         activations: tensor name -> (scale, zero point).
         weights: layer name -> int8 in TFLite's layout (`Graph.weight_shape`).
         biases: layer name -> int32 `(out_channels,)`.
-        weight_scales: layer name -> float64 `(out_channels,)`.
+        weight_scales: layer name -> float64 `(out_channels,)`; of an lstm see `lstm.SCALES`.
         constants: name of a constant tensor -> int8 of its shape.
 
     Raises:
@@ -79,15 +79,19 @@ class QuantizedNet:
             _check_scales(layer, self.activations)
             if OPERATORS[layer.op].weighted:
                 self._check_weights(layer)
-                self._check_range(layer)
+                if layer.op == "lstm":
+                    self.lstm_factors(layer)
+                else:
+                    self._check_range(layer)
 
     def _check_weights(self, layer: Layer) -> None:
         shape = self.graph.weight_shape(layer)
-        channels = self.graph.shape(layer.output)[-1:]
+        channels = (self.graph.biases(layer),)
+        scales_shape = (lstm.SCALES,) if layer.op == "lstm" else channels
         for what, values, dtype, expected in (
             ("weights", self.weights, np.int8, shape),
             ("biases", self.biases, np.int32, channels),
-            ("weight_scales", self.weight_scales, np.float64, channels),
+            ("weight_scales", self.weight_scales, np.float64, scales_shape),
         ):
             if layer.name not in values:
                 raise ExportError(f"layer {layer.name!r}: {what} are missing")
@@ -129,6 +133,26 @@ class QuantizedNet:
         input_scale, output_scale = self._scales(layer)
         scales = self.weight_scales[layer.name]
         return fixed_point.weighted_multiplier(input_scale, scales, output_scale)
+
+    def lstm_factors(self, layer: Layer) -> lstm.Factors:
+        """Rescaling of an lstm.
+
+        Raises:
+            ExportError: a scale of its cell state that is not computed, or sums that leave int32.
+        """
+        try:
+            by = lstm.factors(self.weight_scales[layer.name], *self._scales(layer), layer.clip)
+        except ExportError as error:
+            raise ExportError(f"layer {layer.name!r}: {error}") from error
+        weights = np.abs(self.weights[layer.name].astype(np.int64)).sum(axis=1) * 255
+        largest = int((weights + np.abs(self.biases[layer.name].astype(np.int64))).max())
+        left = max(int(one.shift) for one in (*by.inputs, *by.outputs))
+        if largest * 2 ** max(left, 0) > fixed_point.INT32_MAX:
+            raise ExportError(
+                f"layer {layer.name!r}: sums of up to {largest} shifted by {left} bits leave "
+                "int32: calibrate the activation ranges again"
+            )
+        return by
 
     def accumulator_bound(self, layer: Layer) -> NDArray[np.float64]:
         """`(out_channels,)` largest `|accumulator|` that any input can cause, bias included.

@@ -20,6 +20,7 @@ fused activation's int8 limits less the output zero point:
     resize_nearest, resize_bilinear   stored x at a place, or between four, of 2^20 parts
     mean              y = M'(sum of x), 1 / count inside M'
     softmax           in fixed point, see `deploy.integers.softmax`
+    lstm              see `deploy.integers.lstm`
     others            stored y from a table of 256, see `deploy.integers.lookup`
 
 Sums of products are computed by float matrix products and are exact: every partial sum is a whole

@@ -38,6 +38,7 @@ def run(model: bytes, x: NDArray[np.int8]) -> NDArray[np.int8]:
     interpreter = runtime.Interpreter.from_bytes(model)
     outputs = []
     for window in x.reshape(len(x), *interpreter.get_input_details(0)["shape"]):
+        interpreter.reset()
         interpreter.set_input(window, 0)
         interpreter.invoke()
         outputs.append(interpreter.get_output(0)[0].copy())

@@ -29,7 +29,8 @@ PROGRAM = "ppgnas"
 _CUSTOM = 32
 _OWN_OPTIONS = ("WeightsFormat", "Axis", "Alpha", "BeginMask", "EndMask", "EllipsisMask",
                 "NewAxisMask", "ShrinkAxisMask", "AlignCorners", "HalfPixelCenters",
-                "BlockSize", "BatchDims", "Approximate")  # fmt: skip
+                "BlockSize", "BatchDims", "Approximate", "CellClip", "ProjClip",
+                "TimeMajor")  # fmt: skip
 """Numbers that one operator has; pairs of several stand in `hwmodels.operators`."""
 _MOVING = {"PACK": "PackOptions", "UNPACK": "UnpackOptions", "GATHER": "GatherOptions"}
 """Options of operators that `deploy.tflite.moved` rewrites."""

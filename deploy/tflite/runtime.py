@@ -100,6 +100,7 @@ def run(model: bytes, x: NDArray[np.int8], *, kernels: str = "reference") -> NDA
     output = np.empty((len(x), *target["shape"][1:]), np.int8)
     try:
         for index in range(len(x)):
+            interpreter.reset_all_variables()
             interpreter.set_tensor(source["index"], x[index : index + 1])
             interpreter.invoke()
             output[index] = interpreter.get_tensor(target["index"])[0]

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deploy.integers.quantized import QuantizedNet
+from deploy.tflite import lstm
 from deploy.tflite.parse import StoredModel, StoredOperator, StoredTensor
 from deploy.tflite.translate import unique_names
 from hwmodels.graph import Graph, Layer, Tensor
@@ -41,6 +42,13 @@ def net_of(graph: Graph, stored: StoredModel) -> QuantizedNet:
     for layer in graph.layers:
         operator: StoredOperator = writers[layer.output]
         if not OPERATORS[layer.op].weighted:
+            continue
+        if layer.op == "lstm":
+            name = layer.name
+            try:
+                weights[name], biases[name], scales[name] = lstm.integers(stored, operator)
+            except ExportError as error:
+                raise ExportError(f"layer {name!r}: {error}") from error
             continue
         shape = graph.weight_shape(layer)
         channels = shape[-1] if layer.op == "depthwise_conv" else shape[0]

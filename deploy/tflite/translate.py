@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from deploy.tflite import lstm
 from deploy.tflite.islands import float_tensors
 from deploy.tflite.parse import StoredModel, StoredOperator
 from hwmodels.graph import Graph, Layer, Shape, Tensor, dense_rows
@@ -220,6 +221,10 @@ class Translator:
         elif layer.op == "relu":
             activation: Activation = self._word("name", operator.name, ACTIVATIONS)
             return replace(layer, activation=activation)
+        elif layer.op == "lstm":
+            if wrong := lstm.problem(self._stored, operator):
+                raise self._fail(wrong)
+            return replace(layer, clip=float(operator.options["CellClip"]))
         elif layer.op == "gelu":
             return replace(layer, approximate=bool(operator.options["Approximate"]))
         elif layer.op == "conv":
@@ -350,7 +355,7 @@ class Translator:
         return len(self._stored.tensors[operator.inputs[1]].scales) > 1
 
     def _check_weights(self, graph: Graph, layer: Layer, operator: StoredOperator) -> None:
-        if not OPERATORS[layer.op].weighted:
+        if not OPERATORS[layer.op].weighted or layer.op == "lstm":
             return
         expected = graph.weight_shape(layer)
         tensor = self._stored.tensors[operator.inputs[1]]

@@ -16,7 +16,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from deploy.integers.lstm import GATES
 from deploy.integers.quantized import QuantizedNet
+from deploy.tflite import lstm
 from deploy.tflite import runtime as tflite_runtime
 from deploy.tflite.parse import PROGRAM
 from hwmodels.arena import ALIGNMENT, Plan
@@ -83,7 +85,7 @@ class _Writer:
             scale, zero_point = self._net.activations[tensor.name]
             self._index[tensor.name] = self._add_tensor(
                 tensor.name,
-                tensor.shape,
+                self._shape(tensor.name),
                 s.TensorType.INT8,
                 quantization=self._quantization([scale], [zero_point]),
                 content=self._net.constants[tensor.name].tobytes() if tensor.constant else None,
@@ -105,6 +107,14 @@ class _Writer:
         builder = flatbuffers.Builder(1024)
         builder.Finish(model.Pack(builder), file_identifier=b"TFL3")
         return bytes(builder.Output())
+
+    def _shape(self, tensor: str) -> tuple[int, ...]:
+        """A tensor's sizes in the file: an lstm takes three, `(1, steps, channels)`."""
+        graph = self._net.graph
+        sequence = any(
+            tensor in (*layer.inputs, layer.output) for layer in graph.layers if layer.op == "lstm"
+        )
+        return graph.shape(tensor)[sequence:]
 
     def _plan_metadata(self, offsets: dict[str, int]) -> Any:
         """Version, subgraph, number of tensors, then an offset for each tensor of the file."""
@@ -184,19 +194,58 @@ class _Writer:
             ),
         ]
 
+    def _lstm(self, layer: Layer, source: int, operator: Any) -> list[int]:
+        """Tensor indices of an lstm's inputs; those between its gates go to the operator."""
+        net, kinds = self._net, self._s.TensorType
+        units = net.graph.shape(layer.output)[-1]
+        weights, scales = net.weights[layer.name], net.weight_scales[layer.name]
+        rows = np.split(weights, GATES)
+        parts = [one[:, :-units] for one in rows] + [one[:, -units:] for one in rows]
+        inputs = [source] + [-1] * (lstm.INPUTS - 1)
+
+        def put(place: int, kind: int, values: NDArray[Any], scale: float) -> None:
+            inputs[place] = self._add_tensor(
+                "", values.shape, kind, quantization=self._quantization([scale], [0]),
+                content=values.tobytes(),
+            )  # fmt: skip
+
+        for place, part, scale in zip(lstm.WEIGHTS, parts, scales[:-1], strict=True):
+            put(place, kinds.INT8, part, scale)
+        biases = np.split(net.biases[layer.name].astype("<i4"), GATES)
+        of_input = net.activations[layer.inputs[0]][0] * scales
+        for place, bias, scale in zip(lstm.BIASES, biases, of_input[:GATES], strict=True):
+            put(place, kinds.INT32, bias, scale)
+        output, point = net.activations[layer.output]
+        for place, kind, scale, zero in (
+            (lstm.OUTPUT_STATE, kinds.INT8, output, point),
+            (lstm.CELL_STATE, kinds.INT16, scales[-1], 0),
+        ):
+            inputs[place] = self._add_tensor(
+                "", (1, units), kind, quantization=self._quantization([scale], [zero])
+            )
+            self._tensors[inputs[place]].isVariable = True
+        gate = self._add_tensor("", (0,), kinds.FLOAT32)
+        hidden = self._add_tensor(
+            "", (0,), kinds.INT8, quantization=self._quantization([output], [point])
+        )
+        between = [gate] * (lstm.INTERMEDIATES - 1) + [hidden]
+        operator.intermediates = np.array(between, np.int32)
+        return inputs
+
     def _operator(self, layer: Layer) -> Any:
         operator = self._s.OperatorT()
         operator.opcodeIndex = self._opcode(layer)
         inputs = [self._index[name] for name in layer.inputs]
-        if OPERATORS[layer.op].weighted:
+        if layer.op == "lstm":
+            inputs = self._lstm(layer, inputs[0], operator)
+        elif OPERATORS[layer.op].weighted:
             inputs += self._weights(layer)
         elif layer.op == "pad":
             top, bottom, left, right = layer.pads
             paddings = [[0, 0], [top, bottom], [left, right], layer.channel_pads]
             inputs.append(self._constant(paddings))
         elif layer.op == "reshape":
-            shape = self._net.graph.shape(layer.output)
-            inputs.append(self._constant(shape))
+            inputs.append(self._constant(self._shape(layer.output)))
         elif OPERATORS[layer.op].shape == "mean":
             rank = len(self._net.graph.shape(layer.inputs[0]))
             inputs.append(self._constant(range(1, rank - 1)))
@@ -205,7 +254,7 @@ class _Writer:
         elif OPERATORS[layer.op].shape == "resized":
             inputs.append(self._constant(self._net.graph.shape(layer.output)[1:3]))
         elif layer.op == "slice":
-            inputs += [self._constant(column) for column in zip(*layer.rows, strict=True)]
+            inputs += [self._constant(column) for column in zip(*self._rows(layer), strict=True)]
         operator.inputs = np.array(inputs, np.int32)
         operator.outputs = np.array([self._index[layer.output]], np.int32)
         name = OPERATORS[layer.op].options
@@ -213,6 +262,10 @@ class _Writer:
             operator.builtinOptionsType = getattr(self._s.BuiltinOptions, name)
             operator.builtinOptions = self._options(layer, getattr(self._s, f"{name}T")())
         return operator
+
+    def _rows(self, layer: Layer) -> tuple[tuple[int, int, int], ...]:
+        """Of a slice, those of the axes that its input has in the file."""
+        return layer.rows[-len(self._shape(layer.inputs[0])) :]
 
     def _opcode(self, layer: Layer) -> int:
         known = OPERATORS[layer.op]
@@ -255,15 +308,19 @@ class _Writer:
             options.halfPixelCenters = layer.grid == "half_pixel"
         if known.shape == "blocks":
             options.blockSize = layer.block
+        if layer.op == "lstm":
+            options.cellClip = layer.clip
+            options.timeMajor = self._shape(layer.inputs[0])[0] > 1
+            options.fusedActivationFunction = s.ActivationFunctionType.TANH
         if layer.op == "gelu":
             options.approximate = layer.approximate
         if layer.op == "leaky_relu":
             options.alpha = layer.slope
         if layer.op == "slice":
-            source, target = graph.shape(layer.inputs[0]), graph.shape(layer.output)
-            if len(source) != len(target):
-                single = [i for i, row in enumerate(layer.rows) if len(range(*row)) == 1]
-                gone = single[1 : 1 + len(source) - len(target)]
+            rows, target = self._rows(layer), self._shape(layer.output)
+            if len(rows) != len(target):
+                single = [i for i, row in enumerate(rows) if len(range(*row)) == 1]
+                gone = single[1 : 1 + len(rows) - len(target)]
                 options.shrinkAxisMask = sum(1 << axis for axis in gone)
         if known.shape == "mean":
             source, target = graph.shape(layer.inputs[0]), graph.shape(layer.output)

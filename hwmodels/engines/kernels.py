@@ -58,6 +58,9 @@ def geometry(layer: Layer, source: Shape, target: Shape) -> Geometry:
     if layer.op == "fully_connected":
         rows = dense_rows(target)
         return Geometry(1, rows, 1, 1, rows, prod(source) // rows, target[-1])
+    if layer.op == "lstm":  # its products in the place of taps, by which it is paid
+        rows, cin, cout = dense_rows(target), source[-1] + target[-1], 4 * target[-1]
+        return Geometry(1, rows, 1, 1, rows * cin * cout, cin, cout)
     known = OPERATORS.get(layer.op)  # files of timings hold operators that no graph has
     if known is not None and known.shape == "window":
         return Geometry(
@@ -248,6 +251,8 @@ def scratch_bytes(kernel: str, g: Geometry, core: str = "Cortex-M7") -> int:
     or without the DSP extension the sizes that CMSIS-NN 1d7a8bf and 098d54a compute. A row of
     taps (1 x k) needs less than is said here on a core with Helium.
     """
+    if kernel == "lstm":  # four gates in int16; outputs and cells of a step, which outlive it
+        return 2 * g.cout + 3 * g.cout // 4
     taps = g.kernel_h * g.kernel_w
     vectors = core in HELIUM
     if kernel == "conv":

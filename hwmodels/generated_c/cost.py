@@ -178,7 +178,7 @@ def step_tables(graph: Graph, step: Step, shape: StepShape) -> int:
         return own + depthwise + _JOINT_BYTES * shape.adds
     if kind == "row":
         return _ROW_BYTES * outputs
-    if not OPERATORS[layer.op].weighted:
+    if not OPERATORS[layer.op].weighted or layer.op == "lstm":
         return OPERATORS[layer.op].table_bytes + graph.weight_bytes(layer)
     return math.prod(graph.weight_shape(layer)) + _REQUANT_BYTES * graph.shape(layer.output)[-1]
 

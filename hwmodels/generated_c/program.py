@@ -275,6 +275,8 @@ class _Drafter:
                 kind, scratch = "window", 2 * BLOCK * widened(source[3])
         elif _pools(layer, source, target):
             kind = "pool"
+        elif op == "lstm":
+            scratch = 2 * 5 * target[-1]  # cells, and four gates of each
         first, *others = (self.roots[name] for name in layer.inputs)
         second = others[0] if others else None
         lead, more = self.leads[name], tuple(others[1:])

@@ -14,7 +14,7 @@ from hwmodels.generated_c.program import depthwise_taps
 from hwmodels.generated_c.steps import BLOCK, Program, Step, Storage, dot_words, widened
 from hwmodels.generated_c.taps import Taps
 from hwmodels.graph import Graph
-from hwmodels.layer import Layer, dense_rows, real_taps
+from hwmodels.layer import Layer, real_taps
 from hwmodels.operators import OPERATORS, Op
 
 
@@ -169,8 +169,8 @@ def step_shape(graph: Graph, program: Program, step: Step) -> StepShape:
             layout=_window_layout(layer),
             work=taps * to.channels * channels,
         )
-    if layer.op == "fully_connected":
-        inputs = prod(source) // dense_rows(target)
+    if layer.op in ("fully_connected", "lstm"):
+        inputs = graph.weight_shape(layer)[1]
         return StepShape(kind, to.steps, 1, inputs, to.channels, 1, work=graph.macs(layer))
     work = max(prod(source), prod(target)) if OPERATORS[layer.op].shape == "mean" else prod(target)
     return StepShape(kind, to.steps, 1, source[-1], to.channels, work=work)

@@ -39,11 +39,11 @@ NO_C = {
 }
 NO_TFLM = ("gelu_int8", "moved_int8", "pyramid_int8")  # TFLM has no GELU and no TILE
 OPTIMISED = ("exponential_int8",)  # LiteRT's reference kernels have no ELU
-UNCOUNTED = {"resize_nearest", "resize_bilinear"}  # no law of their plain loops yet
+UNCOUNTED = {"resize_nearest", "resize_bilinear", "lstm"}  # no law of their plain loops yet
 # Versions that LiteRT's optimised kernels know; the reference kernels are the same before.
 OLDER = {"TILE": 2, "DEPTH_TO_SPACE": 1}
 # Other roundings go their own way: separable layers pass a step on.
-ONNX_MAX_LSB = 2
+ONNX_MAX_LSB = {"stacked_lstm_int8": 6}  # others 2; an lstm's states stay in float there
 
 
 @cache
@@ -114,7 +114,7 @@ def test_written_again_it_computes_the_same(name: str) -> None:
     np.testing.assert_array_equal(written.reshape(expected.shape), expected)
     truth = reference.run(net, x).astype(int)
     by_onnx = onnx_export.run(onnx_export.write(net), x).reshape(truth.shape)
-    assert np.abs(by_onnx - truth).max() <= ONNX_MAX_LSB
+    assert np.abs(by_onnx - truth).max() <= ONNX_MAX_LSB.get(name, 2)
 
 
 @pytest.mark.parametrize("name", READ)

@@ -49,7 +49,9 @@ def verified(file: Path) -> Verification:
 FOREIGN = Path(__file__).parents[2] / "deploy" / "tflite" / "files"
 
 
-@pytest.mark.parametrize("name", ["tcn_float", "mlp_uint8", "gated_dynamic", "mobilenet_uint8"])
+@pytest.mark.parametrize(
+    "name", ["tcn_float", "mlp_uint8", "gated_dynamic", "mobilenet_uint8", "heart_lstm_int8"]
+)
 def test_files_of_a_converter(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     """All of `verify`: nothing differs, the emulated cycles lie within the bounds."""
     assert leave("verify", str(FOREIGN / f"{name}.tflite"), "--windows", "2", "--json") == 0
