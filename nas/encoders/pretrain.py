@@ -19,8 +19,7 @@ from nas.run.job.progress import Progress, Silent
 from ppg.loaders.registry import each_recording
 from ppg.npz.folder import files_below
 from ppg.recording import Recording
-from ppg.segments.held_out import FEWEST_HOURS, draw_held_out
-from ppg.segments.shards import Shards, open_shards, write_shards
+from ppg.segments.shards import FEWEST_HOURS, Shards, draw_held_out, open_shards, write_shards
 from ppg.synthetic.recordings import synthesize
 from ppgnas.errors import DataError
 from ppgnas.parsing import one_of

@@ -3,12 +3,15 @@
 A folder holds one `NUMBER.npy` a recording, `(samples, channels + 3)` float16, so that segments
 which overlap are stored once; `segments.npz`, where each segment begins and what is known of it;
 and `index.json`, whose each recording is. Nothing but the index is ever whole in memory.
+
+Whole people, some of each data set, are kept away from every training of encoders.
 """
 
 from __future__ import annotations
 
 import hashlib
 import io
+import zlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
@@ -21,7 +24,7 @@ from numpy.typing import NDArray
 from ppg.frontend import FRONT_END
 from ppg.identity import united
 from ppg.npz.folder import UNREADABLE, fingerprint
-from ppg.recording import Recording
+from ppg.recording import Recording, data_set_of
 from ppg.segments.cut import HOP_S, HZ, SAMPLES, SEGMENT_S, cut
 from ppgnas.errors import DataError
 from ppgnas.files import text_of, write_bytes_atomic, write_json_atomic
@@ -271,3 +274,34 @@ def _columns(path: Path, sittings: Sequence[Sitting]) -> dict[str, NDArray[Any]]
     if len(sitting) and ((start < 0) | (start > ends[sitting])).any():
         raise ValueError(f"{path.name} has segments outside of their recordings")
     return arrays
+
+
+HELD_OUT_SHARE = 0.2
+FEWEST_HOURS = 1.5
+
+
+def draw_held_out(shards: Shards, *, seed: int, fewest_h: float = FEWEST_HOURS) -> tuple[str, ...]:
+    """Draw a fifth of the people of each data set; a data set of one person trains.
+
+    Args:
+        fewest_h: hours of whole people that must be held out.
+
+    Raises:
+        DataError: they last less, or nobody is left to train on.
+    """
+    groups: dict[str, list[str]] = {}
+    for person in shards.people:
+        groups.setdefault(data_set_of(person), []).append(person)
+    drawn: list[str] = []
+    for name, group in groups.items():
+        rng = np.random.default_rng([seed, zlib.crc32(name.encode())])
+        count = min(len(group) - 1, max(1, round(HELD_OUT_SHARE * len(group))))
+        drawn += [group[int(index)] for index in rng.permutation(len(group))[:count]]
+    hours = shards.hours_of(drawn)
+    if hours < fewest_h or not drawn:
+        raise DataError(
+            f"{len(drawn)} of {len(shards.people)} people are held out, who last {hours:.2f} h; "
+            f"at least {fewest_h:g} h of whole people must be, or a retrieval says nothing. Add "
+            "recordings, or ask for less with `held_out_hours`"
+        )
+    return tuple(sorted(drawn))

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from nas.bench.crossmodal.measure import Retrieval
 from nas.run.config import check_choice
 from nas.run.documents import read_kept
-from ppg.segments.held_out import FEWEST_HOURS
+from ppg.segments.shards import FEWEST_HOURS
 from search_spaces.space import SearchSpace
 
 if TYPE_CHECKING:

@@ -26,7 +26,6 @@ from nas.bench.distillation.cells import (
     planned,
     student_arch,
 )
-from nas.bench.distillation.config import BenchConfig
 from nas.bench.distillation.records import (
     BenchDocument,
     CellJob,
@@ -36,6 +35,7 @@ from nas.bench.distillation.records import (
     Judges,
     file_of,
 )
+from nas.bench.distillation.tables import BenchConfig
 from nas.bench.distillation.worker import Processes
 from nas.models.backend import check_judges
 from nas.models.readout import RULES

@@ -14,7 +14,7 @@ from nas.cli.options import Text
 from ppgnas.errors import RunError
 
 if TYPE_CHECKING:
-    from nas.bench.distillation.config import BenchConfig
+    from nas.bench.distillation.tables import BenchConfig
 
 
 def cell_verb(bench: str, help_text: str) -> Callable[..., None]:
@@ -49,8 +49,7 @@ def cell_verb(bench: str, help_text: str) -> Callable[..., None]:
         page: options.Page = None,
         as_json: options.AsJson = False,
     ) -> None:
-        from nas.bench.distillation.config import BenchConfig
-        from nas.bench.distillation.tables import BENCHES, PRESET_EFFORT, PRESETS
+        from nas.bench.distillation.tables import BENCHES, PRESET_EFFORT, PRESETS, BenchConfig
         from nas.run.config import check_choice
 
         numbers = seeds_of(seeds)

@@ -79,10 +79,9 @@ def _contest(
 ) -> None:
     from dataclasses import asdict
 
-    from nas.bench.search.attainment import bands, draw_bands
     from nas.bench.search.contest import contest
     from nas.bench.search.figures import figures
-    from nas.bench.search.page import contest_page, contest_text
+    from nas.bench.search.page import bands, contest_page, contest_text, draw_bands
     from nas.run.job.progress import for_terminal
     from nas.run.resolve import resolve
     from ppgnas.files import write_text_atomic

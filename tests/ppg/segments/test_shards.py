@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 from ppg.frontend import normalise_acc, normalise_ppg, stream
 from ppg.segments.cut import HZ, SAMPLES, cut
 from ppg.segments.draw import APART_S, PLAIN, Changes, SegmentBank
-from ppg.segments.held_out import draw_held_out
-from ppg.segments.shards import Shards, open_shards, write_shards
+from ppg.segments.shards import Shards, draw_held_out, open_shards, write_shards
 from ppg.synthetic.recordings import synthesize
 from ppgnas.errors import DataError
 

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from distill.teachers.names import NONE
 from nas.bench.distillation.cells import Cell, Ground, RecipePace
-from nas.bench.distillation.config import BenchConfig
 from nas.bench.distillation.records import (
     CellJob,
     CellRecord,
@@ -17,6 +16,7 @@ from nas.bench.distillation.records import (
     PeopleErrors,
 )
 from nas.bench.distillation.run import Finished, run_bench
+from nas.bench.distillation.tables import BenchConfig
 from nas.bench.distillation.worker import Processes
 from nas.run.job.progress import Silent, Tick
 from search_spaces.lower import lower

@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 
 from nas.bench.distillation.cells import SIZES, Cell, Recipe, scaled, student_arch
-from nas.bench.distillation.config import BenchConfig
-from nas.bench.distillation.tables import BENCHES, PRESETS, Ingredients, Preset
+from nas.bench.distillation.tables import BENCHES, PRESETS, BenchConfig, Ingredients, Preset
 from nas.cli.bench.cells import CELL_VERBS
 from nas.models.names import ModelError
 from nas.run.config import ConfigError

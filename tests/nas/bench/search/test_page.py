@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 
-from nas.bench.search.attainment import bands, draw_bands
 from nas.bench.search.contest import Contest
 from nas.bench.search.figures import figures
-from nas.bench.search.page import contest_page, contest_text
+from nas.bench.search.page import bands, contest_page, contest_text, draw_bands
 from tests.nas.bench.search.made import contest_of, record
 
 
